@@ -1,0 +1,19 @@
+/*
+ * The module: what PostgreSQL loads. _PG_init only registers; each part registers its
+ * own hooks and settings in the function called here.
+ */
+#include "pg/boundary.hpp"
+
+extern "C" {
+PG_MODULE_MAGIC;
+PGDLLEXPORT void _PG_init(void);
+}
+
+void _PG_init(void)
+{
+}
+
+SQL_FUNCTION(pgtrickle_version)
+{
+    return pgtrickle::call([] { return PointerGetDatum(cstring_to_text(PGTRICKLE_VERSION)); });
+}

@@ -1,0 +1,54 @@
+#include "pg/boundary.hpp"
+
+#include <cstring>
+
+namespace pgtrickle {
+
+namespace boundary {
+
+void throw_current_error(MemoryContext memory)
+{
+    /* The error is copied out of ErrorContext into the transaction's context, which
+     * outlives every frame the exception passes; outside a transaction, into the
+     * context that was current. Failing to copy is out of memory. */
+    MemoryContextSwitchTo(CurTransactionContext != nullptr ? CurTransactionContext : memory);
+    ErrorData *error = CopyErrorData();
+    FlushErrorState();
+    MemoryContextSwitchTo(memory);
+    throw PgError(error);
+}
+
+void rethrow(ErrorData *error, bool is_out_of_memory, const char *message)
+{
+    if (error != nullptr)
+        ReThrowError(error);
+    if (is_out_of_memory)
+        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                    errmsg_internal("%s", message != nullptr ? message : "out of memory")));
+}
+
+char *copy_message(const char *message) noexcept
+{
+    auto *copy =
+        static_cast<char *>(MemoryContextAllocExtended(ErrorContext, strlen(message) + 1, MCXT_ALLOC_NO_OOM));
+    if (copy != nullptr)
+        strcpy(copy, message);
+    return copy;
+}
+
+} // namespace boundary
+
+void raise(const Report &report)
+{
+    call([&] {
+        ereport(ERROR,
+                (errcode(report.sqlstate), errmsg("%s", report.message.c_str()),
+                 report.detail.empty() ? 0 : errdetail("%s", report.detail.c_str()),
+                 report.hint.empty() ? 0 : errhint("%s", report.hint.c_str()),
+                 report.position > 0 ? errposition(report.position) : 0));
+    });
+    __builtin_unreachable();
+}
+
+} // namespace pgtrickle

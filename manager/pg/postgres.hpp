@@ -1,0 +1,47 @@
+/*
+ * PostgreSQL's headers, as C++ sees them.
+ *
+ * Every file that talks to PostgreSQL includes this one first and no PostgreSQL
+ * header before it; further PostgreSQL headers go between `extern "C" {` and `}`
+ * after it. Files below engine/ and scheduler/ must not include it at all: the
+ * macro PGTRICKLE_POSTGRES lets them assert that.
+ */
+#pragma once
+
+#define PGTRICKLE_POSTGRES 1
+
+extern "C" {
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "utils/builtins.h"
+#include "utils/elog.h"
+#include "utils/memutils.h"
+#include "utils/palloc.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+}
+
+/* PostgreSQL's port layer redefines what the C++ library declares. */
+#undef printf
+#undef fprintf
+#undef vprintf
+#undef vfprintf
+#undef sprintf
+#undef vsprintf
+#undef snprintf
+#undef vsnprintf
+#undef strerror
+#undef strerror_r
+#undef gettext
+#undef dgettext
+#undef ngettext
+#undef dngettext
+#undef Min
+#undef Max
+#undef Abs
+#undef foreach_ptr
