@@ -1,0 +1,38 @@
+-- What must commit together with the data: one row of state a stream table, and what it reads.
+-- Users see these through the views; the tables themselves are closed.
+
+CREATE TABLE pgtrickle.pgt_state (
+  relid              oid PRIMARY KEY,               -- the foreign table
+  frontier           pg_snapshot,                   -- how far its sources are taken in; NULL: unpopulated
+  own_xid            xid8,                          -- the transaction that took the frontier, and
+  own_seq            int4,                          -- the last change of its own that is in
+  system_identifier  int8,                          -- a frontier means nothing in another cluster
+  data_timestamp     timestamptz,                   -- when the frontier's snapshot was taken
+  is_populated       bool NOT NULL DEFAULT false,
+  needs_reinit       bool NOT NULL DEFAULT false,
+  reinit_reason      text,
+  status             text NOT NULL DEFAULT 'INITIALIZING',
+  consecutive_errors int4 NOT NULL DEFAULT 0,
+  generation         int8 NOT NULL DEFAULT 1,       -- of the definition: counts its changes
+  last_refresh_at    timestamptz,
+  last_error_message text,
+  last_error_at      timestamptz,
+  created_at         timestamptz NOT NULL DEFAULT now(),
+  updated_at         timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+COMMENT ON TABLE pgtrickle.pgt_state IS 'internal: transactional state of each stream table';
+REVOKE ALL ON pgtrickle.pgt_state FROM PUBLIC;
+
+CREATE TABLE pgtrickle.pgt_dependency (
+  relid        oid  NOT NULL,                       -- the stream table
+  source_relid oid  NOT NULL,                       -- what it reads: a table or a stream table, after views are expanded
+  position     int4 NOT NULL,                       -- the source's number in the plan
+  columns      int2[] NOT NULL,                     -- attribute numbers it reads
+  PRIMARY KEY (relid, source_relid)
+);
+CREATE INDEX pgt_dependency_source ON pgtrickle.pgt_dependency (source_relid);
+COMMENT ON TABLE pgtrickle.pgt_dependency IS 'internal: sources of each stream table, with the columns read';
+REVOKE ALL ON pgtrickle.pgt_dependency FROM PUBLIC;
+
+
+

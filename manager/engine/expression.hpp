@@ -1,0 +1,63 @@
+/*
+ * An expression, as the engine sees it: opaque SQL text with holes for columns.
+ *
+ * The engine never evaluates SQL; PostgreSQL's executor does. It only substitutes
+ * columns into the holes ("slots"), composes projections and looks at the flags. The
+ * law test gives expressions of a toy language over small integers and NULL, printed
+ * into the same form.
+ *
+ * Invariant: the text between the slots is a complete, parenthesised-where-needed SQL
+ * fragment, fully qualified, so that it means the same wherever it is pasted.
+ */
+#pragma once
+
+#ifdef PGTRICKLE_POSTGRES
+#error "the engine knows nothing of PostgreSQL"
+#endif
+
+#include <functional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace pgtrickle::engine {
+
+/* How equality of a type relates to its image (the bytes a user sees). */
+enum class Equality {
+    image,  /* equal values have equal images: int4, text under a deterministic collation … */
+    scaled, /* numeric: 1.0 = 1.00; the image is the value and its scale */
+    none,   /* neither: citext, float, interval …: cannot be a key */
+};
+
+/* A column of a plan's output. type and collation are printed, qualified SQL
+ * ("pg_catalog.int4", "pg_catalog.numeric(10,2)"); collation is empty for the type's own. */
+struct Column {
+    std::string name;
+    std::string type;
+    std::string collation = {};
+    Equality equality = Equality::image;
+    bool has_hash = true;        /* the type has a hash function under its equality */
+    bool is_fixed_length = true; /* false: a value can be too long for a btree entry */
+};
+
+struct Expression {
+    /* Literal SQL, or the position of an input column. */
+    std::vector<std::variant<std::string, int>> pieces;
+    Column result;           /* name is unused here */
+    bool is_strict = false;  /* NULL whenever one of its columns is NULL */
+    bool may_fail = true;    /* may raise an error (division by zero …) */
+
+    /* The text with slot i printed by print_slot(i). */
+    std::string print(const std::function<std::string(int)> &print_slot) const;
+    /* The input columns read, ascending, each once. */
+    std::vector<int> columns() const;
+    /* The column position if the expression is just that column, else -1. */
+    int as_column() const;
+    /* The expression with each slot i replaced by inner[i], parenthesised. */
+    Expression compose(const std::vector<Expression> &inner) const;
+};
+
+/* The expression that is column `position`, of type `column`. */
+Expression column_reference(int position, const Column &column);
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,75 @@
+/*
+ * The relational tree of a defining query, and how it is built.
+ *
+ * A plan is immutable and shared. Its meaning is a Z-set: rows with signed weights.
+ * Slots of an expression number the columns of the node's input; of a join's condition,
+ * the concatenation of its inputs' columns.
+ *
+ * The functions below are the only way to make a node; translate/ and the law test use
+ * them alike. They throw std::invalid_argument on a plan that makes no sense (a slot out
+ * of range), which is a bug of the caller. Whether a plan can be kept incrementally is
+ * answered by objection() (differentiator.hpp), not here.
+ */
+#pragma once
+
+#include "engine/expression.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pgtrickle::engine {
+
+class PlanNode; /* operators/operator.hpp */
+using PlanPtr = std::shared_ptr<const PlanNode>;
+
+/* A conjunction: every `equalities[i]` (left side = right side, the type's own equality,
+ * each side reading the columns of one input only) and every expression of `others`.
+ * An empty condition is true. Equalities drive index look-ups by key. */
+struct Condition {
+    struct Pair {
+        Expression left;   /* reads one input of the join */
+        Expression right;  /* reads another, later input */
+        Expression whole;  /* `left = right` as PostgreSQL prints it */
+    };
+    std::vector<Pair> equalities;
+    std::vector<Expression> others;
+};
+
+enum class OuterKind { left, right, full };
+
+enum class AggregateFamily { count, sum, average, min, max };
+
+/* One aggregate call. `argument` is empty for count(*). `result` names the output column
+ * and its type; argument and result types together choose the state that is kept. */
+struct AggregateCall {
+    AggregateFamily family;
+    std::optional<Expression> argument;
+    std::optional<Expression> filter;
+    Column result;
+};
+
+struct NamedExpression {
+    Expression expression;
+    std::string name;
+};
+
+/* Source number `source` of the query (counting relations, not occurrences: a self-join
+ * scans one source twice); `columns` as named in the source. */
+PlanPtr scan(int source, std::vector<Column> columns);
+PlanPtr filter(PlanPtr input, Expression predicate);
+PlanPtr project(PlanPtr input, std::vector<NamedExpression> expressions);
+/* Inner join of two or more inputs; an empty condition is the cross product. */
+PlanPtr join(std::vector<PlanPtr> inputs, Condition condition);
+PlanPtr outer_join(OuterKind kind, PlanPtr left, PlanPtr right, Condition condition);
+/* Output: the key columns of `input` in the order given, then one column an aggregate.
+ * Without keys: the global aggregate, always one row. */
+PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls);
+PlanPtr distinct(PlanPtr input);
+/* Same number and types of columns; names from the first. */
+PlanPtr union_all(std::vector<PlanPtr> inputs);
+
+const std::vector<Column> &columns(const PlanPtr &plan);
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,131 @@
+/*
+ * A program: what a refresh of one stream table runs.
+ *
+ * A program is a list of steps. Each step keeps one *arrangement*: a heap table whose
+ * content is the new state of one operator. Operators that are linear (filter, project,
+ * join, union all) need none and are printed inline; an aggregate, a DISTINCT … below the
+ * root keeps one of its own. The last step's arrangement is the *storage* that users
+ * read. A refresh runs the steps in order: the step's delta statement computes the delta
+ * of its arrangement from the deltas of sources and of earlier steps, apply changes the
+ * heap, and what apply changed in the *output columns of visible rows* is the step's own
+ * delta (rows with weight ±1), which later steps and downstream stream tables read.
+ *
+ *   deltas of sources ──► delta_sql(step 0) ──► apply ──► delta of step 0 ──► delta_sql(step 1) ──► …
+ *
+ * Invariants (the law test holds the differentiator to them, the property test the whole):
+ *   - after any sequence of refreshes, the visible rows of the last arrangement are, as a
+ *     multiset, the defining query's answer on the sources' new state;
+ *   - full_sql(step) over new states gives exactly the rows of the arrangement, so that
+ *     filling from nothing and refreshing by deltas meet in the same heap content.
+ */
+#pragma once
+
+#include "engine/plan.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pgtrickle::engine {
+
+enum class Layout {
+    rows,   /* one heap row per copy; identity: the image of the output columns */
+    groups, /* one heap row per key; identity: the key, under the types' equality */
+};
+
+enum class Role {
+    key,   /* groups: taken from the delta as it is; set when the row is inserted */
+    state, /* groups: `sql` merges the old value o.<name> (NULL when the row is new) with d.<name> */
+    final, /* groups: `sql` computes it from the merged row n.<name> (states and keys) */
+    value, /* rows */
+};
+
+/* A physical column of an arrangement. Output columns come first, in the query's order,
+ * named as the query names them; hidden ones follow, named pgt_… */
+struct ArrangementColumn {
+    Column column;
+    Role role;
+    std::string sql; /* for state and final */
+};
+
+/* A delta a step reads: of source `index`, or of the earlier step `index`. */
+struct DeltaInput {
+    enum class Kind { source, step } kind;
+    int index;
+    bool operator==(const DeltaInput &) const = default;
+};
+
+/* A relation that a statement looks up by key, driven by a delta: an index on these
+ * columns keeps the refresh from reading it whole. */
+struct Lookup {
+    DeltaInput relation;
+    std::vector<std::string> columns;
+    bool operator==(const Lookup &) const = default;
+};
+
+/* How a statement calls what it reads. All are FROM items without alias, quoted and
+ * qualified where that applies. */
+class RelationNames {
+  public:
+    virtual ~RelationNames() = default;
+    /* New state of a source: `ONLY public.orders`, or a parenthesised query. */
+    virtual std::string source(int index) const = 0;
+    /* Heap of an earlier step's arrangement, all physical columns. */
+    virtual std::string arrangement(int step) const = 0;
+    /* Delta of a source or step: its columns, then pgt_weight bigint. */
+    virtual std::string delta(DeltaInput input) const = 0;
+    /* groups: the touched keys to be recomputed: the key columns. */
+    virtual std::string touched() const = 0;
+};
+
+struct Step {
+    Layout layout = Layout::rows;
+    std::vector<ArrangementColumn> columns;
+    int output_count = 0;
+    std::vector<int> key;      /* groups: positions in `columns`; empty: the global aggregate */
+    int count_column = -1;     /* groups: position of the number of input rows (bigint) */
+    int visible_column = -1;   /* groups: position of a boolean state of HAVING (a final), or -1.
+                                  A row is visible if it has count > 0, or the key is empty, and this is true. */
+    /* groups: SQL over o.<name> and d.<name>: true when the group must be recomputed from its
+     * input (a retracted extremum, a float sum …); empty: never. */
+    std::string recompute_sql_condition;
+    std::vector<DeltaInput> inputs;
+    std::vector<Lookup> lookups;          /* that this step's statements make */
+    std::vector<std::vector<std::string>> looked_up_by; /* this arrangement's columns, by later steps */
+};
+
+/* Prints the statements. `changed` selects which of step.inputs have a delta that is not
+ * empty (bit i: inputs[i]); a statement for fewer changed inputs has fewer terms. */
+class Program {
+  public:
+    explicit Program(PlanPtr plan);
+
+    const std::vector<Step> &steps() const { return steps_; }
+
+    /* rows: the value columns, then pgt_weight bigint (may be signed, may repeat a row, need not be
+     * consolidated). groups: the key columns, then one column for each state column, consolidated
+     * (one row a key). */
+    std::string delta_sql(int step, uint64_t changed, const RelationNames &names) const;
+    /* All physical columns, in order. */
+    std::string full_sql(int step, const RelationNames &names) const;
+    /* groups: as full_sql, for the keys in names.touched() only; a key without rows is absent. */
+    std::string recompute_sql(int step, const RelationNames &names) const;
+
+    /* The operator tree, one line an operator, for explain. */
+    std::string explain() const;
+
+  private:
+    PlanPtr plan_;
+    std::vector<Step> steps_;
+    std::vector<PlanPtr> step_plans_;
+};
+
+/* Why `plan` cannot be kept incrementally: the construct, why, what to do. */
+struct Objection {
+    std::string construct;
+    std::string why;
+    std::string hint;
+};
+std::optional<Objection> objection(const PlanPtr &plan);
+
+} // namespace pgtrickle::engine
