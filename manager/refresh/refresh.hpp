@@ -1,0 +1,56 @@
+/*
+ * Refreshing: taking stream tables to a new frontier, in the current transaction.
+ *
+ * Invariants:
+ *   - all locks (object locks of the members, then relation locks on every source,
+ *     upstream storage and log, in topological order) are held before the one snapshot
+ *     of the refresh is taken, and to the end of the transaction;
+ *   - everything is read under that snapshot (its command id moves on as we write), so
+ *     all members reach the same frontier together, or none;
+ *   - after it, the visible rows of each member's storage are the defining query's answer
+ *     under that snapshot.
+ * It runs with the owner's rights, under the recorded settings and a safe search_path.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+#include <string>
+#include <vector>
+
+namespace pgtrickle::refresh {
+
+enum class Action { no_data, full, differential, reinitialize };
+const char *name_of(Action action); /* as in the history: NO_DATA … */
+
+enum class LockWait { wait, skip_if_locked };
+
+struct Outcome {
+    Oid relid;
+    Action action;
+    int64_t rows_inserted = 0;
+    int64_t rows_deleted = 0;
+    int64_t delta_rows = 0;      /* changes read */
+    bool was_full_fallback = false;
+    TimestampTz data_timestamp = 0;
+    TimestampTz started_at = 0;
+    TimestampTz ended_at = 0;
+};
+
+/* Refreshes `members` and every upstream of theirs that has not taken in all its sources,
+ * as one group under one snapshot. Must be called without an active snapshot of its own
+ * in use for the result. With skip_if_locked, returns an empty list when another
+ * transaction holds a member's object lock. Throws PgError; then nothing has changed once
+ * the caller's (sub)transaction is rolled back. */
+std::vector<Outcome> refresh_group(const std::vector<Oid> &members, LockWait wait);
+
+/* Creates the heaps of a stream table just defined (its definition view, dependencies and
+ * state row exist). Empty, unpopulated. */
+void create_storage(Oid relid);
+/* Replaces the heaps after the defining query has changed; the stream table is unpopulated
+ * until the next refresh. */
+void replace_storage(Oid relid);
+/* First fill, under a snapshot taken after capture was made sure of. */
+Outcome initialize(Oid relid);
+
+} // namespace pgtrickle::refresh
