@@ -34,5 +34,11 @@ CREATE INDEX pgt_dependency_source ON pgtrickle.pgt_dependency (source_relid);
 COMMENT ON TABLE pgtrickle.pgt_dependency IS 'internal: sources of each stream table, with the columns read';
 REVOKE ALL ON pgtrickle.pgt_dependency FROM PUBLIC;
 
-
-
+-- The reserved prefix keeps users, even superusers, from touching what lies in these
+-- schemas, and pg_dump from dumping it: both are derived data.
+SET LOCAL allow_system_table_mods = on;
+CREATE SCHEMA pg_trickle_storage;
+COMMENT ON SCHEMA pg_trickle_storage IS 'internal: the heaps that stream tables are served from';
+CREATE SCHEMA pg_trickle_log;
+COMMENT ON SCHEMA pg_trickle_log IS 'internal: change logs of sources';
+RESET allow_system_table_mods;
