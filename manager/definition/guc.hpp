@@ -1,0 +1,42 @@
+/*
+ * The settings pg_trickle.*: all of them, defined in one place.
+ *
+ * The variables are PostgreSQL's to write (by SET, the file, the command line) and ours
+ * to read. Those that change how a stream table is read are planner decisions: changing
+ * one drops the session's cached plans.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+namespace pgtrickle::guc {
+
+enum class OnStale : int { serve, error };
+
+extern bool enabled;
+extern int scan_refresh_timeout_ms;
+extern int on_stale; /* an OnStale */
+extern bool enable_expansion;
+extern int scheduler_interval_ms;
+extern int max_concurrent_refreshes;
+extern int max_consecutive_errors;
+extern bool auto_backoff;
+extern int history_retention_days;
+extern double differential_max_change_ratio;
+extern int min_schedule_seconds;
+extern bool allow_circular;
+
+/* pg_trickle.max_staleness in milliseconds; -1: each stream table's own schedule. */
+extern int64_t max_staleness_ms;
+
+/* Defines them all; called once, by _PG_init. A PostgreSQL frame. */
+void define_settings();
+
+/* Whether the module was loaded by shared_preload_libraries, so that hooks and shared
+ * memory exist. */
+bool is_preloaded();
+/* Raises 55000 with a HINT unless it was. `what` is the act refused: "create a stream
+ * table". A PostgreSQL frame. */
+void require_preload(const char *what);
+
+} // namespace pgtrickle::guc

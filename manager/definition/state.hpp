@@ -1,0 +1,86 @@
+/*
+ * The rows of pgtrickle.pgt_state and pgtrickle.pgt_dependency, read and written as heaps:
+ * no privileges are asked, no SPI is needed.
+ *
+ * The functions marked "PostgreSQL frame" may ereport, and are called by C++ frames through
+ * call(). Writers hold the stream table's object lock (a refresh) or AccessExclusive on the
+ * foreign table (DDL); mark_needs_reinit is called by whoever finds out, and writes at once.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+#include <string>
+#include <vector>
+
+namespace pgtrickle::state {
+
+/* Column numbers of pgt_state, for those who update single columns of a row. */
+enum Column : int {
+    relid = 1,
+    frontier,
+    own_xid,
+    own_seq,
+    system_identifier,
+    data_timestamp,
+    is_populated,
+    needs_reinit,
+    reinit_reason,
+    status,
+    consecutive_errors,
+    generation,
+    last_refresh_at,
+    last_error_message,
+    last_error_at,
+    created_at,
+    updated_at,
+    column_count = updated_at
+};
+
+enum class Status { initializing, active, suspended, error };
+const char *name_of(Status status); /* INITIALIZING … */
+
+struct StateRow {
+    bool is_populated = false;
+    bool needs_reinit = false;
+    std::string reinit_reason;
+    std::string status;
+    std::string frontier; /* pg_snapshot's text; empty: none */
+    uint64_t own_xid = 0;
+    int32_t own_seq = 0;
+    int64_t system_identifier = 0;
+    TimestampTz data_timestamp = 0;
+    int32_t consecutive_errors = 0;
+    int64_t generation = 0;
+};
+
+/* OIDs of the two tables; InvalidOid when the extension is not in this database.
+ * PostgreSQL frames; two syscache look-ups each. */
+Oid state_table();
+Oid dependency_table();
+
+/* Reads the row under the latest catalog snapshot. False: there is none. C++ frame. */
+bool read(Oid relid, StateRow *row);
+
+/* The writers below are PostgreSQL frames. update() sets the columns c where
+ * replaces[c - 1], and updated_at; it raises if there is no row, and ends with
+ * CommandCounterIncrement(). */
+void insert(Oid relid);
+void update(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count]);
+void remove(Oid relid);
+/* Sets needs_reinit with its reason, and the next refresh starts from nothing. Does
+ * nothing if the row is absent or already says so. */
+void mark_needs_reinit(Oid relid, const char *reason);
+/* mark_needs_reinit for every stream table that reads `source_relid` directly. */
+void mark_readers_need_reinit(Oid source_relid, const char *reason);
+
+/* Relids of all stream tables of this database (allocated List of OIDs). PostgreSQL frame. */
+List *all_stream_tables();
+
+/* pgt_dependency. columns: attribute numbers, ascending. PostgreSQL frames. */
+void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count);
+void remove_dependencies(Oid relid);
+/* Stream tables that read source_relid directly, ascending (List of OIDs). */
+List *readers_of(Oid source_relid);
+
+} // namespace pgtrickle::state
