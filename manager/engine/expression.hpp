@@ -11,10 +11,6 @@
  */
 #pragma once
 
-#ifdef PGTRICKLE_POSTGRES
-#error "the engine knows nothing of PostgreSQL"
-#endif
-
 #include <functional>
 #include <string>
 #include <variant>

@@ -1,0 +1,114 @@
+#include "storage/layout.hpp"
+
+#include "pg/superuser.hpp"
+
+extern "C" {
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "commands/tablecmds.h"
+#include "executor/spi.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle::storage {
+
+namespace {
+
+constexpr const char *schema_name = "pg_trickle_storage";
+
+std::string quoted(const std::string &name)
+{
+    return call([&] { return quote_identifier(name.c_str()); });
+}
+
+std::string qualified(const std::string &name)
+{
+    return std::string(schema_name) + "." + quoted(name);
+}
+
+/* fillfactor: groups are updated in place, and a HOT update needs room on the page. */
+std::string create_table(const std::string &name, const engine::Step &step)
+{
+    std::string sql = "CREATE TABLE " + qualified(name) + " (";
+    for (const engine::ArrangementColumn &column : step.columns) {
+        sql += quoted(column.column.name) + " " + column.column.type;
+        if (!column.column.collation.empty())
+            sql += " COLLATE " + column.column.collation;
+        sql += ", ";
+    }
+    sql += "pgt_hash pg_catalog.int8 NOT NULL)";
+    if (step.layout == engine::Layout::groups)
+        sql += " WITH (fillfactor = 85)";
+    return sql;
+}
+
+/* The columns of a looked-up set that an index may hold: all of them in a btree if none can
+ * be too long for one, else the fixed-length ones, else a hash index, which keeps no values,
+ * on the first. */
+std::string create_lookup_index(const std::string &name, const engine::Step &step,
+                                const std::vector<std::string> &columns)
+{
+    std::string list;
+    for (const std::string &wanted : columns)
+        for (const engine::ArrangementColumn &column : step.columns)
+            if (column.column.name == wanted && column.column.is_fixed_length)
+                list += (list.empty() ? "" : ", ") + quoted(wanted);
+    if (list.empty())
+        return "CREATE INDEX ON " + qualified(name) + " USING hash (" + quoted(columns.front()) + ")";
+    return "CREATE INDEX ON " + qualified(name) + " (" + list + ")";
+}
+
+void execute(const std::string &sql)
+{
+    call([&] {
+        int result = SPI_execute(sql.c_str(), false, 0);
+        if (result != SPI_OK_UTILITY)
+            elog(ERROR, "could not execute \"%s\": %s", sql.c_str(), SPI_result_code_string(result));
+    });
+}
+
+} // namespace
+
+Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step)
+{
+    AsSuperuser as_superuser;
+    call([] { SPI_connect(); });
+    execute(create_table(relation_name, step));
+    execute("CREATE INDEX ON " + qualified(relation_name) + " (pgt_hash)");
+    for (const std::vector<std::string> &columns : step.looked_up_by)
+        execute(create_lookup_index(relation_name, step, columns));
+    call([] { SPI_finish(); });
+    return call([&] {
+        Oid heap = get_relname_relid(relation_name.c_str(), get_namespace_oid(schema_name, false));
+        ObjectAddress storage, foreign_table;
+        ObjectAddressSet(storage, RelationRelationId, heap);
+        ObjectAddressSet(foreign_table, RelationRelationId, relid);
+        recordDependencyOn(&storage, &foreign_table, DEPENDENCY_INTERNAL);
+        HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+        if (!HeapTupleIsValid(tuple))
+            elog(ERROR, "cache lookup failed for relation %u", relid);
+        Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+        ReleaseSysCache(tuple);
+        ATExecChangeOwner(heap, owner, false, AccessExclusiveLock);
+        CommandCounterIncrement();
+        return heap;
+    });
+}
+
+void drop_arrangement(Oid relid, Oid heap)
+{
+    call([=] {
+        /* The INTERNAL dependency would turn the drop into a refusal. */
+        deleteDependencyRecordsForSpecific(RelationRelationId, heap, DEPENDENCY_INTERNAL, RelationRelationId,
+                                           relid);
+        CommandCounterIncrement();
+        ObjectAddress object;
+        ObjectAddressSet(object, RelationRelationId, heap);
+        performDeletion(&object, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+        CommandCounterIncrement();
+    });
+}
+
+} // namespace pgtrickle::storage
