@@ -10,6 +10,7 @@ extern "C" {
 #include "commands/tablecmds.h"
 #include "executor/spi.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 }
 
 namespace pgtrickle::storage {
