@@ -1,0 +1,49 @@
+/*
+ * The history of refreshes, as the SQLite catalog keeps it: a failed refresh stays in it
+ * although its transaction rolled back. Written by the process that refreshed, after the
+ * commit or the abort; some tens of microseconds.
+ *
+ * C++ frames only. Nothing here throws or ereports: a missing, damaged or read-only
+ * catalog loses history, never a query; the first failure is reported as one WARNING.
+ * Nothing here may be called while a transaction of PostgreSQL is being committed
+ * (between PRE_COMMIT and the end of the commit).
+ */
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pgtrickle::catalog {
+
+/* One refresh. Times are microseconds as in TimestampTz, 0 for none. */
+struct Refresh {
+    int64_t refresh_id = 0; /* given by append() */
+    uint32_t relid = 0;
+    int64_t data_timestamp = 0;
+    int64_t started_at = 0;
+    int64_t ended_at = 0;
+    std::string action;       /* NO_DATA, FULL, DIFFERENTIAL, REINITIALIZE, SKIP */
+    std::string status;       /* COMPLETED, FAILED, SKIPPED */
+    std::string initiated_by; /* SCHEDULER, MANUAL, INITIAL, SCAN */
+    int64_t rows_inserted = 0;
+    int64_t rows_deleted = 0;
+    int64_t delta_rows = 0;
+    bool was_full_fallback = false;
+    std::string error_message;
+};
+
+/* Of the database this process is connected to. */
+void append_history(const std::vector<Refresh> &refreshes);
+/* Newest first; relid 0: of all stream tables of the database. */
+std::vector<Refresh> read_history(uint32_t relid, int max_rows);
+/* Removes what ended before `before`. */
+void prune_history(int64_t before);
+void forget_history(uint32_t relid);
+
+/* For a refresh in a user's transaction: kept in memory until this transaction ends, then
+ * written, with status FAILED when it rolls back (or to a savepoint). Written before the
+ * process next reads a command, not within the commit. */
+void append_history_at_end(const Refresh &refresh);
+
+} // namespace pgtrickle::catalog

@@ -1,0 +1,136 @@
+/*
+ * The mailbox: shared memory between writers, readers and the manager.
+ *
+ * It answers, in well under a microsecond and without a catalog look-up, whether a stream
+ * table has taken in all that its sources have committed, and carries readers' requests to
+ * the manager of their database.
+ *
+ * It never lies: a stream table is called clean only if no change of any source can have
+ * become visible that its last refresh did not read. Every doubt (a hash collision, a full
+ * table, a restart, COMMIT PREPARED, a transaction between PRE_COMMIT and the end of its
+ * commit) makes it dirty more often. `dirty_since` errs only towards older.
+ *
+ * Every function here is noexcept and never ereports: it may be called from PostgreSQL
+ * frames and C++ frames alike. Without shared memory (not preloaded) is_available() is
+ * false, nothing is ever clean, and noting a change does nothing.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+#include <cstdint>
+
+namespace pgtrickle::mailbox {
+
+/* To be called by _PG_init: asks for the shared memory when the library is being preloaded. */
+void register_mailbox();
+
+bool is_available() noexcept;
+
+/* ---- writers -------------------------------------------------------------------------- */
+
+/* This transaction changes `source`: a table, or a stream table that others read. Call it
+ * at every change, before or after logging it; the first one of a transaction costs some
+ * nanoseconds more than the others. Also for a stream table that is to be reinitialised
+ * (its own OID): then it is dirty from this transaction's commit on. Rolling back to a savepoint does not
+ * take it back: the source is then dirty without need. */
+void note_change(Oid source) noexcept;
+
+/* ---- refreshes ------------------------------------------------------------------------ */
+
+/* What a source's counters were at a moment *before* the snapshot of the refresh. */
+struct Seen {
+    uint64_t started = 0;
+    uint64_t finished = 0;
+    uint64_t database_started = 0; /* COMMIT PREPARED in this database */
+    uint64_t database_finished = 0;
+    TimestampTz observed_at = 0; /* 0: nothing was observed */
+};
+
+/* Must be called after the locks and before the snapshot is taken. */
+Seen observe(Oid source) noexcept;
+
+struct Reading {
+    Oid source;
+    bool is_stream_table;
+    Seen seen;
+};
+
+/* The refresh of `relid` in this transaction has taken in all its direct `readings`, as of
+ * the snapshot taken after they were observed, and what this transaction itself noted up to
+ * this call. `own` is observe(relid), taken at the same time. In effect when the
+ * transaction commits; dropped when it (or the subtransaction) aborts or is prepared.
+ * Call it once for each member, after the last write of the group. */
+void taken_in(Oid relid, const Seen &own, const Reading *readings, int count) noexcept;
+
+/* ---- state of a stream table, a copy of pgt_state for the barrier ----------------------- */
+
+struct State {
+    bool is_populated = false;
+    bool is_suspended = false;
+    bool is_failing = false; /* its last refresh failed */
+};
+
+/* In effect when the transaction commits. */
+void note_state(Oid relid, const State &state) noexcept;
+/* The same, at once, if the mailbox knows nothing of `relid`: for the manager, which
+ * reads pgt_state at its start. */
+void offer_state(Oid relid, const State &state) noexcept;
+/* At commit: the stream table is dropped. */
+void forget(Oid relid) noexcept;
+
+/* ---- readers -------------------------------------------------------------------------- */
+
+struct Look {
+    bool is_known = false; /* false: the mailbox knows nothing, read pgt_state; then it is dirty too */
+    bool is_clean = false;
+    State state;
+    /* Commit time, or older, of the oldest change of a base source that is not in; 0 when
+     * clean, DT_NOBEGIN when unknown. */
+    TimestampTz dirty_since = DT_NOBEGIN;
+};
+
+/* All that the barrier decides by, of a stream table of this database. */
+Look look(Oid relid) noexcept;
+
+bool is_clean(Oid relid) noexcept;
+TimestampTz dirty_since(Oid relid) noexcept; /* as Look::dirty_since */
+/* Microseconds; 0 when clean; INT64_MAX when unknown. */
+int64_t staleness_us(Oid relid, TimestampTz now) noexcept;
+
+/* ---- requests of readers to the manager of their database -------------------------------- */
+
+constexpr int max_requested = 32; /* stream tables in one request */
+
+enum class Answer {
+    none,       /* nothing was asked */
+    waiting,    /* the manager has not answered yet; its latch has been set */
+    done,       /* each is at least as fresh as the moment of the request */
+    failed,     /* the refresh of `culprit` failed; the reason is in its history */
+    suspended,  /* `culprit` or an upstream of it is suspended */
+    locked,     /* another transaction is refreshing `culprit` or holds its lock */
+    no_manager, /* this database has none, or it went away; the launcher has been poked */
+};
+
+struct Reply {
+    Answer answer = Answer::none;
+    Oid culprit = InvalidOid;
+};
+
+/* Asks the manager of this database to refresh `relids` (at most max_requested); replaces an earlier
+ * request of this backend. This backend's latch (MyLatch) is set when the answer is there: wait for it
+ * with WaitLatch and look at reply(). A request ends with its transaction. */
+Reply request_refresh(const Oid *relids, int count) noexcept;
+Reply reply() noexcept;
+void withdraw_request() noexcept;
+/* Process id of the manager of this database, 0 when there is none: for the deadlock probe. */
+int manager_pid() noexcept;
+/* The same of another database. */
+int manager_pid_of(Oid database) noexcept;
+
+/* A stream table was created, altered or dropped by this transaction, or its schedule was: when the
+ * transaction commits, the manager of this database looks at the definitions again (the
+ * launcher starts one when there is none). */
+void note_definition_change() noexcept;
+
+} // namespace pgtrickle::mailbox

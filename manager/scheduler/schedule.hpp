@@ -1,0 +1,63 @@
+/*
+ * When a stream table is due: a duration, a cron expression, or `calculated`.
+ *
+ * Times are microseconds since an epoch at midnight UTC (PostgreSQL's TimestampTz will do:
+ * `days_to_weekday` says which day the epoch was). No clock is read here: `now` is an argument.
+ * Pure C++: nothing of PostgreSQL.
+ */
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pgtrickle::scheduler {
+
+using Microseconds = int64_t;
+constexpr Microseconds second_us = 1'000'000;
+
+/* A set of minutes, hours … as bits. */
+struct Cron {
+    uint64_t seconds = 1; /* 0–59; second 0 with five fields */
+    uint64_t minutes = 0; /* 0–59 */
+    uint32_t hours = 0;   /* 0–23 */
+    uint32_t days = 0;    /* 1–31 */
+    uint16_t months = 0;  /* 1–12 */
+    uint8_t weekdays = 0; /* 0–6, Sunday is 0 */
+    bool any_day = false; /* the day field is *, the weekday field is *: if neither, either may match */
+    bool any_weekday = false;
+    bool operator==(const Cron &) const = default;
+};
+
+struct Schedule {
+    enum class Kind {
+        calculated, /* the tightest schedule of its dependents, else on change */
+        duration,
+        cron,
+    } kind = Kind::calculated;
+    int64_t seconds = 0; /* duration; 0: always fresh on read */
+    Cron cron;
+    bool operator==(const Schedule &) const = default;
+};
+
+/* The schedule, or nothing with `fault` saying in a phrase what is wrong with `text`
+ * (lower case, no full stop: to be used as a DETAIL after its first letter is raised, or in
+ * "invalid argument: …"). Durations: whole seconds `30`, or numbers with the units
+ * s m h d w in descending order (`1h30m`), at most 10 years. */
+std::optional<Schedule> parse_schedule(std::string_view text, std::string *fault);
+/* Only durations: what parse_duration_seconds and max_staleness take. */
+std::optional<int64_t> parse_duration_seconds(std::string_view text, std::string *fault);
+
+/* The first time > `after` at which a schedule comes due. Durations come due on a grid
+ * (multiples of the duration since the epoch), so that stream tables of one schedule come due together; kind
+ * calculated and a duration of 0 are due at once: `after`. Cron fields are in UTC offset by `zone_offset_s`
+ * (seconds east). Nothing if a cron expression never matches (30 February) within 8 years. */
+std::optional<Microseconds> next_due(const Schedule &schedule, Microseconds after, int64_t zone_offset_s = 0);
+
+/* Whether a reader has to wait for a refresh at `now`: the staleness exceeds the duration; a
+ * cron due time lies in (dirty_since, now]; calculated: never. */
+bool is_due_for_reader(const Schedule &schedule, Microseconds dirty_since, Microseconds now,
+                       int64_t zone_offset_s = 0);
+
+} // namespace pgtrickle::scheduler
