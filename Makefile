@@ -1,10 +1,35 @@
-# pg_trickle: stream tables for PostgreSQL. The commands: make demo, make check,
-# make bench, make soak, make install PG_CONFIG=…
+# pg_trickle: stream tables for PostgreSQL.
+#
+#   make install PG_CONFIG=…   build and install into the PostgreSQL that pg_config belongs to
+#   make demo, make demo-stop  pgbench writing, stream tables following, in the terminal
+#   make check                 every test; ends with "N passed, N failed"
+#   make soak, make bench      long tests; the speed table in tests/bench/RESULTS.md
+
+# The commands first set up what they need (packages, build, a scratch server). They do
+# not read PostgreSQL's build system, which a bare machine does not have before that, and
+# which has a target `check` of its own that only fails.
+PG_CONFIG   ?= pg_config
+COMMANDS     = setup check demo demo-stop bench soak
+.PHONY: $(COMMANDS)
+
+ifneq ($(filter $(COMMANDS),$(MAKECMDGOALS)),)
+export PG_CONFIG
+
+setup:
+	@tests/setup
+check soak: setup
+	+@tests/run $@
+demo bench: setup
+	+@tests/$@/run
+demo-stop:
+	@tests/demo/stop
+.DEFAULT:
+	+@$(MAKE) $@
+else
 
 EXTENSION    = pg_trickle
 MODULE_big   = pg_trickle
 RELEASE      = 1.0
-PG_CONFIG   ?= pg_config
 DATA_built   = pg_trickle--$(RELEASE).sql
 
 SOURCES      = $(sort $(wildcard fdw/*.cpp manager/*/*.cpp manager/*/*/*.cpp manager/*/*/*/*.cpp))
@@ -19,17 +44,25 @@ PG_CXXFLAGS  = -std=gnu++20 -O2 -fno-strict-aliasing -fwrapv $(WARNINGS) -MMD -M
 PG_CPPFLAGS  = -Imanager -I.
 SHLIB_LINK   = -lstdc++ -lsqlite3
 
-EXTRA_CLEAN  = $(DATA_built) $(OBJS:.o=.d)
+EXTRA_CLEAN  = $(DATA_built) $(OBJS:.o=.d) build
 
-# A bare machine has no pg_config yet: the commands that set it up must work without.
-ifneq ($(shell command -v $(PG_CONFIG) 2>/dev/null),)
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq ($(wildcard $(PGXS)),)
+$(error $(PG_CONFIG) names no PostgreSQL with server headers: run "make setup", or give PG_CONFIG=…)
+endif
+# PostgreSQL's rule for bitcode does not know our flags for C++.
 override with_llvm = no
 include $(PGXS)
-override with_llvm = no
+
+# Objects compiled against another PostgreSQL are not taken for current.
+CONFIGURED := $(shell $(PG_CONFIG) --version --includedir-server --configure | cksum)
+ifneq ($(shell cat build/configured 2>/dev/null),$(CONFIGURED))
+$(shell mkdir -p build && echo "$(CONFIGURED)" > build/configured)
 endif
+$(OBJS): build/configured
 
 $(DATA_built): $(SURFACE)
 	cat $(SURFACE) > $@
 
 -include $(OBJS:.o=.d)
+endif
