@@ -1,0 +1,84 @@
+/*
+ * From PostgreSQL's Query to the engine's plan.
+ *
+ * The input of every function is a parse-analysed Query that is not rewritten: fresh from
+ * parse analysis (then objections carry a location), or that of the internal view's rule.
+ * It is never modified. Views and non-recursive CTEs are expanded here, so sources are
+ * tables and stream tables only.
+ *
+ * Locks: AccessShare on every relation of the query, views included, to the end of the
+ * transaction. All functions are C++ frames; they throw PgError.
+ */
+#pragma once
+
+#include "engine/program.hpp"
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "nodes/parsenodes.h"
+}
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace pgtrickle::translate {
+
+struct SourceRef {
+    Oid relid;
+    /* What the query reads, ascending, never empty: the columns of every engine scan of this
+     * source, in this order. */
+    std::vector<AttrNumber> columns;
+    bool is_stream_table;
+    /* Whose privileges the query reads it with: InvalidOid stands for the owner of the stream
+     * table; a table read through a view is read as the view's owner. Each role once. */
+    std::vector<Oid> read_as;
+};
+
+struct Translation {
+    engine::PlanPtr plan;
+    std::vector<SourceRef> sources; /* index: the engine's source number */
+};
+
+/* Why a query cannot be kept incrementally; location is a byte in the query's text, -1 unknown. */
+struct Objection : engine::Objection {
+    int location = -1;
+};
+
+/* The plan of `query`, as the role `owner` would run it, or an objection (ours, or the engine's to
+ * the finished plan). The plan's columns are the query's output columns, named as the targets are. */
+std::variant<Translation, Objection> translate(const Query *query, Oid owner);
+
+/* Raises 0A000 `unsupported operator for DIFFERENTIAL mode: <construct>` with why and what to do.
+ * query_text, if not null, is what the location counts in; it becomes the cursor position. */
+[[noreturn]] void raise_objection(const Objection &objection, const char *query_text);
+
+/* What no refresh mode accepts (FOR UPDATE, TABLESAMPLE, LIMIT without ORDER BY, system catalogs,
+ * temporary tables, other statements than SELECT, the stream table `self` as its own source). */
+struct Rejection {
+    int sqlstate;
+    std::string message;
+    std::string detail;
+    std::string hint;
+    int location = -1; /* as in Objection */
+};
+std::optional<Rejection> find_rejection(const Query *query, Oid self = InvalidOid);
+/* Raises it. query_text as in raise_objection. */
+void check_rejected(const Query *query, const char *query_text, Oid self = InvalidOid);
+
+/* Names of the settings that the value of an expression of `query` depends on (TimeZone, DateStyle …),
+ * sorted, each once; most queries depend on none. */
+std::vector<std::string> settings_of(const Query *query);
+
+/* The query's answer may change although no source does: it calls a volatile function (the name of
+ * the first one found, for the NOTICE), or one of now()'s kin, or a STABLE function we know nothing of.
+ * In FULL mode such a query is refreshed at each due time. */
+struct Restlessness {
+    bool is_volatile = false;
+    bool is_now_dependent = false; /* or depends on anything else outside sources and settings */
+    std::string function;          /* printed; empty if neither */
+};
+Restlessness restlessness_of(const Query *query);
+
+} // namespace pgtrickle::translate
