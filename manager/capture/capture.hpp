@@ -1,0 +1,77 @@
+/*
+ * Capture: every committed change of a source ends up in the source's change log, once.
+ *
+ * A source is a plain table, a partitioned table, or a stream table that others read. For
+ * tables, statement triggers write the log (trigger.cpp); for a stream table its refresh
+ * does (LogWriter, log.hpp). What a log cannot say row by row (TRUNCATE, a partition that
+ * comes or goes, disabled triggers …) is a *marker*: whoever reads one starts from nothing.
+ *
+ * The log of a source is three heaps, its segments, in the schema pg_trickle_log. Whoever
+ * reads a log holds AccessShare on all its segments from before its snapshot to the end of
+ * its transaction (lock_logs); the trimmer empties a segment only under AccessExclusive.
+ *
+ * All functions here are PostgreSQL frames unless they say otherwise: they may ereport,
+ * own nothing with a destructor, and are called by C++ frames through call().
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+namespace pgtrickle::capture {
+
+/* Installs the hooks and callbacks of this part; called once, by _PG_init. */
+void register_capture();
+
+/* Why `source` cannot be captured, as the end of a sentence ("it is a foreign table"), in
+ * the current memory context; nullptr if it can. */
+const char *refusal(Oid source);
+
+/* Makes sure that from now on every change of `columns` (ascending attribute numbers; may be
+ * empty) of `source` is logged: creates logs and triggers, repairs them, or widens the
+ * columns. Takes ShareRowExclusive on the source (and its partitions), so it waits out
+ * writers (lock_timeout applies), and AccessShare on the log, both to the end of the
+ * transaction. A fill whose snapshot is taken after this call misses nothing. Raises 0A000
+ * if the source cannot be captured, 55006 if a statement on it is under way. */
+void ensure_captured(Oid source, const AttrNumber *columns, int column_count);
+
+/* To be called when `source` may have lost its last reader (pgt_dependency no longer
+ * names it). Its triggers become inert at once, and are removed with the log by a later
+ * trim(). Does nothing while readers remain. */
+void release(Oid source);
+
+/* Whether every capture trigger of the source (and of its partitions) is there and fires
+ * always. False: changes may have been lost; reinitialise after ensure_captured(). True
+ * for a stream table. Costs some syscache look-ups. */
+bool triggers_are_intact(Oid source);
+
+/* AccessShare on the segments of the log, to the end of the transaction. */
+void lock_logs(Oid source);
+
+/* Whether a statement that changes `source` is under way in this transaction: its log is
+ * not complete, and the source is in an intermediate state. A few nanoseconds. */
+bool statement_is_open(Oid source);
+/* Raises 55006 if so. */
+void require_no_open_statement(Oid source);
+
+/* The number of the last chunk this transaction wrote to any log; 0: none. For
+ * Frontier::of_snapshot. */
+int32_t own_seq();
+
+/* Writes a marker to the logs of `relation` and of everything above it that is captured.
+ * Does nothing if none is. `reason` completes "…, because". */
+void mark(Oid relation, const char *reason);
+
+/* Bytes of the log, its indexes and overflow included; 0 when there is none. */
+int64 log_size(Oid source);
+
+/* Empties the segments nobody needs any more and moves writers on; removes what is left of a
+ * source that was released. Never waits for a lock. If the log is over `size_limit` bytes
+ * (0: none), readers that hold it back are marked needs_reinit, and their hold is dropped.
+ * To be run in a transaction of its own; ends with an active snapshot popped. Returns whether
+ * anything was emptied or removed. */
+bool trim(Oid source, int64 size_limit);
+
+/* OIDs of everything that is captured in this database (palloc'ed List). */
+List *captured_sources();
+
+} // namespace pgtrickle::capture

@@ -1,0 +1,67 @@
+/*
+ * The change log of a source: writing rows to it, and reading what is new to a frontier.
+ *
+ * A log row is a *chunk*: (xid, seq, n, version, data, overflow). `data` holds n minimal
+ * tuples of the columns that the source's format `version` names, each with its weight, +1
+ * or -1, in the top bit of its length. seq numbers the chunks of a transaction across all
+ * logs. A row too big for a chunk lies alone in `overflow`. n = 0 is a marker: `data` is the reason.
+ *
+ * PostgreSQL frames throughout: nothing here has a destructor. Everything allocated lives in the
+ * memory context current at the call.
+ */
+#pragma once
+
+#include "capture/frontier.hpp"
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "executor/tuptable.h"
+#include "utils/tuplestore.h"
+}
+
+namespace pgtrickle::capture {
+
+struct LogWriterImpl;
+
+/* Writes rows to a source's current segment. Buffers up to a chunk: what was appended is in
+ * the log once finish() has returned; forgetting finish() loses rows. */
+class LogWriter {
+  public:
+    /* nullptr when `source` is not captured, or nobody reads it. */
+    static LogWriter *open(Oid source);
+
+    /* `slot` holds a row of `source` (or of storage whose first columns are the source's);
+     * weight is not 0; a weight of n counts as n rows. */
+    void append(TupleTableSlot *slot, int64 weight);
+    /* The same: values[attnum - 1], indexed by the source's attribute numbers. */
+    void append(const Datum *values, const bool *nulls, int64 weight);
+    /* Writes what is buffered and closes the log, whose lock is kept. The writer is dead then. */
+    void finish();
+
+  private:
+    friend struct LogWriterImpl;
+    LogWriterImpl *impl_;
+};
+
+/* The relation that read_changes() fills: the given columns of the source, under their names
+ * and types, then pgt_weight bigint. */
+TupleDesc changes_descriptor(Oid source, const AttrNumber *columns, int column_count);
+
+struct Changes {
+    int64 rows = 0;             /* put into the tuplestore */
+    bool has_marker = false;    /* or a chunk that lacks a column: reinitialise */
+    const char *reason = nullptr; /* of the first marker; in the current memory context */
+};
+
+/* Appends to `out` every change of `source` that `snapshot` sees and `frontier` does not
+ * include: `columns` in the order given, then the weight (1 or -1). Stops at a marker; what
+ * `out` holds then is of no use. The caller holds lock_logs(source) since before the
+ * snapshot. Cost: two index probes a segment and one more per transaction that was running
+ * when the frontier was taken. Raises if the source is not captured. */
+Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot,
+                     const AttrNumber *columns, int column_count, Tuplestorestate *out);
+
+/* Whether there is any such change or marker; stops at the first. */
+bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot);
+
+} // namespace pgtrickle::capture
