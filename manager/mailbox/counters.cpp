@@ -1,0 +1,88 @@
+/*
+ * The counters of a source.
+ *
+ * A writer bumps `started` before its commit can become visible and `finished` after it
+ * has. Let a refresh observe finished = started = s before it takes its snapshot. While
+ * started is still s, exactly s transactions ever reached PRE_COMMIT, and all of them were over when
+ * `finished` was read, hence visible to the snapshot: nothing is missing. So "clean" is one
+ * load and one comparison. Whatever commits later, or shares the slot by its hash, bumps `started` first.
+ *
+ * Marks tell *since when* the source is dirty: an observer asks for one, and the next
+ * bump notes its number and time. The reader who has seen s wants the time of bump s + 1; if
+ * that mark was overwritten or lost in a race, the time of the observation is an older bound.
+ */
+#include "mailbox/shared.hpp"
+
+namespace pgtrickle::mailbox {
+
+uint32_t slot_of(Oid database, Oid source) noexcept
+{
+    uint64_t key = (static_cast<uint64_t>(database) << 32) | source;
+    key ^= key >> 33;
+    key *= 0xff51afd7ed558ccdULL;
+    key ^= key >> 33;
+    key *= 0xc4ceb9fe1a85ec53ULL;
+    key ^= key >> 33;
+    return static_cast<uint32_t>(key) & (shared->slot_count - 1);
+}
+
+namespace {
+
+void write_mark(SourceSlot &slot, uint64_t count, TimestampTz at) noexcept
+{
+    Mark &mark = slot.marks[slot.next_mark.fetch_add(1) % marks_per_slot];
+    mark.count.store(0);
+    mark.at.store(at);
+    mark.count.store(count);
+}
+
+} // namespace
+
+void start(uint32_t slot_number, TimestampTz since) noexcept
+{
+    SourceSlot &slot = source_slots[slot_number];
+    if (slot.wants_mark.load(std::memory_order_relaxed) == 0) {
+        slot.started.fetch_add(1);
+        return;
+    }
+    TimestampTz at = since != 0 ? since : GetCurrentTimestamp();
+    uint64_t count = slot.started.fetch_add(1) + 1;
+    if (slot.wants_mark.exchange(0) != 0)
+        write_mark(slot, count, at);
+}
+
+void finish(uint32_t slot_number) noexcept
+{
+    source_slots[slot_number].finished.fetch_add(1);
+}
+
+TimestampTz marked_time(const SourceSlot &slot, uint64_t count) noexcept
+{
+    for (const Mark &mark : slot.marks) {
+        if (mark.count.load() != count)
+            continue;
+        TimestampTz at = mark.at.load();
+        if (mark.count.load() == count)
+            return at;
+    }
+    return 0;
+}
+
+Seen observe(Oid source) noexcept
+{
+    if (!is_available())
+        return {};
+    SourceSlot &slot = source_slots[slot_of(MyDatabaseId, source)];
+    SourceSlot &database = source_slots[database_slot()];
+    Seen seen;
+    seen.observed_at = GetCurrentTimestamp();
+    seen.database_started = database.started.load();
+    seen.database_finished = database.finished.load();
+    seen.started = slot.started.load();
+    seen.finished = slot.finished.load();
+    slot.wants_mark.store(1);
+    database.wants_mark.store(1);
+    return seen;
+}
+
+} // namespace pgtrickle::mailbox

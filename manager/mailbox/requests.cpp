@@ -1,0 +1,390 @@
+/*
+ * Readers' requests. Each backend has one slot of its own, at its process number; its
+ * state goes free → waiting (the reader) → taken (the manager) → answered (the manager) → free
+ * (the reader). A generation number keeps a late answer from being taken for that of the next request.
+ *
+ * A reader whose database has no manager waits while the launcher starts one, if there is a
+ * launcher; every way in which that can fail answers `no_manager`.
+ */
+#include "mailbox/manager_side.hpp"
+#include "mailbox/shared.hpp"
+
+extern "C" {
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+}
+
+#include <algorithm>
+
+#if PG_VERSION_NUM >= 170000
+#define MY_PROCESS GetNumberFromPGProc(MyProc)
+#else
+#define MY_PROCESS MyProc->pgprocno
+#endif
+
+namespace pgtrickle::mailbox {
+
+namespace {
+
+int32_t my_process() noexcept
+{
+    return MY_PROCESS;
+}
+
+ManagerSlot *my_manager_slot = nullptr; /* in the manager */
+bool has_request = false;               /* this backend's slot is not free */
+
+RequestSlot *my_request_slot() noexcept
+{
+    if (MyProc == nullptr || my_process() >= shared->request_count)
+        return nullptr;
+    return &requests[my_process()];
+}
+
+/* request_lock is held, exclusively, by the callers of the following. */
+
+void free_if_idle(ManagerSlot *slot) noexcept
+{
+    if (slot->pid.load() == 0 && !slot->is_wanted && slot->barred_by == 0)
+        slot->database.store(InvalidOid);
+}
+
+void answer_all(Oid database, const Reply &reply) noexcept
+{
+    for (int i = 0; i < shared->request_count; i++) {
+        RequestSlot &request = requests[i];
+        if (request.database != database ||
+            (request.state != RequestState::waiting && request.state != RequestState::taken))
+            continue;
+        request.reply = reply;
+        request.state = RequestState::answered;
+        wake_process(i);
+    }
+}
+
+/* True if a manager will come. */
+bool wish_manager(Oid database) noexcept
+{
+    ManagerSlot *slot = find_or_make_manager(database);
+    if (slot == nullptr || shared->launcher_pid.load() == 0 || slot->barred_by != 0) {
+        if (slot != nullptr)
+            free_if_idle(slot);
+        return false;
+    }
+    slot->is_wanted = true;
+    return true;
+}
+
+extern "C" void pgtrickle_launcher_leaves(int, Datum)
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    shared->launcher_pid.store(0);
+    for (int i = 0; i < shared->manager_count; i++) {
+        ManagerSlot &slot = managers[i];
+        if (!slot.is_wanted)
+            continue;
+        slot.is_wanted = false;
+        answer_all(slot.database.load(), {Answer::no_manager, InvalidOid});
+        free_if_idle(&slot);
+    }
+    LWLockRelease(shared->request_lock);
+}
+
+extern "C" void pgtrickle_manager_leaves(int, Datum)
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    my_manager_slot->pid.store(0);
+    my_manager_slot->wants_wake_up.store(0);
+    answer_all(MyDatabaseId, {Answer::no_manager, InvalidOid});
+    free_if_idle(my_manager_slot);
+    my_manager_slot = nullptr;
+    LWLockRelease(shared->request_lock);
+    wake_launcher();
+}
+
+} // namespace
+
+ManagerSlot *find_manager(Oid database) noexcept
+{
+    if (database == InvalidOid)
+        return nullptr;
+    for (int i = 0; i < shared->manager_count; i++) {
+        if (managers[i].database.load(std::memory_order_relaxed) == database)
+            return &managers[i];
+    }
+    return nullptr;
+}
+
+ManagerSlot *find_or_make_manager(Oid database) noexcept
+{
+    ManagerSlot *slot = find_manager(database);
+    for (int i = 0; slot == nullptr && i < shared->manager_count; i++) {
+        if (managers[i].database.load() != InvalidOid)
+            continue;
+        slot = &managers[i];
+        slot->is_wanted = false;
+        slot->barred_by = 0;
+        slot->wants_wake_up.store(0);
+        slot->has_requests.store(0);
+        slot->is_asked_to_exit.store(0);
+        slot->database.store(database);
+    }
+    return slot;
+}
+
+void wake_process(int32_t process) noexcept
+{
+    SetLatch(&ProcGlobal->allProcs[process].procLatch);
+}
+
+void wake_launcher() noexcept
+{
+    shared->launcher_calls.fetch_add(1);
+    if (shared->launcher_pid.load() != 0)
+        wake_process(shared->launcher_process);
+}
+
+/* Lock-free: the slot is looked at without the lock, and a latch too many does no harm. */
+void wake_manager_if_wanted() noexcept
+{
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    ManagerSlot *slot = find_manager(MyDatabaseId);
+    if (slot == nullptr || slot->wants_wake_up.load(std::memory_order_relaxed) == 0)
+        return;
+    if (slot->wants_wake_up.exchange(0) != 0 && slot->pid.load() != 0)
+        wake_process(slot->process);
+}
+
+void announce_definition_change() noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    ManagerSlot *slot = find_manager(MyDatabaseId);
+    bool has_manager = slot != nullptr && slot->pid.load() != 0;
+    if (has_manager) {
+        slot->definition_changes.fetch_add(1);
+        wake_process(slot->process);
+    } else {
+        wish_manager(MyDatabaseId);
+    }
+    LWLockRelease(shared->request_lock);
+    if (!has_manager)
+        wake_launcher();
+}
+
+/* ---- readers ---- */
+
+Reply request_refresh(const Oid *relids, int count) noexcept
+{
+    RequestSlot *request = is_available() ? my_request_slot() : nullptr;
+    if (request == nullptr || count > max_requested)
+        return {Answer::no_manager, InvalidOid};
+    bool is_coming = true;
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    request->generation++;
+    request->database = MyDatabaseId;
+    request->count = count;
+    std::copy_n(relids, count, request->relids);
+    request->reply = {Answer::waiting, InvalidOid};
+    request->state = RequestState::waiting;
+    ManagerSlot *slot = find_manager(MyDatabaseId);
+    bool has_manager = slot != nullptr && slot->pid.load() != 0;
+    if (has_manager) {
+        slot->has_requests.store(1);
+        wake_process(slot->process);
+    } else {
+        is_coming = wish_manager(MyDatabaseId);
+    }
+    if (!is_coming) {
+        request->state = RequestState::free;
+        request->reply = {Answer::no_manager, InvalidOid};
+    }
+    has_request = is_coming;
+    Reply reply = request->reply;
+    LWLockRelease(shared->request_lock);
+    if (!has_manager)
+        wake_launcher();
+    return reply;
+}
+
+Reply reply() noexcept
+{
+    if (!has_request)
+        return {};
+    LWLockAcquire(shared->request_lock, LW_SHARED);
+    Reply reply = my_request_slot()->reply;
+    LWLockRelease(shared->request_lock);
+    return reply;
+}
+
+void withdraw_request() noexcept
+{
+    if (!has_request)
+        return;
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    RequestSlot *request = my_request_slot();
+    request->generation++;
+    request->state = RequestState::free;
+    request->reply = {};
+    LWLockRelease(shared->request_lock);
+    has_request = false;
+}
+
+void drop_request_at_end() noexcept
+{
+    withdraw_request();
+}
+
+int manager_pid_of(Oid database) noexcept
+{
+    if (!is_available())
+        return 0;
+    ManagerSlot *slot = find_manager(database);
+    return slot != nullptr ? slot->pid.load() : 0;
+}
+
+int manager_pid() noexcept
+{
+    return manager_pid_of(MyDatabaseId);
+}
+
+/* ---- the launcher ---- */
+
+void become_launcher()
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    shared->launcher_process = my_process();
+    shared->launcher_pid.store(MyProcPid);
+    LWLockRelease(shared->request_lock);
+    before_shmem_exit(pgtrickle_launcher_leaves, 0);
+}
+
+uint32_t launcher_calls() noexcept
+{
+    return shared->launcher_calls.load();
+}
+
+std::vector<Oid> wished_managers() noexcept
+{
+    Oid wished[64];
+    int count = 0;
+    LWLockAcquire(shared->request_lock, LW_SHARED);
+    for (int i = 0; i < shared->manager_count && count < 64; i++) {
+        if (managers[i].database.load() != InvalidOid && managers[i].is_wanted)
+            wished[count++] = managers[i].database.load();
+    }
+    LWLockRelease(shared->request_lock);
+    try {
+        return std::vector<Oid>(wished, wished + count);
+    } catch (...) {
+        return {};
+    }
+}
+
+void settle_wish(Oid database, bool can_start) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    ManagerSlot *slot = find_manager(database);
+    if (slot != nullptr && slot->is_wanted) {
+        if (slot->pid.load() != 0 || !can_start)
+            slot->is_wanted = false;
+        if (slot->pid.load() == 0 && !can_start)
+            answer_all(database, {Answer::no_manager, InvalidOid});
+        free_if_idle(slot);
+    }
+    LWLockRelease(shared->request_lock);
+}
+
+bool is_barred(Oid database) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_SHARED);
+    ManagerSlot *slot = find_manager(database);
+    bool is_barred = slot != nullptr && slot->barred_by != 0;
+    LWLockRelease(shared->request_lock);
+    return is_barred;
+}
+
+bool take_registry_doubt() noexcept
+{
+    return shared->is_registry_doubtful.exchange(0) != 0;
+}
+
+void doubt_registry() noexcept
+{
+    shared->is_registry_doubtful.store(1);
+    wake_launcher();
+}
+
+/* ---- the manager ---- */
+
+bool become_manager()
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    ManagerSlot *slot = find_or_make_manager(MyDatabaseId);
+    bool is_mine = slot != nullptr && slot->pid.load() == 0 && slot->barred_by == 0;
+    if (is_mine) {
+        slot->process = my_process();
+        slot->is_asked_to_exit.store(0);
+        slot->is_wanted = false;
+        slot->has_requests.store(1); /* those that waited for it */
+        slot->pid.store(MyProcPid);
+        my_manager_slot = slot;
+    }
+    LWLockRelease(shared->request_lock);
+    if (is_mine)
+        before_shmem_exit(pgtrickle_manager_leaves, 0);
+    return is_mine;
+}
+
+uint32_t definition_changes() noexcept
+{
+    return my_manager_slot->definition_changes.load();
+}
+
+bool is_asked_to_exit() noexcept
+{
+    return my_manager_slot->is_asked_to_exit.load() != 0;
+}
+
+void want_wake_up() noexcept
+{
+    my_manager_slot->wants_wake_up.store(1);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+std::vector<Request> take_requests() noexcept
+{
+    std::vector<Request> taken;
+    if (my_manager_slot->has_requests.exchange(0) == 0)
+        return taken;
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    for (int i = 0; i < shared->request_count; i++) {
+        RequestSlot &request = requests[i];
+        if (request.state != RequestState::waiting || request.database != MyDatabaseId)
+            continue;
+        try {
+            taken.push_back({i, request.generation,
+                             std::vector<Oid>(request.relids, request.relids + request.count)});
+            request.state = RequestState::taken;
+        } catch (...) {
+            my_manager_slot->has_requests.store(1);
+            break;
+        }
+    }
+    LWLockRelease(shared->request_lock);
+    return taken;
+}
+
+void answer(const Request &request, const Reply &reply) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    RequestSlot &slot = requests[request.slot];
+    if (slot.generation == request.generation && slot.state == RequestState::taken) {
+        slot.reply = reply;
+        slot.state = RequestState::answered;
+        wake_process(request.slot);
+    }
+    LWLockRelease(shared->request_lock);
+}
+
+} // namespace pgtrickle::mailbox

@@ -1,0 +1,162 @@
+#include "mailbox/shared.hpp"
+
+extern "C" {
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+#include "utils/guc.h"
+}
+
+#include <new>
+
+namespace pgtrickle::mailbox {
+
+Shared *shared = nullptr;
+SourceSlot *source_slots = nullptr;
+ReadingCell *cells = nullptr;
+ManagerSlot *managers = nullptr;
+RequestSlot *requests = nullptr;
+HTAB *entries = nullptr;
+
+namespace {
+
+int slot_setting = 4096;
+int stream_table_setting = 1024;
+shmem_request_hook_type next_request_hook = nullptr;
+shmem_startup_hook_type next_startup_hook = nullptr;
+
+constexpr int cells_per_stream_table = 8;
+const char *const tranche = "pg_trickle";
+
+int slot_total()
+{
+    int total = 1;
+    while (total < slot_setting)
+        total *= 2;
+    return total;
+}
+
+int cell_total()
+{
+    return stream_table_setting * cells_per_stream_table;
+}
+
+int manager_total()
+{
+    return max_worker_processes;
+}
+
+/* PostgreSQL frames from here on: sizes and the postmaster's start-up. */
+
+Size arrays_size()
+{
+    Size size = MAXALIGN(sizeof(Shared)) + alignof(SourceSlot);
+    size = add_size(size, mul_size(slot_total(), sizeof(SourceSlot)));
+    size = add_size(size, mul_size(cell_total(), sizeof(ReadingCell)));
+    size = add_size(size, mul_size(manager_total(), sizeof(ManagerSlot)));
+    return add_size(size, mul_size(MaxBackends, sizeof(RequestSlot)));
+}
+
+template <class T> T *place(char *&at, int count)
+{
+    auto *array = reinterpret_cast<T *>(TYPEALIGN(alignof(T), at));
+    at = reinterpret_cast<char *>(array + count);
+    return array;
+}
+
+void fill_empty()
+{
+    for (int i = 0; i < shared->slot_count; i++)
+        new (&source_slots[i]) SourceSlot{};
+    for (int i = 0; i < shared->cell_count; i++) {
+        new (&cells[i]) ReadingCell{};
+        cells[i].next = i + 1 < shared->cell_count ? i + 1 : no_cell;
+    }
+    for (int i = 0; i < shared->manager_count; i++)
+        new (&managers[i]) ManagerSlot{};
+    for (int i = 0; i < shared->request_count; i++)
+        new (&requests[i]) RequestSlot{};
+    shared->free_cell = 0;
+    shared->is_registry_doubtful = 1;
+}
+
+void make_entries()
+{
+    HASHCTL control = {};
+    control.keysize = sizeof(EntryKey);
+    control.entrysize = sizeof(Entry);
+    entries = ShmemInitHash("pg_trickle stream tables", stream_table_setting, stream_table_setting, &control,
+                            HASH_ELEM | HASH_BLOBS | HASH_FIXED_SIZE);
+}
+
+extern "C" void pgtrickle_shmem_request()
+{
+    if (next_request_hook != nullptr)
+        next_request_hook();
+    RequestAddinShmemSpace(arrays_size());
+    RequestAddinShmemSpace(hash_estimate_size(stream_table_setting, sizeof(Entry)));
+    RequestNamedLWLockTranche(tranche, 2);
+}
+
+extern "C" void pgtrickle_shmem_startup()
+{
+    if (next_startup_hook != nullptr)
+        next_startup_hook();
+    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+    bool is_found;
+    char *memory = static_cast<char *>(ShmemInitStruct("pg_trickle mailbox", arrays_size(), &is_found));
+    shared = reinterpret_cast<Shared *>(memory);
+    if (!is_found) {
+        new (shared) Shared{};
+        shared->slot_count = slot_total();
+        shared->cell_count = cell_total();
+        shared->manager_count = manager_total();
+        shared->request_count = MaxBackends;
+        LWLockPadded *locks = GetNamedLWLockTranche(tranche);
+        shared->entry_lock = &locks[0].lock;
+        shared->request_lock = &locks[1].lock;
+    }
+    memory += MAXALIGN(sizeof(Shared));
+    source_slots = place<SourceSlot>(memory, shared->slot_count);
+    cells = place<ReadingCell>(memory, shared->cell_count);
+    managers = place<ManagerSlot>(memory, shared->manager_count);
+    requests = place<RequestSlot>(memory, shared->request_count);
+    if (!is_found)
+        fill_empty();
+    make_entries();
+    LWLockRelease(AddinShmemInitLock);
+}
+
+void define_sizes()
+{
+    DefineCustomIntVariable("pg_trickle.mailbox_slots",
+                            "Number of change counters shared by all sources of the server.",
+                            "Sources that share a counter make each other's stream tables look changed.",
+                            &slot_setting, 4096, 64, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_trickle.max_stream_tables",
+                            "Number of stream tables whose freshness is known in shared memory.",
+                            "Those beyond it work, but each read of them asks the manager.",
+                            &stream_table_setting, 1024, 16, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+}
+
+} // namespace
+
+void register_mailbox()
+{
+    if (!process_shared_preload_libraries_in_progress)
+        return;
+    define_sizes();
+    next_request_hook = shmem_request_hook;
+    shmem_request_hook = pgtrickle_shmem_request;
+    next_startup_hook = shmem_startup_hook;
+    shmem_startup_hook = pgtrickle_shmem_startup;
+    register_transaction_callbacks();
+    register_utility_hook();
+}
+
+bool is_available() noexcept
+{
+    return shared != nullptr;
+}
+
+} // namespace pgtrickle::mailbox

@@ -1,0 +1,155 @@
+/*
+ * The layout of the mailbox in shared memory. For manager/mailbox/ only.
+ *
+ *   SourceSlot[n]   counters of sources, hashed by (database, source); lock-free
+ *   entries         one a stream table, a hash table under `entry_lock`
+ *   ReadingCell[n]  what each entry's last refresh read, linked lists under `entry_lock`
+ *   ManagerSlot[n]  the managers, one a database, under `request_lock`
+ *   RequestSlot[n]  one a backend, by its process number, under `request_lock`
+ *
+ * Indices, no pointers. Nothing ereports while a lock is held.
+ */
+#pragma once
+
+#include "mailbox/mailbox.hpp"
+
+extern "C" {
+#include "storage/lwlock.h"
+#include "utils/hsearch.h"
+}
+
+#include <atomic>
+
+namespace pgtrickle::mailbox {
+
+/* When the change that made `started` equal to `count` was about to commit. */
+struct Mark {
+    std::atomic<uint64_t> count;
+    std::atomic<int64_t> at;
+};
+
+constexpr int marks_per_slot = 14;
+
+struct alignas(256) SourceSlot {
+    std::atomic<uint64_t> started;    /* transactions that changed the source and reached PRE_COMMIT */
+    std::atomic<uint64_t> finished;   /* those of them that are over, visibly */
+    std::atomic<uint32_t> wants_mark; /* somebody has observed since the last mark */
+    std::atomic<uint32_t> next_mark;
+    Mark marks[marks_per_slot];
+};
+
+struct EntryKey {
+    Oid database;
+    Oid relid;
+};
+
+constexpr int32_t no_cell = -1;
+
+struct ReadingCell {
+    uint32_t slot;
+    Oid stream_table; /* the upstream, or InvalidOid for a table */
+    uint64_t seen;
+    bool is_settled; /* nothing was between PRE_COMMIT and its end when observed */
+    TimestampTz observed_at;
+    TimestampTz as_of; /* stream tables: no base change before it is missing in what was read */
+    int32_t next;
+};
+
+struct Entry {
+    EntryKey key; /* first, for dynahash */
+    State state;
+    bool has_state;
+    bool has_readings;
+    int32_t first_cell; /* the stream table's own slot and the database's are the first two */
+    TimestampTz as_of;
+    std::atomic<int64_t> dirty_since; /* as last computed, 0: not since the last refresh */
+};
+
+struct ManagerSlot {
+    std::atomic<uint32_t> database; /* InvalidOid: free */
+    std::atomic<int32_t> pid;       /* 0: none is running */
+    int32_t process;                /* its number in ProcGlobal */
+    std::atomic<uint32_t> wants_wake_up;     /* a commit that changes a source is to set its latch */
+    std::atomic<uint32_t> has_requests;
+    std::atomic<uint32_t> definition_changes; /* counts */
+    std::atomic<uint32_t> is_asked_to_exit;
+    bool is_wanted;    /* the launcher is to start one */
+    int32_t barred_by; /* pid of a backend that drops or copies the database, 0: none */
+};
+
+enum class RequestState : uint8_t { free, waiting, taken, answered };
+
+struct RequestSlot {
+    uint64_t generation;
+    Oid database;
+    RequestState state;
+    int32_t count;
+    Oid relids[max_requested];
+    Reply reply;
+};
+
+struct Shared {
+    LWLock *entry_lock;
+    LWLock *request_lock;
+    int32_t slot_count; /* a power of two */
+    int32_t cell_count;
+    int32_t manager_count;
+    int32_t request_count;
+    int32_t free_cell; /* first of the list of free cells */
+    std::atomic<int32_t> launcher_pid;
+    int32_t launcher_process;
+    std::atomic<uint32_t> launcher_calls; /* counts pokes */
+    std::atomic<uint32_t> is_registry_doubtful; /* the launcher is to look into every database */
+};
+
+/* This process's view; shared is nullptr without shared memory. */
+extern Shared *shared;
+extern SourceSlot *source_slots;
+extern ReadingCell *cells;
+extern ManagerSlot *managers;
+extern RequestSlot *requests;
+extern HTAB *entries;
+
+/* ---- counters.cpp ---- */
+uint32_t slot_of(Oid database, Oid source) noexcept;
+inline uint32_t database_slot() noexcept
+{
+    return slot_of(MyDatabaseId, InvalidOid);
+}
+/* `since`: commit time of the oldest base change in it, 0 for now. */
+void start(uint32_t slot, TimestampTz since) noexcept;
+void finish(uint32_t slot) noexcept;
+/* The time marked for count `count` in `slot`, 0 if there is none. */
+TimestampTz marked_time(const SourceSlot &slot, uint64_t count) noexcept;
+
+/* ---- stream_tables.cpp ---- */
+struct SettledReading {
+    uint32_t slot;
+    Oid stream_table;
+    uint64_t seen;
+    bool is_settled;
+    TimestampTz observed_at;
+};
+void apply_taken_in(Oid relid, const SettledReading *readings, int count) noexcept;
+void apply_state(Oid relid, const State &state, bool only_if_absent) noexcept;
+void apply_forget(Oid relid) noexcept;
+void forget_database(Oid database) noexcept;
+
+/* ---- requests.cpp ---- */
+/* Called with request_lock held; nullptr when there is none. */
+ManagerSlot *find_manager(Oid database) noexcept;
+/* Exclusively. nullptr when there are too many databases. */
+ManagerSlot *find_or_make_manager(Oid database) noexcept;
+void wake_process(int32_t process) noexcept;
+void wake_launcher() noexcept;
+void wake_manager_if_wanted() noexcept;
+void announce_definition_change() noexcept;
+void drop_request_at_end() noexcept;
+
+/* ---- transaction.cpp, utility.cpp ---- */
+void register_transaction_callbacks();
+void register_utility_hook();
+/* The counters of COMMIT PREPARED that this backend started and has not finished. */
+void finish_commit_prepared() noexcept;
+
+} // namespace pgtrickle::mailbox

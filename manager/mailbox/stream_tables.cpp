@@ -1,0 +1,233 @@
+/*
+ * What the mailbox knows of each stream table: its state, and the counters its last
+ * refresh saw.
+ *
+ * A stream table is clean if each counter it read stands where it stood, and each stream table
+ * it reads is clean itself. Its own counter is among them (a DDL command that wants it reinitialised
+ * bumps it), and the database's (COMMIT PREPARED).
+ *
+ * dirty_since of an upstream that was refreshed without its downstream: what it took in is
+ * older than its commit, so its bump is marked with the upstream's own dirty_since; where the
+ * mark is lost, `as_of` is the bound: no base change before it was missing in what the
+ * downstream read.
+ */
+#include "mailbox/shared.hpp"
+
+#include <algorithm>
+
+namespace pgtrickle::mailbox {
+
+namespace {
+
+/* Each walk over a graph visits at most this many readings; a larger graph of diamonds
+ * is called dirty. */
+constexpr int walk_limit = 4096;
+
+Entry *find(Oid relid) noexcept
+{
+    EntryKey key = {MyDatabaseId, relid};
+    return static_cast<Entry *>(hash_search(entries, &key, HASH_FIND, nullptr));
+}
+
+Entry *find_or_make(Oid relid) noexcept
+{
+    EntryKey key = {MyDatabaseId, relid};
+    bool is_found;
+    auto *entry = static_cast<Entry *>(hash_search(entries, &key, HASH_ENTER_NULL, &is_found));
+    if (entry != nullptr && !is_found) {
+        entry->state = {};
+        entry->has_state = false;
+        entry->has_readings = false;
+        entry->first_cell = no_cell;
+        entry->as_of = DT_NOBEGIN;
+        entry->dirty_since.store(0);
+    }
+    return entry;
+}
+
+void free_readings(Entry *entry) noexcept
+{
+    while (entry->first_cell != no_cell) {
+        int32_t cell = entry->first_cell;
+        entry->first_cell = cells[cell].next;
+        cells[cell].next = shared->free_cell;
+        shared->free_cell = cell;
+    }
+    entry->has_readings = false;
+    entry->dirty_since.store(0);
+}
+
+void remove(Entry *entry) noexcept
+{
+    free_readings(entry);
+    EntryKey key = entry->key;
+    hash_search(entries, &key, HASH_REMOVE, nullptr);
+}
+
+TimestampTz pending_since(Entry *entry, int &steps) noexcept;
+
+/* 0: what was read is still all there is. */
+TimestampTz pending_since(const ReadingCell &cell, int &steps) noexcept
+{
+    const SourceSlot &slot = source_slots[cell.slot];
+    if (!cell.is_settled)
+        return cell.as_of;
+    if (slot.started.load() != cell.seen) {
+        TimestampTz at = marked_time(slot, cell.seen + 1);
+        return at != 0 ? at : cell.as_of;
+    }
+    if (cell.stream_table == InvalidOid)
+        return 0;
+    Entry *upstream = find(cell.stream_table);
+    if (upstream == nullptr)
+        return DT_NOBEGIN;
+    return pending_since(upstream, steps);
+}
+
+TimestampTz pending_since(Entry *entry, int &steps) noexcept
+{
+    if (!entry->has_readings)
+        return DT_NOBEGIN;
+    TimestampTz oldest = 0;
+    for (int32_t cell = entry->first_cell; cell != no_cell; cell = cells[cell].next) {
+        if (++steps > walk_limit)
+            return DT_NOBEGIN;
+        TimestampTz since = pending_since(cells[cell], steps);
+        if (since != 0)
+            oldest = oldest == 0 ? since : std::min(oldest, since);
+    }
+    /* What is once known to be pending stays pending until the next refresh; a mark that
+     * proves it may be overwritten meanwhile. */
+    TimestampTz known = entry->dirty_since.load();
+    if (oldest == 0) {
+        if (known != 0)
+            entry->dirty_since.store(0);
+        return 0;
+    }
+    if (known != 0)
+        return known;
+    if (oldest != DT_NOBEGIN)
+        entry->dirty_since.store(oldest);
+    return oldest;
+}
+
+bool append_reading(int32_t **link, const SettledReading &reading, Entry *entry) noexcept
+{
+    int32_t number = shared->free_cell;
+    if (number == no_cell)
+        return false;
+    ReadingCell &cell = cells[number];
+    shared->free_cell = cell.next;
+    cell.slot = reading.slot;
+    cell.stream_table = reading.stream_table;
+    cell.seen = reading.seen;
+    cell.is_settled = reading.is_settled;
+    cell.observed_at = reading.observed_at;
+    cell.as_of = reading.observed_at;
+    if (reading.stream_table != InvalidOid) {
+        Entry *upstream = find(reading.stream_table);
+        cell.as_of = upstream != nullptr ? std::min(cell.as_of, upstream->as_of) : DT_NOBEGIN;
+    }
+    cell.next = no_cell;
+    **link = number;
+    *link = &cell.next;
+    entry->as_of = std::min(entry->as_of, cell.as_of);
+    return true;
+}
+
+} // namespace
+
+void apply_taken_in(Oid relid, const SettledReading *readings, int count) noexcept
+{
+    LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
+    Entry *entry = find_or_make(relid);
+    if (entry != nullptr) {
+        free_readings(entry);
+        entry->as_of = readings[0].observed_at;
+        entry->has_readings = true;
+        int32_t *link = &entry->first_cell;
+        for (int i = 0; i < count && entry->has_readings; i++) {
+            if (!append_reading(&link, readings[i], entry))
+                free_readings(entry);
+        }
+    }
+    LWLockRelease(shared->entry_lock);
+}
+
+void apply_state(Oid relid, const State &state, bool only_if_absent) noexcept
+{
+    LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
+    Entry *entry = find_or_make(relid);
+    if (entry != nullptr && !(only_if_absent && entry->has_state)) {
+        entry->state = state;
+        entry->has_state = true;
+    }
+    LWLockRelease(shared->entry_lock);
+}
+
+void apply_forget(Oid relid) noexcept
+{
+    LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
+    Entry *entry = find(relid);
+    if (entry != nullptr)
+        remove(entry);
+    LWLockRelease(shared->entry_lock);
+}
+
+void forget_database(Oid database) noexcept
+{
+    LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
+    HASH_SEQ_STATUS scan;
+    hash_seq_init(&scan, entries);
+    while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
+        if (entry->key.database == database)
+            remove(entry);
+    }
+    LWLockRelease(shared->entry_lock);
+}
+
+void offer_state(Oid relid, const State &state) noexcept
+{
+    if (is_available())
+        apply_state(relid, state, true);
+}
+
+Look look(Oid relid) noexcept
+{
+    Look result;
+    if (!is_available())
+        return result;
+    LWLockAcquire(shared->entry_lock, LW_SHARED);
+    Entry *entry = find(relid);
+    if (entry != nullptr) {
+        int steps = 0;
+        result.is_known = entry->has_state;
+        result.state = entry->state;
+        result.dirty_since = pending_since(entry, steps);
+        result.is_clean = result.dirty_since == 0;
+    }
+    LWLockRelease(shared->entry_lock);
+    return result;
+}
+
+bool is_clean(Oid relid) noexcept
+{
+    return look(relid).is_clean;
+}
+
+TimestampTz dirty_since(Oid relid) noexcept
+{
+    return look(relid).dirty_since;
+}
+
+int64_t staleness_us(Oid relid, TimestampTz now) noexcept
+{
+    TimestampTz since = dirty_since(relid);
+    if (since == 0)
+        return 0;
+    if (since == DT_NOBEGIN)
+        return INT64_MAX;
+    return std::max<int64_t>(now - since, 0);
+}
+
+} // namespace pgtrickle::mailbox

@@ -1,0 +1,288 @@
+/*
+ * The backend's side: what this transaction changed and took in, and when the mailbox learns it.
+ *
+ *   PRE_COMMIT, PRE_PREPARE   started++ of each source changed
+ *   COMMIT, ABORT, PREPARE    finished++ of each that was started
+ *   COMMIT                    then what refreshes of this transaction took in, states, wishes
+ *
+ * The object lock of a refreshed stream table is held until after the COMMIT callbacks, so
+ * two refreshes of one stream table reach the mailbox in the order of their commits.
+ *
+ * Own changes: a refresh reads what its own transaction wrote before it, and this
+ * transaction's bump comes at its end. A note made before taken_in() is therefore in, and one made
+ * after it is not: the bump is added to what the refresh saw in the first case only.
+ */
+#include "mailbox/shared.hpp"
+
+extern "C" {
+#include "storage/ipc.h"
+}
+
+#include <vector>
+
+namespace pgtrickle::mailbox {
+
+namespace {
+
+struct Changed {
+    uint32_t slot;
+    bool is_started;
+    uint64_t last_note; /* sequence number of the last note_change of it */
+};
+
+enum class Kind : uint8_t { taken_in, state, forget };
+
+struct Pending {
+    Kind kind;
+    Oid relid;
+    SubTransactionId subtransaction;
+    State state;
+    uint64_t sequence; /* of the last note before it */
+    std::vector<SettledReading> readings;
+};
+
+constexpr int max_changed = 128; /* sources; beyond it the whole database counts as changed */
+
+struct Local {
+    Changed changed[max_changed + 1];
+    int changed_count = 0;
+    bool is_starting = false; /* PRE_COMMIT has come: further notes start at once */
+    uint64_t sequence = 0;
+    std::vector<Pending> pending;
+    bool is_pending_lost = false; /* out of memory */
+    bool has_definition_change = false;
+};
+
+Local &local() noexcept
+{
+    static Local instance;
+    return instance;
+}
+
+Changed *find_changed(uint32_t slot) noexcept
+{
+    Local &mine = local();
+    for (int i = mine.changed_count - 1; i >= 0; i--) {
+        if (mine.changed[i].slot == slot)
+            return &mine.changed[i];
+    }
+    return nullptr;
+}
+
+void note_slot(uint32_t slot) noexcept
+{
+    Local &mine = local();
+    mine.sequence++;
+    Changed *changed = find_changed(slot);
+    if (changed == nullptr && mine.changed_count >= max_changed) {
+        slot = database_slot();
+        changed = find_changed(slot);
+    }
+    if (changed == nullptr) {
+        changed = &mine.changed[mine.changed_count++];
+        *changed = {slot, false, 0};
+        if (mine.is_starting) {
+            start(slot, 0);
+            changed->is_started = true;
+        }
+    }
+    changed->last_note = mine.sequence;
+}
+
+/* A stream table refreshed here hands its readers changes as old as its own dirt. */
+TimestampTz age_of_changes(uint32_t slot) noexcept
+{
+    for (const Pending &pending : local().pending) {
+        if (pending.kind != Kind::taken_in || slot_of(MyDatabaseId, pending.relid) != slot)
+            continue;
+        TimestampTz since = dirty_since(pending.relid);
+        if (since != 0)
+            return since;
+    }
+    return 0;
+}
+
+void start_all() noexcept
+{
+    Local &mine = local();
+    mine.is_starting = true;
+    for (int i = 0; i < mine.changed_count; i++) {
+        Changed &changed = mine.changed[i];
+        if (changed.is_started)
+            continue;
+        start(changed.slot, age_of_changes(changed.slot));
+        changed.is_started = true;
+    }
+}
+
+void finish_all() noexcept
+{
+    Local &mine = local();
+    for (int i = 0; i < mine.changed_count; i++) {
+        if (mine.changed[i].is_started)
+            finish(mine.changed[i].slot);
+    }
+}
+
+void add_own_changes(Pending &pending) noexcept
+{
+    for (SettledReading &reading : pending.readings) {
+        Changed *changed = find_changed(reading.slot);
+        if (changed == nullptr || changed->last_note > pending.sequence)
+            continue;
+        reading.seen++;
+        source_slots[reading.slot].wants_mark.store(1);
+    }
+}
+
+void apply_pending() noexcept
+{
+    Local &mine = local();
+    if (mine.is_pending_lost) {
+        forget_database(MyDatabaseId);
+        return;
+    }
+    for (Pending &pending : mine.pending) {
+        switch (pending.kind) {
+        case Kind::taken_in:
+            add_own_changes(pending);
+            apply_taken_in(pending.relid, pending.readings.data(), static_cast<int>(pending.readings.size()));
+            break;
+        case Kind::state:
+            apply_state(pending.relid, pending.state, false);
+            break;
+        case Kind::forget:
+            apply_forget(pending.relid);
+            break;
+        }
+    }
+}
+
+void reset() noexcept
+{
+    Local &mine = local();
+    mine.changed_count = 0;
+    mine.is_starting = false;
+    mine.pending.clear();
+    mine.is_pending_lost = false;
+    mine.has_definition_change = false;
+    finish_commit_prepared();
+    drop_request_at_end();
+}
+
+void commit() noexcept
+{
+    Local &mine = local();
+    bool has_changed = mine.changed_count > 0;
+    finish_all();
+    apply_pending();
+    if (mine.has_definition_change)
+        announce_definition_change();
+    else if (has_changed)
+        wake_manager_if_wanted();
+    reset();
+}
+
+extern "C" void pgtrickle_mailbox_transaction(XactEvent event, void *)
+{
+    if (!is_available())
+        return;
+    switch (event) {
+    case XACT_EVENT_PRE_COMMIT:
+    case XACT_EVENT_PRE_PREPARE:
+        start_all();
+        break;
+    case XACT_EVENT_COMMIT:
+        commit();
+        break;
+    case XACT_EVENT_ABORT:
+    case XACT_EVENT_PREPARE:
+        finish_all();
+        reset();
+        break;
+    default:
+        break;
+    }
+}
+
+extern "C" void pgtrickle_mailbox_subtransaction(SubXactEvent event, SubTransactionId mine_id,
+                                                 SubTransactionId parent_id, void *)
+{
+    auto &pending = local().pending;
+    if (event == SUBXACT_EVENT_ABORT_SUB) {
+        std::erase_if(pending, [&](const Pending &item) { return item.subtransaction == mine_id; });
+    } else if (event == SUBXACT_EVENT_COMMIT_SUB) {
+        for (Pending &item : pending) {
+            if (item.subtransaction == mine_id)
+                item.subtransaction = parent_id;
+        }
+    }
+}
+
+void add_pending(Pending &&pending) noexcept
+{
+    try {
+        local().pending.push_back(std::move(pending));
+    } catch (...) {
+        local().is_pending_lost = true;
+    }
+}
+
+SettledReading settled(Oid source, bool is_stream_table, const Seen &seen) noexcept
+{
+    return {slot_of(MyDatabaseId, source), is_stream_table ? source : InvalidOid, seen.started,
+            seen.observed_at != 0 && seen.started == seen.finished, seen.observed_at};
+}
+
+} // namespace
+
+void register_transaction_callbacks()
+{
+    RegisterXactCallback(pgtrickle_mailbox_transaction, nullptr);
+    RegisterSubXactCallback(pgtrickle_mailbox_subtransaction, nullptr);
+}
+
+void note_change(Oid source) noexcept
+{
+    if (is_available())
+        note_slot(slot_of(MyDatabaseId, source));
+}
+
+void taken_in(Oid relid, const Seen &own, const Reading *readings, int count) noexcept
+{
+    if (!is_available())
+        return;
+    try {
+        Pending pending = {Kind::taken_in, relid, GetCurrentSubTransactionId(), {}, local().sequence, {}};
+        pending.readings.reserve(count + 2);
+        pending.readings.push_back(settled(relid, false, own));
+        pending.readings.push_back({database_slot(), InvalidOid, own.database_started,
+                                    own.observed_at != 0 && own.database_started == own.database_finished,
+                                    own.observed_at});
+        for (int i = 0; i < count; i++)
+            pending.readings.push_back(settled(readings[i].source, readings[i].is_stream_table, readings[i].seen));
+        add_pending(std::move(pending));
+    } catch (...) {
+        local().is_pending_lost = true;
+    }
+}
+
+void note_state(Oid relid, const State &state) noexcept
+{
+    if (is_available())
+        add_pending({Kind::state, relid, GetCurrentSubTransactionId(), state, 0, {}});
+}
+
+void forget(Oid relid) noexcept
+{
+    if (is_available())
+        add_pending({Kind::forget, relid, GetCurrentSubTransactionId(), {}, 0, {}});
+}
+
+void note_definition_change() noexcept
+{
+    if (is_available())
+        local().has_definition_change = true;
+}
+
+} // namespace pgtrickle::mailbox

@@ -1,0 +1,183 @@
+/*
+ * Commands that concern a whole database.
+ *
+ * COMMIT PREPARED makes changes visible without knowing of which sources: the database's own
+ * counter, which every stream table reads, counts it.
+ *
+ * DROP DATABASE, ALTER DATABASE … RENAME or SET TABLESPACE and CREATE DATABASE … TEMPLATE need the database
+ * without sessions: its manager is asked to exit, and the launcher starts none until the
+ * command is over. PostgreSQL itself waits some seconds for sessions to leave.
+ */
+#include "mailbox/shared.hpp"
+
+extern "C" {
+#include "catalog/pg_database.h"
+#include "commands/dbcommands.h"
+#include "commands/defrem.h"
+#include "nodes/parsenodes.h"
+#include "storage/ipc.h"
+#include "tcop/utility.h"
+}
+
+namespace pgtrickle::mailbox {
+
+namespace {
+
+ProcessUtility_hook_type next_hook = nullptr;
+bool is_committing_prepared = false; /* `started` was bumped, `finished` was not */
+Oid barred_database = InvalidOid;
+
+/* ---- COMMIT PREPARED ---- */
+
+void start_commit_prepared() noexcept
+{
+    start(database_slot(), 0);
+    is_committing_prepared = true;
+}
+
+struct CommitPrepared {
+    CommitPrepared() noexcept { start_commit_prepared(); }
+    ~CommitPrepared()
+    {
+        finish_commit_prepared();
+        wake_manager_if_wanted();
+    }
+};
+
+/* ---- commands that need a database without sessions ---- */
+
+void lift_bar() noexcept
+{
+    if (barred_database == InvalidOid)
+        return;
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    ManagerSlot *slot = find_manager(barred_database);
+    if (slot != nullptr && slot->barred_by == MyProcPid) {
+        slot->barred_by = 0;
+        slot->is_asked_to_exit.store(0);
+        if (slot->pid.load() == 0)
+            slot->database.store(InvalidOid);
+    }
+    LWLockRelease(shared->request_lock);
+    barred_database = InvalidOid;
+    /* The database may still be there, or a copy of it with stream tables of its own. */
+    shared->is_registry_doubtful.store(1);
+    wake_launcher();
+}
+
+extern "C" void pgtrickle_lift_bar_at_exit(int, Datum)
+{
+    lift_bar();
+}
+
+void bar(Oid database) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    ManagerSlot *slot = find_or_make_manager(database);
+    if (slot != nullptr && slot->barred_by == 0) {
+        slot->barred_by = MyProcPid;
+        slot->is_wanted = false;
+        slot->is_asked_to_exit.store(1);
+        barred_database = database;
+        if (slot->pid.load() != 0)
+            wake_process(slot->process);
+    }
+    LWLockRelease(shared->request_lock);
+}
+
+/* A session that ends by FATAL unwinds no frame. A PostgreSQL frame. */
+void lift_bar_at_exit()
+{
+    static bool is_registered = false;
+    if (!is_registered)
+        before_shmem_exit(pgtrickle_lift_bar_at_exit, 0);
+    is_registered = true;
+}
+
+struct Bar {
+    explicit Bar(Oid database) noexcept { bar(database); }
+    ~Bar() { lift_bar(); }
+};
+
+const char *template_of(CreatedbStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->options) {
+        auto *option = static_cast<DefElem *>(lfirst(cell));
+        if (strcmp(option->defname, "template") == 0 && option->arg != nullptr)
+            return defGetString(option);
+    }
+    return nullptr;
+}
+
+/* The database that must be without sessions, InvalidOid if none. A PostgreSQL frame. */
+Oid database_to_leave(PlannedStmt *statement)
+{
+    const char *name = nullptr;
+    auto *utility = statement->utilityStmt;
+    if (IsA(utility, DropdbStmt))
+        name = castNode(DropdbStmt, utility)->dbname;
+    else if (IsA(utility, CreatedbStmt))
+        name = template_of(castNode(CreatedbStmt, utility));
+    else if (IsA(utility, AlterDatabaseStmt))
+        name = castNode(AlterDatabaseStmt, utility)->dbname;
+    else if (IsA(utility, RenameStmt) && castNode(RenameStmt, utility)->renameType == OBJECT_DATABASE)
+        name = castNode(RenameStmt, utility)->subname;
+    return name != nullptr && IsTransactionState() ? get_database_oid(name, true) : InvalidOid;
+}
+
+bool is_commit_prepared(PlannedStmt *statement)
+{
+    return IsA(statement->utilityStmt, TransactionStmt) &&
+           castNode(TransactionStmt, statement->utilityStmt)->kind == TRANS_STMT_COMMIT_PREPARED;
+}
+
+extern "C" void pgtrickle_mailbox_utility(PlannedStmt *statement, const char *query, bool is_read_only_tree,
+                                          ProcessUtilityContext context, ParamListInfo parameters,
+                                          QueryEnvironment *environment, DestReceiver *receiver,
+                                          QueryCompletion *completion)
+{
+    auto run_next = [&] {
+        auto *next = next_hook != nullptr ? next_hook : standard_ProcessUtility;
+        next(statement, query, is_read_only_tree, context, parameters, environment, receiver, completion);
+    };
+    if (!is_available()) {
+        run_next();
+        return;
+    }
+    if (is_commit_prepared(statement)) {
+        enter([&] {
+            CommitPrepared guard;
+            call(run_next);
+        });
+        return;
+    }
+    Oid database = database_to_leave(statement);
+    if (database == InvalidOid || database == MyDatabaseId) {
+        run_next();
+        return;
+    }
+    lift_bar_at_exit();
+    enter([&] {
+        Bar guard(database);
+        call(run_next);
+    });
+}
+
+} // namespace
+
+void finish_commit_prepared() noexcept
+{
+    if (!is_committing_prepared)
+        return;
+    is_committing_prepared = false;
+    finish(database_slot());
+}
+
+void register_utility_hook()
+{
+    next_hook = ProcessUtility_hook;
+    ProcessUtility_hook = pgtrickle_mailbox_utility;
+}
+
+} // namespace pgtrickle::mailbox
