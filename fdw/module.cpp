@@ -2,6 +2,7 @@
  * The module: what PostgreSQL loads. _PG_init only registers; each part registers its
  * own hooks and settings in the function called here.
  */
+#include "mailbox/mailbox.hpp"
 #include "pg/boundary.hpp"
 
 extern "C" {
@@ -11,6 +12,7 @@ PGDLLEXPORT void _PG_init(void);
 
 void _PG_init(void)
 {
+    pgtrickle::mailbox::register_mailbox();
 }
 
 SQL_FUNCTION(pgtrickle_version)
