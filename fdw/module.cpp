@@ -3,6 +3,7 @@
  * own hooks and settings in the function called here.
  */
 #include "mailbox/mailbox.hpp"
+#include "fdw/serving.hpp"
 #include "pg/boundary.hpp"
 
 extern "C" {
@@ -12,6 +13,7 @@ PGDLLEXPORT void _PG_init(void);
 
 void _PG_init(void)
 {
+    pgtrickle::register_serving();
     pgtrickle::mailbox::register_mailbox();
 }
 

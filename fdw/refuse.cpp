@@ -1,0 +1,88 @@
+#include "fdw/refuse.hpp"
+
+#include "fdw/serving.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "lib/stringinfo.h"
+#include "parser/parsetree.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* The names of what `relid` reads, in the order of its plan, separated by commas; empty if
+ * nothing is known of it. */
+char *sources_of(Oid relid)
+{
+    StringInfoData names;
+    initStringInfo(&names);
+    Oid dependencies = get_relname_relid("pgt_dependency", get_namespace_oid("pgtrickle", true));
+    if (!OidIsValid(dependencies))
+        return names.data;
+    Relation table = table_open(dependencies, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    SysScanDesc scan = systable_beginscan(table, RelationGetReplicaIndex(table), true, nullptr, 1, &key);
+    while (HeapTuple row = systable_getnext(scan)) {
+        bool is_null;
+        Oid source = DatumGetObjectId(heap_getattr(row, 2, RelationGetDescr(table), &is_null));
+        const char *name = get_rel_name(source);
+        if (name == nullptr)
+            continue;
+        const char *schema = get_namespace_name(get_rel_namespace(source));
+        appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", quote_qualified_identifier(schema, name));
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return names.data;
+}
+
+bool is_stream_table(RangeTblEntry *entry)
+{
+    return entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE &&
+           serving_of(entry->relid) != nullptr;
+}
+
+} // namespace
+
+void refuse_direct_dml(Oid relid)
+{
+    char *sources = sources_of(relid);
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("Direct DML on stream table \"%s\" is not allowed", get_rel_name(relid)),
+                    sources[0] != '\0' ? errhint("Change the tables it is computed from: %s.", sources)
+                                       : errhint("Change the tables it is computed from.")));
+}
+
+void refuse_row_locks(Oid relid)
+{
+    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                    errmsg("cannot lock rows in stream table \"%s\"", get_rel_name(relid)),
+                    errhint("Name the tables to lock: FOR UPDATE OF table_name")));
+}
+
+void refuse_writes_of(Query *query)
+{
+    if (query->resultRelation != 0) {
+        RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+        if (is_stream_table(target))
+            refuse_direct_dml(target->relid);
+    }
+    ListCell *cell;
+    foreach (cell, query->rowMarks) {
+        auto *mark = lfirst_node(RowMarkClause, cell);
+        RangeTblEntry *locked = rt_fetch(mark->rti, query->rtable);
+        if (is_stream_table(locked))
+            refuse_row_locks(locked->relid);
+    }
+}
+
+} // namespace pgtrickle

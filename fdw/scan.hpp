@@ -1,0 +1,55 @@
+/*
+ * The FDW scan: a *nested scan* over the storage.
+ *
+ * Planning builds, for each path, the query
+ *     SELECT cols FROM storage WHERE pgt_visible AND pushed-down quals [ORDER BY an index's columns]
+ * as a tree and plans it: the path's cost is the nested plan's, and the plan is kept in the
+ * path. Expressions that come from outside (outer columns of a parameterised path, values of
+ * outer queries, parameters of the statement) are evaluated by the outer scan and handed to
+ * the nested plan as its external parameters.
+ * Execution runs the nested plan in an executor state of its own, under the outer
+ * statement's snapshot, and hands each row on without copying the values.
+ *
+ * It serves what the planner's expansion (expand.hpp) does not reach: partitions and
+ * inheritance children, entries born while planning, system columns; and everything, when
+ * pg_trickle.enable_expansion is off. All functions are PostgreSQL frames, called by
+ * PostgreSQL as the callbacks of the same name.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "commands/explain.h"
+#include "foreign/fdwapi.h"
+#include "nodes/pathnodes.h"
+}
+
+namespace pgtrickle {
+
+/* What scan_plan puts into ForeignScan.fdw_private, in this order. */
+enum class ScanPrivate : int {
+    plan,    /* PlannedStmt of the nested query */
+    columns, /* integer list: column of the foreign table that the nested plan's k-th output is */
+};
+
+void scan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
+void scan_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
+ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List *tlist, List *clauses,
+                       Plan *outer_plan);
+List *scan_reparameterize(PlannerInfo *root, List *kept, RelOptInfo *child);
+
+void scan_begin(ForeignScanState *node, int eflags);
+TupleTableSlot *scan_iterate(ForeignScanState *node);
+void scan_rescan(ForeignScanState *node);
+void scan_end(ForeignScanState *node);
+
+/* The nested plan while it runs; null before the first fetch. */
+QueryDesc *nested_query(ForeignScanState *node);
+void scan_explain(ForeignScanState *node, ExplainState *es);
+
+/* ANALYZE of the foreign table: samples its visible rows, and analyses the storage, whose
+ * statistics the planner uses. */
+bool analyze_stream_table(Relation table, AcquireSampleRowsFunc *sample, BlockNumber *pages);
+
+} // namespace pgtrickle

@@ -1,0 +1,199 @@
+#include "fdw/serving.hpp"
+
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_data_wrapper.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_inherits.h"
+#include "commands/defrem.h"
+#include "foreign/foreign.h"
+#include "storage/lmgr.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+}
+
+#include <cstring>
+
+namespace pgtrickle {
+
+namespace {
+
+HTAB *servings = nullptr; /* Oid → Serving; lives as long as the backend */
+
+/* A stream table is a foreign table whose wrapper has our handler. */
+bool has_our_handler(Oid relid)
+{
+    HeapTuple table = SearchSysCache1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(table))
+        return false;
+    Oid server = reinterpret_cast<Form_pg_foreign_table>(GETSTRUCT(table))->ftserver;
+    ReleaseSysCache(table);
+    Oid handler = GetForeignDataWrapper(GetForeignServer(server)->fdwid)->fdwhandler;
+    char *name = OidIsValid(handler) ? get_func_name(handler) : nullptr;
+    return name != nullptr && strcmp(name, "pgtrickle_fdw_handler") == 0;
+}
+
+bool is_hidden(const char *column)
+{
+    return strncmp(column, "pgt_", 4) == 0;
+}
+
+[[noreturn]] void raise_misfit(Relation table)
+{
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("storage of stream table \"%s\" does not fit its columns", RelationGetRelationName(table)),
+                    errhint("Run pgtrickle.repair_stream_table() on it.")));
+}
+
+/* Fills entry->columns: the k-th live column of the foreign table is the k-th declared one
+ * of the storage. */
+void match_columns(Serving *entry, Relation table, Relation storage)
+{
+    TupleDesc declared = RelationGetDescr(table);
+    TupleDesc stored = RelationGetDescr(storage);
+    entry->column_count = declared->natts;
+    entry->columns = static_cast<AttrNumber *>(
+        MemoryContextAllocZero(CacheMemoryContext, sizeof(AttrNumber) * (declared->natts + 1)));
+    int next = 0;
+    for (int i = 0; i < declared->natts; i++) {
+        Form_pg_attribute column = TupleDescAttr(declared, i);
+        if (column->attisdropped) {
+            entry->has_dropped_columns = true;
+            continue;
+        }
+        while (next < stored->natts && TupleDescAttr(stored, next)->attisdropped)
+            next++;
+        if (next == stored->natts || TupleDescAttr(stored, next)->atttypid != column->atttypid)
+            raise_misfit(table);
+        entry->columns[i] = static_cast<AttrNumber>(++next);
+    }
+    for (; next < stored->natts; next++)
+        if (!TupleDescAttr(stored, next)->attisdropped && !is_hidden(NameStr(TupleDescAttr(stored, next)->attname)))
+            raise_misfit(table);
+}
+
+void fill(Serving *entry)
+{
+    Oid relid = entry->relid;
+    entry->is_stream_table = has_our_handler(relid);
+    if (!entry->is_stream_table)
+        return;
+    entry->has_children = has_subclass(relid);
+    entry->storage = enter([=] { return storage::storage_of(relid); });
+    if (!OidIsValid(entry->storage))
+        return;
+    Relation storage = try_relation_open(entry->storage, AccessShareLock);
+    if (storage == nullptr) {
+        entry->storage = InvalidOid;
+        return;
+    }
+    Relation table = relation_open(relid, AccessShareLock);
+    entry->owner = storage->rd_rel->relowner;
+    entry->visible = enter([=] { return storage::visible_column_of(entry->storage); });
+    match_columns(entry, table, storage);
+    relation_close(table, NoLock);
+    relation_close(storage, NoLock);
+    /* So that the invalidation of the storage finds the stream table. */
+    bool is_found;
+    auto *back = static_cast<Serving *>(hash_search(servings, &entry->storage, HASH_ENTER, &is_found));
+    if (is_found && back->columns != nullptr)
+        pfree(back->columns);
+    memset(static_cast<void *>(back), 0, sizeof(Serving));
+    back->relid = entry->storage;
+    back->serves = relid;
+}
+
+void forget(Serving *entry)
+{
+    entry->is_valid = false;
+    entry->was_forgotten = true;
+    entry->is_populated = false;
+}
+
+void on_relcache_invalidation(Datum, Oid relid)
+{
+    if (servings == nullptr)
+        return;
+    if (!OidIsValid(relid)) {
+        HASH_SEQ_STATUS scan;
+        hash_seq_init(&scan, servings);
+        while (auto *entry = static_cast<Serving *>(hash_seq_search(&scan)))
+            forget(entry);
+        return;
+    }
+    auto *entry = static_cast<Serving *>(hash_search(servings, &relid, HASH_FIND, nullptr));
+    if (entry != nullptr && OidIsValid(entry->serves))
+        entry = static_cast<Serving *>(hash_search(servings, &entry->serves, HASH_FIND, nullptr));
+    if (entry != nullptr)
+        forget(entry);
+}
+
+Serving *look_up(Oid relid)
+{
+    if (servings == nullptr) {
+        HASHCTL control = {};
+        control.keysize = sizeof(Oid);
+        control.entrysize = sizeof(Serving);
+        control.hcxt = CacheMemoryContext;
+        servings = hash_create("stream table servings", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    }
+    bool is_found;
+    auto *entry = static_cast<Serving *>(hash_search(servings, &relid, HASH_ENTER, &is_found));
+    if (is_found && entry->is_valid)
+        return entry;
+    if (is_found && entry->columns != nullptr)
+        pfree(entry->columns);
+    memset(static_cast<void *>(entry), 0, sizeof(Serving));
+    entry->relid = relid;
+    /* An invalidation that arrives while the entry is being filled is not lost. */
+    fill(entry);
+    entry->is_valid = !entry->was_forgotten;
+    return entry;
+}
+
+} // namespace
+
+const Serving *serving_of(Oid relid)
+{
+    Serving *entry = look_up(relid);
+    return entry->is_stream_table ? entry : nullptr;
+}
+
+const Serving *serving_to_read(Oid relid)
+{
+    const Serving *entry = serving_of(relid);
+    /* The lock may have to wait, and what it waited for may have replaced the storage. */
+    for (;;) {
+        Oid storage = entry != nullptr ? entry->storage : InvalidOid;
+        if (!OidIsValid(storage))
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                            errmsg("stream table \"%s\" has no storage", get_rel_name(relid)),
+                            errhint("Run pgtrickle.repair_stream_table() on it.")));
+        LockRelationOid(storage, AccessShareLock);
+        entry = serving_of(relid);
+        if (entry != nullptr && entry->storage == storage)
+            return entry;
+        UnlockRelationOid(storage, AccessShareLock);
+    }
+}
+
+void note_populated(Oid relid)
+{
+    Serving *entry = look_up(relid);
+    entry->is_populated = entry->is_stream_table && entry->is_valid;
+}
+
+void register_serving()
+{
+    CacheRegisterRelcacheCallback(on_relcache_invalidation, Datum{0});
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,48 @@
+/*
+ * What a stream table is served from: its storage, and which column of it is which.
+ *
+ * Kept per backend and found by OID, never by name; entries are dropped by relcache
+ * invalidation of the foreign table or of its storage. A look-up that finds an entry costs
+ * one hash probe.
+ *
+ * Columns are matched by position: the live columns of the foreign table are, in order, the
+ * declared columns of the storage (hidden ones start with pgt_). A storage that does not
+ * fit its foreign table is an error (55000), never a guess.
+ *
+ * All functions are PostgreSQL frames.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+namespace pgtrickle {
+
+struct Serving {
+    Oid relid; /* the key */
+    bool is_valid;
+    bool was_forgotten; /* since it was last filled */
+    bool is_stream_table;
+    bool has_children;        /* other tables inherit from it, or did */
+    bool has_dropped_columns; /* of the foreign table */
+    bool is_populated;        /* seen committed, by this backend; false: look it up */
+    Oid serves;               /* of an entry for a storage: its stream table; else invalid */
+    Oid storage;              /* invalid: there is none */
+    Oid owner;                /* of the storage */
+    AttrNumber visible;       /* storage column that says whether a row counts; 0: all do */
+    int column_count;         /* of the foreign table, dropped ones included */
+    AttrNumber *columns;      /* storage column of each, 0 for dropped; the entry owns it */
+};
+
+/* Null when `relid` is no stream table. The result is good until the next look-up. */
+const Serving *serving_of(Oid relid);
+/* The same, for a stream table that is about to be read; locks the storage in AccessShare
+ * to the end of the transaction. Raises 55000 when there is no storage to read, or when the
+ * library was not preloaded. */
+const Serving *serving_to_read(Oid relid);
+/* Notes that this backend has seen `relid` populated by a committed transaction. */
+void note_populated(Oid relid);
+
+/* Called once, by _PG_init. */
+void register_serving();
+
+} // namespace pgtrickle

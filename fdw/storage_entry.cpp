@@ -1,0 +1,45 @@
+#include "fdw/storage_entry.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "nodes/makefuncs.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+RangeTblEntry *storage_entry(const Serving *serving, const char *alias, AclMode permissions)
+{
+    Relation storage = table_open(serving->storage, NoLock);
+    RangeTblEntry *entry = makeNode(RangeTblEntry);
+    entry->rtekind = RTE_RELATION;
+    entry->relid = serving->storage;
+    entry->relkind = storage->rd_rel->relkind;
+    entry->rellockmode = AccessShareLock;
+    entry->inh = storage->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    entry->inFromCl = true;
+    entry->requiredPerms = permissions;
+    entry->checkAsUser = serving->owner;
+    entry->alias = makeAlias(alias, NIL);
+    entry->eref = makeAlias(alias, NIL);
+    TupleDesc columns = RelationGetDescr(storage);
+    for (int i = 0; i < columns->natts; i++) {
+        Form_pg_attribute column = TupleDescAttr(columns, i);
+        char *name = pstrdup(column->attisdropped ? "" : NameStr(column->attname));
+        entry->eref->colnames = lappend(entry->eref->colnames, makeString(name));
+    }
+    table_close(storage, NoLock);
+    return entry;
+}
+
+Var *storage_column(const RangeTblEntry *entry, Index entry_number, AttrNumber column)
+{
+    Oid type;
+    int32 modifier;
+    Oid collation;
+    get_atttypetypmodcoll(entry->relid, column, &type, &modifier, &collation);
+    return makeVar(static_cast<int>(entry_number), column, type, modifier, collation, 0);
+}
+
+} // namespace pgtrickle
