@@ -1,7 +1,7 @@
 """One word a thing: words that have a better one in this project are not used.
 
 Only words that are never PostgreSQL's own are listed: `record`, `view`, `event`, `offset`,
-`queue`, `cache` and `backend` name things of PostgreSQL's too, and a script cannot tell
+`queue`, `cache`, `rebuild` and `backend` name things of PostgreSQL's too, and a script cannot tell
 which is meant.
 """
 
@@ -18,7 +18,6 @@ DEAD = {
     r"cache tables?": "arrangement",
     r"watermarks?": "frontier",
     r"lsns?": "frontier",
-    r"rebuilds?|rebuilt|rebuilding": "full refresh",
     r"unsupported reasons?": "objection",
     r"daemons?": "manager or launcher",
 }

@@ -2,7 +2,7 @@
 
 import re
 
-PATTERN = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b|not (yet )?imple" r"mented|\bst" r"ubs?\b|\bfor n" r"ow\b")
+PATTERN = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b|not (yet )?imple" r"mented|\bst" r"ubs?\b|(?<!\d )\bfor n" r"ow\b")
 
 
 def check(top, files):
