@@ -1,8 +1,8 @@
 /*
  * When a stream table is due: a duration, a cron expression, or `calculated`.
  *
- * Times are microseconds since an epoch at midnight UTC (PostgreSQL's TimestampTz will do:
- * `days_to_weekday` says which day the epoch was). No clock is read here: `now` is an argument.
+ * Times are microseconds since 2000-01-01 00:00 UTC, as TimestampTz. No clock is read
+ * here: `now` is an argument.
  * Pure C++: nothing of PostgreSQL.
  */
 #pragma once

@@ -1,0 +1,139 @@
+/*
+ * When each stream table of a database is to be refreshed.
+ *
+ * A task is in one of three places:
+ *   idle       clean, or not looked at since; a commit may make it dirty
+ *   queued     dirty; due at a known time, which the back-off may have put off
+ *   suspended  not refreshed until resumed
+ * Tasks are owned by the queue; references stay valid until remove(). Times are arguments.
+ * Pure C++; throws bad_alloc only.
+ */
+#pragma once
+
+#include "scheduler/graph.hpp"
+#include "scheduler/schedule.hpp"
+
+#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/set.hpp>
+
+#include <list>
+#include <optional>
+#include <vector>
+
+namespace pgtrickle::scheduler {
+
+using AutoUnlinkSet = boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>,
+                                                      boost::intrusive::tag<struct ById>>;
+using AutoUnlinkDue = boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>,
+                                                      boost::intrusive::tag<struct ByDue>>;
+using AutoUnlinkIdle = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+struct Task : AutoUnlinkSet, AutoUnlinkDue, AutoUnlinkIdle {
+    Id id = 0;
+    std::vector<Schedule> schedules;   /* due when one of them is; none: on change */
+    bool is_due_when_clean = false;    /* its query has another answer without a change: volatile, now() */
+    bool is_suspended = false;
+    int failures = 0;                  /* in a row */
+    Microseconds refreshed_at = 0;     /* start of its last refresh, 0: unknown */
+    Microseconds not_before = 0;       /* back-off */
+    Microseconds due_at = 0;           /* while queued */
+    bool is_queued() const { return AutoUnlinkDue::is_linked(); }
+    bool is_idle() const { return AutoUnlinkIdle::is_linked(); }
+};
+
+class Queue {
+  public:
+    Queue() = default;
+    Queue(const Queue &) = delete;
+    Queue &operator=(const Queue &) = delete;
+
+    /* The task of `id`; a new one is idle. */
+    Task &task(Id id);
+    Task *find(Id id);
+    void remove(Id id);
+    Ids ids() const; /* ascending */
+
+    void make_idle(Task &task);
+    void queue(Task &task, Microseconds due_at);
+    void suspend(Task &task);
+
+    Ids idle() const;
+    std::optional<Microseconds> first_due() const;
+    /* Removes those due at `now` from the queue, earliest first; they are idle then. */
+    Ids take_due(Microseconds now);
+
+  private:
+    struct KeyOfId {
+        using type = Id;
+        const Id &operator()(const Task &task) const { return task.id; }
+    };
+    struct KeyOfDue {
+        using type = Microseconds;
+        const Microseconds &operator()(const Task &task) const { return task.due_at; }
+    };
+    struct Cell : Task {
+        std::list<Cell>::iterator place;
+    };
+    std::list<Cell> tasks_; /* owns them */
+    boost::intrusive::set<Task, boost::intrusive::base_hook<AutoUnlinkSet>, boost::intrusive::key_of_value<KeyOfId>,
+                          boost::intrusive::constant_time_size<false>>
+        by_id_;
+    boost::intrusive::multiset<Task, boost::intrusive::base_hook<AutoUnlinkDue>,
+                               boost::intrusive::key_of_value<KeyOfDue>, boost::intrusive::constant_time_size<false>>
+        by_due_;
+    boost::intrusive::list<Task, boost::intrusive::base_hook<AutoUnlinkIdle>,
+                           boost::intrusive::constant_time_size<false>>
+        idle_;
+};
+
+/* When a task is to be refreshed whose oldest change not included is of `dirty_since`
+ * (0: it is clean; INT64_MIN: nobody knows, so at once). `spacing_us` is the least time
+ * between two refreshes of one that has no schedule. Nothing: not at all. */
+std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, Microseconds now,
+                                   Microseconds spacing_us);
+
+/* How long after its n-th failure in a row a task waits: a second, doubled each time, at
+ * most ten minutes. */
+Microseconds back_off_us(int failures);
+
+/* The schedules by which each stream table comes due: its own, or, if it has none, those
+ * of its downstreams. `own` answers for the ids of the graph. */
+template <class Own> std::vector<Schedule> effective_schedules(const Graph &graph, Id id, Own &&own)
+{
+    std::vector<Schedule> schedules;
+    auto add = [&](const Schedule &schedule) {
+        for (const Schedule &known : schedules) {
+            if (known == schedule)
+                return;
+        }
+        schedules.push_back(schedule);
+    };
+    Schedule mine = own(id);
+    if (mine.kind != Schedule::Kind::calculated) {
+        add(mine);
+        return schedules;
+    }
+    /* A downstream with a schedule of its own ends the search below it. */
+    Ids open = graph.direct_downstreams(id);
+    Ids seen;
+    while (!open.empty()) {
+        Id next = open.back();
+        open.pop_back();
+        bool is_new = true;
+        for (Id known : seen)
+            is_new = is_new && known != next;
+        if (!is_new)
+            continue;
+        seen.push_back(next);
+        Schedule schedule = own(next);
+        if (schedule.kind != Schedule::Kind::calculated) {
+            add(schedule);
+            continue;
+        }
+        for (Id downstream : graph.direct_downstreams(next))
+            open.push_back(downstream);
+    }
+    return schedules;
+}
+
+} // namespace pgtrickle::scheduler

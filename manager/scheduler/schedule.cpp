@@ -1,0 +1,144 @@
+#include "scheduler/schedule.hpp"
+
+#include "scheduler/cron.hpp"
+
+#include <algorithm>
+
+namespace pgtrickle::scheduler {
+
+namespace {
+
+constexpr int64_t longest_s = int64_t{10} * 366 * 86400;
+
+struct Unit {
+    char letter;
+    int64_t seconds;
+};
+
+constexpr Unit units[] = {{'w', 604800}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+
+bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+std::string_view trim(std::string_view text)
+{
+    size_t first = text.find_first_not_of(" \t\n\r");
+    if (first == std::string_view::npos)
+        return {};
+    return text.substr(first, text.find_last_not_of(" \t\n\r") - first + 1);
+}
+
+/* Takes the number at the head of `text`, at most longest_s (then longest_s + 1). */
+int64_t take_number(std::string_view *text)
+{
+    int64_t number = 0;
+    while (!text->empty() && is_digit(text->front())) {
+        number = std::min(number * 10 + (text->front() - '0'), longest_s + 1);
+        text->remove_prefix(1);
+    }
+    return number;
+}
+
+std::optional<int64_t> refuse(std::string *fault, const char *why)
+{
+    *fault = why;
+    return std::nullopt;
+}
+
+} // namespace
+
+std::optional<int64_t> parse_duration_seconds(std::string_view written, std::string *fault)
+{
+    std::string_view text = trim(written);
+    if (text.empty())
+        return refuse(fault, "a duration is empty");
+    if (text.front() == '-')
+        return refuse(fault, "a duration cannot be negative");
+    if (text.find('.') != std::string_view::npos)
+        return refuse(fault, "durations are whole seconds");
+    int64_t total = 0;
+    const Unit *unit = std::begin(units);
+    while (!text.empty()) {
+        if (!is_digit(text.front()))
+            return refuse(fault, "a duration is a number with the unit s, m, h, d or w, or several from the largest "
+                                 "unit to the smallest");
+        int64_t number = take_number(&text);
+        bool is_plain = text.empty() && total == 0 && unit == std::begin(units);
+        char letter = is_plain ? 's' : text.empty() ? ' ' : text.front();
+        unit = std::find_if(unit, std::end(units), [&](const Unit &u) { return u.letter == letter; });
+        if (unit == std::end(units))
+            return refuse(fault, "a duration is a number with the unit s, m, h, d or w, or several from the largest "
+                                 "unit to the smallest");
+        total += number * unit->seconds;
+        if (total > longest_s)
+            return refuse(fault, "a duration is at most ten years");
+        if (!text.empty())
+            text.remove_prefix(1);
+        ++unit;
+    }
+    return total;
+}
+
+std::optional<Schedule> parse_schedule(std::string_view written, std::string *fault)
+{
+    std::string_view text = trim(written);
+    Schedule schedule;
+    if (text == "calculated" || text == "CALCULATED")
+        return schedule;
+    bool is_cron = text.find_first_of(" \t*@") != std::string_view::npos;
+    if (is_cron) {
+        std::optional<Cron> cron = parse_cron(text, fault);
+        if (!cron)
+            return std::nullopt;
+        schedule.kind = Schedule::Kind::cron;
+        schedule.cron = *cron;
+        return schedule;
+    }
+    std::optional<int64_t> seconds = parse_duration_seconds(text, fault);
+    if (!seconds)
+        return std::nullopt;
+    schedule.kind = Schedule::Kind::duration;
+    schedule.seconds = *seconds;
+    return schedule;
+}
+
+std::optional<Microseconds> next_due(const Schedule &schedule, Microseconds after, int64_t zone_offset_s)
+{
+    switch (schedule.kind) {
+    case Schedule::Kind::calculated:
+        return after;
+    case Schedule::Kind::duration: {
+        if (schedule.seconds == 0)
+            return after;
+        Microseconds step = schedule.seconds * second_us;
+        Microseconds elapsed = ((after % step) + step) % step;
+        return after - elapsed + step;
+    }
+    case Schedule::Kind::cron: {
+        std::optional<Microseconds> local = next_cron(schedule.cron, after + zone_offset_s * second_us);
+        if (!local)
+            return std::nullopt;
+        return *local - zone_offset_s * second_us;
+    }
+    }
+    return std::nullopt;
+}
+
+bool is_due_for_reader(const Schedule &schedule, Microseconds dirty_since, Microseconds now, int64_t zone_offset_s)
+{
+    switch (schedule.kind) {
+    case Schedule::Kind::calculated:
+        return false;
+    case Schedule::Kind::duration:
+        return now - dirty_since > schedule.seconds * second_us || schedule.seconds == 0;
+    case Schedule::Kind::cron: {
+        std::optional<Microseconds> due = next_due(schedule, dirty_since, zone_offset_s);
+        return due && *due <= now;
+    }
+    }
+    return false;
+}
+
+} // namespace pgtrickle::scheduler

@@ -1,0 +1,138 @@
+#include "scheduler/queue.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace pgtrickle::scheduler;
+
+namespace {
+
+constexpr Microseconds s = second_us;
+
+Schedule every(int64_t seconds)
+{
+    Schedule schedule;
+    schedule.kind = Schedule::Kind::duration;
+    schedule.seconds = seconds;
+    return schedule;
+}
+
+TEST(Queue, takes_the_due_ones_earliest_first)
+{
+    Queue queue;
+    queue.queue(queue.task(1), 30);
+    queue.queue(queue.task(2), 10);
+    queue.queue(queue.task(3), 20);
+    EXPECT_EQ(queue.first_due(), 10);
+    EXPECT_EQ(queue.take_due(5), Ids{});
+    EXPECT_EQ(queue.take_due(20), (Ids{2, 3}));
+    EXPECT_EQ(queue.first_due(), 30);
+    EXPECT_EQ(queue.idle(), (Ids{2, 3}));
+}
+
+TEST(Queue, moves_a_task_that_is_queued_again)
+{
+    Queue queue;
+    queue.queue(queue.task(1), 30);
+    queue.queue(queue.task(1), 5);
+    EXPECT_EQ(queue.take_due(100), Ids{1});
+    EXPECT_EQ(queue.take_due(100), Ids{});
+}
+
+TEST(Queue, suspended_tasks_are_neither_idle_nor_due)
+{
+    Queue queue;
+    queue.queue(queue.task(1), 1);
+    queue.suspend(queue.task(1));
+    EXPECT_EQ(queue.first_due(), std::nullopt);
+    EXPECT_EQ(queue.idle(), Ids{});
+    queue.make_idle(queue.task(1));
+    EXPECT_EQ(queue.idle(), Ids{1});
+}
+
+TEST(Queue, forgets_removed_tasks_wherever_they_are)
+{
+    Queue queue;
+    queue.queue(queue.task(1), 1);
+    queue.task(2);
+    queue.suspend(queue.task(3));
+    queue.remove(1);
+    queue.remove(2);
+    queue.remove(3);
+    queue.remove(4);
+    EXPECT_EQ(queue.ids(), Ids{});
+    EXPECT_EQ(queue.first_due(), std::nullopt);
+}
+
+TEST(Due, a_clean_one_is_not_due)
+{
+    Task task;
+    task.schedules = {every(30)};
+    EXPECT_EQ(due_at(task, 0, 100 * s, s), std::nullopt);
+}
+
+TEST(Due, a_volatile_one_is_due_although_clean)
+{
+    Task task;
+    task.schedules = {every(30)};
+    task.is_due_when_clean = true;
+    task.refreshed_at = 60 * s;
+    EXPECT_EQ(due_at(task, 0, 61 * s, s), 90 * s);
+}
+
+TEST(Due, a_change_is_taken_in_before_it_is_older_than_the_interval)
+{
+    Task task;
+    task.schedules = {every(30)};
+    EXPECT_EQ(due_at(task, 61 * s, 62 * s, s), 90 * s);
+    EXPECT_EQ(due_at(task, 61 * s, 200 * s, s), 90 * s); /* overdue: at once */
+}
+
+TEST(Due, one_that_nobody_knows_is_due_at_once)
+{
+    Task task;
+    task.schedules = {every(30)};
+    EXPECT_EQ(due_at(task, INT64_MIN, 61 * s, s), 61 * s);
+    task.not_before = 70 * s;
+    EXPECT_EQ(due_at(task, INT64_MIN, 61 * s, s), 70 * s);
+}
+
+TEST(Due, without_schedule_on_change_but_spaced)
+{
+    Task task;
+    task.refreshed_at = 60 * s;
+    EXPECT_EQ(due_at(task, 60 * s + 1, 60 * s + 2, s), 61 * s);
+    EXPECT_EQ(due_at(task, 80 * s, 80 * s, s), 80 * s);
+}
+
+TEST(Due, back_off_puts_it_off)
+{
+    Task task;
+    task.schedules = {every(1)};
+    task.not_before = 75 * s;
+    EXPECT_EQ(due_at(task, 61 * s, 62 * s, s), 75 * s);
+    EXPECT_EQ(back_off_us(0), 0);
+    EXPECT_EQ(back_off_us(1), s);
+    EXPECT_EQ(back_off_us(4), 8 * s);
+    EXPECT_EQ(back_off_us(1000), 600 * s);
+}
+
+TEST(Schedules, a_calculated_one_follows_its_dependents)
+{
+    Graph graph;
+    graph.set(10, {1});
+    graph.set(11, {10});
+    graph.set(12, {11});
+    graph.set(13, {11});
+    auto own = [](Id id) { return id == 12 ? every(30) : id == 13 ? every(60) : Schedule{}; };
+    std::vector<Schedule> schedules = effective_schedules(graph, 10, own);
+    EXPECT_EQ(schedules.size(), 2u);
+    Task task;
+    task.schedules = schedules;
+    EXPECT_EQ(due_at(task, 1 * s, 2 * s, s), 30 * s);
+    EXPECT_EQ(effective_schedules(graph, 12, own), std::vector<Schedule>{every(30)});
+    graph.remove(12);
+    graph.remove(13);
+    EXPECT_TRUE(effective_schedules(graph, 10, own).empty());
+}
+
+} // namespace
