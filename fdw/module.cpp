@@ -2,6 +2,7 @@
  * The module: what PostgreSQL loads. _PG_init only registers; each part registers its
  * own hooks and settings in the function called here.
  */
+#include "definition/guc.hpp"
 #include "mailbox/mailbox.hpp"
 #include "fdw/serving.hpp"
 #include "pg/boundary.hpp"
@@ -13,6 +14,7 @@ PGDLLEXPORT void _PG_init(void);
 
 void _PG_init(void)
 {
+    pgtrickle::guc::define_settings();
     pgtrickle::register_serving();
     pgtrickle::mailbox::register_mailbox();
 }

@@ -15,7 +15,7 @@
 
 #include "pg/boundary.hpp"
 
-#include "definition/schedule.hpp"
+#include "scheduler/schedule.hpp"
 
 extern "C" {
 #include "nodes/parsenodes.h"
@@ -49,7 +49,7 @@ struct Definition {
     std::string query;          /* canonical text */
     std::string original_query; /* as the user wrote it */
     std::string schedule_text;
-    Schedule schedule;
+    scheduler::Schedule schedule;
     RefreshMode mode = RefreshMode::automatic; /* as configured */
     bool initialize = true;
     bool is_append_only = false;
@@ -66,6 +66,9 @@ namespace definition {
 /* Cheap: whether relid is a foreign table of our server (syscache only). PostgreSQL
  * frame; safe on any OID. */
 bool is_stream_table(Oid relid);
+
+/* Whether foreign tables of this server are stream tables. PostgreSQL frame. */
+bool is_server_for_stream_tables(const char *server_name);
 
 /* C++ frame; throws PgError 42P01 if relid is not a stream table. */
 Definition load(Oid relid);
@@ -88,6 +91,8 @@ std::vector<Oid> readers_of(Oid source);
 /* Every stream table of this database. C++ frame. */
 std::vector<Oid> all();
 
+/* "schema.name" as messages have it, unquoted; in the current memory context. PostgreSQL frame. */
+char *qualified_name(Oid relid);
 /* Raises 42501 "must be owner of stream table s.t" unless the current user owns it or is
  * a member of its owner. PostgreSQL frame. */
 void require_owner(Oid relid);

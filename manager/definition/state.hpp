@@ -80,6 +80,8 @@ List *all_stream_tables();
 /* pgt_dependency. columns: attribute numbers, ascending. PostgreSQL frames. */
 void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count);
 void remove_dependencies(Oid relid);
+/* What relid reads directly (List of OIDs), in no order. */
+List *sources_of(Oid relid);
 /* Stream tables that read source_relid directly, ascending (List of OIDs). */
 List *readers_of(Oid source_relid);
 

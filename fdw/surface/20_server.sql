@@ -1,0 +1,17 @@
+-- What makes a foreign table a stream table. Who may create stream tables is the DBA's decision:
+-- GRANT USAGE ON FOREIGN SERVER pgtrickle TO …
+
+CREATE FUNCTION pgtrickle.pgtrickle_fdw_handler() RETURNS fdw_handler
+  LANGUAGE c STRICT
+  AS 'MODULE_PATHNAME', 'pgtrickle_fdw_handler';
+COMMENT ON FUNCTION pgtrickle.pgtrickle_fdw_handler() IS 'internal: handler of the wrapper of stream tables';
+CREATE FUNCTION pgtrickle.pgtrickle_fdw_validator(text[], oid) RETURNS void
+  LANGUAGE c STRICT
+  AS 'MODULE_PATHNAME', 'pgtrickle_fdw_validator';
+COMMENT ON FUNCTION pgtrickle.pgtrickle_fdw_validator(text[], oid) IS 'internal: checks the options of stream tables';
+
+CREATE FOREIGN DATA WRAPPER pgtrickle_fdw
+  HANDLER pgtrickle.pgtrickle_fdw_handler VALIDATOR pgtrickle.pgtrickle_fdw_validator;
+COMMENT ON FOREIGN DATA WRAPPER pgtrickle_fdw IS 'stream tables';
+CREATE SERVER pgtrickle FOREIGN DATA WRAPPER pgtrickle_fdw;
+COMMENT ON SERVER pgtrickle IS 'stream tables: CREATE FOREIGN TABLE … SERVER pgtrickle OPTIONS (query ''SELECT …'')';

@@ -1,0 +1,28 @@
+/*
+ * The validator of the wrapper: what PostgreSQL calls with the complete options of a wrapper,
+ * server or foreign table before it stores them.
+ */
+#include "definition/guc.hpp"
+#include "definition/options.hpp"
+
+extern "C" {
+#include "access/reloptions.h"
+#include "catalog/pg_foreign_table.h"
+}
+
+SQL_FUNCTION(pgtrickle_fdw_validator)
+{
+    using namespace pgtrickle;
+    List *list = call([=] { return untransformRelOptions(PG_GETARG_DATUM(0)); });
+    Oid catalog = PG_GETARG_OID(1);
+    std::vector<options::Option> given = options::from_list(list);
+    if (catalog == ForeignTableRelationId) {
+        call([] { guc::require_preload("create or alter a stream table"); });
+        options::check(given);
+    } else if (!given.empty()) {
+        raise({.sqlstate = ERRCODE_FDW_INVALID_OPTION_NAME,
+               .message = "invalid option \"" + given.front().name + "\"",
+               .hint = "Only stream tables themselves, which are foreign tables, have options."});
+    }
+    PG_RETURN_VOID();
+}

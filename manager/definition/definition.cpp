@@ -1,0 +1,257 @@
+#include "definition/definition.hpp"
+
+#include "definition/options.hpp"
+#include "definition/state.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_data_wrapper.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_foreign_table.h"
+#include "foreign/foreign.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::definition {
+
+namespace {
+
+constexpr const char *wrapper_name = "pgtrickle_fdw";
+
+bool is_our_server(Oid server)
+{
+    HeapTuple server_tuple = SearchSysCache1(FOREIGNSERVEROID, ObjectIdGetDatum(server));
+    if (!HeapTupleIsValid(server_tuple))
+        return false;
+    Oid wrapper = reinterpret_cast<Form_pg_foreign_server>(GETSTRUCT(server_tuple))->srvfdw;
+    ReleaseSysCache(server_tuple);
+    HeapTuple tuple = SearchSysCache1(FOREIGNDATAWRAPPEROID, ObjectIdGetDatum(wrapper));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    auto *form = reinterpret_cast<Form_pg_foreign_data_wrapper>(GETSTRUCT(tuple));
+    bool is_ours = strcmp(NameStr(form->fdwname), wrapper_name) == 0;
+    ReleaseSysCache(tuple);
+    return is_ours;
+}
+
+/* What load() takes from the catalogs, in memory of the current context. */
+struct RawDefinition {
+    Oid owner;
+    const char *schema_name;
+    const char *name;
+    List *options;
+};
+
+RawDefinition read_catalogs(Oid relid)
+{
+    RawDefinition raw = {};
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple) || !is_stream_table(relid))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: %u", relid)));
+    auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+    raw.owner = form->relowner;
+    raw.name = pstrdup(NameStr(form->relname));
+    raw.schema_name = get_namespace_name(form->relnamespace);
+    ReleaseSysCache(tuple);
+    raw.options = GetForeignTable(relid)->options;
+    return raw;
+}
+
+/* One row of pgt_dependency. */
+struct RawSource {
+    Oid relid;
+    int position;
+    SourceKind kind;
+    int16 *columns;
+    int column_count;
+};
+
+SourceKind kind_of(Oid relid)
+{
+    switch (get_rel_relkind(relid)) {
+    case RELKIND_RELATION:
+    case RELKIND_PARTITIONED_TABLE: return SourceKind::table;
+    case RELKIND_MATVIEW: return SourceKind::materialized_view;
+    case RELKIND_FOREIGN_TABLE: return is_stream_table(relid) ? SourceKind::stream_table : SourceKind::foreign_table;
+    default: return SourceKind::other;
+    }
+}
+
+RawSource read_source(HeapTuple tuple, TupleDesc descriptor)
+{
+    Datum values[4];
+    bool nulls[4];
+    heap_deform_tuple(tuple, descriptor, values, nulls);
+    RawSource source = {};
+    source.relid = DatumGetObjectId(values[1]);
+    source.position = DatumGetInt32(values[2]);
+    source.kind = kind_of(source.relid);
+    ArrayType *array = DatumGetArrayTypePCopy(values[3]);
+    source.column_count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+    source.columns = reinterpret_cast<int16 *>(ARR_DATA_PTR(array));
+    return source;
+}
+
+/* The rows of pgt_dependency of one stream table, as a List of RawSource. */
+List *read_sources(Oid relid)
+{
+    List *sources = NIL;
+    Oid table_oid = state::dependency_table();
+    if (!OidIsValid(table_oid))
+        return NIL;
+    Relation table = table_open(table_oid, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    Oid index = get_relname_relid("pgt_dependency_pkey", get_rel_namespace(table_oid));
+    SysScanDesc scan = systable_beginscan(table, index, true, nullptr, 1, &key);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        auto *source = static_cast<RawSource *>(palloc(sizeof(RawSource)));
+        *source = read_source(tuple, RelationGetDescr(table));
+        sources = lappend(sources, source);
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return sources;
+}
+
+std::vector<Source> load_sources(Oid relid)
+{
+    List *raw = call([=] { return read_sources(relid); });
+    std::vector<const RawSource *> rows;
+    ListCell *cell;
+    foreach (cell, raw)
+        rows.push_back(static_cast<RawSource *>(lfirst(cell)));
+    std::sort(rows.begin(), rows.end(),
+              [](const RawSource *a, const RawSource *b) { return a->position < b->position; });
+    std::vector<Source> sources;
+    for (const RawSource *row : rows)
+        sources.push_back({row->relid, row->kind, {row->columns, row->columns + row->column_count}});
+    return sources;
+}
+
+std::vector<Oid> to_vector(List *oids)
+{
+    std::vector<Oid> found;
+    ListCell *cell;
+    foreach (cell, oids)
+        found.push_back(lfirst_oid(cell));
+    return found;
+}
+
+/* Breadth first from `start` along `neighbours`. */
+template <class Neighbours> std::vector<Oid> reachable(Oid start, Neighbours neighbours)
+{
+    std::vector<Oid> found;
+    std::vector<Oid> open = {start};
+    for (size_t i = 0; i < open.size(); i++)
+        for (Oid neighbour : neighbours(open[i]))
+            if (neighbour != start && std::find(found.begin(), found.end(), neighbour) == found.end()) {
+                found.push_back(neighbour);
+                open.push_back(neighbour);
+            }
+    return found;
+}
+
+} // namespace
+
+bool is_stream_table(Oid relid)
+{
+    if (get_rel_relkind(relid) != RELKIND_FOREIGN_TABLE)
+        return false;
+    HeapTuple tuple = SearchSysCache1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    Oid server = reinterpret_cast<Form_pg_foreign_table>(GETSTRUCT(tuple))->ftserver;
+    ReleaseSysCache(tuple);
+    return is_our_server(server);
+}
+
+bool is_server_for_stream_tables(const char *server_name)
+{
+    Oid server = get_foreign_server_oid(server_name, true);
+    return OidIsValid(server) && is_our_server(server);
+}
+
+Definition load(Oid relid)
+{
+    RawDefinition raw = call([=] { return read_catalogs(relid); });
+    Definition definition;
+    definition.relid = relid;
+    definition.owner = raw.owner;
+    definition.schema_name = raw.schema_name;
+    definition.name = raw.name;
+    options::apply(options::from_list(raw.options), &definition);
+    definition.sources = load_sources(relid);
+    return definition;
+}
+
+std::vector<Oid> upstreams_of(Oid relid)
+{
+    return reachable(relid, [](Oid member) {
+        std::vector<Oid> upstreams;
+        for (const Source &source : load_sources(member))
+            if (source.kind == SourceKind::stream_table)
+                upstreams.push_back(source.relid);
+        return upstreams;
+    });
+}
+
+std::vector<Oid> downstreams_of(Oid relid)
+{
+    return reachable(relid, [](Oid member) { return readers_of(member); });
+}
+
+std::vector<Oid> readers_of(Oid source)
+{
+    return to_vector(call([=] { return state::readers_of(source); }));
+}
+
+std::vector<Oid> all()
+{
+    return to_vector(call([] { return state::all_stream_tables(); }));
+}
+
+char *qualified_name(Oid relid)
+{
+    char *name = get_rel_name(relid);
+    if (name == nullptr)
+        return psprintf("%u", relid);
+    return psprintf("%s.%s", get_namespace_name(get_rel_namespace(relid)), name);
+}
+
+void require_owner(Oid relid)
+{
+    if (!pg_class_ownercheck(relid, GetUserId()))
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("must be owner of stream table %s", qualified_name(relid))));
+}
+
+Oid relid_of_name(const char *name)
+{
+    RangeVar *relation = makeRangeVarFromNameList(stringToQualifiedNameList(name));
+    Oid relid = RangeVarGetRelid(relation, NoLock, true);
+    if (OidIsValid(relid) && is_stream_table(relid))
+        return relid;
+    const char *schema = relation->schemaname;
+    if (schema == nullptr && OidIsValid(relid))
+        schema = get_namespace_name(get_rel_namespace(relid));
+    const char *full = schema != nullptr ? psprintf("%s.%s", schema, relation->relname) : relation->relname;
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: %s", full),
+                    OidIsValid(relid) ? errdetail("\"%s\" is not a stream table.", relation->relname) : 0));
+}
+
+} // namespace pgtrickle::definition

@@ -1,0 +1,146 @@
+#include "definition/guc.hpp"
+
+#include "scheduler/schedule.hpp"
+
+extern "C" {
+#include "utils/guc.h"
+#include "utils/plancache.h"
+}
+
+#include <climits>
+
+namespace pgtrickle::guc {
+
+bool enabled = true;
+int scan_refresh_timeout_ms = 5000;
+int on_stale = static_cast<int>(OnStale::serve);
+bool enable_expansion = true;
+int scheduler_interval_ms = 1000;
+int max_concurrent_refreshes = 4;
+int max_consecutive_errors = 3;
+bool auto_backoff = true;
+int history_retention_days = 90;
+double differential_max_change_ratio = 0.15;
+int min_schedule_seconds = 0;
+bool allow_circular = false;
+int64_t max_staleness_ms = -1;
+
+namespace {
+
+bool preloaded = false;
+char *max_staleness_text = nullptr;
+
+const config_enum_entry on_stale_values[] = {{"serve", static_cast<int>(OnStale::serve), false},
+                                             {"error", static_cast<int>(OnStale::error), false},
+                                             {nullptr, 0, false}};
+
+/* The parsed value travels to the assign hook in memory that guc.c frees with free(). */
+extern "C" bool check_max_staleness(char **value, void **extra, GucSource)
+{
+    return enter([&] {
+        int64_t staleness_ms = -1;
+        if (strcmp(*value, "-1") != 0) {
+            std::string fault;
+            std::optional<int64_t> seconds = scheduler::parse_duration_seconds(*value, &fault);
+            if (!seconds) {
+                call([&] { GUC_check_errdetail("%s", fault.c_str()); });
+                call([] { GUC_check_errhint("Use -1, 0, or a duration of whole seconds such as 30s or 5m."); });
+                return false;
+            }
+            staleness_ms = *seconds * 1000;
+        }
+        auto *parsed = static_cast<int64_t *>(malloc(sizeof(int64_t)));
+        if (parsed == nullptr)
+            return false;
+        *parsed = staleness_ms;
+        *extra = parsed;
+        return true;
+    });
+}
+
+extern "C" void assign_max_staleness(const char *, void *extra)
+{
+    max_staleness_ms = *static_cast<int64_t *>(extra);
+}
+
+/* Kept plans were made for the other route. */
+extern "C" void assign_enable_expansion(bool new_value, void *)
+{
+    if (new_value != enable_expansion && IsTransactionState())
+        ResetPlanCache();
+}
+
+void define_reading()
+{
+    DefineCustomStringVariable("pg_trickle.max_staleness", "How stale a stream table may be when it is read.",
+                               "-1: as its own schedule says; 0: always fresh; or a duration.",
+                               &max_staleness_text, "-1", PGC_USERSET, 0, check_max_staleness,
+                               assign_max_staleness, nullptr);
+    DefineCustomIntVariable("pg_trickle.scan_refresh_timeout", "How long a scan waits for a refresh.", nullptr,
+                            &scan_refresh_timeout_ms, 5000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr,
+                            nullptr, nullptr);
+    DefineCustomEnumVariable("pg_trickle.on_stale", "What a scan does when a refresh is not to be had.",
+                             "serve: what is there, with a warning; error: raise an error.", &on_stale,
+                             static_cast<int>(OnStale::serve), on_stale_values, PGC_USERSET, 0, nullptr, nullptr,
+                             nullptr);
+    DefineCustomBoolVariable("pg_trickle.enable_expansion",
+                             "Let the planner put a stream table's storage in its place.",
+                             "When off, stream tables are read by foreign scans.", &enable_expansion, true,
+                             PGC_USERSET, 0, nullptr, assign_enable_expansion, nullptr);
+}
+
+void define_refreshing()
+{
+    DefineCustomBoolVariable("pg_trickle.enabled", "Scheduled refreshes and refreshes on read take place.",
+                             nullptr, &enabled, true, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_trickle.scheduler_interval_ms", "How long the manager sleeps at most.", nullptr,
+                            &scheduler_interval_ms, 1000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
+                            nullptr);
+    DefineCustomIntVariable("pg_trickle.max_concurrent_refreshes", "Refreshes that run at the same time.",
+                            nullptr, &max_concurrent_refreshes, 4, 1, 1024, PGC_SIGHUP, 0, nullptr, nullptr,
+                            nullptr);
+    DefineCustomIntVariable("pg_trickle.max_consecutive_errors",
+                            "Failed refreshes in a row after which a stream table is suspended.", nullptr,
+                            &max_consecutive_errors, 3, 1, 1000000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable("pg_trickle.auto_backoff",
+                             "Refresh a stream table less often while its refreshes fail or take too long.",
+                             nullptr, &auto_backoff, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_trickle.history_retention_days", "Days that the history of refreshes is kept.",
+                            nullptr, &history_retention_days, 90, 0, 36500, PGC_SIGHUP, 0, nullptr, nullptr,
+                            nullptr);
+    DefineCustomRealVariable("pg_trickle.differential_max_change_ratio",
+                             "Share of a source's rows changed, above which a full refresh is cheaper.", nullptr,
+                             &differential_max_change_ratio, 0.15, 0.0, 1.0, PGC_USERSET, 0, nullptr, nullptr,
+                             nullptr);
+    DefineCustomIntVariable("pg_trickle.min_schedule_seconds", "Shortest duration that a schedule may have.",
+                            "0s is exempt.", &min_schedule_seconds, 0, 0, 86400, PGC_SUSET, 0, nullptr, nullptr,
+                            nullptr);
+    DefineCustomBoolVariable("pg_trickle.allow_circular", "Accepted for compatibility; has no effect.", nullptr,
+                             &allow_circular, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+}
+
+} // namespace
+
+void define_settings()
+{
+    preloaded = process_shared_preload_libraries_in_progress;
+    define_reading();
+    define_refreshing();
+    MarkGUCPrefixReserved("pg_trickle");
+}
+
+bool is_preloaded()
+{
+    return preloaded;
+}
+
+void require_preload(const char *what)
+{
+    if (preloaded)
+        return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("cannot %s: pg_trickle is not loaded by shared_preload_libraries", what),
+                    errhint("Add pg_trickle to shared_preload_libraries in postgresql.conf and restart the server.")));
+}
+
+} // namespace pgtrickle::guc

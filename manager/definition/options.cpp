@@ -1,0 +1,290 @@
+#include "definition/options.hpp"
+
+#include "definition/guc.hpp"
+
+extern "C" {
+#include "commands/defrem.h"
+#include "utils/guc.h"
+}
+
+#include <algorithm>
+#include <cctype>
+
+namespace pgtrickle::options {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string &what, const std::string &detail = {}, const std::string &hint = {})
+{
+    raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
+           .message = "invalid argument: " + what,
+           .detail = detail,
+           .hint = hint});
+}
+
+std::string as_sentence(std::string phrase)
+{
+    if (phrase.empty())
+        return phrase;
+    phrase[0] = static_cast<char>(toupper(static_cast<unsigned char>(phrase[0])));
+    return phrase + ".";
+}
+
+void check_query(const std::string &, const std::string &value)
+{
+    if (value.find_first_not_of(" \t\r\n;") == std::string::npos)
+        raise({.sqlstate = ERRCODE_SYNTAX_ERROR,
+               .message = "query parse error: the defining query is empty",
+               .hint = "Give one SELECT statement."});
+}
+
+void check_any(const std::string &, const std::string &)
+{
+}
+
+void check_schedule(const std::string &, const std::string &value)
+{
+    std::string fault;
+    std::optional<scheduler::Schedule> schedule = scheduler::parse_schedule(value, &fault);
+    if (!schedule)
+        refuse("schedule \"" + value + "\"", as_sentence(fault),
+               "Use a duration in whole seconds (30s, 5m, 1h30m, 2d), a cron expression of 5 or 6 fields or @hourly "
+               "…, or calculated.");
+    if (schedule->kind == scheduler::Schedule::Kind::duration && schedule->seconds > 0 &&
+        schedule->seconds < guc::min_schedule_seconds)
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
+               .message = "schedule must be at least " + std::to_string(guc::min_schedule_seconds) + "s",
+               .hint = "Use a longer schedule, or 0s for a stream table that is always fresh on read."});
+}
+
+void check_mode(const std::string &, const std::string &value)
+{
+    if (parse_mode(value) == RefreshMode::immediate)
+        raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
+               .message = "refresh mode IMMEDIATE is not supported",
+               .hint = "Use refresh_mode 'DIFFERENTIAL' with schedule '0s': then each read is fresh."});
+}
+
+void check_boolean(const std::string &name, const std::string &value)
+{
+    parse_boolean(name, value);
+}
+
+void check_word(const std::string &name, const std::string &value, const std::vector<std::string> &words)
+{
+    if (std::find(words.begin(), words.end(), value) != words.end())
+        return;
+    std::string list;
+    for (const std::string &word : words)
+        list += (list.empty() ? "" : ", ") + word;
+    refuse(name + " \"" + value + "\"", {}, "Valid values are: " + list + ".");
+}
+
+void check_diamond_consistency(const std::string &name, const std::string &value)
+{
+    check_word(name, value, {"atomic", "none"});
+}
+
+void check_diamond_policy(const std::string &name, const std::string &value)
+{
+    check_word(name, value, {"fastest", "slowest"});
+}
+
+int parse_quantity(const std::string &name, const std::string &value, int flags)
+{
+    struct Parsed {
+        int value;
+        bool is_valid;
+        const char *hint;
+    } parsed = call([&] {
+        Parsed result = {0, false, nullptr};
+        result.is_valid = parse_int(value.c_str(), &result.value, flags, &result.hint);
+        return result;
+    });
+    if (!parsed.is_valid || parsed.value < 0)
+        refuse(name + " \"" + value + "\"", {}, parsed.hint != nullptr ? parsed.hint : "");
+    return parsed.value;
+}
+
+void check_work_mem(const std::string &name, const std::string &value)
+{
+    if (parse_quantity(name, value, GUC_UNIT_KB) < 64)
+        refuse(name + " \"" + value + "\"", "At least 64kB are needed.");
+}
+
+void check_timeout(const std::string &name, const std::string &value)
+{
+    parse_quantity(name, value, GUC_UNIT_MS);
+}
+
+struct Known {
+    const char *name;
+    void (*check)(const std::string &name, const std::string &value);
+    bool is_kept;
+};
+
+const Known known_options[] = {
+    {"query", check_query, false},
+    {"schedule", check_schedule, false},
+    {"refresh_mode", check_mode, false},
+    {"initialize", check_boolean, false},
+    {"diamond_consistency", check_diamond_consistency, false},
+    {"diamond_schedule_policy", check_diamond_policy, false},
+    {"append_only", check_boolean, false},
+    {"work_mem", check_work_mem, false},
+    {"refresh_timeout", check_timeout, false},
+    {"original_query", check_any, true},
+};
+
+bool is_setting(const std::string &name)
+{
+    return name.starts_with(setting_prefix);
+}
+
+const Known *find_known(const std::string &name)
+{
+    for (const Known &known : known_options)
+        if (name == known.name)
+            return &known;
+    return nullptr;
+}
+
+[[noreturn]] void refuse_unknown(const std::string &name)
+{
+    std::string valid;
+    for (const Known &known : known_options)
+        if (!known.is_kept)
+            valid += (valid.empty() ? "" : ", ") + std::string(known.name);
+    raise({.sqlstate = ERRCODE_FDW_INVALID_OPTION_NAME,
+           .message = "invalid option \"" + name + "\"",
+           .hint = "Valid options of a stream table are: " + valid + "."});
+}
+
+void check_setting(const std::string &name)
+{
+    std::string setting = name.substr(strlen(setting_prefix));
+    bool exists = call([&] { return GetConfigOption(setting.c_str(), true, false) != nullptr; });
+    if (!exists)
+        raise({.sqlstate = ERRCODE_FDW_INVALID_OPTION_NAME,
+               .message = "invalid option \"" + name + "\"",
+               .detail = "There is no setting \"" + setting + "\"."});
+}
+
+} // namespace
+
+std::vector<Option> from_list(List *def_elements)
+{
+    std::vector<Option> found;
+    ListCell *cell;
+    foreach (cell, def_elements) {
+        auto *element = static_cast<DefElem *>(lfirst(cell));
+        const char *value = call([=] { return element->arg == nullptr ? "" : defGetString(element); });
+        found.push_back({element->defname, value});
+    }
+    return found;
+}
+
+bool is_kept(const std::string &name)
+{
+    const Known *known = find_known(name);
+    return known != nullptr ? known->is_kept : is_setting(name);
+}
+
+void check_value(const std::string &name, const std::string &value)
+{
+    const Known *known = find_known(name);
+    if (known != nullptr)
+        known->check(name, value);
+    else if (is_setting(name))
+        check_setting(name);
+    else
+        refuse_unknown(name);
+}
+
+void check(const std::vector<Option> &options)
+{
+    bool has_query = false;
+    for (size_t i = 0; i < options.size(); i++) {
+        const Option &option = options[i];
+        for (size_t j = 0; j < i; j++)
+            if (options[j].name == option.name)
+                raise({.sqlstate = ERRCODE_DUPLICATE_OBJECT,
+                       .message = "option \"" + option.name + "\" provided more than once"});
+        check_value(option.name, option.value);
+        has_query |= option.name == "query";
+    }
+    if (!has_query)
+        refuse("a stream table needs the option \"query\"", {}, "Add OPTIONS (query 'SELECT …').");
+}
+
+RefreshMode parse_mode(const std::string &text)
+{
+    std::string upper = text;
+    for (char &character : upper)
+        character = static_cast<char>(toupper(static_cast<unsigned char>(character)));
+    if (upper == "AUTO")
+        return RefreshMode::automatic;
+    if (upper == "DIFFERENTIAL" || upper == "INCREMENTAL")
+        return RefreshMode::differential;
+    if (upper == "FULL")
+        return RefreshMode::full;
+    if (upper == "IMMEDIATE")
+        return RefreshMode::immediate;
+    raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
+           .message = "unknown refresh mode: " + text + ". Must be 'AUTO', 'FULL', 'DIFFERENTIAL', or 'IMMEDIATE'"});
+}
+
+const char *name_of(RefreshMode mode)
+{
+    switch (mode) {
+    case RefreshMode::automatic: return "AUTO";
+    case RefreshMode::differential: return "DIFFERENTIAL";
+    case RefreshMode::full: return "FULL";
+    case RefreshMode::immediate: return "IMMEDIATE";
+    }
+    return "";
+}
+
+bool parse_boolean(const std::string &name, const std::string &value)
+{
+    bool result = false;
+    if (!parse_bool(value.c_str(), &result))
+        refuse(name + " \"" + value + "\"", {}, "Use true or false.");
+    return result;
+}
+
+void apply(const std::vector<Option> &options, Definition *definition)
+{
+    definition->schedule_text = "calculated";
+    for (const auto &[name, value] : options) {
+        if (name == "query")
+            definition->query = value;
+        else if (name == "original_query")
+            definition->original_query = value;
+        else if (name == "schedule")
+            definition->schedule_text = value;
+        else if (name == "refresh_mode")
+            definition->mode = parse_mode(value);
+        else if (name == "initialize")
+            definition->initialize = parse_boolean(name, value);
+        else if (name == "append_only")
+            definition->is_append_only = parse_boolean(name, value);
+        else if (name == "diamond_consistency")
+            definition->is_diamond_atomic = value == "atomic";
+        else if (name == "diamond_schedule_policy")
+            definition->is_diamond_policy_slowest = value == "slowest";
+        else if (name == "work_mem")
+            definition->work_mem_kb = parse_quantity(name, value, GUC_UNIT_KB);
+        else if (name == "refresh_timeout")
+            definition->refresh_timeout_ms = parse_quantity(name, value, GUC_UNIT_MS);
+        else if (is_setting(name))
+            definition->settings.push_back({name.substr(strlen(setting_prefix)), value});
+    }
+    std::string fault;
+    definition->schedule =
+        scheduler::parse_schedule(definition->schedule_text, &fault).value_or(scheduler::Schedule{});
+    std::sort(definition->settings.begin(), definition->settings.end(),
+              [](const Setting &a, const Setting &b) { return a.name < b.name; });
+}
+
+} // namespace pgtrickle::options

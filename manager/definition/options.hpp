@@ -1,0 +1,43 @@
+/*
+ * The options of a stream table: which there are, what values they take.
+ *
+ * One table lists them; the validator, CREATE, ALTER and the SQL functions go by it. An
+ * option is either a user's to set, or *kept*: written by us (original_query and the
+ * recorded settings). A CREATE FOREIGN TABLE that comes with kept options is a definition
+ * being restored.
+ */
+#pragma once
+
+#include "definition/definition.hpp"
+
+namespace pgtrickle::options {
+
+/* Recorded settings are options named by this prefix and the setting's name. */
+constexpr const char *setting_prefix = "setting_";
+
+/* An option with its value, as in pg_foreign_table or a statement. */
+struct Option {
+    std::string name;
+    std::string value;
+};
+
+/* The options in a list of DefElems (of a statement, or of the catalogs). C++ frame. */
+std::vector<Option> from_list(List *def_elements);
+
+/* Raises what is wrong with a complete set of options: an unknown or doubled one
+ * (HV00D, 42710), a value that makes no sense (22023), no query. C++ frame. */
+void check(const std::vector<Option> &options);
+/* Raises what is wrong with one option's value. C++ frame. */
+void check_value(const std::string &name, const std::string &value);
+
+/* Whether pg_trickle writes this option itself. */
+bool is_kept(const std::string &name);
+
+/* Fills what options say into `definition` (query, schedule, mode, settings …). C++ frame. */
+void apply(const std::vector<Option> &options, Definition *definition);
+
+RefreshMode parse_mode(const std::string &text); /* raises 22023 */
+const char *name_of(RefreshMode mode);
+bool parse_boolean(const std::string &name, const std::string &value); /* raises 22023 */
+
+} // namespace pgtrickle::options

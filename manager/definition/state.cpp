@@ -1,0 +1,319 @@
+/*
+ * Rows of pgt_state and pgt_dependency, as heaps. The tables are found by name in the
+ * extension's schema each time (two syscache look-ups): an OID kept over DROP EXTENSION
+ * and CREATE EXTENSION would be wrong. Their indexes are found by what they index.
+ */
+#include "definition/state.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "utils/array.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pgtrickle::state {
+
+namespace {
+
+enum DependencyColumn : int { dependency_relid = 1, dependency_source, dependency_position, dependency_columns };
+constexpr int dependency_column_count = dependency_columns;
+
+Oid relation_named(const char *name)
+{
+    Oid schema = get_namespace_oid("pgtrickle", true);
+    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+/* The table, or NULL when the extension is not (or no longer) in this database. */
+Relation open_table(const char *name, LOCKMODE lock)
+{
+    Oid oid = relation_named(name);
+    return OidIsValid(oid) ? try_table_open(oid, lock) : nullptr;
+}
+
+SysScanDesc begin_scan(Relation table, const char *index_name, int column, Oid key, ScanKeyData *scan_key)
+{
+    ScanKeyInit(scan_key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(key));
+    return systable_beginscan(table, relation_named(index_name), true, nullptr, 1, scan_key);
+}
+
+SysScanDesc begin_state_scan(Relation table, Oid key, ScanKeyData *scan_key)
+{
+    return begin_scan(table, "pgt_state_pkey", Column::relid, key, scan_key);
+}
+
+/* Copies, in the current memory context, of the texts and numbers of one row. */
+struct RawRow {
+    bool is_found;
+    Datum values[column_count];
+    bool nulls[column_count];
+    char *frontier;
+    char *status;
+    char *reinit_reason;
+};
+
+RawRow read_raw(Oid relid)
+{
+    RawRow raw = {};
+    Relation table = open_table("pgt_state", AccessShareLock);
+    if (table == nullptr)
+        return raw;
+    ScanKeyData key;
+    SysScanDesc scan = begin_state_scan(table, relid, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    if (HeapTupleIsValid(tuple)) {
+        raw.is_found = true;
+        heap_deform_tuple(tuple, RelationGetDescr(table), raw.values, raw.nulls);
+        raw.status = TextDatumGetCString(raw.values[Column::status - 1]);
+        if (!raw.nulls[Column::frontier - 1])
+            raw.frontier = DatumGetCString(
+                OidFunctionCall1(F_PG_SNAPSHOT_OUT, raw.values[Column::frontier - 1]));
+        if (!raw.nulls[Column::reinit_reason - 1])
+            raw.reinit_reason = TextDatumGetCString(raw.values[Column::reinit_reason - 1]);
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return raw;
+}
+
+/* The newest version of the row, locked: two transactions may both have something to say of a
+ * stream table, and the second waits for the first instead of failing. */
+HeapTuple lock_latest(Relation table, HeapTuple tuple)
+{
+    TupleTableSlot *slot = table_slot_create(table, nullptr);
+    TM_FailureData failure;
+    TM_Result result =
+        table_tuple_lock(table, &tuple->t_self, SnapshotAny, slot, GetCurrentCommandId(true), LockTupleNoKeyExclusive,
+                         LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
+    if (result != TM_Ok)
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("the state of a stream table was changed or removed by another transaction")));
+    HeapTuple latest = ExecCopySlotHeapTuple(slot);
+    ExecDropSingleTupleTableSlot(slot);
+    return latest;
+}
+
+} // namespace
+
+const char *name_of(Status status)
+{
+    switch (status) {
+    case Status::initializing: return "INITIALIZING";
+    case Status::active: return "ACTIVE";
+    case Status::suspended: return "SUSPENDED";
+    case Status::error: return "ERROR";
+    }
+    return "";
+}
+
+Oid state_table()
+{
+    return relation_named("pgt_state");
+}
+
+Oid dependency_table()
+{
+    return relation_named("pgt_dependency");
+}
+
+bool read(Oid relid, StateRow *row)
+{
+    RawRow raw = call([=] { return read_raw(relid); });
+    if (!raw.is_found)
+        return false;
+    auto is_null = [&](Column column) { return raw.nulls[column - 1]; };
+    auto value = [&](Column column) { return raw.values[column - 1]; };
+    row->is_populated = DatumGetBool(value(Column::is_populated));
+    row->needs_reinit = DatumGetBool(value(Column::needs_reinit));
+    row->reinit_reason = raw.reinit_reason != nullptr ? raw.reinit_reason : "";
+    row->status = raw.status;
+    row->frontier = raw.frontier != nullptr ? raw.frontier : "";
+    row->own_xid = is_null(Column::own_xid) ? 0 : DatumGetUInt64(value(Column::own_xid));
+    row->own_seq = is_null(Column::own_seq) ? 0 : DatumGetInt32(value(Column::own_seq));
+    row->system_identifier = is_null(Column::system_identifier) ? 0 : DatumGetInt64(value(Column::system_identifier));
+    row->data_timestamp = is_null(Column::data_timestamp) ? 0 : DatumGetTimestampTz(value(Column::data_timestamp));
+    row->consecutive_errors = DatumGetInt32(value(Column::consecutive_errors));
+    row->generation = DatumGetInt64(value(Column::generation));
+    return true;
+}
+
+void insert(Oid relid)
+{
+    Relation table = open_table("pgt_state", RowExclusiveLock);
+    if (table == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"pg_trickle\" is not in this database"),
+                        errhint("Run CREATE EXTENSION pg_trickle.")));
+    Datum values[column_count] = {};
+    bool nulls[column_count];
+    memset(nulls, true, sizeof(nulls));
+    auto set = [&](Column column, Datum value) {
+        values[column - 1] = value;
+        nulls[column - 1] = false;
+    };
+    Datum now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+    set(Column::relid, ObjectIdGetDatum(relid));
+    set(Column::is_populated, BoolGetDatum(false));
+    set(Column::needs_reinit, BoolGetDatum(false));
+    set(Column::status, CStringGetTextDatum(name_of(Status::initializing)));
+    set(Column::consecutive_errors, Int32GetDatum(0));
+    set(Column::generation, Int64GetDatum(1));
+    set(Column::created_at, now);
+    set(Column::updated_at, now);
+    CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
+    table_close(table, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+void update(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count])
+{
+    Relation table = open_table("pgt_state", RowExclusiveLock);
+    HeapTuple tuple = nullptr;
+    SysScanDesc scan = nullptr;
+    ScanKeyData key;
+    if (table != nullptr) {
+        scan = begin_state_scan(table, relid, &key);
+        tuple = systable_getnext(scan);
+    }
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "stream table %u has no state", relid);
+    values[Column::updated_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+    nulls[Column::updated_at - 1] = false;
+    replaces[Column::updated_at - 1] = true;
+    HeapTuple latest = lock_latest(table, tuple);
+    systable_endscan(scan);
+    HeapTuple changed = heap_modify_tuple(latest, RelationGetDescr(table), values, nulls, replaces);
+    CatalogTupleUpdate(table, &latest->t_self, changed);
+    table_close(table, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+namespace {
+
+void remove_rows(const char *table_name, const char *index_name, Oid relid)
+{
+    Relation table = open_table(table_name, RowExclusiveLock);
+    if (table == nullptr)
+        return;
+    ScanKeyData key;
+    SysScanDesc scan = begin_scan(table, index_name, 1, relid, &key);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+        CatalogTupleDelete(table, &tuple->t_self);
+    systable_endscan(scan);
+    table_close(table, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+} // namespace
+
+void remove(Oid relid)
+{
+    remove_rows("pgt_state", "pgt_state_pkey", relid);
+}
+
+void remove_dependencies(Oid relid)
+{
+    remove_rows("pgt_dependency", "pgt_dependency_pkey", relid);
+}
+
+void mark_needs_reinit(Oid relid, const char *reason)
+{
+    RawRow raw = read_raw(relid);
+    if (!raw.is_found || DatumGetBool(raw.values[Column::needs_reinit - 1]))
+        return;
+    Datum values[column_count] = {};
+    bool nulls[column_count] = {};
+    bool replaces[column_count] = {};
+    values[Column::needs_reinit - 1] = BoolGetDatum(true);
+    replaces[Column::needs_reinit - 1] = true;
+    values[Column::reinit_reason - 1] = CStringGetTextDatum(reason);
+    replaces[Column::reinit_reason - 1] = true;
+    update(relid, values, nulls, replaces);
+}
+
+void mark_readers_need_reinit(Oid source_relid, const char *reason)
+{
+    ListCell *cell;
+    foreach (cell, readers_of(source_relid))
+        mark_needs_reinit(lfirst_oid(cell), reason);
+}
+
+List *all_stream_tables()
+{
+    List *relids = NIL;
+    Relation table = open_table("pgt_state", AccessShareLock);
+    if (table == nullptr)
+        return NIL;
+    SysScanDesc scan = systable_beginscan(table, relation_named("pgt_state_pkey"), true, nullptr, 0, nullptr);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        bool is_null;
+        relids = lappend_oid(relids, DatumGetObjectId(heap_getattr(tuple, Column::relid, RelationGetDescr(table), &is_null)));
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    list_sort(relids, list_oid_cmp);
+    return relids;
+}
+
+void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count)
+{
+    Relation table = open_table("pgt_dependency", RowExclusiveLock);
+    if (table == nullptr)
+        elog(ERROR, "table pgtrickle.pgt_dependency does not exist");
+    auto *numbers = static_cast<Datum *>(palloc(sizeof(Datum) * (column_count + 1)));
+    for (int i = 0; i < column_count; i++)
+        numbers[i] = Int16GetDatum(columns[i]);
+    Datum values[dependency_column_count] = {
+        ObjectIdGetDatum(relid), ObjectIdGetDatum(source_relid), Int32GetDatum(position),
+        PointerGetDatum(construct_array(numbers, column_count, INT2OID, sizeof(int16), true, TYPALIGN_SHORT))};
+    bool nulls[dependency_column_count] = {};
+    CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
+    table_close(table, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+namespace {
+
+/* Values of the column `wanted` where the column `by` is `key`. */
+List *scan_dependencies(const char *index_name, DependencyColumn by, Oid key, DependencyColumn wanted)
+{
+    List *relids = NIL;
+    Relation table = open_table("pgt_dependency", AccessShareLock);
+    if (table == nullptr)
+        return NIL;
+    ScanKeyData scan_key;
+    SysScanDesc scan = begin_scan(table, index_name, by, key, &scan_key);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        bool is_null;
+        Datum found = heap_getattr(tuple, wanted, RelationGetDescr(table), &is_null);
+        relids = lappend_oid(relids, DatumGetObjectId(found));
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    list_sort(relids, list_oid_cmp);
+    return relids;
+}
+
+} // namespace
+
+List *readers_of(Oid source_relid)
+{
+    return scan_dependencies("pgt_dependency_source", dependency_source, source_relid, dependency_relid);
+}
+
+List *sources_of(Oid relid)
+{
+    return scan_dependencies("pgt_dependency_pkey", dependency_relid, relid, dependency_source);
+}
+
+} // namespace pgtrickle::state

@@ -1,0 +1,314 @@
+#include "definition/view.hpp"
+
+#include "definition/definition.hpp"
+#include "definition/walker.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/heap.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_rewrite.h"
+#include "commands/view.h"
+#include "nodes/nodeFuncs.h"
+#include "rewrite/rewriteDefine.h"
+#include "rewrite/rewriteHandler.h"
+#include "rewrite/rewriteManip.h"
+#include "rewrite/rewriteSupport.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle::definition {
+
+namespace {
+
+constexpr const char *schema_name = "pg_trickle_storage";
+/* Entries for OLD and NEW that a view's rule keeps ahead of the query's own. */
+#if PG_VERSION_NUM < 160000
+constexpr int rule_entries = 2;
+#else
+constexpr int rule_entries = 1;
+#endif
+
+void view_name(Oid relid, char *name)
+{
+    snprintf(name, NAMEDATALEN, "def_%u", relid);
+}
+
+Oid owner_of(Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for relation %u", relid);
+    Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
+ObjectAddress relation_address(Oid relid)
+{
+    ObjectAddress address;
+    ObjectAddressSet(address, RelationRelationId, relid);
+    return address;
+}
+
+void drop_view(Oid relid, Oid view)
+{
+    /* The INTERNAL dependency would turn the drop into a refusal. */
+    deleteDependencyRecordsForSpecific(RelationRelationId, view, DEPENDENCY_INTERNAL, RelationRelationId, relid);
+    CommandCounterIncrement();
+    ObjectAddress address = relation_address(view);
+    performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+    CommandCounterIncrement();
+}
+
+Oid create_view(Oid relid, Query *query)
+{
+    char name[NAMEDATALEN];
+    view_name(relid, name);
+    Relation foreign_table = table_open(relid, NoLock);
+    TupleDesc described = CreateTupleDescCopy(RelationGetDescr(foreign_table));
+    table_close(foreign_table, NoLock);
+    Oid view = heap_create_with_catalog(name, get_namespace_oid(schema_name, false), InvalidOid, InvalidOid,
+                                        InvalidOid, InvalidOid, owner_of(relid), InvalidOid, described, NIL,
+                                        RELKIND_VIEW, RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP,
+                                        static_cast<Datum>(0), false, true, true, InvalidOid, nullptr);
+    CommandCounterIncrement();
+    StoreViewQuery(view, static_cast<Query *>(copyObjectImpl(query)), false);
+    CommandCounterIncrement();
+    ObjectAddress referencing = relation_address(view), referenced = relation_address(relid);
+    recordDependencyOn(&referencing, &referenced, DEPENDENCY_INTERNAL);
+    return view;
+}
+
+/* The rule of a view; InvalidOid if there is none. */
+Oid rule_of(Oid view)
+{
+    return get_rewrite_oid(view, "_RETURN", true);
+}
+
+SysScanDesc scan_depend(Relation depend, bool by_referenced, Oid class_id, Oid object_id, ScanKeyData keys[2])
+{
+    int class_column = by_referenced ? Anum_pg_depend_refclassid : Anum_pg_depend_classid;
+    int object_column = by_referenced ? Anum_pg_depend_refobjid : Anum_pg_depend_objid;
+    ScanKeyInit(&keys[0], class_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(class_id));
+    ScanKeyInit(&keys[1], object_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object_id));
+    return systable_beginscan(depend, by_referenced ? DependReferenceIndexId : DependDependerIndexId, true, nullptr,
+                              2, keys);
+}
+
+Form_pg_depend next_depend(SysScanDesc scan, HeapTuple *tuple)
+{
+    *tuple = systable_getnext(scan);
+    return HeapTupleIsValid(*tuple) ? reinterpret_cast<Form_pg_depend>(GETSTRUCT(*tuple)) : nullptr;
+}
+
+/* Removes the dependencies of the foreign table as a whole that store_query() made: all but those on its
+ * schema and server, which core made. */
+void forget_query_dependencies(Oid relid)
+{
+    Relation depend = table_open(DependRelationId, RowExclusiveLock);
+    ScanKeyData keys[2];
+    HeapTuple tuple;
+    SysScanDesc scan = scan_depend(depend, false, RelationRelationId, relid, keys);
+    while (Form_pg_depend form = next_depend(scan, &tuple))
+        if (form->objsubid == 0 && form->deptype == DEPENDENCY_NORMAL && form->refclassid != NamespaceRelationId &&
+            form->refclassid != ForeignServerRelationId)
+            CatalogTupleDelete(depend, &tuple->t_self);
+    systable_endscan(scan);
+    table_close(depend, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+/* The foreign table depends on each whole object on which the view's rule depends. */
+void copy_rule_dependencies(Oid relid, Oid view)
+{
+    ObjectAddresses *addresses = new_object_addresses();
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    ScanKeyData keys[2];
+    HeapTuple tuple;
+    SysScanDesc scan = scan_depend(depend, false, RewriteRelationId, rule_of(view), keys);
+    while (Form_pg_depend form = next_depend(scan, &tuple)) {
+        if (form->deptype != DEPENDENCY_NORMAL || (form->refclassid == RelationRelationId && form->refobjid == view))
+            continue;
+        ObjectAddress referenced;
+        ObjectAddressSet(referenced, form->refclassid, form->refobjid);
+        add_exact_object_address(&referenced, addresses);
+    }
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+    ObjectAddress referencing = relation_address(relid);
+    record_object_address_dependencies(&referencing, addresses, DEPENDENCY_NORMAL);
+    free_object_addresses(addresses);
+    CommandCounterIncrement();
+}
+
+struct NamedRelations {
+    List *relids;
+};
+
+bool collect_named(::Node *node, void *context)
+{
+    auto *found = static_cast<NamedRelations *>(context);
+    if (node == nullptr)
+        return false;
+    if (IsA(node, RangeTblEntry)) {
+        auto *entry = reinterpret_cast<RangeTblEntry *>(node);
+        if (entry->rtekind == RTE_RELATION)
+            found->relids = list_append_unique_oid(found->relids, entry->relid);
+        return false;
+    }
+    if (IsA(node, Query))
+        return walk_query(reinterpret_cast<Query *>(node), collect_named, found, QTW_EXAMINE_RTES_BEFORE);
+    return walk(node, collect_named, found);
+}
+
+/* The stream table whose internal view this is; InvalidOid for any other relation. */
+Oid stream_table_of_view(Oid view)
+{
+    if (get_rel_namespace(view) != get_namespace_oid(schema_name, true))
+        return InvalidOid;
+    char *name = get_rel_name(view);
+    Oid relid;
+    return name != nullptr && sscanf(name, "def_%u", &relid) == 1 ? relid : InvalidOid;
+}
+
+Oid relation_of_rule(Oid rule)
+{
+    Relation rewrite = table_open(RewriteRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_rewrite_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(rule));
+    SysScanDesc scan = systable_beginscan(rewrite, RewriteOidIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    Oid relation =
+        HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_rewrite>(GETSTRUCT(tuple))->ev_class : InvalidOid;
+    systable_endscan(scan);
+    table_close(rewrite, AccessShareLock);
+    return relation;
+}
+
+/* Views, materialized or not, whose rules refer to the object. */
+List *relations_with_rules_on(Oid class_id, Oid object_id, int sub_id)
+{
+    List *relations = NIL;
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    ScanKeyData keys[2];
+    HeapTuple tuple;
+    SysScanDesc scan = scan_depend(depend, true, class_id, object_id, keys);
+    while (Form_pg_depend form = next_depend(scan, &tuple)) {
+        if (form->classid != RewriteRelationId || (sub_id != 0 && form->refobjsubid != sub_id))
+            continue;
+        Oid relation = relation_of_rule(form->objid);
+        if (OidIsValid(relation) && !(class_id == RelationRelationId && relation == object_id))
+            relations = list_append_unique_oid(relations, relation);
+    }
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+    return relations;
+}
+
+} // namespace
+
+Oid view_of(Oid relid)
+{
+    char name[NAMEDATALEN];
+    view_name(relid, name);
+    Oid schema = get_namespace_oid(schema_name, true);
+    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+void store_query(Oid relid, Query *query)
+{
+    Oid view = view_of(relid);
+    if (OidIsValid(view))
+        drop_view(relid, view);
+    view = create_view(relid, query);
+    forget_query_dependencies(relid);
+    copy_rule_dependencies(relid, view);
+}
+
+Query *query_of(Oid relid)
+{
+    Oid view_oid = view_of(relid);
+    if (!OidIsValid(view_oid))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("stream table \"%s\" has lost its definition", get_rel_name(relid)),
+                        errhint("Drop it and create it again.")));
+    Relation view = table_open(view_oid, AccessShareLock);
+    auto *query = static_cast<Query *>(copyObjectImpl(get_view_query(view)));
+    table_close(view, AccessShareLock);
+    query->rtable = list_copy_tail(query->rtable, rule_entries);
+    OffsetVarNodes(reinterpret_cast<::Node *>(query), -rule_entries, 0);
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        auto *target = static_cast<TargetEntry *>(lfirst(cell));
+        if (!target->resjunk)
+            target->resname = get_attname(relid, target->resno, false);
+    }
+    return query;
+}
+
+int set_canonical_settings()
+{
+    int level = NewGUCNestLevel();
+    static const char *const settings[][2] = {{"search_path", "pg_catalog, pg_temp"}, {"DateStyle", "ISO, YMD"},
+                                              {"IntervalStyle", "postgres"},          {"extra_float_digits", "3"},
+                                              {"bytea_output", "hex"},                {"quote_all_identifiers", "off"}};
+    for (const auto &setting : settings)
+        set_config_option(setting[0], setting[1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    return level;
+}
+
+char *canonical_text(Query *query)
+{
+    int level = set_canonical_settings();
+    char *text = pg_get_querydef(static_cast<Query *>(copyObjectImpl(query)), false);
+    AtEOXact_GUC(false, level);
+    while (*text == ' ')
+        text++;
+    return text;
+}
+
+List *relations_named(Query *query)
+{
+    NamedRelations found = {NIL};
+    collect_named(reinterpret_cast<::Node *>(query), &found);
+    return found.relids;
+}
+
+List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly)
+{
+    List *users = NIL;
+    List *open_views = NIL, *seen = NIL;
+    ListCell *cell;
+    foreach (cell, relations_with_rules_on(class_id, object_id, sub_id))
+        open_views = lappend_oid(open_views, lfirst_oid(cell));
+    while (open_views != NIL) {
+        Oid view = linitial_oid(open_views);
+        open_views = list_delete_first(open_views);
+        if (list_member_oid(seen, view))
+            continue;
+        seen = lappend_oid(seen, view);
+        Oid relid = stream_table_of_view(view);
+        if (OidIsValid(relid))
+            users = list_append_unique_oid(users, relid);
+        else if (!directly)
+            open_views = list_concat(open_views, relations_with_rules_on(RelationRelationId, view, 0));
+    }
+    list_sort(users, list_oid_cmp);
+    return users;
+}
+
+} // namespace pgtrickle::definition
