@@ -24,8 +24,8 @@ namespace pgtrickle {
 namespace {
 
 /* The row of `table` that `stored`, a row of its storage, stands for; null if it does not count. */
-HeapTuple row_of(Relation table, const AttrNumber *columns, AttrNumber visible, TupleTableSlot *stored, Datum *values,
-                 bool *nulls)
+HeapTuple row_of(Relation table, const AttrNumber *columns, AttrNumber visible, TupleTableSlot *stored,
+                 Datum *values, bool *nulls)
 {
     slot_getallattrs(stored);
     if (visible != 0 && (stored->tts_isnull[visible - 1] || !DatumGetBool(stored->tts_values[visible - 1])))

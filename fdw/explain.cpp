@@ -14,7 +14,8 @@ namespace {
 
 char *qualified_name(Oid relation)
 {
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+                                      get_rel_name(relation));
 }
 
 /* The nested plan as text: of a plan that has been started, if only to be explained. */

@@ -4,7 +4,9 @@
  */
 #include "definition/guc.hpp"
 #include "mailbox/mailbox.hpp"
+#include "fdw/expand.hpp"
 #include "fdw/serving.hpp"
+#include "fdw/statistics.hpp"
 #include "pg/boundary.hpp"
 
 extern "C" {
@@ -16,6 +18,8 @@ void _PG_init(void)
 {
     pgtrickle::guc::define_settings();
     pgtrickle::register_serving();
+    pgtrickle::register_expansion();
+    pgtrickle::register_statistics();
     pgtrickle::mailbox::register_mailbox();
 }
 

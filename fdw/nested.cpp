@@ -125,19 +125,20 @@ NestedPlan plan_nested(RelOptInfo *rel, const Serving *serving, List *columns, L
     foreach (cell, columns) {
         Var *var = storage_column(storage, 1, serving->columns[lfirst_int(cell) - 1]);
         auto number = static_cast<AttrNumber>(list_length(query->targetList) + 1);
-        query->targetList =
-            lappend(query->targetList, makeTargetEntry(reinterpret_cast<Expr *>(var), number, nullptr, false));
+        query->targetList = lappend(query->targetList,
+                                    makeTargetEntry(reinterpret_cast<Expr *>(var), number, nullptr, false));
     }
     List *quals = NIL;
     if (serving->visible != 0)
         quals = lappend(quals, storage_column(storage, 1, serving->visible));
     foreach (cell, clauses)
-        quals = lappend(quals, translate(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause), &translation));
+        quals = lappend(quals, translate(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause),
+                                         &translation));
     query->sortClause = sort_clauses(query, translation, order, order_count);
     RangeTblRef *from = makeNode(RangeTblRef);
     from->rtindex = 1;
-    query->jointree =
-        makeFromExpr(list_make1(from), quals == NIL ? nullptr : reinterpret_cast<Node *>(make_ands_explicit(quals)));
+    query->jointree = makeFromExpr(
+        list_make1(from), quals == NIL ? nullptr : reinterpret_cast<Node *>(make_ands_explicit(quals)));
     NestedPlan nested;
     nested.plan = standard_planner(query, "", order_count > 0 ? CURSOR_OPT_FAST_PLAN : 0, nullptr);
     nested.columns = columns;

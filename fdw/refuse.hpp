@@ -17,7 +17,8 @@ namespace pgtrickle {
 /* "cannot lock rows in stream table …", 42809, as a materialized view does. */
 [[noreturn]] void refuse_row_locks(Oid relid);
 
-/* Raises one of these if `query` itself (not its subqueries) writes to a stream table or locks rows of one. */
+/* Raises one of these if `query` itself (not its subqueries) writes to a stream table or locks rows of one.
+ */
 void refuse_writes_of(Query *query);
 
 } // namespace pgtrickle

@@ -94,8 +94,8 @@ void set_parameters(ForeignScanState *node, NestedScan *scan)
 
 void start(ForeignScanState *node, NestedScan *scan, int flags)
 {
-    scan->query = CreateQueryDesc(scan->plan, "", node->ss.ps.state->es_snapshot, InvalidSnapshot, None_Receiver,
-                                  scan->parameters, nullptr, 0);
+    scan->query = CreateQueryDesc(scan->plan, "", node->ss.ps.state->es_snapshot, InvalidSnapshot,
+                                  None_Receiver, scan->parameters, nullptr, 0);
     standard_ExecutorStart(scan->query, flags | EXEC_FLAG_SKIP_TRIGGERS);
 }
 

@@ -131,8 +131,8 @@ AttrNumber column_stored_as(const Serving *serving, AttrNumber stored)
 /* How far the query's pathkeys follow from reading `index` in one direction: pathkeys, and
  * in `order` what the nested query sorts by. Plain columns with the default order of NULLs
  * only. */
-List *order_of_index(PlannerInfo *root, RelOptInfo *rel, Relation table, const Serving *serving, Relation index,
-                     bool is_backward, SortColumn *order, int *order_count)
+List *order_of_index(PlannerInfo *root, RelOptInfo *rel, Relation table, const Serving *serving,
+                     Relation index, bool is_backward, SortColumn *order, int *order_count)
 {
     List *pathkeys = NIL;
     *order_count = 0;
@@ -154,7 +154,8 @@ List *order_of_index(PlannerInfo *root, RelOptInfo *rel, Relation table, const S
             break;
         Var *var = makeVar(static_cast<int>(rel->relid), column, attribute->atttypid, attribute->atttypmod,
                            attribute->attcollation, 0);
-        List *key = build_expression_pathkey(root, reinterpret_cast<Expr *>(var), nullptr, operation, rel->relids, false);
+        List *key = build_expression_pathkey(root, reinterpret_cast<Expr *>(var), nullptr, operation,
+                                             rel->relids, false);
         if (key == NIL)
             break;
         if (!list_member_ptr(pathkeys, linitial(key)))
@@ -198,7 +199,8 @@ struct WantedColumn {
     AttrNumber column;
 };
 
-bool is_wanted_column(PlannerInfo *, RelOptInfo *rel, EquivalenceClass *, EquivalenceMember *member, void *wanted)
+bool is_wanted_column(PlannerInfo *, RelOptInfo *rel, EquivalenceClass *, EquivalenceMember *member,
+                      void *wanted)
 {
     Node *expression = reinterpret_cast<Node *>(member->em_expr);
     while (expression != nullptr && IsA(expression, RelabelType))
@@ -244,12 +246,13 @@ void add_parameterised_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
     List *parameterisations = NIL;
     ListCell *cell;
     foreach (cell, rel->joininfo)
-        parameterisations = add_parameterisation(root, rel, lfirst_node(RestrictInfo, cell), parameterisations);
+        parameterisations =
+            add_parameterisation(root, rel, lfirst_node(RestrictInfo, cell), parameterisations);
     if (rel->has_eclass_joins) {
         foreach (cell, leading_columns(serving_of(relid))) {
             WantedColumn wanted = {static_cast<AttrNumber>(lfirst_int(cell))};
-            List *clauses =
-                generate_implied_equalities_for_column(root, rel, is_wanted_column, &wanted, rel->lateral_referencers);
+            List *clauses = generate_implied_equalities_for_column(root, rel, is_wanted_column, &wanted,
+                                                                   rel->lateral_referencers);
             ListCell *inner;
             foreach (inner, clauses)
                 parameterisations =
@@ -287,7 +290,8 @@ void scan_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
     add_parameterised_paths(root, rel, relid);
 }
 
-ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid, ForeignPath *path, List *tlist, List *clauses, Plan *)
+ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid, ForeignPath *path, List *tlist, List *clauses,
+                       Plan *)
 {
     auto *plan = part<PlannedStmt>(path->fdw_private, PathPrivate::plan);
     auto *columns = part<List>(path->fdw_private, PathPrivate::columns);
@@ -306,7 +310,8 @@ ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid, ForeignPath *pat
     /* The statement's plan is invalid when something that the nested plan depends on changes. */
     root->glob->relationOids = list_concat(root->glob->relationOids, list_copy(plan->relationOids));
     root->glob->invalItems = list_concat(root->glob->invalItems, list_copy(plan->invalItems));
-    return make_foreignscan(tlist, own, rel->relid, parameters, list_make2(plan, columns), NIL, recheck, nullptr);
+    return make_foreignscan(tlist, own, rel->relid, parameters, list_make2(plan, columns), NIL, recheck,
+                            nullptr);
 }
 
 List *scan_reparameterize(PlannerInfo *root, List *kept, RelOptInfo *child)

@@ -1,5 +1,7 @@
 #include "fdw/serving.hpp"
 
+#include "definition/definition.hpp"
+#include "definition/guc.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -28,17 +30,21 @@ namespace {
 
 HTAB *servings = nullptr; /* Oid → Serving; lives as long as the backend */
 
-/* A stream table is a foreign table whose wrapper has our handler. */
-bool has_our_handler(Oid relid)
+scheduler::Schedule schedule_of(Oid relid)
 {
-    HeapTuple table = SearchSysCache1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
-    if (!HeapTupleIsValid(table))
-        return false;
-    Oid server = reinterpret_cast<Form_pg_foreign_table>(GETSTRUCT(table))->ftserver;
-    ReleaseSysCache(table);
-    Oid handler = GetForeignDataWrapper(GetForeignServer(server)->fdwid)->fdwhandler;
-    char *name = OidIsValid(handler) ? get_func_name(handler) : nullptr;
-    return name != nullptr && strcmp(name, "pgtrickle_fdw_handler") == 0;
+    const char *text = nullptr;
+    ListCell *cell;
+    foreach (cell, GetForeignTable(relid)->options) {
+        auto *option = static_cast<DefElem *>(lfirst(cell));
+        if (strcmp(option->defname, "schedule") == 0)
+            text = defGetString(option);
+    }
+    if (text == nullptr)
+        return {};
+    return enter([&] {
+        std::string fault;
+        return scheduler::parse_schedule(text, &fault).value_or(scheduler::Schedule{});
+    });
 }
 
 bool is_hidden(const char *column)
@@ -49,7 +55,8 @@ bool is_hidden(const char *column)
 [[noreturn]] void raise_misfit(Relation table)
 {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("storage of stream table \"%s\" does not fit its columns", RelationGetRelationName(table)),
+                    errmsg("storage of stream table \"%s\" does not fit its columns",
+                           RelationGetRelationName(table)),
                     errhint("Run pgtrickle.repair_stream_table() on it.")));
 }
 
@@ -76,16 +83,18 @@ void match_columns(Serving *entry, Relation table, Relation storage)
         entry->columns[i] = static_cast<AttrNumber>(++next);
     }
     for (; next < stored->natts; next++)
-        if (!TupleDescAttr(stored, next)->attisdropped && !is_hidden(NameStr(TupleDescAttr(stored, next)->attname)))
+        if (!TupleDescAttr(stored, next)->attisdropped &&
+            !is_hidden(NameStr(TupleDescAttr(stored, next)->attname)))
             raise_misfit(table);
 }
 
 void fill(Serving *entry)
 {
     Oid relid = entry->relid;
-    entry->is_stream_table = has_our_handler(relid);
+    entry->is_stream_table = definition::is_stream_table(relid);
     if (!entry->is_stream_table)
         return;
+    entry->schedule = schedule_of(relid);
     entry->has_children = has_subclass(relid);
     entry->storage = enter([=] { return storage::storage_of(relid); });
     if (!OidIsValid(entry->storage))
@@ -115,7 +124,6 @@ void forget(Serving *entry)
 {
     entry->is_valid = false;
     entry->was_forgotten = true;
-    entry->is_populated = false;
 }
 
 void on_relcache_invalidation(Datum, Oid relid)
@@ -169,6 +177,7 @@ const Serving *serving_of(Oid relid)
 
 const Serving *serving_to_read(Oid relid)
 {
+    guc::require_preload("read a stream table");
     const Serving *entry = serving_of(relid);
     /* The lock may have to wait, and what it waited for may have replaced the storage. */
     for (;;) {
@@ -183,12 +192,6 @@ const Serving *serving_to_read(Oid relid)
             return entry;
         UnlockRelationOid(storage, AccessShareLock);
     }
-}
-
-void note_populated(Oid relid)
-{
-    Serving *entry = look_up(relid);
-    entry->is_populated = entry->is_stream_table && entry->is_valid;
 }
 
 void register_serving()

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "pg/boundary.hpp"
+#include "scheduler/schedule.hpp"
 
 namespace pgtrickle {
 
@@ -24,13 +25,13 @@ struct Serving {
     bool is_stream_table;
     bool has_children;        /* other tables inherit from it, or did */
     bool has_dropped_columns; /* of the foreign table */
-    bool is_populated;        /* seen committed, by this backend; false: look it up */
     Oid serves;               /* of an entry for a storage: its stream table; else invalid */
     Oid storage;              /* invalid: there is none */
     Oid owner;                /* of the storage */
     AttrNumber visible;       /* storage column that says whether a row counts; 0: all do */
     int column_count;         /* of the foreign table, dropped ones included */
     AttrNumber *columns;      /* storage column of each, 0 for dropped; the entry owns it */
+    scheduler::Schedule schedule;
 };
 
 /* Null when `relid` is no stream table. The result is good until the next look-up. */
@@ -39,8 +40,6 @@ const Serving *serving_of(Oid relid);
  * to the end of the transaction. Raises 55000 when there is no storage to read, or when the
  * library was not preloaded. */
 const Serving *serving_to_read(Oid relid);
-/* Notes that this backend has seen `relid` populated by a committed transaction. */
-void note_populated(Oid relid);
 
 /* Called once, by _PG_init. */
 void register_serving();

@@ -1,0 +1,153 @@
+#include "fdw/expand.hpp"
+
+#include "definition/guc.hpp"
+#include "fdw/refuse.hpp"
+#include "fdw/storage_entry.hpp"
+#include "fdw/walker.hpp"
+
+extern "C" {
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "executor/executor.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/planner.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+planner_hook_type previous_planner = nullptr;
+
+/* The parser notes every column referenced, by whatever part of the query. */
+bool is_expandable(const RangeTblEntry *entry, const Serving *serving)
+{
+    if (serving->has_children && entry->inh)
+        return false;
+    int whole_row = 0 - FirstLowInvalidHeapAttributeNumber;
+    int first = bms_next_member(entry->selectedCols, -1);
+    if (first >= 0 && first < whole_row)
+        return false;
+    return !(serving->has_dropped_columns && bms_is_member(whole_row, entry->selectedCols));
+}
+
+/* One output column for each column of the foreign table, so that references keep their
+ * numbers; a dropped one is NULL. */
+List *output_columns(Relation table, const Serving *serving, const RangeTblEntry *storage)
+{
+    List *targets = NIL;
+    for (int i = 0; i < serving->column_count; i++) {
+        Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), i);
+        auto number = static_cast<AttrNumber>(i + 1);
+        Expr *value = column->attisdropped
+                          ? reinterpret_cast<Expr *>(makeNullConst(INT4OID, -1, InvalidOid))
+                          : reinterpret_cast<Expr *>(storage_column(storage, 2, serving->columns[i]));
+        targets = lappend(targets, makeTargetEntry(value, number, pstrdup(NameStr(column->attname)), false));
+    }
+    return targets;
+}
+
+Query *query_over_storage(RangeTblEntry *entry, const Serving *serving)
+{
+    RangeTblEntry *stream_table = makeNode(RangeTblEntry);
+    memcpy(stream_table, entry, sizeof(RangeTblEntry));
+    stream_table->inh = false;
+    stream_table->inFromCl = false;
+    RangeTblEntry *storage = storage_entry(serving, entry->eref->aliasname, ACL_SELECT);
+    Query *query = makeNode(Query);
+    query->commandType = CMD_SELECT;
+    query->canSetTag = true;
+    query->rtable = list_make2(stream_table, storage);
+    Relation table = table_open(entry->relid, NoLock);
+    query->targetList = output_columns(table, serving, storage);
+    table_close(table, NoLock);
+    RangeTblRef *from = makeNode(RangeTblRef);
+    from->rtindex = 2;
+    Node *qual = serving->visible == 0
+                     ? nullptr
+                     : reinterpret_cast<Node *>(storage_column(storage, 2, serving->visible));
+    query->jointree = makeFromExpr(list_make1(from), qual);
+    return query;
+}
+
+/* The same that rewriting does to a view's entry. */
+void expand_entry(RangeTblEntry *entry, const Serving *serving)
+{
+    entry->subquery = query_over_storage(entry, serving);
+    /* As for a view, the planner may look at the statistics only on behalf of somebody who
+     * may read the columns. */
+    ExecCheckRTPerms(list_make1(linitial(entry->subquery->rtable)), true);
+    entry->rtekind = RTE_SUBQUERY;
+    entry->relkind = 0; /* relid stays, for whole rows to be of its type */
+    entry->rellockmode = 0;
+    entry->inh = false;
+    entry->requiredPerms = 0;
+    entry->checkAsUser = InvalidOid;
+    entry->selectedCols = nullptr;
+}
+
+/* A query may be planned twice. */
+bool is_expanded(const RangeTblEntry *entry)
+{
+    if (!OidIsValid(entry->relid) || entry->subquery->rtable == NIL)
+        return false;
+    auto *first = linitial_node(RangeTblEntry, entry->subquery->rtable);
+    return first->relkind == RELKIND_FOREIGN_TABLE && first->relid == entry->relid;
+}
+
+void visit_query(Query *query);
+
+bool visit_node(Node *node, void *)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query)) {
+        visit_query(reinterpret_cast<Query *>(node));
+        return false;
+    }
+    return walk_expression(node, visit_node, nullptr);
+}
+
+void visit_entry(RangeTblEntry *entry)
+{
+    if (entry->rtekind == RTE_SUBQUERY && !is_expanded(entry))
+        visit_query(entry->subquery);
+    if (entry->rtekind != RTE_RELATION || entry->relkind != RELKIND_FOREIGN_TABLE)
+        return;
+    if (!guc::enable_expansion || serving_of(entry->relid) == nullptr)
+        return;
+    const Serving *serving = serving_to_read(entry->relid);
+    if (is_expandable(entry, serving))
+        expand_entry(entry, serving);
+}
+
+void visit_query(Query *query)
+{
+    check_stack_depth();
+    refuse_writes_of(query);
+    ListCell *cell;
+    foreach (cell, query->cteList)
+        visit_node(lfirst_node(CommonTableExpr, cell)->ctequery, nullptr);
+    if (query->hasSubLinks)
+        walk_query(query, visit_node, nullptr, QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_CTE_SUBQUERIES);
+    foreach (cell, query->rtable)
+        visit_entry(lfirst_node(RangeTblEntry, cell));
+}
+
+PlannedStmt *plan_with_expansion(Query *query, const char *text, int options, ParamListInfo parameters)
+{
+    visit_query(query);
+    return previous_planner != nullptr ? previous_planner(query, text, options, parameters)
+                                       : standard_planner(query, text, options, parameters);
+}
+
+} // namespace
+
+void register_expansion()
+{
+    previous_planner = planner_hook;
+    planner_hook = plan_with_expansion;
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,22 @@
+/*
+ * Expansion: before planning, a stream table in a query becomes a subquery over its storage,
+ *     SELECT c1 … cn FROM storage WHERE pgt_visible
+ * which the planner pulls up, so that the plan is the one for the storage itself: its indexes,
+ * its statistics, parallel query.
+ *
+ * The subquery's range table has, as a view's has, the stream table itself as an entry that
+ * is not read: it carries the user's permissions, the lock, and the cached plan's
+ * dependency. The storage's entry is checked as the storage's owner.
+ *
+ * Left to the nested scan (scan.hpp): stream tables with children, references to system
+ * columns, whole rows of a stream table with dropped columns, and entries that are born
+ * later in planning. With pg_trickle.enable_expansion = off, everything.
+ */
+#pragma once
+
+namespace pgtrickle {
+
+/* Installs the planner hook. Called once, by _PG_init. */
+void register_expansion();
+
+} // namespace pgtrickle
