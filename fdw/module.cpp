@@ -2,6 +2,7 @@
  * The module: what PostgreSQL loads. _PG_init only registers; each part registers its
  * own hooks and settings in the function called here.
  */
+#include "capture/capture.hpp"
 #include "definition/guc.hpp"
 #include "mailbox/mailbox.hpp"
 #include "fdw/expand.hpp"
@@ -21,6 +22,7 @@ void _PG_init(void)
     pgtrickle::register_expansion();
     pgtrickle::register_statistics();
     pgtrickle::mailbox::register_mailbox();
+    pgtrickle::capture::register_capture();
 }
 
 SQL_FUNCTION(pgtrickle_version)

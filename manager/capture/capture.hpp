@@ -61,14 +61,17 @@ int32_t own_seq();
  * Does nothing if none is. `reason` completes "…, because". */
 void mark(Oid relation, const char *reason);
 
+/* Gives the log a format that fits, after a column of `source` has changed its type; marks it. */
+void refit(Oid source);
+
 /* Bytes of the log, its indexes and overflow included; 0 when there is none. */
 int64 log_size(Oid source);
 
 /* Empties the segments nobody needs any more and moves writers on; removes what is left of a
  * source that was released. Never waits for a lock. If the log is over `size_limit` bytes
  * (0: none), readers that hold it back are marked needs_reinit, and their hold is dropped.
- * To be run in a transaction of its own; ends with an active snapshot popped. Returns whether
- * anything was emptied or removed. */
+ * To be run in a transaction of its own. Returns whether anything was moved, emptied or
+ * removed. A C++ frame. */
 bool trim(Oid source, int64 size_limit);
 
 /* OIDs of everything that is captured in this database (palloc'ed List). */

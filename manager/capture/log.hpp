@@ -27,7 +27,10 @@ struct LogWriterImpl;
  * the log once finish() has returned; forgetting finish() loses rows. */
 class LogWriter {
   public:
-    /* nullptr when `source` is not captured, or nobody reads it. */
+    /* nullptr when `source` is not captured, or nobody reads it. Takes RowExclusive on `source`
+     * to the end of the transaction: so whoever begins to capture it waits for this
+     * transaction. Therefore call it before the first write to a stream table's storage,
+     * whether it has readers or not. */
     static LogWriter *open(Oid source);
 
     /* `slot` holds a row of `source` (or of storage whose first columns are the source's);
@@ -63,5 +66,7 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot,
 
 /* Whether there is any such change or marker; stops at the first. */
 bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot);
+/* The same, of one segment of its log. */
+bool has_changes_in(Oid source, Oid segment, const Frontier &frontier, Snapshot snapshot);
 
 } // namespace pgtrickle::capture

@@ -1,0 +1,33 @@
+-- What is captured, and in which format its change log is written.
+
+CREATE TABLE pgtrickle.pgt_source (
+  relid           oid  PRIMARY KEY,                 -- a table, a partitioned table or a stream table
+  segments        oid[] NOT NULL,                   -- the heaps of its change log
+  current_segment int2 NOT NULL DEFAULT 0,          -- where writers write; readers probe all
+  version         int2 NOT NULL DEFAULT 1,          -- of the format writers write
+  is_active       bool NOT NULL DEFAULT true,       -- false: nobody reads it, its triggers do nothing
+  trim_horizon    xid8                              -- a snapshot older than this must not read the log
+) WITH (fillfactor = 50);
+COMMENT ON TABLE pgtrickle.pgt_source IS 'internal: relations whose changes are logged';
+REVOKE ALL ON pgtrickle.pgt_source FROM PUBLIC;
+
+-- A chunk is decoded by the format it was written in, whatever has become of the columns since.
+CREATE TABLE pgtrickle.pgt_source_format (
+  relid    oid    NOT NULL,
+  version  int2   NOT NULL,
+  attnums  int2[] NOT NULL,                         -- the columns logged, ascending
+  types    oid[]  NOT NULL,
+  typmods  int4[] NOT NULL,
+  lengths  int2[] NOT NULL,                         -- attlen, attbyval and attalign of each
+  by_value bool[] NOT NULL,
+  aligns   "char"[] NOT NULL,
+  PRIMARY KEY (relid, version)
+);
+COMMENT ON TABLE pgtrickle.pgt_source_format IS 'internal: formats in which change logs are written';
+REVOKE ALL ON pgtrickle.pgt_source_format FROM PUBLIC;
+
+CREATE FUNCTION pgtrickle.pgt_capture() RETURNS trigger
+  LANGUAGE c
+  AS 'MODULE_PATHNAME', 'pgtrickle_capture';
+COMMENT ON FUNCTION pgtrickle.pgt_capture() IS 'internal: logs the changes of a source';
+REVOKE ALL ON FUNCTION pgtrickle.pgt_capture() FROM PUBLIC;

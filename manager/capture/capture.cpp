@@ -1,0 +1,297 @@
+/*
+ * Beginning and ending to capture a source.
+ *
+ * The order is what keeps changes from being missed: the lock on the source waits out every
+ * writer; a writer that comes after it sees triggers and format, because taking its own lock
+ * makes it read the invalidations; so what is not in the log is in any snapshot taken after.
+ */
+#include "capture/capture.hpp"
+
+#include "capture/chunk.hpp"
+#include "capture/installation.hpp"
+#include "capture/log.hpp"
+#include "capture/open_statement.hpp"
+#include "capture/segment.hpp"
+#include "capture/guard.hpp"
+#include "definition/definition.hpp"
+#include "definition/state.hpp"
+
+extern "C" {
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/catalog.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "commands/dbcommands.h"
+#include "commands/tablecmds.h"
+#include "storage/lmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/fmgrprotos.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+bool is_table(Oid relid)
+{
+    char kind = get_rel_relkind(relid);
+    return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+}
+
+/* Why the statements on one relation of the source's tree cannot be captured. */
+const char *refusal_of_level(Relation relation)
+{
+    switch (relation->rd_rel->relkind) {
+    case RELKIND_RELATION:
+    case RELKIND_PARTITIONED_TABLE:
+        break;
+    case RELKIND_FOREIGN_TABLE:
+        return "it is a foreign table";
+    case RELKIND_MATVIEW:
+        return "it is a materialized view";
+    case RELKIND_VIEW:
+        return "it is a view";
+    default:
+        return "it is not a table";
+    }
+    if (IsCatalogRelation(relation))
+        return "it is a system catalog";
+    if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+        return "it is a temporary table";
+    if (relation->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
+        return "it is an unlogged table, which a crash empties without a trace";
+    return nullptr;
+}
+
+bool is_plain_inheritance(Relation relation)
+{
+    if (relation->rd_rel->relkind != RELKIND_RELATION)
+        return false;
+    return (!relation->rd_rel->relispartition && ancestors_of(RelationGetRelid(relation)) != NIL) ||
+           (relation->rd_rel->relhassubclass &&
+            find_inheritance_children(RelationGetRelid(relation), NoLock) != NIL);
+}
+
+/* Ascending union of two ascending lists. */
+int unite(const AttrNumber *a, int a_count, const AttrNumber *b, int b_count, AttrNumber *out)
+{
+    int n = 0, i = 0, j = 0;
+    while (i < a_count || j < b_count) {
+        AttrNumber next = j >= b_count || (i < a_count && a[i] <= b[j]) ? a[i] : b[j];
+        i += i < a_count && a[i] == next;
+        j += j < b_count && b[j] == next;
+        out[n++] = next;
+    }
+    return n;
+}
+
+/* Whether the columns are still there and as the format has them. */
+bool fits(Oid relid, const Format *format)
+{
+    Relation relation = relation_open(relid, AccessShareLock);
+    const TupleDesc desc = RelationGetDescr(relation);
+    bool answer = true;
+    for (int i = 0; i < format->column_count; i++) {
+        Form_pg_attribute att = TupleDescAttr(desc, format->attnums[i] - 1);
+        answer = answer && !att->attisdropped && att->atttypid == format->types[i];
+    }
+    relation_close(relation, NoLock);
+    return answer;
+}
+
+/* The columns of the format that are still there. */
+int living_columns(Oid relid, const Format *format, AttrNumber *out)
+{
+    Relation relation = relation_open(relid, AccessShareLock);
+    int n = 0;
+    for (int i = 0; i < format->column_count; i++)
+        if (!TupleDescAttr(RelationGetDescr(relation), format->attnums[i] - 1)->attisdropped)
+            out[n++] = format->attnums[i];
+    relation_close(relation, NoLock);
+    return n;
+}
+
+/* Gives the source a log whose current format has at least these columns. */
+void ensure_log(Oid source, const AttrNumber *columns, int column_count)
+{
+    SourceRow row;
+    if (!find_source(source, &row)) {
+        remove_source(source);
+        row = {source, {}, 0, 1, true, 0};
+        create_segments(source, &row);
+        insert_format(source, 1, columns, column_count);
+        insert_source(&row);
+    } else {
+        Format *format = find_format(source, row.version);
+        if (format == nullptr)
+            elog(ERROR, "change log of relation %u has no format %d", source, row.version);
+        auto *living = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (format->column_count + 1)));
+        auto *all = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (format->column_count + column_count + 1)));
+        /* Nobody has read the log while it was inactive: the old columns are not needed. */
+        int living_count = row.is_active ? living_columns(source, format, living) : 0;
+        int count = unite(living, living_count, columns, column_count, all);
+        bool is_same = count == format->column_count && memcmp(all, format->attnums, sizeof(AttrNumber) * count) == 0 &&
+                       fits(source, format);
+        if (!is_same) {
+            if (row.version == PG_INT16_MAX)
+                ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                                errmsg("change log of \"%s\" has had too many formats", get_rel_name(source))));
+            row.version++;
+            insert_format(source, row.version, all, count);
+        }
+        if (!is_same || !row.is_active) {
+            row.is_active = true;
+            update_source(&row);
+        }
+    }
+    lock_segments(&row, AccessShareLock);
+    invalidate_targets(source);
+}
+
+} // namespace
+
+const char *refusal(Oid source)
+{
+    if (definition::is_stream_table(source))
+        return nullptr;
+    Relation relation = relation_open(source, AccessShareLock);
+    const char *reason = refusal_of_level(relation);
+    if (reason == nullptr && is_plain_inheritance(relation))
+        reason = "it has inheritance parents or children";
+    bool is_partitioned = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    relation_close(relation, NoLock);
+    if (reason != nullptr || !is_partitioned)
+        return reason;
+
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(source, AccessShareLock, nullptr)) {
+        Relation level = relation_open(lfirst_oid(cell), NoLock);
+        reason = refusal_of_level(level);
+        if (reason != nullptr)
+            reason = psprintf("of its partition \"%s\": %s", RelationGetRelationName(level), reason);
+        relation_close(level, NoLock);
+        if (reason != nullptr)
+            return reason;
+    }
+    return nullptr;
+}
+
+void ensure_captured(Oid source, const AttrNumber *columns, int column_count)
+{
+    if (definition::is_stream_table(source)) {
+        LockRelationOid(source, ShareRowExclusiveLock);
+        ensure_log(source, columns, column_count);
+        return;
+    }
+    List *levels = levels_of(source, ShareRowExclusiveLock);
+    const char *reason = refusal(source);
+    if (reason != nullptr)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("changes of \"%s\" cannot be captured", get_rel_name(source)),
+                        errdetail("The reason is that %s.", reason)));
+    ListCell *cell;
+    foreach (cell, levels) {
+        Relation relation = relation_open(lfirst_oid(cell), NoLock);
+        CheckTableNotInUse(relation, "CREATE STREAM TABLE");
+        relation_close(relation, NoLock);
+    }
+    begin_own_work();
+    foreach (cell, levels)
+        install_triggers(lfirst_oid(cell));
+    end_own_work();
+    ensure_log(source, columns, column_count);
+}
+
+void release(Oid source)
+{
+    SourceRow row;
+    if (state::readers_of(source) != NIL || !find_source(source, &row) || !row.is_active)
+        return;
+    row.is_active = false;
+    update_source(&row);
+    invalidate_targets(source);
+}
+
+bool triggers_are_intact(Oid source)
+{
+    if (definition::is_stream_table(source))
+        return true;
+    ListCell *cell;
+    foreach (cell, levels_of(source, AccessShareLock))
+        if (is_table(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell)))
+            return false;
+    return true;
+}
+
+void lock_logs(Oid source)
+{
+    SourceRow row;
+    if (find_source(source, &row))
+        lock_segments(&row, AccessShareLock);
+}
+
+int64 log_size(Oid source)
+{
+    SourceRow row;
+    int64 total = 0;
+    if (!find_source(source, &row))
+        return 0;
+    for (Oid segment : row.segments) {
+        Datum size = DirectFunctionCall1(pg_total_relation_size, ObjectIdGetDatum(segment));
+        total += DatumGetInt64(size);
+    }
+    return total;
+}
+
+List *captured_sources()
+{
+    return all_sources();
+}
+
+void refit(Oid source)
+{
+    SourceRow row;
+    if (!find_source(source, &row))
+        return;
+    Format *format = find_format(source, row.version);
+    if (format == nullptr || fits(source, format))
+        return;
+    mark(source, "a column changed its type");
+    ensure_log(source, nullptr, 0);
+}
+
+void mark(Oid relation, const char *reason)
+{
+    /* At commit, and where DDL commits in between, there is no snapshot to look through. */
+    const bool needs_snapshot = !HaveRegisteredOrActiveSnapshot();
+    if (needs_snapshot)
+        PushActiveSnapshot(GetLatestSnapshot());
+    ListCell *cell;
+    foreach (cell, lcons_oid(relation, ancestors_of(relation))) {
+        SourceRow row;
+        if (!find_source(lfirst_oid(cell), &row) || !row.is_active)
+            continue;
+        Target target = {};
+        target.source = row.relid;
+        target.segment = row.segments[row.current_segment];
+        target.version = row.version;
+        ChunkWriter *writer = open_chunk_writer(&target);
+        append_marker(writer, psprintf("%s: %s", get_rel_name(relation), reason));
+        close_chunk_writer(writer);
+    }
+    if (needs_snapshot)
+        PopActiveSnapshot();
+}
+
+void register_capture()
+{
+    register_statement_callbacks();
+    register_guard();
+}
+
+} // namespace pgtrickle::capture

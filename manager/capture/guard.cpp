@@ -1,0 +1,364 @@
+#include "capture/guard.hpp"
+
+#include "capture/capture.hpp"
+#include "capture/installation.hpp"
+#include "capture/segment.hpp"
+#include "capture/target.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "commands/tablecmds.h"
+#include "commands/trigger.h"
+#include "nodes/makefuncs.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "tcop/utility.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+object_access_hook_type previous_access_hook = nullptr;
+ProcessUtility_hook_type previous_utility_hook = nullptr;
+
+int own_work = 0;
+
+/* What the statement has done to the tree, looked at when it is done and the catalogs are
+ * consistent. With parent: (child, parent) came or went; without: a column of it changed. Left over
+ * from a failed statement it does no harm: what is there then is looked at. */
+struct TreeChange {
+    Oid child;
+    Oid parent;
+};
+List *tree_changes = NIL; /* in TopTransactionContext */
+
+void remember(Oid child, Oid parent)
+{
+    MemoryContext old_context = MemoryContextSwitchTo(TopTransactionContext);
+    auto *change = static_cast<TreeChange *>(palloc(sizeof(TreeChange)));
+    *change = {child, parent};
+    tree_changes = lappend(tree_changes, change);
+    MemoryContextSwitchTo(old_context);
+}
+
+bool is_captured(Oid relid)
+{
+    SourceRow row;
+    return find_source(relid, &row);
+}
+
+bool is_any_captured(List *relids)
+{
+    ListCell *cell;
+    foreach (cell, relids)
+        if (is_captured(lfirst_oid(cell)))
+            return true;
+    return false;
+}
+
+bool exists(Oid relid)
+{
+    return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
+}
+
+/* Whether the table, or a partition of it, may hold rows. */
+bool may_hold_rows(Oid relid)
+{
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
+        Relation relation = try_relation_open(lfirst_oid(cell), NoLock);
+        if (relation == nullptr)
+            continue;
+        bool answer = relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE &&
+                      (!RELKIND_HAS_STORAGE(relation->rd_rel->relkind) || RelationGetNumberOfBlocks(relation) > 0);
+        relation_close(relation, NoLock);
+        if (answer)
+            return true;
+    }
+    return false;
+}
+
+bool is_child_of(Oid child, Oid parent)
+{
+    return list_member_oid(ancestors_of(child), parent);
+}
+
+/* ---- after the fact ------------------------------------------------------------------- */
+
+void refuse_inheritance(Oid child, Oid parent)
+{
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("table \"%s\" cannot inherit from \"%s\"", get_rel_name(child), get_rel_name(parent)),
+                    errdetail("One of them is a source of stream tables, and changes that pass between "
+                              "inheritance parents and children cannot be captured."),
+                    errhint("Use partitioning, or drop the stream tables that read it.")));
+}
+
+void after_attach(Oid child, Oid parent)
+{
+    List *levels = levels_of(child, NoLock);
+    if (!is_any_captured(levels))
+        return;
+    if (!get_rel_relispartition(child))
+        refuse_inheritance(child, parent);
+    ListCell *cell;
+    foreach (cell, levels) {
+        const char *reason = is_captured(lfirst_oid(cell)) ? refusal(lfirst_oid(cell)) : nullptr;
+        if (reason != nullptr)
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("table \"%s\" cannot become a partition of \"%s\"", get_rel_name(child),
+                                   get_rel_name(parent)),
+                            errdetail("Changes of \"%s\", a source of stream tables, could not be captured any "
+                                      "more: %s.", get_rel_name(lfirst_oid(cell)), reason)));
+    }
+    begin_own_work();
+    foreach (cell, levels)
+        if (!has_all_triggers(lfirst_oid(cell))) {
+            LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+            install_triggers(lfirst_oid(cell));
+        }
+    end_own_work();
+    if (may_hold_rows(child))
+        mark(parent, "a partition was attached");
+    invalidate_targets(child);
+}
+
+void after_detach(Oid child, Oid parent)
+{
+    if (exists(parent)) {
+        if (is_any_captured(lcons_oid(parent, ancestors_of(parent))) && may_hold_rows(child))
+            mark(parent, "a partition was detached");
+        invalidate_targets(parent);
+    }
+    invalidate_targets(child);
+}
+
+void after_column_change(Oid relid)
+{
+    if (is_captured(relid))
+        refit(relid);
+}
+
+void settle_tree_changes()
+{
+    if (tree_changes == NIL)
+        return;
+    List *changes = tree_changes;
+    tree_changes = NIL;
+    CommandCounterIncrement();
+    const bool needs_snapshot = !HaveRegisteredOrActiveSnapshot();
+    if (needs_snapshot)
+        PushActiveSnapshot(GetLatestSnapshot());
+    ListCell *cell;
+    foreach (cell, changes) {
+        auto *change = static_cast<TreeChange *>(lfirst(cell));
+        if (!OidIsValid(source_table()) || !exists(change->child))
+            continue;
+        if (!OidIsValid(change->parent))
+            after_column_change(change->child);
+        else if (is_child_of(change->child, change->parent))
+            after_attach(change->child, change->parent);
+        else
+            after_detach(change->child, change->parent);
+    }
+    if (needs_snapshot)
+        PopActiveSnapshot();
+    CommandCounterIncrement();
+}
+
+/* ---- as it happens -------------------------------------------------------------------- */
+
+void before_drop_of_relation(Oid relid)
+{
+    char kind = get_rel_relkind(relid);
+    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE && kind != RELKIND_FOREIGN_TABLE)
+        return;
+    List *ancestors = ancestors_of(relid);
+    if (ancestors != NIL && is_any_captured(ancestors) && may_hold_rows(relid))
+        mark(linitial_oid(ancestors), "a partition was dropped");
+    remove_source(relid);
+}
+
+/* The relation of a capture trigger; InvalidOid if it is another trigger. */
+Oid relation_of_capture_trigger(Oid trigger_oid)
+{
+    Oid relid = InvalidOid;
+    Relation table = table_open(TriggerRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger_oid));
+    SysScanDesc scan = systable_beginscan(table, TriggerOidIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    if (HeapTupleIsValid(tuple)) {
+        auto *form = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+        if (is_capture_trigger(form->tgfoid))
+            relid = form->tgrelid;
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return relid;
+}
+
+void after_trigger_change(Oid trigger_oid)
+{
+    Oid relid = relation_of_capture_trigger(trigger_oid);
+    if (!OidIsValid(relid))
+        return;
+    ListCell *cell;
+    foreach (cell, levels_of(relid, NoLock))
+        if (is_captured(lfirst_oid(cell)))
+            mark(lfirst_oid(cell), "its capture triggers were disabled or enabled");
+}
+
+extern "C" void watch_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument)
+{
+    if (previous_access_hook != nullptr)
+        previous_access_hook(access, class_id, object_id, sub_id, argument);
+    if ((access != OAT_DROP && access != OAT_POST_ALTER) || own_work > 0 || IsBootstrapProcessingMode() ||
+        (class_id != RelationRelationId && class_id != TriggerRelationId && class_id != InheritsRelationId) ||
+        object_id < FirstNormalObjectId || !OidIsValid(source_table()))
+        return;
+    if (access == OAT_DROP && class_id == RelationRelationId && sub_id == 0)
+        before_drop_of_relation(object_id);
+    else if (access == OAT_POST_ALTER && class_id == TriggerRelationId)
+        after_trigger_change(object_id);
+    else if (access == OAT_POST_ALTER && class_id == InheritsRelationId)
+        remember(object_id, static_cast<ObjectAccessPostAlter *>(argument)->auxiliary_id);
+    else if (access == OAT_POST_ALTER && class_id == RelationRelationId && sub_id > 0)
+        remember(object_id, InvalidOid);
+}
+
+/* ---- before a statement --------------------------------------------------------------- */
+
+void refuse_drop_of_trigger(List *name)
+{
+    RangeVar *range = makeRangeVarFromNameList(list_truncate(list_copy(name), list_length(name) - 1));
+    Oid relid = RangeVarGetRelid(range, NoLock, true);
+    if (!OidIsValid(relid))
+        return;
+    Oid trigger = get_trigger_oid(relid, strVal(llast(name)), true);
+    if (OidIsValid(trigger) && OidIsValid(relation_of_capture_trigger(trigger)))
+        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                        errmsg("cannot drop trigger \"%s\" of table \"%s\"", strVal(llast(name)), get_rel_name(relid)),
+                        errdetail("It captures changes for stream tables."),
+                        errhint("Drop the stream tables that read the table; the trigger goes with them.")));
+}
+
+void refuse_drop_of_log(List *name)
+{
+    Oid relid = RangeVarGetRelid(makeRangeVarFromNameList(name), NoLock, true);
+    if (OidIsValid(relid) && get_rel_namespace(relid) == log_namespace())
+        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                        errmsg("cannot drop \"%s\"", get_rel_name(relid)),
+                        errdetail("It is the change log of a source of stream tables."),
+                        errhint("Drop the stream tables that read the source; the log goes with them.")));
+}
+
+void before_drop(const DropStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->objects) {
+        if (statement->removeType == OBJECT_TRIGGER)
+            refuse_drop_of_trigger(castNode(List, lfirst(cell)));
+        else if (statement->removeType == OBJECT_TABLE || statement->removeType == OBJECT_INDEX)
+            refuse_drop_of_log(castNode(List, lfirst(cell)));
+    }
+}
+
+void before_alter_table(const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        auto *command = lfirst_node(AlterTableCmd, cell);
+        bool is_unlogging = command->subtype == AT_SetUnLogged;
+        bool is_detaching = command->subtype == AT_DetachPartition &&
+                            castNode(PartitionCmd, command->def)->concurrent;
+        if (!is_unlogging && !is_detaching)
+            continue;
+        Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
+        if (!OidIsValid(relid))
+            return;
+        if (is_unlogging && is_any_captured(levels_of(relid, NoLock)))
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("table \"%s\" cannot become unlogged", get_rel_name(relid)),
+                            errdetail("It is a source of stream tables, and a crash would empty it without a trace.")));
+        /* The first of its two transactions takes the partition's rows out of queries. */
+        if (is_detaching) {
+            mark(relid, "a partition was detached");
+            invalidate_targets(relid);
+        }
+    }
+}
+
+extern "C" void watch_statement(PlannedStmt *planned, const char *query, bool read_only_tree,
+                                ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+                                DestReceiver *destination, QueryCompletion *completion)
+{
+    Node *statement = planned->utilityStmt;
+    /* Not for transaction commands: those may run outside of a transaction. */
+    bool is_drop = IsA(statement, DropStmt), is_alter = IsA(statement, AlterTableStmt);
+    if (own_work == 0 && (is_drop || is_alter) && OidIsValid(source_table())) {
+        if (is_drop)
+            before_drop(castNode(DropStmt, statement));
+        else
+            before_alter_table(castNode(AlterTableStmt, statement));
+    }
+    auto next = previous_utility_hook != nullptr ? previous_utility_hook : standard_ProcessUtility;
+    next(planned, query, read_only_tree, context, params, environment, destination, completion);
+    settle_tree_changes();
+}
+
+extern "C" void forget_at_end(XactEvent moment, void *)
+{
+    if (moment == XACT_EVENT_COMMIT || moment == XACT_EVENT_ABORT || moment == XACT_EVENT_PREPARE) {
+        tree_changes = NIL;
+        own_work = 0;
+    }
+}
+
+extern "C" void forget_at_subtransaction_abort(SubXactEvent moment, SubTransactionId, SubTransactionId, void *)
+{
+    if (moment == SUBXACT_EVENT_ABORT_SUB)
+        own_work = 0;
+}
+
+} // namespace
+
+void register_guard()
+{
+    previous_access_hook = object_access_hook;
+    object_access_hook = watch_object;
+    previous_utility_hook = ProcessUtility_hook;
+    ProcessUtility_hook = watch_statement;
+    RegisterXactCallback(forget_at_end, nullptr);
+    RegisterSubXactCallback(forget_at_subtransaction_abort, nullptr);
+}
+
+void begin_own_work()
+{
+    own_work++;
+}
+
+void end_own_work()
+{
+    own_work--;
+}
+
+} // namespace pgtrickle::capture

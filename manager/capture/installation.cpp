@@ -1,0 +1,217 @@
+#include "capture/installation.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_func.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/relcache.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+struct TriggerKind {
+    const char *name;
+    int16 timing;
+    int16 events;
+    bool reads_old;
+    bool reads_new;
+};
+
+constexpr TriggerKind kinds[] = {
+    {"pg_trickle_before", TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, false,
+     false},
+    {"pg_trickle_insert", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT, false, true},
+    {"pg_trickle_update", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_UPDATE, true, true},
+    {"pg_trickle_delete", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_DELETE, true, false},
+    {"pg_trickle_truncate", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_TRUNCATE, false, false},
+};
+
+TriggerTransition *transition(const char *name, bool is_new)
+{
+    TriggerTransition *node = makeNode(TriggerTransition);
+    node->name = const_cast<char *>(name);
+    node->isNew = is_new;
+    node->isTable = true;
+    return node;
+}
+
+const Trigger *find_trigger(Relation relation, const TriggerKind &kind, Oid function)
+{
+    const TriggerDesc *desc = relation->trigdesc;
+    for (int i = 0; desc != nullptr && i < desc->numtriggers; i++) {
+        const Trigger *trigger = &desc->triggers[i];
+        if (trigger->tgfoid == function && trigger->tgtype == (kind.timing | kind.events) &&
+            (trigger->tgoldtable != nullptr) == kind.reads_old && (trigger->tgnewtable != nullptr) == kind.reads_new)
+            return trigger;
+    }
+    return nullptr;
+}
+
+void create_trigger(Oid relid, const TriggerKind &kind, Oid function)
+{
+    CreateTrigStmt *statement = makeNode(CreateTrigStmt);
+    statement->trigname = const_cast<char *>(kind.name);
+    statement->funcname = list_make2(makeString(const_cast<char *>("pgtrickle")),
+                                     makeString(const_cast<char *>("pgt_capture")));
+    statement->timing = kind.timing;
+    statement->events = kind.events;
+    if (kind.reads_old)
+        statement->transitionRels = lappend(statement->transitionRels, transition("pgt_old", false));
+    if (kind.reads_new)
+        statement->transitionRels = lappend(statement->transitionRels, transition("pgt_new", true));
+    ObjectAddress trigger =
+        CreateTriggerFiringOn(statement, nullptr, relid, InvalidOid, InvalidOid, InvalidOid, function, InvalidOid,
+                              nullptr, true, false, TRIGGER_FIRES_ALWAYS);
+    ObjectAddress referenced;
+    ObjectAddressSet(referenced, ProcedureRelationId, function);
+    CommandCounterIncrement();
+    deleteDependencyRecordsForSpecific(TriggerRelationId, trigger.objectId, DEPENDENCY_NORMAL, ProcedureRelationId,
+                                       function);
+    recordDependencyOn(&trigger, &referenced, DEPENDENCY_AUTO);
+    CommandCounterIncrement();
+}
+
+/* By hand rather than by ALTER TABLE, whose hook would take it for a user's. */
+void enable_always(Relation relation, Oid trigger_oid)
+{
+    Relation table = table_open(TriggerRelationId, RowExclusiveLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger_oid));
+    SysScanDesc scan = systable_beginscan(table, TriggerOidIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    if (HeapTupleIsValid(tuple)) {
+        HeapTuple copy = heap_copytuple(tuple);
+        reinterpret_cast<Form_pg_trigger>(GETSTRUCT(copy))->tgenabled = TRIGGER_FIRES_ALWAYS;
+        CatalogTupleUpdate(table, &copy->t_self, copy);
+    }
+    systable_endscan(scan);
+    table_close(table, RowExclusiveLock);
+    CacheInvalidateRelcache(relation);
+    CommandCounterIncrement();
+}
+
+} // namespace
+
+Oid trigger_function()
+{
+    Oid schema = get_namespace_oid("pgtrickle", true);
+    if (!OidIsValid(schema))
+        return InvalidOid;
+    List *name = list_make2(makeString(const_cast<char *>("pgtrickle")), makeString(const_cast<char *>("pgt_capture")));
+    return LookupFuncName(name, 0, nullptr, true);
+}
+
+bool is_capture_trigger(Oid trigger_function_oid)
+{
+    return OidIsValid(trigger_function_oid) && trigger_function_oid == trigger_function();
+}
+
+void install_triggers(Oid relid)
+{
+    const Oid function = trigger_function();
+    for (const TriggerKind &kind : kinds) {
+        Relation relation = relation_open(relid, NoLock);
+        const Trigger *found = find_trigger(relation, kind, function);
+        Oid trigger_oid = found != nullptr ? found->tgoid : InvalidOid;
+        bool is_enabled = found != nullptr && found->tgenabled == TRIGGER_FIRES_ALWAYS;
+        if (OidIsValid(trigger_oid) && !is_enabled)
+            enable_always(relation, trigger_oid);
+        relation_close(relation, NoLock);
+        if (!OidIsValid(trigger_oid))
+            create_trigger(relid, kind, function);
+    }
+}
+
+void remove_triggers(Oid relid)
+{
+    const Oid function = trigger_function();
+    for (const TriggerKind &kind : kinds) {
+        Relation relation = try_relation_open(relid, NoLock);
+        if (relation == nullptr)
+            return;
+        const Trigger *found = find_trigger(relation, kind, function);
+        Oid trigger_oid = found != nullptr ? found->tgoid : InvalidOid;
+        relation_close(relation, NoLock);
+        if (OidIsValid(trigger_oid)) {
+            RemoveTriggerById(trigger_oid);
+            deleteDependencyRecordsFor(TriggerRelationId, trigger_oid, false);
+            CommandCounterIncrement();
+        }
+    }
+}
+
+bool has_all_triggers(Oid relid)
+{
+    const Oid function = trigger_function();
+    Relation relation = relation_open(relid, AccessShareLock);
+    bool intact = true;
+    for (const TriggerKind &kind : kinds) {
+        const Trigger *found = find_trigger(relation, kind, function);
+        intact = intact && found != nullptr && found->tgenabled == TRIGGER_FIRES_ALWAYS;
+    }
+    relation_close(relation, NoLock);
+    return intact;
+}
+
+List *ancestors_of(Oid relid)
+{
+    List *ancestors = NIL;
+    List *todo = list_make1_oid(relid);
+    Relation inherits = table_open(InheritsRelationId, AccessShareLock);
+    while (todo != NIL) {
+        ScanKeyData key;
+        ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+                    ObjectIdGetDatum(linitial_oid(todo)));
+        todo = list_delete_first(todo);
+        SysScanDesc scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, nullptr, 1, &key);
+        HeapTuple tuple;
+        while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+            auto *form = reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple));
+            if (form->inhdetachpending || list_member_oid(ancestors, form->inhparent))
+                continue;
+            ancestors = lappend_oid(ancestors, form->inhparent);
+            todo = lappend_oid(todo, form->inhparent);
+        }
+        systable_endscan(scan);
+    }
+    table_close(inherits, AccessShareLock);
+    return ancestors;
+}
+
+List *levels_of(Oid relid, LOCKMODE mode)
+{
+    /* From the root down, as ALTER TABLE and TRUNCATE lock. */
+    List *levels = NIL;
+    ListCell *cell;
+    List *ancestors = ancestors_of(relid);
+    for (int i = list_length(ancestors) - 1; i >= 0; i--) {
+        Oid ancestor = list_nth_oid(ancestors, i);
+        if (mode != NoLock)
+            LockRelationOid(ancestor, mode);
+        levels = lappend_oid(levels, ancestor);
+    }
+    if (mode != NoLock)
+        LockRelationOid(relid, mode);
+    foreach (cell, find_all_inheritors(relid, mode, nullptr))
+        levels = lappend_oid(levels, lfirst_oid(cell));
+    return levels;
+}
+
+} // namespace pgtrickle::capture

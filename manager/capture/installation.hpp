@@ -1,0 +1,41 @@
+/*
+ * The capture triggers of a relation: five internal statement triggers.
+ *
+ *   before       BEFORE INSERT OR UPDATE OR DELETE   notes that a statement is open
+ *   insert       AFTER INSERT    new rows            \
+ *   update       AFTER UPDATE    old and new rows     } log them, and note that it is done
+ *   delete       AFTER DELETE    old rows            /
+ *   truncate     AFTER TRUNCATE                      writes a marker
+ *
+ * All are ENABLE ALWAYS, so that session_replication_role does not silence them, internal
+ * (\d and pg_dump leave them out), and depend AUTO on the trigger function: they go with
+ * the extension, and never stop the source from being dropped. PostgreSQL frames.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "commands/trigger.h"
+}
+
+namespace pgtrickle::capture {
+
+/* InvalidOid when the extension is not in this database. */
+Oid trigger_function();
+bool is_capture_trigger(Oid trigger_function_oid);
+
+/* Creates what is missing and enables what is not. The caller holds ShareRowExclusive. */
+void install_triggers(Oid relid);
+/* The caller holds AccessExclusive. */
+void remove_triggers(Oid relid);
+bool has_all_triggers(Oid relid);
+
+/* The relations whose statements change `relid`: itself, what lies below it, and, for a
+ * partition, what lies above. The caller locks none; all are locked
+ * in `mode`, from the root down. */
+List *levels_of(Oid relid, LOCKMODE mode);
+/* `relid`'s parents and theirs, nearest first, each once; a partition being detached has none. */
+List *ancestors_of(Oid relid);
+
+} // namespace pgtrickle::capture

@@ -1,0 +1,24 @@
+/*
+ * Which statements that change a captured relation are under way in this backend.
+ *
+ * A BEFORE STATEMENT trigger opens, the AFTER STATEMENT trigger of the same relation and
+ * command closes. In between (row triggers, other CTEs of the statement, cascades) the table is
+ * changed and its log is not complete. An error leaves its statement open until the
+ * (sub)transaction it happened in aborts. A statement that is still open at commit was
+ * stopped before its AFTER triggers (SPI with a row limit does that): a marker is written.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "nodes/nodes.h"
+}
+
+namespace pgtrickle::capture {
+
+void open_statement(Oid relid, CmdType command);
+void close_statement(Oid relid, CmdType command);
+void register_statement_callbacks();
+
+} // namespace pgtrickle::capture

@@ -1,0 +1,54 @@
+/*
+ * The rows of pgtrickle.pgt_source and pgtrickle.pgt_source_format, and the packed form of
+ * a row that a format describes.
+ *
+ * PostgreSQL frames throughout; results live in the current memory context. Writers hold
+ * ShareRowExclusive on the source, or AccessExclusive on a segment of its log.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "access/tupdesc.h"
+}
+
+namespace pgtrickle::capture {
+
+constexpr int segment_count = 3;
+
+struct SourceRow {
+    Oid relid;
+    Oid segments[segment_count];
+    int16 current_segment;
+    int16 version;
+    bool is_active;
+    uint64 trim_horizon; /* 0: none */
+};
+
+/* One version: which columns a chunk holds, and how they lie in it. */
+struct Format {
+    int16 version;
+    int column_count;
+    AttrNumber *attnums; /* ascending */
+    TupleDesc packed;    /* physical layout only: for forming and deforming, never for output */
+    Oid *types;
+    int32 *typmods;
+};
+
+/* OID of pgtrickle.pgt_source; InvalidOid when the extension is not in this database. */
+Oid source_table();
+
+/* False when `relid` is not captured, or its log is gone. */
+bool find_source(Oid relid, SourceRow *row);
+void insert_source(const SourceRow *row);
+void update_source(const SourceRow *row);
+void remove_source(Oid relid); /* with its formats; the log stays */
+List *all_sources();           /* OIDs */
+
+/* nullptr when there is no such version. */
+Format *find_format(Oid relid, int16 version);
+/* Describes the columns as they are now, and stores that as `version`. */
+void insert_format(Oid relid, int16 version, const AttrNumber *attnums, int column_count);
+
+} // namespace pgtrickle::capture

@@ -1,0 +1,53 @@
+/*
+ * Where the changes of a relation go: its own log, if it is a source, the logs of
+ * the sources above it, and those of partitions below it.
+ *
+ *      root (source)     a row written through `leaf` is a change of leaf, mid and root;
+ *       └ mid            one written through `root` is a change of root, and of that mid and
+ *          └ leaf        leaf whose partition constraint it meets.
+ *
+ * Each backend keeps the answer a relation, and drops it with the relation's relcache entry:
+ * whoever changes a format, a current segment or the tree invalidates all relations of the tree.
+ * An entry is rebuilt only by find_targets(), so a pointer is good until the next call for
+ * the same relation. PostgreSQL frames.
+ */
+#pragma once
+
+#include "capture/source.hpp"
+
+extern "C" {
+#include "nodes/execnodes.h"
+}
+
+namespace pgtrickle::capture {
+
+struct Target {
+    Oid source;
+    Oid segment;
+    int16 version;
+    int column_count;
+    AttrNumber *attnums;    /* the written relation's numbers of the columns; 0: always NULL */
+    AttrNumber highest;     /* of attnums */
+    TupleDesc packed;
+    bool must_mark;         /* the format does not fit the relation as it is now */
+    List *constraint;       /* of a partition below: the rows it holds; Vars of `constraint_map` … */
+    AttrNumber *constraint_map; /* … by the partition's numbers: the written relation's */
+    int constraint_map_length;
+};
+
+struct Targets {
+    Oid relid;
+    bool is_valid;
+    int count;
+    Target *items;
+    MemoryContext memory;
+};
+
+/* Never nullptr; count is 0 when nobody reads what `relation` holds. */
+const Targets *find_targets(Relation relation);
+
+/* Makes every backend find the targets afresh, for all relations around `relid`, once the
+ * transaction has committed. */
+void invalidate_targets(Oid relid);
+
+} // namespace pgtrickle::capture

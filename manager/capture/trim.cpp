@@ -1,0 +1,233 @@
+/*
+ * Trimming: emptying the segments of a log that nobody needs any more.
+ *
+ * Writers write to one segment at a time, readers probe all three. When the current one
+ * has grown and the next is empty, writers are moved on; once their transactions have
+ * ended, the old one has no writer, and AccessExclusive on it can be had without waiting.
+ * Under that lock
+ *   - no transaction holds uncommitted rows in it, or reads it;
+ *   - a reader that is being added has not committed yet, or has: it holds AccessShare to
+ *     its end, so in the first case the lock was refused; in the second its row is seen, because the
+ *     frontiers are read after the lock;
+ * so if every committed frontier includes every row, nobody will miss it. TRUNCATE empties the segment
+ * for old snapshots too, and those may see older frontiers: it waits until the oldest
+ * snapshot sees the transactions that wrote these.
+ */
+#include "capture/capture.hpp"
+#include "capture/installation.hpp"
+#include "capture/log.hpp"
+#include "capture/segment.hpp"
+#include "capture/target.hpp"
+#include "capture/guard.hpp"
+#include "definition/definition.hpp"
+#include "definition/state.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "commands/tablecmds.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "storage/procarray.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle::capture {
+
+namespace {
+
+/* Writers are moved on when the current segment is larger than this. */
+constexpr BlockNumber segment_pages = 128;
+
+/* What a stream table still needs of a log. */
+struct Hold {
+    Oid reader;
+    bool is_populated;       /* else it will start from nothing: it needs no row */
+    const char *frontier;
+    uint64 own_xid;
+    int32 own_seq;
+    TransactionId written_by; /* the transaction that wrote its row */
+};
+
+/* PostgreSQL frame. False: the row is gone, or it needs nothing. */
+bool read_hold(Oid reader, Hold *hold)
+{
+    Relation table = table_open(state::state_table(), AccessShareLock);
+    const TupleDesc desc = RelationGetDescr(table);
+    ScanKeyData key;
+    ScanKeyInit(&key, state::relid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(reader));
+    Oid index = get_relname_relid("pgt_state_pkey", get_rel_namespace(RelationGetRelid(table)));
+    SysScanDesc scan = systable_beginscan(table, index, true, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    bool needs_log = false;
+    if (HeapTupleIsValid(tuple)) {
+        Datum values[state::column_count];
+        bool nulls[state::column_count];
+        heap_deform_tuple(tuple, desc, values, nulls);
+        needs_log = !nulls[state::frontier - 1] && DatumGetBool(values[state::is_populated - 1]) &&
+                    !DatumGetBool(values[state::needs_reinit - 1]);
+        *hold = {reader, needs_log, nullptr, 0, 0, HeapTupleHeaderGetXmin(tuple->t_data)};
+        if (needs_log) {
+            hold->frontier = OidOutputFunctionCall(F_PG_SNAPSHOT_OUT, values[state::frontier - 1]);
+            hold->own_xid = nulls[state::own_xid - 1] ? 0 : DatumGetUInt64(values[state::own_xid - 1]);
+            hold->own_seq = nulls[state::own_seq - 1] ? 0 : DatumGetInt32(values[state::own_seq - 1]);
+        }
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return HeapTupleIsValid(tuple);
+}
+
+/* Whether the segment holds a row that the frontier does not include. A C++ frame: it owns the
+ * frontier. The snapshot is a fresh one: the segment has no writer, so it sees all. */
+bool needs_rows_of(Oid source, const SourceRow &row, int number, const Hold &hold)
+{
+    const Frontier frontier = Frontier::from_text(hold.frontier, hold.own_xid, hold.own_seq);
+    return call([&] {
+        Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+        bool answer = has_changes_in(source, row.segments[number], frontier, snapshot);
+        UnregisterSnapshot(snapshot);
+        return answer;
+    });
+}
+
+enum class Verdict { unneeded, wait_for_snapshots, needed };
+
+/* C++ frame. With `force`, readers that hold the segment back lose their hold. */
+Verdict judge(Oid source, const SourceRow &row, int number, bool force)
+{
+    List *readers = call([&] { return state::readers_of(source); });
+    Verdict verdict = Verdict::unneeded;
+    for (int i = 0; i < list_length(readers); i++) {
+        Hold hold = {};
+        const Oid reader = list_nth_oid(readers, i);
+        if (!call([&] { return read_hold(reader, &hold); }))
+            continue;
+        bool is_needed = hold.is_populated && needs_rows_of(source, row, number, hold);
+        if (is_needed && force) {
+            call([&] { state::mark_needs_reinit(reader, "its source's change log was over its size limit"); });
+            is_needed = false;
+        }
+        if (is_needed)
+            return Verdict::needed;
+        bool is_seen_by_all = call([&] {
+            return !TransactionIdIsNormal(hold.written_by) ||
+                   TransactionIdPrecedes(hold.written_by, GetOldestNonRemovableTransactionId(nullptr));
+        });
+        if (!is_seen_by_all && !force)
+            verdict = Verdict::wait_for_snapshots;
+    }
+    return verdict;
+}
+
+/* PostgreSQL frames from here on. */
+
+BlockNumber pages_of(Oid segment_oid)
+{
+    Relation segment = table_open(segment_oid, AccessShareLock);
+    BlockNumber pages = RelationGetNumberOfBlocks(segment);
+    table_close(segment, NoLock);
+    return pages;
+}
+
+void empty_segment(Oid segment_oid)
+{
+    Relation segment = table_open(segment_oid, NoLock);
+    ExecuteTruncateGuts(list_make1(segment), list_make1_oid(segment_oid), NIL, DROP_RESTRICT, false);
+    table_close(segment, NoLock);
+}
+
+void note_horizon(SourceRow *row)
+{
+    row->trim_horizon = U64FromFullTransactionId(GetTopFullTransactionId());
+    update_source(row);
+}
+
+/* C++ frame. */
+bool trim_segment(Oid source, SourceRow *row, int number, bool force)
+{
+    const Oid segment = row->segments[number];
+    const bool has_lock = call([&] {
+        return ConditionalLockRelationOid(segment, AccessExclusiveLock) &&
+               SearchSysCacheExists1(RELOID, ObjectIdGetDatum(segment)) && pages_of(segment) > 0;
+    });
+    if (!has_lock || judge(source, *row, number, force) != Verdict::unneeded)
+        return false;
+    call([&] {
+        empty_segment(segment);
+        if (force)
+            note_horizon(row);
+    });
+    return true;
+}
+
+/* Moves writers to the next segment, if it is empty and the current one has grown. */
+bool move_on(Oid source, SourceRow *row)
+{
+    const int next = (row->current_segment + 1) % segment_count;
+    if (pages_of(row->segments[row->current_segment]) < segment_pages || pages_of(row->segments[next]) > 0)
+        return false;
+    row->current_segment = static_cast<int16>(next);
+    update_source(row);
+    invalidate_targets(source);
+    return true;
+}
+
+/* Removes triggers and log of a source that nobody reads, if no lock has to be waited for. */
+bool remove_released(Oid source, SourceRow *row)
+{
+    ListCell *cell;
+    List *levels = levels_of(source, NoLock);
+    foreach (cell, levels)
+        if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessExclusiveLock))
+            return false;
+    for (Oid segment : row->segments)
+        if (!ConditionalLockRelationOid(segment, AccessExclusiveLock))
+            return false;
+    if (!find_source(source, row) || row->is_active || state::readers_of(source) != NIL)
+        return false;
+    begin_own_work();
+    drop_segments(row);
+    remove_source(source);
+    invalidate_targets(source);
+    foreach (cell, levels) {
+        ListCell *other;
+        bool is_wanted = false;
+        SourceRow other_row;
+        foreach (other, levels_of(lfirst_oid(cell), NoLock))
+            is_wanted = is_wanted || find_source(lfirst_oid(other), &other_row);
+        if (!is_wanted)
+            remove_triggers(lfirst_oid(cell));
+    }
+    end_own_work();
+    return true;
+}
+
+} // namespace
+
+bool trim(Oid source, int64 size_limit)
+{
+    SourceRow row;
+    if (!call([&] { return find_source(source, &row); })) {
+        call([&] {
+            if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source)))
+                remove_source(source);
+        });
+        return false;
+    }
+    if (!row.is_active)
+        return call([&] { return remove_released(source, &row); });
+    bool has_trimmed = call([&] { return move_on(source, &row); });
+    const bool force = size_limit > 0 && call([&] { return log_size(source); }) > size_limit;
+    for (int i = 0; i < segment_count; i++)
+        if (i != row.current_segment || force)
+            has_trimmed = trim_segment(source, &row, i, force) || has_trimmed;
+    return has_trimmed;
+}
+
+} // namespace pgtrickle::capture
