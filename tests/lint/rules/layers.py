@@ -71,12 +71,20 @@ def check(top, files):
         if room not in EVERYTHING_BELOW:
             yield f"{path}: {room} is not a room; name it in {__name__}.py and in manager/README.md"
             continue
+        knows_postgres = False
         for match in INCLUDE.finditer((top / path).read_text()):
             name = match.group(2)
+            if "../" in name:
+                yield f"{path}: {name} is named from its own folder, not from manager/ or the top"
+                continue
             target = included_room(name, path)
             if target is not None and target not in allowed(room):
                 yield f"{path}: {room} may not include {name}"
             if name.startswith("sqlite3") and room != "catalog":
                 yield f"{path}: only catalog sees {name}"
-            if room in PURE and target is None and match.group(1) == '"' and POSTGRES.match(name):
+            is_postgres = target is None and match.group(1) == '"' and POSTGRES.match(name)
+            if is_postgres and room in PURE:
                 yield f"{path}: {room} knows nothing of PostgreSQL ({name})"
+            elif is_postgres and not knows_postgres and name != "postgres.h":
+                yield f"{path}: {name} comes before pg/postgres.hpp"
+            knows_postgres |= target is not None or name == "postgres.h"
