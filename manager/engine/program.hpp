@@ -35,8 +35,10 @@ enum class Layout {
 
 enum class Role {
     key,   /* groups: taken from the delta as it is; set when the row is inserted */
-    state, /* groups: `sql` merges the old value o.<name> (NULL when the row is new) with d.<name> */
-    final, /* groups: `sql` computes it from the merged row n.<name> (states and keys) */
+    state, /* groups: `sql` merges the old value o.<name> (NULL when the row is new) with d.<name>. A few
+              exist in the delta only, to tell when to recompute: their `sql` is a NULL constant. */
+    final, /* groups: `sql` computes it from the merged row n.<name> (states and keys); NULL where
+              the row is not visible */
     value, /* rows */
 };
 
@@ -94,6 +96,8 @@ struct Step {
     std::vector<std::vector<std::string>> looked_up_by; /* this arrangement's columns, by later steps */
 };
 
+struct StepPlan;
+
 /* Prints the statements. `changed` selects which of step.inputs have a delta that is not
  * empty (bit i: inputs[i]); a statement for fewer changed inputs has fewer terms. */
 class Program {
@@ -114,10 +118,13 @@ class Program {
     /* The operator tree, one line an operator, for explain. */
     std::string explain() const;
 
+    /* How a step is computed (step_plan.hpp); the law test runs it without SQL. */
+    const StepPlan &step_plan(int step) const { return *step_plans_.at(step); }
+
   private:
     PlanPtr plan_;
     std::vector<Step> steps_;
-    std::vector<PlanPtr> step_plans_;
+    std::vector<std::shared_ptr<const StepPlan>> step_plans_;
 };
 
 /* Why `plan` cannot be kept incrementally: the construct, why, what to do. */

@@ -1,0 +1,300 @@
+/*
+ * Lowering: from a plan to steps.
+ *
+ * The plan is cut at every grouping. Filters and projections over a grouping become part
+ * of its arrangement: an expression becomes a `final` column computed when the group
+ * changes, a filter (HAVING) becomes the boolean pgt_visible. An output that is just a key
+ * or a state is that physical column, so that a count or a sum is stored once.
+ */
+#include "engine/differentiator.hpp"
+#include "engine/operators/aggregates/family.hpp"
+#include "engine/operators/delta.hpp"
+#include "engine/operators/filter.hpp"
+#include "engine/operators/project.hpp"
+#include "engine/sql.hpp"
+#include "engine/step_plan.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+namespace pgtrickle::engine {
+
+namespace {
+
+/* A grouping with the filters and projections over it. */
+struct Chain {
+    std::shared_ptr<const Aggregate> grouping;
+    std::vector<Expression> outputs; /* over the grouping's output columns */
+    std::vector<Expression> filters;
+};
+
+std::vector<Expression> expressions_of(const Project &project)
+{
+    std::vector<Expression> expressions;
+    for (const auto &named : project.expressions())
+        expressions.push_back(named.expression);
+    return expressions;
+}
+
+void compose_all(Chain &chain, const std::vector<Expression> &inner)
+{
+    for (auto &output : chain.outputs)
+        output = output.compose(inner);
+    for (auto &filter : chain.filters)
+        filter = filter.compose(inner);
+}
+
+std::optional<Chain> chain_of(const PlanPtr &plan)
+{
+    Chain chain;
+    for (int i = 0; i < plan->width(); i++)
+        chain.outputs.push_back(column_reference(i, plan->columns()[i]));
+    for (PlanPtr node = plan;; node = node->inputs()[0]) {
+        if (auto project = std::dynamic_pointer_cast<const Project>(node)) {
+            compose_all(chain, expressions_of(*project));
+        } else if (auto filter = std::dynamic_pointer_cast<const Filter>(node)) {
+            chain.filters.push_back(filter->predicate());
+        } else if (auto distinct = std::dynamic_pointer_cast<const Distinct>(node)) {
+            chain.grouping = distinct->as_aggregate();
+            return chain;
+        } else {
+            chain.grouping = std::dynamic_pointer_cast<const Aggregate>(node);
+            return chain.grouping ? std::optional(chain) : std::nullopt;
+        }
+    }
+}
+
+void collect_inputs(const PlanPtr &plan, std::vector<DeltaInput> &inputs)
+{
+    if (auto leaf = plan->leaf())
+        if (std::find(inputs.begin(), inputs.end(), *leaf) == inputs.end())
+            inputs.push_back(*leaf);
+    for (const auto &input : plan->inputs())
+        collect_inputs(input, inputs);
+}
+
+bool is_same_type(const std::string &left, const std::string &right)
+{
+    return left == right || (left.find('(') == std::string::npos && right.find('(') == std::string::npos &&
+                             kind_of(left) != Kind::other && kind_of(left) == kind_of(right));
+}
+
+/* Lays out the physical columns of one arrangement of groups. */
+class Arrangement {
+  public:
+    Arrangement(const PlanPtr &top, Chain chain, PlanPtr input)
+        : top_(top), chain_(std::move(chain)), group_(group_of(*chain_.grouping, std::move(input))),
+          key_count_(static_cast<int>(group_.keys.size())),
+          place_of_(key_count_ + group_.states.size(), -1)
+    {
+        compose_all(chain_, group_.outputs);
+    }
+
+    std::pair<Step, std::shared_ptr<const StepPlan>> build()
+    {
+        step_.layout = Layout::groups;
+        step_.output_count = top_->width();
+        for (int i = 0; i < top_->width(); i++)
+            add_output(i);
+        for (size_t slot = 0; slot < place_of_.size(); slot++)
+            if (place_of_[slot] < 0)
+                add_hidden(static_cast<int>(slot));
+        if (!chain_.filters.empty())
+            add_visible();
+        for (int slot = 0; slot < key_count_; slot++)
+            step_.key.push_back(place_of_[slot]);
+        step_.count_column = place_of_[key_count_];
+        name_everything();
+        collect_inputs(group_.input, step_.inputs);
+        plan_.input = group_.input;
+        plan_.group = group_;
+        return {step_, std::make_shared<StepPlan>(plan_)};
+    }
+
+  private:
+    Column base_column(int slot) const
+    {
+        return slot < key_count_ ? group_.key_columns[slot] : group_.states[slot - key_count_].column;
+    }
+    void add_output(int position)
+    {
+        Column column = top_->columns()[position];
+        column.name = unique_name(column.name);
+        int slot = chain_.outputs[position].as_column();
+        if (slot < 0 || place_of_[slot] >= 0 || !is_same_type(column.type, base_column(slot).type)) {
+            step_.columns.push_back({column, Role::final, {}});
+            return;
+        }
+        place_of_[slot] = position;
+        step_.columns.push_back({column, slot < key_count_ ? Role::key : Role::state, {}});
+    }
+    void add_hidden(int slot)
+    {
+        Column column = base_column(slot);
+        column.name = unique_name(slot < key_count_ ? "pgt_key_" + std::to_string(slot + 1) : column.name);
+        place_of_[slot] = static_cast<int>(step_.columns.size());
+        step_.columns.push_back({column, slot < key_count_ ? Role::key : Role::state, {}});
+    }
+    void add_visible()
+    {
+        Column column;
+        column.name = "pgt_visible";
+        column.type = "pg_catalog.bool";
+        step_.visible_column = static_cast<int>(step_.columns.size());
+        step_.columns.push_back({column, Role::final, {}});
+    }
+    std::string unique_name(const std::string &wanted)
+    {
+        std::string name = wanted;
+        for (int i = 1; std::any_of(step_.columns.begin(), step_.columns.end(),
+                                    [&](const auto &column) { return column.column.name == name; });
+             i++)
+            name = wanted + "_" + std::to_string(i);
+        return name;
+    }
+    std::string print(const Expression &expression) const
+    {
+        return expression.print(
+            [&](int slot) { return "n." + quoted(step_.columns[place_of_.at(slot)].column.name); });
+    }
+    /* Every name is settled: print what refers to names. */
+    void name_everything()
+    {
+        for (size_t slot = 0; slot < place_of_.size(); slot++) {
+            const std::string &name = step_.columns[place_of_[slot]].column.name;
+            (static_cast<int>(slot) < key_count_ ? plan_.key_names : plan_.state_names).push_back(name);
+        }
+        for (size_t i = 0; i < group_.states.size(); i++)
+            step_.columns[place_of_[key_count_ + i]].sql = plan_.resolve(group_.states[i].merge);
+        std::vector<std::string> parts;
+        for (const auto &filter : chain_.filters)
+            parts.push_back("(" + print(filter) + ")");
+        std::string visible = joined(parts, " AND ");
+        for (int i = 0; i < step_.output_count; i++)
+            if (step_.columns[i].role == Role::final) {
+                std::string text = print(chain_.outputs[i]);
+                step_.columns[i].sql = parts.empty() ? text : "CASE WHEN " + visible + " THEN " + text + " END";
+            }
+        if (step_.visible_column >= 0)
+            step_.columns[step_.visible_column].sql = "(" + visible + ") IS TRUE";
+        step_.recompute_sql_condition = recompute_condition();
+    }
+    /* A group that has gone needs no recomputation, except the global one, which stays. */
+    std::string recompute_condition() const
+    {
+        if (group_.recompute.empty())
+            return {};
+        std::vector<std::string> parts;
+        for (const auto &condition : group_.recompute)
+            parts.push_back("(" + plan_.resolve(condition) + ")");
+        std::string any = "coalesce(" + joined(parts, " OR ") + ", false)";
+        if (key_count_ == 0)
+            return any;
+        return plan_.resolve("coalesce(o.#0, 0) + d.#0 > 0 AND ") + any;
+    }
+
+    const PlanPtr &top_;
+    Chain chain_;
+    Group group_;
+    int key_count_;
+    std::vector<int> place_of_; /* of keys, then states */
+    Step step_;
+    StepPlan plan_;
+};
+
+class Lowering {
+  public:
+    Lowering(std::vector<Step> &steps, std::vector<std::shared_ptr<const StepPlan>> &plans)
+        : steps_(steps), plans_(plans)
+    {
+    }
+
+    PlanPtr lower(const PlanPtr &plan)
+    {
+        if (auto chain = chain_of(plan)) {
+            PlanPtr input = lower(chain->grouping->inputs()[0]);
+            auto [step, step_plan] = Arrangement(plan, *chain, input).build();
+            steps_.push_back(step);
+            plans_.push_back(step_plan);
+            std::vector<Column> columns;
+            for (int i = 0; i < step.output_count; i++)
+                columns.push_back(step.columns[i].column);
+            return arrangement_scan(static_cast<int>(steps_.size()) - 1, columns, step.visible_column >= 0);
+        }
+        if (plan->inputs().empty())
+            return plan;
+        std::vector<PlanPtr> inputs;
+        for (const auto &input : plan->inputs())
+            inputs.push_back(lower(input));
+        return inputs == plan->inputs() ? plan : plan->with_inputs(inputs);
+    }
+
+    void add_rows(const PlanPtr &top, const PlanPtr &lowered)
+    {
+        Step step;
+        for (const auto &column : top->columns())
+            step.columns.push_back({column, Role::value, {}});
+        step.output_count = top->width();
+        collect_inputs(lowered, step.inputs);
+        steps_.push_back(step);
+        plans_.push_back(std::make_shared<StepPlan>(StepPlan{lowered, std::nullopt, {}, {}}));
+    }
+
+  private:
+    std::vector<Step> &steps_;
+    std::vector<std::shared_ptr<const StepPlan>> &plans_;
+};
+
+} // namespace
+
+std::string StepPlan::resolve(const std::string &text) const
+{
+    std::string result;
+    for (size_t i = 0; i < text.size(); i++) {
+        if (text[i] != '#') {
+            result += text[i];
+            continue;
+        }
+        int state = 0;
+        while (i + 1 < text.size() && std::isdigit(static_cast<unsigned char>(text[i + 1])))
+            state = state * 10 + (text[++i] - '0');
+        result += quoted(state_names.at(state));
+    }
+    return result;
+}
+
+PlanPtr StepPlan::prepared(const PlanPtr &rows) const
+{
+    std::vector<NamedExpression> expressions;
+    for (size_t i = 0; i < group->keys.size(); i++)
+        expressions.push_back(
+            {column_reference(group->keys[i], group->key_columns[i]), "k" + std::to_string(i + 1)});
+    for (size_t i = 0; i < group->arguments.size(); i++)
+        expressions.push_back({group->arguments[i], "a" + std::to_string(i + 1)});
+    return project(rows, expressions);
+}
+
+PlanPtr delta_plan(const StepPlan &plan, const std::vector<DeltaInput> &changed)
+{
+    return Differentiator(changed).delta(plan.input);
+}
+
+std::vector<PlanPtr> touched_plans(const StepPlan &plan)
+{
+    if (plan.key_names.empty())
+        return {plan.input};
+    return {touched_rows(plan.input, plan.group->keys, plan.key_names, false),
+            touched_rows(plan.input, plan.group->keys, plan.key_names, true)};
+}
+
+void lower(const PlanPtr &plan, std::vector<Step> &steps, std::vector<std::shared_ptr<const StepPlan>> &plans)
+{
+    Lowering lowering(steps, plans);
+    PlanPtr lowered = lowering.lower(plan);
+    bool is_grouped = chain_of(plan).has_value();
+    if (!is_grouped)
+        lowering.add_rows(plan, lowered);
+    find_lookups(steps, plans);
+}
+
+} // namespace pgtrickle::engine

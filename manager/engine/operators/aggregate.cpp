@@ -1,0 +1,160 @@
+/*
+ * Grouping. It is not linear: it keeps an arrangement, one row a group with the states of
+ * its aggregates (aggregates/group.hpp), and its derivative is what apply changed there.
+ * Without keys it is the global aggregate: one row, also of nothing.
+ */
+#include "engine/operators/aggregate.hpp"
+
+#include "engine/operators/aggregates/family.hpp"
+#include "engine/sql.hpp"
+
+#include <stdexcept>
+
+namespace pgtrickle::engine {
+
+namespace {
+
+std::vector<Column> columns_of(const PlanPtr &input, const std::vector<int> &keys,
+                               const std::vector<AggregateCall> &calls)
+{
+    std::vector<Column> columns;
+    for (int key : keys)
+        columns.push_back(input->columns().at(key));
+    for (const auto &call : calls)
+        columns.push_back(call.result);
+    return columns;
+}
+
+Value value_of(const AggregateCall &call, const Evaluation &evaluation, const ZSet &rows)
+{
+    std::map<int64_t, int64_t> values;
+    for (const auto &[row, weight] : rows.rows()) {
+        if (call.filter && !evaluation.is_true(*call.filter, row))
+            continue;
+        Value value = call.argument ? evaluation.evaluate(*call.argument, row) : Value{1};
+        if (value)
+            values[*value] += weight;
+    }
+    std::erase_if(values, [](const auto &entry) { return entry.second == 0; });
+    return family_of(call.family).meaning(values);
+}
+
+} // namespace
+
+Aggregate::Aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls)
+    : PlanNode({input}, columns_of(input, keys, calls)), keys_(std::move(keys)), calls_(std::move(calls))
+{
+}
+
+std::string Aggregate::describe() const
+{
+    std::vector<std::string> names, functions;
+    for (int key : keys_)
+        names.push_back(inputs()[0]->columns()[key].name);
+    auto name = [&](int i) { return inputs()[0]->columns()[i].name; };
+    for (const auto &call : calls_) {
+        std::string argument = call.argument ? call.argument->print(name) : "*";
+        functions.push_back(std::string(family_of(call.family).name) + "(" + argument + ")" +
+                            (call.filter ? " filter " + call.filter->print(name) : ""));
+    }
+    return (keys_.empty() ? std::string("aggregate") : "group by " + joined(names, ", ")) +
+           (functions.empty() ? "" : ": " + joined(functions, ", "));
+}
+
+ZSet Aggregate::meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const
+{
+    std::map<Row, ZSet> groups;
+    if (keys_.empty())
+        groups[{}];
+    for (const auto &[row, weight] : inputs[0].rows()) {
+        Row key;
+        for (int position : keys_)
+            key.push_back(row[position]);
+        groups[key].add(row, weight);
+    }
+    ZSet result;
+    for (const auto &[key, rows] : groups) {
+        Row row = key;
+        for (const auto &call : calls_)
+            row.push_back(value_of(call, evaluation, rows));
+        result.add(row, 1);
+    }
+    return result;
+}
+
+PlanPtr Aggregate::derivative(Differentiator &) const
+{
+    throw std::logic_error("a grouping is differentiated through its arrangement");
+}
+
+Select Aggregate::print(Printer &) const
+{
+    throw std::logic_error("a grouping is read through its arrangement");
+}
+
+std::optional<Objection> Aggregate::objection() const
+{
+    for (int key : keys_)
+        if (auto found = objection_to_key(inputs()[0]->columns()[key], "GROUP BY"))
+            return found;
+    for (const auto &call : calls_)
+        if (auto found = family_of(call.family).objection(call))
+            return found;
+    return std::nullopt;
+}
+
+PlanPtr Aggregate::with_inputs(std::vector<PlanPtr> inputs) const { return aggregate(inputs.at(0), keys_, calls_); }
+
+std::optional<Objection> objection_to_key(const Column &column, const std::string &construct)
+{
+    if (column.equality == Equality::none)
+        return Objection{construct + " on column \"" + column.name + "\" of type " + column.type,
+                         "equal values of this type can look different, and which of them a group shows is not determined",
+                         "Group by a cast to a type whose equality is identity, such as text, or use refresh mode FULL."};
+    if (!column.has_hash)
+        return Objection{construct + " on column \"" + column.name + "\" of type " + column.type,
+                         "the type has no hash function",
+                         "Group by a cast to a type that has one, such as text, or use refresh mode FULL."};
+    return std::nullopt;
+}
+
+PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls)
+{
+    int width = input->width();
+    for (int key : keys)
+        if (key < 0 || key >= width)
+            throw std::invalid_argument("a grouping key that the input does not have");
+    for (const auto &call : calls) {
+        if (call.argument)
+            check_slots(*call.argument, width);
+        else if (call.family != AggregateFamily::count)
+            throw std::invalid_argument("only count works without an argument");
+        if (call.filter)
+            check_slots(*call.filter, width);
+    }
+    return std::make_shared<Aggregate>(std::move(input), std::move(keys), std::move(calls));
+}
+
+PlanPtr sample_aggregate(Sampler &sampler)
+{
+    PlanPtr input = sampler.plan();
+    std::vector<int> keys;
+    for (int i = 0; i < input->width(); i++)
+        if (sampler.below(3) == 0)
+            keys.push_back(i);
+    const AggregateFamily families[] = {AggregateFamily::count, AggregateFamily::sum, AggregateFamily::average,
+                                        AggregateFamily::min, AggregateFamily::max};
+    std::vector<AggregateCall> calls;
+    int count = 1 + sampler.below(3);
+    for (int i = 0; i < count; i++) {
+        AggregateCall call{families[sampler.below(5)], {}, {}, sampler.column()};
+        if (call.family != AggregateFamily::count || sampler.below(2) == 0)
+            call.argument = sampler.scalar(input->width());
+        if (sampler.below(3) == 0)
+            call.filter = sampler.predicate(input->width());
+        calls.push_back(call);
+    }
+    return aggregate(input, keys, calls);
+}
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,49 @@
+/*
+ * Grouping, visible to the lowering of programs, which turns it into an arrangement.
+ */
+#pragma once
+
+#include "engine/operators/operator.hpp"
+
+namespace pgtrickle::engine {
+
+class Aggregate final : public PlanNode {
+  public:
+    Aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls);
+    const std::vector<int> &keys() const { return keys_; }
+    const std::vector<AggregateCall> &calls() const { return calls_; }
+
+    std::string describe() const override;
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
+    PlanPtr derivative(Differentiator &differentiator) const override;
+    bool keeps() const override { return true; }
+    std::optional<Objection> objection() const override;
+    Select print(Printer &printer) const override;
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
+
+  private:
+    std::vector<int> keys_;
+    std::vector<AggregateCall> calls_;
+};
+
+/* DISTINCT is a grouping on all columns without aggregates. */
+class Distinct final : public PlanNode {
+  public:
+    explicit Distinct(const PlanPtr &input) : PlanNode({input}, input->columns()) {}
+    /* The same meaning as an Aggregate. */
+    std::shared_ptr<const Aggregate> as_aggregate() const;
+
+    std::string describe() const override { return "distinct"; }
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
+    PlanPtr derivative(Differentiator &differentiator) const override;
+    bool keeps() const override { return true; }
+    std::optional<Objection> objection() const override;
+    Select print(Printer &printer) const override;
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
+    std::pair<int, int> origin(int position) const override { return {0, position}; }
+};
+
+/* Why `column` cannot be a key of `construct`. */
+std::optional<Objection> objection_to_key(const Column &column, const std::string &construct);
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,49 @@
+/*
+ * avg(x): PostgreSQL's own division of the sum by the number of values, so that the image
+ * (scale, rounding) is PostgreSQL's too. The sum is NULL when there is nothing to divide.
+ */
+#include "engine/operators/aggregates/family.hpp"
+
+namespace pgtrickle::engine {
+
+namespace {
+
+Value meaning(const std::map<int64_t, int64_t> &values)
+{
+    int64_t sum = 0, count = 0;
+    for (const auto &[value, weight] : values) {
+        sum += value * weight;
+        count += weight;
+    }
+    return count == 0 ? Value{} : Value{sum / count};
+}
+
+Expression keep(GroupBuilder &group, const AggregateCall &call)
+{
+    int sum = keep_sum(group, call, true);
+    int count = group.count_of(group.argument(call));
+    std::string s = "#" + std::to_string(sum), n = "#" + std::to_string(count);
+    switch (kind_of(call.argument->result.type)) {
+    case Kind::float4:
+    case Kind::float8:
+    case Kind::interval:
+        return group.output("CASE WHEN " + n + " > 0 THEN " + s + " / " + n + "::pg_catalog.float8 END", call.result);
+    default:
+        return group.output("CASE WHEN " + n + " > 0 THEN " + s + "::pg_catalog.numeric / " + n +
+                                "::pg_catalog.numeric END",
+                            call.result);
+    }
+}
+
+std::optional<Objection> objection(const AggregateCall &call)
+{
+    if (call.argument && kind_of(call.argument->result.type) == Kind::money)
+        return objection_to_sum(AggregateCall{call.family, std::nullopt, {}, {}}, "avg");
+    return objection_to_sum(call, "avg");
+}
+
+} // namespace
+
+const Family average_family{"avg", meaning, keep, objection};
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,234 @@
+/*
+ * Building groups, and the two states that several families share: sums that know when
+ * they are empty, and extrema that know their ties.
+ */
+#include "engine/operators/aggregates/group.hpp"
+
+#include "engine/operators/aggregates/family.hpp"
+
+#include <cctype>
+
+namespace pgtrickle::engine {
+
+namespace {
+
+const char *const int8 = "pg_catalog.int8";
+
+Column bigint_column(const std::string &name)
+{
+    Column column;
+    column.name = name;
+    column.type = int8;
+    return column;
+}
+
+std::string number(int state) { return "#" + std::to_string(state); }
+std::string old_value(int state) { return "o." + number(state); }
+std::string delta_value(int state) { return "d." + number(state); }
+
+} // namespace
+
+int GroupBuilder::state(Column column, std::string delta, std::string full, std::string merge)
+{
+    group_.states.push_back({std::move(column), std::move(delta), std::move(full), std::move(merge)});
+    return static_cast<int>(group_.states.size()) - 1;
+}
+
+int GroupBuilder::known(const std::string &key) const
+{
+    auto place = known_.find(key);
+    return place == known_.end() ? -1 : place->second;
+}
+
+int GroupBuilder::delta_state(Column column, std::string delta)
+{
+    std::string null = "NULL::" + column.type;
+    if (!column.collation.empty())
+        null += " COLLATE " + column.collation;
+    int made = state(std::move(column), std::move(delta), null, null);
+    group_.states_of_delta_only.insert(made);
+    return made;
+}
+
+std::string GroupBuilder::window(std::string delta, std::string full)
+{
+    group_.windows.push_back({std::move(delta), std::move(full)});
+    return "i.w" + std::to_string(group_.windows.size());
+}
+
+std::string GroupBuilder::argument(const AggregateCall &call)
+{
+    Expression argument;
+    if (call.argument) {
+        argument = *call.argument;
+    } else {
+        argument.pieces = {std::string("true")};
+        argument.result.type = "pg_catalog.bool";
+    }
+    if (call.filter) {
+        Expression frame;
+        frame.pieces = {std::string("CASE WHEN "), 0, std::string(" THEN "), 1, std::string(" END")};
+        frame.result = argument.result;
+        argument = frame.compose({*call.filter, argument});
+        argument.result = frame.result;
+    }
+    for (size_t i = 0; i < group_.arguments.size(); i++)
+        if (group_.arguments[i].pieces == argument.pieces)
+            return "i.a" + std::to_string(i + 1);
+    group_.arguments.push_back(argument);
+    return "i.a" + std::to_string(group_.arguments.size());
+}
+
+Expression GroupBuilder::output_state(int state) const
+{
+    return column_reference(static_cast<int>(group_.keys.size()) + state, group_.states.at(state).column);
+}
+
+Expression GroupBuilder::output(const std::string &text, const Column &result) const
+{
+    Expression expression;
+    expression.result = result;
+    std::string literal;
+    for (size_t i = 0; i < text.size(); i++) {
+        if (text[i] != '#') {
+            literal += text[i];
+            continue;
+        }
+        int state = 0;
+        while (i + 1 < text.size() && std::isdigit(static_cast<unsigned char>(text[i + 1])))
+            state = state * 10 + (text[++i] - '0');
+        if (!literal.empty())
+            expression.pieces.push_back(literal);
+        literal.clear();
+        expression.pieces.push_back(static_cast<int>(group_.keys.size()) + state);
+    }
+    if (!literal.empty())
+        expression.pieces.push_back(literal);
+    return expression;
+}
+
+int GroupBuilder::count_of(const std::string &argument)
+{
+    std::string key = "count " + argument;
+    if (known(key) >= 0)
+        return known(key);
+    int place = static_cast<int>(group_.states.size());
+    remember(key, place);
+    return state(bigint_column("pgt_count_" + std::to_string(place)),
+                 "coalesce(pg_catalog.sum(i.pgt_weight) FILTER (WHERE " + argument + " IS NOT NULL), 0)::" + int8,
+                 "pg_catalog.count(" + argument + ")",
+                 "coalesce(" + old_value(place) + ", 0) + " + delta_value(place));
+}
+
+int GroupBuilder::sum_of(const std::string &key, const std::string &argument, Column column, std::string delta,
+                         std::string full)
+{
+    if (known(key) >= 0)
+        return known(key);
+    int count = count_of(argument);
+    int place = static_cast<int>(group_.states.size());
+    remember(key, place);
+    column.name = "pgt_sum_" + std::to_string(place);
+    std::string o = old_value(place), d = delta_value(place);
+    return state(std::move(column), std::move(delta), std::move(full),
+                 "CASE WHEN coalesce(" + old_value(count) + ", 0) + " + delta_value(count) + " = 0 THEN NULL WHEN " +
+                     o + " IS NULL THEN " + d + " WHEN " + d + " IS NULL THEN " + o + " ELSE " + o + " + " + d +
+                     " END");
+}
+
+/*
+ * The extremum m of the values and t, the number of rows that have it. A delta tells four
+ * things: I, the extremum of its rows of positive weight, cI, the net weight of all its rows
+ * with that value, and R, cR likewise for negative weight. A value may come and go in one
+ * delta; only net weights count.
+ *
+ *   I beats m        m := I, t := cI      (below m nothing was stored, so cI is all there is)
+ *   I = m            t := t + cI
+ *   else, R = m      t := t + cR
+ *   else             nothing changes
+ *
+ * t <= 0 after that means that the next value must be looked for: recompute. It is also what
+ * happens when I beats m but was retracted again (cI = 0), where the runner-up is unknown.
+ * Where equal values may differ in image, retracting an extremum always recomputes, because
+ * the image shown might be the one that has gone.
+ */
+int GroupBuilder::extremum_of(const std::string &value, Column column, bool is_maximum, bool is_image)
+{
+    std::string key = std::string(is_maximum ? "max " : "min ") + value;
+    if (known(key) >= 0)
+        return known(key);
+    std::string aggregate = is_maximum ? "pg_catalog.max(" : "pg_catalog.min(";
+    std::string beats = is_maximum ? " > " : " < ";
+    std::string inserted = window(aggregate + value + ") FILTER (WHERE i.pgt_weight > 0)", aggregate + value + ")");
+    std::string retracted = window(aggregate + value + ") FILTER (WHERE i.pgt_weight < 0)", "");
+    int place = static_cast<int>(group_.states.size());
+    int m = place, t = place + 1, r = place + 2, rt = place + 3;
+    std::string suffix = std::to_string(place);
+    std::string is_beaten = delta_value(m) + " IS NOT NULL AND (" + old_value(m) + " IS NULL OR " + delta_value(m) +
+                            beats + old_value(m) + ")";
+    std::string ties = "CASE WHEN " + is_beaten + " THEN " + delta_value(t) + " WHEN " + delta_value(m) + " = " +
+                       old_value(m) + " THEN " + old_value(t) + " + " + delta_value(t) + " WHEN " + delta_value(r) +
+                       " = " + old_value(m) + " THEN " + old_value(t) + " + " + delta_value(rt) +
+                       " ELSE coalesce(" + old_value(t) + ", 0) END";
+    auto net = [&](const std::string &at) {
+        return "coalesce(pg_catalog.sum(i.pgt_weight) FILTER (WHERE " + value + " = " + at + "), 0)::" + int8;
+    };
+
+    column.name = "pgt_extremum_" + suffix;
+    state(column, aggregate + inserted + ")", aggregate + value + ")",
+          "CASE WHEN " + is_beaten + " THEN " + delta_value(m) + " ELSE " + old_value(m) + " END");
+    state(bigint_column("pgt_ties_" + suffix), net(inserted),
+          "pg_catalog.count(*) FILTER (WHERE " + value + " = " + inserted + ")", ties);
+    column.name = "pgt_retracted_" + suffix;
+    delta_state(column, aggregate + retracted + ")");
+    delta_state(bigint_column("pgt_retracted_ties_" + suffix), net(retracted));
+
+    recompute_if("(" + delta_value(m) + " IS NOT NULL OR " + delta_value(r) + " IS NOT NULL) AND " + ties + " <= 0");
+    if (!is_image) {
+        recompute_if(delta_value(r) + " = " + old_value(m));
+        recompute_if(delta_value(r) + " = " + delta_value(m));
+    }
+    remember(key, m);
+    return m;
+}
+
+namespace {
+
+/* A numeric key is shown with the largest scale that the group has. */
+Expression shown_key(GroupBuilder &builder, const Column &column, int position)
+{
+    Expression key = column_reference(position, column);
+    if (column.equality != Equality::scaled || declared_scale(column.type))
+        return key;
+    Column scale;
+    scale.type = "pg_catalog.int4";
+    int state = builder.extremum_of("pg_catalog.scale(i.k" + std::to_string(position + 1) + ")", scale, true, true);
+    Expression frame;
+    frame.pieces = {std::string("CASE WHEN "), 1, std::string(" IS NULL THEN "), 0, std::string(" ELSE pg_catalog.round("),
+                    0, std::string(", "), 1, std::string(") END")};
+    frame.result = column;
+    Expression shown = frame.compose({key, builder.output_state(state)});
+    shown.result = column;
+    return shown;
+}
+
+} // namespace
+
+Group group_of(const Aggregate &aggregate, PlanPtr input)
+{
+    Group group;
+    group.keys = aggregate.keys();
+    for (int key : group.keys)
+        group.key_columns.push_back(input->columns().at(key));
+    group.input = std::move(input);
+    GroupBuilder builder(group);
+    builder.state(bigint_column("pgt_count"), std::string("coalesce(pg_catalog.sum(i.pgt_weight), 0)::") + int8,
+                  "pg_catalog.count(*)", "coalesce(o.#0, 0) + d.#0");
+    for (size_t i = 0; i < group.keys.size(); i++)
+        group.outputs.push_back(shown_key(builder, group.key_columns[i], static_cast<int>(i)));
+    for (const auto &call : aggregate.calls())
+        group.outputs.push_back(family_of(call.family).keep(builder, call));
+    return group;
+}
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,84 @@
+/*
+ * How a group is kept: the states of its aggregates, how a delta changes them, and how the
+ * output is computed from them. The families fill in a Group through GroupBuilder.
+ *
+ * A group's input rows are called i and have columns k1 … (keys), a1 … (arguments), w1 …
+ * (windows) and, in a delta, pgt_weight. States are named by number, `#3`, until their
+ * physical names are known.
+ *
+ * Invariant: for each state, merging the delta's value into the old one gives what `full`
+ * gives on the new rows, unless `recompute` holds. So filling and refreshing meet in the
+ * same bytes.
+ */
+#pragma once
+
+#include "engine/operators/aggregate.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace pgtrickle::engine {
+
+struct GroupState {
+    Column column; /* its name is a proposal */
+    std::string delta; /* an aggregate over i.…, weighted */
+    std::string full;  /* the same over plain rows */
+    std::string merge; /* over o.#… and d.#… */
+};
+
+/* An aggregate of i.… over all rows of the same key, a column of i for the states. */
+struct GroupWindow {
+    std::string delta;
+    std::string full;
+};
+
+struct Group {
+    PlanPtr input;
+    std::vector<int> keys;
+    std::vector<Column> key_columns;
+    std::vector<Expression> arguments; /* over the input's columns */
+    std::vector<GroupWindow> windows;
+    std::vector<GroupState> states;    /* the first is the number of rows */
+    std::vector<std::string> recompute; /* any of them: over o.#… and d.#… */
+    /* The aggregate's output columns over the slots keys, then states. */
+    std::vector<Expression> outputs;
+    std::set<int> states_of_delta_only; /* NULL in the arrangement */
+};
+
+class GroupBuilder {
+  public:
+    explicit GroupBuilder(Group &group) : group_(group) {}
+
+    /* `i.aN`, the call's argument, NULL where its filter is not true. */
+    std::string argument(const AggregateCall &call);
+    int state(Column column, std::string delta, std::string full, std::string merge);
+    /* The state made before under the same key, or -1. */
+    int known(const std::string &key) const;
+    void remember(const std::string &key, int state) { known_[key] = state; }
+    /* A state that only the delta has: it asks for a recomputation. */
+    int delta_state(Column column, std::string delta);
+    std::string window(std::string delta, std::string full);
+    void recompute_if(std::string condition) { group_.recompute.push_back(std::move(condition)); }
+    /* `text`, with `#n` standing for state n, as an output of type `result`. */
+    Expression output(const std::string &text, const Column &result) const;
+    Expression output_state(int state) const;
+
+    /* The number of values that are not NULL. */
+    int count_of(const std::string &argument);
+    /* A sum that is NULL when count_of is zero, from a delta and a full aggregate. */
+    int sum_of(const std::string &key, const std::string &argument, Column column, std::string delta,
+               std::string full);
+    /* The extremum of `value` and how many rows have it; returns the former. */
+    int extremum_of(const std::string &value, Column column, bool is_maximum, bool is_image);
+
+  private:
+    Group &group_;
+    std::map<std::string, int> known_;
+};
+
+/* The group of an aggregate node, as it is kept over `input` (its lowered input). */
+Group group_of(const Aggregate &aggregate, PlanPtr input);
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,222 @@
+/*
+ * The two halves of the anti-join's derivative (outer_join.cpp has the equation).
+ *
+ * Counting matches is bounded: to know whether cnt_old = cnt_new - d is zero it is enough
+ * to look at max(d, 0) + 1 matches in the new B. d is summed once a key where the condition
+ * is a conjunction of equalities of columns, by a grouped D(B) that is then joined;
+ * otherwise once a row.
+ */
+#include "engine/operators/delta.hpp"
+#include "engine/sql.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+
+namespace pgtrickle::engine {
+
+namespace {
+
+class AntiJoinHalf : public PlanNode {
+  public:
+    AntiJoinHalf(std::vector<PlanPtr> inputs, Condition condition)
+        : PlanNode(inputs, inputs[0]->columns()), condition_(std::move(condition))
+    {
+    }
+    PlanPtr derivative(Differentiator &) const override
+    {
+        throw std::logic_error("a derivative has no derivative");
+    }
+    bool is_weighted() const override { return true; }
+
+  protected:
+    int64_t matches(const Evaluation &evaluation, const Row &row, const ZSet &other) const
+    {
+        int64_t count = 0;
+        for (const auto &[match, weight] : other.rows()) {
+            Row pair = row;
+            pair.insert(pair.end(), match.begin(), match.end());
+            if (evaluation.holds(condition_, pair))
+                count += weight;
+        }
+        return count;
+    }
+    bool has_delta() const { return inputs().size() == 3; }
+
+    /* Can D(B) be grouped by the condition's columns of B? */
+    bool is_keyed() const
+    {
+        const auto &columns = inputs()[1]->columns();
+        return condition_.others.empty() && !condition_.equalities.empty() &&
+               std::all_of(condition_.equalities.begin(), condition_.equalities.end(), [&](const auto &pair) {
+                   int position = pair.right.as_column() - inputs()[0]->width();
+                   return position >= 0 && columns[position].has_hash &&
+                          columns[position].equality != Equality::none;
+               });
+    }
+    /* D(B) by key: c1 …, d. */
+    std::string delta_by_key(Printer &printer) const
+    {
+        Select delta = printer.select(inputs()[2]);
+        std::vector<std::string> keys, targets;
+        for (const auto &pair : condition_.equalities) {
+            keys.push_back(delta.outputs[pair.right.as_column() - inputs()[0]->width()]);
+            targets.push_back(keys.back() + " AS c" + std::to_string(keys.size()));
+        }
+        std::string weight = "pg_catalog.sum(" + delta.weight() + ")::pg_catalog.int8";
+        std::string text = "SELECT " + joined(targets, ", ") + ", " + weight + " AS d FROM " +
+                           joined(delta.from, ", ");
+        if (!delta.where.empty())
+            text += " WHERE " + joined(delta.where, " AND ");
+        return text + " GROUP BY " + joined(keys, ", ") + " HAVING " + weight + " <> 0";
+    }
+    /* The condition between rows whose slots are `rows` and the grouped delta `alias`. */
+    std::string key_condition(Printer &printer, const std::vector<std::string> &rows, const std::string &alias) const
+    {
+        std::vector<std::string> parts;
+        for (size_t i = 0; i < condition_.equalities.size(); i++) {
+            std::vector<std::string> slots = rows;
+            slots.resize(rows.size() + inputs()[1]->width(), alias + ".c" + std::to_string(i + 1));
+            Condition one{{condition_.equalities[i]}, {}};
+            parts.push_back(printer.condition(one, slots));
+        }
+        return joined(parts, " AND ");
+    }
+    /* FROM … WHERE … of the rows of `other` that match the row whose slots are `rows`. */
+    std::string matching(const Select &other, Printer &printer, const std::vector<std::string> &rows,
+                         const Condition &condition) const
+    {
+        std::vector<std::string> slots = rows, where = other.where;
+        for (const auto &slot : other.slots())
+            slots.push_back(slot);
+        where.push_back(printer.condition(condition, slots));
+        return " FROM " + joined(other.from, ", ") + " WHERE " + joined(where, " AND ");
+    }
+    /* d for one row, as a FROM item. */
+    std::string delta_of_row(Printer &printer, const std::vector<std::string> &rows, const std::string &alias) const
+    {
+        Select delta = printer.select(inputs()[2]);
+        return "LATERAL (SELECT coalesce(pg_catalog.sum(" + delta.weight() + "), 0)::pg_catalog.int8 AS d" +
+               matching(delta, printer, rows, condition_) + ") AS " + alias;
+    }
+    /* The number of matches in the new B, counted no further than needed. */
+    std::string bounded_count(Printer &printer, const std::vector<std::string> &rows, const std::string &d) const
+    {
+        return "(SELECT pg_catalog.count(*) FROM (SELECT" +
+               matching(printer.select(inputs()[1]), printer, rows, condition_) + " LIMIT greatest(" + d +
+               ", 0) + 1) AS " + printer.alias() + ")";
+    }
+
+    Condition condition_;
+};
+
+class Unmatched final : public AntiJoinHalf {
+  public:
+    using AntiJoinHalf::AntiJoinHalf;
+    std::string describe() const override { return "unmatched"; }
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override
+    {
+        ZSet result;
+        for (const auto &[row, weight] : inputs[0].rows()) {
+            int64_t count_new = matches(evaluation, row, inputs[1]);
+            int64_t d = has_delta() ? matches(evaluation, row, inputs[2]) : 0;
+            if (count_new - d == 0)
+                result.add(row, weight);
+        }
+        return result;
+    }
+    Select print(Printer &printer) const override
+    {
+        Select rows = printer.select(inputs()[0]);
+        if (!has_delta()) {
+            rows.where.push_back(
+                "NOT EXISTS (SELECT" +
+                matching(printer.select(inputs()[1]), printer, rows.slots(), condition_) + ")");
+            return rows;
+        }
+        std::string alias = printer.alias();
+        std::string d = alias + ".d";
+        if (is_keyed()) {
+            rows = printer.wrap(Printer::numbered(rows, true), width(), true);
+            rows.from[0] += " LEFT JOIN (" + delta_by_key(printer) + ") AS " + alias + " ON " +
+                            key_condition(printer, rows.slots(), alias);
+            d = "coalesce(" + d + ", 0)";
+        } else {
+            rows.from.push_back(delta_of_row(printer, rows.slots(), alias));
+        }
+        rows.where.push_back(bounded_count(printer, rows.slots(), d) + " = " + d);
+        return rows;
+    }
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override
+    {
+        return unmatched(inputs[0], inputs[1], has_delta() ? inputs[2] : nullptr, condition_);
+    }
+};
+
+class Transition final : public AntiJoinHalf {
+  public:
+    using AntiJoinHalf::AntiJoinHalf;
+    std::string describe() const override { return "transition"; }
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override
+    {
+        ZSet result;
+        for (const auto &[row, weight] : inputs[0].rows()) {
+            int64_t count_new = matches(evaluation, row, inputs[1]);
+            int64_t d = matches(evaluation, row, inputs[2]);
+            result.add(row, weight * ((count_new == 0) - (count_new - d == 0)));
+        }
+        return result;
+    }
+    Select print(Printer &printer) const override
+    {
+        Select rows = printer.select(inputs()[0]);
+        std::string alias = printer.alias();
+        std::string d = alias + ".d";
+        if (is_keyed()) {
+            rows.from.insert(rows.from.begin(), "(" + delta_by_key(printer) + ") AS " + alias);
+            rows.where.push_back(key_condition(printer, rows.slots(), alias));
+        } else {
+            rows.where.push_back(touched(printer, rows.slots()));
+            rows.from.push_back(delta_of_row(printer, rows.slots(), alias));
+            rows.where.push_back(d + " <> 0");
+        }
+        std::string counted = printer.alias();
+        rows.from.push_back("LATERAL " + bounded_count(printer, rows.slots(), d) + " AS " + counted + "(n)");
+        std::string n = counted + ".n";
+        rows.where.push_back("(" + n + " = 0 OR " + n + " = " + d + ")");
+        rows.weights.push_back("(CASE WHEN " + n + " = 0 THEN 1::pg_catalog.int8 ELSE -1 END)");
+        return rows;
+    }
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override
+    {
+        return transition(inputs[0], inputs[1], inputs[2], condition_);
+    }
+
+  private:
+    /* The rows that some row of D(B) may match: by the equalities when there are any, so
+     * that an index on the key finds them. */
+    std::string touched(Printer &printer, const std::vector<std::string> &rows) const
+    {
+        Condition driving = condition_;
+        if (!driving.equalities.empty())
+            driving.others.clear();
+        return "EXISTS (SELECT" + matching(printer.select(inputs()[2]), printer, rows, driving) + ")";
+    }
+};
+
+} // namespace
+
+PlanPtr unmatched(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition)
+{
+    std::vector<PlanPtr> inputs{rows, other};
+    if (delta)
+        inputs.push_back(delta);
+    return std::make_shared<Unmatched>(inputs, std::move(condition));
+}
+
+PlanPtr transition(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition)
+{
+    return std::make_shared<Transition>(std::vector<PlanPtr>{rows, other, delta}, std::move(condition));
+}
+
+} // namespace pgtrickle::engine

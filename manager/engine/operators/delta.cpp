@@ -1,0 +1,196 @@
+/*
+ * Deltas, arrangements, and the touched keys of a recomputation: the leaves and the sign of
+ * what derivatives are made of. The anti-join's halves are in anti_join.cpp.
+ */
+#include "engine/operators/delta.hpp"
+
+#include "engine/differentiator.hpp"
+#include "engine/sql.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace pgtrickle::engine {
+
+namespace {
+
+/* Nodes of derivatives are never differentiated again. */
+class DerivativeNode : public PlanNode {
+  public:
+    using PlanNode::PlanNode;
+    PlanPtr derivative(Differentiator &) const override
+    {
+        throw std::logic_error("a derivative has no derivative");
+    }
+};
+
+class DeltaScan final : public DerivativeNode {
+  public:
+    DeltaScan(DeltaInput input, std::vector<Column> columns)
+        : DerivativeNode({}, std::move(columns)), input_(input)
+    {
+    }
+    std::string describe() const override { return "delta"; }
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &) const override
+    {
+        return evaluation.delta(input_);
+    }
+    bool is_weighted() const override { return true; }
+    Select print(Printer &printer) const override
+    {
+        Select select;
+        std::string alias = printer.alias();
+        select.from.push_back(printer.names().delta(input_) + " AS " + alias);
+        for (const auto &column : columns())
+            select.add_output(alias + "." + quoted(column.name), true);
+        select.weights.push_back(alias + ".pgt_weight");
+        return select;
+    }
+    PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
+
+  private:
+    DeltaInput input_;
+};
+
+class Negate final : public DerivativeNode {
+  public:
+    explicit Negate(const PlanPtr &input) : DerivativeNode({input}, input->columns()) {}
+    std::string describe() const override { return "negate"; }
+    ZSet meaning(const Evaluation &, const std::vector<ZSet> &inputs) const override
+    {
+        ZSet result;
+        result.add(inputs[0], -1);
+        return result;
+    }
+    bool is_weighted() const override { return true; }
+    Select print(Printer &printer) const override
+    {
+        Select select = printer.select(inputs()[0]);
+        select.weights.insert(select.weights.begin(), "-1");
+        return select;
+    }
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override { return negate(inputs.at(0)); }
+};
+
+class TouchedRows final : public DerivativeNode {
+  public:
+    TouchedRows(const PlanPtr &input, std::vector<int> keys, std::vector<std::string> names, bool with_nulls)
+        : DerivativeNode({input}, input->columns()), keys_(std::move(keys)), names_(std::move(names)),
+          with_nulls_(with_nulls)
+    {
+    }
+    std::string describe() const override { return "touched"; }
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override
+    {
+        ZSet result;
+        for (const auto &[row, weight] : inputs[0].rows()) {
+            Row key;
+            for (int position : keys_)
+                key.push_back(row[position]);
+            bool has_null = std::any_of(key.begin(), key.end(), [](const auto &value) { return !value; });
+            if (has_null == with_nulls_ && evaluation.is_touched(key))
+                result.add(row, weight);
+        }
+        return result;
+    }
+    Select print(Printer &printer) const override;
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override
+    {
+        return touched_rows(inputs.at(0), keys_, names_, with_nulls_);
+    }
+
+  private:
+    std::vector<int> keys_;
+    std::vector<std::string> names_;
+    bool with_nulls_;
+};
+
+/* Without NULLs, an IN that the planner turns into look-ups. With them, a branch behind a
+ * one-time filter, which costs nothing while no touched key has a NULL. */
+Select TouchedRows::print(Printer &printer) const
+{
+    Select select = printer.select(inputs()[0]);
+    std::string alias = printer.alias();
+    std::string touched = printer.names().touched() + " AS " + alias;
+    std::vector<std::string> sides, columns, nulls, same;
+    for (size_t i = 0; i < keys_.size(); i++) {
+        sides.push_back(select.slot(keys_[i]));
+        columns.push_back(alias + "." + quoted(names_[i]));
+        nulls.push_back(columns.back() + " IS NULL");
+        same.push_back("NOT " + sides.back() + " IS DISTINCT FROM " + columns.back());
+    }
+    if (!with_nulls_) {
+        select.where.push_back("(" + joined(sides, ", ") + ") IN (SELECT " + joined(columns, ", ") + " FROM " +
+                               touched + ")");
+        return select;
+    }
+    select.where.push_back("EXISTS (SELECT FROM " + touched + " WHERE " + joined(nulls, " OR ") + ")");
+    if (keys_.size() == 1)
+        select.where.push_back(sides[0] + " IS NULL");
+    else
+        select.where.push_back("EXISTS (SELECT FROM " + touched + " WHERE (" + joined(nulls, " OR ") + ") AND " +
+                               joined(same, " AND ") + ")");
+    return select;
+}
+
+class ArrangementScan final : public PlanNode {
+  public:
+    ArrangementScan(int step, std::vector<Column> columns, bool has_hidden_rows)
+        : PlanNode({}, std::move(columns)), step_(step), has_hidden_rows_(has_hidden_rows)
+    {
+    }
+    std::string describe() const override { return "arrangement " + std::to_string(step_ + 1); }
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &) const override
+    {
+        return evaluation.state(input());
+    }
+    PlanPtr derivative(Differentiator &differentiator) const override
+    {
+        return differentiator.is_changed(input()) ? delta_scan(input(), columns()) : nullptr;
+    }
+    Select print(Printer &printer) const override
+    {
+        Select select;
+        std::string alias = printer.alias();
+        select.from.push_back(printer.names().arrangement(step_) + " AS " + alias);
+        for (const auto &column : columns())
+            select.add_output(alias + "." + quoted(column.name), true);
+        if (has_hidden_rows_)
+            select.where.push_back(alias + ".pgt_visible");
+        return select;
+    }
+    PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
+    std::optional<DeltaInput> leaf() const override { return input(); }
+
+  private:
+    DeltaInput input() const { return {DeltaInput::Kind::step, step_}; }
+    int step_;
+    bool has_hidden_rows_;
+};
+
+} // namespace
+
+PlanPtr delta_scan(DeltaInput input, std::vector<Column> columns)
+{
+    return std::make_shared<DeltaScan>(input, std::move(columns));
+}
+
+PlanPtr arrangement_scan(int step, std::vector<Column> columns, bool has_hidden_rows)
+{
+    return std::make_shared<ArrangementScan>(step, std::move(columns), has_hidden_rows);
+}
+
+PlanPtr negate(PlanPtr input) { return std::make_shared<Negate>(input); }
+
+PlanPtr touched_rows(PlanPtr input, std::vector<int> keys, std::vector<std::string> names, bool with_nulls)
+{
+    if (input->is_union()) {
+        std::vector<PlanPtr> parts;
+        for (const auto &part : input->inputs())
+            parts.push_back(touched_rows(part, keys, names, with_nulls));
+        return input->with_inputs(parts);
+    }
+    return std::make_shared<TouchedRows>(input, std::move(keys), std::move(names), with_nulls);
+}
+
+} // namespace pgtrickle::engine

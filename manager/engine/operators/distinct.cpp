@@ -1,0 +1,52 @@
+/*
+ * DISTINCT: a grouping on all columns; the count of a group is the number of copies.
+ */
+#include "engine/operators/aggregate.hpp"
+#include "engine/sql.hpp"
+
+#include <numeric>
+#include <stdexcept>
+
+namespace pgtrickle::engine {
+
+std::shared_ptr<const Aggregate> Distinct::as_aggregate() const
+{
+    std::vector<int> keys(width());
+    std::iota(keys.begin(), keys.end(), 0);
+    return std::make_shared<Aggregate>(inputs()[0], keys, std::vector<AggregateCall>{});
+}
+
+ZSet Distinct::meaning(const Evaluation &, const std::vector<ZSet> &inputs) const
+{
+    ZSet result;
+    for (const auto &[row, weight] : inputs[0].rows())
+        if (weight > 0)
+            result.add(row, 1);
+    return result;
+}
+
+PlanPtr Distinct::derivative(Differentiator &) const
+{
+    throw std::logic_error("a DISTINCT is differentiated through its arrangement");
+}
+
+Select Distinct::print(Printer &) const
+{
+    throw std::logic_error("a DISTINCT is read through its arrangement");
+}
+
+std::optional<Objection> Distinct::objection() const
+{
+    for (const auto &column : columns())
+        if (auto found = objection_to_key(column, "DISTINCT"))
+            return found;
+    return std::nullopt;
+}
+
+PlanPtr Distinct::with_inputs(std::vector<PlanPtr> inputs) const { return distinct(inputs.at(0)); }
+
+PlanPtr distinct(PlanPtr input) { return std::make_shared<Distinct>(std::move(input)); }
+
+PlanPtr sample_distinct(Sampler &sampler) { return distinct(sampler.plan()); }
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,52 @@
+/*
+ * Joins, visible to whoever looks for the key look-ups a plan makes (program.cpp).
+ */
+#pragma once
+
+#include "engine/operators/operator.hpp"
+
+namespace pgtrickle::engine {
+
+class Join final : public PlanNode {
+  public:
+    Join(std::vector<PlanPtr> inputs, Condition condition);
+    const Condition &condition() const { return condition_; }
+
+    std::string describe() const override;
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
+    PlanPtr derivative(Differentiator &differentiator) const override;
+    bool is_multilinear() const override { return true; }
+    Select print(Printer &printer) const override;
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
+    std::pair<int, int> origin(int position) const override;
+
+  private:
+    PlanPtr expanded_terms(Differentiator &differentiator, const std::vector<size_t> &changed) const;
+    PlanPtr telescoped_terms(Differentiator &differentiator, const std::vector<size_t> &changed) const;
+    Condition condition_;
+};
+
+class OuterJoin final : public PlanNode {
+  public:
+    OuterJoin(OuterKind kind, PlanPtr left, PlanPtr right, Condition condition);
+    const Condition &condition() const { return condition_; }
+
+    std::string describe() const override;
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
+    PlanPtr derivative(Differentiator &differentiator) const override;
+    Select print(Printer &printer) const override;
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
+    std::pair<int, int> origin(int position) const override;
+
+  private:
+    PlanPtr unmatched_delta(Differentiator &differentiator, bool of_left) const;
+    PlanPtr padded(const PlanPtr &rows, bool of_left) const;
+    OuterKind kind_;
+    Condition condition_;
+};
+
+/* The input that column `position` of the inputs side by side belongs to, and its place there. */
+std::pair<int, int> origin_in_concatenation(const std::vector<PlanPtr> &inputs, int position);
+std::string describe_condition(const Condition &condition, const std::vector<Column> &columns);
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,143 @@
+/*
+ * What an operator is: a meaning and the derivative of its meaning, side by side.
+ *
+ *   meaning     evaluates small Z-sets in memory: the oracle, readable and slow;
+ *   derivative  returns a plan over deltas and new states whose meaning is the change of
+ *               this node's meaning. Deltas are nodes like any other (delta.hpp), so the
+ *               reference evaluator and the SQL printer both read what the derivative says;
+ *   keeps       says that the node cannot be printed inline: it keeps an arrangement, and
+ *               its derivative is what apply changed there;
+ *   objection   says why it cannot be kept incrementally;
+ *   print       gives its SQL.
+ *
+ * The law: after any sequence of refreshes, the sum of the emitted deltas equals the
+ * meaning of the sum of the inputs.
+ *
+ * Nodes are immutable and shared; identity of a node is its address, by which the printer
+ * sees that a delta is used twice and computes it once.
+ */
+#pragma once
+
+#include "engine/plan.hpp"
+#include "engine/program.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pgtrickle::engine {
+
+class Differentiator; /* differentiator.hpp */
+class Printer;        /* sql.hpp */
+struct Select;        /* sql.hpp */
+
+/* The toy world of the reference evaluator: integers and NULL. */
+using Value = std::optional<int64_t>;
+using Row = std::vector<Value>;
+
+class ZSet {
+  public:
+    void add(const Row &row, int64_t weight);
+    void add(const ZSet &other, int64_t factor = 1);
+    void remove(const Row &row) { rows_.erase(row); }
+    const std::map<Row, int64_t> &rows() const { return rows_; }
+    bool is_empty() const { return rows_.empty(); }
+    bool operator==(const ZSet &) const = default;
+
+  private:
+    std::map<Row, int64_t> rows_; /* no zero weights */
+};
+
+/* What the reference evaluator needs of its surroundings. */
+class Evaluation {
+  public:
+    virtual ~Evaluation() = default;
+    virtual Value evaluate(const Expression &expression, const Row &row) const = 0;
+    virtual ZSet state(DeltaInput input) const = 0;
+    virtual ZSet delta(DeltaInput input) const = 0;
+    /* Is this the key of a group to be recomputed? */
+    virtual bool is_touched(const Row &key) const = 0;
+    bool is_true(const Expression &expression, const Row &row) const
+    {
+        return evaluate(expression, row).value_or(0) != 0;
+    }
+    bool holds(const Condition &condition, const Row &row) const;
+};
+
+class PlanNode : public std::enable_shared_from_this<PlanNode> {
+  public:
+    PlanNode(std::vector<PlanPtr> inputs, std::vector<Column> columns)
+        : inputs_(std::move(inputs)), columns_(std::move(columns))
+    {
+    }
+    virtual ~PlanNode() = default;
+    PlanNode(const PlanNode &) = delete;
+    PlanNode &operator=(const PlanNode &) = delete;
+
+    const std::vector<PlanPtr> &inputs() const { return inputs_; }
+    const std::vector<Column> &columns() const { return columns_; }
+    int width() const { return static_cast<int>(columns_.size()); }
+
+    /* The word for it in explain, with its parameters. */
+    virtual std::string describe() const = 0;
+    virtual ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const = 0;
+    /* Null when no input has changed. */
+    virtual PlanPtr derivative(Differentiator &differentiator) const = 0;
+    virtual bool keeps() const { return false; }
+    /* The old state is the same node over the old states of its inputs. */
+    virtual bool is_multilinear() const { return false; }
+    virtual std::optional<Objection> objection() const { return std::nullopt; }
+    virtual Select print(Printer &printer) const = 0;
+    virtual PlanPtr with_inputs(std::vector<PlanPtr> inputs) const = 0;
+    /* Rows carry a column pgt_weight; otherwise each row printed counts once. */
+    virtual bool is_weighted() const;
+    /* What a leaf reads the state of; none for other nodes and for deltas. */
+    virtual std::optional<DeltaInput> leaf() const { return std::nullopt; }
+    /* A UNION ALL: what filters it by key filters its inputs, or the planner could not. */
+    virtual bool is_union() const { return false; }
+    /* The input and its column that output column `position` merely passes on; -1: none. */
+    virtual std::pair<int, int> origin(int position) const { return {-1, position}; }
+
+  private:
+    std::vector<PlanPtr> inputs_;
+    std::vector<Column> columns_;
+};
+
+/* The meaning of the whole tree. */
+ZSet evaluate(const PlanPtr &plan, const Evaluation &evaluation);
+
+/* Checks that every slot of `expression` is below `width`. Throws std::invalid_argument. */
+void check_slots(const Expression &expression, int width);
+void check_condition(const Condition &condition, int width);
+/* Condition with slot i replaced by slot map[i]. */
+Condition renumber(const Condition &condition, const std::vector<int> &map);
+
+/* Random parameters for the law test; the test implements it. */
+class Sampler {
+  public:
+    virtual ~Sampler() = default;
+    virtual int below(int limit) = 0;
+    /* A random plan, shallower than the one asked for. */
+    virtual PlanPtr plan() = 0;
+    virtual PlanPtr source(int index) = 0;
+    /* A random plan with exactly `width` columns. */
+    virtual PlanPtr plan_of_width(int width) = 0;
+    virtual Expression scalar(int width) = 0;
+    virtual Expression predicate(int width) = 0;
+    /* `left slot = right slot`. */
+    virtual Expression equality(int left, int right) = 0;
+    virtual Column column() = 0;
+    Condition condition(const std::vector<int> &widths);
+};
+
+/* An operator of the table: all a list-driven test needs to know. */
+struct Operator {
+    const char *name;
+    const char *kept; /* how it is kept, one phrase for the README's table */
+    PlanPtr (*sample)(Sampler &sampler);
+};
+const std::vector<Operator> &operator_table(); /* table.cpp */
+
+} // namespace pgtrickle::engine

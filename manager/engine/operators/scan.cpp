@@ -1,0 +1,54 @@
+/*
+ * Scan: the new state of a source. Its derivative is the source's delta.
+ */
+#include "engine/differentiator.hpp"
+#include "engine/operators/delta.hpp"
+#include "engine/sql.hpp"
+
+namespace pgtrickle::engine {
+
+namespace {
+
+class Scan final : public PlanNode {
+  public:
+    Scan(int source, std::vector<Column> columns) : PlanNode({}, std::move(columns)), source_(source) {}
+
+    std::string describe() const override { return "scan of source " + std::to_string(source_ + 1); }
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &) const override
+    {
+        return evaluation.state(input());
+    }
+    PlanPtr derivative(Differentiator &differentiator) const override
+    {
+        return differentiator.is_changed(input()) ? delta_scan(input(), columns()) : nullptr;
+    }
+    Select print(Printer &printer) const override
+    {
+        Select select;
+        std::string alias = printer.alias();
+        select.from.push_back(printer.names().source(source_) + " AS " + alias);
+        for (const auto &column : columns())
+            select.add_output(alias + "." + quoted(column.name), true);
+        return select;
+    }
+    PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
+    std::optional<DeltaInput> leaf() const override { return input(); }
+
+  private:
+    DeltaInput input() const { return {DeltaInput::Kind::source, source_}; }
+    int source_;
+};
+
+} // namespace
+
+PlanPtr scan(int source, std::vector<Column> columns)
+{
+    return std::make_shared<Scan>(source, std::move(columns));
+}
+
+PlanPtr sample_scan(Sampler &sampler)
+{
+    return sampler.source(sampler.below(3));
+}
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,32 @@
+/*
+ * The list of operators. What tests and documents enumerate, they take from here.
+ */
+#include "engine/operators/operator.hpp"
+
+namespace pgtrickle::engine {
+
+PlanPtr sample_scan(Sampler &sampler);
+PlanPtr sample_filter(Sampler &sampler);
+PlanPtr sample_project(Sampler &sampler);
+PlanPtr sample_join(Sampler &sampler);
+PlanPtr sample_outer_join(Sampler &sampler);
+PlanPtr sample_aggregate(Sampler &sampler);
+PlanPtr sample_distinct(Sampler &sampler);
+PlanPtr sample_union_all(Sampler &sampler);
+
+const std::vector<Operator> &operator_table()
+{
+    static const std::vector<Operator> table = {
+        {"scan", "inline", sample_scan},
+        {"filter", "inline", sample_filter},
+        {"project", "inline", sample_project},
+        {"join", "inline, by index look-ups", sample_join},
+        {"outer join", "inline, by bounded counts of matches", sample_outer_join},
+        {"aggregate", "one row a group with its states", sample_aggregate},
+        {"distinct", "one row a group with its count", sample_distinct},
+        {"union all", "inline", sample_union_all},
+    };
+    return table;
+}
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,68 @@
+/*
+ * UNION ALL: linear, D(A ⊎ B) = D(A) ⊎ D(B). Deltas and plain relations may be mixed: a
+ * plain row counts once.
+ */
+#include "engine/differentiator.hpp"
+#include "engine/operators/operator.hpp"
+#include "engine/sql.hpp"
+
+#include <stdexcept>
+
+namespace pgtrickle::engine {
+
+namespace {
+
+class UnionAll final : public PlanNode {
+  public:
+    explicit UnionAll(std::vector<PlanPtr> inputs) : PlanNode(inputs, inputs.at(0)->columns()) {}
+
+    std::string describe() const override { return "union all"; }
+    ZSet meaning(const Evaluation &, const std::vector<ZSet> &inputs) const override
+    {
+        ZSet result;
+        for (const auto &input : inputs)
+            result.add(input);
+        return result;
+    }
+    PlanPtr derivative(Differentiator &differentiator) const override
+    {
+        std::vector<PlanPtr> deltas;
+        for (const auto &input : inputs())
+            deltas.push_back(differentiator.delta(input));
+        return sum_of(deltas);
+    }
+    bool is_multilinear() const override { return true; }
+    Select print(Printer &printer) const override
+    {
+        std::vector<std::string> parts;
+        for (const auto &input : inputs())
+            parts.push_back(printer.subquery(input, is_weighted()));
+        return printer.wrap(joined(parts, " UNION ALL "), width(), is_weighted());
+    }
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override { return union_all(std::move(inputs)); }
+    bool is_union() const override { return true; }
+};
+
+} // namespace
+
+PlanPtr union_all(std::vector<PlanPtr> inputs)
+{
+    if (inputs.empty())
+        throw std::invalid_argument("a union needs an input");
+    for (const auto &input : inputs)
+        if (input->width() != inputs[0]->width())
+            throw std::invalid_argument("the inputs of a union differ in their number of columns");
+    return std::make_shared<UnionAll>(std::move(inputs));
+}
+
+PlanPtr sample_union_all(Sampler &sampler)
+{
+    PlanPtr first = sampler.plan();
+    std::vector<PlanPtr> inputs{first};
+    int more = 1 + sampler.below(2);
+    for (int i = 0; i < more; i++)
+        inputs.push_back(sampler.plan_of_width(first->width()));
+    return union_all(inputs);
+}
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,200 @@
+/*
+ * Printing the statements of a program.
+ *
+ * A group's statement has up to three levels: the rows with keys k1 … and arguments a1 …;
+ * over them, only where a state asks for it, windows w1 …; over these the GROUP BY. The
+ * finals of a full statement are computed one level further out, from the row n.
+ */
+#include "engine/program.hpp"
+
+#include "engine/differentiator.hpp"
+#include "engine/sql.hpp"
+#include "engine/step_plan.hpp"
+
+namespace pgtrickle::engine {
+
+namespace {
+
+std::vector<std::string> prepared_names(const Group &group)
+{
+    std::vector<std::string> names;
+    for (size_t i = 0; i < group.keys.size(); i++)
+        names.push_back("k" + std::to_string(i + 1));
+    for (size_t i = 0; i < group.arguments.size(); i++)
+        names.push_back("a" + std::to_string(i + 1));
+    return names;
+}
+
+std::vector<std::string> key_references(const Group &group)
+{
+    std::vector<std::string> keys;
+    for (size_t i = 0; i < group.keys.size(); i++)
+        keys.push_back("i.k" + std::to_string(i + 1));
+    return keys;
+}
+
+/* The rows of a group with its windows, as a FROM item called i. */
+std::string rows_with_windows(const Group &group, const std::string &rows, bool is_delta)
+{
+    std::vector<std::string> windows;
+    std::string keys = joined(key_references(group), ", ");
+    for (size_t i = 0; i < group.windows.size(); i++) {
+        const std::string &text = is_delta ? group.windows[i].delta : group.windows[i].full;
+        if (!text.empty())
+            windows.push_back(text + " OVER (" + (keys.empty() ? "" : "PARTITION BY " + keys) + ") AS w" +
+                              std::to_string(i + 1));
+    }
+    if (windows.empty())
+        return "(" + rows + ") AS i";
+    return "(SELECT i.*, " + joined(windows, ", ") + " FROM (" + rows + ") AS i) AS i";
+}
+
+std::string grouped(const StepPlan &plan, const std::vector<std::string> &targets, const std::string &rows,
+                    bool is_delta)
+{
+    std::string text = "SELECT " + joined(targets, ", ") + " FROM " + rows_with_windows(*plan.group, rows, is_delta);
+    std::string keys = joined(key_references(*plan.group), ", ");
+    return keys.empty() ? text : text + " GROUP BY " + keys;
+}
+
+std::vector<std::string> key_targets(const StepPlan &plan)
+{
+    std::vector<std::string> targets = key_references(*plan.group);
+    for (size_t i = 0; i < targets.size(); i++)
+        targets[i] += " AS " + quoted(plan.key_names[i]);
+    return targets;
+}
+
+std::string typed_null(const Column &column) { return "NULL::" + column.type; }
+
+/* No input has changed: a statement of the right shape without rows. */
+std::string empty_delta(const Step &step)
+{
+    std::vector<std::string> targets;
+    auto add = [&](const ArrangementColumn &column) {
+        targets.push_back(typed_null(column.column) + " AS " + quoted(column.column.name));
+    };
+    for (int key : step.key)
+        add(step.columns[key]);
+    for (const auto &column : step.columns)
+        if (column.role == Role::state || column.role == Role::value)
+            add(column);
+    if (step.layout == Layout::rows)
+        targets.push_back("0::pg_catalog.int8 AS pgt_weight");
+    return "SELECT " + joined(targets, ", ") + " WHERE false";
+}
+
+/* State number of a physical column. */
+int state_of(const StepPlan &plan, const std::string &name)
+{
+    for (size_t i = 0; i < plan.state_names.size(); i++)
+        if (plan.state_names[i] == name)
+            return static_cast<int>(i);
+    return -1;
+}
+
+std::string groups_delta(const Step &step, const StepPlan &plan, const PlanPtr &delta, const RelationNames &names)
+{
+    Printer printer(names);
+    PlanPtr prepared = plan.prepared(delta);
+    printer.share(prepared);
+    std::string rows = Printer::statement(printer.select(prepared), prepared_names(*plan.group), true);
+    std::vector<std::string> targets = key_targets(plan);
+    for (const auto &column : step.columns)
+        if (column.role == Role::state)
+            targets.push_back(plan.resolve(plan.group->states[state_of(plan, column.column.name)].delta) + " AS " +
+                              quoted(column.column.name));
+    std::string text = grouped(plan, targets, rows, true);
+    return printer.with_clause() + text;
+}
+
+std::string groups_full(const Step &step, const StepPlan &plan, const std::vector<PlanPtr> &parts,
+                        const RelationNames &names)
+{
+    Printer printer(names);
+    std::vector<std::string> rows;
+    for (const auto &part : parts)
+        rows.push_back(
+            Printer::statement(printer.select(plan.prepared(part)), prepared_names(*plan.group), false));
+    std::vector<std::string> inner = key_targets(plan), outer;
+    for (size_t i = 0; i < plan.group->states.size(); i++)
+        inner.push_back(plan.resolve(plan.group->states[i].full) + " AS " + quoted(plan.state_names[i]));
+    for (const auto &column : step.columns) {
+        std::string name = quoted(column.column.name);
+        outer.push_back((column.role == Role::final ? column.sql : "n." + name) + " AS " + name);
+    }
+    return "SELECT " + joined(outer, ", ") + " FROM (" +
+           grouped(plan, inner, joined(rows, " UNION ALL "), false) + ") AS n";
+}
+
+std::vector<std::string> quoted_names(const Step &step)
+{
+    std::vector<std::string> names;
+    for (const auto &column : step.columns)
+        names.push_back(quoted(column.column.name));
+    return names;
+}
+
+void explain_node(const PlanPtr &plan, int depth, std::string &text)
+{
+    text += std::string(2 * depth, ' ') + plan->describe() + (plan->keeps() ? " (kept)" : "") + "\n";
+    for (const auto &input : plan->inputs())
+        explain_node(input, depth + 1, text);
+}
+
+} // namespace
+
+Program::Program(PlanPtr plan) : plan_(std::move(plan)) { lower(plan_, steps_, step_plans_); }
+
+std::string Program::delta_sql(int step, uint64_t changed, const RelationNames &names) const
+{
+    const Step &one = steps_.at(step);
+    const StepPlan &plan = *step_plans_.at(step);
+    std::vector<DeltaInput> inputs;
+    for (size_t i = 0; i < one.inputs.size(); i++)
+        if (changed & uint64_t{1} << i)
+            inputs.push_back(one.inputs[i]);
+    PlanPtr delta = delta_plan(plan, inputs);
+    if (!delta)
+        return empty_delta(one);
+    if (plan.group)
+        return groups_delta(one, plan, delta, names);
+    Printer printer(names);
+    printer.share(delta);
+    std::string text = Printer::statement(printer.select(delta), quoted_names(one), true);
+    return printer.with_clause() + text;
+}
+
+std::string Program::full_sql(int step, const RelationNames &names) const
+{
+    const StepPlan &plan = *step_plans_.at(step);
+    if (plan.group)
+        return groups_full(steps_[step], plan, {plan.input}, names);
+    Printer printer(names);
+    return Printer::statement(printer.select(plan.input), quoted_names(steps_[step]), false);
+}
+
+std::string Program::recompute_sql(int step, const RelationNames &names) const
+{
+    const StepPlan &plan = *step_plans_.at(step);
+    return groups_full(steps_.at(step), plan, touched_plans(plan), names);
+}
+
+std::string Program::explain() const
+{
+    std::string text;
+    explain_node(plan_, 0, text);
+    return text;
+}
+
+std::optional<Objection> objection(const PlanPtr &plan)
+{
+    if (auto found = plan->objection())
+        return found;
+    for (const auto &input : plan->inputs())
+        if (auto found = objection(input))
+            return found;
+    return std::nullopt;
+}
+
+} // namespace pgtrickle::engine

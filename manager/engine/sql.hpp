@@ -1,0 +1,72 @@
+/*
+ * The printer: a plan as SQL that PostgreSQL's planner can see through.
+ *
+ * A linear node is printed into a Select, which its parent goes on building: one FROM
+ * list and one WHERE for a whole tree of filters, projections and inner joins. Nothing
+ * that would stop the planner from reordering (OFFSET 0, aggregates, DISTINCT) is printed
+ * where the meaning does not ask for it. A delta used more than once is a WITH entry.
+ */
+#pragma once
+
+#include "engine/operators/operator.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace pgtrickle::engine {
+
+/* A SELECT under construction. */
+struct Select {
+    std::vector<std::string> from;
+    std::vector<std::string> where;
+    std::vector<std::string> outputs; /* one a column */
+    std::vector<std::string> weights; /* factors of pgt_weight; none: 1 */
+    std::vector<bool> is_atom;        /* outputs[i] is a column reference: no parentheses needed */
+
+    void add_output(std::string text, bool atom);
+    /* Output i, fit to be pasted into an expression. */
+    std::string slot(int position) const;
+    std::string weight() const;
+    /* All of them. */
+    std::vector<std::string> slots() const;
+};
+
+class Printer {
+  public:
+    explicit Printer(const RelationNames &names) : names_(names) {}
+
+    const RelationNames &names() const { return names_; }
+    std::string alias();
+    Select select(const PlanPtr &plan);
+    /* `select` as a complete SELECT, columns called `column_names`, then pgt_weight if asked. */
+    static std::string statement(const Select &select, const std::vector<std::string> &column_names, bool with_weight);
+    /* The plan as a SELECT with columns c1 … cn. */
+    std::string subquery(const PlanPtr &plan, bool with_weight);
+    static std::string numbered(const Select &select, bool with_weight);
+    /* A Select over `(text) AS alias`, columns c1 … cn. */
+    Select wrap(const std::string &text, int width, bool with_weight);
+    std::string condition(const Condition &condition, const std::vector<std::string> &slots) const;
+
+    /* Finds the deltas of `plan` that are used more than once: call before printing. */
+    void share(const PlanPtr &plan);
+    /* "WITH …" for the shared deltas printed so far, or empty. */
+    std::string with_clause() const;
+
+  private:
+    void count_uses(const PlanPtr &plan);
+
+    const RelationNames &names_;
+    int aliases_ = 0;
+    std::map<const PlanNode *, int> uses_;
+    std::map<const PlanNode *, std::string> shared_;
+    std::vector<std::string> with_;
+};
+
+/* "name", with inner quotes doubled. */
+std::string quoted(const std::string &name);
+/* Strings joined by a separator. */
+std::string joined(const std::vector<std::string> &parts, const std::string &separator);
+
+} // namespace pgtrickle::engine
