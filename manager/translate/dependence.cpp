@@ -1,0 +1,214 @@
+/* Every function of this file is a PostgreSQL frame, but for those of translate.hpp at its end. */
+#include "translate/dependence.hpp"
+
+#include "translate/known_function.hpp"
+#include "translate/rewrite.hpp"
+#include "translate/translate.hpp"
+#include "translate/walker.hpp"
+
+extern "C" {
+#include "access/transam.h"
+#include "catalog/pg_proc.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+#include "utils/typcache.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::translate {
+
+namespace {
+
+struct Search {
+    Dependence found;
+    Node *node; /* whose functions are being looked at */
+};
+
+enum class Direction { input, output };
+
+void note_function(Search *search, Oid function, Direction direction, Oid contained_in);
+
+void note_restless(Search *search, Restless restless, Oid function)
+{
+    if (restless <= search->found.restless)
+        return;
+    search->found.restless = restless;
+    search->found.function = function;
+    search->found.node = search->node;
+    search->found.location = exprLocation(search->node);
+    search->found.is_user_function = function >= FirstNormalObjectId;
+}
+
+/* What printing or reading a value of `type` depends on. */
+void note_type(Search *search, Oid type, Direction direction)
+{
+    Oid function;
+    Oid parameter;
+    bool is_varlena;
+
+    if (get_typtype(type) == TYPTYPE_PSEUDO && type != RECORDOID)
+        return;
+    if (direction == Direction::output)
+        getTypeOutputInfo(type, &function, &is_varlena);
+    else
+        getTypeInputInfo(type, &function, &parameter);
+    note_function(search, function, direction, type);
+}
+
+/* The types inside of an array, range, domain or row. */
+void note_contents(Search *search, Oid type, Direction direction)
+{
+    const Oid element = get_element_type(type);
+    if (OidIsValid(element)) {
+        note_type(search, element, direction);
+    } else if (get_typtype(type) == TYPTYPE_DOMAIN) {
+        note_type(search, getBaseType(type), direction);
+    } else if (type_is_range(type)) {
+        note_type(search, get_range_subtype(type), direction);
+    } else if (type_is_multirange(type)) {
+        note_type(search, get_range_subtype(get_multirange_range(type)), direction);
+    } else if (type == RECORDOID) {
+        /* Nobody tells what an anonymous row contains. */
+        search->found.settings |= on_time_zone | on_date_style | on_interval_style | on_float_digits |
+                                  on_lc_monetary | on_bytea_output;
+    } else if (type_is_rowtype(type)) {
+        TupleDesc descriptor = lookup_rowtype_tupdesc_domain(type, -1, false);
+        for (int i = 0; i < descriptor->natts; i++) {
+            if (!TupleDescAttr(descriptor, i)->attisdropped)
+                note_type(search, TupleDescAttr(descriptor, i)->atttypid, direction);
+        }
+        ReleaseTupleDesc(descriptor);
+    }
+}
+
+List *arguments_of(Node *node)
+{
+    if (IsA(node, FuncExpr))
+        return castNode(FuncExpr, node)->args;
+    if (IsA(node, OpExpr))
+        return castNode(OpExpr, node)->args;
+    if (IsA(node, Aggref))
+        return castNode(Aggref, node)->args;
+    return NIL;
+}
+
+void note_arguments(Search *search)
+{
+    ListCell *cell;
+
+    foreach (cell, arguments_of(search->node)) {
+        auto *argument = static_cast<Node *>(lfirst(cell));
+        if (IsA(argument, TargetEntry))
+            argument = reinterpret_cast<Node *>(castNode(TargetEntry, argument)->expr);
+        note_type(search, exprType(argument), Direction::output);
+    }
+}
+
+void note_function(Search *search, Oid function, Direction direction, Oid contained_in)
+{
+    const KnownFunction *known = known_function(function);
+    const char volatility = func_volatile(function);
+
+    if (volatility == PROVOLATILE_VOLATILE) {
+        note_restless(search, Restless::is_volatile, function);
+    } else if (known == nullptr) {
+        if (volatility == PROVOLATILE_STABLE)
+            note_restless(search, Restless::unknown, function);
+    } else {
+        search->found.settings |= known->settings;
+        if (known->beyond == Beyond::now)
+            note_restless(search, Restless::now, function);
+        else if (known->beyond == Beyond::words)
+            note_restless(search, Restless::words, function);
+        else if (known->beyond == Beyond::arguments)
+            note_arguments(search);
+        else if (known->beyond == Beyond::contents && OidIsValid(contained_in))
+            note_contents(search, contained_in, direction);
+    }
+}
+
+bool note_called(Oid function, void *context)
+{
+    note_function(static_cast<Search *>(context), function, Direction::output, InvalidOid);
+    return false;
+}
+
+bool visit(Node *node, void *context)
+{
+    auto *search = static_cast<Search *>(context);
+
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query))
+        return walk_query(castNode(Query, node), visit, context, 0);
+    search->node = node;
+    switch (nodeTag(node)) {
+    case T_CoerceViaIO:
+        note_type(search, exprType(reinterpret_cast<Node *>(castNode(CoerceViaIO, node)->arg)), Direction::output);
+        note_type(search, castNode(CoerceViaIO, node)->resulttype, Direction::input);
+        break;
+    case T_SQLValueFunction:
+        note_restless(search,
+                      castNode(SQLValueFunction, node)->op <= SVFOP_LOCALTIMESTAMP_N ? Restless::now
+                                                                                     : Restless::session,
+                      InvalidOid);
+        break;
+    case T_NextValueExpr:
+        note_restless(search, Restless::is_volatile, InvalidOid);
+        break;
+    case T_XmlExpr:
+        search->found.settings |=
+            on_xml_binary | on_xml_option | on_time_zone | on_date_style | on_interval_style | on_float_digits;
+        break;
+    default:
+        (void)check_functions_in_node(node, note_called, context);
+        break;
+    }
+    return walk(node, visit, context);
+}
+
+} // namespace
+
+Dependence dependence_of(Query *query)
+{
+    Search search = {{}, reinterpret_cast<Node *>(query)};
+    (void)walk_query(query, visit, &search, 0);
+    return search.found;
+}
+
+const char *restless_name(const Dependence &found)
+{
+    if (!OidIsValid(found.function))
+        return IsA(found.node, NextValueExpr) ? "nextval()" : deparse_expression(found.node, NIL, false, false);
+    const char *name = get_func_name(found.function);
+    const Oid schema = get_func_namespace(found.function);
+    if (found.function < FirstNormalObjectId)
+        return psprintf("%s()", name);
+    return psprintf("%s()", quote_qualified_identifier(get_namespace_name(schema), name));
+}
+
+std::vector<std::string> settings_of(const Query *query)
+{
+    const unsigned settings = call([&] { return dependence_of(expand_views(query, InvalidOid)).settings; });
+    std::vector<std::string> names;
+    for (size_t i = 0; i < lengthof(setting_names); i++) {
+        if (settings & (1u << i))
+            names.emplace_back(setting_names[i]);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+Restlessness restlessness_of(const Query *query)
+{
+    const Dependence found = call([&] { return dependence_of(expand_views(query, InvalidOid)); });
+    Restlessness answer;
+    answer.is_volatile = found.restless == Restless::is_volatile;
+    answer.is_now_dependent = found.restless != Restless::no && !answer.is_volatile;
+    if (found.restless != Restless::no)
+        answer.function = call([&] { return restless_name(found); });
+    return answer;
+}
+
+} // namespace pgtrickle::translate

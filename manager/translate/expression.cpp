@@ -1,0 +1,181 @@
+#include "translate/expression.hpp"
+
+#include "translate/refusal.hpp"
+#include "translate/slots.hpp"
+#include "translate/walker.hpp"
+
+extern "C" {
+#include "nodes/makefuncs.h"
+#include "optimizer/clauses.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_node.h"
+#include "parser/parser.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+}
+
+namespace pgtrickle::translate {
+
+namespace {
+
+struct Nodes {
+    Node *const *items;
+    int count;
+};
+
+struct Printed {
+    const char *text;
+    bool is_same; /* parsing the text gives the tree again */
+    bool is_strict;
+    bool may_fail;
+};
+
+/* The functions from here to print() are PostgreSQL frames. */
+
+Param *slot_param(int position, Node *node)
+{
+    Param *param = makeNode(Param);
+    param->paramkind = PARAM_EXTERN;
+    param->paramid = position + 1;
+    param->paramtype = exprType(node);
+    param->paramtypmod = exprTypmod(node);
+    param->paramcollid = exprCollation(node);
+    param->location = -1;
+    return param;
+}
+
+Node *substitute(Node *node, void *context)
+{
+    if (node == nullptr)
+        return nullptr;
+    const auto *nodes = static_cast<const Nodes *>(context);
+    for (int i = 0; i < nodes->count; i++) {
+        if (nodes->items[i] != nullptr && nodeTag(nodes->items[i]) == nodeTag(node) && equal(nodes->items[i], node))
+            return reinterpret_cast<Node *>(slot_param(i, node));
+    }
+    if (IsA(node, Var) || IsA(node, Aggref))
+        elog(ERROR, "a column of an expression is not among the columns of its input");
+    return mutate(node, substitute, context);
+}
+
+Node *resolve_slot(ParseState *state, ParamRef *reference)
+{
+    const auto *nodes = static_cast<const Nodes *>(state->p_ref_hook_state);
+    if (reference->number < 1 || reference->number > nodes->count)
+        return nullptr;
+    return reinterpret_cast<Node *>(slot_param(reference->number - 1, nodes->items[reference->number - 1]));
+}
+
+Node *parse_again(const char *text, Nodes *nodes)
+{
+    List *statements = raw_parser(psprintf("SELECT %s", text), RAW_PARSE_DEFAULT);
+    auto *select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
+    auto *target = linitial_node(ResTarget, select->targetList);
+    ParseState *state = make_parsestate(nullptr);
+    state->p_paramref_hook = resolve_slot;
+    state->p_ref_hook_state = nodes;
+    Node *result = transformExpr(state, target->val, EXPR_KIND_SELECT_TARGET);
+    assign_expr_collations(state, result);
+    return result;
+}
+
+bool is_not_leakproof(Oid function, void *)
+{
+    return !get_func_leakproof(function);
+}
+
+/* A leakproof function raises no error that depends on its arguments; of the nodes that
+ * call no function of the catalog, those listed cannot raise one either. */
+bool may_fail(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    switch (nodeTag(node)) {
+    case T_List:
+    case T_Param:
+    case T_Const:
+    case T_OpExpr:
+    case T_DistinctExpr:
+    case T_NullIfExpr:
+    case T_FuncExpr:
+    case T_ScalarArrayOpExpr:
+    case T_BoolExpr:
+    case T_RelabelType:
+    case T_CollateExpr:
+    case T_CaseExpr:
+    case T_CaseWhen:
+    case T_CaseTestExpr:
+    case T_CoalesceExpr:
+    case T_NullTest:
+    case T_BooleanTest:
+        break;
+    default:
+        return true;
+    }
+    if (check_functions_in_node(node, is_not_leakproof, context))
+        return true;
+    return walk(node, may_fail, context);
+}
+
+Printed print(Node *node, Nodes nodes)
+{
+    Node *tree = substitute(node, &nodes);
+    Printed printed;
+    printed.text = deparse_expression(tree, NIL, false, true);
+    printed.is_same = equal(tree, parse_again(printed.text, &nodes));
+    printed.is_strict = !contain_nonstrict_functions(tree);
+    printed.may_fail = may_fail(tree, nullptr);
+    return printed;
+}
+
+void set_for_now(const char *name, const char *value)
+{
+    (void)set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+} // namespace
+
+ValueType value_type(Node *node)
+{
+    return call([&] { return ValueType{exprType(node), exprTypmod(node), exprCollation(node)}; });
+}
+
+engine::Expression expression_of(Node *node, const Scope &scope)
+{
+    const Nodes nodes = {scope.data(), static_cast<int>(scope.size())};
+    const Printed printed = call([&] { return print(node, nodes); });
+    if (!printed.is_same)
+        refuse("expression " + std::string(printed.text),
+               "It is not the same expression when it is printed and parsed again.", use_full,
+               call([&] { return exprLocation(node); }));
+    engine::Expression expression;
+    expression.pieces = split_slots(printed.text);
+    expression.result = column_of(value_type(node));
+    expression.is_strict = printed.is_strict;
+    expression.may_fail = printed.may_fail;
+    return expression;
+}
+
+PrintSettings::PrintSettings()
+{
+    nest_level_ = call([] {
+        const int nest_level = NewGUCNestLevel();
+        set_for_now("search_path", "pg_catalog, pg_temp");
+        set_for_now("DateStyle", "ISO");
+        set_for_now("IntervalStyle", "postgres");
+        set_for_now("extra_float_digits", "3");
+        set_for_now("bytea_output", "hex");
+        set_for_now("standard_conforming_strings", "on");
+        set_for_now("row_security", "on");
+        return nest_level;
+    });
+}
+
+void PrintSettings::close()
+{
+    call([&] { AtEOXact_GUC(true, nest_level_); });
+}
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,51 @@
+/*
+ * Expressions: from PostgreSQL's trees to SQL text with slots.
+ *
+ * PostgreSQL prints the tree itself (deparse_expression); then the text is parsed again
+ * and compared with the tree, so that what the executor will run is what was meant, or
+ * there is an objection. Both happen under the settings of PrintSettings.
+ */
+#pragma once
+
+#include "engine/plan.hpp"
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "nodes/primnodes.h"
+}
+
+#include <string>
+#include <vector>
+
+namespace pgtrickle::translate {
+
+/* scope[i] is the subtree that slot i stands for: a Var, a grouping expression, an Aggref;
+ * nullptr stands for nothing. The nodes live in the memory context of the translation. */
+using Scope = std::vector<Node *>;
+
+struct ValueType {
+    Oid type;
+    int32 typmod;
+    Oid collation;
+    bool operator==(const ValueType &) const = default;
+};
+
+ValueType value_type(Node *node);
+engine::Column column_of(const ValueType &value, std::string name = {});
+
+/* Every Var of `node` must be in the scope, alone or inside of a larger subtree. */
+engine::Expression expression_of(Node *node, const Scope &scope);
+
+/* The settings under which constants print the same whatever the session has set, and names
+ * of our own schemas stay qualified. To be closed by close() unless an error ends the
+ * (sub)transaction, which restores the settings by itself. */
+class PrintSettings {
+  public:
+    PrintSettings();
+    void close();
+
+  private:
+    int nest_level_;
+};
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,186 @@
+/*
+ * GROUP BY, aggregates and HAVING.
+ *
+ *   FROM ─► project (only if a key is an expression) ─► aggregate ─► filter (HAVING)
+ *
+ * The keys are the grouping expressions, each once, and the columns that PostgreSQL lets
+ * the targets read because a grouped primary key determines them: as keys they change no
+ * group.
+ */
+#include "translate/query.hpp"
+
+#include "translate/walker.hpp"
+
+extern "C" {
+#include "catalog/pg_namespace.h"
+#include "optimizer/tlist.h"
+#include "utils/lsyscache.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::translate {
+
+namespace {
+
+/* What the targets and HAVING read of the groups. */
+struct Reads {
+    List *keys;       /* grouping expressions */
+    List *ungrouped;  /* Vars outside of aggregates and keys */
+    List *aggregates; /* Aggrefs */
+};
+
+/* PostgreSQL frame. */
+bool find_reads(Node *node, void *context)
+{
+    auto *reads = static_cast<Reads *>(context);
+    if (node == nullptr || list_member(reads->keys, node))
+        return false;
+    if (IsA(node, Aggref)) {
+        reads->aggregates = list_append_unique(reads->aggregates, node);
+        return false;
+    }
+    if (IsA(node, Var)) {
+        reads->ungrouped = list_append_unique(reads->ungrouped, node);
+        return false;
+    }
+    return walk(node, find_reads, context);
+}
+
+Reads reads_of(const Query *query, const std::vector<Node *> &outputs)
+{
+    Node *const *items = outputs.data();
+    const size_t count = outputs.size();
+    return call([&] {
+        Reads reads = {NIL, NIL, NIL};
+        ListCell *cell;
+        foreach (cell, query->groupClause)
+            reads.keys = list_append_unique(
+                reads.keys, get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList));
+        for (size_t i = 0; i < count; i++)
+            (void)find_reads(items[i], &reads);
+        (void)find_reads(query->havingQual, &reads);
+        return reads;
+    });
+}
+
+engine::AggregateFamily family_of(const Aggref *aggregate, const std::string &name)
+{
+    static const std::pair<const char *, engine::AggregateFamily> families[] = {
+        {"count", engine::AggregateFamily::count}, {"sum", engine::AggregateFamily::sum},
+        {"avg", engine::AggregateFamily::average}, {"min", engine::AggregateFamily::min},
+        {"max", engine::AggregateFamily::max},
+    };
+    const bool is_builtin = call([&] { return get_func_namespace(aggregate->aggfnoid); }) == PG_CATALOG_NAMESPACE;
+    for (const auto &[family_name, family] : families) {
+        if (is_builtin && name == family_name)
+            return family;
+    }
+    refuse("aggregate " + name + "()", "It has no rule that takes rows out of a group again.",
+           "Use count, sum, avg, min or max, or use refresh_mode 'FULL'.", aggregate->location);
+}
+
+engine::AggregateCall aggregate_call(const Aggref *aggregate, const Scope &scope)
+{
+    const std::string name = call([&] { return get_func_name(aggregate->aggfnoid); });
+
+    if (aggregate->aggkind != AGGKIND_NORMAL)
+        refuse("ordered-set aggregate " + name + "()", "It needs all rows of the group.", use_full,
+               aggregate->location);
+    engine::AggregateCall result = {family_of(aggregate, name), {}, {}, {}};
+    if (aggregate->aggdistinct != NIL)
+        refuse(name + "(DISTINCT …)", "It needs all rows of the group.",
+               "Aggregate over a subquery with DISTINCT, or use refresh_mode 'FULL'.", aggregate->location);
+    if (aggregate->aggorder != NIL)
+        refuse(name + "(… ORDER BY …)", "The order of a group's rows is not kept.",
+               "Leave the ORDER BY out, or use refresh_mode 'FULL'.", aggregate->location);
+    if (aggregate->args != NIL)
+        result.argument = expression_of(reinterpret_cast<Node *>(linitial_node(TargetEntry, aggregate->args)->expr), scope);
+    if (aggregate->aggfilter != nullptr)
+        result.filter = expression_of(reinterpret_cast<Node *>(aggregate->aggfilter), scope);
+    result.result = column_of(value_type(reinterpret_cast<Node *>(const_cast<Aggref *>(aggregate))), name);
+    return result;
+}
+
+void append_nodes(std::vector<Node *> &nodes, List *more)
+{
+    ListCell *cell;
+    foreach (cell, more)
+        nodes.push_back(static_cast<Node *>(lfirst(cell)));
+}
+
+int position_in(const Scope &scope, Node *node)
+{
+    for (size_t i = 0; i < scope.size(); i++) {
+        if (scope[i] != nullptr && call([&] { return equal(scope[i], node); }))
+            return static_cast<int>(i);
+    }
+    return -1;
+}
+
+/* `from` with the keys first, then the columns that the aggregates read. */
+Input with_keys(const Input &from, const std::vector<Node *> &keys, const std::vector<Node *> &aggregates)
+{
+    Input result;
+    result.scope = keys;
+    for (Node *aggregate : aggregates) {
+        for (Var *var : vars_of(aggregate)) {
+            if (position_in(result.scope, reinterpret_cast<Node *>(var)) < 0)
+                result.scope.push_back(reinterpret_cast<Node *>(var));
+        }
+    }
+    std::vector<engine::NamedExpression> expressions;
+    std::vector<std::string> names;
+    for (size_t i = 0; i < result.scope.size(); i++) {
+        const int position = position_in(from.scope, result.scope[i]);
+        names.push_back(position >= 0 ? engine::columns(from.plan)[position].name : "key");
+    }
+    names = distinct_names(std::move(names));
+    for (size_t i = 0; i < result.scope.size(); i++)
+        expressions.push_back({expression_of(result.scope[i], from.scope), names[i]});
+    result.plan = engine::project(from.plan, std::move(expressions));
+    return result;
+}
+
+} // namespace
+
+Input group(const Query *query, const std::vector<Node *> &outputs, Input from)
+{
+    const Reads reads = reads_of(query, outputs);
+    std::vector<Node *> keys;
+    std::vector<Node *> aggregates;
+    append_nodes(keys, reads.keys);
+    append_nodes(keys, reads.ungrouped);
+    append_nodes(aggregates, reads.aggregates);
+
+    const bool are_columns =
+        std::all_of(keys.begin(), keys.end(), [&](Node *key) { return position_in(from.scope, key) >= 0; });
+    const bool has_only_keys = aggregates.empty() && !keys.empty();
+    if (!are_columns || has_only_keys)
+        from = with_keys(from, keys, aggregates);
+
+    Input result;
+    result.scope = keys;
+    if (has_only_keys) {
+        result.plan = engine::distinct(from.plan);
+    } else {
+        std::vector<int> positions;
+        std::vector<engine::AggregateCall> calls;
+        for (Node *key : keys)
+            positions.push_back(position_in(from.scope, key));
+        for (Node *aggregate : aggregates) {
+            calls.push_back(aggregate_call(castNode(Aggref, aggregate), from.scope));
+            result.scope.push_back(aggregate);
+        }
+        /* A global aggregate of which nothing is read still has its one row. */
+        if (calls.empty()) {
+            calls.push_back({engine::AggregateFamily::count, {}, {}, column_of({INT8OID, -1, InvalidOid}, "count")});
+            result.scope.push_back(nullptr);
+        }
+        result.plan = engine::aggregate(from.plan, std::move(positions), std::move(calls));
+    }
+    result.plan = filtered(result, conjuncts_of(query->havingQual));
+    return result;
+}
+
+} // namespace pgtrickle::translate

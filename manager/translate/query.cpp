@@ -1,0 +1,255 @@
+#include "translate/query.hpp"
+
+extern "C" {
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/tlist.h"
+}
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace pgtrickle::translate {
+
+namespace {
+
+int location_of(const void *node)
+{
+    return call([&] { return exprLocation(static_cast<const Node *>(node)); });
+}
+
+bool is_absent(const Node *limit)
+{
+    return limit == nullptr || (IsA(limit, Const) && castNode(Const, limit)->constisnull);
+}
+
+void refuse_policies(const Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        if (lfirst_node(RangeTblEntry, cell)->securityQuals != NIL)
+            refuse("row level security",
+                   "Policies are in force for the role that the query reads a table as; captured changes pass "
+                   "none.",
+                   "Let a role own the stream table for which no policy is in force, or use refresh_mode "
+                   "'FULL'.");
+    }
+}
+
+/* What a level as a whole may not have. */
+void refuse_clauses(const Query *query)
+{
+    if (query->hasSubLinks)
+        refuse("subquery in an expression (EXISTS, IN, ANY, ALL or scalar)",
+               "A row of the subquery's table can change many rows of the result.",
+               "Write it as a join, or use refresh_mode 'FULL'.");
+    if (query->hasWindowFuncs)
+        refuse("window function", "One changed row can change the value of every row of its partition.", use_full);
+    if (query->hasTargetSRFs)
+        refuse("set-returning function in the target list", "It has no derivative here.", use_full);
+    if (query->groupingSets != NIL)
+        refuse("GROUPING SETS, CUBE or ROLLUP", "A row belongs to several groups at once.",
+               "Write one stream table for each grouping set, or use refresh_mode 'FULL'.");
+    if (query->hasDistinctOn)
+        refuse("DISTINCT ON", "Which row of a group is kept depends on the others.",
+               "Use min() or max() with GROUP BY, or use refresh_mode 'FULL'.");
+    if (!is_absent(query->limitCount) || !is_absent(query->limitOffset))
+        refuse("LIMIT or OFFSET", "Which rows are among the first depends on all others.",
+               "Put the LIMIT into the query that reads the stream table, or use refresh_mode 'FULL'.",
+               location_of(!is_absent(query->limitCount) ? query->limitCount : query->limitOffset));
+    if (query->setOperations == nullptr && query->jointree->fromlist == NIL)
+        refuse("SELECT without FROM", "It reads no source.", "Use refresh_mode 'FULL'.");
+}
+
+void note_used(FromClause::UsedColumns &used, Node *node)
+{
+    for (Var *var : vars_of(node)) {
+        if (var->varattno < 0)
+            refuse("system column", "The values of ctid, xmin, tableoid … are not captured.",
+                   "Leave it out, or use refresh_mode 'FULL'.", var->location);
+        if (var->varattno == 0)
+            refuse("whole-row reference", "A row as one value would contain columns added later.",
+                   "Name the columns, or use refresh_mode 'FULL'.", var->location);
+        used[var->varno].emplace(var->varattno, reinterpret_cast<Node *>(var));
+    }
+}
+
+/* Only LATERAL refers to a level outside, subqueries in expressions having been refused. */
+void refuse_outer_references(const Level &level)
+{
+    int up = 1;
+    for (const Level *outer = level.parent; outer != nullptr; outer = outer->parent, up++) {
+        const Query *query = level.query;
+        if (call([&] { return contain_vars_of_level(reinterpret_cast<Node *>(const_cast<Query *>(query)), up); }))
+            refuse("LATERAL", "The subquery is evaluated anew for each row beside it.",
+                   "Write it as a join, or use refresh_mode 'FULL'.");
+    }
+}
+
+/* A shallow copy of the level whose expressions see through the columns of JOINs. */
+Query *flattened(const Query *query)
+{
+    return call([&] {
+        Query *flat = makeNode(Query);
+        memcpy(flat, query, sizeof(Query));
+        auto *original = const_cast<Query *>(query);
+        flat->targetList =
+            reinterpret_cast<List *>(flatten_join_alias_vars(original, reinterpret_cast<Node *>(query->targetList)));
+        flat->havingQual = flatten_join_alias_vars(original, query->havingQual);
+        flat->jointree = reinterpret_cast<FromExpr *>(
+            flatten_join_alias_vars(original, reinterpret_cast<Node *>(query->jointree)));
+        return flat;
+    });
+}
+
+engine::PlanPtr project(const Input &input, const Query *query, const std::vector<int> &numbers)
+{
+    std::vector<std::string> names;
+    std::vector<engine::NamedExpression> expressions;
+    for (int number : numbers) {
+        const TargetEntry *entry = target(query, number);
+        names.emplace_back(entry->resname != nullptr ? entry->resname : "column");
+    }
+    names = distinct_names(std::move(names));
+    for (size_t i = 0; i < numbers.size(); i++) {
+        Node *node = reinterpret_cast<Node *>(target(query, numbers[i])->expr);
+        expressions.push_back({expression_of(node, input.scope), names[i]});
+    }
+    return engine::project(input.plan, std::move(expressions));
+}
+
+} // namespace
+
+engine::PlanPtr Translator::query(const Level &level, const std::vector<int> &needed)
+{
+    call([] {
+        check_stack_depth();
+        CHECK_FOR_INTERRUPTS();
+    });
+    refuse_policies(level.query);
+    refuse_clauses(level.query);
+    refuse_outer_references(level);
+    return level.query->setOperations != nullptr ? set_operation(level, needed) : select(level, needed);
+}
+
+engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &needed)
+{
+    Query *query = flattened(level.query);
+    const Level flat = {query, level.parent};
+    const bool is_distinct = query->distinctClause != NIL;
+    const std::vector<int> numbers = is_distinct ? all_targets(query) : needed;
+    FromClause::UsedColumns used;
+    std::vector<Node *> outputs;
+    ListCell *cell;
+
+    for (int number : numbers)
+        outputs.push_back(reinterpret_cast<Node *>(target(query, number)->expr));
+    for (Node *output : outputs)
+        note_used(used, output);
+    note_used(used, reinterpret_cast<Node *>(query->jointree));
+    note_used(used, query->havingQual);
+    foreach (cell, query->groupClause)
+        note_used(used, call([&] { return get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList); }));
+
+    FromClause from(*this, flat, used);
+    Input input = from.build(reinterpret_cast<Node *>(query->jointree));
+    if (query->groupClause != NIL || query->hasAggs || query->havingQual != nullptr)
+        input = group(query, outputs, std::move(input));
+    engine::PlanPtr plan = project(input, query, numbers);
+    return is_distinct ? narrowed(engine::distinct(std::move(plan)), numbers, needed) : plan;
+}
+
+std::vector<Node *> conjuncts_of(Node *condition)
+{
+    if (condition == nullptr)
+        return {};
+    const auto *boolean = reinterpret_cast<BoolExpr *>(condition);
+    if (IsA(condition, List) || (IsA(condition, BoolExpr) && boolean->boolop == AND_EXPR)) {
+        std::vector<Node *> all;
+        ListCell *cell;
+        foreach (cell, IsA(condition, List) ? reinterpret_cast<List *>(condition) : boolean->args) {
+            for (Node *part : conjuncts_of(static_cast<Node *>(lfirst(cell))))
+                all.push_back(part);
+        }
+        return all;
+    }
+    return {condition};
+}
+
+engine::PlanPtr filtered(const Input &input, const std::vector<Node *> &conjuncts)
+{
+    engine::PlanPtr plan = input.plan;
+    for (Node *conjunct : conjuncts)
+        plan = engine::filter(plan, expression_of(conjunct, input.scope));
+    return plan;
+}
+
+std::vector<Var *> vars_of(Node *node)
+{
+    std::vector<Var *> vars;
+    List *list = call([&] { return pull_vars_of_level(node, 0); });
+    ListCell *cell;
+    foreach (cell, list)
+        vars.push_back(lfirst_node(Var, cell));
+    return vars;
+}
+
+Relids relids_of(Node *node)
+{
+    Relids relids;
+    for (const Var *var : vars_of(node))
+        relids.insert(var->varno);
+    return relids;
+}
+
+TargetEntry *target(const Query *query, int number)
+{
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        auto *entry = lfirst_node(TargetEntry, cell);
+        if (!entry->resjunk && entry->resno == number)
+            return entry;
+    }
+    throw std::invalid_argument("a query has no such column");
+}
+
+std::vector<int> all_targets(const Query *query)
+{
+    std::vector<int> numbers;
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        const auto *entry = lfirst_node(TargetEntry, cell);
+        if (!entry->resjunk)
+            numbers.push_back(entry->resno);
+    }
+    if (numbers.empty())
+        refuse("SELECT without columns", "Its rows cannot be told from one another.", use_full);
+    return numbers;
+}
+
+engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present, const std::vector<int> &wanted)
+{
+    if (present == wanted)
+        return plan;
+    std::vector<engine::NamedExpression> expressions;
+    const auto &columns = engine::columns(plan);
+    for (int number : wanted) {
+        const int position = std::find(present.begin(), present.end(), number) - present.begin();
+        expressions.push_back({engine::column_reference(position, columns[position]), columns[position].name});
+    }
+    return engine::project(std::move(plan), std::move(expressions));
+}
+
+std::vector<std::string> distinct_names(std::vector<std::string> names)
+{
+    std::set<std::string> taken;
+    for (std::string &name : names) {
+        std::string candidate = name;
+        for (int i = 1; !taken.insert(candidate).second; i++)
+            candidate = name + "_" + std::to_string(i);
+        name = candidate;
+    }
+    return names;
+}
+
+} // namespace pgtrickle::translate

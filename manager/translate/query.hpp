@@ -1,0 +1,114 @@
+/*
+ * Translation of one query level, and what its files share.
+ *
+ *   query.cpp      a level: what is refused, SELECT as FROM, WHERE, grouping, targets, DISTINCT
+ *   from.cpp       FROM items, joins, and which condition belongs where
+ *   grouping.cpp   GROUP BY, aggregates, HAVING
+ *   set_operation.cpp   UNION [ALL] trees
+ *
+ * All of it are C++ frames. Trees live in the memory context of the caller.
+ */
+#pragma once
+
+#include "translate/expression.hpp"
+#include "translate/refusal.hpp"
+#include "translate/source.hpp"
+
+extern "C" {
+#include "nodes/parsenodes.h"
+}
+
+#include <set>
+
+namespace pgtrickle::translate {
+
+/* A query and the queries around it, which CTE references go up through. */
+struct Level {
+    const Query *query;
+    const Level *parent;
+};
+
+/* Result of a FROM item or of a grouping: what each column of `plan` stands for. */
+struct Input {
+    engine::PlanPtr plan;
+    Scope scope;
+};
+
+/* An inner join: items are RangeTblRefs and outer JoinExprs; conjuncts are true of every row. */
+struct InnerJoin {
+    std::vector<Node *> items;
+    std::vector<Node *> conjuncts;
+};
+
+/* Range table numbers read, or offered. */
+using Relids = std::set<int>;
+
+class Translator {
+  public:
+    explicit Translator(Sources &sources) : sources_(sources) {}
+
+    /* The columns `needed` (numbers of targets that are not junk, ascending, at least one). */
+    engine::PlanPtr query(const Level &level, const std::vector<int> &needed);
+
+  private:
+    friend class FromClause;
+
+    engine::PlanPtr select(const Level &level, const std::vector<int> &needed);
+    engine::PlanPtr set_operation(const Level &level, const std::vector<int> &needed);
+    engine::PlanPtr set_operand(const Level &level, Node *node, const std::vector<int> &needed,
+                                std::vector<ValueType> &types);
+
+    Sources &sources_;
+};
+
+/* The FROM clause of one level. `used` are the columns that the level reads, by range table number. */
+class FromClause {
+  public:
+    using UsedColumns = std::map<int, std::map<AttrNumber, Node *>>;
+
+    FromClause(Translator &translator, const Level &level, const UsedColumns &used)
+        : translator_(translator), level_(level), used_(used)
+    {
+    }
+
+    Input build(Node *jointree);
+
+  private:
+    void collect(Node *node, InnerJoin &into) const;
+    Relids relids_of_item(Node *node) const;
+    Input build(const InnerJoin &join);
+    Input build_item(Node *item, const std::vector<Node *> &conjuncts);
+    Input outer_join(JoinExpr *join, const std::vector<Node *> &conjuncts);
+    Input leaf(int number);
+    Input relation(int number, const RangeTblEntry *entry);
+    Input subquery(int number, const RangeTblEntry *entry, const Level &inner);
+    engine::Condition condition(const std::vector<Node *> &conjuncts, const std::vector<Relids> &sides,
+                                const Scope &scope) const;
+
+    Translator &translator_;
+    const Level &level_;
+    const UsedColumns &used_;
+};
+
+/* GROUP BY, aggregates, HAVING over `from`; outputs are the needed targets. */
+Input group(const Query *query, const std::vector<Node *> &outputs, Input from);
+
+/* The pieces of a conjunction, an empty list for none. */
+std::vector<Node *> conjuncts_of(Node *condition);
+engine::PlanPtr filtered(const Input &input, const std::vector<Node *> &conjuncts);
+
+/* The Vars of this level in `node`. */
+std::vector<Var *> vars_of(Node *node);
+Relids relids_of(Node *node);
+
+/* The targets that are not junk, by number. */
+TargetEntry *target(const Query *query, int number);
+std::vector<int> all_targets(const Query *query);
+
+/* The columns of `plan`, numbered `present`, that are in `wanted`. */
+engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present, const std::vector<int> &wanted);
+
+/* `names` made different from one another by suffixes. */
+std::vector<std::string> distinct_names(std::vector<std::string> names);
+
+} // namespace pgtrickle::translate

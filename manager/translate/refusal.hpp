@@ -1,0 +1,28 @@
+/*
+ * How translation stops: an objection thrown through C++ frames only, and caught by
+ * translate(), which returns it. It never crosses a frame of PostgreSQL's.
+ */
+#pragma once
+
+#include "translate/translate.hpp"
+
+namespace pgtrickle::translate {
+
+struct Refusal {
+    Objection objection;
+};
+
+[[noreturn]] inline void refuse(std::string construct, std::string why, std::string hint, int location = -1)
+{
+    Objection objection;
+    objection.construct = std::move(construct);
+    objection.why = std::move(why);
+    objection.hint = std::move(hint);
+    objection.location = location;
+    throw Refusal{std::move(objection)};
+}
+
+/* What to do about most constructs. */
+inline const char *const use_full = "Use refresh_mode 'FULL' or 'AUTO', which keep the query by full refreshes.";
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,19 @@
+/*
+ * Views are rewritten away by PostgreSQL's own rewriter.
+ */
+#pragma once
+
+#include "pg/postgres.hpp"
+
+extern "C" {
+#include "nodes/parsenodes.h"
+}
+
+namespace pgtrickle::translate {
+
+/* A PostgreSQL frame. A copy of the SELECT `query`, in which every view is a subquery and row
+ * level security, as it is in force for `owner` (InvalidOid: the current user) or for the owner
+ * of a view, has left its securityQuals. Locks every relation. */
+Query *expand_views(const Query *query, Oid owner);
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,124 @@
+/*
+ * Trees of UNION ALL and UNION. A UNION is DISTINCT over a UNION ALL.
+ *
+ * Parse analysis leaves the operands with their own types, and says what the types of the
+ * operation are: the casts are put in here, below each operation.
+ */
+#include "translate/query.hpp"
+
+extern "C" {
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parse_coerce.h"
+#include "parser/parsetree.h"
+}
+
+namespace pgtrickle::translate {
+
+namespace {
+
+/* All columns of an operation, of which translation may need some. */
+std::vector<ValueType> types_of(const SetOperationStmt *operation)
+{
+    std::vector<ValueType> types;
+    for (int i = 0; i < list_length(operation->colTypes); i++)
+        types.push_back({list_nth_oid(operation->colTypes, i), list_nth_int(operation->colTypmods, i),
+                         list_nth_oid(operation->colCollations, i)});
+    return types;
+}
+
+/* PostgreSQL frame: `var` as a value of the type `wanted`. */
+Node *coerced(Var *var, const ValueType &wanted)
+{
+    Node *node = coerce_to_common_type(nullptr, reinterpret_cast<Node *>(var), wanted.type, "UNION");
+    if (exprTypmod(node) != wanted.typmod)
+        node = coerce_to_target_type(nullptr, node, exprType(node), wanted.type, wanted.typmod, COERCION_IMPLICIT,
+                                     COERCE_IMPLICIT_CAST, -1);
+    if (OidIsValid(wanted.collation) && exprCollation(node) != wanted.collation) {
+        CollateExpr *collate = makeNode(CollateExpr);
+        collate->arg = reinterpret_cast<Expr *>(node);
+        collate->collOid = wanted.collation;
+        collate->location = -1;
+        node = reinterpret_cast<Node *>(collate);
+    }
+    return node;
+}
+
+engine::PlanPtr cast_columns(engine::PlanPtr plan, const std::vector<int> &needed,
+                             const std::vector<ValueType> &present, const std::vector<ValueType> &wanted)
+{
+    bool is_same = true;
+    Scope scope;
+    std::vector<Node *> nodes;
+
+    for (size_t i = 0; i < needed.size(); i++) {
+        const ValueType &from = present[needed[i] - 1];
+        const ValueType &to = wanted[needed[i] - 1];
+        is_same &= from == to;
+        Var *var = call([&] { return makeVar(1, i + 1, from.type, from.typmod, from.collation, 0); });
+        scope.push_back(reinterpret_cast<Node *>(var));
+        nodes.push_back(call([&] { return coerced(var, to); }));
+    }
+    if (is_same)
+        return plan;
+    std::vector<engine::NamedExpression> expressions;
+    for (size_t i = 0; i < nodes.size(); i++)
+        expressions.push_back({expression_of(nodes[i], scope), engine::columns(plan)[i].name});
+    return engine::project(std::move(plan), std::move(expressions));
+}
+
+} // namespace
+
+engine::PlanPtr Translator::set_operation(const Level &level, const std::vector<int> &needed)
+{
+    std::vector<ValueType> types;
+    engine::PlanPtr plan = set_operand(level, level.query->setOperations, needed, types);
+    const auto columns = engine::columns(plan);
+    std::vector<std::string> names;
+    bool is_same = true;
+
+    for (int number : needed)
+        names.emplace_back(target(level.query, number)->resname);
+    names = distinct_names(std::move(names));
+    std::vector<engine::NamedExpression> expressions;
+    for (size_t i = 0; i < names.size(); i++) {
+        is_same &= names[i] == columns[i].name;
+        expressions.push_back({engine::column_reference(static_cast<int>(i), columns[i]), names[i]});
+    }
+    return is_same ? plan : engine::project(std::move(plan), std::move(expressions));
+}
+
+/* Returns the needed columns; `types` becomes those of all columns. */
+engine::PlanPtr Translator::set_operand(const Level &level, Node *node, const std::vector<int> &needed,
+                                        std::vector<ValueType> &types)
+{
+    if (IsA(node, RangeTblRef)) {
+        const RangeTblEntry *entry = rt_fetch(castNode(RangeTblRef, node)->rtindex, level.query->rtable);
+        types.clear();
+        for (int number : all_targets(entry->subquery))
+            types.push_back(value_type(reinterpret_cast<Node *>(target(entry->subquery, number)->expr)));
+        return query({entry->subquery, &level}, needed);
+    }
+
+    const auto *operation = castNode(SetOperationStmt, node);
+    if (operation->op != SETOP_UNION)
+        refuse(operation->op == SETOP_INTERSECT ? "INTERSECT" : "EXCEPT", "It has no derivative here.",
+               "Write it with joins, or use refresh_mode 'FULL'.");
+    types = types_of(operation);
+    std::vector<int> kept = needed;
+    if (!operation->all) {
+        kept.clear();
+        for (size_t i = 0; i < types.size(); i++)
+            kept.push_back(static_cast<int>(i) + 1);
+    }
+    std::vector<engine::PlanPtr> inputs;
+    for (Node *operand : {operation->larg, operation->rarg}) {
+        std::vector<ValueType> operand_types;
+        engine::PlanPtr plan = set_operand(level, operand, kept, operand_types);
+        inputs.push_back(cast_columns(std::move(plan), kept, operand_types, types));
+    }
+    engine::PlanPtr plan = engine::union_all(std::move(inputs));
+    return operation->all ? plan : narrowed(engine::distinct(std::move(plan)), kept, needed);
+}
+
+} // namespace pgtrickle::translate

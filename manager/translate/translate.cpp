@@ -1,0 +1,89 @@
+#include "translate/translate.hpp"
+
+#include "translate/dependence.hpp"
+#include "translate/query.hpp"
+#include "translate/rewrite.hpp"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+}
+
+namespace pgtrickle::translate {
+
+namespace {
+
+void refuse_restless(const Query *query)
+{
+    const Dependence found = call([&] { return dependence_of(const_cast<Query *>(query)); });
+    if (found.restless == Restless::no)
+        return;
+    const std::string name = call([&] { return restless_name(found); });
+    switch (found.restless) {
+    case Restless::is_volatile:
+        refuse("volatile function " + name, "Its value changes from call to call.",
+               "Compute the value when the source's row is written, or use refresh_mode 'FULL'.", found.location);
+    case Restless::now:
+        refuse(name, "Its value moves on although no source changes.",
+               "Compare with the time when the stream table is read, or use refresh_mode 'FULL'.", found.location);
+    case Restless::session:
+        refuse(name, "Its value depends on the session.", "Leave it out, or use refresh_mode 'FULL'.",
+               found.location);
+    case Restless::words:
+        refuse("conversion of text by " + name, "Texts such as 'now' and 'today' mean another time each time.",
+               "Use to_date(text, format) or to_timestamp(text, format), or use refresh_mode 'FULL'.",
+               found.location);
+    default:
+        refuse("STABLE function " + name, "Its value may depend on more than its arguments.",
+               found.is_user_function ? "Declare it IMMUTABLE if that is what it is, or use refresh_mode 'FULL'."
+                                      : use_full,
+               found.location);
+    }
+}
+
+Translation translate_expanded(const Query *query, Oid owner)
+{
+    refuse_restless(query);
+    const Level level = {query, nullptr};
+    Sources sources(owner);
+    engine::PlanPtr plan;
+    do {
+        sources.start_pass();
+        plan = Translator(sources).query(level, all_targets(query));
+    } while (sources.needs_another_pass());
+    return {std::move(plan), sources.result()};
+}
+
+} // namespace
+
+std::variant<Translation, Objection> translate(const Query *query, Oid owner)
+{
+    const Query *expanded = call([&] { return expand_views(query, owner); });
+    PrintSettings settings;
+    std::variant<Translation, Objection> result;
+
+    try {
+        result = translate_expanded(expanded, owner);
+    } catch (const Refusal &refusal) {
+        result = refusal.objection;
+    }
+    settings.close();
+    if (const auto *translation = std::get_if<Translation>(&result)) {
+        if (auto objection = engine::objection(translation->plan))
+            result = Objection{*objection, -1};
+    }
+    return result;
+}
+
+void raise_objection(const Objection &objection, const char *query_text)
+{
+    int position = 0;
+    if (query_text != nullptr && objection.location >= 0)
+        position = call([&] { return pg_mbstrlen_with_len(query_text, objection.location) + 1; });
+    raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
+           .message = "unsupported operator for DIFFERENTIAL mode: " + objection.construct,
+           .detail = objection.why,
+           .hint = objection.hint,
+           .position = position});
+}
+
+} // namespace pgtrickle::translate
