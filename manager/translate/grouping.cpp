@@ -12,8 +12,9 @@
 #include "translate/walker.hpp"
 
 extern "C" {
+#include "catalog/pg_aggregate.h"
 #include "catalog/pg_namespace.h"
-#include "optimizer/tlist.h"
+#include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
 }
 

@@ -3,7 +3,6 @@
 extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "optimizer/tlist.h"
 }
 
 #include <algorithm>
@@ -18,7 +17,7 @@ int location_of(const void *node)
     return call([&] { return exprLocation(static_cast<const Node *>(node)); });
 }
 
-bool is_absent(const Node *limit)
+bool is_absent(Node *limit)
 {
     return limit == nullptr || (IsA(limit, Const) && castNode(Const, limit)->constisnull);
 }

@@ -86,7 +86,7 @@ bool search_from(Node *node, void *context)
     return walk(node, search_from, context);
 }
 
-bool is_absent(const Node *limit)
+bool is_absent(Node *limit)
 {
     return limit == nullptr || (IsA(limit, Const) && castNode(Const, limit)->constisnull);
 }

@@ -6,6 +6,7 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"

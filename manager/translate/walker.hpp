@@ -26,18 +26,21 @@ inline Node *mutate(Node *node, Mutator mutator, void *context)
     return expression_tree_mutator(node, mutator, context);
 }
 #else
-/* Until 15 the callback is declared without parameters, which C++ reads as none. */
+/* Until 15 the callback is declared without parameters, which C++ reads as none; the way over
+ * void (*)() tells the compiler that this is meant. */
+using AnyFunction = void (*)();
+
 inline bool walk(Node *node, Walker walker, void *context)
 {
-    return expression_tree_walker(node, reinterpret_cast<bool (*)()>(walker), context);
+    return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<AnyFunction>(walker)), context);
 }
 inline bool walk_query(Query *query, Walker walker, void *context, int flags)
 {
-    return query_tree_walker(query, reinterpret_cast<bool (*)()>(walker), context, flags);
+    return query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<AnyFunction>(walker)), context, flags);
 }
 inline Node *mutate(Node *node, Mutator mutator, void *context)
 {
-    return expression_tree_mutator(node, reinterpret_cast<Node *(*)()>(mutator), context);
+    return expression_tree_mutator(node, reinterpret_cast<Node *(*)()>(reinterpret_cast<AnyFunction>(mutator)), context);
 }
 #endif
 
