@@ -88,16 +88,22 @@ const CommonTableExpr *find_cte(const Query *query, const char *name)
     throw std::logic_error("a query refers to a CTE that does not exist");
 }
 
+int location_of(const void *node)
+{
+    return call([&] { return exprLocation(static_cast<const Node *>(node)); });
+}
+
 void refuse_entry(const RangeTblEntry *entry)
 {
     switch (entry->rtekind) {
     case RTE_FUNCTION:
         refuse("function in FROM", "The rows that a function returns have no changes that could be captured.",
-               use_full);
+               use_full, location_of(linitial_node(RangeTblFunction, entry->functions)->funcexpr));
     case RTE_TABLEFUNC:
         refuse("XMLTABLE", "The rows that a function returns have no changes that could be captured.", use_full);
     case RTE_VALUES:
-        refuse("VALUES", "It is no source.", "Put the rows into a table, or use refresh_mode 'FULL'.");
+        refuse("VALUES", "It is no source.", "Put the rows into a table, or use refresh_mode 'FULL'.",
+               location_of(entry->values_lists));
     default:
         refuse("FROM item", "It is no table, subquery or join.", use_full);
     }

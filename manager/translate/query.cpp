@@ -1,7 +1,8 @@
 #include "translate/query.hpp"
 
+#include "translate/walker.hpp"
+
 extern "C" {
-#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 }
 
@@ -35,20 +36,79 @@ void refuse_policies(const Query *query)
     }
 }
 
+using Matches = bool (*)(const Node *);
+
+struct Find {
+    Matches matches;
+    Node *found;
+};
+
+/* PostgreSQL frame; does not look into subqueries. */
+bool find_node(Node *node, void *context)
+{
+    auto *find = static_cast<Find *>(context);
+    if (node == nullptr)
+        return false;
+    if (find->matches(node)) {
+        find->found = node;
+        return true;
+    }
+    return walk(node, find_node, context);
+}
+
+/* The first matching node of the level's expressions, nullptr if there is none. */
+Node *find_first(const Query *query, Matches matches)
+{
+    return call([&] {
+        Find find = {matches, nullptr};
+        if (!find_node(reinterpret_cast<Node *>(query->targetList), &find) &&
+            !find_node(reinterpret_cast<Node *>(query->jointree), &find))
+            (void)find_node(query->havingQual, &find);
+        return find.found;
+    });
+}
+
+bool is_sub_link(const Node *node) { return IsA(node, SubLink); }
+bool is_window_function(const Node *node) { return IsA(node, WindowFunc); }
+bool returns_set(const Node *node)
+{
+    return (IsA(node, FuncExpr) && reinterpret_cast<const FuncExpr *>(node)->funcretset) ||
+           (IsA(node, OpExpr) && reinterpret_cast<const OpExpr *>(node)->opretset);
+}
+
+[[noreturn]] void refuse_sub_link(const Query *query)
+{
+    const auto *link = reinterpret_cast<const SubLink *>(find_first(query, is_sub_link));
+    const char *construct = "subquery in an expression";
+    if (link != nullptr && link->subLinkType == EXISTS_SUBLINK)
+        construct = "EXISTS (subquery)";
+    else if (link != nullptr && link->subLinkType == ALL_SUBLINK)
+        construct = "ALL (subquery)";
+    else if (link != nullptr && link->subLinkType == ANY_SUBLINK)
+        construct = link->operName == NIL ? "IN (subquery)" : "ANY (subquery)";
+    else if (link != nullptr && link->subLinkType == ARRAY_SUBLINK)
+        construct = "ARRAY (subquery)";
+    else if (link != nullptr)
+        construct = "scalar subquery";
+    refuse(construct, "A row of the subquery's table can change many rows of the result.",
+           "Write it as a join, or use refresh_mode 'FULL'.", link != nullptr ? link->location : -1);
+}
+
 /* What a level as a whole may not have. */
 void refuse_clauses(const Query *query)
 {
     if (query->hasSubLinks)
-        refuse("subquery in an expression (EXISTS, IN, ANY, ALL or scalar)",
-               "A row of the subquery's table can change many rows of the result.",
-               "Write it as a join, or use refresh_mode 'FULL'.");
+        refuse_sub_link(query);
     if (query->hasWindowFuncs)
-        refuse("window function", "One changed row can change the value of every row of its partition.", use_full);
+        refuse("window function", "One changed row can change the value of every row of its partition.", use_full,
+               location_of(find_first(query, is_window_function)));
     if (query->hasTargetSRFs)
-        refuse("set-returning function in the target list", "It has no derivative here.", use_full);
+        refuse("set-returning function in the target list", "It makes several rows of one.",
+               use_full, location_of(find_first(query, returns_set)));
     if (query->groupingSets != NIL)
         refuse("GROUPING SETS, CUBE or ROLLUP", "A row belongs to several groups at once.",
-               "Write one stream table for each grouping set, or use refresh_mode 'FULL'.");
+               "Write one stream table for each grouping set, or use refresh_mode 'FULL'.",
+               location_of(query->groupingSets));
     if (query->hasDistinctOn)
         refuse("DISTINCT ON", "Which row of a group is kept depends on the others.",
                "Use min() or max() with GROUP BY, or use refresh_mode 'FULL'.");

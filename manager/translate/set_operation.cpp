@@ -10,6 +10,7 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
 #include "parser/parsetree.h"
 }
 
@@ -34,6 +35,7 @@ Node *coerced(Var *var, const ValueType &wanted)
     if (exprTypmod(node) != wanted.typmod)
         node = coerce_to_target_type(nullptr, node, exprType(node), wanted.type, wanted.typmod, COERCION_IMPLICIT,
                                      COERCE_IMPLICIT_CAST, -1);
+    assign_expr_collations(nullptr, node);
     if (OidIsValid(wanted.collation) && exprCollation(node) != wanted.collation) {
         CollateExpr *collate = makeNode(CollateExpr);
         collate->arg = reinterpret_cast<Expr *>(node);
