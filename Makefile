@@ -61,6 +61,11 @@ $(shell mkdir -p build && echo "$(CONFIGURED)" > build/configured)
 endif
 $(OBJS): build/configured
 
+# SQLite's schema, as a string.
+build/catalog_schema.inc: manager/catalog/schema.sql build/configured
+	(echo 'R"sql('; cat $<; echo ')sql"') > $@
+manager/catalog/migrations.o: build/catalog_schema.inc
+
 $(DATA_built): $(SURFACE)
 	cat $(SURFACE) > $@
 

@@ -4,6 +4,7 @@
  */
 #include "capture/capture.hpp"
 #include "definition/guc.hpp"
+#include "catalog/process.hpp"
 #include "mailbox/mailbox.hpp"
 #include "fdw/expand.hpp"
 #include "fdw/serving.hpp"
@@ -22,6 +23,7 @@ void _PG_init(void)
     pgtrickle::register_expansion();
     pgtrickle::register_statistics();
     pgtrickle::mailbox::register_mailbox();
+    pgtrickle::catalog::register_catalog();
     pgtrickle::capture::register_capture();
 }
 

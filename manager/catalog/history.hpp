@@ -3,10 +3,8 @@
  * although its transaction rolled back. Written by the process that refreshed, after the
  * commit or the abort; some tens of microseconds.
  *
- * C++ frames only. Nothing here throws or ereports: a missing, damaged or read-only
- * catalog loses history, never a query; the first failure is reported as one WARNING.
- * Nothing here may be called while a transaction of PostgreSQL is being committed
- * (between PRE_COMMIT and the end of the commit).
+ * A missing, damaged or read-only catalog loses history, never a query: the functions
+ * return nothing then, and the process says so once, by a WARNING.
  */
 #pragma once
 
@@ -18,7 +16,7 @@ namespace pgtrickle::catalog {
 
 /* One refresh. Times are microseconds as in TimestampTz, 0 for none. */
 struct Refresh {
-    int64_t refresh_id = 0; /* given by append() */
+    int64_t refresh_id = 0; /* given when it is written */
     uint32_t relid = 0;
     int64_t data_timestamp = 0;
     int64_t started_at = 0;
@@ -33,17 +31,14 @@ struct Refresh {
     std::string error_message;
 };
 
-/* Of the database this process is connected to. */
+/* Of the database this process is connected to. C++ frames. */
 void append_history(const std::vector<Refresh> &refreshes);
 /* Newest first; relid 0: of all stream tables of the database. */
 std::vector<Refresh> read_history(uint32_t relid, int max_rows);
-/* Removes what ended before `before`. */
-void prune_history(int64_t before);
-void forget_history(uint32_t relid);
 
-/* For a refresh in a user's transaction: kept in memory until this transaction ends, then
- * written, with status FAILED when it rolls back (or to a savepoint). Written before the
- * process next reads a command, not within the commit. */
+/* For a refresh in the current transaction, called after it and before the transaction's end: written when the
+ * transaction ends, after its commit is visible; with status FAILED if it, or the
+ * subtransaction, rolls back. */
 void append_history_at_end(const Refresh &refresh);
 
 } // namespace pgtrickle::catalog

@@ -1,0 +1,25 @@
+/*
+ * The catalog as this process of PostgreSQL uses it: the file pg_trickle/catalog.db in the
+ * data directory. C++ frames; a failure is reported once a process, as a WARNING, which
+ * is all these functions can raise.
+ */
+#pragma once
+
+#include "catalog/tables.hpp"
+#include "pg/boundary.hpp"
+
+namespace pgtrickle::catalog {
+
+/* To be called by _PG_init when the library is being preloaded. */
+void register_catalog();
+
+/* Database::run on this process's connection. */
+bool run(const std::function<void(Database &)> &work);
+/* True once after this process had to make a new file. */
+bool take_is_new();
+void checkpoint();
+
+/* This cluster, as of its control file. */
+Cluster this_cluster();
+
+} // namespace pgtrickle::catalog

@@ -1,0 +1,91 @@
+/*
+ * The tables of the catalog, one file each: history_table, registry, graph, programs,
+ * back_off, costs. These functions run within Database::run() and throw CatalogError.
+ * `database` is the OID of a PostgreSQL database. Pure C++.
+ */
+#pragma once
+
+#include "catalog/database.hpp"
+#include "catalog/history.hpp"
+
+#include <vector>
+
+namespace pgtrickle::catalog {
+
+struct Cluster {
+    int64_t system_identifier = 0;
+    int64_t timeline = 0;
+};
+
+/* ---- history_table.cpp ---- */
+void write_history(Database &catalog, uint32_t database, const Refresh &refresh);
+std::vector<Refresh> history_of(Database &catalog, uint32_t database, uint32_t relid, int max_rows);
+/* Removes what ended before `before`. */
+void prune_history(Database &catalog, int64_t before);
+
+/* ---- registry.cpp ---- */
+struct Registered {
+    uint32_t relid = 0;
+    int64_t generation = 0;
+    std::string schema_name;
+    std::string name;
+    std::string schedule;
+    std::string status;
+};
+/* Replaces what is registered of `database`. */
+void write_registry(Database &catalog, const Cluster &cluster, uint32_t database, const std::vector<Registered> &rows,
+                    int64_t now);
+std::vector<Registered> registry_of(Database &catalog, uint32_t database);
+struct KnownDatabase {
+    uint32_t database;
+    int64_t stream_tables;
+};
+/* The databases that were looked into on this cluster and timeline. */
+std::vector<KnownDatabase> known_databases(Database &catalog, const Cluster &cluster);
+/* Removes all that is kept of the database, history included. */
+void forget_database(Database &catalog, uint32_t database);
+
+/* ---- graph.cpp ---- */
+struct Edge {
+    uint32_t relid;
+    uint32_t source;
+    bool is_stream_table;
+    bool operator==(const Edge &) const = default;
+};
+void write_graph(Database &catalog, uint32_t database, const std::vector<Edge> &edges);
+std::vector<Edge> graph_of(Database &catalog, uint32_t database);
+
+/* ---- programs.cpp ---- */
+struct ProgramStatement {
+    std::string purpose;
+    std::string statement;
+    bool operator==(const ProgramStatement &) const = default;
+};
+void write_program(Database &catalog, uint32_t database, uint32_t relid, int64_t generation,
+                   const std::vector<ProgramStatement> &statements);
+/* Empty if none is kept of this generation. */
+std::vector<ProgramStatement> program_of(Database &catalog, uint32_t database, uint32_t relid, int64_t generation);
+
+/* ---- back_off.cpp ---- */
+struct BackOff {
+    uint32_t relid;
+    int64_t generation;
+    int64_t failures;
+    int64_t not_before;
+};
+/* failures = 0 removes the row. */
+void write_back_off(Database &catalog, uint32_t database, const BackOff &row);
+std::vector<BackOff> back_offs_of(Database &catalog, uint32_t database);
+
+/* ---- costs.cpp ---- */
+struct Cost {
+    std::string action;
+    int64_t refreshes = 0;
+    int64_t total_us = 0;
+    int64_t delta_rows = 0;
+    int64_t last_us = 0;
+};
+void add_cost(Database &catalog, uint32_t database, const Refresh &refresh);
+std::vector<Cost> costs_of(Database &catalog, uint32_t database, uint32_t relid);
+
+} // namespace pgtrickle::catalog

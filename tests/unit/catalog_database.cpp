@@ -1,0 +1,289 @@
+#include "catalog/tables.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace pgtrickle::catalog;
+namespace fs = std::filesystem;
+
+namespace {
+
+class Catalog : public testing::Test {
+  protected:
+    void SetUp() override
+    {
+        std::string pattern = fs::temp_directory_path() / "catalogXXXXXX";
+        folder = mkdtemp(pattern.data());
+    }
+    void TearDown() override { fs::remove_all(folder); }
+
+    static bool append(Database &catalog, uint32_t relid)
+    {
+        Refresh refresh;
+        refresh.relid = relid;
+        refresh.action = "DIFFERENTIAL";
+        refresh.status = "COMPLETED";
+        refresh.started_at = 100;
+        refresh.ended_at = 350;
+        refresh.delta_rows = 4;
+        return catalog.run([&](Database &c) {
+            write_history(c, 1, refresh);
+            add_cost(c, 1, refresh);
+        });
+    }
+    static size_t count(Database &catalog)
+    {
+        std::vector<Refresh> rows;
+        EXPECT_TRUE(catalog.run([&](Database &c) { rows = history_of(c, 1, 0, 1 << 20); })) << catalog.failure();
+        return rows.size();
+    }
+    void overwrite(const char *name, size_t at, const std::string &bytes)
+    {
+        std::fstream file(folder / name, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(static_cast<std::streamoff>(at));
+        file << bytes;
+    }
+
+    fs::path folder;
+};
+
+TEST_F(Catalog, keeps_what_is_written)
+{
+    Database catalog(folder / "new");
+    EXPECT_TRUE(append(catalog, 7)) << catalog.failure();
+    EXPECT_TRUE(append(catalog, 8));
+    EXPECT_TRUE(catalog.take_is_new());
+    Database other(folder / "new");
+    std::vector<Refresh> rows;
+    EXPECT_TRUE(other.run([&](Database &c) { rows = history_of(c, 1, 7, 10); }));
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_EQ(rows[0].action, "DIFFERENTIAL");
+    EXPECT_EQ(rows[0].ended_at, 350);
+    EXPECT_FALSE(other.take_is_new());
+    EXPECT_EQ(count(other), 2u);
+}
+
+TEST_F(Catalog, newest_history_comes_first_and_old_goes)
+{
+    Database catalog(folder);
+    for (uint32_t relid = 1; relid <= 5; relid++)
+        append(catalog, relid);
+    std::vector<Refresh> rows;
+    catalog.run([&](Database &c) { rows = history_of(c, 1, 0, 2); });
+    ASSERT_EQ(rows.size(), 2u);
+    EXPECT_EQ(rows[0].relid, 5u);
+    catalog.run([&](Database &c) { prune_history(c, 350); });
+    EXPECT_EQ(count(catalog), 5u);
+    catalog.run([&](Database &c) { prune_history(c, 351); });
+    EXPECT_EQ(count(catalog), 0u);
+}
+
+TEST_F(Catalog, comes_back_when_removed_while_open)
+{
+    Database catalog(folder);
+    Database other(folder);
+    append(catalog, 7);
+    append(other, 7);
+    fs::remove(folder / "catalog.db");
+    EXPECT_TRUE(append(catalog, 8)) << catalog.failure();
+    EXPECT_TRUE(append(other, 9)) << other.failure();
+    EXPECT_EQ(count(catalog), 2u);
+    EXPECT_TRUE(catalog.take_is_new());
+}
+
+TEST_F(Catalog, an_orphaned_log_is_not_replayed)
+{
+    {
+        Database catalog(folder);
+        append(catalog, 7);
+    }
+    ASSERT_TRUE(fs::exists(folder / "catalog.db-wal"));
+    fs::remove(folder / "catalog.db");
+    Database catalog(folder);
+    EXPECT_EQ(count(catalog), 0u);
+}
+
+TEST_F(Catalog, a_closing_connection_to_a_removed_file_spares_the_new_one)
+{
+    auto old = std::make_unique<Database>(folder);
+    append(*old, 7);
+    fs::remove(folder / "catalog.db");
+    Database catalog(folder);
+    append(catalog, 8);
+    old.reset();
+    EXPECT_TRUE(append(catalog, 9));
+    Database other(folder);
+    EXPECT_EQ(count(other), 2u);
+}
+
+TEST_F(Catalog, is_made_anew_when_its_head_is_damaged)
+{
+    {
+        Database catalog(folder);
+        append(catalog, 7);
+        catalog.checkpoint();
+    }
+    overwrite("catalog.db", 0, std::string(200, 'x'));
+    fs::remove(folder / "catalog.db-wal");
+    Database catalog(folder);
+    EXPECT_TRUE(append(catalog, 8)) << catalog.failure();
+    EXPECT_EQ(count(catalog), 1u);
+}
+
+TEST_F(Catalog, is_made_anew_when_a_page_is_damaged_under_an_open_connection)
+{
+    Database writer(folder);
+    for (uint32_t relid = 0; relid < 500; relid++)
+        append(writer, relid);
+    writer.checkpoint();
+    size_t size = fs::file_size(folder / "catalog.db");
+    for (size_t at = 4096; at < size; at += 4096)
+        overwrite("catalog.db", at, std::string(4096, '\xa5'));
+    fs::resize_file(folder / "catalog.db-wal", 0);
+    Database catalog(folder);
+    EXPECT_TRUE(append(catalog, 8)) << catalog.failure();
+    EXPECT_EQ(count(catalog), 1u);
+    EXPECT_TRUE(append(writer, 9)) << writer.failure();
+    EXPECT_EQ(count(catalog), 2u);
+}
+
+TEST_F(Catalog, is_made_anew_when_it_is_of_a_later_release)
+{
+    {
+        Database catalog(folder);
+        append(catalog, 7);
+        catalog.run([](Database &c) { c.execute("PRAGMA user_version = 99"); });
+    }
+    Database catalog(folder);
+    EXPECT_TRUE(append(catalog, 8)) << catalog.failure();
+    EXPECT_EQ(count(catalog), 1u);
+}
+
+TEST_F(Catalog, is_made_anew_when_a_table_is_gone)
+{
+    Database catalog(folder);
+    append(catalog, 7);
+    catalog.run([](Database &c) { c.execute("DROP TABLE history"); });
+    EXPECT_TRUE(append(catalog, 8)) << catalog.failure();
+    EXPECT_EQ(count(catalog), 1u);
+}
+
+TEST_F(Catalog, fails_quietly_where_it_cannot_be)
+{
+    std::ofstream(folder / "file") << "not a folder";
+    Database catalog(folder / "file");
+    EXPECT_FALSE(append(catalog, 7));
+    EXPECT_NE(catalog.failure(), "");
+    fs::remove(folder / "file");
+    EXPECT_TRUE(append(catalog, 7));
+}
+
+TEST_F(Catalog, many_processes_write_at_once_while_it_is_removed)
+{
+    constexpr int processes = 4;
+    constexpr int each = 100;
+    pid_t children[processes];
+    for (pid_t &child : children) {
+        child = fork();
+        if (child == 0) {
+            Database catalog(folder);
+            int written = 0;
+            for (int i = 0; i < each; i++)
+                written += append(catalog, 1) ? 1 : 0;
+            _exit(written == each ? 0 : 1);
+        }
+    }
+    for (int i = 0; i < 5; i++) {
+        usleep(2000);
+        fs::remove(folder / "catalog.db");
+    }
+    for (pid_t child : children) {
+        int status = 0;
+        waitpid(child, &status, 0);
+        EXPECT_EQ(WEXITSTATUS(status), 0);
+    }
+    Database catalog(folder);
+    size_t before = count(catalog);
+    EXPECT_TRUE(append(catalog, 2));
+    EXPECT_EQ(count(catalog), before + 1);
+}
+
+TEST_F(Catalog, many_processes_lose_nothing)
+{
+    constexpr int processes = 4;
+    constexpr int each = 100;
+    pid_t children[processes];
+    for (pid_t &child : children) {
+        child = fork();
+        if (child == 0) {
+            Database catalog(folder);
+            for (int i = 0; i < each; i++) {
+                if (!append(catalog, 1))
+                    _exit(1);
+            }
+            _exit(0);
+        }
+    }
+    for (pid_t child : children) {
+        int status = 0;
+        waitpid(child, &status, 0);
+        EXPECT_EQ(WEXITSTATUS(status), 0);
+    }
+    Database catalog(folder);
+    EXPECT_EQ(count(catalog), static_cast<size_t>(processes * each));
+}
+
+TEST_F(Catalog, registers_stream_tables_of_this_cluster_only)
+{
+    Database catalog(folder);
+    catalog.run([](Database &c) {
+        write_registry(c, {11, 1}, 5, {{100, 3, "public", "a", "1s", "ACTIVE"}}, 77);
+        write_registry(c, {11, 1}, 6, {}, 77);
+        write_graph(c, 5, {{100, 9, false}, {101, 100, true}});
+    });
+    std::vector<KnownDatabase> known;
+    std::vector<Registered> rows;
+    std::vector<Edge> edges;
+    catalog.run([&](Database &c) { known = known_databases(c, {11, 1}); });
+    ASSERT_EQ(known.size(), 2u);
+    EXPECT_EQ(known[0].stream_tables, 1);
+    catalog.run([&](Database &c) { known = known_databases(c, {11, 2}); });
+    EXPECT_EQ(known.size(), 0u);
+    catalog.run([&](Database &c) { rows = registry_of(c, 5); });
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_EQ(rows[0].name, "a");
+    catalog.run([&](Database &c) { forget_database(c, 5); });
+    catalog.run([&](Database &c) { edges = graph_of(c, 5); });
+    EXPECT_EQ(edges.size(), 0u);
+}
+
+TEST_F(Catalog, keeps_programs_costs_and_back_off)
+{
+    Database catalog(folder);
+    std::vector<ProgramStatement> program = {{"delta", "SELECT 1"}, {"full", "SELECT 2"}};
+    catalog.run([&](Database &c) {
+        write_program(c, 5, 100, 3, program);
+        write_back_off(c, 5, {100, 3, 2, 900});
+        write_back_off(c, 5, {101, 3, 1, 900});
+        write_back_off(c, 5, {101, 3, 0, 0});
+    });
+    append(catalog, 7);
+    append(catalog, 7);
+    catalog.run([&](Database &c) {
+        EXPECT_EQ(program_of(c, 5, 100, 3), program);
+        EXPECT_TRUE(program_of(c, 5, 100, 4).empty());
+        EXPECT_EQ(back_offs_of(c, 5).size(), 1u);
+        std::vector<Cost> costs = costs_of(c, 1, 7);
+        ASSERT_EQ(costs.size(), 1u);
+        EXPECT_EQ(costs[0].refreshes, 2);
+        EXPECT_EQ(costs[0].total_us, 500);
+        EXPECT_EQ(costs[0].delta_rows, 8);
+    });
+}
+
+} // namespace
