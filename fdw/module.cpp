@@ -18,11 +18,12 @@ PGDLLEXPORT void _PG_init(void);
 
 void _PG_init(void)
 {
+    /* Its settings come before those whose definition closes the prefix. */
+    pgtrickle::mailbox::register_mailbox();
     pgtrickle::guc::define_settings();
     pgtrickle::register_serving();
     pgtrickle::register_expansion();
     pgtrickle::register_statistics();
-    pgtrickle::mailbox::register_mailbox();
     pgtrickle::catalog::register_catalog();
     pgtrickle::capture::register_capture();
 }
