@@ -100,7 +100,7 @@ Expression GroupBuilder::output(const std::string &text, const Column &result) c
         if (!literal.empty())
             expression.pieces.push_back(literal);
         literal.clear();
-        expression.pieces.push_back(static_cast<int>(group_.keys.size()) + state);
+        expression.pieces.emplace_back(std::in_place_type<int>, static_cast<int>(group_.keys.size()) + state);
     }
     if (!literal.empty())
         expression.pieces.push_back(literal);

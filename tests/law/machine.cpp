@@ -1,0 +1,241 @@
+#include "machine.hpp"
+
+#include <algorithm>
+
+namespace law {
+
+Machine::Machine(const PlanPtr &plan, std::vector<ZSet> sources, unsigned seed)
+    : plan_(plan), program_(plan), sources_(std::move(sources)), source_deltas_(sources_.size()),
+      rows_(program_.steps().size()), groups_(program_.steps().size()), step_deltas_(program_.steps().size()),
+      random_(seed)
+{
+}
+
+ZSet Machine::state(DeltaInput input) const
+{
+    return input.kind == DeltaInput::Kind::source ? sources_.at(input.index) : rows_.at(input.index);
+}
+
+ZSet Machine::delta(DeltaInput input) const
+{
+    return input.kind == DeltaInput::Kind::source ? source_deltas_.at(input.index) : step_deltas_.at(input.index);
+}
+
+bool Machine::is_touched(const Row &key) const { return touched_.contains(key); }
+
+/* Rows of one step's input by key, as columns k1 … a1 …. */
+std::map<Row, Machine::WeightedRows> Machine::by_key(int step, const ZSet &rows) const
+{
+    const Group &group = *program_.step_plan(step).group;
+    std::map<Row, WeightedRows> groups;
+    if (group.keys.empty())
+        groups[{}];
+    for (const auto &[row, weight] : rows.rows())
+        groups[Row(row.begin(), row.begin() + static_cast<long>(group.keys.size()))].emplace_back(row, weight);
+    return groups;
+}
+
+/* A delta may say the same thing in more words: weights split, rows that come and go. */
+void Machine::stir(std::map<Row, WeightedRows> &groups)
+{
+    for (auto &[key, rows] : groups) {
+        WeightedRows stirred;
+        for (const auto &[row, weight] : rows) {
+            int64_t unit = weight > 0 ? 1 : -1;
+            for (int64_t i = 0; i != weight; i += unit)
+                stirred.emplace_back(row, unit);
+            if (chance(4)) {
+                stirred.emplace_back(row, 1);
+                stirred.emplace_back(row, -1);
+            }
+        }
+        if (!rows.empty() && chance(4)) {
+            Row other = rows[0].first;
+            for (size_t i = key.size(); i < other.size(); i++)
+                other[i] = Value{std::uniform_int_distribution<int>(-1, 4)(random_)};
+            stirred.emplace_back(other, 1);
+            stirred.emplace_back(other, -1);
+        }
+        rows = stirred;
+    }
+}
+
+Machine::Physical Machine::states(int step, const Row &key, const WeightedRows &rows, bool is_delta) const
+{
+    const StepPlan &plan = program_.step_plan(step);
+    const Group &group = *plan.group;
+    std::vector<Value> windows;
+    Rows lookups;
+    for (const auto &[row, weight] : rows) {
+        const Row *values = &row;
+        int64_t one = weight;
+        lookups.push_back([values, one, &windows, &group](const std::string &name) -> Value {
+            if (name == "i.pgt_weight")
+                return one;
+            size_t number = std::stoul(name.substr(3)) - 1;
+            if (name[2] == 'w')
+                return windows.at(number);
+            return values->at(name[2] == 'k' ? number : group.keys.size() + number);
+        });
+    }
+    Lookup none = [](const std::string &name) -> Value { throw std::runtime_error("no column " + name); };
+    for (const auto &window : group.windows) {
+        const std::string &text = is_delta ? window.delta : window.full;
+        windows.push_back(text.empty() ? Value{} : evaluate_text(text, none, &lookups));
+    }
+    Physical result;
+    for (size_t i = 0; i < key.size(); i++)
+        result[plan.key_names[i]] = key[i];
+    for (size_t i = 0; i < group.states.size(); i++)
+        result[plan.state_names[i]] =
+            evaluate_text(is_delta ? group.states[i].delta : group.states[i].full, none, &lookups);
+    return result;
+}
+
+void Machine::add_finals(int step, Physical &row) const
+{
+    auto lookup = [&](const std::string &name) { return row.at(name.substr(2)); };
+    for (const auto &column : program_.steps()[step].columns)
+        if (column.role == Role::final)
+            row[column.column.name] = evaluate_text(column.sql, lookup);
+}
+
+Machine::Groups Machine::full_groups(int step, const std::vector<PlanPtr> &inputs) const
+{
+    ZSet rows;
+    for (const auto &input : inputs)
+        rows.add(pgtrickle::engine::evaluate(program_.step_plan(step).prepared(input), *this));
+    Groups groups;
+    for (const auto &[key, plain] : by_key(step, rows)) {
+        WeightedRows copies;
+        for (const auto &[row, weight] : plain) {
+            if (weight < 0)
+                throw Broken("a row of negative weight in a new state");
+            copies.insert(copies.end(), static_cast<size_t>(weight), {row, 1});
+        }
+        groups[key] = states(step, key, copies, false);
+        add_finals(step, groups[key]);
+    }
+    return groups;
+}
+
+ZSet Machine::visible(int step) const
+{
+    const Step &one = program_.steps()[step];
+    ZSet result;
+    for (const auto &[key, physical] : groups_[step]) {
+        if (one.visible_column >= 0 && physical.at("pgt_visible").value_or(0) == 0)
+            continue;
+        Row row;
+        for (int i = 0; i < one.output_count; i++)
+            row.push_back(physical.at(one.columns[i].column.name));
+        result.add(row, 1);
+    }
+    return result;
+}
+
+void Machine::fill()
+{
+    for (size_t step = 0; step < program_.steps().size(); step++) {
+        const StepPlan &plan = program_.step_plan(static_cast<int>(step));
+        if (plan.group) {
+            groups_[step] = full_groups(static_cast<int>(step), {plan.input});
+            rows_[step] = visible(static_cast<int>(step));
+        } else {
+            rows_[step] = pgtrickle::engine::evaluate(plan.input, *this);
+        }
+        check(static_cast<int>(step));
+    }
+}
+
+void Machine::refresh(const std::vector<ZSet> &deltas)
+{
+    source_deltas_ = deltas;
+    for (size_t i = 0; i < sources_.size(); i++)
+        sources_[i].add(deltas[i]);
+    for (size_t step = 0; step < program_.steps().size(); step++) {
+        const auto &inputs = program_.steps()[step].inputs;
+        uint64_t changed = 0;
+        for (size_t i = 0; i < inputs.size(); i++)
+            if (!delta(inputs[i]).is_empty() || chance(3))
+                changed |= uint64_t{1} << i;
+        refresh_step(static_cast<int>(step), changed);
+        check(static_cast<int>(step));
+    }
+}
+
+void Machine::refresh_step(int step, uint64_t changed)
+{
+    std::vector<DeltaInput> inputs;
+    for (size_t i = 0; i < program_.steps()[step].inputs.size(); i++)
+        if (changed & uint64_t{1} << i)
+            inputs.push_back(program_.steps()[step].inputs[i]);
+    step_deltas_[step] = {};
+    const StepPlan &plan = program_.step_plan(step);
+    PlanPtr delta = delta_plan(plan, inputs);
+    if (!delta)
+        return;
+    ZSet before = rows_[step];
+    if (plan.group) {
+        refresh_groups(step, inputs);
+        rows_[step] = visible(step);
+    } else {
+        rows_[step].add(pgtrickle::engine::evaluate(delta, *this));
+    }
+    step_deltas_[step] = rows_[step];
+    step_deltas_[step].add(before, -1);
+}
+
+void Machine::refresh_groups(int step, const std::vector<DeltaInput> &changed)
+{
+    const Step &one = program_.steps()[step];
+    const StepPlan &plan = program_.step_plan(step);
+    auto deltas = by_key(step, pgtrickle::engine::evaluate(plan.prepared(delta_plan(plan, changed)), *this));
+    stir(deltas);
+    touched_.clear();
+    for (const auto &[key, rows] : deltas) {
+        Physical change = states(step, key, rows, true);
+        Physical old = groups_[step][key];
+        auto lookup = [&](const std::string &name) -> Value {
+            if (name[0] == 'd')
+                return change.at(name.substr(2));
+            auto place = old.find(name.substr(2));
+            return place == old.end() ? Value{} : place->second;
+        };
+        if (!one.recompute_sql_condition.empty() &&
+            evaluate_text(one.recompute_sql_condition, lookup).value_or(0) != 0)
+            touched_[key] = true;
+        Physical merged = change;
+        for (const auto &column : one.columns)
+            if (column.role == Role::state)
+                merged[column.column.name] = evaluate_text(column.sql, lookup);
+        if (!one.key.empty() && merged.at(one.columns[one.count_column].column.name) == Value{0}) {
+            groups_[step].erase(key);
+            continue;
+        }
+        add_finals(step, merged);
+        groups_[step][key] = merged;
+    }
+    if (touched_.empty())
+        return;
+    Groups fresh = full_groups(step, touched_plans(plan));
+    for (const auto &[key, unused] : touched_) {
+        groups_[step].erase(key);
+        if (fresh.contains(key))
+            groups_[step][key] = fresh.at(key);
+    }
+}
+
+void Machine::check(int step) const
+{
+    const StepPlan &plan = program_.step_plan(step);
+    if (plan.group && groups_[step] != full_groups(step, {plan.input}))
+        throw Broken("the arrangement of step " + std::to_string(step + 1) + " is not what a fill would give");
+    if (!plan.group && rows_[step] != pgtrickle::engine::evaluate(plan.input, *this))
+        throw Broken("the sum of the deltas of step " + std::to_string(step + 1) + " is not its meaning");
+    bool is_last = step + 1 == static_cast<int>(program_.steps().size());
+    if (is_last && rows_[step] != pgtrickle::engine::evaluate(plan_, *this))
+        throw Broken("the stream table is not the meaning of its query");
+}
+
+} // namespace law

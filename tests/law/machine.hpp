@@ -1,0 +1,65 @@
+/*
+ * A program run in memory, as a refresh runs it in PostgreSQL: delta plans through the
+ * reference evaluator, states by the SQL text that is printed for them.
+ */
+#pragma once
+
+#include "engine/program.hpp"
+#include "engine/step_plan.hpp"
+#include "toy.hpp"
+
+#include <random>
+
+namespace law {
+
+using namespace pgtrickle::engine;
+
+/* Thrown when the law does not hold; the message says where. */
+struct Broken : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+class Machine final : public Evaluation {
+  public:
+    Machine(const PlanPtr &plan, std::vector<ZSet> sources, unsigned seed);
+
+    /* Fills every arrangement from nothing. */
+    void fill();
+    /* Takes in one delta a source. Throws Broken. */
+    void refresh(const std::vector<ZSet> &deltas);
+
+    Value evaluate(const Expression &expression, const Row &row) const override
+    {
+        return evaluate_expression(expression, row);
+    }
+    ZSet state(DeltaInput input) const override;
+    ZSet delta(DeltaInput input) const override;
+    bool is_touched(const Row &key) const override;
+
+  private:
+    using Physical = std::map<std::string, Value>; /* a heap row by column name */
+    using Groups = std::map<Row, Physical>;
+    using WeightedRows = std::vector<std::pair<Row, int64_t>>;
+
+    void refresh_step(int step, uint64_t changed);
+    void refresh_groups(int step, const std::vector<DeltaInput> &changed);
+    void check(int step) const;
+    Groups full_groups(int step, const std::vector<PlanPtr> &inputs) const;
+    Physical states(int step, const Row &key, const WeightedRows &rows, bool is_delta) const;
+    void add_finals(int step, Physical &row) const;
+    std::map<Row, WeightedRows> by_key(int step, const ZSet &rows) const;
+    void stir(std::map<Row, WeightedRows> &groups);
+    ZSet visible(int step) const;
+    bool chance(int one_in) { return std::uniform_int_distribution<int>(1, one_in)(random_) == 1; }
+
+    PlanPtr plan_;
+    Program program_;
+    std::vector<ZSet> sources_, source_deltas_;
+    std::vector<ZSet> rows_;      /* by step: the visible rows */
+    std::vector<Groups> groups_;  /* by step */
+    std::vector<ZSet> step_deltas_;
+    std::map<Row, bool> touched_;
+    std::mt19937 random_;
+};
+
+} // namespace law
