@@ -120,7 +120,8 @@ bool take_columns(ChunkWriter *writer, const Datum *values, const bool *nulls)
         if (writer->nulls[i] || TupleDescAttr(target->packed, i)->attlen != -1)
             continue;
         auto *plain = reinterpret_cast<struct varlena *>(DatumGetPointer(writer->values[i]));
-        if (VARATT_IS_EXTENDED(plain) && !VARATT_IS_SHORT(plain)) {
+        /* Not VARATT_IS_EXTENDED: a short header is as good as a long one. */
+        if (VARATT_IS_EXTERNAL(plain) || VARATT_IS_COMPRESSED(plain)) {
             writer->values[i] = PointerGetDatum(detoast_attr(plain));
             writer->is_copy[i] = true;
         }
