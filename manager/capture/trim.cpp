@@ -208,9 +208,8 @@ bool remove_released(Oid source, SourceRow *row)
     return true;
 }
 
-} // namespace
-
-bool trim(Oid source, int64 size_limit)
+/* C++ frame. */
+bool trim_under_snapshot(Oid source, int64 size_limit)
 {
     SourceRow row;
     if (!call([&] { return find_source(source, &row); })) {
@@ -227,6 +226,20 @@ bool trim(Oid source, int64 size_limit)
     for (int i = 0; i < segment_count; i++)
         if (i != row.current_segment || force)
             has_trimmed = trim_segment(source, &row, i, force) || has_trimmed;
+    return has_trimmed;
+}
+
+} // namespace
+
+bool trim(Oid source, int64 size_limit)
+{
+    /* Our tables may have out-of-line values, which are written under a snapshot only. */
+    const bool needs_snapshot = !HaveRegisteredOrActiveSnapshot();
+    if (needs_snapshot)
+        call([] { PushActiveSnapshot(GetLatestSnapshot()); });
+    const bool has_trimmed = trim_under_snapshot(source, size_limit);
+    if (needs_snapshot)
+        call([] { PopActiveSnapshot(); });
     return has_trimmed;
 }
 
