@@ -287,6 +287,8 @@ Input FromClause::leaf(int number)
 
 Input FromClause::relation(int number, const RangeTblEntry *entry)
 {
+    if (entry->tablesample != nullptr)
+        refuse("TABLESAMPLE", "The sample would be another one at each refresh.", "Remove TABLESAMPLE.");
     std::set<AttrNumber> attributes;
     const auto used = used_.find(number);
     if (used != used_.end()) {

@@ -97,6 +97,8 @@ bool returns_set(const Node *node)
 /* What a level as a whole may not have. */
 void refuse_clauses(const Query *query)
 {
+    if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
+        refuse("data-modifying statement", "It is no query.", "Write a SELECT.");
     if (query->hasSubLinks)
         refuse_sub_link(query);
     if (query->hasWindowFuncs)
@@ -129,6 +131,9 @@ void note_used(FromClause::UsedColumns &used, Node *node)
         if (var->varattno == 0)
             refuse("whole-row reference", "A row as one value would contain columns added later.",
                    "Name the columns, or use refresh_mode 'FULL'.", var->location);
+        if (var->vartype == RECORDOID || var->vartype == RECORDARRAYOID)
+            refuse("anonymous row type", "Its columns have no names that a printed expression could use.",
+                   "Name the columns, or use a composite type.", var->location);
         used[var->varno].emplace(var->varattno, reinterpret_cast<Node *>(var));
     }
 }
@@ -185,6 +190,10 @@ engine::PlanPtr Translator::query(const Level &level, const std::vector<int> &ne
         check_stack_depth();
         CHECK_FOR_INTERRUPTS();
     });
+    if (++levels_ > max_levels)
+        refuse("query of more than " + std::to_string(max_levels) + " subqueries",
+               "Each reference to a CTE or view is maintained by itself.",
+               "Make a stream table of what is referred to often, or use refresh_mode 'FULL'.");
     refuse_policies(level.query);
     refuse_clauses(level.query);
     refuse_outer_references(level);

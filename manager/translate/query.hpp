@@ -58,7 +58,10 @@ class Translator {
     engine::PlanPtr set_operand(const Level &level, Node *node, const std::vector<int> &needed,
                                 std::vector<ValueType> &types);
 
+    static constexpr int max_levels = 1000;
+
     Sources &sources_;
+    int levels_ = 0;
 };
 
 /* The FROM clause of one level. `used` are the columns that the level reads, by range table number. */

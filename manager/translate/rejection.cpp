@@ -133,7 +133,10 @@ Rejection rejection_for(const Search &search)
 {
     std::string name;
     if (OidIsValid(search.relid))
-        name = call([&] { return qualified_name(search.relid); });
+        name = call([&] {
+            return search.ground == Ground::temporary ? quote_identifier(get_rel_name(search.relid))
+                                                      : qualified_name(search.relid);
+        });
     switch (search.ground) {
     case Ground::statement:
         return {ERRCODE_SYNTAX_ERROR, "query parse error: the defining query must be a SELECT",

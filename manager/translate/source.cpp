@@ -113,9 +113,12 @@ int Sources::add(const RangeTblEntry *entry, const std::set<AttrNumber> &used)
         const RelationFacts facts = call([&] { return facts_of(relid); });
         refuse_kind(facts);
         refuse_inheritance(facts);
+        is_partitioned_.push_back(facts.kind == RELKIND_PARTITIONED_TABLE);
         sources_.push_back({relid, {}, facts.is_stream_table, {}});
         columns_.emplace_back();
     }
+    if (is_partitioned_[number] && !entry->inh)
+        refuse("ONLY of a partitioned table", "It has no rows of its own.", "Remove ONLY.");
     auto &readers = sources_[number].read_as;
     if (std::find(readers.begin(), readers.end(), read_as) == readers.end())
         readers.push_back(read_as);
