@@ -145,7 +145,8 @@ bool visit(Node *node, void *context)
     search->node = node;
     switch (nodeTag(node)) {
     case T_CoerceViaIO:
-        note_type(search, exprType(reinterpret_cast<Node *>(castNode(CoerceViaIO, node)->arg)), Direction::output);
+        note_type(search, exprType(reinterpret_cast<Node *>(castNode(CoerceViaIO, node)->arg)),
+                  Direction::output);
         note_type(search, castNode(CoerceViaIO, node)->resulttype, Direction::input);
         break;
     case T_SQLValueFunction:
@@ -158,8 +159,8 @@ bool visit(Node *node, void *context)
         note_restless(search, Restless::is_volatile, InvalidOid);
         break;
     case T_XmlExpr:
-        search->found.settings |=
-            on_xml_binary | on_xml_option | on_time_zone | on_date_style | on_interval_style | on_float_digits;
+        search->found.settings |= on_xml_binary | on_xml_option | on_time_zone | on_date_style |
+                                  on_interval_style | on_float_digits;
         break;
     default:
         (void)check_functions_in_node(node, note_called, context);
@@ -180,7 +181,8 @@ Dependence dependence_of(Query *query)
 const char *restless_name(const Dependence &found)
 {
     if (!OidIsValid(found.function))
-        return IsA(found.node, NextValueExpr) ? "nextval()" : deparse_expression(found.node, NIL, false, false);
+        return IsA(found.node, NextValueExpr) ? "nextval()"
+                                              : deparse_expression(found.node, NIL, false, false);
     const char *name = get_func_name(found.function);
     const Oid schema = get_func_namespace(found.function);
     if (found.function < FirstNormalObjectId)

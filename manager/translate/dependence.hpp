@@ -22,10 +22,10 @@ enum class Restless {
 };
 
 struct Dependence {
-    unsigned settings = 0;       /* SettingBit */
+    unsigned settings = 0;            /* SettingBit */
     Restless restless = Restless::no; /* the worst found */
-    Oid function = InvalidOid;   /* the first of that kind, or … */
-    Node *node = nullptr;        /* the expression that is no function of the catalog */
+    Oid function = InvalidOid;        /* the first of that kind, or … */
+    Node *node = nullptr;             /* the expression that is no function of the catalog */
     int location = -1;
     bool is_user_function = false;
 };

@@ -52,7 +52,8 @@ Node *substitute(Node *node, void *context)
         return nullptr;
     const auto *nodes = static_cast<const Nodes *>(context);
     for (int i = 0; i < nodes->count; i++) {
-        if (nodes->items[i] != nullptr && nodeTag(nodes->items[i]) == nodeTag(node) && equal(nodes->items[i], node))
+        if (nodes->items[i] != nullptr && nodeTag(nodes->items[i]) == nodeTag(node) &&
+            equal(nodes->items[i], node))
             return reinterpret_cast<Node *>(slot_param(i, node));
     }
     if (IsA(node, Var) || IsA(node, Aggref))

@@ -73,7 +73,8 @@ ValueType attribute_type(Oid relid, AttrNumber number)
 Node *make_var(int relation, AttrNumber number, const ValueType &value)
 {
     return call([&] {
-        return reinterpret_cast<Node *>(makeVar(relation, number, value.type, value.typmod, value.collation, 0));
+        return reinterpret_cast<Node *>(
+            makeVar(relation, number, value.type, value.typmod, value.collation, 0));
     });
 }
 
@@ -100,7 +101,8 @@ void refuse_entry(const RangeTblEntry *entry)
         refuse("function in FROM", "The rows that a function returns have no changes that could be captured.",
                use_full, location_of(linitial_node(RangeTblFunction, entry->functions)->funcexpr));
     case RTE_TABLEFUNC:
-        refuse("XMLTABLE", "The rows that a function returns have no changes that could be captured.", use_full);
+        refuse("XMLTABLE", "The rows that a function returns have no changes that could be captured.",
+               use_full);
     case RTE_VALUES:
         refuse("VALUES", "It is no source.", "Put the rows into a table, or use refresh_mode 'FULL'.",
                location_of(entry->values_lists));
@@ -235,13 +237,14 @@ Input FromClause::outer_join(JoinExpr *join, const std::vector<Node *> &conjunct
     const engine::OuterKind kind = !preserves_right  ? engine::OuterKind::left
                                    : !preserves_left ? engine::OuterKind::right
                                                      : engine::OuterKind::full;
-    result.plan = engine::outer_join(kind, left_input.plan, right_input.plan, condition(on, sides, result.scope));
+    result.plan =
+        engine::outer_join(kind, left_input.plan, right_input.plan, condition(on, sides, result.scope));
     result.plan = filtered(result, above);
     return result;
 }
 
-engine::Condition FromClause::condition(const std::vector<Node *> &conjuncts, const std::vector<Relids> &sides,
-                                        const Scope &scope) const
+engine::Condition FromClause::condition(const std::vector<Node *> &conjuncts,
+                                        const std::vector<Relids> &sides, const Scope &scope) const
 {
     engine::Condition condition;
     for (Node *conjunct : conjuncts) {
@@ -269,8 +272,8 @@ Input FromClause::leaf(int number)
         return relation(number, entry);
     if (entry->rtekind == RTE_SUBQUERY) {
         if (entry->security_barrier)
-            refuse("security barrier view", "Its conditions would not be evaluated before those of the query.",
-                   use_full);
+            refuse("security barrier view",
+                   "Its conditions would not be evaluated before those of the query.", use_full);
         return subquery(number, entry, {entry->subquery, &level_});
     }
     if (entry->rtekind != RTE_CTE)
@@ -301,7 +304,8 @@ Input FromClause::relation(int number, const RangeTblEntry *entry)
     std::vector<engine::Column> columns;
     for (AttrNumber attribute : translator_.sources_.columns(source)) {
         const ValueType value = attribute_type(entry->relid, attribute);
-        columns.push_back(column_of(value, call([&] { return get_attname(entry->relid, attribute, false); })));
+        columns.push_back(
+            column_of(value, call([&] { return get_attname(entry->relid, attribute, false); })));
         input.scope.push_back(make_var(number, attribute, value));
     }
     input.plan = engine::scan(source, std::move(columns));

@@ -72,7 +72,8 @@ engine::AggregateFamily family_of(const Aggref *aggregate, const std::string &na
         {"avg", engine::AggregateFamily::average}, {"min", engine::AggregateFamily::min},
         {"max", engine::AggregateFamily::max},
     };
-    const bool is_builtin = call([&] { return get_func_namespace(aggregate->aggfnoid); }) == PG_CATALOG_NAMESPACE;
+    const bool is_builtin =
+        call([&] { return get_func_namespace(aggregate->aggfnoid); }) == PG_CATALOG_NAMESPACE;
     for (const auto &[family_name, family] : families) {
         if (is_builtin && name == family_name)
             return family;
@@ -96,7 +97,8 @@ engine::AggregateCall aggregate_call(const Aggref *aggregate, const Scope &scope
         refuse(name + "(… ORDER BY …)", "The order of a group's rows is not kept.",
                "Leave the ORDER BY out, or use refresh_mode 'FULL'.", aggregate->location);
     if (aggregate->args != NIL)
-        result.argument = expression_of(reinterpret_cast<Node *>(linitial_node(TargetEntry, aggregate->args)->expr), scope);
+        result.argument =
+            expression_of(reinterpret_cast<Node *>(linitial_node(TargetEntry, aggregate->args)->expr), scope);
     if (aggregate->aggfilter != nullptr)
         result.filter = expression_of(reinterpret_cast<Node *>(aggregate->aggfilter), scope);
     result.result = column_of(value_type(reinterpret_cast<Node *>(const_cast<Aggref *>(aggregate))), name);
@@ -175,7 +177,8 @@ Input group(const Query *query, const std::vector<Node *> &outputs, Input from)
         }
         /* A global aggregate of which nothing is read still has its one row. */
         if (calls.empty()) {
-            calls.push_back({engine::AggregateFamily::count, {}, {}, column_of({INT8OID, -1, InvalidOid}, "count")});
+            calls.push_back(
+                {engine::AggregateFamily::count, {}, {}, column_of({INT8OID, -1, InvalidOid}, "count")});
             result.scope.push_back(nullptr);
         }
         result.plan = engine::aggregate(from.plan, std::move(positions), std::move(calls));

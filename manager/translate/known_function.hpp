@@ -22,9 +22,9 @@ enum SettingBit : unsigned {
     on_xml_option = 1u << 10,
 };
 inline const char *const setting_names[] = {
-    "TimeZone",   "DateStyle", "IntervalStyle",   "extra_float_digits",         "lc_monetary",
-    "lc_numeric", "lc_time",   "default_text_search_config", "bytea_output", "xmlbinary",
-    "xmloption",
+    "TimeZone",     "DateStyle",  "IntervalStyle", "extra_float_digits",
+    "lc_monetary",  "lc_numeric", "lc_time",       "default_text_search_config",
+    "bytea_output", "xmlbinary",  "xmloption",
 };
 
 enum class Beyond {

@@ -28,11 +28,12 @@ void refuse_policies(const Query *query)
     ListCell *cell;
     foreach (cell, query->rtable) {
         if (lfirst_node(RangeTblEntry, cell)->securityQuals != NIL)
-            refuse("row level security",
-                   "Policies are in force for the role that the query reads a table as; captured changes pass "
-                   "none.",
-                   "Let a role own the stream table for which no policy is in force, or use refresh_mode "
-                   "'FULL'.");
+            refuse(
+                "row level security",
+                "Policies are in force for the role that the query reads a table as; captured changes pass "
+                "none.",
+                "Let a role own the stream table for which no policy is in force, or use refresh_mode "
+                "'FULL'.");
     }
 }
 
@@ -68,8 +69,14 @@ Node *find_first(const Query *query, Matches matches)
     });
 }
 
-bool is_sub_link(const Node *node) { return IsA(node, SubLink); }
-bool is_window_function(const Node *node) { return IsA(node, WindowFunc); }
+bool is_sub_link(const Node *node)
+{
+    return IsA(node, SubLink);
+}
+bool is_window_function(const Node *node)
+{
+    return IsA(node, WindowFunc);
+}
 bool returns_set(const Node *node)
 {
     return (IsA(node, FuncExpr) && reinterpret_cast<const FuncExpr *>(node)->funcretset) ||
@@ -102,11 +109,11 @@ void refuse_clauses(const Query *query)
     if (query->hasSubLinks)
         refuse_sub_link(query);
     if (query->hasWindowFuncs)
-        refuse("window function", "One changed row can change the value of every row of its partition.", use_full,
-               location_of(find_first(query, is_window_function)));
+        refuse("window function", "One changed row can change the value of every row of its partition.",
+               use_full, location_of(find_first(query, is_window_function)));
     if (query->hasTargetSRFs)
-        refuse("set-returning function in the target list", "It makes several rows of one.",
-               use_full, location_of(find_first(query, returns_set)));
+        refuse("set-returning function in the target list", "It makes several rows of one.", use_full,
+               location_of(find_first(query, returns_set)));
     if (query->groupingSets != NIL)
         refuse("GROUPING SETS, CUBE or ROLLUP", "A row belongs to several groups at once.",
                "Write one stream table for each grouping set, or use refresh_mode 'FULL'.",
@@ -144,7 +151,9 @@ void refuse_outer_references(const Level &level)
     int up = 1;
     for (const Level *outer = level.parent; outer != nullptr; outer = outer->parent, up++) {
         const Query *query = level.query;
-        if (call([&] { return contain_vars_of_level(reinterpret_cast<Node *>(const_cast<Query *>(query)), up); }))
+        if (call([&] {
+                return contain_vars_of_level(reinterpret_cast<Node *>(const_cast<Query *>(query)), up);
+            }))
             refuse("LATERAL", "The subquery is evaluated anew for each row beside it.",
                    "Write it as a join, or use refresh_mode 'FULL'.");
     }
@@ -157,8 +166,8 @@ Query *flattened(const Query *query)
         Query *flat = makeNode(Query);
         memcpy(flat, query, sizeof(Query));
         auto *original = const_cast<Query *>(query);
-        flat->targetList =
-            reinterpret_cast<List *>(flatten_join_alias_vars(original, reinterpret_cast<Node *>(query->targetList)));
+        flat->targetList = reinterpret_cast<List *>(
+            flatten_join_alias_vars(original, reinterpret_cast<Node *>(query->targetList)));
         flat->havingQual = flatten_join_alias_vars(original, query->havingQual);
         flat->jointree = reinterpret_cast<FromExpr *>(
             flatten_join_alias_vars(original, reinterpret_cast<Node *>(query->jointree)));
@@ -217,7 +226,9 @@ engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &n
     note_used(used, reinterpret_cast<Node *>(query->jointree));
     note_used(used, query->havingQual);
     foreach (cell, query->groupClause)
-        note_used(used, call([&] { return get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList); }));
+        note_used(used, call([&] {
+                      return get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList);
+                  }));
 
     FromClause from(*this, flat, used);
     Input input = from.build(reinterpret_cast<Node *>(query->jointree));
@@ -295,7 +306,8 @@ std::vector<int> all_targets(const Query *query)
     return numbers;
 }
 
-engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present, const std::vector<int> &wanted)
+engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present,
+                         const std::vector<int> &wanted)
 {
     if (present == wanted)
         return plan;
@@ -303,7 +315,8 @@ engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present, 
     const auto &columns = engine::columns(plan);
     for (int number : wanted) {
         const int position = std::find(present.begin(), present.end(), number) - present.begin();
-        expressions.push_back({engine::column_reference(position, columns[position]), columns[position].name});
+        expressions.push_back(
+            {engine::column_reference(position, columns[position]), columns[position].name});
     }
     return engine::project(std::move(plan), std::move(expressions));
 }

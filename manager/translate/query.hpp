@@ -109,7 +109,8 @@ TargetEntry *target(const Query *query, int number);
 std::vector<int> all_targets(const Query *query);
 
 /* The columns of `plan`, numbered `present`, that are in `wanted`. */
-engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present, const std::vector<int> &wanted);
+engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present,
+                         const std::vector<int> &wanted);
 
 /* `names` made different from one another by suffixes. */
 std::vector<std::string> distinct_names(std::vector<std::string> names);

@@ -23,6 +23,7 @@ struct Refusal {
 }
 
 /* What to do about most constructs. */
-inline const char *const use_full = "Use refresh_mode 'FULL' or 'AUTO', which keep the query by full refreshes.";
+inline const char *const use_full =
+    "Use refresh_mode 'FULL' or 'AUTO', which keep the query by full refreshes.";
 
 } // namespace pgtrickle::translate

@@ -39,7 +39,8 @@ bool found(Search *search, Ground ground, int location, Oid relid)
 
 bool is_ours_or_system(Oid relid)
 {
-    static const char *const schemas[] = {"information_schema", "pgtrickle", "pg_trickle_log", "pg_trickle_storage"};
+    static const char *const schemas[] = {"information_schema", "pgtrickle", "pg_trickle_log",
+                                          "pg_trickle_storage"};
     if (IsCatalogRelationOid(relid) || IsCatalogNamespace(get_rel_namespace(relid)) ||
         IsToastNamespace(get_rel_namespace(relid)))
         return true;
@@ -54,8 +55,8 @@ bool is_ours_or_system(Oid relid)
 bool search_entry(Search *search, const RangeTblEntry *entry)
 {
     if (entry->tablesample != nullptr)
-        return found(search, Ground::table_sample, exprLocation(reinterpret_cast<Node *>(entry->tablesample->args)),
-                     entry->relid);
+        return found(search, Ground::table_sample,
+                     exprLocation(reinterpret_cast<Node *>(entry->tablesample->args)), entry->relid);
     if (entry->rtekind != RTE_RELATION)
         return false;
     if (entry->relid == search->self)
@@ -107,7 +108,8 @@ bool search_query(Node *node, void *context)
         return found(search, Ground::row_marks, -1, InvalidOid);
     if (query->sortClause == NIL && (!is_absent(query->limitCount) || !is_absent(query->limitOffset)))
         return found(search, Ground::limit,
-                     exprLocation(!is_absent(query->limitCount) ? query->limitCount : query->limitOffset), InvalidOid);
+                     exprLocation(!is_absent(query->limitCount) ? query->limitCount : query->limitOffset),
+                     InvalidOid);
     if (search_from(reinterpret_cast<Node *>(query->jointree), &referenced))
         return true;
     return walk_query(query, search_query, context, 0);
@@ -152,20 +154,22 @@ Rejection rejection_for(const Search &search)
                 search.location};
     case Ground::limit:
         return {ERRCODE_FEATURE_NOT_SUPPORTED, "LIMIT without ORDER BY is not allowed in a defining query",
-                "Which rows are kept would be left to chance.", "Add an ORDER BY, or remove LIMIT and OFFSET.",
-                search.location};
+                "Which rows are kept would be left to chance.",
+                "Add an ORDER BY, or remove LIMIT and OFFSET.", search.location};
     case Ground::system_catalog:
-        return {ERRCODE_FEATURE_NOT_SUPPORTED, "system catalog " + name + " cannot be a source of a stream table",
+        return {ERRCODE_FEATURE_NOT_SUPPORTED,
+                "system catalog " + name + " cannot be a source of a stream table",
                 "Changes of system catalogs and of this extension's own tables are not captured.",
                 "Copy what is needed into a table.", search.location};
     case Ground::temporary:
-        return {ERRCODE_FEATURE_NOT_SUPPORTED, "temporary table " + name + " cannot be a source of a stream table",
+        return {ERRCODE_FEATURE_NOT_SUPPORTED,
+                "temporary table " + name + " cannot be a source of a stream table",
                 "It is gone at the end of the session, and no other session sees its rows.",
                 "Use a permanent table.", search.location};
     default:
         return {ERRCODE_INVALID_SCHEMA_DEFINITION,
-                "cycle detected in dependency graph: " + name + " -> " + name, "The stream table reads itself.",
-                "Remove it from its own defining query.", search.location};
+                "cycle detected in dependency graph: " + name + " -> " + name,
+                "The stream table reads itself.", "Remove it from its own defining query.", search.location};
     }
 }
 

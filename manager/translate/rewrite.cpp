@@ -15,7 +15,8 @@ Query *expand_views(const Query *query, Oid owner)
 
     /* With row_security off the rewriter would raise an error where a policy applies. */
     const int nest_level = NewGUCNestLevel();
-    (void)set_config_option("row_security", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    (void)set_config_option("row_security", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                            false);
     /* An error leaves by (sub)transaction abort, which restores the user as well. */
     GetUserIdAndSecContext(&user, &security_context);
     if (OidIsValid(owner))

@@ -33,8 +33,8 @@ Node *coerced(Var *var, const ValueType &wanted)
 {
     Node *node = coerce_to_common_type(nullptr, reinterpret_cast<Node *>(var), wanted.type, "UNION");
     if (exprTypmod(node) != wanted.typmod)
-        node = coerce_to_target_type(nullptr, node, exprType(node), wanted.type, wanted.typmod, COERCION_IMPLICIT,
-                                     COERCE_IMPLICIT_CAST, -1);
+        node = coerce_to_target_type(nullptr, node, exprType(node), wanted.type, wanted.typmod,
+                                     COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
     assign_expr_collations(nullptr, node);
     if (OidIsValid(wanted.collation) && exprCollation(node) != wanted.collation) {
         CollateExpr *collate = makeNode(CollateExpr);

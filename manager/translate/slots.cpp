@@ -6,7 +6,10 @@ namespace pgtrickle::translate {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 
 /* Whether `c` can belong to an identifier; bytes above ASCII can. */
 bool continues_word(char c)
@@ -15,7 +18,10 @@ bool continues_word(char c)
            static_cast<unsigned char>(c) >= 0x80;
 }
 
-bool starts_word(char c) { return continues_word(c) && !is_digit(c) && c != '$'; }
+bool starts_word(char c)
+{
+    return continues_word(c) && !is_digit(c) && c != '$';
+}
 
 class Splitter {
   public:

@@ -22,8 +22,8 @@ struct RelationFacts {
     const char *name; /* quoted and qualified */
     char kind;
     char persistence;
-    bool is_child;       /* a partition, or an inheritance child */
-    bool has_children;   /* an inheritance parent, with children now */
+    bool is_child;     /* a partition, or an inheritance child */
+    bool has_children; /* an inheritance parent, with children now */
     bool is_stream_table;
     const char *odd_leaf; /* a partition that is a foreign table or unlogged, or nullptr */
 };
@@ -47,7 +47,8 @@ const char *odd_leaf_of(Oid relid)
 
     foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
         const Oid leaf = lfirst_oid(cell);
-        if (get_rel_relkind(leaf) == RELKIND_FOREIGN_TABLE || get_rel_persistence(leaf) == RELPERSISTENCE_UNLOGGED)
+        if (get_rel_relkind(leaf) == RELKIND_FOREIGN_TABLE ||
+            get_rel_persistence(leaf) == RELPERSISTENCE_UNLOGGED)
             return relation_name(leaf);
     }
     return nullptr;
@@ -92,7 +93,8 @@ void refuse_inheritance(const RelationFacts &facts)
     const std::string name = facts.name;
     if (facts.has_children)
         refuse("inheritance parent " + name, "Changes of its children do not reach the parent's triggers.",
-               "Read the children in a UNION ALL of stream tables, use partitioning, or use refresh_mode 'FULL'.");
+               "Read the children in a UNION ALL of stream tables, use partitioning, or use refresh_mode "
+               "'FULL'.");
     if (facts.is_child)
         refuse("partition or inheritance child " + name,
                "Changes made through its parent do not reach its own triggers.",

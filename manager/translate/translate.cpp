@@ -21,21 +21,25 @@ void refuse_restless(const Query *query)
     switch (found.restless) {
     case Restless::is_volatile:
         refuse("volatile function " + name, "Its value changes from call to call.",
-               "Compute the value when the source's row is written, or use refresh_mode 'FULL'.", found.location);
+               "Compute the value when the source's row is written, or use refresh_mode 'FULL'.",
+               found.location);
     case Restless::now:
         refuse(name, "Its value moves on although no source changes.",
-               "Compare with the time when the stream table is read, or use refresh_mode 'FULL'.", found.location);
+               "Compare with the time when the stream table is read, or use refresh_mode 'FULL'.",
+               found.location);
     case Restless::session:
         refuse(name, "Its value depends on the session.", "Leave it out, or use refresh_mode 'FULL'.",
                found.location);
     case Restless::words:
-        refuse("conversion of text by " + name, "Texts such as 'now' and 'today' mean another time each time.",
+        refuse("conversion of text by " + name,
+               "Texts such as 'now' and 'today' mean another time each time.",
                "Use to_date(text, format) or to_timestamp(text, format), or use refresh_mode 'FULL'.",
                found.location);
     default:
         refuse("STABLE function " + name, "Its value may depend on more than its arguments.",
-               found.is_user_function ? "Declare it IMMUTABLE if that is what it is, or use refresh_mode 'FULL'."
-                                      : use_full,
+               found.is_user_function
+                   ? "Declare it IMMUTABLE if that is what it is, or use refresh_mode 'FULL'."
+                   : use_full,
                found.location);
     }
 }

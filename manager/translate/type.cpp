@@ -68,9 +68,10 @@ engine::Equality equality_of(const ValueType &value)
 Facts facts_of(const ValueType &value)
 {
     Facts facts;
-    facts.type = format_type_extended(value.type, value.typmod,
-                                      FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
-    const bool has_own_collation = OidIsValid(value.collation) && value.collation != get_typcollation(value.type);
+    facts.type =
+        format_type_extended(value.type, value.typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+    const bool has_own_collation =
+        OidIsValid(value.collation) && value.collation != get_typcollation(value.type);
     facts.collation = has_own_collation ? collation_name(value.collation) : "";
     facts.equality = equality_of(value);
     TypeCacheEntry *entry = lookup_type_cache(value.type, TYPECACHE_HASH_PROC | TYPECACHE_EQ_OPR);

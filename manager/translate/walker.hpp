@@ -16,7 +16,10 @@ using Walker = bool (*)(Node *, void *);
 using Mutator = Node *(*)(Node *, void *);
 
 #if PG_VERSION_NUM >= 160000
-inline bool walk(Node *node, Walker walker, void *context) { return expression_tree_walker(node, walker, context); }
+inline bool walk(Node *node, Walker walker, void *context)
+{
+    return expression_tree_walker(node, walker, context);
+}
 inline bool walk_query(Query *query, Walker walker, void *context, int flags)
 {
     return query_tree_walker(query, walker, context, flags);
@@ -32,15 +35,18 @@ using AnyFunction = void (*)();
 
 inline bool walk(Node *node, Walker walker, void *context)
 {
-    return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<AnyFunction>(walker)), context);
+    return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<AnyFunction>(walker)),
+                                  context);
 }
 inline bool walk_query(Query *query, Walker walker, void *context, int flags)
 {
-    return query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<AnyFunction>(walker)), context, flags);
+    return query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<AnyFunction>(walker)),
+                             context, flags);
 }
 inline Node *mutate(Node *node, Mutator mutator, void *context)
 {
-    return expression_tree_mutator(node, reinterpret_cast<Node *(*)()>(reinterpret_cast<AnyFunction>(mutator)), context);
+    return expression_tree_mutator(
+        node, reinterpret_cast<Node *(*)()>(reinterpret_cast<AnyFunction>(mutator)), context);
 }
 #endif
 
