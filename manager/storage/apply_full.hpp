@@ -1,0 +1,28 @@
+/*
+ * Making an arrangement hold exactly what its full statement delivers.
+ *
+ * fill: an empty heap is filled in the order of the statement, without index maintenance;
+ * the indexes are built afterwards, as CREATE INDEX would.
+ * replace_content: otherwise both sides are sorted by the identity's hash and merged; only
+ * rows that differ are written, in the old ones' stead, so readers keep their snapshots and
+ * are never blocked, and what is emitted is the true difference. This is also how an
+ * arrangement that lost touch with its query is mended.
+ * PostgreSQL frames.
+ */
+#pragma once
+
+#include "storage/apply_groups.hpp"
+
+namespace pgtrickle::storage {
+
+/* A receiver that inserts what the full statement delivers into an arrangement with no
+ * rows, and emits it. Count: emitter->inserted. */
+DestReceiver *begin_fill(Arrangement *arrangement, Emitter *emitter);
+/* Builds the indexes of the heap filled; the arrangement must be closed. */
+void build_indexes(Oid heap);
+bool is_empty_heap(Relation heap);
+
+/* `rows` holds all physical columns, and is finished. */
+void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter);
+
+} // namespace pgtrickle::storage
