@@ -162,9 +162,9 @@ void build_indexes(Oid heap)
     CommandCounterIncrement();
 }
 
-bool is_empty_heap(Relation heap)
+bool is_new_heap(Relation heap)
 {
-    return RelationGetNumberOfBlocks(heap) == 0;
+    return heap->rd_createSubid != InvalidSubTransactionId && RelationGetNumberOfBlocks(heap) == 0;
 }
 
 void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter)

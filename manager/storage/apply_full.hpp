@@ -1,7 +1,7 @@
 /*
  * Making an arrangement hold exactly what its full statement delivers.
  *
- * fill: an empty heap is filled in the order of the statement, without index maintenance;
+ * fill: a heap that this transaction created is filled in the order of the statement, without index maintenance;
  * the indexes are built afterwards, as CREATE INDEX would.
  * replace_content: otherwise both sides are sorted by the identity's hash and merged; only
  * rows that differ are written, in the old ones' stead, so readers keep their snapshots and
@@ -20,7 +20,8 @@ namespace pgtrickle::storage {
 DestReceiver *begin_fill(Arrangement *arrangement, Emitter *emitter);
 /* Builds the indexes of the heap filled; the arrangement must be closed. */
 void build_indexes(Oid heap);
-bool is_empty_heap(Relation heap);
+/* Created in this transaction and empty: nobody else can wait for its indexes. */
+bool is_new_heap(Relation heap);
 
 /* `rows` holds all physical columns, and is finished. */
 void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter);

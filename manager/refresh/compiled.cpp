@@ -1,0 +1,362 @@
+#include "refresh/compiled.hpp"
+
+#include "capture/log.hpp"
+#include "pg/context.hpp"
+#include "pg/superuser.hpp"
+#include "pg/version.hpp"
+#include "refresh/names.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "parser/parsetree.h"
+#include "utils/acl.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/ruleutils.h"
+}
+
+#include <numeric>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+using Cache = std::map<Oid, Compiled *>;
+
+/* Process-local; made at the first use, lives as long as the process. */
+Cache *cache = nullptr;
+
+Cache &compiled_cache()
+{
+    if (cache == nullptr)
+        cache = make_in<Cache>(TopMemoryContext);
+    return *cache;
+}
+
+bool was_built_from(const Compiled &compiled, Oid relation)
+{
+    if (relation == InvalidOid || relation == compiled.relid())
+        return true;
+    for (const CompiledSource &source : compiled.sources)
+        if (source.relid == relation)
+            return true;
+    for (const CompiledStep &step : compiled.steps)
+        if (step.heap == relation)
+            return true;
+    return false;
+}
+
+/* Only marks: an invalidation may arrive in the middle of a refresh that uses the entry. */
+extern "C" void on_relcache_invalidation(Datum, Oid relation)
+{
+    if (cache == nullptr)
+        return;
+    for (auto &[relid, compiled] : *cache)
+        if (was_built_from(*compiled, relation))
+            compiled->is_stale = true;
+}
+
+void free_plan(SPIPlanPtr plan)
+{
+    if (plan != nullptr)
+        call([=] { SPI_freeplan(plan); });
+}
+
+void discard(Compiled *compiled)
+{
+    for (CompiledStep &step : compiled->steps) {
+        for (auto &[mask, plan] : step.delta_plans)
+            free_plan(plan);
+        free_plan(step.full_plan);
+        free_plan(step.recompute_plan);
+    }
+    MemoryContextDelete(compiled->context);
+}
+
+/* The program of a query kept incrementally, or nothing where only full refresh will do. */
+std::optional<translate::Translation> translation_of(const Definition &definition)
+{
+    if (definition.mode == RefreshMode::full)
+        return std::nullopt;
+    Query *query = call([&] { return definition::query_of(definition.relid); });
+    auto result = translate::translate(query, definition.owner);
+    if (auto *translation = std::get_if<translate::Translation>(&result))
+        return std::move(*translation);
+    if (definition.mode != RefreshMode::automatic)
+        translate::raise_objection(std::get<translate::Objection>(result), nullptr);
+    return std::nullopt;
+}
+
+/* The declared columns of the stream table, as the columns of a step of layout rows. */
+engine::Step step_of_rows(Oid relid)
+{
+    Relation relation = call([=] { return table_open(relid, AccessShareLock); });
+    TupleDesc descriptor = RelationGetDescr(relation);
+    engine::Step step;
+    for (int i = 0; i < descriptor->natts; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+        engine::Column column;
+        column.name = NameStr(attribute->attname);
+        column.type = call([=] {
+            return format_type_extended(attribute->atttypid, attribute->atttypmod,
+                                        FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+        });
+        if (OidIsValid(attribute->attcollation) && attribute->attcollation != get_typcollation(attribute->atttypid))
+            column.collation = call([=] { return generate_collation_name(attribute->attcollation); });
+        step.columns.push_back({column, engine::Role::value, ""});
+    }
+    step.output_count = descriptor->natts;
+    call([=] { table_close(relation, NoLock); });
+    return step;
+}
+
+TupleDesc leading_columns(TupleDesc all, int count, bool with_weight)
+{
+    return call([=] {
+        TupleDesc descriptor = CreateTemplateTupleDesc(count + (with_weight ? 1 : 0));
+        for (int i = 1; i <= count; i++)
+            TupleDescCopyEntry(descriptor, i, all, i);
+        if (with_weight)
+            TupleDescInitEntry(descriptor, count + 1, "pgt_weight", INT8OID, -1, 0);
+        return descriptor;
+    });
+}
+
+void describe(CompiledStep &compiled)
+{
+    const engine::Step &step = compiled.step;
+    Oid heap = compiled.heap;
+    TupleDesc physical = call([=] {
+        Relation relation = table_open(heap, AccessShareLock);
+        TupleDesc copy = CreateTupleDescCopy(RelationGetDescr(relation));
+        table_close(relation, NoLock);
+        return copy;
+    });
+    int column_count = static_cast<int>(step.columns.size());
+    if (physical->natts != column_count + 1)
+        raise({.message = "arrangement " + compiled.heap_name + " does not have the columns of its program"});
+    compiled.physical = leading_columns(physical, column_count, false);
+    compiled.output = leading_columns(physical, step.output_count, true);
+    compiled.key = step.key;
+    compiled.facts = {step.layout == engine::Layout::rows ? storage::RowLayout::rows : storage::RowLayout::groups,
+                      column_count,
+                      step.output_count,
+                      static_cast<int>(compiled.key.size()),
+                      compiled.key.data(),
+                      step.count_column,
+                      step.visible_column};
+}
+
+void compile_step(const Definition &definition, CompiledStep &compiled)
+{
+    if (!OidIsValid(compiled.heap))
+        raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+               .message = "storage of stream table \"" + definition.name + "\" is missing",
+               .hint = "Drop and create the stream table again."});
+    compiled.heap_name = qualified_name(compiled.heap);
+    describe(compiled);
+    if (compiled.step.layout == engine::Layout::groups) {
+        compiled.groups =
+            storage::compile_groups(compiled.step, compiled.heap, compiled.heap_name, definition.owner);
+        compiled.delta = compiled.groups->delta_descriptor;
+        compiled.touched = leading_columns(compiled.delta, compiled.facts.key_count, false);
+        compiled.full_identity = compiled.key;
+        compiled.delta_identity.resize(compiled.key.size());
+    } else {
+        compiled.delta = leading_columns(compiled.physical, compiled.facts.column_count, true);
+        compiled.full_identity.resize(compiled.facts.column_count);
+        std::iota(compiled.full_identity.begin(), compiled.full_identity.end(), 0);
+        compiled.delta_identity.resize(compiled.facts.column_count);
+    }
+    std::iota(compiled.delta_identity.begin(), compiled.delta_identity.end(), 0);
+}
+
+void add_source(Compiled &compiled, Oid relid, bool is_stream_table, const std::vector<AttrNumber> &columns,
+                const std::vector<Oid> &read_as)
+{
+    const AttrNumber *numbers = columns.data();
+    int count = static_cast<int>(columns.size());
+    TupleDesc changes = call([=] { return capture::changes_descriptor(relid, numbers, count); });
+    compiled.sources.push_back({relid, is_stream_table, columns, read_as, changes});
+}
+
+Compiled *compile(Oid relid)
+{
+    MemoryContext context = call([] {
+        return AllocSetContextCreate(CurTransactionContext, "pg_trickle compiled stream table",
+                                     ALLOCSET_DEFAULT_SIZES);
+    });
+    auto *compiled = make_in<Compiled>(context);
+    compiled->context = context;
+    ContextSwitch in_context(context);
+    compiled->definition = definition::load(relid);
+    const Definition &definition = compiled->definition;
+    auto translation = translation_of(definition);
+    if (translation) {
+        for (const translate::SourceRef &source : translation->sources)
+            add_source(*compiled, source.relid, source.is_stream_table, source.columns, source.read_as);
+        compiled->program = std::make_unique<engine::Program>(translation->plan);
+        for (const engine::Step &step : compiled->program->steps())
+            compiled->steps.emplace_back().step = step;
+    } else {
+        for (const Source &source : definition.sources)
+            add_source(*compiled, source.relid, source.kind == SourceKind::stream_table, source.columns, {});
+        compiled->steps.emplace_back().step = step_of_rows(relid);
+        Query *query = call([&] { return definition::query_of(relid); });
+        translate::Restlessness restlessness = translate::restlessness_of(query);
+        compiled->is_restless = restlessness.is_volatile || restlessness.is_now_dependent;
+    }
+    int last = static_cast<int>(compiled->steps.size()) - 1;
+    for (int k = 0; k <= last; k++) {
+        CompiledStep &step = compiled->steps[k];
+        step.heap = k == last ? storage::storage_of(relid) : storage::arrangement_of(relid, k);
+        compile_step(definition, step);
+    }
+    /* Until here an error frees it with the transaction. */
+    MemoryContextSetParent(context, TopMemoryContext);
+    return compiled;
+}
+
+/* Privileges on relations are checked once a refresh by check_privileges(): the statements
+ * read arrangements, and tables behind other people's views, which the owner may not. */
+bool clear_required_privileges(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, RangeTblEntry)) {
+        reinterpret_cast<RangeTblEntry *>(node)->requiredPerms = 0;
+        return false;
+    }
+    if (IsA(node, Query))
+        return walk_query(reinterpret_cast<Query *>(node), clear_required_privileges, context,
+                          QTW_EXAMINE_RTES_BEFORE);
+    return walk_expression(node, clear_required_privileges, context);
+}
+
+SPIPlanPtr prepare(const std::string &sql)
+{
+    return call([&] {
+        SPIPlanPtr plan = SPI_prepare(sql.c_str(), 0, nullptr);
+        if (plan == nullptr)
+            elog(ERROR, "could not prepare \"%s\": %s", sql.c_str(), SPI_result_code_string(SPI_result));
+        return plan;
+    });
+}
+
+SPIPlanPtr prepare_statement(const std::string &sql)
+{
+    SPIPlanPtr plan;
+    {
+        AsSuperuser as_superuser;
+        plan = prepare(sql);
+    }
+    call([=] {
+        ListCell *cell;
+        foreach (cell, SPI_plan_get_plan_sources(plan)) {
+            auto *source = static_cast<CachedPlanSource *>(lfirst(cell));
+            ListCell *query;
+            foreach (query, source->query_list)
+                clear_required_privileges(static_cast<Node *>(lfirst(query)), nullptr);
+        }
+        SPI_keepplan(plan);
+    });
+    return plan;
+}
+
+bool is_usable(SPIPlanPtr plan)
+{
+    return plan != nullptr && call([=] { return SPI_plan_is_valid(plan); });
+}
+
+/* `plan` is kept where it stands, so that an error in preparing leaves no dangling one. */
+template <class Print> SPIPlanPtr ensure_plan(SPIPlanPtr &plan, Print print)
+{
+    if (!is_usable(plan)) {
+        free_plan(std::exchange(plan, nullptr));
+        plan = prepare_statement(print());
+    }
+    return plan;
+}
+
+void check_source_privileges(const CompiledSource &source, Oid role)
+{
+    call([&] {
+        if (pg_class_aclcheck(source.relid, role, ACL_SELECT) == ACLCHECK_OK)
+            return;
+        for (size_t i = 0; i < source.columns.size(); i++)
+            if (pg_attribute_aclcheck(source.relid, source.columns[i], role, ACL_SELECT) != ACLCHECK_OK)
+                aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(source.relid)),
+                               get_rel_name(source.relid));
+    });
+}
+
+} // namespace
+
+std::vector<engine::Step> steps_of(const Definition &definition)
+{
+    auto translation = translation_of(definition);
+    if (!translation)
+        return {step_of_rows(definition.relid)};
+    return engine::Program(translation->plan).steps();
+}
+
+Compiled &compiled_of(Oid relid)
+{
+    Compiled *&entry = compiled_cache()[relid];
+    if (entry != nullptr && entry->is_stale)
+        discard(std::exchange(entry, nullptr));
+    if (entry == nullptr)
+        entry = compile(relid);
+    return *entry;
+}
+
+SPIPlanPtr delta_plan(Compiled &compiled, int step, uint64_t changed)
+{
+    return ensure_plan(compiled.steps[step].delta_plans[changed],
+                       [&] { return compiled.program->delta_sql(step, changed, Names(compiled)); });
+}
+
+SPIPlanPtr full_plan(Compiled &compiled, int step)
+{
+    SPIPlanPtr &plan = compiled.steps[step].full_plan;
+    if (!compiled.is_full_only())
+        return ensure_plan(plan, [&] { return compiled.program->full_sql(step, Names(compiled)); });
+    /* The defining query itself, all privileges checked as the owner's. */
+    if (!is_usable(plan)) {
+        free_plan(std::exchange(plan, nullptr));
+        plan = prepare(compiled.definition.query);
+        call([=] { SPI_keepplan(plan); });
+    }
+    return plan;
+}
+
+SPIPlanPtr recompute_plan(Compiled &compiled, int step)
+{
+    return ensure_plan(compiled.steps[step].recompute_plan,
+                       [&] { return compiled.program->recompute_sql(step, Names(compiled)); });
+}
+
+void check_privileges(const Compiled &compiled)
+{
+    /* A full-only query is checked by the executor, view by view. */
+    if (compiled.is_full_only())
+        return;
+    for (const CompiledSource &source : compiled.sources)
+        for (Oid role : source.read_as)
+            check_source_privileges(source, OidIsValid(role) ? role : compiled.definition.owner);
+}
+
+std::string delta_name(engine::DeltaInput input)
+{
+    const char *kind = input.kind == engine::DeltaInput::Kind::source ? "pgt_delta_s" : "pgt_delta_a";
+    return kind + std::to_string(input.index);
+}
+
+void register_refresh()
+{
+    CacheRegisterRelcacheCallback(on_relcache_invalidation, Datum{0});
+}
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,99 @@
+/*
+ * A stream table made ready for refreshing: its definition, its program, its heaps, and the
+ * kept plans of the program's statements. Built once per backend and kept until anything
+ * it was built from changes.
+ *
+ * Invariant: a Compiled that compiled_of() returns matches the catalogs as of the relation locks the
+ * caller holds: a relcache invalidation of the stream table, a source or an arrangement
+ * makes it stale, and it is built anew at the next call. Its memory is a context of its own
+ * below TopMemoryContext, freed when it is replaced.
+ *
+ * Statements of the program name arrangements in the reserved schema, where the owner has
+ * no rights: they are parsed as superuser, without the privilege checks on relations, which
+ * check_privileges() makes instead; they are planned and run with the owner's rights.
+ * C++ frames throughout; they throw PgError.
+ */
+#pragma once
+
+#include "definition/definition.hpp"
+#include "engine/program.hpp"
+#include "pg/boundary.hpp"
+#include "storage/group_program.hpp"
+#include "translate/translate.hpp"
+
+extern "C" {
+#include "executor/spi.h"
+}
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pgtrickle::refresh {
+
+struct CompiledSource {
+    Oid relid;
+    bool is_stream_table;
+    std::vector<AttrNumber> columns;
+    std::vector<Oid> read_as;
+    TupleDesc changes; /* capture::changes_descriptor */
+};
+
+struct CompiledStep {
+    engine::Step step;
+    Oid heap = InvalidOid;
+    std::string heap_name;     /* qualified and quoted */
+    storage::StepFacts facts;
+    std::vector<int> key;
+    TupleDesc physical = nullptr; /* without pgt_hash */
+    TupleDesc delta = nullptr;    /* what the delta statement delivers */
+    TupleDesc output = nullptr;   /* output columns and pgt_weight */
+    TupleDesc touched = nullptr;  /* groups: the key columns */
+    std::vector<int> delta_identity; /* positions of the identity's columns in `delta` */
+    std::vector<int> full_identity;  /* … and in `physical` */
+    storage::GroupProgram *groups = nullptr;
+    std::map<uint64_t, SPIPlanPtr> delta_plans; /* by mask of changed inputs */
+    SPIPlanPtr full_plan = nullptr;
+    SPIPlanPtr recompute_plan = nullptr;
+};
+
+struct Compiled {
+    MemoryContext context = nullptr;
+    Definition definition;
+    bool is_stale = false;
+    bool is_restless = false;      /* its answer changes without its sources: see translate */
+    /* Absent: kept by full refresh, one step of layout rows. */
+    std::unique_ptr<engine::Program> program;
+    std::vector<CompiledSource> sources;
+    std::vector<CompiledStep> steps;
+
+    Oid relid() const { return definition.relid; }
+    bool is_full_only() const { return program == nullptr; }
+};
+
+/* The steps a stream table needs, before its heaps exist: for create_storage(). */
+std::vector<engine::Step> steps_of(const Definition &definition);
+
+/* The caller holds a lock on the stream table. Valid until the next call for the same
+ * stream table. */
+Compiled &compiled_of(Oid relid);
+
+/* The plan of a statement, prepared when it is missing or no longer valid. Within an SPI
+ * connection that has the relations the statement reads registered. */
+SPIPlanPtr delta_plan(Compiled &compiled, int step, uint64_t changed);
+SPIPlanPtr full_plan(Compiled &compiled, int step);
+SPIPlanPtr recompute_plan(Compiled &compiled, int step);
+
+/* Raises 42501 unless the owner may still read every column of every source. */
+void check_privileges(const Compiled &compiled);
+
+/* Names of the deltas among the relations of a statement. */
+std::string delta_name(engine::DeltaInput input);
+constexpr const char *touched_name = "pgt_touched";
+
+/* Registers the invalidation callback; called once, by _PG_init. */
+void register_refresh();
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,136 @@
+#include "refresh/group.hpp"
+
+#include "capture/capture.hpp"
+
+extern "C" {
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+}
+
+#include <algorithm>
+#include <map>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+/* Locks the definitions of `relid` and its upstreams, and gives each its level. */
+int collect(Oid relid, std::map<Oid, Member> &found)
+{
+    if (auto known = found.find(relid); known != found.end())
+        return known->second.level;
+    call([=] { LockRelationOid(relid, AccessShareLock); });
+    if (!call([=] { return definition::is_stream_table(relid); }))
+        raise({.sqlstate = ERRCODE_UNDEFINED_TABLE,
+               .message = "stream table not found: " + std::to_string(relid),
+               .detail = "It was dropped meanwhile."});
+    Compiled &compiled = compiled_of(relid);
+    int level = 0;
+    for (const CompiledSource &source : compiled.sources)
+        if (source.is_stream_table)
+            level = std::max(level, 1 + collect(source.relid, found));
+    Member member{&compiled, level, {}, {}, {}};
+    member.outcome.relid = relid;
+    found.emplace(relid, std::move(member));
+    return level;
+}
+
+bool lock_object(Oid relid, LockWait wait)
+{
+    return call([=] {
+        LOCKTAG tag;
+        SET_LOCKTAG_OBJECT(tag, MyDatabaseId, state::state_table(), relid, 0);
+        return LockAcquire(&tag, ExclusiveLock, false, wait == LockWait::skip_if_locked) != LOCKACQUIRE_NOT_AVAIL;
+    });
+}
+
+std::vector<Oid> sources_of(const std::vector<Member> &members)
+{
+    std::vector<Oid> sources;
+    for (const Member &member : members)
+        for (const CompiledSource &source : member.compiled->sources)
+            sources.push_back(source.relid);
+    std::sort(sources.begin(), sources.end());
+    sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
+    return sources;
+}
+
+void lock_source(Oid source)
+{
+    call([=] {
+        LockRelationOid(source, AccessShareLock);
+        capture::lock_logs(source);
+        capture::require_no_open_statement(source);
+    });
+}
+
+/* Changes may have been lost while triggers were missing or off: capture is put right, from
+ * here on, and the content starts over. */
+void restore_capture(Member &member)
+{
+    for (const CompiledSource &source : member.compiled->sources) {
+        bool is_intact = call([&] {
+            if (capture::triggers_are_intact(source.relid))
+                return true;
+            capture::ensure_captured(source.relid, source.columns.data(), static_cast<int>(source.columns.size()));
+            return false;
+        });
+        if (!is_intact)
+            member.reinitialize_reason = "the capture triggers of a source were missing or disabled";
+    }
+}
+
+void observe(Group &group)
+{
+    std::vector<Oid> relids = sources_of(group.members);
+    for (const Member &member : group.members)
+        relids.push_back(member.compiled->relid());
+    std::sort(relids.begin(), relids.end());
+    relids.erase(std::unique(relids.begin(), relids.end()), relids.end());
+    for (Oid relid : relids)
+        group.observed.push_back({relid, mailbox::observe(relid)});
+}
+
+bool is_named(const std::vector<Oid> &relids, Oid relid)
+{
+    return std::find(relids.begin(), relids.end(), relid) != relids.end();
+}
+
+} // namespace
+
+const mailbox::Seen &Group::seen(Oid relid) const
+{
+    auto found = std::lower_bound(observed.begin(), observed.end(), relid,
+                                  [](const ObservedSource &source, Oid wanted) { return source.relid < wanted; });
+    return found->seen;
+}
+
+Group lock_group(const std::vector<Oid> &relids, LockWait wait)
+{
+    std::map<Oid, Member> found;
+    for (Oid relid : relids)
+        collect(relid, found);
+    Group group;
+    for (auto &[relid, member] : found)
+        group.members.push_back(std::move(member));
+    std::stable_sort(group.members.begin(), group.members.end(),
+                     [](const Member &a, const Member &b) { return a.level < b.level; });
+    for (const Member &member : group.members)
+        if (!lock_object(member.compiled->relid(), wait))
+            return {};
+    for (Member &member : group.members)
+        if (!state::read(member.compiled->relid(), &member.state))
+            raise({.message = "stream table \"" + member.compiled->definition.name + "\" has no state"});
+    std::erase_if(group.members, [&](const Member &member) {
+        return member.state.status == state::name_of(state::Status::suspended) &&
+               !is_named(relids, member.compiled->relid());
+    });
+    for (Oid source : sources_of(group.members))
+        lock_source(source);
+    for (Member &member : group.members)
+        restore_capture(member);
+    observe(group);
+    return group;
+}
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,35 @@
+/*
+ * Who takes part in a refresh, and the locks that make one snapshot right for all.
+ *
+ * Locks are taken in this order, so that two groups never wait for each other: the foreign
+ * tables (AccessShare: definitions stand still), the object locks (Exclusive: one refresh of
+ * a stream table at a time) by level and OID, then sources and their logs (AccessShare)
+ * by OID. A TRUNCATE or a trim that sneaked in between lock and snapshot would read as
+ * an empty source; so no snapshot is taken before the last lock.
+ * C++ frames; they throw PgError.
+ */
+#pragma once
+
+#include "mailbox/mailbox.hpp"
+#include "refresh/member.hpp"
+
+namespace pgtrickle::refresh {
+
+struct ObservedSource {
+    Oid relid;
+    mailbox::Seen seen;
+};
+
+struct Group {
+    std::vector<Member> members; /* upstreams first */
+    std::vector<ObservedSource> observed; /* sources and members, ascending by OID */
+
+    const mailbox::Seen &seen(Oid relid) const;
+};
+
+/* The group of `relids` and all their upstreams (suspended ones aside, unless named), locked, with
+ * state rows read and the mailbox observed. With skip_if_locked: no members when another
+ * transaction holds an object lock. */
+Group lock_group(const std::vector<Oid> &relids, LockWait wait);
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,75 @@
+#include "refresh/names.hpp"
+
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle::refresh {
+
+std::string qualified_name(Oid relation)
+{
+    return call([=] {
+        char *name = get_rel_name(relation);
+        if (name == nullptr)
+            elog(ERROR, "cache lookup failed for relation %u", relation);
+        return static_cast<const char *>(
+            quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name));
+    });
+}
+
+namespace {
+
+std::string quoted_column(Oid relation, AttrNumber column)
+{
+    return call([=] { return quote_identifier(get_attname(relation, column, false)); });
+}
+
+/* A stream table is read from its storage, where HAVING may hide rows. */
+std::string visible_storage(const CompiledSource &source)
+{
+    Oid storage = storage::storage_of(source.relid);
+    if (!OidIsValid(storage))
+        raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+               .message = "stream table " + qualified_name(source.relid) + " has no storage"});
+    std::string columns;
+    for (AttrNumber column : source.columns)
+        columns += (columns.empty() ? "" : ", ") + quoted_column(source.relid, column);
+    std::string sql = "(SELECT " + columns + " FROM " + qualified_name(storage);
+    if (storage::visible_column_of(storage) != 0)
+        sql += " WHERE pgt_visible";
+    return sql + ")";
+}
+
+} // namespace
+
+std::string Names::source(int index) const
+{
+    const CompiledSource &source = compiled_.sources.at(index);
+    if (source.is_stream_table)
+        return visible_storage(source);
+    /* A table that has no children yet may get some: they are not part of the query's answer
+     * here, because such a source is an objection. */
+    bool is_partitioned =
+        call([&] { return get_rel_relkind(source.relid) == RELKIND_PARTITIONED_TABLE; });
+    return (is_partitioned ? "" : "ONLY ") + qualified_name(source.relid);
+}
+
+std::string Names::arrangement(int step) const
+{
+    return compiled_.steps.at(step).heap_name;
+}
+
+std::string Names::delta(engine::DeltaInput input) const
+{
+    return delta_name(input);
+}
+
+std::string Names::touched() const
+{
+    return touched_name;
+}
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,195 @@
+#include "refresh/refresh.hpp"
+
+#include "capture/capture.hpp"
+#include "capture/frontier.hpp"
+#include "refresh/group.hpp"
+#include "storage/layout.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "access/xlog.h"
+#include "utils/fmgrprotos.h"
+#include "utils/snapmgr.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+/* Whether `committed`, the frontier a refresh starts from, has something in that `snapshot`
+ * does not see: then the snapshot is too old to go on from it. */
+bool is_newer_than(const Frontier &committed, Snapshot snapshot)
+{
+    Frontier seen = Frontier::of_snapshot(snapshot, 0);
+    if (committed.xmax > seen.xmax)
+        return true;
+    return std::any_of(seen.xip.begin(), seen.xip.end(), [&](uint64_t xid) {
+        return xid < committed.xmax && !std::binary_search(committed.xip.begin(), committed.xip.end(), xid);
+    });
+}
+
+/* REPEATABLE READ: the snapshot is older than the locks, so a refresh committed in between
+ * may already be ahead of it. */
+void check_snapshot(const Group &group)
+{
+    for (const Member &member : group.members) {
+        if (member.state.frontier.empty())
+            continue;
+        Frontier committed =
+            Frontier::from_text(member.state.frontier.c_str(), member.state.own_xid, member.state.own_seq);
+        if (is_newer_than(committed, GetActiveSnapshot()))
+            raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+                   .message = "could not refresh stream table \"" + member.compiled->definition.name +
+                              "\" due to a concurrent refresh",
+                   .detail = "A newer state was committed after this transaction took its snapshot.",
+                   .hint = "Retry the transaction."});
+    }
+}
+
+/* Writes the new frontier; `values` live in the current context. */
+void write_state(const Member &member, const Frontier &frontier, TimestampTz data_timestamp)
+{
+    std::string text = frontier.to_text();
+    call([&] {
+        Datum values[state::column_count] = {};
+        bool nulls[state::column_count] = {};
+        bool replaces[state::column_count] = {};
+        auto set = [&](state::Column column, Datum value) {
+            values[column - 1] = value;
+            replaces[column - 1] = true;
+        };
+        auto set_null = [&](state::Column column) {
+            nulls[column - 1] = true;
+            replaces[column - 1] = true;
+        };
+        set(state::frontier, DirectFunctionCall1(pg_snapshot_in, CStringGetDatum(text.c_str())));
+        set(state::own_xid, UInt64GetDatum(frontier.own_xid));
+        set(state::own_seq, Int32GetDatum(frontier.own_seq));
+        set(state::system_identifier, Int64GetDatum(GetSystemIdentifier()));
+        set(state::data_timestamp, TimestampTzGetDatum(data_timestamp));
+        set(state::is_populated, BoolGetDatum(true));
+        set(state::needs_reinit, BoolGetDatum(false));
+        set_null(state::reinit_reason);
+        if (member.state.status != state::name_of(state::Status::suspended))
+            set(state::status, CStringGetTextDatum(state::name_of(state::Status::active)));
+        set(state::consecutive_errors, Int32GetDatum(0));
+        set(state::last_refresh_at, TimestampTzGetDatum(GetCurrentTimestamp()));
+        set_null(state::last_error_message);
+        state::update(member.compiled->relid(), values, nulls, replaces);
+    });
+}
+
+/* Nothing new and nothing wrong: the row stays as it is, and no WAL is written. */
+bool is_state_unchanged(const Member &member)
+{
+    return member.outcome.action == Action::no_data && member.state.consecutive_errors == 0 &&
+           member.state.status != state::name_of(state::Status::error);
+}
+
+void tell_mailbox(const Group &group, const Member &member)
+{
+    std::vector<mailbox::Reading> readings;
+    for (const CompiledSource &source : member.compiled->sources)
+        readings.push_back({source.relid, source.is_stream_table, group.seen(source.relid)});
+    Oid relid = member.compiled->relid();
+    mailbox::taken_in(relid, group.seen(relid), readings.data(), static_cast<int>(readings.size()));
+    mailbox::State state;
+    state.is_populated = true;
+    state.is_suspended = member.state.status == state::name_of(state::Status::suspended);
+    mailbox::note_state(relid, state);
+}
+
+void run_members(Group &group)
+{
+    for (Member &member : group.members) {
+        refresh_member(member);
+        if (member.outcome.rows_inserted + member.outcome.rows_deleted > 0)
+            mailbox::note_change(member.compiled->relid());
+    }
+}
+
+void write_states(Group &group, TimestampTz data_timestamp)
+{
+    /* After the last chunk any member wrote: whoever reads those in this group has read them. */
+    Frontier frontier = Frontier::of_snapshot(GetActiveSnapshot(), capture::own_seq());
+    for (Member &member : group.members) {
+        member.outcome.data_timestamp = data_timestamp;
+        if (!is_state_unchanged(member))
+            write_state(member, frontier, data_timestamp);
+    }
+}
+
+} // namespace
+
+const char *name_of(Action action)
+{
+    switch (action) {
+    case Action::no_data:
+        return "NO_DATA";
+    case Action::full:
+        return "FULL";
+    case Action::differential:
+        return "DIFFERENTIAL";
+    case Action::reinitialize:
+        return "REINITIALIZE";
+    }
+    return "";
+}
+
+std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait)
+{
+    Group group = lock_group(relids, wait);
+    if (group.members.empty())
+        return {};
+    TimestampTz data_timestamp = GetCurrentTimestamp();
+    call([] { PushCopiedSnapshot(GetTransactionSnapshot()); });
+    bool has_older_snapshot = IsolationUsesXactSnapshot();
+    if (has_older_snapshot)
+        check_snapshot(group);
+    run_members(group);
+    write_states(group, data_timestamp);
+    call([] { PopActiveSnapshot(); });
+    /* What was observed after the snapshot was taken says nothing about it. */
+    std::vector<Outcome> outcomes;
+    for (const Member &member : group.members) {
+        if (!has_older_snapshot)
+            tell_mailbox(group, member);
+        outcomes.push_back(member.outcome);
+    }
+    return outcomes;
+}
+
+Outcome initialize(Oid relid)
+{
+    for (const Outcome &outcome : refresh_group({relid}, LockWait::wait))
+        if (outcome.relid == relid)
+            return outcome;
+    raise({.message = "stream table was not refreshed"});
+}
+
+void create_storage(Oid relid)
+{
+    Definition definition = definition::load(relid);
+    std::vector<engine::Step> steps = steps_of(definition);
+    int last = static_cast<int>(steps.size()) - 1;
+    for (int k = 0; k <= last; k++)
+        storage::create_arrangement(
+            relid, k == last ? storage::storage_name(relid) : storage::arrangement_name(relid, k), steps[k]);
+}
+
+void replace_storage(Oid relid)
+{
+    for (int k = 0;; k++) {
+        Oid heap = storage::arrangement_of(relid, k);
+        if (!OidIsValid(heap))
+            break;
+        storage::drop_arrangement(relid, heap);
+    }
+    if (Oid heap = storage::storage_of(relid); OidIsValid(heap))
+        storage::drop_arrangement(relid, heap);
+    create_storage(relid);
+}
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,204 @@
+#include "refresh/run.hpp"
+
+#include "capture/capture.hpp"
+#include "storage/apply_full.hpp"
+#include "storage/apply_rows.hpp"
+
+extern "C" {
+#include "utils/snapmgr.h"
+}
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+void append_to_log(void *log, const Datum *values, const bool *nulls, int weight)
+{
+    static_cast<capture::LogWriter *>(log)->append(values, nulls, weight);
+}
+
+} // namespace
+
+Run::Run(Compiled &compiled) : compiled_(compiled)
+{
+    Oid relid = compiled.relid();
+    log_ = call([=] { return capture::LogWriter::open(relid); });
+}
+
+void Run::finish()
+{
+    if (log_ != nullptr)
+        call([this] { log_->finish(); });
+    connection_.finish();
+}
+
+bool Run::is_storage(int index) const
+{
+    return index + 1 == static_cast<int>(compiled_.steps.size());
+}
+
+std::string Run::read_sources(const Frontier &frontier)
+{
+    for (size_t i = 0; i < compiled_.sources.size(); i++) {
+        const CompiledSource &source = compiled_.sources[i];
+        Delta delta{{engine::DeltaInput::Kind::source, static_cast<int>(i)}, begin_rows(), source.changes, 0};
+        capture::Changes changes = call([&] {
+            return capture::read_changes(source.relid, frontier, GetActiveSnapshot(), source.columns.data(),
+                                         static_cast<int>(source.columns.size()), delta.rows);
+        });
+        if (changes.has_marker)
+            return changes.reason != nullptr ? changes.reason : "the change log of a source is incomplete";
+        delta.count = changes.rows;
+        changed_rows_ += changes.rows;
+        register_rows(delta_name(delta.input), delta.rows, delta.descriptor);
+        deltas_.push_back(delta);
+    }
+    return {};
+}
+
+uint64_t Run::changed_inputs(const engine::Step &step) const
+{
+    uint64_t changed = 0;
+    for (size_t k = 0; k < step.inputs.size(); k++)
+        for (const Delta &delta : deltas_)
+            if (delta.input == step.inputs[k] && delta.count > 0)
+                changed |= uint64_t{1} << k;
+    return changed;
+}
+
+void Run::begin_emitting(int index)
+{
+    const CompiledStep &step = compiled_.steps[index];
+    emitter_ = {};
+    emitter_.output_count = step.facts.output_count;
+    emitter_.descriptor = step.output;
+    if (is_storage(index)) {
+        emitter_.log = log_;
+        emitter_.append_to_log = append_to_log;
+        return;
+    }
+    emitter_.store = begin_rows();
+    call([this] {
+        emitter_.values = static_cast<Datum *>(palloc(sizeof(Datum) * (emitter_.output_count + 1)));
+        emitter_.nulls = static_cast<bool *>(palloc(sizeof(bool) * (emitter_.output_count + 1)));
+    });
+}
+
+void Run::end_emitting(int index)
+{
+    if (is_storage(index)) {
+        inserted_ += emitter_.inserted;
+        deleted_ += emitter_.deleted;
+        return;
+    }
+    Delta delta{{engine::DeltaInput::Kind::step, index}, emitter_.store, emitter_.descriptor,
+                emitter_.inserted + emitter_.deleted};
+    register_rows(delta_name(delta.input), delta.rows, delta.descriptor);
+    deltas_.push_back(delta);
+}
+
+bool Run::apply_deltas()
+{
+    for (int i = 0; i < static_cast<int>(compiled_.steps.size()); i++) {
+        uint64_t changed = changed_inputs(compiled_.steps[i].step);
+        if (changed == 0)
+            continue;
+        begin_emitting(i);
+        bool is_consistent = apply_step(i, changed);
+        end_emitting(i);
+        if (!is_consistent)
+            return false;
+    }
+    return true;
+}
+
+bool Run::apply_step(int index, uint64_t changed)
+{
+    CompiledStep &step = compiled_.steps[index];
+    SPIPlanPtr plan = delta_plan(compiled_, index, changed);
+    storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
+    storage::DeltaSort *delta = call([&] {
+        return storage::begin_delta_sort(step.delta, &arrangement->identity, step.delta_identity.data());
+    });
+    run(plan, &delta->receiver);
+    call([=] { storage::finish_rows(delta); });
+    bool is_consistent = step.facts.layout == storage::RowLayout::groups
+                             ? apply_groups(index, arrangement, delta)
+                             : call([&] { return storage::apply_rows(arrangement, delta, &emitter_); });
+    call([=] {
+        storage::end_delta_sort(delta);
+        storage::close_arrangement(arrangement);
+    });
+    advance_command();
+    return is_consistent;
+}
+
+bool Run::apply_groups(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta)
+{
+    CompiledStep &step = compiled_.steps[index];
+    storage::Touched touched{begin_rows(), step.touched, 0};
+    bool is_consistent =
+        call([&] { return storage::apply_groups(arrangement, step.groups, delta, &emitter_, &touched); });
+    return recompute_touched(index, arrangement, touched) && is_consistent;
+}
+
+bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const storage::Touched &touched)
+{
+    if (touched.count == 0)
+        return true;
+    CompiledStep &step = compiled_.steps[index];
+    register_rows(touched_name, touched.keys, touched.descriptor);
+    SPIPlanPtr plan = recompute_plan(compiled_, index);
+    storage::DeltaSort *rows = call([&] {
+        return storage::begin_delta_sort(step.physical, &arrangement->identity, step.full_identity.data());
+    });
+    run(plan, &rows->receiver);
+    bool is_consistent = call([&] {
+        storage::finish_rows(rows);
+        bool all_came_back = storage::apply_recomputed(arrangement, rows, &emitter_, &touched);
+        storage::end_delta_sort(rows);
+        return all_came_back;
+    });
+    unregister_rows(touched_name);
+    return is_consistent;
+}
+
+void Run::replace_all()
+{
+    for (int i = 0; i < static_cast<int>(compiled_.steps.size()); i++) {
+        begin_emitting(i);
+        emitter_.store = nullptr; /* the full statements read the arrangements themselves */
+        replace_step(i);
+        if (is_storage(i))
+            end_emitting(i);
+    }
+}
+
+void Run::replace_step(int index)
+{
+    CompiledStep &step = compiled_.steps[index];
+    SPIPlanPtr plan = full_plan(compiled_, index);
+    storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
+    if (call([=] { return storage::is_new_heap(arrangement->heap); })) {
+        DestReceiver *receiver = call([&] { return storage::begin_fill(arrangement, &emitter_); });
+        run(plan, receiver);
+        call([&] {
+            storage::close_arrangement(arrangement);
+            storage::build_indexes(step.heap);
+        });
+    } else {
+        storage::DeltaSort *rows = call([&] {
+            return storage::begin_delta_sort(step.physical, &arrangement->identity, step.full_identity.data());
+        });
+        run(plan, &rows->receiver);
+        call([&] {
+            storage::finish_rows(rows);
+            storage::replace_content(arrangement, rows, &emitter_);
+            storage::end_delta_sort(rows);
+            storage::close_arrangement(arrangement);
+        });
+    }
+    advance_command();
+}
+
+} // namespace pgtrickle::refresh

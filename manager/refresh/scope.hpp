@@ -1,0 +1,30 @@
+/*
+ * What surrounds everything a refresh runs of a stream table: its owner's rights, the
+ * settings recorded with the query, and a safe search_path; and the fact that a refresh is
+ * running, so that our own hooks leave its statements alone. Undone when it is destroyed,
+ * or by transaction abort. C++ frames.
+ */
+#pragma once
+
+#include "definition/definition.hpp"
+#include "pg/superuser.hpp"
+
+namespace pgtrickle::refresh {
+
+class Scope {
+  public:
+    explicit Scope(const Definition &definition);
+    ~Scope();
+    Scope(const Scope &) = delete;
+    Scope &operator=(const Scope &) = delete;
+
+  private:
+    AsOwner as_owner_;
+    int nest_level_;
+    int exceptions_;
+};
+
+/* Whether this backend is running the statements of a refresh. */
+bool is_running();
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,73 @@
+#include "refresh/statement.hpp"
+
+extern "C" {
+#include "utils/queryenvironment.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+/* Frozen into kept plans, and small on purpose: planned for few rows, a large delta loses
+ * nothing; planned for many, a small one pays a scan of the base. */
+constexpr double estimated_rows = 10;
+
+} // namespace
+
+Connection::Connection()
+{
+    call([] { SPI_connect(); });
+}
+
+void Connection::finish()
+{
+    call([] { SPI_finish(); });
+}
+
+Tuplestorestate *begin_rows()
+{
+    return call([] { return tuplestore_begin_heap(false, false, work_mem); });
+}
+
+void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor)
+{
+    call([&] {
+        auto *relation = static_cast<EphemeralNamedRelation>(palloc0(sizeof(EphemeralNamedRelationData)));
+        relation->md.name = pstrdup(name.c_str());
+        relation->md.tupdesc = descriptor;
+        relation->md.enrtype = ENR_NAMED_TUPLESTORE;
+        relation->md.enrtuples = estimated_rows;
+        relation->reldata = rows;
+        int result = SPI_register_relation(relation);
+        if (result != SPI_OK_REL_REGISTER)
+            elog(ERROR, "could not register \"%s\": %s", name.c_str(), SPI_result_code_string(result));
+    });
+}
+
+void unregister_rows(const std::string &name)
+{
+    call([&] { SPI_unregister_relation(name.c_str()); });
+}
+
+void run(SPIPlanPtr plan, DestReceiver *receiver)
+{
+    call([=] {
+        SPIExecuteOptions options = {};
+        options.read_only = true;
+        options.dest = receiver;
+        int result = SPI_execute_plan_extended(plan, &options);
+        if (result != SPI_OK_SELECT)
+            elog(ERROR, "maintenance statement failed: %s", SPI_result_code_string(result));
+    });
+}
+
+void advance_command()
+{
+    call([] {
+        CommandCounterIncrement();
+        UpdateActiveSnapshotCommandId();
+    });
+}
+
+} // namespace pgtrickle::refresh
