@@ -1,6 +1,7 @@
 #include "refresh/group.hpp"
 
 #include "capture/capture.hpp"
+#include "refresh/diamond.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
@@ -108,7 +109,7 @@ const mailbox::Seen &Group::seen(Oid relid) const
 Group lock_group(const std::vector<Oid> &relids, LockWait wait)
 {
     std::map<Oid, Member> found;
-    for (Oid relid : relids)
+    for (Oid relid : with_siblings(relids))
         collect(relid, found);
     Group group;
     for (auto &[relid, member] : found)

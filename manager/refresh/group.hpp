@@ -27,7 +27,7 @@ struct Group {
     const mailbox::Seen &seen(Oid relid) const;
 };
 
-/* The group of `relids` and all their upstreams (suspended ones aside, unless named), locked, with
+/* The group of `relids`, their atomic siblings, and all their upstreams (suspended ones aside, unless named), locked, with
  * state rows read and the mailbox observed. With skip_if_locked: no members when another
  * transaction holds an object lock. */
 Group lock_group(const std::vector<Oid> &relids, LockWait wait);
