@@ -10,6 +10,7 @@
 #include "fdw/serving.hpp"
 #include "fdw/statistics.hpp"
 #include "pg/boundary.hpp"
+#include "refresh/compiled.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -25,6 +26,7 @@ void _PG_init(void)
     pgtrickle::register_expansion();
     pgtrickle::register_statistics();
     pgtrickle::catalog::register_catalog();
+    pgtrickle::refresh::register_refresh();
     pgtrickle::capture::register_capture();
 }
 
