@@ -1,0 +1,224 @@
+/* What the engine prints, and how a plan is cut into steps. */
+#include "engine/program.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace pgtrickle::engine;
+
+namespace {
+
+class Names final : public RelationNames {
+  public:
+    std::string source(int index) const override { return "ONLY public.s" + std::to_string(index); }
+    std::string arrangement(int step) const override { return "arr" + std::to_string(step); }
+    std::string delta(DeltaInput input) const override
+    {
+        return (input.kind == DeltaInput::Kind::source ? "ds" : "da") + std::to_string(input.index);
+    }
+    std::string touched() const override { return "touched"; }
+};
+
+const Names names;
+
+Column column(const std::string &name, const std::string &type = "integer")
+{
+    Column made;
+    made.name = name;
+    made.type = type;
+    return made;
+}
+
+Expression expression(std::vector<std::variant<std::string, int>> pieces, const std::string &type)
+{
+    Expression made;
+    made.pieces = std::move(pieces);
+    made.result = column("", type);
+    return made;
+}
+
+PlanPtr orders() { return scan(0, {column("id"), column("customer"), column("amount", "numeric(10,2)")}); }
+PlanPtr customers() { return scan(1, {column("id"), column("region", "pg_catalog.text")}); }
+
+Condition equal(int left, int right)
+{
+    Condition made;
+    made.equalities.push_back({column_reference(left, column("")), column_reference(right, column("")),
+                               expression({left, std::string(" = "), right}, "boolean")});
+    return made;
+}
+
+AggregateCall count_rows(const std::string &name) { return {AggregateFamily::count, {}, {}, column(name, "bigint")}; }
+
+AggregateCall sum_of(int position, const std::string &type, const std::string &result)
+{
+    return {AggregateFamily::sum, column_reference(position, column("", type)), {}, column("total", result)};
+}
+
+PlanPtr named(const PlanPtr &plan, const std::vector<std::pair<int, std::string>> &outputs)
+{
+    std::vector<NamedExpression> expressions;
+    for (const auto &[position, name] : outputs)
+        expressions.push_back({column_reference(position, columns(plan)[position]), name});
+    return project(plan, expressions);
+}
+
+bool contains(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
+
+} // namespace
+
+TEST(EngineProgram, filter_and_projection_are_one_select)
+{
+    PlanPtr plan = named(filter(orders(), expression({2, std::string(" > 10")}, "boolean")), {{0, "order"}});
+    EXPECT_EQ(Program(plan).delta_sql(0, 1, names),
+              "SELECT t1.\"id\" AS \"order\", t1.pgt_weight AS pgt_weight FROM ds0 AS t1 "
+              "WHERE (t1.\"amount\" > 10)");
+    EXPECT_EQ(Program(plan).full_sql(0, names),
+              "SELECT t1.\"id\" AS \"order\" FROM ONLY public.s0 AS t1 WHERE (t1.\"amount\" > 10)");
+}
+
+TEST(EngineProgram, names_are_quoted)
+{
+    PlanPtr plan = scan(0, {column("odd\"name")});
+    EXPECT_EQ(Program(plan).full_sql(0, names),
+              "SELECT t1.\"odd\"\"name\" AS \"odd\"\"name\" FROM ONLY public.s0 AS t1");
+}
+
+TEST(EngineProgram, unchanged_input_has_no_term)
+{
+    Program program(named(join({orders(), customers()}, equal(1, 3)), {{0, "id"}, {4, "region"}}));
+    EXPECT_EQ(program.delta_sql(0, 1, names),
+              "SELECT t1.\"id\" AS \"id\", t2.\"region\" AS \"region\", t1.pgt_weight AS pgt_weight "
+              "FROM ds0 AS t1, ONLY public.s1 AS t2 WHERE (t1.\"customer\" = t2.\"id\")");
+    EXPECT_FALSE(contains(program.delta_sql(0, 2, names), "ds0"));
+}
+
+TEST(EngineProgram, nothing_changed_prints_no_row)
+{
+    Program program(named(orders(), {{0, "id"}}));
+    EXPECT_EQ(program.delta_sql(0, 0, names),
+              "SELECT NULL::integer AS \"id\", 0::pg_catalog.int8 AS pgt_weight WHERE false");
+}
+
+TEST(EngineProgram, both_inputs_changed_subtract_their_product)
+{
+    std::string sql = Program(named(join({orders(), customers()}, equal(1, 3)), {{0, "id"}})).delta_sql(0, 3, names);
+    EXPECT_TRUE(contains(sql, "-1 * t5.pgt_weight * t6.pgt_weight"));
+    EXPECT_TRUE(contains(sql, "FROM ds0 AS t5, ds1 AS t6"));
+}
+
+TEST(EngineProgram, output_that_is_a_state_is_stored_once)
+{
+    Program program(aggregate(orders(), {1}, {count_rows("n"), sum_of(2, "numeric(10,2)", "numeric")}));
+    const Step step = program.steps().at(0);
+    ASSERT_EQ(program.steps().size(), 1U);
+    EXPECT_EQ(step.layout, Layout::groups);
+    EXPECT_EQ(step.columns[0].role, Role::key);
+    EXPECT_EQ(step.columns[1].role, Role::state);
+    EXPECT_EQ(step.columns[2].role, Role::state);
+    EXPECT_EQ(step.count_column, 1);
+    EXPECT_EQ(step.key, std::vector<int>{0});
+    EXPECT_EQ(step.visible_column, -1);
+}
+
+TEST(EngineProgram, having_becomes_visibility_and_guards_what_it_hides)
+{
+    PlanPtr groups = aggregate(orders(), {1}, {count_rows("n")});
+    PlanPtr having = filter(groups, expression({1, std::string(" <> 1")}, "boolean"));
+    PlanPtr plan = project(having, {{expression({std::string("1 / ("), 1, std::string(" - 1)")}, "bigint"), "x"}});
+    const Step step = Program(plan).steps().at(0);
+    EXPECT_EQ(step.output_count, 1);
+    EXPECT_EQ(step.columns[0].sql, "CASE WHEN (n.\"pgt_count\" <> 1) THEN 1 / (n.\"pgt_count\" - 1) END");
+    ASSERT_GE(step.visible_column, 0);
+    EXPECT_EQ(step.columns[step.visible_column].sql, "((n.\"pgt_count\" <> 1)) IS TRUE");
+    EXPECT_EQ(step.columns[step.key[0]].column.name, "pgt_key_1");
+}
+
+TEST(EngineProgram, distinct_is_a_group_of_all_columns)
+{
+    const Step step = Program(distinct(named(orders(), {{1, "customer"}, {0, "id"}}))).steps().at(0);
+    EXPECT_EQ(step.layout, Layout::groups);
+    EXPECT_EQ(step.key, (std::vector<int>{0, 1}));
+    EXPECT_EQ(step.columns[step.count_column].column.name, "pgt_count");
+}
+
+TEST(EngineProgram, grouping_below_a_join_is_a_step_of_its_own)
+{
+    PlanPtr groups = aggregate(orders(), {1}, {count_rows("n")});
+    Program program(named(join({customers(), groups}, equal(0, 2)), {{1, "region"}, {3, "n"}}));
+    ASSERT_EQ(program.steps().size(), 2U);
+    EXPECT_EQ(program.steps()[1].layout, Layout::rows);
+    EXPECT_EQ(program.steps()[1].inputs,
+              (std::vector<DeltaInput>{{DeltaInput::Kind::source, 1}, {DeltaInput::Kind::step, 0}}));
+    EXPECT_EQ(program.steps()[0].looked_up_by, (std::vector<std::vector<std::string>>{{"customer"}}));
+    EXPECT_TRUE(contains(program.delta_sql(1, 1, names), "FROM ds1 AS t1, arr0 AS t2"));
+}
+
+TEST(EngineProgram, reader_of_an_arrangement_skips_hidden_rows)
+{
+    PlanPtr groups = filter(aggregate(orders(), {1}, {count_rows("n")}),
+                            expression({1, std::string(" > 1")}, "boolean"));
+    Program program(named(join({customers(), groups}, equal(0, 2)), {{1, "region"}}));
+    EXPECT_TRUE(contains(program.delta_sql(1, 1, names), "t2.pgt_visible"));
+    EXPECT_FALSE(contains(program.delta_sql(1, 2, names), "pgt_visible"));
+}
+
+TEST(EngineProgram, lookups_name_both_sides_of_a_join_and_keys_of_recomputed_groups)
+{
+    AggregateCall largest{AggregateFamily::max, column_reference(0, column("id")), {}, column("m")};
+    Program program(aggregate(join({orders(), customers()}, equal(1, 3)), {4}, {largest}));
+    EXPECT_EQ(program.steps()[0].lookups, (std::vector<Lookup>{{{DeltaInput::Kind::source, 0}, {"customer"}},
+                                                               {{DeltaInput::Kind::source, 1}, {"id"}},
+                                                               {{DeltaInput::Kind::source, 1}, {"region"}}}));
+}
+
+TEST(EngineProgram, recomputation_looks_keys_up_and_gates_the_null_branch)
+{
+    AggregateCall largest{AggregateFamily::max, column_reference(0, column("id")), {}, column("m")};
+    std::string sql = Program(aggregate(orders(), {1}, {largest})).recompute_sql(0, names);
+    EXPECT_TRUE(contains(sql, "(t1.\"customer\") IN (SELECT t2.\"customer\" FROM touched AS t2)"));
+    EXPECT_TRUE(contains(sql, "EXISTS (SELECT FROM touched AS t4 WHERE t4.\"customer\" IS NULL)"));
+}
+
+TEST(EngineProgram, exact_aggregates_are_never_recomputed)
+{
+    Program program(aggregate(orders(), {1}, {count_rows("n"), sum_of(0, "integer", "bigint")}));
+    EXPECT_TRUE(program.steps()[0].recompute_sql_condition.empty());
+    EXPECT_TRUE(program.steps()[0].lookups.empty());
+}
+
+TEST(EngineProgram, left_join_asks_the_old_count_when_both_sides_change)
+{
+    std::string sql =
+        Program(named(outer_join(OuterKind::left, orders(), customers(), equal(1, 3)), {{0, "id"}, {4, "region"}}))
+            .delta_sql(0, 3, names);
+    EXPECT_TRUE(contains(sql, "LIMIT greatest(coalesce("));
+    EXPECT_TRUE(contains(sql, "GROUP BY"));
+    EXPECT_TRUE(contains(sql, "NULL::pg_catalog.text"));
+}
+
+TEST(EngineProgram, a_key_that_equality_does_not_identify_is_refused)
+{
+    Column loose = column("c", "double precision");
+    loose.equality = Equality::none;
+    auto found = objection(distinct(scan(0, {loose})));
+    ASSERT_TRUE(found.has_value());
+    EXPECT_TRUE(contains(found->construct, "DISTINCT"));
+    EXPECT_FALSE(objection(distinct(orders())).has_value());
+}
+
+TEST(EngineProgram, a_numeric_key_shows_the_largest_scale)
+{
+    Column number = column("x", "numeric");
+    number.equality = Equality::scaled;
+    const Step step = Program(distinct(scan(0, {number}))).steps().at(0);
+    EXPECT_EQ(step.columns[0].role, Role::final);
+    EXPECT_TRUE(contains(step.columns[0].sql, "pg_catalog.round(n.\"pgt_key_1\""));
+    number.type = "numeric(10,2)";
+    EXPECT_EQ(Program(distinct(scan(0, {number}))).steps().at(0).columns[0].role, Role::key);
+}
+
+TEST(EngineProgram, a_slot_out_of_range_is_the_callers_fault)
+{
+    EXPECT_THROW(filter(orders(), expression({7, std::string(" > 10")}, "boolean")), std::invalid_argument);
+    EXPECT_THROW(join({orders()}, Condition{}), std::invalid_argument);
+}
