@@ -10,6 +10,7 @@
 #include "capture/chunk.hpp"
 #include "capture/installation.hpp"
 #include "capture/log.hpp"
+#include "capture/merge.hpp"
 #include "capture/open_statement.hpp"
 #include "capture/segment.hpp"
 #include "capture/guard.hpp"
@@ -265,14 +266,16 @@ void refit(Oid source)
     ensure_log(source, nullptr, 0);
 }
 
-void mark(Oid relation, const char *reason)
+namespace {
+
+void mark_all(List *relations, Oid cause, const char *reason)
 {
     /* At commit, and where DDL commits in between, there is no snapshot to look through. */
     const bool needs_snapshot = !HaveRegisteredOrActiveSnapshot();
     if (needs_snapshot)
         PushActiveSnapshot(GetLatestSnapshot());
     ListCell *cell;
-    foreach (cell, lcons_oid(relation, ancestors_of(relation))) {
+    foreach (cell, relations) {
         SourceRow row;
         if (!find_source(lfirst_oid(cell), &row) || !row.is_active)
             continue;
@@ -281,17 +284,30 @@ void mark(Oid relation, const char *reason)
         target.segment = row.segments[row.current_segment];
         target.version = row.version;
         ChunkWriter *writer = open_chunk_writer(&target);
-        append_marker(writer, psprintf("%s: %s", get_rel_name(relation), reason));
+        append_marker(writer, psprintf("%s: %s", get_rel_name(cause), reason));
         close_chunk_writer(writer);
     }
     if (needs_snapshot)
         PopActiveSnapshot();
 }
 
+} // namespace
+
+void mark(Oid relation, const char *reason)
+{
+    mark_all(lcons_oid(relation, ancestors_of(relation)), relation, reason);
+}
+
+void mark_around(Oid relation, const char *reason)
+{
+    mark_all(levels_of(relation, NoLock), relation, reason);
+}
+
 void register_capture()
 {
     register_statement_callbacks();
     register_guard();
+    register_merge();
 }
 
 } // namespace pgtrickle::capture

@@ -61,6 +61,10 @@ int32_t own_seq();
  * Does nothing if none is. `reason` completes "…, because". */
 void mark(Oid relation, const char *reason);
 
+/* The same for the logs of everything above and below it: of all that may have missed a
+ * change made through `relation`. */
+void mark_around(Oid relation, const char *reason);
+
 /* Gives the log a format that fits, after a column of `source` has changed its type; marks it. */
 void refit(Oid source);
 

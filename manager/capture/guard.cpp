@@ -219,12 +219,8 @@ Oid relation_of_capture_trigger(Oid trigger_oid)
 void after_trigger_change(Oid trigger_oid)
 {
     Oid relid = relation_of_capture_trigger(trigger_oid);
-    if (!OidIsValid(relid))
-        return;
-    ListCell *cell;
-    foreach (cell, levels_of(relid, NoLock))
-        if (is_captured(lfirst_oid(cell)))
-            mark(lfirst_oid(cell), "its capture triggers were disabled or enabled");
+    if (OidIsValid(relid))
+        mark_around(relid, "its capture triggers were disabled or enabled");
 }
 
 extern "C" void watch_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument)

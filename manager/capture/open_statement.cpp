@@ -29,7 +29,7 @@ int capacity = 0;
 void mark_open_statements()
 {
     for (int i = 0; i < count; i++)
-        mark(statements[i].relid, "a statement was stopped before it ended");
+        mark_around(statements[i].relid, "a statement was stopped before it ended");
     count = 0;
 }
 
