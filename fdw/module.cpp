@@ -3,12 +3,14 @@
  * own hooks and settings in the function called here.
  */
 #include "capture/capture.hpp"
-#include "definition/guc.hpp"
 #include "catalog/process.hpp"
-#include "mailbox/mailbox.hpp"
+#include "definition/guc.hpp"
+#include "fdw/barrier.hpp"
 #include "fdw/expand.hpp"
+#include "fdw/lock_table.hpp"
 #include "fdw/serving.hpp"
 #include "fdw/statistics.hpp"
+#include "mailbox/mailbox.hpp"
 #include "pg/boundary.hpp"
 #include "refresh/compiled.hpp"
 
@@ -25,6 +27,8 @@ void _PG_init(void)
     pgtrickle::register_serving();
     pgtrickle::register_expansion();
     pgtrickle::register_statistics();
+    pgtrickle::register_barrier();
+    pgtrickle::register_lock_table();
     pgtrickle::catalog::register_catalog();
     pgtrickle::refresh::register_refresh();
     pgtrickle::capture::register_capture();

@@ -98,6 +98,14 @@ TimestampTz dirty_since(Oid relid) noexcept; /* as Look::dirty_since */
 /* Microseconds; 0 when clean; INT64_MAX when unknown. */
 int64_t staleness_us(Oid relid, TimestampTz now) noexcept;
 
+/* What this transaction itself has to do with a stream table: nobody else can see it. */
+struct OwnPart {
+    bool has_changes = false; /* it changed a source, directly or by way of others, after it last refreshed it */
+    bool holds_it = false;    /* it refreshed, created, altered or dropped it: its lock is held */
+    bool is_current = false;  /* it refreshed it, and no source has changed since, by anybody */
+};
+OwnPart own_part(Oid relid) noexcept;
+
 /* ---- requests of readers to the manager of their database -------------------------------- */
 
 constexpr int max_requested = 32; /* stream tables in one request */

@@ -134,6 +134,9 @@ void apply_taken_in(Oid relid, const SettledReading *readings, int count) noexce
 void apply_state(Oid relid, const State &state, bool only_if_absent) noexcept;
 void apply_forget(Oid relid) noexcept;
 void forget_database(Oid database) noexcept;
+/* Whether what `relid` read at its last committed refresh includes a slot for which `matches`;
+ * true if nothing is known of it. */
+bool has_reading(Oid relid, bool (*matches)(uint32_t slot)) noexcept;
 
 /* ---- requests.cpp ---- */
 /* Called with request_lock held; nullptr when there is none. */

@@ -135,6 +135,20 @@ bool append_reading(int32_t **link, const SettledReading &reading, Entry *entry)
     return true;
 }
 
+bool has_reading(Entry *entry, bool (*matches)(uint32_t slot), int &steps) noexcept
+{
+    if (entry == nullptr || !entry->has_readings)
+        return true;
+    for (int32_t cell = entry->first_cell; cell != no_cell; cell = cells[cell].next) {
+        if (++steps > walk_limit || matches(cells[cell].slot))
+            return true;
+        Oid upstream = cells[cell].stream_table;
+        if (upstream != InvalidOid && has_reading(find(upstream), matches, steps))
+            return true;
+    }
+    return false;
+}
+
 } // namespace
 
 void apply_taken_in(Oid relid, const SettledReading *readings, int count) noexcept
@@ -184,6 +198,15 @@ void forget_database(Oid database) noexcept
             remove(entry);
     }
     LWLockRelease(shared->entry_lock);
+}
+
+bool has_reading(Oid relid, bool (*matches)(uint32_t slot)) noexcept
+{
+    int steps = 0;
+    LWLockAcquire(shared->entry_lock, LW_SHARED);
+    bool is_found = has_reading(find(relid), matches, steps);
+    LWLockRelease(shared->entry_lock);
+    return is_found;
 }
 
 void offer_state(Oid relid, const State &state) noexcept

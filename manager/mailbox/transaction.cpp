@@ -285,4 +285,39 @@ void note_definition_change() noexcept
         local().has_definition_change = true;
 }
 
+/* ---- what only this transaction sees ---- */
+
+OwnPart own_part(Oid relid) noexcept
+{
+    Local &mine = local();
+    OwnPart part;
+    if (mine.changed_count == 0 && mine.pending.empty() && !mine.is_pending_lost)
+        return part;
+    const Pending *refreshed = nullptr;
+    for (const Pending &pending : mine.pending) {
+        if (pending.relid != relid)
+            continue;
+        part.holds_it = true;
+        if (pending.kind == Kind::taken_in)
+            refreshed = &pending;
+    }
+    if (refreshed == nullptr) {
+        part.has_changes = has_reading(relid, [](uint32_t slot) noexcept { return find_changed(slot) != nullptr; });
+        return part;
+    }
+    part.is_current = !mine.is_pending_lost;
+    for (const SettledReading &reading : refreshed->readings) {
+        Changed *changed = find_changed(reading.slot);
+        part.has_changes |= changed != nullptr && changed->last_note > refreshed->sequence;
+        part.is_current &= reading.is_settled && source_slots[reading.slot].started.load() == reading.seen;
+        if (reading.stream_table == InvalidOid)
+            continue;
+        OwnPart upstream = own_part(reading.stream_table);
+        part.has_changes |= upstream.has_changes;
+        part.is_current &= upstream.is_current || (!upstream.holds_it && is_clean(reading.stream_table));
+    }
+    part.is_current &= !part.has_changes;
+    return part;
+}
+
 } // namespace pgtrickle::mailbox

@@ -1,0 +1,213 @@
+#include "fdw/barrier.hpp"
+
+#include "catalog/history.hpp"
+#include "definition/guc.hpp"
+#include "fdw/freshness.hpp"
+#include "fdw/refresh_request.hpp"
+#include "fdw/serving.hpp"
+#include "fdw/state_seen.hpp"
+#include "mailbox/mailbox.hpp"
+#include "refresh/refresh.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+const char *explain(Obstacle obstacle)
+{
+    switch (obstacle) {
+    case Obstacle::timed_out:
+        return "It was not refreshed within pg_trickle.scan_refresh_timeout.";
+    case Obstacle::failed:
+        return "Its last refresh failed.";
+    case Obstacle::suspended:
+        return "It is suspended.";
+    case Obstacle::no_manager:
+        return "No manager is running in this database.";
+    case Obstacle::locked:
+        return "Another transaction holds its lock.";
+    case Obstacle::fixed_snapshot:
+        return "The snapshot of this transaction or function is fixed, and changes that it sees are not "
+               "taken in.";
+    case Obstacle::standby:
+        return "A standby cannot refresh it.";
+    case Obstacle::none:
+        break;
+    }
+    return "It has changed again since it was refreshed.";
+}
+
+const char *advise(Obstacle obstacle)
+{
+    switch (obstacle) {
+    case Obstacle::failed:
+        return "See pgtrickle.get_refresh_history() for the reason.";
+    case Obstacle::suspended:
+        return "Remove the reason, then call pgtrickle.resume_stream_table().";
+    case Obstacle::fixed_snapshot:
+        return "LOCK TABLE name IN ACCESS SHARE MODE as the first statement of the transaction refreshes it.";
+    default:
+        return "Call pgtrickle.refresh_stream_table(), or try again.";
+    }
+}
+
+/* Of a stream table that is to be read but has never been filled. */
+void require_populated(Oid relid, const Freshness &freshness)
+{
+    if (freshness.is_populated)
+        return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("stream table \"%s\" has not been populated", get_rel_name(relid)),
+                    freshness.obstacle != Obstacle::none ? errdetail("%s", explain(freshness.obstacle)) : 0,
+                    errhint("%s", freshness.obstacle == Obstacle::suspended ? advise(Obstacle::suspended)
+                                                                            : advise(Obstacle::none))));
+}
+
+/* One WARNING a statement of the client, however many statements of functions it runs. */
+bool is_first_warning()
+{
+    static TimestampTz warned_at = 0;
+    bool is_first = warned_at != GetCurrentStatementStartTimestamp();
+    warned_at = GetCurrentStatementStartTimestamp();
+    return is_first;
+}
+
+void apply_on_stale(Oid relid, Obstacle obstacle)
+{
+    bool is_error = guc::on_stale == static_cast<int>(guc::OnStale::error);
+    if (!is_error && !is_first_warning())
+        return;
+    ereport(is_error ? ERROR : WARNING,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("stream table \"%s\" is staler than it may be", get_rel_name(relid)),
+             errdetail("%s", explain(obstacle)), errhint("%s", advise(obstacle))));
+}
+
+/* Refreshes in this transaction; its history is written when the transaction ends. */
+void refresh_here(const Oid *relids, int count)
+{
+    enter([=] {
+        std::vector<Oid> members(relids, relids + count);
+        for (const refresh::Outcome &outcome : refresh::refresh_group(members, refresh::LockWait::wait)) {
+            catalog::Refresh done;
+            done.relid = outcome.relid;
+            done.data_timestamp = outcome.data_timestamp;
+            done.started_at = outcome.started_at;
+            done.ended_at = outcome.ended_at;
+            done.action = refresh::name_of(outcome.action);
+            done.status = "COMPLETED";
+            done.initiated_by = "SCAN";
+            done.rows_inserted = outcome.rows_inserted;
+            done.rows_deleted = outcome.rows_deleted;
+            done.delta_rows = outcome.delta_rows;
+            done.was_full_fallback = outcome.was_full_fallback;
+            catalog::append_history_at_end(done);
+        }
+    });
+    CommandCounterIncrement();
+}
+
+/* Asks for all of them at once, and judges those anew that were not refreshed. */
+void ask_manager(const Oid *relids, int count)
+{
+    Obstacle obstacle = Obstacle::none;
+    for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested) {
+        int rest = count - first;
+        obstacle =
+            request_refresh(relids + first, rest < mailbox::max_requested ? rest : mailbox::max_requested);
+    }
+    for (int i = 0; i < count; i++) {
+        if (obstacle == Obstacle::none) {
+            /* Refreshed as of the request: changes since then are none of this statement's. */
+            Freshness freshness;
+            freshness.is_populated =
+                mailbox::look(relids[i]).state.is_populated || state_seen(relids[i], nullptr).is_populated;
+            require_populated(relids[i], freshness);
+            continue;
+        }
+        Freshness freshness = judge(relids[i], GetCurrentTimestamp());
+        if (freshness.obstacle == Obstacle::none)
+            freshness.obstacle = obstacle;
+        require_populated(relids[i], freshness);
+        if (freshness.verdict != Verdict::serve)
+            apply_on_stale(relids[i], freshness.obstacle);
+    }
+}
+
+struct Sorted {
+    Oid *asked;
+    int asked_count;
+    Oid *own;
+    int own_count;
+};
+
+/* `freshness` of one of at most `count` stream tables: to be served, or put on a list. */
+void sort(Sorted *sorted, int count, Oid relid, const Freshness &freshness)
+{
+    switch (freshness.verdict) {
+    case Verdict::ask:
+        if (sorted->asked == nullptr)
+            sorted->asked = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+        sorted->asked[sorted->asked_count++] = relid;
+        return;
+    case Verdict::refresh_here:
+        if (sorted->own == nullptr)
+            sorted->own = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+        sorted->own[sorted->own_count++] = relid;
+        return;
+    case Verdict::stale:
+        require_populated(relid, freshness);
+        apply_on_stale(relid, freshness.obstacle);
+        return;
+    case Verdict::serve:
+        require_populated(relid, freshness);
+        return;
+    }
+}
+
+} // namespace
+
+bool pass_barrier(const Oid *relids, int count, List *permissions)
+{
+    TimestampTz now = GetCurrentTimestamp();
+    Sorted sorted = {};
+    for (int i = 0; i < count; i++)
+        sort(&sorted, count, relids[i], judge(relids[i], now));
+    if (sorted.asked_count + sorted.own_count == 0)
+        return false;
+    if (permissions != NIL)
+        ExecCheckRTPerms(permissions, true);
+    if (sorted.own_count > 0)
+        refresh_here(sorted.own, sorted.own_count);
+    if (sorted.asked_count > 0)
+        ask_manager(sorted.asked, sorted.asked_count);
+    return sorted.own_count > 0;
+}
+
+bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, List *permissions)
+{
+    Sorted sorted = {};
+    for (int i = 0; i < count; i++) {
+        mailbox::OwnPart own = mailbox::own_part(relids[i]);
+        Freshness freshness = judge_as_of(relids[i], fixed.snapshot, fixed.taken_at);
+        bool is_own = own.has_changes || own.holds_it;
+        if (is_own && !fixed.is_inherited && freshness.verdict == Verdict::stale &&
+            guc::max_staleness_ms == 0 && can_refresh_here())
+            freshness.verdict = Verdict::refresh_here;
+        sort(&sorted, count, relids[i], freshness);
+    }
+    if (sorted.own_count == 0)
+        return false;
+    if (permissions != NIL)
+        ExecCheckRTPerms(permissions, true);
+    refresh_here(sorted.own, sorted.own_count);
+    return true;
+}
+
+} // namespace pgtrickle

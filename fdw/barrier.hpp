@@ -1,0 +1,42 @@
+/*
+ * The barrier: what a statement passes before it reads stream tables.
+ *
+ * After it, each stream table of the statement is as fresh as it has to be (freshness.hpp)
+ * or on_stale has been applied, none is unpopulated, and all of them are read under one
+ * snapshot that sees the refresh.
+ *
+ * PostgreSQL frames.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "nodes/plannodes.h"
+#include "utils/snapshot.h"
+}
+
+namespace pgtrickle {
+
+/* Lets a statement pass that can still take a new snapshot. `permissions` (range table
+ * entries, may be NIL) are checked before anything is waited for. Returns whether this
+ * transaction refreshed something itself: its rows are visible from the current command on. */
+bool pass_barrier(const Oid *relids, int count, List *permissions);
+
+struct FixedSnapshot {
+    Snapshot snapshot;
+    TimestampTz taken_at; /* or later */
+    bool is_inherited;    /* a caller's, who goes on reading under it */
+};
+
+/* The same for a statement whose snapshot is fixed. */
+bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, List *permissions);
+
+/* Whether this process reads as a reader does: not the launcher, a manager, the statements
+ * of a refresh, or a worker of a parallel query, whose leader has passed. */
+bool is_reader();
+
+/* Installs the executor hooks. Called once, by _PG_init. */
+void register_barrier();
+
+} // namespace pgtrickle

@@ -1,0 +1,92 @@
+#include "fdw/freshness.hpp"
+
+#include "definition/guc.hpp"
+#include "fdw/serving.hpp"
+#include "fdw/state_seen.hpp"
+#include "mailbox/mailbox.hpp"
+
+extern "C" {
+#include "access/parallel.h"
+#include "access/xlog.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* Whether changes pending since `since` are too old for a reader at `now`. */
+bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
+{
+    if (guc::max_staleness_ms == 0)
+        return true;
+    if (guc::max_staleness_ms > 0)
+        return since == DT_NOBEGIN || now - since > guc::max_staleness_ms * 1000;
+    const scheduler::Schedule &schedule = serving_of(relid)->schedule;
+    if (schedule.kind == scheduler::Schedule::Kind::calculated)
+        return false;
+    return since == DT_NOBEGIN || scheduler::is_due_for_reader(schedule, since, now);
+}
+
+/* Whether nothing at all may be pending. */
+bool has_to_be_current(Oid relid)
+{
+    if (guc::max_staleness_ms >= 0)
+        return guc::max_staleness_ms == 0;
+    const scheduler::Schedule &schedule = serving_of(relid)->schedule;
+    return schedule.kind == scheduler::Schedule::Kind::duration && schedule.seconds == 0;
+}
+
+Freshness refused(const mailbox::State &state, bool is_populated)
+{
+    return {Verdict::stale, state.is_suspended ? Obstacle::suspended : Obstacle::failed, is_populated};
+}
+
+} // namespace
+
+bool can_refresh_here()
+{
+    return !XactReadOnly && !IsInParallelMode() && !RecoveryInProgress();
+}
+
+Freshness judge(Oid relid, TimestampTz now)
+{
+    mailbox::Look look = mailbox::look(relid);
+    mailbox::OwnPart own = mailbox::own_part(relid);
+    bool is_populated = look.is_known && look.state.is_populated && !own.holds_it;
+    if (!is_populated || look.dirty_since == DT_NOBEGIN) {
+        /* The mailbox knows too little, as after a restart. What the frontier's snapshot saw is
+         * in: nothing pending is older. */
+        StateSeen seen = state_seen(relid, nullptr);
+        is_populated = seen.is_populated;
+        if (look.dirty_since == DT_NOBEGIN && !seen.needs_reinit)
+            look.dirty_since = seen.data_timestamp;
+    }
+    if (!guc::enabled)
+        return {Verdict::serve, Obstacle::none, is_populated};
+    bool is_own = own.has_changes || own.holds_it;
+    if (is_own && has_to_be_current(relid) && can_refresh_here())
+        return {own.is_current && is_populated ? Verdict::serve : Verdict::refresh_here, Obstacle::none,
+                is_populated};
+    /* Nobody else can take the lock of a stream table that this transaction holds. */
+    if (own.holds_it)
+        return {Verdict::serve, Obstacle::none, is_populated};
+    if (is_populated && (look.is_clean || !is_too_old(relid, look.dirty_since, now)))
+        return {Verdict::serve, Obstacle::none, true};
+    if (look.is_known && (look.state.is_suspended || look.state.is_failing))
+        return refused(look.state, is_populated);
+    return {Verdict::ask, Obstacle::none, is_populated};
+}
+
+Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)
+{
+    StateSeen seen = state_seen(relid, snapshot);
+    require_storage_seen(relid, serving_of(relid)->storage, snapshot);
+    if (!guc::enabled || !seen.is_populated)
+        return {Verdict::serve, Obstacle::none, seen.is_populated};
+    /* All that was committed before the frontier's snapshot is in: nothing pending is older. */
+    if (!is_too_old(relid, seen.data_timestamp, taken_at) || !has_pending_changes(relid, snapshot))
+        return {Verdict::serve, Obstacle::none, true};
+    return {Verdict::stale, RecoveryInProgress() ? Obstacle::standby : Obstacle::fixed_snapshot, true};
+}
+
+} // namespace pgtrickle

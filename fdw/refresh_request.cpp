@@ -1,0 +1,115 @@
+#include "fdw/refresh_request.hpp"
+
+#include "definition/guc.hpp"
+#include "mailbox/mailbox.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "utils/array.h"
+#include "utils/fmgroids.h"
+#include "utils/wait_event.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+constexpr int locked_pause_ms = 20; /* before asking again for what somebody else refreshes */
+constexpr int chain_limit = 100;    /* processes looked at by one probe */
+
+/* Adds whom `pid` waits for to the chain. */
+void add_blockers(int pid, int *chain, int *length)
+{
+    Datum result = OidFunctionCall1(F_PG_BLOCKING_PIDS, Int32GetDatum(pid));
+    ArrayType *blockers = DatumGetArrayTypeP(result);
+    auto *pids = reinterpret_cast<int32 *>(ARR_DATA_PTR(blockers));
+    int count = ArrayGetNItems(ARR_NDIM(blockers), ARR_DIMS(blockers));
+    for (int i = 0; i < count; i++) {
+        bool is_known = false;
+        for (int j = 0; j < *length; j++)
+            is_known |= chain[j] == pids[i];
+        if (!is_known && *length < chain_limit)
+            chain[(*length)++] = pids[i];
+    }
+}
+
+void probe_for_deadlock()
+{
+    int chain[chain_limit];
+    int length = 0;
+    chain[length++] = mailbox::manager_pid();
+    if (chain[0] == 0)
+        return;
+    for (int next = 0; next < length; next++) {
+        if (chain[next] == MyProcPid)
+            ereport(ERROR,
+                    (errcode(ERRCODE_T_R_DEADLOCK_DETECTED), errmsg("deadlock detected"),
+                     errdetail("This transaction waits for the manager (process %d) to refresh a stream "
+                               "table; the manager waits for a lock that this transaction holds.",
+                               chain[0]),
+                     errhint("Read stream tables before locking their sources.")));
+        add_blockers(chain[next], chain, &length);
+    }
+}
+
+Obstacle obstacle_of(mailbox::Answer answer)
+{
+    switch (answer) {
+    case mailbox::Answer::done:
+        return Obstacle::none;
+    case mailbox::Answer::failed:
+        return Obstacle::failed;
+    case mailbox::Answer::suspended:
+        return Obstacle::suspended;
+    case mailbox::Answer::locked:
+        return Obstacle::locked;
+    case mailbox::Answer::waiting:
+        return Obstacle::timed_out;
+    case mailbox::Answer::none:
+    case mailbox::Answer::no_manager:
+        break;
+    }
+    return Obstacle::no_manager;
+}
+
+/* Sleeps until the latch is set or `sleep_ms` have passed. */
+void sleep(long sleep_ms)
+{
+    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, sleep_ms, PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+    CHECK_FOR_INTERRUPTS();
+}
+
+} // namespace
+
+Obstacle request_refresh(const Oid *relids, int count)
+{
+    TimestampTz started = GetCurrentTimestamp();
+    TimestampTz deadline = TimestampTzPlusMilliseconds(started, guc::scan_refresh_timeout_ms);
+    TimestampTz probe_at = TimestampTzPlusMilliseconds(started, DeadlockTimeout);
+    mailbox::Reply reply = mailbox::request_refresh(relids, count);
+    for (TimestampTz now = started;; now = GetCurrentTimestamp()) {
+        if (reply.answer != mailbox::Answer::waiting && reply.answer != mailbox::Answer::locked)
+            break;
+        if (now >= deadline)
+            break;
+        if (now >= probe_at) {
+            probe_for_deadlock();
+            probe_at = TimestampTzPlusMilliseconds(now, DeadlockTimeout);
+        }
+        long rest_ms = TimestampDifferenceMilliseconds(now, deadline < probe_at ? deadline : probe_at) + 1;
+        if (reply.answer == mailbox::Answer::locked) {
+            sleep(rest_ms < locked_pause_ms ? rest_ms : locked_pause_ms);
+            reply = mailbox::request_refresh(relids, count);
+        } else {
+            sleep(rest_ms);
+            reply = mailbox::reply();
+        }
+    }
+    mailbox::withdraw_request();
+    return obstacle_of(reply.answer);
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,21 @@
+/*
+ * Waiting for a refresh that the manager makes on a reader's behalf.
+ *
+ * The reader sleeps on its latch, which the manager sets with its answer. The wait is
+ * interruptible, ends with pg_trickle.scan_refresh_timeout, and survives the death of the
+ * manager. It is invisible to PostgreSQL's deadlock detector: a manager that waits for a lock
+ * of the reader would wait for ever. So every deadlock_timeout the reader looks along the
+ * chain of those the manager waits for, and raises 40P01 if it finds itself.
+ *
+ * PostgreSQL frame.
+ */
+#pragma once
+
+#include "fdw/freshness.hpp"
+
+namespace pgtrickle {
+
+/* Obstacle::none: each of `relids` is at least as fresh as the call. */
+Obstacle request_refresh(const Oid *relids, int count);
+
+} // namespace pgtrickle

@@ -1,0 +1,111 @@
+#include "fdw/state_seen.hpp"
+
+#include "capture/capture.hpp"
+#include "capture/log.hpp"
+#include "definition/definition.hpp"
+#include "definition/state.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/relcache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+StateSeen state_of(HeapTuple row, TupleDesc descriptor)
+{
+    Datum values[state::column_count];
+    bool nulls[state::column_count];
+    heap_deform_tuple(row, descriptor, values, nulls);
+    StateSeen seen;
+    seen.exists = true;
+    seen.is_populated = DatumGetBool(values[state::is_populated - 1]);
+    seen.needs_reinit = DatumGetBool(values[state::needs_reinit - 1]);
+    if (!nulls[state::data_timestamp - 1])
+        seen.data_timestamp = DatumGetTimestampTz(values[state::data_timestamp - 1]);
+    if (!nulls[state::frontier - 1])
+        seen.frontier = OidOutputFunctionCall(F_PG_SNAPSHOT_OUT, values[state::frontier - 1]);
+    if (!nulls[state::own_xid - 1])
+        seen.own_xid = DatumGetUInt64(values[state::own_xid - 1]);
+    if (!nulls[state::own_seq - 1])
+        seen.own_seq = DatumGetInt32(values[state::own_seq - 1]);
+    return seen;
+}
+
+/* C++ frame. Whether one of the sources of `relid` has a change that it has not taken in;
+ * `left` bounds the walk over upstream stream tables. */
+bool has_pending_below(Oid relid, Snapshot snapshot, int &left)
+{
+    StateSeen seen = call([=] { return state_seen(relid, snapshot); });
+    if (--left < 0 || seen.frontier == nullptr || seen.needs_reinit)
+        return true;
+    Frontier frontier = Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq);
+    for (const Source &source : definition::load(relid).sources) {
+        bool is_pending = call([&] {
+            capture::lock_logs(source.relid);
+            return capture::has_changes(source.relid, frontier, snapshot);
+        });
+        if (is_pending)
+            return true;
+        if (source.kind == SourceKind::stream_table && has_pending_below(source.relid, snapshot, left))
+            return true;
+    }
+    return false;
+}
+
+} // namespace
+
+StateSeen state_seen(Oid relid, Snapshot snapshot)
+{
+    StateSeen seen;
+    Oid states = state::state_table();
+    if (!OidIsValid(states))
+        return seen;
+    Relation table = table_open(states, AccessShareLock);
+    RelationGetIndexList(table); /* makes the primary key known */
+    ScanKeyData key;
+    ScanKeyInit(&key, state::relid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    SysScanDesc scan = systable_beginscan(table, table->rd_pkindex, true, snapshot, 1, &key);
+    HeapTuple row = systable_getnext(scan);
+    if (HeapTupleIsValid(row))
+        seen = state_of(row, RelationGetDescr(table));
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return seen;
+}
+
+void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot)
+{
+    HeapTuple row = SearchSysCache1(RELOID, ObjectIdGetDatum(storage));
+    if (!HeapTupleIsValid(row))
+        return; /* the scan will say so */
+    TransactionId creator = HeapTupleHeaderGetXmin(row->t_data);
+    bool is_seen = !TransactionIdIsNormal(creator) || HeapTupleHeaderXminFrozen(row->t_data) ||
+                   TransactionIdIsCurrentTransactionId(creator) || !XidInMVCCSnapshot(creator, snapshot);
+    ReleaseSysCache(row);
+    if (!is_seen)
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("could not read stream table \"%s\" under this transaction's snapshot",
+                               get_rel_name(relid)),
+                        errdetail("Its storage was made or altered after the snapshot was taken."),
+                        errhint("Retry the transaction.")));
+}
+
+bool has_pending_changes(Oid relid, Snapshot snapshot)
+{
+    return enter([=] {
+        int left = 1000;
+        return has_pending_below(relid, snapshot, left);
+    });
+}
+
+} // namespace pgtrickle

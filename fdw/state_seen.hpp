@@ -1,0 +1,38 @@
+/*
+ * What a given snapshot sees of a stream table: its row of pgt_state, its storage, and the
+ * logged changes of its sources that are not in it.
+ *
+ * PostgreSQL frames.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "utils/snapshot.h"
+}
+
+namespace pgtrickle {
+
+struct StateSeen {
+    bool exists = false;
+    bool is_populated = false;
+    bool needs_reinit = false;
+    TimestampTz data_timestamp = DT_NOBEGIN; /* when the frontier's snapshot was taken */
+    char *frontier = nullptr;                /* as text, in the current memory context; null: none */
+    uint64 own_xid = 0;
+    int32 own_seq = 0;
+};
+
+/* Null as `snapshot`: what is committed now, and what this transaction did. */
+StateSeen state_seen(Oid relid, Snapshot snapshot);
+
+/* Raises 40001 unless `snapshot` sees that the storage was created: an older one would read
+ * it as empty. */
+void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot);
+
+/* Whether `snapshot` sees a change of a source, direct or by way of other stream tables,
+ * that the storage as it sees it has not taken in. */
+bool has_pending_changes(Oid relid, Snapshot snapshot);
+
+} // namespace pgtrickle
