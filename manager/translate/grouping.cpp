@@ -91,10 +91,10 @@ engine::AggregateCall aggregate_call(const Aggref *aggregate, const Scope &scope
                aggregate->location);
     engine::AggregateCall result = {family_of(aggregate, name), {}, {}, {}};
     if (aggregate->aggdistinct != NIL)
-        refuse(name + "(DISTINCT …)", "It needs all rows of the group.",
+        refuse(name + "(DISTINCT ...)", "It needs all rows of the group.",
                "Aggregate over a subquery with DISTINCT, or use refresh_mode 'FULL'.", aggregate->location);
     if (aggregate->aggorder != NIL)
-        refuse(name + "(… ORDER BY …)", "The order of a group's rows is not kept.",
+        refuse(name + "(... ORDER BY ...)", "The order of a group's rows is not kept.",
                "Leave the ORDER BY out, or use refresh_mode 'FULL'.", aggregate->location);
     if (aggregate->args != NIL)
         result.argument =

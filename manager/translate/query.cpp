@@ -92,7 +92,7 @@ bool returns_set(const Node *node)
     else if (link != nullptr && link->subLinkType == ALL_SUBLINK)
         construct = "ALL (subquery)";
     else if (link != nullptr && link->subLinkType == ANY_SUBLINK)
-        construct = link->operName == NIL ? "IN (subquery)" : "ANY (subquery)";
+        construct = "IN or ANY (subquery)";
     else if (link != nullptr && link->subLinkType == ARRAY_SUBLINK)
         construct = "ARRAY (subquery)";
     else if (link != nullptr)
@@ -133,7 +133,7 @@ void note_used(FromClause::UsedColumns &used, Node *node)
 {
     for (Var *var : vars_of(node)) {
         if (var->varattno < 0)
-            refuse("system column", "The values of ctid, xmin, tableoid … are not captured.",
+            refuse("system column", "The values of ctid, xmin, tableoid ... are not captured.",
                    "Leave it out, or use refresh_mode 'FULL'.", var->location);
         if (var->varattno == 0)
             refuse("whole-row reference", "A row as one value would contain columns added later.",

@@ -82,7 +82,7 @@ void refuse_kind(const RelationFacts &facts)
         refuse("sequence " + name, "Changes of a sequence cannot be captured.", use_full);
     if (facts.persistence == RELPERSISTENCE_UNLOGGED)
         refuse("unlogged table " + name, "A crash empties it without a change that could be captured.",
-               "ALTER TABLE … SET LOGGED, or use refresh_mode 'FULL'.");
+               "ALTER TABLE ... SET LOGGED, or use refresh_mode 'FULL'.");
     if (facts.odd_leaf != nullptr)
         refuse("partition " + std::string(facts.odd_leaf) + " of " + name,
                "Changes of a foreign or unlogged partition cannot be captured.", use_full);
