@@ -1,5 +1,5 @@
 /*
- * Diamonds: a stream table that reads one base table by two ways.
+ * Diamonds: a stream table that reads one source by two ways.
  *
  *          base
  *         /    \
