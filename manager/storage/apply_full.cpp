@@ -147,7 +147,7 @@ TupleTableSlot *as_slot(Arrangement *arrangement, TupleTableSlot *slot, const St
 DestReceiver *begin_fill(Arrangement *arrangement, Emitter *emitter)
 {
     auto *fill = static_cast<FillReceiver *>(palloc0(sizeof(FillReceiver)));
-    fill->receiver = {receive_row, start_fill, end_fill, destroy_fill, DestNone};
+    fill->receiver = {receive_row, start_fill, end_fill, destroy_fill, DestTuplestore};
     fill->arrangement = arrangement;
     fill->emitter = emitter;
     fill->bulk = GetBulkInsertState();

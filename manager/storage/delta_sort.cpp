@@ -44,7 +44,7 @@ extern "C" void do_nothing(DestReceiver *)
 DeltaSort *begin_delta_sort(TupleDesc columns, const Identity *identity, const int *identity_positions)
 {
     auto *delta = static_cast<DeltaSort *>(palloc0(sizeof(DeltaSort)));
-    delta->receiver = {receive_slot, start_up, do_nothing, do_nothing, DestNone};
+    delta->receiver = {receive_slot, start_up, do_nothing, do_nothing, DestTuplestore};
     delta->identity = identity;
     delta->identity_count = identity->count();
     delta->identity_positions = identity_positions;
