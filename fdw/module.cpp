@@ -10,6 +10,7 @@
 #include "fdw/lock_table.hpp"
 #include "fdw/serving.hpp"
 #include "fdw/statistics.hpp"
+#include "fdw/utility.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/boundary.hpp"
 #include "refresh/compiled.hpp"
@@ -24,6 +25,8 @@ void _PG_init(void)
     /* Its settings come before those whose definition closes the prefix. */
     pgtrickle::mailbox::register_mailbox();
     pgtrickle::guc::define_settings();
+    if (pgtrickle::guc::is_preloaded())
+        pgtrickle::register_ddl();
     pgtrickle::register_serving();
     pgtrickle::register_expansion();
     pgtrickle::register_statistics();

@@ -1,6 +1,8 @@
 -- What makes a foreign table a stream table. Who may create stream tables is the DBA's decision:
 -- GRANT USAGE ON FOREIGN SERVER pgtrickle TO …
 
+GRANT USAGE ON SCHEMA pgtrickle TO PUBLIC;
+
 CREATE FUNCTION pgtrickle.pgtrickle_fdw_handler() RETURNS fdw_handler
   LANGUAGE c STRICT
   AS 'MODULE_PATHNAME', 'pgtrickle_fdw_handler';

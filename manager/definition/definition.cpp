@@ -128,21 +128,6 @@ List *read_sources(Oid relid)
     return sources;
 }
 
-std::vector<Source> load_sources(Oid relid)
-{
-    List *raw = call([=] { return read_sources(relid); });
-    std::vector<const RawSource *> rows;
-    ListCell *cell;
-    foreach (cell, raw)
-        rows.push_back(static_cast<RawSource *>(lfirst(cell)));
-    std::sort(rows.begin(), rows.end(),
-              [](const RawSource *a, const RawSource *b) { return a->position < b->position; });
-    std::vector<Source> sources;
-    for (const RawSource *row : rows)
-        sources.push_back({row->relid, row->kind, {row->columns, row->columns + row->column_count}});
-    return sources;
-}
-
 std::vector<Oid> to_vector(List *oids)
 {
     std::vector<Oid> found;
@@ -167,6 +152,21 @@ template <class Neighbours> std::vector<Oid> reachable(Oid start, Neighbours nei
 }
 
 } // namespace
+
+std::vector<Source> sources_of(Oid relid)
+{
+    List *raw = call([=] { return read_sources(relid); });
+    std::vector<const RawSource *> rows;
+    ListCell *cell;
+    foreach (cell, raw)
+        rows.push_back(static_cast<RawSource *>(lfirst(cell)));
+    std::sort(rows.begin(), rows.end(),
+              [](const RawSource *a, const RawSource *b) { return a->position < b->position; });
+    std::vector<Source> sources;
+    for (const RawSource *row : rows)
+        sources.push_back({row->relid, row->kind, {row->columns, row->columns + row->column_count}});
+    return sources;
+}
 
 bool is_stream_table(Oid relid)
 {
@@ -195,7 +195,7 @@ Definition load(Oid relid)
     definition.schema_name = raw.schema_name;
     definition.name = raw.name;
     options::apply(options::from_list(raw.options), &definition);
-    definition.sources = load_sources(relid);
+    definition.sources = sources_of(relid);
     return definition;
 }
 
@@ -203,7 +203,7 @@ std::vector<Oid> upstreams_of(Oid relid)
 {
     return reachable(relid, [](Oid member) {
         std::vector<Oid> upstreams;
-        for (const Source &source : load_sources(member))
+        for (const Source &source : sources_of(member))
             if (source.kind == SourceKind::stream_table)
                 upstreams.push_back(source.relid);
         return upstreams;

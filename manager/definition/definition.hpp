@@ -82,6 +82,8 @@ Query *query_of(Oid relid);
  * PostgreSQL frame. */
 Oid view_of(Oid relid);
 
+/* What relid reads directly, by source number. C++ frame. */
+std::vector<Source> sources_of(Oid relid);
 /* Stream tables that relid reads, or that read relid, directly or by way of others,
  * nearest first, each once, relid itself not included. C++ frames. */
 std::vector<Oid> upstreams_of(Oid relid);

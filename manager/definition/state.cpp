@@ -58,6 +58,7 @@ struct RawRow {
     char *frontier;
     char *status;
     char *reinit_reason;
+    char *last_error_message;
 };
 
 RawRow read_raw(Oid relid)
@@ -78,6 +79,8 @@ RawRow read_raw(Oid relid)
                 OidFunctionCall1(F_PG_SNAPSHOT_OUT, raw.values[Column::frontier - 1]));
         if (!raw.nulls[Column::reinit_reason - 1])
             raw.reinit_reason = TextDatumGetCString(raw.values[Column::reinit_reason - 1]);
+        if (!raw.nulls[Column::last_error_message - 1])
+            raw.last_error_message = TextDatumGetCString(raw.values[Column::last_error_message - 1]);
     }
     systable_endscan(scan);
     table_close(table, AccessShareLock);
@@ -142,6 +145,12 @@ bool read(Oid relid, StateRow *row)
     row->data_timestamp = is_null(Column::data_timestamp) ? 0 : DatumGetTimestampTz(value(Column::data_timestamp));
     row->consecutive_errors = DatumGetInt32(value(Column::consecutive_errors));
     row->generation = DatumGetInt64(value(Column::generation));
+    auto time = [&](Column column) { return is_null(column) ? TimestampTz{0} : DatumGetTimestampTz(value(column)); };
+    row->last_refresh_at = time(Column::last_refresh_at);
+    row->last_error_message = raw.last_error_message != nullptr ? raw.last_error_message : "";
+    row->last_error_at = time(Column::last_error_at);
+    row->created_at = time(Column::created_at);
+    row->updated_at = time(Column::updated_at);
     return true;
 }
 
@@ -172,27 +181,66 @@ void insert(Oid relid)
     CommandCounterIncrement();
 }
 
-void update(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count])
+namespace {
+
+/* Columns of a row that are to be replaced. */
+struct Replacement {
+    Datum values[column_count] = {};
+    bool nulls[column_count] = {};
+    bool replaces[column_count] = {};
+
+    void set(Column column, Datum value)
+    {
+        values[column - 1] = value;
+        nulls[column - 1] = false;
+        replaces[column - 1] = true;
+    }
+    void set_null(Column column)
+    {
+        set(column, 0);
+        nulls[column - 1] = true;
+    }
+};
+
+/* Locks the row of relid and replaces what `fill` says of its latest version. Without a row, raises if
+ * it must exist. */
+template <class Fill> void replace(Oid relid, bool must_exist, Fill fill)
 {
     Relation table = open_table("pgt_state", RowExclusiveLock);
-    HeapTuple tuple = nullptr;
-    SysScanDesc scan = nullptr;
-    ScanKeyData key;
     if (table != nullptr) {
-        scan = begin_state_scan(table, relid, &key);
-        tuple = systable_getnext(scan);
+        ScanKeyData key;
+        SysScanDesc scan = begin_state_scan(table, relid, &key);
+        HeapTuple tuple = systable_getnext(scan);
+        HeapTuple latest = HeapTupleIsValid(tuple) ? lock_latest(table, tuple) : nullptr;
+        systable_endscan(scan);
+        Replacement replacement;
+        if (latest != nullptr && fill(latest, RelationGetDescr(table), &replacement)) {
+            replacement.set(Column::updated_at, TimestampTzGetDatum(GetCurrentTimestamp()));
+            HeapTuple changed = heap_modify_tuple(latest, RelationGetDescr(table), replacement.values,
+                                                  replacement.nulls, replacement.replaces);
+            CatalogTupleUpdate(table, &latest->t_self, changed);
+        }
+        table_close(table, RowExclusiveLock);
+        CommandCounterIncrement();
+        if (latest != nullptr)
+            return;
     }
-    if (!HeapTupleIsValid(tuple))
+    if (must_exist)
         elog(ERROR, "stream table %u has no state", relid);
-    values[Column::updated_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
-    nulls[Column::updated_at - 1] = false;
-    replaces[Column::updated_at - 1] = true;
-    HeapTuple latest = lock_latest(table, tuple);
-    systable_endscan(scan);
-    HeapTuple changed = heap_modify_tuple(latest, RelationGetDescr(table), values, nulls, replaces);
-    CatalogTupleUpdate(table, &latest->t_self, changed);
-    table_close(table, RowExclusiveLock);
-    CommandCounterIncrement();
+}
+
+} // namespace
+
+void update(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count])
+{
+    replace(relid, true, [=](HeapTuple, TupleDesc, Replacement *replacement) {
+        for (int i = 0; i < column_count; i++)
+            if (replaces[i]) {
+                replacement->set(static_cast<Column>(i + 1), values[i]);
+                replacement->nulls[i] = nulls[i];
+            }
+        return true;
+    });
 }
 
 namespace {
@@ -226,17 +274,14 @@ void remove_dependencies(Oid relid)
 
 void mark_needs_reinit(Oid relid, const char *reason)
 {
-    RawRow raw = read_raw(relid);
-    if (!raw.is_found || DatumGetBool(raw.values[Column::needs_reinit - 1]))
-        return;
-    Datum values[column_count] = {};
-    bool nulls[column_count] = {};
-    bool replaces[column_count] = {};
-    values[Column::needs_reinit - 1] = BoolGetDatum(true);
-    replaces[Column::needs_reinit - 1] = true;
-    values[Column::reinit_reason - 1] = CStringGetTextDatum(reason);
-    replaces[Column::reinit_reason - 1] = true;
-    update(relid, values, nulls, replaces);
+    replace(relid, false, [=](HeapTuple tuple, TupleDesc descriptor, Replacement *replacement) {
+        bool is_null;
+        if (DatumGetBool(heap_getattr(tuple, Column::needs_reinit, descriptor, &is_null)))
+            return false;
+        replacement->set(Column::needs_reinit, BoolGetDatum(true));
+        replacement->set(Column::reinit_reason, CStringGetTextDatum(reason));
+        return true;
+    });
 }
 
 void mark_readers_need_reinit(Oid source_relid, const char *reason)
@@ -244,6 +289,29 @@ void mark_readers_need_reinit(Oid source_relid, const char *reason)
     ListCell *cell;
     foreach (cell, readers_of(source_relid))
         mark_needs_reinit(lfirst_oid(cell), reason);
+}
+
+void bump_generation(Oid relid)
+{
+    replace(relid, false, [=](HeapTuple tuple, TupleDesc descriptor, Replacement *replacement) {
+        bool is_null;
+        int64 generation = DatumGetInt64(heap_getattr(tuple, Column::generation, descriptor, &is_null));
+        replacement->set(Column::generation, Int64GetDatum(generation + 1));
+        return true;
+    });
+}
+
+void forget_rows(Oid relid)
+{
+    replace(relid, true, [](HeapTuple, TupleDesc, Replacement *replacement) {
+        replacement->set(Column::is_populated, BoolGetDatum(false));
+        replacement->set(Column::needs_reinit, BoolGetDatum(false));
+        replacement->set_null(Column::reinit_reason);
+        replacement->set_null(Column::frontier);
+        replacement->set_null(Column::own_xid);
+        replacement->set_null(Column::own_seq);
+        return true;
+    });
 }
 
 List *all_stream_tables()

@@ -52,6 +52,11 @@ struct StateRow {
     TimestampTz data_timestamp = 0;
     int32_t consecutive_errors = 0;
     int64_t generation = 0;
+    TimestampTz last_refresh_at = 0; /* times: 0 for none */
+    std::string last_error_message;
+    TimestampTz last_error_at = 0;
+    TimestampTz created_at = 0;
+    TimestampTz updated_at = 0;
 };
 
 /* OIDs of the two tables; InvalidOid when the extension is not in this database.
@@ -68,6 +73,10 @@ bool read(Oid relid, StateRow *row);
 void insert(Oid relid);
 void update(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count]);
 void remove(Oid relid);
+/* Adds one to the row's generation: programs made for the definition as it was are void. */
+void bump_generation(Oid relid);
+/* The storage is empty again: unpopulated, without a frontier. */
+void forget_rows(Oid relid);
 /* Sets needs_reinit with its reason, and the next refresh starts from nothing. Does
  * nothing if the row is absent or already says so. */
 void mark_needs_reinit(Oid relid, const char *reason);

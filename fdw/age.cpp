@@ -1,0 +1,23 @@
+/*
+ * The mailbox knows since when changes are pending. Where it does not, after a restart for one, the
+ * content may be as old as the last refresh, and is taken to be.
+ */
+#include "fdw/age.hpp"
+
+#include "mailbox/mailbox.hpp"
+
+namespace pgtrickle {
+
+Age age_of(Oid relid, const state::StateRow &row)
+{
+    if (!row.is_populated)
+        return {};
+    TimestampTz now = GetCurrentTimestamp();
+    mailbox::Look look = mailbox::look(relid);
+    if (look.is_clean)
+        return {true, now, 0};
+    TimestampTz since = look.is_known && look.dirty_since != DT_NOBEGIN ? look.dirty_since : row.data_timestamp;
+    return {false, row.data_timestamp, since > now ? 0 : now - since};
+}
+
+} // namespace pgtrickle

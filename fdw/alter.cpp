@@ -1,0 +1,319 @@
+/*
+ * A stream table can be given other options, another owner, and a place in a hierarchy. Another
+ * query must have the declared columns; it takes effect in this transaction, storage
+ * and rows included. Everything else that core would accept would break it, and is refused.
+ */
+#include "fdw/alter.hpp"
+
+#include "capture/capture.hpp"
+#include "definition/state.hpp"
+#include "definition/view.hpp"
+#include "fdw/create.hpp"
+#include "fdw/cycle.hpp"
+#include "fdw/history.hpp"
+#include "fdw/owner.hpp"
+#include "mailbox/mailbox.hpp"
+#include "refresh/refresh.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "access/table.h"
+#include "foreign/foreign.h"
+#include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle {
+
+namespace {
+
+/* What an ALTER of options asks for. */
+enum class Change { set, add, drop };
+
+struct OptionChange {
+    Change change;
+    options::Option option;
+};
+
+bool is_retyping(const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds)
+        if (static_cast<AlterTableCmd *>(lfirst(cell))->subtype == AT_AlterColumnType)
+            return true;
+    return false;
+}
+
+/* ALTER TYPE of a column that a defining query reads: core would refuse it too, but it
+ * would name the internal view. */
+void check_retyping(Oid relid, const AlterTableStmt *statement)
+{
+    if (!pg_class_ownercheck(relid, GetUserId()))
+        return;
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        auto *command = static_cast<AlterTableCmd *>(lfirst(cell));
+        if (command->subtype != AT_AlterColumnType)
+            continue;
+        AttrNumber column = get_attnum(relid, command->name);
+        if (column == InvalidAttrNumber)
+            continue;
+        List *users = definition::users_of(RelationRelationId, relid, column, true);
+        if (users != NIL)
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("cannot alter type of a column used by a stream table"),
+                            errdetail("Stream table %s depends on column \"%s\".",
+                                      definition::qualified_name(linitial_oid(users)), command->name),
+                            errhint("Drop the stream table, alter the column, and create it again.")));
+    }
+}
+
+bool is_allowed(AlterTableType type)
+{
+    switch (type) {
+    case AT_GenericOptions:
+    case AT_ChangeOwner:
+    case AT_AddInherit:
+    case AT_DropInherit: return true;
+    default: return false;
+    }
+}
+
+void check_commands(Oid relid, const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds)
+        if (!is_allowed(static_cast<AlterTableCmd *>(lfirst(cell))->subtype)) {
+            definition::require_owner(relid);
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("cannot alter stream table \"%s\" in this way", get_rel_name(relid)),
+                            errdetail("Its columns are those of its defining query, and its rows are kept by pg_trickle."),
+                            errhint("Only its options, owner, name, schema and parents can be changed; to have other columns, drop it and create it again.")));
+        }
+}
+
+std::vector<OptionChange> changes_in(List *def_elements)
+{
+    std::vector<OptionChange> changes;
+    ListCell *cell;
+    foreach (cell, def_elements) {
+        auto *element = static_cast<DefElem *>(lfirst(cell));
+        Change change = element->defaction == DEFELEM_DROP  ? Change::drop
+                        : element->defaction == DEFELEM_ADD ? Change::add
+                                                            : Change::set;
+        changes.push_back({change, options::from_list(list_make1(element)).front()});
+    }
+    return changes;
+}
+
+std::vector<options::Option> current_options(Oid relid)
+{
+    return options::from_list(call([=] { return GetForeignTable(relid)->options; }));
+}
+
+auto find(std::vector<options::Option> &options, const std::string &name)
+{
+    return std::find_if(options.begin(), options.end(),
+                        [&](const options::Option &option) { return option.name == name; });
+}
+
+/* The options as they will be. SET of an option that is not there adds it: whether a default stands
+ * in the catalog is nobody's concern. */
+std::vector<options::Option> apply_changes(std::vector<options::Option> options,
+                                           const std::vector<OptionChange> &changes)
+{
+    for (const OptionChange &change : changes) {
+        if (options::is_kept(change.option.name))
+            raise({.sqlstate = ERRCODE_FDW_INVALID_OPTION_NAME,
+                   .message = "option \"" + change.option.name + "\" cannot be changed",
+                   .detail = "It is kept by pg_trickle.",
+                   .hint = "Change the option \"query\"."});
+        auto found = find(options, change.option.name);
+        if (found != options.end() && change.change == Change::add)
+            raise({.sqlstate = ERRCODE_DUPLICATE_OBJECT,
+                   .message = "option \"" + change.option.name + "\" provided more than once"});
+        if (change.change == Change::drop) {
+            if (found == options.end())
+                raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT,
+                       .message = "option \"" + change.option.name + "\" not found"});
+            options.erase(found);
+        } else if (found != options.end()) {
+            found->value = change.option.value;
+        } else {
+            options.push_back(change.option);
+        }
+    }
+    options::check(options);
+    return options;
+}
+
+/* The list of changes that makes `after` of `before`, for core to carry out. */
+List *as_def_elements(std::vector<options::Option> before, const std::vector<options::Option> &after)
+{
+    List *list = NIL;
+    auto add = [&](const options::Option &option, DefElemAction action) {
+        list = call([&] {
+            DefElem *element = makeDefElem(pstrdup(option.name.c_str()),
+                                           reinterpret_cast<::Node *>(makeString(pstrdup(option.value.c_str()))), -1);
+            element->defaction = action;
+            return lappend(list, element);
+        });
+    };
+    for (const options::Option &option : after) {
+        auto found = find(before, option.name);
+        add(option, found == before.end() ? DEFELEM_ADD : DEFELEM_SET);
+        if (found != before.end())
+            before.erase(found);
+    }
+    for (const options::Option &option : before)
+        add(option, DEFELEM_DROP);
+    return list;
+}
+
+/* The declared columns of a stream table, as fit_columns() wants them. */
+definition::WantedColumn *declared_columns(Oid relid, int *count)
+{
+    Relation relation = table_open(relid, AccessShareLock);
+    TupleDesc descriptor = RelationGetDescr(relation);
+    *count = descriptor->natts;
+    auto *wanted = static_cast<definition::WantedColumn *>(
+        palloc0(sizeof(definition::WantedColumn) * (descriptor->natts + 1)));
+    for (int i = 0; i < descriptor->natts; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+        wanted[i] = {pstrdup(NameStr(attribute->attname)), attribute->atttypid, attribute->atttypmod,
+                     attribute->attcollation, -1};
+    }
+    table_close(relation, AccessShareLock);
+    return wanted;
+}
+
+Query *fit_to_declared(Oid relid, const definition::ParsedQuery &parsed)
+{
+    int count;
+    definition::WantedColumn *wanted = declared_columns(relid, &count);
+    return definition::fit_columns(parsed, wanted, count, nullptr);
+}
+
+std::vector<Oid> direct_sources(Oid relid)
+{
+    List *relids = call([=] { return state::sources_of(relid); });
+    std::vector<Oid> sources;
+    ListCell *cell;
+    foreach (cell, relids)
+        sources.push_back(lfirst_oid(cell));
+    return sources;
+}
+
+void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command)
+{
+    Definition before = definition::load(relid);
+    std::vector<options::Option> old_options = current_options(relid);
+    std::vector<OptionChange> changes = changes_in(reinterpret_cast<List *>(command->def));
+    std::vector<options::Option> new_options = apply_changes(old_options, changes);
+    Definition after;
+    options::apply(new_options, &after);
+    bool is_new_query = std::any_of(changes.begin(), changes.end(), [](const OptionChange &change) {
+        return change.option.name == "query" && change.change != Change::drop;
+    });
+    Query *query = nullptr;
+    if (is_new_query) {
+        definition::ParsedQuery parsed = parse_defining_query(after, false, relid);
+        call([&] { check_read_privileges(parsed.query); });
+        query = call([&] { return fit_to_declared(relid, parsed); });
+        std::erase_if(new_options, [](const options::Option &option) { return options::is_kept(option.name); });
+        for (options::Option &setting : recorded_settings(query))
+            new_options.push_back(std::move(setting));
+        find(new_options, "query")->value = call([=] { return definition::canonical_text(query); });
+        new_options.push_back({"original_query", after.query});
+    } else if (after.mode != before.mode) {
+        query = call([=] { return definition::query_of(relid); });
+    }
+    command->def = reinterpret_cast<::Node *>(as_def_elements(old_options, new_options));
+    call([&] {
+        utility.run();
+        CommandCounterIncrement();
+    });
+    if (query != nullptr)
+        redefine(relid, query, is_new_query ? after.query : std::string(), after.mode);
+    else
+        call([=] { state::bump_generation(relid); });
+    mailbox::note_definition_change();
+}
+
+Oid target_of(const AlterTableStmt *statement)
+{
+    return RangeVarGetRelid(statement->relation, NoLock, true);
+}
+
+} // namespace
+
+bool is_our_alter(const AlterTableStmt *statement)
+{
+    if (statement->objtype != OBJECT_TABLE && statement->objtype != OBJECT_FOREIGN_TABLE)
+        return false;
+    Oid relid = target_of(statement);
+    return OidIsValid(relid) && (definition::is_stream_table(relid) || is_retyping(statement));
+}
+
+void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode)
+{
+    Definition definition = definition::load(relid);
+    Maintenance maintenance = plan_maintenance(query, text, mode, definition.owner);
+    std::vector<Oid> reads;
+    for (const translate::SourceRef &source : maintenance.sources)
+        reads.push_back(source.relid);
+    check_for_cycle(relid, reads);
+    std::vector<Oid> old_sources = direct_sources(relid);
+    store_definition(relid, query, maintenance);
+    call([=] {
+        state::bump_generation(relid);
+        state::forget_rows(relid);
+    });
+    refresh::replace_storage(relid);
+    capture_sources(maintenance.sources);
+    for (Oid source : old_sources)
+        if (std::find(reads.begin(), reads.end(), source) == reads.end())
+            call([=] { capture::release(source); });
+    note_refresh(refresh::initialize(relid), "INITIAL");
+}
+
+void alter_table(const UtilityCall &utility)
+{
+    auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
+    Oid relid = call([=] { return target_of(statement); });
+    if (!call([=] { return definition::is_stream_table(relid); })) {
+        call([&] {
+            check_retyping(relid, statement);
+            utility.run();
+        });
+        return;
+    }
+    call([=] { check_commands(relid, statement); });
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        auto *command = static_cast<AlterTableCmd *>(lfirst(cell));
+        if (command->subtype != AT_GenericOptions)
+            continue;
+        call([=] {
+            if (list_length(statement->cmds) > 1)
+                ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                                errmsg("the options of a stream table must be altered by a statement of their own")));
+            definition::require_owner(relid);
+            LockRelationOid(relid, AccessExclusiveLock);
+        });
+        alter_options(utility, relid, command);
+        return;
+    }
+    call([&] {
+        utility.run();
+        CommandCounterIncrement();
+        give_storage_to_owner(relid);
+    });
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,21 @@
+/*
+ * ALTER (FOREIGN) TABLE on a stream table or on a table that one reads.
+ */
+#pragma once
+
+#include "definition/definition.hpp"
+#include "fdw/utility.hpp"
+
+namespace pgtrickle {
+
+/* Whether the AlterTableStmt concerns us. Cheap; takes no lock. PostgreSQL frame. */
+bool is_our_alter(const AlterTableStmt *statement);
+
+/* Carries it out. C++ frame. */
+void alter_table(const UtilityCall &call);
+
+/* The stream table `relid` is to be defined by `query`, which was made of `text` (empty: unknown):
+ * internal view, dependencies, storage and capture follow, and it is filled anew. C++ frame. */
+void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode);
+
+} // namespace pgtrickle

@@ -1,0 +1,129 @@
+/*
+ * alter_stream_table, drop_stream_table, resume_stream_table, as SQL functions.
+ */
+#include "definition/guc.hpp"
+#include "definition/state.hpp"
+#include "fdw/arguments.hpp"
+#include "fdw/statement.hpp"
+#include "mailbox/mailbox.hpp"
+
+namespace pgtrickle {
+
+namespace {
+
+Oid owned_stream_table(FunctionCallInfo fcinfo)
+{
+    std::string name = required_text(fcinfo, 0, "name");
+    return call([&] {
+        Oid relid = definition::relid_of_name(name.c_str());
+        definition::require_owner(relid);
+        return relid;
+    });
+}
+
+/* The manager looks at the row again after the commit; the mailbox's copy is for readers. */
+void set_status(Oid relid, state::Status status)
+{
+    state::StateRow row;
+    state::read(relid, &row);
+    call([=] {
+        Datum values[state::column_count] = {};
+        bool nulls[state::column_count] = {};
+        bool replaces[state::column_count] = {};
+        values[state::status - 1] = CStringGetTextDatum(state::name_of(status));
+        replaces[state::status - 1] = true;
+        values[state::consecutive_errors - 1] = Int32GetDatum(0);
+        replaces[state::consecutive_errors - 1] = true;
+        state::update(relid, values, nulls, replaces);
+    });
+    mailbox::note_state(relid, {row.is_populated, status == state::Status::suspended, false});
+    mailbox::note_definition_change();
+}
+
+/* An unpopulated stream table becomes ACTIVE by its first refresh. */
+void activate(Oid relid)
+{
+    state::StateRow row;
+    state::read(relid, &row);
+    set_status(relid, row.is_populated ? state::Status::active : state::Status::initializing);
+}
+
+void change_status(Oid relid, const std::string &status)
+{
+    if (status == "ACTIVE")
+        activate(relid);
+    else if (status == "SUSPENDED")
+        set_status(relid, state::Status::suspended);
+    else
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
+               .message = "invalid argument: status \"" + status + "\"",
+               .hint = "Valid values are: ACTIVE, SUSPENDED."});
+}
+
+void note_ignored(FunctionCallInfo fcinfo, int number, const char *name)
+{
+    if (has_argument(fcinfo, number))
+        call([=] { ereport(NOTICE, (errmsg("%s has no effect", name))); });
+}
+
+void alter(FunctionCallInfo fcinfo)
+{
+    call([] { guc::require_preload("alter a stream table"); });
+    Oid relid = owned_stream_table(fcinfo);
+    std::vector<options::Option> changes;
+    const std::pair<int, const char *> texts[] = {
+        {1, "query"}, {2, "schedule"}, {3, "refresh_mode"}, {5, "diamond_consistency"}, {6, "diamond_schedule_policy"}};
+    for (auto [number, name] : texts)
+        if (std::optional<std::string> value = text_argument(fcinfo, number))
+            changes.push_back({name, *value});
+    if (std::optional<bool> append_only = boolean_argument(fcinfo, 8))
+        changes.push_back({"append_only", *append_only ? "true" : "false"});
+    note_ignored(fcinfo, 7, "cdc_mode");
+    note_ignored(fcinfo, 9, "pooler_compatibility_mode");
+    note_ignored(fcinfo, 10, "tier");
+    if (!changes.empty())
+        run_alter(relid, changes);
+    if (std::optional<std::string> status = text_argument(fcinfo, 4))
+        change_status(relid, *status);
+}
+
+void drop(FunctionCallInfo fcinfo)
+{
+    Oid relid = owned_stream_table(fcinfo);
+    bool cascade = boolean_argument(fcinfo, 1).value_or(false);
+    std::vector<Oid> readers = definition::readers_of(relid);
+    if (!cascade && !readers.empty()) {
+        std::string name = call([=] { return definition::qualified_name(relid); });
+        std::string list;
+        for (Oid reader : readers)
+            list += (list.empty() ? "" : ", ") + std::string(call([=] { return definition::qualified_name(reader); }));
+        raise({.sqlstate = ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+               .message = "stream table " + name + " has dependent stream tables",
+               .detail = "It is read by: " + list + ".",
+               .hint = "Drop those first, or use cascade => true."});
+    }
+    run_drop(relid, cascade);
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_alter_stream_table)
+{
+    pgtrickle::alter(fcinfo);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_drop_stream_table)
+{
+    pgtrickle::drop(fcinfo);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_resume_stream_table)
+{
+    pgtrickle::call([] { pgtrickle::guc::require_preload("resume a stream table"); });
+    pgtrickle::activate(pgtrickle::owned_stream_table(fcinfo));
+    PG_RETURN_VOID();
+}

@@ -1,0 +1,292 @@
+/*
+ * The order of things: everything that can be refused is refused before core creates the
+ * foreign table, so that errors speak of the query and not of catalogs. Then core runs;
+ * then the internal view, the dependencies and the state row; then the storage; then capture,
+ * which waits out writers; and last the fill, under a snapshot taken after that.
+ *
+ * A definition that comes with original_query or recorded settings is being restored: its
+ * query is read as it was printed, its sources may be empty as yet and its grants missing.
+ * So nobody's privileges are asked, nothing is captured and nothing filled; the manager
+ * does that later.
+ */
+#include "fdw/create.hpp"
+
+#include "capture/capture.hpp"
+#include "definition/state.hpp"
+#include "definition/view.hpp"
+#include "fdw/history.hpp"
+#include "fdw/sources.hpp"
+#include "mailbox/mailbox.hpp"
+#include "refresh/refresh.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_type.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+[[noreturn]] void refuse_clause(const RangeVar *relation, const char *what, const char *hint)
+{
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("%s of stream table \"%s\" is not supported", what, relation->relname),
+                    errhint("%s", hint)));
+}
+
+/* What CREATE FOREIGN TABLE allows and a stream table cannot keep. */
+void check_statement(CreateForeignTableStmt *statement)
+{
+    RangeVar *relation = statement->base.relation;
+    if (statement->base.partbound != nullptr)
+        refuse_clause(relation, "the partition bound", "Create it, then attach it as a partition.");
+    if (statement->base.inhRelations != NIL)
+        refuse_clause(relation, "INHERITS", "Create it, then let it inherit.");
+    ListCell *cell;
+    foreach (cell, statement->base.tableElts) {
+        auto *element = static_cast<::Node *>(lfirst(cell));
+        if (!IsA(element, ColumnDef))
+            refuse_clause(relation, "a table constraint or LIKE clause",
+                          "Declare columns only; constraints belong on the sources.");
+        auto *column = reinterpret_cast<ColumnDef *>(element);
+        ListCell *constraint_cell;
+        foreach (constraint_cell, column->constraints)
+            if (static_cast<Constraint *>(lfirst(constraint_cell))->contype != CONSTR_NULL)
+                refuse_clause(relation, "a column constraint or default",
+                              "Declare columns only; constraints belong on the sources.");
+        if (column->fdwoptions != NIL)
+            refuse_clause(relation, "a column option", "Options belong to the stream table as a whole.");
+        if (column->colname != nullptr && strncmp(column->colname, "pgt_", 4) == 0)
+            ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME),
+                            errmsg("column name \"%s\" is reserved", column->colname),
+                            errdetail("Names that start with \"pgt_\" are those of hidden columns.")));
+    }
+}
+
+/* Whether IF NOT EXISTS lets core do nothing; raises if the name is taken. */
+bool is_nothing_to_do(CreateForeignTableStmt *statement)
+{
+    RangeVar *relation = statement->base.relation;
+    Oid schema = RangeVarGetCreationNamespace(relation);
+    if (isAnyTempNamespace(schema))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION), errmsg("a stream table cannot be temporary")));
+    Oid existing = get_relname_relid(relation->relname, schema);
+    if (!OidIsValid(existing))
+        return false;
+    if (!statement->base.if_not_exists && definition::is_stream_table(existing))
+        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE),
+                        errmsg("stream table already exists: %s", definition::qualified_name(existing)),
+                        errhint("Use IF NOT EXISTS, create_or_replace_stream_table, or another name.")));
+    return true;
+}
+
+definition::WantedColumn *wanted_columns(List *column_definitions, const char *text)
+{
+    auto *wanted = static_cast<definition::WantedColumn *>(
+        palloc0(sizeof(definition::WantedColumn) * (list_length(column_definitions) + 1)));
+    ParseState *state = make_parsestate(nullptr);
+    state->p_sourcetext = text;
+    int i = 0;
+    ListCell *cell;
+    foreach (cell, column_definitions) {
+        auto *column = static_cast<ColumnDef *>(lfirst(cell));
+        definition::WantedColumn &one = wanted[i++];
+        one.name = column->colname;
+        typenameTypeIdAndMod(state, column->typeName, &one.type, &one.typmod);
+        if (column->collClause != nullptr)
+            one.collation = GetColumnDefCollation(state, column, one.type);
+        one.location = column->location;
+    }
+    free_parsestate(state);
+    return wanted;
+}
+
+/* The query cast to the declared columns, and the columns completed from the query. */
+Query *reconcile_columns(CreateForeignTableStmt *statement, const definition::ParsedQuery &parsed, const char *text)
+{
+    if (statement->base.tableElts == NIL)
+        statement->base.tableElts = definition::column_definitions(parsed.query);
+    List *definitions = statement->base.tableElts;
+    definition::WantedColumn *wanted = wanted_columns(definitions, text);
+    Query *query = definition::fit_columns(parsed, wanted, list_length(definitions), text);
+    int i = 0;
+    ListCell *cell;
+    foreach (cell, definitions) {
+        auto *column = static_cast<ColumnDef *>(lfirst(cell));
+        if (column->collClause == nullptr)
+            column->collOid = wanted[i].collation;
+        i++;
+    }
+    check_statement(statement);
+    return query;
+}
+
+void set_option(List **list, const char *name, const char *value)
+{
+    ListCell *cell;
+    foreach (cell, *list) {
+        auto *element = static_cast<DefElem *>(lfirst(cell));
+        if (strcmp(element->defname, name) == 0) {
+            element->arg = reinterpret_cast<::Node *>(makeString(pstrdup(value)));
+            return;
+        }
+    }
+    *list = lappend(*list, makeDefElem(pstrdup(name), reinterpret_cast<::Node *>(makeString(pstrdup(value))), -1));
+}
+
+/* Undoes settings made since it was created; a PostgreSQL error on the way undoes them by abort. */
+class SettingsLevel {
+  public:
+    explicit SettingsLevel(int level) : level_(level) {}
+    ~SettingsLevel() { AtEOXact_GUC(false, level_); }
+    SettingsLevel(const SettingsLevel &) = delete;
+    SettingsLevel &operator=(const SettingsLevel &) = delete;
+
+  private:
+    int level_;
+};
+
+/* An error context callback in a C++ frame. */
+class TransposedPositions {
+  public:
+    explicit TransposedPositions(const std::string &text)
+        : callback_{error_context_stack, definition::transpose_position, const_cast<char *>(text.c_str())}
+    {
+        error_context_stack = &callback_;
+    }
+    ~TransposedPositions() { error_context_stack = callback_.previous; }
+    TransposedPositions(const TransposedPositions &) = delete;
+    TransposedPositions &operator=(const TransposedPositions &) = delete;
+
+  private:
+    ErrorContextCallback callback_;
+};
+
+definition::ParsedQuery parse_checked(const std::string &text, Oid self)
+{
+    definition::ParsedQuery parsed = definition::parse_query(text);
+    TransposedPositions transposed(text);
+    translate::check_rejected(parsed.query, text.c_str(), self);
+    return parsed;
+}
+
+Oid created_relation(CreateForeignTableStmt *statement)
+{
+    CommandCounterIncrement();
+    return RangeVarGetRelid(statement->base.relation, NoLock, false);
+}
+
+} // namespace
+
+definition::ParsedQuery parse_defining_query(const Definition &definition, bool is_restored, Oid self)
+{
+    if (!is_restored)
+        return parse_checked(definition.query, self);
+    SettingsLevel level(call([] { return definition::set_canonical_settings(); }));
+    for (const Setting &setting : definition.settings)
+        call([&] {
+            set_config_option(setting.name.c_str(), setting.value.c_str(), PGC_USERSET, PGC_S_SESSION,
+                              GUC_ACTION_SAVE, true, 0, false);
+        });
+    return parse_checked(definition.query, self);
+}
+
+std::vector<options::Option> recorded_settings(const Query *query)
+{
+    std::vector<options::Option> recorded;
+    for (const std::string &name : translate::settings_of(query)) {
+        const char *value = call([&] { return GetConfigOptionByName(name.c_str(), nullptr, false); });
+        recorded.push_back({options::setting_prefix + name, value});
+    }
+    return recorded;
+}
+
+Maintenance plan_maintenance(const Query *query, const std::string &text, RefreshMode mode, Oid owner)
+{
+    TransposedPositions transposed(text);
+    if (mode != RefreshMode::full) {
+        auto translated = translate::translate(query, owner);
+        if (auto *translation = std::get_if<translate::Translation>(&translated))
+            return {std::move(translation->sources), true};
+        const translate::Objection &objection = std::get<translate::Objection>(translated);
+        if (mode != RefreshMode::automatic)
+            translate::raise_objection(objection, text.empty() ? nullptr : text.c_str());
+        call([&] {
+            ereport(NOTICE, (errmsg("the stream table will be kept by full refreshes: %s", objection.construct.c_str()),
+                             errdetail("%s", objection.why.c_str()),
+                             objection.hint.empty() ? 0 : errhint("%s", objection.hint.c_str())));
+        });
+    }
+    return {sources_of_full_refresh(query), false};
+}
+
+void store_definition(Oid relid, Query *query, const Maintenance &maintenance)
+{
+    call([=] {
+        definition::store_query(relid, query);
+        state::remove_dependencies(relid);
+    });
+    for (size_t i = 0; i < maintenance.sources.size(); i++) {
+        const translate::SourceRef &source = maintenance.sources[i];
+        call([&] {
+            state::insert_dependency(relid, source.relid, static_cast<int>(i), source.columns.data(),
+                                     static_cast<int>(source.columns.size()));
+        });
+    }
+}
+
+void capture_sources(const std::vector<translate::SourceRef> &sources)
+{
+    for (const translate::SourceRef &source : sources)
+        call([&] {
+            capture::ensure_captured(source.relid, source.columns.data(), static_cast<int>(source.columns.size()));
+        });
+}
+
+void create_stream_table(const UtilityCall &utility)
+{
+    auto *statement = reinterpret_cast<CreateForeignTableStmt *>(utility.statement());
+    if (call([=] { return is_nothing_to_do(statement); })) {
+        call([&] { utility.run(); });
+        return;
+    }
+    call([=] { check_statement(statement); });
+    std::vector<options::Option> given = options::from_list(statement->options);
+    options::check(given);
+    Definition definition;
+    options::apply(given, &definition);
+    bool is_restored = !definition.original_query.empty() || !definition.settings.empty();
+
+    definition::ParsedQuery parsed = parse_defining_query(definition, is_restored, InvalidOid);
+    if (!is_restored)
+        call([&] { check_read_privileges(parsed.query); });
+    Query *query = call([&] { return reconcile_columns(statement, parsed, utility.text); });
+    Maintenance maintenance = plan_maintenance(query, definition.query, definition.mode, GetUserId());
+    const char *canonical = call([=] { return definition::canonical_text(query); });
+    std::vector<options::Option> kept = {{"query", canonical}};
+    if (!is_restored) {
+        kept.push_back({"original_query", definition.query});
+        for (options::Option &setting : recorded_settings(query))
+            kept.push_back(std::move(setting));
+    }
+    for (const options::Option &option : kept)
+        call([&] { set_option(&statement->options, option.name.c_str(), option.value.c_str()); });
+
+    call([&] { utility.run(); });
+    Oid relid = call([=] { return created_relation(statement); });
+    store_definition(relid, query, maintenance);
+    call([=] { state::insert(relid); });
+    refresh::create_storage(relid);
+    if (!is_restored) {
+        capture_sources(maintenance.sources);
+        if (definition.initialize)
+            note_refresh(refresh::initialize(relid), "INITIAL");
+    }
+    mailbox::note_definition_change();
+}
+
+} // namespace pgtrickle

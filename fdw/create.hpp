@@ -1,0 +1,45 @@
+/*
+ * CREATE FOREIGN TABLE … SERVER pgtrickle, from the statement to a stream table that is filled,
+ * in the statement's transaction. And what ALTER shares with it.
+ */
+#pragma once
+
+#include "definition/definition.hpp"
+#include "definition/options.hpp"
+#include "definition/query.hpp"
+#include "fdw/utility.hpp"
+#include "translate/translate.hpp"
+
+namespace pgtrickle {
+
+/* Carries out a CreateForeignTableStmt on our server. C++ frame. */
+void create_stream_table(const UtilityCall &call);
+
+/* What a defining query reads, and how it can be kept. */
+struct Maintenance {
+    std::vector<translate::SourceRef> sources; /* by source number */
+    bool is_incremental = false;
+};
+
+/* Decides how `query`, which parse_query() made of `text` (null: none), is maintained in `mode`:
+ * raises what makes it impossible, and tells in a NOTICE of a full refresh that AUTO falls back to.
+ * C++ frame. */
+Maintenance plan_maintenance(const Query *query, const std::string &text, RefreshMode mode, Oid owner);
+
+/* Writes the internal view and the dependencies of `relid`, anew if there are some. C++ frame. */
+void store_definition(Oid relid, Query *query, const Maintenance &maintenance);
+
+/* From now on, changes of the sources are logged for `relid`. C++ frame. */
+void capture_sources(const std::vector<translate::SourceRef> &sources);
+
+/* Raises 42501 unless the current user may read all that `query` reads. PostgreSQL frame. */
+void check_read_privileges(Query *query);
+
+/* The options that record the settings that `query` depends on, as they are now. C++ frame. */
+std::vector<options::Option> recorded_settings(const Query *query);
+
+/* Parses a definition's query under its recorded settings if it is being restored, else under the
+ * session's. Raises what no mode accepts. C++ frame. */
+definition::ParsedQuery parse_defining_query(const Definition &definition, bool is_restored, Oid self);
+
+} // namespace pgtrickle

@@ -1,0 +1,150 @@
+/*
+ * The ProcessUtility hook: which statements concern stream tables, and who takes care of them.
+ * Every other statement passes as it came, uncopied.
+ */
+#include "definition/definition.hpp"
+#include "fdw/alter.hpp"
+#include "fdw/create.hpp"
+#include "fdw/drop.hpp"
+#include "fdw/index.hpp"
+#include "fdw/redefinition.hpp"
+#include "fdw/rename.hpp"
+#include "fdw/utility.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "tcop/dest.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+ProcessUtility_hook_type previous_hook = nullptr;
+
+bool is_stream_table_named(const RangeVar *relation)
+{
+    Oid relid = relation != nullptr ? RangeVarGetRelid(relation, NoLock, true) : InvalidOid;
+    return OidIsValid(relid) && definition::is_stream_table(relid);
+}
+
+/* Core accepts a trigger on a foreign table; on a stream table it would never fire. */
+void refuse_trigger(const CreateTrigStmt *statement)
+{
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot create a trigger on stream table \"%s\"", statement->relation->relname),
+                    errdetail("Its rows are changed by refreshes, which fire no triggers."),
+                    errhint("Create the trigger on a source.")));
+}
+
+/* Who carries out the statement in core's place; nullptr: it is none of ours. */
+using Handler = void (*)(const UtilityCall &);
+
+Handler handler_of(::Node *statement)
+{
+    switch (nodeTag(statement)) {
+    case T_CreateForeignTableStmt: {
+        auto *create = reinterpret_cast<CreateForeignTableStmt *>(statement);
+        return definition::is_server_for_stream_tables(create->servername) ? create_stream_table : nullptr;
+    }
+    case T_AlterTableStmt:
+        return is_our_alter(reinterpret_cast<AlterTableStmt *>(statement)) ? alter_table : nullptr;
+    case T_RenameStmt: return rename_object;
+    case T_AlterObjectSchemaStmt: return move_object;
+    case T_CreateFunctionStmt:
+        return reinterpret_cast<CreateFunctionStmt *>(statement)->replace ? replace_function : nullptr;
+    case T_AlterFunctionStmt: return replace_function;
+    case T_ViewStmt: return reinterpret_cast<ViewStmt *>(statement)->replace ? replace_view : nullptr;
+    case T_AlterEnumStmt: return alter_enumeration;
+    case T_CreatePolicyStmt:
+    case T_AlterPolicyStmt: return alter_policy;
+    case T_IndexStmt:
+        return is_stream_table_named(reinterpret_cast<IndexStmt *>(statement)->relation) ? create_index : nullptr;
+    case T_DropStmt: return reinterpret_cast<DropStmt *>(statement)->removeType == OBJECT_INDEX ? drop_index : nullptr;
+    case T_CreateTrigStmt:
+        if (is_stream_table_named(reinterpret_cast<CreateTrigStmt *>(statement)->relation))
+            refuse_trigger(reinterpret_cast<CreateTrigStmt *>(statement));
+        return nullptr;
+    default: return nullptr;
+    }
+}
+
+/* Whether the statement is of a kind that may concern us: asked for every utility statement,
+ * COMMIT of an aborted transaction included, so it looks at nothing but the tag. */
+bool is_candidate(::Node *statement)
+{
+    switch (nodeTag(statement)) {
+    case T_CreateForeignTableStmt:
+    case T_AlterTableStmt:
+    case T_RenameStmt:
+    case T_AlterObjectSchemaStmt:
+    case T_CreateFunctionStmt:
+    case T_AlterFunctionStmt:
+    case T_ViewStmt:
+    case T_AlterEnumStmt:
+    case T_CreatePolicyStmt:
+    case T_AlterPolicyStmt:
+    case T_IndexStmt:
+    case T_DropStmt:
+    case T_CreateTrigStmt: return true;
+    default: return false;
+    }
+}
+
+/* In a database without the extension nothing is ours. */
+bool is_extension_here()
+{
+    return IsTransactionState() && OidIsValid(get_namespace_oid("pg_trickle_storage", true));
+}
+
+extern "C" void definition_process_utility(PlannedStmt *planned, const char *text, bool is_read_only,
+                                           ProcessUtilityContext context, ParamListInfo params,
+                                           QueryEnvironment *environment, DestReceiver *receiver,
+                                           QueryCompletion *completion)
+{
+    Handler handler = is_candidate(planned->utilityStmt) && is_extension_here() ? handler_of(planned->utilityStmt) : nullptr;
+    if (handler == nullptr) {
+        if (previous_hook != nullptr)
+            previous_hook(planned, text, is_read_only, context, params, environment, receiver, completion);
+        else
+            standard_ProcessUtility(planned, text, is_read_only, context, params, environment, receiver, completion);
+        return;
+    }
+    UtilityCall utility = {static_cast<PlannedStmt *>(copyObjectImpl(planned)),
+                           text,
+                           context,
+                           params,
+                           environment,
+                           receiver,
+                           completion};
+    enter([&] { handler(utility); });
+}
+
+} // namespace
+
+void UtilityCall::run() const
+{
+    if (previous_hook != nullptr)
+        previous_hook(planned, text, false, context, params, environment, receiver, completion);
+    else
+        standard_ProcessUtility(planned, text, false, context, params, environment, receiver, completion);
+}
+
+void run_statement(::Node *statement, const char *text)
+{
+    PlannedStmt *planned = makeNode(PlannedStmt);
+    planned->commandType = CMD_UTILITY;
+    planned->utilityStmt = statement;
+    planned->stmt_location = -1;
+    ProcessUtility(planned, text, false, PROCESS_UTILITY_QUERY, nullptr, nullptr, None_Receiver, nullptr);
+    CommandCounterIncrement();
+}
+
+void register_ddl()
+{
+    previous_hook = ProcessUtility_hook;
+    ProcessUtility_hook = definition_process_utility;
+    register_drop();
+}
+
+} // namespace pgtrickle

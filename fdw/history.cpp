@@ -1,0 +1,37 @@
+#include "fdw/history.hpp"
+
+#include "catalog/history.hpp"
+
+namespace pgtrickle {
+
+void note_refresh(const refresh::Outcome &outcome, const char *initiated_by)
+{
+    catalog::Refresh entry;
+    entry.relid = outcome.relid;
+    entry.data_timestamp = outcome.data_timestamp;
+    entry.started_at = outcome.started_at;
+    entry.ended_at = outcome.ended_at;
+    entry.action = refresh::name_of(outcome.action);
+    entry.status = "COMPLETED";
+    entry.initiated_by = initiated_by;
+    entry.rows_inserted = outcome.rows_inserted;
+    entry.rows_deleted = outcome.rows_deleted;
+    entry.delta_rows = outcome.delta_rows;
+    entry.was_full_fallback = outcome.was_full_fallback;
+    catalog::append_history_at_end(entry);
+}
+
+void note_failed_refresh(Oid relid, TimestampTz started_at, const char *initiated_by, const char *message)
+{
+    catalog::Refresh entry;
+    entry.relid = relid;
+    entry.started_at = started_at;
+    entry.ended_at = GetCurrentTimestamp();
+    entry.action = "DIFFERENTIAL";
+    entry.status = "FAILED";
+    entry.initiated_by = initiated_by;
+    entry.error_message = message;
+    catalog::append_history_at_end(entry);
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,86 @@
+/*
+ * The history of refreshes, for SQL. It lives in the SQLite catalog and holds what rolled back too.
+ */
+#include "catalog/history.hpp"
+#include "definition/definition.hpp"
+#include "fdw/arguments.hpp"
+#include "fdw/rows.hpp"
+#include "fdw/visibility.hpp"
+
+#include <climits>
+
+namespace pgtrickle {
+
+namespace {
+
+std::optional<std::string> error_text(const catalog::Refresh &refresh, bool with_texts)
+{
+    if (!with_texts || refresh.error_message.empty())
+        return std::nullopt;
+    return refresh.error_message;
+}
+
+/* Whose entries may be shown: remembered, for a history is long and stream tables are few. */
+class Seers {
+  public:
+    struct Sight {
+        bool may_see, may_see_texts;
+    };
+    Sight operator()(Oid relid)
+    {
+        if (relid != last_) {
+            last_ = relid;
+            sight_ = call([=]() -> Sight {
+                if (!definition::is_stream_table(relid))
+                    return {false, false};
+                return {may_see(relid), may_see_texts(relid)};
+            });
+        }
+        return sight_;
+    }
+
+  private:
+    Oid last_ = InvalidOid;
+    Sight sight_ = {false, false};
+};
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_refresh_history_rows)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    Seers seers;
+    for (const catalog::Refresh &refresh : catalog::read_history(InvalidOid, INT_MAX)) {
+        Seers::Sight sight = seers(refresh.relid);
+        if (!sight.may_see)
+            continue;
+        rows.number(refresh.refresh_id).number(refresh.relid).time(refresh.data_timestamp);
+        rows.time(refresh.started_at).time(refresh.ended_at).text(refresh.action);
+        rows.number(refresh.rows_inserted).number(refresh.rows_deleted).number(refresh.delta_rows);
+        rows.boolean(refresh.was_full_fallback).text(error_text(refresh, sight.may_see_texts));
+        rows.text(refresh.status).text(refresh.initiated_by).add();
+    }
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_get_refresh_history)
+{
+    using namespace pgtrickle;
+    std::string name = required_text(fcinfo, 0, "name");
+    int max_rows = has_argument(fcinfo, 1) ? PG_GETARG_INT32(1) : INT_MAX;
+    if (max_rows < 0)
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: max_rows must not be negative"});
+    Oid relid = call([&] { return visible_stream_table(name.c_str()); });
+    bool with_texts = call([=] { return may_see_texts(relid); });
+    Rows rows(fcinfo);
+    for (const catalog::Refresh &refresh : catalog::read_history(relid, max_rows)) {
+        rows.number(refresh.refresh_id).time(refresh.data_timestamp).time(refresh.started_at).time(refresh.ended_at);
+        rows.text(refresh.action).text(refresh.status).number(refresh.rows_inserted).number(refresh.rows_deleted);
+        rows.real(static_cast<double>(refresh.ended_at - refresh.started_at) / 1000.0);
+        rows.text(error_text(refresh, with_texts)).add();
+    }
+    return 0;
+}

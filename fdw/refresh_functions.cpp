@@ -1,0 +1,29 @@
+/*
+ * refresh_stream_table, as an SQL function: in the caller's transaction, and written into the history
+ * whether that commits or not.
+ */
+#include "definition/definition.hpp"
+#include "definition/guc.hpp"
+#include "fdw/arguments.hpp"
+#include "fdw/history.hpp"
+
+SQL_FUNCTION(pgtrickle_refresh_stream_table)
+{
+    using namespace pgtrickle;
+    std::string name = required_text(fcinfo, 0, "name");
+    Oid relid = call([&] {
+        guc::require_preload("refresh a stream table");
+        Oid found = definition::relid_of_name(name.c_str());
+        definition::require_owner(found);
+        return found;
+    });
+    TimestampTz started_at = GetCurrentTimestamp();
+    try {
+        for (const refresh::Outcome &outcome : refresh::refresh_group({relid}, refresh::LockWait::wait))
+            note_refresh(outcome, "MANUAL");
+    } catch (const PgError &error) {
+        note_failed_refresh(relid, started_at, "MANUAL", error.data->message);
+        throw;
+    }
+    PG_RETURN_VOID();
+}

@@ -1,0 +1,210 @@
+/*
+ * The rule of the internal view follows a rename by itself, being made of OIDs; the text in the options
+ * does not. Who is concerned is found by dependencies before the statement runs: those whose own
+ * text names the object get a new text; those that use it by way of views have it in their programs, which
+ * are void. A renamed schema concerns everybody.
+ *
+ * A renamed column of a stream table is renamed in the storage too, and in the internal view.
+ */
+#include "fdw/rename.hpp"
+
+#include "definition/definition.hpp"
+#include "definition/state.hpp"
+#include "definition/view.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/superuser.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/indexing.h"
+#include "access/reloptions.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_table.h"
+#include "commands/defrem.h"
+#include "commands/tablecmds.h"
+#include "nodes/makefuncs.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* Stream tables that a rename concerns. */
+struct Concerned {
+    List *by_text; /* whose text names the object */
+    List *by_views;
+    Oid relation;  /* the relation renamed, or whose column is */
+};
+
+bool is_relation(ObjectType type)
+{
+    switch (type) {
+    case OBJECT_TABLE:
+    case OBJECT_VIEW:
+    case OBJECT_MATVIEW:
+    case OBJECT_FOREIGN_TABLE:
+    case OBJECT_SEQUENCE:
+    case OBJECT_COLUMN:
+    case OBJECT_ATTRIBUTE: return true;
+    default: return false;
+    }
+}
+
+/* Kinds of objects that a query can name. */
+bool is_nameable(ObjectType type)
+{
+    switch (type) {
+    case OBJECT_AGGREGATE:
+    case OBJECT_COLLATION:
+    case OBJECT_DOMAIN:
+    case OBJECT_FUNCTION:
+    case OBJECT_OPERATOR:
+    case OBJECT_PROCEDURE:
+    case OBJECT_ROUTINE:
+    case OBJECT_TSCONFIGURATION:
+    case OBJECT_TSDICTIONARY:
+    case OBJECT_TYPE: return true;
+    default: return false;
+    }
+}
+
+void add_users(Concerned *concerned, Oid class_id, Oid object_id)
+{
+    concerned->by_text =
+        list_concat_unique_oid(concerned->by_text, definition::users_of(class_id, object_id, 0, true));
+    concerned->by_views =
+        list_concat_unique_oid(concerned->by_views, definition::users_of(class_id, object_id, 0, false));
+}
+
+Concerned find_concerned(ObjectType type, RangeVar *relation, ::Node *object)
+{
+    Concerned concerned = {NIL, NIL, InvalidOid};
+    if (is_relation(type) && relation != nullptr) {
+        concerned.relation = RangeVarGetRelid(relation, NoLock, true);
+        if (!OidIsValid(concerned.relation))
+            return concerned;
+        add_users(&concerned, RelationRelationId, concerned.relation);
+        Oid row_type = get_rel_type_id(concerned.relation);
+        if (OidIsValid(row_type))
+            add_users(&concerned, TypeRelationId, row_type);
+    } else if (type == OBJECT_SCHEMA) {
+        concerned.by_text = state::all_stream_tables();
+    } else if (is_nameable(type) && object != nullptr) {
+        Relation opened = nullptr;
+        ObjectAddress address = get_object_address(type, object, &opened, AccessShareLock, true);
+        if (opened != nullptr)
+            table_close(opened, NoLock);
+        if (OidIsValid(address.objectId))
+            add_users(&concerned, address.classId, address.objectId);
+    }
+    return concerned;
+}
+
+/* Writes one option of a foreign table, without the questions that a user's ALTER is asked. */
+void write_option(Oid relid, const char *name, const char *value)
+{
+    Relation catalog = table_open(ForeignTableRelationId, RowExclusiveLock);
+    HeapTuple tuple = SearchSysCacheCopy1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for foreign table %u", relid);
+    bool is_null;
+    Datum old_options = SysCacheGetAttr(FOREIGNTABLEREL, tuple, Anum_pg_foreign_table_ftoptions, &is_null);
+    DefElem *element = makeDefElem(pstrdup(name), reinterpret_cast<::Node *>(makeString(pstrdup(value))), -1);
+    element->defaction = DEFELEM_SET;
+    Datum values[Natts_pg_foreign_table] = {};
+    bool nulls[Natts_pg_foreign_table] = {};
+    bool replaces[Natts_pg_foreign_table] = {};
+    values[Anum_pg_foreign_table_ftoptions - 1] =
+        transformGenericOptions(ForeignTableRelationId, old_options, list_make1(element), InvalidOid);
+    replaces[Anum_pg_foreign_table_ftoptions - 1] = true;
+    HeapTuple changed = heap_modify_tuple(tuple, RelationGetDescr(catalog), values, nulls, replaces);
+    CatalogTupleUpdate(catalog, &changed->t_self, changed);
+    CacheInvalidateRelcacheByRelid(relid);
+    table_close(catalog, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+/* Its text as the names are now. */
+void rewrite_text(Oid relid)
+{
+    if (OidIsValid(definition::view_of(relid)))
+        write_option(relid, "query", definition::canonical_text(definition::query_of(relid)));
+}
+
+void follow(const Concerned &concerned)
+{
+    ListCell *cell;
+    foreach (cell, concerned.by_text) {
+        rewrite_text(lfirst_oid(cell));
+        state::bump_generation(lfirst_oid(cell));
+    }
+    foreach (cell, concerned.by_views)
+        if (!list_member_oid(concerned.by_text, lfirst_oid(cell)))
+            state::bump_generation(lfirst_oid(cell));
+}
+
+void rename_storage_column(Oid relid, const char *old_name, const char *new_name)
+{
+    if (strncmp(new_name, "pgt_", 4) == 0)
+        ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("column name \"%s\" is reserved", new_name),
+                        errdetail("Names that start with \"pgt_\" are those of hidden columns.")));
+    Oid heap = storage::storage_of(relid);
+    if (!OidIsValid(heap))
+        return;
+    RenameStmt *rename = makeNode(RenameStmt);
+    rename->renameType = OBJECT_COLUMN;
+    rename->relationType = OBJECT_TABLE;
+    rename->relation = makeRangeVar(get_namespace_name(get_rel_namespace(heap)), get_rel_name(heap), -1);
+    rename->subname = pstrdup(old_name);
+    rename->newname = pstrdup(new_name);
+    renameatt(rename);
+    CommandCounterIncrement();
+}
+
+void run(const UtilityCall &utility, const Concerned &concerned)
+{
+    utility.run();
+    CommandCounterIncrement();
+    follow(concerned);
+}
+
+} // namespace
+
+void rename_object(const UtilityCall &utility)
+{
+    auto *statement = reinterpret_cast<RenameStmt *>(utility.statement());
+    Concerned concerned =
+        call([=] { return find_concerned(statement->renameType, statement->relation, statement->object); });
+    call([&] { run(utility, concerned); });
+    Oid relid = concerned.relation;
+    if (statement->renameType == OBJECT_COLUMN && call([=] { return definition::is_stream_table(relid); })) {
+        {
+            AsSuperuser as_superuser;
+            call([=] { rename_storage_column(relid, statement->subname, statement->newname); });
+        }
+        call([=] {
+            definition::store_query(relid, definition::query_of(relid));
+            rewrite_text(relid);
+            state::bump_generation(relid);
+        });
+    }
+    mailbox::note_definition_change();
+}
+
+void move_object(const UtilityCall &utility)
+{
+    auto *statement = reinterpret_cast<AlterObjectSchemaStmt *>(utility.statement());
+    Concerned concerned =
+        call([=] { return find_concerned(statement->objectType, statement->relation, statement->object); });
+    call([&] { run(utility, concerned); });
+    mailbox::note_definition_change();
+}
+
+} // namespace pgtrickle

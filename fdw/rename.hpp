@@ -1,0 +1,15 @@
+/*
+ * RENAME and SET SCHEMA of stream tables and of what they use: the options follow, in the same
+ * transaction.
+ */
+#pragma once
+
+#include "fdw/utility.hpp"
+
+namespace pgtrickle {
+
+/* C++ frames for a RenameStmt and an AlterObjectSchemaStmt. */
+void rename_object(const UtilityCall &call);
+void move_object(const UtilityCall &call);
+
+} // namespace pgtrickle

@@ -1,0 +1,137 @@
+/*
+ * The rewriter expands views and adds policies; then every relation left in a range table is
+ * read, and carries the columns read and the role they are read as. A view leaves an entry
+ * of its own behind, for its privileges: it is passed over when sources are collected.
+ */
+#include "fdw/sources.hpp"
+
+#include "capture/capture.hpp"
+#include "definition/definition.hpp"
+#include "definition/walker.hpp"
+#include "fdw/create.hpp"
+
+extern "C" {
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "executor/executor.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+Query *rewritten(const Query *query)
+{
+    auto *copy = static_cast<Query *>(copyObjectImpl(query));
+    AcquireRewriteLocks(copy, true, false);
+    return static_cast<Query *>(linitial(QueryRewrite(copy)));
+}
+
+/* Calls `visit` with the range table of each query level. */
+template <class Visit> bool visit_range_tables(::Node *node, void *visit)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query)) {
+        auto *query = reinterpret_cast<Query *>(node);
+        (*static_cast<Visit *>(visit))(query->rtable);
+        return definition::walk_query(query, visit_range_tables<Visit>, visit, 0);
+    }
+    return definition::walk(node, visit_range_tables<Visit>, visit);
+}
+
+struct Read {
+    Oid relid;
+    Bitmapset *columns; /* attribute numbers */
+};
+
+Bitmapset *all_columns(Oid relid)
+{
+    Bitmapset *columns = nullptr;
+    Relation relation = table_open(relid, AccessShareLock);
+    TupleDesc descriptor = RelationGetDescr(relation);
+    for (int i = 0; i < descriptor->natts; i++)
+        if (!TupleDescAttr(descriptor, i)->attisdropped)
+            columns = bms_add_member(columns, i + 1);
+    table_close(relation, AccessShareLock);
+    return columns;
+}
+
+Bitmapset *columns_read(const RangeTblEntry *entry)
+{
+    Bitmapset *columns = nullptr;
+    int member = -1;
+    while ((member = bms_next_member(entry->selectedCols, member)) >= 0) {
+        int number = member + FirstLowInvalidHeapAttributeNumber;
+        if (number == InvalidAttrNumber)
+            return all_columns(entry->relid);
+        if (number > 0)
+            columns = bms_add_member(columns, number);
+    }
+    return columns;
+}
+
+List *collect_reads(const Query *query)
+{
+    List *reads = NIL;
+    auto visit = [&](List *range_table) {
+        ListCell *cell, *read_cell;
+        foreach (cell, range_table) {
+            auto *entry = static_cast<RangeTblEntry *>(lfirst(cell));
+            if (entry->rtekind != RTE_RELATION || entry->relkind == RELKIND_VIEW)
+                continue;
+            Read *read = nullptr;
+            foreach (read_cell, reads)
+                if (static_cast<Read *>(lfirst(read_cell))->relid == entry->relid)
+                    read = static_cast<Read *>(lfirst(read_cell));
+            if (read == nullptr) {
+                read = static_cast<Read *>(palloc0(sizeof(Read)));
+                read->relid = entry->relid;
+                reads = lappend(reads, read);
+            }
+            read->columns = bms_add_members(read->columns, columns_read(entry));
+        }
+    };
+    visit_range_tables<decltype(visit)>(reinterpret_cast<::Node *>(rewritten(query)), &visit);
+    return reads;
+}
+
+void require_capturable(Oid relid)
+{
+    const char *refusal = capture::refusal(relid);
+    if (refusal != nullptr)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("\"%s\" cannot be a source of a stream table", get_rel_name(relid)),
+                        errdetail("Its changes cannot be captured: %s.", refusal)));
+}
+
+} // namespace
+
+std::vector<translate::SourceRef> sources_of_full_refresh(const Query *query)
+{
+    List *reads = call([=] { return collect_reads(query); });
+    std::vector<translate::SourceRef> sources;
+    ListCell *cell;
+    foreach (cell, reads) {
+        auto *read = static_cast<Read *>(lfirst(cell));
+        call([=] { require_capturable(read->relid); });
+        translate::SourceRef source = {};
+        source.relid = read->relid;
+        source.is_stream_table = call([=] { return definition::is_stream_table(read->relid); });
+        for (int column = -1; (column = bms_next_member(read->columns, column)) >= 0;)
+            source.columns.push_back(static_cast<AttrNumber>(column));
+        sources.push_back(std::move(source));
+    }
+    return sources;
+}
+
+void check_read_privileges(Query *query)
+{
+    auto visit = [](List *range_table) { ExecCheckRTPerms(range_table, true); };
+    visit_range_tables<decltype(visit)>(reinterpret_cast<::Node *>(rewritten(query)), &visit);
+}
+
+} // namespace pgtrickle

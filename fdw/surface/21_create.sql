@@ -1,0 +1,62 @@
+-- The functions that create, change and drop stream tables. Each runs the statement that does it.
+
+CREATE FUNCTION pgtrickle.create_stream_table(
+    name text, query text, schedule text DEFAULT 'calculated', refresh_mode text DEFAULT 'AUTO',
+    initialize bool DEFAULT true, diamond_consistency text DEFAULT NULL, diamond_schedule_policy text DEFAULT NULL,
+    cdc_mode text DEFAULT NULL, append_only bool DEFAULT false, pooler_compatibility_mode bool DEFAULT false,
+    partition_by text DEFAULT NULL, max_differential_joins int DEFAULT NULL, max_delta_fraction float8 DEFAULT NULL
+  ) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_create_stream_table';
+COMMENT ON FUNCTION pgtrickle.create_stream_table(text, text, text, text, bool, text, text, text, bool, bool, text, int, float8)
+  IS 'creates a stream table: a foreign table of the server pgtrickle';
+
+CREATE FUNCTION pgtrickle.create_stream_table_if_not_exists(
+    name text, query text, schedule text DEFAULT 'calculated', refresh_mode text DEFAULT 'AUTO',
+    initialize bool DEFAULT true, diamond_consistency text DEFAULT NULL, diamond_schedule_policy text DEFAULT NULL,
+    cdc_mode text DEFAULT NULL, append_only bool DEFAULT false, pooler_compatibility_mode bool DEFAULT false,
+    partition_by text DEFAULT NULL, max_differential_joins int DEFAULT NULL, max_delta_fraction float8 DEFAULT NULL
+  ) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_create_stream_table_if_not_exists';
+COMMENT ON FUNCTION pgtrickle.create_stream_table_if_not_exists(text, text, text, text, bool, text, text, text, bool, bool, text, int, float8)
+  IS 'creates a stream table unless the name is taken';
+
+CREATE FUNCTION pgtrickle.create_or_replace_stream_table(
+    name text, query text, schedule text DEFAULT 'calculated', refresh_mode text DEFAULT 'AUTO',
+    initialize bool DEFAULT true, diamond_consistency text DEFAULT NULL, diamond_schedule_policy text DEFAULT NULL,
+    cdc_mode text DEFAULT NULL, append_only bool DEFAULT false, pooler_compatibility_mode bool DEFAULT false,
+    partition_by text DEFAULT NULL, max_differential_joins int DEFAULT NULL, max_delta_fraction float8 DEFAULT NULL
+  ) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_create_or_replace_stream_table';
+COMMENT ON FUNCTION pgtrickle.create_or_replace_stream_table(text, text, text, text, bool, text, text, text, bool, bool, text, int, float8)
+  IS 'creates a stream table, or alters the one there is to be as given';
+
+CREATE FUNCTION pgtrickle.alter_stream_table(
+    name text, query text DEFAULT NULL, schedule text DEFAULT NULL, refresh_mode text DEFAULT NULL,
+    status text DEFAULT NULL, diamond_consistency text DEFAULT NULL, diamond_schedule_policy text DEFAULT NULL,
+    cdc_mode text DEFAULT NULL, append_only bool DEFAULT NULL, pooler_compatibility_mode bool DEFAULT NULL,
+    tier text DEFAULT NULL
+  ) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_alter_stream_table';
+COMMENT ON FUNCTION pgtrickle.alter_stream_table(text, text, text, text, text, text, text, text, bool, bool, text)
+  IS 'changes a stream table; what is NULL stays as it is';
+
+CREATE FUNCTION pgtrickle.drop_stream_table(name text, cascade bool DEFAULT false) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_drop_stream_table';
+COMMENT ON FUNCTION pgtrickle.drop_stream_table(text, bool) IS 'drops a stream table';
+
+CREATE FUNCTION pgtrickle.resume_stream_table(name text) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_resume_stream_table';
+COMMENT ON FUNCTION pgtrickle.resume_stream_table(text)
+  IS 'makes a suspended stream table active again and clears its error count';
+
+CREATE FUNCTION pgtrickle.refresh_stream_table(name text) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_refresh_stream_table';
+COMMENT ON FUNCTION pgtrickle.refresh_stream_table(text)
+  IS 'refreshes a stream table, and what it reads, in this transaction';

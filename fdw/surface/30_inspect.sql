@@ -1,0 +1,45 @@
+-- What stream tables there are and how they are. Everybody sees the stream tables that they may read;
+-- queries and error texts, which quote data, are for the owner and pg_monitor.
+
+CREATE FUNCTION pgtrickle.stream_table_rows(
+    OUT pgt_id bigint, OUT pgt_relid oid, OUT pgt_name text, OUT pgt_schema text, OUT defining_query text,
+    OUT original_query text, OUT schedule text, OUT refresh_mode text, OUT status text, OUT is_populated bool,
+    OUT data_timestamp timestamptz, OUT frontier jsonb, OUT last_refresh_at timestamptz,
+    OUT consecutive_errors int, OUT needs_reinit bool, OUT topk_limit int, OUT topk_order_by text,
+    OUT topk_offset int, OUT diamond_consistency text, OUT diamond_schedule_policy text,
+    OUT has_keyless_source bool, OUT scc_id int, OUT refresh_tier text, OUT effective_refresh_mode text,
+    OUT last_error_message text, OUT last_error_at timestamptz, OUT created_at timestamptz,
+    OUT updated_at timestamptz
+  ) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_stream_table_rows';
+COMMENT ON FUNCTION pgtrickle.stream_table_rows() IS 'internal: rows of pgtrickle.pgt_stream_tables';
+
+CREATE VIEW pgtrickle.pgt_stream_tables AS SELECT * FROM pgtrickle.stream_table_rows();
+COMMENT ON VIEW pgtrickle.pgt_stream_tables IS 'the stream tables of this database that you may read';
+GRANT SELECT ON pgtrickle.pgt_stream_tables TO PUBLIC;
+
+CREATE FUNCTION pgtrickle.pgt_status(
+    OUT name text, OUT status text, OUT refresh_mode text, OUT is_populated bool, OUT consecutive_errors int,
+    OUT schedule text, OUT data_timestamp timestamptz, OUT staleness interval, OUT scc_id int
+  ) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_pgt_status';
+COMMENT ON FUNCTION pgtrickle.pgt_status() IS 'status and age of each stream table that you may read';
+
+CREATE FUNCTION pgtrickle.get_staleness(name text) RETURNS float8
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_get_staleness';
+COMMENT ON FUNCTION pgtrickle.get_staleness(text)
+  IS 'seconds since the oldest change that a stream table has not taken in; 0 when nothing is pending, NULL when it was never filled';
+
+CREATE FUNCTION pgtrickle.data_timestamp(name text) RETURNS timestamptz
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_data_timestamp';
+COMMENT ON FUNCTION pgtrickle.data_timestamp(text)
+  IS 'when a stream table was the answer to its query; now when nothing is pending, NULL when it was never filled';
+
+CREATE FUNCTION pgtrickle.parse_duration_seconds(duration text) RETURNS bigint
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_parse_duration_seconds';
+COMMENT ON FUNCTION pgtrickle.parse_duration_seconds(text) IS 'seconds of a duration such as 1h30m';
