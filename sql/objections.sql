@@ -1,0 +1,48 @@
+-- What cannot be kept by deltas: DIFFERENTIAL names the construct, why, and what to do.
+SET client_min_messages = warning;
+CREATE SCHEMA objections;
+SET search_path = objections, public;
+CREATE TABLE a (id int PRIMARY KEY, grp text, val int, at timestamptz);
+CREATE TABLE b (id int PRIMARY KEY, a_id int);
+CREATE FUNCTION differential(query text) RETURNS void LANGUAGE sql
+  AS $$ SELECT pgtrickle.create_stream_table('objections.st', query, '1m', 'DIFFERENTIAL') $$;
+CREATE FUNCTION steady(int) RETURNS int STABLE LANGUAGE sql AS 'SELECT $1';
+
+-- expressions that change without a source
+SELECT differential('SELECT id, random() AS r FROM a');
+SELECT differential('SELECT id, now() - at AS age FROM a');
+SELECT differential('SELECT id FROM a WHERE at > CURRENT_DATE');
+SELECT differential('SELECT id, CURRENT_USER AS who FROM a');
+SELECT differential('SELECT id, objections.steady(val) AS s FROM a');
+SELECT differential('SELECT id, grp::date AS d FROM a');
+
+-- constructs of the query
+SELECT differential('SELECT id, row_number() OVER (ORDER BY val) AS n FROM a');
+SELECT differential('SELECT id FROM a EXCEPT SELECT id FROM b');
+SELECT differential('SELECT id FROM a INTERSECT SELECT id FROM b');
+SELECT differential('SELECT id FROM a WHERE EXISTS (SELECT FROM b WHERE a_id = a.id)');
+SELECT differential('SELECT id FROM a WHERE id IN (SELECT a_id FROM b)');
+SELECT differential('SELECT id FROM a WHERE id = ANY (SELECT a_id FROM b)');
+SELECT differential('SELECT id FROM a WHERE val > ALL (SELECT a_id FROM b)');
+SELECT differential('SELECT id, (SELECT max(a_id) FROM b) AS m FROM a');
+SELECT differential('SELECT a.id, l.n FROM a, LATERAL (SELECT count(*) AS n FROM b WHERE a_id = a.id) l');
+SELECT differential('SELECT id, generate_series(1, val) AS g FROM a');
+SELECT differential('SELECT id, g FROM a, generate_series(1, 3) g');
+SELECT differential('SELECT id, v.x FROM a, (VALUES (1)) v(x)');
+SELECT differential('SELECT grp, val, count(*) FROM a GROUP BY ROLLUP (grp, val)');
+SELECT differential('WITH RECURSIVE r AS (SELECT id FROM a UNION ALL SELECT id + 1 FROM r WHERE id < 3) SELECT id FROM r');
+SELECT differential('SELECT DISTINCT ON (grp) grp, id FROM a ORDER BY grp, id');
+SELECT differential('SELECT id FROM a ORDER BY id LIMIT 3');
+SELECT differential('SELECT grp, string_agg(id::text, '','') AS ids FROM a GROUP BY grp');
+SELECT differential('SELECT grp, count(DISTINCT val) AS n FROM a GROUP BY grp');
+SELECT differential('SELECT grp, sum(val ORDER BY id) AS n FROM a GROUP BY grp');
+SELECT differential('SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY val) AS median FROM a');
+SELECT differential('SELECT ctid AS c FROM a');
+SELECT differential('SELECT count(a) AS n FROM a');
+SELECT differential('SELECT 1 AS one');
+SELECT differential('SELECT (r).f1 AS x FROM (SELECT ROW(id, val) AS r FROM a) z');
+
+-- nothing is left behind
+SELECT count(*) AS left_behind FROM pg_class WHERE relname = 'st' AND relnamespace = 'objections'::regnamespace;
+
+DROP SCHEMA objections CASCADE;

@@ -1,0 +1,51 @@
+-- Relations whose changes are not captured.
+SET client_min_messages = warning;
+CREATE SCHEMA objections;
+SET search_path = objections, public;
+CREATE FUNCTION differential(query text) RETURNS void LANGUAGE sql
+  AS $$ SELECT pgtrickle.create_stream_table('objections.st', query, '1m', 'DIFFERENTIAL') $$;
+CREATE TABLE plain (id int);
+CREATE TABLE parent (id int);
+CREATE TABLE child () INHERITS (parent);
+CREATE TABLE parted (id int, n int) PARTITION BY RANGE (id);
+CREATE TABLE leaf PARTITION OF parted FOR VALUES FROM (0) TO (10);
+CREATE TABLE half (id int) PARTITION BY RANGE (id);
+CREATE UNLOGGED TABLE half_unlogged PARTITION OF half FOR VALUES FROM (0) TO (10);
+CREATE UNLOGGED TABLE fleeting (id int);
+CREATE MATERIALIZED VIEW kept AS SELECT id FROM plain;
+CREATE SEQUENCE numbers;
+CREATE TABLE empty ();
+CREATE VIEW barrier WITH (security_barrier) AS SELECT id FROM plain;
+
+SELECT differential('SELECT id FROM parent');
+SELECT differential('SELECT id FROM ONLY parent');
+SELECT differential('SELECT id FROM child');
+SELECT differential('SELECT id FROM leaf');
+SELECT differential('SELECT id FROM ONLY parted');
+SELECT differential('SELECT id FROM half');
+SELECT differential('SELECT id FROM fleeting');
+SELECT differential('SELECT id FROM kept');
+SELECT differential('SELECT last_value FROM numbers');
+SELECT differential('SELECT count(*) AS n FROM empty');
+SELECT differential('SELECT id FROM barrier');
+
+-- policies in force for the owner
+CREATE ROLE objections_owner;
+GRANT USAGE, CREATE ON SCHEMA objections TO objections_owner;
+GRANT USAGE ON SCHEMA pgtrickle TO objections_owner;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO objections_owner;
+CREATE TABLE guarded (id int);
+GRANT SELECT ON guarded TO objections_owner;
+ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+CREATE POLICY even ON guarded USING (id % 2 = 0);
+SET ROLE objections_owner;
+SELECT differential('SELECT id FROM guarded');
+SET row_security = off;
+SELECT differential('SELECT id FROM guarded');
+RESET row_security;
+RESET ROLE;
+
+DROP SCHEMA objections CASCADE;
+REVOKE USAGE ON SCHEMA pgtrickle FROM objections_owner;
+REVOKE USAGE ON FOREIGN SERVER pgtrickle FROM objections_owner;
+DROP ROLE objections_owner;
