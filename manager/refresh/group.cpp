@@ -66,17 +66,19 @@ void lock_source(Oid source)
 }
 
 /* Changes may have been lost while triggers were missing or off: capture is put right, from
- * here on, and the content starts over. */
+ * here on, and the content starts over. A restored stream table that was never filled has no
+ * capture yet, a log of an upstream stream table included. */
 void restore_capture(Member &member)
 {
+    bool is_populated = member.state.is_populated;
     for (const CompiledSource &source : member.compiled->sources) {
         bool is_intact = call([&] {
-            if (capture::triggers_are_intact(source.relid))
+            if (is_populated && capture::triggers_are_intact(source.relid))
                 return true;
             capture::ensure_captured(source.relid, source.columns.data(), static_cast<int>(source.columns.size()));
             return false;
         });
-        if (!is_intact)
+        if (is_populated && !is_intact)
             member.reinitialize_reason = "the capture triggers of a source were missing or disabled";
     }
 }
