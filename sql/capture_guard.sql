@@ -1,0 +1,72 @@
+-- What would silence capture is refused, or noticed in the same transaction.
+CREATE TABLE cap_guarded (id int PRIMARY KEY, v text);
+SELECT pgtrickle.create_stream_table('cap_safe', 'SELECT id, v FROM cap_guarded', '1h', 'DIFFERENTIAL');
+INSERT INTO cap_guarded VALUES (1, 'one');
+SELECT pgtrickle.refresh_stream_table('cap_safe');
+
+-- capture_triggers_are_hidden_internal_and_always_fire
+\d cap_guarded
+SELECT tgisinternal, tgenabled, count(*) FROM pg_trigger WHERE tgrelid = 'cap_guarded'::regclass GROUP BY 1, 2;
+
+-- they_cannot_be_dropped, nor can the log
+DO $$
+DECLARE what text;
+BEGIN
+  FOR what IN SELECT format('DROP TRIGGER %I ON cap_guarded', tgname) FROM pg_trigger
+              WHERE tgrelid = 'cap_guarded'::regclass
+              UNION ALL SELECT format('DROP TABLE %s', s::regclass) FROM pgtrickle.pgt_source, unnest(segments) s
+  LOOP
+    BEGIN
+      EXECUTE what;
+      RAISE WARNING 'done: %', what;
+    EXCEPTION WHEN dependent_objects_still_exist THEN NULL;
+    END;
+  END LOOP;
+END$$;
+
+-- disable_insert_enable_between_two_refreshes_is_noticed
+ALTER TABLE cap_guarded DISABLE TRIGGER ALL;
+INSERT INTO cap_guarded VALUES (2, 'unseen');
+ALTER TABLE cap_guarded ENABLE TRIGGER ALL;
+SELECT pgtrickle.refresh_stream_table('cap_safe');
+SELECT * FROM cap_safe ORDER BY id;
+SELECT action FROM pgtrickle.get_refresh_history('cap_safe', 1);
+
+-- also_if_they_are_put_back_exactly_as_they_were
+CREATE FUNCTION cap_switch(how text) RETURNS void LANGUAGE plpgsql AS
+$$DECLARE name name; BEGIN
+  FOR name IN SELECT tgname FROM pg_trigger WHERE tgrelid = 'cap_guarded'::regclass LOOP
+    EXECUTE format('ALTER TABLE cap_guarded %s TRIGGER %I', how, name);
+  END LOOP; END$$;
+SELECT cap_switch('DISABLE');
+UPDATE cap_guarded SET v = 'changed unseen' WHERE id = 2;
+SELECT cap_switch('ENABLE ALWAYS');
+SELECT pgtrickle.refresh_stream_table('cap_safe');
+SELECT * FROM cap_safe ORDER BY id;
+SELECT action FROM pgtrickle.get_refresh_history('cap_safe', 1);
+DROP FUNCTION cap_switch;
+
+-- and_capture_is_whole_again
+INSERT INTO cap_guarded VALUES (3, 'seen');
+SELECT pgtrickle.refresh_stream_table('cap_safe');
+SELECT * FROM cap_safe ORDER BY id;
+SELECT action FROM pgtrickle.get_refresh_history('cap_safe', 1);
+SELECT tgisinternal, tgenabled, count(*) FROM pg_trigger WHERE tgrelid = 'cap_guarded'::regclass GROUP BY 1, 2;
+
+-- disabled_and_never_enabled
+ALTER TABLE cap_guarded DISABLE TRIGGER ALL;
+SELECT pgtrickle.refresh_stream_table('cap_safe');
+INSERT INTO cap_guarded VALUES (4, 'also seen');
+SELECT pgtrickle.refresh_stream_table('cap_safe');
+SELECT * FROM cap_safe ORDER BY id;
+
+-- what_cannot_be_captured_is_refused
+ALTER TABLE cap_guarded SET UNLOGGED;
+CREATE TABLE cap_heir () INHERITS (cap_guarded);
+CREATE TABLE cap_above (id int, v text);
+ALTER TABLE cap_guarded INHERIT cap_above;
+
+-- a_source_goes_with_everything_of_it
+SELECT pgtrickle.drop_stream_table('cap_safe');
+DROP TABLE cap_guarded, cap_above;
+SELECT count(*) FROM pgtrickle.pgt_source s WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = s.relid);
