@@ -15,6 +15,10 @@
 #include "pg/boundary.hpp"
 #include "refresh/compiled.hpp"
 
+namespace pgtrickle::worker {
+void register_worker(); /* the one thing this room needs of that one */
+}
+
 extern "C" {
 PG_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init(void);
@@ -24,6 +28,7 @@ void _PG_init(void)
 {
     /* Its settings come before those whose definition closes the prefix. */
     pgtrickle::mailbox::register_mailbox();
+    pgtrickle::worker::register_worker();
     pgtrickle::guc::define_settings();
     if (pgtrickle::guc::is_preloaded())
         pgtrickle::register_ddl();

@@ -108,6 +108,7 @@ bool Database::run(const std::function<void(Database &)> &work)
             failure_ = error.message;
             bool is_damaged = is_damage(error.code);
             bool is_elsewhere = is_moved(error.code) && !is_same_file();
+            is_new_ |= is_elsewhere;
             close();
             if (!is_damaged && !is_elsewhere)
                 return false;
@@ -128,8 +129,10 @@ bool Database::run(const std::function<void(Database &)> &work)
 
 void Database::attempt(const std::function<void(Database &)> &work)
 {
-    if (connection_ != nullptr && !is_same_file())
+    if (connection_ != nullptr && !is_same_file()) {
         close();
+        is_new_ = true;
+    }
     if (connection_ == nullptr)
         open();
     execute("BEGIN IMMEDIATE");

@@ -69,7 +69,7 @@ class Database {
      * says why. `work` may be run twice, and throws CatalogError only. */
     bool run(const std::function<void(Database &)> &work);
     const std::string &failure() const { return failure_; }
-    /* True once after a new, empty file was made. */
+    /* True once after the file turned out to be another than before, or was made. */
     bool take_is_new();
 
     /* Within run(). `sql` must be a literal: statements are kept by its address. */

@@ -15,7 +15,7 @@ void register_catalog();
 
 /* Database::run on this process's connection. */
 bool run(const std::function<void(Database &)> &work);
-/* True once after this process had to make a new file. */
+/* As Database::take_is_new(). */
 bool take_is_new();
 void checkpoint();
 

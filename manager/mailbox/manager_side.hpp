@@ -41,6 +41,9 @@ void doubt_registry() noexcept;
 bool become_manager();
 /* Counts transactions that changed definitions or states. */
 uint32_t definition_changes() noexcept;
+/* There is nothing to do in this database: no manager is wanted any more. False if definitions have
+ * changed since there were `changes_seen` changes; true: the process must exit. */
+bool retire(uint32_t changes_seen) noexcept;
 bool is_asked_to_exit() noexcept;
 /* From now until the next wake-up, the first commit that changes a source sets this process's
  * latch. To be called before looking at the stream tables. */

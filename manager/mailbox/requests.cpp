@@ -34,6 +34,7 @@ int32_t my_process() noexcept
 
 ManagerSlot *my_manager_slot = nullptr; /* in the manager */
 bool has_request = false;               /* this backend's slot is not free */
+bool has_retired = false;               /* this manager has nothing to do */
 
 RequestSlot *my_request_slot() noexcept
 {
@@ -97,6 +98,8 @@ extern "C" void pgtrickle_manager_leaves(int, Datum)
     my_manager_slot->pid.store(0);
     my_manager_slot->wants_wake_up.store(0);
     answer_all(MyDatabaseId, {Answer::no_manager, InvalidOid});
+    if (!has_retired && my_manager_slot->barred_by == 0 && shared->launcher_pid.load() != 0)
+        my_manager_slot->is_wanted = true; /* somebody is to take its place */
     free_if_idle(my_manager_slot);
     my_manager_slot = nullptr;
     LWLockRelease(shared->request_lock);
@@ -339,6 +342,16 @@ bool become_manager()
 uint32_t definition_changes() noexcept
 {
     return my_manager_slot->definition_changes.load();
+}
+
+bool retire(uint32_t changes_seen) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    has_retired = my_manager_slot->definition_changes.load() == changes_seen;
+    if (has_retired)
+        my_manager_slot->pid.store(0);
+    LWLockRelease(shared->request_lock);
+    return has_retired;
 }
 
 bool is_asked_to_exit() noexcept

@@ -154,5 +154,7 @@ void register_transaction_callbacks();
 void register_utility_hook();
 /* The counters of COMMIT PREPARED that this backend started and has not finished. */
 void finish_commit_prepared() noexcept;
+/* Managers may run again in the database this backend needed without sessions. */
+void lift_bar() noexcept;
 
 } // namespace pgtrickle::mailbox

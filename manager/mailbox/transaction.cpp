@@ -167,6 +167,7 @@ void reset() noexcept
     mine.is_pending_lost = false;
     mine.has_definition_change = false;
     finish_commit_prepared();
+    lift_bar();
     drop_request_at_end();
 }
 

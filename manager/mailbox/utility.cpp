@@ -6,7 +6,7 @@
  *
  * DROP DATABASE, ALTER DATABASE … RENAME or SET TABLESPACE and CREATE DATABASE … TEMPLATE need the database
  * without sessions: its manager is asked to exit, and the launcher starts none until the
- * command is over. PostgreSQL itself waits some seconds for sessions to leave.
+ * command's transaction is over. PostgreSQL itself waits some seconds for sessions to leave.
  */
 #include "mailbox/shared.hpp"
 
@@ -18,6 +18,8 @@ extern "C" {
 #include "storage/ipc.h"
 #include "tcop/utility.h"
 }
+
+#include <csignal>
 
 namespace pgtrickle::mailbox {
 
@@ -46,25 +48,6 @@ struct CommitPrepared {
 
 /* ---- commands that need a database without sessions ---- */
 
-void lift_bar() noexcept
-{
-    if (barred_database == InvalidOid)
-        return;
-    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
-    ManagerSlot *slot = find_manager(barred_database);
-    if (slot != nullptr && slot->barred_by == MyProcPid) {
-        slot->barred_by = 0;
-        slot->is_asked_to_exit.store(0);
-        if (slot->pid.load() == 0)
-            slot->database.store(InvalidOid);
-    }
-    LWLockRelease(shared->request_lock);
-    barred_database = InvalidOid;
-    /* The database may still be there, or a copy of it with stream tables of its own. */
-    shared->is_registry_doubtful.store(1);
-    wake_launcher();
-}
-
 extern "C" void pgtrickle_lift_bar_at_exit(int, Datum)
 {
     lift_bar();
@@ -79,8 +62,11 @@ void bar(Oid database) noexcept
         slot->is_wanted = false;
         slot->is_asked_to_exit.store(1);
         barred_database = database;
-        if (slot->pid.load() != 0)
+        if (slot->pid.load() != 0) {
+            /* The latch ends its sleep, the cancel request a refresh under way. */
             wake_process(slot->process);
+            kill(slot->pid.load(), SIGINT);
+        }
     }
     LWLockRelease(shared->request_lock);
 }
@@ -94,11 +80,6 @@ void lift_bar_at_exit()
     is_registered = true;
 }
 
-struct Bar {
-    explicit Bar(Oid database) noexcept { bar(database); }
-    ~Bar() { lift_bar(); }
-};
-
 const char *template_of(CreatedbStmt *statement)
 {
     ListCell *cell;
@@ -107,7 +88,7 @@ const char *template_of(CreatedbStmt *statement)
         if (strcmp(option->defname, "template") == 0 && option->arg != nullptr)
             return defGetString(option);
     }
-    return nullptr;
+    return "template1";
 }
 
 /* The database that must be without sessions, InvalidOid if none. A PostgreSQL frame. */
@@ -158,10 +139,8 @@ extern "C" void pgtrickle_mailbox_utility(PlannedStmt *statement, const char *qu
         return;
     }
     lift_bar_at_exit();
-    enter([&] {
-        Bar guard(database);
-        call(run_next);
-    });
+    bar(database);
+    run_next();
 }
 
 } // namespace
@@ -172,6 +151,25 @@ void finish_commit_prepared() noexcept
         return;
     is_committing_prepared = false;
     finish(database_slot());
+}
+
+void lift_bar() noexcept
+{
+    if (barred_database == InvalidOid)
+        return;
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    ManagerSlot *slot = find_manager(barred_database);
+    if (slot != nullptr && slot->barred_by == MyProcPid) {
+        slot->barred_by = 0;
+        slot->is_asked_to_exit.store(0);
+        if (slot->pid.load() == 0)
+            slot->database.store(InvalidOid);
+    }
+    LWLockRelease(shared->request_lock);
+    barred_database = InvalidOid;
+    /* The database may still be there, or a copy of it with stream tables of its own. */
+    shared->is_registry_doubtful.store(1);
+    wake_launcher();
 }
 
 void register_utility_hook()

@@ -78,6 +78,12 @@ const Ids &Graph::direct_downstreams(Id id) const
     return found == readers_.end() || found->source != id ? nobody : found->readers;
 }
 
+const Ids &Graph::sources(Id id) const
+{
+    const Node *node = find(id);
+    return node == nullptr ? nobody : node->sources;
+}
+
 Ids Graph::downstreams(Id id) const
 {
     Ids found;

@@ -36,6 +36,8 @@ class Graph {
     Ids upstreams(Id id) const;
     Ids downstreams(Id id) const;
     const Ids &direct_downstreams(Id id) const;
+    /* What it reads directly, tables included; empty if it is no node. */
+    const Ids &sources(Id id) const;
 
     /* 0 for one that reads only tables, else one more than its highest upstream. */
     int level(Id id) const;

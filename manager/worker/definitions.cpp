@@ -1,0 +1,132 @@
+/*
+ * Loading the definitions: the graph, the tasks, and their projection into the catalog.
+ */
+#include "catalog/process.hpp"
+#include "definition/definition.hpp"
+#include "definition/state.hpp"
+#include "worker/manager.hpp"
+
+#include <algorithm>
+
+namespace pgtrickle::worker {
+
+struct LoadedState {
+    bool is_populated = false;
+    bool is_suspended = false;
+    int failures = 0;
+};
+
+namespace {
+
+constexpr TimestampTz reload_pause_us = 1'000'000;
+
+struct Loaded {
+    Known known;
+    LoadedState state;
+    scheduler::Ids sources;
+};
+
+Loaded load_one(Oid relid)
+{
+    Definition definition = definition::load(relid);
+    state::StateRow row;
+    Loaded loaded;
+    if (state::read(relid, &row)) {
+        loaded.known.generation = row.generation;
+        loaded.known.status = row.status;
+        loaded.state.is_populated = row.is_populated;
+        loaded.state.is_suspended = row.status == state::name_of(state::Status::suspended);
+        loaded.state.failures = row.consecutive_errors;
+    }
+    loaded.known.schema_name = definition.schema_name;
+    loaded.known.name = definition.name;
+    loaded.known.schedule_text = definition.schedule_text;
+    loaded.known.schedule = definition.schedule;
+    loaded.known.refresh_timeout_ms = definition.refresh_timeout_ms;
+    for (const Source &source : definition.sources)
+        loaded.sources.push_back(source.relid);
+    return loaded;
+}
+
+} // namespace
+
+/* Puts the task where its state belongs. A new one is looked at in this cycle. */
+void Manager::set_task(scheduler::Id relid, const LoadedState &state)
+{
+    scheduler::Task &task = queue_.task(relid);
+    task.schedules =
+        scheduler::effective_schedules(graph_, relid, [&](scheduler::Id id) { return known_[id].schedule; });
+    task.failures = state.failures;
+    if (state.failures == 0)
+        task.not_before = 0;
+    if (state.is_suspended)
+        queue_.suspend(task);
+    else
+        queue_.make_idle(task);
+    mailbox::offer_state(relid, {state.is_populated, state.is_suspended, state.failures > 0});
+}
+
+/* False if there is no extension or no stream table in this database. */
+bool Manager::load_definitions()
+{
+    uint32_t changes = mailbox::definition_changes();
+    std::map<scheduler::Id, Loaded> loaded;
+    bool is_extension_there = false;
+    std::optional<Failure> failure = in_transaction([&] {
+        is_extension_there = call([] { return OidIsValid(state::state_table()); });
+        if (!is_extension_there)
+            return;
+        for (Oid relid : definition::all())
+            loaded.emplace(relid, load_one(relid));
+    });
+    if (failure) {
+        /* A stream table dropped between the list and its definition, for instance. */
+        load_after_ = GetCurrentTimestamp() + reload_pause_us;
+        return true;
+    }
+    changes_seen_ = changes;
+    is_loaded_ = true;
+    load_after_ = 0;
+    graph_.clear();
+    known_.clear();
+    for (scheduler::Id relid : queue_.ids()) {
+        if (loaded.count(relid) == 0)
+            queue_.remove(relid);
+    }
+    for (auto &[relid, item] : loaded) {
+        graph_.set(relid, item.sources);
+        known_[relid] = item.known;
+    }
+    for (auto &[relid, item] : loaded)
+        set_task(relid, item.state);
+    has_refreshed_ = true; /* logs of dropped stream tables are to be trimmed */
+    project_definitions();
+    return !loaded.empty();
+}
+
+void Manager::project_definitions()
+{
+    std::vector<catalog::Registered> rows;
+    std::vector<catalog::Edge> edges;
+    for (const auto &[relid, known] : known_) {
+        rows.push_back({relid, known.generation, known.schema_name, known.name, known.schedule_text, known.status});
+        for (scheduler::Id source : graph_.sources(relid))
+            edges.push_back({relid, source, graph_.contains(source)});
+    }
+    catalog::Cluster cluster = catalog::this_cluster();
+    int64_t now = GetCurrentTimestamp();
+    catalog::run([&](catalog::Database &catalog) {
+        catalog::write_registry(catalog, cluster, MyDatabaseId, rows, now);
+        catalog::write_graph(catalog, MyDatabaseId, edges);
+        for (const catalog::BackOff &row : catalog::back_offs_of(catalog, MyDatabaseId)) {
+            scheduler::Task *task = queue_.find(row.relid);
+            if (task == nullptr || known_[row.relid].generation != row.generation)
+                catalog::write_back_off(catalog, MyDatabaseId, {row.relid, 0, 0, 0});
+            else if (task->failures > 0)
+                task->not_before = std::max(task->not_before, row.not_before);
+        }
+    });
+    (void)catalog::take_is_new();
+}
+
+} // namespace pgtrickle::worker

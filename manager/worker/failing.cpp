@@ -1,0 +1,145 @@
+/*
+ * A failed refresh: counted in pgt_state, kept in the history, announced, put off by a
+ * back-off, and after max_consecutive_errors in a row suspended until somebody resumes it.
+ *
+ * What may go away by itself (a lock that was not to be had, a deadlock, a serialization failure, a
+ * cancel request) is kept in the history and tried again, but not counted.
+ */
+#include "catalog/process.hpp"
+#include "definition/definition.hpp"
+#include "definition/guc.hpp"
+#include "definition/state.hpp"
+#include "worker/manager.hpp"
+
+extern "C" {
+#include "commands/async.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/json.h"
+}
+
+namespace pgtrickle::worker {
+
+namespace {
+
+using scheduler::Id;
+
+constexpr const char *alert_channel = "pg_trickle_alert";
+constexpr int longest_quoted = 2000; /* bytes of an error's message in an alert */
+constexpr int longest_alert = 7900;  /* of the 8,000 that NOTIFY takes */
+
+/* PostgreSQL frames. */
+
+void append_member(StringInfo json, const char *name, const char *value)
+{
+    appendStringInfo(json, ", \"%s\": ", name);
+    escape_json(json, value);
+}
+
+void notify(const char *event, const char *schema_name, const char *name, const char *message, int errors)
+{
+    StringInfoData json;
+    initStringInfo(&json);
+    appendStringInfo(&json, "{\"event\": \"%s\"", event);
+    append_member(&json, "pgt_schema", schema_name);
+    append_member(&json, "pgt_name", name);
+    appendStringInfo(&json, ", \"consecutive_errors\": %d", errors);
+    int length = pg_mbcliplen(message, static_cast<int>(strlen(message)), longest_quoted);
+    append_member(&json, "error", pnstrdup(message, length));
+    appendStringInfoChar(&json, '}');
+    if (json.len < longest_alert)
+        Async_Notify(alert_channel, json.data);
+}
+
+/* Neither waits for a transaction that refreshes or drops it. */
+bool lock_state(Oid relid)
+{
+    if (!ConditionalLockRelationOid(relid, AccessShareLock) || !definition::is_stream_table(relid))
+        return false;
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, state::state_table(), relid, 0);
+    return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void update_state(Oid relid, const char *status, int errors, const char *message)
+{
+    Datum values[state::column_count] = {};
+    bool nulls[state::column_count] = {};
+    bool replaces[state::column_count] = {};
+    auto set = [&](state::Column column, Datum value) {
+        values[column - 1] = value;
+        replaces[column - 1] = true;
+    };
+    set(state::status, CStringGetTextDatum(status));
+    set(state::consecutive_errors, Int32GetDatum(errors));
+    set(state::last_error_message, CStringGetTextDatum(message));
+    set(state::last_error_at, TimestampTzGetDatum(GetCurrentTimestamp()));
+    state::update(relid, values, nulls, replaces);
+}
+
+} // namespace
+
+/* Counts the failure. True if the stream table is suspended from now on. */
+bool Manager::write_failure(Id relid, const Failure &failure)
+{
+    bool is_suspended = false;
+    int errors = 0;
+    const Known &known = known_[relid];
+    (void)in_transaction([&] {
+        if (!call([=] { return lock_state(relid); }))
+            return;
+        state::StateRow row;
+        if (!state::read(relid, &row) || row.status == state::name_of(state::Status::suspended))
+            return;
+        errors = row.consecutive_errors + 1;
+        is_suspended = errors >= guc::max_consecutive_errors;
+        const char *status = state::name_of(is_suspended ? state::Status::suspended : state::Status::error);
+        call([&] {
+            update_state(relid, status, errors, failure.message.c_str());
+            notify("refresh_failed", known.schema_name.c_str(), known.name.c_str(), failure.message.c_str(), errors);
+            if (is_suspended)
+                notify("auto_suspended", known.schema_name.c_str(), known.name.c_str(), failure.message.c_str(),
+                       errors);
+        });
+        mailbox::note_state(relid, {row.is_populated, is_suspended, true});
+    });
+    if (scheduler::Task *task = queue_.find(relid))
+        task->failures = errors > 0 ? errors : task->failures + 1;
+    return is_suspended;
+}
+
+void Manager::note_failure(Id relid, const Failure &failure, Initiator initiator, TimestampTz started_at)
+{
+    scheduler::Task *task = queue_.find(relid);
+    if (task == nullptr)
+        return;
+    const Known &known = known_[relid];
+    call([&] {
+        ereport(LOG, (errmsg("refresh of stream table \"%s.%s\" failed: %s", known.schema_name.c_str(),
+                             known.name.c_str(), failure.message.c_str())));
+    });
+    bool is_suspended = !failure.is_transient() && write_failure(relid, failure);
+    TimestampTz now = GetCurrentTimestamp();
+    int counted = failure.is_transient() ? 1 : task->failures;
+    task->not_before = now + (guc::auto_backoff ? scheduler::back_off_us(counted) : scheduler::back_off_us(1));
+    if (is_suspended)
+        queue_.suspend(*task);
+    else
+        queue_.queue(*task, task->not_before);
+    catalog::Refresh row;
+    row.relid = relid;
+    row.started_at = started_at;
+    row.ended_at = now;
+    row.action = "SKIP";
+    row.status = "FAILED";
+    row.initiated_by = initiator == Initiator::reader ? "SCAN" : "SCHEDULER";
+    row.error_message = failure.message;
+    catalog::append_history({row});
+    catalog::run([&](catalog::Database &catalog) {
+        catalog::write_back_off(catalog, MyDatabaseId, {relid, known.generation, task->failures, task->not_before});
+    });
+}
+
+} // namespace pgtrickle::worker

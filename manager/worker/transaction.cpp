@@ -1,0 +1,48 @@
+#include "worker/transaction.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "storage/lmgr.h"
+#include "utils/timeout.h"
+}
+
+namespace pgtrickle::worker {
+
+bool Failure::is_transient() const
+{
+    return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED ||
+           sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE || sqlstate == ERRCODE_QUERY_CANCELED ||
+           sqlstate == ERRCODE_ADMIN_SHUTDOWN;
+}
+
+void start_transaction()
+{
+    call([] {
+        SetCurrentStatementStartTimestamp();
+        StartTransactionCommand();
+    });
+}
+
+void commit_transaction()
+{
+    call([] { CommitTransactionCommand(); });
+}
+
+/* An error while aborting ends the process, as in a backend: the launcher starts another. */
+void abort_transaction() noexcept
+{
+    disable_all_timeouts(false);
+    QueryCancelPending = false;
+    AbortCurrentTransaction();
+}
+
+Failure failure_of(const PgError &error)
+{
+    Failure failure;
+    failure.sqlstate = error.data->sqlerrcode;
+    failure.message = error.data->message != nullptr ? error.data->message : "";
+    failure.detail = error.data->detail != nullptr ? error.data->detail : "";
+    return failure;
+}
+
+} // namespace pgtrickle::worker

@@ -1,0 +1,49 @@
+/*
+ * A transaction of a worker's own: in_transaction(work) runs it and commits, or aborts and
+ * returns what failed. This is the one place beside enter() where a PgError ends: the
+ * whole transaction is rolled back first, so nothing is left that only abort puts right.
+ *
+ * C++ frames. Afterwards no memory, snapshot or lock of the transaction is held.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+#include <optional>
+#include <string>
+
+namespace pgtrickle::worker {
+
+struct Failure {
+    int sqlstate = 0;
+    std::string message;
+    std::string detail;
+
+    /* It may go away by itself: a lock, a deadlock, a serialization failure, a cancel
+     * request. */
+    bool is_transient() const;
+};
+
+void start_transaction();
+void commit_transaction();
+void abort_transaction() noexcept;
+Failure failure_of(const PgError &error);
+
+template <class Work> std::optional<Failure> in_transaction(Work &&work)
+{
+    std::optional<Failure> failure;
+    try {
+        start_transaction();
+        work();
+        commit_transaction();
+        return failure;
+    } catch (const PgError &error) {
+        failure = failure_of(error);
+    } catch (const std::exception &exception) {
+        failure = Failure{ERRCODE_INTERNAL_ERROR, exception.what(), {}};
+    }
+    abort_transaction();
+    return failure;
+}
+
+} // namespace pgtrickle::worker
