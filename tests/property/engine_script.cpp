@@ -65,10 +65,10 @@ class Generator {
         static const char *const numerics[] = {"1", "1.0", "1.00", "2.5", "3", "0.001", "-2.50", "'NaN'"};
         static const char *const texts[] = {"'a'", "'b'", "'c'", "''"};
         static const char *const intervals[] = {"'1 day'", "'24 hours'", "'1 mon'", "'-00:00:01'"};
-        if (below(6) == 0)
+        if (below(5) == 0)
             return "NULL";
         if (type == "numeric")
-            return numerics[below(40) == 0 ? 7 : below(7)];
+            return numerics[below(15) == 0 ? 7 : below(7)];
         if (type == "text")
             return texts[below(4)];
         if (type == "interval")
@@ -102,6 +102,9 @@ class Generator {
             return grouped(query(depth - 1));
         }
     }
+
+    /* Half of the cases: what groups keep is where most of the printed text is. */
+    Query root() { return below(2) ? query(1 + below(3)) : grouped(below(3) ? source() : query(1)); }
 
     /* At the root names must be unique, as a table's are. */
     Query finished(const Query &input)
@@ -449,7 +452,7 @@ class Script {
 
     void run()
     {
-        Query query = generator_.finished(generator_.query(1 + generator_.below(3)));
+        Query query = generator_.finished(generator_.root());
         if (objection(query.plan))
             return;
         program_ = Program(query.plan);

@@ -3,15 +3,14 @@
  * of values that are not NULL tells when the sum is NULL, so the state is the answer itself.
  *
  * numeric: the image of a sum has the largest scale of its values, which a subtraction
- * does not take back; NaN and the infinities cannot be subtracted at all. So the largest
+ * does not take back; NaN and the infinities can be added but not subtracted. So the largest
  * scale is kept with its ties, and retracting the last value of that scale recomputes the
- * group; a group with a special value, rare as they are, is recomputed by each change.
+ * group, and so does a change in the number of special values.
  *
  * float: additions only. A retraction recomputes the group (1e16 + 1 - 1e16 = 0).
  */
 #include "engine/operators/aggregates/family.hpp"
 
-#include <array>
 #include <utility>
 
 namespace pgtrickle::engine {
@@ -71,7 +70,6 @@ int keep_numeric_sum(GroupBuilder &group, const std::string &argument, const std
                 "coalesce(pg_catalog.sum(i.pgt_weight) FILTER (WHERE NOT (" + finite + ")), 0)::pg_catalog.int8",
                 "pg_catalog.count(*) FILTER (WHERE NOT (" + finite + "))",
                 "coalesce(o.#" + special + ", 0) + d.#" + special);
-    group.recompute_if("o.#" + special + " > 0");
     group.recompute_if("d.#" + special + " <> 0");
     if (!declared_scale(type))
         group.extremum_of("pg_catalog.scale(" + argument + ")", typed("pg_catalog.int4"), true, true);
