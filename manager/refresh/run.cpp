@@ -27,8 +27,11 @@ Run::Run(Compiled &compiled) : compiled_(compiled)
 
 void Run::finish()
 {
-    if (log_ != nullptr)
+    if (log_ != nullptr) {
         call([this] { log_->finish(); });
+        /* Whoever reads it in this group must see its last chunk, which the group's frontier includes. */
+        advance_command();
+    }
     connection_.finish();
 }
 

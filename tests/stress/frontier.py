@@ -23,6 +23,7 @@ import psycopg2.errors
 MAINTAINED = {
     "rows": "SELECT id, owner, val FROM src",
     "totals": "SELECT owner, count(*) AS n, sum(val) AS total FROM src GROUP BY owner",
+    "even": "SELECT owner, total FROM totals WHERE n % 2 = 0",
 }
 OWNERS = 20
 
