@@ -32,6 +32,10 @@ struct FixedSnapshot {
 /* The same for a statement whose snapshot is fixed. */
 bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, List *permissions);
 
+/* The stream tables that a plan reads, each once, palloc'ed; the flat range table has them
+ * by either route. Null if there are none. */
+Oid *stream_tables_of(PlannedStmt *plan, int *count);
+
 /* Whether this process reads as a reader does: not the launcher, a manager, the statements
  * of a refresh, or a worker of a parallel query, whose leader has passed. */
 bool is_reader();

@@ -127,28 +127,6 @@ bool is_stream_table(const RangeTblEntry *entry)
            serving_of(entry->relid) != nullptr;
 }
 
-/* The stream tables that a plan reads, each once, palloc'ed; the flat range table has them
- * by either route. Null if there are none. */
-Oid *stream_tables_of(PlannedStmt *plan, int *count)
-{
-    Oid *relids = nullptr;
-    *count = 0;
-    ListCell *cell;
-    foreach (cell, plan->rtable) {
-        auto *entry = static_cast<RangeTblEntry *>(lfirst(cell));
-        if (entry->relkind != RELKIND_FOREIGN_TABLE || !is_stream_table(entry))
-            continue;
-        if (relids == nullptr)
-            relids = static_cast<Oid *>(palloc(sizeof(Oid) * list_length(plan->rtable)));
-        bool is_known = false;
-        for (int i = 0; i < *count; i++)
-            is_known |= relids[i] == entry->relid;
-        if (!is_known)
-            relids[(*count)++] = entry->relid;
-    }
-    return relids;
-}
-
 void chain_start(QueryDesc *query, int flags)
 {
     if (previous_start != nullptr)
@@ -226,6 +204,26 @@ void finish(QueryDesc *query)
 }
 
 } // namespace
+
+Oid *stream_tables_of(PlannedStmt *plan, int *count)
+{
+    Oid *relids = nullptr;
+    *count = 0;
+    ListCell *cell;
+    foreach (cell, plan->rtable) {
+        auto *entry = static_cast<RangeTblEntry *>(lfirst(cell));
+        if (entry->relkind != RELKIND_FOREIGN_TABLE || !is_stream_table(entry))
+            continue;
+        if (relids == nullptr)
+            relids = static_cast<Oid *>(palloc(sizeof(Oid) * list_length(plan->rtable)));
+        bool is_known = false;
+        for (int i = 0; i < *count; i++)
+            is_known |= relids[i] == entry->relid;
+        if (!is_known)
+            relids[(*count)++] = entry->relid;
+    }
+    return relids;
+}
 
 bool is_reader()
 {

@@ -12,12 +12,6 @@ namespace pgtrickle {
 
 namespace {
 
-char *qualified_name(Oid relation)
-{
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
-                                      get_rel_name(relation));
-}
-
 /* The nested plan as text: of a plan that has been started, if only to be explained. */
 char *plan_text(QueryDesc *query, const ExplainState *outer)
 {
@@ -41,6 +35,12 @@ void print_lines(char *text, ExplainState *es)
 }
 
 } // namespace
+
+char *qualified_name(Oid relation)
+{
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+                                      get_rel_name(relation));
+}
 
 void scan_explain(ForeignScanState *node, ExplainState *es)
 {

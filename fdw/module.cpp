@@ -7,6 +7,7 @@
 #include "definition/guc.hpp"
 #include "fdw/barrier.hpp"
 #include "fdw/expand.hpp"
+#include "fdw/explain_statement.hpp"
 #include "fdw/lock_table.hpp"
 #include "fdw/serving.hpp"
 #include "fdw/statistics.hpp"
@@ -36,6 +37,7 @@ void _PG_init(void)
     pgtrickle::register_expansion();
     pgtrickle::register_statistics();
     pgtrickle::register_barrier();
+    pgtrickle::register_explain();
     pgtrickle::register_lock_table();
     pgtrickle::catalog::register_catalog();
     pgtrickle::refresh::register_refresh();
