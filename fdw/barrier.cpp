@@ -1,8 +1,8 @@
 #include "fdw/barrier.hpp"
 
-#include "catalog/history.hpp"
 #include "definition/guc.hpp"
 #include "fdw/freshness.hpp"
+#include "fdw/history.hpp"
 #include "fdw/refresh_request.hpp"
 #include "fdw/serving.hpp"
 #include "fdw/state_seen.hpp"
@@ -94,20 +94,13 @@ void refresh_here(const Oid *relids, int count)
 {
     enter([=] {
         std::vector<Oid> members(relids, relids + count);
-        for (const refresh::Outcome &outcome : refresh::refresh_group(members, refresh::LockWait::wait)) {
-            catalog::Refresh done;
-            done.relid = outcome.relid;
-            done.data_timestamp = outcome.data_timestamp;
-            done.started_at = outcome.started_at;
-            done.ended_at = outcome.ended_at;
-            done.action = refresh::name_of(outcome.action);
-            done.status = "COMPLETED";
-            done.initiated_by = "SCAN";
-            done.rows_inserted = outcome.rows_inserted;
-            done.rows_deleted = outcome.rows_deleted;
-            done.delta_rows = outcome.delta_rows;
-            done.was_full_fallback = outcome.was_full_fallback;
-            catalog::append_history_at_end(done);
+        TimestampTz started_at = GetCurrentTimestamp();
+        try {
+            for (const refresh::Outcome &outcome : refresh::refresh_group(members, refresh::LockWait::wait))
+                note_refresh(outcome, "SCAN");
+        } catch (const PgError &error) {
+            note_failed_refresh(members.front(), started_at, "SCAN", error.data->message);
+            throw;
         }
     });
     CommandCounterIncrement();

@@ -58,6 +58,7 @@ Freshness judge(Oid relid, TimestampTz now)
          * in: nothing pending is older. */
         StateSeen seen = state_seen(relid, nullptr);
         is_populated = seen.is_populated;
+        own.holds_it |= seen.is_own;
         if (look.dirty_since == DT_NOBEGIN && !seen.needs_reinit)
             look.dirty_since = seen.data_timestamp;
     }

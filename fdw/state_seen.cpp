@@ -28,6 +28,7 @@ StateSeen state_of(HeapTuple row, TupleDesc descriptor)
     heap_deform_tuple(row, descriptor, values, nulls);
     StateSeen seen;
     seen.exists = true;
+    seen.is_own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->t_data));
     seen.is_populated = DatumGetBool(values[state::is_populated - 1]);
     seen.needs_reinit = DatumGetBool(values[state::needs_reinit - 1]);
     if (!nulls[state::data_timestamp - 1])
