@@ -18,7 +18,8 @@ struct StateSeen {
     bool exists = false;
     bool is_populated = false;
     bool needs_reinit = false;
-    bool is_own = false; /* this transaction wrote the row: it created, altered or refreshed the stream table */
+    bool is_own =
+        false; /* this transaction wrote the row: it created, altered or refreshed the stream table */
     TimestampTz data_timestamp = DT_NOBEGIN; /* when the frontier's snapshot was taken */
     char *frontier = nullptr;                /* as text, in the current memory context; null: none */
     uint64 own_xid = 0;

@@ -1,0 +1,56 @@
+-- The plans of both read routes.
+CREATE SCHEMA read_plans;
+SET search_path = read_plans;
+CREATE TABLE sale (id int PRIMARY KEY, region int, qty int);
+INSERT INTO sale SELECT i, i % 10, i FROM generate_series(1, 10000) i;
+CREATE FOREIGN TABLE big (id int, region int, qty int) SERVER pgtrickle
+  OPTIONS (query 'SELECT id, region, qty FROM sale WHERE qty > 0', schedule '1h');
+CREATE INDEX ON big (qty);
+CREATE TABLE other AS SELECT i AS k FROM generate_series(1, 20) i;
+ANALYZE big, other;
+-- Names of storage have an OID in them; ages and frontiers differ from run to run.
+CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE line text;
+BEGIN
+  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+    CONTINUE WHEN line ~ 'Frontier|Pending|Age';
+    RETURN NEXT regexp_replace(line, 'st_\d+', 'st_N', 'g');
+  END LOOP;
+END $$;
+
+SET enable_mergejoin = off;
+SET enable_hashjoin = off;
+SET pg_trickle.enable_expansion = on;
+SELECT plan('SELECT * FROM big WHERE qty = 5');
+SELECT plan('SELECT qty FROM big ORDER BY qty DESC LIMIT 3');
+SELECT plan('SELECT * FROM other JOIN big ON big.qty = other.k');
+SELECT plan('SELECT count(*) FROM big b WHERE EXISTS (SELECT FROM other WHERE k = b.qty)');
+SET max_parallel_workers_per_gather = 1;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SELECT plan('SELECT sum(qty) FROM big');
+SET max_parallel_workers_per_gather = 0;
+-- system_columns_need_the_nested_scan
+SELECT plan('SELECT tableoid, * FROM big WHERE qty = 5');
+
+SET pg_trickle.enable_expansion = off;
+SELECT plan('SELECT * FROM big WHERE qty = 5');
+SELECT plan('SELECT qty FROM big ORDER BY qty DESC LIMIT 3');
+SELECT plan('SELECT * FROM other JOIN big ON big.qty = other.k');
+-- what_must_be_evaluated_outside
+SELECT plan('SELECT * FROM big WHERE qty = 5 AND random() < 2 AND big IS NOT NULL');
+
+-- a_kept_plan_follows_the_switch
+SET plan_cache_mode = force_generic_plan;
+PREPARE kept AS SELECT * FROM big WHERE qty = 5;
+EXECUTE kept;
+SELECT plan('EXECUTE kept');
+SET pg_trickle.enable_expansion = on;
+SELECT plan('EXECUTE kept');
+-- and_a_new_index
+DROP INDEX big_qty_idx;
+SELECT plan('EXECUTE kept');
+EXECUTE kept;
+RESET pg_trickle.enable_expansion;
+DROP SCHEMA read_plans CASCADE;
