@@ -275,6 +275,9 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
         state::forget_rows(relid);
     });
     refresh::replace_storage(relid);
+    /* Who reads it cannot go on from the rows it had: they vanished without a retraction. */
+    call([=] { capture::mark(relid, "the definition of a stream table that it reads was changed"); });
+    mailbox::note_change(relid);
     capture_sources(maintenance.sources);
     for (Oid source : old_sources)
         if (std::find(reads.begin(), reads.end(), source) == reads.end())

@@ -98,6 +98,9 @@ Concerned find_concerned(ObjectType type, RangeVar *relation, ::Node *object)
         concerned.by_text = state::all_stream_tables();
     } else if (is_nameable(type) && object != nullptr) {
         Relation opened = nullptr;
+        /* The statements name a type by a list, get_object_address() wants a TypeName. */
+        if ((type == OBJECT_TYPE || type == OBJECT_DOMAIN) && IsA(object, List))
+            object = reinterpret_cast<::Node *>(makeTypeNameFromNameList(reinterpret_cast<List *>(object)));
         ObjectAddress address = get_object_address(type, object, &opened, AccessShareLock, true);
         if (opened != nullptr)
             table_close(opened, NoLock);

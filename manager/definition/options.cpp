@@ -48,8 +48,8 @@ void check_schedule(const std::string &, const std::string &value)
     std::optional<scheduler::Schedule> schedule = scheduler::parse_schedule(value, &fault);
     if (!schedule)
         refuse("schedule \"" + value + "\"", as_sentence(fault),
-               "Use a duration in whole seconds (30s, 5m, 1h30m, 2d), a cron expression of 5 or 6 fields or @hourly "
-               "…, or calculated.");
+               "Use a duration in whole seconds (30s, 5m, 1h30m, 2d), a cron expression of 5 or 6 fields or @hourly, "
+               "@daily ..., or calculated.");
     if (schedule->kind == scheduler::Schedule::Kind::duration && schedule->seconds > 0 &&
         schedule->seconds < guc::min_schedule_seconds)
         raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
@@ -214,7 +214,7 @@ void check(const std::vector<Option> &options)
         has_query |= option.name == "query";
     }
     if (!has_query)
-        refuse("a stream table needs the option \"query\"", {}, "Add OPTIONS (query 'SELECT …').");
+        refuse("a stream table needs the option \"query\"", {}, "Add OPTIONS (query 'SELECT ...').");
 }
 
 RefreshMode parse_mode(const std::string &text)
