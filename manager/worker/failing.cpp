@@ -18,6 +18,7 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/json.h"
+#include "utils/snapmgr.h"
 }
 
 namespace pgtrickle::worker {
@@ -97,11 +98,17 @@ bool Manager::write_failure(Id relid, const Failure &failure)
         is_suspended = errors >= guc::max_consecutive_errors;
         const char *status = state::name_of(is_suspended ? state::Status::suspended : state::Status::error);
         call([&] {
+            PushActiveSnapshot(GetTransactionSnapshot());
             update_state(relid, status, errors, failure.message.c_str());
+            /* The log keeps a value that cannot be computed with, also after it has left the
+             * source: only from nothing can the next refresh get past it. */
+            if (ERRCODE_TO_CATEGORY(failure.sqlstate) == ERRCODE_DATA_EXCEPTION)
+                state::mark_needs_reinit(relid, failure.message.c_str());
             notify("refresh_failed", known.schema_name.c_str(), known.name.c_str(), failure.message.c_str(), errors);
             if (is_suspended)
                 notify("auto_suspended", known.schema_name.c_str(), known.name.c_str(), failure.message.c_str(),
                        errors);
+            PopActiveSnapshot();
         });
         mailbox::note_state(relid, {row.is_populated, is_suspended, true});
     });
