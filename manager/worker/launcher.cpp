@@ -119,9 +119,8 @@ void Launcher::notice_databases()
         bool had_some = row != known.end() && row->stream_tables > 0;
         if (running_.count(database) != 0)
             continue;
-        if (had_some)
-            start(database);
-        else if (looked_into_.count(database) == 0)
+        bool is_started = had_some && start(database);
+        if (!is_started && (had_some || looked_into_.count(database) == 0))
             to_look_into_.push_back(database);
     }
 }

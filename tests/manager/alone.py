@@ -1,0 +1,80 @@
+#!/usr/bin/python3 -B
+"""The manager keeps stream tables true although nobody reads them."""
+
+import time
+
+from database import Database, run_cases
+
+db = Database()
+# Readers of this session must not bring about what is tested.
+db.run("SET pg_trickle.enabled = off")
+
+
+def refreshes(name):
+    return db.value("SELECT count(*) FROM pgtrickle.get_refresh_history(%s, 1000)", name)
+
+
+def a_due_stream_table_is_refreshed():
+    db.run("CREATE TABLE orders (id int PRIMARY KEY, region int, amount int)")
+    db.run("SELECT pgtrickle.create_stream_table('totals', "
+           "'SELECT region, sum(amount) AS amount FROM orders GROUP BY region', '1s')")
+    db.run("INSERT INTO orders SELECT i, i % 3, i FROM generate_series(1, 30) i")
+    db.wait_for("SELECT sum(amount)::int FROM totals", 465)
+
+
+def those_on_stream_tables_follow_at_one_frontier():
+    db.run("SELECT pgtrickle.create_stream_table('grand', 'SELECT sum(amount) AS amount FROM totals', '1s')")
+    db.run("UPDATE orders SET amount = amount + 1")
+    db.wait_for("SELECT amount::int FROM grand", 495)
+    assert db.value("SELECT count(DISTINCT frontier::text) FROM pgtrickle.pgt_state") == 1
+
+
+def an_unfilled_one_is_filled():
+    db.run("SELECT pgtrickle.create_stream_table('later', 'SELECT id FROM orders', '1h', initialize => false)")
+    db.wait_for("SELECT is_populated FROM pgtrickle.pgt_state WHERE relid = 'later'::regclass", True)
+    assert db.value("SELECT count(*) FROM later") == 30
+
+
+def a_calculated_one_follows_changes():
+    db.run("SELECT pgtrickle.create_stream_table('regions', 'SELECT DISTINCT region FROM orders', 'calculated')")
+    db.run("INSERT INTO orders VALUES (100, 77, 1)")
+    db.wait_for("SELECT count(*) FROM regions WHERE region = 77", 1)
+
+
+def without_changes_nothing_runs():
+    db.wait_for("SELECT count(*) FROM pgtrickle.pgt_state WHERE NOT is_populated", 0)
+    db.run("INSERT INTO orders VALUES (101, 78, 1)")
+    db.wait_for("SELECT count(*) FROM regions WHERE region = 78", 1)
+    db.wait_for("SELECT count(*) FROM totals WHERE region = 78", 1)
+    before = refreshes("totals")
+    time.sleep(2.5)  # more than two due times: there is no condition to wait for when nothing is to happen
+    assert refreshes("totals") == before
+
+
+def a_failing_one_is_suspended_and_stops_nobody():
+    db.run("SELECT pgtrickle.create_stream_table('shares', 'SELECT id, 100 / amount AS share FROM orders', '1s')")
+    db.run("INSERT INTO orders VALUES (200, 5, 0)")
+    db.wait_for("SELECT status FROM pgtrickle.pgt_state WHERE relid = 'shares'::regclass", "SUSPENDED")
+    assert db.value("SELECT count(*) FROM shares") == 32, "the last good rows stay"
+    errors = db.run("SELECT DISTINCT error_message FROM pgtrickle.get_refresh_history('shares', 100) "
+                    "WHERE status = 'FAILED'")
+    assert errors == [("division by zero",)], errors
+    db.wait_for("SELECT amount::int FROM totals WHERE region = 5", 0)
+
+
+def a_resumed_one_heals():
+    db.run("DELETE FROM orders WHERE id = 200")
+    db.run("SELECT pgtrickle.resume_stream_table('shares')")
+    db.wait_for("SELECT status FROM pgtrickle.pgt_state WHERE relid = 'shares'::regclass", "ACTIVE")
+    db.wait_for("SELECT count(*) FROM ((TABLE shares) EXCEPT ALL (SELECT id, 100 / amount FROM orders)) d", 0)
+
+
+def a_database_with_a_manager_can_be_dropped():
+    assert db.manager_pid() is not None
+    db.drop()
+
+
+run_cases([a_due_stream_table_is_refreshed, those_on_stream_tables_follow_at_one_frontier, an_unfilled_one_is_filled,
+           a_calculated_one_follows_changes, without_changes_nothing_runs,
+           a_failing_one_is_suspended_and_stops_nobody, a_resumed_one_heals,
+           a_database_with_a_manager_can_be_dropped])

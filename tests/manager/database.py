@@ -1,0 +1,90 @@
+"""What the tests of the manager share: a database of their own, and waiting."""
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import psycopg2
+
+TOP = Path(__file__).resolve().parents[2]
+
+
+class Database:
+    """A database with the extension; dropped at the end."""
+
+    def __init__(self, host=None):
+        self.host = host or os.environ["PGHOST"]
+        self.name = "manager_" + uuid.uuid4().hex[:12]
+        self.admin("CREATE DATABASE " + self.name)
+        self.session = self.connect()
+        self.run("CREATE EXTENSION pg_trickle")
+        self.run("SET client_min_messages = error")
+
+    def connect(self, name=None):
+        session = psycopg2.connect(host=self.host, user="postgres", dbname=name or self.name)
+        session.autocommit = True
+        return session
+
+    def admin(self, statement):
+        session = self.connect("postgres")
+        session.cursor().execute(statement)
+        session.close()
+
+    def run(self, statement, *values):
+        cursor = self.session.cursor()
+        cursor.execute(statement, values or None)
+        return cursor.fetchall() if cursor.description else None
+
+    def value(self, statement, *values):
+        return self.run(statement, *values)[0][0]
+
+    def wait_for(self, statement, wanted, limit_s=30):
+        """Until the statement's one value is as wanted."""
+        deadline = time.monotonic() + limit_s
+        while (found := self.value(statement)) != wanted:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{statement} stayed {found!r}, not {wanted!r}")
+            time.sleep(0.05)
+
+    def manager_pid(self):
+        rows = self.run("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' "
+                        "AND datname = current_database()")
+        return rows[0][0] if rows else None
+
+    def drop(self):
+        self.session.close()
+        self.admin("DROP DATABASE " + self.name)
+
+
+class Server:
+    """A scratch server of this test's own."""
+
+    def __init__(self):
+        self.environment = dict(os.environ, SCRATCH=os.environ["SCRATCH"] + ".manager")
+        self.call("install")
+        self.call("start")
+        self.folder = Path(self.environment["SCRATCH"])
+        self.host = str(self.folder / "socket")
+
+    def call(self, *arguments):
+        subprocess.run([TOP / "tests/scratch", *arguments], env=self.environment, check=True, cwd=TOP)
+
+    def destroy(self):
+        self.call("destroy")
+
+
+def run_cases(cases):
+    """Runs the functions, prints a line each, and exits."""
+    failed = 0
+    for case in cases:
+        try:
+            case()
+            print("ok", case.__name__)
+        except Exception as error:  # noqa: BLE001: a test's verdict
+            failed += 1
+            print("not ok", case.__name__)
+            print(f"{type(error).__name__}: {error}")
+    sys.exit(1 if failed else 0)

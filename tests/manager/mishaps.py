@@ -1,0 +1,115 @@
+#!/usr/bin/python3 -B
+"""What befalls managers and the catalog passes by without a failed query."""
+
+import os
+import shutil
+import signal
+
+import psycopg2
+
+from database import Database, Server, run_cases
+
+server = Server()
+db = Database(server.host)
+catalog = server.folder / "data/pg_trickle/catalog.db"
+
+
+def reconnect():
+    """After a crash, when the server takes connections again."""
+    for _ in range(600):
+        try:
+            db.session = db.connect()
+            db.run("SET pg_trickle.enabled = off")
+            db.run("SET client_min_messages = error")
+            return
+        except psycopg2.OperationalError:
+            signal.sigtimedwait([], 0.05)
+    raise AssertionError("the server does not come back")
+
+
+def insert_and_wait():
+    db.run("INSERT INTO source SELECT coalesce(max(id), 0) + 1 FROM source")
+    db.wait_for("SELECT (SELECT count(*) FROM source) = (SELECT count(*) FROM kept)", True)
+
+
+def a_manager_starts_with_the_first_stream_table():
+    db.run("SET pg_trickle.enabled = off")
+    db.run("CREATE TABLE source (id int PRIMARY KEY)")
+    db.run("SELECT pgtrickle.create_stream_table('kept', 'SELECT id FROM source', '1s')")
+    insert_and_wait()
+
+
+def a_terminated_manager_is_replaced():
+    pid = db.manager_pid()
+    os.kill(pid, signal.SIGTERM)
+    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}", 0, limit_s=1)
+    insert_and_wait()
+
+
+def a_killed_manager_is_replaced():
+    os.kill(db.manager_pid(), signal.SIGKILL)
+    try:
+        while True:
+            db.run("SELECT 1")
+    except psycopg2.Error:
+        reconnect()
+    insert_and_wait()
+
+
+def a_removed_catalog_comes_back():
+    catalog.unlink()
+    insert_and_wait()
+    assert catalog.exists()
+    db.wait_for("SELECT count(*) > 0 FROM pgtrickle.get_refresh_history('kept', 10)", True)
+
+
+def a_removed_folder_comes_back():
+    shutil.rmtree(catalog.parent)
+    insert_and_wait()
+    assert catalog.exists()
+
+
+def a_damaged_catalog_is_made_anew():
+    with open(catalog, "r+b") as file:
+        file.write(b"\xa5" * os.path.getsize(catalog))
+    insert_and_wait()
+    db.run("SELECT pgtrickle.refresh_stream_table('kept')")
+    db.wait_for("SELECT count(*) > 0 FROM pgtrickle.get_refresh_history('kept', 10)", True)
+
+
+def without_a_catalog_everything_goes_on():
+    shutil.rmtree(catalog.parent)
+    catalog.parent.write_text("in the way")
+    insert_and_wait()
+    db.run("SELECT pgtrickle.refresh_stream_table('kept')")
+    assert db.run("SELECT * FROM pgtrickle.get_refresh_history('kept', 10)") == []
+    catalog.parent.unlink()
+
+
+def after_a_restart_the_manager_is_back():
+    db.session.close()
+    server.call("start")
+    reconnect()
+    insert_and_wait()
+
+
+def a_copied_database_gets_its_own_manager():
+    db.session.close()
+    db.admin(f"CREATE DATABASE copied TEMPLATE {db.name}")
+    reconnect()
+    original, db.session = db.session, db.connect("copied")
+    db.run("SET pg_trickle.enabled = off")
+    insert_and_wait()
+    db.session.close()
+    db.session = original
+    insert_and_wait()
+    db.admin("DROP DATABASE copied")
+
+
+try:
+    run_cases([a_manager_starts_with_the_first_stream_table, a_terminated_manager_is_replaced,
+               a_killed_manager_is_replaced, a_removed_catalog_comes_back, a_removed_folder_comes_back,
+               a_damaged_catalog_is_made_anew, without_a_catalog_everything_goes_on,
+               after_a_restart_the_manager_is_back, a_copied_database_gets_its_own_manager])
+finally:
+    server.destroy()
