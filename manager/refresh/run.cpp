@@ -1,6 +1,7 @@
 #include "refresh/run.hpp"
 
 #include "capture/capture.hpp"
+#include "refresh/net_changes.hpp"
 #include "storage/apply_full.hpp"
 #include "storage/apply_rows.hpp"
 
@@ -51,8 +52,14 @@ std::string Run::read_sources(const Frontier &frontier)
         });
         if (changes.has_marker)
             return changes.reason != nullptr ? changes.reason : "the change log of a source is incomplete";
-        delta.count = changes.rows;
         changed_rows_ += changes.rows;
+        delta.count = changes.rows;
+        if (changes.rows > 1) {
+            Tuplestorestate *net = begin_rows();
+            delta.count = call([&] { return net_changes(delta.rows, delta.descriptor, net); });
+            call([&] { tuplestore_end(delta.rows); });
+            delta.rows = net;
+        }
         register_rows(delta_name(delta.input), delta.rows, delta.descriptor);
         deltas_.push_back(delta);
     }
