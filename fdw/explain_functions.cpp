@@ -1,0 +1,158 @@
+/*
+ * explain_st: how a stream table is kept, as it is compiled in this session. Its statements quote the query's
+ * constants, so it is for the owner and pg_monitor.
+ */
+#include "definition/guc.hpp"
+#include "definition/options.hpp"
+#include "definition/state.hpp"
+#include "fdw/age.hpp"
+#include "fdw/arguments.hpp"
+#include "fdw/rows.hpp"
+#include "fdw/visibility.hpp"
+#include "pg/superuser.hpp"
+#include "refresh/missing_index.hpp"
+#include "refresh/names.hpp"
+
+extern "C" {
+#include "executor/spi.h"
+#include "storage/lmgr.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+void add(Rows &rows, const std::string &property, const std::string &value)
+{
+    rows.text(property).text(value).add();
+}
+
+std::string size_of(Oid relation)
+{
+    return call([=] {
+        int64 size = DatumGetInt64(DirectFunctionCall1(pg_total_relation_size, ObjectIdGetDatum(relation)));
+        return TextDatumGetCString(DirectFunctionCall1(pg_size_pretty, Int64GetDatum(size)));
+    });
+}
+
+std::string join(const std::vector<std::string> &words)
+{
+    std::string list;
+    for (const std::string &word : words)
+        list += (list.empty() ? "" : ", ") + word;
+    return list;
+}
+
+void explain_definition(Rows &rows, const Definition &definition)
+{
+    add(rows, "defining query", definition.query);
+    add(rows, "schedule", definition.schedule_text);
+    add(rows, "refresh mode", options::name_of(definition.mode));
+    for (const Setting &setting : definition.settings)
+        add(rows, "recorded setting", setting.name + " = " + setting.value);
+}
+
+void explain_state(Rows &rows, Oid relid)
+{
+    state::StateRow row;
+    if (!state::read(relid, &row))
+        return;
+    add(rows, "status", row.status);
+    if (row.needs_reinit)
+        add(rows, "to be reinitialized", row.reinit_reason);
+    if (!row.frontier.empty())
+        add(rows, "frontier", row.frontier);
+    if (std::optional<int64_t> staleness_us = age_of(relid, row).staleness_us)
+        add(rows, "staleness", std::to_string(*staleness_us / 1000) + " ms");
+}
+
+void explain_sources(Rows &rows, const refresh::Compiled &compiled)
+{
+    for (const refresh::CompiledSource &source : compiled.sources) {
+        std::vector<std::string> columns;
+        for (AttrNumber column : source.columns)
+            columns.push_back(call([&] { return get_attname(source.relid, column, false); }));
+        add(rows, source.is_stream_table ? "source stream table" : "source",
+            refresh::qualified_name(source.relid) + " (" + join(columns) + ")");
+    }
+}
+
+std::string kept_columns(const engine::Step &step)
+{
+    std::vector<std::string> columns;
+    for (const engine::ArrangementColumn &column : step.columns)
+        columns.push_back(column.column.name);
+    return (step.layout == engine::Layout::groups ? "one row a group: " : "one row a copy: ") + join(columns);
+}
+
+void explain_steps(Rows &rows, const refresh::Compiled &compiled)
+{
+    refresh::Names names(compiled);
+    int last = static_cast<int>(compiled.steps.size()) - 1;
+    for (int i = 0; i <= last; i++) {
+        const refresh::CompiledStep &step = compiled.steps[i];
+        std::string label = i == last ? "storage" : "arrangement " + std::to_string(i);
+        add(rows, label, step.heap_name + ", " + size_of(step.heap) + ", " + kept_columns(step.step));
+        if (compiled.is_full_only())
+            continue;
+        uint64_t all_changed = (uint64_t{1} << step.step.inputs.size()) - 1;
+        add(rows, label + ": delta statement", compiled.program->delta_sql(i, all_changed, names));
+        if (!step.step.recompute_sql_condition.empty())
+            add(rows, label + ": a group is recomputed if", step.step.recompute_sql_condition);
+    }
+}
+
+int64_t count_rows(const std::string &heap_name)
+{
+    std::string sql = "SELECT pg_catalog.count(*) FROM " + heap_name;
+    return call([&]() -> int64_t {
+        SPI_connect();
+        if (SPI_execute(sql.c_str(), true, 1) != SPI_OK_SELECT)
+            elog(ERROR, "could not count rows");
+        bool is_null;
+        int64_t count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+        SPI_finish();
+        return count;
+    });
+}
+
+void explain(Rows &rows, Oid relid, bool with_analyze)
+{
+    refresh::Compiled &compiled = refresh::compiled_of(relid);
+    explain_definition(rows, compiled.definition);
+    add(rows, "kept", compiled.is_full_only() ? "by full refreshes" : "by deltas");
+    explain_state(rows, relid);
+    explain_sources(rows, compiled);
+    if (compiled.program)
+        add(rows, "operators", compiled.program->explain());
+    explain_steps(rows, compiled);
+    for (const refresh::MissingIndex &missing : refresh::missing_indexes(relid))
+        add(rows, "missing index", missing.statement);
+    if (!with_analyze)
+        return;
+    AsSuperuser as_superuser;
+    for (const refresh::CompiledStep &step : compiled.steps)
+        add(rows, "rows of " + step.heap_name, std::to_string(count_rows(step.heap_name)));
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_explain_st)
+{
+    using namespace pgtrickle;
+    std::string name = required_text(fcinfo, 0, "name");
+    bool with_analyze = boolean_argument(fcinfo, 1).value_or(false);
+    Oid relid = call([&] {
+        guc::require_preload("explain a stream table");
+        Oid found = stream_table_with_texts(name.c_str());
+        LockRelationOid(found, AccessShareLock);
+        return found;
+    });
+    Rows rows(fcinfo);
+    explain(rows, relid, with_analyze);
+    return 0;
+}

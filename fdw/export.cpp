@@ -1,0 +1,58 @@
+/*
+ * export_definition: the statement that makes a stream table again, wherever it is run.
+ */
+#include "definition/options.hpp"
+#include "fdw/arguments.hpp"
+#include "fdw/statement.hpp"
+#include "fdw/visibility.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "catalog/pg_collation.h"
+#include "foreign/foreign.h"
+#include "lib/stringinfo.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* "name type [COLLATE …]" of each column. PostgreSQL frame. */
+char *column_list(Oid relid)
+{
+    StringInfoData list;
+    initStringInfo(&list);
+    Relation relation = table_open(relid, AccessShareLock);
+    TupleDesc descriptor = RelationGetDescr(relation);
+    for (int i = 0; i < descriptor->natts; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+        appendStringInfo(&list, "%s%s %s", i > 0 ? ", " : "", quote_identifier(NameStr(attribute->attname)),
+                         format_type_extended(attribute->atttypid, attribute->atttypmod,
+                                              FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+        if (OidIsValid(attribute->attcollation) && attribute->attcollation != get_typcollation(attribute->atttypid))
+            appendStringInfo(&list, " COLLATE %s", generate_collation_name(attribute->attcollation));
+    }
+    table_close(relation, AccessShareLock);
+    return list.data;
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_export_definition)
+{
+    using namespace pgtrickle;
+    std::string name = required_text(fcinfo, 0, "name");
+    Oid relid = call([&] { return stream_table_with_texts(name.c_str()); });
+    std::vector<options::Option> options = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
+    std::erase_if(options, [](const options::Option &option) { return options::is_kept(option.name); });
+    std::string columns = call([=] { return column_list(relid); });
+    std::string quoted = call([=] {
+        return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
+    });
+    std::string statement = create_statement(quoted, columns, options);
+    return call([&] { return PointerGetDatum(cstring_to_text(statement.c_str())); });
+}

@@ -1,0 +1,84 @@
+/*
+ * validate_query: what would become of a query, without creating anything.
+ */
+#include "capture/capture.hpp"
+#include "definition/options.hpp"
+#include "fdw/arguments.hpp"
+#include "fdw/attempt.hpp"
+#include "fdw/create.hpp"
+#include "fdw/rows.hpp"
+
+extern "C" {
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+void add(Rows &rows, const char *check, const std::string &result, const char *severity)
+{
+    rows.text(check).text(result).text(severity).add();
+}
+
+void report_source(Rows &rows, const translate::SourceRef &source)
+{
+    std::string columns;
+    for (AttrNumber column : source.columns)
+        columns += (columns.empty() ? "" : ", ") +
+                   std::string(call([&] { return get_attname(source.relid, column, false); }));
+    std::string name = call([&] { return definition::qualified_name(source.relid); });
+    const char *refusal = call([&] { return capture::refusal(source.relid); });
+    if (refusal != nullptr)
+        add(rows, "source", name + " cannot be captured: " + refusal, "ERROR");
+    else
+        add(rows, "source", name + " (" + columns + ")", "OK");
+}
+
+void report_maintenance(Rows &rows, const Query *query)
+{
+    auto translated = translate::translate(query, GetUserId());
+    if (const auto *objection = std::get_if<translate::Objection>(&translated)) {
+        add(rows, "maintenance", "FULL: " + objection->construct + ". " + objection->why, "WARN");
+        if (!objection->hint.empty())
+            add(rows, "hint", objection->hint, "WARN");
+        return;
+    }
+    const translate::Translation &translation = std::get<translate::Translation>(translated);
+    add(rows, "maintenance", "DIFFERENTIAL", "OK");
+    add(rows, "operators", engine::Program(translation.plan).explain(), "OK");
+    for (const translate::SourceRef &source : translation.sources)
+        report_source(rows, source);
+}
+
+void report_query(Rows &rows, Query *query)
+{
+    if (std::optional<translate::Rejection> rejection = translate::find_rejection(query)) {
+        add(rows, "query", rejection->message, "ERROR");
+        return;
+    }
+    add(rows, "query", "one SELECT statement", "OK");
+    std::optional<Failure> denied = attempt([=] { call([=] { check_read_privileges(query); }); });
+    add(rows, "privileges", denied ? denied->message : "may read all sources", denied ? "ERROR" : "OK");
+    for (const std::string &setting : translate::settings_of(query))
+        add(rows, "recorded setting", setting, "OK");
+    report_maintenance(rows, query);
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_validate_query)
+{
+    using namespace pgtrickle;
+    std::string text = required_text(fcinfo, 0, "query");
+    Rows rows(fcinfo);
+    std::optional<Failure> failure = attempt([&] {
+        options::check_value("query", text);
+        report_query(rows, definition::parse_query(text).query);
+    });
+    if (failure)
+        add(rows, "query", failure->message, "ERROR");
+    return 0;
+}

@@ -1,0 +1,87 @@
+/*
+ * wait_until_fresh: until the manager has taken in all that was committed before the call.
+ */
+#include "definition/definition.hpp"
+#include "definition/guc.hpp"
+#include "fdw/arguments.hpp"
+#include "fdw/refresh_request.hpp"
+#include "fdw/visibility.hpp"
+#include "mailbox/mailbox.hpp"
+
+extern "C" {
+#include "storage/latch.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/wait_event.h"
+}
+
+#include <algorithm>
+#include <climits>
+
+namespace pgtrickle {
+
+namespace {
+
+constexpr int pause_ms = 100; /* before a manager that is not there, or whose refresh failed, is asked again */
+
+/* One request, which waits `limit_ms` at most. PostgreSQL frame. */
+Obstacle request_for(Oid relid, int limit_ms)
+{
+    int level = NewGUCNestLevel();
+    set_config_option("pg_trickle.scan_refresh_timeout", psprintf("%d", limit_ms), PGC_USERSET, PGC_S_SESSION,
+                      GUC_ACTION_SAVE, true, 0, false);
+    Obstacle obstacle = request_refresh(&relid, 1);
+    AtEOXact_GUC(false, level);
+    return obstacle;
+}
+
+void pause(long limit_ms)
+{
+    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, limit_ms, PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+    CHECK_FOR_INTERRUPTS();
+}
+
+/* PostgreSQL frame. */
+bool wait_until_fresh(Oid relid, TimestampTz deadline)
+{
+    while (!mailbox::is_clean(relid)) {
+        long rest_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+        if (rest_ms <= 0)
+            return false;
+        Obstacle obstacle = request_for(relid, static_cast<int>(std::min<long>(rest_ms, INT_MAX)));
+        if (obstacle == Obstacle::none)
+            return true;
+        if (obstacle == Obstacle::suspended)
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                            errmsg("stream table %s is suspended, or reads one that is",
+                                   definition::qualified_name(relid)),
+                            errhint("Remove the cause, then run pgtrickle.resume_stream_table().")));
+        pause(std::min<long>(rest_ms, pause_ms));
+    }
+    return true;
+}
+
+/* PostgreSQL frame. */
+TimestampTz deadline_after(Interval *timeout)
+{
+    return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
+                                                   IntervalPGetDatum(timeout)));
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_wait_until_fresh)
+{
+    using namespace pgtrickle;
+    std::string name = required_text(fcinfo, 0, "name");
+    if (!has_argument(fcinfo, 1))
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: timeout must not be NULL"});
+    return call([&] {
+        guc::require_preload("wait for a stream table");
+        Oid relid = visible_stream_table(name.c_str());
+        return BoolGetDatum(wait_until_fresh(relid, deadline_after(PG_GETARG_INTERVAL_P(1))));
+    });
+}

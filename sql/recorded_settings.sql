@@ -1,0 +1,33 @@
+-- Settings that the rows depend on are recorded at creation and in force whenever the query runs.
+SET TimeZone = 'America/New_York';
+CREATE TABLE rs_event (id int PRIMARY KEY, at timestamptz);
+INSERT INTO rs_event VALUES (1, '2024-06-01 23:30-04'), (2, '2024-06-02 00:30-04'), (3, '2024-06-01 22:00-04');
+CREATE FOREIGN TABLE rs_per_day () SERVER pgtrickle
+  OPTIONS (query $$SELECT date_trunc('day', at) AS day, count(*) AS n FROM rs_event GROUP BY 1$$, schedule '1h');
+CREATE FOREIGN TABLE rs_none () SERVER pgtrickle OPTIONS (query 'SELECT id FROM rs_event', schedule '1h');
+SELECT ftrelid::regclass, option FROM pg_foreign_table, unnest(ftoptions) option
+  WHERE option LIKE 'setting%' ORDER BY 1, 2;
+SELECT * FROM rs_per_day ORDER BY day;
+
+-- retraction_under_another_time_zone finds its row
+SET TimeZone = 'Asia/Tokyo';
+DELETE FROM rs_event WHERE id = 1;
+INSERT INTO rs_event VALUES (4, '2024-06-01 12:00-04');
+SELECT pgtrickle.refresh_stream_table('rs_per_day');
+SET TimeZone = 'America/New_York';
+SELECT * FROM rs_per_day ORDER BY day;
+
+-- a new query records anew
+SET TimeZone = 'Asia/Tokyo';
+ALTER FOREIGN TABLE rs_per_day OPTIONS (SET query $$SELECT date_trunc('day', at) AS day, count(*) AS n FROM rs_event GROUP BY 1$$);
+SELECT option FROM pg_foreign_table, unnest(ftoptions) option WHERE option LIKE 'setting%' ORDER BY 1;
+SELECT * FROM rs_per_day ORDER BY day;
+-- constants are printed the same under every setting
+SET DateStyle = 'SQL, DMY';
+CREATE FOREIGN TABLE rs_constant () SERVER pgtrickle
+  OPTIONS (query $$SELECT id FROM rs_event WHERE at > timestamptz '02/06/2024 00:00'$$, schedule '1h');
+SELECT split_part(option, 'WHERE', 2) FROM pg_foreign_table, unnest(ftoptions) option
+  WHERE ftrelid = 'rs_constant'::regclass AND option LIKE 'query%';
+RESET DateStyle;
+RESET TimeZone;
+DROP TABLE rs_event CASCADE;
