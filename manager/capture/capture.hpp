@@ -75,7 +75,7 @@ int64 log_size(Oid source);
  * source that was released. Never waits for a lock. If the log is over `size_limit` bytes
  * (0: none), readers that hold it back are marked needs_reinit, and their hold is dropped.
  * To be run in a transaction of its own. Returns whether anything was moved, emptied or
- * removed. A C++ frame. */
+ * removed, or could soon be: call it again then. A C++ frame. */
 bool trim(Oid source, int64 size_limit);
 
 /* OIDs of everything that is captured in this database (palloc'ed List). */

@@ -10,8 +10,9 @@
  *     its end, so in the first case the lock was refused; in the second its row is seen, because the
  *     frontiers are read after the lock;
  * so if every committed frontier includes every row, nobody will miss it. TRUNCATE empties the segment
- * for old snapshots too, and those may see older frontiers: it waits until the oldest
- * snapshot sees the transactions that wrote these.
+ * for old snapshots too, and those may see older frontiers: so it is noted when a segment was first
+ * found unneeded, and it is emptied when every snapshot is younger than that, if nothing was
+ * added since. (Frontiers move on all the time: waiting for the latest would be waiting for ever.)
  */
 #include "capture/capture.hpp"
 #include "capture/installation.hpp"
@@ -32,6 +33,7 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/fmgroids.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -51,7 +53,6 @@ struct Hold {
     const char *frontier;
     uint64 own_xid;
     int32 own_seq;
-    TransactionId written_by; /* the transaction that wrote its row */
 };
 
 /* PostgreSQL frame. False: the row is gone, or it needs nothing. */
@@ -71,7 +72,7 @@ bool read_hold(Oid reader, Hold *hold)
         heap_deform_tuple(tuple, desc, values, nulls);
         needs_log = !nulls[state::frontier - 1] && DatumGetBool(values[state::is_populated - 1]) &&
                     !DatumGetBool(values[state::needs_reinit - 1]);
-        *hold = {reader, needs_log, nullptr, 0, 0, HeapTupleHeaderGetXmin(tuple->t_data)};
+        *hold = {reader, needs_log, nullptr, 0, 0};
         if (needs_log) {
             hold->frontier = OidOutputFunctionCall(F_PG_SNAPSHOT_OUT, values[state::frontier - 1]);
             hold->own_xid = nulls[state::own_xid - 1] ? 0 : DatumGetUInt64(values[state::own_xid - 1]);
@@ -96,33 +97,83 @@ bool needs_rows_of(Oid source, const SourceRow &row, int number, const Hold &hol
     });
 }
 
-enum class Verdict { unneeded, wait_for_snapshots, needed };
-
 /* C++ frame. With `force`, readers that hold the segment back lose their hold. */
-Verdict judge(Oid source, const SourceRow &row, int number, bool force)
+bool is_needed(Oid source, const SourceRow &row, int number, bool force)
 {
     List *readers = call([&] { return state::readers_of(source); });
-    Verdict verdict = Verdict::unneeded;
     for (int i = 0; i < list_length(readers); i++) {
         Hold hold = {};
         const Oid reader = list_nth_oid(readers, i);
-        if (!call([&] { return read_hold(reader, &hold); }))
+        if (!call([&] { return read_hold(reader, &hold); }) || !hold.is_populated ||
+            !needs_rows_of(source, row, number, hold))
             continue;
-        bool is_needed = hold.is_populated && needs_rows_of(source, row, number, hold);
-        if (is_needed && force) {
-            call([&] { state::mark_needs_reinit(reader, "its source's change log was over its size limit"); });
-            is_needed = false;
-        }
-        if (is_needed)
-            return Verdict::needed;
-        bool is_seen_by_all = call([&] {
-            return !TransactionIdIsNormal(hold.written_by) ||
-                   TransactionIdPrecedes(hold.written_by, GetOldestNonRemovableTransactionId(nullptr));
-        });
-        if (!is_seen_by_all && !force)
-            verdict = Verdict::wait_for_snapshots;
+        if (!force)
+            return true;
+        call([&] { state::mark_needs_reinit(reader, "its source's change log was over its size limit"); });
     }
-    return verdict;
+    return false;
+}
+
+/* When a segment was found unneeded, remembered as long as the process lives. */
+struct Finding {
+    Oid segment;
+    char *frontier; /* everything that was in the segment then */
+    uint64 next_xid; /* a snapshot that holds back none below this sees the readers' frontiers */
+};
+HTAB *findings = nullptr;
+
+/* PostgreSQL frame. */
+Finding *finding_of(Oid segment)
+{
+    if (findings == nullptr) {
+        HASHCTL control = {};
+        control.keysize = sizeof(Oid);
+        control.entrysize = sizeof(Finding);
+        findings = hash_create("pg_trickle unneeded segments", 64, &control, HASH_ELEM | HASH_BLOBS);
+    }
+    bool found;
+    auto *finding = static_cast<Finding *>(hash_search(findings, &segment, HASH_ENTER, &found));
+    if (!found)
+        *finding = {segment, nullptr, 0};
+    return finding;
+}
+
+void forget_finding(Oid segment)
+{
+    Finding *finding = finding_of(segment);
+    if (finding->frontier != nullptr)
+        pfree(finding->frontier);
+    finding->frontier = nullptr;
+}
+
+/* C++ frame. The segment is unneeded now: has it been long enough? */
+bool is_unneeded_by_all_snapshots(Oid source, Oid segment)
+{
+    Finding *finding = call([=] { return finding_of(segment); });
+    if (finding->frontier != nullptr) {
+        const Frontier frontier = Frontier::from_text(finding->frontier, 0, 0);
+        bool has_grown = call([&] {
+            Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+            bool answer = has_changes_in(source, segment, frontier, snapshot);
+            UnregisterSnapshot(snapshot);
+            return answer;
+        });
+        if (has_grown)
+            call([=] { forget_finding(segment); });
+    }
+    if (finding->frontier == nullptr) {
+        Snapshot snapshot = call([] { return RegisterSnapshot(GetLatestSnapshot()); });
+        const std::string text = Frontier::of_snapshot(snapshot, 0).to_text();
+        call([&] {
+            UnregisterSnapshot(snapshot);
+            finding->frontier = MemoryContextStrdup(TopMemoryContext, text.c_str());
+            finding->next_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+        });
+    }
+    return call([=] {
+        return TransactionIdPrecedesOrEquals(static_cast<TransactionId>(finding->next_xid),
+                                             GetOldestNonRemovableTransactionId(nullptr));
+    });
 }
 
 /* PostgreSQL frames from here on. */
@@ -148,17 +199,33 @@ void note_horizon(SourceRow *row)
     update_source(row);
 }
 
-/* C++ frame. */
+/* Tries for some milliseconds, without queueing: refreshes come and go. */
+bool try_lock(Oid segment)
+{
+    for (int i = 0; i < 10; i++) {
+        if (ConditionalLockRelationOid(segment, AccessExclusiveLock))
+            return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(segment));
+        pg_usleep(1000);
+    }
+    return false;
+}
+
+/* C++ frame. True: emptied, or it would be worth another try. */
 bool trim_segment(Oid source, SourceRow *row, int number, bool force)
 {
     const Oid segment = row->segments[number];
-    const bool has_lock = call([&] {
-        return ConditionalLockRelationOid(segment, AccessExclusiveLock) &&
-               SearchSysCacheExists1(RELOID, ObjectIdGetDatum(segment)) && pages_of(segment) > 0;
-    });
-    if (!has_lock || judge(source, *row, number, force) != Verdict::unneeded)
+    if (call([=] { return pages_of(segment); }) == 0)
         return false;
+    if (!call([=] { return try_lock(segment); }))
+        return true;
+    if (is_needed(source, *row, number, force)) {
+        call([=] { forget_finding(segment); });
+        return false;
+    }
+    if (!force && !is_unneeded_by_all_snapshots(source, segment))
+        return true;
     call([&] {
+        forget_finding(segment);
         empty_segment(segment);
         if (force)
             note_horizon(row);
