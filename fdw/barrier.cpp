@@ -170,10 +170,24 @@ bool pass_barrier(const Oid *relids, int count, List *permissions)
 {
     TimestampTz now = GetCurrentTimestamp();
     Sorted sorted = {};
-    for (int i = 0; i < count; i++)
-        sort(&sorted, count, relids[i], judge(relids[i], now));
+    bool has_to_ask = false;
+    for (int i = 0; i < count; i++) {
+        Freshness freshness = judge(relids[i], now);
+        has_to_ask |= freshness.verdict == Verdict::ask;
+        sort(&sorted, count, relids[i], freshness);
+    }
     if (sorted.asked_count + sorted.own_count == 0)
         return false;
+    /* Those that are fresh enough go along: one refresh takes all to one frontier, and the
+     * statement does not see one of them with the changes that another lacks. */
+    for (int i = 0; has_to_ask && i < count; i++) {
+        Freshness freshness = judge(relids[i], now);
+        bool is_asked = false;
+        for (int j = 0; j < sorted.asked_count; j++)
+            is_asked |= sorted.asked[j] == relids[i];
+        if (!is_asked && freshness.verdict == Verdict::serve && freshness.can_ask)
+            sorted.asked[sorted.asked_count++] = relids[i];
+    }
     if (permissions != NIL)
         ExecCheckRTPerms(permissions, true);
     if (sorted.own_count > 0)

@@ -72,10 +72,10 @@ Freshness judge(Oid relid, TimestampTz now)
     if (own.holds_it)
         return {Verdict::serve, Obstacle::none, is_populated};
     if (is_populated && (look.is_clean || !is_too_old(relid, look.dirty_since, now)))
-        return {Verdict::serve, Obstacle::none, true};
+        return {Verdict::serve, Obstacle::none, true, !look.state.is_suspended && !look.state.is_failing};
     if (look.is_known && (look.state.is_suspended || look.state.is_failing))
         return refused(look.state, is_populated);
-    return {Verdict::ask, Obstacle::none, is_populated};
+    return {Verdict::ask, Obstacle::none, is_populated, true};
 }
 
 Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)

@@ -41,6 +41,7 @@ struct Freshness {
     Verdict verdict = Verdict::serve;
     Obstacle obstacle = Obstacle::none;
     bool is_populated = true;
+    bool can_ask = false; /* it may be refreshed with others, so that they are at one frontier */
 };
 
 /* As of now. Cost, when nothing is pending: a look into shared memory. */
