@@ -283,6 +283,7 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
         if (std::find(reads.begin(), reads.end(), source) == reads.end())
             call([=] { capture::release(source); });
     note_refresh(refresh::initialize(relid), "INITIAL");
+    note_missing_indexes(relid);
 }
 
 void alter_table(const UtilityCall &utility)

@@ -17,6 +17,7 @@
 #include "fdw/history.hpp"
 #include "fdw/sources.hpp"
 #include "mailbox/mailbox.hpp"
+#include "refresh/missing_index.hpp"
 #include "refresh/refresh.hpp"
 
 extern "C" {
@@ -239,6 +240,16 @@ void store_definition(Oid relid, Query *query, const Maintenance &maintenance)
     }
 }
 
+void note_missing_indexes(Oid relid)
+{
+    for (const refresh::MissingIndex &missing : refresh::missing_indexes(relid))
+        call([&] {
+            ereport(NOTICE, (errmsg("refreshes of stream table \"%s\" may read the whole of \"%s\"",
+                                    get_rel_name(relid), get_rel_name(missing.source)),
+                             errhint("An index avoids it: %s;", missing.statement.c_str())));
+        });
+}
+
 void capture_sources(const std::vector<translate::SourceRef> &sources)
 {
     for (const translate::SourceRef &source : sources)
@@ -285,6 +296,7 @@ void create_stream_table(const UtilityCall &utility)
         capture_sources(maintenance.sources);
         if (definition.initialize)
             note_refresh(refresh::initialize(relid), "INITIAL");
+        note_missing_indexes(relid);
     }
     mailbox::note_definition_change();
 }

@@ -32,6 +32,10 @@ void store_definition(Oid relid, Query *query, const Maintenance &maintenance);
 /* From now on, changes of the sources are logged for `relid`. C++ frame. */
 void capture_sources(const std::vector<translate::SourceRef> &sources);
 
+/* Says in a NOTICE which index on a source would keep refreshes of `relid` from reading the whole of
+ * it. C++ frame. */
+void note_missing_indexes(Oid relid);
+
 /* Raises 42501 unless the current user may read all that `query` reads. PostgreSQL frame. */
 void check_read_privileges(Query *query);
 
