@@ -1,0 +1,136 @@
+#!/usr/bin/python3 -B
+"""The mailbox never calls clean what is not: what a session committed before a read began is in it.
+
+Writers commit, by COMMIT, by COMMIT PREPARED, after a savepoint that was rolled back, or after a refresh of their
+own; at once another session, which may not read anything stale, must find the row. A second stream
+table reads the first one.
+"""
+
+import os
+import threading
+import time
+
+import psycopg2
+
+from database import Database, run_cases
+
+SECONDS = int(os.environ.get("DURATION_S", "15")) // 5 + 1
+db = Database()
+
+
+class Pair:
+    """A writer and the reader that checks it."""
+
+    def __init__(self, number):
+        self.number = number
+        self.writer = db.connect()
+        self.reader = db.connect()
+        self.watcher = db.connect()
+        for session in (self.reader, self.watcher):
+            session.cursor().execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error;"
+                                     "SET pg_trickle.scan_refresh_timeout = '60s'")
+        self.is_done = False
+        self.reads = 0
+        self.missed = []
+
+    def write(self, value):
+        cursor = self.writer.cursor()
+        insert = f"INSERT INTO source VALUES ({self.number}, {value})"
+        kind = value % 4
+        if kind == 0:
+            cursor.execute(insert)
+        elif kind == 1:
+            cursor.execute(f"BEGIN; {insert}; PREPARE TRANSACTION '{db.name}_{self.number}'")
+            cursor.execute(f"COMMIT PREPARED '{db.name}_{self.number}'")
+        elif kind == 2:
+            cursor.execute(f"BEGIN; SAVEPOINT s; INSERT INTO source VALUES (-1, -1); ROLLBACK TO s; {insert}; COMMIT")
+        else:
+            cursor.execute(f"BEGIN; {insert}; SELECT pgtrickle.refresh_stream_table('newest'); COMMIT")
+
+    def write_all(self):
+        deadline = time.monotonic() + SECONDS
+        value = 0
+        while time.monotonic() < deadline:
+            value += 1
+            self.write(value)
+            self.check("the writer", value)
+        self.is_done = True
+
+    def read_all(self):
+        """What has become visible in the source is in, though its writer has not heard of its commit."""
+        cursor = self.watcher.cursor()
+        while not self.is_done and len(self.missed) < 5:
+            cursor.execute(f"SELECT coalesce(max(value), 0) FROM source WHERE number = {self.number}")
+            value = cursor.fetchone()[0]
+            if value > 0:
+                self.check("a reader", value, self.watcher)
+
+    def check(self, who, value, session=None):
+        cursor = (session or self.reader).cursor()
+        for name in ("newest", "newest_of_newest"):
+            cursor.execute(f"SELECT value FROM {name} WHERE number = %s", (self.number,))
+            found = cursor.fetchone()
+            self.reads += 1
+            if found is None or found[0] < value:
+                self.missed.append((who, name, value, found))
+
+
+def watch(numbers):
+    pairs = [Pair(number) for number in numbers]
+    failures = []
+
+    def run(work):
+        try:
+            work()
+        except psycopg2.Error as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(work,)) for pair in pairs for work in (pair.write_all, pair.read_all)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    missed = [miss for pair in pairs for miss in pair.missed]
+    for pair in pairs:
+        for session in (pair.writer, pair.reader, pair.watcher):
+            session.close()
+    assert not failures, failures
+    assert not missed, missed
+    assert sum(pair.reads for pair in pairs) > 20
+
+
+def nothing_committed_by_one_writer_is_missed():
+    db.run("CREATE TABLE source (number int, value int)")
+    db.run("CREATE INDEX ON source (number)")
+    db.run("SELECT pgtrickle.create_stream_table('newest', "
+           "'SELECT number, max(value) AS value FROM source GROUP BY number', '1h')")
+    db.run("SELECT pgtrickle.create_stream_table('newest_of_newest', "
+           "'SELECT number, max(value) AS value FROM newest GROUP BY number', '1h')")
+    watch([0])
+
+
+def nothing_committed_by_several_is_missed():
+    watch([1, 2, 3, 4])
+
+
+def a_clean_one_is_not_refreshed_by_reading():
+    db.run("SET pg_trickle.max_staleness = 0")
+    db.run("SELECT count(*) FROM newest_of_newest")
+    count = "SELECT count(*) FROM pgtrickle.get_refresh_history('newest_of_newest', 1000000)"
+    before = db.value(count)
+    for _ in range(50):
+        db.run("SELECT count(*) FROM newest_of_newest")
+    assert db.value(count) == before
+
+
+def a_prepared_change_counts_from_its_commit():
+    db.run("SET pg_trickle.max_staleness = 0")
+    total = db.value("SELECT count(*) FROM newest")
+    db.run(f"BEGIN; INSERT INTO source VALUES (1000, 1); PREPARE TRANSACTION '{db.name}'")
+    assert db.value("SELECT count(*) FROM newest") == total
+    db.run(f"COMMIT PREPARED '{db.name}'")
+    assert db.value("SELECT count(*) FROM newest") == total + 1
+
+
+run_cases([nothing_committed_by_one_writer_is_missed, nothing_committed_by_several_is_missed,
+           a_clean_one_is_not_refreshed_by_reading, a_prepared_change_counts_from_its_commit])
