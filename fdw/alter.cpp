@@ -269,6 +269,8 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
         reads.push_back(source.relid);
     check_for_cycle(relid, reads);
     std::vector<Oid> old_sources = direct_sources(relid);
+    state::StateRow before;
+    bool was_populated = state::read(relid, &before) && before.is_populated;
     store_definition(relid, query, maintenance);
     call([=] {
         state::bump_generation(relid);
@@ -278,10 +280,13 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
     /* Who reads it cannot go on from the rows it had: they vanished without a retraction. */
     call([=] { capture::mark(relid, "the definition of a stream table that it reads was changed"); });
     mailbox::note_change(relid);
-    capture_sources(maintenance.sources);
     for (Oid source : old_sources)
         if (std::find(reads.begin(), reads.end(), source) == reads.end())
             call([=] { capture::release(source); });
+    /* What was never filled, a definition being restored for one, is left to the manager. */
+    if (!was_populated)
+        return;
+    capture_sources(maintenance.sources);
     note_refresh(refresh::initialize(relid), "INITIAL");
     note_missing_indexes(relid);
 }

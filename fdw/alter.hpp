@@ -15,7 +15,7 @@ bool is_our_alter(const AlterTableStmt *statement);
 void alter_table(const UtilityCall &call);
 
 /* The stream table `relid` is to be defined by `query`, which was made of `text` (empty: unknown):
- * internal view, dependencies, storage and capture follow, and it is filled anew. C++ frame. */
+ * internal view, dependencies, storage and capture follow, and it is filled anew if it was filled. C++ frame. */
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode);
 
 } // namespace pgtrickle
