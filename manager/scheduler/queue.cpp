@@ -104,9 +104,12 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
     for (const Schedule &schedule : task.schedules) {
         bool is_on_change = schedule.kind == Schedule::Kind::calculated ||
                             (schedule.kind == Schedule::Kind::duration && schedule.seconds == 0);
-        take(is_on_change ? std::max(after, task.refreshed_at + spacing_us) : next_due(schedule, after));
+        if (!is_on_change)
+            take(next_due(schedule, after));
+        else if (!is_clean)
+            take(std::max(after, task.refreshed_at + spacing_us));
     }
-    if (task.schedules.empty())
+    if (task.schedules.empty() && !is_clean)
         take(std::max(after, task.refreshed_at + spacing_us));
     if (!due)
         return std::nullopt;

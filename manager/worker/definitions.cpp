@@ -4,6 +4,7 @@
 #include "catalog/process.hpp"
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
+#include "translate/translate.hpp"
 #include "worker/manager.hpp"
 
 #include <algorithm>
@@ -43,6 +44,9 @@ Loaded load_one(Oid relid)
     loaded.known.schedule_text = definition.schedule_text;
     loaded.known.schedule = definition.schedule;
     loaded.known.refresh_timeout_ms = definition.refresh_timeout_ms;
+    translate::Restlessness restlessness =
+        translate::restlessness_of(call([=] { return definition::query_of(relid); }));
+    loaded.known.is_restless = restlessness.is_volatile || restlessness.is_now_dependent;
     for (const Source &source : definition.sources)
         loaded.sources.push_back(source.relid);
     return loaded;
@@ -56,6 +60,7 @@ void Manager::set_task(scheduler::Id relid, const LoadedState &state)
     scheduler::Task &task = queue_.task(relid);
     task.schedules =
         scheduler::effective_schedules(graph_, relid, [&](scheduler::Id id) { return known_[id].schedule; });
+    task.is_due_when_clean = known_[relid].is_restless;
     task.failures = state.failures;
     if (state.failures == 0)
         task.not_before = 0;

@@ -73,10 +73,15 @@ void Manager::handle_requests()
     Ids wanted;
     std::map<Id, mailbox::Reply> refused;
     for (const mailbox::Request &request : requests) {
+        /* All of a statement together, so that they reach one frontier, if one of them needs it. */
+        if (std::all_of(request.relids.begin(), request.relids.end(), mailbox::is_clean))
+            continue;
         for (Oid relid : request.relids) {
-            if (mailbox::is_clean(relid) || std::find(wanted.begin(), wanted.end(), relid) != wanted.end())
+            if (std::find(wanted.begin(), wanted.end(), relid) != wanted.end())
                 continue;
             mailbox::Reply reply = obstacle(queue_, graph_, relid, now);
+            if (!graph_.contains(relid))
+                reply = {mailbox::Answer::no_manager, relid};
             if (reply.answer != mailbox::Answer::none)
                 refused[relid] = reply;
             else
@@ -96,6 +101,34 @@ void Manager::handle_requests()
         }
         mailbox::answer(request, reply);
     }
+}
+
+/* Also those that are clean, or became dirty a moment ago, but have the schedule of a due
+ * one and are connected to it: what comes due together is at one frontier, so that a
+ * statement over several of them sees one state. One that has nothing to take in costs
+ * next to nothing. */
+Ids Manager::with_companions(const Ids &due)
+{
+    Ids candidates = due;
+    for (Id id : queue_.ids()) {
+        const scheduler::Task &task = *queue_.find(id);
+        if (task.is_suspended || task.failures > 0 || std::find(due.begin(), due.end(), id) != due.end())
+            continue;
+        bool is_companion = std::any_of(due.begin(), due.end(), [&](Id other) {
+            return queue_.find(other)->schedules == task.schedules;
+        });
+        if (is_companion)
+            candidates.push_back(id);
+    }
+    Ids result;
+    for (const Ids &group : graph_.groups(candidates)) {
+        bool has_due = std::any_of(group.begin(), group.end(), [&](Id id) {
+            return std::find(due.begin(), due.end(), id) != due.end();
+        });
+        if (has_due)
+            result.insert(result.end(), group.begin(), group.end());
+    }
+    return result;
 }
 
 void Manager::refresh_due()
@@ -118,7 +151,7 @@ void Manager::refresh_due()
         else
             due.push_back(id);
     }
-    std::map<Id, Verdict> verdicts = refresh(due, Initiator::scheduler);
+    std::map<Id, Verdict> verdicts = refresh(with_companions(due), Initiator::scheduler);
     for (const auto &[id, verdict] : verdicts) {
         scheduler::Task *task = queue_.find(id);
         if (task == nullptr || task->is_suspended || verdict == Verdict::refreshed || verdict == Verdict::failed)
@@ -147,8 +180,10 @@ void Manager::cycle()
             proc_exit(0);
     }
     handle_requests();
-    if (guc::enabled)
+    if (guc::enabled) {
+        watch_idle();
         refresh_due();
+    }
     keep_up();
     /* From here on a commit must not go unnoticed: it either is seen by watch_idle, or sets the latch. */
     now = GetCurrentTimestamp();

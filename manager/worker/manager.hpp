@@ -34,6 +34,7 @@ struct Known {
     scheduler::Schedule schedule;
     int64_t generation = 0;
     int refresh_timeout_ms = 0;
+    bool is_restless = false; /* another answer without a change: volatile functions, now() */
 };
 
 enum class Initiator { scheduler, reader };
@@ -51,6 +52,7 @@ class Manager {
     void cycle();
     void handle_requests();
     void refresh_due();
+    scheduler::Ids with_companions(const scheduler::Ids &due);
     void watch_idle();
     long sleep_ms();
 

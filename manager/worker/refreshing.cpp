@@ -75,7 +75,10 @@ std::optional<Failure> Manager::attempt(const Ids &members, Initiator initiator,
 {
     std::vector<refresh::Outcome> outcomes;
     int timeout_ms = 0;
+    Ids dirty;
     for (Id member : members) {
+        if (!mailbox::is_clean(member) || known_[member].is_restless)
+            dirty.push_back(member);
         int own = known_[member].refresh_timeout_ms;
         if (own > 0 && (timeout_ms == 0 || own < timeout_ms))
             timeout_ms = own;
@@ -97,7 +100,8 @@ std::optional<Failure> Manager::attempt(const Ids &members, Initiator initiator,
     std::vector<catalog::Refresh> history;
     for (const refresh::Outcome &outcome : outcomes) {
         note_success(outcome.relid, outcome.started_at);
-        bool is_news = outcome.action != refresh::Action::no_data || contains(members, outcome.relid);
+        /* The history tells what was due; companions that had nothing to take in are no news. */
+        bool is_news = outcome.action != refresh::Action::no_data || contains(dirty, outcome.relid);
         if (is_news)
             history.push_back(history_of(outcome, initiator));
         has_refreshed_ = has_refreshed_ || outcome.action != refresh::Action::no_data;

@@ -51,6 +51,13 @@ def without_changes_nothing_runs():
     assert refreshes("totals") == before
 
 
+def one_that_reads_the_clock_is_refreshed_without_changes():
+    db.run("SELECT pgtrickle.create_stream_table('clocks', 'SELECT id, now() AS at FROM orders', '1s', 'FULL')")
+    first = db.value("SELECT max(at) FROM clocks")
+    db.wait_for(f"SELECT max(at) > '{first}' FROM clocks", True)
+    db.run("SELECT pgtrickle.drop_stream_table('clocks')")
+
+
 def a_failing_one_is_suspended_and_stops_nobody():
     db.run("SELECT pgtrickle.create_stream_table('shares', 'SELECT id, 100 / amount AS share FROM orders', '1s')")
     db.run("INSERT INTO orders VALUES (200, 5, 0)")
@@ -76,5 +83,6 @@ def a_database_with_a_manager_can_be_dropped():
 
 run_cases([a_due_stream_table_is_refreshed, those_on_stream_tables_follow_at_one_frontier, an_unfilled_one_is_filled,
            a_calculated_one_follows_changes, without_changes_nothing_runs,
+           one_that_reads_the_clock_is_refreshed_without_changes,
            a_failing_one_is_suspended_and_stops_nobody, a_resumed_one_heals,
            a_database_with_a_manager_can_be_dropped])

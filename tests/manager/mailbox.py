@@ -132,5 +132,10 @@ def a_prepared_change_counts_from_its_commit():
     assert db.value("SELECT count(*) FROM newest") == total + 1
 
 
+def the_database_can_be_dropped():
+    db.drop()
+
+
 run_cases([nothing_committed_by_one_writer_is_missed, nothing_committed_by_several_is_missed,
-           a_clean_one_is_not_refreshed_by_reading, a_prepared_change_counts_from_its_commit])
+           a_clean_one_is_not_refreshed_by_reading, a_prepared_change_counts_from_its_commit,
+           the_database_can_be_dropped])

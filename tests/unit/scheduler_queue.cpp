@@ -77,6 +77,8 @@ TEST(Due, a_volatile_one_is_due_although_clean)
     task.is_due_when_clean = true;
     task.refreshed_at = 60 * s;
     EXPECT_EQ(due_at(task, 0, 61 * s, s), 90 * s);
+    task.schedules = {};
+    EXPECT_EQ(due_at(task, 0, 61 * s, s), std::nullopt); /* on change only */
 }
 
 TEST(Due, a_change_is_taken_in_before_it_is_older_than_the_interval)
