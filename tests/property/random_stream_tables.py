@@ -159,6 +159,8 @@ def main():
     arguments = parser.parse_args()
     connection = psycopg2.connect("")
     connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS pg_trickle")
     passed = refused = failed = 0
     seed = arguments.seed
     started = time.monotonic()
