@@ -200,7 +200,7 @@ class Query:
                 "float8" if from_kind == "float8" else "numeric")
             return "%s(%s)%s" % (kind, sql, suffix), result
         candidates = [(s, k) for s, k in scope if k not in ("bool",)]
-        sql, from_kind = self.rng.choice(candidates)
+        sql, from_kind = self.rng.choice(candidates) if candidates else (self.integer(scope, 2), "int")
         if from_kind == "numeric":
             self.groups_by_numeric = True  # min/max may show either image of equal values
         return "%s(%s)%s" % (kind, sql, suffix), from_kind
