@@ -48,9 +48,13 @@ bool was_built_from(const Compiled &compiled, Oid relation)
     return false;
 }
 
+/* An invalidation arrived while an entry was being built, which the cache does not hold yet. */
+bool was_invalidated_meanwhile = false;
+
 /* Only marks: an invalidation may arrive in the middle of a refresh that uses the entry. */
 extern "C" void on_relcache_invalidation(Datum, Oid relation)
 {
+    was_invalidated_meanwhile = true;
     if (cache == nullptr)
         return;
     for (auto &[relid, compiled] : *cache)
@@ -304,12 +308,22 @@ std::vector<engine::Step> steps_of(const Definition &definition)
 
 Compiled &compiled_of(Oid relid)
 {
-    Compiled *&entry = compiled_cache()[relid];
-    if (entry != nullptr && entry->is_stale)
-        discard(std::exchange(entry, nullptr));
-    if (entry == nullptr)
-        entry = compile(relid);
-    return *entry;
+    Cache &all = compiled_cache();
+    auto found = all.find(relid);
+    if (found != all.end() && found->second->is_stale) {
+        Compiled *stale = found->second;
+        all.erase(found);
+        discard(stale);
+        found = all.end();
+    }
+    if (found == all.end()) {
+        was_invalidated_meanwhile = false;
+        Compiled *compiled = compile(relid);
+        /* Good for this refresh, whose locks were held; the next one looks again. */
+        compiled->is_stale = was_invalidated_meanwhile;
+        found = all.emplace(relid, compiled).first;
+    }
+    return *found->second;
 }
 
 SPIPlanPtr delta_plan(Compiled &compiled, int step, uint64_t changed)
