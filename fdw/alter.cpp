@@ -262,6 +262,8 @@ bool is_our_alter(const AlterTableStmt *statement)
 
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode)
 {
+    /* Its storage is replaced: nobody may read or refresh it meanwhile. */
+    call([=] { LockRelationOid(relid, AccessExclusiveLock); });
     Definition definition = definition::load(relid);
     Maintenance maintenance = plan_maintenance(query, text, mode, definition.owner);
     std::vector<Oid> reads;

@@ -20,7 +20,7 @@ int collect(Oid relid, std::map<Oid, Member> &found)
 {
     if (auto known = found.find(relid); known != found.end())
         return known->second.level;
-    call([=] { LockRelationOid(relid, AccessShareLock); });
+    call([=] { LockRelationOid(relid, RowExclusiveLock); });
     if (!call([=] { return definition::is_stream_table(relid); }))
         raise({.sqlstate = ERRCODE_UNDEFINED_TABLE,
                .message = "stream table not found: " + std::to_string(relid),

@@ -2,10 +2,11 @@
  * Who takes part in a refresh, and the locks that make one snapshot right for all.
  *
  * Locks are taken in this order, so that two groups never wait for each other: the foreign
- * tables (AccessShare: definitions stand still), the object locks (Exclusive: one refresh of
- * a stream table at a time) by level and OID, then sources and their logs (AccessShare)
- * by OID. A TRUNCATE or a trim that sneaked in between lock and snapshot would read as
- * an empty source; so no snapshot is taken before the last lock.
+ * tables (RowExclusive: definitions stand still, and whoever starts to read one of them waits
+ * until refreshes that write its change log have ended, before he refreshes it himself), the
+ * object locks (Exclusive: one refresh of a stream table at a time) by level and OID, then
+ * sources and their logs (AccessShare) by OID. A TRUNCATE or a trim that sneaked in between
+ * lock and snapshot would read as an empty source; so no snapshot is taken before the last lock.
  * C++ frames; they throw PgError.
  */
 #pragma once
