@@ -10,6 +10,7 @@
 #include "fdw/redefinition.hpp"
 #include "fdw/rename.hpp"
 #include "fdw/utility.hpp"
+#include "refresh/scope.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -110,6 +111,7 @@ extern "C" void definition_process_utility(PlannedStmt *planned, const char *tex
             standard_ProcessUtility(planned, text, is_read_only, context, params, environment, receiver, completion);
         return;
     }
+    refresh::require_none_running();
     UtilityCall utility = {static_cast<PlannedStmt *>(copyObjectImpl(planned)),
                            text,
                            context,

@@ -9,6 +9,7 @@
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
 #include "mailbox/mailbox.hpp"
+#include "refresh/scope.hpp"
 
 extern "C" {
 #include "catalog/objectaccess.h"
@@ -47,9 +48,10 @@ void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
 {
     if (class_id != RelationRelationId)
         return;
-    if (access == OAT_DROP && sub_id == 0 && definition::is_stream_table(object_id))
+    if (access == OAT_DROP && sub_id == 0 && definition::is_stream_table(object_id)) {
+        refresh::require_none_running();
         forget_stream_table(object_id);
-    else if (access == OAT_POST_CREATE && sub_id > 0 && definition::is_stream_table(object_id))
+    } else if (access == OAT_POST_CREATE && sub_id > 0 && definition::is_stream_table(object_id))
         refuse_column(object_id);
 }
 

@@ -3,6 +3,7 @@
 #include "capture/capture.hpp"
 #include "capture/frontier.hpp"
 #include "refresh/group.hpp"
+#include "refresh/scope.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
 
@@ -140,6 +141,7 @@ const char *name_of(Action action)
 
 std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait)
 {
+    call([] { require_none_running(); });
     Group group = lock_group(relids, wait);
     if (group.members.empty())
         return {};

@@ -46,4 +46,12 @@ bool is_running()
     return running > 0;
 }
 
+void require_none_running()
+{
+    if (is_running())
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                        errmsg("cannot do this while a stream table is being refreshed in this session"),
+                        errdetail("Functions of a defining query cannot refresh or change stream tables.")));
+}
+
 } // namespace pgtrickle::refresh

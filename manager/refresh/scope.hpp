@@ -27,4 +27,9 @@ class Scope {
 /* Whether this backend is running the statements of a refresh. */
 bool is_running();
 
+/* Raises 55006 while a refresh runs in this backend: its arrangements are half done and its
+ * plans are running, so nothing may be refreshed, created, altered or dropped, not by a
+ * function of the defining query either. A PostgreSQL frame. */
+void require_none_running();
+
 } // namespace pgtrickle::refresh
