@@ -68,7 +68,10 @@ void note_ignored(FunctionCallInfo fcinfo, int number, const char *name)
 
 void alter(FunctionCallInfo fcinfo)
 {
-    call([] { guc::require_preload("alter a stream table"); });
+    call([] {
+        guc::require_preload("alter a stream table");
+        PreventCommandIfReadOnly("alter_stream_table()");
+    });
     Oid relid = owned_stream_table(fcinfo);
     std::vector<options::Option> changes;
     const std::pair<int, const char *> texts[] = {
@@ -123,7 +126,10 @@ SQL_FUNCTION(pgtrickle_drop_stream_table)
 
 SQL_FUNCTION(pgtrickle_resume_stream_table)
 {
-    pgtrickle::call([] { pgtrickle::guc::require_preload("resume a stream table"); });
+    pgtrickle::call([] {
+        pgtrickle::guc::require_preload("resume a stream table");
+        PreventCommandIfReadOnly("resume_stream_table()");
+    });
     pgtrickle::activate(pgtrickle::owned_stream_table(fcinfo));
     PG_RETURN_VOID();
 }

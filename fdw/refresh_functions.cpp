@@ -13,6 +13,9 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
     std::string name = required_text(fcinfo, 0, "name");
     Oid relid = call([&] {
         guc::require_preload("refresh a stream table");
+        /* A refresh writes below the executor, which would have said so. */
+        PreventCommandDuringRecovery("refresh_stream_table()");
+        PreventCommandIfReadOnly("refresh_stream_table()");
         Oid found = definition::relid_of_name(name.c_str());
         definition::require_owner(found);
         return found;
