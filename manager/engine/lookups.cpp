@@ -102,7 +102,7 @@ void find_lookups(std::vector<Step> &steps, const std::vector<std::shared_ptr<co
 {
     for (size_t i = 0; i < steps.size(); i++) {
         walk(plans[i]->input, steps[i].lookups);
-        if (!steps[i].recompute_sql_condition.empty()) {
+        if (plans[i]->group && plans[i]->group->is_often_recomputed) {
             std::vector<Together> all;
             std::vector<LeafColumn> found;
             for (int key : plans[i]->group->keys)

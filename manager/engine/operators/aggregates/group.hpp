@@ -42,6 +42,8 @@ struct Group {
     std::vector<GroupWindow> windows;
     std::vector<GroupState> states;    /* the first is the number of rows */
     std::vector<std::string> recompute; /* any of them: over o.#… and d.#… */
+    /* Ordinary changes ask for it, not only NaN or a change of scale: an index on the key pays. */
+    bool is_often_recomputed = false;
     /* The aggregate's output columns over the slots keys, then states. */
     std::vector<Expression> outputs;
     std::set<int> states_of_delta_only; /* NULL in the arrangement */
@@ -60,6 +62,7 @@ class GroupBuilder {
     /* A state that only the delta has: it asks for a recomputation. */
     int delta_state(Column column, std::string delta);
     std::string window(std::string delta, std::string full);
+    void expect_recomputation() { group_.is_often_recomputed = true; }
     void recompute_if(std::string condition) { group_.recompute.push_back(std::move(condition)); }
     /* `text`, with `#n` standing for state n, as an output of type `result`. */
     Expression output(const std::string &text, const Column &result) const;

@@ -25,6 +25,7 @@ Expression keep(GroupBuilder &group, const AggregateCall &call, bool is_maximum)
         column.collation = argument.collation;
     bool is_image = argument.equality == Equality::image ||
                     (argument.equality == Equality::scaled && declared_scale(argument.type));
+    group.expect_recomputation();
     return group.output_state(group.extremum_of(group.argument(call), column, is_maximum, is_image));
 }
 

@@ -90,6 +90,7 @@ int keep_float_sum(GroupBuilder &group, const std::string &argument, const char 
     column.name = "pgt_retracted_" + std::to_string(sum + 1);
     int retracted = group.delta_state(column, "pg_catalog.count(" + argument + ") FILTER (WHERE i.pgt_weight < 0)");
     group.recompute_if("d.#" + std::to_string(retracted) + " > 0");
+    group.expect_recomputation();
     return sum;
 }
 
