@@ -28,6 +28,12 @@ UPDATE cap_base SET val = val + 1;
 SELECT pgtrickle.refresh_stream_table('cap_third');
 SELECT (SELECT count(*) FROM cap_base) AS groups, * FROM cap_third;
 
+-- one_that_starts_over_logs_many_chunks
+TRUNCATE cap_base;
+INSERT INTO cap_base SELECT g, g, g FROM generate_series(1000, 3000) g;
+SELECT pgtrickle.refresh_stream_table('cap_third');
+SELECT * FROM cap_third;
+
 -- twice_in_a_transaction_that_writes
 BEGIN;
 INSERT INTO cap_base VALUES (5000, 5000, 5000);

@@ -37,11 +37,20 @@ int32_t next_seq(FullTransactionId xid)
 
 void open_segment(ChunkWriter *writer)
 {
+    MemoryContext old_context = MemoryContextSwitchTo(writer->memory);
     writer->segment = table_open(writer->target->segment, RowExclusiveLock);
     writer->index = index_open(index_of(writer->segment), RowExclusiveLock);
     writer->index_info = makeIndexInfo(1, 1, BTREE_AM_OID, NIL, NIL, false, false, true, false);
     writer->index_info->ii_IndexAttrNumbers[0] = l_xid;
+    MemoryContextSwitchTo(old_context);
     mailbox::note_change(writer->target->source);
+}
+
+void begin_bulk(ChunkWriter *writer)
+{
+    MemoryContext old_context = MemoryContextSwitchTo(writer->memory);
+    writer->bulk = GetBulkInsertState();
+    MemoryContextSwitchTo(old_context);
 }
 
 /* Puts one log row into heap and index, below the executor: no privileges, no triggers,
@@ -51,7 +60,7 @@ void write_chunk(ChunkWriter *writer, int n, Datum data, Datum overflow)
     if (writer->segment == nullptr)
         open_segment(writer);
     else if (writer->bulk == nullptr)
-        writer->bulk = GetBulkInsertState();
+        begin_bulk(writer);
     const FullTransactionId xid = GetTopFullTransactionId();
     Datum values[l_count];
     bool nulls[l_count] = {};
@@ -144,6 +153,7 @@ ChunkWriter *open_chunk_writer(const Target *target)
     const int n = target->column_count + 1;
     auto *writer = static_cast<ChunkWriter *>(palloc0(sizeof(ChunkWriter)));
     writer->target = target;
+    writer->memory = CurrentMemoryContext;
     writer->buffer = static_cast<char *>(palloc(MAXIMUM_ALIGNOF + chunk_capacity));
     writer->values = static_cast<Datum *>(palloc(sizeof(Datum) * n));
     writer->nulls = static_cast<bool *>(palloc(sizeof(bool) * n));

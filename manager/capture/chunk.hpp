@@ -26,6 +26,7 @@ constexpr uint32 minus_bit = 0x80000000;
 
 struct ChunkWriter {
     const Target *target;
+    MemoryContext memory; /* of open: rows may be appended in one that is reset row by row */
     Relation segment; /* nullptr until the first chunk is written */
     Relation index;
     IndexInfo *index_info;
