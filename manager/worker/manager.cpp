@@ -80,8 +80,11 @@ void Manager::handle_requests()
             if (std::find(wanted.begin(), wanted.end(), relid) != wanted.end())
                 continue;
             mailbox::Reply reply = obstacle(queue_, graph_, relid, now);
-            if (!graph_.contains(relid))
-                reply = {mailbox::Answer::no_manager, relid};
+            if (!graph_.contains(relid)) {
+                /* The reader knows it, so it is new: it is asked for again in a moment. */
+                reply = {mailbox::Answer::locked, relid};
+                is_loaded_ = false;
+            }
             if (reply.answer != mailbox::Answer::none)
                 refused[relid] = reply;
             else
