@@ -17,6 +17,7 @@
 #include "fdw/history.hpp"
 #include "fdw/sources.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/settings.hpp"
 #include "refresh/missing_index.hpp"
 #include "refresh/refresh.hpp"
 
@@ -139,18 +140,6 @@ void set_option(List **list, const char *name, const char *value)
     *list = lappend(*list, makeDefElem(pstrdup(name), reinterpret_cast<::Node *>(makeString(pstrdup(value))), -1));
 }
 
-/* Undoes settings made since it was created; a PostgreSQL error on the way undoes them by abort. */
-class SettingsLevel {
-  public:
-    explicit SettingsLevel(int level) : level_(level) {}
-    ~SettingsLevel() { AtEOXact_GUC(false, level_); }
-    SettingsLevel(const SettingsLevel &) = delete;
-    SettingsLevel &operator=(const SettingsLevel &) = delete;
-
-  private:
-    int level_;
-};
-
 /* An error context callback in a C++ frame. */
 class TransposedPositions {
   public:
@@ -187,12 +176,9 @@ definition::ParsedQuery parse_defining_query(const Definition &definition, bool 
 {
     if (!is_restored)
         return parse_checked(definition.query, self);
-    SettingsLevel level(call([] { return definition::set_canonical_settings(); }));
+    TextSettings text_settings;
     for (const Setting &setting : definition.settings)
-        call([&] {
-            set_config_option(setting.name.c_str(), setting.value.c_str(), PGC_USERSET, PGC_S_SESSION,
-                              GUC_ACTION_SAVE, true, 0, false);
-        });
+        call([&] { set_for_now(setting.name.c_str(), setting.value.c_str()); });
     return parse_checked(definition.query, self);
 }
 

@@ -3,7 +3,7 @@
 #include "definition/guc.hpp"
 #include "fdw/refuse.hpp"
 #include "fdw/storage_entry.hpp"
-#include "fdw/walker.hpp"
+#include "pg/walker.hpp"
 
 extern "C" {
 #include "access/sysattr.h"

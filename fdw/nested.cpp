@@ -1,7 +1,7 @@
 #include "fdw/nested.hpp"
 
 #include "fdw/storage_entry.hpp"
-#include "fdw/walker.hpp"
+#include "pg/walker.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"

@@ -7,7 +7,7 @@
 
 #include "capture/capture.hpp"
 #include "definition/definition.hpp"
-#include "definition/walker.hpp"
+#include "pg/walker.hpp"
 #include "fdw/create.hpp"
 
 extern "C" {
@@ -38,9 +38,9 @@ template <class Visit> bool visit_range_tables(::Node *node, void *visit)
     if (IsA(node, Query)) {
         auto *query = reinterpret_cast<Query *>(node);
         (*static_cast<Visit *>(visit))(query->rtable);
-        return definition::walk_query(query, visit_range_tables<Visit>, visit, 0);
+        return walk_query(query, visit_range_tables<Visit>, visit, 0);
     }
-    return definition::walk(node, visit_range_tables<Visit>, visit);
+    return walk_expression(node, visit_range_tables<Visit>, visit);
 }
 
 struct Read {

@@ -7,6 +7,7 @@
 #include "fdw/refresh_request.hpp"
 #include "fdw/visibility.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/settings.hpp"
 
 extern "C" {
 #include "storage/latch.h"
@@ -28,8 +29,7 @@ constexpr int pause_ms = 100; /* before a manager that is not there, or whose re
 Obstacle request_for(Oid relid, int limit_ms)
 {
     int level = NewGUCNestLevel();
-    set_config_option("pg_trickle.scan_refresh_timeout", psprintf("%d", limit_ms), PGC_USERSET, PGC_S_SESSION,
-                      GUC_ACTION_SAVE, true, 0, false);
+    set_for_now("pg_trickle.scan_refresh_timeout", psprintf("%d", limit_ms));
     Obstacle obstacle = request_refresh(&relid, 1);
     AtEOXact_GUC(false, level);
     return obstacle;

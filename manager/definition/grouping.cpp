@@ -1,6 +1,6 @@
 #include "definition/grouping.hpp"
 
-#include "definition/walker.hpp"
+#include "pg/walker.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
@@ -53,7 +53,7 @@ bool find_ungrouped(::Node *node, void *context)
         search->depth--;
         return false;
     }
-    return walk(node, find_ungrouped, search);
+    return walk_expression(node, find_ungrouped, search);
 }
 
 void add_to_grouping(Query *query, Var *column)
@@ -101,7 +101,7 @@ bool widen_everywhere(::Node *node, void *context)
         widen_level(reinterpret_cast<Query *>(node));
         return walk_query(reinterpret_cast<Query *>(node), widen_everywhere, context, 0);
     }
-    return walk(node, widen_everywhere, context);
+    return walk_expression(node, widen_everywhere, context);
 }
 
 } // namespace

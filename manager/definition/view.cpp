@@ -1,7 +1,8 @@
 #include "definition/view.hpp"
 
 #include "definition/definition.hpp"
-#include "definition/walker.hpp"
+#include "pg/settings.hpp"
+#include "pg/walker.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -172,7 +173,7 @@ bool collect_named(::Node *node, void *context)
     }
     if (IsA(node, Query))
         return walk_query(reinterpret_cast<Query *>(node), collect_named, found, QTW_EXAMINE_RTES_BEFORE);
-    return walk(node, collect_named, found);
+    return walk_expression(node, collect_named, found);
 }
 
 /* The stream table whose internal view this is; InvalidOid for any other relation. */
@@ -260,20 +261,10 @@ Query *query_of(Oid relid)
     return query;
 }
 
-int set_canonical_settings()
-{
-    int level = NewGUCNestLevel();
-    static const char *const settings[][2] = {{"search_path", "pg_catalog, pg_temp"}, {"DateStyle", "ISO, YMD"},
-                                              {"IntervalStyle", "postgres"},          {"extra_float_digits", "3"},
-                                              {"bytea_output", "hex"},                {"quote_all_identifiers", "off"}};
-    for (const auto &setting : settings)
-        set_config_option(setting[0], setting[1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-    return level;
-}
-
 char *canonical_text(Query *query)
 {
-    int level = set_canonical_settings();
+    int level = NewGUCNestLevel();
+    set_text_settings();
     char *text = pg_get_querydef(static_cast<Query *>(copyObjectImpl(query)), false);
     AtEOXact_GUC(false, level);
     while (*text == ' ')

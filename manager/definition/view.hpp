@@ -35,8 +35,4 @@ List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly);
 /* The relations that `query` names, at any depth, views as such (List of OIDs). */
 List *relations_named(Query *query);
 
-/* Sets the settings under which canonical text is printed and parsed; undone by
- * AtEOXact_GUC(false, level) with the level returned. */
-int set_canonical_settings();
-
 } // namespace pgtrickle::definition

@@ -2,18 +2,15 @@
 
 #include "capture/log.hpp"
 #include "pg/context.hpp"
-#include "pg/superuser.hpp"
-#include "pg/version.hpp"
+#include "pg/settings.hpp"
 #include "refresh/names.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
 #include "access/table.h"
-#include "parser/parsetree.h"
 #include "utils/acl.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/plancache.h"
 #include "utils/ruleutils.h"
 }
 
@@ -60,23 +57,6 @@ extern "C" void on_relcache_invalidation(Datum, Oid relation)
     for (auto &[relid, compiled] : *cache)
         if (was_built_from(*compiled, relation))
             compiled->is_stale = true;
-}
-
-void free_plan(SPIPlanPtr plan)
-{
-    if (plan != nullptr)
-        call([=] { SPI_freeplan(plan); });
-}
-
-void discard(Compiled *compiled)
-{
-    for (CompiledStep &step : compiled->steps) {
-        for (auto &[mask, plan] : step.delta_plans)
-            free_plan(plan);
-        free_plan(step.full_plan);
-        free_plan(step.recompute_plan);
-    }
-    MemoryContextDelete(compiled->context);
 }
 
 /* The program of a query kept incrementally, or nothing where only full refresh will do. */
@@ -195,6 +175,8 @@ Compiled *compile(Oid relid)
     auto *compiled = make_in<Compiled>(context);
     compiled->context = context;
     ContextSwitch in_context(context);
+    /* Our statements and expressions are printed and parsed here, whosoever's session it is. */
+    TextSettings text_settings;
     compiled->definition = definition::load(relid);
     const Definition &definition = compiled->definition;
     auto translation = translation_of(definition);
@@ -223,65 +205,11 @@ Compiled *compile(Oid relid)
     return compiled;
 }
 
-/* Privileges on relations are checked once a refresh by check_privileges(): the statements
- * read arrangements, and tables behind other people's views, which the owner may not. */
-bool clear_required_privileges(Node *node, void *context)
+template <class Make> SPIPlanPtr ensure_plan(KeptPlan &plan, Make make)
 {
-    if (node == nullptr)
-        return false;
-    if (IsA(node, RangeTblEntry)) {
-        reinterpret_cast<RangeTblEntry *>(node)->requiredPerms = 0;
-        return false;
-    }
-    if (IsA(node, Query))
-        return walk_query(reinterpret_cast<Query *>(node), clear_required_privileges, context,
-                          QTW_EXAMINE_RTES_BEFORE);
-    return walk_expression(node, clear_required_privileges, context);
-}
-
-SPIPlanPtr prepare(const std::string &sql)
-{
-    return call([&] {
-        SPIPlanPtr plan = SPI_prepare(sql.c_str(), 0, nullptr);
-        if (plan == nullptr)
-            elog(ERROR, "could not prepare \"%s\": %s", sql.c_str(), SPI_result_code_string(SPI_result));
-        return plan;
-    });
-}
-
-SPIPlanPtr prepare_statement(const std::string &sql)
-{
-    SPIPlanPtr plan;
-    {
-        AsSuperuser as_superuser;
-        plan = prepare(sql);
-    }
-    call([=] {
-        ListCell *cell;
-        foreach (cell, SPI_plan_get_plan_sources(plan)) {
-            auto *source = static_cast<CachedPlanSource *>(lfirst(cell));
-            ListCell *query;
-            foreach (query, source->query_list)
-                clear_required_privileges(static_cast<Node *>(lfirst(query)), nullptr);
-        }
-        SPI_keepplan(plan);
-    });
-    return plan;
-}
-
-bool is_usable(SPIPlanPtr plan)
-{
-    return plan != nullptr && call([=] { return SPI_plan_is_valid(plan); });
-}
-
-/* `plan` is kept where it stands, so that an error in preparing leaves no dangling one. */
-template <class Print> SPIPlanPtr ensure_plan(SPIPlanPtr &plan, Print print)
-{
-    if (!is_usable(plan)) {
-        free_plan(std::exchange(plan, nullptr));
-        plan = prepare_statement(print());
-    }
-    return plan;
+    if (!plan.is_usable())
+        plan = make();
+    return plan.get();
 }
 
 void check_source_privileges(const CompiledSource &source, Oid role)
@@ -313,7 +241,7 @@ Compiled &compiled_of(Oid relid)
     if (found != all.end() && found->second->is_stale) {
         Compiled *stale = found->second;
         all.erase(found);
-        discard(stale);
+        MemoryContextDelete(stale->context);
         found = all.end();
     }
     if (found == all.end()) {
@@ -328,28 +256,25 @@ Compiled &compiled_of(Oid relid)
 
 SPIPlanPtr delta_plan(Compiled &compiled, int step, uint64_t changed)
 {
-    return ensure_plan(compiled.steps[step].delta_plans[changed],
-                       [&] { return compiled.program->delta_sql(step, changed, Names(compiled)); });
+    return ensure_plan(compiled.steps[step].delta_plans[changed], [&] {
+        return KeptPlan::of_our_statement(compiled.program->delta_sql(step, changed, Names(compiled)));
+    });
 }
 
 SPIPlanPtr full_plan(Compiled &compiled, int step)
 {
-    SPIPlanPtr &plan = compiled.steps[step].full_plan;
-    if (!compiled.is_full_only())
-        return ensure_plan(plan, [&] { return compiled.program->full_sql(step, Names(compiled)); });
-    /* The defining query itself, all privileges checked as the owner's. */
-    if (!is_usable(plan)) {
-        free_plan(std::exchange(plan, nullptr));
-        plan = prepare(compiled.definition.query);
-        call([=] { SPI_keepplan(plan); });
-    }
-    return plan;
+    return ensure_plan(compiled.steps[step].full_plan, [&] {
+        if (compiled.is_full_only())
+            return KeptPlan::of_query(compiled.definition.query);
+        return KeptPlan::of_our_statement(compiled.program->full_sql(step, Names(compiled)));
+    });
 }
 
 SPIPlanPtr recompute_plan(Compiled &compiled, int step)
 {
-    return ensure_plan(compiled.steps[step].recompute_plan,
-                       [&] { return compiled.program->recompute_sql(step, Names(compiled)); });
+    return ensure_plan(compiled.steps[step].recompute_plan, [&] {
+        return KeptPlan::of_our_statement(compiled.program->recompute_sql(step, Names(compiled)));
+    });
 }
 
 void check_privileges(const Compiled &compiled)

@@ -8,9 +8,6 @@
  * makes it stale, and it is built anew at the next call. Its memory is a context of its own
  * below TopMemoryContext, freed when it is replaced.
  *
- * Statements of the program name arrangements in the reserved schema, where the owner has
- * no rights: they are parsed as superuser, without the privilege checks on relations, which
- * check_privileges() makes instead; they are planned and run with the owner's rights.
  * C++ frames throughout; they throw PgError.
  */
 #pragma once
@@ -18,12 +15,9 @@
 #include "definition/definition.hpp"
 #include "engine/program.hpp"
 #include "pg/boundary.hpp"
+#include "refresh/preparation.hpp"
 #include "storage/group_program.hpp"
 #include "translate/translate.hpp"
-
-extern "C" {
-#include "executor/spi.h"
-}
 
 #include <map>
 #include <memory>
@@ -54,9 +48,9 @@ struct CompiledStep {
     std::vector<int> delta_identity; /* positions of the identity's columns in `delta` */
     std::vector<int> full_identity;  /* … and in `physical` */
     storage::GroupProgram *groups = nullptr;
-    std::map<uint64_t, SPIPlanPtr> delta_plans; /* by mask of changed inputs */
-    SPIPlanPtr full_plan = nullptr;
-    SPIPlanPtr recompute_plan = nullptr;
+    std::map<uint64_t, KeptPlan> delta_plans; /* by mask of changed inputs */
+    KeptPlan full_plan;
+    KeptPlan recompute_plan;
 };
 
 struct Compiled {

@@ -1,10 +1,8 @@
 #include "refresh/scope.hpp"
 
 extern "C" {
-#include "utils/guc.h"
+#include "utils/rls.h"
 }
-
-#include <exception>
 
 namespace pgtrickle::refresh {
 
@@ -12,23 +10,19 @@ namespace {
 
 int running = 0;
 
-void set(const char *name, const char *value)
-{
-    set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
 } // namespace
 
-Scope::Scope(const Definition &definition)
-    : as_owner_(definition.owner), nest_level_(call([] { return NewGUCNestLevel(); })),
-      exceptions_(std::uncaught_exceptions())
+Scope::Scope(const Definition &definition) : as_owner_(definition.owner)
 {
     call([&] {
-        set("search_path", "pg_catalog, pg_temp");
+        set_for_now("search_path", "pg_catalog, pg_temp");
+        /* Off, it raises an error where a policy applies. */
+        if (!row_security)
+            set_for_now("row_security", "on");
         for (size_t i = 0; i < definition.settings.size(); i++)
-            set(definition.settings[i].name.c_str(), definition.settings[i].value.c_str());
+            set_for_now(definition.settings[i].name.c_str(), definition.settings[i].value.c_str());
         if (definition.work_mem_kb > 0)
-            set("work_mem", psprintf("%d", definition.work_mem_kb));
+            set_for_now("work_mem", psprintf("%d", definition.work_mem_kb));
     });
     running++;
 }
@@ -36,9 +30,6 @@ Scope::Scope(const Definition &definition)
 Scope::~Scope()
 {
     running--;
-    /* After an error, transaction abort restores the settings. */
-    if (std::uncaught_exceptions() == exceptions_)
-        AtEOXact_GUC(false, nest_level_);
 }
 
 bool is_running()

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "definition/definition.hpp"
+#include "pg/settings.hpp"
 #include "pg/superuser.hpp"
 
 namespace pgtrickle::refresh {
@@ -20,8 +21,7 @@ class Scope {
 
   private:
     AsOwner as_owner_;
-    int nest_level_;
-    int exceptions_;
+    SettingsLevel settings_;
 };
 
 /* Whether this backend is running the statements of a refresh. */

@@ -1,7 +1,7 @@
 #include "storage/group_program.hpp"
 
 #include "pg/superuser.hpp"
-#include "pg/version.hpp"
+#include "pg/walker.hpp"
 
 extern "C" {
 #include "access/table.h"

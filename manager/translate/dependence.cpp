@@ -4,7 +4,7 @@
 #include "translate/known_function.hpp"
 #include "translate/rewrite.hpp"
 #include "translate/translate.hpp"
-#include "translate/walker.hpp"
+#include "pg/walker.hpp"
 
 extern "C" {
 #include "access/transam.h"
@@ -166,7 +166,7 @@ bool visit(Node *node, void *context)
         (void)check_functions_in_node(node, note_called, context);
         break;
     }
-    return walk(node, visit, context);
+    return walk_expression(node, visit, context);
 }
 
 } // namespace

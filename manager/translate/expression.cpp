@@ -2,7 +2,7 @@
 
 #include "translate/refusal.hpp"
 #include "translate/slots.hpp"
-#include "translate/walker.hpp"
+#include "pg/walker.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
@@ -58,7 +58,7 @@ Node *substitute(Node *node, void *context)
     }
     if (IsA(node, Var) || IsA(node, Aggref))
         elog(ERROR, "a column of an expression is not among the columns of its input");
-    return mutate(node, substitute, context);
+    return mutate_expression(node, substitute, context);
 }
 
 Node *resolve_slot(ParseState *state, ParamRef *reference)
@@ -117,7 +117,7 @@ bool may_fail(Node *node, void *context)
     }
     if (check_functions_in_node(node, is_not_leakproof, context))
         return true;
-    return walk(node, may_fail, context);
+    return walk_expression(node, may_fail, context);
 }
 
 Printed print(Node *node, Nodes nodes)
@@ -129,11 +129,6 @@ Printed print(Node *node, Nodes nodes)
     printed.is_strict = !contain_nonstrict_functions(tree);
     printed.may_fail = may_fail(tree, nullptr);
     return printed;
-}
-
-void set_for_now(const char *name, const char *value)
-{
-    (void)set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 } // namespace
@@ -157,26 +152,6 @@ engine::Expression expression_of(Node *node, const Scope &scope)
     expression.is_strict = printed.is_strict;
     expression.may_fail = printed.may_fail;
     return expression;
-}
-
-PrintSettings::PrintSettings()
-{
-    nest_level_ = call([] {
-        const int nest_level = NewGUCNestLevel();
-        set_for_now("search_path", "pg_catalog, pg_temp");
-        set_for_now("DateStyle", "ISO");
-        set_for_now("IntervalStyle", "postgres");
-        set_for_now("extra_float_digits", "3");
-        set_for_now("bytea_output", "hex");
-        set_for_now("standard_conforming_strings", "on");
-        set_for_now("row_security", "on");
-        return nest_level;
-    });
-}
-
-void PrintSettings::close()
-{
-    call([&] { AtEOXact_GUC(true, nest_level_); });
 }
 
 } // namespace pgtrickle::translate

@@ -3,7 +3,7 @@
  *
  * PostgreSQL prints the tree itself (deparse_expression); then the text is parsed again
  * and compared with the tree, so that what the executor will run is what was meant, or
- * there is an objection. Both happen under the settings of PrintSettings.
+ * there is an objection. Both happen under the text settings (pg/settings.hpp).
  */
 #pragma once
 
@@ -35,17 +35,5 @@ engine::Column column_of(const ValueType &value, std::string name = {});
 
 /* Every Var of `node` must be in the scope, alone or inside of a larger subtree. */
 engine::Expression expression_of(Node *node, const Scope &scope);
-
-/* The settings under which constants print the same whatever the session has set, and names
- * of our own schemas stay qualified. To be closed by close() unless an error ends the
- * (sub)transaction, which restores the settings by itself. */
-class PrintSettings {
-  public:
-    PrintSettings();
-    void close();
-
-  private:
-    int nest_level_;
-};
 
 } // namespace pgtrickle::translate

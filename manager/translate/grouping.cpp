@@ -9,7 +9,7 @@
  */
 #include "translate/query.hpp"
 
-#include "translate/walker.hpp"
+#include "pg/walker.hpp"
 
 extern "C" {
 #include "catalog/pg_aggregate.h"
@@ -45,7 +45,7 @@ bool find_reads(Node *node, void *context)
         reads->ungrouped = list_append_unique(reads->ungrouped, node);
         return false;
     }
-    return walk(node, find_reads, context);
+    return walk_expression(node, find_reads, context);
 }
 
 Reads reads_of(const Query *query, const std::vector<Node *> &outputs)

@@ -1,6 +1,6 @@
 #include "translate/query.hpp"
 
-#include "translate/walker.hpp"
+#include "pg/walker.hpp"
 
 extern "C" {
 #include "optimizer/optimizer.h"
@@ -54,7 +54,7 @@ bool find_node(Node *node, void *context)
         find->found = node;
         return true;
     }
-    return walk(node, find_node, context);
+    return walk_expression(node, find_node, context);
 }
 
 /* The first matching node of the level's expressions, nullptr if there is none. */

@@ -4,7 +4,7 @@
  */
 #include "translate/rewrite.hpp"
 #include "translate/translate.hpp"
-#include "translate/walker.hpp"
+#include "pg/walker.hpp"
 
 extern "C" {
 #include "catalog/catalog.h"
@@ -84,7 +84,7 @@ bool search_from(Node *node, void *context)
                             rt_fetch(castNode(RangeTblRef, node)->rtindex, referenced->query->rtable));
     if (IsA(node, Query))
         return false;
-    return walk(node, search_from, context);
+    return walk_expression(node, search_from, context);
 }
 
 bool is_absent(Node *limit)
@@ -98,7 +98,7 @@ bool search_query(Node *node, void *context)
     if (node == nullptr)
         return false;
     if (!IsA(node, Query))
-        return walk(node, search_query, context);
+        return walk_expression(node, search_query, context);
 
     auto *query = castNode(Query, node);
     Referenced referenced = {search, query};

@@ -1,5 +1,7 @@
 #include "translate/rewrite.hpp"
 
+#include "pg/settings.hpp"
+
 extern "C" {
 #include "rewrite/rewriteHandler.h"
 #include "utils/guc.h"
@@ -15,8 +17,7 @@ Query *expand_views(const Query *query, Oid owner)
 
     /* With row_security off the rewriter would raise an error where a policy applies. */
     const int nest_level = NewGUCNestLevel();
-    (void)set_config_option("row_security", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                            false);
+    set_for_now("row_security", "on");
     /* An error leaves by (sub)transaction abort, which restores the user as well. */
     GetUserIdAndSecContext(&user, &security_context);
     if (OidIsValid(owner))

@@ -1,5 +1,6 @@
 #include "translate/translate.hpp"
 
+#include "pg/settings.hpp"
 #include "translate/dependence.hpp"
 #include "translate/query.hpp"
 #include "translate/rewrite.hpp"
@@ -62,15 +63,13 @@ Translation translate_expanded(const Query *query, Oid owner)
 std::variant<Translation, Objection> translate(const Query *query, Oid owner)
 {
     const Query *expanded = call([&] { return expand_views(query, owner); });
-    PrintSettings settings;
     std::variant<Translation, Objection> result;
-
     try {
+        TextSettings text_settings;
         result = translate_expanded(expanded, owner);
     } catch (const Refusal &refusal) {
         result = refusal.objection;
     }
-    settings.close();
     if (const auto *translation = std::get_if<Translation>(&result)) {
         if (auto objection = engine::objection(translation->plan))
             result = Objection{*objection, -1};
