@@ -257,7 +257,8 @@ Compiled &compiled_of(Oid relid)
 SPIPlanPtr delta_plan(Compiled &compiled, int step, uint64_t changed)
 {
     return ensure_plan(compiled.steps[step].delta_plans[changed], [&] {
-        return KeptPlan::of_our_statement(compiled.program->delta_sql(step, changed, Names(compiled)));
+        return KeptPlan::of_our_statement(compiled.program->delta_sql(step, changed, Names(compiled)),
+                                          Driver::few_rows);
     });
 }
 
@@ -266,14 +267,14 @@ SPIPlanPtr full_plan(Compiled &compiled, int step)
     return ensure_plan(compiled.steps[step].full_plan, [&] {
         if (compiled.is_full_only())
             return KeptPlan::of_query(compiled.definition.query);
-        return KeptPlan::of_our_statement(compiled.program->full_sql(step, Names(compiled)));
+        return KeptPlan::of_our_statement(compiled.program->full_sql(step, Names(compiled)), Driver::whole_sources);
     });
 }
 
 SPIPlanPtr recompute_plan(Compiled &compiled, int step)
 {
     return ensure_plan(compiled.steps[step].recompute_plan, [&] {
-        return KeptPlan::of_our_statement(compiled.program->recompute_sql(step, Names(compiled)));
+        return KeptPlan::of_our_statement(compiled.program->recompute_sql(step, Names(compiled)), Driver::few_rows);
     });
 }
 

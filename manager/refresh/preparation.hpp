@@ -18,6 +18,9 @@ extern "C" {
 
 namespace pgtrickle::refresh {
 
+/* What a statement starts from. */
+enum class Driver { few_rows, whole_sources };
+
 class KeptPlan {
   public:
     KeptPlan() = default;
@@ -36,7 +39,7 @@ class KeptPlan {
     /* A statement of ours: it reads arrangements, and tables behind other people's views, in which
      * the owner has no rights; so it is parsed as superuser, without the checks of privileges
      * on relations, which check_privileges() makes instead. */
-    static KeptPlan of_our_statement(const std::string &sql);
+    static KeptPlan of_our_statement(const std::string &sql, Driver driver);
     /* A defining query: all privileges are checked, as the current user's. */
     static KeptPlan of_query(const std::string &sql);
 
