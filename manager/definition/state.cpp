@@ -272,14 +272,37 @@ void remove_dependencies(Oid relid)
     remove_rows("pgt_dependency", "pgt_dependency_pkey", relid);
 }
 
+namespace {
+
+void add_generation(HeapTuple tuple, TupleDesc descriptor, Replacement *replacement)
+{
+    bool is_null;
+    int64 generation = DatumGetInt64(heap_getattr(tuple, Column::generation, descriptor, &is_null));
+    replacement->set(Column::generation, Int64GetDatum(generation + 1));
+}
+
+} // namespace
+
 void mark_needs_reinit(Oid relid, const char *reason)
 {
     replace(relid, false, [=](HeapTuple tuple, TupleDesc descriptor, Replacement *replacement) {
         bool is_null;
-        if (DatumGetBool(heap_getattr(tuple, Column::needs_reinit, descriptor, &is_null)))
-            return false;
+        if (!DatumGetBool(heap_getattr(tuple, Column::needs_reinit, descriptor, &is_null)))
+            replacement->set(Column::reinit_reason, CStringGetTextDatum(reason));
         replacement->set(Column::needs_reinit, BoolGetDatum(true));
-        replacement->set(Column::reinit_reason, CStringGetTextDatum(reason));
+        add_generation(tuple, descriptor, replacement);
+        return true;
+    });
+}
+
+void clear_needs_reinit(Oid relid, int64_t generation)
+{
+    replace(relid, true, [=](HeapTuple tuple, TupleDesc descriptor, Replacement *replacement) {
+        bool is_null;
+        if (DatumGetInt64(heap_getattr(tuple, Column::generation, descriptor, &is_null)) != generation)
+            return false;
+        replacement->set(Column::needs_reinit, BoolGetDatum(false));
+        replacement->set_null(Column::reinit_reason);
         return true;
     });
 }
@@ -294,9 +317,7 @@ void mark_readers_need_reinit(Oid source_relid, const char *reason)
 void bump_generation(Oid relid)
 {
     replace(relid, false, [=](HeapTuple tuple, TupleDesc descriptor, Replacement *replacement) {
-        bool is_null;
-        int64 generation = DatumGetInt64(heap_getattr(tuple, Column::generation, descriptor, &is_null));
-        replacement->set(Column::generation, Int64GetDatum(generation + 1));
+        add_generation(tuple, descriptor, replacement);
         return true;
     });
 }

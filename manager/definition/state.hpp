@@ -77,9 +77,12 @@ void remove(Oid relid);
 void bump_generation(Oid relid);
 /* The storage is empty again: unpopulated, without a frontier. */
 void forget_rows(Oid relid);
-/* Sets needs_reinit with its reason, and the next refresh starts from nothing. Does
- * nothing if the row is absent or already says so. */
+/* Sets needs_reinit with its reason and adds one to the generation: the next refresh to begin
+ * starts from nothing. Does nothing if the row is absent. */
 void mark_needs_reinit(Oid relid, const char *reason);
+/* After a refresh that started from nothing, and read the row at `generation`: a mark made while it ran
+ * stays. */
+void clear_needs_reinit(Oid relid, int64_t generation);
 /* mark_needs_reinit for every stream table that reads `source_relid` directly. */
 void mark_readers_need_reinit(Oid source_relid, const char *reason);
 

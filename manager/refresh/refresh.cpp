@@ -71,14 +71,14 @@ void write_state(const Member &member, const Frontier &frontier, TimestampTz dat
         set(state::system_identifier, Int64GetDatum(GetSystemIdentifier()));
         set(state::data_timestamp, TimestampTzGetDatum(data_timestamp));
         set(state::is_populated, BoolGetDatum(true));
-        set(state::needs_reinit, BoolGetDatum(false));
-        set_null(state::reinit_reason);
         if (member.state.status != state::name_of(state::Status::suspended))
             set(state::status, CStringGetTextDatum(state::name_of(state::Status::active)));
         set(state::consecutive_errors, Int32GetDatum(0));
         set(state::last_refresh_at, TimestampTzGetDatum(GetCurrentTimestamp()));
         set_null(state::last_error_message);
         state::update(member.compiled->relid(), values, nulls, replaces);
+        if (member.state.needs_reinit)
+            state::clear_needs_reinit(member.compiled->relid(), member.state.generation);
     });
 }
 
