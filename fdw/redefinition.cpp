@@ -89,7 +89,8 @@ void replace_view(const UtilityCall &utility)
         CommandCounterIncrement();
     });
     for (Oid relid : users)
-        redefine(relid, call([=] { return definition::query_of(relid); }), {}, definition::load(relid).mode);
+        if (call([=] { return definition::lock_if_there(relid, AccessExclusiveLock); }))
+            redefine(relid, call([=] { return definition::query_of(relid); }), {}, definition::load(relid).mode);
     if (!users.empty())
         mailbox::note_definition_change();
 }

@@ -143,8 +143,11 @@ void rewrite_text(Oid relid)
 
 void follow(const Concerned &concerned)
 {
+    /* Two who rename different sources of one stream table take turns; refreshes go on. */
     ListCell *cell;
     foreach (cell, concerned.by_text) {
+        if (!definition::lock_if_there(lfirst_oid(cell), ShareUpdateExclusiveLock))
+            continue;
         rewrite_text(lfirst_oid(cell));
         state::bump_generation(lfirst_oid(cell));
     }

@@ -4,6 +4,7 @@
 #include "definition/state.hpp"
 
 extern "C" {
+#include "storage/lmgr.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -178,6 +179,15 @@ bool is_stream_table(Oid relid)
     Oid server = reinterpret_cast<Form_pg_foreign_table>(GETSTRUCT(tuple))->ftserver;
     ReleaseSysCache(tuple);
     return is_our_server(server);
+}
+
+bool lock_if_there(Oid relid, LOCKMODE mode)
+{
+    LockRelationOid(relid, mode);
+    if (is_stream_table(relid))
+        return true;
+    UnlockRelationOid(relid, mode);
+    return false;
 }
 
 bool is_server_for_stream_tables(const char *server_name)

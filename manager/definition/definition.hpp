@@ -67,6 +67,10 @@ namespace definition {
  * frame; safe on any OID. */
 bool is_stream_table(Oid relid);
 
+/* Locks relid, which a list taken without locks named; false, and not locked, if it has been dropped
+ * meanwhile. PostgreSQL frame. */
+bool lock_if_there(Oid relid, LOCKMODE mode);
+
 /* Whether foreign tables of this server are stream tables. PostgreSQL frame. */
 bool is_server_for_stream_tables(const char *server_name);
 
