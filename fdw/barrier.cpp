@@ -99,7 +99,7 @@ void refresh_here(const Oid *relids, int count)
             for (const refresh::Outcome &outcome : refresh::refresh_group(members, refresh::LockWait::wait))
                 note_refresh(outcome, "SCAN");
         } catch (const PgError &error) {
-            note_failed_refresh(members.front(), started_at, "SCAN", error.data->message);
+            note_failed_refresh(members.front(), started_at, "SCAN", error);
             throw;
         }
     });

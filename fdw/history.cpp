@@ -21,16 +21,17 @@ void note_refresh(const refresh::Outcome &outcome, const char *initiated_by)
     catalog::append_history_at_end(entry);
 }
 
-void note_failed_refresh(Oid relid, TimestampTz started_at, const char *initiated_by, const char *message)
+void note_failed_refresh(Oid relid, TimestampTz started_at, const char *initiated_by, const PgError &error)
 {
+    const auto *of_member = dynamic_cast<const refresh::MemberError *>(&error);
     catalog::Refresh entry;
-    entry.relid = relid;
+    entry.relid = of_member != nullptr ? of_member->relid : relid;
     entry.started_at = started_at;
     entry.ended_at = GetCurrentTimestamp();
-    entry.action = "DIFFERENTIAL";
+    entry.action = refresh::name_of_attempt(of_member != nullptr ? of_member->action : refresh::Action::no_data);
     entry.status = "FAILED";
     entry.initiated_by = initiated_by;
-    entry.error_message = message;
+    entry.error_message = error.data->message;
     catalog::append_history_at_end(entry);
 }
 

@@ -9,6 +9,7 @@ namespace pgtrickle {
 
 /* C++ frames. initiated_by: MANUAL, INITIAL … */
 void note_refresh(const refresh::Outcome &outcome, const char *initiated_by);
-void note_failed_refresh(Oid relid, TimestampTz started_at, const char *initiated_by, const char *message);
+/* The failed refresh of `relid`: of the member that failed, if that is another. */
+void note_failed_refresh(Oid relid, TimestampTz started_at, const char *initiated_by, const PgError &error);
 
 } // namespace pgtrickle

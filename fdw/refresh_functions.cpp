@@ -25,7 +25,7 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
         for (const refresh::Outcome &outcome : refresh::refresh_group({relid}, refresh::LockWait::wait))
             note_refresh(outcome, "MANUAL");
     } catch (const PgError &error) {
-        note_failed_refresh(relid, started_at, "MANUAL", error.data->message);
+        note_failed_refresh(relid, started_at, "MANUAL", error);
         throw;
     }
     PG_RETURN_VOID();

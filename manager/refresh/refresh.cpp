@@ -105,7 +105,7 @@ void tell_mailbox(const Group &group, const Member &member)
 void run_members(Group &group)
 {
     for (Member &member : group.members) {
-        refresh_member(member);
+        as_part_of(member.compiled->relid(), member.outcome.action, [&] { refresh_member(member); });
         if (member.outcome.rows_inserted + member.outcome.rows_deleted > 0)
             mailbox::note_change(member.compiled->relid());
     }
@@ -137,6 +137,11 @@ const char *name_of(Action action)
         return "REINITIALIZE";
     }
     return "";
+}
+
+const char *name_of_attempt(Action action)
+{
+    return action == Action::no_data ? "SKIP" : name_of(action);
 }
 
 std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait)

@@ -22,6 +22,7 @@ namespace pgtrickle::refresh {
 
 enum class Action { no_data, full, differential, reinitialize };
 const char *name_of(Action action); /* as in the history: NO_DATA … */
+const char *name_of_attempt(Action action); /* of what failed: SKIP before it was decided what to do */
 
 enum class LockWait { wait, skip_if_locked };
 
@@ -37,11 +38,18 @@ struct Outcome {
     TimestampTz ended_at = 0;
 };
 
+/* What ended a refresh, if it is known whose part of it did. */
+struct MemberError : PgError {
+    MemberError(const PgError &error, Oid member, Action tried) : PgError(error.data), relid(member), action(tried) {}
+    Oid relid;
+    Action action; /* no_data: before it was decided */
+};
+
 /* Refreshes `members` and every upstream of theirs that has not taken in all its sources,
  * as one group under one snapshot. Must be called without an active snapshot of its own
  * in use for the result. With skip_if_locked, returns an empty list when another
- * transaction holds a member's object lock. Throws PgError; then nothing has changed once
- * the caller's (sub)transaction is rolled back. */
+ * transaction holds a member's object lock. Throws PgError, a MemberError where one member is at
+ * fault; then nothing has changed once the caller's (sub)transaction is rolled back. */
 std::vector<Outcome> refresh_group(const std::vector<Oid> &members, LockWait wait);
 
 /* Creates the heaps of a stream table just defined (its definition view, dependencies and

@@ -139,7 +139,7 @@ void Manager::note_failure(Id relid, const Failure &failure, Initiator initiator
     row.relid = relid;
     row.started_at = started_at;
     row.ended_at = now;
-    row.action = "SKIP";
+    row.action = failure.tried;
     row.status = "FAILED";
     row.initiated_by = initiator == Initiator::reader ? "SCAN" : "SCHEDULER";
     row.error_message = failure.message;

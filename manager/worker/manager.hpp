@@ -64,6 +64,8 @@ class Manager {
     /* refreshing.cpp */
     std::map<scheduler::Id, Verdict> refresh(const scheduler::Ids &due, Initiator initiator);
     void refresh_group(scheduler::Ids members, Initiator initiator, std::map<scheduler::Id, Verdict> *verdicts);
+    void refresh_alone(scheduler::Ids members, Initiator initiator, std::map<scheduler::Id, Verdict> *verdicts);
+    void leave_out(scheduler::Id failed, scheduler::Ids &members, std::map<scheduler::Id, Verdict> *verdicts);
     std::optional<Failure> attempt(const scheduler::Ids &members, Initiator initiator, bool *is_locked);
     void note_success(scheduler::Id relid, TimestampTz started_at);
 

@@ -1,8 +1,7 @@
 /*
  * Refreshing a group: one transaction for all; if a member fails, the same again without it
- * and without those that read it. If the failing member cannot be told, or it
- * comes back as a sibling of another, each member is tried alone, upstreams first: who reads a failed
- * one is behind, and no error is counted against it.
+ * and without those that read it, so that the others still reach one frontier together. Who
+ * reads a failed one, or is its atomic sibling, is behind, and no error is counted against it.
  */
 #include "catalog/process.hpp"
 #include "definition/guc.hpp"
@@ -127,34 +126,57 @@ void Manager::note_success(Id relid, TimestampTz started_at)
         });
 }
 
+/* Takes the one that failed, and those that read it, out of `members`. */
+void Manager::leave_out(Id failed, Ids &members, std::map<Id, Verdict> *verdicts)
+{
+    Ids behind = graph_.downstreams(failed);
+    for (Id member : members)
+        if (contains(behind, member))
+            (*verdicts)[member] = Verdict::behind;
+    std::erase_if(members, [&](Id member) { return member == failed || contains(behind, member); });
+}
+
+/* Each by itself, upstreams first: the failing one is tied to others in a way that only a refresh knows. */
+void Manager::refresh_alone(Ids members, Initiator initiator, std::map<Id, Verdict> *verdicts)
+{
+    while (!members.empty()) {
+        Id member = members.front();
+        refresh_group({member}, initiator, verdicts);
+        if ((*verdicts)[member] == Verdict::refreshed)
+            members.erase(members.begin());
+        else
+            leave_out(member, members, verdicts);
+    }
+}
+
 /* Members are in order, upstreams first. */
 void Manager::refresh_group(Ids members, Initiator initiator, std::map<Id, Verdict> *verdicts)
 {
-    bool is_locked = false;
-    TimestampTz started_at = GetCurrentTimestamp();
-    std::optional<Failure> failure = attempt(members, initiator, &is_locked);
-    if (!failure) {
-        for (Id member : members)
-            (*verdicts)[member] = is_locked ? Verdict::locked : Verdict::refreshed;
-        return;
-    }
-    if (members.size() == 1) {
-        (*verdicts)[members[0]] = failure->is_transient() ? Verdict::locked : Verdict::failed;
-        note_failure(members[0], *failure, initiator, started_at);
-        return;
-    }
-    Ids unreachable;
-    for (Id member : members) {
-        bool is_behind = contains(unreachable, member);
-        if (!is_behind) {
-            refresh_group({member}, initiator, verdicts);
-            is_behind = (*verdicts)[member] != Verdict::refreshed;
-        } else {
-            (*verdicts)[member] = Verdict::behind;
+    while (!members.empty()) {
+        bool is_locked = false;
+        TimestampTz started_at = GetCurrentTimestamp();
+        std::optional<Failure> failure = attempt(members, initiator, &is_locked);
+        if (!failure) {
+            for (Id member : members)
+                (*verdicts)[member] = is_locked ? Verdict::locked : Verdict::refreshed;
+            return;
         }
-        if (is_behind) {
-            for (Id downstream : graph_.downstreams(member))
-                unreachable.push_back(downstream);
+        Id culprit = failure->culprit;
+        if (culprit == InvalidOid && members.size() == 1)
+            culprit = members.front();
+        bool is_news = culprit != InvalidOid && verdicts->count(culprit) == 0;
+        if (is_news) {
+            (*verdicts)[culprit] = failure->is_transient() ? Verdict::locked : Verdict::failed;
+            note_failure(culprit, *failure, initiator, started_at);
+        }
+        if (contains(members, culprit)) {
+            leave_out(culprit, members, verdicts);
+        } else if (members.size() == 1) {
+            (*verdicts)[members.front()] = Verdict::behind;
+            return;
+        } else {
+            refresh_alone(std::move(members), initiator, verdicts);
+            return;
         }
     }
 }

@@ -1,5 +1,7 @@
 #include "worker/transaction.hpp"
 
+#include "refresh/refresh.hpp"
+
 extern "C" {
 #include "pgstat.h"
 #include "storage/lmgr.h"
@@ -42,6 +44,10 @@ Failure failure_of(const PgError &error)
     failure.sqlstate = error.data->sqlerrcode;
     failure.message = error.data->message != nullptr ? error.data->message : "";
     failure.detail = error.data->detail != nullptr ? error.data->detail : "";
+    if (const auto *of_member = dynamic_cast<const refresh::MemberError *>(&error)) {
+        failure.culprit = of_member->relid;
+        failure.tried = refresh::name_of_attempt(of_member->action);
+    }
     return failure;
 }
 

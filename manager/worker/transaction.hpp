@@ -18,6 +18,8 @@ struct Failure {
     int sqlstate = 0;
     std::string message;
     std::string detail;
+    Oid culprit = InvalidOid; /* the stream table whose part of a refresh failed, if that is known */
+    const char *tried = "SKIP"; /* what was being done to it, as in the history */
 
     /* It may go away by itself: a lock, a deadlock, a serialization failure, a cancel
      * request. */

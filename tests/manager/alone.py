@@ -1,9 +1,12 @@
 #!/usr/bin/python3 -B
 """The manager keeps stream tables true although nobody reads them."""
 
+import sys
 import time
+from pathlib import Path
 
-from database import Database, run_cases
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
 
 db = Database()
 # Readers of this session must not bring about what is tested.
@@ -76,6 +79,24 @@ def a_resumed_one_heals():
     db.wait_for("SELECT count(*) FROM ((TABLE shares) EXCEPT ALL (SELECT id, 100 / amount FROM orders)) d", 0)
 
 
+def a_sibling_of_a_failing_one_is_not_blamed():
+    db.run("CREATE TABLE base (id int PRIMARY KEY, k int)")
+    db.run("INSERT INTO base VALUES (1, 1)")
+    db.run("SELECT pgtrickle.create_stream_table('good', 'SELECT id, k FROM base', '1s')")
+    db.run("SELECT pgtrickle.create_stream_table('bad', 'SELECT id, 1 / k AS q FROM base', '1s')")
+    db.run("SELECT pgtrickle.create_stream_table('both', 'SELECT good.id, q FROM good JOIN bad USING (id)', '1s')")
+    db.run("INSERT INTO base VALUES (2, 0)")
+    db.wait_for("SELECT status FROM pgtrickle.pgt_state WHERE relid = 'bad'::regclass", "SUSPENDED")
+    db.wait_for("SELECT count(*) FROM good", 2)
+    failed = db.run("SELECT count(*) FILTER (WHERE status = 'FAILED') FROM pgtrickle.get_refresh_history('good', 100) "
+                    "UNION ALL SELECT count(*) FILTER (WHERE status = 'FAILED') "
+                    "FROM pgtrickle.get_refresh_history('both', 100) "
+                    "UNION ALL SELECT count(*) FILTER (WHERE action = 'DIFFERENTIAL' AND status = 'FAILED') "
+                    "FROM pgtrickle.get_refresh_history('bad', 100)")
+    assert [row[0] for row in failed[:2]] == [0, 0] and failed[2][0] > 0, failed
+    db.run("SELECT pgtrickle.drop_stream_table('bad', true)")
+
+
 def a_database_with_a_manager_can_be_dropped():
     assert db.manager_pid() is not None
     db.drop()
@@ -85,4 +106,5 @@ run_cases([a_due_stream_table_is_refreshed, those_on_stream_tables_follow_at_one
            a_calculated_one_follows_changes, without_changes_nothing_runs,
            one_that_reads_the_clock_is_refreshed_without_changes,
            a_failing_one_is_suspended_and_stops_nobody, a_resumed_one_heals,
+           a_sibling_of_a_failing_one_is_not_blamed,
            a_database_with_a_manager_can_be_dropped])

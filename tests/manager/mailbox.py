@@ -7,12 +7,15 @@ table reads the first one.
 """
 
 import os
+import sys
 import threading
 import time
+from pathlib import Path
 
 import psycopg2
 
-from database import Database, run_cases
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
 
 SECONDS = int(os.environ.get("DURATION_S", "15")) // 5 + 1
 db = Database()

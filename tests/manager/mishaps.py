@@ -4,10 +4,13 @@
 import os
 import shutil
 import signal
+import sys
+from pathlib import Path
 
 import psycopg2
 
-from database import Database, Server, run_cases
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, Server, run_cases  # noqa: E402: needs the path above
 
 server = Server()
 db = Database(server.host)

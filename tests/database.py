@@ -1,4 +1,4 @@
-"""What the tests of the manager share: a database of their own, and waiting."""
+"""What test scripts share: a database of their own, and waiting."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg2
 
-TOP = Path(__file__).resolve().parents[2]
+TOP = Path(__file__).resolve().parents[1]
 
 
 class Database:
@@ -17,7 +17,7 @@ class Database:
 
     def __init__(self, host=None):
         self.host = host or os.environ["PGHOST"]
-        self.name = "manager_" + uuid.uuid4().hex[:12]
+        self.name = "test_" + uuid.uuid4().hex[:12]
         self.admin("CREATE DATABASE " + self.name)
         self.session = self.connect()
         self.run("CREATE EXTENSION pg_trickle")
@@ -63,7 +63,7 @@ class Server:
     """A scratch server of this test's own."""
 
     def __init__(self):
-        self.environment = dict(os.environ, SCRATCH=os.environ["SCRATCH"] + ".manager")
+        self.environment = dict(os.environ, SCRATCH=os.environ["SCRATCH"] + ".other")
         self.call("install")
         self.call("start")
         self.folder = Path(self.environment["SCRATCH"])
