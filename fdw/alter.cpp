@@ -6,6 +6,7 @@
 #include "fdw/alter.hpp"
 
 #include "capture/capture.hpp"
+#include "definition/reading.hpp"
 #include "definition/state.hpp"
 #include "definition/view.hpp"
 #include "fdw/create.hpp"
@@ -223,7 +224,7 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
     Query *query = nullptr;
     if (is_new_query) {
         definition::ParsedQuery parsed = parse_defining_query(after, false, relid);
-        call([&] { check_read_privileges(parsed.query); });
+        call([&] { definition::check_read_privileges(parsed.query); });
         query = call([&] { return fit_to_declared(relid, parsed); });
         std::erase_if(new_options, [](const options::Option &option) { return options::is_kept(option.name); });
         for (options::Option &setting : recorded_settings(query))

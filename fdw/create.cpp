@@ -12,6 +12,7 @@
 #include "fdw/create.hpp"
 
 #include "capture/capture.hpp"
+#include "definition/reading.hpp"
 #include "definition/state.hpp"
 #include "definition/view.hpp"
 #include "fdw/history.hpp"
@@ -260,7 +261,7 @@ void create_stream_table(const UtilityCall &utility)
 
     definition::ParsedQuery parsed = parse_defining_query(definition, is_restored, InvalidOid);
     if (!is_restored)
-        call([&] { check_read_privileges(parsed.query); });
+        call([&] { definition::check_read_privileges(parsed.query); });
     Query *query = call([&] { return reconcile_columns(statement, parsed, utility.text); });
     Maintenance maintenance = plan_maintenance(query, definition.query, definition.mode, GetUserId());
     const char *canonical = call([=] { return definition::canonical_text(query); });

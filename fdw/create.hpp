@@ -36,9 +36,6 @@ void capture_sources(const std::vector<translate::SourceRef> &sources);
  * it. C++ frame. */
 void note_missing_indexes(Oid relid);
 
-/* Raises 42501 unless the current user may read all that `query` reads. PostgreSQL frame. */
-void check_read_privileges(Query *query);
-
 /* The options that record the settings that `query` depends on, as they are now. C++ frame. */
 std::vector<options::Option> recorded_settings(const Query *query);
 

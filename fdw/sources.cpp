@@ -1,47 +1,19 @@
-/*
- * The rewriter expands views and adds policies; then every relation left in a range table is
- * read, and carries the columns read and the role they are read as. A view leaves an entry
- * of its own behind, for its privileges: it is passed over when sources are collected.
- */
 #include "fdw/sources.hpp"
 
 #include "capture/capture.hpp"
 #include "definition/definition.hpp"
-#include "pg/walker.hpp"
-#include "fdw/create.hpp"
+#include "definition/reading.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
-#include "executor/executor.h"
-#include "rewrite/rewriteHandler.h"
 #include "utils/lsyscache.h"
 }
 
 namespace pgtrickle {
 
 namespace {
-
-Query *rewritten(const Query *query)
-{
-    auto *copy = static_cast<Query *>(copyObjectImpl(query));
-    AcquireRewriteLocks(copy, true, false);
-    return static_cast<Query *>(linitial(QueryRewrite(copy)));
-}
-
-/* Calls `visit` with the range table of each query level. */
-template <class Visit> bool visit_range_tables(::Node *node, void *visit)
-{
-    if (node == nullptr)
-        return false;
-    if (IsA(node, Query)) {
-        auto *query = reinterpret_cast<Query *>(node);
-        (*static_cast<Visit *>(visit))(query->rtable);
-        return walk_query(query, visit_range_tables<Visit>, visit, 0);
-    }
-    return walk_expression(node, visit_range_tables<Visit>, visit);
-}
 
 struct Read {
     Oid relid;
@@ -95,7 +67,7 @@ List *collect_reads(const Query *query)
             read->columns = bms_add_members(read->columns, columns_read(entry));
         }
     };
-    visit_range_tables<decltype(visit)>(reinterpret_cast<::Node *>(rewritten(query)), &visit);
+    definition::visit_range_tables(definition::rewritten(query), visit);
     return reads;
 }
 
@@ -126,12 +98,6 @@ std::vector<translate::SourceRef> sources_of_full_refresh(const Query *query)
         sources.push_back(std::move(source));
     }
     return sources;
-}
-
-void check_read_privileges(Query *query)
-{
-    auto visit = [](List *range_table) { ExecCheckRTPerms(range_table, true); };
-    visit_range_tables<decltype(visit)>(reinterpret_cast<::Node *>(rewritten(query)), &visit);
 }
 
 } // namespace pgtrickle

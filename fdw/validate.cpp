@@ -3,6 +3,7 @@
  */
 #include "capture/capture.hpp"
 #include "definition/options.hpp"
+#include "definition/reading.hpp"
 #include "fdw/arguments.hpp"
 #include "fdw/attempt.hpp"
 #include "fdw/create.hpp"
@@ -58,7 +59,7 @@ void report_query(Rows &rows, Query *query)
         return;
     }
     add(rows, "query", "one SELECT statement", "OK");
-    std::optional<Failure> denied = attempt([=] { call([=] { check_read_privileges(query); }); });
+    std::optional<Failure> denied = attempt([=] { call([=] { definition::check_read_privileges(query); }); });
     add(rows, "privileges", denied ? denied->message : "may read all sources", denied ? "ERROR" : "OK");
     for (const std::string &setting : translate::settings_of(query))
         add(rows, "recorded setting", setting, "OK");

@@ -1,9 +1,11 @@
 #include "refresh/compiled.hpp"
 
 #include "capture/log.hpp"
+#include "definition/reading.hpp"
 #include "pg/context.hpp"
 #include "pg/settings.hpp"
 #include "refresh/names.hpp"
+#include "refresh/scope.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -280,9 +282,11 @@ SPIPlanPtr recompute_plan(Compiled &compiled, int step)
 
 void check_privileges(const Compiled &compiled)
 {
-    /* A full-only query is checked by the executor, view by view. */
-    if (compiled.is_full_only())
+    if (compiled.is_full_only()) {
+        Scope as_owner(compiled.definition);
+        call([&] { definition::check_read_privileges(definition::query_of(compiled.relid())); });
         return;
+    }
     for (const CompiledSource &source : compiled.sources)
         for (Oid role : source.read_as)
             check_source_privileges(source, OidIsValid(role) ? role : compiled.definition.owner);

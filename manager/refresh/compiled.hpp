@@ -80,7 +80,7 @@ SPIPlanPtr delta_plan(Compiled &compiled, int step, uint64_t changed);
 SPIPlanPtr full_plan(Compiled &compiled, int step);
 SPIPlanPtr recompute_plan(Compiled &compiled, int step);
 
-/* Raises 42501 unless the owner may still read every column of every source. */
+/* Raises 42501 unless the owner may still read all that the defining query reads. */
 void check_privileges(const Compiled &compiled);
 
 /* Names of the deltas among the relations of a statement. */

@@ -25,15 +25,15 @@ int collect(Oid relid, std::map<Oid, Member> &found)
         raise({.sqlstate = ERRCODE_UNDEFINED_TABLE,
                .message = "stream table not found: " + std::to_string(relid),
                .detail = "It was dropped meanwhile."});
-    Compiled &compiled = compiled_of(relid);
-    int level = 0;
-    for (const CompiledSource &source : compiled.sources)
-        if (source.is_stream_table)
-            level = std::max(level, 1 + collect(source.relid, found));
-    Member member{&compiled, level, {}, {}, {}};
+    Member member{nullptr, 0, {}, {}, {}};
     member.outcome.relid = relid;
-    found.emplace(relid, std::move(member));
-    return level;
+    as_part_of(relid, Action::no_data, [&] {
+        member.compiled = &compiled_of(relid);
+        for (const CompiledSource &source : member.compiled->sources)
+            if (source.is_stream_table)
+                member.level = std::max(member.level, 1 + collect(source.relid, found));
+    });
+    return found.emplace(relid, std::move(member)).first->second.level;
 }
 
 bool lock_object(Oid relid, LockWait wait)
@@ -83,6 +83,22 @@ void restore_capture(Member &member)
     }
 }
 
+/* The owner's privileges first: a definition comes from where it will, from a dump for one, and
+ * until they are known nothing is done to a source. What was compiled before its sources were
+ * locked may have been altered since; what it reads stays, because the foreign table is locked. */
+void lock_sources(std::vector<Member> &members)
+{
+    for (Member &member : members)
+        as_part_of(member.compiled->relid(), Action::no_data, [&] { check_privileges(*member.compiled); });
+    for (Oid source : sources_of(members))
+        lock_source(source);
+    for (Member &member : members)
+        as_part_of(member.compiled->relid(), Action::no_data, [&] {
+            member.compiled = &compiled_of(member.compiled->relid());
+            restore_capture(member);
+        });
+}
+
 void observe(Group &group)
 {
     std::vector<Oid> relids = sources_of(group.members);
@@ -128,10 +144,7 @@ Group lock_group(const std::vector<Oid> &relids, LockWait wait)
         return member.state.status == state::name_of(state::Status::suspended) &&
                !is_named(relids, member.compiled->relid());
     });
-    for (Oid source : sources_of(group.members))
-        lock_source(source);
-    for (Member &member : group.members)
-        restore_capture(member);
+    lock_sources(group.members);
     observe(group);
     return group;
 }

@@ -1,0 +1,22 @@
+#include "definition/reading.hpp"
+
+extern "C" {
+#include "executor/executor.h"
+#include "rewrite/rewriteHandler.h"
+}
+
+namespace pgtrickle::definition {
+
+Query *rewritten(const Query *query)
+{
+    auto *copy = static_cast<Query *>(copyObjectImpl(query));
+    AcquireRewriteLocks(copy, true, false);
+    return linitial_node(Query, QueryRewrite(copy));
+}
+
+void check_read_privileges(const Query *query)
+{
+    visit_range_tables(rewritten(query), [](List *range_table) { ExecCheckRTPerms(range_table, true); });
+}
+
+} // namespace pgtrickle::definition
