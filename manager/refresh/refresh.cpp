@@ -49,6 +49,45 @@ void check_snapshot(const Group &group)
     }
 }
 
+bool is_to_be_filled(const Member &member)
+{
+    return !member.state.is_populated;
+}
+
+/* In REPEATABLE READ the snapshot may be older than the capture of a source: what was committed in
+ * between is neither in it nor in the log. A fill therefore takes a snapshot of its own, after the locks, as storage
+ * is derived; its populated upstreams are read as they are then, for this transaction may not see what
+ * others have just made of them. False: there is nothing to fill, and the transaction's snapshot will do. */
+bool begin_fill_in_fixed_transaction(Group &group)
+{
+    for (const Member &member : group.members)
+        if (!is_to_be_filled(member) && (member.state.needs_reinit || !member.reinitialize_reason.empty()))
+            raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+                   .message = "could not refresh stream table \"" + member.compiled->definition.name +
+                              "\" under this transaction's snapshot",
+                   .detail = "It has to start over, and changes that the snapshot does not see may not have been captured.",
+                   .hint = "Refresh it in a READ COMMITTED transaction, or retry when the manager has done so."});
+    if (std::none_of(group.members.begin(), group.members.end(), is_to_be_filled))
+        return false;
+    std::erase_if(group.members, [](const Member &member) { return !is_to_be_filled(member); });
+    call([] { PushCopiedSnapshot(GetLatestSnapshot()); });
+    return true;
+}
+
+/* Pushes the snapshot of the refresh. Returns whether it is older than what was observed. */
+bool push_snapshot(Group &group)
+{
+    if (!IsolationUsesXactSnapshot()) {
+        call([] { PushCopiedSnapshot(GetTransactionSnapshot()); });
+        return false;
+    }
+    if (begin_fill_in_fixed_transaction(group))
+        return false;
+    call([] { PushCopiedSnapshot(GetTransactionSnapshot()); });
+    check_snapshot(group);
+    return true;
+}
+
 /* Writes the new frontier; `values` live in the current context. */
 void write_state(const Member &member, const Frontier &frontier, TimestampTz data_timestamp)
 {
@@ -151,10 +190,7 @@ std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait
     if (group.members.empty())
         return {};
     TimestampTz data_timestamp = GetCurrentTimestamp();
-    call([] { PushCopiedSnapshot(GetTransactionSnapshot()); });
-    bool has_older_snapshot = IsolationUsesXactSnapshot();
-    if (has_older_snapshot)
-        check_snapshot(group);
+    bool has_older_snapshot = push_snapshot(group);
     run_members(group);
     write_states(group, data_timestamp);
     call([] { PopActiveSnapshot(); });
