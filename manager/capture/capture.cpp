@@ -26,6 +26,7 @@ extern "C" {
 #include "commands/dbcommands.h"
 #include "commands/tablecmds.h"
 #include "storage/lmgr.h"
+#include "utils/catcache.h"
 #include "utils/lsyscache.h"
 #include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
@@ -66,6 +67,8 @@ const char *refusal_of_level(Relation relation)
         return "it is a temporary table";
     if (relation->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
         return "it is an unlogged table, which a crash empties without a trace";
+    if (is_subscribed(RelationGetRelid(relation)))
+        return "it is written by logical replication, which fires no statement triggers";
     return nullptr;
 }
 
@@ -224,9 +227,17 @@ bool triggers_are_intact(Oid source)
         return true;
     ListCell *cell;
     foreach (cell, levels_of(source, AccessShareLock))
-        if (is_table(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell)))
+        if (is_table(lfirst_oid(cell)) && (!has_all_triggers(lfirst_oid(cell)) || is_subscribed(lfirst_oid(cell))))
             return false;
     return true;
+}
+
+bool is_subscribed(Oid relid)
+{
+    CatCList *subscriptions = SearchSysCacheList1(SUBSCRIPTIONRELMAP, ObjectIdGetDatum(relid));
+    bool answer = subscriptions->n_members > 0;
+    ReleaseCatCacheList(subscriptions);
+    return answer;
 }
 
 void lock_logs(Oid source)

@@ -40,9 +40,12 @@ void ensure_captured(Oid source, const AttrNumber *columns, int column_count);
 void release(Oid source);
 
 /* Whether every capture trigger of the source (and of its partitions) is there and fires
- * always. False: changes may have been lost; reinitialise after ensure_captured(). True
- * for a stream table. Costs some syscache look-ups. */
+ * always, whatever writes to it. False: changes may have been lost; reinitialise after
+ * ensure_captured(). True for a stream table. Costs some syscache look-ups. */
 bool triggers_are_intact(Oid source);
+
+/* Whether a subscription writes to `relid`: its worker fires no statement triggers. */
+bool is_subscribed(Oid relid);
 
 /* AccessShare on the segments of the log, to the end of the transaction. */
 void lock_logs(Oid source);

@@ -303,6 +303,18 @@ void before_alter_table(const AlterTableStmt *statement)
     }
 }
 
+/* What a subscription writes from now on, no trigger will see: the next refresh finds that out, and says so. */
+void after_subscribing()
+{
+    ListCell *cell, *level;
+    foreach (cell, captured_sources())
+        foreach (level, levels_of(lfirst_oid(cell), NoLock))
+            if (is_subscribed(lfirst_oid(level))) {
+                mark(lfirst_oid(cell), "a subscription writes to it");
+                break;
+            }
+}
+
 extern "C" void watch_statement(PlannedStmt *planned, const char *query, bool read_only_tree,
                                 ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
                                 DestReceiver *destination, QueryCompletion *completion)
@@ -319,6 +331,11 @@ extern "C" void watch_statement(PlannedStmt *planned, const char *query, bool re
     auto next = previous_utility_hook != nullptr ? previous_utility_hook : standard_ProcessUtility;
     next(planned, query, read_only_tree, context, params, environment, destination, completion);
     settle_tree_changes();
+    bool is_subscribing = IsA(statement, CreateSubscriptionStmt) || IsA(statement, AlterSubscriptionStmt);
+    if (is_subscribing && IsTransactionState() && OidIsValid(source_table())) {
+        CommandCounterIncrement();
+        after_subscribing();
+    }
 }
 
 extern "C" void forget_at_end(XactEvent moment, void *)

@@ -6,6 +6,7 @@
  *   ENABLE, DISABLE TRIGGER of a capture trigger     marker
  *   ALTER TYPE of a column logged                    marker, and a format that fits
  *   DROP of a source                                 its rows in our tables go
+ *   CREATE, ALTER SUBSCRIPTION that writes to it     marker, and refreshes fail
  *   DROP TRIGGER, DROP TABLE of what is ours         refused
  *   INHERIT to or from a source, SET UNLOGGED, a foreign partition of a source: refused
  */
