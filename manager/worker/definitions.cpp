@@ -104,7 +104,7 @@ bool Manager::load_definitions()
     }
     for (auto &[relid, item] : loaded)
         set_task(relid, item.state);
-    has_refreshed_ = true; /* logs of dropped stream tables are to be trimmed */
+    may_trim_ = true; /* logs of dropped stream tables are to be trimmed */
     project_definitions();
     return !loaded.empty();
 }

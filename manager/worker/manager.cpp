@@ -205,7 +205,7 @@ long Manager::sleep_ms()
     std::optional<TimestampTz> due = queue_.first_due();
     if (due && guc::enabled)
         until = std::min(until, *due);
-    if (has_refreshed_ || has_untrimmed_)
+    if (may_trim_ || has_untrimmed_)
         until = std::min(until, upkeep_after_);
     if (!is_armed_)
         until = std::min(until, armed_at_ + arm_pause_us);
@@ -231,9 +231,12 @@ void Manager::run()
         });
         cycle();
         long wait_ms = sleep_ms();
-        call([=] {
-            (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait_ms, PG_WAIT_EXTENSION);
+        int events = call([=] {
+            return WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait_ms, PG_WAIT_EXTENSION);
         });
+        /* Somebody has written to a log, whoever refreshes from it. */
+        if ((events & WL_LATCH_SET) != 0)
+            may_trim_ = true;
     }
 }
 

@@ -86,7 +86,7 @@ class Manager {
     TimestampTz load_after_ = 0;     /* a failed load is repeated then */
     TimestampTz armed_at_ = 0;       /* when commits were last asked to wake us */
     bool is_armed_ = false;
-    bool has_refreshed_ = false;     /* since the last upkeep */
+    bool may_trim_ = false;          /* something was logged or refreshed since the last upkeep */
     bool has_untrimmed_ = false;     /* the last upkeep emptied something: there may be more */
     TimestampTz upkeep_after_ = 0;
     TimestampTz prune_after_ = 0;

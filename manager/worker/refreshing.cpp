@@ -103,7 +103,7 @@ std::optional<Failure> Manager::attempt(const Ids &members, Initiator initiator,
         bool is_news = outcome.action != refresh::Action::no_data || contains(dirty, outcome.relid);
         if (is_news)
             history.push_back(history_of(outcome, initiator));
-        has_refreshed_ = has_refreshed_ || outcome.action != refresh::Action::no_data;
+        may_trim_ = may_trim_ || outcome.action != refresh::Action::no_data;
     }
     catalog::append_history(history);
     return failure;

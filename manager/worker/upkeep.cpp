@@ -1,7 +1,7 @@
 /*
- * Upkeep, some seconds after refreshes have taken something in: logs are trimmed, the
- * catalog's write-ahead log is moved into its file, old history goes. Without refreshes
- * there is nothing to keep up, and nothing runs.
+ * Upkeep, every some seconds while sources are written to or refreshes take something in, whoever
+ * runs them: logs are trimmed, the catalog's write-ahead log is moved into its file, old
+ * history goes. Otherwise there is nothing to keep up, and nothing runs.
  */
 #include "capture/capture.hpp"
 #include "catalog/process.hpp"
@@ -36,7 +36,7 @@ std::vector<Oid> captured_sources()
 
 bool Manager::is_upkeep_due(TimestampTz now) const
 {
-    return (has_refreshed_ || has_untrimmed_) && now >= upkeep_after_;
+    return (may_trim_ || has_untrimmed_) && now >= upkeep_after_;
 }
 
 void Manager::trim_logs()
@@ -55,7 +55,7 @@ void Manager::keep_up()
     TimestampTz now = GetCurrentTimestamp();
     if (!is_upkeep_due(now))
         return;
-    has_refreshed_ = false;
+    may_trim_ = false;
     trim_logs();
     if (now >= prune_after_) {
         prune_after_ = now + prune_pause_us;

@@ -97,6 +97,17 @@ def a_sibling_of_a_failing_one_is_not_blamed():
     db.run("SELECT pgtrickle.drop_stream_table('bad', true)")
 
 
+def logs_are_trimmed_also_where_only_sessions_refresh():
+    db.run("CREATE TABLE wide (id int PRIMARY KEY, filling text)")
+    db.run("SELECT pgtrickle.create_stream_table('by_session', 'SELECT id, filling FROM wide', '1h')")
+    size = ("SELECT sum(pg_total_relation_size(segment))::bigint / 1000000 "
+            "FROM pgtrickle.pgt_source, unnest(segments) segment WHERE relid = 'wide'::regclass")
+    for i in range(8):
+        db.run("INSERT INTO wide SELECT i, repeat('x', 100) FROM generate_series(%s, %s) i", i * 10000, i * 10000 + 9999)
+        db.run("SELECT pgtrickle.refresh_stream_table('by_session')")
+    db.wait_for(f"SELECT ({size}) < 8", True, limit_s=40)
+
+
 def a_database_with_a_manager_can_be_dropped():
     assert db.manager_pid() is not None
     db.drop()
@@ -106,5 +117,5 @@ run_cases([a_due_stream_table_is_refreshed, those_on_stream_tables_follow_at_one
            a_calculated_one_follows_changes, without_changes_nothing_runs,
            one_that_reads_the_clock_is_refreshed_without_changes,
            a_failing_one_is_suspended_and_stops_nobody, a_resumed_one_heals,
-           a_sibling_of_a_failing_one_is_not_blamed,
+           a_sibling_of_a_failing_one_is_not_blamed, logs_are_trimmed_also_where_only_sessions_refresh,
            a_database_with_a_manager_can_be_dropped])
