@@ -167,8 +167,9 @@ void Database::open()
     open_file();
     configure();
     migrate();
+    /* Removed since: nobody makes it again while we hold the lock. Another round will. */
     if (::stat(path().c_str(), &status) != 0)
-        throw CatalogError(SQLITE_CANTOPEN, path() + ": " + std::strerror(errno));
+        throw CatalogError(SQLITE_READONLY_DBMOVED, path() + ": " + std::strerror(errno));
     device_ = status.st_dev;
     inode_ = status.st_ino;
     process_ = getpid();
