@@ -16,6 +16,8 @@ namespace pgtrickle {
 struct Failure {
     int sqlstate;
     std::string message;
+    std::string detail; /* empty if there is none, as the hint */
+    std::string hint;
 };
 
 /* Runs `act`, a C++ frame; what it did is undone if it fails, and how it failed is returned. */
@@ -35,7 +37,9 @@ template <class Act> std::optional<Failure> attempt(Act act)
         act();
     } catch (const PgError &error) {
         /* The error's data goes with the subtransaction. */
-        Failure failure = {error.data->sqlerrcode, error.data->message};
+        auto text = [](const char *field) { return std::string(field == nullptr ? "" : field); };
+        Failure failure = {error.data->sqlerrcode, text(error.data->message), text(error.data->detail),
+                           text(error.data->hint)};
         call([] { RollbackAndReleaseCurrentSubTransaction(); });
         go_back();
         return failure;

@@ -7,6 +7,7 @@
 #include "definition/state.hpp"
 #include "fdw/age.hpp"
 #include "fdw/arguments.hpp"
+#include "fdw/layout.hpp"
 #include "fdw/rows.hpp"
 #include "fdw/visibility.hpp"
 #include "pg/superuser.hpp"
@@ -79,6 +80,14 @@ void explain_sources(Rows &rows, const refresh::Compiled &compiled)
     }
 }
 
+std::vector<std::string> source_names(const refresh::Compiled &compiled)
+{
+    std::vector<std::string> names;
+    for (const refresh::CompiledSource &source : compiled.sources)
+        names.push_back(refresh::qualified_name(source.relid));
+    return names;
+}
+
 std::string kept_columns(const engine::Step &step)
 {
     std::vector<std::string> columns;
@@ -98,7 +107,7 @@ void explain_steps(Rows &rows, const refresh::Compiled &compiled)
         if (compiled.is_full_only())
             continue;
         uint64_t all_changed = (uint64_t{1} << step.step.inputs.size()) - 1;
-        add(rows, label + ": delta statement", compiled.program->delta_sql(i, all_changed, names));
+        add(rows, label + ": delta statement", laid_out(compiled.program->delta_sql(i, all_changed, names)));
         if (!step.step.recompute_sql_condition.empty())
             add(rows, label + ": a group is recomputed if", step.step.recompute_sql_condition);
     }
@@ -126,7 +135,7 @@ void explain(Rows &rows, Oid relid, bool with_analyze)
     explain_state(rows, relid);
     explain_sources(rows, compiled);
     if (compiled.program)
-        add(rows, "operators", compiled.program->explain());
+        add(rows, "operators", compiled.program->explain(source_names(compiled)));
     explain_steps(rows, compiled);
     for (const refresh::MissingIndex &missing : refresh::missing_indexes(relid))
         add(rows, "missing index", missing.statement);

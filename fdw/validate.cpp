@@ -22,6 +22,15 @@ void add(Rows &rows, const char *check, const std::string &result, const char *s
     rows.text(check).text(result).text(severity).add();
 }
 
+/* An error as it would be raised: message and detail as sentences, and what to do. */
+void report_error(Rows &rows, const char *check, const std::string &message, const std::string &detail,
+                  const std::string &hint)
+{
+    add(rows, check, detail.empty() ? message : message + ". " + detail, "ERROR");
+    if (!hint.empty())
+        add(rows, "hint", hint, "ERROR");
+}
+
 void report_source(Rows &rows, const translate::SourceRef &source)
 {
     std::string columns;
@@ -47,7 +56,10 @@ void report_maintenance(Rows &rows, const Query *query)
     }
     const translate::Translation &translation = std::get<translate::Translation>(translated);
     add(rows, "maintenance", "DIFFERENTIAL", "OK");
-    add(rows, "operators", engine::Program(translation.plan).explain(), "OK");
+    std::vector<std::string> names;
+    for (const translate::SourceRef &source : translation.sources)
+        names.push_back(call([&] { return definition::qualified_name(source.relid); }));
+    add(rows, "operators", engine::Program(translation.plan).explain(names), "OK");
     for (const translate::SourceRef &source : translation.sources)
         report_source(rows, source);
 }
@@ -55,7 +67,7 @@ void report_maintenance(Rows &rows, const Query *query)
 void report_query(Rows &rows, Query *query)
 {
     if (std::optional<translate::Rejection> rejection = translate::find_rejection(query)) {
-        add(rows, "query", rejection->message, "ERROR");
+        report_error(rows, "query", rejection->message, rejection->detail, rejection->hint);
         return;
     }
     add(rows, "query", "one SELECT statement", "OK");
@@ -80,6 +92,6 @@ SQL_FUNCTION(pgtrickle_validate_query)
         report_query(rows, definition::parse_query(text).query);
     });
     if (failure)
-        add(rows, "query", failure->message, "ERROR");
+        report_error(rows, "query", failure->message, failure->detail, failure->hint);
     return 0;
 }

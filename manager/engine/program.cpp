@@ -135,11 +135,20 @@ std::vector<std::string> quoted_names(const Step &step)
     return names;
 }
 
-void explain_node(const PlanPtr &plan, int depth, std::string &text)
+std::string describe(const PlanPtr &plan, const std::vector<std::string> &source_names)
 {
-    text += std::string(2 * depth, ' ') + plan->describe() + (plan->keeps() ? " (kept)" : "") + "\n";
+    const auto leaf = plan->leaf();
+    if (leaf && leaf->kind == DeltaInput::Kind::source && leaf->index < static_cast<int>(source_names.size()))
+        return "scan of " + source_names[leaf->index];
+    return plan->describe() + (plan->keeps() ? " (kept)" : "");
+}
+
+void explain_node(const PlanPtr &plan, const std::vector<std::string> &source_names, int depth,
+                  std::string &text)
+{
+    text += (text.empty() ? "" : "\n") + std::string(2 * depth, ' ') + describe(plan, source_names);
     for (const auto &input : plan->inputs())
-        explain_node(input, depth + 1, text);
+        explain_node(input, source_names, depth + 1, text);
 }
 
 } // namespace
@@ -180,10 +189,10 @@ std::string Program::recompute_sql(int step, const RelationNames &names) const
     return groups_full(steps_.at(step), plan, touched_plans(plan), names);
 }
 
-std::string Program::explain() const
+std::string Program::explain(const std::vector<std::string> &source_names) const
 {
     std::string text;
-    explain_node(plan_, 0, text);
+    explain_node(plan_, source_names, 0, text);
     return text;
 }
 

@@ -115,8 +115,8 @@ class Program {
     /* groups: as full_sql, for the keys in names.touched() only; a key without rows is absent. */
     std::string recompute_sql(int step, const RelationNames &names) const;
 
-    /* The operator tree, one line an operator, for explain. */
-    std::string explain() const;
+    /* The operator tree, one line an operator, for explain; sources without a name are numbered. */
+    std::string explain(const std::vector<std::string> &source_names = {}) const;
 
     /* How a step is computed (step_plan.hpp); the law test runs it without SQL. */
     const StepPlan &step_plan(int step) const { return *step_plans_.at(step); }

@@ -247,7 +247,7 @@ void report(Case one)
 {
     for (int effort = 0; effort < 500 && (shrink_plan(one) || shrink_rows(one)); effort++)
         ;
-    std::cout << "law broken: " << verdict(one) << " (seed " << one.seed << ")\n" << Program(one.plan).explain();
+    std::cout << "law broken: " << verdict(one) << " (seed " << one.seed << ")\n" << Program(one.plan).explain() << "\n";
     for (size_t round = 0; round < one.rounds.size(); round++) {
         std::cout << (round == 0 ? "fill" : "refresh") << "\n";
         for (const auto &change : one.rounds[round]) {
