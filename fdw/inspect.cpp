@@ -9,6 +9,7 @@
 #include "fdw/arguments.hpp"
 #include "fdw/rows.hpp"
 #include "fdw/visibility.hpp"
+#include "refresh/compiled.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"
@@ -53,6 +54,7 @@ Datum as_jsonb(const state::StateRow &row)
 /* The last refresh that did something, and the last error if nothing went well since. */
 struct Past {
     std::optional<std::string> action;
+    std::optional<std::string> way; /* FULL or DIFFERENTIAL, of the last refresh that was free to choose */
     std::optional<std::string> error_message;
     TimestampTz error_at = 0;
 };
@@ -65,10 +67,26 @@ Past past_of(Oid relid, const state::StateRow &row)
             past.error_message = refresh.error_message;
             past.error_at = refresh.ended_at;
         }
-        if (refresh.status == "COMPLETED" && !past.action)
+        if (refresh.status != "COMPLETED")
+            continue;
+        if (!past.action)
             past.action = refresh.action;
+        if (!past.way && refresh.initiated_by != "INITIAL" &&
+            (refresh.action == "FULL" || refresh.action == "DIFFERENTIAL"))
+            past.way = refresh.action;
     }
     return past;
+}
+
+/* How it is refreshed in fact: for AUTO as it was last time, or as it will be. A first fill, which
+ * is always full, does not count. */
+std::string effective_mode(const Definition &definition, const Past &past)
+{
+    if (definition.mode != RefreshMode::automatic)
+        return options::name_of(definition.mode);
+    if (past.way)
+        return *past.way;
+    return refresh::is_kept_by_deltas(definition) ? "DIFFERENTIAL" : "FULL";
 }
 
 void add_row(Rows &rows, const Definition &definition, const state::StateRow &row, bool with_texts)
@@ -87,7 +105,7 @@ void add_row(Rows &rows, const Definition &definition, const state::StateRow &ro
     rows.null().null().null(); /* topk_limit, topk_order_by, topk_offset */
     rows.text(definition.is_diamond_atomic ? "atomic" : "none");
     rows.text(definition.is_diamond_policy_slowest ? "slowest" : "fastest");
-    rows.boolean(has_keyless_source(definition)).null().text("hot").text(past.action);
+    rows.boolean(has_keyless_source(definition)).null().text("hot").text(effective_mode(definition, past));
     bool has_own = !row.last_error_message.empty();
     if (!with_texts)
         rows.null();

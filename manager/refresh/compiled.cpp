@@ -228,6 +228,11 @@ void check_source_privileges(const CompiledSource &source, Oid role)
 
 } // namespace
 
+bool is_kept_by_deltas(const Definition &definition)
+{
+    return translation_of(definition).has_value();
+}
+
 std::vector<engine::Step> steps_of(const Definition &definition)
 {
     auto translation = translation_of(definition);

@@ -70,6 +70,9 @@ struct Compiled {
 /* The steps a stream table needs, before its heaps exist: for create_storage(). */
 std::vector<engine::Step> steps_of(const Definition &definition);
 
+/* Whether its query has a program in its refresh mode: else it is kept by full refreshes. */
+bool is_kept_by_deltas(const Definition &definition);
+
 /* The caller holds a lock on the stream table. Valid until the next call for the same
  * stream table. */
 Compiled &compiled_of(Oid relid);
