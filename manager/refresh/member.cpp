@@ -17,6 +17,29 @@ namespace pgtrickle::refresh {
 
 namespace {
 
+/* A PostgreSQL frame: the error's context. */
+extern "C" void tell_stream_table(void *definition)
+{
+    const auto *refreshed = static_cast<const Definition *>(definition);
+    errcontext("refresh of stream table \"%s.%s\"", refreshed->schema_name.c_str(), refreshed->name.c_str());
+}
+
+/* Lets errors say which stream table was being refreshed. */
+class ErrorContext {
+  public:
+    explicit ErrorContext(Definition &definition)
+        : callback_{error_context_stack, tell_stream_table, &definition}
+    {
+        error_context_stack = &callback_;
+    }
+    ~ErrorContext() { error_context_stack = callback_.previous; }
+    ErrorContext(const ErrorContext &) = delete;
+    ErrorContext &operator=(const ErrorContext &) = delete;
+
+  private:
+    ErrorContextCallback callback_;
+};
+
 /* Below this, a delta is never dearer than a scan of the base. */
 constexpr int64_t small_delta_rows = 1000;
 
@@ -126,6 +149,7 @@ std::string refresh_from_frontier(Member &member, Run &run)
 
 void refresh_member(Member &member)
 {
+    ErrorContext context(member.compiled->definition);
     member.outcome.started_at = GetCurrentTimestamp();
     member.outcome.action = Action::no_data;
     Scope scope(member.compiled->definition);
