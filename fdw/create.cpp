@@ -21,6 +21,7 @@
 #include "pg/settings.hpp"
 #include "refresh/missing_index.hpp"
 #include "refresh/refresh.hpp"
+#include "translate/refusal.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -196,20 +197,23 @@ std::vector<options::Option> recorded_settings(const Query *query)
 Maintenance plan_maintenance(const Query *query, const std::string &text, RefreshMode mode, Oid owner)
 {
     TransposedPositions transposed(text);
-    if (mode != RefreshMode::full) {
-        auto translated = translate::translate(query, owner);
-        if (auto *translation = std::get_if<translate::Translation>(&translated))
-            return {std::move(translation->sources), true};
-        const translate::Objection &objection = std::get<translate::Objection>(translated);
-        if (mode != RefreshMode::automatic)
-            translate::raise_objection(objection, text.empty() ? nullptr : text.c_str());
-        call([&] {
-            ereport(NOTICE, (errmsg("the stream table will be kept by full refreshes: %s", objection.construct.c_str()),
-                             errdetail("%s", objection.why.c_str()),
-                             objection.hint.empty() ? 0 : errhint("%s", objection.hint.c_str())));
-        });
-    }
-    return {sources_of_full_refresh(query), false};
+    if (mode == RefreshMode::full)
+        return {sources_of_full_refresh(query, text), false};
+    auto translated = translate::translate(query, owner);
+    if (auto *translation = std::get_if<translate::Translation>(&translated))
+        return {std::move(translation->sources), true};
+    const translate::Objection &objection = std::get<translate::Objection>(translated);
+    if (mode != RefreshMode::automatic)
+        translate::raise_objection(objection, text.empty() ? nullptr : text.c_str());
+    /* First, because a source that cannot be captured is an error in this mode too. */
+    Maintenance fully = {sources_of_full_refresh(query, text), false};
+    bool is_news = !objection.hint.empty() && objection.hint != translate::use_full;
+    call([&] {
+        ereport(NOTICE, (errmsg("the stream table will be kept by full refreshes: %s", objection.construct.c_str()),
+                         errdetail("%s", objection.why.c_str()),
+                         is_news ? errhint("%s", objection.hint.c_str()) : 0));
+    });
+    return fully;
 }
 
 void store_definition(Oid relid, Query *query, const Maintenance &maintenance)

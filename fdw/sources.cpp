@@ -3,11 +3,14 @@
 #include "capture/capture.hpp"
 #include "definition/definition.hpp"
 #include "definition/reading.hpp"
+#include "translate/refusal.hpp"
+#include "translate/relation_location.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
+#include "mb/pg_wchar.h"
 #include "utils/lsyscache.h"
 }
 
@@ -71,25 +74,28 @@ List *collect_reads(const Query *query)
     return reads;
 }
 
-void require_capturable(Oid relid)
+void require_capturable(Oid relid, const char *text)
 {
     const char *refusal = capture::refusal(relid);
-    if (refusal != nullptr)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("\"%s\" cannot be a source of a stream table", get_rel_name(relid)),
-                        errdetail("Its changes cannot be captured: %s.", refusal)));
+    if (refusal == nullptr)
+        return;
+    int location = text[0] == '\0' ? -1 : translate::location_of_relation(text, relid);
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("\"%s\" cannot be a source of a stream table", get_rel_name(relid)),
+                    errdetail("Its changes cannot be captured: %s.", refusal), errhint("%s", translate::use_a_table),
+                    location < 0 ? 0 : errposition(pg_mbstrlen_with_len(text, location) + 1)));
 }
 
 } // namespace
 
-std::vector<translate::SourceRef> sources_of_full_refresh(const Query *query)
+std::vector<translate::SourceRef> sources_of_full_refresh(const Query *query, const std::string &text)
 {
     List *reads = call([=] { return collect_reads(query); });
     std::vector<translate::SourceRef> sources;
     ListCell *cell;
     foreach (cell, reads) {
         auto *read = static_cast<Read *>(lfirst(cell));
-        call([=] { require_capturable(read->relid); });
+        call([&] { require_capturable(read->relid, text.c_str()); });
         translate::SourceRef source = {};
         source.relid = read->relid;
         source.is_stream_table = call([=] { return definition::is_stream_table(read->relid); });

@@ -28,6 +28,13 @@ SELECT differential('SELECT id FROM kept');
 SELECT differential('SELECT last_value FROM numbers');
 SELECT differential('SELECT count(*) AS n FROM empty');
 SELECT differential('SELECT id FROM barrier');
+-- what cannot be captured is an error in AUTO and FULL too, without a promise before it
+SET client_min_messages = notice;
+SELECT pgtrickle.create_stream_table('objections.st', 'SELECT id FROM fleeting', '1h');
+SELECT pgtrickle.create_stream_table('objections.st', 'SELECT id FROM parent', '1h', 'FULL');
+SELECT pgtrickle.create_stream_table('objections.st', 'SELECT id FROM leaf', '1h');
+DROP FOREIGN TABLE st;
+SET client_min_messages = warning;
 
 -- policies in force for the owner
 CREATE ROLE objections_owner;

@@ -221,7 +221,9 @@ void check_count(int found, WantedColumn *wanted, int count, const char *stateme
         return;
     report_misfit(statement, count > found && count > 0 ? wanted[found].location : -1, ERRCODE_INVALID_TABLE_DEFINITION,
                   psprintf("the number of declared columns (%d) differs from that of the defining query (%d)", count, found),
-                  "Declare one column for each output column of the query, or none at all to take them from the query.");
+                  statement != nullptr
+                      ? "Declare one column for each output column of the query, or none at all to take them from the query."
+                      : "Another query must have the same columns; to have others, drop the stream table and create it again.");
 }
 
 void check_names(const ParsedQuery &parsed, WantedColumn *wanted, int count, const char *statement)
@@ -261,7 +263,8 @@ Expr *cast_to(TargetEntry *target, const WantedColumn *wanted, const char *state
         report_misfit(statement, wanted->location, ERRCODE_DATATYPE_MISMATCH,
                       psprintf("column \"%s\" is of type %s, but the defining query returns type %s", wanted->name,
                                format_type_with_typemod(wanted->type, wanted->typmod), format_type_be(type)),
-                      "Declare the type that the query returns, or cast the expression in the query.");
+                      statement != nullptr ? "Declare the type that the query returns, or cast the expression in the query."
+                                           : "Cast the expression in the query.");
     if (!has_fitting_collation(cast, wanted)) {
         CollateExpr *collate = makeNode(CollateExpr);
         collate->arg = reinterpret_cast<Expr *>(cast);

@@ -47,6 +47,12 @@ inline bool walk_query(Query *query, Walker walker, void *context, int flags)
     return query_tree_walker(query, for_core(walker), context, flags);
 }
 
+/* A raw parse tree. */
+inline bool walk_raw(::Node *node, Walker walker, void *context)
+{
+    return raw_expression_tree_walker(node, for_core(walker), context);
+}
+
 inline ::Node *mutate_expression(::Node *node, Mutator mutator, void *context)
 {
     return expression_tree_mutator(node, for_core(mutator), context);

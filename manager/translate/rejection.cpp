@@ -2,6 +2,7 @@
  * What no refresh mode accepts. The query is searched as it stands, where locations are
  * known, then with its views expanded.
  */
+#include "translate/relation_location.hpp"
 #include "translate/rewrite.hpp"
 #include "translate/translate.hpp"
 #include "pg/walker.hpp"
@@ -180,7 +181,9 @@ std::optional<Rejection> find_rejection(const Query *query, Oid self)
     const Search search = call([&] { return search_all(query, self); });
     if (search.ground == Ground::none)
         return std::nullopt;
-    return rejection_for(search);
+    Rejection rejection = rejection_for(search);
+    rejection.relid = search.relid;
+    return rejection;
 }
 
 void check_rejected(const Query *query, const char *query_text, Oid self)
@@ -188,9 +191,12 @@ void check_rejected(const Query *query, const char *query_text, Oid self)
     const auto rejection = find_rejection(query, self);
     if (!rejection)
         return;
+    int location = rejection->location;
+    if (query_text != nullptr && location < 0 && OidIsValid(rejection->relid))
+        location = call([&] { return location_of_relation(query_text, rejection->relid); });
     int position = 0;
-    if (query_text != nullptr && rejection->location >= 0)
-        position = call([&] { return pg_mbstrlen_with_len(query_text, rejection->location) + 1; });
+    if (query_text != nullptr && location >= 0)
+        position = call([&] { return pg_mbstrlen_with_len(query_text, location) + 1; });
     raise({.sqlstate = rejection->sqlstate,
            .message = rejection->message,
            .detail = rejection->detail,

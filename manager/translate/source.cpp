@@ -23,6 +23,7 @@ struct RelationFacts {
     char kind;
     char persistence;
     bool is_child;     /* a partition, or an inheritance child */
+    bool is_partition;
     bool has_children; /* an inheritance parent, with children now */
     bool is_stream_table;
     const char *odd_leaf; /* a partition that is a foreign table or unlogged, or nullptr */
@@ -61,6 +62,7 @@ RelationFacts facts_of(Oid relid)
     facts.kind = get_rel_relkind(relid);
     facts.persistence = get_rel_persistence(relid);
     facts.is_child = has_superclass(relid);
+    facts.is_partition = facts.is_child && get_rel_relispartition(relid);
     if (facts.kind == RELKIND_PARTITIONED_TABLE)
         facts.odd_leaf = odd_leaf_of(relid);
     else if (facts.kind == RELKIND_RELATION)
@@ -75,17 +77,17 @@ void refuse_kind(const RelationFacts &facts)
     const std::string name = facts.name;
     if (facts.kind == RELKIND_MATVIEW)
         refuse("materialized view " + name, "REFRESH MATERIALIZED VIEW does not say which rows it changes.",
-               "Read the tables or stream tables below it, or use refresh_mode 'FULL'.");
+               "Read the tables or stream tables below it.");
     if (facts.kind == RELKIND_FOREIGN_TABLE && !facts.is_stream_table)
-        refuse("foreign table " + name, "Changes of a foreign table cannot be captured.", use_full);
+        refuse("foreign table " + name, "Changes of a foreign table cannot be captured.", use_a_table);
     if (facts.kind == RELKIND_SEQUENCE)
-        refuse("sequence " + name, "Changes of a sequence cannot be captured.", use_full);
+        refuse("sequence " + name, "Changes of a sequence cannot be captured.", use_a_table);
     if (facts.persistence == RELPERSISTENCE_UNLOGGED)
         refuse("unlogged table " + name, "A crash empties it without a change that could be captured.",
-               "ALTER TABLE ... SET LOGGED, or use refresh_mode 'FULL'.");
+               "Use ALTER TABLE ... SET LOGGED.");
     if (facts.odd_leaf != nullptr)
         refuse("partition " + std::string(facts.odd_leaf) + " of " + name,
-               "Changes of a foreign or unlogged partition cannot be captured.", use_full);
+               "Changes of a foreign or unlogged partition cannot be captured.", use_a_table);
 }
 
 void refuse_inheritance(const RelationFacts &facts)
@@ -93,12 +95,13 @@ void refuse_inheritance(const RelationFacts &facts)
     const std::string name = facts.name;
     if (facts.has_children)
         refuse("inheritance parent " + name, "Changes of its children do not reach the parent's triggers.",
-               "Read the children in a UNION ALL of stream tables, use partitioning, or use refresh_mode "
-               "'FULL'.");
+               "Use partitioning, or tables without children.");
+    if (facts.is_child && !facts.is_partition)
+        refuse("inheritance child " + name, "Changes made through its parent do not reach its own triggers.",
+               "Use partitioning, or tables without parents.");
     if (facts.is_child)
-        refuse("partition or inheritance child " + name,
-               "Changes made through its parent do not reach its own triggers.",
-               "Read the parent with a condition on the partition key, or use refresh_mode 'FULL'.");
+        refuse("partition " + name, "Changes made through its parent do not reach its own triggers.",
+               "Read the parent with a condition on the partition key, or use refresh_mode 'FULL' or 'AUTO'.");
 }
 
 } // namespace

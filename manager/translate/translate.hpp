@@ -62,6 +62,7 @@ struct Rejection {
     std::string detail;
     std::string hint;
     int location = -1; /* as in Objection */
+    Oid relid = InvalidOid; /* of the relation that is at fault, if one is */
 };
 std::optional<Rejection> find_rejection(const Query *query, Oid self = InvalidOid);
 /* Raises it. query_text as in raise_objection. */
