@@ -285,6 +285,25 @@ SPIPlanPtr recompute_plan(Compiled &compiled, int step)
     });
 }
 
+std::vector<ProgramText> texts_of(const Compiled &compiled)
+{
+    if (compiled.is_full_only())
+        return {{"full", compiled.definition.query}};
+    Names names(compiled);
+    std::vector<ProgramText> texts;
+    for (int k = 0; k < static_cast<int>(compiled.steps.size()); k++) {
+        const engine::Step &step = compiled.steps[k].step;
+        std::string prefix = "step " + std::to_string(k) + ": ";
+        for (size_t input = 0; input < step.inputs.size(); input++)
+            texts.push_back({prefix + "delta of " + delta_name(step.inputs[input]),
+                             compiled.program->delta_sql(k, uint64_t{1} << input, names)});
+        texts.push_back({prefix + "full", compiled.program->full_sql(k, names)});
+        if (!step.recompute_sql_condition.empty())
+            texts.push_back({prefix + "recompute", compiled.program->recompute_sql(k, names)});
+    }
+    return texts;
+}
+
 void check_privileges(const Compiled &compiled)
 {
     if (compiled.is_full_only()) {

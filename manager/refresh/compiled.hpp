@@ -83,6 +83,15 @@ SPIPlanPtr delta_plan(Compiled &compiled, int step, uint64_t changed);
 SPIPlanPtr full_plan(Compiled &compiled, int step);
 SPIPlanPtr recompute_plan(Compiled &compiled, int step);
 
+struct ProgramText {
+    std::string purpose;
+    std::string sql;
+};
+
+/* The statements of the program, one a step and changed input, for people to read; of a stream
+ * table kept by full refresh, the query. */
+std::vector<ProgramText> texts_of(const Compiled &compiled);
+
 /* Raises 42501 unless the owner may still read all that the defining query reads. */
 void check_privileges(const Compiled &compiled);
 

@@ -93,6 +93,11 @@ bool Manager::load_definitions()
     is_loaded_ = true;
     load_after_ = 0;
     graph_.clear();
+    for (auto &[relid, item] : loaded) {
+        auto before = known_.find(relid);
+        item.known.is_program_written = before != known_.end() && before->second.is_program_written &&
+                                        before->second.generation == item.known.generation;
+    }
     known_.clear();
     for (scheduler::Id relid : queue_.ids()) {
         if (loaded.count(relid) == 0)

@@ -13,7 +13,9 @@
  */
 #pragma once
 
+#include "catalog/tables.hpp"
 #include "mailbox/manager_side.hpp"
+#include "refresh/refresh.hpp"
 #include "scheduler/graph.hpp"
 #include "scheduler/queue.hpp"
 #include "worker/transaction.hpp"
@@ -34,8 +36,11 @@ struct Known {
     scheduler::Schedule schedule;
     int64_t generation = 0;
     int refresh_timeout_ms = 0;
+    bool is_program_written = false; /* to the catalog, of this generation */
     bool is_restless = false; /* another answer without a change: volatile functions, now() */
 };
+
+using Programs = std::map<scheduler::Id, std::vector<catalog::ProgramStatement>>;
 
 enum class Initiator { scheduler, reader };
 
@@ -67,6 +72,8 @@ class Manager {
     void refresh_alone(scheduler::Ids members, Initiator initiator, std::map<scheduler::Id, Verdict> *verdicts);
     void leave_out(scheduler::Id failed, scheduler::Ids &members, std::map<scheduler::Id, Verdict> *verdicts);
     std::optional<Failure> attempt(const scheduler::Ids &members, Initiator initiator, bool *is_locked);
+    Programs unwritten_programs(const std::vector<refresh::Outcome> &outcomes);
+    void write_programs(const Programs &programs);
     void note_success(scheduler::Id relid, TimestampTz started_at);
 
     /* failing.cpp */

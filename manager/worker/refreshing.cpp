@@ -5,6 +5,7 @@
  */
 #include "catalog/process.hpp"
 #include "definition/guc.hpp"
+#include "refresh/compiled.hpp"
 #include "refresh/refresh.hpp"
 #include "worker/manager.hpp"
 
@@ -73,6 +74,7 @@ bool contains(const Ids &ids, Id id)
 std::optional<Failure> Manager::attempt(const Ids &members, Initiator initiator, bool *is_locked)
 {
     std::vector<refresh::Outcome> outcomes;
+    Programs programs;
     int timeout_ms = 0;
     Ids dirty;
     for (Id member : members) {
@@ -89,6 +91,7 @@ std::optional<Failure> Manager::attempt(const Ids &members, Initiator initiator,
             call([=] { enable_timeout_after(STATEMENT_TIMEOUT, timeout_ms); });
         outcomes = refresh::refresh_group(std::vector<Oid>(members.begin(), members.end()),
                                           refresh::LockWait::skip_if_locked);
+        programs = unwritten_programs(outcomes);
         if (timeout_ms > 0)
             call([] { disable_timeout(STATEMENT_TIMEOUT, false); });
     });
@@ -106,7 +109,35 @@ std::optional<Failure> Manager::attempt(const Ids &members, Initiator initiator,
         may_trim_ = may_trim_ || outcome.action != refresh::Action::no_data;
     }
     catalog::append_history(history);
+    write_programs(programs);
     return failure;
+}
+
+/* The programs of those that are refreshed for the first time since their definitions changed. To be
+ * called in the transaction of the refresh, whose locks keep what was compiled. */
+Programs Manager::unwritten_programs(const std::vector<refresh::Outcome> &outcomes)
+{
+    Programs programs;
+    for (const refresh::Outcome &outcome : outcomes) {
+        auto known = known_.find(outcome.relid);
+        if (known == known_.end() || known->second.is_program_written)
+            continue;
+        for (const refresh::ProgramText &text : refresh::texts_of(refresh::compiled_of(outcome.relid)))
+            programs[outcome.relid].push_back({text.purpose, text.sql});
+    }
+    return programs;
+}
+
+void Manager::write_programs(const Programs &programs)
+{
+    if (programs.empty())
+        return;
+    catalog::run([&](catalog::Database &catalog) {
+        for (const auto &[relid, statements] : programs)
+            catalog::write_program(catalog, MyDatabaseId, relid, known_[relid].generation, statements);
+    });
+    for (const auto &[relid, statements] : programs)
+        known_[relid].is_program_written = true;
 }
 
 void Manager::note_success(Id relid, TimestampTz started_at)

@@ -63,8 +63,11 @@ void Manager::keep_up()
         catalog::run([=](catalog::Database &catalog) { catalog::prune_history(catalog, before); });
     }
     catalog::checkpoint();
-    if (catalog::take_is_new())
+    if (catalog::take_is_new()) {
+        for (auto &[relid, known] : known_)
+            known.is_program_written = false;
         project_definitions();
+    }
     call([] { pgstat_report_stat(true); });
     upkeep_after_ = GetCurrentTimestamp() + upkeep_pause_us;
 }

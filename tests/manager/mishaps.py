@@ -4,6 +4,7 @@
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -59,6 +60,16 @@ def a_killed_manager_is_replaced():
     insert_and_wait()
 
 
+def the_catalog_knows_graph_and_program():
+    file = sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)
+    edges = file.execute("SELECT count(*) FROM graph JOIN registry USING (database, relid) WHERE name = 'kept'")
+    assert edges.fetchone() == (1,)
+    purposes = file.execute("SELECT purpose FROM program JOIN registry USING (database, relid, generation) "
+                            "WHERE name = 'kept' ORDER BY number").fetchall()
+    file.close()
+    assert purposes == [("step 0: delta of pgt_delta_s0",), ("step 0: full",)], purposes
+
+
 def a_removed_catalog_comes_back():
     catalog.unlink()
     insert_and_wait()
@@ -111,7 +122,7 @@ def a_copied_database_gets_its_own_manager():
 
 try:
     run_cases([a_manager_starts_with_the_first_stream_table, a_terminated_manager_is_replaced,
-               a_killed_manager_is_replaced, a_removed_catalog_comes_back, a_removed_folder_comes_back,
+               a_killed_manager_is_replaced, the_catalog_knows_graph_and_program, a_removed_catalog_comes_back, a_removed_folder_comes_back,
                a_damaged_catalog_is_made_anew, without_a_catalog_everything_goes_on,
                after_a_restart_the_manager_is_back, a_copied_database_gets_its_own_manager])
 finally:
