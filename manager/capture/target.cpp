@@ -132,6 +132,20 @@ void build(Relation written, Targets *entry)
     }
 }
 
+/* A relation that is gone is used by nobody; one that exists may be, however invalid its entry. */
+void remove_dropped()
+{
+    HASH_SEQ_STATUS status;
+    hash_seq_init(&status, known);
+    while (auto *entry = static_cast<Targets *>(hash_seq_search(&status))) {
+        if (entry->is_valid || SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry->relid)))
+            continue;
+        if (entry->memory != nullptr)
+            MemoryContextDelete(entry->memory);
+        hash_search(known, &entry->relid, HASH_REMOVE, nullptr);
+    }
+}
+
 } // namespace
 
 const Targets *find_targets(Relation relation)
@@ -141,8 +155,10 @@ const Targets *find_targets(Relation relation)
     const Oid relid = RelationGetRelid(relation);
     bool found;
     auto *entry = static_cast<Targets *>(hash_search(known, &relid, HASH_ENTER, &found));
-    if (!found)
+    if (!found) {
         *entry = {relid, false, 0, nullptr, nullptr};
+        remove_dropped();
+    }
     if (entry->is_valid)
         return entry;
 

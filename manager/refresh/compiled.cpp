@@ -6,6 +6,7 @@
 #include "pg/settings.hpp"
 #include "refresh/names.hpp"
 #include "refresh/scope.hpp"
+#include "refresh/scope.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -50,6 +51,9 @@ bool was_built_from(const Compiled &compiled, Oid relation)
 /* An invalidation arrived while an entry was being built, which the cache does not hold yet. */
 bool was_invalidated_meanwhile = false;
 
+/* Set with is_stale of any entry. */
+bool has_stale = false;
+
 /* Only marks: an invalidation may arrive in the middle of a refresh that uses the entry. */
 extern "C" void on_relcache_invalidation(Datum, Oid relation)
 {
@@ -58,7 +62,7 @@ extern "C" void on_relcache_invalidation(Datum, Oid relation)
         return;
     for (auto &[relid, compiled] : *cache)
         if (was_built_from(*compiled, relation))
-            compiled->is_stale = true;
+            compiled->is_stale = has_stale = true;
 }
 
 /* The program of a query kept incrementally, or nothing where only full refresh will do. */
@@ -241,8 +245,21 @@ std::vector<engine::Step> steps_of(const Definition &definition)
     return engine::Program(translation->plan).steps();
 }
 
+void discard_stale()
+{
+    if (!std::exchange(has_stale, false))
+        return;
+    std::erase_if(compiled_cache(), [](const auto &item) {
+        bool is_stale = item.second->is_stale;
+        if (is_stale)
+            MemoryContextDelete(item.second->context);
+        return is_stale;
+    });
+}
+
 Compiled &compiled_of(Oid relid)
 {
+    call([] { require_none_running(); });
     Cache &all = compiled_cache();
     auto found = all.find(relid);
     if (found != all.end() && found->second->is_stale) {
@@ -256,6 +273,7 @@ Compiled &compiled_of(Oid relid)
         Compiled *compiled = compile(relid);
         /* Good for this refresh, whose locks were held; the next one looks again. */
         compiled->is_stale = was_invalidated_meanwhile;
+        has_stale = has_stale || was_invalidated_meanwhile;
         found = all.emplace(relid, compiled).first;
     }
     return *found->second;

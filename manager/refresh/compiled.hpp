@@ -74,8 +74,11 @@ std::vector<engine::Step> steps_of(const Definition &definition);
 bool is_kept_by_deltas(const Definition &definition);
 
 /* The caller holds a lock on the stream table. Valid until the next call for the same
- * stream table. */
+ * stream table, or of discard_stale(). Raises 55006 while a refresh runs, which uses what this might replace. */
 Compiled &compiled_of(Oid relid);
+
+/* Frees what is out of date, that of stream tables that were dropped included. */
+void discard_stale();
 
 /* The plan of a statement, prepared when it is missing or no longer valid. Within an SPI
  * connection that has the relations the statement reads registered. */

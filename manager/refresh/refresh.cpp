@@ -186,6 +186,7 @@ const char *name_of_attempt(Action action)
 std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait)
 {
     call([] { require_none_running(); });
+    discard_stale();
     Group group = lock_group(relids, wait);
     if (group.members.empty())
         return {};

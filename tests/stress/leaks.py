@@ -1,0 +1,103 @@
+#!/usr/bin/python3 -B
+"""A session's memory does not grow with what it has done: refreshes, failing ones, stream tables that are gone.
+
+After each kind of work has been done some times its memory is what a session needs; after as
+many times again it may not have grown by more than what a few of them would leave.
+"""
+
+import sys
+import uuid
+
+import psycopg2
+
+ROUNDS = 150
+ALLOWED_BYTES = 200 * ROUNDS  # the least thing left each time would be more
+
+MAINTAINED = {
+    "totals": "SELECT k, count(*) AS n, sum(v) AS total FROM a GROUP BY k",
+    "joined": "SELECT a.id, b.v FROM a JOIN b ON b.id = a.k",
+    "outer_joined": "SELECT a.id, b.v FROM a LEFT JOIN b ON b.id = a.k",
+    "extremes": "SELECT k, min(v) AS low, max(v) AS high FROM a GROUP BY k",
+    "chained": "SELECT n, count(*) AS groups FROM totals GROUP BY n",
+    "inverse": "SELECT id, 100 / v AS share FROM a",
+}
+
+
+class Session:
+    def __init__(self, database):
+        self.session = psycopg2.connect(dbname=database)
+        self.session.autocommit = True
+        self.cursor = self.session.cursor()
+        self.run("SET client_min_messages = error; SET synchronous_commit = off")
+
+    def run(self, statement, *values):
+        self.cursor.execute(statement, values or None)
+
+    def used_bytes(self):
+        """PostgreSQL remembers by name what is gone: that is not ours."""
+        self.run("SELECT sum(used_bytes) FROM pg_backend_memory_contexts WHERE name <> 'CacheMemoryContext'")
+        return int(self.cursor.fetchone()[0])
+
+    def set_up(self):
+        self.run("CREATE EXTENSION pg_trickle")
+        for table in "ab":
+            self.run(f"CREATE TABLE {table} (id int PRIMARY KEY, k int, v int); CREATE INDEX ON {table} (k)")
+            self.run(f"INSERT INTO {table} SELECT i, i % 20, i FROM generate_series(1, 300) i")
+        for name, query in MAINTAINED.items():
+            self.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h', 'DIFFERENTIAL')", name, query)
+
+    def refresh_all(self):
+        for name in MAINTAINED:
+            self.run("SELECT pgtrickle.refresh_stream_table(%s)", name)
+
+    # ---- the kinds of work, each told how often it was done before
+
+    def refreshes(self, number):
+        self.run("UPDATE a SET v = v + 1, k = (k + 1) %% 20 WHERE id = %s", number % 300 + 1)
+        self.refresh_all()
+
+    def refreshes_that_fail(self, number):
+        self.run("BEGIN; UPDATE a SET v = 0 WHERE id = %s", number % 300 + 1)
+        try:
+            self.run("SELECT pgtrickle.refresh_stream_table('inverse')")
+        except psycopg2.errors.DivisionByZero:
+            self.run("ROLLBACK")
+            return
+        raise AssertionError("it did not fail")
+
+    def reads_of_own_changes(self, number):
+        self.run("SET pg_trickle.max_staleness = 0; BEGIN; SAVEPOINT s; UPDATE a SET v = v + 1 WHERE id = %s", number % 300 + 1)
+        self.run("SELECT count(*) FROM chained, joined")
+        self.run("ROLLBACK TO s; SELECT count(*) FROM outer_joined; COMMIT; RESET pg_trickle.max_staleness")
+
+    def stream_tables_made_and_dropped(self, _):
+        self.run("SELECT pgtrickle.create_stream_table('short_lived', 'SELECT k, max(v) AS high FROM a GROUP BY k', '1h')")
+        self.run("DROP FOREIGN TABLE short_lived")
+        self.run("SELECT pgtrickle.refresh_stream_table('totals')")
+
+
+def main():
+    database = "leaks_" + uuid.uuid4().hex[:12]
+    admin = Session("postgres")
+    admin.run(f"CREATE DATABASE {database}")
+    session = Session(database)
+    session.set_up()
+    failed = 0
+    kinds = (session.refreshes, session.refreshes_that_fail, session.reads_of_own_changes,
+             session.stream_tables_made_and_dropped)
+    for kind in kinds:
+        for number in range(ROUNDS):
+            kind(number)
+        before = session.used_bytes()
+        for number in range(ROUNDS):
+            kind(number)
+        grown = session.used_bytes() - before
+        is_flat = grown <= ALLOWED_BYTES
+        failed += not is_flat
+        print("ok" if is_flat else "not ok", kind.__name__, f"({grown} bytes)")
+    session.session.close()
+    admin.run(f"DROP DATABASE {database} WITH (FORCE)")
+    return 1 if failed else 0
+
+
+sys.exit(main())
