@@ -1,4 +1,4 @@
-"""The session on README's first screen is what the tests see: its parts stand, in order, in expected/readme.out."""
+"""The SQL in README is what the tests see: its parts stand, in order, in expected/readme.out."""
 
 import re
 from pathlib import Path
@@ -9,12 +9,12 @@ README, OUTPUT = Path("README.md"), Path("expected/readme.out")
 def check(top, files):
     if README not in files or OUTPUT not in files:
         return
-    session = re.search(r"```sql\n(.*?)```", (top / README).read_text(), re.S)
-    if session is None:
+    blocks = re.findall(r"```sql\n(.*?)```", (top / README).read_text(), re.S)
+    if not blocks:
         yield f"{README}: no session"
         return
     output, position = (top / OUTPUT).read_text(), 0
-    for part in session.group(1).strip().split("\n\n"):
+    for part in "\n\n".join(block.strip() for block in blocks).split("\n\n"):
         found = output.find(part, position)
         if found < 0:
             yield f"{README}: not in {OUTPUT}: {part.splitlines()[0]}"
