@@ -1,3 +1,4 @@
+#include "definition/options.hpp"
 #include "fdw/arguments.hpp"
 #include "scheduler/schedule.hpp"
 
@@ -10,7 +11,8 @@ SQL_FUNCTION(pgtrickle_parse_duration_seconds)
     std::optional<int64_t> seconds = scheduler::parse_duration_seconds(text, &fault);
     if (!seconds)
         raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
-               .message = "invalid argument: duration \"" + text + "\": " + fault,
+               .message = "invalid argument: duration \"" + text + "\"",
+               .detail = options::as_sentence(fault),
                .hint = "Use whole seconds such as 30s, 5m, 1h30m or 2d."});
     PG_RETURN_INT64(*seconds);
 }

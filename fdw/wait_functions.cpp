@@ -56,7 +56,7 @@ bool wait_until_fresh(Oid relid, TimestampTz deadline)
             ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                             errmsg("stream table %s is suspended, or reads one that is",
                                    definition::qualified_name(relid)),
-                            errhint("Remove the cause, then run pgtrickle.resume_stream_table().")));
+                            errhint("Remove the reason, then call pgtrickle.resume_stream_table().")));
         pause(std::min<long>(rest_ms, pause_ms));
     }
     return true;

@@ -1,4 +1,6 @@
--- What a user finds first: the extension's version.
+-- What a user finds first: the extension's schema and version.
+
+COMMENT ON SCHEMA pgtrickle IS 'functions and views of stream tables';
 
 CREATE FUNCTION pgtrickle.version() RETURNS text
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

@@ -1,5 +1,6 @@
 #include "definition/guc.hpp"
 
+#include "definition/options.hpp"
 #include "scheduler/schedule.hpp"
 
 extern "C" {
@@ -42,7 +43,7 @@ extern "C" bool check_max_staleness(char **value, void **extra, GucSource)
             std::string fault;
             std::optional<int64_t> seconds = scheduler::parse_duration_seconds(*value, &fault);
             if (!seconds) {
-                call([&] { GUC_check_errdetail("%s", fault.c_str()); });
+                call([&] { GUC_check_errdetail("%s", options::as_sentence(fault).c_str()); });
                 call([] { GUC_check_errhint("Use -1, 0, or a duration of whole seconds such as 30s or 5m."); });
                 return false;
             }

@@ -22,14 +22,6 @@ namespace {
            .hint = hint});
 }
 
-std::string as_sentence(std::string phrase)
-{
-    if (phrase.empty())
-        return phrase;
-    phrase[0] = static_cast<char>(toupper(static_cast<unsigned char>(phrase[0])));
-    return phrase + ".";
-}
-
 void check_query(const std::string &, const std::string &value)
 {
     if (value.find_first_not_of(" \t\r\n;") == std::string::npos)
@@ -171,6 +163,14 @@ void check_setting(const std::string &name)
 }
 
 } // namespace
+
+std::string as_sentence(std::string phrase)
+{
+    if (phrase.empty())
+        return phrase;
+    phrase[0] = static_cast<char>(toupper(static_cast<unsigned char>(phrase[0])));
+    return phrase + ".";
+}
 
 std::vector<Option> from_list(List *def_elements)
 {

@@ -38,6 +38,9 @@ void apply(const std::vector<Option> &options, Definition *definition);
 
 RefreshMode parse_mode(const std::string &text); /* raises 22023 */
 const char *name_of(RefreshMode mode);
+
+/* A phrase that says what is wrong with a value, as an error's DETAIL. */
+std::string as_sentence(std::string phrase);
 bool parse_boolean(const std::string &name, const std::string &value); /* raises 22023 */
 
 } // namespace pgtrickle::options
