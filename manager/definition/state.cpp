@@ -39,15 +39,16 @@ Relation open_table(const char *name, LOCKMODE lock)
     return OidIsValid(oid) ? try_table_open(oid, lock) : nullptr;
 }
 
-SysScanDesc begin_scan(Relation table, const char *index_name, int column, Oid key, ScanKeyData *scan_key)
+SysScanDesc begin_scan(Relation table, const char *index_name, int column, Oid key, ScanKeyData *scan_key,
+                       Snapshot snapshot = nullptr)
 {
     ScanKeyInit(scan_key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(key));
-    return systable_beginscan(table, relation_named(index_name), true, nullptr, 1, scan_key);
+    return systable_beginscan(table, relation_named(index_name), true, snapshot, 1, scan_key);
 }
 
-SysScanDesc begin_state_scan(Relation table, Oid key, ScanKeyData *scan_key)
+SysScanDesc begin_state_scan(Relation table, Oid key, ScanKeyData *scan_key, Snapshot snapshot = nullptr)
 {
-    return begin_scan(table, "pgt_state_pkey", Column::relid, key, scan_key);
+    return begin_scan(table, "pgt_state_pkey", Column::relid, key, scan_key, snapshot);
 }
 
 /* Copies, in the current memory context, of the texts and numbers of one row. */
@@ -61,14 +62,14 @@ struct RawRow {
     char *last_error_message;
 };
 
-RawRow read_raw(Oid relid)
+RawRow read_raw(Oid relid, Snapshot snapshot)
 {
     RawRow raw = {};
     Relation table = open_table("pgt_state", AccessShareLock);
     if (table == nullptr)
         return raw;
     ScanKeyData key;
-    SysScanDesc scan = begin_state_scan(table, relid, &key);
+    SysScanDesc scan = begin_state_scan(table, relid, &key, snapshot);
     HeapTuple tuple = systable_getnext(scan);
     if (HeapTupleIsValid(tuple)) {
         raw.is_found = true;
@@ -127,9 +128,9 @@ Oid dependency_table()
     return relation_named("pgt_dependency");
 }
 
-bool read(Oid relid, StateRow *row)
+bool read(Oid relid, StateRow *row, Snapshot snapshot)
 {
-    RawRow raw = call([=] { return read_raw(relid); });
+    RawRow raw = call([=] { return read_raw(relid, snapshot); });
     if (!raw.is_found)
         return false;
     auto is_null = [&](Column column) { return raw.nulls[column - 1]; };

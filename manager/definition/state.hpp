@@ -10,6 +10,10 @@
 
 #include "pg/boundary.hpp"
 
+extern "C" {
+#include "utils/snapshot.h"
+}
+
 #include <string>
 #include <vector>
 
@@ -64,8 +68,8 @@ struct StateRow {
 Oid state_table();
 Oid dependency_table();
 
-/* Reads the row under the latest catalog snapshot. False: there is none. C++ frame. */
-bool read(Oid relid, StateRow *row);
+/* Reads the row under the snapshot, or the latest catalog snapshot. False: there is none. C++ frame. */
+bool read(Oid relid, StateRow *row, Snapshot snapshot = nullptr);
 
 /* The writers below are PostgreSQL frames. update() sets the columns c where
  * replaces[c - 1], and updated_at; it raises if there is no row, and ends with

@@ -31,6 +31,16 @@ bool is_newer_than(const Frontier &committed, Snapshot snapshot)
     });
 }
 
+/* Whether a refresh has been committed that the active snapshot does not see: then it does not see
+ * the rows either to which the frontier belongs, though the frontier may have nothing in that it lacks. */
+bool was_refreshed_since(const Member &member)
+{
+    state::StateRow seen;
+    return !state::read(member.compiled->relid(), &seen, GetActiveSnapshot()) ||
+           seen.frontier != member.state.frontier || seen.own_xid != member.state.own_xid ||
+           seen.own_seq != member.state.own_seq;
+}
+
 /* REPEATABLE READ: the snapshot is older than the locks, so a refresh committed in between
  * may already be ahead of it. */
 void check_snapshot(const Group &group)
@@ -40,7 +50,7 @@ void check_snapshot(const Group &group)
             continue;
         Frontier committed =
             Frontier::from_text(member.state.frontier.c_str(), member.state.own_xid, member.state.own_seq);
-        if (is_newer_than(committed, GetActiveSnapshot()))
+        if (is_newer_than(committed, GetActiveSnapshot()) || was_refreshed_since(member))
             raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
                    .message = "could not refresh stream table \"" + member.compiled->definition.name +
                               "\" due to a concurrent refresh",
