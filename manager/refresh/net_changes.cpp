@@ -4,7 +4,10 @@
 
 extern "C" {
 #include "executor/executor.h"
+#include "miscadmin.h"
 }
+
+#include <algorithm>
 
 namespace pgtrickle::refresh {
 
@@ -74,15 +77,45 @@ void put_net_rows(Net *net)
     MemoryContextDelete(hash_memory);
 }
 
+/* Beyond this many rows, their hashes are not kept in memory. */
+constexpr int64_t most_compared = 100'000;
+
+/* False only if no image occurs twice. Much cheaper than to sort the rows themselves. */
+bool may_repeat_images(Tuplestorestate *changes, int64_t count, TupleDesc descriptor, const storage::Identity &identity)
+{
+    if (count > most_compared)
+        return true;
+    auto *hashes = static_cast<int64 *>(palloc(sizeof(int64) * count));
+    int64 *end = hashes;
+    MemoryContext row_memory = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle image", ALLOCSET_SMALL_SIZES);
+    TupleTableSlot *slot = MakeSingleTupleTableSlot(descriptor, &TTSOpsMinimalTuple);
+    while (tuplestore_gettupleslot(changes, true, false, slot)) {
+        slot_getallattrs(slot);
+        MemoryContext previous = MemoryContextSwitchTo(row_memory);
+        *end++ = identity.hash(slot->tts_values, slot->tts_isnull);
+        MemoryContextSwitchTo(previous);
+        MemoryContextReset(row_memory);
+    }
+    ExecDropSingleTupleTableSlot(slot);
+    MemoryContextDelete(row_memory);
+    tuplestore_rescan(changes);
+    std::sort(hashes, end);
+    bool repeats = std::adjacent_find(hashes, end) != end;
+    pfree(hashes);
+    return repeats;
+}
+
 } // namespace
 
-int64_t net_changes(Tuplestorestate *changes, TupleDesc descriptor, Tuplestorestate *out)
+NetChanges net_changes(Tuplestorestate *changes, int64_t count, TupleDesc descriptor)
 {
     const int column_count = descriptor->natts - 1;
+    storage::Identity identity = storage::Identity::of_image(descriptor, column_count);
+    if (!may_repeat_images(changes, count, descriptor, identity))
+        return {changes, count};
     auto *positions = static_cast<int *>(palloc(sizeof(int) * (column_count + 1)));
     for (int i = 0; i < column_count; i++)
         positions[i] = i;
-    storage::Identity identity = storage::Identity::of_image(descriptor, column_count);
     storage::DeltaSort *sort = storage::begin_delta_sort(descriptor, &identity, positions);
     TupleTableSlot *slot = MakeSingleTupleTableSlot(descriptor, &TTSOpsMinimalTuple);
     while (tuplestore_gettupleslot(changes, true, false, slot)) {
@@ -91,10 +124,11 @@ int64_t net_changes(Tuplestorestate *changes, TupleDesc descriptor, Tuplestorest
     }
     ExecDropSingleTupleTableSlot(slot);
     storage::finish_rows(sort);
-    Net net = {&identity, sort, descriptor, column_count, out, 0};
+    tuplestore_end(changes);
+    Net net = {&identity, sort, descriptor, column_count, tuplestore_begin_heap(false, false, work_mem), 0};
     put_net_rows(&net);
     storage::end_delta_sort(sort);
-    return net.rows;
+    return {net.out, net.rows};
 }
 
 } // namespace pgtrickle::refresh

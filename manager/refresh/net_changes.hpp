@@ -20,8 +20,14 @@ extern "C" {
 
 namespace pgtrickle::refresh {
 
-/* Puts the net of `changes` into `out`, in rows of weight 1 or -1; returns their number.
- * `descriptor` describes both; its last column is the weight. Sorts: n log n, within work_mem. */
-int64_t net_changes(Tuplestorestate *changes, TupleDesc descriptor, Tuplestorestate *out);
+struct NetChanges {
+    Tuplestorestate *rows;
+    int64_t count;
+};
+
+/* The net of `count` rows of weight 1 or -1, in rows of such weights; takes `changes` over, which may
+ * be their own net. `descriptor` describes both; its last column is the weight. Where an image
+ * repeats it sorts: n log n, within work_mem. */
+NetChanges net_changes(Tuplestorestate *changes, int64_t count, TupleDesc descriptor);
 
 } // namespace pgtrickle::refresh

@@ -55,10 +55,9 @@ std::string Run::read_sources(const Frontier &frontier)
         changed_rows_ += changes.rows;
         delta.count = changes.rows;
         if (changes.rows > 1) {
-            Tuplestorestate *net = begin_rows();
-            delta.count = call([&] { return net_changes(delta.rows, delta.descriptor, net); });
-            call([&] { tuplestore_end(delta.rows); });
-            delta.rows = net;
+            NetChanges net = call([&] { return net_changes(delta.rows, changes.rows, delta.descriptor); });
+            delta.rows = net.rows;
+            delta.count = net.count;
         }
         register_rows(delta_name(delta.input), delta.rows, delta.descriptor);
         deltas_.push_back(delta);
