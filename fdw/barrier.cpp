@@ -185,7 +185,8 @@ bool pass_barrier(const Oid *relids, int count, List *permissions)
         bool is_asked = false;
         for (int j = 0; j < sorted.asked_count; j++)
             is_asked |= sorted.asked[j] == relids[i];
-        if (!is_asked && freshness.verdict == Verdict::serve && freshness.can_ask)
+        /* Also one that has become stale since it was judged above. */
+        if (!is_asked && freshness.can_ask)
             sorted.asked[sorted.asked_count++] = relids[i];
     }
     if (permissions != NIL)
