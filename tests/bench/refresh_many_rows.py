@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
-"""A refresh after 1,000 changed rows against REFRESH MATERIALIZED VIEW of the same query."""
+"""A refresh after 1,000 changed rows against REFRESH MATERIALIZED VIEW of the same query, in turns; best times."""
 
-from measure import Database, create, median, ms, row, scale
+from measure import Database, create, ms, row, scale
 
 ROWS = scale(1_000_000)
 QUERY = "SELECT grp, count(*) AS n, sum(amount) AS total FROM facts GROUP BY grp"
@@ -17,14 +17,14 @@ def main():
             cursor.execute("VACUUM ANALYZE")
             create(cursor, "kept", QUERY)
             kept, plain = [], []
-            for turn in range(12):
+            for turn in range(16):
                 first = turn * 1000 % ROWS
                 cursor.execute("UPDATE facts SET amount = amount + 1 WHERE id > %s AND id <= %s", (first, first + 1000))
                 kept.append(ms(cursor, "SELECT pgtrickle.refresh_stream_table('kept')"))
                 plain.append(ms(cursor, "REFRESH MATERIALIZED VIEW plain"))
             cursor.execute("SELECT count(*) FROM (TABLE kept EXCEPT ALL TABLE plain) x")
             assert cursor.fetchone()[0] == 0, "the stream table differs from the materialized view"
-            ours, theirs = median(kept[2:]), median(plain[2:])
+            ours, theirs = min(kept[2:]), min(plain[2:])
             row(f"refresh after 1,000 changed rows of {ROWS:,}, {groups:,} groups / REFRESH MATERIALIZED VIEW",
                 f"{ours:.1f} / {theirs:.0f} ms = 1/{theirs / ours:.0f}", "≤ 1/20")
 
