@@ -1,6 +1,6 @@
 #include "refresh/net_changes.hpp"
 
-#include "storage/delta_sort.hpp"
+#include "storage/images.hpp"
 
 extern "C" {
 #include "executor/executor.h"
@@ -13,68 +13,20 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* One image among the rows that share a hash. */
-struct Image {
-    storage::KeptRow row;
-    int64 weight;
-    Image *next;
-};
-
-struct Net {
-    const storage::Identity *identity;
-    storage::DeltaSort *sort;
-    TupleDesc descriptor;
-    int weight_position;
-    Tuplestorestate *out;
-    int64_t rows;
-};
-
-void add_row(const Net *net, Image **images)
+/* Puts each image as often as its weight says; returns how many rows that were. */
+int64_t put_images(const storage::Image *images, TupleDesc descriptor, Tuplestorestate *out)
 {
-    TupleTableSlot *slot = net->sort->slot;
-    int64 weight = DatumGetInt64(slot->tts_values[net->weight_position]);
-    for (Image *image = *images; image != nullptr; image = image->next)
-        if (net->identity->is_same(image->row.values, image->row.nulls, slot->tts_values, slot->tts_isnull)) {
-            image->weight += weight;
-            return;
-        }
-    auto *image = static_cast<Image *>(palloc(sizeof(Image)));
-    *image = {storage::keep_row(slot), weight, *images};
-    *images = image;
-}
-
-void put_images(Net *net, Image *images)
-{
-    for (Image *image = images; image != nullptr; image = image->next) {
-        int64 sign = image->weight < 0 ? -1 : 1;
-        image->row.values[net->weight_position] = Int64GetDatum(sign);
+    const int weight_position = descriptor->natts - 1;
+    int64_t rows = 0;
+    for (const storage::Image *image = images; image != nullptr; image = image->next) {
+        const int64 sign = image->weight < 0 ? -1 : 1;
+        image->row.values[weight_position] = Int64GetDatum(sign);
         for (int64 i = 0; i != image->weight; i += sign) {
-            tuplestore_putvalues(net->out, net->descriptor, image->row.values, image->row.nulls);
-            net->rows++;
+            tuplestore_putvalues(out, descriptor, image->row.values, image->row.nulls);
+            rows++;
         }
     }
-}
-
-void put_net_rows(Net *net)
-{
-    MemoryContext hash_memory = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle net changes",
-                                                      ALLOCSET_SMALL_SIZES);
-    MemoryContext previous = MemoryContextSwitchTo(hash_memory);
-    Image *images = nullptr;
-    int64 hash = 0;
-    while (storage::next_row(net->sort)) {
-        CHECK_FOR_INTERRUPTS();
-        if (images != nullptr && storage::hash_of_row(net->sort) != hash) {
-            put_images(net, images);
-            images = nullptr;
-            MemoryContextReset(hash_memory);
-        }
-        hash = storage::hash_of_row(net->sort);
-        add_row(net, &images);
-    }
-    put_images(net, images);
-    MemoryContextSwitchTo(previous);
-    MemoryContextDelete(hash_memory);
+    return rows;
 }
 
 /* Beyond this many rows, their hashes are not kept in memory. */
@@ -125,10 +77,13 @@ NetChanges net_changes(Tuplestorestate *changes, int64_t count, TupleDesc descri
     ExecDropSingleTupleTableSlot(slot);
     storage::finish_rows(sort);
     tuplestore_end(changes);
-    Net net = {&identity, sort, descriptor, column_count, tuplestore_begin_heap(false, false, work_mem), 0};
-    put_net_rows(&net);
+    Tuplestorestate *out = tuplestore_begin_heap(false, false, work_mem);
+    int64_t rows = 0;
+    storage::for_images(sort, identity, [&](const storage::Image *images, int64) {
+        rows += put_images(images, descriptor, out);
+    });
     storage::end_delta_sort(sort);
-    return {net.out, net.rows};
+    return {out, rows};
 }
 
 } // namespace pgtrickle::refresh

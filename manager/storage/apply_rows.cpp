@@ -1,36 +1,14 @@
 #include "storage/apply_rows.hpp"
 
-extern "C" {
-#include "miscadmin.h"
-}
+#include "storage/images.hpp"
 
 namespace pgtrickle::storage {
 
 namespace {
 
-/* One image among the rows that share a hash. */
-struct Image {
-    KeptRow row;
-    int64 weight;
-    Image *next;
-};
-
 bool is_same_row(Arrangement *arrangement, const KeptRow &a, TupleTableSlot *b)
 {
     return arrangement->identity.is_same(a.values, a.nulls, b->tts_values, b->tts_isnull);
-}
-
-void add_to_images(Arrangement *arrangement, Image **images, TupleTableSlot *slot, int64 weight)
-{
-    for (Image *image = *images; image != nullptr; image = image->next) {
-        if (is_same_row(arrangement, image->row, slot)) {
-            image->weight += weight;
-            return;
-        }
-    }
-    auto *image = static_cast<Image *>(palloc(sizeof(Image)));
-    *image = {keep_row(slot), weight, *images};
-    *images = image;
 }
 
 /* Removes `count` copies; returns how many there were to remove. */
@@ -70,28 +48,10 @@ bool apply_images(Arrangement *arrangement, const Image *images, int64 hash, Emi
 
 bool apply_rows(Arrangement *arrangement, DeltaSort *delta, Emitter *emitter)
 {
-    MemoryContext run_context =
-        AllocSetContextCreate(CurrentMemoryContext, "pg_trickle rows of one hash", ALLOCSET_SMALL_SIZES);
-    int weight_position = delta->column_count - 1;
     bool is_consistent = true;
-    Image *images = nullptr;
-    int64 run_hash = 0;
-    while (next_row(delta)) {
-        CHECK_FOR_INTERRUPTS();
-        int64 hash = hash_of_row(delta);
-        if (images != nullptr && hash != run_hash) {
-            is_consistent = apply_images(arrangement, images, run_hash, emitter) && is_consistent;
-            images = nullptr;
-            MemoryContextReset(run_context);
-        }
-        run_hash = hash;
-        MemoryContext previous = MemoryContextSwitchTo(run_context);
-        add_to_images(arrangement, &images, delta->slot, DatumGetInt64(delta->slot->tts_values[weight_position]));
-        MemoryContextSwitchTo(previous);
-    }
-    if (images != nullptr)
-        is_consistent = apply_images(arrangement, images, run_hash, emitter) && is_consistent;
-    MemoryContextDelete(run_context);
+    for_images(delta, arrangement->identity, [&](const Image *images, int64 hash) {
+        is_consistent = apply_images(arrangement, images, hash, emitter) && is_consistent;
+    });
     return is_consistent;
 }
 
