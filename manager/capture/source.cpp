@@ -221,7 +221,8 @@ Format *find_format(Oid relid, int16 version)
             att->attlen = DatumGetInt16(lengths[i]);
             att->attbyval = DatumGetBool(by_value[i]);
             att->attalign = DatumGetChar(aligns[i]);
-            att->attstorage = att->attlen == -1 ? TYPSTORAGE_EXTENDED : TYPSTORAGE_PLAIN;
+            /* Functions of a type with plain storage (tsquery) do not expect a short header. */
+            att->attstorage = get_typstorage(att->atttypid);
         }
     }
     systable_endscan(scan);

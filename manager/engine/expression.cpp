@@ -74,6 +74,14 @@ Expression Expression::compose(const std::vector<Expression> &inner) const
     return result;
 }
 
+std::string typed_null(const Column &column)
+{
+    std::string null = "NULL::" + column.type;
+    if (column.is_domain)
+        null = "(SELECT " + null + " WHERE false)";
+    return column.collation.empty() ? null : null + " COLLATE " + column.collation;
+}
+
 Expression column_reference(int position, const Column &column)
 {
     Expression expression;

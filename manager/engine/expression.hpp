@@ -34,6 +34,7 @@ struct Column {
     Equality equality = Equality::image;
     bool has_hash = true;        /* the type has a hash function under its equality */
     bool is_fixed_length = true; /* false: a value can be too long for a btree entry */
+    bool is_domain = false;
 };
 
 struct Expression {
@@ -52,6 +53,11 @@ struct Expression {
     /* The expression with each slot i replaced by inner[i], parenthesised. */
     Expression compose(const std::vector<Expression> &inner) const;
 };
+
+/* A NULL of the column's type, as SQL. A scalar subquery without a row is the only spelling that
+ * works for a domain, too: a cast to a domain asks its constraints, NOT NULL among them, while the
+ * padding of an outer join and an aggregate over nothing do not. */
+std::string typed_null(const Column &column);
 
 /* The expression that is column `position`, of type `column`. */
 Expression column_reference(int position, const Column &column);

@@ -65,8 +65,6 @@ std::vector<std::string> key_targets(const StepPlan &plan)
     return targets;
 }
 
-std::string typed_null(const Column &column) { return "NULL::" + column.type; }
-
 /* No input has changed: a statement of the right shape without rows. */
 std::string empty_delta(const Step &step)
 {

@@ -12,6 +12,7 @@
 extern "C" {
 #include "access/nbtree.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
@@ -27,6 +28,7 @@ struct Facts {
     engine::Equality equality;
     bool has_hash;
     bool is_fixed_length;
+    bool is_domain;
 };
 
 /* The functions of this namespace are PostgreSQL frames. */
@@ -77,6 +79,7 @@ Facts facts_of(const ValueType &value)
     TypeCacheEntry *entry = lookup_type_cache(value.type, TYPECACHE_HASH_PROC | TYPECACHE_EQ_OPR);
     facts.has_hash = OidIsValid(entry->hash_proc) && OidIsValid(entry->eq_opr);
     facts.is_fixed_length = get_typlen(value.type) > 0;
+    facts.is_domain = get_typtype(value.type) == TYPTYPE_DOMAIN;
     return facts;
 }
 
@@ -92,6 +95,7 @@ engine::Column column_of(const ValueType &value, std::string name)
     column.equality = facts.equality;
     column.has_hash = facts.has_hash;
     column.is_fixed_length = facts.is_fixed_length;
+    column.is_domain = facts.is_domain;
     return column;
 }
 

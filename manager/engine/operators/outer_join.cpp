@@ -33,10 +33,7 @@ std::vector<Column> side_by_side(const PlanPtr &left, const PlanPtr &right)
 Expression null_of(const Column &column)
 {
     Expression expression;
-    std::string text = "NULL::" + column.type;
-    if (!column.collation.empty())
-        text += " COLLATE " + column.collation;
-    expression.pieces = {text};
+    expression.pieces = {typed_null(column)};
     expression.result = column;
     expression.may_fail = false;
     return expression;

@@ -42,9 +42,7 @@ int GroupBuilder::known(const std::string &key) const
 
 int GroupBuilder::delta_state(Column column, std::string delta)
 {
-    std::string null = "NULL::" + column.type;
-    if (!column.collation.empty())
-        null += " COLLATE " + column.collation;
+    std::string null = typed_null(column);
     int made = state(std::move(column), std::move(delta), null, null);
     group_.states_of_delta_only.insert(made);
     return made;
