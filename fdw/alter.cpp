@@ -13,6 +13,7 @@
 #include "fdw/cycle.hpp"
 #include "fdw/history.hpp"
 #include "fdw/owner.hpp"
+#include "fdw/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
 #include "refresh/refresh.hpp"
 
@@ -302,7 +303,10 @@ void alter_table(const UtilityCall &utility)
         call([&] {
             check_retyping(relid, statement);
             utility.run();
+            CommandCounterIncrement();
         });
+        if (OidIsValid(relid) && call([=] { return is_altering_row_type(statement); }))
+            note_row_type(relid);
         return;
     }
     call([=] { check_commands(relid, statement); });

@@ -49,7 +49,9 @@ Handler handler_of(::Node *statement)
         return definition::is_server_for_stream_tables(create->servername) ? create_stream_table : nullptr;
     }
     case T_AlterTableStmt:
-        return is_our_alter(reinterpret_cast<AlterTableStmt *>(statement)) ? alter_table : nullptr;
+        if (is_our_alter(reinterpret_cast<AlterTableStmt *>(statement)))
+            return alter_table;
+        return is_altering_row_type(reinterpret_cast<AlterTableStmt *>(statement)) ? alter_row_type : nullptr;
     case T_RenameStmt: return rename_object;
     case T_AlterObjectSchemaStmt: return move_object;
     case T_CreateFunctionStmt:

@@ -9,30 +9,58 @@
 #include "definition/options.hpp"
 #include "definition/state.hpp"
 #include "definition/view.hpp"
+#include "definition/type_columns.hpp"
 #include "fdw/alter.hpp"
+#include "fdw/create.hpp"
+#include "fdw/option.hpp"
+#include "pg/walker.hpp"
 #include "mailbox/mailbox.hpp"
+#include "translate/rewrite.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "utils/lsyscache.h"
 }
 
+#include <algorithm>
+
 namespace pgtrickle {
 
 namespace {
 
-void mark_users(Oid class_id, Oid object_id, const char *reason)
+void mark(List *stream_tables, const char *reason)
 {
     ListCell *cell;
-    foreach (cell, definition::users_of(class_id, object_id, 0, false)) {
+    foreach (cell, stream_tables) {
         state::mark_needs_reinit(lfirst_oid(cell), reason);
         mailbox::note_change(lfirst_oid(cell));
     }
+}
+
+void mark_users(Oid class_id, Oid object_id, const char *reason)
+{
+    mark(definition::users_of(class_id, object_id, 0, false), reason);
+}
+
+/* A query that reads a column does not itself depend on the column's type: it may still print
+ * its values. */
+void mark_users_of_type(Oid type, const char *reason)
+{
+    List *users = definition::users_of(TypeRelationId, type, 0, false);
+    ListCell *cell;
+    foreach (cell, definition::columns_holding(type)) {
+        auto *column = static_cast<ObjectAddress *>(lfirst(cell));
+        users = list_concat_unique_oid(
+            users, definition::users_of(RelationRelationId, column->objectId, column->objectSubId, false));
+    }
+    mark(users, reason);
 }
 
 /* Every function of the name that a CREATE OR REPLACE may mean; parameters that are only
@@ -56,14 +84,51 @@ void run_and_mark_functions(const UtilityCall &utility, List *name)
         mark_users(ProcedureRelationId, lfirst_oid(cell), "a function that it uses was replaced");
 }
 
-std::vector<Oid> users_of_view(Oid view)
+std::vector<Oid> to_vector(List *relids)
 {
-    List *users = call([=] { return definition::users_of(RelationRelationId, view, 0, false); });
     std::vector<Oid> found;
     ListCell *cell;
-    foreach (cell, users)
+    foreach (cell, relids)
         found.push_back(lfirst_oid(cell));
     return found;
+}
+
+std::vector<Oid> users_of_view(Oid view)
+{
+    return to_vector(call([=] { return definition::users_of(RelationRelationId, view, 0, false); }));
+}
+
+bool has_whole_row(::Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Var))
+        return reinterpret_cast<Var *>(node)->varattno == InvalidAttrNumber;
+    if (IsA(node, Query))
+        return walk_query(reinterpret_cast<Query *>(node), has_whole_row, context, 0);
+    return walk_expression(node, has_whole_row, context);
+}
+
+/* By itself or by a view, which is read with its rows as a whole as well. */
+bool reads_whole_rows(const Query *query)
+{
+    Query *expanded = translate::expand_views(query, InvalidOid);
+    return has_whole_row(reinterpret_cast<::Node *>(const_cast<Query *>(query)), nullptr) ||
+           has_whole_row(reinterpret_cast<::Node *>(expanded), nullptr);
+}
+
+/* What the view now computes may depend on settings that nothing before it did. Those recorded
+ * already keep their values. */
+void record_further_settings(Oid relid, const Query *query)
+{
+    std::vector<options::Option> current = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
+    for (const options::Option &setting : recorded_settings(query)) {
+        bool is_recorded = std::any_of(current.begin(), current.end(), [&](const options::Option &option) {
+            return option.name == setting.name;
+        });
+        if (!is_recorded)
+            call([&] { write_option(relid, setting.name.c_str(), setting.value.c_str(), DEFELEM_ADD); });
+    }
 }
 
 } // namespace
@@ -88,9 +153,13 @@ void replace_view(const UtilityCall &utility)
         utility.run();
         CommandCounterIncrement();
     });
-    for (Oid relid : users)
-        if (call([=] { return definition::lock_if_there(relid, AccessExclusiveLock); }))
-            redefine(relid, call([=] { return definition::query_of(relid); }), {}, definition::load(relid).mode);
+    for (Oid relid : users) {
+        if (!call([=] { return definition::lock_if_there(relid, AccessExclusiveLock); }))
+            continue;
+        Query *query = call([=] { return definition::query_of(relid); });
+        record_further_settings(relid, query);
+        redefine(relid, query, {}, definition::load(relid).mode);
+    }
     if (!users.empty())
         mailbox::note_definition_change();
 }
@@ -104,8 +173,48 @@ void alter_enumeration(const UtilityCall &utility)
         CommandCounterIncrement();
         if (!OidIsValid(type))
             return;
-        mark_users(TypeRelationId, type, "an enumeration that it uses was altered");
+        mark_users_of_type(type, "an enumeration that it uses was altered");
     });
+}
+
+bool is_altering_row_type(const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        AlterTableType type = lfirst_node(AlterTableCmd, cell)->subtype;
+        if (type == AT_AddColumn || type == AT_DropColumn)
+            return true;
+    }
+    return false;
+}
+
+void alter_row_type(const UtilityCall &utility)
+{
+    auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
+    Oid relid = call([=] { return RangeVarGetRelid(statement->relation, NoLock, true); });
+    call([&] {
+        utility.run();
+        CommandCounterIncrement();
+    });
+    if (OidIsValid(relid))
+        note_row_type(relid);
+}
+
+void note_row_type(Oid relid)
+{
+    Oid type = call([=] { return get_rel_type_id(relid); });
+    if (!OidIsValid(type))
+        return;
+    call([=] { mark_users_of_type(type, "a composite type that it uses was altered"); });
+    for (Oid user : users_of_view(relid)) {
+        if (!call([=] { return definition::lock_if_there(user, AccessExclusiveLock); }))
+            continue;
+        Query *query = call([=] { return definition::query_of(user); });
+        if (!call([=] { return reads_whole_rows(query); }))
+            continue;
+        redefine(user, query, {}, definition::load(user).mode);
+        mailbox::note_definition_change();
+    }
 }
 
 void alter_policy(const UtilityCall &utility)

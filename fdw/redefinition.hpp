@@ -12,6 +12,14 @@ namespace pgtrickle {
 void replace_function(const UtilityCall &call); /* CreateFunctionStmt … OR REPLACE, AlterFunctionStmt */
 void replace_view(const UtilityCall &call);     /* ViewStmt … OR REPLACE */
 void alter_enumeration(const UtilityCall &call); /* AlterEnumStmt */
+void alter_row_type(const UtilityCall &call);   /* AlterTableStmt that adds or drops columns of a table or composite type */
 void alter_policy(const UtilityCall &call);     /* CREATE, ALTER POLICY */
+
+/* Whether an AlterTableStmt on something that is no stream table adds or drops columns. PostgreSQL frame. */
+bool is_altering_row_type(const AlterTableStmt *statement);
+
+/* The columns of a table or composite type are others, or have other names: what reads its rows as a whole is
+ * defined anew, what prints values of the type starts from nothing. C++ frame. */
+void note_row_type(Oid relid);
 
 } // namespace pgtrickle

@@ -11,6 +11,8 @@
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
 #include "definition/view.hpp"
+#include "fdw/option.hpp"
+#include "fdw/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/superuser.hpp"
 #include "storage/storage.hpp"
@@ -110,35 +112,11 @@ Concerned find_concerned(ObjectType type, RangeVar *relation, ::Node *object)
     return concerned;
 }
 
-/* Writes one option of a foreign table, without the questions that a user's ALTER is asked. */
-void write_option(Oid relid, const char *name, const char *value)
-{
-    Relation catalog = table_open(ForeignTableRelationId, RowExclusiveLock);
-    HeapTuple tuple = SearchSysCacheCopy1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for foreign table %u", relid);
-    bool is_null;
-    Datum old_options = SysCacheGetAttr(FOREIGNTABLEREL, tuple, Anum_pg_foreign_table_ftoptions, &is_null);
-    DefElem *element = makeDefElem(pstrdup(name), reinterpret_cast<::Node *>(makeString(pstrdup(value))), -1);
-    element->defaction = DEFELEM_SET;
-    Datum values[Natts_pg_foreign_table] = {};
-    bool nulls[Natts_pg_foreign_table] = {};
-    bool replaces[Natts_pg_foreign_table] = {};
-    values[Anum_pg_foreign_table_ftoptions - 1] =
-        transformGenericOptions(ForeignTableRelationId, old_options, list_make1(element), InvalidOid);
-    replaces[Anum_pg_foreign_table_ftoptions - 1] = true;
-    HeapTuple changed = heap_modify_tuple(tuple, RelationGetDescr(catalog), values, nulls, replaces);
-    CatalogTupleUpdate(catalog, &changed->t_self, changed);
-    CacheInvalidateRelcacheByRelid(relid);
-    table_close(catalog, RowExclusiveLock);
-    CommandCounterIncrement();
-}
-
 /* Its text as the names are now. */
 void rewrite_text(Oid relid)
 {
     if (OidIsValid(definition::view_of(relid)))
-        write_option(relid, "query", definition::canonical_text(definition::query_of(relid)));
+        write_option(relid, "query", definition::canonical_text(definition::query_of(relid)), DEFELEM_SET);
 }
 
 void follow(const Concerned &concerned)
@@ -201,6 +179,8 @@ void rename_object(const UtilityCall &utility)
             state::bump_generation(relid);
         });
     }
+    if (OidIsValid(relid) && (statement->renameType == OBJECT_COLUMN || statement->renameType == OBJECT_ATTRIBUTE))
+        note_row_type(relid);
     mailbox::note_definition_change();
 }
 

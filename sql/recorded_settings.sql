@@ -29,5 +29,30 @@ CREATE FOREIGN TABLE rs_constant () SERVER pgtrickle
 SELECT split_part(option, 'WHERE', 2) FROM pg_foreign_table, unnest(ftoptions) option
   WHERE ftrelid = 'rs_constant'::regclass AND option LIKE 'query%';
 RESET DateStyle;
+
+-- a view that is replaced may depend on settings that it did not depend on before
+SET TimeZone = 'America/New_York';
+CREATE VIEW rs_view AS SELECT id, DATE '2024-06-01' AS day FROM rs_event;
+CREATE FOREIGN TABLE rs_of_view () SERVER pgtrickle
+  OPTIONS (query 'SELECT day, count(*) AS n FROM rs_view GROUP BY 1', schedule '1h');
+CREATE OR REPLACE VIEW rs_view AS SELECT id, at::date AS day FROM rs_event;
+SELECT option FROM pg_foreign_table, unnest(ftoptions) option
+  WHERE ftrelid = 'rs_of_view'::regclass AND option LIKE 'setting%' ORDER BY 1;
+SET TimeZone = 'Asia/Tokyo';
+DELETE FROM rs_event WHERE id = 2;
+SELECT pgtrickle.refresh_stream_table('rs_of_view');
+SELECT * FROM rs_of_view ORDER BY day;
+
+-- nobody sees on what a user's function depends, whatever it is declared to be
+CREATE FUNCTION rs_day(timestamptz) RETURNS date IMMUTABLE LANGUAGE sql AS 'SELECT $1::date';
+CREATE FOREIGN TABLE rs_of_function () SERVER pgtrickle
+  OPTIONS (query 'SELECT rs_day(at) AS day, count(*) AS n FROM rs_event GROUP BY 1', schedule '1h', refresh_mode 'DIFFERENTIAL');
+SET TimeZone = 'America/New_York';
+DELETE FROM rs_event WHERE id = 4;
+SELECT pgtrickle.refresh_stream_table('rs_of_function');
+SELECT * FROM rs_of_function ORDER BY day;
 RESET TimeZone;
+SET client_min_messages = warning;
 DROP TABLE rs_event CASCADE;
+DROP FUNCTION rs_day;
+RESET client_min_messages;

@@ -7,10 +7,13 @@
 #include "pg/walker.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
 #include "access/transam.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 }
 
@@ -105,11 +108,27 @@ void note_arguments(Search *search)
     }
 }
 
+/* Nobody sees what a function does that is neither ours nor compiled. */
+bool is_opaque(Oid function)
+{
+    if (function < FirstNormalObjectId)
+        return false;
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for function %u", function);
+    const Oid language = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang;
+    ReleaseSysCache(tuple);
+    return language != INTERNALlanguageId && language != ClanguageId;
+}
+
 void note_function(Search *search, Oid function, Direction direction, Oid contained_in)
 {
     const KnownFunction *known = known_function(function);
     const char volatility = func_volatile(function);
 
+    /* Users call IMMUTABLE what reads settings all the same, for an index on it. */
+    if (is_opaque(function))
+        search->found.settings |= all_settings;
     if (volatility == PROVOLATILE_VOLATILE) {
         note_restless(search, Restless::is_volatile, function);
     } else if (known == nullptr) {

@@ -26,6 +26,7 @@ inline const char *const setting_names[] = {
     "lc_monetary",  "lc_numeric", "lc_time",       "default_text_search_config",
     "bytea_output", "xmlbinary",  "xmloption",
 };
+inline constexpr unsigned all_settings = (1u << lengthof(setting_names)) - 1;
 
 enum class Beyond {
     nothing,   /* arguments and settings decide */

@@ -1,0 +1,51 @@
+-- A type whose values are printed otherwise than before reinitialises what prints them, also by way of columns,
+-- domains, arrays and whole rows.
+CREATE TYPE rt_mood AS ENUM ('sad', 'ok');
+CREATE DOMAIN rt_moods AS rt_mood[];
+CREATE TYPE rt_pair AS (a int);
+CREATE TABLE rt_source (id int PRIMARY KEY, m rt_mood, ms rt_moods, p rt_pair);
+INSERT INTO rt_source VALUES (1, 'sad', '{sad}', ROW(1));
+CREATE FOREIGN TABLE rt_text (m text, n bigint) SERVER pgtrickle
+    OPTIONS (query 'SELECT m::text, count(*) FROM rt_source GROUP BY 1', schedule '1h', refresh_mode 'DIFFERENTIAL');
+CREATE FOREIGN TABLE rt_array (ms text) SERVER pgtrickle
+    OPTIONS (query 'SELECT ms::text FROM rt_source', schedule '1h', refresh_mode 'DIFFERENTIAL');
+CREATE FOREIGN TABLE rt_json (p jsonb) SERVER pgtrickle
+    OPTIONS (query 'SELECT to_jsonb(p) FROM rt_source', schedule '1h', refresh_mode 'DIFFERENTIAL');
+SET pg_trickle.max_staleness = 0;
+
+-- a label is renamed
+ALTER TYPE rt_mood RENAME VALUE 'sad' TO 'blue';
+INSERT INTO rt_source VALUES (2, 'blue', '{blue,ok}', ROW(2));
+SELECT * FROM rt_text;
+SELECT * FROM rt_array ORDER BY ms;
+
+-- an attribute is renamed, added
+ALTER TYPE rt_pair RENAME ATTRIBUTE a TO b;
+SELECT * FROM rt_json ORDER BY p;
+ALTER TYPE rt_pair ADD ATTRIBUTE c int;
+SELECT * FROM rt_json ORDER BY p;
+DROP FOREIGN TABLE rt_text, rt_array, rt_json;
+
+-- whole rows, which full refreshes read, by way of a view too
+CREATE TABLE rt_rows (id int PRIMARY KEY, x int);
+INSERT INTO rt_rows VALUES (1, 2);
+CREATE VIEW rt_view AS SELECT to_jsonb(r) AS j FROM rt_rows r;
+CREATE FOREIGN TABLE rt_whole (j jsonb) SERVER pgtrickle
+    OPTIONS (query 'SELECT to_jsonb(r) FROM rt_rows r', schedule '1h', refresh_mode 'FULL');
+CREATE FOREIGN TABLE rt_whole_by_view (j jsonb) SERVER pgtrickle
+    OPTIONS (query 'SELECT j FROM rt_view', schedule '1h', refresh_mode 'FULL');
+ALTER TABLE rt_rows RENAME x TO y;
+SELECT * FROM rt_whole, rt_whole_by_view;
+ALTER TABLE rt_rows ADD COLUMN z int DEFAULT 3;
+SELECT * FROM rt_whole, rt_whole_by_view;
+UPDATE rt_rows SET z = 4;
+SELECT * FROM rt_whole, rt_whole_by_view;
+ALTER TABLE rt_rows DROP COLUMN y, ALTER COLUMN z TYPE bigint;
+INSERT INTO rt_rows VALUES (2, 5);
+SELECT w.j, v.j FROM rt_whole w JOIN rt_whole_by_view v ON w.j = v.j ORDER BY 1;
+
+RESET pg_trickle.max_staleness;
+SET client_min_messages = warning;
+DROP TABLE rt_source, rt_rows CASCADE;
+DROP TYPE rt_mood, rt_pair CASCADE;
+RESET client_min_messages;
