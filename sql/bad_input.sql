@@ -78,6 +78,21 @@ SET ROLE bi_reader;
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id, secret FROM bi_source');
 RESET ROLE;
 
+-- a value that cannot be computed with: the error says whose query it is, and the last good rows stay
+CREATE TABLE bi_divisor (id int PRIMARY KEY, n int);
+INSERT INTO bi_divisor VALUES (1, 5);
+CREATE FOREIGN TABLE bi_quotient () SERVER pgtrickle OPTIONS (query 'SELECT id, 10 / n AS q FROM bi_divisor', schedule '1h');
+CREATE FOREIGN TABLE bi_above () SERVER pgtrickle OPTIONS (query 'SELECT sum(q) AS q FROM bi_quotient', schedule '1h');
+UPDATE bi_divisor SET n = 0;
+SELECT pgtrickle.refresh_stream_table('bi_above');
+SELECT q FROM bi_above;
+SELECT pgt_name, last_error_message FROM pgtrickle.pgt_stream_tables ORDER BY pgt_name;
+UPDATE bi_divisor SET n = 2;
+SELECT pgtrickle.refresh_stream_table('bi_above');
+SELECT q FROM bi_above;
+SELECT pgt_name, last_error_message FROM pgtrickle.pgt_stream_tables ORDER BY pgt_name;
+DROP TABLE bi_divisor CASCADE;
+
 -- nothing_is_left_behind
 SELECT count(*) FROM pgtrickle.pgt_state;
 SELECT count(*) FROM pg_class WHERE relnamespace IN ('pg_trickle_storage'::regnamespace, 'pg_trickle_log'::regnamespace);
