@@ -16,12 +16,12 @@ RESULT = re.compile(r"tps = ([\d.]+)")
 class Writers:
     """pgbench's TPC-B with some clients for some seconds; tps_now follows it."""
 
-    def __init__(self, clients, seconds):
+    def __init__(self, clients, seconds, database):
         self.tps_now = 0.0
         self.tps = None
         self.output = []
         self.process = subprocess.Popen(
-            ["pgbench", "-n", "-c", str(clients), "-j", "2", "-T", str(seconds), "-P", "1"],
+            ["pgbench", "-n", "-c", str(clients), "-j", "2", "-T", str(seconds), "-P", "1", database],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.thread = threading.Thread(target=self._follow, daemon=True)
         self.thread.start()
