@@ -64,7 +64,12 @@ def statement(rng, keys):
         for _ in range(rng.choice([1, 1, 2, 5])):
             keys[0] += 1
             rows.append(row(rng, table, keys[0]))
-        return "INSERT INTO %s VALUES %s" % (table, ", ".join(rows))
+        sql = "INSERT INTO %s VALUES %s" % (table, ", ".join(rows))
+        if table in ("r", "u") and rng.random() < 0.3:
+            name, kind = rng.choice(columns[1:])
+            old = row(rng, table, rng.randint(101, keys[0]))
+            sql = "INSERT INTO %s VALUES %s ON CONFLICT (id) DO UPDATE SET %s = excluded.%s" % (table, old, name, name)
+        return sql
     condition_column, condition_kind = rng.choice(columns)
     condition = "%s %s %s" % (condition_column, rng.choice(["=", "=", "<", ">"]), value(rng, condition_kind))
     if action < 0.75:
@@ -160,7 +165,6 @@ class Query:
     def equality(self, left, right):
         pairs = [(a, b) for a, ka in left for b, kb in right
                  if ka == kb or {ka, kb} <= {"int", "bigint"}]
-        pairs = [p for p in pairs if True]
         return "%s = %s" % self.rng.choice(pairs) if pairs else "true"
 
     def outer_or_inner_join(self, depth):
