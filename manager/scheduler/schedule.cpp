@@ -92,6 +92,10 @@ std::optional<Schedule> parse_schedule(std::string_view written, std::string *fa
         std::optional<Cron> cron = parse_cron(text, fault);
         if (!cron)
             return std::nullopt;
+        if (!next_cron(*cron, 0)) {
+            *fault = "no date matches the cron expression";
+            return std::nullopt;
+        }
         schedule.kind = Schedule::Kind::cron;
         schedule.cron = *cron;
         return schedule;
