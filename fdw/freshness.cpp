@@ -64,7 +64,8 @@ Freshness judge(Oid relid, TimestampTz now)
     }
     if (!guc::enabled)
         return {Verdict::serve, Obstacle::none, is_populated};
-    bool is_own = own.has_changes || own.holds_it;
+    /* The manager could not have the lock of an upstream or companion that this transaction holds. */
+    bool is_own = own.has_changes || own.holds_it || (mailbox::holds_any() && !look.is_clean);
     if (is_own && has_to_be_current(relid) && can_refresh_here())
         return {own.is_current && is_populated ? Verdict::serve : Verdict::refresh_here, Obstacle::none,
                 is_populated};

@@ -93,6 +93,9 @@ Obstacle request_refresh(const Oid *relids, int count)
     for (TimestampTz now = started;; now = GetCurrentTimestamp()) {
         if (reply.answer != mailbox::Answer::waiting && reply.answer != mailbox::Answer::locked)
             break;
+        /* Perhaps by this transaction itself: then waiting would not help. */
+        if (reply.answer == mailbox::Answer::locked && mailbox::holds_any())
+            break;
         if (now >= deadline)
             break;
         if (now >= probe_at) {

@@ -105,6 +105,8 @@ struct OwnPart {
     bool is_current = false;  /* it refreshed it, and no source has changed since, by anybody */
 };
 OwnPart own_part(Oid relid) noexcept;
+/* Whether it holds any stream table's lock: the manager might wait for this transaction. */
+bool holds_any() noexcept;
 
 /* ---- requests of readers to the manager of their database -------------------------------- */
 

@@ -288,6 +288,11 @@ void note_definition_change() noexcept
 
 /* ---- what only this transaction sees ---- */
 
+bool holds_any() noexcept
+{
+    return !local().pending.empty() || local().is_pending_lost;
+}
+
 OwnPart own_part(Oid relid) noexcept
 {
     Local &mine = local();

@@ -135,8 +135,11 @@ Group lock_group(const std::vector<Oid> &relids, LockWait wait)
     std::stable_sort(group.members.begin(), group.members.end(),
                      [](const Member &a, const Member &b) { return a.level < b.level; });
     for (const Member &member : group.members)
-        if (!lock_object(member.compiled->relid(), wait))
-            return {};
+        if (!lock_object(member.compiled->relid(), wait)) {
+            Group nobody;
+            nobody.locked = member.compiled->relid();
+            return nobody;
+        }
     for (Member &member : group.members)
         if (!state::read(member.compiled->relid(), &member.state))
             raise({.message = "stream table \"" + member.compiled->definition.name + "\" has no state"});

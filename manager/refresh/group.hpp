@@ -24,12 +24,13 @@ struct ObservedSource {
 struct Group {
     std::vector<Member> members; /* upstreams first */
     std::vector<ObservedSource> observed; /* sources and members, ascending by OID */
+    Oid locked = InvalidOid; /* without members: whose object lock was not to be had */
 
     const mailbox::Seen &seen(Oid relid) const;
 };
 
-/* The group of `relids`, their atomic siblings, and all their upstreams (suspended ones aside, unless named), locked, with
- * state rows read and the mailbox observed. With skip_if_locked: no members when another
+/* The group of `relids`, their atomic siblings, and all their upstreams (suspended ones aside,
+ * unless named), locked, with state rows read and the mailbox observed. With skip_if_locked: no members when another
  * transaction holds an object lock. */
 Group lock_group(const std::vector<Oid> &relids, LockWait wait);
 

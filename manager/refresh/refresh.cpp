@@ -193,13 +193,16 @@ const char *name_of_attempt(Action action)
     return action == Action::no_data ? "SKIP" : name_of(action);
 }
 
-std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait)
+std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait, Oid *locked)
 {
     call([] { require_none_running(); });
     discard_stale();
     Group group = lock_group(relids, wait);
-    if (group.members.empty())
+    if (group.members.empty()) {
+        if (locked != nullptr)
+            *locked = group.locked;
         return {};
+    }
     TimestampTz data_timestamp = GetCurrentTimestamp();
     bool has_older_snapshot = push_snapshot(group);
     run_members(group);

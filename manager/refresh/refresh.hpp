@@ -48,9 +48,9 @@ struct MemberError : PgError {
 /* Refreshes `members` and every upstream of theirs that has not taken in all its sources,
  * as one group under one snapshot. Must be called without an active snapshot of its own
  * in use for the result. With skip_if_locked, returns an empty list when another
- * transaction holds a member's object lock. Throws PgError, a MemberError where one member is at
+ * transaction holds a member's object lock, and says whose in `locked`. Throws PgError, a MemberError where one member is at
  * fault; then nothing has changed once the caller's (sub)transaction is rolled back. */
-std::vector<Outcome> refresh_group(const std::vector<Oid> &members, LockWait wait);
+std::vector<Outcome> refresh_group(const std::vector<Oid> &members, LockWait wait, Oid *locked = nullptr);
 
 /* Creates the heaps of a stream table just defined (its definition view, dependencies and
  * state row exist). Empty, unpopulated. */

@@ -71,7 +71,7 @@ class Manager {
     void refresh_group(scheduler::Ids members, Initiator initiator, std::map<scheduler::Id, Verdict> *verdicts);
     void refresh_alone(scheduler::Ids members, Initiator initiator, std::map<scheduler::Id, Verdict> *verdicts);
     void leave_out(scheduler::Id failed, scheduler::Ids &members, std::map<scheduler::Id, Verdict> *verdicts);
-    std::optional<Failure> attempt(const scheduler::Ids &members, Initiator initiator, bool *is_locked);
+    std::optional<Failure> attempt(const scheduler::Ids &members, Initiator initiator, Oid *locked);
     Programs unwritten_programs(const std::vector<refresh::Outcome> &outcomes);
     void write_programs(const Programs &programs);
     void note_success(scheduler::Id relid, TimestampTz started_at);

@@ -71,7 +71,7 @@ bool contains(const Ids &ids, Id id)
 
 } // namespace
 
-std::optional<Failure> Manager::attempt(const Ids &members, Initiator initiator, bool *is_locked)
+std::optional<Failure> Manager::attempt(const Ids &members, Initiator initiator, Oid *locked)
 {
     std::vector<refresh::Outcome> outcomes;
     Programs programs;
@@ -90,13 +90,12 @@ std::optional<Failure> Manager::attempt(const Ids &members, Initiator initiator,
         if (timeout_ms > 0)
             call([=] { enable_timeout_after(STATEMENT_TIMEOUT, timeout_ms); });
         outcomes = refresh::refresh_group(std::vector<Oid>(members.begin(), members.end()),
-                                          refresh::LockWait::skip_if_locked);
+                                          refresh::LockWait::skip_if_locked, locked);
         programs = unwritten_programs(outcomes);
         if (timeout_ms > 0)
             call([] { disable_timeout(STATEMENT_TIMEOUT, false); });
     });
     call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
-    *is_locked = !failure && outcomes.empty();
     if (failure || outcomes.empty())
         return failure;
     std::vector<catalog::Refresh> history;
@@ -157,13 +156,14 @@ void Manager::note_success(Id relid, TimestampTz started_at)
         });
 }
 
-/* Takes the one that failed, and those that read it, out of `members`. */
+/* Takes the one that failed or is locked, and those that read it, out of `members`. */
 void Manager::leave_out(Id failed, Ids &members, std::map<Id, Verdict> *verdicts)
 {
     Ids behind = graph_.downstreams(failed);
+    bool is_locked = (*verdicts)[failed] == Verdict::locked;
     for (Id member : members)
         if (contains(behind, member))
-            (*verdicts)[member] = Verdict::behind;
+            (*verdicts)[member] = is_locked ? Verdict::locked : Verdict::behind;
     std::erase_if(members, [&](Id member) { return member == failed || contains(behind, member); });
 }
 
@@ -184,12 +184,23 @@ void Manager::refresh_alone(Ids members, Initiator initiator, std::map<Id, Verdi
 void Manager::refresh_group(Ids members, Initiator initiator, std::map<Id, Verdict> *verdicts)
 {
     while (!members.empty()) {
-        bool is_locked = false;
+        Oid locked = InvalidOid;
         TimestampTz started_at = GetCurrentTimestamp();
-        std::optional<Failure> failure = attempt(members, initiator, &is_locked);
-        if (!failure) {
+        std::optional<Failure> failure = attempt(members, initiator, &locked);
+        if (!failure && locked == InvalidOid) {
             for (Id member : members)
-                (*verdicts)[member] = is_locked ? Verdict::locked : Verdict::refreshed;
+                (*verdicts)[member] = Verdict::refreshed;
+            return;
+        }
+        if (!failure) {
+            /* Somebody else refreshes it, perhaps in a long transaction: the others go on. */
+            size_t before = members.size();
+            (*verdicts)[locked] = Verdict::locked;
+            leave_out(locked, members, verdicts);
+            if (members.size() < before)
+                continue;
+            for (Id member : members)
+                (*verdicts)[member] = Verdict::locked;
             return;
         }
         Id culprit = failure->culprit;
