@@ -91,9 +91,7 @@ void Manager::handle_requests()
                 wanted.push_back(relid);
         }
     }
-    /* With companions: or this reader's stream table would run ahead of those that a statement
-     * of another reader sees beside it. */
-    std::map<Id, Verdict> verdicts = refresh(with_companions(wanted), Initiator::reader);
+    std::map<Id, Verdict> verdicts = refresh(wanted, Initiator::reader);
     for (const mailbox::Request &request : requests) {
         mailbox::Reply reply = {mailbox::Answer::done, InvalidOid};
         for (Oid relid : request.relids) {
