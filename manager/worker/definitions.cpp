@@ -7,6 +7,10 @@
 #include "translate/translate.hpp"
 #include "worker/manager.hpp"
 
+extern "C" {
+#include "storage/lmgr.h"
+}
+
 #include <algorithm>
 
 namespace pgtrickle::worker {
@@ -25,7 +29,15 @@ struct Loaded {
     Known known;
     LoadedState state;
     scheduler::Ids sources;
+    bool is_busy = false; /* somebody keeps a source locked: whether it is restless is not known */
 };
+
+/* Reading a query's views and sources takes locks, and nobody's long ALTER TABLE or TRUNCATE
+ * may stop the manager. PostgreSQL frame. */
+bool try_lock(Oid source)
+{
+    return ConditionalLockRelationOid(source, AccessShareLock);
+}
 
 Loaded load_one(Oid relid)
 {
@@ -44,11 +56,15 @@ Loaded load_one(Oid relid)
     loaded.known.schedule_text = definition.schedule_text;
     loaded.known.schedule = definition.schedule;
     loaded.known.refresh_timeout_ms = definition.refresh_timeout_ms;
+    for (const Source &source : definition.sources) {
+        loaded.sources.push_back(source.relid);
+        loaded.is_busy = loaded.is_busy || !call([&] { return try_lock(source.relid); });
+    }
+    if (loaded.is_busy)
+        return loaded;
     translate::Restlessness restlessness =
         translate::restlessness_of(call([=] { return definition::query_of(relid); }));
     loaded.known.is_restless = restlessness.is_volatile || restlessness.is_now_dependent;
-    for (const Source &source : definition.sources)
-        loaded.sources.push_back(source.relid);
     return loaded;
 }
 
@@ -95,8 +111,13 @@ bool Manager::load_definitions()
     graph_.clear();
     for (auto &[relid, item] : loaded) {
         auto before = known_.find(relid);
-        item.known.is_program_written = before != known_.end() && before->second.is_program_written &&
-                                        before->second.generation == item.known.generation;
+        bool is_same = before != known_.end() && before->second.generation == item.known.generation;
+        item.known.is_program_written = is_same && before->second.is_program_written;
+        if (!item.is_busy)
+            continue;
+        item.known.is_restless = is_same && before->second.is_restless;
+        is_loaded_ = false;
+        load_after_ = GetCurrentTimestamp() + reload_pause_us;
     }
     known_.clear();
     for (scheduler::Id relid : queue_.ids()) {

@@ -154,7 +154,7 @@ void Manager::refresh_due()
         else
             due.push_back(id);
     }
-    std::map<Id, Verdict> verdicts = refresh(with_companions(due), Initiator::scheduler);
+    std::map<Id, Verdict> verdicts = refresh(due, Initiator::scheduler);
     for (const auto &[id, verdict] : verdicts) {
         scheduler::Task *task = queue_.find(id);
         if (task == nullptr || task->is_suspended || verdict == Verdict::refreshed || verdict == Verdict::failed)

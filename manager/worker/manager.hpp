@@ -67,11 +67,12 @@ class Manager {
     void set_task(scheduler::Id relid, const struct LoadedState &state);
 
     /* refreshing.cpp */
-    std::map<scheduler::Id, Verdict> refresh(const scheduler::Ids &due, Initiator initiator);
+    std::map<scheduler::Id, Verdict> refresh(const scheduler::Ids &wanted, Initiator initiator);
     void refresh_group(scheduler::Ids members, Initiator initiator, std::map<scheduler::Id, Verdict> *verdicts);
     void refresh_alone(scheduler::Ids members, Initiator initiator, std::map<scheduler::Id, Verdict> *verdicts);
     void leave_out(scheduler::Id failed, scheduler::Ids &members, std::map<scheduler::Id, Verdict> *verdicts);
     std::optional<Failure> attempt(const scheduler::Ids &members, Initiator initiator, Oid *locked);
+    scheduler::Ids without_busy_companions(const scheduler::Ids &members, const scheduler::Ids &wanted);
     Programs unwritten_programs(const std::vector<refresh::Outcome> &outcomes);
     void write_programs(const Programs &programs);
     void note_success(scheduler::Id relid, TimestampTz started_at);

@@ -11,6 +11,7 @@
 
 extern "C" {
 #include "pgstat.h"
+#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/timeout.h"
@@ -61,6 +62,16 @@ void limit_waiting()
     call([&] {
         (void)set_config_option("lock_timeout", limit.c_str(), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
                                 false);
+    });
+}
+
+bool is_lockable(Oid relation, LOCKMODE mode)
+{
+    return call([=] {
+        if (!ConditionalLockRelationOid(relation, mode))
+            return false;
+        UnlockRelationOid(relation, mode);
+        return true;
     });
 }
 
@@ -223,10 +234,36 @@ void Manager::refresh_group(Ids members, Initiator initiator, std::map<Id, Verdi
     }
 }
 
-std::map<Id, Verdict> Manager::refresh(const Ids &due, Initiator initiator)
+/* A companion comes along only if nothing it needs has to be waited for: a reader may hold
+ * the very lock, and has nothing to do with it. Locks are tried and let go: whoever takes one a
+ * moment later makes this refresh wait, no longer than lock_timeout. */
+Ids Manager::without_busy_companions(const Ids &members, const Ids &wanted)
+{
+    Ids result;
+    std::optional<Failure> failure = in_transaction([&] {
+        for (Id member : members) {
+            Ids involved = graph_.upstreams(member);
+            involved.push_back(member);
+            bool is_free = true;
+            for (Id id : involved)
+                is_free = is_free && is_lockable(id, RowExclusiveLock);
+            for (Id id : involved)
+                for (Id source : graph_.sources(id))
+                    is_free = is_free && is_lockable(source, AccessShareLock);
+            if (is_free || contains(wanted, member))
+                result.push_back(member);
+        }
+    });
+    return failure ? wanted : result;
+}
+
+std::map<Id, Verdict> Manager::refresh(const Ids &wanted, Initiator initiator)
 {
     std::map<Id, Verdict> verdicts;
-    for (Ids &group : graph_.groups(due))
+    Ids members = with_companions(wanted);
+    if (members.size() > wanted.size())
+        members = without_busy_companions(members, wanted);
+    for (Ids &group : graph_.groups(members))
         refresh_group(std::move(group), initiator, &verdicts);
     return verdicts;
 }
