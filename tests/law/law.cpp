@@ -133,7 +133,7 @@ struct Case {
 Case sample(unsigned seed)
 {
     Dice dice(seed);
-    Case one{dice.plan_of_depth(1 + dice.below(4)), {}, seed};
+    Case one{dice.plan_of_depth(1 + dice.below(6)), {}, seed};
     int rounds = 2 + dice.below(4);
     for (int round = 0; round < rounds; round++) {
         std::vector<Change> changes;
