@@ -70,6 +70,7 @@ Expression Expression::compose(const std::vector<Expression> &inner) const
             append(result.pieces, std::string(")"));
         result.may_fail = result.may_fail || part.may_fail;
         result.is_strict = result.is_strict && part.is_strict;
+        result.is_immutable = result.is_immutable && part.is_immutable;
     }
     return result;
 }
@@ -89,6 +90,7 @@ Expression column_reference(int position, const Column &column)
     expression.result = column;
     expression.is_strict = true;
     expression.may_fail = false;
+    expression.is_immutable = true;
     return expression;
 }
 

@@ -43,6 +43,7 @@ struct Expression {
     Column result;           /* name is unused here */
     bool is_strict = false;  /* NULL whenever one of its columns is NULL */
     bool may_fail = true;    /* may raise an error (division by zero …) */
+    bool is_immutable = false; /* its value depends on its columns alone: an index can hold it */
 
     /* The text with slot i printed by print_slot(i). */
     std::string print(const std::function<std::string(int)> &print_slot) const;

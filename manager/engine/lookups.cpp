@@ -1,9 +1,12 @@
 /*
  * Which relations a refresh looks up by which columns: both sides of every join's
- * equalities, and the keys of groups that may be recomputed. A side that is not a bare
- * column of a relation is not followed.
+ * equalities, and the keys of groups that may be recomputed. A side may be an expression:
+ * it is followed down through projections to the one relation whose columns it reads, where
+ * an index on the expression serves, provided that it is immutable.
  */
 #include "engine/operators/join.hpp"
+#include "engine/operators/project.hpp"
+#include "engine/sql.hpp"
 #include "engine/step_plan.hpp"
 
 #include <algorithm>
@@ -12,44 +15,76 @@ namespace pgtrickle::engine {
 
 namespace {
 
-struct LeafColumn {
+struct LeafTerm {
     const PlanNode *leaf;
     DeltaInput relation;
-    std::string column;
+    IndexTerm term;
 };
 
-void trace(const PlanPtr &plan, int position, std::vector<LeafColumn> &found)
+/* `expression` over the columns of one input; none when it reads several or is made here. */
+std::optional<std::pair<int, Expression>> below(const PlanNode &plan, Expression expression)
 {
+    if (auto project = dynamic_cast<const Project *>(&plan)) {
+        std::vector<Expression> inner;
+        for (const auto &named : project->expressions())
+            inner.push_back(named.expression);
+        return std::pair{0, expression.compose(inner)};
+    }
+    int of = -1;
+    for (auto &piece : expression.pieces) {
+        if (piece.index() == 0)
+            continue;
+        auto [input, column] = plan.origin(std::get<1>(piece));
+        if (input < 0 || (of >= 0 && of != input))
+            return std::nullopt;
+        of = input;
+        piece = column;
+    }
+    return of < 0 ? std::nullopt : std::optional(std::pair{of, expression});
+}
+
+IndexTerm term_of(const Expression &expression, const std::vector<Column> &columns)
+{
+    int position = expression.as_column();
+    if (position >= 0)
+        return {columns.at(position).name, true, columns.at(position).is_fixed_length};
+    return {expression.print([&](int i) { return quoted(columns.at(i).name); }), false,
+            expression.result.is_fixed_length};
+}
+
+void trace(const PlanPtr &plan, const Expression &expression, std::vector<LeafTerm> &found)
+{
+    if (expression.columns().empty() || !expression.is_immutable)
+        return;
     if (auto leaf = plan->leaf()) {
-        found.push_back({plan.get(), *leaf, plan->columns().at(position).name});
+        found.push_back({plan.get(), *leaf, term_of(expression, plan->columns())});
         return;
     }
     if (plan->is_union()) {
         for (const auto &input : plan->inputs())
-            trace(input, position, found);
+            trace(input, expression, found);
         return;
     }
-    auto [input, column] = plan->origin(position);
-    if (input >= 0)
-        trace(plan->inputs()[input], column, found);
+    if (auto inner = below(*plan, expression))
+        trace(plan->inputs()[inner->first], inner->second, found);
 }
 
-/* Columns of one leaf that are looked up together, driven by the input `driver`. */
+/* Terms of one leaf that are looked up together, driven by the input `driver`. */
 struct Together {
     const PlanNode *leaf;
     int driver;
     Lookup lookup;
 };
 
-void add(std::vector<Together> &all, const LeafColumn &found, int driver)
+void add(std::vector<Together> &all, const LeafTerm &found, int driver)
 {
     auto place = std::find_if(all.begin(), all.end(),
                               [&](const auto &one) { return one.leaf == found.leaf && one.driver == driver; });
     if (place == all.end())
         place = all.insert(all.end(), {found.leaf, driver, {found.relation, {}}});
-    auto &columns = place->lookup.columns;
-    if (std::find(columns.begin(), columns.end(), found.column) == columns.end())
-        columns.push_back(found.column);
+    auto &terms = place->lookup.terms;
+    if (std::find(terms.begin(), terms.end(), found.term) == terms.end())
+        terms.push_back(found.term);
 }
 
 void keep(std::vector<Lookup> &lookups, const std::vector<Together> &all)
@@ -59,32 +94,30 @@ void keep(std::vector<Lookup> &lookups, const std::vector<Together> &all)
             lookups.push_back(one.lookup);
 }
 
+/* Over the inputs side by side: the first input that `side` reads. */
 int input_of(const PlanPtr &plan, const Expression &side)
 {
     auto columns = side.columns();
     return columns.empty() ? -1 : origin_in_concatenation(plan->inputs(), columns[0]).first;
 }
 
-void add_side(const PlanPtr &plan, const Expression &side, const Expression &other, std::vector<Together> &all)
+void add_side(const PlanPtr &plan, Expression side, const Expression &other, std::vector<Together> &all)
 {
-    int position = side.as_column();
-    if (position < 0)
+    int input = input_of(plan, side);
+    if (input < 0)
         return;
-    auto [input, column] = origin_in_concatenation(plan->inputs(), position);
-    std::vector<LeafColumn> found;
-    trace(plan->inputs()[input], column, found);
-    for (const auto &leaf_column : found)
-        add(all, leaf_column, input_of(plan, other));
+    for (auto &piece : side.pieces)
+        if (piece.index() == 1)
+            piece = origin_in_concatenation(plan->inputs(), std::get<1>(piece)).second;
+    std::vector<LeafTerm> found;
+    trace(plan->inputs()[input], side, found);
+    for (const auto &term : found)
+        add(all, term, input_of(plan, other));
 }
 
 void walk(const PlanPtr &plan, std::vector<Lookup> &lookups)
 {
-    const Condition *condition = nullptr;
-    if (auto join = dynamic_cast<const Join *>(plan.get()))
-        condition = &join->condition();
-    else if (auto outer = dynamic_cast<const OuterJoin *>(plan.get()))
-        condition = &outer->condition();
-    if (condition) {
+    if (const Condition *condition = plan->joins_on()) {
         std::vector<Together> all;
         for (const auto &pair : condition->equalities) {
             add_side(plan, pair.left, pair.right, all);
@@ -96,26 +129,30 @@ void walk(const PlanPtr &plan, std::vector<Lookup> &lookups)
         walk(input, lookups);
 }
 
+void add_keys(const Group &group, std::vector<Lookup> &lookups)
+{
+    std::vector<Together> all;
+    std::vector<LeafTerm> found;
+    for (int key : group.keys)
+        trace(group.input, column_reference(key, group.input->columns()[key]), found);
+    for (const auto &term : found)
+        add(all, term, -1);
+    keep(lookups, all);
+}
+
 } // namespace
 
 void find_lookups(std::vector<Step> &steps, const std::vector<std::shared_ptr<const StepPlan>> &plans)
 {
     for (size_t i = 0; i < steps.size(); i++) {
         walk(plans[i]->input, steps[i].lookups);
-        if (plans[i]->group && plans[i]->group->is_often_recomputed) {
-            std::vector<Together> all;
-            std::vector<LeafColumn> found;
-            for (int key : plans[i]->group->keys)
-                trace(plans[i]->input, key, found);
-            for (const auto &leaf_column : found)
-                add(all, leaf_column, -1);
-            keep(steps[i].lookups, all);
-        }
+        if (plans[i]->group && plans[i]->group->is_often_recomputed)
+            add_keys(*plans[i]->group, steps[i].lookups);
         for (const auto &lookup : steps[i].lookups)
             if (lookup.relation.kind == DeltaInput::Kind::step) {
-                auto &columns = steps[lookup.relation.index].looked_up_by;
-                if (std::find(columns.begin(), columns.end(), lookup.columns) == columns.end())
-                    columns.push_back(lookup.columns);
+                auto &known = steps[lookup.relation.index].looked_up_by;
+                if (std::find(known.begin(), known.end(), lookup.terms) == known.end())
+                    known.push_back(lookup.terms);
             }
     }
 }

@@ -57,11 +57,19 @@ struct DeltaInput {
     bool operator==(const DeltaInput &) const = default;
 };
 
+/* What an index holds at one place: a column of its relation, or an immutable expression. */
+struct IndexTerm {
+    std::string text; /* the column's name, or SQL over quoted column names */
+    bool is_column = true;
+    bool is_fixed_length = true; /* false: a value can be too long for a btree entry */
+    bool operator==(const IndexTerm &) const = default;
+};
+
 /* A relation that a statement looks up by key, driven by a delta: an index on these
- * columns keeps the refresh from reading it whole. */
+ * terms keeps the refresh from reading it whole. */
 struct Lookup {
     DeltaInput relation;
-    std::vector<std::string> columns;
+    std::vector<IndexTerm> terms;
     bool operator==(const Lookup &) const = default;
 };
 
@@ -93,7 +101,7 @@ struct Step {
     std::string recompute_sql_condition;
     std::vector<DeltaInput> inputs;
     std::vector<Lookup> lookups;          /* that this step's statements make */
-    std::vector<std::vector<std::string>> looked_up_by; /* this arrangement's columns, by later steps */
+    std::vector<std::vector<IndexTerm>> looked_up_by; /* terms of this arrangement, by later steps */
 };
 
 struct StepPlan;

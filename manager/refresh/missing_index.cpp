@@ -4,11 +4,21 @@
 #include "refresh/names.hpp"
 #include "storage/storage.hpp"
 
+#include "pg/settings.hpp"
+
 extern "C" {
+#include "access/genam.h"
 #include "access/table.h"
+#include "nodes/parsenodes.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_relation.h"
+#include "parser/parser.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/relcache.h"
-#include "utils/syscache.h"
 }
 
 #include <algorithm>
@@ -17,41 +27,63 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* The first column of each index of `relation` that a look-up can use. PostgreSQL frame. */
-List *leading_columns(Oid relation)
+/* The functions from here to has_index_on() are PostgreSQL frames. */
+
+/* The SQL expression over columns of `relation` as the catalog of indexes would hold it. */
+Node *index_expression(Relation relation, const char *text)
 {
-    List *names = NIL;
-    Relation opened = table_open(relation, AccessShareLock);
-    ListCell *cell;
-    foreach (cell, RelationGetIndexList(opened)) {
-        HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
-        if (!HeapTupleIsValid(tuple))
-            continue;
-        auto *index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
-        bool is_partial = !heap_attisnull(tuple, Anum_pg_index_indpred, nullptr);
-        AttrNumber column = index->indkey.values[0];
-        if (index->indisvalid && !is_partial && column > 0)
-            names = lappend(names, get_attname(relation, column, false));
-        ReleaseSysCache(tuple);
+    List *statements = raw_parser(psprintf("SELECT %s", text), RAW_PARSE_DEFAULT);
+    auto *select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
+    ParseState *state = make_parsestate(nullptr);
+    addNSItemToQuery(state, addRangeTableEntryForRelation(state, relation, AccessShareLock, nullptr, false, true),
+                     false, true, true);
+    Node *node = transformExpr(state, linitial_node(ResTarget, select->targetList)->val, EXPR_KIND_INDEX_EXPRESSION);
+    assign_expr_collations(state, node);
+    return reinterpret_cast<Node *>(expression_planner(reinterpret_cast<Expr *>(node)));
+}
+
+/* Does the index begin with the term? A partial one, or one not valid, serves nobody. */
+bool begins_with(Relation relation, Oid index_oid, const char *text, bool is_column)
+{
+    Relation index = index_open(index_oid, AccessShareLock);
+    AttrNumber column = index->rd_index->indkey.values[0];
+    bool begins = false;
+    if (index->rd_index->indisvalid && RelationGetIndexPredicate(index) == NIL) {
+        if (is_column)
+            begins = column > 0 && strcmp(get_attname(RelationGetRelid(relation), column, false), text) == 0;
+        else
+            begins = column == 0 && equal(linitial(RelationGetIndexExpressions(index)), index_expression(relation, text));
     }
-    table_close(opened, NoLock);
-    return names;
+    index_close(index, NoLock);
+    return begins;
 }
 
-bool has_index_for(Oid relation, const std::vector<std::string> &columns)
+bool has_index_on(Oid relid, const char *text, bool is_column)
 {
-    List *leading = call([=] { return leading_columns(relation); });
-    for (int i = 0; i < list_length(leading); i++)
-        if (std::find(columns.begin(), columns.end(), static_cast<char *>(list_nth(leading, i))) != columns.end())
-            return true;
-    return false;
+    Relation relation = table_open(relid, AccessShareLock);
+    bool found = false;
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(relation))
+        found = found || begins_with(relation, lfirst_oid(cell), text, is_column);
+    table_close(relation, NoLock);
+    return found;
 }
 
-std::string create_index(Oid source, const std::vector<std::string> &columns)
+bool has_index_for(Oid relation, const std::vector<engine::IndexTerm> &terms)
+{
+    TextSettings text_settings;
+    return std::any_of(terms.begin(), terms.end(), [&](const engine::IndexTerm &term) {
+        return call([&] { return has_index_on(relation, term.text.c_str(), term.is_column); });
+    });
+}
+
+std::string create_index(Oid source, const std::vector<engine::IndexTerm> &terms)
 {
     std::string list;
-    for (const std::string &column : columns)
-        list += (list.empty() ? "" : ", ") + std::string(call([&] { return quote_identifier(column.c_str()); }));
+    for (const engine::IndexTerm &term : terms)
+        list += (list.empty() ? "" : ", ") +
+                (term.is_column ? std::string(call([&] { return quote_identifier(term.text.c_str()); }))
+                                : "(" + term.text + ")");
     return "CREATE INDEX ON " + qualified_name(source) + " (" + list + ")";
 }
 
@@ -63,13 +95,13 @@ std::vector<MissingIndex> missing_indexes(Oid relid)
     Compiled &compiled = compiled_of(relid);
     for (const CompiledStep &step : compiled.steps) {
         for (const engine::Lookup &lookup : step.step.lookups) {
-            if (lookup.relation.kind != engine::DeltaInput::Kind::source || lookup.columns.empty())
+            if (lookup.relation.kind != engine::DeltaInput::Kind::source || lookup.terms.empty())
                 continue;
             const CompiledSource &source = compiled.sources[lookup.relation.index];
             Oid heap = source.is_stream_table ? storage::storage_of(source.relid) : source.relid;
-            if (has_index_for(heap, lookup.columns))
+            if (has_index_for(heap, lookup.terms))
                 continue;
-            std::string statement = create_index(source.relid, lookup.columns);
+            std::string statement = create_index(source.relid, lookup.terms);
             if (std::none_of(missing.begin(), missing.end(),
                              [&](const MissingIndex &known) { return known.statement == statement; }))
                 missing.push_back({source.relid, statement});

@@ -2,7 +2,7 @@
  * Which indexes on sources would keep a refresh from reading a whole source.
  *
  * The statements of a program look rows of a source up by key, driven by the few rows of a
- * delta. An index whose first column is one of the key's columns serves. We neither create
+ * delta. An index that begins with one of the key's columns or expressions serves. We neither create
  * indexes on sources nor copy sources: we say what is missing.
  * C++ frame; throws PgError.
  */

@@ -45,19 +45,20 @@ std::string create_table(const std::string &name, const engine::Step &step)
     return sql;
 }
 
-/* The columns of a looked-up set that an index may hold: all of them in a btree if none can
- * be too long for one, else the fixed-length ones, else a hash index, which keeps no values,
- * on the first. */
-std::string create_lookup_index(const std::string &name, const engine::Step &step,
-                                const std::vector<std::string> &columns)
+/* The terms of a look-up that an index may hold: all of them in a btree if none can be too
+ * long for one, else the fixed-length ones, else a hash index, which keeps no values, on the
+ * first. */
+std::string create_lookup_index(const std::string &name, const std::vector<engine::IndexTerm> &terms)
 {
+    auto print = [](const engine::IndexTerm &term) {
+        return term.is_column ? quoted(term.text) : "(" + term.text + ")";
+    };
     std::string list;
-    for (const std::string &wanted : columns)
-        for (const engine::ArrangementColumn &column : step.columns)
-            if (column.column.name == wanted && column.column.is_fixed_length)
-                list += (list.empty() ? "" : ", ") + quoted(wanted);
+    for (const engine::IndexTerm &term : terms)
+        if (term.is_fixed_length)
+            list += (list.empty() ? "" : ", ") + print(term);
     if (list.empty())
-        return "CREATE INDEX ON " + qualified(name) + " USING hash (" + quoted(columns.front()) + ")";
+        return "CREATE INDEX ON " + qualified(name) + " USING hash (" + print(terms.front()) + ")";
     return "CREATE INDEX ON " + qualified(name) + " (" + list + ")";
 }
 
@@ -78,8 +79,8 @@ Oid create_arrangement(Oid relid, const std::string &relation_name, const engine
     call([] { SPI_connect(); });
     execute(create_table(relation_name, step));
     execute("CREATE INDEX ON " + qualified(relation_name) + " (pgt_hash)");
-    for (const std::vector<std::string> &columns : step.looked_up_by)
-        execute(create_lookup_index(relation_name, step, columns));
+    for (const std::vector<engine::IndexTerm> &terms : step.looked_up_by)
+        execute(create_lookup_index(relation_name, terms));
     call([] { SPI_finish(); });
     return call([&] {
         Oid heap = get_relname_relid(relation_name.c_str(), get_namespace_oid(schema_name, false));

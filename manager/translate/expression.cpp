@@ -7,6 +7,7 @@
 extern "C" {
 #include "nodes/makefuncs.h"
 #include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_node.h"
@@ -30,6 +31,7 @@ struct Printed {
     bool is_same; /* parsing the text gives the tree again */
     bool is_strict;
     bool may_fail;
+    bool is_immutable;
 };
 
 /* The functions from here to print() are PostgreSQL frames. */
@@ -128,6 +130,7 @@ Printed print(Node *node, Nodes nodes)
     printed.is_same = equal(tree, parse_again(printed.text, &nodes));
     printed.is_strict = !contain_nonstrict_functions(tree);
     printed.may_fail = may_fail(tree, nullptr);
+    printed.is_immutable = !contain_mutable_functions(tree);
     return printed;
 }
 
@@ -151,6 +154,7 @@ engine::Expression expression_of(Node *node, const Scope &scope)
     expression.result = column_of(value_type(node));
     expression.is_strict = printed.is_strict;
     expression.may_fail = printed.may_fail;
+    expression.is_immutable = printed.is_immutable;
     return expression;
 }
 

@@ -149,7 +149,7 @@ TEST(EngineProgram, grouping_below_a_join_is_a_step_of_its_own)
     EXPECT_EQ(program.steps()[1].layout, Layout::rows);
     EXPECT_EQ(program.steps()[1].inputs,
               (std::vector<DeltaInput>{{DeltaInput::Kind::source, 1}, {DeltaInput::Kind::step, 0}}));
-    EXPECT_EQ(program.steps()[0].looked_up_by, (std::vector<std::vector<std::string>>{{"customer"}}));
+    EXPECT_EQ(program.steps()[0].looked_up_by, (std::vector<std::vector<IndexTerm>>{{{"customer"}}}));
     EXPECT_TRUE(contains(program.delta_sql(1, 1, names), "FROM ds1 AS t1, arr0 AS t2"));
 }
 
@@ -166,9 +166,9 @@ TEST(EngineProgram, lookups_name_both_sides_of_a_join_and_keys_of_recomputed_gro
 {
     AggregateCall largest{AggregateFamily::max, column_reference(0, column("id")), {}, column("m")};
     Program program(aggregate(join({orders(), customers()}, equal(1, 3)), {4}, {largest}));
-    EXPECT_EQ(program.steps()[0].lookups, (std::vector<Lookup>{{{DeltaInput::Kind::source, 0}, {"customer"}},
-                                                               {{DeltaInput::Kind::source, 1}, {"id"}},
-                                                               {{DeltaInput::Kind::source, 1}, {"region"}}}));
+    EXPECT_EQ(program.steps()[0].lookups, (std::vector<Lookup>{{{DeltaInput::Kind::source, 0}, {{"customer"}}},
+                                                               {{DeltaInput::Kind::source, 1}, {{"id"}}},
+                                                               {{DeltaInput::Kind::source, 1}, {{"region"}}}}));
 }
 
 TEST(EngineProgram, recomputation_looks_keys_up_and_gates_the_null_branch)

@@ -11,6 +11,7 @@ class Join final : public PlanNode {
   public:
     Join(std::vector<PlanPtr> inputs, Condition condition);
     const Condition &condition() const { return condition_; }
+    const Condition *joins_on() const override { return &condition_; }
 
     std::string describe() const override;
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
@@ -30,6 +31,7 @@ class OuterJoin final : public PlanNode {
   public:
     OuterJoin(OuterKind kind, PlanPtr left, PlanPtr right, Condition condition);
     const Condition &condition() const { return condition_; }
+    const Condition *joins_on() const override { return &condition_; }
 
     std::string describe() const override;
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;

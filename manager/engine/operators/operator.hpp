@@ -97,6 +97,8 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     virtual std::optional<DeltaInput> leaf() const { return std::nullopt; }
     /* A UNION ALL: what filters it by key filters its inputs, or the planner could not. */
     virtual bool is_union() const { return false; }
+    /* What it joins its inputs on, over their columns side by side; null: it is no join. */
+    virtual const Condition *joins_on() const { return nullptr; }
     /* The input and its column that output column `position` merely passes on; -1: none. */
     virtual std::pair<int, int> origin(int position) const { return {-1, position}; }
 
