@@ -1,0 +1,138 @@
+"""Expressions over a scope, which is a list of (sql, kind): what a row of the FROM clause, or of a grouping, offers.
+
+Columns of the queries around are in `query.outer`: whoever chooses from a scope sometimes chooses from there instead,
+which makes a sub-query correlated.
+"""
+import kinds
+import subqueries
+
+NEST = 3
+
+
+def columns_of(scope, wanted):
+    return [sql for sql, kind in scope if kind in wanted]
+
+
+def column(query, scope, wanted):
+    """A column of the kinds, or None."""
+    found = columns_of(scope, wanted)
+    outside = columns_of(query.outer, wanted)
+    if outside and (not found or query.choices.chance(query.correlation)):
+        return query.choices.pick(outside)
+    return query.choices.pick(found) if found else None
+
+
+def integer(query, scope, depth=0):
+    choices = query.choices
+    found = column(query, scope, ("int", "small", "bigint"))
+    form = choices.weighted((60, "column"), (12, "constant"), (10, "sum"), (6, "coalesce"), (5, "case"), (4, "of other"),
+                            (2, "scalar"))
+    if form == "scalar" and query.may_nest():
+        return subqueries.scalar(query, scope, "int")
+    if depth >= NEST or form in ("column", "scalar"):
+        return found or str(choices.below(5))
+    if form == "constant":
+        return str(choices.below(5))
+    if form == "sum":
+        return "(%s %s %s)" % (integer(query, scope, NEST), choices.pick("+-"), integer(query, scope, depth + 1))
+    if form == "coalesce":
+        return "coalesce(%s, %d)" % (integer(query, scope, depth + 1), choices.below(4))
+    if form == "case":
+        return "CASE WHEN %s THEN %s ELSE %s END" % (
+            condition(query, scope, depth + 1), integer(query, scope, depth + 1), integer(query, scope, depth + 1))
+    return integer_of_other(query, scope)
+
+
+def integer_of_other(query, scope):
+    """An integer made of a value of another kind, of which equal values give the same."""
+    forms = {"text": "length(%s)", "ints": "coalesce(array_length(%s, 1), 0)", "timestamp": "extract(day FROM %s)::int",
+             "jsonb": "(%s->>'k')::int", "range": "upper(%s)", "bool": "(%s)::int", "date": "(%s - date '2024-01-01')",
+             "money2": "round(%s)::int", "mood": "(CASE %s WHEN 'sad' THEN 0 WHEN 'ok' THEN 1 END)",
+             "pair": "(%s).x", "bits": "(%s)::int"}
+    found = [(sql, kind) for sql, kind in scope if kind in forms]
+    if not found:
+        return str(query.choices.below(5))
+    sql, kind = query.choices.pick(found)
+    if kind == "jsonb":
+        return "(CASE jsonb_typeof(%s) WHEN 'object' THEN (%s->>'k')::int END)" % (sql, sql)
+    return forms[kind] % sql
+
+
+def of_kind(query, scope, kind, depth=0):
+    """An expression of exactly this kind."""
+    choices = query.choices
+    if kind == "int":
+        found = integer(query, scope, depth)
+        is_int = found in columns_of(scope + query.outer, ("int",)) or found.isdigit()
+        return found if is_int else "(%s)::int" % found
+    found = column(query, scope, (kind,))
+    form = choices.weighted((75, "column"), (10, "constant"), (6, "coalesce"), (5, "case"), (4, "function"))
+    if form == "constant" or not found or depth >= NEST:
+        if found and form != "constant":
+            return found
+        if kind in ("numeric", "bigint"):
+            other = column(query, scope, kinds.INTEGERS)
+            return "(%s)::%s" % (other, kind) if other else kinds.constant(choices, kind)
+        return kinds.constant(choices, kind)
+    if form == "coalesce":
+        return "coalesce(%s, %s)" % (found, kinds.constant(choices, kind))
+    if form == "case":
+        return "CASE WHEN %s THEN %s ELSE %s END" % (condition(query, scope, depth + 1), found, kinds.constant(choices, kind))
+    if form == "function":
+        return {"text": "upper(%s)", "numeric": "(%s + 1)", "money2": "(%s * 2)::numeric(8,2)", "float8": "(%s * 2)",
+                "bigint": "(%s - 1)", "timestamp": "date_trunc('day', %s)", "ints": "(%s || 1)", "bool": "(NOT %s)",
+                "range": "(%s * int4range(0, 4))", "plain_numeric": "trim_scale(abs(%s))"}.get(kind, "%s") % found
+    return found
+
+
+def any_of(query, scope, wanted=None):
+    """(sql, kind) of any kind, or of one that `wanted` accepts."""
+    fitting = [(sql, kind) for sql, kind in scope if wanted is None or wanted(kind)]
+    form = query.choices.weighted((65, "column"), (15, "integer"), (8, "text"), (8, "of kind"), (4, "nested"))
+    if form == "column" and fitting:
+        return query.choices.pick(fitting)
+    if form == "text":
+        return of_kind(query, scope, "text"), "text"
+    if form == "of kind" and fitting:
+        kind = query.choices.pick(fitting)[1]
+        if kind in kinds.STORED:
+            return of_kind(query, scope, kind), kind
+    if form == "nested" and query.may_nest():
+        return subqueries.any_value(query, scope)
+    if form == "text" or not columns_of(scope, kinds.INTEGERS):
+        return of_kind(query, scope, "text"), "text"
+    return of_kind(query, scope, "int"), "int"
+
+
+def condition(query, scope, depth=0):
+    choices = query.choices
+    form = choices.weighted((42, "integers"), (14, "same kind"), (8, "null"), (6, "in list"), (5, "not"), (10, "and or"),
+                            (4, "row"), (3, "distinct"), (2, "bool"), (16 if depth < 2 else 4, "sub-query"))
+    if form == "sub-query" and query.may_nest():
+        return subqueries.condition(query, scope)
+    if form in ("not", "and or") and depth < NEST:
+        if form == "not":
+            return "NOT (%s)" % condition(query, scope, depth + 1)
+        return "(%s %s %s)" % (condition(query, scope, depth + 1), choices.pick(["AND", "OR"]), condition(query, scope, depth + 1))
+    if form == "null" and scope:
+        return "%s IS %sNULL" % (choices.pick(scope)[0], choices.pick(["", "NOT "]))
+    if form == "in list":
+        return "%s %sIN (0, 1, %s)" % (integer(query, scope, NEST), choices.pick(["", "NOT "]), choices.pick(["2", "NULL"]))
+    if form == "row":
+        return "(%s, %s) %s (%s, %s)" % (integer(query, scope, NEST), integer(query, scope, NEST),
+                                         choices.pick(["=", "<", ">=", "IS DISTINCT FROM"]),
+                                         integer(query, scope, NEST), integer(query, scope, NEST))
+    if form in ("same kind", "distinct"):
+        found = [(sql, kind) for sql, kind in scope if kind in kinds.STORED]
+        if found:
+            sql, kind = choices.pick(found)
+            operator = "IS NOT DISTINCT FROM" if form == "distinct" else choices.pick(["=", "<>", "<", ">="])
+            other = of_kind(query, scope, kind, NEST)
+            return "%s %s %s" % (sql, operator, other if other != sql else kinds.constant(choices, kind, 0))
+    if form == "bool":
+        found = column(query, scope, ("bool",))
+        if found:
+            return found
+    left, operator = integer(query, scope, depth + 1), choices.pick(["=", "<>", "<", ">="])
+    right = str(choices.below(5)) if choices.chance(40) else integer(query, scope, depth + 1)
+    return "%s %s %s" % (left, operator, right if right != left else str(choices.below(4)))

@@ -1,0 +1,161 @@
+"""What stands in FROM: relations, joins of all kinds nested in any order, sub-queries, LATERAL, VALUES, functions.
+
+Each function returns the item's SQL and its scope, and, if it is LATERAL, may read the scope so far.
+"""
+import expressions
+import kinds
+import selects
+
+
+def subselect(query, depth, outer=()):
+    """A sub-query as (sql, [(name, kind)]); what it reads of `outer` makes it correlated."""
+    saved = query.outer
+    query.outer = list(outer)
+    query.nesting += 1
+    sql, columns = selects.select(query, depth)
+    query.nesting -= 1
+    query.outer = saved
+    return sql, columns
+
+
+def item(query, depth):
+    choices = query.choices
+    form = choices.weighted((55, "relation"), (22, "join"), (15, "sub-query"), (3, "values"), (4, "function"))
+    if form == "join" and depth > 0 and query.fuel > 0:
+        return join(query, depth - 1)
+    if form == "sub-query" and depth > 0 and query.fuel > 0:
+        sql, columns = subselect(query, depth - 1)
+        alias = query.fresh("q")
+        return "(%s) %s" % (sql, alias), [("%s.%s" % (alias, name), kind) for name, kind in columns]
+    if form == "values":
+        return values(query, [])
+    if form == "function":
+        return function(query, [])
+    return query.relation()
+
+
+def values(query, scope):
+    alias = query.fresh("w")
+    columns = query.choices.some(["int", "text", "numeric"], 1)
+    rows = []
+    for _ in range(1 + query.choices.below(4)):
+        rows.append("(%s)" % ", ".join(
+            expressions.of_kind(query, scope, "int", expressions.NEST) if kind == "int" and scope
+            else kinds.constant(query.choices, kind) for kind in columns))
+    if "int" in columns and not scope:
+        at = columns.index("int")
+        rows[0] = "(%s)" % ", ".join("1" if n == at else kinds.constant(query.choices, k) for n, k in enumerate(columns))
+    names = ["v%d" % n for n in range(len(columns))]
+    sql = "(VALUES %s) %s(%s)" % (", ".join(rows), alias, ", ".join(names))
+    return sql, [("%s.%s" % (alias, name), kind) for name, kind in zip(names, columns)]
+
+
+def one_function(query, scope):
+    choices = query.choices
+    form = choices.pick(["series", "unnest", "unnest column", "json", "text"])
+    ints, objects = expressions.columns_of(scope, ("ints",)), expressions.columns_of(scope, ("jsonb",))
+    if form == "unnest column" and ints:
+        return "unnest(%s)" % choices.pick(ints), "int"
+    if form == "json" and objects:
+        sql = choices.pick(objects)
+        return "jsonb_array_elements(CASE jsonb_typeof(%s) WHEN 'array' THEN %s END)" % (sql, sql), "jsonb"
+    if form == "text":
+        return "string_to_table('x,y,' || coalesce(%s, 'z'), ',')" % expressions.of_kind(query, scope, "text", expressions.NEST), "text"
+    number = expressions.of_kind(query, scope, "int", expressions.NEST) if scope else str(choices.below(4))
+    if form == "unnest":
+        return "unnest(ARRAY[%s, 1, NULL])" % number, "int"
+    return "generate_series(%d, least(%s, 4))" % (choices.below(2), number), "int"
+
+
+def function(query, scope):
+    alias, ordinality = query.fresh("f"), query.choices.chance(25)
+    calls = [one_function(query, scope)]
+    if query.choices.chance(20):
+        calls.append(one_function(query, scope))
+        sql = "ROWS FROM (%s)" % ", ".join(call for call, _ in calls)
+    else:
+        sql = calls[0][0]
+    columns = [("v%d" % n, kind) for n, (_, kind) in enumerate(calls)] + ([("ord", "bigint")] if ordinality else [])
+    sql = "%s%s %s(%s)" % (sql, " WITH ORDINALITY" if ordinality else "", alias, ", ".join(name for name, _ in columns))
+    return sql, [("%s.%s" % (alias, name), kind) for name, kind in columns]
+
+
+def lateral(query, scope, depth):
+    if query.choices.chance(40) or depth <= 0 or query.fuel <= 0:
+        sql, columns = function(query, scope) if query.choices.chance(75) else values(query, scope)
+        return "LATERAL " + sql, columns
+    sql, columns = subselect(query, depth - 1, scope)
+    alias = query.fresh("l")
+    return "LATERAL (%s) %s" % (sql, alias), [("%s.%s" % (alias, name), kind) for name, kind in columns]
+
+
+def equality(query, left, right):
+    pairs = [(a, b) for a, ka in left for b, kb in right
+             if (ka == kb and ka in kinds.STORED) or (ka in kinds.INTEGERS and kb in kinds.INTEGERS)]
+    return "%s = %s" % query.choices.pick(pairs) if pairs else "true"
+
+
+def join(query, depth):
+    choices = query.choices
+    left, left_scope = item(query, depth)
+    kind = choices.weighted((40, "JOIN"), (25, "LEFT JOIN"), (8, "RIGHT JOIN"), (12, "FULL JOIN"), (5, "CROSS JOIN"),
+                            (10, "LATERAL"))
+    if kind == "LATERAL":
+        right, right_scope = lateral(query, left_scope, depth)
+        kind = choices.pick(["CROSS JOIN", "LEFT JOIN"])
+        on = "" if kind == "CROSS JOIN" else " ON " + ("true" if choices.chance(50) else expressions.condition(
+            query, left_scope + right_scope, 2))
+        return "(%s %s %s%s)" % (left, kind, right, on), left_scope + right_scope
+    right, right_scope = item(query, depth)
+    scope = left_scope + right_scope
+    if kind == "CROSS JOIN":
+        return "(%s CROSS JOIN %s)" % (left, right), scope
+    on = equality(query, left_scope, right_scope)
+    if kind == "FULL JOIN":
+        if on == "true":
+            kind = "LEFT JOIN"
+        elif choices.chance(20):
+            on += " AND " + equality(query, left_scope, right_scope)
+    elif choices.chance(25):
+        on = "%s AND %s" % (on, expressions.condition(query, scope, 1))
+    elif choices.chance(8):
+        on = expressions.condition(query, scope, 1)
+    return "(%s %s %s ON %s)" % (left, kind, right, on), scope
+
+
+def using(query):
+    """A join by USING or NATURAL over two relations that share a column of one kind."""
+    choices = query.choices
+    pairs = [(one, other, name, kind) for one in query.relations for other in query.relations
+             for name, kind in query.relations[one]
+             if (name, kind) in query.relations[other] and kind not in kinds.AMBIGUOUS and kind in kinds.STORED]
+    if not pairs:
+        return None
+    one, other, name, kind = choices.pick(pairs)
+    query.fuel -= 2
+    left, right = query.fresh("x"), query.fresh("x")
+    scope = [("%s.%s" % (alias, column), k) for alias, relation in ((left, one), (right, other))
+             for column, k in query.relations[relation] if column != name]
+    word = choices.pick(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"])
+    alias = query.fresh("u")
+    return "(%s %s %s %s %s USING (%s) AS %s)" % (one, left, word, other, right, name, alias), scope + [
+        ("%s.%s" % (alias, name) if word != "FULL JOIN" else "coalesce(%s.%s, %s.%s)" % (left, name, right, name), kind)]
+
+
+def from_clause(query, depth):
+    """(sql, scope, conditions): several items, joined by conditions that go to WHERE."""
+    choices = query.choices
+    items, scope, conditions = [], [], []
+    for number in range(choices.weighted((60, 1), (28, 2), (12, 3))):
+        if number and query.fuel <= 0 and not choices.chance(30):
+            break
+        if number and choices.chance(28):
+            sql, columns = lateral(query, scope, depth)
+        else:
+            found = using(query) if choices.chance(5) else None
+            sql, columns = found or item(query, depth)
+            if items:
+                conditions.append(equality(query, scope, columns))
+        items.append(sql)
+        scope = scope + columns
+    return ", ".join(items), scope, [condition for condition in conditions if condition != "true"]

@@ -1,0 +1,104 @@
+"""Kinds of values: the types of columns, and what may be done with them without losing the one answer.
+
+Values are few, so that groups merge, joins match and rows repeat; NULLs, NaN, infinities, -0, and values
+that are equal but look different (1.0 and 1.00, 'x' and 'X' of citext, '1 day' and '24 hours') occur on purpose.
+
+A kind is *ambiguous* if equal values may look different: which of them a DISTINCT or GROUP BY shows is not
+determined, so such columns are compared by their type's equality, and nothing is computed from their looks.
+A query about looks (`images`) instead makes ambiguous values plain before it groups by them.
+"""
+
+SQL_TYPE = {
+    "int": "int", "bigint": "bigint", "numeric": "numeric", "money2": "numeric(8,2)", "float8": "float8",
+    "inexact": "float8", "text": "text", "bool": "bool", "timestamp": "timestamp", "interval": "interval",
+    "ints": "int[]", "jsonb": "jsonb", "json": "json", "mood": "mood", "range": "int4range", "ci": "citext",
+    "icu": "icu_text", "bytea": "bytea", "pair": "pair", "small": "small", "bits": "bit(4)", "date": "date",
+    "multirange": "int4multirange", "texts": "text[]",
+}
+TYPES_DDL = """
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
+CREATE COLLATION without_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE DOMAIN icu_text AS text COLLATE without_case;
+CREATE DOMAIN small AS int CHECK (VALUE < 100000);
+CREATE TYPE pair AS (x int, y text);
+"""
+INTEGERS = ("int", "bigint", "small")
+NUMBERS = ("int", "bigint", "small", "numeric", "money2", "float8")
+AMBIGUOUS = ("numeric", "float8", "interval", "ci", "icu")
+NOT_COMPARED = ("inexact", "json")  # no equality, or none to rely on
+STORED = ("int", "bigint", "numeric", "money2", "float8", "text", "bool", "timestamp", "interval", "ints", "jsonb",
+          "mood", "range", "ci", "icu", "pair", "small", "bits", "date")
+# Columns are of these kinds, the frequent ones more often.
+COLUMN_KINDS = ("int", "int", "int", "int", "text", "text", "numeric", "numeric", "bigint", "money2", "float8", "bool",
+                "timestamp", "date", "ints", "jsonb", "mood", "range", "ci", "interval", "icu", "pair", "small", "bits")
+LITERALS = {
+    "text": ["'x'", "'y'", "''", "'zz'", "'ä'''"],
+    "ci": ["'x'", "'X'", "'y'", "'yY'"],
+    "icu": ["'x'", "'X'", "'y'", "'yY'"],
+    "money2": ["0.00", "1.25", "-3.10", "99.99"],
+    "float8": ["0", "1.5", "-2.25", "'-0'", "1", "1.5", "2", "'NaN'", "'Infinity'"],
+    "interval": ["'1 day'", "'24 hours'", "'2 hours'", "'1 mon'", "'30 days'"],
+    "ints": ["'{}'", "'{1,2}'", "'{1,2}'", "'{2,NULL}'", "'{3}'"],
+    "jsonb": ["'{}'", "'{\"k\": 1}'", "'{\"k\": 1, \"l\": [1, 2]}'", "'[1, 2, 2]'", "'\"x\"'"],
+    "mood": ["'sad'", "'ok'", "'happy'"],
+    "range": ["'empty'", "'[1,3)'", "'[2,5)'", "'[2,)'"],
+    "bool": ["true", "false"],
+    "pair": ["'(1,x)'", "'(2,y)'", "'(1,)'"],
+    "bits": ["B'0000'", "B'0101'", "B'1101'"],
+}
+TYPE_OF_LITERAL = {"money2": "numeric", "small": "small", "bits": "bit(4)"}
+
+
+def literal(choices, kind, nulls=12):
+    """A value as it is written in an INSERT."""
+    if choices.chance(nulls):
+        return "NULL"
+    if kind in INTEGERS:
+        return choices.pick(["1", "2", "3", "0", "-1", "4", "5", "1", "2"])
+    if kind == "numeric":
+        if choices.chance(6):
+            return choices.pick(["'NaN'", "'Infinity'", "100", "'-Infinity'"])
+        return choices.pick(["1", "1.0", "1.00", "0", "-2.5", "7.125", "2", "2.000"])
+    if kind in ("timestamp", "date"):
+        return "'2024-01-0%d%s'" % (1 + choices.below(5), choices.pick(["", " 12:00"]) if kind == "timestamp" else "")
+    if kind == "float8":
+        return choices.pick(LITERALS[kind] if choices.chance(15) else LITERALS[kind][:7])
+    return choices.pick(LITERALS[kind])
+
+
+def constant(choices, kind, nulls=5):
+    """A value as it is written in a query."""
+    value = literal(choices, kind, nulls) if kind in LITERALS or kind in STORED else "NULL"
+    if kind == "int" and value != "NULL":
+        return value
+    return "%s::%s" % (value if value[:1] != "-" else "(%s)" % value, SQL_TYPE[kind])
+
+
+def plain(sql, kind):
+    """The value as something of which equal values look the same, and its kind."""
+    if kind == "numeric":
+        return "trim_scale(%s)" % sql, "plain_numeric"
+    if kind == "float8":
+        return "(%s + 0.0)::text" % sql, "text"
+    if kind in ("ci", "icu"):
+        return "lower(%s::text COLLATE \"C\")" % sql, "text"
+    if kind in NOT_COMPARED or kind == "interval":
+        return "(%s IS NULL)" % sql, "bool"
+    return sql, kind
+
+
+SQL_TYPE["plain_numeric"] = "numeric"
+
+
+def groupable(kind):
+    return kind not in NOT_COMPARED
+
+
+def compared(column, kind, images):
+    """The column as the comparison with the defining query shows it. Float sums in another order differ in the last
+    bits; equal values of an ambiguous kind may look different."""
+    if kind == "inexact":
+        return "round(%s::numeric, 4)" % column
+    if kind == "json" or images:
+        return "%s::text" % column
+    return column

@@ -1,0 +1,207 @@
+"""One random database: tables and views, stream tables over them, transactions, and ten refreshes of each.
+
+A stream table that fails is reported and left behind; the others go on. What a seed does is determined by it.
+"""
+import random
+
+import psycopg2
+
+import choices as choosing
+import query
+import schema
+import server
+
+STREAM_TABLES, ROUNDS, MOST_ROWS = 40, 10, 3000
+
+
+class Failure(Exception):
+    """What is wrong: its class (what shrinking must keep), and the details."""
+
+    def __init__(self, what, details):
+        super().__init__("%s: %s" % (what, details))
+        self.what = what
+
+
+class StreamTable:
+    def __init__(self, name, built, made, spans, mode, relations):
+        self.name, self.built, self.made, self.spans, self.mode = name, built, made, spans, mode
+        self.relations = relations
+
+    def create(self):
+        return "SELECT pgtrickle.create_stream_table('%s', $query$%s$query$, '1h', '%s')" % (
+            self.name, self.built.sql, self.mode)
+
+    def refresh(self):
+        return "SELECT pgtrickle.refresh_stream_table('%s')" % self.name
+
+    def prepare(self):
+        return "PREPARE check_%s AS %s" % (self.name, server.comparison(self.name, self.built))
+
+
+def refresh_and_compare(database, stream_table, is_by_read=False):
+    """Raises Failure unless the stream table can be refreshed and then equals its query."""
+    what = "refresh"
+    try:
+        if is_by_read:
+            database.run("SET pg_trickle.max_staleness = 0")
+        else:
+            database.run(stream_table.refresh())
+        what = "comparison"
+        wrong = database.fetch("EXECUTE check_%s" % stream_table.name)
+    except psycopg2.Error as error:
+        text = str(error).strip() or "the server closed the connection"
+        raise Failure("%s fails %s" % (what, error.pgcode), text) from error
+    finally:
+        if is_by_read and not database.connection.closed and database.connection.info.transaction_status != 3:
+            database.run("RESET pg_trickle.max_staleness")
+    warnings = database.warnings()
+    if warnings:
+        raise Failure("warning", "\n".join(warnings))
+    if wrong:
+        raise Failure("wrong rows", wrong)
+
+
+class Play:
+    """`units` is the history: lists of statements that make sense only together; None refreshes and compares."""
+
+    def __init__(self, database, seed):
+        self.database, self.seed = database, seed
+        self.choices = choosing.Choices(random.Random(seed))
+        self.units, self.kept, self.failures, self.refusals, self.made = [], [], [], [], 0
+        self.without_answer = []
+
+    def do(self, *statements):
+        self.units.append(list(statements))
+        for statement in statements:
+            self.database.run(statement)
+
+    def transact(self, statements):
+        """Whether they went through: a change that violates a key ends the transaction."""
+        try:
+            self.do(*statements)
+            return True
+        except psycopg2.IntegrityError:
+            self.database.leave_transaction()
+            return False
+
+    def set_up(self):
+        self.database.renew_schema()
+        self.tables = schema.tables(self.choices)
+        self.changes = schema.Changes(self.choices, self.tables)
+        self.may_truncate = self.choices.chance(30)
+        for table in self.tables:
+            for statement in table.ddl():
+                self.do(statement)
+            rows = self.changes.rows(table, self.choices.pick([8, 0, 3, 15, 22]))
+            if rows:
+                self.do(rows)
+        relations = {table.name: table.columns for table in self.tables}
+        for number in range(self.choices.below(3)):
+            self.view("v%d" % number, relations)
+        for number in range(STREAM_TABLES):
+            self.create("st%d" % number, relations)
+
+    def generate(self, number, relations):
+        own = choosing.Choices(random.Random(self.seed * 1000 + number))
+        return query.Built(own, relations), own
+
+    def has_answer(self, sql):
+        try:
+            self.database.run("SET statement_timeout = '3s'")
+            return self.database.fetch("SELECT count(*) FROM (%s) q" % sql)[0][0] <= MOST_ROWS
+        except psycopg2.Error as error:
+            self.without_answer.append("%s: %s" % (str(error).splitlines()[0], sql))
+            return False
+        finally:
+            self.database.run("SET statement_timeout = '20s'")
+
+    def view(self, name, relations):
+        built, _ = self.generate(900 + int(name[1:]), relations)
+        if self.has_answer(built.sql):
+            self.do("CREATE VIEW %s AS %s" % (name, built.sql))
+            if readable(built):
+                relations[name] = built.columns
+
+    def create(self, name, relations):
+        built, own = self.generate(int(name[2:]), relations)
+        if not self.has_answer(built.sql):
+            return
+        stream_table = StreamTable(name, built, own.made, own.spans, "DIFFERENTIAL", dict(relations))
+        self.made += 1
+        try:
+            self.database.run(stream_table.create())
+        except psycopg2.errors.FeatureNotSupported as error:
+            self.refusals.append((error.diag.message_primary, error.diag.message_detail, built.sql))
+            return
+        except psycopg2.Error as error:
+            self.fail(stream_table, Failure("creation fails %s" % error.pgcode, str(error).strip()))
+            return
+        self.units.append([stream_table])
+        try:
+            self.database.run(stream_table.prepare())
+        except psycopg2.Error as error:
+            self.fail(stream_table, Failure("comparison fails %s" % error.pgcode, str(error).strip()))
+            return
+        self.kept.append(stream_table)
+        if self.choices.chance(8) and readable(built):
+            relations[name] = built.columns
+
+    def fail(self, stream_table, failure):
+        if stream_table in self.kept:
+            self.kept.remove(stream_table)
+            if not self.database.connection.closed and not self.has_answer(stream_table.built.sql):
+                return
+        self.failures.append((stream_table, failure, list(self.units)))
+        if self.database.connection.closed:
+            raise failure
+
+    def check_all(self):
+        self.units.append([None])
+        for stream_table in list(self.kept):
+            try:
+                refresh_and_compare(self.database, stream_table, self.choices.chance(4))
+            except Failure as failure:
+                self.fail(stream_table, failure)
+
+    def check_inside(self):
+        """In a transaction that sees its own changes; an error there ends it."""
+        transaction = self.changes.transaction(self.may_truncate)
+        if not self.transact(transaction[:-1]):
+            return
+        self.units.append([None])
+        for stream_table in list(self.kept):
+            try:
+                refresh_and_compare(self.database, stream_table)
+            except Failure as failure:
+                if not self.database.connection.closed:
+                    self.database.leave_transaction()
+                self.fail(stream_table, failure)
+                self.units.append(["ROLLBACK"])
+                return
+        self.do(transaction[-1])
+
+    def rounds(self):
+        self.set_up()
+        for number in range(ROUNDS if self.kept else 0):
+            for _ in range(1 + self.choices.below(2)):
+                self.transact(self.changes.transaction(self.may_truncate))
+            if number % 5 == 3:
+                self.check_inside()
+            self.check_all()
+
+    def actions(self):
+        """{action: count} of all refreshes; a reinitialisation that nothing asked for fails its stream table."""
+        found = {}
+        for stream_table in self.kept:
+            for action, count in self.database.fetch(
+                    "SELECT action, count(*) FROM pgtrickle.get_refresh_history('%s', 1000) GROUP BY 1" % stream_table.name):
+                found[action] = found.get(action, 0) + count
+                if action == "REINITIALIZE" and not any("TRUNCATE" in str(unit) for unit in self.units):
+                    self.failures.append((stream_table, Failure("reinitialized", "without a TRUNCATE"), list(self.units)))
+        return found
+
+
+def readable(built):
+    """Whether a query over it still has one answer."""
+    return bool(built.columns) and all(kind not in ("inexact", "json") for _, kind in built.columns) and not any(
+        kind in ("numeric", "float8", "interval", "ci", "icu") for _, kind in built.columns)

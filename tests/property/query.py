@@ -1,0 +1,58 @@
+"""A random query and what its parts share while it is built.
+
+Every query has one answer as a multiset: rows are ordered by all that tells them apart wherever an order decides,
+nothing volatile is called, and no value is computed from the looks of equal values that look different.
+"""
+import kinds
+import selects
+
+
+class Query:
+    """`relations` maps names to lists of (column, kind). `fuel` bounds the number of relations read."""
+
+    def __init__(self, choices, relations):
+        self.choices, self.relations = choices, dict(relations)
+        self.names, self.nesting, self.outer = 0, 0, []
+        self.correlation = 35
+        self.fuel = choices.pick([1, 2, 2, 3, 3, 4, 5, 6])
+        self.images = choices.chance(30)
+
+    def fresh(self, prefix):
+        self.names += 1
+        return "%s%d" % (prefix, self.names)
+
+    def may_nest(self):
+        return self.fuel > 0 and self.nesting < 3
+
+    def grouped(self, sql, kind):
+        """What may be grouped by: as it is, or made plain where looks matter."""
+        if not kinds.groupable(kind) or (self.images and kind in kinds.AMBIGUOUS):
+            return kinds.plain(sql, kind)
+        return sql, kind
+
+    def order(self, columns, total=True):
+        """ORDER BY over all columns, which tells apart all rows that differ; or over some of them."""
+        terms = []
+        for sql, kind in self.choices.some(columns, len(columns) if total else 1):
+            direction = self.choices.pick(["", " DESC", " NULLS FIRST", " DESC NULLS LAST"])
+            if kind not in kinds.NOT_COMPARED:
+                terms.append(sql + direction)
+            if total and (kind in kinds.NOT_COMPARED or (self.images and kind in kinds.AMBIGUOUS)):
+                terms.append("%s::text%s" % (sql, direction))
+        return ", ".join(terms)
+
+    def relation(self):
+        """One of the relations by name, and its columns as seen through a fresh alias."""
+        self.fuel -= 1
+        name = self.choices.pick(list(self.relations))
+        alias = self.fresh("x")
+        return "%s %s" % (name, alias), [("%s.%s" % (alias, column), kind) for column, kind in self.relations[name]]
+
+
+class Built:
+    """A query, its columns (name, kind), and whether it is compared by looks."""
+
+    def __init__(self, choices, relations):
+        query = Query(choices, relations)
+        self.sql, self.columns = selects.top(query)
+        self.images = query.images

@@ -1,0 +1,103 @@
+"""Random tables and their changes: NULLs, duplicates, tables without keys, empty ones, skew, partitions."""
+import kinds
+
+
+class Table:
+    def __init__(self, name, columns, has_key, attributes):
+        self.name, self.columns, self.has_key, self.attributes = name, columns, has_key, attributes
+
+    def ddl(self):
+        parts = ["%s %s%s" % (name, kinds.SQL_TYPE[kind], " NOT NULL" if name in self.attributes.get("not null", ()) else "")
+                 for name, kind in self.columns]
+        if self.has_key:
+            parts[0] += " PRIMARY KEY"
+        text = "CREATE TABLE %s (%s)" % (self.name, ", ".join(parts))
+        statements = [text]
+        if self.attributes.get("is partitioned"):
+            statements = [text + " PARTITION BY HASH (%s)" % self.columns[0][0]] + [
+                "CREATE TABLE %s_%d PARTITION OF %s FOR VALUES WITH (MODULUS 2, REMAINDER %d)" % (self.name, n, self.name, n)
+                for n in (0, 1)]
+        statements += ["CREATE INDEX ON %s (%s)" % (self.name, name) for name in self.attributes.get("indexes", ())]
+        return statements
+
+
+def tables(choices):
+    made = []
+    for name in ("r", "s", "t", "u")[:2 + choices.below(3)]:
+        has_key = choices.chance(50)
+        columns = [("id", "int")] if has_key else []
+        for letter in "abcdef"[:3 + choices.below(4)]:
+            columns.append((letter, "int" if letter == "a" else choices.pick(kinds.COLUMN_KINDS)))
+        plain = [column for column, kind in columns if kind in ("int", "text", "bigint", "numeric")]
+        attributes = {"indexes": choices.some(plain)[:2], "not null": choices.some(plain)[:choices.below(2)],
+                      "is partitioned": choices.chance(8)}
+        made.append(Table(name, columns, has_key, attributes))
+    return made
+
+
+class Changes:
+    """Random statements that change the tables. Keys are counted, so that inserts do not collide."""
+
+    def __init__(self, choices, tables):
+        self.choices, self.tables, self.key = choices, tables, 0
+        self.skew = choices.pick([10, 10, 40])
+
+    def row(self, table, key=None):
+        values = []
+        for name, kind in table.columns:
+            is_needed = name in table.attributes["not null"] or (table.has_key and name == "id")
+            values.append(kinds.literal(self.choices, kind, 0 if is_needed else self.skew))
+        if table.has_key:
+            self.key += 1
+            values[0] = str(key or self.key)
+        return "(%s)" % ", ".join(values)
+
+    def rows(self, table, count):
+        rows = [self.row(table) for _ in range(count)]
+        if rows and not table.has_key and self.choices.chance(30):
+            rows.append(rows[0])
+        return "INSERT INTO %s VALUES %s" % (table.name, ", ".join(rows)) if rows else None
+
+    def condition(self, table):
+        if self.choices.chance(4):
+            return "true"
+        name, kind = self.choices.pick([column for column in table.columns if column[1] in ("int", "text", "numeric", "bigint")])
+        if table.has_key and self.choices.chance(40):
+            return "id = %d" % (1 + self.choices.below(max(self.key, 1)))
+        return "%s %s %s" % (name, self.choices.pick(["=", "=", "<", ">"]), kinds.literal(self.choices, kind))
+
+    def update(self, table):
+        name, kind = self.choices.pick([column for column in table.columns if column[0] != "id"])
+        new = kinds.literal(self.choices, kind, 0 if name in table.attributes["not null"] else self.skew)
+        if kind in ("int", "bigint") and self.choices.chance(30):
+            new = "least(%s + 1, 6)" % name
+        if table.has_key and self.choices.chance(10):
+            self.key += 100
+            return "UPDATE %s SET id = id + %d WHERE %s" % (table.name, self.key, self.condition(table))
+        return "UPDATE %s SET %s = %s WHERE %s" % (table.name, name, new, self.condition(table))
+
+    def statement(self, may_truncate):
+        table = self.choices.pick(self.tables)
+        form = self.choices.weighted((42, "insert"), (30, "update"), (22, "delete"), (5, "upsert"), (1, "truncate"))
+        if form == "upsert" and table.has_key:
+            name = self.choices.pick(table.columns[1:])[0]
+            return "INSERT INTO %s VALUES %s ON CONFLICT (id) DO UPDATE SET %s = excluded.%s" % (
+                table.name, self.row(table, 1 + self.choices.below(max(self.key, 1))), name, name)
+        if form == "update":
+            return self.update(table)
+        if form == "delete":
+            return "DELETE FROM %s WHERE %s" % (table.name, self.condition(table))
+        if form == "truncate" and may_truncate:
+            return "TRUNCATE %s" % table.name
+        return self.rows(table, self.choices.pick([1, 1, 2, 4]))
+
+    def transaction(self, may_truncate=False):
+        """Statements from BEGIN to its end, over several tables, with savepoints; some are rolled back."""
+        statements = []
+        for _ in range(self.choices.pick([1, 2, 2, 4])):
+            statement = self.statement(may_truncate)
+            if self.choices.chance(15):
+                statements += ["SAVEPOINT a", statement, self.choices.pick(["ROLLBACK TO a", "RELEASE a"])]
+            else:
+                statements.append(statement)
+        return ["BEGIN", *statements, self.choices.pick(["COMMIT"] * 6 + ["ROLLBACK"])]

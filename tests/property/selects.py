@@ -1,0 +1,223 @@
+"""SELECT: plain, grouped with grouping sets, with windows, DISTINCT ON, LIMIT, set operations, WITH.
+
+`select` returns (sql, [(name, kind)]); columns are called c0, c1 …. With `wanted`, the columns are of those kinds.
+"""
+import aggregates
+import expressions
+import from_items
+import kinds
+import recursion
+import windows
+
+
+def output_list(outputs):
+    return ", ".join("%s AS c%d" % (sql, number) for number, (sql, _) in enumerate(outputs))
+
+
+def columns(outputs):
+    return [("c%d" % number, kind) for number, (_, kind) in enumerate(outputs)]
+
+
+def where(query, scope, conditions, percent=40):
+    conditions = list(conditions)
+    if query.choices.chance(percent):
+        conditions.append(expressions.condition(query, scope))
+    return " WHERE " + " AND ".join("(%s)" % condition for condition in conditions) if conditions else ""
+
+
+def outputs_of(query, scope, wanted, most=4):
+    if wanted:
+        return [(expressions.of_kind(query, scope, kind), kind) for kind in wanted]
+    found = []
+    for _ in range(1 + query.choices.below(most)):
+        with query.choices.span("output"):
+            found.append(expressions.any_of(query, scope))
+    return found
+
+
+def select(query, depth, wanted=None, plain=False):
+    """With `plain`, the caller adds an ORDER BY or LIMIT of its own."""
+    with query.choices.span("select"):
+        form = query.choices.weighted((50, core), (20, grouped), (10, windowed), (6, ordered), (8, set_operation), (6, distinct_on))
+        if plain and form in (ordered, distinct_on, set_operation):
+            form = core
+        if depth <= 0 and form is set_operation:
+            form = core
+        return form(query, depth, wanted)
+
+
+def core(query, depth, wanted):
+    from_sql, scope, conditions = from_items.from_clause(query, depth)
+    if query.choices.chance(2) and not query.outer:
+        from_sql, scope, conditions = "", [], []
+    filter_sql = where(query, scope, conditions) if from_sql else ""
+    outputs = outputs_of(query, scope, wanted)
+    is_distinct = query.choices.chance(15)
+    if is_distinct and not wanted:
+        outputs = [query.grouped(*output) for output in outputs]
+    elif is_distinct and any(query.grouped(*output) != output for output in outputs):
+        is_distinct = False
+    if not wanted and not is_distinct and scope and query.choices.chance(4):
+        outputs.append(("generate_series(1, least(%s, 3))" % expressions.of_kind(query, scope, "int", expressions.NEST), "int"))
+    return "SELECT %s%s%s%s" % ("DISTINCT " if is_distinct else "", output_list(outputs), from_sql and " FROM " + from_sql,
+                                filter_sql), columns(outputs)
+
+
+def group_keys(query, scope):
+    keys = []
+    for _ in range(query.choices.weighted((35, 1), (20, 0), (30, 2), (15, 3))):
+        sql, kind = query.grouped(*expressions.any_of(query, scope))
+        is_constant = not any(column in sql for column, _ in scope) or sql[:1] == "'"
+        if not is_constant and "(SELECT" not in sql and "EXISTS" not in sql and sql not in [k for k, _ in keys]:
+            keys.append((sql, kind))
+    return keys
+
+
+def grouping(query, keys):
+    """GROUP BY …, with the plain keys whose `grouping()` may be asked for."""
+    names = [sql for sql, _ in keys]
+    form = query.choices.weighted((70, "plain"), (9, "rollup"), (7, "cube"), (9, "sets"), (5, "mixed"))
+    if form == "plain" or not names:
+        return " GROUP BY " + ", ".join(names) if names else query.choices.pick(["", "", "", " GROUP BY ()"]), []
+    if form == "rollup":
+        return " GROUP BY ROLLUP (%s)" % ", ".join(names), names
+    if form == "cube":
+        return " GROUP BY CUBE (%s)" % ", ".join(names), names
+    if form == "mixed" and len(names) > 1:
+        return " GROUP BY %s, ROLLUP (%s)" % (names[0], ", ".join(names[1:])), names
+    sets = ["(%s)" % ", ".join(query.choices.some(names)) for _ in range(1 + query.choices.below(3))]
+    return " GROUP BY GROUPING SETS ((%s), %s)" % (", ".join(names), ", ".join(sets)), names
+
+
+def grouped_scope(query, depth):
+    """(FROM … GROUP BY … HAVING …, what the groups offer): keys and aggregates."""
+    from_sql, scope, conditions = from_items.from_clause(query, depth)
+    filter_sql = where(query, scope, conditions)
+    keys = group_keys(query, scope)
+    group_sql, sets = grouping(query, keys)
+    found = []
+    for _ in range(1 + query.choices.below(3)):
+        with query.choices.span("aggregate"):
+            found.append(aggregates.aggregate(query, scope))
+    if sets:
+        found.append(("grouping(%s)" % ", ".join(sets), "int"))
+    offered = keys + found
+    sql = "FROM " + from_sql + filter_sql + group_sql
+    if query.choices.chance(25):
+        sql += " HAVING " + having(query, offered)
+    return sql, offered
+
+
+def having(query, offered):
+    if query.choices.chance(50):
+        return "count(*) %s %d" % (query.choices.pick([">", "<", "<>"]), query.choices.below(4))
+    return expressions.condition(query, offered, 1)
+
+
+def grouped(query, depth, wanted):
+    sql, offered = grouped_scope(query, depth)
+    if wanted:
+        outputs = outputs_of(query, offered, wanted)
+    else:
+        outputs = offered if not query.choices.chance(25) else outputs_of(query, offered, None)
+    return "SELECT %s %s" % (output_list(outputs), sql), columns(outputs)
+
+
+def windowed(query, depth, wanted):
+    """Windows over rows or over groups; half of them filtered outside."""
+    if query.choices.chance(25):
+        sql, scope = grouped_scope(query, depth)
+    else:
+        from_sql, scope, conditions = from_items.from_clause(query, depth)
+        sql = "FROM " + from_sql + where(query, scope, conditions)
+    outputs = []
+    for _ in range(1 + query.choices.below(3)):
+        with query.choices.span("window"):
+            outputs.append(windows.window(query, scope))
+    outputs += outputs_of(query, scope, None, 2)
+    inner = "SELECT %s %s" % (output_list(outputs), sql)
+    if not wanted and query.choices.chance(60):
+        return inner, columns(outputs)
+    alias = query.fresh("n")
+    outside = [("%s.%s" % (alias, name), kind) for name, kind in columns(outputs)]
+    outer_outputs = outputs_of(query, outside, wanted)
+    condition = " WHERE " + expressions.condition(query, outside, 1) if query.choices.chance(60) else ""
+    return "SELECT %s FROM (%s) %s%s" % (output_list(outer_outputs), inner, alias, condition), columns(outer_outputs)
+
+
+def ordered(query, depth, wanted):
+    """ORDER BY … LIMIT: by all columns, or WITH TIES by some of them."""
+    inner, names = select(query, depth - 1, wanted, plain=True)
+    choices = query.choices
+    sql = "SELECT * FROM (%s) %s" % (inner, query.fresh("o"))
+    if choices.chance(30) and any(kind not in kinds.NOT_COMPARED for _, kind in names):
+        order = query.order([column for column in names if column[1] not in kinds.NOT_COMPARED], False)
+        return "%s ORDER BY %s FETCH FIRST %d ROWS WITH TIES" % (sql, order, 1 + choices.below(6)), names
+    limit = " LIMIT %d" % (1 + choices.below(8)) if choices.chance(85) else ""
+    skipped = " OFFSET %d" % choices.below(5) if choices.chance(35) or not limit else ""
+    return "%s ORDER BY %s%s%s" % (sql, query.order(names), limit, skipped), names
+
+
+def distinct_on(query, depth, wanted):
+    inner, names = select(query, depth - 1, wanted, plain=True)
+    keys = [name for name, kind in names if kinds.groupable(kind) and not (query.images and kind in kinds.AMBIGUOUS)]
+    keys = query.choices.some(keys, 1)[:2] if keys else []
+    if not keys:
+        return inner, names
+    rest = query.order(names)
+    first = ", ".join(key + query.choices.pick(["", " DESC", " NULLS FIRST"]) for key in keys)
+    return "SELECT DISTINCT ON (%s) * FROM (%s) %s ORDER BY %s, %s" % (
+        ", ".join(keys), inner, query.fresh("o"), first, rest), names
+
+
+def set_operation(query, depth, wanted):
+    choices = query.choices
+    left, names = select(query, depth - 1, wanted, plain=True)
+    word = choices.weighted((30, "UNION ALL"), (20, "UNION"), (15, "EXCEPT"), (12, "INTERSECT"), (12, "EXCEPT ALL"),
+                            (11, "INTERSECT ALL"))
+    kinds_of = [kind for _, kind in names]
+    is_fit = all(kind in kinds.STORED for kind in kinds_of) if word != "UNION ALL" else all(
+        kind in kinds.STORED or kind == "plain_numeric" for kind in kinds_of)
+    if not is_fit or (query.images and word != "UNION ALL" and any(kind in kinds.AMBIGUOUS for kind in kinds_of)):
+        return left, names
+    right, _ = select(query, depth - 1, kinds_of, plain=True)
+    sql = "(%s) %s (%s)" % (left, word, right)
+    if choices.chance(20):
+        third, _ = select(query, 0, kinds_of, plain=True)
+        sql = "(%s) %s (%s)" % (sql, choices.pick(["UNION ALL", "EXCEPT ALL"]), third)
+    return sql, names
+
+
+def with_clause(query):
+    """WITH of one or two queries, which those after them may read several times."""
+    parts, word = [], "WITH "
+    for _ in range(1 + query.choices.below(2)):
+        name = query.fresh("w")
+        if query.choices.chance(25):
+            found = recursion.recursive(query, name)
+            if found:
+                word = "WITH RECURSIVE "
+                sql, names = found
+                parts.append("%s(%s) AS (%s)" % (name, ", ".join(column for column, _ in names), sql))
+                query.relations[name] = names
+                continue
+        query.nesting += 1
+        sql, names = select(query, 1)
+        query.nesting -= 1
+        parts.append("%s AS %s(%s)" % (name, query.choices.pick(["", "MATERIALIZED ", "NOT MATERIALIZED "]), sql))
+        query.relations[name] = names
+    return word + ", ".join(parts) + " "
+
+
+def top(query):
+    depth = query.choices.pick([0, 1, 1, 2, 2, 3])
+    if query.choices.chance(15):
+        known = list(query.relations)
+        prefix = with_clause(query)
+        own = {name: names for name, names in query.relations.items() if name not in known}
+        if query.choices.chance(70):
+            query.relations = {**own, **{name: query.relations[name] for name in query.choices.some(known, 1)[:2]}}
+        query.fuel = max(query.fuel, 2)
+        sql, names = select(query, depth)
+        return prefix + sql, names
+    return select(query, depth)

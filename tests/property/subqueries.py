@@ -1,0 +1,82 @@
+"""Sub-queries in expressions: EXISTS, IN, ANY and ALL, scalar ones, ARRAY, of rows; correlated or not, nested."""
+import re
+
+import aggregates
+import expressions
+import from_items
+import kinds
+import selects
+
+
+# What a query offers to those inside it: its columns, plain keys, and aggregates that are seen to be its own.
+OFFERED = re.compile(r"(?:(?:sum|min|max|avg|count)\()?\w+\.\w+\)?")
+
+
+class Inside:
+    """While a sub-query is built that reads columns of `scope`, and of the queries around."""
+
+    def __init__(self, query, scope):
+        self.query, self.scope = query, scope
+
+    def __enter__(self):
+        self.saved = self.query.outer, self.query.nesting
+        self.query.outer = [column for column in self.scope if OFFERED.fullmatch(column[0])] + self.saved[0][:4]
+        self.query.nesting += 1
+
+    def __exit__(self, *_):
+        self.query.outer, self.query.nesting = self.saved
+
+
+def condition(query, scope):
+    choices = query.choices
+    form = choices.weighted((30, "exists"), (30, "in"), (12, "any"), (18, "scalar"), (6, "rows"), (4, "array"))
+    with choices.span("sub-query condition"):
+        if form == "exists":
+            with Inside(query, scope):
+                return "%sEXISTS (%s)" % (choices.pick(["", "NOT "]), selects.select(query, 1)[0])
+        if form == "scalar":
+            return "%s %s %s" % (expressions.integer(query, scope, 2), choices.pick(["=", "<", ">="]), scalar(query, scope, "int"))
+        if form == "array":
+            return "%s = ANY (%s)" % (expressions.of_kind(query, scope, "int", 2), array(query, scope))
+        if form == "rows":
+            left = "(%s, %s)" % (expressions.of_kind(query, scope, "int", 2), expressions.of_kind(query, scope, "text", 2))
+            with Inside(query, scope):
+                inner = selects.select(query, 1, ["int", "text"])[0]
+            return "%s %s (%s)" % (left, choices.pick(["IN", "NOT IN", "= ANY", "<> ALL"]), inner)
+        kind = choices.pick(["int", "int", "text"] + [kind for _, kind in scope if kind in kinds.STORED])
+        left = expressions.of_kind(query, scope, kind, 2)
+        with Inside(query, scope):
+            inner = selects.select(query, 1, [kind])[0]
+        if form == "in":
+            return "%s %s (%s)" % (left, choices.pick(["IN", "NOT IN"]), inner)
+        return "%s %s %s (%s)" % (left, choices.pick(["=", "<", ">", "<>"]), choices.pick(["ANY", "ALL"]), inner)
+
+
+def array(query, scope):
+    with Inside(query, scope):
+        return "ARRAY(%s ORDER BY 1)" % selects.select(query, 0, ["int"], plain=True)[0]
+
+
+def scalar(query, scope, kind):
+    """One value at most: an aggregate over everything, or the first in an order by itself."""
+    choices = query.choices
+    with choices.span("scalar"), Inside(query, scope):
+        if choices.chance(60):
+            from_sql, inner, conditions = from_items.from_clause(query, 1)
+            sql = aggregates.aggregate(query, inner, kind)[0]
+            return "(SELECT %s FROM %s%s)" % (sql, from_sql, selects.where(query, inner, conditions, 75))
+        sql = selects.select(query, 1, [kind], plain=True)[0]
+        return "(%s ORDER BY 1%s LIMIT 1)" % (sql, choices.pick(["", " DESC", " NULLS FIRST"]))
+
+
+def any_value(query, scope):
+    """(sql, kind)"""
+    form = query.choices.weighted((60, "scalar"), (15, "array"), (25, "condition"))
+    if form == "array":
+        return array(query, scope), "ints"
+    if form == "condition":
+        return "(%s)" % condition(query, scope), "bool"
+    kind = query.choices.pick(["int", "bigint", "text", "numeric", "timestamp"])
+    if query.images and kind in kinds.AMBIGUOUS:
+        kind = "int"
+    return scalar(query, scope, kind), kind
