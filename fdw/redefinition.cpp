@@ -6,6 +6,7 @@
 #include "fdw/redefinition.hpp"
 
 #include "definition/definition.hpp"
+#include "definition/function_users.hpp"
 #include "definition/options.hpp"
 #include "definition/state.hpp"
 #include "definition/view.hpp"
@@ -81,7 +82,7 @@ void run_and_mark_functions(const UtilityCall &utility, List *name)
     CommandCounterIncrement();
     ListCell *cell;
     foreach (cell, functions)
-        mark_users(ProcedureRelationId, lfirst_oid(cell), "a function that it uses was replaced");
+        mark(definition::users_of_function(lfirst_oid(cell)), "a function that it uses was replaced");
 }
 
 std::vector<Oid> to_vector(List *relids)

@@ -255,6 +255,10 @@ std::string StepPlan::resolve(const std::string &text) const
             result += text[i];
             continue;
         }
+        if (i + 1 < text.size() && text[i + 1] == '#') {
+            result += text[++i];
+            continue;
+        }
         int state = 0;
         while (i + 1 < text.size() && std::isdigit(static_cast<unsigned char>(text[i + 1])))
             state = state * 10 + (text[++i] - '0');

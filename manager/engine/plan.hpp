@@ -39,15 +39,17 @@ struct Condition {
 
 enum class OuterKind { left, right, full };
 
-enum class AggregateFamily { count, sum, average, min, max };
+enum class AggregateFamily { count, sum, average, min, max, holistic };
 
 /* One aggregate call. `argument` is empty for count(*). `result` names the output column
- * and its type; argument and result types together choose the state that is kept. */
+ * and its type; argument and result types together choose the state that is kept. A
+ * holistic call is any other aggregate: `whole` is all of it, as SQL over the input's columns. */
 struct AggregateCall {
     AggregateFamily family;
     std::optional<Expression> argument;
     std::optional<Expression> filter;
     Column result;
+    std::optional<Expression> whole = {};
 };
 
 struct NamedExpression {

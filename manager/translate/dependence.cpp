@@ -9,6 +9,7 @@
 extern "C" {
 #include "access/htup_details.h"
 #include "access/transam.h"
+#include "catalog/pg_aggregate.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "utils/lsyscache.h"
@@ -121,8 +122,24 @@ bool is_opaque(Oid function)
     return language != INTERNALlanguageId && language != ClanguageId;
 }
 
+/* The catalog's word for a user's aggregate says nothing: what its functions do counts. */
+void note_aggregate(Search *search, Oid function)
+{
+    HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return;
+    auto *form = reinterpret_cast<Form_pg_aggregate>(GETSTRUCT(tuple));
+    for (Oid part : {static_cast<Oid>(form->aggtransfn), static_cast<Oid>(form->aggfinalfn)}) {
+        if (OidIsValid(part))
+            note_function(search, part, Direction::output, InvalidOid);
+    }
+    ReleaseSysCache(tuple);
+}
+
 void note_function(Search *search, Oid function, Direction direction, Oid contained_in)
 {
+    if (function >= FirstNormalObjectId)
+        note_aggregate(search, function);
     const KnownFunction *known = known_function(function);
     const char volatility = func_volatile(function);
 

@@ -122,12 +122,29 @@ bool may_fail(Node *node, void *context)
     return walk_expression(node, may_fail, context);
 }
 
-Printed print(Node *node, Nodes nodes)
+/* Is the tree the same when it is printed and parsed again? */
+bool survives_printing(Node *tree, Nodes *nodes, Printed *printed)
 {
-    Node *tree = substitute(node, &nodes);
+    printed->text = deparse_expression(tree, NIL, false, true);
+    return equal(tree, parse_again(printed->text, nodes));
+}
+
+Printed print(Node *node, Nodes nodes, bool is_call)
+{
+    /* Of a call, the arguments are read from the input, not the call itself. */
+    Node *tree = is_call ? mutate_expression(node, substitute, &nodes) : substitute(node, &nodes);
     Printed printed;
-    printed.text = deparse_expression(tree, NIL, false, true);
-    printed.is_same = equal(tree, parse_again(printed.text, &nodes));
+    printed.is_same = survives_printing(tree, &nodes, &printed);
+    if (!printed.is_same) {
+        /* A cast of ARRAY[…] is parsed as one of its elements. Folding constants gets rid of most. */
+        Node *folded = eval_const_expressions(nullptr, tree);
+        Printed again;
+        if (survives_printing(folded, &nodes, &again)) {
+            printed = again;
+            printed.is_same = true;
+            tree = folded;
+        }
+    }
     printed.is_strict = !contain_nonstrict_functions(tree);
     printed.may_fail = may_fail(tree, nullptr);
     printed.is_immutable = !contain_mutable_functions(tree);
@@ -141,10 +158,12 @@ ValueType value_type(Node *node)
     return call([&] { return ValueType{exprType(node), exprTypmod(node), exprCollation(node)}; });
 }
 
-engine::Expression expression_of(Node *node, const Scope &scope)
+namespace {
+
+engine::Expression printed_expression(Node *node, const Scope &scope, bool is_call)
 {
     const Nodes nodes = {scope.data(), static_cast<int>(scope.size())};
-    const Printed printed = call([&] { return print(node, nodes); });
+    const Printed printed = call([&] { return print(node, nodes, is_call); });
     if (!printed.is_same)
         refuse("expression " + std::string(printed.text),
                "It is not the same expression when it is printed and parsed again.", use_full,
@@ -156,6 +175,18 @@ engine::Expression expression_of(Node *node, const Scope &scope)
     expression.may_fail = printed.may_fail;
     expression.is_immutable = printed.is_immutable;
     return expression;
+}
+
+} // namespace
+
+engine::Expression expression_of(Node *node, const Scope &scope)
+{
+    return printed_expression(node, scope, false);
+}
+
+engine::Expression call_of(Node *node, const Scope &scope)
+{
+    return printed_expression(node, scope, true);
 }
 
 } // namespace pgtrickle::translate

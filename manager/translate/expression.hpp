@@ -35,5 +35,7 @@ engine::Column column_of(const ValueType &value, std::string name = {});
 
 /* Every Var of `node` must be in the scope, alone or inside of a larger subtree. */
 engine::Expression expression_of(Node *node, const Scope &scope);
+/* An aggregate call as a whole, over the columns that its arguments read. */
+engine::Expression call_of(Node *node, const Scope &scope);
 
 } // namespace pgtrickle::translate

@@ -12,8 +12,6 @@
 #include "pg/walker.hpp"
 
 extern "C" {
-#include "catalog/pg_aggregate.h"
-#include "catalog/pg_namespace.h"
 #include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
 }
@@ -63,46 +61,6 @@ Reads reads_of(const Query *query, const std::vector<Node *> &outputs)
         (void)find_reads(query->havingQual, &reads);
         return reads;
     });
-}
-
-engine::AggregateFamily family_of(const Aggref *aggregate, const std::string &name)
-{
-    static const std::pair<const char *, engine::AggregateFamily> families[] = {
-        {"count", engine::AggregateFamily::count}, {"sum", engine::AggregateFamily::sum},
-        {"avg", engine::AggregateFamily::average}, {"min", engine::AggregateFamily::min},
-        {"max", engine::AggregateFamily::max},
-    };
-    const bool is_builtin =
-        call([&] { return get_func_namespace(aggregate->aggfnoid); }) == PG_CATALOG_NAMESPACE;
-    for (const auto &[family_name, family] : families) {
-        if (is_builtin && name == family_name)
-            return family;
-    }
-    refuse("aggregate " + name + "()", "It has no rule that takes rows out of a group again.",
-           "Use count, sum, avg, min or max, or use refresh_mode 'FULL'.", aggregate->location);
-}
-
-engine::AggregateCall aggregate_call(const Aggref *aggregate, const Scope &scope)
-{
-    const std::string name = call([&] { return get_func_name(aggregate->aggfnoid); });
-
-    if (aggregate->aggkind != AGGKIND_NORMAL)
-        refuse("ordered-set aggregate " + name + "()", "It needs all rows of the group.", use_full,
-               aggregate->location);
-    engine::AggregateCall result = {family_of(aggregate, name), {}, {}, {}};
-    if (aggregate->aggdistinct != NIL)
-        refuse(name + "(DISTINCT ...)", "It needs all rows of the group.",
-               "Aggregate over a subquery with DISTINCT, or use refresh_mode 'FULL'.", aggregate->location);
-    if (aggregate->aggorder != NIL)
-        refuse(name + "(... ORDER BY ...)", "The order of a group's rows is not kept.",
-               "Leave the ORDER BY out, or use refresh_mode 'FULL'.", aggregate->location);
-    if (aggregate->args != NIL)
-        result.argument =
-            expression_of(reinterpret_cast<Node *>(linitial_node(TargetEntry, aggregate->args)->expr), scope);
-    if (aggregate->aggfilter != nullptr)
-        result.filter = expression_of(reinterpret_cast<Node *>(aggregate->aggfilter), scope);
-    result.result = column_of(value_type(reinterpret_cast<Node *>(const_cast<Aggref *>(aggregate))), name);
-    return result;
 }
 
 void append_nodes(std::vector<Node *> &nodes, List *more)

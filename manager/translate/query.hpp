@@ -4,6 +4,7 @@
  *   query.cpp      a level: what is refused, SELECT as FROM, WHERE, grouping, targets, DISTINCT
  *   from.cpp       FROM items, joins, and which condition belongs where
  *   grouping.cpp   GROUP BY, aggregates, HAVING
+ *   aggregate_call.cpp   an aggregate: by what it is kept
  *   set_operation.cpp   UNION [ALL] trees
  *
  * All of it are C++ frames. Trees live in the memory context of the caller.
@@ -95,6 +96,9 @@ class FromClause {
 
 /* GROUP BY, aggregates, HAVING over `from`; outputs are the needed targets. */
 Input group(const Query *query, const std::vector<Node *> &outputs, Input from);
+
+/* One aggregate over `scope` (aggregate_call.cpp). */
+engine::AggregateCall aggregate_call(const Aggref *aggregate, const Scope &scope);
 
 /* The pieces of a conjunction, an empty list for none. */
 std::vector<Node *> conjuncts_of(Node *condition);

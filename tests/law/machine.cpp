@@ -21,6 +21,16 @@ ZSet Machine::delta(DeltaInput input) const
     return input.kind == DeltaInput::Kind::source ? source_deltas_.at(input.index) : step_deltas_.at(input.index);
 }
 
+Value Machine::aggregate(const Expression &call, const ZSet &rows) const
+{
+    Rows copies;
+    for (const auto &[row, weight] : rows.rows())
+        for (int64_t i = 0; i < weight; i++)
+            copies.push_back([&row](const std::string &name) { return row.at(std::stoul(name.substr(1))); });
+    Lookup none = [](const std::string &name) -> Value { throw std::runtime_error("no column " + name); };
+    return evaluate_text(call.print([](int slot) { return "c" + std::to_string(slot); }), none, &copies);
+}
+
 bool Machine::is_touched(const Row &key) const { return touched_.contains(key); }
 
 /* Rows of one step's input by key, as columns k1 … a1 …. */

@@ -32,6 +32,7 @@ class Machine final : public Evaluation {
     {
         return evaluate_expression(expression, row);
     }
+    Value aggregate(const Expression &call, const ZSet &rows) const override;
     ZSet state(DeltaInput input) const override;
     ZSet delta(DeltaInput input) const override;
     bool is_touched(const Row &key) const override;

@@ -3,6 +3,7 @@
 #include <cctype>
 #include <cstdint>
 #include <limits>
+#include <set>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -240,8 +241,8 @@ class Parser {
     {
         if (word.rfind("pg_catalog.", 0) == 0)
             word = word.substr(11);
-        NodePtr node = make("call " + word);
         expect("(");
+        NodePtr node = make((take("DISTINCT") ? "call distinct " : "call ") + word);
         if (take("*"))
             node->children.push_back(make_constant(1));
         else
@@ -351,6 +352,8 @@ class Run {
     {
         if (name == "sum" || name == "count" || name == "min" || name == "max")
             return aggregate(name, node);
+        if (name == "distinct count" || name == "dot_product")
+            return holistic_aggregate(name, node);
         if (name == "coalesce") {
             for (const auto &child : node.children)
                 if (Value found = value(*child))
@@ -364,18 +367,42 @@ class Run {
             return first;
         throw std::runtime_error("unknown function " + name);
     }
-    Value aggregate(const std::string &name, const Node &node) const
+    /* The arguments of a call on each row that its filter accepts. */
+    std::vector<std::vector<Value>> arguments(const std::string &name, const Node &node) const
     {
         if (!rows_)
             throw std::runtime_error("no aggregate here: " + name);
-        Value result;
-        if (name == "count")
-            result = 0;
+        std::vector<std::vector<Value>> all;
         for (const auto &row : *rows_) {
             Run inner(row, nullptr);
             if (node.filter && inner.value(*node.filter).value_or(0) == 0)
                 continue;
-            Value one = inner.value(*node.children[0]);
+            std::vector<Value> values;
+            for (const auto &child : node.children)
+                values.push_back(inner.value(*child));
+            all.push_back(values);
+        }
+        return all;
+    }
+    Value holistic_aggregate(const std::string &name, const Node &node) const
+    {
+        std::set<int64_t> distinct;
+        Value product;
+        for (const auto &values : arguments(name, node)) {
+            if (name == "distinct count" && values[0])
+                distinct.insert(*values[0]);
+            if (name == "dot_product" && values[0] && values[1])
+                product = arithmetic('+', product.value_or(0), *arithmetic('*', *values[0], *values[1]));
+        }
+        return name == "dot_product" ? product : Value{static_cast<int64_t>(distinct.size())};
+    }
+    Value aggregate(const std::string &name, const Node &node) const
+    {
+        Value result;
+        if (name == "count")
+            result = 0;
+        for (const auto &values : arguments(name, node)) {
+            Value one = values[0];
             if (!one)
                 continue;
             if (name == "count")

@@ -27,6 +27,8 @@ std::vector<Column> columns_of(const PlanPtr &input, const std::vector<int> &key
 
 Value value_of(const AggregateCall &call, const Evaluation &evaluation, const ZSet &rows)
 {
+    if (call.whole)
+        return evaluation.aggregate(*call.whole, rows);
     std::map<int64_t, int64_t> values;
     for (const auto &[row, weight] : rows.rows()) {
         if (call.filter && !evaluation.is_true(*call.filter, row))
@@ -53,6 +55,10 @@ std::string Aggregate::describe() const
         names.push_back(inputs()[0]->columns()[key].name);
     auto name = [&](int i) { return inputs()[0]->columns()[i].name; };
     for (const auto &call : calls_) {
+        if (call.whole) {
+            functions.push_back(call.whole->print(name));
+            continue;
+        }
         std::string argument = call.argument ? call.argument->print(name) : "*";
         functions.push_back(std::string(family_of(call.family).name) + "(" + argument + ")" +
                             (call.filter ? " filter " + call.filter->print(name) : ""));
@@ -127,6 +133,8 @@ PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCal
     for (const auto &call : calls) {
         if (call.argument)
             check_slots(*call.argument, width);
+        else if (call.whole)
+            check_slots(*call.whole, width);
         else if (call.family != AggregateFamily::count)
             throw std::invalid_argument("only count works without an argument");
         if (call.filter)
@@ -134,6 +142,22 @@ PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCal
     }
     return std::make_shared<Aggregate>(std::move(input), std::move(keys), std::move(calls));
 }
+
+namespace {
+
+/* Aggregates that no other family keeps. */
+Expression sample_whole(Sampler &sampler, int width)
+{
+    Expression frame;
+    if (sampler.below(2) == 0)
+        frame.pieces = {std::string("pg_catalog.count(DISTINCT "), 0, std::string(")")};
+    else
+        frame.pieces = {std::string("dot_product("), 0, std::string(", "), 1, std::string(") FILTER (WHERE "), 2,
+                        std::string(")")};
+    return frame.compose({sampler.scalar(width), sampler.scalar(width), sampler.predicate(width)});
+}
+
+} // namespace
 
 PlanPtr sample_aggregate(Sampler &sampler)
 {
@@ -143,11 +167,16 @@ PlanPtr sample_aggregate(Sampler &sampler)
         if (sampler.below(3) == 0)
             keys.push_back(i);
     const AggregateFamily families[] = {AggregateFamily::count, AggregateFamily::sum, AggregateFamily::average,
-                                        AggregateFamily::min, AggregateFamily::max};
+                                        AggregateFamily::min,   AggregateFamily::max, AggregateFamily::holistic};
     std::vector<AggregateCall> calls;
     int count = 1 + sampler.below(3);
     for (int i = 0; i < count; i++) {
-        AggregateCall call{families[sampler.below(5)], {}, {}, sampler.column()};
+        AggregateCall call{families[sampler.below(6)], {}, {}, sampler.column()};
+        if (call.family == AggregateFamily::holistic) {
+            call.whole = sample_whole(sampler, input->width());
+            calls.push_back(call);
+            continue;
+        }
         if (call.family != AggregateFamily::count || sampler.below(2) == 0)
             call.argument = sampler.scalar(input->width());
         if (sampler.below(3) == 0)

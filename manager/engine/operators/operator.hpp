@@ -55,6 +55,8 @@ class Evaluation {
   public:
     virtual ~Evaluation() = default;
     virtual Value evaluate(const Expression &expression, const Row &row) const = 0;
+    /* An aggregate call over rows of positive weight. */
+    virtual Value aggregate(const Expression &call, const ZSet &rows) const = 0;
     virtual ZSet state(DeltaInput input) const = 0;
     virtual ZSet delta(DeltaInput input) const = 0;
     /* Is this the key of a group to be recomputed? */

@@ -9,14 +9,15 @@ namespace pgtrickle::engine {
 
 struct Family {
     const char *name;
-    /* Over the values that are not NULL, with their weights. */
+    /* Over the values that are not NULL, with their weights; null for holistic calls, whose
+     * meaning is the whole call's. */
     Value (*meaning)(const std::map<int64_t, int64_t> &values);
     Expression (*keep)(GroupBuilder &group, const AggregateCall &call);
     std::optional<Objection> (*objection)(const AggregateCall &call);
 };
 
 const Family &family_of(AggregateFamily family);
-extern const Family count_family, sum_family, average_family, min_family, max_family;
+extern const Family count_family, sum_family, average_family, min_family, max_family, holistic_family;
 
 /* The types that sums and averages know. */
 enum class Kind { int2, int4, int8, numeric, float4, float8, money, interval, other };

@@ -70,6 +70,19 @@ std::string GroupBuilder::argument(const AggregateCall &call)
         argument = frame.compose({*call.filter, argument});
         argument.result = frame.result;
     }
+    return add_argument(argument);
+}
+
+std::string GroupBuilder::input_column(int position)
+{
+    for (size_t i = 0; i < group_.keys.size(); i++)
+        if (group_.keys[i] == position)
+            return "i.k" + std::to_string(i + 1);
+    return add_argument(column_reference(position, group_.input->columns().at(position)));
+}
+
+std::string GroupBuilder::add_argument(const Expression &argument)
+{
     for (size_t i = 0; i < group_.arguments.size(); i++)
         if (group_.arguments[i].pieces == argument.pieces)
             return "i.a" + std::to_string(i + 1);

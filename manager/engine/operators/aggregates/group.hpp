@@ -4,7 +4,7 @@
  *
  * A group's input rows are called i and have columns k1 … (keys), a1 … (arguments), w1 …
  * (windows) and, in a delta, pgt_weight. States are named by number, `#3`, until their
- * physical names are known.
+ * physical names are known; `##` is a plain `#`.
  *
  * Invariant: for each state, merging the delta's value into the old one gives what `full`
  * gives on the new rows, unless `recompute` holds. So filling and refreshing meet in the
@@ -55,7 +55,11 @@ class GroupBuilder {
 
     /* `i.aN`, the call's argument, NULL where its filter is not true. */
     std::string argument(const AggregateCall &call);
+    /* Column `position` of the input: `i.kN` if it is a key, else an argument. */
+    std::string input_column(int position);
     int state(Column column, std::string delta, std::string full, std::string merge);
+    /* The number that the next state will have. */
+    int next_state() const { return static_cast<int>(group_.states.size()); }
     /* The state made before under the same key, or -1. */
     int known(const std::string &key) const;
     void remember(const std::string &key, int state) { known_[key] = state; }
@@ -77,6 +81,8 @@ class GroupBuilder {
     int extremum_of(const std::string &value, Column column, bool is_maximum, bool is_image);
 
   private:
+    std::string add_argument(const Expression &argument);
+
     Group &group_;
     std::map<std::string, int> known_;
 };

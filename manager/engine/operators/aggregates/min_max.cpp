@@ -50,8 +50,10 @@ const Family &family_of(AggregateFamily family)
         return average_family;
     case AggregateFamily::min:
         return min_family;
-    default:
+    case AggregateFamily::max:
         return max_family;
+    default:
+        return holistic_family;
     }
 }
 

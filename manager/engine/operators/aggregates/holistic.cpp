@@ -1,0 +1,54 @@
+/*
+ * Any other aggregate: array_agg, string_agg, percentiles, a user's own; with DISTINCT, ORDER BY
+ * and FILTER inside. The call is opaque. Nothing is merged: a touched group is recomputed from its
+ * rows, through an index on the group's key, and what is kept is the answer itself. So the value
+ * and its image are always PostgreSQL's own.
+ */
+#include "engine/operators/aggregates/family.hpp"
+
+#include <stdexcept>
+
+namespace pgtrickle::engine {
+
+namespace {
+
+Value meaning(const std::map<int64_t, int64_t> &)
+{
+    throw std::logic_error("a holistic aggregate means what its whole call says");
+}
+
+/* The text of a call may contain the sign that names a state. */
+std::string without_state_names(const std::string &text)
+{
+    std::string result;
+    for (char c : text)
+        result += c == '#' ? "##" : std::string(1, c);
+    return result;
+}
+
+Expression keep(GroupBuilder &group, const AggregateCall &call)
+{
+    Expression whole = *call.whole;
+    for (auto &piece : whole.pieces)
+        if (piece.index() == 0)
+            piece = without_state_names(std::get<0>(piece));
+    std::string text = whole.print([&](int position) { return group.input_column(position); });
+    if (group.known(text) >= 0)
+        return group.output_state(group.known(text));
+    int place = group.next_state();
+    Column column = call.result;
+    column.name = "pgt_value_" + std::to_string(place);
+    group.state(column, typed_null(column), text, "o.#" + std::to_string(place));
+    group.recompute_if("true");
+    group.expect_recomputation();
+    group.remember(text, place);
+    return group.output_state(place);
+}
+
+std::optional<Objection> objection(const AggregateCall &) { return std::nullopt; }
+
+} // namespace
+
+const Family holistic_family{"any", meaning, keep, objection};
+
+} // namespace pgtrickle::engine
