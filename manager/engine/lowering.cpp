@@ -5,6 +5,10 @@
  * of its arrangement: an expression becomes a `final` column computed when the group
  * changes, a filter (HAVING) becomes the boolean pgt_visible. An output that is just a key
  * or a state is that physical column, so that a count or a sum is stored once.
+ *
+ * A node that the plan uses more than once (a CTE) is lowered once, so that its grouping is
+ * one step, whoever reads it. What one of its readers puts on top of it is therefore not
+ * made part of its arrangement.
  */
 #include "engine/differentiator.hpp"
 #include "engine/operators/aggregates/family.hpp"
@@ -16,6 +20,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 
 namespace pgtrickle::engine {
 
@@ -42,26 +47,6 @@ void compose_all(Chain &chain, const std::vector<Expression> &inner)
         output = output.compose(inner);
     for (auto &filter : chain.filters)
         filter = filter.compose(inner);
-}
-
-std::optional<Chain> chain_of(const PlanPtr &plan)
-{
-    Chain chain;
-    for (int i = 0; i < plan->width(); i++)
-        chain.outputs.push_back(column_reference(i, plan->columns()[i]));
-    for (PlanPtr node = plan;; node = node->inputs()[0]) {
-        if (auto project = std::dynamic_pointer_cast<const Project>(node)) {
-            compose_all(chain, expressions_of(*project));
-        } else if (auto filter = std::dynamic_pointer_cast<const Filter>(node)) {
-            chain.filters.push_back(filter->predicate());
-        } else if (auto distinct = std::dynamic_pointer_cast<const Distinct>(node)) {
-            chain.grouping = distinct->as_aggregate();
-            return chain;
-        } else {
-            chain.grouping = std::dynamic_pointer_cast<const Aggregate>(node);
-            return chain.grouping ? std::optional(chain) : std::nullopt;
-        }
-    }
 }
 
 void collect_inputs(const PlanPtr &plan, std::vector<DeltaInput> &inputs)
@@ -204,12 +189,57 @@ class Arrangement {
 
 class Lowering {
   public:
-    Lowering(std::vector<Step> &steps, std::vector<std::shared_ptr<const StepPlan>> &plans)
-        : steps_(steps), plans_(plans)
+    Lowering(const PlanPtr &plan, std::vector<Step> &steps, std::vector<std::shared_ptr<const StepPlan>> &plans)
+        : uses_(uses_of(plan)), steps_(steps), plans_(plans)
     {
     }
 
     PlanPtr lower(const PlanPtr &plan)
+    {
+        auto known = lowered_.find(plan.get());
+        if (known == lowered_.end())
+            known = lowered_.emplace(plan.get(), lower_anew(plan)).first;
+        return known->second;
+    }
+
+    bool is_grouped(const PlanPtr &plan) const { return chain_of(plan).has_value(); }
+
+    void add_rows(const PlanPtr &top, const PlanPtr &lowered)
+    {
+        Step step;
+        for (const auto &column : top->columns())
+            step.columns.push_back({column, Role::value, {}});
+        step.output_count = top->width();
+        collect_inputs(lowered, step.inputs);
+        steps_.push_back(step);
+        plans_.push_back(std::make_shared<StepPlan>(StepPlan{lowered, std::nullopt, {}, {}}));
+    }
+
+  private:
+    /* The grouping that `plan` is an arrangement of; none if it is not one. */
+    std::optional<Chain> chain_of(const PlanPtr &plan) const
+    {
+        Chain chain;
+        for (int i = 0; i < plan->width(); i++)
+            chain.outputs.push_back(column_reference(i, plan->columns()[i]));
+        for (PlanPtr node = plan;; node = node->inputs()[0]) {
+            if (node != plan && uses_.at(node.get()) > 1)
+                return std::nullopt;
+            if (auto project = std::dynamic_pointer_cast<const Project>(node)) {
+                compose_all(chain, expressions_of(*project));
+            } else if (auto filter = std::dynamic_pointer_cast<const Filter>(node)) {
+                chain.filters.push_back(filter->predicate());
+            } else if (auto distinct = std::dynamic_pointer_cast<const Distinct>(node)) {
+                chain.grouping = distinct->as_aggregate();
+                return chain;
+            } else {
+                chain.grouping = std::dynamic_pointer_cast<const Aggregate>(node);
+                return chain.grouping ? std::optional(chain) : std::nullopt;
+            }
+        }
+    }
+
+    PlanPtr lower_anew(const PlanPtr &plan)
     {
         if (auto chain = chain_of(plan)) {
             PlanPtr input = lower(chain->grouping->inputs()[0]);
@@ -229,18 +259,8 @@ class Lowering {
         return inputs == plan->inputs() ? plan : plan->with_inputs(inputs);
     }
 
-    void add_rows(const PlanPtr &top, const PlanPtr &lowered)
-    {
-        Step step;
-        for (const auto &column : top->columns())
-            step.columns.push_back({column, Role::value, {}});
-        step.output_count = top->width();
-        collect_inputs(lowered, step.inputs);
-        steps_.push_back(step);
-        plans_.push_back(std::make_shared<StepPlan>(StepPlan{lowered, std::nullopt, {}, {}}));
-    }
-
-  private:
+    const std::map<const PlanNode *, int> uses_;
+    std::map<const PlanNode *, PlanPtr> lowered_;
     std::vector<Step> &steps_;
     std::vector<std::shared_ptr<const StepPlan>> &plans_;
 };
@@ -293,10 +313,9 @@ std::vector<PlanPtr> touched_plans(const StepPlan &plan)
 
 void lower(const PlanPtr &plan, std::vector<Step> &steps, std::vector<std::shared_ptr<const StepPlan>> &plans)
 {
-    Lowering lowering(steps, plans);
+    Lowering lowering(plan, steps, plans);
     PlanPtr lowered = lowering.lower(plan);
-    bool is_grouped = chain_of(plan).has_value();
-    if (!is_grouped)
+    if (!lowering.is_grouped(plan))
         lowering.add_rows(plan, lowered);
     find_lookups(steps, plans);
 }

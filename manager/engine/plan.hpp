@@ -60,6 +60,8 @@ struct NamedExpression {
 /* Source number `source` of the query (counting relations, not occurrences: a self-join
  * scans one source twice); `columns` as named in the source. */
 PlanPtr scan(int source, std::vector<Column> columns);
+/* Constant rows; their expressions read no column. Without columns: exactly one row. */
+PlanPtr values(std::vector<Column> columns, std::vector<std::vector<Expression>> rows);
 PlanPtr filter(PlanPtr input, Expression predicate);
 PlanPtr project(PlanPtr input, std::vector<NamedExpression> expressions);
 /* Inner join of two or more inputs; an empty condition is the cross product. */

@@ -141,13 +141,40 @@ std::string describe(const PlanPtr &plan, const std::vector<std::string> &source
     return plan->describe() + (plan->keeps() ? " (kept)" : "");
 }
 
-void explain_node(const PlanPtr &plan, const std::vector<std::string> &source_names, int depth,
-                  std::string &text)
-{
-    text += (text.empty() ? "" : "\n") + std::string(2 * depth, ' ') + describe(plan, source_names);
-    for (const auto &input : plan->inputs())
-        explain_node(input, source_names, depth + 1, text);
-}
+/* One line a node. A node used more than once is shown where it is first met, with a number
+ * that its other places refer to. */
+class Explanation {
+  public:
+    Explanation(const PlanPtr &plan, const std::vector<std::string> &source_names)
+        : uses_(uses_of(plan)), source_names_(source_names)
+    {
+        add(plan, 0);
+    }
+    const std::string &text() const { return text_; }
+
+  private:
+    void add(const PlanPtr &plan, int depth)
+    {
+        text_ += (text_.empty() ? "" : "\n") + std::string(2 * depth, ' ');
+        bool is_shared = !plan->inputs().empty() && uses_[plan.get()] > 1;
+        if (is_shared && numbers_.contains(plan.get())) {
+            text_ += "shared " + std::to_string(numbers_[plan.get()]);
+            return;
+        }
+        text_ += describe(plan, source_names_);
+        if (is_shared) {
+            int number = static_cast<int>(numbers_.size()) + 1;
+            numbers_[plan.get()] = number;
+            text_ += " (shared " + std::to_string(number) + ")";
+        }
+        for (const auto &input : plan->inputs())
+            add(input, depth + 1);
+    }
+
+    std::map<const PlanNode *, int> uses_, numbers_;
+    const std::vector<std::string> &source_names_;
+    std::string text_;
+};
 
 } // namespace
 
@@ -189,9 +216,7 @@ std::string Program::recompute_sql(int step, const RelationNames &names) const
 
 std::string Program::explain(const std::vector<std::string> &source_names) const
 {
-    std::string text;
-    explain_node(plan_, source_names, 0, text);
-    return text;
+    return Explanation(plan_, source_names).text();
 }
 
 std::optional<Objection> objection(const PlanPtr &plan)

@@ -103,9 +103,6 @@ void refuse_entry(const RangeTblEntry *entry)
     case RTE_TABLEFUNC:
         refuse("XMLTABLE", "The rows that a function returns have no changes that could be captured.",
                use_full);
-    case RTE_VALUES:
-        refuse("VALUES", "It is no source.", "Put the rows into a table, or use refresh_mode 'FULL'.",
-               location_of(entry->values_lists));
     default:
         refuse("FROM item", "It is no table, subquery or join.", use_full);
     }
@@ -181,7 +178,9 @@ Input FromClause::build(const InnerJoin &join)
         append_scope(result.scope, input.scope);
         inputs.push_back(std::move(input.plan));
     }
-    if (inputs.size() == 1)
+    if (inputs.empty())
+        result.plan = engine::values({}, {{}});
+    else if (inputs.size() == 1)
         result.plan = inputs[0];
     else
         result.plan = engine::join(std::move(inputs), condition(of_several, sides, result.scope));
@@ -276,6 +275,8 @@ Input FromClause::leaf(int number)
                    "Its conditions would not be evaluated before those of the query.", use_full);
         return subquery(number, entry, {entry->subquery, &level_});
     }
+    if (entry->rtekind == RTE_VALUES)
+        return values(number, entry);
     if (entry->rtekind != RTE_CTE)
         refuse_entry(entry);
 
@@ -322,11 +323,12 @@ Input FromClause::subquery(int number, const RangeTblEntry *entry, const Level &
             needed.push_back(attribute);
             input.scope.push_back(var);
         }
-    } else {
+    } else if (has_targets(inner.query)) {
         needed.push_back(all_targets(inner.query).front());
         input.scope.push_back(nullptr);
     }
-    input.plan = translator_.query(inner, needed);
+    input.plan = entry->rtekind == RTE_CTE ? translator_.shared_query(inner, needed)
+                                           : translator_.query(inner, needed);
     return input;
 }
 

@@ -125,8 +125,6 @@ void refuse_clauses(const Query *query)
         refuse("LIMIT or OFFSET", "Which rows are among the first depends on all others.",
                "Put the LIMIT into the query that reads the stream table, or use refresh_mode 'FULL'.",
                location_of(!is_absent(query->limitCount) ? query->limitCount : query->limitOffset));
-    if (query->setOperations == nullptr && query->jointree->fromlist == NIL)
-        refuse("SELECT without FROM", "It reads no source.", "Use refresh_mode 'FULL'.");
 }
 
 void note_used(FromClause::UsedColumns &used, Node *node)
@@ -199,14 +197,41 @@ engine::PlanPtr Translator::query(const Level &level, const std::vector<int> &ne
         check_stack_depth();
         CHECK_FOR_INTERRUPTS();
     });
-    if (++levels_ > max_levels)
-        refuse("query of more than " + std::to_string(max_levels) + " subqueries",
-               "Each reference to a CTE or view is maintained by itself.",
-               "Make a stream table of what is referred to often, or use refresh_mode 'FULL'.");
+    count_levels(1);
     refuse_policies(level.query);
     refuse_clauses(level.query);
     refuse_outer_references(level);
     return level.query->setOperations != nullptr ? set_operation(level, needed) : select(level, needed);
+}
+
+void Translator::count_levels(int more)
+{
+    levels_ += more;
+    if (levels_ > max_levels)
+        refuse("query of more than " + std::to_string(max_levels) + " subqueries",
+               "Each reference to a CTE or view adds to the statements of a refresh.",
+               "Make a stream table of what is referred to often, or use refresh_mode 'FULL'.");
+}
+
+engine::PlanPtr Translator::shared_query(const Level &level, const std::vector<int> &needed)
+{
+    SharedQuery &shared = shared_.of(level.query);
+    shared.needed.insert(needed.begin(), needed.end());
+    const bool is_known = shared.plan != nullptr &&
+                          std::includes(shared.present.begin(), shared.present.end(), needed.begin(), needed.end());
+    if (is_known) {
+        count_levels(shared.levels);
+        return narrowed(shared.plan, shared.present, needed);
+    }
+    if (shared.plan != nullptr)
+        shared_.want_another_pass();
+    const std::vector<int> columns(shared.needed.begin(), shared.needed.end());
+    const int levels_before = levels_;
+    engine::PlanPtr plan = query(level, columns);
+    shared.plan = plan;
+    shared.present = columns;
+    shared.levels = levels_ - levels_before;
+    return narrowed(std::move(plan), columns, needed);
 }
 
 engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &needed)
@@ -290,6 +315,16 @@ TargetEntry *target(const Query *query, int number)
             return entry;
     }
     throw std::invalid_argument("a query has no such column");
+}
+
+bool has_targets(const Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        if (!lfirst_node(TargetEntry, cell)->resjunk)
+            return true;
+    }
+    return false;
 }
 
 std::vector<int> all_targets(const Query *query)

@@ -6,6 +6,7 @@
  *   grouping.cpp   GROUP BY, aggregates, HAVING
  *   aggregate_call.cpp   an aggregate: by what it is kept
  *   set_operation.cpp   UNION [ALL] trees
+ *   computed_rows.cpp   FROM items that read no relation: VALUES
  *
  * All of it are C++ frames. Trees live in the memory context of the caller.
  */
@@ -13,6 +14,7 @@
 
 #include "translate/expression.hpp"
 #include "translate/refusal.hpp"
+#include "translate/shared_query.hpp"
 #include "translate/source.hpp"
 
 extern "C" {
@@ -46,9 +48,9 @@ using Relids = std::set<int>;
 
 class Translator {
   public:
-    explicit Translator(Sources &sources) : sources_(sources) {}
+    Translator(Sources &sources, SharedQueries &shared) : sources_(sources), shared_(shared) {}
 
-    /* The columns `needed` (numbers of targets that are not junk, ascending, at least one). */
+    /* The columns `needed` (numbers of targets that are not junk, ascending; none only if there is none). */
     engine::PlanPtr query(const Level &level, const std::vector<int> &needed);
 
   private:
@@ -59,9 +61,14 @@ class Translator {
     engine::PlanPtr set_operand(const Level &level, Node *node, const std::vector<int> &needed,
                                 std::vector<ValueType> &types);
 
+    /* A CTE, which other references may share. */
+    engine::PlanPtr shared_query(const Level &level, const std::vector<int> &needed);
+    void count_levels(int more);
+
     static constexpr int max_levels = 1000;
 
     Sources &sources_;
+    SharedQueries &shared_;
     int levels_ = 0;
 };
 
@@ -86,6 +93,7 @@ class FromClause {
     Input leaf(int number);
     Input relation(int number, const RangeTblEntry *entry);
     Input subquery(int number, const RangeTblEntry *entry, const Level &inner);
+    Input values(int number, const RangeTblEntry *entry);
     engine::Condition condition(const std::vector<Node *> &conjuncts, const std::vector<Relids> &sides,
                                 const Scope &scope) const;
 
@@ -110,6 +118,8 @@ Relids relids_of(Node *node);
 
 /* The targets that are not junk, by number. */
 TargetEntry *target(const Query *query, int number);
+bool has_targets(const Query *query);
+/* Refuses a query that has none. */
 std::vector<int> all_targets(const Query *query);
 
 /* The columns of `plan`, numbered `present`, that are in `wanted`. */

@@ -50,11 +50,13 @@ Translation translate_expanded(const Query *query, Oid owner)
     refuse_restless(query);
     const Level level = {query, nullptr};
     Sources sources(owner);
+    SharedQueries shared;
     engine::PlanPtr plan;
     do {
         sources.start_pass();
-        plan = Translator(sources).query(level, all_targets(query));
-    } while (sources.needs_another_pass());
+        shared.start_pass();
+        plan = Translator(sources, shared).query(level, all_targets(query));
+    } while (sources.needs_another_pass() || shared.needs_another_pass());
     return {std::move(plan), sources.result()};
 }
 

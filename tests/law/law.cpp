@@ -47,11 +47,15 @@ class Dice final : public Sampler {
     {
         if (depth_ == 0 || below(6) == 0)
             return source(below(source_count));
+        /* A plan may use a node more than once. */
+        if (!made_.empty() && below(6) == 0)
+            return made_[below(static_cast<int>(made_.size()))];
         depth_--;
         const auto &table = operator_table();
         PlanPtr made = table[below(static_cast<int>(table.size()))].sample(*this);
         depth_++;
-        return made->width() > 5 ? narrowed(made, 3) : made;
+        made_.push_back(made->width() > 5 ? narrowed(made, 3) : made);
+        return made_.back();
     }
     PlanPtr plan_of_width(int width) override { return narrowed(plan(), width); }
     Expression scalar(int width) override
@@ -116,6 +120,7 @@ class Dice final : public Sampler {
 
     std::mt19937 random_;
     int depth_ = 0;
+    std::vector<PlanPtr> made_;
 };
 
 struct Change {

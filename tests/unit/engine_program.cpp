@@ -141,6 +141,32 @@ TEST(EngineProgram, distinct_is_a_group_of_all_columns)
     EXPECT_EQ(step.columns[step.count_column].column.name, "pgt_count");
 }
 
+TEST(EngineProgram, grouping_used_twice_is_one_step)
+{
+    PlanPtr groups = aggregate(orders(), {1}, {count_rows("n")});
+    PlanPtr narrow = named(groups, {{0, "customer"}});
+    PlanPtr many = filter(groups, expression({1, std::string(" > 1")}, "boolean"));
+    Program program(named(join({narrow, many}, equal(0, 1)), {{0, "customer"}, {2, "n"}}));
+    EXPECT_EQ(program.steps().size(), 2U);
+    EXPECT_EQ(program.steps()[0].visible_column, -1);
+    EXPECT_EQ(program.explain(), "project customer, n\n"
+                                 "  join on customer = customer\n"
+                                 "    project customer\n"
+                                 "      group by customer: count(*) (kept) (shared 1)\n"
+                                 "        scan of source 1\n"
+                                 "    filter n > 1\n"
+                                 "      shared 1");
+}
+
+TEST(EngineProgram, values_never_change)
+{
+    PlanPtr list = values({column("k")}, {{expression({std::string("1")}, "integer")}, {expression({std::string("2")}, "integer")}});
+    Program program(named(join({orders(), list}, equal(1, 3)), {{0, "id"}}));
+    EXPECT_EQ(program.steps()[0].inputs.size(), 1U);
+    EXPECT_TRUE(contains(program.delta_sql(0, 1, names), "FROM ds0 AS t1, (VALUES (1), (2)) AS t2(c1)"));
+    EXPECT_TRUE(contains(Program(values({}, {{}})).full_sql(0, names), "FROM (SELECT) AS t1"));
+}
+
 TEST(EngineProgram, grouping_below_a_join_is_a_step_of_its_own)
 {
     PlanPtr groups = aggregate(orders(), {1}, {count_rows("n")});

@@ -45,8 +45,18 @@ std::optional<Objection> Distinct::objection() const
 
 PlanPtr Distinct::with_inputs(std::vector<PlanPtr> inputs) const { return distinct(inputs.at(0)); }
 
-PlanPtr distinct(PlanPtr input) { return std::make_shared<Distinct>(std::move(input)); }
+/* Without columns it would be taken for the global group, which has its row always. */
+PlanPtr distinct(PlanPtr input)
+{
+    if (input->width() == 0)
+        throw std::invalid_argument("DISTINCT needs a column");
+    return std::make_shared<Distinct>(std::move(input));
+}
 
-PlanPtr sample_distinct(Sampler &sampler) { return distinct(sampler.plan()); }
+PlanPtr sample_distinct(Sampler &sampler)
+{
+    PlanPtr input = sampler.plan();
+    return distinct(input->width() > 0 ? input : sampler.plan_of_width(1));
+}
 
 } // namespace pgtrickle::engine

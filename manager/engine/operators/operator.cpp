@@ -37,12 +37,39 @@ bool PlanNode::is_weighted() const
     return std::any_of(inputs_.begin(), inputs_.end(), [](const auto &input) { return input->is_weighted(); });
 }
 
-ZSet evaluate(const PlanPtr &plan, const Evaluation &evaluation)
+namespace {
+
+void count_uses(const PlanPtr &plan, std::map<const PlanNode *, int> &uses)
 {
+    for (const auto &input : plan->inputs())
+        if (uses[input.get()]++ == 0)
+            count_uses(input, uses);
+}
+
+const ZSet &evaluate_once(const PlanPtr &plan, const Evaluation &evaluation, std::map<const PlanNode *, ZSet> &known)
+{
+    auto place = known.find(plan.get());
+    if (place != known.end())
+        return place->second;
     std::vector<ZSet> inputs;
     for (const auto &input : plan->inputs())
-        inputs.push_back(evaluate(input, evaluation));
-    return plan->meaning(evaluation, inputs);
+        inputs.push_back(evaluate_once(input, evaluation, known));
+    return known.emplace(plan.get(), plan->meaning(evaluation, inputs)).first->second;
+}
+
+} // namespace
+
+std::map<const PlanNode *, int> uses_of(const PlanPtr &plan)
+{
+    std::map<const PlanNode *, int> uses;
+    count_uses(plan, uses);
+    return uses;
+}
+
+ZSet evaluate(const PlanPtr &plan, const Evaluation &evaluation)
+{
+    std::map<const PlanNode *, ZSet> known;
+    return evaluate_once(plan, evaluation, known);
 }
 
 const std::vector<Column> &columns(const PlanPtr &plan) { return plan->columns(); }

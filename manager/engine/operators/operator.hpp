@@ -109,7 +109,10 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     std::vector<Column> columns_;
 };
 
-/* The meaning of the whole tree. */
+/* How often each node of the plan is an input of another. */
+std::map<const PlanNode *, int> uses_of(const PlanPtr &plan);
+
+/* The meaning of the whole plan; a node used twice is evaluated once. */
 ZSet evaluate(const PlanPtr &plan, const Evaluation &evaluation);
 
 /* Checks that every slot of `expression` is below `width`. Throws std::invalid_argument. */

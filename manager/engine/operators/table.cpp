@@ -13,6 +13,7 @@ PlanPtr sample_outer_join(Sampler &sampler);
 PlanPtr sample_aggregate(Sampler &sampler);
 PlanPtr sample_distinct(Sampler &sampler);
 PlanPtr sample_union_all(Sampler &sampler);
+PlanPtr sample_values(Sampler &sampler);
 
 const std::vector<Operator> &operator_table()
 {
@@ -25,6 +26,7 @@ const std::vector<Operator> &operator_table()
         {"aggregate", "one row a group with its states", sample_aggregate},
         {"distinct", "one row a group with its count", sample_distinct},
         {"union all", "inline", sample_union_all},
+        {"values", "inline, never changes", sample_values},
     };
     return table;
 }

@@ -1,0 +1,65 @@
+-- A CTE that is referred to several times is one node of the plan and kept once.
+SET client_min_messages = warning;
+CREATE SCHEMA shared_ctes;
+SET search_path = shared_ctes;
+CREATE TABLE sale (id int PRIMARY KEY, shop int, item int, amount numeric);
+CREATE INDEX ON sale (shop);
+INSERT INTO sale SELECT g, g % 5, g % 3, g FROM generate_series(1, 30) g;
+CREATE TABLE kept (name text, query text);
+INSERT INTO kept VALUES
+  ('joined_with_itself', 'WITH s AS (SELECT shop, count(*) AS n, sum(amount) AS total FROM sale GROUP BY shop)
+    SELECT a.shop AS shop_a, b.shop AS shop_b, a.total FROM s a JOIN s b ON a.n = b.n'),
+  ('different_columns', 'WITH s AS (SELECT shop, count(*) AS n, sum(amount) AS total, max(item) AS top FROM sale GROUP BY shop)
+    SELECT a.shop, b.total FROM s a JOIN s b ON a.shop = b.top WHERE a.n > 1'),
+  ('materialized', 'WITH s AS MATERIALIZED (SELECT DISTINCT shop, item FROM sale)
+    SELECT shop AS v FROM s UNION ALL SELECT item FROM s WHERE shop > 1'),
+  ('not_materialized', 'WITH s AS NOT MATERIALIZED (SELECT shop, count(*) AS n FROM sale GROUP BY shop)
+    SELECT a.shop, a.n, b.n AS m FROM s a LEFT JOIN s b ON a.shop = b.shop + 1'),
+  ('nested', 'WITH s AS (SELECT shop, item, count(*) AS n FROM sale GROUP BY shop, item),
+      t AS (SELECT shop, sum(n) AS n FROM s GROUP BY shop)
+    SELECT s.shop, s.item, s.n, t.n AS of_shop FROM s JOIN t ON s.shop = t.shop'),
+  ('of_a_deeper_level', 'WITH s AS (SELECT shop, count(*) AS n FROM sale GROUP BY shop)
+    SELECT x.shop, x.m FROM (SELECT y.shop, y.m FROM (SELECT s.shop, s.n + b.n AS m FROM s, s b) y WHERE y.m > 3) x JOIN s ON s.shop = x.shop'),
+  ('hidden_by_a_closer_one', 'WITH s AS (SELECT shop AS v FROM sale)
+    SELECT v FROM s UNION ALL SELECT v FROM (WITH s AS (SELECT DISTINCT item AS v FROM sale) SELECT a.v FROM s a JOIN s b ON a.v = b.v) z'),
+  ('linear', 'WITH s AS (SELECT id, shop + item AS v FROM sale WHERE amount > 3) SELECT a.id, b.v FROM s a JOIN s b ON a.v = b.id'),
+  ('filtered_by_having', 'WITH s AS (SELECT shop, count(*) AS n FROM sale GROUP BY shop HAVING count(*) > 5)
+    SELECT shop FROM s UNION ALL SELECT n FROM s UNION ALL SELECT count(*) FROM s'),
+  ('used_once', 'WITH s AS (SELECT shop, count(*) AS n FROM sale GROUP BY shop) SELECT n FROM s WHERE shop = 2');
+SELECT pgtrickle.create_stream_table('shared_ctes.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+
+CREATE FUNCTION wrong() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE one kept; n bigint;
+BEGIN
+  FOR one IN TABLE kept LOOP
+    PERFORM pgtrickle.refresh_stream_table('shared_ctes.' || one.name);
+    EXECUTE format('SELECT count(*) FROM ((TABLE %I EXCEPT ALL (%s)) UNION ALL ((%2$s) EXCEPT ALL TABLE %1$I)) d', one.name, one.query) INTO n;
+    IF n > 0 THEN RETURN NEXT one.name; END IF;
+  END LOOP;
+END $$;
+
+-- what_is_filled
+SELECT wrong();
+-- what_is_refreshed
+INSERT INTO sale SELECT g, g % 7, g % 4, -g FROM generate_series(31, 45) g;
+SELECT wrong();
+UPDATE sale SET shop = 6, amount = amount + 0.25 WHERE id % 4 = 0;
+DELETE FROM sale WHERE shop = 1;
+SELECT wrong();
+DELETE FROM sale WHERE id % 3 > 0;
+INSERT INTO sale VALUES (1, NULL, NULL, NULL), (2, NULL, 3, 4);
+SELECT wrong();
+DELETE FROM sale;
+SELECT wrong();
+
+-- each_grouping_is_kept_once
+SELECT k.name, count(*) FILTER (WHERE property ~ '^arrangement \d+$') AS arrangements
+FROM kept k, pgtrickle.explain_st('shared_ctes.' || k.name) GROUP BY 1 ORDER BY 1;
+-- and_shown_once
+SELECT value FROM pgtrickle.explain_st('shared_ctes.different_columns') WHERE property = 'operators';
+
+-- references_multiply
+SELECT pgtrickle.create_stream_table('shared_ctes.many', 'WITH ' || string_agg(format('c%s AS (%s)', g,
+  CASE g WHEN 0 THEN 'SELECT shop FROM sale' ELSE format('SELECT shop FROM c%1$s UNION ALL SELECT shop FROM c%1$s', g - 1) END), ', ' ORDER BY g)
+  || ' SELECT shop FROM c12', '1h', 'DIFFERENTIAL') FROM generate_series(0, 12) g;
+DROP SCHEMA shared_ctes CASCADE;
