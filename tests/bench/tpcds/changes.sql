@@ -1,0 +1,25 @@
+-- About 100 rows of all tables; {turn} makes each time other ones of them.
+BEGIN;
+SELECT make_sales((tpcds_rows(2900000) / 12 + 1 + 2 * {turn}) * 12, (tpcds_rows(2900000) / 12 + 3 + 2 * {turn}) * 12 - 1);
+DELETE FROM store_sale WHERE ss_ticket = one_of({turn}, 201, 1, tpcds_rows(2900000) / 12);
+DELETE FROM web_sale WHERE ws_order = one_of({turn}, 202, 1, tpcds_rows(2900000) / 48);
+DELETE FROM store_return WHERE sr_ticket = one_of({turn}, 203, 1, tpcds_rows(2900000) / 12);
+COMMIT;
+BEGIN;
+UPDATE store_sale SET ss_price = ss_price + 10, ss_profit = ss_profit - 3 WHERE ss_ticket = one_of({turn}, 204, 1, tpcds_rows(2900000) / 12);
+UPDATE store_sale SET ss_store = 1 + ss_store % 12, ss_buyer = NULL WHERE ss_ticket = one_of({turn}, 205, 1, tpcds_rows(2900000) / 12);
+UPDATE web_sale SET ws_day = ws_day - 30, ws_price = NULL WHERE ws_order = one_of({turn}, 206, 1, tpcds_rows(2900000) / 48);
+UPDATE stock SET k_quantity = k_quantity / 10 WHERE k_item = one_of({turn}, 207, 1, tpcds_rows(18000)) AND k_store = 2;
+COMMIT;
+BEGIN;
+UPDATE item SET i_category = 'Toys' WHERE i_key = one_of({turn}, 208, 1, tpcds_rows(18000));
+UPDATE buyer SET b_state = 'WA', b_born = 1992 WHERE b_key = one_of({turn}, 209, 1, tpcds_rows(100000));
+INSERT INTO item VALUES (1000000000 + {turn}, 'Books', 'class1', NULL, 5);
+INSERT INTO buyer VALUES (1000000000 + {turn}, 'TX', NULL, 'F');
+DELETE FROM buyer WHERE b_key = one_of({turn}, 210, 1, tpcds_rows(100000));
+INSERT INTO store VALUES (100 + {turn}, 'new', 'TN', 'county1');
+DELETE FROM store WHERE s_key = 98 + {turn};
+INSERT INTO day VALUES (5000 + {turn}, date '2010-01-01' + {turn}, 2010, 1, 1, 1);
+INSERT INTO stock VALUES (1000000000 + {turn}, 1, 90, 7);
+DELETE FROM stock WHERE k_item = one_of({turn}, 211, 1, tpcds_rows(18000)) AND k_store = 3;
+COMMIT;
