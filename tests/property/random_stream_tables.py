@@ -23,7 +23,7 @@ import play  # noqa: E402
 import server  # noqa: E402
 import shrink  # noqa: E402
 
-MOST_REFUSED = 0.80
+MOST_REFUSED, MOST_SLOW = 0.80, 0.01
 MOST_REPORTS = int(os.environ.get("MOST_REPORTS", 6))
 SHRINKING_S = float(os.environ.get("SHRINKING_S", 40))
 
@@ -32,7 +32,7 @@ class Result:
     """What one database showed."""
 
     def __init__(self, seed):
-        self.seed, self.queries, self.without_answer, self.refusals, self.actions = seed, 0, [], [], {}
+        self.seed, self.queries, self.without_answer, self.slow, self.refusals, self.actions = seed, 0, [], [], [], {}
         self.failures = []  # (class, message, script)
 
 
@@ -45,7 +45,8 @@ def play_one(database, seed, reported):
     except (play.Failure, psycopg2.Error) as error:
         if not isinstance(error, play.Failure):
             result.failures.append(("play fails", "seed %d: %s\n%s" % (seed, error, (playing.units or [""])[-1]), ""))
-    result.queries, result.without_answer, result.refusals = playing.made, playing.without_answer, playing.refusals
+    result.queries, result.without_answer, result.slow, result.refusals = (
+        playing.made, playing.without_answer, playing.slow, playing.refusals)
     for stream_table, failure, units in playing.failures:
         script = ""
         with reported.get_lock():
@@ -90,12 +91,13 @@ def work(number, workers, first, end_at, left, reported, results):
 class Summary:
     def __init__(self):
         self.databases = self.queries = 0
-        self.without_answer, self.refusals, self.actions, self.failures = [], [], collections.Counter(), collections.Counter()
+        self.without_answer, self.slow, self.refusals, self.actions, self.failures = [], [], [], collections.Counter(), collections.Counter()
 
     def add(self, result):
         self.databases += 1
         self.queries += result.queries
         self.without_answer += result.without_answer
+        self.slow += result.slow
         self.refusals += result.refusals
         self.actions.update(result.actions)
         for what, message, script in result.failures:
@@ -115,18 +117,20 @@ class Summary:
         for message, count in by_objection.most_common(25):
             example = min((sql for text, _, sql in self.refusals if text == message), key=len)
             print("refused %d times: %s\n    %s" % (count, message, example[:300]))
-        for what in self.without_answer[:int(os.environ.get("SHOW_WITHOUT_ANSWER", 0))]:
-            print("without an answer: %s" % what[:700])
-        print("%d databases, %d queries, %d refused (%.1f %%), %d without an answer that can be compared; refreshes: %s" % (
-            self.databases, self.queries, len(self.refusals), 100 * self.refused_share(), len(self.without_answer),
+        for what in (self.without_answer + self.slow)[:int(os.environ.get("SHOW_LEFT_OUT", 0))]:
+            print("left out: %s" % what[:700])
+        print("%d databases, %d queries, %d refused (%.1f %%), %d without an answer that can be compared, %d slow; refreshes: %s" % (
+            self.databases, self.queries, len(self.refusals), 100 * self.refused_share(), len(self.without_answer), len(self.slow),
             ", ".join("%s %d" % pair for pair in self.actions.most_common())))
         for what, count in self.failures.most_common():
             print("not ok %s: %d stream tables" % (what, count))
         if not self.failures:
             print("ok each of %d stream tables equals its query after each refresh" % (self.queries - len(self.refusals)))
         is_kept = self.refused_share() <= MOST_REFUSED
+        is_quick = len(self.slow) <= self.queries * MOST_SLOW
+        print("%s at most %g %% of the stream tables take more than 6 s" % ("ok" if is_quick else "not ok", 100 * MOST_SLOW))
         print("%s at most %d %% of the queries are refused" % ("ok" if is_kept else "not ok", 100 * MOST_REFUSED))
-        return is_kept and not self.failures
+        return is_kept and is_quick and not self.failures
 
 
 def main():
