@@ -56,7 +56,8 @@ bool find_ungrouped(::Node *node, void *context)
     return walk_expression(node, find_ungrouped, search);
 }
 
-void add_to_grouping(Query *query, Var *column)
+/* Returns the reference of the new grouping column. */
+int add_to_grouping(Query *query, Var *column)
 {
     TargetEntry *target = tlist_member(reinterpret_cast<Expr *>(column), query->targetList);
     if (target == nullptr) {
@@ -74,22 +75,23 @@ void add_to_grouping(Query *query, Var *column)
                         errhint("Use an aggregate, or join the table to the grouped result.")));
     clause->tleSortGroupRef = assignSortGroupRef(target, query->targetList);
     query->groupClause = lappend(query->groupClause, clause);
+    return static_cast<int>(clause->tleSortGroupRef);
 }
 
 void widen_level(Query *query)
 {
     if (query->constraintDeps == NIL)
         return;
-    if (query->groupingSets != NIL)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("a defining query with grouping sets must group all columns that it shows"),
-                        errhint("Add the columns that depend on the primary key to GROUP BY.")));
     Search search = {get_sortgrouplist_exprs(query->groupClause, query->targetList), NIL, 0};
     find_ungrouped(reinterpret_cast<::Node *>(query->targetList), &search);
     find_ungrouped(query->havingQual, &search);
     ListCell *cell;
+    List *added = NIL;
     foreach (cell, search.ungrouped)
-        add_to_grouping(query, static_cast<Var *>(lfirst(cell)));
+        added = lappend_int(added, add_to_grouping(query, static_cast<Var *>(lfirst(cell))));
+    /* The primary key that determines them is in every set, and so are they. */
+    if (query->groupingSets != NIL && added != NIL)
+        query->groupingSets = lappend(query->groupingSets, makeGroupingSet(GROUPING_SET_SIMPLE, added, -1));
     query->constraintDeps = NIL;
 }
 

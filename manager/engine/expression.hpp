@@ -55,9 +55,9 @@ struct Expression {
     Expression compose(const std::vector<Expression> &inner) const;
 };
 
-/* A NULL of the column's type, as SQL. A scalar subquery without a row is the only spelling that
- * works for a domain, too: a cast to a domain asks its constraints, NOT NULL among them, while the
- * padding of an outer join and an aggregate over nothing do not. */
+/* A NULL of the column's type, as SQL. A domain's is an element that an empty array does not have:
+ * a cast to a domain asks its constraints, NOT NULL among them, while the padding of an outer join
+ * and an aggregate over nothing do not. */
 std::string typed_null(const Column &column);
 
 /* The expression that is column `position`, of type `column`. */

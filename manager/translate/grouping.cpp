@@ -27,6 +27,7 @@ struct Reads {
     List *keys;       /* grouping expressions */
     List *ungrouped;  /* Vars outside of aggregates and keys */
     List *aggregates; /* Aggrefs */
+    List *groupings;  /* GroupingFuncs */
 };
 
 /* PostgreSQL frame. */
@@ -37,6 +38,10 @@ bool find_reads(Node *node, void *context)
         return false;
     if (IsA(node, Aggref)) {
         reads->aggregates = list_append_unique(reads->aggregates, node);
+        return false;
+    }
+    if (IsA(node, GroupingFunc)) {
+        reads->groupings = list_append_unique(reads->groupings, node);
         return false;
     }
     if (IsA(node, Var)) {
@@ -51,7 +56,7 @@ Reads reads_of(const Query *query, const std::vector<Node *> &outputs)
     Node *const *items = outputs.data();
     const size_t count = outputs.size();
     return call([&] {
-        Reads reads = {NIL, NIL, NIL};
+        Reads reads = {NIL, NIL, NIL, NIL};
         ListCell *cell;
         foreach (cell, query->groupClause)
             reads.keys = list_append_unique(
@@ -63,12 +68,7 @@ Reads reads_of(const Query *query, const std::vector<Node *> &outputs)
     });
 }
 
-void append_nodes(std::vector<Node *> &nodes, List *more)
-{
-    ListCell *cell;
-    foreach (cell, more)
-        nodes.push_back(static_cast<Node *>(lfirst(cell)));
-}
+} // namespace
 
 int position_in(const Scope &scope, Node *node)
 {
@@ -77,6 +77,15 @@ int position_in(const Scope &scope, Node *node)
             return static_cast<int>(i);
     }
     return -1;
+}
+
+namespace {
+
+void append_nodes(std::vector<Node *> &nodes, List *more)
+{
+    ListCell *cell;
+    foreach (cell, more)
+        nodes.push_back(static_cast<Node *>(lfirst(cell)));
 }
 
 /* `from` with the keys first, then the columns that the aggregates read. */
@@ -105,15 +114,8 @@ Input with_keys(const Input &from, const std::vector<Node *> &keys, const std::v
 
 } // namespace
 
-Input group(const Query *query, const std::vector<Node *> &outputs, Input from)
+Input groups_of(Input from, const std::vector<Node *> &keys, const std::vector<Node *> &aggregates)
 {
-    const Reads reads = reads_of(query, outputs);
-    std::vector<Node *> keys;
-    std::vector<Node *> aggregates;
-    append_nodes(keys, reads.keys);
-    append_nodes(keys, reads.ungrouped);
-    append_nodes(aggregates, reads.aggregates);
-
     const bool are_columns =
         std::all_of(keys.begin(), keys.end(), [&](Node *key) { return position_in(from.scope, key) >= 0; });
     const bool has_only_keys = aggregates.empty() && !keys.empty();
@@ -124,23 +126,40 @@ Input group(const Query *query, const std::vector<Node *> &outputs, Input from)
     result.scope = keys;
     if (has_only_keys) {
         result.plan = engine::distinct(from.plan);
-    } else {
-        std::vector<int> positions;
-        std::vector<engine::AggregateCall> calls;
-        for (Node *key : keys)
-            positions.push_back(position_in(from.scope, key));
-        for (Node *aggregate : aggregates) {
-            calls.push_back(aggregate_call(castNode(Aggref, aggregate), from.scope));
-            result.scope.push_back(aggregate);
-        }
-        /* A global aggregate of which nothing is read still has its one row. */
-        if (calls.empty()) {
-            calls.push_back(
-                {engine::AggregateFamily::count, {}, {}, column_of({INT8OID, -1, InvalidOid}, "count")});
-            result.scope.push_back(nullptr);
-        }
-        result.plan = engine::aggregate(from.plan, std::move(positions), std::move(calls));
+        return result;
     }
+    std::vector<int> positions;
+    std::vector<engine::AggregateCall> calls;
+    for (Node *key : keys)
+        positions.push_back(position_in(from.scope, key));
+    for (Node *aggregate : aggregates) {
+        calls.push_back(aggregate_call(castNode(Aggref, aggregate), from.scope));
+        result.scope.push_back(aggregate);
+    }
+    /* A global aggregate of which nothing is read still has its one row. */
+    if (calls.empty()) {
+        calls.push_back({engine::AggregateFamily::count, {}, {}, column_of({INT8OID, -1, InvalidOid}, "count")});
+        result.scope.push_back(nullptr);
+    }
+    result.plan = engine::aggregate(from.plan, std::move(positions), std::move(calls));
+    return result;
+}
+
+Input group(const Query *query, const std::vector<Node *> &outputs, Input from)
+{
+    const Reads reads = reads_of(query, outputs);
+    std::vector<Node *> keys;
+    std::vector<Node *> aggregates;
+    std::vector<Node *> groupings;
+    append_nodes(aggregates, reads.aggregates);
+    append_nodes(groupings, reads.groupings);
+    if (query->groupingSets != NIL || !groupings.empty()) {
+        append_nodes(keys, reads.ungrouped);
+        return grouping_sets(query, {keys, aggregates, groupings}, from);
+    }
+    append_nodes(keys, reads.keys);
+    append_nodes(keys, reads.ungrouped);
+    Input result = groups_of(std::move(from), keys, aggregates);
     result.plan = filtered(result, conjuncts_of(query->havingQual));
     return result;
 }

@@ -114,10 +114,6 @@ void refuse_clauses(const Query *query)
     if (query->hasTargetSRFs)
         refuse("set-returning function in the target list", "It makes several rows of one.", use_full,
                location_of(find_first(query, returns_set)));
-    if (query->groupingSets != NIL)
-        refuse("GROUPING SETS, CUBE or ROLLUP", "A row belongs to several groups at once.",
-               "Write one stream table for each grouping set, or use refresh_mode 'FULL'.",
-               location_of(query->groupingSets));
     if (query->hasDistinctOn)
         refuse("DISTINCT ON", "Which row of a group is kept depends on the others.",
                "Use min() or max() with GROUP BY, or use refresh_mode 'FULL'.");
@@ -257,7 +253,7 @@ engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &n
 
     FromClause from(*this, flat, used);
     Input input = from.build(reinterpret_cast<Node *>(query->jointree));
-    if (query->groupClause != NIL || query->hasAggs || query->havingQual != nullptr)
+    if (query->groupClause != NIL || query->groupingSets != NIL || query->hasAggs || query->havingQual != nullptr)
         input = group(query, outputs, std::move(input));
     engine::PlanPtr plan = project(input, query, numbers);
     return is_distinct ? narrowed(engine::distinct(std::move(plan)), numbers, needed) : plan;

@@ -4,6 +4,7 @@
  *   query.cpp      a level: what is refused, SELECT as FROM, WHERE, grouping, targets, DISTINCT
  *   from.cpp       FROM items, joins, and which condition belongs where
  *   grouping.cpp   GROUP BY, aggregates, HAVING
+ *   grouping_sets.cpp   GROUPING SETS, ROLLUP, CUBE as a union of groupings
  *   aggregate_call.cpp   an aggregate: by what it is kept
  *   set_operation.cpp   UNION [ALL] trees
  *   computed_rows.cpp   FROM items that read no relation: VALUES
@@ -104,6 +105,20 @@ class FromClause {
 
 /* GROUP BY, aggregates, HAVING over `from`; outputs are the needed targets. */
 Input group(const Query *query, const std::vector<Node *> &outputs, Input from);
+
+/* One set of groups: keys, then aggregates. A key is any expression over `from`. */
+Input groups_of(Input from, const std::vector<Node *> &keys, const std::vector<Node *> &aggregates);
+
+/* What is read of groups beside the grouping expressions. */
+struct GroupedReads {
+    std::vector<Node *> determined; /* Vars that a grouped primary key determines */
+    std::vector<Node *> aggregates;
+    std::vector<Node *> groupings;  /* GroupingFuncs */
+};
+/* GROUPING SETS, ROLLUP, CUBE and HAVING over `from` (grouping_sets.cpp). */
+Input grouping_sets(const Query *query, const GroupedReads &reads, const Input &from);
+
+int position_in(const Scope &scope, Node *node);
 
 /* One aggregate over `scope` (aggregate_call.cpp). */
 engine::AggregateCall aggregate_call(const Aggref *aggregate, const Scope &scope);
