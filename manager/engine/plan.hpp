@@ -71,6 +71,11 @@ PlanPtr outer_join(OuterKind kind, PlanPtr left, PlanPtr right, Condition condit
  * Without keys: the global aggregate, always one row. */
 PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls);
 PlanPtr distinct(PlanPtr input);
+/* Each row of `input` beside the rows computed from it: `rows` is the SQL of a FROM item
+ * without an alias over the input's columns, `computed` are its columns. With a condition
+ * (a conjunction over both) a row that nothing computed matches stays, padded with NULLs. */
+PlanPtr lateral(PlanPtr input, Expression rows, std::vector<Column> computed,
+                std::optional<std::vector<Expression>> condition = std::nullopt);
 /* Same number and types of columns; names from the first. */
 PlanPtr union_all(std::vector<PlanPtr> inputs);
 

@@ -71,6 +71,7 @@ class Dice final : public Sampler {
                                              "# < 2",       "# IS DISTINCT FROM 1"};
         return shaped(shapes[below(10)], width);
     }
+    Expression rows(int width) override { return shaped("pg_catalog.generate_series(#, #)", width); }
     Expression equality(int left, int right) override
     {
         Expression expression;

@@ -33,6 +33,7 @@ class Machine final : public Evaluation {
         return evaluate_expression(expression, row);
     }
     Value aggregate(const Expression &call, const ZSet &rows) const override;
+    std::vector<Row> rows(const Expression &rows, const Row &row) const override { return evaluate_rows(rows, row); }
     ZSet state(DeltaInput input) const override;
     ZSet delta(DeltaInput input) const override;
     bool is_touched(const Row &key) const override;

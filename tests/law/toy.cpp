@@ -445,4 +445,22 @@ Value evaluate_expression(const pgtrickle::engine::Expression &expression, const
     return evaluate_text(text, [&](const std::string &name) { return row.at(std::stoi(name.substr(1))); });
 }
 
+std::vector<Row> evaluate_rows(const pgtrickle::engine::Expression &expression, const Row &row)
+{
+    std::string text = expression.print([](int slot) { return "c" + std::to_string(slot); });
+    Lookup lookup = [&](const std::string &name) { return row.at(std::stoi(name.substr(1))); };
+    const Node &call = parsed(text);
+    if (call.word != "call generate_series")
+        throw std::runtime_error("no rows: " + text);
+    Value first = Run(lookup, nullptr).value(*call.children.at(0));
+    Value last = Run(lookup, nullptr).value(*call.children.at(1));
+    std::vector<Row> rows;
+    if (!first || !last || *first > *last)
+        return rows;
+    uint64_t distance = static_cast<uint64_t>(*last) - static_cast<uint64_t>(*first);
+    for (int64_t i = 0; i < 4 && static_cast<uint64_t>(i) <= distance; i++)
+        rows.push_back({*first + i});
+    return rows;
+}
+
 } // namespace law

@@ -26,5 +26,7 @@ using Rows = std::vector<Lookup>;
 /* Throws std::runtime_error on what it does not understand. Parsed texts are remembered. */
 Value evaluate_text(const std::string &text, const Lookup &lookup, const Rows *rows = nullptr);
 Value evaluate_expression(const pgtrickle::engine::Expression &expression, const Row &row);
+/* The rows of generate_series(…); a series of the toy world is never long. */
+std::vector<Row> evaluate_rows(const pgtrickle::engine::Expression &expression, const Row &row);
 
 } // namespace law

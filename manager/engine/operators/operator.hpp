@@ -57,6 +57,8 @@ class Evaluation {
     virtual Value evaluate(const Expression &expression, const Row &row) const = 0;
     /* An aggregate call over rows of positive weight. */
     virtual Value aggregate(const Expression &call, const ZSet &rows) const = 0;
+    /* The rows that `rows` computes from one row. */
+    virtual std::vector<Row> rows(const Expression &rows, const Row &row) const = 0;
     virtual ZSet state(DeltaInput input) const = 0;
     virtual ZSet delta(DeltaInput input) const = 0;
     /* Is this the key of a group to be recomputed? */
@@ -133,6 +135,8 @@ class Sampler {
     virtual PlanPtr plan_of_width(int width) = 0;
     virtual Expression scalar(int width) = 0;
     virtual Expression predicate(int width) = 0;
+    /* Computes rows of one column. */
+    virtual Expression rows(int width) = 0;
     /* `left slot = right slot`. */
     virtual Expression equality(int left, int right) = 0;
     virtual Column column() = 0;

@@ -14,6 +14,7 @@ PlanPtr sample_aggregate(Sampler &sampler);
 PlanPtr sample_distinct(Sampler &sampler);
 PlanPtr sample_union_all(Sampler &sampler);
 PlanPtr sample_values(Sampler &sampler);
+PlanPtr sample_lateral(Sampler &sampler);
 
 const std::vector<Operator> &operator_table()
 {
@@ -27,6 +28,7 @@ const std::vector<Operator> &operator_table()
         {"distinct", "one row a group with its count", sample_distinct},
         {"union all", "inline", sample_union_all},
         {"values", "inline, never changes", sample_values},
+        {"lateral", "inline", sample_lateral},
     };
     return table;
 }
