@@ -31,6 +31,9 @@ extern "C" {
 #include "utils/lsyscache.h"
 }
 
+#include <algorithm>
+#include <set>
+
 namespace pgtrickle {
 
 namespace {
@@ -222,12 +225,21 @@ void store_definition(Oid relid, Query *query, const Maintenance &maintenance)
         definition::store_query(relid, query);
         state::remove_dependencies(relid);
     });
-    for (size_t i = 0; i < maintenance.sources.size(); i++) {
-        const translate::SourceRef &source = maintenance.sources[i];
+    /* A query may read an inheritance parent both with and without its children. */
+    std::vector<Oid> stored;
+    for (const translate::SourceRef &source : maintenance.sources) {
+        if (std::find(stored.begin(), stored.end(), source.relid) != stored.end())
+            continue;
+        std::set<AttrNumber> columns;
+        for (const translate::SourceRef &other : maintenance.sources)
+            if (other.relid == source.relid)
+                columns.insert(other.columns.begin(), other.columns.end());
+        const std::vector<AttrNumber> all(columns.begin(), columns.end());
         call([&] {
-            state::insert_dependency(relid, source.relid, static_cast<int>(i), source.columns.data(),
-                                     static_cast<int>(source.columns.size()));
+            state::insert_dependency(relid, source.relid, static_cast<int>(stored.size()), all.data(),
+                                     static_cast<int>(all.size()));
         });
+        stored.push_back(source.relid);
     }
 }
 

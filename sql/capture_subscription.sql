@@ -1,9 +1,11 @@
--- A subscription's worker fires no statement triggers: what it writes to cannot be a source.
+-- A subscription's worker fires row triggers only: what it writes to has some. (tests/refresh/subscription.py
+-- has a real one write.)
 SET client_min_messages = warning;
 CREATE SCHEMA subscribed;
 SET search_path = subscribed;
 CREATE TABLE target (id int PRIMARY KEY, val int);
 CREATE TABLE source (id int PRIMARY KEY, val int);
+CREATE TABLE unnoticed (id int);
 CREATE TABLE sheet (id int, val int) PARTITION BY RANGE (id);
 CREATE TABLE sheet_1 PARTITION OF sheet FOR VALUES FROM (0) TO (100);
 CREATE SUBSCRIPTION subscribed CONNECTION 'dbname=nowhere' PUBLICATION nothing
@@ -12,25 +14,38 @@ CREATE SUBSCRIPTION subscribed CONNECTION 'dbname=nowhere' PUBLICATION nothing
 SET allow_system_table_mods = on;
 CREATE FUNCTION subscribe(relation regclass) RETURNS void LANGUAGE sql AS
   'INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) SELECT oid, relation, ''i'' FROM pg_subscription';
-SELECT subscribe('target'), subscribe('sheet_1');
+CREATE FUNCTION row_triggers() RETURNS TABLE (relation regclass) LANGUAGE sql AS
+  $$ SELECT tgrelid::regclass FROM pg_trigger WHERE tgname LIKE 'pg_trickle_row%' AND tgenabled = 'A' ORDER BY tgrelid::regclass::text COLLATE "C" $$;
+SELECT subscribe('target'), subscribe('sheet');
 
--- a_table_that_is_written_by_replication_is_refused
-SELECT pgtrickle.create_stream_table('kept', 'SELECT id, val FROM target');
-SELECT pgtrickle.create_stream_table('kept', 'SELECT id, val FROM target', refresh_mode => 'FULL');
-SELECT pgtrickle.create_stream_table('kept', 'SELECT id, val FROM sheet');
+-- what_a_subscription_writes_to_gets_row_triggers, its partitions too
+SELECT pgtrickle.create_stream_table('of_target', 'SELECT id, val FROM target', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('of_sheet', 'SELECT id, val FROM sheet', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('of_source', 'SELECT id, val FROM source', '1h', 'DIFFERENTIAL');
+SELECT * FROM row_triggers();
 
--- a_source_that_becomes_one_fails_loudly_and_keeps_its_last_rows
-INSERT INTO source VALUES (1, 1);
-SELECT pgtrickle.create_stream_table('kept', 'SELECT id, val FROM source', '1h');
+-- a_statement_here_is_told_once_all_the_same
+INSERT INTO target VALUES (1, 1), (2, 2);
+UPDATE target SET val = 3 WHERE id = 2;
+INSERT INTO sheet VALUES (1, 1);
+DELETE FROM sheet_1;
+INSERT INTO sheet_1 VALUES (2, 2);
+SELECT pgtrickle.refresh_stream_table('of_target'), pgtrickle.refresh_stream_table('of_sheet');
+TABLE of_target ORDER BY id;
+TABLE of_sheet ORDER BY id;
+
+-- a_source_that_becomes_one, and_a_partition_made_later
 SELECT subscribe('source');
 ALTER SUBSCRIPTION subscribed SET (synchronous_commit = off);
-SELECT pgtrickle.refresh_stream_table('kept');
-TABLE kept;
+CREATE TABLE sheet_2 PARTITION OF sheet FOR VALUES FROM (100) TO (200);
+SELECT * FROM row_triggers();
 
--- it_heals_when_the_subscription_has_gone
+-- one_that_nobody_noticed: the_next_refresh_starts_over
+SELECT pgtrickle.create_stream_table('of_unnoticed', 'SELECT id FROM unnoticed', '1h', 'DIFFERENTIAL');
+SELECT subscribe('unnoticed');
+SELECT pgtrickle.refresh_stream_table('of_unnoticed');
+SELECT action FROM pgtrickle.get_refresh_history('of_unnoticed', 1);
+SELECT * FROM row_triggers();
+
 DROP SUBSCRIPTION subscribed;
-INSERT INTO source VALUES (2, 2);
-SELECT pgtrickle.refresh_stream_table('kept');
-TABLE kept ORDER BY id;
-
 DROP SCHEMA subscribed CASCADE;

@@ -26,6 +26,13 @@ CREATE TABLE pgtrickle.pgt_source_format (
 COMMENT ON TABLE pgtrickle.pgt_source_format IS 'internal: formats in which change logs are written';
 REVOKE ALL ON pgtrickle.pgt_source_format FROM PUBLIC;
 
+-- A crash empties it together with every unlogged source.
+CREATE UNLOGGED TABLE pgtrickle.pgt_witness (
+  relid oid PRIMARY KEY                             -- a source with an unlogged table in it
+);
+COMMENT ON TABLE pgtrickle.pgt_witness IS 'internal: unlogged sources that no crash has emptied since they are captured';
+REVOKE ALL ON pgtrickle.pgt_witness FROM PUBLIC;
+
 CREATE FUNCTION pgtrickle.pgt_capture() RETURNS trigger
   LANGUAGE c
   AS 'MODULE_PATHNAME', 'pgtrickle_capture';

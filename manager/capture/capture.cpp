@@ -13,6 +13,7 @@
 #include "capture/merge.hpp"
 #include "capture/open_statement.hpp"
 #include "capture/segment.hpp"
+#include "capture/witness.hpp"
 #include "capture/guard.hpp"
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
@@ -20,6 +21,7 @@
 extern "C" {
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
@@ -65,20 +67,7 @@ const char *refusal_of_level(Relation relation)
         return "it is a system catalog";
     if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
         return "it is a temporary table";
-    if (relation->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
-        return "it is an unlogged table, which a crash empties without a trace";
-    if (is_subscribed(RelationGetRelid(relation)))
-        return "it is written by logical replication, which fires no statement triggers";
     return nullptr;
-}
-
-bool is_plain_inheritance(Relation relation)
-{
-    if (relation->rd_rel->relkind != RELKIND_RELATION)
-        return false;
-    return (!relation->rd_rel->relispartition && ancestors_of(RelationGetRelid(relation)) != NIL) ||
-           (relation->rd_rel->relhassubclass &&
-            find_inheritance_children(RelationGetRelid(relation), NoLock) != NIL);
 }
 
 /* Ascending union of two ascending lists. */
@@ -101,8 +90,8 @@ bool fits(Oid relid, const Format *format)
     const TupleDesc desc = RelationGetDescr(relation);
     bool answer = true;
     for (int i = 0; i < format->column_count; i++) {
-        Form_pg_attribute att = TupleDescAttr(desc, format->attnums[i] - 1);
-        answer = answer && !att->attisdropped && att->atttypid == format->types[i];
+        const FormData_pg_attribute *att = column_numbered(desc, format->attnums[i]);
+        answer = answer && att != nullptr && att->atttypid == format->types[i];
     }
     relation_close(relation, NoLock);
     return answer;
@@ -114,7 +103,7 @@ int living_columns(Oid relid, const Format *format, AttrNumber *out)
     Relation relation = relation_open(relid, AccessShareLock);
     int n = 0;
     for (int i = 0; i < format->column_count; i++)
-        if (!TupleDescAttr(RelationGetDescr(relation), format->attnums[i] - 1)->attisdropped)
+        if (column_numbered(RelationGetDescr(relation), format->attnums[i]) != nullptr)
             out[n++] = format->attnums[i];
     relation_close(relation, NoLock);
     return n;
@@ -165,11 +154,10 @@ const char *refusal(Oid source)
         return nullptr;
     Relation relation = relation_open(source, AccessShareLock);
     const char *reason = refusal_of_level(relation);
-    if (reason == nullptr && is_plain_inheritance(relation))
-        reason = "it has inheritance parents or children";
+    bool has_children = relation->rd_rel->relhassubclass;
     bool is_partitioned = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
     relation_close(relation, NoLock);
-    if (reason != nullptr || !is_partitioned)
+    if (reason != nullptr || !has_children)
         return reason;
 
     ListCell *cell;
@@ -177,7 +165,8 @@ const char *refusal(Oid source)
         Relation level = relation_open(lfirst_oid(cell), NoLock);
         reason = refusal_of_level(level);
         if (reason != nullptr)
-            reason = psprintf("of its partition \"%s\": %s", RelationGetRelationName(level), reason);
+            reason = psprintf("of its %s \"%s\": %s", is_partitioned ? "partition" : "child",
+                              RelationGetRelationName(level), reason);
         relation_close(level, NoLock);
         if (reason != nullptr)
             return reason;
@@ -204,11 +193,19 @@ void ensure_captured(Oid source, const AttrNumber *columns, int column_count)
         CheckTableNotInUse(relation, "CREATE STREAM TABLE");
         relation_close(relation, NoLock);
     }
+    SourceRow row;
+    const char *damage = find_source(source, &row) && row.is_active ? damage_of(source) : nullptr;
+    /* The log first: its format decides which triggers are needed. */
+    ensure_log(source, columns, column_count);
     begin_own_work();
     foreach (cell, levels)
         install_triggers(lfirst_oid(cell));
     end_own_work();
-    ensure_log(source, columns, column_count);
+    leave_witness(source);
+    if (damage != nullptr) {
+        mark(source, damage);
+        CommandCounterIncrement();
+    }
 }
 
 void release(Oid source)
@@ -221,15 +218,15 @@ void release(Oid source)
     invalidate_targets(source);
 }
 
-bool triggers_are_intact(Oid source)
+const char *damage_of(Oid source)
 {
     if (definition::is_stream_table(source))
-        return true;
+        return nullptr;
     ListCell *cell;
     foreach (cell, levels_of(source, AccessShareLock))
-        if (is_table(lfirst_oid(cell)) && (!has_all_triggers(lfirst_oid(cell)) || is_subscribed(lfirst_oid(cell))))
-            return false;
-    return true;
+        if (is_table(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell)))
+            return "its capture triggers were missing or disabled";
+    return is_witness_missing(source) ? "a crash may have emptied it" : nullptr;
 }
 
 bool is_subscribed(Oid relid)
@@ -307,6 +304,11 @@ void mark_all(List *relations, Oid cause, const char *reason)
 void mark(Oid relation, const char *reason)
 {
     mark_all(lcons_oid(relation, ancestors_of(relation)), relation, reason);
+}
+
+void mark_above(Oid relation, const char *reason)
+{
+    mark_all(ancestors_of(relation), relation, reason);
 }
 
 void mark_around(Oid relation, const char *reason)

@@ -1,8 +1,9 @@
 /*
  * Capture: every committed change of a source ends up in the source's change log, once.
  *
- * A source is a plain table, a partitioned table, or a stream table that others read. For
- * tables, statement triggers write the log (trigger.cpp); for a stream table its refresh
+ * A source is a table, with its partitions or inheritance children if it has some, or a stream
+ * table that others read. For tables, statement triggers write the log (trigger.cpp), row triggers where
+ * those do not see everything (row_trigger.hpp); for a stream table its refresh
  * does (LogWriter, log.hpp). What a log cannot say row by row (TRUNCATE, a partition that
  * comes or goes, disabled triggers …) is a *marker*: whoever reads one starts from nothing.
  *
@@ -39,12 +40,13 @@ void ensure_captured(Oid source, const AttrNumber *columns, int column_count);
  * trim(). Does nothing while readers remain. */
 void release(Oid source);
 
-/* Whether every capture trigger of the source (and of its partitions) is there and fires
- * always, whatever writes to it. False: changes may have been lost; reinitialise after
- * ensure_captured(). True for a stream table. Costs some syscache look-ups. */
-bool triggers_are_intact(Oid source);
+/* Why changes of the source may have been lost: a capture trigger of it (or of its partitions and
+ * children) is missing or does not fire always, or a crash has emptied it. ensure_captured() puts that right,
+ * and tells all who read the source by a marker. nullptr: all is well, as it always is for a stream
+ * table. Costs some syscache look-ups. */
+const char *damage_of(Oid source);
 
-/* Whether a subscription writes to `relid`: its worker fires no statement triggers. */
+/* Whether a subscription writes to `relid`: its worker fires row triggers only. */
 bool is_subscribed(Oid relid);
 
 /* AccessShare on the segments of the log, to the end of the transaction. */
@@ -63,6 +65,9 @@ int32_t own_seq();
 /* Writes a marker to the logs of `relation` and of everything above it that is captured.
  * Does nothing if none is. `reason` completes "…, because". */
 void mark(Oid relation, const char *reason);
+
+/* The same, but not to the log of `relation` itself. */
+void mark_above(Oid relation, const char *reason);
 
 /* The same for the logs of everything above and below it: of all that may have missed a
  * change made through `relation`. */

@@ -119,8 +119,10 @@ bool take_columns(ChunkWriter *writer, const Datum *values, const bool *nulls)
     for (int i = 0; i < target->column_count; i++) {
         const AttrNumber attnum = target->attnums[i];
         writer->is_copy[i] = false;
-        writer->nulls[i] = attnum == 0 || nulls[attnum - 1];
-        writer->values[i] = writer->nulls[i] ? static_cast<Datum>(0) : values[attnum - 1];
+        writer->nulls[i] = attnum == 0 || (attnum > 0 && nulls[attnum - 1]);
+        writer->values[i] = attnum == table_oid_column ? ObjectIdGetDatum(target->written)
+                            : writer->nulls[i]         ? static_cast<Datum>(0)
+                                                       : values[attnum - 1];
         total += plain_size(writer, i);
     }
     if (total > overflow_limit)

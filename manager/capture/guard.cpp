@@ -103,13 +103,36 @@ bool is_child_of(Oid child, Oid parent)
 
 /* ---- after the fact ------------------------------------------------------------------- */
 
-void refuse_inheritance(Oid child, Oid parent)
+void refuse_child(Oid child, Oid parent, Oid source, const char *reason)
 {
+    const char *relation = get_rel_relispartition(child) ? "become a partition of" : "inherit from";
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("table \"%s\" cannot inherit from \"%s\"", get_rel_name(child), get_rel_name(parent)),
-                    errdetail("One of them is a source of stream tables, and changes that pass between "
-                              "inheritance parents and children cannot be captured."),
-                    errhint("Use partitioning, or drop the stream tables that read it.")));
+                    errmsg("table \"%s\" cannot %s \"%s\"", get_rel_name(child), relation, get_rel_name(parent)),
+                    errdetail("Changes of \"%s\", a source of stream tables, could not be captured any "
+                              "more: %s.", get_rel_name(source), reason)));
+}
+
+/* Whose triggers tell which log changes with a tree of plain inheritance (target.hpp). A writer that has
+ * read one answer for its row triggers must not find another for its statement triggers: so
+ * there is no writer while it changes. */
+void lock_out_writers(const List *levels)
+{
+    ListCell *cell;
+    foreach (cell, levels)
+        if (exists(lfirst_oid(cell)))
+            LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+}
+
+void install_missing_triggers(const List *levels)
+{
+    ListCell *cell;
+    begin_own_work();
+    foreach (cell, levels)
+        if (exists(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell))) {
+            LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+            install_triggers(lfirst_oid(cell));
+        }
+    end_own_work();
 }
 
 void after_attach(Oid child, Oid parent)
@@ -117,27 +140,18 @@ void after_attach(Oid child, Oid parent)
     List *levels = levels_of(child, NoLock);
     if (!is_any_captured(levels))
         return;
-    if (!get_rel_relispartition(child))
-        refuse_inheritance(child, parent);
+    const bool is_partition = get_rel_relispartition(child);
     ListCell *cell;
     foreach (cell, levels) {
         const char *reason = is_captured(lfirst_oid(cell)) ? refusal(lfirst_oid(cell)) : nullptr;
         if (reason != nullptr)
-            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                            errmsg("table \"%s\" cannot become a partition of \"%s\"", get_rel_name(child),
-                                   get_rel_name(parent)),
-                            errdetail("Changes of \"%s\", a source of stream tables, could not be captured any "
-                                      "more: %s.", get_rel_name(lfirst_oid(cell)), reason)));
+            refuse_child(child, parent, lfirst_oid(cell), reason);
     }
-    begin_own_work();
-    foreach (cell, levels)
-        if (!has_all_triggers(lfirst_oid(cell))) {
-            LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
-            install_triggers(lfirst_oid(cell));
-        }
-    end_own_work();
+    if (!is_partition)
+        lock_out_writers(levels);
+    install_missing_triggers(levels);
     if (may_hold_rows(child))
-        mark(parent, "a partition was attached");
+        mark(parent, is_partition ? "a partition was attached" : "a child came to it");
     invalidate_targets(child);
 }
 
@@ -145,10 +159,13 @@ void after_detach(Oid child, Oid parent)
 {
     if (exists(parent)) {
         if (is_any_captured(lcons_oid(parent, ancestors_of(parent))) && may_hold_rows(child))
-            mark(parent, "a partition was detached");
+            mark(parent, get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "a partition was detached"
+                                                                               : "a child left it");
         invalidate_targets(parent);
     }
     invalidate_targets(child);
+    if (exists(parent) && get_rel_relkind(parent) == RELKIND_RELATION)
+        lock_out_writers(list_concat_unique_oid(levels_of(parent, NoLock), levels_of(child, NoLock)));
 }
 
 void after_column_change(Oid relid)
@@ -192,8 +209,13 @@ void before_drop_of_relation(Oid relid)
     if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE && kind != RELKIND_FOREIGN_TABLE)
         return;
     List *ancestors = ancestors_of(relid);
+    const bool is_partition = ancestors != NIL && get_rel_relispartition(relid);
+    if (ancestors != NIL && !is_partition && is_any_captured(levels_of(relid, NoLock))) {
+        lock_out_writers(levels_of(relid, NoLock));
+        invalidate_targets(relid);
+    }
     if (ancestors != NIL && is_any_captured(ancestors) && may_hold_rows(relid))
-        mark(linitial_oid(ancestors), "a partition was dropped");
+        mark_above(relid, is_partition ? "a partition was dropped" : "a child was dropped");
     remove_source(relid);
 }
 
@@ -283,36 +305,24 @@ void before_alter_table(const AlterTableStmt *statement)
     ListCell *cell;
     foreach (cell, statement->cmds) {
         auto *command = lfirst_node(AlterTableCmd, cell);
-        bool is_unlogging = command->subtype == AT_SetUnLogged;
-        bool is_detaching = command->subtype == AT_DetachPartition &&
-                            castNode(PartitionCmd, command->def)->concurrent;
-        if (!is_unlogging && !is_detaching)
+        if (command->subtype != AT_DetachPartition || !castNode(PartitionCmd, command->def)->concurrent)
             continue;
         Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
         if (!OidIsValid(relid))
             return;
-        if (is_unlogging && is_any_captured(levels_of(relid, NoLock)))
-            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                            errmsg("table \"%s\" cannot become unlogged", get_rel_name(relid)),
-                            errdetail("It is a source of stream tables, and a crash would empty it without a trace.")));
         /* The first of its two transactions takes the partition's rows out of queries. */
-        if (is_detaching) {
-            mark(relid, "a partition was detached");
-            invalidate_targets(relid);
-        }
+        mark(relid, "a partition was detached");
+        invalidate_targets(relid);
     }
 }
 
-/* What a subscription writes from now on, no trigger will see: the next refresh finds that out, and says so. */
+/* The subscription's workers begin when this has committed, and find the row triggers. */
 void after_subscribing()
 {
-    ListCell *cell, *level;
+    ListCell *cell;
     foreach (cell, captured_sources())
-        foreach (level, levels_of(lfirst_oid(cell), NoLock))
-            if (is_subscribed(lfirst_oid(level))) {
-                mark(lfirst_oid(cell), "a subscription writes to it");
-                break;
-            }
+        if (exists(lfirst_oid(cell)))
+            install_missing_triggers(levels_of(lfirst_oid(cell), NoLock));
 }
 
 extern "C" void watch_statement(PlannedStmt *planned, const char *query, bool read_only_tree,

@@ -1,14 +1,14 @@
 /*
  * Guard: what DDL does to sources behind the backs of their triggers.
  *
- *   DROP of a partition, DETACH                      marker for what was above it
- *   ATTACH, CREATE … PARTITION OF                    triggers on it; marker if it holds rows
+ *   DROP of a partition or child, DETACH, NO INHERIT  marker for what was above it
+ *   ATTACH, CREATE … PARTITION OF, INHERIT           triggers on it; marker if it holds rows
  *   ENABLE, DISABLE TRIGGER of a capture trigger     marker
  *   ALTER TYPE of a column logged                    marker, and a format that fits
  *   DROP of a source                                 its rows in our tables go
- *   CREATE, ALTER SUBSCRIPTION that writes to it     marker, and refreshes fail
+ *   CREATE, ALTER SUBSCRIPTION that writes to it     row triggers on what it writes to
  *   DROP TRIGGER, DROP TABLE of what is ours         refused
- *   INHERIT to or from a source, SET UNLOGGED, a foreign partition of a source: refused
+ *   a foreign or temporary partition or child of a source: refused
  */
 #pragma once
 

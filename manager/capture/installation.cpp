@@ -1,5 +1,8 @@
 #include "capture/installation.hpp"
 
+#include "capture/capture.hpp"
+#include "capture/target.hpp"
+
 extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -8,6 +11,7 @@ extern "C" {
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
@@ -41,7 +45,14 @@ constexpr TriggerKind kinds[] = {
     {"pg_trickle_update", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_UPDATE, true, true},
     {"pg_trickle_delete", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_DELETE, true, false},
     {"pg_trickle_truncate", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_TRUNCATE, false, false},
+    {"pg_trickle_row", TRIGGER_TYPE_AFTER | TRIGGER_TYPE_ROW,
+     TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, false, false},
 };
+
+bool is_for_rows(const TriggerKind &kind)
+{
+    return (kind.timing & TRIGGER_TYPE_ROW) != 0;
+}
 
 TriggerTransition *transition(const char *name, bool is_new)
 {
@@ -70,7 +81,8 @@ void create_trigger(Oid relid, const TriggerKind &kind, Oid function)
     statement->trigname = const_cast<char *>(kind.name);
     statement->funcname = list_make2(makeString(const_cast<char *>("pgtrickle")),
                                      makeString(const_cast<char *>("pgt_capture")));
-    statement->timing = kind.timing;
+    statement->row = is_for_rows(kind);
+    statement->timing = kind.timing & ~TRIGGER_TYPE_ROW;
     statement->events = kind.events;
     if (kind.reads_old)
         statement->transitionRels = lappend(statement->transitionRels, transition("pgt_old", false));
@@ -126,7 +138,10 @@ bool is_capture_trigger(Oid trigger_function_oid)
 void install_triggers(Oid relid)
 {
     const Oid function = trigger_function();
+    const bool has_rows = needs_row_trigger(relid);
     for (const TriggerKind &kind : kinds) {
+        if (is_for_rows(kind) && !has_rows)
+            continue;
         Relation relation = relation_open(relid, NoLock);
         const Trigger *found = find_trigger(relation, kind, function);
         Oid trigger_oid = found != nullptr ? found->tgoid : InvalidOid;
@@ -162,7 +177,10 @@ bool has_all_triggers(Oid relid)
     const Oid function = trigger_function();
     Relation relation = relation_open(relid, AccessShareLock);
     bool intact = true;
+    const bool has_rows = needs_row_trigger(relid);
     for (const TriggerKind &kind : kinds) {
+        if (is_for_rows(kind) && !has_rows)
+            continue;
         const Trigger *found = find_trigger(relation, kind, function);
         intact = intact && found != nullptr && found->tgenabled == TRIGGER_FIRES_ALWAYS;
     }
@@ -195,22 +213,45 @@ List *ancestors_of(Oid relid)
     return ancestors;
 }
 
+bool needs_row_trigger(Oid relid)
+{
+    if (get_rel_relkind(relid) != RELKIND_RELATION)
+        return false;
+    ListCell *cell;
+    foreach (cell, lcons_oid(relid, ancestors_of(relid)))
+        if (is_captured_by_rows(lfirst_oid(cell)) || is_subscribed(lfirst_oid(cell)))
+            return true;
+    return false;
+}
+
+List *tree_of(Oid relid, LOCKMODE mode)
+{
+    return find_all_inheritors(relid, mode, nullptr);
+}
+
 List *levels_of(Oid relid, LOCKMODE mode)
 {
     /* From the root down, as ALTER TABLE and TRUNCATE lock. */
     List *levels = NIL;
-    ListCell *cell;
+    ListCell *cell, *below;
     List *ancestors = ancestors_of(relid);
-    for (int i = list_length(ancestors) - 1; i >= 0; i--) {
-        Oid ancestor = list_nth_oid(ancestors, i);
+    for (int i = list_length(ancestors) - 1; i >= 0; i--)
+        levels = lappend_oid(levels, list_nth_oid(ancestors, i));
+    foreach (cell, levels)
         if (mode != NoLock)
-            LockRelationOid(ancestor, mode);
-        levels = lappend_oid(levels, ancestor);
-    }
+            LockRelationOid(lfirst_oid(cell), mode);
     if (mode != NoLock)
         LockRelationOid(relid, mode);
-    foreach (cell, find_all_inheritors(relid, mode, nullptr))
-        levels = lappend_oid(levels, lfirst_oid(cell));
+    List *tree = tree_of(relid, mode);
+    levels = list_concat_unique_oid(levels, tree);
+    /* A child may have parents that have nothing to do with `relid`. */
+    foreach (cell, tree)
+        foreach (below, ancestors_of(lfirst_oid(cell)))
+            if (!list_member_oid(levels, lfirst_oid(below))) {
+                if (mode != NoLock)
+                    LockRelationOid(lfirst_oid(below), mode);
+                levels = lappend_oid(levels, lfirst_oid(below));
+            }
     return levels;
 }
 

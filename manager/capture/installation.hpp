@@ -1,11 +1,14 @@
 /*
- * The capture triggers of a relation: five internal statement triggers.
+ * The capture triggers of a relation: five internal statement triggers, and where those do not
+ * see every row, a row trigger.
  *
  *   before       BEFORE INSERT OR UPDATE OR DELETE   notes that a statement is open
  *   insert       AFTER INSERT    new rows            \
  *   update       AFTER UPDATE    old and new rows     } log them, and note that it is done
  *   delete       AFTER DELETE    old rows            /
  *   truncate     AFTER TRUNCATE                      writes a marker
+ *   row          AFTER each row                      for sources captured by rows (target.hpp), and for
+ *                                                    what a subscription writes
  *
  * All are ENABLE ALWAYS, so that session_replication_role does not silence them, internal
  * (\d and pg_dump leave them out), and depend AUTO on the trigger function: they go with
@@ -29,12 +32,18 @@ bool is_capture_trigger(Oid trigger_function_oid);
 void install_triggers(Oid relid);
 /* The caller holds AccessExclusive. */
 void remove_triggers(Oid relid);
+/* Whether all that it needs are there, and fire always. */
 bool has_all_triggers(Oid relid);
 
-/* The relations whose statements change `relid`: itself, what lies below it, and, for a
- * partition, what lies above. The caller locks none; all are locked
- * in `mode`, from the root down. */
+/* Whether statement triggers do not see, or not alone, what is written to `relid`: a source at or
+ * above it is captured by rows, or a subscription writes to it. */
+bool needs_row_trigger(Oid relid);
+
+/* The relations whose statements change `relid`: itself, what lies below it, and what lies above any
+ * of these. The caller locks none; all are locked in `mode`, from the root down. */
 List *levels_of(Oid relid, LOCKMODE mode);
+/* `relid` and what inherits from it, at any depth. */
+List *tree_of(Oid relid, LOCKMODE mode);
 /* `relid`'s parents and theirs, nearest first, each once; a partition being detached has none. */
 List *ancestors_of(Oid relid);
 

@@ -3,6 +3,7 @@
 #include "capture/capture.hpp"
 #include "capture/chunk.hpp"
 #include "capture/segment.hpp"
+#include "capture/witness.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -39,7 +40,7 @@ LogWriter *LogWriter::open(Oid source)
     if (targets->count == 0)
         return nullptr;
     /* A copy: what the backend keeps may be rebuilt while this writer is open. */
-    const Target *target = &targets->items[0];
+    const Target *target = &targets->items[0]; /* a stream table: captured by its refresh alone */
     auto *copy = static_cast<Target *>(palloc(sizeof(Target)));
     *copy = *target;
     copy->packed = CreateTupleDescCopy(target->packed);
@@ -89,6 +90,7 @@ struct Reader {
     Oid source;
     const AttrNumber *columns;
     int column_count;
+    int table_oid_position; /* in columns: rows of other tables than `source` are left out; -1: none is */
     Tuplestorestate *out; /* nullptr: only whether there is anything */
     TupleDesc out_desc;
     Datum *out_values;
@@ -146,14 +148,17 @@ void take_rows(Reader *reader, const Decoder *decoder, char *at, const char *end
         heap_tuple.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
         heap_tuple.t_data = reinterpret_cast<HeapTupleHeader>(at - MINIMAL_TUPLE_OFFSET);
         heap_deform_tuple(&heap_tuple, format->packed, values, nulls);
+        at += MAXALIGN(tuple->t_len);
         for (int i = 0; i < reader->column_count; i++) {
             reader->out_values[i] = values[decoder->positions[i]];
             reader->out_nulls[i] = nulls[decoder->positions[i]];
         }
+        if (reader->table_oid_position >= 0 &&
+            DatumGetObjectId(reader->out_values[reader->table_oid_position]) != reader->source)
+            continue;
         reader->out_values[reader->column_count] = Int64GetDatum(weight);
         reader->out_nulls[reader->column_count] = false;
         tuplestore_putvalues(reader->out, reader->out_desc, reader->out_values, reader->out_nulls);
-        at += MAXALIGN(tuple->t_len);
         reader->changes.rows++;
     }
 }
@@ -243,9 +248,9 @@ TupleDesc changes_descriptor(Oid source, const AttrNumber *columns, int column_c
     Relation relation = relation_open(source, AccessShareLock);
     TupleDesc desc = CreateTemplateTupleDesc(column_count + 1);
     for (int i = 0; i < column_count; i++) {
-        Form_pg_attribute att = TupleDescAttr(RelationGetDescr(relation), columns[i] - 1);
-        if (att->attisdropped)
-            elog(ERROR, "column %d of relation %u was dropped", columns[i], source);
+        const FormData_pg_attribute *att = column_numbered(RelationGetDescr(relation), columns[i]);
+        if (att == nullptr)
+            elog(ERROR, "relation %u has no column %d", source, columns[i]);
         TupleDescInitEntry(desc, static_cast<AttrNumber>(i + 1), NameStr(att->attname), att->atttypid, att->atttypmod,
                            att->attndims);
         TupleDescInitEntryCollation(desc, static_cast<AttrNumber>(i + 1), att->attcollation);
@@ -256,7 +261,7 @@ TupleDesc changes_descriptor(Oid source, const AttrNumber *columns, int column_c
 }
 
 Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, const AttrNumber *columns,
-                     int column_count, Tuplestorestate *out)
+                     int column_count, bool is_only, Tuplestorestate *out)
 {
     SourceRow row;
     if (!find_source(source, &row))
@@ -268,6 +273,10 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, co
     reader.source = source;
     reader.columns = columns;
     reader.column_count = column_count;
+    reader.table_oid_position = -1;
+    for (int i = 0; is_only && i < column_count; i++)
+        if (columns[i] == table_oid_column)
+            reader.table_oid_position = i;
     reader.out = out;
     reader.out_desc = changes_descriptor(source, columns, column_count);
     reader.out_values = static_cast<Datum *>(palloc(sizeof(Datum) * (column_count + 1)));
@@ -281,7 +290,7 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, co
 bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
 {
     SourceRow row;
-    if (!find_source(source, &row))
+    if (!find_source(source, &row) || is_witness_missing(source))
         return true;
     Reader reader = {};
     reader.frontier = &frontier;

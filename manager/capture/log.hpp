@@ -57,12 +57,13 @@ struct Changes {
 };
 
 /* Appends to `out` every change of `source` that `snapshot` sees and `frontier` does not
- * include: `columns` in the order given, then the weight (1 or -1). Stops at a marker; what
- * `out` holds then is of no use. The caller holds lock_logs(source) since before the
+ * include: `columns` in the order given, then the weight (1 or -1). With is_only, rows that lie in a
+ * child of it are left out; tableoid, by which they are known, is among the columns then. Stops at a
+ * marker; what `out` holds then is of no use. The caller holds lock_logs(source) since before the
  * snapshot. Cost: two index probes a segment and one more per transaction that was running
  * when the frontier was taken. Raises if the source is not captured. */
 Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot,
-                     const AttrNumber *columns, int column_count, Tuplestorestate *out);
+                     const AttrNumber *columns, int column_count, bool is_only, Tuplestorestate *out);
 
 /* Whether there is any such change or marker; stops at the first. */
 bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot);

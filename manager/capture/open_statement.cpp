@@ -63,6 +63,14 @@ extern "C" void at_subtransaction_end(SubXactEvent moment, SubTransactionId self
 
 } // namespace
 
+bool is_statement_open_on(const List *relids)
+{
+    for (int i = 0; i < count; i++)
+        if (list_member_oid(relids, statements[i].relid))
+            return true;
+    return false;
+}
+
 void open_statement(Oid relid, CmdType command)
 {
     if (count == capacity) {
@@ -99,9 +107,8 @@ bool statement_is_open(Oid source)
             continue;
         const Targets *targets = find_targets(relation);
         relation_close(relation, NoLock);
-        for (int t = 0; t < targets->count; t++)
-            if (targets->items[t].source == source)
-                return true;
+        if (list_member_oid(targets->touched, source))
+            return true;
     }
     return false;
 }

@@ -13,12 +13,15 @@
 
 extern "C" {
 #include "nodes/nodes.h"
+#include "nodes/pg_list.h"
 }
 
 namespace pgtrickle::capture {
 
 void open_statement(Oid relid, CmdType command);
 void close_statement(Oid relid, CmdType command);
+/* Whether a statement on one of the relations themselves is under way. */
+bool is_statement_open_on(const List *relids);
 void register_statement_callbacks();
 
 } // namespace pgtrickle::capture

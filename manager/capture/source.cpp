@@ -1,10 +1,13 @@
 #include "capture/source.hpp"
 
+#include "capture/witness.hpp"
+
 extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/heap.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "utils/array.h"
@@ -182,7 +185,17 @@ void remove_source(Oid relid)
         systable_endscan(scan);
         table_close(table, RowExclusiveLock);
     }
+    remove_witness(relid);
     CommandCounterIncrement();
+}
+
+const FormData_pg_attribute *column_numbered(TupleDesc descriptor, AttrNumber attnum)
+{
+    if (attnum == table_oid_column)
+        return SystemAttributeDefinition(attnum);
+    if (attnum < 1 || attnum > descriptor->natts || TupleDescAttr(descriptor, attnum - 1)->attisdropped)
+        return nullptr;
+    return TupleDescAttr(descriptor, attnum - 1);
 }
 
 Format *find_format(Oid relid, int16 version)
@@ -238,7 +251,9 @@ void insert_format(Oid relid, int16 version, const AttrNumber *attnums, int colu
     Datum *lengths = allocate(), *by_value = allocate(), *aligns = allocate();
     Relation source = relation_open(relid, AccessShareLock);
     for (int i = 0; i < n; i++) {
-        Form_pg_attribute att = TupleDescAttr(RelationGetDescr(source), attnums[i] - 1);
+        const FormData_pg_attribute *att = column_numbered(RelationGetDescr(source), attnums[i]);
+        if (att == nullptr)
+            elog(ERROR, "relation %u has no column %d", relid, attnums[i]);
         numbers[i] = Int16GetDatum(attnums[i]);
         types[i] = ObjectIdGetDatum(att->atttypid);
         typmods[i] = Int32GetDatum(att->atttypmod);

@@ -10,12 +10,16 @@
 #include "pg/boundary.hpp"
 
 extern "C" {
+#include "access/sysattr.h"
 #include "access/tupdesc.h"
 }
 
 namespace pgtrickle::capture {
 
 constexpr int segment_count = 3;
+
+/* Format and consumers' columns may name it beside the numbers of plain columns. */
+constexpr AttrNumber table_oid_column = TableOidAttributeNumber;
 
 struct SourceRow {
     Oid relid;
@@ -45,6 +49,10 @@ void insert_source(const SourceRow *row);
 void update_source(const SourceRow *row);
 void remove_source(Oid relid); /* with its formats; the log stays */
 List *all_sources();           /* OIDs */
+
+/* The column numbered `attnum`: tableoid, which alone of the system columns is logged, has a
+ * negative number. nullptr when there is none, or it was dropped. */
+const FormData_pg_attribute *column_numbered(TupleDesc descriptor, AttrNumber attnum);
 
 /* nullptr when there is no such version. */
 Format *find_format(Oid relid, int16 version);

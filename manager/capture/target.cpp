@@ -69,6 +69,8 @@ bool fill_target(Relation written, Oid source_oid, Target *target)
     if (format == nullptr)
         return false;
     target->source = source_oid;
+    target->written = RelationGetRelid(written);
+    target->is_by_rows = is_captured_by_rows(source_oid);
     target->segment = row.segments[row.current_segment];
     target->version = row.version;
     target->column_count = format->column_count;
@@ -81,11 +83,13 @@ bool fill_target(Relation written, Oid source_oid, Target *target)
     const TupleDesc from = RelationGetDescr(written), to = RelationGetDescr(source);
     for (int i = 0; i < format->column_count; i++) {
         AttrNumber attnum = format->attnums[i];
-        Form_pg_attribute wanted = attnum <= to->natts ? TupleDescAttr(to, attnum - 1) : nullptr;
-        if (wanted == nullptr || wanted->attisdropped)
+        const FormData_pg_attribute *wanted = column_numbered(to, attnum);
+        if (wanted == nullptr)
             continue; /* nobody reads it any more */
-        AttrNumber found = source_oid == RelationGetRelid(written) ? attnum : column_named(from, NameStr(wanted->attname));
-        if (found == 0 || TupleDescAttr(from, found - 1)->atttypid != format->types[i])
+        AttrNumber found = attnum < 0 || source_oid == RelationGetRelid(written)
+                               ? attnum
+                               : column_named(from, NameStr(wanted->attname));
+        if (found == 0 || column_numbered(from, found)->atttypid != format->types[i])
             target->must_mark = true;
         target->attnums[i] = found;
         target->highest = target->highest > found ? target->highest : found;
@@ -109,27 +113,67 @@ void add_constraint(Relation written, Oid descendant, Target *target)
     relation_close(partition, AccessShareLock);
 }
 
-void build(Relation written, Targets *entry)
+/* Sources at and above `written`: what each row of it is a change of. */
+void build_above(Relation written, Targets *entry)
 {
-    const Oid relid = RelationGetRelid(written);
-    List *below = NIL;
-    if (written->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-        below = list_delete_oid(find_all_inheritors(relid, NoLock, nullptr), relid);
-    List *above = lcons_oid(relid, ancestors_of(relid));
-    entry->items = static_cast<Target *>(palloc0(sizeof(Target) * (list_length(above) + list_length(below))));
+    List *above = lcons_oid(entry->relid, ancestors_of(entry->relid));
+    entry->row_items = static_cast<Target *>(palloc0(sizeof(Target) * list_length(above)));
     ListCell *cell;
     foreach (cell, above) {
-        Target *target = &entry->items[entry->count];
-        if (fill_target(written, lfirst_oid(cell), target))
-            entry->count++;
-    }
-    foreach (cell, below) {
-        Target *target = &entry->items[entry->count];
+        Target *target = &entry->row_items[entry->row_count];
         if (!fill_target(written, lfirst_oid(cell), target))
+            continue;
+        entry->row_count++;
+        entry->touched = lappend_oid(entry->touched, target->source);
+        if (!target->is_by_rows)
+            entry->items[entry->count++] = *target;
+    }
+}
+
+/* Sources below `written`, and those above what is below. */
+void build_below(Relation written, Targets *entry, List *below)
+{
+    const bool is_partitioned = written->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    ListCell *cell, *above;
+    foreach (cell, below) {
+        foreach (above, lcons_oid(lfirst_oid(cell), ancestors_of(lfirst_oid(cell)))) {
+            SourceRow row;
+            if (find_source(lfirst_oid(above), &row) && row.is_active)
+                entry->touched = list_append_unique_oid(entry->touched, row.relid);
+        }
+        Target *target = &entry->items[entry->count];
+        if (!is_partitioned || !fill_target(written, lfirst_oid(cell), target) || target->is_by_rows)
             continue;
         add_constraint(written, lfirst_oid(cell), target);
         entry->count++;
     }
+}
+
+void build(Relation written, Targets *entry)
+{
+    List *below = NIL;
+    if (written->rd_rel->relhassubclass)
+        below = list_delete_oid(tree_of(entry->relid, NoLock), entry->relid);
+    const int most = 1 + list_length(ancestors_of(entry->relid)) + list_length(below);
+    entry->items = static_cast<Target *>(palloc0(sizeof(Target) * most));
+    build_above(written, entry);
+    build_below(written, entry, below);
+}
+
+/* Whether a relation below it, or itself, has a parent outside of its tree: through that one its rows
+ * are written as well. A partition has one parent, whose rows its constraint tells apart. */
+bool is_written_from_outside(Oid source)
+{
+    ListCell *cell, *above;
+    List *tree = tree_of(source, NoLock);
+    foreach (cell, tree) {
+        if (get_rel_relispartition(lfirst_oid(cell)))
+            continue;
+        foreach (above, ancestors_of(lfirst_oid(cell)))
+            if (!list_member_oid(tree, lfirst_oid(above)))
+                return true;
+    }
+    return false;
 }
 
 /* A relation that is gone is used by nobody; one that exists may be, however invalid its entry. */
@@ -148,6 +192,18 @@ void remove_dropped()
 
 } // namespace
 
+bool is_captured_by_rows(Oid source)
+{
+    SourceRow row;
+    if (!find_source(source, &row) || !row.is_active)
+        return false;
+    const Format *format = find_format(source, row.version);
+    for (int i = 0; format != nullptr && i < format->column_count; i++)
+        if (format->attnums[i] == table_oid_column)
+            return true;
+    return get_rel_relkind(source) == RELKIND_RELATION && is_written_from_outside(source);
+}
+
 const Targets *find_targets(Relation relation)
 {
     if (known == nullptr)
@@ -156,7 +212,8 @@ const Targets *find_targets(Relation relation)
     bool found;
     auto *entry = static_cast<Targets *>(hash_search(known, &relid, HASH_ENTER, &found));
     if (!found) {
-        *entry = {relid, false, 0, nullptr, nullptr};
+        *entry = {};
+        entry->relid = relid;
         remove_dropped();
     }
     if (entry->is_valid)
@@ -167,7 +224,8 @@ const Targets *find_targets(Relation relation)
      * which holds its lock since before. */
     if (entry->memory != nullptr)
         MemoryContextDelete(entry->memory);
-    *entry = {relid, false, 0, nullptr, nullptr};
+    *entry = {};
+    entry->relid = relid;
     const uint64 invalidations_before = invalidations;
     MemoryContext memory =
         AllocSetContextCreate(CurrentMemoryContext, "pg_trickle capture target", ALLOCSET_SMALL_SIZES);

@@ -3,11 +3,13 @@
  * to the logs of everything that reads the relation.
  *
  * The relation named in the statement fires, and the transition tables have its row type,
- * whichever partitions the rows went to; so each row reaches each log at most once.
+ * whichever partitions or children the rows lie in; so each row reaches each log at most once.
+ * What they cannot tell, a row trigger does (row_trigger.hpp).
  */
 #include "capture/capture.hpp"
 #include "capture/chunk.hpp"
 #include "capture/open_statement.hpp"
+#include "capture/row_trigger.hpp"
 #include "mailbox/mailbox.hpp"
 
 extern "C" {
@@ -180,7 +182,9 @@ Datum pgtrickle_capture(PG_FUNCTION_ARGS)
                         errmsg("function \"pgt_capture\" was not called by trigger manager")));
     auto *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
     const Oid relid = RelationGetRelid(trigger->tg_relation);
-    if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
+    if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event)) {
+        log_row_change(trigger);
+    } else if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
         mark(relid, "it was truncated");
     } else if (TRIGGER_FIRED_BEFORE(trigger->tg_event)) {
         open_statement(relid, command_of(trigger->tg_event));

@@ -163,13 +163,13 @@ void compile_step(const Definition &definition, CompiledStep &compiled)
     std::iota(compiled.delta_identity.begin(), compiled.delta_identity.end(), 0);
 }
 
-void add_source(Compiled &compiled, Oid relid, bool is_stream_table, const std::vector<AttrNumber> &columns,
-                const std::vector<Oid> &read_as)
+void add_source(Compiled &compiled, Oid relid, bool is_stream_table, bool is_only,
+                const std::vector<AttrNumber> &columns, const std::vector<Oid> &read_as)
 {
     const AttrNumber *numbers = columns.data();
     int count = static_cast<int>(columns.size());
     TupleDesc changes = call([=] { return capture::changes_descriptor(relid, numbers, count); });
-    compiled.sources.push_back({relid, is_stream_table, columns, read_as, changes});
+    compiled.sources.push_back({relid, is_stream_table, is_only, columns, read_as, changes});
 }
 
 Compiled *compile(Oid relid)
@@ -188,13 +188,14 @@ Compiled *compile(Oid relid)
     auto translation = translation_of(definition);
     if (translation) {
         for (const translate::SourceRef &source : translation->sources)
-            add_source(*compiled, source.relid, source.is_stream_table, source.columns, source.read_as);
+            add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.columns,
+                       source.read_as);
         compiled->program = std::make_unique<engine::Program>(translation->plan);
         for (const engine::Step &step : compiled->program->steps())
             compiled->steps.emplace_back().step = step;
     } else {
         for (const Source &source : definition.sources)
-            add_source(*compiled, source.relid, source.kind == SourceKind::stream_table, source.columns, {});
+            add_source(*compiled, source.relid, source.kind == SourceKind::stream_table, false, source.columns, {});
         compiled->steps.emplace_back().step = step_of_rows(relid);
         Query *query = call([&] { return definition::query_of(relid); });
         translate::Restlessness restlessness = translate::restlessness_of(query);
@@ -224,7 +225,8 @@ void check_source_privileges(const CompiledSource &source, Oid role)
         if (pg_class_aclcheck(source.relid, role, ACL_SELECT) == ACLCHECK_OK)
             return;
         for (size_t i = 0; i < source.columns.size(); i++)
-            if (pg_attribute_aclcheck(source.relid, source.columns[i], role, ACL_SELECT) != ACLCHECK_OK)
+            if ((source.columns[i] > 0 || !source.is_only) && /* else it is us who read tableoid */
+                pg_attribute_aclcheck(source.relid, source.columns[i], role, ACL_SELECT) != ACLCHECK_OK)
                 aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(source.relid)),
                                get_rel_name(source.relid));
     });

@@ -30,6 +30,7 @@ namespace pgtrickle::refresh {
 struct CompiledSource {
     Oid relid;
     bool is_stream_table;
+    bool is_only; /* SourceRef */
     std::vector<AttrNumber> columns;
     std::vector<Oid> read_as;
     TupleDesc changes; /* capture::changes_descriptor */

@@ -72,14 +72,15 @@ void restore_capture(Member &member)
 {
     bool is_populated = member.state.is_populated;
     for (const CompiledSource &source : member.compiled->sources) {
-        bool is_intact = call([&] {
-            if (is_populated && capture::triggers_are_intact(source.relid))
-                return true;
-            capture::ensure_captured(source.relid, source.columns.data(), static_cast<int>(source.columns.size()));
-            return false;
+        const char *damage = call([&] {
+            const char *reason = is_populated ? capture::damage_of(source.relid) : nullptr;
+            if (!is_populated || reason != nullptr)
+                capture::ensure_captured(source.relid, source.columns.data(),
+                                         static_cast<int>(source.columns.size()));
+            return reason;
         });
-        if (is_populated && !is_intact)
-            member.reinitialize_reason = "the capture triggers of a source were missing or disabled";
+        if (damage != nullptr)
+            member.reinitialize_reason = std::string("of a source: ") + damage;
     }
 }
 

@@ -50,11 +50,7 @@ std::string Names::source(int index) const
     const CompiledSource &source = compiled_.sources.at(index);
     if (source.is_stream_table)
         return visible_storage(source);
-    /* A table that has no children yet may get some: they are not part of the query's answer
-     * here, because such a source is an objection. */
-    bool is_partitioned =
-        call([&] { return get_rel_relkind(source.relid) == RELKIND_PARTITIONED_TABLE; });
-    return (is_partitioned ? "" : "ONLY ") + qualified_name(source.relid);
+    return (source.is_only ? "ONLY " : "") + qualified_name(source.relid);
 }
 
 std::string Names::arrangement(int step) const

@@ -48,7 +48,7 @@ std::string Run::read_sources(const Frontier &frontier)
         Delta delta{{engine::DeltaInput::Kind::source, static_cast<int>(i)}, begin_rows(), source.changes, 0};
         capture::Changes changes = call([&] {
             return capture::read_changes(source.relid, frontier, GetActiveSnapshot(), source.columns.data(),
-                                         static_cast<int>(source.columns.size()), delta.rows);
+                                         static_cast<int>(source.columns.size()), source.is_only, delta.rows);
         });
         if (changes.has_marker)
             return changes.reason != nullptr ? changes.reason : "the change log of a source is incomplete";

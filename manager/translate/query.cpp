@@ -3,6 +3,7 @@
 #include "pg/walker.hpp"
 
 extern "C" {
+#include "access/sysattr.h"
 #include "optimizer/optimizer.h"
 }
 
@@ -126,8 +127,8 @@ void refuse_clauses(const Query *query)
 void note_used(FromClause::UsedColumns &used, Node *node)
 {
     for (Var *var : vars_of(node)) {
-        if (var->varattno < 0)
-            refuse("system column", "The values of ctid, xmin, tableoid ... are not captured.",
+        if (var->varattno < 0 && var->varattno != TableOidAttributeNumber)
+            refuse("system column", "The values of ctid, xmin, cmin ... change without a change of the row.",
                    "Leave it out, or use refresh_mode 'FULL'.", var->location);
         if (var->varattno == 0)
             refuse("whole-row reference", "A row as one value would contain columns added later.",

@@ -32,7 +32,6 @@ class Sources {
     Oid owner_;
     std::vector<SourceRef> sources_;
     std::vector<std::set<AttrNumber>> columns_;
-    std::vector<bool> is_partitioned_;
     std::vector<std::pair<int, size_t>> scanned_; /* source, number of columns then */
 };
 

@@ -31,6 +31,9 @@ struct SourceRef {
      * source, in this order. */
     std::vector<AttrNumber> columns;
     bool is_stream_table;
+    /* Of an inheritance parent only its own rows: then `columns` has tableoid, by which the changes of
+     * its children are left out. */
+    bool is_only;
     /* Whose privileges the query reads it with: InvalidOid stands for the owner of the stream
      * table; a table read through a view is read as the view's owner. Each role once. */
     std::vector<Oid> read_as;
