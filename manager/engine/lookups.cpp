@@ -1,8 +1,8 @@
 /*
  * Which relations a refresh looks up by which columns: both sides of every join's
- * equalities, and the keys of groups that may be recomputed. A side may be an expression:
- * it is followed down through projections to the one relation whose columns it reads, where
- * an index on the expression serves, provided that it is immutable.
+ * equalities, and the keys of groups and partitions that may be recomputed. A side may be an
+ * expression: it is followed down through projections to the one relation whose columns it reads,
+ * where an index on the expression serves, provided that it is immutable.
  */
 #include "engine/operators/join.hpp"
 #include "engine/operators/project.hpp"
@@ -129,12 +129,13 @@ void walk(const PlanPtr &plan, std::vector<Lookup> &lookups)
         walk(input, lookups);
 }
 
-void add_keys(const Group &group, std::vector<Lookup> &lookups)
+/* The rows of touched keys are looked up. */
+void add_keys(const PlanPtr &input, const std::vector<int> &keys, std::vector<Lookup> &lookups)
 {
     std::vector<Together> all;
     std::vector<LeafTerm> found;
-    for (int key : group.keys)
-        trace(group.input, column_reference(key, group.input->columns()[key]), found);
+    for (int key : keys)
+        trace(input, column_reference(key, input->columns()[key]), found);
     for (const auto &term : found)
         add(all, term, -1);
     keep(lookups, all);
@@ -147,7 +148,9 @@ void find_lookups(std::vector<Step> &steps, const std::vector<std::shared_ptr<co
     for (size_t i = 0; i < steps.size(); i++) {
         walk(plans[i]->input, steps[i].lookups);
         if (plans[i]->group && plans[i]->group->is_often_recomputed)
-            add_keys(*plans[i]->group, steps[i].lookups);
+            add_keys(plans[i]->input, plans[i]->group->keys, steps[i].lookups);
+        if (plans[i]->recompute)
+            add_keys(plans[i]->recompute->rows, plans[i]->recompute->keys, steps[i].lookups);
         for (const auto &lookup : steps[i].lookups)
             if (lookup.relation.kind == DeltaInput::Kind::step) {
                 auto &known = steps[lookup.relation.index].looked_up_by;

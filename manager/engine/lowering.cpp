@@ -15,6 +15,7 @@
 #include "engine/operators/delta.hpp"
 #include "engine/operators/filter.hpp"
 #include "engine/operators/project.hpp"
+#include "engine/recompute_step.hpp"
 #include "engine/sql.hpp"
 #include "engine/step_plan.hpp"
 
@@ -90,7 +91,6 @@ class Arrangement {
             step_.key.push_back(place_of_[slot]);
         step_.count_column = place_of_[key_count_];
         name_everything();
-        collect_inputs(group_.input, step_.inputs);
         plan_.input = group_.input;
         plan_.group = group_;
         return {step_, std::make_shared<StepPlan>(plan_)};
@@ -202,7 +202,7 @@ class Lowering {
         return known->second;
     }
 
-    bool is_grouped(const PlanPtr &plan) const { return chain_of(plan).has_value(); }
+    bool is_kept(const PlanPtr &plan) const { return chain_of(plan).has_value() || window_of(plan); }
 
     void add_rows(const PlanPtr &top, const PlanPtr &lowered)
     {
@@ -239,17 +239,38 @@ class Lowering {
         }
     }
 
+    /* The window that `plan` is an arrangement of; null if it is not one. */
+    std::shared_ptr<const Window> window_of(const PlanPtr &plan) const
+    {
+        PlanPtr node = plan;
+        while (passes_partitions_on(node) && (node == plan || uses_.at(node.get()) == 1))
+            node = node->inputs()[0];
+        bool is_of_others = node != plan && uses_.at(node.get()) > 1;
+        return is_of_others ? nullptr : std::dynamic_pointer_cast<const Window>(node);
+    }
+
+    /* A step whose arrangement is read from here on. */
+    PlanPtr add(const std::pair<Step, std::shared_ptr<const StepPlan>> &made)
+    {
+        const Step &step = made.first;
+        steps_.push_back(step);
+        plans_.push_back(made.second);
+        collect_inputs(made.second->input, steps_.back().inputs);
+        std::vector<Column> columns;
+        for (int i = 0; i < step.output_count; i++)
+            columns.push_back(step.columns[i].column);
+        return arrangement_scan(static_cast<int>(steps_.size()) - 1, columns, step.visible_column >= 0);
+    }
+
     PlanPtr lower_anew(const PlanPtr &plan)
     {
         if (auto chain = chain_of(plan)) {
             PlanPtr input = lower(chain->grouping->inputs()[0]);
-            auto [step, step_plan] = Arrangement(plan, *chain, input).build();
-            steps_.push_back(step);
-            plans_.push_back(step_plan);
-            std::vector<Column> columns;
-            for (int i = 0; i < step.output_count; i++)
-                columns.push_back(step.columns[i].column);
-            return arrangement_scan(static_cast<int>(steps_.size()) - 1, columns, step.visible_column >= 0);
+            return add(Arrangement(plan, *chain, input).build());
+        }
+        if (auto window = window_of(plan)) {
+            PlanPtr rows = lower(window->inputs()[0]);
+            return add(recompute_step(plan, rows, static_cast<int>(steps_.size())));
         }
         if (plan->inputs().empty())
             return plan;
@@ -300,6 +321,8 @@ PlanPtr StepPlan::prepared(const PlanPtr &rows) const
 
 PlanPtr delta_plan(const StepPlan &plan, const std::vector<DeltaInput> &changed)
 {
+    if (plan.recompute)
+        return recompute_delta(plan, Differentiator(changed).delta(plan.recompute->rows));
     return Differentiator(changed).delta(plan.input);
 }
 
@@ -315,7 +338,7 @@ void lower(const PlanPtr &plan, std::vector<Step> &steps, std::vector<std::share
 {
     Lowering lowering(plan, steps, plans);
     PlanPtr lowered = lowering.lower(plan);
-    if (!lowering.is_grouped(plan))
+    if (!lowering.is_kept(plan))
         lowering.add_rows(plan, lowered);
     find_lookups(steps, plans);
 }

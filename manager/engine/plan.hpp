@@ -76,6 +76,9 @@ PlanPtr distinct(PlanPtr input);
  * (a conjunction over both) a row that nothing computed matches stays, padded with NULLs. */
 PlanPtr lateral(PlanPtr input, Expression rows, std::vector<Column> computed,
                 std::optional<std::vector<Expression>> condition = std::nullopt);
+/* Output: the columns of `input`, then one a call, a window function with its OVER clause. Every call
+ * must partition by the columns `partition`, perhaps among others; none: the rows are one partition. */
+PlanPtr window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls);
 /* Same number and types of columns; names from the first. */
 PlanPtr union_all(std::vector<PlanPtr> inputs);
 

@@ -133,12 +133,13 @@ void Printer::share(const PlanPtr &plan)
     count_uses(plan);
 }
 
-/* Leaves are not worth a WITH entry; neither is anything without a delta in it. */
+/* Leaves are not worth a WITH entry; neither is anything without a delta in it, though the keys
+ * touched by a delta may be looked up below it. */
 void Printer::count_uses(const PlanPtr &plan)
 {
-    if (!plan->is_weighted() || plan->inputs().empty())
+    if (plan->inputs().empty())
         return;
-    if (uses_[plan.get()]++ > 0)
+    if (plan->is_weighted() && uses_[plan.get()]++ > 0)
         return;
     for (const auto &input : plan->inputs())
         count_uses(input);

@@ -11,11 +11,20 @@
 
 namespace pgtrickle::engine {
 
+/* A step whose touched keys are recomputed (operators/recompute.hpp). */
+struct Recompute {
+    PlanPtr rows;                 /* below the operator: linear over scans and arrangements */
+    std::vector<int> keys;        /* of the columns of `rows` */
+    PlanPtr stored;               /* the step's own arrangement, hidden columns included */
+    std::vector<int> stored_keys; /* the same keys among its columns */
+};
+
 struct StepPlan {
-    PlanPtr input;              /* linear over scans of sources and earlier arrangements */
+    PlanPtr input;              /* linear over scans of sources and earlier arrangements, or a recomputed operator */
     std::optional<Group> group; /* groups only; group->input is `input` */
     std::vector<std::string> key_names;
     std::vector<std::string> state_names;
+    std::optional<Recompute> recompute = {}; /* rows only */
 
     /* `text` with each `#n` replaced by the quoted name of state n. */
     std::string resolve(const std::string &text) const;

@@ -6,7 +6,7 @@ namespace law {
 
 Machine::Machine(const PlanPtr &plan, std::vector<ZSet> sources, unsigned seed)
     : plan_(plan), program_(plan), sources_(std::move(sources)), source_deltas_(sources_.size()),
-      rows_(program_.steps().size()), groups_(program_.steps().size()), step_deltas_(program_.steps().size()),
+      rows_(program_.steps().size()), stored_(program_.steps().size()), groups_(program_.steps().size()), step_deltas_(program_.steps().size()),
       random_(seed)
 {
 }
@@ -144,6 +144,18 @@ ZSet Machine::visible(int step) const
     return result;
 }
 
+/* The output columns of rows that have hidden ones, too. */
+ZSet Machine::output_of(int step, const ZSet &stored) const
+{
+    ZSet result;
+    for (auto [row, weight] : stored.rows()) {
+        Row output = row;
+        output.resize(program_.steps()[step].output_count);
+        result.add(output, weight);
+    }
+    return result;
+}
+
 void Machine::fill()
 {
     for (size_t step = 0; step < program_.steps().size(); step++) {
@@ -152,7 +164,8 @@ void Machine::fill()
             groups_[step] = full_groups(static_cast<int>(step), {plan.input});
             rows_[step] = visible(static_cast<int>(step));
         } else {
-            rows_[step] = pgtrickle::engine::evaluate(plan.input, *this);
+            stored_[step] = pgtrickle::engine::evaluate(plan.input, *this);
+            rows_[step] = output_of(static_cast<int>(step), stored_[step]);
         }
         check(static_cast<int>(step));
     }
@@ -190,7 +203,8 @@ void Machine::refresh_step(int step, uint64_t changed)
         refresh_groups(step, inputs);
         rows_[step] = visible(step);
     } else {
-        rows_[step].add(pgtrickle::engine::evaluate(delta, *this));
+        stored_[step].add(pgtrickle::engine::evaluate(delta, *this));
+        rows_[step] = output_of(step, stored_[step]);
     }
     step_deltas_[step] = rows_[step];
     step_deltas_[step].add(before, -1);
@@ -241,7 +255,7 @@ void Machine::check(int step) const
     const StepPlan &plan = program_.step_plan(step);
     if (plan.group && groups_[step] != full_groups(step, {plan.input}))
         throw Broken("the arrangement of step " + std::to_string(step + 1) + " is not what a fill would give");
-    if (!plan.group && rows_[step] != pgtrickle::engine::evaluate(plan.input, *this))
+    if (!plan.group && stored_[step] != pgtrickle::engine::evaluate(plan.input, *this))
         throw Broken("the sum of the deltas of step " + std::to_string(step + 1) + " is not its meaning");
     bool is_last = step + 1 == static_cast<int>(program_.steps().size());
     if (is_last && rows_[step] != pgtrickle::engine::evaluate(plan_, *this))

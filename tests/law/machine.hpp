@@ -36,6 +36,11 @@ class Machine final : public Evaluation {
     std::vector<Row> rows(const Expression &rows, const Row &row) const override { return evaluate_rows(rows, row); }
     ZSet state(DeltaInput input) const override;
     ZSet delta(DeltaInput input) const override;
+    ZSet stored(int step) const override { return stored_.at(step); }
+    std::vector<Value> windowed(const Expression &call, const std::vector<Row> &rows) const override
+    {
+        return evaluate_window(call, rows);
+    }
     bool is_touched(const Row &key) const override;
 
   private:
@@ -52,12 +57,14 @@ class Machine final : public Evaluation {
     std::map<Row, WeightedRows> by_key(int step, const ZSet &rows) const;
     void stir(std::map<Row, WeightedRows> &groups);
     ZSet visible(int step) const;
+    ZSet output_of(int step, const ZSet &stored) const;
     bool chance(int one_in) { return std::uniform_int_distribution<int>(1, one_in)(random_) == 1; }
 
     PlanPtr plan_;
     Program program_;
     std::vector<ZSet> sources_, source_deltas_;
     std::vector<ZSet> rows_;      /* by step: the visible rows */
+    std::vector<ZSet> stored_;    /* by step of layout rows: with hidden columns */
     std::vector<Groups> groups_;  /* by step */
     std::vector<ZSet> step_deltas_;
     std::map<Row, bool> touched_;

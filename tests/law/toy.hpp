@@ -25,6 +25,8 @@ using Rows = std::vector<Lookup>;
 
 /* Throws std::runtime_error on what it does not understand. Parsed texts are remembered. */
 Value evaluate_text(const std::string &text, const Lookup &lookup, const Rows *rows = nullptr);
+/* The values of a window function with its OVER clause, for each of `rows`; slots number their columns. */
+std::vector<Value> evaluate_window(const pgtrickle::engine::Expression &call, const std::vector<Row> &rows);
 Value evaluate_expression(const pgtrickle::engine::Expression &expression, const Row &row);
 /* The rows of generate_series(…); a series of the toy world is never long. */
 std::vector<Row> evaluate_rows(const pgtrickle::engine::Expression &expression, const Row &row);

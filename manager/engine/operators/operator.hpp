@@ -61,6 +61,10 @@ class Evaluation {
     virtual std::vector<Row> rows(const Expression &rows, const Row &row) const = 0;
     virtual ZSet state(DeltaInput input) const = 0;
     virtual ZSet delta(DeltaInput input) const = 0;
+    /* The rows of a step's own arrangement, hidden columns included, before they are changed. */
+    virtual ZSet stored(int step) const = 0;
+    /* The values of a window function for each of the rows of a partition. */
+    virtual std::vector<Value> windowed(const Expression &call, const std::vector<Row> &rows) const = 0;
     /* Is this the key of a group to be recomputed? */
     virtual bool is_touched(const Row &key) const = 0;
     bool is_true(const Expression &expression, const Row &row) const

@@ -15,6 +15,7 @@ PlanPtr sample_distinct(Sampler &sampler);
 PlanPtr sample_union_all(Sampler &sampler);
 PlanPtr sample_values(Sampler &sampler);
 PlanPtr sample_lateral(Sampler &sampler);
+PlanPtr sample_window(Sampler &sampler);
 
 const std::vector<Operator> &operator_table()
 {
@@ -29,6 +30,7 @@ const std::vector<Operator> &operator_table()
         {"union all", "inline", sample_union_all},
         {"values", "inline, never changes", sample_values},
         {"lateral", "inline", sample_lateral},
+        {"window", "its rows, recomputed for the partitions touched", sample_window},
     };
     return table;
 }

@@ -1,0 +1,29 @@
+/*
+ * Window functions, visible to the lowering of programs, which makes a step of them.
+ */
+#pragma once
+
+#include "engine/operators/operator.hpp"
+
+namespace pgtrickle::engine {
+
+class Window final : public PlanNode {
+  public:
+    Window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls);
+    /* Columns of the input that every call partitions by, perhaps among others. */
+    const std::vector<int> &partition() const { return partition_; }
+
+    std::string describe() const override;
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
+    PlanPtr derivative(Differentiator &differentiator) const override;
+    bool keeps() const override { return true; }
+    Select print(Printer &printer) const override;
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
+    std::pair<int, int> origin(int position) const override;
+
+  private:
+    std::vector<int> partition_;
+    std::vector<NamedExpression> calls_;
+};
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,25 @@
+/*
+ * Making a step of a window and of the filters and projections over it.
+ *
+ * The step stores what remains after them, so a filter such as `row_number <= 3` keeps the
+ * arrangement small; the partition's keys that are not among the output columns become
+ * hidden ones (pgt_key_n), by which the rows of a touched partition are found again.
+ */
+#pragma once
+
+#include "engine/operators/window.hpp"
+#include "engine/step_plan.hpp"
+
+namespace pgtrickle::engine {
+
+/* A filter or a projection: over a window it becomes part of its step. */
+bool passes_partitions_on(const PlanPtr &plan);
+
+/* The step of `plan`, a window with such nodes over it, with `rows` in place of the window's input.
+ * Number `step` is its own. */
+std::pair<Step, std::shared_ptr<const StepPlan>> recompute_step(const PlanPtr &plan, const PlanPtr &rows, int step);
+
+/* The change of a step with a recomputation when its rows change by `delta`; null: none. */
+PlanPtr recompute_delta(const StepPlan &plan, const PlanPtr &delta);
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,103 @@
+/*
+ * Window functions of the toy language: `f(cN) [FILTER (…)] OVER ([PARTITION BY cN, …]
+ * [ORDER BY cN, … [DESC]])` with the default frame. NULLs are the largest, as in SQL.
+ */
+#include "toy.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <sstream>
+
+namespace law {
+
+namespace {
+
+struct Over {
+    std::string function;
+    std::vector<int> partition, order;
+    bool is_descending = false;
+};
+
+Over over_of(const std::string &text)
+{
+    Over result;
+    const size_t start = text.find(" OVER (");
+    result.function = text.substr(0, start);
+    std::istringstream words(text.substr(start + 7));
+    std::vector<int> *list = nullptr;
+    for (std::string word; words >> word;) {
+        if (word == "PARTITION")
+            list = &result.partition;
+        else if (word == "ORDER")
+            list = &result.order;
+        else if (word.rfind("DESC", 0) == 0)
+            result.is_descending = true;
+        else if (word[0] == 'c')
+            list->push_back(std::stoi(word.substr(1)));
+    }
+    return result;
+}
+
+bool is_before(const Over &over, const Row &left, const Row &right)
+{
+    for (int column : over.order) {
+        const Value &a = left[column], &b = right[column];
+        if (a == b)
+            continue;
+        const bool is_less = a && (!b || *a < *b);
+        return is_less != over.is_descending;
+    }
+    return false;
+}
+
+bool is_beside(const Over &over, const Row &left, const Row &right)
+{
+    return std::all_of(over.partition.begin(), over.partition.end(),
+                       [&](int column) { return left[column] == right[column]; });
+}
+
+Lookup lookup_in(const Row &row)
+{
+    return [&row](const std::string &name) { return row.at(std::stoi(name.substr(1))); };
+}
+
+Value aggregate(const Over &over, const Row &row, const std::vector<Row> &rows)
+{
+    Rows frame;
+    for (const auto &other : rows)
+        if (is_beside(over, row, other) && !is_before(over, row, other))
+            frame.push_back(lookup_in(other));
+    return evaluate_text(over.function, lookup_in(row), &frame);
+}
+
+} // namespace
+
+std::vector<Value> evaluate_window(const pgtrickle::engine::Expression &call, const std::vector<Row> &rows)
+{
+    const Over over = over_of(call.print([](int slot) { return "c" + std::to_string(slot); }));
+    std::vector<size_t> sorted(rows.size());
+    std::iota(sorted.begin(), sorted.end(), 0);
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [&](size_t left, size_t right) { return is_before(over, rows[left], rows[right]); });
+    const bool is_lag = over.function.find("lag(") != std::string::npos;
+    const bool is_number = over.function.find("row_number(") != std::string::npos;
+    const bool is_rank = over.function.find("rank(") != std::string::npos;
+    std::vector<Value> values(rows.size());
+    for (size_t place = 0; place < sorted.size(); place++) {
+        const Row &row = rows[sorted[place]];
+        Value number{1}, rank{1}, previous;
+        for (size_t earlier = 0; earlier < place; earlier++) {
+            const Row &other = rows[sorted[earlier]];
+            if (!is_beside(over, row, other))
+                continue;
+            number = *number + 1;
+            rank = *rank + is_before(over, other, row);
+            if (is_lag)
+                previous = evaluate_text(over.function.substr(over.function.find('(')), lookup_in(other));
+        }
+        values[sorted[place]] = is_lag ? previous : is_number ? number : is_rank ? rank : aggregate(over, row, rows);
+    }
+    return values;
+}
+
+} // namespace law
