@@ -17,7 +17,6 @@ SELECT differential('SELECT id, objections.steady(val) AS s FROM a');
 SELECT differential('SELECT id, grp::date AS d FROM a');
 
 -- constructs of the query
-SELECT differential('SELECT id, row_number() OVER (ORDER BY val) AS n FROM a');
 SELECT differential('SELECT id FROM a EXCEPT SELECT id FROM b');
 SELECT differential('SELECT id FROM a INTERSECT SELECT id FROM b');
 SELECT differential('SELECT id FROM a WHERE EXISTS (SELECT FROM b WHERE a_id = a.id)');
@@ -29,8 +28,8 @@ SELECT differential('SELECT a.id, l.n FROM a, LATERAL (SELECT count(*) AS n FROM
 SELECT differential('SELECT id, generate_series(1, val) AS g FROM a');
 SELECT differential('SELECT id, g FROM a, generate_series(1, 3) g');
 SELECT differential('WITH RECURSIVE r AS (SELECT id FROM a UNION ALL SELECT id + 1 FROM r WHERE id < 3) SELECT id FROM r');
-SELECT differential('SELECT DISTINCT ON (grp) grp, id FROM a ORDER BY grp, id');
-SELECT differential('SELECT id FROM a ORDER BY id LIMIT 3');
+SELECT differential('SELECT id FROM a ORDER BY id LIMIT -3');
+SELECT differential('SELECT id, sum(val) OVER (ORDER BY id ROWS (SELECT 1) PRECEDING) AS s FROM a');
 SELECT differential('SELECT ctid AS c FROM a');
 SELECT differential('SELECT count(a) AS n FROM a');
 SELECT differential('SELECT (r).f1 AS x FROM (SELECT ROW(id, val) AS r FROM a) z');

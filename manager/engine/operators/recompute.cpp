@@ -240,7 +240,8 @@ std::vector<IndexTerm> index_terms(const std::vector<Column> &columns, const std
         IndexTerm term{column.name, true, column.is_fixed_length};
         if (!is_plain)
             term = {"ARRAY[" + quoted(column.name) + "]", false, false};
-        if ((is_plain || column.has_hash) && std::find(terms.begin(), terms.end(), term) == terms.end())
+        const bool can_be_held = column.has_hash || (is_plain && column.is_fixed_length);
+        if (can_be_held && std::find(terms.begin(), terms.end(), term) == terms.end())
             terms.push_back(term);
     }
     return terms;

@@ -1,0 +1,37 @@
+/*
+ * ORDER BY: how sort clauses are printed, and the queries that keep the first rows of an order.
+ *
+ *   LIMIT n OFFSET m           row_number() > m AND row_number() <= m + n
+ *   … FETCH FIRST n WITH TIES  row_number() > m AND rank() <= m + n
+ *   DISTINCT ON (k)            row_number() over k = 1
+ *
+ * Of ties PostgreSQL promises nothing, and neither does this. All are C++ frames.
+ */
+#pragma once
+
+#include "translate/query.hpp"
+
+namespace pgtrickle::translate {
+
+/* A column of a plan, and ` DESC`, ` NULLS FIRST` … after it. */
+struct SortKey {
+    int position;
+    std::string direction;
+};
+
+/* What `clause` says after an expression of type `type`. */
+std::string direction_of(const SortGroupClause *clause, Oid type);
+
+/* Whether the query keeps the first rows only. LIMIT NULL and OFFSET NULL are none. */
+bool has_limit(const Query *query);
+
+/* The first rows of each partition, as the query's LIMIT says: all columns of `plan`. `partition` are
+ * the columns of what the query is evaluated for, if it is evaluated for several outer rows at once. */
+engine::PlanPtr limited(engine::PlanPtr plan, const Query *query, const std::vector<SortKey> &order,
+                        const std::vector<int> &partition = {});
+
+/* The first row of each value of the columns `keys`. */
+engine::PlanPtr first_of_each(engine::PlanPtr plan, const std::vector<int> &keys,
+                              const std::vector<SortKey> &order);
+
+} // namespace pgtrickle::translate
