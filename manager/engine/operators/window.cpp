@@ -118,7 +118,7 @@ void append(Expression &call, const char *word, const std::vector<int> &slots)
 Expression sample_call(Sampler &sampler, const std::vector<int> &partition, int width)
 {
     static const char *const functions[] = {"row_number(", "lag(", "rank(", "count(", "sum("};
-    const int function = sampler.below(5);
+    const int function = width == 0 ? 0 : sampler.below(5);
     Expression call;
     append(call, std::string("pg_catalog.") + functions[function]);
     if (function == 1 || function > 2)
@@ -131,7 +131,7 @@ Expression sample_call(Sampler &sampler, const std::vector<int> &partition, int 
         append(call, std::string(")"));
     }
     std::vector<int> keys = partition, order;
-    if (sampler.below(4) == 0)
+    if (width > 0 && sampler.below(4) == 0)
         keys.push_back(sampler.below(width));
     for (int i = 0; i < width; i++)
         if (function < 2 || sampler.below(3) == 0)
