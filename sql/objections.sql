@@ -17,8 +17,6 @@ SELECT differential('SELECT id, objections.steady(val) AS s FROM a');
 SELECT differential('SELECT id, grp::date AS d FROM a');
 
 -- constructs of the query
-SELECT differential('SELECT id FROM a EXCEPT SELECT id FROM b');
-SELECT differential('SELECT id FROM a INTERSECT SELECT id FROM b');
 SELECT differential('SELECT id FROM a WHERE EXISTS (SELECT FROM b WHERE a_id = a.id)');
 SELECT differential('SELECT id FROM a WHERE id IN (SELECT a_id FROM b)');
 SELECT differential('SELECT id FROM a WHERE id = ANY (SELECT a_id FROM b)');

@@ -6,7 +6,7 @@
  *   grouping.cpp   GROUP BY, aggregates, HAVING
  *   grouping_sets.cpp   GROUPING SETS, ROLLUP, CUBE as a union of groupings
  *   aggregate_call.cpp   an aggregate: by what it is kept
- *   set_operation.cpp   UNION [ALL] trees
+ *   set_operation.cpp   trees of set operations; counted_operation.cpp: INTERSECT and EXCEPT
  *   computed_rows.cpp   FROM items that read no relation: VALUES
  *
  * All of it are C++ frames. Trees live in the memory context of the caller.
@@ -60,7 +60,7 @@ class Translator {
     engine::PlanPtr select(const Level &level, const std::vector<int> &needed);
     engine::PlanPtr set_operation(const Level &level, const std::vector<int> &needed);
     engine::PlanPtr set_operand(const Level &level, Node *node, const std::vector<int> &needed,
-                                std::vector<ValueType> &types);
+                                std::vector<ValueType> &types, const SetOperationStmt *above = nullptr);
 
     /* A CTE, which other references may share. */
     engine::PlanPtr shared_query(const Level &level, const std::vector<int> &needed);
@@ -119,6 +119,9 @@ struct GroupedReads {
 Input grouping_sets(const Query *query, const GroupedReads &reads, const Input &from);
 
 int position_in(const Scope &scope, Node *node);
+
+/* INTERSECT or EXCEPT of plans with the same columns (counted_operation.cpp). */
+engine::PlanPtr counted_operation(SetOperation operation, bool all, engine::PlanPtr left, engine::PlanPtr right);
 
 /* One aggregate over `scope` (aggregate_call.cpp). */
 engine::AggregateCall aggregate_call(const Aggref *aggregate, const Scope &scope);

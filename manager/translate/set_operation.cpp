@@ -1,5 +1,6 @@
 /*
- * Trees of UNION ALL and UNION. A UNION is DISTINCT over a UNION ALL.
+ * Trees of set operations. A UNION is DISTINCT over a UNION ALL; that of an operand is left
+ * out where the operation above makes its rows distinct by the same equality anyway.
  *
  * Parse analysis leaves the operands with their own types, and says what the types of the
  * operation are: the casts are put in here, below each operation.
@@ -130,7 +131,7 @@ engine::PlanPtr Translator::set_operation(const Level &level, const std::vector<
 
 /* Returns the needed columns; `types` becomes those of all columns. */
 engine::PlanPtr Translator::set_operand(const Level &level, Node *node, const std::vector<int> &needed,
-                                        std::vector<ValueType> &types)
+                                        std::vector<ValueType> &types, const SetOperationStmt *above)
 {
     if (IsA(node, RangeTblRef)) {
         const RangeTblEntry *entry = rt_fetch(castNode(RangeTblRef, node)->rtindex, level.query->rtable);
@@ -141,12 +142,9 @@ engine::PlanPtr Translator::set_operand(const Level &level, Node *node, const st
     }
 
     const auto *operation = castNode(SetOperationStmt, node);
-    if (operation->op != SETOP_UNION)
-        refuse(operation->op == SETOP_INTERSECT ? "INTERSECT" : "EXCEPT", "It has no derivative here.",
-               "Write it with joins, or use refresh_mode 'FULL'.");
     types = types_of(operation);
     std::vector<int> kept = needed;
-    if (!operation->all) {
+    if (!operation->all || operation->op != SETOP_UNION) {
         kept.clear();
         for (size_t i = 0; i < types.size(); i++)
             kept.push_back(static_cast<int>(i) + 1);
@@ -154,11 +152,14 @@ engine::PlanPtr Translator::set_operand(const Level &level, Node *node, const st
     std::vector<engine::PlanPtr> inputs;
     for (Node *operand : {operation->larg, operation->rarg}) {
         std::vector<ValueType> operand_types;
-        engine::PlanPtr plan = set_operand(level, operand, kept, operand_types);
+        engine::PlanPtr plan = set_operand(level, operand, kept, operand_types, operation);
         inputs.push_back(cast_columns(std::move(plan), kept, operand_types, types));
     }
+    if (operation->op != SETOP_UNION)
+        return narrowed(counted_operation(operation->op, operation->all, inputs[0], inputs[1]), kept, needed);
     engine::PlanPtr plan = engine::union_all(std::move(inputs));
-    return operation->all ? plan : narrowed(engine::distinct(std::move(plan)), kept, needed);
+    const bool is_made_distinct_above = above != nullptr && !above->all && types == types_of(above);
+    return operation->all || is_made_distinct_above ? plan : narrowed(engine::distinct(std::move(plan)), kept, needed);
 }
 
 } // namespace pgtrickle::translate
