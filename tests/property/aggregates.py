@@ -23,7 +23,7 @@ def aggregate(query, scope, wanted=None):
     if wanted:
         return of_kind(query, scope, wanted) + (wanted,)
     family = query.choices.weighted((14, count), (16, number), (10, extremum), (6, boolean), (4, bits), (8, list_of),
-                                    (6, ordered_set), (4, json), (4, statistics), (2, hypothetical), (2, ranges))
+                                    (6, ordered_set), (4, json), (4, statistics), (2, hypothetical), (2, ranges), (2, own), (1, xml))
     found = family(query, scope)
     return found or count(query, scope)
 
@@ -43,7 +43,9 @@ def of_kind(query, scope, wanted):
 def count(query, scope):
     form = query.choices.weighted((50, "*"), (20, ""), (30, "DISTINCT "))
     if form == "*":
-        return "count(*)" + filtered(query, scope), "bigint"
+        outer, query.outer = query.outer, []
+        suffix, query.outer = filtered(query, scope), outer
+        return "count(*)" + suffix, "bigint"
     found = pick(query, scope, kinds.STORED)
     if not found:
         return "count(*)", "bigint"
@@ -140,6 +142,17 @@ def hypothetical(query, scope):
     form = query.choices.pick(["rank", "dense_rank", "cume_dist", "percent_rank"])
     return found and ("%s(%d) WITHIN GROUP (ORDER BY %s)" % (form, query.choices.below(4), found[0]),
                       "bigint" if form in ("rank", "dense_rank") else "inexact")
+
+
+def own(query, scope):
+    """A user's aggregate; its values are few and small."""
+    found = pick(query, scope, ("int",))
+    return found and ("total(%s)%s" % (found[0], filtered(query, scope)), "int")
+
+
+def xml(query, scope):
+    found = pick(query, scope, ("int", "text"))
+    return found and ("xmlagg(xmlelement(name x, %s) ORDER BY %s)::text" % (found[0], found[0]), "text")
 
 
 def ranges(query, scope):

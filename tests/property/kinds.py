@@ -21,6 +21,7 @@ CREATE COLLATION without_case (provider = icu, locale = 'und-u-ks-level2', deter
 CREATE DOMAIN icu_text AS text COLLATE without_case;
 CREATE DOMAIN small AS int CHECK (VALUE < 100000);
 CREATE TYPE pair AS (x int, y text);
+CREATE AGGREGATE total(int) (sfunc = int4pl, stype = int, initcond = '0');
 """
 INTEGERS = ("int", "bigint", "small")
 NUMBERS = ("int", "bigint", "small", "numeric", "money2", "float8")

@@ -118,7 +118,10 @@ class Play:
     def view(self, name, relations):
         built, _ = self.generate(900 + int(name[1:]), relations)
         if self.has_answer(built.sql):
-            self.do("CREATE VIEW %s AS %s" % (name, built.sql))
+            is_materialized = self.choices.chance(15)
+            self.do("CREATE %sVIEW %s AS %s" % ("MATERIALIZED " if is_materialized else "", name, built.sql))
+            if is_materialized:
+                self.changes.materialized.append(name)
             if readable(built):
                 relations[name] = built.columns
 

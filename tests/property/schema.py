@@ -11,8 +11,10 @@ class Table:
                  for name, kind in self.columns]
         if self.has_key:
             parts[0] += " PRIMARY KEY"
-        text = "CREATE TABLE %s (%s)" % (self.name, ", ".join(parts))
+        text = "CREATE %sTABLE %s (%s)" % ("UNLOGGED " if self.attributes.get("is unlogged") else "", self.name, ", ".join(parts))
         statements = [text]
+        if self.attributes.get("has child"):
+            statements.append("CREATE TABLE %s_child (more int) INHERITS (%s)" % (self.name, self.name))
         if self.attributes.get("is partitioned"):
             statements = [text + " PARTITION BY HASH (%s)" % self.columns[0][0]] + [
                 "CREATE TABLE %s_%d PARTITION OF %s FOR VALUES WITH (MODULUS 2, REMAINDER %d)" % (self.name, n, self.name, n)
@@ -30,7 +32,9 @@ def tables(choices):
             columns.append((letter, "int" if letter == "a" else choices.pick(kinds.COLUMN_KINDS)))
         plain = [column for column, kind in columns if kind in ("int", "text", "bigint", "numeric")]
         attributes = {"indexes": choices.some(plain)[:2], "not null": choices.some(plain)[:choices.below(2)],
-                      "is partitioned": choices.chance(8)}
+                      "is partitioned": choices.chance(8), "has child": False, "is unlogged": choices.chance(4)}
+        if not attributes["is partitioned"] and not has_key:
+            attributes["has child"] = choices.chance(6)
         made.append(Table(name, columns, has_key, attributes))
     return made
 
@@ -40,6 +44,7 @@ class Changes:
 
     def __init__(self, choices, tables):
         self.choices, self.tables, self.key = choices, tables, 0
+        self.materialized = []
         self.skew = choices.pick([10, 10, 40])
 
     def row(self, table, key=None):
@@ -56,7 +61,10 @@ class Changes:
         rows = [self.row(table) for _ in range(count)]
         if rows and not table.has_key and self.choices.chance(30):
             rows.append(rows[0])
-        return "INSERT INTO %s VALUES %s" % (table.name, ", ".join(rows)) if rows else None
+        name = table.name
+        if table.attributes["has child"] and self.choices.chance(40):
+            name += "_child"
+        return "INSERT INTO %s VALUES %s" % (name, ", ".join(rows)) if rows else None
 
     def condition(self, table):
         if self.choices.chance(4):
@@ -77,6 +85,8 @@ class Changes:
         return "UPDATE %s SET %s = %s WHERE %s" % (table.name, name, new, self.condition(table))
 
     def statement(self, may_truncate):
+        if self.materialized and self.choices.chance(15):
+            return "REFRESH MATERIALIZED VIEW %s" % self.choices.pick(self.materialized)
         table = self.choices.pick(self.tables)
         form = self.choices.weighted((42, "insert"), (30, "update"), (22, "delete"), (5, "upsert"), (1, "truncate"))
         if form == "upsert" and table.has_key:

@@ -143,7 +143,7 @@ class Shrinker:
         if "citext" in text:
             lines.append("CREATE EXTENSION IF NOT EXISTS citext;")
         lines += [statement + ";" for statement in kinds.TYPES_DDL.strip().split(";\n")
-                  if any(word in text for word in re.findall(r"(?:TYPE|DOMAIN|COLLATION) (\w+)", statement)) or "COLLATION" in statement]
+                  if any(word in text for word in re.findall(r"(?:TYPE|DOMAIN|AGGREGATE) (\w+)", statement)) or ("COLLATION" in statement and "icu_text" in text)]
         for unit in self.units:
             for statement in unit:
                 if isinstance(statement, play.StreamTable):
