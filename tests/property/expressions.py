@@ -88,13 +88,9 @@ def of_kind(query, scope, kind, depth=0):
 def any_of(query, scope, wanted=None):
     """(sql, kind) of any kind, or of one that `wanted` accepts."""
     fitting = [(sql, kind) for sql, kind in scope if wanted is None or wanted(kind)]
-    form = query.choices.weighted((65, "column"), (15, "integer"), (8, "text"), (8, "of kind"), (4, "nested"), (2, "whole row"))
+    form = query.choices.weighted((65, "column"), (15, "integer"), (8, "text"), (8, "of kind"), (4, "nested"))
     if form == "column" and fitting:
         return query.choices.pick(fitting)
-    if form == "whole row" and query.images and scope:
-        alias = query.choices.pick(scope)[0].split(".")[0]
-        if alias.isalnum() and alias[0] in "xq":
-            return "%s::text" % alias, "text"
     if form == "text":
         return of_kind(query, scope, "text"), "text"
     if form == "of kind" and fitting:

@@ -52,6 +52,10 @@ def core(query, depth, wanted):
         from_sql, scope, conditions = "", [], []
     filter_sql = where(query, scope, conditions) if from_sql else ""
     outputs = outputs_of(query, scope, wanted)
+    if not wanted and query.images and scope and query.choices.chance(8):
+        alias = query.choices.pick(scope)[0].split(".")[0]
+        if alias.isalnum() and alias[0] in "xql":
+            outputs.append(("%s::text" % alias, "text"))
     is_distinct = query.choices.chance(15)
     if is_distinct and not wanted:
         outputs = [query.grouped(*output) for output in outputs]
