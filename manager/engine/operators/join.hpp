@@ -23,7 +23,7 @@ class Join final : public PlanNode {
 
   private:
     PlanPtr expanded_terms(Differentiator &differentiator, const std::vector<size_t> &changed) const;
-    PlanPtr telescoped_terms(Differentiator &differentiator, const std::vector<size_t> &changed) const;
+    PlanPtr nested() const; /* join_nesting.cpp */
     Condition condition_;
 };
 
