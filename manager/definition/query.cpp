@@ -97,11 +97,23 @@ bool is_referenced(Query *query, Index reference)
     return false;
 }
 
+/* `ORDER BY generate_series(1, n)`: a target that nobody sees, and yet makes rows. */
+bool is_sorted_by_sets(const Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        const auto *target = static_cast<TargetEntry *>(lfirst(cell));
+        if (target->resjunk && expression_returns_set(reinterpret_cast<Node *>(target->expr)))
+            return true;
+    }
+    return false;
+}
+
 /* ORDER BY without LIMIT says nothing about a table's content. */
 void drop_useless_order(Query *query)
 {
     if (query->sortClause == NIL || query->limitCount != nullptr || query->limitOffset != nullptr ||
-        query->hasDistinctOn)
+        query->hasDistinctOn || is_sorted_by_sets(query))
         return;
     ereport(WARNING, (errmsg("ORDER BY without LIMIT is ignored in a defining query"),
                       errhint("Give ORDER BY in the queries that read the stream table.")));

@@ -8,6 +8,7 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_clause.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_node.h"
@@ -71,14 +72,27 @@ Node *resolve_slot(ParseState *state, ParamRef *reference)
     return reinterpret_cast<Node *>(slot_param(reference->number - 1, nodes->items[reference->number - 1]));
 }
 
-Node *parse_again(const char *text, Nodes *nodes)
+/* XMLTABLE is no expression, but stands in FROM alone. */
+Node *parse_in_from(ParseState *state, const char *text)
 {
-    List *statements = raw_parser(psprintf("SELECT %s", text), RAW_PARSE_DEFAULT);
+    List *statements = raw_parser(psprintf("SELECT FROM %s AS t", text), RAW_PARSE_DEFAULT);
     auto *select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
-    auto *target = linitial_node(ResTarget, select->targetList);
+    transformFromClause(state, select->fromClause);
+    auto *function = reinterpret_cast<Node *>(linitial_node(RangeTblEntry, state->p_rtable)->tablefunc);
+    assign_expr_collations(state, function);
+    return function;
+}
+
+Node *parse_again(const char *text, Nodes *nodes, bool is_in_from)
+{
     ParseState *state = make_parsestate(nullptr);
     state->p_paramref_hook = resolve_slot;
     state->p_ref_hook_state = nodes;
+    if (is_in_from)
+        return parse_in_from(state, text);
+    List *statements = raw_parser(psprintf("SELECT %s", text), RAW_PARSE_DEFAULT);
+    auto *select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
+    auto *target = linitial_node(ResTarget, select->targetList);
     Node *result = transformExpr(state, target->val, EXPR_KIND_SELECT_TARGET);
     assign_expr_collations(state, result);
     return result;
@@ -138,7 +152,7 @@ const char *deparse(Node *tree)
 bool survives_printing(Node *tree, Nodes *nodes, Printed *printed)
 {
     printed->text = deparse(tree);
-    return equal(tree, parse_again(printed->text, nodes));
+    return equal(tree, parse_again(printed->text, nodes, IsA(tree, TableFunc)));
 }
 
 Printed print(Node *node, Nodes nodes, bool is_call)
@@ -182,7 +196,8 @@ engine::Expression printed_expression(Node *node, const Scope &scope, bool is_ca
                call([&] { return exprLocation(node); }));
     engine::Expression expression;
     expression.pieces = split_slots(printed.text);
-    expression.result = column_of(value_type(node));
+    if (!IsA(node, TableFunc))
+        expression.result = column_of(value_type(node));
     expression.is_strict = printed.is_strict;
     expression.may_fail = printed.may_fail;
     expression.is_immutable = printed.is_immutable;

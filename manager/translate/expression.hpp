@@ -35,7 +35,7 @@ engine::Column column_of(const ValueType &value, std::string name = {});
 
 /* Of a window function the text ends with ` OVER ()`, for the caller to fill in.
  * Every Var of `node` must be in the scope, alone or inside of a larger subtree. */
-engine::Expression expression_of(Node *node, const Scope &scope);
+engine::Expression expression_of(Node *node, const Scope &scope); /* a TableFunc, too: without a result */
 /* An aggregate call as a whole, over the columns that its arguments read. */
 engine::Expression call_of(Node *node, const Scope &scope);
 

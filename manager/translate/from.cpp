@@ -277,6 +277,8 @@ Input FromClause::leaf(int number)
     }
     if (entry->rtekind == RTE_VALUES)
         return values(number, entry);
+    if (is_computed(entry) && vars_of_entry(entry).empty())
+        return computed_beside(number, entry, {engine::values({}, {{}}), {}});
     if (entry->rtekind != RTE_CTE)
         refuse_entry(entry);
 

@@ -16,11 +16,6 @@ namespace pgtrickle::translate {
 
 namespace {
 
-int location_of(const void *node)
-{
-    return call([&] { return exprLocation(static_cast<const Node *>(node)); });
-}
-
 void refuse_policies(const Query *query)
 {
     ListCell *cell;
@@ -71,12 +66,6 @@ bool is_sub_link(const Node *node)
 {
     return IsA(node, SubLink);
 }
-bool returns_set(const Node *node)
-{
-    return (IsA(node, FuncExpr) && reinterpret_cast<const FuncExpr *>(node)->funcretset) ||
-           (IsA(node, OpExpr) && reinterpret_cast<const OpExpr *>(node)->opretset);
-}
-
 [[noreturn]] void refuse_sub_link(const Query *query)
 {
     const auto *link = reinterpret_cast<const SubLink *>(find_first(query, is_sub_link));
@@ -102,9 +91,6 @@ void refuse_clauses(const Query *query)
         refuse("data-modifying statement", "It is no query.", "Write a SELECT.");
     if (query->hasSubLinks)
         refuse_sub_link(query);
-    if (query->hasTargetSRFs)
-        refuse("set-returning function in the target list", "It makes several rows of one.", use_full,
-               location_of(find_first(query, returns_set)));
 }
 
 void note_used(FromClause::UsedColumns &used, Node *node)
@@ -217,6 +203,17 @@ std::vector<Node *> expressions_of(const Targets &targets)
     return expressions;
 }
 
+std::vector<Node *> grouping_keys(const Query *query)
+{
+    std::vector<Node *> keys;
+    ListCell *cell;
+    foreach (cell, query->groupClause)
+        keys.push_back(call([&] {
+            return get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList);
+        }));
+    return keys;
+}
+
 engine::PlanPtr project(const Input &input, const Targets &targets)
 {
     std::vector<std::string> names;
@@ -285,26 +282,26 @@ engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &n
     const Targets targets = targets_of(query, numbers, is_limited || query->hasDistinctOn);
     std::vector<Node *> outputs = expressions_of(targets);
     FromClause::UsedColumns used;
-    ListCell *cell;
 
     if (query->hasWindowFuncs)
         for (Node *key : window_keys(query, outputs))
             outputs.push_back(key);
+    for (Node *set : set_targets(query))
+        outputs.push_back(set);
     for (Node *output : outputs)
         note_used(used, output);
     note_used(used, reinterpret_cast<Node *>(query->jointree));
     note_used(used, query->havingQual);
-    foreach (cell, query->groupClause)
-        note_used(used, call([&] {
-                      return get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList);
-                  }));
+    for (Node *key : grouping_keys(query))
+        note_used(used, key);
 
     FromClause from(*this, flat, used);
     Input input = from.build(reinterpret_cast<Node *>(query->jointree));
     if (query->groupClause != NIL || query->groupingSets != NIL || query->hasAggs || query->havingQual != nullptr)
-        input = group(query, outputs, std::move(input));
+        input = group(query, outputs, with_sets(std::move(input), grouping_keys(query)));
     if (query->hasWindowFuncs)
-        input = windowed(query, outputs, std::move(input));
+        input = windowed(query, outputs, with_sets(std::move(input), window_keys(query, outputs)));
+    input = with_sets(std::move(input), set_targets(query));
     engine::PlanPtr plan = project(input, targets);
     if (is_distinct)
         plan = engine::distinct(std::move(plan));

@@ -120,6 +120,19 @@ Input grouping_sets(const Query *query, const GroupedReads &reads, const Input &
 
 int position_in(const Scope &scope, Node *node);
 
+/* Computed from what is beside it alone: VALUES, functions, XMLTABLE (computed_rows.cpp). */
+bool is_computed(const RangeTblEntry *entry);
+/* What it reads of this level. */
+std::vector<Var *> vars_of_entry(const RangeTblEntry *entry);
+/* `outer` with the rows of such a FROM item; left: a row stays for which none meets the condition. */
+Input computed_beside(int number, const RangeTblEntry *entry, Input outer);
+Input computed_left(int number, const RangeTblEntry *entry, Input outer, const std::vector<Node *> &on);
+
+/* The targets, junk ones included, that return sets (target_sets.cpp). */
+std::vector<Node *> set_targets(const Query *query);
+/* Each row of `input` with the rows of those of `nodes` that return sets: new columns. */
+Input with_sets(Input input, const std::vector<Node *> &nodes);
+
 /* INTERSECT or EXCEPT of plans with the same columns (counted_operation.cpp). */
 engine::PlanPtr counted_operation(SetOperation operation, bool all, engine::PlanPtr left, engine::PlanPtr right);
 
