@@ -202,7 +202,10 @@ class Lowering {
         return known->second;
     }
 
-    bool is_kept(const PlanPtr &plan) const { return chain_of(plan).has_value() || window_of(plan); }
+    bool is_kept(const PlanPtr &plan) const
+    {
+        return chain_of(plan).has_value() || window_of(plan) || dynamic_cast<const Reserve *>(plan.get());
+    }
 
     void add_rows(const PlanPtr &top, const PlanPtr &lowered)
     {
@@ -268,6 +271,10 @@ class Lowering {
             PlanPtr input = lower(chain->grouping->inputs()[0]);
             return add(Arrangement(plan, *chain, input).build());
         }
+        if (auto reserve = std::dynamic_pointer_cast<const Reserve>(plan)) {
+            PlanPtr rows = lower(reserve->inputs()[0]);
+            return add(reserve_step(*reserve, rows, static_cast<int>(steps_.size())));
+        }
         if (auto window = window_of(plan)) {
             PlanPtr rows = lower(window->inputs()[0]);
             return add(recompute_step(plan, rows, static_cast<int>(steps_.size())));
@@ -321,6 +328,10 @@ PlanPtr StepPlan::prepared(const PlanPtr &rows) const
 
 PlanPtr delta_plan(const StepPlan &plan, const std::vector<DeltaInput> &changed)
 {
+    if (plan.reserve) {
+        PlanPtr delta = Differentiator(changed).delta(plan.reserve->rows);
+        return delta ? reserve_delta(delta, plan.reserve->stored, plan.reserve->rows, plan.reserve->terms) : nullptr;
+    }
     if (plan.recompute)
         return recompute_delta(plan, Differentiator(changed).delta(plan.recompute->rows));
     return Differentiator(changed).delta(plan.input);

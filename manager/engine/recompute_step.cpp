@@ -114,6 +114,20 @@ std::pair<Step, std::shared_ptr<const StepPlan>> recompute_step(const PlanPtr &p
     return {result, std::make_shared<StepPlan>(step_plan)};
 }
 
+std::pair<Step, std::shared_ptr<const StepPlan>> reserve_step(const Reserve &reserve, const PlanPtr &rows, int step)
+{
+    StepPlan plan;
+    plan.input = reserve_rows(rows, reserve.terms());
+    Step result;
+    result.columns = physical(plan.input->columns());
+    result.output_count = reserve.width();
+    std::vector<Column> columns;
+    for (const auto &column : result.columns)
+        columns.push_back(column.column);
+    plan.reserve = ReserveStep{rows, stored_rows(step, columns), reserve.terms()};
+    return {result, std::make_shared<StepPlan>(plan)};
+}
+
 PlanPtr recompute_delta(const StepPlan &plan, const PlanPtr &delta)
 {
     if (!delta)

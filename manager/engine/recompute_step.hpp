@@ -19,6 +19,9 @@ bool passes_partitions_on(const PlanPtr &plan);
  * Number `step` is its own. */
 std::pair<Step, std::shared_ptr<const StepPlan>> recompute_step(const PlanPtr &plan, const PlanPtr &rows, int step);
 
+/* The step of a reserve, likewise; its hidden column says whether it holds all rows. */
+std::pair<Step, std::shared_ptr<const StepPlan>> reserve_step(const Reserve &reserve, const PlanPtr &rows, int step);
+
 /* The change of a step with a recomputation when its rows change by `delta`; null: none. */
 PlanPtr recompute_delta(const StepPlan &plan, const PlanPtr &delta);
 

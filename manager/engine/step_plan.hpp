@@ -5,6 +5,7 @@
 #pragma once
 
 #include "engine/operators/aggregates/group.hpp"
+#include "engine/operators/reserve.hpp"
 #include "engine/program.hpp"
 
 #include <optional>
@@ -19,12 +20,20 @@ struct Recompute {
     std::vector<int> stored_keys; /* the same keys among its columns */
 };
 
+/* A step that keeps the first rows of an order (operators/reserve.hpp). */
+struct ReserveStep {
+    PlanPtr rows;   /* below the operator */
+    PlanPtr stored; /* the step's own arrangement */
+    ReserveTerms terms;
+};
+
 struct StepPlan {
     PlanPtr input;              /* linear over scans of sources and earlier arrangements, or a recomputed operator */
     std::optional<Group> group; /* groups only; group->input is `input` */
     std::vector<std::string> key_names;
     std::vector<std::string> state_names;
     std::optional<Recompute> recompute = {}; /* rows only */
+    std::optional<ReserveStep> reserve = {}; /* rows only */
 
     /* `text` with each `#n` replaced by the quoted name of state n. */
     std::string resolve(const std::string &text) const;

@@ -16,6 +16,10 @@ namespace pgtrickle::translate {
 
 namespace {
 
+/* So many rows are kept beyond the limit, and with so many in all a reserve is worth it. */
+constexpr int64 reserve_rows = 100;
+constexpr int64 most_kept_rows = 10000;
+
 constexpr const char *int8_type = "pg_catalog.int8";
 
 /* PostgreSQL frame. */
@@ -124,15 +128,18 @@ engine::PlanPtr limited(engine::PlanPtr plan, const Query *query, const std::vec
     const auto count = constant_of(query->limitCount, "LIMIT");
     const int64 offset = constant_of(query->limitOffset, "OFFSET").value_or(0);
     const bool has_ties = query->limitOption == LIMIT_OPTION_WITH_TIES;
+    int64 last = 0;
+    /* Beyond the largest number there is nothing to leave out. */
+    const bool has_last = count && !__builtin_add_overflow(offset, *count, &last);
+    if (partition.empty() && has_last && last > 0 && last <= most_kept_rows)
+        plan = engine::reserve(std::move(plan), {order, last, last + reserve_rows, has_ties});
     std::vector<engine::NamedExpression> calls = {call_over("pg_catalog.row_number()", partition, order, "pgt_row")};
     if (has_ties)
         calls.push_back(call_over("pg_catalog.rank()", partition, order, "pgt_rank"));
     plan = engine::window(std::move(plan), partition, std::move(calls));
     if (offset > 0)
         plan = engine::filter(std::move(plan), comparison(width, " > " + int8_text(offset)));
-    int64 last;
-    /* Beyond the largest number there is nothing to leave out. */
-    if (count && !__builtin_add_overflow(offset, *count, &last)) {
+    if (has_last) {
         const bool counts_ties = has_ties && *count > 0;
         plan = engine::filter(std::move(plan), comparison(counts_ties ? width + 1 : width, " <= " + int8_text(last)));
     }

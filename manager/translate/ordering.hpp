@@ -5,19 +5,18 @@
  *   … FETCH FIRST n WITH TIES  row_number() > m AND rank() <= m + n
  *   DISTINCT ON (k)            row_number() over k = 1
  *
+ * The rows beyond the limit come from a reserve (engine/operators/reserve.hpp), unless it would be large,
+ * or the query is evaluated for several outer rows at once.
  * Of ties PostgreSQL promises nothing, and neither does this. All are C++ frames.
  */
 #pragma once
 
+#include "engine/operators/reserve.hpp"
 #include "translate/query.hpp"
 
 namespace pgtrickle::translate {
 
-/* A column of a plan, and ` DESC`, ` NULLS FIRST` … after it. */
-struct SortKey {
-    int position;
-    std::string direction;
-};
+using engine::SortKey;
 
 /* What `clause` says after an expression of type `type`. */
 std::string direction_of(const SortGroupClause *clause, Oid type);

@@ -250,12 +250,44 @@ void Machine::refresh_groups(int step, const std::vector<DeltaInput> &changed)
     }
 }
 
+/* A prefix of the rows, with all of them or enough of them. */
+void Machine::check_reserve(int step) const
+{
+    const ReserveStep &reserve = *program_.step_plan(step).reserve;
+    const ZSet all = pgtrickle::engine::evaluate(reserve.rows, *this);
+    std::vector<Row> rows;
+    int64_t kept = 0, total = 0;
+    bool is_complete = true, is_prefix = true;
+    for (const auto &[row, weight] : stored_[step].rows()) {
+        is_complete = row.back() != Value{0};
+        rows.emplace_back(row.begin(), row.end() - 1);
+        kept += weight;
+        auto place = all.rows().find(rows.back());
+        is_prefix = is_prefix && place != all.rows().end() && place->second == weight;
+    }
+    const size_t kept_count = rows.size();
+    for (const auto &[row, weight] : all.rows()) {
+        total += weight;
+        rows.push_back(row);
+    }
+    const auto rank = ranks(*this, reserve.terms, rows);
+    Value last{0};
+    for (size_t i = 0; i < kept_count; i++)
+        last = std::max(last, rank[i]);
+    for (size_t i = kept_count; i < rows.size(); i++)
+        is_prefix = is_prefix && (rank[i] > last || rows_[step].rows().contains(rows[i]));
+    if (!is_prefix || kept < std::min(reserve.terms.count, total) || (is_complete && kept != total))
+        throw Broken("the reserve of step " + std::to_string(step + 1) + " is not the first rows of its input");
+}
+
 void Machine::check(int step) const
 {
     const StepPlan &plan = program_.step_plan(step);
     if (plan.group && groups_[step] != full_groups(step, {plan.input}))
         throw Broken("the arrangement of step " + std::to_string(step + 1) + " is not what a fill would give");
-    if (!plan.group && stored_[step] != pgtrickle::engine::evaluate(plan.input, *this))
+    if (plan.reserve)
+        check_reserve(step);
+    else if (!plan.group && stored_[step] != pgtrickle::engine::evaluate(plan.input, *this))
         throw Broken("the sum of the deltas of step " + std::to_string(step + 1) + " is not its meaning");
     bool is_last = step + 1 == static_cast<int>(program_.steps().size());
     if (is_last && rows_[step] != pgtrickle::engine::evaluate(plan_, *this))

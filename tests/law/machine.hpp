@@ -51,6 +51,7 @@ class Machine final : public Evaluation {
     void refresh_step(int step, uint64_t changed);
     void refresh_groups(int step, const std::vector<DeltaInput> &changed);
     void check(int step) const;
+    void check_reserve(int step) const;
     Groups full_groups(int step, const std::vector<PlanPtr> &inputs) const;
     Physical states(int step, const Row &key, const WeightedRows &rows, bool is_delta) const;
     void add_finals(int step, Physical &row) const;

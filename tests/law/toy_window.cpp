@@ -1,6 +1,6 @@
 /*
  * Window functions of the toy language: `f(cN) [FILTER (…)] OVER ([PARTITION BY cN, …]
- * [ORDER BY cN, … [DESC]])` with the default frame. NULLs are the largest, as in SQL.
+ * [ORDER BY cN [DESC], …])` with the default frame. NULLs are the largest, as in SQL.
  */
 #include "toy.hpp"
 
@@ -15,7 +15,7 @@ namespace {
 struct Over {
     std::string function;
     std::vector<int> partition, order;
-    bool is_descending = false;
+    std::vector<bool> is_descending; /* by column of the order */
 };
 
 Over over_of(const std::string &text)
@@ -31,21 +31,22 @@ Over over_of(const std::string &text)
         else if (word == "ORDER")
             list = &result.order;
         else if (word.rfind("DESC", 0) == 0)
-            result.is_descending = true;
+            result.is_descending.back() = true;
         else if (word[0] == 'c')
             list->push_back(std::stoi(word.substr(1)));
+        result.is_descending.resize(result.order.size());
     }
     return result;
 }
 
 bool is_before(const Over &over, const Row &left, const Row &right)
 {
-    for (int column : over.order) {
-        const Value &a = left[column], &b = right[column];
+    for (size_t i = 0; i < over.order.size(); i++) {
+        const Value &a = left[over.order[i]], &b = right[over.order[i]];
         if (a == b)
             continue;
         const bool is_less = a && (!b || *a < *b);
-        return is_less != over.is_descending;
+        return is_less != over.is_descending[i];
     }
     return false;
 }

@@ -81,10 +81,15 @@ class TouchedKeys final : public RecomputeNode {
  * know NULLs as equal, all keys in one branch. */
 enum class Branch { without_nulls, with_nulls, in_arrays };
 
+/* PostgreSQL qualifies all types but those that SQL has names for. */
+bool is_builtin(const Column &column)
+{
+    return column.type.rfind("pg_catalog.", 0) == 0 || column.type.find('.') == std::string::npos;
+}
+
 bool have_plain_equality(const std::vector<Column> &columns)
 {
-    return std::all_of(columns.begin(), columns.end(),
-                       [](const auto &column) { return column.type.rfind("pg_catalog.", 0) == 0; });
+    return std::all_of(columns.begin(), columns.end(), is_builtin);
 }
 
 class KeyedRows final : public RecomputeNode {

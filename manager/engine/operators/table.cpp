@@ -16,6 +16,7 @@ PlanPtr sample_union_all(Sampler &sampler);
 PlanPtr sample_values(Sampler &sampler);
 PlanPtr sample_lateral(Sampler &sampler);
 PlanPtr sample_window(Sampler &sampler);
+PlanPtr sample_reserve(Sampler &sampler);
 
 const std::vector<Operator> &operator_table()
 {
@@ -31,6 +32,7 @@ const std::vector<Operator> &operator_table()
         {"values", "inline, never changes", sample_values},
         {"lateral", "inline", sample_lateral},
         {"window", "its rows, recomputed for the partitions touched", sample_window},
+        {"first rows", "a reserve beyond them, filled again when it runs out", sample_reserve},
     };
     return table;
 }
