@@ -26,7 +26,7 @@ BEGIN
   FOR st IN SELECT d.name FROM defined d ORDER BY 1 LOOP PERFORM pgtrickle.refresh_stream_table('first_rows.' || st); END LOOP;
   SELECT seq_tup_read - before.s, idx_tup_fetch - before.i INTO scanned, looked_up FROM pg_stat_xact_user_tables WHERE relname = 'score' AND schemaname = 'first_rows';
   FOR st, query IN SELECT d.name, regexp_replace(d.query, 'document', 'document::jsonb') FROM defined d ORDER BY 1 LOOP
-    EXECUTE format('SELECT count(*) FROM ((SELECT s::text FROM (%1$s) s EXCEPT ALL SELECT t::text FROM %2$I t) UNION ALL (SELECT t::text FROM %2$I t EXCEPT ALL SELECT s::text FROM (%1$s) s)) d',
+    EXECUTE format('SELECT count(*) FROM ((SELECT one::text FROM (%1$s) one EXCEPT ALL SELECT one::text FROM %2$I one) UNION ALL (SELECT one::text FROM %2$I one EXCEPT ALL SELECT one::text FROM (%1$s) one)) d',
       query, st) INTO differences;
     IF differences > 0 THEN wrong := concat_ws(', ', wrong, st); END IF;
   END LOOP;

@@ -34,7 +34,7 @@ SELECT st, change, r.* FROM unnest(ARRAY['numbered', 'by_text', 'by_two', 'first
     'UPDATE sale SET shop = 12, name = ''n12'' WHERE id = 4005', 'INSERT INTO sale SELECT max(id) + 1, 77, ''n77'', 3 FROM sale']) change,
   LATERAL whole_reads(st, change) r;
 -- nor_for_the_partition_of_null
-SELECT st, r.* FROM unnest(ARRAY['numbered', 'first_of_each', 'top_of_each']) st, LATERAL whole_reads(st, 'UPDATE sale SET amount = amount + 1 WHERE shop IS NULL AND id < 2000') r;
+SELECT st, r.* FROM unnest(ARRAY['numbered', 'by_two', 'first_of_each', 'top_of_each']) st, LATERAL whole_reads(st, 'UPDATE sale SET amount = amount + 1 WHERE shop IS NULL AND id < 2000') r;
 -- the_statistics_do_show_a_whole_read
 DROP INDEX sale_shop_idx;
 SELECT st, r.relation, r.scanned > 0 AS scanned FROM unnest(ARRAY['numbered']) st, LATERAL whole_reads(st, 'UPDATE sale SET amount = 0 WHERE id = 17') r;

@@ -138,7 +138,8 @@ Select KeyedRows::print(Printer &printer) const
     for (size_t i = 0; i < keys_.size(); i++) {
         sides.push_back(select.slot(keys_[i]));
         nulls.push_back(touched.outputs[i] + " IS NULL");
-        same.push_back("NOT " + sides.back() + " IS DISTINCT FROM " + touched.outputs[i]);
+        same.push_back("(" + sides.back() + " = " + touched.outputs[i] + " OR " + sides.back() + " IS NULL AND " +
+                       nulls.back() + ")");
     }
     if (keys_.empty()) {
         select.where.push_back("EXISTS (SELECT" + from_clause(touched, {}) + ")");
@@ -157,10 +158,15 @@ Select KeyedRows::print(Printer &printer) const
     }
     const std::string has_null = "(" + joined(nulls, " OR ") + ")";
     select.where.push_back("EXISTS (SELECT" + from_clause(touched, {has_null}) + ")");
-    if (keys_.size() == 1)
+    if (keys_.size() == 1) {
         select.where.push_back(sides[0] + " IS NULL");
-    else
-        select.where.push_back("EXISTS (SELECT" + from_clause(touched, {has_null, joined(same, " AND ")}) + ")");
+        return select;
+    }
+    /* A join, since each key is there once, and in this form an index can serve it. */
+    select.from.insert(select.from.end(), touched.from.begin(), touched.from.end());
+    select.where.insert(select.where.end(), touched.where.begin(), touched.where.end());
+    select.where.push_back(has_null);
+    select.where.insert(select.where.end(), same.begin(), same.end());
     return select;
 }
 
