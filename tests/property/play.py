@@ -155,7 +155,7 @@ class Play:
             if not self.database.connection.closed and not self.has_answer(stream_table.built.sql):
                 return
         if failure.what.endswith("57014"):
-            self.slow.append("%s: %s" % (failure, stream_table.built.sql))
+            self.slow.append("seed %d, %s: %s: %s" % (self.seed, stream_table.name, failure.what, stream_table.built.sql))
             return
         self.failures.append((stream_table, failure, list(self.units)))
         if self.database.connection.closed:

@@ -14,6 +14,7 @@ class Query:
         self.choices, self.relations = choices, dict(relations)
         self.names, self.nesting, self.outer = 0, 0, []
         self.correlation = 35
+        self.positional = None  # partition and order of the windows in which a row's place decides
         self.fuel = choices.pick([1, 2, 2, 3, 3, 4, 5, 6])
         self.images = choices.chance(30)
 

@@ -134,10 +134,12 @@ def windowed(query, depth, wanted):
     else:
         from_sql, scope, conditions = from_items.from_clause(query, depth)
         sql = "FROM " + from_sql + where(query, scope, conditions)
-    outputs = []
+    outputs, saved = [], query.positional
+    query.positional = None
     for _ in range(1 + query.choices.below(3)):
         with query.choices.span("window"):
             outputs.append(windows.window(query, scope))
+    query.positional = saved
     outputs += outputs_of(query, scope, None, 2)
     inner = "SELECT %s %s" % (output_list(outputs), sql)
     if not wanted and query.choices.chance(60):

@@ -1,7 +1,8 @@
 """Window functions with any partition, order and frame.
 
 A function that depends on where a row stands among its peers gets an order over the whole scope, which leaves
-only rows that agree in everything as peers; others may have any order.
+only rows that agree in everything as peers; others may have any order. All such functions of a SELECT share partition and
+order: which of two equal rows is first in one order and which in another is not determined.
 """
 import aggregates
 import expressions
@@ -27,10 +28,12 @@ def bounds(query, units, offset):
 
 def over(query, scope, is_positional):
     choices = query.choices
-    part = partition(query, scope)
     if is_positional:
+        if query.positional is None:
+            query.positional = "%s ORDER BY %s" % (partition(query, scope), query.order(scope))
         frame = bounds(query, choices.pick(["ROWS", "GROUPS"]), "1") if choices.chance(40) else ""
-        return "OVER (%s ORDER BY %s%s)" % (part, query.order(scope), frame)
+        return "OVER (%s%s)" % (query.positional, frame)
+    part = partition(query, scope)
     form = choices.weighted((35, "plain"), (20, "none"), (20, "range"), (25, "groups"))
     sortable = [(sql, kind) for sql, kind in scope if kind not in kinds.NOT_COMPARED]
     if form == "none" or not sortable:
