@@ -7,6 +7,7 @@
 #include "fdw/create.hpp"
 #include "fdw/drop.hpp"
 #include "fdw/index.hpp"
+#include "fdw/matview.hpp"
 #include "fdw/redefinition.hpp"
 #include "fdw/rename.hpp"
 #include "fdw/utility.hpp"
@@ -51,7 +52,12 @@ Handler handler_of(::Node *statement)
     case T_AlterTableStmt:
         if (is_our_alter(reinterpret_cast<AlterTableStmt *>(statement)))
             return alter_table;
+        if (is_switching_policies(reinterpret_cast<AlterTableStmt *>(statement)))
+            return switch_policies;
         return is_altering_row_type(reinterpret_cast<AlterTableStmt *>(statement)) ? alter_row_type : nullptr;
+    case T_RefreshMatViewStmt:
+        return is_refreshing_source(reinterpret_cast<RefreshMatViewStmt *>(statement)) ? refresh_materialized_view
+                                                                                       : nullptr;
     case T_RenameStmt: return rename_object;
     case T_AlterObjectSchemaStmt: return move_object;
     case T_CreateFunctionStmt:
@@ -79,6 +85,7 @@ bool is_candidate(::Node *statement)
     switch (nodeTag(statement)) {
     case T_CreateForeignTableStmt:
     case T_AlterTableStmt:
+    case T_RefreshMatViewStmt:
     case T_RenameStmt:
     case T_AlterObjectSchemaStmt:
     case T_CreateFunctionStmt:

@@ -232,4 +232,28 @@ void alter_policy(const UtilityCall &utility)
     });
 }
 
+bool is_switching_policies(const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        AlterTableType type = lfirst_node(AlterTableCmd, cell)->subtype;
+        if (type == AT_EnableRowSecurity || type == AT_DisableRowSecurity || type == AT_ForceRowSecurity ||
+            type == AT_NoForceRowSecurity)
+            return true;
+    }
+    return false;
+}
+
+void switch_policies(const UtilityCall &utility)
+{
+    call([&] {
+        auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
+        Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
+        utility.run();
+        CommandCounterIncrement();
+        if (OidIsValid(relid))
+            mark_users(RelationRelationId, relid, "the policies of a source were enabled or disabled");
+    });
+}
+
 } // namespace pgtrickle

@@ -53,11 +53,10 @@ const char *refusal_of_level(Relation relation)
     switch (relation->rd_rel->relkind) {
     case RELKIND_RELATION:
     case RELKIND_PARTITIONED_TABLE:
+    case RELKIND_MATVIEW:
         break;
     case RELKIND_FOREIGN_TABLE:
         return "it is a foreign table";
-    case RELKIND_MATVIEW:
-        return "it is a materialized view";
     case RELKIND_VIEW:
         return "it is a view";
     default:
@@ -148,9 +147,14 @@ void ensure_log(Oid source, const AttrNumber *columns, int column_count)
 
 } // namespace
 
+bool is_compared(Oid source)
+{
+    return get_rel_relkind(source) == RELKIND_FOREIGN_TABLE && !definition::is_stream_table(source);
+}
+
 const char *refusal(Oid source)
 {
-    if (definition::is_stream_table(source))
+    if (definition::is_stream_table(source) || is_compared(source))
         return nullptr;
     Relation relation = relation_open(source, AccessShareLock);
     const char *reason = refusal_of_level(relation);
@@ -181,6 +185,8 @@ void ensure_captured(Oid source, const AttrNumber *columns, int column_count)
         ensure_log(source, columns, column_count);
         return;
     }
+    if (is_compared(source))
+        return;
     List *levels = levels_of(source, ShareRowExclusiveLock);
     const char *reason = refusal(source);
     if (reason != nullptr)
@@ -199,7 +205,8 @@ void ensure_captured(Oid source, const AttrNumber *columns, int column_count)
     ensure_log(source, columns, column_count);
     begin_own_work();
     foreach (cell, levels)
-        install_triggers(lfirst_oid(cell));
+        if (is_table(lfirst_oid(cell)))
+            install_triggers(lfirst_oid(cell));
     end_own_work();
     leave_witness(source);
     if (damage != nullptr) {
@@ -220,7 +227,7 @@ void release(Oid source)
 
 const char *damage_of(Oid source)
 {
-    if (definition::is_stream_table(source))
+    if (definition::is_stream_table(source) || is_compared(source))
         return nullptr;
     ListCell *cell;
     foreach (cell, levels_of(source, AccessShareLock))

@@ -23,6 +23,10 @@ namespace pgtrickle::capture {
 /* Installs the hooks and callbacks of this part; called once, by _PG_init. */
 void register_capture();
 
+/* Whether nothing tells the changes of the source, a foreign table: whoever reads it keeps a copy, and compares.
+ * Then there is no log, and nothing here finds a change. */
+bool is_compared(Oid source);
+
 /* Why `source` cannot be captured, as the end of a sentence ("it is a foreign table"), in
  * the current memory context; nullptr if it can. */
 const char *refusal(Oid source);

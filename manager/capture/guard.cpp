@@ -206,7 +206,8 @@ void settle_tree_changes()
 void before_drop_of_relation(Oid relid)
 {
     char kind = get_rel_relkind(relid);
-    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE && kind != RELKIND_FOREIGN_TABLE)
+    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE && kind != RELKIND_FOREIGN_TABLE &&
+        kind != RELKIND_MATVIEW)
         return;
     List *ancestors = ancestors_of(relid);
     const bool is_partition = ancestors != NIL && get_rel_relispartition(relid);

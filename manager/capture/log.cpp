@@ -290,6 +290,8 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, co
 bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
 {
     SourceRow row;
+    if (is_compared(source))
+        return false;
     if (!find_source(source, &row) || is_witness_missing(source))
         return true;
     Reader reader = {};

@@ -12,6 +12,7 @@
  */
 #include "engine/differentiator.hpp"
 #include "engine/operators/aggregates/family.hpp"
+#include "engine/operators/copy.hpp"
 #include "engine/operators/delta.hpp"
 #include "engine/operators/filter.hpp"
 #include "engine/operators/project.hpp"
@@ -207,9 +208,10 @@ class Lowering {
         return chain_of(plan).has_value() || window_of(plan) || dynamic_cast<const Reserve *>(plan.get());
     }
 
-    void add_rows(const PlanPtr &top, const PlanPtr &lowered)
+    void add_rows(const PlanPtr &top, const PlanPtr &lowered, bool is_compared = false)
     {
         Step step;
+        step.is_compared = is_compared;
         for (const auto &column : top->columns())
             step.columns.push_back({column, Role::value, {}});
         step.output_count = top->width();
@@ -278,6 +280,11 @@ class Lowering {
         if (auto window = window_of(plan)) {
             PlanPtr rows = lower(window->inputs()[0]);
             return add(recompute_step(plan, rows, static_cast<int>(steps_.size())));
+        }
+        if (std::dynamic_pointer_cast<const Copy>(plan)) {
+            PlanPtr input = lower(plan->inputs()[0]);
+            add_rows(plan, input, true);
+            return arrangement_scan(static_cast<int>(steps_.size()) - 1, plan->columns(), false);
         }
         if (plan->inputs().empty())
             return plan;

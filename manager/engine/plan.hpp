@@ -71,6 +71,8 @@ PlanPtr outer_join(OuterKind kind, PlanPtr left, PlanPtr right, Condition condit
  * Without keys: the global aggregate, always one row. */
 PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls);
 PlanPtr distinct(PlanPtr input);
+/* The same rows, kept: for a scan of a source that cannot tell its changes. */
+PlanPtr copy(PlanPtr input);
 /* Each row of `input` beside the rows computed from it: `rows` is the SQL of a FROM item
  * without an alias over the input's columns, `computed` are its columns. With a condition
  * (a conjunction over both) a row that nothing computed matches stays, padded with NULLs. */

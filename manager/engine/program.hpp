@@ -100,6 +100,7 @@ struct Step {
      * input (a retracted extremum, a float sum …); empty: never. */
     std::string recompute_sql_condition;
     std::vector<DeltaInput> inputs;
+    bool is_compared = false;  /* rows: its input cannot tell its changes; full_sql's answer is compared with it */
     std::vector<Lookup> lookups;          /* that this step's statements make */
     std::vector<std::vector<IndexTerm>> looked_up_by; /* terms of this arrangement, by later steps */
 };

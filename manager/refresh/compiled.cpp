@@ -163,13 +163,13 @@ void compile_step(const Definition &definition, CompiledStep &compiled)
     std::iota(compiled.delta_identity.begin(), compiled.delta_identity.end(), 0);
 }
 
-void add_source(Compiled &compiled, Oid relid, bool is_stream_table, bool is_only,
+void add_source(Compiled &compiled, Oid relid, bool is_stream_table, bool is_only, bool is_compared,
                 const std::vector<AttrNumber> &columns, const std::vector<Oid> &read_as)
 {
     const AttrNumber *numbers = columns.data();
     int count = static_cast<int>(columns.size());
     TupleDesc changes = call([=] { return capture::changes_descriptor(relid, numbers, count); });
-    compiled.sources.push_back({relid, is_stream_table, is_only, columns, read_as, changes});
+    compiled.sources.push_back({relid, is_stream_table, is_only, is_compared, columns, read_as, changes});
 }
 
 Compiled *compile(Oid relid)
@@ -188,14 +188,15 @@ Compiled *compile(Oid relid)
     auto translation = translation_of(definition);
     if (translation) {
         for (const translate::SourceRef &source : translation->sources)
-            add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.columns,
-                       source.read_as);
+            add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.is_compared,
+                       source.columns, source.read_as);
         compiled->program = std::make_unique<engine::Program>(translation->plan);
         for (const engine::Step &step : compiled->program->steps())
             compiled->steps.emplace_back().step = step;
     } else {
         for (const Source &source : definition.sources)
-            add_source(*compiled, source.relid, source.kind == SourceKind::stream_table, false, source.columns, {});
+            add_source(*compiled, source.relid, source.kind == SourceKind::stream_table, false, false,
+                       source.columns, {});
         compiled->steps.emplace_back().step = step_of_rows(relid);
         Query *query = call([&] { return definition::query_of(relid); });
         translate::Restlessness restlessness = translate::restlessness_of(query);

@@ -30,7 +30,8 @@ namespace pgtrickle::refresh {
 struct CompiledSource {
     Oid relid;
     bool is_stream_table;
-    bool is_only; /* SourceRef */
+    bool is_only;     /* as in SourceRef */
+    bool is_compared;
     std::vector<AttrNumber> columns;
     std::vector<Oid> read_as;
     TupleDesc changes; /* capture::changes_descriptor */

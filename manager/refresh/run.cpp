@@ -46,10 +46,12 @@ std::string Run::read_sources(const Frontier &frontier)
     for (size_t i = 0; i < compiled_.sources.size(); i++) {
         const CompiledSource &source = compiled_.sources[i];
         Delta delta{{engine::DeltaInput::Kind::source, static_cast<int>(i)}, begin_rows(), source.changes, 0};
-        capture::Changes changes = call([&] {
-            return capture::read_changes(source.relid, frontier, GetActiveSnapshot(), source.columns.data(),
-                                         static_cast<int>(source.columns.size()), source.is_only, delta.rows);
-        });
+        capture::Changes changes;
+        if (!source.is_compared)
+            changes = call([&] {
+                return capture::read_changes(source.relid, frontier, GetActiveSnapshot(), source.columns.data(),
+                                             static_cast<int>(source.columns.size()), source.is_only, delta.rows);
+            });
         if (changes.has_marker)
             return changes.reason != nullptr ? changes.reason : "the change log of a source is incomplete";
         changed_rows_ += changes.rows;
@@ -62,7 +64,20 @@ std::string Run::read_sources(const Frontier &frontier)
         register_rows(delta_name(delta.input), delta.rows, delta.descriptor);
         deltas_.push_back(delta);
     }
+    compare_copies();
     return {};
+}
+
+void Run::compare_copies()
+{
+    for (int i = 0; i < static_cast<int>(compiled_.steps.size()); i++) {
+        if (!compiled_.steps[i].step.is_compared)
+            continue;
+        begin_emitting(i);
+        replace_step(i);
+        end_emitting(i);
+        changed_rows_ += deltas_.back().count;
+    }
 }
 
 uint64_t Run::changed_inputs(const engine::Step &step) const

@@ -45,6 +45,8 @@ class Run {
         int64_t count;
     };
 
+    /* Copies of sources that tell no changes become what those are now, and the difference is a delta. */
+    void compare_copies();
     uint64_t changed_inputs(const engine::Step &step) const;
     bool apply_step(int index, uint64_t changed);
     bool apply_groups(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta);

@@ -3,6 +3,7 @@
 
 #include "translate/known_function.hpp"
 #include "translate/rewrite.hpp"
+#include "translate/source.hpp"
 #include "translate/translate.hpp"
 #include "pg/walker.hpp"
 
@@ -207,6 +208,23 @@ bool visit(Node *node, void *context)
 
 } // namespace
 
+namespace {
+
+bool reads_compared(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, RangeTblEntry)) {
+        auto *entry = castNode(RangeTblEntry, node);
+        return entry->rtekind == RTE_RELATION && is_compared(entry->relid);
+    }
+    if (IsA(node, Query))
+        return walk_query(castNode(Query, node), reads_compared, context, QTW_EXAMINE_RTES_BEFORE);
+    return walk_expression(node, reads_compared, context);
+}
+
+} // namespace
+
 Dependence dependence_of(Query *query)
 {
     Search search = {{}, reinterpret_cast<Node *>(query)};
@@ -246,6 +264,8 @@ Restlessness restlessness_of(const Query *query)
     answer.is_now_dependent = found.restless != Restless::no && !answer.is_volatile;
     if (found.restless != Restless::no)
         answer.function = call([&] { return restless_name(found); });
+    if (call([&] { return reads_compared(reinterpret_cast<Node *>(expand_views(query, InvalidOid)), nullptr); }))
+        answer.is_now_dependent = true;
     return answer;
 }
 

@@ -9,6 +9,7 @@
  *   - everything else stays where it was written: ON in the condition, WHERE above.
  * FULL preserves both sides, so nothing moves.
  */
+#include "translate/barrier.hpp"
 #include "translate/query.hpp"
 
 extern "C" {
@@ -270,10 +271,14 @@ Input FromClause::leaf(int number)
     if (entry->rtekind == RTE_RELATION)
         return relation(number, entry);
     if (entry->rtekind == RTE_SUBQUERY) {
-        if (entry->security_barrier)
-            refuse("security barrier view",
-                   "Its conditions would not be evaluated before those of the query.", use_full);
-        return subquery(number, entry, {entry->subquery, &level_});
+        if (!entry->security_barrier)
+            return subquery(number, entry, {entry->subquery, &level_});
+        refuse_barrier(entry->subquery, translator_.sources_.owner());
+        const bool is_read_by_owner = translator_.sources_.is_read_by_owner();
+        translator_.sources_.set_read_by_owner(true);
+        Input input = subquery(number, entry, {entry->subquery, &level_});
+        translator_.sources_.set_read_by_owner(is_read_by_owner);
+        return input;
     }
     if (entry->rtekind == RTE_VALUES)
         return values(number, entry);
@@ -311,7 +316,7 @@ Input FromClause::relation(int number, const RangeTblEntry *entry)
             column_of(value, call([&] { return get_attname(entry->relid, attribute, false); })));
         input.scope.push_back(make_var(number, attribute, value));
     }
-    input.plan = engine::scan(source, std::move(columns));
+    input.plan = translator_.sources_.plan_of(source, engine::scan(source, std::move(columns)));
     return input;
 }
 

@@ -2,6 +2,7 @@
 
 #include "pg/walker.hpp"
 #include "translate/ordering.hpp"
+#include "translate/outer_join_reduction.hpp"
 #include "translate/window.hpp"
 
 extern "C" {
@@ -135,6 +136,7 @@ Query *flattened(const Query *query)
         flat->havingQual = flatten_join_alias_vars(original, query->havingQual);
         flat->jointree = reinterpret_cast<FromExpr *>(
             flatten_join_alias_vars(original, reinterpret_cast<Node *>(query->jointree)));
+        reduce_outer_joins(flat->jointree);
         return flat;
     });
 }

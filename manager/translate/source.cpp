@@ -23,6 +23,7 @@ struct RelationFacts {
     const char *name; /* quoted and qualified */
     char kind;
     bool is_stream_table;
+    bool is_compared;
     const char *foreign_leaf; /* a partition or child that is a foreign table, or nullptr */
 };
 
@@ -60,17 +61,13 @@ RelationFacts facts_of(Oid relid)
         facts.foreign_leaf = foreign_leaf_of(relid);
     else if (facts.kind == RELKIND_FOREIGN_TABLE)
         facts.is_stream_table = is_stream_table(relid);
+    facts.is_compared = is_compared(relid);
     return facts;
 }
 
 void refuse_kind(const RelationFacts &facts)
 {
     const std::string name = facts.name;
-    if (facts.kind == RELKIND_MATVIEW)
-        refuse("materialized view " + name, "REFRESH MATERIALIZED VIEW does not say which rows it changes.",
-               "Read the tables or stream tables below it.");
-    if (facts.kind == RELKIND_FOREIGN_TABLE && !facts.is_stream_table)
-        refuse("foreign table " + name, "Changes of a foreign table cannot be captured.", use_a_table);
     if (facts.kind == RELKIND_SEQUENCE)
         refuse("sequence " + name, "Changes of a sequence cannot be captured.", use_a_table);
     if (facts.foreign_leaf != nullptr)
@@ -79,7 +76,20 @@ void refuse_kind(const RelationFacts &facts)
                "Changes of a foreign table cannot be captured.", use_a_table);
 }
 
+/* Its user mapping is that of the view's owner, and our statements run as the stream table's. */
+void refuse_other_reader(const std::string &name)
+{
+    refuse("foreign table " + name + " in another role's view",
+           "It would be read with the user mapping of the stream table's owner.",
+           "Read the foreign table itself, or use refresh_mode 'FULL'.");
+}
+
 } // namespace
+
+bool is_compared(Oid relid)
+{
+    return get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && !is_stream_table(relid);
+}
 
 int Sources::add(const RangeTblEntry *entry, const std::set<AttrNumber> &used)
 {
@@ -95,12 +105,18 @@ int Sources::add(const RangeTblEntry *entry, const std::set<AttrNumber> &used)
     if (number == sources_.size()) {
         const RelationFacts facts = call([&] { return facts_of(relid); });
         refuse_kind(facts);
-        sources_.push_back({relid, {}, facts.is_stream_table, is_only, {}});
+        sources_.push_back({relid, {}, facts.is_stream_table, is_only, facts.is_compared, {}});
         columns_.emplace_back();
     }
+    if (sources_[number].is_compared && OidIsValid(read_as))
+        refuse_other_reader(call([&] { return relation_name(relid); }));
+    if (used.contains(TableOidAttributeNumber) && entry->relkind != RELKIND_RELATION &&
+        entry->relkind != RELKIND_PARTITIONED_TABLE)
+        refuse("system column", "The tableoid of what is no table is not kept.", "Leave it out.");
     auto &readers = sources_[number].read_as;
-    if (std::find(readers.begin(), readers.end(), read_as) == readers.end())
-        readers.push_back(read_as);
+    for (Oid reader : {read_as, is_read_by_owner_ ? InvalidOid : read_as})
+        if (std::find(readers.begin(), readers.end(), reader) == readers.end())
+            readers.push_back(reader);
     columns_[number].insert(used.begin(), used.end());
     if (columns_[number].empty())
         columns_[number].insert(cheapest_column(relid));
@@ -108,6 +124,16 @@ int Sources::add(const RangeTblEntry *entry, const std::set<AttrNumber> &used)
         columns_[number].insert(TableOidAttributeNumber);
     scanned_.emplace_back(number, columns_[number].size());
     return static_cast<int>(number);
+}
+
+engine::PlanPtr Sources::plan_of(int source, engine::PlanPtr scan)
+{
+    if (!sources_[source].is_compared)
+        return scan;
+    auto &known = copies_[{source, static_cast<int>(engine::columns(scan).size())}];
+    if (!known)
+        known = engine::copy(std::move(scan));
+    return known;
 }
 
 bool Sources::needs_another_pass() const

@@ -34,6 +34,8 @@ struct SourceRef {
     /* Of an inheritance parent only its own rows: then `columns` has tableoid, by which the changes of
      * its children are left out. */
     bool is_only;
+    /* A foreign table: nothing tells its changes, so it is compared with a copy at each refresh. */
+    bool is_compared;
     /* Whose privileges the query reads it with: InvalidOid stands for the owner of the stream
      * table; a table read through a view is read as the view's owner. Each role once. */
     std::vector<Oid> read_as;
@@ -77,7 +79,7 @@ std::vector<std::string> settings_of(const Query *query);
 
 /* The query's answer may change although no source does: it calls a volatile function (the name of
  * the first one found, for the NOTICE), or one of now()'s kin, or a STABLE function we know nothing of.
- * In FULL mode such a query is refreshed at each due time. */
+ * In FULL mode such a query is refreshed at each due time; in every mode, one that reads a foreign table. */
 struct Restlessness {
     bool is_volatile = false;
     bool is_now_dependent = false; /* or depends on anything else outside sources and settings */

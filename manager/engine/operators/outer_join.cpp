@@ -10,7 +10,8 @@
  * with the matches of a row of A counted in B. cnt_old is cnt_new − d, d the weight of the
  * matching rows of D(B): the old count in the dA term too, because the second sum runs over
  * all of the new A and so already takes dA's rows from old to new. A NULL key matches
- * nothing: such rows come and go with dA alone.
+ * nothing: such rows come and go with dA alone. Where B has not changed, the matches of dA
+ * and its rows without one are dA LEFT B'.
  */
 #include "engine/differentiator.hpp"
 #include "engine/operators/delta.hpp"
@@ -51,16 +52,18 @@ Condition swapped(const Condition &condition, int left_width, int right_width)
     return result;
 }
 
-/* A side of an outer join as a FROM item; the null-extended side must consist of bare columns. */
+/* A side of an outer join as a FROM item; the null-extended side must consist of bare columns. A delta is
+ * only ever on the preserved side, whose weight is then the row's. */
 Select as_one_item(Printer &printer, const PlanPtr &plan)
 {
     Select select = printer.select(plan);
+    bool is_weighted = plan->is_weighted();
     bool has_only_columns = true;
     for (bool is_atom : select.is_atom)
         has_only_columns = has_only_columns && is_atom;
     if (select.from.size() == 1 && select.where.empty() && has_only_columns)
         return select;
-    return printer.wrap(printer.numbered(select, false), plan->width(), false);
+    return printer.wrap(printer.numbered(select, is_weighted), plan->width(), is_weighted);
 }
 
 } // namespace
@@ -107,6 +110,13 @@ ZSet OuterJoin::meaning(const Evaluation &evaluation, const std::vector<ZSet> &i
 
 PlanPtr OuterJoin::derivative(Differentiator &differentiator) const
 {
+    PlanPtr left = differentiator.delta(inputs()[0]), right = differentiator.delta(inputs()[1]);
+    if (left && !right && kind_ != OuterKind::right)
+        return sum_of({outer_join(OuterKind::left, left, inputs()[1], condition_),
+                       kind_ == OuterKind::full ? unmatched_delta(differentiator, false) : nullptr});
+    if (right && !left && kind_ != OuterKind::left)
+        return sum_of({outer_join(OuterKind::right, inputs()[0], right, condition_),
+                       kind_ == OuterKind::full ? unmatched_delta(differentiator, true) : nullptr});
     PlanPtr matched = differentiator.delta(join(inputs(), condition_));
     std::vector<PlanPtr> terms{matched};
     if (kind_ != OuterKind::right)
@@ -153,6 +163,8 @@ Select OuterJoin::print(Printer &printer) const
     Select left = as_one_item(printer, inputs()[0]);
     Select right = as_one_item(printer, inputs()[1]);
     Select result;
+    result.weights = left.weights;
+    result.weights.insert(result.weights.end(), right.weights.begin(), right.weights.end());
     for (const auto &output : left.outputs)
         result.add_output(output, true);
     for (const auto &output : right.outputs)

@@ -17,6 +17,7 @@ PlanPtr sample_values(Sampler &sampler);
 PlanPtr sample_lateral(Sampler &sampler);
 PlanPtr sample_window(Sampler &sampler);
 PlanPtr sample_reserve(Sampler &sampler);
+PlanPtr sample_copy(Sampler &sampler);
 
 const std::vector<Operator> &operator_table()
 {
@@ -33,6 +34,7 @@ const std::vector<Operator> &operator_table()
         {"lateral", "inline", sample_lateral},
         {"window", "its rows, recomputed for the partitions touched", sample_window},
         {"first rows", "a reserve beyond them, filled again when it runs out", sample_reserve},
+        {"copy", "its input's rows, compared at each refresh", sample_copy},
     };
     return table;
 }

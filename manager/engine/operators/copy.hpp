@@ -1,0 +1,26 @@
+/*
+ * Copy: keeps its input as it was when it was last looked at.
+ *
+ * A source that cannot tell its changes (a foreign table) is read once a refresh, as a whole, and compared
+ * with its copy; the difference is the delta, and the copy stands for the source everywhere else,
+ * so that all statements of a refresh see it at one state.
+ */
+#pragma once
+
+#include "engine/operators/operator.hpp"
+
+namespace pgtrickle::engine {
+
+class Copy final : public PlanNode {
+  public:
+    explicit Copy(const PlanPtr &input) : PlanNode({input}, input->columns()) {}
+
+    std::string describe() const override { return "copy, compared at each refresh"; }
+    ZSet meaning(const Evaluation &, const std::vector<ZSet> &inputs) const override { return inputs[0]; }
+    PlanPtr derivative(Differentiator &differentiator) const override;
+    Select print(Printer &printer) const override;
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
+    std::pair<int, int> origin(int position) const override { return {0, position}; }
+};
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,40 @@
+#include "translate/barrier.hpp"
+
+#include "pg/walker.hpp"
+#include "translate/refusal.hpp"
+
+extern "C" {
+#include "utils/acl.h"
+}
+
+namespace pgtrickle::translate {
+
+namespace {
+
+/* PostgreSQL frame. Whether something in FROM is not the reader's to read; he is in `context`. */
+bool is_kept_from(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, RangeTblEntry)) {
+        const auto *entry = castNode(RangeTblEntry, node);
+        return entry->rtekind == RTE_RELATION && (entry->requiredPerms & ACL_SELECT) != 0 &&
+               pg_class_aclcheck(entry->relid, *static_cast<Oid *>(context), ACL_SELECT) != ACLCHECK_OK;
+    }
+    if (IsA(node, Query))
+        return walk_query(castNode(Query, node), is_kept_from, context, QTW_EXAMINE_RTES_BEFORE);
+    return walk_expression(node, is_kept_from, context);
+}
+
+} // namespace
+
+void refuse_barrier(Query *view, Oid owner)
+{
+    if (call([&] { return is_kept_from(reinterpret_cast<Node *>(view), &owner); }))
+        refuse("security barrier view",
+               "Its conditions would not be evaluated before those of the query, whose owner may not read the "
+               "tables below the view.",
+               "Let a role own the stream table that may read them, or use refresh_mode 'FULL'.");
+}
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,82 @@
+-- A foreign table tells no changes: it is compared with a copy at each refresh, and the difference is the delta.
+SET client_min_messages = warning;
+CREATE SCHEMA source_foreign;
+SET search_path = source_foreign;
+CREATE EXTENSION postgres_fdw;
+DO $$ BEGIN EXECUTE format('CREATE SERVER source_foreign_here FOREIGN DATA WRAPPER postgres_fdw OPTIONS (dbname %L, host %L, port %L)',
+  current_database(), split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port')); END $$;
+CREATE USER MAPPING FOR CURRENT_USER SERVER source_foreign_here;
+CREATE TABLE far (id int, k int, v numeric);
+INSERT INTO far SELECT i, i % 3, i FROM generate_series(1, 10) i;
+CREATE FOREIGN TABLE near (id int, k int, v numeric) SERVER source_foreign_here OPTIONS (schema_name 'source_foreign', table_name 'far');
+CREATE TABLE local (k int, name text);
+INSERT INTO local VALUES (0, 'zero'), (1, 'one'), (5, 'five');
+CREATE VIEW seen AS SELECT id, v FROM near WHERE k = 1;
+CREATE TABLE kept (name name, query text);
+INSERT INTO kept VALUES
+  ('rows', 'SELECT id, v FROM near WHERE v > 2'),
+  ('groups', 'SELECT k, count(*) AS n, sum(v) AS total, min(v) AS low FROM near GROUP BY k'),
+  ('joined', 'SELECT l.name, n.id FROM local l LEFT JOIN near n ON n.k = l.k'),
+  ('with_itself', 'SELECT a.id, b.v FROM near a JOIN near b ON a.id = b.k'),
+  ('by_view', 'SELECT count(*) AS n FROM seen');
+SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('fully', 'SELECT sum(v) AS s FROM near', '1h', 'FULL') \g /dev/null
+CREATE FUNCTION differing() RETURNS TABLE (st name, off bigint) LANGUAGE plpgsql AS $$
+BEGIN
+  FOR st IN SELECT name FROM kept ORDER BY 1 LOOP
+    PERFORM pgtrickle.refresh_stream_table(st);
+    EXECUTE format('SELECT count(*) FROM ((TABLE %1$I EXCEPT ALL %2$s) UNION ALL (%2$s EXCEPT ALL TABLE %1$I)) d',
+                   st, (SELECT '(' || query || ')' FROM kept WHERE name = st)) INTO off;
+    IF off > 0 THEN RETURN NEXT; END IF;
+  END LOOP;
+END $$;
+CREATE FUNCTION actions() RETURNS TABLE (st name, action text, rows_changed bigint) LANGUAGE sql AS $$
+  SELECT name, h.action, rows_inserted + rows_deleted FROM kept, LATERAL pgtrickle.get_refresh_history(name, 1) h ORDER BY 1 $$;
+
+-- nothing_has_changed
+SELECT * FROM differing();
+SELECT * FROM actions();
+
+-- changes_there, changes_here, both
+INSERT INTO far VALUES (11, 1, 1.50), (11, 1, 1.50);
+UPDATE far SET v = 5.0 WHERE id = 5;
+DELETE FROM far WHERE id = 7;
+SELECT * FROM differing();
+SELECT * FROM actions();
+INSERT INTO local VALUES (2, 'two');
+SELECT * FROM differing();
+SELECT * FROM actions();
+UPDATE far SET k = 5, v = NULL WHERE id < 4;
+DELETE FROM far WHERE id = 11;
+DELETE FROM local WHERE k = 1;
+SELECT * FROM differing();
+SELECT * FROM actions();
+SELECT pgtrickle.refresh_stream_table('fully');
+SELECT s = (SELECT sum(v) FROM far) AS same, action FROM fully, pgtrickle.get_refresh_history('fully', 1);
+
+-- all_gone, and_back
+TRUNCATE far;
+SELECT * FROM differing();
+SELECT * FROM actions();
+INSERT INTO far VALUES (1, 1, 1);
+SELECT * FROM differing();
+SELECT * FROM actions();
+
+-- it_is_refreshed_at_each_due_time_though_nothing_here_changes
+SELECT pgtrickle.create_stream_table('often', 'SELECT id FROM near', '1s', 'DIFFERENTIAL') \g /dev/null
+INSERT INTO far VALUES (2, 1, 1);
+DO $$ BEGIN FOR i IN 1..300 LOOP
+  IF (SELECT count(*) FROM often) = 2 THEN EXIT; END IF;
+  COMMIT; PERFORM pg_sleep(0.1);
+END LOOP; END $$;
+TABLE often ORDER BY id;
+
+-- another_role's_view_of_it_has_another_user_mapping
+CREATE ROLE source_foreign_reader SUPERUSER;
+SET ROLE source_foreign_reader;
+SELECT pgtrickle.create_stream_table('theirs', 'SELECT id FROM seen', '1h', 'DIFFERENTIAL');
+RESET ROLE;
+
+DROP SCHEMA source_foreign CASCADE;
+DROP SERVER IF EXISTS source_foreign_here CASCADE;
+DROP ROLE source_foreign_reader;

@@ -1,0 +1,114 @@
+#!/usr/bin/python3 -B
+"""A crash empties unlogged sources; their stream tables are then empty too, and not what they were."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, Server, run_cases  # noqa: E402: needs the path above
+
+server = Server()
+db = Database(server.host)
+MAINTAINED = {
+    "rows": "SELECT id, v FROM fleeting",
+    "joined": "SELECT l.id, f.v FROM lasting l LEFT JOIN fleeting f ON f.id = l.id",
+    "chained": "SELECT count(*) AS n FROM rows",
+    "of_sheets": "SELECT id FROM sheets",
+    "fully": "SELECT sum(v) AS s FROM fleeting",
+}
+
+
+def set_up():
+    db.run("CREATE UNLOGGED TABLE fleeting (id int, v int); CREATE TABLE lasting (id int);"
+           "CREATE TABLE sheets (id int) PARTITION BY RANGE (id);"
+           "CREATE TABLE sheet_1 PARTITION OF sheets FOR VALUES FROM (0) TO (10);"
+           "CREATE UNLOGGED TABLE sheet_2 PARTITION OF sheets FOR VALUES FROM (10) TO (30);"
+           "INSERT INTO fleeting SELECT i, i FROM generate_series(1, 20) i;"
+           "INSERT INTO lasting SELECT i FROM generate_series(1, 20) i;"
+           "INSERT INTO sheets SELECT i FROM generate_series(1, 20) i")
+    for name, query in MAINTAINED.items():
+        mode = "FULL" if name == "fully" else "DIFFERENTIAL"
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h', %s)", name, query, mode)
+
+
+def patiently(work, limit_s=60):
+    deadline = time.monotonic() + limit_s
+    while True:
+        try:
+            return work()
+        except psycopg2.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def check(expected):
+    for name, query in MAINTAINED.items():
+        db.run("SELECT pgtrickle.refresh_stream_table(%s)", name)
+        off = db.value(f"SELECT count(*) FROM ((TABLE {name} EXCEPT ALL ({query})) UNION ALL "
+                       f"(({query}) EXCEPT ALL TABLE {name})) d")
+        assert off == 0, f"{name} differs from its query in {off} rows"
+    assert db.value("SELECT count(*) FROM rows") == expected
+    assert db.value("SELECT n FROM chained") == expected
+
+
+def crash(by):
+    by()
+    patiently(lambda: setattr(db, "session", db.connect()))
+    db.run("SET client_min_messages = error")
+
+
+def kill_a_backend():
+    os.kill(db.value("SELECT pg_backend_pid()"), signal.SIGKILL)
+    time.sleep(0.5)
+
+
+def stop_immediately():
+    pid = int((server.folder / "data/postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGQUIT)
+    while (server.folder / "data/postmaster.pid").exists():
+        time.sleep(0.1)
+    server.call("start")
+
+
+def restart():
+    server.call("start")
+
+
+def emptied_by_a_crash():
+    set_up()
+    check(20)
+    crash(kill_a_backend)
+    assert db.value("SELECT count(*) FROM fleeting") == 0
+    check(0)
+
+
+def whole_again_afterwards():
+    db.run("INSERT INTO fleeting SELECT i, i FROM generate_series(1, 5) i; INSERT INTO sheets VALUES (15)")
+    check(5)
+    assert db.value("SELECT count(*) FROM pgtrickle.get_refresh_history('rows', 2) WHERE action = 'DIFFERENTIAL'") > 0
+
+
+def emptied_by_an_immediate_stop():
+    crash(stop_immediately)
+    check(0)
+
+
+def a_plain_restart_costs_nothing():
+    db.run("INSERT INTO fleeting VALUES (1, 1)")
+    check(1)
+    crash(restart)
+    check(1)
+    assert db.value("SELECT count(*) FROM pgtrickle.get_refresh_history('rows', 1) WHERE action = 'REINITIALIZE'") == 0
+
+
+try:
+    run_cases([emptied_by_a_crash, whole_again_afterwards, emptied_by_an_immediate_stop,
+               a_plain_restart_costs_nothing])
+finally:
+    server.destroy()

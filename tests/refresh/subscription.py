@@ -1,0 +1,107 @@
+#!/usr/bin/python3 -B
+"""What a subscription copies and applies reaches stream tables, by delta.
+
+Two databases of one server, one following the other. Its worker fires row triggers only, but copies a table by a
+COPY, which fires both kinds: each row must be told once.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, Server, TOP, run_cases  # noqa: E402: needs the path above
+
+server = Server()
+subprocess.run([TOP / "tests/scratch", "start", "wal_level=logical", "max_replication_slots=10", "max_wal_senders=10"],
+               env=server.environment, check=True, cwd=TOP)
+publisher = Database(server.host)
+subscriber = Database(server.host)
+TABLES = """
+CREATE TABLE marks (id serial PRIMARY KEY);
+CREATE TABLE plain (id int PRIMARY KEY, k int, v text);
+CREATE TABLE sheets (id int, k int, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+CREATE TABLE sheet_1 PARTITION OF sheets FOR VALUES FROM (0) TO (100);
+CREATE TABLE sheet_2 PARTITION OF sheets FOR VALUES FROM (100) TO (200);
+"""
+MAINTAINED = {
+    "rows": "SELECT id, v FROM plain",
+    "groups": "SELECT k, count(*) AS n, min(v) AS low FROM plain GROUP BY k",
+    "of_sheets": "SELECT id, k FROM sheets",
+    "of_a_sheet": "SELECT id, k FROM sheet_2",
+    "of_places": "SELECT tableoid AS place, count(*) AS n FROM sheets GROUP BY tableoid",
+    "joined": "SELECT p.id, s.k FROM plain p LEFT JOIN sheets s ON s.id = p.id",
+}
+
+
+def set_up():
+    publisher.run(TABLES + "INSERT INTO plain SELECT i, i % 5, 'v' || i FROM generate_series(1, 50) i;"
+                  "INSERT INTO sheets SELECT i, i % 3 FROM generate_series(40, 120) i;"
+                  "CREATE PUBLICATION everything FOR TABLE marks, plain, sheets WITH (publish_via_partition_root)")
+    subscriber.run(TABLES)
+    for name, query in MAINTAINED.items():
+        subscriber.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h', 'DIFFERENTIAL')", name, query)
+    publisher.run("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", subscriber.name)
+    subscriber.run(f"CREATE SUBSCRIPTION follower CONNECTION 'host={server.host} user=postgres dbname={publisher.name}' "
+                   f"PUBLICATION everything WITH (create_slot = false, slot_name = {subscriber.name})")
+
+
+def caught_up():
+    """Transactions are applied in the order of their commits."""
+    mark = publisher.value("INSERT INTO marks DEFAULT VALUES RETURNING id")
+    subscriber.wait_for(f"SELECT count(*) FROM marks WHERE id = {mark}", 1)
+
+
+def check(actions):
+    for name, query in MAINTAINED.items():
+        subscriber.run("SELECT pgtrickle.refresh_stream_table(%s)", name)
+        off = subscriber.value(f"SELECT count(*) FROM ((TABLE {name} EXCEPT ALL ({query})) UNION ALL "
+                               f"(({query}) EXCEPT ALL TABLE {name})) d")
+        assert off == 0, f"{name} differs from its query in {off} rows"
+        action = subscriber.value("SELECT action FROM pgtrickle.get_refresh_history(%s, 1)", name)
+        assert action in actions, f"{name} was refreshed by {action}"
+
+
+def the_initial_copy_is_told_once():
+    set_up()
+    subscriber.wait_for("SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'", 0)
+    caught_up()
+    check({"DIFFERENTIAL"})
+
+
+def applied_changes_are_told():
+    publisher.run("INSERT INTO plain SELECT i, i % 5, NULL FROM generate_series(60, 70) i")
+    publisher.run("UPDATE plain SET v = v || '!', k = 4 WHERE id % 7 = 0")
+    publisher.run("DELETE FROM plain WHERE id = 3")
+    publisher.run("UPDATE sheets SET id = id + 100 WHERE id = 55")  # moves to the other partition
+    publisher.run("DELETE FROM sheets WHERE id = 110; INSERT INTO sheets VALUES (1, 1), (199, 2)")
+    caught_up()
+    check({"DIFFERENTIAL"})
+
+
+def statements_here_are_told_beside():
+    subscriber.run("INSERT INTO plain VALUES (1000, 1, 'here')")
+    subscriber.run("UPDATE sheets SET k = 7 WHERE id = 199")
+    publisher.run("UPDATE plain SET v = 'there' WHERE id = 1")
+    caught_up()
+    check({"DIFFERENTIAL", "NO_DATA"})
+    subscriber.run("DELETE FROM plain WHERE id = 1000")
+
+
+def a_truncation_there_starts_over():
+    publisher.run("TRUNCATE plain")
+    caught_up()
+    check({"REINITIALIZE", "NO_DATA"})
+
+
+def clean_up():
+    subscriber.run("ALTER SUBSCRIPTION follower DISABLE")
+    subscriber.run("ALTER SUBSCRIPTION follower SET (slot_name = NONE)")
+    subscriber.run("DROP SUBSCRIPTION follower")
+
+
+try:
+    run_cases([the_initial_copy_is_told_once, applied_changes_are_told, statements_here_are_told_beside,
+               a_truncation_there_starts_over, clean_up])
+finally:
+    server.destroy()
