@@ -7,6 +7,8 @@ INSERT INTO sale SELECT g, nullif(g % 7, 3), date '2024-01-01' + g % 13, (g * 37
   FROM generate_series(1, 120) g;
 CREATE TABLE shop (id int PRIMARY KEY, name text);
 INSERT INTO shop SELECT g, 'shop ' || g FROM generate_series(0, 6) g;
+CREATE AGGREGATE product(numeric) (sfunc = numeric_mul, stype = numeric, initcond = 1);
+CREATE FUNCTION nearest(a numeric, b int DEFAULT 1) RETURNS numeric IMMUTABLE LANGUAGE sql AS 'SELECT round(a / b) * b';
 
 CREATE TABLE defined (name text PRIMARY KEY, query text);
 INSERT INTO defined VALUES
@@ -30,6 +32,7 @@ INSERT INTO defined VALUES
   ('over_join', 'SELECT h.name, s.id, count(s.id) OVER (PARTITION BY h.id) AS n FROM shop h LEFT JOIN sale s ON s.shop = h.id'),
   ('over_union', 'SELECT k, v, sum(v) OVER (PARTITION BY k ORDER BY v) AS s FROM (SELECT shop AS k, id AS v FROM sale UNION ALL SELECT id, id * 100 FROM shop) u'),
   ('distinct_above', 'SELECT DISTINCT shop, max(amount) OVER (PARTITION BY shop) AS m FROM sale'),
+  ('of_own_functions', 'SELECT id, product(nearest(amount, b => 5) / 10 + 1) OVER (PARTITION BY shop ORDER BY id ROWS 2 PRECEDING) AS p, count(*) OVER (PARTITION BY nearest(amount)) AS n, rank() OVER (ORDER BY kind COLLATE "C" USING >, nearest(amount, 2) NULLS FIRST) AS r FROM sale'),
   ('used_in_expression', 'SELECT id, CASE WHEN count(*) OVER (PARTITION BY shop) > 15 THEN ''many'' ELSE ''few'' END AS w, amount / nullif(sum(amount) OVER (PARTITION BY kind), 0) AS part FROM sale');
 SELECT pgtrickle.create_stream_table('windows.' || name, query, '1h', 'DIFFERENTIAL') FROM defined \g /dev/null
 

@@ -68,7 +68,7 @@ engine::NamedExpression call_over(const std::string &function, const std::vector
         slot(partition[i]);
     }
     for (size_t i = 0; i < order.size(); i++) {
-        text(i == 0 ? " ORDER BY " : ", ");
+        text(i > 0 ? ", " : partition.empty() ? "ORDER BY " : " ORDER BY ");
         slot(order[i].position);
         text(order[i].direction);
     }
