@@ -83,6 +83,12 @@ std::string typed_null(const Column &column)
     return column.collation.empty() ? null : null + " COLLATE " + column.collation;
 }
 
+bool is_loose(const Column &column)
+{
+    bool has_one_scale = column.equality == Equality::scaled && column.type.find('(') != std::string::npos;
+    return column.equality != Equality::image && !has_one_scale;
+}
+
 Expression column_reference(int position, const Column &column)
 {
     Expression expression;

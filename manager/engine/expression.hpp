@@ -22,7 +22,7 @@ namespace pgtrickle::engine {
 enum class Equality {
     image,  /* equal values have equal images: int4, text under a deterministic collation … */
     scaled, /* numeric: 1.0 = 1.00; the image is the value and its scale */
-    none,   /* neither: citext, float, interval …: cannot be a key */
+    none,   /* neither: citext, float, interval … */
 };
 
 /* A column of a plan's output. type and collation are printed, qualified SQL
@@ -32,7 +32,9 @@ struct Column {
     std::string type;
     std::string collation = {};
     Equality equality = Equality::image;
+    std::string equals = "=";    /* the operator of that equality, qualified outside of pg_catalog */
     bool has_hash = true;        /* the type has a hash function under its equality */
+    bool is_sortable = true;     /* … and an order */
     bool is_fixed_length = true; /* false: a value can be too long for a btree entry */
     bool is_domain = false;
 };
@@ -59,6 +61,9 @@ struct Expression {
  * a cast to a domain asks its constraints, NOT NULL among them, while the padding of an outer join
  * and an aggregate over nothing do not. */
 std::string typed_null(const Column &column);
+
+/* Different images of equal values may stand under one key of this column. */
+bool is_loose(const Column &column);
 
 /* The expression that is column `position`, of type `column`. */
 Expression column_reference(int position, const Column &column);

@@ -1,5 +1,7 @@
 #include "storage/identity.hpp"
 
+#include "pg/equality.hpp"
+
 extern "C" {
 #include "common/hashfn.h"
 #include "utils/datum.h"
@@ -47,7 +49,41 @@ uint64 image_hash(Datum value, bool typbyval, int16 typlen)
 IdentityColumn column_facts(TupleDesc descriptor, int position)
 {
     Form_pg_attribute attribute = TupleDescAttr(descriptor, position);
-    return {attribute->attlen, attribute->attbyval, attribute->attcollation, nullptr, nullptr};
+    return {attribute->attlen, attribute->attbyval, attribute->attcollation, nullptr, nullptr, false, true};
+}
+
+/* By equality, unless equality is identity and has no hash function. The type cache entry is
+ * never freed, so its FmgrInfo may be pointed at. */
+IdentityColumn key_facts(TupleDesc descriptor, int position)
+{
+    IdentityColumn column = column_facts(descriptor, position);
+    Form_pg_attribute attribute = TupleDescAttr(descriptor, position);
+    TypeCacheEntry *entry =
+        lookup_type_cache(attribute->atttypid, TYPECACHE_EQ_OPR_FINFO | TYPECACHE_HASH_PROC_FINFO |
+                                                   TYPECACHE_HASH_EXTENDED_PROC_FINFO);
+    if (OidIsValid(entry->hash_extended_proc)) {
+        column.hash = &entry->hash_extended_proc_finfo;
+        column.is_extended = true;
+    } else if (OidIsValid(entry->hash_proc)) {
+        column.hash = &entry->hash_proc_finfo;
+    } else if (is_equality_identity(attribute->atttypid, attribute->atttypmod, attribute->attcollation)) {
+        return column;
+    } else {
+        column.is_hashed = false;
+    }
+    column.equal = &entry->eq_opr_finfo;
+    return column;
+}
+
+uint64 value_hash(const IdentityColumn &column, Datum value)
+{
+    if (!column.is_hashed)
+        return 0;
+    if (column.hash == nullptr)
+        return image_hash(value, column.typbyval, column.typlen);
+    if (column.is_extended)
+        return DatumGetUInt64(FunctionCall2Coll(column.hash, column.collation, value, UInt64GetDatum(0)));
+    return DatumGetUInt32(FunctionCall1Coll(column.hash, column.collation, value));
 }
 
 } // namespace
@@ -68,16 +104,7 @@ Identity Identity::of_key(TupleDesc descriptor, const int *positions, int count)
     identity.count_ = count;
     identity.columns_ = static_cast<IdentityColumn *>(palloc(sizeof(IdentityColumn) * (count + 1)));
     for (int i = 0; i < count; i++) {
-        IdentityColumn column = column_facts(descriptor, positions[i]);
-        /* The type cache entry is never freed, so its FmgrInfo may be pointed at. A type
-         * without a hash function under its equality is a key only if equality is identity. */
-        TypeCacheEntry *entry = lookup_type_cache(TupleDescAttr(descriptor, positions[i])->atttypid,
-                                                  TYPECACHE_EQ_OPR_FINFO | TYPECACHE_HASH_EXTENDED_PROC_FINFO);
-        if (OidIsValid(entry->hash_extended_proc) && OidIsValid(entry->eq_opr)) {
-            column.equal = &entry->eq_opr_finfo;
-            column.hash = &entry->hash_extended_proc_finfo;
-        }
-        identity.columns_[i] = column;
+        identity.columns_[i] = key_facts(descriptor, positions[i]);
     }
     return identity;
 }
@@ -87,11 +114,7 @@ int64 Identity::hash(const Datum *values, const bool *isnull) const
     uint64 result = 0;
     for (int i = 0; i < count_; i++) {
         const IdentityColumn &column = columns_[i];
-        uint64 one = null_hash;
-        if (!isnull[i])
-            one = column.hash != nullptr
-                      ? DatumGetUInt64(FunctionCall2Coll(column.hash, column.collation, values[i], UInt64GetDatum(0)))
-                      : image_hash(values[i], column.typbyval, column.typlen);
+        uint64 one = isnull[i] ? null_hash : value_hash(column, values[i]);
         result = hash_combine64(result, one);
     }
     return static_cast<int64>(result);

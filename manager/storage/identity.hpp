@@ -24,8 +24,10 @@ struct IdentityColumn {
     int16 typlen;
     bool typbyval;
     Oid collation;
-    FmgrInfo *equal; /* NULL: by image */
-    FmgrInfo *hash;  /* NULL: by image */
+    FmgrInfo *equal;  /* NULL: by image */
+    FmgrInfo *hash;   /* NULL: by image */
+    bool is_extended; /* hash takes a seed */
+    bool is_hashed;   /* false: equal values have nothing in common that could be hashed */
 };
 
 class Identity {

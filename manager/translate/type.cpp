@@ -1,17 +1,20 @@
 /*
  * What the engine must know of a column's type.
  *
- * Equality decides what can be a key. A type whose default btree opclass vouches by its
- * `equalimage` function (support function 4, under the column's collation) has one image
- * for all equal values. Two exceptions: numeric, whose image is the value and its scale;
- * and bpchar without a length, which vouches although 'a' and 'a ' are equal (padding to a
- * declared length makes them one image).
+ * Equality decides how a key is kept: where equal values may differ in image, a group counts the
+ * images that it has. numeric's image is the value and its scale. Printed comparisons of keys
+ * use the operator of the type's own equality: another `=` may stand in pg_catalog for an operand
+ * that can be cast (two citexts are compared as text there).
  */
 #include "translate/expression.hpp"
 
+#include "pg/equality.hpp"
+
 extern "C" {
-#include "access/nbtree.h"
+#include "access/htup_details.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -26,7 +29,9 @@ struct Facts {
     const char *type;
     const char *collation;
     engine::Equality equality;
+    const char *equals;
     bool has_hash;
+    bool is_sortable;
     bool is_fixed_length;
     bool is_domain;
 };
@@ -48,23 +53,26 @@ const char *collation_name(Oid collation)
 engine::Equality equality_of(const ValueType &value)
 {
     int32 typmod = value.typmod;
-    const Oid base = getBaseTypeAndTypmod(value.type, &typmod);
-    if (base == NUMERICOID)
+    if (getBaseTypeAndTypmod(value.type, &typmod) == NUMERICOID)
         return engine::Equality::scaled;
-    if (base == BPCHAROID && typmod < VARHDRSZ)
-        return engine::Equality::none;
-    if (!OidIsValid(value.collation) && type_is_collatable(base))
-        return engine::Equality::none;
-    TypeCacheEntry *entry = lookup_type_cache(base, TYPECACHE_BTREE_OPFAMILY);
-    if (!OidIsValid(entry->btree_opf))
-        return engine::Equality::none;
-    const Oid vouches =
-        get_opfamily_proc(entry->btree_opf, entry->btree_opintype, entry->btree_opintype, BTEQUALIMAGE_PROC);
-    if (!OidIsValid(vouches))
-        return engine::Equality::none;
-    const Datum answer =
-        OidFunctionCall1Coll(vouches, value.collation, ObjectIdGetDatum(entry->btree_opintype));
-    return DatumGetBool(answer) ? engine::Equality::image : engine::Equality::none;
+    return is_equality_identity(value.type, value.typmod, value.collation) ? engine::Equality::image
+                                                                           : engine::Equality::none;
+}
+
+/* The operator as an expression between others names it. */
+const char *operator_name(Oid number)
+{
+    if (!OidIsValid(number))
+        return "=";
+    HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(number));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for operator %u", number);
+    auto *form = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple));
+    const char *name = pstrdup(NameStr(form->oprname));
+    if (form->oprnamespace != PG_CATALOG_NAMESPACE)
+        name = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)), name);
+    ReleaseSysCache(tuple);
+    return name;
 }
 
 Facts facts_of(const ValueType &value)
@@ -76,7 +84,9 @@ Facts facts_of(const ValueType &value)
         OidIsValid(value.collation) && value.collation != get_typcollation(value.type);
     facts.collation = has_own_collation ? collation_name(value.collation) : "";
     facts.equality = equality_of(value);
-    TypeCacheEntry *entry = lookup_type_cache(value.type, TYPECACHE_HASH_PROC | TYPECACHE_EQ_OPR);
+    TypeCacheEntry *entry = lookup_type_cache(value.type, TYPECACHE_HASH_PROC | TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR);
+    facts.equals = operator_name(entry->eq_opr);
+    facts.is_sortable = OidIsValid(entry->lt_opr);
     facts.has_hash = OidIsValid(entry->hash_proc) && OidIsValid(entry->eq_opr);
     facts.is_fixed_length = get_typlen(value.type) > 0;
     facts.is_domain = get_typtype(value.type) == TYPTYPE_DOMAIN;
@@ -93,7 +103,9 @@ engine::Column column_of(const ValueType &value, std::string name)
     column.type = facts.type;
     column.collation = facts.collation;
     column.equality = facts.equality;
+    column.equals = facts.equals;
     column.has_hash = facts.has_hash;
+    column.is_sortable = facts.is_sortable;
     column.is_fixed_length = facts.is_fixed_length;
     column.is_domain = facts.is_domain;
     return column;

@@ -25,7 +25,9 @@ Column toy_column(const std::string &type)
     Column column;
     column.name = "x";
     column.type = type;
-    column.equality = type == "numeric" ? Equality::scaled : Equality::image;
+    if (type == "numeric" || type == "float8")
+        column.equality = type == "numeric" ? Equality::scaled : Equality::none;
+    column.is_sortable = type != "xid";
     return column;
 }
 
@@ -38,7 +40,7 @@ class Dice final : public Sampler {
     {
         std::vector<Column> columns;
         for (int i = 0; i < source_width; i++) {
-            columns.push_back(toy_column(types[(index + i) % 4]));
+            columns.push_back(toy_column(types[(index + i) % 5]));
             columns.back().name = "c" + std::to_string(i + 1);
         }
         return scan(index, columns);
@@ -79,7 +81,7 @@ class Dice final : public Sampler {
         expression.result = toy_column("bool");
         return expression;
     }
-    Column column() override { return toy_column(types[below(4)]); }
+    Column column() override { return toy_column(types[below(5)]); }
     PlanPtr plan_of_depth(int depth)
     {
         depth_ = depth;
@@ -87,7 +89,7 @@ class Dice final : public Sampler {
     }
 
   private:
-    static constexpr const char *types[] = {"pg_catalog.int4", "pg_catalog.int8", "numeric", "float8"};
+    static constexpr const char *types[] = {"pg_catalog.int4", "pg_catalog.int8", "numeric", "float8", "xid"};
 
     Expression shaped(const std::string &shape, int width)
     {

@@ -31,7 +31,19 @@ Value Machine::aggregate(const Expression &call, const ZSet &rows) const
     return evaluate_text(call.print([](int slot) { return "c" + std::to_string(slot); }), none, &copies);
 }
 
-bool Machine::is_touched(const Row &key) const { return touched_.contains(key); }
+/* Pairs of neighbours are equal: their images are the numbers themselves. */
+Value Machine::equality_class(const Column &column, const Value &value) const
+{
+    return value && is_loose(column) ? Value{*value >> 1} : value;
+}
+
+bool Machine::is_touched(const Row &key) const
+{
+    Row classes;
+    for (size_t i = 0; i < key.size(); i++)
+        classes.push_back(equality_class(touched_columns_.at(i), key[i]));
+    return touched_.contains(classes);
+}
 
 /* Rows of one step's input by key, as columns k1 … a1 …. */
 std::map<Row, Machine::WeightedRows> Machine::by_key(int step, const ZSet &rows) const
@@ -40,14 +52,24 @@ std::map<Row, Machine::WeightedRows> Machine::by_key(int step, const ZSet &rows)
     std::map<Row, WeightedRows> groups;
     if (group.keys.empty())
         groups[{}];
-    for (const auto &[row, weight] : rows.rows())
-        groups[Row(row.begin(), row.begin() + static_cast<long>(group.keys.size()))].emplace_back(row, weight);
+    for (const auto &[row, weight] : rows.rows()) {
+        Row key;
+        for (size_t i = 0; i < group.keys.size(); i++)
+            key.push_back(equality_class(group.key_columns[i], row[i]));
+        groups[key].emplace_back(row, weight);
+    }
     return groups;
 }
 
 /* A delta may say the same thing in more words: weights split, rows that come and go. */
-void Machine::stir(std::map<Row, WeightedRows> &groups)
+void Machine::stir(const Group &group, std::map<Row, WeightedRows> &groups)
 {
+    auto is_of_key = [](const Group &of, const Expression &argument) {
+        const auto read = argument.columns();
+        return std::all_of(read.begin(), read.end(), [&](int position) {
+            return std::find(of.keys.begin(), of.keys.end(), position) != of.keys.end();
+        });
+    };
     for (auto &[key, rows] : groups) {
         WeightedRows stirred;
         for (const auto &[row, weight] : rows) {
@@ -62,7 +84,8 @@ void Machine::stir(std::map<Row, WeightedRows> &groups)
         if (!rows.empty() && chance(4)) {
             Row other = rows[0].first;
             for (size_t i = key.size(); i < other.size(); i++)
-                other[i] = Value{std::uniform_int_distribution<int>(-1, 4)(random_)};
+                if (!is_of_key(group, group.arguments[i - key.size()]))
+                    other[i] = Value{std::uniform_int_distribution<int>(-1, 4)(random_)};
             stirred.emplace_back(other, 1);
             stirred.emplace_back(other, -1);
         }
@@ -215,7 +238,7 @@ void Machine::refresh_groups(int step, const std::vector<DeltaInput> &changed)
     const Step &one = program_.steps()[step];
     const StepPlan &plan = program_.step_plan(step);
     auto deltas = by_key(step, pgtrickle::engine::evaluate(plan.prepared(delta_plan(plan, changed)), *this));
-    stir(deltas);
+    stir(*plan.group, deltas);
     touched_.clear();
     for (const auto &[key, rows] : deltas) {
         Physical change = states(step, key, rows, true);
@@ -242,6 +265,7 @@ void Machine::refresh_groups(int step, const std::vector<DeltaInput> &changed)
     }
     if (touched_.empty())
         return;
+    touched_columns_ = plan.group->key_columns;
     Groups fresh = full_groups(step, touched_plans(plan));
     for (const auto &[key, unused] : touched_) {
         groups_[step].erase(key);

@@ -32,6 +32,7 @@ class Machine final : public Evaluation {
     {
         return evaluate_expression(expression, row);
     }
+    Value equality_class(const Column &column, const Value &value) const override;
     Value aggregate(const Expression &call, const ZSet &rows) const override;
     std::vector<Row> rows(const Expression &rows, const Row &row) const override { return evaluate_rows(rows, row); }
     ZSet state(DeltaInput input) const override;
@@ -56,7 +57,7 @@ class Machine final : public Evaluation {
     Physical states(int step, const Row &key, const WeightedRows &rows, bool is_delta) const;
     void add_finals(int step, Physical &row) const;
     std::map<Row, WeightedRows> by_key(int step, const ZSet &rows) const;
-    void stir(std::map<Row, WeightedRows> &groups);
+    void stir(const Group &group, std::map<Row, WeightedRows> &groups);
     ZSet visible(int step) const;
     ZSet output_of(int step, const ZSet &stored) const;
     bool chance(int one_in) { return std::uniform_int_distribution<int>(1, one_in)(random_) == 1; }
@@ -69,6 +70,7 @@ class Machine final : public Evaluation {
     std::vector<Groups> groups_;  /* by step */
     std::vector<ZSet> step_deltas_;
     std::map<Row, bool> touched_;
+    std::vector<Column> touched_columns_;
     std::mt19937 random_;
 };
 

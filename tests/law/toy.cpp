@@ -170,9 +170,8 @@ class Parser {
         if (take("-"))
             return make("-", {make_constant(0), unary()});
         NodePtr node = primary();
-        while (take("::")) {
+        while (take("::") || take("COLLATE"))
             name();
-        }
         return node;
     }
     std::string name()
@@ -350,7 +349,7 @@ class Run {
     }
     Value call(const std::string &name, const Node &node) const
     {
-        if (name == "sum" || name == "count" || name == "min" || name == "max")
+        if (name == "sum" || name == "count" || name == "min" || name == "max" || name == "pgtrickle.any_one")
             return aggregate(name, node);
         if (name == "distinct count" || name == "dot_product")
             return holistic_aggregate(name, node);
@@ -361,11 +360,21 @@ class Run {
             return {};
         }
         Value first = value(*node.children[0]);
+        if (name == "pgtrickle.image")
+            return image(node);
         if (name == "scale") /* any function will do */
             return first ? Value{std::abs(*first % 3)} : Value{};
         if (name == "round") /* the toy has no images */
             return first;
         throw std::runtime_error("unknown function " + name);
+    }
+    /* Tells values apart that are equal (Machine::equality_class), in their order. */
+    Value image(const Node &node) const
+    {
+        int64_t image = 0;
+        for (const auto &child : node.children)
+            image = image * 2 + (value(*child).value_or(0) & 1);
+        return image;
     }
     /* The arguments of a call on each row that its filter accepts. */
     std::vector<std::vector<Value>> arguments(const std::string &name, const Node &node) const
@@ -409,6 +418,8 @@ class Run {
                 result = *result + 1;
             else if (!result)
                 result = one;
+            else if (name == "pgtrickle.any_one")
+                continue;
             else if (name == "sum")
                 result = arithmetic('+', *result, *one);
             else

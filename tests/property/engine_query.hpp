@@ -287,11 +287,10 @@ class Generator {
     {
         std::vector<int> candidates;
         for (int i = 0; i < static_cast<int>(columns(input.plan).size()); i++)
-            if (columns(input.plan)[i].equality != Equality::none && columns(input.plan)[i].has_hash)
-                candidates.push_back(i);
+            candidates.push_back(i);
         return candidates;
     }
-    void note_key(const Column &column) { is_image_open = is_image_open || column.type == "numeric"; }
+    void note_key(const Column &column) { is_image_open = is_image_open || is_loose(column); }
     Query distinct_of(int depth)
     {
         Query input = query(depth - 1);

@@ -44,6 +44,8 @@ std::string image(const std::vector<Column> &columns, const std::vector<std::str
         std::string one = names[i];
         if (is_open && columns[i].type.rfind("numeric", 0) == 0)
             one = "round(" + one + ", 6)";
+        if (is_open && columns[i].type == "float8")
+            one = "(" + one + " + 0)"; /* no -0 */
         if (is_open && columns[i].type == "interval")
             one = "extract(epoch from " + one + ")";
         text += (i ? ", " : "") + one;

@@ -222,25 +222,27 @@ TEST(EngineProgram, left_join_asks_the_old_count_when_both_sides_change)
     EXPECT_TRUE(contains(sql, "NULL::pg_catalog.text"));
 }
 
-TEST(EngineProgram, a_key_that_equality_does_not_identify_is_refused)
-{
-    Column loose = column("c", "double precision");
-    loose.equality = Equality::none;
-    auto found = objection(distinct(scan(0, {loose})));
-    ASSERT_TRUE(found.has_value());
-    EXPECT_TRUE(contains(found->construct, "DISTINCT"));
-    EXPECT_FALSE(objection(distinct(orders())).has_value());
-}
-
-TEST(EngineProgram, a_numeric_key_shows_the_largest_scale)
+TEST(EngineProgram, a_key_that_equality_does_not_identify_shows_one_of_its_images)
 {
     Column number = column("x", "numeric");
     number.equality = Equality::scaled;
     const Step step = Program(distinct(scan(0, {number}))).steps().at(0);
-    EXPECT_EQ(step.columns[0].role, Role::final);
-    EXPECT_TRUE(contains(step.columns[0].sql, "pg_catalog.round(n.\"pgt_key_1\""));
+    EXPECT_EQ(step.columns[0].role, Role::state);
+    EXPECT_EQ(step.columns[step.key[0]].column.name, "pgt_key_1");
+    EXPECT_TRUE(contains(Program(distinct(scan(0, {number}))).full_sql(0, names), "pgtrickle.any_one(i.k1) FILTER"));
     number.type = "numeric(10,2)";
     EXPECT_EQ(Program(distinct(scan(0, {number}))).steps().at(0).columns[0].role, Role::key);
+    EXPECT_FALSE(objection(distinct(scan(0, {number}))).has_value());
+}
+
+TEST(EngineProgram, touched_groups_are_found_by_the_operator_of_their_type)
+{
+    Column loose = column("c", "public.citext");
+    loose.equality = Equality::none;
+    loose.equals = "OPERATOR(public.=)";
+    const std::string sql = Program(distinct(scan(0, {loose}))).recompute_sql(0, names);
+    EXPECT_TRUE(contains(sql, "t1.\"c\" OPERATOR(public.=) t2.\"pgt_key_1\""));
+    EXPECT_FALSE(contains(sql, " IN (SELECT"));
 }
 
 TEST(EngineProgram, a_slot_out_of_range_is_the_callers_fault)

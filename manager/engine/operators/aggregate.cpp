@@ -8,6 +8,7 @@
 #include "engine/operators/aggregates/family.hpp"
 #include "engine/sql.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace pgtrickle::engine {
@@ -69,20 +70,28 @@ std::string Aggregate::describe() const
 
 ZSet Aggregate::meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const
 {
-    std::map<Row, ZSet> groups;
+    struct Members {
+        Row shown; /* the least image of the key */
+        ZSet rows;
+    };
+    std::map<Row, Members> groups;
     if (keys_.empty())
         groups[{}];
     for (const auto &[row, weight] : inputs[0].rows()) {
-        Row key;
-        for (int position : keys_)
-            key.push_back(row[position]);
-        groups[key].add(row, weight);
+        Row image, key;
+        for (int position : keys_) {
+            image.push_back(row[position]);
+            key.push_back(evaluation.equality_class(this->inputs()[0]->columns()[position], row[position]));
+        }
+        auto [place, is_new] = groups.try_emplace(key, Members{image, {}});
+        place->second.shown = std::min(place->second.shown, image);
+        place->second.rows.add(row, weight);
     }
     ZSet result;
-    for (const auto &[key, rows] : groups) {
-        Row row = key;
+    for (const auto &[key, members] : groups) {
+        Row row = members.shown;
         for (const auto &call : calls_)
-            row.push_back(value_of(call, evaluation, rows));
+            row.push_back(value_of(call, evaluation, members.rows));
         result.add(row, 1);
     }
     return result;
@@ -100,9 +109,6 @@ Select Aggregate::print(Printer &) const
 
 std::optional<Objection> Aggregate::objection() const
 {
-    for (int key : keys_)
-        if (auto found = objection_to_key(inputs()[0]->columns()[key], "GROUP BY"))
-            return found;
     for (const auto &call : calls_)
         if (auto found = family_of(call.family).objection(call))
             return found;
@@ -110,19 +116,6 @@ std::optional<Objection> Aggregate::objection() const
 }
 
 PlanPtr Aggregate::with_inputs(std::vector<PlanPtr> inputs) const { return aggregate(inputs.at(0), keys_, calls_); }
-
-std::optional<Objection> objection_to_key(const Column &column, const std::string &construct)
-{
-    if (column.equality == Equality::none)
-        return Objection{construct + " on column \"" + column.name + "\" of type " + column.type,
-                         "equal values of this type can look different, and which of them a group shows is not determined",
-                         "Group by a cast to a type whose equality is identity, such as text, or use refresh mode FULL."};
-    if (!column.has_hash)
-        return Objection{construct + " on column \"" + column.name + "\" of type " + column.type,
-                         "the type has no hash function",
-                         "Group by a cast to a type that has one, such as text, or use refresh mode FULL."};
-    return std::nullopt;
-}
 
 PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls)
 {

@@ -37,13 +37,9 @@ class Distinct final : public PlanNode {
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
     PlanPtr derivative(Differentiator &differentiator) const override;
     bool keeps() const override { return true; }
-    std::optional<Objection> objection() const override;
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override { return {0, position}; }
 };
-
-/* Why `column` cannot be a key of `construct`. */
-std::optional<Objection> objection_to_key(const Column &column, const std::string &construct);
 
 } // namespace pgtrickle::engine

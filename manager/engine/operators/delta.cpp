@@ -105,28 +105,36 @@ class TouchedRows final : public DerivativeNode {
     bool with_nulls_;
 };
 
-/* Without NULLs, an IN that the planner turns into look-ups. With them, a branch behind a
- * one-time filter, which costs nothing while no touched key has a NULL. */
+/* Without NULLs, an IN that the planner turns into look-ups; an EXISTS where an operator is not
+ * the catalog's own, for a row of IN has only one. With NULLs, a branch behind a one-time filter,
+ * which costs nothing while no touched key has a NULL. IS NULL would be true of a row of NULLs, too. */
 Select TouchedRows::print(Printer &printer) const
 {
     Select select = printer.select(inputs()[0]);
     std::string alias = printer.alias();
     std::string touched = printer.names().touched() + " AS " + alias;
-    std::vector<std::string> sides, columns, nulls, same;
+    std::vector<std::string> sides, columns, nulls, equal, same;
+    bool is_plain = true;
     for (size_t i = 0; i < keys_.size(); i++) {
+        const std::string &equals = this->columns()[keys_[i]].equals;
+        is_plain = is_plain && equals == "=";
         sides.push_back(select.slot(keys_[i]));
         columns.push_back(alias + "." + quoted(names_[i]));
-        nulls.push_back(columns.back() + " IS NULL");
-        same.push_back("NOT " + sides.back() + " IS DISTINCT FROM " + columns.back());
+        nulls.push_back(columns.back() + " IS NOT DISTINCT FROM NULL");
+        equal.push_back(sides.back() + " " + equals + " " + columns.back());
+        same.push_back("(" + equal.back() + " OR " + sides.back() + " IS NOT DISTINCT FROM NULL AND " + nulls.back() + ")");
+        if (equals == "=")
+            same.back() = "NOT " + sides.back() + " IS DISTINCT FROM " + columns.back();
     }
     if (!with_nulls_) {
-        select.where.push_back("(" + joined(sides, ", ") + ") IN (SELECT " + joined(columns, ", ") + " FROM " +
-                               touched + ")");
+        select.where.push_back(is_plain ? "(" + joined(sides, ", ") + ") IN (SELECT " + joined(columns, ", ") + " FROM " +
+                                              touched + ")"
+                                        : "EXISTS (SELECT FROM " + touched + " WHERE " + joined(equal, " AND ") + ")");
         return select;
     }
     select.where.push_back("EXISTS (SELECT FROM " + touched + " WHERE " + joined(nulls, " OR ") + ")");
     if (keys_.size() == 1)
-        select.where.push_back(sides[0] + " IS NULL");
+        select.where.push_back(sides[0] + " IS NOT DISTINCT FROM NULL");
     else
         select.where.push_back("EXISTS (SELECT FROM " + touched + " WHERE (" + joined(nulls, " OR ") + ") AND " +
                                joined(same, " AND ") + ")");

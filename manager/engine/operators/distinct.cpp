@@ -16,13 +16,9 @@ std::shared_ptr<const Aggregate> Distinct::as_aggregate() const
     return std::make_shared<Aggregate>(inputs()[0], keys, std::vector<AggregateCall>{});
 }
 
-ZSet Distinct::meaning(const Evaluation &, const std::vector<ZSet> &inputs) const
+ZSet Distinct::meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const
 {
-    ZSet result;
-    for (const auto &[row, weight] : inputs[0].rows())
-        if (weight > 0)
-            result.add(row, 1);
-    return result;
+    return as_aggregate()->meaning(evaluation, inputs);
 }
 
 PlanPtr Distinct::derivative(Differentiator &) const
@@ -33,14 +29,6 @@ PlanPtr Distinct::derivative(Differentiator &) const
 Select Distinct::print(Printer &) const
 {
     throw std::logic_error("a DISTINCT is read through its arrangement");
-}
-
-std::optional<Objection> Distinct::objection() const
-{
-    for (const auto &column : columns())
-        if (auto found = objection_to_key(column, "DISTINCT"))
-            return found;
-    return std::nullopt;
 }
 
 PlanPtr Distinct::with_inputs(std::vector<PlanPtr> inputs) const { return distinct(inputs.at(0)); }

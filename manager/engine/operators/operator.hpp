@@ -55,6 +55,8 @@ class Evaluation {
   public:
     virtual ~Evaluation() = default;
     virtual Value evaluate(const Expression &expression, const Row &row) const = 0;
+    /* What stands for all values that are equal to `value` in a column like this. */
+    virtual Value equality_class(const Column &column, const Value &value) const = 0;
     /* An aggregate call over rows of positive weight. */
     virtual Value aggregate(const Expression &call, const ZSet &rows) const = 0;
     /* The rows that `rows` computes from one row. */

@@ -6,6 +6,7 @@
 
 #include "engine/operators/aggregates/family.hpp"
 
+#include <algorithm>
 #include <cctype>
 
 namespace pgtrickle::engine {
@@ -126,7 +127,7 @@ int GroupBuilder::count_of(const std::string &argument)
     int place = static_cast<int>(group_.states.size());
     remember(key, place);
     return state(bigint_column("pgt_count_" + std::to_string(place)),
-                 "coalesce(pg_catalog.sum(i.pgt_weight) FILTER (WHERE " + argument + " IS NOT NULL), 0)::" + int8,
+                 "coalesce(pg_catalog.sum(i.pgt_weight) FILTER (WHERE " + argument + " IS DISTINCT FROM NULL), 0)::" + int8,
                  "pg_catalog.count(" + argument + ")",
                  "coalesce(" + old_value(place) + ", 0) + " + delta_value(place));
 }
@@ -163,13 +164,33 @@ int GroupBuilder::sum_of(const std::string &key, const std::string &argument, Co
  * Where equal values may differ in image, retracting an extremum always recomputes, because
  * the image shown might be the one that has gone.
  */
-int GroupBuilder::extremum_of(const std::string &value, Column column, bool is_maximum, bool is_image)
+bool GroupBuilder::has_windows() const
+{
+    return std::all_of(group_.key_columns.begin(), group_.key_columns.end(),
+                       [](const auto &column) { return column.is_sortable; });
+}
+
+int GroupBuilder::recomputed(const Column &column, const std::string &full)
+{
+    if (known(full) >= 0)
+        return known(full);
+    int place = state(column, typed_null(column), full, "o.#" + std::to_string(next_state()));
+    recompute_if("true");
+    expect_recomputation();
+    remember(full, place);
+    return place;
+}
+
+Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is_maximum, bool is_image)
 {
     std::string key = std::string(is_maximum ? "max " : "min ") + value;
-    if (known(key) >= 0)
-        return known(key);
+    if (extrema_.contains(key))
+        return extrema_.at(key);
     std::string aggregate = is_maximum ? "pg_catalog.max(" : "pg_catalog.min(";
     std::string beats = is_maximum ? " > " : " < ";
+    column.name = "pgt_extremum_" + std::to_string(next_state());
+    if (!has_windows())
+        return {recomputed(column, aggregate + value + ")"), {}, {}};
     std::string inserted = window(aggregate + value + ") FILTER (WHERE i.pgt_weight > 0)", aggregate + value + ")");
     std::string retracted = window(aggregate + value + ") FILTER (WHERE i.pgt_weight < 0)", "");
     int place = static_cast<int>(group_.states.size());
@@ -185,7 +206,6 @@ int GroupBuilder::extremum_of(const std::string &value, Column column, bool is_m
         return "coalesce(pg_catalog.sum(i.pgt_weight) FILTER (WHERE " + value + " = " + at + "), 0)::" + int8;
     };
 
-    column.name = "pgt_extremum_" + suffix;
     state(column, aggregate + inserted + ")", aggregate + value + ")",
           "CASE WHEN " + is_beaten + " THEN " + delta_value(m) + " ELSE " + old_value(m) + " END");
     state(bigint_column("pgt_ties_" + suffix), net(inserted),
@@ -199,31 +219,9 @@ int GroupBuilder::extremum_of(const std::string &value, Column column, bool is_m
         recompute_if(delta_value(r) + " = " + old_value(m));
         recompute_if(delta_value(r) + " = " + delta_value(m));
     }
-    remember(key, m);
-    return m;
+    extrema_[key] = {m, inserted, is_beaten};
+    return extrema_.at(key);
 }
-
-namespace {
-
-/* A numeric key is shown with the largest scale that the group has. */
-Expression shown_key(GroupBuilder &builder, const Column &column, int position)
-{
-    Expression key = column_reference(position, column);
-    if (column.equality != Equality::scaled || declared_scale(column.type))
-        return key;
-    Column scale;
-    scale.type = "pg_catalog.int4";
-    int state = builder.extremum_of("pg_catalog.scale(i.k" + std::to_string(position + 1) + ")", scale, true, true);
-    Expression frame;
-    frame.pieces = {std::string("CASE WHEN "), 1, std::string(" IS NULL THEN "), 0, std::string(" ELSE pg_catalog.round("),
-                    0, std::string(", "), 1, std::string(") END")};
-    frame.result = column;
-    Expression shown = frame.compose({key, builder.output_state(state)});
-    shown.result = column;
-    return shown;
-}
-
-} // namespace
 
 Group group_of(const Aggregate &aggregate, PlanPtr input)
 {
@@ -235,8 +233,7 @@ Group group_of(const Aggregate &aggregate, PlanPtr input)
     GroupBuilder builder(group);
     builder.state(bigint_column("pgt_count"), std::string("coalesce(pg_catalog.sum(i.pgt_weight), 0)::") + int8,
                   "pg_catalog.count(*)", "coalesce(o.#0, 0) + d.#0");
-    for (size_t i = 0; i < group.keys.size(); i++)
-        group.outputs.push_back(shown_key(builder, group.key_columns[i], static_cast<int>(i)));
+    group.outputs = shown_keys(builder);
     for (const auto &call : aggregate.calls())
         group.outputs.push_back(family_of(call.family).keep(builder, call));
     return group;

@@ -49,6 +49,13 @@ struct Group {
     std::set<int> states_of_delta_only; /* NULL in the arrangement */
 };
 
+/* What a family that builds on an extremum must know of it. */
+struct Extremum {
+    int state;             /* the extremum itself */
+    std::string inserted;  /* i.wN: the extremum of the delta's (or all) rows */
+    std::string is_beaten; /* over o.#… and d.#…: the delta's becomes the new one */
+};
+
 class GroupBuilder {
   public:
     explicit GroupBuilder(Group &group) : group_(group) {}
@@ -78,14 +85,27 @@ class GroupBuilder {
     int sum_of(const std::string &key, const std::string &argument, Column column, std::string delta,
                std::string full);
     /* The extremum of `value` and how many rows have it; returns the former. */
-    int extremum_of(const std::string &value, Column column, bool is_maximum, bool is_image);
-
-  private:
+    int extremum_of(const std::string &value, Column column, bool is_maximum, bool is_image)
+    {
+        return extremum(value, std::move(column), is_maximum, is_image).state;
+    }
+    Extremum extremum(const std::string &value, Column column, bool is_maximum, bool is_image);
+    /* The answer of `full`, an aggregate over i.…, which no delta changes: it is always recomputed. */
+    int recomputed(const Column &column, const std::string &full);
+    /* Rows of a group can be told from others by a window: not without an order of the keys. */
+    bool has_windows() const;
+    const Group &group() const { return group_; }
+    /* `i.aN`: an expression over the input's columns. */
     std::string add_argument(const Expression &argument);
 
+  private:
     Group &group_;
     std::map<std::string, int> known_;
+    std::map<std::string, Extremum> extrema_;
 };
+
+/* The keys as the group shows them (shown_key.cpp). */
+std::vector<Expression> shown_keys(GroupBuilder &builder);
 
 /* The group of an aggregate node, as it is kept over `input` (its lowered input). */
 Group group_of(const Aggregate &aggregate, PlanPtr input);

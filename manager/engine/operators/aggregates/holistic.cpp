@@ -33,16 +33,9 @@ Expression keep(GroupBuilder &group, const AggregateCall &call)
         if (piece.index() == 0)
             piece = without_state_names(std::get<0>(piece));
     std::string text = whole.print([&](int position) { return group.input_column(position); });
-    if (group.known(text) >= 0)
-        return group.output_state(group.known(text));
-    int place = group.next_state();
     Column column = call.result;
-    column.name = "pgt_value_" + std::to_string(place);
-    group.state(column, typed_null(column), text, "o.#" + std::to_string(place));
-    group.recompute_if("true");
-    group.expect_recomputation();
-    group.remember(text, place);
-    return group.output_state(place);
+    column.name = "pgt_value_" + std::to_string(group.next_state());
+    return group.output_state(group.recomputed(column, text));
 }
 
 std::optional<Objection> objection(const AggregateCall &) { return std::nullopt; }

@@ -1,0 +1,79 @@
+/*
+ * Which image of its key a group shows.
+ *
+ * Where equal values may look different ('A' and 'a' as citext, 1.0 and 1.00, 0 and -0), the rows of
+ * one group have several images of the key. The group shows the least one, in an order of images
+ * that means nothing but is the same for ever; that is an extremum like any other, with its ties,
+ * so that a shown image whose last copy goes gives way to one that is still there. The images of
+ * all such columns are compared together: what a group shows, one of its rows has.
+ *
+ * Where the keys have no order there are no windows, and a touched group is recomputed.
+ */
+#include "engine/operators/aggregates/group.hpp"
+
+namespace pgtrickle::engine {
+
+namespace {
+
+std::vector<int> loose_keys(const Group &group)
+{
+    std::vector<int> loose;
+    for (size_t i = 0; i < group.keys.size(); i++)
+        if (is_loose(group.key_columns[i]))
+            loose.push_back(static_cast<int>(i));
+    return loose;
+}
+
+/* The images of the loose keys as one text without collation. */
+Expression image_of(const Group &group, const std::vector<int> &loose)
+{
+    Expression image;
+    for (int key : loose) {
+        image.pieces.emplace_back(std::string(image.pieces.empty() ? "pgtrickle.image(" : ", "));
+        image.pieces.emplace_back(group.keys[key]);
+    }
+    image.pieces.emplace_back(std::string(") COLLATE pg_catalog.\"C\""));
+    image.result.type = "pg_catalog.text";
+    image.result.collation = "pg_catalog.\"C\"";
+    image.result.is_fixed_length = false;
+    return image;
+}
+
+} // namespace
+
+std::vector<Expression> shown_keys(GroupBuilder &builder)
+{
+    std::vector<Expression> shown;
+    const Group &group = builder.group();
+    for (size_t i = 0; i < group.keys.size(); i++)
+        shown.push_back(column_reference(static_cast<int>(i), group.key_columns[i]));
+    const std::vector<int> loose = loose_keys(group);
+    if (loose.empty())
+        return shown;
+
+    const Expression image = image_of(group, loose);
+    const std::string argument = builder.add_argument(image);
+    Extremum least{};
+    if (builder.has_windows())
+        least = builder.extremum(argument, image.result, false, true);
+    builder.expect_recomputation();
+    for (int key : loose) {
+        Column column = group.key_columns[key];
+        const std::string value = "i.k" + std::to_string(key + 1);
+        const int place = builder.next_state();
+        column.name = "pgt_shown_" + std::to_string(key + 1);
+        if (builder.has_windows()) {
+            const std::string one = "pgtrickle.any_one(" + value + ") FILTER (WHERE " + argument + " = " + least.inserted + ")";
+            const std::string number = "#" + std::to_string(place);
+            builder.state(column, one, one,
+                          "CASE WHEN " + least.is_beaten + " THEN d." + number + " ELSE o." + number + " END");
+            shown[key] = builder.output_state(place);
+        } else {
+            shown[key] = builder.output_state(builder.recomputed(column, "pgtrickle.any_one(" + value + ")"));
+        }
+        shown[key].result = group.key_columns[key];
+    }
+    return shown;
+}
+
+} // namespace pgtrickle::engine
