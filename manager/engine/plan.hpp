@@ -39,6 +39,9 @@ struct Condition {
 
 enum class OuterKind { left, right, full };
 
+/* Rows with a match; rows without one; every row, with whether it has one as a last column. */
+enum class SemiKind { semi, anti, mark };
+
 enum class AggregateFamily { count, sum, average, min, max, holistic };
 
 /* One aggregate call. `argument` is empty for count(*). `result` names the output column
@@ -67,6 +70,8 @@ PlanPtr project(PlanPtr input, std::vector<NamedExpression> expressions);
 /* Inner join of two or more inputs; an empty condition is the cross product. */
 PlanPtr join(std::vector<PlanPtr> inputs, Condition condition);
 PlanPtr outer_join(OuterKind kind, PlanPtr left, PlanPtr right, Condition condition);
+/* Slots of the condition: `rows`, then `other`. Output: `rows`, for a mark join a boolean more. */
+PlanPtr semi_join(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition);
 /* Output: the key columns of `input` in the order given, then one column an aggregate.
  * Without keys: the global aggregate, always one row. */
 PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls);

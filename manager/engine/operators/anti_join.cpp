@@ -1,5 +1,6 @@
 /*
- * The two halves of the anti-join's derivative (outer_join.cpp has the equation).
+ * The halves of the derivatives of anti, semi and mark joins and so of outer joins
+ * (outer_join.cpp and semi_join.cpp have the equations).
  *
  * Counting matches is bounded: to know whether cnt_old = cnt_new - d is zero it is enough
  * to look at max(d, 0) + 1 matches in the new B. d is summed once a key where the condition
@@ -19,8 +20,8 @@ namespace {
 
 class AntiJoinHalf : public PlanNode {
   public:
-    AntiJoinHalf(std::vector<PlanPtr> inputs, Condition condition)
-        : PlanNode(inputs, inputs[0]->columns()), condition_(std::move(condition))
+    AntiJoinHalf(std::vector<PlanPtr> inputs, std::vector<Column> columns, Condition condition)
+        : PlanNode(std::move(inputs), std::move(columns)), condition_(std::move(condition))
     {
     }
     PlanPtr derivative(Differentiator &) const override
@@ -110,18 +111,39 @@ class AntiJoinHalf : public PlanNode {
     Condition condition_;
 };
 
-class Unmatched final : public AntiJoinHalf {
+/* Rows of a delta by what they matched in the old B. */
+enum class Chosen { unmatched, matched, marked };
+
+std::vector<Column> columns_of(Chosen chosen, const PlanPtr &rows, const Column &mark)
+{
+    std::vector<Column> columns = rows->columns();
+    if (chosen == Chosen::marked)
+        columns.push_back(mark);
+    return columns;
+}
+
+class Counted final : public AntiJoinHalf {
   public:
-    using AntiJoinHalf::AntiJoinHalf;
-    std::string describe() const override { return "unmatched"; }
+    Counted(std::vector<PlanPtr> inputs, Condition condition, Chosen chosen, const Column &mark)
+        : AntiJoinHalf(inputs, columns_of(chosen, inputs[0], mark), std::move(condition)), chosen_(chosen)
+    {
+    }
+    std::string describe() const override
+    {
+        return chosen_ == Chosen::unmatched ? "unmatched" : chosen_ == Chosen::matched ? "matched" : "marked";
+    }
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override
     {
         ZSet result;
         for (const auto &[row, weight] : inputs[0].rows()) {
             int64_t count_new = matches(evaluation, row, inputs[1]);
             int64_t d = has_delta() ? matches(evaluation, row, inputs[2]) : 0;
-            if (count_new - d == 0)
-                result.add(row, weight);
+            bool is_matched = count_new - d != 0;
+            Row chosen = row;
+            if (chosen_ == Chosen::marked)
+                chosen.push_back(Value{is_matched});
+            if (chosen_ == Chosen::marked || is_matched == (chosen_ == Chosen::matched))
+                result.add(chosen, weight);
         }
         return result;
     }
@@ -129,33 +151,49 @@ class Unmatched final : public AntiJoinHalf {
     {
         Select rows = printer.select(inputs()[0]);
         if (!has_delta()) {
-            rows.where.push_back(
-                "NOT EXISTS (SELECT" +
-                matching(printer.select(inputs()[1]), printer, rows.slots(), condition_) + ")");
+            std::string exists =
+                "EXISTS (SELECT" +
+                matching(printer.select(inputs()[1]), printer, rows.slots(), condition_) + ")";
+            choose(rows, exists, "NOT " + exists);
             return rows;
         }
         std::string alias = printer.alias();
         std::string d = alias + ".d";
         if (is_keyed()) {
-            rows = printer.wrap(Printer::numbered(rows, true), width(), true);
+            rows = printer.wrap(Printer::numbered(rows, true), inputs()[0]->width(), true);
             rows.from[0] += " LEFT JOIN (" + delta_by_key(printer) + ") AS " + alias + " ON " +
                             key_condition(printer, rows.slots(), alias);
             d = "coalesce(" + d + ", 0)";
         } else {
             rows.from.push_back(delta_of_row(printer, rows.slots(), alias));
         }
-        rows.where.push_back(bounded_count(printer, rows.slots(), d) + " = " + d);
+        std::string count = bounded_count(printer, rows.slots(), d);
+        choose(rows, count + " <> " + d, count + " = " + d);
         return rows;
     }
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override
     {
-        return unmatched(inputs[0], inputs[1], has_delta() ? inputs[2] : nullptr, condition_);
+        return std::make_shared<Counted>(std::move(inputs), condition_, chosen_, columns().back());
     }
+
+  private:
+    void choose(Select &rows, const std::string &is_matched, const std::string &is_unmatched) const
+    {
+        if (chosen_ == Chosen::marked)
+            rows.add_output(is_matched, false);
+        else
+            rows.where.push_back(chosen_ == Chosen::matched ? is_matched : is_unmatched);
+    }
+
+    Chosen chosen_;
 };
 
 class Transition final : public AntiJoinHalf {
   public:
-    using AntiJoinHalf::AntiJoinHalf;
+    Transition(std::vector<PlanPtr> inputs, Condition condition)
+        : AntiJoinHalf(inputs, inputs[0]->columns(), std::move(condition))
+    {
+    }
     std::string describe() const override { return "transition"; }
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override
     {
@@ -206,12 +244,31 @@ class Transition final : public AntiJoinHalf {
 
 } // namespace
 
+namespace {
+
+PlanPtr counted(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition, Chosen chosen, const Column &mark)
+{
+    std::vector<PlanPtr> inputs{std::move(rows), std::move(other)};
+    if (delta)
+        inputs.push_back(std::move(delta));
+    return std::make_shared<Counted>(inputs, std::move(condition), chosen, mark);
+}
+
+} // namespace
+
 PlanPtr unmatched(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition)
 {
-    std::vector<PlanPtr> inputs{rows, other};
-    if (delta)
-        inputs.push_back(delta);
-    return std::make_shared<Unmatched>(inputs, std::move(condition));
+    return counted(rows, other, delta, std::move(condition), Chosen::unmatched, {});
+}
+
+PlanPtr matched(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition)
+{
+    return counted(rows, other, delta, std::move(condition), Chosen::matched, {});
+}
+
+PlanPtr marked(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition, const Column &mark)
+{
+    return counted(rows, other, delta, std::move(condition), Chosen::marked, mark);
 }
 
 PlanPtr transition(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition)

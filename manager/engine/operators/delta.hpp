@@ -1,6 +1,6 @@
 /*
- * The nodes that only derivatives are made of: deltas, what is kept, and the two halves of
- * an anti-join's derivative. They are evaluated and printed like any operator.
+ * The nodes that only derivatives are made of: deltas, what is kept, and the halves of
+ * the derivatives of anti, semi and mark joins. They are evaluated and printed like any operator.
  */
 #pragma once
 
@@ -18,6 +18,10 @@ PlanPtr negate(PlanPtr input);
  * [cnt_old = 0], cnt_old = cnt_new - d. `delta` (of B) is null when B has not changed.
  * Slots of the condition: A's columns, then B's. */
 PlanPtr unmatched(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition);
+/* Those that matched something in the old B. */
+PlanPtr matched(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition);
+/* All of them, each with whether it matched something in the old B as one more column. */
+PlanPtr marked(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition, const Column &mark);
 /* The rows of A that gained their first match (-1) or lost their last one (+1). */
 PlanPtr transition(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition);
 

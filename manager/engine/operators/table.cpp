@@ -10,6 +10,7 @@ PlanPtr sample_filter(Sampler &sampler);
 PlanPtr sample_project(Sampler &sampler);
 PlanPtr sample_join(Sampler &sampler);
 PlanPtr sample_outer_join(Sampler &sampler);
+PlanPtr sample_semi_join(Sampler &sampler);
 PlanPtr sample_aggregate(Sampler &sampler);
 PlanPtr sample_distinct(Sampler &sampler);
 PlanPtr sample_union_all(Sampler &sampler);
@@ -27,6 +28,7 @@ const std::vector<Operator> &operator_table()
         {"project", "inline", sample_project},
         {"join", "inline, by index look-ups", sample_join},
         {"outer join", "inline, by bounded counts of matches", sample_outer_join},
+        {"semi join", "inline, by bounded counts of matches", sample_semi_join},
         {"aggregate", "one row a group with its states", sample_aggregate},
         {"distinct", "one row a group with its count", sample_distinct},
         {"union all", "inline", sample_union_all},

@@ -1,0 +1,30 @@
+/*
+ * Semi, anti and mark joins, visible to whoever looks for the key look-ups a plan makes.
+ */
+#pragma once
+
+#include "engine/operators/operator.hpp"
+
+namespace pgtrickle::engine {
+
+class SemiJoin final : public PlanNode {
+  public:
+    SemiJoin(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition);
+    const Condition *joins_on() const override { return &condition_; }
+
+    std::string describe() const override;
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
+    PlanPtr derivative(Differentiator &differentiator) const override;
+    Select print(Printer &printer) const override;
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
+    std::pair<int, int> origin(int position) const override;
+
+  private:
+    PlanPtr delta_of_rows(const PlanPtr &rows_delta, const PlanPtr &other_delta) const;
+    PlanPtr delta_of_transitions(const PlanPtr &other_delta) const;
+    PlanPtr with_mark(const PlanPtr &rows, bool mark) const;
+    SemiKind kind_;
+    Condition condition_;
+};
+
+} // namespace pgtrickle::engine
