@@ -17,12 +17,6 @@ SELECT differential('SELECT id, objections.steady(val) AS s FROM a');
 SELECT differential('SELECT id, grp::date AS d FROM a');
 
 -- constructs of the query
-SELECT differential('SELECT id FROM a WHERE EXISTS (SELECT FROM b WHERE a_id = a.id)');
-SELECT differential('SELECT id FROM a WHERE id IN (SELECT a_id FROM b)');
-SELECT differential('SELECT id FROM a WHERE id = ANY (SELECT a_id FROM b)');
-SELECT differential('SELECT id FROM a WHERE val > ALL (SELECT a_id FROM b)');
-SELECT differential('SELECT id, (SELECT max(a_id) FROM b) AS m FROM a');
-SELECT differential('SELECT a.id, l.n FROM a, LATERAL (SELECT count(*) AS n FROM b WHERE a_id = a.id) l');
 SELECT differential('WITH RECURSIVE r AS (SELECT id FROM a UNION ALL SELECT id + 1 FROM r WHERE id < 3) SELECT id FROM r');
 SELECT differential('SELECT id FROM a ORDER BY id LIMIT -3');
 SELECT differential('SELECT id, sum(val) OVER (ORDER BY id ROWS (SELECT 1) PRECEDING) AS s FROM a');

@@ -37,6 +37,7 @@ struct Column {
     bool is_sortable = true;     /* … and an order */
     bool is_fixed_length = true; /* false: a value can be too long for a btree entry */
     bool is_domain = false;
+    bool may_be_null = true; /* false: no row has a NULL here */
 };
 
 struct Expression {

@@ -59,7 +59,7 @@ Node *substitute(Node *node, void *context)
             equal(nodes->items[i], node))
             return reinterpret_cast<Node *>(slot_param(i, node));
     }
-    if (IsA(node, Var) || IsA(node, Aggref))
+    if (IsA(node, Var) || IsA(node, Aggref) || IsA(node, SubLink) || IsA(node, Param))
         elog(ERROR, "a column of an expression is not among the columns of its input");
     return mutate_expression(node, substitute, context);
 }

@@ -7,10 +7,14 @@
  *   - a conjunct of ON over N alone filters N (rows of N that fail it match nothing);
  *   - a conjunct from above over P alone filters P;
  *   - everything else stays where it was written: ON in the condition, WHERE above.
- * FULL preserves both sides, so nothing moves.
+ * FULL preserves both sides, so nothing moves. A conjunct with a subquery that reads one input
+ * filters that input; any other is applied to the joined rows.
+ *
+ * In a correlated subquery the domain (domain.hpp) comes in wherever it is read: beside the
+ * preserved side of an outer join, into each subquery of FROM, else as one more input.
  */
 #include "translate/barrier.hpp"
-#include "translate/query.hpp"
+#include "translate/domain.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
@@ -38,23 +42,6 @@ int side_of(const Relids &relids, const std::vector<Relids> &sides)
             return static_cast<int>(i);
     }
     return -1;
-}
-
-/* The arguments, if the node is an equality that can drive a merge or hash join. */
-std::pair<Node *, Node *> equality_arguments(Node *node)
-{
-    if (!IsA(node, OpExpr) || list_length(castNode(OpExpr, node)->args) != 2)
-        return {nullptr, nullptr};
-    auto *left = static_cast<Node *>(linitial(castNode(OpExpr, node)->args));
-    auto *right = static_cast<Node *>(lsecond(castNode(OpExpr, node)->args));
-    const Oid op = castNode(OpExpr, node)->opno;
-    const bool is_equality = call([&] {
-        const Oid type = exprType(left);
-        return op_mergejoinable(op, type) || op_hashjoinable(op, type);
-    });
-    if (!is_equality)
-        return {nullptr, nullptr};
-    return {left, right};
 }
 
 void append_scope(Scope &scope, const Scope &more)
@@ -111,14 +98,65 @@ void refuse_entry(const RangeTblEntry *entry)
 
 } // namespace
 
+std::pair<Node *, Node *> equality_arguments(Node *node)
+{
+    if (!IsA(node, OpExpr) || list_length(castNode(OpExpr, node)->args) != 2)
+        return {nullptr, nullptr};
+    auto *left = static_cast<Node *>(linitial(castNode(OpExpr, node)->args));
+    auto *right = static_cast<Node *>(lsecond(castNode(OpExpr, node)->args));
+    const Oid op = castNode(OpExpr, node)->opno;
+    const bool is_equality = call([&] {
+        const Oid type = exprType(left);
+        return op_mergejoinable(op, type) || op_hashjoinable(op, type);
+    });
+    if (!is_equality)
+        return {nullptr, nullptr};
+    return {left, right};
+}
+
+namespace {
+
+/* A full join of two inputs that both carry the domain: its columns are there on one side at least. */
+Input with_either(Input joined, const Input &left, const std::vector<Reference> &beside)
+{
+    const auto columns = engine::columns(joined.plan);
+    const size_t width = left.scope.size();
+    std::vector<engine::NamedExpression> expressions;
+    for (size_t i = 0; i < columns.size(); i++)
+        expressions.push_back({engine::column_reference(static_cast<int>(i), columns[i]), columns[i].name});
+    for (const Reference &reference : beside) {
+        const int first = position_in(joined.scope, reference.param);
+        size_t second = width;
+        while (joined.scope[second] == nullptr || !call([&] { return equal(joined.scope[second], reference.param); }))
+            second++;
+        engine::Expression either;
+        either.pieces = {std::string("COALESCE("), first, std::string(", "), static_cast<int>(second), std::string(")")};
+        either.result = columns[first];
+        either.result.may_be_null = columns[first].may_be_null || columns[second].may_be_null;
+        either.may_fail = false;
+        expressions[first].expression = either;
+        joined.scope[second] = nullptr;
+    }
+    std::vector<std::string> names;
+    for (const auto &one : expressions)
+        names.push_back(one.name);
+    names = distinct_names(std::move(names));
+    for (size_t i = 0; i < names.size(); i++)
+        expressions[i].name = names[i];
+    joined.plan = engine::project(joined.plan, std::move(expressions));
+    return joined;
+}
+
+} // namespace
+
 Input FromClause::build(Node *jointree)
 {
     InnerJoin all;
     collect(jointree, all);
-    return build(all);
+    return build(all, domain_ != nullptr);
 }
 
-void FromClause::collect(Node *node, InnerJoin &into) const
+void FromClause::collect(Node *node, InnerJoin &into)
 {
     Node *condition = nullptr;
 
@@ -154,15 +192,23 @@ Relids FromClause::relids_of_item(Node *node) const
     return relids;
 }
 
-Input FromClause::build(const InnerJoin &join)
+Input FromClause::build(const InnerJoin &join, bool carries)
 {
     std::vector<Relids> sides;
     std::vector<std::vector<Node *>> of_one(join.items.size());
     std::vector<Node *> of_several;
     std::vector<Node *> of_none;
+    std::vector<Part> parts;
 
-    for (Node *item : join.items)
+    for (Node *item : join.items) {
         sides.push_back(relids_of_item(item));
+        if (!is_lateral(item) && reads_domain(item)) {
+            sides.back().insert(0);
+            carries = false;
+        }
+    }
+    if (carries)
+        parts.push_back({{domain_->plan, domain_->scope}, {0}});
     for (Node *conjunct : join.conjuncts) {
         const Relids relids = relids_of(conjunct);
         const int side = side_of(relids, sides);
@@ -171,37 +217,91 @@ Input FromClause::build(const InnerJoin &join)
         else
             (relids.empty() ? of_none : of_several).push_back(conjunct);
     }
-
-    Input result;
-    std::vector<engine::PlanPtr> inputs;
     for (size_t i = 0; i < join.items.size(); i++) {
-        Input input = build_item(join.items[i], of_one[i]);
-        append_scope(result.scope, input.scope);
-        inputs.push_back(std::move(input.plan));
+        if (!is_lateral(join.items[i]))
+            parts.push_back({build_item(join.items[i], of_one[i]), sides[i]});
     }
-    if (inputs.empty())
-        result.plan = engine::values({}, {{}});
-    else if (inputs.size() == 1)
-        result.plan = inputs[0];
-    else
-        result.plan = engine::join(std::move(inputs), condition(of_several, sides, result.scope));
-    result.plan = filtered(result, of_none);
+    for (size_t i = 0; i < join.items.size(); i++) {
+        if (is_lateral(join.items[i]))
+            add_lateral(parts, join.items[i], of_one[i], of_several);
+    }
+    Input result = merged(std::move(parts), of_several).input;
+    if (!of_several.empty())
+        throw std::logic_error("a condition reads a FROM item that is not there");
+    return translator_.filtered(level_, std::move(result), of_none);
+}
+
+/* The inner join of the parts with those of the conjuncts, which are removed, that read no others. */
+Part FromClause::merged(std::vector<Part> parts, std::vector<Node *> &conjuncts)
+{
+    Part result;
+    std::vector<Node *> ours;
+    std::vector<Node *> plain;
+    std::vector<Node *> with_sublinks;
+    std::vector<Node *> rest;
+
+    for (const Part &part : parts)
+        result.relids.insert(part.relids.begin(), part.relids.end());
+    for (Node *conjunct : conjuncts)
+        (is_within(relids_of(conjunct), result.relids) ? ours : rest).push_back(conjunct);
+    conjuncts = std::move(rest);
+    if (parts.empty())
+        result.input.plan = engine::values({}, {{}});
+    if (parts.size() == 1)
+        result.input = std::move(parts[0].input);
+    if (parts.size() < 2) {
+        result.input = translator_.filtered(level_, std::move(result.input), ours);
+        return result;
+    }
+    for (Node *conjunct : ours)
+        (has_sublink(conjunct) ? with_sublinks : plain).push_back(conjunct);
+    result.input.plan = joined(parts, plain, result.input.scope);
+    result.input = translator_.filtered(level_, std::move(result.input), with_sublinks);
     return result;
+}
+
+/* Where several parts carry the domain, its columns are the first one's. */
+engine::PlanPtr FromClause::joined(const std::vector<Part> &parts, const std::vector<Node *> &conjuncts,
+                                   Scope &scope) const
+{
+    std::vector<engine::PlanPtr> inputs;
+    std::vector<Relids> sides;
+    std::vector<engine::Column> columns;
+    std::vector<std::pair<int, int>> same; /* places of a Param */
+
+    for (const Part &part : parts) {
+        inputs.push_back(part.input.plan);
+        sides.push_back(part.relids);
+        const auto &own = engine::columns(part.input.plan);
+        columns.insert(columns.end(), own.begin(), own.end());
+        for (Node *node : part.input.scope) {
+            const int known = node != nullptr && IsA(node, Param) ? position_in(scope, node) : -1;
+            if (known >= 0)
+                same.emplace_back(known, static_cast<int>(scope.size()));
+            scope.push_back(known >= 0 ? nullptr : node);
+        }
+    }
+    engine::Condition all = condition(conjuncts, sides, scope);
+    for (const auto &[first, other] : same)
+        all.equalities.push_back(
+            null_safe_pair(first, columns[first], other, columns[other], value_type(scope[first])));
+    return engine::join(std::move(inputs), std::move(all));
 }
 
 Input FromClause::build_item(Node *item, const std::vector<Node *> &conjuncts)
 {
     if (IsA(item, JoinExpr))
         return outer_join(castNode(JoinExpr, item), conjuncts);
-    Input input = leaf(castNode(RangeTblRef, item)->rtindex);
-    input.plan = filtered(input, conjuncts);
-    return input;
+    return translator_.filtered(level_, leaf(castNode(RangeTblRef, item)->rtindex), conjuncts);
 }
 
 Input FromClause::outer_join(JoinExpr *join, const std::vector<Node *> &conjuncts)
 {
     const bool preserves_left = join->jointype != JOIN_RIGHT;
     const bool preserves_right = join->jointype != JOIN_LEFT;
+    const bool carries = reads_domain(reinterpret_cast<Node *>(join));
+    if (join->jointype == JOIN_LEFT && is_computed_lateral(join->rarg))
+        return computed_left_join(join, conjuncts);
     InnerJoin left;
     InnerJoin right;
     std::vector<Node *> on;
@@ -209,7 +309,11 @@ Input FromClause::outer_join(JoinExpr *join, const std::vector<Node *> &conjunct
 
     collect(join->larg, left);
     collect(join->rarg, right);
-    const std::vector<Relids> sides = {relids_of_item(join->larg), relids_of_item(join->rarg)};
+    std::vector<Relids> sides = {relids_of_item(join->larg), relids_of_item(join->rarg)};
+    if (carries && (preserves_left || reads_domain(join->larg)))
+        sides[0].insert(0);
+    if (carries && (preserves_right || reads_domain(join->rarg)))
+        sides[1].insert(0);
     for (Node *conjunct : conjuncts_of(join->quals)) {
         const int side = side_of(relids_of(conjunct), sides);
         if (side == 0 && !preserves_left)
@@ -229,17 +333,67 @@ Input FromClause::outer_join(JoinExpr *join, const std::vector<Node *> &conjunct
             above.push_back(conjunct);
     }
 
-    Input left_input = build(left);
-    Input right_input = build(right);
-    Input result;
-    result.scope = left_input.scope;
-    append_scope(result.scope, right_input.scope);
+    Part left_part = {build(left, carries && preserves_left), sides[0]};
+    std::vector<Reference> beside = references_beside(join, left_part.input);
+    Part right_part = {build_right(right, carries && preserves_right, beside, left_part.input), sides[1]};
     const engine::OuterKind kind = !preserves_right  ? engine::OuterKind::left
                                    : !preserves_left ? engine::OuterKind::right
                                                      : engine::OuterKind::full;
-    result.plan =
-        engine::outer_join(kind, left_input.plan, right_input.plan, condition(on, sides, result.scope));
-    result.plan = filtered(result, above);
+    Input result = outer_joined(kind, std::move(left_part), std::move(right_part), beside, on);
+    return translator_.filtered(level_, std::move(result), above);
+}
+
+/* A function of the left side's columns needs no join. */
+Input FromClause::computed_left_join(JoinExpr *join, const std::vector<Node *> &conjuncts)
+{
+    const int number = castNode(RangeTblRef, join->rarg)->rtindex;
+    const std::vector<Node *> on = conjuncts_of(join->quals);
+    InnerJoin left;
+    collect(join->larg, left);
+    for (Node *conjunct : on) {
+        if (has_sublink(conjunct))
+            refuse("subquery in ON of a LEFT JOIN with a function", "It would have to be evaluated for each pair of rows.",
+                   use_full, location_of(conjunct));
+    }
+    Input rows = build(left, reads_domain(reinterpret_cast<Node *>(join)));
+    rows = computed_left(number, rt_fetch(number, level_.query->rtable), std::move(rows), on);
+    return translator_.filtered(level_, std::move(rows), conjuncts);
+}
+
+Input FromClause::outer_joined(engine::OuterKind kind, Part left, Part right,
+                               const std::vector<Reference> &beside, const std::vector<Node *> &on)
+{
+    std::vector<Node *> plain;
+    for (Node *conjunct : on) {
+        if (!has_sublink(conjunct)) {
+            plain.push_back(conjunct);
+            continue;
+        }
+        const Relids relids = relids_of(conjunct);
+        if (!relids.empty() && side_of(relids, {left.relids, right.relids}) < 0)
+            refuse("subquery in ON that reads both sides of an outer join",
+                   "It would have to be evaluated for each pair of rows.",
+                   "Put it into a subquery of one side, or use refresh_mode 'FULL'.", location_of(conjunct));
+        const bool is_right = !relids.empty() && !is_within(relids, left.relids);
+        std::vector<Node *> nodes = {conjunct};
+        translator_.evaluate_sublinks(level_, is_right ? right.input : left.input, nodes);
+        plain.push_back(nodes[0]);
+    }
+    const std::vector<engine::Condition::Pair> pairs = joining_back(left.input, beside, right.input);
+    const bool shows_left = kind != engine::OuterKind::right;
+    Input result;
+    result.scope = left.input.scope;
+    append_scope(result.scope, right.input.scope);
+    engine::Condition all = condition(plain, {left.relids, right.relids}, result.scope);
+    all.equalities.insert(all.equalities.end(), pairs.begin(), pairs.end());
+    result.plan = engine::outer_join(kind, left.input.plan, right.input.plan, std::move(all));
+    result.scope = left.input.scope;
+    append_scope(result.scope, right.input.scope);
+    if (kind == engine::OuterKind::full)
+        return with_either(std::move(result), left.input, beside);
+    hide(shows_left ? right.input.scope : left.input.scope, beside);
+    result.scope = std::move(left.input.scope);
+    append_scope(result.scope, right.input.scope);
     return result;
 }
 
@@ -271,12 +425,14 @@ Input FromClause::leaf(int number)
     if (entry->rtekind == RTE_RELATION)
         return relation(number, entry);
     if (entry->rtekind == RTE_SUBQUERY) {
+        const Query *query = outside_.empty() ? entry->subquery : detached_item(entry).query;
+        const Level inner = {query, &level_, domain_if_read(query), level_.is_copy};
         if (!entry->security_barrier)
-            return subquery(number, entry, {entry->subquery, &level_});
+            return subquery(number, entry, inner);
         refuse_barrier(entry->subquery, translator_.sources_.owner());
         const bool is_read_by_owner = translator_.sources_.is_read_by_owner();
         translator_.sources_.set_read_by_owner(true);
-        Input input = subquery(number, entry, {entry->subquery, &level_});
+        Input input = subquery(number, entry, inner);
         translator_.sources_.set_read_by_owner(is_read_by_owner);
         return input;
     }
@@ -293,7 +449,7 @@ Input FromClause::leaf(int number)
     const CommonTableExpr *cte = find_cte(holder->query, entry->ctename);
     if (cte->cterecursive)
         refuse("recursive CTE", "Its rows depend on one another.", use_full, cte->location);
-    return subquery(number, entry, {castNode(Query, cte->ctequery), holder});
+    return subquery(number, entry, {castNode(Query, cte->ctequery), holder, domain_if_read(cte->ctequery), holder->is_copy});
 }
 
 Input FromClause::relation(int number, const RangeTblEntry *entry)
@@ -334,8 +490,13 @@ Input FromClause::subquery(int number, const RangeTblEntry *entry, const Level &
         needed.push_back(all_targets(inner.query).front());
         input.scope.push_back(nullptr);
     }
-    input.plan = entry->rtekind == RTE_CTE ? translator_.shared_query(inner, needed)
-                                           : translator_.query(inner, needed);
+    input.plan = entry->rtekind == RTE_CTE && !inner.is_copy && inner.domain == nullptr
+                     ? translator_.shared_query(inner, needed)
+                     : translator_.query(inner, needed);
+    if (inner.domain == domain_ && domain_ != nullptr)
+        append_scope(input.scope, domain_->scope);
+    else if (inner.domain != nullptr)
+        input.scope.resize(input.scope.size() + inner.domain->scope.size(), nullptr);
     return input;
 }
 

@@ -7,7 +7,7 @@
  * the targets read because a grouped primary key determines them: as keys they change no
  * group.
  */
-#include "translate/query.hpp"
+#include "translate/domain.hpp"
 
 #include "pg/walker.hpp"
 
@@ -68,19 +68,6 @@ Reads reads_of(const Query *query, const std::vector<Node *> &outputs)
     });
 }
 
-} // namespace
-
-int position_in(const Scope &scope, Node *node)
-{
-    for (size_t i = 0; i < scope.size(); i++) {
-        if (scope[i] != nullptr && call([&] { return equal(scope[i], node); }))
-            return static_cast<int>(i);
-    }
-    return -1;
-}
-
-namespace {
-
 void append_nodes(std::vector<Node *> &nodes, List *more)
 {
     ListCell *cell;
@@ -94,9 +81,9 @@ Input with_keys(const Input &from, const std::vector<Node *> &keys, const std::v
     Input result;
     result.scope = keys;
     for (Node *aggregate : aggregates) {
-        for (Var *var : vars_of(aggregate)) {
-            if (position_in(result.scope, reinterpret_cast<Node *>(var)) < 0)
-                result.scope.push_back(reinterpret_cast<Node *>(var));
+        for (Node *column : columns_read(aggregate)) {
+            if (position_in(result.scope, column) < 0)
+                result.scope.push_back(column);
         }
     }
     std::vector<engine::NamedExpression> expressions;

@@ -1,13 +1,15 @@
-#include "translate/query.hpp"
+#include "translate/domain.hpp"
 
-#include "pg/walker.hpp"
 #include "translate/ordering.hpp"
 #include "translate/outer_join_reduction.hpp"
+#include "translate/targets.hpp"
 #include "translate/window.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_agg.h"
 }
 
 #include <algorithm>
@@ -31,67 +33,11 @@ void refuse_policies(const Query *query)
     }
 }
 
-using Matches = bool (*)(const Node *);
-
-struct Find {
-    Matches matches;
-    Node *found;
-};
-
-/* PostgreSQL frame; does not look into subqueries. */
-bool find_node(Node *node, void *context)
-{
-    auto *find = static_cast<Find *>(context);
-    if (node == nullptr)
-        return false;
-    if (find->matches(node)) {
-        find->found = node;
-        return true;
-    }
-    return walk_expression(node, find_node, context);
-}
-
-/* The first matching node of the level's expressions, nullptr if there is none. */
-Node *find_first(const Query *query, Matches matches)
-{
-    return call([&] {
-        Find find = {matches, nullptr};
-        if (!find_node(reinterpret_cast<Node *>(query->targetList), &find) &&
-            !find_node(reinterpret_cast<Node *>(query->jointree), &find))
-            (void)find_node(query->havingQual, &find);
-        return find.found;
-    });
-}
-
-bool is_sub_link(const Node *node)
-{
-    return IsA(node, SubLink);
-}
-[[noreturn]] void refuse_sub_link(const Query *query)
-{
-    const auto *link = reinterpret_cast<const SubLink *>(find_first(query, is_sub_link));
-    const char *construct = "subquery in an expression";
-    if (link != nullptr && link->subLinkType == EXISTS_SUBLINK)
-        construct = "EXISTS (subquery)";
-    else if (link != nullptr && link->subLinkType == ALL_SUBLINK)
-        construct = "ALL (subquery)";
-    else if (link != nullptr && link->subLinkType == ANY_SUBLINK)
-        construct = "IN or ANY (subquery)";
-    else if (link != nullptr && link->subLinkType == ARRAY_SUBLINK)
-        construct = "ARRAY (subquery)";
-    else if (link != nullptr)
-        construct = "scalar subquery";
-    refuse(construct, "A row of the subquery's table can change many rows of the result.",
-           "Write it as a join, or use refresh_mode 'FULL'.", link != nullptr ? link->location : -1);
-}
-
 /* What a level as a whole may not have. */
 void refuse_clauses(const Query *query)
 {
     if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
         refuse("data-modifying statement", "It is no query.", "Write a SELECT.");
-    if (query->hasSubLinks)
-        refuse_sub_link(query);
 }
 
 void note_used(FromClause::UsedColumns &used, Node *node)
@@ -110,21 +56,21 @@ void note_used(FromClause::UsedColumns &used, Node *node)
     }
 }
 
-/* Only LATERAL refers to a level outside, subqueries in expressions having been refused. */
-void refuse_outer_references(const Level &level)
+/* PostgreSQL frame. A grouping of everything in one row, beside others. */
+bool has_empty_set(const Query *query)
 {
-    int up = 1;
-    for (const Level *outer = level.parent; outer != nullptr; outer = outer->parent, up++) {
-        const Query *query = level.query;
-        if (call([&] {
-                return contain_vars_of_level(reinterpret_cast<Node *>(const_cast<Query *>(query)), up);
-            }))
-            refuse("LATERAL", "The subquery is evaluated anew for each row beside it.",
-                   "Write it as a join, or use refresh_mode 'FULL'.");
+    ListCell *cell;
+    if (query->groupClause == NIL || query->groupingSets == NIL)
+        return false;
+    foreach (cell, expand_grouping_sets(query->groupingSets, query->groupDistinct, -1)) {
+        if (lfirst(cell) == nullptr)
+            return true;
     }
+    return false;
 }
 
-/* A shallow copy of the level whose expressions see through the columns of JOINs. */
+} // namespace
+
 Query *flattened(const Query *query)
 {
     return call([&] {
@@ -137,99 +83,29 @@ Query *flattened(const Query *query)
         flat->jointree = reinterpret_cast<FromExpr *>(
             flatten_join_alias_vars(original, reinterpret_cast<Node *>(query->jointree)));
         reduce_outer_joins(flat->jointree);
+        flat->rtable = NIL;
+        ListCell *cell;
+        foreach (cell, query->rtable) {
+            auto *entry = lfirst_node(RangeTblEntry, cell);
+            if (entry->rtekind == RTE_SUBQUERY && entry->lateral) {
+                auto *copy = makeNode(RangeTblEntry);
+                memcpy(copy, entry, sizeof(RangeTblEntry));
+                copy->subquery = reinterpret_cast<Query *>(
+                    flatten_join_alias_vars(original, reinterpret_cast<Node *>(entry->subquery)));
+                entry = copy;
+            }
+            flat->rtable = lappend(flat->rtable, entry);
+        }
         return flat;
     });
 }
 
-using Targets = std::vector<const TargetEntry *>;
-
-/* What a level computes: the needed targets first, then, each once, what it sorts and tells apart by. */
-Targets targets_of(const Query *query, const std::vector<int> &numbers, bool is_sorted)
+void check_level(const Query *query)
 {
-    Targets targets;
-    for (int number : numbers)
-        targets.push_back(target(query, number));
-    auto add = [&](const List *clauses) {
-        ListCell *cell;
-        foreach (cell, clauses) {
-            const TargetEntry *entry = call([&] {
-                return get_sortgroupclause_tle(lfirst_node(SortGroupClause, cell), query->targetList);
-            });
-            if (std::find(targets.begin(), targets.end(), entry) == targets.end())
-                targets.push_back(entry);
-        }
-    };
-    if (is_sorted)
-        add(query->sortClause);
-    if (query->hasDistinctOn)
-        add(query->distinctClause);
-    return targets;
+    refuse_policies(query);
+    refuse_clauses(query);
 }
 
-std::vector<int> positions_of(const Query *query, const List *clauses, const Targets &targets)
-{
-    std::vector<int> positions;
-    ListCell *cell;
-    foreach (cell, clauses) {
-        const TargetEntry *entry =
-            call([&] { return get_sortgroupclause_tle(lfirst_node(SortGroupClause, cell), query->targetList); });
-        positions.push_back(static_cast<int>(std::find(targets.begin(), targets.end(), entry) - targets.begin()));
-    }
-    return positions;
-}
-
-std::vector<SortKey> order_of(const Query *query, const Targets &targets)
-{
-    std::vector<SortKey> order;
-    for (int position : positions_of(query, query->sortClause, targets)) {
-        const auto *clause = call([&] { return list_nth_node(SortGroupClause, query->sortClause, order.size()); });
-        order.push_back({position, direction_of(clause, value_type(reinterpret_cast<Node *>(targets[position]->expr)).type)});
-    }
-    return order;
-}
-
-/* Numbers of targets, junk ones included. */
-std::vector<int> numbers_of(const Targets &targets)
-{
-    std::vector<int> numbers;
-    for (const TargetEntry *entry : targets)
-        numbers.push_back(entry->resno);
-    return numbers;
-}
-
-std::vector<Node *> expressions_of(const Targets &targets)
-{
-    std::vector<Node *> expressions;
-    for (const TargetEntry *entry : targets)
-        expressions.push_back(reinterpret_cast<Node *>(entry->expr));
-    return expressions;
-}
-
-std::vector<Node *> grouping_keys(const Query *query)
-{
-    std::vector<Node *> keys;
-    ListCell *cell;
-    foreach (cell, query->groupClause)
-        keys.push_back(call([&] {
-            return get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList);
-        }));
-    return keys;
-}
-
-engine::PlanPtr project(const Input &input, const Targets &targets)
-{
-    std::vector<std::string> names;
-    std::vector<engine::NamedExpression> expressions;
-    for (const TargetEntry *entry : targets)
-        names.emplace_back(entry->resname != nullptr ? entry->resname : "column");
-    names = distinct_names(std::move(names));
-    for (size_t i = 0; i < targets.size(); i++)
-        expressions.push_back(
-            {expression_of(reinterpret_cast<Node *>(targets[i]->expr), input.scope), names[i]});
-    return engine::project(input.plan, std::move(expressions));
-}
-
-} // namespace
 
 engine::PlanPtr Translator::query(const Level &level, const std::vector<int> &needed)
 {
@@ -238,9 +114,7 @@ engine::PlanPtr Translator::query(const Level &level, const std::vector<int> &ne
         CHECK_FOR_INTERRUPTS();
     });
     count_levels(1);
-    refuse_policies(level.query);
-    refuse_clauses(level.query);
-    refuse_outer_references(level);
+    check_level(level.query);
     return level.query->setOperations != nullptr ? set_operation(level, needed) : select(level, needed);
 }
 
@@ -274,45 +148,79 @@ engine::PlanPtr Translator::shared_query(const Level &level, const std::vector<i
     return narrowed(std::move(plan), columns, needed);
 }
 
+Input Translator::from(const Level &level, const std::vector<Node *> &read)
+{
+    FromClause::UsedColumns used;
+    ListCell *cell;
+    for (Node *node : read)
+        note_used(used, node);
+    note_used(used, reinterpret_cast<Node *>(level.query->jointree));
+    foreach (cell, level.query->rtable) {
+        const auto *entry = lfirst_node(RangeTblEntry, cell);
+        if (entry->rtekind != RTE_SUBQUERY || !entry->lateral)
+            continue;
+        for (const Reference &reference : detached(entry->subquery, next_param_).references)
+            note_used(used, reference.outer);
+    }
+    FromClause from(*this, level, used);
+    return from.build(reinterpret_cast<Node *>(level.query->jointree));
+}
+
 engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &needed)
 {
     Query *query = flattened(level.query);
-    const Level flat = {query, level.parent};
+    const bool is_grouped = query->groupClause != NIL || query->groupingSets != NIL || query->hasAggs ||
+                            query->havingQual != nullptr;
+    const bool makes_a_row = level.domain != nullptr && is_grouped && query->groupClause == NIL;
     const bool is_distinct = query->distinctClause != NIL && !query->hasDistinctOn;
     const bool is_limited = has_limit(query);
     const std::vector<int> numbers = is_distinct ? all_targets(query) : needed;
-    const Targets targets = targets_of(query, numbers, is_limited || query->hasDistinctOn);
-    std::vector<Node *> outputs = expressions_of(targets);
-    FromClause::UsedColumns used;
+    if (level.domain != nullptr && call([&] { return has_empty_set(query); }))
+        refuse("empty grouping set in a correlated subquery", "It has a row also where there is none to be grouped.",
+               "Write the total as a subquery of its own, or use refresh_mode 'FULL'.",
+               call([&] { return exprLocation(reinterpret_cast<Node *>(query->groupingSets)); }));
+    if (level.domain != nullptr)
+        query = with_domain_keys(query, *level.domain);
+    const Level flat = {query, level.parent, level.domain, level.is_copy};
+    auto targets = [&] { return targets_of(query, numbers, is_limited || query->hasDistinctOn); };
 
-    if (query->hasWindowFuncs)
-        for (Node *key : window_keys(query, outputs))
-            outputs.push_back(key);
-    for (Node *set : set_targets(query))
-        outputs.push_back(set);
-    for (Node *output : outputs)
-        note_used(used, output);
-    note_used(used, reinterpret_cast<Node *>(query->jointree));
-    note_used(used, query->havingQual);
-    for (Node *key : grouping_keys(query))
-        note_used(used, key);
-
-    FromClause from(*this, flat, used);
-    Input input = from.build(reinterpret_cast<Node *>(query->jointree));
-    if (query->groupClause != NIL || query->groupingSets != NIL || query->hasAggs || query->havingQual != nullptr)
-        input = group(query, outputs, with_sets(std::move(input), grouping_keys(query)));
-    if (query->hasWindowFuncs)
-        input = windowed(query, outputs, with_sets(std::move(input), window_keys(query, outputs)));
+    const std::vector<Node *> read = read_by(query, targets());
+    Input input = makes_a_row ? rows_to_count(flat, query, read) : from(flat, read);
+    if (is_grouped)
+        input = grouped(flat, std::move(input), query, [&] { return outputs_of(query, targets()); });
+    evaluate_targets(flat, input, query, numbers_of(targets()));
+    if (query->hasWindowFuncs) {
+        const std::vector<Node *> outputs = expressions_of(targets());
+        input = windowed(query, outputs, with_sets(std::move(input), window_keys(query, outputs)),
+                         level.domain != nullptr ? level.domain->scope : Scope{});
+    }
     input = with_sets(std::move(input), set_targets(query));
-    engine::PlanPtr plan = project(input, targets);
-    if (is_distinct)
-        plan = engine::distinct(std::move(plan));
-    if (query->hasDistinctOn)
-        plan = first_of_each(std::move(plan), positions_of(query, query->distinctClause, targets),
-                             order_of(query, targets));
-    if (is_limited)
-        plan = limited(std::move(plan), query, order_of(query, targets));
-    return narrowed(std::move(plan), numbers_of(targets), needed);
+    return ordered(flat, project(input, targets(), level.domain), targets(), needed);
+}
+/* Subqueries in keys and aggregates are evaluated below the grouping, all others above it. */
+Input Translator::grouped(const Level &level, Input input, Query *query,
+                          const std::function<std::vector<Node *>()> &outputs)
+{
+    evaluate_before_grouping(level, input, query);
+    std::vector<Node *> later;
+    List *having = NIL;
+    for (Node *conjunct : conjuncts_of(query->havingQual)) {
+        if (has_sublink(conjunct))
+            later.push_back(conjunct);
+        else
+            having = call([&] { return lappend(having, conjunct); });
+    }
+    query->havingQual = reinterpret_cast<Node *>(having);
+    std::vector<Node *> read = outputs();
+    read.insert(read.end(), later.begin(), later.end());
+    for (size_t i = 0, count = read.size(); i < count; i++) {
+        for (Node *link : sublinks_of(read[i])) {
+            const auto *subquery = castNode(Query, castNode(SubLink, link)->subselect);
+            for (const Reference &reference : detached(subquery, next_param_).references)
+                read.push_back(reference.outer);
+        }
+    }
+    return filtered(level, group(query, read, with_sets(std::move(input), grouping_keys(query))), later);
 }
 
 std::vector<Node *> conjuncts_of(Node *condition)
@@ -345,9 +253,25 @@ std::vector<Var *> vars_of(Node *node)
     std::vector<Var *> vars;
     List *list = call([&] { return pull_vars_of_level(node, 0); });
     ListCell *cell;
-    foreach (cell, list)
-        vars.push_back(lfirst_node(Var, cell));
+    foreach (cell, list) {
+        auto *var = lfirst_node(Var, cell);
+        if (var->varlevelsup > 0) {
+            var = call([&] { return static_cast<Var *>(copyObjectImpl(var)); });
+            var->varlevelsup = 0;
+        }
+        vars.push_back(var);
+    }
     return vars;
+}
+
+std::vector<Node *> columns_read(Node *node)
+{
+    std::vector<Node *> columns;
+    for (Var *var : vars_of(node))
+        columns.push_back(reinterpret_cast<Node *>(var));
+    for (const Reference &reference : params_of(node))
+        columns.push_back(reference.param);
+    return columns;
 }
 
 Relids relids_of(Node *node)
@@ -355,6 +279,8 @@ Relids relids_of(Node *node)
     Relids relids;
     for (const Var *var : vars_of(node))
         relids.insert(var->varno);
+    if (reads_domain(node))
+        relids.insert(0);
     return relids;
 }
 
@@ -400,11 +326,14 @@ engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present,
         return plan;
     std::vector<engine::NamedExpression> expressions;
     const auto &columns = engine::columns(plan);
-    for (int number : wanted) {
-        const int position = std::find(present.begin(), present.end(), number) - present.begin();
-        expressions.push_back(
-            {engine::column_reference(position, columns[position]), columns[position].name});
-    }
+    std::vector<size_t> positions;
+    for (int number : wanted)
+        positions.push_back(std::find(present.begin(), present.end(), number) - present.begin());
+    for (size_t position = present.size(); position < columns.size(); position++)
+        positions.push_back(position);
+    for (size_t position : positions)
+        expressions.push_back({engine::column_reference(static_cast<int>(position), columns[position]),
+                               columns[position].name});
     return engine::project(std::move(plan), std::move(expressions));
 }
 

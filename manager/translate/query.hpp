@@ -2,12 +2,16 @@
  * Translation of one query level, and what its files share.
  *
  *   query.cpp      a level: what is refused, SELECT as FROM, WHERE, grouping, targets, DISTINCT
+ *   targets.cpp    what is computed of the rows
  *   from.cpp       FROM items, joins, and which condition belongs where
  *   grouping.cpp   GROUP BY, aggregates, HAVING
  *   grouping_sets.cpp   GROUPING SETS, ROLLUP, CUBE as a union of groupings
  *   aggregate_call.cpp   an aggregate: by what it is kept
  *   set_operation.cpp   trees of set operations; counted_operation.cpp: INTERSECT and EXCEPT
  *   computed_rows.cpp   FROM items that read no relation: VALUES
+ *   domain.cpp     correlated subqueries, by the values they read of the rows outside
+ *   lateral.cpp    subqueries of FROM that read what is beside them
+ *   sublink.cpp    subqueries in expressions
  *
  * All of it are C++ frames. Trees live in the memory context of the caller.
  */
@@ -26,10 +30,20 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-/* A query and the queries around it, which CTE references go up through. */
+/* What a correlated subquery reads of the queries around it (domain.hpp): a relation without
+ * duplicates, whose columns stand for the Params of `scope` in the subquery. */
+struct Domain {
+    engine::PlanPtr plan;
+    Scope scope;
+};
+
+/* A query and the queries around it, which CTE references go up through. The plan of a level
+ * with a domain has, after the columns asked for, all of the domain's. */
 struct Level {
     const Query *query;
     const Level *parent;
+    const Domain *domain = nullptr;
+    bool is_copy = false; /* made anew in each pass, so that what it holds cannot be shared by address */
 };
 
 /* Result of a FROM item or of a grouping: what each column of `plan` stands for. */
@@ -44,8 +58,34 @@ struct InnerJoin {
     std::vector<Node *> conjuncts;
 };
 
-/* Range table numbers read, or offered. */
+/* Range table numbers read, or offered; 0 is the domain. */
 using Relids = std::set<int>;
+
+/* A Var, Aggref or GroupingFunc of the level outside (or a Param of a level further out, which
+ * then stands for itself), and the Param that the subquery reads instead. */
+struct Reference {
+    Node *outer;
+    Node *param;
+};
+
+struct Detached {
+    Query *query; /* Params in place of the references */
+    std::vector<Reference> references; /* each once */
+};
+
+/* An input of an inner join that is being put together. */
+struct Part {
+    Input input;
+    Relids relids;
+};
+
+/* Rows that outer rows select some of: what is not correlated, the conjuncts that are, and the
+ * targets, over the columns of both. */
+struct PlainRows {
+    Input input;
+    std::vector<Node *> conjuncts;
+    std::vector<Node *> targets;
+};
 
 class Translator {
   public:
@@ -54,10 +94,32 @@ class Translator {
     /* The columns `needed` (numbers of targets that are not junk, ascending; none only if there is none). */
     engine::PlanPtr query(const Level &level, const std::vector<int> &needed);
 
+    /* The FROM and WHERE of a flattened level, with what `read` and they read. */
+    Input from(const Level &level, const std::vector<Node *> &read);
+    /* The rows for which every conjunct is true, subqueries in them included. */
+    Input filtered(const Level &level, Input input, const std::vector<Node *> &conjuncts);
+    /* Rewrites `nodes`: a subquery in them becomes an expression over new columns of `input`. */
+    void evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes);
+    /* The same for the targets `numbers` of `query`, the one of `level`. */
+    void evaluate_targets(const Level &level, Input &input, Query *query, const std::vector<int> &numbers);
+    /* The same for grouping keys and the arguments of aggregates, wherever `query` has them. */
+    void evaluate_before_grouping(const Level &level, Input &input, Query *query);
+    /* FROM and WHERE of a flattened level whose WHERE alone is correlated. */
+    std::optional<PlainRows> plain_from(const Level &level, const std::vector<Node *> &read);
+    /* The same of a detached subquery that is no more than that; the targets are what it selects. */
+    std::optional<PlainRows> plain_rows(const Level &parent, const Query *subquery, const std::vector<int> &needed,
+                                        bool is_set);
+    /* The rows of a correlated level that makes one row of none: each combination of the domain has one
+     * at least. The aggregates in `query` skip those that were made up. */
+    Input rows_to_count(const Level &level, Query *query, const std::vector<Node *> &read);
+    int &next_param() { return next_param_; }
+
   private:
     friend class FromClause;
 
     engine::PlanPtr select(const Level &level, const std::vector<int> &needed);
+    Input grouped(const Level &level, Input input, Query *query,
+                  const std::function<std::vector<Node *>()> &outputs);
     engine::PlanPtr set_operation(const Level &level, const std::vector<int> &needed);
     engine::PlanPtr set_operand(const Level &level, Node *node, const std::vector<int> &needed,
                                 std::vector<ValueType> &types, const SetOperationStmt *above = nullptr);
@@ -71,6 +133,7 @@ class Translator {
     Sources &sources_;
     SharedQueries &shared_;
     int levels_ = 0;
+    int next_param_ = 1;
 };
 
 /* The FROM clause of one level. `used` are the columns that the level reads, by range table number. */
@@ -79,18 +142,44 @@ class FromClause {
     using UsedColumns = std::map<int, std::map<AttrNumber, Node *>>;
 
     FromClause(Translator &translator, const Level &level, const UsedColumns &used)
-        : translator_(translator), level_(level), used_(used)
+        : translator_(translator), level_(level), used_(used), domain_(level.domain)
     {
     }
 
     Input build(Node *jointree);
+    /* Takes the inner joins of `node` apart. */
+    static void collect(Node *node, InnerJoin &into);
 
   private:
-    void collect(Node *node, InnerJoin &into) const;
     Relids relids_of_item(Node *node) const;
-    Input build(const InnerJoin &join);
+    /* With all of the domain's columns, if it `carries` them: an item that reads the domain brings
+     * them, otherwise the domain itself is one more input. */
+    Input build(const InnerJoin &join, bool carries);
     Input build_item(Node *item, const std::vector<Node *> &conjuncts);
     Input outer_join(JoinExpr *join, const std::vector<Node *> &conjuncts);
+    engine::PlanPtr joined(const std::vector<Part> &parts, const std::vector<Node *> &conjuncts,
+                           Scope &scope) const;
+    Part merged(std::vector<Part> parts, std::vector<Node *> &conjuncts);
+    Input computed_left_join(JoinExpr *join, const std::vector<Node *> &conjuncts);
+    Input outer_joined(engine::OuterKind kind, Part left, Part right, const std::vector<Reference> &beside,
+                       const std::vector<Node *> &on);
+
+    /* lateral.cpp */
+    Detached detached_item(const RangeTblEntry *entry) const;
+    const Domain *domain_if_read(const void *query) const;
+    std::vector<Reference> references_of(const Node *item) const;
+    bool reads_domain(Node *item) const;
+    bool is_lateral(Node *item) const;
+    bool is_computed_lateral(Node *item) const;
+    void add_lateral(std::vector<Part> &parts, Node *item, const std::vector<Node *> &own,
+                     std::vector<Node *> &conjuncts);
+    Input lateral(int number, Input outer, const Detached &subquery, const std::vector<Node *> &own);
+    Input joined_plainly(const Input &outer, const Detached &subquery, const PlainRows &rows,
+                         const std::vector<Node *> &vars) const;
+    std::vector<Reference> references_beside(JoinExpr *join, const Input &left) const;
+    Input build_right(const InnerJoin &right, bool carries, const std::vector<Reference> &beside,
+                      const Input &left);
+
     Input leaf(int number);
     Input relation(int number, const RangeTblEntry *entry);
     Input subquery(int number, const RangeTblEntry *entry, const Level &inner);
@@ -101,6 +190,8 @@ class FromClause {
     Translator &translator_;
     const Level &level_;
     const UsedColumns &used_;
+    const Domain *domain_;                /* of the rows being built */
+    std::vector<Reference> outside_ = {}; /* what the right side of a LEFT JOIN reads of the left */
 };
 
 /* GROUP BY, aggregates, HAVING over `from`; outputs are the needed targets. */
@@ -118,7 +209,7 @@ struct GroupedReads {
 /* GROUPING SETS, ROLLUP, CUBE and HAVING over `from` (grouping_sets.cpp). */
 Input grouping_sets(const Query *query, const GroupedReads &reads, const Input &from);
 
-int position_in(const Scope &scope, Node *node);
+int position_in(const Scope &scope, const Node *node);
 
 /* Computed from what is beside it alone: VALUES, functions, XMLTABLE (computed_rows.cpp). */
 bool is_computed(const RangeTblEntry *entry);
@@ -138,6 +229,17 @@ engine::PlanPtr counted_operation(SetOperation operation, bool all, engine::Plan
 
 /* One aggregate over `scope` (aggregate_call.cpp). */
 engine::AggregateCall aggregate_call(const Aggref *aggregate, const Scope &scope);
+/* The arguments, if the node is an equality that can drive a merge or hash join. */
+std::pair<Node *, Node *> equality_arguments(Node *node);
+
+/* A shallow copy of the level whose expressions see through the columns of JOINs. */
+Query *flattened(const Query *query);
+/* Refuses what a level as a whole may not have. */
+void check_level(const Query *query);
+
+bool has_sublink(Node *node);
+/* The outermost subqueries in the expressions of a tree. */
+std::vector<Node *> sublinks_of(Node *node);
 
 /* The pieces of a conjunction, an empty list for none. */
 std::vector<Node *> conjuncts_of(Node *condition);
@@ -145,6 +247,8 @@ engine::PlanPtr filtered(const Input &input, const std::vector<Node *> &conjunct
 
 /* The Vars of this level in `node`. */
 std::vector<Var *> vars_of(Node *node);
+/* These, and what stands for columns of outer queries and for subqueries. */
+std::vector<Node *> columns_read(Node *node);
 Relids relids_of(Node *node);
 
 /* The targets that are not junk, by number. */
@@ -153,7 +257,7 @@ bool has_targets(const Query *query);
 /* Refuses a query that has none. */
 std::vector<int> all_targets(const Query *query);
 
-/* The columns of `plan`, numbered `present`, that are in `wanted`. */
+/* The columns of `plan`, numbered `present`, that are in `wanted`; and all beyond these. */
 engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present,
                          const std::vector<int> &wanted);
 

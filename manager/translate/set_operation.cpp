@@ -68,8 +68,11 @@ engine::PlanPtr cast_columns(engine::PlanPtr plan, const std::vector<int> &neede
     if (is_same)
         return plan;
     std::vector<engine::NamedExpression> expressions;
-    for (size_t i = 0; i < nodes.size(); i++)
-        expressions.push_back({expression_of(nodes[i], scope), engine::columns(plan)[i].name});
+    const auto columns = engine::columns(plan);
+    for (size_t i = 0; i < columns.size(); i++)
+        expressions.push_back({i < nodes.size() ? expression_of(nodes[i], scope)
+                                                : engine::column_reference(static_cast<int>(i), columns[i]),
+                               columns[i].name});
     return engine::project(std::move(plan), std::move(expressions));
 }
 
@@ -98,7 +101,10 @@ engine::PlanPtr limited_operation(engine::PlanPtr plan, const Query *query, cons
         order.push_back({static_cast<int>(place - numbers.begin()),
                          direction_of(clause, value_type(reinterpret_cast<Node *>(entry->expr)).type)});
     }
-    return limited(std::move(plan), query, order);
+    std::vector<int> outer;
+    for (size_t i = numbers.size(); i < engine::columns(plan).size(); i++)
+        outer.push_back(static_cast<int>(i));
+    return limited(std::move(plan), query, order, outer);
 }
 
 } // namespace
@@ -120,6 +126,8 @@ engine::PlanPtr Translator::set_operation(const Level &level, const std::vector<
 
     for (int number : needed)
         names.emplace_back(target(level.query, number)->resname);
+    for (size_t i = names.size(); i < columns.size(); i++)
+        names.push_back(columns[i].name);
     names = distinct_names(std::move(names));
     std::vector<engine::NamedExpression> expressions;
     for (size_t i = 0; i < names.size(); i++) {
@@ -138,7 +146,7 @@ engine::PlanPtr Translator::set_operand(const Level &level, Node *node, const st
         types.clear();
         for (int number : all_targets(entry->subquery))
             types.push_back(value_type(reinterpret_cast<Node *>(target(entry->subquery, number)->expr)));
-        return query({entry->subquery, &level}, needed);
+        return query({entry->subquery, &level, level.domain, level.is_copy}, needed);
     }
 
     const auto *operation = castNode(SetOperationStmt, node);

@@ -72,15 +72,6 @@ std::vector<Node *> expressions_of(const Query *query, const List *clauses)
     return expressions;
 }
 
-int position_in(const Scope &scope, Node *node)
-{
-    for (size_t i = 0; i < scope.size(); i++) {
-        if (scope[i] != nullptr && call([&] { return equal(scope[i], node); }))
-            return static_cast<int>(i);
-    }
-    return -1;
-}
-
 /* `input` with each of `keys` among its columns. */
 Input with_columns(const Input &input, const std::vector<Node *> &keys)
 {

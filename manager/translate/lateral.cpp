@@ -1,0 +1,256 @@
+/*
+ * Subqueries of FROM that read columns of what is beside them, or of queries further out.
+ *
+ * One that is no more than FROM and WHERE is a join like any other: its correlated conjuncts are
+ * the condition. Any other is translated with the domain of what it reads, and joined back. What
+ * the right side of a LEFT JOIN reads of the left is one domain for the whole of that side.
+ */
+#include "translate/domain.hpp"
+
+extern "C" {
+#include "parser/parsetree.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::translate {
+
+Detached FromClause::detached_item(const RangeTblEntry *entry) const
+{
+    return detached(entry->subquery, translator_.next_param(), outside_);
+}
+
+const Domain *FromClause::domain_if_read(const void *query) const
+{
+    return domain_ != nullptr && translate::reads_domain(query) ? domain_ : nullptr;
+}
+
+namespace {
+
+const RangeTblEntry *entry_of(const Node *item, const Query *query)
+{
+    return IsA(item, RangeTblRef) ? rt_fetch(reinterpret_cast<const RangeTblRef *>(item)->rtindex, query->rtable)
+                                  : nullptr;
+}
+
+const Node *cte_query(const RangeTblEntry *entry, const Level *level)
+{
+    for (Index up = 0; up < entry->ctelevelsup; up++)
+        level = level->parent;
+    ListCell *cell;
+    foreach (cell, level->query->cteList) {
+        const auto *cte = lfirst_node(CommonTableExpr, cell);
+        if (strcmp(cte->ctename, entry->ctename) == 0)
+            return cte->ctequery;
+    }
+    return nullptr;
+}
+
+bool is_param(const Reference &reference)
+{
+    return IsA(reference.outer, Param);
+}
+
+} // namespace
+
+/* What a FROM item, or any part of it, reads of the domain or of other items. */
+std::vector<Reference> FromClause::references_of(const Node *item) const
+{
+    std::vector<Reference> all;
+    auto add = [&](const std::vector<Reference> &some) {
+        for (const Reference &reference : some) {
+            const bool is_known = std::any_of(all.begin(), all.end(), [&](const Reference &known) {
+                return call([&] { return equal(known.outer, reference.outer); });
+            });
+            if (!is_known)
+                all.push_back(reference);
+        }
+    };
+    if (const RangeTblEntry *entry = entry_of(item, level_.query)) {
+        if (entry->rtekind == RTE_SUBQUERY)
+            add(detached_item(entry).references);
+        else if (entry->rtekind == RTE_CTE)
+            add(params_of(cte_query(entry, &level_)));
+        else
+            add(params_of(reinterpret_cast<const Node *>(entry)));
+        if (is_computed(entry)) {
+            std::vector<Reference> read;
+            for (Var *var : vars_of_entry(entry))
+                read.push_back({reinterpret_cast<Node *>(var), nullptr});
+            add(read);
+        }
+        return all;
+    }
+    const auto *join = reinterpret_cast<const JoinExpr *>(item);
+    if (IsA(item, JoinExpr)) {
+        add(references_of(join->larg));
+        add(references_of(join->rarg));
+        add(params_of(join->quals));
+        return all;
+    }
+    const auto *list = reinterpret_cast<const FromExpr *>(item);
+    ListCell *cell;
+    foreach (cell, list->fromlist)
+        add(references_of(static_cast<Node *>(lfirst(cell))));
+    add(params_of(list->quals));
+    return all;
+}
+
+bool FromClause::reads_domain(Node *item) const
+{
+    const auto references = domain_ != nullptr ? references_of(item) : std::vector<Reference>{};
+    return std::any_of(references.begin(), references.end(), is_param);
+}
+
+bool FromClause::is_lateral(Node *item) const
+{
+    const RangeTblEntry *entry = entry_of(item, level_.query);
+    if (entry == nullptr || (entry->rtekind != RTE_SUBQUERY && !is_computed(entry)))
+        return false;
+    const auto references = references_of(item);
+    if (is_computed(entry))
+        return !references.empty();
+    return !std::all_of(references.begin(), references.end(), is_param);
+}
+
+bool FromClause::is_computed_lateral(Node *item) const
+{
+    const RangeTblEntry *entry = entry_of(item, level_.query);
+    return entry != nullptr && is_computed(entry) && is_lateral(item);
+}
+
+/* The parts that it reads become one, which it then widens. */
+void FromClause::add_lateral(std::vector<Part> &parts, Node *item, const std::vector<Node *> &own,
+                             std::vector<Node *> &conjuncts)
+{
+    const int number = castNode(RangeTblRef, item)->rtindex;
+    const RangeTblEntry *entry = rt_fetch(number, level_.query->rtable);
+    const bool is_computed = translate::is_computed(entry);
+    Detached subquery = {};
+    if (is_computed)
+        subquery.references = references_of(item);
+    else
+        subquery = detached_item(entry);
+    std::vector<Part> read;
+    std::vector<Part> rest;
+    for (Part &part : parts) {
+        const bool is_read =
+            std::any_of(subquery.references.begin(), subquery.references.end(), [&](const Reference &reference) {
+                return position_in(part.input.scope, reference.outer) >= 0;
+            });
+        (is_read ? read : rest).push_back(std::move(part));
+    }
+    Part outer = merged(std::move(read), conjuncts);
+    outer.input = is_computed ? translator_.filtered(
+                                    level_, computed_beside(number, entry, std::move(outer.input)), own)
+                              : lateral(number, std::move(outer.input), subquery, own);
+    outer.relids.insert(number);
+    rest.push_back(std::move(outer));
+    parts = std::move(rest);
+}
+
+Input FromClause::lateral(int number, Input outer, const Detached &subquery, const std::vector<Node *> &own)
+{
+    std::vector<int> needed;
+    std::vector<Node *> vars;
+    const auto used = used_.find(number);
+    if (used != used_.end()) {
+        for (const auto &[attribute, var] : used->second) {
+            needed.push_back(attribute);
+            vars.push_back(var);
+        }
+    }
+    if (auto rows = translator_.plain_rows(level_, subquery.query, needed, false))
+        return translator_.filtered(level_, joined_plainly(outer, subquery, *rows, vars), own);
+    const Domain domain = domain_of(outer, subquery.references);
+    Input result = this->subquery(number, rt_fetch(number, level_.query->rtable),
+                                  {subquery.query, &level_, &domain, true});
+    std::copy(domain.scope.begin(), domain.scope.end(), result.scope.end() - static_cast<long>(domain.scope.size()));
+    engine::Condition condition = {joining_back(outer, subquery.references, result), {}};
+    hide(result.scope, subquery.references);
+    Input all;
+    all.plan = engine::join({outer.plan, result.plan}, std::move(condition));
+    all.scope = outer.scope;
+    all.scope.insert(all.scope.end(), result.scope.begin(), result.scope.end());
+    return translator_.filtered(level_, std::move(all), own);
+}
+
+/* The outer columns, then the subquery's targets as the columns `vars`. */
+Input FromClause::joined_plainly(const Input &outer, const Detached &subquery, const PlainRows &rows,
+                                 const std::vector<Node *> &vars) const
+{
+    const int width = static_cast<int>(outer.scope.size());
+    Scope scope = seen_from_inside(outer.scope, subquery.references);
+    scope.insert(scope.end(), rows.input.scope.begin(), rows.input.scope.end());
+    engine::Condition condition;
+    for (Node *conjunct : rows.conjuncts)
+        add_conjunct(condition, conjunct, scope, width);
+    Input result;
+    result.scope = outer.scope;
+    result.plan = engine::join({outer.plan, rows.input.plan}, std::move(condition));
+    std::vector<engine::NamedExpression> expressions;
+    std::vector<std::string> names;
+    const auto &columns = engine::columns(result.plan);
+    for (int i = 0; i < width; i++) {
+        expressions.push_back({engine::column_reference(i, columns[i]), {}});
+        names.push_back(columns[i].name);
+    }
+    for (size_t i = 0; i < vars.size(); i++) {
+        expressions.push_back({expression_of(rows.targets[i], scope), {}});
+        names.push_back("lateral_" + std::to_string(i + 1));
+        result.scope.push_back(vars[i]);
+    }
+    names = distinct_names(std::move(names));
+    for (size_t i = 0; i < names.size(); i++)
+        expressions[i].name = names[i];
+    result.plan = engine::project(result.plan, std::move(expressions));
+    return result;
+}
+
+/* What has to be equal on both sides of an outer join besides its condition. */
+std::vector<Reference> FromClause::references_beside(JoinExpr *join, const Input &left) const
+{
+    if (join->jointype == JOIN_LEFT) {
+        const std::vector<Reference> all = references_of(join->rarg);
+        const bool reads_left = std::any_of(all.begin(), all.end(), [&](const Reference &reference) {
+            return !is_param(reference) && position_in(left.scope, reference.outer) >= 0;
+        });
+        if (reads_left) {
+            std::vector<Reference> beside;
+            for (const Reference &reference : all) {
+                if (position_in(left.scope, reference.outer) < 0)
+                    continue;
+                if (reference.param == nullptr)
+                    refuse("function in a join on the right of LEFT JOIN LATERAL",
+                           "It reads columns of the left side from within the join.",
+                           "Put the function into a subquery, or use refresh_mode 'FULL'.");
+                beside.push_back(reference);
+            }
+            return beside;
+        }
+    }
+    if (domain_ == nullptr)
+        return {};
+    const bool both = join->jointype == JOIN_LEFT    ? reads_domain(join->rarg)
+                      : join->jointype == JOIN_RIGHT ? reads_domain(join->larg)
+                                                     : reads_domain(reinterpret_cast<Node *>(join));
+    return both ? references_to(*domain_) : std::vector<Reference>{};
+}
+
+Input FromClause::build_right(const InnerJoin &right, bool carries, const std::vector<Reference> &beside,
+                              const Input &left)
+{
+    if (std::all_of(beside.begin(), beside.end(), is_param))
+        return build(right, carries || !beside.empty());
+    const Domain domain = domain_of(left, beside);
+    const Domain *outer_domain = domain_;
+    const std::vector<Reference> outer_outside = outside_;
+    domain_ = &domain;
+    outside_.insert(outside_.end(), beside.begin(), beside.end());
+    Input result = build(right, true);
+    domain_ = outer_domain;
+    outside_ = outer_outside;
+    return result;
+}
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,177 @@
+/*
+ * What a correlated subquery is made of: rows that outer rows select some of, and the rows of an
+ * aggregate that has a row even where there are none.
+ *
+ * In a global aggregate under a domain D each combination of D is a group, also one without rows:
+ * it is D ⟕ rows with a marker, grouped by D, and every aggregate is filtered by the marker.
+ */
+#include "translate/domain.hpp"
+
+#include "pg/walker.hpp"
+
+extern "C" {
+#include "nodes/makefuncs.h"
+}
+
+namespace pgtrickle::translate {
+
+namespace {
+
+bool is_plain(const Query *query, bool is_set)
+{
+    const bool has_limit = query->limitCount != nullptr || query->limitOffset != nullptr;
+    return query->commandType == CMD_SELECT && query->setOperations == nullptr && query->groupClause == NIL &&
+           query->groupingSets == NIL && !query->hasAggs && !query->hasWindowFuncs && !query->hasTargetSRFs &&
+           query->havingQual == nullptr && !has_limit && (is_set || query->distinctClause == NIL);
+}
+
+struct Marking {
+    Node *marker;
+    Index depth;
+};
+
+/* PostgreSQL frame: every aggregate of the level skips rows whose marker is not true. */
+Node *filter_aggregates(Node *node, void *context)
+{
+    auto *marking = static_cast<Marking *>(context);
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, Query)) {
+        marking->depth++;
+        Query *copy = query_tree_mutator(reinterpret_cast<Query *>(node), for_core(filter_aggregates), context, 0);
+        marking->depth--;
+        return reinterpret_cast<Node *>(copy);
+    }
+    if (IsA(node, Aggref) && castNode(Aggref, node)->agglevelsup == marking->depth) {
+        auto *copy = static_cast<Aggref *>(copyObjectImpl(node));
+        auto *marker = static_cast<Expr *>(copyObjectImpl(marking->marker));
+        copy->aggfilter = copy->aggfilter == nullptr
+                              ? marker
+                              : makeBoolExpr(AND_EXPR, list_make2(marker, copy->aggfilter), -1);
+        return reinterpret_cast<Node *>(copy);
+    }
+    return mutate_expression(node, filter_aggregates, context);
+}
+
+engine::Column marker_column()
+{
+    engine::Column column = column_of({BOOLOID, -1, InvalidOid}, "marker");
+    column.may_be_null = false;
+    return column;
+}
+
+/* `rows` with a column that is true, which `marker` stands for. */
+Input marked(Input rows, Node *marker)
+{
+    std::vector<engine::NamedExpression> expressions;
+    std::vector<std::string> names;
+    const auto columns = engine::columns(rows.plan);
+    for (size_t i = 0; i < columns.size(); i++) {
+        expressions.push_back({engine::column_reference(static_cast<int>(i), columns[i]), {}});
+        names.push_back(columns[i].name);
+    }
+    engine::Expression constant;
+    constant.pieces = {std::string("true")};
+    constant.result = marker_column();
+    constant.may_fail = false;
+    expressions.push_back({constant, {}});
+    names.emplace_back("marker");
+    names = distinct_names(std::move(names));
+    for (size_t i = 0; i < names.size(); i++)
+        expressions[i].name = names[i];
+    rows.plan = engine::project(rows.plan, std::move(expressions));
+    rows.scope.push_back(marker);
+    return rows;
+}
+
+} // namespace
+
+std::optional<PlainRows> Translator::plain_from(const Level &level, const std::vector<Node *> &read)
+{
+    InnerJoin join;
+    PlainRows rows;
+    List *uncorrelated = NIL;
+    List *items = NIL;
+
+    FromClause::collect(reinterpret_cast<Node *>(level.query->jointree), join);
+    for (Node *conjunct : join.conjuncts) {
+        if (!reads_domain(conjunct)) {
+            uncorrelated = call([&] { return lappend(uncorrelated, conjunct); });
+            continue;
+        }
+        if (has_sublink(conjunct))
+            return std::nullopt;
+        rows.conjuncts.push_back(conjunct);
+    }
+    for (Node *item : join.items) {
+        if (reads_domain(item))
+            return std::nullopt;
+        items = call([&] { return lappend(items, item); });
+    }
+    if (reads_domain(level.query->rtable) || reads_domain(level.query->cteList))
+        return std::nullopt;
+    const Query *query = call([&] {
+        Query *copy = makeNode(Query);
+        memcpy(copy, level.query, sizeof(Query));
+        copy->jointree = makeFromExpr(items, reinterpret_cast<Node *>(uncorrelated));
+        return copy;
+    });
+    std::vector<Node *> all = read;
+    all.insert(all.end(), rows.conjuncts.begin(), rows.conjuncts.end());
+    rows.input = from({query, level.parent, nullptr, level.is_copy}, all);
+    return rows;
+}
+
+std::optional<PlainRows> Translator::plain_rows(const Level &parent, const Query *subquery,
+                                                const std::vector<int> &needed, bool is_set)
+{
+    if (!is_plain(subquery, is_set))
+        return std::nullopt;
+    check_level(subquery);
+    const Query *query = flattened(subquery);
+    std::vector<Node *> targets;
+    for (int number : needed) {
+        targets.push_back(reinterpret_cast<Node *>(target(query, number)->expr));
+        if (has_sublink(targets.back()))
+            return std::nullopt;
+    }
+    auto rows = plain_from({query, &parent, nullptr, true}, targets);
+    if (rows)
+        rows->targets = targets;
+    return rows;
+}
+
+Input Translator::rows_to_count(const Level &level, Query *query, const std::vector<Node *> &read)
+{
+    const Domain &domain = *level.domain;
+    const Input all = {domain.plan, domain.scope};
+    const int width = static_cast<int>(domain.scope.size());
+    Node *marker = new_param({BOOLOID, -1, InvalidOid}, next_param_);
+    Input rows;
+    engine::Condition condition;
+
+    if (auto plain = plain_from(level, read)) {
+        rows = marked(std::move(plain->input), marker);
+        Scope scope = all.scope;
+        scope.insert(scope.end(), rows.scope.begin(), rows.scope.end());
+        for (Node *conjunct : plain->conjuncts)
+            add_conjunct(condition, conjunct, scope, width);
+    } else {
+        rows = marked(from(level, read), marker);
+        condition.equalities = joining_back(all, references_to(domain), rows);
+        hide(rows.scope, references_to(domain));
+    }
+    Input result;
+    result.plan = engine::outer_join(engine::OuterKind::left, all.plan, rows.plan, std::move(condition));
+    result.scope = all.scope;
+    result.scope.insert(result.scope.end(), rows.scope.begin(), rows.scope.end());
+    call([&] {
+        Marking marking = {marker, 0};
+        query->targetList = castNode(
+            List, mutate_expression(reinterpret_cast<Node *>(query->targetList), filter_aggregates, &marking));
+        query->havingQual = filter_aggregates(query->havingQual, &marking);
+    });
+    return result;
+}
+
+} // namespace pgtrickle::translate
