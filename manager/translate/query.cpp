@@ -157,6 +157,10 @@ Input Translator::from(const Level &level, const std::vector<Node *> &read)
     note_used(used, reinterpret_cast<Node *>(level.query->jointree));
     foreach (cell, level.query->rtable) {
         const auto *entry = lfirst_node(RangeTblEntry, cell);
+        if (is_computed(entry)) {
+            for (Var *var : vars_of_entry(entry))
+                note_used(used, reinterpret_cast<Node *>(var));
+        }
         if (entry->rtekind != RTE_SUBQUERY || !entry->lateral)
             continue;
         for (const Reference &reference : detached(entry->subquery, next_param_).references)
