@@ -343,23 +343,6 @@ Input FromClause::outer_join(JoinExpr *join, const std::vector<Node *> &conjunct
     return translator_.filtered(level_, std::move(result), above);
 }
 
-/* A function of the left side's columns needs no join. */
-Input FromClause::computed_left_join(JoinExpr *join, const std::vector<Node *> &conjuncts)
-{
-    const int number = castNode(RangeTblRef, join->rarg)->rtindex;
-    const std::vector<Node *> on = conjuncts_of(join->quals);
-    InnerJoin left;
-    collect(join->larg, left);
-    for (Node *conjunct : on) {
-        if (has_sublink(conjunct))
-            refuse("subquery in ON of a LEFT JOIN with a function", "It would have to be evaluated for each pair of rows.",
-                   use_full, location_of(conjunct));
-    }
-    Input rows = build(left, reads_domain(reinterpret_cast<Node *>(join)));
-    rows = computed_left(number, rt_fetch(number, level_.query->rtable), std::move(rows), on);
-    return translator_.filtered(level_, std::move(rows), conjuncts);
-}
-
 Input FromClause::outer_joined(engine::OuterKind kind, Part left, Part right,
                                const std::vector<Reference> &beside, const std::vector<Node *> &on)
 {

@@ -8,6 +8,7 @@
 #include "translate/domain.hpp"
 
 extern "C" {
+#include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 }
 
@@ -117,6 +118,23 @@ bool FromClause::is_computed_lateral(Node *item) const
 {
     const RangeTblEntry *entry = entry_of(item, level_.query);
     return entry != nullptr && is_computed(entry) && is_lateral(item);
+}
+
+/* A function of the left side's columns needs no join. */
+Input FromClause::computed_left_join(JoinExpr *join, const std::vector<Node *> &conjuncts)
+{
+    const int number = castNode(RangeTblRef, join->rarg)->rtindex;
+    const std::vector<Node *> on = conjuncts_of(join->quals);
+    InnerJoin left;
+    collect(join->larg, left);
+    for (Node *conjunct : on) {
+        if (has_sublink(conjunct))
+            refuse("subquery in ON of a LEFT JOIN with a function", "It would have to be evaluated for each pair of rows.",
+                   use_full, call([&] { return exprLocation(conjunct); }));
+    }
+    Input rows = build(left, reads_domain(reinterpret_cast<Node *>(join)));
+    rows = computed_left(number, rt_fetch(number, level_.query->rtable), std::move(rows), on);
+    return translator_.filtered(level_, std::move(rows), conjuncts);
 }
 
 /* The parts that it reads become one, which it then widens. */
