@@ -232,6 +232,22 @@ void alter_policy(const UtilityCall &utility)
     });
 }
 
+namespace {
+
+/* What is kept by delta where that can be, and fully otherwise, may have to be kept the other way, in other heaps. */
+void redefine_automatic_users(Oid relid)
+{
+    for (Oid user : users_of_view(relid)) {
+        if (!call([=] { return definition::lock_if_there(user, AccessExclusiveLock); }) ||
+            definition::load(user).mode != RefreshMode::automatic)
+            continue;
+        redefine(user, call([=] { return definition::query_of(user); }), {}, RefreshMode::automatic);
+        mailbox::note_definition_change();
+    }
+}
+
+} // namespace
+
 bool is_switching_policies(const AlterTableStmt *statement)
 {
     ListCell *cell;
@@ -254,6 +270,11 @@ void switch_policies(const UtilityCall &utility)
         if (OidIsValid(relid))
             mark_users(RelationRelationId, relid, "the policies of a source were enabled or disabled");
     });
+    Oid relid = call([=] {
+        return RangeVarGetRelid(reinterpret_cast<AlterTableStmt *>(utility.statement())->relation, NoLock, true);
+    });
+    if (OidIsValid(relid))
+        redefine_automatic_users(relid);
 }
 
 } // namespace pgtrickle

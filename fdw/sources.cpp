@@ -21,6 +21,7 @@ namespace {
 struct Read {
     Oid relid;
     Bitmapset *columns; /* attribute numbers */
+    bool reads_table_oid;
 };
 
 Bitmapset *all_columns(Oid relid)
@@ -68,6 +69,9 @@ List *collect_reads(const Query *query)
                 reads = lappend(reads, read);
             }
             read->columns = bms_add_members(read->columns, columns_read(entry));
+            read->reads_table_oid =
+                read->reads_table_oid ||
+                bms_is_member(TableOidAttributeNumber - FirstLowInvalidHeapAttributeNumber, entry->selectedCols);
         }
     };
     definition::visit_range_tables(definition::rewritten(query), visit);
@@ -99,6 +103,12 @@ std::vector<translate::SourceRef> sources_of_full_refresh(const Query *query, co
         translate::SourceRef source = {};
         source.relid = read->relid;
         source.is_stream_table = call([=] { return definition::is_stream_table(read->relid); });
+        const bool is_table = call([=] {
+            return get_rel_relkind(read->relid) == RELKIND_RELATION ||
+                   get_rel_relkind(read->relid) == RELKIND_PARTITIONED_TABLE;
+        });
+        if (read->reads_table_oid && is_table)
+            source.columns.push_back(TableOidAttributeNumber);
         for (int column = -1; (column = bms_next_member(read->columns, column)) >= 0;)
             source.columns.push_back(static_cast<AttrNumber>(column));
         sources.push_back(std::move(source));

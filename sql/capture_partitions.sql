@@ -67,5 +67,12 @@ SELECT pgtrickle.refresh_stream_table('cap_rows');
 SELECT * FROM cap_rows ORDER BY id;
 SELECT action FROM pgtrickle.get_refresh_history('cap_rows', 1);
 
+-- where_a_row_lies_is_kept_fully_too
+SELECT pgtrickle.create_stream_table('cap_places', 'SELECT tableoid::regclass::text AS place, id FROM cap_root', '1h', 'FULL');
+UPDATE cap_root SET k = 15 WHERE id = 91;
+SELECT pgtrickle.refresh_stream_table('cap_places');
+SELECT * FROM cap_places ORDER BY id;
+
+SELECT pgtrickle.drop_stream_table('cap_places');
 SELECT pgtrickle.drop_stream_table('cap_rows');
 DROP TABLE cap_root, cap_attached;

@@ -84,14 +84,19 @@ SET ROLE source_altered_owner;
 SELECT pgtrickle.create_stream_table('by_delta', 'SELECT id, v FROM parent', '1h', 'DIFFERENTIAL') \g /dev/null
 SELECT pgtrickle.create_stream_table('fully', 'SELECT count(*) AS n FROM parent', '1h', 'FULL') \g /dev/null
 SELECT n > 3 AS sees_all FROM fully;
+SELECT pgtrickle.create_stream_table('either', 'SELECT v, count(*) AS n, tableoid > 0::oid AS t FROM parent GROUP BY v, 3', '1h') \g /dev/null
 RESET ROLE;
 ALTER TABLE parent ENABLE ROW LEVEL SECURITY;
 SELECT pgtrickle.refresh_stream_table('by_delta');
 SELECT pgtrickle.refresh_stream_table('fully');
+SELECT pgtrickle.refresh_stream_table('either');
 TABLE fully;
+SELECT sum(n) FROM either;
 ALTER TABLE parent DISABLE ROW LEVEL SECURITY;
 SELECT pgtrickle.refresh_stream_table('by_delta'), pgtrickle.refresh_stream_table('fully');
 SELECT n = (SELECT count(*) FROM by_delta) AND n > 3 AS sees_all FROM fully;
+SELECT pgtrickle.refresh_stream_table('either');
+SELECT sum(n) = (SELECT n FROM fully) AS sees_all FROM either;
 DROP OWNED BY source_altered_owner;
 
 -- times_that_move: refused by_delta, kept fully at each due time though no source changes

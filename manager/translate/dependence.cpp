@@ -8,6 +8,7 @@
 #include "pg/walker.hpp"
 
 extern "C" {
+#include "access/sysattr.h"
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_aggregate.h"
@@ -210,17 +211,20 @@ bool visit(Node *node, void *context)
 
 namespace {
 
-bool reads_compared(Node *node, void *context)
+/* Whether it reads what changes without a change that is captured: a foreign table, or ctid, xmin and their like. */
+bool reads_uncaptured(Node *node, void *context)
 {
     if (node == nullptr)
         return false;
+    if (IsA(node, Var))
+        return castNode(Var, node)->varattno < 0 && castNode(Var, node)->varattno != TableOidAttributeNumber;
     if (IsA(node, RangeTblEntry)) {
         auto *entry = castNode(RangeTblEntry, node);
         return entry->rtekind == RTE_RELATION && is_compared(entry->relid);
     }
     if (IsA(node, Query))
-        return walk_query(castNode(Query, node), reads_compared, context, QTW_EXAMINE_RTES_BEFORE);
-    return walk_expression(node, reads_compared, context);
+        return walk_query(castNode(Query, node), reads_uncaptured, context, QTW_EXAMINE_RTES_BEFORE);
+    return walk_expression(node, reads_uncaptured, context);
 }
 
 } // namespace
@@ -264,7 +268,7 @@ Restlessness restlessness_of(const Query *query)
     answer.is_now_dependent = found.restless != Restless::no && !answer.is_volatile;
     if (found.restless != Restless::no)
         answer.function = call([&] { return restless_name(found); });
-    if (call([&] { return reads_compared(reinterpret_cast<Node *>(expand_views(query, InvalidOid)), nullptr); }))
+    if (call([&] { return reads_uncaptured(reinterpret_cast<Node *>(expand_views(query, InvalidOid)), nullptr); }))
         answer.is_now_dependent = true;
     return answer;
 }
