@@ -292,7 +292,8 @@ Input FromClause::build_item(Node *item, const std::vector<Node *> &conjuncts)
 {
     if (IsA(item, JoinExpr))
         return outer_join(castNode(JoinExpr, item), conjuncts);
-    return translator_.filtered(level_, leaf(castNode(RangeTblRef, item)->rtindex), conjuncts);
+    const int number = castNode(RangeTblRef, item)->rtindex;
+    return translator_.filtered(level_, with_whole(number, leaf(number)), conjuncts);
 }
 
 Input FromClause::outer_join(JoinExpr *join, const std::vector<Node *> &conjuncts)
@@ -401,6 +402,14 @@ engine::Condition FromClause::condition(const std::vector<Node *> &conjuncts,
     return condition;
 }
 
+Input FromClause::with_whole(int number, Input input) const
+{
+    const auto used = used_.find(number);
+    if (used == used_.end() || !used->second.contains(0))
+        return input;
+    return with_whole_row(number, rt_fetch(number, level_.query->rtable), std::move(input), used->second.at(0));
+}
+
 Input FromClause::leaf(int number)
 {
     const RangeTblEntry *entry = rt_fetch(number, level_.query->rtable);
@@ -442,8 +451,10 @@ Input FromClause::relation(int number, const RangeTblEntry *entry)
     std::set<AttrNumber> attributes;
     const auto used = used_.find(number);
     if (used != used_.end()) {
-        for (const auto &[attribute, var] : used->second)
-            attributes.insert(attribute);
+        for (const auto &[attribute, var] : used->second) {
+            if (attribute != 0)
+                attributes.insert(attribute);
+        }
     }
     const int source = translator_.sources_.add(entry, attributes);
 
@@ -466,6 +477,8 @@ Input FromClause::subquery(int number, const RangeTblEntry *entry, const Level &
     const auto used = used_.find(number);
     if (used != used_.end()) {
         for (const auto &[attribute, var] : used->second) {
+            if (attribute == 0)
+                continue;
             needed.push_back(attribute);
             input.scope.push_back(var);
         }

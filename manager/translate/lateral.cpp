@@ -132,6 +132,10 @@ Input FromClause::computed_left_join(JoinExpr *join, const std::vector<Node *> &
             refuse("subquery in ON of a LEFT JOIN with a function", "It would have to be evaluated for each pair of rows.",
                    use_full, call([&] { return exprLocation(conjunct); }));
     }
+    const auto used = used_.find(number);
+    if (used != used_.end() && used->second.contains(0))
+        refuse("whole row of a function in LEFT JOIN", "Where nothing matches it is a NULL, not a row of NULLs.",
+               "Name the columns, or use refresh_mode 'FULL'.");
     Input rows = build(left, reads_domain(reinterpret_cast<Node *>(join)));
     rows = computed_left(number, rt_fetch(number, level_.query->rtable), std::move(rows), on);
     return translator_.filtered(level_, std::move(rows), conjuncts);
@@ -160,7 +164,7 @@ void FromClause::add_lateral(std::vector<Part> &parts, Node *item, const std::ve
     }
     Part outer = merged(std::move(read), conjuncts);
     outer.input = is_computed ? translator_.filtered(
-                                    level_, computed_beside(number, entry, std::move(outer.input)), own)
+                                    level_, with_whole(number, computed_beside(number, entry, std::move(outer.input))), own)
                               : lateral(number, std::move(outer.input), subquery, own);
     outer.relids.insert(number);
     rest.push_back(std::move(outer));
@@ -174,12 +178,14 @@ Input FromClause::lateral(int number, Input outer, const Detached &subquery, con
     const auto used = used_.find(number);
     if (used != used_.end()) {
         for (const auto &[attribute, var] : used->second) {
+            if (attribute == 0)
+                continue;
             needed.push_back(attribute);
             vars.push_back(var);
         }
     }
     if (auto rows = translator_.plain_rows(level_, subquery.query, needed, false))
-        return translator_.filtered(level_, joined_plainly(outer, subquery, *rows, vars), own);
+        return translator_.filtered(level_, with_whole(number, joined_plainly(outer, subquery, *rows, vars)), own);
     const Domain domain = domain_of(outer, subquery.references);
     Input result = this->subquery(number, rt_fetch(number, level_.query->rtable),
                                   {subquery.query, &level_, &domain, true});
@@ -190,7 +196,7 @@ Input FromClause::lateral(int number, Input outer, const Detached &subquery, con
     all.plan = engine::join({outer.plan, result.plan}, std::move(condition));
     all.scope = outer.scope;
     all.scope.insert(all.scope.end(), result.scope.begin(), result.scope.end());
-    return translator_.filtered(level_, std::move(all), own);
+    return translator_.filtered(level_, with_whole(number, std::move(all)), own);
 }
 
 /* The outer columns, then the subquery's targets as the columns `vars`. */

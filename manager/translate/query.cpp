@@ -46,10 +46,7 @@ void note_used(FromClause::UsedColumns &used, Node *node)
         if (var->varattno < 0 && var->varattno != TableOidAttributeNumber)
             refuse("system column", "The values of ctid, xmin, cmin ... change without a change of the row.",
                    "Leave it out, or use refresh_mode 'FULL'.", var->location);
-        if (var->varattno == 0)
-            refuse("whole-row reference", "A row as one value would contain columns added later.",
-                   "Name the columns, or use refresh_mode 'FULL'.", var->location);
-        if (var->vartype == RECORDOID || var->vartype == RECORDARRAYOID)
+        if (var->varattno != 0 && (var->vartype == RECORDOID || var->vartype == RECORDARRAYOID))
             refuse("anonymous row type", "Its columns have no names that a printed expression could use.",
                    "Name the columns, or use a composite type.", var->location);
         used[var->varno].emplace(var->varattno, reinterpret_cast<Node *>(var));
@@ -166,6 +163,7 @@ Input Translator::from(const Level &level, const std::vector<Node *> &read)
         for (const Reference &reference : detached(entry->subquery, next_param_).references)
             note_used(used, reference.outer);
     }
+    add_columns_of_whole_rows(level.query, used);
     FromClause from(*this, level, used);
     return from.build(reinterpret_cast<Node *>(level.query->jointree));
 }

@@ -181,6 +181,8 @@ class FromClause {
                       const Input &left);
 
     Input leaf(int number);
+    /* `input` with the whole row of the FROM item, if that is read. */
+    Input with_whole(int number, Input input) const;
     Input relation(int number, const RangeTblEntry *entry);
     Input subquery(int number, const RangeTblEntry *entry, const Level &inner);
     Input values(int number, const RangeTblEntry *entry);
@@ -210,6 +212,11 @@ struct GroupedReads {
 Input grouping_sets(const Query *query, const GroupedReads &reads, const Input &from);
 
 int position_in(const Scope &scope, const Node *node);
+
+/* Whole rows (whole_row.cpp), which `used` has as column 0. They read all columns. */
+void add_columns_of_whole_rows(const Query *query, std::map<int, std::map<AttrNumber, Node *>> &used);
+/* `input`, which has all columns of the FROM item, with its whole row, the Var `whole`. */
+Input with_whole_row(int number, const RangeTblEntry *entry, Input input, Node *whole);
 
 /* Computed from what is beside it alone: VALUES, functions, XMLTABLE (computed_rows.cpp). */
 bool is_computed(const RangeTblEntry *entry);
