@@ -78,9 +78,7 @@ Node *parse_in_from(ParseState *state, const char *text)
     List *statements = raw_parser(psprintf("SELECT FROM %s AS t", text), RAW_PARSE_DEFAULT);
     auto *select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
     transformFromClause(state, select->fromClause);
-    auto *function = reinterpret_cast<Node *>(linitial_node(RangeTblEntry, state->p_rtable)->tablefunc);
-    assign_expr_collations(state, function);
-    return function;
+    return reinterpret_cast<Node *>(linitial_node(RangeTblEntry, state->p_rtable)->tablefunc);
 }
 
 Node *parse_again(const char *text, Nodes *nodes, bool is_in_from)
