@@ -1,0 +1,68 @@
+-- LATERAL subqueries: plain ones, aggregates, groups, and the first rows of each.
+SET client_min_messages = warning;
+CREATE SCHEMA lateral_subqueries;
+SET search_path = lateral_subqueries;
+CREATE TABLE a (id int PRIMARY KEY, k int, v int);
+CREATE TABLE b (id int PRIMARY KEY, k int, w int);
+INSERT INTO a SELECT g, nullif(g % 7, 3), g % 5 FROM generate_series(1, 30) g;
+INSERT INTO b SELECT g, nullif(g % 9, 4), g % 4 FROM generate_series(1, 12) g;
+CREATE TABLE kept (name text, query text);
+INSERT INTO kept VALUES
+  ('plain', $$SELECT a.id, l.* FROM a, LATERAL (SELECT b.w + a.v AS x FROM b WHERE b.k = a.k) l$$),
+  ('plain_left', $$SELECT a.id, l.* FROM a LEFT JOIN LATERAL (SELECT b.w + a.v AS x FROM b WHERE b.k = a.k) l ON l.x > 2$$),
+  ('aggregates', $$SELECT a.id, l.* FROM a, LATERAL (SELECT count(*) AS c, max(w) AS m FROM b WHERE b.k = a.k) l$$),
+  ('groups', $$SELECT a.id, l.* FROM a LEFT JOIN LATERAL (SELECT w, count(*) AS c FROM b WHERE b.k = a.k GROUP BY w) l ON true$$),
+  ('first_two', $$SELECT a.id, l.* FROM a CROSS JOIN LATERAL (SELECT b.id AS bid, b.w FROM b WHERE b.k = a.k ORDER BY b.w DESC, b.id LIMIT 2) l$$),
+  ('first_two_left', $$SELECT a.id, l.* FROM a LEFT JOIN LATERAL (SELECT b.id AS bid, b.w FROM b WHERE b.k = a.k ORDER BY b.w DESC, b.id LIMIT 2) l ON l.w > 1$$),
+  ('of_two_items', $$SELECT a.id, c.id AS cid, l.n FROM a JOIN a c ON c.id = a.id + 7, LATERAL (SELECT count(*) AS n FROM b WHERE b.k = a.k AND b.w <= c.v) l$$),
+  ('two_in_a_row', $$SELECT a.id, m.* FROM a, LATERAL (SELECT max(w) AS x FROM b WHERE b.k = a.k) l, LATERAL (SELECT count(*) AS n FROM b WHERE b.w = l.x) m$$),
+  ('inside_lateral', $$SELECT a.id, l.* FROM a, LATERAL (SELECT b.id AS bid, m.n FROM b, LATERAL (SELECT count(*) AS n FROM a c WHERE c.v = b.w AND c.k = a.k) m WHERE b.k = a.k) l$$),
+  ('left_of_a_join', $$SELECT a.id, l.n, l.w FROM a LEFT JOIN (b JOIN LATERAL (SELECT count(*) AS n, b.w FROM a c WHERE c.v = b.w) l ON true) ON b.k = a.k$$),
+  ('scalar_in_from', $$SELECT x.id, y.n FROM a x JOIN (SELECT k, (SELECT count(*) FROM a z WHERE z.k = b.k) AS n FROM b) y ON y.k = x.k$$),
+  ('of_union', $$SELECT a.id, l.x FROM a, LATERAL (SELECT b.w AS x FROM b WHERE b.k = a.k UNION SELECT a.v) l$$);
+SELECT pgtrickle.create_stream_table('lateral_subqueries.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+
+CREATE FUNCTION wrong() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE one kept; n bigint;
+BEGIN
+  FOR one IN TABLE kept LOOP
+    PERFORM pgtrickle.refresh_stream_table('lateral_subqueries.' || one.name);
+    EXECUTE format('SELECT count(*) FROM ((TABLE %I EXCEPT ALL (%s)) UNION ALL ((%2$s) EXCEPT ALL TABLE %1$I)) d', one.name, one.query) INTO n;
+    IF n > 0 THEN RETURN NEXT one.name; END IF;
+  END LOOP;
+END $$;
+
+-- what_is_filled
+SELECT wrong();
+-- rows_of_the_subquery_appear_one_with_null
+INSERT INTO b VALUES (100, 5, 2), (101, NULL, 1), (102, 3, 0);
+SELECT wrong();
+-- its_last_null_goes
+DELETE FROM b WHERE k IS NULL;
+SELECT wrong();
+-- both_sides_change
+UPDATE a SET k = 3 WHERE k IS NULL;
+UPDATE b SET w = w + 1 WHERE id % 3 = 0;
+SELECT wrong();
+-- a_row_comes_and_goes_between_two_refreshes
+INSERT INTO b VALUES (103, 1, 4);
+DELETE FROM b WHERE id = 103;
+SELECT wrong();
+-- nearly_nothing_is_left_beside_outer_nulls
+DELETE FROM b WHERE id > 3;
+INSERT INTO a VALUES (200, NULL, NULL), (201, NULL, 1);
+SELECT wrong();
+-- the_subquery_has_no_row
+DELETE FROM b;
+SELECT wrong();
+-- it_is_filled_again
+INSERT INTO b SELECT g, g % 5, g % 6 FROM generate_series(1, 20) g;
+DELETE FROM a WHERE id % 2 = 0;
+SELECT wrong();
+-- there_is_no_outer_row
+DELETE FROM a;
+SELECT wrong();
+
+-- all_of_it_by_deltas
+SELECT name, action, count(*) FROM kept, LATERAL pgtrickle.get_refresh_history('lateral_subqueries.' || name) WHERE action NOT IN ('DIFFERENTIAL', 'NO_DATA') GROUP BY 1, 2 HAVING action <> 'FULL' OR count(*) > 1;
+DROP SCHEMA lateral_subqueries CASCADE;

@@ -1,0 +1,75 @@
+-- EXISTS, IN, ANY and ALL, as conditions and as values, with NULLs on both sides.
+SET client_min_messages = warning;
+CREATE SCHEMA subquery_tests;
+SET search_path = subquery_tests;
+CREATE TABLE a (id int PRIMARY KEY, k int, v int);
+CREATE TABLE b (id int PRIMARY KEY, k int, w int);
+INSERT INTO a SELECT g, nullif(g % 7, 3), g % 5 FROM generate_series(1, 30) g;
+INSERT INTO b SELECT g, nullif(g % 9, 4), g % 4 FROM generate_series(1, 12) g;
+CREATE TABLE kept (name text, query text);
+INSERT INTO kept VALUES
+  ('exists_key', $$SELECT * FROM a WHERE EXISTS (SELECT FROM b WHERE b.k = a.k)$$),
+  ('not_exists_others', $$SELECT * FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.k = a.k AND b.w > a.v)$$),
+  ('in_set', $$SELECT * FROM a WHERE k IN (SELECT k FROM b)$$),
+  ('not_in_set', $$SELECT * FROM a WHERE k NOT IN (SELECT k FROM b)$$),
+  ('not_in_without_null', $$SELECT * FROM a WHERE k NOT IN (SELECT k FROM b WHERE k IS NOT NULL)$$),
+  ('not_in_keys', $$SELECT * FROM a WHERE id NOT IN (SELECT id FROM b)$$),
+  ('as_values', $$SELECT *, k IN (SELECT k FROM b) AS x, EXISTS (SELECT FROM b WHERE b.w = a.v) AS y FROM a$$),
+  ('under_or', $$SELECT * FROM a WHERE k IN (SELECT k FROM b WHERE b.w = a.v) OR v = 2$$),
+  ('not_in_correlated', $$SELECT *, k NOT IN (SELECT k FROM b WHERE b.w = a.v) AS z FROM a$$),
+  ('any_and_all', $$SELECT *, v > ANY (SELECT w FROM b) AS p, v <= ALL (SELECT w FROM b WHERE b.k = a.k) AS q FROM a$$),
+  ('in_rows', $$SELECT * FROM a WHERE (k, v) IN (SELECT k, w FROM b)$$),
+  ('not_in_rows', $$SELECT * FROM a WHERE (k, v) NOT IN (SELECT k, w FROM b)$$),
+  ('rows_as_values', $$SELECT *, (k, v) IN (SELECT k, w FROM b) AS x FROM a$$),
+  ('division', $$SELECT * FROM a WHERE NOT EXISTS (SELECT FROM b WHERE NOT EXISTS (SELECT FROM a c WHERE c.k = a.k AND c.v = b.w))$$),
+  ('on_left_join', $$SELECT a.id, b.id AS bid FROM a LEFT JOIN b ON a.k = b.k AND EXISTS (SELECT FROM b c WHERE c.w = a.v)$$),
+  ('uncorrelated', $$SELECT * FROM a WHERE EXISTS (SELECT FROM b) AND NOT EXISTS (SELECT FROM b WHERE w = 77)$$),
+  ('below_full_join', $$SELECT a.id, x.w FROM a FULL JOIN (SELECT DISTINCT w FROM b WHERE EXISTS (SELECT FROM a WHERE a.v = b.w)) x ON x.w = a.v$$),
+  ('of_a_function', $$SELECT a.id, g FROM a, LATERAL generate_series(1, a.v) g WHERE g IN (SELECT w FROM b WHERE b.k = a.k)$$),
+  ('first_of_each', $$SELECT DISTINCT ON (v) v, id, EXISTS (SELECT FROM b WHERE b.k = a.k) AS e FROM a ORDER BY v, id$$);
+SELECT pgtrickle.create_stream_table('subquery_tests.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+
+CREATE FUNCTION wrong() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE one kept; n bigint;
+BEGIN
+  FOR one IN TABLE kept LOOP
+    PERFORM pgtrickle.refresh_stream_table('subquery_tests.' || one.name);
+    EXECUTE format('SELECT count(*) FROM ((TABLE %I EXCEPT ALL (%s)) UNION ALL ((%2$s) EXCEPT ALL TABLE %1$I)) d', one.name, one.query) INTO n;
+    IF n > 0 THEN RETURN NEXT one.name; END IF;
+  END LOOP;
+END $$;
+
+-- what_is_filled
+SELECT wrong();
+-- rows_of_the_subquery_appear_one_with_null
+INSERT INTO b VALUES (100, 5, 2), (101, NULL, 1), (102, 3, 0);
+SELECT wrong();
+-- its_last_null_goes
+DELETE FROM b WHERE k IS NULL;
+SELECT wrong();
+-- both_sides_change
+UPDATE a SET k = 3 WHERE k IS NULL;
+UPDATE b SET w = w + 1 WHERE id % 3 = 0;
+SELECT wrong();
+-- a_row_comes_and_goes_between_two_refreshes
+INSERT INTO b VALUES (103, 1, 4);
+DELETE FROM b WHERE id = 103;
+SELECT wrong();
+-- nearly_nothing_is_left_beside_outer_nulls
+DELETE FROM b WHERE id > 3;
+INSERT INTO a VALUES (200, NULL, NULL), (201, NULL, 1);
+SELECT wrong();
+-- the_subquery_has_no_row
+DELETE FROM b;
+SELECT wrong();
+-- it_is_filled_again
+INSERT INTO b SELECT g, g % 5, g % 6 FROM generate_series(1, 20) g;
+DELETE FROM a WHERE id % 2 = 0;
+SELECT wrong();
+-- there_is_no_outer_row
+DELETE FROM a;
+SELECT wrong();
+
+-- all_of_it_by_deltas
+SELECT name, action, count(*) FROM kept, LATERAL pgtrickle.get_refresh_history('subquery_tests.' || name) WHERE action NOT IN ('DIFFERENTIAL', 'NO_DATA') GROUP BY 1, 2 HAVING action <> 'FULL' OR count(*) > 1;
+DROP SCHEMA subquery_tests CASCADE;
