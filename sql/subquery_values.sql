@@ -75,6 +75,7 @@ DELETE FROM a;
 SELECT wrong();
 
 -- a_second_row_fails_the_refresh_where_it_is_read
+\set SHOW_CONTEXT never
 INSERT INTO a VALUES (1, 1, 1), (2, 2, 2);
 DELETE FROM b;
 INSERT INTO b VALUES (1, 1, 10), (2, 3, 1), (3, 3, 2);

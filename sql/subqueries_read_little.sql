@@ -1,0 +1,44 @@
+-- Given an index on what subqueries compare with, a refresh reads no source as a whole.
+SET client_min_messages = warning;
+CREATE SCHEMA subqueries_read_little;
+SET search_path = subqueries_read_little;
+CREATE TABLE customer (id int PRIMARY KEY, region int, name text);
+CREATE TABLE orders (id int PRIMARY KEY, customer int, amount numeric);
+CREATE TABLE item (id int PRIMARY KEY, orders int, qty int);
+INSERT INTO customer SELECT g, g % 3000, 'c' || g FROM generate_series(1, 30000) g;
+INSERT INTO orders SELECT g, 1 + g % 30000, g % 97 FROM generate_series(1, 30000) g;
+INSERT INTO item SELECT g, 1 + g % 30000, g % 7 FROM generate_series(1, 30000) g;
+CREATE INDEX ON orders (customer);
+CREATE INDEX ON item (orders);
+CREATE INDEX ON customer (region);
+CREATE INDEX ON customer (substr(name, 2));
+CREATE INDEX ON orders ((amount::text));
+ANALYZE customer, orders, item;
+SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM (VALUES
+  ('exists_item', 'SELECT id FROM orders o WHERE EXISTS (SELECT FROM item i WHERE i.orders = o.id)'),
+  ('not_exists_others', 'SELECT id FROM orders o WHERE NOT EXISTS (SELECT FROM item i WHERE i.orders = o.id AND i.qty > o.amount)'),
+  ('in_orders', 'SELECT id, name FROM customer WHERE id IN (SELECT customer FROM orders WHERE amount > 90)'),
+  ('marked', 'SELECT id, EXISTS (SELECT FROM orders o WHERE o.customer = c.id AND o.amount > 90) OR region = 7 AS m FROM customer c'),
+  ('counted', 'SELECT c.id, (SELECT count(*) FROM orders o WHERE o.customer = c.id) AS n FROM customer c'),
+  ('above_average', 'SELECT o.id FROM orders o WHERE o.amount > (SELECT avg(x.amount) FROM orders x WHERE x.customer = o.customer)'),
+  ('last_item', 'SELECT o.id, (SELECT i.id FROM item i WHERE i.orders = o.id ORDER BY i.qty DESC, i.id LIMIT 1) AS last FROM orders o'),
+  ('lateral_sums', 'SELECT c.id, l.s FROM customer c, LATERAL (SELECT sum(amount) AS s FROM orders o WHERE o.customer = c.id) l'),
+  ('first_two', 'SELECT c.id, l.* FROM customer c CROSS JOIN LATERAL (SELECT o.id AS oid FROM orders o WHERE o.customer = c.id ORDER BY o.amount, o.id LIMIT 2) l')
+) AS t(name, query) \g /dev/null
+
+CREATE FUNCTION whole_reads(st text, change text) RETURNS TABLE (source name, read_whole bigint) LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE change;
+  CREATE TEMP TABLE before ON COMMIT DROP AS SELECT relname, seq_tup_read AS n FROM pg_stat_xact_user_tables WHERE schemaname = 'subqueries_read_little';
+  PERFORM pgtrickle.refresh_stream_table(st);
+  RETURN QUERY SELECT s.relname, s.seq_tup_read - b.n FROM pg_stat_xact_user_tables s JOIN before b USING (relname)
+    WHERE s.schemaname = 'subqueries_read_little' AND s.seq_tup_read > b.n ORDER BY 1;
+  DROP TABLE before;
+END $$;
+
+-- no_source_is_read_whole_after_one_changed_row
+SELECT st, change, r.* FROM unnest(ARRAY['exists_item', 'not_exists_others', 'in_orders', 'marked', 'counted', 'above_average', 'last_item', 'lateral_sums', 'first_two']) st,
+  unnest(ARRAY['UPDATE orders SET amount = amount + 1 WHERE id = 7', 'DELETE FROM orders WHERE id = 8', 'INSERT INTO item SELECT max(id) + 1, 77, 3 FROM item',
+    'DELETE FROM item WHERE id = 5', 'UPDATE customer SET region = 3 WHERE id = 9']) change,
+  LATERAL whole_reads(st, change) r;
+DROP SCHEMA subqueries_read_little CASCADE;
