@@ -17,7 +17,6 @@ SELECT differential('SELECT id, objections.steady(val) AS s FROM a');
 SELECT differential('SELECT id, grp::date AS d FROM a');
 
 -- constructs of the query
-SELECT differential('WITH RECURSIVE r AS (SELECT id FROM a UNION ALL SELECT id + 1 FROM r WHERE id < 3) SELECT id FROM r');
 SELECT differential('SELECT id FROM a ORDER BY id LIMIT -3');
 SELECT differential('SELECT id, sum(val) OVER (ORDER BY id ROWS (SELECT 1) PRECEDING) AS s FROM a');
 SELECT differential('SELECT ctid AS c FROM a');

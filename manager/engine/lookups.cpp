@@ -5,6 +5,7 @@
  * where an index on the expression serves, provided that it is immutable.
  */
 #include "engine/operators/join.hpp"
+#include "engine/operators/recursive.hpp"
 #include "engine/operators/project.hpp"
 #include "engine/sql.hpp"
 #include "engine/step_plan.hpp"
@@ -147,6 +148,8 @@ void find_lookups(std::vector<Step> &steps, const std::vector<std::shared_ptr<co
 {
     for (size_t i = 0; i < steps.size(); i++) {
         walk(plans[i]->input, steps[i].lookups);
+        if (const auto &recursion = plans[i]->recursion)
+            walk(with_leaf(recursion->step, recursion->leaf, recursion->kept), steps[i].lookups);
         if (plans[i]->group && plans[i]->group->is_often_recomputed)
             add_keys(plans[i]->input, plans[i]->group->keys, steps[i].lookups);
         if (plans[i]->recompute)

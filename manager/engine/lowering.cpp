@@ -16,6 +16,7 @@
 #include "engine/operators/delta.hpp"
 #include "engine/operators/filter.hpp"
 #include "engine/operators/project.hpp"
+#include "engine/operators/recursive.hpp"
 #include "engine/recompute_step.hpp"
 #include "engine/sql.hpp"
 #include "engine/step_plan.hpp"
@@ -31,6 +32,7 @@ namespace {
 /* A grouping with the filters and projections over it. */
 struct Chain {
     std::shared_ptr<const Aggregate> grouping;
+    std::shared_ptr<const Recursive> recursion; /* what the grouping is of, for a recursive UNION */
     std::vector<Expression> outputs; /* over the grouping's output columns */
     std::vector<Expression> filters;
 };
@@ -205,7 +207,8 @@ class Lowering {
 
     bool is_kept(const PlanPtr &plan) const
     {
-        return chain_of(plan).has_value() || window_of(plan) || dynamic_cast<const Reserve *>(plan.get());
+        return chain_of(plan) || window_of(plan) || recursive_union_all(plan) ||
+               dynamic_cast<const Reserve *>(plan.get());
     }
 
     void add_rows(const PlanPtr &top, const PlanPtr &lowered, bool is_compared = false)
@@ -216,8 +219,15 @@ class Lowering {
             step.columns.push_back({column, Role::value, {}});
         step.output_count = top->width();
         collect_inputs(lowered, step.inputs);
+        StepPlan step_plan{lowered, std::nullopt, {}, {}};
+        if (auto recursive = std::dynamic_pointer_cast<const Recursive>(lowered)) {
+            std::vector<std::string> names;
+            for (const auto &column : top->columns())
+                names.push_back(column.name);
+            step_plan.recursion = recursion_plan(*recursive, names, {});
+        }
         steps_.push_back(step);
-        plans_.push_back(std::make_shared<StepPlan>(StepPlan{lowered, std::nullopt, {}, {}}));
+        plans_.push_back(std::make_shared<StepPlan>(step_plan));
     }
 
   private:
@@ -236,6 +246,11 @@ class Lowering {
                 chain.filters.push_back(filter->predicate());
             } else if (auto distinct = std::dynamic_pointer_cast<const Distinct>(node)) {
                 chain.grouping = distinct->as_aggregate();
+                return chain;
+            } else if (auto recursive = std::dynamic_pointer_cast<const Recursive>(node);
+                       recursive && recursive->is_set()) {
+                chain.grouping = recursive->as_aggregate();
+                chain.recursion = recursive;
                 return chain;
             } else {
                 chain.grouping = std::dynamic_pointer_cast<const Aggregate>(node);
@@ -269,7 +284,9 @@ class Lowering {
 
     PlanPtr lower_anew(const PlanPtr &plan)
     {
-        if (auto chain = chain_of(plan)) {
+        if (auto chain = chain_of(plan); chain && chain->recursion)
+            return add_recursive_union(plan, *chain);
+        else if (chain) {
             PlanPtr input = lower(chain->grouping->inputs()[0]);
             return add(Arrangement(plan, *chain, input).build());
         }
@@ -286,12 +303,60 @@ class Lowering {
             add_rows(plan, input, true);
             return arrangement_scan(static_cast<int>(steps_.size()) - 1, plan->columns(), false);
         }
-        if (plan->inputs().empty())
-            return plan;
+        if (auto recursive = recursive_union_all(plan)) {
+            add_rows(plan, lowered(*recursive));
+            return arrangement_scan(static_cast<int>(steps_.size()) - 1, plan->columns(), false);
+        }
+        return with_lowered_inputs(plan);
+    }
+
+    PlanPtr with_lowered_inputs(const PlanPtr &plan)
+    {
         std::vector<PlanPtr> inputs;
         for (const auto &input : plan->inputs())
             inputs.push_back(lower(input));
         return inputs == plan->inputs() ? plan : plan->with_inputs(inputs);
+    }
+
+    /* A recursive UNION ALL whose columns `plan` at most renames. */
+    std::shared_ptr<const Recursive> recursive_union_all(const PlanPtr &plan) const
+    {
+        PlanPtr node = plan;
+        if (auto project = std::dynamic_pointer_cast<const Project>(plan)) {
+            node = plan->inputs()[0];
+            bool is_same = node->width() == plan->width() && uses_.at(node.get()) == 1;
+            for (int i = 0; i < plan->width(); i++)
+                is_same = is_same && project->expressions()[i].expression.as_column() == i;
+            if (!is_same)
+                return nullptr;
+        }
+        auto recursive = std::dynamic_pointer_cast<const Recursive>(node);
+        return recursive && !recursive->is_set() ? recursive : nullptr;
+    }
+
+    PlanPtr add_recursive_union(const PlanPtr &plan, const Chain &chain)
+    {
+        auto recursion = lowered(*chain.recursion);
+        auto [step, made] = Arrangement(plan, chain, recursion->derivations()).build();
+        auto step_plan = std::make_shared<StepPlan>(*made);
+        step_plan->recursion = recursion_plan(*recursion, made->key_names, made->state_names.at(0));
+        return add({step, step_plan});
+    }
+
+    std::shared_ptr<const Recursive> lowered(const Recursive &recursive)
+    {
+        return std::dynamic_pointer_cast<const Recursive>(with_lowered_inputs(recursive.shared_from_this()));
+    }
+
+    /* Of the step that is about to be added, whose arrangement has these columns for R's. */
+    RecursionPlan recursion_plan(const Recursive &recursive, const std::vector<std::string> &names,
+                                 const std::string &count) const
+    {
+        std::vector<Column> columns = recursive.columns();
+        for (size_t i = 0; i < columns.size(); i++)
+            columns[i].name = names.at(i);
+        PlanPtr kept = kept_rows(static_cast<int>(steps_.size()), columns, count);
+        return {recursive.base(), recursive.step(), recursive.reference(), recursive.is_set(), kept};
     }
 
     const std::map<const PlanNode *, int> uses_;
@@ -339,6 +404,8 @@ PlanPtr delta_plan(const StepPlan &plan, const std::vector<DeltaInput> &changed)
         PlanPtr delta = Differentiator(changed).delta(plan.reserve->rows);
         return delta ? reserve_delta(delta, plan.reserve->stored, plan.reserve->rows, plan.reserve->terms) : nullptr;
     }
+    if (plan.recursion)
+        return recursion_delta(*plan.recursion, changed);
     if (plan.recompute)
         return recompute_delta(plan, Differentiator(changed).delta(plan.recompute->rows));
     return Differentiator(changed).delta(plan.input);

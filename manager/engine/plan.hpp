@@ -88,6 +88,11 @@ PlanPtr lateral(PlanPtr input, Expression rows, std::vector<Column> computed,
 PlanPtr window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls);
 /* Same number and types of columns; names from the first. */
 PlanPtr union_all(std::vector<PlanPtr> inputs);
+/* The rows that a recursion has found so far, in its recursive term only. */
+PlanPtr recursion_leaf(std::vector<Column> columns);
+/* The rows of `base` and what `step`, which reads them through `leaf`, gives of them and of what it
+ * gives: as a set, or every derivation once. */
+PlanPtr recursive(PlanPtr base, PlanPtr step, PlanPtr leaf, bool is_set);
 
 const std::vector<Column> &columns(const PlanPtr &plan);
 

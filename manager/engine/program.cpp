@@ -121,7 +121,7 @@ std::string groups_full(const Step &step, const StepPlan &plan, const std::vecto
         std::string name = quoted(column.column.name);
         outer.push_back((column.role == Role::final ? column.sql : "n." + name) + " AS " + name);
     }
-    return "SELECT " + joined(outer, ", ") + " FROM (" +
+    return printer.with_clause() + "SELECT " + joined(outer, ", ") + " FROM (" +
            grouped(plan, inner, joined(rows, " UNION ALL "), false) + ") AS n";
 }
 
@@ -205,7 +205,8 @@ std::string Program::full_sql(int step, const RelationNames &names) const
     if (plan.group)
         return groups_full(steps_[step], plan, {plan.input}, names);
     Printer printer(names);
-    return Printer::statement(printer.select(plan.input), quoted_names(steps_[step]), false);
+    std::string text = Printer::statement(printer.select(plan.input), quoted_names(steps_[step]), false);
+    return printer.with_clause() + text;
 }
 
 std::string Program::recompute_sql(int step, const RelationNames &names) const

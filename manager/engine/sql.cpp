@@ -145,9 +145,22 @@ void Printer::count_uses(const PlanPtr &plan)
         count_uses(input);
 }
 
+std::string Printer::new_entry() { return "r" + std::to_string(++recursive_entries_); }
+
+void Printer::add_recursive(const std::string &name_and_columns, const std::string &text)
+{
+    with_.push_back(name_and_columns + " AS (" + text + ")");
+}
+
+std::string Printer::entry_of(const PlanNode *node) const
+{
+    auto known = entries_.find(node);
+    return known == entries_.end() ? "" : known->second;
+}
+
 std::string Printer::with_clause() const
 {
-    return with_.empty() ? "" : "WITH " + joined(with_, ", ") + " ";
+    return with_.empty() ? "" : (recursive_entries_ > 0 ? "WITH RECURSIVE " : "WITH ") + joined(with_, ", ") + " ";
 }
 
 } // namespace pgtrickle::engine

@@ -51,7 +51,13 @@ class Printer {
 
     /* Finds the deltas of `plan` that are used more than once: call before printing. */
     void share(const PlanPtr &plan);
-    /* "WITH …" for the shared deltas printed so far, or empty. */
+    /* A new name for a WITH entry, which add_recursive() makes; `columns` may follow the name. */
+    std::string new_entry();
+    void add_recursive(const std::string &name_and_columns, const std::string &text);
+    /* The entry that was made for a node; empty: none. */
+    std::string entry_of(const PlanNode *node) const;
+    void remember_entry(const PlanNode *node, const std::string &name) { entries_[node] = name; }
+    /* "WITH …" for the shared deltas and recursions printed so far, or empty. */
     std::string with_clause() const;
 
   private:
@@ -61,7 +67,9 @@ class Printer {
     int aliases_ = 0;
     std::map<const PlanNode *, int> uses_;
     std::map<const PlanNode *, std::string> shared_;
+    std::map<const PlanNode *, std::string> entries_;
     std::vector<std::string> with_;
+    int recursive_entries_ = 0;
 };
 
 /* "name", with inner quotes doubled. */

@@ -6,6 +6,7 @@
 
 #include "engine/operators/aggregates/group.hpp"
 #include "engine/operators/reserve.hpp"
+#include "engine/operators/recursion_delta.hpp"
 #include "engine/program.hpp"
 
 #include <optional>
@@ -34,6 +35,7 @@ struct StepPlan {
     std::vector<std::string> state_names;
     std::optional<Recompute> recompute = {}; /* rows only */
     std::optional<ReserveStep> reserve = {}; /* rows only */
+    std::optional<RecursionPlan> recursion = {}; /* the change is recursion_delta() then */
 
     /* `text` with each `#n` replaced by the quoted name of state n. */
     std::string resolve(const std::string &text) const;

@@ -440,7 +440,7 @@ Input FromClause::leaf(int number)
         holder = holder->parent;
     const CommonTableExpr *cte = find_cte(holder->query, entry->ctename);
     if (cte->cterecursive)
-        refuse("recursive CTE", "Its rows depend on one another.", use_full, cte->location);
+        return recursive_cte(number, cte, *holder);
     return subquery(number, entry, {castNode(Query, cte->ctequery), holder, domain_if_read(cte->ctequery), holder->is_copy});
 }
 

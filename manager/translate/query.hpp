@@ -9,6 +9,7 @@
  *   aggregate_call.cpp   an aggregate: by what it is kept
  *   set_operation.cpp   trees of set operations; counted_operation.cpp: INTERSECT and EXCEPT
  *   computed_rows.cpp   FROM items that read no relation: VALUES
+ *   recursion.cpp  recursive CTEs
  *   domain.cpp     correlated subqueries, by the values they read of the rows outside
  *   lateral.cpp    subqueries of FROM that read what is beside them
  *   sublink.cpp    subqueries in expressions
@@ -117,6 +118,8 @@ class Translator {
   private:
     friend class FromClause;
 
+    /* The rows of a recursive CTE of this level; inside of its own recursive term, the reference to them. */
+    engine::PlanPtr recursive_cte(const CommonTableExpr *cte, const Level &level);
     engine::PlanPtr select(const Level &level, const std::vector<int> &needed);
     Input grouped(const Level &level, Input input, Query *query,
                   const std::function<std::vector<Node *>()> &outputs);
@@ -132,6 +135,8 @@ class Translator {
 
     Sources &sources_;
     SharedQueries &shared_;
+    /* No plan: its base is being translated. */
+    std::map<const CommonTableExpr *, std::pair<const Domain *, engine::PlanPtr>> recursions_;
     int levels_ = 0;
     int next_param_ = 1;
 };
@@ -185,6 +190,7 @@ class FromClause {
     Input with_whole(int number, Input input) const;
     Input relation(int number, const RangeTblEntry *entry);
     Input subquery(int number, const RangeTblEntry *entry, const Level &inner);
+    Input recursive_cte(int number, const CommonTableExpr *cte, const Level &holder);
     Input values(int number, const RangeTblEntry *entry);
     engine::Condition condition(const std::vector<Node *> &conjuncts, const std::vector<Relids> &sides,
                                 const Scope &scope) const;
@@ -263,6 +269,11 @@ TargetEntry *target(const Query *query, int number);
 bool has_targets(const Query *query);
 /* Refuses a query that has none. */
 std::vector<int> all_targets(const Query *query);
+
+/* `plan`, the columns `needed` of which have the types `present`, with the types `wanted`; both
+ * list all columns, numbered from 1. */
+engine::PlanPtr cast_columns(engine::PlanPtr plan, const std::vector<int> &needed,
+                             const std::vector<ValueType> &present, const std::vector<ValueType> &wanted);
 
 /* The columns of `plan`, numbered `present`, that are in `wanted`; and all beyond these. */
 engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present,

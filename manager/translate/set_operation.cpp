@@ -50,32 +50,6 @@ Node *coerced(Var *var, const ValueType &wanted)
     return node;
 }
 
-engine::PlanPtr cast_columns(engine::PlanPtr plan, const std::vector<int> &needed,
-                             const std::vector<ValueType> &present, const std::vector<ValueType> &wanted)
-{
-    bool is_same = true;
-    Scope scope;
-    std::vector<Node *> nodes;
-
-    for (size_t i = 0; i < needed.size(); i++) {
-        const ValueType &from = present[needed[i] - 1];
-        const ValueType &to = wanted[needed[i] - 1];
-        is_same &= from == to;
-        Var *var = call([&] { return makeVar(1, i + 1, from.type, from.typmod, from.collation, 0); });
-        scope.push_back(reinterpret_cast<Node *>(var));
-        nodes.push_back(call([&] { return coerced(var, to); }));
-    }
-    if (is_same)
-        return plan;
-    std::vector<engine::NamedExpression> expressions;
-    const auto columns = engine::columns(plan);
-    for (size_t i = 0; i < columns.size(); i++)
-        expressions.push_back({i < nodes.size() ? expression_of(nodes[i], scope)
-                                                : engine::column_reference(static_cast<int>(i), columns[i]),
-                               columns[i].name});
-    return engine::project(std::move(plan), std::move(expressions));
-}
-
 /* The needed columns, and those that a LIMIT sorts by. */
 std::vector<int> with_sorted(const Query *query, const std::vector<int> &needed)
 {
@@ -108,6 +82,32 @@ engine::PlanPtr limited_operation(engine::PlanPtr plan, const Query *query, cons
 }
 
 } // namespace
+
+engine::PlanPtr cast_columns(engine::PlanPtr plan, const std::vector<int> &needed,
+                             const std::vector<ValueType> &present, const std::vector<ValueType> &wanted)
+{
+    bool is_same = true;
+    Scope scope;
+    std::vector<Node *> nodes;
+
+    for (size_t i = 0; i < needed.size(); i++) {
+        const ValueType &from = present[needed[i] - 1];
+        const ValueType &to = wanted[needed[i] - 1];
+        is_same &= from == to;
+        Var *var = call([&] { return makeVar(1, i + 1, from.type, from.typmod, from.collation, 0); });
+        scope.push_back(reinterpret_cast<Node *>(var));
+        nodes.push_back(call([&] { return coerced(var, to); }));
+    }
+    if (is_same)
+        return plan;
+    std::vector<engine::NamedExpression> expressions;
+    const auto columns = engine::columns(plan);
+    for (size_t i = 0; i < columns.size(); i++)
+        expressions.push_back({i < nodes.size() ? expression_of(nodes[i], scope)
+                                                : engine::column_reference(static_cast<int>(i), columns[i]),
+                               columns[i].name});
+    return engine::project(std::move(plan), std::move(expressions));
+}
 
 engine::PlanPtr Translator::set_operation(const Level &level, const std::vector<int> &needed)
 {

@@ -45,6 +45,17 @@ bool Machine::is_touched(const Row &key) const
     return touched_.contains(classes);
 }
 
+ZSet Machine::kept(int step) const
+{
+    const StepPlan &plan = program_.step_plan(step);
+    if (!plan.group)
+        return rows_.at(step);
+    ZSet result;
+    for (const auto &[key, physical] : groups_.at(step))
+        result.add(key, physical.at(plan.state_names.at(0)).value_or(0));
+    return result;
+}
+
 /* Rows of one step's input by key, as columns k1 … a1 …. */
 std::map<Row, Machine::WeightedRows> Machine::by_key(int step, const ZSet &rows) const
 {

@@ -43,6 +43,7 @@ class Machine final : public Evaluation {
         return evaluate_window(call, rows);
     }
     bool is_touched(const Row &key) const override;
+    ZSet kept(int step) const override;
 
   private:
     using Physical = std::map<std::string, Value>; /* a heap row by column name */

@@ -36,6 +36,11 @@ class OuterJoin final : public PlanNode {
     std::string describe() const override;
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
     PlanPtr derivative(Differentiator &differentiator) const override;
+    /* In the side whose rows are preserved, if only one is. */
+    bool is_linear_in(size_t input) const override
+    {
+        return input == 0 ? kind_ == OuterKind::left : kind_ == OuterKind::right;
+    }
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override;

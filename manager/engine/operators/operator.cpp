@@ -32,6 +32,20 @@ bool Evaluation::holds(const Condition &condition, const Row &row) const
                        [&](const auto &other) { return is_true(other, row); });
 }
 
+ZSet Evaluation::rows_of_leaf(const PlanNode *leaf) const
+{
+    auto bound = leaves_.find(leaf);
+    return bound == leaves_.end() ? ZSet{} : bound->second;
+}
+
+ZSet Evaluation::bind_leaf(const PlanNode *leaf, ZSet rows) const
+{
+    std::swap(leaves_[leaf], rows);
+    return rows;
+}
+
+ZSet Evaluation::kept(int) const { return {}; }
+
 bool PlanNode::is_weighted() const
 {
     return std::any_of(inputs_.begin(), inputs_.end(), [](const auto &input) { return input->is_weighted(); });

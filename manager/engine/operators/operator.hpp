@@ -50,6 +50,8 @@ class ZSet {
     std::map<Row, int64_t> rows_; /* no zero weights */
 };
 
+class PlanNode;
+
 /* What the reference evaluator needs of its surroundings. */
 class Evaluation {
   public:
@@ -69,11 +71,20 @@ class Evaluation {
     virtual std::vector<Value> windowed(const Expression &call, const std::vector<Row> &rows) const = 0;
     /* Is this the key of a group to be recomputed? */
     virtual bool is_touched(const Row &key) const = 0;
+    /* What the leaf of a recursion stands for while the recursion is evaluated: no rows outside of it. */
+    ZSet rows_of_leaf(const PlanNode *leaf) const;
+    /* Returns what the leaf stood for. */
+    ZSet bind_leaf(const PlanNode *leaf, ZSet rows) const;
+    /* The arrangement of the step itself before the refresh: its keys with their counts, or its rows. */
+    virtual ZSet kept(int step) const;
     bool is_true(const Expression &expression, const Row &row) const
     {
         return evaluate(expression, row).value_or(0) != 0;
     }
     bool holds(const Condition &condition, const Row &row) const;
+
+  private:
+    mutable std::map<const PlanNode *, ZSet> leaves_;
 };
 
 class PlanNode : public std::enable_shared_from_this<PlanNode> {
@@ -98,6 +109,8 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     virtual bool keeps() const { return false; }
     /* The old state is the same node over the old states of its inputs. */
     virtual bool is_multilinear() const { return false; }
+    /* What a row of that input gives does not depend on the other rows of the input. */
+    virtual bool is_linear_in(size_t /* input */) const { return is_multilinear(); }
     virtual std::optional<Objection> objection() const { return std::nullopt; }
     virtual Select print(Printer &printer) const = 0;
     virtual PlanPtr with_inputs(std::vector<PlanPtr> inputs) const = 0;

@@ -1,0 +1,16 @@
+-- How maintenance statements find a row in what is stored. They read nothing but their arguments.
+
+CREATE FUNCTION pgtrickle.key_hash(VARIADIC "any") RETURNS int8
+  LANGUAGE c IMMUTABLE PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_key_hash';
+COMMENT ON FUNCTION pgtrickle.key_hash(VARIADIC "any") IS 'internal: hash of values by the equality of their types';
+
+CREATE FUNCTION pgtrickle.image_hash(VARIADIC "any") RETURNS int8
+  LANGUAGE c IMMUTABLE PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_image_hash';
+COMMENT ON FUNCTION pgtrickle.image_hash(VARIADIC "any") IS 'internal: hash of the bytes of values';
+
+CREATE FUNCTION pgtrickle.row_image(VARIADIC "any") RETURNS bytea
+  LANGUAGE c IMMUTABLE PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_row_image';
+COMMENT ON FUNCTION pgtrickle.row_image(VARIADIC "any") IS 'internal: the bytes of values, equal only where all of them are';
