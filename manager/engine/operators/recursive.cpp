@@ -134,14 +134,11 @@ std::optional<Objection> Recursive::objection() const
                          "Move it out of the recursive term, or use refresh mode FULL."};
     if (!is_set_)
         return std::nullopt;
-    for (const auto &column : columns()) {
-        if (auto found = objection_to_key(column, "recursive UNION"))
-            return found;
-        if (column.equality == Equality::scaled && !declared_scale(column.type))
+    for (const auto &column : columns())
+        if (column.equality != Equality::image && !(column.equality == Equality::scaled && declared_scale(column.type)))
             return Objection{"recursive UNION on column \"" + column.name + "\" of type " + column.type,
                              "equal values of this type can look different, and the recursion goes on from one of them",
-                             "Cast it to a numeric of a declared scale, such as numeric(20,4), or use refresh mode FULL."};
-    }
+                             "Cast it to a type whose equality is identity, such as text or numeric(20,4), or use refresh mode FULL."};
     return std::nullopt;
 }
 
