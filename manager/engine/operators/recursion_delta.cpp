@@ -12,6 +12,15 @@ namespace pgtrickle::engine {
 
 namespace {
 
+/* What a delta starts from is a few rows, but a planner without statistics of an arrangement sees
+ * hundreds for each look-up, ten times as many for a recursion that starts with them, and reads
+ * whole tables for so many. It takes a LIMIT whose value it cannot see for a tenth. */
+std::string few(const std::string &text)
+{
+    const std::string limit = " LIMIT (SELECT 9223372036854775807)";
+    return "SELECT f.* FROM (" + text + limit + ") AS f" + limit;
+}
+
 class KeptRows final : public PlanNode {
   public:
     KeptRows(int step, std::vector<Column> columns, std::string count)
@@ -55,6 +64,16 @@ class KeptRows final : public PlanNode {
     {
         return count_.empty() ? "1::pg_catalog.int8" : alias + "." + quoted(count_);
     }
+    /* The ctid of the first stored copy of the row of `values`, or NULL; `except` for those that an
+     * entry lists. An aggregate, so that it is
+     * looked up row by row, by index, whatever the planner expects. */
+    std::string first_tid(Printer &printer, const std::vector<std::string> &values, const std::string &except = {}) const
+    {
+        std::string alias = printer.alias();
+        std::string found = "(SELECT pg_catalog.min(" + alias + ".ctid) AS tid FROM " + heap(printer, alias) +
+                            " WHERE " + is_same(alias, values);
+        return found + (except.empty() ? "" : " AND " + alias + ".ctid NOT IN (SELECT tid FROM " + except + ")") + ")";
+    }
     /* The stored row `alias` is the row of `values`. */
     std::string is_same(const std::string &alias, const std::vector<std::string> &values) const
     {
@@ -73,7 +92,7 @@ class KeptRows final : public PlanNode {
     std::string count_;
 };
 
-/* The stored rows whose ctids are listed in a WITH entry: O while it grows, and when it is found. */
+/* The stored rows whose ctids are listed in a WITH entry, which grows while it is read. */
 class ListedRows final : public PlanNode {
   public:
     ListedRows(std::shared_ptr<const KeptRows> kept, std::string entry)
@@ -87,8 +106,9 @@ class ListedRows final : public PlanNode {
     }
     PlanPtr derivative(Differentiator &) const override { return nullptr; }
     PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
-    Select print(Printer &printer) const override { return print_with_count(printer, nullptr); }
-    Select print_with_count(Printer &printer, std::string *count) const
+    Select print(Printer &printer) const override { return print(printer, nullptr); }
+    /* And the count of each. */
+    Select print(Printer &printer, std::string *count) const
     {
         std::string listed = printer.alias(), alias = printer.alias();
         Select select = kept_->columns_of(alias);
@@ -120,12 +140,10 @@ class RecursionNode : public PlanNode {
     {
         return evaluate_with_leaf(recursion_.step, recursion_.leaf, rows, evaluation);
     }
-    /* The row of `values` is in S: stored, and not among the ctids of `removed`. */
-    std::string stays(Printer &printer, const std::vector<std::string> &values, const std::string &removed) const
+    /* The row of `values` is not in S: not stored, or among the ctids of `removed`. */
+    std::string goes(Printer &printer, const std::vector<std::string> &values, const std::string &removed) const
     {
-        std::string alias = printer.alias();
-        return "EXISTS (SELECT FROM " + kept_->heap(printer, alias) + " WHERE " + kept_->is_same(alias, values) +
-               " AND " + alias + ".ctid NOT IN (SELECT tid FROM " + removed + "))";
+        return kept_->first_tid(printer, values, removed) + " IS NULL";
     }
 
     RecursionPlan recursion_;
@@ -173,9 +191,22 @@ class Removed final : public RecursionNode {
             result.add(row, recursion_.is_set ? 1 : counts.rows().at(row));
         return result;
     }
-    /* In the order of this node's inputs: E is printed before, and the ctids of O are an entry that
-     * whoever reads O asks for by entry(). */
-    Select print(Printer &printer) const override { return listed(printer)->print(printer); }
+    /* All copies of the rows listed. */
+    Select print(Printer &printer) const override
+    {
+        Select rows = listed(printer)->print(printer);
+        if (recursion_.is_set)
+            return printer.wrap(few(Printer::numbered(rows, false)), width(), false);
+        std::string alias = printer.alias(), copies = printer.alias();
+        Select copy = kept_->columns_of(alias);
+        copy.from.push_back(kept_->heap(printer, alias));
+        copy.where.push_back(kept_->is_same(alias, rows.slots()));
+        rows.from.push_back("LATERAL (" + few(Printer::numbered(copy, false)) + ") AS " + copies);
+        for (int i = 0; i < width(); i++)
+            rows.outputs[i] = copies + ".c" + std::to_string(i + 1);
+        return printer.wrap(few(Printer::numbered(rows, false)), width(), false);
+    }
+    /* The WITH entry that lists the ctid of each row of O, of one copy where there are several. */
     std::string entry(Printer &printer) const
     {
         std::string known = printer.entry_of(this);
@@ -202,24 +233,23 @@ class Removed final : public RecursionNode {
         rows.add(row, 1);
         return rows;
     }
-    std::string stored(Printer &printer, Select rows) const
+    std::string tids(Printer &printer, Select rows) const
     {
         std::string alias = printer.alias();
-        std::vector<std::string> values = rows.slots();
-        rows.from.push_back(kept_->heap(printer, alias));
-        rows.where.push_back(kept_->is_same(alias, values));
-        rows.outputs = {alias + ".ctid"};
+        rows.from.push_back("LATERAL " + kept_->first_tid(printer, rows.slots()) + " AS " + alias);
+        rows.where.push_back(alias + ".tid IS NOT NULL");
+        rows.outputs = {alias + ".tid"};
         return Printer::statement(rows, {"tid"}, false);
     }
     std::string seeds(Printer &printer) const
     {
         Select rows = printer.select(inputs()[0]);
         rows.where.push_back(rows.weight() + " < 0");
-        return stored(printer, rows);
+        return tids(printer, printer.wrap(few(Printer::numbered(rows, false)), width(), false));
     }
     std::string reached(Printer &printer, const std::string &name) const
     {
-        return stored(printer, printer.select(next(std::make_shared<ListedRows>(kept_, name))));
+        return tids(printer, printer.select(next(std::make_shared<ListedRows>(kept_, name))));
     }
 
     PlanPtr base_change_, step_change_;
@@ -269,8 +299,10 @@ class Seeds final : public RecursionNode {
     const Removed &removed() const { return dynamic_cast<const Removed &>(*inputs()[2]); }
     std::string stored_counts(Printer &printer) const
     {
+        if (!recursion_.is_set)
+            return printer.subquery(inputs()[2], true);
         std::string count;
-        Select rows = removed().listed(printer)->print_with_count(printer, &count);
+        Select rows = removed().listed(printer)->print(printer, &count);
         rows.weights = {count};
         return Printer::numbered(rows, true);
     }
@@ -278,8 +310,8 @@ class Seeds final : public RecursionNode {
     {
         std::string list = joined(columns, ", ");
         return printer.wrap("SELECT " + list + " FROM " + rows + " GROUP BY " + list +
-                                " HAVING pg_catalog.sum(u.pgt_weight) > 0 AND NOT " +
-                                stays(printer, columns, removed().entry(printer)),
+                                " HAVING pg_catalog.sum(u.pgt_weight) > 0 AND " +
+                                goes(printer, columns, removed().entry(printer)),
                             width(), false);
     }
     /* By image, which any type has; as many rows as there are copies. */
@@ -288,8 +320,9 @@ class Seeds final : public RecursionNode {
         std::string numbered = "SELECT u.*, pg_catalog.sum(u.pgt_weight) OVER p AS copies, "
                                "pg_catalog.row_number() OVER p AS number FROM " +
                                rows + " WINDOW p AS (PARTITION BY pgtrickle.row_image(" + joined(columns, ", ") + "))";
-        return printer.wrap("SELECT " + joined(columns, ", ") + " FROM (" + numbered +
-                                ") AS u, pg_catalog.generate_series(1, u.copies::pg_catalog.int8) WHERE u.number = 1",
+        std::string counted = few("SELECT u.* FROM (" + numbered + ") AS u WHERE u.number = 1");
+        return printer.wrap("SELECT " + joined(columns, ", ") + " FROM (" + counted +
+                                ") AS u, pg_catalog.generate_series(1, u.copies::pg_catalog.int8)",
                             width(), false);
     }
 };
@@ -329,12 +362,13 @@ class Added final : public RecursionNode {
         Select then = printer.select(next(named_rows(name, columns())));
         if (recursion_.is_set) {
             std::string removed = dynamic_cast<const Removed &>(*inputs()[1]).entry(printer);
-            then.where.push_back("NOT " + stays(printer, then.slots(), removed));
+            then.where.push_back(goes(printer, then.slots(), removed));
         }
         then.outputs = typed_outputs(then, columns());
-        printer.add_recursive(name, Printer::numbered(first, false) + (recursion_.is_set ? " UNION " : " UNION ALL ") +
-                                        Printer::numbered(then, false));
-        return printer.select(named_rows(name, columns()));
+        printer.add_recursive(name, "(" + few(Printer::numbered(first, false)) + ")" +
+                                        (recursion_.is_set ? " UNION " : " UNION ALL ") + Printer::numbered(then, false));
+        Select found = printer.select(named_rows(name, columns()));
+        return printer.wrap(few(Printer::numbered(found, false)), width(), false);
     }
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override
     {
