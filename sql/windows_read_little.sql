@@ -2,9 +2,11 @@
 SET client_min_messages = notice;
 CREATE SCHEMA windows_read_little;
 SET search_path = windows_read_little, public;
-CREATE TABLE sale (id int PRIMARY KEY, shop int, name text, amount numeric);
-INSERT INTO sale SELECT g, nullif(g % 1000, 7), 'n' || g % 1000, g * 37 % 101 FROM generate_series(1, 20000) g;
+CREATE EXTENSION citext;
+CREATE TABLE sale (id int PRIMARY KEY, shop int, name text, amount numeric, tag citext);
+INSERT INTO sale SELECT g, nullif(g % 1000, 7), 'n' || g % 1000, g * 37 % 101, 'T' || g % 1000 FROM generate_series(1, 20000) g;
 CREATE INDEX ON sale (name);
+CREATE INDEX ON sale (tag);
 CREATE INDEX ON sale (id, shop);
 ANALYZE sale;
 -- an_index_that_is_missing
@@ -13,6 +15,7 @@ SET client_min_messages = warning;
 CREATE INDEX ON sale (shop);
 SELECT pgtrickle.create_stream_table('windows_read_little.' || name, query, '1h', 'DIFFERENTIAL') FROM (VALUES
   ('by_text', 'SELECT id, sum(amount) OVER (PARTITION BY name) AS s FROM sale'),
+  ('by_citext', 'SELECT id, sum(amount) OVER (PARTITION BY tag) AS s FROM sale'),
   ('by_two', 'SELECT id, sum(amount) OVER (PARTITION BY shop, name ORDER BY id) AS s FROM sale'),
   ('first_of_each', 'SELECT DISTINCT ON (shop) shop, id, amount FROM sale ORDER BY shop, amount DESC, id'),
   ('top_of_each', 'SELECT id FROM (SELECT id, shop, rank() OVER (PARTITION BY shop ORDER BY amount) AS n FROM sale) x WHERE n < 3'),
@@ -29,9 +32,9 @@ BEGIN
   DROP TABLE before;
 END $$;
 -- neither_the_source_nor_the_arrangement_is_read_whole
-SELECT st, change, r.* FROM unnest(ARRAY['numbered', 'by_text', 'by_two', 'first_of_each', 'top_of_each', 'over_groups', 'joined']) st,
+SELECT st, change, r.* FROM unnest(ARRAY['numbered', 'by_text', 'by_citext', 'by_two', 'first_of_each', 'top_of_each', 'over_groups', 'joined']) st,
   unnest(ARRAY['UPDATE sale SET amount = amount + 1 WHERE id = 5003', 'DELETE FROM sale WHERE id = (SELECT min(id) FROM sale WHERE shop = 9)',
-    'UPDATE sale SET shop = 12, name = ''n12'' WHERE id = 4005', 'INSERT INTO sale SELECT max(id) + 1, 77, ''n77'', 3 FROM sale']) change,
+    'UPDATE sale SET shop = 12, name = ''n12'' WHERE id = 4005', 'INSERT INTO sale SELECT max(id) + 1, 77, ''n77'', 3, ''t78'' FROM sale']) change,
   LATERAL whole_reads(st, change) r;
 -- nor_for_the_partition_of_null
 SELECT st, r.* FROM unnest(ARRAY['numbered', 'by_two', 'first_of_each', 'top_of_each']) st, LATERAL whole_reads(st, 'UPDATE sale SET amount = amount + 1 WHERE shop IS NULL AND id < 2000') r;

@@ -75,22 +75,10 @@ class TouchedKeys final : public RecomputeNode {
 };
 
 /* Which keys a branch is about. Without NULLs it is an IN, which the planner turns into
- * look-ups; with them a branch behind a one-time filter, which costs nothing while no
- * touched key has a NULL. Both name the operator =, which only finds the types of
- * pg_catalog: other types are compared inside of arrays, which ask the type itself and
- * know NULLs as equal, all keys in one branch. */
-enum class Branch { without_nulls, with_nulls, in_arrays };
-
-/* PostgreSQL qualifies all types but those that SQL has names for. */
-bool is_builtin(const Column &column)
-{
-    return column.type.rfind("pg_catalog.", 0) == 0 || column.type.find('.') == std::string::npos;
-}
-
-bool have_plain_equality(const std::vector<Column> &columns)
-{
-    return std::all_of(columns.begin(), columns.end(), is_builtin);
-}
+ * look-ups, or an EXISTS where an operator is not the catalog's own, for a row of IN has only
+ * one; with NULLs a branch behind a one-time filter, which costs nothing while no touched key has
+ * a NULL. IS NULL would be true of a row of NULLs, too. */
+enum class Branch { without_nulls, with_nulls };
 
 class KeyedRows final : public RecomputeNode {
   public:
@@ -106,8 +94,7 @@ class KeyedRows final : public RecomputeNode {
         for (const auto &[row, weight] : inputs[0].rows()) {
             Row key = key_of(row, keys_);
             bool has_null = std::any_of(key.begin(), key.end(), [](const auto &value) { return !value; });
-            bool is_meant = branch_ == Branch::in_arrays || has_null == (branch_ == Branch::with_nulls);
-            if (is_meant && inputs[1].rows().contains(key))
+            if (has_null == (branch_ == Branch::with_nulls) && inputs[1].rows().contains(key))
                 result.add(row, weight);
         }
         return result;
@@ -134,32 +121,30 @@ Select KeyedRows::print(Printer &printer) const
 {
     Select select = printer.select(inputs()[0]);
     Select touched = printer.select(inputs()[1]);
-    std::vector<std::string> sides, nulls, same;
+    std::vector<std::string> sides, nulls, equal, same;
+    bool is_plain = true;
     for (size_t i = 0; i < keys_.size(); i++) {
+        const std::string &equals = columns()[keys_[i]].equals;
+        is_plain = is_plain && equals == "=";
         sides.push_back(select.slot(keys_[i]));
-        nulls.push_back(touched.outputs[i] + " IS NULL");
-        same.push_back("(" + sides.back() + " = " + touched.outputs[i] + " OR " + sides.back() + " IS NULL AND " +
-                       nulls.back() + ")");
+        nulls.push_back(touched.outputs[i] + " IS NOT DISTINCT FROM NULL");
+        equal.push_back(sides.back() + " " + equals + " " + touched.outputs[i]);
+        same.push_back("(" + equal.back() + " OR " + sides.back() + " IS NOT DISTINCT FROM NULL AND " + nulls.back() + ")");
     }
     if (keys_.empty()) {
         select.where.push_back("EXISTS (SELECT" + from_clause(touched, {}) + ")");
         return select;
     }
-    if (branch_ != Branch::with_nulls) {
-        std::vector<std::string> wanted = touched.outputs;
-        if (branch_ == Branch::in_arrays)
-            for (size_t i = 0; i < sides.size(); i++) {
-                sides[i] = "ARRAY[" + sides[i] + "]";
-                wanted[i] = "ARRAY[" + wanted[i] + "]";
-            }
-        select.where.push_back("(" + joined(sides, ", ") + ") IN (SELECT " + joined(wanted, ", ") +
-                               from_clause(touched, {}) + ")");
+    if (branch_ == Branch::without_nulls) {
+        select.where.push_back(is_plain ? "(" + joined(sides, ", ") + ") IN (SELECT " + joined(touched.outputs, ", ") +
+                                              from_clause(touched, {}) + ")"
+                                        : "EXISTS (SELECT" + from_clause(touched, equal) + ")");
         return select;
     }
     const std::string has_null = "(" + joined(nulls, " OR ") + ")";
     select.where.push_back("EXISTS (SELECT" + from_clause(touched, {has_null}) + ")");
     if (keys_.size() == 1) {
-        select.where.push_back(sides[0] + " IS NULL");
+        select.where.push_back(sides[0] + " IS NOT DISTINCT FROM NULL");
         return select;
     }
     /* A join, since each key is there once, and in this form an index can serve it. */
@@ -232,8 +217,6 @@ PlanPtr touched_keys(PlanPtr delta, const std::vector<int> &keys)
 
 PlanPtr rows_of_keys(const PlanPtr &input, const std::vector<int> &keys, const PlanPtr &touched)
 {
-    if (!have_plain_equality(touched->columns()))
-        return branch_of_keys(input, keys, touched, Branch::in_arrays);
     PlanPtr plain = branch_of_keys(input, keys, touched, Branch::without_nulls);
     if (keys.empty())
         return plain;
@@ -242,16 +225,11 @@ PlanPtr rows_of_keys(const PlanPtr &input, const std::vector<int> &keys, const P
 
 std::vector<IndexTerm> index_terms(const std::vector<Column> &columns, const std::vector<int> &keys)
 {
-    std::vector<Column> of_keys;
     std::vector<IndexTerm> terms;
-    for (int key : keys)
-        of_keys.push_back(columns.at(key));
-    const bool is_plain = have_plain_equality(of_keys);
-    for (const auto &column : of_keys) {
+    for (int key : keys) {
+        const Column &column = columns.at(key);
         IndexTerm term{column.name, true, column.is_fixed_length};
-        if (!is_plain)
-            term = {"ARRAY[" + quoted(column.name) + "]", false, false};
-        const bool can_be_held = column.has_hash || (is_plain && column.is_fixed_length);
+        const bool can_be_held = column.has_hash || column.is_fixed_length;
         if (can_be_held && std::find(terms.begin(), terms.end(), term) == terms.end())
             terms.push_back(term);
     }
