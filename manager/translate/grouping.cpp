@@ -101,6 +101,38 @@ Input with_keys(const Input &from, const std::vector<Node *> &keys, const std::v
 
 } // namespace
 
+namespace {
+
+/* The groups with one column a key and one an answer. */
+engine::PlanPtr answers(const engine::PlanPtr &from, std::vector<int> keys, const std::vector<KeptCall> &kept)
+{
+    const int key_count = static_cast<int>(keys.size());
+    std::vector<engine::AggregateCall> calls;
+    bool are_calls = true;
+    for (const KeptCall &one : kept) {
+        calls.insert(calls.end(), one.calls.begin(), one.calls.end());
+        are_calls &= !one.answer;
+    }
+    engine::PlanPtr plan = engine::aggregate(from, std::move(keys), std::move(calls));
+    if (are_calls)
+        return plan;
+    const auto columns = engine::columns(plan);
+    std::vector<engine::NamedExpression> outputs;
+    for (int i = 0; i < key_count; i++)
+        outputs.push_back({engine::column_reference(i, columns[i]), "k" + std::to_string(i + 1)});
+    int first = key_count;
+    for (const KeptCall &one : kept) {
+        std::vector<engine::Expression> own;
+        for (size_t i = 0; i < one.calls.size(); i++)
+            own.push_back(engine::column_reference(first + static_cast<int>(i), columns[first + i]));
+        outputs.push_back({one.answer ? one.answer->compose(own) : own[0], "a" + std::to_string(outputs.size())});
+        first += static_cast<int>(one.calls.size());
+    }
+    return engine::project(plan, std::move(outputs));
+}
+
+} // namespace
+
 Input groups_of(Input from, const std::vector<Node *> &keys, const std::vector<Node *> &aggregates)
 {
     const bool are_columns =
@@ -116,7 +148,7 @@ Input groups_of(Input from, const std::vector<Node *> &keys, const std::vector<N
         return result;
     }
     std::vector<int> positions;
-    std::vector<engine::AggregateCall> calls;
+    std::vector<KeptCall> calls;
     for (Node *key : keys)
         positions.push_back(position_in(from.scope, key));
     for (Node *aggregate : aggregates) {
@@ -125,10 +157,11 @@ Input groups_of(Input from, const std::vector<Node *> &keys, const std::vector<N
     }
     /* A global aggregate of which nothing is read still has its one row. */
     if (calls.empty()) {
-        calls.push_back({engine::AggregateFamily::count, {}, {}, column_of({INT8OID, -1, InvalidOid}, "count")});
+        const engine::Column count = column_of({INT8OID, -1, InvalidOid}, "count");
+        calls.push_back({{{engine::AggregateFamily::count, {}, {}, count}}, {}});
         result.scope.push_back(nullptr);
     }
-    result.plan = engine::aggregate(from.plan, std::move(positions), std::move(calls));
+    result.plan = answers(from.plan, std::move(positions), calls);
     return result;
 }
 

@@ -240,8 +240,6 @@ Input with_sets(Input input, const std::vector<Node *> &nodes);
 /* INTERSECT or EXCEPT of plans with the same columns (counted_operation.cpp). */
 engine::PlanPtr counted_operation(SetOperation operation, bool all, engine::PlanPtr left, engine::PlanPtr right);
 
-/* One aggregate over `scope` (aggregate_call.cpp). */
-engine::AggregateCall aggregate_call(const Aggref *aggregate, const Scope &scope);
 /* The arguments, if the node is an equality that can drive a merge or hash join. */
 std::pair<Node *, Node *> equality_arguments(Node *node);
 
@@ -253,6 +251,14 @@ void check_level(const Query *query);
 bool has_sublink(Node *node);
 /* The outermost subqueries in the expressions of a tree. */
 std::vector<Node *> sublinks_of(Node *node);
+
+/* One aggregate over `scope` (aggregate_call.cpp): the calls that the engine keeps, and the answer
+ * as an expression over them; none: it is the only call's. */
+struct KeptCall {
+    std::vector<engine::AggregateCall> calls;
+    std::optional<engine::Expression> answer;
+};
+KeptCall aggregate_call(const Aggref *aggregate, const Scope &scope);
 
 /* The pieces of a conjunction, an empty list for none. */
 std::vector<Node *> conjuncts_of(Node *condition);

@@ -1,0 +1,51 @@
+-- Aggregates that are functions of counts and sums: their images are PostgreSQL's own, after retractions too.
+SET client_min_messages = warning;
+CREATE SCHEMA aggregate_answers;
+SET search_path = aggregate_answers;
+CREATE TABLE t (id int PRIMARY KEY, g int, b bool, s smallint, i int, l bigint, n numeric, m numeric(12,3), f float8);
+CREATE PROCEDURE put(first int, last int) LANGUAGE sql AS $$
+  INSERT INTO t SELECT v, v % 5, CASE WHEN v % 7 < 5 THEN v % 3 > 0 END, v % 100, v * 37 % 1000, v::bigint * 1000000007, (v % 11) / 8.0 + v, v / 7.0, v FROM generate_series(first, last) v $$;
+CALL put(1, 60);
+CREATE TABLE kept (name text PRIMARY KEY, query text);
+INSERT INTO kept VALUES
+  ('booleans', 'SELECT g, bool_and(b), bool_or(b) AS o, every(b) AS e, bool_and(DISTINCT b) FILTER (WHERE i > 500) AS f FROM t GROUP BY g'),
+  ('variances', 'SELECT g, variance(s) AS s, var_samp(i) AS i, var_pop(l) AS l, var_pop(n) AS n, variance(m) AS m, var_samp(n) FILTER (WHERE b) AS f FROM t GROUP BY g'),
+  ('pairs', 'SELECT g, regr_count(i, f), regr_count(n, s) FILTER (WHERE b) AS f FROM t GROUP BY g'),
+  ('whole', 'SELECT bool_or(b), variance(n), regr_count(f, f) FROM t'),
+  ('had', 'SELECT g, variance(i) * 2 AS twice, stddev(i) AS root FROM t GROUP BY g HAVING bool_or(b) AND variance(i) > 3');
+SELECT pgtrickle.create_stream_table('aggregate_answers.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+CREATE FUNCTION differences(OUT name text, OUT missing bigint, OUT surplus bigint) RETURNS SETOF record LANGUAGE plpgsql AS $$
+DECLARE query text;
+BEGIN
+  FOR name, query IN SELECT * FROM kept ORDER BY 1 LOOP
+    PERFORM pgtrickle.refresh_stream_table('aggregate_answers.' || name);
+    EXECUTE format('WITH a AS (SELECT q::text FROM (%s) q), s AS (SELECT q::text FROM %I q)
+      SELECT (SELECT count(*) FROM (TABLE a EXCEPT ALL TABLE s) x), (SELECT count(*) FROM (TABLE s EXCEPT ALL TABLE a) y)', query, name) INTO missing, surplus;
+    IF missing + surplus > 0 THEN RETURN NEXT; END IF;
+  END LOOP;
+END $$;
+-- filled
+SELECT * FROM differences();
+-- inserted
+CALL put(61, 80);
+INSERT INTO t (id, g, n) VALUES (101, 1, 1.123456789), (102, 9, 4), (103, NULL, NULL), (104, 8, 5.00), (105, 8, 5);
+SELECT * FROM differences();
+-- the_last_false_and_the_last_true_go
+DELETE FROM t WHERE NOT b;
+SELECT * FROM differences();
+UPDATE t SET b = NOT b WHERE g = 2;
+DELETE FROM t WHERE g = 3 AND b;
+SELECT * FROM differences();
+-- the_largest_scale_and_what_is_no_number
+DELETE FROM t WHERE id = 101;
+UPDATE t SET n = 'NaN' WHERE id = 5;
+UPDATE t SET n = '-Infinity' WHERE id = 6;
+SELECT * FROM differences();
+DELETE FROM t WHERE id IN (5, 6);
+SELECT * FROM differences();
+-- nothing_is_left
+DELETE FROM t;
+SELECT * FROM differences();
+SELECT * FROM whole;
+SELECT name, action, count(*) FROM kept, LATERAL pgtrickle.get_refresh_history('aggregate_answers.' || name) WHERE action NOT IN ('DIFFERENTIAL', 'NO_DATA') GROUP BY 1, 2 HAVING action <> 'FULL' OR count(*) > 1;
+DROP SCHEMA aggregate_answers CASCADE;
