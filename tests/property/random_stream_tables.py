@@ -23,7 +23,7 @@ import play  # noqa: E402
 import server  # noqa: E402
 import shrink  # noqa: E402
 
-MOST_REFUSED, MOST_SLOW = 0.80, 0.01
+MOST_REFUSED, MOST_SLOW = 0.40, 0.01
 MOST_REPORTS = int(os.environ.get("MOST_REPORTS", 6))
 SHRINKING_S = float(os.environ.get("SHRINKING_S", 40))
 
