@@ -55,7 +55,7 @@ RESET ROLE;
 
 -- a first fill is full, which says nothing of the refreshes to come
 CREATE FOREIGN TABLE in_auto () SERVER pgtrickle OPTIONS (query 'SELECT id FROM in_source', schedule '1h');
-CREATE FOREIGN TABLE in_full () SERVER pgtrickle OPTIONS (query 'SELECT id, row_number() OVER (ORDER BY id) FROM in_source', schedule '1h');
+CREATE FOREIGN TABLE in_full () SERVER pgtrickle OPTIONS (query 'SELECT id, current_date AS today FROM in_source', schedule '1h');
 SELECT pgt_name, refresh_mode, effective_refresh_mode FROM pgtrickle.pgt_stream_tables WHERE pgt_name IN ('in_auto', 'in_full') ORDER BY 1;
 
 SELECT pgtrickle.parse_duration_seconds(d) FROM unnest('{90,30s,5m,1h30m,2d,0s}'::text[]) d;
