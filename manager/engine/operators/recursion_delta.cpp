@@ -342,7 +342,9 @@ class Added final : public RecursionNode {
             staying.remove(row);
         ZSet all;
         ZSet fresh = inputs[0];
-        while (!fresh.is_empty()) {
+        for (int i = 0; !fresh.is_empty(); i++) {
+            if (i > 1000)
+                throw std::runtime_error("what a recursion gains does not end");
             all.add(fresh);
             ZSet found = next(fresh, evaluation);
             fresh = {};

@@ -81,6 +81,20 @@ const PlanNode *obstacle(const PlanPtr &plan, const PlanPtr &leaf)
     return is_one ? nullptr : plan.get();
 }
 
+/* `plan` without DISTINCT on the way down to the leaf: what is above it is linear, and duplicates
+ * make no difference to the rows that a UNION finds. */
+PlanPtr without_distinct(const PlanPtr &plan, const PlanPtr &leaf)
+{
+    if (plan == leaf || !contains(plan, leaf))
+        return plan;
+    if (std::dynamic_pointer_cast<const Distinct>(plan))
+        return without_distinct(plan->inputs()[0], leaf);
+    std::vector<PlanPtr> inputs;
+    for (const auto &input : plan->inputs())
+        inputs.push_back(without_distinct(input, leaf));
+    return inputs == plan->inputs() ? plan : plan->with_inputs(inputs);
+}
+
 } // namespace
 
 Recursive::Recursive(PlanPtr base, PlanPtr step, PlanPtr leaf, bool is_set)
@@ -165,7 +179,8 @@ PlanPtr recursive(PlanPtr base, PlanPtr step, PlanPtr leaf, bool is_set)
 {
     if (base->width() != step->width() || base->width() != leaf->width())
         throw std::invalid_argument("the terms of a recursion differ in their number of columns");
-    return std::make_shared<Recursive>(std::move(base), std::move(step), std::move(leaf), is_set);
+    PlanPtr kept_step = is_set && !obstacle(without_distinct(step, leaf), leaf) ? without_distinct(step, leaf) : step;
+    return std::make_shared<Recursive>(std::move(base), std::move(kept_step), std::move(leaf), is_set);
 }
 
 PlanPtr named_rows(std::string name, std::vector<Column> columns)
@@ -249,7 +264,8 @@ PlanPtr sample_recursive(Sampler &sampler)
         steps.push_back({bounded(rows->width()), columns[i].name});
     if (!is_set)
         steps[0].expression = wrapped(column_reference(0, leaf->columns()[0]), "", " + 1");
-    return recursive(base, project(rows, steps), leaf, is_set);
+    PlanPtr step = project(is_set && sampler.below(5) == 0 ? distinct(rows) : rows, steps);
+    return recursive(base, step, leaf, is_set);
 }
 
 } // namespace pgtrickle::engine
