@@ -21,7 +21,8 @@ import uuid
 
 import psycopg2
 
-TABLES = ("a", "b", "p")
+TABLES = ("a", "b", "p", "i")
+READ = TABLES + ("m",)
 QUERIES = (
     "SELECT id, k, v FROM {t} WHERE v % 3 <> 0",
     "SELECT k, count(*) AS n, sum(v) AS total FROM {t} GROUP BY k",
@@ -36,6 +37,24 @@ QUERIES = (
     "SELECT * FROM {s}",
     "SELECT count(*) AS n FROM {s}",
     "SELECT x.k, s.n FROM {t} x LEFT JOIN (SELECT count(*) AS n FROM {s}) s ON true",
+    "SELECT k, id, v, row_number() OVER (PARTITION BY k ORDER BY id, v) AS n, sum(v) OVER (PARTITION BY k) AS s FROM {t}",
+    "SELECT id, rank() OVER (ORDER BY v, id) AS r FROM {t} WHERE v < 5",
+    "SELECT id, v FROM {t} ORDER BY v DESC, id LIMIT 10 OFFSET 2",
+    "SELECT DISTINCT ON (k) k, id, v FROM {t} ORDER BY k, v, id",
+    "SELECT id, k FROM {t} x WHERE EXISTS (SELECT FROM {u} y WHERE y.k = x.k AND y.v > x.v)",
+    "SELECT id, k FROM {t} WHERE id NOT IN (SELECT v FROM {u})",
+    "SELECT id, v IN (SELECT id FROM {u}) AS found FROM {t}",
+    "SELECT id, (SELECT max(v) FROM {u} y WHERE y.k = x.k) AS top, (SELECT count(*) FROM {u}) AS n FROM {t} x",
+    "SELECT x.id, l.* FROM {t} x LEFT JOIN LATERAL (SELECT y.id AS other, y.v FROM {u} y WHERE y.k = x.k ORDER BY y.v, y.id LIMIT 2) l ON true",
+    "SELECT k, v FROM {t} INTERSECT ALL SELECT k, v FROM {u}",
+    "SELECT k, v FROM {t} EXCEPT SELECT k, v FROM {u}",
+    "SELECT k, v, grouping(k), count(*) AS n, array_agg(id ORDER BY id) AS ids FROM {t} GROUP BY ROLLUP (k, v)",
+    "SELECT k, percentile_disc(0.5) WITHIN GROUP (ORDER BY v) AS middle, string_agg(DISTINCT v::text, '-') AS l FROM {t} GROUP BY k",
+    "WITH RECURSIVE r AS (SELECT id, v FROM {t} WHERE id < 20 UNION SELECT y.id, y.v FROM r JOIN {u} y ON y.id = r.v + 1) SELECT * FROM r",
+    "WITH RECURSIVE r AS (SELECT id, 0 AS depth FROM {t} WHERE id < 9 UNION ALL SELECT y.id, depth + 1 FROM r JOIN {u} y ON y.id = r.id * 2 AND depth < 4) SELECT depth, count(*) AS n FROM r GROUP BY depth",
+    "WITH c AS (SELECT k, sum(v) AS s FROM {t} GROUP BY k) SELECT x.k, y.s FROM c x JOIN c y ON x.s <= y.s",
+    "SELECT id, g FROM {t}, generate_series(1, v % 4) WITH ORDINALITY AS f(g, o)",
+    "SELECT tableoid AS lies_in, x.id, x AS row FROM {t} x WHERE id % 7 = 0",
 )
 NAMES = [f"st{i}" for i in range(8)]
 TRY_AGAIN = {"40P01", "40001", "55P03"}
@@ -84,7 +103,7 @@ class Chaos:
         cursor.execute("CREATE EXTENSION pg_trickle")
         cursor.execute("SHOW max_prepared_transactions")
         self.can_prepare = int(cursor.fetchone()[0]) > 0
-        for table, kind in (("a", ""), ("b", ""), ("p", " PARTITION BY LIST (k)")):
+        for table, kind in (("a", ""), ("b", ""), ("p", " PARTITION BY LIST (k)"), ("i", "")):
             key = "id, k" if kind else "id"
             cursor.execute(f"CREATE TABLE {table} (id int, k int, v int, note text, PRIMARY KEY ({key})){kind}")
         for k in range(5):
@@ -92,6 +111,9 @@ class Chaos:
         for table in TABLES:
             cursor.execute(f"INSERT INTO {table} SELECT i, i % 5, i % 7 FROM generate_series(1, 60) i")
             cursor.execute(f"CREATE INDEX ON {table} (k)")
+        cursor.execute("CREATE TABLE i1 (PRIMARY KEY (id)) INHERITS (i)")
+        cursor.execute("CREATE MATERIALIZED VIEW m AS SELECT id, k, v FROM a")
+        cursor.execute("CREATE UNIQUE INDEX ON m (id)")
         session.close()
 
 
@@ -128,7 +150,7 @@ class Session:
 
     def query(self, other_than=None):
         others = [name for name in NAMES if name != other_than]
-        return self.random.choice(QUERIES).format(t=self.table(), u=self.table(), s=self.random.choice(others))
+        return self.random.choice(QUERIES).format(t=self.random.choice(READ), u=self.random.choice(READ), s=self.random.choice(others))
 
     # ---- what it does
 
@@ -138,6 +160,7 @@ class Session:
         self.run(r.choice((
             f"INSERT INTO {table} SELECT i, i % 5, {r.randrange(9)} FROM generate_series({low}, {low + r.choice([1, 5, 50])}) i"
             " ON CONFLICT DO NOTHING",
+            f"INSERT INTO i1 VALUES ({low}, {low % 5}, 4) ON CONFLICT DO NOTHING", f"UPDATE ONLY i SET v = v + 1 WHERE id % 11 = 3",
             f"INSERT INTO {table} VALUES ({low}, {low % 5}, 3) ON CONFLICT (id{', k' if table == 'p' else ''}) DO UPDATE SET v = 8",
             f"UPDATE {table} SET v = v + 1 WHERE id % 13 = {r.randrange(13)}",
             f"UPDATE {table} SET k = {r.randrange(5)} WHERE id = {low}",
@@ -180,7 +203,8 @@ class Session:
         table = self.table()
         statements = [
             f"TRUNCATE {table}", f"TRUNCATE {table}; INSERT INTO {table} SELECT i, i % 5, 1 FROM generate_series(1, 40) i",
-            f"TRUNCATE {self.table()}, {self.table()}",
+            f"TRUNCATE {self.table()}, {self.table()}", "TRUNCATE i1", "REFRESH MATERIALIZED VIEW m", "REFRESH MATERIALIZED VIEW m",
+            "REFRESH MATERIALIZED VIEW CONCURRENTLY m", "ALTER TABLE i1 NO INHERIT i; ALTER TABLE i1 INHERIT i",
             f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS extra_{self.number} int DEFAULT 1",
             f"ALTER TABLE {table} DROP COLUMN IF EXISTS extra_{self.number}",
             f"ALTER TABLE {table} ALTER note TYPE varchar(100)", f"ALTER TABLE {table} ALTER note TYPE text",

@@ -20,7 +20,15 @@ MAINTAINED = {
     "extremes": "SELECT k, min(v) AS low, max(v) AS high FROM a GROUP BY k",
     "chained": "SELECT n, count(*) AS groups FROM totals GROUP BY n",
     "inverse": "SELECT id, 100 / v AS share FROM a",
+    "windows": "SELECT id, k, 100 / v + rank() OVER (PARTITION BY k ORDER BY v) AS n FROM a",
+    "first": "SELECT id, v FROM a ORDER BY v DESC, id LIMIT 5",
+    "tested": "SELECT id, v IN (SELECT v FROM b) AS is_in FROM a WHERE EXISTS (SELECT FROM b WHERE b.id = a.k)",
+    "valued": "SELECT id, (SELECT v / a.v FROM b WHERE b.id = a.k) AS w, (SELECT max(v) FROM b WHERE b.k = a.k) AS m FROM a",
+    "arrays": "SELECT k, array_agg(100 / v ORDER BY id) AS ids, count(DISTINCT v) AS n FROM a GROUP BY k",
+    "common": "SELECT k FROM a INTERSECT ALL SELECT k FROM b",
+    "reached": "WITH RECURSIVE r AS (SELECT id, v FROM a WHERE id < 5 UNION SELECT b.id, b.v FROM r JOIN b ON b.id = r.id + 60) SELECT * FROM r",
 }
+FAILING = ("inverse", "windows", "arrays", "valued")
 
 
 class Session:
@@ -53,13 +61,14 @@ class Session:
     # ---- the kinds of work, each told how often it was done before
 
     def refreshes(self, number):
-        self.run("UPDATE a SET v = v + 1, k = (k + 1) %% 20 WHERE id = %s", number % 300 + 1)
+        # Each row in turn, and all of them before it is measured: what statements a refresh needs depends on the row.
+        self.run("UPDATE a SET v = v + 1, k = (k + 1) %% 20 WHERE id = %s", number % 100 + 1)
         self.refresh_all()
 
     def refreshes_that_fail(self, number):
-        self.run("BEGIN; UPDATE a SET v = 0 WHERE id = %s", number % 300 + 1)
+        self.run("BEGIN; UPDATE a SET v = 0, k = 3 WHERE id = %s", number % 300 + 1)
         try:
-            self.run("SELECT pgtrickle.refresh_stream_table('inverse')")
+            self.run("SELECT pgtrickle.refresh_stream_table(%s)", FAILING[number % len(FAILING)])
         except psycopg2.errors.DivisionByZero:
             self.run("ROLLBACK")
             return
@@ -72,6 +81,8 @@ class Session:
 
     def stream_tables_made_and_dropped(self, _):
         self.run("SELECT pgtrickle.create_stream_table('short_lived', 'SELECT k, max(v) AS high FROM a GROUP BY k', '1h')")
+        self.run("SELECT pgtrickle.alter_stream_table('short_lived', query => 'SELECT (SELECT count(*) FROM b WHERE b.k = a.k)::int AS k, "
+                 "lag(v) OVER (PARTITION BY k ORDER BY id) AS high FROM a')")
         self.run("DROP FOREIGN TABLE short_lived")
         self.run("SELECT pgtrickle.refresh_stream_table('totals')")
 
