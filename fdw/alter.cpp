@@ -15,6 +15,7 @@
 #include "fdw/owner.hpp"
 #include "fdw/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/superuser.hpp"
 #include "refresh/refresh.hpp"
 
 extern "C" {
@@ -267,6 +268,8 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
     /* Its storage is replaced: nobody may read or refresh it meanwhile. */
     call([=] { LockRelationOid(relid, AccessExclusiveLock); });
     Definition definition = definition::load(relid);
+    /* Whoever owns a source may alter it, and brings us here with rights on that alone. */
+    AsOwner as_owner(definition.owner);
     Maintenance maintenance = plan_maintenance(query, text, mode, definition.owner);
     std::vector<Oid> reads;
     for (const translate::SourceRef &source : maintenance.sources)
@@ -307,6 +310,8 @@ void alter_table(const UtilityCall &utility)
         });
         if (OidIsValid(relid) && call([=] { return is_altering_row_type(statement); }))
             note_row_type(relid);
+        if (OidIsValid(relid) && call([=] { return is_switching_policies(statement); }))
+            note_policies(relid);
         return;
     }
     call([=] { check_commands(relid, statement); });

@@ -260,21 +260,25 @@ bool is_switching_policies(const AlterTableStmt *statement)
     return false;
 }
 
+void note_policies(Oid relid)
+{
+    call([=] { mark_users(RelationRelationId, relid, "the policies of a source were enabled or disabled"); });
+    redefine_automatic_users(relid);
+}
+
 void switch_policies(const UtilityCall &utility)
 {
+    auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
+    Oid relid = call([=] { return RangeVarGetRelid(statement->relation, NoLock, true); });
     call([&] {
-        auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
-        Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
         utility.run();
         CommandCounterIncrement();
-        if (OidIsValid(relid))
-            mark_users(RelationRelationId, relid, "the policies of a source were enabled or disabled");
     });
-    Oid relid = call([=] {
-        return RangeVarGetRelid(reinterpret_cast<AlterTableStmt *>(utility.statement())->relation, NoLock, true);
-    });
-    if (OidIsValid(relid))
-        redefine_automatic_users(relid);
+    if (!OidIsValid(relid))
+        return;
+    if (call([=] { return is_altering_row_type(statement); }))
+        note_row_type(relid);
+    note_policies(relid);
 }
 
 } // namespace pgtrickle

@@ -26,4 +26,7 @@ bool is_switching_policies(const AlterTableStmt *statement);
  * defined anew, what prints values of the type starts from nothing. C++ frame. */
 void note_row_type(Oid relid);
 
+/* The policies of a table are in force now, or no longer. C++ frame. */
+void note_policies(Oid relid);
+
 } // namespace pgtrickle

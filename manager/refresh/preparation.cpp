@@ -68,6 +68,9 @@ void clear_privileges_of(SPIPlanPtr plan)
         ListCell *query;
         foreach (query, source->query_list)
             clear_required_privileges(static_cast<Node *>(lfirst(query)), nullptr);
+        /* It was rewritten for a role that no policy binds. PostgreSQL would rewrite it for the stream table's
+         * owner at its first run, though the query may read the table as another, by a view of his. */
+        source->dependsOnRLS = false;
     }
 }
 

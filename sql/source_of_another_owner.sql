@@ -1,0 +1,70 @@
+-- Who owns a source alters it as if nobody else read it: what reads it is defined anew with its own owner's rights.
+SET client_min_messages = warning;
+CREATE ROLE source_of_another_owner;
+CREATE ROLE source_of_another_reader;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO source_of_another_reader;
+CREATE SCHEMA source_of_another AUTHORIZATION source_of_another_owner;
+CREATE SCHEMA source_of_another_2 AUTHORIZATION source_of_another_reader;
+SET search_path = source_of_another_2, source_of_another;
+SET ROLE source_of_another_owner;
+CREATE TABLE source_of_another.item (id int PRIMARY KEY, v int);
+INSERT INTO item SELECT g, g % 3 FROM generate_series(1, 9) g;
+CREATE VIEW source_of_another.seen AS SELECT id, v FROM item;
+CREATE FUNCTION source_of_another.next(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + 1';
+GRANT USAGE ON SCHEMA source_of_another TO source_of_another_reader;
+CREATE TABLE source_of_another.plain (id int, unread int);
+INSERT INTO plain VALUES (1, 1), (2, 2);
+GRANT SELECT ON item, plain, seen TO source_of_another_reader;
+SET ROLE source_of_another_reader;
+-- Whose rights it is computed with.
+CREATE FUNCTION source_of_another_2.by_whom(int) RETURNS text STABLE LANGUAGE sql AS 'SELECT current_user::text';
+SELECT pgtrickle.create_stream_table('whole', 'SELECT item, by_whom(id) AS w FROM item', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('by_view', 'SELECT next(v) AS v, count(*) AS n FROM seen GROUP BY 1', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('ids', 'SELECT id FROM plain', '1h') \g /dev/null
+CREATE VIEW source_of_another_2.content AS
+  SELECT (SELECT count(*) FROM whole) AS whole, (SELECT string_agg(DISTINCT w, ' ') FROM whole) AS w,
+    (SELECT string_agg(v || ':' || n, ' ' ORDER BY v) FROM by_view) AS by_view;
+GRANT USAGE ON SCHEMA source_of_another_2 TO source_of_another_owner;
+
+-- policies_come_and_go: they bind the reader, and not the owner, as whom the view reads
+SET ROLE source_of_another_owner;
+CREATE POLICY few ON item USING (id < 4);
+ALTER TABLE item ENABLE ROW LEVEL SECURITY;
+SET ROLE source_of_another_reader;
+SELECT pgtrickle.refresh_stream_table('whole'), pgtrickle.refresh_stream_table('by_view');
+TABLE content;
+SET ROLE source_of_another_owner;
+ALTER TABLE item DISABLE ROW LEVEL SECURITY;
+SET ROLE source_of_another_reader;
+SELECT pgtrickle.refresh_stream_table('whole'), pgtrickle.refresh_stream_table('by_view');
+TABLE content;
+
+-- the_view_and_the_function_are_replaced
+SET ROLE source_of_another_owner;
+CREATE OR REPLACE VIEW source_of_another.seen AS SELECT id, v * 10 AS v FROM item;
+CREATE OR REPLACE FUNCTION source_of_another.next(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + 2';
+SET ROLE source_of_another_reader;
+SELECT pgtrickle.refresh_stream_table('by_view');
+TABLE content;
+
+-- columns_come_and_change_in_the_statement_that_switches_policies
+SET ROLE source_of_another_owner;
+ALTER TABLE item ADD COLUMN more int, ENABLE ROW LEVEL SECURITY;
+SET ROLE source_of_another_reader;
+SELECT pgtrickle.refresh_stream_table('whole'), pgtrickle.refresh_stream_table('by_view');
+SELECT count((item).id) AS whole, count((item).more) AS more FROM whole;
+SET ROLE source_of_another_owner;
+ALTER TABLE item DISABLE ROW LEVEL SECURITY, ADD COLUMN again text;
+ALTER TABLE plain ALTER unread TYPE bigint, ENABLE ROW LEVEL SECURITY;
+UPDATE item SET more = 1, again = 'x';
+SET ROLE source_of_another_reader;
+SELECT pgtrickle.refresh_stream_table('whole'), pgtrickle.refresh_stream_table('by_view');
+SELECT count((item).id) AS whole, count((item).again) AS again FROM whole;
+TABLE content;
+SELECT pgtrickle.refresh_stream_table('ids');
+SELECT count(*) FROM ids;
+RESET ROLE;
+DROP SCHEMA source_of_another_2 CASCADE;
+DROP SCHEMA source_of_another CASCADE;
+DROP OWNED BY source_of_another_owner, source_of_another_reader;
+DROP ROLE source_of_another_owner, source_of_another_reader;
