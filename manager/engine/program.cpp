@@ -186,7 +186,7 @@ std::string Program::delta_sql(int step, uint64_t changed, const RelationNames &
     const StepPlan &plan = *step_plans_.at(step);
     std::vector<DeltaInput> inputs;
     for (size_t i = 0; i < one.inputs.size(); i++)
-        if (changed & uint64_t{1} << i)
+        if (changed & changed_bit(i))
             inputs.push_back(one.inputs[i]);
     PlanPtr delta = delta_plan(plan, inputs);
     if (!delta)

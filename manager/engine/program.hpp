@@ -107,8 +107,12 @@ struct Step {
 
 struct StepPlan;
 
+/* The bit of inputs[i] in a set of changed inputs. Those from the 64th on share the last one:
+ * an input of which that says too much has a delta without rows. */
+constexpr uint64_t changed_bit(size_t input) { return uint64_t{1} << (input < 63 ? input : 63); }
+
 /* Prints the statements. `changed` selects which of step.inputs have a delta that is not
- * empty (bit i: inputs[i]); a statement for fewer changed inputs has fewer terms. */
+ * empty (changed_bit); a statement for fewer changed inputs has fewer terms. */
 class Program {
   public:
     explicit Program(PlanPtr plan);

@@ -317,7 +317,7 @@ std::vector<ProgramText> texts_of(const Compiled &compiled)
         std::string prefix = "step " + std::to_string(k) + ": ";
         for (size_t input = 0; input < step.inputs.size(); input++)
             texts.push_back({prefix + "delta of " + delta_name(step.inputs[input]),
-                             compiled.program->delta_sql(k, uint64_t{1} << input, names)});
+                             compiled.program->delta_sql(k, engine::changed_bit(input), names)});
         texts.push_back({prefix + "full", compiled.program->full_sql(k, names)});
         if (!step.recompute_sql_condition.empty())
             texts.push_back({prefix + "recompute", compiled.program->recompute_sql(k, names)});

@@ -86,7 +86,7 @@ uint64_t Run::changed_inputs(const engine::Step &step) const
     for (size_t k = 0; k < step.inputs.size(); k++)
         for (const Delta &delta : deltas_)
             if (delta.input == step.inputs[k] && delta.count > 0)
-                changed |= uint64_t{1} << k;
+                changed |= engine::changed_bit(k);
     return changed;
 }
 

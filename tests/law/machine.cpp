@@ -215,7 +215,7 @@ void Machine::refresh(const std::vector<ZSet> &deltas)
         uint64_t changed = 0;
         for (size_t i = 0; i < inputs.size(); i++)
             if (!delta(inputs[i]).is_empty() || chance(3))
-                changed |= uint64_t{1} << i;
+                changed |= changed_bit(i);
         refresh_step(static_cast<int>(step), changed);
         check(static_cast<int>(step));
     }
@@ -225,7 +225,7 @@ void Machine::refresh_step(int step, uint64_t changed)
 {
     std::vector<DeltaInput> inputs;
     for (size_t i = 0; i < program_.steps()[step].inputs.size(); i++)
-        if (changed & uint64_t{1} << i)
+        if (changed & changed_bit(i))
             inputs.push_back(program_.steps()[step].inputs[i]);
     step_deltas_[step] = {};
     const StepPlan &plan = program_.step_plan(step);

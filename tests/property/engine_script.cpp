@@ -130,7 +130,7 @@ class Script {
             uint64_t mask = 0;
             for (size_t i = 0; i < one.inputs.size(); i++)
                 if (one.inputs[i].kind == DeltaInput::Kind::step || changed[one.inputs[i].index])
-                    mask |= uint64_t{1} << i;
+                    mask |= changed_bit(i);
             refresh_step(static_cast<int>(step), mask);
         }
         check("round " + std::to_string(round));

@@ -1,0 +1,24 @@
+-- A query of more relations than a set of changed inputs has bits.
+CREATE SCHEMA many_inputs;
+SET search_path = many_inputs;
+SELECT format('CREATE TABLE t%s (id int PRIMARY KEY, v int)', i) FROM generate_series(1, 70) i \gexec
+SELECT string_agg(format('SELECT %s AS source, id, v FROM many_inputs.t%s', i, i), ' UNION ALL ' ORDER BY i) AS query
+  FROM generate_series(1, 70) i \gset
+SELECT pgtrickle.create_stream_table('everything', :'query', '1h', 'DIFFERENTIAL');
+-- changes_of_the_first_and_of_the_last_are_taken_in, alone and together
+INSERT INTO t1 VALUES (1, 1);
+SELECT pgtrickle.refresh_stream_table('everything');
+SELECT * FROM everything ORDER BY source, id;
+INSERT INTO t70 VALUES (1, 70);
+SELECT pgtrickle.refresh_stream_table('everything');
+SELECT * FROM everything ORDER BY source, id;
+INSERT INTO t6 VALUES (1, 6);
+INSERT INTO t64 VALUES (1, 64);
+INSERT INTO t65 VALUES (1, 65);
+UPDATE t70 SET v = 71;
+DELETE FROM t1;
+SELECT pgtrickle.refresh_stream_table('everything');
+SELECT * FROM everything ORDER BY source, id;
+SELECT DISTINCT action FROM pgtrickle.get_refresh_history('everything') ORDER BY 1;
+SET client_min_messages = warning;
+DROP SCHEMA many_inputs CASCADE;
