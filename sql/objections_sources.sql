@@ -11,6 +11,7 @@ CREATE TABLE parted (id int, n int) PARTITION BY RANGE (id);
 CREATE TABLE leaf PARTITION OF parted FOR VALUES FROM (0) TO (10);
 CREATE SEQUENCE numbers;
 CREATE TABLE empty ();
+CREATE TABLE weighed (id int, pgt_weight int, pgt_count int);
 
 SELECT differential('SELECT id FROM parent');
 SELECT differential('SELECT id FROM ONLY parted');
@@ -18,6 +19,16 @@ SELECT differential('SELECT ctid, id FROM plain');
 SELECT differential('SELECT id FROM plain WHERE xmin::text = cmin::text');
 SELECT differential('SELECT last_value FROM numbers');
 SELECT differential('SELECT count(*) AS n FROM empty');
+SELECT differential('SELECT id FROM weighed WHERE pgt_weight > 1');
+-- other names of ours may be theirs
+SELECT pgtrickle.create_stream_table('objections.counted', 'SELECT id, pgt_count AS n, (SELECT count(*) FROM weighed y WHERE y.pgt_count = x.id) AS c FROM weighed x', '1m', 'DIFFERENTIAL') \g /dev/null
+INSERT INTO weighed VALUES (1, 1, 1);
+SELECT pgtrickle.refresh_stream_table('objections.counted') \g /dev/null
+TABLE counted;
+SELECT pgtrickle.create_stream_table('objections.weights', 'SELECT pgt_weight AS w FROM weighed', '1m') \g /dev/null
+INSERT INTO weighed VALUES (2, 2, 2);
+SELECT pgtrickle.refresh_stream_table('objections.weights') \g /dev/null
+SELECT * FROM weights ORDER BY w;
 -- what cannot be captured is an error in AUTO and FULL too, without a promise before it
 SET client_min_messages = notice;
 SELECT pgtrickle.create_stream_table('objections.st', 'SELECT last_value FROM numbers', '1h');

@@ -84,6 +84,14 @@ void refuse_other_reader(const std::string &name)
            "Read the foreign table itself, or use refresh_mode 'FULL'.");
 }
 
+/* A delta has the columns of its source, under their names, and the weight. */
+void refuse_weight(Oid relid, AttrNumber column)
+{
+    if (column > 0 && call([=] { return strcmp(get_attname(relid, column, false), "pgt_weight") == 0; }))
+        refuse("column named pgt_weight", "The weights of captured changes have this name.",
+               "Rename the column, or use refresh_mode 'FULL'.");
+}
+
 } // namespace
 
 bool is_compared(Oid relid)
@@ -120,6 +128,8 @@ int Sources::add(const RangeTblEntry *entry, const std::set<AttrNumber> &used)
     columns_[number].insert(used.begin(), used.end());
     if (columns_[number].empty())
         columns_[number].insert(cheapest_column(relid));
+    for (AttrNumber column : columns_[number])
+        refuse_weight(relid, column);
     if (is_only)
         columns_[number].insert(TableOidAttributeNumber);
     scanned_.emplace_back(number, columns_[number].size());
