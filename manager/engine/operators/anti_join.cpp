@@ -5,7 +5,8 @@
  * Counting matches is bounded: to know whether cnt_old = cnt_new - d is zero it is enough
  * to look at max(d, 0) + 1 matches in the new B. d is summed once a key where the condition
  * is a conjunction of equalities of columns, by a grouped D(B) that is then joined;
- * otherwise once a row.
+ * otherwise once a row, for all rows in one join that the condition's equalities can drive:
+ * were D(B) read for each row anew, the cost would be the product of both deltas.
  */
 #include "engine/operators/delta.hpp"
 #include "engine/sql.hpp"
@@ -83,22 +84,50 @@ class AntiJoinHalf : public PlanNode {
         }
         return joined(parts, " AND ");
     }
-    /* FROM … WHERE … of the rows of `other` that match the row whose slots are `rows`. */
+    /* FROM … WHERE … of the rows of `other` that match the row whose slots are `rows`; these come from
+     * outside, or from `source`. */
     std::string matching(const Select &other, Printer &printer, const std::vector<std::string> &rows,
-                         const Condition &condition) const
+                         const Condition &condition, const std::string &source = {}) const
     {
         std::vector<std::string> slots = rows, where = other.where;
         for (const auto &slot : other.slots())
             slots.push_back(slot);
         where.push_back(printer.condition(condition, slots));
-        return " FROM " + joined(other.from, ", ") + " WHERE " + joined(where, " AND ");
+        return " FROM " + (source.empty() ? "" : source + ", ") + joined(other.from, ", ") + " WHERE " +
+               joined(where, " AND ");
     }
-    /* d for one row, as a FROM item. */
-    std::string delta_of_row(Printer &printer, const std::vector<std::string> &rows, const std::string &alias) const
+    /* `rows` as a Select whose last output is the row's d; rows of A that match as often as before are left
+     * out if `only_changed`. The rows are numbered, because equal ones are rows of their own and not
+     * every type can be grouped by. */
+    Select with_delta_of_row(Printer &printer, const Select &rows, bool only_changed) const
     {
+        const int width = inputs()[0]->width();
+        std::string all = printer.alias(), numbered = printer.alias(), sums = printer.alias();
+        std::vector<std::string> slots;
+        for (int i = 1; i <= width; i++)
+            slots.push_back(numbered + ".c" + std::to_string(i));
         Select delta = printer.select(inputs()[2]);
-        return "LATERAL (SELECT coalesce(pg_catalog.sum(" + delta.weight() + "), 0)::pg_catalog.int8 AS d" +
-               matching(delta, printer, rows, condition_) + ") AS " + alias;
+        std::string weight = "pg_catalog.sum(" + delta.weight() + ")::pg_catalog.int8";
+        std::string d = only_changed ? sums + ".d" : "coalesce(" + sums + ".d, 0)";
+        std::string with = "WITH " + numbered + " AS MATERIALIZED (SELECT " + all +
+                           ".*, pg_catalog.row_number() OVER () AS n FROM (" + Printer::numbered(rows, true) + ") AS " +
+                           all + ")";
+        std::string summed = "SELECT " + numbered + ".n, " + weight + " AS d" +
+                             matching(delta, printer, slots, condition_, numbered) + " GROUP BY " + numbered +
+                             ".n HAVING " + weight + " <> 0";
+        slots.push_back(d + " AS c" + std::to_string(width + 1));
+        std::string text = with + " SELECT " + joined(slots, ", ") + ", " + numbered + ".pgt_weight FROM " + numbered +
+                           (only_changed ? " JOIN (" : " LEFT JOIN (") + summed + ") AS " + sums + " ON " + sums +
+                           ".n = " + numbered + ".n";
+        return printer.wrap(text, width + 1, true);
+    }
+    /* Removes the last output of `rows` and returns its text. */
+    static std::string take_last(Select &rows)
+    {
+        std::string last = rows.outputs.back();
+        rows.outputs.pop_back();
+        rows.is_atom.pop_back();
+        return last;
     }
     /* The number of matches in the new B, counted no further than needed. */
     std::string bounded_count(Printer &printer, const std::vector<std::string> &rows, const std::string &d) const
@@ -165,7 +194,8 @@ class Counted final : public AntiJoinHalf {
                             key_condition(printer, rows.slots(), alias);
             d = "coalesce(" + d + ", 0)";
         } else {
-            rows.from.push_back(delta_of_row(printer, rows.slots(), alias));
+            rows = with_delta_of_row(printer, rows, false);
+            d = take_last(rows);
         }
         std::string count = bounded_count(printer, rows.slots(), d);
         choose(rows, count + " <> " + d, count + " = " + d);
@@ -215,8 +245,8 @@ class Transition final : public AntiJoinHalf {
             rows.where.push_back(key_condition(printer, rows.slots(), alias));
         } else {
             rows.where.push_back(touched(printer, rows.slots()));
-            rows.from.push_back(delta_of_row(printer, rows.slots(), alias));
-            rows.where.push_back(d + " <> 0");
+            rows = with_delta_of_row(printer, rows, true);
+            d = take_last(rows);
         }
         std::string counted = printer.alias();
         rows.from.push_back("LATERAL " + bounded_count(printer, rows.slots(), d) + " AS " + counted + "(n)");
