@@ -41,8 +41,10 @@ constexpr const char *planner_settings[][2] = {
 
 /* By the prices of a disk, ten look-ups by key are dearer than a scan of a thousand rows,
  * which takes ten times as long, at every refresh: a statement that is driven by the few rows of
- * a delta is planned as if all it reads were in memory. */
-constexpr const char *memory_prices[][2] = {{"seq_page_cost", "0"}, {"random_page_cost", "0"}};
+ * a delta is planned as if all it reads were in memory. And such a statement is not compiled: what
+ * its plan costs is mostly branches that do not run, such as the filling of a reserve, so that compiling it
+ * would take a hundred times as long as running it, at every refresh. */
+constexpr const char *settings_for_few_rows[][2] = {{"seq_page_cost", "0"}, {"random_page_cost", "0"}, {"jit", "off"}};
 
 /* PostgreSQL frame. */
 bool clear_required_privileges(Node *node, void *context)
@@ -93,8 +95,8 @@ void plan_now(SPIPlanPtr plan, Driver driver)
         for (const auto &setting : planner_settings)
             set_for_now(setting[0], setting[1]);
         if (driver == Driver::few_rows)
-            for (const auto &price : memory_prices)
-                set_for_now(price[0], price[1]);
+            for (const auto &setting : settings_for_few_rows)
+                set_for_now(setting[0], setting[1]);
         CachedPlan *cached = SPI_plan_get_cached_plan(plan);
         if (cached == nullptr)
             elog(ERROR, "could not plan a maintenance statement");
