@@ -22,7 +22,7 @@ const std::vector<Construct> &construct_table()
         {"`VALUES`, `SELECT` without `FROM`", {"values"}, "none: it never changes"},
         {"`[NOT] EXISTS`, `[NOT] IN`, `ANY`, `ALL`, anywhere", {"semi join"}, "follows the delta"},
         {"scalar and `ARRAY` sub-queries, correlated or not", {"semi join", "outer join", "aggregate"}, "touched groups: those of the columns they read of the outer query"},
-        {"`count`, `sum`, `avg`, `GROUP BY`, `HAVING`, `FILTER`", {"aggregate"}, "follows the delta"},
+        {"`count`, `sum`, `avg`, `bool_and`, `bool_or`, `variance`; `GROUP BY`, `HAVING`, `FILTER`", {"aggregate"}, "follows the delta"},
         {"`min`, `max`", {"aggregate"}, "follows the delta; touched groups where the extremum leaves"},
         {"any other aggregate; `DISTINCT` and `ORDER BY` inside; ordered-set, hypothetical, user-defined", {"aggregate"}, "touched groups"},
         {"`GROUPING SETS`, `ROLLUP`, `CUBE`", {"union all", "aggregate"}, "as each of their groupings"},
@@ -31,8 +31,9 @@ const std::vector<Construct> &construct_table()
         {"`INTERSECT`, `EXCEPT`, each with or without `ALL`", {"aggregate", "lateral"}, "follows the delta"},
         {"window functions, `DISTINCT ON`", {"window"}, "touched partitions; all rows without `PARTITION BY`"},
         {"`ORDER BY … LIMIT`, `OFFSET`, `FETCH FIRST … WITH TIES`", {"first rows", "window"}, "follows the delta; all rows where the reserve runs out"},
-        {"materialized views, foreign tables", {"copy"}, "all rows of them, when they may have changed"},
         {"`WITH RECURSIVE`", {"recursive"}, "follows the delta and what it reaches"},
+        {"materialized views in `FROM`", {"scan"}, "follows what their `REFRESH` changed"},
+        {"foreign tables in `FROM`", {"copy"}, "all rows of them, when they may have changed"},
     };
     return table;
 }
