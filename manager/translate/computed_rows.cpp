@@ -1,8 +1,9 @@
 /*
  * FROM items that read no relation: VALUES, functions, XMLTABLE. Their rows are constants, or
- * computed from what is beside them: then they are lateral over that.
+ * computed from what is beside them: then they are lateral over that. A subquery in them is
+ * evaluated for the rows beside them.
  */
-#include "translate/query.hpp"
+#include "translate/sublink.hpp"
 
 extern "C" {
 #include "parser/parse_relation.h"
@@ -117,12 +118,37 @@ bool is_computed(const RangeTblEntry *entry)
     return entry->rtekind == RTE_FUNCTION || entry->rtekind == RTE_TABLEFUNC || entry->rtekind == RTE_VALUES;
 }
 
+Node *computation_of(const RangeTblEntry *entry)
+{
+    return entry->rtekind == RTE_VALUES      ? reinterpret_cast<Node *>(entry->values_lists)
+           : entry->rtekind == RTE_TABLEFUNC ? reinterpret_cast<Node *>(entry->tablefunc)
+                                             : reinterpret_cast<Node *>(entry->functions);
+}
+
 std::vector<Var *> vars_of_entry(const RangeTblEntry *entry)
 {
-    auto *node = entry->rtekind == RTE_VALUES      ? reinterpret_cast<Node *>(entry->values_lists)
-                 : entry->rtekind == RTE_TABLEFUNC ? reinterpret_cast<Node *>(entry->tablefunc)
-                                                   : reinterpret_cast<Node *>(entry->functions);
-    return vars_of(node);
+    return vars_of(computation_of(entry));
+}
+
+const RangeTblEntry *FromClause::without_sublinks(const RangeTblEntry *entry, Input &outer)
+{
+    const std::vector<Node *> links = sublinks_of(computation_of(entry));
+    if (links.empty())
+        return entry;
+    std::vector<Node *> values = links;
+    translator_.evaluate_sublinks(level_, outer, values);
+    Node *computation = replaced(computation_of(entry), links, values);
+    return call([&] {
+        RangeTblEntry *copy = makeNode(RangeTblEntry);
+        memcpy(copy, entry, sizeof(RangeTblEntry));
+        if (entry->rtekind == RTE_VALUES)
+            copy->values_lists = castNode(List, computation);
+        else if (entry->rtekind == RTE_TABLEFUNC)
+            copy->tablefunc = castNode(TableFunc, computation);
+        else
+            copy->functions = castNode(List, computation);
+        return copy;
+    });
 }
 
 Input computed_beside(int number, const RangeTblEntry *entry, Input outer)

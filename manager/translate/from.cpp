@@ -428,10 +428,13 @@ Input FromClause::leaf(int number)
         translator_.sources_.set_read_by_owner(is_read_by_owner);
         return input;
     }
-    if (entry->rtekind == RTE_VALUES)
+    if (entry->rtekind == RTE_VALUES && !has_sublink(computation_of(entry)))
         return values(number, entry);
-    if (is_computed(entry) && vars_of_entry(entry).empty())
-        return computed_beside(number, entry, {engine::values({}, {{}}), {}});
+    if (is_computed(entry) && vars_of_entry(entry).empty()) {
+        Input one = {engine::values({}, {{}}), {}};
+        entry = without_sublinks(entry, one);
+        return computed_beside(number, entry, std::move(one));
+    }
     if (entry->rtekind != RTE_CTE)
         refuse_entry(entry);
 

@@ -137,7 +137,8 @@ Input FromClause::computed_left_join(JoinExpr *join, const std::vector<Node *> &
         refuse("whole row of a function in LEFT JOIN", "Where nothing matches it is a NULL, not a row of NULLs.",
                "Name the columns, or use refresh_mode 'FULL'.");
     Input rows = build(left, reads_domain(reinterpret_cast<Node *>(join)));
-    rows = computed_left(number, rt_fetch(number, level_.query->rtable), std::move(rows), on);
+    const RangeTblEntry *entry = without_sublinks(rt_fetch(number, level_.query->rtable), rows);
+    rows = computed_left(number, entry, std::move(rows), on);
     return translator_.filtered(level_, std::move(rows), conjuncts);
 }
 
@@ -163,6 +164,8 @@ void FromClause::add_lateral(std::vector<Part> &parts, Node *item, const std::ve
         (is_read ? read : rest).push_back(std::move(part));
     }
     Part outer = merged(std::move(read), conjuncts);
+    if (is_computed)
+        entry = without_sublinks(entry, outer.input);
     outer.input = is_computed ? translator_.filtered(
                                     level_, with_whole(number, computed_beside(number, entry, std::move(outer.input))), own)
                               : lateral(number, std::move(outer.input), subquery, own);

@@ -192,6 +192,8 @@ class FromClause {
     Input subquery(int number, const RangeTblEntry *entry, const Level &inner);
     Input recursive_cte(int number, const CommonTableExpr *cte, const Level &holder);
     Input values(int number, const RangeTblEntry *entry);
+    /* The FROM item, which is computed, with its subqueries as new columns of `outer`. */
+    const RangeTblEntry *without_sublinks(const RangeTblEntry *entry, Input &outer);
     engine::Condition condition(const std::vector<Node *> &conjuncts, const std::vector<Relids> &sides,
                                 const Scope &scope) const;
 
@@ -226,6 +228,8 @@ Input with_whole_row(int number, const RangeTblEntry *entry, Input input, Node *
 
 /* Computed from what is beside it alone: VALUES, functions, XMLTABLE (computed_rows.cpp). */
 bool is_computed(const RangeTblEntry *entry);
+/* What its rows are computed by. */
+Node *computation_of(const RangeTblEntry *entry);
 /* What it reads of this level. */
 std::vector<Var *> vars_of_entry(const RangeTblEntry *entry);
 /* `outer` with the rows of such a FROM item; left: a row stays for which none meets the condition. */
