@@ -30,6 +30,9 @@ INSERT INTO kept VALUES
   ('xml', 'SELECT t.id, x.a FROM t, XMLTABLE(''/r/a'' PASSING xmlparse(document ''<r><a>'' || coalesce(n, 9) || ''</a><a>7</a></r>'') COLUMNS a int PATH ''.'') x'),
   ('in_a_subquery', 'SELECT id, (SELECT count(*) FROM unnest(t.tags) u WHERE u IS NOT NULL) AS n FROM t'),
   ('in_exists', 'SELECT id FROM t WHERE EXISTS (SELECT FROM unnest(t.tags) u JOIN s ON s.tag = u)'),
+  ('of_a_subquery', 'SELECT t.id, g FROM t, generate_series(1, (SELECT sum(s.worth)::int FROM s)) g WHERE g > t.n'),
+  ('of_a_correlated_one', 'SELECT t.id, g FROM t LEFT JOIN LATERAL generate_series(1, (SELECT max(s.worth) FROM s WHERE s.worth <= t.n)) g ON g <> 2'),
+  ('values_of_subqueries', 'SELECT t.id, v.x FROM t, LATERAL (VALUES (t.n), ((SELECT count(*) FROM s WHERE s.worth < t.n))) v(x)'),
   ('once_a_row', 'SELECT id, x FROM t, abs(n) x'),
   ('a_cast', 'SELECT id, x FROM t, CAST(n AS text) x');
 SELECT pgtrickle.create_stream_table('functions_in_from.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null

@@ -91,6 +91,22 @@ DELETE FROM b WHERE id = 1;
 SELECT pgtrickle.refresh_stream_table('subquery_values.read');
 SELECT * FROM read ORDER BY id;
 
+-- equal_values_show_their_own_image
+CREATE TABLE c (id int PRIMARY KEY, n numeric, f float8);
+INSERT INTO c VALUES (1, 1.0, 0), (2, 1.00, '-0'), (3, NULL, NULL), (4, 2.5, 1);
+INSERT INTO b VALUES (8, 2, 3), (9, 1, NULL);
+INSERT INTO kept VALUES
+  ('shown', 'SELECT id, (SELECT count(*) || '':'' || c.n || '':'' || c.f FROM b WHERE b.k >= c.n) AS t FROM c'),
+  ('shown_below', 'SELECT id, (SELECT (SELECT min(c.n::text || b.id) FROM b WHERE b.k > count(d.w)) FROM b d WHERE d.k >= c.n) AS t FROM c'),
+  ('shown_in_from', 'SELECT id, x.m::text AS m, x.k FROM c LEFT JOIN LATERAL (SELECT c.n AS m, count(*) AS k FROM b WHERE b.k >= c.n GROUP BY 1) x ON true');
+SELECT pgtrickle.create_stream_table('subquery_values.' || name, query, '1h', 'DIFFERENTIAL') FROM kept WHERE name LIKE 'shown%' \g /dev/null
+INSERT INTO c VALUES (5, 2.50, 1), (6, 1.000, 0);
+DELETE FROM b WHERE k = 3;
+SELECT wrong();
+DELETE FROM c WHERE id = 1;
+UPDATE c SET n = n * 1.0 WHERE id > 4;
+SELECT wrong();
+
 -- all_of_it_by_deltas
 SELECT name, action, count(*) FROM kept, LATERAL pgtrickle.get_refresh_history('subquery_values.' || name) WHERE action NOT IN ('DIFFERENTIAL', 'NO_DATA') GROUP BY 1, 2 HAVING action <> 'FULL' OR count(*) > 1;
 DROP SCHEMA subquery_values CASCADE;

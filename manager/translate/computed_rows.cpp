@@ -172,6 +172,13 @@ Input computed_left(int number, const RangeTblEntry *entry, Input outer, const s
     return outer;
 }
 
+Input FromClause::computed_alone(int number, const RangeTblEntry *entry)
+{
+    Input one = {engine::values({}, {{}}), {}};
+    entry = without_sublinks(entry, one);
+    return computed_beside(number, entry, std::move(one));
+}
+
 Input FromClause::values(int number, const RangeTblEntry *entry)
 {
     Input input;

@@ -238,9 +238,11 @@ Domain domain_of(const Input &outer, const std::vector<Reference> &references)
     std::vector<engine::NamedExpression> expressions;
     for (const Reference &reference : references) {
         const int position = position_in(outer.scope, reference.outer);
-        engine::Column column = engine::columns(outer.plan).at(position);
-        expressions.push_back({engine::column_reference(position, column),
-                               "outer_" + std::to_string(expressions.size() + 1)});
+        engine::Expression value =
+            position >= 0 ? engine::column_reference(position, engine::columns(outer.plan).at(position))
+                          : expression_of(reference.outer, outer.scope);
+        value.result.may_be_null = value.result.may_be_null && position >= 0; /* an image never is */
+        expressions.push_back({std::move(value), "outer_" + std::to_string(expressions.size() + 1)});
         domain.scope.push_back(reference.param);
     }
     domain.plan = engine::distinct(engine::project(outer.plan, std::move(expressions)));
@@ -271,20 +273,28 @@ engine::Condition::Pair null_safe_pair(int left, const engine::Column &left_colu
     return pair;
 }
 
-std::vector<engine::Condition::Pair> joining_back(const Input &outer, const std::vector<Reference> &references,
-                                                  const Input &result)
+engine::Condition joining_back(const Input &outer, const std::vector<Reference> &references, const Input &result)
 {
-    std::vector<engine::Condition::Pair> pairs;
+    engine::Condition condition;
+    Scope both = outer.scope;
+    both.insert(both.end(), result.scope.begin(), result.scope.end());
     const auto &left_columns = engine::columns(outer.plan);
     const auto &right_columns = engine::columns(result.plan);
     const int width = static_cast<int>(left_columns.size());
     for (const Reference &reference : references) {
         const int left = position_in(outer.scope, reference.outer);
         const int right = position_in(result.scope, reference.param);
-        pairs.push_back(null_safe_pair(left, left_columns.at(left), width + right, right_columns.at(right),
-                                       value_type(reference.param)));
+        if (left >= 0) {
+            condition.equalities.push_back(null_safe_pair(left, left_columns.at(left), width + right,
+                                                          right_columns.at(right), value_type(reference.param)));
+            continue;
+        }
+        /* Not what rows are looked up by: the value itself is. */
+        Node *is_same_image =
+            call([&] { return reinterpret_cast<Node *>(equality(reference.outer, reference.param)); });
+        condition.others.push_back(expression_of(is_same_image, both));
     }
-    return pairs;
+    return condition;
 }
 
 void hide(Scope &scope, const std::vector<Reference> &references)

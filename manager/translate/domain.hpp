@@ -37,9 +37,12 @@ Domain domain_of(const Input &outer, const std::vector<Reference> &references);
  * from plain indexes, and a plain one if one side cannot be NULL. */
 engine::Condition::Pair null_safe_pair(int left, const engine::Column &left_column, int right,
                                        const engine::Column &right_column, const ValueType &value);
-/* The pairs that join `outer` with `result`, whose scope has the Params of the references. */
-std::vector<engine::Condition::Pair> joining_back(const Input &outer, const std::vector<Reference> &references,
-                                                  const Input &result);
+/* What joins `outer` with `result`, whose scope has the Params of the references. */
+engine::Condition joining_back(const Input &outer, const std::vector<Reference> &references, const Input &result);
+/* Before a domain is made: rows of it that look different in the subquery, though what they read of
+ * the outer rows is equal, are told apart by one more reference each, to the image (domain_images.cpp).
+ * Without `query` everything counts as looked at. */
+void tell_images_apart(const Query *query, std::vector<Reference> &references, int &next_param);
 /* `scope` without the Params of the references. */
 void hide(Scope &scope, const std::vector<Reference> &references);
 /* The domain's columns as references to themselves. */

@@ -363,13 +363,14 @@ Input FromClause::outer_joined(engine::OuterKind kind, Part left, Part right,
         translator_.evaluate_sublinks(level_, is_right ? right.input : left.input, nodes);
         plain.push_back(nodes[0]);
     }
-    const std::vector<engine::Condition::Pair> pairs = joining_back(left.input, beside, right.input);
+    const engine::Condition same = joining_back(left.input, beside, right.input);
     const bool shows_left = kind != engine::OuterKind::right;
     Input result;
     result.scope = left.input.scope;
     append_scope(result.scope, right.input.scope);
     engine::Condition all = condition(plain, {left.relids, right.relids}, result.scope);
-    all.equalities.insert(all.equalities.end(), pairs.begin(), pairs.end());
+    all.equalities.insert(all.equalities.end(), same.equalities.begin(), same.equalities.end());
+    all.others.insert(all.others.end(), same.others.begin(), same.others.end());
     result.plan = engine::outer_join(kind, left.input.plan, right.input.plan, std::move(all));
     result.scope = left.input.scope;
     append_scope(result.scope, right.input.scope);
@@ -430,11 +431,8 @@ Input FromClause::leaf(int number)
     }
     if (entry->rtekind == RTE_VALUES && !has_sublink(computation_of(entry)))
         return values(number, entry);
-    if (is_computed(entry) && vars_of_entry(entry).empty()) {
-        Input one = {engine::values({}, {{}}), {}};
-        entry = without_sublinks(entry, one);
-        return computed_beside(number, entry, std::move(one));
-    }
+    if (is_computed(entry) && vars_of_entry(entry).empty())
+        return computed_alone(number, entry);
     if (entry->rtekind != RTE_CTE)
         refuse_entry(entry);
 

@@ -189,12 +189,14 @@ Input FromClause::lateral(int number, Input outer, const Detached &subquery, con
     }
     if (auto rows = translator_.plain_rows(level_, subquery.query, needed, false))
         return translator_.filtered(level_, with_whole(number, joined_plainly(outer, subquery, *rows, vars)), own);
-    const Domain domain = domain_of(outer, subquery.references);
+    std::vector<Reference> references = subquery.references;
+    tell_images_apart(subquery.query, references, translator_.next_param());
+    const Domain domain = domain_of(outer, references);
     Input result = this->subquery(number, rt_fetch(number, level_.query->rtable),
                                   {subquery.query, &level_, &domain, true});
     std::copy(domain.scope.begin(), domain.scope.end(), result.scope.end() - static_cast<long>(domain.scope.size()));
-    engine::Condition condition = {joining_back(outer, subquery.references, result), {}};
-    hide(result.scope, subquery.references);
+    engine::Condition condition = joining_back(outer, references, result);
+    hide(result.scope, references);
     Input all;
     all.plan = engine::join({outer.plan, result.plan}, std::move(condition));
     all.scope = outer.scope;
@@ -253,6 +255,7 @@ std::vector<Reference> FromClause::references_beside(JoinExpr *join, const Input
                            "Put the function into a subquery, or use refresh_mode 'FULL'.");
                 beside.push_back(reference);
             }
+            tell_images_apart(nullptr, beside, translator_.next_param());
             return beside;
         }
     }

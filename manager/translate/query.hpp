@@ -11,6 +11,7 @@
  *   computed_rows.cpp   FROM items that read no relation: VALUES
  *   recursion.cpp  recursive CTEs
  *   domain.cpp     correlated subqueries, by the values they read of the rows outside
+ *   domain_images.cpp   … where equal ones of these look different
  *   lateral.cpp    subqueries of FROM that read what is beside them
  *   sublink.cpp    subqueries in expressions
  *
@@ -192,6 +193,7 @@ class FromClause {
     Input subquery(int number, const RangeTblEntry *entry, const Level &inner);
     Input recursive_cte(int number, const CommonTableExpr *cte, const Level &holder);
     Input values(int number, const RangeTblEntry *entry);
+    Input computed_alone(int number, const RangeTblEntry *entry);
     /* The FROM item, which is computed, with its subqueries as new columns of `outer`. */
     const RangeTblEntry *without_sublinks(const RangeTblEntry *entry, Input &outer);
     engine::Condition condition(const std::vector<Node *> &conjuncts, const std::vector<Relids> &sides,

@@ -239,8 +239,10 @@ SublinkOver::Other SublinkOver::other_of(const std::vector<int> &needed)
         numbers.push_back(all_targets(query).front());
     Domain domain;
     other.has_domain = !subquery_.references.empty();
-    if (other.has_domain)
+    if (other.has_domain) {
+        tell_images_apart(query, subquery_.references, translator_.next_param());
         domain = domain_of(input_, subquery_.references);
+    }
     other.input.plan = translator_.query({query, &level_, other.has_domain ? &domain : nullptr, true}, numbers);
     for (int number : numbers)
         other.input.scope.push_back(link_param(number, reinterpret_cast<Node *>(target(query, number)->expr)));
@@ -254,7 +256,7 @@ engine::Condition SublinkOver::condition(const Other &other, const std::vector<N
     engine::Condition condition;
     const int width = static_cast<int>(input_.scope.size());
     if (other.has_domain)
-        condition.equalities = joining_back(input_, subquery_.references, other.input);
+        condition = joining_back(input_, subquery_.references, other.input);
     if (!other.conjuncts.empty()) {
         Scope scope = seen_from_inside(input_.scope, subquery_.references);
         const Scope inner = only(other.input.scope, false);

@@ -196,8 +196,10 @@ std::vector<Node *> SublinkOver::values_of(const Query *subquery, const std::vec
     Input result;
     Domain domain;
     const bool is_correlated = !subquery_.references.empty();
-    if (is_correlated)
+    if (is_correlated) {
+        tell_images_apart(subquery_.query, subquery_.references, translator_.next_param());
         domain = domain_of(input_, subquery_.references);
+    }
     result.plan = translator_.query({subquery, &level_, is_correlated ? &domain : nullptr, true}, needed);
     for (int number : needed)
         values.push_back(new_param(value_type(reinterpret_cast<Node *>(target(subquery, number)->expr)),
@@ -206,7 +208,7 @@ std::vector<Node *> SublinkOver::values_of(const Query *subquery, const std::vec
     result.scope.insert(result.scope.end(), domain.scope.begin(), domain.scope.end());
     engine::Condition condition;
     if (is_correlated)
-        condition.equalities = joining_back(input_, subquery_.references, result);
+        condition = joining_back(input_, subquery_.references, result);
     hide(result.scope, subquery_.references);
     input_.plan = engine::join({input_.plan, result.plan}, std::move(condition));
     input_.scope.insert(input_.scope.end(), result.scope.begin(), result.scope.end());
@@ -220,8 +222,10 @@ std::vector<Node *> SublinkOver::single_row(const std::vector<int> &needed)
         return values_of(query, needed);
     Domain domain;
     const bool is_correlated = !subquery_.references.empty();
-    if (is_correlated)
+    if (is_correlated) {
+        tell_images_apart(subquery_.query, subquery_.references, translator_.next_param());
         domain = domain_of(input_, subquery_.references);
+    }
     engine::PlanPtr rows = translator_.query({query, &level_, is_correlated ? &domain : nullptr, true}, needed);
     const auto columns = engine::columns(rows);
     std::vector<int> keys;
@@ -243,7 +247,7 @@ std::vector<Node *> SublinkOver::single_row(const std::vector<int> &needed)
         values.push_back(call([&] { return only_row(value, count); }));
     }
     if (is_correlated) {
-        engine::Condition condition = {joining_back(input_, subquery_.references, result), {}};
+        engine::Condition condition = joining_back(input_, subquery_.references, result);
         hide(result.scope, subquery_.references);
         input_.plan =
             engine::outer_join(engine::OuterKind::left, input_.plan, result.plan, std::move(condition));

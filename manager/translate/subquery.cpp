@@ -158,7 +158,7 @@ Input Translator::rows_to_count(const Level &level, Query *query, const std::vec
             add_conjunct(condition, conjunct, scope, width);
     } else {
         rows = marked(from(level, read), marker);
-        condition.equalities = joining_back(all, references_to(domain), rows);
+        condition = joining_back(all, references_to(domain), rows);
         hide(rows.scope, references_to(domain));
     }
     Input result;
