@@ -107,6 +107,9 @@ DELETE FROM c WHERE id = 1;
 UPDATE c SET n = n * 1.0 WHERE id > 4;
 SELECT wrong();
 
+-- a_cte_of_a_correlated_subquery_read_from_within_another_is_refused
+SELECT pgtrickle.create_stream_table('subquery_values.refused', 'SELECT id, (WITH d AS (SELECT w FROM b WHERE b.k > a.k) SELECT count(*) FROM c WHERE c.id IN (SELECT w FROM d)) FROM a', '1h', 'DIFFERENTIAL');
+
 -- all_of_it_by_deltas
 SELECT name, action, count(*) FROM kept, LATERAL pgtrickle.get_refresh_history('subquery_values.' || name) WHERE action NOT IN ('DIFFERENTIAL', 'NO_DATA') GROUP BY 1, 2 HAVING action <> 'FULL' OR count(*) > 1;
 DROP SCHEMA subquery_values CASCADE;

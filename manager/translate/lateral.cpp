@@ -23,7 +23,14 @@ Detached FromClause::detached_item(const RangeTblEntry *entry) const
 
 const Domain *FromClause::domain_if_read(const void *query) const
 {
-    return domain_ != nullptr && translate::reads_domain(query) ? domain_ : nullptr;
+    const std::vector<Reference> read = params_of(query);
+    for (const Reference &reference : read) {
+        if (domain_ == nullptr || position_in(domain_->scope, reference.param) < 0)
+            refuse("CTE of a correlated subquery, read from within another",
+                   "Its rows depend on columns that the reading subquery does not have.",
+                   "Write the CTE as a subquery where it is read, or use refresh_mode 'FULL'.");
+    }
+    return read.empty() ? nullptr : domain_;
 }
 
 namespace {
