@@ -7,17 +7,19 @@ CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
 CREATE DOMAIN code AS text CHECK (length(VALUE) < 9);
 CREATE TYPE pair AS (a int, b text);
 CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-CREATE TABLE item (id int PRIMARY KEY, c citext, m mood, f float8, n numeric, d code, r int4range, p pair, a int[], o text COLLATE nocase, "quoted ""name" int);
+CREATE TABLE item (id int PRIMARY KEY, c citext, m mood, f float8, n numeric, d code, r int4range, p pair, a int[], o text COLLATE nocase, "quoted ""name" int, b bit(4), v varbit);
 CREATE FUNCTION nth(text[], int) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT nullif($1[1 + $2 % cardinality($1)], ''-'')';
 CREATE FUNCTION add_items(first int, last int) RETURNS void LANGUAGE sql AS $$
   INSERT INTO item SELECT g, nth('{A,a,b,B,-}', g)::citext, nth('{sad,ok,-,happy}', g)::mood, nth('{0,-0,NaN,Infinity,1.5,-}', g)::float8,
     nth('{1.0,1.00,1,-,NaN}', g)::numeric, nth('{x,y,-}', g)::code, nth('{empty,"[1,3)","[1,2]",-}', g)::int4range,
-    CASE WHEN g % 4 > 0 THEN (g % 2, nth('{a,-}', g / 2))::windows_keys.pair END, nth('{"{}","{1}","{1,NULL}",-}', g)::int[], nth('{x,X,y,-}', g), g % 3
+    CASE WHEN g % 4 > 0 THEN (g % 2, nth('{a,-}', g / 2))::windows_keys.pair END, nth('{"{}","{1}","{1,NULL}",-}', g)::int[], nth('{x,X,y,-}', g), g % 3,
+    nth('{1001,0000,-}', g)::bit(4), nth('{1001,100,10010,-}', g)::varbit
     FROM generate_series(first, last) g $$;
 SELECT add_items(1, 60);
 CREATE TABLE defined AS SELECT 'by_' || name AS name, format('SELECT id, %1$s%2$s AS k, count(*) OVER (PARTITION BY %1$s) AS c, sum(id) OVER (PARTITION BY %1$s ORDER BY id DESC) AS s FROM item', quote_ident(column_name), as_text) AS query
-  FROM (VALUES ('citext', 'c', '::text'), ('enum', 'm', ''), ('float', 'f', ''), ('numeric', 'n', ''), ('domain', 'd', ''), ('range', 'r', ''), ('row', 'p', ''), ('array', 'a', ''), ('collation', 'o', ''), ('quoted', 'quoted "name', '')) t(name, column_name, as_text)
+  FROM (VALUES ('citext', 'c', '::text'), ('enum', 'm', ''), ('float', 'f', ''), ('numeric', 'n', ''), ('domain', 'd', ''), ('range', 'r', ''), ('row', 'p', ''), ('array', 'a', ''), ('collation', 'o', ''), ('bits', 'b', ''), ('varying_bits', 'v', ''), ('quoted', 'quoted "name', '')) t(name, column_name, as_text)
   UNION ALL VALUES ('by_several', 'SELECT c::text AS c, n, rank() OVER (PARTITION BY c, m, n ORDER BY id) AS r FROM item'),
+    ('one_by_bits_of_two', 'SELECT id, rank() OVER (PARTITION BY m ORDER BY id) AS r, count(*) OVER (PARTITION BY b) AS n, max(id) OVER (PARTITION BY v) AS x FROM item'),
     ('not_shown', 'SELECT rank() OVER (PARTITION BY c, f ORDER BY id) AS r FROM item'),
     ('first_of_each', 'SELECT DISTINCT ON (c) id, c::text AS t FROM item ORDER BY c, id'),
     ('first_rows', 'SELECT id, f, o FROM item ORDER BY o DESC, f, p, id LIMIT 7'),

@@ -48,9 +48,9 @@ IndexTerm term_of(const Expression &expression, const std::vector<Column> &colum
 {
     int position = expression.as_column();
     if (position >= 0)
-        return {columns.at(position).name, true, columns.at(position).is_fixed_length};
+        return {columns.at(position).name, true, columns.at(position).is_fixed_length, columns.at(position).has_hash};
     return {expression.print([&](int i) { return quoted(columns.at(i).name); }), false,
-            expression.result.is_fixed_length};
+            expression.result.is_fixed_length, expression.result.has_hash};
 }
 
 void trace(const PlanPtr &plan, const Expression &expression, std::vector<LeafTerm> &found)

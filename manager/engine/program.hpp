@@ -62,6 +62,7 @@ struct IndexTerm {
     std::string text; /* the column's name, or SQL over quoted column names */
     bool is_column = true;
     bool is_fixed_length = true; /* false: a value can be too long for a btree entry */
+    bool has_hash = true;        /* false: no hash index can hold it */
     bool operator==(const IndexTerm &) const = default;
 };
 

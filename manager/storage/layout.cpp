@@ -47,7 +47,7 @@ std::string create_table(const std::string &name, const engine::Step &step)
 
 /* The terms of a look-up that an index may hold: all of them in a btree if none can be too
  * long for one, else the fixed-length ones, else a hash index, which keeps no values, on the
- * first. */
+ * first that has a hash. Values that are neither short nor hashed have no index. */
 std::string create_lookup_index(const std::string &name, const std::vector<engine::IndexTerm> &terms)
 {
     auto print = [](const engine::IndexTerm &term) {
@@ -57,8 +57,10 @@ std::string create_lookup_index(const std::string &name, const std::vector<engin
     for (const engine::IndexTerm &term : terms)
         if (term.is_fixed_length)
             list += (list.empty() ? "" : ", ") + print(term);
-    if (list.empty())
-        return "CREATE INDEX ON " + qualified(name) + " USING hash (" + print(terms.front()) + ")";
+    if (list.empty()) {
+        auto hashed = std::find_if(terms.begin(), terms.end(), [](const auto &term) { return term.has_hash; });
+        return hashed == terms.end() ? "" : "CREATE INDEX ON " + qualified(name) + " USING hash (" + print(*hashed) + ")";
+    }
     return "CREATE INDEX ON " + qualified(name) + " (" + list + ")";
 }
 
@@ -80,7 +82,8 @@ Oid create_arrangement(Oid relid, const std::string &relation_name, const engine
     execute(create_table(relation_name, step));
     execute("CREATE INDEX ON " + qualified(relation_name) + " (pgt_hash)");
     for (const std::vector<engine::IndexTerm> &terms : step.looked_up_by)
-        execute(create_lookup_index(relation_name, terms));
+        if (const std::string index = create_lookup_index(relation_name, terms); !index.empty())
+            execute(index);
     call([] { SPI_finish(); });
     return call([&] {
         Oid heap = get_relname_relid(relation_name.c_str(), get_namespace_oid(schema_name, false));

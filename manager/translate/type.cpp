@@ -16,6 +16,7 @@ extern "C" {
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
@@ -75,6 +76,14 @@ const char *operator_name(Oid number)
     return name;
 }
 
+/* bit(4), say: no value of it is too long for a btree. */
+bool is_short(const ValueType &value)
+{
+    constexpr int most_bytes = 1000;
+    const int most = type_maximum_size(value.type, value.typmod);
+    return most > 0 && most <= most_bytes;
+}
+
 Facts facts_of(const ValueType &value)
 {
     Facts facts;
@@ -88,7 +97,7 @@ Facts facts_of(const ValueType &value)
     facts.equals = operator_name(entry->eq_opr);
     facts.is_sortable = OidIsValid(entry->lt_opr);
     facts.has_hash = OidIsValid(entry->hash_proc) && OidIsValid(entry->eq_opr);
-    facts.is_fixed_length = get_typlen(value.type) > 0;
+    facts.is_fixed_length = get_typlen(value.type) > 0 || (!facts.has_hash && is_short(value));
     facts.is_domain = get_typtype(value.type) == TYPTYPE_DOMAIN;
     return facts;
 }
