@@ -29,7 +29,8 @@ SET search_path = keys_of_own_types;
 CREATE TABLE t (id int PRIMARY KEY, b "Own Types".word, s "Own Types".sorted, h "Own Types".hashed, d "Own Types".small, ab "Own Types".word[], n numeric);
 CREATE TABLE kept (name text PRIMARY KEY, query text);
 INSERT INTO kept SELECT 'by_' || col, format('SELECT %1$s, count(*) AS rows, sum(n) AS total, max(n) AS high, %2$s AS ids FROM t GROUP BY %1$s', col, CASE WHEN col = 'h' THEN 'min(id)' ELSE 'array_agg(id ORDER BY id)' END) FROM unnest('{b,s,h,d,ab}'::text[]) col;
-INSERT INTO kept VALUES ('pairs', 'SELECT DISTINCT b, s FROM t'), ('hashed_pairs', 'SELECT b, h, min(n) FROM t GROUP BY b, h'),
+INSERT INTO kept VALUES ('pairs', 'SELECT DISTINCT b, s FROM t'), ('domain_having', 'SELECT d, d AS again FROM t GROUP BY d HAVING count(*) > 1'),
+  ('hashed_pairs', 'SELECT b, h, min(n) FROM t GROUP BY b, h'),
   ('joined', 'SELECT x.id, y.rows FROM t x JOIN (SELECT b, count(*) AS rows FROM t GROUP BY b) y ON x.b OPERATOR("Own Types".=) y.b');
 -- rows in only one of a stream table and its query; equal words count as equal
 CREATE FUNCTION differences(OUT name text, OUT missing bigint, OUT surplus bigint) RETURNS SETOF record LANGUAGE plpgsql AS $$

@@ -161,7 +161,10 @@ class Arrangement {
         for (int i = 0; i < step_.output_count; i++)
             if (step_.columns[i].role == Role::final) {
                 std::string text = print(chain_.outputs[i]);
-                step_.columns[i].sql = parts.empty() ? text : "CASE WHEN " + visible + " THEN " + text + " END";
+                /* Without its ELSE, the CASE would be of a domain's base type. */
+                step_.columns[i].sql = parts.empty() ? text
+                                                     : "CASE WHEN " + visible + " THEN " + text + " ELSE " +
+                                                           typed_null(step_.columns[i].column) + " END";
             }
         if (step_.visible_column >= 0)
             step_.columns[step_.visible_column].sql = "(" + visible + ") IS TRUE";

@@ -127,7 +127,7 @@ TEST(EngineProgram, having_becomes_visibility_and_guards_what_it_hides)
     PlanPtr plan = project(having, {{expression({std::string("1 / ("), 1, std::string(" - 1)")}, "bigint"), "x"}});
     const Step step = Program(plan).steps().at(0);
     EXPECT_EQ(step.output_count, 1);
-    EXPECT_EQ(step.columns[0].sql, "CASE WHEN (n.\"pgt_count\" <> 1) THEN 1 / (n.\"pgt_count\" - 1) END");
+    EXPECT_EQ(step.columns[0].sql, "CASE WHEN (n.\"pgt_count\" <> 1) THEN 1 / (n.\"pgt_count\" - 1) ELSE NULL::bigint END");
     ASSERT_GE(step.visible_column, 0);
     EXPECT_EQ(step.columns[step.visible_column].sql, "((n.\"pgt_count\" <> 1)) IS TRUE");
     EXPECT_EQ(step.columns[step.key[0]].column.name, "pgt_key_1");
