@@ -60,10 +60,11 @@ class AntiJoinHalf : public PlanNode {
     std::string delta_by_key(Printer &printer) const
     {
         Select delta = printer.select(inputs()[2]);
+        /* Grouped by position: a key that is a constant would be taken for one. */
         std::vector<std::string> keys, targets;
         for (const auto &pair : condition_.equalities) {
-            keys.push_back(delta.outputs[pair.right.as_column() - inputs()[0]->width()]);
-            targets.push_back(keys.back() + " AS c" + std::to_string(keys.size()));
+            keys.push_back(std::to_string(keys.size() + 1));
+            targets.push_back(delta.outputs[pair.right.as_column() - inputs()[0]->width()] + " AS c" + keys.back());
         }
         std::string weight = "pg_catalog.sum(" + delta.weight() + ")::pg_catalog.int8";
         std::string text = "SELECT " + joined(targets, ", ") + ", " + weight + " AS d FROM " +
