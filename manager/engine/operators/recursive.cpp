@@ -252,8 +252,13 @@ PlanPtr sample_recursive(Sampler &sampler)
     if (sampler.below(4) > 0) {
         PlanPtr other = sampler.plan();
         Condition condition = sampler.condition({width, other->width()});
-        rows = sampler.below(4) == 0 ? outer_join(OuterKind::left, leaf, other, condition)
-                                     : join({leaf, other}, condition);
+        const int form = sampler.below(6);
+        if (form == 0)
+            rows = outer_join(OuterKind::left, leaf, other, condition);
+        else if (form == 1)
+            rows = semi_join(sampler.below(2) == 0 ? SemiKind::semi : SemiKind::anti, leaf, other, condition);
+        else
+            rows = join({leaf, other}, condition);
     }
     if (sampler.below(3) == 0)
         rows = filter(rows, sampler.predicate(rows->width()));

@@ -15,6 +15,8 @@ class SemiJoin final : public PlanNode {
     std::string describe() const override;
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
     PlanPtr derivative(Differentiator &differentiator) const override;
+    /* What a row of the left side gives depends on no other row of it. */
+    bool is_linear_in(size_t input) const override { return input == 0; }
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override;
