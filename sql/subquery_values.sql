@@ -6,12 +6,17 @@ CREATE TABLE a (id int PRIMARY KEY, k int, v int);
 CREATE TABLE b (id int PRIMARY KEY, k int, w int);
 INSERT INTO a SELECT g, nullif(g % 7, 3), g % 5 FROM generate_series(1, 30) g;
 INSERT INTO b SELECT g, nullif(g % 9, 4), g % 4 FROM generate_series(1, 12) g;
+CREATE DOMAIN small AS int;
+CREATE TABLE d (id int PRIMARY KEY, s small, t varchar(3));
+INSERT INTO d VALUES (1, 0, '2'), (2, -1, '0'), (3, NULL, NULL);
 CREATE TABLE kept (name text, query text);
 INSERT INTO kept VALUES
   ('aggregates', $$SELECT *, (SELECT max(w) FROM b) AS m, (SELECT count(*) FROM b WHERE b.k = a.k) AS c, (SELECT sum(w) FROM b WHERE b.k = a.k) AS s FROM a$$),
   ('compared', $$SELECT * FROM a WHERE v > (SELECT avg(w) FROM b WHERE b.k = a.k)$$),
   ('one_row', $$SELECT *, (SELECT k FROM b WHERE b.id = a.id) AS z FROM a$$),
   ('arrays', $$SELECT *, ARRAY(SELECT w FROM b WHERE b.k = a.k ORDER BY w DESC, id) AS r FROM a$$),
+  ('arrays_of_groups', $$SELECT *, ARRAY(SELECT w FROM b WHERE b.k = a.k GROUP BY w, id % 2 ORDER BY w DESC) AS r, ARRAY(SELECT a.v FROM b GROUP BY k) AS s FROM a$$),
+  ('of_domains', $$SELECT d.id, (SELECT count(*) FROM b WHERE b.k + d.s > b.w OR d.t = b.w::text) AS n FROM d$$),
   ('in_aggregates', $$SELECT v, count(*), sum((SELECT w FROM b WHERE b.id = a.k)) FROM a GROUP BY v HAVING count(*) > (SELECT min(w) FROM b WHERE b.k = a.v)$$),
   ('nested', $$SELECT a.id, (SELECT count(*) FROM b WHERE b.k = a.k AND EXISTS (SELECT FROM a c WHERE c.v = b.w AND c.id > a.id)) AS n FROM a$$),
   ('of_unions', $$SELECT a.id, (SELECT string_agg(x::text, chr(44) ORDER BY x) FROM (SELECT w AS x FROM b WHERE b.k = a.k UNION ALL SELECT w FROM b WHERE w = a.v UNION SELECT 9) u) AS l FROM a$$),

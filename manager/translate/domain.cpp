@@ -6,8 +6,10 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "optimizer/tlist.h"
 #include "parser/parse_clause.h"
+#include "parser/parse_coerce.h"
 #include "parser/parse_oper.h"
 #include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
 #include "utils/typcache.h"
 }
 
@@ -112,6 +114,15 @@ bool find_domain_params(Node *node, void *context)
     return walk_expression(node, find_domain_params, context);
 }
 
+/* A domain or a varchar as the operator takes it, and as the parser would write it. */
+Expr *operand(Node *value, Oid equals)
+{
+    Oid left, right;
+    op_input_types(equals, &left, &right);
+    return reinterpret_cast<Expr *>(
+        coerce_type(nullptr, value, exprType(value), left, -1, COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1));
+}
+
 OpExpr *equality(Node *left, Node *right)
 {
     const Oid type = exprType(left);
@@ -120,8 +131,8 @@ OpExpr *equality(Node *left, Node *right)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
                         errmsg("could not identify an equality operator for type %s", format_type_be(type))));
     return castNode(OpExpr,
-                    make_opclause(entry->eq_opr, BOOLOID, false, reinterpret_cast<Expr *>(left),
-                                  reinterpret_cast<Expr *>(right), InvalidOid, exprCollation(left)));
+                    make_opclause(entry->eq_opr, BOOLOID, false, operand(left, entry->eq_opr),
+                                  operand(right, entry->eq_opr), InvalidOid, exprCollation(left)));
 }
 
 SortGroupClause *grouping_by(Node *param, List **targets)

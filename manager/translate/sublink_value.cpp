@@ -14,6 +14,7 @@ extern "C" {
 #include "catalog/pg_aggregate.h"
 #include "catalog/namespace.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parse_func.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/array.h"
@@ -85,12 +86,15 @@ Aggref *array_agg_of(const Query *subquery)
     forboth (cell, subquery->targetList, column, columns) {
         const auto *entry = lfirst_node(TargetEntry, cell);
         const bool is_value = aggregate->args == NIL;
-        if (!is_value && entry->ressortgroupref == 0)
+        /* What the subquery is grouped by has a number, too. */
+        const bool is_sorted_by = entry->ressortgroupref > 0 &&
+                                  get_sortgroupref_clause_noerr(entry->ressortgroupref, subquery->sortClause) != nullptr;
+        if (!is_value && !is_sorted_by)
             continue;
         TargetEntry *argument = makeTargetEntry(static_cast<Expr *>(lfirst(column)),
                                                 static_cast<AttrNumber>(list_length(aggregate->args) + 1), nullptr,
                                                 !is_value);
-        argument->ressortgroupref = entry->ressortgroupref;
+        argument->ressortgroupref = is_sorted_by ? entry->ressortgroupref : 0;
         aggregate->args = lappend(aggregate->args, argument);
     }
     return aggregate;
