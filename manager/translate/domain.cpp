@@ -119,8 +119,10 @@ Expr *operand(Node *value, Oid equals)
 {
     Oid left, right;
     op_input_types(equals, &left, &right);
-    return reinterpret_cast<Expr *>(
-        coerce_type(nullptr, value, exprType(value), left, -1, COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1));
+    Node *made = coerce_type(nullptr, value, exprType(value), left, -1, COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
+    if (made != value)
+        exprSetCollation(made, exprCollation(value));
+    return reinterpret_cast<Expr *>(made);
 }
 
 OpExpr *equality(Node *left, Node *right)
