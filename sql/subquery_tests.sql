@@ -11,6 +11,7 @@ INSERT INTO kept VALUES
   ('exists_key', $$SELECT * FROM a WHERE EXISTS (SELECT FROM b WHERE b.k = a.k)$$),
   ('not_exists_others', $$SELECT * FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.k = a.k AND b.w > a.v)$$),
   ('in_set', $$SELECT * FROM a WHERE k IN (SELECT k FROM b)$$),
+  ('in_first_of_each', $$SELECT * FROM a WHERE (k, 1) IN (SELECT DISTINCT ON (o) k, 1 AS o FROM b ORDER BY o, k DESC NULLS LAST)$$),
   ('not_in_set', $$SELECT * FROM a WHERE k NOT IN (SELECT k FROM b)$$),
   ('not_in_without_null', $$SELECT * FROM a WHERE k NOT IN (SELECT k FROM b WHERE k IS NOT NULL)$$),
   ('not_in_keys', $$SELECT * FROM a WHERE id NOT IN (SELECT id FROM b)$$),

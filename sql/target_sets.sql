@@ -22,6 +22,7 @@ INSERT INTO kept VALUES
   ('after_grouping', 'SELECT n, count(*) AS c, generate_series(1, max(id)) AS g FROM t GROUP BY n'),
   ('key_and_after', 'SELECT unnest(tags) AS tag, generate_series(1, count(*)) AS g FROM t GROUP BY unnest(tags)'),
   ('not_read', 'SELECT x.id FROM (SELECT id, generate_series(1, n) AS g FROM t) x'),
+  ('beside_an_unread_subquery', 'SELECT g FROM (SELECT (SELECT max(u.id) FROM t u WHERE u.n = t.id) AS m, generate_series(1, n) AS g FROM t) x'),
   ('only_sorted_by', 'SELECT id FROM t ORDER BY generate_series(1, n)'),
   ('below_a_join', 'SELECT x.id, t.line FROM (SELECT id, unnest(tags) AS tag, generate_series(1, n) AS g FROM t) x JOIN t ON x.g = t.id'),
   ('beside_nothing', 'SELECT generate_series(1, 3) AS g, unnest(ARRAY[''a'', ''b'']) AS v'),

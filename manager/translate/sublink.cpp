@@ -111,26 +111,27 @@ void Translator::evaluate_targets(const Level &level, Input &input, Query *query
     std::vector<Node *> nodes;
     ListCell *cell;
     bool has_any = false;
+    const std::vector<Node *> sets = set_targets(query);
     auto is_read = [&](const TargetEntry *entry) {
-        return query->hasTargetSRFs || (entry->resjunk && query->hasWindowFuncs) ||
+        return std::find(sets.begin(), sets.end(), reinterpret_cast<Node *>(entry->expr)) != sets.end() ||
+               (entry->resjunk && query->hasWindowFuncs) ||
                std::find(numbers.begin(), numbers.end(), entry->resno) != numbers.end();
     };
+    std::vector<int> places;
     foreach (cell, query->targetList) {
         const auto *entry = lfirst_node(TargetEntry, cell);
-        if (is_read(entry))
-            nodes.push_back(reinterpret_cast<Node *>(entry->expr));
-        has_any = has_any || has_sublink(nodes.empty() ? nullptr : nodes.back());
+        if (!is_read(entry))
+            continue;
+        places.push_back(foreach_current_index(cell));
+        nodes.push_back(reinterpret_cast<Node *>(entry->expr));
+        has_any = has_any || has_sublink(nodes.back());
     }
     if (!has_any)
         return;
     evaluate_sublinks(level, input, nodes);
     query->targetList = call([&] { return static_cast<List *>(copyObjectImpl(query->targetList)); });
-    size_t i = 0;
-    foreach (cell, query->targetList) {
-        auto *entry = lfirst_node(TargetEntry, cell);
-        if (is_read(entry))
-            entry->expr = reinterpret_cast<Expr *>(nodes[i++]);
-    }
+    for (size_t i = 0; i < places.size(); i++)
+        list_nth_node(TargetEntry, query->targetList, places[i])->expr = reinterpret_cast<Expr *>(nodes[i]);
 }
 
 namespace {

@@ -22,7 +22,8 @@ bool is_plain(const Query *query, bool is_set)
     const bool has_limit = query->limitCount != nullptr || query->limitOffset != nullptr;
     return query->commandType == CMD_SELECT && query->setOperations == nullptr && query->groupClause == NIL &&
            query->groupingSets == NIL && !query->hasAggs && !query->hasWindowFuncs && !query->hasTargetSRFs &&
-           query->havingQual == nullptr && !has_limit && (is_set || query->distinctClause == NIL);
+           query->havingQual == nullptr && !has_limit && !query->hasDistinctOn &&
+           (is_set || query->distinctClause == NIL);
 }
 
 struct Marking {
