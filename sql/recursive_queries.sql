@@ -22,6 +22,7 @@ INSERT INTO kept VALUES
   ('read_twice', 'WITH RECURSIVE t AS (SELECT id, boss FROM person WHERE id > 8 UNION SELECT c.id, c.boss FROM person c, t WHERE c.id = t.boss) SELECT t.*, (SELECT count(*) FROM t u WHERE u.boss = t.id) FROM t'),
   ('within_another', 'WITH RECURSIVE s AS (SELECT 1 AS id UNION SELECT p.id FROM person p JOIN s ON p.boss = s.id JOIN (WITH RECURSIVE u AS (SELECT boss AS id FROM person WHERE id > 7 UNION SELECT p.boss FROM person p, u WHERE p.id = u.id) SELECT id FROM u) v ON v.id = p.id) SELECT id FROM s'),
   ('limited', 'WITH RECURSIVE t AS (SELECT id, 0 AS n FROM person WHERE boss IS NULL UNION ALL SELECT c.id, n + 1 FROM person c, t WHERE c.boss = t.id) SELECT id, n FROM t ORDER BY n DESC, id LIMIT 3'),
+  ('whole_rows', 'WITH RECURSIVE t AS (SELECT id, boss FROM person WHERE id > 8 UNION SELECT c.id, c.boss FROM person c, t WHERE c.id = t.boss) SELECT t::text AS row, t.id FROM t'),
   ('nobody_reads_its_columns', 'WITH RECURSIVE t AS (SELECT id FROM person WHERE boss IS NULL UNION ALL SELECT c.id FROM person c, t WHERE c.boss = t.id) SELECT count(*) FROM t, person');
 SELECT pgtrickle.create_stream_table('recursive_queries.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
 

@@ -334,8 +334,8 @@ engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present,
     for (size_t position = present.size(); position < columns.size(); position++)
         positions.push_back(position);
     for (size_t position : positions)
-        expressions.push_back({engine::column_reference(static_cast<int>(position), columns[position]),
-                               columns[position].name});
+        expressions.push_back({engine::column_reference(static_cast<int>(position), columns.at(position)),
+                               columns.at(position).name});
     return engine::project(std::move(plan), std::move(expressions));
 }
 

@@ -95,6 +95,8 @@ Input FromClause::recursive_cte(int number, const CommonTableExpr *cte, const Le
         input.scope = {nullptr};
     } else {
         for (const auto &[attribute, var] : used->second) {
+            if (attribute == 0) /* made of the others: whole_row.cpp */
+                continue;
             needed.push_back(attribute);
             input.scope.push_back(var);
         }
