@@ -1,18 +1,11 @@
 /*
- * What statements of a refresh call of a subquery that may return one row at most.
+ * What statements of a refresh call for the value of a subquery that may return one row at most.
  */
 #include "pg/boundary.hpp"
 
 extern "C" {
-PGDLLEXPORT Datum pgtrickle_first_row(PG_FUNCTION_ARGS);
-PG_FUNCTION_INFO_V1(pgtrickle_first_row);
 PGDLLEXPORT Datum pgtrickle_only_row(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(pgtrickle_only_row);
-}
-
-extern "C" Datum pgtrickle_first_row(PG_FUNCTION_ARGS)
-{
-    PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 }
 
 /* PostgreSQL's own words. NULL rows: there was none. */

@@ -1,4 +1,4 @@
--- What the statements of a refresh call, to tell the images of equal values apart.
+-- What the statements of a refresh call, to tell the images of equal values apart and to take one.
 
 CREATE FUNCTION pgtrickle.image(VARIADIC "any") RETURNS text
   LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE

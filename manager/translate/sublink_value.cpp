@@ -148,7 +148,7 @@ engine::AggregateCall any_row(int column, const engine::Column &of)
 {
     engine::AggregateCall result = {engine::AggregateFamily::holistic, {}, {}, of};
     engine::Expression whole;
-    whole.pieces = {std::string("pgtrickle.pgt_any_row("), column, std::string(")")};
+    whole.pieces = {std::string("pgtrickle.any_one("), column, std::string(")")};
     whole.result = of;
     whole.result.may_be_null = true;
     result.result.may_be_null = true;
