@@ -25,12 +25,8 @@ struct LeafTerm {
 /* `expression` over the columns of one input; none when it reads several or is made here. */
 std::optional<std::pair<int, Expression>> below(const PlanNode &plan, Expression expression)
 {
-    if (auto project = dynamic_cast<const Project *>(&plan)) {
-        std::vector<Expression> inner;
-        for (const auto &named : project->expressions())
-            inner.push_back(named.expression);
-        return std::pair{0, expression.compose(inner)};
-    }
+    if (auto project = dynamic_cast<const Project *>(&plan))
+        return std::pair{0, expression.compose(expressions_of(*project))};
     int of = -1;
     for (auto &piece : expression.pieces) {
         if (piece.index() == 0)

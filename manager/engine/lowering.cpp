@@ -37,14 +37,6 @@ struct Chain {
     std::vector<Expression> filters;
 };
 
-std::vector<Expression> expressions_of(const Project &project)
-{
-    std::vector<Expression> expressions;
-    for (const auto &named : project.expressions())
-        expressions.push_back(named.expression);
-    return expressions;
-}
-
 void compose_all(Chain &chain, const std::vector<Expression> &inner)
 {
     for (auto &output : chain.outputs)

@@ -77,6 +77,14 @@ std::pair<int, int> Project::origin(int position) const
     return column >= 0 ? std::pair{0, column} : std::pair{-1, position};
 }
 
+std::vector<Expression> expressions_of(const Project &project)
+{
+    std::vector<Expression> expressions;
+    for (const auto &named : project.expressions())
+        expressions.push_back(named.expression);
+    return expressions;
+}
+
 PlanPtr project(PlanPtr input, std::vector<NamedExpression> expressions)
 {
     for (const auto &named : expressions)

@@ -25,4 +25,7 @@ class Project final : public PlanNode {
     std::vector<NamedExpression> expressions_;
 };
 
+/* Its output columns as expressions over its input's, without their names. */
+std::vector<Expression> expressions_of(const Project &project);
+
 } // namespace pgtrickle::engine
