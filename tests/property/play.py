@@ -98,8 +98,9 @@ class Play:
         relations = {table.name: table.columns for table in self.tables}
         for number in range(self.choices.below(3)):
             self.view("v%d" % number, relations)
-        for number in range(STREAM_TABLES):
-            self.create("st%d" % number, relations)
+        for number in range(2 * STREAM_TABLES):
+            if self.made < STREAM_TABLES:
+                self.create("st%d" % number, relations)
 
     def generate(self, number, relations):
         own = choosing.Choices(random.Random(self.seed * 1000 + number))

@@ -7,8 +7,8 @@ is refreshed and compared with its query. Wrong rows, a failing refresh, a warni
 asked for are failures; so is it if more than 2 % of the queries are refused. A failing case is shrunk
 (shrink.py) to a psql script, printed and, with SCRIPTS_TO, written to a file.
 
-QUERIES says how many queries to try, the same ones each time unless FIRST_SEED says where to begin; without it DURATION_S
-says for how long new ones are tried. SEED repeats one database.
+QUERIES says how many queries to try, in databases of forty and the same ones each time unless FIRST_SEED says where to begin;
+without it DURATION_S says for how long new ones are tried. SEED repeats one database.
 """
 import collections
 import multiprocessing
@@ -72,19 +72,17 @@ def shrunk(database, stream_table, failure, units, seed):
                                                    ": not repeated by this history alone"))
 
 
-def work(number, workers, first, end_at, left, reported, results):
-    """Plays every workers-th seed until the time or the queries have run out."""
+def work(number, next_seed, end_before, end_at, reported, results):
+    """Plays the next seed that nobody has taken until the time or the seeds have run out."""
     database = server.Database("property_%d" % number)
     database.renew()
-    seed = first + number
-    while time.monotonic() < end_at and left.value > 0:
-        result = play_one(database, seed, reported)
-        with left.get_lock():
-            left.value -= result.queries
-        results.put(result)
-        seed += workers
-        if os.environ.get("SEED"):
+    while time.monotonic() < end_at:
+        with next_seed.get_lock():
+            seed = next_seed.value
+            next_seed.value += 1
+        if seed >= end_before:
             break
+        results.put(play_one(database, seed, reported))
     database.drop()
     results.put(None)
 
@@ -138,10 +136,11 @@ def main():
     queries, fixed = os.environ.get("QUERIES"), os.environ.get("SEED")
     end_at = time.monotonic() + (3000 if queries else float(os.environ.get("DURATION_S", 15)))
     first = int(fixed or os.environ.get("FIRST_SEED", 1 if queries else random.SystemRandom().randrange(1 << 20)))
+    databases = 1 if fixed else -(-int(queries) // play.STREAM_TABLES) if queries else 1 << 30
     workers = 1 if fixed else int(os.environ.get("WORKERS", os.cpu_count()))
-    left = multiprocessing.Value("l", int(queries or 1 << 30))
+    next_seed = multiprocessing.Value("l", first)
     reported, results, summary = multiprocessing.Value("i", 0), multiprocessing.Queue(), Summary()
-    processes = [multiprocessing.Process(target=work, args=(number, workers, first, end_at, left, reported, results))
+    processes = [multiprocessing.Process(target=work, args=(number, next_seed, first + databases, end_at, reported, results))
                  for number in range(workers)]
     for process in processes:
         process.start()
