@@ -3,6 +3,7 @@
  */
 #include "fdw/scan.hpp"
 #include "fdw/serving.hpp"
+#include "pg/relation_name.hpp"
 
 extern "C" {
 #include "utils/lsyscache.h"
@@ -36,16 +37,10 @@ void print_lines(char *text, ExplainState *es)
 
 } // namespace
 
-char *qualified_name(Oid relation)
-{
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
-                                      get_rel_name(relation));
-}
-
 void scan_explain(ForeignScanState *node, ExplainState *es)
 {
     const Serving *serving = serving_of(RelationGetRelid(node->ss.ss_currentRelation));
-    ExplainPropertyText("Storage", qualified_name(serving->storage), es);
+    ExplainPropertyText("Storage", quoted_relation_name(serving->storage), es);
     QueryDesc *query = nested_query(node);
     if (query == nullptr) /* never fetched from */
         return;

@@ -10,6 +10,7 @@
 #include "fdw/serving.hpp"
 #include "fdw/state_seen.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/relation_name.hpp"
 
 extern "C" {
 #include "tcop/tcopprot.h"
@@ -41,10 +42,10 @@ void explain_stream_table(Oid relid, ExplainState *es)
     double age_s =
         since != 0 && is_known ? static_cast<double>(GetCurrentTimestamp() - since) / USECS_PER_SEC : 0;
     ExplainOpenGroup("Stream Table", nullptr, true, es);
-    ExplainPropertyText("Stream Table", qualified_name(relid), es);
+    ExplainPropertyText("Stream Table", quoted_relation_name(relid), es);
     es->indent++;
     if (OidIsValid(serving->storage))
-        ExplainPropertyText("Storage", qualified_name(serving->storage), es);
+        ExplainPropertyText("Storage", quoted_relation_name(serving->storage), es);
     if (!seen.is_populated)
         ExplainPropertyBool("Populated", false, es);
     else if (is_known)

@@ -5,6 +5,7 @@
 #include "fdw/arguments.hpp"
 #include "fdw/statement.hpp"
 #include "fdw/visibility.hpp"
+#include "pg/relation_name.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -50,9 +51,7 @@ SQL_FUNCTION(pgtrickle_export_definition)
     std::vector<options::Option> options = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
     std::erase_if(options, [](const options::Option &option) { return options::is_kept(option.name); });
     std::string columns = call([=] { return column_list(relid); });
-    std::string quoted = call([=] {
-        return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
-    });
+    std::string quoted = call([=] { return quoted_relation_name(relid); });
     std::string statement = create_statement(quoted, columns, options);
     return call([&] { return PointerGetDatum(cstring_to_text(statement.c_str())); });
 }

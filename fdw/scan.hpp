@@ -44,8 +44,6 @@ TupleTableSlot *scan_iterate(ForeignScanState *node);
 void scan_rescan(ForeignScanState *node);
 void scan_end(ForeignScanState *node);
 
-/* For display: schema and name, quoted. */
-char *qualified_name(Oid relation);
 /* The nested plan while it runs; null before the first fetch. */
 QueryDesc *nested_query(ForeignScanState *node);
 void scan_explain(ForeignScanState *node, ExplainState *es);

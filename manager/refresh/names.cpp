@@ -1,5 +1,6 @@
 #include "refresh/names.hpp"
 
+#include "pg/relation_name.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -11,13 +12,7 @@ namespace pgtrickle::refresh {
 
 std::string qualified_name(Oid relation)
 {
-    return call([=] {
-        char *name = get_rel_name(relation);
-        if (name == nullptr)
-            elog(ERROR, "cache lookup failed for relation %u", relation);
-        return static_cast<const char *>(
-            quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name));
-    });
+    return call([=] { return static_cast<const char *>(quoted_relation_name(relation)); });
 }
 
 namespace {

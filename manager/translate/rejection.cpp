@@ -5,6 +5,7 @@
 #include "translate/relation_location.hpp"
 #include "translate/rewrite.hpp"
 #include "translate/translate.hpp"
+#include "pg/relation_name.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -125,11 +126,6 @@ Search search_all(const Query *query, Oid self)
     return search;
 }
 
-const char *qualified_name(Oid relid)
-{
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
-}
-
 /* C++ frames from here. */
 
 Rejection rejection_for(const Search &search)
@@ -138,7 +134,7 @@ Rejection rejection_for(const Search &search)
     if (OidIsValid(search.relid))
         name = call([&] {
             return search.ground == Ground::temporary ? quote_identifier(get_rel_name(search.relid))
-                                                      : qualified_name(search.relid);
+                                                      : quoted_relation_name(search.relid);
         });
     switch (search.ground) {
     case Ground::statement:

@@ -1,5 +1,6 @@
 #include "translate/source.hpp"
 
+#include "pg/relation_name.hpp"
 #include "translate/refusal.hpp"
 
 extern "C" {
@@ -29,11 +30,6 @@ struct RelationFacts {
 
 /* The functions from here to facts_of() are PostgreSQL frames. */
 
-const char *relation_name(Oid relid)
-{
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
-}
-
 bool is_stream_table(Oid relid)
 {
     const ForeignServer *server = GetForeignServer(GetForeignServerIdByRelId(relid));
@@ -47,7 +43,7 @@ const char *foreign_leaf_of(Oid relid)
     foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
         const Oid leaf = lfirst_oid(cell);
         if (get_rel_relkind(leaf) == RELKIND_FOREIGN_TABLE)
-            return relation_name(leaf);
+            return quoted_relation_name(leaf);
     }
     return nullptr;
 }
@@ -55,7 +51,7 @@ const char *foreign_leaf_of(Oid relid)
 RelationFacts facts_of(Oid relid)
 {
     RelationFacts facts = {};
-    facts.name = relation_name(relid);
+    facts.name = quoted_relation_name(relid);
     facts.kind = get_rel_relkind(relid);
     if (facts.kind == RELKIND_PARTITIONED_TABLE || facts.kind == RELKIND_RELATION)
         facts.foreign_leaf = foreign_leaf_of(relid);
@@ -117,7 +113,7 @@ int Sources::add(const RangeTblEntry *entry, const std::set<AttrNumber> &used)
         columns_.emplace_back();
     }
     if (sources_[number].is_compared && OidIsValid(read_as))
-        refuse_other_reader(call([&] { return relation_name(relid); }));
+        refuse_other_reader(call([&] { return quoted_relation_name(relid); }));
     if (used.contains(TableOidAttributeNumber) && entry->relkind != RELKIND_RELATION &&
         entry->relkind != RELKIND_PARTITIONED_TABLE)
         refuse("system column", "The tableoid of what is no table is not kept.", "Leave it out.");
