@@ -96,10 +96,10 @@ def groupable(kind):
 
 
 def compared(column, kind, images):
-    """The column as the comparison with the defining query shows it. Float sums in another order differ in the last
+    """The column as the comparison with the defining query shows it, or an order over all that it shows. Float sums in another order differ in the last
     bits; equal values of an ambiguous kind may look different."""
     if kind == "inexact":
-        return "round(%s::numeric, 4)" % column
+        return "round((%s)::numeric, 4)" % column
     if kind == "json" or images:
         return "%s::text" % column
     return column

@@ -39,7 +39,7 @@ class Query:
             if kind not in kinds.NOT_COMPARED:
                 terms.append(sql + direction)
             if total and (kind in kinds.NOT_COMPARED or (self.images and kind in kinds.AMBIGUOUS)):
-                terms.append("%s::text%s" % (sql, direction))
+                terms.append(kinds.compared(sql, kind, True) + direction)
         return ", ".join(terms)
 
     def relation(self):
