@@ -1,5 +1,6 @@
 #include "translate/expression.hpp"
 
+#include "translate/own_operator.hpp"
 #include "translate/refusal.hpp"
 #include "translate/slots.hpp"
 #include "pg/walker.hpp"
@@ -157,6 +158,7 @@ Printed print(Node *node, Nodes nodes, bool is_call)
 {
     /* Of a call, the arguments are read from the input, not the call itself. */
     Node *tree = is_call ? mutate_expression(node, substitute, &nodes) : substitute(node, &nodes);
+    tree = with_own_operators_spelled(tree);
     Printed printed;
     printed.is_same = survives_printing(tree, &nodes, &printed);
     if (!printed.is_same) {
