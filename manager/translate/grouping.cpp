@@ -165,7 +165,7 @@ Input groups_of(Input from, const std::vector<Node *> &keys, const std::vector<N
     return result;
 }
 
-Input group(const Query *query, const std::vector<Node *> &outputs, Input from)
+Input group(const Query *query, const std::vector<Node *> &outputs, Input from, const EmptySet &empty)
 {
     const Reads reads = reads_of(query, outputs);
     std::vector<Node *> keys;
@@ -175,7 +175,7 @@ Input group(const Query *query, const std::vector<Node *> &outputs, Input from)
     append_nodes(groupings, reads.groupings);
     if (query->groupingSets != NIL || !groupings.empty()) {
         append_nodes(keys, reads.ungrouped);
-        return grouping_sets(query, {keys, aggregates, groupings}, from);
+        return grouping_sets(query, {keys, aggregates, groupings}, from, empty);
     }
     append_nodes(keys, reads.keys);
     append_nodes(keys, reads.ungrouped);

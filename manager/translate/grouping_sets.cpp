@@ -5,6 +5,9 @@
  *
  * In each branch a key that is not in its set is a NULL, and grouping() a constant. A set that
  * is written twice gives its groups twice. HAVING goes into the branches, where it hides groups.
+ *
+ * In a correlated subquery every set has the domain's columns as well. One that has no more is the empty
+ * set, whose row is there even if there is none to be grouped: it is grouped with the rows made up.
  */
 #include "translate/query.hpp"
 
@@ -57,7 +60,10 @@ int grouping_value(const GroupingFunc *grouping, const Set &set)
 
 class SetBranch {
   public:
-    SetBranch(const Query *query, const GroupedReads &reads, const Set &set) : query_(query), reads_(reads), set_(set) {}
+    SetBranch(const Query *query, const GroupedReads &reads, const Set &set, const EmptySet &empty)
+        : query_(query), reads_(reads), set_(set), empty_(empty)
+    {
+    }
 
     Input build(const Input &from)
     {
@@ -70,7 +76,8 @@ class SetBranch {
         }
         for (Node *var : reads_.determined)
             add(keys, var);
-        groups_ = groups_of(from, keys, reads_.aggregates);
+        const bool is_empty = empty_.domain != nullptr && set_.size() == empty_.domain->scope.size();
+        groups_ = is_empty ? groups_with_empty_ones(from, keys) : groups_of(from, keys, reads_.aggregates);
         foreach (cell, query_->groupClause)
             pass_key(expression_of_clause(lfirst_node(SortGroupClause, cell)));
         for (Node *var : reads_.determined)
@@ -88,6 +95,16 @@ class SetBranch {
     }
 
   private:
+    Input groups_with_empty_ones(const Input &from, const std::vector<Node *> &keys) const
+    {
+        std::vector<Node *> aggregates;
+        for (Node *aggregate : reads_.aggregates)
+            aggregates.push_back(without_made_up_rows(aggregate, empty_.marker));
+        Input groups = groups_of(with_made_up_rows(*empty_.domain, from, empty_.marker), keys, aggregates);
+        std::copy(reads_.aggregates.begin(), reads_.aggregates.end(),
+                  groups.scope.begin() + static_cast<long>(keys.size()));
+        return groups;
+    }
     static void add(std::vector<Node *> &keys, Node *key)
     {
         if (position_in(keys, key) < 0)
@@ -130,6 +147,7 @@ class SetBranch {
     const Query *query_;
     const GroupedReads &reads_;
     const Set &set_;
+    const EmptySet &empty_;
     Input groups_;
     Input result_;
     std::vector<engine::NamedExpression> expressions_;
@@ -137,12 +155,12 @@ class SetBranch {
 
 } // namespace
 
-Input grouping_sets(const Query *query, const GroupedReads &reads, const Input &from)
+Input grouping_sets(const Query *query, const GroupedReads &reads, const Input &from, const EmptySet &empty)
 {
     Input result;
     std::vector<engine::PlanPtr> branches;
     for (const Set &set : sets_of(query)) {
-        result = SetBranch(query, reads, set).build(from);
+        result = SetBranch(query, reads, set, empty).build(from);
         branches.push_back(result.plan);
     }
     if (branches.size() > 1)

@@ -9,7 +9,6 @@ extern "C" {
 #include "access/sysattr.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_agg.h"
 }
 
 #include <algorithm>
@@ -51,19 +50,6 @@ void note_used(FromClause::UsedColumns &used, Node *node)
                    "Name the columns, or use a composite type.", var->location);
         used[var->varno].emplace(var->varattno, reinterpret_cast<Node *>(var));
     }
-}
-
-/* PostgreSQL frame. A grouping of everything in one row, beside others. */
-bool has_empty_set(const Query *query)
-{
-    ListCell *cell;
-    if (query->groupClause == NIL || query->groupingSets == NIL)
-        return false;
-    foreach (cell, expand_grouping_sets(query->groupingSets, query->groupDistinct, -1)) {
-        if (lfirst(cell) == nullptr)
-            return true;
-    }
-    return false;
 }
 
 } // namespace
@@ -177,10 +163,6 @@ engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &n
     const bool is_distinct = query->distinctClause != NIL && !query->hasDistinctOn;
     const bool is_limited = has_limit(query);
     const std::vector<int> numbers = is_distinct ? all_targets(query) : needed;
-    if (level.domain != nullptr && call([&] { return has_empty_set(query); }))
-        refuse("empty grouping set in a correlated subquery", "It has a row also where there is none to be grouped.",
-               "Write the total as a subquery of its own, or use refresh_mode 'FULL'.",
-               call([&] { return exprLocation(reinterpret_cast<Node *>(query->groupingSets)); }));
     if (level.domain != nullptr)
         query = with_domain_keys(query, *level.domain);
     const Level flat = {query, level.parent, level.domain, level.is_copy};
@@ -189,7 +171,8 @@ engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &n
     const std::vector<Node *> read = read_by(query, targets());
     Input input = makes_a_row ? rows_to_count(flat, query, read) : from(flat, read);
     if (is_grouped)
-        input = grouped(flat, std::move(input), query, [&] { return outputs_of(query, targets()); });
+        input = grouped(flat, std::move(input), query, [&] { return outputs_of(query, targets()); },
+                        makes_a_row ? nullptr : level.domain);
     evaluate_targets(flat, input, query, numbers_of(targets()));
     if (query->hasWindowFuncs) {
         const std::vector<Node *> outputs = expressions_of(targets());
@@ -199,11 +182,14 @@ engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &n
     input = with_sets(std::move(input), set_targets(query));
     return ordered(flat, project(input, targets(), level.domain), targets(), needed);
 }
-/* Subqueries in keys and aggregates are evaluated below the grouping, all others above it. */
+/* Subqueries in keys and aggregates are evaluated below the grouping, all others above it. `made_up`: whose
+ * combinations the empty grouping set has a row for. */
 Input Translator::grouped(const Level &level, Input input, Query *query,
-                          const std::function<std::vector<Node *>()> &outputs)
+                          const std::function<std::vector<Node *>()> &outputs, const Domain *made_up)
 {
-    evaluate_before_grouping(level, input, query);
+    evaluate_before_grouping(level, input, query, outputs());
+    if (level.domain != nullptr)
+        input = with_own_keys(query, std::move(input), *level.domain, next_param_);
     std::vector<Node *> later;
     List *having = NIL;
     for (Node *conjunct : conjuncts_of(query->havingQual)) {
@@ -222,7 +208,8 @@ Input Translator::grouped(const Level &level, Input input, Query *query,
                 read.push_back(reference.outer);
         }
     }
-    return filtered(level, group(query, read, with_sets(std::move(input), grouping_keys(query))), later);
+    const EmptySet empty = {made_up, new_param({BOOLOID, -1, InvalidOid}, next_param_)};
+    return filtered(level, group(query, read, with_sets(std::move(input), grouping_keys(query)), empty), later);
 }
 
 std::vector<Node *> conjuncts_of(Node *condition)

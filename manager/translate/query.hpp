@@ -104,8 +104,8 @@ class Translator {
     void evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes);
     /* The same for the targets `numbers` of `query`, the one of `level`. */
     void evaluate_targets(const Level &level, Input &input, Query *query, const std::vector<int> &numbers);
-    /* The same for grouping keys and the arguments of aggregates, wherever `query` has them. */
-    void evaluate_before_grouping(const Level &level, Input &input, Query *query);
+    /* The same for grouping keys, and for the arguments of aggregates in `read` and HAVING. */
+    void evaluate_before_grouping(const Level &level, Input &input, Query *query, const std::vector<Node *> &read);
     /* FROM and WHERE of a flattened level whose WHERE alone is correlated. */
     std::optional<PlainRows> plain_from(const Level &level, const std::vector<Node *> &read);
     /* The same of a detached subquery that is no more than that; the targets are what it selects. */
@@ -123,7 +123,7 @@ class Translator {
     engine::PlanPtr recursive_cte(const CommonTableExpr *cte, const Level &level);
     engine::PlanPtr select(const Level &level, const std::vector<int> &needed);
     Input grouped(const Level &level, Input input, Query *query,
-                  const std::function<std::vector<Node *>()> &outputs);
+                  const std::function<std::vector<Node *>()> &outputs, const Domain *made_up);
     engine::PlanPtr set_operation(const Level &level, const std::vector<int> &needed);
     engine::PlanPtr set_operand(const Level &level, Node *node, const std::vector<int> &needed,
                                 std::vector<ValueType> &types, const SetOperationStmt *above = nullptr);
@@ -206,8 +206,24 @@ class FromClause {
     std::vector<Reference> outside_ = {}; /* what the right side of a LEFT JOIN reads of the left */
 };
 
+/* The rows of a correlated level, and one made up for each combination of the domain that has none: `marker`
+ * is true of the others (subquery.cpp). */
+Input with_made_up_rows(const Domain &domain, Input rows, Node *marker);
+/* The aggregate over the others. */
+Node *without_made_up_rows(Node *aggregate, Node *marker);
+
+/* A grouping set without a key shows a NULL in its place. Where the key is a column of the domain, which every set
+ * has, `query` gets a column of its own for it. The domain's own targets are the last of `query`. */
+Input with_own_keys(Query *query, Input input, const Domain &domain, int &next_param);
+
+/* What gives the empty grouping set of a correlated level its rows. */
+struct EmptySet {
+    const Domain *domain; /* none if the level is not correlated, or has that row already */
+    Node *marker;
+};
+
 /* GROUP BY, aggregates, HAVING over `from`; outputs are the needed targets. */
-Input group(const Query *query, const std::vector<Node *> &outputs, Input from);
+Input group(const Query *query, const std::vector<Node *> &outputs, Input from, const EmptySet &empty);
 
 /* One set of groups: keys, then aggregates. A key is any expression over `from`. */
 Input groups_of(Input from, const std::vector<Node *> &keys, const std::vector<Node *> &aggregates);
@@ -219,7 +235,7 @@ struct GroupedReads {
     std::vector<Node *> groupings;  /* GroupingFuncs */
 };
 /* GROUPING SETS, ROLLUP, CUBE and HAVING over `from` (grouping_sets.cpp). */
-Input grouping_sets(const Query *query, const GroupedReads &reads, const Input &from);
+Input grouping_sets(const Query *query, const GroupedReads &reads, const Input &from, const EmptySet &empty);
 
 int position_in(const Scope &scope, const Node *node);
 

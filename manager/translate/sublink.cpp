@@ -151,29 +151,27 @@ bool find_aggregates(Node *node, void *context)
 
 } // namespace
 
-void Translator::evaluate_before_grouping(const Level &level, Input &input, Query *query)
+void Translator::evaluate_before_grouping(const Level &level, Input &input, Query *query,
+                                          const std::vector<Node *> &read)
 {
     std::vector<Node *> nodes;
-    const auto [keys, aggregates] = call([&] {
-        struct Found {
-            List *keys;
-            List *aggregates;
-        };
-        Found found = {NIL, NIL};
+    Node *const *items = read.data();
+    const size_t count = read.size();
+    List *found = call([&] {
+        List *all = NIL;
         ListCell *cell;
         foreach (cell, query->groupClause)
-            found.keys = list_append_unique(
-                found.keys, get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList));
-        (void)find_aggregates(reinterpret_cast<Node *>(query->targetList), &found.aggregates);
-        (void)find_aggregates(query->havingQual, &found.aggregates);
-        return found;
+            all = list_append_unique(
+                all, get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList));
+        for (size_t i = 0; i < count; i++)
+            (void)find_aggregates(items[i], &all);
+        (void)find_aggregates(query->havingQual, &all);
+        return all;
     });
-    for (List *list : {keys, aggregates}) {
-        ListCell *cell;
-        foreach (cell, list) {
-            if (has_sublink(static_cast<Node *>(lfirst(cell))))
-                nodes.push_back(static_cast<Node *>(lfirst(cell)));
-        }
+    ListCell *cell;
+    foreach (cell, found) {
+        if (has_sublink(static_cast<Node *>(lfirst(cell))))
+            nodes.push_back(static_cast<Node *>(lfirst(cell)));
     }
     if (nodes.empty())
         return;

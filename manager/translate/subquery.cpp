@@ -5,7 +5,8 @@
  * In a global aggregate under a domain D each combination of D is a group, also one without rows:
  * it is D ⟕ rows with a marker, grouped by D, and every aggregate is filtered by the marker.
  */
-#include "translate/domain.hpp"
+#include "translate/sublink.hpp"
+#include "translate/targets.hpp"
 
 #include "pg/walker.hpp"
 
@@ -61,8 +62,8 @@ engine::Column marker_column()
     return column;
 }
 
-/* `rows` with a column that is true, which `marker` stands for. */
-Input marked(Input rows, Node *marker)
+/* `rows` with one more column, which `node` stands for. */
+Input with_column(Input rows, engine::Expression value, Node *node)
 {
     std::vector<engine::NamedExpression> expressions;
     std::vector<std::string> names;
@@ -71,21 +72,83 @@ Input marked(Input rows, Node *marker)
         expressions.push_back({engine::column_reference(static_cast<int>(i), columns[i]), {}});
         names.push_back(columns[i].name);
     }
-    engine::Expression constant;
-    constant.pieces = {std::string("true")};
-    constant.result = marker_column();
-    constant.may_fail = false;
-    expressions.push_back({constant, {}});
-    names.emplace_back("marker");
+    names.push_back(value.result.name);
+    expressions.push_back({std::move(value), {}});
     names = distinct_names(std::move(names));
     for (size_t i = 0; i < names.size(); i++)
         expressions[i].name = names[i];
     rows.plan = engine::project(rows.plan, std::move(expressions));
-    rows.scope.push_back(marker);
+    rows.scope.push_back(node);
     return rows;
 }
 
+/* `rows` with a column that is true, which `marker` stands for. */
+Input marked(Input rows, Node *marker)
+{
+    engine::Expression constant;
+    constant.pieces = {std::string("true")};
+    constant.result = marker_column();
+    constant.may_fail = false;
+    return with_column(std::move(rows), std::move(constant), marker);
+}
+
+/* The outer rows with `rows`, or with NULLs. */
+Input beside(const Input &outer, const Input &rows, engine::Condition condition)
+{
+    Input result;
+    result.plan = engine::outer_join(engine::OuterKind::left, outer.plan, rows.plan, std::move(condition));
+    result.scope = outer.scope;
+    result.scope.insert(result.scope.end(), rows.scope.begin(), rows.scope.end());
+    return result;
+}
+
 } // namespace
+
+Input with_made_up_rows(const Domain &domain, Input rows, Node *marker)
+{
+    const Input all = {domain.plan, domain.scope};
+    rows = marked(std::move(rows), marker);
+    engine::Condition condition = joining_back(all, references_to(domain), rows);
+    hide(rows.scope, references_to(domain));
+    return beside(all, rows, std::move(condition));
+}
+
+Input with_own_keys(Query *query, Input input, const Domain &domain, int &next_param)
+{
+    std::vector<Node *> shared;
+    std::vector<Node *> own;
+    if (query->groupingSets == NIL)
+        return input;
+    const std::vector<Node *> keys = grouping_keys(query);
+    for (size_t i = domain.scope.size(); i < keys.size(); i++) {
+        if (position_in(domain.scope, keys[i]) < 0 || position_in(shared, keys[i]) >= 0)
+            continue;
+        const int position = position_in(input.scope, keys[i]);
+        shared.push_back(keys[i]);
+        own.push_back(new_param(value_type(keys[i]), next_param));
+        input = with_column(std::move(input),
+                            engine::column_reference(position, engine::columns(input.plan)[position]), own.back());
+    }
+    if (shared.empty())
+        return input;
+    query->targetList = call([&] { return list_copy(query->targetList); });
+    const int first = list_length(query->targetList) - static_cast<int>(domain.scope.size());
+    for (int i = 0; i < first; i++) {
+        auto *entry = call([&] { return flatCopyTargetEntry(list_nth_node(TargetEntry, query->targetList, i)); });
+        entry->expr = reinterpret_cast<Expr *>(replaced(reinterpret_cast<Node *>(entry->expr), shared, own));
+        list_nth_cell(query->targetList, i)->ptr_value = entry;
+    }
+    query->havingQual = replaced(query->havingQual, shared, own);
+    return input;
+}
+
+Node *without_made_up_rows(Node *aggregate, Node *marker)
+{
+    return call([&] {
+        Marking marking = {marker, 0};
+        return filter_aggregates(aggregate, &marking);
+    });
+}
 
 std::optional<PlainRows> Translator::plain_from(const Level &level, const std::vector<Node *> &read)
 {
@@ -148,24 +211,19 @@ Input Translator::rows_to_count(const Level &level, Query *query, const std::vec
     const Input all = {domain.plan, domain.scope};
     const int width = static_cast<int>(domain.scope.size());
     Node *marker = new_param({BOOLOID, -1, InvalidOid}, next_param_);
-    Input rows;
-    engine::Condition condition;
+    Input result;
 
     if (auto plain = plain_from(level, read)) {
-        rows = marked(std::move(plain->input), marker);
+        const Input rows = marked(std::move(plain->input), marker);
+        engine::Condition condition;
         Scope scope = all.scope;
         scope.insert(scope.end(), rows.scope.begin(), rows.scope.end());
         for (Node *conjunct : plain->conjuncts)
             add_conjunct(condition, conjunct, scope, width);
+        result = beside(all, rows, std::move(condition));
     } else {
-        rows = marked(from(level, read), marker);
-        condition = joining_back(all, references_to(domain), rows);
-        hide(rows.scope, references_to(domain));
+        result = with_made_up_rows(domain, from(level, read), marker);
     }
-    Input result;
-    result.plan = engine::outer_join(engine::OuterKind::left, all.plan, rows.plan, std::move(condition));
-    result.scope = all.scope;
-    result.scope.insert(result.scope.end(), rows.scope.begin(), rows.scope.end());
     call([&] {
         Marking marking = {marker, 0};
         query->targetList = castNode(
