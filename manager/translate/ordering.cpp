@@ -35,25 +35,28 @@ const char *operator_text(Oid op)
     return text;
 }
 
-/* The value of LIMIT or OFFSET, none for NULL. */
-std::optional<int64> constant_of(Node *node, const char *clause)
+/* LIMIT or OFFSET, if the number is the same for as long as the query is. */
+struct Bound {
+    bool is_known;
+    std::optional<int64> value; /* none for NULL */
+};
+
+Bound bound_of(Node *node, const char *clause)
 {
     if (node == nullptr)
-        return std::nullopt;
+        return {true, {}};
     const auto *value = reinterpret_cast<Const *>(call([&] {
         return eval_const_expressions(nullptr, static_cast<Node *>(copyObjectImpl(node)));
     }));
-    const int location = call([&] { return exprLocation(node); });
     if (!IsA(value, Const))
-        refuse(std::string(clause) + " of an expression that is not constant",
-               "How many rows are kept may change although none of their sources does.", use_full, location);
+        return {false, {}};
     if (value->constisnull)
-        return std::nullopt;
+        return {true, {}};
     const int64 count = DatumGetInt64(value->constvalue);
     if (count < 0)
         refuse("negative " + std::string(clause), "PostgreSQL raises an error for it.",
-               "Write a number that is not negative.", location);
-    return count;
+               "Write a number that is not negative.", call([&] { return exprLocation(node); }));
+    return {true, count};
 }
 
 engine::NamedExpression call_over(const std::string &function, const std::vector<int> &partition,
@@ -118,25 +121,95 @@ std::string direction_of(const SortGroupClause *clause, Oid type)
 
 bool has_limit(const Query *query)
 {
-    return constant_of(query->limitCount, "LIMIT") || constant_of(query->limitOffset, "OFFSET").value_or(0) > 0;
+    const Bound limit = bound_of(query->limitCount, "LIMIT");
+    const Bound offset = bound_of(query->limitOffset, "OFFSET");
+    return !limit.is_known || limit.value || !offset.is_known || offset.value.value_or(0) > 0;
 }
 
-engine::PlanPtr limited(engine::PlanPtr plan, const Query *query, const std::vector<SortKey> &order,
-                        const std::vector<int> &partition)
+namespace {
+
+/* `plan` with its rows numbered, and those of equal rank given one number if ties are kept. */
+engine::PlanPtr numbered(engine::PlanPtr plan, bool has_ties, const std::vector<SortKey> &order,
+                         const std::vector<int> &partition)
 {
-    const int width = static_cast<int>(engine::columns(plan).size());
-    const auto count = constant_of(query->limitCount, "LIMIT");
-    const int64 offset = constant_of(query->limitOffset, "OFFSET").value_or(0);
+    std::vector<engine::NamedExpression> calls = {call_over("pg_catalog.row_number()", partition, order, "pgt_row")};
+    if (has_ties)
+        calls.push_back(call_over("pg_catalog.rank()", partition, order, "pgt_rank"));
+    return engine::window(std::move(plan), partition, std::move(calls));
+}
+
+engine::Expression framed(std::vector<std::variant<std::string, int>> pieces, const std::vector<engine::Expression> &parts,
+                          Oid type)
+{
+    engine::Expression frame;
+    frame.pieces = std::move(pieces);
+    frame.result = column_of({type, -1, InvalidOid});
+    return frame.compose(parts);
+}
+
+/* `value`, or, if it is negative, the error that PostgreSQL has for it. */
+engine::Expression checked(const engine::Expression &value, const std::string &clause)
+{
+    return framed({std::string("CASE WHEN "), 0, std::string(" < 0 THEN (SELECT 0::pg_catalog.int8 " + clause + " "), 0,
+                   std::string(") ELSE "), 0, std::string(" END")},
+                  {value}, INT8OID);
+}
+
+/* The rows within a limit that is computed, from other rows or from the outer ones. `from` numbers the rows. */
+engine::PlanPtr within_computed(Translator &translator, const Level &level, engine::PlanPtr from, int width,
+                                const std::vector<int> &partition)
+{
+    const Query *query = level.query;
     const bool has_ties = query->limitOption == LIMIT_OPTION_WITH_TIES;
+    const auto columns = engine::columns(from);
+    Input input = {std::move(from), Scope(columns.size(), nullptr)};
+    for (size_t i = 0; i < partition.size(); i++)
+        input.scope.at(partition[i]) = level.domain->scope.at(i);
+    std::vector<Node *> bounds = {query->limitOffset, query->limitCount};
+    translator.evaluate_sublinks(level, input, bounds);
+    const engine::Expression row = engine::column_reference(width, columns[width]);
+    engine::Expression rest = row;
+    if (bounds[0] != nullptr) {
+        const engine::Expression offset = checked(expression_of(bounds[0], input.scope), "OFFSET");
+        rest = framed({0, std::string(" - COALESCE("), 1, std::string(", 0)")}, {row, offset}, INT8OID);
+        input.plan = engine::filter(input.plan, framed({0, std::string(" > 0")}, {rest}, BOOLOID));
+    }
+    if (bounds[1] != nullptr) {
+        const engine::Expression count = expression_of(bounds[1], input.scope);
+        engine::Expression last = rest;
+        if (has_ties) {
+            const engine::Expression rank = engine::column_reference(width + 1, columns[width + 1]);
+            last = framed({0, std::string(" - CASE WHEN "), 1, std::string(" > 0 THEN "), 2, std::string(" - "), 3,
+                           std::string(" ELSE 0 END")},
+                          {rest, count, row, rank}, INT8OID);
+        }
+        input.plan = engine::filter(input.plan, framed({std::string("("), 0, std::string(" IS NULL OR "), 1, std::string(" <= "), 2, std::string(")")},
+                                                       {count, last, checked(count, "LIMIT")}, BOOLOID));
+    }
+    return leading(input.plan, width);
+}
+
+} // namespace
+
+engine::PlanPtr limited(Translator &translator, const Level &level, engine::PlanPtr plan,
+                        const std::vector<SortKey> &order, const std::vector<int> &partition)
+{
+    const Query *query = level.query;
+    const int width = static_cast<int>(engine::columns(plan).size());
+    const Bound limit = bound_of(query->limitCount, "LIMIT");
+    const Bound skipped = bound_of(query->limitOffset, "OFFSET");
+    const bool has_ties = query->limitOption == LIMIT_OPTION_WITH_TIES;
+    if (!limit.is_known || !skipped.is_known)
+        return within_computed(translator, level, numbered(std::move(plan), has_ties, order, partition), width,
+                               partition);
+    const auto count = limit.value;
+    const int64 offset = skipped.value.value_or(0);
     int64 last = 0;
     /* Beyond the largest number there is nothing to leave out. */
     const bool has_last = count && !__builtin_add_overflow(offset, *count, &last);
     if (partition.empty() && has_last && last > 0 && last <= most_kept_rows)
         plan = engine::reserve(std::move(plan), {order, last, last + reserve_rows, has_ties});
-    std::vector<engine::NamedExpression> calls = {call_over("pg_catalog.row_number()", partition, order, "pgt_row")};
-    if (has_ties)
-        calls.push_back(call_over("pg_catalog.rank()", partition, order, "pgt_rank"));
-    plan = engine::window(std::move(plan), partition, std::move(calls));
+    plan = numbered(std::move(plan), has_ties, order, partition);
     if (offset > 0)
         plan = engine::filter(std::move(plan), comparison(width, " > " + int8_text(offset)));
     if (has_last) {

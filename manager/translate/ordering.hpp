@@ -3,6 +3,7 @@
  *
  *   LIMIT n OFFSET m           row_number() > m AND row_number() <= m + n
  *   … FETCH FIRST n WITH TIES  row_number() > m AND rank() <= m + n
+ *                              (n and m may be computed: columns beside the numbers)
  *   DISTINCT ON (k)            row_number() over k = 1
  *
  * The rows beyond the limit come from a reserve (engine/operators/reserve.hpp), unless it would be large,
@@ -24,10 +25,10 @@ std::string direction_of(const SortGroupClause *clause, Oid type);
 /* Whether the query keeps the first rows only. LIMIT NULL and OFFSET NULL are none. */
 bool has_limit(const Query *query);
 
-/* The first rows of each partition, as the query's LIMIT says: all columns of `plan`. `partition` are
- * the columns of what the query is evaluated for, if it is evaluated for several outer rows at once. */
-engine::PlanPtr limited(engine::PlanPtr plan, const Query *query, const std::vector<SortKey> &order,
-                        const std::vector<int> &partition = {});
+/* The first rows of each partition, as the LIMIT of the level's query says: all columns of `plan`. `partition`
+ * are the columns of the domain, if the query is evaluated for several outer rows at once. */
+engine::PlanPtr limited(Translator &translator, const Level &level, engine::PlanPtr plan,
+                        const std::vector<SortKey> &order, const std::vector<int> &partition);
 
 /* The first row of each value of the columns `keys`. */
 engine::PlanPtr first_of_each(engine::PlanPtr plan, const std::vector<int> &keys,

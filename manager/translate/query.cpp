@@ -180,7 +180,7 @@ engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &n
                          level.domain != nullptr ? level.domain->scope : Scope{});
     }
     input = with_sets(std::move(input), set_targets(query));
-    return ordered(flat, project(input, targets(), level.domain), targets(), needed);
+    return ordered(*this, flat, project(input, targets(), level.domain), targets(), needed);
 }
 /* Subqueries in keys and aggregates are evaluated below the grouping, all others above it. `made_up`: whose
  * combinations the empty grouping set has a row for. */

@@ -62,8 +62,10 @@ std::vector<int> with_sorted(const Query *query, const std::vector<int> &needed)
     return {numbers.begin(), numbers.end()};
 }
 
-engine::PlanPtr limited_operation(engine::PlanPtr plan, const Query *query, const std::vector<int> &numbers)
+engine::PlanPtr limited_operation(Translator &translator, const Level &level, engine::PlanPtr plan,
+                                  const std::vector<int> &numbers)
 {
+    const Query *query = level.query;
     std::vector<SortKey> order;
     ListCell *cell;
     foreach (cell, query->sortClause) {
@@ -78,7 +80,7 @@ engine::PlanPtr limited_operation(engine::PlanPtr plan, const Query *query, cons
     std::vector<int> outer;
     for (size_t i = numbers.size(); i < engine::columns(plan).size(); i++)
         outer.push_back(static_cast<int>(i));
-    return limited(std::move(plan), query, order, outer);
+    return limited(translator, level, std::move(plan), order, outer);
 }
 
 } // namespace
@@ -116,7 +118,7 @@ engine::PlanPtr Translator::set_operation(const Level &level, const std::vector<
     if (has_limit(level.query)) {
         const std::vector<int> numbers = with_sorted(level.query, needed);
         plan = set_operand(level, level.query->setOperations, numbers, types);
-        plan = narrowed(limited_operation(std::move(plan), level.query, numbers), numbers, needed);
+        plan = narrowed(limited_operation(*this, level, std::move(plan), numbers), numbers, needed);
     } else {
         plan = set_operand(level, level.query->setOperations, needed, types);
     }

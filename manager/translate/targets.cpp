@@ -123,7 +123,8 @@ std::vector<Node *> read_by(const Query *query, const Targets &targets)
     return read;
 }
 
-engine::PlanPtr ordered(const Level &level, engine::PlanPtr plan, const Targets &targets, const std::vector<int> &needed)
+engine::PlanPtr ordered(Translator &translator, const Level &level, engine::PlanPtr plan, const Targets &targets,
+                        const std::vector<int> &needed)
 {
     const Query *query = level.query;
     std::vector<int> outer;
@@ -137,7 +138,7 @@ engine::PlanPtr ordered(const Level &level, engine::PlanPtr plan, const Targets 
         plan = first_of_each(std::move(plan), keys, order_of(query, targets));
     }
     if (has_limit(query))
-        plan = limited(std::move(plan), query, order_of(query, targets), outer);
+        plan = limited(translator, level, std::move(plan), order_of(query, targets), outer);
     return narrowed(std::move(plan), numbers_of(targets), needed);
 }
 

@@ -22,7 +22,7 @@ std::vector<Node *> read_by(const Query *query, const Targets &targets);
 /* The targets, then the domain's columns. */
 engine::PlanPtr project(const Input &input, const Targets &targets, const Domain *domain);
 /* DISTINCT, DISTINCT ON and LIMIT, each for every combination of the domain by itself. */
-engine::PlanPtr ordered(const Level &level, engine::PlanPtr plan, const Targets &targets,
+engine::PlanPtr ordered(Translator &translator, const Level &level, engine::PlanPtr plan, const Targets &targets,
                         const std::vector<int> &needed);
 
 } // namespace pgtrickle::translate
