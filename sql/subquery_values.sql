@@ -35,6 +35,7 @@ INSERT INTO kept VALUES
   ('of_windows', $$SELECT a.id, (SELECT max(r) FROM (SELECT rank() OVER (ORDER BY w) AS r FROM b WHERE b.k = a.k) u) AS r FROM a$$),
   ('in_windows', $$SELECT a.id, row_number() OVER (PARTITION BY (SELECT max(w) FROM b WHERE b.k = a.k) ORDER BY a.id) AS r FROM a$$),
   ('as_key', $$SELECT (SELECT max(w) FROM b WHERE b.k = a.k) AS m, count(*) FROM a GROUP BY 1$$),
+  ('unread', $$SELECT x.v FROM (SELECT v, lead(bool_or(k IN (SELECT w FROM b))) OVER (ORDER BY bool_or(k IN (SELECT w FROM b)), count((SELECT k FROM b WHERE b.id = a.id))) AS l, sum((SELECT w FROM b WHERE b.id = a.k)) AS s FROM a GROUP BY v) x$$),
   ('on_join', $$SELECT a.id FROM a JOIN b ON a.k = b.k AND a.v < (SELECT max(w) FROM b c WHERE c.k = b.k)$$);
 SELECT pgtrickle.create_stream_table('subquery_values.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
 

@@ -14,6 +14,7 @@
  * "S has a row with NULL, or x is NULL and S has a row"; and none at all where no NULL can be.
  */
 #include "translate/sublink.hpp"
+#include "translate/window.hpp"
 
 #include "pg/walker.hpp"
 
@@ -112,10 +113,19 @@ void Translator::evaluate_targets(const Level &level, Input &input, Query *query
     ListCell *cell;
     bool has_any = false;
     const std::vector<Node *> sets = set_targets(query);
+    auto is_asked_for = [&](const TargetEntry *entry) {
+        return std::find(numbers.begin(), numbers.end(), entry->resno) != numbers.end();
+    };
+    std::vector<Node *> windows;
+    foreach (cell, query->targetList) {
+        const auto *entry = lfirst_node(TargetEntry, cell);
+        if (is_asked_for(entry) && query->hasWindowFuncs)
+            windows.push_back(reinterpret_cast<Node *>(entry->expr));
+    }
+    windows = window_keys(query, windows);
     auto is_read = [&](const TargetEntry *entry) {
-        return std::find(sets.begin(), sets.end(), reinterpret_cast<Node *>(entry->expr)) != sets.end() ||
-               (entry->resjunk && query->hasWindowFuncs) ||
-               std::find(numbers.begin(), numbers.end(), entry->resno) != numbers.end();
+        auto *node = reinterpret_cast<Node *>(entry->expr);
+        return is_asked_for(entry) || position_in(sets, node) >= 0 || position_in(windows, node) >= 0;
     };
     std::vector<int> places;
     foreach (cell, query->targetList) {
