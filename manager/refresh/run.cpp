@@ -4,6 +4,7 @@
 #include "refresh/net_changes.hpp"
 #include "storage/apply_full.hpp"
 #include "storage/apply_rows.hpp"
+#include "storage/statistics.hpp"
 
 extern "C" {
 #include "utils/snapmgr.h"
@@ -149,9 +150,10 @@ bool Run::apply_step(int index, uint64_t changed)
     bool is_consistent = step.facts.layout == storage::RowLayout::groups
                              ? apply_groups(index, arrangement, delta)
                              : call([&] { return storage::apply_rows(arrangement, delta, &emitter_); });
-    call([=] {
+    call([&] {
         storage::end_delta_sort(delta);
         storage::close_arrangement(arrangement);
+        storage::keep_statistics(step.heap);
     });
     advance_command();
     return is_consistent;
@@ -222,6 +224,7 @@ void Run::replace_step(int index)
             storage::close_arrangement(arrangement);
         });
     }
+    call([&] { storage::keep_statistics(step.heap); });
     advance_command();
 }
 

@@ -1,0 +1,60 @@
+-- What a refresh reads follows its delta also where nobody has analyzed the arrangements yet.
+SET client_min_messages = warning;
+CREATE SCHEMA fresh_reads_little;
+SET search_path = fresh_reads_little;
+CREATE TABLE customer (id int PRIMARY KEY, name text);
+CREATE TABLE orders (id int PRIMARY KEY, customer int, amount int);
+CREATE INDEX ON orders (customer);
+CREATE TEMP TABLE definition (name text, query text);
+INSERT INTO definition VALUES
+  ('best_two', 'SELECT c.id, t.id AS orders, t.amount FROM customer c CROSS JOIN LATERAL (SELECT o.id, o.amount FROM orders o WHERE o.customer = c.id ORDER BY o.amount DESC, o.id LIMIT 2) t'),
+  ('above_average', 'SELECT o.id, o.amount FROM orders o WHERE o.amount > (SELECT avg(p.amount) FROM orders p WHERE p.customer = o.customer)'),
+  ('of_two_aggregates', 'SELECT a.customer, a.n, b.amount FROM (SELECT customer, count(*) n FROM orders GROUP BY customer) a JOIN (SELECT customer, max(amount) amount FROM orders GROUP BY customer) b ON a.customer = b.customer'),
+  ('numbered', 'SELECT id, row_number() OVER (PARTITION BY customer ORDER BY amount, id) AS n FROM orders');
+CREATE FUNCTION create_all() RETURNS void LANGUAGE sql AS
+$$ SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM definition $$;
+CREATE FUNCTION refresh_all() RETURNS void LANGUAGE sql AS $$ SELECT pgtrickle.refresh_stream_table(name) FROM definition $$;
+-- Rows of sources and arrangements read in scans of the whole, in sum; and rows fetched by index.
+CREATE FUNCTION reads(st text, change text) RETURNS TABLE (whole bigint, by_index bigint) LANGUAGE plpgsql AS $$
+DECLARE whole_before bigint; index_before bigint;
+BEGIN
+  EXECUTE change;
+  SELECT sum(seq_tup_read), sum(idx_tup_fetch) INTO whole_before, index_before FROM pg_stat_xact_all_tables WHERE schemaname IN ('fresh_reads_little', 'pg_trickle_storage');
+  PERFORM pgtrickle.refresh_stream_table(st);
+  SELECT sum(seq_tup_read) - whole_before, sum(idx_tup_fetch) - index_before INTO whole, by_index FROM pg_stat_xact_all_tables WHERE schemaname IN ('fresh_reads_little', 'pg_trickle_storage');
+  RETURN NEXT;
+END $$;
+CREATE FUNCTION reads_of_changes() RETURNS TABLE (st text, whole bigint, little_by_index boolean) LANGUAGE sql AS $$
+  SELECT name, max(whole), max(by_index) < 200 FROM definition, unnest(ARRAY['UPDATE orders SET amount = amount + 1 WHERE id = 7', 'DELETE FROM orders WHERE id = (SELECT min(id) FROM orders)',
+    'INSERT INTO orders SELECT max(id) + 1, 77, 8 FROM orders', 'UPDATE customer SET name = upper(name) WHERE id = 9']) change, LATERAL reads(name, change) r
+  GROUP BY name ORDER BY name $$;
+
+-- right_after_the_first_fill, of_sources_that_are_not_analyzed_either
+INSERT INTO customer SELECT g, 'c' || g FROM generate_series(0, 1999) g;
+INSERT INTO orders SELECT g, g % 2000, g % 97 FROM generate_series(1, 20000) g;
+SELECT create_all() \g /dev/null
+SELECT * FROM reads_of_changes();
+
+-- after_another_content_in_the_stead_of_little
+DELETE FROM orders;
+SELECT refresh_all() \g /dev/null
+INSERT INTO orders SELECT g, g % 2000, g % 97 FROM generate_series(1, 20000) g;
+SELECT refresh_all() \g /dev/null
+SELECT * FROM reads_of_changes();
+SELECT pgtrickle.drop_stream_table(name) FROM definition \g /dev/null
+
+-- grown_from_nothing_by_deltas, whose_statements_were_planned_for_empty_tables
+TRUNCATE customer, orders;
+SELECT create_all() \g /dev/null
+INSERT INTO customer VALUES (1, 'c1');
+INSERT INTO orders VALUES (1, 1, 1);
+SELECT refresh_all() \g /dev/null
+INSERT INTO customer SELECT g, 'c' || g FROM generate_series(2, 1999) g;
+INSERT INTO orders SELECT g, g % 2000, g % 97 FROM generate_series(2, 20000) g;
+SELECT refresh_all() \g /dev/null
+SELECT * FROM reads_of_changes();
+
+-- the_planner_knows_the_stored_rows
+SELECT d.name, c.reltuples BETWEEN 1900 AND 21000 AS tuples, s.n_distinct <> 0 AS has_distinct
+FROM definition d JOIN pg_class c ON c.relname = 'st_' || to_regclass(d.name)::oid LEFT JOIN pg_stats s ON s.tablename = c.relname AND s.attname = 'pgt_hash';
+DROP SCHEMA fresh_reads_little CASCADE;
