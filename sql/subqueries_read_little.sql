@@ -9,6 +9,7 @@ INSERT INTO customer SELECT g, g % 3000, 'c' || g FROM generate_series(1, 30000)
 INSERT INTO orders SELECT g, 1 + g % 30000, g % 97 FROM generate_series(1, 30000) g;
 INSERT INTO item SELECT g, 1 + g % 30000, g % 7 FROM generate_series(1, 30000) g;
 CREATE INDEX ON orders (customer);
+CREATE INDEX ON orders (amount);
 CREATE INDEX ON item (orders);
 CREATE INDEX ON customer (region);
 CREATE INDEX ON customer (substr(name, 2));
@@ -21,6 +22,7 @@ SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM (VA
   ('marked', 'SELECT id, EXISTS (SELECT FROM orders o WHERE o.customer = c.id AND o.amount > 90) OR region = 7 AS m FROM customer c'),
   ('counted', 'SELECT c.id, (SELECT count(*) FROM orders o WHERE o.customer = c.id) AS n FROM customer c'),
   ('above_average', 'SELECT o.id FROM orders o WHERE o.amount > (SELECT avg(x.amount) FROM orders x WHERE x.customer = o.customer)'),
+  ('above_average_of_all', 'SELECT o.id, c.name FROM orders o JOIN customer c ON c.id = o.customer WHERE o.amount > (SELECT avg(amount) FROM orders) AND NOT EXISTS (SELECT FROM item i WHERE i.orders = o.id)'),
   ('last_item', 'SELECT o.id, (SELECT i.id FROM item i WHERE i.orders = o.id ORDER BY i.qty DESC, i.id LIMIT 1) AS last FROM orders o'),
   ('lateral_sums', 'SELECT c.id, l.s FROM customer c, LATERAL (SELECT sum(amount) AS s FROM orders o WHERE o.customer = c.id) l'),
   ('first_two', 'SELECT c.id, l.* FROM customer c CROSS JOIN LATERAL (SELECT o.id AS oid FROM orders o WHERE o.customer = c.id ORDER BY o.amount, o.id LIMIT 2) l')
@@ -37,7 +39,7 @@ BEGIN
 END $$;
 
 -- no_source_is_read_whole_after_one_changed_row
-SELECT st, change, r.* FROM unnest(ARRAY['exists_item', 'not_exists_others', 'in_orders', 'marked', 'counted', 'above_average', 'last_item', 'lateral_sums', 'first_two']) st,
+SELECT st, change, r.* FROM unnest(ARRAY['exists_item', 'not_exists_others', 'in_orders', 'marked', 'counted', 'above_average', 'above_average_of_all', 'last_item', 'lateral_sums', 'first_two']) st,
   unnest(ARRAY['UPDATE orders SET amount = amount + 1 WHERE id = 7', 'DELETE FROM orders WHERE id = 8', 'INSERT INTO item SELECT max(id) + 1, 77, 3 FROM item',
     'DELETE FROM item WHERE id = 5', 'UPDATE customer SET region = 3 WHERE id = 9']) change,
   LATERAL whole_reads(st, change) r;

@@ -1,6 +1,6 @@
 /*
  * Which relations a refresh looks up by which columns: both sides of every join's
- * equalities, and the keys of groups and partitions that may be recomputed. A side may be an
+ * equalities, what is compared with a single row, and the keys of groups and partitions that may be recomputed. A side may be an
  * expression: it is followed down through projections to the one relation whose columns it reads,
  * where an index on the expression serves, provided that it is immutable.
  */
@@ -119,6 +119,16 @@ void walk(const PlanPtr &plan, std::vector<Lookup> &lookups)
         for (const auto &pair : condition->equalities) {
             add_side(plan, pair.left, pair.right, all);
             add_side(plan, pair.right, pair.left, all);
+        }
+        keep(lookups, all);
+    }
+    if (const Expression *side = plan->ranges_over()) {
+        std::vector<Together> all;
+        std::vector<LeafTerm> found;
+        trace(plan->inputs()[0], *side, found);
+        for (auto &term : found) {
+            term.term.is_range = true;
+            add(all, term, 1);
         }
         keep(lookups, all);
     }

@@ -265,7 +265,7 @@ class Lowering {
     }
 
     /* A step whose arrangement is read from here on. */
-    PlanPtr add(const std::pair<Step, std::shared_ptr<const StepPlan>> &made)
+    PlanPtr add(const std::pair<Step, std::shared_ptr<const StepPlan>> &made, bool has_one_row = false)
     {
         const Step &step = made.first;
         steps_.push_back(step);
@@ -274,7 +274,8 @@ class Lowering {
         std::vector<Column> columns;
         for (int i = 0; i < step.output_count; i++)
             columns.push_back(step.columns[i].column);
-        return arrangement_scan(static_cast<int>(steps_.size()) - 1, columns, step.visible_column >= 0);
+        return arrangement_scan(static_cast<int>(steps_.size()) - 1, columns, step.visible_column >= 0,
+                                has_one_row);
     }
 
     PlanPtr lower_anew(const PlanPtr &plan)
@@ -283,7 +284,7 @@ class Lowering {
             return add_recursive_union(plan, *chain);
         else if (chain) {
             PlanPtr input = lower(chain->grouping->inputs()[0]);
-            return add(Arrangement(plan, *chain, input).build());
+            return add(Arrangement(plan, *chain, input).build(), plan->has_one_row());
         }
         if (auto reserve = std::dynamic_pointer_cast<const Reserve>(plan)) {
             PlanPtr rows = lower(reserve->inputs()[0]);

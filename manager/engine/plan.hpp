@@ -37,6 +37,18 @@ struct Condition {
     std::vector<Expression> others;
 };
 
+/* The only conjunct of a condition, where it is `left op right` by the order of a btree (left reads the rows,
+ * right the other side), so that which rows it is true of can be told from the least and the greatest `right`. */
+struct Comparison {
+    Expression left;
+    Expression right;
+    Expression holds;    /* `left op right`; slot 0 is left, slot 1 is right */
+    Expression fails;    /* its opposite for values that are not NULL */
+    std::string less;    /* the operators of the order of `right`, qualified */
+    std::string greater;
+    bool is_upwards;     /* it holds of most rows for the least `right`, otherwise for the greatest */
+};
+
 enum class OuterKind { left, right, full };
 
 /* Rows with a match; rows without one; every row, with whether it has one as a last column. */
@@ -70,8 +82,10 @@ PlanPtr project(PlanPtr input, std::vector<NamedExpression> expressions);
 /* Inner join of two or more inputs; an empty condition is the cross product. */
 PlanPtr join(std::vector<PlanPtr> inputs, Condition condition);
 PlanPtr outer_join(OuterKind kind, PlanPtr left, PlanPtr right, Condition condition);
-/* Slots of the condition: `rows`, then `other`. Output: `rows`, for a mark join a boolean more. */
-PlanPtr semi_join(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition);
+/* Slots of the condition: `rows`, then `other`. Output: `rows`, for a mark join a boolean more.
+ * `comparison` is what the condition says, if it is one. */
+PlanPtr semi_join(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition,
+                  std::optional<Comparison> comparison = std::nullopt);
 /* Output: the key columns of `input` in the order given, then one column an aggregate.
  * Without keys: the global aggregate, always one row. */
 PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls);

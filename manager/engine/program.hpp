@@ -63,6 +63,7 @@ struct IndexTerm {
     bool is_column = true;
     bool is_fixed_length = true; /* false: a value can be too long for a btree entry */
     bool has_hash = true;        /* false: no hash index can hold it */
+    bool is_range = false;       /* looked up by a range: no hash index serves */
     bool operator==(const IndexTerm &) const = default;
 };
 

@@ -9,6 +9,7 @@
 extern "C" {
 #include "access/genam.h"
 #include "access/table.h"
+#include "catalog/pg_am.h"
 #include "nodes/parsenodes.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_collate.h"
@@ -42,13 +43,14 @@ Node *index_expression(Relation relation, const char *text)
     return reinterpret_cast<Node *>(expression_planner(reinterpret_cast<Expr *>(node)));
 }
 
-/* Does the index begin with the term? A partial one, or one not valid, serves nobody. */
-bool begins_with(Relation relation, Oid index_oid, const char *text, bool is_column)
+/* Does the index begin with the term? A partial one, or one not valid, serves nobody; a range, a btree only. */
+bool begins_with(Relation relation, Oid index_oid, const char *text, bool is_column, bool is_range)
 {
     Relation index = index_open(index_oid, AccessShareLock);
     AttrNumber column = index->rd_index->indkey.values[0];
     bool begins = false;
-    if (index->rd_index->indisvalid && RelationGetIndexPredicate(index) == NIL) {
+    if (index->rd_index->indisvalid && RelationGetIndexPredicate(index) == NIL &&
+        (!is_range || index->rd_rel->relam == BTREE_AM_OID)) {
         if (is_column)
             begins = column > 0 && strcmp(get_attname(RelationGetRelid(relation), column, false), text) == 0;
         else
@@ -58,13 +60,13 @@ bool begins_with(Relation relation, Oid index_oid, const char *text, bool is_col
     return begins;
 }
 
-bool has_index_on(Oid relid, const char *text, bool is_column)
+bool has_index_on(Oid relid, const char *text, bool is_column, bool is_range)
 {
     Relation relation = table_open(relid, AccessShareLock);
     bool found = false;
     ListCell *cell;
     foreach (cell, RelationGetIndexList(relation))
-        found = found || begins_with(relation, lfirst_oid(cell), text, is_column);
+        found = found || begins_with(relation, lfirst_oid(cell), text, is_column, is_range);
     table_close(relation, NoLock);
     return found;
 }
@@ -73,7 +75,7 @@ bool has_index_for(Oid relation, const std::vector<engine::IndexTerm> &terms)
 {
     TextSettings text_settings;
     return std::any_of(terms.begin(), terms.end(), [&](const engine::IndexTerm &term) {
-        return call([&] { return has_index_on(relation, term.text.c_str(), term.is_column); });
+        return call([&] { return has_index_on(relation, term.text.c_str(), term.is_column, term.is_range); });
     });
 }
 

@@ -58,7 +58,7 @@ std::string create_lookup_index(const std::string &name, const std::vector<engin
         if (term.is_fixed_length)
             list += (list.empty() ? "" : ", ") + print(term);
     if (list.empty()) {
-        auto hashed = std::find_if(terms.begin(), terms.end(), [](const auto &term) { return term.has_hash; });
+        auto hashed = std::find_if(terms.begin(), terms.end(), [](const auto &term) { return term.has_hash && !term.is_range; });
         return hashed == terms.end() ? "" : "CREATE INDEX ON " + qualified(name) + " USING hash (" + print(*hashed) + ")";
     }
     return "CREATE INDEX ON " + qualified(name) + " (" + list + ")";

@@ -32,6 +32,8 @@ struct ValueType {
 
 ValueType value_type(Node *node);
 engine::Column column_of(const ValueType &value, std::string name = {});
+/* PostgreSQL frame: the operator as an expression between others names it; `=` for none. */
+const char *operator_name(Oid number);
 
 /* Of a window function the text ends with ` OVER ()`, for the caller to fill in.
  * Every Var of `node` must be in the scope, alone or inside of a larger subtree. */

@@ -13,7 +13,7 @@
  *   domain.cpp     correlated subqueries, by the values they read of the rows outside
  *   domain_images.cpp   … where equal ones of these look different
  *   lateral.cpp    subqueries of FROM that read what is beside them
- *   sublink.cpp    subqueries in expressions
+ *   sublink.cpp    subqueries in expressions; sublink_filter.cpp: conjuncts with scalar ones
  *
  * All of it are C++ frames. Trees live in the memory context of the caller.
  */

@@ -4,6 +4,7 @@
  *   [NOT] EXISTS, [NOT] IN, op ANY, op ALL as a conjunct     a semi or anti join
  *   the same anywhere else                                   a mark join, whose boolean is read
  *   scalar subquery, ARRAY (subquery)                        a join with its value
+ *   scalar subqueries that are not correlated, in a conjunct  a semi join with their row
  *
  * x op ANY (S) is TRUE if the test is true of a row of S, else NULL if it is NULL of one, else FALSE:
  *
@@ -208,6 +209,8 @@ Input Translator::filtered(const Level &level, Input input, const std::vector<No
             is_negated = !is_negated;
         }
         if (IsA(inner, SubLink) && SublinkOver(*this, level, input, castNode(SubLink, inner)).select(is_negated))
+            continue;
+        if (filter_by_scalars(*this, level, input, conjunct))
             continue;
         std::vector<Node *> nodes = {conjunct};
         evaluate_sublinks(level, input, nodes);

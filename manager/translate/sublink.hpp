@@ -14,6 +14,7 @@ class SublinkOver {
 
     /* What the subquery is, as an expression over the input. */
     Node *value();
+    bool is_correlated() const { return !subquery_.references.empty(); }
     /* Leaves the rows of the input for which it is true, or, `is_negated`, false. Returns false,
      * having done nothing, for a scalar subquery. */
     bool select(bool is_negated);
@@ -44,6 +45,7 @@ class SublinkOver {
     Node *row_comparison();
     std::vector<Node *> values_of(const Query *subquery, const std::vector<int> &needed);
     std::vector<Node *> single_row(const std::vector<int> &needed);
+    void add_row(const Input &row);
 
     Translator &translator_;
     const Level &level_;
@@ -51,6 +53,13 @@ class SublinkOver {
     const SubLink *link_;
     Detached subquery_;
 };
+
+/* Leaves the rows for which the conjunct is true, if all its subqueries are scalar and not correlated:
+ * by a semi join with their only row (sublink_filter.cpp). Otherwise returns false. */
+bool filter_by_scalars(Translator &translator, const Level &level, Input &input, Node *conjunct);
+
+/* The function that is the value of a scalar subquery, or an error if there is a second row. */
+Oid only_row_function();
 
 /* `node` with each of `originals` replaced. */
 Node *replaced(Node *node, const std::vector<Node *> &originals, const std::vector<Node *> &replacements);

@@ -43,11 +43,16 @@ Query *copied(const Query *query)
     return static_cast<Query *>(copyObjectImpl(query));
 }
 
-Node *only_row(Node *value, Node *count)
+Oid find_only_row_function()
 {
     Oid types[] = {ANYELEMENTOID, INT8OID};
-    const Oid function = LookupFuncName(list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup("pgt_only_row"))),
-                                        2, types, false);
+    return LookupFuncName(list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup("pgt_only_row"))), 2, types,
+                          false);
+}
+
+Node *only_row(Node *value, Node *count)
+{
+    const Oid function = find_only_row_function();
     const Oid collation = exprCollation(value);
     return reinterpret_cast<Node *>(makeFuncExpr(function, exprType(value), list_make2(value, count), collation,
                                                  collation, COERCE_EXPLICIT_CALL));
@@ -158,6 +163,11 @@ engine::AggregateCall any_row(int column, const engine::Column &of)
 
 } // namespace
 
+Oid only_row_function()
+{
+    return call([] { return find_only_row_function(); });
+}
+
 Node *SublinkOver::scalar()
 {
     return single_row(all_targets(subquery_.query)).at(0);
@@ -210,13 +220,21 @@ std::vector<Node *> SublinkOver::values_of(const Query *subquery, const std::vec
                                    translator_.next_param()));
     result.scope = values;
     result.scope.insert(result.scope.end(), domain.scope.begin(), domain.scope.end());
-    engine::Condition condition;
-    if (is_correlated)
-        condition = joining_back(input_, subquery_.references, result);
+    if (!is_correlated) {
+        add_row(result);
+        return values;
+    }
+    input_.plan = engine::join({input_.plan, result.plan}, joining_back(input_, subquery_.references, result));
     hide(result.scope, subquery_.references);
-    input_.plan = engine::join({input_.plan, result.plan}, std::move(condition));
     input_.scope.insert(input_.scope.end(), result.scope.begin(), result.scope.end());
     return values;
+}
+
+/* Beside each row of the input; an input that has no plan as yet becomes it. */
+void SublinkOver::add_row(const Input &row)
+{
+    input_.plan = input_.plan ? engine::join({input_.plan, row.plan}, {}) : row.plan;
+    input_.scope.insert(input_.scope.end(), row.scope.begin(), row.scope.end());
 }
 
 std::vector<Node *> SublinkOver::single_row(const std::vector<int> &needed)
@@ -250,14 +268,13 @@ std::vector<Node *> SublinkOver::single_row(const std::vector<int> &needed)
         result.scope.push_back(value);
         values.push_back(call([&] { return only_row(value, count); }));
     }
-    if (is_correlated) {
-        engine::Condition condition = joining_back(input_, subquery_.references, result);
-        hide(result.scope, subquery_.references);
-        input_.plan =
-            engine::outer_join(engine::OuterKind::left, input_.plan, result.plan, std::move(condition));
-    } else {
-        input_.plan = engine::join({input_.plan, result.plan}, {});
+    if (!is_correlated) {
+        add_row(result);
+        return values;
     }
+    engine::Condition condition = joining_back(input_, subquery_.references, result);
+    hide(result.scope, subquery_.references);
+    input_.plan = engine::outer_join(engine::OuterKind::left, input_.plan, result.plan, std::move(condition));
     input_.scope.insert(input_.scope.end(), result.scope.begin(), result.scope.end());
     return values;
 }

@@ -24,6 +24,21 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
+const char *operator_name(Oid number)
+{
+    if (!OidIsValid(number))
+        return "=";
+    HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(number));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for operator %u", number);
+    auto *form = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple));
+    const char *name = pstrdup(NameStr(form->oprname));
+    if (form->oprnamespace != PG_CATALOG_NAMESPACE)
+        name = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)), name);
+    ReleaseSysCache(tuple);
+    return name;
+}
+
 namespace {
 
 struct Facts {
@@ -58,22 +73,6 @@ engine::Equality equality_of(const ValueType &value)
         return engine::Equality::scaled;
     return is_equality_identity(value.type, value.typmod, value.collation) ? engine::Equality::image
                                                                            : engine::Equality::none;
-}
-
-/* The operator as an expression between others names it. */
-const char *operator_name(Oid number)
-{
-    if (!OidIsValid(number))
-        return "=";
-    HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(number));
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for operator %u", number);
-    auto *form = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple));
-    const char *name = pstrdup(NameStr(form->oprname));
-    if (form->oprnamespace != PG_CATALOG_NAMESPACE)
-        name = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)), name);
-    ReleaseSysCache(tuple);
-    return name;
 }
 
 /* bit(4), say: no value of it is too long for a btree. */

@@ -152,6 +152,22 @@ Expression sample_whole(Sampler &sampler, int width)
 
 } // namespace
 
+AggregateCall sample_call(Sampler &sampler, int width)
+{
+    const AggregateFamily families[] = {AggregateFamily::count, AggregateFamily::sum, AggregateFamily::average,
+                                        AggregateFamily::min,   AggregateFamily::max, AggregateFamily::holistic};
+    AggregateCall call{families[sampler.below(6)], {}, {}, sampler.column()};
+    if (call.family == AggregateFamily::holistic) {
+        call.whole = sample_whole(sampler, width);
+        return call;
+    }
+    if (call.family != AggregateFamily::count || sampler.below(2) == 0)
+        call.argument = sampler.scalar(width);
+    if (sampler.below(3) == 0)
+        call.filter = sampler.predicate(width);
+    return call;
+}
+
 PlanPtr sample_aggregate(Sampler &sampler)
 {
     PlanPtr input = sampler.plan();
@@ -159,23 +175,10 @@ PlanPtr sample_aggregate(Sampler &sampler)
     for (int i = 0; i < input->width(); i++)
         if (sampler.below(3) == 0)
             keys.push_back(i);
-    const AggregateFamily families[] = {AggregateFamily::count, AggregateFamily::sum, AggregateFamily::average,
-                                        AggregateFamily::min,   AggregateFamily::max, AggregateFamily::holistic};
     std::vector<AggregateCall> calls;
     int count = 1 + sampler.below(3);
-    for (int i = 0; i < count; i++) {
-        AggregateCall call{families[sampler.below(6)], {}, {}, sampler.column()};
-        if (call.family == AggregateFamily::holistic) {
-            call.whole = sample_whole(sampler, input->width());
-            calls.push_back(call);
-            continue;
-        }
-        if (call.family != AggregateFamily::count || sampler.below(2) == 0)
-            call.argument = sampler.scalar(input->width());
-        if (sampler.below(3) == 0)
-            call.filter = sampler.predicate(input->width());
-        calls.push_back(call);
-    }
+    for (int i = 0; i < count; i++)
+        calls.push_back(sample_call(sampler, input->width()));
     return aggregate(input, keys, calls);
 }
 

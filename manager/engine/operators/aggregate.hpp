@@ -17,6 +17,7 @@ class Aggregate final : public PlanNode {
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
     PlanPtr derivative(Differentiator &differentiator) const override;
     bool keeps() const override { return true; }
+    bool has_one_row() const override { return keys_.empty(); }
     std::optional<Objection> objection() const override;
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
@@ -41,5 +42,8 @@ class Distinct final : public PlanNode {
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override { return {0, position}; }
 };
+
+/* A random call over `width` columns. */
+AggregateCall sample_call(Sampler &sampler, int width);
 
 } // namespace pgtrickle::engine

@@ -143,8 +143,8 @@ Select TouchedRows::print(Printer &printer) const
 
 class ArrangementScan final : public PlanNode {
   public:
-    ArrangementScan(int step, std::vector<Column> columns, bool has_hidden_rows)
-        : PlanNode({}, std::move(columns)), step_(step), has_hidden_rows_(has_hidden_rows)
+    ArrangementScan(int step, std::vector<Column> columns, bool has_hidden_rows, bool has_one_row)
+        : PlanNode({}, std::move(columns)), step_(step), has_hidden_rows_(has_hidden_rows), has_one_row_(has_one_row)
     {
     }
     std::string describe() const override { return "arrangement " + std::to_string(step_ + 1); }
@@ -169,11 +169,13 @@ class ArrangementScan final : public PlanNode {
     }
     PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
     std::optional<DeltaInput> leaf() const override { return input(); }
+    bool has_one_row() const override { return has_one_row_; }
 
   private:
     DeltaInput input() const { return {DeltaInput::Kind::step, step_}; }
     int step_;
     bool has_hidden_rows_;
+    bool has_one_row_;
 };
 
 } // namespace
@@ -183,9 +185,9 @@ PlanPtr delta_scan(DeltaInput input, std::vector<Column> columns)
     return std::make_shared<DeltaScan>(input, std::move(columns));
 }
 
-PlanPtr arrangement_scan(int step, std::vector<Column> columns, bool has_hidden_rows)
+PlanPtr arrangement_scan(int step, std::vector<Column> columns, bool has_hidden_rows, bool has_one_row)
 {
-    return std::make_shared<ArrangementScan>(step, std::move(columns), has_hidden_rows);
+    return std::make_shared<ArrangementScan>(step, std::move(columns), has_hidden_rows, has_one_row);
 }
 
 PlanPtr negate(PlanPtr input) { return std::make_shared<Negate>(input); }

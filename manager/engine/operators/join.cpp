@@ -15,6 +15,7 @@
 #include "engine/operators/join.hpp"
 #include "engine/sql.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <stdexcept>
 
@@ -100,6 +101,12 @@ Select Join::print(Printer &printer) const
     if (!condition_.equalities.empty() || !condition_.others.empty())
         result.where.push_back(printer.condition(condition_, result.slots()));
     return result;
+}
+
+bool Join::has_one_row() const
+{
+    return condition_.equalities.empty() && condition_.others.empty() &&
+           std::all_of(inputs().begin(), inputs().end(), [](const auto &input) { return input->has_one_row(); });
 }
 
 PlanPtr Join::with_inputs(std::vector<PlanPtr> inputs) const { return join(std::move(inputs), condition_); }

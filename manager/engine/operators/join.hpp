@@ -17,6 +17,7 @@ class Join final : public PlanNode {
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
     PlanPtr derivative(Differentiator &differentiator) const override;
     bool is_multilinear() const override { return true; }
+    bool has_one_row() const override;
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override;

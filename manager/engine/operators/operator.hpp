@@ -122,6 +122,10 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     virtual bool is_union() const { return false; }
     /* What it joins its inputs on, over their columns side by side; null: it is no join. */
     virtual const Condition *joins_on() const { return nullptr; }
+    /* What of the columns of its first input it looks up by ranges; null: nothing. */
+    virtual const Expression *ranges_over() const { return nullptr; }
+    /* It has exactly one row, whatever its sources hold. */
+    virtual bool has_one_row() const { return false; }
     /* The input and its column that output column `position` merely passes on; -1: none. */
     virtual std::pair<int, int> origin(int position) const { return {-1, position}; }
 

@@ -10,10 +10,17 @@
  * beside dA. Copies of a row of B, or several matches, change nothing: only whether the count
  * is zero matters. The condition has to be true, so a NULL matches nothing; what IN and NOT IN
  * make of NULLs is the business of translate/sublink.cpp.
+ *
+ * Where B has exactly one row, whatever the sources hold, A ⋉ B is A ⋈ B without B's columns, and changes like it:
+ *
+ *     D(A ⋉ B) = dA ⋉ B'  +  A' ⋈ dB  −  dA ⋈ dB
+ *
+ * in the middle term only for the rows of A that truth_changes.cpp finds.
  */
 #include "engine/operators/semi_join.hpp"
 
 #include "engine/differentiator.hpp"
+#include "engine/operators/aggregate.hpp"
 #include "engine/operators/delta.hpp"
 #include "engine/operators/join.hpp"
 #include "engine/sql.hpp"
@@ -40,14 +47,19 @@ std::vector<Column> columns_of(SemiKind kind, const PlanPtr &rows)
 
 } // namespace
 
-SemiJoin::SemiJoin(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition)
-    : PlanNode({rows, other}, columns_of(kind, rows)), kind_(kind), condition_(std::move(condition))
+SemiJoin::SemiJoin(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition,
+                   std::optional<Comparison> comparison)
+    : PlanNode({rows, other}, columns_of(kind, rows)), kind_(kind), condition_(std::move(condition)),
+      comparison_(std::move(comparison)), is_by_one_row_(kind == SemiKind::semi && other->has_one_row())
 {
 }
 
 std::string SemiJoin::describe() const
 {
-    const char *word = kind_ == SemiKind::semi ? "semi join" : kind_ == SemiKind::anti ? "anti join" : "mark join";
+    const char *word = is_by_one_row_            ? "filter by one row"
+                       : kind_ == SemiKind::semi ? "semi join"
+                       : kind_ == SemiKind::anti ? "anti join"
+                                                 : "mark join";
     std::vector<Column> both = inputs()[0]->columns();
     both.insert(both.end(), inputs()[1]->columns().begin(), inputs()[1]->columns().end());
     return word + describe_condition(condition_, both);
@@ -76,11 +88,36 @@ PlanPtr SemiJoin::derivative(Differentiator &differentiator) const
 {
     PlanPtr rows_delta = differentiator.delta(inputs()[0]);
     PlanPtr other_delta = differentiator.delta(inputs()[1]);
+    if (is_by_one_row_)
+        return delta_by_one_row(rows_delta, other_delta);
     std::vector<PlanPtr> terms;
     if (rows_delta)
         terms.push_back(delta_of_rows(rows_delta, other_delta));
     if (other_delta)
         terms.push_back(delta_of_transitions(other_delta));
+    return sum_of(terms);
+}
+
+PlanPtr SemiJoin::delta_by_one_row(const PlanPtr &rows_delta, const PlanPtr &other_delta) const
+{
+    auto joined_with_delta = [&](const PlanPtr &rows) {
+        std::vector<NamedExpression> expressions;
+        for (int i = 0; i < width(); i++)
+            expressions.push_back({column_reference(i, columns()[i]), columns()[i].name});
+        return project(join({rows, other_delta}, condition_), expressions);
+    };
+    std::vector<PlanPtr> terms;
+    if (rows_delta)
+        terms.push_back(semi_join(kind_, rows_delta, inputs()[1], condition_, comparison_));
+    if (other_delta) {
+        /* Rows that are equal to something are looked up by it. */
+        PlanPtr rows = condition_.equalities.empty()
+                           ? truth_changes(inputs()[0], other_delta, condition_, comparison_)
+                           : inputs()[0];
+        terms.push_back(joined_with_delta(rows));
+        if (rows_delta)
+            terms.push_back(negate(joined_with_delta(rows_delta)));
+    }
     return sum_of(terms);
 }
 
@@ -126,6 +163,10 @@ PlanPtr SemiJoin::with_mark(const PlanPtr &rows, bool mark) const
 Select SemiJoin::print(Printer &printer) const
 {
     Select rows = printer.select(inputs()[0]);
+    if (is_by_one_row_) {
+        rows.where.push_back(printer.condition(condition_, slots_beside_one_row(printer, rows)));
+        return rows;
+    }
     Select other = printer.select(inputs()[1]);
     std::vector<std::string> slots = rows.slots(), where = other.where;
     for (const auto &slot : other.slots())
@@ -140,9 +181,21 @@ Select SemiJoin::print(Printer &printer) const
     return rows;
 }
 
+/* The only row by scalar subqueries, which the planner computes once, and takes for one value. */
+std::vector<std::string> SemiJoin::slots_beside_one_row(Printer &printer, const Select &rows) const
+{
+    Select other = printer.select(inputs()[1]);
+    std::vector<std::string> slots = rows.slots();
+    std::string from = other.from.empty() ? "" : " FROM " + joined(other.from, ", ");
+    std::string where = other.where.empty() ? "" : " WHERE " + joined(other.where, " AND ");
+    for (const auto &slot : other.slots())
+        slots.push_back("(SELECT " + slot + from + where + ")");
+    return slots;
+}
+
 PlanPtr SemiJoin::with_inputs(std::vector<PlanPtr> inputs) const
 {
-    return semi_join(kind_, inputs.at(0), inputs.at(1), condition_);
+    return semi_join(kind_, inputs.at(0), inputs.at(1), condition_, comparison_);
 }
 
 std::pair<int, int> SemiJoin::origin(int position) const
@@ -150,18 +203,56 @@ std::pair<int, int> SemiJoin::origin(int position) const
     return position < inputs()[0]->width() ? std::pair{0, position} : std::pair{-1, position};
 }
 
-PlanPtr semi_join(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition)
+const Expression *SemiJoin::ranges_over() const
+{
+    return is_by_one_row_ && comparison_ ? &comparison_->left : nullptr;
+}
+
+PlanPtr semi_join(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition,
+                  std::optional<Comparison> comparison)
 {
     check_condition(condition, rows->width() + other->width());
-    return std::make_shared<SemiJoin>(kind, std::move(rows), std::move(other), std::move(condition));
+    if (comparison) {
+        check_slots(comparison->left, rows->width());
+        check_slots(comparison->right, rows->width() + other->width());
+    }
+    return std::make_shared<SemiJoin>(kind, std::move(rows), std::move(other), std::move(condition),
+                                      std::move(comparison));
 }
+
+namespace {
+
+/* A column of the left side compared with one of the right side, from either end. */
+PlanPtr sample_comparison(Sampler &sampler, const PlanPtr &rows, const PlanPtr &other)
+{
+    static const char *const words[] = {"<", ">=", "<=", ">"};
+    const int word = sampler.below(4);
+    const bool is_swapped = sampler.below(2) == 0;
+    int left = sampler.below(rows->width()), right = rows->width() + sampler.below(other->width());
+    auto compared = [&](int one, int two, const char *with) {
+        Expression expression;
+        expression.pieces = {is_swapped ? two : one, " " + std::string(with) + " ", is_swapped ? one : two};
+        return expression;
+    };
+    Column column;
+    Comparison comparison{column_reference(left, column), column_reference(right, column), compared(0, 1, words[word]),
+                          compared(0, 1, words[word ^ 1]), "<", ">", (word % 2 == 1) != is_swapped};
+    return semi_join(SemiKind::semi, rows, other, {{}, {compared(left, right, words[word])}}, comparison);
+}
+
+} // namespace
 
 PlanPtr sample_semi_join(Sampler &sampler)
 {
     const SemiKind kinds[] = {SemiKind::semi, SemiKind::anti, SemiKind::mark};
+    const SemiKind kind = kinds[sampler.below(3)];
     PlanPtr rows = sampler.plan(), other = sampler.plan();
-    Condition condition = sampler.condition({rows->width(), other->width()});
-    return semi_join(kinds[sampler.below(3)], rows, other, condition);
+    if (sampler.below(3) == 0) {
+        other = aggregate(other, {}, {sample_call(sampler, other->width()), sample_call(sampler, other->width())});
+        if (rows->width() > 0 && sampler.below(3) > 0)
+            return sample_comparison(sampler, rows, other);
+    }
+    return semi_join(kind, rows, other, sampler.condition({rows->width(), other->width()}));
 }
 
 } // namespace pgtrickle::engine

@@ -9,8 +9,9 @@ namespace pgtrickle::engine {
 
 class SemiJoin final : public PlanNode {
   public:
-    SemiJoin(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition);
+    SemiJoin(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition, std::optional<Comparison> comparison);
     const Condition *joins_on() const override { return &condition_; }
+    const Expression *ranges_over() const override;
 
     std::string describe() const override;
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
@@ -22,11 +23,15 @@ class SemiJoin final : public PlanNode {
     std::pair<int, int> origin(int position) const override;
 
   private:
+    PlanPtr delta_by_one_row(const PlanPtr &rows_delta, const PlanPtr &other_delta) const;
+    std::vector<std::string> slots_beside_one_row(Printer &printer, const Select &rows) const;
     PlanPtr delta_of_rows(const PlanPtr &rows_delta, const PlanPtr &other_delta) const;
     PlanPtr delta_of_transitions(const PlanPtr &other_delta) const;
     PlanPtr with_mark(const PlanPtr &rows, bool mark) const;
     SemiKind kind_;
     Condition condition_;
+    std::optional<Comparison> comparison_;
+    bool is_by_one_row_;
 };
 
 } // namespace pgtrickle::engine

@@ -35,6 +35,7 @@ class Values final : public PlanNode {
     }
     PlanPtr derivative(Differentiator &) const override { return nullptr; }
     bool is_multilinear() const override { return true; }
+    bool has_one_row() const override { return rows_.size() == 1; }
     Select print(Printer &printer) const override
     {
         Select select;
