@@ -34,6 +34,8 @@ void Run::finish()
         /* Whoever reads it in this group must see its last chunk, which the group's frontier includes. */
         advance_command();
     }
+    for (const Delta &delta : deltas_)
+        end_rows(delta.rows);
     connection_.finish();
 }
 
@@ -53,8 +55,10 @@ std::string Run::read_sources(const Frontier &frontier)
                 return capture::read_changes(source.relid, frontier, GetActiveSnapshot(), source.columns.data(),
                                              static_cast<int>(source.columns.size()), source.is_only, delta.rows);
             });
-        if (changes.has_marker)
+        if (changes.has_marker) {
+            end_rows(delta.rows);
             return changes.reason != nullptr ? changes.reason : "the change log of a source is incomplete";
+        }
         changed_rows_ += changes.rows;
         delta.count = changes.rows;
         if (changes.rows > 1) {
@@ -165,7 +169,9 @@ bool Run::apply_groups(int index, storage::Arrangement *arrangement, storage::De
     storage::Touched touched{begin_rows(), step.touched, 0};
     bool is_consistent =
         call([&] { return storage::apply_groups(arrangement, step.groups, delta, &emitter_, &touched); });
-    return recompute_touched(index, arrangement, touched) && is_consistent;
+    is_consistent = recompute_touched(index, arrangement, touched) && is_consistent;
+    end_rows(touched.keys);
+    return is_consistent;
 }
 
 bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const storage::Touched &touched)

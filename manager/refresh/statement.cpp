@@ -30,6 +30,11 @@ Tuplestorestate *begin_rows()
     return call([] { return tuplestore_begin_heap(false, false, work_mem); });
 }
 
+void end_rows(Tuplestorestate *rows)
+{
+    call([=] { tuplestore_end(rows); });
+}
+
 void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor)
 {
     call([&] {

@@ -25,8 +25,10 @@ class Connection {
     void finish();
 };
 
-/* An empty relation in memory; spills beyond work_mem. */
+/* An empty relation in memory; spills beyond work_mem. Must be ended before the transaction commits, or what it has
+ * on disk is reported as a leak. */
 Tuplestorestate *begin_rows();
+void end_rows(Tuplestorestate *rows);
 
 /* Lets the statements of this SPI connection read `rows` as `name`. */
 void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor);
