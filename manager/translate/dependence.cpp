@@ -29,6 +29,7 @@ namespace {
 struct Search {
     Dependence found;
     Node *node; /* whose functions are being looked at */
+    const RangeTblFunction *from_item; /* the last one seen of a FROM clause */
 };
 
 enum class Direction { input, output };
@@ -111,6 +112,22 @@ void note_arguments(Search *search)
     }
 }
 
+/* Columns are read from text: those of a FROM item's definition, or of the type returned. */
+void note_columns(Search *search, Oid function)
+{
+    const RangeTblFunction *item = search->from_item;
+    const Oid type = exprType(search->node);
+    if (type != RECORDOID) {
+        note_type(search, type, Direction::input);
+    } else if (item != nullptr && item->funcexpr == search->node && item->funccoltypes != NIL) {
+        ListCell *cell;
+        foreach (cell, item->funccoltypes)
+            note_type(search, lfirst_oid(cell), Direction::input);
+    } else {
+        note_restless(search, Restless::unknown, function);
+    }
+}
+
 /* Nobody sees what a function does that is neither ours nor compiled. */
 bool is_opaque(Oid function)
 {
@@ -161,6 +178,8 @@ void note_function(Search *search, Oid function, Direction direction, Oid contai
             note_restless(search, Restless::words, function);
         else if (known->beyond == Beyond::arguments)
             note_arguments(search);
+        else if (known->beyond == Beyond::columns)
+            note_columns(search, function);
         else if (known->beyond == Beyond::contents && OidIsValid(contained_in))
             note_contents(search, contained_in, direction);
     }
@@ -186,6 +205,9 @@ bool visit(Node *node, void *context)
         note_type(search, exprType(reinterpret_cast<Node *>(castNode(CoerceViaIO, node)->arg)),
                   Direction::output);
         note_type(search, castNode(CoerceViaIO, node)->resulttype, Direction::input);
+        break;
+    case T_RangeTblFunction:
+        search->from_item = castNode(RangeTblFunction, node);
         break;
     case T_SQLValueFunction:
         note_restless(search,
@@ -231,7 +253,7 @@ bool reads_uncaptured(Node *node, void *context)
 
 Dependence dependence_of(Query *query)
 {
-    Search search = {{}, reinterpret_cast<Node *>(query)};
+    Search search = {{}, reinterpret_cast<Node *>(query), nullptr};
     (void)walk_query(query, visit, &search, 0);
     return search.found;
 }

@@ -82,8 +82,12 @@ Node *detach(Node *node, void *context)
         auto *outer = static_cast<Node *>(copyObjectImpl(node));
         IncrementVarSublevelsUp(outer, -static_cast<int>(detaching->depth), detaching->depth);
         for (size_t i = 0; i < detaching->known_count; i++) {
-            if (equal(detaching->known[i].outer, outer))
-                outer = static_cast<Node *>(copyObjectImpl(detaching->known[i].param));
+            if (!equal(detaching->known[i].outer, outer))
+                continue;
+            Node *known = detaching->known[i].param;
+            if (!is_domain_param(known))
+                return detach(static_cast<Node *>(copyObjectImpl(known)), context);
+            outer = static_cast<Node *>(copyObjectImpl(known));
         }
         return refer_to(outer, detaching);
     }
@@ -245,6 +249,23 @@ Scope seen_from_inside(const Scope &outer, const std::vector<Reference> &referen
     return scope;
 }
 
+namespace {
+
+/* Of a value without equality, not an image beside a value. */
+bool is_text(const Reference &reference)
+{
+    return what_is_read(reference).outer != reference.outer;
+}
+
+/* `pair` with its slots replaced. */
+engine::Condition::Pair with_operands(const engine::Condition::Pair &pair,
+                                      const std::vector<engine::Expression> &operands)
+{
+    return {pair.left.compose(operands), pair.right.compose(operands), pair.whole.compose(operands)};
+}
+
+} // namespace
+
 Domain domain_of(const Input &outer, const std::vector<Reference> &references)
 {
     Domain domain;
@@ -254,7 +275,8 @@ Domain domain_of(const Input &outer, const std::vector<Reference> &references)
         engine::Expression value =
             position >= 0 ? engine::column_reference(position, engine::columns(outer.plan).at(position))
                           : expression_of(reference.outer, outer.scope);
-        value.result.may_be_null = value.result.may_be_null && position >= 0; /* an image never is */
+        const bool is_image = position < 0 && !is_text(reference);
+        value.result.may_be_null = value.result.may_be_null && !is_image;
         expressions.push_back({std::move(value), "outer_" + std::to_string(expressions.size() + 1)});
         domain.scope.push_back(reference.param);
     }
@@ -300,6 +322,14 @@ engine::Condition joining_back(const Input &outer, const std::vector<Reference> 
         if (left >= 0) {
             condition.equalities.push_back(null_safe_pair(left, left_columns.at(left), width + right,
                                                           right_columns.at(right), value_type(reference.param)));
+            continue;
+        }
+        if (is_text(reference)) {
+            const engine::Expression text = expression_of(reference.outer, outer.scope);
+            const engine::Column &same = right_columns.at(right);
+            condition.equalities.push_back(
+                with_operands(null_safe_pair(0, text.result, 1, same, value_type(reference.param)),
+                              {text, engine::column_reference(width + right, same)}));
             continue;
         }
         /* Not what rows are looked up by: the value itself is. */

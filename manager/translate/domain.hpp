@@ -18,7 +18,7 @@
 
 namespace pgtrickle::translate {
 
-/* `known`: outer nodes that have their Param already. */
+/* `known`: outer nodes that have their Param already, or an expression over one. */
 Detached detached(const Query *subquery, int &next_param, const std::vector<Reference> &known = {});
 Node *new_param(const ValueType &value, int &next_param);
 
@@ -41,8 +41,11 @@ engine::Condition::Pair null_safe_pair(int left, const engine::Column &left_colu
 engine::Condition joining_back(const Input &outer, const std::vector<Reference> &references, const Input &result);
 /* Before a domain is made: rows of it that look different in the subquery, though what they read of
  * the outer rows is equal, are told apart by one more reference each, to the image (domain_images.cpp).
- * Without `query` everything counts as looked at. */
-void tell_images_apart(const Query *query, std::vector<Reference> &references, int &next_param);
+ * Values without equality are read as their text: `query`, a detached one, makes them of it. Without
+ * `query` everything counts as looked at. */
+void tell_images_apart(Query *query, std::vector<Reference> &references, int &next_param);
+/* A reference after that, as the subquery has it: what it is to read a text for is that text's value. */
+Reference what_is_read(const Reference &reference);
 /* `scope` without the Params of the references. */
 void hide(Scope &scope, const std::vector<Reference> &references);
 /* The domain's columns as references to themselves. */

@@ -4,7 +4,8 @@
  * A domain has equal values once, with one of their images. That is enough for a subquery that
  * only compares them by the operators of their own equality and order; one that shows them, or
  * computes with them, would show the image of another row. For such a one the image is a second
- * column of the domain: its rows are told apart by it, and joined back by both.
+ * column of the domain: its rows are told apart by it, and joined back by both. Of a type that has
+ * no equality (json, xml) the domain has the text alone, of which the subquery makes the value again.
  */
 #include "translate/domain.hpp"
 
@@ -14,6 +15,7 @@ extern "C" {
 #include "access/stratnum.h"
 #include "catalog/pg_collation.h"
 #include "nodes/makefuncs.h"
+#include "parser/parse_coerce.h"
 #include "parser/parse_func.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -77,14 +79,91 @@ bool has_equality(Oid type)
     return OidIsValid(lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr);
 }
 
+/* Whether the value can be made of its text again, whatever the settings. */
+bool is_its_text(Oid type)
+{
+    const Oid element = get_element_type(type);
+    return type == JSONOID || type == XMLOID || type == JSONPATHOID || (OidIsValid(element) && is_its_text(element));
+}
+
+Node *cast(Node *value, Oid type)
+{
+    Node *made = coerce_to_target_type(nullptr, static_cast<Node *>(copyObjectImpl(value)), exprType(value), type, -1,
+                                       COERCION_EXPLICIT, COERCE_EXPLICIT_CAST, -1);
+    exprSetCollation(made, get_typcollation(type));
+    exprSetInputCollation(made, exprCollation(value));
+    return made;
+}
+
+Node *text_of(Node *value)
+{
+    CollateExpr *collated = makeNode(CollateExpr);
+    collated->arg = reinterpret_cast<Expr *>(cast(value, TEXTOID));
+    collated->collOid = C_COLLATION_OID;
+    collated->location = -1;
+    return reinterpret_cast<Node *>(collated);
+}
+
+struct Putting {
+    Node *param;
+    Node *instead;
+};
+
+/* PostgreSQL frame. */
+Node *put_in(Node *node, void *context)
+{
+    const auto *putting = static_cast<const Putting *>(context);
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, Param) && equal(node, putting->param))
+        return static_cast<Node *>(copyObjectImpl(putting->instead));
+    if (IsA(node, Query))
+        return reinterpret_cast<Node *>(query_tree_mutator(castNode(Query, node), for_core(put_in), context, 0));
+    return mutate_expression(node, put_in, context);
+}
+
+/* The value of a type without equality, read as its text and made of it again. */
+Reference read_as_text(const Reference &reference, Query *query, int &next_param)
+{
+    Node *text = new_param({TEXTOID, -1, C_COLLATION_OID}, next_param);
+    return call([&] {
+        if (query != nullptr) {
+            Putting putting = {reference.param, cast(text, exprType(reference.param))};
+            const auto *changed = castNode(Query, put_in(reinterpret_cast<Node *>(query), &putting));
+            memcpy(query, changed, sizeof(Query));
+        }
+        return Reference{text_of(reference.outer), text};
+    });
+}
+
 } // namespace
 
-void tell_images_apart(const Query *query, std::vector<Reference> &references, int &next_param)
+Reference what_is_read(const Reference &reference)
 {
-    auto *tree = reinterpret_cast<Node *>(const_cast<Query *>(query));
+    return call([&] {
+        if (!IsA(reference.outer, CollateExpr))
+            return reference;
+        auto *text = reinterpret_cast<Node *>(castNode(CollateExpr, reference.outer)->arg);
+        Expr *value = IsA(text, CoerceViaIO)   ? castNode(CoerceViaIO, text)->arg
+                      : IsA(text, RelabelType) ? castNode(RelabelType, text)->arg
+                                               : nullptr;
+        auto *outer = reinterpret_cast<Node *>(value);
+        if (outer == nullptr || !is_its_text(exprType(outer)))
+            return reference;
+        return Reference{outer, cast(reference.param, exprType(outer))};
+    });
+}
+
+void tell_images_apart(Query *query, std::vector<Reference> &references, int &next_param)
+{
+    auto *tree = reinterpret_cast<Node *>(query);
     for (size_t i = 0, count = references.size(); i < count; i++) {
         const Reference reference = references[i];
         const ValueType value = value_type(reference.param);
+        if (call([&] { return !has_equality(value.type) && is_its_text(value.type); })) {
+            references[i] = read_as_text(reference, query, next_param);
+            continue;
+        }
         if (!call([&] { return has_equality(value.type); }))
             refuse("correlated subquery that reads a column of type " + column_of(value).type,
                    "The type has no equality to tell the values by.",

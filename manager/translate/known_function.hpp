@@ -33,6 +33,7 @@ enum class Beyond {
     arguments, /* also what the output functions of the arguments' types depend on */
     contents,  /* an input or output function: what those of the contained types depend on */
     now,       /* the time of the transaction or statement */
+    columns,   /* also what the input functions of the types of the columns it returns depend on */
     words,     /* an input function that knows 'now', 'today' … */
 };
 

@@ -283,7 +283,8 @@ Input FromClause::build_right(const InnerJoin &right, bool carries, const std::v
     const Domain *outer_domain = domain_;
     const std::vector<Reference> outer_outside = outside_;
     domain_ = &domain;
-    outside_.insert(outside_.end(), beside.begin(), beside.end());
+    for (const Reference &reference : beside)
+        outside_.push_back(what_is_read(reference));
     Input result = build(right, true);
     domain_ = outer_domain;
     outside_ = outer_outside;

@@ -94,27 +94,34 @@ bool is_absent(Node *limit)
     return limit == nullptr || (IsA(limit, Const) && castNode(Const, limit)->constisnull);
 }
 
-bool search_query(Node *node, void *context)
-{
-    auto *search = static_cast<Search *>(context);
-    if (node == nullptr)
-        return false;
-    if (!IsA(node, Query))
-        return walk_expression(node, search_query, context);
+bool search_query(Node *node, void *context);
 
-    auto *query = castNode(Query, node);
+/* `is_counted`: nothing but whether there are rows is asked of the query, which does not depend on chance. */
+bool search_level(Query *query, Search *search, bool is_counted)
+{
     Referenced referenced = {search, query};
     if (query->commandType != CMD_SELECT || query->utilityStmt != nullptr)
         return found(search, Ground::statement, query->stmt_location, InvalidOid);
     if (query->rowMarks != NIL)
         return found(search, Ground::row_marks, -1, InvalidOid);
-    if (query->sortClause == NIL && (!is_absent(query->limitCount) || !is_absent(query->limitOffset)))
+    if (!is_counted && query->sortClause == NIL && (!is_absent(query->limitCount) || !is_absent(query->limitOffset)))
         return found(search, Ground::limit,
                      exprLocation(!is_absent(query->limitCount) ? query->limitCount : query->limitOffset),
                      InvalidOid);
     if (search_from(reinterpret_cast<Node *>(query->jointree), &referenced))
         return true;
-    return walk_query(query, search_query, context, 0);
+    return walk_query(query, search_query, search, 0);
+}
+
+bool search_query(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query))
+        return search_level(castNode(Query, node), static_cast<Search *>(context), false);
+    if (IsA(node, SubLink) && castNode(SubLink, node)->subLinkType == EXISTS_SUBLINK)
+        return search_level(castNode(Query, castNode(SubLink, node)->subselect), static_cast<Search *>(context), true);
+    return walk_expression(node, search_query, context);
 }
 
 Search search_all(const Query *query, Oid self)

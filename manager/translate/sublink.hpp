@@ -43,7 +43,7 @@ class SublinkOver {
     Node *scalar();
     Node *array();
     Node *row_comparison();
-    std::vector<Node *> values_of(const Query *subquery, const std::vector<int> &needed);
+    std::vector<Node *> values_of(Query *subquery, const std::vector<int> &needed);
     std::vector<Node *> single_row(const std::vector<int> &needed);
     void add_row(const Input &row);
 

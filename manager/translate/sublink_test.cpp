@@ -199,7 +199,7 @@ std::vector<Node *> SublinkOver::tests()
 SublinkOver::Other SublinkOver::other_of(const std::vector<int> &needed)
 {
     Other other;
-    const Query *query = subquery_.query;
+    Query *query = subquery_.query;
     auto link_param = [&](int number, Node *target) {
         const ValueType value = value_type(target);
         return call([&] {

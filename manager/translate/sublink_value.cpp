@@ -198,20 +198,20 @@ Node *SublinkOver::row_comparison()
 
 Node *SublinkOver::array()
 {
-    const Query *query = call([&] { return array_query(subquery_.query); });
+    Query *query = call([&] { return array_query(subquery_.query); });
     Node *array = values_of(query, {1}).at(0);
     return call([&] { return or_empty(array); });
 }
 
 /* The columns of a subquery that has one row. */
-std::vector<Node *> SublinkOver::values_of(const Query *subquery, const std::vector<int> &needed)
+std::vector<Node *> SublinkOver::values_of(Query *subquery, const std::vector<int> &needed)
 {
     std::vector<Node *> values;
     Input result;
     Domain domain;
     const bool is_correlated = !subquery_.references.empty();
     if (is_correlated) {
-        tell_images_apart(subquery_.query, subquery_.references, translator_.next_param());
+        tell_images_apart(subquery, subquery_.references, translator_.next_param());
         domain = domain_of(input_, subquery_.references);
     }
     result.plan = translator_.query({subquery, &level_, is_correlated ? &domain : nullptr, true}, needed);
@@ -239,13 +239,13 @@ void SublinkOver::add_row(const Input &row)
 
 std::vector<Node *> SublinkOver::single_row(const std::vector<int> &needed)
 {
-    const Query *query = subquery_.query;
+    Query *query = subquery_.query;
     if (has_one_row(query))
         return values_of(query, needed);
     Domain domain;
     const bool is_correlated = !subquery_.references.empty();
     if (is_correlated) {
-        tell_images_apart(subquery_.query, subquery_.references, translator_.next_param());
+        tell_images_apart(query, subquery_.references, translator_.next_param());
         domain = domain_of(input_, subquery_.references);
     }
     engine::PlanPtr rows = translator_.query({query, &level_, is_correlated ? &domain : nullptr, true}, needed);
