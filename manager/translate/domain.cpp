@@ -1,4 +1,5 @@
 #include "translate/domain.hpp"
+#include "translate/correlated_cte.hpp"
 
 #include "pg/walker.hpp"
 
@@ -197,6 +198,7 @@ Detached detached(const Query *subquery, int &next_param, const std::vector<Refe
         };
         Result result = {nullptr, {0, NIL, NIL, references, count, next}};
         result.query = detach(reinterpret_cast<Node *>(const_cast<Query *>(subquery)), &result.detaching);
+        inline_correlated_ctes(castNode(Query, result.query));
         return result;
     });
     Detached result = {castNode(Query, query), {}};
