@@ -77,23 +77,13 @@ const CommonTableExpr *find_cte(const Query *query, const char *name)
     throw std::logic_error("a query refers to a CTE that does not exist");
 }
 
-int location_of(const void *node)
-{
-    return call([&] { return exprLocation(static_cast<const Node *>(node)); });
-}
-
 void refuse_entry(const RangeTblEntry *entry)
 {
-    switch (entry->rtekind) {
-    case RTE_FUNCTION:
-        refuse("function in FROM", "The rows that a function returns have no changes that could be captured.",
-               use_full, location_of(linitial_node(RangeTblFunction, entry->functions)->funcexpr));
-    case RTE_TABLEFUNC:
-        refuse("XMLTABLE", "The rows that a function returns have no changes that could be captured.",
-               use_full);
-    default:
-        refuse("FROM item", "It is no table, subquery or join.", use_full);
-    }
+    if (is_computed(entry))
+        refuse("RIGHT or FULL JOIN with a function of what is beside the join",
+               "It would have to be evaluated for each row beside it.", use_full,
+               call([&] { return exprLocation(computation_of(entry)); }));
+    refuse("FROM item", "It is no table, subquery or join.", use_full);
 }
 
 } // namespace
@@ -192,8 +182,9 @@ Relids FromClause::relids_of_item(Node *node) const
     return relids;
 }
 
-Input FromClause::build(const InnerJoin &join, bool carries)
+Input FromClause::build(const InnerJoin &all, bool carries)
 {
+    const InnerJoin join = with_inputs_inside(all);
     std::vector<Relids> sides;
     std::vector<std::vector<Node *>> of_one(join.items.size());
     std::vector<Node *> of_several;
@@ -334,6 +325,8 @@ Input FromClause::outer_join(JoinExpr *join, const std::vector<Node *> &conjunct
             above.push_back(conjunct);
     }
 
+    if (join->jointype == JOIN_LEFT && has_function_beside(join))
+        return translator_.filtered(level_, paired_left_join(left, right, on, carries), above);
     Part left_part = {build(left, carries && preserves_left), sides[0]};
     std::vector<Reference> beside = references_beside(join, left_part.input);
     Part right_part = {build_right(right, carries && preserves_right, beside, left_part.input), sides[1]};
@@ -348,16 +341,14 @@ Input FromClause::outer_joined(engine::OuterKind kind, Part left, Part right,
                                const std::vector<Reference> &beside, const std::vector<Node *> &on)
 {
     std::vector<Node *> plain;
+    std::vector<Node *> of_pairs;
     for (Node *conjunct : on) {
-        if (!has_sublink(conjunct)) {
-            plain.push_back(conjunct);
+        const Relids relids = relids_of(conjunct);
+        const bool reads_both = !relids.empty() && side_of(relids, {left.relids, right.relids}) < 0;
+        if (!has_sublink(conjunct) || reads_both) {
+            (has_sublink(conjunct) ? of_pairs : plain).push_back(conjunct);
             continue;
         }
-        const Relids relids = relids_of(conjunct);
-        if (!relids.empty() && side_of(relids, {left.relids, right.relids}) < 0)
-            refuse("subquery in ON that reads both sides of an outer join",
-                   "It would have to be evaluated for each pair of rows.",
-                   "Put it into a subquery of one side, or use refresh_mode 'FULL'.", location_of(conjunct));
         const bool is_right = !relids.empty() && !is_within(relids, left.relids);
         std::vector<Node *> nodes = {conjunct};
         translator_.evaluate_sublinks(level_, is_right ? right.input : left.input, nodes);
@@ -371,9 +362,15 @@ Input FromClause::outer_joined(engine::OuterKind kind, Part left, Part right,
     engine::Condition all = condition(plain, {left.relids, right.relids}, result.scope);
     all.equalities.insert(all.equalities.end(), same.equalities.begin(), same.equalities.end());
     all.others.insert(all.others.end(), same.others.begin(), same.others.end());
-    result.plan = engine::outer_join(kind, left.input.plan, right.input.plan, std::move(all));
-    result.scope = left.input.scope;
-    append_scope(result.scope, right.input.scope);
+    if (of_pairs.empty()) {
+        result.plan = engine::outer_join(kind, left.input.plan, right.input.plan, std::move(all));
+    } else {
+        const Scope both = result.scope;
+        result.plan = engine::join({left.input.plan, right.input.plan}, std::move(all));
+        result.plan = translator_.filtered(level_, std::move(result), of_pairs).plan;
+        result = with_unmatched({result.plan, both}, shows_left ? &left.input : nullptr,
+                                kind != engine::OuterKind::left ? &right.input : nullptr, translator_.next_param());
+    }
     if (kind == engine::OuterKind::full)
         return with_either(std::move(result), left.input, beside);
     hide(shows_left ? right.input.scope : left.input.scope, beside);

@@ -8,6 +8,7 @@
 #include "translate/domain.hpp"
 
 extern "C" {
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 }
@@ -134,18 +135,18 @@ Input FromClause::computed_left_join(JoinExpr *join, const std::vector<Node *> &
     const std::vector<Node *> on = conjuncts_of(join->quals);
     InnerJoin left;
     collect(join->larg, left);
-    for (Node *conjunct : on) {
-        if (has_sublink(conjunct))
-            refuse("subquery in ON of a LEFT JOIN with a function", "It would have to be evaluated for each pair of rows.",
-                   use_full, call([&] { return exprLocation(conjunct); }));
-    }
     const auto used = used_.find(number);
-    if (used != used_.end() && used->second.contains(0))
-        refuse("whole row of a function in LEFT JOIN", "Where nothing matches it is a NULL, not a row of NULLs.",
-               "Name the columns, or use refresh_mode 'FULL'.");
+    const bool has_whole = used != used_.end() && used->second.contains(0);
     Input rows = build(left, reads_domain(reinterpret_cast<Node *>(join)));
     const RangeTblEntry *entry = without_sublinks(rt_fetch(number, level_.query->rtable), rows);
-    rows = computed_left(number, entry, std::move(rows), on);
+    if (has_whole || std::any_of(on.begin(), on.end(), has_sublink)) {
+        Input pairs = with_whole(number, computed_beside(number, entry, rows));
+        const Scope scope = pairs.scope;
+        pairs = {translator_.filtered(level_, std::move(pairs), on).plan, scope};
+        rows = with_unmatched(std::move(pairs), &rows, nullptr, translator_.next_param());
+    } else {
+        rows = computed_left(number, entry, std::move(rows), on);
+    }
     return translator_.filtered(level_, std::move(rows), conjuncts);
 }
 
@@ -243,6 +244,79 @@ Input FromClause::joined_plainly(const Input &outer, const Detached &subquery, c
     return result;
 }
 
+/* Those of `others` whose columns `item` reads, and those they read. */
+std::vector<Node *> FromClause::items_read(Node *item, const std::vector<Node *> &others) const
+{
+    std::vector<Node *> read;
+    std::vector<Node *> left = {item};
+    while (!left.empty()) {
+        const std::vector<Reference> references = references_of(left.back());
+        left.pop_back();
+        for (Node *other : others) {
+            const Relids relids = relids_of_item(other);
+            const bool is_read = std::any_of(references.begin(), references.end(), [&](const Reference &reference) {
+                return IsA(reference.outer, Var) && relids.contains(castNode(Var, reference.outer)->varno);
+            });
+            if (!is_read || other == item || std::find(read.begin(), read.end(), other) != read.end())
+                continue;
+            read.push_back(other);
+            left.push_back(other);
+        }
+    }
+    return read;
+}
+
+/* A LEFT JOIN that reads other items: they are joined on its left side already, O ⋈ (A ⟕ B) = (O ⋈ A) ⟕ B. */
+InnerJoin FromClause::with_inputs_inside(InnerJoin join) const
+{
+    for (size_t i = 0; i < join.items.size(); i++) {
+        if (!IsA(join.items[i], JoinExpr) || castNode(JoinExpr, join.items[i])->jointype != JOIN_LEFT)
+            continue;
+        const std::vector<Node *> read = items_read(join.items[i], join.items);
+        if (read.empty())
+            continue;
+        Node *wider = call([&] {
+            auto *copy = makeNode(JoinExpr);
+            memcpy(copy, join.items[i], sizeof(JoinExpr));
+            copy->larg = reinterpret_cast<Node *>(makeFromExpr(list_make1(copy->larg), nullptr));
+            return reinterpret_cast<Node *>(copy);
+        });
+        auto *left = castNode(FromExpr, castNode(JoinExpr, wider)->larg);
+        for (Node *item : read)
+            left->fromlist = call([&] { return lcons(item, left->fromlist); });
+        std::vector<Node *> items = {wider};
+        for (Node *item : join.items) {
+            if (item != join.items[i] && std::find(read.begin(), read.end(), item) == read.end())
+                items.push_back(item);
+        }
+        join.items = std::move(items);
+        return with_inputs_inside(std::move(join));
+    }
+    return join;
+}
+
+/* A function in a join on the right side reads columns of the left one. */
+bool FromClause::has_function_beside(JoinExpr *join) const
+{
+    const Relids left = relids_of_item(join->larg);
+    const std::vector<Reference> all = references_of(join->rarg);
+    return std::any_of(all.begin(), all.end(), [&](const Reference &reference) {
+        return reference.param == nullptr && left.contains(reinterpret_cast<const Var *>(reference.outer)->varno);
+    });
+}
+
+/* The right side for each row of the left one, as an inner join has it. */
+Input FromClause::paired_left_join(const InnerJoin &left, const InnerJoin &right, const std::vector<Node *> &on,
+                                   bool carries)
+{
+    InnerJoin both = left;
+    both.items.insert(both.items.end(), right.items.begin(), right.items.end());
+    for (const std::vector<Node *> &more : {right.conjuncts, on})
+        both.conjuncts.insert(both.conjuncts.end(), more.begin(), more.end());
+    const Input rows = arranged(build(left, carries), {});
+    return with_unmatched(arranged(build(both, carries), rows.scope), &rows, nullptr, translator_.next_param());
+}
+
 /* What has to be equal on both sides of an outer join besides its condition. */
 std::vector<Reference> FromClause::references_beside(JoinExpr *join, const Input &left) const
 {
@@ -256,10 +330,6 @@ std::vector<Reference> FromClause::references_beside(JoinExpr *join, const Input
             for (const Reference &reference : all) {
                 if (position_in(left.scope, reference.outer) < 0)
                     continue;
-                if (reference.param == nullptr)
-                    refuse("function in a join on the right of LEFT JOIN LATERAL",
-                           "It reads columns of the left side from within the join.",
-                           "Put the function into a subquery, or use refresh_mode 'FULL'.");
                 beside.push_back(reference);
             }
             tell_images_apart(nullptr, beside, translator_.next_param());

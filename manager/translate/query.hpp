@@ -12,6 +12,7 @@
  *   recursion.cpp  recursive CTEs
  *   domain.cpp     correlated subqueries, by the values they read of the rows outside
  *   domain_images.cpp   … where equal ones of these look different
+ *   preserved_rows.cpp   outer joins as pairs and what is in none
  *   lateral.cpp    subqueries of FROM that read what is beside them
  *   sublink.cpp    subqueries in expressions; sublink_filter.cpp: conjuncts with scalar ones
  *
@@ -167,6 +168,10 @@ class FromClause {
                            Scope &scope) const;
     Part merged(std::vector<Part> parts, std::vector<Node *> &conjuncts);
     Input computed_left_join(JoinExpr *join, const std::vector<Node *> &conjuncts);
+    Input paired_left_join(const InnerJoin &left, const InnerJoin &right, const std::vector<Node *> &on, bool carries);
+    bool has_function_beside(JoinExpr *join) const;
+    InnerJoin with_inputs_inside(InnerJoin join) const;
+    std::vector<Node *> items_read(Node *item, const std::vector<Node *> &others) const;
     Input outer_joined(engine::OuterKind kind, Part left, Part right, const std::vector<Reference> &beside,
                        const std::vector<Node *> &on);
 
@@ -238,6 +243,12 @@ struct GroupedReads {
 Input grouping_sets(const Query *query, const GroupedReads &reads, const Input &from, const EmptySet &empty);
 
 int position_in(const Scope &scope, const Node *node);
+
+/* The pairs of a join, and, beside NULLs, the rows of those sides given that are in none of them
+ * (preserved_rows.cpp). The columns of `left` are the first ones of `pairs`, those of `right` the last. */
+Input with_unmatched(Input pairs, const Input *left, const Input *right, int &next_param);
+/* The columns that stand for something, those of `first` first. */
+Input arranged(const Input &input, const Scope &first);
 
 /* Whole rows (whole_row.cpp), which `used` has as column 0. They read all columns. */
 void add_columns_of_whole_rows(const Query *query, std::map<int, std::map<AttrNumber, Node *>> &used);
