@@ -29,6 +29,7 @@ INSERT INTO kept VALUES
   ('of_full_join', $$SELECT a.id, (SELECT count(*) FROM a x FULL JOIN (SELECT * FROM b WHERE w <> a.v) y ON x.k = y.k) AS n FROM a$$),
   ('of_distinct', $$SELECT a.id, (SELECT count(*) FROM (SELECT DISTINCT k FROM b WHERE w <= a.v) u) AS n FROM a$$),
   ('of_cte', $$SELECT a.id, (WITH c AS (SELECT k FROM b WHERE w <= a.v) SELECT count(*) FROM c JOIN c d USING (k)) AS n FROM a$$),
+  ('of_cte_from_within', $$SELECT id, (WITH d AS (SELECT w FROM b WHERE b.k > a.k) SELECT count(*) FROM a c WHERE c.id IN (SELECT w FROM d)) AS n FROM a$$),
   ('of_outer_cte', $$WITH c AS (SELECT k, max(w) AS m FROM b GROUP BY k) SELECT a.id, (SELECT m FROM c WHERE c.k = a.k) AS m, EXISTS (SELECT FROM c WHERE m > a.v) AS e FROM a$$),
   ('of_functions', $$SELECT a.id, (SELECT sum(g) FROM generate_series(1, a.v) g) AS s FROM a$$),
   ('of_first_row', $$SELECT a.id, (SELECT b.id FROM b WHERE b.k = a.k ORDER BY b.w, b.id LIMIT 1) AS f FROM a$$),
@@ -112,9 +113,6 @@ SELECT wrong();
 DELETE FROM c WHERE id = 1;
 UPDATE c SET n = n * 1.0 WHERE id > 4;
 SELECT wrong();
-
--- a_cte_of_a_correlated_subquery_read_from_within_another_is_refused
-SELECT pgtrickle.create_stream_table('subquery_values.refused', 'SELECT id, (WITH d AS (SELECT w FROM b WHERE b.k > a.k) SELECT count(*) FROM c WHERE c.id IN (SELECT w FROM d)) FROM a', '1h', 'DIFFERENTIAL');
 
 -- all_of_it_by_deltas
 SELECT name, action, count(*) FROM kept, LATERAL pgtrickle.get_refresh_history('subquery_values.' || name) WHERE action NOT IN ('DIFFERENTIAL', 'NO_DATA') GROUP BY 1, 2 HAVING action <> 'FULL' OR count(*) > 1;
