@@ -5,9 +5,9 @@
 #include "definition/options.hpp"
 #include "definition/reading.hpp"
 #include "fdw/arguments.hpp"
-#include "fdw/attempt.hpp"
 #include "fdw/create.hpp"
 #include "fdw/rows.hpp"
+#include "pg/attempt.hpp"
 
 extern "C" {
 #include "utils/lsyscache.h"

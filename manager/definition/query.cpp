@@ -155,7 +155,7 @@ ParsedQuery parse_query(const std::string &text)
     } catch (const PgError &error) {
         if (error.data->sqlerrcode == ERRCODE_SYNTAX_ERROR && strncmp(error.data->message, prefix, strlen(prefix)) != 0)
             error.data->message = call([&] {
-                MemoryContextSwitchTo(CurTransactionContext);
+                MemoryContextSwitchTo(error.data->assoc_context);
                 return psprintf("%s%s", prefix, error.data->message);
             });
         throw;

@@ -9,9 +9,9 @@ namespace boundary {
 void throw_current_error(MemoryContext memory)
 {
     /* The error is copied out of ErrorContext into the transaction's context, which
-     * outlives every frame the exception passes; outside a transaction, into the
-     * context that was current. Failing to copy is out of memory. */
-    MemoryContextSwitchTo(CurTransactionContext != nullptr ? CurTransactionContext : memory);
+     * outlives every frame the exception passes, also that of a subtransaction; outside a
+     * transaction, into the context that was current. Failing to copy is out of memory. */
+    MemoryContextSwitchTo(TopTransactionContext != nullptr ? TopTransactionContext : memory);
     ErrorData *error = CopyErrorData();
     FlushErrorState();
     MemoryContextSwitchTo(memory);

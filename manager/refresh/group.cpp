@@ -25,7 +25,7 @@ int collect(Oid relid, std::map<Oid, Member> &found)
         raise({.sqlstate = ERRCODE_UNDEFINED_TABLE,
                .message = "stream table not found: " + std::to_string(relid),
                .detail = "It was dropped meanwhile."});
-    Member member{nullptr, 0, {}, {}, {}};
+    Member member{};
     member.outcome.relid = relid;
     as_part_of(relid, Action::no_data, [&] {
         member.compiled = &compiled_of(relid);

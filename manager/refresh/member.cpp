@@ -132,7 +132,7 @@ std::string refresh_from_frontier(Member &member, Run &run)
     std::string reason = run.read_sources(frontier);
     if (!reason.empty() || run.changed_rows() == 0)
         return reason;
-    if (is_full_cheaper(compiled, run.changed_rows())) {
+    if (member.has_failed_delta || is_full_cheaper(compiled, run.changed_rows())) {
         member.outcome.was_full_fallback = true;
         refresh_fully(member, run, Action::full);
         return {};
@@ -152,6 +152,7 @@ void refresh_member(Member &member)
     ErrorContext context(member.compiled->definition);
     member.outcome.started_at = GetCurrentTimestamp();
     member.outcome.action = Action::no_data;
+    member.outcome.was_full_fallback = false;
     Scope scope(member.compiled->definition);
     Run run(*member.compiled);
     std::string reason = reason_to_start_over(member);

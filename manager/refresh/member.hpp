@@ -16,6 +16,7 @@ struct Member {
     int level; /* 0: reads no stream table; else one more than the highest upstream's */
     state::StateRow state;
     std::string reinitialize_reason; /* not empty: what the group found out before the snapshot */
+    bool has_failed_delta = false; /* its delta could not be computed of the values at hand */
     Outcome outcome;
 };
 

@@ -2,6 +2,7 @@
 
 #include "capture/capture.hpp"
 #include "capture/frontier.hpp"
+#include "pg/attempt.hpp"
 #include "refresh/group.hpp"
 #include "refresh/scope.hpp"
 #include "storage/layout.hpp"
@@ -14,6 +15,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <utility>
 
 namespace pgtrickle::refresh {
 
@@ -160,6 +162,46 @@ void run_members(Group &group)
     }
 }
 
+/* Whether it was raised by what the query computes of the values that it met: by an expression, a domain,
+ * a subquery that has too many rows, or a function of whatever language. */
+bool is_about_values(int sqlstate)
+{
+    for (int category : {ERRCODE_DATA_EXCEPTION, ERRCODE_CARDINALITY_VIOLATION, ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,
+                         ERRCODE_PLPGSQL_ERROR, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
+                         ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION})
+        if (ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_TO_CATEGORY(category))
+            return true;
+    return false;
+}
+
+/* False: the error is one of the query itself, or has nothing to do with its values. */
+bool may_help_to_start_over(Group &group, const MemberError &error)
+{
+    if (error.action != Action::differential || !is_about_values(error.data->sqlerrcode))
+        return false;
+    for (Member &member : group.members)
+        if (member.compiled->relid() == error.relid)
+            return !std::exchange(member.has_failed_delta, true);
+    return false;
+}
+
+/* A refresh fails only if the query does. The delta of a join pairs new rows of one side with old ones of
+ * the other, and a log keeps values that have left their source: they cancel, but an expression may fail on them. Whose
+ * delta failed is computed from nothing instead, with all others as before: the group has one snapshot. */
+void run_members_until_done(Group &group)
+{
+    if (std::all_of(group.members.begin(), group.members.end(), is_to_be_filled))
+        return run_members(group);
+    for (;;) {
+        try {
+            return in_subtransaction([&] { run_members(group); });
+        } catch (const MemberError &error) {
+            if (!may_help_to_start_over(group, error))
+                throw;
+        }
+    }
+}
+
 void write_states(Group &group, TimestampTz data_timestamp)
 {
     /* After the last chunk any member wrote: whoever reads those in this group has read them. */
@@ -205,7 +247,7 @@ std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait
     }
     TimestampTz data_timestamp = GetCurrentTimestamp();
     bool has_older_snapshot = push_snapshot(group);
-    run_members(group);
+    run_members_until_done(group);
     write_states(group, data_timestamp);
     call([] { PopActiveSnapshot(); });
     /* What was observed after the snapshot was taken says nothing about it. */

@@ -64,18 +64,6 @@ bool lock_state(Oid relid)
     return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-/* Whether it was raised by what the query computes of the values that it met: by an expression, a domain,
- * a subquery that has too many rows, or a function of whatever language. */
-bool is_about_values(int sqlstate)
-{
-    for (int category : {ERRCODE_DATA_EXCEPTION, ERRCODE_CARDINALITY_VIOLATION, ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,
-                         ERRCODE_PLPGSQL_ERROR, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
-                         ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION})
-        if (ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_TO_CATEGORY(category))
-            return true;
-    return false;
-}
-
 void update_state(Oid relid, const char *status, int errors, const char *message)
 {
     Datum values[state::column_count] = {};
@@ -112,11 +100,6 @@ bool Manager::write_failure(Id relid, const Failure &failure)
         call([&] {
             PushActiveSnapshot(GetTransactionSnapshot());
             update_state(relid, status, errors, failure.message.c_str());
-            /* The log keeps a value that cannot be computed with, also after it has left the source, and a
-             * delta of a join may pair values that were never there together: only from nothing can the
-             * next refresh get past them. */
-            if (is_about_values(failure.sqlstate))
-                state::mark_needs_reinit(relid, failure.message.c_str());
             notify("refresh_failed", known.schema_name.c_str(), known.name.c_str(), failure.message.c_str(), errors);
             if (is_suspended)
                 notify("auto_suspended", known.schema_name.c_str(), known.name.c_str(), failure.message.c_str(),
