@@ -20,6 +20,7 @@ INSERT INTO kept VALUES
   ('not_in_correlated', $$SELECT *, k NOT IN (SELECT k FROM b WHERE b.w = a.v) AS z FROM a$$),
   ('any_and_all', $$SELECT *, v > ANY (SELECT w FROM b) AS p, v <= ALL (SELECT w FROM b WHERE b.k = a.k) AS q FROM a$$),
   ('in_a_constant', $$SELECT * FROM a WHERE v IN (SELECT 3 FROM b WHERE w = 2)$$),
+  ('in_an_aggregate_that_is_not_read', $$SELECT k FROM (SELECT k, count(*) FILTER (WHERE v IN (SELECT a.v FROM b)) AS n FROM a GROUP BY k) q$$),
   ('in_rows', $$SELECT * FROM a WHERE (k, v) IN (SELECT k, w FROM b)$$),
   ('not_in_rows', $$SELECT * FROM a WHERE (k, v) NOT IN (SELECT k, w FROM b)$$),
   ('rows_as_values', $$SELECT *, (k, v) IN (SELECT k, w FROM b) AS x FROM a$$),
