@@ -2,8 +2,8 @@
 SET client_min_messages = warning;
 CREATE SCHEMA fresh_reads_little;
 SET search_path = fresh_reads_little;
-CREATE TABLE customer (id int PRIMARY KEY, name text);
-CREATE TABLE orders (id int PRIMARY KEY, customer int, amount int);
+CREATE TABLE customer (id int PRIMARY KEY, name text) WITH (autovacuum_enabled = off);
+CREATE TABLE orders (id int PRIMARY KEY, customer int, amount int) WITH (autovacuum_enabled = off);
 CREATE INDEX ON orders (customer);
 CREATE TEMP TABLE definition (name text, query text);
 INSERT INTO definition VALUES
