@@ -52,6 +52,21 @@ void note_used(FromClause::UsedColumns &used, Node *node)
     }
 }
 
+/* PostgreSQL frame. A copy of a lateral entry whose columns are those of relations, not of joins. */
+RangeTblEntry *flattened_entry(Query *query, const RangeTblEntry *entry)
+{
+    auto flatten = [query](void *node) {
+        return static_cast<void *>(flatten_join_alias_vars(query, static_cast<Node *>(node)));
+    };
+    auto *copy = makeNode(RangeTblEntry);
+    memcpy(copy, entry, sizeof(RangeTblEntry));
+    copy->subquery = static_cast<Query *>(flatten(entry->subquery));
+    copy->functions = static_cast<List *>(flatten(entry->functions));
+    copy->tablefunc = static_cast<TableFunc *>(flatten(entry->tablefunc));
+    copy->values_lists = static_cast<List *>(flatten(entry->values_lists));
+    return copy;
+}
+
 } // namespace
 
 Query *flattened(const Query *query)
@@ -70,14 +85,7 @@ Query *flattened(const Query *query)
         ListCell *cell;
         foreach (cell, query->rtable) {
             auto *entry = lfirst_node(RangeTblEntry, cell);
-            if (entry->rtekind == RTE_SUBQUERY && entry->lateral) {
-                auto *copy = makeNode(RangeTblEntry);
-                memcpy(copy, entry, sizeof(RangeTblEntry));
-                copy->subquery = reinterpret_cast<Query *>(
-                    flatten_join_alias_vars(original, reinterpret_cast<Node *>(entry->subquery)));
-                entry = copy;
-            }
-            flat->rtable = lappend(flat->rtable, entry);
+            flat->rtable = lappend(flat->rtable, entry->lateral ? flattened_entry(original, entry) : entry);
         }
         return flat;
     });
