@@ -48,7 +48,8 @@ def integer_of_other(query, scope):
     forms = {"text": "length(%s)", "ints": "coalesce(array_length(%s, 1), 0)", "timestamp": "extract(day FROM %s)::int",
              "jsonb": "(%s->>'k')::int", "range": "upper(%s)", "bool": "(%s)::int", "date": "(%s - date '2024-01-01')",
              "money2": "round(%s)::int", "mood": "(CASE %s WHEN 'sad' THEN 0 WHEN 'ok' THEN 1 END)",
-             "pair": "(%s).x", "bits": "(%s)::int"}
+             "pair": "(%s).x", "bits": "(%s)::int", "nums": "array_length(%s, 1)", "loose": "((%s).x)::int",
+             "vector": "length(%s)"}
     found = [(sql, kind) for sql, kind in scope if kind in forms]
     if not found:
         return str(query.choices.below(5))
@@ -56,6 +57,40 @@ def integer_of_other(query, scope):
     if kind == "jsonb":
         return "(CASE jsonb_typeof(%s) WHEN 'object' THEN (%s->>'k')::int END)" % (sql, sql)
     return forms[kind] % sql
+
+
+# Conditions on one value, of which equal values give the same.
+TESTS = {
+    "jsonb": ["%s @> '{\"k\": 1}'", "jsonb_path_exists(%s, '$.l[*] ? (@ > 1)')", "%s ? 'k'", "%s @@ '$.k == 1'"],
+    "json": ["%s ->> 'k' = '1'", "json_typeof(%s) = 'array'"],
+    "ints": ["%s @> ARRAY[1]", "%s && ARRAY[1, 3]", "2 = ANY (%s)", "0 <> ALL (%s)"],
+    "nums": ["1 = ANY (%s)", "%s && ARRAY[1.0, 3]"],
+    "range": ["%s && int4range(1, 3)", "%s @> 2", "isempty(%s)", "%s -|- int4range(3, 5)"],
+    "vector": ["%s @@ 'x'::tsquery", "%s @@ to_tsquery('simple', 'y & !zz')"],
+    "text": ["%s LIKE 'x%%%%'", "%s ~ '^[xy]'", "%s BETWEEN 'a' AND 'y'", "nullif(%s, 'x') IS NULL", "%s COLLATE \"C\" > 'b'"],
+    "ci": ["%s = 'X'", "%s IN ('x', 'yY')", "%s LIKE 'x%%%%'", "nullif(%s, 'X') IS NULL", "%s BETWEEN 'W' AND 'Y'"],
+    "icu": ["%s = 'X'", "%s IN ('x', 'yY')", "%s IS DISTINCT FROM 'x'"],
+    "timestamp": ["%s BETWEEN '2024-01-02' AND '2024-01-04'", "(%s, interval '1 day') OVERLAPS ('2024-01-02', interval '2 days')"],
+    "date": ["%s + 1 > '2024-01-03'", "extract(dow FROM %s) < 3"],
+    "int": ["%s === 2", "%s = ANY ('{1,2}')", "%s <> ALL (ARRAY[1, NULL])", "%s BETWEEN SYMMETRIC 3 AND 1", "nullif(%s, 2) IS NULL",
+            "(%s < 2) IS NOT TRUE", "(%s > 1) IS UNKNOWN", "greatest(%s, 2) = 2", "CASE %s WHEN 1 THEN true WHEN 2 THEN NULL ELSE false END"],
+    "numeric": ["%s BETWEEN 0 AND 2", "%s IN (1, 7.125)", "width_bucket(%s, ARRAY[0, 2]::numeric[]) = 1"],
+    "interval": ["%s > '1 day'", "%s IN ('24 hours', '1 mon')"],
+    "pair": ["(%s).y = 'x'", "%s = ROW(1, 'x')::pair", "%s IS NOT NULL"],
+    "loose": ["(%s).y = 'X'", "%s = ROW(1, 'x')::loose", "%s < '(2,)'"],
+    "mood": ["%s > 'sad'", "%s IN ('sad', 'happy')"],
+    "spot": ["%s <@ box '((0,0),(2,2))'", "%s ~= point '(1,2)'"],
+    "bits": ["%s & B'0100' = B'0100'"], "small": ["%s + 1 < 4"], "float8": ["%s > 'Infinity'", "%s = 0"], "bool": ["%s IS TRUE", "NOT %s"],
+}
+
+
+def test(query, scope):
+    """A condition on one value by the operators of its type, or None."""
+    found = [(sql, kind) for sql, kind in scope if kind in TESTS]
+    if not found:
+        return None
+    sql, kind = query.choices.pick(found)
+    return "(%s)" % (query.choices.pick(TESTS[kind]) % sql).replace("%%", "%")
 
 
 def of_kind(query, scope, kind, depth=0):
@@ -85,6 +120,14 @@ def of_kind(query, scope, kind, depth=0):
     return found
 
 
+def that_may_fail(query, scope):
+    """(sql, kind) of what has no answer for some values."""
+    query.may_fail = True
+    if query.choices.chance(50):
+        return "(12 / (%s - 6))::int" % integer(query, scope, NEST), "int"
+    return subqueries.of_one_row(query, scope), "int"
+
+
 def any_of(query, scope, wanted=None):
     """(sql, kind) of any kind, or of one that `wanted` accepts."""
     fitting = [(sql, kind) for sql, kind in scope if wanted is None or wanted(kind)]
@@ -106,7 +149,7 @@ def any_of(query, scope, wanted=None):
 
 def condition(query, scope, depth=0):
     choices = query.choices
-    form = choices.weighted((42, "integers"), (14, "same kind"), (8, "null"), (6, "in list"), (5, "not"), (10, "and or"),
+    form = choices.weighted((34, "integers"), (8, "test"), (14, "same kind"), (8, "null"), (6, "in list"), (5, "not"), (10, "and or"),
                             (4, "row"), (3, "distinct"), (2, "bool"), (16 if depth < 2 else 4, "sub-query"))
     if form == "sub-query" and query.may_nest():
         return subqueries.condition(query, scope)
@@ -114,6 +157,10 @@ def condition(query, scope, depth=0):
         if form == "not":
             return "NOT (%s)" % condition(query, scope, depth + 1)
         return "(%s %s %s)" % (condition(query, scope, depth + 1), choices.pick(["AND", "OR"]), condition(query, scope, depth + 1))
+    if form == "test":
+        found = test(query, scope)
+        if found:
+            return found
     if form == "null" and scope:
         return "%s IS %sNULL" % (choices.pick(scope)[0], choices.pick(["", "NOT "]))
     if form == "in list":

@@ -138,8 +138,13 @@ def using(query):
              for column, k in query.relations[relation] if column != name]
     word = choices.pick(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"])
     alias = query.fresh("u")
-    return "(%s %s %s %s %s USING (%s) AS %s)" % (one, left, word, other, right, name, alias), scope + [
-        ("%s.%s" % (alias, name) if word != "FULL JOIN" else "coalesce(%s.%s, %s.%s)" % (left, name, right, name), kind)]
+    shared = [("%s.%s" % (alias, name), kind)]
+    if choices.chance(30):
+        left_sql, right_sql = ("(SELECT %s, %s AS %s FROM %s) %s" % (
+            name, choices.pick(query.relations[relation])[0], own, relation, side)
+            for relation, side, own in ((one, left, "on_left"), (other, right, "on_right")))
+        return "(%s NATURAL %s %s) AS %s" % (left_sql, word, right_sql, alias), shared
+    return "(%s %s %s %s %s USING (%s) AS %s)" % (one, left, word, other, right, name, alias), scope + shared
 
 
 def from_clause(query, depth):

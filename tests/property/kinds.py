@@ -13,7 +13,8 @@ SQL_TYPE = {
     "inexact": "float8", "text": "text", "bool": "bool", "timestamp": "timestamp", "interval": "interval",
     "ints": "int[]", "jsonb": "jsonb", "json": "json", "mood": "mood", "range": "int4range", "ci": "citext",
     "icu": "icu_text", "bytea": "bytea", "pair": "pair", "small": "small", "bits": "bit(4)", "date": "date",
-    "multirange": "int4multirange", "texts": "text[]",
+    "multirange": "int4multirange", "texts": "text[]", "nums": "numeric[]", "loose": "loose", "vector": "tsvector",
+    "spot": "point",
 }
 TYPES_DDL = """
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
@@ -21,17 +22,21 @@ CREATE COLLATION without_case (provider = icu, locale = 'und-u-ks-level2', deter
 CREATE DOMAIN icu_text AS text COLLATE without_case;
 CREATE DOMAIN small AS int CHECK (VALUE < 100000);
 CREATE TYPE pair AS (x int, y text);
+CREATE TYPE loose AS (x numeric, y citext);
+CREATE FUNCTION is_near(int, int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT abs($1 - $2) < 2';
+CREATE OPERATOR === (FUNCTION = is_near, LEFTARG = int, RIGHTARG = int, COMMUTATOR = ===);
 CREATE AGGREGATE total(int) (sfunc = int4pl, stype = int, initcond = '0');
 """
 INTEGERS = ("int", "bigint", "small")
 NUMBERS = ("int", "bigint", "small", "numeric", "money2", "float8")
-AMBIGUOUS = ("numeric", "float8", "interval", "ci", "icu")
-NOT_COMPARED = ("inexact", "json")  # no equality, or none to rely on
+AMBIGUOUS = ("numeric", "float8", "interval", "ci", "icu", "nums", "loose")
+NOT_COMPARED = ("inexact", "json", "spot")  # no equality, or none to rely on
 STORED = ("int", "bigint", "numeric", "money2", "float8", "text", "bool", "timestamp", "interval", "ints", "jsonb",
-          "mood", "range", "ci", "icu", "pair", "small", "bits", "date")
+          "mood", "range", "ci", "icu", "pair", "small", "bits", "date", "nums", "loose", "vector")
 # Columns are of these kinds, the frequent ones more often.
 COLUMN_KINDS = ("int", "int", "int", "int", "text", "text", "numeric", "numeric", "bigint", "money2", "float8", "bool",
-                "timestamp", "date", "ints", "jsonb", "mood", "range", "ci", "interval", "icu", "pair", "small", "bits")
+                "timestamp", "date", "ints", "jsonb", "mood", "range", "ci", "interval", "icu", "pair", "small", "bits",
+                "nums", "loose", "vector", "spot", "json")
 LITERALS = {
     "text": ["'x'", "'y'", "''", "'zz'", "'ä'''"],
     "ci": ["'x'", "'X'", "'y'", "'yY'"],
@@ -46,6 +51,11 @@ LITERALS = {
     "bool": ["true", "false"],
     "pair": ["'(1,x)'", "'(2,y)'", "'(1,)'"],
     "bits": ["B'0000'", "B'0101'", "B'1101'"],
+    "nums": ["'{}'", "'{1,2}'", "'{1.0,2}'", "'{1,2.00}'", "'{NULL,3}'", "'{NaN}'"],
+    "loose": ["'(1,x)'", "'(1.0,X)'", "'(1.00,x)'", "'(,y)'", "'(2,)'"],
+    "vector": ["'x y'", "'x'", "'y:1,3 zz:2'", "''"],
+    "spot": ["'(1,2)'", "'(1,2)'", "'(0,-1)'"],
+    "json": ["'{}'", "'{\"k\": 1}'", "'{\"k\":1}'", "'[1, 2, 2]'"],
 }
 TYPE_OF_LITERAL = {"money2": "numeric", "small": "small", "bits": "bit(4)"}
 
@@ -81,6 +91,10 @@ def plain(sql, kind):
         return "trim_scale(%s)" % sql, "plain_numeric"
     if kind == "float8":
         return "(%s + 0.0)::text" % sql, "text"
+    if kind == "nums":
+        return "(%s)::float8[]::text" % sql, "text"
+    if kind == "loose":
+        return "trim_scale((%s).x)" % sql, "plain_numeric"
     if kind in ("ci", "icu"):
         return "lower(%s::text COLLATE \"C\")" % sql, "text"
     if kind in NOT_COMPARED or kind == "interval":
@@ -100,6 +114,6 @@ def compared(column, kind, images):
     bits; equal values of an ambiguous kind may look different."""
     if kind == "inexact":
         return "round((%s)::numeric, 4)" % column
-    if kind == "json" or images:
-        return "%s::text" % column
+    if kind in NOT_COMPARED or images:
+        return "(%s)::text" % column
     return column

@@ -17,6 +17,7 @@ class Query:
         self.positional = None  # partition and order of the windows in which a row's place decides
         self.fuel = choices.pick([1, 2, 2, 3, 3, 4, 5, 6])
         self.images = choices.chance(30)
+        self.may_fail = False  # for some values
 
     def fresh(self, prefix):
         self.names += 1
@@ -56,4 +57,4 @@ class Built:
     def __init__(self, choices, relations):
         query = Query(choices, relations)
         self.sql, self.columns = selects.top(query)
-        self.images = query.images
+        self.images, self.may_fail = query.images, query.may_fail

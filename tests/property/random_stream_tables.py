@@ -33,6 +33,7 @@ class Result:
     """What one database showed."""
 
     def __init__(self, seed):
+        self.failed_with_query = 0
         self.seed, self.queries, self.without_answer, self.slow, self.refusals, self.actions = seed, 0, [], [], [], {}
         self.failures = []  # (class, message, script)
 
@@ -46,6 +47,7 @@ def play_one(database, seed, reported):
     except (play.Failure, psycopg2.Error) as error:
         if not isinstance(error, play.Failure):
             result.failures.append(("play fails", "seed %d: %s\n%s" % (seed, error, (playing.units or [""])[-1]), ""))
+    result.failed_with_query = playing.failed_with_query
     result.queries, result.without_answer, result.slow, result.refusals = (
         playing.made, playing.without_answer, playing.slow, playing.refusals)
     for stream_table, failure, units in playing.failures:
@@ -89,12 +91,13 @@ def work(number, next_seed, end_before, end_at, reported, results):
 
 class Summary:
     def __init__(self):
-        self.databases = self.queries = 0
+        self.databases = self.queries = self.failed_with_query = 0
         self.without_answer, self.slow, self.refusals, self.actions, self.failures = [], [], [], collections.Counter(), collections.Counter()
 
     def add(self, result):
         self.databases += 1
         self.queries += result.queries
+        self.failed_with_query += result.failed_with_query
         self.without_answer += result.without_answer
         self.slow += result.slow
         self.refusals += result.refusals
@@ -118,9 +121,9 @@ class Summary:
             print("refused %d times: %s\n    %s" % (count, message, example[:300]))
         for what in (self.without_answer + self.slow)[:int(os.environ.get("SHOW_LEFT_OUT", 0))]:
             print("left out: %s" % what[:700])
-        print("%d databases, %d queries, %d refused (%.1f %%), %d without an answer that can be compared, %d slow; refreshes: %s" % (
+        print("%d databases, %d queries, %d refused (%.1f %%), %d without an answer that can be compared, %d slow; refreshes: %s, failed as their query did %d" % (
             self.databases, self.queries, len(self.refusals), 100 * self.refused_share(), len(self.without_answer), len(self.slow),
-            ", ".join("%s %d" % pair for pair in self.actions.most_common())))
+            ", ".join("%s %d" % pair for pair in self.actions.most_common()), self.failed_with_query))
         for what, count in self.failures.most_common():
             print("not ok %s: %d stream tables" % (what, count))
         if not self.failures:

@@ -61,6 +61,8 @@ def core(query, depth, wanted):
         outputs = [query.grouped(*output) for output in outputs]
     elif is_distinct and any(query.grouped(*output) != output for output in outputs):
         is_distinct = False
+    if not wanted and query.nesting == 0 and scope and query.choices.chance(10):
+        outputs.append(expressions.that_may_fail(query, scope))
     if not wanted and not is_distinct and scope and query.choices.chance(4):
         outputs.append(("generate_series(1, least(%s, 3))" % expressions.of_kind(query, scope, "int", expressions.NEST), "int"))
     return "SELECT %s%s%s%s" % ("DISTINCT " if is_distinct else "", output_list(outputs), from_sql and " FROM " + from_sql,

@@ -69,6 +69,16 @@ def scalar(query, scope, kind):
         return "(%s ORDER BY 1%s LIMIT 1)" % (sql, choices.pick(["", " DESC", " NULLS FIRST"]))
 
 
+def of_one_row(query, scope):
+    """The value of a sub-query that may have several rows, which is an error."""
+    with query.choices.span("scalar"), Inside(query, scope):
+        relation, inner = query.relation()
+        ints = [sql for sql, kind in inner if kind in kinds.INTEGERS] or ["1"]
+        outside = expressions.columns_of(query.outer, kinds.INTEGERS) or ["2"]
+        return "(SELECT (%s)::int FROM %s WHERE %s = %s AND %s = %s)" % (
+            query.choices.pick(ints), relation, ints[0], query.choices.pick(outside), query.choices.pick(ints), query.choices.pick(outside))
+
+
 def any_value(query, scope):
     """(sql, kind)"""
     form = query.choices.weighted((60, "scalar"), (15, "array"), (25, "condition"))
