@@ -4,6 +4,7 @@
 #include "translate/dependence.hpp"
 #include "translate/query.hpp"
 #include "translate/rewrite.hpp"
+#include "translate/search_and_cycle.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
@@ -45,9 +46,10 @@ void refuse_restless(const Query *query)
     }
 }
 
-Translation translate_expanded(const Query *query, Oid owner)
+Translation translate_expanded(Query *query, Oid owner)
 {
     refuse_restless(query);
+    spell_search_and_cycle(query);
     const Level level = {query, nullptr};
     Sources sources(owner);
     SharedQueries shared;
@@ -64,7 +66,7 @@ Translation translate_expanded(const Query *query, Oid owner)
 
 std::variant<Translation, Objection> translate(const Query *query, Oid owner)
 {
-    const Query *expanded = call([&] { return expand_views(query, owner); });
+    Query *expanded = call([&] { return expand_views(query, owner); });
     std::variant<Translation, Objection> result;
     try {
         TextSettings text_settings;

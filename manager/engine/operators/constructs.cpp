@@ -31,7 +31,7 @@ const std::vector<Construct> &construct_table()
         {"`INTERSECT`, `EXCEPT`, each with or without `ALL`", {"aggregate", "lateral"}, "follows the delta"},
         {"window functions, `DISTINCT ON`", {"window"}, "touched partitions; all rows without `PARTITION BY`"},
         {"`ORDER BY … LIMIT`, `OFFSET`, `FETCH FIRST … WITH TIES`", {"first rows", "window"}, "follows the delta; all rows where the reserve runs out"},
-        {"`WITH RECURSIVE`", {"recursive"}, "follows the delta and what it reaches"},
+        {"`WITH RECURSIVE`, `SEARCH`, `CYCLE`", {"recursive"}, "follows the delta and what it reaches"},
         {"materialized views in `FROM`", {"scan"}, "follows what their `REFRESH` changed"},
         {"foreign tables in `FROM`", {"copy"}, "all rows of them, when they may have changed"},
     };
