@@ -42,6 +42,9 @@ def refresh_and_compare(database, stream_table, is_by_read=False):
     """Raises Failure unless the stream table can be refreshed and then equals its query. By reading it, unless its last
     refresh failed, which a read does not repeat."""
     what = "refresh"
+    is_inside = database.is_in_transaction()
+    if is_inside:
+        database.run("SAVEPOINT before")
     try:
         if is_by_read:
             database.run("SET pg_trickle.max_staleness = 0")
@@ -53,6 +56,8 @@ def refresh_and_compare(database, stream_table, is_by_read=False):
         if is_by_read and error.pgcode == "55000" and "last refresh failed" in str(error):
             database.run("RESET pg_trickle.max_staleness")
             return refresh_and_compare(database, stream_table)
+        if is_inside and not database.connection.closed:
+            database.run("ROLLBACK TO before")
         text = str(error).strip() or "the server closed the connection"
         raise Failure("%s fails %s" % (what, error.pgcode), text) from error
     finally:
@@ -112,11 +117,16 @@ class Play:
         return query.Built(own, relations), own
 
     def has_answer(self, sql):
+        is_inside = self.database.is_in_transaction()
+        if is_inside:
+            self.database.run("SAVEPOINT question")
         try:
             self.database.run("SET statement_timeout = '1s'")
             return self.database.fetch("SELECT count(q) FROM (%s) q" % sql)[0][0] <= MOST_ROWS
         except psycopg2.Error as error:
             self.without_answer.append("%s: %s" % (str(error).splitlines()[0], sql))
+            if is_inside:
+                self.database.run("ROLLBACK TO question")
             return False
         finally:
             self.database.run("SET statement_timeout = '6s'")
@@ -178,7 +188,7 @@ class Play:
                 self.fail(stream_table, failure)
 
     def check_inside(self):
-        """In a transaction that sees its own changes; an error there ends it."""
+        """In a transaction that sees its own changes."""
         transaction = self.changes.transaction(self.may_truncate)
         if not self.transact(transaction[:-1]):
             return
@@ -187,11 +197,7 @@ class Play:
             try:
                 refresh_and_compare(self.database, stream_table)
             except Failure as failure:
-                if not self.database.connection.closed:
-                    self.database.leave_transaction()
                 self.fail(stream_table, failure)
-                self.units.append(["ROLLBACK"])
-                return
         self.do(transaction[-1])
 
     def rounds(self):

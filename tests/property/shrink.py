@@ -69,7 +69,6 @@ def failure_of(database, units, stream_table):
             return "reinitialized"
     except play.Failure as failure:
         if failure.what.startswith(("comparison", "refresh")) and not database.connection.closed:
-            database.leave_transaction()
             try:
                 database.fetch(stream_table.built.sql)
             except psycopg2.Error:
