@@ -2,6 +2,7 @@
 #include "translate/dependence.hpp"
 
 #include "translate/known_function.hpp"
+#include "translate/resting_text.hpp"
 #include "translate/rewrite.hpp"
 #include "translate/source.hpp"
 #include "translate/translate.hpp"
@@ -185,6 +186,18 @@ void note_function(Search *search, Oid function, Direction direction, Oid contai
     }
 }
 
+/* What reading a text as a value depends on; not on the clock if the text has been looked at. */
+void note_read(Search *search, const CoerceViaIO *cast)
+{
+    const Dependence before = search->found;
+    note_type(search, cast->resulttype, Direction::input);
+    if (!is_of_resting_text(cast))
+        return;
+    const unsigned settings = search->found.settings;
+    search->found = before;
+    search->found.settings = settings;
+}
+
 bool note_called(Oid function, void *context)
 {
     note_function(static_cast<Search *>(context), function, Direction::output, InvalidOid);
@@ -204,7 +217,7 @@ bool visit(Node *node, void *context)
     case T_CoerceViaIO:
         note_type(search, exprType(reinterpret_cast<Node *>(castNode(CoerceViaIO, node)->arg)),
                   Direction::output);
-        note_type(search, castNode(CoerceViaIO, node)->resulttype, Direction::input);
+        note_read(search, castNode(CoerceViaIO, node));
         break;
     case T_RangeTblFunction:
         search->from_item = castNode(RangeTblFunction, node);

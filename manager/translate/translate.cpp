@@ -3,6 +3,7 @@
 #include "pg/settings.hpp"
 #include "translate/dependence.hpp"
 #include "translate/query.hpp"
+#include "translate/resting_text.hpp"
 #include "translate/rewrite.hpp"
 #include "translate/search_and_cycle.hpp"
 
@@ -48,6 +49,7 @@ void refuse_restless(const Query *query)
 
 Translation translate_expanded(Query *query, Oid owner)
 {
+    query = call([&] { return with_resting_texts(query); });
     refuse_restless(query);
     spell_search_and_cycle(query);
     const Level level = {query, nullptr};

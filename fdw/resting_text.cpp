@@ -1,0 +1,29 @@
+/*
+ * What statements of a refresh call of a text that is to be read as a time.
+ */
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "utils/builtins.h"
+
+PGDLLEXPORT Datum pgtrickle_resting_text(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(pgtrickle_resting_text);
+}
+
+/* The words stand anywhere among others ('today 10:00'), and in no other word of a time. */
+extern "C" Datum pgtrickle_resting_text(PG_FUNCTION_ARGS)
+{
+    static const char *const moving[] = {"now", "today", "tomorrow", "yesterday"};
+    const char *text = text_to_cstring(PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0)));
+
+    for (const char *word : moving) {
+        for (const char *rest = text; *rest != '\0'; rest++) {
+            if (pg_strncasecmp(rest, word, strlen(word)) == 0)
+                ereport(ERROR,
+                        (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("\"%s\" means another time each time", text),
+                         errdetail("A stream table in DIFFERENTIAL mode follows its sources, not the clock."),
+                         errhint("Write the time itself, or use refresh_mode 'FULL'.")));
+        }
+    }
+    PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+}
