@@ -12,6 +12,9 @@ import selects
 OFFERED = re.compile(r"(?:(?:sum|min|max|avg|count)\()?\w+\.\w+\)?")
 
 
+COMPARED = kinds.NUMBERS + ("text", "timestamp", "date", "mood", "interval", "ci", "bits")
+
+
 class Inside:
     """While a sub-query is built that reads columns of `scope`, and of the queries around."""
 
@@ -29,13 +32,16 @@ class Inside:
 
 def condition(query, scope):
     choices = query.choices
-    form = choices.weighted((30, "exists"), (30, "in"), (12, "any"), (18, "scalar"), (6, "rows"), (4, "array"))
+    form = choices.weighted((30, "exists"), (30, "in"), (12, "any"), (18, "scalar"), (6, "rows"), (4, "array"),
+                            (14, "one value"))
     with choices.span("sub-query condition"):
         if form == "exists":
             with Inside(query, scope):
                 return "%sEXISTS (%s)" % (choices.pick(["", "NOT "]), selects.select(query, 1)[0])
         if form == "scalar":
             return "%s %s %s" % (expressions.integer(query, scope, 2), choices.pick(["=", "<", ">="]), scalar(query, scope, "int"))
+        if form == "one value":
+            return with_one_value(query, scope)
         if form == "array":
             return "%s = ANY (%s)" % (expressions.of_kind(query, scope, "int", 2), array(query, scope))
         if form == "rows":
@@ -50,6 +56,18 @@ def condition(query, scope):
         if form == "in":
             return "%s %s (%s)" % (left, choices.pick(["IN", "NOT IN"]), inner)
         return "%s %s %s (%s)" % (left, choices.pick(["=", "<", ">", "<>"]), choices.pick(["ANY", "ALL"]), inner)
+
+
+def with_one_value(query, scope):
+    """A comparison with a value that is the same for all rows, from either end, also of another type."""
+    choices = query.choices
+    kind = choices.pick(["int", "text"] + [kind for _, kind in scope if kind in COMPARED])
+    left = expressions.of_kind(query, scope, kind, 2)
+    outer, query.outer = query.outer, []
+    right = scalar(query, [], choices.pick(kinds.NUMBERS) if kind in kinds.NUMBERS else kind)
+    query.outer = outer
+    sides = (left, right) if choices.chance(70) else (right, left)
+    return "%s %s %s" % (sides[0], choices.pick(["<", "<=", ">", ">=", "=", "<>"]), sides[1])
 
 
 def array(query, scope):
