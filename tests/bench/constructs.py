@@ -50,6 +50,7 @@ CONSTRUCTS = [
     ("IN, under OR", "SELECT f.id, f.amount FROM fact f WHERE f.amount = 5 OR f.grp IN (SELECT o.grp FROM other o WHERE o.amount = 7)"),
     ("NOT IN", "SELECT d.id FROM dim d WHERE d.id NOT IN (SELECT f.grp FROM fact f WHERE f.amount > 950)"),
     ("scalar sub-query, correlated", "SELECT f.id, f.amount FROM fact f WHERE f.amount > (SELECT avg(g.amount) FROM fact g WHERE g.grp = f.grp)"),
+    ("scalar sub-query, compared with all rows", "SELECT f.id, f.amount FROM fact f WHERE f.amount > (SELECT avg(g.amount) FROM fact g)"),
     ("scalar sub-query in SELECT", "SELECT d.id, (SELECT max(f.amount) FROM fact f WHERE f.grp = d.id) AS most FROM dim d"),
     ("row_number, partitioned", "SELECT id, part, row_number() OVER (PARTITION BY part ORDER BY amount, id) AS n FROM fact"),
     ("first of each partition", "SELECT * FROM (SELECT id, part, amount, row_number() OVER (PARTITION BY part ORDER BY amount DESC, id) AS n FROM fact) w WHERE n = 1"),
