@@ -19,7 +19,9 @@ INSERT INTO kept VALUES
   ('cycle_of_two', $$WITH RECURSIVE r (f, t, d) AS (SELECT f, t, 0 FROM g WHERE f = 1 OR f IS NULL UNION ALL SELECT g.f, g.t, d + 1 FROM g JOIN r ON g.f = r.t OR r.t IS NULL AND g.f IS NULL) CYCLE f, t SET mark TO 'Y' DEFAULT 'N' USING path SELECT f, t, d, mark FROM r$$),
   ('cycle_of_texts', $$WITH RECURSIVE r AS (SELECT f, t, w FROM g WHERE f = 2 UNION ALL SELECT g.f, g.t, g.w FROM g JOIN r ON g.f = r.t) CYCLE w, f SET c USING p SELECT count(*) AS n, count(*) FILTER (WHERE c) AS cycles, max(w) AS w FROM r$$),
   ('both', $$WITH RECURSIVE r AS (SELECT f, t FROM g WHERE f = 1 UNION ALL SELECT g.f, g.t FROM g JOIN r ON g.f = r.t) SEARCH DEPTH FIRST BY f, t SET o CYCLE f SET c USING p SELECT f, t, c, row_number() OVER (ORDER BY o) AS place FROM r WHERE NOT c$$),
-  ('read_twice', $$WITH RECURSIVE r AS (SELECT f, t FROM g WHERE f = 1 UNION ALL SELECT g.f, g.t FROM g JOIN r ON g.f = r.t) SEARCH DEPTH FIRST BY f, t SET o CYCLE f SET c USING p SELECT x.f, x.t, (SELECT count(*) FROM r WHERE r.f = x.f) AS n, ARRAY(SELECT r.t FROM r WHERE NOT c ORDER BY o) AS way FROM r x$$));
+  ('read_twice', $$WITH RECURSIVE r AS (SELECT f, t FROM g WHERE f = 1 UNION ALL SELECT g.f, g.t FROM g JOIN r ON g.f = r.t) SEARCH DEPTH FIRST BY f, t SET o CYCLE f SET c USING p SELECT x.f, x.t, (SELECT count(*) FROM r WHERE r.f = x.f) AS n, ARRAY(SELECT r.t FROM r WHERE NOT c ORDER BY o) AS way FROM r x$$),
+  ('correlated', $$SELECT g.w, q.* FROM g, LATERAL (WITH RECURSIVE r AS (SELECT h.f, h.t FROM g h WHERE h.f = g.t UNION ALL SELECT h.f, h.t FROM g h JOIN r ON h.f = r.t) CYCLE f SET c USING p SELECT count(*) AS n, bool_or(c) AS c FROM r) q$$),
+  ('correlated_from_within', $$SELECT n.id, (WITH RECURSIVE r AS (SELECT n.id AS a, n.parent AS b UNION ALL SELECT q.id, q.parent FROM (SELECT c.id, c.parent FROM n c JOIN r ON c.parent = r.a) q) SELECT count(*) FROM r WHERE a < (SELECT max(a) FROM r)) AS n FROM n$$);
 SELECT pgtrickle.create_stream_table('search_and_cycle.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 CREATE FUNCTION wrong() RETURNS SETOF text LANGUAGE plpgsql AS $$

@@ -416,7 +416,7 @@ Input FromClause::leaf(int number)
         return relation(number, entry);
     if (entry->rtekind == RTE_SUBQUERY) {
         const Query *query = outside_.empty() ? entry->subquery : detached_item(entry).query;
-        const Level inner = {query, &level_, domain_if_read(query), level_.is_copy};
+        const Level inner = {query, &level_, domain_if_read(query, level_), level_.is_copy};
         if (!entry->security_barrier)
             return subquery(number, entry, inner);
         refuse_barrier(entry->subquery, translator_.sources_.owner());
@@ -439,7 +439,8 @@ Input FromClause::leaf(int number)
     const CommonTableExpr *cte = find_cte(holder->query, entry->ctename);
     if (cte->cterecursive)
         return recursive_cte(number, cte, *holder);
-    return subquery(number, entry, {castNode(Query, cte->ctequery), holder, domain_if_read(cte->ctequery), holder->is_copy});
+    const auto *query = castNode(Query, cte->ctequery);
+    return subquery(number, entry, {query, holder, domain_if_read(query, *holder), holder->is_copy});
 }
 
 Input FromClause::relation(int number, const RangeTblEntry *entry)

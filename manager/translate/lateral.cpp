@@ -7,6 +7,8 @@
  */
 #include "translate/domain.hpp"
 
+#include "pg/walker.hpp"
+
 extern "C" {
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -17,14 +19,92 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-Detached FromClause::detached_item(const RangeTblEntry *entry) const
+namespace {
+
+/* PostgreSQL frame. The outermost references of a query to CTEs of the queries around it. */
+struct OuterCtes {
+    Index depth;
+    List *entries;
+    List *levels; /* how far out, from the query around it on */
+};
+
+bool find_outer_ctes(Node *node, void *context)
 {
-    return detached(entry->subquery, translator_.next_param(), outside_);
+    auto *found = static_cast<OuterCtes *>(context);
+    if (node == nullptr)
+        return false;
+    if (!IsA(node, Query))
+        return walk_expression(node, find_outer_ctes, context);
+    ListCell *cell;
+    foreach (cell, castNode(Query, node)->rtable) {
+        auto *entry = lfirst_node(RangeTblEntry, cell);
+        if (entry->rtekind != RTE_CTE || entry->ctelevelsup <= found->depth)
+            continue;
+        found->entries = lappend(found->entries, entry);
+        found->levels = lappend_int(found->levels, static_cast<int>(entry->ctelevelsup - found->depth - 1));
+    }
+    found->depth++;
+    (void)walk_query(castNode(Query, node), find_outer_ctes, context, 0);
+    found->depth--;
+    return false;
 }
 
-const Domain *FromClause::domain_if_read(const void *query) const
+const CommonTableExpr *cte_of(const RangeTblEntry *entry, const Level *level, int up)
 {
-    const std::vector<Reference> read = params_of(query);
+    for (; up > 0 && level != nullptr; up--)
+        level = level->parent;
+    ListCell *cell;
+    foreach (cell, level != nullptr ? level->query->cteList : NIL) {
+        const auto *cte = lfirst_node(CommonTableExpr, cell);
+        if (strcmp(cte->ctename, entry->ctename) == 0)
+            return cte;
+    }
+    return nullptr;
+}
+
+void add_missing(std::vector<Reference> &all, const std::vector<Reference> &some)
+{
+    for (const Reference &reference : some) {
+        const bool is_known = std::any_of(all.begin(), all.end(), [&](const Reference &known) {
+            return call([&] { return equal(known.outer, reference.outer); });
+        });
+        if (!is_known)
+            all.push_back(reference);
+    }
+}
+
+/* What the recursions read of a domain that `query`, which stands in `level`, refers to: of other correlated CTEs no
+ * reference is left (correlated_cte.hpp). */
+std::vector<Reference> read_by_recursions(const Query *query, const Level &level)
+{
+    std::vector<Reference> all;
+    const OuterCtes found = call([&] {
+        OuterCtes some = {0, NIL, NIL};
+        (void)find_outer_ctes(reinterpret_cast<Node *>(const_cast<Query *>(query)), &some);
+        return some;
+    });
+    for (int i = 0; i < list_length(found.entries); i++) {
+        const CommonTableExpr *cte =
+            cte_of(list_nth_node(RangeTblEntry, found.entries, i), &level, list_nth_int(found.levels, i));
+        if (cte != nullptr && cte->cterecursive)
+            add_missing(all, params_of(cte->ctequery));
+    }
+    return all;
+}
+
+} // namespace
+
+Detached FromClause::detached_item(const RangeTblEntry *entry) const
+{
+    Detached result = detached(entry->subquery, translator_.next_param(), outside_);
+    add_missing(result.references, read_by_recursions(result.query, level_));
+    return result;
+}
+
+const Domain *FromClause::domain_if_read(const Query *query, const Level &level) const
+{
+    std::vector<Reference> read = params_of(query);
+    add_missing(read, read_by_recursions(query, level));
     for (const Reference &reference : read) {
         if (domain_ == nullptr || position_in(domain_->scope, reference.param) < 0)
             refuse("CTE of a correlated subquery, read from within another",
@@ -42,19 +122,6 @@ const RangeTblEntry *entry_of(const Node *item, const Query *query)
                                   : nullptr;
 }
 
-const Node *cte_query(const RangeTblEntry *entry, const Level *level)
-{
-    for (Index up = 0; up < entry->ctelevelsup; up++)
-        level = level->parent;
-    ListCell *cell;
-    foreach (cell, level->query->cteList) {
-        const auto *cte = lfirst_node(CommonTableExpr, cell);
-        if (strcmp(cte->ctename, entry->ctename) == 0)
-            return cte->ctequery;
-    }
-    return nullptr;
-}
-
 bool is_param(const Reference &reference)
 {
     return IsA(reference.outer, Param);
@@ -66,20 +133,12 @@ bool is_param(const Reference &reference)
 std::vector<Reference> FromClause::references_of(const Node *item) const
 {
     std::vector<Reference> all;
-    auto add = [&](const std::vector<Reference> &some) {
-        for (const Reference &reference : some) {
-            const bool is_known = std::any_of(all.begin(), all.end(), [&](const Reference &known) {
-                return call([&] { return equal(known.outer, reference.outer); });
-            });
-            if (!is_known)
-                all.push_back(reference);
-        }
-    };
+    auto add = [&](const std::vector<Reference> &some) { add_missing(all, some); };
     if (const RangeTblEntry *entry = entry_of(item, level_.query)) {
         if (entry->rtekind == RTE_SUBQUERY)
             add(detached_item(entry).references);
         else if (entry->rtekind == RTE_CTE)
-            add(params_of(cte_query(entry, &level_)));
+            add(params_of(cte_of(entry, &level_, static_cast<int>(entry->ctelevelsup))->ctequery));
         else
             add(params_of(reinterpret_cast<const Node *>(entry)));
         if (is_computed(entry)) {

@@ -177,7 +177,8 @@ class FromClause {
 
     /* lateral.cpp */
     Detached detached_item(const RangeTblEntry *entry) const;
-    const Domain *domain_if_read(const void *query) const;
+    /* `level`: the one that the query, or the CTE, is part of. */
+    const Domain *domain_if_read(const Query *query, const Level &level) const;
     std::vector<Reference> references_of(const Node *item) const;
     bool reads_domain(Node *item) const;
     bool is_lateral(Node *item) const;

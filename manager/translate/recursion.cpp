@@ -101,7 +101,8 @@ Input FromClause::recursive_cte(int number, const CommonTableExpr *cte, const Le
             input.scope.push_back(var);
         }
     }
-    const Level level = {castNode(Query, cte->ctequery), &holder, domain_if_read(cte->ctequery), holder.is_copy};
+    const auto *query = castNode(Query, cte->ctequery);
+    const Level level = {query, &holder, domain_if_read(query, holder), holder.is_copy};
     std::vector<int> all(list_length(cte->ctecolnames));
     std::iota(all.begin(), all.end(), 1);
     input.plan = narrowed(translator_.recursive_cte(cte, level), all, needed);
