@@ -54,14 +54,21 @@ void report_running(const Ids &members)
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
 }
 
-/* A lock that is held for long must not stop the other stream tables. It is waited for
- * longer than a reader who is part of a deadlock needs to find out. */
-void limit_waiting()
+/* A lock that is held for long must not stop the other stream tables; and where the manager is part of a
+ * deadlock, it is the one to give way: it tries again, where a user's statement would fail. So it looks for
+ * one as soon as it waits, and waits no longer than others do before they look. But a reader who waits
+ * for it is to find the deadlock that he is part of. */
+void limit_waiting(Initiator initiator)
 {
-    std::string limit = std::to_string(2 * DeadlockTimeout) + "ms";
+    const bool is_for_reader = initiator == Initiator::reader;
+    const std::string limit = std::to_string(is_for_reader ? 2 * DeadlockTimeout : std::max(DeadlockTimeout / 2, 1));
     call([&] {
-        (void)set_config_option("lock_timeout", limit.c_str(), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
-                                false);
+        auto set = [](const char *name, const char *value) {
+            (void)set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+        };
+        set("lock_timeout", limit.c_str());
+        if (!is_for_reader)
+            set("deadlock_timeout", "10");
     });
 }
 
@@ -97,7 +104,7 @@ std::optional<Failure> Manager::attempt(const Ids &members, Initiator initiator,
     }
     report_running(members);
     std::optional<Failure> failure = in_transaction([&] {
-        limit_waiting();
+        limit_waiting(initiator);
         if (timeout_ms > 0)
             call([=] { enable_timeout_after(STATEMENT_TIMEOUT, timeout_ms); });
         outcomes = refresh::refresh_group(std::vector<Oid>(members.begin(), members.end()),
