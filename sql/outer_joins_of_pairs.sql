@@ -3,7 +3,7 @@ SET client_min_messages = warning;
 CREATE SCHEMA outer_joins_of_pairs;
 SET search_path = outer_joins_of_pairs;
 CREATE TYPE pair AS (x int, y text);
-CREATE TABLE a (id int, k int, v int, m numeric, j json, f float8);
+CREATE TABLE a (id int, k int, v int, m numeric, j json, f float8, p point);
 CREATE TABLE b (id int, k int, w int);
 CREATE TABLE c (id int PRIMARY KEY, k int, w int);
 CREATE TABLE kept (name text PRIMARY KEY, query text);
@@ -13,6 +13,7 @@ INSERT INTO kept VALUES
   ('full_in', 'SELECT a.id, a.f, b.id AS b, b.w FROM a FULL JOIN b ON a.k = b.k AND b.w + a.v IN (SELECT w FROM c)'),
   ('left_scalar', 'SELECT a.id, a.m::text AS m, b.id AS b FROM a LEFT JOIN b ON b.w + a.v > (SELECT max(w) FROM c) OR a.m::text = b.w::text'),
   ('left_correlated', 'SELECT a.id, a.j::text AS j, b.id AS b FROM a LEFT JOIN b ON (SELECT count(*) FROM c WHERE c.k = a.k AND c.w >= b.w) > 1'),
+  ('of_points', 'SELECT a.p::text AS p, b.id AS b FROM a LEFT JOIN b ON (SELECT count(*) FROM c WHERE c.k = a.k AND c.w >= b.w) > 1'),
   ('of_joins', 'SELECT a.id, b.id AS b, d.id AS d FROM (a JOIN c ON c.id = a.id) LEFT JOIN (b JOIN c d ON d.id = b.id) ON b.k = a.k AND d.w = ANY (SELECT w FROM c e WHERE e.k = a.v) WHERE d.id IS DISTINCT FROM 3'),
   ('grouped', 'SELECT b.k, count(*) AS n, count(b.id) AS nb FROM a LEFT JOIN b ON a.k = b.k AND EXISTS (SELECT FROM c WHERE c.w = a.v + b.w) GROUP BY b.k'),
   ('nothing_read', 'SELECT count(*) AS n FROM (SELECT 1 AS one FROM a) x LEFT JOIN b ON EXISTS (SELECT FROM c WHERE c.w = b.w + x.one)'),
@@ -41,6 +42,7 @@ END $$;
 -- filled
 INSERT INTO a SELECT g % 8, nullif(g % 4, 3), g % 3, (g % 3)::text::numeric, '[{"f": 2, "g": "x"}, {"f": 1}]', 0 FROM generate_series(1, 16) g;
 INSERT INTO a SELECT 1, 1, 1, '1.0', '[ ]', f FROM unnest('{0,-0,NaN,NULL}'::float8[]) f;
+UPDATE a SET p = point(k, v);
 INSERT INTO b SELECT g, nullif(g % 4, 0), g % 4 FROM generate_series(1, 9) g;
 INSERT INTO c SELECT g, g % 4, g % 5 FROM generate_series(1, 8) g;
 SELECT wrong();

@@ -44,6 +44,9 @@ engine::Condition joining_back(const Input &outer, const std::vector<Reference> 
  * Values without equality are read as their text: `query`, a detached one, makes them of it. Without
  * `query` everything counts as looked at. */
 void tell_images_apart(Query *query, std::vector<Reference> &references, int &next_param);
+/* To the image alone, of what is to be told apart and not read. */
+Reference image_reference(Node *outer, int &next_param);
+bool has_equality(const ValueType &value);
 /* A reference after that, as the subquery has it: what it is to read a text for is that text's value. */
 Reference what_is_read(const Reference &reference);
 /* `scope` without the Params of the references. */

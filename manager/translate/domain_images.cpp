@@ -154,6 +154,16 @@ Reference what_is_read(const Reference &reference)
     });
 }
 
+Reference image_reference(Node *outer, int &next_param)
+{
+    return {call([&] { return image_of(outer); }), new_param({TEXTOID, -1, C_COLLATION_OID}, next_param)};
+}
+
+bool has_equality(const ValueType &value)
+{
+    return call([&] { return has_equality(value.type); });
+}
+
 void tell_images_apart(Query *query, std::vector<Reference> &references, int &next_param)
 {
     auto *tree = reinterpret_cast<Node *>(query);
@@ -173,8 +183,7 @@ void tell_images_apart(Query *query, std::vector<Reference> &references, int &ne
             continue;
         if (tree != nullptr && !call([&] { return is_shown(tree, reference.param); }))
             continue;
-        Node *image = call([&] { return image_of(reference.outer); });
-        references.push_back({image, new_param({TEXTOID, -1, C_COLLATION_OID}, next_param)});
+        references.push_back(image_reference(reference.outer, next_param));
     }
 }
 

@@ -71,7 +71,10 @@ engine::PlanPtr unmatched(const Input &side, const engine::PlanPtr &pairs, size_
         if (!tells_rows_apart(node) || position_in(matched.scope, node) >= 0)
             continue;
         matched.scope.at(first + i) = node;
-        references.push_back({node, new_param(value_type(node), next_param)});
+        if (has_equality(value_type(node)))
+            references.push_back({node, new_param(value_type(node), next_param)});
+        else
+            references.push_back(image_reference(node, next_param));
     }
     if (references.empty())
         return engine::semi_join(engine::SemiKind::anti, side.plan, pairs, {{}, {always()}});
