@@ -16,6 +16,7 @@
 #include "engine/operators/delta.hpp"
 #include "engine/operators/filter.hpp"
 #include "engine/operators/project.hpp"
+#include "engine/operators/recompute.hpp"
 #include "engine/operators/recursive.hpp"
 #include "engine/recompute_step.hpp"
 #include "engine/sql.hpp"
@@ -161,6 +162,8 @@ class Arrangement {
         if (step_.visible_column >= 0)
             step_.columns[step_.visible_column].sql = "(" + visible + ") IS TRUE";
         step_.recompute_sql_condition = recompute_condition();
+        if (std::find(group_.recompute.begin(), group_.recompute.end(), "true") != group_.recompute.end())
+            step_.recomputed_by = step_.key;
     }
     /* A group that has gone needs no recomputation, except the global one, which stays. */
     std::string recompute_condition() const
@@ -405,6 +408,12 @@ PlanPtr delta_plan(const StepPlan &plan, const std::vector<DeltaInput> &changed)
     if (plan.recompute)
         return recompute_delta(plan, Differentiator(changed).delta(plan.recompute->rows));
     return Differentiator(changed).delta(plan.input);
+}
+
+PlanPtr touched_plan(const StepPlan &plan, const std::vector<DeltaInput> &changed)
+{
+    PlanPtr delta = Differentiator(changed).delta(plan.recompute ? plan.recompute->rows : plan.input);
+    return delta ? touched_keys(delta, plan.recompute ? plan.recompute->keys : plan.group->keys) : nullptr;
 }
 
 std::vector<PlanPtr> touched_plans(const StepPlan &plan)

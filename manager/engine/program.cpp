@@ -176,6 +176,15 @@ class Explanation {
     std::string text_;
 };
 
+std::vector<DeltaInput> changed_inputs(const Step &step, uint64_t changed)
+{
+    std::vector<DeltaInput> inputs;
+    for (size_t i = 0; i < step.inputs.size(); i++)
+        if (changed & changed_bit(i))
+            inputs.push_back(step.inputs[i]);
+    return inputs;
+}
+
 } // namespace
 
 Program::Program(PlanPtr plan) : plan_(std::move(plan)) { lower(plan_, steps_, step_plans_); }
@@ -184,11 +193,7 @@ std::string Program::delta_sql(int step, uint64_t changed, const RelationNames &
 {
     const Step &one = steps_.at(step);
     const StepPlan &plan = *step_plans_.at(step);
-    std::vector<DeltaInput> inputs;
-    for (size_t i = 0; i < one.inputs.size(); i++)
-        if (changed & changed_bit(i))
-            inputs.push_back(one.inputs[i]);
-    PlanPtr delta = delta_plan(plan, inputs);
+    PlanPtr delta = delta_plan(plan, changed_inputs(one, changed));
     if (!delta)
         return empty_delta(one);
     if (plan.group)
@@ -213,6 +218,20 @@ std::string Program::recompute_sql(int step, const RelationNames &names) const
 {
     const StepPlan &plan = *step_plans_.at(step);
     return groups_full(steps_.at(step), plan, touched_plans(plan), names);
+}
+
+std::string Program::touched_count_sql(int step, uint64_t changed, const RelationNames &names) const
+{
+    PlanPtr touched = touched_plan(*step_plans_.at(step), changed_inputs(steps_.at(step), changed));
+    if (!touched)
+        return "SELECT 0::bigint";
+    std::vector<std::string> columns;
+    for (size_t i = 0; i < touched->columns().size(); i++)
+        columns.push_back("k" + std::to_string(i + 1));
+    Printer printer(names);
+    printer.share(touched);
+    std::string text = Printer::statement(printer.select(touched), columns, false);
+    return printer.with_clause() + "SELECT count(*) FROM (" + text + ") AS touched";
 }
 
 std::string Program::explain(const std::vector<std::string> &source_names) const

@@ -101,6 +101,8 @@ struct Step {
     /* groups: SQL over o.<name> and d.<name>: true when the group must be recomputed from its
      * input (a retracted extremum, a float sum …); empty: never. */
     std::string recompute_sql_condition;
+    /* Positions of the columns by which the step computes anew all that a change touches; empty: it does not. */
+    std::vector<int> recomputed_by;
     std::vector<DeltaInput> inputs;
     bool is_compared = false;  /* rows: its input cannot tell its changes; full_sql's answer is compared with it */
     std::vector<Lookup> lookups;          /* that this step's statements make */
@@ -129,6 +131,9 @@ class Program {
     std::string full_sql(int step, const RelationNames &names) const;
     /* groups: as full_sql, for the keys in names.touched() only; a key without rows is absent. */
     std::string recompute_sql(int step, const RelationNames &names) const;
+
+    /* Of a step with recomputed_by: one bigint, how many of those keys the changes touch. */
+    std::string touched_count_sql(int step, uint64_t changed, const RelationNames &names) const;
 
     /* The operator tree, one line an operator, for explain; sources without a name are numbered. */
     std::string explain(const std::vector<std::string> &source_names = {}) const;

@@ -111,6 +111,7 @@ std::pair<Step, std::shared_ptr<const StepPlan>> recompute_step(const PlanPtr &p
     step_plan.recompute = Recompute{rows, dynamic_cast<const Window &>(*below).partition(), stored_rows(step, columns), stored.keys};
     if (auto terms = index_terms(columns, stored.keys); !terms.empty())
         result.looked_up_by.push_back(terms);
+    result.recomputed_by = stored.keys;
     return {result, std::make_shared<StepPlan>(step_plan)};
 }
 

@@ -45,6 +45,8 @@ struct StepPlan {
 
 /* The change of the step's input when exactly `changed` have changed; null: none. */
 PlanPtr delta_plan(const StepPlan &plan, const std::vector<DeltaInput> &changed);
+/* Of a step with recomputed_by: the keys that a change of `changed` touches; null: none. */
+PlanPtr touched_plan(const StepPlan &plan, const std::vector<DeltaInput> &changed);
 /* The rows of the touched groups. */
 std::vector<PlanPtr> touched_plans(const StepPlan &plan);
 

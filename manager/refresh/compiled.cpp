@@ -299,6 +299,14 @@ SPIPlanPtr full_plan(Compiled &compiled, int step)
     });
 }
 
+SPIPlanPtr touched_count_plan(Compiled &compiled, int step, uint64_t changed)
+{
+    return ensure_plan(compiled.steps[step].touched_count_plans[changed], [&] {
+        return KeptPlan::of_our_statement(compiled.program->touched_count_sql(step, changed, Names(compiled)),
+                                          Driver::few_rows);
+    });
+}
+
 SPIPlanPtr recompute_plan(Compiled &compiled, int step)
 {
     return ensure_plan(compiled.steps[step].recompute_plan, [&] {

@@ -51,6 +51,7 @@ struct CompiledStep {
     std::vector<int> full_identity;  /* … and in `physical` */
     storage::GroupProgram *groups = nullptr;
     std::map<uint64_t, KeptPlan> delta_plans; /* by mask of changed inputs */
+    std::map<uint64_t, KeptPlan> touched_count_plans; /* likewise */
     KeptPlan full_plan;
     KeptPlan recompute_plan;
 };
@@ -86,6 +87,7 @@ void discard_stale();
  * connection that has the relations the statement reads registered. */
 SPIPlanPtr delta_plan(Compiled &compiled, int step, uint64_t changed);
 SPIPlanPtr full_plan(Compiled &compiled, int step);
+SPIPlanPtr touched_count_plan(Compiled &compiled, int step, uint64_t changed);
 SPIPlanPtr recompute_plan(Compiled &compiled, int step);
 
 struct ProgramText {

@@ -40,9 +40,6 @@ class ErrorContext {
     ErrorContextCallback callback_;
 };
 
-/* Below this, a delta is never dearer than a scan of the base. */
-constexpr int64_t small_delta_rows = 1000;
-
 /* Why the stored content cannot be gone on from; empty: it can. */
 std::string reason_to_start_over(const Member &member)
 {

@@ -10,6 +10,8 @@ extern "C" {
 #include "utils/snapmgr.h"
 }
 
+#include <algorithm>
+
 namespace pgtrickle::refresh {
 
 namespace {
@@ -133,12 +135,38 @@ bool Run::apply_deltas()
         if (changed == 0)
             continue;
         begin_emitting(i);
-        bool is_consistent = apply_step(i, changed);
+        bool is_consistent = true;
+        if (touches_most(i, changed))
+            replace_step(i);
+        else
+            is_consistent = apply_step(i, changed);
         end_emitting(i);
         if (!is_consistent)
             return false;
     }
     return true;
+}
+
+/* AUTO: a step that computes touched keys anew is computed whole, and compared with what is stored, when the delta touches more
+ * than half of its keys: look-ups are dearer than a scan, and all that does not change is written and found again. */
+bool Run::touches_most(int index, uint64_t changed)
+{
+    const CompiledStep &step = compiled_.steps[index];
+    const std::vector<int> &keys = step.step.recomputed_by;
+    if (compiled_.definition.mode != RefreshMode::automatic || keys.empty())
+        return false;
+    int64_t rows = 0;
+    for (const Delta &delta : deltas_)
+        if (std::find(step.step.inputs.begin(), step.step.inputs.end(), delta.input) != step.step.inputs.end())
+            rows += delta.count;
+    if (rows <= small_delta_rows)
+        return false;
+    double all = call([&] {
+        return step.facts.layout == storage::RowLayout::groups
+                   ? storage::stored_rows(step.heap)
+                   : storage::distinct_keys(step.heap, keys.data(), static_cast<int>(keys.size()));
+    });
+    return all > 0 && static_cast<double>(number_of(touched_count_plan(compiled_, index, changed))) > all / 2;
 }
 
 bool Run::apply_step(int index, uint64_t changed)

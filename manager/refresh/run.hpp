@@ -17,6 +17,9 @@
 
 namespace pgtrickle::refresh {
 
+/* AUTO: up to here, a delta is never dearer than a computation from nothing. */
+constexpr int64_t small_delta_rows = 1000;
+
 class Run {
   public:
     explicit Run(Compiled &compiled);
@@ -48,6 +51,7 @@ class Run {
     /* Copies of sources that tell no changes become what those are now, and the difference is a delta. */
     void compare_copies();
     uint64_t changed_inputs(const engine::Step &step) const;
+    bool touches_most(int index, uint64_t changed);
     bool apply_step(int index, uint64_t changed);
     bool apply_groups(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta);
     bool recompute_touched(int index, storage::Arrangement *arrangement, const storage::Touched &touched);

@@ -67,6 +67,19 @@ void run(SPIPlanPtr plan, DestReceiver *receiver)
     });
 }
 
+int64_t number_of(SPIPlanPtr plan)
+{
+    return call([=] {
+        bool is_null;
+        int result = SPI_execute_plan(plan, nullptr, nullptr, true, 0);
+        if (result != SPI_OK_SELECT || SPI_processed != 1)
+            elog(ERROR, "maintenance statement failed: %s", SPI_result_code_string(result));
+        int64 number = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+        SPI_freetuptable(SPI_tuptable);
+        return number;
+    });
+}
+
 void advance_command()
 {
     call([] {

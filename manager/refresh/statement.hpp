@@ -37,6 +37,9 @@ void unregister_rows(const std::string &name);
 /* Runs `plan` under the active snapshot into `receiver`. */
 void run(SPIPlanPtr plan, DestReceiver *receiver);
 
+/* The bigint that `plan` answers with. */
+int64_t number_of(SPIPlanPtr plan);
+
 /* Makes what this command wrote visible to the active snapshot, which must be the
  * caller's own copy. */
 void advance_command();

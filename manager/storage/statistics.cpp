@@ -6,6 +6,7 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/pg_statistic.h"
 #include "commands/vacuum.h"
+#include "optimizer/plancat.h"
 #include "storage/bufmgr.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
@@ -50,7 +51,46 @@ void gather_statistics(Oid heap)
     CommandCounterIncrement();
 }
 
+/* In pg_statistic a negative number is one for each row, times that. */
+double distinct_values(Relation heap, int position, double rows)
+{
+    HeapTuple tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(RelationGetRelid(heap)),
+                                      Int16GetDatum(position + 1), BoolGetDatum(false));
+    if (!HeapTupleIsValid(tuple))
+        return 0;
+    double distinct = reinterpret_cast<Form_pg_statistic>(GETSTRUCT(tuple))->stadistinct;
+    ReleaseSysCache(tuple);
+    return distinct < 0 ? -distinct * rows : distinct;
+}
+
+double rows_of(Relation heap)
+{
+    BlockNumber pages;
+    double rows, visible;
+    estimate_rel_size(heap, nullptr, &pages, &rows, &visible);
+    return rows;
+}
+
 } // namespace
+
+double stored_rows(Oid heap)
+{
+    Relation relation = table_open(heap, AccessShareLock);
+    double rows = rows_of(relation);
+    table_close(relation, NoLock);
+    return rows;
+}
+
+double distinct_keys(Oid heap, const int *positions, int count)
+{
+    Relation relation = table_open(heap, AccessShareLock);
+    double rows = rows_of(relation);
+    double keys = 1;
+    for (int i = 0; i < count; i++)
+        keys *= distinct_values(relation, positions[i], rows);
+    table_close(relation, NoLock);
+    return keys < rows ? keys : rows;
+}
 
 void keep_statistics(Oid heap)
 {

@@ -18,4 +18,8 @@ namespace pgtrickle::storage {
  * transaction if it has sampled. */
 void keep_statistics(Oid heap);
 
+/* Estimates: of the rows of the heap, and of how many different rows the columns at `positions` (0-based) of the heap have; 0: nothing is known. */
+double stored_rows(Oid heap);
+double distinct_keys(Oid heap, const int *positions, int count);
+
 } // namespace pgtrickle::storage
