@@ -67,6 +67,19 @@ SELECT pgtrickle.refresh_stream_table('cap_rows');
 SELECT * FROM cap_rows ORDER BY id;
 SELECT action FROM pgtrickle.get_refresh_history('cap_rows', 1);
 
+-- a_partition_that_could_not_be_attached_leaves_nothing_to_the_command_that_ends_its_savepoint
+CREATE TABLE cap_misfit (id int, k int, v text);
+INSERT INTO cap_misfit VALUES (100, 5, 'misfit');
+BEGIN;
+SAVEPOINT attached;
+ALTER TABLE cap_root ATTACH PARTITION cap_misfit FOR VALUES FROM (40) TO (50);
+ROLLBACK TO attached;
+INSERT INTO cap_root VALUES (92, 25, 'beside');
+COMMIT;
+SELECT pgtrickle.refresh_stream_table('cap_rows');
+SELECT id FROM cap_rows ORDER BY id;
+SELECT action FROM pgtrickle.get_refresh_history('cap_rows', 1);
+
 -- where_a_row_lies_is_kept_fully_too
 SELECT pgtrickle.create_stream_table('cap_places', 'SELECT tableoid::regclass::text AS place, id FROM cap_root', '1h', 'FULL');
 UPDATE cap_root SET k = 15 WHERE id = 91;
@@ -75,4 +88,4 @@ SELECT * FROM cap_places ORDER BY id;
 
 SELECT pgtrickle.drop_stream_table('cap_places');
 SELECT pgtrickle.drop_stream_table('cap_rows');
-DROP TABLE cap_root, cap_attached;
+DROP TABLE cap_root, cap_attached, cap_misfit;

@@ -42,11 +42,12 @@ ProcessUtility_hook_type previous_utility_hook = nullptr;
 int own_work = 0;
 
 /* What the statement has done to the tree, looked at when it is done and the catalogs are
- * consistent. With parent: (child, parent) came or went; without: a column of it changed. Left over
- * from a failed statement it does no harm: what is there then is looked at. */
+ * consistent. With parent: (child, parent) came or went; without: a column of it changed. What a
+ * failed statement has left over goes with its subtransaction: the command that ends that has no transaction to look in. */
 struct TreeChange {
     Oid child;
     Oid parent;
+    SubTransactionId made_in;
 };
 List *tree_changes = NIL; /* in TopTransactionContext */
 
@@ -54,7 +55,7 @@ void remember(Oid child, Oid parent)
 {
     MemoryContext old_context = MemoryContextSwitchTo(TopTransactionContext);
     auto *change = static_cast<TreeChange *>(palloc(sizeof(TreeChange)));
-    *change = {child, parent};
+    *change = {child, parent, GetCurrentSubTransactionId()};
     tree_changes = lappend(tree_changes, change);
     MemoryContextSwitchTo(old_context);
 }
@@ -357,10 +358,15 @@ extern "C" void forget_at_end(XactEvent moment, void *)
     }
 }
 
-extern "C" void forget_at_subtransaction_abort(SubXactEvent moment, SubTransactionId, SubTransactionId, void *)
+extern "C" void forget_at_subtransaction_abort(SubXactEvent moment, SubTransactionId aborted, SubTransactionId, void *)
 {
-    if (moment == SUBXACT_EVENT_ABORT_SUB)
-        own_work = 0;
+    if (moment != SUBXACT_EVENT_ABORT_SUB)
+        return;
+    own_work = 0;
+    ListCell *cell;
+    foreach (cell, tree_changes)
+        if (static_cast<TreeChange *>(lfirst(cell))->made_in >= aborted) /* in it, or in one inside it */
+            tree_changes = foreach_delete_current(tree_changes, cell);
 }
 
 } // namespace
