@@ -6,6 +6,7 @@
 extern "C" {
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/snapmgr.h"
 }
 
 #include <algorithm>
@@ -74,9 +75,12 @@ void restore_capture(Member &member)
     for (const CompiledSource &source : member.compiled->sources) {
         const char *damage = call([&] {
             const char *reason = is_populated ? capture::damage_of(source.relid) : nullptr;
-            if (!is_populated || reason != nullptr)
-                capture::ensure_captured(source.relid, source.columns.data(),
-                                         static_cast<int>(source.columns.size()));
+            if (is_populated && reason == nullptr)
+                return reason;
+            /* Rows with long values are not written without one. It is not the refresh's, which comes after the locks. */
+            PushActiveSnapshot(GetLatestSnapshot());
+            capture::ensure_captured(source.relid, source.columns.data(), static_cast<int>(source.columns.size()));
+            PopActiveSnapshot();
             return reason;
         });
         if (damage != nullptr)

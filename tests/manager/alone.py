@@ -38,6 +38,15 @@ def an_unfilled_one_is_filled():
     assert db.value("SELECT count(*) FROM later") == 30
 
 
+def a_restored_one_is_captured_and_filled():
+    db.run("CREATE TABLE restored_source (id int PRIMARY KEY)")
+    db.run("CREATE FOREIGN TABLE restored (id int) SERVER pgtrickle OPTIONS (query 'SELECT id FROM public.restored_source', "
+           "original_query 'SELECT id FROM restored_source', schedule '1s')")
+    db.wait_for("SELECT is_populated FROM pgtrickle.pgt_state WHERE relid = 'restored'::regclass", True)
+    db.run("INSERT INTO restored_source VALUES (1)")
+    db.wait_for("SELECT count(*) FROM restored", 1)
+
+
 def a_calculated_one_follows_changes():
     db.run("SELECT pgtrickle.create_stream_table('regions', 'SELECT DISTINCT region FROM orders', 'calculated')")
     db.run("INSERT INTO orders VALUES (100, 77, 1)")
@@ -125,6 +134,7 @@ def a_database_with_a_manager_can_be_dropped():
 
 
 run_cases([a_due_stream_table_is_refreshed, those_on_stream_tables_follow_at_one_frontier, an_unfilled_one_is_filled,
+           a_restored_one_is_captured_and_filled,
            a_calculated_one_follows_changes, without_changes_nothing_runs,
            one_that_reads_the_clock_is_refreshed_without_changes,
            a_failing_one_is_suspended_and_stops_nobody, a_resumed_one_heals, values_that_never_met_fail_nothing,
