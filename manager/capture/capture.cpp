@@ -182,12 +182,14 @@ void ensure_captured(Oid source, const AttrNumber *columns, int column_count)
 {
     if (definition::is_stream_table(source)) {
         LockRelationOid(source, ShareRowExclusiveLock);
+        lock_capture(source);
         ensure_log(source, columns, column_count);
         return;
     }
     if (is_compared(source))
         return;
     List *levels = levels_of(source, ShareRowExclusiveLock);
+    lock_capture(source);
     const char *reason = refusal(source);
     if (reason != nullptr)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -218,7 +220,8 @@ void ensure_captured(Oid source, const AttrNumber *columns, int column_count)
 void release(Oid source)
 {
     SourceRow row;
-    if (state::readers_of(source) != NIL || !find_source(source, &row) || !row.is_active)
+    /* Somebody may be adding a reader, or dropping another one: trim() comes back. */
+    if (!OidIsValid(source_table()) || !lock_capture_if_free(source) || state::readers_of(source) != NIL || !find_source(source, &row) || !row.is_active)
         return;
     row.is_active = false;
     update_source(&row);

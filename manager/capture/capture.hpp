@@ -40,8 +40,8 @@ const char *refusal(Oid source);
 void ensure_captured(Oid source, const AttrNumber *columns, int column_count);
 
 /* To be called when `source` may have lost its last reader (pgt_dependency no longer
- * names it). Its triggers become inert at once, and are removed with the log by a later
- * trim(). Does nothing while readers remain. */
+ * names it). Its triggers become inert at once, or by a later trim() if others are adding or dropping readers;
+ * trim() then removes them with the log. Does nothing while readers remain. */
 void release(Oid source);
 
 /* Why changes of the source may have been lost: a capture trigger of it (or of its partitions and

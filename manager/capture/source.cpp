@@ -10,8 +10,12 @@ extern "C" {
 #include "catalog/heap.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
@@ -94,7 +98,27 @@ void write_row(const SourceRow *row, Datum *values, bool *nulls)
     nulls[s_horizon - 1] = row->trim_horizon == 0;
 }
 
+bool lock_capture_of(Oid source, bool waits)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 0);
+    if (LockAcquire(&tag, ExclusiveLock, false, !waits) == LOCKACQUIRE_NOT_AVAIL)
+        return false;
+    AcceptInvalidationMessages();
+    return true;
+}
+
 } // namespace
+
+void lock_capture(Oid source)
+{
+    (void)lock_capture_of(source, true);
+}
+
+bool lock_capture_if_free(Oid source)
+{
+    return lock_capture_of(source, false);
+}
 
 Oid source_table()
 {

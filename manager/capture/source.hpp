@@ -3,7 +3,7 @@
  * a row that a format describes.
  *
  * PostgreSQL frames throughout; results live in the current memory context. Writers hold
- * ShareRowExclusive on the source, or AccessExclusive on a segment of its log.
+ * lock_capture() to the end of their transactions, or AccessExclusive on the source.
  */
 #pragma once
 
@@ -39,6 +39,11 @@ struct Format {
     Oid *types;
     int32 *typmods;
 };
+
+/* Whoever has the source captured, or asks whether it is to be captured any longer, is alone with that until
+ * the transaction ends: neither sees what the other has not committed. Taken after the lock on the source itself. */
+void lock_capture(Oid source);
+bool lock_capture_if_free(Oid source);
 
 /* OID of pgtrickle.pgt_source; InvalidOid when the extension is not in this database. */
 Oid source_table();

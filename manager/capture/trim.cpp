@@ -279,6 +279,9 @@ bool remove_released(Oid source, SourceRow *row)
 bool trim_under_snapshot(Oid source, int64 size_limit)
 {
     SourceRow row;
+    if (!call([&] { return lock_capture_if_free(source); }))
+        return false;
+    call([&] { release(source); });
     if (!call([&] { return find_source(source, &row); })) {
         call([&] {
             if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source)))

@@ -60,7 +60,8 @@ NAMES = [f"st{i}" for i in range(8)]
 TRY_AGAIN = {"40P01", "40001", "55P03"}
 # Gone, there already, in use, not filled, has dependents, a circle, rolled back by an error before it.
 MET_ANOTHER = {"42P01", "42P07", "42704", "42703", "42710", "42P15", "2BP01", "55000", "55006", "23505",
-               "25P02", "42P16", "0A000", "42P17", "23514"}
+               "25P02", "42P16", "0A000", "42P17", "23514",
+               "42804"}  # another query has other types
 KILLED = {"57P01", "57P03"}
 HANG = "canceling statement due to statement timeout"
 
