@@ -166,7 +166,7 @@ bool Run::touches_most(int index, uint64_t changed)
                    ? storage::stored_rows(step.heap)
                    : storage::distinct_keys(step.heap, keys.data(), static_cast<int>(keys.size()));
     });
-    return all > 0 && static_cast<double>(number_of(touched_count_plan(compiled_, index, changed))) > all / 2;
+    return static_cast<double>(number_of(touched_count_plan(compiled_, index, changed))) > all / 2;
 }
 
 bool Run::apply_step(int index, uint64_t changed)

@@ -51,16 +51,16 @@ void gather_statistics(Oid heap)
     CommandCounterIncrement();
 }
 
-/* In pg_statistic a negative number is one for each row, times that. */
+/* In pg_statistic a negative number is one for each row, times that; 0 is unknown. At most, each row has its own. */
 double distinct_values(Relation heap, int position, double rows)
 {
     HeapTuple tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(RelationGetRelid(heap)),
                                       Int16GetDatum(position + 1), BoolGetDatum(false));
     if (!HeapTupleIsValid(tuple))
-        return 0;
+        return rows;
     double distinct = reinterpret_cast<Form_pg_statistic>(GETSTRUCT(tuple))->stadistinct;
     ReleaseSysCache(tuple);
-    return distinct < 0 ? -distinct * rows : distinct;
+    return distinct < 0 ? -distinct * rows : distinct > 0 ? distinct : rows;
 }
 
 double rows_of(Relation heap)

@@ -18,7 +18,7 @@ namespace pgtrickle::storage {
  * transaction if it has sampled. */
 void keep_statistics(Oid heap);
 
-/* Estimates: of the rows of the heap, and of how many different rows the columns at `positions` (0-based) of the heap have; 0: nothing is known. */
+/* Estimates: of the rows of the heap, and of how many different rows the columns at `positions` (0-based) of the heap have; where nothing is known, as many as there are rows. */
 double stored_rows(Oid heap);
 double distinct_keys(Oid heap, const int *positions, int count);
 
