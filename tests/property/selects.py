@@ -80,10 +80,11 @@ def group_keys(query, scope):
 
 
 def grouping(query, keys):
-    """GROUP BY …, with the plain keys whose `grouping()` may be asked for."""
+    """GROUP BY …, with the plain keys whose `grouping()` may be asked for. Sets of keys of different kinds only: two columns of
+    a sub-query may be one of a table, and before version 18 PostgreSQL's HAVING takes one of them for the other."""
     names = [sql for sql, _ in keys]
     form = query.choices.weighted((70, "plain"), (9, "rollup"), (7, "cube"), (9, "sets"), (5, "mixed"))
-    if form == "plain" or not names:
+    if form == "plain" or not names or len({kind for _, kind in keys}) < len(keys):
         return " GROUP BY " + ", ".join(names) if names else query.choices.pick(["", "", "", " GROUP BY ()"]), []
     if form == "rollup":
         return " GROUP BY ROLLUP (%s)" % ", ".join(names), names
