@@ -11,6 +11,8 @@ INSERT INTO kept VALUES
   ('booleans', 'SELECT g, bool_and(b), bool_or(b) AS o, every(b) AS e, bool_and(DISTINCT b) FILTER (WHERE i > 500) AS f FROM t GROUP BY g'),
   ('variances', 'SELECT g, variance(s) AS s, var_samp(i) AS i, var_pop(l) AS l, var_pop(n) AS n, variance(m) AS m, var_samp(n) FILTER (WHERE b) AS f FROM t GROUP BY g'),
   ('pairs', 'SELECT g, regr_count(i, f), regr_count(n, s) FILTER (WHERE b) AS f FROM t GROUP BY g'),
+  ('sums', 'SELECT g, sum(n) AS s, avg(n) AS a FROM t GROUP BY g'),
+  ('sum_of_all', 'SELECT sum(n) AS s FROM t'),
   ('whole', 'SELECT bool_or(b), variance(n), regr_count(f, f) FROM t'),
   ('had', 'SELECT g, variance(i) * 2 AS twice, stddev(i) AS root FROM t GROUP BY g HAVING bool_or(b) AND variance(i) > 3');
 SELECT pgtrickle.create_stream_table('aggregate_answers.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
@@ -40,6 +42,13 @@ SELECT * FROM differences();
 DELETE FROM t WHERE id = 101;
 UPDATE t SET n = 'NaN' WHERE id = 5;
 UPDATE t SET n = '-Infinity' WHERE id = 6;
+SELECT * FROM differences();
+-- one_that_is_no_number_for_another
+UPDATE t SET n = 1 WHERE id = 5;
+SELECT * FROM differences();
+UPDATE t SET n = 'Infinity' WHERE id = 6;
+SELECT * FROM differences();
+UPDATE t SET n = 'NaN' WHERE id = 6;
 SELECT * FROM differences();
 DELETE FROM t WHERE id IN (5, 6);
 SELECT * FROM differences();

@@ -5,7 +5,7 @@
  * numeric: the image of a sum has the largest scale of its values, which a subtraction
  * does not take back; NaN and the infinities can be added but not subtracted. So the largest
  * scale is kept with its ties, and retracting the last value of that scale recomputes the
- * group, and so does a change in the number of special values.
+ * group, and so does any special value in the delta (one may have come for another).
  *
  * float: additions only. A retraction recomputes the group (1e16 + 1 - 1e16 = 0).
  */
@@ -63,14 +63,10 @@ int keep_numeric_sum(GroupBuilder &group, const std::string &argument, const std
     int sum = group.sum_of(key, argument, typed("pg_catalog.numeric"),
                            "pg_catalog.sum(i.pgt_weight * " + argument + ") FILTER (WHERE " + finite + ")",
                            "pg_catalog.sum(" + argument + ")");
-    std::string special = std::to_string(sum + 1);
     Column column = typed("pg_catalog.int8");
-    column.name = "pgt_special_" + special;
-    group.state(column,
-                "coalesce(pg_catalog.sum(i.pgt_weight) FILTER (WHERE NOT (" + finite + ")), 0)::pg_catalog.int8",
-                "pg_catalog.count(*) FILTER (WHERE NOT (" + finite + "))",
-                "coalesce(o.#" + special + ", 0) + d.#" + special);
-    group.recompute_if("d.#" + special + " <> 0");
+    column.name = "pgt_special_" + std::to_string(sum + 1);
+    int special = group.delta_state(column, "pg_catalog.count(*) FILTER (WHERE NOT (" + finite + "))");
+    group.recompute_if("d.#" + std::to_string(special) + " > 0");
     if (!declared_scale(type))
         group.extremum_of("pg_catalog.scale(" + argument + ")", typed("pg_catalog.int4"), true, true);
     return sum;
