@@ -12,7 +12,7 @@ def subselect(query, depth, outer=()):
     saved = query.outer
     query.outer = list(outer)
     query.nesting += 1
-    sql, columns = selects.select(query, depth)
+    sql, columns = selects.with_own_clause(query, lambda: selects.select(query, depth))
     query.nesting -= 1
     query.outer = saved
     return sql, columns

@@ -163,6 +163,8 @@ def ordered(query, depth, wanted):
         order = query.order([column for column in names if column[1] not in kinds.NOT_COMPARED], False)
         return "%s ORDER BY %s FETCH FIRST %d ROWS WITH TIES" % (sql, order, 1 + choices.below(6)), names
     limit = " LIMIT %d" % (1 + choices.below(8)) if choices.chance(85) else ""
+    if limit and choices.chance(8):
+        limit = " LIMIT (SELECT count(*) %% 7 FROM %s)" % query.relation()[0]
     skipped = " OFFSET %d" % choices.below(5) if choices.chance(35) or not limit else ""
     return "%s ORDER BY %s%s%s" % (sql, query.order(names), limit, skipped), names
 
@@ -207,7 +209,8 @@ def with_clause(query):
             if found:
                 word = "WITH RECURSIVE "
                 sql, names = found
-                parts.append("%s(%s) AS (%s)" % (name, ", ".join(column for column, _ in names), sql))
+                given = [column for column, _ in names if column != "is_cycle"]
+                parts.append("%s(%s) AS %s" % (name, ", ".join(given), sql))
                 query.relations[name] = names
                 continue
         query.nesting += 1
@@ -216,6 +219,17 @@ def with_clause(query):
         parts.append("%s AS %s(%s)" % (name, query.choices.pick(["", "MATERIALIZED ", "NOT MATERIALIZED "]), sql))
         query.relations[name] = names
     return word + ", ".join(parts) + " "
+
+
+def with_own_clause(query, build):
+    """What `build` makes, sometimes behind a WITH of its own, which may be correlated."""
+    if query.fuel < 2 or query.nesting > 2 or not query.choices.chance(5):
+        return build()
+    known = dict(query.relations)
+    prefix = with_clause(query)
+    sql, names = build()
+    query.relations = known
+    return prefix + sql, names
 
 
 def top(query):

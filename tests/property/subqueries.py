@@ -37,7 +37,8 @@ def condition(query, scope):
     with choices.span("sub-query condition"):
         if form == "exists":
             with Inside(query, scope):
-                return "%sEXISTS (%s)" % (choices.pick(["", "NOT "]), selects.select(query, 1)[0])
+                inner = selects.with_own_clause(query, lambda: selects.select(query, 1))[0]
+                return "%sEXISTS (%s)" % (choices.pick(["", "NOT "]), inner)
         if form == "scalar":
             return "%s %s %s" % (expressions.integer(query, scope, 2), choices.pick(["=", "<", ">="]), scalar(query, scope, "int"))
         if form == "one value":
