@@ -57,4 +57,18 @@ SELECT * FROM reads_of_changes();
 -- the_planner_knows_the_stored_rows
 SELECT d.name, c.reltuples BETWEEN 1900 AND 21000 AS tuples, s.n_distinct <> 0 AS has_distinct
 FROM definition d JOIN pg_class c ON c.relname = 'st_' || to_regclass(d.name)::oid LEFT JOIN pg_stats s ON s.tablename = c.relname AND s.attname = 'pgt_hash';
+
+-- within_an_analyze: functions of indexes that are not what they claim
+CREATE FUNCTION refreshing(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+$$ BEGIN IF $1 = 5 THEN PERFORM pgtrickle.refresh_stream_table('fresh_reads_little.growing'); END IF; RETURN $1; END $$;
+CREATE TABLE grown (id int PRIMARY KEY, n int) WITH (autovacuum_enabled = off);
+CREATE TABLE indexed (id int) WITH (autovacuum_enabled = off);
+CREATE INDEX ON indexed (refreshing(id));
+SELECT pgtrickle.create_stream_table('fresh_reads_little.growing', 'SELECT id, n FROM grown', '1h', 'DIFFERENTIAL') \g /dev/null
+INSERT INTO indexed VALUES (5);
+INSERT INTO grown SELECT g, g FROM generate_series(1, 5000) g;
+\set SHOW_CONTEXT never
+ANALYZE indexed;
+SELECT pgtrickle.refresh_stream_table('fresh_reads_little.growing') \g /dev/null
+SELECT count(*) FROM growing;
 DROP SCHEMA fresh_reads_little CASCADE;

@@ -6,6 +6,7 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/pg_statistic.h"
 #include "commands/vacuum.h"
+#include "nodes/makefuncs.h"
 #include "optimizer/plancat.h"
 #include "storage/bufmgr.h"
 #include "utils/guc.h"
@@ -39,6 +40,8 @@ bool has_outgrown_statistics(Relation heap)
     return static_cast<int64>(blocks) > 2 * static_cast<int64>(heap->rd_rel->relpages) || !has_statistics(heap);
 }
 
+/* By vacuum(), as analyze_rel() is not reentrant and only vacuum() refuses to be nested: ANALYZE runs the functions of
+ * expression indexes, ours within this one, and this one may be within a user's. */
 void gather_statistics(Oid heap)
 {
     VacuumParams params = {};
@@ -46,7 +49,8 @@ void gather_statistics(Oid heap)
     params.log_min_duration = -1;
     int level = NewGUCNestLevel();
     set_for_now("default_statistics_target", sampling_target);
-    analyze_rel(heap, nullptr, &params, NIL, true, GetAccessStrategy(BAS_VACUUM));
+    set_for_now("vacuum_cost_delay", "0");
+    vacuum(list_make1(makeVacuumRelation(nullptr, heap, NIL)), &params, nullptr, false);
     AtEOXact_GUC(false, level);
     CommandCounterIncrement();
 }
