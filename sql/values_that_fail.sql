@@ -71,4 +71,23 @@ SELECT pgtrickle.refresh_stream_table('sums') \g /dev/null
 COMMIT;
 TABLE sums;
 SELECT sum(30 / x) FROM a;
+
+-- errors_that_a_statement_may_have_too: a text that is no tsquery, a result too long
+CREATE TABLE phrase (id int, t text);
+CREATE TABLE ending (id int, t text, n int);
+INSERT INTO phrase VALUES (1, 'a &');
+INSERT INTO ending VALUES (1, 'b', 1);
+SELECT pgtrickle.create_stream_table('phrases', 'SELECT id, (p.t || e.t)::tsquery AS q FROM phrase p JOIN ending e USING (id)', '1h', 'DIFFERENTIAL') \g /dev/null
+UPDATE phrase SET t = 'a';
+UPDATE ending SET t = '& b';
+SELECT refreshed('phrases');
+TABLE phrases;
+SELECT pgtrickle.create_stream_table('lengths', 'SELECT id, length(repeat(p.t, e.n)) AS n FROM phrase p JOIN ending e USING (id)', '1h', 'DIFFERENTIAL') \g /dev/null
+UPDATE phrase SET t = NULL;
+UPDATE ending SET n = 2000000000;
+SELECT refreshed('lengths');
+UPDATE phrase SET t = repeat('x', 100);
+UPDATE ending SET n = 2;
+SELECT refreshed('lengths');
+TABLE lengths;
 DROP SCHEMA values_that_fail CASCADE;

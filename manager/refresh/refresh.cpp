@@ -163,13 +163,17 @@ void run_members(Group &group)
 }
 
 /* Whether it was raised by what the query computes of the values that it met: by an expression, a domain,
- * a subquery that has too many rows, or a function of whatever language. */
-bool is_about_values(int sqlstate)
+ * a subquery that has too many rows, or a function of whatever language. A text that is no tsquery is a syntax error as a
+ * statement may be, but one that points into no statement. */
+bool is_about_values(const ErrorData &error)
 {
+    const int found = ERRCODE_TO_CATEGORY(error.sqlerrcode);
+    if (found == ERRCODE_TO_CATEGORY(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION))
+        return error.internalpos == 0;
     for (int category : {ERRCODE_DATA_EXCEPTION, ERRCODE_CARDINALITY_VIOLATION, ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,
-                         ERRCODE_PLPGSQL_ERROR, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
-                         ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION})
-        if (ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_TO_CATEGORY(category))
+                         ERRCODE_PROGRAM_LIMIT_EXCEEDED, ERRCODE_FEATURE_NOT_SUPPORTED, ERRCODE_PLPGSQL_ERROR,
+                         ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION})
+        if (found == ERRCODE_TO_CATEGORY(category))
             return true;
     return false;
 }
@@ -177,7 +181,7 @@ bool is_about_values(int sqlstate)
 /* False: the error is one of the query itself, or has nothing to do with its values. */
 bool may_help_to_start_over(Group &group, const MemberError &error)
 {
-    if (error.action != Action::differential || !is_about_values(error.data->sqlerrcode))
+    if (error.action != Action::differential || !is_about_values(*error.data))
         return false;
     for (Member &member : group.members)
         if (member.compiled->relid() == error.relid)
