@@ -18,6 +18,8 @@ extern "C" {
 #include "utils/lsyscache.h"
 }
 
+#include <optional>
+
 namespace pgtrickle::translate {
 
 namespace {
@@ -264,17 +266,55 @@ struct Reading {
     HeldColumn sequence; /* number 0: none */
     HeldColumn path;
     Index depth;         /* of the query below the one that has the CTE */
-    int number;          /* of the reference in its query; the rest looks for its Vars */
+    const List *entries; /* of the query that reads it; the rest looks for its Vars */
+    int number;          /* of the reference among them */
     Index below;
     int location;        /* of a Var that may not be there */
     bool is_refused;
 };
 
+/* The column of the CTE that `var` is, by its own name or by that of a join; 0: the whole row. */
+std::optional<AttrNumber> column_read(const Reading *reading, const Var *var)
+{
+    if (var->varlevelsup != reading->below)
+        return std::nullopt;
+    while (var->varno != reading->number) {
+        const RangeTblEntry *entry = rt_fetch(var->varno, reading->entries);
+        if (entry->rtekind != RTE_JOIN)
+            return std::nullopt;
+        if (var->varattno == 0)
+            return 0; /* of a join, which may have it */
+        auto *alias = static_cast<Node *>(list_nth(entry->joinaliasvars, var->varattno - 1));
+        if (alias == nullptr || !IsA(alias, Var))
+            return std::nullopt;
+        var = castNode(Var, alias);
+    }
+    return var->varattno;
+}
+
+bool is_sequence(const Reading *reading, const Var *var)
+{
+    return reading->sequence.number > 0 && column_read(reading, var) == reading->sequence.number;
+}
+
 bool is_held(const Reading *reading, const Var *var)
 {
-    return var->varno == reading->number && var->varlevelsup == reading->below &&
-           (var->varattno == 0 || (reading->sequence.number > 0 && var->varattno == reading->sequence.number) ||
-            (reading->path.number > 0 && var->varattno == reading->path.number));
+    const auto column = column_read(reading, var);
+    return column == 0 || is_sequence(reading, var) || (reading->path.number > 0 && column == reading->path.number);
+}
+
+/* The columns of joins carry what they are made of, read or not. */
+void set_aliases(const Reading *reading)
+{
+    ListCell *cell, *alias;
+    foreach (cell, reading->entries) {
+        foreach (alias, lfirst_node(RangeTblEntry, cell)->joinaliasvars) {
+            auto *var = static_cast<Var *>(lfirst(alias));
+            if (var == nullptr || !IsA(var, Var) || !is_held(reading, var) || column_read(reading, var) == 0)
+                continue;
+            set_var(reinterpret_cast<Node *>(var), is_sequence(reading, var) ? reading->sequence : reading->path);
+        }
+    }
 }
 
 /* ORDER BY of a query, a window or an aggregate. */
@@ -291,8 +331,7 @@ void set_order(List *clauses, const TargetEntry *entry, Oid type)
 bool is_sequence_sorted_by(const Reading *reading, const TargetEntry *entry)
 {
     const auto *var = reinterpret_cast<const Var *>(entry->expr);
-    return entry->resjunk && entry->ressortgroupref > 0 && IsA(var, Var) && is_held(reading, var) &&
-           reading->sequence.number > 0 && var->varattno == reading->sequence.number;
+    return entry->resjunk && entry->ressortgroupref > 0 && IsA(var, Var) && is_sequence(reading, var);
 }
 
 void set_sorted(const Reading *reading, List *targets, List *clauses)
@@ -332,7 +371,7 @@ bool visit_reader(Node *node, void *context)
             set_sorted(reading, query->targetList, window->orderClause);
             set_sorted(reading, query->targetList, window->partitionClause);
         }
-        const bool is_refused = walk_query(query, visit_reader, context, 0);
+        const bool is_refused = walk_query(query, visit_reader, context, QTW_IGNORE_JOINALIASES);
         reading->below--;
         return is_refused;
     }
@@ -359,7 +398,10 @@ bool find_other_reading(Node *node, void *context)
                 set_oid(entry->colcollations, column.number, column.collation);
             }
         }
+        reading->entries = query->rtable;
         reading->number = foreach_current_index(cell) + 1;
+        reading->below = 0;
+        set_aliases(reading);
         reading->below = static_cast<Index>(-1);
         if (visit_reader(node, context))
             return true;
@@ -374,7 +416,7 @@ bool find_other_reading(Node *node, void *context)
 
 void spell(CommonTableExpr *cte, Query *holder)
 {
-    Reading reading = {cte, {}, {}, 0, 0, 0, -1, false};
+    Reading reading = {cte, {}, {}, 0, nullptr, 0, 0, -1, false};
     if (cte->search_clause != nullptr) {
         reading.sequence = call([&] { return held_sequence(cte); });
         if (!OidIsValid(reading.sequence.type))
