@@ -4,13 +4,14 @@
 #include "definition/reading.hpp"
 #include "pg/context.hpp"
 #include "pg/settings.hpp"
+#include "pg/superuser.hpp"
 #include "refresh/names.hpp"
-#include "refresh/scope.hpp"
 #include "refresh/scope.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
 #include "access/table.h"
+#include "executor/executor.h"
 #include "utils/acl.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -164,12 +165,22 @@ void compile_step(const Definition &definition, CompiledStep &compiled)
 }
 
 void add_source(Compiled &compiled, Oid relid, bool is_stream_table, bool is_only, bool is_compared,
-                const std::vector<AttrNumber> &columns, const std::vector<Oid> &read_as)
+                const std::vector<AttrNumber> &columns, bool is_read_by_owner)
 {
     const AttrNumber *numbers = columns.data();
     int count = static_cast<int>(columns.size());
     TupleDesc changes = call([=] { return capture::changes_descriptor(relid, numbers, count); });
-    compiled.sources.push_back({relid, is_stream_table, is_only, is_compared, columns, read_as, changes});
+    compiled.sources.push_back({relid, is_stream_table, is_only, is_compared, columns, is_read_by_owner, changes});
+}
+
+/* PostgreSQL frame. */
+List *range_table_of(Oid relid)
+{
+    List *entries = NIL;
+    definition::visit_range_tables(definition::rewritten(definition::query_of(relid)), [&](List *range_table) {
+        entries = list_concat(entries, range_table);
+    });
+    return entries;
 }
 
 Compiled *compile(Oid relid)
@@ -189,14 +200,18 @@ Compiled *compile(Oid relid)
     if (translation) {
         for (const translate::SourceRef &source : translation->sources)
             add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.is_compared,
-                       source.columns, source.read_as);
+                       source.columns, source.is_read_by_owner);
+        {
+            AsOwner as_owner(definition.owner);
+            compiled->range_table = call([=] { return range_table_of(relid); });
+        }
         compiled->program = std::make_unique<engine::Program>(translation->plan);
         for (const engine::Step &step : compiled->program->steps())
             compiled->steps.emplace_back().step = step;
     } else {
         for (const Source &source : definition.sources)
             add_source(*compiled, source.relid, source.kind == SourceKind::stream_table, false, false,
-                       source.columns, {});
+                       source.columns, false);
         compiled->steps.emplace_back().step = step_of_rows(relid);
         Query *query = call([&] { return definition::query_of(relid); });
         translate::Restlessness restlessness = translate::restlessness_of(query);
@@ -220,14 +235,15 @@ template <class Make> SPIPlanPtr ensure_plan(KeptPlan &plan, Make make)
     return plan.get();
 }
 
-void check_source_privileges(const CompiledSource &source, Oid role)
+/* What the query reads through a view, read by the owner himself. */
+void check_owner_reads(const CompiledSource &source, Oid owner)
 {
     call([&] {
-        if (pg_class_aclcheck(source.relid, role, ACL_SELECT) == ACLCHECK_OK)
+        if (pg_class_aclcheck(source.relid, owner, ACL_SELECT) == ACLCHECK_OK)
             return;
         for (size_t i = 0; i < source.columns.size(); i++)
             if ((source.columns[i] > 0 || !source.is_only) && /* else it is us who read tableoid */
-                pg_attribute_aclcheck(source.relid, source.columns[i], role, ACL_SELECT) != ACLCHECK_OK)
+                pg_attribute_aclcheck(source.relid, source.columns[i], owner, ACL_SELECT) != ACLCHECK_OK)
                 aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(source.relid)),
                                get_rel_name(source.relid));
     });
@@ -340,9 +356,11 @@ void check_privileges(const Compiled &compiled)
         call([&] { definition::check_read_privileges(definition::query_of(compiled.relid())); });
         return;
     }
+    AsOwner as_owner(compiled.definition.owner);
+    call([&] { ExecCheckRTPerms(compiled.range_table, true); });
     for (const CompiledSource &source : compiled.sources)
-        for (Oid role : source.read_as)
-            check_source_privileges(source, OidIsValid(role) ? role : compiled.definition.owner);
+        if (source.is_read_by_owner)
+            check_owner_reads(source, compiled.definition.owner);
 }
 
 std::string delta_name(engine::DeltaInput input)

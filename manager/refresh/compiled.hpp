@@ -33,7 +33,7 @@ struct CompiledSource {
     bool is_only;     /* as in SourceRef */
     bool is_compared;
     std::vector<AttrNumber> columns;
-    std::vector<Oid> read_as;
+    bool is_read_by_owner; /* as in SourceRef */
     TupleDesc changes; /* capture::changes_descriptor */
 };
 
@@ -65,6 +65,8 @@ struct Compiled {
     std::unique_ptr<engine::Program> program;
     std::vector<CompiledSource> sources;
     std::vector<CompiledStep> steps;
+    /* Entries of all that the query reads, views included, with the columns and the role they are read as. */
+    List *range_table = NIL;
 
     Oid relid() const { return definition.relid; }
     bool is_full_only() const { return program == nullptr; }

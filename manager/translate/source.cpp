@@ -109,7 +109,7 @@ int Sources::add(const RangeTblEntry *entry, const std::set<AttrNumber> &used)
     if (number == sources_.size()) {
         const RelationFacts facts = call([&] { return facts_of(relid); });
         refuse_kind(facts);
-        sources_.push_back({relid, {}, facts.is_stream_table, is_only, facts.is_compared, {}});
+        sources_.push_back({relid, {}, facts.is_stream_table, is_only, facts.is_compared, false});
         columns_.emplace_back();
     }
     if (sources_[number].is_compared && OidIsValid(read_as))
@@ -117,10 +117,7 @@ int Sources::add(const RangeTblEntry *entry, const std::set<AttrNumber> &used)
     if (used.contains(TableOidAttributeNumber) && entry->relkind != RELKIND_RELATION &&
         entry->relkind != RELKIND_PARTITIONED_TABLE)
         refuse("system column", "The tableoid of what is no table is not kept.", "Leave it out.");
-    auto &readers = sources_[number].read_as;
-    for (Oid reader : {read_as, is_read_by_owner_ ? InvalidOid : read_as})
-        if (std::find(readers.begin(), readers.end(), reader) == readers.end())
-            readers.push_back(reader);
+    sources_[number].is_read_by_owner |= is_read_by_owner_;
     columns_[number].insert(used.begin(), used.end());
     if (columns_[number].empty())
         columns_[number].insert(cheapest_column(relid));

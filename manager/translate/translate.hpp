@@ -36,9 +36,8 @@ struct SourceRef {
     bool is_only;
     /* A foreign table: nothing tells its changes, so it is compared with a copy at each refresh. */
     bool is_compared;
-    /* Whose privileges the query reads it with: InvalidOid stands for the owner of the stream
-     * table; a table read through a view is read as the view's owner. Each role once. */
-    std::vector<Oid> read_as;
+    /* It is below a security_barrier view, so the owner of the stream table must be one who may read it himself. */
+    bool is_read_by_owner;
 };
 
 struct Translation {

@@ -1,0 +1,55 @@
+-- A refresh reads what its stream table's owner may read at that time, of tables as of views.
+SET client_min_messages = warning;
+\set SHOW_CONTEXT never
+CREATE ROLE privileges_revoked_owner;
+CREATE ROLE privileges_revoked_reader;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO privileges_revoked_reader;
+CREATE SCHEMA privileges_revoked AUTHORIZATION privileges_revoked_owner;
+CREATE SCHEMA privileges_revoked_2 AUTHORIZATION privileges_revoked_reader;
+GRANT USAGE ON SCHEMA privileges_revoked TO privileges_revoked_reader;
+SET search_path = privileges_revoked_2, privileges_revoked;
+SET ROLE privileges_revoked_owner;
+CREATE TABLE privileges_revoked.item (id int PRIMARY KEY, v int, note text);
+INSERT INTO item VALUES (1, 1, 'a'), (2, 2, 'b');
+CREATE VIEW privileges_revoked.seen AS SELECT id, v FROM item;
+CREATE VIEW privileges_revoked.through AS SELECT id FROM seen;
+GRANT SELECT ON seen, through TO privileges_revoked_reader;
+GRANT SELECT (note) ON item TO privileges_revoked_reader;
+SET ROLE privileges_revoked_reader;
+SELECT pgtrickle.create_stream_table('by_view', 'SELECT id, v FROM seen', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('by_views', 'SELECT id FROM through', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('by_view_in_full', 'SELECT id, v FROM seen', '1h', 'FULL') \g /dev/null
+-- any_column_will_do_to_count_rows
+SELECT pgtrickle.create_stream_table('counted', 'SELECT count(*) AS n FROM item', '1h', 'DIFFERENTIAL') \g /dev/null
+TABLE counted;
+RESET ROLE;
+INSERT INTO item VALUES (3, 3, 'c');
+SELECT pgtrickle.refresh_stream_table(name) FROM unnest(ARRAY['by_view', 'by_views', 'by_view_in_full', 'counted']) name \g /dev/null
+SELECT (SELECT count(*) FROM by_view) AS by_view, (SELECT count(*) FROM by_views) AS by_views, (SELECT count(*) FROM by_view_in_full) AS in_full, n AS counted FROM counted;
+
+-- revoked
+SET ROLE privileges_revoked_owner;
+REVOKE SELECT ON seen FROM privileges_revoked_reader;
+REVOKE SELECT (note) ON item FROM privileges_revoked_reader;
+INSERT INTO item VALUES (4, 4, 'd');
+RESET ROLE;
+SELECT pgtrickle.refresh_stream_table('by_view');
+SELECT pgtrickle.refresh_stream_table('by_view_in_full');
+SELECT pgtrickle.refresh_stream_table('counted');
+-- as_whom_the_outer_view_reads_has_not_changed
+SELECT pgtrickle.refresh_stream_table('by_views') \g /dev/null
+SELECT count(*) FROM by_views;
+-- granted_again: of the columns that are read
+SET ROLE privileges_revoked_owner;
+GRANT SELECT (id, v) ON seen TO privileges_revoked_reader;
+GRANT SELECT (id) ON item TO privileges_revoked_reader;
+RESET ROLE;
+SELECT pgtrickle.refresh_stream_table(name) FROM unnest(ARRAY['by_view', 'by_view_in_full', 'counted']) name \g /dev/null
+SELECT (SELECT count(*) FROM by_view) AS by_view, (SELECT count(*) FROM by_view_in_full) AS in_full, n AS counted FROM counted;
+SET ROLE privileges_revoked_owner;
+REVOKE SELECT (v) ON seen FROM privileges_revoked_reader;
+RESET ROLE;
+SELECT pgtrickle.refresh_stream_table('by_view');
+DROP SCHEMA privileges_revoked, privileges_revoked_2 CASCADE;
+DROP OWNED BY privileges_revoked_owner, privileges_revoked_reader;
+DROP ROLE privileges_revoked_owner, privileges_revoked_reader;
