@@ -1,7 +1,7 @@
 /*
  * ANALYZE of a stream table: its rows are sampled from the blocks of the storage, as a
  * table's would be, and turned into rows of the foreign table. The planner uses the
- * storage's statistics, so the storage is analysed with it.
+ * storage's statistics, so the storage is analysed with it, if it is not for its parent's sake.
  */
 #include "fdw/scan.hpp"
 
@@ -109,6 +109,16 @@ int sample_rows(Relation table, int, HeapTuple *rows, int wanted, double *total_
     return reservoir.used;
 }
 
+/* Whether ANALYZE is at work on an inheritance parent, of which the stream table is a child. It cannot be nested there, as it
+ * keeps its memory context in a static variable; and that context, the current one or one above it, is all that tells. */
+bool is_within_a_sample()
+{
+    for (MemoryContext context = CurrentMemoryContext; context != nullptr; context = context->parent)
+        if (strcmp(context->name, "Analyze") == 0)
+            return true;
+    return false;
+}
+
 } // namespace
 
 bool analyze_stream_table(Relation table, AcquireSampleRowsFunc *sample, BlockNumber *pages)
@@ -121,7 +131,8 @@ bool analyze_stream_table(Relation table, AcquireSampleRowsFunc *sample, BlockNu
     VacuumParams parameters = {};
     parameters.options = VACOPT_ANALYZE;
     parameters.log_min_duration = -1;
-    analyze_rel(storage_oid, nullptr, &parameters, NIL, IsInTransactionBlock(false), nullptr);
+    if (!is_within_a_sample())
+        analyze_rel(storage_oid, nullptr, &parameters, NIL, IsInTransactionBlock(false), nullptr);
     return true;
 }
 

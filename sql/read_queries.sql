@@ -96,4 +96,16 @@ SELECT count(*), sum(s) FROM total;
 RESET force_parallel_mode;
 
 DROP FUNCTION inlined, counted;
+-- as_a_child, which_is_sampled_with_its_parent
+CREATE TABLE family (k int, n bigint, s bigint);
+ALTER FOREIGN TABLE total INHERIT family;
+INSERT INTO family VALUES (100, 1, 1);
+ANALYZE family;
+SELECT attname, inherited, n_distinct FROM pg_stats WHERE tablename = 'family' AND attname = 'k' ORDER BY inherited;
+ALTER FOREIGN TABLE total NO INHERIT family;
+CREATE TABLE parts (k int, n bigint, s bigint) PARTITION BY RANGE (k);
+ALTER TABLE parts ATTACH PARTITION total FOR VALUES FROM (0) TO (100);
+ANALYZE parts, total;
+SELECT count(*), sum(s) FROM parts;
+ALTER TABLE parts DETACH PARTITION total;
 DROP SCHEMA read_queries CASCADE;
