@@ -240,6 +240,16 @@ void Manager::run()
     }
 }
 
+namespace {
+
+/* Whatever the database's default is: a snapshot older than its locks could never say that a stream table is fresh. */
+void read_what_is_committed()
+{
+    SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+} // namespace
+
 } // namespace pgtrickle::worker
 
 extern "C" void pgtrickle_manager_main(Datum argument)
@@ -250,6 +260,7 @@ extern "C" void pgtrickle_manager_main(Datum argument)
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
     pgstat_report_appname("pg_trickle manager");
+    worker::read_what_is_committed();
     if (mailbox::become_manager())
         enter([] {
             worker::Manager manager;

@@ -117,6 +117,19 @@ def a_sibling_of_a_failing_one_is_not_blamed():
     db.run("SELECT pgtrickle.drop_stream_table('bad', true)")
 
 
+def a_default_of_stricter_transactions_does_not_keep_it_busy():
+    strict = Database()
+    strict.admin(f"ALTER DATABASE {strict.name} SET default_transaction_isolation = 'serializable'")
+    strict.run("SET pg_trickle.enabled = off; CREATE TABLE base (id int)")
+    strict.run("SELECT pgtrickle.create_stream_table('copied', 'SELECT id FROM base', '1s')")
+    for i in range(3):
+        strict.run("INSERT INTO base VALUES (%s)", i)
+        strict.wait_for("SELECT count(*)::int FROM copied", i + 1)
+    runs = strict.value("SELECT count(*) FROM pgtrickle.get_refresh_history('copied', 1000)")
+    strict.drop()
+    assert runs < 10, runs
+
+
 def logs_are_trimmed_also_where_only_sessions_refresh():
     db.run("CREATE TABLE wide (id int PRIMARY KEY, filling text)")
     db.run("SELECT pgtrickle.create_stream_table('by_session', 'SELECT id, filling FROM wide', '1h')")
@@ -138,5 +151,6 @@ run_cases([a_due_stream_table_is_refreshed, those_on_stream_tables_follow_at_one
            a_calculated_one_follows_changes, without_changes_nothing_runs,
            one_that_reads_the_clock_is_refreshed_without_changes,
            a_failing_one_is_suspended_and_stops_nobody, a_resumed_one_heals, values_that_never_met_fail_nothing,
-           a_sibling_of_a_failing_one_is_not_blamed, logs_are_trimmed_also_where_only_sessions_refresh,
+           a_sibling_of_a_failing_one_is_not_blamed, a_default_of_stricter_transactions_does_not_keep_it_busy,
+           logs_are_trimmed_also_where_only_sessions_refresh,
            a_database_with_a_manager_can_be_dropped])
