@@ -106,9 +106,10 @@ void refresh_here(const Oid *relids, int count)
     CommandCounterIncrement();
 }
 
-/* Asks for all of them at once, and judges those anew that were not refreshed. */
-void ask_manager(const Oid *relids, int count)
+/* Asks for all of them at once, and judges those anew that were not refreshed. Returns whether all are fresh. */
+bool ask_manager(const Oid *relids, int count)
 {
+    bool is_fresh = true;
     Obstacle obstacle = Obstacle::none;
     for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested) {
         int rest = count - first;
@@ -128,9 +129,12 @@ void ask_manager(const Oid *relids, int count)
         if (freshness.obstacle == Obstacle::none)
             freshness.obstacle = obstacle;
         require_populated(relids[i], freshness);
-        if (freshness.verdict != Verdict::serve)
-            apply_on_stale(relids[i], freshness.obstacle);
+        if (freshness.verdict == Verdict::serve)
+            continue;
+        is_fresh = false;
+        apply_on_stale(relids[i], freshness.obstacle);
     }
+    return is_fresh;
 }
 
 struct Sorted {
@@ -138,6 +142,7 @@ struct Sorted {
     int asked_count;
     Oid *own;
     int own_count;
+    bool has_stale;
 };
 
 /* `freshness` of one of at most `count` stream tables: to be served, or put on a list. */
@@ -156,6 +161,7 @@ void sort(Sorted *sorted, int count, Oid relid, const Freshness &freshness)
         return;
     case Verdict::stale:
         require_populated(relid, freshness);
+        sorted->has_stale = true;
         apply_on_stale(relid, freshness.obstacle);
         return;
     case Verdict::serve:
@@ -166,7 +172,17 @@ void sort(Sorted *sorted, int count, Oid relid, const Freshness &freshness)
 
 } // namespace
 
-bool pass_barrier(const Oid *relids, int count, List *permissions)
+bool has_to_be_of_one_state(const Oid *relids, int count)
+{
+    if (count < 2 || guc::max_staleness_ms != 0 || !guc::enabled)
+        return false;
+    for (int i = 0; i < count; i++)
+        if (!mailbox::look(relids[i]).is_clean)
+            return true;
+    return false; /* nothing is pending anywhere */
+}
+
+Passed pass_barrier(const Oid *relids, int count, List *permissions)
 {
     TimestampTz now = GetCurrentTimestamp();
     Sorted sorted = {};
@@ -177,7 +193,7 @@ bool pass_barrier(const Oid *relids, int count, List *permissions)
         sort(&sorted, count, relids[i], freshness);
     }
     if (sorted.asked_count + sorted.own_count == 0)
-        return false;
+        return {false, !sorted.has_stale};
     /* Those that are fresh enough go along: one refresh takes all to one frontier, and the
      * statement does not see one of them with the changes that another lacks. */
     for (int i = 0; has_to_ask && i < count; i++) {
@@ -193,9 +209,10 @@ bool pass_barrier(const Oid *relids, int count, List *permissions)
         ExecCheckRTPerms(permissions, true);
     if (sorted.own_count > 0)
         refresh_here(sorted.own, sorted.own_count);
+    bool is_fresh = !sorted.has_stale;
     if (sorted.asked_count > 0)
-        ask_manager(sorted.asked, sorted.asked_count);
-    return sorted.own_count > 0;
+        is_fresh = ask_manager(sorted.asked, sorted.asked_count) && is_fresh;
+    return {sorted.own_count > 0, is_fresh};
 }
 
 bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, List *permissions)

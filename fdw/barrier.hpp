@@ -18,10 +18,18 @@ extern "C" {
 
 namespace pgtrickle {
 
+struct Passed {
+    bool has_refreshed; /* this transaction did, itself: the rows are visible from the current command on */
+    bool is_fresh;      /* on_stale has not been applied to any */
+};
+
 /* Lets a statement pass that can still take a new snapshot. `permissions` (range table
- * entries, may be NIL) are checked before anything is waited for. Returns whether this
- * transaction refreshed something itself: its rows are visible from the current command on. */
-bool pass_barrier(const Oid *relids, int count, List *permissions);
+ * entries, may be NIL) are checked before anything is waited for. */
+Passed pass_barrier(const Oid *relids, int count, List *permissions);
+
+/* Whether the statement is to see all of them with the same changes, and may not, as something is pending. A look
+ * into shared memory. */
+bool has_to_be_of_one_state(const Oid *relids, int count);
 
 struct FixedSnapshot {
     Snapshot snapshot;

@@ -15,6 +15,7 @@
 
 #include "definition/guc.hpp"
 #include "fdw/serving.hpp"
+#include "fdw/state_seen.hpp"
 #include "refresh/scope.hpp"
 
 extern "C" {
@@ -135,22 +136,38 @@ void chain_start(QueryDesc *query, int flags)
         standard_ExecutorStart(query, flags);
 }
 
+/* Each waits for one refresh. */
+constexpr int most_passes = 30;
+
+/* For a statement that takes its snapshot when it has passed, and leaves it active. Somebody who refreshes one of the
+ * stream tables alone may come between the refresh of all and the snapshot: then it passes once more. */
+void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
+{
+    for (int left = most_passes - 1;; left--) {
+        Passed passed = pass_barrier(relids, count, query->plannedstmt->rtable);
+        renew_snapshot(query, passed.has_refreshed);
+        if (passed.has_refreshed || !passed.is_fresh || left == 0 || !has_to_be_of_one_state(relids, count) ||
+            !may_be_of_several_states(relids, count, query->snapshot))
+            return;
+        PopActiveSnapshot();
+    }
+}
+
 /* Returns whether the statement has a new snapshot, which is active then. */
 bool pass(QueryDesc *query, const Oid *relids, int count)
 {
     List *permissions = query->plannedstmt->rtable;
     FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp(),
                            is_inherited(query->snapshot)};
-    bool has_refreshed;
-    if (fixed.is_inherited || IsolationUsesXactSnapshot() || RecoveryInProgress()) {
-        if (IsolationUsesXactSnapshot())
-            fixed.taken_at = transaction_snapshot_time();
-        has_refreshed = pass_barrier_as_of(relids, count, fixed, permissions);
-        if (!has_refreshed)
-            return false;
-    } else
-        has_refreshed = pass_barrier(relids, count, permissions);
-    renew_snapshot(query, has_refreshed);
+    if (!fixed.is_inherited && !IsolationUsesXactSnapshot() && !RecoveryInProgress()) {
+        pass_to_new_snapshot(query, relids, count);
+        return true;
+    }
+    if (IsolationUsesXactSnapshot())
+        fixed.taken_at = transaction_snapshot_time();
+    if (!pass_barrier_as_of(relids, count, fixed, permissions))
+        return false;
+    renew_snapshot(query, true);
     return true;
 }
 

@@ -17,6 +17,9 @@ extern "C" {
 #include "utils/syscache.h"
 }
 
+#include <algorithm>
+#include <vector>
+
 namespace pgtrickle {
 
 namespace {
@@ -58,6 +61,26 @@ bool has_pending_below(Oid relid, Snapshot snapshot, int &left)
         if (is_pending)
             return true;
         if (source.kind == SourceKind::stream_table && has_pending_below(source.relid, snapshot, left))
+            return true;
+    }
+    return false;
+}
+
+/* C++ frame. A change that one of them has taken in the snapshot sees, and whoever lacks it has it pending. */
+bool is_any_behind(const Oid *relids, int count, Snapshot snapshot)
+{
+    std::vector<Frontier> frontiers;
+    for (int i = 0; i < count; i++) {
+        StateSeen seen = call([=] { return state_seen(relids[i], snapshot); });
+        if (seen.frontier == nullptr)
+            return false;
+        frontiers.push_back(Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq));
+    }
+    for (int i = 0; i < count; i++) {
+        bool includes_all = std::all_of(frontiers.begin(), frontiers.end(),
+                                        [&](const Frontier &other) { return frontiers[i].includes(other); });
+        int left = 1000;
+        if (!includes_all && has_pending_below(relids[i], snapshot, left))
             return true;
     }
     return false;
@@ -107,6 +130,11 @@ bool has_pending_changes(Oid relid, Snapshot snapshot)
         int left = 1000;
         return has_pending_below(relid, snapshot, left);
     });
+}
+
+bool may_be_of_several_states(const Oid *relids, int count, Snapshot snapshot)
+{
+    return enter([=] { return is_any_behind(relids, count, snapshot); });
 }
 
 } // namespace pgtrickle

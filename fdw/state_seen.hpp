@@ -37,4 +37,7 @@ void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot);
  * that the storage as it sees it has not taken in. */
 bool has_pending_changes(Oid relid, Snapshot snapshot);
 
+/* Whether one of these stream tables, as `snapshot` sees them, may have taken in what another has not. */
+bool may_be_of_several_states(const Oid *relids, int count, Snapshot snapshot);
+
 } // namespace pgtrickle

@@ -18,6 +18,14 @@ bool Frontier::includes(uint64_t xid, int32_t seq) const
     return xid < xmax && !std::binary_search(xip.begin(), xip.end(), xid);
 }
 
+bool Frontier::includes(const Frontier &other) const
+{
+    bool is_own_included = other.own_xid == 0 || includes(other.own_xid, other.own_seq);
+    return is_own_included && other.xmax <= xmax && std::all_of(xip.begin(), xip.end(), [&](uint64_t xid) {
+        return xid >= other.xmax || std::binary_search(other.xip.begin(), other.xip.end(), xid);
+    });
+}
+
 namespace {
 
 /* An xid of a snapshot lies within two thousand million of the next one, and is not ahead of it. */

@@ -31,6 +31,8 @@ struct Frontier {
     int32_t own_seq = 0;
 
     bool includes(uint64_t xid, int32_t seq) const;
+    /* Whether all that `other` includes is in. */
+    bool includes(const Frontier &other) const;
 
     /* The frontier that `snapshot` stands for in the current transaction, of which changes
      * up to `own_seq` are in. */
