@@ -255,6 +255,12 @@ void note_missing_indexes(Oid relid)
 
 void capture_sources(const std::vector<translate::SourceRef> &sources)
 {
+    call([&] {
+        List *relids = NIL;
+        for (const translate::SourceRef &source : sources)
+            relids = lappend_oid(relids, source.relid);
+        capture::lock_sources(relids);
+    });
     for (const translate::SourceRef &source : sources)
         call([&] {
             capture::ensure_captured(source.relid, source.columns.data(), static_cast<int>(source.columns.size()));

@@ -31,6 +31,10 @@ bool is_compared(Oid source);
  * the current memory context; nullptr if it can. */
 const char *refusal(Oid source);
 
+/* ShareRowExclusive on these sources, their partitions and children, to the end of the transaction: what
+ * ensure_captured() needs of each, so that it does not wait for one while it holds another. */
+void lock_sources(const List *sources);
+
 /* Makes sure that from now on every change of `columns` (ascending attribute numbers; may be
  * empty) of `source` is logged: creates logs and triggers, repairs them, or widens the
  * columns. Takes ShareRowExclusive on the source (and its partitions), so it waits out
