@@ -26,6 +26,8 @@ template <class Act> void in_subtransaction(Act act)
         CurrentResourceOwner = owner;
     };
     call([=] {
+        /* It may not begin while the invalidations of an earlier change are still to be heard of. */
+        CommandCounterIncrement();
         BeginInternalSubTransaction(nullptr);
         MemoryContextSwitchTo(context);
     });
