@@ -15,6 +15,7 @@
 #include "fdw/owner.hpp"
 #include "fdw/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/attempt.hpp"
 #include "pg/superuser.hpp"
 #include "refresh/refresh.hpp"
 
@@ -253,6 +254,15 @@ Oid target_of(const AlterTableStmt *statement)
     return RangeVarGetRelid(statement->relation, NoLock, true);
 }
 
+/* Whether the current user may read all that the query of the stream table reads. */
+bool may_be_read(Oid relid)
+{
+    auto denied = attempt([=] { call([=] { definition::check_read_privileges(definition::query_of(relid)); }); });
+    if (denied && denied->sqlstate != ERRCODE_INSUFFICIENT_PRIVILEGE)
+        raise({.sqlstate = denied->sqlstate, .message = denied->message, .detail = denied->detail, .hint = denied->hint});
+    return !denied;
+}
+
 } // namespace
 
 bool is_our_alter(const AlterTableStmt *statement)
@@ -290,8 +300,9 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
     for (Oid source : old_sources)
         if (std::find(reads.begin(), reads.end(), source) == reads.end())
             call([=] { capture::release(source); });
-    /* What was never filled, a definition being restored for one, is left to the manager. */
-    if (!was_populated)
+    /* What was never filled, a definition being restored for one, is left to the manager; so is what its owner may
+     * not read any more, which does not concern whoever alters a source. */
+    if (!was_populated || !may_be_read(relid))
         return;
     capture_sources(maintenance.sources);
     note_refresh(refresh::initialize(relid), "INITIAL");

@@ -19,6 +19,7 @@
 #include "translate/rewrite.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
@@ -28,6 +29,7 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 }
 
 #include <algorithm>
@@ -246,15 +248,31 @@ void redefine_automatic_users(Oid relid)
     }
 }
 
+/* As whom a view reads is a matter of its owner and of security_invoker; a table's policies do not bind its owner. */
+bool is_changing_reader(AlterTableType type, Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const auto *relation = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+    const bool is_view = relation->relkind == RELKIND_VIEW;
+    const bool has_policies = relation->relrowsecurity;
+    ReleaseSysCache(tuple);
+    if (type == AT_ChangeOwner)
+        return is_view || has_policies;
+    return is_view && (type == AT_SetRelOptions || type == AT_ResetRelOptions);
+}
+
 } // namespace
 
 bool is_switching_policies(const AlterTableStmt *statement)
 {
+    const Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
     ListCell *cell;
     foreach (cell, statement->cmds) {
         AlterTableType type = lfirst_node(AlterTableCmd, cell)->subtype;
         if (type == AT_EnableRowSecurity || type == AT_DisableRowSecurity || type == AT_ForceRowSecurity ||
-            type == AT_NoForceRowSecurity)
+            type == AT_NoForceRowSecurity || is_changing_reader(type, relid))
             return true;
     }
     return false;
@@ -262,7 +280,7 @@ bool is_switching_policies(const AlterTableStmt *statement)
 
 void note_policies(Oid relid)
 {
-    call([=] { mark_users(RelationRelationId, relid, "the policies of a source were enabled or disabled"); });
+    call([=] { mark_users(RelationRelationId, relid, "who reads a source, or the policies in force for it, may be others"); });
     redefine_automatic_users(relid);
 }
 

@@ -14,19 +14,20 @@ void replace_view(const UtilityCall &call);     /* ViewStmt … OR REPLACE */
 void alter_enumeration(const UtilityCall &call); /* AlterEnumStmt */
 void alter_row_type(const UtilityCall &call);   /* AlterTableStmt that adds or drops columns of a table or composite type */
 void alter_policy(const UtilityCall &call);     /* CREATE, ALTER POLICY */
-void switch_policies(const UtilityCall &call);  /* AlterTableStmt … ROW LEVEL SECURITY */
+void switch_policies(const UtilityCall &call);  /* AlterTableStmt … ROW LEVEL SECURITY, OWNER TO */
 
 /* Whether an AlterTableStmt on something that is no stream table adds or drops columns. PostgreSQL frame. */
 bool is_altering_row_type(const AlterTableStmt *statement);
 
-/* Whether it puts the policies of a table in force, or out of it. PostgreSQL frame. */
+/* Whether it puts the policies of a table in force, or out of it, if only for whoever reads as the owner of a view or
+ * of the table. PostgreSQL frame. */
 bool is_switching_policies(const AlterTableStmt *statement);
 
 /* The columns of a table or composite type are others, or have other names: what reads its rows as a whole is
  * defined anew, what prints values of the type starts from nothing. C++ frame. */
 void note_row_type(Oid relid);
 
-/* The policies of a table are in force now, or no longer. C++ frame. */
+/* The policies of a table, or below a view, are in force now for somebody, or no longer. C++ frame. */
 void note_policies(Oid relid);
 
 } // namespace pgtrickle

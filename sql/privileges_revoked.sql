@@ -1,4 +1,4 @@
--- A refresh reads what its stream table's owner may read at that time, of tables as of views.
+-- A refresh reads what its stream table's owner may read at that time, of tables as of views, and as whom views read then.
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 CREATE ROLE privileges_revoked_owner;
@@ -50,6 +50,46 @@ SET ROLE privileges_revoked_owner;
 REVOKE SELECT (v) ON seen FROM privileges_revoked_reader;
 RESET ROLE;
 SELECT pgtrickle.refresh_stream_table('by_view');
+-- as_whom_a_view_reads: its owner has changed, and who he is decides which policies bind
+RESET ROLE;
+GRANT SELECT ON seen TO privileges_revoked_reader;
+REVOKE SELECT (id) ON item FROM privileges_revoked_reader;
+ALTER VIEW seen OWNER TO privileges_revoked_reader;
+SELECT pgtrickle.refresh_stream_table('by_view');
+GRANT SELECT ON item TO privileges_revoked_reader;
+SELECT pgtrickle.refresh_stream_table('by_view') \g /dev/null
+CREATE POLICY few ON item USING (id < 3);
+ALTER TABLE item ENABLE ROW LEVEL SECURITY;
+ALTER VIEW seen OWNER TO privileges_revoked_owner;
+GRANT SELECT ON seen TO privileges_revoked_reader;
+SET ROLE privileges_revoked_reader;
+SELECT pgtrickle.create_stream_table('as_its_owner', 'SELECT id FROM seen', '1h') \g /dev/null
+SELECT (SELECT count(*) FROM seen) AS seen, (SELECT count(*) FROM as_its_owner) AS kept;
+RESET ROLE;
+ALTER VIEW seen SET (security_invoker = on);
+SELECT pgtrickle.refresh_stream_table('as_its_owner') \g /dev/null
+SET ROLE privileges_revoked_reader;
+SELECT (SELECT count(*) FROM seen) AS seen, (SELECT count(*) FROM as_its_owner) AS kept;
+RESET ROLE;
+ALTER VIEW seen RESET (security_invoker);
+SELECT pgtrickle.refresh_stream_table('as_its_owner') \g /dev/null
+SELECT (SELECT count(*) FROM seen) AS seen, (SELECT count(*) FROM as_its_owner) AS kept;
+-- so_does_the_owner_of_the_table
+ALTER TABLE item OWNER TO privileges_revoked_reader;
+GRANT SELECT ON item TO privileges_revoked_owner;
+SELECT pgtrickle.refresh_stream_table('as_its_owner') \g /dev/null
+SELECT (SELECT count(*) FROM seen) AS seen, (SELECT count(*) FROM as_its_owner) AS kept;
+-- who_has_lost_them_does_not_keep_others_from_altering_a_source
+ALTER TABLE item OWNER TO privileges_revoked_owner;
+ALTER TABLE item DISABLE ROW LEVEL SECURITY;
+REVOKE ALL ON seen, item FROM privileges_revoked_reader;
+SET ROLE privileges_revoked_owner;
+CREATE OR REPLACE VIEW privileges_revoked.seen AS SELECT id, -v AS v FROM item;
+RESET ROLE;
+SELECT pgtrickle.refresh_stream_table('by_view');
+GRANT SELECT ON seen TO privileges_revoked_reader;
+SELECT pgtrickle.refresh_stream_table(name) FROM unnest(ARRAY['by_view', 'as_its_owner']) name \g /dev/null
+SELECT (SELECT sum(v) FROM by_view) AS v, (SELECT count(*) FROM as_its_owner) AS kept;
 DROP SCHEMA privileges_revoked, privileges_revoked_2 CASCADE;
 DROP OWNED BY privileges_revoked_owner, privileges_revoked_reader;
 DROP ROLE privileges_revoked_owner, privileges_revoked_reader;

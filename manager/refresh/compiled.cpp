@@ -46,6 +46,9 @@ bool was_built_from(const Compiled &compiled, Oid relation)
     for (const CompiledStep &step : compiled.steps)
         if (step.heap == relation)
             return true;
+    for (int i = 0; i < list_length(compiled.range_table); i++)
+        if (list_nth_node(RangeTblEntry, compiled.range_table, i)->relid == relation)
+            return true;
     return false;
 }
 
