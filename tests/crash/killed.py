@@ -25,6 +25,14 @@ MAINTAINED = {
     "outer_joined": "SELECT a.id, b.v FROM a LEFT JOIN b ON a.id = b.id",
     "extremes": "SELECT k, min(v) AS low, max(v) AS high FROM a GROUP BY k",
     "chained": "SELECT n, count(*) AS groups FROM totals GROUP BY n",
+    "ranked": "SELECT id, k, v, rank() OVER (PARTITION BY k ORDER BY v, id) AS n FROM a",
+    "first": "SELECT id, v FROM a ORDER BY v DESC, id LIMIT 7",
+    "tested": "SELECT id, v IN (SELECT v FROM b) AS is_in FROM a WHERE EXISTS (SELECT FROM b WHERE b.k = a.k)",
+    "valued": "SELECT id, (SELECT max(v) FROM b WHERE b.k = a.k) AS top FROM a WHERE v > (SELECT avg(v) FROM b)",
+    "arrays": "SELECT k, array_agg(v ORDER BY v) AS vs, count(DISTINCT v) AS n FROM b GROUP BY ROLLUP (k)",
+    "reached": "WITH RECURSIVE r AS (SELECT id, k FROM a WHERE id < 5 UNION SELECT b.id, b.k FROM r JOIN b ON b.id = r.k + 3) SELECT * FROM r",
+    "common": "SELECT k FROM a INTERSECT ALL SELECT k FROM b",
+    "last_of_all": "SELECT t.k, max(t.total) AS total, count(r.n) AS n FROM totals t LEFT JOIN ranked r USING (k) GROUP BY t.k",
 }
 server = Server()
 db = Database(server.host)
