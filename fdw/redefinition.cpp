@@ -28,6 +28,7 @@ extern "C" {
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
+#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
@@ -203,6 +204,22 @@ void alter_row_type(const UtilityCall &utility)
         note_row_type(relid);
 }
 
+namespace {
+
+/* Under a lock that its readers do not notice, and that is let go: hardly anybody reads whole rows. */
+bool is_reader_of_whole_rows(Oid user)
+{
+    return call([=] {
+        if (!definition::lock_if_there(user, AccessShareLock))
+            return false;
+        const bool answer = reads_whole_rows(definition::query_of(user));
+        UnlockRelationOid(user, AccessShareLock);
+        return answer;
+    });
+}
+
+} // namespace
+
 void note_row_type(Oid relid)
 {
     Oid type = call([=] { return get_rel_type_id(relid); });
@@ -210,7 +227,8 @@ void note_row_type(Oid relid)
         return;
     call([=] { mark_users_of_type(type, "a composite type that it uses was altered"); });
     for (Oid user : users_of_view(relid)) {
-        if (!call([=] { return definition::lock_if_there(user, AccessExclusiveLock); }))
+        if (!is_reader_of_whole_rows(user) ||
+            !call([=] { return definition::lock_if_there(user, AccessExclusiveLock); }))
             continue;
         Query *query = call([=] { return definition::query_of(user); });
         if (!call([=] { return reads_whole_rows(query); }))
