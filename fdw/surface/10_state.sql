@@ -14,6 +14,7 @@ CREATE TABLE pgtrickle.pgt_state (
   status             text NOT NULL DEFAULT 'INITIALIZING',
   consecutive_errors int4 NOT NULL DEFAULT 0,
   generation         int8 NOT NULL DEFAULT 1,       -- of the definition: counts its changes
+  kept_by_deltas     bool,                          -- what its rows were made by: a program, or the query itself
   last_refresh_at    timestamptz,
   last_error_message text,
   last_error_at      timestamptz,

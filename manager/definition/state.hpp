@@ -14,6 +14,7 @@ extern "C" {
 #include "utils/snapshot.h"
 }
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ enum Column : int {
     status,
     consecutive_errors,
     generation,
+    kept_by_deltas,
     last_refresh_at,
     last_error_message,
     last_error_at,
@@ -56,6 +58,7 @@ struct StateRow {
     TimestampTz data_timestamp = 0;
     int32_t consecutive_errors = 0;
     int64_t generation = 0;
+    std::optional<bool> kept_by_deltas; /* unknown before its first fill */
     TimestampTz last_refresh_at = 0; /* times: 0 for none */
     std::string last_error_message;
     TimestampTz last_error_at = 0;

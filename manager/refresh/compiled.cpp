@@ -16,6 +16,7 @@ extern "C" {
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
+#include "utils/syscache.h"
 }
 
 #include <numeric>
@@ -67,6 +68,13 @@ extern "C" void on_relcache_invalidation(Datum, Oid relation)
     for (auto &[relid, compiled] : *cache)
         if (was_built_from(*compiled, relation))
             compiled->is_stale = has_stale = true;
+}
+
+/* Roles and their memberships decide whether a policy is in force for whoever a query reads a table as, and so whether
+ * there is a program at all. */
+extern "C" void on_role_invalidation(Datum argument, int, uint32)
+{
+    on_relcache_invalidation(argument, InvalidOid);
 }
 
 /* The program of a query kept incrementally, or nothing where only full refresh will do. */
@@ -375,6 +383,8 @@ std::string delta_name(engine::DeltaInput input)
 void register_refresh()
 {
     CacheRegisterRelcacheCallback(on_relcache_invalidation, Datum{0});
+    CacheRegisterSyscacheCallback(AUTHOID, on_role_invalidation, Datum{0});
+    CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role_invalidation, Datum{0});
 }
 
 } // namespace pgtrickle::refresh

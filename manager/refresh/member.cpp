@@ -50,6 +50,9 @@ std::string reason_to_start_over(const Member &member)
         return state.reinit_reason.empty() ? "it was marked" : state.reinit_reason;
     if (!member.reinitialize_reason.empty())
         return member.reinitialize_reason;
+    /* What a full refresh reads, a policy for one may hide from no delta. */
+    if (state.kept_by_deltas && *state.kept_by_deltas == member.compiled->is_full_only())
+        return member.compiled->is_full_only() ? "it can no longer be kept by deltas" : "it can be kept by deltas now";
     if (state.system_identifier != static_cast<int64_t>(call([] { return GetSystemIdentifier(); })))
         return "its frontier is another cluster's";
     return {};

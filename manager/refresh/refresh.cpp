@@ -122,6 +122,7 @@ void write_state(const Member &member, const Frontier &frontier, TimestampTz dat
         set(state::system_identifier, Int64GetDatum(GetSystemIdentifier()));
         set(state::data_timestamp, TimestampTzGetDatum(data_timestamp));
         set(state::is_populated, BoolGetDatum(true));
+        set(state::kept_by_deltas, BoolGetDatum(!member.compiled->is_full_only()));
         if (member.state.status != state::name_of(state::Status::suspended))
             set(state::status, CStringGetTextDatum(state::name_of(state::Status::active)));
         set(state::consecutive_errors, Int32GetDatum(0));
