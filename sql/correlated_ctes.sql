@@ -20,6 +20,8 @@ INSERT INTO kept VALUES
   ('shadowed', 'SELECT a.id, (WITH c AS (SELECT w FROM b WHERE b.k = a.k) SELECT count(*) FROM c WHERE w IN (WITH c AS (SELECT w + 1 AS w FROM c) SELECT w FROM c)) AS n FROM a'),
   ('with_another', 'WITH o AS (SELECT k, max(w) AS m FROM b GROUP BY k) SELECT a.id, (WITH c AS (SELECT o.m FROM o WHERE o.k = a.k) SELECT count(*) FROM o WHERE m > (SELECT max(m) FROM c)) AS n FROM a'),
   ('shown', 'SELECT a.id, (WITH c AS (SELECT w + a.m AS s FROM b WHERE b.k = a.k) SELECT string_agg(s::text, chr(44) ORDER BY s::text) FROM c WHERE s >= (SELECT avg(s) FROM c)) AS t FROM a'),
+  ('read_by_nobody', 'SELECT a.id, q.w FROM a LEFT JOIN LATERAL (WITH c AS (SELECT b.w, a.k FROM b) SELECT w FROM b) q ON a.id = q.w'),
+  ('read_by_nobody_of_a_value', 'SELECT a.id, (WITH RECURSIVE c AS (SELECT a.v AS n UNION SELECT t FROM e JOIN c ON f = n), d AS (SELECT a.k) SELECT count(*) FROM b WHERE b.w = a.v) AS n FROM a'),
   ('recursive', 'SELECT a.id, (WITH RECURSIVE r AS (SELECT a.v AS n UNION SELECT t FROM e JOIN r ON f = n WHERE t < a.k) SELECT count(*) FROM r WHERE n < (SELECT max(n) FROM r)) AS n FROM a'),
   ('recursive_of_cte', 'SELECT a.id, (WITH RECURSIVE c AS (SELECT w FROM b WHERE b.k = a.k), r AS (SELECT min(w) AS n FROM c UNION SELECT t FROM e JOIN r ON f = n WHERE t <= a.v), d AS (SELECT sum(n) AS s FROM r) SELECT s - count(x.n) FROM d, r x WHERE EXISTS (SELECT FROM r y WHERE y.n > x.n) GROUP BY s) AS n FROM a');
 SELECT pgtrickle.create_stream_table('correlated_ctes.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null

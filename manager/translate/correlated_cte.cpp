@@ -126,7 +126,17 @@ bool inline_references(Node *node, void *context)
     return false;
 }
 
-/* Inlines one of the CTEs of `query`; false if there is none any more. */
+bool is_read_beside(const Query *query, const CommonTableExpr *cte)
+{
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        if (is_reference(lfirst_node(RangeTblEntry, cell), cte, 0))
+            return true;
+    }
+    return false;
+}
+
+/* Inlines one of the CTEs of `query`, which has it no more if nothing else reads it; false if there is none to inline. */
 bool inline_one(Query *query)
 {
     ListCell *cell;
@@ -136,9 +146,10 @@ bool inline_one(Query *query)
             continue;
         Inlining inlining = {cte, 0, false};
         (void)inline_references(reinterpret_cast<Node *>(query), &inlining);
-        if (!cte->cterecursive)
+        const bool is_left = cte->cterecursive && is_read_beside(query, cte);
+        if (!is_left)
             query->cteList = list_delete_ptr(query->cteList, cte);
-        if (inlining.has_inlined || !cte->cterecursive)
+        if (inlining.has_inlined || !is_left)
             return true;
     }
     return false;

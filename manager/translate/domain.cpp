@@ -202,9 +202,14 @@ Detached detached(const Query *subquery, int &next_param, const std::vector<Refe
         return result;
     });
     Detached result = {castNode(Query, query), {}};
-    for (int i = 0; i < list_length(detaching.outer); i++)
-        result.references.push_back({static_cast<Node *>(list_nth(detaching.outer, i)),
-                                     static_cast<Node *>(list_nth(detaching.params, i))});
+    /* What only a CTE referred to that nobody reads is gone with it. */
+    const std::vector<Reference> left = params_of(query);
+    for (int i = 0; i < list_length(detaching.outer); i++) {
+        auto *param = static_cast<Node *>(list_nth(detaching.params, i));
+        if (std::any_of(left.begin(), left.end(),
+                        [&](const Reference &one) { return call([&] { return equal(one.param, param); }); }))
+            result.references.push_back({static_cast<Node *>(list_nth(detaching.outer, i)), param});
+    }
     return result;
 }
 
