@@ -49,7 +49,10 @@ SQL_FUNCTION(pgtrickle_export_definition)
     std::string name = required_text(fcinfo, 0, "name");
     Oid relid = call([&] { return stream_table_with_texts(name.c_str()); });
     std::vector<options::Option> options = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
-    std::erase_if(options, [](const options::Option &option) { return options::is_kept(option.name); });
+    /* The settings that it was defined under are part of what it says. */
+    std::erase_if(options, [](const options::Option &option) {
+        return options::is_kept(option.name) && !option.name.starts_with(options::setting_prefix);
+    });
     std::string columns = call([=] { return column_list(relid); });
     std::string quoted = call([=] { return quoted_relation_name(relid); });
     std::string statement = create_statement(quoted, columns, options);

@@ -13,6 +13,17 @@ CREATE FOREIGN TABLE cf_by_region (region text, orders bigint, revenue numeric(1
 \d+ cf_by_region
 SELECT * FROM cf_by_region ORDER BY region;
 
+-- texts_declared_for_other_types_of_text
+CREATE TABLE cf_text (id int PRIMARY KEY, v varchar(20), c char(5), k text COLLATE "C", n int);
+INSERT INTO cf_text VALUES (1, 'one', 'uno', 'ein', 11);
+CREATE FOREIGN TABLE cf_as_text (v text, c text, k varchar, n text) SERVER pgtrickle
+  OPTIONS (query 'SELECT v, c, k, n FROM cf_text', schedule '1h', refresh_mode 'DIFFERENTIAL');
+\d cf_as_text
+UPDATE cf_text SET v = 'two', k = 'zwei';
+SELECT pgtrickle.refresh_stream_table('cf_as_text') \g /dev/null
+SELECT *, pg_collation_for(k) AS collation FROM cf_as_text;
+DROP TABLE cf_text CASCADE;
+
 -- columns_taken_from_the_query
 CREATE FOREIGN TABLE cf_notes () SERVER pgtrickle OPTIONS (query 'SELECT note, qty::smallint AS few FROM cf_order');
 \d cf_notes

@@ -17,6 +17,14 @@ SELECT pgtrickle.refresh_stream_table('rs_per_day');
 SET TimeZone = 'America/New_York';
 SELECT * FROM rs_per_day ORDER BY day;
 
+-- its exported definition says under which settings
+SELECT pgtrickle.export_definition('rs_per_day') AS statement \gset
+SELECT pgtrickle.drop_stream_table('rs_per_day') \g /dev/null
+SET TimeZone = 'Asia/Tokyo';
+:statement;
+SET TimeZone = 'America/New_York';
+SELECT * FROM rs_per_day ORDER BY day;
+
 -- a new query records anew
 SET TimeZone = 'Asia/Tokyo';
 ALTER FOREIGN TABLE rs_per_day OPTIONS (SET query $$SELECT date_trunc('day', at) AS day, count(*) AS n FROM rs_event GROUP BY 1$$);

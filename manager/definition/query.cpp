@@ -11,6 +11,7 @@ extern "C" {
 #include "optimizer/tlist.h"
 #include "parser/analyze.h"
 #include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
 #include "parser/parse_node.h"
 #include "parser/parse_relation.h"
 #include "parser/parse_type.h"
@@ -277,6 +278,7 @@ Expr *cast_to(TargetEntry *target, const WantedColumn *wanted, const char *state
                                format_type_with_typemod(wanted->type, wanted->typmod), format_type_be(type)),
                       statement != nullptr ? "Declare the type that the query returns, or cast the expression in the query."
                                            : "Cast the expression in the query.");
+    assign_expr_collations(nullptr, cast);
     if (!has_fitting_collation(cast, wanted)) {
         CollateExpr *collate = makeNode(CollateExpr);
         collate->arg = reinterpret_cast<Expr *>(cast);
