@@ -18,6 +18,7 @@
 #include "fdw/history.hpp"
 #include "fdw/sources.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/relation_name.hpp"
 #include "pg/settings.hpp"
 #include "refresh/missing_index.hpp"
 #include "refresh/refresh.hpp"
@@ -253,6 +254,33 @@ void note_missing_indexes(Oid relid)
         });
 }
 
+/* What moves its answer although no captured source changes, or nothing. */
+std::string what_moves_it(const Query *query, const Maintenance &maintenance)
+{
+    const translate::Restlessness restlessness = translate::restlessness_of(query);
+    if (!restlessness.function.empty())
+        return restlessness.function;
+    for (const translate::SourceRef &source : maintenance.sources)
+        if (!source.is_stream_table && call([&] { return get_rel_relkind(source.relid); }) == RELKIND_FOREIGN_TABLE)
+            return std::string("foreign table ") + call([&] { return quoted_relation_name(source.relid); });
+    return {};
+}
+
+/* Only a change wakes the manager, and a reader asks for nothing else. */
+void note_restlessness(Oid relid, const std::string &mover, const scheduler::Schedule &schedule)
+{
+    const bool is_due_on_change_only =
+        schedule.kind == scheduler::Schedule::Kind::calculated ||
+        (schedule.kind == scheduler::Schedule::Kind::duration && schedule.seconds == 0);
+    if (mover.empty() || !is_due_on_change_only)
+        return;
+    call([&] {
+        ereport(NOTICE, (errmsg("stream table \"%s\" is refreshed only when a captured source changes", get_rel_name(relid)),
+                         errdetail("What it shows also depends on %s.", mover.c_str()),
+                         errhint("Give it a schedule at which it is due, such as '1m'.")));
+    });
+}
+
 void capture_sources(const std::vector<translate::SourceRef> &sources)
 {
     call([&] {
@@ -306,6 +334,7 @@ void create_stream_table(const UtilityCall &utility)
         if (definition.initialize)
             note_refresh(refresh::initialize(relid), "INITIAL");
         note_missing_indexes(relid);
+        note_restlessness(relid, what_moves_it(query, maintenance), definition.schedule);
     }
     mailbox::note_definition_change();
 }

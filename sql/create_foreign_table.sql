@@ -24,6 +24,13 @@ SELECT pgtrickle.refresh_stream_table('cf_as_text') \g /dev/null
 SELECT *, pg_collation_for(k) AS collation FROM cf_as_text;
 DROP TABLE cf_text CASCADE;
 
+-- what_moves_without_a_change: a schedule on change alone would never come due
+CREATE FOREIGN TABLE cf_recent () SERVER pgtrickle
+  OPTIONS (query $$SELECT count(*) AS n FROM cf_order WHERE now() > timestamptz '2024-01-01 00:00+00'$$, refresh_mode 'FULL');
+CREATE FOREIGN TABLE cf_recent_due () SERVER pgtrickle
+  OPTIONS (query $$SELECT count(*) AS n FROM cf_recent WHERE now() > timestamptz '2024-01-01 00:00+00'$$, refresh_mode 'FULL', schedule '1m');
+DROP FOREIGN TABLE cf_recent_due, cf_recent;
+
 -- columns_taken_from_the_query
 CREATE FOREIGN TABLE cf_notes () SERVER pgtrickle OPTIONS (query 'SELECT note, qty::smallint AS few FROM cf_order');
 \d cf_notes
