@@ -89,23 +89,6 @@ void apply_on_stale(Oid relid, Obstacle obstacle)
              errdetail("%s", explain(obstacle)), errhint("%s", advise(obstacle))));
 }
 
-/* Refreshes in this transaction; its history is written when the transaction ends. */
-void refresh_here(const Oid *relids, int count)
-{
-    enter([=] {
-        std::vector<Oid> members(relids, relids + count);
-        TimestampTz started_at = GetCurrentTimestamp();
-        try {
-            for (const refresh::Outcome &outcome : refresh::refresh_group(members, refresh::LockWait::wait))
-                note_refresh(outcome, "SCAN");
-        } catch (const PgError &error) {
-            note_failed_refresh(members.front(), started_at, "SCAN", error);
-            throw;
-        }
-    });
-    CommandCounterIncrement();
-}
-
 /* Asks for all of them at once, and judges those anew that were not refreshed. Returns whether all are fresh. */
 bool ask_manager(const Oid *relids, int count)
 {
@@ -172,14 +155,25 @@ void sort(Sorted *sorted, int count, Oid relid, const Freshness &freshness)
 
 } // namespace
 
-bool has_to_be_of_one_state(const Oid *relids, int count)
+void refresh_here(const Oid *relids, int count)
 {
-    if (count < 2 || guc::max_staleness_ms != 0 || !guc::enabled)
-        return false;
-    for (int i = 0; i < count; i++)
-        if (!mailbox::look(relids[i]).is_clean)
-            return true;
-    return false; /* nothing is pending anywhere */
+    enter([=] {
+        std::vector<Oid> members(relids, relids + count);
+        TimestampTz started_at = GetCurrentTimestamp();
+        try {
+            for (const refresh::Outcome &outcome : refresh::refresh_group(members, refresh::LockWait::wait))
+                note_refresh(outcome, "SCAN");
+        } catch (const PgError &error) {
+            note_failed_refresh(members.front(), started_at, "SCAN", error);
+            throw;
+        }
+    });
+    CommandCounterIncrement();
+}
+
+bool has_to_be_of_one_state(int count)
+{
+    return count > 1 && guc::max_staleness_ms == 0 && guc::enabled;
 }
 
 Passed pass_barrier(const Oid *relids, int count, List *permissions)

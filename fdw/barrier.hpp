@@ -27,9 +27,12 @@ struct Passed {
  * entries, may be NIL) are checked before anything is waited for. */
 Passed pass_barrier(const Oid *relids, int count, List *permissions);
 
-/* Whether the statement is to see all of them with the same changes, and may not, as something is pending. A look
- * into shared memory. */
-bool has_to_be_of_one_state(const Oid *relids, int count);
+/* Refreshes in this transaction; its history is written when the transaction ends. */
+void refresh_here(const Oid *relids, int count);
+
+/* Whether a statement is to see all of `count` stream tables with the same changes. That nothing is pending now does not
+ * tell that it does: one of them may have been refreshed before its snapshot, and the other one behind it. */
+bool has_to_be_of_one_state(int count);
 
 struct FixedSnapshot {
     Snapshot snapshot;

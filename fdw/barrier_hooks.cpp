@@ -12,6 +12,7 @@
  * seen as the abort of its (sub)transaction.
  */
 #include "fdw/barrier.hpp"
+#include "fdw/freshness.hpp"
 
 #include "definition/guc.hpp"
 #include "fdw/serving.hpp"
@@ -136,20 +137,29 @@ void chain_start(QueryDesc *query, int flags)
         standard_ExecutorStart(query, flags);
 }
 
-/* Each waits for one refresh. */
-constexpr int most_passes = 30;
+/* Each waits for one refresh by the manager. */
+constexpr int most_passes = 5, most_passes_of_who_cannot_refresh = 30;
 
 /* For a statement that takes its snapshot when it has passed, and leaves it active. Somebody who refreshes one of the
- * stream tables alone may come between the refresh of all and the snapshot: then it passes once more. */
+ * stream tables alone may come between the refresh of all and the snapshot: then it passes once more, and in
+ * the end refreshes all of them in its own transaction, where nobody comes between. */
 void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
 {
-    for (int left = most_passes - 1;; left--) {
+    const bool can_refresh = can_refresh_here();
+    for (int left = (can_refresh ? most_passes : most_passes_of_who_cannot_refresh) - 1;; left--) {
         Passed passed = pass_barrier(relids, count, query->plannedstmt->rtable);
         renew_snapshot(query, passed.has_refreshed);
-        if (passed.has_refreshed || !passed.is_fresh || left == 0 || !has_to_be_of_one_state(relids, count) ||
+        if (passed.has_refreshed || !passed.is_fresh || !has_to_be_of_one_state(count) ||
             !may_be_of_several_states(relids, count, query->snapshot))
             return;
+        if (left == 0 && !can_refresh)
+            return;
         PopActiveSnapshot();
+        if (left == 0) {
+            refresh_here(relids, count);
+            renew_snapshot(query, true);
+            return;
+        }
     }
 }
 
