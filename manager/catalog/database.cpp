@@ -243,9 +243,9 @@ void Database::remove_damaged()
 bool Database::is_whole()
 {
     Statement tables = prepare("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN"
-                               " ('cluster_database', 'registry', 'graph', 'program', 'back_off', 'history', 'cost')");
+                               " ('cluster_database', 'registry', 'graph', 'program', 'back_off', 'history', 'cost', 'statistics')");
     Statement check = prepare("PRAGMA quick_check(1)");
-    return tables.step() && tables.number(0) == 7 && check.step() && check.text(0) == "ok";
+    return tables.step() && tables.number(0) == 8 && check.step() && check.text(0) == "ok";
 }
 
 bool Database::take_is_new()

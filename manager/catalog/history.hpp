@@ -31,10 +31,32 @@ struct Refresh {
     std::string error_message;
 };
 
+/* What all refreshes of a stream table did that were this action, since they are counted: pruning the
+ * history does not change it. Times as above, sums in microseconds. */
+struct Statistics {
+    uint32_t relid = 0;
+    std::string action;
+    int64_t refreshes = 0; /* completed */
+    int64_t failures = 0;
+    int64_t rows_inserted = 0;
+    int64_t rows_deleted = 0;
+    int64_t delta_rows = 0;
+    int64_t total_us = 0;
+    int64_t max_us = 0;
+    int64_t last_us = 0;
+    int64_t first_at = 0;
+    int64_t completed_at = 0; /* the last one */
+    int64_t chosen_at = 0;    /* the last one that was no first fill */
+    int64_t failed_at = 0;
+    std::string error_message; /* of the last failure */
+};
+
 /* Of the database this process is connected to. C++ frames. */
 void append_history(const std::vector<Refresh> &refreshes);
 /* Newest first; relid 0: of all stream tables of the database. */
 std::vector<Refresh> read_history(uint32_t relid, int max_rows);
+/* By stream table and action. */
+std::vector<Statistics> read_statistics();
 
 /* For a refresh in the current transaction, called after it and before the transaction's end: written when the
  * transaction ends, after its commit is visible; with status FAILED if it, or the

@@ -3,7 +3,7 @@
 
 namespace pgtrickle::catalog {
 
-constexpr int schema_version = 1;
+constexpr int schema_version = 2;
 
 /* The statements that lead from version `version` to the next; nullptr if there is no such
  * step. From 0 (an empty file) one step leads to schema_version. */

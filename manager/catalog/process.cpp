@@ -58,6 +58,7 @@ void write(const std::vector<Refresh> &refreshes)
     bool is_written = run([&](Database &catalog) {
         for (const Refresh &refresh : refreshes) {
             write_history(catalog, database, refresh);
+            add_statistics(catalog, database, refresh);
             if (refresh.status == "COMPLETED")
                 add_cost(catalog, database, refresh);
         }
@@ -157,6 +158,14 @@ std::vector<Refresh> read_history(uint32_t relid, int max_rows)
     uint32_t database = MyDatabaseId;
     std::vector<Refresh> rows;
     run([&](Database &catalog) { rows = history_of(catalog, database, relid, max_rows); });
+    return rows;
+}
+
+std::vector<Statistics> read_statistics()
+{
+    uint32_t database = MyDatabaseId;
+    std::vector<Statistics> rows;
+    run([&](Database &catalog) { rows = statistics_of(catalog, database); });
     return rows;
 }
 

@@ -53,6 +53,7 @@ void forget_database(Database &catalog, uint32_t database)
     catalog.prepare("DELETE FROM back_off WHERE database = ?").bind(database).step();
     catalog.prepare("DELETE FROM history WHERE database = ?").bind(database).step();
     catalog.prepare("DELETE FROM cost WHERE database = ?").bind(database).step();
+    catalog.prepare("DELETE FROM statistics WHERE database = ?").bind(database).step();
 }
 
 } // namespace pgtrickle::catalog

@@ -83,3 +83,23 @@ CREATE TABLE cost (                         -- what refreshes took, by what was 
   last_us    INTEGER NOT NULL,
   PRIMARY KEY (database, relid, action)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE statistics (                   -- what refreshes did, by what was done; outlives the history
+  database       INTEGER NOT NULL,
+  relid          INTEGER NOT NULL,
+  action         TEXT    NOT NULL,
+  refreshes      INTEGER NOT NULL,          -- completed ones
+  failures       INTEGER NOT NULL,
+  rows_inserted  INTEGER NOT NULL,
+  rows_deleted   INTEGER NOT NULL,
+  delta_rows     INTEGER NOT NULL,
+  total_us       INTEGER NOT NULL,          -- of completed ones, as the two below
+  max_us         INTEGER NOT NULL,
+  last_us        INTEGER NOT NULL,
+  first_at       INTEGER NOT NULL,
+  completed_at   INTEGER NOT NULL,          -- the last one; 0: none
+  chosen_at      INTEGER NOT NULL,          -- the last one that was no first fill
+  failed_at      INTEGER NOT NULL,
+  error_message  TEXT    NOT NULL,          -- of the last failure
+  PRIMARY KEY (database, relid, action)
+) STRICT, WITHOUT ROWID;

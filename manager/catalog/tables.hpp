@@ -1,6 +1,6 @@
 /*
  * The tables of the catalog, one file each: history_table, registry, graph, programs,
- * back_off, costs. These functions run within Database::run() and throw CatalogError.
+ * back_off, costs, statistics. These functions run within Database::run() and throw CatalogError.
  * `database` is the OID of a PostgreSQL database. Pure C++.
  */
 #pragma once
@@ -87,5 +87,12 @@ struct Cost {
 };
 void add_cost(Database &catalog, uint32_t database, const Refresh &refresh);
 std::vector<Cost> costs_of(Database &catalog, uint32_t database, uint32_t relid);
+
+/* ---- statistics.cpp ---- */
+void add_statistics(Database &catalog, uint32_t database, const Refresh &refresh);
+std::vector<Statistics> statistics_of(Database &catalog, uint32_t database);
+/* Removes those of stream tables that are not registered, unless something was counted after `before`: then
+ * the registry may be older. */
+void prune_statistics(Database &catalog, uint32_t database, int64_t before);
 
 } // namespace pgtrickle::catalog

@@ -24,6 +24,8 @@ struct LoadedState {
 namespace {
 
 constexpr TimestampTz reload_pause_us = 1'000'000;
+/* What was counted later may be of a stream table made after the definitions were read. */
+constexpr TimestampTz statistics_pause_us = 600'000'000;
 
 struct Loaded {
     Known known;
@@ -149,6 +151,7 @@ void Manager::project_definitions()
     catalog::run([&](catalog::Database &catalog) {
         catalog::write_registry(catalog, cluster, MyDatabaseId, rows, now);
         catalog::write_graph(catalog, MyDatabaseId, edges);
+        catalog::prune_statistics(catalog, MyDatabaseId, now - statistics_pause_us);
         for (const catalog::BackOff &row : catalog::back_offs_of(catalog, MyDatabaseId)) {
             scheduler::Task *task = queue_.find(row.relid);
             if (task == nullptr || known_[row.relid].generation != row.generation)

@@ -287,4 +287,86 @@ TEST_F(Catalog, keeps_programs_costs_and_back_off)
     });
 }
 
+Statistics statistics_of_one(Database &catalog, uint32_t relid)
+{
+    std::vector<Statistics> rows;
+    EXPECT_TRUE(catalog.run([&](Database &c) { rows = statistics_of(c, 1); })) << catalog.failure();
+    for (const Statistics &row : rows)
+        if (row.relid == relid)
+            return row;
+    return {};
+}
+
+void refreshed(Database &catalog, uint32_t relid, const char *status, int64_t ended_at, const char *initiated_by)
+{
+    Refresh refresh;
+    refresh.relid = relid;
+    refresh.action = "FULL";
+    refresh.status = status;
+    refresh.initiated_by = initiated_by;
+    refresh.started_at = 100;
+    refresh.ended_at = ended_at;
+    refresh.rows_inserted = 3;
+    refresh.error_message = std::string(status) == "FAILED" ? "no" : "";
+    catalog.run([&](Database &c) {
+        write_history(c, 1, refresh);
+        add_statistics(c, 1, refresh);
+    });
+}
+
+void expect_counted(const Statistics &counted)
+{
+    EXPECT_EQ(counted.refreshes, 2);
+    EXPECT_EQ(counted.failures, 1);
+    EXPECT_EQ(counted.rows_inserted, 6);
+    EXPECT_EQ(counted.total_us, 50 + 200);
+    EXPECT_EQ(counted.max_us, 200);
+    EXPECT_EQ(counted.last_us, 200);
+    EXPECT_EQ(counted.first_at, 150);
+    EXPECT_EQ(counted.completed_at, 300);
+    EXPECT_EQ(counted.chosen_at, 300);
+    EXPECT_EQ(counted.failed_at, 900);
+    EXPECT_EQ(counted.error_message, "no");
+}
+
+TEST_F(Catalog, counts_what_the_history_forgets)
+{
+    Database catalog(folder);
+    refreshed(catalog, 7, "COMPLETED", 150, "INITIAL");
+    EXPECT_EQ(statistics_of_one(catalog, 7).chosen_at, 0);
+    refreshed(catalog, 7, "COMPLETED", 300, "MANUAL");
+    refreshed(catalog, 7, "FAILED", 900, "SCAN");
+    catalog.run([](Database &c) { prune_history(c, 1000); });
+    expect_counted(statistics_of_one(catalog, 7));
+}
+
+TEST_F(Catalog, counts_what_an_earlier_version_has_in_its_history)
+{
+    {
+        Database catalog(folder);
+        refreshed(catalog, 7, "COMPLETED", 150, "INITIAL");
+        refreshed(catalog, 7, "COMPLETED", 300, "MANUAL");
+        refreshed(catalog, 7, "FAILED", 900, "SCAN");
+        catalog.run([](Database &c) { c.execute("DROP TABLE statistics; PRAGMA user_version = 1"); });
+    }
+    Database catalog(folder);
+    expect_counted(statistics_of_one(catalog, 7));
+    EXPECT_EQ(count(catalog), 3u);
+}
+
+TEST_F(Catalog, forgets_what_dropped_stream_tables_did)
+{
+    Database catalog(folder);
+    refreshed(catalog, 7, "COMPLETED", 150, "MANUAL");
+    refreshed(catalog, 8, "COMPLETED", 150, "MANUAL");
+    refreshed(catalog, 9, "COMPLETED", 500, "MANUAL");
+    catalog.run([](Database &c) {
+        write_registry(c, {11, 1}, 1, {{8, 1, "public", "a", "1s", "ACTIVE"}}, 77);
+        prune_statistics(c, 1, 400);
+    });
+    EXPECT_EQ(statistics_of_one(catalog, 7).refreshes, 0);
+    EXPECT_EQ(statistics_of_one(catalog, 8).refreshes, 1);
+    EXPECT_EQ(statistics_of_one(catalog, 9).refreshes, 1);
+}
+
 } // namespace
