@@ -61,10 +61,13 @@ $(shell mkdir -p build && echo "$(CONFIGURED)" > build/configured)
 endif
 $(OBJS): build/configured
 
-# SQLite's schema, as a string.
-build/catalog_schema.inc: manager/catalog/schema.sql build/configured
-	(echo 'R"sql('; cat $<; echo ')sql"') > $@
-manager/catalog/migrations.o: build/catalog_schema.inc
+# The steps of SQLite's schema, as a table.
+MIGRATIONS   = $(sort $(wildcard manager/catalog/migrations/*.sql))
+build/catalog_migrations.inc: $(MIGRATIONS) build/configured
+	for step in $(MIGRATIONS); do \
+	  echo "{\"$$(basename $$step)\", R\"sql("; cat $$step; echo ')sql"},'; \
+	done > $@
+manager/catalog/migrations.o: build/catalog_migrations.inc
 
 $(DATA_built): $(SURFACE)
 	cat $(SURFACE) > $@

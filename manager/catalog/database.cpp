@@ -164,7 +164,7 @@ void Database::open()
         ::unlink((path() + "-shm").c_str());
         is_new_ = true;
     }
-    open_file();
+    open_file(path().c_str());
     configure();
     migrate();
     /* Removed since: nobody makes it again while we hold the lock. Another round will. */
@@ -175,10 +175,10 @@ void Database::open()
     process_ = getpid();
 }
 
-void Database::open_file()
+void Database::open_file(const char *name)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    int result = sqlite3_open_v2(path().c_str(), &connection_, flags, nullptr);
+    int result = sqlite3_open_v2(name, &connection_, flags, nullptr);
     if (connection_ == nullptr)
         throw std::bad_alloc();
     check(result);
@@ -196,26 +196,25 @@ void Database::configure()
     execute("PRAGMA wal_autocheckpoint = 0");
 }
 
+int Database::version()
+{
+    Statement statement = prepare("PRAGMA user_version");
+    return statement.step() ? static_cast<int>(statement.number(0)) : 0;
+}
+
+/* All steps or none. */
 void Database::migrate()
 {
+    if (version() == schema_version())
+        return;
     execute("BEGIN IMMEDIATE");
-    int64_t version = 0;
-    {
-        Statement statement = prepare("PRAGMA user_version");
-        if (statement.step())
-            version = statement.number(0);
-    }
-    while (version < schema_version) {
-        const char *step = migration_from(static_cast<int>(version));
-        if (step == nullptr)
-            break;
-        execute(step);
-        version = version == 0 ? schema_version : version + 1;
-        execute(("PRAGMA user_version = " + std::to_string(version)).c_str());
+    for (int next = version() + 1; next <= schema_version(); next++) {
+        execute(migration_to(next));
+        execute(("PRAGMA user_version = " + std::to_string(next)).c_str());
     }
     execute("COMMIT");
-    if (version != schema_version)
-        throw CatalogError(SQLITE_CORRUPT, path() + ": its schema is of version " + std::to_string(version));
+    if (version() != schema_version())
+        throw CatalogError(SQLITE_CORRUPT, path() + ": its schema is of version " + std::to_string(version()));
 }
 
 void Database::remove_damaged()
@@ -224,7 +223,7 @@ void Database::remove_damaged()
     /* Somebody else may have replaced it already. */
     Database probe(folder_);
     try {
-        probe.open_file();
+        probe.open_file(probe.path().c_str());
         probe.configure();
         probe.migrate();
         if (probe.is_whole())
@@ -240,12 +239,20 @@ void Database::remove_damaged()
     is_new_ = true;
 }
 
+/* Whether it has everything that a new one would have, and can be read from end to end. */
 bool Database::is_whole()
 {
-    Statement tables = prepare("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN"
-                               " ('cluster_database', 'registry', 'graph', 'program', 'back_off', 'history', 'cost', 'statistics')");
+    Database fresh(folder_);
+    fresh.open_file(":memory:");
+    fresh.migrate();
+    Statement wanted = fresh.prepare("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL");
+    while (wanted.step()) {
+        Statement found = prepare("SELECT 1 FROM sqlite_schema WHERE type = ? AND name = ? AND sql = ?");
+        if (!found.bind(wanted.text(0), wanted.text(1), wanted.text(2)).step())
+            return false;
+    }
     Statement check = prepare("PRAGMA quick_check(1)");
-    return tables.step() && tables.number(0) == 8 && check.step() && check.text(0) == "ok";
+    return check.step() && check.text(0) == "ok";
 }
 
 bool Database::take_is_new()

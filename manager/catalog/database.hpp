@@ -83,8 +83,9 @@ class Database {
   private:
     void attempt(const std::function<void(Database &)> &work);
     void open();
-    void open_file();
+    void open_file(const char *name);
     void configure();
+    int version();
     void migrate();
     void close();
     bool is_same_file() const;

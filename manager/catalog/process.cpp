@@ -8,6 +8,7 @@
 
 extern "C" {
 #include "access/xlog.h"
+#include "commands/dbcommands.h"
 #include "storage/ipc.h"
 }
 
@@ -24,6 +25,7 @@ struct Local {
     std::vector<Waiting> waiting; /* for the end of the transaction */
     std::vector<Refresh> overdue; /* could not be written */
     bool has_warned = false;
+    std::string database_name;
 };
 
 constexpr size_t most_overdue = 1000;
@@ -140,12 +142,21 @@ void checkpoint()
     mine().checkpoint();
 }
 
+void note_database_name()
+{
+    const char *name = call([] { return get_database_name(MyDatabaseId); });
+    local().database_name = name != nullptr ? name : "";
+}
+
 Cluster this_cluster()
 {
-    return call([] {
-        return Cluster{static_cast<int64_t>(GetSystemIdentifier()),
-                       static_cast<int64_t>(GetWALInsertionTimeLine())};
+    Cluster cluster;
+    call([&] {
+        cluster.system_identifier = static_cast<int64_t>(GetSystemIdentifier());
+        cluster.timeline = static_cast<int64_t>(GetWALInsertionTimeLine());
     });
+    cluster.database_name = local().database_name;
+    return cluster;
 }
 
 void append_history(const std::vector<Refresh> &refreshes)

@@ -19,7 +19,9 @@ bool run(const std::function<void(Database &)> &work);
 bool take_is_new();
 void checkpoint();
 
-/* This cluster, as of its control file. */
+/* In a transaction: what this process's database is called now. */
+void note_database_name();
+/* This cluster, as of its control file, and the name that was noted last. */
 Cluster this_cluster();
 
 } // namespace pgtrickle::catalog

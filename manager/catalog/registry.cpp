@@ -7,8 +7,8 @@ void write_registry(Database &catalog, const Cluster &cluster, uint32_t database
 {
     catalog
         .prepare("INSERT OR REPLACE INTO cluster_database (system_identifier, timeline, database, stream_tables,"
-                 " looked_at) VALUES (?, ?, ?, ?, ?)")
-        .bind(cluster.system_identifier, cluster.timeline, database, static_cast<int64_t>(rows.size()), now)
+                 " looked_at, name) VALUES (?, ?, ?, ?, ?, ?)")
+        .bind(cluster.system_identifier, cluster.timeline, database, static_cast<int64_t>(rows.size()), now, cluster.database_name)
         .step();
     catalog.prepare("DELETE FROM registry WHERE database = ?").bind(database).step();
     for (const Registered &row : rows) {
@@ -46,14 +46,15 @@ std::vector<KnownDatabase> known_databases(Database &catalog, const Cluster &clu
 
 void forget_database(Database &catalog, uint32_t database)
 {
-    catalog.prepare("DELETE FROM cluster_database WHERE database = ?").bind(database).step();
-    catalog.prepare("DELETE FROM registry WHERE database = ?").bind(database).step();
-    catalog.prepare("DELETE FROM graph WHERE database = ?").bind(database).step();
-    catalog.prepare("DELETE FROM program WHERE database = ?").bind(database).step();
-    catalog.prepare("DELETE FROM back_off WHERE database = ?").bind(database).step();
-    catalog.prepare("DELETE FROM history WHERE database = ?").bind(database).step();
-    catalog.prepare("DELETE FROM cost WHERE database = ?").bind(database).step();
-    catalog.prepare("DELETE FROM statistics WHERE database = ?").bind(database).step();
+    std::vector<std::string> tables;
+    {
+        Statement select = catalog.prepare("SELECT t.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c"
+                                           " WHERE t.type = 'table' AND c.name = 'database'");
+        while (select.step())
+            tables.push_back(select.text(0));
+    }
+    for (const std::string &table : tables)
+        catalog.execute(("DELETE FROM \"" + table + "\" WHERE database = " + std::to_string(database)).c_str());
 }
 
 } // namespace pgtrickle::catalog

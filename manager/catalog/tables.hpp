@@ -15,6 +15,7 @@ namespace pgtrickle::catalog {
 struct Cluster {
     int64_t system_identifier = 0;
     int64_t timeline = 0;
+    std::string database_name = {}; /* of the database that is being registered, for people */
 };
 
 /* ---- history_table.cpp ---- */
@@ -42,7 +43,7 @@ struct KnownDatabase {
 };
 /* The databases that were looked into on this cluster and timeline. */
 std::vector<KnownDatabase> known_databases(Database &catalog, const Cluster &cluster);
-/* Removes all that is kept of the database, history included. */
+/* Removes all that any table with a column `database` keeps of it, history included. */
 void forget_database(Database &catalog, uint32_t database);
 
 /* ---- graph.cpp ---- */

@@ -99,6 +99,7 @@ bool Manager::load_definitions()
         is_extension_there = call([] { return OidIsValid(state::state_table()); });
         if (!is_extension_there)
             return;
+        catalog::note_database_name();
         for (Oid relid : definition::all())
             loaded.emplace(relid, load_one(relid));
     });

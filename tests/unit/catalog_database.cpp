@@ -340,20 +340,6 @@ TEST_F(Catalog, counts_what_the_history_forgets)
     expect_counted(statistics_of_one(catalog, 7));
 }
 
-TEST_F(Catalog, counts_what_an_earlier_version_has_in_its_history)
-{
-    {
-        Database catalog(folder);
-        refreshed(catalog, 7, "COMPLETED", 150, "INITIAL");
-        refreshed(catalog, 7, "COMPLETED", 300, "MANUAL");
-        refreshed(catalog, 7, "FAILED", 900, "SCAN");
-        catalog.run([](Database &c) { c.execute("DROP TABLE statistics; PRAGMA user_version = 1"); });
-    }
-    Database catalog(folder);
-    expect_counted(statistics_of_one(catalog, 7));
-    EXPECT_EQ(count(catalog), 3u);
-}
-
 TEST_F(Catalog, forgets_what_dropped_stream_tables_did)
 {
     Database catalog(folder);
