@@ -4,10 +4,13 @@
 #include "catalog/history.hpp"
 #include "definition/definition.hpp"
 #include "fdw/arguments.hpp"
+#include "fdw/overview.hpp"
 #include "fdw/rows.hpp"
 #include "fdw/visibility.hpp"
 
+#include <algorithm>
 #include <climits>
+#include <map>
 
 namespace pgtrickle {
 
@@ -43,6 +46,26 @@ class Seers {
     Oid last_ = InvalidOid;
     Sight sight_ = {false, false};
 };
+
+/* Newest first. Where some are not to be seen, of each stream table its own: a long history of others is not read. */
+std::vector<catalog::Refresh> timeline(const std::map<Oid, Seen> &visible, bool are_all_visible, int max_rows)
+{
+    std::vector<catalog::Refresh> found;
+    if (!are_all_visible) {
+        for (const auto &[relid, seen] : visible)
+            for (catalog::Refresh &refresh : catalog::read_history(relid, max_rows))
+                found.push_back(std::move(refresh));
+    } else {
+        found = catalog::read_history(InvalidOid, max_rows);
+        std::erase_if(found, [&](const catalog::Refresh &refresh) { return visible.count(refresh.relid) == 0; });
+    }
+    std::sort(found.begin(), found.end(), [](const catalog::Refresh &a, const catalog::Refresh &b) {
+        return a.refresh_id > b.refresh_id;
+    });
+    if (found.size() > static_cast<size_t>(max_rows))
+        found.resize(max_rows);
+    return found;
+}
 
 } // namespace
 
@@ -81,6 +104,31 @@ SQL_FUNCTION(pgtrickle_get_refresh_history)
         rows.text(refresh.action).text(refresh.status).number(refresh.rows_inserted).number(refresh.rows_deleted);
         rows.real(static_cast<double>(refresh.ended_at - refresh.started_at) / 1000.0);
         rows.text(error_text(refresh, with_texts)).add();
+    }
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_refresh_timeline)
+{
+    using namespace pgtrickle;
+    int max_rows = has_argument(fcinfo, 0) ? PG_GETARG_INT32(0) : INT_MAX;
+    if (max_rows < 0)
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: max_rows must not be negative"});
+    Rows rows(fcinfo);
+    std::map<Oid, Seen> visible;
+    bool are_all_visible = true;
+    for (Seen &seen : all_stream_tables()) {
+        are_all_visible &= seen.may_see;
+        if (seen.may_see)
+            visible.emplace(seen.definition.relid, std::move(seen));
+    }
+    for (const catalog::Refresh &refresh : timeline(visible, are_all_visible, max_rows)) {
+        const Seen &seen = visible[refresh.relid];
+        rows.text(seen.definition.schema_name).text(seen.definition.name).time(refresh.started_at);
+        rows.time(refresh.ended_at).text(refresh.action).text(refresh.status).text(refresh.initiated_by);
+        rows.number(refresh.rows_inserted).number(refresh.rows_deleted).number(refresh.delta_rows);
+        rows.real(static_cast<double>(refresh.ended_at - refresh.started_at) / 1000.0);
+        rows.text(error_text(refresh, seen.may_see_texts)).add();
     }
     return 0;
 }

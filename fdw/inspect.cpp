@@ -5,34 +5,41 @@
 #include "catalog/history.hpp"
 #include "definition/definition.hpp"
 #include "definition/options.hpp"
-#include "fdw/age.hpp"
 #include "fdw/arguments.hpp"
+#include "fdw/overview.hpp"
 #include "fdw/rows.hpp"
 #include "fdw/visibility.hpp"
 #include "refresh/compiled.hpp"
 
 extern "C" {
-#include "catalog/pg_class.h"
-#include "nodes/parsenodes.h"
+#include "access/genam.h"
+#include "catalog/pg_index.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
-#include "utils/relcache.h"
+#include "utils/fmgroids.h"
 #include "access/table.h"
 }
+
+#include <algorithm>
+#include <map>
 
 namespace pgtrickle {
 
 namespace {
 
+/* Without a lock on the source: somebody may hold it for long. */
 bool is_keyless(Oid source)
 {
-    Relation relation = try_table_open(source, AccessShareLock);
-    if (relation == nullptr)
-        return false;
-    RelationGetIndexList(relation);
-    bool has_key = OidIsValid(relation->rd_pkindex);
-    table_close(relation, AccessShareLock);
+    Relation indexes = table_open(IndexRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(source));
+    SysScanDesc scan = systable_beginscan(indexes, IndexIndrelidIndexId, true, nullptr, 1, &key);
+    bool has_key = false;
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+        has_key |= reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple))->indisprimary;
+    systable_endscan(scan);
+    table_close(indexes, AccessShareLock);
     return !has_key;
 }
 
@@ -53,59 +60,68 @@ Datum as_jsonb(const state::StateRow &row)
 
 /* The last refresh that did something, and the last error if nothing went well since. */
 struct Past {
-    std::optional<std::string> action;
     std::optional<std::string> way; /* FULL or DIFFERENTIAL, of the last refresh that was free to choose */
     std::optional<std::string> error_message;
     TimestampTz error_at = 0;
 };
 
-Past past_of(Oid relid, const state::StateRow &row)
+std::map<Oid, Past> pasts()
 {
-    Past past;
-    for (const catalog::Refresh &refresh : catalog::read_history(relid, 20)) {
-        if (refresh.status == "FAILED" && !past.action && !past.error_message) {
-            past.error_message = refresh.error_message;
-            past.error_at = refresh.ended_at;
+    struct Last {
+        int64_t completed_at = 0, chosen_at = 0;
+    };
+    std::map<Oid, Last> last;
+    std::map<Oid, Past> pasts;
+    for (const catalog::Statistics &row : catalog::read_statistics()) {
+        Past &past = pasts[row.relid];
+        if (row.failed_at > past.error_at) {
+            past.error_at = row.failed_at;
+            past.error_message = row.error_message;
         }
-        if (refresh.status != "COMPLETED")
-            continue;
-        if (!past.action)
-            past.action = refresh.action;
-        if (!past.way && refresh.initiated_by != "INITIAL" &&
-            (refresh.action == "FULL" || refresh.action == "DIFFERENTIAL"))
-            past.way = refresh.action;
+        if ((row.action == "FULL" || row.action == "DIFFERENTIAL") && row.chosen_at > last[row.relid].chosen_at) {
+            last[row.relid].chosen_at = row.chosen_at;
+            past.way = row.action;
+        }
+        last[row.relid].completed_at = std::max(last[row.relid].completed_at, row.completed_at);
     }
-    return past;
+    for (auto &[relid, past] : pasts)
+        if (past.error_at <= last[relid].completed_at) {
+            past.error_at = 0;
+            past.error_message.reset();
+        }
+    return pasts;
 }
 
 /* How it is refreshed in fact: for AUTO as it was last time, or as it will be. A first fill, which
  * is always full, does not count. */
-std::string effective_mode(const Definition &definition, const Past &past)
+std::string effective_mode(const Definition &definition, const state::StateRow &row, const Past &past)
 {
     if (definition.mode != RefreshMode::automatic)
         return options::name_of(definition.mode);
     if (past.way)
         return *past.way;
-    return refresh::is_kept_by_deltas(definition) ? "DIFFERENTIAL" : "FULL";
+    bool is_kept_by_deltas = row.kept_by_deltas ? *row.kept_by_deltas : refresh::is_kept_by_deltas(definition);
+    return is_kept_by_deltas ? "DIFFERENTIAL" : "FULL";
 }
 
-void add_row(Rows &rows, const Definition &definition, const state::StateRow &row, bool with_texts)
+void add_row(Rows &rows, const Seen &seen, const Past &past)
 {
-    Oid relid = definition.relid;
-    Past past = past_of(relid, row);
+    const Definition &definition = seen.definition;
+    const state::StateRow &row = seen.state;
+    const bool with_texts = seen.may_see_texts;
     auto if_allowed = [&](const std::string &value) {
         return with_texts ? std::optional<std::string>(value) : std::nullopt;
     };
-    rows.number(relid).oid(relid).text(definition.name).text(definition.schema_name);
+    rows.number(definition.relid).oid(definition.relid).text(definition.name).text(definition.schema_name);
     rows.text(if_allowed(definition.query)).text(if_allowed(definition.original_query));
     rows.text(definition.schedule_text).text(options::name_of(definition.mode)).text(row.status);
-    rows.boolean(row.is_populated).time(age_of(relid, row).data_timestamp);
+    rows.boolean(row.is_populated).time(seen.age.data_timestamp);
     row.frontier.empty() ? rows.null() : rows.datum(as_jsonb(row));
     rows.time(row.last_refresh_at).integer(row.consecutive_errors).boolean(row.needs_reinit);
     rows.null().null().null(); /* topk_limit, topk_order_by, topk_offset */
     rows.text(definition.is_diamond_atomic ? "atomic" : "none");
     rows.text(definition.is_diamond_policy_slowest ? "slowest" : "fastest");
-    rows.boolean(has_keyless_source(definition)).null().text("hot").text(effective_mode(definition, past));
+    rows.boolean(has_keyless_source(definition)).null().text("hot").text(effective_mode(definition, row, past));
     bool has_own = !row.last_error_message.empty();
     if (!with_texts)
         rows.null();
@@ -117,18 +133,6 @@ void add_row(Rows &rows, const Definition &definition, const state::StateRow &ro
     rows.add();
 }
 
-/* Calls `visit` with each stream table that the user may see, and its state. */
-template <class Visit> void visit_visible(Visit visit)
-{
-    for (Oid relid : definition::all()) {
-        state::StateRow row;
-        /* It may have been dropped by another transaction meanwhile. */
-        bool is_visible = call([=] { return definition::is_stream_table(relid) && may_see(relid); });
-        if (is_visible && state::read(relid, &row))
-            visit(definition::load(relid), row);
-    }
-}
-
 state::StateRow state_of(FunctionCallInfo fcinfo, Oid *relid)
 {
     std::string name = required_text(fcinfo, 0, "name");
@@ -136,15 +140,6 @@ state::StateRow state_of(FunctionCallInfo fcinfo, Oid *relid)
     state::StateRow row;
     state::read(*relid, &row);
     return row;
-}
-
-Datum as_interval(int64_t microseconds)
-{
-    return call([=] {
-        auto *interval = static_cast<Interval *>(palloc0(sizeof(Interval)));
-        interval->time = microseconds;
-        return IntervalPGetDatum(interval);
-    });
 }
 
 } // namespace
@@ -155,9 +150,9 @@ SQL_FUNCTION(pgtrickle_stream_table_rows)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    visit_visible([&](const Definition &definition, const state::StateRow &row) {
-        add_row(rows, definition, row, call([&] { return may_see_texts(definition.relid); }));
-    });
+    std::map<Oid, Past> past = pasts();
+    for (const Seen &seen : visible_stream_tables())
+        add_row(rows, seen, past[seen.definition.relid]);
     return 0;
 }
 
@@ -165,14 +160,12 @@ SQL_FUNCTION(pgtrickle_pgt_status)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    visit_visible([&](const Definition &definition, const state::StateRow &row) {
-        Age age = age_of(definition.relid, row);
-        rows.text(definition.schema_name + "." + definition.name).text(row.status);
-        rows.text(options::name_of(definition.mode)).boolean(row.is_populated).integer(row.consecutive_errors);
-        rows.text(definition.schedule_text).time(age.data_timestamp);
-        age.staleness_us ? rows.datum(as_interval(*age.staleness_us)) : rows.null();
+    for (const Seen &seen : visible_stream_tables()) {
+        rows.text(seen.name()).text(seen.state.status).text(options::name_of(seen.definition.mode));
+        rows.boolean(seen.state.is_populated).integer(seen.state.consecutive_errors);
+        rows.text(seen.definition.schedule_text).time(seen.age.data_timestamp).interval(seen.age.staleness_us);
         rows.null().add();
-    });
+    }
     return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "fdw/statistics.hpp"
 #include "fdw/utility.hpp"
 #include "mailbox/mailbox.hpp"
+#include "mailbox/progress.hpp"
 #include "pg/boundary.hpp"
 #include "refresh/compiled.hpp"
 
@@ -29,6 +30,7 @@ void _PG_init(void)
 {
     /* Its settings come before those whose definition closes the prefix. */
     pgtrickle::mailbox::register_mailbox();
+    pgtrickle::mailbox::register_progress();
     pgtrickle::worker::register_worker();
     pgtrickle::guc::define_settings();
     if (pgtrickle::guc::is_preloaded())

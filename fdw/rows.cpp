@@ -1,7 +1,10 @@
 #include "fdw/rows.hpp"
 
 extern "C" {
+#include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "utils/array.h"
+#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 }
 
@@ -63,6 +66,30 @@ Rows &Rows::oid(Oid value)
 Rows &Rows::time(TimestampTz value)
 {
     return push(TimestampTzGetDatum(value), value == 0);
+}
+
+Rows &Rows::interval(const std::optional<int64_t> &microseconds)
+{
+    if (!microseconds)
+        return null();
+    return push(call([&] {
+                    auto *interval = static_cast<Interval *>(palloc0(sizeof(Interval)));
+                    interval->time = *microseconds;
+                    return IntervalPGetDatum(interval);
+                }),
+                false);
+}
+
+Rows &Rows::texts(const std::vector<std::string> &values)
+{
+    return push(call([&] {
+                    auto *texts = static_cast<Datum *>(palloc(sizeof(Datum) * (values.size() + 1)));
+                    for (size_t i = 0; i < values.size(); i++)
+                        texts[i] = CStringGetTextDatum(values[i].c_str());
+                    return PointerGetDatum(construct_array(texts, static_cast<int>(values.size()), TEXTOID, -1, false,
+                                                           TYPALIGN_INT));
+                }),
+                false);
 }
 
 Rows &Rows::datum(Datum value)

@@ -32,6 +32,8 @@ class Rows {
     Rows &boolean(bool value);
     Rows &oid(Oid value);
     Rows &time(TimestampTz value); /* 0 is NULL */
+    Rows &interval(const std::optional<int64_t> &microseconds);
+    Rows &texts(const std::vector<std::string> &values); /* text[] */
     Rows &datum(Datum value);
     Rows &null();
     void add();

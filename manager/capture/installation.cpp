@@ -1,6 +1,7 @@
 #include "capture/installation.hpp"
 
 #include "capture/capture.hpp"
+#include "capture/pending.hpp"
 #include "capture/target.hpp"
 
 extern "C" {
@@ -32,6 +33,7 @@ namespace {
 
 struct TriggerKind {
     const char *name;
+    const char *event;
     int16 timing;
     int16 events;
     bool reads_old;
@@ -39,13 +41,13 @@ struct TriggerKind {
 };
 
 constexpr TriggerKind kinds[] = {
-    {"pg_trickle_before", TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, false,
+    {"pg_trickle_before", "BEFORE INSERT OR UPDATE OR DELETE", TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, false,
      false},
-    {"pg_trickle_insert", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT, false, true},
-    {"pg_trickle_update", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_UPDATE, true, true},
-    {"pg_trickle_delete", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_DELETE, true, false},
-    {"pg_trickle_truncate", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_TRUNCATE, false, false},
-    {"pg_trickle_row", TRIGGER_TYPE_AFTER | TRIGGER_TYPE_ROW,
+    {"pg_trickle_insert", "AFTER INSERT", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT, false, true},
+    {"pg_trickle_update", "AFTER UPDATE", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_UPDATE, true, true},
+    {"pg_trickle_delete", "AFTER DELETE", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_DELETE, true, false},
+    {"pg_trickle_truncate", "AFTER TRUNCATE", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_TRUNCATE, false, false},
+    {"pg_trickle_row", "AFTER INSERT OR UPDATE OR DELETE", TRIGGER_TYPE_AFTER | TRIGGER_TYPE_ROW,
      TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, false, false},
 };
 
@@ -170,6 +172,58 @@ void remove_triggers(Oid relid)
             CommandCounterIncrement();
         }
     }
+}
+
+namespace {
+
+bool is_of_kind(HeapTuple tuple, TupleDesc descriptor, const TriggerKind &kind, Oid function)
+{
+    const auto *trigger = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+    return trigger->tgfoid == function && trigger->tgtype == (kind.timing | kind.events) &&
+           !heap_attisnull(tuple, Anum_pg_trigger_tgoldtable, descriptor) == kind.reads_old &&
+           !heap_attisnull(tuple, Anum_pg_trigger_tgnewtable, descriptor) == kind.reads_new;
+}
+
+/* Of one relation, by pg_trigger: whoever looks waits for nobody who has the relation locked. */
+List *append_triggers(List *triggers, Relation table, Oid relid)
+{
+    const Oid function = trigger_function();
+    const bool has_rows = needs_row_trigger(relid);
+    for (const TriggerKind &kind : kinds) {
+        if (is_for_rows(kind) && !has_rows)
+            continue;
+        auto *seen = static_cast<TriggerSeen *>(palloc(sizeof(TriggerSeen)));
+        *seen = {relid, kind.name, kind.event, is_for_rows(kind), false, false};
+        ScanKeyData key;
+        ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+        SysScanDesc scan = systable_beginscan(table, TriggerRelidNameIndexId, true, nullptr, 1, &key);
+        HeapTuple tuple;
+        while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+            if (is_of_kind(tuple, RelationGetDescr(table), kind, function)) {
+                seen->is_there = true;
+                seen->fires_always =
+                    reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple))->tgenabled == TRIGGER_FIRES_ALWAYS;
+            }
+        systable_endscan(scan);
+        triggers = lappend(triggers, seen);
+    }
+    return triggers;
+}
+
+} // namespace
+
+List *triggers_of(Oid source)
+{
+    List *triggers = NIL;
+    Relation table = table_open(TriggerRelationId, AccessShareLock);
+    ListCell *cell;
+    foreach (cell, levels_of(source, NoLock)) {
+        const char kind = get_rel_relkind(lfirst_oid(cell));
+        if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE)
+            triggers = append_triggers(triggers, table, lfirst_oid(cell));
+    }
+    table_close(table, AccessShareLock);
+    return triggers;
 }
 
 bool has_all_triggers(Oid relid)

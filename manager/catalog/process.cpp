@@ -12,6 +12,8 @@ extern "C" {
 #include "storage/ipc.h"
 }
 
+#include <sys/stat.h>
+
 namespace pgtrickle::catalog {
 
 namespace {
@@ -146,6 +148,24 @@ void note_database_name()
 {
     const char *name = call([] { return get_database_name(MyDatabaseId); });
     local().database_name = name != nullptr ? name : "";
+}
+
+Condition condition()
+{
+    Condition found;
+    found.path = mine().path();
+    bool is_usable = mine().run([](Database &catalog) {
+        Statement select = catalog.prepare("SELECT refresh_id FROM history ORDER BY refresh_id DESC LIMIT 1");
+        (void)select.step();
+    });
+    if (!is_usable)
+        found.fault = mine().failure();
+    for (const char *suffix : {"", "-wal"}) {
+        struct stat status;
+        if (::stat((found.path + suffix).c_str(), &status) == 0)
+            found.bytes += status.st_size;
+    }
+    return found;
 }
 
 Cluster this_cluster()

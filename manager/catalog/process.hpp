@@ -19,6 +19,14 @@ bool run(const std::function<void(Database &)> &work);
 bool take_is_new();
 void checkpoint();
 
+/* The file as this process finds it, without a WARNING. */
+struct Condition {
+    std::string path;
+    int64_t bytes = 0;     /* its write-ahead log included */
+    std::string fault;     /* why it cannot be used; empty: it can */
+};
+Condition condition();
+
 /* In a transaction: what this process's database is called now. */
 void note_database_name();
 /* This cluster, as of its control file, and the name that was noted last. */

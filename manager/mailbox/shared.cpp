@@ -25,7 +25,6 @@ int stream_table_setting = 1024;
 shmem_request_hook_type next_request_hook = nullptr;
 shmem_startup_hook_type next_startup_hook = nullptr;
 
-constexpr int cells_per_stream_table = 8;
 const char *const tranche = "pg_trickle";
 
 int slot_total()

@@ -44,6 +44,7 @@ struct EntryKey {
 };
 
 constexpr int32_t no_cell = -1;
+constexpr int cells_per_stream_table = 8;
 
 struct ReadingCell {
     uint32_t slot;

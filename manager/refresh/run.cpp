@@ -1,6 +1,7 @@
 #include "refresh/run.hpp"
 
 #include "capture/capture.hpp"
+#include "refresh/counting.hpp"
 #include "refresh/net_changes.hpp"
 #include "storage/apply_full.hpp"
 #include "storage/apply_rows.hpp"
@@ -225,13 +226,26 @@ bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const 
 
 void Run::replace_all()
 {
+    mailbox::Progress progress(compiled_.relid());
+    progress_ = &progress;
     for (int i = 0; i < static_cast<int>(compiled_.steps.size()); i++) {
+        progress.begin_part(i + 1, static_cast<int>(compiled_.steps.size()));
         begin_emitting(i);
         emitter_.store = nullptr; /* the full statements read the arrangements themselves */
         replace_step(i);
         if (is_storage(i))
             end_emitting(i);
     }
+    progress_ = nullptr;
+}
+
+void Run::run_counted(SPIPlanPtr plan, DestReceiver *receiver, double rows_expected)
+{
+    if (progress_ == nullptr)
+        return run(plan, receiver);
+    progress_->enter(mailbox::Phase::computing,
+                     rows_expected > 0 ? rows_expected : call([=] { return expected_rows(plan); }));
+    run(plan, call([&] { return begin_counting(receiver, progress_); }));
 }
 
 void Run::replace_step(int index)
@@ -241,7 +255,9 @@ void Run::replace_step(int index)
     storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
     if (call([=] { return storage::is_new_heap(arrangement->heap); })) {
         DestReceiver *receiver = call([&] { return storage::begin_fill(arrangement, &emitter_); });
-        run(plan, receiver);
+        run_counted(plan, receiver, 0);
+        if (progress_ != nullptr)
+            progress_->enter(mailbox::Phase::indexing, 0);
         call([&] {
             storage::close_arrangement(arrangement);
             storage::build_indexes(step.heap);
@@ -250,10 +266,12 @@ void Run::replace_step(int index)
         storage::DeltaSort *rows = call([&] {
             return storage::begin_delta_sort(step.physical, &arrangement->identity, step.full_identity.data());
         });
-        run(plan, &rows->receiver);
+        run_counted(plan, &rows->receiver, call([&] { return storage::stored_rows(step.heap); }));
         call([&] {
             storage::finish_rows(rows);
-            storage::replace_content(arrangement, rows, &emitter_);
+            if (progress_ != nullptr)
+                progress_->enter(mailbox::Phase::comparing, static_cast<double>(rows->row_count));
+            storage::replace_content(arrangement, rows, &emitter_, progress_);
             storage::end_delta_sort(rows);
             storage::close_arrangement(arrangement);
         });

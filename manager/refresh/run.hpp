@@ -11,6 +11,7 @@
 
 #include "capture/frontier.hpp"
 #include "capture/log.hpp"
+#include "mailbox/progress.hpp"
 #include "refresh/compiled.hpp"
 #include "refresh/statement.hpp"
 #include "storage/apply_groups.hpp"
@@ -60,7 +61,10 @@ class Run {
     void end_emitting(int index);
     bool is_storage(int index) const;
 
+    void run_counted(SPIPlanPtr plan, DestReceiver *receiver, double rows_expected);
+
     Compiled &compiled_;
+    mailbox::Progress *progress_ = nullptr; /* of replace_all(), while it runs */
     Connection connection_;
     capture::LogWriter *log_;
     std::vector<Delta> deltas_;

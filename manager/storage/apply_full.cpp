@@ -167,7 +167,7 @@ bool is_new_heap(Relation heap)
     return heap->rd_createSubid != InvalidSubTransactionId && RelationGetNumberOfBlocks(heap) == 0;
 }
 
-void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter)
+void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter, mailbox::Progress *progress)
 {
     int identity_count = arrangement->identity.count();
     auto *positions = static_cast<int *>(palloc(sizeof(int) * (identity_count + 1)));
@@ -199,6 +199,8 @@ void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter
             StoredRow *same = match(arrangement, unmatched, rows->slot);
             if (same != nullptr)
                 same->is_matched = true;
+            if (progress != nullptr)
+                progress->count();
             replace_row(arrangement, same != nullptr ? as_slot(arrangement, stored_slot, same) : nullptr,
                         rows->slot->tts_values, rows->slot->tts_isnull, hash, emitter);
         }

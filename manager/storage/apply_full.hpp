@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "mailbox/progress.hpp"
 #include "storage/apply_groups.hpp"
 
 namespace pgtrickle::storage {
@@ -23,7 +24,7 @@ void build_indexes(Oid heap);
 /* Created in this transaction and empty: nobody else can wait for its indexes. */
 bool is_new_heap(Relation heap);
 
-/* `rows` holds all physical columns, and is finished. */
-void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter);
+/* `rows` holds all physical columns, and is finished. Each is counted in `progress`, which may be null. */
+void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter, mailbox::Progress *progress);
 
 } // namespace pgtrickle::storage

@@ -24,7 +24,7 @@ DEAD = {
 # Names of the compatible SQL surface, and of other people's programs.
 EXEMPT = re.compile(
     r"(create_|drop_|advance_)?watermark(_group|_groups|_status|s)?\b(?=\s*\(|_)|cdc_mode|check_cdc_health|"
-    r"(SM|MED|LG) BAG|BOX,BAG,JAR|pg_lsn|daemon=True|pg_current_wal_lsn|pg_wal_lsn_diff|XLogRecPtr", re.I)
+    r"(SM|MED|LG) BAG|BOX,BAG,JAR|pg_lsn|daemon=True|pg_current_wal_lsn|pg_last_wal_replay_lsn|restart_lsn|pg_wal_lsn_diff|XLogRecPtr", re.I)
 PATTERN = re.compile(r"(?<![A-Za-z])(?:" + "|".join(f"(?P<w{i}>{word})" for i, word in enumerate(DEAD)) + r")(?![A-Za-z])", re.I)
 SUFFIXES = {".cpp", ".hpp", ".def", ".sql", ".md", ".py", ".spec", ""}
 

@@ -1,0 +1,140 @@
+/*
+ * Sources, their change logs and the triggers that feed them, for SQL. A source is shown to whoever may see
+ * a stream table that reads it.
+ */
+#include "capture/capture.hpp"
+#include "capture/pending.hpp"
+#include "capture/source.hpp"
+#include "capture/witness.hpp"
+#include "fdw/overview.hpp"
+#include "fdw/rows.hpp"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+#include <map>
+
+namespace pgtrickle {
+
+namespace {
+
+const char *type_of(SourceKind kind)
+{
+    switch (kind) {
+    case SourceKind::stream_table: return "STREAM_TABLE";
+    case SourceKind::materialized_view: return "MATVIEW";
+    case SourceKind::foreign_table: return "FOREIGN_TABLE";
+    default: return "TABLE";
+    }
+}
+
+std::map<Oid, SourceKind> visible_sources()
+{
+    std::map<Oid, SourceKind> sources;
+    for (const Seen &seen : visible_stream_tables())
+        for (const Source &source : seen.definition.sources)
+            sources[source.relid] = source.kind;
+    return sources;
+}
+
+/* PostgreSQL frame. Nothing to say of a source that has just been dropped. */
+bool is_there(Oid relation)
+{
+    return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation));
+}
+
+struct LogSeen {
+    bool is_there;
+    bool is_captured;
+    int64 bytes;
+    const char *damage; /* null: none */
+};
+
+/* PostgreSQL frame. */
+LogSeen look_at_log(Oid source)
+{
+    LogSeen seen = {is_there(source), false, 0, nullptr};
+    capture::SourceRow row;
+    if (!seen.is_there || !capture::find_source(source, &row))
+        return seen;
+    seen.is_captured = true;
+    seen.bytes = capture::log_size(source);
+    if (capture::is_witness_missing(source))
+        seen.damage = "a crash may have emptied it";
+    ListCell *cell;
+    if (!definition::is_stream_table(source))
+        foreach (cell, capture::triggers_of(source))
+            if (!static_cast<capture::TriggerSeen *>(lfirst(cell))->fires_always)
+                seen.damage = "its capture triggers are missing or disabled";
+    return seen;
+}
+
+void add_pending(Rows &rows, const Seen &reader, Oid source)
+{
+    rows.oid(reader.definition.relid).oid(source);
+    if (reader.age.is_clean || reader.state.frontier.empty()) {
+        rows.number(0).number(0).boolean(reader.state.frontier.empty()).null().add();
+        return;
+    }
+    Frontier frontier =
+        Frontier::from_text(reader.state.frontier.c_str(), reader.state.own_xid, reader.state.own_seq);
+    capture::Pending pending = call([&] {
+        Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+        capture::Pending counted = capture::pending_of(source, frontier, snapshot);
+        UnregisterSnapshot(snapshot);
+        return counted;
+    });
+    rows.number(pending.rows).number(pending.bytes).boolean(pending.has_marker || reader.state.needs_reinit);
+    bool is_pending = pending.rows > 0 || pending.has_marker;
+    rows.time(is_pending ? GetCurrentTimestamp() - reader.age.staleness_us.value_or(0) : 0).add();
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_source_rows)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    for (const auto &[source, kind] : visible_sources()) {
+        LogSeen log = call([source = source] { return look_at_log(source); });
+        if (!log.is_there)
+            continue;
+        rows.oid(source).text(type_of(kind)).boolean(log.is_captured).number(log.bytes);
+        log.damage != nullptr ? rows.text(log.damage) : rows.null();
+        rows.number(static_cast<int64_t>(definition::readers_of(source).size())).add();
+    }
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_pending_rows)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    for (const Seen &seen : visible_stream_tables())
+        for (const Source &source : seen.definition.sources)
+            add_pending(rows, seen, source.relid);
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_trigger_rows)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    for (const auto &[source, kind] : visible_sources()) {
+        if (kind != SourceKind::table)
+            continue;
+        List *triggers = call([source = source] { return capture::triggers_of(source); });
+        for (int i = 0; i < list_length(triggers); i++) {
+            auto *trigger = static_cast<capture::TriggerSeen *>(list_nth(triggers, i));
+            rows.oid(source).oid(trigger->relation).text(trigger->name).text(trigger->event);
+            rows.boolean(trigger->is_for_rows).boolean(trigger->is_there).boolean(trigger->fires_always).add();
+        }
+    }
+    return 0;
+}

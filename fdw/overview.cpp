@@ -1,0 +1,101 @@
+#include "fdw/overview.hpp"
+
+#include "fdw/visibility.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace pgtrickle {
+
+namespace {
+
+using scheduler::Schedule;
+
+/* Beyond the schedule, before anybody is told: a refresh takes its time, and comes after what is due before it. */
+constexpr int64_t grace_us = 5'000'000;
+
+using Readers = std::map<Oid, std::vector<const Seen *>>;
+
+Readers readers_of(const std::vector<Seen> &all)
+{
+    Readers readers;
+    for (const Seen &seen : all)
+        for (const Source &source : seen.definition.sources)
+            readers[source.relid].push_back(&seen);
+    return readers;
+}
+
+/* The schedules by which it comes due: its own, or those of what reads it. None: as soon as something changes. */
+std::vector<Schedule> schedules_of(const Seen &seen, const Readers &readers)
+{
+    std::vector<Schedule> schedules;
+    std::vector<const Seen *> open = {&seen};
+    std::set<Oid> known = {seen.definition.relid};
+    for (size_t i = 0; i < open.size(); i++) {
+        const Definition &definition = open[i]->definition;
+        if (definition.schedule.kind != Schedule::Kind::calculated) {
+            schedules.push_back(definition.schedule);
+            continue;
+        }
+        auto found = readers.find(definition.relid);
+        for (const Seen *reader : found == readers.end() ? std::vector<const Seen *>() : found->second)
+            if (known.insert(reader->definition.relid).second)
+                open.push_back(reader);
+    }
+    return schedules;
+}
+
+/* A duration may pass twice: once until it is due, and once more where it was written to just after that. */
+bool is_late_by(const Schedule &schedule, TimestampTz since, TimestampTz now)
+{
+    if (schedule.kind == Schedule::Kind::duration)
+        return now - since > 2 * schedule.seconds * scheduler::second_us + grace_us;
+    return scheduler::is_due_for_reader(schedule, since, now - grace_us);
+}
+
+bool is_late(const Seen &seen, const Readers &readers, TimestampTz now)
+{
+    if (!seen.age.staleness_us || *seen.age.staleness_us <= grace_us)
+        return false;
+    TimestampTz since = now - *seen.age.staleness_us;
+    std::vector<Schedule> schedules = schedules_of(seen, readers);
+    return schedules.empty() || std::any_of(schedules.begin(), schedules.end(), [&](const Schedule &schedule) {
+               return is_late_by(schedule, since, now);
+           });
+}
+
+} // namespace
+
+std::vector<Seen> all_stream_tables()
+{
+    std::vector<Seen> all;
+    for (Oid relid : definition::all()) {
+        Seen seen;
+        /* It may have been dropped by another transaction meanwhile. */
+        if (!call([=] { return definition::is_stream_table(relid); }) || !state::read(relid, &seen.state))
+            continue;
+        seen.definition = definition::load(relid);
+        seen.age = age_of(relid, seen.state);
+        seen.may_see_texts = call([=] { return may_see_texts(relid); });
+        seen.may_see = seen.may_see_texts || call([=] { return may_see(relid); });
+        all.push_back(std::move(seen));
+    }
+    TimestampTz now = GetCurrentTimestamp();
+    Readers readers = readers_of(all);
+    for (Seen &seen : all)
+        seen.is_late = is_late(seen, readers, now);
+    return all;
+}
+
+std::vector<Seen> visible_stream_tables()
+{
+    std::vector<Seen> visible = all_stream_tables();
+    std::erase_if(visible, [](const Seen &seen) { return !seen.may_see; });
+    std::sort(visible.begin(), visible.end(), [](const Seen &a, const Seen &b) {
+        return std::tie(a.definition.schema_name, a.definition.name) < std::tie(b.definition.schema_name, b.definition.name);
+    });
+    return visible;
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,61 @@
+-- How stream tables are and what their refreshes did.
+
+CREATE VIEW pgtrickle.stream_tables_info AS
+  SELECT t.*, s.staleness, s.is_stale
+  FROM pgtrickle.pgt_stream_tables t JOIN pgtrickle.stream_table_states() s USING (pgt_relid);
+COMMENT ON VIEW pgtrickle.stream_tables_info
+  IS 'pgt_stream_tables with how old each is, and whether that is much older than its schedule';
+GRANT SELECT ON pgtrickle.stream_tables_info TO PUBLIC;
+
+CREATE VIEW pgtrickle.pg_stat_stream_tables AS
+  SELECT s.pgt_schema, s.pgt_name, s.pgt_relid,
+         coalesce(sum(r.refreshes), 0)::bigint AS refreshes,
+         coalesce(sum(r.refreshes) FILTER (WHERE r.action = 'DIFFERENTIAL'), 0)::bigint AS differential_refreshes,
+         coalesce(sum(r.refreshes) FILTER (WHERE r.action = 'FULL'), 0)::bigint AS full_refreshes,
+         coalesce(sum(r.refreshes) FILTER (WHERE r.action = 'REINITIALIZE'), 0)::bigint AS reinitializations,
+         coalesce(sum(r.refreshes) FILTER (WHERE r.action = 'NO_DATA'), 0)::bigint AS empty_refreshes,
+         coalesce(sum(r.failures), 0)::bigint AS failed_refreshes,
+         coalesce(sum(r.rows_inserted), 0)::bigint AS rows_inserted,
+         coalesce(sum(r.rows_deleted), 0)::bigint AS rows_deleted,
+         coalesce(sum(r.delta_rows), 0)::bigint AS delta_rows,
+         coalesce(sum(r.total_ms), 0) AS total_refresh_time,
+         coalesce(sum(r.total_ms) / nullif(sum(r.refreshes), 0)::float8, 0) AS mean_refresh_time,
+         coalesce(max(r.max_ms), 0) AS max_refresh_time,
+         coalesce((array_agg(r.last_ms ORDER BY r.completed_at DESC NULLS LAST))[1], 0) AS last_refresh_time,
+         max(r.completed_at) AS last_refresh,
+         (array_agg(r.action ORDER BY r.completed_at DESC) FILTER (WHERE r.completed_at IS NOT NULL))[1] AS last_action,
+         max(r.failed_at) AS last_failure,
+         min(r.first_at) AS stats_since
+  FROM pgtrickle.stream_table_states() s LEFT JOIN pgtrickle.statistics_rows() r USING (pgt_relid)
+  GROUP BY s.pgt_schema, s.pgt_name, s.pgt_relid;
+COMMENT ON VIEW pgtrickle.pg_stat_stream_tables
+  IS 'what the refreshes of each stream table did since it was made, failed ones included; times in milliseconds';
+GRANT SELECT ON pgtrickle.pg_stat_stream_tables TO PUBLIC;
+
+CREATE FUNCTION pgtrickle.st_refresh_stats()
+  RETURNS TABLE (pgt_schema text, pgt_name text, status text, refresh_mode text, is_populated bool,
+                 total_refreshes bigint, successful_refreshes bigint, failed_refreshes bigint,
+                 total_rows_inserted bigint, total_rows_deleted bigint, avg_duration_ms float8,
+                 last_refresh_action text, last_refresh_status text, last_refresh_at timestamptz,
+                 staleness_secs float8, is_stale bool)
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+BEGIN ATOMIC
+  SELECT s.pgt_schema, s.pgt_name, s.status, s.refresh_mode, s.is_populated,
+         r.refreshes + r.failed_refreshes, r.refreshes, r.failed_refreshes, r.rows_inserted, r.rows_deleted,
+         r.mean_refresh_time, r.last_action,
+         CASE WHEN r.last_failure > coalesce(r.last_refresh, '-infinity') THEN 'FAILED'
+              WHEN r.last_refresh IS NOT NULL THEN 'COMPLETED' END,
+         greatest(r.last_refresh, r.last_failure), extract(epoch FROM s.staleness)::float8, s.is_stale
+  FROM pgtrickle.stream_table_states() s JOIN pgtrickle.pg_stat_stream_tables r USING (pgt_relid)
+  ORDER BY 1, 2;
+END;
+COMMENT ON FUNCTION pgtrickle.st_refresh_stats() IS 'one line a stream table: its state, and how its refreshes went';
+
+CREATE FUNCTION pgtrickle.refresh_timeline(max_rows int DEFAULT 50,
+    OUT pgt_schema text, OUT pgt_name text, OUT start_time timestamptz, OUT end_time timestamptz, OUT action text,
+    OUT status text, OUT initiated_by text, OUT rows_inserted bigint, OUT rows_deleted bigint,
+    OUT delta_row_count bigint, OUT duration_ms float8, OUT error_message text
+  ) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_refresh_timeline';
+COMMENT ON FUNCTION pgtrickle.refresh_timeline(int) IS 'the latest refreshes of all stream tables, newest first';

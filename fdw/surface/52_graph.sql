@@ -1,0 +1,24 @@
+-- What is made from what, to be looked at.
+
+CREATE FUNCTION pgtrickle.dependency_tree(
+    OUT tree_line text, OUT node text, OUT node_type text, OUT depth int, OUT status text, OUT refresh_mode text
+  ) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_dependency_tree';
+COMMENT ON FUNCTION pgtrickle.dependency_tree()
+  IS 'the stream tables that no other one reads, and below each what it is made from';
+
+CREATE FUNCTION pgtrickle.explain_dag(format text DEFAULT 'mermaid') RETURNS text
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_explain_dag';
+COMMENT ON FUNCTION pgtrickle.explain_dag(text)
+  IS 'the graph of stream tables with their states and ages, as Mermaid or as DOT (''dot'')';
+
+CREATE FUNCTION pgtrickle.diamond_groups(
+    OUT pgt_schema text, OUT pgt_name text, OUT group_id int, OUT is_convergence bool, OUT diamond_consistency text,
+    OUT diamond_schedule_policy text
+  ) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_diamond_groups';
+COMMENT ON FUNCTION pgtrickle.diamond_groups()
+  IS 'stream tables that read one source by several ways (is_convergence), and those on these ways';

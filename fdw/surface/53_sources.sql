@@ -1,0 +1,146 @@
+-- Sources, their change logs, and what feeds them and holds them back.
+
+CREATE FUNCTION pgtrickle.list_sources(name text)
+  RETURNS TABLE (source_schema text, source_name text, source_relid oid, source_type text, columns_used text[],
+                 is_captured bool, log_bytes bigint, pending_rows bigint, pending_bytes bigint,
+                 pending_since timestamptz)
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+BEGIN ATOMIC
+  SELECT n.nspname, c.relname, c.oid, d.source_type, d.columns_used, coalesce(r.is_captured, false), r.log_bytes,
+         p.pending_rows, p.pending_bytes, p.pending_since
+  FROM (SELECT pgtrickle.visible_stream_table(list_sources.name) AS relid) st
+       JOIN pgtrickle.dependency_rows() d ON d.pgt_id = st.relid::bigint
+       JOIN pg_class c ON c.oid = d.source_relid
+       JOIN pg_namespace n ON n.oid = c.relnamespace
+       LEFT JOIN pgtrickle.source_rows() r ON r.source_relid = d.source_relid
+       LEFT JOIN pgtrickle.pending_rows() p ON p.pgt_relid = st.relid AND p.source_relid = d.source_relid
+  ORDER BY 1, 2;
+END;
+COMMENT ON FUNCTION pgtrickle.list_sources(text)
+  IS 'what a stream table reads, and what it has not taken in of each';
+
+CREATE FUNCTION pgtrickle.old_transactions()
+  RETURNS TABLE (holder text, since timestamptz)
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+BEGIN ATOMIC
+  SELECT 'process ' || a.pid || coalesce(' of ' || a.usename, ''), a.xact_start
+  FROM pg_stat_activity a
+  WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+    AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND a.backend_type = 'client backend'
+  UNION ALL
+  SELECT 'prepared transaction ' || quote_literal(x.gid), x.prepared
+  FROM pg_prepared_xacts x WHERE x.database = current_database();
+END;
+COMMENT ON FUNCTION pgtrickle.old_transactions()
+  IS 'internal: transactions whose snapshots may keep change logs from being emptied';
+
+CREATE FUNCTION pgtrickle.change_buffer_sizes()
+  RETURNS TABLE (source_schema text, source_name text, source_relid oid, source_type text, log_bytes bigint,
+                 pending_rows bigint, pending_bytes bigint, pending_since timestamptz, held_back_by text)
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+BEGIN ATOMIC
+  WITH behind AS (
+    SELECT p.source_relid, max(p.pending_rows) AS pending_rows, max(p.pending_bytes) AS pending_bytes,
+           min(p.pending_since) AS pending_since,
+           array_agg(s.pgt_schema || '.' || s.pgt_name || ' (' || CASE WHEN s.status = 'ACTIVE' THEN s.schedule ELSE s.status END || ')'
+                     ORDER BY p.pending_since, s.pgt_schema, s.pgt_name)
+             FILTER (WHERE p.pending_rows > 0) AS readers
+    FROM pgtrickle.pending_rows() p JOIN pgtrickle.stream_table_states() s USING (pgt_relid)
+    GROUP BY p.source_relid
+  )
+  SELECT n.nspname, c.relname, c.oid, r.source_type, r.log_bytes, b.pending_rows, b.pending_bytes, b.pending_since,
+         CASE WHEN b.readers IS NOT NULL THEN pgtrickle.name_list(b.readers)
+              /* A log of which nothing is needed is emptied, up to some pages, when no snapshot is older. */
+              WHEN r.log_bytes > 4 * 1024 * 1024
+              THEN (SELECT t.holder || ', since ' || t.since FROM pgtrickle.old_transactions() t ORDER BY t.since LIMIT 1)
+         END
+  FROM pgtrickle.source_rows() r
+       JOIN pg_class c ON c.oid = r.source_relid
+       JOIN pg_namespace n ON n.oid = c.relnamespace
+       LEFT JOIN behind b ON b.source_relid = r.source_relid
+  WHERE r.is_captured
+  ORDER BY r.log_bytes DESC, 1, 2;
+END;
+COMMENT ON FUNCTION pgtrickle.change_buffer_sizes()
+  IS 'the change log of each source: its size, what is still to be taken in of it, since when, and by whom';
+
+CREATE FUNCTION pgtrickle.trigger_inventory()
+  RETURNS TABLE (source_schema text, source_name text, table_schema text, table_name text, trigger_name text,
+                 event text, level text, is_present bool, is_enabled bool)
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+BEGIN ATOMIC
+  SELECT n.nspname, c.relname, tn.nspname, tc.relname, t.trigger_name, t.event,
+         CASE WHEN t.is_for_rows THEN 'ROW' ELSE 'STATEMENT' END, t.is_present, t.is_enabled
+  FROM pgtrickle.trigger_rows() t
+       JOIN pg_class c ON c.oid = t.source_relid
+       JOIN pg_namespace n ON n.oid = c.relnamespace
+       JOIN pg_class tc ON tc.oid = t.table_relid
+       JOIN pg_namespace tn ON tn.oid = tc.relnamespace
+  ORDER BY 1, 2, 3, 4, 5;
+END;
+COMMENT ON FUNCTION pgtrickle.trigger_inventory()
+  IS 'the triggers that feed the change logs: each that a source needs, there or not, firing always or not';
+
+CREATE FUNCTION pgtrickle.max_log_bytes() RETURNS bigint
+  LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT nullif(pg_size_bytes(current_setting('pg_trickle.max_log_size', true)), 0);
+END;
+COMMENT ON FUNCTION pgtrickle.max_log_bytes() IS 'internal: pg_trickle.max_log_size, NULL for no limit';
+
+CREATE FUNCTION pgtrickle.check_cdc_health()
+  RETURNS TABLE (source_schema text, source_name text, source_relid oid, cdc_mode text, log_bytes bigint,
+                 pending_rows bigint, pending_since timestamptz, alert text)
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+BEGIN ATOMIC
+  SELECT n.nspname, c.relname, c.oid,
+         CASE r.source_type WHEN 'STREAM_TABLE' THEN 'REFRESH' WHEN 'MATVIEW' THEN 'REFRESH'
+                            WHEN 'FOREIGN_TABLE' THEN 'COMPARE' ELSE 'TRIGGER' END,
+         r.log_bytes, b.pending_rows, b.pending_since,
+         CASE WHEN r.damage IS NOT NULL THEN r.damage
+              WHEN NOT r.is_captured AND r.source_type <> 'FOREIGN_TABLE' THEN 'its changes are not captured'
+              WHEN r.log_bytes > pgtrickle.max_log_bytes() / 2
+              THEN 'its log is larger than half of pg_trickle.max_log_size' END
+  FROM pgtrickle.source_rows() r
+       JOIN pg_class c ON c.oid = r.source_relid
+       JOIN pg_namespace n ON n.oid = c.relnamespace
+       LEFT JOIN pgtrickle.change_buffer_sizes() b ON b.source_relid = r.source_relid
+  ORDER BY 1, 2;
+END;
+COMMENT ON FUNCTION pgtrickle.check_cdc_health() IS 'how the changes of each source become known, and what is wrong with that; NULL: nothing';
+
+CREATE VIEW pgtrickle.pgt_heaps AS
+  SELECT h.heap_name, h.kind, n.nspname AS of_schema, c.relname AS of_name, c.oid AS of_relid,
+         pg_total_relation_size(h.heap) AS bytes
+  FROM (SELECT heap.oid AS heap, space.nspname || '.' || heap.relname AS heap_name, d.refobjid AS of_relid,
+               CASE WHEN d.deptype = 'a' THEN 'log' WHEN heap.relname = 'st_' || d.refobjid THEN 'storage'
+                    ELSE 'arrangement' END AS kind
+        FROM pg_class heap
+             JOIN pg_namespace space ON space.oid = heap.relnamespace
+             JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = heap.oid AND d.objsubid = 0
+                             AND d.refclassid = 'pg_class'::regclass
+                             AND d.deptype = CASE space.nspname WHEN 'pg_trickle_log' THEN 'a' ELSE 'i' END
+        WHERE space.nspname IN ('pg_trickle_storage', 'pg_trickle_log') AND heap.relkind = 'r') h
+       JOIN pg_class c ON c.oid = h.of_relid
+       JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE h.of_relid IN (SELECT pgt_relid FROM pgtrickle.stream_table_states()
+                       UNION ALL SELECT source_relid FROM pgtrickle.source_rows());
+COMMENT ON VIEW pgtrickle.pgt_heaps
+  IS 'which stream table or source each table in pg_trickle_storage and pg_trickle_log belongs to';
+GRANT SELECT ON pgtrickle.pgt_heaps TO PUBLIC;
+
+CREATE FUNCTION pgtrickle.st_size(name text) RETURNS bigint
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+BEGIN ATOMIC
+  SELECT (coalesce((SELECT sum(pg_total_relation_size(c.oid))
+                    FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'r'
+                    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+                      AND d.refobjid = st.relid AND d.deptype = 'i'
+                      AND c.relnamespace = 'pg_trickle_storage'::regnamespace), 0)
+          + coalesce((SELECT sum(r.log_bytes / r.readers)
+                      FROM pgtrickle.dependency_rows() d JOIN pgtrickle.source_rows() r USING (source_relid)
+                      WHERE d.pgt_id = st.relid::bigint), 0))::bigint
+  FROM (SELECT pgtrickle.visible_stream_table(st_size.name) AS relid) st;
+END;
+COMMENT ON FUNCTION pgtrickle.st_size(text)
+  IS 'bytes that a stream table takes: storage, the state it is kept by, and its share of the logs of its sources';

@@ -1,0 +1,11 @@
+-- What takes long, while it runs.
+
+CREATE VIEW pgtrickle.pg_stat_progress_stream_table AS
+  SELECT p.pid, p.datid, p.datname, p.relid, n.nspname AS pgt_schema, c.relname AS pgt_name, p.phase, p.part, p.parts,
+         p.rows_done, p.rows_expected, p.started_at
+  FROM pgtrickle.progress_rows() p
+       LEFT JOIN pg_class c ON c.oid = p.relid
+       LEFT JOIN pg_namespace n ON n.oid = c.relnamespace;
+COMMENT ON VIEW pgtrickle.pg_stat_progress_stream_table
+  IS 'fills and full refreshes under way; rows_expected is an estimate of the planner, or of how many there were';
+GRANT SELECT ON pgtrickle.pg_stat_progress_stream_table TO PUBLIC;

@@ -1,0 +1,161 @@
+-- Whether all is well, in a line and in detail.
+
+CREATE VIEW pgtrickle.quick_health AS
+  SELECT c.total_stream_tables, c.active_tables, c.initializing_tables, c.error_tables, c.suspended_tables,
+         c.stale_tables, v.manager_pid IS NOT NULL AS manager_running,
+         CASE WHEN NOT v.is_preloaded OR c.suspended_tables > 0
+                   OR (c.total_stream_tables > 0 AND v.manager_pid IS NULL AND NOT v.is_standby) THEN 'ERROR'
+              WHEN NOT v.is_enabled OR c.error_tables + c.stale_tables > 0 THEN 'WARN'
+              ELSE 'OK' END AS status,
+         CASE WHEN NOT v.is_preloaded THEN 'pg_trickle is not in shared_preload_libraries'
+              WHEN c.total_stream_tables = 0 THEN 'there are no stream tables'
+              WHEN v.manager_pid IS NULL AND NOT v.is_standby THEN 'no manager is running in this database'
+              WHEN NOT v.is_enabled THEN 'pg_trickle.enabled is off'
+              WHEN c.suspended_tables + c.error_tables + c.stale_tables = 0 THEN 'all stream tables are well'
+              ELSE concat_ws(', ', nullif(c.suspended_tables, 0) || ' suspended', nullif(c.error_tables, 0) || ' failing',
+                             nullif(c.stale_tables, 0) || ' much older than scheduled') END AS health
+  FROM (SELECT count(*) AS total_stream_tables,
+               count(*) FILTER (WHERE s.status = 'ACTIVE') AS active_tables,
+               count(*) FILTER (WHERE s.status = 'INITIALIZING') AS initializing_tables,
+               count(*) FILTER (WHERE s.status = 'ERROR') AS error_tables,
+               count(*) FILTER (WHERE s.status = 'SUSPENDED') AS suspended_tables,
+               count(*) FILTER (WHERE s.is_stale) AS stale_tables
+        FROM pgtrickle.stream_table_states() s) c,
+       pgtrickle.server_state() v;
+COMMENT ON VIEW pgtrickle.quick_health IS 'one row: how many stream tables are in which state, and whether all is well';
+GRANT SELECT ON pgtrickle.quick_health TO PUBLIC;
+
+-- Each check is one row. A list of names that is NULL has nothing in it.
+CREATE FUNCTION pgtrickle.server_checks()
+  RETURNS TABLE (rank int, check_name text, severity text, detail text)
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+BEGIN ATOMIC
+  SELECT k.rank, k.check_name, k.severity, k.detail
+  FROM pgtrickle.server_state() v,
+       (SELECT count(*) AS stream_tables FROM pgtrickle.stream_table_states()) s,
+       LATERAL (VALUES
+    (1, 'preload', CASE WHEN v.is_preloaded THEN 'OK' ELSE 'ERROR' END,
+     CASE WHEN v.is_preloaded THEN 'pg_trickle is preloaded'
+          ELSE 'add pg_trickle to shared_preload_libraries and restart the server' END),
+    (2, 'enabled', CASE WHEN v.is_enabled THEN 'OK' ELSE 'WARN' END,
+     CASE WHEN v.is_enabled THEN 'pg_trickle.enabled is on'
+          ELSE 'pg_trickle.enabled is off: nothing is refreshed by schedule or on read' END),
+    (3, 'launcher', CASE WHEN v.launcher_pid IS NOT NULL OR v.is_standby THEN 'OK' ELSE 'ERROR' END,
+     CASE WHEN v.launcher_pid IS NOT NULL THEN 'process ' || v.launcher_pid WHEN v.is_standby THEN 'a standby has none'
+          ELSE 'it is not running: see the server log' END),
+    (4, 'manager', CASE WHEN v.manager_pid IS NOT NULL OR v.is_standby OR s.stream_tables = 0 THEN 'OK' ELSE 'ERROR' END,
+     CASE WHEN v.manager_pid IS NOT NULL THEN 'process ' || v.manager_pid WHEN v.is_standby THEN 'a standby has none'
+          WHEN s.stream_tables = 0 THEN 'there are no stream tables'
+          ELSE 'none is running in this database: see the server log, and whether max_worker_processes leaves room' END),
+    (5, 'worker_processes', CASE WHEN v.running_workers < v.max_worker_processes THEN 'OK' ELSE 'WARN' END,
+     v.running_workers || ' of max_worker_processes = ' || v.max_worker_processes || ' are running'),
+    (6, 'shared_memory',
+     CASE WHEN v.known_stream_tables < v.max_stream_tables AND v.free_readings > 0 OR NOT v.is_preloaded THEN 'OK' ELSE 'WARN' END,
+     CASE WHEN NOT v.is_preloaded THEN 'there is none'
+          ELSE v.known_stream_tables || ' of pg_trickle.max_stream_tables = ' || v.max_stream_tables || ' are known in it, '
+               || (v.max_readings - v.free_readings) || ' of ' || v.max_readings || ' entries for what they read are used'
+     END),
+    (7, 'catalog', CASE WHEN v.catalog_fault IS NULL THEN 'OK' ELSE 'WARN' END,
+     coalesce('pg_trickle/catalog.db, which holds the history, cannot be used: ' || v.catalog_fault,
+              'pg_trickle/catalog.db has ' || pg_size_pretty(v.catalog_bytes)))
+  ) k (rank, check_name, severity, detail);
+END;
+COMMENT ON FUNCTION pgtrickle.server_checks() IS 'internal: the checks of health_check() of what surrounds the stream tables';
+
+CREATE FUNCTION pgtrickle.stream_table_checks()
+  RETURNS TABLE (rank int, check_name text, severity text, detail text)
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+BEGIN ATOMIC
+  WITH s AS MATERIALIZED (
+    SELECT t.*, t.pgt_schema || '.' || t.pgt_name AS name FROM pgtrickle.stream_table_states() t
+  ), slow AS (
+    SELECT array_agg(r.pgt_relid) AS relids
+    FROM (SELECT x.pgt_relid FROM pgtrickle.statistics_rows() x
+          WHERE x.action = 'DIFFERENTIAL' AND x.refreshes > 0 AND x.total_ms / x.refreshes > 100
+          ORDER BY x.total_ms DESC LIMIT 20) r
+  ), found (rank, check_name, bad, names, what, ok) AS (
+    SELECT 11, 'suspended', 'ERROR', array_agg(s.name ORDER BY s.name) FILTER (WHERE s.status = 'SUSPENDED'),
+           'left alone after failures until pgtrickle.resume_stream_table(): ', 'none is suspended'
+    FROM s
+    UNION ALL
+    SELECT 12, 'failing', 'WARN', array_agg(s.name ORDER BY s.name) FILTER (WHERE s.status = 'ERROR'),
+           'the last refresh failed, see pgtrickle.get_refresh_history(): ', 'none is failing' FROM s
+    UNION ALL
+    SELECT 13, 'stale', 'WARN',
+           array_agg(s.name || ' (' || date_trunc('second', s.staleness) || ', schedule ' || s.schedule || ')' ORDER BY s.name)
+             FILTER (WHERE s.is_stale),
+           'much older than the schedule allows: ', 'none is much older than its schedule allows' FROM s
+    UNION ALL
+    SELECT 14, 'unpopulated', 'WARN', array_agg(s.name ORDER BY s.name) FILTER (WHERE NOT s.is_populated),
+           'not filled, so they cannot be read: ', 'all are filled' FROM s
+    UNION ALL
+    SELECT 15, 'to_reinitialize', 'WARN', array_agg(s.name ORDER BY s.name) FILTER (WHERE s.needs_reinit),
+           'the next refresh starts from nothing: ', 'none is to be filled anew' FROM s
+    UNION ALL
+    SELECT 16, 'overloaded', 'WARN',
+           array_agg(s.name || ' (' || round(r.mean_refresh_time) || ' ms, schedule ' || s.schedule || ')' ORDER BY s.name)
+             FILTER (WHERE s.schedule ~ '^[0-9]+[smhdw]' AND r.mean_refresh_time > 1000
+                           AND r.mean_refresh_time > 1000 * pgtrickle.parse_duration_seconds(s.schedule)),
+           'a refresh takes longer than the schedule: ', 'refreshes take less time than the schedules leave'
+    FROM s JOIN pgtrickle.pg_stat_stream_tables r USING (pgt_relid)
+    UNION ALL
+    SELECT 17, 'missing_indexes', 'WARN', array_agg(DISTINCT m.statement),
+           'slow refreshes read whole sources for want of: ', 'no slow refresh misses an index'
+    FROM slow, pgtrickle.missing_index_rows(slow.relids) m
+  )
+  SELECT f.rank, f.check_name, CASE WHEN f.names IS NULL THEN 'OK' ELSE f.bad END,
+         CASE WHEN f.names IS NULL THEN f.ok ELSE f.what || pgtrickle.name_list(f.names) END
+  FROM found f;
+END;
+COMMENT ON FUNCTION pgtrickle.stream_table_checks() IS 'internal: the checks of health_check() of the stream tables';
+
+CREATE FUNCTION pgtrickle.source_checks()
+  RETURNS TABLE (rank int, check_name text, severity text, detail text)
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+BEGIN ATOMIC
+  WITH sources AS MATERIALIZED (
+    SELECT r.*, n.nspname || '.' || c.relname AS name
+    FROM pgtrickle.source_rows() r JOIN pg_class c ON c.oid = r.source_relid JOIN pg_namespace n ON n.oid = c.relnamespace
+  ), found (rank, check_name, bad, names, what, ok) AS (
+    SELECT 21, 'capture', 'ERROR', array_agg(s.name || ' (' || s.damage || ')' ORDER BY s.name) FILTER (WHERE s.damage IS NOT NULL),
+           'changes may have been lost, the next refresh starts from nothing: ', 'the changes of all sources are captured'
+    FROM sources s
+    UNION ALL
+    SELECT 22, 'change_logs', 'WARN',
+           array_agg(s.name || ' (' || pg_size_pretty(s.log_bytes) || ')' ORDER BY s.log_bytes DESC)
+             FILTER (WHERE s.log_bytes > pgtrickle.max_log_bytes() / 2),
+           'near or over pg_trickle.max_log_size, see pgtrickle.change_buffer_sizes(): ',
+           pg_size_pretty(coalesce(sum(s.log_bytes), 0)::bigint) || ' in all, none near pg_trickle.max_log_size'
+    FROM sources s
+    UNION ALL
+    SELECT 23, 'old_transactions', 'WARN',
+           array_agg(t.holder || ' (since ' || date_trunc('second', t.since) || ')' ORDER BY t.since)
+             FILTER (WHERE t.since < now() - interval '10 minutes'),
+           'they keep change logs from being emptied, and hot rows of storages from being pruned: ',
+           'no transaction is older than 10 minutes'
+    FROM pgtrickle.old_transactions() t
+    UNION ALL
+    SELECT 24, 'wal', 'WARN',
+           array_agg(w.slot_name || ' (' || pg_size_pretty(w.bytes) || ')' ORDER BY w.bytes DESC) FILTER (WHERE w.bytes > 1024 ^ 3),
+           'replication slots keep WAL, of which change logs make more: ', 'no replication slot keeps more than 1 GB of WAL'
+    FROM (SELECT l.slot_name, pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+                                                   ELSE pg_current_wal_lsn() END, l.restart_lsn) AS bytes
+          FROM pg_replication_slots l) w
+  )
+  SELECT f.rank, f.check_name, CASE WHEN f.names IS NULL THEN 'OK' ELSE f.bad END,
+         CASE WHEN f.names IS NULL THEN f.ok ELSE f.what || pgtrickle.name_list(f.names) END
+  FROM found f;
+END;
+COMMENT ON FUNCTION pgtrickle.source_checks() IS 'internal: the checks of health_check() of the sources and what holds their logs';
+
+CREATE FUNCTION pgtrickle.health_check()
+  RETURNS TABLE (check_name text, severity text, detail text)
+  LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+  SELECT k.check_name, k.severity, k.detail
+  FROM (SELECT * FROM pgtrickle.server_checks() UNION ALL SELECT * FROM pgtrickle.stream_table_checks()
+        UNION ALL SELECT * FROM pgtrickle.source_checks()) k
+  ORDER BY k.rank;
+END;
+COMMENT ON FUNCTION pgtrickle.health_check()
+  IS 'one row a check: whether it is OK, and if not what there is, and where to look';
