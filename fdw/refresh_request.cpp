@@ -38,17 +38,15 @@ void add_blockers(int pid, int *chain, int *length)
 void probe_for_deadlock()
 {
     int chain[chain_limit];
-    int length = 0;
-    chain[length++] = mailbox::manager_pid();
-    if (chain[0] == 0)
-        return;
+    int length = mailbox::serving_pids(chain);
+    int first = length > 0 ? chain[0] : 0;
     for (int next = 0; next < length; next++) {
         if (chain[next] == MyProcPid)
             ereport(ERROR,
                     (errcode(ERRCODE_T_R_DEADLOCK_DETECTED), errmsg("deadlock detected"),
-                     errdetail("This transaction waits for the manager (process %d) to refresh a stream "
-                               "table; the manager waits for a lock that this transaction holds.",
-                               chain[0]),
+                     errdetail("This transaction waits for a refresh worker (process %d) to refresh a stream "
+                               "table; the worker waits for a lock that this transaction holds.",
+                               first),
                      errhint("Read stream tables before locking their sources.")));
         add_blockers(chain[next], chain, &length);
     }

@@ -1,11 +1,11 @@
 /*
- * Waiting for a refresh that the manager makes on a reader's behalf.
+ * Waiting for a refresh that a refresh worker makes on a reader's behalf.
  *
  * The reader sleeps on its latch, which the manager sets with its answer. The wait is
  * interruptible, ends with pg_trickle.scan_refresh_timeout, and survives the death of the
- * manager. It is invisible to PostgreSQL's deadlock detector: a manager that waits for a lock
+ * manager. It is invisible to PostgreSQL's deadlock detector: a worker that waits for a lock
  * of the reader would wait for ever. So every deadlock_timeout the reader looks along the
- * chain of those the manager waits for, and raises 40P01 if it finds itself.
+ * chain of those for whom the workers wait that serve him, and raises 40P01 if it finds itself.
  *
  * PostgreSQL frame.
  */

@@ -17,6 +17,7 @@ int scan_refresh_timeout_ms = 5000;
 int on_stale = static_cast<int>(OnStale::serve);
 bool enable_expansion = true;
 int scheduler_interval_ms = 1000;
+int max_concurrent_refreshes = 4;
 int max_consecutive_errors = 3;
 bool auto_backoff = true;
 int history_retention_days = 90;
@@ -96,6 +97,10 @@ void define_refreshing()
     DefineCustomIntVariable("pg_trickle.scheduler_interval_ms", "How long the manager sleeps at most.", nullptr,
                             &scheduler_interval_ms, 1000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
                             nullptr);
+    DefineCustomIntVariable("pg_trickle.max_concurrent_refreshes",
+                            "Number of refreshes that managers run at once, in all databases of the server together.",
+                            "Each is run by a background worker: max_worker_processes has to have room for them.",
+                            &max_concurrent_refreshes, 4, 1, 1024, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_trickle.max_consecutive_errors",
                             "Failed refreshes in a row after which a stream table is suspended.", nullptr,
                             &max_consecutive_errors, 3, 1, 1000000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);

@@ -18,6 +18,7 @@ extern int scan_refresh_timeout_ms;
 extern int on_stale; /* an OnStale */
 extern bool enable_expansion;
 extern int scheduler_interval_ms;
+extern int max_concurrent_refreshes;
 extern int max_consecutive_errors;
 extern bool auto_backoff;
 extern int history_retention_days;

@@ -133,9 +133,11 @@ struct Reply {
 Reply request_refresh(const Oid *relids, int count) noexcept;
 Reply reply() noexcept;
 void withdraw_request() noexcept;
-/* Process id of the manager of this database, 0 when there is none: for the deadlock probe. */
-int manager_pid() noexcept;
-/* The same of another database. */
+constexpr int max_served_by = 8;
+/* Process ids of those that this backend's request waits for: who executes the jobs that serve it, or that
+ * have to end first. For the deadlock probe; at most max_served_by, returns how many. */
+int serving_pids(int *pids) noexcept;
+/* Process id of the manager of a database, 0 when there is none. */
 int manager_pid_of(Oid database) noexcept;
 
 /* A stream table was created, altered or dropped by this transaction, or its schedule was: when the

@@ -4,8 +4,8 @@
  * As in mailbox.hpp, every function is noexcept and never ereports, the registering ones
  * aside (on_shmem_exit may).
  *
- * A manager that goes away in any manner that keeps the server up leaves by
- * before_shmem_exit and answers its waiting readers `no_manager`. A process killed by a
+ * A manager or a refresh worker that goes away in any manner that keeps the server up leaves by
+ * before_shmem_exit; the manager answers its waiting readers `no_manager`. A process killed by a
  * signal takes shared memory with it: the postmaster restarts the cluster.
  */
 #pragma once
@@ -44,6 +44,7 @@ uint32_t definition_changes() noexcept;
 /* There is nothing to do in this database: no manager is wanted any more. False if definitions have
  * changed since there were `changes_seen` changes; true: the process must exit. */
 bool retire(uint32_t changes_seen) noexcept;
+/* Of a refresh worker too: the database is to be left. */
 bool is_asked_to_exit() noexcept;
 /* From now until the next wake-up, the first commit that changes a source sets this process's
  * latch. To be called before looking at the stream tables. */
@@ -56,6 +57,45 @@ struct Request {
 };
 /* Takes all waiting requests of this database. */
 std::vector<Request> take_requests() noexcept;
+/* Whether the reader still wants the answer. */
+bool is_waiting(const Request &request) noexcept;
+void tell_who_serves(const Request &request, const std::vector<int> &pids) noexcept;
 void answer(const Request &request, const Reply &reply) noexcept;
+
+/* ---- refresh workers ----
+ * One that is about to be started has a slot already, so that the refreshes of all databases
+ * are counted by looking at the slots, and nothing is counted wrong when a process dies. */
+
+struct WorkerKey {
+    int slot = -1;
+    uint32_t generation = 0;
+    bool is_valid() const { return slot >= 0; }
+};
+
+/* A turn to refresh, among all databases, for a worker that is to be started; invalid if this manager has
+ * to wait for its turn: then its latch will be set. At most `limit` have a turn at once. Whose
+ * database has the fewest comes first, then who waits longest; for `turn_grace_us` after a turn came
+ * nobody overtakes them. */
+WorkerKey admit_new(int limit) noexcept;
+/* The same for a worker of this manager that is there. */
+bool admit(const WorkerKey &worker, int limit) noexcept;
+/* Its turn is over. */
+void end_turn(const WorkerKey &worker) noexcept;
+/* It could not be started, or is gone. */
+void forget_worker(const WorkerKey &worker) noexcept;
+/* This manager has nothing to refresh for which it would want a turn. */
+void want_no_turn() noexcept;
+/* 0 if it has not come yet. */
+int pid_of(const WorkerKey &worker) noexcept;
+/* This process, a manager, does the work of `worker` itself. */
+void stand_in(const WorkerKey &worker) noexcept;
+/* This process is that worker from now on; false if it is not wanted any more. */
+bool become_worker(const WorkerKey &worker);
+
+/* No process can be started in place of this one's: who has idle workers is to let them go. Wakes all managers. */
+void lack_process(bool is_lacking) noexcept;
+void launcher_lacks_process(bool is_lacking) noexcept;
+/* Whether a manager of another database, or the launcher, lacks one. */
+bool is_process_lacked() noexcept;
 
 } // namespace pgtrickle::mailbox

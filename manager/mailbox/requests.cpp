@@ -27,11 +27,6 @@ namespace pgtrickle::mailbox {
 
 namespace {
 
-int32_t my_process() noexcept
-{
-    return MY_PROCESS;
-}
-
 ManagerSlot *my_manager_slot = nullptr; /* in the manager */
 bool has_request = false;               /* this backend's slot is not free */
 bool has_retired = false;               /* this manager has nothing to do */
@@ -98,6 +93,9 @@ extern "C" void pgtrickle_manager_leaves(int, Datum)
     my_manager_slot->pid.store(0);
     my_manager_slot->wants_wake_up.store(0);
     answer_all(MyDatabaseId, {Answer::no_manager, InvalidOid});
+    stop_waiting(my_manager_slot);
+    forget_own_workers();
+    my_manager_slot->lacks_process.store(0);
     if (!has_retired && my_manager_slot->barred_by == 0 && shared->launcher_pid.load() != 0)
         my_manager_slot->is_wanted = true; /* somebody is to take its place */
     free_if_idle(my_manager_slot);
@@ -107,6 +105,11 @@ extern "C" void pgtrickle_manager_leaves(int, Datum)
 }
 
 } // namespace
+
+int32_t my_process() noexcept
+{
+    return MY_PROCESS;
+}
 
 ManagerSlot *find_manager(Oid database) noexcept
 {
@@ -130,6 +133,8 @@ ManagerSlot *find_or_make_manager(Oid database) noexcept
         slot->barred_by = 0;
         slot->wants_wake_up.store(0);
         slot->has_requests.store(0);
+        slot->waits_since = 0;
+        slot->lacks_process.store(0);
         slot->is_asked_to_exit.store(0);
         slot->database.store(database);
     }
@@ -188,6 +193,7 @@ Reply request_refresh(const Oid *relids, int count) noexcept
     request->database = MyDatabaseId;
     request->count = count;
     std::copy_n(relids, count, request->relids);
+    request->served_by[0] = 0;
     request->reply = {Answer::waiting, InvalidOid};
     request->state = RequestState::waiting;
     ManagerSlot *slot = find_manager(MyDatabaseId);
@@ -246,9 +252,19 @@ int manager_pid_of(Oid database) noexcept
     return slot != nullptr ? slot->pid.load() : 0;
 }
 
-int manager_pid() noexcept
+int serving_pids(int *pids) noexcept
 {
-    return manager_pid_of(MyDatabaseId);
+    int count = 0;
+    if (!has_request)
+        return 0;
+    LWLockAcquire(shared->request_lock, LW_SHARED);
+    for (int pid : my_request_slot()->served_by) {
+        if (pid == 0)
+            break;
+        pids[count++] = pid;
+    }
+    LWLockRelease(shared->request_lock);
+    return count;
 }
 
 /* ---- the launcher ---- */
@@ -354,9 +370,9 @@ bool retire(uint32_t changes_seen) noexcept
     return has_retired;
 }
 
-bool is_asked_to_exit() noexcept
+ManagerSlot *own_manager_slot() noexcept
 {
-    return my_manager_slot->is_asked_to_exit.load() != 0;
+    return my_manager_slot;
 }
 
 void want_wake_up() noexcept
@@ -386,6 +402,26 @@ std::vector<Request> take_requests() noexcept
     }
     LWLockRelease(shared->request_lock);
     return taken;
+}
+
+bool is_waiting(const Request &request) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_SHARED);
+    const RequestSlot &slot = requests[request.slot];
+    bool is_waiting = slot.generation == request.generation && slot.state == RequestState::taken;
+    LWLockRelease(shared->request_lock);
+    return is_waiting;
+}
+
+void tell_who_serves(const Request &request, const std::vector<int> &pids) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    RequestSlot &slot = requests[request.slot];
+    if (slot.generation == request.generation) {
+        std::fill(std::begin(slot.served_by), std::end(slot.served_by), 0);
+        std::copy_n(pids.begin(), std::min<size_t>(pids.size(), max_served_by), slot.served_by);
+    }
+    LWLockRelease(shared->request_lock);
 }
 
 void answer(const Request &request, const Reply &reply) noexcept

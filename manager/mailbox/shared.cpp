@@ -15,6 +15,7 @@ Shared *shared = nullptr;
 SourceSlot *source_slots = nullptr;
 ReadingCell *cells = nullptr;
 ManagerSlot *managers = nullptr;
+WorkerSlot *workers = nullptr;
 RequestSlot *requests = nullptr;
 HTAB *entries = nullptr;
 
@@ -52,7 +53,8 @@ Size arrays_size()
     Size size = MAXALIGN(sizeof(Shared)) + alignof(SourceSlot);
     size = add_size(size, mul_size(slot_total(), sizeof(SourceSlot)));
     size = add_size(size, mul_size(cell_total(), sizeof(ReadingCell)));
-    size = add_size(size, mul_size(manager_total(), sizeof(ManagerSlot)));
+    size = add_size(size, mul_size(manager_total(), sizeof(ManagerSlot) + sizeof(WorkerSlot)));
+    size = add_size(size, alignof(WorkerSlot));
     return add_size(size, mul_size(MaxBackends, sizeof(RequestSlot)));
 }
 
@@ -71,8 +73,10 @@ void fill_empty()
         new (&cells[i]) ReadingCell{};
         cells[i].next = i + 1 < shared->cell_count ? i + 1 : no_cell;
     }
-    for (int i = 0; i < shared->manager_count; i++)
+    for (int i = 0; i < shared->manager_count; i++) {
         new (&managers[i]) ManagerSlot{};
+        new (&workers[i]) WorkerSlot{};
+    }
     for (int i = 0; i < shared->request_count; i++)
         new (&requests[i]) RequestSlot{};
     shared->free_cell = 0;
@@ -119,6 +123,7 @@ extern "C" void pgtrickle_shmem_startup()
     source_slots = place<SourceSlot>(memory, shared->slot_count);
     cells = place<ReadingCell>(memory, shared->cell_count);
     managers = place<ManagerSlot>(memory, shared->manager_count);
+    workers = place<WorkerSlot>(memory, shared->manager_count);
     requests = place<RequestSlot>(memory, shared->request_count);
     if (!is_found)
         fill_empty();

@@ -5,6 +5,7 @@
  *   entries         one a stream table, a hash table under `entry_lock`
  *   ReadingCell[n]  what each entry's last refresh read, linked lists under `entry_lock`
  *   ManagerSlot[n]  the managers, one a database, under `request_lock`
+ *   WorkerSlot[n]   the refresh workers of all databases, under `request_lock`
  *   RequestSlot[n]  one a backend, by its process number, under `request_lock`
  *
  * Indices, no pointers. Nothing ereports while a lock is held.
@@ -75,7 +76,19 @@ struct ManagerSlot {
     std::atomic<uint32_t> definition_changes; /* counts */
     std::atomic<uint32_t> is_asked_to_exit;
     bool is_wanted;    /* the launcher is to start one */
+    TimestampTz waits_since;  /* for its turn to refresh; 0: it does not */
+    std::atomic<uint32_t> lacks_process; /* it could not start a refresh worker: there were too many processes */
     int32_t barred_by; /* pid of a backend that drops or copies the database, 0: none */
+};
+
+/* From before a refresh worker is started until it has left. A manager that refreshes by itself has one too. */
+struct WorkerSlot {
+    Oid database; /* InvalidOid: free */
+    uint32_t generation; /* counts its users */
+    int32_t pid;     /* 0: it has not come yet */
+    int32_t process; /* its number in ProcGlobal */
+    bool is_busy;
+    std::atomic<uint32_t> is_asked_to_exit;
 };
 
 enum class RequestState : uint8_t { free, waiting, taken, answered };
@@ -86,6 +99,7 @@ struct RequestSlot {
     RequestState state;
     int32_t count;
     Oid relids[max_requested];
+    int32_t served_by[max_served_by]; /* process ids, as far as there is room, then 0 */
     Reply reply;
 };
 
@@ -99,6 +113,8 @@ struct Shared {
     int32_t free_cell; /* first of the list of free cells */
     std::atomic<int32_t> launcher_pid;
     int32_t launcher_process;
+    std::atomic<uint32_t> launcher_lacks_process;
+    TimestampTz turn_came_at; /* when a refresh last ended, or a manager stopped waiting for its turn */
     std::atomic<uint32_t> launcher_calls; /* counts pokes */
     std::atomic<uint32_t> is_registry_doubtful; /* the launcher is to look into every database */
 };
@@ -108,6 +124,7 @@ extern Shared *shared;
 extern SourceSlot *source_slots;
 extern ReadingCell *cells;
 extern ManagerSlot *managers;
+extern WorkerSlot *workers;
 extern RequestSlot *requests;
 extern HTAB *entries;
 
@@ -144,11 +161,21 @@ bool has_reading(Oid relid, bool (*matches)(uint32_t slot)) noexcept;
 ManagerSlot *find_manager(Oid database) noexcept;
 /* Exclusively. nullptr when there are too many databases. */
 ManagerSlot *find_or_make_manager(Oid database) noexcept;
+int32_t my_process() noexcept;
+ManagerSlot *own_manager_slot() noexcept; /* in a manager; else nullptr */
 void wake_process(int32_t process) noexcept;
 void wake_launcher() noexcept;
 void wake_manager_if_wanted() noexcept;
 void announce_definition_change() noexcept;
 void drop_request_at_end() noexcept;
+
+/* ---- workers.cpp; request_lock is held ---- */
+/* The refresh workers of a database are to leave, and those that have not come yet not to stay. */
+void send_workers_away(Oid database) noexcept;
+/* This manager leaves: those it has started that have not come are not to stay, and it does nothing any more itself. */
+void forget_own_workers() noexcept;
+/* The manager of `slot` waits for its turn no more. */
+void stop_waiting(ManagerSlot *slot) noexcept;
 
 /* ---- transaction.cpp, utility.cpp ---- */
 void register_transaction_callbacks();

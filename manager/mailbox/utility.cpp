@@ -67,6 +67,7 @@ void bar(Oid database) noexcept
             wake_process(slot->process);
             kill(slot->pid.load(), SIGINT);
         }
+        send_workers_away(database);
     }
     LWLockRelease(shared->request_lock);
 }

@@ -41,6 +41,7 @@ void Queue::make_idle(Task &task)
 {
     task.AutoUnlinkDue::unlink();
     task.is_suspended = false;
+    task.is_running = false;
     if (!task.is_idle())
         idle_.push_back(task);
 }
@@ -50,6 +51,7 @@ void Queue::queue(Task &task, Microseconds due_at)
     task.AutoUnlinkDue::unlink();
     task.AutoUnlinkIdle::unlink();
     task.is_suspended = false;
+    task.is_running = false;
     task.due_at = due_at;
     by_due_.insert(task);
 }
@@ -59,6 +61,15 @@ void Queue::suspend(Task &task)
     task.AutoUnlinkDue::unlink();
     task.AutoUnlinkIdle::unlink();
     task.is_suspended = true;
+    task.is_running = false;
+}
+
+void Queue::start(Task &task)
+{
+    task.AutoUnlinkDue::unlink();
+    task.AutoUnlinkIdle::unlink();
+    task.is_suspended = false;
+    task.is_running = true;
 }
 
 Ids Queue::idle() const
@@ -74,6 +85,25 @@ std::optional<Microseconds> Queue::first_due() const
     if (by_due_.empty())
         return std::nullopt;
     return by_due_.begin()->due_at;
+}
+
+std::optional<Microseconds> Queue::first_due_after(Microseconds now) const
+{
+    auto found = by_due_.upper_bound(now);
+    if (found == by_due_.end())
+        return std::nullopt;
+    return found->due_at;
+}
+
+Ids Queue::due(Microseconds now) const
+{
+    Ids result;
+    for (const Task &task : by_due_) {
+        if (task.due_at > now)
+            break;
+        result.push_back(task.id);
+    }
+    return result;
 }
 
 Ids Queue::take_due(Microseconds now)

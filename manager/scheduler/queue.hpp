@@ -1,10 +1,11 @@
 /*
  * When each stream table of a database is to be refreshed.
  *
- * A task is in one of three places:
+ * A task is in one of four places:
  *   idle       clean, or not looked at since; a commit may make it dirty
  *   queued     dirty; due at a known time, which the back-off may have put off
  *   suspended  not refreshed until resumed
+ *   running    in a job, until who runs it puts it elsewhere
  * Tasks are owned by the queue; references stay valid until remove(). Times are arguments.
  * Pure C++; throws bad_alloc only.
  */
@@ -33,6 +34,7 @@ struct Task : AutoUnlinkSet, AutoUnlinkDue, AutoUnlinkIdle {
     std::vector<Schedule> schedules;   /* due when one of them is; none: on change */
     bool is_due_when_clean = false;    /* its query has another answer without a change: volatile, now() */
     bool is_suspended = false;
+    bool is_running = false;
     int failures = 0;                  /* in a row */
     Microseconds refreshed_at = 0;     /* start of its last refresh, 0: unknown */
     Microseconds not_before = 0;       /* back-off */
@@ -56,9 +58,14 @@ class Queue {
     void make_idle(Task &task);
     void queue(Task &task, Microseconds due_at);
     void suspend(Task &task);
+    void start(Task &task);
 
     Ids idle() const;
     std::optional<Microseconds> first_due() const;
+    /* The first due time after `now`. */
+    std::optional<Microseconds> first_due_after(Microseconds now) const;
+    /* Those due at `now`, earliest first; they stay queued. */
+    Ids due(Microseconds now) const;
     /* Removes those due at `now` from the queue, earliest first; they are idle then. */
     Ids take_due(Microseconds now);
 

@@ -84,7 +84,7 @@ void Manager::set_task(scheduler::Id relid, const LoadedState &state)
         task.not_before = 0;
     if (state.is_suspended)
         queue_.suspend(task);
-    else
+    else if (!task.is_running)
         queue_.make_idle(task);
     mailbox::offer_state(relid, {state.is_populated, state.is_suspended, state.failures > 0});
 }
@@ -116,6 +116,7 @@ bool Manager::load_definitions()
         auto before = known_.find(relid);
         bool is_same = before != known_.end() && before->second.generation == item.known.generation;
         item.known.is_program_written = is_same && before->second.is_program_written;
+        item.known.last_worker = before != known_.end() ? before->second.last_worker : nobody;
         if (!item.is_busy)
             continue;
         item.known.is_restless = is_same && before->second.is_restless;
@@ -162,6 +163,17 @@ void Manager::project_definitions()
         }
     });
     (void)catalog::take_is_new();
+}
+
+/* Somebody has removed or damaged it, and it was made anew. */
+void Manager::project_if_catalog_is_new()
+{
+    if (!is_catalog_new_)
+        return;
+    is_catalog_new_ = false;
+    for (auto &[relid, known] : known_)
+        known.is_program_written = false;
+    project_definitions();
 }
 
 } // namespace pgtrickle::worker

@@ -9,7 +9,9 @@
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state.hpp"
-#include "worker/manager.hpp"
+#include "mailbox/mailbox.hpp"
+#include "scheduler/queue.hpp"
+#include "worker/refresher.hpp"
 
 extern "C" {
 #include "commands/async.h"
@@ -83,65 +85,57 @@ void update_state(Oid relid, const char *status, int errors, const char *message
 } // namespace
 
 /* Counts the failure. True if the stream table is suspended from now on. */
-bool Manager::write_failure(Id relid, const Failure &failure)
+bool Refresher::write_failure(const scheduler::Involved &member, const Failure &failure,
+                              scheduler::MemberResult *result)
 {
     bool is_suspended = false;
     int errors = 0;
-    const Known &known = known_[relid];
     (void)in_transaction([&] {
-        if (!call([=] { return lock_state(relid); }))
+        if (!call([&] { return lock_state(member.id); }))
             return;
         state::StateRow row;
-        if (!state::read(relid, &row) || row.status == state::name_of(state::Status::suspended))
+        if (!state::read(member.id, &row) || row.status == state::name_of(state::Status::suspended))
             return;
         errors = row.consecutive_errors + 1;
         is_suspended = errors >= guc::max_consecutive_errors;
         const char *status = state::name_of(is_suspended ? state::Status::suspended : state::Status::error);
         call([&] {
             PushActiveSnapshot(GetTransactionSnapshot());
-            update_state(relid, status, errors, failure.message.c_str());
-            notify("refresh_failed", known.schema_name.c_str(), known.name.c_str(), failure.message.c_str(), errors);
+            update_state(member.id, status, errors, failure.message.c_str());
+            notify("refresh_failed", member.schema_name.c_str(), member.name.c_str(), failure.message.c_str(), errors);
             if (is_suspended)
-                notify("auto_suspended", known.schema_name.c_str(), known.name.c_str(), failure.message.c_str(),
+                notify("auto_suspended", member.schema_name.c_str(), member.name.c_str(), failure.message.c_str(),
                        errors);
             PopActiveSnapshot();
         });
-        mailbox::note_state(relid, {row.is_populated, is_suspended, true});
+        mailbox::note_state(member.id, {row.is_populated, is_suspended, true});
     });
-    if (scheduler::Task *task = queue_.find(relid))
-        task->failures = errors > 0 ? errors : task->failures + 1;
+    result->failures = errors > 0 ? errors : result->failures + 1;
     return is_suspended;
 }
 
-void Manager::note_failure(Id relid, const Failure &failure, Initiator initiator, TimestampTz started_at)
+void Refresher::note_failure(const scheduler::Involved &member, const Failure &failure, TimestampTz started_at)
 {
-    scheduler::Task *task = queue_.find(relid);
-    if (task == nullptr)
-        return;
-    const Known &known = known_[relid];
     call([&] {
-        ereport(LOG, (errmsg("refresh of stream table \"%s.%s\" failed: %s", known.schema_name.c_str(),
-                             known.name.c_str(), failure.message.c_str())));
+        ereport(LOG, (errmsg("refresh of stream table \"%s.%s\" failed: %s", member.schema_name.c_str(),
+                             member.name.c_str(), failure.message.c_str())));
     });
-    bool is_suspended = !failure.is_transient() && write_failure(relid, failure);
+    scheduler::MemberResult &result = result_of(member.id);
+    result.is_suspended = !failure.is_transient() && write_failure(member, failure, &result);
     TimestampTz now = GetCurrentTimestamp();
-    int counted = failure.is_transient() ? 1 : task->failures;
-    task->not_before = now + (guc::auto_backoff ? scheduler::back_off_us(counted) : scheduler::back_off_us(1));
-    if (is_suspended)
-        queue_.suspend(*task);
-    else
-        queue_.queue(*task, task->not_before);
+    int counted = failure.is_transient() ? 1 : result.failures;
+    result.not_before = now + (guc::auto_backoff ? scheduler::back_off_us(counted) : scheduler::back_off_us(1));
     catalog::Refresh row;
-    row.relid = relid;
+    row.relid = member.id;
     row.started_at = started_at;
     row.ended_at = now;
     row.action = failure.tried;
     row.status = "FAILED";
-    row.initiated_by = initiator == Initiator::reader ? "SCAN" : "SCHEDULER";
+    row.initiated_by = job_.initiator == scheduler::Initiator::reader ? "SCAN" : "SCHEDULER";
     row.error_message = failure.message;
     catalog::append_history({row});
     catalog::run([&](catalog::Database &catalog) {
-        catalog::write_back_off(catalog, MyDatabaseId, {relid, known.generation, task->failures, task->not_before});
+        catalog::write_back_off(catalog, MyDatabaseId, {member.id, member.generation, result.failures, result.not_before});
     });
 }
 

@@ -44,6 +44,8 @@ namespace {
 
 constexpr int64_t restart_pause_us = 1'000'000;
 constexpr int64_t no_slot_pause_us = 10'000'000;
+constexpr int64_t soon_us = 100'000; /* an idle refresh worker makes room when it is told that room is lacking */
+constexpr int soon_tries = 5;
 constexpr long idle_ms = 60'000;
 
 struct Running {
@@ -61,6 +63,7 @@ class Launcher {
     void start_wanted();
     void look_into_next();
     bool start(Oid database);
+    void put_off(Oid database, TimestampTz now);
     long pause_ms() const;
 
     std::map<Oid, Running> running_;
@@ -68,6 +71,7 @@ class Launcher {
     std::set<Oid> looked_into_;
     std::vector<Oid> to_look_into_;
     Oid looking_into_ = InvalidOid;
+    int tries_without_room_ = 0;
 };
 
 /* The databases that take connections, templates included. A PostgreSQL frame: the list
@@ -166,17 +170,31 @@ bool Launcher::start(Oid database)
         return RegisterDynamicBackgroundWorker(&worker, &made) ? made : nullptr;
     });
     if (handle == nullptr) {
-        not_before_[database] = now + no_slot_pause_us;
-        call([] {
-            ereport(LOG, (errmsg("pg_trickle has no room for another manager"),
-                          errhint("You might need to increase max_worker_processes.")));
-        });
+        put_off(database, now);
         return false;
     }
+    tries_without_room_ = 0;
+    mailbox::launcher_lacks_process(false);
     not_before_.erase(database);
     running_[database] = {handle, now};
     looked_into_.insert(database);
     return true;
+}
+
+void Launcher::put_off(Oid database, TimestampTz now)
+{
+    mailbox::launcher_lacks_process(true);
+    if (++tries_without_room_ < soon_tries) {
+        not_before_[database] = now + soon_us;
+        return;
+    }
+    tries_without_room_ = 0;
+    mailbox::launcher_lacks_process(false);
+    not_before_[database] = now + no_slot_pause_us;
+    call([] {
+        ereport(LOG, (errmsg("pg_trickle has no room for another manager"),
+                      errhint("You might need to increase max_worker_processes.")));
+    });
 }
 
 void Launcher::start_wanted()

@@ -1,25 +1,30 @@
 /*
- * The manager of a database: refreshes its stream tables when they are due, and at once
- * when a reader asks.
+ * The manager of a database: sees to it that its stream tables are refreshed when they are
+ * due, and at once when a reader asks. It only schedules; refresh workers refresh.
  *
- *   wake up ─► definitions changed? load ─► requests ─► due ones, by groups ─► look which
- *   idle ones are dirty now ─► sleep until the first due time, a request, or a commit
+ *   wake up ─► definitions changed? load ─► what workers have done ─► requests ─► which idle ones are
+ *   dirty now ─► jobs for those asked for, then for those due, to whoever is free ─► sleep until the
+ *   first due time, a request, a result, or a commit
  *
- * While nothing changes it runs no SQL, holds no snapshot and does not wake up. Each group
- * is refreshed in a transaction of its own; a failing member is counted, put off, and
- * in the end suspended, and never stops the others.
+ * A job is a piece: due stream tables that are connected, and those of their schedule that are
+ * connected to them. Two jobs run side by side if none of what one involves (its members, and all
+ * that they read) is involved in the other. A failing member is counted, put off, and in
+ * the end suspended, and never stops the others.
  *
- * One process, C++ frames; everything it keeps is here.
+ * A task is idle, queued, suspended or running (in a job); a running one is looked at again when its
+ * job ends, whatever has come in between. While nothing changes the manager runs no SQL, holds no
+ * snapshot and does not wake up. One process, C++ frames; everything it keeps is here.
  */
 #pragma once
 
-#include "catalog/tables.hpp"
 #include "mailbox/manager_side.hpp"
-#include "refresh/refresh.hpp"
 #include "scheduler/graph.hpp"
+#include "scheduler/job.hpp"
 #include "scheduler/queue.hpp"
-#include "worker/transaction.hpp"
+#include "worker/pool.hpp"
 
+#include <functional>
+#include <list>
 #include <map>
 #include <set>
 #include <string>
@@ -38,14 +43,24 @@ struct Known {
     int refresh_timeout_ms = 0;
     bool is_program_written = false; /* to the catalog, of this generation */
     bool is_restless = false; /* another answer without a change: volatile functions, now() */
+    int last_worker = nobody; /* who has its program compiled */
 };
 
-using Programs = std::map<scheduler::Id, std::vector<catalog::ProgramStatement>>;
+/* A request that is not answered yet. Only jobs that began after it came say anything about it. */
+struct Asked {
+    mailbox::Request request;
+    uint64_t came_after = 0;      /* the last job that had begun */
+    std::set<scheduler::Id> open; /* not refreshed since */
+    mailbox::Reply reply = {mailbox::Answer::done, InvalidOid};
+};
 
-enum class Initiator { scheduler, reader };
-
-/* How a stream table fared in an attempt to refresh it. */
-enum class Verdict { refreshed, failed, behind, locked };
+struct RunningJob {
+    uint64_t number = 0;
+    scheduler::Job::Kind kind = scheduler::Job::Kind::refresh;
+    int worker = nobody; /* this process, for nobody */
+    scheduler::Ids members;
+    scheduler::Ids involved;
+};
 
 class Manager {
   public:
@@ -55,45 +70,63 @@ class Manager {
   private:
     /* manager.cpp */
     void cycle();
-    void handle_requests();
-    void refresh_due();
-    scheduler::Ids with_companions(const scheduler::Ids &due);
+    void load_if_due();
     void watch_idle();
     long sleep_ms();
+
+    /* asking.cpp */
+    void take_requests();
+    void settle_requests();
+    void refuse_requests();
+    void resolve(Asked &asked, scheduler::Id id, mailbox::Answer answer, scheduler::Id culprit);
+    void resolve_by(const RunningJob &job, const std::map<scheduler::Id, scheduler::Verdict> &verdicts);
+    mailbox::Reply obstacle(scheduler::Id id, TimestampTz now);
+    scheduler::Ids asked_for() const;
+    void tell_who_serves();
+
+    /* dispatching.cpp */
+    void dispatch();
+    bool dispatch_asked();
+    bool dispatch_due();
+    bool dispatch_upkeep();
+    bool dispatch_piece(scheduler::Id id, const std::function<bool(scheduler::Task &)> &is_wanted,
+                        scheduler::Initiator initiator, std::set<scheduler::Id> *seen);
+    bool is_ready(scheduler::Task &task, TimestampTz now);
+    bool is_busy(const scheduler::Ids &involved) const;
+    scheduler::Job make_job(const scheduler::Ids &involved, size_t member_count,
+                            const std::set<scheduler::Id> &wanted, scheduler::Initiator initiator);
+    void start(const Pool::Choice &choice, scheduler::Job job, scheduler::Ids members, scheduler::Ids involved);
+    void take_results();
+    void end(const RunningJob &job, const std::optional<scheduler::JobResult> &result);
+    void settle(scheduler::Id id, scheduler::Verdict verdict, const scheduler::MemberResult *result);
 
     /* definitions.cpp */
     bool load_definitions();
     void project_definitions();
+    void project_if_catalog_is_new();
     void set_task(scheduler::Id relid, const struct LoadedState &state);
 
-    /* refreshing.cpp */
-    std::map<scheduler::Id, Verdict> refresh(const scheduler::Ids &wanted, Initiator initiator);
-    void refresh_group(scheduler::Ids members, Initiator initiator, std::map<scheduler::Id, Verdict> *verdicts);
-    void refresh_alone(scheduler::Ids members, Initiator initiator, std::map<scheduler::Id, Verdict> *verdicts);
-    void leave_out(scheduler::Id failed, scheduler::Ids &members, std::map<scheduler::Id, Verdict> *verdicts);
-    std::optional<Failure> attempt(const scheduler::Ids &members, Initiator initiator, Oid *locked);
-    scheduler::Ids without_busy_companions(const scheduler::Ids &members, const scheduler::Ids &wanted);
-    Programs unwritten_programs(const std::vector<refresh::Outcome> &outcomes);
-    void write_programs(const Programs &programs);
-    void note_success(scheduler::Id relid, TimestampTz started_at);
-
-    /* failing.cpp */
-    void note_failure(scheduler::Id relid, const Failure &failure, Initiator initiator, TimestampTz started_at);
-    bool write_failure(scheduler::Id relid, const Failure &failure);
-
     /* upkeep.cpp */
-    void keep_up();
-    void trim_logs();
     bool is_upkeep_due(TimestampTz now) const;
+    scheduler::Job upkeep_job(TimestampTz now);
+    void end_upkeep(const scheduler::JobResult &result);
 
     scheduler::Graph graph_;
     scheduler::Queue queue_;
     std::map<scheduler::Id, Known> known_;
+    Pool pool_;
+    std::list<RunningJob> running_;
+    std::map<scheduler::Id, uint64_t> busy_; /* what running jobs involve, and which of them */
+    uint64_t last_job_ = 0;
+    std::list<Asked> asked_;
     uint32_t changes_seen_ = 0;
     bool is_loaded_ = false;
     TimestampTz load_after_ = 0;     /* a failed load is repeated then */
+    TimestampTz dispatched_at_ = 0;  /* what was due then, and has not begun, waits for somebody */
     TimestampTz armed_at_ = 0;       /* when commits were last asked to wake us */
     bool is_armed_ = false;
+    bool is_upkeep_running_ = false;
+    bool is_catalog_new_ = false;
     bool may_trim_ = false;          /* something was logged or refreshed since the last upkeep */
     bool has_untrimmed_ = false;     /* the last upkeep emptied something: there may be more */
     TimestampTz upkeep_after_ = 0;

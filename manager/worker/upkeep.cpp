@@ -1,12 +1,14 @@
 /*
  * Upkeep, every some seconds while sources are written to or refreshes take something in, whoever
  * runs them: logs are trimmed, the catalog's write-ahead log is moved into its file, old
- * history goes. Otherwise there is nothing to keep up, and nothing runs.
+ * history goes. Otherwise there is nothing to keep up, and nothing runs. It is a job like a refresh,
+ * for trimming a long log takes long.
  */
 #include "capture/capture.hpp"
 #include "catalog/process.hpp"
 #include "definition/guc.hpp"
 #include "worker/manager.hpp"
+#include "worker/refresher.hpp"
 #include "worker/worker.hpp"
 
 extern "C" {
@@ -34,41 +36,54 @@ std::vector<Oid> captured_sources()
 
 } // namespace
 
+/* Whether anything was moved or emptied: there may be more. */
+static bool trim_logs()
+{
+    bool has_untrimmed = false;
+    for (Oid source : captured_sources()) {
+        bool has_moved = false;
+        std::optional<Failure> failure =
+            in_transaction([&] { has_moved = capture::trim(source, max_log_bytes()); });
+        has_untrimmed = has_untrimmed || (has_moved && !failure);
+        if (mailbox::is_asked_to_exit())
+            break;
+    }
+    return has_untrimmed;
+}
+
+void Refresher::keep_up(scheduler::JobResult *result)
+{
+    call([] { pgstat_report_activity(STATE_RUNNING, "upkeep of change logs"); });
+    result->has_untrimmed = trim_logs();
+    if (job_.is_prune_due) {
+        TimestampTz before =
+            GetCurrentTimestamp() - static_cast<TimestampTz>(guc::history_retention_days) * USECS_PER_DAY;
+        catalog::run([=](catalog::Database &catalog) { catalog::prune_history(catalog, before); });
+    }
+    catalog::checkpoint();
+}
+
+/* ---- when ---- */
+
 bool Manager::is_upkeep_due(TimestampTz now) const
 {
     return (may_trim_ || has_untrimmed_) && now >= upkeep_after_;
 }
 
-void Manager::trim_logs()
+scheduler::Job Manager::upkeep_job(TimestampTz now)
 {
-    has_untrimmed_ = false;
-    for (Oid source : captured_sources()) {
-        bool has_moved = false;
-        std::optional<Failure> failure =
-            in_transaction([&] { has_moved = capture::trim(source, max_log_bytes()); });
-        has_untrimmed_ = has_untrimmed_ || (has_moved && !failure);
-    }
+    may_trim_ = false;
+    scheduler::Job job;
+    job.kind = scheduler::Job::Kind::upkeep;
+    job.is_prune_due = now >= prune_after_;
+    if (job.is_prune_due)
+        prune_after_ = now + prune_pause_us;
+    return job;
 }
 
-void Manager::keep_up()
+void Manager::end_upkeep(const scheduler::JobResult &result)
 {
-    TimestampTz now = GetCurrentTimestamp();
-    if (!is_upkeep_due(now))
-        return;
-    may_trim_ = false;
-    trim_logs();
-    if (now >= prune_after_) {
-        prune_after_ = now + prune_pause_us;
-        TimestampTz before = now - static_cast<TimestampTz>(guc::history_retention_days) * USECS_PER_DAY;
-        catalog::run([=](catalog::Database &catalog) { catalog::prune_history(catalog, before); });
-    }
-    catalog::checkpoint();
-    if (catalog::take_is_new()) {
-        for (auto &[relid, known] : known_)
-            known.is_program_written = false;
-        project_definitions();
-    }
-    call([] { pgstat_report_stat(true); });
+    has_untrimmed_ = result.has_untrimmed;
     upkeep_after_ = GetCurrentTimestamp() + upkeep_pause_us;
 }
 

@@ -49,6 +49,24 @@ TEST(Queue, suspended_tasks_are_neither_idle_nor_due)
     EXPECT_EQ(queue.idle(), Ids{1});
 }
 
+TEST(Queue, a_running_task_is_nowhere_else)
+{
+    Queue queue;
+    queue.queue(queue.task(1), 1);
+    queue.queue(queue.task(2), 3);
+    queue.queue(queue.task(3), 2);
+    EXPECT_EQ(queue.due(2), (Ids{1, 3}));
+    queue.start(queue.task(1));
+    EXPECT_TRUE(queue.task(1).is_running);
+    EXPECT_EQ(queue.due(2), Ids{3});
+    EXPECT_EQ(queue.idle(), Ids{});
+    EXPECT_EQ(queue.first_due_after(2), 3);
+    EXPECT_EQ(queue.first_due_after(3), std::nullopt);
+    queue.make_idle(queue.task(1));
+    EXPECT_FALSE(queue.task(1).is_running);
+    EXPECT_EQ(queue.idle(), Ids{1});
+}
+
 TEST(Queue, forgets_removed_tasks_wherever_they_are)
 {
     Queue queue;

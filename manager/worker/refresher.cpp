@@ -1,13 +1,8 @@
-/*
- * Refreshing a group: one transaction for all; if a member fails, the same again without it
- * and without those that read it, so that the others still reach one frontier together. Who
- * reads a failed one, or is its atomic sibling, is behind, and no error is counted against it.
- */
+#include "worker/refresher.hpp"
+
 #include "catalog/process.hpp"
-#include "definition/guc.hpp"
+#include "mailbox/manager_side.hpp"
 #include "refresh/compiled.hpp"
-#include "refresh/refresh.hpp"
-#include "worker/manager.hpp"
 
 extern "C" {
 #include "pgstat.h"
@@ -25,6 +20,9 @@ namespace {
 
 using scheduler::Id;
 using scheduler::Ids;
+using scheduler::Initiator;
+using scheduler::Involved;
+using scheduler::Verdict;
 
 const char *name_of(Initiator initiator)
 {
@@ -48,10 +46,18 @@ catalog::Refresh history_of(const refresh::Outcome &outcome, Initiator initiator
     return row;
 }
 
-void report_running(const Ids &members)
+/* "refresh of a.b, c.d and 3 more", for pg_stat_activity. */
+std::string description_of(const Ids &members, const std::map<Id, const Involved *> &involved)
 {
-    std::string text = "refresh of " + std::to_string(members.size()) + " stream tables";
-    call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
+    constexpr size_t most_named = 5;
+    std::string text = "refresh of ";
+    for (size_t i = 0; i < std::min(members.size(), most_named); i++) {
+        const Involved &member = *involved.at(members[i]);
+        text += (i == 0 ? "" : ", ") + member.schema_name + "." + member.name;
+    }
+    if (members.size() > most_named)
+        text += " and " + std::to_string(members.size() - most_named) + " more";
+    return text;
 }
 
 /* A lock that is held for long must not stop the other stream tables; and where the manager is part of a
@@ -89,22 +95,51 @@ bool contains(const Ids &ids, Id id)
 
 } // namespace
 
-std::optional<Failure> Manager::attempt(const Ids &members, Initiator initiator, Oid *locked)
+Refresher::Refresher(const scheduler::Job &job) : job_(job)
+{
+    for (const Involved &item : job.involved) {
+        graph_.set(item.id, item.sources);
+        involved_[item.id] = &item;
+    }
+}
+
+const Involved *Refresher::find(Id id) const
+{
+    auto found = involved_.find(id);
+    return found == involved_.end() ? nullptr : found->second;
+}
+
+scheduler::MemberResult &Refresher::result_of(Id id)
+{
+    scheduler::MemberResult &result = results_[id];
+    if (result.id == 0) {
+        result.id = id;
+        if (const Involved *item = find(id)) {
+            result.failures = item->failures;
+            result.is_program_written = item->is_program_written;
+        }
+    }
+    return result;
+}
+
+std::optional<Failure> Refresher::attempt(const Ids &members, Oid *locked)
 {
     std::vector<refresh::Outcome> outcomes;
     Programs programs;
     int timeout_ms = 0;
     Ids dirty;
     for (Id member : members) {
-        if (!mailbox::is_clean(member) || known_[member].is_restless)
+        const Involved &item = *involved_.at(member);
+        if (!mailbox::is_clean(member) || item.is_restless)
             dirty.push_back(member);
-        int own = known_[member].refresh_timeout_ms;
+        int own = item.refresh_timeout_ms;
         if (own > 0 && (timeout_ms == 0 || own < timeout_ms))
             timeout_ms = own;
     }
-    report_running(members);
+    std::string text = description_of(members, involved_);
+    call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
     std::optional<Failure> failure = in_transaction([&] {
-        limit_waiting(initiator);
+        limit_waiting(job_.initiator);
         if (timeout_ms > 0)
             call([=] { enable_timeout_after(STATEMENT_TIMEOUT, timeout_ms); });
         outcomes = refresh::refresh_group(std::vector<Oid>(members.begin(), members.end()),
@@ -113,31 +148,42 @@ std::optional<Failure> Manager::attempt(const Ids &members, Initiator initiator,
         if (timeout_ms > 0)
             call([] { disable_timeout(STATEMENT_TIMEOUT, false); });
     });
-    call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
     if (failure || outcomes.empty())
         return failure;
-    std::vector<catalog::Refresh> history;
-    for (const refresh::Outcome &outcome : outcomes) {
-        note_success(outcome.relid, outcome.started_at);
-        /* The history tells what was due; companions that had nothing to take in are no news. */
-        bool is_news = outcome.action != refresh::Action::no_data || contains(dirty, outcome.relid);
-        if (is_news)
-            history.push_back(history_of(outcome, initiator));
-        may_trim_ = may_trim_ || outcome.action != refresh::Action::no_data;
-    }
-    catalog::append_history(history);
+    note_successes(outcomes, dirty);
     write_programs(programs);
     return failure;
 }
 
+void Refresher::note_successes(const std::vector<refresh::Outcome> &outcomes, const Ids &dirty)
+{
+    std::vector<catalog::Refresh> history;
+    for (const refresh::Outcome &outcome : outcomes) {
+        scheduler::MemberResult &result = result_of(outcome.relid);
+        bool has_failed = result.failures > 0;
+        result.verdict = Verdict::refreshed;
+        result.failures = 0;
+        result.started_at = outcome.started_at;
+        result.has_changed = outcome.action != refresh::Action::no_data;
+        if (has_failed)
+            catalog::run([&](catalog::Database &catalog) {
+                catalog::write_back_off(catalog, MyDatabaseId, {outcome.relid, 0, 0, 0});
+            });
+        /* The history tells what was due; companions that had nothing to take in are no news. */
+        if (result.has_changed || contains(dirty, outcome.relid))
+            history.push_back(history_of(outcome, job_.initiator));
+    }
+    catalog::append_history(history);
+}
+
 /* The programs of those that are refreshed for the first time since their definitions changed. To be
  * called in the transaction of the refresh, whose locks keep what was compiled. */
-Programs Manager::unwritten_programs(const std::vector<refresh::Outcome> &outcomes)
+Programs Refresher::unwritten_programs(const std::vector<refresh::Outcome> &outcomes) const
 {
     Programs programs;
     for (const refresh::Outcome &outcome : outcomes) {
-        auto known = known_.find(outcome.relid);
-        if (known == known_.end() || known->second.is_program_written)
+        const Involved *item = find(outcome.relid);
+        if (item == nullptr || item->is_program_written)
             continue;
         for (const refresh::ProgramText &text : refresh::texts_of(refresh::compiled_of(outcome.relid)))
             programs[outcome.relid].push_back({text.purpose, text.sql});
@@ -145,97 +191,86 @@ Programs Manager::unwritten_programs(const std::vector<refresh::Outcome> &outcom
     return programs;
 }
 
-void Manager::write_programs(const Programs &programs)
+void Refresher::write_programs(const Programs &programs)
 {
     if (programs.empty())
         return;
     catalog::run([&](catalog::Database &catalog) {
         for (const auto &[relid, statements] : programs)
-            catalog::write_program(catalog, MyDatabaseId, relid, known_[relid].generation, statements);
+            catalog::write_program(catalog, MyDatabaseId, relid, find(relid)->generation, statements);
     });
     for (const auto &[relid, statements] : programs)
-        known_[relid].is_program_written = true;
-}
-
-void Manager::note_success(Id relid, TimestampTz started_at)
-{
-    scheduler::Task *task = queue_.find(relid);
-    if (task == nullptr)
-        return;
-    bool has_failed = task->failures > 0;
-    task->failures = 0;
-    task->not_before = 0;
-    task->refreshed_at = started_at;
-    if (!task->is_suspended)
-        queue_.make_idle(*task);
-    if (has_failed)
-        catalog::run([&](catalog::Database &catalog) {
-            catalog::write_back_off(catalog, MyDatabaseId, {relid, 0, 0, 0});
-        });
+        result_of(relid).is_program_written = true;
 }
 
 /* Takes the one that failed or is locked, and those that read it, out of `members`. */
-void Manager::leave_out(Id failed, Ids &members, std::map<Id, Verdict> *verdicts)
+void Refresher::leave_out(Id failed, Ids &members)
 {
     Ids behind = graph_.downstreams(failed);
-    bool is_locked = (*verdicts)[failed] == Verdict::locked;
+    bool is_locked = result_of(failed).verdict == Verdict::locked;
     for (Id member : members)
         if (contains(behind, member))
-            (*verdicts)[member] = is_locked ? Verdict::locked : Verdict::behind;
+            set_verdict(member, is_locked ? Verdict::locked : Verdict::behind);
     std::erase_if(members, [&](Id member) { return member == failed || contains(behind, member); });
 }
 
 /* Each by itself, upstreams first: the failing one is tied to others in a way that only a refresh knows. */
-void Manager::refresh_alone(Ids members, Initiator initiator, std::map<Id, Verdict> *verdicts)
+void Refresher::refresh_alone(Ids members)
 {
     while (!members.empty()) {
         Id member = members.front();
-        refresh_group({member}, initiator, verdicts);
-        if ((*verdicts)[member] == Verdict::refreshed)
+        refresh_group({member});
+        if (result_of(member).verdict == Verdict::refreshed)
             members.erase(members.begin());
         else
-            leave_out(member, members, verdicts);
+            leave_out(member, members);
     }
 }
 
 /* Members are in order, upstreams first. */
-void Manager::refresh_group(Ids members, Initiator initiator, std::map<Id, Verdict> *verdicts)
+void Refresher::refresh_group(Ids members)
 {
     while (!members.empty()) {
+        if (mailbox::is_asked_to_exit()) {
+            for (Id member : members)
+                set_verdict(member, Verdict::locked);
+            return;
+        }
         Oid locked = InvalidOid;
         TimestampTz started_at = GetCurrentTimestamp();
-        std::optional<Failure> failure = attempt(members, initiator, &locked);
+        std::optional<Failure> failure = attempt(members, &locked);
         if (!failure && locked == InvalidOid) {
             for (Id member : members)
-                (*verdicts)[member] = Verdict::refreshed;
+                set_verdict(member, Verdict::refreshed);
             return;
         }
         if (!failure) {
             /* Somebody else refreshes it, perhaps in a long transaction: the others go on. */
             size_t before = members.size();
-            (*verdicts)[locked] = Verdict::locked;
-            leave_out(locked, members, verdicts);
+            set_verdict(locked, Verdict::locked);
+            leave_out(locked, members);
             if (members.size() < before)
                 continue;
             for (Id member : members)
-                (*verdicts)[member] = Verdict::locked;
+                set_verdict(member, Verdict::locked);
             return;
         }
         Id culprit = failure->culprit;
         if (culprit == InvalidOid && members.size() == 1)
             culprit = members.front();
-        bool is_news = culprit != InvalidOid && verdicts->count(culprit) == 0;
+        bool is_news = culprit != InvalidOid && !has_verdict(culprit);
         if (is_news) {
-            (*verdicts)[culprit] = failure->is_transient() ? Verdict::locked : Verdict::failed;
-            note_failure(culprit, *failure, initiator, started_at);
+            set_verdict(culprit, failure->is_transient() ? Verdict::locked : Verdict::failed);
+            if (const Involved *item = find(culprit))
+                note_failure(*item, *failure, started_at);
         }
         if (contains(members, culprit)) {
-            leave_out(culprit, members, verdicts);
+            leave_out(culprit, members);
         } else if (members.size() == 1) {
-            (*verdicts)[members.front()] = Verdict::behind;
+            set_verdict(members.front(), Verdict::behind);
             return;
         } else {
-            refresh_alone(std::move(members), initiator, verdicts);
+            refresh_alone(std::move(members));
             return;
         }
     }
@@ -244,35 +279,50 @@ void Manager::refresh_group(Ids members, Initiator initiator, std::map<Id, Verdi
 /* A companion comes along only if nothing it needs has to be waited for: a reader may hold
  * the very lock, and has nothing to do with it. Locks are tried and let go: whoever takes one a
  * moment later makes this refresh wait, no longer than lock_timeout. */
-Ids Manager::without_busy_companions(const Ids &members, const Ids &wanted)
+Ids Refresher::without_busy_companions() const
 {
-    Ids result;
+    Ids wanted, result;
+    bool has_companions = false;
+    for (const Involved &item : job_.involved) {
+        if (item.role == Involved::Role::wanted)
+            wanted.push_back(item.id);
+        has_companions = has_companions || item.role == Involved::Role::companion;
+    }
+    if (!has_companions)
+        return wanted;
     std::optional<Failure> failure = in_transaction([&] {
-        for (Id member : members) {
-            Ids involved = graph_.upstreams(member);
-            involved.push_back(member);
+        for (const Involved &item : job_.involved) {
+            if (item.role == Involved::Role::upstream)
+                continue;
+            Ids needed = graph_.upstreams(item.id);
+            needed.push_back(item.id);
             bool is_free = true;
-            for (Id id : involved)
+            for (Id id : needed)
                 is_free = is_free && is_lockable(id, RowExclusiveLock);
-            for (Id id : involved)
+            for (Id id : needed)
                 for (Id source : graph_.sources(id))
                     is_free = is_free && is_lockable(source, AccessShareLock);
-            if (is_free || contains(wanted, member))
-                result.push_back(member);
+            if (is_free || item.role == Involved::Role::wanted)
+                result.push_back(item.id);
         }
     });
     return failure ? wanted : result;
 }
 
-std::map<Id, Verdict> Manager::refresh(const Ids &wanted, Initiator initiator)
+scheduler::JobResult Refresher::run()
 {
-    std::map<Id, Verdict> verdicts;
-    Ids members = with_companions(wanted);
-    if (members.size() > wanted.size())
-        members = without_busy_companions(members, wanted);
-    for (Ids &group : graph_.groups(members))
-        refresh_group(std::move(group), initiator, &verdicts);
-    return verdicts;
+    scheduler::JobResult result;
+    TimestampTz started_at = GetCurrentTimestamp();
+    if (job_.kind == scheduler::Job::Kind::upkeep)
+        keep_up(&result);
+    else
+        refresh_group(without_busy_companions());
+    call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
+    for (auto &[id, member] : results_)
+        result.members.push_back(member);
+    result.took_us = GetCurrentTimestamp() - started_at;
+    result.is_catalog_new = catalog::take_is_new();
+    return result;
 }
 
 } // namespace pgtrickle::worker

@@ -1,0 +1,188 @@
+/*
+ * Each struct names its members once, in visit(); writing and reading are two visitors.
+ */
+#include "scheduler/job.hpp"
+
+#include <cstring>
+#include <stdexcept>
+#include <type_traits>
+
+namespace pgtrickle::scheduler {
+
+namespace {
+
+constexpr uint32_t job_mark = 0x4a6f6231;
+constexpr uint32_t result_mark = 0x52657331;
+
+class Writer {
+  public:
+    template <class Value>
+        requires std::is_arithmetic_v<Value> || std::is_enum_v<Value>
+    void operator()(Value value)
+    {
+        bytes_.append(reinterpret_cast<const char *>(&value), sizeof(value));
+    }
+    void operator()(const std::string &text)
+    {
+        (*this)(static_cast<uint64_t>(text.size()));
+        bytes_.append(text);
+    }
+    template <class Item> void operator()(const std::vector<Item> &items);
+    std::string take() { return std::move(bytes_); }
+
+  private:
+    std::string bytes_;
+};
+
+class Reader {
+  public:
+    explicit Reader(std::string_view bytes) : bytes_(bytes) {}
+    template <class Value>
+        requires std::is_arithmetic_v<Value> || std::is_enum_v<Value>
+    void operator()(Value &value)
+    {
+        memcpy(&value, take(sizeof(value)).data(), sizeof(value));
+    }
+    void operator()(std::string &text) { text = take(take_count()); }
+    template <class Item> void operator()(std::vector<Item> &items);
+    bool is_at_end() const { return bytes_.empty(); }
+
+  private:
+    uint64_t take_count()
+    {
+        uint64_t count = 0;
+        (*this)(count);
+        return count;
+    }
+    std::string_view take(uint64_t size)
+    {
+        if (size > bytes_.size())
+            throw std::runtime_error("the bytes of a job end too early");
+        std::string_view taken = bytes_.substr(0, size);
+        bytes_.remove_prefix(size);
+        return taken;
+    }
+    std::string_view bytes_;
+};
+
+template <class Visitor, class Item>
+    requires std::is_same_v<std::remove_const_t<Item>, Involved>
+void visit(Visitor &visitor, Item &item)
+{
+    visitor(item.id);
+    visitor(item.role);
+    visitor(item.is_restless);
+    visitor(item.is_program_written);
+    visitor(item.refresh_timeout_ms);
+    visitor(item.failures);
+    visitor(item.generation);
+    visitor(item.schema_name);
+    visitor(item.name);
+    visitor(item.sources);
+}
+
+template <class Visitor, class Item>
+    requires std::is_same_v<std::remove_const_t<Item>, MemberResult>
+void visit(Visitor &visitor, Item &item)
+{
+    visitor(item.id);
+    visitor(item.verdict);
+    visitor(item.is_suspended);
+    visitor(item.is_program_written);
+    visitor(item.has_changed);
+    visitor(item.failures);
+    visitor(item.started_at);
+    visitor(item.not_before);
+}
+
+template <class Visitor, class Item>
+    requires std::is_same_v<std::remove_const_t<Item>, Job>
+void visit(Visitor &visitor, Item &job)
+{
+    visitor(job.kind);
+    visitor(job.initiator);
+    visitor(job.is_prune_due);
+    visitor(job.involved);
+}
+
+template <class Visitor, class Item>
+    requires std::is_same_v<std::remove_const_t<Item>, JobResult>
+void visit(Visitor &visitor, Item &result)
+{
+    visitor(result.members);
+    visitor(result.took_us);
+    visitor(result.has_untrimmed);
+    visitor(result.is_catalog_new);
+}
+
+template <class Item> void Writer::operator()(const std::vector<Item> &items)
+{
+    (*this)(static_cast<uint64_t>(items.size()));
+    for (const Item &item : items) {
+        if constexpr (std::is_arithmetic_v<Item>)
+            (*this)(item);
+        else
+            visit(*this, item);
+    }
+}
+
+template <class Item> void Reader::operator()(std::vector<Item> &items)
+{
+    uint64_t count = take_count();
+    items.clear();
+    /* One at a time: a damaged count ends at the end of the bytes, not of the memory. */
+    for (uint64_t i = 0; i < count; i++) {
+        Item item{};
+        if constexpr (std::is_arithmetic_v<Item>)
+            (*this)(item);
+        else
+            visit(*this, item);
+        items.push_back(std::move(item));
+    }
+}
+
+template <class Whole> std::string write(const Whole &whole, uint32_t mark)
+{
+    Writer writer;
+    writer(mark);
+    visit(writer, whole);
+    return writer.take();
+}
+
+template <class Whole> Whole read(std::string_view bytes, uint32_t mark)
+{
+    Reader reader(bytes);
+    uint32_t found = 0;
+    Whole whole;
+    reader(found);
+    if (found != mark)
+        throw std::runtime_error("the bytes are not those of a job");
+    visit(reader, whole);
+    if (!reader.is_at_end())
+        throw std::runtime_error("the bytes of a job go on behind it");
+    return whole;
+}
+
+} // namespace
+
+std::string to_bytes(const Job &job)
+{
+    return write(job, job_mark);
+}
+
+std::string to_bytes(const JobResult &result)
+{
+    return write(result, result_mark);
+}
+
+Job job_of(std::string_view bytes)
+{
+    return read<Job>(bytes, job_mark);
+}
+
+JobResult job_result_of(std::string_view bytes)
+{
+    return read<JobResult>(bytes, result_mark);
+}
+
+} // namespace pgtrickle::scheduler

@@ -1,0 +1,88 @@
+/*
+ * A job: what a manager has a refresh worker do, and the result: how it went.
+ *
+ * Plain data, which travels from process to process as bytes. A job carries all that whoever
+ * executes it needs to know of the stream tables that it involves, so that only managers
+ * know the definitions of a whole database.
+ *
+ * The bytes are read by the same program that wrote them: numbers are as in memory. Reading
+ * throws std::runtime_error if they are not a job's or a result's.
+ * Pure C++.
+ */
+#pragma once
+
+#include "scheduler/graph.hpp"
+#include "scheduler/schedule.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pgtrickle::scheduler {
+
+enum class Initiator : uint8_t { scheduler, reader };
+
+/* How a stream table fared in an attempt to refresh it. */
+enum class Verdict : uint8_t {
+    refreshed,
+    failed,
+    behind, /* one that it reads, or an atomic sibling, has failed */
+    locked, /* somebody else holds its lock, or one that it needs: to be tried again */
+};
+
+/* A stream table that a job involves. */
+struct Involved {
+    enum class Role : uint8_t {
+        wanted,    /* due, or asked for */
+        companion, /* comes along if it need not be waited for */
+        upstream,  /* is read by one of those */
+    };
+    Id id = 0;
+    Role role = Role::wanted;
+    bool is_restless = false;        /* another answer without a change */
+    bool is_program_written = false; /* to the catalog, of this generation */
+    int32_t refresh_timeout_ms = 0;
+    int32_t failures = 0;            /* in a row */
+    int64_t generation = 0;
+    std::string schema_name;
+    std::string name;
+    Ids sources;
+    bool operator==(const Involved &) const = default;
+};
+
+struct Job {
+    enum class Kind : uint8_t { refresh, upkeep };
+    Kind kind = Kind::refresh;
+    Initiator initiator = Initiator::scheduler;
+    bool is_prune_due = false;      /* upkeep: of the history */
+    std::vector<Involved> involved; /* members in order, upstreams first; then who is only read */
+    bool operator==(const Job &) const = default;
+};
+
+/* Of a member; or of another one that was refreshed along with them. */
+struct MemberResult {
+    Id id = 0;
+    Verdict verdict = Verdict::locked;
+    bool is_suspended = false;       /* from now on */
+    bool is_program_written = false;
+    bool has_changed = false;        /* something was taken in */
+    int32_t failures = 0;
+    Microseconds started_at = 0;
+    Microseconds not_before = 0;
+    bool operator==(const MemberResult &) const = default;
+};
+
+struct JobResult {
+    std::vector<MemberResult> members;
+    Microseconds took_us = 0;
+    bool has_untrimmed = false;  /* upkeep has emptied something: there may be more */
+    bool is_catalog_new = false; /* the catalog was made anew: what is projected into it has to be written again */
+    bool operator==(const JobResult &) const = default;
+};
+
+std::string to_bytes(const Job &job);
+std::string to_bytes(const JobResult &result);
+Job job_of(std::string_view bytes);
+JobResult job_result_of(std::string_view bytes);
+
+} // namespace pgtrickle::scheduler

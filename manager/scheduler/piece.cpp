@@ -1,0 +1,133 @@
+/*
+ * From each member a walk goes down to all that it reads, and from everything met there a walk goes up
+ * to all that read it: whoever is met on the way up shares a relation with the member. Each relation is
+ * walked over once in each direction.
+ */
+#include "scheduler/piece.hpp"
+
+#include <algorithm>
+#include <map>
+#include <unordered_set>
+
+namespace pgtrickle::scheduler {
+
+namespace {
+
+class Search {
+  public:
+    Search(const Graph &graph, const std::function<Candidate(Id)> &candidate) : graph_(graph), candidate_(candidate)
+    {
+    }
+
+    Ids run(Id start)
+    {
+        admit(start, candidate_(start).schedules);
+        above_.insert(start);
+        while (!open_.empty()) {
+            Id member = open_.back();
+            open_.pop_back();
+            walk_down(member);
+        }
+        return graph_.in_order(members_);
+    }
+
+  private:
+    void walk_down(Id member)
+    {
+        Ids ways = {member};
+        while (!ways.empty()) {
+            Id id = ways.back();
+            ways.pop_back();
+            if (!below_.insert(id).second)
+                continue;
+            walk_up(id);
+            for (Id source : graph_.sources(id))
+                ways.push_back(source);
+        }
+    }
+
+    void walk_up(Id id)
+    {
+        Ids ways = {id};
+        for (size_t i = 0; i < ways.size(); i++) {
+            if (i > 0 || graph_.contains(id))
+                meet(ways[i]);
+            for (Id reader : graph_.direct_downstreams(ways[i]))
+                if (walked_up_.insert(reader).second)
+                    ways.push_back(reader);
+        }
+    }
+
+    void meet(Id id)
+    {
+        if (!above_.insert(id).second)
+            return;
+        Candidate found = candidate_(id);
+        if (found.is_wanted)
+            admit(id, found.schedules);
+        else if (found.is_free)
+            may_come_.push_back({id, found.schedules});
+        /* Who was met before one that it is a companion of waits for that one. */
+        if (found.is_free && !found.is_wanted && is_known(*found.schedules))
+            admit_companions(*found.schedules);
+    }
+
+    bool is_known(const std::vector<Schedule> &schedules) const
+    {
+        return std::any_of(schedules_.begin(), schedules_.end(), [&](auto *known) { return *known == schedules; });
+    }
+
+    void admit(Id id, const std::vector<Schedule> *schedules)
+    {
+        members_.push_back(id);
+        open_.push_back(id);
+        if (is_known(*schedules))
+            return;
+        schedules_.push_back(schedules);
+        admit_companions(*schedules);
+    }
+
+    void admit_companions(const std::vector<Schedule> &schedules)
+    {
+        for (size_t i = 0; i < may_come_.size();) {
+            if (*may_come_[i].second != schedules) {
+                i++;
+                continue;
+            }
+            members_.push_back(may_come_[i].first);
+            open_.push_back(may_come_[i].first);
+            may_come_[i] = may_come_.back();
+            may_come_.pop_back();
+        }
+    }
+
+    const Graph &graph_;
+    const std::function<Candidate(Id)> &candidate_;
+    Ids members_;
+    Ids open_; /* members from which no walk has gone down yet */
+    std::unordered_set<Id> below_, walked_up_, above_;
+    std::vector<const std::vector<Schedule> *> schedules_; /* of the wanted members */
+    std::vector<std::pair<Id, const std::vector<Schedule> *>> may_come_;
+};
+
+} // namespace
+
+Ids piece_of(const Graph &graph, Id start, const std::function<Candidate(Id)> &candidate)
+{
+    return Search(graph, candidate).run(start);
+}
+
+Ids with_upstreams(const Graph &graph, const Ids &members)
+{
+    Ids result = members;
+    std::unordered_set<Id> known(members.begin(), members.end());
+    for (size_t i = 0; i < result.size(); i++) {
+        Ids sources = graph.sources(result[i]);
+        for (Id source : sources)
+            if (graph.contains(source) && known.insert(source).second)
+                result.push_back(source);
+    }
+    return result;
+}
+
+} // namespace pgtrickle::scheduler

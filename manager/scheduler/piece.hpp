@@ -1,0 +1,36 @@
+/*
+ * What one job refreshes: a piece of the graph.
+ *
+ * A piece is found from one of its wanted members (due, or asked for): all wanted ones that are
+ * connected with it, and the companions that are: free ones (neither failing nor busy) that have
+ * the schedules of a wanted one in the piece, clean or not. So what comes due together is at one
+ * frontier, and a statement over several of them sees one state. Two stream tables are
+ * connected if a chain of members leads from one to the other, each link sharing a relation (at any depth)
+ * or reading the other.
+ *
+ * The cost is that of the relations met, not of the whole graph. Pure C++; throws bad_alloc
+ * and what the functions given throw.
+ */
+#pragma once
+
+#include "scheduler/graph.hpp"
+#include "scheduler/schedule.hpp"
+
+#include <functional>
+
+namespace pgtrickle::scheduler {
+
+struct Candidate {
+    bool is_wanted = false;
+    bool is_free = false;                            /* to come along */
+    const std::vector<Schedule> *schedules = nullptr; /* if it is one of both */
+};
+
+/* The members of the piece that `start`, which is wanted, is in; upstreams first. `candidate` is
+ * asked once for each stream table that is met. */
+Ids piece_of(const Graph &graph, Id start, const std::function<Candidate(Id)> &candidate);
+
+/* `members`, and behind them all stream tables that they read, directly or by way of others. */
+Ids with_upstreams(const Graph &graph, const Ids &members);
+
+} // namespace pgtrickle::scheduler

@@ -1,0 +1,143 @@
+/*
+ * Readers' requests: taken at once, served by jobs, answered when the last of their stream
+ * tables has been refreshed by a job that began after the request came.
+ */
+#include "definition/guc.hpp"
+#include "worker/manager.hpp"
+
+#include <algorithm>
+
+namespace pgtrickle::worker {
+
+using scheduler::Id;
+using scheduler::Ids;
+using scheduler::Verdict;
+
+/* Why one that a reader asked for cannot be refreshed now; Answer::none: it can. */
+mailbox::Reply Manager::obstacle(Id id, TimestampTz now)
+{
+    if (!graph_.contains(id)) {
+        /* The reader knows it, so it is new: it is asked for again in a moment. */
+        is_loaded_ = false;
+        return {mailbox::Answer::locked, id};
+    }
+    Ids involved = graph_.upstreams(id);
+    involved.insert(involved.begin(), id);
+    for (Id other : involved) {
+        scheduler::Task *task = queue_.find(other);
+        if (task == nullptr)
+            continue;
+        if (task->is_suspended)
+            return {mailbox::Answer::suspended, other};
+        if (task->failures > 0 && task->not_before > now)
+            return {mailbox::Answer::failed, other};
+    }
+    return {};
+}
+
+void Manager::take_requests()
+{
+    for (mailbox::Request &request : mailbox::take_requests()) {
+        Asked asked;
+        asked.came_after = last_job_;
+        /* All of a statement together, so that they reach one frontier, if one of them needs it. */
+        if (!std::all_of(request.relids.begin(), request.relids.end(), mailbox::is_clean))
+            asked.open.insert(request.relids.begin(), request.relids.end());
+        asked.request = std::move(request);
+        asked_.push_back(std::move(asked));
+    }
+}
+
+/* One that is only locked is worth another try; anything else is not. */
+void Manager::resolve(Asked &asked, Id id, mailbox::Answer answer, Id culprit)
+{
+    asked.open.erase(id);
+    if (answer == mailbox::Answer::done)
+        return;
+    if (answer != mailbox::Answer::locked || asked.reply.answer == mailbox::Answer::done)
+        asked.reply = {answer, culprit};
+}
+
+void Manager::resolve_by(const RunningJob &job, const std::map<Id, Verdict> &verdicts)
+{
+    for (Asked &asked : asked_) {
+        if (job.number <= asked.came_after)
+            continue;
+        for (Id id : job.members) {
+            if (asked.open.count(id) == 0)
+                continue;
+            auto found = verdicts.find(id);
+            Verdict verdict = found != verdicts.end() ? found->second : Verdict::locked;
+            mailbox::Answer answer = verdict == Verdict::refreshed ? mailbox::Answer::done
+                                     : verdict == Verdict::locked  ? mailbox::Answer::locked
+                                                                   : mailbox::Answer::failed;
+            resolve(asked, id, answer, id);
+        }
+    }
+}
+
+/* Answers those that can be answered now, and forgets those that nobody waits for. */
+void Manager::settle_requests()
+{
+    TimestampTz now = GetCurrentTimestamp();
+    for (auto asked = asked_.begin(); asked != asked_.end();) {
+        if (std::all_of(asked->open.begin(), asked->open.end(), mailbox::is_clean))
+            asked->open.clear();
+        Ids open(asked->open.begin(), asked->open.end());
+        for (Id id : open) {
+            mailbox::Reply reply = obstacle(id, now);
+            if (reply.answer != mailbox::Answer::none)
+                resolve(*asked, id, reply.answer, reply.culprit);
+        }
+        if (asked->open.empty())
+            mailbox::answer(asked->request, asked->reply);
+        if (asked->open.empty() || !mailbox::is_waiting(asked->request))
+            asked = asked_.erase(asked);
+        else
+            ++asked;
+    }
+}
+
+/* pg_trickle.enabled is off. */
+void Manager::refuse_requests()
+{
+    for (const Asked &asked : asked_)
+        mailbox::answer(asked.request, {mailbox::Answer::no_manager, InvalidOid});
+    asked_.clear();
+}
+
+/* What readers wait for, the first who came first. */
+Ids Manager::asked_for() const
+{
+    Ids wanted;
+    for (const Asked &asked : asked_)
+        for (Id id : asked.request.relids)
+            if (asked.open.count(id) != 0 && std::find(wanted.begin(), wanted.end(), id) == wanted.end())
+                wanted.push_back(id);
+    return wanted;
+}
+
+/* Each reader learns whom he waits for: those who execute a job that involves what he asked for, be it
+ * the one that serves him or one that has to end before. */
+void Manager::tell_who_serves()
+{
+    for (const Asked &asked : asked_) {
+        std::set<int> pids;
+        for (Id id : asked.open) {
+            Ids involved = graph_.upstreams(id);
+            involved.push_back(id);
+            for (Id other : involved) {
+                auto busy = busy_.find(other);
+                if (busy == busy_.end())
+                    continue;
+                for (const RunningJob &job : running_)
+                    if (job.number == busy->second)
+                        pids.insert(pool_.pid_of(job.worker));
+            }
+        }
+        pids.erase(0);
+        mailbox::tell_who_serves(asked.request, std::vector<int>(pids.begin(), pids.end()));
+    }
+}
+
+} // namespace pgtrickle::worker

@@ -1,0 +1,262 @@
+/*
+ * From what is asked for and what is due to jobs, and from their results back to the tasks.
+ */
+#include "definition/guc.hpp"
+#include "scheduler/piece.hpp"
+#include "worker/manager.hpp"
+#include "worker/refresher.hpp"
+
+extern "C" {
+#include "storage/latch.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::worker {
+
+using scheduler::Candidate;
+using scheduler::Id;
+using scheduler::Ids;
+using scheduler::Initiator;
+using scheduler::Involved;
+using scheduler::Job;
+using scheduler::MemberResult;
+using scheduler::Task;
+using scheduler::Verdict;
+
+namespace {
+
+TimestampTz spacing_us()
+{
+    return static_cast<TimestampTz>(guc::scheduler_interval_ms) * 1000;
+}
+
+bool is_free(const Task &task)
+{
+    return !task.is_suspended && !task.is_running && task.failures == 0;
+}
+
+} // namespace
+
+/* Whether a queued one is really to be refreshed at `now`; if not, it is put where it belongs. */
+bool Manager::is_ready(Task &task, TimestampTz now)
+{
+    if (!task.is_queued() || task.due_at > now)
+        return false;
+    if (mailbox::is_clean(task.id) && !task.is_due_when_clean) {
+        queue_.make_idle(task);
+        return false;
+    }
+    /* Behind one that has failed: with it, or after it. */
+    TimestampTz wait_for = 0;
+    for (Id upstream : graph_.upstreams(task.id)) {
+        const Task *other = queue_.find(upstream);
+        if (other != nullptr && !other->is_suspended && other->failures > 0)
+            wait_for = std::max(wait_for, other->not_before);
+    }
+    if (wait_for > now)
+        queue_.queue(task, wait_for);
+    return wait_for <= now;
+}
+
+bool Manager::is_busy(const Ids &involved) const
+{
+    return std::any_of(involved.begin(), involved.end(), [&](Id id) { return busy_.count(id) != 0; });
+}
+
+Job Manager::make_job(const Ids &involved, size_t member_count, const std::set<Id> &wanted, Initiator initiator)
+{
+    Job job;
+    job.initiator = initiator;
+    for (size_t i = 0; i < involved.size(); i++) {
+        const Known &known = known_.at(involved[i]);
+        Involved item;
+        item.id = involved[i];
+        item.role = i >= member_count                ? Involved::Role::upstream
+                    : wanted.count(involved[i]) != 0 ? Involved::Role::wanted
+                                                     : Involved::Role::companion;
+        item.is_restless = known.is_restless;
+        item.is_program_written = known.is_program_written;
+        item.refresh_timeout_ms = known.refresh_timeout_ms;
+        item.generation = known.generation;
+        item.schema_name = known.schema_name;
+        item.name = known.name;
+        item.sources = graph_.sources(involved[i]);
+        if (const Task *task = queue_.find(involved[i]))
+            item.failures = task->failures;
+        job.involved.push_back(std::move(item));
+    }
+    return job;
+}
+
+/* Begins the piece that `id` is in, unless something in it is busy. False: nobody is there to do it. */
+bool Manager::dispatch_piece(Id id, const std::function<bool(Task &)> &is_wanted, Initiator initiator,
+                             std::set<Id> *seen)
+{
+    std::set<Id> wanted;
+    Ids members = scheduler::piece_of(graph_, id, [&](Id other) {
+        Task *task = queue_.find(other);
+        if (task == nullptr)
+            return Candidate{};
+        Candidate found = {!task->is_running && is_wanted(*task), is_free(*task), &task->schedules};
+        if (found.is_wanted)
+            wanted.insert(other);
+        return found;
+    });
+    seen->insert(members.begin(), members.end());
+    Ids involved = scheduler::with_upstreams(graph_, members);
+    if (is_busy(involved))
+        return true;
+    Pool::Choice choice = pool_.choose(known_[members.front()].last_worker, GetCurrentTimestamp());
+    if (choice.chance == Pool::Chance::later)
+        return false;
+    Job job = make_job(involved, members.size(), wanted, initiator);
+    start(choice, std::move(job), std::move(members), std::move(involved));
+    return true;
+}
+
+bool Manager::dispatch_asked()
+{
+    Ids asked = asked_for();
+    std::set<Id> wanted(asked.begin(), asked.end()), seen;
+    auto is_wanted = [&](Task &task) { return wanted.count(task.id) != 0; };
+    for (Id id : asked) {
+        if (seen.count(id) != 0 || busy_.count(id) != 0 || queue_.find(id) == nullptr)
+            continue;
+        if (!dispatch_piece(id, is_wanted, Initiator::reader, &seen))
+            return false;
+    }
+    return true;
+}
+
+bool Manager::dispatch_due()
+{
+    TimestampTz now = GetCurrentTimestamp();
+    dispatched_at_ = now;
+    std::set<Id> seen;
+    auto is_wanted = [&](Task &task) { return is_ready(task, now); };
+    for (Id id : queue_.due(now)) {
+        if (seen.count(id) != 0 || busy_.count(id) != 0)
+            continue;
+        Task *task = queue_.find(id);
+        if (is_ready(*task, now) && !dispatch_piece(id, is_wanted, Initiator::scheduler, &seen))
+            return false;
+    }
+    return true;
+}
+
+bool Manager::dispatch_upkeep()
+{
+    TimestampTz now = GetCurrentTimestamp();
+    if (is_upkeep_running_ || !is_upkeep_due(now))
+        return true;
+    Pool::Choice choice = pool_.choose(nobody, now);
+    if (choice.chance == Pool::Chance::later)
+        return false;
+    is_upkeep_running_ = true;
+    start(choice, upkeep_job(now), {}, {});
+    return true;
+}
+
+void Manager::dispatch()
+{
+    bool is_all_begun = true;
+    if (guc::enabled)
+        is_all_begun = dispatch_asked() && dispatch_due();
+    if (is_all_begun && dispatch_upkeep())
+        pool_.want_nobody();
+}
+
+void Manager::start(const Pool::Choice &choice, Job job, Ids members, Ids involved)
+{
+    running_.push_back({++last_job_, job.kind, choice.worker, std::move(members), std::move(involved)});
+    const RunningJob &running = running_.back();
+    for (Id id : running.involved)
+        busy_[id] = running.number;
+    for (Id id : running.members) {
+        queue_.start(*queue_.find(id));
+        known_[id].last_worker = choice.worker;
+    }
+    if (choice.chance == Pool::Chance::worker) {
+        pool_.send(choice.worker, scheduler::to_bytes(job));
+        return;
+    }
+    tell_who_serves();
+    scheduler::JobResult result = Refresher(job).run();
+    pool_.end_own_turn();
+    end(running_.back(), result);
+    /* Who waited for it is to be served without delay. */
+    SetLatch(MyLatch);
+}
+
+void Manager::take_results()
+{
+    for (const Pool::Ended &ended : pool_.attend(GetCurrentTimestamp())) {
+        auto job = std::find_if(running_.begin(), running_.end(),
+                                [&](const RunningJob &running) { return running.worker == ended.worker; });
+        if (job == running_.end())
+            continue;
+        if (ended.result)
+            end(*job, scheduler::job_result_of(*ended.result));
+        else
+            end(*job, std::nullopt);
+    }
+}
+
+/* Puts a task where it belongs after a job: one that is idle is looked at in this cycle. */
+void Manager::settle(Id id, Verdict verdict, const MemberResult *result)
+{
+    Task *task = queue_.find(id);
+    if (task == nullptr)
+        return;
+    if (result != nullptr) {
+        known_[id].is_program_written = result->is_program_written;
+        task->failures = result->failures;
+        task->not_before = result->not_before;
+        if (verdict == Verdict::refreshed)
+            task->refreshed_at = result->started_at;
+        if (result->is_suspended) {
+            /* A user may have resumed it meanwhile: pgt_state knows. */
+            queue_.suspend(*task);
+            is_loaded_ = false;
+        }
+    }
+    if (task->is_suspended)
+        return;
+    if (verdict == Verdict::refreshed)
+        queue_.make_idle(*task);
+    else if (verdict == Verdict::failed)
+        queue_.queue(*task, task->not_before);
+    else
+        queue_.queue(*task, std::max<TimestampTz>(task->not_before, GetCurrentTimestamp() + spacing_us()));
+}
+
+/* Without a result its worker has died: what became of its members the mailbox knows. */
+void Manager::end(const RunningJob &job, const std::optional<scheduler::JobResult> &result)
+{
+    std::map<Id, Verdict> verdicts;
+    for (Id id : job.members)
+        verdicts[id] = Verdict::locked;
+    for (Id id : job.involved)
+        busy_.erase(id);
+    if (result) {
+        for (const MemberResult &member : result->members) {
+            verdicts[member.id] = member.verdict;
+            may_trim_ = may_trim_ || member.has_changed;
+            settle(member.id, member.verdict, &member);
+        }
+        is_catalog_new_ = is_catalog_new_ || result->is_catalog_new;
+    }
+    /* Those that were left out, and those of a worker that died. */
+    for (Id id : job.members)
+        if (const Task *task = queue_.find(id); task != nullptr && task->is_running)
+            settle(id, result ? Verdict::refreshed : Verdict::locked, nullptr);
+    resolve_by(job, verdicts);
+    if (job.kind == Job::Kind::upkeep) {
+        is_upkeep_running_ = false;
+        end_upkeep(result ? *result : scheduler::JobResult{});
+    }
+    std::erase_if(running_, [number = job.number](const RunningJob &other) { return other.number == number; });
+}
+
+} // namespace pgtrickle::worker

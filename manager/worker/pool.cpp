@@ -1,0 +1,247 @@
+#include "worker/pool.hpp"
+
+#include "definition/guc.hpp"
+#include "worker/queues.hpp"
+
+extern "C" {
+#include "postmaster/bgworker.h"
+#include "storage/proc.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::worker {
+
+namespace {
+
+constexpr TimestampTz idle_stay_us = 5'000'000;    /* of one that is not the last */
+constexpr TimestampTz start_pause_us = 1'000'000;  /* after no process could be started */
+constexpr TimestampTz turn_pause_us = 250'000;     /* should a wake-up for a turn not come */
+
+} // namespace
+
+PoolWorker *Pool::find(int worker)
+{
+    auto found = std::find_if(workers_.begin(), workers_.end(), [=](auto &other) { return other.number == worker; });
+    return found == workers_.end() ? nullptr : &*found;
+}
+
+/* The preferred one, or who has worked last: the others can leave then. */
+PoolWorker *Pool::idle_one(int preferred)
+{
+    PoolWorker *chosen = nullptr;
+    for (PoolWorker &worker : workers_) {
+        if (worker.is_busy)
+            continue;
+        if (worker.number == preferred)
+            return &worker;
+        if (chosen == nullptr || worker.idle_since > chosen->idle_since)
+            chosen = &worker;
+    }
+    return chosen;
+}
+
+Pool::Choice Pool::choose(int preferred, TimestampTz now)
+{
+    const int limit = guc::max_concurrent_refreshes;
+    is_waiting_ = false;
+    if (PoolWorker *worker = idle_one(preferred)) {
+        if (!mailbox::admit(worker->key, limit)) {
+            is_waiting_ = true;
+            return {};
+        }
+        worker->is_busy = true;
+        return {Chance::worker, worker->number};
+    }
+    bool can_start = now >= start_after_;
+    if (!can_start && !workers_.empty())
+        return {};
+    mailbox::WorkerKey key = mailbox::admit_new(limit);
+    if (!key.is_valid()) {
+        is_waiting_ = true;
+        return {};
+    }
+    if (can_start) {
+        if (std::optional<int> started = start(key)) {
+            mailbox::lack_process(false);
+            return {Chance::worker, *started};
+        }
+        start_after_ = now + start_pause_us;
+        mailbox::lack_process(true);
+    }
+    if (!workers_.empty()) {
+        mailbox::forget_worker(key);
+        return {};
+    }
+    own_turn_ = key;
+    mailbox::stand_in(key);
+    return {Chance::myself, nobody};
+}
+
+void Pool::want_nobody()
+{
+    is_waiting_ = false;
+    mailbox::want_no_turn();
+    mailbox::lack_process(false);
+}
+
+void Pool::end_own_turn()
+{
+    mailbox::forget_worker(own_turn_);
+    own_turn_ = {};
+}
+
+/* Nothing if there is no room for one more process, or no shared memory. */
+std::optional<int> Pool::start(const mailbox::WorkerKey &key)
+{
+    workers_.emplace_back();
+    PoolWorker &worker = workers_.back();
+    worker.number = ++last_number_;
+    worker.key = key;
+    worker.is_busy = true;
+    bool is_started = false;
+    std::optional<Failure> failure = in_transaction([&] { is_started = launch(worker); });
+    if (!failure && is_started)
+        return worker.number;
+    if (failure)
+        call([&] {
+            ereport(LOG, (errmsg("pg_trickle could not start a refresh worker: %s", failure->message.c_str())));
+        });
+    workers_.pop_back();
+    return std::nullopt;
+}
+
+/* In a transaction, whose abort releases the segment. */
+bool Pool::launch(PoolWorker &worker)
+{
+    const WorkerStart told = {MyDatabaseId, worker.key.slot, worker.key.generation};
+    return call([&] {
+        MemoryContextSwitchTo(TopMemoryContext);
+        dsm_segment *segment = dsm_create(segment_bytes, 0);
+        shm_mq *jobs = shm_mq_create(job_queue(segment), queue_bytes);
+        shm_mq *results = shm_mq_create(result_queue(segment), queue_bytes);
+        shm_mq_set_sender(jobs, MyProc);
+        shm_mq_set_receiver(results, MyProc);
+        BackgroundWorker process = {};
+        process.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+        process.bgw_start_time = BgWorkerStart_RecoveryFinished;
+        process.bgw_restart_time = BGW_NEVER_RESTART;
+        process.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(segment));
+        process.bgw_notify_pid = MyProcPid;
+        static_assert(sizeof(told) <= BGW_EXTRALEN);
+        memcpy(process.bgw_extra, &told, sizeof(told));
+        strlcpy(process.bgw_library_name, "pg_trickle", BGW_MAXLEN);
+        strlcpy(process.bgw_function_name, "pgtrickle_refresh_worker_main", BGW_MAXLEN);
+        strlcpy(process.bgw_name, "pg_trickle refresh worker", BGW_MAXLEN);
+        strlcpy(process.bgw_type, "pg_trickle refresh worker", BGW_MAXLEN);
+        BackgroundWorkerHandle *handle = nullptr;
+        if (!RegisterDynamicBackgroundWorker(&process, &handle)) {
+            dsm_detach(segment);
+            return false;
+        }
+        dsm_pin_mapping(segment);
+        worker.handle = handle;
+        worker.segment = segment;
+        worker.jobs = shm_mq_attach(jobs, segment, handle);
+        worker.results = shm_mq_attach(results, segment, handle);
+        return true;
+    });
+}
+
+void Pool::send(int worker, std::string bytes)
+{
+    PoolWorker *receiver = find(worker);
+    receiver->unsent = std::move(bytes);
+    send_on(*receiver);
+}
+
+/* A worker that is gone is noticed by attend(). */
+void Pool::send_on(PoolWorker &worker)
+{
+    if (worker.unsent.empty())
+        return;
+    shm_mq_result sent = call([&] {
+        return shm_mq_send(worker.jobs, worker.unsent.size(), worker.unsent.data(), true, true);
+    });
+    if (sent != SHM_MQ_WOULD_BLOCK)
+        worker.unsent.clear();
+}
+
+/* Its queues are detached: it leaves when it has done what it does. */
+void Pool::let_go(PoolWorker &worker)
+{
+    call([&] {
+        shm_mq_detach(worker.jobs);
+        shm_mq_detach(worker.results);
+        dsm_detach(worker.segment);
+        pfree(worker.handle);
+    });
+}
+
+std::vector<Pool::Ended> Pool::attend(TimestampTz now)
+{
+    std::vector<Ended> ended;
+    for (auto worker = workers_.begin(); worker != workers_.end();) {
+        send_on(*worker);
+        Size size = 0;
+        void *data = nullptr;
+        shm_mq_result received = call([&] { return shm_mq_receive(worker->results, &size, &data, true); });
+        if (received == SHM_MQ_SUCCESS) {
+            ended.push_back({worker->number, std::string(static_cast<char *>(data), size)});
+            worker->is_busy = false;
+            worker->idle_since = now;
+            mailbox::end_turn(worker->key);
+        } else if (received == SHM_MQ_DETACHED) {
+            if (worker->is_busy)
+                ended.push_back({worker->number, std::nullopt});
+            mailbox::forget_worker(worker->key);
+            let_go(*worker);
+            worker = workers_.erase(worker);
+            continue;
+        }
+        ++worker;
+    }
+    let_idle_go(now);
+    return ended;
+}
+
+/* The slot of one that leaves is freed by itself. */
+void Pool::let_idle_go(TimestampTz now)
+{
+    let_go_at_ = 0;
+    bool is_lacked = mailbox::is_process_lacked();
+    for (auto worker = workers_.begin(); worker != workers_.end();) {
+        bool is_needless = is_lacked || (workers_.size() > 1 && now >= worker->idle_since + idle_stay_us);
+        if (worker->is_busy) {
+            ++worker;
+        } else if (is_needless) {
+            let_go(*worker);
+            worker = workers_.erase(worker);
+        } else {
+            if (workers_.size() > 1 && (let_go_at_ == 0 || worker->idle_since + idle_stay_us < let_go_at_))
+                let_go_at_ = worker->idle_since + idle_stay_us;
+            ++worker;
+        }
+    }
+}
+
+int Pool::pid_of(int worker) const
+{
+    for (const PoolWorker &other : workers_)
+        if (other.number == worker)
+            return mailbox::pid_of(other.key);
+    return worker == nobody && own_turn_.is_valid() ? MyProcPid : 0;
+}
+
+std::optional<TimestampTz> Pool::attend_at() const
+{
+    std::optional<TimestampTz> at;
+    auto take = [&](TimestampTz other) { at = at ? std::min(*at, other) : other; };
+    if (let_go_at_ != 0)
+        take(let_go_at_);
+    if (is_waiting_)
+        take(GetCurrentTimestamp() + turn_pause_us);
+    return at;
+}
+
+} // namespace pgtrickle::worker

@@ -1,0 +1,95 @@
+/*
+ * The refresh workers of a manager: background processes, each with two queues in a
+ * segment of shared memory of its own, jobs in, results out.
+ *
+ * They are started when there is a job for which none is idle, as long as it is this
+ * database's turn (mailbox: admit), and `limit` at most. The last idle one stays, because it has
+ * its programs compiled; others leave after a short while; and all idle ones do when somebody
+ * cannot start a process. A worker whose manager is gone finds its queues detached and leaves
+ * after its job. A manager sees a dead worker in the same way.
+ *
+ * Nothing here waits: what does not fit into a queue is sent on when the worker has read. Owned by one
+ * manager. C++ frames; outside of transactions.
+ */
+#pragma once
+
+#include "mailbox/manager_side.hpp"
+#include "scheduler/job.hpp"
+#include "worker/transaction.hpp"
+
+#include <list>
+#include <optional>
+#include <string>
+#include <vector>
+
+extern "C" {
+struct dsm_segment;
+struct shm_mq_handle;
+struct BackgroundWorkerHandle;
+}
+
+namespace pgtrickle::worker {
+
+struct PoolWorker {
+    int number = 0; /* never given twice */
+    mailbox::WorkerKey key;
+    dsm_segment *segment = nullptr;
+    shm_mq_handle *jobs = nullptr;
+    shm_mq_handle *results = nullptr;
+    BackgroundWorkerHandle *handle = nullptr; /* in TopMemoryContext */
+    std::string unsent;                       /* bytes of a job that are not in the queue yet */
+    bool is_busy = false;
+    TimestampTz idle_since = 0;
+};
+
+constexpr int nobody = 0;
+
+class Pool {
+  public:
+    Pool() = default;
+    Pool(const Pool &) = delete;
+    Pool &operator=(const Pool &) = delete;
+
+    /* Who is to do the next job: an idle worker, `preferred` if it is one; or a new one; `nobody`: now
+     * it is not this database's turn, or all are busy. Its turn has begun. */
+    enum class Chance { later, worker, myself };
+    struct Choice {
+        Chance chance = Chance::later;
+        int worker = nobody;
+    };
+    Choice choose(int preferred, TimestampTz now);
+    void send(int worker, std::string bytes);
+    /* There is nothing to choose anybody for. */
+    void want_nobody();
+
+    struct Ended {
+        int worker;
+        std::optional<std::string> result; /* none: it is gone, and what became of its job is not known */
+    };
+    /* What has come since the last call; also sends on, and lets go who is not needed. */
+    std::vector<Ended> attend(TimestampTz now);
+    /* This process has done what it was chosen for. */
+    void end_own_turn();
+
+    int pid_of(int worker) const;
+    /* When attend() or choose() would do something new by itself. */
+    std::optional<TimestampTz> attend_at() const;
+
+  private:
+    PoolWorker *find(int worker);
+    PoolWorker *idle_one(int preferred);
+    std::optional<int> start(const mailbox::WorkerKey &key);
+    bool launch(PoolWorker &worker);
+    void send_on(PoolWorker &worker);
+    void let_go(PoolWorker &worker);
+    void let_idle_go(TimestampTz now);
+
+    std::list<PoolWorker> workers_;
+    mailbox::WorkerKey own_turn_;
+    int last_number_ = nobody;
+    TimestampTz start_after_ = 0; /* no process could be started: not before */
+    TimestampTz let_go_at_ = 0;   /* the first idle one that is not needed, 0: none */
+    bool is_waiting_ = false;     /* for a turn */
+};
+
+} // namespace pgtrickle::worker

@@ -1,0 +1,37 @@
+/*
+ * The segment of shared memory between a manager and one of its refresh workers: a queue
+ * for jobs, a queue for results. Each side attaches to both; when one is gone, the other finds its
+ * queues detached.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "storage/dsm.h"
+#include "storage/shm_mq.h"
+}
+
+namespace pgtrickle::worker {
+
+constexpr Size queue_bytes = 65536; /* a larger job takes several rounds */
+constexpr Size segment_bytes = 2 * queue_bytes;
+
+inline shm_mq *job_queue(dsm_segment *segment)
+{
+    return static_cast<shm_mq *>(dsm_segment_address(segment));
+}
+
+inline shm_mq *result_queue(dsm_segment *segment)
+{
+    return reinterpret_cast<shm_mq *>(static_cast<char *>(dsm_segment_address(segment)) + queue_bytes);
+}
+
+/* What a manager tells a worker at its start, in bgw_extra. */
+struct WorkerStart {
+    Oid database;
+    int slot;
+    uint32_t generation;
+};
+
+} // namespace pgtrickle::worker

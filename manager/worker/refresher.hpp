@@ -1,0 +1,63 @@
+/*
+ * The execution of one job, by whoever does it: a refresh worker, or a manager that has none.
+ *
+ * A refresh: one transaction for all members; if one fails, the same again without it and
+ * without those that read it, so that the others still reach one frontier together. Who reads a
+ * failed one, or is its atomic sibling, is behind, and no error is counted against it. What
+ * becomes of each member is written here, to pgt_state, history, catalog and alerts, before the result
+ * tells the manager.
+ *
+ * Lives for one job; no transaction is open before or after it. C++ frames; nothing of a
+ * failed refresh is thrown.
+ */
+#pragma once
+
+#include "catalog/tables.hpp"
+#include "refresh/refresh.hpp"
+#include "scheduler/job.hpp"
+#include "worker/transaction.hpp"
+
+#include <map>
+
+namespace pgtrickle::worker {
+
+using Programs = std::map<scheduler::Id, std::vector<catalog::ProgramStatement>>;
+
+class Refresher {
+  public:
+    /* `job` must outlive it. */
+    explicit Refresher(const scheduler::Job &job);
+    Refresher(const Refresher &) = delete;
+    Refresher &operator=(const Refresher &) = delete;
+
+    scheduler::JobResult run();
+
+  private:
+    /* refresher.cpp */
+    scheduler::Ids without_busy_companions() const;
+    void refresh_group(scheduler::Ids members);
+    void refresh_alone(scheduler::Ids members);
+    void leave_out(scheduler::Id failed, scheduler::Ids &members);
+    std::optional<Failure> attempt(const scheduler::Ids &members, Oid *locked);
+    void note_successes(const std::vector<refresh::Outcome> &outcomes, const scheduler::Ids &dirty);
+    Programs unwritten_programs(const std::vector<refresh::Outcome> &outcomes) const;
+    void write_programs(const Programs &programs);
+    const scheduler::Involved *find(scheduler::Id id) const;
+    scheduler::MemberResult &result_of(scheduler::Id id);
+    bool has_verdict(scheduler::Id id) const { return results_.count(id) != 0; }
+    void set_verdict(scheduler::Id id, scheduler::Verdict verdict) { result_of(id).verdict = verdict; }
+
+    /* failing.cpp */
+    void note_failure(const scheduler::Involved &member, const Failure &failure, TimestampTz started_at);
+    bool write_failure(const scheduler::Involved &member, const Failure &failure, scheduler::MemberResult *result);
+
+    /* upkeep.cpp */
+    void keep_up(scheduler::JobResult *result);
+
+    const scheduler::Job &job_;
+    scheduler::Graph graph_; /* of those that the job involves */
+    std::map<scheduler::Id, const scheduler::Involved *> involved_;
+    std::map<scheduler::Id, scheduler::MemberResult> results_;
+};
+
+} // namespace pgtrickle::worker

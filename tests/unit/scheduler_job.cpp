@@ -1,0 +1,78 @@
+#include "scheduler/job.hpp"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+using namespace pgtrickle::scheduler;
+
+namespace {
+
+Job sample_job()
+{
+    Job job;
+    job.kind = Job::Kind::upkeep;
+    job.initiator = Initiator::reader;
+    job.is_prune_due = true;
+    for (Id id : {7u, 4000000000u}) {
+        Involved involved;
+        involved.id = id;
+        involved.role = Involved::Role::companion;
+        involved.is_restless = involved.is_program_written = true;
+        involved.refresh_timeout_ms = -1;
+        involved.failures = 2;
+        involved.generation = INT64_MIN;
+        involved.schema_name = std::string("with\0nul", 8);
+        involved.name = std::string(100000, 'x');
+        involved.sources = {1, 2, id};
+        job.involved.push_back(involved);
+    }
+    return job;
+}
+
+JobResult sample_result()
+{
+    JobResult result;
+    result.members.push_back({9, Verdict::behind, true, true, true, 3, 1234567890123, INT64_MAX});
+    result.took_us = 77;
+    result.has_untrimmed = result.is_catalog_new = true;
+    return result;
+}
+
+TEST(Job, is_read_as_it_was_written)
+{
+    EXPECT_EQ(job_of(to_bytes(sample_job())), sample_job());
+    EXPECT_EQ(job_of(to_bytes(Job{})), Job{});
+}
+
+TEST(Job, result_is_read_as_it_was_written)
+{
+    EXPECT_EQ(job_result_of(to_bytes(sample_result())), sample_result());
+    EXPECT_EQ(job_result_of(to_bytes(JobResult{})), JobResult{});
+}
+
+TEST(Job, differs_where_one_member_differs)
+{
+    Job other = sample_job();
+    other.involved.back().sources.pop_back();
+    EXPECT_NE(job_of(to_bytes(other)), sample_job());
+}
+
+TEST(Job, cut_off_at_any_byte_is_refused)
+{
+    Job job = sample_job();
+    for (Involved &involved : job.involved)
+        involved.name = "short";
+    std::string bytes = to_bytes(job);
+    for (size_t size = 0; size < bytes.size(); size++)
+        EXPECT_THROW(job_of(std::string_view(bytes).substr(0, size)), std::runtime_error) << size;
+    EXPECT_THROW(job_of(bytes + '\0'), std::runtime_error);
+}
+
+TEST(Job, is_not_taken_for_a_result)
+{
+    EXPECT_THROW(job_result_of(to_bytes(sample_job())), std::runtime_error);
+    EXPECT_THROW(job_of(to_bytes(sample_result())), std::runtime_error);
+}
+
+} // namespace

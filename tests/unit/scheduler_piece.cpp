@@ -1,0 +1,117 @@
+#include "scheduler/piece.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+using namespace pgtrickle::scheduler;
+
+namespace {
+
+const std::vector<Schedule> on_change, each_second = {{Schedule::Kind::duration, 1, {}}};
+
+struct Task {
+    bool is_wanted = false;
+    bool is_free = true;
+    std::vector<Schedule> schedules = on_change;
+};
+
+using Tasks = std::map<Id, Task>;
+
+Ids piece(const Graph &graph, Id start, const Tasks &tasks)
+{
+    return piece_of(graph, start, [&](Id id) {
+        auto found = tasks.find(id);
+        if (found == tasks.end())
+            return Candidate{};
+        return Candidate{found->second.is_wanted, found->second.is_free, &found->second.schedules};
+    });
+}
+
+TEST(Piece, takes_along_who_shares_a_source_and_the_schedule)
+{
+    Graph graph;
+    graph.set(10, {1});
+    graph.set(11, {1, 2});
+    graph.set(12, {2});
+    graph.set(13, {3});
+    Tasks tasks = {{10, {true}}, {11, {}}, {12, {}}, {13, {}}};
+    EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 11, 12}));
+    tasks[11].schedules = each_second;
+    EXPECT_EQ(piece(graph, 10, tasks), Ids{10}); /* nothing connects it with 12 */
+    tasks[11].is_wanted = true;
+    EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 11, 12}));
+    tasks[12].is_free = false;
+    EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 11}));
+}
+
+TEST(Piece, comes_in_the_order_of_reading)
+{
+    Graph graph;
+    graph.set(20, {1});
+    graph.set(15, {20});
+    graph.set(10, {15});
+    Tasks tasks = {{10, {true}}, {15, {}}, {20, {}}};
+    EXPECT_EQ(piece(graph, 10, tasks), (Ids{20, 15, 10}));
+}
+
+TEST(Piece, is_connected_through_those_that_do_not_come)
+{
+    Graph graph;
+    graph.set(10, {1});
+    graph.set(11, {10}); /* another schedule */
+    graph.set(12, {11});
+    Tasks tasks = {{10, {true}}, {11, {false, true, each_second}}, {12, {}}};
+    EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 12}));
+    EXPECT_EQ(with_upstreams(graph, {10, 12}), (Ids{10, 12, 11}));
+}
+
+/* What it is defined as: the group, among all who are wanted or free, with the schedules that the
+ * wanted ones of the group have; found by trying until nothing changes. */
+Ids slow_piece(const Graph &graph, Id start, const Tasks &tasks)
+{
+    std::set<Id> members = {start};
+    for (;;) {
+        Ids candidates;
+        for (const auto &[id, task] : tasks) {
+            bool has_schedules = std::any_of(members.begin(), members.end(), [&](Id member) {
+                return tasks.at(member).is_wanted && tasks.at(member).schedules == task.schedules;
+            });
+            if (task.is_wanted || (task.is_free && has_schedules))
+                candidates.push_back(id);
+        }
+        for (const Ids &group : graph.groups(candidates)) {
+            if (std::find(group.begin(), group.end(), start) == group.end())
+                continue;
+            if (std::set<Id>(group.begin(), group.end()) == members)
+                return group;
+            members = std::set<Id>(group.begin(), group.end());
+        }
+    }
+}
+
+TEST(Piece, is_what_it_is_defined_as_in_random_graphs)
+{
+    std::mt19937 random(1);
+    auto below = [&](unsigned n) { return static_cast<Id>(random() % n); };
+    for (int round = 0; round < 3000; round++) {
+        Graph graph;
+        Tasks tasks;
+        Id count = 1 + below(12);
+        for (Id id = 100; id < 100 + count; id++) {
+            Ids sources;
+            for (Id k = 1 + below(3); k > 0; k--)
+                sources.push_back(below(3) == 0 && id > 100 ? 100 + below(id - 100) : 1 + below(8));
+            graph.set(id, sources);
+            tasks[id] = {below(3) == 0, below(4) != 0, below(2) == 0 ? on_change : each_second};
+        }
+        for (const auto &[id, task] : tasks)
+            if (task.is_wanted)
+                ASSERT_EQ(piece(graph, id, tasks), slow_piece(graph, id, tasks)) << round;
+    }
+}
+
+} // namespace
