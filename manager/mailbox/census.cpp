@@ -10,7 +10,7 @@ Census census() noexcept
     if (!is_available())
         return census;
     census.launcher_pid = shared->launcher_pid.load();
-    census.manager_pid = manager_pid();
+    census.manager_pid = manager_pid_of(MyDatabaseId);
     census.readings_room = shared->cell_count;
     census.stream_table_room = shared->cell_count / cells_per_stream_table;
     LWLockAcquire(shared->entry_lock, LW_SHARED);
