@@ -221,6 +221,8 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
     std::vector<options::Option> new_options = apply_changes(old_options, changes);
     Definition after;
     options::apply(new_options, &after);
+    if (after.schedule != before.schedule)
+        options::check_interval(after.schedule);
     bool is_new_query = std::any_of(changes.begin(), changes.end(), [](const OptionChange &change) {
         return change.option.name == "query" && change.change != Change::drop;
     });

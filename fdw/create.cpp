@@ -267,12 +267,9 @@ std::string what_moves_it(const Query *query, const Maintenance &maintenance)
 }
 
 /* Only a change wakes the manager, and a reader asks for nothing else. */
-void note_restlessness(Oid relid, const std::string &mover, const scheduler::Schedule &schedule)
+void note_restlessness(Oid relid, const std::string &mover)
 {
-    const bool is_due_on_change_only =
-        schedule.kind == scheduler::Schedule::Kind::calculated ||
-        (schedule.kind == scheduler::Schedule::Kind::duration && schedule.seconds == 0);
-    if (mover.empty() || !is_due_on_change_only)
+    if (mover.empty())
         return;
     call([&] {
         ereport(NOTICE, (errmsg("stream table \"%s\" is refreshed only when a captured source changes", get_rel_name(relid)),
@@ -309,6 +306,8 @@ void create_stream_table(const UtilityCall &utility)
     options::apply(given, &definition);
     bool is_restored = !definition.original_query.empty() || !definition.settings.empty();
 
+    if (!is_restored)
+        options::check_interval(definition.schedule);
     definition::ParsedQuery parsed = parse_defining_query(definition, is_restored, InvalidOid);
     if (!is_restored)
         call([&] { definition::check_read_privileges(parsed.query); });
@@ -334,7 +333,8 @@ void create_stream_table(const UtilityCall &utility)
         if (definition.initialize)
             note_refresh(refresh::initialize(relid), "INITIAL");
         note_missing_indexes(relid);
-        note_restlessness(relid, what_moves_it(query, maintenance), definition.schedule);
+        if (definition.schedule.is_on_change())
+            note_restlessness(relid, what_moves_it(query, maintenance));
     }
     mailbox::note_definition_change();
 }

@@ -1,6 +1,7 @@
 #include "fdw/freshness.hpp"
 
 #include "definition/guc.hpp"
+#include "definition/time_zone.hpp"
 #include "fdw/serving.hpp"
 #include "fdw/state_seen.hpp"
 #include "mailbox/mailbox.hpp"
@@ -22,9 +23,9 @@ bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
     if (guc::max_staleness_ms > 0)
         return since == DT_NOBEGIN || now - since > guc::max_staleness_ms * 1000;
     const scheduler::Schedule &schedule = serving_of(relid)->schedule;
-    if (schedule.kind == scheduler::Schedule::Kind::calculated)
-        return false;
-    return since == DT_NOBEGIN || scheduler::is_due_for_reader(schedule, since, now);
+    if (schedule.kind != scheduler::Schedule::Kind::cron)
+        return scheduler::is_due_for_reader(schedule, since, now, scheduler::utc);
+    return scheduler::is_due_for_reader(schedule, since, now, definition::DatabaseZone(definition::told_time_zone()));
 }
 
 /* Whether nothing at all may be pending. */
@@ -32,8 +33,7 @@ bool has_to_be_current(Oid relid)
 {
     if (guc::max_staleness_ms >= 0)
         return guc::max_staleness_ms == 0;
-    const scheduler::Schedule &schedule = serving_of(relid)->schedule;
-    return schedule.kind == scheduler::Schedule::Kind::duration && schedule.seconds == 0;
+    return serving_of(relid)->schedule.is_always_fresh();
 }
 
 Freshness refused(const mailbox::State &state, bool is_populated)

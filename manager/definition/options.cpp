@@ -42,11 +42,6 @@ void check_schedule(const std::string &, const std::string &value)
         refuse("schedule \"" + value + "\"", as_sentence(fault),
                "Use a duration in whole seconds (30s, 5m, 1h30m, 2d), a cron expression of 5 or 6 fields or @hourly, "
                "@daily ..., or calculated.");
-    if (schedule->kind == scheduler::Schedule::Kind::duration && schedule->seconds > 0 &&
-        schedule->seconds < guc::min_schedule_seconds)
-        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
-               .message = "schedule must be at least " + std::to_string(guc::min_schedule_seconds) + "s",
-               .hint = "Use a longer schedule, or 0s for a stream table that is always fresh on read."});
 }
 
 void check_mode(const std::string &, const std::string &value)
@@ -251,6 +246,15 @@ bool parse_boolean(const std::string &name, const std::string &value)
     if (!parse_bool(value.c_str(), &result))
         refuse(name + " \"" + value + "\"", {}, "Use true or false.");
     return result;
+}
+
+void check_interval(const scheduler::Schedule &schedule)
+{
+    if (schedule.shortest_interval_s(guc::min_schedule_seconds) < guc::min_schedule_seconds)
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
+               .message = "schedule must be at least " + std::to_string(guc::min_schedule_seconds) + "s",
+               .detail = "So the setting pg_trickle.min_schedule_seconds says.",
+               .hint = "Use a longer schedule, or 0s for a stream table that is always fresh on read."});
 }
 
 void apply(const std::vector<Option> &options, Definition *definition)

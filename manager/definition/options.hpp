@@ -30,6 +30,10 @@ void check(const std::vector<Option> &options);
 /* Raises what is wrong with one option's value. C++ frame. */
 void check_value(const std::string &name, const std::string &value);
 
+/* Raises 22023 if the schedule, which somebody is setting, is shorter than may be set now; one that stands already
+ * stays. C++ frame. */
+void check_interval(const scheduler::Schedule &schedule);
+
 /* Whether pg_trickle writes this option itself. */
 bool is_kept(const std::string &name);
 

@@ -136,6 +136,7 @@ ManagerSlot *find_or_make_manager(Oid database) noexcept
         slot->waits_since = 0;
         slot->lacks_process.store(0);
         slot->is_asked_to_exit.store(0);
+        slot->zone[0] = '\0';
         slot->database.store(database);
     }
     return slot;

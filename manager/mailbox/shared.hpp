@@ -13,6 +13,7 @@
 #pragma once
 
 #include "mailbox/mailbox.hpp"
+#include "mailbox/zone.hpp"
 
 extern "C" {
 #include "storage/lwlock.h"
@@ -79,6 +80,7 @@ struct ManagerSlot {
     TimestampTz waits_since;  /* for its turn to refresh; 0: it does not */
     std::atomic<uint32_t> lacks_process; /* it could not start a refresh worker: there were too many processes */
     int32_t barred_by; /* pid of a backend that drops or copies the database, 0: none */
+    char zone[zone_name_size]; /* the database's time zone, empty: not told yet; under request_lock */
 };
 
 /* From before a refresh worker is started until it has left. A manager that refreshes by itself has one too. */

@@ -137,6 +137,9 @@ extern "C" void pgtrickle_mailbox_utility(PlannedStmt *statement, const char *qu
     Oid database = database_to_leave(statement);
     if (database == InvalidOid || database == MyDatabaseId) {
         run_next();
+        /* Its time zone may be another now, which is read with the definitions. */
+        if (IsA(statement->utilityStmt, AlterDatabaseSetStmt) || IsA(statement->utilityStmt, AlterRoleSetStmt))
+            note_definition_change();
         return;
     }
     lift_bar_at_exit();

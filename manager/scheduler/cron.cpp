@@ -25,6 +25,8 @@ struct Field {
     const char *words; /* three letters each, from the lowest value on */
 };
 
+constexpr uint32_t every_hour = (1u << 24) - 1;
+
 constexpr Field second_field = {"second", 0, 59, ""};
 constexpr Field minute_field = {"minute", 0, 59, ""};
 constexpr Field hour_field = {"hour", 0, 23, ""};
@@ -104,6 +106,8 @@ bool add_member(std::string_view member, const Field &field, uint64_t *bits)
         first = parse_value(member, field);
         last = slash == std::string_view::npos ? first : field.highest;
     }
+    if (&field == &weekday_field && first && last == 0 && *first > 0)
+        last = 7; /* fri-sun */
     if (!first || !last || *first > *last)
         return false;
     for (int value = *first; value <= *last; value += step)
@@ -141,6 +145,11 @@ std::vector<std::string_view> split(std::string_view text)
     return fields;
 }
 
+int64_t floor_divide(int64_t dividend, int64_t divisor)
+{
+    return dividend / divisor - (dividend % divisor < 0 ? 1 : 0);
+}
+
 struct Date {
     int year;
     int month;
@@ -151,7 +160,7 @@ struct Date {
 Date date_of(int64_t days)
 {
     int64_t shifted = days + 730425; /* since 0000-03-01 */
-    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+    int64_t era = floor_divide(shifted, 146097);
     int64_t day_of_era = shifted - era * 146097;
     int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
@@ -165,7 +174,7 @@ Date date_of(int64_t days)
 
 int weekday_of(int64_t days)
 {
-    return static_cast<int>(((days + 6) % 7 + 7) % 7); /* 2000-01-01 was a Saturday */
+    return static_cast<int>(days + 6 - 7 * floor_divide(days + 6, 7)); /* 2000-01-01 was a Saturday */
 }
 
 bool matches_day(const Cron &cron, int64_t days)
@@ -205,6 +214,45 @@ int64_t next_second(const Cron &cron, int64_t from)
     }
     return -1;
 }
+
+/* The first local time >= `from` that matches, or nothing within eight years. */
+std::optional<Microseconds> first_match(const Cron &cron, Microseconds from)
+{
+    constexpr int64_t day_s = 86400;
+    constexpr int64_t searched_days = 8 * 366 + 1;
+    int64_t from_s = floor_divide(from + second_us - 1, second_us);
+    int64_t day = floor_divide(from_s, day_s);
+    int64_t second = from_s - day * day_s;
+    for (int64_t i = 0; i <= searched_days; i++, second = 0) {
+        if (!matches_day(cron, day + i))
+            continue;
+        int64_t found = next_second(cron, second);
+        if (found >= 0)
+            return ((day + i) * day_s + found) * second_us;
+    }
+    return std::nullopt;
+}
+
+/* The same, which remembers what it found: asked for later and later times it searches once. */
+class Matches {
+  public:
+    explicit Matches(const Cron &cron) : cron_(cron) {}
+    /* INT64_MAX: none. */
+    Microseconds first(Microseconds from)
+    {
+        bool is_known = from >= searched_from_ && from <= found_;
+        if (!is_known) {
+            found_ = first_match(cron_, from).value_or(INT64_MAX);
+            searched_from_ = from;
+        }
+        return found_;
+    }
+
+  private:
+    const Cron &cron_;
+    Microseconds searched_from_ = 1;
+    Microseconds found_ = 0; /* less than searched_from_: nothing is known yet */
+};
 
 } // namespace
 
@@ -246,21 +294,54 @@ std::optional<Cron> parse_cron(std::string_view written, std::string *fault)
     return cron;
 }
 
-std::optional<Microseconds> next_cron(const Cron &cron, Microseconds after)
+std::optional<Microseconds> next_cron(const Cron &cron, Microseconds after, const Zone &zone)
 {
-    constexpr int64_t day_s = 86400;
-    constexpr int64_t searched_days = 8 * 366;
-    int64_t from = (after >= 0 ? after / second_us : (after - second_us + 1) / second_us) + 1;
-    int64_t day = from >= 0 ? from / day_s : (from - day_s + 1) / day_s;
-    int64_t second = from - day * day_s;
-    for (int64_t i = 0; i <= searched_days; i++, second = 0) {
-        if (!matches_day(cron, day + i))
-            continue;
-        int64_t found = next_second(cron, second);
-        if (found >= 0)
-            return ((day + i) * day_s + found) * second_us;
+    constexpr int most_spans = 64; /* of a zone in eight years, and some */
+    constexpr Microseconds longest_shift = 27 * 3600 * second_us;
+    Matches matches(cron);
+    const bool is_hourly = cron.hours == every_hour;
+    /* What was local time some time before: a shift may lie in between. */
+    Microseconds begin = after - longest_shift;
+    Zone::Span span = zone.span_at(begin);
+    Microseconds passed = begin + span.offset; /* local times before this one have been */
+    for (int i = 0; i < most_spans; i++) {
+        Microseconds first_local = begin + span.offset;
+        Microseconds end_local = span.until == INT64_MAX ? INT64_MAX : span.until + span.offset;
+        /* Skipped: those that fall into the gap come at its end, as one. */
+        if (!is_hourly && first_local > passed && begin > after && matches.first(passed) < first_local)
+            return begin;
+        Microseconds from = is_hourly ? first_local : std::max(first_local, passed);
+        from = std::max(from, after + span.offset + 1);
+        Microseconds found = matches.first(from);
+        if (found < end_local)
+            return found - span.offset;
+        if (span.until == INT64_MAX)
+            return std::nullopt;
+        passed = std::max(passed, end_local);
+        begin = span.until;
+        span = zone.span_at(begin);
     }
     return std::nullopt;
+}
+
+int64_t shortest_gap_s(const Cron &cron, int64_t seconds)
+{
+    /* Within so many days of so many seconds any two that can follow each other have done so: those of one day,
+     * and the last and the first of two days. */
+    constexpr int most_steps = 100'000;
+    constexpr Microseconds searched = 400 * 86400 * second_us;
+    Matches matches(cron);
+    int64_t shortest = INT64_MAX;
+    const Microseconds first = matches.first(0);
+    Microseconds last = first;
+    for (int i = 0; i < most_steps && shortest >= seconds && last - first < searched; i++) {
+        Microseconds next = matches.first(last + 1);
+        if (next == INT64_MAX)
+            break;
+        shortest = std::min(shortest, (next - last) / second_us);
+        last = next;
+    }
+    return shortest;
 }
 
 } // namespace pgtrickle::scheduler

@@ -11,7 +11,13 @@ namespace pgtrickle::scheduler {
 
 std::optional<Cron> parse_cron(std::string_view text, std::string *fault);
 
-/* The first matching second > `after`, in the time zone `after` is given in. */
-std::optional<Microseconds> next_cron(const Cron &cron, Microseconds after);
+/* The first matching second > `after`, the fields being local time of `zone`; nothing within eight
+ * years, nothing. A local time that does not exist, because the clock is put forward over it,
+ * comes when the clock has been; one that exists twice comes the first time. An expression that
+ * matches in every hour matches in every hour that passes. */
+std::optional<Microseconds> next_cron(const Cron &cron, Microseconds after, const Zone &zone);
+
+/* The shortest time between two matches, as far as it is below `seconds`: else any that is not. */
+int64_t shortest_gap_s(const Cron &cron, int64_t seconds);
 
 } // namespace pgtrickle::scheduler

@@ -1,7 +1,8 @@
 #include "scheduler/graph.hpp"
 
 #include <algorithm>
-#include <map>
+#include <functional>
+#include <unordered_set>
 
 namespace pgtrickle::scheduler {
 
@@ -9,179 +10,186 @@ namespace {
 
 const Ids nobody;
 
-void append_new(Ids *ids, Id id)
+const Ids &neighbours_of(const std::unordered_map<Id, Ids> &neighbours, Id id)
 {
-    if (std::find(ids->begin(), ids->end(), id) == ids->end())
-        ids->push_back(id);
+    auto found = neighbours.find(id);
+    return found == neighbours.end() ? nobody : found->second;
 }
+
+Ids each_once(Ids ids)
+{
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    return ids;
+}
+
+/* Breadth first from `start`, which is not among the result. */
+template <class Next> Ids reached_from(Id start, Next next)
+{
+    std::unordered_set<Id> seen = {start};
+    Ids found;
+    next(start, [&](Id id) {
+        if (seen.insert(id).second)
+            found.push_back(id);
+    });
+    for (size_t i = 0; i < found.size(); i++)
+        next(found[i], [&](Id id) {
+            if (seen.insert(id).second)
+                found.push_back(id);
+        });
+    return found;
+}
+
+/* Sets of things that are joined one pair at a time. */
+class Union {
+  public:
+    explicit Union(size_t size) : leaders_(size)
+    {
+        for (size_t i = 0; i < size; i++)
+            leaders_[i] = i;
+    }
+    size_t leader(size_t of)
+    {
+        while (leaders_[of] != of)
+            of = leaders_[of] = leaders_[leaders_[of]];
+        return of;
+    }
+    void join(size_t a, size_t b) { leaders_[leader(a)] = leader(b); }
+
+  private:
+    std::vector<size_t> leaders_;
+};
 
 } // namespace
 
-const Graph::Node *Graph::find(Id id) const
-{
-    auto found = index_.find(id);
-    return found == index_.end() ? nullptr : &*found;
-}
-
-bool Graph::contains(Id id) const
-{
-    return find(id) != nullptr;
-}
-
 void Graph::set(Id stream_table, Ids sources)
 {
-    auto found = index_.find(stream_table);
-    if (found == index_.end()) {
-        nodes_.emplace_back();
-        Node &node = nodes_.back();
-        node.id = stream_table;
-        node.place = std::prev(nodes_.end());
-        index_.insert(node);
-        node.sources = std::move(sources);
-    } else {
-        found->sources = std::move(sources);
+    remove(stream_table);
+    for (Id source : each_once(sources)) {
+        Ids &readers = readers_[source];
+        readers.insert(std::lower_bound(readers.begin(), readers.end(), stream_table), stream_table);
     }
-    rebuild_readers();
+    nodes_[stream_table] = std::move(sources);
+    forget_levels();
 }
 
 void Graph::remove(Id stream_table)
 {
-    auto found = index_.find(stream_table);
-    if (found == index_.end())
+    auto found = nodes_.find(stream_table);
+    if (found == nodes_.end())
         return;
-    nodes_.erase(found->place);
-    rebuild_readers();
+    for (Id source : each_once(found->second)) {
+        auto readers = readers_.find(source);
+        Ids &ids = readers->second;
+        ids.erase(std::lower_bound(ids.begin(), ids.end(), stream_table));
+        if (ids.empty())
+            readers_.erase(readers);
+    }
+    nodes_.erase(found);
+    forget_levels();
+}
+
+/* Clearing an empty table would cost what was in it once. */
+void Graph::forget_levels()
+{
+    if (!levels_.empty())
+        levels_.clear();
 }
 
 void Graph::clear()
 {
     nodes_.clear();
     readers_.clear();
+    levels_.clear();
 }
 
-void Graph::rebuild_readers()
+Ids Graph::ids() const
 {
-    std::map<Id, Ids> by_source;
-    for (const Node &node : index_) {
-        for (Id source : node.sources)
-            append_new(&by_source[source], node.id);
-    }
-    readers_.clear();
-    for (auto &[source, readers] : by_source)
-        readers_.push_back({source, std::move(readers)});
+    Ids all;
+    for (const auto &[id, sources] : nodes_)
+        all.push_back(id);
+    std::sort(all.begin(), all.end());
+    return all;
 }
 
 const Ids &Graph::direct_downstreams(Id id) const
 {
-    auto found = std::lower_bound(readers_.begin(), readers_.end(), id,
-                                  [](const Reader &reader, Id source) { return reader.source < source; });
-    return found == readers_.end() || found->source != id ? nobody : found->readers;
+    return neighbours_of(readers_, id);
 }
 
 const Ids &Graph::sources(Id id) const
 {
-    const Node *node = find(id);
-    return node == nullptr ? nobody : node->sources;
+    return neighbours_of(nodes_, id);
 }
 
 Ids Graph::downstreams(Id id) const
 {
-    Ids found;
-    for (Id reader : direct_downstreams(id))
-        append_new(&found, reader);
-    for (size_t i = 0; i < found.size(); i++) {
-        for (Id reader : direct_downstreams(found[i]))
-            append_new(&found, reader);
-    }
-    std::erase(found, id);
-    return found;
+    return reached_from(id, [&](Id from, auto &&add) {
+        for (Id reader : direct_downstreams(from))
+            add(reader);
+    });
 }
 
 Ids Graph::upstreams(Id id) const
 {
-    Ids found;
-    auto add = [&](const Node *node) {
-        for (Id source : node->sources) {
+    return reached_from(id, [&](Id from, auto &&add) {
+        for (Id source : sources(from))
             if (contains(source))
-                append_new(&found, source);
-        }
-    };
-    if (const Node *node = find(id))
-        add(node);
-    for (size_t i = 0; i < found.size(); i++)
-        add(find(found[i]));
-    std::erase(found, id);
-    return found;
+                add(source);
+    });
 }
 
-std::set<Id> Graph::closure(Id id) const
+/* The longest ways, each node after what it reads: linear also for ladders of diamonds. */
+const std::unordered_map<Id, int> &Graph::levels() const
 {
-    std::set<Id> reached = {id};
-    Ids open = {id};
-    while (!open.empty()) {
-        const Node *node = find(open.back());
-        open.pop_back();
-        if (node == nullptr)
-            continue;
-        for (Id source : node->sources) {
-            if (reached.insert(source).second)
-                open.push_back(source);
-        }
-    }
-    return reached;
-}
-
-int Graph::level(Id id) const
-{
-    /* The longest path, by Kahn's order over what lies below id: linear also for ladders
-     * of diamonds. */
-    std::set<Id> below = closure(id);
-    std::map<Id, int> levels;
-    std::map<Id, int> unread;
+    if (!levels_.empty() || nodes_.empty())
+        return levels_;
+    std::unordered_map<Id, size_t> unread;
     Ids ready;
-    for (Id member : below) {
-        const Node *node = find(member);
-        int count = 0;
-        if (node != nullptr) {
-            for (Id source : node->sources)
-                count += contains(source) ? 1 : 0;
-        }
-        unread[member] = count;
-        if (node != nullptr && count == 0)
-            ready.push_back(member);
+    for (const auto &[id, sources] : nodes_) {
+        Ids read = each_once(sources);
+        size_t count = std::count_if(read.begin(), read.end(), [&](Id source) { return contains(source); });
+        levels_[id] = 0;
+        unread[id] = count;
+        if (count == 0)
+            ready.push_back(id);
     }
     while (!ready.empty()) {
         Id done = ready.back();
         ready.pop_back();
         for (Id reader : direct_downstreams(done)) {
-            if (below.count(reader) == 0)
-                continue;
-            levels[reader] = std::max(levels[reader], levels[done] + 1);
-            const Node *node = find(reader);
-            unread[reader] -= static_cast<int>(std::count(node->sources.begin(), node->sources.end(), done));
-            if (unread[reader] == 0)
+            levels_[reader] = std::max(levels_[reader], levels_[done] + 1);
+            if (--unread[reader] == 0)
                 ready.push_back(reader);
         }
     }
-    return levels[id];
+    return levels_;
+}
+
+int Graph::level(Id id) const
+{
+    auto found = levels().find(id);
+    return found == levels().end() ? 0 : found->second;
 }
 
 Ids Graph::in_order(Ids ids) const
 {
-    std::erase_if(ids, [&](Id id) { return !contains(id); });
-    std::map<Id, int> levels;
+    std::vector<std::pair<int, Id>> placed;
     for (Id id : ids)
-        levels[id] = level(id);
-    std::sort(ids.begin(), ids.end(),
-              [&](Id a, Id b) { return levels[a] != levels[b] ? levels[a] < levels[b] : a < b; });
-    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+        if (auto found = levels().find(id); found != levels().end())
+            placed.emplace_back(found->second, id);
+    std::sort(placed.begin(), placed.end());
+    placed.erase(std::unique(placed.begin(), placed.end()), placed.end());
+    ids.clear();
+    for (const auto &[level, id] : placed)
+        ids.push_back(id);
     return ids;
 }
 
 std::optional<Ids> Graph::cycle_with(Id stream_table, const Ids &sources) const
 {
     /* Breadth first along what is read; `from` leads back towards stream_table. */
-    std::map<Id, Id> from;
+    std::unordered_map<Id, Id> from;
     Ids open;
     auto visit = [&](Id id, Id reader) {
         if (from.emplace(id, reader).second)
@@ -190,10 +198,9 @@ std::optional<Ids> Graph::cycle_with(Id stream_table, const Ids &sources) const
     for (Id source : sources)
         visit(source, stream_table);
     for (size_t i = 0; i < open.size() && from.count(stream_table) == 0; i++) {
-        if (const Node *node = find(open[i])) {
-            for (Id source : node->sources)
-                visit(source, node->id);
-        }
+        const Id reader = open[i];
+        for (Id source : this->sources(reader))
+            visit(source, reader);
     }
     if (from.count(stream_table) == 0)
         return std::nullopt;
@@ -205,61 +212,41 @@ std::optional<Ids> Graph::cycle_with(Id stream_table, const Ids &sources) const
     return path;
 }
 
+/* Whoever reads a relation that a due one reaches is joined with it; what two due ones both reach joins
+ * them, and every step of a walk from a due one is a step of its own. */
 std::vector<Ids> Graph::groups(const Ids &due) const
 {
     Ids members = in_order(due);
-    /* Union-find: who touches the same relation, at any depth, is of one group. */
-    std::vector<size_t> leader(members.size());
-    auto find_leader = [&](size_t i) {
-        while (leader[i] != i)
-            i = leader[i];
-        return i;
+    std::unordered_map<Id, size_t> number;
+    Ids reached;
+    auto number_of = [&](Id id) {
+        auto [place, is_new] = number.emplace(id, reached.size());
+        if (is_new)
+            reached.push_back(id);
+        return place->second;
     };
-    std::map<Id, size_t> first_toucher;
-    for (size_t i = 0; i < members.size(); i++) {
-        leader[i] = i;
-        for (Id touched : closure(members[i])) {
-            size_t other = first_toucher.emplace(touched, i).first->second;
-            leader[find_leader(i)] = find_leader(other);
-        }
-    }
-    std::map<size_t, Ids> grouped;
-    for (size_t i = 0; i < members.size(); i++)
-        grouped[find_leader(i)].push_back(members[i]);
+    std::vector<std::pair<size_t, size_t>> steps;
+    for (Id member : members)
+        (void)number_of(member);
+    for (size_t i = 0; i < reached.size(); i++)
+        for (Id source : sources(reached[i]))
+            steps.emplace_back(i, number_of(source));
+    Union joined(reached.size());
+    for (const auto &[reader, source] : steps)
+        joined.join(reader, source);
+    std::unordered_map<size_t, size_t> place_of;
     std::vector<Ids> result;
-    for (auto &[key, group] : grouped)
-        result.push_back(std::move(group));
-    std::sort(result.begin(), result.end(),
-              [](const Ids &a, const Ids &b) { return *std::min_element(a.begin(), a.end()) < *std::min_element(b.begin(), b.end()); });
+    for (Id member : members) {
+        size_t leader = joined.leader(number[member]);
+        auto [place, is_new] = place_of.emplace(leader, result.size());
+        if (is_new)
+            result.emplace_back();
+        result[place->second].push_back(member);
+    }
+    std::sort(result.begin(), result.end(), [](const Ids &a, const Ids &b) {
+        return *std::min_element(a.begin(), a.end()) < *std::min_element(b.begin(), b.end());
+    });
     return result;
-}
-
-Ids Graph::diamond_of(Id id) const
-{
-    /* A stream table upstream of id is on a diamond if it shares something it reaches with
-     * another way into id that does not lead through it. */
-    const Node *node = find(id);
-    if (node == nullptr)
-        return {};
-    Ids direct = node->sources;
-    std::sort(direct.begin(), direct.end());
-    direct.erase(std::unique(direct.begin(), direct.end()), direct.end());
-    std::map<Id, int> ways; /* how many direct sources reach it */
-    std::vector<std::set<Id>> closures;
-    for (Id source : direct) {
-        closures.push_back(closure(source));
-        for (Id reached : closures.back())
-            ways[reached]++;
-    }
-    Ids members;
-    for (const std::set<Id> &reached : closures) {
-        bool is_shared = std::any_of(reached.begin(), reached.end(), [&](Id r) { return ways[r] > 1; });
-        for (Id member : reached) {
-            if (is_shared && contains(member))
-                append_new(&members, member);
-        }
-    }
-    return in_order(members);
 }
 
 } // namespace pgtrickle::scheduler

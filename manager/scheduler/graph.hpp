@@ -3,18 +3,18 @@
  *
  * A node is a stream table; what it reads are other nodes or tables, both by their ids
  * (OIDs). Nodes may be added in any order: an id that is not a node is a table. The graph
- * has no cycle, if set() is called only where cycle_with() finds none.
+ * has no cycle, if set() is called only where cycle_with() finds none; if there is one all the same,
+ * everything ends, and the members of the cycle are of some level.
  *
+ * set() and remove() cost what the node reads, and what reads that; every question costs at most one walk
+ * over what it reaches, levels one over the whole graph after each change of it.
  * Owned and used by one process. Pure C++; throws bad_alloc only.
  */
 #pragma once
 
-#include <boost/intrusive/set.hpp>
-
 #include <cstdint>
-#include <list>
 #include <optional>
-#include <set>
+#include <unordered_map>
 #include <vector>
 
 namespace pgtrickle::scheduler {
@@ -28,15 +28,17 @@ class Graph {
     void set(Id stream_table, Ids sources);
     void remove(Id stream_table);
     void clear();
-    bool contains(Id id) const;
+    bool contains(Id id) const { return nodes_.count(id) != 0; }
     size_t size() const { return nodes_.size(); }
+    Ids ids() const; /* of the stream tables, ascending */
 
     /* Stream tables that `id` reads, or that read it (a table too), directly or by way of
      * others; nearest first, each once, without `id`. */
     Ids upstreams(Id id) const;
     Ids downstreams(Id id) const;
+    /* Ascending. Good until the graph is changed, as is the next one. */
     const Ids &direct_downstreams(Id id) const;
-    /* What it reads directly, tables included; empty if it is no node. */
+    /* What it reads directly, tables included, as given to set(); empty if it is no node. */
     const Ids &sources(Id id) const;
 
     /* 0 for one that reads only tables, else one more than its highest upstream. */
@@ -53,35 +55,20 @@ class Graph {
      * reading the other. Each group is in order; groups by their first id. */
     std::vector<Ids> groups(const Ids &due) const;
 
-    /* The stream tables below `id` on ways that part at one relation and meet again in `id`.
-     * Empty if id is not the end of a diamond. */
+    /* The stream tables below `id` on ways that part at one relation and meet again in `id` and not before:
+     * refreshed at different times, they would show `id` two states of that relation. In order; empty if id is not
+     * the end of a diamond. */
     Ids diamond_of(Id id) const;
 
   private:
-    struct Node : boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
-        Id id = 0;
-        Ids sources;
-        std::list<Node>::iterator place; /* its own, in nodes_ */
-    };
-    struct KeyOfNode {
-        using type = Id;
-        const Id &operator()(const Node &node) const { return node.id; }
-    };
-    using Index = boost::intrusive::set<Node, boost::intrusive::key_of_value<KeyOfNode>,
-                                        boost::intrusive::constant_time_size<false>>;
+    using Neighbours = std::unordered_map<Id, Ids>;
 
-    const Node *find(Id id) const;
-    /* Everything below `id`, tables included, and id itself. */
-    std::set<Id> closure(Id id) const;
-    void rebuild_readers();
+    const std::unordered_map<Id, int> &levels() const;
+    void forget_levels();
 
-    std::list<Node> nodes_; /* owns them */
-    Index index_;
-    struct Reader {
-        Id source;
-        Ids readers;
-    };
-    std::vector<Reader> readers_; /* by source, ascending */
+    Neighbours nodes_;   /* what each stream table reads */
+    Neighbours readers_; /* who reads each relation, ascending; none is empty */
+    mutable std::unordered_map<Id, int> levels_; /* of all nodes, if not empty */
 };
 
 } // namespace pgtrickle::scheduler

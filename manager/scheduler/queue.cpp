@@ -4,6 +4,14 @@
 
 namespace pgtrickle::scheduler {
 
+namespace {
+
+constexpr Microseconds longest_back_off_us = 600 * second_us;
+/* A clock that is kept right by small steps back does no harm. */
+constexpr Microseconds tolerated_us = second_us;
+
+} // namespace
+
 Task *Queue::find(Id id)
 {
     auto found = by_id_.find(id);
@@ -106,6 +114,17 @@ Ids Queue::due(Microseconds now) const
     return result;
 }
 
+bool Queue::notice_time(Microseconds now)
+{
+    bool was_set_back = now < noticed_ - tolerated_us;
+    noticed_ = now;
+    if (!was_set_back)
+        return false;
+    while (!by_due_.empty())
+        make_idle(*by_due_.begin());
+    return true;
+}
+
 Ids Queue::take_due(Microseconds now)
 {
     Ids taken;
@@ -118,42 +137,42 @@ Ids Queue::take_due(Microseconds now)
 }
 
 std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, Microseconds now,
-                                   Microseconds spacing_us)
+                                   Microseconds spacing_us, const Zone &zone)
 {
     bool is_clean = dirty_since == 0;
     if (is_clean && !task.is_due_when_clean)
         return std::nullopt;
+    /* What is remembered of a time to come was read from a clock that has been set back. */
+    Microseconds not_before = std::min(task.not_before, now + longest_back_off_us);
     if (dirty_since == INT64_MIN)
-        return std::max(now, task.not_before);
-    Microseconds after = is_clean ? std::max(task.refreshed_at, task.not_before) : dirty_since;
+        return std::max(now, not_before);
+    Microseconds refreshed_at = std::min(task.refreshed_at, now);
+    Microseconds after = is_clean ? std::max(refreshed_at, not_before) : std::min(dirty_since, now);
     std::optional<Microseconds> due;
     auto take = [&](std::optional<Microseconds> at) {
         if (at && (!due || *at < *due))
             due = at;
     };
     for (const Schedule &schedule : task.schedules) {
-        bool is_on_change = schedule.kind == Schedule::Kind::calculated ||
-                            (schedule.kind == Schedule::Kind::duration && schedule.seconds == 0);
-        if (!is_on_change)
-            take(next_due(schedule, after));
+        if (!schedule.is_on_change())
+            take(next_due(schedule, after, zone));
         else if (!is_clean)
-            take(std::max(after, task.refreshed_at + spacing_us));
+            take(std::max(after, refreshed_at + spacing_us));
     }
     if (task.schedules.empty() && !is_clean)
-        take(std::max(after, task.refreshed_at + spacing_us));
+        take(std::max(after, refreshed_at + spacing_us));
     if (!due)
         return std::nullopt;
-    return std::max(*due, task.not_before);
+    return std::max(*due, not_before);
 }
 
 Microseconds back_off_us(int failures)
 {
-    constexpr Microseconds longest = 600 * second_us;
     if (failures <= 0)
         return 0;
     if (failures > 10)
-        return longest;
-    return std::min(longest, second_us << (failures - 1));
+        return longest_back_off_us;
+    return std::min(longest_back_off_us, second_us << (failures - 1));
 }
 
 } // namespace pgtrickle::scheduler

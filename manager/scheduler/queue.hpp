@@ -66,6 +66,9 @@ class Queue {
     std::optional<Microseconds> first_due_after(Microseconds now) const;
     /* Those due at `now`, earliest first; they stay queued. */
     Ids due(Microseconds now) const;
+    /* What time it is, at each look at the queue. Due times were read from the same clock: if it has been set
+     * back, all queued ones become idle, to be judged anew, and the answer is true. */
+    bool notice_time(Microseconds now);
     /* Removes those due at `now` from the queue, earliest first; they are idle then. */
     Ids take_due(Microseconds now);
 
@@ -81,6 +84,7 @@ class Queue {
     struct Cell : Task {
         std::list<Cell>::iterator place;
     };
+    Microseconds noticed_ = INT64_MIN + 2 * second_us;
     std::list<Cell> tasks_; /* owns them */
     boost::intrusive::set<Task, boost::intrusive::base_hook<AutoUnlinkSet>, boost::intrusive::key_of_value<KeyOfId>,
                           boost::intrusive::constant_time_size<false>>
@@ -95,9 +99,10 @@ class Queue {
 
 /* When a task is to be refreshed whose oldest change not included is of `dirty_since`
  * (0: it is clean; INT64_MIN: nobody knows, so at once). `spacing_us` is the least time
- * between two refreshes of one that has no schedule. Nothing: not at all. */
+ * between two refreshes of one that has no schedule. Nothing: not at all. What is past due is due once, however many
+ * due times have gone by; what is remembered of a time later than `now` holds nothing up. */
 std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, Microseconds now,
-                                   Microseconds spacing_us);
+                                   Microseconds spacing_us, const Zone &zone);
 
 /* How long after its n-th failure in a row a task waits: a second, doubled each time, at
  * most ten minutes. */

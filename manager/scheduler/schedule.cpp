@@ -92,7 +92,7 @@ std::optional<Schedule> parse_schedule(std::string_view written, std::string *fa
         std::optional<Cron> cron = parse_cron(text, fault);
         if (!cron)
             return std::nullopt;
-        if (!next_cron(*cron, 0)) {
+        if (!next_cron(*cron, 0, utc)) {
             *fault = "no date matches the cron expression";
             return std::nullopt;
         }
@@ -108,41 +108,34 @@ std::optional<Schedule> parse_schedule(std::string_view written, std::string *fa
     return schedule;
 }
 
-std::optional<Microseconds> next_due(const Schedule &schedule, Microseconds after, int64_t zone_offset_s)
+int64_t Schedule::shortest_interval_s(int64_t below) const
 {
-    switch (schedule.kind) {
-    case Schedule::Kind::calculated:
-        return after;
-    case Schedule::Kind::duration: {
-        if (schedule.seconds == 0)
-            return after;
-        Microseconds step = schedule.seconds * second_us;
-        Microseconds elapsed = ((after % step) + step) % step;
-        return after - elapsed + step;
-    }
-    case Schedule::Kind::cron: {
-        std::optional<Microseconds> local = next_cron(schedule.cron, after + zone_offset_s * second_us);
-        if (!local)
-            return std::nullopt;
-        return *local - zone_offset_s * second_us;
-    }
-    }
-    return std::nullopt;
+    if (is_on_change())
+        return INT64_MAX;
+    return kind == Kind::cron ? shortest_gap_s(cron, below) : seconds;
 }
 
-bool is_due_for_reader(const Schedule &schedule, Microseconds dirty_since, Microseconds now, int64_t zone_offset_s)
+std::optional<Microseconds> next_due(const Schedule &schedule, Microseconds after, const Zone &zone)
 {
-    switch (schedule.kind) {
-    case Schedule::Kind::calculated:
+    if (schedule.is_on_change())
+        return after;
+    if (schedule.kind == Schedule::Kind::cron)
+        return next_cron(schedule.cron, after, zone);
+    Microseconds step = schedule.seconds * second_us;
+    Microseconds elapsed = ((after % step) + step) % step;
+    return after - elapsed + step;
+}
+
+bool is_due_for_reader(const Schedule &schedule, Microseconds dirty_since, Microseconds now, const Zone &zone)
+{
+    if (schedule.kind == Schedule::Kind::calculated)
         return false;
-    case Schedule::Kind::duration:
-        return now - dirty_since > schedule.seconds * second_us || schedule.seconds == 0;
-    case Schedule::Kind::cron: {
-        std::optional<Microseconds> due = next_due(schedule, dirty_since, zone_offset_s);
-        return due && *due <= now;
-    }
-    }
-    return false;
+    if (schedule.is_always_fresh() || dirty_since == INT64_MIN)
+        return true;
+    if (schedule.kind == Schedule::Kind::duration)
+        return now - dirty_since > schedule.seconds * second_us;
+    std::optional<Microseconds> due = next_due(schedule, dirty_since, zone);
+    return due && *due <= now;
 }
 
 } // namespace pgtrickle::scheduler

@@ -2,10 +2,12 @@
  * When a stream table is due: a duration, a cron expression, or `calculated`.
  *
  * Times are microseconds since 2000-01-01 00:00 UTC, as TimestampTz. No clock is read
- * here: `now` is an argument.
+ * here: `now` is an argument, and so is the time zone in whose local time cron fields are.
  * Pure C++: nothing of PostgreSQL.
  */
 #pragma once
+
+#include "scheduler/zone.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -13,9 +15,6 @@
 #include <string_view>
 
 namespace pgtrickle::scheduler {
-
-using Microseconds = int64_t;
-constexpr Microseconds second_us = 1'000'000;
 
 /* A set of minutes, hours … as bits. */
 struct Cron {
@@ -39,6 +38,14 @@ struct Schedule {
     int64_t seconds = 0; /* duration; 0: always fresh on read */
     Cron cron;
     bool operator==(const Schedule &) const = default;
+
+    /* Nothing may be missing at a read. */
+    bool is_always_fresh() const { return kind == Kind::duration && seconds == 0; }
+    /* No time of its own: due as soon as there is a change, and never without one. */
+    bool is_on_change() const { return kind == Kind::calculated || is_always_fresh(); }
+    /* How often it may come due, in seconds; INT64_MAX if that is not for it to say. Costs a search
+     * for a cron expression. */
+    int64_t shortest_interval_s(int64_t below) const;
 };
 
 /* The schedule, or nothing with `fault` saying in a phrase what is wrong with `text`
@@ -50,14 +57,15 @@ std::optional<Schedule> parse_schedule(std::string_view text, std::string *fault
 std::optional<int64_t> parse_duration_seconds(std::string_view text, std::string *fault);
 
 /* The first time > `after` at which a schedule comes due. Durations come due on a grid
- * (multiples of the duration since the epoch), so that stream tables of one schedule come due together; kind
- * calculated and a duration of 0 are due at once: `after`. Cron fields are in UTC offset by `zone_offset_s`
- * (seconds east). Nothing if a cron expression never matches (30 February) within 8 years. */
-std::optional<Microseconds> next_due(const Schedule &schedule, Microseconds after, int64_t zone_offset_s = 0);
+ * (multiples of the duration since the epoch), so that stream tables of one schedule come due together
+ * and none drifts; one that is due on change only is due at once: `after`. Nothing if a cron expression never
+ * matches (30 February) within 8 years. */
+std::optional<Microseconds> next_due(const Schedule &schedule, Microseconds after, const Zone &zone);
 
-/* Whether a reader has to wait for a refresh at `now`: the staleness exceeds the duration; a
- * cron due time lies in (dirty_since, now]; calculated: never. */
-bool is_due_for_reader(const Schedule &schedule, Microseconds dirty_since, Microseconds now,
-                       int64_t zone_offset_s = 0);
+/* Whether a reader has to wait for a refresh at `now` if something is missing since `dirty_since`
+ * (INT64_MIN: since nobody knows when): the staleness exceeds the duration; a cron due time lies in
+ * (dirty_since, now]; calculated: never. Whoever has to wait finds the manager at it: next_due() of
+ * dirty_since is not after `now`. */
+bool is_due_for_reader(const Schedule &schedule, Microseconds dirty_since, Microseconds now, const Zone &zone);
 
 } // namespace pgtrickle::scheduler

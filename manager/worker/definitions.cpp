@@ -4,6 +4,7 @@
 #include "catalog/process.hpp"
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
+#include "definition/time_zone.hpp"
 #include "translate/translate.hpp"
 #include "worker/manager.hpp"
 
@@ -100,6 +101,7 @@ bool Manager::load_definitions()
         if (!is_extension_there)
             return;
         catalog::note_database_name();
+        call([] { definition::tell_time_zone(); });
         for (Oid relid : definition::all())
             loaded.emplace(relid, load_one(relid));
     });

@@ -1,6 +1,7 @@
 #include "worker/manager.hpp"
 
 #include "definition/guc.hpp"
+#include "definition/time_zone.hpp"
 #include "worker/worker.hpp"
 
 extern "C" {
@@ -28,7 +29,8 @@ using scheduler::Ids;
 
 /* Commits wake the manager at most this often, however many there are. */
 constexpr TimestampTz arm_pause_us = 50'000;
-constexpr long longest_sleep_ms = 3'600'000;
+/* A clock that has been set is noticed after so long, at the latest. */
+constexpr long longest_sleep_ms = 60'000;
 
 TimestampTz spacing_us()
 {
@@ -40,9 +42,11 @@ TimestampTz spacing_us()
 void Manager::watch_idle()
 {
     TimestampTz now = GetCurrentTimestamp();
+    (void)queue_.notice_time(now);
+    const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
     for (Id id : queue_.idle()) {
         scheduler::Task &task = *queue_.find(id);
-        std::optional<TimestampTz> due = scheduler::due_at(task, mailbox::dirty_since(id), now, spacing_us());
+        std::optional<TimestampTz> due = scheduler::due_at(task, mailbox::dirty_since(id), now, spacing_us(), zone);
         if (due)
             queue_.queue(task, *due);
     }
@@ -72,7 +76,7 @@ void Manager::cycle()
     project_if_catalog_is_new();
     /* From here on a commit must not go unnoticed: it either is seen by watch_idle, or sets the latch. */
     TimestampTz now = GetCurrentTimestamp();
-    is_armed_ = now >= armed_at_ + arm_pause_us;
+    is_armed_ = now >= armed_at_ + arm_pause_us || now < armed_at_;
     if (is_armed_) {
         armed_at_ = now;
         mailbox::want_wake_up();
@@ -106,13 +110,14 @@ void Manager::run()
 {
     call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
     while (!mailbox::is_asked_to_exit()) {
-        call([] {
+        call([this] {
             ResetLatch(MyLatch);
             QueryCancelPending = false;
             CHECK_FOR_INTERRUPTS();
             if (ConfigReloadPending) {
                 ConfigReloadPending = false;
                 ProcessConfigFile(PGC_SIGHUP);
+                is_loaded_ = false; /* the server's time zone may be another one */
             }
         });
         cycle();

@@ -85,7 +85,7 @@ TEST(Due, a_clean_one_is_not_due)
 {
     Task task;
     task.schedules = {every(30)};
-    EXPECT_EQ(due_at(task, 0, 100 * s, s), std::nullopt);
+    EXPECT_EQ(due_at(task, 0, 100 * s, s, utc), std::nullopt);
 }
 
 TEST(Due, a_volatile_one_is_due_although_clean)
@@ -94,34 +94,34 @@ TEST(Due, a_volatile_one_is_due_although_clean)
     task.schedules = {every(30)};
     task.is_due_when_clean = true;
     task.refreshed_at = 60 * s;
-    EXPECT_EQ(due_at(task, 0, 61 * s, s), 90 * s);
+    EXPECT_EQ(due_at(task, 0, 61 * s, s, utc), 90 * s);
     task.schedules = {};
-    EXPECT_EQ(due_at(task, 0, 61 * s, s), std::nullopt); /* on change only */
+    EXPECT_EQ(due_at(task, 0, 61 * s, s, utc), std::nullopt); /* on change only */
 }
 
 TEST(Due, a_change_is_taken_in_before_it_is_older_than_the_interval)
 {
     Task task;
     task.schedules = {every(30)};
-    EXPECT_EQ(due_at(task, 61 * s, 62 * s, s), 90 * s);
-    EXPECT_EQ(due_at(task, 61 * s, 200 * s, s), 90 * s); /* overdue: at once */
+    EXPECT_EQ(due_at(task, 61 * s, 62 * s, s, utc), 90 * s);
+    EXPECT_EQ(due_at(task, 61 * s, 200 * s, s, utc), 90 * s); /* overdue: at once */
 }
 
 TEST(Due, one_that_nobody_knows_is_due_at_once)
 {
     Task task;
     task.schedules = {every(30)};
-    EXPECT_EQ(due_at(task, INT64_MIN, 61 * s, s), 61 * s);
+    EXPECT_EQ(due_at(task, INT64_MIN, 61 * s, s, utc), 61 * s);
     task.not_before = 70 * s;
-    EXPECT_EQ(due_at(task, INT64_MIN, 61 * s, s), 70 * s);
+    EXPECT_EQ(due_at(task, INT64_MIN, 61 * s, s, utc), 70 * s);
 }
 
 TEST(Due, without_schedule_on_change_but_spaced)
 {
     Task task;
     task.refreshed_at = 60 * s;
-    EXPECT_EQ(due_at(task, 60 * s + 1, 60 * s + 2, s), 61 * s);
-    EXPECT_EQ(due_at(task, 80 * s, 80 * s, s), 80 * s);
+    EXPECT_EQ(due_at(task, 60 * s + 1, 60 * s + 2, s, utc), 61 * s);
+    EXPECT_EQ(due_at(task, 80 * s, 80 * s, s, utc), 80 * s);
 }
 
 TEST(Due, back_off_puts_it_off)
@@ -129,7 +129,7 @@ TEST(Due, back_off_puts_it_off)
     Task task;
     task.schedules = {every(1)};
     task.not_before = 75 * s;
-    EXPECT_EQ(due_at(task, 61 * s, 62 * s, s), 75 * s);
+    EXPECT_EQ(due_at(task, 61 * s, 62 * s, s, utc), 75 * s);
     EXPECT_EQ(back_off_us(0), 0);
     EXPECT_EQ(back_off_us(1), s);
     EXPECT_EQ(back_off_us(4), 8 * s);
@@ -148,7 +148,7 @@ TEST(Schedules, a_calculated_one_follows_its_dependents)
     EXPECT_EQ(schedules.size(), 2u);
     Task task;
     task.schedules = schedules;
-    EXPECT_EQ(due_at(task, 1 * s, 2 * s, s), 30 * s);
+    EXPECT_EQ(due_at(task, 1 * s, 2 * s, s, utc), 30 * s);
     EXPECT_EQ(effective_schedules(graph, 12, own), std::vector<Schedule>{every(30)});
     graph.remove(12);
     graph.remove(13);

@@ -55,60 +55,60 @@ TEST(Durations, refuse_what_they_do_not_say)
 
 TEST(Durations, come_due_on_a_grid_shared_by_all)
 {
-    EXPECT_EQ(next_due(parsed("30s"), at(0, 10, 0, 1)), at(0, 10, 0, 30));
-    EXPECT_EQ(next_due(parsed("30s"), at(0, 10, 0, 30)), at(0, 10, 1, 0));
-    EXPECT_EQ(next_due(parsed("1m"), at(0, 10, 0, 31)), at(0, 10, 1, 0));
-    EXPECT_EQ(next_due(parsed("30s"), -second_us), 0);
+    EXPECT_EQ(next_due(parsed("30s"), at(0, 10, 0, 1), utc), at(0, 10, 0, 30));
+    EXPECT_EQ(next_due(parsed("30s"), at(0, 10, 0, 30), utc), at(0, 10, 1, 0));
+    EXPECT_EQ(next_due(parsed("1m"), at(0, 10, 0, 31), utc), at(0, 10, 1, 0));
+    EXPECT_EQ(next_due(parsed("30s"), -second_us, utc), 0);
 }
 
 TEST(Durations, a_reader_waits_only_beyond_the_interval)
 {
     Schedule schedule = parsed("30s");
-    EXPECT_FALSE(is_due_for_reader(schedule, at(0, 0, 0, 0), at(0, 0, 0, 30)));
-    EXPECT_TRUE(is_due_for_reader(schedule, at(0, 0, 0, 0), at(0, 0, 0, 30) + 1));
-    EXPECT_TRUE(is_due_for_reader(parsed("0s"), at(0, 0, 0, 0), at(0, 0, 0, 0)));
-    EXPECT_FALSE(is_due_for_reader(parsed("calculated"), 0, at(0, 0, 0, 0)));
+    EXPECT_FALSE(is_due_for_reader(schedule, at(0, 0, 0, 0), at(0, 0, 0, 30), utc));
+    EXPECT_TRUE(is_due_for_reader(schedule, at(0, 0, 0, 0), at(0, 0, 0, 30) + 1, utc));
+    EXPECT_TRUE(is_due_for_reader(parsed("0s"), at(0, 0, 0, 0), at(0, 0, 0, 0), utc));
+    EXPECT_FALSE(is_due_for_reader(parsed("calculated"), 0, at(0, 0, 0, 0), utc));
 }
 
 TEST(Cron, finds_the_next_time)
 {
     /* 2026-03-01 is a Sunday. */
-    EXPECT_EQ(next_due(parsed("*/15 * * * *"), at(0, 10, 7, 0)), at(0, 10, 15, 0));
-    EXPECT_EQ(next_due(parsed("0 6 * * *"), at(0, 6, 0, 0)), at(1, 6, 0, 0));
-    EXPECT_EQ(next_due(parsed("0 0 * * mon"), at(0, 0, 0, 0)), at(1, 0, 0, 0));
-    EXPECT_EQ(next_due(parsed("0 0 * * 7"), at(0, 0, 0, 0)), at(7, 0, 0, 0));
-    EXPECT_EQ(next_due(parsed("@hourly"), at(0, 23, 59, 59)), at(1, 0, 0, 0));
-    EXPECT_EQ(next_due(parsed("30 15 10 1 4 *"), at(0, 0, 0, 0)), at(31, 10, 15, 30));
-    EXPECT_EQ(next_due(parsed("*/10 * * * * *"), at(0, 0, 0, 5)), at(0, 0, 0, 10));
-    EXPECT_EQ(next_due(parsed("10-20/5,40 3 * * *"), at(0, 3, 15, 0)), at(0, 3, 20, 0));
-    EXPECT_EQ(next_due(parsed("10-20/5,40 3 * * *"), at(0, 3, 20, 0)), at(0, 3, 40, 0));
+    EXPECT_EQ(next_due(parsed("*/15 * * * *"), at(0, 10, 7, 0), utc), at(0, 10, 15, 0));
+    EXPECT_EQ(next_due(parsed("0 6 * * *"), at(0, 6, 0, 0), utc), at(1, 6, 0, 0));
+    EXPECT_EQ(next_due(parsed("0 0 * * mon"), at(0, 0, 0, 0), utc), at(1, 0, 0, 0));
+    EXPECT_EQ(next_due(parsed("0 0 * * 7"), at(0, 0, 0, 0), utc), at(7, 0, 0, 0));
+    EXPECT_EQ(next_due(parsed("@hourly"), at(0, 23, 59, 59), utc), at(1, 0, 0, 0));
+    EXPECT_EQ(next_due(parsed("30 15 10 1 4 *"), at(0, 0, 0, 0), utc), at(31, 10, 15, 30));
+    EXPECT_EQ(next_due(parsed("*/10 * * * * *"), at(0, 0, 0, 5), utc), at(0, 0, 0, 10));
+    EXPECT_EQ(next_due(parsed("10-20/5,40 3 * * *"), at(0, 3, 15, 0), utc), at(0, 3, 20, 0));
+    EXPECT_EQ(next_due(parsed("10-20/5,40 3 * * *"), at(0, 3, 20, 0), utc), at(0, 3, 40, 0));
 }
 
 TEST(Cron, either_day_field_matches_when_both_are_given)
 {
     Schedule schedule = parsed("0 0 3 * wed"); /* Tuesday the 3rd, Wednesday the 4th */
-    EXPECT_EQ(next_due(schedule, at(0, 0, 0, 0)), at(2, 0, 0, 0));
-    EXPECT_EQ(next_due(schedule, at(2, 0, 0, 0)), at(3, 0, 0, 0));
+    EXPECT_EQ(next_due(schedule, at(0, 0, 0, 0), utc), at(2, 0, 0, 0));
+    EXPECT_EQ(next_due(schedule, at(2, 0, 0, 0), utc), at(3, 0, 0, 0));
 }
 
 TEST(Cron, knows_leap_years_and_what_never_comes)
 {
     /* 2028-02-29: 2026-03-01 + 730 days. */
-    EXPECT_EQ(next_due(parsed("0 0 29 2 *"), at(0, 0, 0, 0)), at(730, 0, 0, 0));
+    EXPECT_EQ(next_due(parsed("0 0 29 2 *"), at(0, 0, 0, 0), utc), at(730, 0, 0, 0));
     EXPECT_EQ(fault_of("0 0 30 2 *"), "no date matches the cron expression");
 }
 
 TEST(Cron, follows_the_zone_it_is_given)
 {
     /* 06:00 two hours east of Greenwich is 04:00 there. */
-    EXPECT_EQ(next_due(parsed("0 6 * * *"), at(0, 0, 0, 0), 7200), at(0, 4, 0, 0));
+    EXPECT_EQ(next_due(parsed("0 6 * * *"), at(0, 0, 0, 0), FixedZone(7200)), at(0, 4, 0, 0));
 }
 
 TEST(Cron, a_reader_waits_if_a_due_time_has_passed_since_the_change)
 {
     Schedule schedule = parsed("0 6 * * *");
-    EXPECT_FALSE(is_due_for_reader(schedule, at(0, 6, 0, 1), at(1, 5, 59, 59)));
-    EXPECT_TRUE(is_due_for_reader(schedule, at(0, 6, 0, 1), at(1, 6, 0, 0)));
+    EXPECT_FALSE(is_due_for_reader(schedule, at(0, 6, 0, 1), at(1, 5, 59, 59), utc));
+    EXPECT_TRUE(is_due_for_reader(schedule, at(0, 6, 0, 1), at(1, 6, 0, 0), utc));
 }
 
 TEST(Cron, refuses_what_is_not_one)
