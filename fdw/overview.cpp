@@ -1,5 +1,6 @@
 #include "fdw/overview.hpp"
 
+#include "definition/time_zone.hpp"
 #include "fdw/visibility.hpp"
 
 #include <algorithm>
@@ -51,7 +52,8 @@ bool is_late_by(const Schedule &schedule, TimestampTz since, TimestampTz now)
 {
     if (schedule.kind == Schedule::Kind::duration)
         return now - since > 2 * schedule.seconds * scheduler::second_us + grace_us;
-    return scheduler::is_due_for_reader(schedule, since, now - grace_us);
+    const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
+    return scheduler::is_due_for_reader(schedule, since, now - grace_us, zone);
 }
 
 bool is_late(const Seen &seen, const Readers &readers, TimestampTz now)
