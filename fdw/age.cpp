@@ -14,10 +14,10 @@ Age age_of(Oid relid, const state::StateRow &row)
         return {};
     TimestampTz now = GetCurrentTimestamp();
     mailbox::Look look = mailbox::look(relid);
-    if (look.is_clean)
+    if (look.is_current())
         return {true, now, 0};
-    TimestampTz since = look.is_known && look.dirty_since != DT_NOBEGIN ? look.dirty_since : row.data_timestamp;
-    return {false, row.data_timestamp, since > now ? 0 : now - since};
+    TimestampTz since = look.is_known && look.stale_since() != DT_NOBEGIN ? look.stale_since() : row.data_timestamp;
+    return {look.is_clean, row.data_timestamp, since > now ? 0 : now - since};
 }
 
 } // namespace pgtrickle

@@ -10,8 +10,8 @@
 namespace pgtrickle {
 
 struct Age {
-    bool is_clean = false;        /* nothing is pending */
-    TimestampTz data_timestamp = 0; /* its content is the query's answer as of then; now when clean; 0: unpopulated */
+    bool is_clean = false;        /* nothing is pending; what moves by itself may be old all the same */
+    TimestampTz data_timestamp = 0; /* its content is the query's answer as of then; now when current; 0: unpopulated */
     std::optional<int64_t> staleness_us; /* nothing: unpopulated */
 };
 

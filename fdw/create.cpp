@@ -266,15 +266,15 @@ std::string what_moves_it(const Query *query, const Maintenance &maintenance)
     return {};
 }
 
-/* Only a change wakes the manager, and a reader asks for nothing else. */
+/* Of one without a schedule: only a change wakes the manager, and its readers do not wait. */
 void note_restlessness(Oid relid, const std::string &mover)
 {
     if (mover.empty())
         return;
     call([&] {
-        ereport(NOTICE, (errmsg("stream table \"%s\" is refreshed only when a captured source changes", get_rel_name(relid)),
+        ereport(NOTICE, (errmsg("stream table \"%s\" is refreshed by itself only when a captured source changes", get_rel_name(relid)),
                          errdetail("What it shows also depends on %s.", mover.c_str()),
-                         errhint("Give it a schedule at which it is due, such as '1m'.")));
+                         errhint("Give it a schedule at which it is due, such as '1m', or 0s, with which each read is fresh.")));
     });
 }
 
@@ -333,7 +333,7 @@ void create_stream_table(const UtilityCall &utility)
         if (definition.initialize)
             note_refresh(refresh::initialize(relid), "INITIAL");
         note_missing_indexes(relid);
-        if (definition.schedule.is_on_change())
+        if (definition.schedule.kind == scheduler::Schedule::Kind::calculated)
             note_restlessness(relid, what_moves_it(query, maintenance));
     }
     mailbox::note_definition_change();

@@ -15,7 +15,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* Whether changes pending since `since` are too old for a reader at `now`. */
+/* Whether what may be missing since `since` is too old for a reader at `now`. */
 bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
 {
     if (guc::max_staleness_ms == 0)
@@ -65,14 +65,14 @@ Freshness judge(Oid relid, TimestampTz now)
     if (!guc::enabled)
         return {Verdict::serve, Obstacle::none, is_populated};
     /* The manager could not have the lock of an upstream or companion that this transaction holds. */
-    bool is_own = own.has_changes || own.holds_it || (mailbox::holds_any() && !look.is_clean);
+    bool is_own = own.has_changes || own.holds_it || (mailbox::holds_any() && !look.is_current());
     if (is_own && has_to_be_current(relid) && can_refresh_here())
         return {own.is_current && is_populated ? Verdict::serve : Verdict::refresh_here, Obstacle::none,
                 is_populated};
     /* Nobody else can take the lock of a stream table that this transaction holds. */
     if (own.holds_it)
         return {Verdict::serve, Obstacle::none, is_populated};
-    if (is_populated && (look.is_clean || !is_too_old(relid, look.dirty_since, now)))
+    if (is_populated && (look.is_current() || !is_too_old(relid, look.stale_since(), now)))
         return {Verdict::serve, Obstacle::none, true, !look.state.is_suspended && !look.state.is_failing};
     if (look.is_known && (look.state.is_suspended || look.state.is_failing))
         return refused(look.state, is_populated);

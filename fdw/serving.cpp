@@ -3,6 +3,7 @@
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "storage/storage.hpp"
+#include "translate/translate.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -192,6 +193,23 @@ const Serving *serving_to_read(Oid relid)
             return entry;
         UnlockRelationOid(storage, AccessShareLock);
     }
+}
+
+bool is_restless(Oid relid)
+{
+    if (!look_up(relid)->is_stream_table)
+        return false;
+    if (!look_up(relid)->is_rest_known) {
+        bool is_found = enter([=] {
+            const translate::Restlessness found =
+                translate::restlessness_of(call([=] { return definition::query_of(relid); }));
+            return found.is_volatile || found.is_now_dependent;
+        });
+        Serving *entry = look_up(relid);
+        entry->is_restless = is_found;
+        entry->is_rest_known = true;
+    }
+    return look_up(relid)->is_restless;
 }
 
 void register_serving()

@@ -32,6 +32,8 @@ struct Serving {
     int column_count;         /* of the foreign table, dropped ones included */
     AttrNumber *columns;      /* storage column of each, 0 for dropped; the entry owns it */
     scheduler::Schedule schedule;
+    bool is_rest_known;       /* whether the next one has been found out */
+    bool is_restless;
 };
 
 /* Null when `relid` is no stream table. The result is good until the next look-up. */
@@ -40,6 +42,10 @@ const Serving *serving_of(Oid relid);
  * to the end of the transaction. Raises 55000 when there is no storage to read, or when the
  * library was not preloaded. */
 const Serving *serving_to_read(Oid relid);
+
+/* Whether its query may have another answer without a change of what it reads directly. Costs an analysis of the query, the
+ * first time. */
+bool is_restless(Oid relid);
 
 /* Called once, by _PG_init. */
 void register_serving();

@@ -4,6 +4,7 @@
 #include "capture/log.hpp"
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
+#include "fdw/serving.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -45,12 +46,13 @@ StateSeen state_of(HeapTuple row, TupleDesc descriptor)
     return seen;
 }
 
-/* C++ frame. Whether one of the sources of `relid` has a change that it has not taken in;
- * `left` bounds the walk over upstream stream tables. */
-bool has_pending_below(Oid relid, Snapshot snapshot, int &left)
+/* C++ frame. Whether one of the sources of `relid` has a change that it has not taken in, or, if `counts_restless`, it may have another answer without one; `left` bounds the walk over upstream stream tables. */
+bool has_pending_below(Oid relid, Snapshot snapshot, bool counts_restless, int &left)
 {
     StateSeen seen = call([=] { return state_seen(relid, snapshot); });
     if (--left < 0 || seen.frontier == nullptr || seen.needs_reinit)
+        return true;
+    if (counts_restless && call([=] { return is_restless(relid); }))
         return true;
     Frontier frontier = Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq);
     for (const Source &source : definition::load(relid).sources) {
@@ -60,7 +62,7 @@ bool has_pending_below(Oid relid, Snapshot snapshot, int &left)
         });
         if (is_pending)
             return true;
-        if (source.kind == SourceKind::stream_table && has_pending_below(source.relid, snapshot, left))
+        if (source.kind == SourceKind::stream_table && has_pending_below(source.relid, snapshot, counts_restless, left))
             return true;
     }
     return false;
@@ -80,7 +82,7 @@ bool is_any_behind(const Oid *relids, int count, Snapshot snapshot)
         bool includes_all = std::all_of(frontiers.begin(), frontiers.end(),
                                         [&](const Frontier &other) { return frontiers[i].includes(other); });
         int left = 1000;
-        if (!includes_all && has_pending_below(relids[i], snapshot, left))
+        if (!includes_all && has_pending_below(relids[i], snapshot, false, left))
             return true;
     }
     return false;
@@ -128,7 +130,7 @@ bool has_pending_changes(Oid relid, Snapshot snapshot)
 {
     return enter([=] {
         int left = 1000;
-        return has_pending_below(relid, snapshot, left);
+        return has_pending_below(relid, snapshot, true, left);
     });
 }
 

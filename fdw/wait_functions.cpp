@@ -45,7 +45,7 @@ void pause(long limit_ms)
 /* PostgreSQL frame. */
 bool wait_until_fresh(Oid relid, TimestampTz deadline)
 {
-    while (!mailbox::is_clean(relid)) {
+    while (!mailbox::is_current(relid)) {
         long rest_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
         if (rest_ms <= 0)
             return false;

@@ -58,10 +58,11 @@ struct Reading {
 
 /* The refresh of `relid` in this transaction has taken in all its direct `readings`, as of
  * the snapshot taken after they were observed, and what this transaction itself noted up to
- * this call. `own` is observe(relid), taken at the same time. In effect when the
+ * this call. `own` is observe(relid), taken at the same time. Restless: its query may have another answer
+ * a moment later, without a change of a source. In effect when the
  * transaction commits; dropped when it (or the subtransaction) aborts or is prepared.
  * Call it once for each member, after the last write of the group. */
-void taken_in(Oid relid, const Seen &own, const Reading *readings, int count) noexcept;
+void taken_in(Oid relid, const Seen &own, const Reading *readings, int count, bool is_restless) noexcept;
 
 /* ---- state of a stream table, a copy of pgt_state for the barrier ----------------------- */
 
@@ -88,12 +89,25 @@ struct Look {
     /* Commit time, or older, of the oldest change of a base source that is not in; 0 when
      * clean, DT_NOBEGIN when unknown. */
     TimestampTz dirty_since = DT_NOBEGIN;
+    /* The oldest refresh of those that it consists of, itself or upstreams, and that are restless; 0: none is. */
+    TimestampTz moving_since = 0;
+
+    /* Nothing can be missing. */
+    bool is_current() const { return is_clean && moving_since == 0; }
+    /* Since when something may be missing; 0 if it is current. */
+    TimestampTz stale_since() const
+    {
+        if (is_clean || moving_since == 0)
+            return is_clean ? moving_since : dirty_since;
+        return dirty_since < moving_since ? dirty_since : moving_since;
+    }
 };
 
 /* All that the barrier decides by, of a stream table of this database. */
 Look look(Oid relid) noexcept;
 
 bool is_clean(Oid relid) noexcept;
+bool is_current(Oid relid) noexcept; /* as Look::is_current() */
 TimestampTz dirty_since(Oid relid) noexcept; /* as Look::dirty_since */
 /* Microseconds; 0 when clean; INT64_MAX when unknown. */
 int64_t staleness_us(Oid relid, TimestampTz now) noexcept;

@@ -63,8 +63,11 @@ struct Entry {
     State state;
     bool has_state;
     bool has_readings;
+    bool is_restless; /* as of the last refresh, as is the next one */
+    bool is_over_restless; /* it, or an upstream of it */
     int32_t first_cell; /* the stream table's own slot and the database's are the first two */
     TimestampTz as_of;
+    TimestampTz refreshed_at; /* not after its last refresh took its snapshot */
     std::atomic<int64_t> dirty_since; /* as last computed, 0: not since the last refresh */
 };
 
@@ -150,7 +153,7 @@ struct SettledReading {
     bool is_settled;
     TimestampTz observed_at;
 };
-void apply_taken_in(Oid relid, const SettledReading *readings, int count) noexcept;
+void apply_taken_in(Oid relid, const SettledReading *readings, int count, bool is_restless) noexcept;
 void apply_state(Oid relid, const State &state, bool only_if_absent) noexcept;
 void apply_forget(Oid relid) noexcept;
 void forget_database(Oid database) noexcept;

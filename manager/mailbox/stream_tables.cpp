@@ -10,6 +10,9 @@
  * older than its commit, so its bump is marked with the upstream's own dirty_since; where the
  * mark is lost, `as_of` is the bound: no base change before it was missing in what the
  * downstream read.
+ *
+ * What is restless may be another a moment after its refresh, and so may be what reads it: no counter
+ * tells. Both are as old as that refresh, and go on ageing while they are clean.
  */
 #include "mailbox/shared.hpp"
 
@@ -39,7 +42,10 @@ Entry *find_or_make(Oid relid) noexcept
         entry->has_state = false;
         entry->has_readings = false;
         entry->first_cell = no_cell;
+        entry->is_restless = false;
+        entry->is_over_restless = false;
         entry->as_of = DT_NOBEGIN;
+        entry->refreshed_at = DT_NOBEGIN;
         entry->dirty_since.store(0);
     }
     return entry;
@@ -126,6 +132,7 @@ bool append_reading(int32_t **link, const SettledReading &reading, Entry *entry)
     cell.as_of = reading.observed_at;
     if (reading.stream_table != InvalidOid) {
         Entry *upstream = find(reading.stream_table);
+        entry->is_over_restless |= upstream == nullptr || upstream->is_over_restless;
         cell.as_of = upstream != nullptr ? std::min(cell.as_of, upstream->as_of) : DT_NOBEGIN;
     }
     cell.next = no_cell;
@@ -133,6 +140,24 @@ bool append_reading(int32_t **link, const SettledReading &reading, Entry *entry)
     *link = &cell.next;
     entry->as_of = std::min(entry->as_of, cell.as_of);
     return true;
+}
+
+TimestampTz moving_since(const Entry *entry, int &steps) noexcept
+{
+    if (!entry->is_over_restless)
+        return 0;
+    TimestampTz oldest = entry->is_restless ? entry->refreshed_at : 0;
+    for (int32_t cell = entry->first_cell; cell != no_cell; cell = cells[cell].next) {
+        if (++steps > walk_limit)
+            return DT_NOBEGIN;
+        if (cells[cell].stream_table == InvalidOid)
+            continue;
+        const Entry *upstream = find(cells[cell].stream_table);
+        TimestampTz since = upstream != nullptr ? moving_since(upstream, steps) : DT_NOBEGIN;
+        if (since != 0)
+            oldest = oldest == 0 ? since : std::min(oldest, since);
+    }
+    return oldest;
 }
 
 bool has_reading(Entry *entry, bool (*matches)(uint32_t slot), int &steps) noexcept
@@ -151,13 +176,16 @@ bool has_reading(Entry *entry, bool (*matches)(uint32_t slot), int &steps) noexc
 
 } // namespace
 
-void apply_taken_in(Oid relid, const SettledReading *readings, int count) noexcept
+void apply_taken_in(Oid relid, const SettledReading *readings, int count, bool is_restless) noexcept
 {
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
     Entry *entry = find_or_make(relid);
     if (entry != nullptr) {
         free_readings(entry);
         entry->as_of = readings[0].observed_at;
+        entry->refreshed_at = readings[0].observed_at;
+        entry->is_restless = is_restless;
+        entry->is_over_restless = is_restless;
         entry->has_readings = true;
         int32_t *link = &entry->first_cell;
         for (int i = 0; i < count && entry->has_readings; i++) {
@@ -228,6 +256,8 @@ Look look(Oid relid) noexcept
         result.state = entry->state;
         result.dirty_since = pending_since(entry, steps);
         result.is_clean = result.dirty_since == 0;
+        steps = 0;
+        result.moving_since = moving_since(entry, steps);
     }
     LWLockRelease(shared->entry_lock);
     return result;
@@ -238,6 +268,11 @@ bool is_clean(Oid relid) noexcept
     return look(relid).is_clean;
 }
 
+bool is_current(Oid relid) noexcept
+{
+    return look(relid).is_current();
+}
+
 TimestampTz dirty_since(Oid relid) noexcept
 {
     return look(relid).dirty_since;
@@ -245,7 +280,7 @@ TimestampTz dirty_since(Oid relid) noexcept
 
 int64_t staleness_us(Oid relid, TimestampTz now) noexcept
 {
-    TimestampTz since = dirty_since(relid);
+    TimestampTz since = look(relid).stale_since();
     if (since == 0)
         return 0;
     if (since == DT_NOBEGIN)

@@ -39,6 +39,7 @@ struct Pending {
     State state;
     uint64_t sequence; /* of the last note before it */
     std::vector<SettledReading> readings;
+    bool is_restless = false;
 };
 
 constexpr int max_changed = 128; /* sources; beyond it the whole database counts as changed */
@@ -146,7 +147,8 @@ void apply_pending() noexcept
         switch (pending.kind) {
         case Kind::taken_in:
             add_own_changes(pending);
-            apply_taken_in(pending.relid, pending.readings.data(), static_cast<int>(pending.readings.size()));
+            apply_taken_in(pending.relid, pending.readings.data(), static_cast<int>(pending.readings.size()),
+                           pending.is_restless);
             break;
         case Kind::state:
             apply_state(pending.relid, pending.state, false);
@@ -249,12 +251,12 @@ void note_change(Oid source) noexcept
         note_slot(slot_of(MyDatabaseId, source));
 }
 
-void taken_in(Oid relid, const Seen &own, const Reading *readings, int count) noexcept
+void taken_in(Oid relid, const Seen &own, const Reading *readings, int count, bool is_restless) noexcept
 {
     if (!is_available())
         return;
     try {
-        Pending pending = {Kind::taken_in, relid, GetCurrentSubTransactionId(), {}, local().sequence, {}};
+        Pending pending = {Kind::taken_in, relid, GetCurrentSubTransactionId(), {}, local().sequence, {}, is_restless};
         pending.readings.reserve(count + 2);
         pending.readings.push_back(settled(relid, false, own));
         pending.readings.push_back({database_slot(), InvalidOid, own.database_started,
@@ -271,13 +273,13 @@ void taken_in(Oid relid, const Seen &own, const Reading *readings, int count) no
 void note_state(Oid relid, const State &state) noexcept
 {
     if (is_available())
-        add_pending({Kind::state, relid, GetCurrentSubTransactionId(), state, 0, {}});
+        add_pending({Kind::state, relid, GetCurrentSubTransactionId(), state, 0, {}, false});
 }
 
 void forget(Oid relid) noexcept
 {
     if (is_available())
-        add_pending({Kind::forget, relid, GetCurrentSubTransactionId(), {}, 0, {}});
+        add_pending({Kind::forget, relid, GetCurrentSubTransactionId(), {}, 0, {}, false});
 }
 
 void note_definition_change() noexcept
@@ -311,7 +313,7 @@ OwnPart own_part(Oid relid) noexcept
         part.has_changes = has_reading(relid, [](uint32_t slot) noexcept { return find_changed(slot) != nullptr; });
         return part;
     }
-    part.is_current = !mine.is_pending_lost;
+    part.is_current = !mine.is_pending_lost && !refreshed->is_restless;
     for (const SettledReading &reading : refreshed->readings) {
         Changed *changed = find_changed(reading.slot);
         part.has_changes |= changed != nullptr && changed->last_note > refreshed->sequence;
@@ -320,7 +322,7 @@ OwnPart own_part(Oid relid) noexcept
             continue;
         OwnPart upstream = own_part(reading.stream_table);
         part.has_changes |= upstream.has_changes;
-        part.is_current &= upstream.is_current || (!upstream.holds_it && is_clean(reading.stream_table));
+        part.is_current &= upstream.is_current || (!upstream.holds_it && is_current(reading.stream_table));
     }
     part.is_current &= !part.has_changes;
     return part;

@@ -134,10 +134,17 @@ void write_state(const Member &member, const Frontier &frontier, TimestampTz dat
     });
 }
 
-/* Nothing new and nothing wrong: the row stays as it is, and no WAL is written. */
+/* Its answer may be another one a moment later. */
+bool is_restless(const Compiled &compiled)
+{
+    return compiled.is_restless || std::any_of(compiled.sources.begin(), compiled.sources.end(),
+                                               [](const CompiledSource &source) { return source.is_compared; });
+}
+
+/* Nothing new and nothing wrong: the row stays as it is, and no WAL is written. What is restless was looked at anew. */
 bool is_state_unchanged(const Member &member)
 {
-    return member.outcome.action == Action::no_data && member.state.consecutive_errors == 0 &&
+    return !is_restless(*member.compiled) && member.outcome.action == Action::no_data && member.state.consecutive_errors == 0 &&
            member.state.status != state::name_of(state::Status::error);
 }
 
@@ -147,7 +154,8 @@ void tell_mailbox(const Group &group, const Member &member)
     for (const CompiledSource &source : member.compiled->sources)
         readings.push_back({source.relid, source.is_stream_table, group.seen(source.relid)});
     Oid relid = member.compiled->relid();
-    mailbox::taken_in(relid, group.seen(relid), readings.data(), static_cast<int>(readings.size()));
+    mailbox::taken_in(relid, group.seen(relid), readings.data(), static_cast<int>(readings.size()),
+                      is_restless(*member.compiled));
     mailbox::State state;
     state.is_populated = true;
     state.is_suspended = member.state.status == state::name_of(state::Status::suspended);

@@ -41,7 +41,7 @@ void Manager::take_requests()
         Asked asked;
         asked.came_after = last_job_;
         /* All of a statement together, so that they reach one frontier, if one of them needs it. */
-        if (!std::all_of(request.relids.begin(), request.relids.end(), mailbox::is_clean))
+        if (!std::all_of(request.relids.begin(), request.relids.end(), mailbox::is_current))
             asked.open.insert(request.relids.begin(), request.relids.end());
         asked.request = std::move(request);
         asked_.push_back(std::move(asked));
@@ -81,7 +81,7 @@ void Manager::settle_requests()
 {
     TimestampTz now = GetCurrentTimestamp();
     for (auto asked = asked_.begin(); asked != asked_.end();) {
-        if (std::all_of(asked->open.begin(), asked->open.end(), mailbox::is_clean))
+        if (std::all_of(asked->open.begin(), asked->open.end(), mailbox::is_current))
             asked->open.clear();
         Ids open(asked->open.begin(), asked->open.end());
         for (Id id : open) {
