@@ -76,16 +76,16 @@ SQL_FUNCTION(pgtrickle_refresh_history_rows)
     using namespace pgtrickle;
     Rows rows(fcinfo);
     Seers seers;
-    for (const catalog::Refresh &refresh : catalog::read_history(InvalidOid, INT_MAX)) {
+    catalog::each_refresh(InvalidOid, INT64_MAX, [&](const catalog::Refresh &refresh) {
         Seers::Sight sight = seers(refresh.relid);
         if (!sight.may_see)
-            continue;
+            return;
         rows.number(refresh.refresh_id).number(refresh.relid).time(refresh.data_timestamp);
         rows.time(refresh.started_at).time(refresh.ended_at).text(refresh.action);
         rows.number(refresh.rows_inserted).number(refresh.rows_deleted).number(refresh.delta_rows);
         rows.boolean(refresh.was_full_fallback).text(error_text(refresh, sight.may_see_texts));
         rows.text(refresh.status).text(refresh.initiated_by).add();
-    }
+    });
     return 0;
 }
 
@@ -99,12 +99,12 @@ SQL_FUNCTION(pgtrickle_get_refresh_history)
     Oid relid = call([&] { return visible_stream_table(name.c_str()); });
     bool with_texts = call([=] { return may_see_texts(relid); });
     Rows rows(fcinfo);
-    for (const catalog::Refresh &refresh : catalog::read_history(relid, max_rows)) {
+    catalog::each_refresh(relid, max_rows, [&](const catalog::Refresh &refresh) {
         rows.number(refresh.refresh_id).time(refresh.data_timestamp).time(refresh.started_at).time(refresh.ended_at);
         rows.text(refresh.action).text(refresh.status).number(refresh.rows_inserted).number(refresh.rows_deleted);
         rows.real(static_cast<double>(refresh.ended_at - refresh.started_at) / 1000.0);
         rows.text(error_text(refresh, with_texts)).add();
-    }
+    });
     return 0;
 }
 

@@ -1,60 +1,25 @@
-/*
- * Who may make or remove the file: whoever holds the lock file. Two processes that both find the
- * file damaged would otherwise remove each other's new one. The lock is held for the
- * moment of opening only, and every check is repeated under it.
- */
 #include "catalog/database.hpp"
 
-#include "catalog/migrations.hpp"
-
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
+#include <algorithm>
+#include <chrono>
 #include <sqlite3.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace pgtrickle::catalog {
 
 namespace {
 
-constexpr int busy_timeout_ms = 200;
+constexpr int64_t patience_us = 200'000;
+constexpr int64_t haste_us = 1'000'000;
+constexpr int longest_nap_us = 1000;
+/* Less is not worth two fsyncs. */
+constexpr int few_pages = 1000;
 
-bool is_damage(int code)
+int64_t clock_us()
 {
-    int primary = code & 0xff;
-    return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || primary == SQLITE_SCHEMA ||
-           primary == SQLITE_ERROR || primary == SQLITE_MISMATCH || primary == SQLITE_CONSTRAINT;
+    auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
 }
-
-bool is_moved(int code)
-{
-    return code == SQLITE_READONLY_DBMOVED || (code & 0xff) == SQLITE_IOERR;
-}
-
-/* Exclusive among processes while it lives. */
-class FileLock {
-  public:
-    explicit FileLock(const std::string &path) : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600))
-    {
-        if (file_ < 0)
-            throw CatalogError(SQLITE_CANTOPEN, path + ": " + std::strerror(errno));
-        for (int tries = 0; flock(file_, LOCK_EX | LOCK_NB) != 0; tries++) {
-            if (tries == busy_timeout_ms) {
-                ::close(file_);
-                throw CatalogError(SQLITE_BUSY, path + " is locked by another process");
-            }
-            usleep(1000);
-        }
-    }
-    ~FileLock() { ::close(file_); }
-    FileLock(const FileLock &) = delete;
-    FileLock &operator=(const FileLock &) = delete;
-
-  private:
-    int file_;
-};
 
 } // namespace
 
@@ -96,28 +61,42 @@ void Statement::bind_one(int position, const std::string &value)
     sqlite3_bind_text(statement_, position, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT);
 }
 
-bool Database::run(const std::function<void(Database &)> &work)
+bool Database::run(const Work &work)
 {
-    /* Once as it is; once more after the file was made anew or opened again. */
-    for (int round = 0; round < 3; round++) {
+    if (!transact("BEGIN IMMEDIATE", work))
+        return false;
+    if (log_pages_ > most_pages_)
+        checkpoint(true);
+    return true;
+}
+
+bool Database::read(const Work &work)
+{
+    return transact("BEGIN", work);
+}
+
+/* Once as it is, and again after the file was opened again or made anew. */
+bool Database::transact(const char *begin, const Work &work)
+{
+    int64_t now = clock_us();
+    give_up_at_us_ = now < in_haste_until_us_ ? now : now + patience_us;
+    is_busy_ = false;
+    is_suspect_ = false;
+    for (int round = 0; round < 4; round++) {
         try {
-            attempt(work);
+            attempt(begin, work);
             failure_.clear();
             return true;
         } catch (const CatalogError &error) {
             failure_ = error.message;
-            bool is_damaged = is_damage(error.code);
-            bool is_elsewhere = is_moved(error.code) && !is_same_file();
-            is_new_ |= is_elsewhere;
-            close();
-            if (!is_damaged && !is_elsewhere)
-                return false;
-            try {
-                if (is_damaged)
-                    remove_damaged();
-            } catch (const CatalogError &) {
+            is_busy_ = (error.code & 0xff) == SQLITE_BUSY;
+            if (is_busy_) {
+                roll_back();
+                in_haste_until_us_ = clock_us() + haste_us;
                 return false;
             }
+            if (!mend(error))
+                return false;
         } catch (const std::exception &error) {
             failure_ = error.what();
             close();
@@ -127,132 +106,41 @@ bool Database::run(const std::function<void(Database &)> &work)
     return false;
 }
 
-void Database::attempt(const std::function<void(Database &)> &work)
+void Database::attempt(const char *begin, const Work &work)
 {
-    if (connection_ != nullptr && !is_same_file()) {
+    if (connection_ != nullptr && !is_ours()) {
         close();
         is_new_ = true;
     }
     if (connection_ == nullptr)
         open();
-    execute("BEGIN IMMEDIATE");
+    execute(begin);
+    /* Gone while we waited for the lock. */
+    if (!files_.look().main.is_same_file(marks_.main))
+        throw CatalogError(SQLITE_READONLY_DBMOVED, path() + " is another file now");
     work(*this);
     execute("COMMIT");
 }
 
-bool Database::is_same_file() const
+void Database::roll_back()
 {
-    struct stat status;
-    return process_ == getpid() && ::stat(path().c_str(), &status) == 0 && status.st_dev == device_ &&
-           status.st_ino == inode_;
+    if (connection_ != nullptr && sqlite3_get_autocommit(connection_) == 0)
+        sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
-void Database::make_folder()
+/* Transactions take microseconds, so do the naps: SQLite's own begin with a millisecond. */
+int Database::wait_for_others(void *self, int tries)
 {
-    if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST)
-        throw CatalogError(SQLITE_CANTOPEN, folder_ + ": " + std::strerror(errno));
+    if (clock_us() >= static_cast<Database *>(self)->give_up_at_us_)
+        return 0;
+    usleep(static_cast<useconds_t>(std::min(20 << std::min(tries, 10), longest_nap_us)));
+    return 1;
 }
 
-void Database::open()
+int Database::note_log_pages(void *self, sqlite3 *, const char *, int pages)
 {
-    make_folder();
-    FileLock lock(folder_ + "/catalog.lock");
-    struct stat status;
-    if (::stat(path().c_str(), &status) != 0) {
-        /* A write-ahead log left by a removed file must not be replayed into the new one. */
-        ::unlink((path() + "-wal").c_str());
-        ::unlink((path() + "-shm").c_str());
-        is_new_ = true;
-    }
-    open_file(path().c_str());
-    configure();
-    migrate();
-    /* Removed since: nobody makes it again while we hold the lock. Another round will. */
-    if (::stat(path().c_str(), &status) != 0)
-        throw CatalogError(SQLITE_READONLY_DBMOVED, path() + ": " + std::strerror(errno));
-    device_ = status.st_dev;
-    inode_ = status.st_ino;
-    process_ = getpid();
-}
-
-void Database::open_file(const char *name)
-{
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    int result = sqlite3_open_v2(name, &connection_, flags, nullptr);
-    if (connection_ == nullptr)
-        throw std::bad_alloc();
-    check(result);
-}
-
-void Database::configure()
-{
-    sqlite3_busy_timeout(connection_, busy_timeout_ms);
-    sqlite3_extended_result_codes(connection_, 1);
-    int is_on = 1;
-    sqlite3_file_control(connection_, nullptr, SQLITE_FCNTL_PERSIST_WAL, &is_on);
-    check(sqlite3_db_config(connection_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr));
-    execute("PRAGMA journal_mode = WAL");
-    execute("PRAGMA synchronous = NORMAL");
-    execute("PRAGMA wal_autocheckpoint = 0");
-}
-
-int Database::version()
-{
-    Statement statement = prepare("PRAGMA user_version");
-    return statement.step() ? static_cast<int>(statement.number(0)) : 0;
-}
-
-/* All steps or none. */
-void Database::migrate()
-{
-    if (version() == schema_version())
-        return;
-    execute("BEGIN IMMEDIATE");
-    for (int next = version() + 1; next <= schema_version(); next++) {
-        execute(migration_to(next));
-        execute(("PRAGMA user_version = " + std::to_string(next)).c_str());
-    }
-    execute("COMMIT");
-    if (version() != schema_version())
-        throw CatalogError(SQLITE_CORRUPT, path() + ": its schema is of version " + std::to_string(version()));
-}
-
-void Database::remove_damaged()
-{
-    FileLock lock(folder_ + "/catalog.lock");
-    /* Somebody else may have replaced it already. */
-    Database probe(folder_);
-    try {
-        probe.open_file(probe.path().c_str());
-        probe.configure();
-        probe.migrate();
-        if (probe.is_whole())
-            return;
-    } catch (const CatalogError &) {
-    }
-    probe.close();
-    for (const char *suffix : {"", "-wal", "-shm"}) {
-        std::string file = path() + suffix;
-        if (::unlink(file.c_str()) != 0 && errno != ENOENT)
-            throw CatalogError(SQLITE_CANTOPEN, file + ": " + std::strerror(errno));
-    }
-    is_new_ = true;
-}
-
-/* Whether it has everything that a new one would have, and can be read from end to end. */
-bool Database::is_whole()
-{
-    Database fresh(folder_);
-    fresh.open_file(":memory:");
-    fresh.migrate();
-    Statement wanted = fresh.prepare("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL");
-    while (wanted.step()) {
-        Statement found = prepare("SELECT 1 FROM sqlite_schema WHERE type = ? AND name = ? AND sql = ?");
-        if (!found.bind(wanted.text(0), wanted.text(1), wanted.text(2)).step())
-            return false;
-    }
-    Statement check = prepare("PRAGMA quick_check(1)");
-    return check.step() && check.text(0) == "ok";
+    static_cast<Database *>(self)->log_pages_ = pages;
+    return SQLITE_OK;
 }
 
 bool Database::take_is_new()
@@ -260,6 +148,13 @@ bool Database::take_is_new()
     bool is_new = is_new_;
     is_new_ = false;
     return is_new;
+}
+
+std::string Database::take_notice()
+{
+    std::string taken;
+    taken.swap(notice_);
+    return taken;
 }
 
 Statement Database::prepare(const char *sql)
@@ -279,10 +174,45 @@ void Database::execute(const char *sql)
     check(sqlite3_exec(connection_, sql, nullptr, nullptr, nullptr));
 }
 
-void Database::checkpoint()
+int64_t Database::changed_rows() const
 {
-    if (connection_ != nullptr && is_same_file())
-        sqlite3_wal_checkpoint_v2(connection_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    return sqlite3_changes64(connection_);
+}
+
+/* The one place beside open() that writes to catalog.db itself, and so does it under the lock. Nobody waits for it:
+ * who finds the lock taken leaves it to the other. */
+void Database::checkpoint(bool in_any_case)
+{
+    if (connection_ == nullptr || (!in_any_case && log_pages_ < few_pages))
+        return;
+    try {
+        FileLock lock(files_.lock_path(), 0);
+        if (!is_ours())
+            return;
+        files_.record_nothing();
+        bool is_held_back = copy_log();
+        files_.record();
+        if (!is_held_back)
+            return;
+        give_up_at_us_ = clock_us() + patience_us;
+        execute("BEGIN IMMEDIATE");
+        files_.renew(true);
+        close();
+    } catch (const CatalogError &) {
+        close();
+    }
+}
+
+/* True if the log is too long, and some reader's snapshot keeps it from starting over. */
+bool Database::copy_log()
+{
+    int pages = 0;
+    int copied = 0;
+    execute("PRAGMA synchronous = NORMAL");
+    int result = sqlite3_wal_checkpoint_v2(connection_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+    execute("PRAGMA synchronous = OFF");
+    log_pages_ = 0;
+    return result == SQLITE_OK && pages >= too_many_pages_ && copied < pages;
 }
 
 void Database::check(int result)
@@ -299,6 +229,7 @@ void Database::close()
     if (connection_ != nullptr)
         sqlite3_close_v2(connection_);
     connection_ = nullptr;
+    log_pages_ = 0;
 }
 
 } // namespace pgtrickle::catalog

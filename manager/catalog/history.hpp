@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,8 @@ struct Statistics {
 void append_history(const std::vector<Refresh> &refreshes);
 /* Newest first; relid 0: of all stream tables of the database. */
 std::vector<Refresh> read_history(uint32_t relid, int max_rows);
+/* The same, one after the other: a history may be too long for memory. */
+void each_refresh(uint32_t relid, int64_t max_rows, const std::function<void(const Refresh &)> &take);
 /* By stream table and action. */
 std::vector<Statistics> read_statistics();
 

@@ -14,16 +14,16 @@ void write_history(Database &catalog, uint32_t database, const Refresh &refresh)
     insert.step();
 }
 
-std::vector<Refresh> history_of(Database &catalog, uint32_t database, uint32_t relid, int max_rows)
+std::vector<Refresh> history_of(Database &catalog, uint32_t database, uint32_t relid, int64_t max_rows, int64_t before)
 {
-    const char *of_one = "SELECT refresh_id, relid, data_timestamp, started_at, ended_at, action, status,"
-                         " initiated_by, rows_inserted, rows_deleted, delta_rows, was_full_fallback, error_message"
-                         " FROM history WHERE database = ? AND relid = ? ORDER BY refresh_id DESC LIMIT ?";
-    const char *of_all = "SELECT refresh_id, relid, data_timestamp, started_at, ended_at, action, status,"
-                         " initiated_by, rows_inserted, rows_deleted, delta_rows, was_full_fallback, error_message"
-                         " FROM history WHERE database = ? AND ? = 0 ORDER BY refresh_id DESC LIMIT ?";
+#define HISTORY_COLUMNS                                                                                                \
+    "SELECT refresh_id, relid, data_timestamp, started_at, ended_at, action, status, initiated_by, rows_inserted,"     \
+    " rows_deleted, delta_rows, was_full_fallback, error_message FROM history"
+    const char *of_one =
+        HISTORY_COLUMNS " WHERE database = ?1 AND relid = ?2 AND refresh_id < ?3 ORDER BY refresh_id DESC LIMIT ?4";
+    const char *of_all = HISTORY_COLUMNS " WHERE +database = ?1 AND ?2 = 0 AND refresh_id < ?3 ORDER BY refresh_id DESC LIMIT ?4";
     Statement select = catalog.prepare(relid != 0 ? of_one : of_all);
-    select.bind(database, relid, max_rows);
+    select.bind(database, relid, before, max_rows);
     std::vector<Refresh> rows;
     while (select.step()) {
         Refresh row;
@@ -43,11 +43,6 @@ std::vector<Refresh> history_of(Database &catalog, uint32_t database, uint32_t r
         rows.push_back(std::move(row));
     }
     return rows;
-}
-
-void prune_history(Database &catalog, int64_t before)
-{
-    catalog.prepare("DELETE FROM history WHERE ended_at < ?").bind(before).step();
 }
 
 } // namespace pgtrickle::catalog

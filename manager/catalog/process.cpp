@@ -1,14 +1,19 @@
 /*
  * Histories of refreshes in a user's transaction wait in memory for the transaction's end and
  * are written in its callback: the commit is visible by then, and nothing here calls
- * PostgreSQL while the catalog is open. What cannot be written (another process holds
- * the file for long) is written at the next end.
+ * PostgreSQL while the catalog is open. What cannot be written, because another process holds the
+ * file for long, goes to a file of its own (late.hpp), or where even that fails stays in memory until the
+ * next time, or the end of the process.
  */
 #include "catalog/process.hpp"
+
+#include "catalog/late.hpp"
+#include "catalog/retention.hpp"
 
 extern "C" {
 #include "access/xlog.h"
 #include "commands/dbcommands.h"
+#include "postmaster/bgworker.h"
 #include "storage/ipc.h"
 }
 
@@ -25,12 +30,20 @@ struct Waiting {
 
 struct Local {
     std::vector<Waiting> waiting; /* for the end of the transaction */
-    std::vector<Refresh> overdue; /* could not be written */
-    bool has_warned = false;
+    std::vector<LateRefresh> overdue; /* could not be written anywhere */
+    bool has_warned = false;          /* since it was last written */
+    bool writes_at_exit = false;
+    int64_t count_after = 0; /* this refresh, how many of them there are */
     std::string database_name;
 };
 
 constexpr size_t most_overdue = 1000;
+/* Of the write-ahead log. Workers have more time than backends. */
+constexpr int pages_of_worker = 4000;
+constexpr int pages_of_backend = 16'000;
+constexpr int prune_batches = 50;
+constexpr int64_t rows_at_once = 10'000;
+constexpr int64_t rows_between_counts = 10'000;
 
 Local &local()
 {
@@ -38,9 +51,15 @@ Local &local()
     return instance;
 }
 
+std::string folder()
+{
+    return std::string(DataDir) + "/pg_trickle";
+}
+
 Database &mine()
 {
-    static Database database(std::string(DataDir) + "/pg_trickle");
+    static Database database(folder());
+    database.checkpoint_after(MyBgworkerEntry != nullptr ? pages_of_worker : pages_of_backend);
     return database;
 }
 
@@ -56,20 +75,78 @@ void warn_once()
     });
 }
 
+void tell_notice()
+{
+    std::string notice = mine().take_notice();
+    if (notice.empty())
+        return;
+    call([&] {
+        ereport(WARNING,
+                (errmsg("pg_trickle has renewed its catalog \"pg_trickle/catalog.db\""), errdetail("%s.", notice.c_str()),
+                 errhint("Some of the refresh history may be lost; stream tables are kept and read as before.")));
+    });
+}
+
+void write_refresh(Database &catalog, const LateRefresh &late)
+{
+    write_history(catalog, late.database, late.refresh);
+    add_statistics(catalog, late.database, late.refresh);
+    if (late.refresh.status == "COMPLETED")
+        add_cost(catalog, late.database, late.refresh);
+}
+
+/* Also what others had to leave behind. */
+bool write_all(const std::vector<LateRefresh> &refreshes)
+{
+    LateRefreshes earlier(folder());
+    bool is_written = mine().run([&](Database &catalog) {
+        for (const LateRefresh &late : earlier.rows())
+            write_refresh(catalog, late);
+        for (const LateRefresh &late : refreshes)
+            write_refresh(catalog, late);
+    });
+    if (is_written)
+        earlier.forget();
+    return is_written;
+}
+
+/* What a session had to leave behind is to be seen by it. */
+void take_late()
+{
+    bool is_any = !LateRefreshes(folder()).rows().empty();
+    if (is_any)
+        write_all({});
+}
+
+extern "C" void pgtrickle_catalog_exit(int, Datum)
+{
+    enter([] {
+        if (!local().overdue.empty())
+            (void)(write_all(local().overdue) || keep_late(folder(), local().overdue));
+    });
+}
+
 void write(const std::vector<Refresh> &refreshes)
 {
-    uint32_t database = MyDatabaseId;
-    bool is_written = run([&](Database &catalog) {
-        for (const Refresh &refresh : refreshes) {
-            write_history(catalog, database, refresh);
-            add_statistics(catalog, database, refresh);
-            if (refresh.status == "COMPLETED")
-                add_cost(catalog, database, refresh);
-        }
-    });
     Local &own = local();
-    if (!is_written && own.overdue.size() < most_overdue)
-        own.overdue.insert(own.overdue.end(), refreshes.begin(), refreshes.end());
+    std::vector<LateRefresh> rows;
+    rows.swap(own.overdue);
+    for (const Refresh &refresh : refreshes)
+        rows.push_back({MyDatabaseId, refresh});
+    bool is_written = write_all(rows);
+    tell_notice();
+    if (is_written) {
+        own.has_warned = false;
+        return;
+    }
+    if (mine().is_busy() && keep_late(folder(), rows))
+        return;
+    warn_once();
+    if (rows.size() < most_overdue)
+        own.overdue.swap(rows);
+    if (!own.writes_at_exit)
+        call([] { before_shmem_exit(pgtrickle_catalog_exit, 0); });
+    own.writes_at_exit = true;
 }
 
 void fail(Refresh *refresh)
@@ -85,8 +162,7 @@ void end_transaction(bool is_committed)
     Local &own = local();
     if (own.waiting.empty())
         return;
-    std::vector<Refresh> refreshes = std::move(own.overdue);
-    own.overdue.clear();
+    std::vector<Refresh> refreshes;
     for (Waiting &waiting : own.waiting) {
         if (!is_committed)
             fail(&waiting.refresh);
@@ -126,12 +202,22 @@ void register_catalog()
     RegisterSubXactCallback(pgtrickle_catalog_subtransaction, nullptr);
 }
 
-bool run(const std::function<void(Database &)> &work)
+bool run(const Database::Work &work)
 {
-    if (mine().run(work))
-        return true;
-    warn_once();
-    return false;
+    bool is_done = mine().run(work);
+    tell_notice();
+    if (!is_done)
+        warn_once();
+    return is_done;
+}
+
+bool read(const Database::Work &work)
+{
+    bool is_done = mine().read(work);
+    tell_notice();
+    if (!is_done)
+        warn_once();
+    return is_done;
 }
 
 bool take_is_new()
@@ -142,6 +228,34 @@ bool take_is_new()
 void checkpoint()
 {
     mine().checkpoint();
+}
+
+bool prune_history(int64_t before)
+{
+    int batches = prune_batches;
+    auto repeat = [&](auto &&batch) {
+        bool has_more = true;
+        while (has_more && batches-- > 0) {
+            if (!mine().run([&](Database &catalog) { has_more = batch(catalog); }))
+                return false;
+        }
+        return has_more;
+    };
+    bool has_more = repeat([=](Database &catalog) { return prune_old(catalog, before); });
+    std::vector<Excess> excesses;
+    mine().read([&](Database &catalog) {
+        int64_t newest = newest_refresh(catalog);
+        if (newest < local().count_after)
+            return;
+        excesses = excesses_of(catalog, Retention{before});
+        local().count_after = newest + rows_between_counts;
+    });
+    for (Excess &excess : excesses)
+        has_more = repeat([&](Database &catalog) { return merge_some(catalog, &excess); }) || has_more;
+    if (has_more)
+        local().count_after = 0;
+    tell_notice();
+    return has_more;
 }
 
 void note_database_name()
@@ -184,11 +298,27 @@ void append_history(const std::vector<Refresh> &refreshes)
     write(refreshes);
 }
 
+void each_refresh(uint32_t relid, int64_t max_rows, const std::function<void(const Refresh &)> &take)
+{
+    take_late();
+    uint32_t database = MyDatabaseId;
+    int64_t before = INT64_MAX;
+    std::vector<Refresh> rows;
+    do {
+        int64_t wanted = std::min(max_rows, rows_at_once);
+        rows.clear();
+        read([&](Database &catalog) { rows = history_of(catalog, database, relid, wanted, before); });
+        for (const Refresh &row : rows)
+            take(row);
+        max_rows -= wanted;
+        before = rows.empty() ? 0 : rows.back().refresh_id;
+    } while (max_rows > 0 && !rows.empty());
+}
+
 std::vector<Refresh> read_history(uint32_t relid, int max_rows)
 {
-    uint32_t database = MyDatabaseId;
     std::vector<Refresh> rows;
-    run([&](Database &catalog) { rows = history_of(catalog, database, relid, max_rows); });
+    each_refresh(relid, max_rows, [&](const Refresh &row) { rows.push_back(row); });
     return rows;
 }
 
@@ -196,7 +326,7 @@ std::vector<Statistics> read_statistics()
 {
     uint32_t database = MyDatabaseId;
     std::vector<Statistics> rows;
-    run([&](Database &catalog) { rows = statistics_of(catalog, database); });
+    read([&](Database &catalog) { rows = statistics_of(catalog, database); });
     return rows;
 }
 

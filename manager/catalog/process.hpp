@@ -13,11 +13,15 @@ namespace pgtrickle::catalog {
 /* To be called by _PG_init when the library is being preloaded. */
 void register_catalog();
 
-/* Database::run on this process's connection. */
-bool run(const std::function<void(Database &)> &work);
+/* Database::run and Database::read on this process's connection. */
+bool run(const Database::Work &work);
+bool read(const Database::Work &work);
 /* As Database::take_is_new(). */
 bool take_is_new();
 void checkpoint();
+/* Removes history that ended before `before`, and merges what is too much, for some milliseconds at most. True
+ * if there is more to do. */
+bool prune_history(int64_t before);
 
 /* The file as this process finds it, without a WARNING. */
 struct Condition {

@@ -1,6 +1,44 @@
 #include "catalog/tables.hpp"
 
+#include <map>
+
 namespace pgtrickle::catalog {
+
+namespace {
+
+/* What is registered on another timeline counts as unknown. */
+std::map<uint32_t, Registered> registered_before(Database &catalog, const Cluster &cluster, uint32_t database)
+{
+    std::map<uint32_t, Registered> rows;
+    for (Registered &row : registry_of(catalog, database))
+        rows[row.relid] = std::move(row);
+    Statement select = catalog.prepare("SELECT relid FROM registry WHERE database = ? AND timeline <> ?");
+    select.bind(database, cluster.timeline);
+    while (select.step())
+        rows[static_cast<uint32_t>(select.number(0))] = {};
+    return rows;
+}
+
+void register_one(Database &catalog, const Cluster &cluster, uint32_t database, const Registered &row)
+{
+    catalog
+        .prepare("INSERT OR REPLACE INTO registry (database, relid, timeline, generation, schema_name, name, schedule,"
+                 " status) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(database, row.relid, cluster.timeline, row.generation, row.schema_name, row.name, row.schedule,
+              row.status)
+        .step();
+}
+
+void forget_one(Database &catalog, uint32_t database, uint32_t relid)
+{
+    for (const char *sql : {"DELETE FROM registry WHERE database = ? AND relid = ?",
+                            "DELETE FROM program WHERE database = ? AND relid = ?",
+                            "DELETE FROM back_off WHERE database = ? AND relid = ?",
+                            "DELETE FROM cost WHERE database = ? AND relid = ?"})
+        catalog.prepare(sql).bind(database, relid).step();
+}
+
+} // namespace
 
 void write_registry(Database &catalog, const Cluster &cluster, uint32_t database, const std::vector<Registered> &rows,
                     int64_t now)
@@ -8,17 +46,17 @@ void write_registry(Database &catalog, const Cluster &cluster, uint32_t database
     catalog
         .prepare("INSERT OR REPLACE INTO cluster_database (system_identifier, timeline, database, stream_tables,"
                  " looked_at, name) VALUES (?, ?, ?, ?, ?, ?)")
-        .bind(cluster.system_identifier, cluster.timeline, database, static_cast<int64_t>(rows.size()), now, cluster.database_name)
+        .bind(cluster.system_identifier, cluster.timeline, database, static_cast<int64_t>(rows.size()), now,
+              cluster.database_name)
         .step();
-    catalog.prepare("DELETE FROM registry WHERE database = ?").bind(database).step();
+    std::map<uint32_t, Registered> before = registered_before(catalog, cluster, database);
     for (const Registered &row : rows) {
-        catalog
-            .prepare("INSERT INTO registry (database, relid, timeline, generation, schema_name, name, schedule, status)"
-                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-            .bind(database, row.relid, cluster.timeline, row.generation, row.schema_name, row.name, row.schedule,
-                  row.status)
-            .step();
+        auto known = before.extract(row.relid);
+        if (known.empty() || known.mapped() != row)
+            register_one(catalog, cluster, database, row);
     }
+    for (const auto &[relid, row] : before)
+        forget_one(catalog, database, relid);
 }
 
 std::vector<Registered> registry_of(Database &catalog, uint32_t database)

@@ -1,5 +1,5 @@
 /*
- * The tables of the catalog, one file each: history_table, registry, graph, programs,
+ * The tables of the catalog, one file each: history_table (and retention), registry, graph, programs,
  * back_off, costs, statistics. These functions run within Database::run() and throw CatalogError.
  * `database` is the OID of a PostgreSQL database. Pure C++.
  */
@@ -8,6 +8,7 @@
 #include "catalog/database.hpp"
 #include "catalog/history.hpp"
 
+#include <compare>
 #include <vector>
 
 namespace pgtrickle::catalog {
@@ -20,9 +21,9 @@ struct Cluster {
 
 /* ---- history_table.cpp ---- */
 void write_history(Database &catalog, uint32_t database, const Refresh &refresh);
-std::vector<Refresh> history_of(Database &catalog, uint32_t database, uint32_t relid, int max_rows);
-/* Removes what ended before `before`. */
-void prune_history(Database &catalog, int64_t before);
+/* Newest first, of smaller refresh_id than `before`; relid 0: of all stream tables of the database. */
+std::vector<Refresh> history_of(Database &catalog, uint32_t database, uint32_t relid, int64_t max_rows,
+                                int64_t before = INT64_MAX);
 
 /* ---- registry.cpp ---- */
 struct Registered {
@@ -32,8 +33,10 @@ struct Registered {
     std::string name;
     std::string schedule;
     std::string status;
+    bool operator==(const Registered &) const = default;
 };
-/* Replaces what is registered of `database`. */
+/* Replaces what is registered of `database`, writing the differences only, and forgets what is kept of stream tables that
+ * are gone, but for their history. */
 void write_registry(Database &catalog, const Cluster &cluster, uint32_t database, const std::vector<Registered> &rows,
                     int64_t now);
 std::vector<Registered> registry_of(Database &catalog, uint32_t database);
@@ -51,8 +54,9 @@ struct Edge {
     uint32_t relid;
     uint32_t source;
     bool is_stream_table;
-    bool operator==(const Edge &) const = default;
+    auto operator<=>(const Edge &) const = default;
 };
+/* Writes the differences only. */
 void write_graph(Database &catalog, uint32_t database, const std::vector<Edge> &edges);
 std::vector<Edge> graph_of(Database &catalog, uint32_t database);
 

@@ -20,7 +20,7 @@ namespace pgtrickle::worker {
 namespace {
 
 constexpr TimestampTz upkeep_pause_us = 5'000'000;
-constexpr TimestampTz prune_pause_us = 3'600'000'000;
+constexpr TimestampTz prune_pause_us = upkeep_pause_us;
 
 std::vector<Oid> captured_sources()
 {
@@ -58,7 +58,7 @@ void Refresher::keep_up(scheduler::JobResult *result)
     if (job_.is_prune_due) {
         TimestampTz before =
             GetCurrentTimestamp() - static_cast<TimestampTz>(guc::history_retention_days) * USECS_PER_DAY;
-        catalog::run([=](catalog::Database &catalog) { catalog::prune_history(catalog, before); });
+        result->has_untrimmed = catalog::prune_history(before) || result->has_untrimmed;
     }
     catalog::checkpoint();
 }
