@@ -67,6 +67,9 @@ RawDefinition read_catalogs(Oid relid)
     raw.name = pstrdup(NameStr(form->relname));
     raw.schema_name = get_namespace_name(form->relnamespace);
     ReleaseSysCache(tuple);
+    /* Without a lock, what is cached of a relation may outlive its schema. */
+    if (raw.schema_name == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: %u", relid)));
     raw.options = GetForeignTable(relid)->options;
     return raw;
 }
