@@ -158,10 +158,10 @@ void Progress::enter(Phase phase, double rows_expected) noexcept
 }
 
 /* One word: whoever reads it sees an old or a new number. */
-void Progress::publish() noexcept
+void Progress::count() noexcept
 {
     if (slot_ != nullptr)
-        slot_->rows_done.store(rows_, std::memory_order_relaxed);
+        slot_->rows_done.store(++rows_, std::memory_order_relaxed);
 }
 
 std::vector<ProgressSeen> progress_seen()

@@ -1,9 +1,9 @@
 /*
  * How far fills and full refreshes are, in shared memory: one slot a backend.
  *
- *     Progress progress(relid, rows_expected);   begins
+ *     Progress progress(relid);                  begins
  *     progress.enter(Phase::comparing, …);       from phase to phase
- *     progress.count();                          each row: an increment, and a store each 64
+ *     progress.count();                          each row: an increment and a store
  *
  * A slot is written by its backend alone and read without a lock: whoever reads repeats until nothing was
  * written meanwhile, as for pg_stat_activity. It is empty again when the object is destroyed, and when the
@@ -32,24 +32,18 @@ void register_progress();
 
 class Progress {
   public:
-    /* `part` of `parts`: the heaps of a stream table are made one after another. */
     explicit Progress(Oid relid) noexcept;
     ~Progress();
     Progress(const Progress &) = delete;
     Progress &operator=(const Progress &) = delete;
 
+    /* `part` of `parts`, from 1: the heaps of a stream table are made one after another. */
     void begin_part(int part, int parts) noexcept;
     /* Begins to count anew. `rows_expected` is an estimate; 0: none. */
     void enter(Phase phase, double rows_expected) noexcept;
-    void count() noexcept
-    {
-        if ((++rows_ & 63) == 0)
-            publish();
-    }
+    void count() noexcept;
 
   private:
-    void publish() noexcept;
-
     struct ProgressSlot *slot_; /* null: nothing is shown */
     int64_t rows_ = 0;
 };
