@@ -187,7 +187,7 @@ Passed pass_barrier(const Oid *relids, int count, List *permissions)
         sort(&sorted, count, relids[i], freshness);
     }
     if (sorted.asked_count + sorted.own_count == 0)
-        return {false, !sorted.has_stale};
+        return {false, !sorted.has_stale, false};
     /* Those that are fresh enough go along: one refresh takes all to one frontier, and the
      * statement does not see one of them with the changes that another lacks. */
     for (int i = 0; has_to_ask && i < count; i++) {
@@ -206,7 +206,7 @@ Passed pass_barrier(const Oid *relids, int count, List *permissions)
     bool is_fresh = !sorted.has_stale;
     if (sorted.asked_count > 0)
         is_fresh = ask_manager(sorted.asked, sorted.asked_count) && is_fresh;
-    return {sorted.own_count > 0, is_fresh};
+    return {sorted.own_count > 0, is_fresh, sorted.asked_count > 0};
 }
 
 bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, List *permissions)

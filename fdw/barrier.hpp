@@ -21,6 +21,7 @@ namespace pgtrickle {
 struct Passed {
     bool has_refreshed; /* this transaction did, itself: the rows are visible from the current command on */
     bool is_fresh;      /* on_stale has not been applied to any */
+    bool has_asked;     /* the manager was, and has been waited for */
 };
 
 /* Lets a statement pass that can still take a new snapshot. `permissions` (range table
@@ -50,6 +51,17 @@ Oid *stream_tables_of(PlannedStmt *plan, int *count);
 /* Whether this process reads as a reader does: not the launcher, a manager, the statements
  * of a refresh, or a worker of a parallel query, whose leader has passed. */
 bool is_reader();
+
+/* How a statement came to be fresh, for EXPLAIN ANALYZE. */
+struct Wait {
+    bool has_passed;
+    bool has_refreshed; /* in its own transaction */
+    bool has_asked;
+    double ms;
+};
+/* Of the next statement that passes the barrier: to be called just before it starts. */
+void begin_noting_wait();
+Wait noted_wait();
 
 /* Installs the executor hooks. Called once, by _PG_init. */
 void register_barrier();

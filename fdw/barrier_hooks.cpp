@@ -25,6 +25,7 @@ extern "C" {
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
+#include "portability/instr_time.h"
 #include "postmaster/bgworker.h"
 #include "storage/proc.h"
 #include "utils/snapmgr.h"
@@ -121,6 +122,17 @@ bool push_snapshot(QueryDesc *query)
     return true;
 }
 
+/* ---- what EXPLAIN tells ---------------------------------------------------------------- */
+
+Wait wait = {};
+bool is_wait_wanted = false;
+
+void note_wait(const Passed &passed)
+{
+    wait.has_refreshed |= passed.has_refreshed;
+    wait.has_asked |= passed.has_asked;
+}
+
 /* ---- the hooks ----------------------------------------------------------------------- */
 
 bool is_stream_table(const RangeTblEntry *entry)
@@ -148,6 +160,7 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
     const bool can_refresh = can_refresh_here();
     for (int left = (can_refresh ? most_passes : most_passes_of_who_cannot_refresh) - 1;; left--) {
         Passed passed = pass_barrier(relids, count, query->plannedstmt->rtable);
+        note_wait(passed);
         renew_snapshot(query, passed.has_refreshed);
         if (passed.has_refreshed || !passed.is_fresh || !has_to_be_of_one_state(count) ||
             !may_be_of_several_states(relids, count, query->snapshot))
@@ -157,6 +170,7 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
         PopActiveSnapshot();
         if (left == 0) {
             refresh_here(relids, count);
+            wait.has_refreshed = true;
             renew_snapshot(query, true);
             return;
         }
@@ -164,7 +178,7 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
 }
 
 /* Returns whether the statement has a new snapshot, which is active then. */
-bool pass(QueryDesc *query, const Oid *relids, int count)
+bool pass_as_it_may(QueryDesc *query, const Oid *relids, int count)
 {
     List *permissions = query->plannedstmt->rtable;
     FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp(),
@@ -177,8 +191,24 @@ bool pass(QueryDesc *query, const Oid *relids, int count)
         fixed.taken_at = transaction_snapshot_time();
     if (!pass_barrier_as_of(relids, count, fixed, permissions))
         return false;
+    wait.has_refreshed = true;
     renew_snapshot(query, true);
     return true;
+}
+
+bool pass(QueryDesc *query, const Oid *relids, int count)
+{
+    if (!is_wait_wanted)
+        return pass_as_it_may(query, relids, count);
+    is_wait_wanted = false;
+    wait = {true, false, false, 0};
+    instr_time begun, duration;
+    INSTR_TIME_SET_CURRENT(begun);
+    bool has_new_snapshot = pass_as_it_may(query, relids, count);
+    INSTR_TIME_SET_CURRENT(duration);
+    INSTR_TIME_SUBTRACT(duration, begun);
+    wait.ms = INSTR_TIME_GET_MILLISEC(duration);
+    return has_new_snapshot;
 }
 
 void start(QueryDesc *query, int flags)
@@ -250,6 +280,18 @@ Oid *stream_tables_of(PlannedStmt *plan, int *count)
             relids[(*count)++] = entry->relid;
     }
     return relids;
+}
+
+void begin_noting_wait()
+{
+    is_wait_wanted = true;
+    wait = {};
+}
+
+Wait noted_wait()
+{
+    is_wait_wanted = false;
+    return wait;
 }
 
 bool is_reader()

@@ -9,6 +9,7 @@
 #include "fdw/scan.hpp"
 #include "fdw/serving.hpp"
 #include "fdw/state_seen.hpp"
+#include "definition/state.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 
@@ -33,7 +34,21 @@ TimestampTz pending_since(Oid relid, const StateSeen &seen)
     return seen.is_populated && has_pending_changes(relid, GetActiveSnapshot()) ? seen.data_timestamp : 0;
 }
 
-void explain_stream_table(Oid relid, ExplainState *es)
+/* Of EXPLAIN ANALYZE: what the statement did before it read. */
+void explain_wait(const Wait &wait, ExplainState *es)
+{
+    if (!es->analyze || !wait.has_passed)
+        return;
+    ExplainPropertyText("Refreshed Before Reading",
+                        wait.has_refreshed ? "in this transaction"
+                        : wait.has_asked   ? "by the manager"
+                                           : "no",
+                        es);
+    if (es->timing && (wait.has_refreshed || wait.has_asked))
+        ExplainPropertyFloat("Refresh Time", "ms", wait.ms, 3, es);
+}
+
+void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
 {
     const Serving *serving = serving_of(relid);
     StateSeen seen = state_seen(relid, nullptr);
@@ -46,6 +61,8 @@ void explain_stream_table(Oid relid, ExplainState *es)
     es->indent++;
     if (OidIsValid(serving->storage))
         ExplainPropertyText("Storage", quoted_relation_name(serving->storage), es);
+    if (seen.status != nullptr && strcmp(seen.status, state::name_of(state::Status::active)) != 0)
+        ExplainPropertyText("Status", seen.status, es);
     if (!seen.is_populated)
         ExplainPropertyBool("Populated", false, es);
     else if (is_known)
@@ -57,6 +74,7 @@ void explain_stream_table(Oid relid, ExplainState *es)
                         es);
     if (seen.frontier != nullptr)
         ExplainPropertyText("Frontier", seen.frontier, es);
+    explain_wait(wait, es);
     es->indent--;
     ExplainCloseGroup("Stream Table", nullptr, true, es);
 }
@@ -78,11 +96,13 @@ void explain_statement(Query *query, int options, IntoClause *into, ExplainState
     INSTR_TIME_SUBTRACT(duration, started);
     BufferUsage used = {};
     BufferUsageAccumDiff(&used, &pgBufferUsage, &buffers);
+    begin_noting_wait();
     ExplainOnePlan(plan, into, es, text, parameters, environment, &duration, es->buffers ? &used : nullptr);
+    Wait wait = noted_wait();
     int count;
     Oid *relids = stream_tables_of(plan, &count);
     for (int i = 0; i < count; i++)
-        explain_stream_table(relids[i], es);
+        explain_stream_table(relids[i], wait, es);
 }
 
 } // namespace

@@ -35,6 +35,7 @@ StateSeen state_of(HeapTuple row, TupleDesc descriptor)
     seen.is_own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->t_data));
     seen.is_populated = DatumGetBool(values[state::is_populated - 1]);
     seen.needs_reinit = DatumGetBool(values[state::needs_reinit - 1]);
+    seen.status = TextDatumGetCString(values[state::status - 1]);
     if (!nulls[state::data_timestamp - 1])
         seen.data_timestamp = DatumGetTimestampTz(values[state::data_timestamp - 1]);
     if (!nulls[state::frontier - 1])

@@ -21,6 +21,7 @@ struct StateSeen {
     bool is_own =
         false; /* this transaction wrote the row: it created, altered or refreshed the stream table */
     TimestampTz data_timestamp = DT_NOBEGIN; /* when the frontier's snapshot was taken */
+    char *status = nullptr;                  /* ACTIVE …; in the current memory context */
     char *frontier = nullptr;                /* as text, in the current memory context; null: none */
     uint64 own_xid = 0;
     int32 own_seq = 0;

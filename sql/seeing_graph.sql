@@ -47,5 +47,10 @@ CREATE FOREIGN TABLE "%%{init: x}%%"."q""]; n1 --> n2 <script>&amp; #35; `\N` $$
 style:x" () SERVER pgtrickle OPTIONS (query 'SELECT id FROM gr.other', schedule '1h', refresh_mode 'DIFFERENTIAL');
 SELECT line FROM regexp_split_to_table(pgtrickle.explain_dag(), '\n') line WHERE line ~ 'script';
 SELECT line FROM regexp_split_to_table(pgtrickle.explain_dag('dot'), '\n') line WHERE line ~ 'script';
+-- whatever they are, each line is of the grammar
+SELECT line FROM regexp_split_to_table(rtrim(pgtrickle.explain_dag(), E'\n'), '\n') line
+  WHERE line !~ '^(flowchart LR|  n\d+(\["[^"`%{}\\$]*"\]|\[\("[^"`%{}\\$]*"\)\]):::[a-z]+|  n\d+ --> n\d+|  classDef [a-z]+ [a-z#0-9,:]+)$';
+SELECT line FROM regexp_split_to_table(rtrim(pgtrickle.explain_dag('dot'), E'\n'), '\n') line
+  WHERE line !~ '^(digraph stream_tables \{|  rankdir=.*|  (node|edge) \[.*\];|  n\d+ \[label="([^"\\]|\\.)*"(, [a-z]+=("[#a-z0-9]+"|[a-z]+))+\];|  n\d+ -> n\d+;|\})$';
 SET client_min_messages = warning;
 DROP SCHEMA "%%{init: x}%%", gr CASCADE;

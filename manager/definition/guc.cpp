@@ -21,6 +21,7 @@ int max_concurrent_refreshes = 4;
 int max_consecutive_errors = 3;
 bool auto_backoff = true;
 int history_retention_days = 90;
+int log_min_duration_ms = 600000;
 double differential_max_change_ratio = 0.15;
 int min_schedule_seconds = 0;
 bool allow_circular = false;
@@ -110,6 +111,10 @@ void define_refreshing()
     DefineCustomIntVariable("pg_trickle.history_retention_days", "Days that the history of refreshes is kept.",
                             nullptr, &history_retention_days, 90, 0, 36500, PGC_SIGHUP, 0, nullptr, nullptr,
                             nullptr);
+    DefineCustomIntVariable("pg_trickle.log_min_duration",
+                            "How long a refresh takes at least to be told in the server's log.",
+                            "-1: none is told; 0: all are.", &log_min_duration_ms, 600000, -1, INT_MAX, PGC_SUSET,
+                            GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomRealVariable("pg_trickle.differential_max_change_ratio",
                              "Share of a source's rows changed, above which a full refresh is cheaper.", nullptr,
                              &differential_max_change_ratio, 0.15, 0.0, 1.0, PGC_USERSET, 0, nullptr, nullptr,

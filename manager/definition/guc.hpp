@@ -22,6 +22,7 @@ extern int max_concurrent_refreshes;
 extern int max_consecutive_errors;
 extern bool auto_backoff;
 extern int history_retention_days;
+extern int log_min_duration_ms; /* -1: no refresh is told in the log */
 extern double differential_max_change_ratio;
 extern int min_schedule_seconds;
 extern bool allow_circular;

@@ -4,6 +4,7 @@
 #include "capture/frontier.hpp"
 #include "pg/attempt.hpp"
 #include "refresh/group.hpp"
+#include "refresh/report.hpp"
 #include "refresh/scope.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
@@ -262,6 +263,7 @@ std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait
     bool has_older_snapshot = push_snapshot(group);
     run_members_until_done(group);
     write_states(group, data_timestamp);
+    report(group);
     call([] { PopActiveSnapshot(); });
     /* What was observed after the snapshot was taken says nothing about it. */
     std::vector<Outcome> outcomes;
