@@ -33,6 +33,8 @@ bool is_barred(Oid database) noexcept;
 /* The registry may not know every database: true once after each restart and each doubt. */
 bool take_registry_doubt() noexcept;
 void doubt_registry() noexcept;
+/* Frees what is kept of stream tables in other databases than these: they were dropped. */
+void keep_databases(const std::vector<Oid> &databases) noexcept;
 
 /* ---- a manager ---- */
 

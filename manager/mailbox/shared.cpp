@@ -21,8 +21,8 @@ HTAB *entries = nullptr;
 
 namespace {
 
-int slot_setting = 4096;
-int stream_table_setting = 1024;
+int slot_setting = 16384;
+int stream_table_setting = 4096;
 shmem_request_hook_type next_request_hook = nullptr;
 shmem_startup_hook_type next_startup_hook = nullptr;
 
@@ -136,11 +136,11 @@ void define_sizes()
     DefineCustomIntVariable("pg_trickle.mailbox_slots",
                             "Number of change counters shared by all sources of the server.",
                             "Sources that share a counter make each other's stream tables look changed.",
-                            &slot_setting, 4096, 64, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+                            &slot_setting, 16384, 64, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_trickle.max_stream_tables",
                             "Number of stream tables whose freshness is known in shared memory.",
                             "Those beyond it work, but each read of them asks the manager.",
-                            &stream_table_setting, 1024, 16, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+                            &stream_table_setting, 4096, 16, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
 }
 
 } // namespace

@@ -14,6 +14,7 @@
  * What is restless may be another a moment after its refresh, and so may be what reads it: no counter
  * tells. Both are as old as that refresh, and go on ageing while they are clean.
  */
+#include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
 
 #include <algorithm>
@@ -68,6 +69,19 @@ void remove(Entry *entry) noexcept
     free_readings(entry);
     EntryKey key = entry->key;
     hash_search(entries, &key, HASH_REMOVE, nullptr);
+}
+
+/* Whatever is kept of the stream tables of databases that `is_gone` names. */
+template <class IsGone> void remove_where(IsGone is_gone) noexcept
+{
+    LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
+    HASH_SEQ_STATUS scan;
+    hash_seq_init(&scan, entries);
+    while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
+        if (is_gone(entry->key.database))
+            remove(entry);
+    }
+    LWLockRelease(shared->entry_lock);
 }
 
 TimestampTz pending_since(Entry *entry, int &steps) noexcept;
@@ -218,14 +232,12 @@ void apply_forget(Oid relid) noexcept
 
 void forget_database(Oid database) noexcept
 {
-    LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
-    HASH_SEQ_STATUS scan;
-    hash_seq_init(&scan, entries);
-    while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
-        if (entry->key.database == database)
-            remove(entry);
-    }
-    LWLockRelease(shared->entry_lock);
+    remove_where([=](Oid of) { return of == database; });
+}
+
+void keep_databases(const std::vector<Oid> &databases) noexcept
+{
+    remove_where([&](Oid of) { return std::find(databases.begin(), databases.end(), of) == databases.end(); });
 }
 
 bool has_reading(Oid relid, bool (*matches)(uint32_t slot)) noexcept

@@ -144,10 +144,13 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
         return std::nullopt;
     /* What is remembered of a time to come was read from a clock that has been set back. */
     Microseconds not_before = std::min(task.not_before, now + longest_back_off_us);
-    if (dirty_since == INT64_MIN)
-        return std::max(now, not_before);
     Microseconds refreshed_at = std::min(task.refreshed_at, now);
-    Microseconds after = is_clean ? std::max(refreshed_at, not_before) : std::min(dirty_since, now);
+    bool is_unknown = dirty_since == INT64_MIN;
+    if (is_unknown && refreshed_at == 0)
+        return std::max(now, not_before);
+    Microseconds after = is_clean     ? std::max(refreshed_at, not_before)
+                         : is_unknown ? refreshed_at
+                                      : std::min(dirty_since, now);
     std::optional<Microseconds> due;
     auto take = [&](std::optional<Microseconds> at) {
         if (at && (!due || *at < *due))

@@ -98,9 +98,9 @@ class Queue {
 };
 
 /* When a task is to be refreshed whose oldest change not included is of `dirty_since`
- * (0: it is clean; INT64_MIN: nobody knows, so at once). `spacing_us` is the least time
- * between two refreshes of one that has no schedule. Nothing: not at all. What is past due is due once, however many
- * due times have gone by; what is remembered of a time later than `now` holds nothing up. */
+ * (0: it is clean; INT64_MIN: nobody knows, so as if it were since its last refresh, and at once if there was
+ * none). `spacing_us` is the least time between two refreshes of one that has no schedule. Nothing: not at all. What is
+ * past due is due once, however many due times have gone by; what is remembered of a time later than `now` holds nothing up. */
 std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, Microseconds now,
                                    Microseconds spacing_us, const Zone &zone);
 

@@ -117,6 +117,7 @@ void Launcher::notice_databases()
                 catalog::forget_database(catalog, row.database);
         }
     });
+    mailbox::keep_databases(databases);
     to_look_into_.clear();
     for (Oid database : databases) {
         auto row = std::find_if(known.begin(), known.end(), [&](auto &k) { return k.database == database; });

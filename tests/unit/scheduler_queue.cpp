@@ -116,6 +116,16 @@ TEST(Due, one_that_nobody_knows_is_due_at_once)
     EXPECT_EQ(due_at(task, INT64_MIN, 61 * s, s, utc), 70 * s);
 }
 
+TEST(Due, one_that_nobody_knows_is_not_refreshed_over_and_over)
+{
+    Task task;
+    task.schedules = {every(30)};
+    task.refreshed_at = 60 * s;
+    EXPECT_EQ(due_at(task, INT64_MIN, 61 * s, s, utc), 90 * s);
+    task.schedules = {};
+    EXPECT_EQ(due_at(task, INT64_MIN, 60 * s + 1, s, utc), 61 * s);
+}
+
 TEST(Due, without_schedule_on_change_but_spaced)
 {
     Task task;

@@ -1,0 +1,91 @@
+"""What the benchmarks of the manager measure processes with: who they are, their CPU time, how often
+they woke up, and their memory.
+"""
+
+import os
+import re
+import time
+from pathlib import Path
+
+from measure import cpu_s
+
+
+def trickle_pids(cursor, database=None):
+    """Process ids of the launcher, and of managers and refresh workers (of one database, if it is named)."""
+    cursor.execute("SELECT backend_type, pid FROM pg_stat_activity WHERE backend_type LIKE 'pg_trickle%%' "
+                   "AND (%s IS NULL OR datname = %s OR datname IS NULL)", (database, database))
+    found = {}
+    for kind, pid in cursor.fetchall():
+        found.setdefault(kind.removeprefix("pg_trickle "), []).append(pid)
+    return found
+
+
+def manager_pid(cursor, database):
+    return trickle_pids(cursor, database)["manager"][0]
+
+
+def wake_ups(pid):
+    """How often a process has gone to sleep of itself, which is once a wake-up."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.M).group(1))
+
+
+def private_bytes(pid):
+    """Memory that is this process's alone: what it costs, its share of shared_buffers left out."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(int(size) for size in re.findall(r"^Private_\w+:\s*(\d+) kB", rollup, re.M)) * 1024
+
+
+def context_bytes(cursor, pid):
+    """Total of the process's memory contexts, by what it writes to the server's log when asked."""
+    log = Path(os.environ["SCRATCH"]) / "server.log"
+    start = log.stat().st_size
+    cursor.execute("SELECT pg_log_backend_memory_contexts(%s)", (pid,))
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with log.open("rb") as file:
+            file.seek(start)
+            found = re.search(rb"\[%d\].*Grand total: (\d+) bytes" % pid, file.read())
+        if found:
+            return int(found.group(1))
+        time.sleep(0.05)
+    return 0
+
+
+class Usage:
+    """CPU time and wake-ups of processes over a stretch of time."""
+
+    def __init__(self, pids):
+        self.pids = pids
+        self.begun = (time.monotonic(), cpu_s(pids), sum(wake_ups(pid) for pid in pids))
+
+    def end(self):
+        started, cpu, woken = self.begun
+        self.seconds = time.monotonic() - started
+        self.cpu_s = cpu_s(self.pids) - cpu
+        self.wake_ups = sum(wake_ups(pid) for pid in self.pids) - woken
+        return self
+
+    @property
+    def percent(self):
+        return self.cpu_s / self.seconds * 100
+
+
+def percentile(values, percent):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def wait_until(condition, limit_s=60, pause_s=0.05):
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("waited in vain")
+        time.sleep(pause_s)
+
+
+def run_chosen(functions, names):
+    """The functions that are named, or all."""
+    for function in functions:
+        if not names or function.__name__ in names:
+            function()

@@ -1,0 +1,106 @@
+"""A thousand stream tables over a hundred sources, ten a source, of the kinds that people make.
+
+Every source has 1,000 rows, and a row 0 whose `number` says how often the source was written:
+every stream table shows the largest, so that anybody can tell from outside how far it is.
+"""
+
+import os
+import threading
+import time
+
+from measure import Database, connect, ms
+from processes import trickle_pids, wait_until
+
+SOURCES = max(1, 100 // int(os.environ.get("BENCH_SHRINK", 1)))
+
+KINDS = [
+    "SELECT id, grp, amount, number FROM {s} WHERE amount > 0",
+    "SELECT grp, count(*) AS n, sum(amount) AS amount, max(number) AS number FROM {s} GROUP BY grp",
+    "SELECT count(*) AS n, sum(amount) AS amount, max(number) AS number FROM {s}",
+    "SELECT s.id, r.name, s.amount, s.number FROM {s} s JOIN regions r ON r.id = s.grp",
+    "SELECT r.name, sum(s.amount) AS amount, max(s.number) AS number FROM {s} s JOIN regions r ON r.id = s.grp GROUP BY r.name",
+    "SELECT s.id, s.number, r.name FROM {s} s LEFT JOIN regions r ON r.id = s.grp WHERE s.id < 500",
+    "SELECT DISTINCT grp, number FROM {s}",
+    "SELECT id, amount, number FROM {s} ORDER BY number DESC, id LIMIT 10",
+    "SELECT grp, min(amount) AS least, max(number) AS number FROM {s} GROUP BY grp HAVING count(*) > 1",
+    "SELECT id, number, amount * 2 AS twice FROM {s} WHERE EXISTS (SELECT FROM regions r WHERE r.id = {s}.grp)",
+]
+TABLES = SOURCES * len(KINDS)
+
+
+def name_of(number):
+    return f"kept_{number}"
+
+
+def source_of(number):
+    return number % SOURCES
+
+
+class Thousand(Database):
+    """The database with its sources and all stream tables; creation_ms has how long each took."""
+
+    def __init__(self, schedule):
+        super().__init__("thousand")
+        self.schedule = schedule
+        self.creation_ms = []
+
+    def __enter__(self):
+        cursor = super().__enter__()
+        cursor.execute("CREATE TABLE regions AS SELECT g AS id, 'region ' || g AS name FROM generate_series(0, 9) g")
+        cursor.execute("ALTER TABLE regions ADD PRIMARY KEY (id)")
+        for source in range(SOURCES):
+            cursor.execute(f"CREATE TABLE source_{source} (id int PRIMARY KEY, grp int, amount numeric, number int)")
+            cursor.execute(f"INSERT INTO source_{source} SELECT g, g % 10, 1 + g % 7, 0 FROM generate_series(0, 999) g")
+        cursor.execute("VACUUM ANALYZE")
+        for number in range(TABLES):
+            query = KINDS[number // SOURCES].format(s=f"source_{source_of(number)}")
+            self.creation_ms.append(ms(cursor, "SELECT pgtrickle.create_stream_table(%s, %s, %s)",
+                                       (name_of(number), query, self.schedule)))
+        cursor.execute("VACUUM ANALYZE")
+        self.wait_for_manager(cursor)
+        return cursor
+
+    def wait_for_manager(self, cursor):
+        """Until the manager knows all, and rests."""
+        from processes import Usage
+        database = cursor.connection.info.dbname
+        wait_until(lambda: "manager" in trickle_pids(cursor, database))
+
+        def is_resting():
+            pids = trickle_pids(cursor, database)["manager"]
+            usage = Usage(pids)
+            time.sleep(2)
+            return usage.end().percent < 5
+        wait_until(is_resting, limit_s=300)
+
+
+class Writers(threading.Thread):
+    """Writes each source once a second, evenly spread over the second; knows when each write was committed."""
+
+    def __init__(self, database):
+        super().__init__()
+        self.database = database
+        self.committed = [[time.monotonic()] for _ in range(SOURCES)] # of source s, number k: [s][k]
+        self.stopping = threading.Event()
+        self.late_s = 0
+
+    def run(self):
+        connection = connect(self.database)
+        cursor = connection.cursor()
+        cursor.execute("SET synchronous_commit = off")
+        started, turn = time.monotonic(), 0
+        while not self.stopping.is_set():
+            source, number = turn % SOURCES, turn // SOURCES + 1
+            wait_s = started + turn / SOURCES - time.monotonic()
+            if wait_s > 0:
+                time.sleep(wait_s)
+            self.late_s = max(self.late_s, -wait_s)
+            cursor.execute(f"UPDATE source_{source} SET number = {number}, amount = amount + 1 WHERE id = {number % 400}")
+            self.committed[source].append(time.monotonic())
+            turn += 1
+        connection.close()
+
+    def age_s(self, number, shown, at):
+        """How old what stream table `number` showed at that time was: since when something is missing."""
+        commits = self.committed[source_of(number)]
+        return max(0, at - commits[shown + 1]) if shown + 1 < len(commits) else 0

@@ -1,0 +1,73 @@
+#!/usr/bin/python3 -B
+"""More stream tables than shared memory has room for: what dropped databases had is free again, and those
+it does not know are refreshed when due, not over and over.
+
+On a server of its own with room for 16.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, Server, run_cases  # noqa: E402: needs the path above
+
+server = Server()
+server.call("start", "pg_trickle.max_stream_tables=16")
+
+
+def filled(count, schedule):
+    db = Database(server.host)
+    db.run("CREATE TABLE source (id int PRIMARY KEY, value int); INSERT INTO source VALUES (1, 1)")
+    for number in range(count):
+        db.run(f"SELECT pgtrickle.create_stream_table('kept_{number}', 'SELECT id, value + {number} AS value FROM source', %s)",
+               schedule)
+    return db
+
+
+def is_known_fresh(db, number):
+    """Whether a read that may neither be stale nor wait gets an answer."""
+    db.run("SET pg_trickle.max_staleness = 0; SET pg_trickle.scan_refresh_timeout = 0; SET pg_trickle.on_stale = error")
+    try:
+        db.run(f"SELECT value FROM kept_{number}")
+        return True
+    except Exception:  # noqa: BLE001: the error that on_stale asks for
+        return False
+
+
+def a_dropped_database_gives_its_room_back():
+    for _ in range(3):
+        db = filled(12, "1h")
+        deadline = time.monotonic() + 30
+        while not all(is_known_fresh(db, number) for number in range(12)):
+            assert time.monotonic() < deadline, "stream tables are not known although there is room"
+            time.sleep(0.2)
+        db.drop()
+
+
+def those_without_room_are_not_refreshed_over_and_over():
+    db = filled(40, "1h")
+    refreshes = "SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'SCHEDULER'"
+    db.wait_for("SELECT count(DISTINCT pgt_id) > 20 FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'SCHEDULER'", True)
+    time.sleep(1)
+    before = db.value(refreshes)
+    time.sleep(2)
+    ran = db.value(refreshes) - before
+    assert ran <= 40, f"{ran} refreshes in 2 s, none of which was due"
+    db.drop()
+
+
+def one_without_room_is_refreshed_when_due():
+    db = filled(30, "1s")
+    db.run("UPDATE source SET value = 7")
+    db.run("SET pg_trickle.max_staleness = '1h'")
+    for number in range(30):
+        db.wait_for(f"SELECT value FROM kept_{number}", 7 + number)
+    db.drop()
+
+
+try:
+    run_cases([a_dropped_database_gives_its_room_back, those_without_room_are_not_refreshed_over_and_over,
+               one_without_room_is_refreshed_when_due])
+finally:
+    server.destroy()
