@@ -20,11 +20,17 @@ SELECT * FROM revenue ORDER BY region;
 
 -- The chapter on operations: that each statement runs.
 \o /dev/null
-SELECT name, status, staleness, consecutive_errors FROM pgtrickle.pgt_status();
-SELECT * FROM pgtrickle.pgt_stream_tables;
-SELECT start_time, action, rows_inserted, rows_deleted, duration_ms, error_message FROM pgtrickle.get_refresh_history('revenue');
+SELECT check_name, severity, detail FROM pgtrickle.health_check();   -- is all well?
+SELECT name, status, staleness FROM pgtrickle.pgt_status();   -- how old is each, and why?
+SELECT tree_line, status, refresh_mode FROM pgtrickle.dependency_tree();   -- what is made from what?
+SELECT * FROM pgtrickle.pg_stat_stream_tables;   -- what did the refreshes do, and how long did they take?
+SELECT * FROM pgtrickle.pg_stat_progress_stream_table;   -- what takes so long just now?
+SELECT * FROM pgtrickle.get_refresh_history('revenue');
 SELECT * FROM pgtrickle.explain_st('revenue');
-EXPLAIN SELECT * FROM revenue;
+SELECT * FROM pgtrickle.list_sources('revenue');
+SELECT pgtrickle.st_size('revenue');
+EXPLAIN ANALYZE SELECT * FROM revenue;
+SELECT pgtrickle.explain_dag();
 LISTEN pg_trickle_alert;
 ALTER FOREIGN TABLE revenue OPTIONS (SET schedule '5s');
 CREATE INDEX ON revenue (total);
@@ -34,8 +40,7 @@ SELECT pgt_name, status, last_error_message FROM pgtrickle.pgt_stream_tables WHE
 SELECT pgtrickle.resume_stream_table('revenue');
 SELECT value FROM pgtrickle.explain_st('revenue') WHERE property = 'missing index';
 ANALYZE revenue;
-SELECT pg_size_pretty(sum(pg_total_relation_size(oid))) FROM pg_class WHERE relnamespace = 'pg_trickle_log'::regnamespace AND relkind = 'r';
-SELECT pid, xact_start, state, left(query, 60) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL ORDER BY xact_start;
+SELECT source_name, pg_size_pretty(log_bytes), pending_rows, pending_since, held_back_by FROM pgtrickle.change_buffer_sizes();
 \o
 
 DROP FOREIGN TABLE revenue;

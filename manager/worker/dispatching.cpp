@@ -5,6 +5,7 @@
 #include "scheduler/piece.hpp"
 #include "worker/manager.hpp"
 #include "worker/refresher.hpp"
+#include "worker/telling.hpp"
 
 extern "C" {
 #include "storage/latch.h"
@@ -51,8 +52,11 @@ bool Manager::is_ready(Task &task, TimestampTz now)
     TimestampTz wait_for = 0;
     for (Id upstream : graph_.upstreams(task.id)) {
         const Task *other = queue_.find(upstream);
-        if (other != nullptr && !other->is_suspended && other->failures > 0)
-            wait_for = std::max(wait_for, other->not_before);
+        if (other == nullptr || other->is_suspended || other->failures == 0 || other->not_before <= wait_for)
+            continue;
+        wait_for = other->not_before;
+        if (wait_for > now)
+            tell_put_off(known_[task.id], known_[upstream], wait_for);
     }
     if (wait_for > now)
         queue_.queue(task, wait_for);
@@ -177,6 +181,7 @@ void Manager::start(const Pool::Choice &choice, Job job, Ids members, Ids involv
         queue_.start(*queue_.find(id));
         known_[id].last_worker = choice.worker;
     }
+    tell_begun(job, choice.chance == Pool::Chance::worker ? pool_.pid_of(choice.worker) : 0);
     if (choice.chance == Pool::Chance::worker) {
         pool_.send(choice.worker, scheduler::to_bytes(job));
         return;
@@ -223,6 +228,8 @@ void Manager::settle(Id id, Verdict verdict, const MemberResult *result)
     }
     if (task->is_suspended)
         return;
+    if (verdict != Verdict::refreshed)
+        tell_left(known_[id], verdict);
     if (verdict == Verdict::refreshed)
         queue_.make_idle(*task);
     else if (verdict == Verdict::failed)

@@ -1,0 +1,96 @@
+#!/usr/bin/python3 -B
+"""What the manager and its workers tell of what they do: the log, numbers that outlive a restart, the picture."""
+
+import re
+import sys
+import time
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import TOP, Server, run_cases, Database  # noqa: E402: needs the path above
+
+sys.path.append(str(TOP / "tests/demo"))
+import bank  # noqa: E402
+
+server = Server()
+log = server.folder / "server.log"
+db = Database(server.host)
+
+
+def told(pattern, limit_s=30):
+    """The first match of the pattern in the log."""
+    deadline = time.monotonic() + limit_s
+    while not (found := re.search(pattern, log.read_text(errors="replace"))):
+        assert time.monotonic() < deadline, f"the log has no {pattern}"
+        time.sleep(0.05)
+    return found
+
+
+def set_for_all(setting, value):
+    db.run(f"ALTER SYSTEM SET {setting} = {value}")
+    db.run("SELECT pg_reload_conf()")
+
+
+def prepare():
+    db.run("CREATE TABLE source (id int PRIMARY KEY, n int); INSERT INTO source VALUES (1, 1)")
+    db.run("SELECT pgtrickle.create_stream_table('logged', 'SELECT id, 10 / n AS q FROM source', '1s', 'DIFFERENTIAL')")
+    db.run("SELECT pgtrickle.create_stream_table('above', 'SELECT q FROM logged', '1s', 'DIFFERENTIAL')")
+
+
+def a_refresh_is_told_by_how_long_it_took():
+    db.run("INSERT INTO source VALUES (2, 1)")
+    db.wait_for("SELECT count(*) FROM logged", 2)
+    assert 'refresh of stream table "public.logged"' not in log.read_text()
+    set_for_all("pg_trickle.log_min_duration", "0")
+    db.run("INSERT INTO source VALUES (3, 1), (4, 1)")
+    told(r'LOG:  refresh of stream table "public\.logged": DIFFERENTIAL, \d+\.\d{3} ms\n.*'
+         r'DETAIL:  2 changes taken in, 2 rows inserted, 0 rows deleted\n')
+    set_for_all("pg_trickle.log_min_duration", "-1")
+
+
+def decisions_are_told_on_demand():
+    assert "is due: " not in log.read_text()
+    set_for_all("log_min_messages", "debug2")
+    db.run("INSERT INTO source VALUES (5, 1)")
+    found = told(r"DEBUG:  process (\d+) refreshes what is due: .*public\.logged")
+    assert db.value("SELECT backend_type LIKE 'pg_trickle%%' FROM pg_stat_activity WHERE pid = %s", int(found[1]))
+    db.run("SET pg_trickle.max_staleness = 0; INSERT INTO source VALUES (6, 1)")
+    db.run("SELECT * FROM logged")
+    told(r"DEBUG:  process \d+ refreshes what a reader asks for: public\.logged")
+    db.run("RESET pg_trickle.max_staleness; INSERT INTO source VALUES (7, 0)")
+    told(r"DEBUG:  public\.logged is tried again: its refresh has failed")
+    db.run("UPDATE source SET n = 1 WHERE id = 7")
+    set_for_all("log_min_messages", "warning")
+
+
+def statistics_outlive_a_restart():
+    db.run("SELECT pgtrickle.resume_stream_table('logged'); SELECT pgtrickle.refresh_stream_table('logged')")
+    statement = ("SELECT refreshes, differential_refreshes, failed_refreshes, rows_inserted, total_refresh_time, stats_since "
+                 "FROM pgtrickle.pg_stat_stream_tables WHERE pgt_name = 'logged'")
+    set_for_all("pg_trickle.enabled", "off")
+    time.sleep(0.5)
+    before = db.run(statement)
+    assert before[0][1] >= 4 and before[0][2] >= 1, before
+    db.session.close()
+    server.call("start")
+    db.session = db.connect()
+    after = db.run(statement)
+    assert after == before, (before, after)
+
+
+def the_picture_is_of_the_demo():
+    picture = (TOP / "tests/demo/graph.svg").read_text()
+    drawn = set(re.findall(r">public\.(\w+)<", picture))
+    made = {table.name for table in bank.STREAM_TABLES}
+    read = set(re.findall(r"(?:FROM|JOIN)\s+(pgbench_\w+)", " ".join(table.query for table in bank.STREAM_TABLES)))
+    assert drawn == made | read, drawn ^ (made | read)
+    assert "graph.svg" in (TOP / "README.md").read_text()
+
+
+prepare()
+try:
+    run_cases([a_refresh_is_told_by_how_long_it_took, decisions_are_told_on_demand, statistics_outlive_a_restart,
+               the_picture_is_of_the_demo])
+finally:
+    db.session.close()
+    server.destroy()
