@@ -18,6 +18,10 @@ void note_refresh(const refresh::Outcome &outcome, const char *initiated_by)
     entry.rows_deleted = outcome.rows_deleted;
     entry.delta_rows = outcome.delta_rows;
     entry.was_full_fallback = outcome.was_full_fallback;
+    entry.is_fill = outcome.is_fill;
+    entry.reason = outcome.reason;
+    entry.generation = outcome.generation;
+    entry.measured = outcome.measured;
     catalog::append_history_at_end(entry);
 }
 

@@ -84,7 +84,8 @@ SQL_FUNCTION(pgtrickle_refresh_history_rows)
         rows.time(refresh.started_at).time(refresh.ended_at).text(refresh.action);
         rows.number(refresh.rows_inserted).number(refresh.rows_deleted).number(refresh.delta_rows);
         rows.boolean(refresh.was_full_fallback).text(error_text(refresh, sight.may_see_texts));
-        rows.text(refresh.status).text(refresh.initiated_by).add();
+        rows.text(refresh.status).text(refresh.initiated_by);
+        rows.text(refresh.reason.empty() ? std::nullopt : std::optional(refresh.reason)).add();
     });
     return 0;
 }

@@ -4,7 +4,7 @@ CREATE FUNCTION pgtrickle.refresh_history_rows(
     OUT refresh_id bigint, OUT pgt_id bigint, OUT data_timestamp timestamptz, OUT start_time timestamptz,
     OUT end_time timestamptz, OUT action text, OUT rows_inserted bigint, OUT rows_deleted bigint,
     OUT delta_row_count bigint, OUT was_full_fallback bool, OUT error_message text, OUT status text,
-    OUT initiated_by text
+    OUT initiated_by text, OUT reason text
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_refresh_history_rows';

@@ -8,8 +8,11 @@
  */
 #pragma once
 
+#include "scheduler/cost_model.hpp"
+
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +33,13 @@ struct Refresh {
     int64_t delta_rows = 0;
     bool was_full_fallback = false;
     std::string error_message;
+    std::string reason;     /* why it was full, where a delta was possible */
+    bool is_fill = false;   /* full, of what was empty */
+    int64_t generation = 0; /* of the definition */
+    std::vector<scheduler::Measured> measured;
+
+    /* Completed, and it could have gone either way. */
+    bool is_choice() const { return status == "COMPLETED" && (action == "DIFFERENTIAL" || was_full_fallback); }
 };
 
 /* What all refreshes of a stream table did that were this action, since they are counted: pruning the
@@ -50,6 +60,8 @@ struct Statistics {
     int64_t chosen_at = 0;    /* the last one that was no first fill */
     int64_t failed_at = 0;
     std::string error_message; /* of the last failure */
+    int64_t fills = 0;         /* of the refreshes */
+    int64_t fill_us = 0;       /* of total_us */
 };
 
 /* Of the database this process is connected to. C++ frames. */
@@ -58,6 +70,10 @@ void append_history(const std::vector<Refresh> &refreshes);
 std::vector<Refresh> read_history(uint32_t relid, int max_rows);
 /* The same, one after the other: a history may be too long for memory. */
 void each_refresh(uint32_t relid, int64_t max_rows, const std::function<void(const Refresh &)> &take);
+/* The latest one that could go either way and was completed, in the current transaction too; nothing: there is none. */
+std::optional<Refresh> read_last_choice(uint32_t relid);
+/* What is known of what either way costs, oldest first. */
+std::vector<scheduler::Measured> read_measured(uint32_t relid, int64_t generation);
 /* By stream table and action. */
 std::vector<Statistics> read_statistics();
 

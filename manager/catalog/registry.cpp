@@ -34,7 +34,7 @@ void forget_one(Database &catalog, uint32_t database, uint32_t relid)
     for (const char *sql : {"DELETE FROM registry WHERE database = ? AND relid = ?",
                             "DELETE FROM program WHERE database = ? AND relid = ?",
                             "DELETE FROM back_off WHERE database = ? AND relid = ?",
-                            "DELETE FROM cost WHERE database = ? AND relid = ?"})
+                            "DELETE FROM measured WHERE database = ? AND relid = ?"})
         catalog.prepare(sql).bind(database, relid).step();
 }
 

@@ -10,14 +10,15 @@ void add_completed(Database &catalog, uint32_t database, const Refresh &refresh)
     int64_t chosen_at = refresh.initiated_by != "INITIAL" ? refresh.ended_at : 0;
     catalog
         .prepare("INSERT INTO statistics (database, relid, action, refreshes, failures, rows_inserted, rows_deleted,"
-                 " delta_rows, total_us, max_us, last_us, first_at, completed_at, chosen_at, failed_at, error_message)"
-                 " VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, ?6, ?7, ?7, ?7, ?8, ?8, ?9, 0, '')"
+                 " delta_rows, total_us, max_us, last_us, first_at, completed_at, chosen_at, failed_at, error_message,"
+                 " fills, fill_us)"
+                 " VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, ?6, ?7, ?7, ?7, ?8, ?8, ?9, 0, '', ?10, ?11)"
                  " ON CONFLICT (database, relid, action) DO UPDATE SET refreshes = refreshes + 1,"
                  " rows_inserted = rows_inserted + ?4, rows_deleted = rows_deleted + ?5,"
                  " delta_rows = delta_rows + ?6, total_us = total_us + ?7, max_us = max(max_us, ?7), last_us = ?7,"
-                 " completed_at = ?8, chosen_at = max(chosen_at, ?9)")
+                 " completed_at = ?8, chosen_at = max(chosen_at, ?9), fills = fills + ?10, fill_us = fill_us + ?11")
         .bind(database, refresh.relid, refresh.action, refresh.rows_inserted, refresh.rows_deleted, refresh.delta_rows,
-              took_us, refresh.ended_at, chosen_at)
+              took_us, refresh.ended_at, chosen_at, refresh.is_fill, refresh.is_fill ? took_us : 0)
         .step();
 }
 
@@ -47,7 +48,7 @@ std::vector<Statistics> statistics_of(Database &catalog, uint32_t database)
 {
     Statement select = catalog.prepare(
         "SELECT relid, action, refreshes, failures, rows_inserted, rows_deleted, delta_rows, total_us, max_us, last_us,"
-        " first_at, completed_at, chosen_at, failed_at, error_message FROM statistics WHERE database = ?"
+        " first_at, completed_at, chosen_at, failed_at, error_message, fills, fill_us FROM statistics WHERE database = ?"
         " ORDER BY relid, action");
     select.bind(database);
     std::vector<Statistics> rows;
@@ -60,7 +61,9 @@ std::vector<Statistics> statistics_of(Database &catalog, uint32_t database)
                                &row.total_us, &row.max_us, &row.last_us, &row.first_at, &row.completed_at,
                                &row.chosen_at, &row.failed_at})
             *value = select.number(column++);
-        row.error_message = select.text(column);
+        row.error_message = select.text(column++);
+        row.fills = select.number(column++);
+        row.fill_us = select.number(column);
         rows.push_back(std::move(row));
     }
     return rows;

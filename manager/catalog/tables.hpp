@@ -24,6 +24,8 @@ void write_history(Database &catalog, uint32_t database, const Refresh &refresh)
 /* Newest first, of smaller refresh_id than `before`; relid 0: of all stream tables of the database. */
 std::vector<Refresh> history_of(Database &catalog, uint32_t database, uint32_t relid, int64_t max_rows,
                                 int64_t before = INT64_MAX);
+/* The latest one completed by a delta, or in full where a delta was possible. */
+std::optional<Refresh> last_choice_of(Database &catalog, uint32_t database, uint32_t relid);
 
 /* ---- registry.cpp ---- */
 struct Registered {
@@ -83,15 +85,12 @@ void write_back_off(Database &catalog, uint32_t database, const BackOff &row);
 std::vector<BackOff> back_offs_of(Database &catalog, uint32_t database);
 
 /* ---- costs.cpp ---- */
-struct Cost {
-    std::string action;
-    int64_t refreshes = 0;
-    int64_t total_us = 0;
-    int64_t delta_rows = 0;
-    int64_t last_us = 0;
-};
-void add_cost(Database &catalog, uint32_t database, const Refresh &refresh);
-std::vector<Cost> costs_of(Database &catalog, uint32_t database, uint32_t relid);
+/* What was measured of it. */
+void add_measured(Database &catalog, uint32_t database, const Refresh &refresh);
+/* Oldest first, the latest of each way. */
+std::vector<scheduler::Measured> measured_of(Database &catalog, uint32_t database, uint32_t relid, int64_t generation);
+/* Removes those of stream tables of which nothing is counted either. */
+void prune_measured(Database &catalog, uint32_t database);
 
 /* ---- statistics.cpp ---- */
 void add_statistics(Database &catalog, uint32_t database, const Refresh &refresh);

@@ -60,6 +60,7 @@ struct Compiled {
     MemoryContext context = nullptr;
     Definition definition;
     bool is_stale = false;
+    int64_t last_delta_us = 0;     /* what the last delta took in this process, 0: unknown */
     bool is_restless = false;      /* its answer changes without its sources: see translate */
     /* Absent: kept by full refresh, one step of layout rows. */
     std::unique_ptr<engine::Program> program;

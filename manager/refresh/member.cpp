@@ -1,16 +1,12 @@
 #include "refresh/member.hpp"
 
 #include "capture/capture.hpp"
-#include "definition/guc.hpp"
-#include "refresh/run.hpp"
+#include "refresh/deliberation.hpp"
 #include "refresh/scope.hpp"
 
 extern "C" {
-#include "access/htup_details.h"
 #include "access/xlog.h"
-#include "catalog/pg_class.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 }
 
 namespace pgtrickle::refresh {
@@ -68,29 +64,6 @@ bool is_ahead_of_cluster(const Frontier &frontier)
     return frontier.xmax > U64FromFullTransactionId(call([] { return ReadNextFullTransactionId(); }));
 }
 
-double estimated_base_rows(const Compiled &compiled)
-{
-    double rows = 0;
-    for (const CompiledSource &source : compiled.sources)
-        rows += call([&] {
-            HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(source.relid));
-            if (!HeapTupleIsValid(tuple))
-                return 0.0;
-            double estimate = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->reltuples;
-            ReleaseSysCache(tuple);
-            return estimate > 0 ? estimate : 0.0;
-        });
-    return rows;
-}
-
-/* AUTO: past a share of the base, computing from nothing is cheaper. */
-bool is_full_cheaper(const Compiled &compiled, int64_t changed_rows)
-{
-    return compiled.definition.mode == RefreshMode::automatic && changed_rows > small_delta_rows &&
-           static_cast<double>(changed_rows) >
-               guc::differential_max_change_ratio * estimated_base_rows(compiled);
-}
-
 bool has_new_changes(const Compiled &compiled, const Frontier &frontier)
 {
     for (const CompiledSource &source : compiled.sources)
@@ -111,10 +84,48 @@ void warn_inconsistent(const Definition &definition)
     });
 }
 
+/* What a part of a run takes, without the preparation of statements. */
+class Stopwatch {
+  public:
+    explicit Stopwatch(const Run &run) : run_(run) { restart(); }
+    void restart() { started_at_ = GetCurrentTimestamp() - run_.preparing_us(); }
+    int64_t us() const { return GetCurrentTimestamp() - run_.preparing_us() - started_at_; }
+
+  private:
+    const Run &run_;
+    TimestampTz started_at_;
+};
+
 void refresh_fully(Member &member, Run &run, Action action)
 {
     member.outcome.action = action;
     run.replace_all();
+}
+
+/* As AUTO has it, which learns from it. */
+void refresh_the_cheaper_way(Member &member, Run &run)
+{
+    Deliberation deliberation(*member.compiled, member.state.generation, run);
+    member.outcome.action = deliberation.wants_full() ? Action::full : Action::differential;
+    Stopwatch stopwatch(run);
+    if (!deliberation.wants_full()) {
+        Applied applied = run.apply_deltas(deliberation.patience_us());
+        deliberation.note(scheduler::Way::delta, stopwatch.us(), applied == Applied::gave_up);
+        if (applied == Applied::lost_touch) {
+            warn_inconsistent(member.compiled->definition);
+            refresh_fully(member, run, Action::reinitialize);
+        } else if (applied == Applied::gave_up) {
+            member.outcome.action = Action::full;
+            stopwatch.restart();
+        }
+    }
+    if (member.outcome.action == Action::full) {
+        refresh_fully(member, run, Action::full);
+        deliberation.note(scheduler::Way::full, stopwatch.us(), false);
+        member.outcome.was_full_fallback = true;
+        member.outcome.reason = deliberation.reason();
+    }
+    member.outcome.measured = deliberation.measured();
 }
 
 /* From the frontier, where that is possible. Returns why it is not. */
@@ -132,17 +143,25 @@ std::string refresh_from_frontier(Member &member, Run &run)
     std::string reason = run.read_sources(frontier);
     if (!reason.empty() || run.changed_rows() == 0)
         return reason;
-    if (member.has_failed_delta || is_full_cheaper(compiled, run.changed_rows())) {
+    if (member.has_failed_delta) {
         member.outcome.was_full_fallback = true;
+        member.outcome.reason = "the delta met values that the query itself does not";
         refresh_fully(member, run, Action::full);
-        return {};
-    }
-    member.outcome.action = Action::differential;
-    if (!run.apply_deltas()) {
-        warn_inconsistent(compiled.definition);
-        refresh_fully(member, run, Action::reinitialize);
+    } else {
+        refresh_the_cheaper_way(member, run);
     }
     return {};
+}
+
+/* The content anew, for `reason`. What a first fill takes is what AUTO knows of full refreshes until there was one. */
+void start_over(Member &member, Run &run, const std::string &reason)
+{
+    Stopwatch stopwatch(run);
+    member.outcome.is_fill = !member.state.is_populated;
+    member.outcome.reason = member.outcome.is_fill ? "" : reason;
+    refresh_fully(member, run, member.outcome.is_fill ? Action::full : Action::reinitialize);
+    if (member.outcome.is_fill)
+        member.outcome.measured = measured_fill(*member.compiled, stopwatch.us());
 }
 
 } // namespace
@@ -152,14 +171,17 @@ void refresh_member(Member &member)
     ErrorContext context(member.compiled->definition);
     member.outcome.started_at = GetCurrentTimestamp();
     member.outcome.action = Action::no_data;
-    member.outcome.was_full_fallback = false;
+    member.outcome.was_full_fallback = member.outcome.is_fill = false;
+    member.outcome.reason.clear();
+    member.outcome.measured.clear();
+    member.outcome.generation = member.state.generation;
     Scope scope(member.compiled->definition);
     Run run(*member.compiled);
     std::string reason = reason_to_start_over(member);
     if (reason.empty())
         reason = refresh_from_frontier(member, run);
     if (!reason.empty())
-        refresh_fully(member, run, member.state.is_populated ? Action::reinitialize : Action::full);
+        start_over(member, run, reason);
     run.finish();
     member.outcome.delta_rows = run.changed_rows();
     member.outcome.rows_inserted = run.inserted();

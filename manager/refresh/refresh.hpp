@@ -14,6 +14,7 @@
 #pragma once
 
 #include "pg/boundary.hpp"
+#include "scheduler/cost_model.hpp"
 
 #include <string>
 #include <vector>
@@ -33,6 +34,10 @@ struct Outcome {
     int64_t rows_deleted = 0;
     int64_t delta_rows = 0;      /* changes read */
     bool was_full_fallback = false;
+    bool is_fill = false;        /* full, of what was empty */
+    std::string reason;          /* of a full refresh where a delta was possible: why */
+    int64_t generation = 0;      /* of the definition */
+    std::vector<scheduler::Measured> measured; /* what AUTO is to learn from it */
     TimestampTz data_timestamp = 0;
     TimestampTz started_at = 0;
     TimestampTz ended_at = 0;

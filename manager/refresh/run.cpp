@@ -129,23 +129,47 @@ void Run::end_emitting(int index)
     deltas_.push_back(delta);
 }
 
-bool Run::apply_deltas()
+template <class Prepare> SPIPlanPtr Run::prepared(Prepare prepare)
 {
+    TimestampTz started_at = GetCurrentTimestamp();
+    SPIPlanPtr plan = prepare();
+    preparing_us_ += GetCurrentTimestamp() - started_at;
+    return plan;
+}
+
+Applied Run::apply_deltas(int64_t patience_us)
+{
+    give_up_at_ = patience_us > 0 ? GetCurrentTimestamp() + patience_us : 0;
     for (int i = 0; i < static_cast<int>(compiled_.steps.size()); i++) {
         uint64_t changed = changed_inputs(compiled_.steps[i].step);
         if (changed == 0)
             continue;
+        if (give_up_at_ != 0 && GetCurrentTimestamp() >= give_up_at_)
+            return Applied::gave_up;
         begin_emitting(i);
-        bool is_consistent = true;
+        Applied applied = Applied::all;
         if (touches_most(i, changed))
             replace_step(i);
         else
-            is_consistent = apply_step(i, changed);
+            applied = apply_step(i, changed);
         end_emitting(i);
-        if (!is_consistent)
-            return false;
+        if (applied != Applied::all)
+            return applied;
     }
-    return true;
+    return Applied::all;
+}
+
+std::vector<scheduler::ChangedRows> Run::net_changes_by_source() const
+{
+    std::vector<scheduler::ChangedRows> changes;
+    for (const Delta &delta : deltas_) {
+        /* A copy of a foreign table stands for it: its delta comes from a step. */
+        Oid relid = delta.input.kind == engine::DeltaInput::Kind::source ? compiled_.sources[delta.input.index].relid
+                                                                         : compiled_.steps[delta.input.index].heap;
+        if (delta.count > 0)
+            changes.push_back({relid, static_cast<double>(delta.count)});
+    }
+    return changes;
 }
 
 /* AUTO: a step that computes touched keys anew is computed whole, and compared with what is stored, when the delta touches more
@@ -167,29 +191,39 @@ bool Run::touches_most(int index, uint64_t changed)
                    ? storage::stored_rows(step.heap)
                    : storage::distinct_keys(step.heap, keys.data(), static_cast<int>(keys.size()));
     });
-    return static_cast<double>(number_of(touched_count_plan(compiled_, index, changed))) > all / 2;
+    SPIPlanPtr plan = prepared([&] { return touched_count_plan(compiled_, index, changed); });
+    return static_cast<double>(number_of(plan)) > all / 2;
 }
 
-bool Run::apply_step(int index, uint64_t changed)
+Applied Run::apply_step(int index, uint64_t changed)
 {
     CompiledStep &step = compiled_.steps[index];
-    SPIPlanPtr plan = delta_plan(compiled_, index, changed);
+    SPIPlanPtr plan = prepared([&] { return delta_plan(compiled_, index, changed); });
     storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
     storage::DeltaSort *delta = call([&] {
         return storage::begin_delta_sort(step.delta, &arrangement->identity, step.delta_identity.data());
     });
-    run(plan, &delta->receiver);
-    call([=] { storage::finish_rows(delta); });
-    bool is_consistent = step.facts.layout == storage::RowLayout::groups
-                             ? apply_groups(index, arrangement, delta)
-                             : call([&] { return storage::apply_rows(arrangement, delta, &emitter_); });
+    Applied applied = Applied::all;
+    if (!run_until(plan, &delta->receiver, give_up_at_))
+        applied = Applied::gave_up;
+    else if (!apply_rows(index, arrangement, delta))
+        applied = Applied::lost_touch;
     call([&] {
         storage::end_delta_sort(delta);
         storage::close_arrangement(arrangement);
-        storage::keep_statistics(step.heap);
+        if (applied != Applied::gave_up)
+            storage::keep_statistics(step.heap);
     });
     advance_command();
-    return is_consistent;
+    return applied;
+}
+
+bool Run::apply_rows(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta)
+{
+    call([=] { storage::finish_rows(delta); });
+    if (compiled_.steps[index].step.layout == engine::Layout::groups)
+        return apply_groups(index, arrangement, delta);
+    return call([&] { return storage::apply_rows(arrangement, delta, &emitter_); });
 }
 
 bool Run::apply_groups(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta)
@@ -209,7 +243,7 @@ bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const 
         return true;
     CompiledStep &step = compiled_.steps[index];
     register_rows(touched_name, touched.keys, touched.descriptor);
-    SPIPlanPtr plan = recompute_plan(compiled_, index);
+    SPIPlanPtr plan = prepared([&] { return recompute_plan(compiled_, index); });
     storage::DeltaSort *rows = call([&] {
         return storage::begin_delta_sort(step.physical, &arrangement->identity, step.full_identity.data());
     });
@@ -251,7 +285,7 @@ void Run::run_counted(SPIPlanPtr plan, DestReceiver *receiver, double rows_expec
 void Run::replace_step(int index)
 {
     CompiledStep &step = compiled_.steps[index];
-    SPIPlanPtr plan = full_plan(compiled_, index);
+    SPIPlanPtr plan = prepared([&] { return full_plan(compiled_, index); });
     storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
     if (call([=] { return storage::is_new_heap(arrangement->heap); })) {
         DestReceiver *receiver = call([&] { return storage::begin_fill(arrangement, &emitter_); });

@@ -14,12 +14,15 @@
 #include "mailbox/progress.hpp"
 #include "refresh/compiled.hpp"
 #include "refresh/statement.hpp"
+#include "scheduler/cost_model.hpp"
 #include "storage/apply_groups.hpp"
 
 namespace pgtrickle::refresh {
 
-/* AUTO: up to here, a delta is never dearer than a computation from nothing. */
+/* AUTO: up to here, it is not worth while to count the keys that a delta touches. */
 constexpr int64_t small_delta_rows = 1000;
+
+enum class Applied { all, lost_touch, gave_up };
 
 class Run {
   public:
@@ -29,13 +32,19 @@ class Run {
      * empty: it can. */
     std::string read_sources(const Frontier &frontier);
     int64_t changed_rows() const { return changed_rows_; }
+    /* What is left of them when they are summed per image, by source. */
+    std::vector<scheduler::ChangedRows> net_changes_by_source() const;
 
-    /* False: an arrangement lost touch with its query, and replace_all() must follow. */
-    bool apply_deltas();
+    /* Unless all was applied, replace_all() must follow: an arrangement lost touch with its query, or
+     * `patience_us` was over (0: it never is) while a statement delivered rows, or before one began. */
+    Applied apply_deltas(int64_t patience_us = 0);
     /* Computes every arrangement from nothing and applies the difference. */
     void replace_all();
     /* Must be called last. */
     void finish();
+
+    /* What it took so far to parse and plan statements, which are kept for later refreshes. */
+    int64_t preparing_us() const { return preparing_us_; }
 
     /* Rows that appeared in and went from what users see. */
     int64_t inserted() const { return inserted_; }
@@ -53,13 +62,15 @@ class Run {
     void compare_copies();
     uint64_t changed_inputs(const engine::Step &step) const;
     bool touches_most(int index, uint64_t changed);
-    bool apply_step(int index, uint64_t changed);
+    Applied apply_step(int index, uint64_t changed);
+    bool apply_rows(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta);
     bool apply_groups(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta);
     bool recompute_touched(int index, storage::Arrangement *arrangement, const storage::Touched &touched);
     void replace_step(int index);
     void begin_emitting(int index);
     void end_emitting(int index);
     bool is_storage(int index) const;
+    template <class Prepare> SPIPlanPtr prepared(Prepare prepare);
 
     void run_counted(SPIPlanPtr plan, DestReceiver *receiver, double rows_expected);
 
@@ -70,6 +81,8 @@ class Run {
     std::vector<Delta> deltas_;
     storage::Emitter emitter_;
     int64_t changed_rows_ = 0;
+    int64_t preparing_us_ = 0;
+    TimestampTz give_up_at_ = 0; /* 0: never */
     int64_t inserted_ = 0;
     int64_t deleted_ = 0;
 };

@@ -13,6 +13,46 @@ namespace {
  * nothing; planned for many, a small one pays a scan of the base. */
 constexpr double estimated_rows = 10;
 
+/* Receives for another one until it is time to end. */
+struct TimedReceiver {
+    DestReceiver receiver; /* must be first */
+    DestReceiver *other;
+    TimestampTz end;
+    uint32 rows;
+    bool is_over;
+};
+
+constexpr uint32 rows_between_looks = 64;
+
+TimedReceiver *timed(DestReceiver *receiver)
+{
+    return reinterpret_cast<TimedReceiver *>(receiver);
+}
+
+extern "C" bool receive_in_time(TupleTableSlot *slot, DestReceiver *receiver)
+{
+    TimedReceiver *self = timed(receiver);
+    if (self->rows++ % rows_between_looks == 0 && GetCurrentTimestamp() >= self->end) {
+        self->is_over = true;
+        return false;
+    }
+    return self->other->receiveSlot(slot, self->other);
+}
+
+extern "C" void start_in_time(DestReceiver *receiver, int operation, TupleDesc type)
+{
+    timed(receiver)->other->rStartup(timed(receiver)->other, operation, type);
+}
+
+extern "C" void shut_down_in_time(DestReceiver *receiver)
+{
+    timed(receiver)->other->rShutdown(timed(receiver)->other);
+}
+
+extern "C" void destroy_in_time(DestReceiver *)
+{
+}
+
 } // namespace
 
 Connection::Connection()
@@ -65,6 +105,17 @@ void run(SPIPlanPtr plan, DestReceiver *receiver)
         if (result != SPI_OK_SELECT)
             elog(ERROR, "maintenance statement failed: %s", SPI_result_code_string(result));
     });
+}
+
+bool run_until(SPIPlanPtr plan, DestReceiver *receiver, TimestampTz end)
+{
+    if (end == 0) {
+        run(plan, receiver);
+        return true;
+    }
+    TimedReceiver self{{receive_in_time, start_in_time, shut_down_in_time, destroy_in_time, DestTuplestore}, receiver, end, 0, false};
+    run(plan, &self.receiver);
+    return !self.is_over;
 }
 
 int64_t number_of(SPIPlanPtr plan)

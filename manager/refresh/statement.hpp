@@ -10,6 +10,7 @@
 extern "C" {
 #include "executor/spi.h"
 #include "tcop/dest.h"
+#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 }
 
@@ -36,6 +37,9 @@ void unregister_rows(const std::string &name);
 
 /* Runs `plan` under the active snapshot into `receiver`. */
 void run(SPIPlanPtr plan, DestReceiver *receiver);
+
+/* The same; false: it was `end`, not 0, before the statement was, and the rest of its rows have not been received. */
+bool run_until(SPIPlanPtr plan, DestReceiver *receiver, TimestampTz end);
 
 /* The bigint that `plan` answers with. */
 int64_t number_of(SPIPlanPtr plan);

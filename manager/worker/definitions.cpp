@@ -156,6 +156,7 @@ void Manager::project_definitions()
         catalog::write_registry(catalog, cluster, MyDatabaseId, rows, now);
         catalog::write_graph(catalog, MyDatabaseId, edges);
         catalog::prune_statistics(catalog, MyDatabaseId, now - statistics_pause_us);
+        catalog::prune_measured(catalog, MyDatabaseId);
         for (const catalog::BackOff &row : catalog::back_offs_of(catalog, MyDatabaseId)) {
             scheduler::Task *task = queue_.find(row.relid);
             if (task == nullptr || known_[row.relid].generation != row.generation)

@@ -43,6 +43,10 @@ catalog::Refresh history_of(const refresh::Outcome &outcome, Initiator initiator
     row.rows_deleted = outcome.rows_deleted;
     row.delta_rows = outcome.delta_rows;
     row.was_full_fallback = outcome.was_full_fallback;
+    row.is_fill = outcome.is_fill;
+    row.reason = outcome.reason;
+    row.generation = outcome.generation;
+    row.measured = outcome.measured;
     return row;
 }
 

@@ -35,7 +35,7 @@ class Catalog : public testing::Test {
         refresh.delta_rows = 4;
         return catalog.run([&](Database &c) {
             write_history(c, 1, refresh);
-            add_cost(c, 1, refresh);
+            add_measured(c, 1, refresh);
         });
     }
     static size_t count(Database &catalog)

@@ -1,0 +1,25 @@
+-- Which way a stream table is refreshed, why, and what it costs.
+
+CREATE FUNCTION pgtrickle.explain_refresh_mode(name text,
+    OUT configured_mode text, OUT effective_mode text, OUT downgrade_reason text) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_explain_refresh_mode';
+COMMENT ON FUNCTION pgtrickle.explain_refresh_mode(text)
+  IS 'how a stream table was refreshed last, or will be, and why it was computed from nothing where deltas were asked for';
+
+CREATE FUNCTION pgtrickle.recommend_refresh_mode(name text DEFAULT NULL,
+    OUT pgt_schema text, OUT pgt_name text, OUT current_mode text, OUT effective_mode text,
+    OUT recommended_mode text, OUT confidence text, OUT reason text, OUT signals jsonb) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_recommend_refresh_mode';
+COMMENT ON FUNCTION pgtrickle.recommend_refresh_mode(text)
+  IS 'the refresh mode that what refreshes took so far speaks for: of a stream table, or of all that you may read';
+
+CREATE FUNCTION pgtrickle.refresh_efficiency(
+    OUT pgt_schema text, OUT pgt_name text, OUT refresh_mode text, OUT total_refreshes bigint,
+    OUT diff_count bigint, OUT full_count bigint, OUT avg_diff_ms float8, OUT avg_full_ms float8,
+    OUT avg_change_ratio float8, OUT diff_speedup float8, OUT last_refresh_at timestamptz) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_refresh_efficiency';
+COMMENT ON FUNCTION pgtrickle.refresh_efficiency()
+  IS 'what refreshes by deltas and full ones took, of each stream table that you may read; a first fill counts as a full one where there was none';
