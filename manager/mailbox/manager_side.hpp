@@ -48,10 +48,6 @@ uint32_t definition_changes() noexcept;
 bool retire(uint32_t changes_seen) noexcept;
 /* Of a refresh worker too: the database is to be left. */
 bool is_asked_to_exit() noexcept;
-/* From now until the next wake-up, the first commit that changes a source sets this process's
- * latch. To be called before looking at the stream tables. */
-void want_wake_up() noexcept;
-
 struct Request {
     int slot;
     uint64_t generation;
@@ -63,6 +59,22 @@ std::vector<Request> take_requests() noexcept;
 bool is_waiting(const Request &request) noexcept;
 void tell_who_serves(const Request &request, const std::vector<int> &pids) noexcept;
 void answer(const Request &request, const Reply &reply) noexcept;
+
+/* ---- news of changes; see news.cpp for why none is lost ---- */
+
+int slot_total() noexcept;
+uint32_t slot_of_source(Oid source) noexcept;
+/* What every stream table reads beside its sources: COMMIT PREPARED counts there. */
+uint32_t slot_of_database() noexcept;
+/* The bits of 64 slots: 1 where something has changed since forget_change(). */
+uint64_t changed_word(int word) noexcept;
+/* From now on the first commit that changes the slot's source sets its bit and this process's latch. To be called before
+ * looking at who reads it. */
+void forget_change(uint32_t slot) noexcept;
+/* True once if something may have changed that no bit tells of. */
+bool take_doubt() noexcept;
+/* Counts transactions that changed the source. */
+uint64_t commits_of(uint32_t slot) noexcept;
 
 /* ---- refresh workers ----
  * One that is about to be started has a slot already, so that the refreshes of all databases

@@ -91,7 +91,6 @@ extern "C" void pgtrickle_manager_leaves(int, Datum)
 {
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
     my_manager_slot->pid.store(0);
-    my_manager_slot->wants_wake_up.store(0);
     answer_all(MyDatabaseId, {Answer::no_manager, InvalidOid});
     stop_waiting(my_manager_slot);
     forget_own_workers();
@@ -131,7 +130,7 @@ ManagerSlot *find_or_make_manager(Oid database) noexcept
         slot = &managers[i];
         slot->is_wanted = false;
         slot->barred_by = 0;
-        slot->wants_wake_up.store(0);
+        slot->is_in_doubt.store(0);
         slot->has_requests.store(0);
         slot->waits_since = 0;
         slot->lacks_process.store(0);
@@ -152,17 +151,6 @@ void wake_launcher() noexcept
     shared->launcher_calls.fetch_add(1);
     if (shared->launcher_pid.load() != 0)
         wake_process(shared->launcher_process);
-}
-
-/* Lock-free: the slot is looked at without the lock, and a latch too many does no harm. */
-void wake_manager_if_wanted() noexcept
-{
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    ManagerSlot *slot = find_manager(MyDatabaseId);
-    if (slot == nullptr || slot->wants_wake_up.load(std::memory_order_relaxed) == 0)
-        return;
-    if (slot->wants_wake_up.exchange(0) != 0 && slot->pid.load() != 0)
-        wake_process(slot->process);
 }
 
 void announce_definition_change() noexcept
@@ -374,12 +362,6 @@ bool retire(uint32_t changes_seen) noexcept
 ManagerSlot *own_manager_slot() noexcept
 {
     return my_manager_slot;
-}
-
-void want_wake_up() noexcept
-{
-    my_manager_slot->wants_wake_up.store(1);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 std::vector<Request> take_requests() noexcept

@@ -16,6 +16,7 @@ SourceSlot *source_slots = nullptr;
 ReadingCell *cells = nullptr;
 ManagerSlot *managers = nullptr;
 WorkerSlot *workers = nullptr;
+std::atomic<uint64_t> *changed_bits = nullptr;
 RequestSlot *requests = nullptr;
 HTAB *entries = nullptr;
 
@@ -41,6 +42,11 @@ int cell_total()
     return stream_table_setting * cells_per_stream_table;
 }
 
+int changed_words()
+{
+    return slot_total() / 64;
+}
+
 int manager_total()
 {
     return max_worker_processes;
@@ -54,7 +60,8 @@ Size arrays_size()
     size = add_size(size, mul_size(slot_total(), sizeof(SourceSlot)));
     size = add_size(size, mul_size(cell_total(), sizeof(ReadingCell)));
     size = add_size(size, mul_size(manager_total(), sizeof(ManagerSlot) + sizeof(WorkerSlot)));
-    size = add_size(size, alignof(WorkerSlot));
+    size = add_size(size, mul_size(manager_total(), mul_size(changed_words(), sizeof(uint64_t))));
+    size = add_size(size, alignof(WorkerSlot) + alignof(std::atomic<uint64_t>));
     return add_size(size, mul_size(MaxBackends, sizeof(RequestSlot)));
 }
 
@@ -77,6 +84,8 @@ void fill_empty()
         new (&managers[i]) ManagerSlot{};
         new (&workers[i]) WorkerSlot{};
     }
+    for (int i = 0; i < shared->manager_count * (shared->slot_count / 64); i++)
+        new (&changed_bits[i]) std::atomic<uint64_t>{0};
     for (int i = 0; i < shared->request_count; i++)
         new (&requests[i]) RequestSlot{};
     shared->free_cell = 0;
@@ -124,6 +133,7 @@ extern "C" void pgtrickle_shmem_startup()
     cells = place<ReadingCell>(memory, shared->cell_count);
     managers = place<ManagerSlot>(memory, shared->manager_count);
     workers = place<WorkerSlot>(memory, shared->manager_count);
+    changed_bits = place<std::atomic<uint64_t>>(memory, shared->manager_count * (shared->slot_count / 64));
     requests = place<RequestSlot>(memory, shared->request_count);
     if (!is_found)
         fill_empty();

@@ -5,6 +5,7 @@
  *   entries         one a stream table, a hash table under `entry_lock`
  *   ReadingCell[n]  what each entry's last refresh read, linked lists under `entry_lock`
  *   ManagerSlot[n]  the managers, one a database, under `request_lock`
+ *   changed bits    one a source slot for each manager: news for it; lock-free
  *   WorkerSlot[n]   the refresh workers of all databases, under `request_lock`
  *   RequestSlot[n]  one a backend, by its process number, under `request_lock`
  *
@@ -75,7 +76,7 @@ struct ManagerSlot {
     std::atomic<uint32_t> database; /* InvalidOid: free */
     std::atomic<int32_t> pid;       /* 0: none is running */
     int32_t process;                /* its number in ProcGlobal */
-    std::atomic<uint32_t> wants_wake_up;     /* a commit that changes a source is to set its latch */
+    std::atomic<uint32_t> is_in_doubt;       /* something may have changed that no bit tells of */
     std::atomic<uint32_t> has_requests;
     std::atomic<uint32_t> definition_changes; /* counts */
     std::atomic<uint32_t> is_asked_to_exit;
@@ -130,6 +131,7 @@ extern SourceSlot *source_slots;
 extern ReadingCell *cells;
 extern ManagerSlot *managers;
 extern WorkerSlot *workers;
+extern std::atomic<uint64_t> *changed_bits; /* slot_count / 64 words for each manager */
 extern RequestSlot *requests;
 extern HTAB *entries;
 
@@ -170,9 +172,14 @@ int32_t my_process() noexcept;
 ManagerSlot *own_manager_slot() noexcept; /* in a manager; else nullptr */
 void wake_process(int32_t process) noexcept;
 void wake_launcher() noexcept;
-void wake_manager_if_wanted() noexcept;
 void announce_definition_change() noexcept;
 void drop_request_at_end() noexcept;
+
+/* ---- news.cpp ---- */
+/* The source of this slot has changed visibly: the manager is told, if it wants to know. */
+void tell_change(uint32_t slot) noexcept;
+/* The manager is to look at everything. */
+void tell_doubt() noexcept;
 
 /* ---- workers.cpp; request_lock is held ---- */
 /* The refresh workers of a database are to leave, and those that have not come yet not to stay. */

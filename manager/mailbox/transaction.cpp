@@ -3,7 +3,8 @@
  *
  *   PRE_COMMIT, PRE_PREPARE   started++ of each source changed
  *   COMMIT, ABORT, PREPARE    finished++ of each that was started
- *   COMMIT                    then what refreshes of this transaction took in, states, wishes
+ *   COMMIT                    then what refreshes of this transaction took in, states, news for
+ *                             the manager, wishes
  *
  * The object lock of a refreshed stream table is held until after the COMMIT callbacks, so
  * two refreshes of one stream table reach the mailbox in the order of their commits.
@@ -141,6 +142,7 @@ void apply_pending() noexcept
     Local &mine = local();
     if (mine.is_pending_lost) {
         forget_database(MyDatabaseId);
+        tell_doubt();
         return;
     }
     for (Pending &pending : mine.pending) {
@@ -176,13 +178,12 @@ void reset() noexcept
 void commit() noexcept
 {
     Local &mine = local();
-    bool has_changed = mine.changed_count > 0;
     finish_all();
     apply_pending();
+    for (int i = 0; i < mine.changed_count; i++)
+        tell_change(mine.changed[i].slot);
     if (mine.has_definition_change)
         announce_definition_change();
-    else if (has_changed)
-        wake_manager_if_wanted();
     reset();
 }
 

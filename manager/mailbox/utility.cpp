@@ -42,7 +42,7 @@ struct CommitPrepared {
     ~CommitPrepared()
     {
         finish_commit_prepared();
-        wake_manager_if_wanted();
+        tell_change(database_slot());
     }
 };
 

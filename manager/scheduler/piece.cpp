@@ -130,4 +130,15 @@ Ids with_upstreams(const Graph &graph, const Ids &members)
     return result;
 }
 
+Ids relations_below(const Graph &graph, Id id)
+{
+    Ids result = {id};
+    std::unordered_set<Id> known = {id};
+    for (size_t i = 0; i < result.size(); i++)
+        for (Id source : Ids(graph.sources(result[i])))
+            if (known.insert(source).second)
+                result.push_back(source);
+    return result;
+}
+
 } // namespace pgtrickle::scheduler

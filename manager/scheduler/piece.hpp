@@ -33,4 +33,7 @@ Ids piece_of(const Graph &graph, Id start, const std::function<Candidate(Id)> &c
 /* `members`, and behind them all stream tables that they read, directly or by way of others. */
 Ids with_upstreams(const Graph &graph, const Ids &members);
 
+/* `id`, and all that it reads, tables included. */
+Ids relations_below(const Graph &graph, Id id);
+
 } // namespace pgtrickle::scheduler

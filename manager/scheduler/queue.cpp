@@ -88,6 +88,11 @@ Ids Queue::idle() const
     return result;
 }
 
+bool Queue::is_every_one_idle() const
+{
+    return std::all_of(by_id_.begin(), by_id_.end(), [](const Task &task) { return task.is_idle(); });
+}
+
 std::optional<Microseconds> Queue::first_due() const
 {
     if (by_due_.empty())
@@ -151,6 +156,8 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
     Microseconds after = is_clean     ? std::max(refreshed_at, not_before)
                          : is_unknown ? refreshed_at
                                       : std::min(dirty_since, now);
+    /* What stays unknown is not refreshed over and over. */
+    Microseconds rested_at = is_unknown ? refreshed_at + spacing_us : std::min(task.rest.until(), now + spacing_us);
     std::optional<Microseconds> due;
     auto take = [&](std::optional<Microseconds> at) {
         if (at && (!due || *at < *due))
@@ -160,10 +167,10 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
         if (!schedule.is_on_change())
             take(next_due(schedule, after, zone));
         else if (!is_clean)
-            take(std::max(after, refreshed_at + spacing_us));
+            take(std::max(after, rested_at));
     }
     if (task.schedules.empty() && !is_clean)
-        take(std::max(after, refreshed_at + spacing_us));
+        take(std::max(after, rested_at));
     if (!due)
         return std::nullopt;
     return std::max(*due, not_before);

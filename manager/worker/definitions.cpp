@@ -5,6 +5,7 @@
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
 #include "definition/time_zone.hpp"
+#include "scheduler/piece.hpp"
 #include "translate/translate.hpp"
 #include "worker/manager.hpp"
 
@@ -86,7 +87,7 @@ void Manager::set_task(scheduler::Id relid, const LoadedState &state)
     if (state.is_suspended)
         queue_.suspend(task);
     else if (!task.is_running)
-        queue_.make_idle(task);
+        make_idle(task);
     mailbox::offer_state(relid, {state.is_populated, state.is_suspended, state.failures > 0});
 }
 
@@ -127,15 +128,19 @@ bool Manager::load_definitions()
     }
     known_.clear();
     for (scheduler::Id relid : queue_.ids()) {
-        if (loaded.count(relid) == 0)
-            queue_.remove(relid);
+        if (loaded.count(relid) != 0)
+            continue;
+        queue_.remove(relid);
+        listening_.remove(relid);
     }
     for (auto &[relid, item] : loaded) {
         graph_.set(relid, item.sources);
         known_[relid] = item.known;
     }
-    for (auto &[relid, item] : loaded)
+    for (auto &[relid, item] : loaded) {
+        listening_.set(relid, scheduler::relations_below(graph_, relid));
         set_task(relid, item.state);
+    }
     may_trim_ = true; /* logs of dropped stream tables are to be trimmed */
     project_definitions();
     return !loaded.empty();

@@ -45,7 +45,7 @@ bool Manager::is_ready(Task &task, TimestampTz now)
     if (!task.is_queued() || task.due_at > now)
         return false;
     if (mailbox::is_clean(task.id) && !task.is_due_when_clean) {
-        queue_.make_idle(task);
+        make_idle(task);
         return false;
     }
     /* Behind one that has failed: with it, or after it. */
@@ -173,7 +173,8 @@ void Manager::dispatch()
 
 void Manager::start(const Pool::Choice &choice, Job job, Ids members, Ids involved)
 {
-    running_.push_back({++last_job_, job.kind, choice.worker, std::move(members), std::move(involved)});
+    int64_t commits = count_commits(involved);
+    running_.push_back({++last_job_, job.kind, choice.worker, std::move(members), std::move(involved), commits});
     const RunningJob &running = running_.back();
     for (Id id : running.involved)
         busy_[id] = running.number;
@@ -208,6 +209,38 @@ void Manager::take_results()
     }
 }
 
+/* How many transactions have changed the busiest of the sources since a job last read it. */
+int64_t Manager::count_commits(const Ids &involved)
+{
+    uint64_t most = 0;
+    for (Id id : involved)
+        for (Id source : graph_.sources(id)) {
+            if (graph_.contains(source))
+                continue;
+            uint32_t slot = mailbox::slot_of_source(source);
+            uint64_t count = mailbox::commits_of(slot);
+            auto [read, is_new] = commits_read_.emplace(slot, count);
+            most = std::max(most, count - read->second);
+            read->second = count;
+        }
+    return static_cast<int64_t>(most);
+}
+
+/* They are refreshed together again, so each pays for all. */
+void Manager::note_rests(const RunningJob &job, const scheduler::JobResult &result)
+{
+    TimestampTz now = GetCurrentTimestamp();
+    for (const MemberResult &member : result.members) {
+        Task *task = queue_.find(member.id);
+        if (task == nullptr || member.verdict != Verdict::refreshed)
+            continue;
+        if (member.has_changed || mailbox::is_clean(member.id))
+            task->rest.note_refresh(result.took_us, job.commits, now, spacing_us());
+        else
+            task->rest.note_fruitless(now, spacing_us());
+    }
+}
+
 /* Puts a task where it belongs after a job: one that is idle is looked at in this cycle. */
 void Manager::settle(Id id, Verdict verdict, const MemberResult *result)
 {
@@ -231,7 +264,7 @@ void Manager::settle(Id id, Verdict verdict, const MemberResult *result)
     if (verdict != Verdict::refreshed)
         tell_left(known_[id], verdict);
     if (verdict == Verdict::refreshed)
-        queue_.make_idle(*task);
+        make_idle(*task);
     else if (verdict == Verdict::failed)
         queue_.queue(*task, task->not_before);
     else
@@ -247,6 +280,7 @@ void Manager::end(const RunningJob &job, const std::optional<scheduler::JobResul
     for (Id id : job.involved)
         busy_.erase(id);
     if (result) {
+        note_rests(job, *result);
         for (const MemberResult &member : result->members) {
             verdicts[member.id] = member.verdict;
             may_trim_ = may_trim_ || member.has_changed;

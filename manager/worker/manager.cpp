@@ -27,8 +27,6 @@ namespace {
 using scheduler::Id;
 using scheduler::Ids;
 
-/* Commits wake the manager at most this often, however many there are. */
-constexpr TimestampTz arm_pause_us = 50'000;
 /* A clock that has been set is noticed after so long, at the latest. */
 constexpr long longest_sleep_ms = 60'000;
 
@@ -39,17 +37,41 @@ TimestampTz spacing_us()
 
 } // namespace
 
-void Manager::watch_idle()
+void Manager::make_idle(scheduler::Task &task)
+{
+    queue_.make_idle(task);
+    unwatched_.push_back(task.id);
+}
+
+bool Manager::queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone)
+{
+    std::optional<TimestampTz> due = scheduler::due_at(task, mailbox::dirty_since(task.id), now, spacing_us(), zone);
+    if (due)
+        queue_.queue(task, *due);
+    return due.has_value();
+}
+
+/* Looks at those that have become idle, and those that news are about. Who stays idle is listened for, and
+ * was clean after that. */
+void Manager::watch()
 {
     TimestampTz now = GetCurrentTimestamp();
-    (void)queue_.notice_time(now);
+    if (mailbox::take_doubt() || queue_.notice_time(now))
+        unwatched_ = queue_.idle();
+    Ids told = listening_.hear();
+    may_trim_ = may_trim_ || !told.empty();
+    unwatched_.insert(unwatched_.end(), told.begin(), told.end());
+    if (unwatched_.empty())
+        return;
     const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
-    for (Id id : queue_.idle()) {
-        scheduler::Task &task = *queue_.find(id);
-        std::optional<TimestampTz> due = scheduler::due_at(task, mailbox::dirty_since(id), now, spacing_us(), zone);
-        if (due)
-            queue_.queue(task, *due);
+    for (Id id : unwatched_) {
+        scheduler::Task *task = queue_.find(id);
+        if (task == nullptr || !task->is_idle() || queue_if_due(*task, now, zone))
+            continue;
+        listening_.listen(id);
+        queue_if_due(*task, now, zone);
     }
+    unwatched_.clear();
 }
 
 void Manager::load_if_due()
@@ -65,8 +87,8 @@ void Manager::cycle()
     load_if_due();
     take_results();
     take_requests();
+    watch();
     if (guc::enabled) {
-        watch_idle();
         settle_requests();
     } else {
         refuse_requests();
@@ -74,14 +96,8 @@ void Manager::cycle()
     dispatch();
     tell_who_serves();
     project_if_catalog_is_new();
-    /* From here on a commit must not go unnoticed: it either is seen by watch_idle, or sets the latch. */
-    TimestampTz now = GetCurrentTimestamp();
-    is_armed_ = now >= armed_at_ + arm_pause_us || now < armed_at_;
-    if (is_armed_) {
-        armed_at_ = now;
-        mailbox::want_wake_up();
-    }
-    watch_idle();
+    /* Who was made idle by this cycle; what is told from here on sets the latch. */
+    watch();
 }
 
 long Manager::sleep_ms()
@@ -94,10 +110,9 @@ long Manager::sleep_ms()
     };
     if (guc::enabled)
         take(queue_.first_due_after(dispatched_at_));
-    if ((may_trim_ || has_untrimmed_) && !is_upkeep_running_)
+    /* Nobody listens to what is written to the sources of those that are not idle; their logs grow. */
+    if (!is_upkeep_running_ && (may_trim_ || has_untrimmed_ || !queue_.is_every_one_idle()))
         take(upkeep_after_);
-    if (!is_armed_)
-        take(armed_at_ + arm_pause_us);
     if (!is_loaded_ || load_after_ != 0)
         take(load_after_);
     take(pool_.attend_at());
@@ -122,12 +137,9 @@ void Manager::run()
         });
         cycle();
         long wait_ms = sleep_ms();
-        int events = call([=] {
-            return WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait_ms, PG_WAIT_EXTENSION);
+        call([=] {
+            (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait_ms, PG_WAIT_EXTENSION);
         });
-        /* Somebody has written to a log, whoever refreshes from it. */
-        if ((events & WL_LATCH_SET) != 0)
-            may_trim_ = true;
     }
 }
 

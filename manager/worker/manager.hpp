@@ -12,7 +12,8 @@
  * the end suspended, and never stops the others.
  *
  * A task is idle, queued, suspended or running (in a job); a running one is looked at again when its
- * job ends, whatever has come in between. While nothing changes the manager runs no SQL, holds no
+ * job ends, whatever has come in between. Of idle ones the manager looks only at those that news are
+ * about (listening.hpp). While nothing changes the manager runs no SQL, holds no
  * snapshot and does not wake up. One process, C++ frames; everything it keeps is here.
  */
 #pragma once
@@ -21,6 +22,7 @@
 #include "scheduler/graph.hpp"
 #include "scheduler/job.hpp"
 #include "scheduler/queue.hpp"
+#include "worker/listening.hpp"
 #include "worker/pool.hpp"
 
 #include <functional>
@@ -60,6 +62,7 @@ struct RunningJob {
     int worker = nobody; /* this process, for nobody */
     scheduler::Ids members;
     scheduler::Ids involved;
+    int64_t commits = 0; /* of a source since it was last read for a job; of the busiest one */
 };
 
 class Manager {
@@ -71,7 +74,9 @@ class Manager {
     /* manager.cpp */
     void cycle();
     void load_if_due();
-    void watch_idle();
+    void make_idle(scheduler::Task &task);
+    bool queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone);
+    void watch();
     long sleep_ms();
 
     /* asking.cpp */
@@ -98,6 +103,8 @@ class Manager {
     void start(const Pool::Choice &choice, scheduler::Job job, scheduler::Ids members, scheduler::Ids involved);
     void take_results();
     void end(const RunningJob &job, const std::optional<scheduler::JobResult> &result);
+    int64_t count_commits(const scheduler::Ids &involved);
+    void note_rests(const RunningJob &job, const scheduler::JobResult &result);
     void settle(scheduler::Id id, scheduler::Verdict verdict, const scheduler::MemberResult *result);
 
     /* definitions.cpp */
@@ -107,7 +114,7 @@ class Manager {
     void set_task(scheduler::Id relid, const struct LoadedState &state);
 
     /* upkeep.cpp */
-    bool is_upkeep_due(TimestampTz now) const;
+    bool is_upkeep_due(TimestampTz now);
     scheduler::Job upkeep_job(TimestampTz now);
     void end_upkeep(const scheduler::JobResult &result);
 
@@ -123,8 +130,10 @@ class Manager {
     bool is_loaded_ = false;
     TimestampTz load_after_ = 0;     /* a failed load is repeated then */
     TimestampTz dispatched_at_ = 0;  /* what was due then, and has not begun, waits for somebody */
-    TimestampTz armed_at_ = 0;       /* when commits were last asked to wake us */
-    bool is_armed_ = false;
+    Listening listening_;
+    scheduler::Ids unwatched_;       /* have become idle, or news are about them: to be looked at */
+    std::map<uint32_t, uint64_t> commits_read_; /* by slot: how many there were at the last job that read the source */
+    uint64_t commits_trimmed_ = 0;   /* how many there were in all at the last upkeep */
     bool is_upkeep_running_ = false;
     bool is_catalog_new_ = false;
     bool may_trim_ = false;          /* something was logged or refreshed since the last upkeep */

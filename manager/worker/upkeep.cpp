@@ -65,9 +65,17 @@ void Refresher::keep_up(scheduler::JobResult *result)
 
 /* ---- when ---- */
 
-bool Manager::is_upkeep_due(TimestampTz now) const
+bool Manager::is_upkeep_due(TimestampTz now)
 {
-    return (may_trim_ || has_untrimmed_) && now >= upkeep_after_;
+    if (now < upkeep_after_)
+        return false;
+    uint64_t commits = listening_.count_commits();
+    may_trim_ = may_trim_ || commits != commits_trimmed_;
+    commits_trimmed_ = commits;
+    bool is_due = may_trim_ || has_untrimmed_;
+    if (!is_due)
+        upkeep_after_ = now + upkeep_pause_us;
+    return is_due;
 }
 
 scheduler::Job Manager::upkeep_job(TimestampTz now)

@@ -1,0 +1,165 @@
+#!/usr/bin/python3 -B
+"""No wake-up is lost: what anybody commits, in any manner, comes into stream tables that nobody asks for.
+
+Their schedule is `calculated`, whose reads never wait. Writers commit and stop; from then on only the manager can
+bring in what is missing, and it has to within seconds. A lost wake-up would leave the last rows out for ever.
+"""
+
+import os
+import random
+import threading
+import time
+import sys
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+SECONDS = int(os.environ.get("DURATION_S", "15"))
+SOURCES = 4
+db = Database()
+
+
+def create(name, query, schedule="calculated"):
+    db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s)", name, query, schedule)
+
+
+def set_up():
+    for k in range(SOURCES):
+        db.run(f"CREATE TABLE s{k} (writer int, value int)")
+        create(f"last{k}", f"SELECT writer, max(value) AS value, count(*) AS n FROM s{k} GROUP BY writer")
+        create(f"all{k}", f"SELECT count(*) AS n FROM s{k}", "1s")
+    create("joined", "SELECT a.writer, a.value + b.value AS value FROM last0 a JOIN last1 b USING (writer)")
+    create("total", "SELECT count(*) AS n, sum(n) AS rows FROM (SELECT n FROM last2 UNION ALL SELECT n FROM last3) l")
+
+
+STATES = [(f"last{k}", f"SELECT writer, max(value), count(*) FROM s{k} GROUP BY writer") for k in range(SOURCES)] + \
+    [(f"all{k}", f"SELECT count(*) FROM s{k}") for k in range(SOURCES)] + \
+    [("joined", "SELECT a.writer, a.value + b.value FROM last0 a JOIN last1 b USING (writer)"),
+     ("total", "SELECT count(*), sum(n) FROM (SELECT n FROM last2 UNION ALL SELECT n FROM last3) l")]
+
+
+def all_arrives(limit_s=10):
+    """Every stream table equals its query, though no read asks for a refresh."""
+    db.run("SET pg_trickle.enabled = off")
+    for name, query in STATES:
+        db.wait_for(f"SELECT count(*) FROM ((TABLE {name} EXCEPT ALL {query}) UNION ALL ({query} EXCEPT ALL TABLE {name})) d",
+                    0, limit_s)
+
+
+class Writer:
+    def __init__(self, number):
+        self.number = number
+        self.session = db.connect()
+        self.random = random.Random(number)
+        self.value = 0
+        self.failure = None
+
+    def write(self):
+        cursor = self.session.cursor()
+        self.value += 1
+        source = self.random.randrange(SOURCES)
+        insert = f"INSERT INTO s{source} VALUES ({self.number}, {self.value})"
+        other = f"INSERT INTO s{(source + 1) % SOURCES} VALUES ({self.number}, {self.value})"
+        name = f"{db.name}_{self.number}"
+        way = self.random.choice(["plain", "plain", "both", "prepared", "rolled back", "savepoint", "refreshing", "truncate"])
+        try:
+            if way == "plain":
+                cursor.execute(insert)
+            elif way == "both":
+                cursor.execute(f"BEGIN; {insert}; {other}; COMMIT")
+            elif way == "prepared":
+                cursor.execute(f"BEGIN; {insert}; PREPARE TRANSACTION '{name}'")
+                time.sleep(self.random.random() / 50)
+                cursor.execute(f"COMMIT PREPARED '{name}'")
+            elif way == "rolled back":
+                cursor.execute(f"BEGIN; {insert}; ROLLBACK")
+            elif way == "savepoint":
+                cursor.execute(f"BEGIN; SAVEPOINT a; {other}; ROLLBACK TO a; {insert}; COMMIT")
+            elif way == "refreshing":
+                cursor.execute(f"BEGIN; {insert}; SELECT pgtrickle.refresh_stream_table('last{source}'); {other}; COMMIT")
+            elif self.random.random() < 0.1:
+                cursor.execute(f"TRUNCATE s{source}")
+        except psycopg2.errors.DeadlockDetected:
+            cursor.execute("ROLLBACK")
+
+    def run(self, until):
+        try:
+            while time.monotonic() < until:
+                self.write()
+                # bursts and pauses: the manager is now asleep, now resting, now in the middle of a refresh
+                time.sleep(self.random.choice([0, 0, 0, 0.001, 0.005, 0.05]))
+        except psycopg2.Error as error:
+            self.failure = error
+        self.session.close()
+
+
+def nothing_that_several_commit_is_lost():
+    set_up()
+    rounds = 0
+    ends_at = time.monotonic() + SECONDS
+    while time.monotonic() < ends_at:
+        rounds += 1
+        writers = [Writer(rounds * 10 + k) for k in range(4)]
+        until = time.monotonic() + 0.7
+        threads = [threading.Thread(target=writer.run, args=(until,)) for writer in writers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not any(writer.failure for writer in writers), [writer.failure for writer in writers]
+        all_arrives()
+
+
+def a_single_commit_is_seen_soon():
+    """One at a time, after rests of any length; with so few commits none has to wait for a rest to end."""
+    late = []
+    for i in range(60):
+        time.sleep(random.choice([0, 0.002, 0.01, 0.03, 0.1]))
+        started = time.monotonic()
+        db.run("INSERT INTO s0 VALUES (1000000, %s)", i)
+        while db.run("SELECT value FROM last0 WHERE writer = 1000000") != [(i,)]:
+            assert time.monotonic() < started + 10, i
+            time.sleep(0.0005)
+        late.append(time.monotonic() - started)
+    assert sorted(late)[len(late) // 2] < 0.25, late
+
+
+def a_hot_source_does_not_keep_a_worker_busy():
+    session = db.connect()
+    cursor = session.cursor()
+    refreshes = "SELECT count(*) FROM pgtrickle.get_refresh_history('last3', 100000)"
+    before, started = db.value(refreshes), time.monotonic()
+    commits = 0
+    while time.monotonic() < started + 3:
+        cursor.execute("INSERT INTO s3 VALUES (2000000, 1)")
+        commits += 1
+    session.close()
+    took = db.value("SELECT sum(duration_ms) FROM (SELECT duration_ms FROM pgtrickle.get_refresh_history('last3', 100000) "
+                    "ORDER BY start_time DESC LIMIT %s) h", db.value(refreshes) - before)
+    assert commits > 100 and took < 1500, (commits, took)
+    all_arrives()
+
+
+def a_change_arrives_after_the_manager_was_terminated_beside_it():
+    for _ in range(5):
+        pid = db.manager_pid()
+        writers = [Writer(3000000 + k) for k in range(3)]
+        until = time.monotonic() + 0.4
+        threads = [threading.Thread(target=writer.run, args=(until,)) for writer in writers]
+        for thread in threads:
+            thread.start()
+        db.run("SELECT pg_terminate_backend(%s)", pid)
+        for thread in threads:
+            thread.join()
+        all_arrives()
+
+
+def the_database_can_be_dropped():
+    db.drop()
+
+
+run_cases([nothing_that_several_commit_is_lost, a_single_commit_is_seen_soon, a_hot_source_does_not_keep_a_worker_busy,
+           a_change_arrives_after_the_manager_was_terminated_beside_it, the_database_can_be_dropped])

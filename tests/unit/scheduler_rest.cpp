@@ -1,0 +1,99 @@
+#include "scheduler/rest.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+using namespace pgtrickle::scheduler;
+
+namespace {
+
+constexpr Microseconds ms = 1000;
+constexpr Microseconds longest = second_us;
+constexpr Microseconds start = 1000 * second_us;
+
+/* Share of the time that refreshes of `took` get in a minute, if there is always something to take in,
+ * `per_second` commits. */
+double share(Microseconds took, int64_t per_second)
+{
+    Rest rest;
+    Microseconds now = start, busy = 0, last = start;
+    while (now < start + 60 * second_us) {
+        now = std::max(now, rest.until()) + took;
+        busy += took;
+        int64_t commits = std::max<int64_t>(1, (now - last) * per_second / second_us);
+        last = now;
+        rest.note_refresh(took, commits, now, longest);
+    }
+    return static_cast<double>(busy) / static_cast<double>(now - start);
+}
+
+TEST(Rest, is_none_after_commits_now_and_then)
+{
+    Rest rest;
+    for (Microseconds now = start; now < start + 60 * second_us; now += 20 * ms) {
+        rest.note_refresh(2 * ms, 1, now, longest);
+        ASSERT_LE(rest.until(), now);
+    }
+}
+
+TEST(Rest, is_none_for_one_who_waits_for_each_of_his_commits_for_a_while)
+{
+    Rest rest;
+    Microseconds now = start;
+    for (int i = 0; i < 50; i++) {
+        now += 80 * ms;
+        rest.note_refresh(60 * ms, 1, now, longest);
+        ASSERT_LE(rest.until(), now) << i;
+    }
+}
+
+TEST(Rest, bounds_the_share_of_a_core)
+{
+    EXPECT_LT(share(2 * ms, 1), 0.55);
+    EXPECT_LT(share(2 * ms, 5000), 0.07);
+    EXPECT_LT(share(10 * ms, 5000), 0.07);
+    EXPECT_GT(share(2 * ms, 5000), 0.04); /* and is not idle either */
+}
+
+TEST(Rest, of_a_hot_one_is_proportional)
+{
+    Rest rest;
+    rest.note_refresh(1 * ms, 100, start, longest);
+    EXPECT_EQ(rest.until(), start + 16 * ms);
+    rest.note_refresh(1 * ms, 100, start + 17 * ms, longest);
+    EXPECT_NEAR(rest.until(), start + 33 * ms, 100);
+}
+
+TEST(Rest, is_never_longer_than_the_longest_and_leaves_no_debt)
+{
+    Rest rest;
+    rest.note_refresh(1000 * second_us, 100, start, longest);
+    EXPECT_EQ(rest.until(), start + longest);
+    rest.note_refresh(1 * ms, 1, start + 2 * longest, longest);
+    EXPECT_LE(rest.until(), start + 2 * longest);
+}
+
+TEST(Rest, is_longer_each_time_nothing_was_to_be_taken_in)
+{
+    Rest rest;
+    for (Microseconds wait : {1 * ms, 2 * ms, 4 * ms, 8 * ms}) {
+        rest.note_fruitless(start, longest);
+        EXPECT_EQ(rest.until(), start + wait);
+    }
+    for (int i = 0; i < 100; i++)
+        rest.note_fruitless(start, longest);
+    EXPECT_EQ(rest.until(), start + longest);
+    rest.note_refresh(1 * ms, 1, start, longest);
+    EXPECT_LE(rest.until(), start);
+}
+
+TEST(Rest, survives_a_clock_that_goes_back)
+{
+    Rest rest;
+    rest.note_refresh(1 * ms, 1, start, longest);
+    rest.note_refresh(1 * ms, 1, start - 500 * second_us, longest);
+    EXPECT_LE(rest.until(), start - 500 * second_us);
+}
+
+} // namespace
