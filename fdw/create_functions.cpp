@@ -57,8 +57,7 @@ void look_at_compatibility(FunctionCallInfo fcinfo)
     if (has_argument(fcinfo, max_differential_joins_argument))
         note_ignored("max_differential_joins", "the number of joins is not limited");
     if (has_argument(fcinfo, max_delta_fraction_argument))
-        note_ignored("max_delta_fraction", "the setting pg_trickle.differential_max_change_ratio says when a full "
-                                           "refresh is cheaper");
+        note_ignored("max_delta_fraction", "AUTO learns from the refreshes when a full one is cheaper");
 }
 
 void add_text(std::vector<options::Option> *options, const char *name, std::optional<std::string> value)

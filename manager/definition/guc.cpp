@@ -116,7 +116,8 @@ void define_refreshing()
                             "-1: none is told; 0: all are.", &log_min_duration_ms, 600000, -1, INT_MAX, PGC_SUSET,
                             GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomRealVariable("pg_trickle.differential_max_change_ratio",
-                             "Share of a source's rows changed, above which a full refresh is cheaper.", nullptr,
+                             "Share of changed rows at which AUTO takes a full refresh to cost as much as a delta, until that was measured.",
+                             "0: large deltas are always computed from nothing; 1: never.",
                              &differential_max_change_ratio, 0.15, 0.0, 1.0, PGC_USERSET, 0, nullptr, nullptr,
                              nullptr);
     DefineCustomIntVariable("pg_trickle.min_schedule_seconds", "Shortest duration that a schedule may have.",
