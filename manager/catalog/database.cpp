@@ -111,6 +111,7 @@ void Database::attempt(const char *begin, const Work &work)
     if (connection_ != nullptr && !is_ours()) {
         close();
         is_new_ = true;
+        has_lost_files_ = true;
     }
     if (connection_ == nullptr)
         open();

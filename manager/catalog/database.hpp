@@ -135,6 +135,7 @@ class Database {
     std::string notice_;
     sqlite3 *connection_ = nullptr;
     bool is_new_ = false;
+    bool has_lost_files_ = false; /* while they were open */
     bool is_busy_ = false;
     bool is_suspect_ = false; /* looks whole, and was found damaged */
     int process_ = 0; /* that opened it */

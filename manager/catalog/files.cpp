@@ -19,6 +19,7 @@ namespace {
 /* The server's umask takes from these what its data directory does not allow. */
 constexpr mode_t folder_mode = 0750;
 constexpr mode_t file_mode = 0640;
+constexpr int most_aside = 9;
 
 [[noreturn]] void fail(const std::string &path)
 {
@@ -167,8 +168,14 @@ void Files::renew(bool with_log) const
 
 std::string Files::put_aside(const std::string &name) const
 {
+    /* A folder can be in the way; a file is replaced. */
     std::string aside = "." + name;
-    rename(path(), path(aside.c_str()));
+    for (int number = 2; ::rename(path().c_str(), path(aside.c_str()).c_str()) != 0; number++) {
+        bool is_in_the_way = errno == EISDIR || errno == ENOTDIR || errno == ENOTEMPTY || errno == EEXIST;
+        if (!is_in_the_way || number > most_aside)
+            fail(path());
+        aside = "." + name + "-" + std::to_string(number);
+    }
     if (mark_of(path("-wal")).exists())
         rename(path("-wal"), path((aside + "-wal").c_str()));
     else

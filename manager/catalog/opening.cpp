@@ -72,7 +72,9 @@ bool Database::find_file()
         is_new_ = true;
         return true;
     }
-    bool is_same = was_open && found.main.is_same_file(marks_.main);
+    /* A log and an index that nobody has open are SQLite's to remove and to make anew. */
+    bool is_same = has_lost_files_ && found.main.is_same_file(marks_.main);
+    has_lost_files_ = false;
     bool is_overwritten = recorded && !recorded->is_unchanged(found.main);
     bool has_lost_log = is_same && !found.has_same_log(marks_);
     bool has_lost_index = is_same && !found.has_same_index(marks_);
@@ -90,14 +92,18 @@ void Database::open()
     files_.make_folder();
     FileLock lock(files_.lock_path(), open_patience_ms);
     bool is_trusted = find_file();
+    FileMark opened;
     try {
         open_file(path().c_str());
+        opened = files_.look().main;
         configure();
         migrate();
         if (!is_trusted && !is_whole())
             throw CatalogError(SQLITE_CORRUPT, "it is not whole");
-    } catch (const CatalogError &) {
+    } catch (const CatalogError &error) {
         close();
+        if (is_moved(error.code) && !(opened.exists() && files_.look().main.is_same_file(opened)))
+            throw CatalogError(SQLITE_READONLY_DBMOVED, path() + " was removed");
         throw;
     }
     marks_ = files_.look();
@@ -174,7 +180,8 @@ bool Database::is_whole()
 /* Closes the connection. True if another attempt may succeed. */
 bool Database::mend(const CatalogError &error)
 {
-    bool is_elsewhere = is_moved(error.code) && !is_ours();
+    has_lost_files_ = connection_ != nullptr && is_moved(error.code) && !is_ours();
+    bool is_elsewhere = has_lost_files_ || error.code == SQLITE_READONLY_DBMOVED;
     is_new_ |= is_elsewhere;
     close();
     try {

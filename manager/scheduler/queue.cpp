@@ -176,13 +176,27 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
     return std::max(*due, not_before);
 }
 
-Microseconds back_off_us(int failures)
+namespace {
+
+/* Spreads what lies close together over all 64 bits (the finalizer of splitmix64). */
+uint64_t scatter(uint64_t value)
+{
+    value += 0x9e3779b97f4a7c15;
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
+    return value ^ (value >> 31);
+}
+
+} // namespace
+
+Microseconds back_off_us(Id id, int failures)
 {
     if (failures <= 0)
         return 0;
-    if (failures > 10)
-        return longest_back_off_us;
-    return std::min(longest_back_off_us, second_us << (failures - 1));
+    Microseconds longest = failures > 10 ? longest_back_off_us : second_us << (failures - 1);
+    longest = std::min(longest, longest_back_off_us);
+    uint64_t chance = scatter(static_cast<uint64_t>(id) << 32 | static_cast<uint32_t>(failures));
+    return longest - static_cast<Microseconds>(chance % static_cast<uint64_t>(longest / 4));
 }
 
 } // namespace pgtrickle::scheduler

@@ -108,8 +108,9 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
                                    Microseconds spacing_us, const Zone &zone);
 
 /* How long after its n-th failure in a row a task waits: a second, doubled each time, at
- * most ten minutes. */
-Microseconds back_off_us(int failures);
+ * most ten minutes; less a part of up to a quarter that depends on the task, so that those that failed
+ * together, by each other's locks perhaps, do not come back together. */
+Microseconds back_off_us(Id id, int failures);
 
 /* The schedules by which each stream table comes due: its own, or, if it has none, those
  * of its downstreams. `own` answers for the ids of the graph. */

@@ -124,7 +124,7 @@ void Refresher::note_failure(const scheduler::Involved &member, const Failure &f
     result.is_suspended = !failure.is_transient() && write_failure(member, failure, &result);
     TimestampTz now = GetCurrentTimestamp();
     int counted = failure.is_transient() ? 1 : result.failures;
-    result.not_before = now + (guc::auto_backoff ? scheduler::back_off_us(counted) : scheduler::back_off_us(1));
+    result.not_before = now + scheduler::back_off_us(member.id, guc::auto_backoff ? counted : 1);
     catalog::Refresh row;
     row.relid = member.id;
     row.started_at = started_at;

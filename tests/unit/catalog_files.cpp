@@ -200,6 +200,11 @@ TEST_F(Catalog, what_cannot_be_used_is_put_aside)
     EXPECT_TRUE(append(catalog, 7)) << catalog.failure();
     EXPECT_NE(catalog.take_notice().find("catalog.db.unusable"), std::string::npos);
     EXPECT_TRUE(fs::exists(folder / "catalog.db.unusable" / "inside"));
+    fs::remove(folder / "catalog.db");
+    fs::create_directory(folder / "catalog.db");
+    std::ofstream(folder / "catalog.db" / "inside") << "kept too";
+    EXPECT_TRUE(append(catalog, 7)) << catalog.failure();
+    EXPECT_NE(catalog.take_notice().find("catalog.db.unusable-2"), std::string::npos);
 }
 
 TEST_F(Catalog, a_later_release_finds_its_file_again)

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 using namespace pgtrickle::scheduler;
 
 namespace {
@@ -143,10 +145,30 @@ TEST(Due, back_off_puts_it_off)
     task.schedules = {every(1)};
     task.not_before = 75 * s;
     EXPECT_EQ(due_at(task, 61 * s, 62 * s, s, utc), 75 * s);
-    EXPECT_EQ(back_off_us(0), 0);
-    EXPECT_EQ(back_off_us(1), s);
-    EXPECT_EQ(back_off_us(4), 8 * s);
-    EXPECT_EQ(back_off_us(1000), 600 * s);
+}
+
+TEST(Queue, failing_tasks_wait_longer_and_longer)
+{
+    EXPECT_EQ(back_off_us(7, 0), 0);
+    for (Id id = 1; id < 100; id++) {
+        for (int failures = 1; failures < 1000; failures++) {
+            Microseconds longest = failures < 11 ? std::min(s << (failures - 1), 600 * s) : 600 * s;
+            EXPECT_LE(back_off_us(id, failures), longest);
+            EXPECT_GT(back_off_us(id, failures), longest * 3 / 4);
+            EXPECT_EQ(back_off_us(id, failures), back_off_us(id, failures));
+        }
+    }
+}
+
+TEST(Queue, those_that_failed_together_come_back_apart)
+{
+    for (int failures : {1, 2, 20}) {
+        std::set<Microseconds> parts; /* tenths of the quarter */
+        Microseconds longest = std::min(s << (std::min(failures, 12) - 1), 600 * s);
+        for (Id id = 16384; id < 16484; id++)
+            parts.insert((longest - back_off_us(id, failures)) * 40 / longest);
+        EXPECT_EQ(parts.size(), 10u) << "a hundred neighbours are in all tenths";
+    }
 }
 
 TEST(Schedules, a_calculated_one_follows_its_dependents)

@@ -1,0 +1,338 @@
+#!/usr/bin/python3 -B
+"""The SQLite catalog under a running server: read by others, locked, damaged, replaced, without room."""
+
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import TOP, Database, Server, run_cases  # noqa: E402: needs the path above
+
+full_flag = Path(os.environ["SCRATCH"] + ".full")
+
+
+def preload_full_disk():
+    library = Path(os.environ["SCRATCH"] + ".full_disk.so")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/manager/full_disk.c", "-ldl"], check=True)
+    os.environ.update(LD_PRELOAD=str(library), FULL_DISK=str(full_flag))
+    return library
+
+
+library = preload_full_disk()
+try:
+    server = Server()
+finally:
+    del os.environ["LD_PRELOAD"], os.environ["FULL_DISK"]
+db = Database(server.host)
+folder = server.folder / "data/pg_trickle"
+catalog = folder / "catalog.db"
+log = server.folder / "server.log"
+
+
+def warnings():
+    return len(re.findall(r"WARNING: .*catalog", log.read_text(errors="replace")))
+
+
+def refresh(session=None):
+    """One change and the refresh that takes it in, which must be right at once."""
+    run = db.run if session is None else session.cursor().execute
+    run("INSERT INTO source VALUES (1)")
+    run("SELECT pgtrickle.refresh_stream_table('kept')")
+    assert db.value("SELECT count(*) FROM source") == db.value("SELECT n FROM kept")
+
+
+def history():
+    return db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'MANUAL'")
+
+
+def settle():
+    """So that the file itself, not only its log, holds what was written. That somebody else did that is told."""
+    subprocess.run(["sqlite3", catalog, "PRAGMA wal_checkpoint"], check=True, stdout=subprocess.DEVNULL)
+    refresh()
+
+
+def reconnect():
+    """After a crash, when the server takes connections again."""
+    for _ in range(600):
+        try:
+            return another_session()
+        except psycopg2.OperationalError:
+            signal.sigtimedwait([], 0.05)
+    raise AssertionError("the server does not come back")
+
+
+def whoever_is_a_reader(statement, user=None):
+    command = ["sqlite3", "-readonly", str(catalog), statement]
+    if os.geteuid() == 0 and user:
+        command = ["runuser", "-u", user, "--", *command]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd="/").stdout
+
+
+def another_session():
+    db.session.close()
+    db.session = db.connect()
+    db.run("SET pg_trickle.enabled = off")
+
+
+def one_warning(mishap):
+    """What befalls the file is told once, and everything goes on."""
+    def case():
+        refresh()
+        before = warnings()
+        mishap()
+        refresh()
+        refresh()
+        assert history() >= 2, history()
+        assert warnings() == before + 1, (before, log.read_text()[-1000:])
+    case.__name__ = mishap.__name__
+    return case
+
+
+def refreshes_are_in_the_history():
+    db.run("SET pg_trickle.enabled = off")
+    db.run("CREATE TABLE source (id int)")
+    db.run("SELECT pgtrickle.create_stream_table('kept', 'SELECT count(*) AS n FROM source', '1d', 'DIFFERENTIAL')")
+    refresh()
+    assert history() == 1
+    db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager'", 1)
+
+
+def the_queries_of_readme_run_beside_the_server():
+    blocks = re.findall(r"```sh\n(.*?)```", (TOP / "README.md").read_text(), re.S)
+    queries = [query for block in blocks for query in re.findall(r'sqlite3 [^"]*"([^"]*)"', block)]
+    assert len(queries) == 3, queries
+    db.run("CREATE TABLE divisor (x int); INSERT INTO divisor VALUES (1)")
+    db.run("SELECT pgtrickle.create_stream_table('failing', 'SELECT 1 / x AS q FROM divisor', '1d')")
+    db.run("INSERT INTO divisor VALUES (0)")
+    try:
+        db.run("SELECT pgtrickle.refresh_stream_table('failing')")
+        raise AssertionError("no division by zero")
+    except psycopg2.errors.DivisionByZero:
+        pass
+    failed, slow, all_of_them = (whoever_is_a_reader(query) for query in queries)
+    assert re.search(rf"^20\d\d-\d\d-\d\dT[\d:.]+Z\|{db.name}\|public.failing\|division by zero$", failed, re.M), failed
+    assert re.search(rf"^{db.name}\|public.kept\|DIFFERENTIAL\|1\|", slow, re.M), slow
+    assert re.search(rf"^{db.name}\|public.kept\|1d\|ACTIVE\|20", all_of_them, re.M), all_of_them
+    db.run("DROP FOREIGN TABLE failing")
+
+
+def a_reader_of_another_user_keeps_nobody_waiting():
+    """Whoever owns the server's files reads them with an open transaction; writing goes on."""
+    reader = subprocess.Popen(["sqlite3", str(catalog)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    reader.stdin.write("BEGIN;\nSELECT count(*) FROM history;\n")
+    reader.stdin.flush()
+    seen = int(reader.stdout.readline())
+    before = history()
+    for _ in range(5):
+        refresh()
+    assert history() == before + 5
+    reader.stdin.write("SELECT count(*) FROM history;\n")
+    reader.stdin.flush()
+    assert int(reader.stdout.readline()) == seen
+    reader.communicate()
+
+
+def what_was_locked_out_is_written_later():
+    hog = sqlite3.connect(catalog, isolation_level=None)
+    before, warned = history(), warnings()
+    hog.execute("BEGIN IMMEDIATE")
+    for _ in range(5):
+        refresh()
+    other = db.connect()
+    refresh(other)
+    other.close()
+    assert history() == before, "reading goes on"
+    hog.execute("ROLLBACK")
+    hog.close()
+    # The session that could not write has done nothing since.
+    stranger = db.connect()
+    cursor = stranger.cursor()
+    cursor.execute("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'MANUAL'")
+    assert cursor.fetchone()[0] == before + 6
+    stranger.close()
+    assert history() == before + 6
+    assert warnings() == warned, "nothing was lost"
+
+
+def ten_sessions_lose_nothing():
+    each, sessions = 30, 10
+    before = history()
+    failures = []
+
+    def work(number):
+        session = db.connect()
+        cursor = session.cursor()
+        try:
+            cursor.execute(f"CREATE TABLE s{number} (id int)")
+            cursor.execute(f"SELECT pgtrickle.create_stream_table('k{number}', 'SELECT count(*) AS n FROM s{number}', '1d')")
+            for _ in range(each):
+                cursor.execute(f"INSERT INTO s{number} VALUES (1)")
+                cursor.execute(f"SELECT pgtrickle.refresh_stream_table('k{number}')")
+            failures.extend(notice for notice in session.notices if "catalog" in notice)
+        except psycopg2.Error as error:
+            failures.append(str(error))
+        session.close()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(sessions)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures
+    assert history() == before + each * sessions
+
+
+@one_warning
+def a_removed_file():
+    catalog.unlink()
+
+
+@one_warning
+def random_bytes():
+    with open(catalog, "r+b") as file:
+        file.write(os.urandom(os.path.getsize(catalog)))
+
+
+@one_warning
+def a_file_cut_in_half():
+    os.truncate(catalog, os.path.getsize(catalog) // 2)
+
+
+@one_warning
+def a_file_of_no_bytes():
+    os.truncate(catalog, 0)
+
+
+def keep_older_copy():
+    settle()
+    subprocess.run(["cp", "-p", catalog, folder / "older"], check=True)
+    for _ in range(20):
+        refresh()
+    settle()
+
+
+@one_warning
+def an_older_copy_over_it():
+    shutil.copyfile(folder / "older", catalog)
+
+
+@one_warning
+def an_older_copy_in_its_place():
+    """Beside the log of the newer one."""
+    os.rename(folder / "older", catalog)
+
+
+@one_warning
+def an_index_of_no_bytes():
+    os.truncate(folder / "catalog.db-shm", 0)
+
+
+@one_warning
+def a_removed_log():
+    (folder / "catalog.db-wal").unlink()
+
+
+@one_warning
+def a_folder_in_its_place():
+    catalog.unlink()
+    catalog.mkdir()
+
+
+@one_warning
+def a_file_that_nobody_may_write():
+    catalog.chmod(0o400)
+    if os.geteuid() == 0:
+        os.chown(catalog, 0, 0)
+    another_session()
+
+
+@one_warning
+def a_file_of_a_later_release():
+    subprocess.run(["sqlite3", catalog, "PRAGMA user_version = 999"], check=True)
+    another_session()
+
+
+def a_full_disk_costs_history_only():
+    refresh()
+    before, warned = history(), warnings()
+    full_flag.write_text("pg_trickle/catalog\n")
+    try:
+        for _ in range(5):
+            refresh()
+        assert warnings() == warned + 1, (warned, log.read_text()[-1500:])
+    finally:
+        full_flag.unlink()
+    refresh()
+    assert history() == before + 6, "what was kept in memory is written when there is room"
+    assert db.value("SELECT status FROM pgtrickle.pgt_status() WHERE name LIKE '%kept'") == "ACTIVE"
+
+
+def the_manager_works_on_a_full_disk():
+    db.run("SELECT pgtrickle.create_stream_table('soon', 'SELECT count(*) AS n FROM source', '1s')")
+    full_flag.write_text("pg_trickle/catalog\n")
+    try:
+        for _ in range(3):
+            db.run("INSERT INTO source VALUES (2)")
+            db.wait_for("SELECT (SELECT count(*) FROM source) = (SELECT n FROM soon)", True)
+    finally:
+        full_flag.unlink()
+    refresh()
+    db.run("INSERT INTO source VALUES (2)")
+    db.wait_for("SELECT (SELECT count(*) FROM source) = (SELECT n FROM soon)", True)
+    db.wait_for("SELECT count(*) >= 3 FROM pgtrickle.get_refresh_history('soon', 100)", True)
+    db.run("DROP FOREIGN TABLE soon")
+
+
+def a_crash_loses_no_history():
+    refresh()
+    before = history()
+    os.kill(db.manager_pid(), signal.SIGKILL)
+    try:
+        while True:
+            db.run("SELECT 1")
+    except psycopg2.Error:
+        reconnect()
+    warned = warnings()
+    sessions = [db.connect() for _ in range(8)]
+    for session in sessions:
+        cursor = session.cursor()
+        cursor.execute("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'MANUAL'")
+        assert cursor.fetchone()[0] == before
+        session.close()
+    refresh()
+    assert history() == before + 1
+    assert warnings() == warned
+
+
+def no_days_of_retention_keep_nothing():
+    db.run("ALTER SYSTEM SET pg_trickle.history_retention_days = 0")
+    db.run("SELECT pg_reload_conf()")
+    refresh()
+    db.wait_for("SELECT count(*) FROM pgtrickle.pgt_refresh_history", 0)
+    db.run("ALTER SYSTEM RESET pg_trickle.history_retention_days")
+    db.run("SELECT pg_reload_conf()")
+    db.wait_for("SHOW pg_trickle.history_retention_days", "90")
+    refresh()
+    assert history() == 1
+
+
+try:
+    run_cases([refreshes_are_in_the_history, the_queries_of_readme_run_beside_the_server,
+               a_reader_of_another_user_keeps_nobody_waiting, what_was_locked_out_is_written_later,
+               ten_sessions_lose_nothing, a_removed_file, random_bytes, a_file_cut_in_half, a_file_of_no_bytes,
+               keep_older_copy, an_older_copy_over_it, an_older_copy_in_its_place, an_index_of_no_bytes, a_removed_log,
+               a_folder_in_its_place, a_file_that_nobody_may_write, a_file_of_a_later_release,
+               a_full_disk_costs_history_only, the_manager_works_on_a_full_disk, a_crash_loses_no_history,
+               no_days_of_retention_keep_nothing])
+finally:
+    server.destroy()
+    library.unlink()
+    full_flag.unlink(missing_ok=True)

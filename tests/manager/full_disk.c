@@ -1,0 +1,72 @@
+/*
+ * To be preloaded into a server: while the file $FULL_DISK exists, files whose path contains what stands in it
+ * cannot be written, as on a full disk. Works for any user and in any container, where a small
+ * file system would have to be mounted.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int is_full(int file)
+{
+    const char *flag = getenv("FULL_DISK");
+    char wanted[256];
+    char link[64];
+    char path[4096];
+    FILE *text = flag != NULL ? fopen(flag, "r") : NULL;
+    if (text == NULL)
+        return 0;
+    char *line = fgets(wanted, sizeof wanted, text);
+    fclose(text);
+    if (line == NULL)
+        return 0;
+    wanted[strcspn(wanted, "\n")] = '\0';
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length < 0)
+        return 0;
+    path[length] = '\0';
+    if (strstr(path, wanted) == NULL)
+        return 0;
+    errno = ENOSPC;
+    return 1;
+}
+
+#define NEXT(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
+
+ssize_t write(int file, const void *bytes, size_t size)
+{
+    return file > 2 && is_full(file) ? -1 : NEXT(write)(file, bytes, size);
+}
+
+ssize_t pwrite(int file, const void *bytes, size_t size, off_t at)
+{
+    return is_full(file) ? -1 : NEXT(pwrite)(file, bytes, size, at);
+}
+
+ssize_t pwrite64(int file, const void *bytes, size_t size, off64_t at)
+{
+    return is_full(file) ? -1 : NEXT(pwrite64)(file, bytes, size, at);
+}
+
+ssize_t pwritev(int file, const struct iovec *parts, int count, off_t at)
+{
+    return is_full(file) ? -1 : NEXT(pwritev)(file, parts, count, at);
+}
+
+ssize_t pwritev64(int file, const struct iovec *parts, int count, off64_t at)
+{
+    return is_full(file) ? -1 : NEXT(pwritev64)(file, parts, count, at);
+}
+
+int posix_fallocate(int file, off_t at, off_t size)
+{
+    return is_full(file) ? ENOSPC : NEXT(posix_fallocate)(file, at, size);
+}
