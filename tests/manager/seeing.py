@@ -78,6 +78,39 @@ def statistics_outlive_a_restart():
     assert after == before, (before, after)
 
 
+EVERYTHING = ["health_check()", "quick_health", "pgt_status()", "pgt_stream_tables", "stream_tables_info", "pgt_dependencies",
+              "dependency_tree()", "explain_dag()", "explain_dag('dot')", "diamond_groups()", "refresh_timeline()",
+              "st_refresh_stats()", "pg_stat_stream_tables", "pg_stat_progress_stream_table", "change_buffer_sizes()",
+              "trigger_inventory()", "check_cdc_health()", "list_sources('logged')", "st_size('logged')", "pgt_heaps"]
+
+
+def whoever_looks_waits_for_nobody_who_locks_a_source():
+    holder = db.connect()
+    holder.autocommit = False
+    holder.cursor().execute("LOCK TABLE source IN ACCESS EXCLUSIVE MODE")
+    db.run("SET statement_timeout = '10s'")
+    try:
+        for what in EVERYTHING:
+            assert db.run(f"SELECT * FROM pgtrickle.{what}") is not None
+    finally:
+        db.run("RESET statement_timeout")
+        holder.close()
+
+
+def the_transaction_that_holds_a_log_back_is_named():
+    db.run("CREATE TABLE wide (id int PRIMARY KEY, t text)")
+    db.run("SELECT pgtrickle.create_stream_table('short', 'SELECT id, length(t) AS l FROM wide', '1d', 'DIFFERENTIAL')")
+    old = db.connect()
+    old.autocommit = False
+    old.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+    held_by = "SELECT held_back_by FROM pgtrickle.change_buffer_sizes() WHERE source_name = 'wide'"
+    db.run("INSERT INTO wide SELECT i, repeat('x', 200) FROM generate_series(1, 40000) i")
+    assert db.value(held_by) == "public.short (1d)", db.value(held_by)
+    db.run("SELECT pgtrickle.refresh_stream_table('short')")
+    assert db.value(held_by).startswith(f"process {old.get_backend_pid()} of postgres, since "), db.value(held_by)
+    old.close()
+
+
 def the_picture_is_of_the_demo():
     picture = (TOP / "tests/demo/graph.svg").read_text()
     drawn = set(re.findall(r">public\.(\w+)<", picture))
@@ -90,6 +123,7 @@ def the_picture_is_of_the_demo():
 prepare()
 try:
     run_cases([a_refresh_is_told_by_how_long_it_took, decisions_are_told_on_demand, statistics_outlive_a_restart,
+               whoever_looks_waits_for_nobody_who_locks_a_source, the_transaction_that_holds_a_log_back_is_named,
                the_picture_is_of_the_demo])
 finally:
     db.session.close()
