@@ -87,9 +87,9 @@ struct WorkerKey {
 };
 
 /* A turn to refresh, among all databases, for a worker that is to be started; invalid if this manager has
- * to wait for its turn: then its latch will be set. At most `limit` have a turn at once. Whose
- * database has the fewest comes first, then who waits longest; for `turn_grace_us` after a turn came
- * nobody overtakes them. */
+ * to wait for its turn: then its latch will be set. At most `limit` have a turn at once. Who has waited for two
+ * seconds comes first, then whose database has the fewest, then who waits longest; for a fifth of a second
+ * after a turn came nobody overtakes them. */
 WorkerKey admit_new(int limit) noexcept;
 /* The same for a worker of this manager that is there. */
 bool admit(const WorkerKey &worker, int limit) noexcept;

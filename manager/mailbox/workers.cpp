@@ -22,6 +22,7 @@ namespace pgtrickle::mailbox {
 namespace {
 
 constexpr TimestampTz turn_grace_us = 200'000;
+constexpr TimestampTz late_us = 2'000'000;
 
 WorkerKey my_key; /* in a refresh worker */
 
@@ -41,17 +42,32 @@ int busy_workers(Oid database) noexcept
     return count;
 }
 
+struct Turn {
+    TimestampTz since;
+    int busy;
+};
+
+/* Who has waited for long comes first, so that a database with one long refresh is not kept from all others by
+ * databases with short ones; else whose database has the fewest. */
+bool comes_before(const Turn &a, const Turn &b, TimestampTz now) noexcept
+{
+    bool is_a_late = a.since < now - late_us, is_b_late = b.since < now - late_us;
+    if (is_a_late != is_b_late)
+        return is_a_late;
+    if (!is_a_late && a.busy != b.busy)
+        return a.busy < b.busy;
+    return a.since < b.since;
+}
+
 /* How many managers come before `mine`. */
-int count_before(const ManagerSlot &mine, int my_busy, TimestampTz my_since) noexcept
+int count_before(const ManagerSlot &mine, const Turn &turn, TimestampTz now) noexcept
 {
     int count = 0;
     for (int i = 0; i < shared->manager_count; i++) {
         const ManagerSlot &other = managers[i];
         if (&other == &mine || other.database.load() == InvalidOid || other.waits_since == 0)
             continue;
-        int busy = busy_workers(other.database.load());
-        if (busy < my_busy || (busy == my_busy && other.waits_since < my_since))
-            count++;
+        count += comes_before({other.waits_since, busy_workers(other.database.load())}, turn, now);
     }
     return count;
 }
@@ -74,7 +90,7 @@ bool take_turn(int limit) noexcept
     bool is_mine = free_turns > 0;
     /* Somebody who does not come when it is his turn must not stop everybody. */
     if (is_mine && now < shared->turn_came_at + turn_grace_us)
-        is_mine = count_before(*mine, busy_workers(MyDatabaseId), since) < free_turns;
+        is_mine = count_before(*mine, {since, busy_workers(MyDatabaseId)}, now) < free_turns;
     mine->waits_since = is_mine ? 0 : since;
     return is_mine;
 }

@@ -1,0 +1,303 @@
+#!/usr/bin/python3 -B
+"""Refresh workers come when they are needed, work side by side, and leave: nobody is kept waiting by one, and none stays behind."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, Server, run_cases  # noqa: E402: needs the path above
+
+server = Server()
+WORKER = "pg_trickle refresh worker"
+db = None
+
+
+def restart(**settings):
+    """The server, with settings, and a new database in it."""
+    global db
+    if db:
+        db.drop()
+    server.call("start", *[f"{name}={value}" for name, value in settings.items()])
+    db = new_database()
+
+
+def new_database():
+    made = Database(server.host)
+    made.run("SET pg_trickle.enabled = off")
+    made.run("CREATE FUNCTION slow(id int, s float8) RETURNS int LANGUAGE plpgsql VOLATILE AS "
+             "'BEGIN PERFORM pg_sleep(s); RETURN id; END'")
+    return made
+
+
+def create(name, query, schedule="1s", mode="AUTO", of=None, is_filled=True):
+    (of or db).run("SELECT pgtrickle.create_stream_table(%s, %s, %s, %s, %s)", name, query, schedule, mode, is_filled)
+
+
+def create_slow(name, seconds, of=None):
+    """Its refresh takes so long, each time."""
+    of = of or db
+    of.run(f"CREATE TABLE {name}_source AS SELECT 1 AS id")
+    create(name, f"SELECT slow(id, {seconds}) AS id FROM {name}_source", mode="FULL", of=of, is_filled=False)
+
+
+def create_quick(name, of=None):
+    of = of or db
+    of.run(f"CREATE TABLE {name}_source (id int)")
+    create(name, f"SELECT id FROM {name}_source", "calculated", of=of)
+
+
+def keeps_up(name, of=None, limit_s=10):
+    of = of or db
+    of.run(f"INSERT INTO {name}_source SELECT coalesce(max(id), 0) + 1 FROM {name}_source")
+    of.wait_for(f"SELECT (SELECT count(*) FROM {name}) = (SELECT count(*) FROM {name}_source)", True, limit_s)
+
+
+def workers(which="true"):
+    return [row[0] for row in db.run(f"SELECT pid FROM pg_stat_activity WHERE backend_type = '{WORKER}' AND {which}")]
+
+
+ACTIVE = "state = 'active' AND query LIKE 'refresh of %'"
+
+
+def wait_until(condition, what, limit_s=15):
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def is_running(name):
+    return workers(f"state = 'active' AND query LIKE 'refresh of %{name}%'")
+
+
+def processes_of_server():
+    """Of ours; the server's title is in their command line."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            title = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
+            if title.startswith(b"postgres: pg_trickle") and os.readlink(entry / "cwd") == str(server.folder / "data"):
+                found.append(title)
+        except OSError:
+            continue
+    return found
+
+
+def a_slow_refresh_keeps_nobody_waiting():
+    restart()
+    create_quick("quick")
+    keeps_up("quick")
+    create_slow("slow_one", 3)
+    wait_until(lambda: is_running("slow_one"), "the slow one does not begin")
+    started = time.monotonic()
+    for _ in range(5):
+        keeps_up("quick")
+    assert is_running("slow_one") and time.monotonic() - started < 2.5
+    activity = db.value("SELECT query FROM pg_stat_activity WHERE pid = %s", is_running("slow_one")[0])
+    assert activity == "refresh of public.slow_one", activity
+
+
+def a_reader_is_served_beside_a_slow_refresh():
+    wait_until(lambda: is_running("slow_one"), "the slow one does not begin")
+    db.run("INSERT INTO quick_source VALUES (1000)")
+    db.run("SET pg_trickle.enabled = on; SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error")
+    started = time.monotonic()
+    assert db.value("SELECT count(*) FROM quick WHERE id = 1000") == 1
+    assert time.monotonic() - started < 1.5
+    db.run("SET pg_trickle.enabled = off; RESET pg_trickle.max_staleness")
+
+
+def a_terminated_worker_leaves_nothing_undone():
+    for _ in range(3):
+        wait_until(lambda: is_running("slow_one"), "the slow one does not begin")
+        for pid in is_running("slow_one"):
+            db.run("SELECT pg_terminate_backend(%s)", pid)
+        keeps_up("quick")
+    before = db.value("SELECT last_refresh_at FROM pgtrickle.pgt_state WHERE relid = 'slow_one'::regclass")
+    db.wait_for("SELECT last_refresh_at IS DISTINCT FROM '%s' AND status = 'ACTIVE' FROM pgtrickle.pgt_state "
+                "WHERE relid = 'slow_one'::regclass" % (before or "-infinity"), True)
+    errors = db.value("SELECT count(*) FROM pgtrickle.pgt_state WHERE consecutive_errors > 0")
+    assert errors == 0, errors
+
+
+def a_cancelled_refresh_is_tried_again():
+    wait_until(lambda: is_running("slow_one"), "the slow one does not begin")
+    pid = is_running("slow_one")[0]
+    db.run("SELECT pg_cancel_backend(%s)", pid)
+    db.wait_for("SELECT count(*) > 0 FROM pgtrickle.get_refresh_history('slow_one', 100) "
+                "WHERE status = 'FAILED' AND error_message LIKE 'canceling%%'", True)
+    assert pid in workers(), "the worker survives"
+    wait_until(lambda: is_running("slow_one"), "it is not tried again")
+
+
+def an_orphan_leaves_after_its_refresh():
+    wait_until(lambda: is_running("slow_one"), "the slow one does not begin")
+    orphans = workers()
+    db.run("SELECT pg_terminate_backend(%s)", db.manager_pid())
+    wait_until(lambda: not set(orphans) & set(workers()), "old workers stay")
+    keeps_up("quick")
+    assert db.value("SELECT count(*) FROM quick") == db.value("SELECT count(*) FROM quick_source")
+
+
+def idle_workers_leave_but_one():
+    db.run("SELECT pgtrickle.drop_stream_table('slow_one')")
+    for k in range(4):
+        create_slow(f"side{k}", 0.7)
+    wait_until(lambda: len(workers(ACTIVE)) >= 3, "they do not work side by side")
+    for k in range(4):
+        db.run(f"SELECT pgtrickle.drop_stream_table('side{k}')")
+    wait_until(lambda: len(workers()) == 1, "more than one stays")
+    time.sleep(1)
+    assert len(workers()) == 1
+
+
+def no_more_at_once_than_the_setting_says():
+    restart(**{"pg_trickle.max_concurrent_refreshes": 2})
+    other = new_database()
+    for k in range(3):
+        create_slow(f"slow{k}", 0.4)
+        create_slow(f"slow{k}", 0.4, other)
+    most, ends_at = 0, time.monotonic() + 5
+    while time.monotonic() < ends_at:
+        most = max(most, len(workers(ACTIVE)))
+        time.sleep(0.01)
+    assert most == 2, most
+    runs = [base.run("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE status = 'COMPLETED' GROUP BY pgt_id")
+            for base in (db, other)]
+    counts = [[row[0] for row in base] for base in runs]
+    assert all(len(base) == 3 and min(base) > 0 for base in counts), counts
+    assert 0.5 < sum(counts[0]) / sum(counts[1]) < 2, counts
+    other.drop()
+
+
+def a_reader_jumps_the_queue():
+    restart(**{"pg_trickle.max_concurrent_refreshes": 1})
+    create_quick("quick")
+    keeps_up("quick")
+    for k in range(8):
+        create_slow(f"slow{k}", 0.5)
+    wait_until(lambda: is_running("slow"), "the slow ones do not begin")
+    db.run("SET pg_trickle.enabled = on; SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error")
+    for k in range(3):
+        db.run("INSERT INTO quick_source VALUES (%s)", 1000 + k)
+        started = time.monotonic()
+        assert db.value("SELECT count(*) FROM quick WHERE id = %s", 1000 + k) == 1
+        assert time.monotonic() - started < 1.5  # one of 0.5 s may have just begun
+    db.run("SET pg_trickle.enabled = off")
+
+
+def without_room_for_workers_the_manager_does_it():
+    # the launcher, the launcher of logical replication, one manager
+    restart(max_worker_processes=3)
+    create_quick("quick")
+    keeps_up("quick")
+    assert workers() == []
+    db.run("SET pg_trickle.enabled = on; SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error")
+    for k in range(5):
+        db.run("INSERT INTO quick_source VALUES (%s)", 1000 + k)
+        assert db.value("SELECT count(*) FROM quick WHERE id = %s", 1000 + k) == 1
+    db.run("SET pg_trickle.enabled = off")
+
+
+def an_idle_worker_makes_room_for_another_database():
+    # … two managers, one worker; then three managers
+    restart(max_worker_processes=5)
+    create_quick("quick")
+    keeps_up("quick")
+    others = [new_database(), new_database()]
+    for other in others:
+        create_quick("quick", other)
+        keeps_up("quick", other)
+    for base in (db, *others, db):
+        keeps_up("quick", base)
+    for other in others:
+        other.drop()
+
+
+def prepare_for_leaving():
+    create_quick("quick")
+    keeps_up("quick")
+    create_slow("slow_one", 60)
+    wait_until(lambda: is_running("slow_one"), "the slow one does not begin")
+
+
+def leave(statement):
+    """While a refresh of a minute runs."""
+    name = db.name
+    db.session.close()
+    started = time.monotonic()
+    db.admin(statement.format(name))
+    took = time.monotonic() - started
+    assert took < 5, took
+
+
+def a_database_can_be_copied_renamed_and_dropped_while_it_is_refreshed():
+    global db
+    restart()
+    prepare_for_leaving()
+    leave("CREATE DATABASE copied TEMPLATE {0}")
+    db.session = db.connect()
+    wait_until(lambda: is_running("slow_one"), "nobody goes on in the copied one")
+    keeps_up("quick")
+    db.session.close()
+    db.session = db.connect("copied")
+    db.run("SET pg_trickle.enabled = off")
+    wait_until(lambda: db.manager_pid(), "nobody works in the copy")
+    keeps_up("quick")
+    db.session.close()
+    db.admin("DROP DATABASE copied")
+    leave("ALTER DATABASE {0} RENAME TO renamed_" + db.name)
+    db.name = "renamed_" + db.name
+    db.session = db.connect()
+    db.run("SET pg_trickle.enabled = off")
+    wait_until(lambda: is_running("slow_one"), "nobody goes on in the renamed one")
+    keeps_up("quick")
+    leave("DROP DATABASE {0}")
+    db = new_database()
+
+
+def the_extension_can_be_dropped_and_made_again():
+    prepare_for_leaving()
+    started = time.monotonic()
+    wait_until(lambda: is_running("slow_one"), "the slow one does not begin")
+    db.run("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE backend_type = %s AND state = 'active'", WORKER)
+    db.run("DROP EXTENSION pg_trickle CASCADE")
+    assert time.monotonic() - started < 10
+    wait_until(lambda: not workers() and not db.manager_pid(), "somebody stays in a database without the extension")
+    db.run("CREATE EXTENSION pg_trickle")
+    create("quick", "SELECT id FROM quick_source", "calculated")
+    keeps_up("quick")
+
+
+def a_shutdown_takes_no_second():
+    global db
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        restart()
+        prepare_for_leaving()
+        postmaster = int((server.folder / "data/postmaster.pid").read_text().split()[0])
+        assert processes_of_server()
+        db.session.close()
+        db = None
+        started = time.monotonic()
+        os.kill(postmaster, kind)
+        wait_until(lambda: not processes_of_server(), "somebody outlives the server")
+        gone = time.monotonic() - started
+        wait_until(lambda: not (server.folder / "data/postmaster.pid").exists(), "the server does not stop")
+        assert gone < 1, (kind, gone)
+
+
+try:
+    run_cases([a_slow_refresh_keeps_nobody_waiting, a_reader_is_served_beside_a_slow_refresh,
+               a_terminated_worker_leaves_nothing_undone, a_cancelled_refresh_is_tried_again,
+               an_orphan_leaves_after_its_refresh, idle_workers_leave_but_one, no_more_at_once_than_the_setting_says,
+               a_reader_jumps_the_queue, without_room_for_workers_the_manager_does_it,
+               an_idle_worker_makes_room_for_another_database,
+               a_database_can_be_copied_renamed_and_dropped_while_it_is_refreshed,
+               the_extension_can_be_dropped_and_made_again, a_shutdown_takes_no_second])
+finally:
+    server.destroy()
