@@ -6,6 +6,7 @@
 #include "definition/definition.hpp"
 #include "definition/options.hpp"
 #include "fdw/arguments.hpp"
+#include "fdw/first_rows.hpp"
 #include "fdw/overview.hpp"
 #include "fdw/rows.hpp"
 #include "fdw/visibility.hpp"
@@ -21,6 +22,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <climits>
 #include <map>
 
 namespace pgtrickle {
@@ -118,7 +120,13 @@ void add_row(Rows &rows, const Seen &seen, const Past &past)
     rows.boolean(row.is_populated).time(seen.age.data_timestamp);
     row.frontier.empty() ? rows.null() : rows.datum(as_jsonb(row));
     rows.time(row.last_refresh_at).integer(row.consecutive_errors).boolean(row.needs_reinit);
-    rows.null().null().null(); /* topk_limit, topk_order_by, topk_offset */
+    FirstRows first = first_rows_of(definition.query);
+    auto small = [&](const std::optional<int64_t> &number) {
+        number && *number <= INT_MAX ? rows.integer(static_cast<int32_t>(*number)) : rows.null();
+    };
+    small(first.limit);
+    rows.text(first.order_by ? if_allowed(*first.order_by) : std::nullopt);
+    small(first.offset);
     rows.text(definition.is_diamond_atomic ? "atomic" : "none");
     rows.text(definition.is_diamond_policy_slowest ? "slowest" : "fastest");
     rows.boolean(has_keyless_source(definition)).null().text("hot").text(effective_mode(definition, row, past));
