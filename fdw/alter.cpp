@@ -11,7 +11,7 @@
 #include "definition/view.hpp"
 #include "fdw/create.hpp"
 #include "fdw/cycle.hpp"
-#include "fdw/history.hpp"
+#include "fdw/fill.hpp"
 #include "fdw/owner.hpp"
 #include "fdw/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
@@ -307,7 +307,7 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
     if (!was_populated || !may_be_read(relid))
         return;
     capture_sources(maintenance.sources);
-    note_refresh(refresh::initialize(relid), "INITIAL");
+    fill(relid);
     note_missing_indexes(relid);
 }
 

@@ -60,6 +60,13 @@ void change_status(Oid relid, const std::string &status)
                .hint = "Valid values are: ACTIVE, SUSPENDED."});
 }
 
+std::string lower(std::string text)
+{
+    for (char &character : text)
+        character = static_cast<char>(tolower(static_cast<unsigned char>(character)));
+    return text;
+}
+
 void note_ignored(FunctionCallInfo fcinfo, int number, const char *name)
 {
     if (has_argument(fcinfo, number))
@@ -79,11 +86,12 @@ void alter(FunctionCallInfo fcinfo)
     for (auto [number, name] : texts)
         if (std::optional<std::string> value = text_argument(fcinfo, number))
             changes.push_back({name, *value});
+    if (std::optional<std::string> tier = text_argument(fcinfo, 10))
+        changes.push_back({"tier", lower(*tier)});
     if (std::optional<bool> append_only = boolean_argument(fcinfo, 8))
         changes.push_back({"append_only", *append_only ? "true" : "false"});
     note_ignored(fcinfo, 7, "cdc_mode");
     note_ignored(fcinfo, 9, "pooler_compatibility_mode");
-    note_ignored(fcinfo, 10, "tier");
     if (!changes.empty())
         run_alter(relid, changes);
     if (std::optional<std::string> status = text_argument(fcinfo, 4))

@@ -7,6 +7,7 @@
 #include "fdw/serving.hpp"
 #include "fdw/state_seen.hpp"
 #include "mailbox/mailbox.hpp"
+#include "refresh/holds.hpp"
 #include "refresh/refresh.hpp"
 
 extern "C" {
@@ -19,7 +20,25 @@ namespace pgtrickle {
 
 namespace {
 
-const char *explain(Obstacle obstacle)
+/* The hold on it in words, or null if there is none, now. PostgreSQL frame. */
+const char *explain_hold(Oid relid, bool is_hint)
+{
+    char *text = nullptr;
+    enter([&] {
+        if (std::optional<scheduler::Hold> hold = refresh::hold_on(relid)) {
+            std::string words = is_hint ? refresh::hint_of(*hold, relid) : refresh::sentence_of(*hold);
+            text = call([&] { return pstrdup(words.c_str()); });
+        }
+    });
+    return text;
+}
+
+bool is_held(Oid relid)
+{
+    return enter([=] { return refresh::hold_on(relid).has_value(); });
+}
+
+const char *explain(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
     case Obstacle::timed_out:
@@ -28,6 +47,10 @@ const char *explain(Obstacle obstacle)
         return "Its last refresh failed.";
     case Obstacle::suspended:
         return "It is suspended.";
+    case Obstacle::held:
+        if (const char *hold = explain_hold(relid, false))
+            return hold;
+        break;
     case Obstacle::no_manager:
         return "No manager is running in this database.";
     case Obstacle::locked:
@@ -43,13 +66,17 @@ const char *explain(Obstacle obstacle)
     return "It has changed again since it was refreshed.";
 }
 
-const char *advise(Obstacle obstacle)
+const char *advise(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
     case Obstacle::failed:
         return "See pgtrickle.get_refresh_history() for the reason.";
     case Obstacle::suspended:
         return "Remove the reason, then call pgtrickle.resume_stream_table().";
+    case Obstacle::held:
+        if (const char *hint = explain_hold(relid, true))
+            return hint;
+        return advise(relid, Obstacle::none);
     case Obstacle::fixed_snapshot:
         return "LOCK TABLE name IN ACCESS SHARE MODE as the first statement of the transaction refreshes it.";
     default:
@@ -62,11 +89,12 @@ void require_populated(Oid relid, const Freshness &freshness)
 {
     if (freshness.is_populated)
         return;
+    bool is_to_be_lifted = freshness.obstacle == Obstacle::suspended || freshness.obstacle == Obstacle::held;
+    const char *detail = explain(relid, freshness.obstacle);
+    const char *hint = advise(relid, is_to_be_lifted ? freshness.obstacle : Obstacle::none);
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("stream table \"%s\" has not been populated", get_rel_name(relid)),
-                    freshness.obstacle != Obstacle::none ? errdetail("%s", explain(freshness.obstacle)) : 0,
-                    errhint("%s", freshness.obstacle == Obstacle::suspended ? advise(Obstacle::suspended)
-                                                                            : advise(Obstacle::none))));
+                    freshness.obstacle != Obstacle::none ? errdetail("%s", detail) : 0, errhint("%s", hint)));
 }
 
 /* One WARNING a statement of the client, however many statements of functions it runs. */
@@ -83,10 +111,12 @@ void apply_on_stale(Oid relid, Obstacle obstacle)
     bool is_error = guc::on_stale == static_cast<int>(guc::OnStale::error);
     if (!is_error && !is_first_warning())
         return;
+    const char *detail = explain(relid, obstacle);
+    const char *hint = advise(relid, obstacle);
     ereport(is_error ? ERROR : WARNING,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
              errmsg("stream table \"%s\" is staler than it may be", get_rel_name(relid)),
-             errdetail("%s", explain(obstacle)), errhint("%s", advise(obstacle))));
+             errdetail("%s", detail), errhint("%s", hint)));
 }
 
 /* Asks for all of them at once, and judges those anew that were not refreshed. Returns whether all are fresh. */
@@ -138,6 +168,8 @@ void sort(Sorted *sorted, int count, Oid relid, const Freshness &freshness)
         sorted->asked[sorted->asked_count++] = relid;
         return;
     case Verdict::refresh_here:
+        if (is_held(relid))
+            return sort(sorted, count, relid, {Verdict::stale, Obstacle::held, freshness.is_populated});
         if (sorted->own == nullptr)
             sorted->own = static_cast<Oid *>(palloc(sizeof(Oid) * count));
         sorted->own[sorted->own_count++] = relid;
@@ -161,7 +193,8 @@ void refresh_here(const Oid *relids, int count)
         std::vector<Oid> members(relids, relids + count);
         TimestampTz started_at = GetCurrentTimestamp();
         try {
-            for (const refresh::Outcome &outcome : refresh::refresh_group(members, refresh::LockWait::wait))
+            for (const refresh::Outcome &outcome : refresh::refresh_group(members, refresh::LockWait::wait, nullptr,
+                                                                        scheduler::Asked::reader))
                 note_refresh(outcome, "SCAN");
         } catch (const PgError &error) {
             note_failed_refresh(members.front(), started_at, "SCAN", error);

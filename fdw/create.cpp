@@ -15,7 +15,7 @@
 #include "definition/reading.hpp"
 #include "definition/state.hpp"
 #include "definition/view.hpp"
-#include "fdw/history.hpp"
+#include "fdw/fill.hpp"
 #include "fdw/sources.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
@@ -331,7 +331,7 @@ void create_stream_table(const UtilityCall &utility)
     if (!is_restored) {
         capture_sources(maintenance.sources);
         if (definition.initialize)
-            note_refresh(refresh::initialize(relid), "INITIAL");
+            fill(relid);
         note_missing_indexes(relid);
         if (definition.schedule.kind == scheduler::Schedule::Kind::calculated)
             note_restlessness(relid, what_moves_it(query, maintenance));

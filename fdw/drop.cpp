@@ -9,6 +9,8 @@
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
 #include "mailbox/mailbox.hpp"
+#include "refresh/holds.hpp"
+#include "refresh/refresh_groups.hpp"
 #include "refresh/scope.hpp"
 
 extern "C" {
@@ -36,6 +38,19 @@ void forget_stream_table(Oid relid)
     mailbox::note_definition_change();
 }
 
+/* What operators said of a relation goes with it. */
+void forget_settings(Oid relid)
+{
+    switch (get_rel_relkind(relid)) {
+    case RELKIND_RELATION:
+    case RELKIND_PARTITIONED_TABLE:
+    case RELKIND_FOREIGN_TABLE:
+    case RELKIND_MATVIEW:
+        if (refresh::forget_holds(relid) | refresh::leave_group(relid))
+            mailbox::note_definition_change();
+    }
+}
+
 /* A column that comes by way of a parent has no place in the defining query. */
 void refuse_column(Oid relid)
 {
@@ -48,6 +63,8 @@ void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
 {
     if (class_id != RelationRelationId)
         return;
+    if (access == OAT_DROP && sub_id == 0)
+        forget_settings(object_id);
     if (access == OAT_DROP && sub_id == 0 && definition::is_stream_table(object_id)) {
         refresh::require_none_running();
         forget_stream_table(object_id);

@@ -31,6 +31,7 @@ enum class Obstacle {
     timed_out,
     failed,
     suspended,
+    held,
     no_manager,
     locked,
     fixed_snapshot,

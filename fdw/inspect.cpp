@@ -129,7 +129,7 @@ void add_row(Rows &rows, const Seen &seen, const Past &past)
     small(first.offset);
     rows.text(definition.is_diamond_atomic ? "atomic" : "none");
     rows.text(definition.is_diamond_policy_slowest ? "slowest" : "fastest");
-    rows.boolean(has_keyless_source(definition)).null().text("hot").text(effective_mode(definition, row, past));
+    rows.boolean(has_keyless_source(definition)).null().text(definition.tier).text(effective_mode(definition, row, past));
     bool has_own = !row.last_error_message.empty();
     if (!with_texts)
         rows.null();

@@ -61,6 +61,8 @@ Obstacle obstacle_of(mailbox::Answer answer)
         return Obstacle::failed;
     case mailbox::Answer::suspended:
         return Obstacle::suspended;
+    case mailbox::Answer::held:
+        return Obstacle::held;
     case mailbox::Answer::locked:
         return Obstacle::locked;
     case mailbox::Answer::waiting:

@@ -2,6 +2,7 @@
 
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
+#include "definition/options.hpp"
 #include "storage/storage.hpp"
 #include "translate/translate.hpp"
 
@@ -34,17 +35,20 @@ HTAB *servings = nullptr; /* Oid → Serving; lives as long as the backend */
 scheduler::Schedule schedule_of(Oid relid)
 {
     const char *text = nullptr;
+    const char *tier = "hot";
     ListCell *cell;
     foreach (cell, GetForeignTable(relid)->options) {
         auto *option = static_cast<DefElem *>(lfirst(cell));
         if (strcmp(option->defname, "schedule") == 0)
             text = defGetString(option);
+        else if (strcmp(option->defname, "tier") == 0)
+            tier = defGetString(option);
     }
     if (text == nullptr)
         return {};
     return enter([&] {
         std::string fault;
-        return scheduler::parse_schedule(text, &fault).value_or(scheduler::Schedule{});
+        return options::in_tier(scheduler::parse_schedule(text, &fault).value_or(scheduler::Schedule{}), tier);
     });
 }
 

@@ -55,6 +55,8 @@ struct Definition {
     bool is_append_only = false;
     bool is_diamond_atomic = true;         /* diamond_consistency 'atomic' */
     bool is_diamond_policy_slowest = false; /* diamond_schedule_policy 'slowest' */
+    std::string tier = "hot";             /* how much of its schedule it gets: in `schedule` already, but for 'frozen' */
+    bool is_frozen() const { return tier == "frozen"; }
     int work_mem_kb = 0;                   /* 0: the server's */
     int refresh_timeout_ms = 0;            /* 0: none */
     std::vector<Setting> settings;         /* to be in force whenever the query runs */

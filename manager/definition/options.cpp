@@ -77,6 +77,11 @@ void check_diamond_policy(const std::string &name, const std::string &value)
     check_word(name, value, {"fastest", "slowest"});
 }
 
+void check_tier(const std::string &name, const std::string &value)
+{
+    check_word(name, value, {"hot", "warm", "cold", "frozen"});
+}
+
 int parse_quantity(const std::string &name, const std::string &value, int flags)
 {
     struct Parsed {
@@ -118,6 +123,7 @@ const Known known_options[] = {
     {"diamond_consistency", check_diamond_consistency, false},
     {"diamond_schedule_policy", check_diamond_policy, false},
     {"append_only", check_boolean, false},
+    {"tier", check_tier, false},
     {"work_mem", check_work_mem, false},
     {"refresh_timeout", check_timeout, false},
     {"original_query", check_any, true},
@@ -257,6 +263,13 @@ void check_interval(const scheduler::Schedule &schedule)
                .hint = "Use a longer schedule, or 0s for a stream table that is always fresh on read."});
 }
 
+scheduler::Schedule in_tier(scheduler::Schedule schedule, const std::string &tier)
+{
+    int multiple = tier == "warm" ? 2 : tier == "cold" ? 10 : 1;
+    schedule.seconds *= multiple;
+    return schedule;
+}
+
 void apply(const std::vector<Option> &options, Definition *definition)
 {
     definition->schedule_text = "calculated";
@@ -277,6 +290,8 @@ void apply(const std::vector<Option> &options, Definition *definition)
             definition->is_diamond_atomic = value == "atomic";
         else if (name == "diamond_schedule_policy")
             definition->is_diamond_policy_slowest = value == "slowest";
+        else if (name == "tier")
+            definition->tier = value;
         else if (name == "work_mem")
             definition->work_mem_kb = parse_quantity(name, value, GUC_UNIT_KB);
         else if (name == "refresh_timeout")
@@ -287,6 +302,7 @@ void apply(const std::vector<Option> &options, Definition *definition)
     std::string fault;
     definition->schedule =
         scheduler::parse_schedule(definition->schedule_text, &fault).value_or(scheduler::Schedule{});
+    definition->schedule = in_tier(definition->schedule, definition->tier);
     std::sort(definition->settings.begin(), definition->settings.end(),
               [](const Setting &a, const Setting &b) { return a.name < b.name; });
 }

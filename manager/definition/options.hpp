@@ -40,6 +40,9 @@ bool is_kept(const std::string &name);
 /* Fills what options say into `definition` (query, schedule, mode, settings …). C++ frame. */
 void apply(const std::vector<Option> &options, Definition *definition);
 
+/* The schedule of a stream table that is given less of it: warm waits twice as long, cold ten times. */
+scheduler::Schedule in_tier(scheduler::Schedule schedule, const std::string &tier);
+
 RefreshMode parse_mode(const std::string &text); /* raises 22023 */
 const char *name_of(RefreshMode mode);
 

@@ -132,6 +132,7 @@ enum class Answer {
     done,       /* each is at least as fresh as the moment of the request */
     failed,     /* the refresh of `culprit` failed; the reason is in its history */
     suspended,  /* `culprit` or an upstream of it is suspended */
+    held,       /* `culprit` is not to be refreshed now: paused, gated … */
     locked,     /* another transaction is refreshing `culprit` or holds its lock */
     no_manager, /* this database has none, or it went away; the launcher has been poked */
 };

@@ -2,6 +2,7 @@
 
 #include "capture/capture.hpp"
 #include "refresh/diamond.hpp"
+#include "refresh/refresh_groups.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
@@ -129,10 +130,10 @@ const mailbox::Seen &Group::seen(Oid relid) const
     return found->seen;
 }
 
-Group lock_group(const std::vector<Oid> &relids, LockWait wait)
+Group lock_group(const std::vector<Oid> &relids, LockWait wait, scheduler::Asked asked)
 {
     std::map<Oid, Member> found;
-    for (Oid relid : with_siblings(relids))
+    for (Oid relid : with_siblings(asked == scheduler::Asked::scheduler ? relids : with_mates(relids)))
         collect(relid, found);
     Group group;
     for (auto &[relid, member] : found)

@@ -29,9 +29,9 @@ struct Group {
     const mailbox::Seen &seen(Oid relid) const;
 };
 
-/* The group of `relids`, their atomic siblings, and all their upstreams (suspended ones aside,
+/* The group of `relids`, their atomic siblings, the mates in their refresh groups (which the scheduler names itself), and all their upstreams (suspended ones aside,
  * unless named), locked, with state rows read and the mailbox observed. With skip_if_locked: no members when another
  * transaction holds an object lock. */
-Group lock_group(const std::vector<Oid> &relids, LockWait wait);
+Group lock_group(const std::vector<Oid> &relids, LockWait wait, scheduler::Asked asked);
 
 } // namespace pgtrickle::refresh

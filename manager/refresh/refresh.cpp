@@ -5,6 +5,7 @@
 #include "pg/attempt.hpp"
 #include "refresh/group.hpp"
 #include "refresh/report.hpp"
+#include "refresh/holds.hpp"
 #include "refresh/scope.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
@@ -163,6 +164,81 @@ void tell_mailbox(const Group &group, const Member &member)
     mailbox::note_state(relid, state);
 }
 
+/* Who is made from whom, as far as it concerns the group. */
+scheduler::Graph graph_of(const Group &group)
+{
+    scheduler::Graph graph;
+    for (const Member &member : group.members) {
+        scheduler::Ids sources;
+        for (const CompiledSource &source : member.compiled->sources)
+            sources.push_back(source.relid);
+        graph.set(member.compiled->relid(), std::move(sources));
+    }
+    return graph;
+}
+
+bool is_among(const std::vector<Oid> &relids, Oid relid)
+{
+    return std::find(relids.begin(), relids.end(), relid) != relids.end();
+}
+
+/* A stream table that the member reads, that has no rows yet and is not given any now; or none. */
+Oid unpopulated_source(const Member &member, const std::vector<Oid> &staying)
+{
+    for (const CompiledSource &source : member.compiled->sources) {
+        state::StateRow row;
+        if (source.is_stream_table && !is_among(staying, source.relid) &&
+            (!state::read(source.relid, &row) || !row.is_populated))
+            return source.relid;
+    }
+    return InvalidOid;
+}
+
+[[noreturn]] void raise_unpopulated(Oid relid, Oid source)
+{
+    std::string name = call([=] { return definition::qualified_name(source); });
+    raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+           .message = std::string("stream table ") + call([=] { return definition::qualified_name(relid); }) +
+                      " cannot be refreshed now",
+           .detail = "It reads stream table " + name + ", which has not been populated.",
+           .hint = "Resume or refresh that one first."});
+}
+
+/* Takes those out that are held, and those that would read one that has no rows yet: it would look empty. Under the
+ * active snapshot, which sees nothing of what a gate that it does not see is closed for. */
+void leave_out_held(Group &group, const std::vector<Oid> &relids, scheduler::Asked asked, std::vector<Oid> *held)
+{
+    scheduler::Holds holds = read_holds(GetActiveSnapshot());
+    for (const Member &member : group.members)
+        if (member.compiled->definition.is_frozen())
+            holds.frozen.insert(member.compiled->relid());
+    const bool has_holds = !holds.is_empty();
+    const scheduler::Graph graph = has_holds ? graph_of(group) : scheduler::Graph();
+    std::vector<Oid> staying; /* upstreams come first */
+    std::erase_if(group.members, [&](const Member &member) {
+        const Oid relid = member.compiled->relid();
+        const bool is_named = is_among(relids, relid);
+        std::optional<scheduler::Hold> hold;
+        if (has_holds)
+            hold = scheduler::hold_of(holds, graph, relid);
+        if (hold && !scheduler::stops(*hold, asked, is_named))
+            hold.reset();
+        const Oid unpopulated = hold ? InvalidOid : unpopulated_source(member, staying);
+        if (!hold && unpopulated == InvalidOid) {
+            staying.push_back(relid);
+            return false;
+        }
+        if (is_named && asked == scheduler::Asked::owner)
+            hold ? raise_held(relid, *hold) : raise_unpopulated(relid, unpopulated);
+        if (is_named && held != nullptr)
+            held->push_back(relid);
+        return true;
+    });
+    for (const Member &member : group.members)
+        if (has_holds)
+            note_taken_in(holds, graph, member.compiled->relid());
+}
+
 void run_members(Group &group)
 {
     for (Member &member : group.members) {
@@ -249,11 +325,12 @@ const char *name_of_attempt(Action action)
     return action == Action::no_data ? "SKIP" : name_of(action);
 }
 
-std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait, Oid *locked)
+std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait, Oid *locked, scheduler::Asked asked,
+                                   std::vector<Oid> *held)
 {
     call([] { require_none_running(); });
     discard_stale();
-    Group group = lock_group(relids, wait);
+    Group group = lock_group(relids, wait, asked);
     if (group.members.empty()) {
         if (locked != nullptr)
             *locked = group.locked;
@@ -261,6 +338,7 @@ std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait
     }
     TimestampTz data_timestamp = GetCurrentTimestamp();
     bool has_older_snapshot = push_snapshot(group);
+    leave_out_held(group, relids, asked, held);
     run_members_until_done(group);
     write_states(group, data_timestamp);
     report(group);

@@ -15,6 +15,7 @@
 
 #include "pg/boundary.hpp"
 #include "scheduler/cost_model.hpp"
+#include "scheduler/hold.hpp"
 
 #include <string>
 #include <vector>
@@ -54,8 +55,11 @@ struct MemberError : PgError {
  * as one group under one snapshot. Must be called without an active snapshot of its own
  * in use for the result. With skip_if_locked, returns an empty list when another
  * transaction holds a member's object lock, and says whose in `locked`. Throws PgError, a MemberError where one member is at
- * fault; then nothing has changed once the caller's (sub)transaction is rolled back. */
-std::vector<Outcome> refresh_group(const std::vector<Oid> &members, LockWait wait, Oid *locked = nullptr);
+ * fault; then nothing has changed once the caller's (sub)transaction is rolled back.
+ * Who is held stays as it is: for an owner, a member that is makes an error, 55000; for others it is left out, and
+ * told in `held`. */
+std::vector<Outcome> refresh_group(const std::vector<Oid> &members, LockWait wait, Oid *locked = nullptr,
+                                   scheduler::Asked asked = scheduler::Asked::owner, std::vector<Oid> *held = nullptr);
 
 /* Creates the heaps of a stream table just defined (its definition view, dependencies and
  * state row exist). Empty, unpopulated. */

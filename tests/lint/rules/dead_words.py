@@ -16,7 +16,6 @@ DEAD = {
     r"immvs?": "stream table",
     r"state tables?": "arrangement",
     r"cache tables?": "arrangement",
-    r"watermarks?": "frontier",
     r"lsns?": "frontier",
     r"unsupported reasons?": "objection",
     r"daemons?": "manager or launcher",

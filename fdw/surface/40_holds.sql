@@ -1,0 +1,50 @@
+-- What is not to be refreshed for now: pauses, a drain, gates, and sources of watermark groups.
+-- What operators set survives a dump by the names of relations; a drain belongs to this server's maintenance window.
+
+CREATE TABLE pgtrickle.pgt_hold (
+  kind       text NOT NULL CHECK (kind IN ('drain', 'pause', 'gate', 'watermark')),
+  relation   regclass NOT NULL,                     -- 0: the whole database
+  group_name text NOT NULL DEFAULT '',              -- of a watermark group
+  since      timestamptz NOT NULL DEFAULT now(),
+  by_role    text NOT NULL,
+  PRIMARY KEY (kind, relation, group_name)
+);
+COMMENT ON TABLE pgtrickle.pgt_hold IS 'internal: what holds refreshes back';
+REVOKE ALL ON pgtrickle.pgt_hold FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_hold',
+  'WHERE kind <> ''drain'' AND (relation::oid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation))');
+
+CREATE FUNCTION pgtrickle.pause_scheduler(nodes text[] DEFAULT NULL) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_pause_scheduler';
+COMMENT ON FUNCTION pgtrickle.pause_scheduler(text[])
+  IS 'the manager leaves these stream tables alone until they are resumed; NULL: all of this database';
+REVOKE ALL ON FUNCTION pgtrickle.pause_scheduler(text[]) FROM PUBLIC;
+
+CREATE FUNCTION pgtrickle.resume_scheduler(nodes text[] DEFAULT NULL) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_resume_scheduler';
+COMMENT ON FUNCTION pgtrickle.resume_scheduler(text[])
+  IS 'ends the pause of these stream tables; NULL: the pause of all, and a drain';
+REVOKE ALL ON FUNCTION pgtrickle.resume_scheduler(text[]) FROM PUBLIC;
+
+CREATE FUNCTION pgtrickle.drain(timeout_s int DEFAULT 60) RETURNS bool
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_drain';
+COMMENT ON FUNCTION pgtrickle.drain(int)
+  IS 'no refresh of the manager begins in this database any more, and those that run end; true when they have, within timeout_s';
+REVOKE ALL ON FUNCTION pgtrickle.drain(int) FROM PUBLIC;
+
+CREATE FUNCTION pgtrickle.is_drained() RETURNS bool
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_is_drained';
+COMMENT ON FUNCTION pgtrickle.is_drained()
+  IS 'whether this database was drained, and no refresh of the manager runs';
+
+CREATE FUNCTION pgtrickle.holds(
+    OUT pgt_schema text, OUT pgt_name text, OUT hold text, OUT reason text, OUT culprit text, OUT since timestamptz,
+    OUT by_role text
+  ) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_holds';
+COMMENT ON FUNCTION pgtrickle.holds() IS 'the stream tables that you may read and that are not refreshed for now, and why';

@@ -1,0 +1,72 @@
+-- Watermarks: how far a source is complete. What reads a source of a group is refreshed once, each time the group
+-- has advanced as a whole.
+
+CREATE TABLE pgtrickle.pgt_watermark_group (
+  name        text PRIMARY KEY,
+  tolerance_s float8 NOT NULL,
+  created_at  timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE pgtrickle.pgt_watermark_group IS 'internal: groups of sources that are loaded together';
+REVOKE ALL ON pgtrickle.pgt_watermark_group FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_watermark_group', '');
+
+CREATE TABLE pgtrickle.pgt_watermark (
+  source      regclass PRIMARY KEY,
+  watermark   timestamptz NOT NULL,
+  advanced_at timestamptz NOT NULL,
+  advanced_by text NOT NULL
+) WITH (fillfactor = 50);
+COMMENT ON TABLE pgtrickle.pgt_watermark IS 'internal: how far each source is complete';
+REVOKE ALL ON pgtrickle.pgt_watermark FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_watermark',
+  'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = source)');
+
+-- Not dumped: what is restored is filled anew.
+CREATE TABLE pgtrickle.pgt_watermark_taken (
+  relid      oid NOT NULL,                          -- the stream table
+  group_name text NOT NULL,
+  watermark  timestamptz NOT NULL,                  -- that the group had when it was refreshed
+  PRIMARY KEY (relid, group_name)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE pgtrickle.pgt_watermark_taken IS 'internal: the watermarks that each stream table has taken in';
+REVOKE ALL ON pgtrickle.pgt_watermark_taken FROM PUBLIC;
+
+CREATE FUNCTION pgtrickle.create_watermark_group(name text, sources text[], tolerance_secs float8 DEFAULT 0) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_create_watermark_group';
+COMMENT ON FUNCTION pgtrickle.create_watermark_group(text, text[], float8)
+  IS 'stream tables made from one of these tables are refreshed only when the watermarks of all have advanced, and are no further apart than the tolerance';
+
+CREATE FUNCTION pgtrickle.drop_watermark_group(name text) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_drop_watermark_group';
+COMMENT ON FUNCTION pgtrickle.drop_watermark_group(text) IS 'what the group held back is refreshed when due';
+
+CREATE FUNCTION pgtrickle.advance_watermark(source text, watermark timestamptz) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_advance_watermark';
+COMMENT ON FUNCTION pgtrickle.advance_watermark(text, timestamptz)
+  IS 'says up to when the data of a table are complete, from this transaction''s commit on; never goes back';
+
+CREATE FUNCTION pgtrickle.watermarks(
+    OUT source_schema text, OUT source_name text, OUT watermark timestamptz, OUT advanced_at timestamptz, OUT advanced_by text
+  ) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_watermarks';
+COMMENT ON FUNCTION pgtrickle.watermarks() IS 'the watermarks of the tables that you may read';
+
+CREATE FUNCTION pgtrickle.watermark_groups(
+    OUT group_name text, OUT sources text[], OUT tolerance_secs float8, OUT created_at timestamptz
+  ) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_watermark_groups';
+COMMENT ON FUNCTION pgtrickle.watermark_groups() IS 'the watermark groups whose tables you may read';
+
+CREATE FUNCTION pgtrickle.watermark_status(
+    OUT group_name text, OUT advanced_to timestamptz, OUT least_watermark timestamptz, OUT greatest_watermark timestamptz,
+    OUT lag_secs float8, OUT lagging_source text, OUT waiting_stream_tables int
+  ) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_watermark_status';
+COMMENT ON FUNCTION pgtrickle.watermark_status()
+  IS 'how far each watermark group has advanced as a whole (NULL: it has not), what keeps it back, and how many stream tables wait for it';

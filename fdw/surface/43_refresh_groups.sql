@@ -1,0 +1,37 @@
+-- Refresh groups: stream tables that have nothing in common, and are refreshed together all the same.
+
+CREATE TABLE pgtrickle.pgt_refresh_group (
+  name       text PRIMARY KEY,
+  isolation  text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE pgtrickle.pgt_refresh_group IS 'internal: stream tables that are refreshed together';
+REVOKE ALL ON pgtrickle.pgt_refresh_group FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_refresh_group', '');
+
+CREATE TABLE pgtrickle.pgt_refresh_group_member (
+  relid      regclass PRIMARY KEY,
+  group_name text NOT NULL
+);
+COMMENT ON TABLE pgtrickle.pgt_refresh_group_member IS 'internal: the refresh group that a stream table is in';
+REVOKE ALL ON pgtrickle.pgt_refresh_group_member FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_refresh_group_member',
+  'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relid)');
+
+CREATE FUNCTION pgtrickle.create_refresh_group(name text, members text[], isolation text DEFAULT 'repeatable_read') RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_create_refresh_group';
+COMMENT ON FUNCTION pgtrickle.create_refresh_group(text, text[], text)
+  IS 'these stream tables are refreshed in one transaction under one snapshot: when one of them is, all are';
+
+CREATE FUNCTION pgtrickle.drop_refresh_group(name text) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_drop_refresh_group';
+COMMENT ON FUNCTION pgtrickle.drop_refresh_group(text) IS 'each member is refreshed for itself again';
+
+CREATE FUNCTION pgtrickle.refresh_groups(
+    OUT group_name text, OUT members text[], OUT isolation text, OUT created_at timestamptz
+  ) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_refresh_groups';
+COMMENT ON FUNCTION pgtrickle.refresh_groups() IS 'the refresh groups of stream tables that you may read';

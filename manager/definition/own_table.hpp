@@ -1,0 +1,32 @@
+/*
+ * Small tables of the extension, read and written as heaps: no privileges are asked, no SPI is needed.
+ * They are found by name each time, for an OID kept over DROP EXTENSION would be wrong.
+ * PostgreSQL frames.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "utils/snapshot.h"
+}
+
+namespace pgtrickle::definition {
+
+/* The rows of a table, copied into the current memory context. */
+struct TableRows {
+    int count = 0;
+    int column_count = 0;
+    Datum *values = nullptr; /* row by row */
+    bool *nulls = nullptr;
+
+    Datum value(int row, int column) const { return values[row * column_count + column - 1]; } /* columns from 1 */
+};
+
+/* As the snapshot sees them, or by now; none when the extension is not in this database. */
+TableRows rows_of(const char *table, Snapshot snapshot = nullptr);
+
+/* Removes the rows whose column, of type oid or regclass, is `relation`. Returns how many there were. */
+int remove_rows_of(const char *table, int column, Oid relation);
+
+} // namespace pgtrickle::definition

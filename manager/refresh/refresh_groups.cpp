@@ -1,0 +1,48 @@
+#include "refresh/refresh_groups.hpp"
+
+#include "definition/definition.hpp"
+#include "definition/own_table.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+constexpr const char *member_table = "pgt_refresh_group_member";
+enum MemberColumn : int { member_relid = 1, member_group };
+
+} // namespace
+
+std::map<std::string, std::vector<Oid>> refresh_groups()
+{
+    definition::TableRows rows = call([] { return definition::rows_of(member_table); });
+    std::map<std::string, std::vector<Oid>> groups;
+    for (int i = 0; i < rows.count; i++) {
+        Oid relid = DatumGetObjectId(rows.value(i, member_relid));
+        if (call([=] { return definition::is_stream_table(relid); }))
+            groups[call([&] { return TextDatumGetCString(rows.value(i, member_group)); })].push_back(relid);
+    }
+    for (auto &[name, members] : groups)
+        std::sort(members.begin(), members.end());
+    return groups;
+}
+
+std::vector<Oid> with_mates(const std::vector<Oid> &relids)
+{
+    std::set<Oid> result(relids.begin(), relids.end());
+    for (const auto &[name, members] : refresh_groups())
+        if (std::any_of(members.begin(), members.end(), [&](Oid member) {
+                return std::find(relids.begin(), relids.end(), member) != relids.end();
+            }))
+            result.insert(members.begin(), members.end());
+    return {result.begin(), result.end()};
+}
+
+bool leave_group(Oid relid)
+{
+    return definition::remove_rows_of(member_table, member_relid, relid) > 0;
+}
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,24 @@
+/*
+ * Refresh groups: stream tables that an operator wants refreshed together, in one transaction under one snapshot,
+ * though they share nothing. A stream table is in one at most. C++ frames; they throw PgError.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace pgtrickle::refresh {
+
+/* The members of each group, by name; ascending. Cost, when there is no group: a look into an empty table. */
+std::map<std::string, std::vector<Oid>> refresh_groups();
+
+/* `relids`, and the other members of the groups that they are in, each once. */
+std::vector<Oid> with_mates(const std::vector<Oid> &relids);
+
+/* Takes a stream table that is being dropped out of its group. Whether it was in one. PostgreSQL frame. */
+bool leave_group(Oid relid);
+
+} // namespace pgtrickle::refresh

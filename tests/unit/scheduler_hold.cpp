@@ -1,0 +1,179 @@
+#include "scheduler/hold.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace pgtrickle::scheduler;
+
+namespace {
+
+using Kind = Hold::Kind;
+
+/* Tables 1, 2, 3; 10 reads 1, 11 reads 2, 12 reads 10 and 11, 13 reads 3. */
+Graph sample()
+{
+    Graph graph;
+    graph.set(10, {1});
+    graph.set(11, {2});
+    graph.set(12, {10, 11});
+    graph.set(13, {3});
+    return graph;
+}
+
+std::optional<Kind> kind_of(const Holds &holds, Id id)
+{
+    std::optional<Hold> hold = hold_of(holds, sample(), id);
+    return hold ? std::optional<Kind>(hold->kind) : std::nullopt;
+}
+
+TEST(Hold, nothing_is_held_unless_somebody_said_so)
+{
+    Holds holds;
+    EXPECT_TRUE(holds.is_empty());
+    for (Id id : {10, 11, 12, 13})
+        EXPECT_EQ(hold_of(holds, sample(), id), std::nullopt);
+}
+
+TEST(Hold, a_paused_or_frozen_one_does_not_hold_its_readers)
+{
+    Holds holds;
+    holds.paused = {10};
+    holds.frozen = {11};
+    EXPECT_FALSE(holds.is_empty());
+    EXPECT_EQ(kind_of(holds, 10), Kind::paused);
+    EXPECT_EQ(kind_of(holds, 11), Kind::frozen);
+    EXPECT_EQ(kind_of(holds, 12), std::nullopt);
+}
+
+TEST(Hold, a_gate_holds_all_above_it)
+{
+    Holds holds;
+    holds.gated = {1};
+    EXPECT_EQ(hold_of(holds, sample(), 10), (Hold{Kind::gated, 1, ""}));
+    EXPECT_EQ(hold_of(holds, sample(), 12), (Hold{Kind::gated, 1, ""}));
+    EXPECT_EQ(kind_of(holds, 11), std::nullopt);
+    EXPECT_EQ(kind_of(holds, 13), std::nullopt);
+}
+
+TEST(Hold, a_gate_on_a_stream_table_holds_its_readers_only)
+{
+    Holds holds;
+    holds.gated = {10};
+    EXPECT_EQ(kind_of(holds, 10), std::nullopt);
+    EXPECT_EQ(kind_of(holds, 12), Kind::gated);
+}
+
+TEST(Hold, a_gate_on_a_partition_holds_who_reads_the_whole)
+{
+    Holds holds;
+    holds.gated = {77};
+    holds.relatives[77] = {1};
+    EXPECT_EQ(hold_of(holds, sample(), 12), (Hold{Kind::gated, 77, ""}));
+    EXPECT_EQ(kind_of(holds, 11), std::nullopt);
+}
+
+TEST(Hold, draining_and_pausing_all_hold_everybody)
+{
+    Holds holds;
+    holds.is_all_paused = true;
+    EXPECT_EQ(kind_of(holds, 13), Kind::all_paused);
+    holds.is_draining = true;
+    EXPECT_EQ(kind_of(holds, 13), Kind::drained);
+}
+
+TEST(Hold, what_protects_data_comes_before_what_saves_work)
+{
+    Holds holds;
+    holds.is_draining = true;
+    holds.paused = {10};
+    holds.gated = {1};
+    EXPECT_EQ(kind_of(holds, 10), Kind::gated);
+    EXPECT_EQ(kind_of(holds, 11), Kind::drained);
+}
+
+Holds with_group(Microseconds tolerance_us)
+{
+    Holds holds;
+    holds.groups = {{"load", {1, 2}, tolerance_us}};
+    return holds;
+}
+
+TEST(Watermarks, a_group_waits_for_its_first_watermarks)
+{
+    Holds holds = with_group(0);
+    EXPECT_EQ(hold_of(holds, sample(), 12), (Hold{Kind::not_advanced, 1, "load"}));
+    holds.watermarks[1] = 100;
+    EXPECT_EQ(hold_of(holds, sample(), 12), (Hold{Kind::not_advanced, 2, "load"}));
+    holds.watermarks[2] = 100;
+    EXPECT_EQ(hold_of(holds, sample(), 12), std::nullopt);
+}
+
+TEST(Watermarks, also_who_reads_one_of_the_sources_waits_for_all)
+{
+    Holds holds = with_group(0);
+    holds.watermarks = {{1, 100}};
+    EXPECT_EQ(hold_of(holds, sample(), 10), (Hold{Kind::not_advanced, 2, "load"}));
+    EXPECT_EQ(kind_of(holds, 13), std::nullopt);
+}
+
+TEST(Watermarks, the_least_advanced_source_keeps_the_group_back)
+{
+    Holds holds = with_group(10);
+    holds.watermarks = {{1, 100}, {2, 89}};
+    Id laggard = 0;
+    EXPECT_EQ(advanced_to(holds, holds.groups[0], &laggard), std::nullopt);
+    EXPECT_EQ(laggard, 2u);
+    holds.watermarks[2] = 90; /* within the tolerance */
+    EXPECT_EQ(advanced_to(holds, holds.groups[0]), 90);
+    holds.watermarks[2] = 115;
+    EXPECT_EQ(advanced_to(holds, holds.groups[0], &laggard), std::nullopt);
+    EXPECT_EQ(laggard, 1u);
+}
+
+TEST(Watermarks, one_advance_is_one_refresh)
+{
+    Holds holds = with_group(10);
+    holds.watermarks = {{1, 100}, {2, 100}};
+    holds.taken_in[{12, "load"}] = 100;
+    EXPECT_EQ(hold_of(holds, sample(), 12), (Hold{Kind::not_advanced, 0, "load"}));
+    EXPECT_EQ(kind_of(holds, 11), std::nullopt) << "which has not been refreshed since";
+    holds.watermarks[1] = 105; /* one has advanced, and is within the tolerance; the group has not */
+    EXPECT_EQ(hold_of(holds, sample(), 12), (Hold{Kind::not_advanced, 0, "load"}));
+    holds.watermarks[2] = 101;
+    EXPECT_EQ(kind_of(holds, 12), std::nullopt);
+}
+
+TEST(Watermarks, both_ends_of_time_are_far_apart)
+{
+    Holds holds = with_group(second_us);
+    holds.watermarks = {{1, INT64_MIN}, {2, INT64_MAX}};
+    EXPECT_EQ(advanced_to(holds, holds.groups[0]), std::nullopt);
+}
+
+TEST(Watermarks, each_group_has_to_advance)
+{
+    Holds holds;
+    holds.groups = {{"a", {1}, 0}, {"b", {2}, 0}};
+    holds.watermarks = {{1, 5}, {2, 5}};
+    holds.taken_in = {{{12, "a"}, 4}, {{12, "b"}, 5}};
+    EXPECT_EQ(hold_of(holds, sample(), 12), (Hold{Kind::not_advanced, 0, "b"}));
+}
+
+TEST(Hold, an_owner_gets_past_what_is_about_work_only)
+{
+    auto hold = [](Kind kind) { return Hold{kind, 0, {}}; };
+    for (Kind kind : {Kind::drained, Kind::all_paused}) {
+        EXPECT_FALSE(stops(hold(kind), Asked::owner, true));
+        EXPECT_FALSE(stops(hold(kind), Asked::owner, false));
+    }
+    for (Kind kind : {Kind::paused, Kind::frozen}) {
+        EXPECT_FALSE(stops(hold(kind), Asked::owner, true));
+        EXPECT_TRUE(stops(hold(kind), Asked::owner, false)) << "it stays where it is";
+    }
+    for (Kind kind : {Kind::gated, Kind::not_advanced})
+        EXPECT_TRUE(stops(hold(kind), Asked::owner, true));
+    for (Kind kind : {Kind::drained, Kind::all_paused, Kind::paused, Kind::frozen, Kind::gated, Kind::not_advanced})
+        for (Asked asked : {Asked::scheduler, Asked::reader})
+            EXPECT_TRUE(stops(hold(kind), asked, true));
+}
+
+} // namespace
