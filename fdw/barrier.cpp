@@ -25,10 +25,10 @@ const char *explain_hold(Oid relid, bool is_hint)
 {
     char *text = nullptr;
     enter([&] {
-        if (std::optional<scheduler::Hold> hold = refresh::hold_on(relid)) {
-            std::string words = is_hint ? refresh::hint_of(*hold, relid) : refresh::sentence_of(*hold);
+        refresh::Explanation explanation = refresh::explain_hold(relid);
+        const std::string &words = is_hint ? explanation.hint : explanation.sentence;
+        if (!words.empty())
             text = call([&] { return pstrdup(words.c_str()); });
-        }
     });
     return text;
 }

@@ -267,6 +267,8 @@ scheduler::Schedule in_tier(scheduler::Schedule schedule, const std::string &tie
 {
     int multiple = tier == "warm" ? 2 : tier == "cold" ? 10 : 1;
     schedule.seconds *= multiple;
+    if (schedule.kind == scheduler::Schedule::Kind::cron)
+        schedule.every = multiple;
     return schedule;
 }
 

@@ -110,6 +110,9 @@ bool is_clean(Oid relid) noexcept;
 bool is_current(Oid relid) noexcept; /* as Look::is_current() */
 TimestampTz dirty_since(Oid relid) noexcept; /* as Look::dirty_since */
 /* Microseconds; 0 when clean; INT64_MAX when unknown. */
+/* The same, without what lies below any of the stream tables of `resting` (ascending): for a manager that
+ * does not refresh those. Of all that it walks over nothing is kept in mind. */
+TimestampTz dirty_since_beside(Oid relid, const Oid *resting, int count) noexcept;
 int64_t staleness_us(Oid relid, TimestampTz now) noexcept;
 
 /* What this transaction itself has to do with a stream table: nobody else can see it. */

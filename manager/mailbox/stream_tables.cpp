@@ -131,6 +131,34 @@ TimestampTz pending_since(Entry *entry, int &steps) noexcept
     return oldest;
 }
 
+struct Resting {
+    const Oid *relids;
+    int count;
+    bool has(Oid relid) const { return std::binary_search(relids, relids + count, relid); }
+};
+
+TimestampTz pending_beside(const Entry *entry, const Resting &resting, int &steps) noexcept
+{
+    if (entry == nullptr || !entry->has_readings)
+        return DT_NOBEGIN;
+    TimestampTz oldest = 0;
+    for (int32_t number = entry->first_cell; number != no_cell; number = cells[number].next) {
+        const ReadingCell &cell = cells[number];
+        if (++steps > walk_limit)
+            return DT_NOBEGIN;
+        TimestampTz since = 0;
+        if (!cell.is_settled || source_slots[cell.slot].started.load() != cell.seen) {
+            TimestampTz at = cell.is_settled ? marked_time(source_slots[cell.slot], cell.seen + 1) : 0;
+            since = at != 0 ? at : cell.as_of;
+        } else if (cell.stream_table != InvalidOid && !resting.has(cell.stream_table)) {
+            since = pending_beside(find(cell.stream_table), resting, steps);
+        }
+        if (since != 0)
+            oldest = oldest == 0 ? since : std::min(oldest, since);
+    }
+    return oldest;
+}
+
 bool append_reading(int32_t **link, const SettledReading &reading, Entry *entry) noexcept
 {
     int32_t number = shared->free_cell;
@@ -288,6 +316,17 @@ bool is_current(Oid relid) noexcept
 TimestampTz dirty_since(Oid relid) noexcept
 {
     return look(relid).dirty_since;
+}
+
+TimestampTz dirty_since_beside(Oid relid, const Oid *resting, int count) noexcept
+{
+    if (!is_available())
+        return DT_NOBEGIN;
+    int steps = 0;
+    LWLockAcquire(shared->entry_lock, LW_SHARED);
+    TimestampTz since = pending_beside(find(relid), {resting, count}, steps);
+    LWLockRelease(shared->entry_lock);
+    return since;
 }
 
 int64_t staleness_us(Oid relid, TimestampTz now) noexcept

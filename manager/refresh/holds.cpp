@@ -220,6 +220,17 @@ std::optional<Hold> hold_on(Oid relid)
     return scheduler::hold_of(holds, graph_below(relid), relid);
 }
 
+Explanation explain_hold(Oid relid)
+{
+    if (std::optional<Hold> hold = hold_on(relid))
+        return {sentence_of(*hold), hint_of(*hold, relid)};
+    for (Oid upstream : definition::upstreams_of(relid))
+        if (std::optional<Hold> hold = hold_on(upstream))
+            return {"It reads " + name_of_relation(upstream) + ", which is " + name_of(hold->kind) + ".",
+                    hint_of(*hold, upstream)};
+    return {};
+}
+
 const char *name_of(Hold::Kind kind)
 {
     switch (kind) {

@@ -30,6 +30,13 @@ scheduler::Graph graph_below(Oid relid);
 /* The hold on one stream table by now, its tier included. */
 std::optional<scheduler::Hold> hold_on(Oid relid);
 
+/* What keeps a stream table from being fresh: its own hold, or that of one that it reads. In words; empty: nothing does. */
+struct Explanation {
+    std::string sentence;
+    std::string hint;
+};
+Explanation explain_hold(Oid relid);
+
 /* A hold in words: "Its source public.t is gated.", and what ends it. */
 std::string sentence_of(const scheduler::Hold &hold);
 std::string hint_of(const scheduler::Hold &hold, Oid relid);

@@ -27,6 +27,7 @@ enum class Verdict : uint8_t {
     refreshed,
     failed,
     behind, /* one that it reads, or an atomic sibling, has failed */
+    held,   /* it is not to be refreshed now */
     locked, /* somebody else holds its lock, or one that it needs: to be tried again */
 };
 

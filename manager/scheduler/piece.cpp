@@ -21,8 +21,8 @@ class Search {
 
     Ids run(Id start)
     {
-        admit(start, candidate_(start).schedules);
         above_.insert(start);
+        admit(start, candidate_(start));
         while (!open_.empty()) {
             Id member = open_.back();
             open_.pop_back();
@@ -64,9 +64,9 @@ class Search {
             return;
         Candidate found = candidate_(id);
         if (found.is_wanted)
-            admit(id, found.schedules);
+            admit(id, found);
         else if (found.is_free)
-            may_come_.push_back({id, found.schedules});
+            may_come_.push_back({id, found});
         /* Who was met before one that it is a companion of waits for that one. */
         if (found.is_free && !found.is_wanted && is_known(*found.schedules))
             admit_companions(*found.schedules);
@@ -77,27 +77,52 @@ class Search {
         return std::any_of(schedules_.begin(), schedules_.end(), [&](auto *known) { return *known == schedules; });
     }
 
-    void admit(Id id, const std::vector<Schedule> *schedules)
+    void add(Id id, const Candidate &found)
     {
         members_.push_back(id);
         open_.push_back(id);
-        if (is_known(*schedules))
+        if (found.mates == nullptr)
             return;
-        schedules_.push_back(schedules);
-        admit_companions(*schedules);
+        for (Id mate : *found.mates)
+            add_mate(mate);
+    }
+
+    void add_mate(Id id)
+    {
+        auto waiting = std::find_if(may_come_.begin(), may_come_.end(), [&](const auto &other) { return other.first == id; });
+        if (waiting != may_come_.end()) {
+            may_come_.erase(waiting);
+        } else if (!above_.insert(id).second) {
+            return;
+        }
+        Candidate found = candidate_(id);
+        if (found.is_wanted)
+            admit(id, found);
+        else if (found.is_free)
+            add(id, found);
+    }
+
+    void admit(Id id, const Candidate &found)
+    {
+        add(id, found);
+        if (is_known(*found.schedules))
+            return;
+        schedules_.push_back(found.schedules);
+        admit_companions(*found.schedules);
     }
 
     void admit_companions(const std::vector<Schedule> &schedules)
     {
         for (size_t i = 0; i < may_come_.size();) {
-            if (*may_come_[i].second != schedules) {
+            auto [id, found] = may_come_[i];
+            if (*found.schedules != schedules) {
                 i++;
                 continue;
             }
-            members_.push_back(may_come_[i].first);
-            open_.push_back(may_come_[i].first);
             may_come_[i] = may_come_.back();
             may_come_.pop_back();
+            add(id, found);
+            i = 0; /* its mates may have been among them */
         }
     }
 
@@ -107,7 +132,7 @@ class Search {
     Ids open_; /* members from which no walk has gone down yet */
     std::unordered_set<Id> below_, walked_up_, above_;
     std::vector<const std::vector<Schedule> *> schedules_; /* of the wanted members */
-    std::vector<std::pair<Id, const std::vector<Schedule> *>> may_come_;
+    std::vector<std::pair<Id, Candidate>> may_come_;
 };
 
 } // namespace

@@ -6,7 +6,7 @@
  * the schedules of a wanted one in the piece, clean or not. So what comes due together is at one
  * frontier, and a statement over several of them sees one state. Two stream tables are
  * connected if a chain of members leads from one to the other, each link sharing a relation (at any depth)
- * or reading the other.
+ * or reading the other. The mates of a member come along if they are free, connected or not.
  *
  * The cost is that of the relations met, not of the whole graph. Pure C++; throws bad_alloc
  * and what the functions given throw.
@@ -24,6 +24,7 @@ struct Candidate {
     bool is_wanted = false;
     bool is_free = false;                            /* to come along */
     const std::vector<Schedule> *schedules = nullptr; /* if it is one of both */
+    const Ids *mates = nullptr;                       /* of its refresh group, or none */
 };
 
 /* The members of the piece that `start`, which is wanted, is in; upstreams first. `candidate` is

@@ -119,8 +119,12 @@ std::optional<Microseconds> next_due(const Schedule &schedule, Microseconds afte
 {
     if (schedule.is_on_change())
         return after;
-    if (schedule.kind == Schedule::Kind::cron)
-        return next_cron(schedule.cron, after, zone);
+    if (schedule.kind == Schedule::Kind::cron) {
+        std::optional<Microseconds> due = next_cron(schedule.cron, after, zone);
+        for (int i = 1; i < schedule.every && due; i++)
+            due = next_cron(schedule.cron, *due, zone);
+        return due;
+    }
     Microseconds step = schedule.seconds * second_us;
     Microseconds elapsed = ((after % step) + step) % step;
     return after - elapsed + step;

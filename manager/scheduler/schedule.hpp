@@ -37,6 +37,7 @@ struct Schedule {
     } kind = Kind::calculated;
     int64_t seconds = 0; /* duration; 0: always fresh on read */
     Cron cron;
+    int every = 1; /* of the due times of a cron expression: each so-manieth counts, from the first change on */
     bool operator==(const Schedule &) const = default;
 
     /* Nothing may be missing at a read. */

@@ -23,15 +23,21 @@ mailbox::Reply Manager::obstacle(Id id, TimestampTz now)
     }
     Ids involved = graph_.upstreams(id);
     involved.insert(involved.begin(), id);
+    if (known_.at(id).hold)
+        return {mailbox::Answer::held, id};
     for (Id other : involved) {
         scheduler::Task *task = queue_.find(other);
-        if (task == nullptr)
+        if (task == nullptr || known_.at(other).hold)
             continue;
         if (task->is_suspended)
             return {mailbox::Answer::suspended, other};
         if (task->failures > 0 && task->not_before > now)
             return {mailbox::Answer::failed, other};
     }
+    /* It has taken in what it can: the rest is held back below it. */
+    if (pending_since(id) == 0)
+        if (std::optional<Id> upstream = held_upstream(id))
+            return {mailbox::Answer::held, *upstream};
     return {};
 }
 
@@ -52,6 +58,8 @@ void Manager::take_requests()
 void Manager::resolve(Asked &asked, Id id, mailbox::Answer answer, Id culprit)
 {
     asked.open.erase(id);
+    if (answer == mailbox::Answer::done && !mailbox::is_clean(id) && held_upstream(id))
+        answer = mailbox::Answer::held;
     if (answer == mailbox::Answer::done)
         return;
     if (answer != mailbox::Answer::locked || asked.reply.answer == mailbox::Answer::done)
@@ -70,6 +78,7 @@ void Manager::resolve_by(const RunningJob &job, const std::map<Id, Verdict> &ver
             Verdict verdict = found != verdicts.end() ? found->second : Verdict::locked;
             mailbox::Answer answer = verdict == Verdict::refreshed ? mailbox::Answer::done
                                      : verdict == Verdict::locked  ? mailbox::Answer::locked
+                                     : verdict == Verdict::held    ? mailbox::Answer::held
                                                                    : mailbox::Answer::failed;
             resolve(asked, id, answer, id);
         }

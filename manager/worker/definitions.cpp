@@ -53,12 +53,14 @@ Loaded load_one(Oid relid)
         loaded.known.status = row.status;
         loaded.state.is_populated = row.is_populated;
         loaded.state.is_suspended = row.status == state::name_of(state::Status::suspended);
+        loaded.known.is_suspended = loaded.state.is_suspended;
         loaded.state.failures = row.consecutive_errors;
     }
     loaded.known.schema_name = definition.schema_name;
     loaded.known.name = definition.name;
     loaded.known.schedule_text = definition.schedule_text;
     loaded.known.schedule = definition.schedule;
+    loaded.known.is_frozen = definition.is_frozen();
     loaded.known.refresh_timeout_ms = definition.refresh_timeout_ms;
     for (const Source &source : definition.sources) {
         loaded.sources.push_back(source.relid);
@@ -105,6 +107,7 @@ bool Manager::load_definitions()
         call([] { definition::tell_time_zone(); });
         for (Oid relid : definition::all())
             loaded.emplace(relid, load_one(relid));
+        read_holds();
     });
     if (failure) {
         /* A stream table dropped between the list and its definition, for instance. */
@@ -119,6 +122,8 @@ bool Manager::load_definitions()
         auto before = known_.find(relid);
         bool is_same = before != known_.end() && before->second.generation == item.known.generation;
         item.known.is_program_written = is_same && before->second.is_program_written;
+        item.known.is_hold_told = before != known_.end() && before->second.is_hold_told;
+        item.known.hold = before != known_.end() ? before->second.hold : std::nullopt;
         item.known.last_worker = before != known_.end() ? before->second.last_worker : nobody;
         if (!item.is_busy)
             continue;
@@ -141,6 +146,7 @@ bool Manager::load_definitions()
         listening_.set(relid, scheduler::relations_below(graph_, relid));
         set_task(relid, item.state);
     }
+    apply_holds();
     may_trim_ = true; /* logs of dropped stream tables are to be trimmed */
     project_definitions();
     return !loaded.empty();

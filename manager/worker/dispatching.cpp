@@ -44,7 +44,7 @@ bool Manager::is_ready(Task &task, TimestampTz now)
 {
     if (!task.is_queued() || task.due_at > now)
         return false;
-    if (mailbox::is_clean(task.id) && !task.is_due_when_clean) {
+    if (!task.is_due_when_clean && !known_.at(task.id).is_released && pending_since(task.id) == 0) {
         make_idle(task);
         return false;
     }
@@ -102,12 +102,17 @@ bool Manager::dispatch_piece(Id id, const std::function<bool(Task &)> &is_wanted
         Task *task = queue_.find(other);
         if (task == nullptr)
             return Candidate{};
-        Candidate found = {!task->is_running && is_wanted(*task), is_free(*task), &task->schedules};
+        auto mates = mates_.find(other);
+        Candidate found = {!task->is_running && is_wanted(*task), is_free(*task), &task->schedules,
+                           mates == mates_.end() ? nullptr : &mates->second};
         if (found.is_wanted)
             wanted.insert(other);
         return found;
     });
     seen->insert(members.begin(), members.end());
+    for (Id member : members)
+        if (mates_.count(member) != 0)
+            wanted.insert(member);
     Ids involved = scheduler::with_upstreams(graph_, members);
     if (is_busy(involved))
         return true;
@@ -251,11 +256,16 @@ void Manager::settle(Id id, Verdict verdict, const MemberResult *result)
         known_[id].is_program_written = result->is_program_written;
         task->failures = result->failures;
         task->not_before = result->not_before;
-        if (verdict == Verdict::refreshed)
+        if (verdict == Verdict::refreshed) {
             task->refreshed_at = result->started_at;
+            note_taken_in(id);
+        }
+        /* Something was said since the holds were read. */
+        are_holds_read_ = are_holds_read_ && verdict != Verdict::held;
         if (result->is_suspended) {
             /* A user may have resumed it meanwhile: pgt_state knows. */
             queue_.suspend(*task);
+            known_[id].is_suspended = true;
             is_loaded_ = false;
         }
     }

@@ -37,6 +37,13 @@ TimestampTz spacing_us()
 
 } // namespace
 
+std::optional<TimestampTz> Manager::due_of(const scheduler::Task &task, TimestampTz since, TimestampTz now,
+                                           const scheduler::Zone &zone) const
+{
+    std::optional<TimestampTz> due = scheduler::due_at(task, since, now, spacing_us(), zone);
+    return !due && known_.at(task.id).is_released ? now : due;
+}
+
 void Manager::make_idle(scheduler::Task &task)
 {
     queue_.make_idle(task);
@@ -45,7 +52,7 @@ void Manager::make_idle(scheduler::Task &task)
 
 bool Manager::queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone)
 {
-    std::optional<TimestampTz> due = scheduler::due_at(task, mailbox::dirty_since(task.id), now, spacing_us(), zone);
+    std::optional<TimestampTz> due = due_of(task, pending_since(task.id), now, zone);
     if (due)
         queue_.queue(task, *due);
     return due.has_value();
@@ -85,6 +92,7 @@ void Manager::load_if_due()
 void Manager::cycle()
 {
     load_if_due();
+    read_holds_if_due();
     take_results();
     take_requests();
     watch();
@@ -93,6 +101,7 @@ void Manager::cycle()
     } else {
         refuse_requests();
     }
+    tell_holds_at_ = guc::enabled ? tell_holds() : std::nullopt;
     dispatch();
     tell_who_serves();
     project_if_catalog_is_new();
@@ -110,6 +119,7 @@ long Manager::sleep_ms()
     };
     if (guc::enabled)
         take(queue_.first_due_after(dispatched_at_));
+    take(tell_holds_at_);
     /* Nobody listens to what is written to the sources of those that are not idle; their logs grow. */
     if (!is_upkeep_running_ && (may_trim_ || has_untrimmed_ || !queue_.is_every_one_idle()))
         take(upkeep_after_);

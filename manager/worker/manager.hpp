@@ -20,6 +20,7 @@
 
 #include "mailbox/manager_side.hpp"
 #include "scheduler/graph.hpp"
+#include "scheduler/hold.hpp"
 #include "scheduler/job.hpp"
 #include "scheduler/queue.hpp"
 #include "worker/listening.hpp"
@@ -46,6 +47,11 @@ struct Known {
     bool is_program_written = false; /* to the catalog, of this generation */
     bool is_restless = false; /* another answer without a change: volatile functions, now() */
     int last_worker = nobody; /* who has its program compiled */
+    bool is_frozen = false;          /* its tier */
+    bool is_suspended = false;
+    std::optional<scheduler::Hold> hold;
+    bool is_hold_told = false;       /* in the history */
+    bool is_released = false;        /* a group has advanced: it is to be refreshed, even without changes */
 };
 
 /* A request that is not answered yet. Only jobs that began after it came say anything about it. */
@@ -77,6 +83,8 @@ class Manager {
     void make_idle(scheduler::Task &task);
     bool queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone);
     void watch();
+    std::optional<TimestampTz> due_of(const scheduler::Task &task, TimestampTz since, TimestampTz now,
+                                      const scheduler::Zone &zone) const;
     long sleep_ms();
 
     /* asking.cpp */
@@ -113,6 +121,17 @@ class Manager {
     void project_if_catalog_is_new();
     void set_task(scheduler::Id relid, const struct LoadedState &state);
 
+    /* holding.cpp */
+    void read_holds();
+    void read_holds_if_due();
+    void apply_holds();
+    void apply_hold(scheduler::Id id);
+    bool is_released(scheduler::Id id) const;
+    void note_taken_in(scheduler::Id id);
+    TimestampTz pending_since(scheduler::Id id) const;
+    std::optional<scheduler::Id> held_upstream(scheduler::Id id) const;
+    std::optional<TimestampTz> tell_holds();
+
     /* upkeep.cpp */
     bool is_upkeep_due(TimestampTz now);
     scheduler::Job upkeep_job(TimestampTz now);
@@ -126,6 +145,11 @@ class Manager {
     std::map<scheduler::Id, uint64_t> busy_; /* what running jobs involve, and which of them */
     uint64_t last_job_ = 0;
     std::list<Asked> asked_;
+    scheduler::Holds holds_;
+    bool are_holds_read_ = false;
+    scheduler::Ids resting_;         /* held or suspended, ascending */
+    std::optional<TimestampTz> tell_holds_at_;
+    std::map<scheduler::Id, scheduler::Ids> mates_; /* in its refresh group, itself included */
     uint32_t changes_seen_ = 0;
     bool is_loaded_ = false;
     TimestampTz load_after_ = 0;     /* a failed load is repeated then */

@@ -3,6 +3,7 @@
 #include "catalog/process.hpp"
 #include "mailbox/manager_side.hpp"
 #include "refresh/compiled.hpp"
+#include "refresh/holds.hpp"
 
 extern "C" {
 #include "pgstat.h"
@@ -82,6 +83,11 @@ void limit_waiting(Initiator initiator)
     });
 }
 
+scheduler::Asked asked_by(Initiator initiator)
+{
+    return initiator == Initiator::reader ? scheduler::Asked::reader : scheduler::Asked::scheduler;
+}
+
 bool is_lockable(Oid relation, LOCKMODE mode)
 {
     return call([=] {
@@ -142,12 +148,17 @@ std::optional<Failure> Refresher::attempt(const Ids &members, Oid *locked)
     }
     std::string text = description_of(members, involved_);
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
+    held_.clear();
     std::optional<Failure> failure = in_transaction([&] {
+        if (!call([] { return refresh::take_work_lock(); })) {
+            held_.assign(members.begin(), members.end());
+            return;
+        }
         limit_waiting(job_.initiator);
         if (timeout_ms > 0)
             call([=] { enable_timeout_after(STATEMENT_TIMEOUT, timeout_ms); });
         outcomes = refresh::refresh_group(std::vector<Oid>(members.begin(), members.end()),
-                                          refresh::LockWait::skip_if_locked, locked);
+                                          refresh::LockWait::skip_if_locked, locked, asked_by(job_.initiator), &held_);
         programs = unwritten_programs(outcomes);
         if (timeout_ms > 0)
             call([] { disable_timeout(STATEMENT_TIMEOUT, false); });
@@ -245,7 +256,7 @@ void Refresher::refresh_group(Ids members)
         std::optional<Failure> failure = attempt(members, &locked);
         if (!failure && locked == InvalidOid) {
             for (Id member : members)
-                set_verdict(member, Verdict::refreshed);
+                set_verdict(member, contains(held_, member) ? Verdict::held : Verdict::refreshed);
             return;
         }
         if (!failure) {

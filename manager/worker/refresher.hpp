@@ -58,6 +58,7 @@ class Refresher {
     scheduler::Graph graph_; /* of those that the job involves */
     std::map<scheduler::Id, const scheduler::Involved *> involved_;
     std::map<scheduler::Id, scheduler::MemberResult> results_;
+    std::vector<Oid> held_; /* of the last attempt */
 };
 
 } // namespace pgtrickle::worker

@@ -17,6 +17,7 @@ struct Task {
     bool is_wanted = false;
     bool is_free = true;
     std::vector<Schedule> schedules = on_change;
+    Ids mates = {};
 };
 
 using Tasks = std::map<Id, Task>;
@@ -27,7 +28,7 @@ Ids piece(const Graph &graph, Id start, const Tasks &tasks)
         auto found = tasks.find(id);
         if (found == tasks.end())
             return Candidate{};
-        return Candidate{found->second.is_wanted, found->second.is_free, &found->second.schedules};
+        return Candidate{found->second.is_wanted, found->second.is_free, &found->second.schedules, &found->second.mates};
     });
 }
 
@@ -46,6 +47,27 @@ TEST(Piece, takes_along_who_shares_a_source_and_the_schedule)
     EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 11, 12}));
     tasks[12].is_free = false;
     EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 11}));
+}
+
+TEST(Piece, takes_the_mates_of_a_refresh_group_along)
+{
+    Graph graph;
+    graph.set(10, {1});
+    graph.set(11, {2});
+    graph.set(12, {2});
+    graph.set(13, {11, 3});
+    Tasks tasks = {{10, {true, true, on_change, {10, 13}}}, {11, {}}, {12, {}}, {13, {false, true, each_second, {10, 13}}}};
+    EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 11, 12, 13})) << "and what has the schedule of a wanted one and is connected now";
+    tasks[11].is_free = false;
+    tasks[12].schedules = each_second;
+    EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 13}));
+    tasks[13].is_free = false; /* suspended, held, or failing */
+    EXPECT_EQ(piece(graph, 10, tasks), Ids{10});
+    tasks[13].is_free = true;
+    tasks[10].is_wanted = false;
+    tasks[12].is_wanted = true; /* a mate that is a companion brings its mates */
+    tasks[13].schedules = each_second;
+    EXPECT_EQ(piece(graph, 12, tasks), (Ids{10, 12, 13}));
 }
 
 TEST(Piece, comes_in_the_order_of_reading)

@@ -74,6 +74,11 @@ TEST(Cron, finds_the_next_time)
 {
     /* 2026-03-01 is a Sunday. */
     EXPECT_EQ(next_due(parsed("*/15 * * * *"), at(0, 10, 7, 0), utc), at(0, 10, 15, 0));
+    Schedule every_other = parsed("*/15 * * * *");
+    every_other.every = 2;
+    EXPECT_EQ(next_due(every_other, at(0, 10, 7, 0), utc), at(0, 10, 30, 0));
+    EXPECT_FALSE(is_due_for_reader(every_other, at(0, 10, 7, 0), at(0, 10, 29, 59), utc));
+    EXPECT_TRUE(is_due_for_reader(every_other, at(0, 10, 7, 0), at(0, 10, 30, 0), utc));
     EXPECT_EQ(next_due(parsed("0 6 * * *"), at(0, 6, 0, 0), utc), at(1, 6, 0, 0));
     EXPECT_EQ(next_due(parsed("0 0 * * mon"), at(0, 0, 0, 0), utc), at(1, 0, 0, 0));
     EXPECT_EQ(next_due(parsed("0 0 * * 7"), at(0, 0, 0, 0), utc), at(7, 0, 0, 0));

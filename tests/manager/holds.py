@@ -1,0 +1,245 @@
+#!/usr/bin/python3 -B
+"""What operators hold back the manager leaves alone, says so, and takes up again at once."""
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+# Readers of this session must not bring about what is tested.
+db.run("SET pg_trickle.enabled = off")
+
+
+def create(name, query, schedule="calculated", **more):
+    arguments = "".join(f", {key} => '{value}'" for key, value in more.items())
+    db.run(f"SELECT pgtrickle.create_stream_table('{name}', $${query}$$, '{schedule}'{arguments})")
+
+
+def count(name):
+    return db.value(f"SELECT count(*) FROM {name}")
+
+
+def statuses(name, action="SKIP"):
+    return db.value("SELECT count(*) FROM pgtrickle.get_refresh_history(%s, 10000) WHERE action = %s", name, action)
+
+
+def refreshes(name):
+    return db.value("SELECT count(*) FROM pgtrickle.get_refresh_history(%s, 100000)", name)
+
+
+def wait_until_skipped(name, times=1):
+    db.wait_for(f"SELECT count(*) FROM pgtrickle.get_refresh_history('{name}', 10000) WHERE action = 'SKIP' AND status = 'SKIPPED'",
+                times)
+
+
+def what_is_gated_is_skipped_once_and_refreshed_when_ungated():
+    db.run("CREATE TABLE load (id int PRIMARY KEY)")
+    create("loaded", "SELECT id FROM load")
+    create("loaded_count", "SELECT count(*) AS n FROM loaded")
+    db.run("SELECT pgtrickle.gate_source('load')")
+    for i in range(20):
+        db.run("INSERT INTO load VALUES (%s)", i)
+    wait_until_skipped("loaded")
+    wait_until_skipped("loaded_count")
+    db.run("INSERT INTO load VALUES (100)")
+    time.sleep(1.5)  # there is no condition to wait for when nothing is to happen
+    assert count("loaded") == 0
+    assert statuses("loaded") == 1, "once, however often it came due"
+    reason = db.value("SELECT error_message FROM pgtrickle.get_refresh_history('loaded', 1)")
+    assert reason == "Its source public.load is gated.", reason
+    db.run("SELECT pgtrickle.ungate_source('load')")
+    db.wait_for("SELECT n FROM loaded_count", 21)
+    db.run("SELECT pgtrickle.gate_source('load')")
+    db.run("INSERT INTO load VALUES (101)")
+    wait_until_skipped("loaded", 2)
+    db.run("SELECT pgtrickle.ungate_source('load')")
+    db.wait_for("SELECT n FROM loaded_count", 22)
+
+
+def one_made_behind_a_gate_is_filled_when_it_opens():
+    db.run("SELECT pgtrickle.gate_source('load')")
+    create("made_later", "SELECT id FROM load", "1h")
+    wait_until_skipped("made_later")
+    assert db.value("SELECT is_populated FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'made_later'") is False
+    db.run("SELECT pgtrickle.ungate_source('load')")
+    db.wait_for("SELECT is_populated FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'made_later'", True)
+    assert count("made_later") == 22
+
+
+def a_reader_of_a_held_one_is_told_at_once():
+    reader = db.connect()
+    cursor = reader.cursor()
+    cursor.execute("SET pg_trickle.scan_refresh_timeout = '20s'; SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = 'error'")
+    db.run("SELECT pgtrickle.pause_scheduler(ARRAY['loaded'])")
+    db.run("INSERT INTO load VALUES (102)")
+    for name, detail in [("loaded", "It is paused."), ("loaded_count", "It reads public.loaded, which is paused.")]:
+        started = time.monotonic()
+        try:
+            cursor.execute(f"SELECT * FROM {name}")
+            raise AssertionError("it was not told")
+        except Exception as error:  # noqa: BLE001: any is looked at
+            assert getattr(error, "diag", None) and error.diag.message_detail == detail, error
+        assert time.monotonic() - started < 5
+    db.run("SELECT pgtrickle.resume_scheduler(ARRAY['loaded'])")
+    cursor.execute("SELECT n FROM loaded_count")
+    assert cursor.fetchall() == [(23,)]
+    reader.close()
+
+
+def who_reads_one_that_rests_is_not_refreshed_over_and_over():
+    db.run("CREATE TABLE other (id int PRIMARY KEY)")
+    create("joined", "SELECT l.id FROM loaded l JOIN other o ON o.id = l.id")
+    for hold, lift in [("SELECT pgtrickle.pause_scheduler(ARRAY['loaded'])", "SELECT pgtrickle.resume_scheduler(ARRAY['loaded'])"),
+                       ("SELECT pgtrickle.alter_stream_table('loaded', status => 'SUSPENDED')",
+                        "SELECT pgtrickle.resume_stream_table('loaded')")]:
+        db.run(hold)
+        db.run("TRUNCATE other")
+        db.run("INSERT INTO load VALUES ((SELECT max(id) + 1 FROM load))")
+        before = refreshes("joined")
+        time.sleep(2)
+        assert refreshes("joined") - before < 8, refreshes("joined") - before
+        # It goes on from the rows that are there.
+        db.run("INSERT INTO other SELECT generate_series(0, 5)")
+        db.wait_for("SELECT count(*) FROM joined", 6)
+        db.run(lift)
+        db.wait_for("SELECT count(*) FROM loaded", db.value("SELECT count(*) FROM load"))
+
+
+def a_group_that_advances_is_one_refresh():
+    db.run("CREATE TABLE heads (id int PRIMARY KEY); CREATE TABLE rows (id int PRIMARY KEY)")
+    create("head_count", "SELECT count(*) AS n FROM heads")
+    create("row_count", "SELECT count(*) AS n FROM rows")
+    db.run("SELECT pgtrickle.create_watermark_group('daily', ARRAY['heads', 'rows'])")
+
+    def advance(source, hour):
+        db.run("SELECT pgtrickle.advance_watermark(%s, %s)", source, f"2030-01-01 {hour}:00Z")
+
+    db.run("INSERT INTO heads VALUES (1)")
+    db.run("INSERT INTO rows VALUES (1), (2)")
+    wait_until_skipped("row_count")
+    advance("heads", 1)
+    time.sleep(1)
+    assert db.run("SELECT h.n, r.n FROM head_count h, row_count r") == [(0, 0)]
+    advance("rows", 1)
+    db.wait_for("SELECT r.n FROM row_count r", 2)
+    db.wait_for("SELECT h.n FROM head_count h", 1)
+    # The next one changes rows alone: head_count has nothing to take in, and does not go on with what comes later.
+    db.run("INSERT INTO rows VALUES (3)")
+    advance("rows", 2)
+    advance("heads", 2)
+    db.wait_for("SELECT r.n FROM row_count r", 3)
+    db.wait_for("SELECT count(*) FROM pgtrickle.pgt_watermark_taken WHERE watermark = '2030-01-01 2:00Z'", 2)
+    db.run("INSERT INTO heads VALUES (2)")
+    time.sleep(1)
+    assert db.run("SELECT h.n, r.n FROM head_count h, row_count r") == [(1, 3)]
+    db.run("SELECT pgtrickle.drop_watermark_group('daily')")
+    db.wait_for("SELECT h.n FROM head_count h", 2)
+
+
+def a_frozen_one_rests_and_thaws():
+    db.run("CREATE TABLE ice (id int PRIMARY KEY)")
+    create("frozen", "SELECT id FROM ice")
+    db.run("SELECT pgtrickle.alter_stream_table('frozen', tier => 'FROZEN')")
+    db.run("INSERT INTO ice VALUES (1)")
+    wait_until_skipped("frozen")
+    assert count("frozen") == 0
+    db.run("SELECT pgtrickle.alter_stream_table('frozen', tier => 'hot')")
+    db.wait_for("SELECT count(*) FROM frozen", 1)
+
+
+def a_drain_waits_for_what_runs():
+    db.run("CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS "
+           "$$BEGIN IF $1 > 0 THEN PERFORM pg_sleep(2); END IF; RETURN $1; END$$")
+    db.run("CREATE TABLE steps (id int PRIMARY KEY)")
+    create("slowly", "SELECT slow(id) AS id FROM steps")
+    db.run("INSERT INTO steps VALUES (1)")
+    db.wait_for("SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()", True)
+    assert db.value("SELECT pgtrickle.drain(0)") is False
+    assert db.value("SELECT pgtrickle.is_drained()") is False
+    db.run("INSERT INTO ice VALUES (2)")
+    assert db.value("SELECT pgtrickle.drain(30)") is True
+    assert db.value("SELECT pgtrickle.is_drained()") is True
+    assert count("slowly") == 1, "what ran came to its end"
+    assert count("frozen") == 1, "and nothing began"
+    db.run("SELECT pgtrickle.resume_scheduler()")
+    db.wait_for("SELECT count(*) FROM frozen", 2)
+
+
+def nothing_begins_while_a_drain_is_not_committed():
+    session = db.connect()
+    session.autocommit = False
+    cursor = session.cursor()
+    cursor.execute("SELECT pgtrickle.drain(10)")
+    assert cursor.fetchone() == (True,)
+    db.run("INSERT INTO ice VALUES (3)")
+    time.sleep(1)
+    assert count("frozen") == 2
+    session.rollback()
+    db.wait_for("SELECT count(*) FROM frozen", 3)
+    session.close()
+
+
+def a_gate_that_comes_while_a_refresh_waits_holds_it():
+    """The refresh has begun, and waits for a lock on its source; by the time it gets it the gate is closed."""
+    db.run("SET pg_trickle.enabled = on")
+    blocker = db.connect()
+    blocker.autocommit = False
+    blocker.cursor().execute("LOCK TABLE load IN ACCESS EXCLUSIVE MODE")
+    errors = []
+
+    def refresh():
+        session = db.connect()
+        try:
+            session.cursor().execute("SELECT pgtrickle.refresh_stream_table('loaded')")
+        except Exception as error:  # noqa: BLE001: any is looked at
+            errors.append(str(error))
+        session.close()
+
+    waiting = threading.Thread(target=refresh)
+    waiting.start()
+    db.wait_for("SELECT count(*) > 0 FROM pg_locks WHERE relation = 'load'::regclass AND NOT granted", True)
+    rows = count("loaded")
+    blocker.cursor().execute("SELECT pgtrickle.gate_source('load')")
+    blocker.cursor().execute("INSERT INTO load VALUES (-1)")
+    blocker.commit()
+    waiting.join(30)
+    assert errors and "cannot be refreshed now" in errors[0], errors
+    assert count("loaded") == rows
+    db.run("SELECT pgtrickle.ungate_source('load')")
+    db.wait_for("SELECT count(*) FROM loaded", rows + 1)
+    blocker.close()
+    db.run("SET pg_trickle.enabled = off")
+
+
+def a_refresh_group_is_refreshed_by_the_manager_as_one():
+    db.run("CREATE TABLE left_side (id int PRIMARY KEY); CREATE TABLE right_side (id int PRIMARY KEY)")
+    create("on_left", "SELECT count(*) AS n FROM left_side", "1s")
+    create("on_right", "SELECT count(*) AS n FROM right_side", "1h")
+    db.run("SELECT pgtrickle.create_refresh_group('sides', ARRAY['on_left', 'on_right'])")
+    db.run("INSERT INTO right_side VALUES (1)")
+    db.run("INSERT INTO left_side VALUES (1)")
+    db.wait_for("SELECT n FROM on_left", 1)
+    assert db.value("SELECT n FROM on_right") == 1, "though its own schedule is an hour"
+    frontiers = db.value("SELECT count(DISTINCT frontier->>'snapshot') FROM pgtrickle.pgt_stream_tables WHERE pgt_name ~ '^on_'")
+    assert frontiers == 1
+    db.run("SELECT pgtrickle.pause_scheduler(ARRAY['on_right'])")
+    db.run("INSERT INTO right_side VALUES (2)")
+    db.run("INSERT INTO left_side VALUES (2)")
+    db.wait_for("SELECT n FROM on_left", 2)
+    assert db.value("SELECT n FROM on_right") == 1, "a held member is left behind"
+    db.run("SELECT pgtrickle.resume_scheduler(ARRAY['on_right'])")
+
+
+def finish():
+    db.drop()
+
+
+run_cases([what_is_gated_is_skipped_once_and_refreshed_when_ungated, one_made_behind_a_gate_is_filled_when_it_opens,
+           a_reader_of_a_held_one_is_told_at_once, who_reads_one_that_rests_is_not_refreshed_over_and_over,
+           a_group_that_advances_is_one_refresh, a_frozen_one_rests_and_thaws, a_drain_waits_for_what_runs,
+           nothing_begins_while_a_drain_is_not_committed, a_gate_that_comes_while_a_refresh_waits_holds_it,
+           a_refresh_group_is_refreshed_by_the_manager_as_one, finish])
