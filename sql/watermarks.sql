@@ -2,6 +2,9 @@
 SET client_min_messages = notice;
 SET pg_trickle.max_staleness = '1h';
 SET timezone = 'UTC';
+SET datestyle = 'ISO';
+-- The manager would refresh what a group lets go, at once.
+SELECT pgtrickle.pause_scheduler() \g /dev/null
 CREATE TABLE wm_orders (id int PRIMARY KEY);
 CREATE TABLE wm_lines (id int PRIMARY KEY, order_id int);
 CREATE TABLE wm_alone (id int PRIMARY KEY);
@@ -12,7 +15,7 @@ SELECT pgtrickle.create_watermark_group('wm_load', ARRAY['wm_orders', 'wm_lines'
 SELECT group_name, sources, tolerance_secs, created_at IS NOT NULL AS has_time FROM pgtrickle.watermark_groups();
 
 -- nothing_has_advanced_yet: also who reads one of the sources waits for all
-SELECT pgt_name, hold, reason, culprit FROM pgtrickle.holds() ORDER BY pgt_name;
+SELECT pgt_name, hold, reason, culprit FROM pgtrickle.holds() WHERE hold = 'watermark' ORDER BY pgt_name;
 INSERT INTO wm_orders VALUES (1);
 INSERT INTO wm_lines VALUES (1, 1), (2, 1);
 SELECT pgtrickle.refresh_stream_table('wm_joined');
@@ -35,7 +38,7 @@ SELECT source_schema, source_name, watermark, advanced_at IS NOT NULL AS has_tim
 -- one_advance_is_one_refresh: the next load has begun
 INSERT INTO wm_lines VALUES (3, 1);
 SELECT pgtrickle.refresh_stream_table('wm_joined');
-SELECT pgt_name, reason FROM pgtrickle.holds() ORDER BY pgt_name;
+SELECT pgt_name, reason FROM pgtrickle.holds() WHERE hold = 'watermark' ORDER BY pgt_name;
 -- not_all_have_advanced
 SELECT pgtrickle.advance_watermark('wm_lines', '2030-01-01 10:01Z') \g /dev/null
 SELECT advanced_to, waiting_stream_tables FROM pgtrickle.watermark_status();
@@ -87,7 +90,8 @@ SELECT sources FROM pgtrickle.watermark_groups() WHERE group_name = 'wm_mixed';
 SELECT pgt_name, reason FROM pgtrickle.holds() WHERE reason ~ 'wm_mixed' ORDER BY pgt_name;
 -- dropped
 SELECT pgtrickle.drop_watermark_group(name) FROM unnest(ARRAY['wm_load', 'wm_mixed']) name \g /dev/null
-SELECT count(*) FROM pgtrickle.holds();
+SELECT count(*) FROM pgtrickle.holds() WHERE hold = 'watermark';
+SELECT pgtrickle.resume_scheduler() \g /dev/null
 SELECT pgtrickle.drop_stream_table(name) FROM unnest(ARRAY['wm_joined', 'wm_lone_lines']) name \g /dev/null
 DROP TABLE wm_orders, wm_lines;
 DROP ROLE wm_stranger;

@@ -1,4 +1,4 @@
--- What is not to be refreshed for now: pauses, a drain, gates, and sources of watermark groups.
+-- What is held back: pauses, a drain, gates, and sources of watermark groups.
 -- What operators set survives a dump by the names of relations; a drain belongs to this server's maintenance window.
 
 CREATE TABLE pgtrickle.pgt_hold (
@@ -47,4 +47,4 @@ CREATE FUNCTION pgtrickle.holds(
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_holds';
-COMMENT ON FUNCTION pgtrickle.holds() IS 'the stream tables that you may read and that are not refreshed for now, and why';
+COMMENT ON FUNCTION pgtrickle.holds() IS 'the stream tables that you may read and that are held back, and why';

@@ -1,5 +1,5 @@
 /*
- * Whether a stream table is held: not to be refreshed for now, because somebody said so.
+ * Whether a stream table is held back: not to be refreshed, because somebody said so.
  *
  *   drained, all_paused   nothing of the database is refreshed
  *   paused, frozen        the stream table itself is not; who reads it goes on from its rows as they are
