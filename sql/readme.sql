@@ -38,6 +38,17 @@ SELECT pgtrickle.refresh_stream_table('revenue');
 SELECT pgtrickle.wait_until_fresh('revenue', '10s');
 SELECT pgt_name, status, last_error_message FROM pgtrickle.pgt_stream_tables WHERE status IN ('ERROR', 'SUSPENDED');
 SELECT pgtrickle.resume_stream_table('revenue');
+SELECT pgtrickle.pause_scheduler(ARRAY['revenue']);     -- without names: all of this database
+SELECT pgtrickle.resume_scheduler(ARRAY['revenue']);
+SELECT pgtrickle.drain(60);                             -- before maintenance: what runs ends, nothing begins; true when done
+SELECT pgtrickle.resume_scheduler();
+SELECT pgtrickle.gate_source('orders');                 -- while it is loaded by many transactions
+SELECT pgtrickle.ungate_source('orders');
+SELECT pgtrickle.create_watermark_group('daily', ARRAY['orders', 'customers']);
+SELECT pgtrickle.advance_watermark('orders', now()), pgtrickle.advance_watermark('customers', now());  -- now both are complete
+SELECT pgtrickle.alter_stream_table('revenue', tier => 'cold');  -- hot, warm, cold: its schedule, twice, ten times as long
+SELECT * FROM pgtrickle.holds();
+SELECT pgtrickle.drop_watermark_group('daily');
 SELECT value FROM pgtrickle.explain_st('revenue') WHERE property = 'missing index';
 ANALYZE revenue;
 SELECT source_name, pg_size_pretty(log_bytes), pending_rows, pending_since, held_back_by FROM pgtrickle.change_buffer_sizes();
