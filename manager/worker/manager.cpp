@@ -91,10 +91,11 @@ void Manager::load_if_due()
 
 void Manager::cycle()
 {
+    /* Before definitions are looked at: what was resumed before a reader asked is not held against him. */
+    take_requests();
     load_if_due();
     read_holds_if_due();
     take_results();
-    take_requests();
     watch();
     if (guc::enabled) {
         settle_requests();
