@@ -3,7 +3,8 @@
  * back-off, and after max_consecutive_errors in a row suspended until somebody resumes it.
  *
  * What may go away by itself (a lock that was not to be had, a deadlock, a serialization failure, a
- * cancel request) is kept in the history and tried again, but not counted.
+ * cancel request) is kept in the history and tried again, but not counted. A full disk or memory is counted and
+ * put off longer and longer, but suspends nobody: it would be all of them, for somebody to resume.
  */
 #include "catalog/process.hpp"
 #include "definition/definition.hpp"
@@ -97,7 +98,7 @@ bool Refresher::write_failure(const scheduler::Involved &member, const Failure &
         if (!state::read(member.id, &row) || row.status == state::name_of(state::Status::suspended))
             return;
         errors = row.consecutive_errors + 1;
-        is_suspended = errors >= guc::max_consecutive_errors;
+        is_suspended = errors >= guc::max_consecutive_errors && !failure.is_lack_of_resources();
         const char *status = state::name_of(is_suspended ? state::Status::suspended : state::Status::error);
         call([&] {
             PushActiveSnapshot(GetTransactionSnapshot());

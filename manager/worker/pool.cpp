@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "postmaster/bgworker.h"
+#include "storage/ipc.h"
 #include "storage/proc.h"
 }
 
@@ -13,6 +14,15 @@ extern "C" {
 namespace pgtrickle::worker {
 
 namespace {
+
+/* The process may end without leaving run(). */
+Pool *own_pool = nullptr;
+
+extern "C" void pgtrickle_pool_leaves(int, Datum)
+{
+    if (own_pool != nullptr)
+        own_pool->leave();
+}
 
 constexpr TimestampTz idle_stay_us = 5'000'000;    /* of one that is not the last */
 constexpr TimestampTz start_pause_us = 1'000'000;  /* after no process could be started */
@@ -91,9 +101,21 @@ void Pool::end_own_turn()
     own_turn_ = {};
 }
 
+void Pool::leave() noexcept
+{
+    for (const PoolWorker &worker : workers_)
+        if (worker.is_busy)
+            TerminateBackgroundWorker(worker.handle);
+    own_pool = nullptr;
+}
+
 /* Nothing if there is no room for one more process, or no shared memory. */
 std::optional<int> Pool::start(const mailbox::WorkerKey &key)
 {
+    if (own_pool == nullptr) {
+        own_pool = this;
+        call([] { before_shmem_exit(pgtrickle_pool_leaves, 0); });
+    }
     workers_.emplace_back();
     PoolWorker &worker = workers_.back();
     worker.number = ++last_number_;

@@ -5,8 +5,8 @@
  * They are started when there is a job for which none is idle, as long as it is this
  * database's turn (mailbox: admit), and `limit` at most. The last idle one stays, because it has
  * its programs compiled; others leave after a short while; and all idle ones do when somebody
- * cannot start a process. A worker whose manager is gone finds its queues detached and leaves
- * after its job. A manager sees a dead worker in the same way.
+ * cannot start a process. An idle worker whose manager is gone finds its queues detached and leaves;
+ * a busy one is terminated. A manager sees a dead worker in the same way.
  *
  * Nothing here waits: what does not fit into a queue is sent on when the worker has read. Owned by one
  * manager. C++ frames; outside of transactions.
@@ -47,6 +47,7 @@ constexpr int nobody = 0;
 class Pool {
   public:
     Pool() = default;
+    ~Pool() { leave(); }
     Pool(const Pool &) = delete;
     Pool &operator=(const Pool &) = delete;
 
@@ -72,6 +73,9 @@ class Pool {
     void end_own_turn();
 
     int pid_of(int worker) const;
+    /* The manager goes, whatever the reason: a refresh that nobody waits for any more is broken off, or the next
+     * manager would wait for its locks. Calls nothing that may fail. */
+    void leave() noexcept;
     /* When attend() or choose() would do something new by itself. */
     std::optional<TimestampTz> attend_at() const;
 

@@ -17,6 +17,12 @@ bool Failure::is_transient() const
            sqlstate == ERRCODE_ADMIN_SHUTDOWN;
 }
 
+bool Failure::is_lack_of_resources() const
+{
+    return ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_INSUFFICIENT_RESOURCES &&
+           sqlstate != ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
+}
+
 void start_transaction()
 {
     call([] {

@@ -24,6 +24,8 @@ struct Failure {
     /* It may go away by itself: a lock, a deadlock, a serialization failure, a cancel
      * request. */
     bool is_transient() const;
+    /* Neither the definition nor the data are at fault: the disk or the memory is full. It may last. */
+    bool is_lack_of_resources() const;
 };
 
 void start_transaction();

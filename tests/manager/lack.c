@@ -1,7 +1,7 @@
 /*
  * To be preloaded into a server: while the file $FULL_DISK exists, files whose path contains what stands in it
- * cannot be written, as on a full disk. Works for any user and in any container, where a small
- * file system would have to be mounted.
+ * cannot be written, as on a full disk; while $NO_MEMORY exists, nobody gets a mebibyte at once. Works for any
+ * user and in any container, where a small file system would have to be mounted.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -69,4 +69,18 @@ ssize_t pwritev64(int file, const struct iovec *parts, int count, off64_t at)
 int posix_fallocate(int file, off_t at, off_t size)
 {
     return is_full(file) ? ENOSPC : NEXT(posix_fallocate)(file, at, size);
+}
+
+extern void *__libc_malloc(size_t size);
+
+void *malloc(size_t size)
+{
+    if (size >= 1024 * 1024) {
+        const char *flag = getenv("NO_MEMORY");
+        if (flag != NULL && access(flag, F_OK) == 0) {
+            errno = ENOMEM;
+            return NULL;
+        }
+    }
+    return __libc_malloc(size);
 }

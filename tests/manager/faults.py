@@ -1,0 +1,370 @@
+#!/usr/bin/python3 -B
+"""What goes wrong in a refresh, and around it, costs that refresh only: it is tried again, less and less often, and
+nothing else is late, wrong, counted twice or left running."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import TOP, Database, Server, run_cases  # noqa: E402: needs the path above
+
+full_disk, no_memory, napping = (Path(os.environ["SCRATCH"] + suffix) for suffix in (".full", ".no_memory", ".napping"))
+library = Path(os.environ["SCRATCH"] + ".lack.so")
+WORKERS = "backend_type = 'pg_trickle refresh worker'"
+OURS = "backend_type LIKE 'pg\\_trickle%'"
+
+
+def start_server():
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/manager/lack.c", "-ldl"], check=True)
+    lacks = {"LD_PRELOAD": str(library), "FULL_DISK": str(full_disk), "NO_MEMORY": str(no_memory)}
+    os.environ.update(lacks)
+    try:
+        return Server()
+    finally:
+        for name in lacks:
+            del os.environ[name]
+
+
+server = start_server()
+db = Database(server.host)
+
+
+def another_session():
+    db.session = db.connect()
+    db.run("SET client_min_messages = error")
+    db.run("SET pg_trickle.enabled = off")
+
+
+def reconnect():
+    """After a crash or a start, when the server takes connections again."""
+    for _ in range(600):
+        try:
+            return another_session()
+        except psycopg2.OperationalError:
+            time.sleep(0.05)
+    raise AssertionError("the server does not come back")
+
+
+def create(name, query, schedule="1s"):
+    db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s, 'DIFFERENTIAL')", name, query, schedule)
+
+
+def wait_until_true(name, query, limit_s=30):
+    """Without asking for it: this session's reads refresh nothing."""
+    db.wait_for(f"SELECT NOT EXISTS (({query}) EXCEPT ALL TABLE {name}) AND NOT EXISTS (TABLE {name} EXCEPT ALL ({query}))",
+                True, limit_s)
+
+
+def status(name):
+    return db.run("SELECT status, consecutive_errors FROM pgtrickle.pgt_stream_tables WHERE pgt_name = %s", name)[0]
+
+
+def failures(name):
+    return db.value("SELECT count(*) FROM pgtrickle.get_refresh_history(%s, NULL) WHERE status = 'FAILED'", name)
+
+
+HEALTHY = "SELECT count(*) AS n FROM beside"
+
+
+def others_go_on():
+    """While the fault lasts, and after it."""
+    db.run("INSERT INTO beside VALUES (1)")
+    wait_until_true("healthy", HEALTHY, limit_s=15)
+
+
+def set_up():
+    db.run("SET pg_trickle.enabled = off")
+    db.run("CREATE TABLE beside (id int)")
+    create("healthy", HEALTHY)
+    # Immutable as far as anybody knows, so a refresh can be made to take its time: as long as there is a file.
+    db.run("CREATE FUNCTION nap(id int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$"
+           f"BEGIN WHILE (pg_stat_file('{napping}', true)).size IS NOT NULL LOOP PERFORM pg_sleep(0.02); END LOOP; RETURN 1; END$$")
+    db.run("CREATE TABLE naps (id int PRIMARY KEY)")
+    create("slow", "SELECT id, nap(id) AS n FROM naps")
+    db.run("CREATE TABLE numbers (id int PRIMARY KEY, x int); INSERT INTO numbers VALUES (1, 1)")
+    create("quotients", "SELECT id, 100 / x AS q FROM numbers")
+    create("above", "SELECT count(*) AS n, sum(q) AS total FROM quotients")
+    create("sums", "SELECT count(*) AS n, sum(x) AS total FROM numbers")
+
+
+def is_napping():
+    return f"SELECT count(*) FROM pg_stat_activity WHERE {WORKERS} AND wait_event = 'PgSleep'"
+
+
+def start_napping():
+    """A refresh that lasts until stop_napping()."""
+    napping.write_text("")
+    db.run("INSERT INTO naps SELECT coalesce(max(id), 0) + 1 FROM naps")
+    db.wait_for(is_napping(), 1)
+
+
+def stop_napping():
+    napping.unlink()
+    wait_until_true("slow", "SELECT id, 1 AS n FROM naps")
+
+
+def a_failing_member_is_left_behind_and_shown():
+    db.run("INSERT INTO numbers VALUES (2, 0)")
+    wait_until_true("sums", "SELECT count(*) AS n, sum(x) AS total FROM numbers")
+    db.wait_for("SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'quotients'", "ERROR")
+    assert db.run("TABLE quotients") == [(1, 100)] and db.run("TABLE above") == [(1, 100)], "the last good rows"
+    assert status("above") == ("ACTIVE", 0) and status("sums") == ("ACTIVE", 0)
+    assert failures("quotients") >= 1 and failures("above") == failures("sums") == 0
+    message = db.value("SELECT error_message FROM pgtrickle.get_refresh_history('quotients', NULL) WHERE status = 'FAILED' LIMIT 1")
+    assert message == "division by zero", message
+    others_go_on()
+
+
+def it_is_suspended_after_the_third_failure_and_resumed():
+    db.wait_for("SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'quotients'", "SUSPENDED")
+    assert status("quotients") == ("SUSPENDED", 3)
+    before = failures("quotients")
+    assert before == 3, "once a failure, whatever is tried together"
+    starts = [row[0] for row in db.run("SELECT extract(epoch FROM start_time)::float8 FROM pgtrickle.get_refresh_history('quotients', NULL) "
+                                       "WHERE status = 'FAILED' ORDER BY start_time")]
+    assert starts[1] - starts[0] >= 0.75 and starts[2] - starts[1] >= 1.5, "it waits longer each time"
+    others_go_on()
+    db.run("UPDATE numbers SET x = 4 WHERE id = 2")
+    others_go_on()
+    assert failures("quotients") == before
+    db.run("SELECT pgtrickle.resume_stream_table('quotients')")
+    wait_until_true("quotients", "SELECT id, 100 / x AS q FROM numbers")
+    wait_until_true("above", "SELECT count(*) AS n, sum(100 / x) AS total FROM numbers")
+    assert status("quotients") == ("ACTIVE", 0)
+
+
+def a_locked_source_costs_no_error():
+    holder = db.connect()
+    holder.autocommit = False
+    holder.cursor().execute("LOCK TABLE numbers IN ACCESS EXCLUSIVE MODE; INSERT INTO numbers VALUES (3, 5)")
+    others_go_on()
+    time.sleep(2)  # more than one try
+    others_go_on()
+    holder.commit()
+    holder.close()
+    wait_until_true("sums", "SELECT count(*) AS n, sum(x) AS total FROM numbers")
+    assert status("sums") == ("ACTIVE", 0)
+
+
+def a_cancelled_refresh_is_tried_again():
+    start_napping()
+    db.run(f"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE {WORKERS} AND wait_event = 'PgSleep'")
+    others_go_on()
+    stop_napping()
+    assert status("slow") == ("ACTIVE", 0)
+    others_go_on()
+
+
+def a_terminated_worker_is_replaced():
+    start_napping()
+    pid = db.value(f"SELECT pid FROM pg_stat_activity WHERE {WORKERS} AND wait_event = 'PgSleep'")
+    db.run("SELECT pg_terminate_backend(%s)", pid)
+    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}", 0)
+    others_go_on()
+    stop_napping()
+    assert status("slow") == ("ACTIVE", 0)
+    others_go_on()
+
+
+def a_terminated_manager_leaves_no_worker_behind():
+    start_napping()
+    pids = [row[0] for row in db.run(f"SELECT pid FROM pg_stat_activity WHERE {OURS} AND datname = current_database()")]
+    db.run("SELECT pg_terminate_backend(%s)", db.manager_pid())
+    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (ARRAY{pids})", 0)
+    others_go_on()
+    stop_napping()
+
+
+def a_full_disk_suspends_nobody():
+    db.run("CREATE TABLE many (id int, t text)")
+    create("copies", "SELECT id, t FROM many")
+    others_go_on()
+    path = db.value("SELECT pg_relation_filepath(oid) FROM pg_class WHERE relnamespace = 'pg_trickle_storage'::regnamespace "
+                    "AND relkind = 'r' ORDER BY oid DESC LIMIT 1")
+    full_disk.write_text(path + "\n")
+    try:
+        db.run("INSERT INTO many SELECT i, repeat('x', 500) FROM generate_series(1, 2000) i")
+        db.wait_for("SELECT count(*) >= 4 FROM pgtrickle.get_refresh_history('copies', NULL) WHERE error_message LIKE '%No space left%'", True)
+        assert status("copies")[0] == "ERROR", status("copies")
+        others_go_on()
+    finally:
+        full_disk.unlink()
+    wait_until_true("copies", "TABLE many")
+    assert status("copies") == ("ACTIVE", 0)
+    db.run("DROP FOREIGN TABLE copies")
+
+
+def a_lack_of_memory_suspends_nobody():
+    db.run("CREATE TABLE texts (id int, t text)")
+    create("joined", "SELECT string_agg(t, ',' ORDER BY id) AS t FROM texts")
+    others_go_on()
+    no_memory.write_text("")
+    try:
+        db.run("INSERT INTO texts SELECT i, repeat('x', 10000) FROM generate_series(1, 300) i")
+        db.wait_for("SELECT count(*) >= 4 FROM pgtrickle.get_refresh_history('joined', NULL) WHERE error_message = 'out of memory'", True)
+        assert status("joined")[0] == "ERROR", status("joined")
+        others_go_on()
+    finally:
+        no_memory.unlink()
+    wait_until_true("joined", "SELECT string_agg(t, ',' ORDER BY id) AS t FROM texts")
+    assert status("joined") == ("ACTIVE", 0)
+    db.run("DROP FOREIGN TABLE joined")
+
+
+def no_refresh_is_lost_or_counted_twice():
+    """Under cancels and terminations the history tells of each row once."""
+    db.run("CREATE TABLE told (id serial, at int)")
+    create("telling", "SELECT id FROM told", "calculated")
+    is_over = threading.Event()
+
+    def disturb():
+        session = db.connect("postgres")
+        turn = 0
+        while not is_over.wait(0.03):
+            turn += 1
+            what = "pg_terminate_backend" if turn % 5 == 0 else "pg_cancel_backend"
+            session.cursor().execute(f"SELECT {what}(pid) FROM pg_stat_activity WHERE {WORKERS}")
+        session.close()
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    for _ in range(300):
+        db.run("INSERT INTO told (at) VALUES (1)")
+        time.sleep(0.01)
+    is_over.set()
+    thread.join()
+    wait_until_true("telling", "SELECT id FROM told")
+    rows = db.value("SELECT sum(rows_inserted)::int FROM pgtrickle.get_refresh_history('telling', NULL) WHERE status = 'COMPLETED'")
+    assert rows == 300, rows
+    db.run("DROP FOREIGN TABLE telling")
+
+
+def killed_processes_come_back():
+    for kind in (WORKERS, "backend_type = 'pg_trickle launcher'"):
+        if kind == WORKERS:
+            start_napping()
+        os.kill(db.value(f"SELECT pid FROM pg_stat_activity WHERE {kind} LIMIT 1"), signal.SIGKILL)
+        try:
+            while True:
+                db.run("SELECT 1")
+        except psycopg2.Error:
+            reconnect()
+        others_go_on()
+        if kind == WORKERS:
+            stop_napping()
+        db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle launcher'", 1)
+        db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' AND datname = current_database()", 1)
+
+
+def schemas_come_and_go_while_definitions_are_read():
+    def work(number):
+        session = db.connect()
+        cursor = session.cursor()
+        cursor.execute("SET client_min_messages = error")
+        for turn in range(15):
+            schema = f"passing_{number}_{turn}"
+            cursor.execute(f"CREATE SCHEMA {schema}; CREATE TABLE {schema}.t (id int)")
+            for name in "abc":
+                cursor.execute(f"SELECT pgtrickle.create_stream_table('{schema}.{name}', 'SELECT id FROM {schema}.t')")
+            cursor.execute(f"DROP SCHEMA {schema} CASCADE")
+        session.close()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    others_go_on()
+
+
+def in_database(statement):
+    """From another database, while a refresh of ours naps: it is done within the 5 s that PostgreSQL itself waits."""
+    start_napping()
+    pids = [row[0] for row in db.run(f"SELECT pid FROM pg_stat_activity WHERE {OURS} AND datname = current_database()")]
+    db.session.close()
+    started = time.monotonic()
+    db.admin(statement)
+    took_s = time.monotonic() - started
+    assert took_s < 5, took_s
+    return pids
+
+
+def a_database_is_renamed_and_copied_at_work():
+    in_database(f"ALTER DATABASE {db.name} RENAME TO {db.name}_renamed")
+    db.name += "_renamed"
+    another_session()
+    others_go_on()
+    stop_napping()
+    in_database(f"CREATE DATABASE copied TEMPLATE {db.name}")
+    another_session()
+    others_go_on()
+    stop_napping()
+    original, db.session = db.session, db.connect("copied")
+    db.run("SET pg_trickle.enabled = off")
+    others_go_on()
+    wait_until_true("slow", "SELECT id, 1 AS n FROM naps")
+    db.session.close()
+    db.admin("DROP DATABASE copied")
+    db.session = original
+    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE {OURS} AND datname = 'copied'", 0)
+    db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager'", 1)
+
+
+def a_dropped_and_made_extension_works():
+    db.run("DROP EXTENSION pg_trickle CASCADE")
+    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE {OURS} AND datname = current_database()", 0)
+    db.run("CREATE EXTENSION pg_trickle")
+    create("healthy", HEALTHY)
+    create("slow", "SELECT id, nap(id) AS n FROM naps")
+    others_go_on()
+    wait_until_true("slow", "SELECT id, 1 AS n FROM naps")
+
+
+def a_shutdown_waits_for_no_refresh():
+    data = server.folder / "data"
+    for mode, kill in (("fast", signal.SIGINT), ("smart", signal.SIGTERM)):
+        start_napping()
+        db.session.close()
+        postmaster = int((data / "postmaster.pid").read_text().split()[0])
+        started = time.monotonic()
+        os.kill(postmaster, kill)
+        while (data / "postmaster.pid").exists() and time.monotonic() - started < 20:
+            time.sleep(0.01)
+        took_s = time.monotonic() - started
+        print(f"# {mode} shutdown: {took_s * 1000:.0f} ms")
+        assert took_s < 10, (mode, took_s)
+        server.call("start")
+        reconnect()
+        others_go_on()
+        stop_napping()
+
+
+def a_dropped_database_leaves_nothing_behind():
+    pids = in_database(f"DROP DATABASE {db.name}")
+    db.session = db.connect("postgres")
+    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (ARRAY{pids})", 0)
+    internal = re.findall(r"XX\d{3}.*", (server.folder / "server.log").read_text(errors="replace"))
+    assert not internal, internal
+
+
+try:
+    set_up()
+    run_cases([a_failing_member_is_left_behind_and_shown, it_is_suspended_after_the_third_failure_and_resumed,
+               a_locked_source_costs_no_error, a_cancelled_refresh_is_tried_again, a_terminated_worker_is_replaced,
+               a_terminated_manager_leaves_no_worker_behind, a_full_disk_suspends_nobody, a_lack_of_memory_suspends_nobody,
+               no_refresh_is_lost_or_counted_twice, killed_processes_come_back,
+               schemas_come_and_go_while_definitions_are_read, a_database_is_renamed_and_copied_at_work,
+               a_dropped_and_made_extension_works, a_shutdown_waits_for_no_refresh,
+               a_dropped_database_leaves_nothing_behind])
+finally:
+    server.destroy()
+    for path in (library, full_disk, no_memory, napping):
+        path.unlink(missing_ok=True)
