@@ -7,7 +7,7 @@ namespace {
 void add_completed(Database &catalog, uint32_t database, const Refresh &refresh)
 {
     int64_t took_us = refresh.ended_at - refresh.started_at;
-    int64_t chosen_at = refresh.initiated_by != "INITIAL" ? refresh.ended_at : 0;
+    int64_t chosen_at = refresh.initiated_by != "INITIAL" && !refresh.is_fill ? refresh.ended_at : 0;
     catalog
         .prepare("INSERT INTO statistics (database, relid, action, refreshes, failures, rows_inserted, rows_deleted,"
                  " delta_rows, total_us, max_us, last_us, first_at, completed_at, chosen_at, failed_at, error_message,"

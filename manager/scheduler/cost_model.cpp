@@ -4,7 +4,8 @@
  *
  *     minimize  Σₛ wₛ (1 − Σⱼ zₛⱼ uⱼ)² + λ Σⱼ (uⱼ − 1)²   over uⱼ ≥ 0
  *
- * which is solved coordinate by coordinate, and again with less weight for those that are far off.
+ * which is solved coordinate by coordinate, and again with less weight for those that are far off λ is small: it decides what the
+ * refreshes leave open. How far they do is the standard error of an estimate, by the inverse of the same matrix.
  */
 #include "scheduler/cost_model.hpp"
 
@@ -20,14 +21,17 @@ namespace {
 using Numbers = std::vector<double>;
 
 constexpr double forgotten_a_refresh = 0.07; /* of the weight */
-constexpr double prior_weight = 0.002;       /* λ, in refreshes: it decides where they do not */
+constexpr double delta_prior_weight = 1e-3;  /* λ, in refreshes */
+constexpr double full_prior_weight = 0.05;   /* likewise */
+constexpr double weight_of_fill = 0.3;       /* in refreshes */
+constexpr double usual_error = 0.15;         /* relative, of what a refresh takes: at least */
 constexpr double outlier = 0.3;              /* relative error from which on the weight falls */
 constexpr double similar = 0.35;             /* natural logarithm of the ratio of expectations */
-constexpr double most_corrected = 1.0;       /* likewise */
+constexpr double most_corrected = 3.0;       /* likewise */
 constexpr double band = 0.08;                /* of hysteresis */
 constexpr double stake = 0.08;               /* share of what was spent that trials may cost */
 constexpr double least_trial = 0.4;          /* of what the other way takes: less shows nothing */
-constexpr double most_doubt = 3.0;           /* an estimate without evidence may be too high by a factor of 1 + this */
+constexpr double most_doubt = 4.0;           /* an estimate without evidence may be too high by a factor of 1 + this */
 constexpr double little_doubt = 0.25;        /* is none */
 constexpr double fill_to_full = 1.0;         /* what a full refresh takes of what a fill took */
 
@@ -45,35 +49,49 @@ double product(const Numbers &a, const Numbers &b)
 
 struct Estimate {
     double us = 0;
-    double evidence = 0; /* refreshes like this one, in fresh ones */
+    double error_us = 0;      /* standard error of the line, as far as nothing similar corrects it */
+    double evidence = 0;      /* refreshes like this one, in fresh ones */
     bool is_measured = false; /* by any refresh */
 
-    /* It may be too high by this share of what it takes. */
-    double doubt() const
+    /* What it may take if it is overestimated. */
+    double least_us() const
     {
-        double doubt = most_doubt / (1 + 6 * evidence);
-        return doubt > little_doubt ? doubt : 0;
+        double doubt = most_doubt / (1 + 8 * evidence);
+        return std::min(us / (1 + (doubt > little_doubt ? doubt : 0)), std::max(us - 2 * error_us, 0.0));
     }
 };
 
 /* One way's costs: what its coefficients are, and what they leave unexplained. */
 class Line {
   public:
-    Line(const Numbers &prior, std::vector<Observed> observed) : coefficients_(prior), observed_(std::move(observed))
+    /* Features from `first_of_size` on say how much there was to do. */
+    Line(const Numbers &prior, std::vector<Observed> observed, size_t first_of_size, double prior_weight)
+        : prior_weight_(prior_weight), prior_(prior), coefficients_(prior), observed_(std::move(observed)), first_of_size_(first_of_size)
     {
+        note_what_is_usual();
         for (int round = 0; round < 4; round++)
             fit(prior);
     }
     Estimate estimate(const Numbers &features) const;
 
   private:
+    struct Sums {
+        Numbers products, single;
+    };
+    Sums sums(const Numbers &prior) const;
     void fit(const Numbers &prior);
+    double error_at(const Numbers &features) const;
     double at(const Numbers &features) const { return product(coefficients_, features); }
     double target(const Observed &one) const;
     double likeness(const Numbers &a, const Numbers &b) const;
+    void note_what_is_usual();
 
+    double prior_weight_; /* λ */
+    Numbers prior_;
     Numbers coefficients_;
     std::vector<Observed> observed_;
+    size_t first_of_size_;
+    Numbers usual_;
 };
 
 /* Of what was given up nothing is known but that it takes longer: twice as long, or three times if as much is expected anyway. */
@@ -82,46 +100,96 @@ double Line::target(const Observed &one) const
     return one.is_least ? std::clamp(at(one.features), 2 * one.took_us, 3 * one.took_us) : one.took_us;
 }
 
-void Line::fit(const Numbers &prior)
+/* Of `observed`: the sums of products of the z's by pairs of coefficients, and of the z's. */
+Line::Sums Line::sums(const Numbers &prior) const
 {
     const size_t count = prior.size();
-    Numbers products(count * count), sums(count, prior_weight);
+    Sums sums{Numbers(count * count), Numbers(count, prior_weight_)};
     for (size_t j = 0; j < count; j++)
-        products[j * count + j] = prior_weight;
+        sums.products[j * count + j] = prior_weight_;
     for (const Observed &one : observed_) {
         double wanted = target(one);
         double error = std::abs(1 - at(one.features) / wanted);
         double weight = one.weight / std::max(1.0, error / outlier);
         for (size_t j = 0; j < count; j++) {
             double z = one.features[j] * prior[j] / wanted;
-            sums[j] += weight * z;
+            sums.single[j] += weight * z;
             for (size_t i = 0; i < count; i++)
-                products[j * count + i] += weight * z * one.features[i] * prior[i] / wanted;
+                sums.products[j * count + i] += weight * z * one.features[i] * prior[i] / wanted;
         }
     }
+    return sums;
+}
+
+void Line::fit(const Numbers &prior)
+{
+    const size_t count = prior.size();
+    const Sums all = sums(prior);
     Numbers factors(count, 1.0);
-    for (int sweep = 0; sweep < 40; sweep++)
+    for (int sweep = 0; sweep < 200; sweep++)
         for (size_t j = 0; j < count; j++) {
             double others = 0;
             for (size_t i = 0; i < count; i++)
-                others += i == j ? 0 : products[j * count + i] * factors[i];
-            factors[j] = std::max(0.0, (sums[j] - others) / products[j * count + j]);
+                others += i == j ? 0 : all.products[j * count + i] * factors[i];
+            factors[j] = std::max(0.0, (all.single[j] - others) / all.products[j * count + j]);
         }
     for (size_t j = 0; j < count; j++)
         coefficients_[j] = prior[j] * factors[j];
 }
 
-/* Of two refreshes: 1 if they are expected to take the same, for the same reasons. */
+/* σ² gᵀ M⁻¹ g with g = features · prior, by the Cholesky factor of M, row by row. */
+double Line::error_at(const Numbers &features) const
+{
+    const size_t count = prior_.size();
+    Numbers factor = sums(prior_).products, solved(count);
+    double squares = 0;
+    for (size_t j = 0; j < count; j++) {
+        solved[j] = features[j] * prior_[j];
+        for (size_t i = 0; i <= j; i++) {
+            double sum = factor[j * count + i];
+            for (size_t k = 0; k < i; k++)
+                sum -= factor[j * count + k] * factor[i * count + k];
+            factor[j * count + i] = i < j ? sum / factor[i * count + i] : std::sqrt(std::max(sum, prior_weight_ / 2));
+        }
+        for (size_t i = 0; i < j; i++)
+            solved[j] -= factor[j * count + i] * solved[i];
+        solved[j] /= factor[j * count + j];
+        squares += solved[j] * solved[j];
+    }
+    return usual_error * std::sqrt(squares);
+}
+
+/* Of two refreshes: 1 if as much of the same was before them, each source's rows measured by how many there usually are; whatever the
+ * line makes of it. */
 double Line::likeness(const Numbers &a, const Numbers &b) const
 {
-    double all_a = at(a), all_b = at(b);
+    double all_a = 0, all_b = 0, common = 0;
+    for (size_t j = first_of_size_; j < usual_.size(); j++) {
+        all_a += a[j] / usual_[j];
+        all_b += b[j] / usual_[j];
+    }
     if (all_a <= 0 || all_b <= 0)
         return 0;
-    double common = 0;
-    for (size_t j = 0; j < coefficients_.size(); j++)
-        common += std::min(coefficients_[j] * a[j] / all_a, coefficients_[j] * b[j] / all_b);
+    for (size_t j = first_of_size_; j < usual_.size(); j++)
+        common += std::min(a[j] / usual_[j] / all_a, b[j] / usual_[j] / all_b);
     double distance = std::log(all_a / all_b) / similar;
     return common * std::exp(-distance * distance / 2);
+}
+
+/* Each feature's mean where there is any of it. */
+void Line::note_what_is_usual()
+{
+    usual_.assign(prior_.size(), 1);
+    for (size_t j = 0; j < usual_.size(); j++) {
+        double sum = 0, count = 0;
+        for (const Observed &one : observed_)
+            if (one.features[j] > 0) {
+                sum += one.features[j];
+                count++;
+            }
+        if (count > 0)
+            usual_[j] = sum / count;
+    }
 }
 
 Estimate Line::estimate(const Numbers &features) const
@@ -133,8 +201,9 @@ Estimate Line::estimate(const Numbers &features) const
         weights += weight;
         corrections += weight * std::clamp(off, -most_corrected, most_corrected);
     }
-    return {at(features) * std::exp(corrections / (weights + 0.5)), weights,
-            std::any_of(observed_.begin(), observed_.end(), [](const Observed &one) { return !one.is_least; })};
+    double us = at(features) * std::exp(corrections / (weights + 0.5));
+    bool is_measured = std::any_of(observed_.begin(), observed_.end(), [](const Observed &one) { return !one.is_least; });
+    return {us, observed_.empty() ? 0 : error_at(features) / (1 + 8 * weights), weights, is_measured};
 }
 
 /* 1 for the latest, less for what was measured before that. */
@@ -233,31 +302,47 @@ struct Estimates {
     const Estimate &of(Way way) const { return way == Way::delta ? delta : full; }
 };
 
-/* What a changed row of each source is thought to take at first: in the middle between `usual`, and all that the cheapest
- * refresh took that had changes of it. Element 0 is left to the caller. */
-Numbers delta_prior(const std::vector<Measured> &past, const std::vector<uint32_t> &sources, double usual)
+/* What a delta is thought to take at first: half of what the cheapest one took beyond its rows, at least `least`; and a changed row of
+ * each source, `usual`, if that is not more than all that a refresh took that had changes of it. So what only small deltas tell
+ * of is taken for cheap: that is found out within the patience for it, the contrary never. */
+Numbers delta_prior(const std::vector<Measured> &past, const std::vector<uint32_t> &sources, double least, double usual)
 {
     Numbers prior(sources.size() + 1, usual);
+    prior[0] = least;
+    double cheapest = 0;
+    for (const Measured &one : past)
+        if (one.way == Way::delta && !one.is_given_up && (cheapest == 0 || one.took_us < cheapest)) {
+            cheapest = one.took_us;
+            prior[0] = std::max(least, (one.took_us - usual * one.work.changed_rows()) / 2);
+        }
     for (size_t j = 0; j < sources.size(); j++) {
-        double most = 0;
         for (const Measured &one : past)
             for (const ChangedRows &change : one.work.changes)
                 if (one.way == Way::delta && change.source == sources[j] && change.rows > 0)
-                    most = most == 0 ? one.took_us / change.rows : std::min(most, one.took_us / change.rows);
-        if (most > 0)
-            prior[j + 1] = most < usual ? most : std::sqrt(usual * most);
+                    prior[j + 1] = std::min(prior[j + 1], one.took_us / change.rows);
     }
     return prior;
 }
 
+/* And the fill, with changes of nothing: else, after refreshes with many changes only, all that these took may be put down
+ * to the changes, and a full refresh with few is thought to be free. */
+std::vector<Observed> full_observed(const std::vector<Measured> &past)
+{
+    std::vector<Observed> observed = observed_of(past, Way::full, full_features);
+    if (!observed.empty())
+        for (const Measured &one : past)
+            if (one.way == Way::fill && one.took_us > 0)
+                observed.push_back({full_features(one.work), fill_to_full * one.took_us, weight_of_fill, false});
+    return observed;
+}
+
 Estimates estimates_of(const std::vector<Measured> &past, const Work &work, double a_row, double break_even)
 {
-    Line full({a_row, a_row}, observed_of(past, Way::full, full_features));
+    Line full({a_row, a_row}, full_observed(past), 0, full_prior_weight);
     std::vector<uint32_t> sources = sources_of(past, work);
     auto features = [&](const Work &of) { return delta_features(of, sources); };
-    Numbers prior = delta_prior(past, sources, a_row / break_even);
-    prior[0] = a_row * std::max(work.base_rows, 1.0) / 100;
-    Line delta(prior, observed_of(past, Way::delta, features));
+    Numbers prior = delta_prior(past, sources, a_row * std::max(work.base_rows, 1.0) / 100, a_row / break_even);
+    Line delta(prior, observed_of(past, Way::delta, features), 1, delta_prior_weight);
     return {delta.estimate(features(work)), full.estimate(full_features(work))};
 }
 
@@ -288,7 +373,7 @@ std::optional<Choice> trial(const Choice &choice, const Estimates &estimates, co
     tried.way = other(choice.way);
     tried.why = Why::trial;
     double now = choice.expected_us(choice.way), then = choice.expected_us(tried.way);
-    if (then / (1 + estimates.of(tried.way).doubt()) >= now * (1 - band))
+    if (estimates.of(tried.way).least_us() >= now * (1 - band))
         return std::nullopt;
     double allowed = allowance(past, now);
     if (tried.way == Way::full)
