@@ -97,6 +97,26 @@ def whoever_looks_waits_for_nobody_who_locks_a_source():
         holder.close()
 
 
+def what_is_much_older_than_scheduled_is_stale():
+    """The switch that is off keeps the manager from refreshing anything."""
+    db.run("CREATE TABLE aging (id int PRIMARY KEY)")
+    db.run("SELECT pgtrickle.create_stream_table('below', 'SELECT id FROM aging', 'calculated')")
+    db.run("SELECT pgtrickle.create_stream_table('hourly', 'SELECT id FROM below', '1h')")
+    db.run("SELECT pgtrickle.create_stream_table('often', 'SELECT id FROM aging', '1s')")
+    db.run("SELECT pgtrickle.create_stream_table('at_once', 'SELECT count(*) AS c FROM aging', 'calculated')")
+    db.run("INSERT INTO aging VALUES (1)")
+    stale = ("SELECT string_agg(pgt_name, ', ' ORDER BY pgt_name) FROM pgtrickle.stream_tables_info "
+             "WHERE is_stale AND pgt_name IN ('below', 'hourly', 'often', 'at_once')")
+    assert db.value(stale) is None
+    db.wait_for(stale, "at_once, often")
+    assert db.run("SELECT status, stale_tables >= 2, health ~ 'pg_trickle.enabled' FROM pgtrickle.quick_health") == [("WARN", True, True)]
+    severity, detail = db.run("SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'stale'")[0]
+    assert severity == "WARN" and re.search(r"public\.often \(00:00:\d\d, schedule 1s\)", detail), detail
+    assert re.search(r"public\.often<br/>ACTIVE, AUTO, 1s<br/>\d+ s behind\"\]:::stale", db.value("SELECT pgtrickle.explain_dag()"))
+    db.run("SELECT pgtrickle.refresh_stream_table('often'); SELECT pgtrickle.refresh_stream_table('at_once')")
+    assert db.value(stale) is None
+
+
 def the_transaction_that_holds_a_log_back_is_named():
     db.run("CREATE TABLE wide (id int PRIMARY KEY, t text)")
     db.run("SELECT pgtrickle.create_stream_table('short', 'SELECT id, length(t) AS l FROM wide', '1d', 'DIFFERENTIAL')")
@@ -124,6 +144,7 @@ prepare()
 try:
     run_cases([a_refresh_is_told_by_how_long_it_took, decisions_are_told_on_demand, statistics_outlive_a_restart,
                whoever_looks_waits_for_nobody_who_locks_a_source, the_transaction_that_holds_a_log_back_is_named,
+               what_is_much_older_than_scheduled_is_stale,
                the_picture_is_of_the_demo])
 finally:
     db.session.close()
