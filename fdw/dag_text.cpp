@@ -50,6 +50,8 @@ const Look &look_of(const GraphNode &node)
         return look_named("error");
     if (status == "INITIALIZING")
         return look_named("initializing");
+    if (!node.seen->hold.empty())
+        return look_named("held");
     return look_named(node.seen->is_late ? "stale" : "active");
 }
 

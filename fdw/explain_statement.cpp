@@ -12,6 +12,7 @@
 #include "definition/state.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
+#include "refresh/holds.hpp"
 
 extern "C" {
 #include "tcop/tcopprot.h"
@@ -32,6 +33,15 @@ TimestampTz pending_since(Oid relid, const StateSeen &seen)
     if (look.dirty_since != DT_NOBEGIN)
         return look.dirty_since;
     return seen.is_populated && has_pending_changes(relid, GetActiveSnapshot()) ? seen.data_timestamp : 0;
+}
+
+/* Why it is not to be refreshed, its own hold or that of one that it reads; null: it is. */
+const char *hold_of(Oid relid)
+{
+    return enter([=]() -> const char * {
+        refresh::Explanation hold = refresh::explain_hold(relid);
+        return hold.sentence.empty() ? nullptr : call([&] { return pstrdup(hold.sentence.c_str()); });
+    });
 }
 
 /* Of EXPLAIN ANALYZE: what the statement did before it read. */
@@ -63,6 +73,8 @@ void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
         ExplainPropertyText("Storage", quoted_relation_name(serving->storage), es);
     if (seen.status != nullptr && strcmp(seen.status, state::name_of(state::Status::active)) != 0)
         ExplainPropertyText("Status", seen.status, es);
+    if (const char *hold = hold_of(relid))
+        ExplainPropertyText("Held", hold, es);
     if (!seen.is_populated)
         ExplainPropertyBool("Populated", false, es);
     else if (is_known)

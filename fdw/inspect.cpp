@@ -169,7 +169,7 @@ SQL_FUNCTION(pgtrickle_pgt_status)
     using namespace pgtrickle;
     Rows rows(fcinfo);
     for (const Seen &seen : visible_stream_tables()) {
-        rows.text(seen.name()).text(seen.state.status).text(options::name_of(seen.definition.mode));
+        rows.text(seen.name()).text(seen.shown_status()).text(options::name_of(seen.definition.mode));
         rows.boolean(seen.state.is_populated).integer(seen.state.consecutive_errors);
         rows.text(seen.definition.schedule_text).time(seen.age.data_timestamp).interval(seen.age.staleness_us);
         rows.null().add();

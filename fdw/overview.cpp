@@ -2,6 +2,7 @@
 
 #include "definition/time_zone.hpp"
 #include "fdw/visibility.hpp"
+#include "refresh/holds.hpp"
 
 #include <algorithm>
 #include <map>
@@ -58,13 +59,34 @@ bool is_late_by(const Schedule &schedule, TimestampTz since, TimestampTz now)
 
 bool is_late(const Seen &seen, const Readers &readers, TimestampTz now)
 {
-    if (!seen.age.staleness_us || *seen.age.staleness_us <= grace_us)
+    if (!seen.hold.empty() || !seen.age.staleness_us || *seen.age.staleness_us <= grace_us)
         return false;
     TimestampTz since = now - *seen.age.staleness_us;
     std::vector<Schedule> schedules = schedules_of(seen, readers);
     return schedules.empty() || std::any_of(schedules.begin(), schedules.end(), [&](const Schedule &schedule) {
                return is_late_by(schedule, since, now);
            });
+}
+
+/* Where nothing is held, a look into small tables that are empty. */
+void find_holds(std::vector<Seen> &all)
+{
+    scheduler::Holds holds = refresh::read_holds();
+    for (const Seen &seen : all)
+        if (seen.definition.is_frozen())
+            holds.frozen.insert(seen.definition.relid);
+    if (holds.is_empty())
+        return;
+    scheduler::Graph graph;
+    for (const Seen &seen : all) {
+        scheduler::Ids sources;
+        for (const Source &source : seen.definition.sources)
+            sources.push_back(source.relid);
+        graph.set(seen.definition.relid, std::move(sources));
+    }
+    for (Seen &seen : all)
+        if (std::optional<scheduler::Hold> hold = scheduler::hold_of(holds, graph, seen.definition.relid))
+            seen.hold = refresh::sentence_of(*hold);
 }
 
 } // namespace
@@ -83,6 +105,7 @@ std::vector<Seen> all_stream_tables()
         seen.may_see = seen.may_see_texts || call([=] { return may_see(relid); });
         all.push_back(std::move(seen));
     }
+    find_holds(all);
     TimestampTz now = GetCurrentTimestamp();
     Readers readers = readers_of(all);
     for (Seen &seen : all)

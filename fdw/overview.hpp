@@ -17,10 +17,11 @@ struct Seen {
     Age age;
     bool may_see = false;       /* the user; else the rest is not to be shown */
     bool may_see_texts = false; /* the user may see queries and error texts */
-    bool is_late = false;       /* it lacks changes for much longer than its schedule allows */
+    std::string hold;           /* why it is not to be refreshed, in a sentence; empty: it is */
+    bool is_late = false;       /* it lacks changes for much longer than its schedule allows, and is not held */
 
     /* Its status; HELD: it would be active, if it were not kept from being refreshed. */
-    const std::string &shown_status() const { return state.status; }
+    std::string shown_status() const { return !hold.empty() && state.status == "ACTIVE" ? "HELD" : state.status; }
     /* "schema.name", unquoted */
     std::string name() const { return definition.schema_name + "." + definition.name; }
 };

@@ -15,10 +15,12 @@ SQL_FUNCTION(pgtrickle_stream_table_states)
     Rows rows(fcinfo);
     for (const Seen &seen : visible_stream_tables()) {
         const Definition &definition = seen.definition;
-        rows.oid(definition.relid).text(definition.schema_name).text(definition.name).text(seen.state.status);
+        rows.oid(definition.relid).text(definition.schema_name).text(definition.name).text(seen.shown_status());
         rows.text(options::name_of(definition.mode)).text(definition.schedule_text).boolean(seen.state.is_populated);
         rows.boolean(seen.state.needs_reinit).integer(seen.state.consecutive_errors).time(seen.age.data_timestamp);
-        rows.interval(seen.age.staleness_us).boolean(seen.is_late).time(seen.state.last_refresh_at);
+        rows.interval(seen.age.staleness_us).boolean(seen.is_late);
+        seen.hold.empty() ? rows.null() : rows.text(seen.hold);
+        rows.time(seen.state.last_refresh_at);
         rows.boolean(seen.may_see_texts).add();
     }
     return 0;

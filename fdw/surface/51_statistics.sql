@@ -1,10 +1,10 @@
 -- How stream tables are and what their refreshes did.
 
 CREATE VIEW pgtrickle.stream_tables_info AS
-  SELECT t.*, s.staleness, s.is_stale
+  SELECT t.*, s.staleness, s.is_stale, s.hold
   FROM pgtrickle.pgt_stream_tables t JOIN pgtrickle.stream_table_states() s USING (pgt_relid);
 COMMENT ON VIEW pgtrickle.stream_tables_info
-  IS 'pgt_stream_tables with how old each is, and whether that is much older than its schedule';
+  IS 'pgt_stream_tables with how old each is, whether that is much older than its schedule, and what holds it';
 GRANT SELECT ON pgtrickle.stream_tables_info TO PUBLIC;
 
 CREATE VIEW pgtrickle.pg_stat_stream_tables AS

@@ -2,23 +2,25 @@
 
 CREATE VIEW pgtrickle.quick_health AS
   SELECT c.total_stream_tables, c.active_tables, c.initializing_tables, c.error_tables, c.suspended_tables,
-         c.stale_tables, v.manager_pid IS NOT NULL AS manager_running,
+         c.held_tables, c.stale_tables, v.manager_pid IS NOT NULL AS manager_running,
          CASE WHEN NOT v.is_preloaded OR c.suspended_tables > 0
                    OR (c.total_stream_tables > 0 AND v.manager_pid IS NULL AND NOT v.is_standby) THEN 'ERROR'
-              WHEN NOT v.is_enabled OR c.error_tables + c.stale_tables > 0 THEN 'WARN'
+              WHEN NOT v.is_enabled OR c.error_tables + c.stale_tables + c.held_tables > 0 THEN 'WARN'
               ELSE 'OK' END AS status,
          CASE WHEN NOT v.is_preloaded THEN 'pg_trickle is not in shared_preload_libraries'
               WHEN c.total_stream_tables = 0 THEN 'there are no stream tables'
               WHEN v.manager_pid IS NULL AND NOT v.is_standby THEN 'no manager is running in this database'
               WHEN NOT v.is_enabled THEN 'pg_trickle.enabled is off'
-              WHEN c.suspended_tables + c.error_tables + c.stale_tables = 0 THEN 'all stream tables are well'
+              WHEN c.suspended_tables + c.error_tables + c.stale_tables + c.held_tables = 0 THEN 'all stream tables are well'
               ELSE concat_ws(', ', nullif(c.suspended_tables, 0) || ' suspended', nullif(c.error_tables, 0) || ' failing',
-                             nullif(c.stale_tables, 0) || ' much older than scheduled') END AS health
+                             nullif(c.stale_tables, 0) || ' much older than scheduled',
+                             nullif(c.held_tables, 0) || ' held') END AS health
   FROM (SELECT count(*) AS total_stream_tables,
                count(*) FILTER (WHERE s.status = 'ACTIVE') AS active_tables,
                count(*) FILTER (WHERE s.status = 'INITIALIZING') AS initializing_tables,
                count(*) FILTER (WHERE s.status = 'ERROR') AS error_tables,
                count(*) FILTER (WHERE s.status = 'SUSPENDED') AS suspended_tables,
+               count(*) FILTER (WHERE s.status = 'HELD') AS held_tables,
                count(*) FILTER (WHERE s.is_stale) AS stale_tables
         FROM pgtrickle.stream_table_states() s) c,
        pgtrickle.server_state() v;
@@ -86,20 +88,23 @@ BEGIN ATOMIC
              FILTER (WHERE s.is_stale),
            'much older than the schedule allows: ', 'none is much older than its schedule allows' FROM s
     UNION ALL
-    SELECT 14, 'unpopulated', 'WARN', array_agg(s.name ORDER BY s.name) FILTER (WHERE NOT s.is_populated),
+    SELECT 14, 'held', 'WARN', array_agg(s.name || ' (' || s.hold || ')' ORDER BY s.name) FILTER (WHERE s.hold IS NOT NULL),
+           'not refreshed while they are held, see pgtrickle.holds(): ', 'none is paused, gated or frozen' FROM s
+    UNION ALL
+    SELECT 15, 'unpopulated', 'WARN', array_agg(s.name ORDER BY s.name) FILTER (WHERE NOT s.is_populated),
            'not filled, so they cannot be read: ', 'all are filled' FROM s
     UNION ALL
-    SELECT 15, 'to_reinitialize', 'WARN', array_agg(s.name ORDER BY s.name) FILTER (WHERE s.needs_reinit),
+    SELECT 16, 'to_reinitialize', 'WARN', array_agg(s.name ORDER BY s.name) FILTER (WHERE s.needs_reinit),
            'the next refresh starts from nothing: ', 'none is to be filled anew' FROM s
     UNION ALL
-    SELECT 16, 'overloaded', 'WARN',
+    SELECT 17, 'overloaded', 'WARN',
            array_agg(s.name || ' (' || round(r.mean_refresh_time) || ' ms, schedule ' || s.schedule || ')' ORDER BY s.name)
              FILTER (WHERE s.schedule ~ '^[0-9]+[smhdw]' AND r.mean_refresh_time > 1000
                            AND r.mean_refresh_time > 1000 * pgtrickle.parse_duration_seconds(s.schedule)),
            'a refresh takes longer than the schedule: ', 'refreshes take less time than the schedules leave'
     FROM s JOIN pgtrickle.pg_stat_stream_tables r USING (pgt_relid)
     UNION ALL
-    SELECT 17, 'missing_indexes', 'WARN', array_agg(DISTINCT m.statement),
+    SELECT 18, 'missing_indexes', 'WARN', array_agg(DISTINCT m.statement),
            'slow refreshes read whole sources for want of: ', 'no slow refresh misses an index'
     FROM slow, pgtrickle.missing_index_rows(slow.relids) m
   )
