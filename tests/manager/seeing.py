@@ -131,6 +131,59 @@ def the_transaction_that_holds_a_log_back_is_named():
     old.close()
 
 
+def check(name):
+    return db.run("SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = %s", name)[0]
+
+
+def what_makes_a_refresh_slow_is_told():
+    db.run("""CREATE FUNCTION slow(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+              $$ BEGIN PERFORM pg_sleep(1.2); RETURN i; END $$;
+              CREATE TABLE slow_left (id int PRIMARY KEY, k int);
+              CREATE TABLE slow_right (id int PRIMARY KEY, k int);
+              INSERT INTO slow_left VALUES (1, 1); INSERT INTO slow_right VALUES (1, 1)""")
+    db.run("SELECT pgtrickle.create_stream_table('slow', 'SELECT l.id, slow(r.id) AS r FROM slow_left l JOIN slow_right r USING (k)',"
+           " '1s', 'DIFFERENTIAL')")
+    assert check("overloaded")[0] == "WARN", check("overloaded")
+    assert check("missing_indexes")[0] == "OK"
+    db.run("INSERT INTO slow_left VALUES (2, 1); SELECT pgtrickle.refresh_stream_table('slow')")
+    severity, detail = check("overloaded")
+    assert severity == "WARN" and re.search(r"public\.slow \(1\d\d\d ms, schedule 1s\)", detail), detail
+    severity, detail = check("missing_indexes")
+    assert severity == "WARN" and "CREATE INDEX ON public.slow_right (k)" in detail, detail
+    db.run("CREATE INDEX ON slow_left (k); CREATE INDEX ON slow_right (k)")
+    assert check("missing_indexes")[0] == "OK"
+    db.run("DROP TABLE slow_left, slow_right CASCADE")
+
+
+def a_catalog_that_cannot_be_used_is_told():
+    folder = server.folder / "data/pg_trickle"
+    away = folder.with_name("pg_trickle.away")
+    folder.rename(away)
+    folder.write_text("in the way")
+    try:
+        severity, detail = check("catalog")
+        assert severity == "WARN" and "cannot be used: " in detail, detail
+        db.run("CREATE ROLE seeing_reader; SET ROLE seeing_reader")
+        assert check("catalog")[1].endswith("cannot be used: it cannot be written"), check("catalog")
+        db.run("RESET ROLE; DROP ROLE seeing_reader")
+    finally:
+        folder.unlink()
+        away.rename(folder)
+    assert check("catalog")[0] == "OK"
+
+
+def a_shared_memory_that_is_full_is_told():
+    assert check("shared_memory")[0] == "OK"
+    db.session.close()
+    server.call("start", "pg_trickle.max_stream_tables=16")
+    db.session = db.connect()
+    db.run("SET client_min_messages = error")
+    for number in range(17):
+        db.run(f"SELECT pgtrickle.create_stream_table('many_{number}', 'SELECT id FROM aging', '1h')")
+    severity, detail = check("shared_memory")
+    assert severity == "WARN" and "of pg_trickle.max_stream_tables = 16 " in detail, detail
+
+
 def the_picture_is_of_the_demo():
     picture = (TOP / "tests/demo/graph.svg").read_text()
     drawn = set(re.findall(r">public\.(\w+)<", picture))
@@ -144,7 +197,8 @@ prepare()
 try:
     run_cases([a_refresh_is_told_by_how_long_it_took, decisions_are_told_on_demand, statistics_outlive_a_restart,
                whoever_looks_waits_for_nobody_who_locks_a_source, the_transaction_that_holds_a_log_back_is_named,
-               what_is_much_older_than_scheduled_is_stale,
+               what_is_much_older_than_scheduled_is_stale, what_makes_a_refresh_slow_is_told,
+               a_catalog_that_cannot_be_used_is_told, a_shared_memory_that_is_full_is_told,
                the_picture_is_of_the_demo])
 finally:
     db.session.close()
