@@ -149,6 +149,7 @@ std::optional<Failure> Refresher::attempt(const Ids &members, Oid *locked)
     std::string text = description_of(members, involved_);
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
     held_.clear();
+    TimestampTz started_at = GetCurrentTimestamp();
     std::optional<Failure> failure = in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); })) {
             held_.assign(members.begin(), members.end());
@@ -163,6 +164,9 @@ std::optional<Failure> Refresher::attempt(const Ids &members, Oid *locked)
         if (timeout_ms > 0)
             call([] { disable_timeout(STATEMENT_TIMEOUT, false); });
     });
+    if (failure)
+        failure->has_timed_out = timeout_ms > 0 && failure->sqlstate == ERRCODE_QUERY_CANCELED &&
+                                 GetCurrentTimestamp() >= started_at + static_cast<TimestampTz>(timeout_ms) * 1000;
     if (failure || outcomes.empty())
         return failure;
     note_successes(outcomes, dirty);
@@ -268,6 +272,11 @@ void Refresher::refresh_group(Ids members)
                 continue;
             for (Id member : members)
                 set_verdict(member, Verdict::locked);
+            return;
+        }
+        /* It was the time of all of them that ran out: who takes too long is seen when each goes alone. */
+        if (failure->has_timed_out && members.size() > 1) {
+            refresh_alone(std::move(members));
             return;
         }
         Id culprit = failure->culprit;

@@ -12,6 +12,8 @@ namespace pgtrickle::worker {
 
 bool Failure::is_transient() const
 {
+    if (has_timed_out)
+        return false;
     return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED ||
            sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE || sqlstate == ERRCODE_QUERY_CANCELED ||
            sqlstate == ERRCODE_ADMIN_SHUTDOWN;

@@ -141,6 +141,24 @@ def it_is_suspended_after_the_third_failure_and_resumed():
     assert status("quotients") == ("ACTIVE", 0)
 
 
+def a_refresh_beyond_its_own_time_is_a_failure_of_its_own():
+    db.run("CREATE TABLE endless (id int)")
+    for name, option in (("too_long", ", refresh_timeout '300ms'"), ("in_time", "")):
+        query = "SELECT id, nap(id) AS n FROM endless" if option else "SELECT id FROM endless"
+        db.run(f"CREATE FOREIGN TABLE {name} (id int{', n int' if option else ''}) SERVER pgtrickle "
+               f"OPTIONS (query '{query}', schedule '1s'{option})")
+    napping.write_text("")
+    db.run("INSERT INTO endless VALUES (1)")
+    wait_until_true("in_time", "TABLE endless")
+    db.wait_for("SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'too_long'", "SUSPENDED")
+    assert status("in_time") == ("ACTIVE", 0)
+    others_go_on()
+    napping.unlink()
+    db.run("SELECT pgtrickle.resume_stream_table('too_long')")
+    wait_until_true("too_long", "SELECT id, 1 AS n FROM endless")
+    db.run("DROP TABLE endless CASCADE")
+
+
 def a_locked_source_costs_no_error():
     holder = db.connect()
     holder.autocommit = False
@@ -358,7 +376,7 @@ def a_dropped_database_leaves_nothing_behind():
 try:
     set_up()
     run_cases([a_failing_member_is_left_behind_and_shown, it_is_suspended_after_the_third_failure_and_resumed,
-               a_locked_source_costs_no_error, a_cancelled_refresh_is_tried_again, a_terminated_worker_is_replaced,
+               a_refresh_beyond_its_own_time_is_a_failure_of_its_own, a_locked_source_costs_no_error, a_cancelled_refresh_is_tried_again, a_terminated_worker_is_replaced,
                a_terminated_manager_leaves_no_worker_behind, a_full_disk_suspends_nobody, a_lack_of_memory_suspends_nobody,
                no_refresh_is_lost_or_counted_twice, killed_processes_come_back,
                schemas_come_and_go_while_definitions_are_read, a_database_is_renamed_and_copied_at_work,
