@@ -338,6 +338,38 @@ void forget_rows(Oid relid)
     });
 }
 
+Mark *all_marks(int *count)
+{
+    int size = 64;
+    auto *marks = static_cast<Mark *>(palloc(sizeof(Mark) * size));
+    *count = 0;
+    Relation table = open_table("pgt_state", AccessShareLock);
+    if (table == nullptr)
+        return marks;
+    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        Datum values[column_count];
+        bool nulls[column_count];
+        heap_deform_tuple(tuple, RelationGetDescr(table), values, nulls);
+        if (*count == size) {
+            size *= 2;
+            marks = static_cast<Mark *>(repalloc(marks, sizeof(Mark) * size));
+        }
+        Mark *mark = &marks[(*count)++];
+        mark->relid = DatumGetObjectId(values[Column::relid - 1]);
+        mark->generation = DatumGetInt64(values[Column::generation - 1]);
+        mark->consecutive_errors = DatumGetInt32(values[Column::consecutive_errors - 1]);
+        mark->is_populated = DatumGetBool(values[Column::is_populated - 1]);
+        char *status = TextDatumGetCString(values[Column::status - 1]);
+        strlcpy(mark->status, status, sizeof(mark->status));
+        pfree(status);
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return marks;
+}
+
 List *all_stream_tables()
 {
     List *relids = NIL;

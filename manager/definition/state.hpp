@@ -93,6 +93,17 @@ void clear_needs_reinit(Oid relid, int64_t generation);
 /* mark_needs_reinit for every stream table that reads `source_relid` directly. */
 void mark_readers_need_reinit(Oid source_relid, const char *reason);
 
+/* Of each stream table, what tells whether anything about it has changed. Trivial, as it is made by a PostgreSQL frame. */
+struct Mark {
+    Oid relid;
+    int64_t generation;
+    int32_t consecutive_errors;
+    bool is_populated;
+    char status[16];
+};
+/* All of this database, by one scan, palloc'ed; `count` says how many. PostgreSQL frame. */
+Mark *all_marks(int *count);
+
 /* Relids of all stream tables of this database (allocated List of OIDs). PostgreSQL frame. */
 List *all_stream_tables();
 

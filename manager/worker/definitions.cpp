@@ -1,5 +1,12 @@
 /*
  * Loading the definitions: the graph, the tasks, and their projection into the catalog.
+ *
+ * One scan of pgt_state tells which generations are new; only those definitions are read, and those that the
+ * relcache says were altered. What follows from the graph (schedules of those above, sources of those below)
+ * is computed anew for those that are connected with them.
+ *
+ * A definition is read with its stream table locked: whoever altered it announces that before others are sure to be told
+ * that their caches are out of date, but lets the lock go after that.
  */
 #include "catalog/process.hpp"
 #include "definition/definition.hpp"
@@ -7,6 +14,7 @@
 #include "definition/time_zone.hpp"
 #include "scheduler/piece.hpp"
 #include "translate/translate.hpp"
+#include "worker/invalidated.hpp"
 #include "worker/manager.hpp"
 
 extern "C" {
@@ -14,27 +22,34 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <utility>
 
 namespace pgtrickle::worker {
+
+using scheduler::Id;
+using scheduler::Ids;
 
 struct LoadedState {
     bool is_populated = false;
     bool is_suspended = false;
     int failures = 0;
+    std::string status;
+};
+
+struct Loaded {
+    Known known;
+    Ids sources;
+    bool is_there = false; /* false: somebody keeps the stream table itself locked, or has dropped it */
+    bool is_busy = false;  /* somebody keeps it or a source locked: what is known of it is not all */
 };
 
 namespace {
 
-constexpr TimestampTz reload_pause_us = 1'000'000;
+constexpr TimestampTz first_reload_pause_us = 10'000;
+constexpr TimestampTz longest_reload_pause_us = 1'000'000;
+constexpr TimestampTz project_pause_us = 1'000'000;
 /* What was counted later may be of a stream table made after the definitions were read. */
 constexpr TimestampTz statistics_pause_us = 600'000'000;
-
-struct Loaded {
-    Known known;
-    LoadedState state;
-    scheduler::Ids sources;
-    bool is_busy = false; /* somebody keeps a source locked: whether it is restless is not known */
-};
 
 /* Reading a query's views and sources takes locks, and nobody's long ALTER TABLE or TRUNCATE
  * may stop the manager. PostgreSQL frame. */
@@ -43,19 +58,16 @@ bool try_lock(Oid source)
     return ConditionalLockRelationOid(source, AccessShareLock);
 }
 
-Loaded load_one(Oid relid)
+Loaded load_one(const state::Mark &mark)
 {
-    Definition definition = definition::load(relid);
-    state::StateRow row;
+    const Oid relid = mark.relid;
     Loaded loaded;
-    if (state::read(relid, &row)) {
-        loaded.known.generation = row.generation;
-        loaded.known.status = row.status;
-        loaded.state.is_populated = row.is_populated;
-        loaded.state.is_suspended = row.status == state::name_of(state::Status::suspended);
-        loaded.known.is_suspended = loaded.state.is_suspended;
-        loaded.state.failures = row.consecutive_errors;
-    }
+    loaded.is_busy = !call([=] { return try_lock(relid); });
+    loaded.is_there = !loaded.is_busy && call([=] { return definition::is_stream_table(relid); });
+    if (!loaded.is_there)
+        return loaded;
+    Definition definition = definition::load(relid);
+    loaded.known.generation = mark.generation;
     loaded.known.schema_name = definition.schema_name;
     loaded.known.name = definition.name;
     loaded.known.schedule_text = definition.schedule_text;
@@ -74,14 +86,27 @@ Loaded load_one(Oid relid)
     return loaded;
 }
 
+LoadedState state_of(const state::Mark &mark)
+{
+    LoadedState state;
+    state.is_populated = mark.is_populated;
+    state.is_suspended = strcmp(mark.status, state::name_of(state::Status::suspended)) == 0;
+    state.failures = mark.consecutive_errors;
+    state.status = mark.status;
+    return state;
+}
+
+void add(std::set<Id> *set, const Ids &ids)
+{
+    set->insert(ids.begin(), ids.end());
+}
+
 } // namespace
 
 /* Puts the task where its state belongs. A new one is looked at in this cycle. */
-void Manager::set_task(scheduler::Id relid, const LoadedState &state)
+void Manager::set_task(Id relid, const LoadedState &state)
 {
     scheduler::Task &task = queue_.task(relid);
-    task.schedules =
-        scheduler::effective_schedules(graph_, relid, [&](scheduler::Id id) { return known_[id].schedule; });
     task.is_due_when_clean = known_[relid].is_restless;
     task.failures = state.failures;
     if (state.failures == 0)
@@ -93,63 +118,169 @@ void Manager::set_task(scheduler::Id relid, const LoadedState &state)
     mailbox::offer_state(relid, {state.is_populated, state.is_suspended, state.failures > 0});
 }
 
+void Manager::set_schedules(Id relid)
+{
+    scheduler::Task &task = queue_.task(relid);
+    std::vector<scheduler::Schedule> schedules =
+        scheduler::effective_schedules(graph_, relid, [&](Id id) { return known_[id].schedule; });
+    if (schedules == task.schedules)
+        return;
+    task.schedules = std::move(schedules);
+    if (task.is_queued())
+        make_idle(task);
+}
+
+/* Takes it out, and notes whom that concerns. */
+void Manager::forget(Id relid, std::set<Id> *above, std::set<Id> *below)
+{
+    add(above, graph_.downstreams(relid));
+    add(below, graph_.upstreams(relid));
+    graph_.remove(relid);
+    known_.erase(relid);
+    queue_.remove(relid);
+    listening_.remove(relid);
+}
+
+/* Takes in what was read of it, and notes whom that concerns: those above read other sources, those below have other schedules. */
+void Manager::take_in(Id relid, Known known, const Ids &sources, bool is_busy, std::set<Id> *above, std::set<Id> *below)
+{
+    auto before = known_.find(relid);
+    bool is_same = before != known_.end() && before->second.generation == known.generation;
+    known.is_program_written = is_same && before->second.is_program_written;
+    if (before != known_.end()) {
+        known.last_worker = before->second.last_worker;
+        known.is_suspended = before->second.is_suspended;
+        known.hold = before->second.hold;
+        known.is_hold_told = before->second.is_hold_told;
+    }
+    if (is_busy)
+        known.is_restless = is_same && before->second.is_restless;
+    bool has_other_sources = before == known_.end() || graph_.sources(relid) != sources;
+    add(below, graph_.upstreams(relid));
+    if (has_other_sources) {
+        graph_.set(relid, sources);
+        add(above, graph_.downstreams(relid));
+        add(below, graph_.upstreams(relid));
+    }
+    above->insert(relid);
+    below->insert(relid);
+    known_[relid] = std::move(known);
+}
+
 /* False if there is no extension or no stream table in this database. */
 bool Manager::load_definitions()
 {
     uint32_t changes = mailbox::definition_changes();
-    std::map<scheduler::Id, Loaded> loaded;
-    bool is_extension_there = false;
+    std::map<Id, LoadedState> states;
+    std::map<Id, Loaded> loaded;
+    Invalidated invalidated;
+    bool has_other_zone = false;
     std::optional<Failure> failure = in_transaction([&] {
-        is_extension_there = call([] { return OidIsValid(state::state_table()); });
-        if (!is_extension_there)
-            return;
+        invalidated = take_invalidated();
         catalog::note_database_name();
-        call([] { definition::tell_time_zone(); });
-        for (Oid relid : definition::all())
-            loaded.emplace(relid, load_one(relid));
-        read_holds();
+        has_other_zone = call([] {
+            pg_tz *before = definition::told_time_zone();
+            definition::tell_time_zone();
+            return definition::told_time_zone() != before;
+        });
+        int count = 0;
+        state::Mark *marks = call([&] { return state::all_marks(&count); });
+        for (int i = 0; i < count; i++) {
+            const state::Mark &mark = marks[i];
+            auto known = known_.find(mark.relid);
+            states[mark.relid] = state_of(mark);
+            if (known == known_.end() || known->second.generation != mark.generation ||
+                invalidated.contains(mark.relid) || to_reload_.count(mark.relid) != 0)
+                loaded.emplace(mark.relid, load_one(mark));
+        }
+        if (call([] { return OidIsValid(state::state_table()); }))
+            read_holds();
     });
     if (failure) {
-        /* A stream table dropped between the list and its definition, for instance. */
-        load_after_ = GetCurrentTimestamp() + reload_pause_us;
+        for (const auto &[relid, known] : known_)
+            if (invalidated.contains(relid))
+                to_reload_.insert(relid);
+        reload_later();
         return true;
     }
     changes_seen_ = changes;
     is_loaded_ = true;
     load_after_ = 0;
-    graph_.clear();
-    for (auto &[relid, item] : loaded) {
-        auto before = known_.find(relid);
-        bool is_same = before != known_.end() && before->second.generation == item.known.generation;
-        item.known.is_program_written = is_same && before->second.is_program_written;
-        item.known.is_hold_told = before != known_.end() && before->second.is_hold_told;
-        item.known.hold = before != known_.end() ? before->second.hold : std::nullopt;
-        item.known.last_worker = before != known_.end() ? before->second.last_worker : nobody;
-        if (!item.is_busy)
-            continue;
-        item.known.is_restless = is_same && before->second.is_restless;
-        is_loaded_ = false;
-        load_after_ = GetCurrentTimestamp() + reload_pause_us;
-    }
-    known_.clear();
-    for (scheduler::Id relid : queue_.ids()) {
-        if (loaded.count(relid) != 0)
-            continue;
-        queue_.remove(relid);
-        listening_.remove(relid);
-    }
-    for (auto &[relid, item] : loaded) {
-        graph_.set(relid, item.sources);
-        known_[relid] = item.known;
-    }
-    for (auto &[relid, item] : loaded) {
-        listening_.set(relid, scheduler::relations_below(graph_, relid));
-        set_task(relid, item.state);
-    }
+    take_in_all(states, loaded);
     apply_holds();
+    if (has_other_zone)
+        judge_all_anew();
+    if (to_reload_.empty())
+        reload_pause_us_ = 0;
+    else
+        reload_later();
     may_trim_ = true; /* logs of dropped stream tables are to be trimmed */
+    is_projection_due_ = true;
+    return !states.empty();
+}
+
+/* Due times are of another time zone now. */
+void Manager::judge_all_anew()
+{
+    for (Id relid : queue_.ids())
+        if (scheduler::Task *task = queue_.find(relid); task->is_queued())
+            make_idle(*task);
+}
+
+void Manager::reload_later()
+{
+    reload_pause_us_ = std::clamp(2 * reload_pause_us_, first_reload_pause_us, longest_reload_pause_us);
+    is_loaded_ = false;
+    load_after_ = GetCurrentTimestamp() + reload_pause_us_;
+}
+
+void Manager::take_in_all(const std::map<Id, LoadedState> &states, std::map<Id, Loaded> &loaded)
+{
+    std::set<Id> above, below, changed;
+    to_reload_.clear();
+    for (Id relid : queue_.ids())
+        if (states.count(relid) == 0)
+            forget(relid, &above, &below);
+    for (auto &[relid, item] : loaded) {
+        if (item.is_busy)
+            to_reload_.insert(relid);
+        if (!item.is_there)
+            continue;
+        take_in(relid, std::move(item.known), item.sources, item.is_busy, &above, &below);
+        changed.insert(relid);
+    }
+    for (const auto &[relid, state] : states) {
+        auto known = known_.find(relid);
+        if (known == known_.end())
+            continue;
+        known->second.status = state.status;
+        bool was_suspended = std::exchange(known->second.is_suspended, state.is_suspended);
+        const scheduler::Task *task = queue_.find(relid);
+        bool is_other = task == nullptr || was_suspended != state.is_suspended ||
+                        (task->failures > 0) != (state.failures > 0);
+        if (is_other || changed.count(relid) != 0)
+            set_task(relid, state);
+    }
+    for (Id relid : below)
+        if (known_.count(relid) != 0)
+            set_schedules(relid);
+    for (Id relid : above) {
+        if (known_.count(relid) == 0)
+            continue;
+        listening_.set(relid, scheduler::relations_below(graph_, relid));
+        if (scheduler::Task *task = queue_.find(relid); task->is_idle())
+            unwatched_.push_back(relid);
+    }
+}
+
+void Manager::project_if_due()
+{
+    TimestampTz now = GetCurrentTimestamp();
+    if (!is_projection_due_ || now < project_after_)
+        return;
+    is_projection_due_ = false;
+    project_after_ = now + project_pause_us;
     project_definitions();
-    return !loaded.empty();
 }
 
 void Manager::project_definitions()

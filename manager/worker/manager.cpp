@@ -2,6 +2,7 @@
 
 #include "definition/guc.hpp"
 #include "definition/time_zone.hpp"
+#include "worker/invalidated.hpp"
 #include "worker/worker.hpp"
 
 extern "C" {
@@ -81,11 +82,13 @@ void Manager::watch()
     unwatched_.clear();
 }
 
+/* Where there is nothing to manage, this process leaves. */
 void Manager::load_if_due()
 {
     bool is_due = !is_loaded_ || mailbox::definition_changes() != changes_seen_;
-    if (is_due && GetCurrentTimestamp() >= load_after_ && !load_definitions() && running_.empty() &&
-        mailbox::retire(changes_seen_))
+    if (is_due && GetCurrentTimestamp() >= load_after_)
+        has_nothing_ = !load_definitions();
+    if (has_nothing_ && running_.empty() && mailbox::retire(changes_seen_))
         proc_exit(0);
 }
 
@@ -106,6 +109,7 @@ void Manager::cycle()
     dispatch();
     tell_who_serves();
     project_if_catalog_is_new();
+    project_if_due();
     /* Who was made idle by this cycle; what is told from here on sets the latch. */
     watch();
 }
@@ -126,6 +130,8 @@ long Manager::sleep_ms()
         take(upkeep_after_);
     if (!is_loaded_ || load_after_ != 0)
         take(load_after_);
+    if (is_projection_due_)
+        take(project_after_);
     take(pool_.attend_at());
     if (until <= now)
         return 0;
@@ -134,7 +140,10 @@ long Manager::sleep_ms()
 
 void Manager::run()
 {
-    call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
+    call([] {
+        watch_invalidations();
+        pgstat_report_activity(STATE_IDLE, nullptr);
+    });
     while (!mailbox::is_asked_to_exit()) {
         call([this] {
             ResetLatch(MyLatch);

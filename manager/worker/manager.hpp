@@ -117,6 +117,15 @@ class Manager {
 
     /* definitions.cpp */
     bool load_definitions();
+    void judge_all_anew();
+    void reload_later();
+    void take_in_all(const std::map<scheduler::Id, struct LoadedState> &states,
+                     std::map<scheduler::Id, struct Loaded> &loaded);
+    void take_in(scheduler::Id relid, Known known, const scheduler::Ids &sources, bool is_busy,
+                 std::set<scheduler::Id> *above, std::set<scheduler::Id> *below);
+    void forget(scheduler::Id relid, std::set<scheduler::Id> *above, std::set<scheduler::Id> *below);
+    void set_schedules(scheduler::Id relid);
+    void project_if_due();
     void project_definitions();
     void project_if_catalog_is_new();
     void set_task(scheduler::Id relid, const struct LoadedState &state);
@@ -152,7 +161,12 @@ class Manager {
     std::map<scheduler::Id, scheduler::Ids> mates_; /* in its refresh group, itself included */
     uint32_t changes_seen_ = 0;
     bool is_loaded_ = false;
+    bool has_nothing_ = false;       /* no extension, or no stream table */
     TimestampTz load_after_ = 0;     /* a failed load is repeated then */
+    TimestampTz reload_pause_us_ = 0;
+    std::set<scheduler::Id> to_reload_; /* somebody kept it or a source of it locked */
+    bool is_projection_due_ = false; /* what is known is not in the catalog yet */
+    TimestampTz project_after_ = 0;
     TimestampTz dispatched_at_ = 0;  /* what was due then, and has not begun, waits for somebody */
     Listening listening_;
     scheduler::Ids unwatched_;       /* have become idle, or news are about them: to be looked at */

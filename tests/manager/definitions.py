@@ -1,0 +1,135 @@
+#!/usr/bin/python3 -B
+"""The manager knows every definition as it is, though it reads only those that have changed.
+
+What it knows it projects into the SQLite catalog: after any sequence of definitions, and of changes of them, the registry
+and the graph there are what PostgreSQL says.
+"""
+
+import random
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+db.run("SET pg_trickle.enabled = off")
+catalog = Path(db.value("SHOW data_directory")) / "pg_trickle/catalog.db"
+database = db.value("SELECT oid::int8 FROM pg_database WHERE datname = current_database()")
+chance = random.Random(7)
+
+
+def create(name, query, schedule="1h"):
+    db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s)", name, query, schedule)
+
+
+def registered():
+    file = sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)
+    rows = set(file.execute("SELECT relid, schema_name, name, schedule, status, generation FROM registry WHERE database = ?", (database,)))
+    edges = set(file.execute("SELECT relid, source FROM graph WHERE database = ?", (database,)))
+    file.close()
+    return rows, edges
+
+
+def defined():
+    rows = db.run("SELECT s.relid::int8, n.nspname::text, c.relname::text, "
+                  "(SELECT split_part(o, '=', 2) FROM unnest(f.ftoptions) o WHERE o LIKE 'schedule=%'), s.status, s.generation "
+                  "FROM pgtrickle.pgt_state s JOIN pg_class c ON c.oid = s.relid JOIN pg_namespace n ON n.oid = relnamespace "
+                  "JOIN pg_foreign_table f ON f.ftrelid = c.oid")
+    edges = db.run("SELECT DISTINCT relid::int8, source_relid::int8 FROM pgtrickle.pgt_dependency")
+    return set(rows), set(edges)
+
+
+def is_as_defined(limit_s=10):
+    deadline = time.monotonic() + limit_s
+    while (found := registered()) != (wanted := defined()):
+        for was, should in zip(found, wanted):
+            assert time.monotonic() < deadline, (was - should, should - was)
+        time.sleep(0.1)
+
+
+def what_is_created_is_known():
+    for k in range(6):
+        db.run(f"CREATE TABLE s{k} (id int)")
+    db.run("CREATE SCHEMA other")
+    for k in range(12):
+        create(f"t{k}", f"SELECT id FROM {'s' if k < 6 else 't'}{k % 6}")
+    is_as_defined()
+
+
+def what_changes_in_any_way_is_known():
+    made = [f"t{k}" for k in range(12)]
+    for number in range(80):
+        name = chance.choice(made)
+        try:
+            what = chance.randrange(9)
+            if what < 2:
+                create(f"n{number}", f"SELECT id FROM {chance.choice(made + ['s0', 's1'])}")
+                made.append(f"n{number}")
+            elif what == 2:
+                db.run(f"DROP FOREIGN TABLE {name}")
+                made.remove(name)
+            elif what == 3:
+                db.run(f"ALTER FOREIGN TABLE {name} RENAME TO r{number}")
+                made[made.index(name)] = f"r{number}"
+            elif what == 4:
+                db.run("SELECT pgtrickle.alter_stream_table(%s, schedule => %s)", name, chance.choice(["5m", "7h", "calculated"]))
+            elif what == 5:
+                db.run(f"ALTER FOREIGN TABLE {name} OPTIONS (SET schedule '{chance.randrange(2, 9)}h')")
+            elif what == 6:
+                db.run("SELECT pgtrickle.alter_stream_table(%s, query => %s)", name,
+                       f"SELECT id FROM {chance.choice(made + ['s2', 's3'])} WHERE id > {number}")
+            elif what == 7:
+                db.run("SELECT pgtrickle.alter_stream_table(%s, status => %s)", name, chance.choice(["SUSPENDED", "ACTIVE"]))
+            else:
+                schema = db.value("SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = %s", name)
+                to = "other" if schema == "public" else "public"
+                db.run(f"ALTER FOREIGN TABLE {schema}.{name} SET SCHEMA {to}")
+                db.run(f"ALTER FOREIGN TABLE {to}.{name} SET SCHEMA public")
+        except psycopg2.Error as error:
+            # has dependents, or would read itself
+            assert error.pgcode in ("2BP01", "42P15"), error
+        if number % 20 == 19:
+            is_as_defined()
+
+
+def a_schema_is_renamed():
+    create("other.inside", "SELECT id FROM s4")
+    is_as_defined()
+    db.run("ALTER SCHEMA other RENAME TO another; SELECT pgtrickle.alter_stream_table('another.inside', schedule => '3h')")
+    is_as_defined()
+
+
+def a_shorter_schedule_is_in_force_at_once():
+    create("late", "SELECT id FROM s5")
+    db.run("INSERT INTO s5 VALUES (1)")
+    time.sleep(0.3)
+    assert db.value("SELECT count(*) FROM late") == 0
+    create("later", "SELECT id FROM late", "2s")
+    db.run("SELECT pgtrickle.alter_stream_table('late', schedule => '1s')")
+    db.wait_for("SELECT count(*) FROM late", 1, 5)
+    db.run("INSERT INTO s5 VALUES (2)")
+    db.wait_for("SELECT count(*) FROM later", 2, 5)
+
+
+def a_source_that_is_kept_locked_holds_up_nobody_else():
+    locking = db.connect()
+    locking.cursor().execute("BEGIN; LOCK TABLE s4")
+    create("beside", "SELECT id FROM s5", "1s")
+    db.run("SELECT pgtrickle.alter_stream_table('another.inside', schedule => '4h')")
+    db.run("INSERT INTO s5 VALUES (3)")
+    db.wait_for("SELECT count(*) FROM beside", 3, 5)
+    locking.close()
+    is_as_defined()
+
+
+def the_database_can_be_dropped():
+    db.drop()
+
+
+run_cases([what_is_created_is_known, what_changes_in_any_way_is_known, a_schema_is_renamed,
+           a_shorter_schedule_is_in_force_at_once, a_source_that_is_kept_locked_holds_up_nobody_else, the_database_can_be_dropped])
