@@ -13,6 +13,7 @@ namespace {
 /* Fewer changed rows than this are asked about only if they are a large part of a source, or the last delta was dear. */
 constexpr double few_rows = 100;
 constexpr double large_part = 0.1; /* of a source */
+constexpr double small_base = 1000; /* rows of the sources: either way takes a moment */
 constexpr double many_each = 1000; /* rows of the sources to a changed one: a full refresh takes some milliseconds */
 constexpr int64_t dear_us = 5'000; /* asking takes a hundredth of it */
 
@@ -56,11 +57,12 @@ Deliberation::Deliberation(Compiled &compiled, int64_t generation, const Run &ru
     if (!is_free_to_choose(compiled))
         return;
     work_.changes = run.net_changes_by_source();
-    is_asked_ = work_.changed_rows() > few_rows || compiled.last_delta_us > dear_us ||
-                changes_large_part(compiled, work_.changes);
-    if (!is_asked_)
+    if (work_.changed_rows() <= few_rows && compiled.last_delta_us <= dear_us && !changes_large_part(compiled, work_.changes))
         return;
     work_.base_rows = base_rows(compiled);
+    is_asked_ = work_.base_rows >= small_base;
+    if (!is_asked_)
+        return;
     choice_ = scheduler::choose(catalog::read_measured(compiled.relid(), generation), work_,
                                 guc::differential_max_change_ratio);
 }
@@ -71,8 +73,10 @@ void Deliberation::note(scheduler::Way way, int64_t took_us, bool is_given_up)
         compiled_.last_delta_us = took_us;
     if (!is_free_to_choose(compiled_) || (!is_asked_ && took_us < dear_us))
         return;
-    if (!is_asked_)
+    if (work_.base_rows == 0)
         work_.base_rows = base_rows(compiled_);
+    if (work_.base_rows < small_base)
+        return;
     double wasted_us = is_given_up ? static_cast<double>(took_us) + choice_.full_us : static_cast<double>(took_us);
     measured_.push_back({way, work_, static_cast<double>(took_us), choice_.staked_us(way, wasted_us), is_given_up});
 }
@@ -100,7 +104,7 @@ std::vector<scheduler::Measured> measured_fill(const Compiled &compiled, int64_t
     if (!is_free_to_choose(compiled))
         return {};
     scheduler::Work work{base_rows(compiled), {}};
-    if (work.base_rows < many_each)
+    if (work.base_rows < small_base)
         return {};
     return {{scheduler::Way::fill, work, static_cast<double>(took_us), 0, false}};
 }

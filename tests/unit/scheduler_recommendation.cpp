@@ -1,0 +1,62 @@
+#include "scheduler/recommendation.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace pgtrickle::scheduler;
+
+namespace {
+
+Signals of(const char *configured, int64_t deltas, double delta_us, int64_t fulls, double full_us)
+{
+    Signals signals;
+    signals.configured = configured;
+    signals.deltas = deltas;
+    signals.delta_us = signals.dearest_delta_us = delta_us;
+    signals.fulls = fulls;
+    signals.full_us = full_us;
+    return signals;
+}
+
+TEST(Recommendation, a_mode_whose_deltas_are_dearer_gives_way_to_AUTO)
+{
+    EXPECT_EQ(recommend(of("DIFFERENTIAL", 20, 5000, 20, 1000)).mode, "AUTO");
+    EXPECT_EQ(recommend(of("DIFFERENTIAL", 20, 5000, 20, 1000)).confidence, "high");
+    EXPECT_EQ(recommend(of("DIFFERENTIAL", 20, 500, 20, 1000)).mode, "DIFFERENTIAL");
+    Signals signals = of("DIFFERENTIAL", 20, 500, 20, 1000);
+    signals.dearest_delta_us = 9000;
+    EXPECT_EQ(recommend(signals).mode, "AUTO");
+}
+
+TEST(Recommendation, a_first_fill_stands_for_a_full_refresh_with_less_confidence)
+{
+    Signals signals = of("DIFFERENTIAL", 50, 5000, 0, 0);
+    EXPECT_EQ(recommend(signals).mode, "DIFFERENTIAL");
+    EXPECT_EQ(recommend(signals).confidence, "low");
+    signals.fills = 1;
+    signals.fill_us = 1000;
+    EXPECT_EQ(recommend(signals).mode, "AUTO");
+    EXPECT_EQ(recommend(signals).confidence, "medium");
+}
+
+TEST(Recommendation, a_full_mode_gives_way_where_little_changes_and_deltas_are_possible)
+{
+    Signals signals = of("FULL", 0, 0, 5, 1000);
+    signals.stored_rows = 1000;
+    signals.written_rows = 10;
+    EXPECT_EQ(recommend(signals).mode, "AUTO");
+    signals.written_rows = 900;
+    EXPECT_EQ(recommend(signals).mode, "FULL");
+    signals.written_rows = 10;
+    signals.objection = "volatile function random()";
+    EXPECT_EQ(recommend(signals).mode, "FULL");
+    EXPECT_NE(recommend(signals).reason.find("random()"), std::string::npos);
+}
+
+TEST(Recommendation, AUTO_and_IMMEDIATE_stay)
+{
+    EXPECT_EQ(recommend(of("AUTO", 3, 5000, 3, 1000)).mode, "AUTO");
+    EXPECT_EQ(recommend(of("AUTO", 0, 0, 0, 0)).confidence, "low");
+    EXPECT_EQ(recommend(of("IMMEDIATE", 3, 5000, 3, 1000)).mode, "IMMEDIATE");
+}
+
+} // namespace
