@@ -33,7 +33,7 @@ struct Refresh {
     int64_t delta_rows = 0;
     bool was_full_fallback = false;
     std::string error_message;
-    std::string reason;     /* why it was full, where a delta was possible */
+    std::string reason;     /* why it went this way, where there was a choice, or why it started over */
     bool is_fill = false;   /* full, of what was empty */
     int64_t generation = 0; /* of the definition */
     std::vector<scheduler::Measured> measured;

@@ -330,7 +330,7 @@ std::optional<Refresh> read_last_choice(uint32_t relid)
             return own->refresh;
     uint32_t database = MyDatabaseId;
     std::optional<Refresh> last;
-    run([&](Database &catalog) { last = last_choice_of(catalog, database, relid); });
+    read([&](Database &catalog) { last = last_choice_of(catalog, database, relid); });
     return last;
 }
 
@@ -338,7 +338,7 @@ std::vector<scheduler::Measured> read_measured(uint32_t relid, int64_t generatio
 {
     uint32_t database = MyDatabaseId;
     std::vector<scheduler::Measured> rows;
-    run([&](Database &catalog) { rows = measured_of(catalog, database, relid, generation); });
+    read([&](Database &catalog) { rows = measured_of(catalog, database, relid, generation); });
     return rows;
 }
 

@@ -83,15 +83,17 @@ void Deliberation::note(scheduler::Way way, int64_t took_us, bool is_given_up)
 
 std::string Deliberation::reason() const
 {
+    if (!is_asked_)
+        return {};
     std::string changed = rows_text(work_.changed_rows()) + " changed rows, of " + rows_text(work_.base_rows) + " in the sources";
     std::string expected = ms_text(choice_.delta_us) + " expected by deltas, " + ms_text(choice_.full_us) + " in full";
     if (!measured_.empty() && measured_.front().is_given_up)
         return "given up: a delta of " + changed + ", took more than " + ms_text(measured_.front().took_us) + "; " + expected;
     switch (choice_.why) {
     case scheduler::Why::setting:
-        return "setting: differential_max_change_ratio is 0";
+        return std::string("setting: differential_max_change_ratio is ") + (wants_full() ? "0" : "1");
     case scheduler::Why::share:
-        return "share: " + changed + ", are more than differential_max_change_ratio";
+        return "share: " + changed + "; no delta was measured yet, so differential_max_change_ratio decides";
     case scheduler::Why::trial:
         return "trial: " + changed + "; " + expected;
     default:

@@ -23,7 +23,7 @@ class Deliberation {
 
     void note(scheduler::Way way, int64_t took_us, bool is_given_up);
     const std::vector<scheduler::Measured> &measured() const { return measured_; }
-    /* Why it was computed from nothing, with figures; for people. */
+    /* Why it went the way it did, with figures, for people; empty: it was not asked about. */
     std::string reason() const;
 
   private:

@@ -113,6 +113,7 @@ void refresh_the_cheaper_way(Member &member, Run &run)
         deliberation.note(scheduler::Way::delta, stopwatch.us(), applied == Applied::gave_up);
         if (applied == Applied::lost_touch) {
             warn_inconsistent(member.compiled->definition);
+            member.outcome.reason = "a row to be retracted was not found";
             refresh_fully(member, run, Action::reinitialize);
         } else if (applied == Applied::gave_up) {
             member.outcome.action = Action::full;
@@ -123,8 +124,9 @@ void refresh_the_cheaper_way(Member &member, Run &run)
         refresh_fully(member, run, Action::full);
         deliberation.note(scheduler::Way::full, stopwatch.us(), false);
         member.outcome.was_full_fallback = true;
-        member.outcome.reason = deliberation.reason();
     }
+    if (member.outcome.action != Action::reinitialize)
+        member.outcome.reason = deliberation.reason();
     member.outcome.measured = deliberation.measured();
 }
 

@@ -36,7 +36,7 @@ struct Outcome {
     int64_t delta_rows = 0;      /* changes read */
     bool was_full_fallback = false;
     bool is_fill = false;        /* full, of what was empty */
-    std::string reason;          /* of a full refresh where a delta was possible: why */
+    std::string reason;          /* why it went this way, where there was a choice, or why it started over */
     int64_t generation = 0;      /* of the definition */
     std::vector<scheduler::Measured> measured; /* what AUTO is to learn from it */
     TimestampTz data_timestamp = 0;

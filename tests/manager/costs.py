@@ -95,6 +95,14 @@ def both_are_measured_when_a_delta_is_given_up():
     check("totals")
 
 
+def the_history_says_why_either_way():
+    for name in QUERIES:
+        reasons = db.run("SELECT DISTINCT action, split_part(reason, ':', 1) FROM pgtrickle.pgt_refresh_history "
+                         "WHERE pgt_id = %s::regclass AND reason IS NOT NULL", name)
+        assert reasons and all(why in ("share", "cost", "trial", "given up") for _, why in reasons), reasons
+        assert ("FULL", "given up") in reasons, reasons
+
+
 def what_is_rolled_back_is_not_learned():
     before = measured("totals")
     db.run("BEGIN; UPDATE fact SET amount = amount + 1 WHERE id % 7 = 1; SELECT pgtrickle.refresh_stream_table('totals'); ROLLBACK")
@@ -168,5 +176,5 @@ def a_dropped_one_is_forgotten():
 
 
 run_cases([a_first_fill_is_learned, a_delta_given_up_anywhere_leaves_the_answer, both_are_measured_when_a_delta_is_given_up,
-               what_is_rolled_back_is_not_learned, few_rows_are_not_asked_about, two_processes_learn_at_once,
+               the_history_says_why_either_way, what_is_rolled_back_is_not_learned, few_rows_are_not_asked_about, two_processes_learn_at_once,
                a_changed_query_starts_to_learn_anew, a_dropped_one_is_forgotten])
