@@ -294,7 +294,7 @@ void Manager::project_definitions()
     }
     catalog::Cluster cluster = catalog::this_cluster();
     int64_t now = GetCurrentTimestamp();
-    catalog::run([&](catalog::Database &catalog) {
+    is_projected_ = catalog::run([&](catalog::Database &catalog) {
         catalog::write_registry(catalog, cluster, MyDatabaseId, rows, now);
         catalog::write_graph(catalog, MyDatabaseId, edges);
         catalog::prune_statistics(catalog, MyDatabaseId, now - statistics_pause_us);
@@ -313,11 +313,11 @@ void Manager::project_definitions()
 /* Somebody has removed or damaged it, and it was made anew. */
 void Manager::project_if_catalog_is_new()
 {
-    if (!is_catalog_new_)
+    if (!is_catalog_new_ && is_projected_)
         return;
-    is_catalog_new_ = false;
     for (auto &[relid, known] : known_)
-        known.is_program_written = false;
+        known.is_program_written = known.is_program_written && !is_catalog_new_;
+    is_catalog_new_ = false;
     project_definitions();
 }
 

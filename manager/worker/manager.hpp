@@ -174,6 +174,7 @@ class Manager {
     uint64_t commits_trimmed_ = 0;   /* how many there were in all at the last upkeep */
     bool is_upkeep_running_ = false;
     bool is_catalog_new_ = false;
+    bool is_projected_ = true;       /* the catalog has what was loaded last */
     bool may_trim_ = false;          /* something was logged or refreshed since the last upkeep */
     bool has_untrimmed_ = false;     /* the last upkeep emptied something: there may be more */
     TimestampTz upkeep_after_ = 0;

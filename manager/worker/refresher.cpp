@@ -214,10 +214,12 @@ void Refresher::write_programs(const Programs &programs)
 {
     if (programs.empty())
         return;
-    catalog::run([&](catalog::Database &catalog) {
+    bool is_written = catalog::run([&](catalog::Database &catalog) {
         for (const auto &[relid, statements] : programs)
             catalog::write_program(catalog, MyDatabaseId, relid, find(relid)->generation, statements);
     });
+    if (!is_written)
+        return; /* after the next refresh, then */
     for (const auto &[relid, statements] : programs)
         result_of(relid).is_program_written = true;
 }

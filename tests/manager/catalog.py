@@ -82,6 +82,16 @@ def another_session():
     db.run("SET pg_trickle.enabled = off")
 
 
+def until_registered(*names):
+    """The manager does it, when it hears of them."""
+    for _ in range(300):
+        registered = whoever_is_a_reader("SELECT name FROM registry").split()
+        if set(names) <= set(registered):
+            return
+        signal.sigtimedwait([], 0.1)
+    raise AssertionError(registered)
+
+
 def one_warning(mishap):
     """What befalls the file is told once, and everything goes on."""
     def case():
@@ -117,6 +127,7 @@ def the_queries_of_readme_run_beside_the_server():
         raise AssertionError("no division by zero")
     except psycopg2.errors.DivisionByZero:
         pass
+    until_registered("kept", "failing")
     failed, slow, all_of_them = (whoever_is_a_reader(query) for query in queries)
     assert re.search(rf"^20\d\d-\d\d-\d\dT[\d:.]+Z\|{db.name}\|public.failing\|division by zero$", failed, re.M), failed
     assert re.search(rf"^{db.name}\|public.kept\|DIFFERENTIAL\|1\|", slow, re.M), slow
@@ -160,6 +171,25 @@ def what_was_locked_out_is_written_later():
     stranger.close()
     assert history() == before + 6
     assert warnings() == warned, "nothing was lost"
+
+
+def definitions_that_were_locked_out_are_written_later():
+    hog = sqlite3.connect(catalog, isolation_level=None)
+    hog.execute("BEGIN IMMEDIATE")
+    db.run("SELECT pgtrickle.create_stream_table('unheard', 'SELECT count(*) AS n FROM source', '1s')")
+    db.run("INSERT INTO source VALUES (1)")
+    db.wait_for("SELECT (SELECT count(*) FROM source) = (SELECT n FROM unheard)", True)
+    hog.execute("ROLLBACK")
+    names = "SELECT count(*) FROM registry JOIN program USING (database, relid) WHERE name = 'unheard'"
+    for _ in range(300):
+        db.run("INSERT INTO source VALUES (1)")
+        if hog.execute(names).fetchone()[0] > 0:
+            break
+        signal.sigtimedwait([], 0.1)
+    else:
+        raise AssertionError(hog.execute("SELECT * FROM registry").fetchall())
+    hog.close()
+    db.run("DROP FOREIGN TABLE unheard")
 
 
 def ten_sessions_lose_nothing():
@@ -327,7 +357,7 @@ def no_days_of_retention_keep_nothing():
 try:
     run_cases([refreshes_are_in_the_history, the_queries_of_readme_run_beside_the_server,
                a_reader_of_another_user_keeps_nobody_waiting, what_was_locked_out_is_written_later,
-               ten_sessions_lose_nothing, a_removed_file, random_bytes, a_file_cut_in_half, a_file_of_no_bytes,
+               definitions_that_were_locked_out_are_written_later, ten_sessions_lose_nothing, a_removed_file, random_bytes, a_file_cut_in_half, a_file_of_no_bytes,
                keep_older_copy, an_older_copy_over_it, an_older_copy_in_its_place, an_index_of_no_bytes, a_removed_log,
                a_folder_in_its_place, a_file_that_nobody_may_write, a_file_of_a_later_release,
                a_full_disk_costs_history_only, the_manager_works_on_a_full_disk, a_crash_loses_no_history,

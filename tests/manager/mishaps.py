@@ -77,8 +77,15 @@ def a_removed_catalog_comes_back():
     db.wait_for("SELECT count(*) > 0 FROM pgtrickle.get_refresh_history('kept', 10)", True)
 
 
+def remove_folder():
+    """At once: while it is emptied, somebody would fill it."""
+    gone = catalog.parent.with_name("gone")
+    catalog.parent.rename(gone)
+    shutil.rmtree(gone)
+
+
 def a_removed_folder_comes_back():
-    shutil.rmtree(catalog.parent)
+    remove_folder()
     insert_and_wait()
     assert catalog.exists()
 
@@ -92,8 +99,12 @@ def a_damaged_catalog_is_made_anew():
 
 
 def without_a_catalog_everything_goes_on():
-    shutil.rmtree(catalog.parent)
-    catalog.parent.write_text("in the way")
+    while not catalog.parent.is_file():
+        try:
+            remove_folder()
+            catalog.parent.write_text("in the way")
+        except IsADirectoryError:  # somebody was faster
+            continue
     insert_and_wait()
     db.run("SELECT pgtrickle.refresh_stream_table('kept')")
     assert db.run("SELECT * FROM pgtrickle.get_refresh_history('kept', 10)") == []
