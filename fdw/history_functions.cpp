@@ -7,6 +7,7 @@
 #include "fdw/overview.hpp"
 #include "fdw/rows.hpp"
 #include "fdw/visibility.hpp"
+#include "mailbox/progress.hpp"
 
 #include <algorithm>
 #include <climits>
@@ -67,6 +68,17 @@ std::vector<catalog::Refresh> timeline(const std::map<Oid, Seen> &visible, bool 
     return found;
 }
 
+/* A refresh under way that takes long: a fill or a full one. It has no number until it has ended. */
+void add_running(Rows &rows, Seers &seers)
+{
+    for (const mailbox::ProgressSeen &seen : mailbox::progress_seen()) {
+        if (seen.database != MyDatabaseId || !seers(seen.relid).may_see)
+            continue;
+        rows.null().number(seen.relid).null().time(seen.started_at).null().text("FULL");
+        rows.null().null().null().null().null().text("RUNNING").null().null().add();
+    }
+}
+
 } // namespace
 
 } // namespace pgtrickle
@@ -76,6 +88,7 @@ SQL_FUNCTION(pgtrickle_refresh_history_rows)
     using namespace pgtrickle;
     Rows rows(fcinfo);
     Seers seers;
+    add_running(rows, seers);
     catalog::each_refresh(InvalidOid, INT64_MAX, [&](const catalog::Refresh &refresh) {
         Seers::Sight sight = seers(refresh.relid);
         if (!sight.may_see)

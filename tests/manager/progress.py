@@ -77,9 +77,12 @@ def a_full_refresh_expects_what_was_stored():
     db.wait_for(f"SELECT count(*) {OURS} AND rows_done > 10", 1)
     name, expected = progress("pgt_schema || '.' || pgt_name, rows_expected")
     assert (name, expected) == ("public.filled", ROWS), (name, expected)
+    running = "FROM pgtrickle.pgt_refresh_history WHERE pgt_id = 'filled'::regclass::oid::bigint AND status = 'RUNNING'"
+    assert db.run(f"SELECT action, start_time < clock_timestamp(), end_time, refresh_id {running}") == [("FULL", True, None, None)]
     beside.wait()
     assert beside.error is None, beside.error
     assert progress("pid") is None
+    assert db.value(f"SELECT count(*) {running}") == 0
 
 
 def a_cancelled_one_leaves_nothing():
