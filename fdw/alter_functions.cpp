@@ -1,6 +1,7 @@
 /*
  * alter_stream_table, drop_stream_table, resume_stream_table, as SQL functions.
  */
+#include "definition/alert.hpp"
 #include "definition/guc.hpp"
 #include "definition/state.hpp"
 #include "fdw/arguments.hpp"
@@ -46,6 +47,10 @@ void activate(Oid relid)
     state::StateRow row;
     state::read(relid, &row);
     set_status(relid, row.is_populated ? state::Status::active : state::Status::initializing);
+    if (row.status != state::name_of(state::Status::suspended))
+        return;
+    Definition definition = definition::load(relid);
+    definition::send_alert(definition::alert_of("resumed", definition.schema_name, definition.name).end());
 }
 
 void change_status(Oid relid, const std::string &status)

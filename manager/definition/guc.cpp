@@ -24,6 +24,7 @@ int history_retention_days = 90;
 int log_min_duration_ms = 600000;
 double differential_max_change_ratio = 0.15;
 int min_schedule_seconds = 0;
+int stale_alert_after_s = 60;
 bool allow_circular = false;
 int64_t max_staleness_ms = -1;
 
@@ -115,6 +116,10 @@ void define_refreshing()
                             "How long a refresh takes at least to be told in the server's log.",
                             "-1: none is told; 0: all are.", &log_min_duration_ms, 600000, -1, INT_MAX, PGC_SUSET,
                             GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_trickle.stale_alert_after",
+                            "How late a due refresh is when an alert tells that the stream table is stale.",
+                            "0: no alert tells.", &stale_alert_after_s, 60, 0, 86400, PGC_SUSET, GUC_UNIT_S, nullptr,
+                            nullptr, nullptr);
     DefineCustomRealVariable("pg_trickle.differential_max_change_ratio",
                              "Share of changed rows at which AUTO takes a full refresh to cost as much as a delta, until that was measured.",
                              "0: large deltas are always computed from nothing; 1: never.",

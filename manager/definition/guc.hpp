@@ -24,6 +24,7 @@ extern bool auto_backoff;
 extern int history_retention_days;
 extern int log_min_duration_ms; /* -1: no refresh is told in the log */
 extern double differential_max_change_ratio;
+extern int stale_alert_after_s;
 extern int min_schedule_seconds;
 extern bool allow_circular;
 

@@ -102,6 +102,7 @@ void visit(Visitor &visitor, Item &job)
     visitor(job.kind);
     visitor(job.initiator);
     visitor(job.is_prune_due);
+    visitor(job.large_sources);
     visitor(job.involved);
 }
 
@@ -111,6 +112,7 @@ void visit(Visitor &visitor, Item &result)
 {
     visitor(result.members);
     visitor(result.took_us);
+    visitor(result.large_sources);
     visitor(result.has_untrimmed);
     visitor(result.is_catalog_new);
 }

@@ -56,6 +56,7 @@ struct Job {
     Kind kind = Kind::refresh;
     Initiator initiator = Initiator::scheduler;
     bool is_prune_due = false;      /* upkeep: of the history */
+    Ids large_sources;              /* upkeep: whose logs an alert has told of */
     std::vector<Involved> involved; /* members in order, upstreams first; then who is only read */
     bool operator==(const Job &) const = default;
 };
@@ -76,6 +77,7 @@ struct MemberResult {
 struct JobResult {
     std::vector<MemberResult> members;
     Microseconds took_us = 0;
+    Ids large_sources;           /* upkeep: whose logs are large */
     bool has_untrimmed = false;  /* upkeep has emptied something: there may be more */
     bool is_catalog_new = false; /* the catalog was made anew: what is projected into it has to be written again */
     bool operator==(const JobResult &) const = default;

@@ -152,6 +152,7 @@ void Manager::take_in(Id relid, Known known, const Ids &sources, bool is_busy, s
         known.is_suspended = before->second.is_suspended;
         known.hold = before->second.hold;
         known.is_hold_told = before->second.is_hold_told;
+        known.is_stale_told = before->second.is_stale_told;
     }
     if (is_busy)
         known.is_restless = is_same && before->second.is_restless;

@@ -7,6 +7,7 @@
  * put off longer and longer, but suspends nobody: it would be all of them, for somebody to resume.
  */
 #include "catalog/process.hpp"
+#include "definition/alert.hpp"
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state.hpp"
@@ -15,12 +16,8 @@
 #include "worker/refresher.hpp"
 
 extern "C" {
-#include "commands/async.h"
-#include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
-#include "utils/json.h"
 #include "utils/snapmgr.h"
 }
 
@@ -30,32 +27,7 @@ namespace {
 
 using scheduler::Id;
 
-constexpr const char *alert_channel = "pg_trickle_alert";
-constexpr int longest_quoted = 2000; /* bytes of an error's message in an alert */
-constexpr int longest_alert = 7900;  /* of the 8,000 that NOTIFY takes */
-
 /* PostgreSQL frames. */
-
-void append_member(StringInfo json, const char *name, const char *value)
-{
-    appendStringInfo(json, ", \"%s\": ", name);
-    escape_json(json, value);
-}
-
-void notify(const char *event, const char *schema_name, const char *name, const char *message, int errors)
-{
-    StringInfoData json;
-    initStringInfo(&json);
-    appendStringInfo(&json, "{\"event\": \"%s\"", event);
-    append_member(&json, "pgt_schema", schema_name);
-    append_member(&json, "pgt_name", name);
-    appendStringInfo(&json, ", \"consecutive_errors\": %d", errors);
-    int length = pg_mbcliplen(message, static_cast<int>(strlen(message)), longest_quoted);
-    append_member(&json, "error", pnstrdup(message, length));
-    appendStringInfoChar(&json, '}');
-    if (json.len < longest_alert)
-        Async_Notify(alert_channel, json.data);
-}
 
 /* Neither waits for a transaction that refreshes or drops it. */
 bool lock_state(Oid relid)
@@ -83,6 +55,13 @@ void update_state(Oid relid, const char *status, int errors, const char *message
     state::update(relid, values, nulls, replaces);
 }
 
+void alert(const char *event, const scheduler::Involved &member, const Failure &failure, int errors)
+{
+    definition::send_alert(definition::alert_of(event, member.schema_name, member.name)
+                               .number("consecutive_errors", errors)
+                               .ending_with("error", failure.message));
+}
+
 } // namespace
 
 /* Counts the failure. True if the stream table is suspended from now on. */
@@ -103,12 +82,11 @@ bool Refresher::write_failure(const scheduler::Involved &member, const Failure &
         call([&] {
             PushActiveSnapshot(GetTransactionSnapshot());
             update_state(member.id, status, errors, failure.message.c_str());
-            notify("refresh_failed", member.schema_name.c_str(), member.name.c_str(), failure.message.c_str(), errors);
-            if (is_suspended)
-                notify("auto_suspended", member.schema_name.c_str(), member.name.c_str(), failure.message.c_str(),
-                       errors);
             PopActiveSnapshot();
         });
+        alert("refresh_failed", member, failure, errors);
+        if (is_suspended)
+            alert("auto_suspended", member, failure, errors);
         mailbox::note_state(member.id, {row.is_populated, is_suspended, true});
     });
     result->failures = errors > 0 ? errors : result->failures + 1;

@@ -106,6 +106,7 @@ void Manager::cycle()
         refuse_requests();
     }
     tell_holds_at_ = guc::enabled ? tell_holds() : std::nullopt;
+    alert_of_stale();
     dispatch();
     tell_who_serves();
     project_if_catalog_is_new();
@@ -125,6 +126,8 @@ long Manager::sleep_ms()
     if (guc::enabled)
         take(queue_.first_due_after(dispatched_at_));
     take(tell_holds_at_);
+    if (guc::stale_alert_after_s > 0 && !queue_.is_every_one_idle())
+        take(look_for_stale_at_);
     /* Nobody listens to what is written to the sources of those that are not idle; their logs grow. */
     if (!is_upkeep_running_ && (may_trim_ || has_untrimmed_ || !queue_.is_every_one_idle()))
         take(upkeep_after_);

@@ -51,6 +51,7 @@ struct Known {
     bool is_suspended = false;
     std::optional<scheduler::Hold> hold;
     bool is_hold_told = false;       /* in the history */
+    bool is_stale_told = false;      /* in an alert */
     bool is_released = false;        /* a group has advanced: it is to be refreshed, even without changes */
 };
 
@@ -141,6 +142,9 @@ class Manager {
     std::optional<scheduler::Id> held_upstream(scheduler::Id id) const;
     std::optional<TimestampTz> tell_holds();
 
+    /* alerting.cpp */
+    void alert_of_stale();
+
     /* upkeep.cpp */
     bool is_upkeep_due(TimestampTz now);
     scheduler::Job upkeep_job(TimestampTz now);
@@ -158,6 +162,8 @@ class Manager {
     bool are_holds_read_ = false;
     scheduler::Ids resting_;         /* held or suspended, ascending */
     std::optional<TimestampTz> tell_holds_at_;
+    TimestampTz look_for_stale_at_ = 0;
+    scheduler::Ids large_sources_;   /* whose logs an alert has told of */
     std::map<scheduler::Id, scheduler::Ids> mates_; /* in its refresh group, itself included */
     uint32_t changes_seen_ = 0;
     bool is_loaded_ = false;

@@ -1,6 +1,7 @@
 #include "worker/refresher.hpp"
 
 #include "catalog/process.hpp"
+#include "definition/alert.hpp"
 #include "mailbox/manager_side.hpp"
 #include "refresh/compiled.hpp"
 #include "refresh/holds.hpp"
@@ -160,6 +161,7 @@ std::optional<Failure> Refresher::attempt(const Ids &members, Oid *locked)
             call([=] { enable_timeout_after(STATEMENT_TIMEOUT, timeout_ms); });
         outcomes = refresh::refresh_group(std::vector<Oid>(members.begin(), members.end()),
                                           refresh::LockWait::skip_if_locked, locked, asked_by(job_.initiator), &held_);
+        alert_of_reinitialized(outcomes);
         programs = unwritten_programs(outcomes);
         if (timeout_ms > 0)
             call([] { disable_timeout(STATEMENT_TIMEOUT, false); });
@@ -172,6 +174,15 @@ std::optional<Failure> Refresher::attempt(const Ids &members, Oid *locked)
     note_successes(outcomes, dirty);
     write_programs(programs);
     return failure;
+}
+
+/* In the transaction of the refresh. */
+void Refresher::alert_of_reinitialized(const std::vector<refresh::Outcome> &outcomes) const
+{
+    for (const refresh::Outcome &outcome : outcomes)
+        if (const Involved *item = find(outcome.relid); item != nullptr && outcome.action == refresh::Action::reinitialize)
+            definition::send_alert(definition::alert_of("reinitialize_needed", item->schema_name, item->name)
+                                       .ending_with("reason", outcome.reason));
 }
 
 void Refresher::note_successes(const std::vector<refresh::Outcome> &outcomes, const Ids &dirty)

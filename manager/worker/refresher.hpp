@@ -40,6 +40,7 @@ class Refresher {
     void leave_out(scheduler::Id failed, scheduler::Ids &members);
     std::optional<Failure> attempt(const scheduler::Ids &members, Oid *locked);
     void note_successes(const std::vector<refresh::Outcome> &outcomes, const scheduler::Ids &dirty);
+    void alert_of_reinitialized(const std::vector<refresh::Outcome> &outcomes) const;
     Programs unwritten_programs(const std::vector<refresh::Outcome> &outcomes) const;
     void write_programs(const Programs &programs);
     const scheduler::Involved *find(scheduler::Id id) const;
@@ -53,6 +54,10 @@ class Refresher {
 
     /* upkeep.cpp */
     void keep_up(scheduler::JobResult *result);
+    bool trim_logs(scheduler::JobResult *result);
+
+    /* alerting.cpp */
+    void look_at_log_size(Oid source, scheduler::JobResult *result);
 
     const scheduler::Job &job_;
     scheduler::Graph graph_; /* of those that the job involves */

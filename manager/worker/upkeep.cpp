@@ -37,13 +37,16 @@ std::vector<Oid> captured_sources()
 } // namespace
 
 /* Whether anything was moved or emptied: there may be more. */
-static bool trim_logs()
+bool Refresher::trim_logs(scheduler::JobResult *result)
 {
     bool has_untrimmed = false;
     for (Oid source : captured_sources()) {
         bool has_moved = false;
         std::optional<Failure> failure =
-            in_transaction([&] { has_moved = capture::trim(source, max_log_bytes()); });
+            in_transaction([&] {
+                look_at_log_size(source, result);
+                has_moved = capture::trim(source, max_log_bytes());
+            });
         has_untrimmed = has_untrimmed || (has_moved && !failure);
         if (mailbox::is_asked_to_exit())
             break;
@@ -54,7 +57,7 @@ static bool trim_logs()
 void Refresher::keep_up(scheduler::JobResult *result)
 {
     call([] { pgstat_report_activity(STATE_RUNNING, "upkeep of change logs"); });
-    result->has_untrimmed = trim_logs();
+    result->has_untrimmed = trim_logs(result);
     if (job_.is_prune_due) {
         TimestampTz before =
             GetCurrentTimestamp() - static_cast<TimestampTz>(guc::history_retention_days) * USECS_PER_DAY;
@@ -83,6 +86,7 @@ scheduler::Job Manager::upkeep_job(TimestampTz now)
     may_trim_ = false;
     scheduler::Job job;
     job.kind = scheduler::Job::Kind::upkeep;
+    job.large_sources = large_sources_;
     job.is_prune_due = now >= prune_after_;
     if (job.is_prune_due)
         prune_after_ = now + prune_pause_us;
@@ -92,6 +96,7 @@ scheduler::Job Manager::upkeep_job(TimestampTz now)
 void Manager::end_upkeep(const scheduler::JobResult &result)
 {
     has_untrimmed_ = result.has_untrimmed;
+    large_sources_ = result.large_sources;
     upkeep_after_ = GetCurrentTimestamp() + upkeep_pause_us;
 }
 

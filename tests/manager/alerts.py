@@ -1,0 +1,108 @@
+#!/usr/bin/python3 -B
+"""Alerts: what happens to stream tables is told by NOTIFY, in JSON that is always valid."""
+
+import json
+import select
+import sys
+import time
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+# As the database's manager starts with the first stream table, these are its settings.
+db.run(f"ALTER DATABASE {db.name} SET pg_trickle.stale_alert_after = 1")
+# Readers of this session must not bring about what is tested.
+db.run("SET pg_trickle.enabled = off")
+listener = db.connect()
+listener.cursor().execute("LISTEN pg_trickle_alert")
+heard = []
+
+
+def wait_for(event, name, limit_s=30):
+    """The next alert of that kind about that stream table."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        for i, alert in enumerate(heard):
+            if (alert["event"], alert["pgt_name"]) == (event, name):
+                return heard.pop(i)
+        assert time.monotonic() < deadline, f"no {event} of {name}"
+        if select.select([listener], [], [], 0.1)[0]:
+            listener.poll()
+        while listener.notifies:
+            payload = listener.notifies.pop(0).payload
+            assert len(payload.encode()) < 8000
+            heard.append(json.loads(payload))
+
+
+def failures_and_suspension_and_resumption():
+    db.run("CREATE TABLE source (id int PRIMARY KEY, v int)")
+    db.run("INSERT INTO source VALUES (1, 1)")
+    db.run("SELECT pgtrickle.create_stream_table('shares', 'SELECT id, 1 / v AS v FROM source', 'calculated')")
+    db.run("UPDATE source SET v = 0")
+    for errors in 1, 2, 3:
+        alert = wait_for("refresh_failed", "shares")
+        assert (alert["pgt_schema"], alert["consecutive_errors"], alert["error"]) == ("public", errors, "division by zero"), alert
+    assert wait_for("auto_suspended", "shares")["consecutive_errors"] == 3
+    # What failed is not in: after a second it is late.
+    assert wait_for("stale_data", "shares")["reason"] in ("Its last refresh failed.", "It is suspended.")
+    db.run("UPDATE source SET v = 1")
+    db.run("SELECT pgtrickle.resume_stream_table('shares')")
+    wait_for("resumed", "shares")
+    db.wait_for("SELECT v FROM shares", 1)
+    # Of one that is not suspended there is nothing to tell.
+    db.run("SELECT pgtrickle.resume_stream_table('shares')")
+
+
+def one_that_starts_over():
+    db.run("SELECT pgtrickle.create_stream_table('sums', 'SELECT sum(v) AS v FROM source', 'calculated')")
+    db.run("INSERT INTO source VALUES (2, 1)")
+    db.wait_for("SELECT v::int FROM sums", 2)
+    db.run("ALTER TABLE source DISABLE TRIGGER ALL")
+    db.run("INSERT INTO source VALUES (3, 1)")
+    db.run("ALTER TABLE source ENABLE TRIGGER ALL")
+    db.run("INSERT INTO source VALUES (4, 1)")
+    db.wait_for("SELECT v::int FROM sums", 4)
+    assert wait_for("reinitialize_needed", "sums")["reason"]
+    heard.clear()
+
+
+def names_and_messages_of_any_kind():
+    name = '"' + "\U0001f600" * 14 + '""\\\n"'
+    db.run(f"CREATE TABLE long_source (id int PRIMARY KEY, v text)")
+    db.run("CREATE FUNCTION fail(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS "
+           "$$BEGIN IF $1 <> '' THEN RAISE '%', repeat($1, 20000); END IF; RETURN $1; END$$")
+    db.run(f"CREATE FOREIGN TABLE {name} () SERVER pgtrickle OPTIONS (query 'SELECT id, fail(v) AS v FROM long_source')")
+    plain = db.value("SELECT pgt_name FROM pgtrickle.pgt_stream_tables WHERE pgt_name LIKE '%😀%'")
+    for letter in ["é", '"', "\\", "\n", "\x01", "€", "😀"]:
+        db.run("INSERT INTO long_source VALUES ((SELECT count(*) FROM long_source), %s)", letter)
+        alert = wait_for("refresh_failed", plain)
+        assert alert["error"].startswith(letter) and alert["error"].endswith("...") and len(alert["error"]) > 1000, alert
+        heard.clear()
+        db.run("DELETE FROM long_source WHERE v <> ''")
+        db.run(f"SELECT pgtrickle.alter_stream_table('{name}', status => 'ACTIVE')".replace("%", "%%"))
+        db.wait_for(f"SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name LIKE '%😀%' AND consecutive_errors = 0", "ACTIVE")
+        heard.clear()
+
+
+def a_held_one_is_stale_once():
+    db.run("SELECT pgtrickle.gate_source('source')")
+    db.run("INSERT INTO source VALUES (5, 1)")
+    assert wait_for("stale_data", "sums")["reason"] == "Its source public.source is gated."
+    assert wait_for("stale_data", "shares")["staleness_seconds"] >= 1
+    db.run("INSERT INTO source VALUES (6, 1)")
+    time.sleep(2.5)  # there is no condition to wait for when nothing is to happen
+    listener.poll()
+    assert not listener.notifies
+    db.run("SELECT pgtrickle.ungate_source('source')")
+    db.wait_for("SELECT v::int FROM sums", 6)
+
+
+def finish():
+    listener.close()
+    db.drop()
+
+
+run_cases([failures_and_suspension_and_resumption, one_that_starts_over, names_and_messages_of_any_kind,
+           a_held_one_is_stale_once, finish])
