@@ -17,11 +17,12 @@
  *     overestimated as much as so little evidence allows; but only if what that is expected to cost is within the
  *     `stake` of what was spent lately, less what earlier trials did cost. So trials add at most that share.
  *   - A delta of which little is known is given up when it has taken what computing from nothing is expected to take, on trial
- *     half of that; then both have been paid, once: it is known from there on.
- * The unit test plays it against simulated costs with noise, drift and growth; it stays below 1.2 of the better way.
+ *     what is left for trials; then both have been paid, once: it is known from there on.
+ * The unit test plays it against simulated costs with noise, drift and growth: it stays below 1.2 of the better way but for one run in
+ * some hundred, where a first trial met a hiccup.
  *
  * Nothing here is shared or kept: several processes that refresh the same stream table each append what they measured.
- * Pure C++; throws bad_alloc only. Some microseconds.
+ * Pure C++; throws bad_alloc only. Some tens of microseconds.
  */
 #pragma once
 
