@@ -17,7 +17,10 @@ Age age_of(Oid relid, const state::StateRow &row)
     if (look.is_current())
         return {true, now, 0};
     TimestampTz since = look.is_known && look.stale_since() != DT_NOBEGIN ? look.stale_since() : row.data_timestamp;
-    return {look.is_clean, row.data_timestamp, since > now ? 0 : now - since};
+    if (look.waits_for_others)
+        return {look.is_clean, row.data_timestamp, since > now ? 0 : now - since, 0};
+    TimestampTz own = look.is_known && look.own_stale_since() != DT_NOBEGIN ? look.own_stale_since() : row.data_timestamp;
+    return {look.is_clean, row.data_timestamp, since > now ? 0 : now - since, own == 0 || own > now ? 0 : now - own};
 }
 
 } // namespace pgtrickle

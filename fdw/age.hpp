@@ -13,6 +13,7 @@ struct Age {
     bool is_clean = false;        /* nothing is pending; what moves by itself may be old all the same */
     TimestampTz data_timestamp = 0; /* its content is the query's answer as of then; now when current; 0: unpopulated */
     std::optional<int64_t> staleness_us; /* nothing: unpopulated */
+    int64_t own_staleness_us = 0; /* the same without what is below upstreams that keep a pace of their own; 0: nor is it for its schedule to say */
 };
 
 /* C++ frame. */

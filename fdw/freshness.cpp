@@ -15,6 +15,13 @@ namespace pgtrickle {
 
 namespace {
 
+/* Whether a reader goes by the schedule, which promises how old the answer is of what upstreams that keep to schedules of
+ * their own show, and not of what is below them. */
+bool is_by_own_schedule(Oid relid)
+{
+    return guc::max_staleness_ms < 0 && !serving_of(relid)->schedule.is_always_fresh();
+}
+
 /* Whether what may be missing since `since` is too old for a reader at `now`. */
 bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
 {
@@ -61,6 +68,8 @@ Freshness judge(Oid relid, TimestampTz now)
         own.holds_it |= seen.is_own;
         if (look.dirty_since == DT_NOBEGIN && !seen.needs_reinit)
             look.dirty_since = seen.data_timestamp;
+        if (look.own_dirty_since == DT_NOBEGIN && !seen.needs_reinit)
+            look.own_dirty_since = seen.data_timestamp;
     }
     if (!guc::enabled)
         return {Verdict::serve, Obstacle::none, is_populated};
@@ -72,7 +81,9 @@ Freshness judge(Oid relid, TimestampTz now)
     /* Nobody else can take the lock of a stream table that this transaction holds. */
     if (own.holds_it)
         return {Verdict::serve, Obstacle::none, is_populated};
-    if (is_populated && (look.is_current() || !is_too_old(relid, look.stale_since(), now)))
+    const bool is_by_schedule = is_by_own_schedule(relid);
+    TimestampTz since = is_by_schedule ? look.own_stale_since() : look.stale_since();
+    if (is_populated && (since == 0 || (is_by_schedule && look.waits_for_others) || !is_too_old(relid, since, now)))
         return {Verdict::serve, Obstacle::none, true, !look.state.is_suspended && !look.state.is_failing};
     if (look.is_known && (look.state.is_suspended || look.state.is_failing))
         return refused(look.state, is_populated);
@@ -86,7 +97,7 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)
     if (!guc::enabled || !seen.is_populated)
         return {Verdict::serve, Obstacle::none, seen.is_populated};
     /* All that was committed before the frontier's snapshot is in: nothing pending is older. */
-    if (!is_too_old(relid, seen.data_timestamp, taken_at) || !has_pending_changes(relid, snapshot))
+    if (!is_too_old(relid, seen.data_timestamp, taken_at) || !has_pending_changes(relid, snapshot, is_by_own_schedule(relid)))
         return {Verdict::serve, Obstacle::none, true};
     return {Verdict::stale, RecoveryInProgress() ? Obstacle::standby : Obstacle::fixed_snapshot, true};
 }

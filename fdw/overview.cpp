@@ -59,9 +59,9 @@ bool is_late_by(const Schedule &schedule, TimestampTz since, TimestampTz now)
 
 bool is_late(const Seen &seen, const Readers &readers, TimestampTz now)
 {
-    if (!seen.hold.empty() || !seen.age.staleness_us || *seen.age.staleness_us <= grace_us)
+    if (!seen.hold.empty() || !seen.age.staleness_us || seen.age.own_staleness_us <= grace_us)
         return false;
-    TimestampTz since = now - *seen.age.staleness_us;
+    TimestampTz since = now - seen.age.own_staleness_us;
     std::vector<Schedule> schedules = schedules_of(seen, readers);
     return schedules.empty() || std::any_of(schedules.begin(), schedules.end(), [&](const Schedule &schedule) {
                return is_late_by(schedule, since, now);

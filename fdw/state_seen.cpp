@@ -47,13 +47,26 @@ StateSeen state_of(HeapTuple row, TupleDesc descriptor)
     return seen;
 }
 
-/* C++ frame. Whether one of the sources of `relid` has a change that it has not taken in, or, if `counts_restless`, it may have another answer without one; `left` bounds the walk over upstream stream tables. */
-bool has_pending_below(Oid relid, Snapshot snapshot, bool counts_restless, int &left)
+/* What counts as pending. */
+struct Counted {
+    bool restless; /* another answer without a change */
+    bool own_only; /* nothing by way of upstreams that have a schedule of their own */
+};
+
+bool keeps_own_schedule(Oid relid)
+{
+    const Serving *serving = serving_of(relid);
+    return serving != nullptr && !serving->schedule.is_on_change();
+}
+
+/* C++ frame. Whether one of the sources of `relid` has a change that it has not taken in; `left` bounds the walk over
+ * upstream stream tables. */
+bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
 {
     StateSeen seen = call([=] { return state_seen(relid, snapshot); });
     if (--left < 0 || seen.frontier == nullptr || seen.needs_reinit)
         return true;
-    if (counts_restless && call([=] { return is_restless(relid); }))
+    if (counted.restless && call([=] { return is_restless(relid); }))
         return true;
     Frontier frontier = Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq);
     for (const Source &source : definition::load(relid).sources) {
@@ -63,7 +76,9 @@ bool has_pending_below(Oid relid, Snapshot snapshot, bool counts_restless, int &
         });
         if (is_pending)
             return true;
-        if (source.kind == SourceKind::stream_table && has_pending_below(source.relid, snapshot, counts_restless, left))
+        bool is_walked = source.kind == SourceKind::stream_table &&
+                         !(counted.own_only && call([&] { return keeps_own_schedule(source.relid); }));
+        if (is_walked && has_pending_below(source.relid, snapshot, counted, left))
             return true;
     }
     return false;
@@ -83,7 +98,7 @@ bool is_any_behind(const Oid *relids, int count, Snapshot snapshot)
         bool includes_all = std::all_of(frontiers.begin(), frontiers.end(),
                                         [&](const Frontier &other) { return frontiers[i].includes(other); });
         int left = 1000;
-        if (!includes_all && has_pending_below(relids[i], snapshot, false, left))
+        if (!includes_all && has_pending_below(relids[i], snapshot, {false, false}, left))
             return true;
     }
     return false;
@@ -127,11 +142,11 @@ void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot)
                         errhint("Retry the transaction.")));
 }
 
-bool has_pending_changes(Oid relid, Snapshot snapshot)
+bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only)
 {
     return enter([=] {
         int left = 1000;
-        return has_pending_below(relid, snapshot, true, left);
+        return has_pending_below(relid, snapshot, {true, own_only}, left);
     });
 }
 

@@ -35,8 +35,9 @@ StateSeen state_seen(Oid relid, Snapshot snapshot);
 void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot);
 
 /* Whether `snapshot` sees a change of a source, direct or by way of other stream tables,
- * that the storage as it sees it has not taken in. */
-bool has_pending_changes(Oid relid, Snapshot snapshot);
+ * that the storage as it sees it has not taken in; if `own_only`, not by way of those that have a schedule of their own. What is
+ * restless always has something pending. */
+bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only = false);
 
 /* Whether one of these stream tables, as `snapshot` sees them, may have taken in what another has not. */
 bool may_be_of_several_states(const Oid *relids, int count, Snapshot snapshot);

@@ -77,6 +77,10 @@ void note_state(Oid relid, const State &state) noexcept;
 /* The same, at once, if the mailbox knows nothing of `relid`: for the manager, which
  * reads pgt_state at its start. */
 void offer_state(Oid relid, const State &state) noexcept;
+/* For the manager. `is_kept`: who reads `relid` and is due does not have it refreshed, but reads it as it stands.
+ * `waits_for_others`: it is not refreshed when its own schedule says so. At once; until then, and after the mailbox has lost
+ * it, that is not so. */
+void tell_pace(Oid relid, bool is_kept, bool waits_for_others) noexcept;
 /* At commit: the stream table is dropped. */
 void forget(Oid relid) noexcept;
 
@@ -91,16 +95,20 @@ struct Look {
     TimestampTz dirty_since = DT_NOBEGIN;
     /* The oldest refresh of those that it consists of, itself or upstreams, and that are restless; 0: none is. */
     TimestampTz moving_since = 0;
+    /* The same two without what lies below upstreams that keep a pace of their own: what a refresh of this one, when it
+     * is due, would bring in. */
+    TimestampTz own_dirty_since = DT_NOBEGIN;
+    TimestampTz own_moving_since = 0;
+    bool waits_for_others = false; /* see tell_pace() */
 
     /* Nothing can be missing. */
     bool is_current() const { return is_clean && moving_since == 0; }
     /* Since when something may be missing; 0 if it is current. */
-    TimestampTz stale_since() const
-    {
-        if (is_clean || moving_since == 0)
-            return is_clean ? moving_since : dirty_since;
-        return dirty_since < moving_since ? dirty_since : moving_since;
-    }
+    TimestampTz stale_since() const { return older(dirty_since, moving_since); }
+    TimestampTz own_stale_since() const { return older(own_dirty_since, own_moving_since); }
+
+  private:
+    static TimestampTz older(TimestampTz a, TimestampTz b) { return a == 0 ? b : b == 0 ? a : a < b ? a : b; }
 };
 
 /* All that the barrier decides by, of a stream table of this database. */
@@ -111,8 +119,9 @@ bool is_current(Oid relid) noexcept; /* as Look::is_current() */
 TimestampTz dirty_since(Oid relid) noexcept; /* as Look::dirty_since */
 /* Microseconds; 0 when clean; INT64_MAX when unknown. */
 /* The same, without what lies below any of the stream tables of `resting` (ascending): for a manager that
- * does not refresh those. Of all that it walks over nothing is kept in mind. */
-TimestampTz dirty_since_beside(Oid relid, const Oid *resting, int count) noexcept;
+ * does not refresh those. `own_only`: nor below those that keep their pace. Of all that it walks over nothing is kept in
+ * mind. */
+TimestampTz dirty_since_beside(Oid relid, const Oid *resting, int count, bool own_only = false) noexcept;
 int64_t staleness_us(Oid relid, TimestampTz now) noexcept;
 
 /* What this transaction itself has to do with a stream table: nobody else can see it. */

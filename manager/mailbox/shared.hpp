@@ -66,10 +66,13 @@ struct Entry {
     bool has_readings;
     bool is_restless; /* as of the last refresh, as is the next one */
     bool is_over_restless; /* it, or an upstream of it */
+    bool keeps_pace; /* see tell_pace(), as for the next one */
+    bool waits_for_others;
     int32_t first_cell; /* the stream table's own slot and the database's are the first two */
     TimestampTz as_of;
     TimestampTz refreshed_at; /* not after its last refresh took its snapshot */
     std::atomic<int64_t> dirty_since; /* as last computed, 0: not since the last refresh */
+    std::atomic<int64_t> own_dirty_since;
 };
 
 struct ManagerSlot {

@@ -45,9 +45,12 @@ Entry *find_or_make(Oid relid) noexcept
         entry->first_cell = no_cell;
         entry->is_restless = false;
         entry->is_over_restless = false;
+        entry->keeps_pace = false;
+        entry->waits_for_others = false;
         entry->as_of = DT_NOBEGIN;
         entry->refreshed_at = DT_NOBEGIN;
         entry->dirty_since.store(0);
+        entry->own_dirty_since.store(0);
     }
     return entry;
 }
@@ -62,6 +65,7 @@ void free_readings(Entry *entry) noexcept
     }
     entry->has_readings = false;
     entry->dirty_since.store(0);
+    entry->own_dirty_since.store(0);
 }
 
 void remove(Entry *entry) noexcept
@@ -84,10 +88,13 @@ template <class IsGone> void remove_where(IsGone is_gone) noexcept
     LWLockRelease(shared->entry_lock);
 }
 
-TimestampTz pending_since(Entry *entry, int &steps) noexcept;
+/* How far a walk goes: to the base, or to what the stream table's own refresh would bring in. */
+enum class Depth { base, own };
+
+TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept;
 
 /* 0: what was read is still all there is. */
-TimestampTz pending_since(const ReadingCell &cell, int &steps) noexcept
+TimestampTz pending_since(const ReadingCell &cell, Depth depth, int &steps) noexcept
 {
     const SourceSlot &slot = source_slots[cell.slot];
     if (!cell.is_settled)
@@ -101,10 +108,12 @@ TimestampTz pending_since(const ReadingCell &cell, int &steps) noexcept
     Entry *upstream = find(cell.stream_table);
     if (upstream == nullptr)
         return DT_NOBEGIN;
-    return pending_since(upstream, steps);
+    if (depth == Depth::own && upstream->keeps_pace)
+        return 0;
+    return pending_since(upstream, depth, steps);
 }
 
-TimestampTz pending_since(Entry *entry, int &steps) noexcept
+TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept
 {
     if (!entry->has_readings)
         return DT_NOBEGIN;
@@ -112,28 +121,30 @@ TimestampTz pending_since(Entry *entry, int &steps) noexcept
     for (int32_t cell = entry->first_cell; cell != no_cell; cell = cells[cell].next) {
         if (++steps > walk_limit)
             return DT_NOBEGIN;
-        TimestampTz since = pending_since(cells[cell], steps);
+        TimestampTz since = pending_since(cells[cell], depth, steps);
         if (since != 0)
             oldest = oldest == 0 ? since : std::min(oldest, since);
     }
     /* What is once known to be pending stays pending until the next refresh; a mark that
      * proves it may be overwritten meanwhile. */
-    TimestampTz known = entry->dirty_since.load();
+    std::atomic<int64_t> &remembered = depth == Depth::base ? entry->dirty_since : entry->own_dirty_since;
+    TimestampTz known = remembered.load();
     if (oldest == 0) {
         if (known != 0)
-            entry->dirty_since.store(0);
+            remembered.store(0);
         return 0;
     }
     if (known != 0)
         return known;
     if (oldest != DT_NOBEGIN)
-        entry->dirty_since.store(oldest);
+        remembered.store(oldest);
     return oldest;
 }
 
 struct Resting {
     const Oid *relids;
     int count;
+    bool own_only;
     bool has(Oid relid) const { return std::binary_search(relids, relids + count, relid); }
 };
 
@@ -151,7 +162,9 @@ TimestampTz pending_beside(const Entry *entry, const Resting &resting, int &step
             TimestampTz at = cell.is_settled ? marked_time(source_slots[cell.slot], cell.seen + 1) : 0;
             since = at != 0 ? at : cell.as_of;
         } else if (cell.stream_table != InvalidOid && !resting.has(cell.stream_table)) {
-            since = pending_beside(find(cell.stream_table), resting, steps);
+            const Entry *upstream = find(cell.stream_table);
+            bool is_kept = resting.own_only && upstream != nullptr && upstream->keeps_pace;
+            since = is_kept ? 0 : pending_beside(upstream, resting, steps);
         }
         if (since != 0)
             oldest = oldest == 0 ? since : std::min(oldest, since);
@@ -184,7 +197,7 @@ bool append_reading(int32_t **link, const SettledReading &reading, Entry *entry)
     return true;
 }
 
-TimestampTz moving_since(const Entry *entry, int &steps) noexcept
+TimestampTz moving_since(const Entry *entry, Depth depth, int &steps) noexcept
 {
     if (!entry->is_over_restless)
         return 0;
@@ -195,7 +208,9 @@ TimestampTz moving_since(const Entry *entry, int &steps) noexcept
         if (cells[cell].stream_table == InvalidOid)
             continue;
         const Entry *upstream = find(cells[cell].stream_table);
-        TimestampTz since = upstream != nullptr ? moving_since(upstream, steps) : DT_NOBEGIN;
+        if (upstream != nullptr && depth == Depth::own && upstream->keeps_pace)
+            continue;
+        TimestampTz since = upstream != nullptr ? moving_since(upstream, depth, steps) : DT_NOBEGIN;
         if (since != 0)
             oldest = oldest == 0 ? since : std::min(oldest, since);
     }
@@ -283,6 +298,18 @@ void offer_state(Oid relid, const State &state) noexcept
         apply_state(relid, state, true);
 }
 
+void tell_pace(Oid relid, bool is_kept, bool waits_for_others) noexcept
+{
+    if (!is_available())
+        return;
+    LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
+    if (Entry *entry = find_or_make(relid)) {
+        entry->keeps_pace = is_kept;
+        entry->waits_for_others = waits_for_others;
+    }
+    LWLockRelease(shared->entry_lock);
+}
+
 Look look(Oid relid) noexcept
 {
     Look result;
@@ -291,13 +318,16 @@ Look look(Oid relid) noexcept
     LWLockAcquire(shared->entry_lock, LW_SHARED);
     Entry *entry = find(relid);
     if (entry != nullptr) {
-        int steps = 0;
+        int steps[4] = {};
         result.is_known = entry->has_state;
         result.state = entry->state;
-        result.dirty_since = pending_since(entry, steps);
+        result.waits_for_others = entry->waits_for_others;
+        result.dirty_since = pending_since(entry, Depth::base, steps[0]);
         result.is_clean = result.dirty_since == 0;
-        steps = 0;
-        result.moving_since = moving_since(entry, steps);
+        result.moving_since = moving_since(entry, Depth::base, steps[1]);
+        /* Nothing below it is nothing of its own. */
+        result.own_dirty_since = result.is_clean ? 0 : pending_since(entry, Depth::own, steps[2]);
+        result.own_moving_since = result.moving_since == 0 ? 0 : moving_since(entry, Depth::own, steps[3]);
     }
     LWLockRelease(shared->entry_lock);
     return result;
@@ -318,13 +348,13 @@ TimestampTz dirty_since(Oid relid) noexcept
     return look(relid).dirty_since;
 }
 
-TimestampTz dirty_since_beside(Oid relid, const Oid *resting, int count) noexcept
+TimestampTz dirty_since_beside(Oid relid, const Oid *resting, int count, bool own_only) noexcept
 {
     if (!is_available())
         return DT_NOBEGIN;
     int steps = 0;
     LWLockAcquire(shared->entry_lock, LW_SHARED);
-    TimestampTz since = pending_beside(find(relid), {resting, count}, steps);
+    TimestampTz since = pending_beside(find(relid), {resting, count, own_only}, steps);
     LWLockRelease(shared->entry_lock);
     return since;
 }

@@ -1,6 +1,7 @@
 #include "refresh/diamond.hpp"
 
 #include "definition/definition.hpp"
+#include "scheduler/graph.hpp"
 
 #include <algorithm>
 #include <set>
@@ -9,36 +10,33 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* The tables, not stream tables, that `relid` reads directly or by way of others. */
-std::set<Oid> bases_of(Oid relid)
+/* Adds `relid` and all below it to the graph. */
+void add_below(Oid relid, scheduler::Graph &graph)
 {
-    std::vector<Oid> readers = definition::upstreams_of(relid);
-    readers.push_back(relid);
-    std::set<Oid> bases;
-    for (Oid reader : readers)
-        for (const Source &source : definition::load(reader).sources)
-            if (source.kind != SourceKind::stream_table)
-                bases.insert(source.relid);
-    return bases;
+    if (graph.contains(relid))
+        return;
+    scheduler::Ids sources;
+    std::vector<Oid> upstreams;
+    for (const Source &source : definition::sources_of(relid)) {
+        sources.push_back(source.relid);
+        if (source.kind == SourceKind::stream_table)
+            upstreams.push_back(source.relid);
+    }
+    graph.set(relid, std::move(sources));
+    for (Oid upstream : upstreams)
+        add_below(upstream, graph);
 }
 
-bool is_disjoint(const std::set<Oid> &a, const std::set<Oid> &b)
-{
-    return std::none_of(a.begin(), a.end(), [&](Oid relid) { return b.count(relid) > 0; });
-}
-
+/* Whoever is on a diamond with one of them is there by way of an apex above. */
 void add_siblings(Oid relid, std::set<Oid> &result)
 {
-    std::vector<Oid> downstreams = definition::downstreams_of(relid);
-    if (downstreams.empty())
-        return;
-    std::set<Oid> bases = bases_of(relid);
-    for (Oid downstream : downstreams) {
-        if (!definition::load(downstream).is_diamond_atomic)
-            continue;
-        for (Oid sibling : definition::upstreams_of(downstream))
-            if (result.count(sibling) == 0 && !is_disjoint(bases, bases_of(sibling)))
-                result.insert(sibling);
+    scheduler::Graph graph;
+    for (Oid apex : definition::downstreams_of(relid)) {
+        add_below(apex, graph);
+        scheduler::Ids members = graph.diamond_of(apex);
+        bool is_on_it = std::find(members.begin(), members.end(), relid) != members.end();
+        if (is_on_it && definition::load(apex).is_diamond_atomic)
+            result.insert(members.begin(), members.end());
     }
 }
 

@@ -7,8 +7,9 @@
  *         \    /
  *           d
  *
- * Where d asks for it (diamond_consistency 'atomic'), refreshing a refreshes b too, so that
- * whoever reads a and b together never sees them at two states of the base.
+ * Where d asks for it (diamond_consistency 'atomic'), refreshing a by hand refreshes b too, so that
+ * whoever reads a and b together never sees them at two states of the base. What a diamond is, the scheduler's graph
+ * says; the manager, which has that graph, names all of them itself.
  * C++ frame; throws PgError.
  */
 #pragma once

@@ -12,14 +12,34 @@ extern "C" {
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace pgtrickle::refresh {
 
 namespace {
 
-/* Locks the definitions of `relid` and its upstreams, and gives each its level. */
-int collect(Oid relid, std::map<Oid, Member> &found)
+bool has_been_filled(Oid relid)
 {
+    state::StateRow row;
+    return state::read(relid, &row) && row.is_populated;
+}
+
+/* Whom a walk down takes along. */
+struct Collected {
+    Reach reach;
+    std::set<Oid> named;
+    std::map<Oid, Member> found;
+
+    bool takes(Oid upstream) const
+    {
+        return reach == Reach::all_below || named.count(upstream) != 0 || !has_been_filled(upstream);
+    }
+};
+
+/* Locks the definitions of `relid` and its upstreams, and gives each its level. */
+int collect(Oid relid, Collected &collected)
+{
+    std::map<Oid, Member> &found = collected.found;
     if (auto known = found.find(relid); known != found.end())
         return known->second.level;
     call([=] { LockRelationOid(relid, RowExclusiveLock); });
@@ -32,8 +52,8 @@ int collect(Oid relid, std::map<Oid, Member> &found)
     as_part_of(relid, Action::no_data, [&] {
         member.compiled = &compiled_of(relid);
         for (const CompiledSource &source : member.compiled->sources)
-            if (source.is_stream_table)
-                member.level = std::max(member.level, 1 + collect(source.relid, found));
+            if (source.is_stream_table && collected.takes(source.relid))
+                member.level = std::max(member.level, 1 + collect(source.relid, collected));
     });
     return found.emplace(relid, std::move(member)).first->second.level;
 }
@@ -130,13 +150,47 @@ const mailbox::Seen &Group::seen(Oid relid) const
     return found->seen;
 }
 
-Group lock_group(const std::vector<Oid> &relids, LockWait wait, scheduler::Asked asked)
+/* What is called current here is not older than a snapshot taken later. */
+void look_at_left_out(Group &group)
 {
-    std::map<Oid, Member> found;
-    for (Oid relid : with_siblings(asked == scheduler::Asked::scheduler ? relids : with_mates(relids)))
-        collect(relid, found);
+    std::set<Oid> members, left_out;
+    group.left_out.clear();
+    for (const Member &member : group.members)
+        members.insert(member.compiled->relid());
+    for (const Member &member : group.members)
+        for (const CompiledSource &source : member.compiled->sources)
+            if (source.is_stream_table && members.count(source.relid) == 0)
+                left_out.insert(source.relid);
+    for (Oid relid : left_out) {
+        mailbox::Look look = mailbox::look(relid);
+        state::StateRow row;
+        if (look.is_current())
+            group.left_out.push_back({relid, DT_NOEND});
+        else if (look.stale_since() != DT_NOBEGIN)
+            group.left_out.push_back({relid, look.stale_since()});
+        else
+            group.left_out.push_back({relid, state::read(relid, &row) ? row.data_timestamp : DT_NOBEGIN});
+    }
+}
+
+TimestampTz Group::as_of(Oid relid) const
+{
+    for (const LeftOut &one : left_out)
+        if (one.relid == relid)
+            return one.as_of;
+    for (const Member &member : members)
+        if (member.compiled->relid() == relid && member.outcome.data_timestamp != 0)
+            return member.outcome.data_timestamp;
+    return DT_NOEND;
+}
+
+Group lock_group(const std::vector<Oid> &relids, LockWait wait, Reach reach)
+{
+    Collected collected = {reach, {relids.begin(), relids.end()}, {}};
+    for (Oid relid : reach == Reach::all_below ? with_siblings(with_mates(relids)) : relids)
+        collect(relid, collected);
     Group group;
-    for (auto &[relid, member] : found)
+    for (auto &[relid, member] : collected.found)
         group.members.push_back(std::move(member));
     std::stable_sort(group.members.begin(), group.members.end(),
                      [](const Member &a, const Member &b) { return a.level < b.level; });
@@ -155,6 +209,7 @@ Group lock_group(const std::vector<Oid> &relids, LockWait wait, scheduler::Asked
     });
     lock_sources(group.members);
     observe(group);
+    look_at_left_out(group);
     return group;
 }
 

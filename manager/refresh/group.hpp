@@ -21,17 +21,29 @@ struct ObservedSource {
     mailbox::Seen seen;
 };
 
+/* A stream table that members read and that takes no part. */
+struct LeftOut {
+    Oid relid;
+    TimestampTz as_of; /* no change before it is missing in what it shows */
+};
+
 struct Group {
     std::vector<Member> members; /* upstreams first */
     std::vector<ObservedSource> observed; /* sources and members, ascending by OID */
+    std::vector<LeftOut> left_out;
     Oid locked = InvalidOid; /* without members: whose object lock was not to be had */
 
     const mailbox::Seen &seen(Oid relid) const;
+    /* Of a stream table that members read: what LeftOut says, or the data_timestamp of a member; DT_NOEND before it has one. */
+    TimestampTz as_of(Oid relid) const;
 };
 
-/* The group of `relids`, their atomic siblings, the mates in their refresh groups (which the scheduler names itself), and all their upstreams (suspended ones aside,
+/* Finds anew who is left out. To be called before the snapshot is taken. */
+void look_at_left_out(Group &group);
+
+/* The group of `relids` and whoever is within reach (suspended ones aside,
  * unless named), locked, with state rows read and the mailbox observed. With skip_if_locked: no members when another
  * transaction holds an object lock. */
-Group lock_group(const std::vector<Oid> &relids, LockWait wait, scheduler::Asked asked);
+Group lock_group(const std::vector<Oid> &relids, LockWait wait, Reach reach);
 
 } // namespace pgtrickle::refresh

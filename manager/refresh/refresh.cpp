@@ -84,6 +84,7 @@ bool begin_fill_in_fixed_transaction(Group &group)
     if (std::none_of(group.members.begin(), group.members.end(), is_to_be_filled))
         return false;
     std::erase_if(group.members, [](const Member &member) { return !is_to_be_filled(member); });
+    look_at_left_out(group);
     call([] { PushCopiedSnapshot(GetLatestSnapshot()); });
     return true;
 }
@@ -292,14 +293,25 @@ void run_members_until_done(Group &group)
     }
 }
 
+/* As of when the upstreams that took no part, and those that read such, are the answer of theirs. Members come in order. */
+TimestampTz oldest_read(const Group &group, const Member &member)
+{
+    TimestampTz oldest = DT_NOEND;
+    for (const CompiledSource &source : member.compiled->sources) {
+        if (source.is_stream_table)
+            oldest = std::min(oldest, group.as_of(source.relid));
+    }
+    return oldest;
+}
+
 void write_states(Group &group, TimestampTz data_timestamp)
 {
     /* After the last chunk any member wrote: whoever reads those in this group has read them. */
     Frontier frontier = Frontier::of_snapshot(GetActiveSnapshot(), capture::own_seq());
     for (Member &member : group.members) {
-        member.outcome.data_timestamp = data_timestamp;
+        member.outcome.data_timestamp = std::min(data_timestamp, oldest_read(group, member));
         if (!is_state_unchanged(member))
-            write_state(member, frontier, data_timestamp);
+            write_state(member, frontier, member.outcome.data_timestamp);
     }
 }
 
@@ -326,11 +338,11 @@ const char *name_of_attempt(Action action)
 }
 
 std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait, Oid *locked, scheduler::Asked asked,
-                                   std::vector<Oid> *held)
+                                   std::vector<Oid> *held, Reach reach)
 {
     call([] { require_none_running(); });
     discard_stale();
-    Group group = lock_group(relids, wait, asked);
+    Group group = lock_group(relids, wait, reach);
     if (group.members.empty()) {
         if (locked != nullptr)
             *locked = group.locked;

@@ -28,6 +28,12 @@ const char *name_of_attempt(Action action); /* of what failed: SKIP before it wa
 
 enum class LockWait { wait, skip_if_locked };
 
+/* Who takes part beside those that are named. */
+enum class Reach {
+    all_below, /* their atomic siblings, and all that any of them reads */
+    named,     /* nobody; what else they read is read as it stands, unless it has never been filled */
+};
+
 struct Outcome {
     Oid relid;
     Action action;
@@ -51,7 +57,7 @@ struct MemberError : PgError {
     Action action; /* no_data: before it was decided */
 };
 
-/* Refreshes `members` and every upstream of theirs that has not taken in all its sources,
+/* Refreshes `members`, and whoever else is within reach,
  * as one group under one snapshot. Must be called without an active snapshot of its own
  * in use for the result. With skip_if_locked, returns an empty list when another
  * transaction holds a member's object lock, and says whose in `locked`. Throws PgError, a MemberError where one member is at
@@ -59,7 +65,8 @@ struct MemberError : PgError {
  * Who is held stays as it is: for an owner, a member that is makes an error, 55000; for others it is left out, and
  * told in `held`. */
 std::vector<Outcome> refresh_group(const std::vector<Oid> &members, LockWait wait, Oid *locked = nullptr,
-                                   scheduler::Asked asked = scheduler::Asked::owner, std::vector<Oid> *held = nullptr);
+                                   scheduler::Asked asked = scheduler::Asked::owner, std::vector<Oid> *held = nullptr,
+                                   Reach reach = Reach::all_below);
 
 /* Creates the heaps of a stream table just defined (its definition view, dependencies and
  * state row exist). Empty, unpopulated. */

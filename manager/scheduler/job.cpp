@@ -71,6 +71,7 @@ void visit(Visitor &visitor, Item &item)
 {
     visitor(item.id);
     visitor(item.role);
+    visitor(item.bond);
     visitor(item.is_restless);
     visitor(item.is_program_written);
     visitor(item.refresh_timeout_ms);

@@ -36,10 +36,12 @@ struct Involved {
     enum class Role : uint8_t {
         wanted,    /* due, or asked for */
         companion, /* comes along if it need not be waited for */
-        upstream,  /* is read by one of those */
+        follower,  /* comes along with one of those, which reads it or is bound to it */
+        upstream,  /* is read by one of those, as it stands */
     };
     Id id = 0;
     Role role = Role::wanted;
+    Id bond = 0;                     /* the same for all that are refreshed together or not at all; 0: alone */
     bool is_restless = false;        /* another answer without a change */
     bool is_program_written = false; /* to the catalog, of this generation */
     int32_t refresh_timeout_ms = 0;

@@ -160,7 +160,7 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
     Microseconds rested_at = is_unknown ? refreshed_at + spacing_us : std::min(task.rest.until(), now + spacing_us);
     std::optional<Microseconds> due;
     auto take = [&](std::optional<Microseconds> at) {
-        if (at && (!due || *at < *due))
+        if (at && (!due || (task.waits_for_all ? *at > *due : *at < *due)))
             due = at;
     };
     for (const Schedule &schedule : task.schedules) {

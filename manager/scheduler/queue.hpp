@@ -33,6 +33,7 @@ using AutoUnlinkIdle = boost::intrusive::list_base_hook<boost::intrusive::link_m
 struct Task : AutoUnlinkSet, AutoUnlinkDue, AutoUnlinkIdle {
     Id id = 0;
     std::vector<Schedule> schedules;   /* due when one of them is; none: on change */
+    bool waits_for_all = false;        /* due when all of them are */
     bool is_due_when_clean = false;    /* its query has another answer without a change: volatile, now() */
     bool is_suspended = false;
     bool is_running = false;
@@ -111,45 +112,5 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
  * most ten minutes; less a part of up to a quarter that depends on the task, so that those that failed
  * together, by each other's locks perhaps, do not come back together. */
 Microseconds back_off_us(Id id, int failures);
-
-/* The schedules by which each stream table comes due: its own, or, if it has none, those
- * of its downstreams. `own` answers for the ids of the graph. */
-template <class Own> std::vector<Schedule> effective_schedules(const Graph &graph, Id id, Own &&own)
-{
-    std::vector<Schedule> schedules;
-    auto add = [&](const Schedule &schedule) {
-        for (const Schedule &known : schedules) {
-            if (known == schedule)
-                return;
-        }
-        schedules.push_back(schedule);
-    };
-    Schedule mine = own(id);
-    if (mine.kind != Schedule::Kind::calculated) {
-        add(mine);
-        return schedules;
-    }
-    /* A downstream with a schedule of its own ends the search below it. */
-    Ids open = graph.direct_downstreams(id);
-    Ids seen;
-    while (!open.empty()) {
-        Id next = open.back();
-        open.pop_back();
-        bool is_new = true;
-        for (Id known : seen)
-            is_new = is_new && known != next;
-        if (!is_new)
-            continue;
-        seen.push_back(next);
-        Schedule schedule = own(next);
-        if (schedule.kind != Schedule::Kind::calculated) {
-            add(schedule);
-            continue;
-        }
-        for (Id downstream : graph.direct_downstreams(next))
-            open.push_back(downstream);
-    }
-    return schedules;
-}
 
 } // namespace pgtrickle::scheduler

@@ -27,13 +27,14 @@ mailbox::Reply Manager::obstacle(Id id, TimestampTz now)
         return {mailbox::Answer::held, id};
     for (Id other : involved) {
         scheduler::Task *task = queue_.find(other);
-        if (task == nullptr || known_.at(other).hold)
-            continue;
-        if (task->is_suspended)
+        if (task != nullptr && task->is_suspended && !known_.at(other).hold)
             return {mailbox::Answer::suspended, other};
-        if (task->failures > 0 && task->not_before > now)
-            return {mailbox::Answer::failed, other};
     }
+    if (const Trouble trouble = trouble_of(id, scheduler::Initiator::reader); trouble.until > now)
+        return {!trouble.is_suspended                   ? mailbox::Answer::failed
+                : known_.at(trouble.culprit).hold ? mailbox::Answer::held
+                                                  : mailbox::Answer::suspended,
+                trouble.culprit};
     /* It has taken in what it can: the rest is held back below it. */
     if (pending_since(id) == 0)
         if (std::optional<Id> upstream = held_upstream(id))

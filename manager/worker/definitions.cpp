@@ -73,6 +73,8 @@ Loaded load_one(const state::Mark &mark)
     loaded.known.schedule_text = definition.schedule_text;
     loaded.known.schedule = definition.schedule;
     loaded.known.is_frozen = definition.is_frozen();
+    loaded.known.is_diamond_atomic = definition.is_diamond_atomic;
+    loaded.known.is_diamond_slowest = definition.is_diamond_policy_slowest;
     loaded.known.refresh_timeout_ms = definition.refresh_timeout_ms;
     for (const Source &source : definition.sources) {
         loaded.sources.push_back(source.relid);
@@ -115,34 +117,48 @@ void Manager::set_task(Id relid, const LoadedState &state)
         queue_.suspend(task);
     else if (!task.is_running)
         make_idle(task);
+    note_trouble(task);
     mailbox::offer_state(relid, {state.is_populated, state.is_suspended, state.failures > 0});
 }
 
-void Manager::set_schedules(Id relid)
+void Manager::set_pace(Id relid, Known &known)
 {
-    scheduler::Task &task = queue_.task(relid);
-    std::vector<scheduler::Schedule> schedules =
-        scheduler::effective_schedules(graph_, relid, [&](Id id) { return known_[id].schedule; });
-    if (schedules == task.schedules)
+    const scheduler::Pace &pace = paces_.of(relid);
+    if (known.pace == pace)
         return;
-    task.schedules = std::move(schedules);
+    known.pace = pace;
+    scheduler::Task &task = queue_.task(relid);
+    task.schedules = pace.schedules;
+    task.waits_for_all = pace.waits_for_all;
+    mailbox::tell_pace(relid, pace.is_kept, pace.waits_for_all);
     if (task.is_queued())
         make_idle(task);
 }
 
-/* Takes it out, and notes whom that concerns. */
-void Manager::forget(Id relid, std::set<Id> *above, std::set<Id> *below)
+/* One that has come, gone or been altered may change the pace of others far from it. */
+void Manager::set_paces()
+{
+    paces_.compute(graph_, [&](Id id) {
+        const Known &known = known_.at(id);
+        return scheduler::Terms{known.schedule, known.is_restless, known.is_diamond_atomic, known.is_diamond_slowest};
+    });
+    for (auto &[relid, known] : known_)
+        set_pace(relid, known);
+}
+
+/* Takes it out, and notes who is above it. */
+void Manager::forget(Id relid, std::set<Id> *above)
 {
     add(above, graph_.downstreams(relid));
-    add(below, graph_.upstreams(relid));
+    troubled_.erase(relid);
     graph_.remove(relid);
     known_.erase(relid);
     queue_.remove(relid);
     listening_.remove(relid);
 }
 
-/* Takes in what was read of it, and notes whom that concerns: those above read other sources, those below have other schedules. */
-void Manager::take_in(Id relid, Known known, const Ids &sources, bool is_busy, std::set<Id> *above, std::set<Id> *below)
+/* Takes in what was read of it, and notes those above, which read other sources. */
+void Manager::take_in(Id relid, Known known, const Ids &sources, bool is_busy, std::set<Id> *above)
 {
     auto before = known_.find(relid);
     bool is_same = before != known_.end() && before->second.generation == known.generation;
@@ -157,14 +173,11 @@ void Manager::take_in(Id relid, Known known, const Ids &sources, bool is_busy, s
     if (is_busy)
         known.is_restless = is_same && before->second.is_restless;
     bool has_other_sources = before == known_.end() || graph_.sources(relid) != sources;
-    add(below, graph_.upstreams(relid));
     if (has_other_sources) {
         graph_.set(relid, sources);
         add(above, graph_.downstreams(relid));
-        add(below, graph_.upstreams(relid));
     }
     above->insert(relid);
-    below->insert(relid);
     known_[relid] = std::move(known);
 }
 
@@ -237,17 +250,20 @@ void Manager::reload_later()
 
 void Manager::take_in_all(const std::map<Id, LoadedState> &states, std::map<Id, Loaded> &loaded)
 {
-    std::set<Id> above, below, changed;
+    std::set<Id> above, changed;
+    bool has_gone = false;
     to_reload_.clear();
     for (Id relid : queue_.ids())
-        if (states.count(relid) == 0)
-            forget(relid, &above, &below);
+        if (states.count(relid) == 0) {
+            forget(relid, &above);
+            has_gone = true;
+        }
     for (auto &[relid, item] : loaded) {
         if (item.is_busy)
             to_reload_.insert(relid);
         if (!item.is_there)
             continue;
-        take_in(relid, std::move(item.known), item.sources, item.is_busy, &above, &below);
+        take_in(relid, std::move(item.known), item.sources, item.is_busy, &above);
         changed.insert(relid);
     }
     for (const auto &[relid, state] : states) {
@@ -262,9 +278,8 @@ void Manager::take_in_all(const std::map<Id, LoadedState> &states, std::map<Id, 
         if (is_other || changed.count(relid) != 0)
             set_task(relid, state);
     }
-    for (Id relid : below)
-        if (known_.count(relid) != 0)
-            set_schedules(relid);
+    if (has_gone || !changed.empty())
+        set_paces();
     for (Id relid : above) {
         if (known_.count(relid) == 0)
             continue;

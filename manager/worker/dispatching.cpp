@@ -2,6 +2,7 @@
  * From what is asked for and what is due to jobs, and from their results back to the tasks.
  */
 #include "definition/guc.hpp"
+#include "definition/time_zone.hpp"
 #include "scheduler/piece.hpp"
 #include "worker/manager.hpp"
 #include "worker/refresher.hpp"
@@ -32,12 +33,34 @@ TimestampTz spacing_us()
     return static_cast<TimestampTz>(guc::scheduler_interval_ms) * 1000;
 }
 
-bool is_free(const Task &task)
+} // namespace
+
+void Manager::note_trouble(const Task &task)
 {
-    return !task.is_suspended && !task.is_running && task.failures == 0;
+    if (task.failures > 0 || task.is_suspended)
+        troubled_.insert(task.id);
+    else
+        troubled_.erase(task.id);
 }
 
-} // namespace
+/* Whoever is refreshed together with one that has failed waits for it, to go with it or after it; and an atomic diamond
+ * goes as a whole or not at all. */
+Manager::Trouble Manager::trouble_of(Id id, Initiator initiator)
+{
+    Trouble trouble;
+    if (troubled_.empty())
+        return trouble;
+    for (Id other : company_of({id}, initiator)) {
+        const Task *task = queue_.find(other);
+        if (task == nullptr || (!task->is_suspended && task->failures == 0))
+            continue;
+        if (task->is_suspended)
+            return {other, true, DT_NOEND};
+        if (task->not_before > trouble.until)
+            trouble = {other, false, task->not_before};
+    }
+    return trouble;
+}
 
 /* Whether a queued one is really to be refreshed at `now`; if not, it is put where it belongs. */
 bool Manager::is_ready(Task &task, TimestampTz now)
@@ -48,19 +71,43 @@ bool Manager::is_ready(Task &task, TimestampTz now)
         make_idle(task);
         return false;
     }
-    /* Behind one that has failed: with it, or after it. */
-    TimestampTz wait_for = 0;
-    for (Id upstream : graph_.upstreams(task.id)) {
-        const Task *other = queue_.find(upstream);
-        if (other == nullptr || other->is_suspended || other->failures == 0 || other->not_before <= wait_for)
-            continue;
-        wait_for = other->not_before;
-        if (wait_for > now)
-            tell_put_off(known_[task.id], known_[upstream], wait_for);
+    const Trouble trouble = trouble_of(task.id, Initiator::scheduler);
+    if (trouble.until > now && !trouble.is_suspended) {
+        queue_.queue(task, trouble.until);
+        tell_put_off(known_[task.id], known_[trouble.culprit], trouble.until);
     }
-    if (wait_for > now)
-        queue_.queue(task, wait_for);
-    return wait_for <= now;
+    return trouble.until <= now;
+}
+
+/* The piece, and who is refreshed because it is: what is read, unless it keeps its pace and no reader has asked, or is
+ * suspended; and who is bound to any of them, suspended or not. */
+Ids Manager::company_of(const Ids &piece, Initiator initiator)
+{
+    return scheduler::with_company(graph_, paces_, piece, [&](Id id) {
+        const Task *task = queue_.find(id);
+        bool is_in_use = task != nullptr && (!task->is_suspended || !paces_.bound_to(id).empty());
+        return is_in_use && (initiator == Initiator::reader || !paces_.of(id).is_kept);
+    });
+}
+
+/* One that keeps its pace hands its readers changes as old as its own dirt. Those for which that is too old already are
+ * refreshed with it, and not in a job of their own after it. */
+void Manager::pull_readers(TimestampTz now)
+{
+    const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
+    for (Id id : queue_.due(now)) {
+        if (!paces_.of(id).is_kept)
+            continue;
+        TimestampTz dirty_since = own_pending_since(id);
+        for (Id reader : graph_.downstreams(id)) {
+            Task *task = queue_.find(reader);
+            if (task == nullptr || !task->is_idle() || dirty_since == 0)
+                continue;
+            std::optional<TimestampTz> due = scheduler::due_at(*task, dirty_since, now, spacing_us(), zone);
+            if (due && *due <= now)
+                queue_.queue(*task, now);
+        }
+    }
 }
 
 bool Manager::is_busy(const Ids &involved) const
@@ -68,7 +115,8 @@ bool Manager::is_busy(const Ids &involved) const
     return std::any_of(involved.begin(), involved.end(), [&](Id id) { return busy_.count(id) != 0; });
 }
 
-Job Manager::make_job(const Ids &involved, size_t member_count, const std::set<Id> &wanted, Initiator initiator)
+Job Manager::make_job(const Ids &involved, size_t member_count, const std::set<Id> &wanted,
+                      const std::set<Id> &companions, Initiator initiator)
 {
     Job job;
     job.initiator = initiator;
@@ -76,9 +124,12 @@ Job Manager::make_job(const Ids &involved, size_t member_count, const std::set<I
         const Known &known = known_.at(involved[i]);
         Involved item;
         item.id = involved[i];
-        item.role = i >= member_count                ? Involved::Role::upstream
-                    : wanted.count(involved[i]) != 0 ? Involved::Role::wanted
-                                                     : Involved::Role::companion;
+        item.role = i >= member_count                    ? Involved::Role::upstream
+                    : wanted.count(involved[i]) != 0     ? Involved::Role::wanted
+                    : companions.count(involved[i]) != 0 ? Involved::Role::companion
+                                                         : Involved::Role::follower;
+        if (const Ids &bound = paces_.bound_to(involved[i]); !bound.empty())
+            item.bond = bound.front();
         item.is_restless = known.is_restless;
         item.is_program_written = known.is_program_written;
         item.refresh_timeout_ms = known.refresh_timeout_ms;
@@ -98,28 +149,49 @@ bool Manager::dispatch_piece(Id id, const std::function<bool(Task &)> &is_wanted
                              std::set<Id> *seen)
 {
     std::set<Id> wanted;
-    Ids members = scheduler::piece_of(graph_, id, [&](Id other) {
+    std::map<Id, bool> known;
+    auto is_wanted_itself = [&](Id other) {
+        auto [place, is_new] = known.emplace(other, false);
+        Task *task = is_new ? queue_.find(other) : nullptr;
+        if (task != nullptr)
+            place->second = !task->is_running && is_wanted(*task);
+        return place->second;
+    };
+    auto is_wanted_or_bound = [&](const Task &task) {
+        const Ids &bound = paces_.bound_to(task.id);
+        return is_wanted_itself(task.id) || (!task.is_running && !task.is_suspended &&
+                                             std::any_of(bound.begin(), bound.end(), is_wanted_itself));
+    };
+    auto is_free = [&](const Task &task) {
+        return !task.is_suspended && !task.is_running && trouble_of(task.id, initiator).until == 0;
+    };
+    Ids piece = scheduler::piece_of(graph_, id, [&](Id other) {
         Task *task = queue_.find(other);
         if (task == nullptr)
             return Candidate{};
         auto mates = mates_.find(other);
-        Candidate found = {!task->is_running && is_wanted(*task), is_free(*task), &task->schedules,
+        Candidate found = {is_wanted_or_bound(*task), is_free(*task), &task->schedules,
                            mates == mates_.end() ? nullptr : &mates->second};
         if (found.is_wanted)
             wanted.insert(other);
         return found;
     });
-    seen->insert(members.begin(), members.end());
-    for (Id member : members)
+    seen->insert(piece.begin(), piece.end());
+    for (Id member : piece)
         if (mates_.count(member) != 0)
             wanted.insert(member);
+    Ids members = company_of(piece, initiator);
+    Ids forced = company_of(Ids(wanted.begin(), wanted.end()), initiator);
+    std::set<Id> companions(piece.begin(), piece.end());
+    for (Id other : forced)
+        companions.erase(other);
     Ids involved = scheduler::with_upstreams(graph_, members);
     if (is_busy(involved))
         return true;
     Pool::Choice choice = pool_.choose(known_[members.front()].last_worker, GetCurrentTimestamp());
     if (choice.chance == Pool::Chance::later)
         return false;
-    Job job = make_job(involved, members.size(), wanted, initiator);
+    Job job = make_job(involved, members.size(), wanted, companions, initiator);
     start(choice, std::move(job), std::move(members), std::move(involved));
     return true;
 }
@@ -142,6 +214,7 @@ bool Manager::dispatch_due()
 {
     TimestampTz now = GetCurrentTimestamp();
     dispatched_at_ = now;
+    pull_readers(now);
     std::set<Id> seen;
     auto is_wanted = [&](Task &task) { return is_ready(task, now); };
     for (Id id : queue_.due(now)) {
@@ -269,6 +342,7 @@ void Manager::settle(Id id, Verdict verdict, const MemberResult *result)
             is_loaded_ = false;
         }
     }
+    note_trouble(*task);
     if (task->is_suspended)
         return;
     if (verdict != Verdict::refreshed)

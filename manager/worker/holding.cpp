@@ -69,6 +69,7 @@ void Manager::apply_hold(Id id)
         queue_.suspend(*task);
     else if (task->is_suspended)
         make_idle(*task);
+    note_trouble(*task);
 }
 
 void Manager::apply_holds()
@@ -103,6 +104,15 @@ TimestampTz Manager::pending_since(Id id) const
     if (since == 0 || resting_.empty())
         return since;
     return mailbox::dirty_since_beside(id, resting_.data(), static_cast<int>(resting_.size()));
+}
+
+/* The same, of what a refresh brings in when it is due. */
+TimestampTz Manager::own_pending_since(Id id) const
+{
+    TimestampTz since = mailbox::look(id).own_dirty_since;
+    if (since == 0 || resting_.empty())
+        return since;
+    return mailbox::dirty_since_beside(id, resting_.data(), static_cast<int>(resting_.size()), true);
 }
 
 /* The first that it reads and that is held. */

@@ -53,7 +53,7 @@ void Manager::make_idle(scheduler::Task &task)
 
 bool Manager::queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone)
 {
-    std::optional<TimestampTz> due = due_of(task, pending_since(task.id), now, zone);
+    std::optional<TimestampTz> due = due_of(task, own_pending_since(task.id), now, zone);
     if (due)
         queue_.queue(task, *due);
     return due.has_value();

@@ -6,8 +6,9 @@
  *   dirty now ─► jobs for those asked for, then for those due, to whoever is free ─► sleep until the
  *   first due time, a request, a result, or a commit
  *
- * A job is a piece: due stream tables that are connected, and those of their schedule that are
- * connected to them. Two jobs run side by side if none of what one involves (its members, and all
+ * A job is a piece: due stream tables that are connected, those of their schedule that are
+ * connected to them, and who comes along with any of these: what they read that keeps no schedule of its own, and atomic
+ * diamonds as a whole. A reader's job takes along all that is read. Two jobs run side by side if none of what one involves (its members, and all
  * that they read) is involved in the other. A failing member is counted, put off, and in
  * the end suspended, and never stops the others.
  *
@@ -22,6 +23,7 @@
 #include "scheduler/graph.hpp"
 #include "scheduler/hold.hpp"
 #include "scheduler/job.hpp"
+#include "scheduler/pace.hpp"
 #include "scheduler/queue.hpp"
 #include "worker/listening.hpp"
 #include "worker/pool.hpp"
@@ -44,9 +46,12 @@ struct Known {
     scheduler::Schedule schedule;
     int64_t generation = 0;
     int refresh_timeout_ms = 0;
+    bool is_diamond_atomic = true;
+    bool is_diamond_slowest = false;
     bool is_program_written = false; /* to the catalog, of this generation */
     bool is_restless = false; /* another answer without a change: volatile functions, now() */
     int last_worker = nobody; /* who has its program compiled */
+    std::optional<scheduler::Pace> pace; /* as its task and the mailbox know it */
     bool is_frozen = false;          /* its tier */
     bool is_suspended = false;
     std::optional<scheduler::Hold> hold;
@@ -105,10 +110,20 @@ class Manager {
     bool dispatch_upkeep();
     bool dispatch_piece(scheduler::Id id, const std::function<bool(scheduler::Task &)> &is_wanted,
                         scheduler::Initiator initiator, std::set<scheduler::Id> *seen);
+    void pull_readers(TimestampTz now);
     bool is_ready(scheduler::Task &task, TimestampTz now);
+    void note_trouble(const scheduler::Task &task);
+    struct Trouble {
+        scheduler::Id culprit = 0;
+        bool is_suspended = false;
+        TimestampTz until = 0; /* 0: there is none */
+    };
+    Trouble trouble_of(scheduler::Id id, scheduler::Initiator initiator);
+    scheduler::Ids company_of(const scheduler::Ids &piece, scheduler::Initiator initiator);
     bool is_busy(const scheduler::Ids &involved) const;
     scheduler::Job make_job(const scheduler::Ids &involved, size_t member_count,
-                            const std::set<scheduler::Id> &wanted, scheduler::Initiator initiator);
+                            const std::set<scheduler::Id> &wanted, const std::set<scheduler::Id> &companions,
+                            scheduler::Initiator initiator);
     void start(const Pool::Choice &choice, scheduler::Job job, scheduler::Ids members, scheduler::Ids involved);
     void take_results();
     void end(const RunningJob &job, const std::optional<scheduler::JobResult> &result);
@@ -123,9 +138,10 @@ class Manager {
     void take_in_all(const std::map<scheduler::Id, struct LoadedState> &states,
                      std::map<scheduler::Id, struct Loaded> &loaded);
     void take_in(scheduler::Id relid, Known known, const scheduler::Ids &sources, bool is_busy,
-                 std::set<scheduler::Id> *above, std::set<scheduler::Id> *below);
-    void forget(scheduler::Id relid, std::set<scheduler::Id> *above, std::set<scheduler::Id> *below);
-    void set_schedules(scheduler::Id relid);
+                 std::set<scheduler::Id> *above);
+    void forget(scheduler::Id relid, std::set<scheduler::Id> *above);
+    void set_paces();
+    void set_pace(scheduler::Id relid, Known &known);
     void project_if_due();
     void project_definitions();
     void project_if_catalog_is_new();
@@ -139,6 +155,7 @@ class Manager {
     bool is_released(scheduler::Id id) const;
     void note_taken_in(scheduler::Id id);
     TimestampTz pending_since(scheduler::Id id) const;
+    TimestampTz own_pending_since(scheduler::Id id) const;
     std::optional<scheduler::Id> held_upstream(scheduler::Id id) const;
     std::optional<TimestampTz> tell_holds();
 
@@ -151,6 +168,8 @@ class Manager {
     void end_upkeep(const scheduler::JobResult &result);
 
     scheduler::Graph graph_;
+    scheduler::Paces paces_;
+    std::set<scheduler::Id> troubled_; /* suspended, or the last refresh failed */
     scheduler::Queue queue_;
     std::map<scheduler::Id, Known> known_;
     Pool pool_;

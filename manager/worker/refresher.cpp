@@ -160,7 +160,8 @@ std::optional<Failure> Refresher::attempt(const Ids &members, Oid *locked)
         if (timeout_ms > 0)
             call([=] { enable_timeout_after(STATEMENT_TIMEOUT, timeout_ms); });
         outcomes = refresh::refresh_group(std::vector<Oid>(members.begin(), members.end()),
-                                          refresh::LockWait::skip_if_locked, locked, asked_by(job_.initiator), &held_);
+                                          refresh::LockWait::skip_if_locked, locked, asked_by(job_.initiator), &held_,
+                                          refresh::Reach::named);
         alert_of_reinitialized(outcomes);
         programs = unwritten_programs(outcomes);
         if (timeout_ms > 0)
@@ -235,27 +236,59 @@ void Refresher::write_programs(const Programs &programs)
         result_of(relid).is_program_written = true;
 }
 
-/* Takes the one that failed or is locked, and those that read it, out of `members`. */
-void Refresher::leave_out(Id failed, Ids &members)
+/* Who is refreshed with it or not at all; itself if that is nobody else. */
+Ids Refresher::bound_to(Id id) const
 {
-    Ids behind = graph_.downstreams(failed);
-    bool is_locked = result_of(failed).verdict == Verdict::locked;
-    for (Id member : members)
-        if (contains(behind, member))
-            set_verdict(member, is_locked ? Verdict::locked : Verdict::behind);
-    std::erase_if(members, [&](Id member) { return member == failed || contains(behind, member); });
+    const Involved *item = find(id);
+    if (item == nullptr || item->bond == 0)
+        return {id};
+    Ids bound;
+    for (const Involved &other : job_.involved)
+        if (other.bond == item->bond)
+            bound.push_back(other.id);
+    return bound;
 }
 
-/* Each by itself, upstreams first: the failing one is tied to others in a way that only a refresh knows. */
+/* Takes the one that failed or is locked out of `members`, with all that are bound to it, and those that read any of these. */
+void Refresher::leave_out(Id failed, Ids &members)
+{
+    Ids out = {failed};
+    std::set<Id> known = {failed};
+    for (size_t i = 0; i < out.size(); i++) {
+        Ids next = graph_.direct_downstreams(out[i]);
+        Ids bound = bound_to(out[i]);
+        next.insert(next.end(), bound.begin(), bound.end());
+        for (Id id : next)
+            if (known.insert(id).second)
+                out.push_back(id);
+    }
+    bool is_locked = result_of(failed).verdict == Verdict::locked;
+    for (Id member : members)
+        if (member != failed && known.count(member) != 0)
+            set_verdict(member, is_locked ? Verdict::locked : Verdict::behind);
+    std::erase_if(members, [&](Id member) { return known.count(member) != 0; });
+}
+
+/* Each by itself, and whoever is bound to it, upstreams first: the failing one is tied to others in a way that only a
+ * refresh knows. */
 void Refresher::refresh_alone(Ids members)
 {
     while (!members.empty()) {
-        Id member = members.front();
-        refresh_group({member});
-        if (result_of(member).verdict == Verdict::refreshed)
-            members.erase(members.begin());
+        Id first = members.front();
+        Ids bound = bound_to(first), together;
+        for (Id member : members)
+            if (contains(bound, member))
+                together.push_back(member);
+        if (together.size() == members.size()) {
+            for (Id member : members)
+                set_verdict(member, Verdict::behind);
+            return;
+        }
+        refresh_group(together);
+        if (result_of(first).verdict == Verdict::refreshed)
+            std::erase_if(members, [&](Id member) { return contains(together, member); });
         else
-            leave_out(member, members);
+            leave_out(first, members);
     }
 }
 
@@ -313,37 +346,57 @@ void Refresher::refresh_group(Ids members)
     }
 }
 
+/* All that has to stand still or come along for a refresh of `id`, itself included. */
+std::set<Id> Refresher::needed_by(Id id) const
+{
+    std::set<Id> needed;
+    for (Id bound : bound_to(id)) {
+        needed.insert(bound);
+        for (Id upstream : graph_.upstreams(bound))
+            needed.insert(upstream);
+    }
+    return needed;
+}
+
 /* A companion comes along only if nothing it needs has to be waited for: a reader may hold
  * the very lock, and has nothing to do with it. Locks are tried and let go: whoever takes one a
  * moment later makes this refresh wait, no longer than lock_timeout. */
 Ids Refresher::without_busy_companions() const
 {
-    Ids wanted, result;
-    bool has_companions = false;
+    std::set<Id> coming, free;
+    Ids companions;
+    auto take = [&](Id id) {
+        std::set<Id> needed = needed_by(id);
+        coming.insert(needed.begin(), needed.end());
+    };
     for (const Involved &item : job_.involved) {
         if (item.role == Involved::Role::wanted)
-            wanted.push_back(item.id);
-        has_companions = has_companions || item.role == Involved::Role::companion;
+            take(item.id);
+        else if (item.role == Involved::Role::companion)
+            companions.push_back(item.id);
     }
-    if (!has_companions)
-        return wanted;
-    std::optional<Failure> failure = in_transaction([&] {
-        for (const Involved &item : job_.involved) {
-            if (item.role == Involved::Role::upstream)
-                continue;
-            Ids needed = graph_.upstreams(item.id);
-            needed.push_back(item.id);
-            bool is_free = true;
-            for (Id id : needed)
-                is_free = is_free && is_lockable(id, RowExclusiveLock);
-            for (Id id : needed)
-                for (Id source : graph_.sources(id))
-                    is_free = is_free && is_lockable(source, AccessShareLock);
-            if (is_free || item.role == Involved::Role::wanted)
-                result.push_back(item.id);
-        }
-    });
-    return failure ? wanted : result;
+    if (!companions.empty())
+        (void)in_transaction([&] {
+            for (Id companion : companions) {
+                bool is_free = true;
+                for (Id id : needed_by(companion)) {
+                    is_free = is_free && is_lockable(id, RowExclusiveLock);
+                    for (Id source : graph_.sources(id))
+                        is_free = is_free && is_lockable(source, AccessShareLock);
+                }
+                if (is_free) {
+                    free.insert(companion);
+                    take(companion);
+                }
+            }
+        });
+    Ids members;
+    for (const Involved &item : job_.involved) {
+        const std::set<Id> &those = item.role == Involved::Role::companion ? free : coming;
+        if (item.role != Involved::Role::upstream && those.count(item.id) != 0)
+            members.push_back(item.id);
+    }
+    return members;
 }
 
 scheduler::JobResult Refresher::run()

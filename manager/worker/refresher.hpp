@@ -18,6 +18,7 @@
 #include "worker/transaction.hpp"
 
 #include <map>
+#include <set>
 
 namespace pgtrickle::worker {
 
@@ -35,6 +36,8 @@ class Refresher {
   private:
     /* refresher.cpp */
     scheduler::Ids without_busy_companions() const;
+    std::set<scheduler::Id> needed_by(scheduler::Id id) const;
+    scheduler::Ids bound_to(scheduler::Id id) const;
     void refresh_group(scheduler::Ids members);
     void refresh_alone(scheduler::Ids members);
     void leave_out(scheduler::Id failed, scheduler::Ids &members);

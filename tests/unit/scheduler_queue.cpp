@@ -171,23 +171,13 @@ TEST(Queue, those_that_failed_together_come_back_apart)
     }
 }
 
-TEST(Schedules, a_calculated_one_follows_its_dependents)
+TEST(Due, one_that_waits_for_all_is_due_when_the_last_schedule_is)
 {
-    Graph graph;
-    graph.set(10, {1});
-    graph.set(11, {10});
-    graph.set(12, {11});
-    graph.set(13, {11});
-    auto own = [](Id id) { return id == 12 ? every(30) : id == 13 ? every(60) : Schedule{}; };
-    std::vector<Schedule> schedules = effective_schedules(graph, 10, own);
-    EXPECT_EQ(schedules.size(), 2u);
     Task task;
-    task.schedules = schedules;
-    EXPECT_EQ(due_at(task, 1 * s, 2 * s, s, utc), 30 * s);
-    EXPECT_EQ(effective_schedules(graph, 12, own), std::vector<Schedule>{every(30)});
-    graph.remove(12);
-    graph.remove(13);
-    EXPECT_TRUE(effective_schedules(graph, 10, own).empty());
+    task.schedules = {every(30), every(7)};
+    EXPECT_EQ(due_at(task, 61 * s, 62 * s, s, utc), 63 * s);
+    task.waits_for_all = true;
+    EXPECT_EQ(due_at(task, 61 * s, 62 * s, s, utc), 90 * s);
 }
 
 } // namespace

@@ -1,0 +1,210 @@
+#include "scheduler/pace.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+using namespace pgtrickle::scheduler;
+
+namespace {
+
+Schedule parsed(const char *text)
+{
+    std::string fault;
+    return parse_schedule(text, &fault).value();
+}
+
+std::vector<Schedule> all(std::initializer_list<const char *> texts)
+{
+    std::vector<Schedule> schedules;
+    for (const char *text : texts)
+        schedules.push_back(parsed(text));
+    return schedules;
+}
+
+/* Tables are 1 to 9, stream tables from 10 on; calculated and atomic unless said otherwise. */
+struct World {
+    Graph graph;
+    std::map<Id, Terms> terms;
+    Paces paces;
+
+    World &add(Id id, Ids sources, const char *schedule = "calculated")
+    {
+        graph.set(id, std::move(sources));
+        terms[id].schedule = parsed(schedule);
+        return *this;
+    }
+    const Pace &pace(Id id)
+    {
+        paces.compute(graph, [&](Id asked) { return terms[asked]; });
+        return paces.of(id);
+    }
+    Ids bound(Id id)
+    {
+        (void)pace(id);
+        return paces.bound_to(id);
+    }
+};
+
+TEST(Calculated, is_the_tightest_of_the_dependents)
+{
+    World world;
+    world.add(10, {1}).add(11, {10}).add(12, {11}, "30s").add(13, {11}, "7s").add(14, {10}, "1h");
+    EXPECT_EQ(world.pace(11).schedules, all({"7s"}));
+    EXPECT_EQ(world.pace(10).schedules, all({"7s"}));
+    EXPECT_FALSE(world.pace(10).is_kept);
+    /* Created, altered, dropped. */
+    world.add(15, {10}, "@hourly");
+    EXPECT_EQ(world.pace(10).schedules, all({"7s", "@hourly"}));
+    world.add(13, {11}, "2m");
+    EXPECT_EQ(world.pace(10).schedules, all({"30s", "@hourly"}));
+    world.graph.remove(15);
+    world.graph.remove(12);
+    world.graph.remove(14);
+    EXPECT_EQ(world.pace(10).schedules, all({"2m"}));
+    world.graph.remove(13);
+    EXPECT_EQ(world.pace(10).schedules, all({}));
+}
+
+TEST(Calculated, is_on_change_where_a_dependent_is)
+{
+    World world;
+    world.add(10, {1}).add(11, {10}, "1h").add(12, {10});
+    EXPECT_EQ(world.pace(10).schedules, all({}));
+    world.add(12, {10}, "0s");
+    EXPECT_EQ(world.pace(10).schedules, all({}));
+    /* What moves without a change is due by the clock as well. */
+    world.terms[10].is_restless = true;
+    EXPECT_EQ(world.pace(10).schedules, all({"calculated", "1h"}));
+}
+
+TEST(Own, schedules_are_kept)
+{
+    World world;
+    world.add(10, {1}, "1h").add(11, {10}, "1s").add(12, {1}, "0s");
+    EXPECT_EQ(world.pace(10).schedules, all({"1h"}));
+    EXPECT_TRUE(world.pace(10).is_kept);
+    EXPECT_EQ(world.pace(11).schedules, all({"1s"}));
+    EXPECT_FALSE(world.pace(12).is_kept); /* it follows every change in any case */
+    EXPECT_EQ(world.bound(11), Ids{});
+}
+
+World diamond(const char *left, const char *right, const char *apex)
+{
+    World world;
+    world.add(10, {1}, left).add(11, {1}, right).add(12, {10, 11}, apex);
+    return world;
+}
+
+TEST(Diamond, goes_with_the_first_of_them)
+{
+    World world = diamond("10s", "1h", "1m");
+    EXPECT_EQ(world.bound(10), (Ids{10, 11, 12}));
+    for (Id id : {10, 11, 12}) {
+        EXPECT_EQ(world.pace(id).schedules, all({"10s"}));
+        EXPECT_FALSE(world.pace(id).waits_for_all);
+        EXPECT_TRUE(world.pace(id).is_kept);
+    }
+    world = diamond("calculated", "1h", "calculated");
+    EXPECT_EQ(world.pace(11).schedules, all({})); /* the apex is on change */
+}
+
+TEST(Diamond, goes_with_the_last_of_them)
+{
+    World world = diamond("10s", "1h", "calculated");
+    world.terms[12].is_diamond_slowest = true;
+    world.add(9 + 20, {10}, "1s"); /* a reader of one of them hurries nobody */
+    for (Id id : {10, 11, 12}) {
+        EXPECT_TRUE(world.pace(id).waits_for_all);
+        EXPECT_EQ(world.pace(id).schedules.size(), 2u);
+        EXPECT_TRUE(world.pace(id).is_kept);
+    }
+    /* What they read needs to be no fresher. */
+    world.add(20, {2}).add(10, {1, 20}, "10s");
+    EXPECT_EQ(world.pace(20).schedules, all({"1h"}));
+    /* Without any time there is nothing to wait for. */
+    world = diamond("calculated", "calculated", "0s");
+    world.terms[12].is_diamond_slowest = true;
+    EXPECT_EQ(world.pace(10).schedules, all({}));
+    EXPECT_FALSE(world.pace(10).waits_for_all);
+}
+
+TEST(Diamond, is_none_where_the_apex_says_so)
+{
+    World world = diamond("10s", "1h", "1m");
+    world.terms[12].is_diamond_atomic = false;
+    EXPECT_EQ(world.bound(10), Ids{});
+    EXPECT_EQ(world.pace(10).schedules, all({"10s"}));
+    EXPECT_EQ(world.pace(11).schedules, all({"1h"}));
+    EXPECT_EQ(world.pace(12).schedules, all({"1m"}));
+}
+
+TEST(Diamond, shares_a_member_with_another)
+{
+    World world = diamond("10s", "1h", "1m");
+    world.terms[12].is_diamond_slowest = true;
+    world.add(13, {1}, "5m").add(14, {11, 13}, "5m");
+    EXPECT_EQ(world.bound(13), (Ids{10, 11, 12, 13, 14}));
+    EXPECT_EQ(world.pace(13).schedules, all({"10s"}));
+    world.terms[14].is_diamond_slowest = true;
+    EXPECT_TRUE(world.pace(13).waits_for_all);
+}
+
+TEST(Company, is_what_comes_along_and_who_is_bound)
+{
+    World world = diamond("calculated", "calculated", "calculated");
+    world.add(20, {12}, "1h").add(21, {20}, "1s").add(22, {10}, "1s");
+    (void)world.pace(10);
+    auto comes = [&](Id id) { return !world.paces.of(id).is_kept; };
+    EXPECT_EQ(with_company(world.graph, world.paces, {21}, comes), Ids{21});
+    EXPECT_EQ(with_company(world.graph, world.paces, {20}, comes), (Ids{10, 11, 12, 20}));
+    EXPECT_EQ(with_company(world.graph, world.paces, {22}, comes), (Ids{10, 11, 12, 22}));
+    EXPECT_EQ(with_company(world.graph, world.paces, {21}, [](Id) { return true; }), (Ids{10, 11, 12, 20, 21}));
+}
+
+/* Random graphs: what must hold of every pace, whatever the graph. */
+TEST(RandomPaces, keep_their_promises)
+{
+    std::mt19937 random(9);
+    const char *schedules[] = {"calculated", "calculated", "0s", "10s", "1m", "1h"};
+    for (int i = 0; i < 2000; i++) {
+        World world;
+        Id count = 1 + random() % 10;
+        for (Id id = 10; id < 10 + count; id++) {
+            Ids sources;
+            for (size_t k = 1 + random() % 3; k > 0; k--)
+                sources.push_back(id > 10 && random() % 3 ? 10 + random() % (id - 10) : 1 + random() % 5);
+            world.add(id, sources, schedules[random() % std::size(schedules)]);
+            world.terms[id].is_diamond_atomic = random() % 2;
+            world.terms[id].is_diamond_slowest = random() % 2;
+        }
+        (void)world.pace(10);
+        for (Id id = 10; id < 10 + count; id++) {
+            const Pace &pace = world.paces.of(id);
+            const Ids &bound = world.paces.bound_to(id);
+            const Schedule &own = world.terms[id].schedule;
+            if (bound.empty() && own.kind != Schedule::Kind::calculated)
+                EXPECT_EQ(pace.schedules, own.is_on_change() ? all({}) : std::vector<Schedule>{own});
+            for (Id mate : bound) {
+                EXPECT_EQ(world.paces.bound_to(mate), bound);
+                EXPECT_EQ(world.paces.of(mate), pace);
+            }
+            if (world.terms[id].is_diamond_atomic)
+                for (Id member : world.graph.diamond_of(id))
+                    EXPECT_TRUE(std::count(bound.begin(), bound.end(), member));
+            /* Calculated and free: no looser than any reader. */
+            bool is_free = bound.empty() && own.kind == Schedule::Kind::calculated && !pace.schedules.empty();
+            for (Id reader : world.graph.direct_downstreams(id)) {
+                const Pace &of_reader = world.paces.of(reader);
+                if (is_free && !of_reader.waits_for_all) {
+                    ASSERT_FALSE(of_reader.schedules.empty());
+                    EXPECT_LE(pace.schedules.front().seconds, of_reader.schedules.front().seconds);
+                }
+            }
+        }
+        ASSERT_FALSE(HasFailure()) << "graph " << i;
+    }
+}
+
+} // namespace
