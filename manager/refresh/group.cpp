@@ -203,6 +203,13 @@ Group lock_group(const std::vector<Oid> &relids, LockWait wait, Reach reach)
     for (Member &member : group.members)
         if (!state::read(member.compiled->relid(), &member.state))
             raise({.message = "stream table \"" + member.compiled->definition.name + "\" has no state"});
+    /* Whoever named it has not heard yet that it is suspended: to him it is as good as locked, with all that hangs on it. */
+    for (const Member &member : group.members)
+        if (reach == Reach::named && member.state.status == state::name_of(state::Status::suspended)) {
+            Group nobody;
+            nobody.locked = member.compiled->relid();
+            return nobody;
+        }
     std::erase_if(group.members, [&](const Member &member) {
         return member.state.status == state::name_of(state::Status::suspended) &&
                !is_named(relids, member.compiled->relid());

@@ -31,7 +31,7 @@ struct Group {
     std::vector<Member> members; /* upstreams first */
     std::vector<ObservedSource> observed; /* sources and members, ascending by OID */
     std::vector<LeftOut> left_out;
-    Oid locked = InvalidOid; /* without members: whose object lock was not to be had */
+    Oid locked = InvalidOid; /* without members: whose object lock was not to be had, or who is not to be refreshed */
 
     const mailbox::Seen &seen(Oid relid) const;
     /* Of a stream table that members read: what LeftOut says, or the data_timestamp of a member; DT_NOEND before it has one. */
