@@ -18,6 +18,7 @@ int on_stale = static_cast<int>(OnStale::serve);
 bool enable_expansion = true;
 int scheduler_interval_ms = 1000;
 int max_concurrent_refreshes = 4;
+int plan_cache_kb = 256 * 1024;
 int max_consecutive_errors = 3;
 bool auto_backoff = true;
 int history_retention_days = 90;
@@ -120,6 +121,10 @@ void define_refreshing()
                             "How late a due refresh is when an alert tells that the stream table is stale.",
                             "0: no alert tells.", &stale_alert_after_s, 60, 0, 86400, PGC_SUSET, GUC_UNIT_S, nullptr,
                             nullptr, nullptr);
+    DefineCustomIntVariable("pg_trickle.plan_cache_size",
+                            "Memory in which a process keeps the programs and plans of the stream tables it refreshes.",
+                            "Those used longest ago are made anew when they are refreshed next.", &plan_cache_kb,
+                            256 * 1024, 0, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
     DefineCustomRealVariable("pg_trickle.differential_max_change_ratio",
                              "Share of changed rows at which AUTO takes a full refresh to cost as much as a delta, until that was measured.",
                              "0: large deltas are always computed from nothing; 1: never.",

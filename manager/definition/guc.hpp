@@ -19,6 +19,7 @@ extern int on_stale; /* an OnStale */
 extern bool enable_expansion;
 extern int scheduler_interval_ms;
 extern int max_concurrent_refreshes;
+extern int plan_cache_kb;
 extern int max_consecutive_errors;
 extern bool auto_backoff;
 extern int history_retention_days;

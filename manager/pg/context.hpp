@@ -4,6 +4,9 @@
  * make_in<T>(context, …) builds a T in `context`; its destructor runs when the context is
  * reset or deleted, exactly once. So a C++ object that must outlive a call has the same
  * life as the PostgreSQL objects beside it, also when a transaction aborts.
+ *
+ * A Scratch is for work whose leavings are many and whose result is small: what is to be kept is allocated, or
+ * copied, under a ContextSwitch within it.
  */
 #pragma once
 
@@ -38,6 +41,29 @@ class ContextSwitch {
 
   private:
     MemoryContext previous_;
+};
+
+/* A context of its own, current while it lives, and gone with it. */
+class Scratch {
+  public:
+    Scratch() : previous_(CurrentMemoryContext)
+    {
+        context_ = call([] {
+            return AllocSetContextCreate(CurrentMemoryContext, "pg_trickle scratch", ALLOCSET_DEFAULT_SIZES);
+        });
+        MemoryContextSwitchTo(context_);
+    }
+    ~Scratch()
+    {
+        MemoryContextSwitchTo(previous_);
+        MemoryContextDelete(context_);
+    }
+    Scratch(const Scratch &) = delete;
+    Scratch &operator=(const Scratch &) = delete;
+
+  private:
+    MemoryContext previous_;
+    MemoryContext context_;
 };
 
 } // namespace pgtrickle

@@ -1,6 +1,7 @@
 #include "refresh/compiled.hpp"
 
 #include "capture/log.hpp"
+#include "definition/guc.hpp"
 #include "definition/reading.hpp"
 #include "pg/context.hpp"
 #include "pg/settings.hpp"
@@ -126,7 +127,7 @@ TupleDesc leading_columns(TupleDesc all, int count, bool with_weight)
     });
 }
 
-void describe(CompiledStep &compiled)
+void describe(CompiledStep &compiled, MemoryContext compiled_in)
 {
     const engine::Step &step = compiled.step;
     Oid heap = compiled.heap;
@@ -137,6 +138,7 @@ void describe(CompiledStep &compiled)
         return copy;
     });
     int column_count = static_cast<int>(step.columns.size());
+    ContextSwitch in_kept(compiled_in);
     if (physical->natts != column_count + 1)
         raise({.message = "arrangement " + compiled.heap_name + " does not have the columns of its program"});
     compiled.physical = leading_columns(physical, column_count, false);
@@ -151,14 +153,15 @@ void describe(CompiledStep &compiled)
                       step.visible_column};
 }
 
-void compile_step(const Definition &definition, CompiledStep &compiled)
+void compile_step(const Definition &definition, CompiledStep &compiled, MemoryContext compiled_in)
 {
     if (!OidIsValid(compiled.heap))
         raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                .message = "storage of stream table \"" + definition.name + "\" is missing",
                .hint = "Drop and create the stream table again."});
     compiled.heap_name = qualified_name(compiled.heap);
-    describe(compiled);
+    describe(compiled, compiled_in);
+    ContextSwitch in_kept(compiled_in);
     if (compiled.step.layout == engine::Layout::groups) {
         compiled.groups =
             storage::compile_groups(compiled.step, compiled.heap, compiled.heap_name, definition.owner);
@@ -180,17 +183,24 @@ void add_source(Compiled &compiled, Oid relid, bool is_stream_table, bool is_onl
 {
     const AttrNumber *numbers = columns.data();
     int count = static_cast<int>(columns.size());
+    ContextSwitch in_kept(compiled.context);
     TupleDesc changes = call([=] { return capture::changes_descriptor(relid, numbers, count); });
     compiled.sources.push_back({relid, is_stream_table, is_only, is_compared, columns, is_read_by_owner, changes});
 }
 
-/* PostgreSQL frame. */
-List *range_table_of(Oid relid)
+/* The relations, that is: the subqueries' own are visited as well. PostgreSQL frame. */
+List *range_table_of(Oid relid, MemoryContext kept)
 {
+    Query *query = definition::rewritten(definition::query_of(relid));
+    MemoryContext previous = MemoryContextSwitchTo(kept);
     List *entries = NIL;
-    definition::visit_range_tables(definition::rewritten(definition::query_of(relid)), [&](List *range_table) {
-        entries = list_concat(entries, range_table);
+    definition::visit_range_tables(query, [&](List *range_table) {
+        ListCell *cell;
+        foreach (cell, range_table)
+            if (lfirst_node(RangeTblEntry, cell)->rtekind == RTE_RELATION)
+                entries = lappend(entries, copyObjectImpl(lfirst(cell)));
     });
+    MemoryContextSwitchTo(previous);
     return entries;
 }
 
@@ -198,11 +208,12 @@ Compiled *compile(Oid relid)
 {
     MemoryContext context = call([] {
         return AllocSetContextCreate(CurTransactionContext, "pg_trickle compiled stream table",
-                                     ALLOCSET_DEFAULT_SIZES);
+                                     ALLOCSET_SMALL_SIZES);
     });
     auto *compiled = make_in<Compiled>(context);
     compiled->context = context;
-    ContextSwitch in_context(context);
+    /* What parsing, rewriting and translating leave behind is ten times what is kept. */
+    Scratch scratch;
     /* Our statements and expressions are printed and parsed here, whosoever's session it is. */
     TextSettings text_settings;
     compiled->definition = definition::load(relid);
@@ -214,7 +225,7 @@ Compiled *compile(Oid relid)
                        source.columns, source.is_read_by_owner);
         {
             AsOwner as_owner(definition.owner);
-            compiled->range_table = call([=] { return range_table_of(relid); });
+            compiled->range_table = call([=] { return range_table_of(relid, context); });
         }
         compiled->program = std::make_unique<engine::Program>(translation->plan);
         for (const engine::Step &step : compiled->program->steps())
@@ -232,18 +243,26 @@ Compiled *compile(Oid relid)
     for (int k = 0; k <= last; k++) {
         CompiledStep &step = compiled->steps[k];
         step.heap = k == last ? storage::storage_of(relid) : storage::arrangement_of(relid, k);
-        compile_step(definition, step);
+        compile_step(definition, step, context);
     }
     /* Until here an error frees it with the transaction. */
     MemoryContextSetParent(context, TopMemoryContext);
     return compiled;
 }
 
-template <class Make> SPIPlanPtr ensure_plan(KeptPlan &plan, Make make)
+template <class Make> SPIPlanPtr ensure_plan(Compiled &compiled, KeptPlan &plan, Make make)
 {
-    if (!plan.is_usable())
+    if (!plan.is_usable()) {
         plan = make();
+        note_growth(compiled);
+    }
     return plan.get();
+}
+
+void discard(Compiled *compiled)
+{
+    note_gone(*compiled);
+    MemoryContextDelete(compiled->context);
 }
 
 /* What the query reads through a view, read by the owner himself. */
@@ -277,14 +296,18 @@ std::vector<engine::Step> steps_of(const Definition &definition)
 
 void discard_stale()
 {
-    if (!std::exchange(has_stale, false))
-        return;
-    std::erase_if(compiled_cache(), [](const auto &item) {
-        bool is_stale = item.second->is_stale;
-        if (is_stale)
-            MemoryContextDelete(item.second->context);
-        return is_stale;
-    });
+    Cache &all = compiled_cache();
+    if (std::exchange(has_stale, false))
+        std::erase_if(all, [](const auto &item) {
+            bool is_stale = item.second->is_stale;
+            if (is_stale)
+                discard(item.second);
+            return is_stale;
+        });
+    while (Compiled *unused = next_to_free(static_cast<size_t>(guc::plan_cache_kb) * 1024)) {
+        all.erase(unused->relid());
+        discard(unused);
+    }
 }
 
 Compiled &compiled_of(Oid relid)
@@ -295,7 +318,7 @@ Compiled &compiled_of(Oid relid)
     if (found != all.end() && found->second->is_stale) {
         Compiled *stale = found->second;
         all.erase(found);
-        MemoryContextDelete(stale->context);
+        discard(stale);
         found = all.end();
     }
     if (found == all.end()) {
@@ -305,13 +328,15 @@ Compiled &compiled_of(Oid relid)
         compiled->is_stale = was_invalidated_meanwhile;
         has_stale = has_stale || was_invalidated_meanwhile;
         found = all.emplace(relid, compiled).first;
+        note_growth(*compiled);
     }
+    note_use(*found->second);
     return *found->second;
 }
 
 SPIPlanPtr delta_plan(Compiled &compiled, int step, uint64_t changed)
 {
-    return ensure_plan(compiled.steps[step].delta_plans[changed], [&] {
+    return ensure_plan(compiled, compiled.steps[step].delta_plans[changed], [&] {
         return KeptPlan::of_our_statement(compiled.program->delta_sql(step, changed, Names(compiled)),
                                           Driver::few_rows);
     });
@@ -319,7 +344,7 @@ SPIPlanPtr delta_plan(Compiled &compiled, int step, uint64_t changed)
 
 SPIPlanPtr full_plan(Compiled &compiled, int step)
 {
-    return ensure_plan(compiled.steps[step].full_plan, [&] {
+    return ensure_plan(compiled, compiled.steps[step].full_plan, [&] {
         if (compiled.is_full_only())
             return KeptPlan::of_query(compiled.definition.query);
         return KeptPlan::of_our_statement(compiled.program->full_sql(step, Names(compiled)), Driver::whole_sources);
@@ -328,7 +353,7 @@ SPIPlanPtr full_plan(Compiled &compiled, int step)
 
 SPIPlanPtr touched_count_plan(Compiled &compiled, int step, uint64_t changed)
 {
-    return ensure_plan(compiled.steps[step].touched_count_plans[changed], [&] {
+    return ensure_plan(compiled, compiled.steps[step].touched_count_plans[changed], [&] {
         return KeptPlan::of_our_statement(compiled.program->touched_count_sql(step, changed, Names(compiled)),
                                           Driver::few_rows);
     });
@@ -336,7 +361,7 @@ SPIPlanPtr touched_count_plan(Compiled &compiled, int step, uint64_t changed)
 
 SPIPlanPtr recompute_plan(Compiled &compiled, int step)
 {
-    return ensure_plan(compiled.steps[step].recompute_plan, [&] {
+    return ensure_plan(compiled, compiled.steps[step].recompute_plan, [&] {
         return KeptPlan::of_our_statement(compiled.program->recompute_sql(step, Names(compiled)), Driver::few_rows);
     });
 }

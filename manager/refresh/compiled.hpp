@@ -6,7 +6,7 @@
  * Invariant: a Compiled that compiled_of() returns matches the catalogs as of the relation locks the
  * caller holds: a relcache invalidation of the stream table, a source or an arrangement
  * makes it stale, and it is built anew at the next call. Its memory is a context of its own
- * below TopMemoryContext, freed when it is replaced.
+ * below TopMemoryContext, freed when it is replaced, or when others need the room (plan_cache.hpp).
  *
  * C++ frames throughout; they throw PgError.
  */
@@ -15,6 +15,7 @@
 #include "definition/definition.hpp"
 #include "engine/program.hpp"
 #include "pg/boundary.hpp"
+#include "refresh/plan_cache.hpp"
 #include "refresh/preparation.hpp"
 #include "storage/group_program.hpp"
 #include "translate/translate.hpp"
@@ -56,7 +57,7 @@ struct CompiledStep {
     KeptPlan recompute_plan;
 };
 
-struct Compiled {
+struct Compiled : CacheEntry {
     MemoryContext context = nullptr;
     Definition definition;
     bool is_stale = false;
@@ -83,7 +84,8 @@ bool is_kept_by_deltas(const Definition &definition);
  * stream table, or of discard_stale(). Raises 55006 while a refresh runs, which uses what this might replace. */
 Compiled &compiled_of(Oid relid);
 
-/* Frees what is out of date, that of stream tables that were dropped included. */
+/* Frees what is out of date, that of stream tables that were dropped included, and what is more than fits into
+ * pg_trickle.plan_cache_size. */
 void discard_stale();
 
 /* The plan of a statement, prepared when it is missing or no longer valid. Within an SPI

@@ -117,6 +117,19 @@ bool KeptPlan::is_usable() const
     return plan_ != nullptr && call([this] { return SPI_plan_is_valid(plan_); });
 }
 
+size_t KeptPlan::bytes() const
+{
+    size_t bytes = 0;
+    ListCell *cell;
+    foreach (cell, plan_ != nullptr ? SPI_plan_get_plan_sources(plan_) : NIL) {
+        auto *source = static_cast<CachedPlanSource *>(lfirst(cell));
+        bytes += MemoryContextMemAllocated(source->context, true);
+        if (source->gplan != nullptr)
+            bytes += MemoryContextMemAllocated(source->gplan->context, true);
+    }
+    return bytes;
+}
+
 KeptPlan KeptPlan::of_our_statement(const std::string &sql, Driver driver)
 {
     SPIPlanPtr parsed;

@@ -35,6 +35,8 @@ class KeptPlan {
     /* False until it is prepared, and when what it was made from has changed. */
     bool is_usable() const;
     SPIPlanPtr get() const { return plan_; }
+    /* Of its memory contexts. */
+    size_t bytes() const;
 
     /* A statement of ours: it reads arrangements, and tables behind other people's views, in which
      * the owner has no rights; so it is parsed as superuser, without the checks of privileges

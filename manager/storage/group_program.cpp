@@ -1,5 +1,6 @@
 #include "storage/group_program.hpp"
 
+#include "pg/context.hpp"
 #include "pg/superuser.hpp"
 #include "pg/walker.hpp"
 
@@ -53,8 +54,8 @@ List *parse_target_list(const char *sql, TupleDesc delta_descriptor)
     return query->targetList;
 }
 
-/* Binds the expressions of a target list, as planning would. */
-List *plan_target_list(List *targets, bool has_two_rows)
+/* Binds the expressions of a target list, as planning would. The result is a copy in `kept`. */
+List *plan_target_list(List *targets, bool has_two_rows, MemoryContext kept)
 {
     ListCell *cell;
     foreach (cell, targets) {
@@ -63,7 +64,10 @@ List *plan_target_list(List *targets, bool has_two_rows)
             entry->expr = reinterpret_cast<Expr *>(assign_slots(reinterpret_cast<Node *>(entry->expr), nullptr));
         entry->expr = expression_planner(entry->expr);
     }
-    return targets;
+    MemoryContext previous = MemoryContextSwitchTo(kept);
+    auto *copy = static_cast<List *>(copyObjectImpl(targets));
+    MemoryContextSwitchTo(previous);
+    return copy;
 }
 
 /* The descriptor of delta rows: key columns, then state columns. */
@@ -132,29 +136,35 @@ List *parse(const std::string &select, const std::string &from, TupleDesc delta_
     return call([&] { return parse_target_list(pstrdup(sql.c_str()), delta_descriptor); });
 }
 
-void bind(GroupProgram *program, const Parsed &parsed, TupleDesc physical)
+struct Planned {
+    List *states, *finals, *visible, *recompute;
+};
+
+Planned plan(const Parsed &parsed, MemoryContext kept)
 {
+    return {plan_target_list(parsed.states, true, kept), plan_target_list(parsed.finals, false, kept),
+            plan_target_list(parsed.visible, false, kept), plan_target_list(parsed.recompute, true, kept)};
+}
+
+void bind(GroupProgram *program, const Planned &planned, TupleDesc physical)
+{
+    auto project = [&](List *targets, const int *positions) {
+        check_types(targets, positions, physical);
+        return ExecBuildProjectionInfo(targets, program->context,
+                                       MakeSingleTupleTableSlot(ExecTypeFromTL(targets), &TTSOpsVirtual), nullptr,
+                                       nullptr);
+    };
     program->context = CreateStandaloneExprContext();
     program->merged = MakeSingleTupleTableSlot(physical, &TTSOpsVirtual);
     program->absent = MakeSingleTupleTableSlot(physical, &TTSOpsVirtual);
     ExecStoreAllNullTuple(program->absent);
-    List *targets = plan_target_list(parsed.states, true);
-    check_types(targets, program->state_targets, physical);
-    program->states = ExecBuildProjectionInfo(
-        targets, program->context, MakeSingleTupleTableSlot(ExecTypeFromTL(targets), &TTSOpsVirtual), nullptr, nullptr);
-    if (parsed.finals != NIL) {
-        targets = plan_target_list(parsed.finals, false);
-        check_types(targets, program->final_targets, physical);
-        program->finals =
-            ExecBuildProjectionInfo(targets, program->context,
-                                    MakeSingleTupleTableSlot(ExecTypeFromTL(targets), &TTSOpsVirtual), nullptr, nullptr);
-    }
-    if (parsed.visible != NIL)
-        program->is_visible = ExecInitExpr(
-            linitial_node(TargetEntry, plan_target_list(parsed.visible, false))->expr, nullptr);
-    if (parsed.recompute != NIL)
-        program->must_recompute = ExecInitExpr(
-            linitial_node(TargetEntry, plan_target_list(parsed.recompute, true))->expr, nullptr);
+    program->states = project(planned.states, program->state_targets);
+    if (planned.finals != NIL)
+        program->finals = project(planned.finals, program->final_targets);
+    if (planned.visible != NIL)
+        program->is_visible = ExecInitExpr(linitial_node(TargetEntry, planned.visible)->expr, nullptr);
+    if (planned.recompute != NIL)
+        program->must_recompute = ExecInitExpr(linitial_node(TargetEntry, planned.recompute)->expr, nullptr);
 }
 
 int *allocate_positions(size_t count)
@@ -179,6 +189,8 @@ GroupProgram *compile_groups(const engine::Step &step, Oid heap, const std::stri
     });
     program->delta_descriptor =
         call([=] { return describe_delta(physical, program->delta_targets, program->delta_count); });
+    MemoryContext kept = CurrentMemoryContext;
+    Scratch scratch;
     Parsed parsed;
     {
         /* Names in the reserved schema resolve for a superuser only; parsing runs no user code. */
@@ -190,7 +202,9 @@ GroupProgram *compile_groups(const engine::Step &step, Oid heap, const std::stri
         parsed.visible = parse(texts.visible, heap_name + " n", program->delta_descriptor);
     }
     AsOwner as_owner(owner);
-    call([=] { bind(program, parsed, physical); });
+    Planned planned = call([=] { return plan(parsed, kept); });
+    ContextSwitch in_kept(kept);
+    call([=] { bind(program, planned, physical); });
     return program;
 }
 
