@@ -9,7 +9,7 @@ import threading
 import time
 
 from measure import Database, connect, ms
-from processes import trickle_pids, wait_until
+from processes import Usage, trickle_pids, wait_until
 
 SOURCES = max(1, 100 // int(os.environ.get("BENCH_SHRINK", 1)))
 
@@ -49,20 +49,31 @@ class Thousand(Database):
         cursor.execute("CREATE TABLE regions AS SELECT g AS id, 'region ' || g AS name FROM generate_series(0, 9) g")
         cursor.execute("ALTER TABLE regions ADD PRIMARY KEY (id)")
         for source in range(SOURCES):
-            cursor.execute(f"CREATE TABLE source_{source} (id int PRIMARY KEY, grp int, amount numeric, number int)")
-            cursor.execute(f"INSERT INTO source_{source} SELECT g, g % 10, 1 + g % 7, 0 FROM generate_series(0, 999) g")
+            self.make_source(cursor, f"source_{source}")
         cursor.execute("VACUUM ANALYZE")
         for number in range(TABLES):
             query = KINDS[number // SOURCES].format(s=f"source_{source_of(number)}")
-            self.creation_ms.append(ms(cursor, "SELECT pgtrickle.create_stream_table(%s, %s, %s)",
-                                       (name_of(number), query, self.schedule)))
+            self.creation_ms.append(self.create_ms(cursor, name_of(number), query))
+        self.same_again_ms = [self.create_like_the_first(cursor, number) for number in range(10)]
         cursor.execute("VACUUM ANALYZE")
         self.wait_for_manager(cursor)
         return cursor
 
+    def make_source(self, cursor, name):
+        cursor.execute(f"CREATE TABLE {name} (id int PRIMARY KEY, grp int, amount numeric, number int)")
+        cursor.execute(f"INSERT INTO {name} SELECT g, g % 10, 1 + g % 7, 0 FROM generate_series(0, 999) g")
+
+    def create_like_the_first(self, cursor, number):
+        """After all others, by the query of the first ones and over a source of its own, as theirs was new to capture."""
+        self.make_source(cursor, f"later_{number}")
+        cursor.execute(f"VACUUM ANALYZE later_{number}")
+        return self.create_ms(cursor, f"kept_later_{number}", KINDS[0].format(s=f"later_{number}"))
+
+    def create_ms(self, cursor, name, query):
+        return ms(cursor, "SELECT pgtrickle.create_stream_table(%s, %s, %s)", (name, query, self.schedule))
+
     def wait_for_manager(self, cursor):
         """Until the manager knows all, and rests."""
-        from processes import Usage
         database = cursor.connection.info.dbname
         wait_until(lambda: "manager" in trickle_pids(cursor, database))
 
