@@ -27,26 +27,37 @@ void add_below(Oid relid, scheduler::Graph &graph)
         add_below(upstream, graph);
 }
 
-/* Whoever is on a diamond with one of them is there by way of an apex above. */
-void add_siblings(Oid relid, std::set<Oid> &result)
+std::set<Oid> above(const std::vector<Oid> &relids)
 {
-    scheduler::Graph graph;
-    for (Oid apex : definition::downstreams_of(relid)) {
-        add_below(apex, graph);
-        scheduler::Ids members = graph.diamond_of(apex);
-        bool is_on_it = std::find(members.begin(), members.end(), relid) != members.end();
-        if (is_on_it && definition::load(apex).is_diamond_atomic)
-            result.insert(members.begin(), members.end());
+    std::set<Oid> found;
+    std::vector<Oid> open = relids;
+    while (!open.empty()) {
+        Oid relid = open.back();
+        open.pop_back();
+        for (Oid reader : definition::readers_of(relid))
+            if (found.insert(reader).second)
+                open.push_back(reader);
     }
+    return found;
 }
 
 } // namespace
 
+/* Whoever is on a diamond with one of them is there by way of an apex above. Each apex is looked at once,
+ * in one graph: a group of many levels has as many apexes as members. */
 std::vector<Oid> with_siblings(const std::vector<Oid> &relids)
 {
     std::set<Oid> result(relids.begin(), relids.end());
-    for (Oid relid : relids)
-        add_siblings(relid, result);
+    scheduler::Graph graph;
+    for (Oid apex : above(relids)) {
+        add_below(apex, graph);
+        scheduler::Ids members = graph.diamond_of(apex);
+        bool is_touched = std::any_of(members.begin(), members.end(), [&](Oid member) {
+            return std::find(relids.begin(), relids.end(), member) != relids.end();
+        });
+        if (is_touched && definition::load(apex).is_diamond_atomic)
+            result.insert(members.begin(), members.end());
+    }
     return {result.begin(), result.end()};
 }
 
