@@ -40,6 +40,9 @@ def failures_and_suspension_and_resumption():
     db.run("CREATE TABLE source (id int PRIMARY KEY, v int)")
     db.run("INSERT INTO source VALUES (1, 1)")
     db.run("SELECT pgtrickle.create_stream_table('shares', 'SELECT id, 1 / v AS v FROM source', 'calculated')")
+    # The first refresh is not to be late: a manager that has just looked into a new database comes back after a second.
+    db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' "
+                "AND datname = current_database()", 1)
     db.run("UPDATE source SET v = 0")
     for errors in 1, 2, 3:
         alert = wait_for("refresh_failed", "shares")
