@@ -308,6 +308,7 @@ void discard_stale()
         all.erase(unused->relid());
         discard(unused);
     }
+    give_back();
 }
 
 Compiled &compiled_of(Oid relid)

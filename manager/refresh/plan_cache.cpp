@@ -4,6 +4,7 @@
 #include "refresh/compiled.hpp"
 
 #include <algorithm>
+#include <malloc.h>
 
 namespace pgtrickle::refresh {
 
@@ -13,7 +14,10 @@ struct Budget {
     boost::intrusive::list<CacheEntry, boost::intrusive::constant_time_size<false>> by_use; /* the latest first */
     std::vector<Compiled *> grown;
     size_t bytes = 0;
+    size_t freed = 0; /* since the last give_back() that did something */
 };
+
+constexpr size_t worth_giving_back = 8 << 20;
 
 /* Process-local; made at the first use, lives as long as the process. */
 Budget *instance = nullptr;
@@ -67,6 +71,15 @@ void note_gone(Compiled &compiled)
     compiled.unlink();
     std::erase(budget().grown, &compiled);
     budget().bytes -= compiled.counted_bytes;
+    budget().freed += compiled.counted_bytes;
+}
+
+void give_back()
+{
+    if (budget().freed < worth_giving_back)
+        return;
+    budget().freed = 0;
+    malloc_trim(0);
 }
 
 Compiled *next_to_free(size_t limit_bytes)

@@ -29,6 +29,10 @@ void note_growth(Compiled &compiled);
 /* It is about to be freed. */
 void note_gone(Compiled &compiled);
 
+/* To be called when all are freed that are to be: after much, the kernel has the memory back. Else a worker
+ * whose stream tables were all invalidated at once, and went to others, would keep it for good. */
+void give_back();
+
 /* The one to free now, nullptr if all there are fit into `limit_bytes`. */
 Compiled *next_to_free(size_t limit_bytes);
 

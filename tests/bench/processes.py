@@ -53,17 +53,20 @@ def context_bytes(cursor, pid):
 
 
 class Usage:
-    """CPU time and wake-ups of processes over a stretch of time."""
+    """CPU time and wake-ups of processes over a stretch of time; of those that are there at its end, for idle
+    workers leave."""
 
     def __init__(self, pids):
-        self.pids = pids
-        self.begun = (time.monotonic(), cpu_s(pids), sum(wake_ups(pid) for pid in pids))
+        self.started = time.monotonic()
+        self.before = {pid: (cpu_s([pid]), wake_ups(pid)) for pid in pids if Path(f"/proc/{pid}").exists()}
 
     def end(self):
-        started, cpu, woken = self.begun
-        self.seconds = time.monotonic() - started
-        self.cpu_s = cpu_s(self.pids) - cpu
-        self.wake_ups = sum(wake_ups(pid) for pid in self.pids) - woken
+        self.seconds = time.monotonic() - self.started
+        self.cpu_s = self.wake_ups = 0
+        for pid, (cpu, woken) in self.before.items():
+            if Path(f"/proc/{pid}").exists():
+                self.cpu_s += cpu_s([pid]) - cpu
+                self.wake_ups += wake_ups(pid) - woken
         return self
 
     @property
