@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <vector>
 
 using namespace pgtrickle::scheduler;
 
@@ -54,6 +55,32 @@ TEST(Rest, bounds_the_share_of_a_core)
     EXPECT_LT(share(2 * ms, 5000), 0.07);
     EXPECT_LT(share(10 * ms, 5000), 0.07);
     EXPECT_GT(share(2 * ms, 5000), 0.04); /* and is not idle either */
+}
+
+/* Commits cost the same whenever they are taken in. Charged for them too, it ended at the longest rest. */
+TEST(Rest, of_a_hot_one_pays_for_what_a_refresh_takes_by_itself)
+{
+    for (double each_us : {2.0, 50.0, 120.0}) {
+        Rest rest;
+        Microseconds now = start, last = start, busy = 0;
+        std::vector<Microseconds> rests;
+        while (now < start + 60 * second_us) {
+            Microseconds begun = std::max(now, rest.until());
+            rests.push_back(begun - now);
+            double commits = static_cast<double>(begun - last) * 5000 / second_us;
+            Microseconds noise = static_cast<Microseconds>(rests.size() * 7919 % 400);
+            Microseconds took = 1 * ms + noise + static_cast<Microseconds>(commits * each_us);
+            now = begun + took;
+            last = begun;
+            busy += took;
+            rest.note_refresh(took, std::max<int64_t>(1, static_cast<int64_t>(commits)), now, longest);
+        }
+        std::sort(rests.begin(), rests.end());
+        EXPECT_LT(rests[rests.size() / 2], 40 * ms) << each_us;
+        EXPECT_GT(rests[rests.size() / 2], 2 * ms) << each_us;
+        double unavoidable = each_us * 5000 / second_us;
+        EXPECT_LT(static_cast<double>(busy) / static_cast<double>(now - start), unavoidable + 0.2) << each_us;
+    }
 }
 
 TEST(Rest, of_a_hot_one_is_proportional)
