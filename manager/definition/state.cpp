@@ -361,6 +361,8 @@ Mark *all_marks(int *count)
         mark->generation = DatumGetInt64(values[Column::generation - 1]);
         mark->consecutive_errors = DatumGetInt32(values[Column::consecutive_errors - 1]);
         mark->is_populated = DatumGetBool(values[Column::is_populated - 1]);
+        const bool is_filled = mark->is_populated && !nulls[Column::data_timestamp - 1];
+        mark->data_timestamp = is_filled ? DatumGetTimestampTz(values[Column::data_timestamp - 1]) : 0;
         char *status = TextDatumGetCString(values[Column::status - 1]);
         strlcpy(mark->status, status, sizeof(mark->status));
         pfree(status);

@@ -99,6 +99,7 @@ struct Mark {
     int64_t generation;
     int32_t consecutive_errors;
     bool is_populated;
+    TimestampTz data_timestamp; /* 0: unpopulated */
     char status[16];
 };
 /* All of this database, by one scan, palloc'ed; `count` says how many. PostgreSQL frame. */

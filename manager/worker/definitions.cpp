@@ -34,6 +34,7 @@ struct LoadedState {
     bool is_populated = false;
     bool is_suspended = false;
     int failures = 0;
+    TimestampTz data_timestamp = 0; /* 0: unpopulated */
     std::string status;
 };
 
@@ -95,6 +96,7 @@ LoadedState state_of(const state::Mark &mark)
     state.is_populated = mark.is_populated;
     state.is_suspended = strcmp(mark.status, state::name_of(state::Status::suspended)) == 0;
     state.failures = mark.consecutive_errors;
+    state.data_timestamp = mark.data_timestamp;
     state.status = mark.status;
     return state;
 }
@@ -111,6 +113,9 @@ void Manager::set_task(Id relid, const LoadedState &state)
 {
     scheduler::Task &task = queue_.task(relid);
     task.is_due_when_clean = known_[relid].is_restless;
+    /* What moves by itself is due by the time of its last refresh, whoever did it. */
+    if (task.is_due_when_clean && task.refreshed_at == 0)
+        task.refreshed_at = state.data_timestamp;
     task.failures = state.failures;
     if (state.failures == 0)
         task.not_before = 0;
