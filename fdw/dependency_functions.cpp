@@ -18,16 +18,6 @@ namespace pgtrickle {
 
 namespace {
 
-const char *type_of(SourceKind kind)
-{
-    switch (kind) {
-    case SourceKind::stream_table: return "STREAM_TABLE";
-    case SourceKind::materialized_view: return "MATVIEW";
-    case SourceKind::foreign_table: return "FOREIGN_TABLE";
-    default: return "TABLE";
-    }
-}
-
 Datum column_names(const Source &source)
 {
     return call([&] {
@@ -64,7 +54,7 @@ SQL_FUNCTION(pgtrickle_dependency_rows)
         if (!call([=] { return definition::is_stream_table(relid) && may_see(relid); }))
             continue;
         for (const Source &source : definition::sources_of(relid))
-            rows.number(relid).oid(source.relid).text(type_of(source.kind)).datum(column_names(source)).add();
+            rows.number(relid).oid(source.relid).text(name_of(source.kind)).datum(column_names(source)).add();
         for (Oid view : views_of(relid))
             rows.number(relid).oid(view).text("VIEW").null().add();
     }

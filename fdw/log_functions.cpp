@@ -22,16 +22,6 @@ namespace pgtrickle {
 
 namespace {
 
-const char *type_of(SourceKind kind)
-{
-    switch (kind) {
-    case SourceKind::stream_table: return "STREAM_TABLE";
-    case SourceKind::materialized_view: return "MATVIEW";
-    case SourceKind::foreign_table: return "FOREIGN_TABLE";
-    default: return "TABLE";
-    }
-}
-
 std::map<Oid, SourceKind> visible_sources()
 {
     std::map<Oid, SourceKind> sources;
@@ -105,7 +95,7 @@ SQL_FUNCTION(pgtrickle_source_rows)
         LogSeen log = call([source = source] { return look_at_log(source); });
         if (!log.is_there)
             continue;
-        rows.oid(source).text(type_of(kind)).boolean(log.is_captured).number(log.bytes);
+        rows.oid(source).text(name_of(kind)).boolean(log.is_captured).number(log.bytes);
         log.damage != nullptr ? rows.text(log.damage) : rows.null();
         rows.number(static_cast<int64_t>(definition::readers_of(source).size())).add();
     }

@@ -26,6 +26,20 @@ extern "C" {
 
 #include <algorithm>
 
+namespace pgtrickle {
+
+const char *name_of(SourceKind kind)
+{
+    switch (kind) {
+    case SourceKind::stream_table: return "STREAM_TABLE";
+    case SourceKind::materialized_view: return "MATVIEW";
+    case SourceKind::foreign_table: return "FOREIGN_TABLE";
+    default: return "TABLE";
+    }
+}
+
+} // namespace pgtrickle
+
 namespace pgtrickle::definition {
 
 namespace {
@@ -141,20 +155,6 @@ std::vector<Oid> to_vector(List *oids)
     return found;
 }
 
-/* Breadth first from `start` along `neighbours`. */
-template <class Neighbours> std::vector<Oid> reachable(Oid start, Neighbours neighbours)
-{
-    std::vector<Oid> found;
-    std::vector<Oid> open = {start};
-    for (size_t i = 0; i < open.size(); i++)
-        for (Oid neighbour : neighbours(open[i]))
-            if (neighbour != start && std::find(found.begin(), found.end(), neighbour) == found.end()) {
-                found.push_back(neighbour);
-                open.push_back(neighbour);
-            }
-    return found;
-}
-
 } // namespace
 
 std::vector<Source> sources_of(Oid relid)
@@ -214,18 +214,16 @@ Definition load(Oid relid)
 
 std::vector<Oid> upstreams_of(Oid relid)
 {
-    return reachable(relid, [](Oid member) {
-        std::vector<Oid> upstreams;
-        for (const Source &source : sources_of(member))
-            if (source.kind == SourceKind::stream_table)
-                upstreams.push_back(source.relid);
-        return upstreams;
-    });
-}
-
-std::vector<Oid> downstreams_of(Oid relid)
-{
-    return reachable(relid, [](Oid member) { return readers_of(member); });
+    std::vector<Oid> found;
+    std::vector<Oid> open = {relid};
+    for (size_t i = 0; i < open.size(); i++)
+        for (const Source &source : sources_of(open[i]))
+            if (source.kind == SourceKind::stream_table && source.relid != relid &&
+                std::find(found.begin(), found.end(), source.relid) == found.end()) {
+                found.push_back(source.relid);
+                open.push_back(source.relid);
+            }
+    return found;
 }
 
 std::vector<Oid> readers_of(Oid source)

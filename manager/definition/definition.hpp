@@ -29,6 +29,7 @@ namespace pgtrickle {
 enum class RefreshMode { automatic, differential, full, immediate };
 
 enum class SourceKind { table, stream_table, materialized_view, foreign_table, other };
+const char *name_of(SourceKind kind); /* as SQL functions show it: TABLE … */
 
 struct Source {
     Oid relid;
@@ -90,10 +91,9 @@ Oid view_of(Oid relid);
 
 /* What relid reads directly, by source number. C++ frame. */
 std::vector<Source> sources_of(Oid relid);
-/* Stream tables that relid reads, or that read relid, directly or by way of others,
- * nearest first, each once, relid itself not included. C++ frames. */
+/* Stream tables that relid reads, directly or by way of others, nearest first, each once, relid
+ * itself not included. C++ frame. */
 std::vector<Oid> upstreams_of(Oid relid);
-std::vector<Oid> downstreams_of(Oid relid);
 /* Stream tables that read `source` (any relation) directly. C++ frame. */
 std::vector<Oid> readers_of(Oid source);
 /* Every stream table of this database. C++ frame. */
