@@ -91,7 +91,8 @@ struct Reader {
     const AttrNumber *columns;
     int column_count;
     int table_oid_position; /* in columns: rows of other tables than `source` are left out; -1: none is */
-    Tuplestorestate *out; /* nullptr: only whether there is anything */
+    Tuplestorestate *out; /* nullptr: only whether there is anything, or any marker */
+    bool looks_for_marker;
     TupleDesc out_desc;
     Datum *out_values;
     bool *out_nulls;
@@ -169,12 +170,11 @@ void take_chunk(Reader *reader, TupleTableSlot *slot)
     const Datum *values = slot->tts_values;
     if (reader->frontier->includes(DatumGetUInt64(values[l_xid - 1]), DatumGetInt32(values[l_seq - 1])))
         return;
+    const int n = DatumGetInt32(values[l_n - 1]);
     if (reader->out == nullptr) {
-        reader->is_done = true;
-        reader->changes.rows = 1;
+        reader->is_done = n == 0 || !reader->looks_for_marker;
         return;
     }
-    const int n = DatumGetInt32(values[l_n - 1]);
     if (n == 0) {
         stop_at_marker(reader, TextDatumGetCString(values[l_data - 1]));
         return;
@@ -298,6 +298,20 @@ bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
     reader.frontier = &frontier;
     reader.snapshot = snapshot;
     reader.source = source;
+    read_log(&reader, &row);
+    return reader.is_done;
+}
+
+bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot)
+{
+    SourceRow row;
+    if (!find_source(source, &row))
+        return false;
+    Reader reader = {};
+    reader.frontier = &frontier;
+    reader.snapshot = snapshot;
+    reader.source = source;
+    reader.looks_for_marker = true;
     read_log(&reader, &row);
     return reader.is_done;
 }

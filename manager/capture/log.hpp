@@ -67,6 +67,8 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot,
 
 /* Whether there is any such change or marker; stops at the first. */
 bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot);
+/* Whether there is such a marker. */
+bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot);
 /* The same, of one segment of its log. */
 bool has_changes_in(Oid source, Oid segment, const Frontier &frontier, Snapshot snapshot);
 

@@ -3,6 +3,7 @@
 #include "capture/capture.hpp"
 #include "capture/frontier.hpp"
 #include "pg/attempt.hpp"
+#include "refresh/fixed_snapshot.hpp"
 #include "refresh/group.hpp"
 #include "refresh/report.hpp"
 #include "refresh/holds.hpp"
@@ -22,46 +23,6 @@ extern "C" {
 namespace pgtrickle::refresh {
 
 namespace {
-
-/* Whether `committed`, the frontier a refresh starts from, has something in that `snapshot`
- * does not see: then the snapshot is too old to go on from it. */
-bool is_newer_than(const Frontier &committed, Snapshot snapshot)
-{
-    Frontier seen = Frontier::of_snapshot(snapshot, 0);
-    if (committed.xmax > seen.xmax)
-        return true;
-    return std::any_of(seen.xip.begin(), seen.xip.end(), [&](uint64_t xid) {
-        return xid < committed.xmax && !std::binary_search(committed.xip.begin(), committed.xip.end(), xid);
-    });
-}
-
-/* Whether a refresh has been committed that the active snapshot does not see: then it does not see
- * the rows either to which the frontier belongs, though the frontier may have nothing in that it lacks. */
-bool was_refreshed_since(const Member &member)
-{
-    state::StateRow seen;
-    return !state::read(member.compiled->relid(), &seen, GetActiveSnapshot()) ||
-           seen.frontier != member.state.frontier || seen.own_xid != member.state.own_xid ||
-           seen.own_seq != member.state.own_seq;
-}
-
-/* REPEATABLE READ: the snapshot is older than the locks, so a refresh committed in between
- * may already be ahead of it. */
-void check_snapshot(const Group &group)
-{
-    for (const Member &member : group.members) {
-        if (member.state.frontier.empty())
-            continue;
-        Frontier committed =
-            Frontier::from_text(member.state.frontier.c_str(), member.state.own_xid, member.state.own_seq);
-        if (is_newer_than(committed, GetActiveSnapshot()) || was_refreshed_since(member))
-            raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
-                   .message = "could not refresh stream table \"" + member.compiled->definition.name +
-                              "\" due to a concurrent refresh",
-                   .detail = "A newer state was committed after this transaction took its snapshot.",
-                   .hint = "Retry the transaction."});
-    }
-}
 
 bool is_to_be_filled(const Member &member)
 {
@@ -99,7 +60,7 @@ bool push_snapshot(Group &group)
     if (begin_fill_in_fixed_transaction(group))
         return false;
     call([] { PushCopiedSnapshot(GetTransactionSnapshot()); });
-    check_snapshot(group);
+    require_snapshot_serves(group);
     return true;
 }
 
