@@ -11,12 +11,16 @@
 #include "mailbox/shared.hpp"
 
 extern "C" {
+#include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "nodes/parsenodes.h"
 #include "storage/ipc.h"
+#include "miscadmin.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/syscache.h"
 }
 
 #include <csignal>
@@ -27,7 +31,7 @@ namespace {
 
 ProcessUtility_hook_type next_hook = nullptr;
 bool is_committing_prepared = false; /* `started` was bumped, `finished` was not */
-Oid barred_database = InvalidOid;
+bool has_barred = false; /* some databases: a transaction may rename several */
 
 /* ---- COMMIT PREPARED ---- */
 
@@ -61,7 +65,7 @@ void bar(Oid database) noexcept
         slot->barred_by = MyProcPid;
         slot->is_wanted = false;
         slot->is_asked_to_exit.store(1);
-        barred_database = database;
+        has_barred = true;
         if (slot->pid.load() != 0) {
             /* The latch ends its sleep, the cancel request a refresh under way. */
             wake_process(slot->process);
@@ -92,20 +96,46 @@ const char *template_of(CreatedbStmt *statement)
     return "template1";
 }
 
-/* The database that must be without sessions, InvalidOid if none. A PostgreSQL frame. */
+/* Who may create databases at all may copy a template, and anybody's that is one for everybody. */
+bool may_copy_templates()
+{
+    HeapTuple role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+    bool may = HeapTupleIsValid(role) && reinterpret_cast<Form_pg_authid>(GETSTRUCT(role))->rolcreatedb;
+    if (HeapTupleIsValid(role))
+        ReleaseSysCache(role);
+    return may;
+}
+
+bool is_template(Oid database)
+{
+    HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
+    bool is_one = HeapTupleIsValid(tuple) && reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple))->datistemplate;
+    if (HeapTupleIsValid(tuple))
+        ReleaseSysCache(tuple);
+    return is_one;
+}
+
+/* The database that must be without sessions, InvalidOid if none, or if the command will be refused: nobody's
+ * manager is sent away by whoever has no right to. A PostgreSQL frame. */
 Oid database_to_leave(PlannedStmt *statement)
 {
     const char *name = nullptr;
     auto *utility = statement->utilityStmt;
+    bool is_copy = IsA(utility, CreatedbStmt);
     if (IsA(utility, DropdbStmt))
         name = castNode(DropdbStmt, utility)->dbname;
-    else if (IsA(utility, CreatedbStmt))
+    else if (is_copy)
         name = template_of(castNode(CreatedbStmt, utility));
     else if (IsA(utility, AlterDatabaseStmt))
         name = castNode(AlterDatabaseStmt, utility)->dbname;
     else if (IsA(utility, RenameStmt) && castNode(RenameStmt, utility)->renameType == OBJECT_DATABASE)
         name = castNode(RenameStmt, utility)->subname;
-    return name != nullptr && IsTransactionState() ? get_database_oid(name, true) : InvalidOid;
+    if (name == nullptr || !IsTransactionState() || (is_copy && !superuser() && !may_copy_templates()))
+        return InvalidOid;
+    Oid database = get_database_oid(name, true);
+    bool may = OidIsValid(database) &&
+               (pg_database_ownercheck(database, GetUserId()) || (is_copy && is_template(database)));
+    return may ? database : InvalidOid;
 }
 
 bool is_commit_prepared(PlannedStmt *statement)
@@ -159,18 +189,20 @@ void finish_commit_prepared() noexcept
 
 void lift_bar() noexcept
 {
-    if (barred_database == InvalidOid)
+    if (!has_barred)
         return;
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
-    ManagerSlot *slot = find_manager(barred_database);
-    if (slot != nullptr && slot->barred_by == MyProcPid) {
-        slot->barred_by = 0;
-        slot->is_asked_to_exit.store(0);
-        if (slot->pid.load() == 0)
-            slot->database.store(InvalidOid);
+    for (int i = 0; i < shared->manager_count; i++) {
+        ManagerSlot &slot = managers[i];
+        if (slot.barred_by != MyProcPid)
+            continue;
+        slot.barred_by = 0;
+        slot.is_asked_to_exit.store(0);
+        if (slot.pid.load() == 0)
+            slot.database.store(InvalidOid);
     }
     LWLockRelease(shared->request_lock);
-    barred_database = InvalidOid;
+    has_barred = false;
     /* The database may still be there, or a copy of it with stream tables of its own. */
     shared->is_registry_doubtful.store(1);
     wake_launcher();

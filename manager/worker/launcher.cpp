@@ -307,5 +307,6 @@ extern "C" void pgtrickle_launcher_main(Datum)
         worker::Launcher launcher;
         launcher.run();
     });
-    proc_exit(0);
+    /* 0 would be taken for "never again": it is to come back unless the server stops. */
+    proc_exit(1);
 }

@@ -60,6 +60,24 @@ def a_killed_manager_is_replaced():
     insert_and_wait()
 
 
+def launcher_pid():
+    rows = db.run("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle launcher'")
+    return rows[0][0] if rows else None
+
+
+def without_a_launcher_managers_go_on():
+    """It is back after five seconds."""
+    os.kill(launcher_pid(), signal.SIGTERM)
+    db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle launcher'", 0, limit_s=1)
+    insert_and_wait()
+
+
+def a_terminated_launcher_is_replaced():
+    db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle launcher'", 1)
+    os.kill(db.manager_pid(), signal.SIGTERM)
+    insert_and_wait()
+
+
 def the_catalog_knows_graph_and_program():
     file = sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)
     edges = file.execute("SELECT count(*) FROM graph JOIN registry USING (database, relid) WHERE name = 'kept'")
@@ -128,13 +146,47 @@ def a_copied_database_gets_its_own_manager():
     db.session.close()
     db.session = original
     insert_and_wait()
-    db.admin("DROP DATABASE copied")
+
+
+def several_databases_are_renamed_at_once():
+    names = [db.name, "copied"]
+    db.session.close()
+    session = db.connect("postgres")
+    session.cursor().execute("".join(f"ALTER DATABASE {name} RENAME TO {name}_2;" for name in names))
+    session.close()
+    for name in names:
+        db.session = db.connect(name + "_2")
+        db.run("SET pg_trickle.enabled = off")
+        insert_and_wait()
+        db.session.close()
+    db.name += "_2"
+    reconnect()
+    db.admin("DROP DATABASE copied_2")
+
+
+def nobody_sends_the_manager_of_another_away():
+    before = db.manager_pid()
+    db.run("CREATE ROLE nobody_special LOGIN")
+    session = psycopg2.connect(host=db.host, user="nobody_special", dbname="postgres")
+    session.autocommit = True
+    for statement in ("DROP DATABASE {0}", "ALTER DATABASE {0} RENAME TO taken", "CREATE DATABASE taken TEMPLATE {0}",
+                      "ALTER DATABASE {0} SET TABLESPACE pg_default"):
+        try:
+            session.cursor().execute(statement.format(db.name))
+            raise AssertionError(statement)
+        except psycopg2.errors.InsufficientPrivilege:
+            pass
+    session.close()
+    insert_and_wait()
+    assert db.manager_pid() == before
 
 
 try:
     run_cases([a_manager_starts_with_the_first_stream_table, a_terminated_manager_is_replaced,
-               a_killed_manager_is_replaced, the_catalog_knows_graph_and_program, a_removed_catalog_comes_back, a_removed_folder_comes_back,
-               a_damaged_catalog_is_made_anew, without_a_catalog_everything_goes_on,
-               after_a_restart_the_manager_is_back, a_copied_database_gets_its_own_manager])
+               a_killed_manager_is_replaced, without_a_launcher_managers_go_on,
+               the_catalog_knows_graph_and_program, a_removed_catalog_comes_back, a_removed_folder_comes_back,
+               a_damaged_catalog_is_made_anew, without_a_catalog_everything_goes_on, a_terminated_launcher_is_replaced,
+               after_a_restart_the_manager_is_back, a_copied_database_gets_its_own_manager,
+               several_databases_are_renamed_at_once, nobody_sends_the_manager_of_another_away])
 finally:
     server.destroy()
