@@ -102,6 +102,7 @@ void visit(Visitor &visitor, Item &job)
 {
     visitor(job.kind);
     visitor(job.initiator);
+    visitor(job.is_hurried);
     visitor(job.is_prune_due);
     visitor(job.large_sources);
     visitor(job.involved);

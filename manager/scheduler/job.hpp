@@ -57,6 +57,7 @@ struct Job {
     enum class Kind : uint8_t { refresh, upkeep };
     Kind kind = Kind::refresh;
     Initiator initiator = Initiator::scheduler;
+    bool is_hurried = false;        /* who is wanted does not wait either for what others hold locked */
     bool is_prune_due = false;      /* upkeep: of the history */
     Ids large_sources;              /* upkeep: whose logs an alert has told of */
     std::vector<Involved> involved; /* members in order, upstreams first; then who is only read */

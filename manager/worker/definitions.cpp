@@ -157,6 +157,7 @@ void Manager::forget(Id relid, std::set<Id> *above)
 {
     add(above, graph_.downstreams(relid));
     troubled_.erase(relid);
+    locked_.erase(relid);
     graph_.remove(relid);
     known_.erase(relid);
     queue_.remove(relid);

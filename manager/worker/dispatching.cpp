@@ -115,6 +115,16 @@ bool Manager::is_busy(const Ids &involved) const
     return std::any_of(involved.begin(), involved.end(), [&](Id id) { return busy_.count(id) != 0; });
 }
 
+bool Manager::was_locked(const Ids &members) const
+{
+    return std::any_of(members.begin(), members.end(), [&](Id id) { return locked_.count(id) != 0; });
+}
+
+bool Manager::is_somebody_waiting_for_locks() const
+{
+    return std::any_of(running_.begin(), running_.end(), [](const RunningJob &job) { return job.waits_for_locks; });
+}
+
 Job Manager::make_job(const Ids &involved, size_t member_count, const std::set<Id> &wanted,
                       const std::set<Id> &companions, Initiator initiator)
 {
@@ -188,11 +198,22 @@ bool Manager::dispatch_piece(Id id, const std::function<bool(Task &)> &is_wanted
     Ids involved = scheduler::with_upstreams(graph_, members);
     if (is_busy(involved))
         return true;
+    /* Of those that somebody holds locked, one at a time is waited for: they would take all workers, and
+     * everybody's turns. The others look whether they can have their locks, and a reader waits until it is his turn. */
+    const bool is_doubtful = was_locked(members), is_waiting = is_somebody_waiting_for_locks();
+    const bool is_for_reader = initiator == Initiator::reader;
+    if (is_doubtful && is_waiting && is_for_reader)
+        return true;
     Pool::Choice choice = pool_.choose(known_[members.front()].last_worker, GetCurrentTimestamp());
     if (choice.chance == Pool::Chance::later)
         return false;
     Job job = make_job(involved, members.size(), wanted, companions, initiator);
-    start(choice, std::move(job), std::move(members), std::move(involved));
+    job.is_hurried = !is_for_reader && (is_doubtful ? is_waiting : !locked_.empty());
+    RunningJob running;
+    running.waits_for_locks = is_doubtful && !job.is_hurried;
+    running.members = std::move(members);
+    running.involved = std::move(involved);
+    start(choice, std::move(job), std::move(running));
     return true;
 }
 
@@ -236,7 +257,7 @@ bool Manager::dispatch_upkeep()
     if (choice.chance == Pool::Chance::later)
         return false;
     is_upkeep_running_ = true;
-    start(choice, upkeep_job(now), {}, {});
+    start(choice, upkeep_job(now), {});
     return true;
 }
 
@@ -249,10 +270,13 @@ void Manager::dispatch()
         pool_.want_nobody();
 }
 
-void Manager::start(const Pool::Choice &choice, Job job, Ids members, Ids involved)
+void Manager::start(const Pool::Choice &choice, Job job, RunningJob begun)
 {
-    int64_t commits = count_commits(involved);
-    running_.push_back({++last_job_, job.kind, choice.worker, std::move(members), std::move(involved), commits});
+    begun.number = ++last_job_;
+    begun.kind = job.kind;
+    begun.worker = choice.worker;
+    begun.commits = count_commits(begun.involved);
+    running_.push_back(std::move(begun));
     const RunningJob &running = running_.back();
     for (Id id : running.involved)
         busy_[id] = running.number;
@@ -343,6 +367,10 @@ void Manager::settle(Id id, Verdict verdict, const MemberResult *result)
         }
     }
     note_trouble(*task);
+    if (verdict == Verdict::locked)
+        locked_.insert(id);
+    else
+        locked_.erase(id);
     if (task->is_suspended)
         return;
     if (verdict != Verdict::refreshed)

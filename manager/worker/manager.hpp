@@ -74,6 +74,7 @@ struct RunningJob {
     int worker = nobody; /* this process, for nobody */
     scheduler::Ids members;
     scheduler::Ids involved;
+    bool waits_for_locks = false; /* somebody in it was locked when last tried, and may be so still */
     int64_t commits = 0; /* of a source since it was last read for a job; of the busiest one */
 };
 
@@ -121,10 +122,12 @@ class Manager {
     Trouble trouble_of(scheduler::Id id, scheduler::Initiator initiator);
     scheduler::Ids company_of(const scheduler::Ids &piece, scheduler::Initiator initiator);
     bool is_busy(const scheduler::Ids &involved) const;
+    bool was_locked(const scheduler::Ids &members) const;
+    bool is_somebody_waiting_for_locks() const;
     scheduler::Job make_job(const scheduler::Ids &involved, size_t member_count,
                             const std::set<scheduler::Id> &wanted, const std::set<scheduler::Id> &companions,
                             scheduler::Initiator initiator);
-    void start(const Pool::Choice &choice, scheduler::Job job, scheduler::Ids members, scheduler::Ids involved);
+    void start(const Pool::Choice &choice, scheduler::Job job, RunningJob running);
     void take_results();
     void end(const RunningJob &job, const std::optional<scheduler::JobResult> &result);
     int64_t count_commits(const scheduler::Ids &involved);
@@ -170,6 +173,7 @@ class Manager {
     scheduler::Graph graph_;
     scheduler::Paces paces_;
     std::set<scheduler::Id> troubled_; /* suspended, or the last refresh failed */
+    std::set<scheduler::Id> locked_;   /* somebody held what the last attempt needed */
     scheduler::Queue queue_;
     std::map<scheduler::Id, Known> known_;
     Pool pool_;

@@ -358,10 +358,20 @@ std::set<Id> Refresher::needed_by(Id id) const
     return needed;
 }
 
+/* What was wanted, and all that would have come along for it only. */
+void Refresher::leave_out_busy(Id id, const std::set<Id> &coming)
+{
+    for (Id needed : needed_by(id)) {
+        const Involved *item = find(needed);
+        if (item != nullptr && item->role != Involved::Role::upstream && coming.count(needed) == 0)
+            set_verdict(needed, Verdict::locked);
+    }
+}
+
 /* A companion comes along only if nothing it needs has to be waited for: a reader may hold
- * the very lock, and has nothing to do with it. Locks are tried and let go: whoever takes one a
- * moment later makes this refresh wait, no longer than lock_timeout. */
-Ids Refresher::without_busy_companions() const
+ * the very lock, and has nothing to do with it. In a hurried job that goes for all. Locks are tried and let go: whoever
+ * takes one a moment later makes this refresh wait, no longer than lock_timeout. */
+Ids Refresher::without_busy()
 {
     std::set<Id> coming, free;
     Ids companions;
@@ -370,13 +380,14 @@ Ids Refresher::without_busy_companions() const
         coming.insert(needed.begin(), needed.end());
     };
     for (const Involved &item : job_.involved) {
-        if (item.role == Involved::Role::wanted)
+        const bool is_wanted = item.role == Involved::Role::wanted;
+        if (is_wanted && !job_.is_hurried)
             take(item.id);
-        else if (item.role == Involved::Role::companion)
+        else if (is_wanted || item.role == Involved::Role::companion)
             companions.push_back(item.id);
     }
-    if (!companions.empty())
-        (void)in_transaction([&] {
+    if (!companions.empty()) {
+        std::optional<Failure> failure = in_transaction([&] {
             for (Id companion : companions) {
                 bool is_free = true;
                 for (Id id : needed_by(companion)) {
@@ -390,6 +401,12 @@ Ids Refresher::without_busy_companions() const
                 }
             }
         });
+        if (failure)
+            free.clear();
+    }
+    for (Id companion : companions)
+        if (find(companion)->role == Involved::Role::wanted && free.count(companion) == 0)
+            leave_out_busy(companion, coming);
     Ids members;
     for (const Involved &item : job_.involved) {
         const std::set<Id> &those = item.role == Involved::Role::companion ? free : coming;
@@ -406,7 +423,7 @@ scheduler::JobResult Refresher::run()
     if (job_.kind == scheduler::Job::Kind::upkeep)
         keep_up(&result);
     else
-        refresh_group(without_busy_companions());
+        refresh_group(without_busy());
     call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
     for (auto &[id, member] : results_)
         result.members.push_back(member);

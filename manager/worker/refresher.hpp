@@ -35,7 +35,8 @@ class Refresher {
 
   private:
     /* refresher.cpp */
-    scheduler::Ids without_busy_companions() const;
+    scheduler::Ids without_busy();
+    void leave_out_busy(scheduler::Id id, const std::set<scheduler::Id> &coming);
     std::set<scheduler::Id> needed_by(scheduler::Id id) const;
     scheduler::Ids bound_to(scheduler::Id id) const;
     void refresh_group(scheduler::Ids members);

@@ -156,6 +156,28 @@ def idle_workers_leave_but_one():
     assert len(workers()) == 1
 
 
+def locked_sources_keep_nobody_waiting():
+    """However many of them: each is waited for, but not by all workers."""
+    names = [f"locked{k}" for k in range(32)]
+    for name in names:
+        create_quick(name)
+    holder = db.connect()
+    holder.autocommit = False
+    tables = ", ".join(name + "_source" for name in names)
+    holder.cursor().execute(f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE;" + "".join(
+        f"INSERT INTO {name}_source VALUES (1);" for name in names) + f"COMMIT; BEGIN; LOCK TABLE {tables}")
+    started = time.monotonic()
+    for _ in range(5):
+        keeps_up("quick")
+        time.sleep(0.2)
+    took = time.monotonic() - started
+    assert took < 5, took
+    holder.commit()
+    holder.close()
+    for name in names:
+        db.wait_for(f"SELECT count(*) FROM {name}", 1)
+
+
 def no_more_at_once_than_the_setting_says():
     restart(**{"pg_trickle.max_concurrent_refreshes": 2})
     other = new_database()
@@ -294,8 +316,8 @@ def a_shutdown_takes_no_second():
 try:
     run_cases([a_slow_refresh_keeps_nobody_waiting, a_reader_is_served_beside_a_slow_refresh,
                a_terminated_worker_leaves_nothing_undone, a_cancelled_refresh_is_tried_again,
-               an_orphan_leaves_after_its_refresh, idle_workers_leave_but_one, no_more_at_once_than_the_setting_says,
-               a_reader_jumps_the_queue, without_room_for_workers_the_manager_does_it,
+               an_orphan_leaves_after_its_refresh, idle_workers_leave_but_one, locked_sources_keep_nobody_waiting,
+               no_more_at_once_than_the_setting_says, a_reader_jumps_the_queue, without_room_for_workers_the_manager_does_it,
                an_idle_worker_makes_room_for_another_database,
                a_database_can_be_copied_renamed_and_dropped_while_it_is_refreshed,
                the_extension_can_be_dropped_and_made_again, a_shutdown_takes_no_second])

@@ -13,6 +13,7 @@ Job sample_job()
     Job job;
     job.kind = Job::Kind::upkeep;
     job.initiator = Initiator::reader;
+    job.is_hurried = true;
     job.is_prune_due = true;
     for (Id id : {7u, 4000000000u}) {
         Involved involved;
