@@ -8,6 +8,7 @@
 #include "fdw/state_seen.hpp"
 #include "mailbox/mailbox.hpp"
 #include "refresh/holds.hpp"
+#include "refresh/left_out.hpp"
 #include "refresh/refresh.hpp"
 
 extern "C" {
@@ -16,16 +17,20 @@ extern "C" {
 #include "utils/lsyscache.h"
 }
 
+#include <algorithm>
+
 namespace pgtrickle {
 
 namespace {
 
-/* The hold on it in words, or null if there is none, now. PostgreSQL frame. */
-const char *explain_hold(Oid relid, bool is_hint)
+/* What has it rest, in words, or null if nothing does by now. PostgreSQL frame. */
+const char *explain_rest(Oid relid, bool is_hint)
 {
     char *text = nullptr;
     enter([&] {
         refresh::Explanation explanation = refresh::explain_hold(relid);
+        if (explanation.sentence.empty())
+            explanation = refresh::explain_rest(relid);
         const std::string &words = is_hint ? explanation.hint : explanation.sentence;
         if (!words.empty())
             text = call([&] { return pstrdup(words.c_str()); });
@@ -46,10 +51,9 @@ const char *explain(Oid relid, Obstacle obstacle)
     case Obstacle::failed:
         return "Its last refresh failed.";
     case Obstacle::suspended:
-        return "It is suspended.";
     case Obstacle::held:
-        if (const char *hold = explain_hold(relid, false))
-            return hold;
+        if (const char *rest = explain_rest(relid, false))
+            return rest;
         break;
     case Obstacle::no_manager:
         return "No manager is running in this database.";
@@ -72,9 +76,8 @@ const char *advise(Oid relid, Obstacle obstacle)
     case Obstacle::failed:
         return "See pgtrickle.get_refresh_history() for the reason.";
     case Obstacle::suspended:
-        return "Remove the reason, then call pgtrickle.resume_stream_table().";
     case Obstacle::held:
-        if (const char *hint = explain_hold(relid, true))
+        if (const char *hint = explain_rest(relid, true))
             return hint;
         return advise(relid, Obstacle::none);
     case Obstacle::fixed_snapshot:
@@ -187,21 +190,31 @@ void sort(Sorted *sorted, int count, Oid relid, const Freshness &freshness)
 
 } // namespace
 
-void refresh_here(const Oid *relids, int count)
+bool refresh_here(const Oid *relids, int count)
 {
-    enter([=] {
-        std::vector<Oid> members(relids, relids + count);
+    auto *held = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+    int held_count = 0;
+    enter([&] {
+        std::vector<Oid> members(relids, relids + count), left;
         TimestampTz started_at = GetCurrentTimestamp();
         try {
-            for (const refresh::Outcome &outcome : refresh::refresh_group(members, refresh::LockWait::wait, nullptr,
-                                                                        scheduler::Asked::reader))
+            for (const refresh::Outcome &outcome :
+                 refresh::refresh_group({.members = members, .asked = scheduler::Asked::reader}, nullptr, &left))
                 note_refresh(outcome, "SCAN");
         } catch (const PgError &error) {
             note_failed_refresh(members.front(), started_at, "SCAN", error);
             throw;
         }
+        held_count = static_cast<int>(left.size());
+        std::copy(left.begin(), left.end(), held);
     });
     CommandCounterIncrement();
+    for (int i = 0; i < held_count; i++) {
+        require_populated(held[i], {Verdict::stale, Obstacle::held, state_seen(held[i], nullptr).is_populated});
+        apply_on_stale(held[i], Obstacle::held);
+    }
+    pfree(held);
+    return held_count == 0;
 }
 
 bool has_to_be_of_one_state(int count)
@@ -234,9 +247,9 @@ Passed pass_barrier(const Oid *relids, int count, List *permissions)
     }
     if (permissions != NIL)
         ExecCheckRTPerms(permissions, true);
-    if (sorted.own_count > 0)
-        refresh_here(sorted.own, sorted.own_count);
     bool is_fresh = !sorted.has_stale;
+    if (sorted.own_count > 0)
+        is_fresh = refresh_here(sorted.own, sorted.own_count) && is_fresh;
     if (sorted.asked_count > 0)
         is_fresh = ask_manager(sorted.asked, sorted.asked_count) && is_fresh;
     return {sorted.own_count > 0, is_fresh, sorted.asked_count > 0};
@@ -258,7 +271,7 @@ bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed
         return false;
     if (permissions != NIL)
         ExecCheckRTPerms(permissions, true);
-    refresh_here(sorted.own, sorted.own_count);
+    (void)refresh_here(sorted.own, sorted.own_count);
     return true;
 }
 

@@ -28,8 +28,9 @@ struct Passed {
  * entries, may be NIL) are checked before anything is waited for. */
 Passed pass_barrier(const Oid *relids, int count, List *permissions);
 
-/* Refreshes in this transaction; its history is written when the transaction ends. */
-void refresh_here(const Oid *relids, int count);
+/* Refreshes in this transaction; its history is written when the transaction ends. Returns whether all of them were: to those
+ * that rest, on_stale has been applied. */
+bool refresh_here(const Oid *relids, int count);
 
 /* Whether a statement is to see all of `count` stream tables with the same changes. That nothing is pending now does not
  * tell that it does: one of them may have been refreshed before its snapshot, and the other one behind it. */

@@ -169,7 +169,7 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
             return;
         PopActiveSnapshot();
         if (left == 0) {
-            refresh_here(relids, count);
+            (void)refresh_here(relids, count);
             wait.has_refreshed = true;
             renew_snapshot(query, true);
             return;

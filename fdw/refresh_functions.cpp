@@ -22,7 +22,7 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
     });
     TimestampTz started_at = GetCurrentTimestamp();
     try {
-        for (const refresh::Outcome &outcome : refresh::refresh_group({relid}, refresh::LockWait::wait))
+        for (const refresh::Outcome &outcome : refresh::refresh_group({.members = {relid}}))
             note_refresh(outcome, "MANUAL");
     } catch (const PgError &error) {
         note_failed_refresh(relid, started_at, "MANUAL", error);

@@ -70,7 +70,7 @@ std::string rows_made_anew(Oid relid)
     if (std::optional<scheduler::Hold> hold = refresh::hold_on(relid); hold && hold->is_about_data())
         return "its rows are made anew when it is not held back any more. " + refresh::sentence_of(*hold);
     int64_t wrong = 0;
-    for (const refresh::Outcome &outcome : refresh::refresh_group({relid}, refresh::LockWait::wait)) {
+    for (const refresh::Outcome &outcome : refresh::refresh_group({.members = {relid}})) {
         note_refresh(outcome, "MANUAL");
         if (outcome.relid == relid)
             wrong = outcome.rows_inserted + outcome.rows_deleted;

@@ -1,14 +1,12 @@
 #include "refresh/diamond.hpp"
 
 #include "definition/definition.hpp"
-#include "scheduler/graph.hpp"
-
-#include <algorithm>
-#include <set>
 
 namespace pgtrickle::refresh {
 
 namespace {
+
+const std::vector<Oid> nobody;
 
 /* Adds `relid` and all below it to the graph. */
 void add_below(Oid relid, scheduler::Graph &graph)
@@ -27,38 +25,56 @@ void add_below(Oid relid, scheduler::Graph &graph)
         add_below(upstream, graph);
 }
 
-std::set<Oid> above(const std::vector<Oid> &relids)
-{
-    std::set<Oid> found;
-    std::vector<Oid> open = relids;
-    while (!open.empty()) {
-        Oid relid = open.back();
-        open.pop_back();
-        for (Oid reader : definition::readers_of(relid))
-            if (found.insert(reader).second)
-                open.push_back(reader);
-    }
-    return found;
-}
-
 } // namespace
 
-/* Whoever is on a diamond with one of them is there by way of an apex above. Each apex is looked at once,
- * in one graph: a group of many levels has as many apexes as members. */
-std::vector<Oid> with_siblings(const std::vector<Oid> &relids)
+void Diamonds::look_around(Oid relid)
 {
-    std::set<Oid> result(relids.begin(), relids.end());
-    scheduler::Graph graph;
-    for (Oid apex : above(relids)) {
-        add_below(apex, graph);
-        scheduler::Ids members = graph.diamond_of(apex);
-        bool is_touched = std::any_of(members.begin(), members.end(), [&](Oid member) {
-            return std::find(relids.begin(), relids.end(), member) != relids.end();
-        });
-        if (is_touched && definition::load(apex).is_diamond_atomic)
-            result.insert(members.begin(), members.end());
+    std::vector<Oid> open = {relid};
+    while (!open.empty()) {
+        Oid next = open.back();
+        open.pop_back();
+        if (!seen_.insert(next).second)
+            continue;
+        look_at_end(next);
+        for (Oid reader : definition::readers_of(next))
+            open.push_back(reader);
     }
-    return {result.begin(), result.end()};
+}
+
+void Diamonds::look_at_end(Oid relid)
+{
+    add_below(relid, graph_);
+    scheduler::Ids members = graph_.diamond_of(relid);
+    if (members.empty() || !definition::load(relid).is_diamond_atomic)
+        return;
+    members.push_back(relid);
+    bind(members);
+}
+
+void Diamonds::bind(const std::vector<Oid> &members)
+{
+    std::set<Oid> all(members.begin(), members.end());
+    for (Oid member : members)
+        all.insert(bound_to(member).begin(), bound_to(member).end());
+    /* What it takes in stays behind, and is nobody's bond any more. */
+    for (Oid member : all)
+        bond_of_[member] = bonds_.size();
+    bonds_.emplace_back(all.begin(), all.end());
+}
+
+std::vector<std::vector<Oid>> Diamonds::bonds() const
+{
+    std::vector<std::vector<Oid>> result;
+    for (size_t i = 0; i < bonds_.size(); i++)
+        if (bond_of_.at(bonds_[i].front()) == i)
+            result.push_back(bonds_[i]);
+    return result;
+}
+
+const std::vector<Oid> &Diamonds::bound_to(Oid relid) const
+{
+    auto found = bond_of_.find(relid);
+    return found == bond_of_.end() ? nobody : bonds_[found->second];
 }
 
 } // namespace pgtrickle::refresh

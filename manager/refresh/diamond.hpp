@@ -7,20 +7,40 @@
  *         \    /
  *           d
  *
- * Where d asks for it (diamond_consistency 'atomic'), refreshing a by hand refreshes b too, so that
- * whoever reads a and b together never sees them at two states of the base. What a diamond is, the scheduler's graph
- * says; the manager, which has that graph, names all of them itself.
- * C++ frame; throws PgError.
+ * Where d asks for it (diamond_consistency 'atomic'), the three are refreshed together or not at all, so that
+ * whoever reads some of them never sees two states of the base. What a diamond is, the scheduler's graph
+ * says; the manager, which has that graph of all, names those who take part itself.
+ * C++ frames; they throw PgError.
  */
 #pragma once
 
 #include "pg/boundary.hpp"
+#include "scheduler/graph.hpp"
 
+#include <map>
+#include <set>
 #include <vector>
 
 namespace pgtrickle::refresh {
 
-/* `relids` and the siblings of each, each once. */
-std::vector<Oid> with_siblings(const std::vector<Oid> &relids);
+/* The atomic diamonds around some stream tables, those that share a member as one. */
+class Diamonds {
+  public:
+    /* Finds those that `relid` is in, by way of the ends above it. What was looked at once is not looked at again:
+     * a group of many levels has as many ends as members. */
+    void look_around(Oid relid);
+    /* Those that are refreshed together with it or not at all, itself included; empty: none but itself. */
+    const std::vector<Oid> &bound_to(Oid relid) const;
+    std::vector<std::vector<Oid>> bonds() const;
+
+  private:
+    void look_at_end(Oid relid);
+    void bind(const std::vector<Oid> &members);
+
+    scheduler::Graph graph_;
+    std::set<Oid> seen_;
+    std::vector<std::vector<Oid>> bonds_;
+    std::map<Oid, size_t> bond_of_;
+};
 
 } // namespace pgtrickle::refresh

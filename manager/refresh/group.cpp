@@ -2,6 +2,7 @@
 
 #include "capture/capture.hpp"
 #include "refresh/diamond.hpp"
+#include "refresh/left_out.hpp"
 #include "refresh/refresh_groups.hpp"
 
 extern "C" {
@@ -136,9 +137,25 @@ void observe(Group &group)
         group.observed.push_back({relid, mailbox::observe(relid)});
 }
 
-bool is_named(const std::vector<Oid> &relids, Oid relid)
+/* With those that are named, their mates, and all that is below them, whoever is bound to any of these. One that is named
+ * and has no rows yet brings nobody along but those it reads. */
+void collect_all_below(const Asking &asking, Collected &collected, Group &group)
 {
-    return std::find(relids.begin(), relids.end(), relid) != relids.end();
+    Diamonds diamonds;
+    std::vector<Oid> open = with_mates(asking.members);
+    while (!open.empty()) {
+        for (Oid relid : open)
+            collect(relid, collected);
+        open.clear();
+        for (const auto &[relid, member] : collected.found)
+            if (collected.named.count(relid) == 0 || has_been_filled(relid))
+                diamonds.look_around(relid);
+        for (const auto &[relid, member] : collected.found)
+            for (Oid mate : diamonds.bound_to(relid))
+                if (collected.found.count(mate) == 0)
+                    open.push_back(mate);
+    }
+    group.bonds = diamonds.bonds();
 }
 
 } // namespace
@@ -184,18 +201,21 @@ TimestampTz Group::as_of(Oid relid) const
     return DT_NOEND;
 }
 
-Group lock_group(const std::vector<Oid> &relids, LockWait wait, Reach reach)
+Group lock_group(const Asking &asking)
 {
-    Collected collected = {reach, {relids.begin(), relids.end()}, {}};
-    for (Oid relid : reach == Reach::all_below ? with_siblings(with_mates(relids)) : relids)
-        collect(relid, collected);
+    Collected collected = {asking.reach, {asking.members.begin(), asking.members.end()}, {}};
     Group group;
+    group.bonds = asking.bonds;
+    if (asking.reach == Reach::all_below)
+        collect_all_below(asking, collected, group);
+    for (Oid relid : asking.members)
+        collect(relid, collected);
     for (auto &[relid, member] : collected.found)
         group.members.push_back(std::move(member));
     std::stable_sort(group.members.begin(), group.members.end(),
                      [](const Member &a, const Member &b) { return a.level < b.level; });
     for (const Member &member : group.members)
-        if (!lock_object(member.compiled->relid(), wait)) {
+        if (!lock_object(member.compiled->relid(), asking.wait)) {
             Group nobody;
             nobody.locked = member.compiled->relid();
             return nobody;
@@ -205,15 +225,12 @@ Group lock_group(const std::vector<Oid> &relids, LockWait wait, Reach reach)
             raise({.message = "stream table \"" + member.compiled->definition.name + "\" has no state"});
     /* Whoever named it has not heard yet that it is suspended: to him it is as good as locked, with all that hangs on it. */
     for (const Member &member : group.members)
-        if (reach == Reach::named && member.state.status == state::name_of(state::Status::suspended)) {
+        if (asking.reach == Reach::named && member.state.status == state::name_of(state::Status::suspended)) {
             Group nobody;
             nobody.locked = member.compiled->relid();
             return nobody;
         }
-    std::erase_if(group.members, [&](const Member &member) {
-        return member.state.status == state::name_of(state::Status::suspended) &&
-               !is_named(relids, member.compiled->relid());
-    });
+    leave_out_suspended(group, asking);
     lock_sources(group.members);
     observe(group);
     look_at_left_out(group);

@@ -31,6 +31,8 @@ struct Group {
     std::vector<Member> members; /* upstreams first */
     std::vector<ObservedSource> observed; /* sources and members, ascending by OID */
     std::vector<LeftOut> left_out;
+    std::vector<std::vector<Oid>> bonds; /* each is refreshed as a whole or not at all */
+    std::vector<Oid> held; /* were named, and are not to be refreshed */
     Oid locked = InvalidOid; /* without members: whose object lock was not to be had, or who is not to be refreshed */
 
     const mailbox::Seen &seen(Oid relid) const;
@@ -41,9 +43,8 @@ struct Group {
 /* Finds anew who is left out. To be called before the snapshot is taken. */
 void look_at_left_out(Group &group);
 
-/* The group of `relids` and whoever is within reach (suspended ones aside,
- * unless named), locked, with state rows read and the mailbox observed. With skip_if_locked: no members when another
- * transaction holds an object lock. */
-Group lock_group(const std::vector<Oid> &relids, LockWait wait, Reach reach);
+/* Those who are asked for and whoever is within reach (but left_out.hpp), locked, with state rows read and the mailbox
+ * observed. With skip_if_locked: no members when another transaction holds an object lock. */
+Group lock_group(const Asking &asking);
 
 } // namespace pgtrickle::refresh

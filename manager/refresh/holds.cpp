@@ -274,15 +274,6 @@ std::string hint_of(const Hold &hold, Oid relid)
     return "Call pgtrickle.advance_watermark() when the sources of the group are complete.";
 }
 
-void raise_held(Oid relid, const Hold &hold)
-{
-    raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-           .message = std::string("stream table ") + call([=] { return definition::qualified_name(relid); }) +
-                      " cannot be refreshed now",
-           .detail = sentence_of(hold),
-           .hint = hint_of(hold, relid)});
-}
-
 bool forget_holds(Oid relation)
 {
     int count = definition::remove_rows_of("pgt_hold", hold_relation, relation);

@@ -42,9 +42,6 @@ std::string sentence_of(const scheduler::Hold &hold);
 std::string hint_of(const scheduler::Hold &hold, Oid relid);
 /* drained, paused (of one or all), frozen, gated, watermark */
 const char *name_of(scheduler::Hold::Kind kind);
-/* Raises 55000: "stream table … cannot be refreshed now". */
-[[noreturn]] void raise_held(Oid relid, const scheduler::Hold &hold);
-
 /* Removes what was said of a relation that is being dropped. Whether anything was. PostgreSQL frame. */
 bool forget_holds(Oid relation);
 

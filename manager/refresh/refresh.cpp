@@ -5,8 +5,8 @@
 #include "pg/attempt.hpp"
 #include "refresh/fixed_snapshot.hpp"
 #include "refresh/group.hpp"
+#include "refresh/left_out.hpp"
 #include "refresh/report.hpp"
-#include "refresh/holds.hpp"
 #include "refresh/scope.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
@@ -24,6 +24,11 @@ namespace pgtrickle::refresh {
 
 namespace {
 
+bool is_among(const std::vector<Oid> &relids, Oid relid)
+{
+    return std::find(relids.begin(), relids.end(), relid) != relids.end();
+}
+
 bool is_to_be_filled(const Member &member)
 {
     return !member.state.is_populated;
@@ -33,16 +38,18 @@ bool is_to_be_filled(const Member &member)
  * between is neither in it nor in the log. A fill therefore takes a snapshot of its own, after the locks, as storage
  * is derived; its populated upstreams are read as they are then, for this transaction may not see what
  * others have just made of them. False: there is nothing to fill, and the transaction's snapshot will do. */
-bool begin_fill_in_fixed_transaction(Group &group)
+bool begin_fill_in_fixed_transaction(Group &group, const Asking &asking)
 {
+    const bool has_fill = std::any_of(group.members.begin(), group.members.end(), is_to_be_filled);
     for (const Member &member : group.members)
-        if (!is_to_be_filled(member) && (member.state.needs_reinit || !member.reinitialize_reason.empty()))
+        if (!is_to_be_filled(member) && (member.state.needs_reinit || !member.reinitialize_reason.empty()) &&
+            (!has_fill || is_among(asking.members, member.compiled->relid())))
             raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
                    .message = "could not refresh stream table \"" + member.compiled->definition.name +
                               "\" under this transaction's snapshot",
                    .detail = "It has to start over, and changes that the snapshot does not see may not have been captured.",
                    .hint = "Refresh it in a READ COMMITTED transaction, or retry when the manager has done so."});
-    if (std::none_of(group.members.begin(), group.members.end(), is_to_be_filled))
+    if (!has_fill)
         return false;
     std::erase_if(group.members, [](const Member &member) { return !is_to_be_filled(member); });
     look_at_left_out(group);
@@ -51,13 +58,13 @@ bool begin_fill_in_fixed_transaction(Group &group)
 }
 
 /* Pushes the snapshot of the refresh. Returns whether it is older than what was observed. */
-bool push_snapshot(Group &group)
+bool push_snapshot(Group &group, const Asking &asking)
 {
     if (!IsolationUsesXactSnapshot()) {
         call([] { PushCopiedSnapshot(GetTransactionSnapshot()); });
         return false;
     }
-    if (begin_fill_in_fixed_transaction(group))
+    if (begin_fill_in_fixed_transaction(group, asking))
         return false;
     call([] { PushCopiedSnapshot(GetTransactionSnapshot()); });
     require_snapshot_serves(group);
@@ -124,81 +131,6 @@ void tell_mailbox(const Group &group, const Member &member)
     state.is_populated = true;
     state.is_suspended = member.state.status == state::name_of(state::Status::suspended);
     mailbox::note_state(relid, state);
-}
-
-/* Who is made from whom, as far as it concerns the group. */
-scheduler::Graph graph_of(const Group &group)
-{
-    scheduler::Graph graph;
-    for (const Member &member : group.members) {
-        scheduler::Ids sources;
-        for (const CompiledSource &source : member.compiled->sources)
-            sources.push_back(source.relid);
-        graph.set(member.compiled->relid(), std::move(sources));
-    }
-    return graph;
-}
-
-bool is_among(const std::vector<Oid> &relids, Oid relid)
-{
-    return std::find(relids.begin(), relids.end(), relid) != relids.end();
-}
-
-/* A stream table that the member reads, that has no rows yet and is not given any now; or none. */
-Oid unpopulated_source(const Member &member, const std::vector<Oid> &staying)
-{
-    for (const CompiledSource &source : member.compiled->sources) {
-        state::StateRow row;
-        if (source.is_stream_table && !is_among(staying, source.relid) &&
-            (!state::read(source.relid, &row) || !row.is_populated))
-            return source.relid;
-    }
-    return InvalidOid;
-}
-
-[[noreturn]] void raise_unpopulated(Oid relid, Oid source)
-{
-    std::string name = call([=] { return definition::qualified_name(source); });
-    raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-           .message = std::string("stream table ") + call([=] { return definition::qualified_name(relid); }) +
-                      " cannot be refreshed now",
-           .detail = "It reads stream table " + name + ", which has not been populated.",
-           .hint = "Resume or refresh that one first."});
-}
-
-/* Takes those out that are held, and those that would read one that has no rows yet: it would look empty. Under the
- * active snapshot, which sees nothing of what a gate that it does not see is closed for. */
-void leave_out_held(Group &group, const std::vector<Oid> &relids, scheduler::Asked asked, std::vector<Oid> *held)
-{
-    scheduler::Holds holds = read_holds(GetActiveSnapshot());
-    for (const Member &member : group.members)
-        if (member.compiled->definition.is_frozen())
-            holds.frozen.insert(member.compiled->relid());
-    const bool has_holds = !holds.is_empty();
-    const scheduler::Graph graph = has_holds ? graph_of(group) : scheduler::Graph();
-    std::vector<Oid> staying; /* upstreams come first */
-    std::erase_if(group.members, [&](const Member &member) {
-        const Oid relid = member.compiled->relid();
-        const bool is_named = is_among(relids, relid);
-        std::optional<scheduler::Hold> hold;
-        if (has_holds)
-            hold = scheduler::hold_of(holds, graph, relid);
-        if (hold && !scheduler::stops(*hold, asked, is_named))
-            hold.reset();
-        const Oid unpopulated = hold ? InvalidOid : unpopulated_source(member, staying);
-        if (!hold && unpopulated == InvalidOid) {
-            staying.push_back(relid);
-            return false;
-        }
-        if (is_named && asked == scheduler::Asked::owner)
-            hold ? raise_held(relid, *hold) : raise_unpopulated(relid, unpopulated);
-        if (is_named && held != nullptr)
-            held->push_back(relid);
-        return true;
-    });
-    for (const Member &member : group.members)
-        if (has_holds)
-            note_taken_in(holds, graph, member.compiled->relid());
 }
 
 void run_members(Group &group)
@@ -298,20 +230,22 @@ const char *name_of_attempt(Action action)
     return action == Action::no_data ? "SKIP" : name_of(action);
 }
 
-std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait, Oid *locked, scheduler::Asked asked,
-                                   std::vector<Oid> *held, Reach reach)
+std::vector<Outcome> refresh_group(const Asking &asking, Oid *locked, std::vector<Oid> *held)
 {
     call([] { require_none_running(); });
     discard_stale();
-    Group group = lock_group(relids, wait, reach);
-    if (group.members.empty()) {
-        if (locked != nullptr)
-            *locked = group.locked;
+    Group group = lock_group(asking);
+    if (locked != nullptr)
+        *locked = group.locked;
+    if (held != nullptr)
+        *held = group.held;
+    if (group.members.empty())
         return {};
-    }
     TimestampTz data_timestamp = GetCurrentTimestamp();
-    bool has_older_snapshot = push_snapshot(group);
-    leave_out_held(group, relids, asked, held);
+    bool has_older_snapshot = push_snapshot(group, asking);
+    leave_out_held(group, asking);
+    if (held != nullptr)
+        *held = group.held;
     run_members_until_done(group);
     write_states(group, data_timestamp);
     report(group);
@@ -328,7 +262,7 @@ std::vector<Outcome> refresh_group(const std::vector<Oid> &relids, LockWait wait
 
 Outcome initialize(Oid relid)
 {
-    for (const Outcome &outcome : refresh_group({relid}, LockWait::wait))
+    for (const Outcome &outcome : refresh_group({.members = {relid}}))
         if (outcome.relid == relid)
             return outcome;
     raise({.message = "stream table was not refreshed"});

@@ -57,16 +57,22 @@ struct MemberError : PgError {
     Action action; /* no_data: before it was decided */
 };
 
-/* Refreshes `members`, and whoever else is within reach,
+struct Asking {
+    std::vector<Oid> members;
+    LockWait wait = LockWait::wait;
+    scheduler::Asked asked = scheduler::Asked::owner;
+    Reach reach = Reach::all_below;
+    std::vector<std::vector<Oid>> bonds = {}; /* reach named: those that are refreshed together or not at all */
+};
+
+/* Refreshes those who are asked for, and whoever else is within reach,
  * as one group under one snapshot. Must be called without an active snapshot of its own
  * in use for the result. With skip_if_locked, returns an empty list when another
  * transaction holds a member's object lock, and says whose in `locked`. Throws PgError, a MemberError where one member is at
  * fault; then nothing has changed once the caller's (sub)transaction is rolled back.
- * Who is held stays as it is: for an owner, a member that is makes an error, 55000; for others it is left out, and
- * told in `held`. */
-std::vector<Outcome> refresh_group(const std::vector<Oid> &members, LockWait wait, Oid *locked = nullptr,
-                                   scheduler::Asked asked = scheduler::Asked::owner, std::vector<Oid> *held = nullptr,
-                                   Reach reach = Reach::all_below);
+ * Who is held, or suspended, stays as it is (left_out.hpp): for an owner, one who is named makes an error, 55000; of
+ * others it is told in `held`. */
+std::vector<Outcome> refresh_group(const Asking &asking, Oid *locked = nullptr, std::vector<Oid> *held = nullptr);
 
 /* Creates the heaps of a stream table just defined (its definition view, dependencies and
  * state row exist). Empty, unpopulated. */

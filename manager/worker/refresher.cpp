@@ -159,9 +159,12 @@ std::optional<Failure> Refresher::attempt(const Ids &members, Oid *locked)
         limit_waiting(job_.initiator);
         if (timeout_ms > 0)
             call([=] { enable_timeout_after(STATEMENT_TIMEOUT, timeout_ms); });
-        outcomes = refresh::refresh_group(std::vector<Oid>(members.begin(), members.end()),
-                                          refresh::LockWait::skip_if_locked, locked, asked_by(job_.initiator), &held_,
-                                          refresh::Reach::named);
+        outcomes = refresh::refresh_group({.members = std::vector<Oid>(members.begin(), members.end()),
+                                           .wait = refresh::LockWait::skip_if_locked,
+                                           .asked = asked_by(job_.initiator),
+                                           .reach = refresh::Reach::named,
+                                           .bonds = bonds()},
+                                          locked, &held_);
         alert_of_reinitialized(outcomes);
         programs = unwritten_programs(outcomes);
         if (timeout_ms > 0)
@@ -247,6 +250,18 @@ Ids Refresher::bound_to(Id id) const
         if (other.bond == item->bond)
             bound.push_back(other.id);
     return bound;
+}
+
+std::vector<Ids> Refresher::bonds() const
+{
+    std::map<Id, Ids> bonds;
+    for (const Involved &item : job_.involved)
+        if (item.bond != 0)
+            bonds[item.bond].push_back(item.id);
+    std::vector<Ids> result;
+    for (auto &[number, members] : bonds)
+        result.push_back(std::move(members));
+    return result;
 }
 
 /* Takes the one that failed or is locked out of `members`, with all that are bound to it, and those that read any of these. */
@@ -346,14 +361,23 @@ void Refresher::refresh_group(Ids members)
     }
 }
 
-/* All that has to stand still or come along for a refresh of `id`, itself included. */
+/* All that has to stand still or come along for a refresh of `id`, itself included. What is read as it stands brings
+ * nobody along. */
 std::set<Id> Refresher::needed_by(Id id) const
 {
-    std::set<Id> needed;
-    for (Id bound : bound_to(id)) {
-        needed.insert(bound);
-        for (Id upstream : graph_.upstreams(bound))
-            needed.insert(upstream);
+    std::set<Id> needed = {id};
+    Ids open = {id};
+    while (!open.empty()) {
+        const Id next = open.back();
+        open.pop_back();
+        const Involved *item = find(next);
+        Ids more = item != nullptr && item->role != Involved::Role::upstream ? bound_to(next) : Ids{};
+        for (Id source : graph_.sources(next))
+            if (graph_.contains(source))
+                more.push_back(source);
+        for (Id other : more)
+            if (needed.insert(other).second)
+                open.push_back(other);
     }
     return needed;
 }

@@ -215,6 +215,28 @@ def a_gate_that_comes_while_a_refresh_waits_holds_it():
     db.run("SET pg_trickle.enabled = off")
 
 
+def a_hold_that_comes_while_a_diamond_waits_holds_all_of_it():
+    """A worker has begun, and waits for a lock; by the time it gets it one of the three is paused."""
+    db.run("CREATE TABLE facet (id int PRIMARY KEY); CREATE TABLE beside_facet (id int PRIMARY KEY)")
+    create("facet_left", "SELECT id FROM facet")
+    create("facet_right", "SELECT id FROM facet LEFT JOIN beside_facet USING (id)")
+    create("facet_both", "SELECT count(*) AS n FROM facet_left JOIN facet_right USING (id)")
+    blocker = db.connect()
+    blocker.autocommit = False
+    blocker.cursor().execute("LOCK TABLE beside_facet IN ACCESS EXCLUSIVE MODE")
+    db.run("INSERT INTO facet VALUES (1)")
+    db.wait_for("SELECT count(*) > 0 FROM pg_locks WHERE relation = 'beside_facet'::regclass AND NOT granted", True)
+    blocker.cursor().execute("SELECT pgtrickle.pause_scheduler(ARRAY['facet_right'])")
+    blocker.commit()
+    blocker.close()
+    wait_until_skipped("facet_right")
+    shown = db.run("SELECT (SELECT count(*) FROM facet_left), (SELECT count(*) FROM facet_right), n FROM facet_both")
+    assert shown == [(0, 0, 0)], shown
+    db.run("SELECT pgtrickle.resume_scheduler(ARRAY['facet_right'])")
+    db.wait_for("SELECT n FROM facet_both", 1)
+    assert count("facet_left") == 1
+
+
 def a_refresh_group_is_refreshed_by_the_manager_as_one():
     db.run("CREATE TABLE left_side (id int PRIMARY KEY); CREATE TABLE right_side (id int PRIMARY KEY)")
     create("on_left", "SELECT count(*) AS n FROM left_side", "1s")
@@ -242,4 +264,4 @@ run_cases([what_is_gated_is_skipped_once_and_refreshed_when_ungated, one_made_be
            a_reader_of_a_held_one_is_told_at_once, who_reads_one_that_rests_is_not_refreshed_over_and_over,
            a_group_that_advances_is_one_refresh, a_frozen_one_rests_and_thaws, a_drain_waits_for_what_runs,
            nothing_begins_while_a_drain_is_not_committed, a_gate_that_comes_while_a_refresh_waits_holds_it,
-           a_refresh_group_is_refreshed_by_the_manager_as_one, finish])
+           a_hold_that_comes_while_a_diamond_waits_holds_all_of_it, a_refresh_group_is_refreshed_by_the_manager_as_one, finish])

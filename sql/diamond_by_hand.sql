@@ -1,0 +1,99 @@
+-- A refresh by hand, or in the reader's own transaction, takes an atomic diamond as a whole or not at all.
+SET client_min_messages = warning;
+CREATE SCHEMA by_hand;
+SET search_path = by_hand;
+SET pg_trickle.max_staleness = '1h';
+CREATE TABLE base (id int PRIMARY KEY);
+CREATE TABLE other (id int PRIMARY KEY);
+INSERT INTO base VALUES (1);
+SELECT pgtrickle.create_stream_table(name, query, '1h') FROM (VALUES
+  ('l', 'SELECT id FROM base'),
+  ('r', 'SELECT id FROM base LEFT JOIN other USING (id)'),
+  ('d', 'SELECT count(*) AS n FROM l JOIN r USING (id)'),
+  ('above_r', 'SELECT count(*) AS n FROM r'),
+  ('beside', 'SELECT count(*) AS n FROM base')) AS st (name, query) \g /dev/null
+CREATE VIEW shown AS SELECT (SELECT count(*) FROM l) AS l, (SELECT count(*) FROM r) AS r, d.n AS d, a.n AS above_r, b.n AS beside FROM d, above_r a, beside b;
+-- its_end_comes_along
+INSERT INTO base VALUES (2);
+SELECT pgtrickle.refresh_stream_table('l') \g /dev/null
+TABLE shown;
+-- so_does_all_of_it_with_whoever_reads_one
+INSERT INTO base VALUES (3);
+SELECT pgtrickle.refresh_stream_table('above_r') \g /dev/null
+TABLE shown;
+
+-- the_manager_takes_all_of_it_too_for_a_reader_of_what_is_above
+INSERT INTO base VALUES (0);
+SET pg_trickle.max_staleness = 0;
+SELECT n FROM above_r;
+SET pg_trickle.max_staleness = '1h';
+TABLE shown;
+
+-- a_suspended_member_keeps_all_and_who_reads_them
+SELECT pgtrickle.alter_stream_table('r', status => 'SUSPENDED') \g /dev/null
+INSERT INTO base VALUES (4);
+SELECT pgtrickle.refresh_stream_table('l');
+SELECT pgtrickle.refresh_stream_table('d');
+SELECT pgtrickle.refresh_stream_table('above_r');
+-- but_nobody_else
+SELECT pgtrickle.refresh_stream_table('beside') \g /dev/null
+TABLE shown;
+-- a_reader_in_his_own_transaction_is_told
+BEGIN;
+INSERT INTO base VALUES (5);
+SET LOCAL pg_trickle.max_staleness = 0;
+SELECT (SELECT count(*) FROM l) AS l, d.n AS d, b.n AS beside FROM d, beside b;
+SELECT count(*) FROM r;
+SET LOCAL pg_trickle.on_stale = error;
+SELECT count(*) FROM l;
+ROLLBACK;
+-- in_repeatable_read_too
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+INSERT INTO base VALUES (5);
+SET LOCAL pg_trickle.max_staleness = 0;
+SELECT count(*) FROM l;
+ROLLBACK;
+-- what_has_no_rows_yet_is_filled
+SELECT pgtrickle.create_stream_table('e', 'SELECT l.id FROM l JOIN r USING (id)', '1h') \g /dev/null
+BEGIN;
+SELECT pgtrickle.create_stream_table('over_e', 'SELECT count(*) AS n FROM e', '1h', initialize => false) \g /dev/null
+SELECT pgtrickle.refresh_stream_table('over_e') \g /dev/null
+COMMIT;
+SELECT (SELECT count(*) FROM e) AS e, n FROM over_e;
+TABLE shown;
+-- who_is_named_goes_although_it_is_suspended
+SELECT pgtrickle.refresh_stream_table('r') \g /dev/null
+TABLE shown;
+SELECT pgt_name, pgtrickle.resume_stream_table(pgt_name) FROM pgtrickle.pgt_stream_tables WHERE status = 'SUSPENDED' AND pgt_schema = 'by_hand';
+
+-- a_paused_member
+SELECT pgtrickle.pause_scheduler(ARRAY['r']) \g /dev/null
+INSERT INTO base VALUES (6);
+SELECT pgtrickle.refresh_stream_table('l');
+SELECT pgtrickle.refresh_stream_table('r') \g /dev/null
+TABLE shown;
+SELECT pgtrickle.resume_scheduler(ARRAY['r']) \g /dev/null
+-- a_gated_member
+SELECT pgtrickle.gate_source('other') \g /dev/null
+INSERT INTO base VALUES (7);
+SELECT pgtrickle.refresh_stream_table('l');
+SELECT pgtrickle.refresh_stream_table('beside') \g /dev/null
+BEGIN;
+INSERT INTO base VALUES (8);
+SET LOCAL pg_trickle.max_staleness = 0;
+SELECT count(*) FROM l;
+ROLLBACK;
+TABLE shown;
+SELECT pgtrickle.ungate_source('other') \g /dev/null
+-- a_frozen_member
+SELECT pgtrickle.alter_stream_table('r', tier => 'frozen') \g /dev/null
+SELECT pgtrickle.refresh_stream_table('d');
+TABLE shown;
+SELECT pgtrickle.alter_stream_table('r', tier => 'hot') \g /dev/null
+
+-- without_a_bond_the_others_go
+SELECT pgtrickle.alter_stream_table(name, diamond_consistency => 'none') FROM unnest('{d,e}'::text[]) name \g /dev/null
+SELECT pgtrickle.alter_stream_table('r', status => 'SUSPENDED') \g /dev/null
+SELECT pgtrickle.refresh_stream_table('d') \g /dev/null
+TABLE shown;
+DROP SCHEMA by_hand CASCADE;
