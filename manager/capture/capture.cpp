@@ -254,6 +254,12 @@ void lock_logs(Oid source)
         lock_segments(&row, AccessShareLock);
 }
 
+void keep_tree(Oid source)
+{
+    if (is_table(source))
+        lock_tree(source, ShareLock);
+}
+
 int64 log_size(Oid source)
 {
     SourceRow row;

@@ -151,8 +151,12 @@ void after_attach(Oid child, Oid parent)
     if (!is_partition)
         lock_out_writers(levels);
     install_missing_triggers(levels);
-    if (may_hold_rows(child))
+    if (may_hold_rows(child)) {
+        foreach (cell, levels)
+            if (is_captured(lfirst_oid(cell)) && is_child_of(child, lfirst_oid(cell)))
+                lock_tree(lfirst_oid(cell), ExclusiveLock);
         mark(parent, is_partition ? "a partition was attached" : "a child came to it");
+    }
     invalidate_targets(child);
 }
 

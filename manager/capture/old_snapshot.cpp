@@ -82,6 +82,27 @@ bool sees_all(Relation relation, Snapshot one, Snapshot other)
     return answer;
 }
 
+bool sees_any(Relation relation, Snapshot snapshot)
+{
+    TupleTableSlot *slot = table_slot_create(relation, nullptr);
+    TableScanDesc scan = table_beginscan(relation, snapshot, 0, nullptr);
+    const bool answer = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+    table_endscan(scan);
+    ExecDropSingleTupleTableSlot(slot);
+    return answer;
+}
+
+/* Rows frozen by COPY are seen by snapshots that are older than they. */
+bool shows_rows(Oid relid, Snapshot snapshot)
+{
+    if (get_rel_relkind(relid) != RELKIND_RELATION)
+        return false;
+    Relation relation = table_open(relid, AccessShareLock);
+    const bool answer = sees_any(relation, snapshot);
+    table_close(relation, NoLock);
+    return answer;
+}
+
 bool has_same_rows(List *tree, const OldSnapshot &old)
 {
     ListCell *cell;
@@ -116,8 +137,10 @@ bool is_source_seen(Oid source, const OldSnapshot &old)
     ListCell *cell;
     foreach (cell, tree) {
         HeapSeen seen = heap_seen(lfirst_oid(cell), old.snapshot);
+        if (seen.heap == Heap::other)
+            return false;
         /* A partition made since then has no rows but those made since then, or a marker tells of it. */
-        if (seen.heap == Heap::other || (seen.heap == Heap::unknown && lfirst_oid(cell) == source))
+        if (seen.heap == Heap::unknown && (lfirst_oid(cell) == source || shows_rows(lfirst_oid(cell), old.snapshot)))
             return false;
         is_own_work |= seen.is_own_row;
     }

@@ -120,6 +120,14 @@ bool lock_capture_if_free(Oid source)
     return lock_capture_of(source, false);
 }
 
+void lock_tree(Oid source, LOCKMODE mode)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 1);
+    (void)LockAcquire(&tag, mode, false, false);
+    AcceptInvalidationMessages();
+}
+
 Oid source_table()
 {
     return relation_named("pgt_source");

@@ -12,6 +12,7 @@
 extern "C" {
 #include "access/sysattr.h"
 #include "access/tupdesc.h"
+#include "storage/lockdefs.h"
 }
 
 namespace pgtrickle::capture {
@@ -44,6 +45,10 @@ struct Format {
  * the transaction ends: neither sees what the other has not committed. Taken after the lock on the source itself. */
 void lock_capture(Oid source);
 bool lock_capture_if_free(Oid source);
+/* Whoever brings rows to the tree of `source` by way of a relation that has them already is alone, to the end of the
+ * transaction; those who read the tree under one snapshot share it: its locks on relations are none of their business
+ * (ATTACH takes ShareUpdateExclusive on the parent), and the rows show through their snapshot. */
+void lock_tree(Oid source, LOCKMODE mode);
 
 /* OID of pgtrickle.pgt_source; InvalidOid when the extension is not in this database. */
 Oid source_table();

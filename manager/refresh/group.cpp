@@ -124,6 +124,8 @@ void lock_sources(std::vector<Member> &members)
             member.compiled = &compiled_of(member.compiled->relid());
             restore_capture(member);
         });
+    for (Oid source : sources_of(members))
+        call([=] { capture::keep_tree(source); });
 }
 
 void observe(Group &group)
