@@ -311,6 +311,14 @@ void discard_stale()
     give_back();
 }
 
+void forget(Oid relid) noexcept
+{
+    if (cache == nullptr)
+        return;
+    if (auto found = cache->find(relid); found != cache->end())
+        found->second->is_stale = has_stale = true;
+}
+
 Compiled &compiled_of(Oid relid)
 {
     call([] { require_none_running(); });

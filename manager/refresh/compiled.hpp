@@ -88,6 +88,9 @@ Compiled &compiled_of(Oid relid);
  * pg_trickle.plan_cache_size. */
 void discard_stale();
 
+/* It is refreshed elsewhere from now on: what is kept of it goes at the next discard_stale(). */
+void forget(Oid relid) noexcept;
+
 /* The plan of a statement, prepared when it is missing or no longer valid. Within an SPI
  * connection that has the relations the statement reads registered. */
 SPIPlanPtr delta_plan(Compiled &compiled, int step, uint64_t changed);

@@ -105,6 +105,8 @@ void visit(Visitor &visitor, Item &job)
     visitor(job.is_hurried);
     visitor(job.is_prune_due);
     visitor(job.large_sources);
+    visitor(job.after);
+    visitor(job.taken);
     visitor(job.involved);
 }
 
@@ -116,6 +118,7 @@ void visit(Visitor &visitor, Item &result)
     visitor(result.took_us);
     visitor(result.large_sources);
     visitor(result.has_untrimmed);
+    visitor(result.go_on_after);
     visitor(result.is_catalog_new);
 }
 

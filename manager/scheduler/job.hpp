@@ -60,6 +60,8 @@ struct Job {
     bool is_hurried = false;        /* who is wanted does not wait either for what others hold locked */
     bool is_prune_due = false;      /* upkeep: of the history */
     Ids large_sources;              /* upkeep: whose logs an alert has told of */
+    Id after = 0;                   /* upkeep: the source the last job ended with */
+    Ids taken;                      /* what others refresh from now on: it need not be kept compiled */
     std::vector<Involved> involved; /* members in order, upstreams first; then who is only read */
     bool operator==(const Job &) const = default;
 };
@@ -82,6 +84,7 @@ struct JobResult {
     Microseconds took_us = 0;
     Ids large_sources;           /* upkeep: whose logs are large */
     bool has_untrimmed = false;  /* upkeep has emptied something: there may be more */
+    Id go_on_after = 0;          /* upkeep has given way to refreshes after that source; 0: it has seen them all */
     bool is_catalog_new = false; /* the catalog was made anew: what is projected into it has to be written again */
     bool operator==(const JobResult &) const = default;
 };

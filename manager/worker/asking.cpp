@@ -46,6 +46,7 @@ void Manager::take_requests()
 {
     for (mailbox::Request &request : mailbox::take_requests()) {
         Asked asked;
+        asked.came_at = GetCurrentTimestamp();
         asked.came_after = last_job_;
         /* All of a statement together, so that they reach one frontier, if one of them needs it. */
         if (!std::all_of(request.relids.begin(), request.relids.end(), mailbox::is_current))
@@ -125,6 +126,14 @@ Ids Manager::asked_for() const
             if (asked.open.count(id) != 0 && std::find(wanted.begin(), wanted.end(), id) == wanted.end())
                 wanted.push_back(id);
     return wanted;
+}
+
+TimestampTz Manager::asked_since(Id id) const
+{
+    for (const Asked &asked : asked_)
+        if (asked.open.count(id) != 0)
+            return asked.came_at;
+    return DT_NOEND;
 }
 
 /* Each reader learns whom he waits for: those who execute a job that involves what he asked for, be it

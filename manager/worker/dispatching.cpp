@@ -154,8 +154,20 @@ Job Manager::make_job(const Ids &involved, size_t member_count, const std::set<I
     return job;
 }
 
-/* Begins the piece that `id` is in, unless something in it is busy. False: nobody is there to do it. */
-bool Manager::dispatch_piece(Id id, const std::function<bool(Task &)> &is_wanted, Initiator initiator,
+/* The worker that most of them are at home with. */
+int Manager::home_of(const Ids &members) const
+{
+    std::map<int, int> votes;
+    int home = nobody;
+    for (Id member : members)
+        if (int worker = known_.at(member).last_worker; ++votes[worker] > votes[home])
+            home = worker;
+    return home;
+}
+
+/* Begins the piece that `id` is in, unless something in it is busy, or it is to wait for its own worker. False: nobody is
+ * there to do it, nor anything else. */
+bool Manager::dispatch_piece(Id id, TimestampTz wanted_since, const std::function<bool(Task &)> &is_wanted, Initiator initiator,
                              std::set<Id> *seen)
 {
     std::set<Id> wanted;
@@ -204,7 +216,9 @@ bool Manager::dispatch_piece(Id id, const std::function<bool(Task &)> &is_wanted
     const bool is_for_reader = initiator == Initiator::reader;
     if (is_doubtful && is_waiting && is_for_reader)
         return true;
-    Pool::Choice choice = pool_.choose(known_[members.front()].last_worker, GetCurrentTimestamp());
+    Pool::Choice choice = pool_.choose(home_of(members), wanted_since, GetCurrentTimestamp());
+    if (choice.chance == Pool::Chance::its_own)
+        return true;
     if (choice.chance == Pool::Chance::later)
         return false;
     Job job = make_job(involved, members.size(), wanted, companions, initiator);
@@ -225,7 +239,7 @@ bool Manager::dispatch_asked()
     for (Id id : asked) {
         if (seen.count(id) != 0 || busy_.count(id) != 0 || queue_.find(id) == nullptr)
             continue;
-        if (!dispatch_piece(id, is_wanted, Initiator::reader, &seen))
+        if (!dispatch_piece(id, asked_since(id), is_wanted, Initiator::reader, &seen))
             return false;
     }
     return true;
@@ -238,14 +252,24 @@ bool Manager::dispatch_due()
     pull_readers(now);
     std::set<Id> seen;
     auto is_wanted = [&](Task &task) { return is_ready(task, now); };
-    for (Id id : queue_.due(now)) {
-        if (seen.count(id) != 0 || busy_.count(id) != 0)
-            continue;
+    auto dispatch_one = [&](Id id) {
         Task *task = queue_.find(id);
-        if (is_ready(*task, now) && !dispatch_piece(id, is_wanted, Initiator::scheduler, &seen))
+        return seen.count(id) != 0 || busy_.count(id) != 0 || !is_ready(*task, now) ||
+               dispatch_piece(id, task->due_at, is_wanted, Initiator::scheduler, &seen);
+    };
+    /* Who has its worker free goes first: an idle worker takes in strangers when it has nothing of its own to do. */
+    Ids strangers;
+    for (Id id : queue_.due(now)) {
+        int home = known_.at(id).last_worker;
+        scheduler::Assignment found = pool_.look_for(home, queue_.find(id)->due_at, now);
+        if (found.to == scheduler::Assignment::To::later)
+            continue;
+        if (found.to == scheduler::Assignment::To::another || found.number != home)
+            strangers.push_back(id);
+        else if (!dispatch_one(id))
             return false;
     }
-    return true;
+    return std::all_of(strangers.begin(), strangers.end(), dispatch_one);
 }
 
 bool Manager::dispatch_upkeep()
@@ -253,7 +277,9 @@ bool Manager::dispatch_upkeep()
     TimestampTz now = GetCurrentTimestamp();
     if (is_upkeep_running_ || !is_upkeep_due(now))
         return true;
-    Pool::Choice choice = pool_.choose(nobody, now);
+    Pool::Choice choice = pool_.choose(nobody, upkeep_after_, now);
+    if (choice.chance == Pool::Chance::its_own)
+        return true;
     if (choice.chance == Pool::Chance::later)
         return false;
     is_upkeep_running_ = true;
@@ -282,8 +308,10 @@ void Manager::start(const Pool::Choice &choice, Job job, RunningJob begun)
         busy_[id] = running.number;
     for (Id id : running.members) {
         queue_.start(*queue_.find(id));
-        known_[id].last_worker = choice.worker;
+        pool_.move({id}, std::exchange(known_[id].last_worker, choice.worker), choice.worker);
     }
+    if (choice.chance == Pool::Chance::worker)
+        job.taken = pool_.take_forgotten(choice.worker);
     tell_begun(job, choice.chance == Pool::Chance::worker ? pool_.pid_of(choice.worker) : 0);
     if (choice.chance == Pool::Chance::worker) {
         pool_.send(choice.worker, scheduler::to_bytes(job));

@@ -129,7 +129,7 @@ long Manager::sleep_ms()
     if (guc::stale_alert_after_s > 0 && !queue_.is_every_one_idle())
         take(look_for_stale_at_);
     /* Nobody listens to what is written to the sources of those that are not idle; their logs grow. */
-    if (!is_upkeep_running_ && (may_trim_ || has_untrimmed_ || !queue_.is_every_one_idle()))
+    if (!is_upkeep_running_ && (may_trim_ || has_untrimmed_ || go_on_after_ != 0 || !queue_.is_every_one_idle()))
         take(upkeep_after_);
     if (!is_loaded_ || load_after_ != 0)
         take(load_after_);

@@ -63,6 +63,7 @@ struct Known {
 /* A request that is not answered yet. Only jobs that began after it came say anything about it. */
 struct Asked {
     mailbox::Request request;
+    TimestampTz came_at = 0;
     uint64_t came_after = 0;      /* the last job that had begun */
     std::set<scheduler::Id> open; /* not refreshed since */
     mailbox::Reply reply = {mailbox::Answer::done, InvalidOid};
@@ -102,6 +103,7 @@ class Manager {
     void resolve_by(const RunningJob &job, const std::map<scheduler::Id, scheduler::Verdict> &verdicts);
     mailbox::Reply obstacle(scheduler::Id id, TimestampTz now);
     scheduler::Ids asked_for() const;
+    TimestampTz asked_since(scheduler::Id id) const;
     void tell_who_serves();
 
     /* dispatching.cpp */
@@ -109,8 +111,10 @@ class Manager {
     bool dispatch_asked();
     bool dispatch_due();
     bool dispatch_upkeep();
-    bool dispatch_piece(scheduler::Id id, const std::function<bool(scheduler::Task &)> &is_wanted,
-                        scheduler::Initiator initiator, std::set<scheduler::Id> *seen);
+    int home_of(const scheduler::Ids &members) const;
+    bool dispatch_piece(scheduler::Id id, TimestampTz wanted_since,
+                        const std::function<bool(scheduler::Task &)> &is_wanted, scheduler::Initiator initiator,
+                        std::set<scheduler::Id> *seen);
     void pull_readers(TimestampTz now);
     bool is_ready(scheduler::Task &task, TimestampTz now);
     void note_trouble(const scheduler::Task &task);
@@ -207,6 +211,7 @@ class Manager {
     bool may_trim_ = false;          /* something was logged or refreshed since the last upkeep */
     bool has_untrimmed_ = false;     /* the last upkeep emptied something: there may be more */
     TimestampTz upkeep_after_ = 0;
+    scheduler::Id go_on_after_ = 0;  /* upkeep has given way there; 0: it has not */
     TimestampTz prune_after_ = 0;
 };
 

@@ -13,6 +13,9 @@ extern "C" {
 
 namespace pgtrickle::worker {
 
+using scheduler::Id;
+using scheduler::Ids;
+
 namespace {
 
 /* The process may end without leaving run(). */
@@ -36,31 +39,32 @@ PoolWorker *Pool::find(int worker)
     return found == workers_.end() ? nullptr : &*found;
 }
 
-/* The preferred one, or who has worked last: the others can leave then. */
-PoolWorker *Pool::idle_one(int preferred)
+scheduler::Assignment Pool::look_for(int home, TimestampTz wanted_since, TimestampTz now)
 {
-    PoolWorker *chosen = nullptr;
-    for (PoolWorker &worker : workers_) {
-        if (worker.is_busy)
-            continue;
-        if (worker.number == preferred)
-            return &worker;
-        if (chosen == nullptr || worker.idle_since > chosen->idle_since)
-            chosen = &worker;
-    }
-    return chosen;
+    std::vector<scheduler::Hand> hands;
+    for (const PoolWorker &worker : workers_)
+        hands.push_back({worker.number, worker.is_busy, worker.since});
+    scheduler::Assignment assignment = scheduler::assign(hands, home, wanted_since, now);
+    if (assignment.to == scheduler::Assignment::To::later && (look_at_ == 0 || assignment.until < look_at_))
+        look_at_ = assignment.until;
+    return assignment;
 }
 
-Pool::Choice Pool::choose(int preferred, TimestampTz now)
+Pool::Choice Pool::choose(int home, TimestampTz wanted_since, TimestampTz now)
 {
     const int limit = guc::max_concurrent_refreshes;
     is_waiting_ = false;
-    if (PoolWorker *worker = idle_one(preferred)) {
+    const scheduler::Assignment assignment = look_for(home, wanted_since, now);
+    if (assignment.to == scheduler::Assignment::To::later)
+        return {Chance::its_own, nobody};
+    if (assignment.to == scheduler::Assignment::To::hand) {
+        PoolWorker *worker = find(assignment.number);
         if (!mailbox::admit(worker->key, limit)) {
             is_waiting_ = true;
             return {};
         }
         worker->is_busy = true;
+        worker->since = now;
         return {Chance::worker, worker->number};
     }
     bool can_start = now >= start_after_;
@@ -72,7 +76,7 @@ Pool::Choice Pool::choose(int preferred, TimestampTz now)
         return {};
     }
     if (can_start) {
-        if (std::optional<int> started = start(key)) {
+        if (std::optional<int> started = start(key, now)) {
             mailbox::lack_process(false);
             return {Chance::worker, *started};
         }
@@ -110,7 +114,7 @@ void Pool::leave() noexcept
 }
 
 /* Nothing if there is no room for one more process, or no shared memory. */
-std::optional<int> Pool::start(const mailbox::WorkerKey &key)
+std::optional<int> Pool::start(const mailbox::WorkerKey &key, TimestampTz now)
 {
     if (own_pool == nullptr) {
         own_pool = this;
@@ -121,6 +125,7 @@ std::optional<int> Pool::start(const mailbox::WorkerKey &key)
     worker.number = ++last_number_;
     worker.key = key;
     worker.is_busy = true;
+    worker.since = now;
     bool is_started = false;
     std::optional<Failure> failure = in_transaction([&] { is_started = launch(worker); });
     if (!failure && is_started)
@@ -177,6 +182,23 @@ void Pool::send(int worker, std::string bytes)
     send_on(*receiver);
 }
 
+void Pool::move(const Ids &members, int home, int worker)
+{
+    PoolWorker *before = home == worker ? nullptr : find(home), *from_now_on = find(worker);
+    if (before != nullptr)
+        before->taken.insert(members.begin(), members.end());
+    if (from_now_on != nullptr)
+        for (Id member : members)
+            from_now_on->taken.erase(member);
+}
+
+Ids Pool::take_forgotten(int worker)
+{
+    std::set<Id> taken;
+    std::swap(taken, find(worker)->taken);
+    return {taken.begin(), taken.end()};
+}
+
 /* A worker that is gone is noticed by attend(). */
 void Pool::send_on(PoolWorker &worker)
 {
@@ -203,6 +225,7 @@ void Pool::let_go(PoolWorker &worker)
 std::vector<Pool::Ended> Pool::attend(TimestampTz now)
 {
     std::vector<Ended> ended;
+    look_at_ = 0; /* who waits still will say so */
     for (auto worker = workers_.begin(); worker != workers_.end();) {
         send_on(*worker);
         Size size = 0;
@@ -211,7 +234,7 @@ std::vector<Pool::Ended> Pool::attend(TimestampTz now)
         if (received == SHM_MQ_SUCCESS) {
             ended.push_back({worker->number, std::string(static_cast<char *>(data), size)});
             worker->is_busy = false;
-            worker->idle_since = now;
+            worker->since = now;
             mailbox::end_turn(worker->key);
         } else if (received == SHM_MQ_DETACHED) {
             if (worker->is_busy)
@@ -233,15 +256,15 @@ void Pool::let_idle_go(TimestampTz now)
     let_go_at_ = 0;
     bool is_lacked = mailbox::is_process_lacked();
     for (auto worker = workers_.begin(); worker != workers_.end();) {
-        bool is_needless = is_lacked || (workers_.size() > 1 && now >= worker->idle_since + idle_stay_us);
+        bool is_needless = is_lacked || (workers_.size() > 1 && now >= worker->since + idle_stay_us);
         if (worker->is_busy) {
             ++worker;
         } else if (is_needless) {
             let_go(*worker);
             worker = workers_.erase(worker);
         } else {
-            if (workers_.size() > 1 && (let_go_at_ == 0 || worker->idle_since + idle_stay_us < let_go_at_))
-                let_go_at_ = worker->idle_since + idle_stay_us;
+            if (workers_.size() > 1 && (let_go_at_ == 0 || worker->since + idle_stay_us < let_go_at_))
+                let_go_at_ = worker->since + idle_stay_us;
             ++worker;
         }
     }
@@ -261,6 +284,8 @@ std::optional<TimestampTz> Pool::attend_at() const
     auto take = [&](TimestampTz other) { at = at ? std::min(*at, other) : other; };
     if (let_go_at_ != 0)
         take(let_go_at_);
+    if (look_at_ != 0)
+        take(look_at_);
     if (is_waiting_)
         take(GetCurrentTimestamp() + turn_pause_us);
     return at;

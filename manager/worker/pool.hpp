@@ -2,7 +2,7 @@
  * The refresh workers of a manager: background processes, each with two queues in a
  * segment of shared memory of its own, jobs in, results out.
  *
- * They are started when there is a job for which none is idle, as long as it is this
+ * They are started when there is a backlog of jobs (scheduler/affinity), as long as it is this
  * database's turn (mailbox: admit), and `limit` at most. The last idle one stays, because it has
  * its programs compiled; others leave after a short while; and all idle ones do when somebody
  * cannot start a process. An idle worker whose manager is gone finds its queues detached and leaves;
@@ -14,11 +14,13 @@
 #pragma once
 
 #include "mailbox/manager_side.hpp"
+#include "scheduler/affinity.hpp"
 #include "scheduler/job.hpp"
 #include "worker/transaction.hpp"
 
 #include <list>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,7 +41,8 @@ struct PoolWorker {
     BackgroundWorkerHandle *handle = nullptr; /* in TopMemoryContext */
     std::string unsent;                       /* bytes of a job that are not in the queue yet */
     bool is_busy = false;
-    TimestampTz idle_since = 0;
+    TimestampTz since = 0; /* it has been busy, or idle */
+    std::set<scheduler::Id> taken; /* what it has compiled and others do now */
 };
 
 constexpr int nobody = 0;
@@ -51,15 +54,22 @@ class Pool {
     Pool(const Pool &) = delete;
     Pool &operator=(const Pool &) = delete;
 
-    /* Who is to do the next job: an idle worker, `preferred` if it is one; or a new one; `nobody`: now
-     * it is not this database's turn, or all are busy. Its turn has begun. */
-    enum class Chance { later, worker, myself };
+    /* Who would do a job that has been wanted for so long and is at home with that worker. What waits for its own is
+     * looked at again: see attend_at(). */
+    scheduler::Assignment look_for(int home, TimestampTz wanted_since, TimestampTz now);
+    /* The same, and that one is busy from now on; its turn has begun. `its_own`: it is to wait for its home;
+     * `later`: it is not this database's turn, or nobody can be had, for this job as for others. */
+    enum class Chance { later, its_own, worker, myself };
     struct Choice {
         Chance chance = Chance::later;
         int worker = nobody;
     };
-    Choice choose(int preferred, TimestampTz now);
+    Choice choose(int home, TimestampTz wanted_since, TimestampTz now);
     void send(int worker, std::string bytes);
+    /* The members are done by `worker` now, and were by `home` so far. */
+    void move(const scheduler::Ids &members, int home, int worker);
+    /* What the worker has compiled for nothing, since the last call. */
+    scheduler::Ids take_forgotten(int worker);
     /* There is nothing to choose anybody for. */
     void want_nobody();
 
@@ -81,8 +91,7 @@ class Pool {
 
   private:
     PoolWorker *find(int worker);
-    PoolWorker *idle_one(int preferred);
-    std::optional<int> start(const mailbox::WorkerKey &key);
+    std::optional<int> start(const mailbox::WorkerKey &key, TimestampTz now);
     bool launch(PoolWorker &worker);
     void send_on(PoolWorker &worker);
     void let_go(PoolWorker &worker);
@@ -92,6 +101,7 @@ class Pool {
     mailbox::WorkerKey own_turn_;
     int last_number_ = nobody;
     TimestampTz start_after_ = 0; /* no process could be started: not before */
+    TimestampTz look_at_ = 0;     /* a job that waits for its home, 0: none */
     TimestampTz let_go_at_ = 0;   /* the first idle one that is not needed, 0: none */
     bool is_waiting_ = false;     /* for a turn */
 };

@@ -444,6 +444,8 @@ scheduler::JobResult Refresher::run()
 {
     scheduler::JobResult result;
     TimestampTz started_at = GetCurrentTimestamp();
+    for (Id id : job_.taken)
+        refresh::forget(id);
     if (job_.kind == scheduler::Job::Kind::upkeep)
         keep_up(&result);
     else

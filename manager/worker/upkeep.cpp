@@ -2,7 +2,8 @@
  * Upkeep, every some seconds while sources are written to or refreshes take something in, whoever
  * runs them: logs are trimmed, the catalog's write-ahead log is moved into its file, old
  * history goes. Otherwise there is nothing to keep up, and nothing runs. It is a job like a refresh,
- * for trimming a long log takes long.
+ * for trimming a long log takes long; and one that gives way after some milliseconds, for refreshes that are at home with
+ * the same worker wait for it. The next one goes on where it ended.
  */
 #include "capture/capture.hpp"
 #include "catalog/process.hpp"
@@ -15,22 +16,28 @@ extern "C" {
 #include "pgstat.h"
 }
 
+#include <algorithm>
+
 namespace pgtrickle::worker {
 
 namespace {
 
 constexpr TimestampTz upkeep_pause_us = 5'000'000;
 constexpr TimestampTz prune_pause_us = upkeep_pause_us;
+constexpr TimestampTz give_way_after_us = 5'000;
 
-std::vector<Oid> captured_sources()
+/* Ascending. */
+std::vector<Oid> captured_sources_after(Oid after)
 {
     std::vector<Oid> sources;
     (void)in_transaction([&] {
         List *list = call([] { return capture::captured_sources(); });
         ListCell *cell;
         foreach (cell, list)
-            sources.push_back(lfirst_oid(cell));
+            if (lfirst_oid(cell) > after)
+                sources.push_back(lfirst_oid(cell));
     });
+    std::sort(sources.begin(), sources.end());
     return sources;
 }
 
@@ -40,7 +47,14 @@ std::vector<Oid> captured_sources()
 bool Refresher::trim_logs(scheduler::JobResult *result)
 {
     bool has_untrimmed = false;
-    for (Oid source : captured_sources()) {
+    const TimestampTz end = GetCurrentTimestamp() + give_way_after_us;
+    Oid last = job_.after;
+    for (Oid source : captured_sources_after(job_.after)) {
+        if (last != job_.after && GetCurrentTimestamp() >= end) {
+            result->go_on_after = last;
+            break;
+        }
+        last = source;
         bool has_moved = false;
         std::optional<Failure> failure =
             in_transaction([&] {
@@ -51,6 +65,9 @@ bool Refresher::trim_logs(scheduler::JobResult *result)
         if (mailbox::is_asked_to_exit())
             break;
     }
+    for (Oid source : job_.large_sources)
+        if (source <= job_.after || (result->go_on_after != 0 && source > last))
+            result->large_sources.push_back(source);
     return has_untrimmed;
 }
 
@@ -58,6 +75,8 @@ void Refresher::keep_up(scheduler::JobResult *result)
 {
     call([] { pgstat_report_activity(STATE_RUNNING, "upkeep of change logs"); });
     result->has_untrimmed = trim_logs(result);
+    if (result->go_on_after != 0)
+        return;
     if (job_.is_prune_due) {
         TimestampTz before =
             GetCurrentTimestamp() - static_cast<TimestampTz>(guc::history_retention_days) * USECS_PER_DAY;
@@ -72,6 +91,8 @@ bool Manager::is_upkeep_due(TimestampTz now)
 {
     if (now < upkeep_after_)
         return false;
+    if (go_on_after_ != 0)
+        return true;
     uint64_t commits = listening_.count_commits();
     may_trim_ = may_trim_ || commits != commits_trimmed_;
     commits_trimmed_ = commits;
@@ -83,21 +104,25 @@ bool Manager::is_upkeep_due(TimestampTz now)
 
 scheduler::Job Manager::upkeep_job(TimestampTz now)
 {
-    may_trim_ = false;
+    /* What is written while it has given way may be of a source that it has passed. */
+    may_trim_ = may_trim_ && go_on_after_ != 0;
     scheduler::Job job;
     job.kind = scheduler::Job::Kind::upkeep;
     job.large_sources = large_sources_;
+    job.after = go_on_after_;
     job.is_prune_due = now >= prune_after_;
-    if (job.is_prune_due)
-        prune_after_ = now + prune_pause_us;
     return job;
 }
 
 void Manager::end_upkeep(const scheduler::JobResult &result)
 {
-    has_untrimmed_ = result.has_untrimmed;
+    const TimestampTz now = GetCurrentTimestamp();
+    has_untrimmed_ = result.has_untrimmed || (has_untrimmed_ && go_on_after_ != 0);
     large_sources_ = result.large_sources;
-    upkeep_after_ = GetCurrentTimestamp() + upkeep_pause_us;
+    go_on_after_ = result.go_on_after;
+    upkeep_after_ = go_on_after_ != 0 ? now : now + upkeep_pause_us;
+    if (go_on_after_ == 0 && now >= prune_after_)
+        prune_after_ = now + prune_pause_us;
 }
 
 } // namespace pgtrickle::worker

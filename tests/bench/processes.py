@@ -30,10 +30,25 @@ def wake_ups(pid):
     return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.M).group(1))
 
 
+def memory_bytes(pid):
+    """Private memory: what this process alone has, of which its end would give back every byte; and the proportional set
+    size (PSS), which adds its share of what it has in common with others. Pages of shared_buffers are never private, though
+    the kernel counts them so while only one process has touched them."""
+    private = pss = 0
+    is_shared = False
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        name, _, rest = line.partition(" ")
+        if re.fullmatch(r"[0-9a-f]+-[0-9a-f]+", name):
+            is_shared = rest[3] == "s"
+        elif name.startswith("Private_") and not is_shared:
+            private += int(rest.split()[0])
+        elif name == "Pss:":
+            pss += int(rest.split()[0])
+    return private * 1024, pss * 1024
+
+
 def private_bytes(pid):
-    """Memory that is this process's alone: what it costs, its share of shared_buffers left out."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return sum(int(size) for size in re.findall(r"^Private_\w+:\s*(\d+) kB", rollup, re.M)) * 1024
+    return memory_bytes(pid)[0]
 
 
 def context_bytes(cursor, pid):

@@ -119,10 +119,15 @@ def nothing_committed_by_several_is_missed():
 def a_clean_one_is_not_refreshed_by_reading():
     db.run("SET pg_trickle.max_staleness = 0")
     db.run("SELECT count(*) FROM newest_of_newest")
+    # A reader is served when the refresh has committed, and the worker writes the history after that.
+    at_work = ("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker' "
+               "AND datname = current_database() AND state = 'active'")
+    db.wait_for(at_work, 0)
     count = "SELECT count(*) FROM pgtrickle.get_refresh_history('newest_of_newest', 1000000)"
     before = db.value(count)
     for _ in range(50):
         db.run("SELECT count(*) FROM newest_of_newest")
+    db.wait_for(at_work, 0)
     assert db.value(count) == before
 
 
