@@ -16,7 +16,8 @@
 #include "mailbox/shared.hpp"
 
 extern "C" {
-#include "storage/ipc.h"
+#include "access/xact.h"
+#include "replication/logicalworker.h"
 }
 
 #include <vector>
@@ -104,9 +105,18 @@ TimestampTz age_of_changes(uint32_t slot) noexcept
     return 0;
 }
 
+/* The worker of a subscription commits what another server prepared by no command, in a transaction of its own that writes
+ * nothing. Its sources are not known, and it is visible already: a reader may be told of it some microseconds late. */
+bool may_have_committed_prepared() noexcept
+{
+    return IsLogicalWorker() && !TransactionIdIsValid(GetTopTransactionIdIfAny());
+}
+
 void start_all() noexcept
 {
     Local &mine = local();
+    if (may_have_committed_prepared())
+        note_slot(database_slot());
     mine.is_starting = true;
     for (int i = 0; i < mine.changed_count; i++) {
         Changed &changed = mine.changed[i];

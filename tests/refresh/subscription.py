@@ -41,9 +41,9 @@ def set_up():
     subscriber.run(TABLES)
     for name, query in MAINTAINED.items():
         subscriber.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h', 'DIFFERENTIAL')", name, query)
-    publisher.run("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", subscriber.name)
+    publisher.run("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', false, true)", subscriber.name)
     subscriber.run(f"CREATE SUBSCRIPTION follower CONNECTION 'host={server.host} user=postgres dbname={publisher.name}' "
-                   f"PUBLICATION everything WITH (create_slot = false, slot_name = {subscriber.name})")
+                   f"PUBLICATION everything WITH (create_slot = false, slot_name = {subscriber.name}, two_phase)")
 
 
 def caught_up():
@@ -94,6 +94,19 @@ def a_truncation_there_starts_over():
     check({"REINITIALIZE", "NO_DATA"})
 
 
+def a_prepared_transaction_is_told_at_its_commit():
+    """As the mailbox knows it: a read that may not be stale brings the row in, and nobody asks for a refresh."""
+    subscriber.run("SET pg_trickle.max_staleness = 0")
+    publisher.run("BEGIN; INSERT INTO plain VALUES (500, 1, 'two'); PREPARE TRANSACTION 'halves'")
+    caught_up()
+    subscriber.wait_for("SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()", 1)
+    assert subscriber.value("SELECT count(*) FROM rows WHERE id = 500") == 0, "seen too early"
+    publisher.run("COMMIT PREPARED 'halves'")
+    caught_up()
+    assert subscriber.value("SELECT count(*) FROM plain WHERE id = 500") == 1
+    assert subscriber.value("SELECT count(*) FROM rows WHERE id = 500") == 1, "called clean"
+
+
 def clean_up():
     subscriber.run("ALTER SUBSCRIPTION follower DISABLE")
     subscriber.run("ALTER SUBSCRIPTION follower SET (slot_name = NONE)")
@@ -102,6 +115,6 @@ def clean_up():
 
 try:
     run_cases([the_initial_copy_is_told_once, applied_changes_are_told, statements_here_are_told_beside,
-               a_truncation_there_starts_over, clean_up])
+               a_truncation_there_starts_over, a_prepared_transaction_is_told_at_its_commit, clean_up])
 finally:
     server.destroy()
