@@ -188,11 +188,43 @@ void Manager::take_in(Id relid, Known known, const Ids &sources, bool is_busy, s
     known_[relid] = std::move(known);
 }
 
+namespace {
+
+/* What is known of all in one transaction would lock all of them, and their sources: no lock table has room for thousands. */
+constexpr size_t loaded_at_once = 10;
+
+std::optional<Failure> load_all(const std::vector<state::Mark> &marks, std::map<Id, Loaded> *loaded)
+{
+    for (size_t first = 0; first < marks.size(); first += loaded_at_once) {
+        std::optional<Failure> failure = in_transaction([&] {
+            for (size_t i = first; i < std::min(marks.size(), first + loaded_at_once); i++)
+                loaded->emplace(marks[i].relid, load_one(marks[i]));
+        });
+        if (failure)
+            return failure;
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
+/* Tried again soon; the log tells of it once. */
+void Manager::note_failed_load(const Failure &failure)
+{
+    reload_later();
+    if (std::exchange(load_fault_, failure.message) == failure.message)
+        return;
+    call([&] {
+        ereport(LOG, (errmsg("pg_trickle cannot read the definitions of stream tables: %s", failure.message.c_str())));
+    });
+}
+
 /* False if there is no extension or no stream table in this database. */
 bool Manager::load_definitions()
 {
     uint32_t changes = mailbox::definition_changes();
     std::map<Id, LoadedState> states;
+    std::vector<state::Mark> to_load;
     std::map<Id, Loaded> loaded;
     Invalidated invalidated;
     bool has_other_zone = false;
@@ -212,18 +244,21 @@ bool Manager::load_definitions()
             states[mark.relid] = state_of(mark);
             if (known == known_.end() || known->second.generation != mark.generation ||
                 invalidated.contains(mark.relid) || to_reload_.count(mark.relid) != 0)
-                loaded.emplace(mark.relid, load_one(mark));
+                to_load.push_back(mark);
         }
         if (call([] { return OidIsValid(state::state_table()); }))
             read_holds();
     });
+    if (!failure)
+        failure = load_all(to_load, &loaded);
     if (failure) {
         for (const auto &[relid, known] : known_)
             if (invalidated.contains(relid))
                 to_reload_.insert(relid);
-        reload_later();
+        note_failed_load(*failure);
         return true;
     }
+    load_fault_.clear();
     changes_seen_ = changes;
     is_loaded_ = true;
     load_after_ = 0;

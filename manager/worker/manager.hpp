@@ -142,6 +142,7 @@ class Manager {
     bool load_definitions();
     void judge_all_anew();
     void reload_later();
+    void note_failed_load(const Failure &failure);
     void take_in_all(const std::map<scheduler::Id, struct LoadedState> &states,
                      std::map<scheduler::Id, struct Loaded> &loaded);
     void take_in(scheduler::Id relid, Known known, const scheduler::Ids &sources, bool is_busy,
@@ -197,6 +198,7 @@ class Manager {
     bool has_nothing_ = false;       /* no extension, or no stream table */
     TimestampTz load_after_ = 0;     /* a failed load is repeated then */
     TimestampTz reload_pause_us_ = 0;
+    std::string load_fault_;         /* the log has told of it */
     std::set<scheduler::Id> to_reload_; /* somebody kept it or a source of it locked */
     bool is_projection_due_ = false; /* what is known is not in the catalog yet */
     TimestampTz project_after_ = 0;

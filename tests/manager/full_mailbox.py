@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
 """More stream tables than shared memory has room for: what dropped databases had is free again, and those
-it does not know are refreshed when due, not over and over.
+it does not know are refreshed when due, not over and over. And more than there is room for locks.
 
-On a server of its own with room for 16.
+On a server of its own with room for 16, and for some hundred locks.
 """
 
 import sys
@@ -13,7 +13,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, Server, run_cases  # noqa: E402: needs the path above
 
 server = Server()
-server.call("start", "pg_trickle.max_stream_tables=16")
+server.call("start", "pg_trickle.max_stream_tables=16", "max_locks_per_transaction=10", "max_connections=10",
+            "max_prepared_transactions=0", "max_wal_senders=0", "autovacuum_max_workers=1")
 
 
 def filled(count, schedule):
@@ -66,8 +67,26 @@ def one_without_room_is_refreshed_when_due():
     db.drop()
 
 
+def a_manager_reads_more_definitions_than_it_could_lock():
+    db = Database(server.host)
+    db.run("SET pg_trickle.enabled = off")
+    for number in range(60):
+        db.run(f"CREATE TABLE source_{number} (a int)")
+        views = [f"view_{number}_{i}" for i in range(20)]
+        db.run("; ".join(f"CREATE VIEW {view} AS SELECT a FROM source_{number}" for view in views))
+        query = " UNION ALL ".join(f"SELECT a FROM {view}" for view in views)
+        db.run(f"SELECT pgtrickle.create_stream_table('kept_{number}', '{query}', '1s', 'FULL')")
+    db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'pg_trickle manager'", 1)
+    pid = db.manager_pid()
+    db.run("SELECT pg_terminate_backend(%s)", pid)
+    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}", 0)
+    db.run("INSERT INTO source_59 VALUES (1)")
+    db.wait_for("SELECT count(*) FROM kept_59", 20)
+    db.drop()
+
+
 try:
     run_cases([a_dropped_database_gives_its_room_back, those_without_room_are_not_refreshed_over_and_over,
-               one_without_room_is_refreshed_when_due])
+               one_without_room_is_refreshed_when_due, a_manager_reads_more_definitions_than_it_could_lock])
 finally:
     server.destroy()
