@@ -66,6 +66,11 @@ SELECT pgtrickle.refresh_stream_table('r') \g /dev/null
 TABLE shown;
 SELECT pgt_name, pgtrickle.resume_stream_table(pgt_name) FROM pgtrickle.pgt_stream_tables WHERE status = 'SUSPENDED' AND pgt_schema = 'by_hand';
 
+-- so_does_all_of_it_with_one_that_is_given_another_query
+INSERT INTO base VALUES (-1);
+SELECT pgtrickle.alter_stream_table('l', query => 'SELECT id FROM base WHERE true') \g /dev/null
+TABLE shown;
+
 -- a_paused_member
 SELECT pgtrickle.pause_scheduler(ARRAY['r']) \g /dev/null
 INSERT INTO base VALUES (6);

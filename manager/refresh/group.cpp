@@ -139,8 +139,7 @@ void observe(Group &group)
         group.observed.push_back({relid, mailbox::observe(relid)});
 }
 
-/* With those that are named, their mates, and all that is below them, whoever is bound to any of these. One that is named
- * and has no rows yet brings nobody along but those it reads. */
+/* With those that are named, their mates, and all that is below them, whoever is bound to any of these. */
 void collect_all_below(const Asking &asking, Collected &collected, Group &group)
 {
     Diamonds diamonds;
@@ -150,8 +149,7 @@ void collect_all_below(const Asking &asking, Collected &collected, Group &group)
             collect(relid, collected);
         open.clear();
         for (const auto &[relid, member] : collected.found)
-            if (collected.named.count(relid) == 0 || has_been_filled(relid))
-                diamonds.look_around(relid);
+            diamonds.look_around(relid);
         for (const auto &[relid, member] : collected.found)
             for (Oid mate : diamonds.bound_to(relid))
                 if (collected.found.count(mate) == 0)
