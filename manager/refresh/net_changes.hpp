@@ -26,8 +26,8 @@ struct NetChanges {
 };
 
 /* The net of `count` rows of weight 1 or -1, in rows of such weights; takes `changes` over, which may
- * be their own net. `descriptor` describes both; its last column is the weight. Where an image
- * repeats it sorts: n log n, within work_mem. */
+ * be their own net. `descriptor` describes both; its last column is the weight. Only rows whose image
+ * repeats are sorted, within work_mem; the others cost a hash. Takes eleven bytes a row besides. */
 NetChanges net_changes(Tuplestorestate *changes, int64_t count, TupleDesc descriptor);
 
 } // namespace pgtrickle::refresh
