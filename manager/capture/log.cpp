@@ -91,8 +91,9 @@ struct Reader {
     const AttrNumber *columns;
     int column_count;
     int table_oid_position; /* in columns: rows of other tables than `source` are left out; -1: none is */
-    Tuplestorestate *out; /* nullptr: only whether there is anything, or any marker */
-    bool looks_for_marker;
+    Tuplestorestate *out; /* nullptr: only whether there is anything, or how much until a marker */
+    bool is_counting;
+    Portion portion;
     TupleDesc out_desc;
     Datum *out_values;
     bool *out_nulls;
@@ -171,14 +172,17 @@ void take_chunk(Reader *reader, TupleTableSlot *slot)
     if (reader->frontier->includes(DatumGetUInt64(values[l_xid - 1]), DatumGetInt32(values[l_seq - 1])))
         return;
     const int n = DatumGetInt32(values[l_n - 1]);
-    if (reader->out == nullptr) {
-        reader->is_done = n == 0 || !reader->looks_for_marker;
+    if (reader->out == nullptr && !reader->is_counting) {
+        reader->is_done = true;
         return;
     }
     if (n == 0) {
         stop_at_marker(reader, TextDatumGetCString(values[l_data - 1]));
         return;
     }
+    reader->changes.logged += n;
+    if (reader->is_counting || reader->changes.logged <= reader->portion.after)
+        return;
     const Decoder *decoder = decoder_of(reader, DatumGetInt16(values[l_version - 1]));
     if (decoder->lacks_column) {
         stop_at_marker(reader, "a column is read that was not logged then");
@@ -193,6 +197,8 @@ void take_chunk(Reader *reader, TupleTableSlot *slot)
     take_rows(reader, decoder, copy, copy + size, n);
     MemoryContextSwitchTo(old_context);
     MemoryContextReset(reader->row_memory);
+    if (reader->portion.most > 0 && reader->changes.logged > reader->portion.most)
+        reader->is_done = reader->changes.is_cut = true;
 }
 
 void scan_index(Reader *reader, IndexScanDesc scan, TupleTableSlot *slot, StrategyNumber strategy, RegProcedure proc,
@@ -241,6 +247,13 @@ void read_log(Reader *reader, const SourceRow *row)
         read_segment(reader, row->segments[i]);
 }
 
+void require_source(Oid source, SourceRow *row)
+{
+    if (!find_source(source, row))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("changes of \"%s\" are not captured", get_rel_name(source))));
+}
+
 } // namespace
 
 TupleDesc changes_descriptor(Oid source, const AttrNumber *columns, int column_count)
@@ -261,12 +274,10 @@ TupleDesc changes_descriptor(Oid source, const AttrNumber *columns, int column_c
 }
 
 Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, const AttrNumber *columns,
-                     int column_count, bool is_only, Tuplestorestate *out)
+                     int column_count, bool is_only, Portion portion, Tuplestorestate *out)
 {
     SourceRow row;
-    if (!find_source(source, &row))
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("changes of \"%s\" are not captured", get_rel_name(source))));
+    require_source(source, &row);
     Reader reader = {};
     reader.frontier = &frontier;
     reader.snapshot = snapshot;
@@ -278,6 +289,7 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, co
         if (columns[i] == table_oid_column)
             reader.table_oid_position = i;
     reader.out = out;
+    reader.portion = portion;
     reader.out_desc = changes_descriptor(source, columns, column_count);
     reader.out_values = static_cast<Datum *>(palloc(sizeof(Datum) * (column_count + 1)));
     reader.out_nulls = static_cast<bool *>(palloc(sizeof(bool) * (column_count + 1)));
@@ -285,6 +297,19 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, co
     read_log(&reader, &row);
     MemoryContextDelete(reader.row_memory);
     return reader.changes;
+}
+
+int64 count_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
+{
+    SourceRow row;
+    require_source(source, &row);
+    Reader reader = {};
+    reader.frontier = &frontier;
+    reader.snapshot = snapshot;
+    reader.source = source;
+    reader.is_counting = true;
+    read_log(&reader, &row);
+    return reader.changes.has_marker ? -1 : reader.changes.logged;
 }
 
 bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
@@ -311,9 +336,9 @@ bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot)
     reader.frontier = &frontier;
     reader.snapshot = snapshot;
     reader.source = source;
-    reader.looks_for_marker = true;
+    reader.is_counting = true;
     read_log(&reader, &row);
-    return reader.is_done;
+    return reader.changes.has_marker;
 }
 
 bool has_changes_in(Oid source, Oid segment, const Frontier &frontier, Snapshot snapshot)

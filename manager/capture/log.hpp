@@ -52,8 +52,16 @@ TupleDesc changes_descriptor(Oid source, const AttrNumber *columns, int column_c
 
 struct Changes {
     int64 rows = 0;             /* put into the tuplestore */
+    int64 logged = 0;           /* rows of the chunks that were looked into, whether put or not */
+    bool is_cut = false;        /* there may be more: see Portion */
     bool has_marker = false;    /* or a chunk that lacks a column: reinitialise */
     const char *reason = nullptr; /* of the first marker; in the current memory context */
+};
+
+/* Which of the changes are read. Under one snapshot they come in one order, so that what was cut can be gone on with. */
+struct Portion {
+    int64 after = 0; /* that many logged rows: Changes::logged of the first part */
+    int64 most = 0;  /* stops where more logged rows were taken; 0: never */
 };
 
 /* Appends to `out` every change of `source` that `snapshot` sees and `frontier` does not
@@ -63,7 +71,11 @@ struct Changes {
  * snapshot. Cost: two index probes a segment and one more per transaction that was running
  * when the frontier was taken. Raises if the source is not captured. */
 Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot,
-                     const AttrNumber *columns, int column_count, bool is_only, Tuplestorestate *out);
+                     const AttrNumber *columns, int column_count, bool is_only, Portion portion, Tuplestorestate *out);
+
+/* How many logged rows read_changes() would look into, an upper bound of what it would put; -1: it would meet a marker. Costs a
+ * hundredth of reading them, if chunks are full. */
+int64 count_changes(Oid source, const Frontier &frontier, Snapshot snapshot);
 
 /* Whether there is any such change or marker; stops at the first. */
 bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot);

@@ -217,6 +217,7 @@ Compiled *compile(Oid relid)
     /* Our statements and expressions are printed and parsed here, whosoever's session it is. */
     TextSettings text_settings;
     compiled->definition = definition::load(relid);
+    compiled->experience = experience_of(relid);
     const Definition &definition = compiled->definition;
     auto translation = translation_of(definition);
     if (translation) {

@@ -15,6 +15,7 @@
 #include "definition/definition.hpp"
 #include "engine/program.hpp"
 #include "pg/boundary.hpp"
+#include "refresh/experience.hpp"
 #include "refresh/plan_cache.hpp"
 #include "refresh/preparation.hpp"
 #include "storage/group_program.hpp"
@@ -61,7 +62,7 @@ struct Compiled : CacheEntry {
     MemoryContext context = nullptr;
     Definition definition;
     bool is_stale = false;
-    int64_t last_delta_us = 0;     /* what the last delta took in this process, 0: unknown */
+    std::shared_ptr<Experience> experience; /* survives this */
     bool is_restless = false;      /* its answer changes without its sources: see translate */
     /* Absent: kept by full refresh, one step of layout rows. */
     std::unique_ptr<engine::Program> program;

@@ -15,6 +15,7 @@ constexpr double few_rows = 100;
 constexpr double large_part = 0.1; /* of a source */
 constexpr double small_base = 1000; /* rows of the sources: either way takes a moment */
 constexpr double many_each = 1000; /* rows of the sources to a changed one: a full refresh takes some milliseconds */
+constexpr int most_unread = 6; /* full refreshes without having read the changes, in a row */
 constexpr int64_t dear_us = 5'000; /* asking takes a hundredth of it */
 
 bool changes_large_part(const Compiled &compiled, const std::vector<scheduler::ChangedRows> &changes)
@@ -52,25 +53,60 @@ bool is_free_to_choose(const Compiled &compiled)
 
 } // namespace
 
-Deliberation::Deliberation(Compiled &compiled, int64_t generation, const Run &run) : compiled_(compiled)
+Deliberation::Deliberation(Compiled &compiled, int64_t generation) : compiled_(compiled), generation_(generation)
 {
-    if (!is_free_to_choose(compiled))
-        return;
-    work_.changes = run.net_changes_by_source();
-    if (work_.changed_rows() <= few_rows && compiled.last_delta_us <= dear_us && !changes_large_part(compiled, work_.changes))
-        return;
-    work_.base_rows = base_rows(compiled);
+}
+
+int64_t Deliberation::most_unasked() const
+{
+    auto is_compared = [](const CompiledSource &source) { return source.is_compared; };
+    if (compiled_.experience->reading_us <= 0 || !is_free_to_choose(compiled_) ||
+        std::any_of(compiled_.sources.begin(), compiled_.sources.end(), is_compared))
+        return 0;
+    return static_cast<int64_t>(large_part * compiled_.experience->base_rows);
+}
+
+bool Deliberation::wants_full_unread(const Run::Logged &logged)
+{
+    double all = 0;
+    for (const scheduler::ChangedRows &change : logged) {
+        const double share = compiled_.experience->net_share(change.source);
+        if (share <= 0 && change.rows > few_rows)
+            return false;
+        work_.changes.push_back({change.source, change.rows * (share > 0 ? share : 1)});
+        all += change.rows;
+    }
+    work_.reading_us = all * compiled_.experience->reading_us;
+    if (compiled_.experience->unread_in_a_row < most_unread)
+        ask();
+    is_unread_ = is_asked_ && wants_full();
+    compiled_.experience->unread_in_a_row = is_unread_ ? compiled_.experience->unread_in_a_row + 1 : 0;
+    return is_unread_;
+}
+
+void Deliberation::consider(std::vector<scheduler::ChangedRows> changes)
+{
+    work_ = {0, std::move(changes)};
+    is_asked_ = false;
+    choice_ = {};
+    if (is_free_to_choose(compiled_) &&
+        (work_.changed_rows() > few_rows || compiled_.experience->last_delta_us > dear_us || changes_large_part(compiled_, work_.changes)))
+        ask();
+}
+
+void Deliberation::ask()
+{
+    work_.base_rows = compiled_.experience->base_rows = base_rows(compiled_);
     is_asked_ = work_.base_rows >= small_base;
-    if (!is_asked_)
-        return;
-    choice_ = scheduler::choose(catalog::read_measured(compiled.relid(), generation), work_,
-                                guc::differential_max_change_ratio);
+    if (is_asked_)
+        choice_ = scheduler::choose(catalog::read_measured(compiled_.relid(), generation_), work_,
+                                    guc::differential_max_change_ratio);
 }
 
 void Deliberation::note(scheduler::Way way, int64_t took_us, bool is_given_up)
 {
     if (way == scheduler::Way::delta)
-        compiled_.last_delta_us = took_us;
+        compiled_.experience->last_delta_us = took_us;
     if (!is_free_to_choose(compiled_) || (!is_asked_ && took_us < dear_us))
         return;
     if (work_.base_rows == 0)
@@ -85,7 +121,7 @@ std::string Deliberation::reason() const
 {
     if (!is_asked_)
         return {};
-    std::string changed = rows_text(work_.changed_rows()) + " changed rows, of " + rows_text(work_.base_rows) + " in the sources";
+    std::string changed = rows_text(work_.changed_rows()) + (is_unread_ ? " changed rows, estimated, of " : " changed rows, of ") + rows_text(work_.base_rows) + " in the sources";
     std::string expected = ms_text(choice_.delta_us) + " expected by deltas, " + ms_text(choice_.full_us) + " in full";
     if (!measured_.empty() && measured_.front().is_given_up)
         return "given up: a delta of " + changed + ", took more than " + ms_text(measured_.front().took_us) + "; " + expected;

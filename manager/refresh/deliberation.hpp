@@ -14,8 +14,15 @@ namespace pgtrickle::refresh {
 
 class Deliberation {
   public:
-    /* After run has read the sources, of which something changed. */
-    Deliberation(Compiled &compiled, int64_t generation, const Run &run);
+    Deliberation(Compiled &compiled, int64_t generation);
+
+    /* How many changed rows of a source are read without asking; 0: all. */
+    int64_t most_unasked() const;
+    /* Whether to compute from nothing without having read the changes, of which so many were logged. What is left of them when
+     * they are summed is taken to be the share that was left the last time; so after a few such refreshes the answer is no. */
+    bool wants_full_unread(const Run::Logged &logged);
+    /* Otherwise: after the sources have been read, of which something changed. */
+    void consider(std::vector<scheduler::ChangedRows> changes);
 
     bool wants_full() const { return choice_.way == scheduler::Way::full; }
     /* How long deltas may be applied; 0: as long as it takes. */
@@ -27,8 +34,12 @@ class Deliberation {
     std::string reason() const;
 
   private:
+    void ask();
+
     Compiled &compiled_;
+    int64_t generation_;
     bool is_asked_ = false;
+    bool is_unread_ = false;
     scheduler::Work work_;
     scheduler::Choice choice_;
     std::vector<scheduler::Measured> measured_;

@@ -103,9 +103,10 @@ void refresh_fully(Member &member, Run &run, Action action)
 }
 
 /* As AUTO has it, which learns from it. */
-void refresh_the_cheaper_way(Member &member, Run &run)
+void refresh_the_cheaper_way(Member &member, Run &run, Deliberation &deliberation)
 {
-    Deliberation deliberation(*member.compiled, member.state.generation, run);
+    if (!run.is_unread())
+        deliberation.consider(run.net_changes_by_source());
     member.outcome.action = deliberation.wants_full() ? Action::full : Action::differential;
     Stopwatch stopwatch(run);
     if (!deliberation.wants_full()) {
@@ -142,7 +143,10 @@ std::string refresh_from_frontier(Member &member, Run &run)
             refresh_fully(member, run, Action::full);
         return {};
     }
-    std::string reason = run.read_sources(frontier);
+    Deliberation deliberation(compiled, member.state.generation);
+    std::string reason = run.read_sources(frontier, deliberation.most_unasked(), [&](const Run::Logged &logged) {
+        return deliberation.wants_full_unread(logged);
+    });
     if (!reason.empty() || run.changed_rows() == 0)
         return reason;
     if (member.has_failed_delta) {
@@ -150,7 +154,7 @@ std::string refresh_from_frontier(Member &member, Run &run)
         member.outcome.reason = "the delta met values that the query itself does not";
         refresh_fully(member, run, Action::full);
     } else {
-        refresh_the_cheaper_way(member, run);
+        refresh_the_cheaper_way(member, run, deliberation);
     }
     return {};
 }

@@ -22,6 +22,9 @@ void append_to_log(void *log, const Datum *values, const bool *nulls, int weight
     static_cast<capture::LogWriter *>(log)->append(values, nulls, weight);
 }
 
+/* From here on, what reading them takes and what is left of them tells something of the next ones. */
+constexpr int64_t many_changes = 1000;
+
 } // namespace
 
 Run::Run(Compiled &compiled) : compiled_(compiled)
@@ -47,31 +50,76 @@ bool Run::is_storage(int index) const
     return index + 1 == static_cast<int>(compiled_.steps.size());
 }
 
-std::string Run::read_sources(const Frontier &frontier)
+capture::Changes Run::read_source(const CompiledSource &source, const Frontier &frontier, capture::Portion portion,
+                                  Tuplestorestate *rows)
 {
+    if (source.is_compared)
+        return {};
+    return call([&] {
+        return capture::read_changes(source.relid, frontier, GetActiveSnapshot(), source.columns.data(),
+                                     static_cast<int>(source.columns.size()), source.is_only, portion, rows);
+    });
+}
+
+/* Of each source that has any; nothing if there is a marker. */
+Run::Logged Run::logged_changes(const Frontier &frontier)
+{
+    Logged logged;
+    for (const CompiledSource &source : compiled_.sources) {
+        const int64_t rows =
+            call([&] { return capture::count_changes(source.relid, frontier, GetActiveSnapshot()); });
+        if (rows < 0)
+            return {};
+        if (rows > 0)
+            logged.push_back({source.relid, static_cast<double>(rows)});
+    }
+    return logged;
+}
+
+void Run::sum_changes(Oid source, Delta *delta, const capture::Changes &changes)
+{
+    if (changes.rows > 1) {
+        NetChanges net = call([&] { return net_changes(delta->rows, changes.rows, delta->descriptor); });
+        delta->rows = net.rows;
+        delta->count = net.count;
+    }
+    if (changes.logged > many_changes)
+        compiled_.experience->net_shares[source] = static_cast<double>(delta->count) / static_cast<double>(changes.logged);
+}
+
+std::string Run::read_sources(const Frontier &frontier, int64_t most_unasked,
+                              const std::function<bool(const Logged &)> &wants_full)
+{
+    const TimestampTz started_at = GetCurrentTimestamp();
     for (size_t i = 0; i < compiled_.sources.size(); i++) {
         const CompiledSource &source = compiled_.sources[i];
         Delta delta{{engine::DeltaInput::Kind::source, static_cast<int>(i)}, begin_rows(), source.changes, 0};
-        capture::Changes changes;
-        if (!source.is_compared)
-            changes = call([&] {
-                return capture::read_changes(source.relid, frontier, GetActiveSnapshot(), source.columns.data(),
-                                             static_cast<int>(source.columns.size()), source.is_only, delta.rows);
-            });
+        capture::Changes changes = read_source(source, frontier, {0, most_unasked}, delta.rows);
+        if (changes.is_cut) {
+            const Logged logged = logged_changes(frontier);
+            if (!logged.empty() && wants_full(logged)) {
+                end_rows(delta.rows);
+                is_unread_ = true;
+                changed_rows_ = static_cast<int64_t>(scheduler::Work{0, logged}.changed_rows());
+                return {};
+            }
+            most_unasked = 0;
+            const int64_t rows_before = changes.rows;
+            changes = read_source(source, frontier, {changes.logged, 0}, delta.rows);
+            changes.rows += rows_before;
+        }
         if (changes.has_marker) {
             end_rows(delta.rows);
             return changes.reason != nullptr ? changes.reason : "the change log of a source is incomplete";
         }
         changed_rows_ += changes.rows;
         delta.count = changes.rows;
-        if (changes.rows > 1) {
-            NetChanges net = call([&] { return net_changes(delta.rows, changes.rows, delta.descriptor); });
-            delta.rows = net.rows;
-            delta.count = net.count;
-        }
+        sum_changes(source.relid, &delta, changes);
         register_rows(delta_name(delta.input), delta.rows, delta.descriptor);
         deltas_.push_back(delta);
     }
+    if (changed_rows_ > many_changes)
+        compiled_.experience->reading_us = static_cast<double>(GetCurrentTimestamp() - started_at) / static_cast<double>(changed_rows_);
     compare_copies();
     return {};
 }

@@ -17,6 +17,8 @@
 #include "scheduler/cost_model.hpp"
 #include "storage/apply_groups.hpp"
 
+#include <functional>
+
 namespace pgtrickle::refresh {
 
 /* AUTO: up to here, it is not worth while to count the keys that a delta touches. */
@@ -28,9 +30,13 @@ class Run {
   public:
     explicit Run(Compiled &compiled);
 
+    using Logged = std::vector<scheduler::ChangedRows>;
     /* Reads what is new to `frontier` in the sources. Returns why it cannot be gone on from;
-     * empty: it can. */
-    std::string read_sources(const Frontier &frontier);
+     * empty: it can. If it meets more than `most_unasked` rows of a source (0: no limit; no source may be a compared one)
+     * it counts them all, and where `wants_full` says so reads no further: is_unread(), and replace_all() must follow. */
+    std::string read_sources(const Frontier &frontier, int64_t most_unasked,
+                             const std::function<bool(const Logged &)> &wants_full);
+    bool is_unread() const { return is_unread_; }
     int64_t changed_rows() const { return changed_rows_; }
     /* What is left of them when they are summed per image, by source. */
     std::vector<scheduler::ChangedRows> net_changes_by_source() const;
@@ -58,6 +64,10 @@ class Run {
         int64_t count;
     };
 
+    capture::Changes read_source(const CompiledSource &source, const Frontier &frontier, capture::Portion portion,
+                                 Tuplestorestate *rows);
+    Logged logged_changes(const Frontier &frontier);
+    void sum_changes(Oid source, Delta *delta, const capture::Changes &changes);
     /* Copies of sources that tell no changes become what those are now, and the difference is a delta. */
     void compare_copies();
     uint64_t changed_inputs(const engine::Step &step) const;
@@ -81,6 +91,7 @@ class Run {
     std::vector<Delta> deltas_;
     storage::Emitter emitter_;
     int64_t changed_rows_ = 0;
+    bool is_unread_ = false;
     int64_t preparing_us_ = 0;
     TimestampTz give_up_at_ = 0; /* 0: never */
     int64_t inserted_ = 0;

@@ -413,6 +413,7 @@ Choice choose(const std::vector<Measured> &past, const Work &work, double break_
     if (a_row <= 0)
         return {work.changed_rows() > break_even * work.base_rows ? Way::full : Way::delta, Why::share};
     Estimates estimates = estimates_of(past, work, a_row, break_even);
+    estimates.delta.us += work.reading_us;
     Choice choice{Way::delta, Why::cheaper, estimates.delta.us, estimates.full.us};
     if (choice.full_us < choice.delta_us)
         choice.way = Way::full;

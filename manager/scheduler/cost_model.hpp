@@ -43,6 +43,7 @@ struct ChangedRows {
 struct Work {
     double base_rows = 0; /* of the sources, an estimate */
     std::vector<ChangedRows> changes; /* one a source */
+    double reading_us = 0; /* what a delta takes besides, to read the changes */
 
     double changed_rows() const;
 };

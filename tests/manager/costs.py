@@ -4,6 +4,7 @@
 import sqlite3
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -159,6 +160,57 @@ def two_processes_learn_at_once():
     check("labelled")
 
 
+def change_all(turn):
+    db.run("UPDATE fact SET amount = amount + %s", turn % 3 + 1)
+
+
+def many_changes_are_only_counted_where_it_is_clear():
+    """And downstreams get the difference; some are read now and then, which tells what is left of them."""
+    db.run("DELETE FROM fact WHERE id > 20000")
+    for turn in range(12):
+        change_all(turn)
+        db.run("SELECT pgtrickle.refresh_stream_table('totals')")
+        check("totals")
+    counted = db.run("SELECT action, count(*) FROM pgtrickle.pgt_refresh_history WHERE pgt_id = 'totals'::regclass AND reason LIKE '%%estimated%%' GROUP BY 1")
+    assert len(counted) == 1 and counted[0][0] == "FULL" and 2 <= counted[0][1] <= 11, counted
+
+
+def what_is_counted_may_end_in_a_marker():
+    db.run("BEGIN; UPDATE fact SET amount = amount + 1; CREATE TEMP TABLE kept AS TABLE fact; TRUNCATE fact; INSERT INTO fact TABLE kept; DROP TABLE kept; COMMIT")
+    db.run("SELECT pgtrickle.refresh_stream_table('totals')")
+    assert last_refresh("totals")[0] == "REINITIALIZE", last_refresh("totals")
+    check("totals")
+
+
+def reading_goes_on_where_it_stopped_to_ask():
+    """Over several chunks and transactions, one of which was running at the refresh before."""
+    with closing(db.connect()) as other, closing(db.connect()) as session:
+        session.autocommit = True
+        cursor = session.cursor()
+        cursor.execute("SET pg_trickle.differential_max_change_ratio = 1")
+        for turn in range(3):
+            other.cursor().execute("UPDATE fact SET amount = amount + 2 WHERE id % 3 = 1")
+            for part in (0, 2):
+                cursor.execute("UPDATE fact SET amount = amount + 1 WHERE id %% 3 = %s", (part,))
+            cursor.execute("SELECT pgtrickle.refresh_stream_table('labelled')")
+            other.commit()
+            cursor.execute("UPDATE fact SET grp = (grp + 1) % 2000 WHERE id % 3 = 2")
+            cursor.execute("SELECT pgtrickle.refresh_stream_table('labelled')")
+            last = last_refresh("labelled")
+            assert last[0] == "DIFFERENTIAL", (turn, last)
+            check("labelled")
+
+
+def many_changes_of_few_rows_are_read():
+    pretend_a_fill_took("labelled", 10_000_000)
+    for _ in range(2):
+        db.run("BEGIN; " + "UPDATE fact SET amount = amount + 1 WHERE id <= 200; " * 50 + "COMMIT")
+        db.run("SELECT pgtrickle.refresh_stream_table('labelled')")
+        last = last_refresh("labelled")
+        check("labelled")
+    assert last[0] == "DIFFERENTIAL", last
+
+
 def a_changed_query_starts_to_learn_anew():
     db.run("SELECT pgtrickle.alter_stream_table('above_totals', schedule => '1d')")
     db.run("DROP FOREIGN TABLE above_totals")
@@ -182,4 +234,5 @@ def a_dropped_one_is_forgotten():
 
 run_cases([a_first_fill_is_learned, a_delta_given_up_anywhere_leaves_the_answer, both_are_measured_when_a_delta_is_given_up,
                the_history_says_why_either_way, what_is_rolled_back_is_not_learned, few_rows_are_not_asked_about, two_processes_learn_at_once,
-               a_changed_query_starts_to_learn_anew, a_dropped_one_is_forgotten])
+               many_changes_are_only_counted_where_it_is_clear, what_is_counted_may_end_in_a_marker, reading_goes_on_where_it_stopped_to_ask,
+               many_changes_of_few_rows_are_read, a_changed_query_starts_to_learn_anew, a_dropped_one_is_forgotten])

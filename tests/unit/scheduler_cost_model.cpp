@@ -227,6 +227,19 @@ TEST(CostModel, gives_up_a_delta_of_which_it_knows_nothing)
     EXPECT_LT(choice.give_up_us, 1.5 * s);
 }
 
+TEST(CostModel, counts_what_is_still_to_be_read_to_a_delta)
+{
+    std::vector<Measured> past = {{Way::fill, {rows, {}}, s}};
+    for (int i = 0; i < 6; i++) {
+        remember(past, {Way::full, {rows, {{1, 100'000}}}, s});
+        remember(past, {Way::delta, {rows, {{1, 100'000}}}, 0.8 * s});
+    }
+    Work work{rows, {{1, 100'000}}};
+    EXPECT_EQ(choose(past, work, break_even).way, Way::delta);
+    work.reading_us = 0.5 * s;
+    EXPECT_EQ(choose(past, work, break_even).way, Way::full);
+}
+
 /* The way not taken becomes better: it is found out, and what that costs is bounded. */
 TEST(CostModel, comes_back_when_the_other_way_has_become_better)
 {
