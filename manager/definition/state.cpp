@@ -5,6 +5,8 @@
  */
 #include "definition/state.hpp"
 
+#include "pg/known_row.hpp"
+
 extern "C" {
 #include "access/genam.h"
 #include "access/table.h"
@@ -51,6 +53,33 @@ SysScanDesc begin_state_scan(Relation table, Oid key, ScanKeyData *scan_key, Sna
     return begin_scan(table, "pgt_state_pkey", Column::relid, key, scan_key, snapshot);
 }
 
+/* The row of relid, in the current memory context, or NULL; as of the latest snapshot without one. */
+HeapTuple find_row(Relation table, Oid relid, Snapshot snapshot)
+{
+    if (snapshot == nullptr)
+        snapshot = GetCatalogSnapshot(RelationGetRelid(table));
+    snapshot = RegisterSnapshot(snapshot);
+    TupleTableSlot *slot = table_slot_create(table, nullptr);
+    bool is_null;
+    HeapTuple found = nullptr;
+    if (fetch_known_row(table, relid, snapshot, slot) &&
+        DatumGetObjectId(slot_getattr(slot, Column::relid, &is_null)) == relid) {
+        found = ExecCopySlotHeapTuple(slot);
+    } else {
+        ScanKeyData key;
+        SysScanDesc scan = begin_state_scan(table, relid, &key, snapshot);
+        HeapTuple tuple = systable_getnext(scan);
+        if (HeapTupleIsValid(tuple)) {
+            found = heap_copytuple(tuple);
+            note_row(table, relid, &found->t_self);
+        }
+        systable_endscan(scan);
+    }
+    ExecDropSingleTupleTableSlot(slot);
+    UnregisterSnapshot(snapshot);
+    return found;
+}
+
 /* Copies, in the current memory context, of the texts and numbers of one row. */
 struct RawRow {
     bool is_found;
@@ -68,10 +97,8 @@ RawRow read_raw(Oid relid, Snapshot snapshot)
     Relation table = open_table("pgt_state", AccessShareLock);
     if (table == nullptr)
         return raw;
-    ScanKeyData key;
-    SysScanDesc scan = begin_state_scan(table, relid, &key, snapshot);
-    HeapTuple tuple = systable_getnext(scan);
-    if (HeapTupleIsValid(tuple)) {
+    HeapTuple tuple = find_row(table, relid, snapshot);
+    if (tuple != nullptr) {
         raw.is_found = true;
         heap_deform_tuple(tuple, RelationGetDescr(table), raw.values, raw.nulls);
         raw.status = TextDatumGetCString(raw.values[Column::status - 1]);
@@ -83,7 +110,6 @@ RawRow read_raw(Oid relid, Snapshot snapshot)
         if (!raw.nulls[Column::last_error_message - 1])
             raw.last_error_message = TextDatumGetCString(raw.values[Column::last_error_message - 1]);
     }
-    systable_endscan(scan);
     table_close(table, AccessShareLock);
     return raw;
 }
@@ -211,17 +237,15 @@ template <class Fill> void replace(Oid relid, bool must_exist, Fill fill)
 {
     Relation table = open_table("pgt_state", RowExclusiveLock);
     if (table != nullptr) {
-        ScanKeyData key;
-        SysScanDesc scan = begin_state_scan(table, relid, &key);
-        HeapTuple tuple = systable_getnext(scan);
-        HeapTuple latest = HeapTupleIsValid(tuple) ? lock_latest(table, tuple) : nullptr;
-        systable_endscan(scan);
+        HeapTuple tuple = find_row(table, relid, nullptr);
+        HeapTuple latest = tuple != nullptr ? lock_latest(table, tuple) : nullptr;
         Replacement replacement;
         if (latest != nullptr && fill(latest, RelationGetDescr(table), &replacement)) {
             replacement.set(Column::updated_at, TimestampTzGetDatum(GetCurrentTimestamp()));
             HeapTuple changed = heap_modify_tuple(latest, RelationGetDescr(table), replacement.values,
                                                   replacement.nulls, replacement.replaces);
             CatalogTupleUpdate(table, &latest->t_self, changed);
+            note_row(table, relid, &changed->t_self);
         }
         table_close(table, RowExclusiveLock);
         CommandCounterIncrement();

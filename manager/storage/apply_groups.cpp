@@ -26,16 +26,21 @@ bool is_same_prefix(const Arrangement *arrangement, int count, const TupleTableS
     return true;
 }
 
-/* The stored row of the key that leads `values` (in the order of the delta), or NULL. */
+bool is_found(Arrangement *arrangement, const Datum *key_values, const bool *key_nulls)
+{
+    gather_identity(arrangement, arrangement->found->tts_values, arrangement->found->tts_isnull);
+    return arrangement->identity.is_same(arrangement->identity_values, arrangement->identity_nulls, key_values, key_nulls);
+}
+
+/* The stored row of the key that leads `values` (in the order of the delta), or NULL. A key has one row. */
 TupleTableSlot *find_group(Arrangement *arrangement, int64 hash, const Datum *key_values, const bool *key_nulls)
 {
+    if (find_known(arrangement, hash) && is_found(arrangement, key_values, key_nulls))
+        return arrangement->found;
     start_lookup(arrangement, hash);
-    while (next_with_hash(arrangement)) {
-        gather_identity(arrangement, arrangement->found->tts_values, arrangement->found->tts_isnull);
-        if (arrangement->identity.is_same(arrangement->identity_values, arrangement->identity_nulls, key_values,
-                                          key_nulls))
+    while (next_with_hash(arrangement))
+        if (is_found(arrangement, key_values, key_nulls))
             return arrangement->found;
-    }
     return nullptr;
 }
 

@@ -1,5 +1,7 @@
 #include "storage/arrangement.hpp"
 
+#include "pg/known_row.hpp"
+
 extern "C" {
 #include "access/genam.h"
 #include "access/stratnum.h"
@@ -50,6 +52,13 @@ void insert_index_entries(Arrangement *arrangement)
                                           arrangement->executor_state, false, false, nullptr, NIL);
     list_free(recheck);
     ResetPerTupleExprContext(arrangement->executor_state);
+}
+
+/* Groups alone have one row a key, and versions of it. */
+void note_written(Arrangement *arrangement, int64 hash)
+{
+    if (arrangement->facts.layout == RowLayout::groups)
+        note_row(arrangement->heap, static_cast<uint64>(hash), &arrangement->write_slot->tts_tid);
 }
 
 [[noreturn]] void concurrent_write(Arrangement *arrangement)
@@ -127,11 +136,20 @@ bool next_with_hash(Arrangement *arrangement)
     return true;
 }
 
+bool find_known(Arrangement *arrangement, int64 hash)
+{
+    if (!fetch_known_row(arrangement->heap, static_cast<uint64>(hash), GetActiveSnapshot(), arrangement->found))
+        return false;
+    slot_getallattrs(arrangement->found);
+    return DatumGetInt64(arrangement->found->tts_values[arrangement->facts.column_count]) == hash;
+}
+
 void insert_row(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash)
 {
     fill_write_slot(arrangement, values, nulls, hash);
     table_tuple_insert(arrangement->heap, arrangement->write_slot, GetCurrentCommandId(true), 0, nullptr);
     insert_index_entries(arrangement);
+    note_written(arrangement, hash);
 }
 
 void update_row(Arrangement *arrangement, ItemPointer tid, const Datum *values, const bool *nulls, int64 hash)
@@ -147,6 +165,7 @@ void update_row(Arrangement *arrangement, ItemPointer tid, const Datum *values, 
         concurrent_write(arrangement);
     if (needs_index_entries)
         insert_index_entries(arrangement);
+    note_written(arrangement, hash);
 }
 
 void delete_row(Arrangement *arrangement, ItemPointer tid)

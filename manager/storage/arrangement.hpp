@@ -60,6 +60,9 @@ void gather_identity(Arrangement *arrangement, const Datum *values, const bool *
 void start_lookup(Arrangement *arrangement, int64 hash);
 bool next_with_hash(Arrangement *arrangement);
 
+/* Whether the row of that hash that this process wrote last is still there; in arrangement->found then. Of groups only. */
+bool find_known(Arrangement *arrangement, int64 hash);
+
 /* `values`/`nulls`: physical columns; `hash` becomes pgt_hash. */
 void insert_row(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash);
 void update_row(Arrangement *arrangement, ItemPointer tid, const Datum *values, const bool *nulls, int64 hash);

@@ -1,0 +1,52 @@
+#include "pg/known_row.hpp"
+
+extern "C" {
+#include "access/tableam.h"
+#include "common/hashfn.h"
+#include "storage/bufmgr.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+struct KnownRow {
+    Oid heap;
+    Oid file; /* another one since it was rewritten or truncated */
+    uint64 key;
+    ItemPointerData tid;
+};
+
+constexpr uint64 place_count = 1024;
+KnownRow *places; /* in TopMemoryContext, once there is one */
+
+KnownRow *place_of(Relation heap, uint64 key)
+{
+    return &places[hash_combine64(key, RelationGetRelid(heap)) % place_count];
+}
+
+} // namespace
+
+void note_row(Relation heap, uint64 key, ItemPointer tid)
+{
+    if (places == nullptr)
+        places = static_cast<KnownRow *>(MemoryContextAllocZero(TopMemoryContext, sizeof(KnownRow) * place_count));
+    *place_of(heap, key) = {RelationGetRelid(heap), heap->rd_rel->relfilenode, key, *tid};
+}
+
+bool fetch_known_row(Relation heap, uint64 key, Snapshot snapshot, TupleTableSlot *slot)
+{
+    if (places == nullptr)
+        return false;
+    KnownRow *known = place_of(heap, key);
+    if (known->heap != RelationGetRelid(heap) || known->file != heap->rd_rel->relfilenode || known->key != key)
+        return false;
+    /* Fetching from a block that is gone would be an error. */
+    if (ItemPointerGetBlockNumber(&known->tid) >= RelationGetNumberOfBlocks(heap))
+        return false;
+    return table_tuple_fetch_row_version(heap, &known->tid, snapshot, slot);
+}
+
+} // namespace pgtrickle
