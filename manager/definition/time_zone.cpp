@@ -57,6 +57,15 @@ char *zone_set_for(Oid database)
     return zone;
 }
 
+/* As the setting reads it: a name, a rule, or hours east of Greenwich. Null: none of these. */
+pg_tz *zone_written(const char *value)
+{
+    char *end;
+    double hours = strtod(value, &end);
+    bool is_number = end != value && *end == '\0' && hours >= -24 && hours <= 24;
+    return is_number ? pg_tzset_offset(static_cast<long>(-hours * SECS_PER_HOUR)) : pg_tzset(value);
+}
+
 constexpr pg_time_t epoch_s = static_cast<pg_time_t>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
 
 } // namespace
@@ -68,9 +77,8 @@ void tell_time_zone()
         zone = zone_set_for(InvalidOid);
     if (zone == nullptr)
         zone = pg_get_timezone_name(session_timezone);
-    if (pg_tzset(zone) == nullptr)
-        zone = "GMT";
-    mailbox::tell_zone(zone);
+    pg_tz *rules = zone_written(zone);
+    mailbox::tell_zone(rules != nullptr ? pg_get_timezone_name(rules) : "GMT");
 }
 
 pg_tz *told_time_zone()
