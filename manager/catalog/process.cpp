@@ -176,8 +176,16 @@ extern "C" void pgtrickle_catalog_transaction(XactEvent event, void *)
 {
     if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
         return;
-    if (!local().waiting.empty())
-        enter([&] { end_transaction(event != XACT_EVENT_ABORT); });
+    if (local().waiting.empty())
+        return;
+    enter([&] {
+        /* The transaction is over: an error here would be a PANIC, and a history is not worth a server. */
+        try {
+            end_transaction(event != XACT_EVENT_ABORT);
+        } catch (const std::bad_alloc &) {
+            local().waiting.clear();
+        }
+    });
 }
 
 extern "C" void pgtrickle_catalog_subtransaction(SubXactEvent event, SubTransactionId mine_id,

@@ -97,8 +97,9 @@ void define_refreshing()
 {
     DefineCustomBoolVariable("pg_trickle.enabled", "Scheduled refreshes and refreshes on read take place.",
                              nullptr, &enabled, true, PGC_SUSET, 0, nullptr, nullptr, nullptr);
-    DefineCustomIntVariable("pg_trickle.scheduler_interval_ms", "How long the manager sleeps at most.", nullptr,
-                            &scheduler_interval_ms, 1000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
+    DefineCustomIntVariable("pg_trickle.scheduler_interval_ms",
+                            "How long a stream table that is refreshed on change rests at most.",
+                            "So long what is locked waits to be tried again, too.", &scheduler_interval_ms, 1000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
                             nullptr);
     DefineCustomIntVariable("pg_trickle.max_concurrent_refreshes",
                             "Number of refreshes that managers run at once, in all databases of the server together.",
