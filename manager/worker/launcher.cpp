@@ -153,7 +153,9 @@ bool Launcher::start(Oid database)
 {
     TimestampTz now = GetCurrentTimestamp();
     auto pause = not_before_.find(database);
-    if (mailbox::is_barred(database) || (pause != not_before_.end() && now < pause->second))
+    /* A pause of later than any was set by a clock that has been set back. */
+    bool is_pausing = pause != not_before_.end() && now < pause->second && pause->second <= now + no_slot_pause_us;
+    if (mailbox::is_barred(database) || is_pausing)
         return false;
     BackgroundWorkerHandle *handle = call([=] {
         BackgroundWorker worker = {};

@@ -59,12 +59,22 @@ bool Manager::queue_if_due(scheduler::Task &task, TimestampTz now, const schedul
     return due.has_value();
 }
 
+/* The clock was set back: what was put off until a time would be for as long as that. */
+void Manager::forget_pauses(TimestampTz now)
+{
+    for (TimestampTz *at : {&load_after_, &project_after_, &upkeep_after_, &prune_after_, &look_for_stale_at_})
+        *at = std::min(*at, now);
+}
+
 /* Looks at those that have become idle, and those that news are about. Who stays idle is listened for, and
  * was clean after that. */
 void Manager::watch()
 {
     TimestampTz now = GetCurrentTimestamp();
-    if (mailbox::take_doubt() || queue_.notice_time(now))
+    const bool was_set_back = queue_.notice_time(now);
+    if (was_set_back)
+        forget_pauses(now);
+    if (mailbox::take_doubt() || was_set_back)
         unwatched_ = queue_.idle();
     Ids told = listening_.hear();
     may_trim_ = may_trim_ || !told.empty();

@@ -91,6 +91,7 @@ class Manager {
     void make_idle(scheduler::Task &task);
     bool queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone);
     void watch();
+    void forget_pauses(TimestampTz now);
     std::optional<TimestampTz> due_of(const scheduler::Task &task, TimestampTz since, TimestampTz now,
                                       const scheduler::Zone &zone) const;
     long sleep_ms();

@@ -67,7 +67,8 @@ Pool::Choice Pool::choose(int home, TimestampTz wanted_since, TimestampTz now)
         worker->since = now;
         return {Chance::worker, worker->number};
     }
-    bool can_start = now >= start_after_;
+    /* Or the clock has been set back. */
+    bool can_start = now >= start_after_ || start_after_ > now + start_pause_us;
     if (!can_start && !workers_.empty())
         return {};
     mailbox::WorkerKey key = mailbox::admit_new(limit);

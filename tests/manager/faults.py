@@ -5,6 +5,7 @@ nothing else is late, wrong, counted twice or left running."""
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import psycopg2
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import TOP, Database, Server, run_cases  # noqa: E402: needs the path above
 
-full_disk, no_memory, napping = (Path(os.environ["SCRATCH"] + suffix) for suffix in (".full", ".no_memory", ".napping"))
+full_disk, no_memory, napping, clock = (Path(os.environ["SCRATCH"] + suffix) for suffix in (".full", ".no_memory", ".napping", ".clock"))
 library = Path(os.environ["SCRATCH"] + ".lack.so")
 WORKERS = "backend_type = 'pg_trickle refresh worker'"
 OURS = "backend_type LIKE 'pg\\_trickle%'"
@@ -24,7 +25,7 @@ OURS = "backend_type LIKE 'pg\\_trickle%'"
 
 def start_server():
     subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/manager/lack.c", "-ldl"], check=True)
-    lacks = {"LD_PRELOAD": str(library), "FULL_DISK": str(full_disk), "NO_MEMORY": str(no_memory)}
+    lacks = {"LD_PRELOAD": str(library), "FULL_DISK": str(full_disk), "NO_MEMORY": str(no_memory), "CLOCK": str(clock)}
     os.environ.update(lacks)
     try:
         return Server()
@@ -265,6 +266,24 @@ def no_refresh_is_lost_or_counted_twice():
     db.run("DROP FOREIGN TABLE telling")
 
 
+def a_clock_set_back_by_an_hour_puts_nothing_off():
+    clock.write_text("-3600")
+    others_go_on()
+    create("made_in_the_past", "SELECT id FROM beside")
+    deadline = time.monotonic() + 15
+    while True:
+        with sqlite3.connect(f"file:{server.folder}/data/pg_trickle/catalog.db?mode=ro", uri=True) as file:
+            if file.execute("SELECT count(*) FROM registry WHERE name = 'made_in_the_past'").fetchone() == (1,):
+                break
+        assert time.monotonic() < deadline, "the catalog does not hear of it"
+        time.sleep(0.1)
+    os.kill(db.manager_pid(), signal.SIGTERM)
+    others_go_on()
+    clock.unlink()
+    others_go_on()
+    db.run("SELECT pgtrickle.drop_stream_table('made_in_the_past')")
+
+
 def killed_processes_come_back():
     for kind in (WORKERS, "backend_type = 'pg_trickle launcher'"):
         if kind == WORKERS:
@@ -378,11 +397,11 @@ try:
     run_cases([a_failing_member_is_left_behind_and_shown, it_is_suspended_after_the_third_failure_and_resumed,
                a_refresh_beyond_its_own_time_is_a_failure_of_its_own, a_locked_source_costs_no_error, a_cancelled_refresh_is_tried_again, a_terminated_worker_is_replaced,
                a_terminated_manager_leaves_no_worker_behind, a_full_disk_suspends_nobody, a_lack_of_memory_suspends_nobody,
-               no_refresh_is_lost_or_counted_twice, killed_processes_come_back,
+               no_refresh_is_lost_or_counted_twice, a_clock_set_back_by_an_hour_puts_nothing_off, killed_processes_come_back,
                schemas_come_and_go_while_definitions_are_read, a_database_is_renamed_and_copied_at_work,
                a_dropped_and_made_extension_works, a_shutdown_waits_for_no_refresh,
                a_dropped_database_leaves_nothing_behind])
 finally:
     server.destroy()
-    for path in (library, full_disk, no_memory, napping):
+    for path in (library, full_disk, no_memory, napping, clock):
         path.unlink(missing_ok=True)
