@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
 """The mailbox never calls clean what is not: what a session committed before a read began is in it.
 
-Writers commit, by COMMIT, by COMMIT PREPARED, after a savepoint that was rolled back, or after a refresh of their
-own; at once another session, which may not read anything stale, must find the row. A second stream
+Writers commit, by COMMIT, by COMMIT PREPARED, after a savepoint that was rolled back, with a refresh of their
+own after or before the change, or one that was rolled back; at once another session, which may not read anything stale, must find the row. A second stream
 table reads the first one.
 """
 
@@ -39,7 +39,8 @@ class Pair:
     def write(self, value):
         cursor = self.writer.cursor()
         insert = f"INSERT INTO source VALUES ({self.number}, {value})"
-        kind = value % 4
+        kind = value % 6
+        refresh = "SELECT pgtrickle.refresh_stream_table('newest')"
         if kind == 0:
             cursor.execute(insert)
         elif kind == 1:
@@ -47,8 +48,12 @@ class Pair:
             cursor.execute(f"COMMIT PREPARED '{db.name}_{self.number}'")
         elif kind == 2:
             cursor.execute(f"BEGIN; SAVEPOINT s; INSERT INTO source VALUES (-1, -1); ROLLBACK TO s; {insert}; COMMIT")
+        elif kind == 3:
+            cursor.execute(f"BEGIN; {insert}; {refresh}; COMMIT")
+        elif kind == 4:
+            cursor.execute(f"BEGIN; {refresh}; {insert}; COMMIT")
         else:
-            cursor.execute(f"BEGIN; {insert}; SELECT pgtrickle.refresh_stream_table('newest'); COMMIT")
+            cursor.execute(f"BEGIN; {insert}; SAVEPOINT s; {refresh}; ROLLBACK TO s; COMMIT")
 
     def write_all(self):
         deadline = time.monotonic() + SECONDS
@@ -140,10 +145,23 @@ def a_prepared_change_counts_from_its_commit():
     assert db.value("SELECT count(*) FROM newest") == total + 1
 
 
+def every_source_of_a_transaction_counts():
+    """Beyond 128 of them the whole database does."""
+    count = 130
+    db.run("; ".join(f"CREATE TABLE many_{i} (a int)" for i in range(count)))
+    query = " UNION ALL ".join(f"SELECT a FROM many_{i}" for i in range(count))
+    db.run("SELECT pgtrickle.create_stream_table('wide', %s, '2h', 'FULL')", query)
+    db.run(f"SELECT pgtrickle.create_stream_table('last_one', 'SELECT a FROM many_{count - 1}', '1h')")
+    db.run("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error; SET pg_trickle.scan_refresh_timeout = '60s'")
+    assert db.value("SELECT count(*) FROM last_one") == 0
+    db.run("".join(f"INSERT INTO many_{i} VALUES (1);" for i in range(count)))
+    assert db.value("SELECT count(*) FROM last_one") == 1
+
+
 def the_database_can_be_dropped():
     db.drop()
 
 
 run_cases([nothing_committed_by_one_writer_is_missed, nothing_committed_by_several_is_missed,
-           a_clean_one_is_not_refreshed_by_reading, a_prepared_change_counts_from_its_commit,
+           a_clean_one_is_not_refreshed_by_reading, a_prepared_change_counts_from_its_commit, every_source_of_a_transaction_counts,
            the_database_can_be_dropped])
