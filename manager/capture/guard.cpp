@@ -148,15 +148,16 @@ void after_attach(Oid child, Oid parent)
         if (reason != nullptr)
             refuse_child(child, parent, lfirst_oid(cell), reason);
     }
+    /* First, while writers are not yet locked out: whoever has refreshed may go on to write. */
+    const bool has_rows = may_hold_rows(child);
+    foreach (cell, levels)
+        if (has_rows && is_captured(lfirst_oid(cell)) && is_child_of(child, lfirst_oid(cell)))
+            lock_tree(lfirst_oid(cell), ExclusiveLock);
     if (!is_partition)
         lock_out_writers(levels);
     install_missing_triggers(levels);
-    if (may_hold_rows(child)) {
-        foreach (cell, levels)
-            if (is_captured(lfirst_oid(cell)) && is_child_of(child, lfirst_oid(cell)))
-                lock_tree(lfirst_oid(cell), ExclusiveLock);
+    if (has_rows)
         mark(parent, is_partition ? "a partition was attached" : "a child came to it");
-    }
     invalidate_targets(child);
 }
 

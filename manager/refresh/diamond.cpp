@@ -1,6 +1,7 @@
 #include "refresh/diamond.hpp"
 
 #include "definition/definition.hpp"
+#include "definition/state.hpp"
 
 namespace pgtrickle::refresh {
 
@@ -43,6 +44,9 @@ void Diamonds::look_around(Oid relid)
 
 void Diamonds::look_at_end(Oid relid)
 {
+    /* Most are not: there are two ways from an end. */
+    if (call([=] { return list_length(state::sources_of(relid)); }) < 2)
+        return;
     add_below(relid, graph_);
     scheduler::Ids members = graph_.diamond_of(relid);
     if (members.empty() || !definition::load(relid).is_diamond_atomic)
