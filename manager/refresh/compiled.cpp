@@ -251,13 +251,18 @@ Compiled *compile(Oid relid)
     return compiled;
 }
 
-template <class Make> SPIPlanPtr ensure_plan(Compiled &compiled, KeptPlan &plan, Make make)
+template <class Make> const KeptPlan &ensure_plan(Compiled &compiled, KeptPlan &plan, Make make)
 {
-    if (!plan.is_usable()) {
-        plan = make();
-        note_growth(compiled);
+    for (;;) {
+        if (!plan.is_usable()) {
+            plan = make();
+            note_growth(compiled);
+        }
+        /* What is waited for may have changed meanwhile. */
+        plan.lock();
+        if (plan.is_usable())
+            return plan;
     }
-    return plan.get();
 }
 
 void discard(Compiled *compiled)
@@ -344,7 +349,7 @@ Compiled &compiled_of(Oid relid)
     return *found->second;
 }
 
-SPIPlanPtr delta_plan(Compiled &compiled, int step, uint64_t changed)
+const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed)
 {
     return ensure_plan(compiled, compiled.steps[step].delta_plans[changed], [&] {
         return KeptPlan::of_our_statement(compiled.program->delta_sql(step, changed, Names(compiled)),
@@ -352,7 +357,7 @@ SPIPlanPtr delta_plan(Compiled &compiled, int step, uint64_t changed)
     });
 }
 
-SPIPlanPtr full_plan(Compiled &compiled, int step)
+const KeptPlan &full_plan(Compiled &compiled, int step)
 {
     return ensure_plan(compiled, compiled.steps[step].full_plan, [&] {
         if (compiled.is_full_only())
@@ -361,7 +366,7 @@ SPIPlanPtr full_plan(Compiled &compiled, int step)
     });
 }
 
-SPIPlanPtr touched_count_plan(Compiled &compiled, int step, uint64_t changed)
+const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t changed)
 {
     return ensure_plan(compiled, compiled.steps[step].touched_count_plans[changed], [&] {
         return KeptPlan::of_our_statement(compiled.program->touched_count_sql(step, changed, Names(compiled)),
@@ -369,7 +374,7 @@ SPIPlanPtr touched_count_plan(Compiled &compiled, int step, uint64_t changed)
     });
 }
 
-SPIPlanPtr recompute_plan(Compiled &compiled, int step)
+const KeptPlan &recompute_plan(Compiled &compiled, int step)
 {
     return ensure_plan(compiled, compiled.steps[step].recompute_plan, [&] {
         return KeptPlan::of_our_statement(compiled.program->recompute_sql(step, Names(compiled)), Driver::few_rows);
@@ -420,6 +425,7 @@ void register_refresh()
     CacheRegisterRelcacheCallback(on_relcache_invalidation, Datum{0});
     CacheRegisterSyscacheCallback(AUTHOID, on_role_invalidation, Datum{0});
     CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role_invalidation, Datum{0});
+    watch_plans();
 }
 
 } // namespace pgtrickle::refresh

@@ -92,12 +92,12 @@ void discard_stale();
 /* It is refreshed elsewhere from now on: what is kept of it goes at the next discard_stale(). */
 void forget(Oid relid) noexcept;
 
-/* The plan of a statement, prepared when it is missing or no longer valid. Within an SPI
- * connection that has the relations the statement reads registered. */
-SPIPlanPtr delta_plan(Compiled &compiled, int step, uint64_t changed);
-SPIPlanPtr full_plan(Compiled &compiled, int step);
-SPIPlanPtr touched_count_plan(Compiled &compiled, int step, uint64_t changed);
-SPIPlanPtr recompute_plan(Compiled &compiled, int step);
+/* The plan of a statement, prepared when it is missing or no longer valid; locked, to be run before anything else is
+ * asked for. Within a connection that has the relations the statement reads registered. */
+const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed);
+const KeptPlan &full_plan(Compiled &compiled, int step);
+const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t changed);
+const KeptPlan &recompute_plan(Compiled &compiled, int step);
 
 struct ProgramText {
     std::string purpose;

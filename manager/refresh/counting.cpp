@@ -56,15 +56,10 @@ DestReceiver *begin_counting(DestReceiver *next, mailbox::Progress *progress)
     return &counting->receiver;
 }
 
-double expected_rows(SPIPlanPtr plan)
+double expected_rows(const KeptPlan &plan)
 {
-    CachedPlan *kept = SPI_plan_get_cached_plan(plan);
-    if (kept == nullptr)
-        return 0;
-    const auto *statement = linitial_node(PlannedStmt, kept->stmt_list);
-    double rows = statement->planTree != nullptr ? statement->planTree->plan_rows : 0;
-    ReleaseCachedPlan(kept, CurrentResourceOwner);
-    return rows;
+    const Plan *tree = plan.statement()->planTree;
+    return tree != nullptr ? tree->plan_rows : 0;
 }
 
 } // namespace pgtrickle::refresh

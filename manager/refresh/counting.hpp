@@ -5,9 +5,9 @@
 #pragma once
 
 #include "mailbox/progress.hpp"
+#include "refresh/preparation.hpp"
 
 extern "C" {
-#include "executor/spi.h"
 #include "tcop/dest.h"
 }
 
@@ -16,7 +16,7 @@ namespace pgtrickle::refresh {
 /* Allocated in the current context. */
 DestReceiver *begin_counting(DestReceiver *next, mailbox::Progress *progress);
 
-/* The planner's estimate; plans the statement if that is still to be done, and the plan is kept. */
-double expected_rows(SPIPlanPtr plan);
+/* The planner's estimate. */
+double expected_rows(const KeptPlan &plan);
 
 } // namespace pgtrickle::refresh

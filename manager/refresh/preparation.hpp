@@ -1,19 +1,26 @@
 /*
- * A statement of a program, parsed and planned once and kept.
+ * A statement of a program, planned once and kept: the plan and its text, and nothing of what it was made from, which takes
+ * twice as much memory. PostgreSQL's own cache keeps that to plan again when something has changed; whoever keeps one
+ * of these has the statement made anew.
  *
  * Neither its text nor its plan depends on what the session has set: it is parsed under the text settings,
  * and planned as if nothing had been disabled, however many relations it joins.
- * C++ frames; they throw PgError. Within an SPI connection in which the relations in memory
- * that the statement reads are registered.
+ *
+ * It goes out of use as soon as an invalidation arrives of anything that its query or its plan depends on: relations
+ * (partitions and indexes by theirs), functions, types, operators. With the locks on all its relations taken
+ * (lock()) and is_usable() after that it may be run: nobody can change them until the transaction ends.
+ *
+ * C++ frames; they throw PgError. Statements may read the relations in memory of the current Connection.
  */
 #pragma once
 
 #include "pg/boundary.hpp"
 
 extern "C" {
-#include "executor/spi.h"
+#include "nodes/plannodes.h"
 }
 
+#include <memory>
 #include <string>
 
 namespace pgtrickle::refresh {
@@ -21,21 +28,22 @@ namespace pgtrickle::refresh {
 /* What a statement starts from. */
 enum class Driver { few_rows, whole_sources };
 
+struct Prepared; /* preparation.cpp */
+
 class KeptPlan {
   public:
-    KeptPlan() = default;
-    KeptPlan(KeptPlan &&other) noexcept : plan_(std::exchange(other.plan_, nullptr)) {}
-    KeptPlan &operator=(KeptPlan &&other) noexcept
-    {
-        std::swap(plan_, other.plan_);
-        return *this;
-    }
+    KeptPlan();
+    KeptPlan(KeptPlan &&other) noexcept;
+    KeptPlan &operator=(KeptPlan &&other) noexcept;
     ~KeptPlan();
 
     /* False until it is prepared, and when what it was made from has changed. */
     bool is_usable() const;
-    SPIPlanPtr get() const { return plan_; }
-    /* Of its memory contexts. */
+    /* All that it reads, until the transaction ends, as the executor wants it. */
+    void lock() const;
+    PlannedStmt *statement() const;
+    const char *text() const;
+    /* Of its memory context. */
     size_t bytes() const;
 
     /* A statement of ours: it reads arrangements, and tables behind other people's views, in which
@@ -46,7 +54,10 @@ class KeptPlan {
     static KeptPlan of_query(const std::string &sql);
 
   private:
-    SPIPlanPtr plan_ = nullptr;
+    std::unique_ptr<Prepared> prepared_;
 };
+
+/* Registers the invalidation callbacks; called once, by _PG_init. */
+void watch_plans();
 
 } // namespace pgtrickle::refresh

@@ -177,10 +177,10 @@ void Run::end_emitting(int index)
     deltas_.push_back(delta);
 }
 
-template <class Prepare> SPIPlanPtr Run::prepared(Prepare prepare)
+template <class Prepare> const KeptPlan &Run::prepared(Prepare prepare)
 {
     TimestampTz started_at = GetCurrentTimestamp();
-    SPIPlanPtr plan = prepare();
+    const KeptPlan &plan = prepare();
     preparing_us_ += GetCurrentTimestamp() - started_at;
     return plan;
 }
@@ -239,14 +239,14 @@ bool Run::touches_most(int index, uint64_t changed)
                    ? storage::stored_rows(step.heap)
                    : storage::distinct_keys(step.heap, keys.data(), static_cast<int>(keys.size()));
     });
-    SPIPlanPtr plan = prepared([&] { return touched_count_plan(compiled_, index, changed); });
+    const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return touched_count_plan(compiled_, index, changed); });
     return static_cast<double>(number_of(plan)) > all / 2;
 }
 
 Applied Run::apply_step(int index, uint64_t changed)
 {
     CompiledStep &step = compiled_.steps[index];
-    SPIPlanPtr plan = prepared([&] { return delta_plan(compiled_, index, changed); });
+    const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return delta_plan(compiled_, index, changed); });
     storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
     storage::DeltaSort *delta = call([&] {
         return storage::begin_delta_sort(step.delta, &arrangement->identity, step.delta_identity.data());
@@ -291,7 +291,7 @@ bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const 
         return true;
     CompiledStep &step = compiled_.steps[index];
     register_rows(touched_name, touched.keys, touched.descriptor);
-    SPIPlanPtr plan = prepared([&] { return recompute_plan(compiled_, index); });
+    const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return recompute_plan(compiled_, index); });
     storage::DeltaSort *rows = call([&] {
         return storage::begin_delta_sort(step.physical, &arrangement->identity, step.full_identity.data());
     });
@@ -321,19 +321,19 @@ void Run::replace_all()
     progress_ = nullptr;
 }
 
-void Run::run_counted(SPIPlanPtr plan, DestReceiver *receiver, double rows_expected)
+void Run::run_counted(const KeptPlan &plan, DestReceiver *receiver, double rows_expected)
 {
     if (progress_ == nullptr)
         return run(plan, receiver);
     progress_->enter(mailbox::Phase::computing,
-                     rows_expected > 0 ? rows_expected : call([=] { return expected_rows(plan); }));
+                     rows_expected > 0 ? rows_expected : expected_rows(plan));
     run(plan, call([&] { return begin_counting(receiver, progress_); }));
 }
 
 void Run::replace_step(int index)
 {
     CompiledStep &step = compiled_.steps[index];
-    SPIPlanPtr plan = prepared([&] { return full_plan(compiled_, index); });
+    const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return full_plan(compiled_, index); });
     storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
     if (call([=] { return storage::is_new_heap(arrangement->heap); })) {
         DestReceiver *receiver = call([&] { return storage::begin_fill(arrangement, &emitter_); });

@@ -80,9 +80,9 @@ class Run {
     void begin_emitting(int index);
     void end_emitting(int index);
     bool is_storage(int index) const;
-    template <class Prepare> SPIPlanPtr prepared(Prepare prepare);
+    template <class Prepare> const KeptPlan &prepared(Prepare prepare);
 
-    void run_counted(SPIPlanPtr plan, DestReceiver *receiver, double rows_expected);
+    void run_counted(const KeptPlan &plan, DestReceiver *receiver, double rows_expected);
 
     Compiled &compiled_;
     mailbox::Progress *progress_ = nullptr; /* of replace_all(), while it runs */

@@ -1,7 +1,8 @@
 #include "refresh/statement.hpp"
 
 extern "C" {
-#include "utils/queryenvironment.h"
+#include "executor/executor.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 }
 
@@ -53,16 +54,83 @@ extern "C" void destroy_in_time(DestReceiver *)
 {
 }
 
+struct NumberReceiver {
+    DestReceiver receiver; /* must be first */
+    int64_t number;
+    int64_t rows;
+};
+
+extern "C" bool receive_number(TupleTableSlot *slot, DestReceiver *receiver)
+{
+    auto *self = reinterpret_cast<NumberReceiver *>(receiver);
+    bool is_null;
+    self->number = DatumGetInt64(slot_getattr(slot, 1, &is_null));
+    self->rows++;
+    return true;
+}
+
+extern "C" void start_number(DestReceiver *, int, TupleDesc)
+{
+}
+
+extern "C" void end_number(DestReceiver *)
+{
+}
+
+/* As SPI tells it. */
+extern "C" void tell_statement(void *argument)
+{
+    const char *text = static_cast<const char *>(argument);
+    if (int position = geterrposition(); position > 0) {
+        errposition(0);
+        internalerrposition(position);
+        internalerrquery(text);
+    } else {
+        errcontext("SQL statement \"%s\"", text);
+    }
+}
+
+/* Of the connection there is. */
+QueryEnvironment *in_memory = nullptr;
+
 } // namespace
 
-Connection::Connection()
+Connection::Connection() : previous_(CurrentMemoryContext)
 {
-    call([] { SPI_connect(); });
+    context_ = call([] {
+        MemoryContext context =
+            AllocSetContextCreate(CurTransactionContext, "pg_trickle refresh", ALLOCSET_DEFAULT_SIZES);
+        MemoryContextSwitchTo(context);
+        in_memory = create_queryEnv();
+        return context;
+    });
+    MemoryContextSwitchTo(context_);
 }
 
 void Connection::finish()
 {
-    call([] { SPI_finish(); });
+    in_memory = nullptr;
+    MemoryContextSwitchTo(previous_);
+    MemoryContextDelete(context_);
+}
+
+QueryEnvironment *relations_in_memory()
+{
+    return in_memory;
+}
+
+StatementText::StatementText(const char *its_text, ErrorContextCallback *its_callback)
+    : text(its_text), callback(its_callback)
+{
+    callback->previous = error_context_stack;
+    callback->callback = tell_statement;
+    callback->arg = const_cast<char *>(text);
+    error_context_stack = callback;
+}
+
+void StatementText::end()
+{
+    error_context_stack = callback->previous;
 }
 
 Tuplestorestate *begin_rows()
@@ -84,30 +152,32 @@ void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc des
         relation->md.enrtype = ENR_NAMED_TUPLESTORE;
         relation->md.enrtuples = estimated_rows;
         relation->reldata = rows;
-        int result = SPI_register_relation(relation);
-        if (result != SPI_OK_REL_REGISTER)
-            elog(ERROR, "could not register \"%s\": %s", name.c_str(), SPI_result_code_string(result));
+        register_ENR(in_memory, relation);
     });
 }
 
 void unregister_rows(const std::string &name)
 {
-    call([&] { SPI_unregister_relation(name.c_str()); });
+    call([&] { unregister_ENR(in_memory, name.c_str()); });
 }
 
-void run(SPIPlanPtr plan, DestReceiver *receiver)
+void run(const KeptPlan &plan, DestReceiver *receiver)
 {
-    call([=] {
-        SPIExecuteOptions options = {};
-        options.read_only = true;
-        options.dest = receiver;
-        int result = SPI_execute_plan_extended(plan, &options);
-        if (result != SPI_OK_SELECT)
-            elog(ERROR, "maintenance statement failed: %s", SPI_result_code_string(result));
+    call([&] {
+        ErrorContextCallback callback;
+        StatementText text{plan.text(), &callback};
+        QueryDesc *query = CreateQueryDesc(plan.statement(), plan.text(), GetActiveSnapshot(), InvalidSnapshot,
+                                           receiver, nullptr, in_memory, 0);
+        ExecutorStart(query, EXEC_FLAG_SKIP_TRIGGERS);
+        ExecutorRun(query, ForwardScanDirection, 0, true);
+        ExecutorFinish(query);
+        ExecutorEnd(query);
+        FreeQueryDesc(query);
+        text.end();
     });
 }
 
-bool run_until(SPIPlanPtr plan, DestReceiver *receiver, TimestampTz end)
+bool run_until(const KeptPlan &plan, DestReceiver *receiver, TimestampTz end)
 {
     if (end == 0) {
         run(plan, receiver);
@@ -118,17 +188,13 @@ bool run_until(SPIPlanPtr plan, DestReceiver *receiver, TimestampTz end)
     return !self.is_over;
 }
 
-int64_t number_of(SPIPlanPtr plan)
+int64_t number_of(const KeptPlan &plan)
 {
-    return call([=] {
-        bool is_null;
-        int result = SPI_execute_plan(plan, nullptr, nullptr, true, 0);
-        if (result != SPI_OK_SELECT || SPI_processed != 1)
-            elog(ERROR, "maintenance statement failed: %s", SPI_result_code_string(result));
-        int64 number = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
-        SPI_freetuptable(SPI_tuptable);
-        return number;
-    });
+    NumberReceiver self{{receive_number, start_number, end_number, destroy_in_time, DestTuplestore}, 0, 0};
+    run(plan, &self.receiver);
+    if (self.rows != 1)
+        raise({.message = "maintenance statement has not answered with one number"});
+    return self.number;
 }
 
 void advance_command()

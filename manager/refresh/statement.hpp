@@ -1,15 +1,15 @@
 /*
- * Running the statements of a program: an SPI connection, the relations in memory that
- * statements read beside tables, and a kept plan run into a receiver.
+ * Running the statements of a program: the relations in memory that statements read beside tables, and a kept plan
+ * run into a receiver.
  * C++ frames; they throw PgError.
  */
 #pragma once
 
-#include "pg/boundary.hpp"
+#include "refresh/preparation.hpp"
 
 extern "C" {
-#include "executor/spi.h"
 #include "tcop/dest.h"
+#include "utils/queryenvironment.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 }
@@ -18,12 +18,28 @@ extern "C" {
 
 namespace pgtrickle::refresh {
 
-/* An SPI connection: what is allocated and registered within it goes with finish(). After
- * an error, transaction abort finishes it instead. */
+/* What the statements of a run share: a memory context, current until finish(), and the relations in memory. After an
+ * error both go with the transaction. There is one at a time. */
 class Connection {
   public:
     Connection();
     void finish();
+
+  private:
+    MemoryContext context_;
+    MemoryContext previous_;
+};
+
+/* Of the current connection. */
+QueryEnvironment *relations_in_memory();
+
+/* Tells in errors, until end(), which statement they are of, as PostgreSQL does for those of functions. In a PostgreSQL frame;
+ * `callback` is the caller's and lives as long. An error needs no end(). */
+struct StatementText {
+    StatementText(const char *text, ErrorContextCallback *callback);
+    void end();
+    const char *text;
+    ErrorContextCallback *callback;
 };
 
 /* An empty relation in memory; spills beyond work_mem. Must be ended before the transaction commits, or what it has
@@ -31,18 +47,18 @@ class Connection {
 Tuplestorestate *begin_rows();
 void end_rows(Tuplestorestate *rows);
 
-/* Lets the statements of this SPI connection read `rows` as `name`. */
+/* Lets the statements of this connection read `rows` as `name`. */
 void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor);
 void unregister_rows(const std::string &name);
 
-/* Runs `plan` under the active snapshot into `receiver`. */
-void run(SPIPlanPtr plan, DestReceiver *receiver);
+/* Runs `plan`, which is locked and usable, under the active snapshot into `receiver`. */
+void run(const KeptPlan &plan, DestReceiver *receiver);
 
 /* The same; false: it was `end`, not 0, before the statement was, and the rest of its rows have not been received. */
-bool run_until(SPIPlanPtr plan, DestReceiver *receiver, TimestampTz end);
+bool run_until(const KeptPlan &plan, DestReceiver *receiver, TimestampTz end);
 
 /* The bigint that `plan` answers with. */
-int64_t number_of(SPIPlanPtr plan);
+int64_t number_of(const KeptPlan &plan);
 
 /* Makes what this command wrote visible to the active snapshot, which must be the
  * caller's own copy. */
