@@ -28,6 +28,9 @@ std::vector<Oid> wished_managers() noexcept;
 /* The launcher has acted on the wish: started one (it registers itself), or cannot: then the
  * waiting readers of the database are answered `no_manager`. */
 void settle_wish(Oid database, bool can_start) noexcept;
+/* The manager of the database is to leave when what it has begun is done: another database is in need of its process.
+ * False if there is none. */
+bool ask_for_room(Oid database) noexcept;
 /* A backend is dropping, renaming or copying the database: no manager now. */
 bool is_barred(Oid database) noexcept;
 /* The registry may not know every database: true once after each restart and each doubt. */
@@ -46,6 +49,8 @@ uint32_t definition_changes() noexcept;
 /* There is nothing to do in this database: no manager is wanted any more. False if definitions have
  * changed since there were `changes_seen` changes; true: the process must exit. */
 bool retire(uint32_t changes_seen) noexcept;
+/* Another database is in need of this process: begin nothing any more. */
+bool is_asked_for_room() noexcept;
 /* Of a refresh worker too: the database is to be left. */
 bool is_asked_to_exit() noexcept;
 struct Request {

@@ -135,6 +135,7 @@ ManagerSlot *find_or_make_manager(Oid database) noexcept
         slot->waits_since = 0;
         slot->lacks_process.store(0);
         slot->is_asked_to_exit.store(0);
+        slot->is_asked_for_room.store(0);
         slot->zone[0] = '\0';
         slot->database.store(database);
     }
@@ -312,6 +313,24 @@ bool is_barred(Oid database) noexcept
     return is_barred;
 }
 
+bool ask_for_room(Oid database) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    ManagerSlot *slot = find_manager(database);
+    bool is_there = slot != nullptr && slot->pid.load() != 0;
+    if (is_there) {
+        slot->is_asked_for_room.store(1);
+        wake_process(slot->process);
+    }
+    LWLockRelease(shared->request_lock);
+    return is_there;
+}
+
+bool is_asked_for_room() noexcept
+{
+    return my_manager_slot->is_asked_for_room.load() != 0;
+}
+
 bool take_registry_doubt() noexcept
 {
     return shared->is_registry_doubtful.exchange(0) != 0;
@@ -333,6 +352,7 @@ bool become_manager()
     if (is_mine) {
         slot->process = my_process();
         slot->is_asked_to_exit.store(0);
+        slot->is_asked_for_room.store(0);
         slot->is_wanted = false;
         slot->has_requests.store(1); /* those that waited for it */
         slot->pid.store(MyProcPid);

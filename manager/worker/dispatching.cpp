@@ -289,6 +289,8 @@ bool Manager::dispatch_upkeep()
 
 void Manager::dispatch()
 {
+    if (mailbox::is_asked_for_room())
+        return pool_.want_nobody();
     bool is_all_begun = true;
     if (guc::enabled)
         is_all_begun = dispatch_asked() && dispatch_due();

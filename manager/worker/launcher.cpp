@@ -6,6 +6,9 @@
  * whenever databases came or went, it looks into each database it has not yet looked into,
  * one after the other, by starting a manager there, which retires when there is nothing to do. It runs
  * no SQL and reads pg_database only then.
+ *
+ * Where there are more databases than processes (max_worker_processes), they take turns: who is without a manager
+ * for the longest time comes next, in place of the manager that has been there for the longest time.
  */
 #include "catalog/process.hpp"
 #include "mailbox/manager_side.hpp"
@@ -43,14 +46,17 @@ namespace pgtrickle::worker {
 namespace {
 
 constexpr int64_t restart_pause_us = 1'000'000;
-constexpr int64_t no_slot_pause_us = 10'000'000;
-constexpr int64_t soon_us = 100'000; /* an idle refresh worker makes room when it is told that room is lacking */
-constexpr int soon_tries = 5;
+constexpr long soon_ms = 100;              /* an idle refresh worker makes room when it is told that room is lacking … */
+constexpr int64_t soon_us = 500'000;       /* … until then, or there is none */
+constexpr int64_t no_room_us = 3'000'000;  /* after that a manager is asked to make room */
+constexpr int64_t turn_us = 5'000'000;     /* if it has been there for so long */
+constexpr int64_t log_pause_us = 600'000'000;
 constexpr long idle_ms = 60'000;
 
 struct Running {
     BackgroundWorkerHandle *handle; /* in TopMemoryContext, freed when it has stopped */
     TimestampTz started_at;
+    bool is_asked_for_room;
 };
 
 class Launcher {
@@ -60,18 +66,25 @@ class Launcher {
   private:
     void notice_databases();
     void reap();
-    void start_wanted();
-    void look_into_next();
+    void start_waiting();
+    std::vector<Oid> waiting() const;
+    bool may_start(Oid database) const;
     bool start(Oid database);
-    void put_off(Oid database, TimestampTz now);
+    void lack_room(TimestampTz now);
+    void settle_wishes();
+    void ask_for_room(TimestampTz now);
+    void forget_others(const std::vector<Oid> &databases);
     long pause_ms() const;
 
     std::map<Oid, Running> running_;
     std::map<Oid, TimestampTz> not_before_; /* a pause after a failure */
+    std::map<Oid, uint64_t> last_started_; /* which start that was, of all */
+    uint64_t start_count_ = 0;
     std::set<Oid> looked_into_;
-    std::vector<Oid> to_look_into_;
+    std::set<Oid> to_look_into_;
     Oid looking_into_ = InvalidOid;
-    int tries_without_room_ = 0;
+    TimestampTz no_room_since_ = 0; /* or since a manager was asked to make some; 0: there is room */
+    TimestampTz logged_at_ = 0;
 };
 
 /* The databases that take connections, templates included. A PostgreSQL frame: the list
@@ -118,16 +131,25 @@ void Launcher::notice_databases()
         }
     });
     mailbox::keep_databases(databases);
-    to_look_into_.clear();
+    forget_others(databases);
     for (Oid database : databases) {
         auto row = std::find_if(known.begin(), known.end(), [&](auto &k) { return k.database == database; });
         bool had_some = row != known.end() && row->stream_tables > 0;
         if (running_.count(database) != 0)
             continue;
-        bool is_started = had_some && start(database);
+        bool is_started = had_some && no_room_since_ == 0 && may_start(database) && start(database);
         if (!is_started && (had_some || looked_into_.count(database) == 0))
-            to_look_into_.push_back(database);
+            to_look_into_.insert(database);
     }
+}
+
+void Launcher::forget_others(const std::vector<Oid> &databases)
+{
+    auto is_gone = [&](Oid database) { return std::find(databases.begin(), databases.end(), database) == databases.end(); };
+    std::erase_if(not_before_, [&](auto &item) { return is_gone(item.first); });
+    std::erase_if(last_started_, [&](auto &item) { return is_gone(item.first); });
+    std::erase_if(looked_into_, is_gone);
+    std::erase_if(to_look_into_, is_gone);
 }
 
 void Launcher::reap()
@@ -149,14 +171,19 @@ void Launcher::reap()
     }
 }
 
+bool Launcher::may_start(Oid database) const
+{
+    auto pause = not_before_.find(database);
+    TimestampTz now = GetCurrentTimestamp();
+    /* A pause of later than any was set by a clock that has been set back. */
+    bool is_paused = pause != not_before_.end() && now < pause->second && pause->second <= now + restart_pause_us;
+    return !is_paused && !mailbox::is_barred(database);
+}
+
+/* False if there is no room for one more process. */
 bool Launcher::start(Oid database)
 {
     TimestampTz now = GetCurrentTimestamp();
-    auto pause = not_before_.find(database);
-    /* A pause of later than any was set by a clock that has been set back. */
-    bool is_pausing = pause != not_before_.end() && now < pause->second && pause->second <= now + no_slot_pause_us;
-    if (mailbox::is_barred(database) || is_pausing)
-        return false;
     BackgroundWorkerHandle *handle = call([=] {
         BackgroundWorker worker = {};
         worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -173,73 +200,110 @@ bool Launcher::start(Oid database)
         return RegisterDynamicBackgroundWorker(&worker, &made) ? made : nullptr;
     });
     if (handle == nullptr) {
-        put_off(database, now);
+        lack_room(now);
         return false;
     }
-    tries_without_room_ = 0;
+    no_room_since_ = 0;
     mailbox::launcher_lacks_process(false);
     not_before_.erase(database);
-    running_[database] = {handle, now};
+    to_look_into_.erase(database);
+    running_[database] = {handle, now, false};
+    last_started_[database] = ++start_count_;
     looked_into_.insert(database);
     return true;
 }
 
-void Launcher::put_off(Oid database, TimestampTz now)
+void Launcher::lack_room(TimestampTz now)
 {
-    mailbox::launcher_lacks_process(true);
-    if (++tries_without_room_ < soon_tries) {
-        not_before_[database] = now + soon_us;
-        return;
-    }
-    tries_without_room_ = 0;
-    mailbox::launcher_lacks_process(false);
-    not_before_[database] = now + no_slot_pause_us;
-    call([] {
-        ereport(LOG, (errmsg("pg_trickle has no room for another manager"),
-                      errhint("You might need to increase max_worker_processes.")));
-    });
+    if (no_room_since_ == 0 || now < no_room_since_)
+        no_room_since_ = now; /* also by a clock that has been set back */
+    bool is_soon = now < no_room_since_ + soon_us;
+    mailbox::launcher_lacks_process(is_soon);
+    if (!is_soon)
+        settle_wishes();
+    if (now >= no_room_since_ + no_room_us)
+        ask_for_room(now);
 }
 
-void Launcher::start_wanted()
+/* Readers need not wait for those: they are told so, and the databases wait for their turn. */
+void Launcher::settle_wishes()
 {
     for (Oid database : mailbox::wished_managers()) {
         if (running_.count(database) != 0)
             continue;
-        if (start(database))
-            continue;
-        auto pause = not_before_.find(database);
-        bool is_soon = pause != not_before_.end() && pause->second < GetCurrentTimestamp() + restart_pause_us;
-        if (!is_soon) {
-            mailbox::settle_wish(database, false);
-            to_look_into_.push_back(database);
-        }
+        mailbox::settle_wish(database, false);
+        to_look_into_.insert(database);
     }
 }
 
-void Launcher::look_into_next()
+/* Of the manager that has been there for the longest time. */
+void Launcher::ask_for_room(TimestampTz now)
 {
-    while (looking_into_ == InvalidOid && !to_look_into_.empty()) {
-        Oid database = to_look_into_.back();
-        if (running_.count(database) == 0) {
-            if (!start(database)) {
-                auto pause = not_before_.find(database);
-                if (pause != not_before_.end() && pause->second > GetCurrentTimestamp())
-                    return; /* later */
-            } else {
-                looking_into_ = database;
-            }
-        }
-        to_look_into_.pop_back();
+    no_room_since_ = now;
+    auto oldest = running_.end();
+    for (auto item = running_.begin(); item != running_.end(); ++item) {
+        bool has_had_turn = now >= item->second.started_at + turn_us || now < item->second.started_at;
+        bool is_due = !item->second.is_asked_for_room && has_had_turn;
+        if (is_due && (oldest == running_.end() || item->second.started_at < oldest->second.started_at))
+            oldest = item;
     }
+    if (oldest != running_.end())
+        oldest->second.is_asked_for_room = mailbox::ask_for_room(oldest->first);
+    if (now >= logged_at_ && now < logged_at_ + log_pause_us)
+        return;
+    logged_at_ = now;
+    call([] {
+        ereport(LOG, (errmsg("pg_trickle has no room for a manager in each database: they take turns"),
+                      errhint("You might need to increase max_worker_processes.")));
+    });
+}
+
+/* Those without a manager that are to have one, or to be looked into: who had one least lately first. */
+std::vector<Oid> Launcher::waiting() const
+{
+    std::vector<Oid> databases = mailbox::wished_managers();
+    for (Oid database : to_look_into_)
+        if (std::find(databases.begin(), databases.end(), database) == databases.end())
+            databases.push_back(database);
+    auto last_started = [this](Oid database) {
+        auto found = last_started_.find(database);
+        return found == last_started_.end() ? 0 : found->second;
+    };
+    std::stable_sort(databases.begin(), databases.end(), [&](Oid a, Oid b) { return last_started(a) < last_started(b); });
+    return databases;
+}
+
+void Launcher::start_waiting()
+{
     /* A manager that has found work stays; the next look need not wait for it. */
     if (looking_into_ != InvalidOid && mailbox::manager_pid_of(looking_into_) != 0)
         looking_into_ = InvalidOid;
+    std::vector<Oid> databases = waiting();
+    if (databases.empty()) {
+        no_room_since_ = 0;
+        mailbox::launcher_lacks_process(false);
+    }
+    for (Oid database : databases) {
+        if (running_.count(database) != 0) {
+            to_look_into_.erase(database);
+            continue;
+        }
+        bool is_look = to_look_into_.count(database) != 0;
+        if ((is_look && looking_into_ != InvalidOid) || !may_start(database))
+            continue;
+        if (!start(database))
+            return;
+        if (is_look)
+            looking_into_ = database;
+    }
 }
 
 long Launcher::pause_ms() const
 {
+    if (no_room_since_ != 0 && GetCurrentTimestamp() >= no_room_since_ + soon_us)
+        return 5 * soon_ms;
     bool is_waiting = !to_look_into_.empty() || looking_into_ != InvalidOid || !mailbox::wished_managers().empty();
-    return is_waiting ? 100 : idle_ms;
+    return is_waiting ? soon_ms : idle_ms;
 }
 
 void Launcher::run()
@@ -256,8 +320,7 @@ void Launcher::run()
         reap();
         if (mailbox::take_registry_doubt())
             notice_databases();
-        start_wanted();
-        look_into_next();
+        start_waiting();
         long sleep_ms = pause_ms();
         call([=] {
             (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, sleep_ms, PG_WAIT_EXTENSION);

@@ -157,7 +157,7 @@ void Manager::run()
         watch_invalidations();
         pgstat_report_activity(STATE_IDLE, nullptr);
     });
-    while (!mailbox::is_asked_to_exit()) {
+    while (!mailbox::is_asked_to_exit() && !(mailbox::is_asked_for_room() && running_.empty())) {
         call([this] {
             ResetLatch(MyLatch);
             QueryCancelPending = false;

@@ -226,6 +226,15 @@ def without_room_for_workers_the_manager_does_it():
     db.run("SET pg_trickle.enabled = off")
 
 
+def where_processes_are_lacking_databases_take_turns():
+    """There is room for one manager."""
+    other = new_database()
+    create_quick("quick", other)
+    keeps_up("quick", other)
+    other.drop()
+    keeps_up("quick")
+
+
 def an_idle_worker_makes_room_for_another_database():
     # … two managers, one worker; then three managers
     restart(max_worker_processes=5)
@@ -318,7 +327,7 @@ try:
                a_terminated_worker_leaves_nothing_undone, a_cancelled_refresh_is_tried_again,
                an_orphan_leaves_after_its_refresh, idle_workers_leave_but_one, locked_sources_keep_nobody_waiting,
                no_more_at_once_than_the_setting_says, a_reader_jumps_the_queue, without_room_for_workers_the_manager_does_it,
-               an_idle_worker_makes_room_for_another_database,
+               where_processes_are_lacking_databases_take_turns, an_idle_worker_makes_room_for_another_database,
                a_database_can_be_copied_renamed_and_dropped_while_it_is_refreshed,
                the_extension_can_be_dropped_and_made_again, a_shutdown_takes_no_second])
 finally:
