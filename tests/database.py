@@ -64,7 +64,7 @@ class Server:
 
     def __init__(self):
         self.environment = dict(os.environ, SCRATCH=os.environ["SCRATCH"] + ".other")
-        self.call("install")
+        self.call("share", os.environ["SCRATCH"])
         self.call("start")
         self.folder = Path(self.environment["SCRATCH"])
         self.host = str(self.folder / "socket")
