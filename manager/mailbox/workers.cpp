@@ -10,6 +10,7 @@
  */
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
+#include "scheduler/turn.hpp"
 
 extern "C" {
 #include "storage/ipc.h"
@@ -22,7 +23,6 @@ namespace pgtrickle::mailbox {
 namespace {
 
 constexpr TimestampTz turn_grace_us = 200'000;
-constexpr TimestampTz late_us = 2'000'000;
 
 WorkerKey my_key; /* in a refresh worker */
 
@@ -42,32 +42,15 @@ int busy_workers(Oid database) noexcept
     return count;
 }
 
-struct Turn {
-    TimestampTz since;
-    int busy;
-};
-
-/* Who has waited for long comes first, so that a database with one long refresh is not kept from all others by
- * databases with short ones; else whose database has the fewest. */
-bool comes_before(const Turn &a, const Turn &b, TimestampTz now) noexcept
-{
-    bool is_a_late = a.since < now - late_us, is_b_late = b.since < now - late_us;
-    if (is_a_late != is_b_late)
-        return is_a_late;
-    if (!is_a_late && a.busy != b.busy)
-        return a.busy < b.busy;
-    return a.since < b.since;
-}
-
 /* How many managers come before `mine`. */
-int count_before(const ManagerSlot &mine, const Turn &turn, TimestampTz now) noexcept
+int count_before(const ManagerSlot &mine, const scheduler::Waiting &turn, TimestampTz now) noexcept
 {
     int count = 0;
     for (int i = 0; i < shared->manager_count; i++) {
         const ManagerSlot &other = managers[i];
         if (&other == &mine || other.database.load() == InvalidOid || other.waits_since == 0)
             continue;
-        count += comes_before({other.waits_since, busy_workers(other.database.load())}, turn, now);
+        count += scheduler::comes_before({other.waits_since, busy_workers(other.database.load())}, turn, now);
     }
     return count;
 }
