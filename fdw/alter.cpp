@@ -311,6 +311,13 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
     note_missing_indexes(relid);
 }
 
+void define_restored(Oid relid)
+{
+    Definition definition = definition::load(relid);
+    definition::ParsedQuery parsed = parse_defining_query(definition, true, relid);
+    redefine(relid, call([&] { return fit_to_declared(relid, parsed); }), {}, definition.mode);
+}
+
 void alter_table(const UtilityCall &utility)
 {
     auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());

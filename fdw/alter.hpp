@@ -18,4 +18,8 @@ void alter_table(const UtilityCall &call);
  * internal view, dependencies, storage and capture follow, and it is filled anew if it was filled. C++ frame. */
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode);
 
+/* Makes all that is kept of `relid`, whose options are there and whose state row is new, from the options. Nothing is filled.
+ * The caller holds AccessExclusive. C++ frame. */
+void define_restored(Oid relid);
+
 } // namespace pgtrickle

@@ -81,7 +81,7 @@ void note_ignored(FunctionCallInfo fcinfo, int number, const char *name)
 void alter(FunctionCallInfo fcinfo)
 {
     call([] {
-        guc::require_preload("alter a stream table");
+        guc::require_stream_tables("alter a stream table");
         PreventCommandIfReadOnly("alter_stream_table()");
     });
     Oid relid = owned_stream_table(fcinfo);
@@ -140,7 +140,7 @@ SQL_FUNCTION(pgtrickle_drop_stream_table)
 SQL_FUNCTION(pgtrickle_resume_stream_table)
 {
     pgtrickle::call([] {
-        pgtrickle::guc::require_preload("resume a stream table");
+        pgtrickle::guc::require_stream_tables("resume a stream table");
         PreventCommandIfReadOnly("resume_stream_table()");
     });
     pgtrickle::activate(pgtrickle::owned_stream_table(fcinfo));

@@ -14,6 +14,7 @@
 extern "C" {
 #include "access/xact.h"
 #include "executor/executor.h"
+#include "storage/proc.h"
 #include "utils/lsyscache.h"
 }
 
@@ -100,19 +101,25 @@ void require_populated(Oid relid, const Freshness &freshness)
                     freshness.obstacle != Obstacle::none ? errdetail("%s", detail) : 0, errhint("%s", hint)));
 }
 
-/* One WARNING a statement of the client, however many statements of functions it runs. */
-bool is_first_warning()
+/* One WARNING a statement of the client, however many statements of functions it runs; and one a transaction of what its
+ * snapshot is the reason for, which stays what it is. */
+bool is_first_warning(Obstacle obstacle)
 {
     static TimestampTz warned_at = 0;
+    static LocalTransactionId warned_in = InvalidLocalTransactionId;
     bool is_first = warned_at != GetCurrentStatementStartTimestamp();
     warned_at = GetCurrentStatementStartTimestamp();
+    if (obstacle != Obstacle::fixed_snapshot || !IsolationUsesXactSnapshot())
+        return is_first;
+    is_first = is_first && warned_in != MyProc->lxid;
+    warned_in = MyProc->lxid;
     return is_first;
 }
 
 void apply_on_stale(Oid relid, Obstacle obstacle)
 {
     bool is_error = guc::on_stale == static_cast<int>(guc::OnStale::error);
-    if (!is_error && !is_first_warning())
+    if (!is_error && !is_first_warning(obstacle))
         return;
     const char *detail = explain(relid, obstacle);
     const char *hint = advise(relid, obstacle);

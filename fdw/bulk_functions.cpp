@@ -141,7 +141,7 @@ std::string name_in(const JsonbValue &element)
 
 Datum bulk_create(FunctionCallInfo fcinfo)
 {
-    call([] { guc::require_preload("create a stream table"); });
+    call([] { guc::require_stream_tables("create a stream table"); });
     if (!has_argument(fcinfo, 0))
         refuse("definitions must not be NULL");
     Jsonb *definitions = call([=] { return PG_GETARG_JSONB_P(0); });

@@ -90,7 +90,7 @@ Oid existing_relation(const std::string &name)
 
 void create(FunctionCallInfo fcinfo, bool if_not_exists)
 {
-    call([] { guc::require_preload("create a stream table"); });
+    call([] { guc::require_stream_tables("create a stream table"); });
     std::string name = required_text(fcinfo, name_argument, "name");
     look_at_compatibility(fcinfo);
     run_create(name, options_of(fcinfo), if_not_exists);

@@ -156,7 +156,7 @@ SQL_FUNCTION(pgtrickle_explain_st)
     std::string name = required_text(fcinfo, 0, "name");
     bool with_analyze = boolean_argument(fcinfo, 1).value_or(false);
     Oid relid = call([&] {
-        guc::require_preload("explain a stream table");
+        guc::require_stream_tables("explain a stream table");
         Oid found = stream_table_with_texts(name.c_str());
         LockRelationOid(found, AccessShareLock);
         return found;

@@ -12,7 +12,7 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
     using namespace pgtrickle;
     std::string name = required_text(fcinfo, 0, "name");
     Oid relid = call([&] {
-        guc::require_preload("refresh a stream table");
+        guc::require_stream_tables("refresh a stream table");
         /* A refresh writes below the executor, which would have said so. */
         PreventCommandDuringRecovery("refresh_stream_table()");
         PreventCommandIfReadOnly("refresh_stream_table()");

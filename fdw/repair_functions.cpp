@@ -29,7 +29,7 @@ Oid stream_table_to_repair(FunctionCallInfo fcinfo)
 {
     std::string name = required_text(fcinfo, 0, "name");
     return call([&] {
-        guc::require_preload("repair a stream table");
+        guc::require_stream_tables("repair a stream table");
         PreventCommandDuringRecovery("repair_stream_table()");
         PreventCommandIfReadOnly("repair_stream_table()");
         Oid relid = definition::relid_of_name(name.c_str());

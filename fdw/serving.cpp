@@ -182,7 +182,7 @@ const Serving *serving_of(Oid relid)
 
 const Serving *serving_to_read(Oid relid)
 {
-    guc::require_preload("read a stream table");
+    guc::require_stream_tables("read a stream table");
     const Serving *entry = serving_of(relid);
     /* The lock may have to wait, and what it waited for may have replaced the storage. */
     for (;;) {

@@ -80,7 +80,7 @@ SQL_FUNCTION(pgtrickle_wait_until_fresh)
     if (!has_argument(fcinfo, 1))
         raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: timeout must not be NULL"});
     return call([&] {
-        guc::require_preload("wait for a stream table");
+        guc::require_stream_tables("wait for a stream table");
         Oid relid = visible_stream_table(name.c_str());
         return BoolGetDatum(wait_until_fresh(relid, deadline_after(PG_GETARG_INTERVAL_P(1))));
     });

@@ -134,9 +134,9 @@ CREATE FUNCTION pgtrickle.st_size(name text) RETURNS bigint
 BEGIN ATOMIC
   SELECT (coalesce((SELECT sum(pg_total_relation_size(c.oid))
                     FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'r'
+                         JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'pg_trickle_storage'
                     WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
-                      AND d.refobjid = st.relid AND d.deptype = 'i'
-                      AND c.relnamespace = 'pg_trickle_storage'::regnamespace), 0)
+                      AND d.refobjid = st.relid AND d.deptype = 'i'), 0)
           + coalesce((SELECT sum(r.log_bytes / r.readers)
                       FROM pgtrickle.dependency_rows() d JOIN pgtrickle.source_rows() r USING (source_relid)
                       WHERE d.pgt_id = st.relid::bigint), 0))::bigint

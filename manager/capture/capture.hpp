@@ -98,6 +98,9 @@ int64 log_size(Oid source);
  * removed, or could soon be: call it again then. A C++ frame. */
 bool trim(Oid source, int64 size_limit);
 
+/* Removes the triggers and the log of every source of this database, whoever reads it. Takes AccessExclusive on all. */
+void remove_all();
+
 /* OIDs of everything that is captured in this database (palloc'ed List). */
 List *captured_sources();
 

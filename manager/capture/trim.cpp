@@ -275,6 +275,20 @@ bool remove_released(Oid source, SourceRow *row)
     return true;
 }
 
+/* Triggers, wherever they are, under AccessExclusive. */
+void remove_all_triggers()
+{
+    List *tables = NIL;
+    ListCell *cell;
+    foreach (cell, all_sources())
+        tables = list_concat_unique_oid(tables, levels_of(lfirst_oid(cell), NoLock));
+    list_sort(tables, list_oid_cmp);
+    foreach (cell, tables)
+        LockRelationOid(lfirst_oid(cell), AccessExclusiveLock);
+    foreach (cell, tables)
+        remove_triggers(lfirst_oid(cell));
+}
+
 /* C++ frame. */
 bool trim_under_snapshot(Oid source, int64 size_limit)
 {
@@ -300,6 +314,25 @@ bool trim_under_snapshot(Oid source, int64 size_limit)
 }
 
 } // namespace
+
+void remove_all()
+{
+    begin_own_work();
+    remove_all_triggers();
+    ListCell *cell;
+    foreach (cell, all_sources()) {
+        SourceRow row;
+        const Oid source = lfirst_oid(cell);
+        if (!find_source(source, &row))
+            continue;
+        lock_segments(&row, AccessExclusiveLock);
+        drop_segments(&row);
+        remove_source(source);
+        if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source)))
+            invalidate_targets(source);
+    }
+    end_own_work();
+}
 
 bool trim(Oid source, int64 size_limit)
 {

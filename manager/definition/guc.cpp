@@ -4,6 +4,7 @@
 #include "scheduler/schedule.hpp"
 
 extern "C" {
+#include "catalog/namespace.h"
 #include "utils/guc.h"
 #include "utils/plancache.h"
 }
@@ -160,6 +161,16 @@ void require_preload(const char *what)
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("cannot %s: pg_trickle is not loaded by shared_preload_libraries", what),
                     errhint("Add pg_trickle to shared_preload_libraries in postgresql.conf and restart the server.")));
+}
+
+void require_stream_tables(const char *what)
+{
+    require_preload(what);
+    if (OidIsValid(get_namespace_oid("pg_trickle_storage", true)) || !OidIsValid(get_namespace_oid("pgtrickle", true)))
+        return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("cannot %s: the stream tables of this database are prepared for pg_upgrade", what),
+                    errhint("After pg_upgrade, or instead of it, call pgtrickle.finish_upgrade().")));
 }
 
 } // namespace pgtrickle::guc

@@ -41,5 +41,7 @@ bool is_preloaded();
 /* Raises 55000 with a HINT unless it was. `what` is the act refused: "create a stream
  * table". A PostgreSQL frame. */
 void require_preload(const char *what);
+/* The same, and unless pgtrickle.prepare_upgrade() has given up what lies in the reserved schemas. */
+void require_stream_tables(const char *what);
 
 } // namespace pgtrickle::guc

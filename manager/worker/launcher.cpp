@@ -345,6 +345,9 @@ void register_worker()
                             "Size of a change log beyond which stream tables that hold it back start over.",
                             "0 means no limit.", &max_log_mb, 1024, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB, nullptr,
                             nullptr, nullptr);
+    /* pg_upgrade wants nobody else in the databases. */
+    if (IsBinaryUpgrade)
+        return;
     BackgroundWorker worker = {};
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;

@@ -1,0 +1,24 @@
+-- pg_upgrade carries definitions, not what lies in the reserved schemas: that is given up before it, and made anew after it.
+
+CREATE TABLE pgtrickle.pgt_upgrade (
+  relid      oid PRIMARY KEY,                       -- a stream table that is prepared
+  generation int8 NOT NULL,                         -- what was compiled for it, or an earlier one, is void
+  status     text NOT NULL,
+  indexes    text[] NOT NULL                        -- of its storage
+);
+COMMENT ON TABLE pgtrickle.pgt_upgrade IS 'internal: what pg_upgrade does not carry of stream tables';
+REVOKE ALL ON pgtrickle.pgt_upgrade FROM PUBLIC;
+
+CREATE FUNCTION pgtrickle.prepare_upgrade() RETURNS bigint
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_prepare_upgrade';
+COMMENT ON FUNCTION pgtrickle.prepare_upgrade()
+  IS 'before pg_upgrade, in each database: gives up the rows and logs of all stream tables, and keeps their definitions; returns how many';
+REVOKE ALL ON FUNCTION pgtrickle.prepare_upgrade() FROM PUBLIC;
+
+CREATE FUNCTION pgtrickle.finish_upgrade() RETURNS bigint
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_finish_upgrade';
+COMMENT ON FUNCTION pgtrickle.finish_upgrade()
+  IS 'after pg_upgrade, or instead of it: makes what prepare_upgrade() gave up; the manager fills the stream tables; returns how many';
+REVOKE ALL ON FUNCTION pgtrickle.finish_upgrade() FROM PUBLIC;
