@@ -52,6 +52,7 @@ SELECT count(*) FROM fresh;
 CALL set_most(10);
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT count(*) FROM fresh;
+SELECT count(*) FROM fresh; -- says so once
 SELECT n FROM quiet;
 COMMIT;
 SELECT count(*) FROM fresh;
