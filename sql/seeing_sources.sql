@@ -56,6 +56,11 @@ SELECT pgtrickle.st_size('so_seldom') > 0 AS has_size;
 SELECT * FROM pgtrickle.list_sources('so_often');
 SELECT pgtrickle.st_size('so_often');
 RESET ROLE;
+-- and who may read none is refused as well
+REVOKE SELECT ON so_seldom FROM so_reader;
+SET ROLE so_reader;
+SELECT * FROM pgtrickle.list_sources('so_often');
+RESET ROLE;
 SET client_min_messages = warning;
 DROP TABLE so_source, so_parts CASCADE;
 DROP ROLE so_reader;

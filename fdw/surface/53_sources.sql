@@ -8,8 +8,9 @@ CREATE FUNCTION pgtrickle.list_sources(name text)
 BEGIN ATOMIC
   SELECT n.nspname, c.relname, c.oid, d.source_type, d.columns_used, coalesce(r.is_captured, false), r.log_bytes,
          p.pending_rows, p.pending_bytes, p.pending_since
+  /* LATERAL, so that the name is looked up also where there is no row at all to be joined. */
   FROM (SELECT pgtrickle.visible_stream_table(list_sources.name) AS relid) st
-       JOIN pgtrickle.dependency_rows() d ON d.pgt_id = st.relid::bigint
+       CROSS JOIN LATERAL (SELECT r.* FROM pgtrickle.dependency_rows() r WHERE r.pgt_id = st.relid::bigint OFFSET 0) d
        JOIN pg_class c ON c.oid = d.source_relid
        JOIN pg_namespace n ON n.oid = c.relnamespace
        LEFT JOIN pgtrickle.source_rows() r ON r.source_relid = d.source_relid
