@@ -17,6 +17,7 @@
 #include "refresh/holds.hpp"
 
 extern "C" {
+#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 }
 
@@ -175,8 +176,11 @@ void list_holds(FunctionCallInfo fcinfo)
     scheduler::Graph graph;
     std::vector<Definition> definitions;
     for (Oid relid : definition::all()) {
-        /* It may have been dropped by another transaction meanwhile. */
-        if (!call([=] { return definition::lock_if_there(relid, AccessShareLock); }))
+        /* It may have been dropped by another transaction meanwhile. Who looks waits for nobody who alters one. */
+        if (!call([=] {
+                (void)ConditionalLockRelationOid(relid, AccessShareLock);
+                return definition::is_stream_table(relid);
+            }))
             continue;
         definitions.push_back(definition::load(relid));
         scheduler::Ids sources;

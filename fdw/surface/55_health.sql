@@ -12,17 +12,24 @@ CREATE VIEW pgtrickle.quick_health AS
               WHEN v.manager_pid IS NULL AND NOT v.is_standby THEN 'no manager is running in this database'
               WHEN NOT v.is_enabled THEN 'pg_trickle.enabled is off'
               WHEN c.suspended_tables + c.error_tables + c.stale_tables + c.held_tables = 0 THEN 'all stream tables are well'
-              ELSE concat_ws(', ', nullif(c.suspended_tables, 0) || ' suspended', nullif(c.error_tables, 0) || ' failing',
-                             nullif(c.stale_tables, 0) || ' much older than scheduled',
-                             nullif(c.held_tables, 0) || ' held') END AS health
+              ELSE concat_ws('; ', c.suspended_tables || ' suspended: ' || pgtrickle.name_list(c.suspended),
+                             c.error_tables || ' failing: ' || pgtrickle.name_list(c.failing),
+                             c.stale_tables || ' much older than scheduled: ' || pgtrickle.name_list(c.stale),
+                             c.held_tables || ' held: ' || pgtrickle.name_list(c.held)) END AS health
   FROM (SELECT count(*) AS total_stream_tables,
                count(*) FILTER (WHERE s.status = 'ACTIVE') AS active_tables,
                count(*) FILTER (WHERE s.status = 'INITIALIZING') AS initializing_tables,
                count(*) FILTER (WHERE s.status = 'ERROR') AS error_tables,
                count(*) FILTER (WHERE s.status = 'SUSPENDED') AS suspended_tables,
                count(*) FILTER (WHERE s.status = 'HELD') AS held_tables,
-               count(*) FILTER (WHERE s.is_stale) AS stale_tables
-        FROM pgtrickle.stream_table_states() s) c,
+               count(*) FILTER (WHERE s.is_stale) AS stale_tables,
+               /* NULL where there is none: then nothing is said of it. */
+               array_agg(x.name ORDER BY x.name) FILTER (WHERE s.status = 'SUSPENDED') AS suspended,
+               array_agg(x.name ORDER BY x.name) FILTER (WHERE s.status = 'ERROR') AS failing,
+               array_agg(x.name || ' (' || date_trunc('second', s.staleness) || ')' ORDER BY s.staleness DESC, x.name)
+                 FILTER (WHERE s.is_stale) AS stale,
+               array_agg(x.name ORDER BY x.name) FILTER (WHERE s.status = 'HELD') AS held
+        FROM pgtrickle.stream_table_states() s, LATERAL (SELECT s.pgt_schema || '.' || s.pgt_name) x (name)) c,
        pgtrickle.server_state() v;
 COMMENT ON VIEW pgtrickle.quick_health IS 'one row: how many stream tables are in which state, and whether all is well';
 GRANT SELECT ON pgtrickle.quick_health TO PUBLIC;

@@ -102,10 +102,13 @@ void Refresher::look_at_log_size(Oid source, scheduler::JobResult *result)
 {
     int64_t limit = max_log_bytes();
     int64_t bytes = call([=] { return get_rel_name(source) == nullptr ? int64{0} : capture::log_size(source); });
-    if (bytes <= (limit > 0 ? limit / 2 : large_without_limit))
+    const bool is_told = std::find(job_.large_sources.begin(), job_.large_sources.end(), source) != job_.large_sources.end();
+    /* A log that is trimmed while it is written to goes up and down: it is not over before half of it is gone. */
+    const int64_t large = limit > 0 ? limit / 2 : large_without_limit;
+    if (bytes <= (is_told ? large / 2 : large))
         return;
     result->large_sources.push_back(source);
-    if (std::find(job_.large_sources.begin(), job_.large_sources.end(), source) == job_.large_sources.end())
+    if (!is_told)
         alert_of_growth(source, bytes, limit);
 }
 

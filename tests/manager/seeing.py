@@ -81,12 +81,14 @@ def statistics_outlive_a_restart():
 EVERYTHING = ["health_check()", "quick_health", "pgt_status()", "pgt_stream_tables", "stream_tables_info", "pgt_dependencies",
               "dependency_tree()", "explain_dag()", "explain_dag('dot')", "diamond_groups()", "refresh_timeline()",
               "st_refresh_stats()", "pg_stat_stream_tables", "pg_stat_progress_stream_table", "change_buffer_sizes()",
-              "trigger_inventory()", "check_cdc_health()", "list_sources('logged')", "st_size('logged')", "pgt_heaps"]
+              "trigger_inventory()", "check_cdc_health()", "list_sources('logged')", "st_size('logged')", "pgt_heaps",
+              "holds()", "source_gates()", "watermark_status()", "refresh_groups()", "get_refresh_history('logged')", "get_staleness('logged')"]
 
 
-def whoever_looks_waits_for_nobody_who_locks_a_source():
+def whoever_looks_waits_for_nobody_who_alters_or_locks():
     holder = db.connect()
     holder.autocommit = False
+    holder.cursor().execute("ALTER FOREIGN TABLE logged OPTIONS (SET schedule '2h')")
     holder.cursor().execute("LOCK TABLE source IN ACCESS EXCLUSIVE MODE")
     db.run("SET statement_timeout = '10s'")
     try:
@@ -196,7 +198,7 @@ def the_picture_is_of_the_demo():
 prepare()
 try:
     run_cases([a_refresh_is_told_by_how_long_it_took, decisions_are_told_on_demand, statistics_outlive_a_restart,
-               whoever_looks_waits_for_nobody_who_locks_a_source, the_transaction_that_holds_a_log_back_is_named,
+               whoever_looks_waits_for_nobody_who_alters_or_locks, the_transaction_that_holds_a_log_back_is_named,
                what_is_much_older_than_scheduled_is_stale, what_makes_a_refresh_slow_is_told,
                a_catalog_that_cannot_be_used_is_told, a_shared_memory_that_is_full_is_told,
                the_picture_is_of_the_demo])
