@@ -1,57 +1,10 @@
 #include "catalog/retention.hpp"
-#include "catalog/tables.hpp"
+#include "tests/unit/catalog_fixture.hpp"
 
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <sys/wait.h>
 #include <unistd.h>
 
-using namespace pgtrickle::catalog;
-namespace fs = std::filesystem;
-
 namespace {
-
-class Catalog : public testing::Test {
-  protected:
-    void SetUp() override
-    {
-        std::string pattern = fs::temp_directory_path() / "catalogXXXXXX";
-        folder = mkdtemp(pattern.data());
-    }
-    void TearDown() override { fs::remove_all(folder); }
-
-    static bool append(Database &catalog, uint32_t relid)
-    {
-        Refresh refresh;
-        refresh.relid = relid;
-        refresh.action = "DIFFERENTIAL";
-        refresh.status = "COMPLETED";
-        refresh.started_at = 100;
-        refresh.ended_at = 350;
-        refresh.delta_rows = 4;
-        return catalog.run([&](Database &c) {
-            write_history(c, 1, refresh);
-            add_measured(c, 1, refresh);
-        });
-    }
-    static size_t count(Database &catalog)
-    {
-        std::vector<Refresh> rows;
-        EXPECT_TRUE(catalog.read([&](Database &c) { rows = history_of(c, 1, 0, 1 << 20); })) << catalog.failure();
-        return rows.size();
-    }
-    void overwrite(const char *name, size_t at, const std::string &bytes)
-    {
-        std::fstream file(folder / name, std::ios::in | std::ios::out | std::ios::binary);
-        file.seekp(static_cast<std::streamoff>(at));
-        file << bytes;
-    }
-
-    fs::path folder;
-};
 
 TEST_F(Catalog, keeps_what_is_written)
 {
@@ -183,7 +136,7 @@ TEST_F(Catalog, many_processes_write_at_once_while_it_is_removed)
             Database catalog(folder);
             int written = 0;
             for (int i = 0; i < each; i++)
-                if (append(catalog, 1))
+                if (append_patiently(catalog, 1))
                     written++;
                 else
                     std::fprintf(stderr, "%s\n", catalog.failure().c_str());
@@ -217,7 +170,7 @@ TEST_F(Catalog, many_processes_lose_nothing)
             Database catalog(folder);
             catalog.checkpoint_after(500);
             for (int i = 0; i < each; i++) {
-                if (!append(catalog, 1))
+                if (!append_patiently(catalog, 1))
                     _exit(1);
             }
             _exit(0);

@@ -1,51 +1,11 @@
 /* What befalls the catalog's files under connections that have them open. */
 #include "catalog/migrations.hpp"
-#include "catalog/tables.hpp"
-
-#include <gtest/gtest.h>
+#include "tests/unit/catalog_fixture.hpp"
 
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <sqlite3.h>
 
-using namespace pgtrickle::catalog;
-namespace fs = std::filesystem;
-
 namespace {
-
-class Catalog : public testing::Test {
-  protected:
-    void SetUp() override
-    {
-        std::string pattern = fs::temp_directory_path() / "catalogXXXXXX";
-        folder = mkdtemp(pattern.data());
-    }
-    void TearDown() override { fs::remove_all(folder); }
-
-    static bool append(Database &catalog, uint32_t relid)
-    {
-        Refresh refresh;
-        refresh.relid = relid;
-        refresh.action = "DIFFERENTIAL";
-        refresh.status = "COMPLETED";
-        refresh.started_at = 100;
-        refresh.ended_at = 350;
-        refresh.delta_rows = 4;
-        return catalog.run([&](Database &c) {
-            write_history(c, 1, refresh);
-            add_measured(c, 1, refresh);
-        });
-    }
-    static size_t count(Database &catalog)
-    {
-        std::vector<Refresh> rows;
-        EXPECT_TRUE(catalog.read([&](Database &c) { rows = history_of(c, 1, 0, 1 << 20); })) << catalog.failure();
-        return rows.size();
-    }
-    fs::path folder;
-};
 
 /* What stands in the file itself, and not in its log. */
 void settle(Database &catalog)
