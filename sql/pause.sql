@@ -10,9 +10,14 @@ SELECT pgtrickle.create_stream_table('ps_count', 'SELECT count(*) AS n FROM ps_r
 SELECT pgtrickle.pause_scheduler(ARRAY['ps_rows', 'ps_rows']) \g /dev/null
 SELECT pgt_name, hold, reason, culprit, since IS NOT NULL AS has_since, by_role = current_user AS by_me FROM pgtrickle.holds();
 INSERT INTO ps_items VALUES (2);
+SELECT clock_timestamp() AS written_at \gset
 -- what_reads_it_goes_on_from_where_it_is
 SELECT pgtrickle.refresh_stream_table('ps_count') \g /dev/null
 SELECT (SELECT count(*) FROM ps_rows) AS rows, n FROM ps_count;
+-- and_is_as_old_as_that, also when it is made
+SELECT pgtrickle.create_stream_table('ps_more', 'SELECT count(*) AS n FROM ps_rows', '1h') \g /dev/null
+SELECT data_timestamp <= :'written_at' AS is_older FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'ps_more';
+SELECT pgtrickle.drop_stream_table('ps_more') \g /dev/null
 -- its_owner_gets_past_it
 SELECT pgtrickle.refresh_stream_table('ps_rows') \g /dev/null
 SELECT (SELECT count(*) FROM ps_rows) AS rows, n FROM ps_count;

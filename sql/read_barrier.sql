@@ -31,6 +31,7 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 SET LOCAL pg_trickle.max_staleness = '0';
 UPDATE sale SET qty = 50 WHERE id = 1;
 SELECT * FROM total ORDER BY k;
+SELECT data_timestamp <= now() AS is_as_old_as_the_snapshot FROM pgtrickle.pgt_state WHERE relid = 'total'::regclass;
 COMMIT;
 -- and_from_functions_and_cursors
 BEGIN;

@@ -19,6 +19,17 @@ INSERT INTO rg_c VALUES (1);
 SELECT pgtrickle.refresh_stream_table('rg_of_a') \g /dev/null
 TABLE rg_counts;
 TABLE rg_frontiers;
+-- and_so_is_a_reader_of_one
+SELECT pgtrickle.create_stream_table('rg_reader', 'SELECT n FROM rg_of_a', '1h') \g /dev/null
+INSERT INTO rg_a VALUES (10);
+INSERT INTO rg_b VALUES (10);
+SELECT pgtrickle.refresh_stream_table('rg_reader') \g /dev/null
+TABLE rg_counts;
+TABLE rg_frontiers;
+SELECT pgtrickle.drop_stream_table('rg_reader') \g /dev/null
+DELETE FROM rg_a WHERE id = 10;
+DELETE FROM rg_b WHERE id = 10;
+SELECT pgtrickle.refresh_stream_table('rg_of_a') \g /dev/null
 -- all_or_nothing
 BEGIN;
 INSERT INTO rg_a VALUES (2);

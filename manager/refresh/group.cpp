@@ -139,21 +139,29 @@ void observe(Group &group)
         group.observed.push_back({relid, mailbox::observe(relid)});
 }
 
-/* With those that are named, their mates, and all that is below them, whoever is bound to any of these. */
+/* With those that are named, and all that is below them, whoever is bound to any of these or is in a refresh group with
+ * it. */
 void collect_all_below(const Asking &asking, Collected &collected, Group &group)
 {
     Diamonds diamonds;
-    std::vector<Oid> open = with_mates(asking.members);
+    std::vector<Oid> open = asking.members;
+    auto open_unless_found = [&](const std::vector<Oid> &relids) {
+        for (Oid relid : relids)
+            if (collected.found.count(relid) == 0)
+                open.push_back(relid);
+    };
     while (!open.empty()) {
         for (Oid relid : open)
             collect(relid, collected);
         open.clear();
-        for (const auto &[relid, member] : collected.found)
+        std::vector<Oid> all;
+        for (const auto &[relid, member] : collected.found) {
+            all.push_back(relid);
             diamonds.look_around(relid);
-        for (const auto &[relid, member] : collected.found)
-            for (Oid mate : diamonds.bound_to(relid))
-                if (collected.found.count(mate) == 0)
-                    open.push_back(mate);
+        }
+        open_unless_found(with_mates(all));
+        for (Oid relid : all)
+            open_unless_found(diamonds.bound_to(relid));
     }
     group.bonds = diamonds.bonds();
 }
@@ -178,16 +186,20 @@ void look_at_left_out(Group &group)
         for (const CompiledSource &source : member.compiled->sources)
             if (source.is_stream_table && members.count(source.relid) == 0)
                 left_out.insert(source.relid);
-    for (Oid relid : left_out) {
-        mailbox::Look look = mailbox::look(relid);
-        state::StateRow row;
-        if (look.is_current())
-            group.left_out.push_back({relid, DT_NOEND});
-        else if (look.stale_since() != DT_NOBEGIN)
-            group.left_out.push_back({relid, look.stale_since()});
-        else
-            group.left_out.push_back({relid, state::read(relid, &row) ? row.data_timestamp : DT_NOBEGIN});
-    }
+    for (Oid relid : left_out)
+        group.leave_out(relid);
+}
+
+void Group::leave_out(Oid relid)
+{
+    mailbox::Look look = mailbox::look(relid);
+    state::StateRow row;
+    if (look.is_current())
+        left_out.push_back({relid, DT_NOEND});
+    else if (look.stale_since() != DT_NOBEGIN)
+        left_out.push_back({relid, look.stale_since()});
+    else
+        left_out.push_back({relid, state::read(relid, &row) ? row.data_timestamp : DT_NOBEGIN});
 }
 
 TimestampTz Group::as_of(Oid relid) const

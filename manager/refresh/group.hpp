@@ -36,6 +36,8 @@ struct Group {
     Oid locked = InvalidOid; /* without members: whose object lock was not to be had, or who is not to be refreshed */
 
     const mailbox::Seen &seen(Oid relid) const;
+    /* Somebody whom members read takes no part, or no longer; what he shows is what the refresh reads. */
+    void leave_out(Oid relid);
     /* Of a stream table that members read: what LeftOut says, or the data_timestamp of a member; DT_NOEND before it has one. */
     TimestampTz as_of(Oid relid) const;
 };

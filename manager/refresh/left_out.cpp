@@ -119,7 +119,12 @@ void take_out(Group &group, const Asking &asking, const Stops &stops)
                 raise_stopped(relid, stop);
             group.held.push_back(relid);
         }
-    std::erase_if(group.members, [&](const Member &member) { return stops.count(member.compiled->relid()) != 0; });
+    std::erase_if(group.members, [&](const Member &member) {
+        const bool is_out = stops.count(member.compiled->relid()) != 0;
+        if (is_out)
+            group.leave_out(member.compiled->relid());
+        return is_out;
+    });
 }
 
 /* `own_stop` says what keeps a member by itself, given those that stay already. */

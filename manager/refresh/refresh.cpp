@@ -242,7 +242,9 @@ std::vector<Outcome> refresh_group(const Asking &asking, Oid *locked, std::vecto
     if (group.members.empty())
         return {};
     TimestampTz data_timestamp = GetCurrentTimestamp();
-    bool has_older_snapshot = push_snapshot(group, asking);
+    const bool has_older_snapshot = push_snapshot(group, asking);
+    if (has_older_snapshot) /* which was taken later than this */
+        data_timestamp = GetCurrentTransactionStartTimestamp();
     leave_out_held(group, asking);
     if (held != nullptr)
         *held = group.held;

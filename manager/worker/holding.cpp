@@ -93,8 +93,11 @@ void Manager::note_taken_in(Id id)
         if (scheduler::concerns(holds_, group, graph_, id))
             if (std::optional<TimestampTz> advanced = scheduler::advanced_to(holds_, group))
                 holds_.taken_in[{id, group.name}] = *advanced;
-    if (!holds_.groups.empty())
-        apply_hold(id);
+    if (holds_.groups.empty())
+        return;
+    apply_hold(id);
+    /* It may have begun before they advanced so far: what it has really taken in is written down. */
+    are_holds_read_ = false;
 }
 
 /* As mailbox::dirty_since(), of what it can take in. */
