@@ -69,6 +69,8 @@ void Manager::apply_hold(Id id)
         queue_.suspend(*task);
     else if (task->is_suspended)
         make_idle(*task);
+    else if (known.is_released && task->is_idle())
+        unwatched_.push_back(id); /* no change of a source has it looked at */
     note_trouble(*task);
 }
 

@@ -106,9 +106,10 @@ void Manager::cycle()
 {
     /* Before definitions are looked at: what was resumed before a reader asked is not held against him. */
     take_requests();
+    /* A result may say that something is to be read again. */
+    take_results();
     load_if_due();
     read_holds_if_due();
-    take_results();
     watch();
     if (guc::enabled) {
         settle_requests();

@@ -140,6 +140,28 @@ def a_group_that_advances_is_one_refresh():
     db.wait_for("SELECT h.n FROM head_count h", 2)
 
 
+def an_advance_during_a_refresh_is_one_more():
+    """The refresh has its snapshot when the group advances, and waits; what it takes in is the advance before."""
+    db.run("CREATE TABLE lines (id int PRIMARY KEY)")
+    db.run("CREATE FUNCTION waiting(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS "
+           "'BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN $1; END'")
+    create("line_ids", "SELECT waiting(id) AS id FROM lines")
+    db.run("SELECT pgtrickle.create_watermark_group('hourly', ARRAY['lines'])")
+    db.run("SELECT pgtrickle.advance_watermark('lines', '2030-01-01 1:00Z')")
+    db.wait_for("SELECT count(*) FROM pgtrickle.pgt_watermark_taken WHERE watermark = '2030-01-01 1:00Z'", 1)
+    blocker = db.connect()
+    blocker.cursor().execute("SELECT pg_advisory_lock(7)")
+    db.run("INSERT INTO lines VALUES (1)")
+    db.run("SELECT pgtrickle.advance_watermark('lines', '2030-01-01 2:00Z')")
+    db.wait_for("SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", True)
+    db.run("INSERT INTO lines VALUES (2)")
+    db.run("SELECT pgtrickle.advance_watermark('lines', '2030-01-01 3:00Z')")
+    time.sleep(0.3)  # the manager hears of it
+    blocker.close()
+    db.wait_for("SELECT count(*) FROM line_ids", 2)
+    db.run("SELECT pgtrickle.drop_watermark_group('hourly')")
+
+
 def a_frozen_one_rests_and_thaws():
     db.run("CREATE TABLE ice (id int PRIMARY KEY)")
     create("frozen", "SELECT id FROM ice")
@@ -262,6 +284,6 @@ def finish():
 
 run_cases([what_is_gated_is_skipped_once_and_refreshed_when_ungated, one_made_behind_a_gate_is_filled_when_it_opens,
            a_reader_of_a_held_one_is_told_at_once, who_reads_one_that_rests_is_not_refreshed_over_and_over,
-           a_group_that_advances_is_one_refresh, a_frozen_one_rests_and_thaws, a_drain_waits_for_what_runs,
+           a_group_that_advances_is_one_refresh, an_advance_during_a_refresh_is_one_more, a_frozen_one_rests_and_thaws, a_drain_waits_for_what_runs,
            nothing_begins_while_a_drain_is_not_committed, a_gate_that_comes_while_a_refresh_waits_holds_it,
            a_hold_that_comes_while_a_diamond_waits_holds_all_of_it, a_refresh_group_is_refreshed_by_the_manager_as_one, finish])
