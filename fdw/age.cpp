@@ -18,9 +18,9 @@ Age age_of(Oid relid, const state::StateRow &row)
         return {true, now, 0};
     TimestampTz since = look.is_known && look.stale_since() != DT_NOBEGIN ? look.stale_since() : row.data_timestamp;
     if (look.waits_for_others)
-        return {look.is_clean, row.data_timestamp, since > now ? 0 : now - since, 0};
+        return {look.is_clean, row.data_timestamp, since > now ? 0 : now - since, 0, since};
     TimestampTz own = look.is_known && look.own_stale_since() != DT_NOBEGIN ? look.own_stale_since() : row.data_timestamp;
-    return {look.is_clean, row.data_timestamp, since > now ? 0 : now - since, own == 0 || own > now ? 0 : now - own};
+    return {look.is_clean, row.data_timestamp, since > now ? 0 : now - since, own == 0 || own > now ? 0 : now - own, since};
 }
 
 } // namespace pgtrickle

@@ -14,6 +14,7 @@ struct Age {
     TimestampTz data_timestamp = 0; /* its content is the query's answer as of then; now when current; 0: unpopulated */
     std::optional<int64_t> staleness_us; /* nothing: unpopulated */
     int64_t own_staleness_us = 0; /* the same without what is below upstreams that keep a pace of their own; 0: nor is it for its schedule to say */
+    TimestampTz pending_since = 0; /* what staleness_us is counted from; 0: nothing is pending */
 };
 
 /* C++ frame. */

@@ -80,7 +80,7 @@ void add_pending(Rows &rows, const Seen &reader, Oid source)
     });
     rows.number(pending.rows).number(pending.bytes).boolean(pending.has_marker || reader.state.needs_reinit);
     bool is_pending = pending.rows > 0 || pending.has_marker;
-    rows.time(is_pending ? GetCurrentTimestamp() - reader.age.staleness_us.value_or(0) : 0).add();
+    rows.time(is_pending ? reader.age.pending_since : 0).add();
 }
 
 } // namespace
