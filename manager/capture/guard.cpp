@@ -17,12 +17,15 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "commands/extension.h"
 #include "commands/tablecmds.h"
 #include "commands/trigger.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -296,11 +299,27 @@ void refuse_drop_of_log(List *name)
                         errhint("Drop the stream tables that read the source; the log goes with them.")));
 }
 
+/* Dropping the extension would lock the logs before their sources, a writer locks the source first: one of them
+ * would be the victim of a deadlock. Each source loses its triggers, so its lock is no stronger for being taken now. */
+void lock_all_before_drop(const char *extension)
+{
+    Oid oid = get_extension_oid(extension, true);
+    if (strcmp(extension, "pg_trickle") != 0 || !OidIsValid(oid) || !pg_extension_ownercheck(oid, GetUserId()))
+        return;
+    List *sources = captured_sources();
+    list_sort(sources, list_oid_cmp);
+    ListCell *cell;
+    foreach (cell, sources)
+        LockRelationOid(lfirst_oid(cell), AccessExclusiveLock);
+}
+
 void before_drop(const DropStmt *statement)
 {
     ListCell *cell;
     foreach (cell, statement->objects) {
-        if (statement->removeType == OBJECT_TRIGGER)
+        if (statement->removeType == OBJECT_EXTENSION)
+            lock_all_before_drop(strVal(lfirst(cell)));
+        else if (statement->removeType == OBJECT_TRIGGER)
             refuse_drop_of_trigger(castNode(List, lfirst(cell)));
         else if (statement->removeType == OBJECT_TABLE || statement->removeType == OBJECT_INDEX)
             refuse_drop_of_log(castNode(List, lfirst(cell)));
