@@ -38,14 +38,8 @@ bool closes(std::vector<Oid> &path, std::vector<Oid> &seen, const std::vector<Oi
 void check_for_cycle(Oid relid, const std::vector<Oid> &sources)
 {
     std::vector<Oid> path = {relid}, seen;
-    if (!closes(path, seen, sources))
-        return;
-    std::string circle;
-    for (Oid member : path)
-        circle += (circle.empty() ? "" : " -> ") + std::string(call([=] { return definition::qualified_name(member); }));
-    raise({.sqlstate = ERRCODE_INVALID_SCHEMA_DEFINITION,
-           .message = "cycle detected in dependency graph: " + circle,
-           .hint = "A stream table cannot read itself, directly or by way of others."});
+    if (closes(path, seen, sources))
+        definition::raise_cycle(path);
 }
 
 } // namespace pgtrickle

@@ -64,6 +64,7 @@ Handler handler_of(::Node *statement)
         return reinterpret_cast<CreateFunctionStmt *>(statement)->replace ? replace_function : nullptr;
     case T_AlterFunctionStmt: return replace_function;
     case T_ViewStmt: return reinterpret_cast<ViewStmt *>(statement)->replace ? replace_view : nullptr;
+    case T_RuleStmt: return reinterpret_cast<RuleStmt *>(statement)->event == CMD_SELECT ? replace_view : nullptr;
     case T_AlterEnumStmt: return alter_enumeration;
     case T_CreatePolicyStmt:
     case T_AlterPolicyStmt: return alter_policy;
@@ -91,6 +92,7 @@ bool is_candidate(::Node *statement)
     case T_CreateFunctionStmt:
     case T_AlterFunctionStmt:
     case T_ViewStmt:
+    case T_RuleStmt:
     case T_AlterEnumStmt:
     case T_CreatePolicyStmt:
     case T_AlterPolicyStmt:

@@ -150,8 +150,10 @@ void replace_function(const UtilityCall &utility)
 
 void replace_view(const UtilityCall &utility)
 {
-    auto *statement = reinterpret_cast<ViewStmt *>(utility.statement());
-    Oid view = call([=] { return RangeVarGetRelid(statement->view, NoLock, true); });
+    ::Node *statement = utility.statement();
+    RangeVar *name = IsA(statement, RuleStmt) ? reinterpret_cast<RuleStmt *>(statement)->relation
+                                              : reinterpret_cast<ViewStmt *>(statement)->view;
+    Oid view = call([=] { return RangeVarGetRelid(name, NoLock, true); });
     std::vector<Oid> users = OidIsValid(view) ? users_of_view(view) : std::vector<Oid>();
     call([&] {
         utility.run();

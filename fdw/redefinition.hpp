@@ -10,7 +10,7 @@ namespace pgtrickle {
 
 /* C++ frames. */
 void replace_function(const UtilityCall &call); /* CreateFunctionStmt … OR REPLACE, AlterFunctionStmt */
-void replace_view(const UtilityCall &call);     /* ViewStmt … OR REPLACE */
+void replace_view(const UtilityCall &call);     /* ViewStmt … OR REPLACE; RuleStmt ON SELECT */
 void alter_enumeration(const UtilityCall &call); /* AlterEnumStmt */
 void alter_row_type(const UtilityCall &call);   /* AlterTableStmt that adds or drops columns of a table or composite type */
 void alter_policy(const UtilityCall &call);     /* CREATE, ALTER POLICY */

@@ -29,6 +29,12 @@ SELECT * FROM rd_of_view ORDER BY id;
 SELECT source_relid::regclass, source_type FROM pgtrickle.pgt_dependencies ORDER BY 2;
 -- a view that closes a circle
 CREATE OR REPLACE VIEW rd_view AS SELECT id, n FROM rd_of_view;
+CREATE FOREIGN TABLE rd_above () SERVER pgtrickle OPTIONS (query 'SELECT id, n FROM rd_of_view', schedule '1h');
+CREATE OR REPLACE VIEW rd_view AS SELECT id, n FROM rd_above;
+SELECT * FROM rd_of_view ORDER BY id;
+-- a view may be replaced as a rule
+CREATE OR REPLACE RULE "_RETURN" AS ON SELECT TO rd_view DO INSTEAD SELECT id, n FROM rd_above;
+CREATE OR REPLACE RULE "_RETURN" AS ON SELECT TO rd_view DO INSTEAD SELECT id, n * 2 AS n FROM rd_second;
 SELECT * FROM rd_of_view ORDER BY id;
 
 DROP TABLE rd_source, rd_second CASCADE;

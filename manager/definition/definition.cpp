@@ -247,6 +247,16 @@ char *qualified_name(Oid relid)
     return psprintf("%s.%s", get_namespace_name(get_rel_namespace(relid)), name);
 }
 
+void raise_cycle(const std::vector<Oid> &path)
+{
+    std::string circle;
+    for (Oid member : path)
+        circle += (circle.empty() ? "" : " -> ") + std::string(call([=] { return qualified_name(member); }));
+    raise({.sqlstate = ERRCODE_INVALID_SCHEMA_DEFINITION,
+           .message = "cycle detected in dependency graph: " + circle,
+           .hint = "A stream table cannot read itself, directly or by way of others."});
+}
+
 void require_owner(Oid relid)
 {
     if (!pg_class_ownercheck(relid, GetUserId()))

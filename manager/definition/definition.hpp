@@ -101,6 +101,8 @@ std::vector<Oid> all();
 
 /* "schema.name" as messages have it, unquoted; in the current memory context. PostgreSQL frame. */
 char *qualified_name(Oid relid);
+/* `path`: each reads the next, the last one is the first. C++ frame. */
+[[noreturn]] void raise_cycle(const std::vector<Oid> &path);
 /* Raises 42501 "must be owner of stream table s.t" unless the current user owns it or is
  * a member of its owner. PostgreSQL frame. */
 void require_owner(Oid relid);

@@ -30,6 +30,7 @@ struct Collected {
     Reach reach;
     std::set<Oid> named;
     std::map<Oid, Member> found;
+    std::vector<Oid> path; /* that the walk is on: each reads the next */
 
     bool takes(Oid upstream) const
     {
@@ -37,9 +38,21 @@ struct Collected {
     }
 };
 
+/* A view that was replaced where nobody saw it may have closed a circle. */
+void check_for_cycle(Oid relid, const std::vector<Oid> &path)
+{
+    auto first = std::find(path.begin(), path.end(), relid);
+    if (first == path.end())
+        return;
+    std::vector<Oid> circle(first, path.end());
+    circle.push_back(relid);
+    definition::raise_cycle(circle);
+}
+
 /* Locks the definitions of `relid` and its upstreams, and gives each its level. */
 int collect(Oid relid, Collected &collected)
 {
+    check_for_cycle(relid, collected.path);
     std::map<Oid, Member> &found = collected.found;
     if (auto known = found.find(relid); known != found.end())
         return known->second.level;
@@ -50,12 +63,14 @@ int collect(Oid relid, Collected &collected)
                .detail = "It was dropped meanwhile."});
     Member member{};
     member.outcome.relid = relid;
+    collected.path.push_back(relid);
     as_part_of(relid, Action::no_data, [&] {
         member.compiled = &compiled_of(relid);
         for (const CompiledSource &source : member.compiled->sources)
             if (source.is_stream_table && collected.takes(source.relid))
                 member.level = std::max(member.level, 1 + collect(source.relid, collected));
     });
+    collected.path.pop_back();
     return found.emplace(relid, std::move(member)).first->second.level;
 }
 
@@ -215,7 +230,7 @@ TimestampTz Group::as_of(Oid relid) const
 
 Group lock_group(const Asking &asking)
 {
-    Collected collected = {asking.reach, {asking.members.begin(), asking.members.end()}, {}};
+    Collected collected = {asking.reach, {asking.members.begin(), asking.members.end()}, {}, {}};
     Group group;
     group.bonds = asking.bonds;
     if (asking.reach == Reach::all_below)
