@@ -291,8 +291,9 @@ void Manager::dispatch()
 {
     if (mailbox::is_asked_for_room())
         return pool_.want_nobody();
-    bool is_all_begun = true;
-    if (guc::enabled)
+    /* Upkeep comes when nothing is due, but not never: where refreshes do not keep up logs grow most. */
+    bool is_all_begun = !is_upkeep_late(GetCurrentTimestamp()) || dispatch_upkeep();
+    if (is_all_begun && guc::enabled)
         is_all_begun = dispatch_asked() && dispatch_due();
     if (is_all_begun && dispatch_upkeep())
         pool_.want_nobody();

@@ -173,6 +173,7 @@ class Manager {
 
     /* upkeep.cpp */
     bool is_upkeep_due(TimestampTz now);
+    bool is_upkeep_late(TimestampTz now) const;
     scheduler::Job upkeep_job(TimestampTz now);
     void end_upkeep(const scheduler::JobResult &result);
 

@@ -25,6 +25,7 @@ namespace {
 constexpr TimestampTz upkeep_pause_us = 5'000'000;
 constexpr TimestampTz prune_pause_us = upkeep_pause_us;
 constexpr TimestampTz give_way_after_us = 5'000;
+constexpr TimestampTz patience_us = 1'000'000; /* of upkeep that is due, while refreshes are */
 
 /* Ascending. */
 std::vector<Oid> captured_sources_after(Oid after)
@@ -100,6 +101,11 @@ bool Manager::is_upkeep_due(TimestampTz now)
     if (!is_due)
         upkeep_after_ = now + upkeep_pause_us;
     return is_due;
+}
+
+bool Manager::is_upkeep_late(TimestampTz now) const
+{
+    return now >= upkeep_after_ + patience_us;
 }
 
 scheduler::Job Manager::upkeep_job(TimestampTz now)

@@ -213,6 +213,15 @@ def a_reader_jumps_the_queue():
     db.run("SET pg_trickle.enabled = off")
 
 
+def logs_are_emptied_under_overload():
+    """Something is always due, of what the case before made."""
+    size = "SELECT log_bytes{} FROM pgtrickle.change_buffer_sizes() WHERE source_name = 'quick_source'"
+    db.run("INSERT INTO quick_source SELECT (random() * 1e9)::int FROM generate_series(1, 300000)")
+    assert db.value(size.format("")) > 1 << 20
+    db.wait_for(size.format(" < 1 << 20"), True, 60)
+    assert is_running("slow")
+
+
 def without_room_for_workers_the_manager_does_it():
     # the launcher, the launcher of logical replication, one manager
     restart(max_worker_processes=3)
@@ -323,10 +332,11 @@ def a_shutdown_takes_no_second():
 
 
 try:
-    run_cases([a_slow_refresh_keeps_nobody_waiting, a_reader_is_served_beside_a_slow_refresh,
+    run_cases([a_slow_refresh_keeps_nobody_waiting,
                a_terminated_worker_leaves_nothing_undone, a_cancelled_refresh_is_tried_again,
                an_orphan_leaves_after_its_refresh, idle_workers_leave_but_one, locked_sources_keep_nobody_waiting,
-               no_more_at_once_than_the_setting_says, a_reader_jumps_the_queue, without_room_for_workers_the_manager_does_it,
+               no_more_at_once_than_the_setting_says, a_reader_jumps_the_queue, logs_are_emptied_under_overload,
+               without_room_for_workers_the_manager_does_it,
                where_processes_are_lacking_databases_take_turns, an_idle_worker_makes_room_for_another_database,
                a_database_can_be_copied_renamed_and_dropped_while_it_is_refreshed,
                the_extension_can_be_dropped_and_made_again, a_shutdown_takes_no_second])
