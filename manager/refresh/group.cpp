@@ -94,6 +94,15 @@ std::vector<Oid> sources_of(const std::vector<Member> &members)
     return sources;
 }
 
+Oid first_reader(const std::vector<Member> &members, Oid source)
+{
+    for (const Member &member : members)
+        for (const CompiledSource &read : member.compiled->sources)
+            if (read.relid == source)
+                return member.compiled->relid();
+    return InvalidOid;
+}
+
 void lock_source(Oid source)
 {
     call([=] {
@@ -133,7 +142,7 @@ void lock_sources(std::vector<Member> &members)
     for (Member &member : members)
         as_part_of(member.compiled->relid(), Action::no_data, [&] { check_privileges(*member.compiled); });
     for (Oid source : sources_of(members))
-        lock_source(source);
+        as_part_of(first_reader(members, source), Action::no_data, [&] { lock_source(source); });
     for (Member &member : members)
         as_part_of(member.compiled->relid(), Action::no_data, [&] {
             member.compiled = &compiled_of(member.compiled->relid());

@@ -72,6 +72,7 @@ void visit(Visitor &visitor, Item &item)
     visitor(item.id);
     visitor(item.role);
     visitor(item.bond);
+    visitor(item.group);
     visitor(item.is_restless);
     visitor(item.is_program_written);
     visitor(item.refresh_timeout_ms);

@@ -42,6 +42,7 @@ struct Involved {
     Id id = 0;
     Role role = Role::wanted;
     Id bond = 0;                     /* the same for all that are refreshed together or not at all; 0: alone */
+    Id group = 0;                    /* the same for all of a refresh group, which wait for each other's locks; 0: none */
     bool is_restless = false;        /* another answer without a change */
     bool is_program_written = false; /* to the catalog, of this generation */
     int32_t refresh_timeout_ms = 0;

@@ -140,6 +140,8 @@ Job Manager::make_job(const Ids &involved, size_t member_count, const std::set<I
                                                          : Involved::Role::follower;
         if (const Ids &bound = paces_.bound_to(involved[i]); !bound.empty())
             item.bond = bound.front();
+        if (auto mates = mates_.find(involved[i]); mates != mates_.end())
+            item.group = mates->second.front();
         item.is_restless = known.is_restless;
         item.is_program_written = known.is_program_written;
         item.refresh_timeout_ms = known.refresh_timeout_ms;

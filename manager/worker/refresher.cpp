@@ -26,6 +26,11 @@ using scheduler::Initiator;
 using scheduler::Involved;
 using scheduler::Verdict;
 
+void add_to(Ids *ids, const Ids &more)
+{
+    ids->insert(ids->end(), more.begin(), more.end());
+}
+
 const char *name_of(Initiator initiator)
 {
     return initiator == Initiator::reader ? "SCAN" : "SCHEDULER";
@@ -252,6 +257,18 @@ Ids Refresher::bound_to(Id id) const
     return bound;
 }
 
+/* Who shows one state with it where nobody fails or is held: its refresh group. */
+Ids Refresher::mates_of(Id id) const
+{
+    const Involved *item = find(id);
+    Ids mates;
+    if (item != nullptr && item->group != 0)
+        for (const Involved &other : job_.involved)
+            if (other.group == item->group && other.role != Involved::Role::upstream)
+                mates.push_back(other.id);
+    return mates;
+}
+
 std::vector<Ids> Refresher::bonds() const
 {
     std::map<Id, Ids> bonds;
@@ -269,15 +286,16 @@ void Refresher::leave_out(Id failed, Ids &members)
 {
     Ids out = {failed};
     std::set<Id> known = {failed};
+    const bool is_locked = result_of(failed).verdict == Verdict::locked;
     for (size_t i = 0; i < out.size(); i++) {
         Ids next = graph_.direct_downstreams(out[i]);
-        Ids bound = bound_to(out[i]);
-        next.insert(next.end(), bound.begin(), bound.end());
+        add_to(&next, bound_to(out[i]));
+        if (is_locked) /* which passes: a group waits for that, and for nothing that lasts */
+            add_to(&next, mates_of(out[i]));
         for (Id id : next)
             if (known.insert(id).second)
                 out.push_back(id);
     }
-    bool is_locked = result_of(failed).verdict == Verdict::locked;
     for (Id member : members)
         if (member != failed && known.count(member) != 0)
             set_verdict(member, is_locked ? Verdict::locked : Verdict::behind);
@@ -288,13 +306,14 @@ void Refresher::leave_out(Id failed, Ids &members)
  * refresh knows. */
 void Refresher::refresh_alone(Ids members)
 {
+    const size_t tried_together = members.size();
     while (!members.empty()) {
         Id first = members.front();
         Ids bound = bound_to(first), together;
         for (Id member : members)
             if (contains(bound, member))
                 together.push_back(member);
-        if (together.size() == members.size()) {
+        if (together.size() == tried_together) {
             for (Id member : members)
                 set_verdict(member, Verdict::behind);
             return;
@@ -372,6 +391,7 @@ std::set<Id> Refresher::needed_by(Id id) const
         open.pop_back();
         const Involved *item = find(next);
         Ids more = item != nullptr && item->role != Involved::Role::upstream ? bound_to(next) : Ids{};
+        add_to(&more, mates_of(next));
         for (Id source : graph_.sources(next))
             if (graph_.contains(source))
                 more.push_back(source);

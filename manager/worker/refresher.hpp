@@ -39,6 +39,7 @@ class Refresher {
     void leave_out_busy(scheduler::Id id, const std::set<scheduler::Id> &coming);
     std::set<scheduler::Id> needed_by(scheduler::Id id) const;
     scheduler::Ids bound_to(scheduler::Id id) const;
+    scheduler::Ids mates_of(scheduler::Id id) const;
     std::vector<scheduler::Ids> bonds() const;
     void refresh_group(scheduler::Ids members);
     void refresh_alone(scheduler::Ids members);

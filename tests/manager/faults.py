@@ -160,6 +160,22 @@ def a_refresh_beyond_its_own_time_is_a_failure_of_its_own():
     db.run("DROP TABLE endless CASCADE")
 
 
+def who_is_left_at_last_is_refreshed_too():
+    """When one of several took too long each goes by itself; asked for once, as their schedules are long."""
+    db.run("CREATE TABLE hours (id int)")
+    for name, option in (("slow_hour", ", refresh_timeout '300ms'"), ("quick_hour", "")):
+        db.run(f"CREATE FOREIGN TABLE {name} (id int) SERVER pgtrickle "
+               f"OPTIONS (query 'SELECT {'nap(id)' if option else 'id'} AS id FROM hours', schedule '1h'{option})")
+    napping.write_text("")
+    db.run("INSERT INTO hours VALUES (1)")
+    db.run("SET pg_trickle.enabled = on; SET pg_trickle.max_staleness = 0; SELECT FROM slow_hour, quick_hour")
+    db.run("SET pg_trickle.enabled = off; RESET pg_trickle.max_staleness")
+    assert failures("slow_hour") == 1
+    assert db.value("SELECT count(*) FROM quick_hour") == 1
+    napping.unlink()
+    db.run("DROP TABLE hours CASCADE")
+
+
 def a_locked_source_costs_no_error():
     holder = db.connect()
     holder.autocommit = False
@@ -395,7 +411,7 @@ def a_dropped_database_leaves_nothing_behind():
 try:
     set_up()
     run_cases([a_failing_member_is_left_behind_and_shown, it_is_suspended_after_the_third_failure_and_resumed,
-               a_refresh_beyond_its_own_time_is_a_failure_of_its_own, a_locked_source_costs_no_error, a_cancelled_refresh_is_tried_again, a_terminated_worker_is_replaced,
+               a_refresh_beyond_its_own_time_is_a_failure_of_its_own, who_is_left_at_last_is_refreshed_too, a_locked_source_costs_no_error, a_cancelled_refresh_is_tried_again, a_terminated_worker_is_replaced,
                a_terminated_manager_leaves_no_worker_behind, a_full_disk_suspends_nobody, a_lack_of_memory_suspends_nobody,
                no_refresh_is_lost_or_counted_twice, a_clock_set_back_by_an_hour_puts_nothing_off, killed_processes_come_back,
                schemas_come_and_go_while_definitions_are_read, a_database_is_renamed_and_copied_at_work,

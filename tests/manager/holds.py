@@ -278,6 +278,25 @@ def a_refresh_group_is_refreshed_by_the_manager_as_one():
     db.run("SELECT pgtrickle.resume_scheduler(ARRAY['on_right'])")
 
 
+def a_refresh_group_waits_for_a_locked_member():
+    """One beside them, of the same source, tells that the manager has been there."""
+    create("beside_left", "SELECT max(id) AS id FROM left_side", "1s")
+    db.run("INSERT INTO left_side VALUES (3)")
+    db.wait_for("SELECT (SELECT n FROM on_left) = 3 AND (SELECT n FROM on_right) = 2", True)
+    blocker = db.connect()
+    blocker.autocommit = False
+    blocker.cursor().execute("LOCK TABLE right_side IN ACCESS EXCLUSIVE MODE")
+    blocker.cursor().execute("INSERT INTO right_side VALUES (3)")
+    db.run("INSERT INTO left_side VALUES (4)")
+    db.wait_for("SELECT id FROM beside_left", 4)
+    shown = db.run("SELECT (SELECT n FROM on_left), (SELECT n FROM on_right)")
+    assert shown == [(3, 2)], shown
+    blocker.commit()
+    blocker.close()
+    db.wait_for("SELECT n FROM on_left", 4)
+    assert db.value("SELECT n FROM on_right") == 3
+
+
 def finish():
     db.drop()
 
@@ -286,4 +305,5 @@ run_cases([what_is_gated_is_skipped_once_and_refreshed_when_ungated, one_made_be
            a_reader_of_a_held_one_is_told_at_once, who_reads_one_that_rests_is_not_refreshed_over_and_over,
            a_group_that_advances_is_one_refresh, an_advance_during_a_refresh_is_one_more, a_frozen_one_rests_and_thaws, a_drain_waits_for_what_runs,
            nothing_begins_while_a_drain_is_not_committed, a_gate_that_comes_while_a_refresh_waits_holds_it,
-           a_hold_that_comes_while_a_diamond_waits_holds_all_of_it, a_refresh_group_is_refreshed_by_the_manager_as_one, finish])
+           a_hold_that_comes_while_a_diamond_waits_holds_all_of_it, a_refresh_group_is_refreshed_by_the_manager_as_one,
+           a_refresh_group_waits_for_a_locked_member, finish])

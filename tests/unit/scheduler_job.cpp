@@ -20,6 +20,7 @@ Job sample_job()
         involved.id = id;
         involved.role = Involved::Role::companion;
         involved.bond = 7;
+        involved.group = 9;
         involved.is_restless = involved.is_program_written = true;
         involved.refresh_timeout_ms = -1;
         involved.failures = 2;
