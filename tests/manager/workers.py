@@ -332,7 +332,7 @@ def a_shutdown_takes_no_second():
 
 
 try:
-    run_cases([a_slow_refresh_keeps_nobody_waiting,
+    run_cases([a_slow_refresh_keeps_nobody_waiting, a_reader_is_served_beside_a_slow_refresh,
                a_terminated_worker_leaves_nothing_undone, a_cancelled_refresh_is_tried_again,
                an_orphan_leaves_after_its_refresh, idle_workers_leave_but_one, locked_sources_keep_nobody_waiting,
                no_more_at_once_than_the_setting_says, a_reader_jumps_the_queue, logs_are_emptied_under_overload,
