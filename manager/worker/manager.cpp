@@ -95,8 +95,12 @@ void Manager::watch()
 /* Where there is nothing to manage, this process leaves. */
 void Manager::load_if_due()
 {
-    bool is_due = !is_loaded_ || mailbox::definition_changes() != changes_seen_;
-    if (is_due && GetCurrentTimestamp() >= load_after_)
+    /* What is locked is tried again after a while, but what has changed is not known only then: half of a new diamond would be
+     * refreshed, and who resumes a stream table and reads it be told that it is held. */
+    const bool has_changed = mailbox::definition_changes() != changes_seen_;
+    const bool is_tried_again = !is_loaded_ && GetCurrentTimestamp() >= load_after_;
+    const bool is_put_off = !load_fault_.empty() && GetCurrentTimestamp() < load_after_;
+    if (is_tried_again || (has_changed && !is_put_off))
         has_nothing_ = !load_definitions();
     if (has_nothing_ && running_.empty() && mailbox::retire(changes_seen_))
         proc_exit(0);

@@ -297,6 +297,30 @@ def a_refresh_group_waits_for_a_locked_member():
     assert db.value("SELECT n FROM on_right") == 3
 
 
+def a_resumed_one_is_read_beside_a_definition_that_cannot_be():
+    """Of which somebody keeps a source locked, so that the manager tries to read it less and less often."""
+    db.run("CREATE TABLE kept (id int); CREATE TABLE resumed_on (id int)")
+    create("keeper", "SELECT id FROM kept", "1h")
+    create("resumed", "SELECT count(*) AS n FROM resumed_on", "1h")
+    blocker = db.connect()
+    blocker.autocommit = False
+    blocker.cursor().execute("LOCK TABLE kept IN ACCESS EXCLUSIVE MODE")
+    db.run("ALTER FOREIGN TABLE keeper OPTIONS (SET schedule '2h')")
+    db.run("SELECT pgtrickle.pause_scheduler(ARRAY['resumed'])")
+    reader = db.connect()
+    cursor = reader.cursor()
+    cursor.execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error; SET pg_trickle.scan_refresh_timeout = '30s'")
+    for number in range(1, 21):
+        cursor.execute("INSERT INTO resumed_on VALUES (%s)", (number,))
+        cursor.execute("SELECT pgtrickle.resume_scheduler(ARRAY['resumed'])")
+        cursor.execute("SELECT n FROM resumed")
+        assert cursor.fetchall() == [(number,)]
+        cursor.execute("SELECT pgtrickle.pause_scheduler(ARRAY['resumed'])")
+    blocker.rollback()
+    blocker.close()
+    reader.close()
+
+
 def finish():
     db.drop()
 
@@ -306,4 +330,4 @@ run_cases([what_is_gated_is_skipped_once_and_refreshed_when_ungated, one_made_be
            a_group_that_advances_is_one_refresh, an_advance_during_a_refresh_is_one_more, a_frozen_one_rests_and_thaws, a_drain_waits_for_what_runs,
            nothing_begins_while_a_drain_is_not_committed, a_gate_that_comes_while_a_refresh_waits_holds_it,
            a_hold_that_comes_while_a_diamond_waits_holds_all_of_it, a_refresh_group_is_refreshed_by_the_manager_as_one,
-           a_refresh_group_waits_for_a_locked_member, finish])
+           a_refresh_group_waits_for_a_locked_member, a_resumed_one_is_read_beside_a_definition_that_cannot_be, finish])
