@@ -58,6 +58,7 @@ struct Wait {
     bool has_passed;
     bool has_refreshed; /* in its own transaction */
     bool has_asked;
+    bool is_in_vain; /* it was not refreshed, or not in time: on_stale has been applied */
     double ms;
 };
 /* Of the next statement that passes the barrier: to be called just before it starts. */

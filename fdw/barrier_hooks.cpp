@@ -131,6 +131,7 @@ void note_wait(const Passed &passed)
 {
     wait.has_refreshed |= passed.has_refreshed;
     wait.has_asked |= passed.has_asked;
+    wait.is_in_vain = !passed.is_fresh; /* of the last time it passed */
 }
 
 /* ---- the hooks ----------------------------------------------------------------------- */
@@ -201,7 +202,7 @@ bool pass(QueryDesc *query, const Oid *relids, int count)
     if (!is_wait_wanted)
         return pass_as_it_may(query, relids, count);
     is_wait_wanted = false;
-    wait = {true, false, false, 0};
+    wait = {true, false, false, false, 0};
     instr_time begun, duration;
     INSTR_TIME_SET_CURRENT(begun);
     bool has_new_snapshot = pass_as_it_may(query, relids, count);

@@ -51,11 +51,12 @@ void explain_wait(const Wait &wait, ExplainState *es)
         return;
     ExplainPropertyText("Refreshed Before Reading",
                         wait.has_refreshed ? "in this transaction"
-                        : wait.has_asked   ? "by the manager"
-                                           : "no",
+                        : !wait.has_asked ? "no"
+                        : wait.is_in_vain ? "no, though it was waited for"
+                                          : "by the manager",
                         es);
     if (es->timing && (wait.has_refreshed || wait.has_asked))
-        ExplainPropertyFloat("Refresh Time", "ms", wait.ms, 3, es);
+        ExplainPropertyFloat(wait.is_in_vain ? "Wait Time" : "Refresh Time", "ms", wait.ms, 3, es);
 }
 
 void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)

@@ -24,7 +24,7 @@ SELECT check_name, severity, detail FROM pgtrickle.health_check();   -- is all w
 SELECT name, status, staleness FROM pgtrickle.pgt_status();   -- how old is each, and why?
 SELECT tree_line, status, refresh_mode FROM pgtrickle.dependency_tree();   -- what is made from what?
 SELECT * FROM pgtrickle.pg_stat_stream_tables;   -- what did the refreshes do, and how long did they take?
-SELECT * FROM pgtrickle.pg_stat_progress_stream_table;   -- what takes so long just now?
+SELECT * FROM pgtrickle.pg_stat_progress_stream_table;   -- how far are fills and full refreshes?
 SELECT * FROM pgtrickle.get_refresh_history('revenue');
 SELECT * FROM pgtrickle.explain_st('revenue');
 SELECT * FROM pgtrickle.list_sources('revenue');
@@ -48,7 +48,7 @@ SELECT pgtrickle.create_watermark_group('daily', ARRAY['orders', 'customers']);
 SELECT pgtrickle.advance_watermark('orders', now()), pgtrickle.advance_watermark('customers', now());  -- now both are complete
 SELECT pgtrickle.alter_stream_table('revenue', tier => 'cold');  -- hot, warm, cold: its schedule, twice, ten times as long
 SELECT * FROM pgtrickle.holds();
-SELECT pgtrickle.drop_watermark_group('daily');
+SELECT pgtrickle.drop_watermark_group('daily');          -- it would hold what reads its sources until the next advance
 SELECT value FROM pgtrickle.explain_st('revenue') WHERE property = 'missing index';
 ANALYZE revenue;
 SELECT source_name, pg_size_pretty(log_bytes), pending_rows, pending_since, held_back_by FROM pgtrickle.change_buffer_sizes();

@@ -6,7 +6,7 @@ CREATE FUNCTION ex_lines(query text, options text) RETURNS SETOF text LANGUAGE p
 DECLARE line text;
 BEGIN
   FOR line IN EXECUTE format('EXPLAIN (COSTS OFF, %s) %s', options, query) LOOP
-    CONTINUE WHEN line !~ 'Stream Table|Status|Populated|Refresh';
+    CONTINUE WHEN line !~ 'Stream Table|Status|Populated|Refresh|Wait';
     RETURN NEXT regexp_replace(line, '\d+\.\d+ ms', '… ms');
   END LOOP;
 END $$;
@@ -48,6 +48,14 @@ INSERT INTO ex_source VALUES (5);
 SELECT ex_lines('SELECT ex_reads() FROM ex_st', 'ANALYZE');
 INSERT INTO ex_source VALUES (6);
 SELECT ex_lines('SELECT ex_reads()', 'ANALYZE');
+
+-- what_was_waited_for_in_vain
+INSERT INTO ex_source VALUES (61);
+SET pg_trickle.scan_refresh_timeout = 0;
+SET client_min_messages = error;
+SELECT ex_lines('SELECT * FROM ex_st', 'ANALYZE');
+RESET client_min_messages;
+SET pg_trickle.scan_refresh_timeout = '30s';
 
 -- a_suspended_one_says_so
 SELECT pgtrickle.alter_stream_table('ex_st', status => 'SUSPENDED');

@@ -112,6 +112,24 @@ void lock_source(Oid source)
     });
 }
 
+/* Whose part that is, and what it is about, is what the history tells of a refresh that waited in vain. */
+void lock_source_of(Oid member, Oid source)
+{
+    as_part_of(member, Action::no_data, [&] {
+        try {
+            lock_source(source);
+        } catch (const PgError &error) {
+            if (error.data->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+                throw;
+            raise({.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE,
+                   .message = "could not lock source " + std::string(call([&] { return definition::qualified_name(source); })) +
+                              " in time",
+                   .detail = "Another transaction holds a lock on it, or on its change log.",
+                   .hint = "pg_locks tells which."});
+        }
+    });
+}
+
 /* Changes may have been lost while triggers were missing or off: capture is put right, from
  * here on, and the content starts over. A restored stream table that was never filled has no
  * capture yet, a log of an upstream stream table included. */
@@ -142,7 +160,7 @@ void lock_sources(std::vector<Member> &members)
     for (Member &member : members)
         as_part_of(member.compiled->relid(), Action::no_data, [&] { check_privileges(*member.compiled); });
     for (Oid source : sources_of(members))
-        as_part_of(first_reader(members, source), Action::no_data, [&] { lock_source(source); });
+        lock_source_of(first_reader(members, source), source);
     for (Member &member : members)
         as_part_of(member.compiled->relid(), Action::no_data, [&] {
             member.compiled = &compiled_of(member.compiled->relid());

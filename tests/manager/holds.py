@@ -291,6 +291,8 @@ def a_refresh_group_waits_for_a_locked_member():
     db.wait_for("SELECT id FROM beside_left", 4)
     shown = db.run("SELECT (SELECT n FROM on_left), (SELECT n FROM on_right)")
     assert shown == [(3, 2)], shown
+    db.wait_for("SELECT count(*) > 0 FROM pgtrickle.get_refresh_history('on_right', 1000) "
+                "WHERE error_message = 'could not lock source public.right_side in time'", True)
     blocker.commit()
     blocker.close()
     db.wait_for("SELECT n FROM on_left", 4)
