@@ -3,91 +3,101 @@
  *
  *          r              Every way from d to r could be cut at one relation, or else there are two that
  *         / \             have nothing in common but their ends: then d, and nothing between d and r, is where
- *        a   b  ...       they meet. The last relation that all ways from d to r pass is r's dominator; so r is
- *         \ /             where a diamond of d parts iff its dominator is d itself, and two ways lead there.
- *          d              The diamond is what lies on the ways between.
+ *        a   b  ...       they meet. So r is where a diamond of d parts iff the ways by which its readers are
+ *         \ /             reached begin differently. The diamond is what lies on the ways between.
+ *          d
  *
- * Dominators are found in one pass over what d reaches, each relation after its readers: that of a relation is the
- * nearest one common to those of its readers.
+ * How all ways to a relation begin is known after one pass over what d reaches, each relation after its readers: as all
+ * those to its readers do, if these agree; where they do not, and for what d reads itself, with the relation.
  */
-#include "scheduler/graph.hpp"
+#include "scheduler/diamond.hpp"
 
 #include <algorithm>
-#include <unordered_map>
 
 namespace pgtrickle::scheduler {
 
-namespace {
-
-/* What an apex reaches, numbered so that each comes after those that read it; the apex is 0. */
-struct Below {
-    Ids ids;
-    std::vector<std::vector<size_t>> readers; /* of each, its numbers ascending, each once */
-};
-
-Below below(const Graph &graph, Id apex)
+DiamondSearch::DiamondSearch(const Graph &graph, const Ids &ids)
 {
-    Ids reached = graph.upstreams(apex);
-    reached.push_back(apex);
-    Below result;
-    result.ids = graph.in_order(std::move(reached));
-    std::reverse(result.ids.begin(), result.ids.end());
-    const size_t count = result.ids.size(); /* stream tables; tables follow */
-    std::unordered_map<Id, size_t> number;
-    for (size_t i = 0; i < count; i++)
-        number[result.ids[i]] = i;
-    result.readers.resize(count);
-    for (size_t i = 0; i < count; i++)
-        for (Id source : graph.sources(result.ids[i])) {
-            auto [place, is_new] = number.emplace(source, result.ids.size());
-            if (is_new) {
-                result.ids.push_back(source);
-                result.readers.emplace_back();
-            }
-            std::vector<size_t> &readers = result.readers[place->second];
-            if (readers.empty() || readers.back() != i)
-                readers.push_back(i);
-        }
-    return result;
-}
-
-/* Of each, the last relation that every way from the apex to it passes. */
-std::vector<size_t> dominators(const Below &below)
-{
-    std::vector<size_t> dominator(below.ids.size(), 0);
-    for (size_t i = 1; i < below.ids.size(); i++) {
-        const std::vector<size_t> &readers = below.readers[i];
-        size_t common = readers.front();
-        for (size_t other : readers)
-            while (common != other) {
-                size_t &later = common > other ? common : other;
-                later = dominator[later];
-            }
-        dominator[i] = common;
+    Ids stream_tables = graph.in_order(ids);
+    std::reverse(stream_tables.begin(), stream_tables.end());
+    stream_table_count_ = static_cast<Number>(stream_tables.size());
+    for (Id id : stream_tables) {
+        number_.emplace(id, static_cast<Number>(relations_.size()));
+        relations_.push_back({id, {}});
     }
-    return dominator;
+    for (Number i = 0; i < stream_table_count_; i++) {
+        std::vector<Number> sources;
+        for (Id source : graph.sources(relations_[i].id)) {
+            auto [place, is_new] = number_.emplace(source, static_cast<Number>(relations_.size()));
+            if (is_new)
+                relations_.push_back({source, {}});
+            if (place->second > i) /* or there is a cycle */
+                sources.push_back(place->second);
+        }
+        std::sort(sources.begin(), sources.end());
+        sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
+        relations_[i].sources = std::move(sources);
+    }
+    ways_.resize(relations_.size());
 }
 
-} // namespace
+void DiamondSearch::reach(Number relation, Number from)
+{
+    Way &way = ways_[relation];
+    if (!way.is_open) {
+        way = {from, true, false, false};
+        open_count_++;
+    } else if (way.from != from) {
+        way.from = relation;
+        way.is_parting = true;
+    }
+}
+
+void DiamondSearch::walk(Number apex)
+{
+    reached_.clear();
+    for (Number source : relations_[apex].sources)
+        reach(source, source);
+    for (Number i = apex + 1; open_count_ > 0; i++) {
+        if (!ways_[i].is_open)
+            continue;
+        ways_[i].is_open = false;
+        open_count_--;
+        reached_.push_back(i);
+        for (Number source : relations_[i].sources)
+            reach(source, ways_[i].from);
+    }
+}
+
+/* Backwards, each before those that read it. */
+void DiamondSearch::collect()
+{
+    members_.clear();
+    for (auto reached = reached_.rbegin(); reached != reached_.rend(); ++reached) {
+        Way &way = ways_[*reached];
+        for (Number source : relations_[*reached].sources)
+            way.is_on_one = way.is_on_one || ways_[source].is_parting || ways_[source].is_on_one;
+        if (way.is_on_one)
+            members_.push_back(relations_[*reached].id);
+    }
+}
+
+const Ids &DiamondSearch::of(Id apex)
+{
+    members_.clear();
+    auto found = number_.find(apex);
+    if (found != number_.end() && relations_[found->second].sources.size() > 1) {
+        walk(found->second);
+        collect();
+    }
+    return members_;
+}
 
 Ids Graph::diamond_of(Id id) const
 {
-    if (!contains(id) || sources(id).size() < 2)
-        return {};
-    const Below reached = below(*this, id);
-    const std::vector<size_t> dominator = dominators(reached);
-    /* Backwards, each before those that read it: what leads to a relation where ways part is on one of them. */
-    std::vector<bool> leads_there(reached.ids.size(), false);
-    Ids members;
-    for (size_t i = reached.ids.size(); i-- > 1;) {
-        if (leads_there[i])
-            members.push_back(reached.ids[i]);
-        bool is_parting = dominator[i] == 0 && reached.readers[i].size() > 1;
-        if (is_parting || leads_there[i])
-            for (size_t reader : reached.readers[i])
-                leads_there[reader] = true;
-    }
-    return in_order(std::move(members));
+    Ids reached = upstreams(id);
+    reached.push_back(id);
+    return DiamondSearch(*this, reached).of(id);
 }
 
 } // namespace pgtrickle::scheduler

@@ -4,6 +4,8 @@
  */
 #include "scheduler/pace.hpp"
 
+#include "scheduler/diamond.hpp"
+
 #include <algorithm>
 #include <map>
 #include <unordered_set>
@@ -133,10 +135,11 @@ class Computation {
     void bind()
     {
         std::vector<size_t> apexes;
+        DiamondSearch diamonds(graph_, graph_.ids());
         for (size_t i = 0; i < nodes_.size(); i++) {
             if (!nodes_[i].terms.is_diamond_atomic)
                 continue;
-            Ids members = graph_.diamond_of(nodes_[i].id);
+            const Ids &members = diamonds.of(nodes_[i].id);
             if (!members.empty())
                 apexes.push_back(i);
             for (Id member : members) {

@@ -90,6 +90,15 @@ TEST(Graph, finds_the_arms_of_a_diamond)
     EXPECT_EQ(graph.diamond_of(14), (Ids{10, 11, 12, 13}));
 }
 
+TEST(Graph, ends_although_there_is_a_cycle)
+{
+    Graph graph = diamond();
+    graph.set(10, {1, 13});
+    graph.set(14, {13, 10});
+    for (Id id : graph.ids())
+        EXPECT_LE(graph.diamond_of(id).size(), 4u);
+}
+
 TEST(Graph, walks_ladders_of_diamonds_in_linear_time)
 {
     Graph graph;

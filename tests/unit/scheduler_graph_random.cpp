@@ -1,7 +1,7 @@
 /*
  * The graph against the slow definitions of what it answers, on random graphs; and how long large ones take.
  */
-#include "scheduler/graph.hpp"
+#include "scheduler/diamond.hpp"
 
 #include <gtest/gtest.h>
 
@@ -128,6 +128,7 @@ TEST(RandomGraphs, answer_as_the_slow_definitions_do)
     for (int i = 0; i < 3000; i++) {
         Drawn drawn = draw(random);
         std::set<Id> due;
+        DiamondSearch diamonds(drawn.graph, drawn.graph.ids());
         for (const auto &[id, sources] : drawn.reads) {
             std::set<Id> below = closure(drawn, id), above;
             for (const auto &[other, others] : drawn.reads)
@@ -144,6 +145,8 @@ TEST(RandomGraphs, answer_as_the_slow_definitions_do)
             ASSERT_EQ(drawn.graph.level(id), level(drawn, id));
             std::set<Id> expected = diamond(drawn, id);
             ASSERT_EQ(std::set<Id>(on_ways.begin(), on_ways.end()), expected) << "apex " << id << " of graph " << i;
+            ASSERT_EQ(on_ways, drawn.graph.in_order(on_ways));
+            ASSERT_EQ(diamonds.of(id), on_ways) << "apex " << id << " of graph " << i << ", after others";
             if (random() % 3 == 0)
                 due.insert(id);
             Id reader = 10 + random() % 12;
