@@ -41,7 +41,7 @@ struct LoadedState {
 struct Loaded {
     Known known;
     Ids sources;
-    bool is_there = false; /* false: somebody keeps the stream table itself locked, or has dropped it */
+    bool is_there = false; /* false: somebody has dropped it, or keeps it locked and it is known already */
     bool is_busy = false;  /* somebody keeps it or a source locked: what is known of it is not all */
 };
 
@@ -60,12 +60,16 @@ bool try_lock(Oid source)
     return ConditionalLockRelationOid(source, AccessShareLock);
 }
 
-Loaded load_one(const state::Mark &mark)
+/* One that is locked is looked at again soon; until then what was known of it counts, or what the last commit says. A manager
+ * that has just begun would take the rest of its diamond for unconnected otherwise. */
+Loaded load_one(const state::Mark &mark, bool is_known)
 {
     const Oid relid = mark.relid;
     Loaded loaded;
     loaded.is_busy = !call([=] { return try_lock(relid); });
-    loaded.is_there = !loaded.is_busy && call([=] { return definition::is_stream_table(relid); });
+    if (loaded.is_busy && is_known)
+        return loaded;
+    loaded.is_there = call([=] { return definition::is_stream_table(relid); });
     if (!loaded.is_there)
         return loaded;
     Definition definition = definition::load(relid);
@@ -193,12 +197,13 @@ namespace {
 /* What is known of all in one transaction would lock all of them, and their sources: no lock table has room for thousands. */
 constexpr size_t loaded_at_once = 10;
 
-std::optional<Failure> load_all(const std::vector<state::Mark> &marks, std::map<Id, Loaded> *loaded)
+std::optional<Failure> load_all(const std::vector<state::Mark> &marks, const std::map<Id, Known> &known,
+                                std::map<Id, Loaded> *loaded)
 {
     for (size_t first = 0; first < marks.size(); first += loaded_at_once) {
         std::optional<Failure> failure = in_transaction([&] {
             for (size_t i = first; i < std::min(marks.size(), first + loaded_at_once); i++)
-                loaded->emplace(marks[i].relid, load_one(marks[i]));
+                loaded->emplace(marks[i].relid, load_one(marks[i], known.count(marks[i].relid) != 0));
         });
         if (failure)
             return failure;
@@ -250,7 +255,7 @@ bool Manager::load_definitions()
             read_holds();
     });
     if (!failure)
-        failure = load_all(to_load, &loaded);
+        failure = load_all(to_load, known_, &loaded);
     if (failure) {
         for (const auto &[relid, known] : known_)
             if (invalidated.contains(relid))

@@ -127,9 +127,27 @@ def a_source_that_is_kept_locked_holds_up_nobody_else():
     is_as_defined()
 
 
+def a_manager_that_begins_knows_the_diamond_of_a_member_that_is_locked():
+    db.run("CREATE TABLE apex (id int PRIMARY KEY); INSERT INTO apex VALUES (1)")
+    create("west", "SELECT id FROM apex", "1s")
+    create("east", "SELECT max(id) AS id FROM apex", "1s")
+    create("ends", "SELECT east.id FROM west JOIN east USING (id)", "1s")
+    is_as_defined()
+    locking = db.connect()
+    locking.cursor().execute("BEGIN; ALTER FOREIGN TABLE west RENAME TO renamed")
+    db.run("SELECT pg_terminate_backend(%s, 30000)", db.manager_pid())
+    db.run("INSERT INTO apex VALUES (2)")
+    db.wait_for("SELECT (SELECT max(id) FROM east) > 1 OR EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() "
+                "AND query = 'refresh of public.west, public.east, public.ends')", True)
+    assert db.run("SELECT (SELECT max(id) FROM east), (SELECT max(id) FROM ends)") == [(1, 1)], "it was taken for unconnected"
+    locking.close()
+    db.wait_for("SELECT (SELECT max(id) FROM west) + (SELECT max(id) FROM east) + (SELECT max(id) FROM ends)", 6)
+
+
 def the_database_can_be_dropped():
     db.drop()
 
 
 run_cases([what_is_created_is_known, what_changes_in_any_way_is_known, a_schema_is_renamed,
-           a_shorter_schedule_is_in_force_at_once, a_source_that_is_kept_locked_holds_up_nobody_else, the_database_can_be_dropped])
+           a_shorter_schedule_is_in_force_at_once, a_source_that_is_kept_locked_holds_up_nobody_else,
+           a_manager_that_begins_knows_the_diamond_of_a_member_that_is_locked, the_database_can_be_dropped])
