@@ -18,8 +18,14 @@ import threading
 import time
 import traceback
 import uuid
+from pathlib import Path
 
 import psycopg2
+
+import rest
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from server_log import ServerLog  # noqa: E402: needs the path above
 
 TABLES = ("a", "b", "p", "i")
 READ = TABLES + ("m",)
@@ -323,50 +329,17 @@ def finish_and_kill(chaos):
     finish_prepared(chaos, chooser, 0)
 
 
-def check_rest(chaos, cursor):
-    """Nothing is left of what is gone."""
-    cursor.execute("""
-        SELECT c.relname FROM pg_class c
-        WHERE c.relnamespace = 'pg_trickle_storage'::regnamespace AND c.relkind IN ('r', 'v')
-          AND NOT EXISTS (SELECT 1 FROM pgtrickle.pgt_state s WHERE c.relname ~ ('_' || s.relid || '(_|$)'))""")
-    for (name,) in cursor.fetchall():
-        chaos.fault(f"{name} was left behind")
-    cursor.execute("SELECT s.relid FROM pgtrickle.pgt_state s LEFT JOIN pg_class c ON c.oid = s.relid WHERE c.oid IS NULL")
-    for (relid,) in cursor.fetchall():
-        chaos.fault(f"the state of {relid} was left behind")
-    cursor.execute("SELECT pid, wait_event, query FROM pg_stat_activity WHERE datname = current_database() "
-                   "AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'")
-    for row in cursor.fetchall():
-        chaos.fault(f"still running: {row}")
-
-
-def check_equality(chaos):
-    """By a plain read, which the manager must serve, and again after a refresh."""
+def check(chaos, log):
+    """Returns how many stream tables there are in the end."""
     session = chaos.connect()
     cursor = session.cursor()
-    cursor.execute("SET statement_timeout = '60s'; SET client_min_messages = error; SET pg_trickle.max_staleness = 0; "
-                   "SET pg_trickle.scan_refresh_timeout = '30s'; SET pg_trickle.on_stale = error")
-    check_rest(chaos, cursor)
-    cursor.execute("SELECT pgt_name, defining_query, status FROM pgtrickle.pgt_stream_tables ORDER BY pgt_id")
-    found = cursor.fetchall()
-    for when in ("by a read", "after a refresh"):
-        for name, query, status in found:
-            query = query.rstrip("; \n")
-            try:
-                if when == "after a refresh":
-                    cursor.execute("SELECT pgtrickle.refresh_stream_table(%s)", (name,))
-                cursor.execute(f"SELECT (SELECT count(*) FROM (({query}) EXCEPT ALL TABLE {name}) x), "
-                               f"(SELECT count(*) FROM (TABLE {name} EXCEPT ALL ({query})) x)")
-                lost, doubled = cursor.fetchone()
-                if lost or doubled:
-                    chaos.fault(f"{when}: {name} lacks {lost} rows and has {doubled} too many: {query}")
-            except psycopg2.Error as error:
-                chaos.fault(f"{when}: {name} ({status}): {error.pgcode} {error} {query}")
-    cursor.execute("SELECT pgt_name, status, last_error_message FROM pgtrickle.pgt_stream_tables WHERE status <> 'ACTIVE'")
-    for row in cursor.fetchall():
-        chaos.fault(f"not active in the end: {row}")
+    rest.check_leftovers(cursor, chaos.fault)
+    count = rest.check_equality(cursor, chaos.fault)
+    rest.check_history(cursor, chaos.fault)
     session.close()
-    return len(found)
+    for line in log.alarms():
+        chaos.fault(line)
+    return count
 
 
 def main():
@@ -375,6 +348,7 @@ def main():
     parser.add_argument("--sessions", type=int, default=6)
     parser.add_argument("--seed", type=int, default=random.randrange(10 ** 6))
     arguments = parser.parse_args()
+    log = ServerLog()
     chaos = Chaos(arguments.seconds, arguments.seed)
     chaos.set_up()
     sessions = [Session(chaos, number) for number in range(arguments.sessions)]
@@ -394,7 +368,7 @@ def main():
     for session in sessions:
         session.session.close()
     finish_prepared(chaos, random.Random(0), 0)
-    count = check_equality(chaos)
+    count = check(chaos, log)
     print(f"seed {chaos.seed}, {count} stream tables, " +
           ", ".join(f"{what}: {number}" for what, number in sorted(chaos.counts.items())))
     if chaos.faults:

@@ -1,0 +1,97 @@
+"""What was committed when, and how old an answer may be: what readers hold an answer against.
+
+A *clock* is a writer's latest number, and an answer shows one clock of each writer. Times are those of this
+machine's clock, which the server shares. A number is entered when its COMMIT has returned: it was visible before.
+"""
+
+import bisect
+import threading
+import time
+
+
+class Ledger:
+    def __init__(self, writers):
+        self.times = {writer: [0.0] for writer in range(writers)}
+        self.numbers = {writer: [0] for writer in range(writers)}
+
+    def enter(self, writer, number):
+        # Whoever looks between the two finds a number for each time.
+        self.numbers[writer].append(number)
+        self.times[writer].append(time.time())
+
+    def before(self, moment):
+        """The clocks of which all that was committed before the moment is seen."""
+        return {writer: self.numbers[writer][bisect.bisect_left(times, moment) - 1] for writer, times in self.times.items()}
+
+
+class Promises:
+    """How old the answer of each stream table may be by its own schedule, in seconds; none: nothing is promised."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.told = {}  # of a stream table: (since, seconds or none)
+
+    def tell(self, name, seconds):
+        with self.lock:
+            self.told.setdefault(name, []).append((time.time(), seconds))
+
+    def weaken(self, name, seconds):
+        """Until the next tell() the old promise or the new one holds."""
+        with self.lock:
+            told = self.told.setdefault(name, [(0.0, None)])
+            told.append((time.time(), weaker(told[-1][1], seconds)))
+
+    def within(self, name, begin, end):
+        """The weakest promise that held between the two moments."""
+        with self.lock:
+            told = self.told.get(name, [(0.0, None)])
+            found = [seconds for since, seconds in told if begin <= since <= end]
+            before = [seconds for since, seconds in told if since < begin]
+        weakest = before[-1] if before else None
+        for seconds in found:
+            weakest = weaker(weakest, seconds)
+        return weakest
+
+
+def weaker(one, other):
+    return None if one is None or other is None else max(one, other)
+
+
+class Unions:
+    """Since when the members of a diamond or refresh group are known to be of one state: a read of all of them that had
+    to be fresh has begun after the last time that somebody did something that parts them."""
+
+    def __init__(self, unions):
+        self.members = unions
+        self.lock = threading.Lock()
+        self.parting = {name: 0 for name in unions}  # how many do so now
+        self.parted_at = {name: time.time() for name in unions}
+        self.joined_at = {name: 0.0 for name in unions}
+
+    def of(self, tables):
+        """Those that have a member among these stream tables."""
+        return [name for name, members in self.members.items() if set(members) & set(tables)]
+
+    def begin_to_part(self, tables):
+        with self.lock:
+            for name in self.of(tables):
+                self.parting[name] += 1
+
+    def have_parted(self, tables):
+        with self.lock:
+            for name in self.of(tables):
+                self.parting[name] -= 1
+                self.parted_at[name] = time.time()
+
+    def have_been_read_fresh(self, tables, begun):
+        with self.lock:
+            for name, members in self.members.items():
+                if set(members) <= set(tables) and not self.parting[name] and begun > self.parted_at[name]:
+                    self.joined_at[name] = max(self.joined_at[name], time.time())
+
+    def is_one(self, tables, begun):
+        """Whether these have been of one state since the moment."""
+        with self.lock:
+            return any(set(tables) <= set(members) and not self.parting[name] and
+                       self.parted_at[name] < self.joined_at[name] < begun
+                       for name, members in self.members.items())

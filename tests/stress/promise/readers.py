@@ -1,0 +1,258 @@
+"""Those who read, and hold each answer against what was promised.
+
+An answer with a WARNING is served although it is staler than it may be, and an error is no answer: neither promises how old
+it is. But nothing ever goes back in time, no answer holds what is not committed yet, and none is torn inside.
+"""
+
+import collections
+import time
+
+import psycopg2
+
+from .session import Session
+from .world import CLOCKS, COLUMNS, OVER_ANOTHER, PASSING, TOTAL, UNIONS, WRITERS
+
+STALE = "staler than it may be"
+# As it is set, and in seconds; none: as the schedule says.
+STALENESS = (("0", 0), ("0", 0), ("0", 0), ("1s", 1), ("1s", 1), ("3s", 3), ("-1", None), ("-1", None), ("1h", 3600))
+
+View = collections.namedtuple("View", "table column")  # a column of clocks
+
+
+class Reader(Session):
+    def prepare(self):
+        self.run("CREATE OR REPLACE FUNCTION pg_temp.look(query text) RETURNS TABLE (view text, writer int, n bigint) "
+                 "LANGUAGE plpgsql AS 'BEGIN RETURN QUERY EXECUTE query; END'")
+        self.prepared = {}
+        self.last = {}  # the clocks last seen of each stream table
+
+    def begin_again(self):
+        last = self.last
+        super().begin_again()
+        self.last = last  # a new session sees nothing older, either
+
+    # ---- the statement
+
+    def choose(self):
+        """Stream tables to be read in one statement."""
+        chance = self.random.random()
+        if chance < 0.2:
+            return list(UNIONS["diamond"])[:self.random.choice([2, 3, 3])]
+        if chance < 0.3:
+            return self.random.choice((["c1", "c2"], ["t_max", "up"], ["c1", "c2", "mixed"]))
+        names = list(CLOCKS) * 2 + PASSING
+        return list(set(self.random.sample(names, self.random.choice([1, 1, 2, 2, 3, 6]))))
+
+    @staticmethod
+    def text(tables, has_source):
+        views = [View(table, column) for table in tables for column in COLUMNS.get(table, ["n"])]
+        views += [View("marks", "n")] if has_source else []
+        return " UNION ALL ".join(f"SELECT '{table}.{column}' AS view, writer, {column} AS n FROM {table}"
+                                  for table, column in views)
+
+    def joined(self, tables):
+        """The same by a join: a row a writer, unfolded."""
+        views = [View(table, column) for table in tables for column in COLUMNS.get(table, ["n"])]
+        unfolded = ", ".join(f"('{view.table}.{view.column}', {view.table}.{view.column})" for view in views)
+        source = tables[0] + "".join(f" JOIN {table} ON {table}.writer = {tables[0]}.writer" for table in tables[1:])
+        return f"SELECT v.view, {tables[0]}.writer, v.n FROM {source}, LATERAL (VALUES {unfolded}) v (view, n)"
+
+    def ask(self, query):
+        """By one of the ways to run it."""
+        way = self.random.random()
+        if way < 0.6:
+            return self.run(query)
+        if way < 0.75:
+            return self.run("SELECT * FROM pg_temp.look($q$" + query + "$q$)")
+        if way < 0.85:
+            return self.by_cursor(query)
+        name = self.prepared.get(query)
+        if name is None:
+            name = f"p{len(self.prepared)}"
+            self.run(f"PREPARE {name} AS {query}")
+            self.prepared[query] = name
+        return self.run(f"EXECUTE {name}")
+
+    def by_cursor(self, query):
+        self.run("BEGIN")
+        self.run(f"DECLARE c CURSOR FOR {query}")
+        warnings = self.warnings
+        rows = self.run("FETCH ALL FROM c")
+        warnings += self.warnings
+        self.run("COMMIT")
+        self.warnings = warnings
+        return rows
+
+    # ---- what is promised
+
+    def fault(self, what, query, promised, clocks):
+        found = "\n".join(f"    {view}: {dict(sorted(seen.items()))}" for view, seen in clocks.items())
+        self.world.fault(f"{self.who}: {what}\n  {query}\n  settings: {self.setting}\n  promised: {promised}\n  found:\n{found}")
+
+    @staticmethod
+    def clocks_of(rows):
+        clocks = {}
+        for view, writer, number in rows:
+            clocks.setdefault(view, collections.Counter())
+            clocks[view][writer] = -1 if writer in clocks[view] else number  # -1: two rows of one writer
+        return clocks
+
+    def promise(self, table, seconds, begun):
+        return seconds if seconds is not None else self.world.promises.within(table, begun, time.time())
+
+    def check(self, query, tables, rows, begun, seconds, is_stale):
+        """`begun`: when the statement was sent, or the transaction whose snapshot it reads under."""
+        clocks = self.clocks_of(rows)
+        self.world.count("answers")
+        for view, seen in clocks.items():
+            if len(seen) != WRITERS or min(seen.values()) < 0:
+                self.fault("a writer lacks a row, or has two", query, "one row each", clocks)
+        self.check_order(query, clocks)
+        tables = [table for table in tables if any(view.startswith(table + ".") for view in clocks)]
+        self.check_state(query, tables, clocks, begun, seconds, is_stale)
+        if is_stale:
+            self.world.count("answers with a warning")
+            return
+        for table in tables:
+            allowed = self.promise(table, seconds, begun)
+            if allowed is None:
+                continue
+            expected = self.world.ledger.before(begun - allowed)
+            for view, seen in clocks.items():
+                if view.startswith(table + ".") and any(seen[writer] < number for writer, number in expected.items()):
+                    self.fault(f"{table} is older than {allowed} s", query, expected, clocks)
+        if seconds == 0:
+            self.world.unions.have_been_read_fresh(tables, begun)
+
+    def check_order(self, query, clocks):
+        for view, seen in clocks.items():
+            # One that was made anew may read another that is older.
+            last = self.last.get(view, {}) if view.split(".")[0] not in PASSING else {}
+            if any(seen[writer] < number for writer, number in last.items()):
+                self.fault(f"{view} went back in time", query, dict(last), clocks)
+            self.last[view] = dict(seen)
+        source = clocks.get("marks.n")
+        if source and any(seen[writer] > source[writer] for seen in clocks.values() for writer in range(WRITERS)):
+            self.fault("a stream table is ahead of its source", query, dict(source), clocks)
+
+    def check_state(self, query, tables, clocks, begun, seconds, is_stale):
+        """Which of these views are to show the same clocks: those of one stream table, and what one refresh takes along."""
+        groups = [[view for view in clocks if view.startswith(table + ".")] for table in tables if table not in OVER_ANOTHER]
+        views = [view for view in clocks if view.split(".")[0] in tables]
+        if len(tables) > 1 and seconds == 0 and not is_stale:
+            groups.append(views)
+        union = [table for table in tables if table in UNIONS["diamond"]]
+        if len(union) > 1 and self.world.unions.is_one(union, begun):
+            groups.append([view for view in views if view.split(".")[0] in union])
+            self.world.count("answers of a diamond")
+        for group in groups:
+            if any(clocks[view] != clocks[group[0]] for view in group[1:]):
+                self.fault("torn: " + ", ".join(group), query, "one state", clocks)
+
+    # ---- kinds of reads
+
+    def set_staleness(self):
+        text, seconds = self.random.choice(STALENESS)
+        on_stale = self.random.choice(["serve", "error"])
+        self.run(f"SET pg_trickle.max_staleness = '{text}'")
+        self.run(f"SET pg_trickle.on_stale = {on_stale}")
+        self.setting = f"max_staleness {text}, on_stale {on_stale}"
+        return seconds
+
+    def is_stale(self):
+        return any(STALE in warning for warning in self.warnings)
+
+    def read(self):
+        seconds = self.set_staleness()
+        tables = self.choose()
+        is_joined = len(tables) > 1 and self.random.random() < 0.4
+        query = self.joined(tables) if is_joined else self.text(tables, self.random.random() < 0.3)
+        begun = time.time()
+        rows = self.ask(query)
+        self.check(query, tables, rows, begun, seconds, self.is_stale())
+
+    def read_repeatably(self):
+        """Under one snapshot all answers are of one moment."""
+        seconds = self.set_staleness()
+        tables = self.choose()
+        self.run("BEGIN ISOLATION LEVEL " + self.random.choice(["REPEATABLE READ", "SERIALIZABLE"]) +
+                 self.random.choice(["", " READ ONLY"]))
+        begun = time.time()
+        is_locked = self.random.random() < 0.6
+        if is_locked:
+            self.run(f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE")
+        first, is_stale = None, False
+        for number in range(self.random.choice([1, 2, 3])):
+            query = self.text(tables, False)
+            if number == 0 and not is_locked:
+                begun = time.time()
+            rows = self.run(query)
+            # It is told once a transaction that its snapshot is too old.
+            is_stale = is_stale or self.is_stale()
+            self.check(query, tables, rows, begun, seconds, is_stale)
+            if first is not None and sorted(rows) != first:
+                self.fault("a snapshot has changed", query, first, self.clocks_of(rows))
+            first = sorted(rows)
+            self.pause(0.3)
+        self.run("COMMIT")
+        self.world.count("repeatable reads")
+
+    def read_bank(self):
+        seconds = self.set_staleness()
+        tables = self.random.choice((["bank_total"], ["branch_sums", "vault_sums"], ["branch_sums", "vault_sums", "bank_total"]))
+        sums = [f"(SELECT sum(total) FROM {table})" for table in tables if table != "bank_total"]
+        totals = ([" + ".join(sums)] if sums else []) + ["(SELECT total FROM bank_total)"] * ("bank_total" in tables)
+        query = "SELECT " + ", ".join(totals)
+        begun = time.time()
+        found, = self.run(query)
+        is_fresh = seconds == 0 and not self.is_stale()
+        is_one = self.world.unions.is_one(tables[:2], begun)
+        if is_one and sums:
+            self.world.count("answers of a refresh group")
+        if ("bank_total" in tables or is_fresh) and found[-1] != TOTAL or (is_fresh or is_one) and found[0] != TOTAL:
+            self.fault(f"the bank has {found}", query, TOTAL, {})
+        if is_fresh:
+            self.world.unions.have_been_read_fresh(tables, begun)
+
+    def read_age(self):
+        """Whatever was committed before the time that is told is in the rows, which are looked at later."""
+        table = self.random.choice(list(CLOCKS))
+        self.run("SET pg_trickle.max_staleness = '1h'")
+        self.run("SET pg_trickle.on_stale = serve")
+        self.setting = "max_staleness 1h"
+        query = self.random.choice((
+            f"SELECT extract(epoch FROM data_timestamp) FROM pgtrickle.pgt_status() WHERE name LIKE '%{table}'",
+            f"SELECT extract(epoch FROM data_timestamp) FROM pgtrickle.pgt_stream_tables WHERE pgt_name = '{table}'",
+            f"SELECT extract(epoch FROM pgtrickle.data_timestamp('{table}'))",
+            f"SELECT extract(epoch FROM statement_timestamp()) - pgtrickle.get_staleness('{table}')",
+            "SELECT extract(epoch FROM statement_timestamp() - staleness) FROM pgtrickle.pgt_status() "
+            f"WHERE name LIKE '%{table}'"))
+        rows = self.run(query)
+        told = rows[0][0] if rows else None
+        if told is None:  # renamed just now
+            return
+        statement = self.text([table], False)
+        begun = time.time()
+        rows = self.run(statement)
+        self.check(statement, [table], rows, begun, 3600, False)
+        self.world.count("ages")
+        # The arithmetic of floats.
+        expected = self.world.ledger.before(float(told) - 0.00001)
+        for seen in self.clocks_of(rows).values():
+            if any(seen[writer] < number for writer, number in expected.items()):
+                self.fault(f"{table} is older than was told: {told}", query, expected, self.clocks_of(rows))
+
+    def act(self):
+        kinds = ((self.read, 10), (self.read_bank, 3), (self.read_repeatably, 2), (self.read_age, 3))
+        try:
+            self.random.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]()
+        except psycopg2.Error as error:
+            if STALE in str(error):
+                detail = (error.diag.message_detail or "").split(".")[0]
+                self.world.count("errors of the stale: " + detail.replace(self.world.database, ""))
+            if error.pgcode in ("0A000", "26000", "42P05"):
+                # What a prepared statement returns has changed, or its name outlived a rollback.
+                self.run("ROLLBACK")
+                self.run("DEALLOCATE ALL")
+                self.prepared.clear()
+            raise

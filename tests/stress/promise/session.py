@@ -1,0 +1,134 @@
+"""A session of somebody who acts: what it does is noted, and which errors it may be told."""
+
+import threading
+import time
+import traceback
+
+import psycopg2
+
+TRY_AGAIN = {"40P01", "40001", "55P03", "57014"}
+# Renamed or gone for a moment, there already, in use, held, stale, rolled back by an error before it.
+MET_ANOTHER = {"42P01", "42P07", "42703", "42704", "42701", "42710", "42712", "42P15", "2BP01", "55000", "55006", "25P02",
+               "42P05", "26000", "0A000", "42P16", "42883", "42809", "22023", "34000"}
+KILLED = {"57P01", "57P02", "57P03"}
+HANG = "canceling statement due to statement timeout"
+
+
+class Undo(Exception):
+    """The transaction met another one, and is to be rolled back."""
+
+
+class Session:
+    def __init__(self, world, who, number):
+        self.world = world
+        self.who = who
+        self.random = world.chooser(number)
+        self.is_put_right = True
+        self.open()
+
+    def open(self):
+        self.session = self.world.connect()
+        self.session.notices = []
+        self.cursor = self.session.cursor()
+        # A reader may wait for its own timeout, a lock for its, and each is a fraction of this.
+        self.run("SET statement_timeout = '40s'; SET client_min_messages = warning; SET lock_timeout = '3s'; "
+                 "SET pg_trickle.scan_refresh_timeout = '3s'")
+        self.prepare()
+
+    def prepare(self):
+        """What a kind of session needs besides."""
+
+    def note(self, begun, statement, outcome):
+        self.world.history.append((begun, time.time(), self.who, statement, outcome))
+
+    def run(self, statement, *values):
+        begun = time.time()
+        self.warnings = []
+        try:
+            self.cursor.execute(statement, values or None)
+            rows = self.cursor.fetchall() if self.cursor.description else None
+        except psycopg2.Error as error:
+            self.note(begun, statement, f"{error.pgcode} {str(error).strip()}")
+            raise
+        self.warnings = list(self.session.notices)
+        del self.session.notices[:]
+        for warning in self.warnings:
+            if "lost touch" in warning or "leak" in warning:
+                self.world.fault(f"{warning}\n{statement}")
+        self.note(begun, statement, " ".join([str(rows)[:1000] if rows else "", *self.warnings]))
+        return rows
+
+    def is_expected(self, error):
+        if HANG in str(error):
+            return False
+        if error.pgcode == "XX000" and "tuple concurrently" in str(error):
+            return True
+        return error.pgcode in TRY_AGAIN | MET_ANOTHER | KILLED
+
+    def pause(self, longest_s):
+        time.sleep(self.random.random() * longest_s)
+
+    def has_ended(self, error):
+        return bool(self.session.closed) or error.pgcode in KILLED
+
+    def begin_again(self):
+        """After the connection was lost."""
+        self.world.count("connections lost")
+        self.session.close()
+        self.is_put_right = False
+        self.open()
+
+    def attempt(self, act):
+        """Returns whether the act came to its end. What it had begun is rolled back otherwise."""
+        try:
+            act()
+            return True
+        except Undo:
+            pass
+        except psycopg2.Error as error:
+            if not self.has_ended(error):
+                self.judge(error)
+        while True:
+            try:
+                if self.session.closed:
+                    self.begin_again()
+                self.run("ROLLBACK")
+                return False
+            except psycopg2.Error as error:  # killed or cancelled once more
+                if not self.has_ended(error):
+                    self.judge(error)
+
+    def judge(self, error):
+        self.world.count(f"error {error.pgcode}")
+        if not self.is_expected(error):
+            statement = self.cursor.query.decode() if self.cursor.query else ""
+            self.world.fault(f"{self.who}: {error.pgcode}: {error}\n{statement}")
+
+    def act(self):
+        raise NotImplementedError
+
+    def put_right(self):
+        """What a lost connection has left, and in the end whatever was left."""
+
+    def put_right_and_act(self):
+        if not self.is_put_right:
+            self.put_right()
+            self.is_put_right = True
+        self.act()
+
+    def go(self):
+        try:
+            while self.world.goes_on():
+                self.attempt(self.put_right_and_act)
+        except Exception:  # noqa: BLE001: whatever it was, it is a fault
+            self.world.fault(f"{self.who}: {traceback.format_exc()}")
+
+    def start(self):
+        thread = threading.Thread(target=self.go)
+        thread.start()
+        return thread
+
+    def end(self):
+        """When all others have stopped."""
+        self.attempt(self.put_right)
+        self.session.close()

@@ -1,0 +1,152 @@
+"""Those who write: each transaction gives the writer's next number to both clocks, and moves money without making any."""
+
+import psycopg2
+
+from .session import Session, Undo
+from .world import ACCOUNTS
+
+
+class Writer(Session):
+    """Knows the number that it has committed last; `pending` is the name of a prepared transaction."""
+
+    def __init__(self, world, writer):
+        self.writer = writer
+        self.number = 0
+        self.pending = None
+        super().__init__(world, f"writer {writer}", 10 + writer)
+
+    def committed(self, number):
+        self.number = number
+        self.world.ledger.enter(self.writer, number)
+        self.world.count("transactions")
+
+    def put_right(self):
+        """Finds out whether the last transaction was committed, which nobody has said."""
+        if self.pending:
+            if self.run("SELECT 1 FROM pg_prepared_xacts WHERE gid = %s", self.pending):
+                self.run(f"COMMIT PREPARED '{self.pending}'")
+            self.pending = None
+        (number,), = self.run("SELECT n FROM marks WHERE writer = %s", self.writer)
+        if number != self.number:
+            self.committed(number)
+
+    # ---- statements
+
+    def change(self, statement, rows):
+        """The row may have gone with a transaction that was waited for."""
+        self.run(statement)
+        if self.cursor.rowcount != rows:
+            raise Undo
+
+    def tick(self, number):
+        self.run("INSERT INTO ticks (writer, n) VALUES (%s, %s)", self.writer, number)
+        if self.random.random() < 0.3:
+            self.run("DELETE FROM ticks WHERE writer = %s AND n < %s", self.writer, number - 20)
+
+    def mark(self, number):
+        self.run(self.random.choice(("UPDATE marks SET n = %s WHERE writer = %s",
+                                     "INSERT INTO marks (n, writer) VALUES (%s, %s) "
+                                     "ON CONFLICT (writer) DO UPDATE SET n = excluded.n")),
+                 number, self.writer)
+
+    def transfer(self):
+        one, other = self.random.choice((("accounts", "accounts"), ("accounts", "vault"), ("vault", "accounts")))
+        giver, taker, amount = self.random.randint(1, ACCOUNTS), self.random.randint(1, ACCOUNTS), self.random.randint(1, 9)
+        self.change(f"UPDATE {one} SET balance = balance - {amount} WHERE id = {giver}", 1)
+        self.change(f"UPDATE {other} SET balance = balance + {amount} WHERE id = {taker}", 1)
+
+    def shuffle(self):
+        """Many rows at once."""
+        table = self.random.choice(("accounts", "vault"))
+        self.change(self.random.choice((
+            f"UPDATE {table} SET branch = (branch + 1) % 4",
+            f"UPDATE {table} SET balance = balance + CASE WHEN id <= {ACCOUNTS // 2} THEN 1 ELSE -1 END",
+            f"UPDATE {table} SET note = md5(random()::text)")), ACCOUNTS)
+
+    def move(self):
+        """What an account has goes to the vault with its row, and the row comes back empty."""
+        number = self.random.randint(1, ACCOUNTS)
+        self.change(f"WITH gone AS (DELETE FROM accounts WHERE id = {number} RETURNING *) "
+                    "UPDATE vault v SET balance = v.balance + gone.balance FROM gone WHERE v.id = gone.id", 1)
+        self.change(f"INSERT INTO accounts (id, branch, balance) VALUES ({number}, {number % 4}, 0)", 1)
+
+    def reload(self):
+        table, what, key = self.random.choice((("ticks", "writer, max(n) AS n", " GROUP BY writer"),
+                                               ("accounts", "id, branch, balance", "")))
+        self.run(f"LOCK TABLE {table}")
+        self.run(f"CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT {what} FROM {table}{key}")
+        self.run(f"TRUNCATE {table}")
+        if self.random.random() < 0.3:
+            self.pause(0.3)
+        columns = what.replace("max(n) AS n", "n")
+        self.run(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM kept")
+
+    def in_vain(self, number):
+        """What is rolled back to a savepoint has never been."""
+        self.run("SAVEPOINT s")
+        try:
+            self.run("UPDATE marks SET n = n + 1000000 WHERE writer = %s", self.writer)
+            self.run("INSERT INTO ticks (writer, n) VALUES (%s, %s)", self.writer, number + 1000000)
+            self.run("UPDATE accounts SET balance = balance + 1")
+        except psycopg2.Error as error:
+            if self.has_ended(error) or not self.is_expected(error):
+                raise
+        self.run("ROLLBACK TO s")
+
+    def read_own(self, number):
+        """A session that wants it fresh sees what it has written itself."""
+        self.run("SET LOCAL pg_trickle.max_staleness = 0")
+        self.run("SET LOCAL pg_trickle.on_stale = error")
+        name = self.random.choice(("t_max", "m_rows", "paired"))
+        rows = self.run(f"SELECT n FROM {name} WHERE writer = {self.writer}")
+        if rows != [(number,)]:
+            self.world.fault(f"{self.who} has written {number} in this transaction and reads {rows} from {name}")
+
+    # ---- transactions
+
+    def write(self, number):
+        steps = [lambda: self.tick(number), lambda: self.mark(number), self.transfer]
+        chance = self.random.random()
+        if chance < 0.05:
+            steps.insert(0, self.reload)
+        elif chance < 0.15:
+            steps.append(self.shuffle)
+        elif chance < 0.2:
+            steps.append(self.move)
+        elif chance < 0.3:
+            steps.insert(self.random.randrange(3), lambda: self.in_vain(number))
+        elif chance < 0.34:
+            steps.append(lambda: self.read_own(number))
+        for step in steps:
+            step()
+            if self.random.random() < 0.02:
+                self.pause(1)
+        return chance >= 0.05  # whether it may be prepared
+
+    def act(self):
+        if self.pending is not None:
+            self.put_right()
+        number = self.number + 1
+        self.run("BEGIN ISOLATION LEVEL " + self.random.choice(["READ COMMITTED"] * 6 + ["REPEATABLE READ", "SERIALIZABLE"]))
+        may_prepare = self.write(number)
+        if may_prepare and self.random.random() < 0.05:
+            self.commit_in_two_phases(number)
+        elif self.random.random() < 0.05:
+            self.run("ROLLBACK")
+        else:
+            self.run("COMMIT")
+            self.committed(number)
+        if self.random.random() < 0.5:
+            self.pause(0.05)
+
+    def commit_in_two_phases(self, number):
+        self.pending = f"{self.world.database}_{self.writer}_{number}_{self.random.random()}"
+        self.run(f"PREPARE TRANSACTION '{self.pending}'")
+        self.pause(1)
+        if self.random.random() < 0.3:
+            self.run(f"ROLLBACK PREPARED '{self.pending}'")
+            self.pending = None
+            return
+        self.run(f"COMMIT PREPARED '{self.pending}'")
+        self.pending = None
+        self.committed(number)
