@@ -12,13 +12,18 @@
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
 #include "definition/time_zone.hpp"
+#include "definition/view.hpp"
 #include "scheduler/piece.hpp"
 #include "translate/translate.hpp"
 #include "worker/invalidated.hpp"
 #include "worker/manager.hpp"
 
 extern "C" {
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "rewrite/rewriteHandler.h"
 #include "storage/lmgr.h"
+#include "utils/lsyscache.h"
 }
 
 #include <algorithm>
@@ -60,6 +65,25 @@ bool try_lock(Oid source)
     return ConditionalLockRelationOid(source, AccessShareLock);
 }
 
+/* Those that `query` reads, and those that these read. The rule of `view`, which it is of, names that one, too. PostgreSQL frame. */
+bool try_lock_views(Query *query, Oid view)
+{
+    ListCell *cell;
+    foreach (cell, definition::relations_named(query)) {
+        const Oid relid = lfirst_oid(cell);
+        if (relid == view || get_rel_relkind(relid) != RELKIND_VIEW)
+            continue;
+        if (!try_lock(relid))
+            return false;
+        Relation relation = relation_open(relid, NoLock);
+        const bool are_locked = try_lock_views(get_view_query(relation), relid);
+        relation_close(relation, NoLock);
+        if (!are_locked)
+            return false;
+    }
+    return true;
+}
+
 /* One that is locked is looked at again soon; until then what was known of it counts, or what the last commit says. A manager
  * that has just begun would take the rest of its diamond for unconnected otherwise. */
 Loaded load_one(const state::Mark &mark, bool is_known)
@@ -88,8 +112,11 @@ Loaded load_one(const state::Mark &mark, bool is_known)
     }
     if (loaded.is_busy)
         return loaded;
-    translate::Restlessness restlessness =
-        translate::restlessness_of(call([=] { return definition::query_of(relid); }));
+    Query *query = call([=] { return definition::query_of(relid); });
+    loaded.is_busy = !call([=] { return try_lock_views(query, InvalidOid); });
+    if (loaded.is_busy)
+        return loaded;
+    translate::Restlessness restlessness = translate::restlessness_of(query);
     loaded.known.is_restless = restlessness.is_volatile || restlessness.is_now_dependent;
     return loaded;
 }

@@ -144,10 +144,29 @@ def a_manager_that_begins_knows_the_diamond_of_a_member_that_is_locked():
     db.wait_for("SELECT (SELECT max(id) FROM west) + (SELECT max(id) FROM east) + (SELECT max(id) FROM ends)", 6)
 
 
+def a_view_that_is_kept_locked_holds_up_nobody_else():
+    db.run("CREATE VIEW inner_view AS SELECT id FROM s1; CREATE VIEW outer_view AS SELECT id FROM inner_view")
+    create("by_view", "SELECT id FROM outer_view")
+    is_as_defined()
+    for view in "inner_view", "outer_view":
+        locking = db.connect()
+        locking.cursor().execute(f"BEGIN; ALTER VIEW {view} ALTER id SET DEFAULT 1")
+        # As if it had been altered.
+        db.run("UPDATE pgtrickle.pgt_state SET generation = generation + 1 WHERE relid = 'by_view'::regclass")
+        create("beside_" + view, "SELECT id FROM s2", "1s")
+        db.run("INSERT INTO s2 SELECT count(*) FROM s2")
+        db.wait_for(f"SELECT count(*) = (SELECT count(*) FROM s2) FROM beside_{view}", True, 5)
+        # Nor has the manager the stream table locked meanwhile.
+        locking.cursor().execute("SET lock_timeout = '5s'; ALTER FOREIGN TABLE by_view OWNER TO CURRENT_USER")
+        locking.close()
+        is_as_defined()
+
+
 def the_database_can_be_dropped():
     db.drop()
 
 
 run_cases([what_is_created_is_known, what_changes_in_any_way_is_known, a_schema_is_renamed,
            a_shorter_schedule_is_in_force_at_once, a_source_that_is_kept_locked_holds_up_nobody_else,
-           a_manager_that_begins_knows_the_diamond_of_a_member_that_is_locked, the_database_can_be_dropped])
+           a_manager_that_begins_knows_the_diamond_of_a_member_that_is_locked,
+           a_view_that_is_kept_locked_holds_up_nobody_else, the_database_can_be_dropped])
