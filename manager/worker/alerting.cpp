@@ -98,18 +98,27 @@ static void alert_of_growth(Oid source, int64_t bytes, int64_t limit)
     }
 }
 
-void Refresher::look_at_log_size(Oid source, scheduler::JobResult *result)
+/* In a transaction. The size of the log, if it is one that an alert is to tell of. */
+std::optional<int64_t> Refresher::look_at_log_size(Oid source, scheduler::JobResult *result) const
 {
-    int64_t limit = max_log_bytes();
-    int64_t bytes = call([=] { return get_rel_name(source) == nullptr ? int64{0} : capture::log_size(source); });
+    const int64_t limit = max_log_bytes();
+    const int64_t bytes = call([=] { return get_rel_name(source) == nullptr ? int64_t{0} : capture::log_size(source); });
     const bool is_told = std::find(job_.large_sources.begin(), job_.large_sources.end(), source) != job_.large_sources.end();
     /* A log that is trimmed while it is written to goes up and down: it is not over before half of it is gone. */
     const int64_t large = limit > 0 ? limit / 2 : large_without_limit;
     if (bytes <= (is_told ? large / 2 : large))
-        return;
-    result->large_sources.push_back(source);
+        return std::nullopt;
     if (!is_told)
-        alert_of_growth(source, bytes, limit);
+        return bytes;
+    result->large_sources.push_back(source);
+    return std::nullopt;
+}
+
+/* In a transaction of its own, so that it is heard of whatever becomes of the trimming; and again unless it is committed. */
+void Refresher::tell_growth(Oid source, int64_t bytes, scheduler::JobResult *result) const
+{
+    if (!in_transaction([=] { alert_of_growth(source, bytes, max_log_bytes()); }))
+        result->large_sources.push_back(source);
 }
 
 } // namespace pgtrickle::worker

@@ -63,7 +63,8 @@ class Refresher {
     bool trim_logs(scheduler::JobResult *result);
 
     /* alerting.cpp */
-    void look_at_log_size(Oid source, scheduler::JobResult *result);
+    std::optional<int64_t> look_at_log_size(Oid source, scheduler::JobResult *result) const;
+    void tell_growth(Oid source, int64_t bytes, scheduler::JobResult *result) const;
 
     const scheduler::Job &job_;
     scheduler::Graph graph_; /* of those that the job involves */

@@ -57,11 +57,14 @@ bool Refresher::trim_logs(scheduler::JobResult *result)
         }
         last = source;
         bool has_moved = false;
+        std::optional<int64_t> untold_bytes;
         std::optional<Failure> failure =
             in_transaction([&] {
-                look_at_log_size(source, result);
+                untold_bytes = look_at_log_size(source, result);
                 has_moved = capture::trim(source, max_log_bytes());
             });
+        if (untold_bytes)
+            tell_growth(source, *untold_bytes, result);
         has_untrimmed = has_untrimmed || (has_moved && !failure);
         if (mailbox::is_asked_to_exit())
             break;

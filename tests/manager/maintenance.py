@@ -34,6 +34,19 @@ def a_drain_stays_over_a_restart():
     assert db.value("SELECT n FROM counted") == 0
 
 
+def told_of_growth(listener, name, limit_s=20):
+    """The alerts of its log until the limit, or the first one."""
+    deadline = time.monotonic() + limit_s
+    alerts = []
+    while not alerts and time.monotonic() < deadline:
+        select.select([listener], [], [], 0.2)
+        listener.poll()
+        alerts += [json.loads(notify.payload) for notify in listener.notifies]
+        listener.notifies.clear()
+        alerts = [alert for alert in alerts if alert["event"] == "buffer_growth_warning" and alert["pgt_name"] == name]
+    return alerts
+
+
 def a_growing_log_is_told_of_once():
     db.run("ALTER SYSTEM SET pg_trickle.max_log_size = '2MB'")
     db.run("SELECT pg_reload_conf()")
@@ -42,14 +55,7 @@ def a_growing_log_is_told_of_once():
     # Values that do not compress; upkeep looks at logs some seconds after they are written.
     db.run("INSERT INTO source SELECT i, (SELECT string_agg(md5((i + j)::text), '') FROM generate_series(1, 10) j) "
            "FROM generate_series(10, 4500) i")
-    alerts = []
-    deadline = time.monotonic() + 20
-    while not alerts and time.monotonic() < deadline:
-        select.select([listener], [], [], 0.2)
-        listener.poll()
-        alerts += [json.loads(notify.payload) for notify in listener.notifies]
-        listener.notifies.clear()
-    alerts = [alert for alert in alerts if alert["event"] == "buffer_growth_warning"]
+    alerts = told_of_growth(listener, "counted")
     assert len(alerts) == 1, alerts
     alert = alerts[0]
     assert (alert["pgt_name"], alert["source"], alert["limit_bytes"]) == ("counted", "public.source", 2 << 20), alert
@@ -62,6 +68,27 @@ def a_growing_log_is_told_of_once():
     listener.close()
 
 
+def a_log_that_cannot_be_trimmed_is_told_of():
+    db.run("ALTER SYSTEM SET lock_timeout = '200ms'")
+    db.run("SELECT pg_reload_conf()")
+    db.run("CREATE TABLE other_source (id int PRIMARY KEY, filling text)")
+    db.run("SELECT pgtrickle.create_stream_table('seldom', 'SELECT id, filling FROM other_source', '1d', 'DIFFERENTIAL')")
+    listener = db.connect()
+    listener.cursor().execute("LISTEN pg_trickle_alert")
+    # Trimming a log beyond the limit marks its readers, and waits for whoever has their state locked.
+    other = db.connect()
+    other.autocommit = False
+    other.cursor().execute("SELECT FROM pgtrickle.pgt_state WHERE relid = 'seldom'::regclass FOR UPDATE")
+    db.run("INSERT INTO other_source SELECT i, (SELECT string_agg(md5((i + j)::text), '') FROM generate_series(1, 10) j) "
+           "FROM generate_series(1, 9000) i")
+    alerts = told_of_growth(listener, "seldom")
+    assert alerts and alerts[0]["log_bytes"] > 2 << 20, alerts
+    other.close()
+    listener.close()
+    db.run("ALTER SYSTEM RESET lock_timeout")
+    db.run("SELECT pg_reload_conf()")
+
+
 def it_goes_on_when_resumed():
     db.run("SELECT pgtrickle.resume_scheduler()")
     db.wait_for("SELECT n = (SELECT count(*) FROM source) FROM counted", True)
@@ -72,4 +99,5 @@ def finish():
     server.destroy()
 
 
-run_cases([a_drain_stays_over_a_restart, a_growing_log_is_told_of_once, it_goes_on_when_resumed, finish])
+run_cases([a_drain_stays_over_a_restart, a_growing_log_is_told_of_once, it_goes_on_when_resumed,
+           a_log_that_cannot_be_trimmed_is_told_of, finish])
