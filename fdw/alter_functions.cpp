@@ -6,20 +6,24 @@
 #include "definition/state.hpp"
 #include "fdw/arguments.hpp"
 #include "fdw/statement.hpp"
+#include "fdw/visibility.hpp"
 #include "mailbox/mailbox.hpp"
 
 namespace pgtrickle {
 
 namespace {
 
-Oid owned_stream_table(FunctionCallInfo fcinfo)
+/* Not locked: the statement that changes it will do that. */
+Oid stream_table_to_change(FunctionCallInfo fcinfo)
 {
     std::string name = required_text(fcinfo, 0, "name");
-    return call([&] {
-        Oid relid = definition::relid_of_name(name.c_str());
-        definition::require_owner(relid);
-        return relid;
-    });
+    return call([&] { return owned_stream_table(name.c_str()); });
+}
+
+Oid stream_table_to_set(FunctionCallInfo fcinfo)
+{
+    std::string name = required_text(fcinfo, 0, "name");
+    return call([&] { return locked_stream_table(owned_stream_table, name.c_str(), AccessShareLock); });
 }
 
 /* The manager looks at the row again after the commit; the mailbox's copy is for readers. */
@@ -84,7 +88,7 @@ void alter(FunctionCallInfo fcinfo)
         guc::require_stream_tables("alter a stream table");
         PreventCommandIfReadOnly("alter_stream_table()");
     });
-    Oid relid = owned_stream_table(fcinfo);
+    Oid relid = stream_table_to_change(fcinfo);
     std::vector<options::Option> changes;
     const std::pair<int, const char *> texts[] = {
         {1, "query"}, {2, "schedule"}, {3, "refresh_mode"}, {5, "diamond_consistency"}, {6, "diamond_schedule_policy"}};
@@ -100,12 +104,12 @@ void alter(FunctionCallInfo fcinfo)
     if (!changes.empty())
         run_alter(relid, changes);
     if (std::optional<std::string> status = text_argument(fcinfo, 4))
-        change_status(relid, *status);
+        change_status(stream_table_to_set(fcinfo), *status);
 }
 
 void drop(FunctionCallInfo fcinfo)
 {
-    Oid relid = owned_stream_table(fcinfo);
+    Oid relid = stream_table_to_change(fcinfo);
     bool cascade = boolean_argument(fcinfo, 1).value_or(false);
     std::vector<Oid> readers = definition::readers_of(relid);
     if (!cascade && !readers.empty()) {
@@ -143,6 +147,6 @@ SQL_FUNCTION(pgtrickle_resume_stream_table)
         pgtrickle::guc::require_stream_tables("resume a stream table");
         PreventCommandIfReadOnly("resume_stream_table()");
     });
-    pgtrickle::activate(pgtrickle::owned_stream_table(fcinfo));
+    pgtrickle::activate(pgtrickle::stream_table_to_set(fcinfo));
     PG_RETURN_VOID();
 }

@@ -16,7 +16,6 @@
 
 extern "C" {
 #include "executor/spi.h"
-#include "storage/lmgr.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 }
@@ -157,9 +156,7 @@ SQL_FUNCTION(pgtrickle_explain_st)
     bool with_analyze = boolean_argument(fcinfo, 1).value_or(false);
     Oid relid = call([&] {
         guc::require_stream_tables("explain a stream table");
-        Oid found = stream_table_with_texts(name.c_str());
-        LockRelationOid(found, AccessShareLock);
-        return found;
+        return locked_stream_table(stream_table_with_texts, name.c_str(), AccessShareLock);
     });
     Rows rows(fcinfo);
     explain(rows, relid, with_analyze);

@@ -47,7 +47,7 @@ SQL_FUNCTION(pgtrickle_export_definition)
 {
     using namespace pgtrickle;
     std::string name = required_text(fcinfo, 0, "name");
-    Oid relid = call([&] { return stream_table_with_texts(name.c_str()); });
+    Oid relid = call([&] { return locked_stream_table(stream_table_with_texts, name.c_str(), AccessShareLock); });
     std::vector<options::Option> options = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
     /* The settings that it was defined under are part of what it says. */
     std::erase_if(options, [](const options::Option &option) {

@@ -38,13 +38,8 @@ void require_writable(const char *what)
 
 Oid stream_table_named(const std::string &name)
 {
-    return call([&] {
-        Oid relid = definition::relid_of_name(name.c_str());
-        /* Nobody drops it until its hold is committed. */
-        if (!definition::lock_if_there(relid, AccessShareLock))
-            return definition::relid_of_name(name.c_str());
-        return relid;
-    });
+    /* Nobody drops it until its hold is committed. */
+    return call([&] { return locked_stream_table(definition::relid_of_name, name.c_str(), AccessShareLock); });
 }
 
 std::vector<std::vector<Text>> insert_hold(const char *kind, Oid relid)

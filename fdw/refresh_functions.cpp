@@ -2,10 +2,10 @@
  * refresh_stream_table, as an SQL function: in the caller's transaction, and written into the history
  * whether that commits or not.
  */
-#include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "fdw/arguments.hpp"
 #include "fdw/history.hpp"
+#include "fdw/visibility.hpp"
 
 SQL_FUNCTION(pgtrickle_refresh_stream_table)
 {
@@ -16,9 +16,7 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
         /* A refresh writes below the executor, which would have said so. */
         PreventCommandDuringRecovery("refresh_stream_table()");
         PreventCommandIfReadOnly("refresh_stream_table()");
-        Oid found = definition::relid_of_name(name.c_str());
-        definition::require_owner(found);
-        return found;
+        return locked_stream_table(owned_stream_table, name.c_str(), RowExclusiveLock);
     });
     TimestampTz started_at = GetCurrentTimestamp();
     try {

@@ -11,10 +11,6 @@
 #include "mailbox/mailbox.hpp"
 #include "refresh/refresh_groups.hpp"
 
-extern "C" {
-#include "storage/lmgr.h"
-}
-
 #include <algorithm>
 
 namespace pgtrickle {
@@ -58,12 +54,7 @@ void create_group(FunctionCallInfo fcinfo)
     std::string isolation = isolation_of(fcinfo);
     std::vector<Oid> members;
     for (const std::string &member : text_array(fcinfo, 1, "members")) {
-        Oid relid = call([&] {
-            Oid found = definition::relid_of_name(member.c_str());
-            definition::require_owner(found);
-            LockRelationOid(found, AccessShareLock);
-            return found;
-        });
+        Oid relid = call([&] { return locked_stream_table(owned_stream_table, member.c_str(), AccessShareLock); });
         if (std::find(members.begin(), members.end(), relid) == members.end())
             members.push_back(relid);
     }

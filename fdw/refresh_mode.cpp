@@ -13,7 +13,6 @@
 #include "storage/storage.hpp"
 
 extern "C" {
-#include "storage/lmgr.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 }
@@ -153,11 +152,7 @@ SQL_FUNCTION(pgtrickle_explain_refresh_mode)
 {
     using namespace pgtrickle;
     std::string name = required_text(fcinfo, 0, "name");
-    Oid relid = call([&] {
-        Oid found = visible_stream_table(name.c_str());
-        LockRelationOid(found, AccessShareLock);
-        return found;
-    });
+    Oid relid = call([&] { return locked_stream_table(visible_stream_table, name.c_str(), AccessShareLock); });
     Rows rows(fcinfo);
     Definition definition = definition::load(relid);
     ModeInForce in_force = mode_in_force(definition);
@@ -173,11 +168,7 @@ SQL_FUNCTION(pgtrickle_recommend_refresh_mode)
     std::optional<std::string> name = text_argument(fcinfo, 0);
     Oid relid = InvalidOid;
     if (name)
-        relid = call([&] {
-            Oid found = visible_stream_table(name->c_str());
-            LockRelationOid(found, AccessShareLock);
-            return found;
-        });
+        relid = call([&] { return locked_stream_table(visible_stream_table, name->c_str(), AccessShareLock); });
     Rows rows(fcinfo);
     std::vector<catalog::Statistics> all = catalog::read_statistics();
     if (name)

@@ -11,15 +11,12 @@
 #include "fdw/fill.hpp"
 #include "fdw/history.hpp"
 #include "fdw/redefinition.hpp"
+#include "fdw/visibility.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "refresh/compiled.hpp"
 #include "refresh/holds.hpp"
 #include "storage/storage.hpp"
-
-extern "C" {
-#include "storage/lmgr.h"
-}
 
 namespace pgtrickle {
 
@@ -32,10 +29,7 @@ Oid stream_table_to_repair(FunctionCallInfo fcinfo)
         guc::require_stream_tables("repair a stream table");
         PreventCommandDuringRecovery("repair_stream_table()");
         PreventCommandIfReadOnly("repair_stream_table()");
-        Oid relid = definition::relid_of_name(name.c_str());
-        definition::require_owner(relid);
-        LockRelationOid(relid, AccessExclusiveLock);
-        return relid;
+        return locked_stream_table(owned_stream_table, name.c_str(), AccessExclusiveLock);
     });
 }
 

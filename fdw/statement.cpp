@@ -22,7 +22,8 @@ RangeVar *range_var_of(Oid relid)
 {
     char *name = get_rel_name(relid);
     if (name == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: %u", relid)));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: it was dropped meanwhile"),
+                        errdetail("Its OID was %u.", relid)));
     return makeRangeVar(get_namespace_name(get_rel_namespace(relid)), name, -1);
 }
 

@@ -47,4 +47,19 @@ Oid stream_table_with_texts(const char *name)
     return relid;
 }
 
+Oid owned_stream_table(const char *name)
+{
+    Oid relid = definition::relid_of_name(name);
+    definition::require_owner(relid);
+    return relid;
+}
+
+Oid locked_stream_table(Oid (*find)(const char *name), const char *name, LOCKMODE mode)
+{
+    Oid relid = find(name);
+    while (!definition::lock_if_there(relid, mode))
+        relid = find(name);
+    return relid;
+}
+
 } // namespace pgtrickle

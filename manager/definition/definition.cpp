@@ -75,7 +75,8 @@ RawDefinition read_catalogs(Oid relid)
     RawDefinition raw = {};
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
     if (!HeapTupleIsValid(tuple) || !is_stream_table(relid))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: %u", relid)));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: it was dropped meanwhile"),
+                        errdetail("Its OID was %u.", relid)));
     auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
     raw.owner = form->relowner;
     raw.name = pstrdup(NameStr(form->relname));
@@ -83,7 +84,8 @@ RawDefinition read_catalogs(Oid relid)
     ReleaseSysCache(tuple);
     /* Without a lock, what is cached of a relation may outlive its schema. */
     if (raw.schema_name == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: %u", relid)));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: it was dropped meanwhile"),
+                        errdetail("Its OID was %u.", relid)));
     raw.options = GetForeignTable(relid)->options;
     return raw;
 }
@@ -271,8 +273,11 @@ Oid relid_of_name(const char *name)
     if (OidIsValid(relid) && is_stream_table(relid))
         return relid;
     const char *schema = relation->schemaname;
+    List *path = fetch_search_path(false);
     if (schema == nullptr && OidIsValid(relid))
         schema = get_namespace_name(get_rel_namespace(relid));
+    else if (schema == nullptr && path != NIL)
+        schema = get_namespace_name(linitial_oid(path));
     const char *full = schema != nullptr ? psprintf("%s.%s", schema, relation->relname) : relation->relname;
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: %s", full),
                     OidIsValid(relid) ? errdetail("\"%s\" is not a stream table.", relation->relname) : 0));
