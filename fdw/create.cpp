@@ -16,6 +16,7 @@
 #include "definition/state.hpp"
 #include "definition/view.hpp"
 #include "fdw/fill.hpp"
+#include "fdw/publication.hpp"
 #include "fdw/sources.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
@@ -342,6 +343,7 @@ void create_stream_table(const UtilityCall &utility)
         if (definition.schedule.kind == scheduler::Schedule::Kind::calculated)
             note_restlessness(relid, what_moves_it(query, maintenance));
     }
+    call([] { warn_of_publications(); });
     mailbox::note_definition_change();
 }
 

@@ -8,6 +8,7 @@
 #include "fdw/drop.hpp"
 #include "fdw/index.hpp"
 #include "fdw/matview.hpp"
+#include "fdw/publication.hpp"
 #include "fdw/redefinition.hpp"
 #include "fdw/rename.hpp"
 #include "fdw/utility.hpp"
@@ -68,6 +69,8 @@ Handler handler_of(::Node *statement)
     case T_AlterEnumStmt: return alter_enumeration;
     case T_CreatePolicyStmt:
     case T_AlterPolicyStmt: return alter_policy;
+    case T_CreatePublicationStmt:
+        return is_publishing_all_tables(reinterpret_cast<CreatePublicationStmt *>(statement)) ? create_publication : nullptr;
     case T_IndexStmt:
         return is_stream_table_named(reinterpret_cast<IndexStmt *>(statement)->relation) ? create_index : nullptr;
     case T_DropStmt: return reinterpret_cast<DropStmt *>(statement)->removeType == OBJECT_INDEX ? drop_index : nullptr;
@@ -96,6 +99,7 @@ bool is_candidate(::Node *statement)
     case T_AlterEnumStmt:
     case T_CreatePolicyStmt:
     case T_AlterPolicyStmt:
+    case T_CreatePublicationStmt:
     case T_IndexStmt:
     case T_DropStmt:
     case T_CreateTrigStmt: return true;
