@@ -101,3 +101,13 @@ REVOKE ALL ON FOREIGN SERVER pgtrickle FROM bi_reader;
 DROP TABLE bi_source, bi_temp;
 DROP FUNCTION bi_try;
 DROP ROLE bi_reader;
+
+-- settings of which there is one way so far
+SHOW pg_trickle.read_mode;
+SET pg_trickle.read_mode = 'refresh';
+SET pg_trickle.read_mode = 'exact';
+SHOW pg_trickle.consistent_reads;
+SET pg_trickle.consistent_reads = off;
+SET pg_trickle.consistent_reads = on;
+SHOW pg_trickle.on_error;
+SET pg_trickle.on_error = 'defer';

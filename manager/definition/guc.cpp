@@ -33,6 +33,14 @@ int64_t max_staleness_ms = -1;
 namespace {
 
 bool preloaded = false;
+
+/* Of what there is one way of so far. */
+int read_mode = 0;
+bool has_consistent_reads = false;
+int on_error = 0;
+const config_enum_entry read_modes[] = {{"refresh", 0, false}, {nullptr, 0, false}};
+const config_enum_entry on_error_values[] = {{"fail", 0, false}, {nullptr, 0, false}};
+
 char *max_staleness_text = nullptr;
 
 const config_enum_entry on_stale_values[] = {{"serve", static_cast<int>(OnStale::serve), false},
@@ -68,6 +76,16 @@ extern "C" void assign_max_staleness(const char *, void *extra)
     max_staleness_ms = *static_cast<int64_t *>(extra);
 }
 
+extern "C" bool check_consistent_reads(bool *value, void **, GucSource)
+{
+    if (!*value)
+        return true;
+    GUC_check_errcode(ERRCODE_FEATURE_NOT_SUPPORTED);
+    GUC_check_errmsg("pg_trickle.consistent_reads is not supported");
+    GUC_check_errhint("With pg_trickle.max_staleness = 0 all stream tables of a statement are refreshed to one state.");
+    return false;
+}
+
 /* Kept plans were made for the other route. */
 extern "C" void assign_enable_expansion(bool new_value, void *)
 {
@@ -88,6 +106,12 @@ void define_reading()
                              "serve: what is there, with a warning; error: raise an error.", &on_stale,
                              static_cast<int>(OnStale::serve), on_stale_values, PGC_USERSET, 0, nullptr, nullptr,
                              nullptr);
+    DefineCustomEnumVariable("pg_trickle.read_mode", "How a read comes by rows that are fresh enough.",
+                             "refresh: by a refresh before it.", &read_mode, 0, read_modes, PGC_USERSET, 0, nullptr,
+                             nullptr, nullptr);
+    DefineCustomBoolVariable("pg_trickle.consistent_reads",
+                             "All stream tables of a statement are read as of one state, whatever their schedules.", nullptr,
+                             &has_consistent_reads, false, PGC_USERSET, 0, check_consistent_reads, nullptr, nullptr);
     DefineCustomBoolVariable("pg_trickle.enable_expansion",
                              "Let the planner put a stream table's storage in its place.",
                              "When off, stream tables are read by foreign scans.", &enable_expansion, true,
@@ -135,6 +159,9 @@ void define_refreshing()
     DefineCustomIntVariable("pg_trickle.min_schedule_seconds", "Shortest duration that a schedule may have.",
                             "0s is exempt.", &min_schedule_seconds, 0, 0, 86400, PGC_SUSET, 0, nullptr, nullptr,
                             nullptr);
+    DefineCustomEnumVariable("pg_trickle.on_error", "What a failing maintenance in mode IMMEDIATE does to the writer.",
+                             "Accepted for compatibility: no stream table is kept in that mode.", &on_error, 0,
+                             on_error_values, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("pg_trickle.allow_circular", "Accepted for compatibility; has no effect.", nullptr,
                              &allow_circular, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 }
