@@ -81,6 +81,9 @@ const char *advise(Oid relid, Obstacle obstacle)
         if (const char *hint = explain_rest(relid, true))
             return hint;
         return advise(relid, Obstacle::none);
+    case Obstacle::timed_out:
+    case Obstacle::locked:
+        return "See pgtrickle.blocked_refreshes() for locks that it waits for, call pgtrickle.refresh_stream_table(), or try again.";
     case Obstacle::fixed_snapshot:
         return "LOCK TABLE name IN ACCESS SHARE MODE as the first statement of the transaction refreshes it.";
     default:

@@ -109,6 +109,27 @@ void make_schema(const char *name)
     CommandCounterIncrement();
 }
 
+/* They get no rows until somebody has done what ends that. */
+constexpr const char *resting =
+    "SELECT count(*), string_agg(name || ' (' || why || ')', ', ' ORDER BY name) FILTER (WHERE number <= 10) "
+    "FROM (SELECT name, why, row_number() OVER (ORDER BY name) AS number FROM ("
+    "SELECT relid::regclass::text AS name, 'suspended' AS why FROM pgtrickle.pgt_state WHERE status = 'SUSPENDED' "
+    "UNION ALL SELECT format('%I.%I', pgt_schema, pgt_name), hold FROM pgtrickle.holds()) r) r";
+
+void warn_of_resting()
+{
+    const std::vector<Text> found = run_own(resting).front();
+    const int64_t count = std::stoll(*found[0]);
+    if (count == 0)
+        return;
+    const std::string more = count > 10 ? " and " + std::to_string(count - 10) + " more" : "";
+    call([&] {
+        ereport(WARNING, (errmsg("stream tables that are suspended or held will have no rows after the upgrade until that is ended"),
+                          errdetail("They are: %s%s.", found[1]->c_str(), more.c_str()),
+                          errhint("Resume them before or after it: see pgtrickle.resume_stream_table() and pgtrickle.holds().")));
+    });
+}
+
 int64_t prepare_upgrade()
 {
     if (!OidIsValid(storage::namespace_oid()))
@@ -118,6 +139,7 @@ int64_t prepare_upgrade()
     const std::vector<Oid> stream_tables = relids_of(foreign_tables_of_ours);
     for (Oid relid : stream_tables)
         call([=] { (void)definition::lock_if_there(relid, AccessExclusiveLock); });
+    warn_of_resting();
     (void)run_own(remember);
     call([] { capture::remove_all(); });
     for (Oid relid : relids_of(kept_of_stream_tables))

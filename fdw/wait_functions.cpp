@@ -8,6 +8,7 @@
 #include "fdw/visibility.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/settings.hpp"
+#include "refresh/left_out.hpp"
 
 extern "C" {
 #include "storage/latch.h"
@@ -42,6 +43,16 @@ void pause(long limit_ms)
     CHECK_FOR_INTERRUPTS();
 }
 
+[[noreturn]] void raise_suspended(Oid relid)
+{
+    const refresh::Explanation explanation = refresh::explain_rest(relid);
+    raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+           .message = std::string("stream table ") + call([=] { return definition::qualified_name(relid); }) +
+                      " is suspended, or reads one that is",
+           .detail = explanation.sentence,
+           .hint = explanation.hint});
+}
+
 /* PostgreSQL frame. */
 bool wait_until_fresh(Oid relid, TimestampTz deadline)
 {
@@ -53,10 +64,7 @@ bool wait_until_fresh(Oid relid, TimestampTz deadline)
         if (obstacle == Obstacle::none)
             return true;
         if (obstacle == Obstacle::suspended)
-            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                            errmsg("stream table %s is suspended, or reads one that is",
-                                   definition::qualified_name(relid)),
-                            errhint("Remove the reason, then call pgtrickle.resume_stream_table().")));
+            enter([=] { raise_suspended(relid); });
         pause(std::min<long>(rest_ms, pause_ms));
     }
     return true;

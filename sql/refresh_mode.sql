@@ -34,6 +34,7 @@ CREATE VIEW latest AS
 
 -- before_the_first_refresh
 SELECT d.name, e.* FROM definition d, pgtrickle.explain_refresh_mode(d.name) e ORDER BY 1;
+SELECT pgt_name, reason FROM pgtrickle.recommend_refresh_mode() WHERE pgt_schema = 'refresh_mode' AND pgt_name <> 'objected' ORDER BY 1;
 -- at_0_a_large_delta_is_computed_from_nothing_in_auto_only
 SET pg_trickle.differential_max_change_ratio = 0;
 SELECT * FROM refreshed('UPDATE fact SET amount = amount + 1 WHERE id <= 400');

@@ -114,6 +114,13 @@ BEGIN ATOMIC
     SELECT 18, 'missing_indexes', 'WARN', array_agg(DISTINCT m.statement),
            'slow refreshes read whole sources for want of: ', 'no slow refresh misses an index'
     FROM slow, pgtrickle.missing_index_rows(slow.relids) m
+    UNION ALL
+    /* What waits for a moment is no news. */
+    SELECT 19, 'locked', 'WARN',
+           array_agg(DISTINCT b.pgt_schema || '.' || b.pgt_name || ' (' || b.lock_mode || ' on ' || b.locked_relation || ', ' || b.holder || ')')
+             FILTER (WHERE b.staleness > interval '5 seconds'),
+           'not refreshed while others have locks, see pgtrickle.blocked_refreshes(): ', 'no refresh waits for a lock'
+    FROM pgtrickle.blocked_refreshes() b
   )
   SELECT f.rank, f.check_name, CASE WHEN f.names IS NULL THEN 'OK' ELSE f.bad END,
          CASE WHEN f.names IS NULL THEN f.ok ELSE f.what || pgtrickle.name_list(f.names) END
@@ -121,7 +128,9 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrickle.stream_table_checks() IS 'internal: the checks of health_check() of the stream tables';
 
-CREATE FUNCTION pgtrickle.source_checks()
+-- Tests do not wait until something is old or large.
+CREATE FUNCTION pgtrickle.source_checks(large_log bigint DEFAULT pgtrickle.max_log_bytes() / 2,
+                                        old_age interval DEFAULT '10 minutes', much_wal bigint DEFAULT 1073741824)
   RETURNS TABLE (rank int, check_name text, severity text, detail text)
   LANGUAGE sql VOLATILE PARALLEL RESTRICTED
 BEGIN ATOMIC
@@ -135,30 +144,36 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 22, 'change_logs', 'WARN',
            array_agg(s.name || ' (' || pg_size_pretty(s.log_bytes) || ')' ORDER BY s.log_bytes DESC)
-             FILTER (WHERE s.log_bytes > pgtrickle.max_log_bytes() / 2),
+             FILTER (WHERE s.log_bytes > source_checks.large_log),
            'near or over pg_trickle.max_log_size, see pgtrickle.change_buffer_sizes(): ',
            pg_size_pretty(coalesce(sum(s.log_bytes), 0)::bigint) || ' in all, none near pg_trickle.max_log_size'
     FROM sources s
     UNION ALL
     SELECT 23, 'old_transactions', 'WARN',
            array_agg(t.holder || ' (since ' || date_trunc('second', t.since) || ')' ORDER BY t.since)
-             FILTER (WHERE t.since < now() - interval '10 minutes'),
+             FILTER (WHERE t.since < now() - source_checks.old_age),
            'they keep change logs from being emptied, and hot rows of storages from being pruned: ',
            'no transaction is older than 10 minutes'
     FROM pgtrickle.old_transactions() t
     UNION ALL
     SELECT 24, 'wal', 'WARN',
-           array_agg(w.slot_name || ' (' || pg_size_pretty(w.bytes) || ')' ORDER BY w.bytes DESC) FILTER (WHERE w.bytes > 1024 ^ 3),
+           array_agg(w.slot_name || ' (' || pg_size_pretty(w.bytes) || ')' ORDER BY w.bytes DESC)
+             FILTER (WHERE w.bytes > source_checks.much_wal),
            'replication slots keep WAL, of which change logs make more: ', 'no replication slot keeps more than 1 GB of WAL'
     FROM (SELECT l.slot_name, pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
                                                    ELSE pg_current_wal_lsn() END, l.restart_lsn) AS bytes
           FROM pg_replication_slots l) w
+    UNION ALL
+    SELECT 25, 'publications', 'WARN', array_agg(p.pubname::text ORDER BY p.pubname),
+           'FOR ALL TABLES: they contain internal tables, which subscribers lack: ', 'no publication is FOR ALL TABLES'
+    FROM pg_publication p WHERE p.puballtables
   )
   SELECT f.rank, f.check_name, CASE WHEN f.names IS NULL THEN 'OK' ELSE f.bad END,
          CASE WHEN f.names IS NULL THEN f.ok ELSE f.what || pgtrickle.name_list(f.names) END
   FROM found f;
 END;
-COMMENT ON FUNCTION pgtrickle.source_checks() IS 'internal: the checks of health_check() of the sources and what holds their logs';
+COMMENT ON FUNCTION pgtrickle.source_checks(bigint, interval, bigint)
+  IS 'internal: the checks of health_check() of the sources and what holds their logs';
 
 CREATE FUNCTION pgtrickle.health_check()
   RETURNS TABLE (check_name text, severity text, detail text)

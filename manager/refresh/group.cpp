@@ -59,8 +59,8 @@ int collect(Oid relid, Collected &collected)
     call([=] { LockRelationOid(relid, RowExclusiveLock); });
     if (!call([=] { return definition::is_stream_table(relid); }))
         raise({.sqlstate = ERRCODE_UNDEFINED_TABLE,
-               .message = "stream table not found: " + std::to_string(relid),
-               .detail = "It was dropped meanwhile."});
+               .message = "stream table not found: it was dropped meanwhile",
+               .detail = "Its OID was " + std::to_string(relid) + "."});
     Member member{};
     member.outcome.relid = relid;
     collected.path.push_back(relid);
@@ -125,7 +125,7 @@ void lock_source_of(Oid member, Oid source)
                    .message = "could not lock source " + std::string(call([&] { return definition::qualified_name(source); })) +
                               " in time",
                    .detail = "Another transaction holds a lock on it, or on its change log.",
-                   .hint = "pg_locks tells which."});
+                   .hint = "pgtrickle.blocked_refreshes() tells whose."});
         }
     });
 }

@@ -4,6 +4,7 @@
 #include "refresh/diamond.hpp"
 
 extern "C" {
+#include "utils/builtins.h"
 #include "utils/snapmgr.h"
 }
 
@@ -45,7 +46,9 @@ std::string name_of_stream_table(Oid relid)
 
 std::string resume_hint(Oid relid)
 {
-    return "Remove the reason, then call pgtrickle.resume_stream_table('" + name_of_stream_table(relid) + "').";
+    const std::string argument = call([=] { return quote_literal_cstr(quoted_relation_name(relid)); });
+    return "pgtrickle.get_refresh_history(" + argument + ") tells why. Remove the reason, then call pgtrickle.resume_stream_table(" +
+           argument + ").";
 }
 
 std::string words_of(const Stop &stop)
@@ -218,7 +221,7 @@ Explanation explain_rest(Oid relid)
 {
     state::StateRow row;
     if (state::read(relid, &row) && is_suspended(row))
-        return {"It is suspended.", "Remove the reason, then call pgtrickle.resume_stream_table()."};
+        return {"It is suspended.", resume_hint(relid)};
     std::vector<Oid> involved = definition::upstreams_of(relid);
     for (Oid upstream : involved)
         if (state::read(upstream, &row) && is_suspended(row))

@@ -22,6 +22,12 @@ const char *confidence_of(int64_t refreshes)
     return refreshes >= 10 ? "high" : refreshes >= 3 ? "medium" : "low";
 }
 
+/* Of one that was not refreshed. */
+const char *since_when(const Signals &signals)
+{
+    return signals.fills > 0 ? "since it was filled" : "yet";
+}
+
 Recommendation for_differential(const Signals &signals)
 {
     const double full = signals.from_nothing_us();
@@ -38,7 +44,7 @@ Recommendation for_differential(const Signals &signals)
 Recommendation for_full(const Signals &signals)
 {
     if (signals.fulls == 0)
-        return {"AUTO", "low", "it can be kept by deltas, and has not been refreshed yet"};
+        return {"AUTO", "low", std::string("it can be kept by deltas, and has not been refreshed ") + since_when(signals)};
     if (signals.stored_rows <= 0 || signals.written_rows > few_written * signals.stored_rows)
         return {"FULL", "low", "a large part of its rows changes from one refresh to the next"};
     return {"AUTO", signals.fulls >= 3 ? "medium" : "low", "it can be kept by deltas, and few of its rows change from one refresh to the next"};
@@ -48,7 +54,7 @@ Recommendation for_auto(const Signals &signals)
 {
     const char *confidence = confidence_of(signals.deltas + signals.fulls);
     if (signals.deltas == 0 && signals.fulls == 0)
-        return {"AUTO", confidence, "it has not been refreshed yet"};
+        return {"AUTO", confidence, std::string("it has not been refreshed ") + since_when(signals)};
     std::string reason = "the cheaper way is taken at each refresh: " + std::to_string(signals.deltas) + " by deltas";
     if (signals.deltas > 0)
         reason += ", " + ms(signals.delta_us) + " on average";

@@ -52,6 +52,16 @@ TEST(Recommendation, a_full_mode_gives_way_where_little_changes_and_deltas_are_p
     EXPECT_NE(recommend(signals).reason.find("random()"), std::string::npos);
 }
 
+TEST(Recommendation, what_was_filled_only_is_not_said_never_to_have_been_touched)
+{
+    for (const char *mode : {"AUTO", "FULL"}) {
+        Signals signals = of(mode, 0, 0, 0, 0);
+        EXPECT_TRUE(recommend(signals).reason.ends_with(" not been refreshed yet"));
+        signals.fills = 1;
+        EXPECT_TRUE(recommend(signals).reason.ends_with(" not been refreshed since it was filled"));
+    }
+}
+
 TEST(Recommendation, AUTO_and_IMMEDIATE_stay)
 {
     EXPECT_EQ(recommend(of("AUTO", 3, 5000, 3, 1000)).mode, "AUTO");

@@ -1,0 +1,59 @@
+-- Whose locks keep stream tables from being refreshed.
+
+CREATE FUNCTION pgtrickle.blocked_refreshes()
+  RETURNS TABLE (pgt_schema text, pgt_name text, staleness interval, locked_relation text, lock_mode text, is_granted bool,
+                 pid int, holder text, since timestamptz)
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+BEGIN ATOMIC
+  WITH RECURSIVE all_locks AS MATERIALIZED (
+    SELECT * FROM pg_locks
+  ), locks AS MATERIALIZED (
+    /* A refresh locks what it writes to, and the stream table as an object, against others of them, and what it reads against being altered. */
+    SELECT coalesce(l.relation, l.objid) AS relid, l.locktype = 'object' OR l.mode <> 'AccessExclusiveLock' AS is_for_writers,
+           l.mode, l.granted, l.pid, l.virtualtransaction
+    FROM all_locks l
+    WHERE l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+      AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+      AND (l.locktype = 'relation' OR l.locktype = 'object' AND l.classid = 'pgtrickle.pgt_state'::regclass AND l.objsubid = 0)
+      /* The manager's own refreshes are no obstacle: they have one more lock, a share of the work. */
+      AND NOT EXISTS (SELECT FROM all_locks w WHERE w.virtualtransaction = l.virtualtransaction AND w.locktype = 'object'
+                      AND w.classid = 'pgtrickle.pgt_state'::regclass AND w.objid = 0 AND w.objsubid = 1)
+  ), states AS MATERIALIZED (
+    SELECT s.* FROM pgtrickle.stream_table_states() s WHERE EXISTS (SELECT FROM locks)
+  ), sources AS MATERIALIZED (
+    SELECT d.pgt_id::oid AS reader, d.source_relid, d.source_type FROM pgtrickle.dependency_rows() d
+    WHERE d.source_type <> 'VIEW' AND EXISTS (SELECT FROM locks)
+  ), trees (reader, relid) AS (
+    SELECT s.reader, s.source_relid FROM sources s
+    UNION
+    SELECT t.reader, i.inhrelid FROM trees t JOIN pg_inherits i ON i.inhparent = t.relid
+  ), needed (member, relid, named, is_written) AS (
+    SELECT s.pgt_relid, s.pgt_relid, s.pgt_relid, true FROM states s
+    UNION ALL
+    SELECT s.pgt_relid, d.objid, s.pgt_relid, true
+    FROM states s JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+                                  AND d.refobjid = s.pgt_relid AND d.deptype = 'i'
+    UNION ALL
+    SELECT t.reader, t.relid, t.relid, false FROM trees t
+  ), blocked (pgt_relid, named, mode, granted, pid, virtualtransaction) AS (
+    SELECT n.member, n.named, l.mode, l.granted, l.pid, l.virtualtransaction
+    FROM locks l JOIN needed n USING (relid)
+    WHERE n.is_written OR NOT l.is_for_writers
+    UNION
+    /* Nor is what reads it. */
+    SELECT s.reader, b.named, b.mode, b.granted, b.pid, b.virtualtransaction
+    FROM blocked b JOIN sources s ON s.source_relid = b.pgt_relid
+  )
+  SELECT s.pgt_schema, s.pgt_name, s.staleness, n.nspname || '.' || c.relname, b.mode, b.granted, b.pid,
+         coalesce('process ' || b.pid || coalesce(' of ' || a.usename, ''), 'prepared transaction ' || quote_literal(x.gid)),
+         coalesce(a.xact_start, x.prepared)
+  FROM blocked b JOIN states s USING (pgt_relid)
+       JOIN pg_class c ON c.oid = b.named
+       JOIN pg_namespace n ON n.oid = c.relnamespace
+       LEFT JOIN pg_stat_activity a ON a.pid = b.pid
+       LEFT JOIN all_locks t ON b.pid IS NULL AND t.virtualtransaction = b.virtualtransaction AND t.locktype = 'transactionid'
+       LEFT JOIN pg_prepared_xacts x ON x.transaction = t.transactionid
+  ORDER BY 1, 2, 9, 7, 4, 5;
+END;
+COMMENT ON FUNCTION pgtrickle.blocked_refreshes()
+  IS 'the stream tables that you may read and that cannot be refreshed while somebody else''s lock is there, held or waited for, and whose it is';

@@ -1,0 +1,160 @@
+#!/usr/bin/python3 -B
+"""What operators are told of what keeps stream tables back: locks, old transactions, large logs, what rests over an upgrade."""
+
+import sys
+import threading
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+db.run("CREATE ROLE operators_reader")
+OTHERS = "SELECT pgt_name, locked_relation, lock_mode, is_granted, pid, holder FROM pgtrickle.blocked_refreshes() ORDER BY 1, 3, 4"
+
+
+def check(name, large_log=1 << 40, old_age="1 day", much_wal=1 << 40):
+    """What health_check() says if these are the limits."""
+    return db.run("SELECT severity, detail FROM pgtrickle.source_checks(%s, %s, %s) WHERE check_name = %s",
+                  large_log, old_age, much_wal, name)[0]
+
+
+def prepare():
+    db.run("CREATE TABLE source (id int PRIMARY KEY, n int) PARTITION BY RANGE (id)")
+    db.run("CREATE TABLE leaf PARTITION OF source DEFAULT; INSERT INTO source VALUES (1, 1)")
+    db.run("SELECT pgtrickle.create_stream_table('below', 'SELECT id, n FROM source', '1s', 'DIFFERENTIAL')")
+    db.run("SELECT pgtrickle.create_stream_table('above', 'SELECT count(*) AS n FROM below', '1s', 'DIFFERENTIAL')")
+    db.run("GRANT SELECT ON below TO operators_reader")
+    assert db.run(OTHERS) == []
+
+
+def a_lock_on_a_source_is_named_with_its_holder():
+    other = db.connect()
+    other.autocommit = False
+    cursor = other.cursor()
+    pid = other.info.backend_pid
+    for locked in "source", "leaf":
+        cursor.execute(f"LOCK TABLE {locked} IN ACCESS EXCLUSIVE MODE")
+        blocked = [(name, "public." + locked, "AccessExclusiveLock", True, pid, f"process {pid} of postgres") for name in ("above", "below")]
+        assert set(blocked) <= set(db.run(OTHERS)), db.run(OTHERS)
+        other.rollback()
+    # What a refresh does not mind.
+    cursor.execute("LOCK TABLE source IN EXCLUSIVE MODE; INSERT INTO source VALUES (2, 2); SELECT * FROM below")
+    assert db.run(OTHERS) == []
+    other.rollback()
+    # A refresh that somebody has not committed; and one who waits for a lock is in the way as well.
+    cursor.execute("SELECT pgtrickle.refresh_stream_table('below')")
+    third = db.connect()
+    third.autocommit = False
+    waiting = third.info.backend_pid
+    third_cursor = third.cursor()
+    third_cursor.execute("SET lock_timeout = '20s'")
+    thread = threading.Thread(target=lambda: third_cursor.execute("LOCK TABLE leaf IN ACCESS EXCLUSIVE MODE"))
+    thread.start()
+    db.wait_for(f"SELECT count(*) FROM pgtrickle.blocked_refreshes() WHERE NOT is_granted AND pid = {waiting}", 2)
+    assert ("below", "public.below", "ExclusiveLock", True, pid, f"process {pid} of postgres") in db.run(OTHERS), db.run(OTHERS)
+    other.rollback()
+    thread.join()
+    third.close()
+    other.close()
+
+
+def health_tells_of_locks_that_make_something_old():
+    other = db.connect()
+    other.autocommit = False
+    other.cursor().execute("SELECT pgtrickle.refresh_stream_table('below')")
+    assert db.run("SELECT severity FROM pgtrickle.health_check() WHERE check_name = 'locked'") == [("OK",)]
+    db.run("INSERT INTO source VALUES (4, 4)")
+    db.wait_for("SELECT severity FROM pgtrickle.health_check() WHERE check_name = 'locked'", "WARN")
+    detail = db.value("SELECT detail FROM pgtrickle.health_check() WHERE check_name = 'locked'")
+    holder = f"(ExclusiveLock on public.below, process {other.info.backend_pid} of postgres)"
+    assert detail.endswith(f": public.above {holder}, public.below {holder}"), detail
+    # A reader is told where to look, and only of what he may see.
+    db.run("SET ROLE operators_reader")
+    assert [row[0] for row in db.run(OTHERS)] == ["below"], db.run(OTHERS)
+    db.run("RESET ROLE")
+    other.cursor().execute("PREPARE TRANSACTION 'operators'")
+    other.close()
+    assert [row[4:] for row in db.run(OTHERS)] == 2 * [(None, "prepared transaction 'operators'")], db.run(OTHERS)
+    db.session.notices.clear()
+    db.run("SET client_min_messages = warning; SET pg_trickle.max_staleness = 0; SET pg_trickle.scan_refresh_timeout = '100ms'")
+    db.run("SELECT * FROM below")
+    assert "pgtrickle.blocked_refreshes()" in "".join(db.session.notices), db.session.notices
+    db.run("RESET ALL; SET client_min_messages = error")
+    db.run("ROLLBACK PREPARED 'operators'")
+    db.wait_for("SELECT severity FROM pgtrickle.health_check() WHERE check_name = 'locked'", "OK")
+
+
+def health_tells_of_old_transactions():
+    assert check("old_transactions") == ("OK", "no transaction is older than 10 minutes")
+    other = db.connect()
+    other.autocommit = False
+    other.cursor().execute("SELECT txid_current()")
+    severity, detail = check("old_transactions", old_age="0")
+    assert severity == "WARN" and f"process {other.info.backend_pid} of postgres (since 20" in detail, detail
+    other.cursor().execute("PREPARE TRANSACTION 'old'")
+    other.close()
+    severity, detail = check("old_transactions", old_age="0")
+    assert severity == "WARN" and "prepared transaction 'old' (since 20" in detail, detail
+    db.run("ROLLBACK PREPARED 'old'")
+    assert check("old_transactions", old_age="0")[0] == "OK"
+
+
+def health_tells_of_large_logs():
+    assert check("change_logs")[0] == "OK"
+    severity, detail = check("change_logs", large_log=0)
+    assert severity == "WARN" and detail.startswith("near or over pg_trickle.max_log_size, see ") and "public.source (" in detail, detail
+
+
+def health_tells_of_slots_that_keep_wal():
+    db.run("SELECT pg_create_physical_replication_slot('operators', true); INSERT INTO source VALUES (5, 5)")
+    severity, detail = check("wal", much_wal=0)
+    assert severity == "WARN" and "operators (" in detail, detail
+    assert check("wal") == ("OK", "no replication slot keeps more than 1 GB of WAL")
+    db.run("SELECT pg_drop_replication_slot('operators')")
+
+
+def a_suspended_one_says_how_to_see_why_and_to_resume():
+    db.run("SELECT pgtrickle.alter_stream_table('below', status => 'SUSPENDED'); INSERT INTO source VALUES (6, 6)")
+    db.session.notices.clear()
+    db.run("SET client_min_messages = warning; SET pg_trickle.max_staleness = 0; SELECT * FROM below")
+    notice = "".join(db.session.notices)
+    assert "DETAIL:  It is suspended." in notice, notice
+    assert "HINT:  pgtrickle.get_refresh_history('public.below') tells why. Remove the reason, then call " \
+           "pgtrickle.resume_stream_table('public.below')." in notice, notice
+    db.run("RESET ALL")
+
+
+def an_upgrade_warns_of_what_rests():
+    db.run("CREATE TABLE other (n int)")
+    for number in range(1, 11):
+        db.run(f"SELECT pgtrickle.create_stream_table('other{number:02}', 'SELECT n FROM other', '1h')")
+    db.run("CREATE SCHEMA \"Odd\"; SELECT pgtrickle.create_stream_table('\"Odd\".\"It''s\"', 'SELECT 1 AS n', '1h')")
+    db.run("SELECT pgtrickle.pause_scheduler(ARRAY['\"Odd\".\"It''s\"'])")
+    db.session.notices.clear()
+    db.run("SET client_min_messages = warning; BEGIN; SELECT pgtrickle.prepare_upgrade(); ROLLBACK")
+    notice = "".join(db.session.notices)
+    assert "WARNING:  stream tables that are suspended or held will have no rows after the upgrade" in notice, notice
+    assert 'DETAIL:  They are: "Odd"."It\'s" (paused), public.below (suspended).\n' in notice, notice
+    db.run("SELECT pgtrickle.gate_source('other')")
+    db.session.notices.clear()
+    assert db.value("SELECT pgtrickle.prepare_upgrade()") == 13
+    notice = "".join(db.session.notices)
+    assert 'public.other08 (gated) and 2 more.\n' in notice, notice
+    db.run("SELECT pgtrickle.finish_upgrade()")
+    db.run("SELECT pgtrickle.ungate_source('other'); SELECT pgtrickle.resume_stream_table('below'); "
+           "SELECT pgtrickle.resume_scheduler(ARRAY['\"Odd\".\"It''s\"'])")
+    db.session.notices.clear()
+    db.run("SELECT pgtrickle.prepare_upgrade()")
+    assert db.session.notices == [], db.session.notices
+    db.run("SELECT pgtrickle.finish_upgrade()")
+
+
+def finish():
+    db.run("DROP OWNED BY operators_reader; DROP ROLE operators_reader")
+    db.drop()
+
+
+run_cases([prepare, a_lock_on_a_source_is_named_with_its_holder, health_tells_of_locks_that_make_something_old,
+           health_tells_of_old_transactions, health_tells_of_large_logs, health_tells_of_slots_that_keep_wal,
+           a_suspended_one_says_how_to_see_why_and_to_resume, an_upgrade_warns_of_what_rests, finish])
