@@ -21,7 +21,7 @@ SELECT * FROM revenue ORDER BY region;
 -- The chapter on operations: that each statement runs.
 \o /dev/null
 SELECT check_name, severity, detail FROM pgtrickle.health_check();   -- is all well?
-SELECT name, status, staleness FROM pgtrickle.pgt_status();   -- how old is each, and why?
+SELECT name, status, staleness FROM pgtrickle.pgt_status();   -- how old is each, and is it left alone?
 SELECT tree_line, status, refresh_mode FROM pgtrickle.dependency_tree();   -- what is made from what?
 SELECT * FROM pgtrickle.pg_stat_stream_tables;   -- what did the refreshes do, and how long did they take?
 SELECT * FROM pgtrickle.pg_stat_progress_stream_table;   -- how far are fills and full refreshes?
@@ -36,6 +36,8 @@ ALTER FOREIGN TABLE revenue OPTIONS (SET schedule '5s');
 CREATE INDEX ON revenue (total);
 SELECT pgtrickle.refresh_stream_table('revenue');
 SELECT pgtrickle.wait_until_fresh('revenue', '10s');
+SELECT pgt_name, locked_relation, lock_mode, holder, since FROM pgtrickle.blocked_refreshes();   -- whose lock does it wait for?
+SELECT start_time, action, status, duration_ms, error_message FROM pgtrickle.get_refresh_history('revenue');   -- what became of its refreshes?
 SELECT pgt_name, status, last_error_message FROM pgtrickle.pgt_stream_tables WHERE status IN ('ERROR', 'SUSPENDED');
 SELECT pgtrickle.resume_stream_table('revenue');
 SELECT pgtrickle.pause_scheduler(ARRAY['revenue']);     -- without names: all of this database
@@ -49,6 +51,7 @@ SELECT pgtrickle.advance_watermark('orders', now()), pgtrickle.advance_watermark
 SELECT pgtrickle.alter_stream_table('revenue', tier => 'cold');  -- hot, warm, cold: its schedule, twice, ten times as long
 SELECT * FROM pgtrickle.holds();
 SELECT pgtrickle.drop_watermark_group('daily');          -- it would hold what reads its sources until the next advance
+SELECT pgt_name, refreshes, mean_refresh_time, max_refresh_time FROM pgtrickle.pg_stat_stream_tables ORDER BY total_refresh_time DESC LIMIT 10;
 SELECT value FROM pgtrickle.explain_st('revenue') WHERE property = 'missing index';
 ANALYZE revenue;
 SELECT source_name, pg_size_pretty(log_bytes), pending_rows, pending_since, held_back_by FROM pgtrickle.change_buffer_sizes();
