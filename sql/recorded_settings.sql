@@ -51,6 +51,21 @@ DELETE FROM rs_event WHERE id = 2;
 SELECT pgtrickle.refresh_stream_table('rs_of_view');
 SELECT * FROM rs_of_view ORDER BY day;
 
+-- what day it is depends on where
+SET TimeZone = 'Pacific/Kiritimati';
+CREATE FOREIGN TABLE rs_today () SERVER pgtrickle
+  OPTIONS (query 'SELECT current_date AS day, localtimestamp AS at, count(*) AS n FROM rs_event', schedule '1h', refresh_mode 'FULL');
+CREATE FOREIGN TABLE rs_now () SERVER pgtrickle
+  OPTIONS (query 'SELECT current_timestamp AS at, count(*) AS n FROM rs_event', schedule '1h', refresh_mode 'FULL');
+SELECT ftrelid::regclass AS st, option FROM pg_foreign_table, unnest(ftoptions) option
+  WHERE ftrelid IN ('rs_today'::regclass, 'rs_now'::regclass) AND option LIKE 'setting%' ORDER BY 1;
+SET TimeZone = 'Etc/GMT+12';
+BEGIN;
+SELECT pgtrickle.refresh_stream_table('rs_today');
+SELECT day = (now() AT TIME ZONE 'Pacific/Kiritimati')::date AS is_the_day, at = now() AT TIME ZONE 'Pacific/Kiritimati' AS is_the_time FROM rs_today;
+COMMIT;
+SET TimeZone = 'Asia/Tokyo';
+
 -- nobody sees on what a user's function depends, whatever it is declared to be
 CREATE FUNCTION rs_day(timestamptz) RETURNS date IMMUTABLE LANGUAGE sql AS 'SELECT $1::date';
 CREATE FOREIGN TABLE rs_of_function () SERVER pgtrickle

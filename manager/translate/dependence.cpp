@@ -222,12 +222,15 @@ bool visit(Node *node, void *context)
     case T_RangeTblFunction:
         search->from_item = castNode(RangeTblFunction, node);
         break;
-    case T_SQLValueFunction:
-        note_restless(search,
-                      castNode(SQLValueFunction, node)->op <= SVFOP_LOCALTIMESTAMP_N ? Restless::now
-                                                                                     : Restless::session,
-                      InvalidOid);
+    case T_SQLValueFunction: {
+        const SQLValueFunctionOp op = castNode(SQLValueFunction, node)->op;
+        const bool is_time = op <= SVFOP_LOCALTIMESTAMP_N;
+        /* The others of them are a time of some place. */
+        if (is_time && op != SVFOP_CURRENT_TIMESTAMP && op != SVFOP_CURRENT_TIMESTAMP_N)
+            search->found.settings |= on_time_zone;
+        note_restless(search, is_time ? Restless::now : Restless::session, InvalidOid);
         break;
+    }
     case T_NextValueExpr:
         note_restless(search, Restless::is_volatile, InvalidOid);
         break;
