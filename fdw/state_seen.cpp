@@ -5,6 +5,7 @@
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
 #include "fdw/serving.hpp"
+#include "refresh/diamond.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -50,13 +51,22 @@ StateSeen state_of(HeapTuple row, TupleDesc descriptor)
 /* What counts as pending. */
 struct Counted {
     bool restless; /* another answer without a change */
-    bool own_only; /* nothing by way of upstreams that have a schedule of their own */
+    bool own_only; /* nothing by way of upstreams that have a schedule of their own and are refreshed without it */
 };
 
 bool keeps_own_schedule(Oid relid)
 {
     const Serving *serving = serving_of(relid);
     return serving != nullptr && !serving->schedule.is_on_change();
+}
+
+/* C++ frame. */
+bool is_bound(Oid relid, Oid upstream)
+{
+    refresh::Diamonds diamonds;
+    diamonds.look_around(relid);
+    const std::vector<Oid> &bound = diamonds.bound_to(relid);
+    return std::find(bound.begin(), bound.end(), upstream) != bound.end();
 }
 
 /* C++ frame. Whether one of the sources of `relid` has a change that it has not taken in; `left` bounds the walk over
@@ -77,7 +87,8 @@ bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
         if (is_pending)
             return true;
         bool is_walked = source.kind == SourceKind::stream_table &&
-                         !(counted.own_only && call([&] { return keeps_own_schedule(source.relid); }));
+                         !(counted.own_only && call([&] { return keeps_own_schedule(source.relid); }) &&
+                           !is_bound(relid, source.relid));
         if (is_walked && has_pending_below(source.relid, snapshot, counted, left))
             return true;
     }

@@ -65,6 +65,10 @@ bool is_waiting(const Request &request) noexcept;
 void tell_who_serves(const Request &request, const std::vector<int> &pids) noexcept;
 void answer(const Request &request, const Reply &reply) noexcept;
 
+/* What has the same bond is refreshed together: who reads `relid` and is bound to it does not read it as it stands, though it
+ * keeps its pace. InvalidOid: nobody is bound to it. At once, as tell_pace(), and to be called before that. */
+void tell_bond(Oid relid, Oid bond) noexcept;
+
 /* ---- news of changes; see news.cpp for why none is lost ---- */
 
 int slot_total() noexcept;

@@ -68,6 +68,7 @@ struct Entry {
     bool is_over_restless; /* it, or an upstream of it */
     bool keeps_pace; /* see tell_pace(), as for the next one */
     bool waits_for_others;
+    Oid bond; /* see tell_bond() */
     int32_t first_cell; /* the stream table's own slot and the database's are the first two */
     TimestampTz as_of;
     TimestampTz refreshed_at; /* not after its last refresh took its snapshot */

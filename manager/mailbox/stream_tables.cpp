@@ -47,6 +47,7 @@ Entry *find_or_make(Oid relid) noexcept
         entry->is_over_restless = false;
         entry->keeps_pace = false;
         entry->waits_for_others = false;
+        entry->bond = InvalidOid;
         entry->as_of = DT_NOBEGIN;
         entry->refreshed_at = DT_NOBEGIN;
         entry->dirty_since.store(0);
@@ -91,10 +92,16 @@ template <class IsGone> void remove_where(IsGone is_gone) noexcept
 /* How far a walk goes: to the base, or to what the stream table's own refresh would bring in. */
 enum class Depth { base, own };
 
+/* Whether a refresh of `reader` that is due leaves `upstream` as it is. */
+bool is_left_alone(const Entry *upstream, const Entry *reader) noexcept
+{
+    return upstream->keeps_pace && (upstream->bond == InvalidOid || upstream->bond != reader->bond);
+}
+
 TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept;
 
-/* 0: what was read is still all there is. */
-TimestampTz pending_since(const ReadingCell &cell, Depth depth, int &steps) noexcept
+/* 0: what `reader` has read there is still all there is. */
+TimestampTz pending_since(const ReadingCell &cell, const Entry *reader, Depth depth, int &steps) noexcept
 {
     const SourceSlot &slot = source_slots[cell.slot];
     if (!cell.is_settled)
@@ -108,7 +115,7 @@ TimestampTz pending_since(const ReadingCell &cell, Depth depth, int &steps) noex
     Entry *upstream = find(cell.stream_table);
     if (upstream == nullptr)
         return DT_NOBEGIN;
-    if (depth == Depth::own && upstream->keeps_pace)
+    if (depth == Depth::own && is_left_alone(upstream, reader))
         return 0;
     return pending_since(upstream, depth, steps);
 }
@@ -121,7 +128,7 @@ TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept
     for (int32_t cell = entry->first_cell; cell != no_cell; cell = cells[cell].next) {
         if (++steps > walk_limit)
             return DT_NOBEGIN;
-        TimestampTz since = pending_since(cells[cell], depth, steps);
+        TimestampTz since = pending_since(cells[cell], entry, depth, steps);
         if (since != 0)
             oldest = oldest == 0 ? since : std::min(oldest, since);
     }
@@ -163,8 +170,8 @@ TimestampTz pending_beside(const Entry *entry, const Resting &resting, int &step
             since = at != 0 ? at : cell.as_of;
         } else if (cell.stream_table != InvalidOid && !resting.has(cell.stream_table)) {
             const Entry *upstream = find(cell.stream_table);
-            bool is_kept = resting.own_only && upstream != nullptr && upstream->keeps_pace;
-            since = is_kept ? 0 : pending_beside(upstream, resting, steps);
+            bool is_passed = resting.own_only && upstream != nullptr && is_left_alone(upstream, entry);
+            since = is_passed ? 0 : pending_beside(upstream, resting, steps);
         }
         if (since != 0)
             oldest = oldest == 0 ? since : std::min(oldest, since);
@@ -208,7 +215,7 @@ TimestampTz moving_since(const Entry *entry, Depth depth, int &steps) noexcept
         if (cells[cell].stream_table == InvalidOid)
             continue;
         const Entry *upstream = find(cells[cell].stream_table);
-        if (upstream != nullptr && depth == Depth::own && upstream->keeps_pace)
+        if (upstream != nullptr && depth == Depth::own && is_left_alone(upstream, entry))
             continue;
         TimestampTz since = upstream != nullptr ? moving_since(upstream, depth, steps) : DT_NOBEGIN;
         if (since != 0)
@@ -307,6 +314,16 @@ void tell_pace(Oid relid, bool is_kept, bool waits_for_others) noexcept
         entry->keeps_pace = is_kept;
         entry->waits_for_others = waits_for_others;
     }
+    LWLockRelease(shared->entry_lock);
+}
+
+void tell_bond(Oid relid, Oid bond) noexcept
+{
+    if (!is_available())
+        return;
+    LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
+    if (Entry *entry = find_or_make(relid))
+        entry->bond = bond;
     LWLockRelease(shared->entry_lock);
 }
 

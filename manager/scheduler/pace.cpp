@@ -105,8 +105,9 @@ class Computation {
                     pace.schedules.push_back(nodes_[member].terms.schedule);
             pace.waits_for_all = pace.is_kept = true;
         } else {
+            /* A calculated one among them has what its readers go by, and so have all: they are hurried by nobody else. */
             pace.schedules = node.tightest.schedules(node.terms.is_restless);
-            pace.is_kept = has_timed(*bond);
+            pace.is_kept = is_timed(node);
         }
         return pace;
     }
@@ -236,8 +237,10 @@ void Paces::compute(const Graph &graph, const std::function<Terms(Id)> &terms)
         for (size_t member : members)
             ids.push_back(computation.nodes()[member].id);
         std::sort(ids.begin(), ids.end());
-        for (Id id : ids)
+        for (Id id : ids) {
             bond_of_[id] = bonds_.size();
+            paces_[id].bond = ids.front();
+        }
         bonds_.push_back(std::move(ids));
     }
 }

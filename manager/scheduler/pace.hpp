@@ -33,7 +33,8 @@ struct Terms {
 struct Pace {
     std::vector<Schedule> schedules; /* due when one of them is; none: on change */
     bool waits_for_all = false;      /* due when all of them are */
-    bool is_kept = false; /* not refreshed only because somebody is who reads it */
+    bool is_kept = false; /* not refreshed only because somebody is who reads it, and is not bound to it */
+    Id bond = 0;          /* the least of those that are bound to it, itself included; 0: nobody is */
     bool operator==(const Pace &) const = default;
 };
 

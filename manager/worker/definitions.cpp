@@ -167,6 +167,7 @@ void Manager::set_pace(Id relid, Known &known)
     scheduler::Task &task = queue_.task(relid);
     task.schedules = pace.schedules;
     task.waits_for_all = pace.waits_for_all;
+    mailbox::tell_bond(relid, pace.bond);
     mailbox::tell_pace(relid, pace.is_kept, pace.waits_for_all);
     if (task.is_queued())
         make_idle(task);

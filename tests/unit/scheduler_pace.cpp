@@ -111,6 +111,19 @@ TEST(Diamond, goes_with_the_first_of_them)
     EXPECT_EQ(world.pace(11).schedules, all({})); /* the apex is on change */
 }
 
+TEST(Diamond, comes_along_with_who_reads_a_calculated_one_of_it)
+{
+    World world = diamond("calculated", "1h", "1h");
+    world.add(20, {10}, "5s").add(21, {11}, "1s");
+    for (Id id : {10, 11, 12}) {
+        EXPECT_EQ(world.pace(id).schedules, all({"5s"}));
+        EXPECT_EQ(world.pace(id).bond, 10u);
+    }
+    EXPECT_FALSE(world.pace(10).is_kept);
+    EXPECT_TRUE(world.pace(11).is_kept);
+    EXPECT_EQ(world.pace(20).bond, 0u);
+}
+
 TEST(Diamond, goes_with_the_last_of_them)
 {
     World world = diamond("10s", "1h", "calculated");
@@ -207,9 +220,14 @@ TEST(RandomPaces, keep_their_promises)
             if (bound.empty() && own.kind != Schedule::Kind::calculated)
                 EXPECT_EQ(pace.schedules, own.is_on_change() ? all({}) : std::vector<Schedule>{own});
             for (Id mate : bound) {
+                const Pace &of_mate = world.paces.of(mate);
                 EXPECT_EQ(world.paces.bound_to(mate), bound);
-                EXPECT_EQ(world.paces.of(mate), pace);
+                EXPECT_EQ(of_mate.schedules, pace.schedules);
+                EXPECT_EQ(of_mate.waits_for_all, pace.waits_for_all);
+                EXPECT_EQ(of_mate.bond, bound.front());
             }
+            /* Who reads a calculated one takes it along, unless those that it is bound to wait for the last of them. */
+            EXPECT_EQ(pace.is_kept, pace.waits_for_all || !own.is_on_change());
             EXPECT_EQ(std::set<Id>(bound.begin(), bound.end()), expected[id]);
             /* Calculated and free: no looser than any reader. */
             bool is_free = bound.empty() && own.kind == Schedule::Kind::calculated && !pace.schedules.empty();

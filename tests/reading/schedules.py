@@ -1,0 +1,68 @@
+#!/usr/bin/python3 -B
+"""Who reads by the schedule gets nothing older than that allows: what a refresh that is due would bring in counts, whatever stream
+table it comes by.
+
+In each case a session keeps from being refreshed what is to be read, so that it grows too old; that must be said.
+"""
+
+import sys
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+db.run("SET pg_trickle.on_stale = error")
+db.run("SET pg_trickle.scan_refresh_timeout = '200ms'")
+
+
+def make_diamond(name, west, east, ends):
+    """Over the table of that name."""
+    db.run(f"CREATE TABLE {name} (id int PRIMARY KEY); INSERT INTO {name} VALUES (1)")
+    for part, schedule, query in (("west", west, f"SELECT id FROM {name}"), ("east", east, f"SELECT max(id) AS id FROM {name}"),
+                                  ("ends", ends, f"SELECT id FROM {name}_west JOIN {name}_east USING (id)")):
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s)", f"{name}_{part}", query, schedule)
+
+
+def is_refused(read, *before):
+    for statement in before:
+        db.run(statement)
+    try:
+        db.run(read)
+    except psycopg2.errors.ObjectNotInPrerequisiteState as error:
+        assert "is staler than it may be" in str(error), error
+        return True
+    finally:
+        db.run("ROLLBACK")
+    return False
+
+
+def check_refused_when_old(name, held):
+    """Once `name` is older than a second."""
+    holder = db.connect()
+    holder.cursor().execute(f"BEGIN; SELECT pgtrickle.refresh_stream_table('{held}')")
+    db.run(f"INSERT INTO {name.split('_')[0]} VALUES (2)")
+    db.wait_for(f"SELECT pgtrickle.get_staleness('{name}') > 1", True)
+    assert is_refused(f"SELECT * FROM {name}"), "it was served in READ COMMITTED"
+    assert is_refused(f"SELECT * FROM {name}", "BEGIN ISOLATION LEVEL REPEATABLE READ"), "it was served in REPEATABLE READ"
+    holder.close()
+
+
+def the_end_of_a_diamond():
+    make_diamond("joint", "1s", "1s", "1s")
+    check_refused_when_old("joint_ends", "joint_west")
+
+
+def who_reads_a_calculated_member_of_a_diamond():
+    make_diamond("side", "calculated", "1h", "1h")
+    db.run("SELECT pgtrickle.create_stream_table('side_reader', 'SELECT id FROM side_west', '1s')")
+    check_refused_when_old("side_reader", "side_ends")
+
+
+def the_database_can_be_dropped():
+    db.drop()
+
+
+run_cases([the_end_of_a_diamond, who_reads_a_calculated_member_of_a_diamond, the_database_can_be_dropped])
