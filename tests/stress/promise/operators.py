@@ -54,7 +54,7 @@ class Definer(Session):
     def alter_schedule(self):
         name = self.random.choice([name for name in QUERIES if name not in FIRST_SCHEDULE])
         schedule = self.random.choice([schedule for schedule in SCHEDULES if schedule != "calculated"])
-        promise = self.world.promise_of(name, schedule)
+        promise = SCHEDULES[schedule]
         self.world.promises.weaken(name, promise)
         self.run("SELECT pgtrickle.alter_stream_table(%s, schedule => %s)", name, schedule)
         self.world.promises.tell(name, promise)
@@ -101,6 +101,8 @@ class Definer(Session):
 class Operator(Session):
     """Holds back, and lifts the hold after a moment; refreshes and repairs by hand."""
 
+    is_group_parted = False
+
     def act(self):
         self.random.choice((self.pause_some, self.gate, self.drain, self.suspend, self.repair, self.group,
                             self.refresh, self.refresh, self.refresh_and_wait, self.refresh_and_wait))()
@@ -115,17 +117,20 @@ class Operator(Session):
             self.run("SELECT pgtrickle.ungate_source(%s)", name)
         for (name,) in self.run("SELECT pgt_name FROM pgtrickle.pgt_stream_tables WHERE status = 'SUSPENDED'"):
             self.run("SELECT pgtrickle.resume_stream_table(%s)", name)
+        self.make_group()
 
     def any_name(self):
         return self.random.choice(list(QUERIES) + PASSING)
 
     def holding(self, names, hold, lift):
         """A union that is held in part may be torn until all of it has been read fresh."""
+        self.is_put_right = False  # whatever comes between
         self.world.unions.begin_to_part(names)
         try:
             self.run(hold)
             self.pause(1.5)
             self.run(lift)
+            self.is_put_right = True
         finally:
             self.world.unions.have_parted(names)
 
@@ -159,12 +164,19 @@ class Operator(Session):
             self.world.unions.have_parted([name])
 
     def group(self):
+        self.is_put_right = False  # whatever comes between
         self.world.unions.begin_to_part(UNIONS["bank"])
-        try:
-            self.run("SELECT pgtrickle.drop_refresh_group('bank')")
-            self.pause(0.5)
+        self.is_group_parted = True
+        self.run("SELECT pgtrickle.drop_refresh_group('bank')")
+        self.pause(0.5)
+        self.make_group()
+        self.is_put_right = True
+
+    def make_group(self):
+        if not self.run("SELECT 1 FROM pgtrickle.refresh_groups()"):
             self.run("SELECT pgtrickle.create_refresh_group('bank', %s)", list(UNIONS["bank"]))
-        finally:
+        if self.is_group_parted:
+            self.is_group_parted = False
             self.world.unions.have_parted(UNIONS["bank"])
 
     def refresh(self):

@@ -23,6 +23,10 @@ class Reader(Session):
     def prepare(self):
         self.run("CREATE OR REPLACE FUNCTION pg_temp.look(query text) RETURNS TABLE (view text, writer int, n bigint) "
                  "LANGUAGE plpgsql AS 'BEGIN RETURN QUERY EXECUTE query; END'")
+        # By which route, and whether by parallel workers.
+        self.run(f"SET pg_trickle.enable_expansion = {self.random.choice(['on', 'on', 'off'])}")
+        if self.random.random() < 0.4:
+            self.run("SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0")
         self.prepared = {}
         self.last = {}  # the clocks last seen of each stream table
 

@@ -43,19 +43,20 @@ class Session:
 
     def run(self, statement, *values):
         begun = time.time()
+        done = f"{statement} {values}" if values else statement
         self.warnings = []
         try:
             self.cursor.execute(statement, values or None)
             rows = self.cursor.fetchall() if self.cursor.description else None
         except psycopg2.Error as error:
-            self.note(begun, statement, f"{error.pgcode} {str(error).strip()}")
+            self.note(begun, done, f"{error.pgcode} {str(error).strip()}")
             raise
         self.warnings = list(self.session.notices)
         del self.session.notices[:]
         for warning in self.warnings:
             if "lost touch" in warning or "leak" in warning:
                 self.world.fault(f"{warning}\n{statement}")
-        self.note(begun, statement, " ".join([str(rows)[:1000] if rows else "", *self.warnings]))
+        self.note(begun, done, " ".join([str(rows)[:1000] if rows else "", *self.warnings]))
         return rows
 
     def is_expected(self, error):
@@ -69,14 +70,22 @@ class Session:
         time.sleep(self.random.random() * longest_s)
 
     def has_ended(self, error):
-        return bool(self.session.closed) or error.pgcode in KILLED
+        # Without a code: the server has gone, which the connection does not always know yet.
+        is_gone = error.pgcode is None and not isinstance(error, psycopg2.ProgrammingError)
+        return bool(self.session.closed) or is_gone or error.pgcode in KILLED
 
     def begin_again(self):
         """After the connection was lost."""
         self.world.count("connections lost")
-        self.session.close()
         self.is_put_right = False
-        self.open()
+        while True:
+            self.session.close()
+            try:
+                self.open()
+                return
+            except psycopg2.Error as error:
+                if not self.has_ended(error) and not self.is_expected(error):
+                    raise
 
     def attempt(self, act):
         """Returns whether the act came to its end. What it had begun is rolled back otherwise."""
@@ -86,19 +95,18 @@ class Session:
         except Undo:
             pass
         except psycopg2.Error as error:
-            if not self.has_ended(error):
-                self.judge(error)
+            self.end_or_judge(error)
         while True:
             try:
-                if self.session.closed:
-                    self.begin_again()
                 self.run("ROLLBACK")
                 return False
             except psycopg2.Error as error:  # killed or cancelled once more
-                if not self.has_ended(error):
-                    self.judge(error)
+                self.end_or_judge(error)
 
-    def judge(self, error):
+    def end_or_judge(self, error):
+        if self.has_ended(error):
+            self.begin_again()
+            return
         self.world.count(f"error {error.pgcode}")
         if not self.is_expected(error):
             statement = self.cursor.query.decode() if self.cursor.query else ""

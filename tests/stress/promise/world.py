@@ -51,8 +51,6 @@ COLUMNS = {name: [column for column in ("n", "tick", "other") if f" AS {column} 
 FIRST_SCHEDULE = {"up": "calculated", "c1": "calculated"}
 # Reads a source as it is, and a stream table as it stands.
 OVER_ANOTHER = {"mixed"}
-# Their upstreams keep to schedules of their own, so that theirs promises nothing about the sources.
-OVER_SCHEDULED = {"up", "d_join"}
 # In seconds; the cron expression comes round each second.
 SCHEDULES = {"0s": 0, "1s": 1, "2s": 2, "* * * * * *": 1, "calculated": None}
 UNIONS = {"diamond": ("d_left", "d_right", "d_join"), "bank": ("branch_sums", "vault_sums")}
@@ -122,10 +120,6 @@ class World:
             mode = chooser.choice(["AUTO", "AUTO", "DIFFERENTIAL", "FULL"])
             cursor.execute("SELECT pgtrickle.create_stream_table(%s, %s, %s, %s)",
                            (name, chooser.choice(queries), schedule, mode))
-            self.promises.tell(name, self.promise_of(name, schedule))
+            self.promises.tell(name, SCHEDULES[schedule])
         cursor.execute("SELECT pgtrickle.create_refresh_group('bank', %s)", (list(UNIONS["bank"]),))
         session.close()
-
-    @staticmethod
-    def promise_of(name, schedule):
-        return None if name in OVER_SCHEDULED else SCHEDULES[schedule]
