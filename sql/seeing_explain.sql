@@ -51,10 +51,14 @@ SELECT ex_lines('SELECT ex_reads()', 'ANALYZE');
 
 -- what_was_waited_for_in_vain
 INSERT INTO ex_source VALUES (61);
+BEGIN;
+LOCK TABLE ex_source;
+PREPARE TRANSACTION 'ex_lock';
 SET pg_trickle.scan_refresh_timeout = 0;
 SET client_min_messages = error;
 SELECT ex_lines('SELECT * FROM ex_st', 'ANALYZE');
 RESET client_min_messages;
+ROLLBACK PREPARED 'ex_lock';
 SET pg_trickle.scan_refresh_timeout = '30s';
 
 -- a_suspended_one_says_so
