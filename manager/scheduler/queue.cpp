@@ -14,69 +14,74 @@ constexpr Microseconds tolerated_us = second_us;
 
 Task *Queue::find(Id id)
 {
-    auto found = by_id_.find(id);
-    return found == by_id_.end() ? nullptr : &*found;
+    auto found = tasks_.find(id);
+    return found == tasks_.end() ? nullptr : &found->second;
 }
 
 Task &Queue::task(Id id)
 {
-    if (Task *known = find(id))
-        return *known;
-    tasks_.emplace_back();
-    Cell &cell = tasks_.back();
-    cell.place = std::prev(tasks_.end());
-    cell.id = id;
-    by_id_.insert(cell);
-    idle_.push_back(cell);
-    return cell;
+    auto [place, is_new] = tasks_.try_emplace(id);
+    Task &task = place->second;
+    if (is_new) {
+        task.id = id;
+        make_idle(task);
+    }
+    return task;
 }
 
 void Queue::remove(Id id)
 {
-    if (Task *known = find(id))
-        tasks_.erase(static_cast<Cell *>(known)->place);
+    Task *known = find(id);
+    if (known == nullptr)
+        return;
+    take_out(*known);
+    tasks_.erase(id);
 }
 
 Ids Queue::ids() const
 {
     Ids result;
-    for (const Task &task : by_id_)
-        result.push_back(task.id);
+    for (const auto &[id, task] : tasks_)
+        result.push_back(id);
+    std::sort(result.begin(), result.end());
     return result;
 }
 
-void Queue::make_idle(Task &task)
+/* It is nowhere then. */
+void Queue::take_out(Task &task)
 {
-    task.AutoUnlinkDue::unlink();
-    task.is_suspended = false;
-    task.is_running = false;
-    if (!task.is_idle())
-        idle_.push_back(task);
-}
-
-void Queue::queue(Task &task, Microseconds due_at)
-{
+    idle_count_ -= task.is_idle();
     task.AutoUnlinkDue::unlink();
     task.AutoUnlinkIdle::unlink();
     task.is_suspended = false;
     task.is_running = false;
+}
+
+void Queue::make_idle(Task &task)
+{
+    if (task.is_idle())
+        return;
+    take_out(task);
+    idle_.push_back(task);
+    idle_count_++;
+}
+
+void Queue::queue(Task &task, Microseconds due_at)
+{
+    take_out(task);
     task.due_at = due_at;
     by_due_.insert(task);
 }
 
 void Queue::suspend(Task &task)
 {
-    task.AutoUnlinkDue::unlink();
-    task.AutoUnlinkIdle::unlink();
+    take_out(task);
     task.is_suspended = true;
-    task.is_running = false;
 }
 
 void Queue::start(Task &task)
 {
-    task.AutoUnlinkDue::unlink();
-    task.AutoUnlinkIdle::unlink();
-    task.is_suspended = false;
+    take_out(task);
     task.is_running = true;
 }
 
@@ -86,11 +91,6 @@ Ids Queue::idle() const
     for (const Task &task : idle_)
         result.push_back(task.id);
     return result;
-}
-
-bool Queue::is_every_one_idle() const
-{
-    return std::all_of(by_id_.begin(), by_id_.end(), [](const Task &task) { return task.is_idle(); });
 }
 
 std::optional<Microseconds> Queue::first_due() const

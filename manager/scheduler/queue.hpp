@@ -18,19 +18,16 @@
 #include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>
 
-#include <list>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 namespace pgtrickle::scheduler {
 
-using AutoUnlinkSet = boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>,
-                                                      boost::intrusive::tag<struct ById>>;
-using AutoUnlinkDue = boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>,
-                                                      boost::intrusive::tag<struct ByDue>>;
+using AutoUnlinkDue = boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 using AutoUnlinkIdle = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
-struct Task : AutoUnlinkSet, AutoUnlinkDue, AutoUnlinkIdle {
+struct Task : AutoUnlinkDue, AutoUnlinkIdle {
     Id id = 0;
     std::vector<Schedule> schedules;   /* due when one of them is; none: on change */
     bool waits_for_all = false;        /* due when all of them are */
@@ -64,7 +61,7 @@ class Queue {
     void start(Task &task);
 
     Ids idle() const;
-    bool is_every_one_idle() const;
+    bool is_every_one_idle() const { return idle_count_ == tasks_.size(); }
     std::optional<Microseconds> first_due() const;
     /* The first due time after `now`. */
     std::optional<Microseconds> first_due_after(Microseconds now) const;
@@ -77,22 +74,15 @@ class Queue {
     Ids take_due(Microseconds now);
 
   private:
-    struct KeyOfId {
-        using type = Id;
-        const Id &operator()(const Task &task) const { return task.id; }
-    };
     struct KeyOfDue {
         using type = Microseconds;
         const Microseconds &operator()(const Task &task) const { return task.due_at; }
     };
-    struct Cell : Task {
-        std::list<Cell>::iterator place;
-    };
+    void take_out(Task &task);
+
     Microseconds noticed_ = INT64_MIN + 2 * second_us;
-    std::list<Cell> tasks_; /* owns them */
-    boost::intrusive::set<Task, boost::intrusive::base_hook<AutoUnlinkSet>, boost::intrusive::key_of_value<KeyOfId>,
-                          boost::intrusive::constant_time_size<false>>
-        by_id_;
+    std::unordered_map<Id, Task> tasks_; /* owns them */
+    size_t idle_count_ = 0;
     boost::intrusive::multiset<Task, boost::intrusive::base_hook<AutoUnlinkDue>,
                                boost::intrusive::key_of_value<KeyOfDue>, boost::intrusive::constant_time_size<false>>
         by_due_;

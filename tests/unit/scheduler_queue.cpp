@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <set>
 
 using namespace pgtrickle::scheduler;
@@ -67,6 +68,29 @@ TEST(Queue, a_running_task_is_nowhere_else)
     queue.make_idle(queue.task(1));
     EXPECT_FALSE(queue.task(1).is_running);
     EXPECT_EQ(queue.idle(), Ids{1});
+}
+
+TEST(Queue, knows_whether_every_one_is_idle)
+{
+    Queue queue;
+    EXPECT_TRUE(queue.is_every_one_idle());
+    std::mt19937 random(4);
+    for (int i = 0; i < 10000; i++) {
+        Id id = random() % 4;
+        switch (random() % 7) {
+        case 0: queue.queue(queue.task(id), random() % 100); break;
+        case 1: queue.suspend(queue.task(id)); break;
+        case 2: queue.start(queue.task(id)); break;
+        case 3: queue.remove(id); break;
+        case 4: (void)queue.take_due(random() % 100); break;
+        default: queue.make_idle(queue.task(id)); break;
+        }
+        bool is_every_one = true;
+        for (Id known : queue.ids())
+            is_every_one = is_every_one && queue.find(known)->is_idle();
+        ASSERT_EQ(queue.is_every_one_idle(), is_every_one);
+        ASSERT_EQ(queue.idle().size() == queue.ids().size(), is_every_one);
+    }
 }
 
 TEST(Queue, forgets_removed_tasks_wherever_they_are)
