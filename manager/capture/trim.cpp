@@ -289,28 +289,39 @@ void remove_all_triggers()
         remove_triggers(lfirst_oid(cell));
 }
 
+/* Whether writers have room and nothing is left behind them. */
+bool is_trimmed(const SourceRow &row)
+{
+    for (int i = 0; i < segment_count; i++)
+        if (pages_of(row.segments[i]) >= (i == row.current_segment ? segment_pages : 1))
+            return false;
+    return true;
+}
+
 /* C++ frame. */
-bool trim_under_snapshot(Oid source, int64 size_limit)
+Trimmed trim_under_snapshot(Oid source, int64 size_limit)
 {
     SourceRow row;
     if (!call([&] { return lock_capture_if_free(source); }))
-        return false;
+        return Trimmed::held_back;
     call([&] { release(source); });
     if (!call([&] { return find_source(source, &row); })) {
         call([&] {
             if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source)))
                 remove_source(source);
         });
-        return false;
+        return Trimmed::done;
     }
     if (!row.is_active)
-        return call([&] { return remove_released(source, &row); });
+        return call([&] { return remove_released(source, &row); }) ? Trimmed::again : Trimmed::held_back;
     bool has_trimmed = call([&] { return move_on(source, &row); });
     const bool force = size_limit > 0 && call([&] { return log_size(source); }) > size_limit;
     for (int i = 0; i < segment_count; i++)
         if (i != row.current_segment || force)
             has_trimmed = trim_segment(source, &row, i, force) || has_trimmed;
-    return has_trimmed;
+    if (has_trimmed)
+        return Trimmed::again;
+    return call([&] { return is_trimmed(row); }) ? Trimmed::done : Trimmed::held_back;
 }
 
 } // namespace
@@ -334,16 +345,16 @@ void remove_all()
     end_own_work();
 }
 
-bool trim(Oid source, int64 size_limit)
+Trimmed trim(Oid source, int64 size_limit)
 {
     /* Our tables may have out-of-line values, which are written under a snapshot only. */
     const bool needs_snapshot = !HaveRegisteredOrActiveSnapshot();
     if (needs_snapshot)
         call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-    const bool has_trimmed = trim_under_snapshot(source, size_limit);
+    const Trimmed trimmed = trim_under_snapshot(source, size_limit);
     if (needs_snapshot)
         call([] { PopActiveSnapshot(); });
-    return has_trimmed;
+    return trimmed;
 }
 
 } // namespace pgtrickle::capture

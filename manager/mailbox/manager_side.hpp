@@ -75,6 +75,8 @@ int slot_total() noexcept;
 uint32_t slot_of_source(Oid source) noexcept;
 /* What every stream table reads beside its sources: COMMIT PREPARED counts there. */
 uint32_t slot_of_database() noexcept;
+/* True once if any bit was set: before that none needs to be looked at. */
+bool take_news() noexcept;
 /* The bits of 64 slots: 1 where something has changed since forget_change(). */
 uint64_t changed_word(int word) noexcept;
 /* From now on the first commit that changes the slot's source sets its bit and this process's latch. To be called before

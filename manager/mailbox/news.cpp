@@ -15,7 +15,8 @@
  *
  * If the writer finds the bit set, it looked before the manager cleared it, so its started++ was before the
  * manager's look, which finds the stream table dirty. If it finds 0, it sets the latch, and the manager's next
- * wake-up finds the bit. So the manager clears before it looks, looks at every one whose bits it cleared, and lets
+ * wake-up finds the bit: it looks for bits where `has_news` is set, which the writer sets between the two, and the manager
+ * clears before it looks. So the manager clears before it looks, looks at every one whose bits it cleared, and lets
  * a stream table be idle only if that look called it clean. A new manager clears and looks at all: a writer that did
  * not see its process id yet had started++ before.
  *
@@ -43,15 +44,17 @@ constexpr uint64_t mask_of(uint32_t slot) noexcept
 
 void tell_change(uint32_t slot) noexcept
 {
-    const ManagerSlot *manager = find_manager(MyDatabaseId);
+    ManagerSlot *manager = find_manager(MyDatabaseId);
     if (manager == nullptr || manager->pid.load() == 0)
         return;
     std::atomic<uint64_t> &word = word_of(manager, slot);
     const uint64_t mask = mask_of(slot);
     if ((word.load() & mask) != 0)
         return;
-    if ((word.fetch_or(mask) & mask) == 0)
-        wake_process(manager->process);
+    if ((word.fetch_or(mask) & mask) != 0)
+        return;
+    manager->has_news.store(1);
+    wake_process(manager->process);
 }
 
 void tell_doubt() noexcept
@@ -77,6 +80,12 @@ uint32_t slot_of_source(Oid source) noexcept
 uint32_t slot_of_database() noexcept
 {
     return database_slot();
+}
+
+bool take_news() noexcept
+{
+    std::atomic<uint32_t> &news = own_manager_slot()->has_news;
+    return news.load() != 0 && news.exchange(0) != 0;
 }
 
 uint64_t changed_word(int word) noexcept

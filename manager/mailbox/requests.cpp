@@ -130,6 +130,7 @@ ManagerSlot *find_or_make_manager(Oid database) noexcept
         slot = &managers[i];
         slot->is_wanted = false;
         slot->barred_by = 0;
+        slot->has_news.store(0);
         slot->is_in_doubt.store(0);
         slot->has_requests.store(0);
         slot->waits_since = 0;

@@ -80,6 +80,7 @@ struct ManagerSlot {
     std::atomic<uint32_t> database; /* InvalidOid: free */
     std::atomic<int32_t> pid;       /* 0: none is running */
     int32_t process;                /* its number in ProcGlobal */
+    std::atomic<uint32_t> has_news;          /* a bit was set since the manager looked at all of them */
     std::atomic<uint32_t> is_in_doubt;       /* something may have changed that no bit tells of */
     std::atomic<uint32_t> has_requests;
     std::atomic<uint32_t> definition_changes; /* counts */

@@ -29,6 +29,7 @@ struct WatermarkGroup {
     std::string name;
     Ids sources;
     Microseconds tolerance_us = 0;
+    bool operator==(const WatermarkGroup &) const = default;
 };
 
 struct Hold {
@@ -55,6 +56,7 @@ struct Holds {
     std::map<Id, Ids> relatives;
 
     bool is_empty() const;
+    bool operator==(const Holds &) const = default;
 };
 
 /* The least of the group's watermarks; nothing while it has not advanced as a whole. `laggard`, if given, is then

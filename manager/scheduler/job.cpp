@@ -105,8 +105,9 @@ void visit(Visitor &visitor, Item &job)
     visitor(job.initiator);
     visitor(job.is_hurried);
     visitor(job.is_prune_due);
+    visitor(job.is_of_all);
+    visitor(job.slots);
     visitor(job.large_sources);
-    visitor(job.after);
     visitor(job.taken);
     visitor(job.involved);
 }
@@ -118,8 +119,10 @@ void visit(Visitor &visitor, Item &result)
     visitor(result.members);
     visitor(result.took_us);
     visitor(result.large_sources);
-    visitor(result.has_untrimmed);
-    visitor(result.go_on_after);
+    visitor(result.untrimmed);
+    visitor(result.held_back);
+    visitor(result.has_given_way);
+    visitor(result.has_unpruned);
     visitor(result.is_catalog_new);
 }
 

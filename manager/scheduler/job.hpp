@@ -60,8 +60,9 @@ struct Job {
     Initiator initiator = Initiator::scheduler;
     bool is_hurried = false;        /* who is wanted does not wait either for what others hold locked */
     bool is_prune_due = false;      /* upkeep: of the history */
+    bool is_of_all = false;         /* upkeep: of all logs */
+    std::vector<uint32_t> slots;    /* upkeep: else of those of sources with these counters, ascending */
     Ids large_sources;              /* upkeep: whose logs an alert has told of */
-    Id after = 0;                   /* upkeep: the source the last job ended with */
     Ids taken;                      /* what others refresh from now on: it need not be kept compiled */
     std::vector<Involved> involved; /* members in order, upstreams first; then who is only read */
     bool operator==(const Job &) const = default;
@@ -84,8 +85,10 @@ struct JobResult {
     std::vector<MemberResult> members;
     Microseconds took_us = 0;
     Ids large_sources;           /* upkeep: whose logs are large */
-    bool has_untrimmed = false;  /* upkeep has emptied something: there may be more */
-    Id go_on_after = 0;          /* upkeep has given way to refreshes after that source; 0: it has seen them all */
+    Ids untrimmed;               /* upkeep: of whose logs there may be more to empty */
+    Ids held_back;               /* upkeep: whose logs somebody else has to let go of first */
+    bool has_given_way = false;  /* upkeep, to refreshes: what it has not come to is among the untrimmed */
+    bool has_unpruned = false;   /* upkeep has pruned the history: there may be more */
     bool is_catalog_new = false; /* the catalog was made anew: what is projected into it has to be written again */
     bool operator==(const JobResult &) const = default;
 };

@@ -48,7 +48,8 @@ void Manager::alert_of_stale()
     if (now < look_for_stale_at_ || guc::stale_alert_after_s == 0 || queue_.is_every_one_idle())
         return;
     const TimestampTz patience_us = static_cast<TimestampTz>(guc::stale_alert_after_s) * USECS_PER_SEC;
-    look_for_stale_at_ = now + std::min(look_pause_us, patience_us);
+    /* What nobody has written yet is late by then, at the earliest. */
+    TimestampTz next_late = now + patience_us;
     const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
     std::vector<std::pair<Id, TimestampTz>> news;
     for (auto &[id, known] : known_) {
@@ -61,7 +62,10 @@ void Manager::alert_of_stale()
         if (is_stale && !known.is_stale_told)
             news.push_back({id, since});
         known.is_stale_told = is_stale;
+        if (due)
+            next_late = std::min(next_late, *due + patience_us);
     }
+    look_for_stale_at_ = std::max(next_late, now + std::min(look_pause_us, patience_us));
     if (!news.empty())
         (void)in_transaction([&] {
             for (auto [id, since] : news) {

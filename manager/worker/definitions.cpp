@@ -303,7 +303,8 @@ bool Manager::load_definitions()
         reload_pause_us_ = 0;
     else
         reload_later();
-    may_trim_ = true; /* logs of dropped stream tables are to be trimmed */
+    is_all_to_trim_ = true; /* logs of dropped stream tables are to be trimmed */
+    look_for_stale_at_ = 0; /* and others may be late sooner than it looked */
     is_projection_due_ = true;
     return !states.empty();
 }

@@ -428,7 +428,8 @@ void Manager::end(const RunningJob &job, const std::optional<scheduler::JobResul
         note_rests(job, *result);
         for (const MemberResult &member : result->members) {
             verdicts[member.id] = member.verdict;
-            may_trim_ = may_trim_ || member.has_changed;
+            if (member.has_changed)
+                note_read_on(member.id);
             settle(member.id, member.verdict, &member);
         }
         is_catalog_new_ = is_catalog_new_ || result->is_catalog_new;
@@ -440,7 +441,7 @@ void Manager::end(const RunningJob &job, const std::optional<scheduler::JobResul
     resolve_by(job, verdicts);
     if (job.kind == Job::Kind::upkeep) {
         is_upkeep_running_ = false;
-        end_upkeep(result ? *result : scheduler::JobResult{});
+        end_upkeep(result);
     }
     std::erase_if(running_, [number = job.number](const RunningJob &other) { return other.number == number; });
 }

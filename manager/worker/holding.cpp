@@ -2,6 +2,9 @@
  * Holds, as the manager keeps to them. A held stream table's task rests with the suspended ones; when what was said
  * changes, all are looked at again. The refresh itself looks once more, under its own snapshot.
  *
+ * The history is told of a hold when a refresh would have been due. As in watch(), only those are looked at that
+ * something has happened to, or whose time has come.
+ *
  * Who reads one that rests stays dirty for as long as it does. So that it is not refreshed over and over, only
  * what it can take in counts: changes below what rests do not.
  */
@@ -13,6 +16,7 @@
 #include "worker/transaction.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pgtrickle::worker {
 
@@ -35,9 +39,20 @@ void Manager::read_holds_if_due()
 {
     if (are_holds_read_ || !is_loaded_)
         return;
+    const scheduler::Holds before = holds_;
     std::optional<Failure> failure = in_transaction([&] { read_holds(); });
-    if (!failure)
+    if (failure)
+        return;
+    add_frozen();
+    if (holds_ != before)
         apply_holds();
+}
+
+void Manager::add_frozen()
+{
+    for (const auto &[id, known] : known_)
+        if (known.is_frozen)
+            holds_.frozen.insert(id);
 }
 
 /* Whether a group has advanced, as a whole, beyond what the stream table has taken in: it is refreshed then, whether or
@@ -63,6 +78,8 @@ void Manager::apply_hold(Id id)
     known.is_released = !known.hold && is_released(id);
     if (known.hold != before)
         known.is_hold_told = known.is_hold_told && known.hold.has_value();
+    if (is_untold(id))
+        untold_holds_.push_back(id);
     if (task == nullptr || known.is_suspended)
         return;
     if (known.hold)
@@ -76,9 +93,7 @@ void Manager::apply_hold(Id id)
 
 void Manager::apply_holds()
 {
-    for (auto &[id, known] : known_)
-        if (known.is_frozen)
-            holds_.frozen.insert(id);
+    add_frozen();
     resting_.clear();
     for (auto &[id, known] : known_) {
         apply_hold(id);
@@ -129,40 +144,49 @@ std::optional<Id> Manager::held_upstream(Id id) const
     return std::nullopt;
 }
 
-/* The history says once of each hold that a refresh was due and did not happen. Returns when to look again. */
-std::optional<TimestampTz> Manager::tell_holds()
+bool Manager::is_untold(Id id) const
 {
-    std::optional<TimestampTz> next;
-    std::vector<catalog::Refresh> rows;
+    auto known = known_.find(id);
+    return known != known_.end() && known->second.hold && !known->second.is_hold_told;
+}
+
+/* The history says once of each hold that a refresh was due and did not happen. Who is clean is listened for, and who is
+ * not has its due time in `holds_due_`. */
+void Manager::tell_holds()
+{
     TimestampTz now = GetCurrentTimestamp();
+    for (; !holds_due_.empty() && holds_due_.begin()->first <= now; holds_due_.erase(holds_due_.begin()))
+        untold_holds_.push_back(holds_due_.begin()->second);
+    if (untold_holds_.empty())
+        return;
+    std::vector<catalog::Refresh> rows;
     const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
-    for (Id id : resting_) {
-        auto found = known_.find(id);
-        if (found == known_.end() || !found->second.hold || found->second.is_hold_told)
+    for (Id id : std::exchange(untold_holds_, {})) {
+        const scheduler::Task *task = queue_.find(id);
+        if (task == nullptr || !is_untold(id))
             continue;
-        const scheduler::Task &task = *queue_.find(id);
-        std::optional<TimestampTz> due = due_of(task, mailbox::dirty_since(id), now, zone);
+        Known &known = known_.at(id);
+        std::optional<TimestampTz> due = due_of(*task, mailbox::dirty_since(id), now, zone);
         if (!due) {
             listening_.listen(id);
-            due = due_of(task, mailbox::dirty_since(id), now, zone);
+            due = due_of(*task, mailbox::dirty_since(id), now, zone);
         }
         if (due && *due > now)
-            next = std::min(next.value_or(*due), *due);
+            holds_due_.emplace(*due, id);
         if (!due || *due > now)
             continue;
-        found->second.is_hold_told = true;
+        known.is_hold_told = true;
         catalog::Refresh row;
         row.relid = id;
         row.started_at = row.ended_at = now;
         row.action = "SKIP";
         row.status = "SKIPPED";
         row.initiated_by = "SCHEDULER";
-        (void)in_transaction([&] { row.error_message = refresh::sentence_of(*found->second.hold); });
+        (void)in_transaction([&] { row.error_message = refresh::sentence_of(*known.hold); });
         rows.push_back(std::move(row));
     }
     if (!rows.empty())
         catalog::append_history(rows);
-    return next;
 }
 
 } // namespace pgtrickle::worker

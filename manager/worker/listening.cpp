@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace pgtrickle::worker {
 
@@ -13,11 +14,17 @@ using scheduler::Ids;
 void Listening::set(Id id, const Ids &relations)
 {
     remove(id);
-    listening_.resize(mailbox::slot_total() / 64);
+    for (Bits *bits : {&listening_, &read_, &stirred_})
+        bits->resize(mailbox::slot_total() / 64);
+    counted_.resize(mailbox::slot_total());
     readers_.resize(mailbox::slot_total());
     std::vector<uint32_t> slots = {mailbox::slot_of_database()};
     for (Id relation : relations)
-        slots.push_back(mailbox::slot_of_source(relation));
+        if (relation != id)
+            slots.push_back(mailbox::slot_of_source(relation));
+    for (uint32_t slot : slots)
+        add(read_, slot);
+    slots.push_back(mailbox::slot_of_source(id));
     std::sort(slots.begin(), slots.end());
     slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
     for (uint32_t slot : slots)
@@ -39,9 +46,10 @@ void Listening::remove(Id id)
 void Listening::listen(Id id)
 {
     for (uint32_t slot : slots_[id]) {
-        if (is_listening(slot))
+        if (has(listening_, slot))
             continue;
-        listening_[slot / 64] |= uint64_t{1} << (slot % 64);
+        add(listening_, slot);
+        add(stirred_, slot);
         mailbox::forget_change(slot);
     }
 }
@@ -49,11 +57,14 @@ void Listening::listen(Id id)
 Ids Listening::hear()
 {
     Ids told;
+    if (!mailbox::take_news())
+        return told;
     for (size_t word = 0; word < listening_.size(); word++) {
         if (listening_[word] == 0)
             continue;
         uint64_t news = mailbox::changed_word(static_cast<int>(word)) & listening_[word];
         listening_[word] &= ~news;
+        stirred_[word] |= news;
         for (; news != 0; news &= news - 1) {
             const Ids &readers = readers_[word * 64 + std::countr_zero(news)];
             told.insert(told.end(), readers.begin(), readers.end());
@@ -62,13 +73,20 @@ Ids Listening::hear()
     return told;
 }
 
-uint64_t Listening::count_commits() const
+std::vector<uint32_t> Listening::take_written()
 {
-    uint64_t count = 0;
-    for (uint32_t slot = 0; slot < readers_.size(); slot++)
-        if (!readers_[slot].empty())
-            count += mailbox::commits_of(slot);
-    return count;
+    std::vector<uint32_t> written;
+    for (size_t word = 0; word < read_.size(); word++) {
+        uint64_t doubtful = read_[word] & (stirred_[word] | ~listening_[word]);
+        stirred_[word] = 0;
+        for (; doubtful != 0; doubtful &= doubtful - 1) {
+            uint32_t slot = static_cast<uint32_t>(word * 64 + std::countr_zero(doubtful));
+            uint64_t count = mailbox::commits_of(slot);
+            if (std::exchange(counted_[slot], count) != count)
+                written.push_back(slot);
+        }
+    }
+    return written;
 }
 
 } // namespace pgtrickle::worker

@@ -74,8 +74,11 @@ void Manager::watch()
     const bool was_set_back = queue_.notice_time(now);
     if (was_set_back)
         forget_pauses(now);
-    if (mailbox::take_doubt() || was_set_back)
+    if (mailbox::take_doubt() || was_set_back) {
         unwatched_ = queue_.idle();
+        untold_holds_ = resting_;
+        is_all_to_trim_ = true;
+    }
     Ids told = listening_.hear();
     may_trim_ = may_trim_ || !told.empty();
     unwatched_.insert(unwatched_.end(), told.begin(), told.end());
@@ -84,6 +87,8 @@ void Manager::watch()
     const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
     for (Id id : unwatched_) {
         scheduler::Task *task = queue_.find(id);
+        if (task != nullptr && task->is_suspended && is_untold(id))
+            untold_holds_.push_back(id);
         if (task == nullptr || !task->is_idle() || queue_if_due(*task, now, zone))
             continue;
         listening_.listen(id);
@@ -120,7 +125,8 @@ void Manager::cycle()
     } else {
         refuse_requests();
     }
-    tell_holds_at_ = guc::enabled ? tell_holds() : std::nullopt;
+    if (guc::enabled)
+        tell_holds();
     alert_of_stale();
     dispatch();
     tell_who_serves();
@@ -132,6 +138,8 @@ void Manager::cycle()
 
 long Manager::sleep_ms()
 {
+    if (guc::enabled && !untold_holds_.empty())
+        return 0;
     TimestampTz now = GetCurrentTimestamp();
     TimestampTz until = now + static_cast<TimestampTz>(longest_sleep_ms) * 1000;
     auto take = [&](std::optional<TimestampTz> at) {
@@ -140,11 +148,12 @@ long Manager::sleep_ms()
     };
     if (guc::enabled)
         take(queue_.first_due_after(dispatched_at_));
-    take(tell_holds_at_);
+    if (guc::enabled && !holds_due_.empty())
+        take(holds_due_.begin()->first);
     if (guc::stale_alert_after_s > 0 && !queue_.is_every_one_idle())
         take(look_for_stale_at_);
     /* Nobody listens to what is written to the sources of those that are not idle; their logs grow. */
-    if (!is_upkeep_running_ && (may_trim_ || has_untrimmed_ || go_on_after_ != 0 || !queue_.is_every_one_idle()))
+    if (!is_upkeep_running_ && (is_upkeep_wanted() || !queue_.is_every_one_idle()))
         take(upkeep_after_);
     if (!is_loaded_ || load_after_ != 0)
         take(load_after_);

@@ -159,6 +159,7 @@ class Manager {
     /* holding.cpp */
     void read_holds();
     void read_holds_if_due();
+    void add_frozen();
     void apply_holds();
     void apply_hold(scheduler::Id id);
     bool is_released(scheduler::Id id) const;
@@ -166,7 +167,8 @@ class Manager {
     TimestampTz pending_since(scheduler::Id id) const;
     TimestampTz own_pending_since(scheduler::Id id) const;
     std::optional<scheduler::Id> held_upstream(scheduler::Id id) const;
-    std::optional<TimestampTz> tell_holds();
+    void tell_holds();
+    bool is_untold(scheduler::Id id) const;
 
     /* alerting.cpp */
     void alert_of_stale();
@@ -175,7 +177,10 @@ class Manager {
     bool is_upkeep_due(TimestampTz now);
     bool is_upkeep_late(TimestampTz now) const;
     scheduler::Job upkeep_job(TimestampTz now);
-    void end_upkeep(const scheduler::JobResult &result);
+    void end_upkeep(const std::optional<scheduler::JobResult> &result);
+    bool is_upkeep_wanted() const;
+    void note_written();
+    void note_read_on(scheduler::Id id);
 
     scheduler::Graph graph_;
     scheduler::Paces paces_;
@@ -191,8 +196,9 @@ class Manager {
     scheduler::Holds holds_;
     bool are_holds_read_ = false;
     scheduler::Ids resting_;         /* held or suspended, ascending */
-    std::optional<TimestampTz> tell_holds_at_;
-    TimestampTz look_for_stale_at_ = 0;
+    scheduler::Ids untold_holds_;    /* something has happened to them, and the history may have to tell of their hold */
+    std::set<std::pair<TimestampTz, scheduler::Id>> holds_due_; /* whose hold is to be told then */
+    TimestampTz look_for_stale_at_ = 0; /* nobody is late before that */
     scheduler::Ids large_sources_;   /* whose logs an alert has told of */
     std::map<scheduler::Id, scheduler::Ids> mates_; /* in its refresh group, itself included */
     uint32_t changes_seen_ = 0;
@@ -208,14 +214,16 @@ class Manager {
     Listening listening_;
     scheduler::Ids unwatched_;       /* have become idle, or news are about them: to be looked at */
     std::map<uint32_t, uint64_t> commits_read_; /* by slot: how many there were at the last job that read the source */
-    uint64_t commits_trimmed_ = 0;   /* how many there were in all at the last upkeep */
     bool is_upkeep_running_ = false;
     bool is_catalog_new_ = false;
     bool is_projected_ = true;       /* the catalog has what was loaded last */
     bool may_trim_ = false;          /* something was logged or refreshed since the last upkeep */
-    bool has_untrimmed_ = false;     /* the last upkeep emptied something: there may be more */
+    bool is_all_to_trim_ = false;    /* as logs of dropped stream tables are, which no commit tells of */
+    std::set<uint32_t> to_trim_;     /* slots of sources that were written to or read on since upkeep looked at their logs, or
+                                        for which there was more to do */
+    std::set<uint32_t> held_back_;   /* of those for which there was more to do than could be done */
+    bool has_unpruned_ = false;      /* the last upkeep pruned something: there may be more */
     TimestampTz upkeep_after_ = 0;
-    scheduler::Id go_on_after_ = 0;  /* upkeep has given way there; 0: it has not */
     TimestampTz prune_after_ = 0;
 };
 

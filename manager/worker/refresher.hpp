@@ -60,7 +60,7 @@ class Refresher {
 
     /* upkeep.cpp */
     void keep_up(scheduler::JobResult *result);
-    bool trim_logs(scheduler::JobResult *result);
+    void trim_logs(scheduler::JobResult *result);
 
     /* alerting.cpp */
     std::optional<int64_t> look_at_log_size(Oid source, scheduler::JobResult *result) const;

@@ -3,7 +3,11 @@
  * runs them: logs are trimmed, the catalog's write-ahead log is moved into its file, old
  * history goes. Otherwise there is nothing to keep up, and nothing runs. It is a job like a refresh,
  * for trimming a long log takes long; and one that gives way after some milliseconds, for refreshes that are at home with
- * the same worker wait for it. The next one goes on where it ended.
+ * the same worker wait for it. The next one goes on with the rest.
+ *
+ * A log is looked at only if its source was written to since, or was read on by a refresh, or if there was more to do. A log
+ * that was trimmed as far as can be, its writers having room, stays so until it is written to. What sessions read on by
+ * themselves nobody tells: a log that its readers hold back is looked at again along with the others.
  */
 #include "capture/capture.hpp"
 #include "catalog/process.hpp"
@@ -17,8 +21,11 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <utility>
 
 namespace pgtrickle::worker {
+
+using scheduler::Id;
 
 namespace {
 
@@ -28,14 +35,17 @@ constexpr TimestampTz give_way_after_us = 5'000;
 constexpr TimestampTz patience_us = 1'000'000; /* of upkeep that is due, while refreshes are */
 
 /* Ascending. */
-std::vector<Oid> captured_sources_after(Oid after)
+std::vector<Oid> sources_to_trim(const scheduler::Job &job)
 {
     std::vector<Oid> sources;
+    if (!job.is_of_all && job.slots.empty())
+        return sources;
     (void)in_transaction([&] {
         List *list = call([] { return capture::captured_sources(); });
         ListCell *cell;
         foreach (cell, list)
-            if (lfirst_oid(cell) > after)
+            if (job.is_of_all ||
+                std::binary_search(job.slots.begin(), job.slots.end(), mailbox::slot_of_source(lfirst_oid(cell))))
                 sources.push_back(lfirst_oid(cell));
     });
     std::sort(sources.begin(), sources.end());
@@ -44,47 +54,50 @@ std::vector<Oid> captured_sources_after(Oid after)
 
 } // namespace
 
-/* Whether anything was moved or emptied: there may be more. */
-bool Refresher::trim_logs(scheduler::JobResult *result)
+void Refresher::trim_logs(scheduler::JobResult *result)
 {
-    bool has_untrimmed = false;
+    using capture::Trimmed;
     const TimestampTz end = GetCurrentTimestamp() + give_way_after_us;
-    Oid last = job_.after;
-    for (Oid source : captured_sources_after(job_.after)) {
-        if (last != job_.after && GetCurrentTimestamp() >= end) {
-            result->go_on_after = last;
+    const std::vector<Oid> sources = sources_to_trim(job_);
+    auto next = sources.begin();
+    while (next != sources.end() && !mailbox::is_asked_to_exit()) {
+        result->has_given_way = next != sources.begin() && GetCurrentTimestamp() >= end;
+        if (result->has_given_way)
             break;
-        }
-        last = source;
-        bool has_moved = false;
+        const Oid source = *next++;
+        Trimmed trimmed = Trimmed::held_back;
         std::optional<int64_t> untold_bytes;
         std::optional<Failure> failure =
             in_transaction([&] {
                 untold_bytes = look_at_log_size(source, result);
-                has_moved = capture::trim(source, max_log_bytes());
+                trimmed = capture::trim(source, max_log_bytes());
             });
         if (untold_bytes)
             tell_growth(source, *untold_bytes, result);
-        has_untrimmed = has_untrimmed || (has_moved && !failure);
-        if (mailbox::is_asked_to_exit())
-            break;
+        if (failure || trimmed == Trimmed::held_back)
+            result->held_back.push_back(source);
+        else if (trimmed == Trimmed::again)
+            result->untrimmed.push_back(source);
     }
-    for (Oid source : job_.large_sources)
-        if (source <= job_.after || (result->go_on_after != 0 && source > last))
+    result->untrimmed.insert(result->untrimmed.end(), next, sources.end());
+    for (Oid source : job_.large_sources) {
+        const bool is_left = std::binary_search(next, sources.end(), source);
+        const bool is_looked_at = job_.is_of_all || std::binary_search(sources.begin(), sources.end(), source);
+        if (is_left || !is_looked_at)
             result->large_sources.push_back(source);
-    return has_untrimmed;
+    }
 }
 
 void Refresher::keep_up(scheduler::JobResult *result)
 {
     call([] { pgstat_report_activity(STATE_RUNNING, "upkeep of change logs"); });
-    result->has_untrimmed = trim_logs(result);
-    if (result->go_on_after != 0)
+    trim_logs(result);
+    if (result->has_given_way)
         return;
     if (job_.is_prune_due) {
         TimestampTz before =
             GetCurrentTimestamp() - static_cast<TimestampTz>(guc::history_retention_days) * USECS_PER_DAY;
-        result->has_untrimmed = catalog::prune_history(before) || result->has_untrimmed;
+        result->has_unpruned = catalog::prune_history(before);
     }
     catalog::checkpoint();
 }
@@ -95,15 +108,31 @@ bool Manager::is_upkeep_due(TimestampTz now)
 {
     if (now < upkeep_after_)
         return false;
-    if (go_on_after_ != 0)
-        return true;
-    uint64_t commits = listening_.count_commits();
-    may_trim_ = may_trim_ || commits != commits_trimmed_;
-    commits_trimmed_ = commits;
-    bool is_due = may_trim_ || has_untrimmed_;
-    if (!is_due)
+    note_written();
+    if (!is_upkeep_wanted())
         upkeep_after_ = now + upkeep_pause_us;
-    return is_due;
+    return is_upkeep_wanted();
+}
+
+bool Manager::is_upkeep_wanted() const
+{
+    return may_trim_ || is_all_to_trim_ || has_unpruned_ || !to_trim_.empty();
+}
+
+/* Who has written to too many sources at once, or commits what was prepared, says so of the database. */
+void Manager::note_written()
+{
+    std::vector<uint32_t> written = listening_.take_written();
+    to_trim_.insert(written.begin(), written.end());
+    is_all_to_trim_ = is_all_to_trim_ || to_trim_.count(mailbox::slot_of_database()) != 0;
+}
+
+/* It has been refreshed: what it read up to now it needs no more. */
+void Manager::note_read_on(Id id)
+{
+    may_trim_ = true;
+    for (Id source : graph_.sources(id))
+        to_trim_.insert(mailbox::slot_of_source(source));
 }
 
 bool Manager::is_upkeep_late(TimestampTz now) const
@@ -113,24 +142,36 @@ bool Manager::is_upkeep_late(TimestampTz now) const
 
 scheduler::Job Manager::upkeep_job(TimestampTz now)
 {
-    /* What is written while it has given way may be of a source that it has passed. */
-    may_trim_ = may_trim_ && go_on_after_ != 0;
     scheduler::Job job;
     job.kind = scheduler::Job::Kind::upkeep;
     job.large_sources = large_sources_;
-    job.after = go_on_after_;
+    job.is_of_all = std::exchange(is_all_to_trim_, false);
+    to_trim_.merge(held_back_);
+    job.slots.assign(to_trim_.begin(), to_trim_.end());
+    to_trim_.clear();
+    held_back_.clear();
+    may_trim_ = false;
     job.is_prune_due = now >= prune_after_;
     return job;
 }
 
-void Manager::end_upkeep(const scheduler::JobResult &result)
+/* Without a result its worker has died. */
+void Manager::end_upkeep(const std::optional<scheduler::JobResult> &result)
 {
     const TimestampTz now = GetCurrentTimestamp();
-    has_untrimmed_ = result.has_untrimmed || (has_untrimmed_ && go_on_after_ != 0);
-    large_sources_ = result.large_sources;
-    go_on_after_ = result.go_on_after;
-    upkeep_after_ = go_on_after_ != 0 ? now : now + upkeep_pause_us;
-    if (go_on_after_ == 0 && now >= prune_after_)
+    upkeep_after_ = now + upkeep_pause_us;
+    is_all_to_trim_ = is_all_to_trim_ || !result;
+    if (!result)
+        return;
+    for (Id source : result->untrimmed)
+        to_trim_.insert(mailbox::slot_of_source(source));
+    for (Id source : result->held_back)
+        held_back_.insert(mailbox::slot_of_source(source));
+    large_sources_ = result->large_sources;
+    has_unpruned_ = result->has_unpruned;
+    if (result->has_given_way)
+        upkeep_after_ = now;
+    else if (now >= prune_after_)
         prune_after_ = now + prune_pause_us;
 }
 

@@ -14,7 +14,8 @@ Job sample_job()
     job.kind = Job::Kind::upkeep;
     job.initiator = Initiator::reader;
     job.is_hurried = true;
-    job.is_prune_due = true;
+    job.is_prune_due = job.is_of_all = true;
+    job.slots = {0, 16383};
     for (Id id : {7u, 4000000000u}) {
         Involved involved;
         involved.id = id;
@@ -38,7 +39,9 @@ JobResult sample_result()
     JobResult result;
     result.members.push_back({9, Verdict::behind, true, true, true, 3, 1234567890123, INT64_MAX});
     result.took_us = 77;
-    result.has_untrimmed = result.is_catalog_new = true;
+    result.untrimmed = {4, 5};
+    result.held_back = {6};
+    result.has_given_way = result.has_unpruned = result.is_catalog_new = true;
     return result;
 }
 

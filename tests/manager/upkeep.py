@@ -1,0 +1,112 @@
+#!/usr/bin/python3 -B
+"""Upkeep trims every log that can be trimmed, however it was written, and leaves alone what was not written to."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+QUIET = 40
+db = Database()
+
+
+def create(name, query):
+    db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h')", name, query)
+
+
+def megabytes_of_log(source):
+    return ("SELECT sum(pg_relation_size(segment)) / 1e6 FROM pgtrickle.pgt_source, unnest(segments) segment "
+            f"WHERE relid = '{source}'::regclass")
+
+
+def write(source, run=db.run):
+    """More than a segment of its log."""
+    run(f"INSERT INTO {source} SELECT i, repeat('x', 100) FROM generate_series(1, 40000) i")
+
+
+def wait_until_trimmed(source):
+    db.wait_for(f"SELECT ({megabytes_of_log(source)}) < 1", True)
+
+
+def set_up():
+    # the looks that are counted are index scans, and are not to be our own
+    db.run("SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off")
+    db.run("CREATE TABLE wide (id int, filling text); CREATE TABLE other (id int, filling text)")
+    create("of_wide", "SELECT id, filling FROM wide")
+    create("of_other", "SELECT id, filling FROM other")
+    for k in range(QUIET):
+        db.run(f"CREATE TABLE quiet_{k} (id int)")
+        create(f"of_quiet_{k}", f"SELECT id FROM quiet_{k}")
+
+
+def looks_at_captured_sources():
+    db.run("SELECT pg_stat_force_next_flush()")
+    return db.value("SELECT idx_scan FROM pg_stat_all_tables WHERE relid = 'pgtrickle.pgt_source'::regclass")
+
+
+def looks_while_one_is_trimmed():
+    before = looks_at_captured_sources()
+    write("wide")
+    db.run("SELECT pgtrickle.refresh_stream_table('of_wide')")
+    wait_until_trimmed("wide")
+    return looks_at_captured_sources() - before
+
+
+def what_was_not_written_to_is_left_alone():
+    set_up()
+    # because of the new stream tables all are looked at, once
+    looks = []
+    while not looks or looks[-1] >= QUIET:
+        assert len(looks) < 5, looks
+        looks.append(looks_while_one_is_trimmed())
+
+
+def a_log_that_was_held_back_is_trimmed_along_with_others():
+    write("wide")
+    # upkeep has seen what can not be trimmed yet when the other's log is trimmed
+    write("other")
+    db.run("SELECT pgtrickle.refresh_stream_table('of_other')")
+    wait_until_trimmed("other")
+    assert db.value(megabytes_of_log("wide")) > 1
+    # nobody tells of this one
+    db.run("SELECT pgtrickle.refresh_stream_table('of_wide')")
+    db.run("INSERT INTO quiet_0 VALUES (1)")
+    wait_until_trimmed("wide")
+
+
+def what_was_prepared_is_trimmed():
+    writer = db.connect()
+    cursor = writer.cursor()
+    cursor.execute("BEGIN")
+    write("wide", cursor.execute)
+    cursor.execute(f"PREPARE TRANSACTION '{db.name}'")
+    cursor.execute(f"COMMIT PREPARED '{db.name}'")
+    writer.close()
+    db.run("SELECT pgtrickle.refresh_stream_table('of_wide')")
+    wait_until_trimmed("wide")
+
+
+def what_one_transaction_wrote_to_very_many_is_trimmed():
+    """The mailbox takes it for a change of the whole database."""
+    for k in range(130):
+        db.run(f"CREATE TABLE many_{k} (id int)")
+        create(f"of_many_{k}", f"SELECT id FROM many_{k}")
+    inserts = ";".join(f"INSERT INTO many_{k} VALUES (1)" for k in range(130))
+    db.run(f"BEGIN; {inserts}; INSERT INTO wide SELECT i, repeat('x', 100) FROM generate_series(1, 40000) i; COMMIT")
+    db.run("SELECT pgtrickle.refresh_stream_table('of_wide')")
+    wait_until_trimmed("wide")
+
+
+def the_log_of_one_that_was_dropped_goes():
+    db.run("SELECT pgtrickle.drop_stream_table('of_wide')")
+    db.wait_for("SELECT count(*) FROM pgtrickle.pgt_source WHERE relid = 'wide'::regclass", 0)
+
+
+def the_database_can_be_dropped():
+    db.drop()
+
+
+run_cases([what_was_not_written_to_is_left_alone, a_log_that_was_held_back_is_trimmed_along_with_others,
+           what_was_prepared_is_trimmed, what_one_transaction_wrote_to_very_many_is_trimmed,
+           the_log_of_one_that_was_dropped_goes, the_database_can_be_dropped])
