@@ -49,13 +49,14 @@ void DiamondSearch::reach(Number relation, Number from)
         open_count_++;
     } else if (way.from != from) {
         way.from = relation;
-        way.is_parting = true;
+        way.is_parting = is_parted_ = true;
     }
 }
 
-void DiamondSearch::walk(Number apex)
+bool DiamondSearch::walk(Number apex, Until until)
 {
     reached_.clear();
+    is_parted_ = false;
     for (Number source : relations_[apex].sources)
         reach(source, source);
     for (Number i = apex + 1; open_count_ > 0; i++) {
@@ -64,9 +65,12 @@ void DiamondSearch::walk(Number apex)
         ways_[i].is_open = false;
         open_count_--;
         reached_.push_back(i);
+        if (is_parted_ && until == Until::first_parting)
+            continue; /* to close what is open */
         for (Number source : relations_[i].sources)
             reach(source, ways_[i].from);
     }
+    return is_parted_;
 }
 
 /* Backwards, each before those that read it. */
@@ -78,19 +82,23 @@ void DiamondSearch::collect()
         for (Number source : relations_[*reached].sources)
             way.is_on_one = way.is_on_one || ways_[source].is_parting || ways_[source].is_on_one;
         if (way.is_on_one)
-            members_.push_back(relations_[*reached].id);
+            members_.push_back(*reached);
     }
 }
 
-const Ids &DiamondSearch::of(Id apex)
+Ids DiamondSearch::of(Id apex)
 {
-    members_.clear();
+    Ids members;
     auto found = number_.find(apex);
-    if (found != number_.end() && relations_[found->second].sources.size() > 1) {
-        walk(found->second);
+    if (found == number_.end() || relations_[found->second].sources.size() < 2)
+        return members;
+    if (walk(found->second, Until::end))
         collect();
-    }
-    return members_;
+    else
+        members_.clear();
+    for (Number member : members_)
+        members.push_back(relations_[member].id);
+    return members;
 }
 
 Ids Graph::diamond_of(Id id) const

@@ -17,10 +17,10 @@ class DiamondSearch {
     /* `ids`: all that the apexes to come reach, themselves included. */
     DiamondSearch(const Graph &graph, const Ids &ids);
 
-    /* In order; good until the next call. Empty, too, for one that is not among `ids`. */
-    const Ids &of(Id apex);
+    /* In order. Empty, too, for one that is not among `ids`. */
+    Ids of(Id apex);
 
-  private:
+  protected:
     using Number = uint32_t;
     struct Relation {
         Id id;
@@ -34,17 +34,24 @@ class DiamondSearch {
         bool is_on_one;  /* it leads to such a relation */
     };
 
-    void walk(Number apex);
-    void reach(Number relation, Number from);
+    /* Whether ways part somewhere. */
+    enum class Until { end, first_parting };
+    bool walk(Number apex, Until until);
+    /* After a walk to the end. */
     void collect();
 
     std::vector<Relation> relations_; /* each after those that read it */
     Number stream_table_count_;       /* they come first */
+    std::vector<Number> reached_;     /* by the last walk */
+    std::vector<Number> members_;     /* of the diamond collected last, in order */
+
+  private:
+    void reach(Number relation, Number from);
+
     std::unordered_map<Id, Number> number_;
     std::vector<Way> ways_;
-    std::vector<Number> reached_;
     size_t open_count_ = 0;
-    Ids members_;
+    bool is_parted_ = false;
 };
 
 } // namespace pgtrickle::scheduler

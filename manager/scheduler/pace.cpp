@@ -4,7 +4,7 @@
  */
 #include "scheduler/pace.hpp"
 
-#include "scheduler/diamond.hpp"
+#include "scheduler/bond.hpp"
 
 #include <algorithm>
 #include <map>
@@ -126,34 +126,15 @@ class Computation {
         return has_timed(bond) && !hurried_.count(nodes_[bond.front()].bond);
     }
 
-    size_t leader(size_t number) const
-    {
-        while (nodes_[number].bond != number)
-            number = nodes_[number].bond;
-        return number;
-    }
-
     void bind()
     {
-        std::vector<size_t> apexes;
-        DiamondSearch diamonds(graph_, graph_.ids());
+        Bonds bonds(graph_, [&](Id id) { return nodes_[number_[id]].terms.is_diamond_atomic; });
         for (size_t i = 0; i < nodes_.size(); i++) {
-            if (!nodes_[i].terms.is_diamond_atomic)
-                continue;
-            const Ids &members = diamonds.of(nodes_[i].id);
-            if (!members.empty())
-                apexes.push_back(i);
-            for (Id member : members) {
-                size_t mine = leader(i), other = leader(number_[member]);
-                nodes_[std::max(mine, other)].bond = std::min(mine, other);
-            }
-        }
-        for (size_t i = 0; i < nodes_.size(); i++)
-            nodes_[i].bond = leader(i);
-        for (size_t i = 0; i < nodes_.size(); i++)
+            nodes_[i].bond = bonds.leader(i);
             bonds_[nodes_[i].bond].push_back(i);
+        }
         std::erase_if(bonds_, [](const auto &bond) { return bond.second.size() < 2; });
-        for (size_t apex : apexes)
+        for (size_t apex : bonds.apexes())
             if (!nodes_[apex].terms.is_diamond_slowest)
                 hurried_.insert(nodes_[apex].bond);
     }
