@@ -17,6 +17,7 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
 #include "pg/superuser.hpp"
+#include "refresh/bindings.hpp"
 #include "refresh/refresh.hpp"
 
 extern "C" {
@@ -241,6 +242,7 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
     }
     command->def = reinterpret_cast<::Node *>(as_def_elements(old_options, new_options));
     call([&] {
+        refresh::announce_bindings();
         utility.run();
         CommandCounterIncrement();
     });

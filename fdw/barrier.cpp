@@ -205,18 +205,19 @@ bool refresh_here(const Oid *relids, int count)
     auto *held = static_cast<Oid *>(palloc(sizeof(Oid) * count));
     int held_count = 0;
     enter([&] {
-        std::vector<Oid> members(relids, relids + count), left;
+        std::vector<Oid> members(relids, relids + count);
+        refresh::Unrefreshed unrefreshed;
         TimestampTz started_at = GetCurrentTimestamp();
         try {
             for (const refresh::Outcome &outcome :
-                 refresh::refresh_group({.members = members, .asked = scheduler::Asked::reader}, nullptr, &left))
+                 refresh::refresh_group({.members = members, .asked = scheduler::Asked::reader}, &unrefreshed))
                 note_refresh(outcome, "SCAN");
         } catch (const PgError &error) {
             note_failed_refresh(members.front(), started_at, "SCAN", error);
             throw;
         }
-        held_count = static_cast<int>(left.size());
-        std::copy(left.begin(), left.end(), held);
+        held_count = static_cast<int>(unrefreshed.held.size());
+        std::copy(unrefreshed.held.begin(), unrefreshed.held.end(), held);
     });
     CommandCounterIncrement();
     for (int i = 0; i < held_count; i++) {

@@ -21,6 +21,7 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/settings.hpp"
+#include "refresh/bindings.hpp"
 #include "refresh/missing_index.hpp"
 #include "refresh/refresh.hpp"
 #include "translate/refusal.hpp"
@@ -232,6 +233,7 @@ void store_definition(Oid relid, Query *query, const Maintenance &maintenance)
 {
     call([=] {
         definition::store_query(relid, query);
+        refresh::announce_bindings();
         state::remove_dependencies(relid);
     });
     /* A query may read an inheritance parent both with and without its children. */

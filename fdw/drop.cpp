@@ -9,6 +9,7 @@
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
 #include "mailbox/mailbox.hpp"
+#include "refresh/bindings.hpp"
 #include "refresh/holds.hpp"
 #include "refresh/refresh_groups.hpp"
 #include "refresh/scope.hpp"
@@ -29,6 +30,7 @@ object_access_hook_type previous_hook = nullptr;
 void forget_stream_table(Oid relid)
 {
     List *sources = state::sources_of(relid);
+    refresh::announce_bindings();
     state::remove_dependencies(relid);
     state::remove(relid);
     ListCell *cell;

@@ -5,7 +5,7 @@
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
 #include "fdw/serving.hpp"
-#include "refresh/diamond.hpp"
+#include "refresh/bindings.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -63,10 +63,10 @@ bool keeps_own_schedule(Oid relid)
 /* C++ frame. */
 bool is_bound(Oid relid, Oid upstream)
 {
-    refresh::Diamonds diamonds;
-    diamonds.look_around(relid);
-    const std::vector<Oid> &bound = diamonds.bound_to(relid);
-    return std::find(bound.begin(), bound.end(), upstream) != bound.end();
+    refresh::bindings().follow_news();
+    refresh::bindings().look_around({relid});
+    const std::vector<Oid> &bond = refresh::bindings().bond_of(relid);
+    return std::binary_search(bond.begin(), bond.end(), upstream);
 }
 
 /* C++ frame. Whether one of the sources of `relid` has a change that it has not taken in; `left` bounds the walk over

@@ -18,6 +18,7 @@
 #include "fdw/own_sql.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/superuser.hpp"
+#include "refresh/bindings.hpp"
 #include "refresh/scope.hpp"
 #include "storage/storage.hpp"
 
@@ -144,6 +145,7 @@ int64_t prepare_upgrade()
     call([] { capture::remove_all(); });
     for (Oid relid : relids_of(kept_of_stream_tables))
         call([=] { drop_kept(relid); });
+    call([] { refresh::announce_bindings(); });
     for (Oid relid : stream_tables)
         call([=] {
             state::remove_dependencies(relid);

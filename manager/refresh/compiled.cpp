@@ -6,6 +6,7 @@
 #include "pg/context.hpp"
 #include "pg/settings.hpp"
 #include "pg/superuser.hpp"
+#include "refresh/bindings.hpp"
 #include "refresh/names.hpp"
 #include "refresh/scope.hpp"
 #include "storage/storage.hpp"
@@ -64,6 +65,7 @@ bool has_stale = false;
 extern "C" void on_relcache_invalidation(Datum, Oid relation)
 {
     was_invalidated_meanwhile = true;
+    note_invalidated(relation);
     if (cache == nullptr)
         return;
     for (auto &[relid, compiled] : *cache)

@@ -1,7 +1,17 @@
 #include "refresh/diamond.hpp"
 
 #include "definition/definition.hpp"
+#include "definition/options.hpp"
 #include "definition/state.hpp"
+#include "scheduler/diamond.hpp"
+#include "scheduler/piece.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "access/reloptions.h"
+#include "catalog/pg_foreign_table.h"
+#include "utils/syscache.h"
+}
 
 namespace pgtrickle::refresh {
 
@@ -26,53 +36,79 @@ void add_below(Oid relid, scheduler::Graph &graph)
         add_below(upstream, graph);
 }
 
+/* False: it is gone, for nobody keeps it still. PostgreSQL frame. */
+bool read_options(Oid relid, List **options)
+{
+    HeapTuple tuple = SearchSysCache1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    bool is_null;
+    Datum found = SysCacheGetAttr(FOREIGNTABLEREL, tuple, Anum_pg_foreign_table_ftoptions, &is_null);
+    *options = is_null ? NIL : untransformRelOptions(found);
+    ReleaseSysCache(tuple);
+    return true;
+}
+
+bool is_atomic(Oid relid)
+{
+    List *options;
+    if (!call([&] { return read_options(relid, &options); }))
+        return false;
+    Definition definition;
+    options::apply(options::from_list(options), &definition);
+    return definition.is_diamond_atomic;
+}
+
 } // namespace
 
-void Diamonds::look_around(Oid relid)
+void Diamonds::look_around(std::vector<Oid> open)
 {
-    std::vector<Oid> open = {relid};
+    scheduler::Ids ends;
     while (!open.empty()) {
         Oid next = open.back();
         open.pop_back();
         if (!seen_.insert(next).second)
             continue;
-        look_at_end(next);
+        /* Most are none: there are two ways from an end. */
+        if (call([=] { return list_length(state::sources_of(next)); }) > 1)
+            ends.push_back(next);
         for (Oid reader : definition::readers_of(next))
             open.push_back(reader);
     }
+    if (!ends.empty())
+        look_at_ends(ends);
 }
 
-void Diamonds::look_at_end(Oid relid)
+void Diamonds::look_at_ends(const scheduler::Ids &ends)
 {
-    /* Most are not: there are two ways from an end. */
-    if (call([=] { return list_length(state::sources_of(relid)); }) < 2)
-        return;
-    add_below(relid, graph_);
-    scheduler::Ids members = graph_.diamond_of(relid);
-    if (members.empty() || !definition::load(relid).is_diamond_atomic)
-        return;
-    members.push_back(relid);
-    bind(members);
+    for (Oid end : ends)
+        add_below(end, graph_);
+    scheduler::DiamondSearch diamonds(graph_, scheduler::with_upstreams(graph_, ends));
+    for (Oid end : ends) {
+        scheduler::Ids members = diamonds.of(end);
+        if (members.empty() || !is_atomic(end))
+            continue;
+        members.push_back(end);
+        bind(members);
+    }
 }
 
 void Diamonds::bind(const std::vector<Oid> &members)
 {
     std::set<Oid> all(members.begin(), members.end());
+    std::set<size_t> before;
     for (Oid member : members)
-        all.insert(bound_to(member).begin(), bound_to(member).end());
-    /* What it takes in stays behind, and is nobody's bond any more. */
+        if (auto found = bond_of_.find(member); found != bond_of_.end())
+            before.insert(found->second);
+    for (size_t bond : before)
+        all.insert(bonds_[bond].begin(), bonds_[bond].end());
+    if (before.size() == 1 && bonds_[*before.begin()].size() == all.size())
+        return;
+    for (size_t bond : before)
+        bonds_[bond] = {};
     for (Oid member : all)
         bond_of_[member] = bonds_.size();
     bonds_.emplace_back(all.begin(), all.end());
-}
-
-std::vector<std::vector<Oid>> Diamonds::bonds() const
-{
-    std::vector<std::vector<Oid>> result;
-    for (size_t i = 0; i < bonds_.size(); i++)
-        if (bond_of_.at(bonds_[i].front()) == i)
-            result.push_back(bonds_[i]);
-    return result;
 }
 
 const std::vector<Oid> &Diamonds::bound_to(Oid relid) const

@@ -8,8 +8,7 @@
  *           d
  *
  * Where d asks for it (diamond_consistency 'atomic'), the three are refreshed together or not at all, so that
- * whoever reads some of them never sees two states of the base. What a diamond is, the scheduler's graph
- * says; the manager, which has that graph of all, names those who take part itself.
+ * whoever reads some of them never sees two states of the base. What a diamond is, the scheduler's graph says.
  * C++ frames; they throw PgError.
  */
 #pragma once
@@ -26,15 +25,14 @@ namespace pgtrickle::refresh {
 /* The atomic diamonds around some stream tables, those that share a member as one. */
 class Diamonds {
   public:
-    /* Finds those that `relid` is in, by way of the ends above it. What was looked at once is not looked at again:
+    /* Finds those that any of these is in, by way of the ends above it. What was looked at once is not looked at again:
      * a group of many levels has as many ends as members. */
-    void look_around(Oid relid);
-    /* Those that are refreshed together with it or not at all, itself included; empty: none but itself. */
+    void look_around(std::vector<Oid> relids);
+    /* Those that are refreshed together with it or not at all, itself included, ascending; empty: none but itself. */
     const std::vector<Oid> &bound_to(Oid relid) const;
-    std::vector<std::vector<Oid>> bonds() const;
 
   private:
-    void look_at_end(Oid relid);
+    void look_at_ends(const scheduler::Ids &ends);
     void bind(const std::vector<Oid> &members);
 
     scheduler::Graph graph_;

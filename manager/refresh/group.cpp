@@ -1,87 +1,20 @@
 #include "refresh/group.hpp"
 
 #include "capture/capture.hpp"
-#include "refresh/diamond.hpp"
+#include "refresh/gathering.hpp"
 #include "refresh/left_out.hpp"
-#include "refresh/refresh_groups.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
-#include "storage/lock.h"
 #include "utils/snapmgr.h"
 }
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 namespace pgtrickle::refresh {
 
 namespace {
-
-bool has_been_filled(Oid relid)
-{
-    state::StateRow row;
-    return state::read(relid, &row) && row.is_populated;
-}
-
-/* Whom a walk down takes along. */
-struct Collected {
-    Reach reach;
-    std::set<Oid> named;
-    std::map<Oid, Member> found;
-    std::vector<Oid> path; /* that the walk is on: each reads the next */
-
-    bool takes(Oid upstream) const
-    {
-        return reach == Reach::all_below || named.count(upstream) != 0 || !has_been_filled(upstream);
-    }
-};
-
-/* A view that was replaced where nobody saw it may have closed a circle. */
-void check_for_cycle(Oid relid, const std::vector<Oid> &path)
-{
-    auto first = std::find(path.begin(), path.end(), relid);
-    if (first == path.end())
-        return;
-    std::vector<Oid> circle(first, path.end());
-    circle.push_back(relid);
-    definition::raise_cycle(circle);
-}
-
-/* Locks the definitions of `relid` and its upstreams, and gives each its level. */
-int collect(Oid relid, Collected &collected)
-{
-    check_for_cycle(relid, collected.path);
-    std::map<Oid, Member> &found = collected.found;
-    if (auto known = found.find(relid); known != found.end())
-        return known->second.level;
-    call([=] { LockRelationOid(relid, RowExclusiveLock); });
-    if (!call([=] { return definition::is_stream_table(relid); }))
-        raise({.sqlstate = ERRCODE_UNDEFINED_TABLE,
-               .message = "stream table not found: it was dropped meanwhile",
-               .detail = "Its OID was " + std::to_string(relid) + "."});
-    Member member{};
-    member.outcome.relid = relid;
-    collected.path.push_back(relid);
-    as_part_of(relid, Action::no_data, [&] {
-        member.compiled = &compiled_of(relid);
-        for (const CompiledSource &source : member.compiled->sources)
-            if (source.is_stream_table && collected.takes(source.relid))
-                member.level = std::max(member.level, 1 + collect(source.relid, collected));
-    });
-    collected.path.pop_back();
-    return found.emplace(relid, std::move(member)).first->second.level;
-}
-
-bool lock_object(Oid relid, LockWait wait)
-{
-    return call([=] {
-        LOCKTAG tag;
-        SET_LOCKTAG_OBJECT(tag, MyDatabaseId, state::state_table(), relid, 0);
-        return LockAcquire(&tag, ExclusiveLock, false, wait == LockWait::skip_if_locked) != LOCKACQUIRE_NOT_AVAIL;
-    });
-}
 
 std::vector<Oid> sources_of(const std::vector<Member> &members)
 {
@@ -181,34 +114,14 @@ void observe(Group &group)
         group.observed.push_back({relid, mailbox::observe(relid)});
 }
 
-/* With those that are named, and all that is below them, whoever is bound to any of these or is in a refresh group with
- * it. */
-void collect_all_below(const Asking &asking, Collected &collected, Group &group)
-{
-    Diamonds diamonds;
-    std::vector<Oid> open = asking.members;
-    auto open_unless_found = [&](const std::vector<Oid> &relids) {
-        for (Oid relid : relids)
-            if (collected.found.count(relid) == 0)
-                open.push_back(relid);
-    };
-    while (!open.empty()) {
-        for (Oid relid : open)
-            collect(relid, collected);
-        open.clear();
-        std::vector<Oid> all;
-        for (const auto &[relid, member] : collected.found) {
-            all.push_back(relid);
-            diamonds.look_around(relid);
-        }
-        open_unless_found(with_mates(all));
-        for (Oid relid : all)
-            open_unless_found(diamonds.bound_to(relid));
-    }
-    group.bonds = diamonds.bonds();
-}
-
 } // namespace
+
+Group Group::of_nobody(const Unrefreshed &why)
+{
+    Group nobody;
+    nobody.unrefreshed = why;
+    return nobody;
+}
 
 const mailbox::Seen &Group::seen(Oid relid) const
 {
@@ -257,33 +170,16 @@ TimestampTz Group::as_of(Oid relid) const
 
 Group lock_group(const Asking &asking)
 {
-    Collected collected = {asking.reach, {asking.members.begin(), asking.members.end()}, {}, {}};
-    Group group;
-    group.bonds = asking.bonds;
-    if (asking.reach == Reach::all_below)
-        collect_all_below(asking, collected, group);
-    for (Oid relid : asking.members)
-        collect(relid, collected);
-    for (auto &[relid, member] : collected.found)
-        group.members.push_back(std::move(member));
-    std::stable_sort(group.members.begin(), group.members.end(),
-                     [](const Member &a, const Member &b) { return a.level < b.level; });
-    for (const Member &member : group.members)
-        if (!lock_object(member.compiled->relid(), asking.wait)) {
-            Group nobody;
-            nobody.locked = member.compiled->relid();
-            return nobody;
-        }
+    Group group = gather(asking);
+    if (group.members.empty())
+        return group;
     for (Member &member : group.members)
         if (!state::read(member.compiled->relid(), &member.state))
             raise({.message = "stream table \"" + member.compiled->definition.name + "\" has no state"});
     /* Whoever named it has not heard yet that it is suspended: to him it is as good as locked, with all that hangs on it. */
     for (const Member &member : group.members)
-        if (asking.reach == Reach::named && member.state.status == state::name_of(state::Status::suspended)) {
-            Group nobody;
-            nobody.locked = member.compiled->relid();
-            return nobody;
-        }
+        if (asking.reach == Reach::named && member.state.status == state::name_of(state::Status::suspended))
+            return Group::of_nobody({.locked = member.compiled->relid()});
     leave_out_suspended(group, asking);
     lock_sources(group.members);
     observe(group);

@@ -32,8 +32,9 @@ struct Group {
     std::vector<ObservedSource> observed; /* sources and members, ascending by OID */
     std::vector<LeftOut> left_out;
     std::vector<std::vector<Oid>> bonds; /* each is refreshed as a whole or not at all */
-    std::vector<Oid> held; /* were named, and are not to be refreshed */
-    Oid locked = InvalidOid; /* without members: whose object lock was not to be had, or who is not to be refreshed */
+    Unrefreshed unrefreshed;
+
+    static Group of_nobody(const Unrefreshed &why);
 
     const mailbox::Seen &seen(Oid relid) const;
     /* Somebody whom members read takes no part, or no longer; what he shows is what the refresh reads. */
@@ -46,7 +47,7 @@ struct Group {
 void look_at_left_out(Group &group);
 
 /* Those who are asked for and whoever is within reach (but left_out.hpp), locked, with state rows read and the mailbox
- * observed. With skip_if_locked: no members when another transaction holds an object lock. */
+ * observed. No members: unrefreshed.locked says why. */
 Group lock_group(const Asking &asking);
 
 } // namespace pgtrickle::refresh

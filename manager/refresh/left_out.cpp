@@ -1,7 +1,7 @@
 #include "refresh/left_out.hpp"
 
 #include "pg/relation_name.hpp"
-#include "refresh/diamond.hpp"
+#include "refresh/bindings.hpp"
 
 extern "C" {
 #include "utils/builtins.h"
@@ -120,7 +120,7 @@ void take_out(Group &group, const Asking &asking, const Stops &stops)
         if (is_named(asking, relid)) {
             if (asking.asked == scheduler::Asked::owner)
                 raise_stopped(relid, stop);
-            group.held.push_back(relid);
+            group.unrefreshed.held.push_back(relid);
         }
     std::erase_if(group.members, [&](const Member &member) {
         const bool is_out = stops.count(member.compiled->relid()) != 0;
@@ -227,11 +227,10 @@ Explanation explain_rest(Oid relid)
         if (state::read(upstream, &row) && is_suspended(row))
             return {"It reads " + name_of_stream_table(upstream) + ", which is suspended.", resume_hint(upstream)};
     involved.insert(involved.begin(), relid);
-    Diamonds diamonds;
+    bindings().follow_news();
+    bindings().look_around(involved);
     for (Oid one : involved)
-        diamonds.look_around(one);
-    for (Oid one : involved)
-        for (Oid mate : diamonds.bound_to(one)) {
+        for (Oid mate : bindings().bond_of(one)) {
             if (state::read(mate, &row) && is_suspended(row))
                 return explain_by_bond({mate, {}, InvalidOid});
             if (std::optional<Hold> hold = hold_on(mate))

@@ -15,7 +15,7 @@
 namespace pgtrickle::refresh {
 
 /* Takes those out that are suspended, and whom they keep. An owner who has named one of these gets an error, 55000, but
- * the one that he has named himself goes; of others it is told in group.held. */
+ * the one that he has named himself goes; of others it is told in group.unrefreshed. */
 void leave_out_suspended(Group &group, const Asking &asking);
 
 /* The same of those that are held, and of those that would read one without rows: it would look empty. Under the

@@ -230,15 +230,13 @@ const char *name_of_attempt(Action action)
     return action == Action::no_data ? "SKIP" : name_of(action);
 }
 
-std::vector<Outcome> refresh_group(const Asking &asking, Oid *locked, std::vector<Oid> *held)
+std::vector<Outcome> refresh_group(const Asking &asking, Unrefreshed *unrefreshed)
 {
     call([] { require_none_running(); });
     discard_stale();
     Group group = lock_group(asking);
-    if (locked != nullptr)
-        *locked = group.locked;
-    if (held != nullptr)
-        *held = group.held;
+    if (unrefreshed != nullptr)
+        *unrefreshed = group.unrefreshed;
     if (group.members.empty())
         return {};
     TimestampTz data_timestamp = GetCurrentTimestamp();
@@ -246,8 +244,8 @@ std::vector<Outcome> refresh_group(const Asking &asking, Oid *locked, std::vecto
     if (has_older_snapshot) /* which was taken later than this */
         data_timestamp = GetCurrentTransactionStartTimestamp();
     leave_out_held(group, asking);
-    if (held != nullptr)
-        *held = group.held;
+    if (unrefreshed != nullptr)
+        *unrefreshed = group.unrefreshed;
     run_members_until_done(group);
     write_states(group, data_timestamp);
     report(group);

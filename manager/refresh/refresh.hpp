@@ -62,17 +62,28 @@ struct Asking {
     LockWait wait = LockWait::wait;
     scheduler::Asked asked = scheduler::Asked::owner;
     Reach reach = Reach::all_below;
-    std::vector<std::vector<Oid>> bonds = {}; /* reach named: those that are refreshed together or not at all */
+    /* Reach named: who is refreshed together or not at all; and who is of a refresh group, though not all of it may take part.
+     * Each ascending. */
+    std::vector<std::vector<Oid>> bonds = {};
+    std::vector<std::vector<Oid>> groups = {};
+};
+
+/* Who stays as he was although he was named. */
+struct Unrefreshed {
+    Oid locked = InvalidOid;     /* not InvalidOid: it keeps all others from it too */
+    bool is_bound_anew = false;  /* that one, to more than the asking knows of */
+    std::vector<Oid> held = {};
 };
 
 /* Refreshes those who are asked for, and whoever else is within reach,
  * as one group under one snapshot. Must be called without an active snapshot of its own
  * in use for the result. With skip_if_locked, returns an empty list when another
- * transaction holds a member's object lock, and says whose in `locked`. Throws PgError, a MemberError where one member is at
+ * transaction holds a member's object lock, and says whose in `locked`; as it does, with reach named, of one that is bound to
+ * others of whom the asking does not know, or is suspended. Throws PgError, a MemberError where one member is at
  * fault; then nothing has changed once the caller's (sub)transaction is rolled back.
  * Who is held, or suspended, stays as it is (left_out.hpp): for an owner, one who is named makes an error, 55000; of
  * others it is told in `held`. */
-std::vector<Outcome> refresh_group(const Asking &asking, Oid *locked = nullptr, std::vector<Oid> *held = nullptr);
+std::vector<Outcome> refresh_group(const Asking &asking, Unrefreshed *unrefreshed = nullptr);
 
 /* Creates the heaps of a stream table just defined (its definition view, dependencies and
  * state row exist). Empty, unpopulated. */

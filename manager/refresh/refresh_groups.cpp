@@ -4,7 +4,6 @@
 #include "definition/own_table.hpp"
 
 #include <algorithm>
-#include <set>
 
 namespace pgtrickle::refresh {
 
@@ -27,17 +26,6 @@ std::map<std::string, std::vector<Oid>> refresh_groups()
     for (auto &[name, members] : groups)
         std::sort(members.begin(), members.end());
     return groups;
-}
-
-std::vector<Oid> with_mates(const std::vector<Oid> &relids)
-{
-    std::set<Oid> result(relids.begin(), relids.end());
-    for (const auto &[name, members] : refresh_groups())
-        if (std::any_of(members.begin(), members.end(), [&](Oid member) {
-                return std::find(relids.begin(), relids.end(), member) != relids.end();
-            }))
-            result.insert(members.begin(), members.end());
-    return {result.begin(), result.end()};
 }
 
 bool leave_group(Oid relid)

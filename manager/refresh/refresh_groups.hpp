@@ -15,9 +15,6 @@ namespace pgtrickle::refresh {
 /* The members of each group, by name; ascending. Cost, when there is no group: a look into an empty table. */
 std::map<std::string, std::vector<Oid>> refresh_groups();
 
-/* `relids`, and the other members of the groups that they are in, each once. */
-std::vector<Oid> with_mates(const std::vector<Oid> &relids);
-
 /* Takes a stream table that is being dropped out of its group. Whether it was in one. PostgreSQL frame. */
 bool leave_group(Oid relid);
 

@@ -14,6 +14,8 @@ namespace {
 constexpr uint32_t job_mark = 0x4a6f6231;
 constexpr uint32_t result_mark = 0x52657331;
 
+template <class Item> constexpr bool is_value = std::is_arithmetic_v<Item> || std::is_same_v<Item, Ids>;
+
 class Writer {
   public:
     template <class Value>
@@ -72,7 +74,6 @@ void visit(Visitor &visitor, Item &item)
     visitor(item.id);
     visitor(item.role);
     visitor(item.bond);
-    visitor(item.group);
     visitor(item.is_restless);
     visitor(item.is_program_written);
     visitor(item.refresh_timeout_ms);
@@ -108,6 +109,7 @@ void visit(Visitor &visitor, Item &job)
     visitor(job.is_of_all);
     visitor(job.slots);
     visitor(job.large_sources);
+    visitor(job.groups);
     visitor(job.taken);
     visitor(job.involved);
 }
@@ -124,13 +126,14 @@ void visit(Visitor &visitor, Item &result)
     visitor(result.has_given_way);
     visitor(result.has_unpruned);
     visitor(result.is_catalog_new);
+    visitor(result.is_outdated);
 }
 
 template <class Item> void Writer::operator()(const std::vector<Item> &items)
 {
     (*this)(static_cast<uint64_t>(items.size()));
     for (const Item &item : items) {
-        if constexpr (std::is_arithmetic_v<Item>)
+        if constexpr (is_value<Item>)
             (*this)(item);
         else
             visit(*this, item);
@@ -144,7 +147,7 @@ template <class Item> void Reader::operator()(std::vector<Item> &items)
     /* One at a time: a damaged count ends at the end of the bytes, not of the memory. */
     for (uint64_t i = 0; i < count; i++) {
         Item item{};
-        if constexpr (std::is_arithmetic_v<Item>)
+        if constexpr (is_value<Item>)
             (*this)(item);
         else
             visit(*this, item);

@@ -42,7 +42,6 @@ struct Involved {
     Id id = 0;
     Role role = Role::wanted;
     Id bond = 0;                     /* the same for all that are refreshed together or not at all; 0: alone */
-    Id group = 0;                    /* the same for all of a refresh group, which wait for each other's locks; 0: none */
     bool is_restless = false;        /* another answer without a change */
     bool is_program_written = false; /* to the catalog, of this generation */
     int32_t refresh_timeout_ms = 0;
@@ -63,6 +62,7 @@ struct Job {
     bool is_of_all = false;         /* upkeep: of all logs */
     std::vector<uint32_t> slots;    /* upkeep: else of those of sources with these counters, ascending */
     Ids large_sources;              /* upkeep: whose logs an alert has told of */
+    std::vector<Ids> groups;        /* refresh groups of members, each ascending: they wait for each other's locks */
     Ids taken;                      /* what others refresh from now on: it need not be kept compiled */
     std::vector<Involved> involved; /* members in order, upstreams first; then who is only read */
     bool operator==(const Job &) const = default;
@@ -90,6 +90,7 @@ struct JobResult {
     bool has_given_way = false;  /* upkeep, to refreshes: what it has not come to is among the untrimmed */
     bool has_unpruned = false;   /* upkeep has pruned the history: there may be more */
     bool is_catalog_new = false; /* the catalog was made anew: what is projected into it has to be written again */
+    bool is_outdated = false;    /* members are bound to others than the job says: definitions have to be read again */
     bool operator==(const JobResult &) const = default;
 };
 

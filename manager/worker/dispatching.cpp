@@ -125,6 +125,24 @@ bool Manager::is_somebody_waiting_for_locks() const
     return std::any_of(running_.begin(), running_.end(), [](const RunningJob &job) { return job.waits_for_locks; });
 }
 
+/* Whoever is of a refresh group with one of them, and comes along or stays for a reason that lasts: not one that is being
+ * refreshed, nor one that is yet to be read. */
+std::vector<Ids> Manager::groups_of(const Ids &members)
+{
+    std::vector<Ids> groups;
+    std::set<Id> seen;
+    for (Id member : members) {
+        auto mates = mates_.find(member);
+        if (mates == mates_.end() || !seen.insert(mates->second.front()).second)
+            continue;
+        Ids &group = groups.emplace_back();
+        for (Id mate : mates->second)
+            if (const Task *task = queue_.find(mate); task != nullptr && !task->is_running)
+                group.push_back(mate);
+    }
+    return groups;
+}
+
 Job Manager::make_job(const Ids &involved, size_t member_count, const std::set<Id> &wanted,
                       const std::set<Id> &companions, Initiator initiator)
 {
@@ -140,8 +158,6 @@ Job Manager::make_job(const Ids &involved, size_t member_count, const std::set<I
                                                          : Involved::Role::follower;
         if (const Ids &bound = paces_.bound_to(involved[i]); !bound.empty())
             item.bond = bound.front();
-        if (auto mates = mates_.find(involved[i]); mates != mates_.end())
-            item.group = mates->second.front();
         item.is_restless = known.is_restless;
         item.is_program_written = known.is_program_written;
         item.refresh_timeout_ms = known.refresh_timeout_ms;
@@ -224,6 +240,7 @@ bool Manager::dispatch_piece(Id id, TimestampTz wanted_since, const std::functio
     if (choice.chance == Pool::Chance::later)
         return false;
     Job job = make_job(involved, members.size(), wanted, companions, initiator);
+    job.groups = groups_of(members);
     job.is_hurried = !is_for_reader && (is_doubtful ? is_waiting : !locked_.empty());
     RunningJob running;
     running.waits_for_locks = is_doubtful && !job.is_hurried;
@@ -433,6 +450,7 @@ void Manager::end(const RunningJob &job, const std::optional<scheduler::JobResul
             settle(member.id, member.verdict, &member);
         }
         is_catalog_new_ = is_catalog_new_ || result->is_catalog_new;
+        is_loaded_ = is_loaded_ && !result->is_outdated;
     }
     /* Those that were left out, and those of a worker that died. */
     for (Id id : job.members)

@@ -129,6 +129,7 @@ class Manager {
     bool is_busy(const scheduler::Ids &involved) const;
     bool was_locked(const scheduler::Ids &members) const;
     bool is_somebody_waiting_for_locks() const;
+    std::vector<scheduler::Ids> groups_of(const scheduler::Ids &members);
     scheduler::Job make_job(const scheduler::Ids &involved, size_t member_count,
                             const std::set<scheduler::Id> &wanted, const std::set<scheduler::Id> &companions,
                             scheduler::Initiator initiator);

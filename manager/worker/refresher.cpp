@@ -138,7 +138,7 @@ scheduler::MemberResult &Refresher::result_of(Id id)
     return result;
 }
 
-std::optional<Failure> Refresher::attempt(const Ids &members, Oid *locked)
+std::optional<Failure> Refresher::attempt(const Ids &members)
 {
     std::vector<refresh::Outcome> outcomes;
     Programs programs;
@@ -154,11 +154,11 @@ std::optional<Failure> Refresher::attempt(const Ids &members, Oid *locked)
     }
     std::string text = description_of(members, involved_);
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
-    held_.clear();
+    unrefreshed_ = {};
     TimestampTz started_at = GetCurrentTimestamp();
     std::optional<Failure> failure = in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); })) {
-            held_.assign(members.begin(), members.end());
+            unrefreshed_.held.assign(members.begin(), members.end());
             return;
         }
         limit_waiting(job_.initiator);
@@ -168,8 +168,9 @@ std::optional<Failure> Refresher::attempt(const Ids &members, Oid *locked)
                                            .wait = refresh::LockWait::skip_if_locked,
                                            .asked = asked_by(job_.initiator),
                                            .reach = refresh::Reach::named,
-                                           .bonds = bonds()},
-                                          locked, &held_);
+                                           .bonds = bonds(),
+                                           .groups = job_.groups},
+                                          &unrefreshed_);
         alert_of_reinitialized(outcomes);
         programs = unwritten_programs(outcomes);
         if (timeout_ms > 0)
@@ -178,6 +179,7 @@ std::optional<Failure> Refresher::attempt(const Ids &members, Oid *locked)
     if (failure)
         failure->has_timed_out = timeout_ms > 0 && failure->sqlstate == ERRCODE_QUERY_CANCELED &&
                                  GetCurrentTimestamp() >= started_at + static_cast<TimestampTz>(timeout_ms) * 1000;
+    is_outdated_ = is_outdated_ || unrefreshed_.is_bound_anew;
     if (failure || outcomes.empty())
         return failure;
     note_successes(outcomes, dirty);
@@ -260,12 +262,12 @@ Ids Refresher::bound_to(Id id) const
 /* Who shows one state with it where nobody fails or is held: its refresh group. */
 Ids Refresher::mates_of(Id id) const
 {
-    const Involved *item = find(id);
     Ids mates;
-    if (item != nullptr && item->group != 0)
-        for (const Involved &other : job_.involved)
-            if (other.group == item->group && other.role != Involved::Role::upstream)
-                mates.push_back(other.id);
+    for (const Ids &group : job_.groups)
+        if (contains(group, id))
+            for (Id mate : group)
+                if (const Involved *other = find(mate); other != nullptr && other->role != Involved::Role::upstream)
+                    mates.push_back(mate);
     return mates;
 }
 
@@ -276,8 +278,10 @@ std::vector<Ids> Refresher::bonds() const
         if (item.bond != 0)
             bonds[item.bond].push_back(item.id);
     std::vector<Ids> result;
-    for (auto &[number, members] : bonds)
+    for (auto &[number, members] : bonds) {
+        std::sort(members.begin(), members.end());
         result.push_back(std::move(members));
+    }
     return result;
 }
 
@@ -335,16 +339,16 @@ void Refresher::refresh_group(Ids members)
                 set_verdict(member, Verdict::locked);
             return;
         }
-        Oid locked = InvalidOid;
         TimestampTz started_at = GetCurrentTimestamp();
-        std::optional<Failure> failure = attempt(members, &locked);
+        std::optional<Failure> failure = attempt(members);
+        const Oid locked = unrefreshed_.locked;
         if (!failure && locked == InvalidOid) {
             for (Id member : members)
-                set_verdict(member, contains(held_, member) ? Verdict::held : Verdict::refreshed);
+                set_verdict(member, contains(unrefreshed_.held, member) ? Verdict::held : Verdict::refreshed);
             return;
         }
         if (!failure) {
-            /* Somebody else refreshes it, perhaps in a long transaction: the others go on. */
+            /* Somebody else refreshes it, perhaps in a long transaction, or it is bound to others: who is not goes on. */
             size_t before = members.size();
             set_verdict(locked, Verdict::locked);
             leave_out(locked, members);
@@ -475,6 +479,7 @@ scheduler::JobResult Refresher::run()
         result.members.push_back(member);
     result.took_us = GetCurrentTimestamp() - started_at;
     result.is_catalog_new = catalog::take_is_new();
+    result.is_outdated = is_outdated_;
     return result;
 }
 

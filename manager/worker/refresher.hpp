@@ -44,7 +44,7 @@ class Refresher {
     void refresh_group(scheduler::Ids members);
     void refresh_alone(scheduler::Ids members);
     void leave_out(scheduler::Id failed, scheduler::Ids &members);
-    std::optional<Failure> attempt(const scheduler::Ids &members, Oid *locked);
+    std::optional<Failure> attempt(const scheduler::Ids &members);
     void note_successes(const std::vector<refresh::Outcome> &outcomes, const scheduler::Ids &dirty);
     void alert_of_reinitialized(const std::vector<refresh::Outcome> &outcomes) const;
     Programs unwritten_programs(const std::vector<refresh::Outcome> &outcomes) const;
@@ -70,7 +70,8 @@ class Refresher {
     scheduler::Graph graph_; /* of those that the job involves */
     std::map<scheduler::Id, const scheduler::Involved *> involved_;
     std::map<scheduler::Id, scheduler::MemberResult> results_;
-    std::vector<Oid> held_; /* of the last attempt */
+    refresh::Unrefreshed unrefreshed_; /* of the last attempt */
+    bool is_outdated_ = false;
 };
 
 } // namespace pgtrickle::worker

@@ -16,12 +16,12 @@ Job sample_job()
     job.is_hurried = true;
     job.is_prune_due = job.is_of_all = true;
     job.slots = {0, 16383};
+    job.groups = {{7, 8}, {}, {9}};
     for (Id id : {7u, 4000000000u}) {
         Involved involved;
         involved.id = id;
         involved.role = Involved::Role::companion;
         involved.bond = 7;
-        involved.group = 9;
         involved.is_restless = involved.is_program_written = true;
         involved.refresh_timeout_ms = -1;
         involved.failures = 2;
@@ -41,7 +41,8 @@ JobResult sample_result()
     result.took_us = 77;
     result.untrimmed = {4, 5};
     result.held_back = {6};
-    result.has_given_way = result.has_unpruned = result.is_catalog_new = true;
+    result.has_given_way = result.has_unpruned = true;
+    result.is_catalog_new = result.is_outdated = true;
     return result;
 }
 

@@ -1,0 +1,257 @@
+#!/usr/bin/python3 -B
+"""What is to be refreshed together is so from the commit on that says it, whoever has not heard of it yet.
+
+A creation tells the manager after its commit, and lets its locks go after that; a job may have been on its way before. So each
+case stops somebody where he does not know what is bound by now.
+"""
+
+import sys
+import threading
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+# Whoever refreshes waits for locks for half of that.
+db.admin(f"ALTER DATABASE {db.name} SET deadlock_timeout = '60s'")
+# Readers of this session must not bring about what is tested.
+db.run("SET pg_trickle.enabled = off")
+
+
+def create(name, query, schedule, session=None):
+    (session or db.session).cursor().execute("SELECT pgtrickle.create_stream_table(%s, %s, %s)", (name, query, schedule))
+
+
+def begin():
+    session = db.connect()
+    session.cursor().execute("SET client_min_messages = error")
+    session.autocommit = False
+    return session
+
+
+def wait_for_waiter(what):
+    db.wait_for(f"SELECT count(*) > 0 FROM pg_locks WHERE {what} AND NOT granted", True)
+
+
+def in_background(work, *arguments):
+    thread = threading.Thread(target=work, args=arguments)
+    thread.start()
+    return thread
+
+
+def refresh_by_hand(name, errors):
+    try:
+        db.connect().cursor().execute("SELECT pgtrickle.refresh_stream_table(%s)", (name,))
+    except psycopg2.Error as error:
+        errors.append(str(error))
+
+
+def make_sides(source, schedule="1s"):
+    """Two that read the same, of which one may be due at once and the other is not, and one over each. A diamond over those is
+    made without a lock on the relations below: to begin to capture one keeps those from it who refresh it."""
+    db.run(f"CREATE TABLE {source} (id int PRIMARY KEY)")
+    create(f"{source}_left", f"SELECT count(*) AS n FROM {source}", schedule)
+    create(f"{source}_right", f"SELECT max(id) AS id FROM {source}", "1h")
+    create(f"{source}_over_left", f"SELECT n FROM {source}_left", "1h")
+    create(f"{source}_over_right", f"SELECT id FROM {source}_right", "1h")
+
+
+def make_known(source, name):
+    """To the manager: it refreshes it."""
+    db.run(f"INSERT INTO {source} VALUES (0)")
+    db.wait_for(f"SELECT n FROM {name}", 1)
+
+
+def both_of(source):
+    return f"SELECT n, id FROM {source}_over_left CROSS JOIN {source}_over_right"
+
+
+def shown(source):
+    return db.run(f"SELECT (SELECT n FROM {source}_left), (SELECT id FROM {source}_right), "
+                  f"(SELECT (n, id)::text FROM {source}_both)")[0]
+
+
+def assert_went_together(since, *names):
+    """Each refresh by the manager was one of all of them: it gives them one data_timestamp."""
+    history = ("FROM pgtrickle.pgt_refresh_history h JOIN pgtrickle.pgt_stream_tables USING (pgt_id) "
+               f"WHERE initiated_by = 'SCHEDULER' AND start_time > '{since}' AND pgt_name = ")
+    db.wait_for(f"SELECT count(*) > 0 {history} '{names[0]}'", True)  # it is written after the commit
+    times = [db.run(f"SELECT h.data_timestamp {history} '{name}' ORDER BY 1") for name in names]
+    assert all(other == times[0] for other in times), times
+
+
+def a_job_from_before_a_diamond_was_made_takes_no_half_of_it():
+    make_sides("early")
+    make_known("early", "early_left")
+    since = db.value("SELECT now()")
+    maker = begin()
+    maker.cursor().execute("ALTER FOREIGN TABLE early_left OPTIONS (ADD work_mem '4MB')")
+    db.run("INSERT INTO early VALUES (1)")
+    wait_for_waiter("relation = 'early_left'::regclass")
+    create("early_both", both_of("early"), "1h", maker)
+    maker.cursor().execute("INSERT INTO early VALUES (2)")
+    maker.commit()
+    maker.close()
+    db.wait_for("SELECT id FROM early_right", 2)
+    assert shown("early") == (3, 2, "(3,2)"), shown("early")
+    assert_went_together(since, "early_left", "early_right", "early_both")
+
+
+def a_diamond_is_whole_though_the_manager_cannot_read_its_definition():
+    """Somebody keeps it locked from the moment on in which it has become a diamond. Others go on."""
+    make_sides("hidden")
+    make_known("hidden", "hidden_left")
+    create("hidden_both", "SELECT n, n::int AS id FROM hidden_over_left", "1h")
+    create("hidden_beside", "SELECT sum(id) AS total FROM hidden", "1s")
+    db.run("INSERT INTO hidden VALUES (1)")
+    db.wait_for("SELECT total FROM hidden_beside", 1)
+    maker = begin()
+    maker.cursor().execute("SELECT pgtrickle.alter_stream_table('hidden_both', query => %s)", (both_of("hidden"),))
+    maker.cursor().execute("INSERT INTO hidden VALUES (2)")
+    locker = begin()
+    waiting = in_background(locker.cursor().execute, "ALTER FOREIGN TABLE hidden_both OPTIONS (SET schedule '2h')")
+    wait_for_waiter("relation = 'hidden_both'::regclass")
+    maker.commit()
+    maker.close()
+    waiting.join()
+    for number in (3, 4):
+        db.run("INSERT INTO hidden VALUES (%s)", number)
+        db.wait_for("SELECT total FROM hidden_beside", number * (number + 1) // 2)
+        sides = db.run("SELECT (SELECT n FROM hidden_left), (SELECT id FROM hidden_right)")
+        assert sides == [(2, 1)], sides
+    locker.rollback()
+    locker.close()
+    db.wait_for("SELECT n FROM hidden_left", 5)
+    assert shown("hidden") == (5, 4, "(5,4)"), shown("hidden")
+
+
+def a_refresh_by_hand_that_waited_for_a_creation_takes_the_diamond_along():
+    make_sides("waited", "1h")
+    maker = begin()
+    create("waited_both", both_of("waited"), "1h", maker)
+    maker.cursor().execute("INSERT INTO waited VALUES (1)")
+    errors = []
+    waiting = in_background(refresh_by_hand, "waited_left", errors)
+    wait_for_waiter("locktype = 'object'")
+    maker.commit()
+    maker.close()
+    waiting.join()
+    assert shown("waited") == (1, 1, "(1,1)") and not errors, (shown("waited"), errors)
+
+
+def of_two_creations_the_second_takes_the_diamond_of_the_first_along():
+    make_sides("twice", "1h")
+    create("twice_aside", "SELECT n FROM twice_left", "1h")
+    maker = begin()
+    create("twice_both", both_of("twice"), "1h", maker)
+    maker.cursor().execute("INSERT INTO twice VALUES (1)")
+    waiting = in_background(create, "twice_again", "SELECT n FROM twice_aside", "1h", db.connect())
+    wait_for_waiter("locktype = 'object'")
+    maker.commit()
+    maker.close()
+    waiting.join()
+    assert shown("twice") == (1, 1, "(1,1)"), shown("twice")
+
+
+def a_prepared_creation_binds_when_it_is_committed():
+    """Nobody tells the manager: whoever is to refresh half of the diamond does."""
+    make_sides("prepared")
+    make_known("prepared", "prepared_left")
+    maker = db.connect()
+    maker.cursor().execute("SET client_min_messages = error; BEGIN")
+    create("prepared_both", both_of("prepared"), "1h", maker)
+    maker.cursor().execute("INSERT INTO prepared VALUES (1); PREPARE TRANSACTION 'made'")
+    errors = []
+    waiting = in_background(refresh_by_hand, "prepared_left", errors)
+    wait_for_waiter("locktype = 'object'")
+    maker.cursor().execute("COMMIT PREPARED 'made'")
+    maker.close()
+    waiting.join()
+    assert shown("prepared") == (2, 1, "(2,1)") and not errors, (shown("prepared"), errors)
+    since = db.value("SELECT now()")
+    db.run("INSERT INTO prepared VALUES (2)")
+    db.wait_for("SELECT n FROM prepared_left", 3)
+    assert shown("prepared") == (3, 2, "(3,2)"), shown("prepared")
+    assert_went_together(since, "prepared_left", "prepared_right", "prepared_both")
+
+
+def a_creation_that_is_rolled_back_binds_nobody():
+    """Though the session has refreshed the diamond that there is no more."""
+    make_sides("undone", "1h")
+    maker = begin()
+    for number, (start, end) in enumerate((("SELECT 1", "ABORT AND CHAIN"), ("SAVEPOINT made", "ROLLBACK TO made"))):
+        maker.cursor().execute(start)
+        create("undone_both", both_of("undone"), "1h", maker)
+        maker.cursor().execute("SELECT pgtrickle.refresh_stream_table('undone_left')")
+        maker.cursor().execute(end)
+        db.run("INSERT INTO undone VALUES (%s)", number)
+        maker.cursor().execute("SELECT pgtrickle.refresh_stream_table('undone_left')")
+    maker.commit()
+    maker.close()
+    sides = db.run("SELECT (SELECT n FROM undone_left), (SELECT id FROM undone_right)")
+    assert sides == [(2, None)], sides
+
+
+def a_job_from_before_a_group_was_made_takes_no_half_of_it():
+    db.run("CREATE TABLE one (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY)")
+    create("of_one", "SELECT count(*) AS n FROM one", "1s")
+    create("of_other", "SELECT count(*) AS n FROM other", "1h")
+    make_known("one", "of_one")
+    since = db.value("SELECT now()")
+    maker = begin()
+    maker.cursor().execute("ALTER FOREIGN TABLE of_one OPTIONS (ADD work_mem '4MB')")
+    db.run("INSERT INTO one VALUES (1)")
+    wait_for_waiter("relation = 'of_one'::regclass")
+    maker.cursor().execute("SELECT pgtrickle.create_refresh_group('ones', ARRAY['of_one', 'of_other'])")
+    maker.cursor().execute("INSERT INTO other VALUES (1)")
+    maker.commit()
+    maker.close()
+    db.wait_for("SELECT n FROM of_one", 2)
+    assert db.value("SELECT n FROM of_other") == 1
+    assert_went_together(since, "of_one", "of_other")
+
+
+def a_group_waits_for_a_member_that_was_being_refreshed_when_it_was_made():
+    for table in ("first", "second", "third"):
+        db.run(f"CREATE TABLE {table} (id int PRIMARY KEY)")
+    create("of_first", "SELECT count(*) AS n FROM first", "1s")
+    create("beside_first", "SELECT max(id) AS id FROM first", "1s")
+    create("of_second", "SELECT count(*) AS n FROM second LEFT JOIN third USING (id)", "1s")
+    make_known("second", "of_second")
+    make_known("first", "of_first")
+    blocker = begin()
+    blocker.cursor().execute("LOCK TABLE third IN ACCESS EXCLUSIVE MODE")
+    db.run("INSERT INTO second VALUES (1)")
+    wait_for_waiter("relation = 'third'::regclass")
+    db.run("SELECT pgtrickle.create_refresh_group('two', ARRAY['of_first', 'of_second'])")
+    db.run("INSERT INTO first VALUES (1)")
+    db.wait_for("SELECT id FROM beside_first", 1)
+    assert db.value("SELECT n FROM of_first") == 1
+    blocker.commit()
+    blocker.close()
+    db.wait_for("SELECT n FROM of_first", 2)
+    assert db.value("SELECT n FROM of_second") == 2
+
+
+def what_is_bound_no_more_goes_alone():
+    db.run("DROP FOREIGN TABLE early_both; SELECT pgtrickle.drop_refresh_group('ones')")
+    db.run("INSERT INTO early VALUES (3); INSERT INTO one VALUES (2); INSERT INTO other VALUES (2)")
+    db.wait_for("SELECT (SELECT n FROM early_left) = 4 AND (SELECT n FROM of_one) = 3", True)
+    others = db.run("SELECT (SELECT id FROM early_right), (SELECT n FROM of_other)")
+    assert others == [(2, 1)], others
+
+
+def finish():
+    db.drop()
+
+
+run_cases([a_job_from_before_a_diamond_was_made_takes_no_half_of_it,
+           a_diamond_is_whole_though_the_manager_cannot_read_its_definition,
+           a_refresh_by_hand_that_waited_for_a_creation_takes_the_diamond_along,
+           of_two_creations_the_second_takes_the_diamond_of_the_first_along, a_prepared_creation_binds_when_it_is_committed,
+           a_creation_that_is_rolled_back_binds_nobody,
+           a_job_from_before_a_group_was_made_takes_no_half_of_it,
+           a_group_waits_for_a_member_that_was_being_refreshed_when_it_was_made, what_is_bound_no_more_goes_alone, finish])
