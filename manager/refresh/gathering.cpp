@@ -108,7 +108,7 @@ std::vector<Oid> in_order(const Collected &collected)
 }
 
 /* With those that are named, and all that is below them, whoever is bound to any of these or is in a refresh group with
- * it. */
+ * it. Who is dropped while he is waited for is bound to nobody. */
 void collect_all_below(const Asking &asking, Collected &collected)
 {
     std::vector<Oid> open = asking.members;
@@ -119,7 +119,8 @@ void collect_all_below(const Asking &asking, Collected &collected)
     };
     while (!open.empty()) {
         for (Oid relid : open)
-            collect(relid, collected);
+            if (collected.named.count(relid) != 0 || call([=] { return definition::lock_if_there(relid, RowExclusiveLock); }))
+                collect(relid, collected);
         open.clear();
         bindings().follow_news();
         std::vector<Oid> all;

@@ -178,6 +178,21 @@ def a_prepared_creation_binds_when_it_is_committed():
     assert_went_together(since, "prepared_left", "prepared_right", "prepared_both")
 
 
+def what_is_dropped_while_a_refresh_by_hand_waits_for_it_fails_nobody():
+    make_sides("dropped", "1h")
+    create("dropped_both", both_of("dropped"), "1h")
+    dropper = begin()
+    dropper.cursor().execute("DROP FOREIGN TABLE dropped_both")
+    db.run("INSERT INTO dropped VALUES (1)")
+    errors = []
+    waiting = in_background(refresh_by_hand, "dropped_left", errors)
+    wait_for_waiter("relation = 'dropped_both'::regclass")
+    dropper.commit()
+    dropper.close()
+    waiting.join()
+    assert db.value("SELECT n FROM dropped_left") == 1 and not errors, errors
+
+
 def a_creation_that_is_rolled_back_binds_nobody():
     """Though the session has refreshed the diamond that there is no more."""
     make_sides("undone", "1h")
@@ -252,6 +267,6 @@ run_cases([a_job_from_before_a_diamond_was_made_takes_no_half_of_it,
            a_diamond_is_whole_though_the_manager_cannot_read_its_definition,
            a_refresh_by_hand_that_waited_for_a_creation_takes_the_diamond_along,
            of_two_creations_the_second_takes_the_diamond_of_the_first_along, a_prepared_creation_binds_when_it_is_committed,
-           a_creation_that_is_rolled_back_binds_nobody,
+           what_is_dropped_while_a_refresh_by_hand_waits_for_it_fails_nobody, a_creation_that_is_rolled_back_binds_nobody,
            a_job_from_before_a_group_was_made_takes_no_half_of_it,
            a_group_waits_for_a_member_that_was_being_refreshed_when_it_was_made, what_is_bound_no_more_goes_alone, finish])
