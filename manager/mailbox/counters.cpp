@@ -38,17 +38,16 @@ void write_mark(SourceSlot &slot, uint64_t count, TimestampTz at) noexcept
 
 } // namespace
 
-void start(uint32_t slot_number, TimestampTz since) noexcept
+uint64_t start(uint32_t slot_number, TimestampTz since) noexcept
 {
     SourceSlot &slot = source_slots[slot_number];
-    if (slot.wants_mark.load(std::memory_order_relaxed) == 0) {
-        slot.started.fetch_add(1);
-        return;
-    }
+    if (slot.wants_mark.load(std::memory_order_relaxed) == 0)
+        return slot.started.fetch_add(1) + 1;
     TimestampTz at = since != 0 ? since : GetCurrentTimestamp();
     uint64_t count = slot.started.fetch_add(1) + 1;
     if (slot.wants_mark.exchange(0) != 0)
         write_mark(slot, count, at);
+    return count;
 }
 
 void finish(uint32_t slot_number) noexcept

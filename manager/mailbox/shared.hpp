@@ -147,8 +147,8 @@ inline uint32_t database_slot() noexcept
 {
     return slot_of(MyDatabaseId, InvalidOid);
 }
-/* `since`: commit time of the oldest base change in it, 0 for now. */
-void start(uint32_t slot, TimestampTz since) noexcept;
+/* `since`: commit time of the oldest base change in it, 0 for now. Returns as which of all changes of the slot it counts. */
+uint64_t start(uint32_t slot, TimestampTz since) noexcept;
 void finish(uint32_t slot) noexcept;
 /* The time marked for count `count` in `slot`, 0 if there is none. */
 TimestampTz marked_time(const SourceSlot &slot, uint64_t count) noexcept;

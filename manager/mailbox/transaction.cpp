@@ -11,7 +11,8 @@
  *
  * Own changes: a refresh reads what its own transaction wrote before it, and this
  * transaction's bump comes at its end. A note made before taken_in() is therefore in, and one made
- * after it is not: the bump is added to what the refresh saw in the first case only.
+ * after it is not: the bump is added to what the refresh saw in the first case only. Nor is it where others' bumps came in
+ * between: theirs are the first that the refresh did not see, and it is their age that counts.
  */
 #include "mailbox/shared.hpp"
 
@@ -29,6 +30,7 @@ namespace {
 struct Changed {
     uint32_t slot;
     bool is_started;
+    uint64_t count; /* as which of all changes of the slot it was started */
     uint64_t last_note; /* sequence number of the last note_change of it */
 };
 
@@ -83,9 +85,9 @@ void note_slot(uint32_t slot) noexcept
     }
     if (changed == nullptr) {
         changed = &mine.changed[mine.changed_count++];
-        *changed = {slot, false, 0};
+        *changed = {slot, false, 0, 0};
         if (mine.is_starting) {
-            start(slot, 0);
+            changed->count = start(slot, 0);
             changed->is_started = true;
         }
     }
@@ -122,7 +124,7 @@ void start_all() noexcept
         Changed &changed = mine.changed[i];
         if (changed.is_started)
             continue;
-        start(changed.slot, age_of_changes(changed.slot));
+        changed.count = start(changed.slot, age_of_changes(changed.slot));
         changed.is_started = true;
     }
 }
@@ -140,7 +142,7 @@ void add_own_changes(Pending &pending) noexcept
 {
     for (SettledReading &reading : pending.readings) {
         Changed *changed = find_changed(reading.slot);
-        if (changed == nullptr || changed->last_note > pending.sequence)
+        if (changed == nullptr || changed->last_note > pending.sequence || changed->count != reading.seen + 1)
             continue;
         reading.seen++;
         source_slots[reading.slot].wants_mark.store(1);

@@ -158,10 +158,26 @@ def every_source_of_a_transaction_counts():
     assert db.value("SELECT count(*) FROM last_one") == 1
 
 
+def what_others_commit_beside_an_own_refresh_is_as_old_as_their_commit():
+    db.run("CREATE TABLE shared_source (id int)")
+    for name in ("beside", "beholder"):
+        db.run(f"SELECT pgtrickle.create_stream_table('{name}', 'SELECT id FROM shared_source', '1h')")
+    own = db.connect()
+    own.cursor().execute("BEGIN; INSERT INTO shared_source VALUES (1); SELECT pgtrickle.refresh_stream_table('beside')")
+    db.run("INSERT INTO shared_source VALUES (2)")
+    committed_at = db.value("SELECT clock_timestamp()")
+    # Somebody wants to know the age of the next change: that of the own transaction.
+    db.run("SELECT pgtrickle.refresh_stream_table('beholder')")
+    own.cursor().execute("COMMIT")
+    assert db.value("SELECT clock_timestamp() - pgtrickle.get_staleness('beside') * interval '1 s' <= %s", committed_at)
+    own.close()
+
+
 def the_database_can_be_dropped():
     db.drop()
 
 
 run_cases([nothing_committed_by_one_writer_is_missed, nothing_committed_by_several_is_missed,
-           a_clean_one_is_not_refreshed_by_reading, a_prepared_change_counts_from_its_commit, every_source_of_a_transaction_counts,
+           a_clean_one_is_not_refreshed_by_reading, a_prepared_change_counts_from_its_commit,
+           every_source_of_a_transaction_counts, what_others_commit_beside_an_own_refresh_is_as_old_as_their_commit,
            the_database_can_be_dropped])
