@@ -64,12 +64,14 @@ class Reader(Session):
     def ask(self, query):
         """By one of the ways to run it."""
         way = self.random.random()
-        if way < 0.6:
+        if way < 0.5:
             return self.run(query)
+        if way < 0.6:
+            return self.among(query, "BEGIN READ ONLY")
         if way < 0.75:
             return self.run("SELECT * FROM pg_temp.look($q$" + query + "$q$)")
         if way < 0.85:
-            return self.by_cursor(query)
+            return self.among("FETCH ALL FROM c", "BEGIN", f"DECLARE c CURSOR FOR {query}")
         name = self.prepared.get(query)
         if name is None:
             name = f"p{len(self.prepared)}"
@@ -77,11 +79,13 @@ class Reader(Session):
             self.prepared[query] = name
         return self.run(f"EXECUTE {name}")
 
-    def by_cursor(self, query):
-        self.run("BEGIN")
-        self.run(f"DECLARE c CURSOR FOR {query}")
-        warnings = self.warnings
-        rows = self.run("FETCH ALL FROM c")
+    def among(self, query, *before):
+        """In a transaction, with the warnings of all statements."""
+        warnings = []
+        for statement in before:
+            self.run(statement)
+            warnings += self.warnings
+        rows = self.run(query)
         warnings += self.warnings
         self.run("COMMIT")
         self.warnings = warnings
