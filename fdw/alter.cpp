@@ -301,6 +301,8 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
     /* Who reads it cannot go on from the rows it had: they vanished without a retraction. */
     call([=] { capture::mark(relid, "the definition of a stream table that it reads was changed"); });
     mailbox::note_change(relid);
+    const bool was_suspended = before.status == state::name_of(state::Status::suspended);
+    mailbox::note_state(relid, {false, was_suspended, before.consecutive_errors > 0});
     for (Oid source : old_sources)
         if (std::find(reads.begin(), reads.end(), source) == reads.end())
             call([=] { capture::release(source); });

@@ -53,6 +53,17 @@ SELECT pgtrickle.refresh_stream_table('gt_newer') \g /dev/null
 SELECT (SELECT count(*) FROM gt_rows) AS rows, (SELECT total FROM gt_total) AS total, (SELECT most FROM gt_newer) AS most;
 SELECT count(*) FROM pgtrickle.holds();
 
+-- altered behind a gate: it has no rows until that opens, which is not an empty answer
+CREATE TABLE gt_altered_t (v int);
+INSERT INTO gt_altered_t VALUES (1);
+SELECT pgtrickle.create_stream_table('gt_altered', 'SELECT v FROM gt_altered_t', '1h') \g /dev/null
+SELECT pgtrickle.gate_source('gt_altered_t') \g /dev/null
+SELECT pgtrickle.alter_stream_table('gt_altered', query => 'SELECT v + 1 AS v FROM gt_altered_t') \g /dev/null
+SELECT * FROM gt_altered;
+SELECT pgtrickle.ungate_source('gt_altered_t') \g /dev/null
+SELECT * FROM gt_altered;
+DROP TABLE gt_altered_t CASCADE;
+
 -- partitions: a gate on one holds who reads the whole
 CREATE TABLE gt_parts (k int, v int) PARTITION BY LIST (k);
 CREATE TABLE gt_part_1 PARTITION OF gt_parts FOR VALUES IN (1);
