@@ -151,10 +151,12 @@ bool Database::take_is_new()
     return is_new;
 }
 
+/* What was begun and has failed is begun again: that is told when it is done. */
 std::string Database::take_notice()
 {
     std::string taken;
-    taken.swap(notice_);
+    if (failure_.empty())
+        taken.swap(notice_);
     return taken;
 }
 

@@ -60,9 +60,10 @@ struct File {
     int descriptor;
 };
 
+/* Also a folder, if it is empty. */
 void remove(const std::string &path)
 {
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    if (std::remove(path.c_str()) != 0 && errno != ENOENT)
         fail(path);
 }
 
@@ -123,12 +124,15 @@ FileMarks Files::look() const
     return {mark_of(path()), mark_of(path("-wal")), mark_of(path("-shm"))};
 }
 
-bool Files::is_usable() const
+bool Files::is_in_the_way(const char *suffix) const
 {
+    const std::string name = path(suffix);
     struct stat status;
-    if (::stat(path().c_str(), &status) != 0)
+    if (::lstat(name.c_str(), &status) != 0)
         return false;
-    return S_ISREG(status.st_mode) && (::access(path().c_str(), R_OK | W_OK) == 0 || errno != EACCES);
+    if (::stat(name.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
+        return true;
+    return ::access(name.c_str(), R_OK | W_OK) != 0 && errno == EACCES;
 }
 
 std::optional<FileMark> Files::recorded() const

@@ -69,8 +69,8 @@ class Files {
 
     void make_folder() const;
     FileMarks look() const;
-    /* Whether SQLite can use what is at path(). */
-    bool is_usable() const;
+    /* Whether what is at path(suffix) is none that SQLite can use: a folder, a link to nothing, a file of somebody else. */
+    bool is_in_the_way(const char *suffix = "") const;
 
     /* What was left in the lock's file: catalog.db must look like this, or it is not ours. Nothing while that may
      * not be asked. */

@@ -61,7 +61,7 @@ bool Database::find_file()
     bool was_open = marks_.main.exists() && process_ == getpid();
     FileMarks found = files_.look();
     std::optional<FileMark> recorded = files_.recorded();
-    if (found.main.exists() && !files_.is_usable()) {
+    if (files_.is_in_the_way()) {
         notice("it cannot be read and written, and is kept as " + files_.put_aside("unusable"));
         found.main = {};
     }
@@ -76,12 +76,12 @@ bool Database::find_file()
     bool is_same = has_lost_files_ && found.main.is_same_file(marks_.main);
     has_lost_files_ = false;
     bool is_overwritten = recorded && !recorded->is_unchanged(found.main);
-    bool has_lost_log = is_same && !found.has_same_log(marks_);
-    bool has_lost_index = is_same && !found.has_same_index(marks_);
+    bool has_lost_log = (is_same && !found.has_same_log(marks_)) || files_.is_in_the_way("-wal");
+    bool has_lost_index = (is_same && !found.has_same_index(marks_)) || files_.is_in_the_way("-shm");
     if (!is_overwritten && !has_lost_log && !has_lost_index)
         return true;
     notice(is_overwritten ? "it was replaced or written to by somebody else"
-                          : "a file that belongs to it was removed or truncated");
+                          : "a file that belongs to it was removed, truncated or taken away");
     files_.renew(!is_overwritten && !has_lost_log);
     is_new_ = true;
     return false;

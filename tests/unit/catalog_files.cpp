@@ -167,6 +167,53 @@ TEST_F(Catalog, what_cannot_be_used_is_put_aside)
     EXPECT_NE(catalog.take_notice().find("catalog.db.unusable-2"), std::string::npos);
 }
 
+TEST_F(Catalog, a_link_to_nothing_is_put_aside)
+{
+    Database catalog(folder);
+    append(catalog, 7);
+    fs::remove(folder / "catalog.db");
+    fs::create_symlink(folder / "not there" / "catalog.db", folder / "catalog.db");
+    EXPECT_TRUE(append(catalog, 7)) << catalog.failure();
+    EXPECT_NE(catalog.take_notice().find("kept as catalog.db.unusable"), std::string::npos);
+    EXPECT_TRUE(fs::is_symlink(folder / "catalog.db.unusable"));
+    EXPECT_EQ(count(catalog), 1u);
+}
+
+TEST_F(Catalog, what_is_in_the_way_of_its_log_or_index_is_removed)
+{
+    for (const char *name : {"catalog.db-wal", "catalog.db-shm"}) {
+        fs::path own = folder / name;
+        Database catalog(own);
+        append(catalog, 1);
+        settle(catalog);
+        fs::remove(own / name);
+        fs::create_directory(own / name);
+        Database other(own);
+        EXPECT_TRUE(append(other, 2)) << name << other.failure();
+        EXPECT_NE(other.take_notice(), "") << name;
+        EXPECT_TRUE(append(catalog, 2)) << name << catalog.failure();
+        EXPECT_EQ(count(other), 3u) << name;
+    }
+}
+
+TEST_F(Catalog, a_renewal_is_told_when_it_has_succeeded)
+{
+    Database catalog(folder);
+    append(catalog, 1);
+    settle(catalog);
+    fs::create_directories(folder / "catalog.db.new" / "in the way");
+    fs::resize_file(folder / "catalog.db", 0);
+    for (int tries = 0; tries < 3; tries++) {
+        EXPECT_FALSE(append(catalog, 2));
+        EXPECT_EQ(catalog.take_notice(), "");
+    }
+    fs::remove_all(folder / "catalog.db.new");
+    EXPECT_TRUE(append(catalog, 2)) << catalog.failure();
+    EXPECT_NE(catalog.take_notice(), "");
+    EXPECT_TRUE(append(catalog, 2));
+    EXPECT_EQ(catalog.take_notice(), "");
+}
+
 TEST_F(Catalog, a_later_release_finds_its_file_again)
 {
     {
