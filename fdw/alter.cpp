@@ -29,6 +29,7 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 }
 
 #include <algorithm>
@@ -258,6 +259,15 @@ Oid target_of(const AlterTableStmt *statement)
     return RangeVarGetRelid(statement->relation, NoLock, true);
 }
 
+bool is_changing_owner(const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds)
+        if (lfirst_node(AlterTableCmd, cell)->subtype == AT_ChangeOwner)
+            return true;
+    return false;
+}
+
 /* Whether the current user may read all that the query of the stream table reads. */
 bool may_be_read(Oid relid)
 {
@@ -277,21 +287,18 @@ bool is_our_alter(const AlterTableStmt *statement)
     return OidIsValid(relid) && (definition::is_stream_table(relid) || is_retyping(statement));
 }
 
-void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode)
+namespace {
+
+/* It is unpopulated after that. */
+void replace_definition(Oid relid, Query *query, const Maintenance &maintenance)
 {
-    /* Its storage is replaced: nobody may read or refresh it meanwhile. */
-    call([=] { LockRelationOid(relid, AccessExclusiveLock); });
-    Definition definition = definition::load(relid);
-    /* Whoever owns a source may alter it, and brings us here with rights on that alone. */
-    AsOwner as_owner(definition.owner);
-    Maintenance maintenance = plan_maintenance(query, text, mode, definition.owner);
+    state::StateRow before;
+    (void)state::read(relid, &before);
     std::vector<Oid> reads;
     for (const translate::SourceRef &source : maintenance.sources)
         reads.push_back(source.relid);
     check_for_cycle(relid, reads);
     std::vector<Oid> old_sources = direct_sources(relid);
-    state::StateRow before;
-    bool was_populated = state::read(relid, &before) && before.is_populated;
     store_definition(relid, query, maintenance);
     call([=] {
         state::bump_generation(relid);
@@ -306,6 +313,21 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
     for (Oid source : old_sources)
         if (std::find(reads.begin(), reads.end(), source) == reads.end())
             call([=] { capture::release(source); });
+}
+
+} // namespace
+
+void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode)
+{
+    /* Its storage is replaced: nobody may read or refresh it meanwhile. */
+    call([=] { LockRelationOid(relid, AccessExclusiveLock); });
+    Definition definition = definition::load(relid);
+    /* Whoever owns a source may alter it, and brings us here with rights on that alone. */
+    AsOwner as_owner(definition.owner);
+    Maintenance maintenance = plan_maintenance(query, text, mode, definition.owner);
+    state::StateRow before;
+    bool was_populated = state::read(relid, &before) && before.is_populated;
+    replace_definition(relid, query, maintenance);
     /* What was never filled, a definition being restored for one, is left to the manager; so is what its owner may
      * not read any more, which does not concern whoever alters a source. */
     if (!was_populated || !may_be_read(relid))
@@ -313,6 +335,21 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
     capture_sources(maintenance.sources);
     fill(relid);
     note_missing_indexes(relid);
+}
+
+void lay_out_anew(Oid relid)
+{
+    /* Catalog rows with long values are not written without one. */
+    call([=] {
+        LockRelationOid(relid, AccessExclusiveLock);
+        PushActiveSnapshot(GetLatestSnapshot());
+    });
+    Definition definition = definition::load(relid);
+    AsOwner as_owner(definition.owner);
+    Query *query = call([=] { return definition::query_of(relid); });
+    replace_definition(relid, query, plan_maintenance(query, {}, definition.mode, definition.owner));
+    mailbox::note_definition_change();
+    call([] { PopActiveSnapshot(); });
 }
 
 void define_restored(Oid relid)
@@ -359,6 +396,8 @@ void alter_table(const UtilityCall &utility)
         CommandCounterIncrement();
         give_storage_to_owner(relid);
     });
+    if (call([=] { return is_changing_owner(statement); }))
+        follow_owner(relid);
 }
 
 } // namespace pgtrickle

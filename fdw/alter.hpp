@@ -18,6 +18,9 @@ void alter_table(const UtilityCall &call);
  * internal view, dependencies, storage and capture follow, and it is filled anew if it was filled. C++ frame. */
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode);
 
+/* Its heaps are no longer those that its query needs: they are made anew, and not filled. C++ frame. */
+void lay_out_anew(Oid relid);
+
 /* Makes all that is kept of `relid`, whose options are there and whose state row is new, from the options. Nothing is filled.
  * The caller holds AccessExclusive. C++ frame. */
 void define_restored(Oid relid);

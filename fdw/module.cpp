@@ -5,6 +5,7 @@
 #include "capture/capture.hpp"
 #include "catalog/process.hpp"
 #include "definition/guc.hpp"
+#include "fdw/alter.hpp"
 #include "fdw/barrier.hpp"
 #include "fdw/expand.hpp"
 #include "fdw/explain_statement.hpp"
@@ -42,7 +43,7 @@ void _PG_init(void)
     pgtrickle::register_explain();
     pgtrickle::register_lock_table();
     pgtrickle::catalog::register_catalog();
-    pgtrickle::refresh::register_refresh();
+    pgtrickle::refresh::register_refresh(pgtrickle::lay_out_anew);
     pgtrickle::capture::register_capture();
 }
 

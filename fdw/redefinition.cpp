@@ -16,6 +16,7 @@
 #include "fdw/option.hpp"
 #include "pg/walker.hpp"
 #include "mailbox/mailbox.hpp"
+#include "refresh/compiled.hpp"
 #include "translate/rewrite.hpp"
 
 extern "C" {
@@ -284,6 +285,18 @@ bool is_changing_reader(AlterTableType type, Oid relid)
 }
 
 } // namespace
+
+void follow_owner(Oid relid)
+{
+    const Definition definition = definition::load(relid);
+    if (definition.mode != RefreshMode::automatic && definition.mode != RefreshMode::full)
+        return; /* which policies allow for nobody */
+    if (!refresh::is_laid_out(relid))
+        redefine(relid, call([=] { return definition::query_of(relid); }), {}, definition.mode);
+    else if (refresh::compiled_of(relid).is_full_only())
+        call([=] { state::mark_needs_reinit(relid, "its owner was changed"); });
+    mailbox::note_definition_change();
+}
 
 bool is_switching_policies(const AlterTableStmt *statement)
 {

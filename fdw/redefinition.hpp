@@ -27,6 +27,10 @@ bool is_switching_policies(const AlterTableStmt *statement);
  * defined anew, what prints values of the type starts from nothing. C++ frame. */
 void note_row_type(Oid relid);
 
+/* The stream table has another owner, whom its query reads as: where policies are in force for him, or were for the one
+ * before, its rows and its heaps are others. C++ frame. */
+void follow_owner(Oid relid);
+
 /* The policies of a table, or below a view, are in force now for somebody, or no longer. C++ frame. */
 void note_policies(Oid relid);
 

@@ -61,6 +61,8 @@ bool was_invalidated_meanwhile = false;
 /* Set with is_stale of any entry. */
 bool has_stale = false;
 
+LayOut lay_out_hook = nullptr; /* whoever defines stream tables is above this room */
+
 /* Only marks: an invalidation may arrive in the middle of a refresh that uses the entry. */
 extern "C" void on_relcache_invalidation(Datum, Oid relation)
 {
@@ -141,8 +143,6 @@ void describe(CompiledStep &compiled, MemoryContext compiled_in)
     });
     int column_count = static_cast<int>(step.columns.size());
     ContextSwitch in_kept(compiled_in);
-    if (physical->natts != column_count + 1)
-        raise({.message = "arrangement " + compiled.heap_name + " does not have the columns of its program"});
     compiled.physical = leading_columns(physical, column_count, false);
     compiled.output = leading_columns(physical, step.output_count, true);
     compiled.key = step.key;
@@ -155,12 +155,40 @@ void describe(CompiledStep &compiled, MemoryContext compiled_in)
                       step.visible_column};
 }
 
+/* Beside the columns of the step there is pgt_hash. */
+bool has_columns_of_its_step(const CompiledStep &compiled)
+{
+    const Oid heap = compiled.heap;
+    const int found = call([=] {
+        HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(heap));
+        const int count = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relnatts : 0;
+        if (HeapTupleIsValid(tuple))
+            ReleaseSysCache(tuple);
+        return count;
+    });
+    return found == static_cast<int>(compiled.step.columns.size()) + 1;
+}
+
+/* Finds the heaps of the steps. False if there are others: the query had another program when they were made. */
+bool find_heaps(Compiled &compiled)
+{
+    const Definition &definition = compiled.definition;
+    int last = static_cast<int>(compiled.steps.size()) - 1;
+    bool is_laid_out = true;
+    for (int k = 0; k <= last; k++) {
+        CompiledStep &step = compiled.steps[k];
+        step.heap = k == last ? storage::storage_of(definition.relid) : storage::arrangement_of(definition.relid, k);
+        if (k == last && !OidIsValid(step.heap))
+            raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                   .message = "storage of stream table \"" + definition.name + "\" is missing",
+                   .hint = "Drop and create the stream table again."});
+        is_laid_out = is_laid_out && has_columns_of_its_step(step);
+    }
+    return is_laid_out;
+}
+
 void compile_step(const Definition &definition, CompiledStep &compiled, MemoryContext compiled_in)
 {
-    if (!OidIsValid(compiled.heap))
-        raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-               .message = "storage of stream table \"" + definition.name + "\" is missing",
-               .hint = "Drop and create the stream table again."});
     compiled.heap_name = qualified_name(compiled.heap);
     describe(compiled, compiled_in);
     ContextSwitch in_kept(compiled_in);
@@ -242,12 +270,10 @@ Compiled *compile(Oid relid)
         translate::Restlessness restlessness = translate::restlessness_of(query);
         compiled->is_restless = restlessness.is_volatile || restlessness.is_now_dependent;
     }
-    int last = static_cast<int>(compiled->steps.size()) - 1;
-    for (int k = 0; k <= last; k++) {
-        CompiledStep &step = compiled->steps[k];
-        step.heap = k == last ? storage::storage_of(relid) : storage::arrangement_of(relid, k);
-        compile_step(definition, step, context);
-    }
+    compiled->is_laid_out = find_heaps(*compiled);
+    if (compiled->is_laid_out)
+        for (CompiledStep &step : compiled->steps)
+            compile_step(definition, step, context);
     /* Until here an error frees it with the transaction. */
     MemoryContextSetParent(context, TopMemoryContext);
     return compiled;
@@ -327,7 +353,9 @@ void forget(Oid relid) noexcept
         found->second->is_stale = has_stale = true;
 }
 
-Compiled &compiled_of(Oid relid)
+namespace {
+
+Compiled &look_up(Oid relid)
 {
     call([] { require_none_running(); });
     Cache &all = compiled_cache();
@@ -349,6 +377,30 @@ Compiled &compiled_of(Oid relid)
     }
     note_use(*found->second);
     return *found->second;
+}
+
+} // namespace
+
+bool is_laid_out(Oid relid)
+{
+    return look_up(relid).is_laid_out;
+}
+
+Compiled &compiled_of(Oid relid)
+{
+    Compiled &compiled = look_up(relid);
+    if (!compiled.is_laid_out)
+        raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+               .message = "storage of stream table \"" + compiled.definition.name + "\" has to be made anew",
+               .detail = "Policies bind the role that its query reads as, and did not when it was made, or the other way round.",
+               .hint = "The manager does it when it refreshes it, and so does pgtrickle.refresh_stream_table()."});
+    return compiled;
+}
+
+void lay_out_anew(Oid relid)
+{
+    lay_out_hook(relid);
+    forget(relid);
 }
 
 const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed)
@@ -422,8 +474,9 @@ std::string delta_name(engine::DeltaInput input)
     return kind + std::to_string(input.index);
 }
 
-void register_refresh()
+void register_refresh(LayOut lay_out)
 {
+    lay_out_hook = lay_out;
     CacheRegisterRelcacheCallback(on_relcache_invalidation, Datum{0});
     CacheRegisterSyscacheCallback(AUTHOID, on_role_invalidation, Datum{0});
     CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role_invalidation, Datum{0});

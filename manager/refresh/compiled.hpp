@@ -62,6 +62,7 @@ struct Compiled : CacheEntry {
     MemoryContext context = nullptr;
     Definition definition;
     bool is_stale = false;
+    bool is_laid_out = true;       /* else its heaps are those of another program, or of none */
     std::shared_ptr<Experience> experience; /* survives this */
     bool is_restless = false;      /* its answer changes without its sources: see translate */
     /* Absent: kept by full refresh, one step of layout rows. */
@@ -81,8 +82,13 @@ std::vector<engine::Step> steps_of(const Definition &definition);
 /* Whether its query has a program in its refresh mode: else it is kept by full refreshes. */
 bool is_kept_by_deltas(const Definition &definition);
 
+/* Whether the heaps are those that its query needs. Policies and roles decide whether that has a program, and roles
+ * change unseen. The caller holds a lock on the stream table. */
+bool is_laid_out(Oid relid);
+
 /* The caller holds a lock on the stream table. Valid until the next call for the same
- * stream table, or of discard_stale(). Raises 55006 while a refresh runs, which uses what this might replace. */
+ * stream table, or of discard_stale(). Raises 55006 while a refresh runs, which uses what this might replace; and 55000
+ * if it is not laid out. */
 Compiled &compiled_of(Oid relid);
 
 /* Frees what is out of date, that of stream tables that were dropped included, and what is more than fits into
@@ -115,7 +121,12 @@ void check_privileges(const Compiled &compiled);
 std::string delta_name(engine::DeltaInput input);
 constexpr const char *touched_name = "pgt_touched";
 
-/* Registers the invalidation callback; called once, by _PG_init. */
-void register_refresh();
+/* Makes the heaps of a stream table anew, as its query needs them now; it is unpopulated after that. Takes
+ * AccessExclusive. */
+using LayOut = void (*)(Oid relid);
+void lay_out_anew(Oid relid);
+
+/* Registers the invalidation callback, and who defines stream tables; called once, by _PG_init. */
+void register_refresh(LayOut lay_out);
 
 } // namespace pgtrickle::refresh

@@ -25,6 +25,7 @@ bool has_been_filled(Oid relid)
 struct Collected {
     Reach reach;
     std::set<Oid> named;
+    bool is_read; /* by this transaction: its plan has the heaps as they are */
     std::map<Oid, Member> found;
     std::vector<Oid> path; /* that the walk is on: each reads the next */
 
@@ -61,6 +62,11 @@ int collect(Oid relid, Collected &collected)
     member.outcome.relid = relid;
     collected.path.push_back(relid);
     as_part_of(relid, Action::no_data, [&] {
+        if (!collected.is_read) {
+            if (!is_laid_out(relid))
+                lay_out_anew(relid);
+            require_laid_out(relid);
+        }
         member.compiled = &compiled_of(relid);
         for (const CompiledSource &source : member.compiled->sources)
             if (source.is_stream_table && collected.takes(source.relid))
@@ -186,7 +192,8 @@ std::vector<std::vector<Oid>> bonds_among(const Collected &collected)
 
 Group gather(const Asking &asking)
 {
-    Collected collected = {asking.reach, {asking.members.begin(), asking.members.end()}, {}, {}};
+    const bool is_read = asking.asked == scheduler::Asked::reader && asking.reach == Reach::all_below;
+    Collected collected = {asking.reach, {asking.members.begin(), asking.members.end()}, is_read, {}, {}};
     if (Oid locked = collect_and_lock(asking, collected); locked != InvalidOid)
         return Group::of_nobody({.locked = locked});
     const bool is_named = asking.reach == Reach::named;
@@ -197,6 +204,14 @@ Group gather(const Asking &asking)
     for (Oid relid : in_order(collected))
         group.members.push_back(std::move(collected.found.at(relid)));
     return group;
+}
+
+void require_laid_out(Oid relid)
+{
+    if (!is_laid_out(relid))
+        raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+               .message = "a role was altered while a stream table that depends on it was being refreshed",
+               .hint = "Try again."});
 }
 
 } // namespace pgtrickle::refresh

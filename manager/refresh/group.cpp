@@ -96,7 +96,9 @@ void lock_sources(std::vector<Member> &members)
         lock_source_of(first_reader(members, source), source);
     for (Member &member : members)
         as_part_of(member.compiled->relid(), Action::no_data, [&] {
-            member.compiled = &compiled_of(member.compiled->relid());
+            const Oid relid = member.compiled->relid();
+            require_laid_out(relid);
+            member.compiled = &compiled_of(relid);
             restore_capture(member);
         });
     for (Oid source : sources_of(members))
