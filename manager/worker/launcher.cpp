@@ -69,6 +69,7 @@ class Launcher {
     void start_waiting();
     std::vector<Oid> waiting() const;
     bool may_start(Oid database) const;
+    bool pass_over(Oid database);
     bool start(Oid database);
     void lack_room(TimestampTz now);
     void settle_wishes();
@@ -180,6 +181,17 @@ bool Launcher::may_start(Oid database) const
     return !is_paused && !mailbox::is_barred(database);
 }
 
+/* Where nobody may connect any more, a manager would fail to begin again and again. */
+bool Launcher::pass_over(Oid database)
+{
+    std::vector<Oid> databases = read_databases();
+    if (databases.empty() || std::find(databases.begin(), databases.end(), database) != databases.end())
+        return false;
+    mailbox::settle_wish(database, false);
+    to_look_into_.erase(database);
+    return true;
+}
+
 /* False if there is no room for one more process. */
 bool Launcher::start(Oid database)
 {
@@ -289,7 +301,7 @@ void Launcher::start_waiting()
             continue;
         }
         bool is_look = to_look_into_.count(database) != 0;
-        if ((is_look && looking_into_ != InvalidOid) || !may_start(database))
+        if ((is_look && looking_into_ != InvalidOid) || !may_start(database) || pass_over(database))
             continue;
         if (!start(database))
             return;

@@ -10,6 +10,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <utility>
 
 namespace pgtrickle::worker {
 
@@ -29,6 +30,7 @@ extern "C" void pgtrickle_pool_leaves(int, Datum)
 
 constexpr TimestampTz idle_stay_us = 5'000'000;    /* of one that is not the last */
 constexpr TimestampTz start_pause_us = 1'000'000;  /* after no process could be started */
+constexpr TimestampTz longest_start_pause_us = 64'000'000; /* after several in a row */
 constexpr TimestampTz turn_pause_us = 250'000;     /* should a wake-up for a turn not come */
 
 } // namespace
@@ -68,7 +70,7 @@ Pool::Choice Pool::choose(int home, TimestampTz wanted_since, TimestampTz now)
         return {Chance::worker, worker->number};
     }
     /* Or the clock has been set back. */
-    bool can_start = now >= start_after_ || start_after_ > now + start_pause_us;
+    bool can_start = now >= start_after_ || start_after_ > now + longest_start_pause_us;
     if (!can_start && !workers_.empty())
         return {};
     mailbox::WorkerKey key = mailbox::admit_new(limit);
@@ -81,7 +83,6 @@ Pool::Choice Pool::choose(int home, TimestampTz wanted_since, TimestampTz now)
             mailbox::lack_process(false);
             return {Chance::worker, *started};
         }
-        start_after_ = now + start_pause_us;
         mailbox::lack_process(true);
     }
     if (!workers_.empty()) {
@@ -104,6 +105,14 @@ void Pool::end_own_turn()
 {
     mailbox::forget_worker(own_turn_);
     own_turn_ = {};
+}
+
+/* After the first that has failed another is tried at once: it may have been terminated by somebody. */
+void Pool::note_start(bool has_succeeded, TimestampTz now)
+{
+    failed_starts_ = has_succeeded ? 0 : failed_starts_ + 1;
+    if (failed_starts_ > 1)
+        start_after_ = now + std::min(start_pause_us << std::min(failed_starts_ - 2, 6), longest_start_pause_us);
 }
 
 void Pool::leave() noexcept
@@ -131,10 +140,13 @@ std::optional<int> Pool::start(const mailbox::WorkerKey &key, TimestampTz now)
     std::optional<Failure> failure = in_transaction([&] { is_started = launch(worker); });
     if (!failure && is_started)
         return worker.number;
-    if (failure)
+    start_after_ = now + start_pause_us;
+    if (failure) {
+        note_start(false, now);
         call([&] {
             ereport(LOG, (errmsg("pg_trickle could not start a refresh worker: %s", failure->message.c_str())));
         });
+    }
     workers_.pop_back();
     return std::nullopt;
 }
@@ -234,12 +246,16 @@ std::vector<Pool::Ended> Pool::attend(TimestampTz now)
         shm_mq_result received = call([&] { return shm_mq_receive(worker->results, &size, &data, true); });
         if (received == SHM_MQ_SUCCESS) {
             ended.push_back({worker->number, std::string(static_cast<char *>(data), size)});
+            if (!std::exchange(worker->has_answered, true))
+                note_start(true, now);
             worker->is_busy = false;
             worker->since = now;
             mailbox::end_turn(worker->key);
         } else if (received == SHM_MQ_DETACHED) {
             if (worker->is_busy)
                 ended.push_back({worker->number, std::nullopt});
+            if (!worker->has_answered)
+                note_start(false, now);
             mailbox::forget_worker(worker->key);
             let_go(*worker);
             worker = workers_.erase(worker);

@@ -5,7 +5,8 @@
  * They are started when there is a backlog of jobs (scheduler/affinity), as long as it is this
  * database's turn (mailbox: admit), and `limit` at most. The last idle one stays, because it has
  * its programs compiled; others leave after a short while; and all idle ones do when somebody
- * cannot start a process. An idle worker whose manager is gone finds its queues detached and leaves;
+ * cannot start a process. Those that die before their first answer, as where a database takes no connections any more,
+ * are started less and less often; the manager refreshes meanwhile. An idle worker whose manager is gone finds its queues detached and leaves;
  * a busy one is terminated. A manager sees a dead worker in the same way.
  *
  * Nothing here waits: what does not fit into a queue is sent on when the worker has read. Owned by one
@@ -41,6 +42,7 @@ struct PoolWorker {
     BackgroundWorkerHandle *handle = nullptr; /* in TopMemoryContext */
     std::string unsent;                       /* bytes of a job that are not in the queue yet */
     bool is_busy = false;
+    bool has_answered = false; /* it could connect */
     TimestampTz since = 0; /* it has been busy, or idle */
     std::set<scheduler::Id> taken; /* what it has compiled and others do now */
 };
@@ -91,6 +93,7 @@ class Pool {
 
   private:
     PoolWorker *find(int worker);
+    void note_start(bool has_succeeded, TimestampTz now);
     std::optional<int> start(const mailbox::WorkerKey &key, TimestampTz now);
     bool launch(PoolWorker &worker);
     void send_on(PoolWorker &worker);
@@ -101,6 +104,7 @@ class Pool {
     mailbox::WorkerKey own_turn_;
     int last_number_ = nobody;
     TimestampTz start_after_ = 0; /* no process could be started: not before */
+    int failed_starts_ = 0;       /* in a row, each of which is in the server's log */
     TimestampTz look_at_ = 0;     /* a job that waits for its home, 0: none */
     TimestampTz let_go_at_ = 0;   /* the first idle one that is not needed, 0: none */
     bool is_waiting_ = false;     /* for a turn */

@@ -4,6 +4,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -235,6 +236,33 @@ def without_room_for_workers_the_manager_does_it():
     db.run("SET pg_trickle.enabled = off")
 
 
+def nobody_tries_for_ever_to_connect_where_that_is_not_allowed():
+    """A manager that is there already goes on by itself. Each that cannot connect is in the log, so they are few."""
+    restart()
+    create_quick("quick")
+    keeps_up("quick")
+    manager = db.manager_pid()
+    os.kill(manager, signal.SIGSTOP)  # so that it does not hear of the command, which sends it away otherwise
+    safety = threading.Timer(10, os.kill, (manager, signal.SIGCONT))
+    safety.start()
+    db.admin(f"ALTER DATABASE {db.name} ALLOW_CONNECTIONS false")
+    os.kill(manager, signal.SIGCONT)
+    safety.cancel()
+    for _ in range(20):
+        keeps_up("quick", limit_s=30)
+    os.kill(manager, signal.SIGTERM)
+    db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager'", 0)
+    db.run("SET pg_trickle.enabled = on; SET pg_trickle.max_staleness = 0")
+    for _ in range(20):
+        db.run("INSERT INTO quick_source SELECT coalesce(max(id), 0) + 1 FROM quick_source")
+        db.run("SELECT FROM quick")
+    db.run("SET pg_trickle.enabled = off; RESET pg_trickle.max_staleness")
+    refused = (server.folder / "server.log").read_text(errors="replace").count("is not currently accepting connections")
+    db.admin(f"ALTER DATABASE {db.name} ALLOW_CONNECTIONS true")
+    keeps_up("quick", limit_s=30)
+    assert refused <= 20, refused
+
+
 def where_processes_are_lacking_databases_take_turns():
     """There is room for one manager."""
     other = new_database()
@@ -336,7 +364,7 @@ try:
                a_terminated_worker_leaves_nothing_undone, a_cancelled_refresh_is_tried_again,
                an_orphan_leaves_after_its_refresh, idle_workers_leave_but_one, locked_sources_keep_nobody_waiting,
                no_more_at_once_than_the_setting_says, a_reader_jumps_the_queue, logs_are_emptied_under_overload,
-               without_room_for_workers_the_manager_does_it,
+               without_room_for_workers_the_manager_does_it, nobody_tries_for_ever_to_connect_where_that_is_not_allowed,
                where_processes_are_lacking_databases_take_turns, an_idle_worker_makes_room_for_another_database,
                a_database_can_be_copied_renamed_and_dropped_while_it_is_refreshed,
                the_extension_can_be_dropped_and_made_again, a_shutdown_takes_no_second])
