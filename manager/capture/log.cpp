@@ -103,6 +103,15 @@ struct Reader {
     bool is_done;
 };
 
+Reader reader_of(Oid source, const Frontier &frontier, Snapshot snapshot)
+{
+    Reader reader = {};
+    reader.frontier = &frontier;
+    reader.snapshot = snapshot;
+    reader.source = source;
+    return reader;
+}
+
 Decoder *decoder_of(Reader *reader, int16 version)
 {
     for (Decoder *known = reader->decoders; known != nullptr; known = known->next)
@@ -278,10 +287,7 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, co
 {
     SourceRow row;
     require_source(source, &row);
-    Reader reader = {};
-    reader.frontier = &frontier;
-    reader.snapshot = snapshot;
-    reader.source = source;
+    Reader reader = reader_of(source, frontier, snapshot);
     reader.columns = columns;
     reader.column_count = column_count;
     reader.table_oid_position = -1;
@@ -303,10 +309,7 @@ int64 count_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
 {
     SourceRow row;
     require_source(source, &row);
-    Reader reader = {};
-    reader.frontier = &frontier;
-    reader.snapshot = snapshot;
-    reader.source = source;
+    Reader reader = reader_of(source, frontier, snapshot);
     reader.is_counting = true;
     read_log(&reader, &row);
     return reader.changes.has_marker ? -1 : reader.changes.logged;
@@ -319,10 +322,7 @@ bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
         return false;
     if (!find_source(source, &row) || is_witness_missing(source))
         return true;
-    Reader reader = {};
-    reader.frontier = &frontier;
-    reader.snapshot = snapshot;
-    reader.source = source;
+    Reader reader = reader_of(source, frontier, snapshot);
     read_log(&reader, &row);
     return reader.is_done;
 }
@@ -332,10 +332,7 @@ bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot)
     SourceRow row;
     if (!find_source(source, &row))
         return false;
-    Reader reader = {};
-    reader.frontier = &frontier;
-    reader.snapshot = snapshot;
-    reader.source = source;
+    Reader reader = reader_of(source, frontier, snapshot);
     reader.is_counting = true;
     read_log(&reader, &row);
     return reader.changes.has_marker;
@@ -343,10 +340,7 @@ bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot)
 
 bool has_changes_in(Oid source, Oid segment, const Frontier &frontier, Snapshot snapshot)
 {
-    Reader reader = {};
-    reader.frontier = &frontier;
-    reader.snapshot = snapshot;
-    reader.source = source;
+    Reader reader = reader_of(source, frontier, snapshot);
     read_segment(&reader, segment);
     return reader.is_done;
 }

@@ -4,19 +4,12 @@
  * The functions below stand before the C library's, for SQLite too.
  */
 #include "catalog/late.hpp"
-#include "catalog/tables.hpp"
-
-#include <gtest/gtest.h>
+#include "tests/unit/catalog_fixture.hpp"
 
 #include <cerrno>
-#include <cstdlib>
 #include <dlfcn.h>
-#include <filesystem>
 #include <sys/types.h>
 #include <unistd.h>
-
-using namespace pgtrickle::catalog;
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -84,15 +77,8 @@ int rename(const char *from, const char *to) noexcept
 
 namespace {
 
-class BrokenDisk : public testing::Test {
+class BrokenDisk : public Catalog {
   protected:
-    void SetUp() override
-    {
-        std::string pattern = fs::temp_directory_path() / "catalogXXXXXX";
-        folder = mkdtemp(pattern.data());
-    }
-    void TearDown() override { fs::remove_all(folder); }
-
     static bool append(Database &catalog)
     {
         Refresh refresh;
@@ -104,13 +90,6 @@ class BrokenDisk : public testing::Test {
             add_statistics(c, 1, refresh);
         });
     }
-    static size_t count(Database &catalog)
-    {
-        std::vector<Refresh> rows;
-        EXPECT_TRUE(catalog.read([&](Database &c) { rows = history_of(c, 1, 0, 1 << 20); })) << catalog.failure();
-        return rows.size();
-    }
-
     /* A life of a catalog, of two processes' connections. How many rows it says it has written. */
     size_t live(Database &catalog, Database &other)
     {
@@ -150,8 +129,6 @@ class BrokenDisk : public testing::Test {
             call++;
         EXPECT_GT(call, 30) << "so many calls were made at least";
     }
-
-    fs::path folder;
 };
 
 TEST_F(BrokenDisk, any_call_may_find_it_full)
