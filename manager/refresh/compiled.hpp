@@ -63,6 +63,8 @@ struct Compiled : CacheEntry {
     Definition definition;
     bool is_stale = false;
     bool is_laid_out = true;       /* else its heaps are those of another program, or of none */
+    bool is_elsewhere = false;     /* another process refreshes it from now on */
+    std::vector<Oid> relations;    /* its own, with their indexes */
     std::shared_ptr<Experience> experience; /* survives this */
     bool is_restless = false;      /* its answer changes without its sources: see translate */
     /* Absent: kept by full refresh, one step of layout rows. */
