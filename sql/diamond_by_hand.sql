@@ -89,6 +89,24 @@ SET LOCAL pg_trickle.max_staleness = 0;
 SELECT count(*) FROM l;
 ROLLBACK;
 TABLE shown;
+-- in_repeatable_read_one_without_rows_stays_without
+SELECT pgtrickle.create_stream_table('not_filled', 'SELECT l.id FROM l JOIN r USING (id)', '1h') \g /dev/null
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT pgtrickle.ungate_source('other') \g /dev/null
+INSERT INTO base VALUES (8);
+SET LOCAL pg_trickle.max_staleness = 0;
+SET LOCAL pg_trickle.on_stale = error;
+SELECT count(*), max(id) FROM l;
+INSERT INTO base VALUES (9);
+SELECT pgtrickle.refresh_stream_table('l') \g /dev/null
+SET LOCAL pg_trickle.max_staleness = '1h';
+SELECT count(*), max(id) FROM r;
+SELECT pgt_name FROM pgtrickle.pgt_stream_tables WHERE NOT is_populated AND pgt_schema = 'by_hand';
+-- but_when_it_is_named_it_is_filled
+SELECT pgtrickle.refresh_stream_table('not_filled') \g /dev/null
+SELECT count(*), max(id) FROM not_filled;
+ROLLBACK;
+DROP FOREIGN TABLE not_filled;
 SELECT pgtrickle.ungate_source('other') \g /dev/null
 -- a_frozen_member
 SELECT pgtrickle.alter_stream_table('r', tier => 'frozen') \g /dev/null

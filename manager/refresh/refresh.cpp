@@ -37,24 +37,27 @@ bool is_to_be_filled(const Member &member)
 /* In REPEATABLE READ the snapshot may be older than the capture of a source: what was committed in
  * between is neither in it nor in the log. A fill therefore takes a snapshot of its own, after the locks, as storage
  * is derived; its populated upstreams are read as they are then, for this transaction may not see what
- * others have just made of them. False: there is nothing to fill, and the transaction's snapshot will do. */
+ * others have just made of them. So no refresh does both: those who are named decide, who all have rows or none has, and the
+ * others stay as they are. False: it is no fill, and the transaction's snapshot will do. */
 bool begin_fill_in_fixed_transaction(Group &group, const Asking &asking)
 {
-    const bool has_fill = std::any_of(group.members.begin(), group.members.end(), is_to_be_filled);
+    const bool is_fill = std::any_of(group.members.begin(), group.members.end(), [&](const Member &member) {
+        return is_to_be_filled(member) && is_among(asking.members, member.compiled->relid());
+    });
+    std::erase_if(group.members, [=](const Member &member) { return is_to_be_filled(member) != is_fill; });
+    look_at_left_out(group);
+    if (is_fill) {
+        call([] { PushCopiedSnapshot(GetLatestSnapshot()); });
+        return true;
+    }
     for (const Member &member : group.members)
-        if (!is_to_be_filled(member) && (member.state.needs_reinit || !member.reinitialize_reason.empty()) &&
-            (!has_fill || is_among(asking.members, member.compiled->relid())))
+        if (member.state.needs_reinit || !member.reinitialize_reason.empty())
             raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
                    .message = "could not refresh stream table \"" + member.compiled->definition.name +
                               "\" under this transaction's snapshot",
                    .detail = "It has to start over, and changes that the snapshot does not see may not have been captured.",
                    .hint = "Refresh it in a READ COMMITTED transaction, or retry when the manager has done so."});
-    if (!has_fill)
-        return false;
-    std::erase_if(group.members, [](const Member &member) { return !is_to_be_filled(member); });
-    look_at_left_out(group);
-    call([] { PushCopiedSnapshot(GetLatestSnapshot()); });
-    return true;
+    return false;
 }
 
 /* Pushes the snapshot of the refresh. Returns whether it is older than what was observed. */
