@@ -7,9 +7,9 @@
 #include "pg/settings.hpp"
 #include "pg/superuser.hpp"
 #include "refresh/bindings.hpp"
+#include "refresh/heaps.hpp"
 #include "refresh/names.hpp"
 #include "refresh/scope.hpp"
-#include "storage/storage.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -63,6 +63,11 @@ bool was_invalidated_meanwhile = false;
 /* Set with is_stale of any entry. */
 bool has_stale = false;
 
+void mark_stale(Compiled &compiled)
+{
+    compiled.is_stale = has_stale = true;
+}
+
 LayOut lay_out_hook = nullptr; /* whoever defines stream tables is above this room */
 
 /* Only marks: an invalidation may arrive in the middle of a refresh that uses the entry. */
@@ -74,7 +79,7 @@ extern "C" void on_relcache_invalidation(Datum, Oid relation)
         return;
     for (auto &[relid, compiled] : *cache)
         if (was_built_from(*compiled, relation))
-            compiled->is_stale = has_stale = true;
+            mark_stale(*compiled);
 }
 
 /* Roles and their memberships decide whether a policy is in force for whoever a query reads a table as, and so whether
@@ -166,38 +171,6 @@ void describe(CompiledStep &compiled, MemoryContext compiled_in, std::vector<Oid
                       compiled.key.data(),
                       step.count_column,
                       step.visible_column};
-}
-
-/* Beside the columns of the step there is pgt_hash. */
-bool has_columns_of_its_step(const CompiledStep &compiled)
-{
-    const Oid heap = compiled.heap;
-    const int found = call([=] {
-        HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(heap));
-        const int count = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relnatts : 0;
-        if (HeapTupleIsValid(tuple))
-            ReleaseSysCache(tuple);
-        return count;
-    });
-    return found == static_cast<int>(compiled.step.columns.size()) + 1;
-}
-
-/* Finds the heaps of the steps. False if there are others: the query had another program when they were made. */
-bool find_heaps(Compiled &compiled)
-{
-    const Definition &definition = compiled.definition;
-    int last = static_cast<int>(compiled.steps.size()) - 1;
-    bool is_laid_out = true;
-    for (int k = 0; k <= last; k++) {
-        CompiledStep &step = compiled.steps[k];
-        step.heap = k == last ? storage::storage_of(definition.relid) : storage::arrangement_of(definition.relid, k);
-        if (k == last && !OidIsValid(step.heap))
-            raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                   .message = "storage of stream table \"" + definition.name + "\" is missing",
-                   .hint = "Drop and create the stream table again."});
-        is_laid_out = is_laid_out && has_columns_of_its_step(step);
-    }
-    return is_laid_out;
 }
 
 void compile_step(const Definition &definition, CompiledStep &compiled, MemoryContext compiled_in, std::vector<Oid> &relations)
@@ -363,8 +336,10 @@ void forget(Oid relid) noexcept
 {
     if (cache == nullptr)
         return;
-    if (auto found = cache->find(relid); found != cache->end())
-        found->second->is_stale = found->second->is_elsewhere = has_stale = true;
+    if (auto found = cache->find(relid); found != cache->end()) {
+        mark_stale(*found->second);
+        found->second->is_elsewhere = true;
+    }
 }
 
 namespace {
@@ -403,18 +378,15 @@ bool is_laid_out(Oid relid)
 Compiled &compiled_of(Oid relid)
 {
     Compiled &compiled = look_up(relid);
-    if (!compiled.is_laid_out)
-        raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-               .message = "storage of stream table \"" + compiled.definition.name + "\" has to be made anew",
-               .detail = "Policies bind the role that its query reads as, and did not when it was made, or the other way round.",
-               .hint = "The manager does it when it refreshes it, and so does pgtrickle.refresh_stream_table()."});
+    require_own_heaps(compiled);
     return compiled;
 }
 
 void lay_out_anew(Oid relid)
 {
     lay_out_hook(relid);
-    forget(relid);
+    if (auto found = compiled_cache().find(relid); found != compiled_cache().end())
+        mark_stale(*found->second);
 }
 
 const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed)
