@@ -59,6 +59,17 @@ def make_sides(source, schedule="1s"):
     create(f"{source}_over_right", f"SELECT id FROM {source}_right", "1h")
 
 
+def while_a_job_waits_for(name, source, act):
+    """Acts in a transaction that keeps the definition from a job, which a row of the source has brought about."""
+    maker = begin()
+    maker.cursor().execute(f"ALTER FOREIGN TABLE {name} OPTIONS (ADD work_mem '4MB')")
+    db.run(f"INSERT INTO {source} VALUES (1)")
+    wait_for_waiter(f"relation = '{name}'::regclass")
+    act(maker)
+    maker.commit()
+    maker.close()
+
+
 def make_known(source, name):
     """To the manager: it refreshes it."""
     db.run(f"INSERT INTO {source} VALUES (0)")
@@ -87,14 +98,12 @@ def a_job_from_before_a_diamond_was_made_takes_no_half_of_it():
     make_sides("early")
     make_known("early", "early_left")
     since = db.value("SELECT now()")
-    maker = begin()
-    maker.cursor().execute("ALTER FOREIGN TABLE early_left OPTIONS (ADD work_mem '4MB')")
-    db.run("INSERT INTO early VALUES (1)")
-    wait_for_waiter("relation = 'early_left'::regclass")
-    create("early_both", both_of("early"), "1h", maker)
-    maker.cursor().execute("INSERT INTO early VALUES (2)")
-    maker.commit()
-    maker.close()
+
+    def make_diamond(maker):
+        create("early_both", both_of("early"), "1h", maker)
+        maker.cursor().execute("INSERT INTO early VALUES (2)")
+
+    while_a_job_waits_for("early_left", "early", make_diamond)
     db.wait_for("SELECT id FROM early_right", 2)
     assert shown("early") == (3, 2, "(3,2)"), shown("early")
     assert_went_together(since, "early_left", "early_right", "early_both")
@@ -216,14 +225,12 @@ def a_job_from_before_a_group_was_made_takes_no_half_of_it():
     create("of_other", "SELECT count(*) AS n FROM other", "1h")
     make_known("one", "of_one")
     since = db.value("SELECT now()")
-    maker = begin()
-    maker.cursor().execute("ALTER FOREIGN TABLE of_one OPTIONS (ADD work_mem '4MB')")
-    db.run("INSERT INTO one VALUES (1)")
-    wait_for_waiter("relation = 'of_one'::regclass")
-    maker.cursor().execute("SELECT pgtrickle.create_refresh_group('ones', ARRAY['of_one', 'of_other'])")
-    maker.cursor().execute("INSERT INTO other VALUES (1)")
-    maker.commit()
-    maker.close()
+
+    def make_group(maker):
+        maker.cursor().execute("SELECT pgtrickle.create_refresh_group('ones', ARRAY['of_one', 'of_other'])")
+        maker.cursor().execute("INSERT INTO other VALUES (1)")
+
+    while_a_job_waits_for("of_one", "one", make_group)
     db.wait_for("SELECT n FROM of_one", 2)
     assert db.value("SELECT n FROM of_other") == 1
     assert_went_together(since, "of_one", "of_other")
