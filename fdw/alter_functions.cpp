@@ -59,27 +59,15 @@ void activate(Oid relid)
 
 void change_status(Oid relid, const std::string &status)
 {
-    if (status == "ACTIVE")
+    const std::string word = options::lower(status);
+    if (word == "active")
         activate(relid);
-    else if (status == "SUSPENDED")
+    else if (word == "suspended")
         set_status(relid, state::Status::suspended);
     else
         raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
                .message = "invalid argument: status \"" + status + "\"",
                .hint = "Valid values are: ACTIVE, SUSPENDED."});
-}
-
-std::string lower(std::string text)
-{
-    for (char &character : text)
-        character = static_cast<char>(tolower(static_cast<unsigned char>(character)));
-    return text;
-}
-
-void note_ignored(FunctionCallInfo fcinfo, int number, const char *name)
-{
-    if (has_argument(fcinfo, number))
-        call([=] { ereport(NOTICE, (errmsg("%s has no effect", name))); });
 }
 
 void alter(FunctionCallInfo fcinfo)
@@ -91,16 +79,14 @@ void alter(FunctionCallInfo fcinfo)
     Oid relid = stream_table_to_change(fcinfo);
     std::vector<options::Option> changes;
     const std::pair<int, const char *> texts[] = {
-        {1, "query"}, {2, "schedule"}, {3, "refresh_mode"}, {5, "diamond_consistency"}, {6, "diamond_schedule_policy"}};
+        {1, "query"}, {2, "schedule"}, {3, "refresh_mode"}, {5, "diamond_consistency"}, {6, "diamond_schedule_policy"},
+        {10, "tier"}};
     for (auto [number, name] : texts)
         if (std::optional<std::string> value = text_argument(fcinfo, number))
             changes.push_back({name, *value});
-    if (std::optional<std::string> tier = text_argument(fcinfo, 10))
-        changes.push_back({"tier", lower(*tier)});
     if (std::optional<bool> append_only = boolean_argument(fcinfo, 8))
         changes.push_back({"append_only", *append_only ? "true" : "false"});
-    note_ignored(fcinfo, 7, "cdc_mode");
-    note_ignored(fcinfo, 9, "pooler_compatibility_mode");
+    look_at_compatibility(fcinfo, 7, 9);
     if (!changes.empty())
         run_alter(relid, changes);
     if (std::optional<std::string> status = text_argument(fcinfo, 4))

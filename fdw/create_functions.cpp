@@ -33,23 +33,9 @@ enum Argument : int {
     max_delta_fraction_argument,
 };
 
-void note_ignored(const char *argument, const char *why)
+void look_at_ignored(FunctionCallInfo fcinfo)
 {
-    call([=] { ereport(NOTICE, (errmsg("%s has no effect: %s", argument, why))); });
-}
-
-/* Arguments that other implementations need. */
-void look_at_compatibility(FunctionCallInfo fcinfo)
-{
-    if (std::optional<std::string> mode = text_argument(fcinfo, cdc_mode_argument)) {
-        if (*mode != "auto" && *mode != "trigger" && *mode != "wal")
-            raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
-                   .message = "invalid argument: cdc_mode \"" + *mode + "\"",
-                   .hint = "Valid values are: auto, trigger, wal."});
-        note_ignored("cdc_mode", "changes are captured by triggers");
-    }
-    if (boolean_argument(fcinfo, pooler_compatibility_mode_argument).value_or(false))
-        note_ignored("pooler_compatibility_mode", "connection poolers need no special mode");
+    look_at_compatibility(fcinfo, cdc_mode_argument, pooler_compatibility_mode_argument);
     if (has_argument(fcinfo, partition_by_argument))
         raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
                .message = "the storage of a stream table cannot be partitioned",
@@ -92,7 +78,7 @@ void create(FunctionCallInfo fcinfo, bool if_not_exists)
 {
     call([] { guc::require_stream_tables("create a stream table"); });
     std::string name = required_text(fcinfo, name_argument, "name");
-    look_at_compatibility(fcinfo);
+    look_at_ignored(fcinfo);
     run_create(name, options_of(fcinfo), if_not_exists);
 }
 
@@ -129,7 +115,7 @@ void create_or_replace(FunctionCallInfo fcinfo)
         return;
     }
     call([=] { definition::require_owner(existing); });
-    look_at_compatibility(fcinfo);
+    look_at_ignored(fcinfo);
     if (!boolean_argument(fcinfo, initialize_argument).value_or(true))
         note_ignored("initialize", "the stream table exists");
     std::vector<options::Option> changes = differing(definition::load(existing), options_of(fcinfo));

@@ -44,6 +44,18 @@ SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'fn_st';
 SELECT pgtrickle.alter_stream_table('fn_st', status => 'TIRED');
 SELECT pgtrickle.alter_stream_table('fn_source', schedule => '1s');
 
+-- words_are_the_same_in_any_case
+SELECT pgtrickle.alter_stream_table('fn_st', status => 'Suspended', tier => 'Cold', schedule => '1H', cdc_mode => 'Auto',
+                                    diamond_consistency => 'NONE', diamond_schedule_policy => 'Slowest',
+                                    pooler_compatibility_mode => false);
+SELECT status, refresh_tier, diamond_consistency, diamond_schedule_policy, ftoptions @> '{tier=Cold,schedule=1H}' AS is_as_written
+  FROM pgtrickle.pgt_stream_tables JOIN pg_foreign_table ON ftrelid = pgt_relid WHERE pgt_name = 'fn_st';
+SELECT pgtrickle.alter_stream_table('fn_st', status => 'active');
+ALTER FOREIGN TABLE fn_st OPTIONS (SET tier 'FROZEN');
+SELECT status FROM pgtrickle.pgt_status() WHERE name ~ 'fn_st';
+ALTER FOREIGN TABLE fn_st OPTIONS (DROP tier, SET diamond_consistency 'Neither');
+ALTER FOREIGN TABLE fn_st OPTIONS (DROP tier);
+
 -- drop_restricts, also because of a view
 SELECT pgtrickle.create_stream_table('fn_reader', 'SELECT n FROM fn_st');
 CREATE VIEW fn_view AS SELECT * FROM fn_reader;

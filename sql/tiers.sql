@@ -6,7 +6,7 @@ SELECT pgtrickle.create_stream_table('tr_count', 'SELECT count(*) AS n FROM tr_r
 SELECT pgt_name, refresh_tier FROM pgtrickle.pgt_stream_tables WHERE pgt_name LIKE 'tr\_%' ORDER BY 1;
 SELECT pgtrickle.alter_stream_table('tr_rows', tier => 'Cold') \g /dev/null
 SELECT pgt_name, schedule, refresh_tier FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'tr_rows';
-SELECT pgtrickle.export_definition('tr_rows') ~ 'tier ''cold''' AS is_exported;
+SELECT pgtrickle.export_definition('tr_rows') ~* 'tier ''cold''' AS is_exported;
 -- also_as_an_option
 ALTER FOREIGN TABLE tr_rows OPTIONS (SET tier 'warm');
 SELECT refresh_tier FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'tr_rows';

@@ -59,7 +59,7 @@ void check_boolean(const std::string &name, const std::string &value)
 
 void check_word(const std::string &name, const std::string &value, const std::vector<std::string> &words)
 {
-    if (std::find(words.begin(), words.end(), value) != words.end())
+    if (std::find(words.begin(), words.end(), lower(value)) != words.end())
         return;
     std::string list;
     for (const std::string &word : words)
@@ -165,6 +165,13 @@ void check_setting(const std::string &name)
 
 } // namespace
 
+std::string lower(std::string word)
+{
+    for (char &character : word)
+        character = static_cast<char>(pg_ascii_tolower(static_cast<unsigned char>(character)));
+    return word;
+}
+
 std::string as_sentence(std::string phrase)
 {
     if (phrase.empty())
@@ -220,16 +227,14 @@ void check(const std::vector<Option> &options)
 
 RefreshMode parse_mode(const std::string &text)
 {
-    std::string upper = text;
-    for (char &character : upper)
-        character = static_cast<char>(toupper(static_cast<unsigned char>(character)));
-    if (upper == "AUTO")
+    const std::string mode = lower(text);
+    if (mode == "auto")
         return RefreshMode::automatic;
-    if (upper == "DIFFERENTIAL" || upper == "INCREMENTAL")
+    if (mode == "differential" || mode == "incremental")
         return RefreshMode::differential;
-    if (upper == "FULL")
+    if (mode == "full")
         return RefreshMode::full;
-    if (upper == "IMMEDIATE")
+    if (mode == "immediate")
         return RefreshMode::immediate;
     raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
            .message = "unknown refresh mode: " + text + ". Must be 'AUTO', 'FULL', 'DIFFERENTIAL', or 'IMMEDIATE'"});
@@ -265,7 +270,8 @@ void check_interval(const scheduler::Schedule &schedule)
 
 scheduler::Schedule in_tier(scheduler::Schedule schedule, const std::string &tier)
 {
-    int multiple = tier == "warm" ? 2 : tier == "cold" ? 10 : 1;
+    const std::string word = lower(tier);
+    int multiple = word == "warm" ? 2 : word == "cold" ? 10 : 1;
     schedule.seconds *= multiple;
     if (schedule.kind == scheduler::Schedule::Kind::cron)
         schedule.every = multiple;
@@ -289,11 +295,11 @@ void apply(const std::vector<Option> &options, Definition *definition)
         else if (name == "append_only")
             definition->is_append_only = parse_boolean(name, value);
         else if (name == "diamond_consistency")
-            definition->is_diamond_atomic = value == "atomic";
+            definition->is_diamond_atomic = lower(value) == "atomic";
         else if (name == "diamond_schedule_policy")
-            definition->is_diamond_policy_slowest = value == "slowest";
+            definition->is_diamond_policy_slowest = lower(value) == "slowest";
         else if (name == "tier")
-            definition->tier = value;
+            definition->tier = lower(value);
         else if (name == "work_mem")
             definition->work_mem_kb = parse_quantity(name, value, GUC_UNIT_KB);
         else if (name == "refresh_timeout")

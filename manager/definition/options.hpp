@@ -46,6 +46,9 @@ scheduler::Schedule in_tier(scheduler::Schedule schedule, const std::string &tie
 RefreshMode parse_mode(const std::string &text); /* raises 22023 */
 const char *name_of(RefreshMode mode);
 
+/* Of a word that stands for a value: in any case it is the same one, as in other options of relations. */
+std::string lower(std::string word);
+
 /* A phrase that says what is wrong with a value, as an error's DETAIL. */
 std::string as_sentence(std::string phrase);
 bool parse_boolean(const std::string &name, const std::string &value); /* raises 22023 */

@@ -203,7 +203,7 @@ bool is_frozen(Oid relid)
     foreach (cell, GetForeignTable(relid)->options) {
         auto *option = static_cast<DefElem *>(lfirst(cell));
         if (strcmp(option->defname, "tier") == 0)
-            return strcmp(defGetString(option), "frozen") == 0;
+            return pg_strcasecmp(defGetString(option), "frozen") == 0;
     }
     return false;
 }

@@ -17,6 +17,12 @@ struct Unit {
 
 constexpr Unit units[] = {{'w', 604800}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
 
+/* As intervals are written, so in any case. */
+char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
 bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -66,7 +72,7 @@ std::optional<int64_t> parse_duration_seconds(std::string_view written, std::str
                                  "unit to the smallest");
         int64_t number = take_number(&text);
         bool is_plain = text.empty() && total == 0 && unit == std::begin(units);
-        char letter = is_plain ? 's' : text.empty() ? ' ' : text.front();
+        char letter = is_plain ? 's' : text.empty() ? ' ' : lower(text.front());
         unit = std::find_if(unit, std::end(units), [&](const Unit &u) { return u.letter == letter; });
         if (unit == std::end(units))
             return refuse(fault, "a duration is a number with the unit s, m, h, d or w, or several from the largest "
@@ -85,7 +91,7 @@ std::optional<Schedule> parse_schedule(std::string_view written, std::string *fa
 {
     std::string_view text = trim(written);
     Schedule schedule;
-    if (text == "calculated" || text == "CALCULATED")
+    if (std::ranges::equal(text, std::string_view("calculated"), {}, lower))
         return schedule;
     bool is_cron = text.find_first_of(" \t*@") != std::string_view::npos;
     if (is_cron) {

@@ -42,6 +42,8 @@ TEST(Durations, count_whole_seconds)
     EXPECT_EQ(parsed("90").seconds, 90);
     EXPECT_EQ(parsed(" 0s ").seconds, 0);
     EXPECT_EQ(parsed("0s").kind, Schedule::Kind::duration);
+    EXPECT_EQ(parsed("1H30M").seconds, 5400);
+    EXPECT_EQ(parsed("Calculated").kind, Schedule::Kind::calculated);
 }
 
 TEST(Durations, refuse_what_they_do_not_say)
