@@ -233,6 +233,11 @@ bool has_to_be_of_one_state(int count)
     return count > 1 && guc::max_staleness_ms == 0 && guc::enabled;
 }
 
+void tell_behind(Oid relid)
+{
+    apply_on_stale(relid, Obstacle::none);
+}
+
 Passed pass_barrier(const Oid *relids, int count, List *permissions)
 {
     TimestampTz now = GetCurrentTimestamp();

@@ -35,6 +35,8 @@ bool refresh_here(const Oid *relids, int count);
 /* Whether a statement is to see all of `count` stream tables with the same changes. That nothing is pending now does not
  * tell that it does: one of them may have been refreshed before its snapshot, and the other one behind it. */
 bool has_to_be_of_one_state(int count);
+/* Applies on_stale to one that lacks what another stream table of the statement has taken in. */
+void tell_behind(Oid relid);
 
 struct FixedSnapshot {
     Snapshot snapshot;

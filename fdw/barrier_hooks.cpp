@@ -154,7 +154,8 @@ void chain_start(QueryDesc *query, int flags)
 constexpr int most_passes = 5, most_passes_of_who_cannot_refresh = 30;
 
 /* For a statement that takes its snapshot when it has passed, and leaves it active. Somebody who refreshes one of the
- * stream tables alone may come between the refresh of all and the snapshot: then it passes once more, and in
+ * stream tables alone may come between the refresh of all and the snapshot, or a commit between the refreshes of those that
+ * this transaction has to refresh itself and of the others: then it passes once more, and in
  * the end refreshes all of them in its own transaction, where nobody comes between. */
 void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
 {
@@ -163,14 +164,19 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
         Passed passed = pass_barrier(relids, count, query->plannedstmt->rtable);
         note_wait(passed);
         renew_snapshot(query, passed.has_refreshed);
-        if (passed.has_refreshed || !passed.is_fresh || !has_to_be_of_one_state(count) ||
-            !may_be_of_several_states(relids, count, query->snapshot))
+        if (!passed.is_fresh || !has_to_be_of_one_state(count))
             return;
-        if (left == 0 && !can_refresh)
+        const Oid behind = one_behind(relids, count, query->snapshot);
+        if (!OidIsValid(behind))
             return;
+        if (left == 0 && !can_refresh) {
+            wait.is_in_vain = true;
+            tell_behind(behind);
+            return;
+        }
         PopActiveSnapshot();
         if (left == 0) {
-            (void)refresh_here(relids, count);
+            wait.is_in_vain = !refresh_here(relids, count);
             wait.has_refreshed = true;
             renew_snapshot(query, true);
             return;

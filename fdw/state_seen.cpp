@@ -96,13 +96,13 @@ bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
 }
 
 /* C++ frame. A change that one of them has taken in the snapshot sees, and whoever lacks it has it pending. */
-bool is_any_behind(const Oid *relids, int count, Snapshot snapshot)
+Oid first_behind(const Oid *relids, int count, Snapshot snapshot)
 {
     std::vector<Frontier> frontiers;
     for (int i = 0; i < count; i++) {
         StateSeen seen = call([=] { return state_seen(relids[i], snapshot); });
         if (seen.frontier == nullptr)
-            return false;
+            return InvalidOid;
         frontiers.push_back(Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq));
     }
     for (int i = 0; i < count; i++) {
@@ -110,9 +110,9 @@ bool is_any_behind(const Oid *relids, int count, Snapshot snapshot)
                                         [&](const Frontier &other) { return frontiers[i].includes(other); });
         int left = 1000;
         if (!includes_all && has_pending_below(relids[i], snapshot, {false, false}, left))
-            return true;
+            return relids[i];
     }
-    return false;
+    return InvalidOid;
 }
 
 } // namespace
@@ -161,9 +161,9 @@ bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only)
     });
 }
 
-bool may_be_of_several_states(const Oid *relids, int count, Snapshot snapshot)
+Oid one_behind(const Oid *relids, int count, Snapshot snapshot)
 {
-    return enter([=] { return is_any_behind(relids, count, snapshot); });
+    return enter([=] { return first_behind(relids, count, snapshot); });
 }
 
 } // namespace pgtrickle

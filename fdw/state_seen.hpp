@@ -39,7 +39,7 @@ void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot);
  * restless always has something pending. */
 bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only = false);
 
-/* Whether one of these stream tables, as `snapshot` sees them, may have taken in what another has not. */
-bool may_be_of_several_states(const Oid *relids, int count, Snapshot snapshot);
+/* One of these stream tables that, as `snapshot` sees them, may lack what another has taken in; InvalidOid: none does. */
+Oid one_behind(const Oid *relids, int count, Snapshot snapshot);
 
 } // namespace pgtrickle

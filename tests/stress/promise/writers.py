@@ -94,13 +94,14 @@ class Writer(Session):
         self.run("ROLLBACK TO s")
 
     def read_own(self, number):
-        """A session that wants it fresh sees what it has written itself."""
+        """A session that wants it fresh sees what it has written itself, and all of one state."""
         self.run("SET LOCAL pg_trickle.max_staleness = 0")
         self.run("SET LOCAL pg_trickle.on_stale = error")
-        name = self.random.choice(("t_max", "m_rows", "paired"))
-        rows = self.run(f"SELECT n FROM {name} WHERE writer = {self.writer}")
-        if rows != [(number,)]:
-            self.world.fault(f"{self.who} has written {number} in this transaction and reads {rows} from {name}")
+        names = self.random.sample(("t_max", "m_rows", "paired", "d_left"), self.random.choice((1, 2, 2, 3)))
+        rows = self.run(" UNION ALL ".join(f"SELECT '{name}', writer, n FROM {name}" for name in names))
+        clocks = [{writer: n for view, writer, n in rows if view == name} for name in names]
+        if any(clock != clocks[0] or clock.get(self.writer) != number for clock in clocks):
+            self.world.fault(f"{self.who} has written {number} in this transaction and reads {clocks} from {names}")
 
     # ---- transactions
 

@@ -1,0 +1,181 @@
+#!/usr/bin/python3 -B
+"""A statement that may see nothing stale sees all of its stream tables with the same changes, or is told that it does not.
+
+In each case something is committed between the refresh of one stream table and the refresh, or the reading, of the other: a
+worker is kept waiting by a lock, and the reader is stopped while it waits for the worker.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+db.run("CREATE TABLE common (id serial PRIMARY KEY); CREATE TABLE own_rows (id serial PRIMARY KEY); CREATE TABLE held (id int)")
+for name, query in (("one", "SELECT id FROM common"), ("other", "SELECT id FROM common"),
+                    ("mine", "SELECT id FROM common UNION ALL SELECT -id FROM own_rows"),
+                    ("late", "SELECT id FROM common UNION ALL SELECT id FROM held")):
+    db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h')", name, query)
+
+Stale = psycopg2.errors.ObjectNotInPrerequisiteState
+
+
+def counts_of(one, other):
+    return f"SELECT (SELECT count(*) FROM {one} WHERE id > 0), (SELECT count(*) FROM {other})"
+
+
+def commit_a_row():
+    db.run("INSERT INTO common DEFAULT VALUES")
+
+
+def is_so(condition, limit_s=30):
+    """Whether it came to be so."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+class Reader:
+    """A session whose statement runs beside this one."""
+
+    def __init__(self, on_stale):
+        self.session = db.connect()
+        self.pid = self.session.info.backend_pid
+        # It must not look for deadlocks, and hold what is needed for that, when it is stopped.
+        self.run(f"SET deadlock_timeout = '60s'; SET pg_trickle.scan_refresh_timeout = '60s'; SET pg_trickle.max_staleness = 0; "
+                 f"SET pg_trickle.on_stale = {on_stale}")
+
+    def run(self, statement):
+        cursor = self.session.cursor()
+        cursor.execute(statement)
+        return cursor.fetchone() if cursor.description else None
+
+    def answer(self, query):
+        try:
+            self.row = self.run(query)
+        except psycopg2.Error as error:
+            self.error = error
+
+    def start(self, query):
+        self.row = self.error = None
+        self.thread = threading.Thread(target=self.answer, args=(query,))
+        self.thread.start()
+
+    def has_ended(self):
+        return not self.thread.is_alive()
+
+    @contextlib.contextmanager
+    def stopped(self):
+        os.kill(self.pid, signal.SIGSTOP)
+        safety = threading.Timer(10, os.kill, (self.pid, signal.SIGCONT))
+        safety.start()
+        try:
+            yield
+        finally:
+            safety.cancel()
+            os.kill(self.pid, signal.SIGCONT)
+
+
+class Holder:
+    """Keeps the workers from refreshing what reads `table`."""
+
+    def __init__(self, table):
+        self.table = table
+        self.session = db.connect()
+        self.hold()
+
+    def hold(self):
+        self.session.cursor().execute(f"BEGIN; LOCK TABLE {self.table}")
+
+    def let_go(self):
+        self.session.cursor().execute("ROLLBACK")
+
+    def is_waited_for(self):
+        return db.value("SELECT count(*) FROM pg_locks WHERE relation = %s::regclass AND NOT granted", self.table) > 0
+
+    def keep_waiting(self, reader):
+        """Whether somebody waits for it, before the reader has ended."""
+        assert is_so(lambda: reader.has_ended() or self.is_waited_for()), "nobody waits, and nobody ends"
+        return not reader.has_ended()
+
+
+def read_beside_own(reader):
+    commit_a_row()
+    reader.run("BEGIN")
+    reader.run("INSERT INTO own_rows DEFAULT VALUES")
+    holder = Holder("held")
+    reader.start(counts_of("mine", "late"))
+    if holder.keep_waiting(reader):
+        commit_a_row()
+    holder.session.close()
+    assert is_so(reader.has_ended), "it waits for ever"
+    reader.run("ROLLBACK")
+    return reader.error
+
+
+def beside_one_that_the_reader_refreshes_himself():
+    reader = Reader("error")
+    # The worker does not wait for ever.
+    assert is_so(lambda: not isinstance(read_beside_own(reader), Stale)), reader.error
+    reader.session.close()
+    assert reader.error is None, reader.error
+    assert reader.row[0] == reader.row[1], reader.row
+
+
+def frontier():
+    return db.value("SELECT frontier::text FROM pgtrickle.pgt_state WHERE relid = 'other'::regclass")
+
+
+def come_between(reader, holder):
+    """After the refresh for the reader, and before he reads. False: the worker had just stopped waiting, and he will ask again."""
+    before = frontier()
+    with reader.stopped():
+        holder.let_go()
+        has_come = is_so(lambda: frontier() != before, 3)
+        if has_come:
+            commit_a_row()
+            db.run("SELECT pgtrickle.refresh_stream_table('one')")
+        holder.hold()
+    return has_come
+
+
+def read_with_others_between(on_stale):
+    reader, times = Reader(on_stale), 0
+    reader.run("BEGIN READ ONLY")
+    commit_a_row()
+    holder = Holder("common")
+    reader.start(counts_of("one", "other"))
+    while holder.keep_waiting(reader):
+        times += come_between(reader, holder)
+    holder.session.close()
+    reader.session.close()
+    assert times > 1, times
+    return reader
+
+
+def others_come_between_again_and_again_and_the_reader_may_not_write():
+    reader = read_with_others_between("error")
+    assert isinstance(reader.error, Stale), (reader.error, reader.row)
+    reader = read_with_others_between("serve")
+    assert reader.error is None, reader.error
+    assert reader.row[0] != reader.row[1], reader.row
+    assert 'stream table "other" is staler than it may be' in "".join(reader.session.notices), reader.session.notices
+
+
+def the_database_can_be_dropped():
+    db.drop()
+
+
+run_cases([beside_one_that_the_reader_refreshes_himself, others_come_between_again_and_again_and_the_reader_may_not_write,
+           the_database_can_be_dropped])
