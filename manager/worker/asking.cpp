@@ -1,6 +1,8 @@
 /*
  * Readers' requests: taken at once, served by jobs, answered when the last of their stream
- * tables has been refreshed by a job that began after the request came.
+ * tables has been refreshed by a job that began after the request came, and that took in what all below
+ * them had to take in: each of them was refreshed by it too, or had nothing pending when it began. A job for what
+ * came due reads what keeps its pace as it stands, so it may be no answer; the reader's own follows.
  */
 #include "definition/guc.hpp"
 #include "worker/manager.hpp"
@@ -68,7 +70,18 @@ void Manager::resolve(Asked &asked, Id id, mailbox::Answer answer, Id culprit)
         asked.reply = {answer, culprit};
 }
 
-void Manager::resolve_by(const RunningJob &job, const std::map<Id, Verdict> &verdicts)
+/* Whether what `job` refreshed lacks changes of before it that an upstream is yet to take in, and is not kept from. */
+bool Manager::lacks_anything(const RunningJob &job, const Verdicts &verdicts, Id id) const
+{
+    const Ids upstreams = graph_.upstreams(id);
+    return std::any_of(upstreams.begin(), upstreams.end(), [&](Id upstream) {
+        auto verdict = verdicts.find(upstream);
+        bool is_refreshed = verdict != verdicts.end() && verdict->second == Verdict::refreshed;
+        return !is_refreshed && job.pending.count(upstream) != 0 && !known_.at(upstream).hold;
+    });
+}
+
+void Manager::resolve_by(const RunningJob &job, const Verdicts &verdicts)
 {
     for (Asked &asked : asked_) {
         if (job.number <= asked.came_after)
@@ -82,7 +95,8 @@ void Manager::resolve_by(const RunningJob &job, const std::map<Id, Verdict> &ver
                                      : verdict == Verdict::locked  ? mailbox::Answer::locked
                                      : verdict == Verdict::held    ? mailbox::Answer::held
                                                                    : mailbox::Answer::failed;
-            resolve(asked, id, answer, id);
+            if (answer != mailbox::Answer::done || !lacks_anything(job, verdicts, id))
+                resolve(asked, id, answer, id);
         }
     }
 }

@@ -13,6 +13,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <iterator>
 
 namespace pgtrickle::worker {
 
@@ -324,6 +325,9 @@ void Manager::start(const Pool::Choice &choice, Job job, RunningJob begun)
     begun.kind = job.kind;
     begun.worker = choice.worker;
     begun.commits = count_commits(begun.involved);
+    if (!asked_.empty())
+        std::copy_if(begun.involved.begin(), begun.involved.end(), std::inserter(begun.pending, begun.pending.end()),
+                     [](Id id) { return !mailbox::is_current(id); });
     running_.push_back(std::move(begun));
     const RunningJob &running = running_.back();
     for (Id id : running.involved)
@@ -436,7 +440,7 @@ void Manager::settle(Id id, Verdict verdict, const MemberResult *result)
 /* Without a result its worker has died: what became of its members the mailbox knows. */
 void Manager::end(const RunningJob &job, const std::optional<scheduler::JobResult> &result)
 {
-    std::map<Id, Verdict> verdicts;
+    Verdicts verdicts;
     for (Id id : job.members)
         verdicts[id] = Verdict::locked;
     for (Id id : job.involved)

@@ -69,12 +69,15 @@ struct Asked {
     mailbox::Reply reply = {mailbox::Answer::done, InvalidOid};
 };
 
+using Verdicts = std::map<scheduler::Id, scheduler::Verdict>;
+
 struct RunningJob {
     uint64_t number = 0;
     scheduler::Job::Kind kind = scheduler::Job::Kind::refresh;
     int worker = nobody; /* this process, for nobody */
     scheduler::Ids members;
     scheduler::Ids involved;
+    std::set<scheduler::Id> pending; /* of those, who were not current when it began; kept for readers only */
     bool waits_for_locks = false; /* somebody in it was locked when last tried, and may be so still */
     int64_t commits = 0; /* of a source since it was last read for a job; of the busiest one */
 };
@@ -101,7 +104,8 @@ class Manager {
     void settle_requests();
     void refuse_requests();
     void resolve(Asked &asked, scheduler::Id id, mailbox::Answer answer, scheduler::Id culprit);
-    void resolve_by(const RunningJob &job, const std::map<scheduler::Id, scheduler::Verdict> &verdicts);
+    void resolve_by(const RunningJob &job, const Verdicts &verdicts);
+    bool lacks_anything(const RunningJob &job, const Verdicts &verdicts, scheduler::Id id) const;
     mailbox::Reply obstacle(scheduler::Id id, TimestampTz now);
     scheduler::Ids asked_for() const;
     TimestampTz asked_since(scheduler::Id id) const;

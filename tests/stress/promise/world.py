@@ -55,7 +55,7 @@ OVER_ANOTHER = {"mixed"}
 SCHEDULES = {"0s": 0, "1s": 1, "2s": 2, "* * * * * *": 1, "calculated": None}
 UNIONS = {"diamond": ("d_left", "d_right", "d_join"), "bank": ("branch_sums", "vault_sums")}
 PASSING = [f"x{i}" for i in range(4)]  # come and go
-# Read what keeps to a schedule of its own. Where that is locked their readers are served without it, unwarned: see what is open.
+# Their schedules promise how old what they read is shown, and not how old that is; to others they promise no less.
 OVER_SCHEDULED = {"up", *PASSING}
 
 

@@ -1,0 +1,78 @@
+#!/usr/bin/python3 -B
+"""Who wants nothing stale is served by a refresh of all that is below what he reads, not by any that comes along."""
+
+import sys
+import threading
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+# Whoever refreshes waits for locks for half of that.
+db.admin(f"ALTER DATABASE {db.name} SET deadlock_timeout = '60s'")
+# Readers of this session must not bring about what is tested.
+db.run("SET pg_trickle.enabled = off")
+
+
+def create(name, query, schedule):
+    db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s)", name, query, schedule)
+
+
+class Reader(threading.Thread):
+    """Of one stream table, who wants nothing stale; his answer is the rows, or the error's SQLSTATE."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.name_read, self.answer = name, None
+        self.cursor = db.connect().cursor()
+        self.cursor.execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error; SET pg_trickle.scan_refresh_timeout = '60s'")
+        self.pid = self.cursor.connection.get_backend_pid()
+        self.start()
+
+    def run(self):
+        try:
+            self.cursor.execute(f"SELECT * FROM {self.name_read}")
+            self.answer = self.cursor.fetchall()
+        except psycopg2.Error as error:
+            self.answer = error.pgcode
+
+    def has_asked(self):
+        db.wait_for(f"SELECT wait_event = 'Extension' FROM pg_stat_activity WHERE pid = {self.pid}", True)
+
+    def await_answer(self):
+        self.join(60)
+        self.cursor.connection.close()
+        return self.answer
+
+
+def what_comes_due_meanwhile_is_no_answer():
+    """`reading` reads `kept`, which keeps an hour's schedule, as it stands. A reader of it has to have both refreshed, and so
+    the diamond that `kept` is of, and `busy` below that, which is being refreshed: he has to wait, and `reading` comes due beside him."""
+    db.run("CREATE TABLE below (id int); CREATE TABLE beside (id int); CREATE TABLE elsewhere (id int)")
+    create("kept", "SELECT count(*) AS n FROM below", "1h")
+    create("reading", "SELECT n, (SELECT count(*) FROM beside) AS of_beside FROM kept", "calculated")
+    create("busy", "SELECT count(*) AS n FROM elsewhere", "2h")
+    create("mate", "SELECT n, (SELECT count(*) FROM below) AS of_below FROM busy", "1h")
+    create("apex", "SELECT k.n, m.of_below FROM kept k CROSS JOIN mate m", "1h")
+    db.run("INSERT INTO beside VALUES (1)")
+    db.wait_for("SELECT of_beside FROM reading", 1)
+    db.run("INSERT INTO below VALUES (1); INSERT INTO elsewhere VALUES (1)")
+    blocker = db.connect()
+    blocker.autocommit = False
+    blocker.cursor().execute("LOCK TABLE elsewhere IN ACCESS EXCLUSIVE MODE")
+    other = Reader("busy")
+    db.wait_for("SELECT count(*) > 0 FROM pg_locks WHERE relation = 'elsewhere'::regclass AND NOT granted", True)
+    reader = Reader("reading")
+    reader.has_asked()
+    for count in range(2, 5):
+        db.run("INSERT INTO beside VALUES (1)")
+        db.wait_for("SELECT of_beside FROM reading", count)
+    blocker.rollback()
+    assert reader.await_answer() == [(1, 4)], reader.answer
+    assert other.await_answer() == [(1,)], other.answer
+
+
+run_cases([what_comes_due_meanwhile_is_no_answer, db.drop])
