@@ -63,6 +63,8 @@ const char *explain(Oid relid, Obstacle obstacle)
     case Obstacle::fixed_snapshot:
         return "The snapshot of this transaction or function is fixed, and changes that it sees are not "
                "taken in.";
+    case Obstacle::read_only:
+        return "Only this transaction could refresh it, and may not write now.";
     case Obstacle::standby:
         return "A standby cannot refresh it.";
     case Obstacle::none:
@@ -84,6 +86,8 @@ const char *advise(Oid relid, Obstacle obstacle)
     case Obstacle::timed_out:
     case Obstacle::locked:
         return "See pgtrickle.blocked_refreshes() for locks that it waits for, call pgtrickle.refresh_stream_table(), or try again.";
+    case Obstacle::read_only:
+        return "Read it before SET TRANSACTION READ ONLY, and not by a function that is PARALLEL SAFE or RESTRICTED.";
     case Obstacle::fixed_snapshot:
         return "LOCK TABLE name IN ACCESS SHARE MODE as the first statement of the transaction refreshes it.";
     default:

@@ -52,7 +52,8 @@ bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed
 Oid *stream_tables_of(PlannedStmt *plan, int *count);
 
 /* Whether this process reads as a reader does: not the launcher, a manager, the statements
- * of a refresh, or a worker of a parallel query, whose leader has passed. */
+ * of a refresh, or a worker of a parallel query, whose leader has passed; but what functions read in such a worker, nobody has
+ * passed for. */
 bool is_reader();
 
 /* How a statement came to be fresh, for EXPLAIN ANALYZE. */

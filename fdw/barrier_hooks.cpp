@@ -190,7 +190,8 @@ bool pass_as_it_may(QueryDesc *query, const Oid *relids, int count)
     List *permissions = query->plannedstmt->rtable;
     FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp(),
                            is_inherited(query->snapshot)};
-    if (!fixed.is_inherited && !IsolationUsesXactSnapshot() && !RecoveryInProgress()) {
+    /* A worker of a parallel query knows nothing of what its transaction has written but what a snapshot shows. */
+    if (!fixed.is_inherited && !IsolationUsesXactSnapshot() && !RecoveryInProgress() && !IsParallelWorker()) {
         pass_to_new_snapshot(query, relids, count);
         return true;
     }
@@ -305,7 +306,7 @@ bool is_reader()
 {
     static const bool is_ours =
         MyBgworkerEntry != nullptr && strcmp(MyBgworkerEntry->bgw_library_name, "pg_trickle") == 0;
-    return !is_ours && !IsParallelWorker() && !refresh::is_running();
+    return !is_ours && !(IsParallelWorker() && running_count == 0) && !refresh::is_running();
 }
 
 void register_barrier()

@@ -75,9 +75,15 @@ Freshness judge(Oid relid, TimestampTz now)
         return {Verdict::serve, Obstacle::none, is_populated};
     /* The manager could not have the lock of an upstream or companion that this transaction holds. */
     bool is_own = own.has_changes || own.holds_it || (mailbox::holds_any() && !look.is_current());
-    if (is_own && has_to_be_current(relid) && can_refresh_here())
-        return {own.is_current && is_populated ? Verdict::serve : Verdict::refresh_here, Obstacle::none,
-                is_populated};
+    if (is_own && has_to_be_current(relid)) {
+        if (own.is_current && is_populated)
+            return {Verdict::serve, Obstacle::none, true};
+        if (can_refresh_here())
+            return {Verdict::refresh_here, Obstacle::none, is_populated};
+        /* Nobody else sees what it has written, or has the lock. */
+        if (own.has_changes || own.holds_it)
+            return {Verdict::stale, Obstacle::read_only, is_populated};
+    }
     /* Nobody else can take the lock of a stream table that this transaction holds. */
     if (own.holds_it)
         return {Verdict::serve, Obstacle::none, is_populated};

@@ -35,6 +35,7 @@ enum class Obstacle {
     no_manager,
     locked,
     fixed_snapshot,
+    read_only,
     standby,
 };
 

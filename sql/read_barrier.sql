@@ -61,6 +61,22 @@ SELECT * FROM total ORDER BY k;
 SET LOCAL pg_trickle.on_stale = 'error';
 SELECT * FROM total ORDER BY k;
 ROLLBACK;
+-- who_may_not_write_any_more_is_told_what_he_does_not_see
+BEGIN;
+SET LOCAL pg_trickle.max_staleness = '0';
+UPDATE sale SET qty = 11 WHERE id = 2;
+SELECT sum(s) FROM total;
+SET TRANSACTION READ ONLY;
+SELECT sum(s) FROM total;
+ROLLBACK;
+BEGIN;
+SET LOCAL pg_trickle.max_staleness = '0';
+UPDATE sale SET qty = 11 WHERE id = 2;
+SET TRANSACTION READ ONLY;
+SELECT sum(s) FROM total;
+SET LOCAL pg_trickle.on_stale = 'error';
+SELECT s FROM grand;
+ROLLBACK;
 -- what_is_clean_warns_nobody
 SELECT pgtrickle.refresh_stream_table('total');
 BEGIN ISOLATION LEVEL REPEATABLE READ;

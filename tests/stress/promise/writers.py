@@ -97,6 +97,8 @@ class Writer(Session):
         """A session that wants it fresh sees what it has written itself, and all of one state."""
         self.run("SET LOCAL pg_trickle.max_staleness = 0")
         self.run("SET LOCAL pg_trickle.on_stale = error")
+        if self.random.random() < 0.2:
+            self.run("SET TRANSACTION READ ONLY")
         names = self.random.sample(("t_max", "m_rows", "paired", "d_left"), self.random.choice((1, 2, 2, 3)))
         rows = self.run(" UNION ALL ".join(f"SELECT '{name}', writer, n FROM {name}" for name in names))
         clocks = [{writer: n for view, writer, n in rows if view == name} for name in names]
