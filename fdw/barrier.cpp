@@ -55,6 +55,9 @@ const char *explain(Oid relid, Obstacle obstacle)
     case Obstacle::held:
         if (const char *rest = explain_rest(relid, false))
             return rest;
+        /* Its end is not seen. */
+        if (IsolationUsesXactSnapshot())
+            return explain(relid, Obstacle::fixed_snapshot);
         break;
     case Obstacle::no_manager:
         return "No manager is running in this database.";
@@ -82,7 +85,7 @@ const char *advise(Oid relid, Obstacle obstacle)
     case Obstacle::held:
         if (const char *hint = explain_rest(relid, true))
             return hint;
-        return advise(relid, Obstacle::none);
+        return advise(relid, IsolationUsesXactSnapshot() ? Obstacle::fixed_snapshot : Obstacle::none);
     case Obstacle::timed_out:
     case Obstacle::locked:
         return "See pgtrickle.blocked_refreshes() for locks that it waits for, call pgtrickle.refresh_stream_table(), or try again.";

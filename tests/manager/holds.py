@@ -6,6 +6,8 @@ import threading
 import time
 from pathlib import Path
 
+import psycopg2
+
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 
@@ -88,6 +90,23 @@ def a_reader_of_a_held_one_is_told_at_once():
     cursor.execute("SELECT n FROM loaded_count")
     assert cursor.fetchall() == [(23,)]
     reader.close()
+
+
+def who_reads_under_a_snapshot_older_than_the_end_of_a_gate_is_told_so():
+    db.run("CREATE TABLE behind (id int PRIMARY KEY)")
+    create("over_behind", "SELECT id FROM behind", "1h")
+    db.run("SELECT pgtrickle.gate_source('behind')")
+    session = db.connect()
+    cursor = session.cursor()
+    cursor.execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error")
+    cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO behind VALUES (1)")
+    db.run("SELECT pgtrickle.ungate_source('behind')")
+    try:
+        cursor.execute("SELECT id FROM over_behind")
+        raise AssertionError(f"was served {cursor.fetchall()}")
+    except psycopg2.errors.ObjectNotInPrerequisiteState as error:
+        assert "snapshot of this transaction" in error.diag.message_detail, error
+    session.close()
 
 
 def who_reads_one_that_rests_is_not_refreshed_over_and_over():
@@ -330,7 +349,8 @@ def finish():
 
 
 run_cases([what_is_gated_is_skipped_once_and_refreshed_when_ungated, one_made_behind_a_gate_is_filled_when_it_opens,
-           a_reader_of_a_held_one_is_told_at_once, who_reads_one_that_rests_is_not_refreshed_over_and_over,
+           a_reader_of_a_held_one_is_told_at_once, who_reads_under_a_snapshot_older_than_the_end_of_a_gate_is_told_so,
+           who_reads_one_that_rests_is_not_refreshed_over_and_over,
            a_group_that_advances_is_one_refresh, an_advance_during_a_refresh_is_one_more, a_frozen_one_rests_and_thaws, a_drain_waits_for_what_runs,
            nothing_begins_while_a_drain_is_not_committed, a_gate_that_comes_while_a_refresh_waits_holds_it,
            a_hold_that_comes_while_a_diamond_waits_holds_all_of_it, a_refresh_group_is_refreshed_by_the_manager_as_one,
