@@ -60,12 +60,15 @@ Freshness judge(Oid relid, TimestampTz now)
     mailbox::Look look = mailbox::look(relid);
     mailbox::OwnPart own = mailbox::own_part(relid);
     bool is_populated = look.is_known && look.state.is_populated && !own.holds_it;
+    TimestampTz own_since = DT_NOBEGIN; /* what was committed before that this transaction itself has taken in */
     if (!is_populated || look.dirty_since == DT_NOBEGIN) {
         /* The mailbox knows too little, as after a restart. What the frontier's snapshot saw is
          * in: nothing pending is older. */
         StateSeen seen = state_seen(relid, nullptr);
         is_populated = seen.is_populated;
         own.holds_it |= seen.is_own;
+        if (seen.is_own && !seen.needs_reinit)
+            own_since = seen.data_timestamp;
         if (look.dirty_since == DT_NOBEGIN && !seen.needs_reinit)
             look.dirty_since = seen.data_timestamp;
         if (look.own_dirty_since == DT_NOBEGIN && !seen.needs_reinit)
@@ -84,13 +87,17 @@ Freshness judge(Oid relid, TimestampTz now)
         if (own.has_changes || own.holds_it)
             return {Verdict::stale, Obstacle::read_only, is_populated};
     }
-    /* Nobody else can take the lock of a stream table that this transaction holds. */
-    if (own.holds_it)
-        return {Verdict::serve, Obstacle::none, is_populated};
+    if (own.holds_it && !is_populated)
+        return {Verdict::serve, Obstacle::none, false};
     const bool is_by_schedule = is_by_own_schedule(relid);
     TimestampTz since = is_by_schedule ? look.own_stale_since() : look.stale_since();
+    if (since != 0 && since < own_since)
+        since = own_since;
     if (is_populated && (since == 0 || (is_by_schedule && look.waits_for_others) || !is_too_old(relid, since, now)))
-        return {Verdict::serve, Obstacle::none, true, !look.state.is_suspended && !look.state.is_failing};
+        return {Verdict::serve, Obstacle::none, true, !own.holds_it && !look.state.is_suspended && !look.state.is_failing};
+    /* Nobody else can take the lock of a stream table that this transaction holds. */
+    if (own.holds_it)
+        return {can_refresh_here() ? Verdict::refresh_here : Verdict::stale, Obstacle::read_only, true};
     if (look.is_known && (look.state.is_suspended || look.state.is_failing))
         return refused(look.state, is_populated);
     return {Verdict::ask, Obstacle::none, is_populated, true};
