@@ -57,8 +57,12 @@ std::vector<catalog::Refresh> timeline(const std::map<Oid, Seen> &visible, bool 
             for (catalog::Refresh &refresh : catalog::read_history(relid, max_rows))
                 found.push_back(std::move(refresh));
     } else {
-        found = catalog::read_history(InvalidOid, max_rows);
-        std::erase_if(found, [&](const catalog::Refresh &refresh) { return visible.count(refresh.relid) == 0; });
+        /* The history has those of dropped ones, too. */
+        catalog::each_refresh(InvalidOid, max_rows > 0 ? INT64_MAX : 0, [&](const catalog::Refresh &refresh) {
+            if (visible.count(refresh.relid) != 0)
+                found.push_back(refresh);
+            return found.size() < static_cast<size_t>(max_rows);
+        });
     }
     std::sort(found.begin(), found.end(), [](const catalog::Refresh &a, const catalog::Refresh &b) {
         return a.refresh_id > b.refresh_id;
@@ -92,13 +96,14 @@ SQL_FUNCTION(pgtrickle_refresh_history_rows)
     catalog::each_refresh(InvalidOid, INT64_MAX, [&](const catalog::Refresh &refresh) {
         Seers::Sight sight = seers(refresh.relid);
         if (!sight.may_see)
-            return;
+            return true;
         rows.number(refresh.refresh_id).number(refresh.relid).time(refresh.data_timestamp);
         rows.time(refresh.started_at).time(refresh.ended_at).text(refresh.action);
         rows.number(refresh.rows_inserted).number(refresh.rows_deleted).number(refresh.delta_rows);
         rows.boolean(refresh.was_full_fallback).text(error_text(refresh, sight.may_see_texts));
         rows.text(refresh.status).text(refresh.initiated_by);
         rows.text(refresh.reason.empty() ? std::nullopt : std::optional(refresh.reason)).add();
+        return true;
     });
     return 0;
 }
@@ -118,6 +123,7 @@ SQL_FUNCTION(pgtrickle_get_refresh_history)
         rows.text(refresh.action).text(refresh.status).number(refresh.rows_inserted).number(refresh.rows_deleted);
         rows.real(static_cast<double>(refresh.ended_at - refresh.started_at) / 1000.0);
         rows.text(error_text(refresh, with_texts)).add();
+        return true;
     });
     return 0;
 }

@@ -40,6 +40,11 @@ SELECT pgt_name, action, status, initiated_by, rows_inserted, rows_deleted, delt
 SELECT count(*) FROM pgtrickle.refresh_timeline(2);
 SELECT count(*) FROM pgtrickle.refresh_timeline(0);
 SELECT * FROM pgtrickle.refresh_timeline(-1);
+-- those that are gone take nobody's place
+CREATE FOREIGN TABLE ss_gone () SERVER pgtrickle OPTIONS (query 'SELECT id FROM ss_source');
+SELECT pgtrickle.repair_stream_table('ss_gone') \g /dev/null
+DROP FOREIGN TABLE ss_gone;
+SELECT count(*) FROM pgtrickle.refresh_timeline(2);
 
 SELECT pgt_name, is_stale, staleness >= interval '0' AS has_age, pgt_relid = pgt_name::regclass AS is_that
   FROM pgtrickle.stream_tables_info WHERE pgt_name = 'ss_kept';

@@ -68,8 +68,8 @@ struct Statistics {
 void append_history(const std::vector<Refresh> &refreshes);
 /* Newest first; relid 0: of all stream tables of the database. */
 std::vector<Refresh> read_history(uint32_t relid, int max_rows);
-/* The same, one after the other: a history may be too long for memory. */
-void each_refresh(uint32_t relid, int64_t max_rows, const std::function<void(const Refresh &)> &take);
+/* The same, one after the other, for a history may be too long for memory, until `take` says that it has enough. */
+void each_refresh(uint32_t relid, int64_t max_rows, const std::function<bool(const Refresh &)> &take);
 /* The latest one that could go either way and was completed, in the current transaction too; nothing: there is none. */
 std::optional<Refresh> read_last_choice(uint32_t relid);
 /* What is known of what either way costs, oldest first. */

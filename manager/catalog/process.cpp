@@ -306,7 +306,7 @@ void append_history(const std::vector<Refresh> &refreshes)
     write(refreshes);
 }
 
-void each_refresh(uint32_t relid, int64_t max_rows, const std::function<void(const Refresh &)> &take)
+void each_refresh(uint32_t relid, int64_t max_rows, const std::function<bool(const Refresh &)> &take)
 {
     take_late();
     uint32_t database = MyDatabaseId;
@@ -317,7 +317,8 @@ void each_refresh(uint32_t relid, int64_t max_rows, const std::function<void(con
         rows.clear();
         read([&](Database &catalog) { rows = history_of(catalog, database, relid, wanted, before); });
         for (const Refresh &row : rows)
-            take(row);
+            if (!take(row))
+                return;
         max_rows -= wanted;
         before = rows.empty() ? 0 : rows.back().refresh_id;
     } while (max_rows > 0 && !rows.empty());
@@ -326,7 +327,10 @@ void each_refresh(uint32_t relid, int64_t max_rows, const std::function<void(con
 std::vector<Refresh> read_history(uint32_t relid, int max_rows)
 {
     std::vector<Refresh> rows;
-    each_refresh(relid, max_rows, [&](const Refresh &row) { rows.push_back(row); });
+    each_refresh(relid, max_rows, [&](const Refresh &row) {
+        rows.push_back(row);
+        return true;
+    });
     return rows;
 }
 
