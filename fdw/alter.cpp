@@ -16,6 +16,7 @@
 #include "fdw/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
+#include "pg/relation_name.hpp"
 #include "pg/superuser.hpp"
 #include "refresh/bindings.hpp"
 #include "refresh/refresh.hpp"
@@ -75,7 +76,9 @@ void check_retyping(Oid relid, const AlterTableStmt *statement)
                             errmsg("cannot alter type of a column used by a stream table"),
                             errdetail("Stream table %s depends on column \"%s\".",
                                       definition::qualified_name(linitial_oid(users)), command->name),
-                            errhint("Drop the stream table, alter the column, and create it again.")));
+                            errhint("Drop the stream table, alter the column, and create it again: "
+                                    "pgtrickle.export_definition(%s) shows how.",
+                                    quote_literal_cstr(quoted_relation_name(linitial_oid(users))))));
     }
 }
 
@@ -99,7 +102,8 @@ void check_commands(Oid relid, const AlterTableStmt *statement)
             ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                             errmsg("cannot alter stream table \"%s\" in this way", get_rel_name(relid)),
                             errdetail("Its columns are those of its defining query, and its rows are kept by pg_trickle."),
-                            errhint("Only its options, owner, name, schema and parents can be changed; to have other columns, drop it and create it again.")));
+                            errhint("Only its options, owner, schema, parents, its name and those of its columns can be changed; "
+                                    "to have other columns, drop it and create it again.")));
         }
 }
 

@@ -7,6 +7,7 @@
 #include "fdw/serving.hpp"
 #include "fdw/state_seen.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/relation_name.hpp"
 #include "refresh/holds.hpp"
 #include "refresh/left_out.hpp"
 #include "refresh/refresh.hpp"
@@ -80,7 +81,8 @@ const char *advise(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
     case Obstacle::failed:
-        return "See pgtrickle.get_refresh_history() for the reason.";
+        return psprintf("pgtrickle.get_refresh_history(%s) tells why.",
+                        quote_literal_cstr(quoted_relation_name(relid)));
     case Obstacle::suspended:
     case Obstacle::held:
         if (const char *hint = explain_rest(relid, true))

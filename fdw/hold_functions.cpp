@@ -69,7 +69,16 @@ void pause(FunctionCallInfo fcinfo)
 
 void tell_not_paused(Oid relid)
 {
-    call([=] { ereport(NOTICE, (errmsg("stream table %s is not paused", definition::qualified_name(relid)))); });
+    auto rows = run_own("SELECT FROM pgtrickle.pgt_hold WHERE kind IN ('pause', 'drain') AND relation::oid = 0");
+    const bool are_all = !rows.empty();
+    call([=] {
+        const char *name = definition::qualified_name(relid);
+        if (are_all)
+            ereport(NOTICE, (errmsg("stream table %s is not held by name, but with all of this database", name),
+                             errhint("pgtrickle.resume_scheduler() without names ends that.")));
+        else
+            ereport(NOTICE, (errmsg("stream table %s is not paused", name)));
+    });
 }
 
 /* Whoever paused one by name had a reason that an end of the pause of all does not concern. */

@@ -33,6 +33,8 @@ SELECT pgt_name, hold, reason FROM pgtrickle.holds() ORDER BY pgt_name;
 INSERT INTO ps_items VALUES (4);
 SELECT pgtrickle.refresh_stream_table('ps_count') \g /dev/null
 SELECT (SELECT count(*) FROM ps_rows) AS rows, n FROM ps_count;
+-- by_name_is_not_what_ends_that
+SELECT pgtrickle.resume_scheduler(ARRAY['ps_rows']) \g /dev/null
 -- a_reader_is_told
 SET pg_trickle.max_staleness = 0;
 INSERT INTO ps_items VALUES (5);

@@ -84,7 +84,7 @@ BEGIN ATOMIC
           ORDER BY x.total_ms DESC LIMIT 20) r
   ), found (rank, check_name, bad, names, what, ok) AS (
     SELECT 11, 'suspended', 'ERROR', array_agg(s.name ORDER BY s.name) FILTER (WHERE s.status = 'SUSPENDED'),
-           'left alone after failures until pgtrickle.resume_stream_table(): ', 'none is suspended'
+           'left alone until pgtrickle.resume_stream_table(), see pgtrickle.get_refresh_history(): ', 'none is suspended'
     FROM s
     UNION ALL
     SELECT 12, 'failing', 'WARN', array_agg(s.name ORDER BY s.name) FILTER (WHERE s.status = 'ERROR'),
