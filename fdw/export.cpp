@@ -1,8 +1,9 @@
 /*
- * export_definition: the statement that makes a stream table again, wherever it is run.
+ * export_definition: the statements that make a stream table again, wherever they are run.
  */
 #include "definition/options.hpp"
 #include "fdw/arguments.hpp"
+#include "fdw/own_sql.hpp"
 #include "fdw/statement.hpp"
 #include "fdw/visibility.hpp"
 #include "pg/relation_name.hpp"
@@ -39,6 +40,22 @@ char *column_list(Oid relid)
     return list.data;
 }
 
+/* What was made by CREATE INDEX on the stream table lies on its storage, beside what that is kept by, whose names begin
+ * with that of the storage. pg_dump has none of them. */
+std::string index_statements(Oid relid, const std::string &quoted)
+{
+    const std::string storage = "st_" + std::to_string(relid);
+    std::string statements;
+    auto rows = run_own("SELECT replace(pg_get_indexdef(c.oid), ' ON pg_trickle_storage.' || $1 || ' ', ' ON ' || $2 || ' ') "
+                        "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+                        "WHERE indrelid = to_regclass('pg_trickle_storage.' || $1) AND NOT starts_with(relname::text, $1 || '_') "
+                        "ORDER BY relname",
+                        {storage, quoted});
+    for (const auto &row : rows)
+        statements += ";\n" + *row[0];
+    return statements;
+}
+
 } // namespace
 
 } // namespace pgtrickle
@@ -55,6 +72,6 @@ SQL_FUNCTION(pgtrickle_export_definition)
     });
     std::string columns = call([=] { return column_list(relid); });
     std::string quoted = call([=] { return quoted_relation_name(relid); });
-    std::string statement = create_statement(quoted, columns, options);
+    std::string statement = create_statement(quoted, columns, options) + index_statements(relid, quoted);
     return call([&] { return PointerGetDatum(cstring_to_text(statement.c_str())); });
 }

@@ -29,13 +29,15 @@ SELECT * FROM pgtrickle.validate_query('SELECT FROM WHERE');
 SELECT count(*) FROM ex_order;
 COMMIT;
 
--- export_definition makes it again
+-- export_definition makes it again, with its indexes
+CREATE INDEX ex_of_region ON ex_st (lower(region)) WHERE qty > 0;
 SELECT pgtrickle.export_definition('ex_st') AS statement \gset
 DROP FOREIGN TABLE ex_st;
 SET search_path = pg_catalog;
 :statement;
 RESET search_path;
 SELECT * FROM ex_st;
+SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%ex_of_region%lower(region)%WHERE (qty > 0)';
 
 -- wait_until_fresh: the manager does it
 INSERT INTO ex_order VALUES (2, 1, 6);

@@ -16,7 +16,7 @@ COMMENT ON FUNCTION pgtrickle.validate_query(text) IS 'whether and how a query c
 CREATE FUNCTION pgtrickle.export_definition(name text) RETURNS text
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_export_definition';
-COMMENT ON FUNCTION pgtrickle.export_definition(text) IS 'the statement that creates a stream table';
+COMMENT ON FUNCTION pgtrickle.export_definition(text) IS 'the statements that create a stream table and its indexes';
 
 CREATE FUNCTION pgtrickle.wait_until_fresh(name text, timeout interval DEFAULT '1min') RETURNS bool
   LANGUAGE c VOLATILE PARALLEL UNSAFE
