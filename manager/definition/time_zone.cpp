@@ -1,16 +1,12 @@
 #include "definition/time_zone.hpp"
 
+#include "definition/database_settings.hpp"
 #include "mailbox/zone.hpp"
 
 extern "C" {
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/indexing.h"
-#include "catalog/pg_db_role_setting.h"
-#include "utils/array.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 }
@@ -19,42 +15,19 @@ namespace pgtrickle::definition {
 
 namespace {
 
-constexpr const char *setting = "TimeZone=";
-
-/* The value in a list of settings as the catalog keeps it; null if it is not among them. */
-char *value_in(ArrayType *settings)
+/* What is set for all roles in `database`, or, if that is invalid, in all databases; null: nothing is. */
+const char *zone_set_for(Oid database)
 {
-    Datum *elements;
+    ArrayType *settings = settings_given_in(database);
+    if (settings == nullptr)
+        return nullptr;
+    Datum *entries;
     int count;
-    deconstruct_array(settings, TEXTOID, -1, false, TYPALIGN_INT, &elements, nullptr, &count);
-    for (int i = 0; i < count; i++) {
-        char *entry = TextDatumGetCString(elements[i]);
-        if (pg_strncasecmp(entry, setting, strlen(setting)) == 0)
-            return entry + strlen(setting);
-    }
+    deconstruct_array(settings, TEXTOID, -1, false, TYPALIGN_INT, &entries, nullptr, &count);
+    for (int i = 0; i < count; i++)
+        if (const char *zone = value_of(TextDatumGetCString(entries[i]), "TimeZone"))
+            return zone;
     return nullptr;
-}
-
-/* What is set for all roles in `database`, or, if that is invalid, in all databases. */
-char *zone_set_for(Oid database)
-{
-    Relation catalog = table_open(DbRoleSettingRelationId, AccessShareLock);
-    ScanKeyData keys[2];
-    ScanKeyInit(&keys[0], Anum_pg_db_role_setting_setdatabase, BTEqualStrategyNumber, F_OIDEQ,
-                ObjectIdGetDatum(database));
-    ScanKeyInit(&keys[1], Anum_pg_db_role_setting_setrole, BTEqualStrategyNumber, F_OIDEQ,
-                ObjectIdGetDatum(InvalidOid));
-    SysScanDesc scan = systable_beginscan(catalog, DbRoleSettingDatidRolidIndexId, true, nullptr, 2, keys);
-    char *zone = nullptr;
-    if (HeapTuple row = systable_getnext(scan); HeapTupleIsValid(row)) {
-        bool is_null;
-        Datum settings = heap_getattr(row, Anum_pg_db_role_setting_setconfig, RelationGetDescr(catalog), &is_null);
-        if (!is_null)
-            zone = value_in(DatumGetArrayTypeP(settings));
-    }
-    systable_endscan(scan);
-    table_close(catalog, AccessShareLock);
-    return zone;
 }
 
 /* As the setting reads it: a name, a rule, or hours east of Greenwich. Null: none of these. */

@@ -28,8 +28,8 @@ std::vector<Oid> wished_managers() noexcept;
 /* The launcher has acted on the wish: started one (it registers itself), or cannot: then the
  * waiting readers of the database are answered `no_manager`. */
 void settle_wish(Oid database, bool can_start) noexcept;
-/* The manager of the database is to leave when what it has begun is done: another database is in need of its process.
- * False if there is none. */
+/* The manager of the database is to leave when what it has begun is done: another database is in need of its process, or
+ * it has settings that are no longer those of the database. False if there is none. */
 bool ask_for_room(Oid database) noexcept;
 /* A backend is dropping, renaming or copying the database: no manager now. */
 bool is_barred(Oid database) noexcept;

@@ -171,6 +171,18 @@ void announce_definition_change() noexcept
         wake_launcher();
 }
 
+void announce_settings_change() noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    for (int i = 0; i < shared->manager_count; i++) {
+        if (managers[i].pid.load() == 0)
+            continue;
+        managers[i].definition_changes.fetch_add(1);
+        wake_process(managers[i].process);
+    }
+    LWLockRelease(shared->request_lock);
+}
+
 /* ---- readers ---- */
 
 Reply request_refresh(const Oid *relids, int count) noexcept

@@ -179,6 +179,10 @@ ManagerSlot *own_manager_slot() noexcept; /* in a manager; else nullptr */
 void wake_process(int32_t process) noexcept;
 void wake_launcher() noexcept;
 void announce_definition_change() noexcept;
+/* To the managers of all databases. */
+void announce_settings_change() noexcept;
+/* When this transaction commits, settings of a database, or of all of them, are others. */
+void note_settings_change() noexcept;
 void drop_request_at_end() noexcept;
 
 /* ---- news.cpp ---- */

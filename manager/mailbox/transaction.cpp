@@ -56,6 +56,7 @@ struct Local {
     std::vector<Pending> pending;
     bool is_pending_lost = false; /* out of memory */
     bool has_definition_change = false;
+    bool has_settings_change = false;
 };
 
 Local &local() noexcept
@@ -182,6 +183,7 @@ void reset() noexcept
     mine.pending.clear();
     mine.is_pending_lost = false;
     mine.has_definition_change = false;
+    mine.has_settings_change = false;
     finish_commit_prepared();
     lift_bar();
     drop_request_at_end();
@@ -196,6 +198,8 @@ void commit() noexcept
         tell_change(mine.changed[i].slot);
     if (mine.has_definition_change)
         announce_definition_change();
+    if (mine.has_settings_change)
+        announce_settings_change();
     reset();
 }
 
@@ -299,6 +303,11 @@ void note_definition_change() noexcept
 {
     if (is_available())
         local().has_definition_change = true;
+}
+
+void note_settings_change() noexcept
+{
+    local().has_settings_change = true;
 }
 
 /* ---- what only this transaction sees ---- */

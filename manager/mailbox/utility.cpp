@@ -167,9 +167,9 @@ extern "C" void pgtrickle_mailbox_utility(PlannedStmt *statement, const char *qu
     Oid database = database_to_leave(statement);
     if (database == InvalidOid || database == MyDatabaseId) {
         run_next();
-        /* Its time zone may be another now, which is read with the definitions. */
+        /* Also a time zone, which is read with the definitions. */
         if (IsA(statement->utilityStmt, AlterDatabaseSetStmt) || IsA(statement->utilityStmt, AlterRoleSetStmt))
-            note_definition_change();
+            note_settings_change();
         return;
     }
     lift_bar_at_exit();

@@ -9,6 +9,7 @@
  * that their caches are out of date, but lets the lock go after that.
  */
 #include "catalog/process.hpp"
+#include "definition/database_settings.hpp"
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
 #include "definition/time_zone.hpp"
@@ -252,6 +253,17 @@ void Manager::note_failed_load(const Failure &failure)
     });
 }
 
+/* Settings of the database are for processes that begin: when others are given, another manager takes this one's
+ * place, with workers of its own, once what runs is done. In a transaction. */
+void Manager::leave_if_others_are_given()
+{
+    std::string settings = call([] { return definition::settings_to_begin_with(); });
+    if (!settings_.has_value())
+        settings_ = std::move(settings);
+    else if (*settings_ != settings)
+        mailbox::ask_for_room(MyDatabaseId);
+}
+
 /* False if there is no extension or no stream table in this database. */
 bool Manager::load_definitions()
 {
@@ -269,6 +281,7 @@ bool Manager::load_definitions()
             definition::tell_time_zone();
             return definition::told_time_zone() != before;
         });
+        leave_if_others_are_given();
         int count = 0;
         state::Mark *marks = call([&] { return state::all_marks(&count); });
         for (int i = 0; i < count; i++) {

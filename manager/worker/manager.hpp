@@ -146,6 +146,7 @@ class Manager {
 
     /* definitions.cpp */
     bool load_definitions();
+    void leave_if_others_are_given();
     void judge_all_anew();
     void reload_later();
     void note_failed_load(const Failure &failure);
@@ -206,6 +207,7 @@ class Manager {
     TimestampTz look_for_stale_at_ = 0; /* nobody is late before that */
     scheduler::Ids large_sources_;   /* whose logs an alert has told of */
     std::map<scheduler::Id, scheduler::Ids> mates_; /* in its refresh group, itself included */
+    std::optional<std::string> settings_; /* that this process was given by its database */
     uint32_t changes_seen_ = 0;
     bool is_loaded_ = false;
     bool has_nothing_ = false;       /* no extension, or no stream table */

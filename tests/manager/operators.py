@@ -114,6 +114,29 @@ def health_tells_of_slots_that_keep_wal():
     db.run("SELECT pg_drop_replication_slot('operators')")
 
 
+def settings_of_the_database_reach_its_manager():
+    """Which keeps those that it began with, and lets another one take its place."""
+    before = db.manager_pid()
+    db.admin(f"ALTER DATABASE {db.name} SET pg_trickle.enabled = off")
+    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {before}", 0)
+    db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' AND datname = current_database()", 1)
+    db.run("SET pg_trickle.enabled = off; INSERT INTO source VALUES (7, 7)")
+    db.run(f"ALTER DATABASE {db.name} RESET pg_trickle.enabled")
+    db.wait_for("SELECT count(*) FROM below WHERE id = 7", 1)
+    db.run("RESET ALL")
+
+
+def a_failing_one_says_how_to_see_why():
+    db.run("SELECT pgtrickle.create_stream_table('\"Odd one\"', 'SELECT 1 / n AS q FROM source', '1h', 'DIFFERENTIAL')")
+    db.run("INSERT INTO source VALUES (8, 0)")
+    db.session.notices.clear()
+    db.run("SET client_min_messages = warning; SET pg_trickle.max_staleness = 0; SELECT * FROM \"Odd one\"")
+    notice = "".join(db.session.notices)
+    assert "DETAIL:  Its last refresh failed." in notice, notice
+    assert "HINT:  pgtrickle.get_refresh_history('public.\"Odd one\"') tells why." in notice, notice
+    db.run("RESET ALL; DROP FOREIGN TABLE \"Odd one\"; DELETE FROM source WHERE n = 0")
+
+
 def a_suspended_one_says_how_to_see_why_and_to_resume():
     db.run("SELECT pgtrickle.alter_stream_table('below', status => 'SUSPENDED'); INSERT INTO source VALUES (6, 6)")
     db.session.notices.clear()
@@ -157,4 +180,5 @@ def finish():
 
 run_cases([prepare, a_lock_on_a_source_is_named_with_its_holder, health_tells_of_locks_that_make_something_old,
            health_tells_of_old_transactions, health_tells_of_large_logs, health_tells_of_slots_that_keep_wal,
+           settings_of_the_database_reach_its_manager, a_failing_one_says_how_to_see_why,
            a_suspended_one_says_how_to_see_why_and_to_resume, an_upgrade_warns_of_what_rests, finish])

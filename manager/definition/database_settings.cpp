@@ -1,0 +1,63 @@
+#include "definition/database_settings.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_db_role_setting.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+}
+
+namespace pgtrickle::definition {
+
+ArrayType *settings_given_in(Oid database)
+{
+    Relation catalog = table_open(DbRoleSettingRelationId, AccessShareLock);
+    ScanKeyData keys[2];
+    ScanKeyInit(&keys[0], Anum_pg_db_role_setting_setdatabase, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(database));
+    ScanKeyInit(&keys[1], Anum_pg_db_role_setting_setrole, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(InvalidOid));
+    SysScanDesc scan = systable_beginscan(catalog, DbRoleSettingDatidRolidIndexId, true, nullptr, 2, keys);
+    ArrayType *settings = nullptr;
+    if (HeapTuple row = systable_getnext(scan); HeapTupleIsValid(row)) {
+        bool is_null;
+        Datum given = heap_getattr(row, Anum_pg_db_role_setting_setconfig, RelationGetDescr(catalog), &is_null);
+        if (!is_null)
+            settings = DatumGetArrayTypePCopy(given);
+    }
+    systable_endscan(scan);
+    table_close(catalog, AccessShareLock);
+    return settings;
+}
+
+const char *value_of(const char *entry, const char *name)
+{
+    size_t length = strlen(name);
+    return pg_strncasecmp(entry, name, length) == 0 && entry[length] == '=' ? entry + length + 1 : nullptr;
+}
+
+char *settings_to_begin_with()
+{
+    StringInfoData all;
+    initStringInfo(&all);
+    for (Oid database : {InvalidOid, MyDatabaseId}) {
+        Datum *entries = nullptr;
+        int count = 0;
+        if (ArrayType *settings = settings_given_in(database); settings != nullptr)
+            deconstruct_array(settings, TEXTOID, -1, false, TYPALIGN_INT, &entries, nullptr, &count);
+        for (int i = 0; i < count; i++) {
+            char *entry = TextDatumGetCString(entries[i]);
+            if (value_of(entry, "TimeZone") == nullptr)
+                appendStringInfo(&all, "%s\n", entry);
+        }
+    }
+    return all.data;
+}
+
+} // namespace pgtrickle::definition
