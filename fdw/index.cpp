@@ -16,7 +16,9 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
+#include "commands/tablespace.h"
 #include "nodes/makefuncs.h"
+#include "utils/acl.h"
 #include "utils/lsyscache.h"
 }
 
@@ -40,6 +42,18 @@ Oid owned_target(IndexStmt *statement)
                         errdetail("Rows change one after the other in a refresh, and may be equal in between."),
                         errhint("Create it without UNIQUE.")));
     return relid;
+}
+
+/* Core asks whether the superuser may use it. */
+void check_tablespace(const IndexStmt *statement)
+{
+    const Oid tablespace = statement->tableSpace != nullptr ? get_tablespace_oid(statement->tableSpace, false)
+                                                            : GetDefaultTablespace(RELPERSISTENCE_PERMANENT, false);
+    if (!OidIsValid(tablespace) || tablespace == MyDatabaseTableSpace)
+        return;
+    AclResult allowed = pg_tablespace_aclcheck(tablespace, GetUserId(), ACL_CREATE);
+    if (allowed != ACLCHECK_OK)
+        aclcheck_error(allowed, OBJECT_TABLESPACE, get_tablespace_name(tablespace));
 }
 
 /* A name that core would choose, were the stream table an ordinary one. */
@@ -87,6 +101,7 @@ void create_index(const UtilityCall &utility)
     Oid relid = call([=] { return owned_target(statement); });
     Oid heap = call([=] { return storage_or_error(relid); });
     call([=] {
+        check_tablespace(statement);
         if (statement->idxname == nullptr)
             statement->idxname = default_index_name(relid, statement);
         statement->relation = makeRangeVar(pstrdup(schema_name), get_rel_name(heap), -1);

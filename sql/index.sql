@@ -20,5 +20,28 @@ DROP INDEX ix_lower;
 RESET ROLE;
 DROP INDEX ix_lower;
 DROP INDEX ix_lower;
+-- not_even_the_owner_drops_what_refreshes_need
+SELECT format('DROP INDEX st_%s_pgt_hash_idx', 'ix_st'::regclass::oid) AS drop_own \gset
+\set VERBOSITY sqlstate
+:drop_own;
+:drop_own CASCADE;
+\set VERBOSITY default
+-- in_a_tablespace_that_its_owner_may_use
+SET allow_in_place_tablespaces = on;
+CREATE TABLESPACE ix_space LOCATION '';
+ALTER FOREIGN TABLE ix_st OWNER TO ix_other;
+SET ROLE ix_other;
+CREATE INDEX ix_placed ON ix_st (n) TABLESPACE ix_space;
+CREATE INDEX ix_placed ON ix_st (n) TABLESPACE ix_nosuch;
+SET default_tablespace = ix_space;
+CREATE INDEX ix_placed ON ix_st (n);
+RESET default_tablespace;
+RESET ROLE;
+GRANT CREATE ON TABLESPACE ix_space TO ix_other;
+SET ROLE ix_other;
+CREATE INDEX ix_placed ON ix_st (n) TABLESPACE ix_space;
+RESET ROLE;
+SELECT spcname FROM pg_class c JOIN pg_tablespace t ON t.oid = reltablespace WHERE relname = 'ix_placed';
 DROP TABLE ix_source CASCADE;
+DROP TABLESPACE ix_space;
 DROP ROLE ix_other;

@@ -24,6 +24,16 @@ SELECT pgtrickle.refresh_stream_table('total');
 SET search_path = settings_mine;
 SELECT grp, n, qty FROM total ORDER BY grp;
 
+-- nor_for_an_index_of_what_is_kept
+CREATE FUNCTION settings_hostile.lower(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'wrong'$$;
+SET search_path = settings_hostile, settings_mine, pg_catalog;
+CREATE FOREIGN TABLE settings_mine.looked_up () SERVER pgtrickle
+  OPTIONS (query 'SELECT i.id, g.n FROM item i JOIN (SELECT grp, count(*) AS n FROM item GROUP BY grp) g ON pg_catalog.lower(g.grp) = pg_catalog.lower(i.grp)',
+           refresh_mode 'DIFFERENTIAL');
+SET search_path = settings_mine;
+SELECT regexp_replace(pg_get_indexdef(indexrelid), '.* USING', '') AS of_what_is_kept FROM pg_index
+  WHERE indrelid::regclass::text ~ ('st_' || 'looked_up'::regclass::oid || '_\d') AND indexprs IS NOT NULL;
+
 -- literals_are_read_as_they_were_printed
 \c -
 SET search_path = settings_mine;

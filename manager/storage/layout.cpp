@@ -1,8 +1,10 @@
 #include "storage/layout.hpp"
 
+#include "pg/settings.hpp"
 #include "pg/superuser.hpp"
 
 extern "C" {
+#include "access/table.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
@@ -73,11 +75,26 @@ void execute(const std::string &sql)
     });
 }
 
+/* So that nobody drops one by hand, as its owner may by way of the stream table. PostgreSQL frame. */
+void keep_indexes(Oid heap)
+{
+    ObjectAddress owned, owner;
+    ObjectAddressSet(owner, RelationRelationId, heap);
+    Relation relation = table_open(heap, AccessShareLock);
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(relation)) {
+        ObjectAddressSet(owned, RelationRelationId, lfirst_oid(cell));
+        recordDependencyOn(&owned, &owner, DEPENDENCY_INTERNAL);
+    }
+    table_close(relation, NoLock);
+}
+
 } // namespace
 
 Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step)
 {
     AsSuperuser as_superuser;
+    TextSettings text_settings;
     call([] { SPI_connect(); });
     execute(create_table(relation_name, step));
     execute("CREATE INDEX ON " + qualified(relation_name) + " (pgt_hash)");
@@ -91,6 +108,7 @@ Oid create_arrangement(Oid relid, const std::string &relation_name, const engine
         ObjectAddressSet(storage, RelationRelationId, heap);
         ObjectAddressSet(foreign_table, RelationRelationId, relid);
         recordDependencyOn(&storage, &foreign_table, DEPENDENCY_INTERNAL);
+        keep_indexes(heap);
         HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
         if (!HeapTupleIsValid(tuple))
             elog(ERROR, "cache lookup failed for relation %u", relid);
