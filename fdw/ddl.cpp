@@ -64,11 +64,13 @@ Handler handler_of(::Node *statement)
     case T_CreateFunctionStmt:
         return reinterpret_cast<CreateFunctionStmt *>(statement)->replace ? replace_function : nullptr;
     case T_AlterFunctionStmt: return replace_function;
+    case T_DefineStmt: {
+        auto *define = reinterpret_cast<DefineStmt *>(statement);
+        return define->kind == OBJECT_AGGREGATE && define->replace ? replace_function : nullptr;
+    }
     case T_ViewStmt: return reinterpret_cast<ViewStmt *>(statement)->replace ? replace_view : nullptr;
     case T_RuleStmt: return reinterpret_cast<RuleStmt *>(statement)->event == CMD_SELECT ? replace_view : nullptr;
     case T_AlterEnumStmt: return alter_enumeration;
-    case T_CreatePolicyStmt:
-    case T_AlterPolicyStmt: return alter_policy;
     case T_CreatePublicationStmt:
         return is_publishing_all_tables(reinterpret_cast<CreatePublicationStmt *>(statement)) ? create_publication : nullptr;
     case T_IndexStmt:
@@ -94,11 +96,10 @@ bool is_candidate(::Node *statement)
     case T_AlterObjectSchemaStmt:
     case T_CreateFunctionStmt:
     case T_AlterFunctionStmt:
+    case T_DefineStmt:
     case T_ViewStmt:
     case T_RuleStmt:
     case T_AlterEnumStmt:
-    case T_CreatePolicyStmt:
-    case T_AlterPolicyStmt:
     case T_CreatePublicationStmt:
     case T_IndexStmt:
     case T_DropStmt:

@@ -8,6 +8,7 @@
 #include "capture/capture.hpp"
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
+#include "fdw/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
 #include "refresh/bindings.hpp"
 #include "refresh/holds.hpp"
@@ -17,6 +18,7 @@
 extern "C" {
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_policy.h"
 #include "utils/lsyscache.h"
 }
 
@@ -63,6 +65,8 @@ void refuse_column(Oid relid)
 
 void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id)
 {
+    if (class_id == PolicyRelationId && (access == OAT_POST_CREATE || access == OAT_POST_ALTER || access == OAT_DROP))
+        note_policy(object_id);
     if (class_id != RelationRelationId)
         return;
     if (access == OAT_DROP && sub_id == 0)

@@ -20,17 +20,22 @@
 #include "translate/rewrite.hpp"
 
 extern "C" {
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
 
@@ -144,6 +149,8 @@ void replace_function(const UtilityCall &utility)
         ::Node *statement = utility.statement();
         if (IsA(statement, CreateFunctionStmt))
             run_and_mark_functions(utility, reinterpret_cast<CreateFunctionStmt *>(statement)->funcname);
+        else if (IsA(statement, DefineStmt))
+            run_and_mark_functions(utility, reinterpret_cast<DefineStmt *>(statement)->defnames);
         else
             run_and_mark_functions(utility, reinterpret_cast<AlterFunctionStmt *>(statement)->func->objname);
     });
@@ -241,18 +248,28 @@ void note_row_type(Oid relid)
     }
 }
 
-void alter_policy(const UtilityCall &utility)
+namespace {
+
+/* Whose policy it is. One that is being created no other snapshot sees. */
+Oid table_of_policy(Oid policy)
 {
-    call([&] {
-        ::Node *statement = utility.statement();
-        RangeVar *table = IsA(statement, CreatePolicyStmt) ? reinterpret_cast<CreatePolicyStmt *>(statement)->table
-                                                           : reinterpret_cast<AlterPolicyStmt *>(statement)->table;
-        Oid relid = RangeVarGetRelid(table, NoLock, true);
-        utility.run();
-        CommandCounterIncrement();
-        if (OidIsValid(relid))
-            mark_users(RelationRelationId, relid, "a policy of a source was created or altered");
-    });
+    Relation policies = table_open(PolicyRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_policy_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(policy));
+    SysScanDesc scan = systable_beginscan(policies, PolicyOidIndexId, true, SnapshotSelf, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    Oid table = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_policy>(GETSTRUCT(tuple))->polrelid : InvalidOid;
+    systable_endscan(scan);
+    table_close(policies, AccessShareLock);
+    return table;
+}
+
+} // namespace
+
+void note_policy(Oid policy)
+{
+    if (Oid table = table_of_policy(policy); OidIsValid(table))
+        mark_users(RelationRelationId, table, "a policy of a source was created, altered or dropped");
 }
 
 namespace {

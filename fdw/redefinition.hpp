@@ -9,11 +9,10 @@
 namespace pgtrickle {
 
 /* C++ frames. */
-void replace_function(const UtilityCall &call); /* CreateFunctionStmt … OR REPLACE, AlterFunctionStmt */
+void replace_function(const UtilityCall &call); /* CreateFunctionStmt … OR REPLACE, of an aggregate too, AlterFunctionStmt */
 void replace_view(const UtilityCall &call);     /* ViewStmt … OR REPLACE; RuleStmt ON SELECT */
 void alter_enumeration(const UtilityCall &call); /* AlterEnumStmt */
 void alter_row_type(const UtilityCall &call);   /* AlterTableStmt that adds or drops columns of a table or composite type */
-void alter_policy(const UtilityCall &call);     /* CREATE, ALTER POLICY */
 void switch_policies(const UtilityCall &call);  /* AlterTableStmt … ROW LEVEL SECURITY, OWNER TO */
 
 /* Whether an AlterTableStmt on something that is no stream table adds or drops columns. PostgreSQL frame. */
@@ -30,6 +29,9 @@ void note_row_type(Oid relid);
 /* The stream table has another owner, whom its query reads as: where policies are in force for him, or were for the one
  * before, its rows and its heaps are others. C++ frame. */
 void follow_owner(Oid relid);
+
+/* A policy has been created or altered, or is about to be dropped, perhaps along with a role. PostgreSQL frame. */
+void note_policy(Oid policy);
 
 /* The policies of a table, or below a view, are in force now for somebody, or no longer. C++ frame. */
 void note_policies(Oid relid);

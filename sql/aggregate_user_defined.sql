@@ -48,6 +48,10 @@ CREATE OR REPLACE FUNCTION aggregate_library.weighted(state numeric, value int, 
   'BEGIN RETURN coalesce(state, 0) - coalesce(value * weight, 0); END';
 SELECT * FROM differs();
 SELECT sum(w) < 0 AS by_the_new_function FROM st;
+-- the_aggregate_itself_is
+CREATE OR REPLACE AGGREGATE aggregate_library.weighted(int, int) (sfunc = aggregate_library.weighted, stype = numeric, initcond = '1000000');
+SELECT * FROM differs();
+SELECT min(w) > 0 AS by_the_new_start FROM st;
 
 -- volatile_functions_inside_are_found
 SELECT create_it('never', 'SELECT g, aggregate_library.chance(n) AS c FROM t GROUP BY g');

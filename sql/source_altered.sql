@@ -92,6 +92,22 @@ SELECT pgtrickle.refresh_stream_table('fully');
 SELECT pgtrickle.refresh_stream_table('either');
 TABLE fully;
 SELECT sum(n) FROM either;
+-- policies_created_altered_and_dropped, also along with a role
+CREATE ROLE source_altered_reader;
+GRANT source_altered_reader TO source_altered_owner;
+CREATE POLICY more ON parent TO source_altered_reader USING (false);
+SELECT pgtrickle.refresh_stream_table('fully'), pgtrickle.refresh_stream_table('either') \g /dev/null
+SELECT n, (SELECT sum(n) FROM either) FROM fully;
+ALTER POLICY more ON parent USING (id = 3);
+SELECT pgtrickle.refresh_stream_table('fully'), pgtrickle.refresh_stream_table('either') \g /dev/null
+SELECT n, (SELECT sum(n) FROM either) FROM fully;
+DROP OWNED BY source_altered_reader;
+SELECT pgtrickle.refresh_stream_table('fully'), pgtrickle.refresh_stream_table('either') \g /dev/null
+SELECT n, (SELECT sum(n) FROM either) FROM fully;
+DROP ROLE source_altered_reader;
+DROP POLICY few ON parent;
+SELECT pgtrickle.refresh_stream_table('fully'), pgtrickle.refresh_stream_table('either') \g /dev/null
+SELECT n, (SELECT sum(n) FROM either) FROM fully;
 ALTER TABLE parent DISABLE ROW LEVEL SECURITY;
 SELECT pgtrickle.refresh_stream_table('by_delta'), pgtrickle.refresh_stream_table('fully');
 SELECT n = (SELECT count(*) FROM by_delta) AND n > 3 AS sees_all FROM fully;
