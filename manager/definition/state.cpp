@@ -115,7 +115,7 @@ RawRow read_raw(Oid relid, Snapshot snapshot)
 }
 
 /* The newest version of the row, locked: two transactions may both have something to say of a
- * stream table, and the second waits for the first instead of failing. */
+ * stream table, and the second waits for the first instead of failing. NULL if that one has removed it. */
 HeapTuple lock_latest(Relation table, HeapTuple tuple)
 {
     TupleTableSlot *slot = table_slot_create(table, nullptr);
@@ -123,10 +123,10 @@ HeapTuple lock_latest(Relation table, HeapTuple tuple)
     TM_Result result =
         table_tuple_lock(table, &tuple->t_self, SnapshotAny, slot, GetCurrentCommandId(true), LockTupleNoKeyExclusive,
                          LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
-    if (result != TM_Ok)
+    if (result != TM_Ok && result != TM_Deleted)
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                        errmsg("the state of a stream table was changed or removed by another transaction")));
-    HeapTuple latest = ExecCopySlotHeapTuple(slot);
+                        errmsg("the state of a stream table was changed by another transaction")));
+    HeapTuple latest = result == TM_Ok ? ExecCopySlotHeapTuple(slot) : nullptr;
     ExecDropSingleTupleTableSlot(slot);
     return latest;
 }
@@ -239,6 +239,9 @@ template <class Fill> void replace(Oid relid, bool must_exist, Fill fill)
     if (table != nullptr) {
         HeapTuple tuple = find_row(table, relid, nullptr);
         HeapTuple latest = tuple != nullptr ? lock_latest(table, tuple) : nullptr;
+        if (tuple != nullptr && latest == nullptr && must_exist)
+            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                            errmsg("the state of a stream table was removed by another transaction")));
         Replacement replacement;
         if (latest != nullptr && fill(latest, RelationGetDescr(table), &replacement)) {
             replacement.set(Column::updated_at, TimestampTzGetDatum(GetCurrentTimestamp()));
