@@ -13,6 +13,7 @@
 #include "catalog/process.hpp"
 #include "mailbox/manager_side.hpp"
 #include "worker/transaction.hpp"
+#include "worker/waking.hpp"
 #include "worker/worker.hpp"
 
 extern "C" {
@@ -321,14 +322,7 @@ long Launcher::pause_ms() const
 void Launcher::run()
 {
     while (!ShutdownRequestPending) {
-        call([] {
-            ResetLatch(MyLatch);
-            CHECK_FOR_INTERRUPTS();
-            if (ConfigReloadPending) {
-                ConfigReloadPending = false;
-                ProcessConfigFile(PGC_SIGHUP);
-            }
-        });
+        (void)call([] { return wake_up(); });
         reap();
         if (mailbox::take_registry_doubt())
             notice_databases();

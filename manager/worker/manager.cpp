@@ -3,6 +3,7 @@
 #include "definition/guc.hpp"
 #include "definition/time_zone.hpp"
 #include "worker/invalidated.hpp"
+#include "worker/waking.hpp"
 #include "worker/worker.hpp"
 
 extern "C" {
@@ -172,16 +173,8 @@ void Manager::run()
         pgstat_report_activity(STATE_IDLE, nullptr);
     });
     while (!mailbox::is_asked_to_exit() && !(mailbox::is_asked_for_room() && running_.empty())) {
-        call([this] {
-            ResetLatch(MyLatch);
-            QueryCancelPending = false;
-            CHECK_FOR_INTERRUPTS();
-            if (ConfigReloadPending) {
-                ConfigReloadPending = false;
-                ProcessConfigFile(PGC_SIGHUP);
-                is_loaded_ = false; /* the server's time zone may be another one */
-            }
-        });
+        if (call([] { return wake_up(); }))
+            is_loaded_ = false; /* the server's time zone may be another one */
         cycle();
         long wait_ms = sleep_ms();
         call([=] {

@@ -6,6 +6,7 @@
 #include "mailbox/manager_side.hpp"
 #include "worker/queues.hpp"
 #include "worker/refresher.hpp"
+#include "worker/waking.hpp"
 #include "worker/worker.hpp"
 
 extern "C" {
@@ -47,15 +48,7 @@ std::optional<std::string> RefreshWorker::receive()
     for (;;) {
         Size size = 0;
         void *data = nullptr;
-        call([] {
-            ResetLatch(MyLatch);
-            QueryCancelPending = false;
-            CHECK_FOR_INTERRUPTS();
-            if (ConfigReloadPending) {
-                ConfigReloadPending = false;
-                ProcessConfigFile(PGC_SIGHUP);
-            }
-        });
+        (void)call([] { return wake_up(); });
         if (mailbox::is_asked_to_exit())
             return std::nullopt;
         shm_mq_result received = call([&] { return shm_mq_receive(jobs_, &size, &data, true); });

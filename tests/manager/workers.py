@@ -223,6 +223,27 @@ def logs_are_emptied_under_overload():
     assert is_running("slow")
 
 
+def who_sleeps_takes_in_what_others_invalidate():
+    """Else PostgreSQL would tell them in the end that anything may have changed, and all that they have compiled would go."""
+    restart(log_min_messages="debug4")
+    create_quick("kept")
+    keeps_up("kept")
+    log = server.folder / "server.log"
+    start = log.stat().st_size
+    session = db.connect("postgres")
+
+    def have_heard():
+        for _ in range(20):
+            session.cursor().execute("CREATE TEMP TABLE made (n int, t text, u text); DROP TABLE made")
+        news = log.read_bytes()[start:].decode(errors="replace")
+        lines = [line for line in news.splitlines() if "ProcessCatchupEvent" in line]
+        pids = db.run("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'pg_trickle %'")
+        return all(any(f"[{pid}]" in line for line in lines) for pid, in pids)
+
+    wait_until(have_heard, "they have not heard of it", 60)
+    session.close()
+
+
 def without_room_for_workers_the_manager_does_it():
     # the launcher, the launcher of logical replication, one manager
     restart(max_worker_processes=3)
@@ -364,6 +385,7 @@ try:
                a_terminated_worker_leaves_nothing_undone, a_cancelled_refresh_is_tried_again,
                an_orphan_leaves_after_its_refresh, idle_workers_leave_but_one, locked_sources_keep_nobody_waiting,
                no_more_at_once_than_the_setting_says, a_reader_jumps_the_queue, logs_are_emptied_under_overload,
+               who_sleeps_takes_in_what_others_invalidate,
                without_room_for_workers_the_manager_does_it, nobody_tries_for_ever_to_connect_where_that_is_not_allowed,
                where_processes_are_lacking_databases_take_turns, an_idle_worker_makes_room_for_another_database,
                a_database_can_be_copied_renamed_and_dropped_while_it_is_refreshed,
