@@ -30,10 +30,11 @@ Datum column_names(const Source &source)
     });
 }
 
-/* Views that the query of relid names. */
+/* Views that the query of relid names. Asked of the catalogs: the query is read with a lock, and who looks at what keeps
+ * somebody from it waits for nobody. */
 std::vector<Oid> views_of(Oid relid)
 {
-    List *named = call([=] { return definition::relations_named(definition::query_of(relid)); });
+    List *named = call([=] { return definition::relations_depended_on(relid); });
     std::vector<Oid> views;
     ListCell *cell;
     foreach (cell, named)

@@ -267,8 +267,11 @@ int64 log_size(Oid source)
     if (!find_source(source, &row))
         return 0;
     for (Oid segment : row.segments) {
-        Datum size = DirectFunctionCall1(pg_total_relation_size, ObjectIdGetDatum(segment));
-        total += DatumGetInt64(size);
+        if (!ConditionalLockRelationOid(segment, AccessShareLock))
+            continue;
+        if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(segment)))
+            total += DatumGetInt64(DirectFunctionCall1(pg_total_relation_size, ObjectIdGetDatum(segment)));
+        UnlockRelationOid(segment, AccessShareLock);
     }
     return total;
 }

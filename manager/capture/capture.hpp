@@ -88,7 +88,8 @@ void mark_around(Oid relation, const char *reason);
 /* Gives the log a format that fits, after a column of `source` has changed its type; marks it. */
 void refit(Oid source);
 
-/* Bytes of the log, its indexes and overflow included; 0 when there is none. */
+/* Bytes of the log, its indexes and overflow included; 0 when there is none. What somebody else is dropping or emptying is not
+ * waited for, and left out. */
 int64 log_size(Oid source);
 
 /* Empties the segments nobody needs any more and moves writers on; removes what is left of a

@@ -279,6 +279,22 @@ List *relations_named(Query *query)
     return found.relids;
 }
 
+List *relations_depended_on(Oid relid)
+{
+    List *relids = NIL;
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    ScanKeyData keys[2];
+    HeapTuple tuple;
+    SysScanDesc scan = scan_depend(depend, false, RelationRelationId, relid, keys);
+    while (Form_pg_depend form = next_depend(scan, &tuple))
+        if (form->objsubid == 0 && form->deptype == DEPENDENCY_NORMAL && form->refclassid == RelationRelationId)
+            relids = list_append_unique_oid(relids, form->refobjid);
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+    list_sort(relids, list_oid_cmp);
+    return relids;
+}
+
 List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly)
 {
     List *users = NIL;

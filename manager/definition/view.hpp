@@ -34,5 +34,7 @@ List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly);
 
 /* The relations that `query` names, at any depth, views as such (List of OIDs). */
 List *relations_named(Query *query);
+/* The same of the query of a stream table, ascending, as the catalogs have it: no lock is taken. */
+List *relations_depended_on(Oid relid);
 
 } // namespace pgtrickle::definition

@@ -78,25 +78,39 @@ def statistics_outlive_a_restart():
     assert after == before, (before, after)
 
 
-EVERYTHING = ["health_check()", "quick_health", "pgt_status()", "pgt_stream_tables", "stream_tables_info", "pgt_dependencies",
+EVERYTHING = ["health_check()", "blocked_refreshes()", "quick_health", "pgt_status()", "pgt_stream_tables", "stream_tables_info", "pgt_dependencies",
               "dependency_tree()", "explain_dag()", "explain_dag('dot')", "diamond_groups()", "refresh_timeline()",
               "st_refresh_stats()", "pg_stat_stream_tables", "pg_stat_progress_stream_table", "change_buffer_sizes()",
               "trigger_inventory()", "check_cdc_health()", "list_sources('logged')", "st_size('logged')", "pgt_heaps",
               "holds()", "source_gates()", "watermark_status()", "refresh_groups()", "get_refresh_history('logged')", "get_staleness('logged')"]
 
 
-def whoever_looks_waits_for_nobody_who_alters_or_locks():
+# These look into logs, or at the size of files, which PostgreSQL does under a lock.
+LOCKING = {"pgt_heaps", "st_size('logged')", "change_buffer_sizes()", "check_cdc_health()", "list_sources('logged')"}
+
+
+def look_beside(change, those):
     holder = db.connect()
     holder.autocommit = False
-    holder.cursor().execute("ALTER FOREIGN TABLE logged OPTIONS (SET schedule '2h')")
+    holder.cursor().execute(change)
     holder.cursor().execute("LOCK TABLE source IN ACCESS EXCLUSIVE MODE")
     db.run("SET statement_timeout = '10s'")
     try:
-        for what in EVERYTHING:
+        for what in those:
             assert db.run(f"SELECT * FROM pgtrickle.{what}") is not None
     finally:
         db.run("RESET statement_timeout")
         holder.close()
+
+
+def whoever_looks_waits_for_nobody_who_alters_or_locks():
+    look_beside("ALTER FOREIGN TABLE logged OPTIONS (SET schedule '2h')", EVERYTHING)
+
+
+def nor_for_anybody_who_redefines_or_drops():
+    for change in ("ALTER FOREIGN TABLE logged OPTIONS (SET query 'SELECT id, n + 1 AS q FROM source')",
+                   "DROP FOREIGN TABLE logged CASCADE"):
+        look_beside(change, [what for what in EVERYTHING if what not in LOCKING])
 
 
 def what_is_much_older_than_scheduled_is_stale():
@@ -198,7 +212,7 @@ def the_picture_is_of_the_demo():
 prepare()
 try:
     run_cases([a_refresh_is_told_by_how_long_it_took, decisions_are_told_on_demand, statistics_outlive_a_restart,
-               whoever_looks_waits_for_nobody_who_alters_or_locks, the_transaction_that_holds_a_log_back_is_named,
+               whoever_looks_waits_for_nobody_who_alters_or_locks, nor_for_anybody_who_redefines_or_drops, the_transaction_that_holds_a_log_back_is_named,
                what_is_much_older_than_scheduled_is_stale, what_makes_a_refresh_slow_is_told,
                a_catalog_that_cannot_be_used_is_told, a_shared_memory_that_is_full_is_told,
                the_picture_is_of_the_demo])
