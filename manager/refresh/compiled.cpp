@@ -19,6 +19,7 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/relcache.h"
 #include "utils/ruleutils.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
 
@@ -226,6 +227,9 @@ Compiled *compile(Oid relid)
     });
     auto *compiled = make_in<Compiled>(context);
     compiled->context = context;
+    /* Immutable functions of constants are called by the way, and those of most languages want one. It is not the refresh's,
+     * which comes after the locks. */
+    call([] { PushCopiedSnapshot(GetCatalogSnapshot(InvalidOid)); });
     /* What parsing, rewriting and translating leave behind is ten times what is kept. */
     Scratch scratch;
     /* Our statements and expressions are printed and parsed here, whosoever's session it is. */
@@ -258,6 +262,7 @@ Compiled *compile(Oid relid)
     if (compiled->is_laid_out)
         for (CompiledStep &step : compiled->steps)
             compile_step(definition, step, context, compiled->relations);
+    call([] { PopActiveSnapshot(); });
     let_go_of(call([=] { return definition::view_of(relid); }));
     /* Until here an error frees it with the transaction. */
     MemoryContextSetParent(context, TopMemoryContext);

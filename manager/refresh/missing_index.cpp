@@ -5,6 +5,7 @@
 #include "storage/storage.hpp"
 
 #include "pg/settings.hpp"
+#include "pg/superuser.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -71,8 +72,10 @@ bool has_index_on(Oid relid, const char *text, bool is_column, bool is_range)
     return found;
 }
 
-bool has_index_for(Oid relation, const std::vector<engine::IndexTerm> &terms)
+/* Whoever asks, the functions of the owner's query are called as the owner. */
+bool has_index_for(Oid relation, const std::vector<engine::IndexTerm> &terms, Oid owner)
 {
+    AsOwner as_owner(owner);
     TextSettings text_settings;
     return std::any_of(terms.begin(), terms.end(), [&](const engine::IndexTerm &term) {
         return call([&] { return has_index_on(relation, term.text.c_str(), term.is_column, term.is_range); });
@@ -101,7 +104,7 @@ std::vector<MissingIndex> missing_indexes(Oid relid)
                 continue;
             const CompiledSource &source = compiled.sources[lookup.relation.index];
             Oid heap = source.is_stream_table ? storage::storage_of(source.relid) : source.relid;
-            if (has_index_for(heap, lookup.terms))
+            if (has_index_for(heap, lookup.terms, compiled.definition.owner))
                 continue;
             std::string statement = create_index(source.relid, lookup.terms);
             if (std::none_of(missing.begin(), missing.end(),

@@ -97,18 +97,12 @@ Oid create_arrangement(Oid relid, const std::string &relation_name, const engine
     TextSettings text_settings;
     call([] { SPI_connect(); });
     execute(create_table(relation_name, step));
-    execute("CREATE INDEX ON " + qualified(relation_name) + " (pgt_hash)");
-    for (const std::vector<engine::IndexTerm> &terms : step.looked_up_by)
-        if (const std::string index = create_lookup_index(relation_name, terms); !index.empty())
-            execute(index);
-    call([] { SPI_finish(); });
-    return call([&] {
+    const Oid heap = call([&] {
         Oid heap = get_relname_relid(relation_name.c_str(), get_namespace_oid(schema_name, false));
         ObjectAddress storage, foreign_table;
         ObjectAddressSet(storage, RelationRelationId, heap);
         ObjectAddressSet(foreign_table, RelationRelationId, relid);
         recordDependencyOn(&storage, &foreign_table, DEPENDENCY_INTERNAL);
-        keep_indexes(heap);
         HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
         if (!HeapTupleIsValid(tuple))
             elog(ERROR, "cache lookup failed for relation %u", relid);
@@ -118,6 +112,16 @@ Oid create_arrangement(Oid relid, const std::string &relation_name, const engine
         CommandCounterIncrement();
         return heap;
     });
+    /* From here on: core calls functions of an index's expression as the owner of its table, with constants at once. */
+    execute("CREATE INDEX ON " + qualified(relation_name) + " (pgt_hash)");
+    for (const std::vector<engine::IndexTerm> &terms : step.looked_up_by)
+        if (const std::string index = create_lookup_index(relation_name, terms); !index.empty())
+            execute(index);
+    call([=] {
+        SPI_finish();
+        keep_indexes(heap);
+    });
+    return heap;
 }
 
 void drop_arrangement(Oid relid, Oid heap)

@@ -154,6 +154,18 @@ bool survives_printing(Node *tree, Nodes *nodes, Printed *printed)
     return equal(tree, parse_again(printed->text, nodes, IsA(tree, TableFunc)));
 }
 
+bool is_of_user(Oid function, void *)
+{
+    return function >= FirstNormalObjectId;
+}
+
+bool calls_users_function(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    return check_functions_in_node(node, is_of_user, nullptr) || walk_expression(node, calls_users_function, context);
+}
+
 Printed print(Node *node, Nodes nodes, bool is_call)
 {
     /* Of a call, the arguments are read from the input, not the call itself. */
@@ -163,7 +175,7 @@ Printed print(Node *node, Nodes nodes, bool is_call)
     printed.is_same = survives_printing(tree, &nodes, &printed);
     if (!printed.is_same) {
         /* A cast of ARRAY[…] is parsed as one of its elements. Folding constants gets rid of most. */
-        Node *folded = eval_const_expressions(nullptr, tree);
+        Node *folded = fold_constants(tree);
         Printed again;
         if (survives_printing(folded, &nodes, &again)) {
             printed = again;
@@ -178,6 +190,11 @@ Printed print(Node *node, Nodes nodes, bool is_call)
 }
 
 } // namespace
+
+Node *fold_constants(Node *node)
+{
+    return calls_users_function(node, nullptr) ? node : eval_const_expressions(nullptr, node);
+}
 
 ValueType value_type(Node *node)
 {

@@ -31,6 +31,10 @@ struct ValueType {
 };
 
 ValueType value_type(Node *node);
+
+/* With constants folded, unless functions of users would be called for it: who translates a query is not its owner, mostly.
+ * PostgreSQL frame. */
+Node *fold_constants(Node *node);
 engine::Column column_of(const ValueType &value, std::string name = {});
 /* PostgreSQL frame: the operator as an expression between others names it; `=` for none. */
 const char *operator_name(Oid number);

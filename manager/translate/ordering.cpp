@@ -46,7 +46,7 @@ Bound bound_of(Node *node, const char *clause)
     if (node == nullptr)
         return {true, {}};
     const auto *value = reinterpret_cast<Const *>(call([&] {
-        return eval_const_expressions(nullptr, static_cast<Node *>(copyObjectImpl(node)));
+        return fold_constants(static_cast<Node *>(copyObjectImpl(node)));
     }));
     if (!IsA(value, Const))
         return {false, {}};
