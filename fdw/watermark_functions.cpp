@@ -66,6 +66,8 @@ void create_group(FunctionCallInfo fcinfo)
                             {name, call([=] { return psprintf("%.17g", tolerance_s); })});
     if (inserted.empty())
         raise({.sqlstate = ERRCODE_DUPLICATE_OBJECT, .message = "watermark group \"" + name + "\" already exists"});
+    /* Of a group of that name that was dropped while a refresh wrote down how far it had taken it in. */
+    run_own("DELETE FROM pgtrickle.pgt_watermark_taken WHERE group_name = $1", {name});
     for (Oid source : sources)
         run_own("INSERT INTO pgtrickle.pgt_hold (kind, relation, group_name, by_role) VALUES ('watermark', $1::oid, $2, $3)",
                 {std::to_string(source), name, current_role()});

@@ -1,5 +1,7 @@
 #include "definition/own_table.hpp"
 
+#include "pg/latest_row.hpp"
+
 extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -61,8 +63,7 @@ int remove_rows_of(const char *name, int column, Oid relation)
         bool is_null;
         if (DatumGetObjectId(heap_getattr(tuple, column, RelationGetDescr(table), &is_null)) != relation)
             continue;
-        CatalogTupleDelete(table, &tuple->t_self);
-        count++;
+        count += remove_latest(table, tuple) ? 1 : 0;
     }
     systable_endscan(scan);
     table_close(table, RowExclusiveLock);

@@ -6,6 +6,7 @@
 #include "definition/state.hpp"
 
 #include "pg/known_row.hpp"
+#include "pg/latest_row.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -112,23 +113,6 @@ RawRow read_raw(Oid relid, Snapshot snapshot)
     }
     table_close(table, AccessShareLock);
     return raw;
-}
-
-/* The newest version of the row, locked: two transactions may both have something to say of a
- * stream table, and the second waits for the first instead of failing. NULL if that one has removed it. */
-HeapTuple lock_latest(Relation table, HeapTuple tuple)
-{
-    TupleTableSlot *slot = table_slot_create(table, nullptr);
-    TM_FailureData failure;
-    TM_Result result =
-        table_tuple_lock(table, &tuple->t_self, SnapshotAny, slot, GetCurrentCommandId(true), LockTupleNoKeyExclusive,
-                         LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
-    if (result != TM_Ok && result != TM_Deleted)
-        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                        errmsg("the state of a stream table was changed by another transaction")));
-    HeapTuple latest = result == TM_Ok ? ExecCopySlotHeapTuple(slot) : nullptr;
-    ExecDropSingleTupleTableSlot(slot);
-    return latest;
 }
 
 } // namespace
@@ -284,7 +268,7 @@ void remove_rows(const char *table_name, const char *index_name, Oid relid)
     SysScanDesc scan = begin_scan(table, index_name, 1, relid, &key);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-        CatalogTupleDelete(table, &tuple->t_self);
+        (void)remove_latest(table, tuple);
     systable_endscan(scan);
     table_close(table, RowExclusiveLock);
     CommandCounterIncrement();

@@ -4,6 +4,7 @@
 #include "definition/definition.hpp"
 #include "definition/own_table.hpp"
 #include "definition/state.hpp"
+#include "pg/latest_row.hpp"
 #include "pg/relation_name.hpp"
 
 extern "C" {
@@ -130,9 +131,10 @@ void write_taken_in(Oid relid, const char *name, TimestampTz watermark)
         if (DatumGetObjectId(found_relid) == relid && strcmp(TextDatumGetCString(found_group), name) == 0)
             break;
     }
-    if (HeapTupleIsValid(found))
-        CatalogTupleUpdate(table, &found->t_self, tuple);
-    else
+    HeapTuple latest = HeapTupleIsValid(found) ? lock_latest(table, found) : nullptr;
+    if (latest != nullptr)
+        CatalogTupleUpdate(table, &latest->t_self, tuple);
+    else if (!HeapTupleIsValid(found)) /* else the group has been dropped meanwhile */
         CatalogTupleInsert(table, tuple);
     systable_endscan(scan);
     table_close(table, RowExclusiveLock);
