@@ -257,6 +257,23 @@ void update(Oid relid, Datum values[column_count], bool nulls[column_count], boo
     });
 }
 
+bool update_after_refresh(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count])
+{
+    bool is_suspended = false;
+    replace(relid, true, [&](HeapTuple latest, TupleDesc descriptor, Replacement *replacement) {
+        bool is_null;
+        const char *found = TextDatumGetCString(heap_getattr(latest, Column::status, descriptor, &is_null));
+        is_suspended = strcmp(found, name_of(Status::suspended)) == 0;
+        for (int i = 0; i < column_count; i++)
+            if (replaces[i] && !(is_suspended && i + 1 == Column::status)) {
+                replacement->set(static_cast<Column>(i + 1), values[i]);
+                replacement->nulls[i] = nulls[i];
+            }
+        return true;
+    });
+    return is_suspended;
+}
+
 namespace {
 
 void remove_rows(const char *table_name, const char *index_name, Oid relid)

@@ -79,6 +79,8 @@ bool read(Oid relid, StateRow *row, Snapshot snapshot = nullptr);
  * CommandCounterIncrement(). */
 void insert(Oid relid);
 void update(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count]);
+/* The same, but the status of one that is suspended stays: whoever suspends it does not wait for its refresh. Returns whether it is. */
+bool update_after_refresh(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count]);
 void remove(Oid relid);
 /* Adds one to the row's generation: programs made for the definition as it was are void. */
 void bump_generation(Oid relid);

@@ -75,10 +75,10 @@ bool push_snapshot(Group &group, const Asking &asking)
 }
 
 /* Writes the new frontier; `values` live in the current context. */
-void write_state(const Member &member, const Frontier &frontier, TimestampTz data_timestamp)
+void write_state(Member &member, const Frontier &frontier, TimestampTz data_timestamp)
 {
     std::string text = frontier.to_text();
-    call([&] {
+    const bool is_suspended = call([&] {
         Datum values[state::column_count] = {};
         bool nulls[state::column_count] = {};
         bool replaces[state::column_count] = {};
@@ -97,15 +97,17 @@ void write_state(const Member &member, const Frontier &frontier, TimestampTz dat
         set(state::data_timestamp, TimestampTzGetDatum(data_timestamp));
         set(state::is_populated, BoolGetDatum(true));
         set(state::kept_by_deltas, BoolGetDatum(!member.compiled->is_full_only()));
-        if (member.state.status != state::name_of(state::Status::suspended))
-            set(state::status, CStringGetTextDatum(state::name_of(state::Status::active)));
+        set(state::status, CStringGetTextDatum(state::name_of(state::Status::active)));
         set(state::consecutive_errors, Int32GetDatum(0));
         set(state::last_refresh_at, TimestampTzGetDatum(GetCurrentTimestamp()));
         set_null(state::last_error_message);
-        state::update(member.compiled->relid(), values, nulls, replaces);
+        const bool is_suspended = state::update_after_refresh(member.compiled->relid(), values, nulls, replaces);
         if (member.state.needs_reinit)
             state::clear_needs_reinit(member.compiled->relid(), member.state.generation);
+        return is_suspended;
     });
+    if (is_suspended)
+        member.state.status = state::name_of(state::Status::suspended);
 }
 
 /* Its answer may be another one a moment later. */

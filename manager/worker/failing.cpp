@@ -52,7 +52,7 @@ void update_state(Oid relid, const char *status, int errors, const char *message
     set(state::consecutive_errors, Int32GetDatum(errors));
     set(state::last_error_message, CStringGetTextDatum(message));
     set(state::last_error_at, TimestampTzGetDatum(GetCurrentTimestamp()));
-    state::update(relid, values, nulls, replaces);
+    (void)state::update_after_refresh(relid, values, nulls, replaces);
 }
 
 void alert(const char *event, const scheduler::Involved &member, const Failure &failure, int errors)
