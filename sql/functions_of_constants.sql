@@ -48,6 +48,15 @@ ALTER FOREIGN TABLE joined OPTIONS (SET refresh_mode 'FULL');
 ALTER FOREIGN TABLE joined OPTIONS (SET refresh_mode 'DIFFERENTIAL');
 SELECT pgtrickle.repair_stream_table('groups') ~ 'Nothing was found damaged' AS is_repaired;
 SELECT * FROM contents();
+
+-- whose_rows_are_counted
+SET ROLE fc_owner;
+CREATE INDEX ON limited ((id + functions_of_constants.three()));
+\c -
+SET client_min_messages = warning;
+SET ROLE fc_owner;
+SELECT value AS rows_kept FROM pgtrickle.explain_st('functions_of_constants.limited', true) WHERE property ~ '^rows of .*st_\d+$';
+RESET ROLE;
 DROP SCHEMA functions_of_constants CASCADE;
 REVOKE USAGE ON FOREIGN SERVER pgtrickle FROM fc_owner;
 DROP ROLE fc_owner;
