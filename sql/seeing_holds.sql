@@ -42,6 +42,8 @@ SELECT sh_lines('SELECT * FROM sh_st, sh_above');
 SELECT pgtrickle.resume_scheduler(ARRAY['sh_st']);
 SELECT sh_lines('SELECT * FROM sh_st');
 SELECT pgtrickle.gate_source('sh_source');
+-- each reason once
+SELECT detail FROM pgtrickle.health_check() WHERE check_name = 'held';
 SELECT name, status FROM pgtrickle.pgt_status() WHERE name ~ 'sh_';
 SELECT pgtrickle.ungate_source('sh_source');
 SELECT name, status FROM pgtrickle.pgt_status() WHERE name ~ 'sh_';

@@ -95,8 +95,11 @@ BEGIN ATOMIC
              FILTER (WHERE s.is_stale),
            'much older than the schedule allows: ', 'none is much older than its schedule allows' FROM s
     UNION ALL
-    SELECT 14, 'held', 'WARN', array_agg(s.name || ' (' || s.hold || ')' ORDER BY s.name) FILTER (WHERE s.hold IS NOT NULL),
-           'not refreshed while they are held, see pgtrickle.holds(): ', 'none is paused, gated or frozen' FROM s
+    /* Each reason once: of a drain that is the same for all. */
+    SELECT 14, 'held', 'WARN', array_agg(h.names || ' (' || h.hold || ')' ORDER BY h.names),
+           'not refreshed while they are held, see pgtrickle.holds(): ', 'none is paused, gated or frozen'
+    FROM (SELECT s.hold, pgtrickle.name_list(array_agg(s.name ORDER BY s.name)) AS names FROM s
+          WHERE s.hold IS NOT NULL GROUP BY s.hold) h
     UNION ALL
     SELECT 15, 'unpopulated', 'WARN', array_agg(s.name ORDER BY s.name) FILTER (WHERE NOT s.is_populated),
            'not filled, so they cannot be read: ', 'all are filled' FROM s

@@ -47,6 +47,10 @@ std::string name_of_stream_table(Oid relid)
 std::string resume_hint(Oid relid)
 {
     const std::string argument = call([=] { return quote_literal_cstr(quoted_relation_name(relid)); });
+    state::StateRow row;
+    /* The history has no entry of somebody's own doing. */
+    if (state::read(relid, &row) && row.consecutive_errors == 0)
+        return "Somebody suspended it: pgtrickle.resume_stream_table(" + argument + ") ends that.";
     return "pgtrickle.get_refresh_history(" + argument + ") tells why. Remove the reason, then call pgtrickle.resume_stream_table(" +
            argument + ").";
 }

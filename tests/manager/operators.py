@@ -143,9 +143,18 @@ def a_suspended_one_says_how_to_see_why_and_to_resume():
     db.run("SET client_min_messages = warning; SET pg_trickle.max_staleness = 0; SELECT * FROM below")
     notice = "".join(db.session.notices)
     assert "DETAIL:  It is suspended." in notice, notice
+    assert "HINT:  Somebody suspended it: pgtrickle.resume_stream_table('public.below') ends that." in notice, notice
+    # By failures it is another matter.
+    db.run("SELECT pgtrickle.resume_stream_table('below')")
+    db.run("SELECT pgtrickle.alter_stream_table('below', query => 'SELECT id, 6 / n AS n FROM source')")
+    db.run("INSERT INTO source VALUES (9, 0)")
+    db.wait_for("SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'below'", "SUSPENDED")
+    db.session.notices.clear()
+    db.run("SELECT * FROM below")
+    notice = "".join(db.session.notices)
     assert "HINT:  pgtrickle.get_refresh_history('public.below') tells why. Remove the reason, then call " \
            "pgtrickle.resume_stream_table('public.below')." in notice, notice
-    db.run("RESET ALL")
+    db.run("DELETE FROM source WHERE n = 0; RESET ALL")
 
 
 def an_upgrade_warns_of_what_rests():
