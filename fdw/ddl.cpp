@@ -8,6 +8,7 @@
 #include "fdw/drop.hpp"
 #include "fdw/index.hpp"
 #include "fdw/matview.hpp"
+#include "fdw/prepared.hpp"
 #include "fdw/publication.hpp"
 #include "fdw/redefinition.hpp"
 #include "fdw/rename.hpp"
@@ -80,12 +81,13 @@ Handler handler_of(::Node *statement)
         if (is_stream_table_named(reinterpret_cast<CreateTrigStmt *>(statement)->relation))
             refuse_trigger(reinterpret_cast<CreateTrigStmt *>(statement));
         return nullptr;
+    case T_TransactionStmt: return commit_prepared;
     default: return nullptr;
     }
 }
 
 /* Whether the statement is of a kind that may concern us: asked for every utility statement,
- * COMMIT of an aborted transaction included, so it looks at nothing but the tag. */
+ * COMMIT of an aborted transaction included, so it looks at nothing but its kind. */
 bool is_candidate(::Node *statement)
 {
     switch (nodeTag(statement)) {
@@ -104,6 +106,7 @@ bool is_candidate(::Node *statement)
     case T_IndexStmt:
     case T_DropStmt:
     case T_CreateTrigStmt: return true;
+    case T_TransactionStmt: return reinterpret_cast<TransactionStmt *>(statement)->kind == TRANS_STMT_COMMIT_PREPARED;
     default: return false;
     }
 }
@@ -163,6 +166,7 @@ void register_ddl()
     previous_hook = ProcessUtility_hook;
     ProcessUtility_hook = definition_process_utility;
     register_drop();
+    register_prepared();
 }
 
 } // namespace pgtrickle

@@ -59,7 +59,7 @@ Freshness judge(Oid relid, TimestampTz now)
 {
     mailbox::Look look = mailbox::look(relid);
     mailbox::OwnPart own = mailbox::own_part(relid);
-    bool is_populated = look.is_known && look.state.is_populated && !own.holds_it;
+    bool is_populated = look.is_known && !look.is_state_doubtful && look.state.is_populated && !own.holds_it;
     TimestampTz own_since = DT_NOBEGIN; /* what was committed before that this transaction itself has taken in */
     if (!is_populated || look.dirty_since == DT_NOBEGIN) {
         /* The mailbox knows too little, as after a restart. What the frontier's snapshot saw is

@@ -89,6 +89,7 @@ void forget(Oid relid) noexcept;
 struct Look {
     bool is_known = false; /* false: the mailbox knows nothing, read pgt_state; then it is dirty too */
     bool is_clean = false;
+    bool is_state_doubtful = false; /* a prepared transaction was committed since, which may have altered it */
     State state;
     /* Commit time, or older, of the oldest change of a base source that is not in; 0 when
      * clean, DT_NOBEGIN when unknown. */
@@ -171,5 +172,7 @@ int manager_pid_of(Oid database) noexcept;
  * transaction commits, the manager of this database looks at the definitions again (the
  * launcher starts one when there is none). */
 void note_definition_change() noexcept;
+/* Whether this transaction has noted one. It is lost when it is prepared. */
+bool has_definition_change() noexcept;
 
 } // namespace pgtrickle::mailbox

@@ -224,6 +224,15 @@ TimestampTz moving_since(const Entry *entry, Depth depth, int &steps) noexcept
     return oldest;
 }
 
+/* The state that a prepared transaction gave it nobody has told. */
+bool may_have_other_state(const Entry *entry) noexcept
+{
+    if (!entry->has_readings)
+        return false;
+    const ReadingCell &cell = cells[cells[entry->first_cell].next];
+    return !cell.is_settled || source_slots[cell.slot].started.load() != cell.seen;
+}
+
 bool has_reading(Entry *entry, bool (*matches)(uint32_t slot), int &steps) noexcept
 {
     if (entry == nullptr || !entry->has_readings)
@@ -337,6 +346,7 @@ Look look(Oid relid) noexcept
     if (entry != nullptr) {
         int steps[4] = {};
         result.is_known = entry->has_state;
+        result.is_state_doubtful = may_have_other_state(entry);
         result.state = entry->state;
         result.waits_for_others = entry->waits_for_others;
         result.dirty_since = pending_since(entry, Depth::base, steps[0]);

@@ -310,6 +310,11 @@ void note_settings_change() noexcept
     local().has_settings_change = true;
 }
 
+bool has_definition_change() noexcept
+{
+    return local().has_definition_change;
+}
+
 /* ---- what only this transaction sees ---- */
 
 bool holds_any() noexcept

@@ -1,0 +1,97 @@
+#!/usr/bin/python3 -B
+"""What a prepared transaction did to definitions is so from COMMIT PREPARED on, whoever gives that, after a restart, too."""
+
+import sys
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, Server, run_cases  # noqa: E402: needs the path above
+
+server = Server()
+db = Database(server.host)
+
+
+def prepare(*statements):
+    session = db.connect()
+    session.cursor().execute("BEGIN; " + "; ".join(statements) + "; PREPARE TRANSACTION 'x'")
+    session.close()
+
+
+def commit_prepared():
+    db.run("COMMIT PREPARED 'x'")
+
+
+def create(name, schedule="calculated"):
+    return f"SELECT pgtrickle.create_stream_table('{name}', 'SELECT count(*) AS n FROM source', '{schedule}')"
+
+
+def has(name, rows):
+    """By itself: nobody's reading brings it about."""
+    db.wait_for(f"SELECT n FROM {name}", rows)
+
+
+def set_up():
+    db.run("CREATE TABLE source (id int PRIMARY KEY)")
+
+
+def the_first_one_finds_a_manager():
+    prepare(create("first"))
+    commit_prepared()
+    db.run("INSERT INTO source VALUES (1)")
+    has("first", 1)
+
+
+def after_a_restart_as_well():
+    prepare(create("second"))
+    db.session.close()
+    server.call("start")
+    db.session = db.connect()
+    db.wait_for("SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager'", True)
+    commit_prepared()
+    db.run("INSERT INTO source VALUES (2)")
+    has("second", 2)
+
+
+def a_schedule_is_kept():
+    db.run(create("hourly", "1h"))
+    prepare("SELECT pgtrickle.alter_stream_table('hourly', schedule => '1s')")
+    commit_prepared()
+    db.run("INSERT INTO source VALUES (3); SET pg_trickle.max_staleness = '1h'")
+    has("hourly", 3)
+    db.run("RESET pg_trickle.max_staleness")
+
+
+def a_gate_is_opened():
+    db.run("SELECT pgtrickle.gate_source('source')")
+    db.run("INSERT INTO source VALUES (4)")
+    db.wait_for("SELECT status FROM pgtrickle.pgt_status() WHERE name LIKE '%second'", "HELD")
+    prepare("SELECT pgtrickle.ungate_source('source')")
+    commit_prepared()
+    has("second", 4)
+
+
+def what_was_emptied_is_not_served():
+    db.run("DROP ROLE IF EXISTS reads_no_more; CREATE ROLE reads_no_more; GRANT USAGE ON FOREIGN SERVER pgtrickle TO reads_no_more")
+    db.run("GRANT ALL ON SCHEMA public TO reads_no_more; CREATE VIEW viewed AS SELECT id FROM source")
+    db.run("GRANT SELECT ON viewed TO reads_no_more; SET ROLE reads_no_more")
+    db.run("SELECT pgtrickle.create_stream_table('emptied', 'SELECT id FROM viewed', '1h')")
+    db.run("RESET ROLE; REVOKE SELECT ON viewed FROM reads_no_more")
+    prepare("CREATE OR REPLACE VIEW viewed AS SELECT id FROM source WHERE id > 0")
+    commit_prepared()
+    try:
+        rows = db.run("SELECT * FROM emptied")
+    except psycopg2.errors.ObjectNotInPrerequisiteState as error:
+        assert "has not been populated" in str(error), error
+    else:
+        raise AssertionError(f"it has {len(rows)} rows")
+
+
+set_up()
+try:
+    run_cases([the_first_one_finds_a_manager, after_a_restart_as_well, a_schedule_is_kept, a_gate_is_opened,
+               what_was_emptied_is_not_served])
+finally:
+    db.session.close()
+    server.destroy()
