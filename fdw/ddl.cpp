@@ -12,6 +12,7 @@
 #include "fdw/publication.hpp"
 #include "fdw/redefinition.hpp"
 #include "fdw/rename.hpp"
+#include "fdw/text_search.hpp"
 #include "fdw/utility.hpp"
 #include "refresh/scope.hpp"
 
@@ -69,6 +70,8 @@ Handler handler_of(::Node *statement)
         auto *define = reinterpret_cast<DefineStmt *>(statement);
         return define->kind == OBJECT_AGGREGATE && define->replace ? replace_function : nullptr;
     }
+    case T_AlterTSConfigurationStmt:
+    case T_AlterTSDictionaryStmt: return alter_text_search;
     case T_ViewStmt: return reinterpret_cast<ViewStmt *>(statement)->replace ? replace_view : nullptr;
     case T_RuleStmt: return reinterpret_cast<RuleStmt *>(statement)->event == CMD_SELECT ? replace_view : nullptr;
     case T_AlterEnumStmt: return alter_enumeration;
@@ -99,6 +102,8 @@ bool is_candidate(::Node *statement)
     case T_CreateFunctionStmt:
     case T_AlterFunctionStmt:
     case T_DefineStmt:
+    case T_AlterTSConfigurationStmt:
+    case T_AlterTSDictionaryStmt:
     case T_ViewStmt:
     case T_RuleStmt:
     case T_AlterEnumStmt:

@@ -43,9 +43,7 @@ extern "C" {
 
 namespace pgtrickle {
 
-namespace {
-
-void mark(List *stream_tables, const char *reason)
+void mark_for_new_start(List *stream_tables, const char *reason)
 {
     ListCell *cell;
     foreach (cell, stream_tables) {
@@ -54,9 +52,11 @@ void mark(List *stream_tables, const char *reason)
     }
 }
 
+namespace {
+
 void mark_users(Oid class_id, Oid object_id, const char *reason)
 {
-    mark(definition::users_of(class_id, object_id, 0, false), reason);
+    mark_for_new_start(definition::users_of(class_id, object_id, 0, false), reason);
 }
 
 /* A query that reads a column does not itself depend on the column's type: it may still print
@@ -70,7 +70,7 @@ void mark_users_of_type(Oid type, const char *reason)
         users = list_concat_unique_oid(
             users, definition::users_of(RelationRelationId, column->objectId, column->objectSubId, false));
     }
-    mark(users, reason);
+    mark_for_new_start(users, reason);
 }
 
 /* Every function of the name that a CREATE OR REPLACE may mean; parameters that are only
@@ -91,7 +91,7 @@ void run_and_mark_functions(const UtilityCall &utility, List *name)
     CommandCounterIncrement();
     ListCell *cell;
     foreach (cell, functions)
-        mark(definition::users_of_function(lfirst_oid(cell)), "a function that it uses was replaced");
+        mark_for_new_start(definition::users_of_function(lfirst_oid(cell)), "a function that it uses was replaced");
 }
 
 std::vector<Oid> to_vector(List *relids)

@@ -15,6 +15,9 @@ void alter_enumeration(const UtilityCall &call); /* AlterEnumStmt */
 void alter_row_type(const UtilityCall &call);   /* AlterTableStmt that adds or drops columns of a table or composite type */
 void switch_policies(const UtilityCall &call);  /* AlterTableStmt … ROW LEVEL SECURITY, OWNER TO */
 
+/* Stream tables, a List of OIDs, start from nothing at the next refresh. PostgreSQL frame. */
+void mark_for_new_start(List *stream_tables, const char *reason);
+
 /* Whether an AlterTableStmt on something that is no stream table adds or drops columns. PostgreSQL frame. */
 bool is_altering_row_type(const AlterTableStmt *statement);
 
