@@ -10,6 +10,7 @@
 #include "fdw/matview.hpp"
 #include "fdw/prepared.hpp"
 #include "fdw/publication.hpp"
+#include "fdw/reassign.hpp"
 #include "fdw/redefinition.hpp"
 #include "fdw/rename.hpp"
 #include "fdw/text_search.hpp"
@@ -72,6 +73,7 @@ Handler handler_of(::Node *statement)
     }
     case T_AlterTSConfigurationStmt:
     case T_AlterTSDictionaryStmt: return alter_text_search;
+    case T_ReassignOwnedStmt: return reassign_owned;
     case T_ViewStmt: return reinterpret_cast<ViewStmt *>(statement)->replace ? replace_view : nullptr;
     case T_RuleStmt: return reinterpret_cast<RuleStmt *>(statement)->event == CMD_SELECT ? replace_view : nullptr;
     case T_AlterEnumStmt: return alter_enumeration;
@@ -104,6 +106,7 @@ bool is_candidate(::Node *statement)
     case T_DefineStmt:
     case T_AlterTSConfigurationStmt:
     case T_AlterTSDictionaryStmt:
+    case T_ReassignOwnedStmt:
     case T_ViewStmt:
     case T_RuleStmt:
     case T_AlterEnumStmt:

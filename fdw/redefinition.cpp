@@ -311,7 +311,7 @@ void follow_owner(Oid relid)
     if (!refresh::is_laid_out(relid))
         redefine(relid, call([=] { return definition::query_of(relid); }), {}, definition.mode);
     else if (refresh::compiled_of(relid).is_full_only())
-        call([=] { state::mark_needs_reinit(relid, "its owner was changed"); });
+        call([=] { mark_for_new_start(list_make1_oid(relid), "its owner was changed"); });
     mailbox::note_definition_change();
 }
 
