@@ -27,31 +27,17 @@ Oid stream_table_to_set(FunctionCallInfo fcinfo)
 }
 
 /* The manager looks at the row again after the commit; the mailbox's copy is for readers. */
-void set_status(Oid relid, state::Status status)
+state::Before set_suspended(Oid relid, bool is_suspended)
 {
-    state::StateRow row;
-    state::read(relid, &row);
-    call([=] {
-        Datum values[state::column_count] = {};
-        bool nulls[state::column_count] = {};
-        bool replaces[state::column_count] = {};
-        values[state::status - 1] = CStringGetTextDatum(state::name_of(status));
-        replaces[state::status - 1] = true;
-        values[state::consecutive_errors - 1] = Int32GetDatum(0);
-        replaces[state::consecutive_errors - 1] = true;
-        state::update(relid, values, nulls, replaces);
-    });
-    mailbox::note_state(relid, {row.is_populated, status == state::Status::suspended, false});
+    const state::Before before = call([=] { return state::set_suspended(relid, is_suspended); });
+    mailbox::note_state(relid, {before.is_populated, is_suspended, false});
     mailbox::note_definition_change();
+    return before;
 }
 
-/* An unpopulated stream table becomes ACTIVE by its first refresh. */
 void activate(Oid relid)
 {
-    state::StateRow row;
-    state::read(relid, &row);
-    set_status(relid, row.is_populated ? state::Status::active : state::Status::initializing);
-    if (row.status != state::name_of(state::Status::suspended))
+    if (!set_suspended(relid, false).was_suspended)
         return;
     Definition definition = definition::load(relid);
     definition::send_alert(definition::alert_of("resumed", definition.schema_name, definition.name).end());
@@ -63,7 +49,7 @@ void change_status(Oid relid, const std::string &status)
     if (word == "active")
         activate(relid);
     else if (word == "suspended")
-        set_status(relid, state::Status::suspended);
+        (void)set_suspended(relid, true);
     else
         raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
                .message = "invalid argument: status \"" + status + "\"",

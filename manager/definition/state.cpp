@@ -274,6 +274,24 @@ bool update_after_refresh(Oid relid, Datum values[column_count], bool nulls[colu
     return is_suspended;
 }
 
+Before set_suspended(Oid relid, bool is_suspended)
+{
+    Before before = {};
+    replace(relid, true, [&](HeapTuple latest, TupleDesc descriptor, Replacement *replacement) {
+        bool is_null;
+        const char *found = TextDatumGetCString(heap_getattr(latest, Column::status, descriptor, &is_null));
+        before.was_suspended = strcmp(found, name_of(Status::suspended)) == 0;
+        before.is_populated = DatumGetBool(heap_getattr(latest, Column::is_populated, descriptor, &is_null));
+        const Status status = is_suspended          ? Status::suspended
+                              : before.is_populated ? Status::active
+                                                    : Status::initializing;
+        replacement->set(Column::status, CStringGetTextDatum(name_of(status)));
+        replacement->set(Column::consecutive_errors, Int32GetDatum(0));
+        return true;
+    });
+    return before;
+}
+
 namespace {
 
 void remove_rows(const char *table_name, const char *index_name, Oid relid)

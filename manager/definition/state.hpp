@@ -81,6 +81,13 @@ void insert(Oid relid);
 void update(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count]);
 /* The same, but the status of one that is suspended stays: whoever suspends it does not wait for its refresh. Returns whether it is. */
 bool update_after_refresh(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count]);
+struct Before {
+    bool is_populated;
+    bool was_suspended;
+};
+/* Suspends it, or ends that, as somebody says; its errors are forgotten. One that has no rows becomes ACTIVE by its first refresh.
+ * Returns what its newest row says, which somebody else may have written since the caller looked. */
+Before set_suspended(Oid relid, bool is_suspended);
 void remove(Oid relid);
 /* Adds one to the row's generation: programs made for the definition as it was are void. */
 void bump_generation(Oid relid);
