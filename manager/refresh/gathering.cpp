@@ -86,10 +86,20 @@ LOCKTAG object_tag(Oid relid)
 
 bool lock_object(Oid relid, LockWait wait)
 {
-    return call([=] {
-        LOCKTAG tag = object_tag(relid);
-        return LockAcquire(&tag, ExclusiveLock, false, wait == LockWait::skip_if_locked) != LOCKACQUIRE_NOT_AVAIL;
-    });
+    try {
+        return call([=] {
+            LOCKTAG tag = object_tag(relid);
+            return LockAcquire(&tag, ExclusiveLock, false, wait == LockWait::skip_if_locked) != LOCKACQUIRE_NOT_AVAIL;
+        });
+    } catch (const PgError &error) {
+        if (error.data->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+            throw;
+        raise({.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE,
+               .message = "could not lock stream table " + std::string(call([=] { return definition::qualified_name(relid); })) +
+                          " in time",
+               .detail = "Another refresh of it runs, waits for locks itself, or is not committed.",
+               .hint = "pgtrickle.blocked_refreshes() tells whose locks are in the way."});
+    }
 }
 
 /* One of several in this transaction is let go, if there was one before. */

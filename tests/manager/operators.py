@@ -5,6 +5,8 @@ import sys
 import threading
 from pathlib import Path
 
+import psycopg2
+
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 
@@ -44,6 +46,13 @@ def a_lock_on_a_source_is_named_with_its_holder():
     other.rollback()
     # A refresh that somebody has not committed; and one who waits for a lock is in the way as well.
     cursor.execute("SELECT pgtrickle.refresh_stream_table('below')")
+    # Who refreshes it and will not wait for long is told what for.
+    try:
+        db.run("SET lock_timeout = '100ms'; SELECT pgtrickle.refresh_stream_table('below')")
+        raise AssertionError("it was refreshed")
+    except psycopg2.errors.LockNotAvailable as error:
+        assert "could not lock stream table public.below in time" in str(error), error
+    db.run("RESET lock_timeout")
     third = db.connect()
     third.autocommit = False
     waiting = third.info.backend_pid
