@@ -6,7 +6,7 @@
  * To change the schema, add a file with the next number, and nothing else: it is found by wildcard.
  * A step that has landed is never edited (files exist that went through it). What the rest relies
  * on: tables are STRICT; rows of one PostgreSQL database have a column `database`, by which they are
- * forgotten with it (forget_database). Two steps of one number do not compile.
+ * forgotten with it (forget_some). Two steps of one number do not compile.
  *
  * Pure C++.
  */

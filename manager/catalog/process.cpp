@@ -17,6 +17,7 @@ extern "C" {
 #include "storage/ipc.h"
 }
 
+#include <chrono>
 #include <sys/stat.h>
 
 namespace pgtrickle::catalog {
@@ -41,7 +42,7 @@ constexpr size_t most_overdue = 1000;
 /* Of the write-ahead log. Workers have more time than backends. */
 constexpr int pages_of_worker = 4000;
 constexpr int pages_of_backend = 16'000;
-constexpr int prune_batches = 50;
+constexpr std::chrono::milliseconds batches_take(100);
 constexpr int64_t rows_at_once = 10'000;
 constexpr int64_t rows_between_counts = 10'000;
 
@@ -238,18 +239,32 @@ void checkpoint()
     mine().checkpoint();
 }
 
-bool prune_history(int64_t before)
-{
-    int batches = prune_batches;
-    auto repeat = [&](auto &&batch) {
+namespace {
+
+/* Batches, a transaction each, until there are no more, or it has taken some milliseconds. */
+class Batches {
+  public:
+    /* True if there are more. `batch` tells that of what it has done one of. */
+    bool run(const std::function<bool(Database &)> &batch)
+    {
         bool has_more = true;
-        while (has_more && batches-- > 0) {
+        while (has_more && Clock::now() < end_)
             if (!mine().run([&](Database &catalog) { has_more = batch(catalog); }))
                 return false;
-        }
         return has_more;
-    };
-    bool has_more = repeat([=](Database &catalog) { return prune_old(catalog, before); });
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point end_ = Clock::now() + batches_take;
+};
+
+} // namespace
+
+bool prune_history(int64_t before)
+{
+    Batches batches;
+    bool has_more = batches.run([=](Database &catalog) { return prune_old(catalog, before); });
     std::vector<Excess> excesses;
     mine().read([&](Database &catalog) {
         int64_t newest = newest_refresh(catalog);
@@ -258,10 +273,17 @@ bool prune_history(int64_t before)
         excesses = excesses_of(catalog, Retention{before});
         local().count_after = newest + rows_between_counts;
     });
-    for (Excess &excess : excesses)
-        has_more = repeat([&](Database &catalog) { return merge_some(catalog, &excess); }) || has_more;
-    if (has_more)
+    if (!excesses.empty() && Batches().run([&](Database &catalog) { return merge_some(catalog, &excesses); })) {
+        has_more = true;
         local().count_after = 0;
+    }
+    tell_notice();
+    return has_more;
+}
+
+bool forget_history(uint32_t database)
+{
+    bool has_more = Batches().run([=](Database &catalog) { return forget_some(catalog, database); });
     tell_notice();
     return has_more;
 }

@@ -22,6 +22,8 @@ void checkpoint();
 /* Removes history that ended before `before`, and merges what is too much, for some milliseconds at most. True
  * if there is more to do. */
 bool prune_history(int64_t before);
+/* Some of what is kept of a database that is gone, for as long. True if there is more to do. */
+bool forget_history(uint32_t database);
 
 /* The file as this process finds it, without a WARNING. */
 struct Condition {

@@ -82,17 +82,4 @@ std::vector<KnownDatabase> known_databases(Database &catalog, const Cluster &clu
     return rows;
 }
 
-void forget_database(Database &catalog, uint32_t database)
-{
-    std::vector<std::string> tables;
-    {
-        Statement select = catalog.prepare("SELECT t.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c"
-                                           " WHERE t.type = 'table' AND c.name = 'database'");
-        while (select.step())
-            tables.push_back(select.text(0));
-    }
-    for (const std::string &table : tables)
-        catalog.execute(("DELETE FROM \"" + table + "\" WHERE database = " + std::to_string(database)).c_str());
-}
-
 } // namespace pgtrickle::catalog

@@ -1,6 +1,7 @@
 #include "catalog/retention.hpp"
 
 #include <algorithm>
+#include <string>
 
 namespace pgtrickle::catalog {
 
@@ -97,14 +98,42 @@ std::vector<Excess> excesses_of(Database &catalog, const Retention &retention)
     return counts;
 }
 
-bool merge_some(Database &catalog, Excess *excess)
+bool merge_some(Database &catalog, std::vector<Excess> *excesses)
 {
-    int64_t rows = std::min(excess->rows, batch_rows);
-    int64_t merged = merge(catalog, *excess, rows, MERGE(" AND status = 'COMPLETED'"), REMOVE(" AND status = 'COMPLETED'"));
-    if (merged == 0)
-        merged = merge(catalog, *excess, rows, MERGE(""), REMOVE(""));
-    excess->rows -= merged;
-    return merged > 0 && excess->rows > 0;
+    for (int64_t left = batch_rows; left > 0 && !excesses->empty();) {
+        Excess &excess = excesses->back();
+        int64_t rows = std::min(excess.rows, left);
+        int64_t merged = merge(catalog, excess, rows, MERGE(" AND status = 'COMPLETED'"), REMOVE(" AND status = 'COMPLETED'"));
+        if (merged == 0)
+            merged = merge(catalog, excess, rows, MERGE(""), REMOVE(""));
+        excess.rows -= merged;
+        left -= std::max<int64_t>(merged, 1);
+        if (merged == 0 || excess.rows <= 0)
+            excesses->pop_back();
+    }
+    return !excesses->empty();
+}
+
+bool forget_some(Database &catalog, uint32_t database)
+{
+    for (const char *remove : {"DELETE FROM history WHERE refresh_id IN (SELECT refresh_id FROM history WHERE database = ?1 LIMIT ?2)",
+                               "DELETE FROM history_hour WHERE (database, relid, hour, action, status, initiated_by) IN"
+                               " (SELECT database, relid, hour, action, status, initiated_by FROM history_hour"
+                               " WHERE database = ?1 LIMIT ?2)"}) {
+        catalog.prepare(remove).bind(database, batch_rows).step();
+        if (catalog.changed_rows() > 0)
+            return true;
+    }
+    std::vector<std::string> tables;
+    {
+        Statement select = catalog.prepare("SELECT t.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c"
+                                           " WHERE t.type = 'table' AND c.name = 'database'");
+        while (select.step())
+            tables.push_back(select.text(0));
+    }
+    for (const std::string &table : tables)
+        catalog.execute(("DELETE FROM \"" + table + "\" WHERE database = " + std::to_string(database)).c_str());
+    return false;
 }
 
 } // namespace pgtrickle::catalog

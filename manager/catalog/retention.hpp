@@ -1,5 +1,5 @@
 /*
- * How much history is kept. By time: what ended before `before` goes. By size: a thousand refreshes a second
+ * How much history is kept, for as long as its database is there. By time: what ended before `before` goes. By size: a thousand refreshes a second
  * would be billions of rows; beyond most_rows the oldest rows of those stream tables that have the most
  * are merged, by the hour, into history_hour, so that none has more than any other needs, and none
  * is cut below least_each. Failed refreshes are merged last.
@@ -34,7 +34,11 @@ struct Excess {
 };
 /* Reads all of an index where there may be more than most_rows. */
 std::vector<Excess> excesses_of(Database &catalog, const Retention &retention);
-/* Some of them; counts them down. True while there are more. */
-bool merge_some(Database &catalog, Excess *excess);
+/* Some of them, of as many stream tables as a batch has room for; counts them down. True while there are more. */
+bool merge_some(Database &catalog, std::vector<Excess> *excesses);
+
+/* Some of what any table with a column `database` keeps of a database that is gone, its history first. True if there is more:
+ * until then known_databases() knows it. */
+bool forget_some(Database &catalog, uint32_t database);
 
 } // namespace pgtrickle::catalog

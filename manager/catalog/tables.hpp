@@ -48,8 +48,6 @@ struct KnownDatabase {
 };
 /* The databases that were looked into on this cluster and timeline. */
 std::vector<KnownDatabase> known_databases(Database &catalog, const Cluster &cluster);
-/* Removes all that any table with a column `database` keeps of it, history included. */
-void forget_database(Database &catalog, uint32_t database);
 
 /* ---- graph.cpp ---- */
 struct Edge {

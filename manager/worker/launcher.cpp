@@ -76,6 +76,7 @@ class Launcher {
     void settle_wishes();
     void ask_for_room(TimestampTz now);
     void forget_others(const std::vector<Oid> &databases);
+    void forget_gone();
     long pause_ms() const;
 
     std::map<Oid, Running> running_;
@@ -84,21 +85,22 @@ class Launcher {
     uint64_t start_count_ = 0;
     std::set<Oid> looked_into_;
     std::set<Oid> to_look_into_;
+    std::set<Oid> gone_; /* and the catalog has not forgotten them yet */
     Oid looking_into_ = InvalidOid;
     TimestampTz no_room_since_ = 0; /* or since a manager was asked to make some; 0: there is room */
     TimestampTz logged_at_ = 0;
 };
 
-/* The databases that take connections, templates included. A PostgreSQL frame: the list
+/* The databases that take connections, or all, templates included. A PostgreSQL frame: the list
  * lives in the current context. */
-List *list_databases()
+List *list_databases(bool is_any)
 {
     List *databases = NIL;
     ::Relation relation = table_open(DatabaseRelationId, AccessShareLock);
     TableScanDesc scan = table_beginscan_catalog(relation, 0, nullptr);
     while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection)) {
         auto *form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-        if (form->datallowconn)
+        if (is_any || form->datallowconn)
             databases = lappend_oid(databases, form->oid);
     }
     table_endscan(scan);
@@ -106,11 +108,11 @@ List *list_databases()
     return databases;
 }
 
-std::vector<Oid> read_databases()
+std::vector<Oid> read_databases(bool is_any = false)
 {
     std::vector<Oid> databases;
     (void)in_transaction([&] {
-        List *list = call([] { return list_databases(); });
+        List *list = call([=] { return list_databases(is_any); });
         ListCell *cell;
         foreach (cell, list)
             databases.push_back(lfirst_oid(cell));
@@ -120,18 +122,16 @@ std::vector<Oid> read_databases()
 
 void Launcher::notice_databases()
 {
-    std::vector<Oid> databases = read_databases();
-    if (databases.empty())
+    const std::vector<Oid> databases = read_databases(), existing = read_databases(true);
+    if (databases.empty() || existing.empty())
         return;
     catalog::Cluster cluster = catalog::this_cluster();
     std::vector<catalog::KnownDatabase> known;
-    catalog::run([&](catalog::Database &catalog) {
-        known = catalog::known_databases(catalog, cluster);
-        for (const catalog::KnownDatabase &row : known) {
-            if (std::find(databases.begin(), databases.end(), row.database) == databases.end())
-                catalog::forget_database(catalog, row.database);
-        }
-    });
+    catalog::run([&](catalog::Database &catalog) { known = catalog::known_databases(catalog, cluster); });
+    gone_.clear();
+    for (const catalog::KnownDatabase &row : known)
+        if (std::find(existing.begin(), existing.end(), row.database) == existing.end())
+            gone_.insert(row.database);
     mailbox::keep_databases(databases);
     forget_others(databases);
     for (Oid database : databases) {
@@ -143,6 +143,13 @@ void Launcher::notice_databases()
         if (!is_started && (had_some || looked_into_.count(database) == 0))
             to_look_into_.insert(database);
     }
+}
+
+/* Of what the catalog keeps of databases that are gone, so much at a time that nobody waits for it. */
+void Launcher::forget_gone()
+{
+    if (!gone_.empty() && !catalog::forget_history(*gone_.begin()))
+        gone_.erase(gone_.begin());
 }
 
 void Launcher::forget_others(const std::vector<Oid> &databases)
@@ -315,7 +322,8 @@ long Launcher::pause_ms() const
 {
     if (no_room_since_ != 0 && GetCurrentTimestamp() >= no_room_since_ + soon_us)
         return 5 * soon_ms;
-    bool is_waiting = !to_look_into_.empty() || looking_into_ != InvalidOid || !mailbox::wished_managers().empty();
+    bool is_waiting = !to_look_into_.empty() || looking_into_ != InvalidOid || !mailbox::wished_managers().empty() ||
+                      !gone_.empty();
     return is_waiting ? soon_ms : idle_ms;
 }
 
@@ -327,6 +335,7 @@ void Launcher::run()
         if (mailbox::take_registry_doubt())
             notice_databases();
         start_waiting();
+        forget_gone();
         long sleep_ms = pause_ms();
         call([=] {
             (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, sleep_ms, PG_WAIT_EXTENSION);

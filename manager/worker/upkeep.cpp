@@ -91,15 +91,14 @@ void Refresher::trim_logs(scheduler::JobResult *result)
 void Refresher::keep_up(scheduler::JobResult *result)
 {
     call([] { pgstat_report_activity(STATE_RUNNING, "upkeep of change logs"); });
-    trim_logs(result);
-    if (result->has_given_way)
-        return;
+    /* First: where sources are written to all the time there is always some log left to trim. */
     if (job_.is_prune_due) {
         TimestampTz before =
             GetCurrentTimestamp() - static_cast<TimestampTz>(guc::history_retention_days) * USECS_PER_DAY;
         result->has_unpruned = catalog::prune_history(before);
+        catalog::checkpoint();
     }
-    catalog::checkpoint();
+    trim_logs(result);
 }
 
 /* ---- when ---- */
@@ -152,6 +151,10 @@ scheduler::Job Manager::upkeep_job(TimestampTz now)
     held_back_.clear();
     may_trim_ = false;
     job.is_prune_due = now >= prune_after_;
+    if (job.is_prune_due) {
+        prune_after_ = now + prune_pause_us;
+        has_unpruned_ = false;
+    }
     return job;
 }
 
@@ -168,11 +171,9 @@ void Manager::end_upkeep(const std::optional<scheduler::JobResult> &result)
     for (Id source : result->held_back)
         held_back_.insert(mailbox::slot_of_source(source));
     large_sources_ = result->large_sources;
-    has_unpruned_ = result->has_unpruned;
+    has_unpruned_ = has_unpruned_ || result->has_unpruned;
     if (result->has_given_way)
         upkeep_after_ = now;
-    else if (now >= prune_after_)
-        prune_after_ = now + prune_pause_us;
 }
 
 } // namespace pgtrickle::worker

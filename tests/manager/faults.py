@@ -402,10 +402,32 @@ def a_shutdown_waits_for_no_refresh():
         stop_napping()
 
 
+def refreshes_by_database():
+    """What the catalog keeps of databases that it knows."""
+    with sqlite3.connect(f"file:{server.folder}/data/pg_trickle/catalog.db?mode=ro", uri=True) as file:
+        return dict(file.execute("SELECT name, count(relid) FROM cluster_database LEFT JOIN history USING (database) GROUP BY name"))
+
+
+def wait_until_known(name, is_known):
+    deadline = time.monotonic() + 30
+    while (name in refreshes_by_database()) != is_known:
+        assert time.monotonic() < deadline, refreshes_by_database()
+        time.sleep(0.05)
+
+
 def a_dropped_database_leaves_nothing_behind():
+    """And one that takes no connections for a while is not taken for dropped."""
+    closed = Database(server.host)
+    closed.run("CREATE TABLE source (id int)")
+    closed.run("SELECT pgtrickle.create_stream_table('counted', 'SELECT count(*) FROM source', '1h')")
+    wait_until_known(closed.name, True)
+    closed.session.close()
+    db.admin(f"ALTER DATABASE {closed.name} ALLOW_CONNECTIONS false")
     pids = in_database(f"DROP DATABASE {db.name}")
     db.session = db.connect("postgres")
     db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (ARRAY{pids})", 0)
+    wait_until_known(db.name, False)
+    assert refreshes_by_database().get(closed.name, 0) > 0, refreshes_by_database()
     internal = re.findall(r"XX\d{3}.*", (server.folder / "server.log").read_text(errors="replace"))
     assert not internal, internal
 

@@ -1,13 +1,15 @@
 #!/usr/bin/python3 -B
-"""Upkeep trims every log that can be trimmed, however it was written, and leaves alone what was not written to."""
+"""Upkeep trims every log that can be trimmed, however it was written, and leaves alone what was not written to; and old history goes."""
 
 import sys
+import threading
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 
 QUIET = 40
+MANY = 130
 db = Database()
 
 
@@ -89,13 +91,41 @@ def what_was_prepared_is_trimmed():
 
 def what_one_transaction_wrote_to_very_many_is_trimmed():
     """The mailbox takes it for a change of the whole database."""
-    for k in range(130):
+    for k in range(MANY):
         db.run(f"CREATE TABLE many_{k} (id int)")
         create(f"of_many_{k}", f"SELECT id FROM many_{k}")
-    inserts = ";".join(f"INSERT INTO many_{k} VALUES (1)" for k in range(130))
+    inserts = ";".join(f"INSERT INTO many_{k} VALUES (1)" for k in range(MANY))
     db.run(f"BEGIN; {inserts}; INSERT INTO wide SELECT i, repeat('x', 100) FROM generate_series(1, 40000) i; COMMIT")
     db.run("SELECT pgtrickle.refresh_stream_table('of_wide')")
     wait_until_trimmed("wide")
+
+
+def history_goes_while_there_is_always_a_log_to_trim():
+    db.run("SELECT pgtrickle.refresh_stream_table('of_quiet_0')")
+    kept = "SELECT count(*) FROM pgtrickle.get_refresh_history('of_quiet_0')"
+    assert db.value(kept) > 0
+    stopping = threading.Event()
+
+    def write_to(tables):
+        cursor = db.connect().cursor()
+        while not stopping.is_set():
+            cursor.execute(";".join(f"INSERT INTO {table} VALUES (1)" for table in tables))
+        cursor.connection.close()
+
+    tables = [f"quiet_{k}" for k in range(QUIET)] + [f"many_{k}" for k in range(MANY)]
+    writers = [threading.Thread(target=write_to, args=(tables[k::4],)) for k in range(4)]
+    for writer in writers:
+        writer.start()
+    db.run("ALTER SYSTEM SET pg_trickle.history_retention_days = 0")
+    db.run("SELECT pg_reload_conf()")
+    try:
+        db.wait_for(kept, 0)
+    finally:
+        db.run("ALTER SYSTEM RESET pg_trickle.history_retention_days")
+        db.run("SELECT pg_reload_conf()")
+        stopping.set()
+        for writer in writers:
+            writer.join()
 
 
 def the_log_of_one_that_was_dropped_goes():
@@ -109,4 +139,4 @@ def the_database_can_be_dropped():
 
 run_cases([what_was_not_written_to_is_left_alone, a_log_that_was_held_back_is_trimmed_along_with_others,
            what_was_prepared_is_trimmed, what_one_transaction_wrote_to_very_many_is_trimmed,
-           the_log_of_one_that_was_dropped_goes, the_database_can_be_dropped])
+           history_goes_while_there_is_always_a_log_to_trim, the_log_of_one_that_was_dropped_goes, the_database_can_be_dropped])

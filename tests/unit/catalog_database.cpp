@@ -204,7 +204,9 @@ TEST_F(Catalog, registers_stream_tables_of_this_cluster_only)
     catalog.run([&](Database &c) { rows = registry_of(c, 5); });
     ASSERT_EQ(rows.size(), 1u);
     EXPECT_EQ(rows[0].name, "a");
-    catalog.run([&](Database &c) { forget_database(c, 5); });
+    catalog.run([&](Database &c) { EXPECT_FALSE(forget_some(c, 5)); });
+    catalog.run([&](Database &c) { known = known_databases(c, {11, 1}); });
+    EXPECT_EQ(known.size(), 1u);
     catalog.run([&](Database &c) { edges = graph_of(c, 5); });
     EXPECT_EQ(edges.size(), 0u);
 }

@@ -73,13 +73,12 @@ class History : public testing::Test {
     {
         std::vector<Excess> excesses;
         catalog->read([&](Database &c) { excesses = excesses_of(c, retention); });
-        for (Excess &excess : excesses) {
-            bool has_more = true;
-            while (has_more)
-                ASSERT_TRUE(catalog->run([&](Database &c) { has_more = merge_some(c, &excess); }));
-        }
+        batches = 0;
+        for (bool has_more = !excesses.empty(); has_more; batches++)
+            ASSERT_TRUE(catalog->run([&](Database &c) { has_more = merge_some(c, &excesses); }));
     }
 
+    int batches = 0;
     fs::path folder;
     std::unique_ptr<Database> catalog;
 };
@@ -152,6 +151,32 @@ TEST_F(History, none_is_cut_below_what_each_may_have)
     merge({.most_rows = 1000, .least_each = 200});
     for (auto [relid, rows] : rows_each())
         EXPECT_EQ(rows, 200) << relid;
+}
+
+TEST_F(History, of_many_stream_tables_a_batch_takes_some_each)
+{
+    for (uint32_t relid = 1; relid <= 100; relid++)
+        fill(relid, 25);
+    merge({.most_rows = 2000, .least_each = 20});
+    for (auto [relid, rows] : rows_each())
+        EXPECT_EQ(rows, 20) << relid;
+    EXPECT_EQ(value("SELECT sum(refreshes) FROM history_hour"), 500);
+    EXPECT_LE(batches, 2);
+}
+
+TEST_F(History, what_is_gone_is_forgotten_in_batches)
+{
+    fill(7, 1000);
+    merge({.most_rows = 100, .least_each = 10});
+    fill(8, 1000);
+    ASSERT_TRUE(catalog->run([&](Database &c) { write_history(c, 2, refreshed(7, hour)); }));
+    bool has_more = true;
+    int batches = 0;
+    for (; has_more; batches++)
+        ASSERT_TRUE(catalog->run([&](Database &c) { has_more = forget_some(c, 1); }));
+    EXPECT_GT(batches, 3);
+    EXPECT_EQ(value("SELECT count(*) FROM history"), 1);
+    EXPECT_EQ(value("SELECT count(*) FROM history_hour"), 0);
 }
 
 TEST_F(History, failures_are_merged_last)
