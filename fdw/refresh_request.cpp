@@ -35,21 +35,37 @@ void add_blockers(int pid, int *chain, int *length)
     }
 }
 
-void probe_for_deadlock()
+bool is_blocked_by_me(int pid)
+{
+    int blockers[chain_limit];
+    int length = 0;
+    add_blockers(pid, blockers, &length);
+    for (int i = 0; i < length; i++)
+        if (blockers[i] == MyProcPid)
+            return true;
+    return false;
+}
+
+/* Raises an error if a worker waits for a lock of this transaction. Returns whether it waits behind somebody else who does:
+ * then no lock of its own choice is the reason, but those that whoever reads has; waiting is in vain all the same. */
+bool is_waited_for()
 {
     int chain[chain_limit];
     int length = mailbox::serving_pids(chain);
-    int first = length > 0 ? chain[0] : 0;
+    const int worker_count = length;
     for (int next = 0; next < length; next++) {
-        if (chain[next] == MyProcPid)
+        if (next < worker_count && is_blocked_by_me(chain[next]))
             ereport(ERROR,
                     (errcode(ERRCODE_T_R_DEADLOCK_DETECTED), errmsg("deadlock detected"),
                      errdetail("This transaction waits for a refresh worker (process %d) to refresh a stream "
                                "table; the worker waits for a lock that this transaction holds.",
-                               first),
+                               chain[next]),
                      errhint("Read stream tables before locking their sources.")));
+        if (chain[next] == MyProcPid)
+            return true;
         add_blockers(chain[next], chain, &length);
     }
+    return false;
 }
 
 Obstacle obstacle_of(mailbox::Answer answer)
@@ -99,7 +115,10 @@ Obstacle request_refresh(const Oid *relids, int count)
         if (now >= deadline)
             break;
         if (now >= probe_at) {
-            probe_for_deadlock();
+            if (is_waited_for()) {
+                reply.answer = mailbox::Answer::locked;
+                break;
+            }
             probe_at = TimestampTzPlusMilliseconds(now, DeadlockTimeout);
         }
         long rest_ms = TimestampDifferenceMilliseconds(now, deadline < probe_at ? deadline : probe_at) + 1;

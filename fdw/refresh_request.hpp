@@ -5,7 +5,8 @@
  * interruptible, ends with pg_trickle.scan_refresh_timeout, and survives the death of the
  * manager. It is invisible to PostgreSQL's deadlock detector: a worker that waits for a lock
  * of the reader would wait for ever. So every deadlock_timeout the reader looks along the
- * chain of those for whom the workers wait that serve him, and raises 40P01 if it finds itself.
+ * chain of those for whom the workers wait that serve him. It raises 40P01 if one of them waits for the reader himself, and
+ * gives up if they wait behind somebody who does, as behind a VACUUM FULL of the storage that is about to be read.
  *
  * PostgreSQL frame.
  */
