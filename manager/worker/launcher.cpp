@@ -65,7 +65,7 @@ class Launcher {
     void run();
 
   private:
-    void notice_databases();
+    bool notice_databases();
     void reap();
     void start_waiting();
     std::vector<Oid> waiting() const;
@@ -89,6 +89,7 @@ class Launcher {
     Oid looking_into_ = InvalidOid;
     TimestampTz no_room_since_ = 0; /* or since a manager was asked to make some; 0: there is room */
     TimestampTz logged_at_ = 0;
+    bool is_registry_doubtful_ = false; /* the databases are to be looked at, and could not be */
 };
 
 /* The databases that take connections, or all, templates included. A PostgreSQL frame: the list
@@ -120,11 +121,12 @@ std::vector<Oid> read_databases(bool is_any = false)
     return databases;
 }
 
-void Launcher::notice_databases()
+/* False: they could not be read. */
+bool Launcher::notice_databases()
 {
     const std::vector<Oid> databases = read_databases(), existing = read_databases(true);
     if (databases.empty() || existing.empty())
-        return;
+        return false;
     catalog::Cluster cluster = catalog::this_cluster();
     std::vector<catalog::KnownDatabase> known;
     catalog::run([&](catalog::Database &catalog) { known = catalog::known_databases(catalog, cluster); });
@@ -143,6 +145,7 @@ void Launcher::notice_databases()
         if (!is_started && (had_some || looked_into_.count(database) == 0))
             to_look_into_.insert(database);
     }
+    return true;
 }
 
 /* Of what the catalog keeps of databases that are gone, so much at a time that nobody waits for it. */
@@ -322,8 +325,8 @@ long Launcher::pause_ms() const
 {
     if (no_room_since_ != 0 && GetCurrentTimestamp() >= no_room_since_ + soon_us)
         return 5 * soon_ms;
-    bool is_waiting = !to_look_into_.empty() || looking_into_ != InvalidOid || !mailbox::wished_managers().empty() ||
-                      !gone_.empty();
+    bool is_waiting = is_registry_doubtful_ || !to_look_into_.empty() || looking_into_ != InvalidOid ||
+                      !mailbox::wished_managers().empty() || !gone_.empty();
     return is_waiting ? soon_ms : idle_ms;
 }
 
@@ -332,8 +335,9 @@ void Launcher::run()
     while (!ShutdownRequestPending) {
         (void)call([] { return wake_up(); });
         reap();
-        if (mailbox::take_registry_doubt())
-            notice_databases();
+        is_registry_doubtful_ = mailbox::take_registry_doubt() || is_registry_doubtful_;
+        if (is_registry_doubtful_)
+            is_registry_doubtful_ = !notice_databases();
         start_waiting();
         forget_gone();
         long sleep_ms = pause_ms();

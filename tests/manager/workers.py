@@ -244,6 +244,42 @@ def who_sleeps_takes_in_what_others_invalidate():
     session.close()
 
 
+def a_launcher_that_could_not_look_at_the_databases_looks_again():
+    restart()
+    create_quick("quick")
+    keeps_up("quick")
+    holder = db.connect()
+    holder.autocommit = False
+    cursor = holder.cursor()
+
+    def ask(statement):
+        cursor.execute(statement)
+        return [value for value, in cursor.fetchall()]
+
+    def pids(kind):
+        ask("SELECT pg_stat_clear_snapshot()::text")
+        return ask(f"SELECT pid FROM pg_stat_get_activity(NULL) WHERE backend_type = 'pg_trickle {kind}'")
+
+    def terminate(kind):
+        ask(f"SELECT pg_terminate_backend(pid) FROM pg_stat_get_activity(NULL) WHERE backend_type = 'pg_trickle {kind}'")
+        wait_until(lambda: not pids(kind), f"the {kind} stays")
+
+    ask("SELECT 1")
+    cursor.execute("LOCK TABLE pg_database IN ACCESS EXCLUSIVE MODE")
+    terminate("launcher")
+    terminate("manager")
+    waiting = "SELECT pid FROM pg_locks WHERE relation = 'pg_database'::regclass AND NOT granted"
+    wait_until(lambda: set(pids("launcher")) & set(ask(waiting)), "the launcher does not wait")
+    launcher = pids("launcher")
+    begun = ask(f"SELECT virtualtransaction FROM pg_locks WHERE pid = {launcher[0]} AND NOT granted")
+    ask(f"SELECT pg_cancel_backend({launcher[0]})")
+    wait_until(lambda: ask(f"SELECT virtualtransaction FROM pg_locks WHERE pid = {launcher[0]} AND NOT granted") != begun,
+               "the launcher waits on")
+    holder.commit()
+    holder.close()
+    wait_until(db.manager_pid, "no manager comes")
+
+
 def without_room_for_workers_the_manager_does_it():
     # the launcher, the launcher of logical replication, one manager
     restart(max_worker_processes=3)
@@ -385,7 +421,7 @@ try:
                a_terminated_worker_leaves_nothing_undone, a_cancelled_refresh_is_tried_again,
                an_orphan_leaves_after_its_refresh, idle_workers_leave_but_one, locked_sources_keep_nobody_waiting,
                no_more_at_once_than_the_setting_says, a_reader_jumps_the_queue, logs_are_emptied_under_overload,
-               who_sleeps_takes_in_what_others_invalidate,
+               who_sleeps_takes_in_what_others_invalidate, a_launcher_that_could_not_look_at_the_databases_looks_again,
                without_room_for_workers_the_manager_does_it, nobody_tries_for_ever_to_connect_where_that_is_not_allowed,
                where_processes_are_lacking_databases_take_turns, an_idle_worker_makes_room_for_another_database,
                a_database_can_be_copied_renamed_and_dropped_while_it_is_refreshed,
