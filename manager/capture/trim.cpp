@@ -178,11 +178,12 @@ bool is_unneeded_by_all_snapshots(Oid source, Oid segment)
 
 /* PostgreSQL frames from here on. */
 
+/* Keeps no lock: whoever drops the source locks one segment after the other, and this may begin with any. */
 BlockNumber pages_of(Oid segment_oid)
 {
     Relation segment = table_open(segment_oid, AccessShareLock);
     BlockNumber pages = RelationGetNumberOfBlocks(segment);
-    table_close(segment, NoLock);
+    table_close(segment, AccessShareLock);
     return pages;
 }
 

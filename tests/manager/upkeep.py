@@ -137,6 +137,23 @@ def the_database_can_be_dropped():
     db.drop()
 
 
+def nobody_waits_for_a_segment_who_has_another():
+    """Whoever drops a source locks one after the other: with upkeep, which begins with the current one, that was a deadlock."""
+    first, *others = db.value("SELECT array_agg(s::regclass::text ORDER BY n) FROM pgtrickle.pgt_source, "
+                              "unnest(segments) WITH ORDINALITY x (s, n) WHERE relid = 'wide'::regclass")
+    while db.value("SELECT current_segment FROM pgtrickle.pgt_source WHERE relid = 'wide'::regclass") == 0:
+        looks_while_one_is_trimmed()
+    other = db.connect()
+    other.autocommit = False
+    cursor = other.cursor()
+    cursor.execute(f"LOCK TABLE {first} IN ACCESS EXCLUSIVE MODE")
+    db.run("INSERT INTO wide VALUES (0, '')")
+    db.wait_for(f"SELECT count(*) FROM pg_locks WHERE relation = '{first}'::regclass AND NOT granted", 1)
+    cursor.execute(f"LOCK TABLE {', '.join(others)} IN ACCESS EXCLUSIVE MODE NOWAIT")
+    other.close()
+
+
 run_cases([what_was_not_written_to_is_left_alone, a_log_that_was_held_back_is_trimmed_along_with_others,
-           what_was_prepared_is_trimmed, what_one_transaction_wrote_to_very_many_is_trimmed,
-           history_goes_while_there_is_always_a_log_to_trim, the_log_of_one_that_was_dropped_goes, the_database_can_be_dropped])
+           what_was_prepared_is_trimmed, nobody_waits_for_a_segment_who_has_another,
+           what_one_transaction_wrote_to_very_many_is_trimmed, history_goes_while_there_is_always_a_log_to_trim,
+           the_log_of_one_that_was_dropped_goes, the_database_can_be_dropped])
