@@ -7,6 +7,7 @@
 
 #include "definition/state.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/relation_listeners.hpp"
 #include "refresh/bindings.hpp"
 
 extern "C" {
@@ -21,7 +22,7 @@ namespace {
 Oid awaited = InvalidOid; /* pgt_dependency */
 bool has_come = false;
 
-extern "C" void pgtrickle_prepared_relation(Datum, Oid relation)
+void note_invalidated(Oid relation)
 {
     has_come = has_come || relation == InvalidOid || relation == awaited;
 }
@@ -49,7 +50,7 @@ void commit_prepared(const UtilityCall &utility)
 void register_prepared()
 {
     RegisterXactCallback(pgtrickle_prepared_transaction, nullptr);
-    CacheRegisterRelcacheCallback(pgtrickle_prepared_relation, Datum{0});
+    listen_to_relations(note_invalidated);
 }
 
 } // namespace pgtrickle

@@ -3,6 +3,7 @@
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/options.hpp"
+#include "pg/relation_listeners.hpp"
 #include "storage/storage.hpp"
 #include "translate/translate.hpp"
 
@@ -19,7 +20,6 @@ extern "C" {
 #include "foreign/foreign.h"
 #include "storage/lmgr.h"
 #include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
@@ -131,7 +131,7 @@ void forget(Serving *entry)
     entry->was_forgotten = true;
 }
 
-void on_relcache_invalidation(Datum, Oid relid)
+void on_invalidated_relation(Oid relid)
 {
     if (servings == nullptr)
         return;
@@ -218,7 +218,7 @@ bool is_restless(Oid relid)
 
 void register_serving()
 {
-    CacheRegisterRelcacheCallback(on_relcache_invalidation, Datum{0});
+    listen_to_relations(on_invalidated_relation);
 }
 
 } // namespace pgtrickle

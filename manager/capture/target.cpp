@@ -1,6 +1,7 @@
 #include "capture/target.hpp"
 
 #include "capture/installation.hpp"
+#include "pg/relation_listeners.hpp"
 
 extern "C" {
 #include "access/attmap.h"
@@ -24,7 +25,7 @@ namespace {
 HTAB *known = nullptr;
 uint64 invalidations = 0; /* counts what forget_targets() was told */
 
-extern "C" void forget_targets(Datum, Oid relid)
+void forget_targets(Oid relid)
 {
     invalidations++;
     if (relid != InvalidOid) {
@@ -45,7 +46,7 @@ void create_table()
     control.keysize = sizeof(Oid);
     control.entrysize = sizeof(Targets);
     known = hash_create("pg_trickle capture targets", 64, &control, HASH_ELEM | HASH_BLOBS);
-    CacheRegisterRelcacheCallback(forget_targets, static_cast<Datum>(0));
+    listen_to_relations(forget_targets);
 }
 
 /* The number in `desc` of the column that `name` names; 0 if none does. */

@@ -4,6 +4,7 @@
 #include "definition/guc.hpp"
 #include "definition/reading.hpp"
 #include "pg/context.hpp"
+#include "pg/relation_listeners.hpp"
 #include "pg/settings.hpp"
 #include "pg/superuser.hpp"
 #include "refresh/bindings.hpp"
@@ -72,7 +73,7 @@ void mark_stale(Compiled &compiled)
 LayOut lay_out_hook = nullptr; /* whoever defines stream tables is above this room */
 
 /* Only marks: an invalidation may arrive in the middle of a refresh that uses the entry. */
-extern "C" void on_relcache_invalidation(Datum, Oid relation)
+void on_invalidated_relation(Oid relation)
 {
     was_invalidated_meanwhile = true;
     note_invalidated(relation);
@@ -85,9 +86,9 @@ extern "C" void on_relcache_invalidation(Datum, Oid relation)
 
 /* Roles and their memberships decide whether a policy is in force for whoever a query reads a table as, and so whether
  * there is a program at all. */
-extern "C" void on_role_invalidation(Datum argument, int, uint32)
+extern "C" void on_role_invalidation(Datum, int, uint32)
 {
-    on_relcache_invalidation(argument, InvalidOid);
+    on_invalidated_relation(InvalidOid);
 }
 
 /* The program of a query kept incrementally, or nothing where only full refresh will do. */
@@ -468,7 +469,7 @@ std::string delta_name(engine::DeltaInput input)
 void register_refresh(LayOut lay_out)
 {
     lay_out_hook = lay_out;
-    CacheRegisterRelcacheCallback(on_relcache_invalidation, Datum{0});
+    listen_to_relations(on_invalidated_relation);
     CacheRegisterSyscacheCallback(AUTHOID, on_role_invalidation, Datum{0});
     CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role_invalidation, Datum{0});
     watch_plans();

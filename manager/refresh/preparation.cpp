@@ -1,6 +1,7 @@
 #include "refresh/preparation.hpp"
 
 #include "pg/context.hpp"
+#include "pg/relation_listeners.hpp"
 #include "pg/settings.hpp"
 #include "pg/superuser.hpp"
 #include "pg/walker.hpp"
@@ -70,7 +71,7 @@ Plans &all_plans()
     return *plans;
 }
 
-extern "C" void on_relation_change(Datum, Oid relation)
+void on_relation_change(Oid relation)
 {
     if (plans == nullptr)
         return;
@@ -107,7 +108,7 @@ extern "C" void on_object_change(Datum, int cache, uint32 hash)
 /* Of what plans do not tell that they depend on. */
 extern "C" void on_any_change(Datum, int, uint32)
 {
-    on_relation_change(0, InvalidOid);
+    on_relation_change(InvalidOid);
 }
 
 /* A maintenance statement joins one relation more than its query for each change it looks
@@ -331,7 +332,7 @@ KeptPlan KeptPlan::of_query(const std::string &sql)
 
 void watch_plans()
 {
-    CacheRegisterRelcacheCallback(on_relation_change, 0);
+    listen_to_relations(on_relation_change);
     for (int cache : {PROCOID, TYPEOID})
         CacheRegisterSyscacheCallback(cache, on_object_change, 0);
     for (int cache : {NAMESPACEOID, OPEROID, AMOPOPID, FOREIGNSERVEROID, FOREIGNDATAWRAPPEROID})

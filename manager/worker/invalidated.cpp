@@ -1,5 +1,7 @@
 #include "worker/invalidated.hpp"
 
+#include "pg/relation_listeners.hpp"
+
 extern "C" {
 #include "utils/inval.h"
 #include "utils/syscache.h"
@@ -25,7 +27,7 @@ void forget_all() noexcept
     invalidated().relids.clear();
 }
 
-extern "C" void pgtrickle_relation_is_altered(Datum, Oid relid)
+void note_altered(Oid relid)
 {
     Invalidated &mine = invalidated();
     if (mine.is_all)
@@ -51,7 +53,7 @@ extern "C" void pgtrickle_schema_is_altered(Datum, int, uint32)
 
 void watch_invalidations()
 {
-    CacheRegisterRelcacheCallback(pgtrickle_relation_is_altered, 0);
+    listen_to_relations(note_altered);
     CacheRegisterSyscacheCallback(NAMESPACEOID, pgtrickle_schema_is_altered, 0);
 }
 
