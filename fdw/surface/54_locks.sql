@@ -7,22 +7,27 @@ CREATE FUNCTION pgtrickle.blocked_refreshes()
 BEGIN ATOMIC
   WITH RECURSIVE all_locks AS MATERIALIZED (
     SELECT * FROM pg_locks
+  ), others_locks AS MATERIALIZED (
+    /* The manager's own refreshes are no obstacle: they have one more lock, a share of the work. */
+    SELECT l.* FROM all_locks l
+    WHERE NOT EXISTS (SELECT FROM all_locks w WHERE w.virtualtransaction = l.virtualtransaction AND w.locktype = 'object'
+                      AND w.classid = 'pgtrickle.pgt_state'::regclass AND w.objid = 0 AND w.objsubid = 1)
   ), locks AS MATERIALIZED (
     /* A refresh locks what it writes to, and the stream table as an object, against others of them, and what it reads against being altered. */
     SELECT coalesce(l.relation, l.objid) AS relid, l.locktype = 'object' OR l.mode <> 'AccessExclusiveLock' AS is_for_writers,
            l.mode, l.granted, l.pid, l.virtualtransaction
-    FROM all_locks l
+    FROM others_locks l
     WHERE l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
       AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
       AND (l.locktype = 'relation' OR l.locktype = 'object' AND l.classid = 'pgtrickle.pgt_state'::regclass AND l.objsubid = 0)
-      /* The manager's own refreshes are no obstacle: they have one more lock, a share of the work. */
-      AND NOT EXISTS (SELECT FROM all_locks w WHERE w.virtualtransaction = l.virtualtransaction AND w.locktype = 'object'
-                      AND w.classid = 'pgtrickle.pgt_state'::regclass AND w.objid = 0 AND w.objsubid = 1)
+  ), writers AS MATERIALIZED (
+    SELECT l.transactionid, l.mode, l.granted, l.pid, l.virtualtransaction
+    FROM others_locks l WHERE l.locktype = 'transactionid' AND l.granted
   ), states AS MATERIALIZED (
-    SELECT s.* FROM pgtrickle.stream_table_states() s WHERE EXISTS (SELECT FROM locks)
+    SELECT s.* FROM pgtrickle.stream_table_states() s WHERE EXISTS (SELECT FROM locks) OR EXISTS (SELECT FROM writers)
   ), sources AS MATERIALIZED (
     SELECT d.pgt_id::oid AS reader, d.source_relid, d.source_type FROM pgtrickle.dependency_rows() d
-    WHERE d.source_type <> 'VIEW' AND EXISTS (SELECT FROM locks)
+    WHERE d.source_type <> 'VIEW' AND EXISTS (SELECT FROM states)
   ), trees (reader, relid) AS (
     SELECT s.reader, s.source_relid FROM sources s
     UNION
@@ -39,6 +44,10 @@ BEGIN ATOMIC
     SELECT n.member, n.named, l.mode, l.granted, l.pid, l.virtualtransaction
     FROM locks l JOIN needed n USING (relid)
     WHERE n.is_written OR NOT l.is_for_writers
+    UNION
+    /* A refresh writes to its state, as whoever resumes it, say. */
+    SELECT s.pgt_relid, s.pgt_relid, w.mode, w.granted, w.pid, w.virtualtransaction
+    FROM states s JOIN writers w ON w.transactionid = s.written_by
     UNION
     /* Nor is what reads it. */
     SELECT s.reader, b.named, b.mode, b.granted, b.pid, b.virtualtransaction

@@ -84,6 +84,7 @@ HeapTuple find_row(Relation table, Oid relid, Snapshot snapshot)
 /* Copies, in the current memory context, of the texts and numbers of one row. */
 struct RawRow {
     bool is_found;
+    TransactionId written_by;
     Datum values[column_count];
     bool nulls[column_count];
     char *frontier;
@@ -101,6 +102,7 @@ RawRow read_raw(Oid relid, Snapshot snapshot)
     HeapTuple tuple = find_row(table, relid, snapshot);
     if (tuple != nullptr) {
         raw.is_found = true;
+        raw.written_by = writer_of(tuple);
         heap_deform_tuple(tuple, RelationGetDescr(table), raw.values, raw.nulls);
         raw.status = TextDatumGetCString(raw.values[Column::status - 1]);
         if (!raw.nulls[Column::frontier - 1])
@@ -164,6 +166,7 @@ bool read(Oid relid, StateRow *row, Snapshot snapshot)
     row->last_error_at = time(Column::last_error_at);
     row->created_at = time(Column::created_at);
     row->updated_at = time(Column::updated_at);
+    row->written_by = raw.written_by;
     return true;
 }
 

@@ -64,6 +64,7 @@ struct StateRow {
     TimestampTz last_error_at = 0;
     TimestampTz created_at = 0;
     TimestampTz updated_at = 0;
+    TransactionId written_by = InvalidTransactionId; /* somebody else, who has not ended */
 };
 
 /* OIDs of the two tables; InvalidOid when the extension is not in this database.

@@ -3,8 +3,10 @@
 extern "C" {
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "executor/tuptable.h"
+#include "storage/procarray.h"
 #include "utils/snapmgr.h"
 }
 
@@ -41,6 +43,15 @@ bool remove_latest(Relation table, HeapTuple tuple)
     CatalogTupleDelete(table, &latest->t_self);
     heap_freetuple(latest);
     return true;
+}
+
+TransactionId writer_of(HeapTuple tuple)
+{
+    if ((tuple->t_data->t_infomask & (HEAP_XMAX_INVALID | HEAP_XMAX_IS_MULTI)) != 0)
+        return InvalidTransactionId;
+    TransactionId writer = HeapTupleHeaderGetRawXmax(tuple->t_data);
+    bool is_other = TransactionIdIsValid(writer) && !TransactionIdIsCurrentTransactionId(writer);
+    return is_other && TransactionIdIsInProgress(writer) ? writer : InvalidTransactionId;
 }
 
 } // namespace pgtrickle

@@ -178,6 +178,10 @@ Group lock_group(const Asking &asking)
     for (Member &member : group.members)
         if (!state::read(member.compiled->relid(), &member.state))
             raise({.message = "stream table \"" + member.compiled->definition.name + "\" has no state"});
+    /* At its end the refresh would wait for him. */
+    for (const Member &member : group.members)
+        if (asking.wait == LockWait::skip_if_locked && TransactionIdIsValid(member.state.written_by))
+            return Group::of_nobody({.locked = member.compiled->relid()});
     /* Whoever named it has not heard yet that it is suspended: to him it is as good as locked, with all that hangs on it. */
     for (const Member &member : group.members)
         if (asking.reach == Reach::named && member.state.status == state::name_of(state::Status::suspended))

@@ -88,10 +88,32 @@ def what_was_emptied_is_not_served():
         raise AssertionError(f"it has {len(rows)} rows")
 
 
+def while_it_is_prepared_nobody_fails():
+    """What it has written to a stream table's state cannot be refreshed, and waits; whose it is is told, and the others go on."""
+    db.run("SET pg_trickle.enabled = off; CREATE TABLE measures (id int)")
+    db.run("CREATE FUNCTION scaled(id int) RETURNS int IMMUTABLE LANGUAGE sql BEGIN ATOMIC SELECT id; END")
+    for name, column in (("resumed", "id"), ("redefined", "scaled(id)"), ("beside", "id")):
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1s')", name, f"SELECT {column} AS id FROM measures")
+    prepare("SELECT pgtrickle.alter_stream_table('resumed', status => 'ACTIVE')",
+            "CREATE OR REPLACE FUNCTION scaled(id int) RETURNS int IMMUTABLE LANGUAGE sql BEGIN ATOMIC SELECT 2 * id; END")
+    db.run("INSERT INTO measures VALUES (1)")
+    for number in (2, 3):  # more than one try
+        db.wait_for("SELECT count(*) FROM beside", number - 1)
+        db.run("INSERT INTO measures VALUES (%s)", number)
+    holders = db.run("SELECT pgt_name, holder FROM pgtrickle.blocked_refreshes() ORDER BY 1")
+    assert holders == [("redefined", "prepared transaction 'x'"), ("resumed", "prepared transaction 'x'")], holders
+    commit_prepared()
+    db.wait_for("SELECT sum(id)::int FROM resumed", 6)
+    db.wait_for("SELECT sum(id)::int FROM redefined", 12)
+    failed = db.run("SELECT pgt_name, h.error_message FROM pgtrickle.pgt_refresh_history h JOIN pgtrickle.pgt_stream_tables USING (pgt_id) "
+                    "WHERE h.status = 'FAILED' AND pgt_name IN ('resumed', 'redefined', 'beside')")
+    assert not failed, failed
+
+
 set_up()
 try:
     run_cases([the_first_one_finds_a_manager, after_a_restart_as_well, a_schedule_is_kept, a_gate_is_opened,
-               what_was_emptied_is_not_served])
+               what_was_emptied_is_not_served, while_it_is_prepared_nobody_fails])
 finally:
     db.session.close()
     server.destroy()
