@@ -25,7 +25,8 @@ bool is_by_own_schedule(Oid relid)
 /* Whether what may be missing since `since` is too old for a reader at `now`. */
 bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
 {
-    if (guc::max_staleness_ms == 0)
+    /* Where the clock has been set back nobody knows the age. Small steps do no harm. */
+    if (guc::max_staleness_ms == 0 || since > now + USECS_PER_SEC)
         return true;
     if (guc::max_staleness_ms > 0)
         return since == DT_NOBEGIN || now - since > guc::max_staleness_ms * 1000;

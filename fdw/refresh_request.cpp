@@ -2,6 +2,7 @@
 
 #include "definition/guc.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/stopwatch.hpp"
 
 extern "C" {
 #include "pgstat.h"
@@ -102,26 +103,26 @@ void sleep(long sleep_ms)
 
 Obstacle request_refresh(const Oid *relids, int count)
 {
-    TimestampTz started = GetCurrentTimestamp();
-    TimestampTz deadline = TimestampTzPlusMilliseconds(started, guc::scan_refresh_timeout_ms);
-    TimestampTz probe_at = TimestampTzPlusMilliseconds(started, DeadlockTimeout);
+    const Stopwatch waited;
+    const int64_t limit_ms = guc::scan_refresh_timeout_ms;
+    int64_t probe_at_ms = DeadlockTimeout;
     mailbox::Reply reply = mailbox::request_refresh(relids, count);
-    for (TimestampTz now = started;; now = GetCurrentTimestamp()) {
+    for (int64_t now_ms = 0;; now_ms = waited.ms()) {
         if (reply.answer != mailbox::Answer::waiting && reply.answer != mailbox::Answer::locked)
             break;
         /* Perhaps by this transaction itself: then waiting would not help. */
         if (reply.answer == mailbox::Answer::locked && mailbox::holds_any())
             break;
-        if (now >= deadline)
+        if (now_ms >= limit_ms)
             break;
-        if (now >= probe_at) {
+        if (now_ms >= probe_at_ms) {
             if (is_waited_for()) {
                 reply.answer = mailbox::Answer::locked;
                 break;
             }
-            probe_at = TimestampTzPlusMilliseconds(now, DeadlockTimeout);
+            probe_at_ms = now_ms + DeadlockTimeout;
         }
-        long rest_ms = TimestampDifferenceMilliseconds(now, deadline < probe_at ? deadline : probe_at) + 1;
+        long rest_ms = static_cast<long>((limit_ms < probe_at_ms ? limit_ms : probe_at_ms) - now_ms) + 1;
         if (reply.answer == mailbox::Answer::locked) {
             sleep(rest_ms < locked_pause_ms ? rest_ms : locked_pause_ms);
             reply = mailbox::request_refresh(relids, count);

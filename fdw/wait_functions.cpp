@@ -8,6 +8,7 @@
 #include "fdw/visibility.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/settings.hpp"
+#include "pg/stopwatch.hpp"
 #include "refresh/left_out.hpp"
 
 extern "C" {
@@ -54,27 +55,29 @@ void pause(long limit_ms)
 }
 
 /* PostgreSQL frame. */
-bool wait_until_fresh(Oid relid, TimestampTz deadline)
+bool wait_until_fresh(Oid relid, int64_t limit_ms)
 {
+    const Stopwatch waited;
     while (!mailbox::is_current(relid)) {
-        long rest_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+        int64_t rest_ms = limit_ms - waited.ms();
         if (rest_ms <= 0)
             return false;
-        Obstacle obstacle = request_for(relid, static_cast<int>(std::min<long>(rest_ms, INT_MAX)));
+        Obstacle obstacle = request_for(relid, static_cast<int>(std::min<int64_t>(rest_ms, INT_MAX)));
         if (obstacle == Obstacle::none)
             return true;
         if (obstacle == Obstacle::suspended)
             enter([=] { raise_suspended(relid); });
-        pause(std::min<long>(rest_ms, pause_ms));
+        pause(static_cast<long>(std::min<int64_t>(rest_ms, pause_ms)));
     }
     return true;
 }
 
 /* PostgreSQL frame. */
-TimestampTz deadline_after(Interval *timeout)
+int64_t ms_of(Interval *timeout)
 {
-    return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
-                                                   IntervalPGetDatum(timeout)));
+    TimestampTz now = GetCurrentTimestamp();
+    Datum end = DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(now), IntervalPGetDatum(timeout));
+    return TimestampDifferenceMilliseconds(now, DatumGetTimestampTz(end));
 }
 
 } // namespace
@@ -90,6 +93,6 @@ SQL_FUNCTION(pgtrickle_wait_until_fresh)
     return call([&] {
         guc::require_stream_tables("wait for a stream table");
         Oid relid = visible_stream_table(name.c_str());
-        return BoolGetDatum(wait_until_fresh(relid, deadline_after(PG_GETARG_INTERVAL_P(1))));
+        return BoolGetDatum(wait_until_fresh(relid, ms_of(PG_GETARG_INTERVAL_P(1))));
     });
 }

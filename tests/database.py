@@ -76,6 +76,21 @@ class Server:
         self.call("destroy")
 
 
+def server_that_lacks(files):
+    """One that lacks what files say (tests/manager/lack.c): their paths, by the variables that name them."""
+    folder = Path(os.environ["SCRATCH"] + ".other")
+    folder.mkdir(exist_ok=True)
+    library = folder / "lack.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/manager/lack.c", "-ldl"], check=True)
+    variables = {"LD_PRELOAD": str(library), **{name: str(path) for name, path in files.items()}}
+    os.environ.update(variables)
+    try:
+        return Server()
+    finally:
+        for name in variables:
+            del os.environ[name]
+
+
 def run_cases(cases):
     """Runs the functions, prints a line each, and exits."""
     failed = 0

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -15,26 +14,12 @@ from pathlib import Path
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import TOP, Database, Server, run_cases  # noqa: E402: needs the path above
+from database import Database, run_cases, server_that_lacks  # noqa: E402: needs the path above
 
 full_disk, no_memory, napping, clock = (Path(os.environ["SCRATCH"] + suffix) for suffix in (".full", ".no_memory", ".napping", ".clock"))
-library = Path(os.environ["SCRATCH"] + ".lack.so")
 WORKERS = "backend_type = 'pg_trickle refresh worker'"
 OURS = "backend_type LIKE 'pg\\_trickle%'"
-
-
-def start_server():
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/manager/lack.c", "-ldl"], check=True)
-    lacks = {"LD_PRELOAD": str(library), "FULL_DISK": str(full_disk), "NO_MEMORY": str(no_memory), "CLOCK": str(clock)}
-    os.environ.update(lacks)
-    try:
-        return Server()
-    finally:
-        for name in lacks:
-            del os.environ[name]
-
-
-server = start_server()
+server = server_that_lacks({"FULL_DISK": full_disk, "NO_MEMORY": no_memory, "CLOCK": clock})
 db = Database(server.host)
 
 
@@ -443,5 +428,5 @@ try:
                a_dropped_database_leaves_nothing_behind])
 finally:
     server.destroy()
-    for path in (library, full_disk, no_memory, napping, clock):
+    for path in (full_disk, no_memory, napping, clock):
         path.unlink(missing_ok=True)

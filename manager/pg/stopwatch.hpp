@@ -1,0 +1,33 @@
+/*
+ * How much time has passed, whatever the clock is set to meanwhile. Of no use to anybody else: not a time of day.
+ */
+#pragma once
+
+#include "pg/postgres.hpp"
+
+extern "C" {
+#include "portability/instr_time.h"
+}
+
+#include <cstdint>
+
+namespace pgtrickle {
+
+class Stopwatch {
+  public:
+    Stopwatch() noexcept { INSTR_TIME_SET_CURRENT(started_); }
+
+    int64_t us() const noexcept
+    {
+        instr_time passed;
+        INSTR_TIME_SET_CURRENT(passed);
+        INSTR_TIME_SUBTRACT(passed, started_);
+        return static_cast<int64_t>(INSTR_TIME_GET_MICROSEC(passed));
+    }
+    int64_t ms() const noexcept { return us() / 1000; }
+
+  private:
+    instr_time started_;
+};
+
+} // namespace pgtrickle
