@@ -40,7 +40,7 @@ void activate(Oid relid)
     if (!set_suspended(relid, false).was_suspended)
         return;
     Definition definition = definition::load(relid);
-    definition::send_alert(definition::alert_of("resumed", definition.schema_name, definition.name).end());
+    (void)definition::send_alert(definition::alert_of("resumed", definition.schema_name, definition.name).end());
 }
 
 void change_status(Oid relid, const std::string &status)

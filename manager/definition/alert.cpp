@@ -5,6 +5,7 @@
 extern "C" {
 #include "commands/async.h"
 #include "mb/pg_wchar.h"
+#include "utils/fmgroids.h"
 }
 
 namespace pgtrickle::definition {
@@ -18,6 +19,12 @@ int character_length(const char *at)
     return pg_encoding_mblen(GetDatabaseEncoding(), at);
 }
 
+/* The share that is left is for what is sent between this and the commit. PostgreSQL frame. */
+bool has_queue_room()
+{
+    return DatumGetFloat8(OidFunctionCall0(F_PG_NOTIFICATION_QUEUE_USAGE)) < 0.9;
+}
+
 } // namespace
 
 scheduler::Alert alert_of(const char *event, const std::string &schema_name, const std::string &name)
@@ -25,9 +32,18 @@ scheduler::Alert alert_of(const char *event, const std::string &schema_name, con
     return {event, schema_name, name, {character_length, GetDatabaseEncoding() == PG_SQL_ASCII}};
 }
 
-void send_alert(const std::string &text)
+bool send_alert(const std::string &text)
 {
-    call([&] { Async_Notify(channel, text.c_str()); });
+    return call([&] {
+        const bool has_room = has_queue_room();
+        if (has_room)
+            Async_Notify(channel, text.c_str());
+        else
+            ereport(WARNING, (errmsg("could not send an alert, as the NOTIFY queue is full"),
+                              errdetail("The alert is: %s", text.c_str()),
+                              errhint("A session that listens has been in a transaction for long: end that one.")));
+        return has_room;
+    });
 }
 
 } // namespace pgtrickle::definition

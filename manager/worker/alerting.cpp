@@ -67,23 +67,34 @@ void Manager::alert_of_stale()
     }
     look_for_stale_at_ = std::max(next_late, now + std::min(look_pause_us, patience_us));
     if (!news.empty())
-        (void)in_transaction([&] {
-            for (auto [id, since] : news) {
-                const Known &known = known_.at(id);
-                std::string reason = known.is_suspended ? "It is suspended." : refresh::explain_hold(id).sentence;
-                if (reason.empty())
-                    reason = queue_.find(id)->failures > 0 ? "Its last refresh failed." : "Its refresh is late.";
-                definition::send_alert(definition::alert_of("stale_data", known.schema_name, known.name)
-                                           .number("staleness_seconds", (now - since) / USECS_PER_SEC)
-                                           .ending_with("reason", reason));
-            }
-        });
+        tell_stale(news, now);
+}
+
+/* Who could not be told is at the next look. */
+void Manager::tell_stale(const std::vector<std::pair<Id, TimestampTz>> &news, TimestampTz now)
+{
+    bool is_told = true;
+    std::optional<Failure> failure = in_transaction([&] {
+        for (auto next = news.begin(); is_told && next != news.end(); ++next) {
+            auto [id, since] = *next;
+            const Known &known = known_.at(id);
+            std::string reason = known.is_suspended ? "It is suspended." : refresh::explain_hold(id).sentence;
+            if (reason.empty())
+                reason = queue_.find(id)->failures > 0 ? "Its last refresh failed." : "Its refresh is late.";
+            is_told = definition::send_alert(definition::alert_of("stale_data", known.schema_name, known.name)
+                                                 .number("staleness_seconds", (now - since) / USECS_PER_SEC)
+                                                 .ending_with("reason", reason));
+        }
+    });
+    if (failure || !is_told)
+        for (auto [id, since] : news)
+            known_.at(id).is_stale_told = false;
 }
 
 /* ---- of logs, as a part of upkeep ---- */
 
-/* In a transaction; to each stream table that reads the source. */
-static void alert_of_growth(Oid source, int64_t bytes, int64_t limit)
+/* In a transaction; to each stream table that reads the source. False if it could not be sent to all. */
+static bool alert_of_growth(Oid source, int64_t bytes, int64_t limit)
 {
     std::string source_name = call([=] { return quoted_relation_name(source); });
     for (Oid reader : definition::readers_of(source)) {
@@ -94,12 +105,14 @@ static void alert_of_growth(Oid source, int64_t bytes, int64_t limit)
         });
         if (names.name == nullptr)
             continue;
-        definition::send_alert(definition::alert_of("buffer_growth_warning", names.schema, names.name)
-                                   .text("source", source_name)
-                                   .number("log_bytes", bytes)
-                                   .number("limit_bytes", limit)
-                                   .end());
+        if (!definition::send_alert(definition::alert_of("buffer_growth_warning", names.schema, names.name)
+                                        .text("source", source_name)
+                                        .number("log_bytes", bytes)
+                                        .number("limit_bytes", limit)
+                                        .end()))
+            return false;
     }
+    return true;
 }
 
 /* In a transaction. The size of the log, if it is one that an alert is to tell of. */
@@ -121,7 +134,8 @@ std::optional<int64_t> Refresher::look_at_log_size(Oid source, scheduler::JobRes
 /* In a transaction of its own, so that it is heard of whatever becomes of the trimming; and again unless it is committed. */
 void Refresher::tell_growth(Oid source, int64_t bytes, scheduler::JobResult *result) const
 {
-    if (!in_transaction([=] { alert_of_growth(source, bytes, max_log_bytes()); }))
+    bool is_told = false;
+    if (!in_transaction([&] { is_told = alert_of_growth(source, bytes, max_log_bytes()); }) && is_told)
         result->large_sources.push_back(source);
 }
 

@@ -57,9 +57,9 @@ void update_state(Oid relid, const char *status, int errors, const char *message
 
 void alert(const char *event, const scheduler::Involved &member, const Failure &failure, int errors)
 {
-    definition::send_alert(definition::alert_of(event, member.schema_name, member.name)
-                               .number("consecutive_errors", errors)
-                               .ending_with("error", failure.message));
+    (void)definition::send_alert(definition::alert_of(event, member.schema_name, member.name)
+                                     .number("consecutive_errors", errors)
+                                     .ending_with("error", failure.message));
 }
 
 } // namespace
@@ -70,7 +70,7 @@ bool Refresher::write_failure(const scheduler::Involved &member, const Failure &
 {
     bool is_suspended = false;
     int errors = 0;
-    (void)in_transaction([&] {
+    const std::optional<Failure> unwritten = in_transaction([&] {
         if (!call([&] { return lock_state(member.id); }))
             return;
         state::StateRow row;
@@ -89,8 +89,9 @@ bool Refresher::write_failure(const scheduler::Involved &member, const Failure &
             alert("auto_suspended", member, failure, errors);
         mailbox::note_state(member.id, {row.is_populated, is_suspended, true});
     });
-    result->failures = errors > 0 ? errors : result->failures + 1;
-    return is_suspended;
+    const bool is_counted = errors > 0 && !unwritten;
+    result->failures = is_counted ? errors : result->failures + 1;
+    return is_counted && is_suspended;
 }
 
 void Refresher::note_failure(const scheduler::Involved &member, const Failure &failure, TimestampTz started_at)

@@ -178,6 +178,7 @@ class Manager {
 
     /* alerting.cpp */
     void alert_of_stale();
+    void tell_stale(const std::vector<std::pair<scheduler::Id, TimestampTz>> &news, TimestampTz now);
 
     /* upkeep.cpp */
     bool is_upkeep_due(TimestampTz now);

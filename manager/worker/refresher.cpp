@@ -192,8 +192,8 @@ void Refresher::alert_of_reinitialized(const std::vector<refresh::Outcome> &outc
 {
     for (const refresh::Outcome &outcome : outcomes)
         if (const Involved *item = find(outcome.relid); item != nullptr && outcome.action == refresh::Action::reinitialize)
-            definition::send_alert(definition::alert_of("reinitialize_needed", item->schema_name, item->name)
-                                       .ending_with("reason", outcome.reason));
+            (void)definition::send_alert(definition::alert_of("reinitialize_needed", item->schema_name, item->name)
+                                             .ending_with("reason", outcome.reason));
 }
 
 void Refresher::note_successes(const std::vector<refresh::Outcome> &outcomes, const Ids &dirty)

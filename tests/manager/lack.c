@@ -1,8 +1,8 @@
 /*
  * To be preloaded into a server: while the file $FULL_DISK exists, files whose path contains what stands in it
- * cannot be written, as on a full disk; while $NO_MEMORY exists, nobody gets a mebibyte at once; and the clock is set by
- * as many seconds as $CLOCK says. Works for any
- * user and in any container, where a small file system would have to be mounted.
+ * cannot be written, as on a full disk; what is written to files whose path contains $DISCARDED takes no room and is
+ * not kept; while $NO_MEMORY exists, nobody gets a mebibyte at once; and the clock is set by as many seconds as $CLOCK
+ * says. Works for any user and in any container, where a small file system would have to be mounted.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -16,12 +16,28 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+static int is_of_path(int file, const char *wanted)
+{
+    char link[64];
+    char path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length < 0)
+        return 0;
+    path[length] = '\0';
+    return strstr(path, wanted) != NULL;
+}
+
+static int is_discarded(int file)
+{
+    const char *wanted = getenv("DISCARDED");
+    return wanted != NULL && is_of_path(file, wanted);
+}
+
 static int is_full(int file)
 {
     const char *flag = getenv("FULL_DISK");
     char wanted[256];
-    char link[64];
-    char path[4096];
     FILE *text = flag != NULL ? fopen(flag, "r") : NULL;
     if (text == NULL)
         return 0;
@@ -30,12 +46,7 @@ static int is_full(int file)
     if (line == NULL)
         return 0;
     wanted[strcspn(wanted, "\n")] = '\0';
-    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-    ssize_t length = readlink(link, path, sizeof path - 1);
-    if (length < 0)
-        return 0;
-    path[length] = '\0';
-    if (strstr(path, wanted) == NULL)
+    if (!is_of_path(file, wanted))
         return 0;
     errno = ENOSPC;
     return 1;
@@ -50,11 +61,15 @@ ssize_t write(int file, const void *bytes, size_t size)
 
 ssize_t pwrite(int file, const void *bytes, size_t size, off_t at)
 {
+    if (is_discarded(file))
+        return (ssize_t)size;
     return is_full(file) ? -1 : NEXT(pwrite)(file, bytes, size, at);
 }
 
 ssize_t pwrite64(int file, const void *bytes, size_t size, off64_t at)
 {
+    if (is_discarded(file))
+        return (ssize_t)size;
     return is_full(file) ? -1 : NEXT(pwrite64)(file, bytes, size, at);
 }
 

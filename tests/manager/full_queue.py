@@ -1,0 +1,114 @@
+#!/usr/bin/python3 -B
+"""NOTIFY's queue is full, as somebody who listens has been in a transaction for long: nothing fails for that but the
+alerts, and what lasts until there is room is told then."""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import TOP, Database, Server, run_cases  # noqa: E402: needs the path above
+
+library = Path(os.environ["SCRATCH"] + ".lack.so")
+
+
+def start_server():
+    """The queue has room for 8 GB, which the disk need not have: nobody reads it."""
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/manager/lack.c", "-ldl"], check=True)
+    os.environ.update(LD_PRELOAD=str(library), DISCARDED="/pg_notify/")
+    try:
+        return Server()
+    finally:
+        del os.environ["LD_PRELOAD"], os.environ["DISCARDED"]
+
+
+server = start_server()
+db = Database(server.host)
+db.run(f"ALTER DATABASE {db.name} SET pg_trickle.stale_alert_after = 1")
+db.run("SET pg_trickle.enabled = off")
+blocker = db.connect()
+
+
+def create(name, query):
+    db.run("SELECT pgtrickle.create_stream_table(%s, %s, 'calculated')", name, query)
+
+
+def fill():
+    """A page for each."""
+    for statement in "LISTEN something", "BEGIN", "SELECT 1":
+        blocker.cursor().execute(statement)
+    for count in 10000, 1:
+        try:
+            while True:
+                db.run(f"SELECT count(pg_notify('nobody', i || repeat('x', 4100))) FROM generate_series(1, {count}) i")
+        except psycopg2.Error as error:
+            assert "too many notifications" in str(error), error
+
+
+def the_queue_is_full():
+    db.run("CREATE TABLE source (id int PRIMARY KEY, v int)")
+    db.run("INSERT INTO source VALUES (1, 1)")
+    create("shares", "SELECT id, 1 / v AS v FROM source")
+    create("sums", "SELECT sum(v) AS v FROM source")
+    db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' "
+                "AND datname = current_database()", 1)
+    fill()
+
+
+def failures_are_counted_and_suspend():
+    db.run("UPDATE source SET v = 0")
+    status = "SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'shares'"
+    db.wait_for(status, "SUSPENDED")
+    assert db.value("SELECT v::int FROM sums") == 0, "the others go on"
+
+
+def who_is_suspended_can_be_resumed():
+    db.run("UPDATE source SET v = 1")
+    db.run("SELECT pgtrickle.resume_stream_table('shares')")
+    db.wait_for("SELECT v FROM shares", 1)
+
+
+def what_starts_over_does():
+    db.run("ALTER TABLE source DISABLE TRIGGER ALL")
+    db.run("INSERT INTO source VALUES (3, 1)")
+    db.run("ALTER TABLE source ENABLE TRIGGER ALL")
+    db.run("INSERT INTO source VALUES (4, 1)")
+    db.wait_for("SELECT v::int FROM sums", 3)
+
+
+def what_is_still_late_is_told_when_there_is_room():
+    db.run("SELECT pgtrickle.gate_source('source')")
+    db.run("INSERT INTO source VALUES (5, 1)")
+    with open(server.folder / "server.log", errors="replace") as log:
+        deadline = time.monotonic() + 30
+        while "stale_data" not in log.read():
+            assert time.monotonic() < deadline, "nobody noticed that it is late"
+            time.sleep(0.1)
+    blocker.close()
+    db.wait_for("SELECT pg_notification_queue_usage()", 0)
+    listener = db.connect()
+    listener.cursor().execute("LISTEN pg_trickle_alert")
+    heard = set()
+    deadline = time.monotonic() + 30
+    while not {("stale_data", "sums"), ("stale_data", "shares")} <= heard:
+        assert time.monotonic() < deadline, heard
+        if select.select([listener], [], [], 0.1)[0]:
+            listener.poll()
+        while listener.notifies:
+            alert = json.loads(listener.notifies.pop(0).payload)
+            heard.add((alert["event"], alert["pgt_name"]))
+    listener.close()
+
+
+try:
+    run_cases([the_queue_is_full, failures_are_counted_and_suspend, who_is_suspended_can_be_resumed, what_starts_over_does,
+               what_is_still_late_is_told_when_there_is_room])
+finally:
+    server.destroy()
+    library.unlink(missing_ok=True)
