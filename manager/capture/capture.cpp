@@ -41,12 +41,6 @@ namespace pgtrickle::capture {
 
 namespace {
 
-bool is_table(Oid relid)
-{
-    char kind = get_rel_relkind(relid);
-    return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
-}
-
 /* Why the statements on one relation of the source's tree cannot be captured. */
 const char *refusal_of_level(Relation relation)
 {

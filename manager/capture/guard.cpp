@@ -132,7 +132,7 @@ void install_missing_triggers(const List *levels)
     ListCell *cell;
     begin_own_work();
     foreach (cell, levels)
-        if (exists(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell))) {
+        if (is_table(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell))) {
             LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
             install_triggers(lfirst_oid(cell));
         }

@@ -137,6 +137,12 @@ bool is_capture_trigger(Oid trigger_function_oid)
     return OidIsValid(trigger_function_oid) && trigger_function_oid == trigger_function();
 }
 
+bool is_table(Oid relid)
+{
+    char kind = get_rel_relkind(relid);
+    return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+}
+
 void install_triggers(Oid relid)
 {
     const Oid function = trigger_function();

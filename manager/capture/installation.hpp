@@ -28,6 +28,9 @@ namespace pgtrickle::capture {
 Oid trigger_function();
 bool is_capture_trigger(Oid trigger_function_oid);
 
+/* What can have them: stream tables and materialized views that are read have logs alone. */
+bool is_table(Oid relid);
+
 /* Creates what is missing and enables what is not. The caller holds ShareRowExclusive. */
 void install_triggers(Oid relid);
 /* The caller holds AccessExclusive. */

@@ -31,6 +31,7 @@ MAINTAINED = {
     "of_a_sheet": "SELECT id, k FROM sheet_2",
     "of_places": "SELECT tableoid AS place, count(*) AS n FROM sheets GROUP BY tableoid",
     "joined": "SELECT p.id, s.k FROM plain p LEFT JOIN sheets s ON s.id = p.id",
+    "above": "SELECT n, count(*) AS groups FROM groups GROUP BY n",
 }
 
 
@@ -41,6 +42,8 @@ def set_up():
     subscriber.run(TABLES)
     for name, query in MAINTAINED.items():
         subscriber.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h', 'DIFFERENTIAL')", name, query)
+    subscriber.run("CREATE MATERIALIZED VIEW kept AS SELECT id FROM plain")  # has a log, and can have no triggers, as "groups" above
+    subscriber.run("SELECT pgtrickle.create_stream_table('of_kept', 'SELECT id FROM kept')")
     publisher.run("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', false, true)", subscriber.name)
     subscriber.run(f"CREATE SUBSCRIPTION follower CONNECTION 'host={server.host} user=postgres dbname={publisher.name}' "
                    f"PUBLICATION everything WITH (create_slot = false, slot_name = {subscriber.name}, two_phase)")
@@ -59,7 +62,7 @@ def check(actions):
                                f"(({query}) EXCEPT ALL TABLE {name})) d")
         assert off == 0, f"{name} differs from its query in {off} rows"
         action = subscriber.value("SELECT action FROM pgtrickle.get_refresh_history(%s, 1)", name)
-        assert action in actions, f"{name} was refreshed by {action}"
+        assert action in actions or (name, action) == ("above", "DIFFERENTIAL"), f"{name} was refreshed by {action}"
 
 
 def the_initial_copy_is_told_once():
