@@ -51,7 +51,7 @@ SQL_FUNCTION(pgtrickle_dependency_rows)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    for (Oid relid : definition::all()) {
+    for (Oid relid : PG_ARGISNULL(0) ? definition::all() : std::vector<Oid>{PG_GETARG_OID(0)}) {
         if (!call([=] { return definition::is_stream_table(relid) && may_see(relid); }))
             continue;
         for (const Source &source : definition::sources_of(relid))

@@ -22,10 +22,19 @@ namespace pgtrickle {
 
 namespace {
 
-std::map<Oid, SourceKind> visible_sources()
+/* Those that the function is asked for: one, or all, which takes its time where there are thousands. */
+std::vector<Seen> asked_for(FunctionCallInfo fcinfo)
+{
+    if (PG_NARGS() == 0 || PG_ARGISNULL(0))
+        return visible_stream_tables();
+    std::optional<Seen> seen = look_at(PG_GETARG_OID(0));
+    return seen && seen->may_see ? std::vector<Seen>{*seen} : std::vector<Seen>();
+}
+
+std::map<Oid, SourceKind> sources_of(const std::vector<Seen> &readers)
 {
     std::map<Oid, SourceKind> sources;
-    for (const Seen &seen : visible_stream_tables())
+    for (const Seen &seen : readers)
         for (const Source &source : seen.definition.sources)
             sources[source.relid] = source.kind;
     return sources;
@@ -91,7 +100,7 @@ SQL_FUNCTION(pgtrickle_source_rows)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    for (const auto &[source, kind] : visible_sources()) {
+    for (const auto &[source, kind] : sources_of(asked_for(fcinfo))) {
         LogSeen log = call([source = source] { return look_at_log(source); });
         if (!log.is_there)
             continue;
@@ -106,7 +115,7 @@ SQL_FUNCTION(pgtrickle_pending_rows)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    for (const Seen &seen : visible_stream_tables())
+    for (const Seen &seen : asked_for(fcinfo))
         for (const Source &source : seen.definition.sources)
             add_pending(rows, seen, source.relid);
     return 0;
@@ -116,7 +125,7 @@ SQL_FUNCTION(pgtrickle_trigger_rows)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    for (const auto &[source, kind] : visible_sources()) {
+    for (const auto &[source, kind] : sources_of(visible_stream_tables())) {
         if (kind != SourceKind::table)
             continue;
         List *triggers = call([source = source] { return capture::triggers_of(source); });

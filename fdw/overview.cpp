@@ -91,20 +91,25 @@ void find_holds(std::vector<Seen> &all)
 
 } // namespace
 
+std::optional<Seen> look_at(Oid relid)
+{
+    Seen seen;
+    /* It may have been dropped by another transaction meanwhile. */
+    if (!call([=] { return definition::is_stream_table(relid); }) || !state::read(relid, &seen.state))
+        return std::nullopt;
+    seen.definition = definition::load(relid);
+    seen.age = age_of(relid, seen.state);
+    seen.may_see_texts = call([=] { return may_see_texts(relid); });
+    seen.may_see = seen.may_see_texts || call([=] { return may_see(relid); });
+    return seen;
+}
+
 std::vector<Seen> all_stream_tables()
 {
     std::vector<Seen> all;
-    for (Oid relid : definition::all()) {
-        Seen seen;
-        /* It may have been dropped by another transaction meanwhile. */
-        if (!call([=] { return definition::is_stream_table(relid); }) || !state::read(relid, &seen.state))
-            continue;
-        seen.definition = definition::load(relid);
-        seen.age = age_of(relid, seen.state);
-        seen.may_see_texts = call([=] { return may_see_texts(relid); });
-        seen.may_see = seen.may_see_texts || call([=] { return may_see(relid); });
-        all.push_back(std::move(seen));
-    }
+    for (Oid relid : definition::all())
+        if (std::optional<Seen> seen = look_at(relid))
+            all.push_back(std::move(*seen));
     find_holds(all);
     TimestampTz now = GetCurrentTimestamp();
     Readers readers = readers_of(all);

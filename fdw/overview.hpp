@@ -26,6 +26,8 @@ struct Seen {
     std::string name() const { return definition.schema_name + "." + definition.name; }
 };
 
+/* One, without its hold and whether it is late, for which all are looked at. Nothing: it has just been dropped. */
+std::optional<Seen> look_at(Oid relid);
 /* By OID. */
 std::vector<Seen> all_stream_tables();
 /* Those that the user may see, by schema and name. */

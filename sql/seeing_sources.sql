@@ -43,6 +43,21 @@ SELECT pgtrickle.st_size('so_seldom') - (SELECT sum(bytes) FROM pgtrickle.pgt_he
   FROM pgtrickle.list_sources('so_seldom');
 SELECT pgtrickle.st_size('nosuch');
 
+-- who asks for one looks at no other: the look-ups into our tables do not grow with what else there is
+CREATE FUNCTION so_look_ups() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE before bigint;
+BEGIN
+  PERFORM * FROM pgtrickle.list_sources('so_often');
+  SELECT sum(coalesce(seq_scan, 0) + coalesce(idx_scan, 0)) INTO before FROM pg_stat_xact_user_tables WHERE schemaname = 'pgtrickle';
+  PERFORM * FROM pgtrickle.list_sources('so_often');
+  RETURN (SELECT sum(coalesce(seq_scan, 0) + coalesce(idx_scan, 0)) FROM pg_stat_xact_user_tables WHERE schemaname = 'pgtrickle') - before;
+END$$;
+SELECT so_look_ups() AS few \gset
+SELECT count(pgtrickle.create_stream_table('so_beside_' || i, 'SELECT id FROM so_source WHERE id > ' || i, '1h')) FROM generate_series(1, 20) i;
+SELECT :few > 0 AS there_are_some, so_look_ups() - :few AS more;
+SELECT pgtrickle.bulk_drop_stream_tables(ARRAY(SELECT 'so_beside_' || i FROM generate_series(1, 20) i));
+DROP FUNCTION so_look_ups;
+
 -- an unprivileged role sees what belongs to the stream tables that it may read
 CREATE ROLE so_reader;
 GRANT SELECT ON so_seldom TO so_reader;

@@ -21,20 +21,20 @@ CREATE FUNCTION pgtrickle.statistics_rows(
 COMMENT ON FUNCTION pgtrickle.statistics_rows() IS 'internal: what refreshes did, by stream table and action';
 
 CREATE FUNCTION pgtrickle.source_rows(
-    OUT source_relid oid, OUT source_type text, OUT is_captured bool, OUT log_bytes bigint, OUT damage text,
+    of_relid oid DEFAULT NULL, OUT source_relid oid, OUT source_type text, OUT is_captured bool, OUT log_bytes bigint, OUT damage text,
     OUT readers bigint
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_source_rows';
-COMMENT ON FUNCTION pgtrickle.source_rows() IS 'internal: the sources of the stream tables that you may read';
+COMMENT ON FUNCTION pgtrickle.source_rows(oid) IS 'internal: the sources of one stream table or all, if you may read it';
 
 CREATE FUNCTION pgtrickle.pending_rows(
-    OUT pgt_relid oid, OUT source_relid oid, OUT pending_rows bigint, OUT pending_bytes bigint,
+    of_relid oid DEFAULT NULL, OUT pgt_relid oid, OUT source_relid oid, OUT pending_rows bigint, OUT pending_bytes bigint,
     OUT starts_over bool, OUT pending_since timestamptz
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_pending_rows';
-COMMENT ON FUNCTION pgtrickle.pending_rows() IS 'internal: what each stream table has not taken in of each of its sources';
+COMMENT ON FUNCTION pgtrickle.pending_rows(oid) IS 'internal: what one stream table or all have not taken in of each of their sources';
 
 CREATE FUNCTION pgtrickle.trigger_rows(
     OUT source_relid oid, OUT table_relid oid, OUT trigger_name text, OUT event text, OUT is_for_rows bool,

@@ -10,11 +10,11 @@ BEGIN ATOMIC
          p.pending_rows, p.pending_bytes, p.pending_since
   /* LATERAL, so that the name is looked up also where there is no row at all to be joined. */
   FROM (SELECT pgtrickle.visible_stream_table(list_sources.name) AS relid) st
-       CROSS JOIN LATERAL (SELECT r.* FROM pgtrickle.dependency_rows() r WHERE r.pgt_id = st.relid::bigint OFFSET 0) d
+       CROSS JOIN LATERAL pgtrickle.dependency_rows(st.relid) d
        JOIN pg_class c ON c.oid = d.source_relid
        JOIN pg_namespace n ON n.oid = c.relnamespace
-       LEFT JOIN pgtrickle.source_rows() r ON r.source_relid = d.source_relid
-       LEFT JOIN pgtrickle.pending_rows() p ON p.pgt_relid = st.relid AND p.source_relid = d.source_relid
+       LEFT JOIN LATERAL pgtrickle.source_rows(st.relid) r ON r.source_relid = d.source_relid
+       LEFT JOIN LATERAL pgtrickle.pending_rows(st.relid) p ON p.source_relid = d.source_relid
   ORDER BY 1, 2;
 END;
 COMMENT ON FUNCTION pgtrickle.list_sources(text)
