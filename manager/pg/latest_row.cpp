@@ -1,6 +1,7 @@
 #include "pg/latest_row.hpp"
 
 extern "C" {
+#include "access/subtrans.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -51,7 +52,7 @@ TransactionId writer_of(HeapTuple tuple)
         return InvalidTransactionId;
     TransactionId writer = HeapTupleHeaderGetRawXmax(tuple->t_data);
     bool is_other = TransactionIdIsValid(writer) && !TransactionIdIsCurrentTransactionId(writer);
-    return is_other && TransactionIdIsInProgress(writer) ? writer : InvalidTransactionId;
+    return is_other && TransactionIdIsInProgress(writer) ? SubTransGetTopmostTransaction(writer) : InvalidTransactionId;
 }
 
 } // namespace pgtrickle

@@ -19,7 +19,7 @@ HeapTuple lock_latest(Relation table, HeapTuple tuple);
 /* Removes the row, whatever its newest version is. False: somebody else has. */
 bool remove_latest(Relation table, HeapTuple tuple);
 
-/* The other transaction that has written to the row, or is about to, and has not ended; InvalidTransactionId: none. */
+/* The other transaction, by its topmost xid, that has written to the row, or is about to, and has not ended; InvalidTransactionId: none. */
 TransactionId writer_of(HeapTuple tuple);
 
 } // namespace pgtrickle

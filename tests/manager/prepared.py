@@ -94,7 +94,7 @@ def while_it_is_prepared_nobody_fails():
     db.run("CREATE FUNCTION scaled(id int) RETURNS int IMMUTABLE LANGUAGE sql BEGIN ATOMIC SELECT id; END")
     for name, column in (("resumed", "id"), ("redefined", "scaled(id)"), ("beside", "id")):
         db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1s')", name, f"SELECT {column} AS id FROM measures")
-    prepare("SELECT pgtrickle.alter_stream_table('resumed', status => 'ACTIVE')",
+    prepare("SAVEPOINT inner_one", "SELECT pgtrickle.alter_stream_table('resumed', status => 'ACTIVE')", "RELEASE inner_one",
             "CREATE OR REPLACE FUNCTION scaled(id int) RETURNS int IMMUTABLE LANGUAGE sql BEGIN ATOMIC SELECT 2 * id; END")
     db.run("INSERT INTO measures VALUES (1)")
     for number in (2, 3):  # more than one try
