@@ -97,6 +97,10 @@ bool Database::transact(const char *begin, const Work &work)
             }
             if (!mend(error))
                 return false;
+        } catch (const std::bad_alloc &) {
+            failure_ = "out of memory";
+            close();
+            return false;
         } catch (const std::exception &error) {
             failure_ = error.what();
             close();

@@ -44,6 +44,8 @@ template <class Work> std::optional<Failure> in_transaction(Work &&work)
         return failure;
     } catch (const PgError &error) {
         failure = failure_of(error);
+    } catch (const std::bad_alloc &) {
+        failure = Failure{ERRCODE_OUT_OF_MEMORY, "out of memory", {}};
     } catch (const std::exception &exception) {
         failure = Failure{ERRCODE_INTERNAL_ERROR, exception.what(), {}};
     }

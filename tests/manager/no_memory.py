@@ -1,0 +1,107 @@
+#!/usr/bin/python3 -B
+"""Allocations of C++ fail here and there, in every process: that is an error like PostgreSQL's own, which ends a
+statement or a refresh and nothing else, and nothing is wrong afterwards."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import TOP, Database, Server, run_cases  # noqa: E402: needs the path above
+
+library, no_memory = (Path(os.environ["SCRATCH"] + suffix) for suffix in (".lack_new.so", ".no_memory"))
+QUERIES = {
+    "copies": "SELECT id, grp, text FROM source",
+    "sums": "SELECT grp, count(*) AS n, sum(length(text)) AS length FROM source GROUP BY grp",
+    "above": "SELECT grp, n FROM sums WHERE n > 1",
+    "joined": "SELECT a.id, b.text FROM source a JOIN source b ON a.id = b.id WHERE a.grp = 1",
+    "top": "SELECT id, text FROM source ORDER BY id DESC LIMIT 5",
+    "numbered": "SELECT id, row_number() OVER (PARTITION BY grp ORDER BY id) AS number FROM source",
+}
+STATEMENTS = [
+    "INSERT INTO source SELECT {n} * 10 + k, k % 3, repeat('z', k) FROM generate_series(0, 9) k",
+    "UPDATE source SET grp = (grp + 1) % 4 WHERE id = {n} * 10",
+    "DELETE FROM source WHERE id = {n} * 10 - 7",
+    "SELECT count(*) FROM sums JOIN above USING (grp)",
+    "SELECT pgtrickle.refresh_stream_table('joined')",
+    "SELECT pgtrickle.create_stream_table('passing_{n}', 'SELECT id FROM source')",
+    "SELECT pgtrickle.drop_stream_table('passing_{n}')",
+    "SELECT * FROM pgtrickle.pgt_status()",
+    "SELECT * FROM pgtrickle.health_check()",
+    "SELECT pgtrickle.explain_dag()",
+    "SELECT * FROM pgtrickle.explain_st('top')",
+]
+
+
+def start_server():
+    subprocess.run(["g++", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/manager/lack_new.cpp"], check=True)
+    no_memory.unlink(missing_ok=True)
+    os.environ.update(LD_PRELOAD=str(library), NO_MEMORY=str(no_memory))
+    try:
+        return Server()
+    finally:
+        del os.environ["LD_PRELOAD"], os.environ["NO_MEMORY"]
+
+
+server = start_server()
+db = Database(server.host)
+numbers = iter(range(1, 1000000))
+
+
+def set_up():
+    db.run("CREATE TABLE source (id int PRIMARY KEY, grp int, text text)")
+    for name, query in QUERIES.items():
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1s')", name, query)
+
+
+def work():
+    """One round of statements, of which those may fail that lack memory, or what another would have made."""
+    n = next(numbers)
+    for statement in STATEMENTS:
+        try:
+            db.run(statement.format(n=n))
+        except psycopg2.Error as error:
+            assert error.pgcode in ("53200", "42P01"), error
+
+
+def work_for(one_in, seconds):
+    no_memory.write_text(str(one_in))
+    try:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            work()
+    finally:
+        no_memory.unlink()
+
+
+def nothing_but_what_lacks_memory_fails():
+    for one_in in 20000, 3000, 500, 60:
+        work_for(one_in, 5)
+
+
+def everything_is_right_afterwards():
+    # Who commits to a source calls for a manager, if it has gone.
+    db.run("INSERT INTO source VALUES (-1, 1, 'afterwards')")
+    for name, query in QUERIES.items():
+        query = query.replace("FROM sums", f"FROM ({QUERIES['sums']}) sums")
+        db.wait_for(f"SELECT NOT EXISTS (({query}) EXCEPT ALL TABLE {name}) AND NOT EXISTS (TABLE {name} EXCEPT ALL ({query}))", True)
+
+
+def who_lacks_memory_is_not_suspended():
+    text = (server.folder / "server.log").read_text(errors="replace")
+    assert "bad_alloc" not in text, "it is told as PostgreSQL's own"
+    assert "failed: out of memory" in text, "no refresh has failed"
+    assert db.run("SELECT pgt_name FROM pgtrickle.pgt_stream_tables WHERE status = 'SUSPENDED'") == []
+
+
+try:
+    set_up()
+    run_cases([nothing_but_what_lacks_memory_fails, everything_is_right_afterwards, who_lacks_memory_is_not_suspended])
+finally:
+    server.destroy()
+    for path in (library, no_memory):
+        path.unlink(missing_ok=True)
