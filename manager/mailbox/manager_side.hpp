@@ -28,6 +28,10 @@ std::vector<Oid> wished_managers() noexcept;
 /* The launcher has acted on the wish: started one (it registers itself), or cannot: then the
  * waiting readers of the database are answered `no_manager`. */
 void settle_wish(Oid database, bool can_start) noexcept;
+/* One is about to be started: the wish for it stands until it is there, for it may fail before that. */
+void expect_manager(Oid database) noexcept;
+/* False if the one last expected failed before it was there. */
+bool has_come(Oid database) noexcept;
 /* The manager of the database is to leave when what it has begun is done: another database is in need of its process, or
  * it has settings that are no longer those of the database. False if there is none. */
 bool ask_for_room(Oid database) noexcept;

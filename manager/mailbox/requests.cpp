@@ -129,6 +129,7 @@ ManagerSlot *find_or_make_manager(Oid database) noexcept
             continue;
         slot = &managers[i];
         slot->is_wanted = false;
+        slot->has_come = true;
         slot->barred_by = 0;
         slot->has_news.store(0);
         slot->is_in_doubt.store(0);
@@ -317,6 +318,26 @@ void settle_wish(Oid database, bool can_start) noexcept
     LWLockRelease(shared->request_lock);
 }
 
+void expect_manager(Oid database) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    ManagerSlot *slot = find_or_make_manager(database);
+    if (slot != nullptr && slot->pid.load() == 0 && slot->barred_by == 0) {
+        slot->is_wanted = true;
+        slot->has_come = false;
+    }
+    LWLockRelease(shared->request_lock);
+}
+
+bool has_come(Oid database) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_SHARED);
+    ManagerSlot *slot = find_manager(database);
+    bool has_come = slot == nullptr || slot->has_come;
+    LWLockRelease(shared->request_lock);
+    return has_come;
+}
+
 bool is_barred(Oid database) noexcept
 {
     LWLockAcquire(shared->request_lock, LW_SHARED);
@@ -362,11 +383,14 @@ bool become_manager()
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
     ManagerSlot *slot = find_or_make_manager(MyDatabaseId);
     bool is_mine = slot != nullptr && slot->pid.load() == 0 && slot->barred_by == 0;
+    if (slot != nullptr) {
+        slot->is_wanted = false;
+        slot->has_come = true;
+    }
     if (is_mine) {
         slot->process = my_process();
         slot->is_asked_to_exit.store(0);
         slot->is_asked_for_room.store(0);
-        slot->is_wanted = false;
         slot->has_requests.store(1); /* those that waited for it */
         slot->pid.store(MyProcPid);
         my_manager_slot = slot;

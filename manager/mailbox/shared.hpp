@@ -87,6 +87,7 @@ struct ManagerSlot {
     std::atomic<uint32_t> is_asked_to_exit;
     std::atomic<uint32_t> is_asked_for_room; /* to leave when what it has begun is done */
     bool is_wanted;    /* the launcher is to start one */
+    bool has_come;     /* the one that it started last */
     TimestampTz waits_since;  /* for its turn to refresh; 0: it does not */
     std::atomic<uint32_t> lacks_process; /* it could not start a refresh worker: there were too many processes */
     int32_t barred_by; /* pid of a backend that drops or copies the database, 0: none */

@@ -47,6 +47,7 @@ namespace pgtrickle::worker {
 namespace {
 
 constexpr int64_t restart_pause_us = 1'000'000;
+constexpr int64_t longest_pause_us = 60'000'000; /* of those that double where managers fail to begin */
 constexpr long soon_ms = 100;              /* an idle refresh worker makes room when it is told that room is lacking … */
 constexpr int64_t soon_us = 500'000;       /* … until then, or there is none */
 constexpr int64_t no_room_us = 3'000'000;  /* after that a manager is asked to make room */
@@ -67,6 +68,7 @@ class Launcher {
   private:
     bool notice_databases();
     void reap();
+    int64_t next_pause_us(Oid database);
     void start_waiting();
     std::vector<Oid> waiting() const;
     bool may_start(Oid database) const;
@@ -81,6 +83,7 @@ class Launcher {
 
     std::map<Oid, Running> running_;
     std::map<Oid, TimestampTz> not_before_; /* a pause after a failure */
+    std::map<Oid, int64_t> pauses_us_;      /* where the last one failed to begin */
     std::map<Oid, uint64_t> last_started_; /* which start that was, of all */
     uint64_t start_count_ = 0;
     std::set<Oid> looked_into_;
@@ -92,7 +95,7 @@ class Launcher {
     bool is_registry_doubtful_ = false; /* the databases are to be looked at, and could not be */
 };
 
-/* The databases that take connections, or all, templates included. A PostgreSQL frame: the list
+/* The databases that take connections, or all, templates and half dropped ones included. A PostgreSQL frame: the list
  * lives in the current context. */
 List *list_databases(bool is_any)
 {
@@ -101,7 +104,7 @@ List *list_databases(bool is_any)
     TableScanDesc scan = table_beginscan_catalog(relation, 0, nullptr);
     while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection)) {
         auto *form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-        if (is_any || form->datallowconn)
+        if (is_any || (form->datallowconn && !database_is_invalid_form(form)))
             databases = lappend_oid(databases, form->oid);
     }
     table_endscan(scan);
@@ -109,16 +112,17 @@ List *list_databases(bool is_any)
     return databases;
 }
 
+/* None: they could not be read. */
 std::vector<Oid> read_databases(bool is_any = false)
 {
     std::vector<Oid> databases;
-    (void)in_transaction([&] {
+    const bool has_failed = in_transaction([&] {
         List *list = call([=] { return list_databases(is_any); });
         ListCell *cell;
         foreach (cell, list)
             databases.push_back(lfirst_oid(cell));
-    });
-    return databases;
+    }).has_value();
+    return has_failed ? std::vector<Oid>() : databases;
 }
 
 /* False: they could not be read. */
@@ -129,7 +133,7 @@ bool Launcher::notice_databases()
         return false;
     catalog::Cluster cluster = catalog::this_cluster();
     std::vector<catalog::KnownDatabase> known;
-    catalog::run([&](catalog::Database &catalog) { known = catalog::known_databases(catalog, cluster); });
+    const bool is_known = catalog::run([&](catalog::Database &catalog) { known = catalog::known_databases(catalog, cluster); });
     gone_.clear();
     for (const catalog::KnownDatabase &row : known)
         if (std::find(existing.begin(), existing.end(), row.database) == existing.end())
@@ -142,7 +146,7 @@ bool Launcher::notice_databases()
         if (running_.count(database) != 0)
             continue;
         bool is_started = had_some && no_room_since_ == 0 && may_start(database) && start(database);
-        if (!is_started && (had_some || looked_into_.count(database) == 0))
+        if (!is_started && (had_some || !is_known || looked_into_.count(database) == 0))
             to_look_into_.insert(database);
     }
     return true;
@@ -159,6 +163,7 @@ void Launcher::forget_others(const std::vector<Oid> &databases)
 {
     auto is_gone = [&](Oid database) { return std::find(databases.begin(), databases.end(), database) == databases.end(); };
     std::erase_if(not_before_, [&](auto &item) { return is_gone(item.first); });
+    std::erase_if(pauses_us_, [&](auto &item) { return is_gone(item.first); });
     std::erase_if(last_started_, [&](auto &item) { return is_gone(item.first); });
     std::erase_if(looked_into_, is_gone);
     std::erase_if(to_look_into_, is_gone);
@@ -174,7 +179,7 @@ void Launcher::reap()
         }
         Oid database = item->first;
         call([&] { pfree(item->second.handle); });
-        not_before_[database] = item->second.started_at + restart_pause_us;
+        not_before_[database] = item->second.started_at + next_pause_us(database);
         if (mailbox::is_barred(database))
             looked_into_.erase(database);
         if (looking_into_ == database)
@@ -183,12 +188,24 @@ void Launcher::reap()
     }
 }
 
+/* Where something keeps managers from beginning, a damaged database say, each try is an error in the log. */
+int64_t Launcher::next_pause_us(Oid database)
+{
+    if (mailbox::has_come(database)) {
+        pauses_us_.erase(database);
+        return restart_pause_us;
+    }
+    int64_t &pause_us = pauses_us_.try_emplace(database, restart_pause_us / 2).first->second;
+    pause_us = std::min(2 * pause_us, longest_pause_us);
+    return pause_us;
+}
+
 bool Launcher::may_start(Oid database) const
 {
     auto pause = not_before_.find(database);
     TimestampTz now = GetCurrentTimestamp();
     /* A pause of later than any was set by a clock that has been set back. */
-    bool is_paused = pause != not_before_.end() && now < pause->second && pause->second <= now + restart_pause_us;
+    bool is_paused = pause != not_before_.end() && now < pause->second && pause->second <= now + longest_pause_us;
     return !is_paused && !mailbox::is_barred(database);
 }
 
@@ -207,6 +224,7 @@ bool Launcher::pass_over(Oid database)
 bool Launcher::start(Oid database)
 {
     TimestampTz now = GetCurrentTimestamp();
+    mailbox::expect_manager(database);
     BackgroundWorkerHandle *handle = call([=] {
         BackgroundWorker worker = {};
         worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;

@@ -84,8 +84,6 @@ def nothing_but_what_lacks_memory_fails():
 
 
 def everything_is_right_afterwards():
-    # Who commits to a source calls for a manager, if it has gone.
-    db.run("INSERT INTO source VALUES (-1, 1, 'afterwards')")
     for name, query in QUERIES.items():
         query = query.replace("FROM sums", f"FROM ({QUERIES['sums']}) sums")
         db.wait_for(f"SELECT NOT EXISTS (({query}) EXCEPT ALL TABLE {name}) AND NOT EXISTS (TABLE {name} EXCEPT ALL ({query}))", True)

@@ -220,7 +220,7 @@ def logs_are_emptied_under_overload():
     db.run("INSERT INTO quick_source SELECT (random() * 1e9)::int FROM generate_series(1, 300000)")
     assert db.value(size.format("")) > 1 << 20
     db.wait_for(size.format(" < 1 << 20"), True, 60)
-    assert is_running("slow")
+    wait_until(lambda: is_running("slow"), "nothing was due any more")
 
 
 def who_sleeps_takes_in_what_others_invalidate():
@@ -278,6 +278,26 @@ def a_launcher_that_could_not_look_at_the_databases_looks_again():
     holder.commit()
     holder.close()
     wait_until(db.manager_pid, "no manager comes")
+
+
+def a_manager_that_fails_as_it_begins_is_started_again():
+    """Also where nobody asks for it and the launcher has looked into the database once before."""
+    restart()
+    create_quick("quick")
+    keeps_up("quick")
+    version = server.folder / "data/base" / str(db.value("SELECT oid FROM pg_database WHERE datname = current_database()")) / "PG_VERSION"
+    version.rename(version.with_suffix(".away"))
+    try:
+        for kind in "launcher", "manager":
+            pids = f"SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle {kind}'"
+            db.run(f"SELECT pg_terminate_backend(pid) FROM ({pids}) running")
+            db.wait_for(f"SELECT count(*) FROM ({pids}) running", 0)
+        wait_until(lambda: "is not a valid data directory" in (server.folder / "server.log").read_text(errors="replace"),
+                   "no manager is started")
+    finally:
+        version.with_suffix(".away").rename(version)
+    wait_until(db.manager_pid, "no manager comes")
+    keeps_up("quick")
 
 
 def without_room_for_workers_the_manager_does_it():
@@ -422,6 +442,7 @@ try:
                an_orphan_leaves_after_its_refresh, idle_workers_leave_but_one, locked_sources_keep_nobody_waiting,
                no_more_at_once_than_the_setting_says, a_reader_jumps_the_queue, logs_are_emptied_under_overload,
                who_sleeps_takes_in_what_others_invalidate, a_launcher_that_could_not_look_at_the_databases_looks_again,
+               a_manager_that_fails_as_it_begins_is_started_again,
                without_room_for_workers_the_manager_does_it, nobody_tries_for_ever_to_connect_where_that_is_not_allowed,
                where_processes_are_lacking_databases_take_turns, an_idle_worker_makes_room_for_another_database,
                a_database_can_be_copied_renamed_and_dropped_while_it_is_refreshed,
