@@ -25,6 +25,8 @@ uint32_t launcher_calls() noexcept;
 /* Databases for which a backend asked for a manager and which have none; each is returned until
  * settle_wish(). May be short of some on out of memory. */
 std::vector<Oid> wished_managers() noexcept;
+/* Whether there are any. */
+bool is_manager_wished() noexcept;
 /* The launcher has acted on the wish: started one (it registers itself), or cannot: then the
  * waiting readers of the database are answered `no_manager`. */
 void settle_wish(Oid database, bool can_start) noexcept;

@@ -304,6 +304,16 @@ std::vector<Oid> wished_managers() noexcept
     }
 }
 
+bool is_manager_wished() noexcept
+{
+    bool is_any = false;
+    LWLockAcquire(shared->request_lock, LW_SHARED);
+    for (int i = 0; i < shared->manager_count && !is_any; i++)
+        is_any = managers[i].database.load() != InvalidOid && managers[i].is_wanted;
+    LWLockRelease(shared->request_lock);
+    return is_any;
+}
+
 void settle_wish(Oid database, bool can_start) noexcept
 {
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);

@@ -344,7 +344,7 @@ long Launcher::pause_ms() const
     if (no_room_since_ != 0 && GetCurrentTimestamp() >= no_room_since_ + soon_us)
         return 5 * soon_ms;
     bool is_waiting = is_registry_doubtful_ || !to_look_into_.empty() || looking_into_ != InvalidOid ||
-                      !mailbox::wished_managers().empty() || !gone_.empty();
+                      mailbox::is_manager_wished() || !gone_.empty();
     return is_waiting ? soon_ms : idle_ms;
 }
 
