@@ -18,6 +18,7 @@
 #include "pg/attempt.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/superuser.hpp"
+#include "pg/versions.hpp"
 #include "refresh/bindings.hpp"
 #include "refresh/refresh.hpp"
 
@@ -60,7 +61,7 @@ bool is_retyping(const AlterTableStmt *statement)
  * would name the internal view. */
 void check_retyping(Oid relid, const AlterTableStmt *statement)
 {
-    if (!pg_class_ownercheck(relid, GetUserId()))
+    if (!owns_relation(relid))
         return;
     ListCell *cell;
     foreach (cell, statement->cmds) {

@@ -6,6 +6,7 @@
 #include "fdw/scan.hpp"
 
 #include "fdw/serving.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -86,24 +87,22 @@ int sample_rows(Relation table, int, HeapTuple *rows, int wanted, double *total_
     TransactionId oldest = GetOldestNonRemovableTransactionId(storage);
     TableScanDesc scan = table_beginscan_analyze(storage);
     TupleTableSlot *slot = table_slot_create(storage, nullptr);
-    BlockNumber looked_at = 0;
     double live = 0;
     double dead = 0;
-    while (BlockSampler_HasMore(&sampler)) {
-        vacuum_delay_point();
-        looked_at++;
-        if (!table_scan_analyze_next_block(scan, BlockSampler_Next(&sampler), nullptr))
-            continue;
+    SampledBlocks sampled = {scan, &sampler};
+    while (to_next_block(&sampled)) {
+        analyze_delay_point();
         while (table_scan_analyze_next_tuple(scan, oldest, &live, &dead, slot)) {
             HeapTuple row = row_of(table, columns, visible, slot, values, nulls);
             if (row != nullptr)
                 offer(&reservoir, row);
         }
     }
+    end_sampled_blocks(&sampled);
     ExecDropSingleTupleTableSlot(slot);
     table_endscan(scan);
     table_close(storage, NoLock);
-    double share = looked_at > 0 ? static_cast<double>(blocks) / looked_at : 0;
+    double share = sampler.m > 0 ? static_cast<double>(blocks) / sampler.m : 0;
     *total_rows = static_cast<double>(static_cast<int64>(reservoir.seen * share + 0.5));
     *total_dead_rows = static_cast<double>(static_cast<int64>(dead * share + 0.5));
     return reservoir.used;

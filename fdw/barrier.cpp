@@ -8,6 +8,7 @@
 #include "fdw/state_seen.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
+#include "pg/versions.hpp"
 #include "refresh/holds.hpp"
 #include "refresh/left_out.hpp"
 #include "refresh/refresh.hpp"
@@ -123,8 +124,8 @@ bool is_first_warning(Obstacle obstacle)
     warned_at = GetCurrentStatementStartTimestamp();
     if (obstacle != Obstacle::fixed_snapshot || !IsolationUsesXactSnapshot())
         return is_first;
-    is_first = is_first && warned_in != MyProc->lxid;
-    warned_in = MyProc->lxid;
+    is_first = is_first && warned_in != own_local_xid();
+    warned_in = own_local_xid();
     return is_first;
 }
 
@@ -247,7 +248,7 @@ void tell_behind(Oid relid)
     apply_on_stale(relid, Obstacle::none);
 }
 
-Passed pass_barrier(const Oid *relids, int count, List *permissions)
+Passed pass_barrier(const Oid *relids, int count, const AskedRights *rights)
 {
     TimestampTz now = GetCurrentTimestamp();
     Sorted sorted = {};
@@ -270,8 +271,8 @@ Passed pass_barrier(const Oid *relids, int count, List *permissions)
         if (!is_asked && freshness.can_ask)
             sorted.asked[sorted.asked_count++] = relids[i];
     }
-    if (permissions != NIL)
-        ExecCheckRTPerms(permissions, true);
+    if (rights != nullptr)
+        check_rights(*rights);
     bool is_fresh = !sorted.has_stale;
     if (sorted.own_count > 0)
         is_fresh = refresh_here(sorted.own, sorted.own_count) && is_fresh;
@@ -280,7 +281,7 @@ Passed pass_barrier(const Oid *relids, int count, List *permissions)
     return {sorted.own_count > 0, is_fresh, sorted.asked_count > 0};
 }
 
-bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, List *permissions)
+bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, const AskedRights *rights)
 {
     Sorted sorted = {};
     for (int i = 0; i < count; i++) {
@@ -294,8 +295,8 @@ bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed
     }
     if (sorted.own_count == 0)
         return false;
-    if (permissions != NIL)
-        ExecCheckRTPerms(permissions, true);
+    if (rights != nullptr)
+        check_rights(*rights);
     (void)refresh_here(sorted.own, sorted.own_count);
     return true;
 }

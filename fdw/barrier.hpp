@@ -10,6 +10,7 @@
 #pragma once
 
 #include "pg/boundary.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "nodes/plannodes.h"
@@ -24,9 +25,9 @@ struct Passed {
     bool has_asked;     /* the manager was, and has been waited for */
 };
 
-/* Lets a statement pass that can still take a new snapshot. `permissions` (range table
- * entries, may be NIL) are checked before anything is waited for. */
-Passed pass_barrier(const Oid *relids, int count, List *permissions);
+/* Lets a statement pass that can still take a new snapshot. `rights` (may be
+ * null) are checked before anything is waited for. */
+Passed pass_barrier(const Oid *relids, int count, const AskedRights *rights);
 
 /* Refreshes in this transaction; its history is written when the transaction ends. Returns whether all of them were: to those
  * that rest, on_stale has been applied. */
@@ -45,7 +46,7 @@ struct FixedSnapshot {
 };
 
 /* The same for a statement whose snapshot is fixed. */
-bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, List *permissions);
+bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, const AskedRights *rights);
 
 /* The stream tables that a plan reads, each once, palloc'ed; the flat range table has them
  * by either route. Null if there are none. */

@@ -17,6 +17,7 @@
 #include "definition/guc.hpp"
 #include "fdw/serving.hpp"
 #include "fdw/state_seen.hpp"
+#include "pg/versions.hpp"
 #include "refresh/scope.hpp"
 
 extern "C" {
@@ -96,8 +97,8 @@ TimestampTz transaction_snapshot_time()
 {
     static LocalTransactionId transaction = InvalidLocalTransactionId;
     static TimestampTz taken_at = 0;
-    if (transaction != MyProc->lxid) {
-        transaction = MyProc->lxid;
+    if (transaction != own_local_xid()) {
+        transaction = own_local_xid();
         taken_at = GetCurrentStatementStartTimestamp();
     }
     return taken_at;
@@ -161,7 +162,8 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
 {
     const bool can_refresh = can_refresh_here();
     for (int left = (can_refresh ? most_passes : most_passes_of_who_cannot_refresh) - 1;; left--) {
-        Passed passed = pass_barrier(relids, count, query->plannedstmt->rtable);
+        const AskedRights rights = asked_rights(query->plannedstmt);
+        Passed passed = pass_barrier(relids, count, &rights);
         note_wait(passed);
         renew_snapshot(query, passed.has_refreshed);
         if (!passed.is_fresh || !has_to_be_of_one_state(count))
@@ -187,7 +189,7 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
 /* Returns whether the statement has a new snapshot, which is active then. */
 bool pass_as_it_may(QueryDesc *query, const Oid *relids, int count)
 {
-    List *permissions = query->plannedstmt->rtable;
+    const AskedRights rights = asked_rights(query->plannedstmt);
     FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp(),
                            is_inherited(query->snapshot)};
     /* A worker of a parallel query knows nothing of what its transaction has written but what a snapshot shows. */
@@ -197,7 +199,7 @@ bool pass_as_it_may(QueryDesc *query, const Oid *relids, int count)
     }
     if (IsolationUsesXactSnapshot())
         fixed.taken_at = transaction_snapshot_time();
-    if (!pass_barrier_as_of(relids, count, fixed, permissions))
+    if (!pass_barrier_as_of(relids, count, fixed, &rights))
         return false;
     wait.has_refreshed = true;
     renew_snapshot(query, true);
@@ -237,21 +239,13 @@ void start(QueryDesc *query, int flags)
         PopActiveSnapshot();
 }
 
-#if PG_VERSION_NUM >= 180000
-void run(QueryDesc *query, ScanDirection direction, uint64 count)
-#else
-void run(QueryDesc *query, ScanDirection direction, uint64 count, bool execute_once)
-#endif
+/* Until 17 there is one argument more: whether it is run once only. */
+template <class... More> void run(QueryDesc *query, ScanDirection direction, uint64 count, More... more)
 {
     bool is_pushed = push_snapshot(query);
     int position = begin_running(query->snapshot);
-#if PG_VERSION_NUM >= 180000
     auto *next = previous_run != nullptr ? previous_run : standard_ExecutorRun;
-    next(query, direction, count);
-#else
-    auto *next = previous_run != nullptr ? previous_run : standard_ExecutorRun;
-    next(query, direction, count, execute_once);
-#endif
+    next(query, direction, count, more...);
     running_count = position;
     if (is_pushed)
         PopActiveSnapshot();

@@ -5,6 +5,7 @@
 #include "definition/guc.hpp"
 #include "fdw/arguments.hpp"
 #include "fdw/statement.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -69,7 +70,7 @@ std::vector<options::Option> options_of(FunctionCallInfo fcinfo)
 Oid existing_relation(const std::string &name)
 {
     return call([&] {
-        RangeVar *relation = makeRangeVarFromNameList(stringToQualifiedNameList(name.c_str()));
+        RangeVar *relation = makeRangeVarFromNameList(parse_qualified_name(name.c_str()));
         return RangeVarGetRelid(relation, NoLock, true);
     });
 }

@@ -3,6 +3,7 @@
 #include "definition/guc.hpp"
 #include "fdw/refuse.hpp"
 #include "fdw/storage_entry.hpp"
+#include "pg/versions.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -21,15 +22,16 @@ namespace {
 planner_hook_type previous_planner = nullptr;
 
 /* The parser notes every column referenced, by whatever part of the query. */
-bool is_expandable(const RangeTblEntry *entry, const Serving *serving)
+bool is_expandable(const Query *query, const RangeTblEntry *entry, const Serving *serving)
 {
+    const Bitmapset *columns = rights_of(query, entry).columns;
     if (serving->has_children && entry->inh)
         return false;
     int whole_row = 0 - FirstLowInvalidHeapAttributeNumber;
-    int first = bms_next_member(entry->selectedCols, -1);
+    int first = bms_next_member(columns, -1);
     if (first >= 0 && first < whole_row)
         return false;
-    return !(serving->has_dropped_columns && bms_is_member(whole_row, entry->selectedCols));
+    return !(serving->has_dropped_columns && bms_is_member(whole_row, columns));
 }
 
 /* One output column for each column of the foreign table, so that references keep their
@@ -48,17 +50,18 @@ List *output_columns(Relation table, const Serving *serving, const RangeTblEntry
     return targets;
 }
 
-Query *query_over_storage(RangeTblEntry *entry, const Serving *serving)
+Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const Serving *serving)
 {
     RangeTblEntry *stream_table = makeNode(RangeTblEntry);
     memcpy(stream_table, entry, sizeof(RangeTblEntry));
     stream_table->inh = false;
     stream_table->inFromCl = false;
-    RangeTblEntry *storage = storage_entry(serving, entry->eref->aliasname, ACL_SELECT);
     Query *query = makeNode(Query);
     query->commandType = CMD_SELECT;
     query->canSetTag = true;
-    query->rtable = list_make2(stream_table, storage);
+    query->rtable = list_make1(stream_table);
+    set_rights(query, stream_table, rights_of(outer, entry));
+    RangeTblEntry *storage = add_storage_entry(query, serving, entry->eref->aliasname, ACL_SELECT);
     Relation table = table_open(entry->relid, NoLock);
     query->targetList = output_columns(table, serving, storage);
     table_close(table, NoLock);
@@ -72,19 +75,18 @@ Query *query_over_storage(RangeTblEntry *entry, const Serving *serving)
 }
 
 /* The same that rewriting does to a view's entry. */
-void expand_entry(RangeTblEntry *entry, const Serving *serving)
+void expand_entry(const Query *query, RangeTblEntry *entry, const Serving *serving)
 {
-    entry->subquery = query_over_storage(entry, serving);
+    entry->subquery = query_over_storage(query, entry, serving);
     /* As for a view, the planner may look at the statistics only on behalf of somebody who
      * may read the columns. */
-    ExecCheckRTPerms(list_make1(linitial(entry->subquery->rtable)), true);
+    AskedRights asked;
+    keep_rights(&asked, entry->subquery);
+    check_rights(asked);
     entry->rtekind = RTE_SUBQUERY;
     entry->relkind = 0; /* relid stays, for whole rows to be of its type */
-    entry->rellockmode = 0;
     entry->inh = false;
-    entry->requiredPerms = 0;
-    entry->checkAsUser = InvalidOid;
-    entry->selectedCols = nullptr;
+    leave_rights_to_subquery(entry);
 }
 
 /* A query may be planned twice. */
@@ -109,7 +111,7 @@ bool visit_node(Node *node, void *)
     return walk_expression(node, visit_node, nullptr);
 }
 
-void visit_entry(RangeTblEntry *entry)
+void visit_entry(const Query *query, RangeTblEntry *entry)
 {
     if (entry->rtekind == RTE_SUBQUERY && !is_expanded(entry))
         visit_query(entry->subquery);
@@ -118,8 +120,8 @@ void visit_entry(RangeTblEntry *entry)
     if (!guc::enable_expansion || serving_of(entry->relid) == nullptr)
         return;
     const Serving *serving = serving_to_read(entry->relid);
-    if (is_expandable(entry, serving))
-        expand_entry(entry, serving);
+    if (is_expandable(query, entry, serving))
+        expand_entry(query, entry, serving);
 }
 
 void visit_query(Query *query)
@@ -132,7 +134,7 @@ void visit_query(Query *query)
     if (query->hasSubLinks)
         walk_query(query, visit_node, nullptr, QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_CTE_SUBQUERIES);
     foreach (cell, query->rtable)
-        visit_entry(lfirst_node(RangeTblEntry, cell));
+        visit_entry(query, lfirst_node(RangeTblEntry, cell));
 }
 
 PlannedStmt *plan_with_expansion(Query *query, const char *text, int options, ParamListInfo parameters)

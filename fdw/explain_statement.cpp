@@ -12,6 +12,7 @@
 #include "definition/state.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
+#include "pg/versions.hpp"
 #include "refresh/holds.hpp"
 
 extern "C" {
@@ -110,7 +111,7 @@ void explain_statement(Query *query, int options, IntoClause *into, ExplainState
     BufferUsage used = {};
     BufferUsageAccumDiff(&used, &pgBufferUsage, &buffers);
     begin_noting_wait();
-    ExplainOnePlan(plan, into, es, text, parameters, environment, &duration, es->buffers ? &used : nullptr);
+    explain_plan(plan, into, es, text, parameters, environment, &duration, es->buffers ? &used : nullptr);
     Wait wait = noted_wait();
     int count;
     Oid *relids = stream_tables_of(plan, &count);

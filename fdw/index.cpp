@@ -9,6 +9,7 @@
 
 #include "definition/definition.hpp"
 #include "pg/superuser.hpp"
+#include "pg/versions.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -51,7 +52,7 @@ void check_tablespace(const IndexStmt *statement)
                                                             : GetDefaultTablespace(RELPERSISTENCE_PERMANENT, false);
     if (!OidIsValid(tablespace) || tablespace == MyDatabaseTableSpace)
         return;
-    AclResult allowed = pg_tablespace_aclcheck(tablespace, GetUserId(), ACL_CREATE);
+    AclResult allowed = right_to_create_in(tablespace);
     if (allowed != ACLCHECK_OK)
         aclcheck_error(allowed, OBJECT_TABLESPACE, get_tablespace_name(tablespace));
 }

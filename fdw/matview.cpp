@@ -3,6 +3,7 @@
 #include "capture/capture.hpp"
 #include "capture/log.hpp"
 #include "capture/source.hpp"
+#include "pg/versions.hpp"
 #include "refresh/net_changes.hpp"
 
 extern "C" {
@@ -110,7 +111,7 @@ void run_and_log(const UtilityCall &utility, RefreshMatViewStmt *statement)
 {
     Oid view = RangeVarGetRelidExtended(statement->relation,
                                         statement->concurrent ? ExclusiveLock : AccessExclusiveLock, 0,
-                                        RangeVarCallbackOwnsTable, nullptr);
+                                        may_refresh_matview, nullptr);
     Difference difference = begin_difference(view);
     const bool is_logged = difference.format != nullptr && !statement->skipData;
     if (is_logged)

@@ -115,12 +115,11 @@ bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause)
 NestedPlan plan_nested(RelOptInfo *rel, const Serving *serving, List *columns, List *clauses,
                        const SortColumn *order, int order_count)
 {
-    RangeTblEntry *storage = storage_entry(serving, "storage", 0);
-    Translation translation = {rel->relid, serving->columns, storage, NIL};
     Query *query = makeNode(Query);
+    RangeTblEntry *storage = add_storage_entry(query, serving, "storage", 0);
+    Translation translation = {rel->relid, serving->columns, storage, NIL};
     query->commandType = CMD_SELECT;
     query->canSetTag = true;
-    query->rtable = list_make1(storage);
     ListCell *cell;
     foreach (cell, columns) {
         Var *var = storage_column(storage, 1, serving->columns[lfirst_int(cell) - 1]);

@@ -4,6 +4,7 @@
 #include "pg/relation_name.hpp"
 #include "pg/settings.hpp"
 #include "pg/superuser.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -77,7 +78,7 @@ std::string current_role()
 Oid relation_with_data(const std::string &name)
 {
     return call([&] {
-        RangeVar *relation = makeRangeVarFromNameList(stringToQualifiedNameList(name.c_str()));
+        RangeVar *relation = makeRangeVarFromNameList(parse_qualified_name(name.c_str()));
         Oid relid = RangeVarGetRelid(relation, AccessShareLock, false);
         switch (get_rel_relkind(relid)) {
         case RELKIND_RELATION:
@@ -96,7 +97,7 @@ Oid own_relation_with_data(const std::string &name)
 {
     Oid relid = relation_with_data(name);
     call([=] {
-        if (!pg_class_ownercheck(relid, GetUserId()))
+        if (!owns_relation(relid))
             aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), get_rel_name(relid));
     });
     return relid;

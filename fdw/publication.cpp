@@ -2,6 +2,7 @@
 
 extern "C" {
 #include "catalog/pg_publication.h"
+#include "utils/lsyscache.h"
 }
 
 namespace pgtrickle {

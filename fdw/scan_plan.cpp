@@ -8,6 +8,7 @@
  */
 #include "fdw/nested.hpp"
 #include "fdw/scan.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -114,8 +115,7 @@ void add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid, const PathShap
     Cost total = top->total_cost + own_cost.startup + (own_cost.per_tuple + cpu_tuple_cost) * top->plan_rows;
     Relids outer = parameterised != nullptr ? parameterised->ppi_req_outer : nullptr;
     List *kept = list_make4(plan.plan, plan.columns, plan.parameters, nested);
-    add_path(rel, reinterpret_cast<Path *>(create_foreignscan_path(root, rel, nullptr, rows, startup, total,
-                                                                   shape.pathkeys, outer, nullptr, kept)));
+    add_path(rel, foreign_path(root, rel, rows, startup, total, shape.pathkeys, outer, kept));
 }
 
 /* ---- ordered by an index of the storage ---------------------------------------------- */
@@ -154,8 +154,7 @@ List *order_of_index(PlannerInfo *root, RelOptInfo *rel, Relation table, const S
             break;
         Var *var = makeVar(static_cast<int>(rel->relid), column, attribute->atttypid, attribute->atttypmod,
                            attribute->attcollation, 0);
-        List *key = build_expression_pathkey(root, reinterpret_cast<Expr *>(var), nullptr, operation,
-                                             rel->relids, false);
+        List *key = known_pathkeys(root, reinterpret_cast<Expr *>(var), operation, rel->relids);
         if (key == NIL)
             break;
         if (!list_member_ptr(pathkeys, linitial(key)))
@@ -319,8 +318,7 @@ List *scan_reparameterize(PlannerInfo *root, List *kept, RelOptInfo *child)
     /* The parameters name columns of an outer parent; a path for its child reads the child's. */
     kept = list_copy(kept);
     ListCell *parameters = list_nth_cell(kept, static_cast<int>(PathPrivate::parameters));
-    lfirst(parameters) = adjust_appendrel_attrs_multilevel(root, static_cast<Node *>(lfirst(parameters)),
-                                                           child->relids, child->top_parent_relids);
+    lfirst(parameters) = adjust_to_child(root, static_cast<Node *>(lfirst(parameters)), child);
     return kept;
 }
 

@@ -9,6 +9,7 @@
 #include "fdw/rows.hpp"
 #include "fdw/visibility.hpp"
 #include "mailbox/census.hpp"
+#include "pg/versions.hpp"
 #include "refresh/compiled.hpp"
 #include "refresh/missing_index.hpp"
 
@@ -23,6 +24,8 @@ extern "C" {
 #include "utils/backend_status.h"
 }
 
+#include <algorithm>
+
 namespace pgtrickle {
 
 namespace {
@@ -33,7 +36,7 @@ int running_workers()
     int workers = 0;
     int count = pgstat_fetch_stat_numbackends();
     for (int i = 1; i <= count; i++) {
-        const LocalPgBackendStatus *status = pgstat_fetch_stat_local_beentry(i);
+        const LocalPgBackendStatus *status = backend_status(i);
         workers += status != nullptr && status->backendStatus.st_backendType == B_BG_WORKER;
     }
     return workers;

@@ -3,6 +3,7 @@
 #include "capture/capture.hpp"
 #include "definition/definition.hpp"
 #include "definition/reading.hpp"
+#include "pg/versions.hpp"
 #include "translate/refusal.hpp"
 #include "translate/relation_location.hpp"
 
@@ -36,11 +37,11 @@ Bitmapset *all_columns(Oid relid)
     return columns;
 }
 
-Bitmapset *columns_read(const RangeTblEntry *entry)
+Bitmapset *columns_read(const RangeTblEntry *entry, const EntryRights &rights)
 {
     Bitmapset *columns = nullptr;
     int member = -1;
-    while ((member = bms_next_member(entry->selectedCols, member)) >= 0) {
+    while ((member = bms_next_member(rights.columns, member)) >= 0) {
         int number = member + FirstLowInvalidHeapAttributeNumber;
         if (number == InvalidAttrNumber)
             return all_columns(entry->relid);
@@ -53,12 +54,13 @@ Bitmapset *columns_read(const RangeTblEntry *entry)
 List *collect_reads(const Query *query)
 {
     List *reads = NIL;
-    auto visit = [&](List *range_table) {
+    auto visit = [&](const Query *level) {
         ListCell *cell, *read_cell;
-        foreach (cell, range_table) {
+        foreach (cell, level->rtable) {
             auto *entry = static_cast<RangeTblEntry *>(lfirst(cell));
             if (entry->rtekind != RTE_RELATION || entry->relkind == RELKIND_VIEW)
                 continue;
+            const EntryRights rights = rights_of(level, entry);
             Read *read = nullptr;
             foreach (read_cell, reads)
                 if (static_cast<Read *>(lfirst(read_cell))->relid == entry->relid)
@@ -68,13 +70,13 @@ List *collect_reads(const Query *query)
                 read->relid = entry->relid;
                 reads = lappend(reads, read);
             }
-            read->columns = bms_add_members(read->columns, columns_read(entry));
+            read->columns = bms_add_members(read->columns, columns_read(entry, rights));
             read->reads_table_oid =
                 read->reads_table_oid ||
-                bms_is_member(TableOidAttributeNumber - FirstLowInvalidHeapAttributeNumber, entry->selectedCols);
+                bms_is_member(TableOidAttributeNumber - FirstLowInvalidHeapAttributeNumber, rights.columns);
         }
     };
-    definition::visit_range_tables(definition::rewritten(query), visit);
+    definition::visit_levels(definition::rewritten(query), visit);
     return reads;
 }
 

@@ -1,6 +1,7 @@
 #include "fdw/statement.hpp"
 
 #include "fdw/utility.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -15,7 +16,7 @@ namespace {
 
 RangeVar *parse_name(const char *name)
 {
-    return makeRangeVarFromNameList(stringToQualifiedNameList(name));
+    return makeRangeVarFromNameList(parse_qualified_name(name));
 }
 
 RangeVar *range_var_of(Oid relid)

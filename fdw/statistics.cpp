@@ -1,6 +1,7 @@
 #include "fdw/statistics.hpp"
 
 #include "fdw/serving.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"
@@ -18,9 +19,10 @@ get_relation_stats_hook_type previous_hook = nullptr;
 
 /* Whoever may not read the column must not learn its values by the estimates of a function
  * that leaks them. The privilege that counts is on the stream table. */
-bool may_read(const RangeTblEntry *entry, AttrNumber column)
+bool may_read(const Query *query, const RangeTblEntry *entry, AttrNumber column)
 {
-    Oid user = OidIsValid(entry->checkAsUser) ? entry->checkAsUser : GetUserId();
+    const Oid read_as = rights_of(query, entry).read_as;
+    const Oid user = OidIsValid(read_as) ? read_as : GetUserId();
     return entry->securityQuals == NIL &&
            (pg_class_aclcheck(entry->relid, user, ACL_SELECT) == ACLCHECK_OK ||
             pg_attribute_aclcheck(entry->relid, column, user, ACL_SELECT) == ACLCHECK_OK);
@@ -36,7 +38,7 @@ bool find_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column,
                 SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(serving->storage),
                                 Int16GetDatum(serving->columns[column - 1]), BoolGetDatum(false));
             variable->freefunc = ReleaseSysCache;
-            variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) || may_read(entry, column);
+            variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) || may_read(root->parse, entry, column);
             return true;
         }
     }

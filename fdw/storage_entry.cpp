@@ -1,5 +1,7 @@
 #include "fdw/storage_entry.hpp"
 
+#include "pg/versions.hpp"
+
 extern "C" {
 #include "access/table.h"
 #include "catalog/pg_class.h"
@@ -9,7 +11,7 @@ extern "C" {
 
 namespace pgtrickle {
 
-RangeTblEntry *storage_entry(const Serving *serving, const char *alias, AclMode permissions)
+RangeTblEntry *add_storage_entry(Query *query, const Serving *serving, const char *alias, AclMode permissions)
 {
     Relation storage = table_open(serving->storage, NoLock);
     RangeTblEntry *entry = makeNode(RangeTblEntry);
@@ -19,8 +21,7 @@ RangeTblEntry *storage_entry(const Serving *serving, const char *alias, AclMode 
     entry->rellockmode = AccessShareLock;
     entry->inh = storage->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
     entry->inFromCl = true;
-    entry->requiredPerms = permissions;
-    entry->checkAsUser = serving->owner;
+    set_rights(query, entry, {permissions, serving->owner, nullptr});
     entry->alias = makeAlias(alias, NIL);
     entry->eref = makeAlias(alias, NIL);
     TupleDesc columns = RelationGetDescr(storage);
@@ -30,6 +31,7 @@ RangeTblEntry *storage_entry(const Serving *serving, const char *alias, AclMode 
         entry->eref->colnames = lappend(entry->eref->colnames, makeString(name));
     }
     table_close(storage, NoLock);
+    query->rtable = lappend(query->rtable, entry);
     return entry;
 }
 

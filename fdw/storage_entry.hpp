@@ -12,10 +12,10 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* `alias` is what EXPLAIN calls it. With ACL_SELECT as `permissions` the executor checks
+/* Appended to the range table of `query`. `alias` is what EXPLAIN calls it. With ACL_SELECT as `permissions` the executor checks
  * them as the storage's owner; the planner uses the owner's right to its statistics in any
  * case. */
-RangeTblEntry *storage_entry(const Serving *serving, const char *alias, AclMode permissions);
+RangeTblEntry *add_storage_entry(Query *query, const Serving *serving, const char *alias, AclMode permissions);
 
 /* A reference to a column of the storage, which is entry `entry_number` of its query. */
 Var *storage_column(const RangeTblEntry *entry, Index entry_number, AttrNumber column);

@@ -8,6 +8,7 @@
 #include "definition/state.hpp"
 #include "definition/view.hpp"
 #include "fdw/redefinition.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -61,7 +62,7 @@ const char *name_of(Oid configuration)
 
 bool is_one_of(const char *setting, List *configurations)
 {
-    const char *name = strVal(llast(stringToQualifiedNameList(setting)));
+    const char *name = strVal(llast(parse_qualified_name(setting)));
     ListCell *cell;
     foreach (cell, configurations)
         if (strcmp(name, name_of(lfirst_oid(cell))) == 0)

@@ -1,6 +1,7 @@
 #include "fdw/visibility.hpp"
 
 #include "definition/definition.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"
@@ -12,7 +13,7 @@ namespace pgtrickle {
 
 bool may_see_texts(Oid relid)
 {
-    return pg_class_ownercheck(relid, GetUserId()) || has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
+    return owns_relation(relid) || has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
 }
 
 bool may_see(Oid relid)

@@ -10,6 +10,7 @@
 #include "fdw/visibility.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
+#include "pg/versions.hpp"
 #include "refresh/holds.hpp"
 
 extern "C" {
@@ -96,7 +97,7 @@ void drop_group(FunctionCallInfo fcinfo)
     if (group != nullptr)
         for (Oid source : group->sources)
             call([=] {
-                if (get_rel_name(source) != nullptr && !pg_class_ownercheck(source, GetUserId()))
+                if (get_rel_name(source) != nullptr && !owns_relation(source))
                     aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(source)), get_rel_name(source));
             });
     if (run_own("DELETE FROM pgtrickle.pgt_watermark_group WHERE name = $1 RETURNING 1", {name}).empty())

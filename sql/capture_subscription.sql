@@ -8,8 +8,10 @@ CREATE TABLE source (id int PRIMARY KEY, val int);
 CREATE TABLE unnoticed (id int);
 CREATE TABLE sheet (id int, val int) PARTITION BY RANGE (id);
 CREATE TABLE sheet_1 PARTITION OF sheet FOR VALUES FROM (0) TO (100);
+SET client_min_messages = error;
 CREATE SUBSCRIPTION subscribed CONNECTION 'dbname=nowhere' PUBLICATION nothing
   WITH (connect = false, slot_name = NONE, enabled = false);
+SET client_min_messages = warning;
 -- What the subscription learns when it connects.
 SET allow_system_table_mods = on;
 CREATE FUNCTION subscribe(relation regclass) RETURNS void LANGUAGE sql AS

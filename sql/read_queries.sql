@@ -91,9 +91,9 @@ MERGE INTO copied USING total t ON t.k = copied.k WHEN MATCHED THEN UPDATE SET n
 SELECT * FROM copied ORDER BY k;
 SELECT c.k, t.s FROM copied c JOIN total t ON t.k = c.k ORDER BY c.k LIMIT 1 FOR UPDATE OF c;
 -- parallel
-SET force_parallel_mode = on;
+SELECT set_config(name, 'on', false) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \g /dev/null
 SELECT count(*), sum(s) FROM total;
-RESET force_parallel_mode;
+SELECT set_config(name, 'off', false) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \g /dev/null
 
 DROP FUNCTION inlined, counted;
 -- as_a_child, which_is_sampled_with_its_parent

@@ -3,6 +3,7 @@
 #include "capture/capture.hpp"
 #include "capture/segment.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/detoast.h"
@@ -40,7 +41,7 @@ void open_segment(ChunkWriter *writer)
     MemoryContext old_context = MemoryContextSwitchTo(writer->memory);
     writer->segment = table_open(writer->target->segment, RowExclusiveLock);
     writer->index = index_open(index_of(writer->segment), RowExclusiveLock);
-    writer->index_info = makeIndexInfo(1, 1, BTREE_AM_OID, NIL, NIL, false, false, true, false);
+    writer->index_info = plain_index_info(1, BTREE_AM_OID);
     writer->index_info->ii_IndexAttrNumbers[0] = l_xid;
     MemoryContextSwitchTo(old_context);
     mailbox::note_change(writer->target->source);

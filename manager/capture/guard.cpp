@@ -4,6 +4,7 @@
 #include "capture/installation.hpp"
 #include "capture/segment.hpp"
 #include "capture/target.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -304,7 +305,7 @@ void refuse_drop_of_log(List *name)
 void lock_all_before_drop(const char *extension)
 {
     Oid oid = get_extension_oid(extension, true);
-    if (strcmp(extension, "pg_trickle") != 0 || !OidIsValid(oid) || !pg_extension_ownercheck(oid, GetUserId()))
+    if (strcmp(extension, "pg_trickle") != 0 || !OidIsValid(oid) || !owns_extension(oid))
         return;
     List *sources = captured_sources();
     list_sort(sources, list_oid_cmp);

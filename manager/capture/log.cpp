@@ -4,6 +4,7 @@
 #include "capture/chunk.hpp"
 #include "capture/segment.hpp"
 #include "capture/witness.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -248,7 +249,7 @@ void read_log(Reader *reader, const SourceRow *row)
         TransactionId xid = static_cast<TransactionId>(row->trim_horizon);
         if (TransactionIdIsNormal(xid) && IsMVCCSnapshot(reader->snapshot) &&
             TransactionIdPrecedesOrEquals(reader->snapshot->xmin, xid) && XidInMVCCSnapshot(xid, reader->snapshot))
-            ereport(ERROR, (errcode(ERRCODE_SNAPSHOT_TOO_OLD),
+            ereport(ERROR, (errcode(errcode_snapshot_too_old),
                             errmsg("change log of \"%s\" was trimmed after the snapshot was taken",
                                    get_rel_name(row->relid))));
     }

@@ -1,5 +1,7 @@
 #include "capture/segment.hpp"
 
+#include "pg/versions.hpp"
+
 extern "C" {
 #include "access/xact.h"
 #include "catalog/dependency.h"
@@ -61,14 +63,9 @@ void depend_auto(Oid segment, Oid class_id, Oid object_id)
 void create_index(Oid segment, const char *name)
 {
     Relation heap = table_open(segment, ShareLock);
-    IndexInfo *info = makeIndexInfo(1, 1, BTREE_AM_OID, NIL, NIL, false, false, true, false);
+    IndexInfo *info = plain_index_info(1, BTREE_AM_OID);
     info->ii_IndexAttrNumbers[0] = l_xid;
-    Oid collation = InvalidOid;
-    Oid operator_class = GetDefaultOpClass(XID8OID, BTREE_AM_OID);
-    int16 option = 0;
-    index_create(heap, name, InvalidOid, InvalidOid, InvalidOid, InvalidOid, info,
-                 list_make1(const_cast<char *>("xid")), BTREE_AM_OID, heap->rd_rel->reltablespace, &collation,
-                 &operator_class, &option, static_cast<Datum>(0), 0, 0, true, true, nullptr);
+    create_plain_index(heap, name, info, "xid", GetDefaultOpClass(XID8OID, BTREE_AM_OID));
     table_close(heap, NoLock);
 }
 

@@ -22,6 +22,7 @@
 #include "capture/guard.hpp"
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -190,7 +191,7 @@ BlockNumber pages_of(Oid segment_oid)
 void empty_segment(Oid segment_oid)
 {
     Relation segment = table_open(segment_oid, NoLock);
-    ExecuteTruncateGuts(list_make1(segment), list_make1_oid(segment_oid), NIL, DROP_RESTRICT, false);
+    truncate_relation(segment);
     table_close(segment, NoLock);
 }
 

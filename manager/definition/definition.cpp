@@ -2,6 +2,7 @@
 
 #include "definition/options.hpp"
 #include "definition/state.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
@@ -261,14 +262,14 @@ void raise_cycle(const std::vector<Oid> &path)
 
 void require_owner(Oid relid)
 {
-    if (!pg_class_ownercheck(relid, GetUserId()))
+    if (!owns_relation(relid))
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("must be owner of stream table %s", qualified_name(relid))));
 }
 
 Oid relid_of_name(const char *name)
 {
-    RangeVar *relation = makeRangeVarFromNameList(stringToQualifiedNameList(name));
+    RangeVar *relation = makeRangeVarFromNameList(parse_qualified_name(name));
     Oid relid = RangeVarGetRelid(relation, NoLock, true);
     if (OidIsValid(relid) && is_stream_table(relid))
         return relid;

@@ -1,6 +1,7 @@
 #include "definition/guc.hpp"
 
 #include "definition/options.hpp"
+#include "pg/versions.hpp"
 #include "scheduler/schedule.hpp"
 
 extern "C" {
@@ -62,7 +63,7 @@ extern "C" bool check_max_staleness(char **value, void **extra, GucSource)
             }
             staleness_ms = *seconds * 1000;
         }
-        auto *parsed = static_cast<int64_t *>(malloc(sizeof(int64_t)));
+        auto *parsed = static_cast<int64_t *>(allocate_for_setting(sizeof(int64_t)));
         if (parsed == nullptr)
             return false;
         *parsed = staleness_ms;

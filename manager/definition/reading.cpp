@@ -1,5 +1,7 @@
 #include "definition/reading.hpp"
 
+#include "pg/versions.hpp"
+
 extern "C" {
 #include "executor/executor.h"
 #include "rewrite/rewriteHandler.h"
@@ -16,7 +18,7 @@ Query *rewritten(const Query *query)
 
 void check_read_privileges(const Query *query)
 {
-    visit_range_tables(rewritten(query), [](List *range_table) { ExecCheckRTPerms(range_table, true); });
+    visit_levels(rewritten(query), [](const Query *level) { check_rights(asked_rights(level)); });
 }
 
 } // namespace pgtrickle::definition

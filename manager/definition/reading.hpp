@@ -17,22 +17,22 @@ Query *rewritten(const Query *query);
 /* Raises 42501 unless the current user may read all that `query` reads. */
 void check_read_privileges(const Query *query);
 
-template <class Visit> bool visit_range_table(::Node *node, void *visit)
+template <class Visit> bool visit_level(::Node *node, void *visit)
 {
     if (node == nullptr)
         return false;
     if (IsA(node, Query)) {
         auto *query = reinterpret_cast<Query *>(node);
-        (*static_cast<Visit *>(visit))(query->rtable);
-        return walk_query(query, visit_range_table<Visit>, visit, 0);
+        (*static_cast<Visit *>(visit))(static_cast<const Query *>(query));
+        return walk_query(query, visit_level<Visit>, visit, 0);
     }
-    return walk_expression(node, visit_range_table<Visit>, visit);
+    return walk_expression(node, visit_level<Visit>, visit);
 }
 
-/* Calls `visit` with the range table of each level of the query. */
-template <class Visit> void visit_range_tables(Query *query, Visit visit)
+/* Calls `visit` with each level of the query. */
+template <class Visit> void visit_levels(Query *query, Visit visit)
 {
-    visit_range_table<Visit>(reinterpret_cast<::Node *>(query), &visit);
+    visit_level<Visit>(reinterpret_cast<::Node *>(query), &visit);
 }
 
 } // namespace pgtrickle::definition

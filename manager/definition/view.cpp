@@ -2,6 +2,7 @@
 
 #include "definition/definition.hpp"
 #include "pg/settings.hpp"
+#include "pg/versions.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -36,12 +37,6 @@ namespace pgtrickle::definition {
 namespace {
 
 constexpr const char *schema_name = "pg_trickle_storage";
-/* Entries for OLD and NEW that a view's rule keeps ahead of the query's own. */
-#if PG_VERSION_NUM < 160000
-constexpr int rule_entries = 2;
-#else
-constexpr int rule_entries = 1;
-#endif
 
 void view_name(Oid relid, char *name)
 {

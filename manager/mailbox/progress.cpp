@@ -1,5 +1,7 @@
 #include "mailbox/progress.hpp"
 
+#include "pg/versions.hpp"
+
 extern "C" {
 #include "access/xact.h"
 #include "storage/ipc.h"
@@ -60,8 +62,8 @@ extern "C" void pgtrickle_progress_startup()
 
 ProgressSlot *own_slot() noexcept
 {
-    bool has_slot = slots != nullptr && MyProc != nullptr && MyProc->pgprocno < MaxBackends;
-    return has_slot ? &slots[MyProc->pgprocno] : nullptr;
+    bool has_slot = slots != nullptr && MyProc != nullptr && own_process_number() < MaxBackends;
+    return has_slot ? &slots[own_process_number()] : nullptr;
 }
 
 template <class Write> void write(ProgressSlot *slot, Write change) noexcept

@@ -8,6 +8,7 @@
  */
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "storage/ipc.h"
@@ -16,12 +17,6 @@ extern "C" {
 }
 
 #include <algorithm>
-
-#if PG_VERSION_NUM >= 170000
-#define MY_PROCESS GetNumberFromPGProc(MyProc)
-#else
-#define MY_PROCESS MyProc->pgprocno
-#endif
 
 namespace pgtrickle::mailbox {
 
@@ -107,7 +102,7 @@ extern "C" void pgtrickle_manager_leaves(int, Datum)
 
 int32_t my_process() noexcept
 {
-    return MY_PROCESS;
+    return own_process_number();
 }
 
 ManagerSlot *find_manager(Oid database) noexcept

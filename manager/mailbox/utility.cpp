@@ -10,6 +10,8 @@
  */
 #include "mailbox/shared.hpp"
 
+#include "pg/versions.hpp"
+
 extern "C" {
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
@@ -134,7 +136,7 @@ Oid database_to_leave(PlannedStmt *statement)
         return InvalidOid;
     Oid database = get_database_oid(name, true);
     bool may = OidIsValid(database) &&
-               (pg_database_ownercheck(database, GetUserId()) || (is_copy && is_template(database)));
+               (owns_database(database) || (is_copy && is_template(database)));
     return may ? database : InvalidOid;
 }
 

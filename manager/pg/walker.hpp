@@ -5,37 +5,9 @@
  */
 #pragma once
 
-#include "pg/postgres.hpp"
-
-extern "C" {
-#include "nodes/nodeFuncs.h"
-}
+#include "pg/versions.hpp"
 
 namespace pgtrickle {
-
-using Walker = bool (*)(::Node *, void *);
-using Mutator = ::Node *(*)(::Node *, void *);
-
-#if PG_VERSION_NUM < 160000
-/* The way over void (*)() tells the compiler that this is meant. */
-inline bool (*for_core(Walker walker))()
-{
-    return reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker));
-}
-inline ::Node *(*for_core(Mutator mutator))()
-{
-    return reinterpret_cast<::Node *(*)()>(reinterpret_cast<void (*)()>(mutator));
-}
-#else
-inline Walker for_core(Walker walker)
-{
-    return walker;
-}
-inline Mutator for_core(Mutator mutator)
-{
-    return mutator;
-}
-#endif
 
 inline bool walk_expression(::Node *node, Walker walker, void *context)
 {

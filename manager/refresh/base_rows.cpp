@@ -1,5 +1,6 @@
 #include "refresh/base_rows.hpp"
 
+#include "pg/versions.hpp"
 #include "storage/statistics.hpp"
 #include "storage/storage.hpp"
 
@@ -23,8 +24,8 @@ namespace {
 double live_rows(Oid heap)
 {
     const PgStat_StatTabEntry *counted = pgstat_fetch_stat_tabentry(heap);
-    return counted != nullptr && counted->n_live_tuples > 0 ? static_cast<double>(counted->n_live_tuples)
-                                                            : storage::stored_rows(heap);
+    return counted != nullptr && live_tuples(*counted) > 0 ? static_cast<double>(live_tuples(*counted))
+                                                           : storage::stored_rows(heap);
 }
 
 /* With its partitions and children. PostgreSQL frame. */

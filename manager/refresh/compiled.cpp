@@ -53,8 +53,8 @@ bool was_built_from(const Compiled &compiled, Oid relation)
     for (const CompiledStep &step : compiled.steps)
         if (step.heap == relation)
             return true;
-    for (int i = 0; i < list_length(compiled.range_table); i++)
-        if (list_nth_node(RangeTblEntry, compiled.range_table, i)->relid == relation)
+    for (int i = 0; i < list_length(compiled.asked.entries); i++)
+        if (list_nth_node(RangeTblEntry, compiled.asked.entries, i)->relid == relation)
             return true;
     return false;
 }
@@ -205,20 +205,15 @@ void add_source(Compiled &compiled, Oid relid, bool is_stream_table, bool is_onl
     compiled.sources.push_back({relid, is_stream_table, is_only, is_compared, columns, is_read_by_owner, changes});
 }
 
-/* The relations, that is: the subqueries' own are visited as well. PostgreSQL frame. */
-List *range_table_of(Oid relid, MemoryContext kept)
+/* PostgreSQL frame. */
+AskedRights asked_rights_of(Oid relid, MemoryContext kept)
 {
     Query *query = definition::rewritten(definition::query_of(relid));
     MemoryContext previous = MemoryContextSwitchTo(kept);
-    List *entries = NIL;
-    definition::visit_range_tables(query, [&](List *range_table) {
-        ListCell *cell;
-        foreach (cell, range_table)
-            if (lfirst_node(RangeTblEntry, cell)->rtekind == RTE_RELATION)
-                entries = lappend(entries, copyObjectImpl(lfirst(cell)));
-    });
+    AskedRights asked;
+    definition::visit_levels(query, [&](const Query *level) { keep_rights(&asked, level); });
     MemoryContextSwitchTo(previous);
-    return entries;
+    return asked;
 }
 
 Compiled *compile(Oid relid)
@@ -245,7 +240,7 @@ Compiled *compile(Oid relid)
                        source.is_read_by_owner);
         {
             AsOwner as_owner(definition.owner);
-            compiled->range_table = call([=] { return range_table_of(relid, context); });
+            compiled->asked = call([=] { return asked_rights_of(relid, context); });
         }
         compiled->program = std::make_unique<engine::Program>(translation->plan);
         for (const engine::Step &step : compiled->program->steps())
@@ -454,7 +449,7 @@ void check_privileges(const Compiled &compiled)
         return;
     }
     AsOwner as_owner(compiled.definition.owner);
-    call([&] { ExecCheckRTPerms(compiled.range_table, true); });
+    call([&] { check_rights(compiled.asked); });
     for (const CompiledSource &source : compiled.sources)
         if (source.is_read_by_owner)
             check_owner_reads(source, compiled.definition.owner);

@@ -15,6 +15,7 @@
 #include "definition/definition.hpp"
 #include "engine/program.hpp"
 #include "pg/boundary.hpp"
+#include "pg/versions.hpp"
 #include "refresh/experience.hpp"
 #include "refresh/plan_cache.hpp"
 #include "refresh/preparation.hpp"
@@ -71,8 +72,8 @@ struct Compiled : CacheEntry {
     std::unique_ptr<engine::Program> program;
     std::vector<CompiledSource> sources;
     std::vector<CompiledStep> steps;
-    /* Entries of all that the query reads, views included, with the columns and the role they are read as. */
-    List *range_table = NIL;
+    /* All that the query reads, views included, with the columns and the role they are read as. */
+    AskedRights asked;
 
     Oid relid() const { return definition.relid; }
     bool is_full_only() const { return program == nullptr; }

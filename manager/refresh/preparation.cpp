@@ -4,6 +4,7 @@
 #include "pg/relation_listeners.hpp"
 #include "pg/settings.hpp"
 #include "pg/superuser.hpp"
+#include "pg/versions.hpp"
 #include "pg/walker.hpp"
 #include "refresh/statement.hpp"
 
@@ -150,13 +151,10 @@ bool clear_required_privileges(Node *node, void *context)
 {
     if (node == nullptr)
         return false;
-    if (IsA(node, RangeTblEntry)) {
-        reinterpret_cast<RangeTblEntry *>(node)->requiredPerms = 0;
-        return false;
+    if (IsA(node, Query)) {
+        require_no_rights(castNode(Query, node));
+        return walk_query(castNode(Query, node), clear_required_privileges, context, 0);
     }
-    if (IsA(node, Query))
-        return walk_query(reinterpret_cast<Query *>(node), clear_required_privileges, context,
-                          QTW_EXAMINE_RTES_BEFORE);
     return walk_expression(node, clear_required_privileges, context);
 }
 

@@ -1,5 +1,7 @@
 #include "storage/apply_full.hpp"
 
+#include "pg/versions.hpp"
+
 #include <algorithm>
 
 extern "C" {
@@ -157,8 +159,7 @@ DestReceiver *begin_fill(Arrangement *arrangement, Emitter *emitter)
 
 void build_indexes(Oid heap)
 {
-    ReindexParams params = {};
-    reindex_relation(heap, REINDEX_REL_PROCESS_TOAST, &params);
+    rebuild_indexes(heap);
     CommandCounterIncrement();
 }
 

@@ -1,6 +1,7 @@
 #include "storage/arrangement.hpp"
 
 #include "pg/known_row.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -44,13 +45,11 @@ void fill_write_slot(Arrangement *arrangement, const Datum *values, const bool *
     ExecStoreVirtualTuple(slot);
 }
 
-void insert_index_entries(Arrangement *arrangement)
+void insert_index_entries(Arrangement *arrangement, IndexesToUpdate indexes)
 {
     if (arrangement->result_info->ri_NumIndices == 0)
         return;
-    List *recheck = ExecInsertIndexTuples(arrangement->result_info, arrangement->write_slot,
-                                          arrangement->executor_state, false, false, nullptr, NIL);
-    list_free(recheck);
+    insert_index_tuples(arrangement->result_info, arrangement->write_slot, arrangement->executor_state, indexes);
     ResetPerTupleExprContext(arrangement->executor_state);
 }
 
@@ -148,7 +147,7 @@ void insert_row(Arrangement *arrangement, const Datum *values, const bool *nulls
 {
     fill_write_slot(arrangement, values, nulls, hash);
     table_tuple_insert(arrangement->heap, arrangement->write_slot, GetCurrentCommandId(true), 0, nullptr);
-    insert_index_entries(arrangement);
+    insert_index_entries(arrangement, all_indexes);
     note_written(arrangement, hash);
 }
 
@@ -156,15 +155,15 @@ void update_row(Arrangement *arrangement, ItemPointer tid, const Datum *values, 
 {
     TM_FailureData failure;
     LockTupleMode lock_mode;
-    bool needs_index_entries;
+    IndexesToUpdate indexes;
     fill_write_slot(arrangement, values, nulls, hash);
     TM_Result result =
         table_tuple_update(arrangement->heap, tid, arrangement->write_slot, GetCurrentCommandId(true),
-                           GetActiveSnapshot(), InvalidSnapshot, true, &failure, &lock_mode, &needs_index_entries);
+                           GetActiveSnapshot(), InvalidSnapshot, true, &failure, &lock_mode, &indexes);
     if (result != TM_Ok)
         concurrent_write(arrangement);
-    if (needs_index_entries)
-        insert_index_entries(arrangement);
+    if (indexes != no_indexes)
+        insert_index_entries(arrangement, indexes);
     note_written(arrangement, hash);
 }
 

@@ -15,6 +15,8 @@ extern "C" {
 #include "utils/syscache.h"
 }
 
+#include <algorithm>
+
 namespace pgtrickle::storage {
 
 namespace {

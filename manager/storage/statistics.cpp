@@ -1,6 +1,7 @@
 #include "storage/statistics.hpp"
 
 #include "pg/settings.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -50,7 +51,7 @@ void gather_statistics(Oid heap)
     int level = NewGUCNestLevel();
     set_for_now("default_statistics_target", sampling_target);
     set_for_now("vacuum_cost_delay", "0");
-    vacuum(list_make1(makeVacuumRelation(nullptr, heap, NIL)), &params, nullptr, false);
+    vacuum_relation(heap, &params);
     AtEOXact_GUC(false, level);
     CommandCounterIncrement();
 }

@@ -1,5 +1,6 @@
 #include "translate/barrier.hpp"
 
+#include "pg/versions.hpp"
 #include "pg/walker.hpp"
 #include "translate/refusal.hpp"
 
@@ -16,13 +17,17 @@ bool is_kept_from(Node *node, void *context)
 {
     if (node == nullptr)
         return false;
-    if (IsA(node, RangeTblEntry)) {
-        const auto *entry = castNode(RangeTblEntry, node);
-        return entry->rtekind == RTE_RELATION && (entry->requiredPerms & ACL_SELECT) != 0 &&
-               pg_class_aclcheck(entry->relid, *static_cast<Oid *>(context), ACL_SELECT) != ACLCHECK_OK;
+    if (IsA(node, Query)) {
+        auto *query = castNode(Query, node);
+        ListCell *cell;
+        foreach (cell, query->rtable) {
+            const auto *entry = lfirst_node(RangeTblEntry, cell);
+            if (entry->rtekind == RTE_RELATION && (rights_of(query, entry).required & ACL_SELECT) != 0 &&
+                pg_class_aclcheck(entry->relid, *static_cast<Oid *>(context), ACL_SELECT) != ACLCHECK_OK)
+                return true;
+        }
+        return walk_query(query, is_kept_from, context, 0);
     }
-    if (IsA(node, Query))
-        return walk_query(castNode(Query, node), is_kept_from, context, QTW_EXAMINE_RTES_BEFORE);
     return walk_expression(node, is_kept_from, context);
 }
 

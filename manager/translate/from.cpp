@@ -13,6 +13,7 @@
  * In a correlated subquery the domain (domain.hpp) comes in wherever it is read: beside the
  * preserved side of an outer join, into each subquery of FROM, else as one more input.
  */
+#include "pg/versions.hpp"
 #include "translate/barrier.hpp"
 #include "translate/domain.hpp"
 
@@ -455,7 +456,7 @@ Input FromClause::relation(int number, const RangeTblEntry *entry)
                 attributes.insert(attribute);
         }
     }
-    const int source = translator_.sources_.add(entry, attributes);
+    const int source = translator_.sources_.add(entry, call([&] { return rights_of(level_.query, entry).read_as; }), attributes);
 
     Input input;
     std::vector<engine::Column> columns;

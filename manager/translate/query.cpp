@@ -1,5 +1,6 @@
 #include "translate/domain.hpp"
 
+#include "pg/versions.hpp"
 #include "translate/ordering.hpp"
 #include "translate/outer_join_reduction.hpp"
 #include "translate/targets.hpp"
@@ -56,7 +57,7 @@ void note_used(FromClause::UsedColumns &used, Node *node)
 RangeTblEntry *flattened_entry(Query *query, const RangeTblEntry *entry)
 {
     auto flatten = [query](void *node) {
-        return static_cast<void *>(flatten_join_alias_vars(query, static_cast<Node *>(node)));
+        return static_cast<void *>(without_join_aliases(query, static_cast<Node *>(node)));
     };
     auto *copy = makeNode(RangeTblEntry);
     memcpy(copy, entry, sizeof(RangeTblEntry));
@@ -76,10 +77,10 @@ Query *flattened(const Query *query)
         memcpy(flat, query, sizeof(Query));
         auto *original = const_cast<Query *>(query);
         flat->targetList = reinterpret_cast<List *>(
-            flatten_join_alias_vars(original, reinterpret_cast<Node *>(query->targetList)));
-        flat->havingQual = flatten_join_alias_vars(original, query->havingQual);
+            without_join_aliases(original, reinterpret_cast<Node *>(query->targetList)));
+        flat->havingQual = without_join_aliases(original, query->havingQual);
         flat->jointree = reinterpret_cast<FromExpr *>(
-            flatten_join_alias_vars(original, reinterpret_cast<Node *>(query->jointree)));
+            without_join_aliases(original, reinterpret_cast<Node *>(query->jointree)));
         reduce_outer_joins(flat->jointree);
         flat->rtable = NIL;
         ListCell *cell;

@@ -1,6 +1,7 @@
 #include "translate/rewrite.hpp"
 
 #include "pg/settings.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "rewrite/rewriteHandler.h"
@@ -30,6 +31,7 @@ Query *expand_views(const Query *query, Oid owner)
     AtEOXact_GUC(true, nest_level);
     if (list_length(rewritten) != 1)
         elog(ERROR, "a SELECT was rewritten into %d queries", list_length(rewritten));
+    forget_nulling_joins(linitial_node(Query, rewritten));
     return linitial_node(Query, rewritten);
 }
 

@@ -95,10 +95,10 @@ bool is_compared(Oid relid)
     return get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && !is_stream_table(relid);
 }
 
-int Sources::add(const RangeTblEntry *entry, const std::set<AttrNumber> &used)
+int Sources::add(const RangeTblEntry *entry, Oid read_by, const std::set<AttrNumber> &used)
 {
     const Oid relid = entry->relid;
-    const Oid read_as = entry->checkAsUser == owner_ ? InvalidOid : entry->checkAsUser;
+    const Oid read_as = read_by == owner_ ? InvalidOid : read_by;
     const bool is_only = !entry->inh && entry->relkind == RELKIND_RELATION;
     size_t number = 0;
 

@@ -19,9 +19,9 @@ class Sources {
   public:
     explicit Sources(Oid owner) : owner_(owner) {}
 
-    /* Adds `used` to the columns of the source and returns its number. Refuses a relation
+    /* Adds `used` to the columns of the source, which `read_by` reads (none: who asks), and returns its number. Refuses a relation
      * whose changes are not captured. */
-    int add(const RangeTblEntry *entry, const std::set<AttrNumber> &used);
+    int add(const RangeTblEntry *entry, Oid read_by, const std::set<AttrNumber> &used);
     const std::set<AttrNumber> &columns(int source) const { return columns_[source]; }
     /* Whether a scan was made of fewer columns than are now known. */
     bool needs_another_pass() const;
