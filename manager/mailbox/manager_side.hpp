@@ -22,8 +22,8 @@ namespace pgtrickle::mailbox {
 void become_launcher();
 /* Counts the calls; the launcher's latch is set by each. */
 uint32_t launcher_calls() noexcept;
-/* Databases for which a backend asked for a manager and which have none; each is returned until
- * settle_wish(). May be short of some on out of memory. */
+/* Databases in which a manager is wanted and none is there: a backend asked for one, or the last one left without having
+ * retired. Each is returned until settle_wish(), but while it is barred. May be short of some on out of memory. */
 std::vector<Oid> wished_managers() noexcept;
 /* Whether there are any. */
 bool is_manager_wished() noexcept;

@@ -35,12 +35,6 @@ RequestSlot *my_request_slot() noexcept
 
 /* request_lock is held, exclusively, by the callers of the following. */
 
-void free_if_idle(ManagerSlot *slot) noexcept
-{
-    if (slot->pid.load() == 0 && !slot->is_wanted && slot->barred_by == 0)
-        slot->database.store(InvalidOid);
-}
-
 void answer_all(Oid database, const Reply &reply) noexcept
 {
     for (int i = 0; i < shared->request_count; i++) {
@@ -54,17 +48,21 @@ void answer_all(Oid database, const Reply &reply) noexcept
     }
 }
 
-/* True if a manager will come. */
+/* True if a manager will come soon. The wish for one in a barred database stands until the bar is lifted. */
 bool wish_manager(Oid database) noexcept
 {
+    if (shared->launcher_pid.load() == 0)
+        return false; /* the next one looks into every database */
     ManagerSlot *slot = find_or_make_manager(database);
-    if (slot == nullptr || shared->launcher_pid.load() == 0 || slot->barred_by != 0) {
-        if (slot != nullptr)
-            free_if_idle(slot);
+    if (slot == nullptr)
         return false;
-    }
     slot->is_wanted = true;
-    return true;
+    return slot->barred_by == 0;
+}
+
+bool is_to_be_started(const ManagerSlot &slot) noexcept
+{
+    return slot.database.load() != InvalidOid && slot.is_wanted && slot.barred_by == 0;
 }
 
 extern "C" void pgtrickle_launcher_leaves(int, Datum)
@@ -90,7 +88,7 @@ extern "C" void pgtrickle_manager_leaves(int, Datum)
     stop_waiting(my_manager_slot);
     forget_own_workers();
     my_manager_slot->lacks_process.store(0);
-    if (!has_retired && my_manager_slot->barred_by == 0 && shared->launcher_pid.load() != 0)
+    if (!has_retired && shared->launcher_pid.load() != 0)
         my_manager_slot->is_wanted = true; /* somebody is to take its place */
     free_if_idle(my_manager_slot);
     my_manager_slot = nullptr;
@@ -114,6 +112,12 @@ ManagerSlot *find_manager(Oid database) noexcept
             return &managers[i];
     }
     return nullptr;
+}
+
+void free_if_idle(ManagerSlot *slot) noexcept
+{
+    if (slot->pid.load() == 0 && !slot->is_wanted && slot->barred_by == 0)
+        slot->database.store(InvalidOid);
 }
 
 ManagerSlot *find_or_make_manager(Oid database) noexcept
@@ -288,7 +292,7 @@ std::vector<Oid> wished_managers() noexcept
     int count = 0;
     LWLockAcquire(shared->request_lock, LW_SHARED);
     for (int i = 0; i < shared->manager_count && count < 64; i++) {
-        if (managers[i].database.load() != InvalidOid && managers[i].is_wanted)
+        if (is_to_be_started(managers[i]))
             wished[count++] = managers[i].database.load();
     }
     LWLockRelease(shared->request_lock);
@@ -304,7 +308,7 @@ bool is_manager_wished() noexcept
     bool is_any = false;
     LWLockAcquire(shared->request_lock, LW_SHARED);
     for (int i = 0; i < shared->manager_count && !is_any; i++)
-        is_any = managers[i].database.load() != InvalidOid && managers[i].is_wanted;
+        is_any = is_to_be_started(managers[i]);
     LWLockRelease(shared->request_lock);
     return is_any;
 }
@@ -327,7 +331,7 @@ void expect_manager(Oid database) noexcept
 {
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
     ManagerSlot *slot = find_or_make_manager(database);
-    if (slot != nullptr && slot->pid.load() == 0 && slot->barred_by == 0) {
+    if (slot != nullptr && slot->pid.load() == 0) {
         slot->is_wanted = true;
         slot->has_come = false;
     }
@@ -389,7 +393,7 @@ bool become_manager()
     ManagerSlot *slot = find_or_make_manager(MyDatabaseId);
     bool is_mine = slot != nullptr && slot->pid.load() == 0 && slot->barred_by == 0;
     if (slot != nullptr) {
-        slot->is_wanted = false;
+        slot->is_wanted = !is_mine && slot->pid.load() == 0;
         slot->has_come = true;
     }
     if (is_mine) {

@@ -175,6 +175,8 @@ bool has_reading(Oid relid, bool (*matches)(uint32_t slot)) noexcept;
 ManagerSlot *find_manager(Oid database) noexcept;
 /* Exclusively. nullptr when there are too many databases. */
 ManagerSlot *find_or_make_manager(Oid database) noexcept;
+/* Exclusively. What nobody is in, wants or bars is not kept. */
+void free_if_idle(ManagerSlot *slot) noexcept;
 int32_t my_process() noexcept;
 ManagerSlot *own_manager_slot() noexcept; /* in a manager; else nullptr */
 void wake_process(int32_t process) noexcept;

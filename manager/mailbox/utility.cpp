@@ -65,7 +65,6 @@ void bar(Oid database) noexcept
     ManagerSlot *slot = find_or_make_manager(database);
     if (slot != nullptr && slot->barred_by == 0) {
         slot->barred_by = MyProcPid;
-        slot->is_wanted = false;
         slot->is_asked_to_exit.store(1);
         has_barred = true;
         if (slot->pid.load() != 0) {
@@ -200,8 +199,7 @@ void lift_bar() noexcept
             continue;
         slot.barred_by = 0;
         slot.is_asked_to_exit.store(0);
-        if (slot.pid.load() == 0)
-            slot.database.store(InvalidOid);
+        free_if_idle(&slot);
     }
     LWLockRelease(shared->request_lock);
     has_barred = false;

@@ -180,8 +180,6 @@ void Launcher::reap()
         Oid database = item->first;
         call([&] { pfree(item->second.handle); });
         not_before_[database] = item->second.started_at + next_pause_us(database);
-        if (mailbox::is_barred(database))
-            looked_into_.erase(database);
         if (looking_into_ == database)
             looking_into_ = InvalidOid;
         item = running_.erase(item);

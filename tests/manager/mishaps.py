@@ -164,6 +164,26 @@ def several_databases_are_renamed_at_once():
     db.admin("DROP DATABASE copied_2")
 
 
+def a_manager_whose_end_is_told_late_is_replaced():
+    """The launcher looks at the renamed database while the postmaster has not told it yet that the manager has left."""
+    postmaster = int((server.folder / "data/postmaster.pid").read_text().split()[0])
+    insert_and_wait()
+    db.session.close()
+    name, db.session = db.name, db.connect("postgres")
+    os.kill(postmaster, signal.SIGSTOP)
+    try:
+        db.run(f"ALTER DATABASE {name} RENAME TO {name}_3")
+        for _ in range(10):  # in a row: it has looked, and waits
+            db.wait_for("SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'pg_trickle launcher'", "Extension")
+            signal.sigtimedwait([], 0.05)
+    finally:
+        os.kill(postmaster, signal.SIGCONT)
+        db.session.close()
+    db.name = name + "_3"
+    reconnect()
+    insert_and_wait()
+
+
 def nobody_sends_the_manager_of_another_away():
     before = db.manager_pid()
     db.run("CREATE ROLE nobody_special LOGIN")
@@ -187,6 +207,7 @@ try:
                the_catalog_knows_graph_and_program, a_removed_catalog_comes_back, a_removed_folder_comes_back,
                a_damaged_catalog_is_made_anew, without_a_catalog_everything_goes_on, a_terminated_launcher_is_replaced,
                after_a_restart_the_manager_is_back, a_copied_database_gets_its_own_manager,
-               several_databases_are_renamed_at_once, nobody_sends_the_manager_of_another_away])
+               several_databases_are_renamed_at_once, a_manager_whose_end_is_told_late_is_replaced,
+               nobody_sends_the_manager_of_another_away])
 finally:
     server.destroy()
