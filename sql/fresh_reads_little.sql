@@ -1,5 +1,14 @@
 -- What a refresh reads follows its delta also where nobody has analyzed the arrangements yet.
 SET client_min_messages = warning;
+-- An arrangement that autovacuum is at is left to a later call: here it is to keep away.
+ALTER SYSTEM SET autovacuum = off;
+SELECT pg_reload_conf() \g /dev/null
+DO $$ BEGIN
+  FOR i IN 1..3000 LOOP
+    EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%');
+    PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+  END LOOP;
+END $$;
 CREATE SCHEMA fresh_reads_little;
 SET search_path = fresh_reads_little;
 CREATE TABLE customer (id int PRIMARY KEY, name text) WITH (autovacuum_enabled = off);
@@ -72,3 +81,5 @@ ANALYZE indexed;
 SELECT pgtrickle.refresh_stream_table('fresh_reads_little.growing') \g /dev/null
 SELECT count(*) FROM growing;
 DROP SCHEMA fresh_reads_little CASCADE;
+ALTER SYSTEM RESET autovacuum;
+SELECT pg_reload_conf() \g /dev/null
