@@ -134,12 +134,13 @@ std::optional<int> Pool::start(const mailbox::WorkerKey &key, TimestampTz now)
     PoolWorker &worker = workers_.back();
     worker.number = ++last_number_;
     worker.key = key;
-    worker.is_busy = true;
     worker.since = now;
     bool is_started = false;
     std::optional<Failure> failure = in_transaction([&] { is_started = launch(worker); });
-    if (!failure && is_started)
+    worker.is_busy = !failure && is_started;
+    if (worker.is_busy)
         return worker.number;
+    workers_.pop_back();
     start_after_ = now + start_pause_us;
     if (failure) {
         note_start(false, now);
@@ -147,7 +148,6 @@ std::optional<int> Pool::start(const mailbox::WorkerKey &key, TimestampTz now)
             ereport(LOG, (errmsg("pg_trickle could not start a refresh worker: %s", failure->message.c_str())));
         });
     }
-    workers_.pop_back();
     return std::nullopt;
 }
 

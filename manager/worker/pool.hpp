@@ -41,7 +41,7 @@ struct PoolWorker {
     shm_mq_handle *results = nullptr;
     BackgroundWorkerHandle *handle = nullptr; /* in TopMemoryContext */
     std::string unsent;                       /* bytes of a job that are not in the queue yet */
-    bool is_busy = false;
+    bool is_busy = false;                     /* then it has a handle */
     bool has_answered = false; /* it could connect */
     TimestampTz since = 0; /* it has been busy, or idle */
     std::set<scheduler::Id> taken; /* what it has compiled and others do now */

@@ -16,10 +16,11 @@ import psycopg2
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases, server_that_lacks  # noqa: E402: needs the path above
 
-full_disk, no_memory, napping, clock = (Path(os.environ["SCRATCH"] + suffix) for suffix in (".full", ".no_memory", ".napping", ".clock"))
+full_disk, no_memory, napping, clock, termination = (
+    Path(os.environ["SCRATCH"] + suffix) for suffix in (".full", ".no_memory", ".napping", ".clock", ".termination"))
 WORKERS = "backend_type = 'pg_trickle refresh worker'"
 OURS = "backend_type LIKE 'pg\\_trickle%'"
-server = server_that_lacks({"FULL_DISK": full_disk, "NO_MEMORY": no_memory, "CLOCK": clock})
+server = server_that_lacks({"FULL_DISK": full_disk, "NO_MEMORY": no_memory, "CLOCK": clock, "TERMINATION": termination})
 db = Database(server.host)
 
 
@@ -241,6 +242,20 @@ def a_lack_of_memory_suspends_nobody():
     db.run("DROP FOREIGN TABLE joined")
 
 
+def a_manager_that_is_terminated_without_shared_memory_takes_nobody_along():
+    pid = db.manager_pid()
+    full_disk.write_text("/dev/shm/PostgreSQL\n")
+    termination.write_text("")
+    try:
+        db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker'")
+        db.run("INSERT INTO beside VALUES (1)")
+        db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}", 0)
+    finally:
+        termination.unlink()
+        full_disk.unlink()
+    others_go_on()
+
+
 def no_refresh_is_lost_or_counted_twice():
     """Under cancels and terminations the history tells of each row once."""
     db.run("CREATE TABLE told (id serial, at int)")
@@ -422,11 +437,12 @@ try:
     run_cases([a_failing_member_is_left_behind_and_shown, it_is_suspended_after_the_third_failure_and_resumed,
                a_refresh_beyond_its_own_time_is_a_failure_of_its_own, who_is_left_at_last_is_refreshed_too, a_locked_source_costs_no_error, a_cancelled_refresh_is_tried_again, a_terminated_worker_is_replaced,
                a_terminated_manager_leaves_no_worker_behind, a_full_disk_suspends_nobody, a_lack_of_memory_suspends_nobody,
+               a_manager_that_is_terminated_without_shared_memory_takes_nobody_along,
                no_refresh_is_lost_or_counted_twice, a_clock_set_back_by_an_hour_puts_nothing_off, killed_processes_come_back,
                schemas_come_and_go_while_definitions_are_read, a_database_is_renamed_and_copied_at_work,
                a_dropped_and_made_extension_works, a_shutdown_waits_for_no_refresh,
                a_dropped_database_leaves_nothing_behind])
 finally:
     server.destroy()
-    for path in (full_disk, no_memory, napping, clock):
+    for path in (full_disk, no_memory, napping, clock, termination):
         path.unlink(missing_ok=True)

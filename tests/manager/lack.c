@@ -1,13 +1,14 @@
 /*
  * To be preloaded into a server: while the file $FULL_DISK exists, files whose path contains what stands in it
  * cannot be written, as on a full disk; what is written to files whose path contains $DISCARDED takes no room and is
- * not kept; while $NO_MEMORY exists, nobody gets a mebibyte at once; and the clock is set by as many seconds as $CLOCK
+ * not kept; while $TERMINATION exists, whoever would reserve room on the full disk is terminated; while $NO_MEMORY exists, nobody gets a mebibyte at once; and the clock is set by as many seconds as $CLOCK
  * says. Works for any user and in any container, where a small file system would have to be mounted.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +86,12 @@ ssize_t pwritev64(int file, const struct iovec *parts, int count, off64_t at)
 
 int posix_fallocate(int file, off_t at, off_t size)
 {
-    return is_full(file) ? ENOSPC : NEXT(posix_fallocate)(file, at, size);
+    if (!is_full(file))
+        return NEXT(posix_fallocate)(file, at, size);
+    const char *flag = getenv("TERMINATION");
+    if (flag != NULL && access(flag, F_OK) == 0)
+        kill(getpid(), SIGTERM);
+    return ENOSPC;
 }
 
 extern void *__libc_malloc(size_t size);
