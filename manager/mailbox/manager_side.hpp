@@ -23,24 +23,27 @@ void become_launcher();
 /* Counts the calls; the launcher's latch is set by each. */
 uint32_t launcher_calls() noexcept;
 /* Databases in which a manager is wanted and none is there: a backend asked for one, or the last one left without having
- * retired. Each is returned until settle_wish(), but while it is barred. May be short of some on out of memory. */
+ * retired. Each is returned until settle_wish(), but while it is barred. None on out of memory. */
 std::vector<Oid> wished_managers() noexcept;
 /* Whether there are any. */
 bool is_manager_wished() noexcept;
 /* The launcher has acted on the wish: started one (it registers itself), or cannot: then the
  * waiting readers of the database are answered `no_manager`. */
 void settle_wish(Oid database, bool can_start) noexcept;
-/* One is about to be started: the wish for it stands until it is there, for it may fail before that. */
-void expect_manager(Oid database) noexcept;
+/* One is about to be started: the wish for it stands until it is there, for it may fail before that. False: there is no
+ * room for more managers and wishes. */
+bool expect_manager(Oid database) noexcept;
 /* False if the one last expected failed before it was there. */
 bool has_come(Oid database) noexcept;
-/* The manager of the database is to leave when what it has begun is done: another database is in need of its process, or
- * it has settings that are no longer those of the database. False if there is none. */
-bool ask_for_room(Oid database) noexcept;
+/* Another database is in need of a process: of those managers that have been there for `turn_us` and are not asked yet, the
+ * one that has been there for the longest time is to leave when what it has begun is done. */
+void ask_for_room(TimestampTz now, int64_t turn_us) noexcept;
 /* A backend is dropping, renaming or copying the database: no manager now. */
 bool is_barred(Oid database) noexcept;
 /* The registry may not know every database: true once after each restart and each doubt. */
 bool take_registry_doubt() noexcept;
+/* Somebody has wished for a manager where there was no room for the wish: true once. Any database may be meant. */
+bool take_lost_wish() noexcept;
 void doubt_registry() noexcept;
 /* Frees what is kept of stream tables in other databases than these: they were dropped. */
 void keep_databases(const std::vector<Oid> &databases) noexcept;
@@ -55,8 +58,11 @@ uint32_t definition_changes() noexcept;
 /* There is nothing to do in this database: no manager is wanted any more. False if definitions have
  * changed since there were `changes_seen` changes; true: the process must exit. */
 bool retire(uint32_t changes_seen) noexcept;
-/* Another database is in need of this process: begin nothing any more. */
+/* Another database is in need of this process, or it has settings that are no longer those of its database: begin nothing
+ * any more. */
 bool is_asked_for_room() noexcept;
+/* This manager asks itself. */
+void make_room() noexcept;
 /* Of a refresh worker too: the database is to be left. */
 bool is_asked_to_exit() noexcept;
 struct Request {

@@ -88,9 +88,10 @@ struct ManagerSlot {
     std::atomic<uint32_t> is_asked_for_room; /* to leave when what it has begun is done */
     bool is_wanted;    /* the launcher is to start one */
     bool has_come;     /* the one that it started last */
+    TimestampTz came_at;
     TimestampTz waits_since;  /* for its turn to refresh; 0: it does not */
     std::atomic<uint32_t> lacks_process; /* it could not start a refresh worker: there were too many processes */
-    int32_t barred_by; /* pid of a backend that drops or copies the database, 0: none */
+    int32_t bars;      /* of backends that drop, rename or copy the database */
     char zone[zone_name_size]; /* the database's time zone, empty: not told yet; under request_lock */
 };
 
@@ -129,7 +130,8 @@ struct Shared {
     std::atomic<uint32_t> launcher_lacks_process;
     TimestampTz turn_came_at; /* when a refresh last ended, or a manager stopped waiting for its turn */
     std::atomic<uint32_t> launcher_calls; /* counts pokes */
-    std::atomic<uint32_t> is_registry_doubtful; /* the launcher is to look into every database */
+    std::atomic<uint32_t> is_registry_doubtful; /* the launcher is to look at the databases there are */
+    std::atomic<uint32_t> has_lost_wish; /* any of them may wish for a manager */
 };
 
 /* This process's view; shared is nullptr without shared memory. */
@@ -170,22 +172,28 @@ void forget_database(Oid database) noexcept;
  * true if nothing is known of it. */
 bool has_reading(Oid relid, bool (*matches)(uint32_t slot)) noexcept;
 
-/* ---- requests.cpp ---- */
+/* ---- managers.cpp ---- */
 /* Called with request_lock held; nullptr when there is none. */
 ManagerSlot *find_manager(Oid database) noexcept;
 /* Exclusively. nullptr when there are too many databases. */
 ManagerSlot *find_or_make_manager(Oid database) noexcept;
 /* Exclusively. What nobody is in, wants or bars is not kept. */
 void free_if_idle(ManagerSlot *slot) noexcept;
-int32_t my_process() noexcept;
+/* Exclusively. True if a manager will come soon. The wish for one in a barred database stands until the bars are lifted. */
+bool wish_manager(Oid database) noexcept;
 ManagerSlot *own_manager_slot() noexcept; /* in a manager; else nullptr */
-void wake_process(int32_t process) noexcept;
 void wake_launcher() noexcept;
 void announce_definition_change() noexcept;
 /* To the managers of all databases. */
 void announce_settings_change() noexcept;
 /* When this transaction commits, settings of a database, or of all of them, are others. */
 void note_settings_change() noexcept;
+
+/* ---- requests.cpp ---- */
+int32_t my_process() noexcept;
+void wake_process(int32_t process) noexcept;
+/* Exclusively. Those that wait in the database. */
+void answer_all(Oid database, const Reply &reply) noexcept;
 void drop_request_at_end() noexcept;
 
 /* ---- news.cpp ---- */
@@ -207,7 +215,10 @@ void register_transaction_callbacks();
 void register_utility_hook();
 /* The counters of COMMIT PREPARED that this backend started and has not finished. */
 void finish_commit_prepared() noexcept;
-/* Managers may run again in the database this backend needed without sessions. */
-void lift_bar() noexcept;
+/* Managers may run again in the databases this transaction needed without sessions. */
+void lift_bars() noexcept;
+/* The same for those that a subtransaction needed, which is rolled back. */
+void lift_bars_of(SubTransactionId subtransaction) noexcept;
+void pass_bars_on(SubTransactionId subtransaction, SubTransactionId parent) noexcept;
 
 } // namespace pgtrickle::mailbox

@@ -185,7 +185,7 @@ void reset() noexcept
     mine.has_definition_change = false;
     mine.has_settings_change = false;
     finish_commit_prepared();
-    lift_bar();
+    lift_bars();
     drop_request_at_end();
 }
 
@@ -231,11 +231,13 @@ extern "C" void pgtrickle_mailbox_subtransaction(SubXactEvent event, SubTransact
     auto &pending = local().pending;
     if (event == SUBXACT_EVENT_ABORT_SUB) {
         std::erase_if(pending, [&](const Pending &item) { return item.subtransaction == mine_id; });
+        lift_bars_of(mine_id);
     } else if (event == SUBXACT_EVENT_COMMIT_SUB) {
         for (Pending &item : pending) {
             if (item.subtransaction == mine_id)
                 item.subtransaction = parent_id;
         }
+        pass_bars_on(mine_id, parent_id);
     }
 }
 

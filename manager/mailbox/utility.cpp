@@ -13,6 +13,7 @@
 #include "pg/versions.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
@@ -25,7 +26,9 @@ extern "C" {
 #include "utils/syscache.h"
 }
 
+#include <algorithm>
 #include <csignal>
+#include <vector>
 
 namespace pgtrickle::mailbox {
 
@@ -33,7 +36,18 @@ namespace {
 
 ProcessUtility_hook_type next_hook = nullptr;
 bool is_committing_prepared = false; /* `started` was bumped, `finished` was not */
-bool has_barred = false; /* some databases: a transaction may rename several */
+
+struct Bar {
+    Oid database;
+    SubTransactionId subtransaction;
+};
+
+/* Of this transaction, which may rename several databases. */
+std::vector<Bar> &own_bars() noexcept
+{
+    static std::vector<Bar> bars;
+    return bars;
+}
 
 /* ---- COMMIT PREPARED ---- */
 
@@ -54,19 +68,26 @@ struct CommitPrepared {
 
 /* ---- commands that need a database without sessions ---- */
 
-extern "C" void pgtrickle_lift_bar_at_exit(int, Datum)
+extern "C" void pgtrickle_lift_bars_at_exit(int, Datum)
 {
-    lift_bar();
+    lift_bars();
 }
 
+/* Others may need the same database without sessions, and go on needing it when this backend does not. */
 void bar(Oid database) noexcept
 {
+    std::vector<Bar> &bars = own_bars();
+    try {
+        bars.push_back({database, GetCurrentSubTransactionId()});
+    } catch (...) {
+        return; /* then PostgreSQL waits for the manager in vain */
+    }
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
-    ManagerSlot *slot = find_or_make_manager(database);
-    if (slot != nullptr && slot->barred_by == 0) {
-        slot->barred_by = MyProcPid;
+    if (ManagerSlot *slot = find_or_make_manager(database); slot == nullptr) {
+        bars.pop_back();
+    } else {
+        slot->bars++;
         slot->is_asked_to_exit.store(1);
-        has_barred = true;
         if (slot->pid.load() != 0) {
             /* The latch ends its sleep, the cancel request a refresh under way. */
             wake_process(slot->process);
@@ -77,12 +98,33 @@ void bar(Oid database) noexcept
     LWLockRelease(shared->request_lock);
 }
 
+template <class IsOver> void lift_where(IsOver is_over) noexcept
+{
+    std::vector<Bar> &bars = own_bars();
+    if (std::none_of(bars.begin(), bars.end(), is_over))
+        return;
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    for (const Bar &bar : bars) {
+        if (!is_over(bar))
+            continue;
+        ManagerSlot *slot = find_manager(bar.database);
+        if (--slot->bars == 0)
+            slot->is_asked_to_exit.store(0);
+        free_if_idle(slot);
+    }
+    LWLockRelease(shared->request_lock);
+    std::erase_if(bars, is_over);
+    /* The database may still be there, or a copy of it with stream tables of its own. */
+    shared->is_registry_doubtful.store(1);
+    wake_launcher();
+}
+
 /* A session that ends by FATAL unwinds no frame. A PostgreSQL frame. */
-void lift_bar_at_exit()
+void lift_bars_at_exit()
 {
     static bool is_registered = false;
     if (!is_registered)
-        before_shmem_exit(pgtrickle_lift_bar_at_exit, 0);
+        before_shmem_exit(pgtrickle_lift_bars_at_exit, 0);
     is_registered = true;
 }
 
@@ -173,7 +215,7 @@ extern "C" void pgtrickle_mailbox_utility(PlannedStmt *statement, const char *qu
             note_settings_change();
         return;
     }
-    lift_bar_at_exit();
+    lift_bars_at_exit();
     bar(database);
     run_next();
 }
@@ -188,24 +230,21 @@ void finish_commit_prepared() noexcept
     finish(database_slot());
 }
 
-void lift_bar() noexcept
+void lift_bars() noexcept
 {
-    if (!has_barred)
-        return;
-    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
-    for (int i = 0; i < shared->manager_count; i++) {
-        ManagerSlot &slot = managers[i];
-        if (slot.barred_by != MyProcPid)
-            continue;
-        slot.barred_by = 0;
-        slot.is_asked_to_exit.store(0);
-        free_if_idle(&slot);
-    }
-    LWLockRelease(shared->request_lock);
-    has_barred = false;
-    /* The database may still be there, or a copy of it with stream tables of its own. */
-    shared->is_registry_doubtful.store(1);
-    wake_launcher();
+    lift_where([](const Bar &) { return true; });
+}
+
+void lift_bars_of(SubTransactionId subtransaction) noexcept
+{
+    lift_where([=](const Bar &bar) { return bar.subtransaction == subtransaction; });
+}
+
+void pass_bars_on(SubTransactionId subtransaction, SubTransactionId parent) noexcept
+{
+    for (Bar &bar : own_bars())
+        if (bar.subtransaction == subtransaction)
+            bar.subtransaction = parent;
 }
 
 void register_utility_hook()

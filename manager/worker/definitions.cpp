@@ -261,7 +261,7 @@ void Manager::leave_if_others_are_given()
     if (!settings_.has_value())
         settings_ = std::move(settings);
     else if (*settings_ != settings)
-        mailbox::ask_for_room(MyDatabaseId);
+        mailbox::make_room();
 }
 
 /* False if there is no extension or no stream table in this database. */

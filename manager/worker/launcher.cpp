@@ -58,7 +58,6 @@ constexpr long idle_ms = 60'000;
 struct Running {
     BackgroundWorkerHandle *handle; /* in TopMemoryContext, freed when it has stopped */
     TimestampTz started_at;
-    bool is_asked_for_room;
 };
 
 class Launcher {
@@ -69,6 +68,8 @@ class Launcher {
     bool notice_databases();
     void reap();
     int64_t next_pause_us(Oid database);
+    bool has_manager(Oid database) const;
+    bool is_looking() const;
     void start_waiting();
     std::vector<Oid> waiting() const;
     bool may_start(Oid database) const;
@@ -143,7 +144,7 @@ bool Launcher::notice_databases()
     for (Oid database : databases) {
         auto row = std::find_if(known.begin(), known.end(), [&](auto &k) { return k.database == database; });
         bool had_some = row != known.end() && row->stream_tables > 0;
-        if (running_.count(database) != 0)
+        if (has_manager(database))
             continue;
         bool is_started = had_some && no_room_since_ == 0 && may_start(database) && start(database);
         if (!is_started && (had_some || !is_known || looked_into_.count(database) == 0))
@@ -222,8 +223,7 @@ bool Launcher::pass_over(Oid database)
 bool Launcher::start(Oid database)
 {
     TimestampTz now = GetCurrentTimestamp();
-    mailbox::expect_manager(database);
-    BackgroundWorkerHandle *handle = call([=] {
+    BackgroundWorkerHandle *handle = !mailbox::expect_manager(database) ? nullptr : call([=] {
         BackgroundWorker worker = {};
         worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
         worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
@@ -246,7 +246,7 @@ bool Launcher::start(Oid database)
     mailbox::launcher_lacks_process(false);
     not_before_.erase(database);
     to_look_into_.erase(database);
-    running_[database] = {handle, now, false};
+    running_[database] = {handle, now};
     last_started_[database] = ++start_count_;
     looked_into_.insert(database);
     return true;
@@ -275,19 +275,16 @@ void Launcher::settle_wishes()
     }
 }
 
-/* Of the manager that has been there for the longest time. */
+/* Of a manager that has been there for long, whichever launcher has started it; and of those that cannot begin. */
 void Launcher::ask_for_room(TimestampTz now)
 {
     no_room_since_ = now;
-    auto oldest = running_.end();
-    for (auto item = running_.begin(); item != running_.end(); ++item) {
-        bool has_had_turn = now >= item->second.started_at + turn_us || now < item->second.started_at;
-        bool is_due = !item->second.is_asked_for_room && has_had_turn;
-        if (is_due && (oldest == running_.end() || item->second.started_at < oldest->second.started_at))
-            oldest = item;
+    mailbox::ask_for_room(now, turn_us);
+    for (auto &[database, running] : running_) {
+        BackgroundWorkerHandle *handle = running.handle;
+        if (now >= running.started_at + turn_us && !mailbox::has_come(database))
+            call([=] { TerminateBackgroundWorker(handle); });
     }
-    if (oldest != running_.end())
-        oldest->second.is_asked_for_room = mailbox::ask_for_room(oldest->first);
     if (now >= logged_at_ && now < logged_at_ + log_pause_us)
         return;
     logged_at_ = now;
@@ -312,36 +309,47 @@ std::vector<Oid> Launcher::waiting() const
     return databases;
 }
 
+/* Or one that has not come yet, or whose end is not told yet. */
+bool Launcher::has_manager(Oid database) const
+{
+    return running_.count(database) != 0 || mailbox::manager_pid_of(database) != 0;
+}
+
+/* A manager that has found work stays, and one may have to wait for its database, which somebody has locked: the next look
+ * need not wait for them. */
+bool Launcher::is_looking() const
+{
+    auto looking = running_.find(looking_into_);
+    if (looking == running_.end() || mailbox::manager_pid_of(looking_into_) != 0)
+        return false;
+    TimestampTz now = GetCurrentTimestamp(), since = looking->second.started_at;
+    return since <= now && now < since + turn_us;
+}
+
 void Launcher::start_waiting()
 {
-    /* A manager that has found work stays; the next look need not wait for it. */
-    if (looking_into_ != InvalidOid && mailbox::manager_pid_of(looking_into_) != 0)
-        looking_into_ = InvalidOid;
-    std::vector<Oid> databases = waiting();
-    if (databases.empty()) {
-        no_room_since_ = 0;
-        mailbox::launcher_lacks_process(false);
-    }
-    for (Oid database : databases) {
-        if (running_.count(database) != 0) {
+    for (Oid database : waiting()) {
+        if (has_manager(database)) {
             to_look_into_.erase(database);
             continue;
         }
         bool is_look = to_look_into_.count(database) != 0;
-        if ((is_look && looking_into_ != InvalidOid) || !may_start(database) || pass_over(database))
+        if ((is_look && is_looking()) || !may_start(database) || pass_over(database))
             continue;
         if (!start(database))
             return;
         if (is_look)
             looking_into_ = database;
     }
+    no_room_since_ = 0;
+    mailbox::launcher_lacks_process(false);
 }
 
 long Launcher::pause_ms() const
 {
     if (no_room_since_ != 0 && GetCurrentTimestamp() >= no_room_since_ + soon_us)
         return 5 * soon_ms;
-    bool is_waiting = is_registry_doubtful_ || !to_look_into_.empty() || looking_into_ != InvalidOid ||
+    bool is_waiting = is_registry_doubtful_ || !to_look_into_.empty() || is_looking() ||
                       mailbox::is_manager_wished() || !gone_.empty();
     return is_waiting ? soon_ms : idle_ms;
 }
@@ -351,6 +359,10 @@ void Launcher::run()
     while (!ShutdownRequestPending) {
         (void)call([] { return wake_up(); });
         reap();
+        if (mailbox::take_lost_wish()) {
+            looked_into_.clear();
+            is_registry_doubtful_ = true;
+        }
         is_registry_doubtful_ = mailbox::take_registry_doubt() || is_registry_doubtful_;
         if (is_registry_doubtful_)
             is_registry_doubtful_ = !notice_databases();

@@ -1,0 +1,346 @@
+/*
+ * Which databases have a manager, wish for one, or are to be without one.
+ *
+ * A wish is made by whoever needs a manager and finds none, and by a manager that leaves while there is work. It stands until
+ * a manager is there, whatever becomes of those that the launcher starts: none of them may come, or the launcher may be told
+ * of their end long after. Bars are of transactions that need the database without sessions: wishes outlast them.
+ *
+ * A slot belongs to a database as long as one of these holds. Where there is no slot for a wish it is lost, and the launcher
+ * is told that one was: then it looks into every database.
+ */
+#include "mailbox/manager_side.hpp"
+#include "mailbox/shared.hpp"
+
+extern "C" {
+#include "storage/ipc.h"
+}
+
+namespace pgtrickle::mailbox {
+
+namespace {
+
+ManagerSlot *my_manager_slot = nullptr; /* in the manager */
+
+/* request_lock is held, exclusively, by the callers of the following. */
+
+bool is_to_be_started(const ManagerSlot &slot) noexcept
+{
+    return slot.database.load() != InvalidOid && slot.is_wanted && slot.bars == 0;
+}
+
+extern "C" void pgtrickle_launcher_leaves(int, Datum)
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    shared->launcher_pid.store(0);
+    for (int i = 0; i < shared->manager_count; i++) {
+        ManagerSlot &slot = managers[i];
+        if (!slot.is_wanted)
+            continue;
+        slot.is_wanted = false;
+        answer_all(slot.database.load(), {Answer::no_manager, InvalidOid});
+        free_if_idle(&slot);
+    }
+    LWLockRelease(shared->request_lock);
+}
+
+/* From here on the slot is another manager's, or another database's. */
+void leave_slot(bool is_to_be_replaced) noexcept
+{
+    my_manager_slot->pid.store(0);
+    answer_all(MyDatabaseId, {Answer::no_manager, InvalidOid});
+    stop_waiting(my_manager_slot);
+    forget_own_workers();
+    my_manager_slot->lacks_process.store(0);
+    if (is_to_be_replaced && shared->launcher_pid.load() != 0)
+        my_manager_slot->is_wanted = true;
+    free_if_idle(my_manager_slot);
+    my_manager_slot = nullptr;
+}
+
+extern "C" void pgtrickle_manager_leaves(int, Datum)
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    if (my_manager_slot != nullptr)
+        leave_slot(true);
+    LWLockRelease(shared->request_lock);
+    wake_launcher();
+}
+
+} // namespace
+
+ManagerSlot *find_manager(Oid database) noexcept
+{
+    if (database == InvalidOid)
+        return nullptr;
+    for (int i = 0; i < shared->manager_count; i++) {
+        if (managers[i].database.load(std::memory_order_relaxed) == database)
+            return &managers[i];
+    }
+    return nullptr;
+}
+
+void free_if_idle(ManagerSlot *slot) noexcept
+{
+    if (slot->pid.load() == 0 && !slot->is_wanted && slot->bars == 0)
+        slot->database.store(InvalidOid);
+}
+
+ManagerSlot *find_or_make_manager(Oid database) noexcept
+{
+    ManagerSlot *slot = find_manager(database);
+    for (int i = 0; slot == nullptr && i < shared->manager_count; i++) {
+        if (managers[i].database.load() != InvalidOid)
+            continue;
+        slot = &managers[i];
+        slot->is_wanted = false;
+        slot->has_come = true;
+        slot->bars = 0;
+        slot->has_news.store(0);
+        slot->is_in_doubt.store(0);
+        slot->has_requests.store(0);
+        slot->waits_since = 0;
+        slot->lacks_process.store(0);
+        slot->is_asked_to_exit.store(0);
+        slot->is_asked_for_room.store(0);
+        slot->zone[0] = '\0';
+        slot->database.store(database);
+    }
+    return slot;
+}
+
+bool wish_manager(Oid database) noexcept
+{
+    if (shared->launcher_pid.load() == 0)
+        return false; /* the next one looks into every database */
+    ManagerSlot *slot = find_or_make_manager(database);
+    if (slot == nullptr) {
+        shared->has_lost_wish.store(1);
+        return false;
+    }
+    slot->is_wanted = true;
+    return slot->bars == 0;
+}
+
+void wake_launcher() noexcept
+{
+    shared->launcher_calls.fetch_add(1);
+    if (shared->launcher_pid.load() != 0)
+        wake_process(shared->launcher_process);
+}
+
+void announce_definition_change() noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    ManagerSlot *slot = find_manager(MyDatabaseId);
+    bool has_manager = slot != nullptr && slot->pid.load() != 0;
+    if (has_manager) {
+        slot->definition_changes.fetch_add(1);
+        wake_process(slot->process);
+    } else {
+        wish_manager(MyDatabaseId);
+    }
+    LWLockRelease(shared->request_lock);
+    if (!has_manager)
+        wake_launcher();
+}
+
+void announce_settings_change() noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    for (int i = 0; i < shared->manager_count; i++) {
+        if (managers[i].pid.load() == 0)
+            continue;
+        managers[i].definition_changes.fetch_add(1);
+        wake_process(managers[i].process);
+    }
+    LWLockRelease(shared->request_lock);
+}
+
+int manager_pid_of(Oid database) noexcept
+{
+    if (!is_available())
+        return 0;
+    ManagerSlot *slot = find_manager(database);
+    return slot != nullptr ? slot->pid.load() : 0;
+}
+
+/* ---- the launcher ---- */
+
+void become_launcher()
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    shared->launcher_process = my_process();
+    shared->launcher_pid.store(MyProcPid);
+    LWLockRelease(shared->request_lock);
+    before_shmem_exit(pgtrickle_launcher_leaves, 0);
+}
+
+uint32_t launcher_calls() noexcept
+{
+    return shared->launcher_calls.load();
+}
+
+std::vector<Oid> wished_managers() noexcept
+{
+    std::vector<Oid> wished;
+    try {
+        wished.reserve(shared->manager_count);
+    } catch (...) {
+        return wished;
+    }
+    LWLockAcquire(shared->request_lock, LW_SHARED);
+    for (int i = 0; i < shared->manager_count; i++) {
+        if (is_to_be_started(managers[i]))
+            wished.push_back(managers[i].database.load());
+    }
+    LWLockRelease(shared->request_lock);
+    return wished;
+}
+
+bool is_manager_wished() noexcept
+{
+    bool is_any = false;
+    LWLockAcquire(shared->request_lock, LW_SHARED);
+    for (int i = 0; i < shared->manager_count && !is_any; i++)
+        is_any = is_to_be_started(managers[i]);
+    LWLockRelease(shared->request_lock);
+    return is_any;
+}
+
+void settle_wish(Oid database, bool can_start) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    ManagerSlot *slot = find_manager(database);
+    if (slot != nullptr && slot->is_wanted) {
+        if (slot->pid.load() != 0 || !can_start)
+            slot->is_wanted = false;
+        if (slot->pid.load() == 0 && !can_start)
+            answer_all(database, {Answer::no_manager, InvalidOid});
+        free_if_idle(slot);
+    }
+    LWLockRelease(shared->request_lock);
+}
+
+bool expect_manager(Oid database) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    ManagerSlot *slot = find_or_make_manager(database);
+    if (slot != nullptr && slot->pid.load() == 0) {
+        slot->is_wanted = true;
+        slot->has_come = false;
+    }
+    LWLockRelease(shared->request_lock);
+    return slot != nullptr;
+}
+
+bool has_come(Oid database) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_SHARED);
+    ManagerSlot *slot = find_manager(database);
+    bool has_come = slot == nullptr || slot->has_come;
+    LWLockRelease(shared->request_lock);
+    return has_come;
+}
+
+bool is_barred(Oid database) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_SHARED);
+    ManagerSlot *slot = find_manager(database);
+    bool is_barred = slot != nullptr && slot->bars != 0;
+    LWLockRelease(shared->request_lock);
+    return is_barred;
+}
+
+void ask_for_room(TimestampTz now, int64_t turn_us) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    ManagerSlot *oldest = nullptr;
+    for (int i = 0; i < shared->manager_count; i++) {
+        ManagerSlot &slot = managers[i];
+        if (slot.pid.load() == 0 || slot.is_asked_for_room.load() != 0)
+            continue;
+        /* One that came later than now came before the clock was set back. */
+        bool has_had_turn = now >= slot.came_at + turn_us || now < slot.came_at;
+        if (has_had_turn && (oldest == nullptr || slot.came_at < oldest->came_at))
+            oldest = &slot;
+    }
+    if (oldest != nullptr) {
+        oldest->is_asked_for_room.store(1);
+        wake_process(oldest->process);
+    }
+    LWLockRelease(shared->request_lock);
+}
+
+void make_room() noexcept
+{
+    my_manager_slot->is_asked_for_room.store(1);
+}
+
+bool is_asked_for_room() noexcept
+{
+    return my_manager_slot->is_asked_for_room.load() != 0;
+}
+
+bool take_lost_wish() noexcept
+{
+    return shared->has_lost_wish.exchange(0) != 0;
+}
+
+bool take_registry_doubt() noexcept
+{
+    return shared->is_registry_doubtful.exchange(0) != 0;
+}
+
+void doubt_registry() noexcept
+{
+    shared->is_registry_doubtful.store(1);
+    wake_launcher();
+}
+
+/* ---- the manager ---- */
+
+bool become_manager()
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    ManagerSlot *slot = find_or_make_manager(MyDatabaseId);
+    bool is_mine = slot != nullptr && slot->pid.load() == 0 && slot->bars == 0;
+    if (slot != nullptr) {
+        slot->is_wanted = !is_mine && slot->pid.load() == 0;
+        slot->has_come = true;
+    }
+    if (is_mine) {
+        slot->process = my_process();
+        slot->came_at = GetCurrentTimestamp();
+        slot->is_asked_to_exit.store(0);
+        slot->is_asked_for_room.store(0);
+        slot->has_requests.store(1); /* those that waited for it */
+        slot->pid.store(MyProcPid);
+        my_manager_slot = slot;
+    }
+    LWLockRelease(shared->request_lock);
+    if (is_mine)
+        before_shmem_exit(pgtrickle_manager_leaves, 0);
+    return is_mine;
+}
+
+uint32_t definition_changes() noexcept
+{
+    return my_manager_slot->definition_changes.load();
+}
+
+bool retire(uint32_t changes_seen) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    bool is_over = my_manager_slot->definition_changes.load() == changes_seen;
+    if (is_over)
+        leave_slot(false);
+    LWLockRelease(shared->request_lock);
+    return is_over;
+}
+
+ManagerSlot *own_manager_slot() noexcept
+{
+    return my_manager_slot;
+}
+
+} // namespace pgtrickle::mailbox

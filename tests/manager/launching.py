@@ -1,0 +1,200 @@
+#!/usr/bin/python3 -B
+"""Every database comes to its manager: whoever started the others, however many want one at once, and whoever is in the way."""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, Server, run_cases  # noqa: E402: needs the path above
+
+server = Server()
+
+
+def new_database():
+    made = Database(server.host)
+    made.run("SET pg_trickle.enabled = off")
+    made.run("CREATE TABLE source (id serial)")
+    return made
+
+
+def keep(base):
+    base.run("SELECT pgtrickle.create_stream_table('kept', 'SELECT id FROM source', 'calculated')")
+
+
+def keeps_up(base):
+    base.run("INSERT INTO source DEFAULT VALUES")
+    base.wait_for("SELECT (SELECT count(*) FROM source) = (SELECT count(*) FROM kept)", True)
+
+
+MANAGERS = """SELECT count(*) FROM pg_stat_activity
+              WHERE backend_type = 'pg_trickle manager' AND datname = current_database()"""
+
+
+def look_into(base):
+    """A manager has come, and has found nothing; nor does the catalog know of anything there."""
+    holder = base.connect()
+    holder.autocommit = False
+    holder.cursor().execute("LOCK TABLE pgtrickle.pgt_state")
+    base.run("SELECT pgtrickle.ungate_source('source')")
+    base.wait_for(MANAGERS, 1)
+    holder.close()
+    base.wait_for(MANAGERS, 0)
+
+
+def pid_of_launcher(base):
+    rows = base.run("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle launcher'")
+    return rows[0][0] if rows else 0
+
+
+def replace_launcher(base, meanwhile=lambda: None):
+    before = pid_of_launcher(base)
+    base.run("SELECT pg_terminate_backend(%s)", before)
+    base.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {before}", 0)
+    meanwhile()
+    base.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle launcher'", 1)
+
+
+def in_background(session, statement):
+    thread = threading.Thread(target=lambda: session.cursor().execute(statement))
+    thread.start()
+    return thread
+
+
+def databases_take_turns_under_another_launcher():
+    """It has started none of those that are there."""
+    # the launcher, the launcher of logical replication, one manager
+    server.call("start", "max_worker_processes=3")
+    there, waiting = new_database(), new_database()
+    keep(there)
+    keeps_up(there)
+    replace_launcher(there)
+    keep(waiting)
+    keeps_up(waiting)
+    there.drop()
+    waiting.drop()
+
+
+def one_whose_database_is_locked_is_not_in_the_way():
+    """Who has renamed it has prepared that: a manager waits until that is over."""
+    server.call("start", "max_worker_processes=3")
+    base, locked = new_database(), new_database()
+    keep(locked)
+    keeps_up(locked)
+    locked.session.close()
+    admin = base.connect("postgres")
+    cursor = admin.cursor()
+    cursor.execute(f"BEGIN; ALTER DATABASE {locked.name} RENAME TO locked; PREPARE TRANSACTION 'rename'")
+    base.wait_for("SELECT count(*) FROM pg_locks WHERE classid = 'pg_database'::regclass AND NOT granted", 1)
+    keep(base)
+    keeps_up(base)
+    cursor.execute("ROLLBACK PREPARED 'rename'")
+    locked.session = locked.connect()
+    locked.run("SET pg_trickle.enabled = off")
+    keeps_up(locked)
+    base.drop()
+    locked.drop()
+
+
+def more_at_once_than_can_be_counted_wait_their_turn():
+    """Each of those that are renamed takes the place of one."""
+    server.call("start", "max_worker_processes=3")
+    base = new_database()
+    look_into(base)
+    admin = base.connect("postgres")
+    cursor = admin.cursor()
+    for number in range(3):
+        cursor.execute(f"CREATE DATABASE barred_{number}")
+    admin.autocommit = False
+    for number in range(3):
+        cursor.execute(f"ALTER DATABASE barred_{number} RENAME TO renamed_{number}")
+    keep(base)
+    admin.commit()
+    keeps_up(base)
+    admin.autocommit = True
+    for number in range(3):
+        cursor.execute(f"DROP DATABASE renamed_{number}")
+    base.drop()
+
+
+def one_that_is_looked_into_in_vain_is_not_in_the_way():
+    server.call("start")
+    base, empty = new_database(), new_database()
+    keep(base)
+    keeps_up(base)
+    base.session.close()
+    empty.session.close()
+    admin = empty.connect("postgres")
+    base.session = admin
+
+    def prepare():
+        cursor = admin.cursor()
+        cursor.execute(f"BEGIN; ALTER DATABASE {empty.name} RENAME TO locked; PREPARE TRANSACTION 'rename'")
+        cursor.execute(f"CREATE DATABASE copied TEMPLATE {base.name}")
+
+    replace_launcher(base, prepare)
+    base.session = base.connect("copied")
+    keeps_up(base)
+    base.session.close()
+    base.session = admin
+    base.run("ROLLBACK PREPARED 'rename'")
+    base.run("DROP DATABASE copied")
+    base.drop()
+    empty.session = empty.connect("postgres")
+    empty.drop()
+
+
+def waits(base, pid):
+    base.wait_for(f"SELECT count(*) FROM pg_locks WHERE pid = {pid} AND NOT granted", 1)
+
+
+def a_second_command_finds_the_database_as_empty_as_the_first():
+    """It waits for locks while the first one ends. The manager of the other database is back then, and began later."""
+    base, other = new_database(), new_database()
+    for each in base, other:
+        keep(each)
+        keeps_up(each)
+        each.session.close()
+    base.session = base.connect("postgres")
+    first, locker, second = [base.connect("postgres") for _ in range(3)]
+    first.autocommit = locker.autocommit = False
+    first.cursor().execute(f"ALTER DATABASE {base.name} RENAME TO renamed; ALTER DATABASE {other.name} RENAME TO renamed_too")
+    locks = in_background(locker, "LOCK pg_database IN SHARE MODE")
+    waits(base, locker.info.backend_pid)
+    drops = in_background(second, f"DROP DATABASE {base.name}")
+    waits(base, second.info.backend_pid)
+    first.rollback()
+    locks.join()
+    base.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' AND datname = '{other.name}' "
+                  "AND state = 'idle'", 1)
+    locker.rollback()
+    drops.join()
+    assert base.value("SELECT count(*) FROM pg_database WHERE datname = %s", base.name) == 0
+    other.session = base.session
+    other.drop()
+
+
+def a_command_that_is_taken_back_keeps_no_manager_away():
+    base = new_database()
+    keep(base)
+    keeps_up(base)
+    name = base.name
+    keeper = base.connect("postgres")
+    keeper.autocommit = False
+    base.session.close()
+    cursor = keeper.cursor()
+    cursor.execute(f"SAVEPOINT before; ALTER DATABASE {name} RENAME TO other; ROLLBACK TO before")
+    base.session = base.connect()
+    base.run("SET pg_trickle.enabled = off")
+    keeps_up(base)
+    keeper.close()
+    base.drop()
+
+
+try:
+    run_cases([databases_take_turns_under_another_launcher, one_whose_database_is_locked_is_not_in_the_way,
+               more_at_once_than_can_be_counted_wait_their_turn, one_that_is_looked_into_in_vain_is_not_in_the_way,
+               a_second_command_finds_the_database_as_empty_as_the_first, a_command_that_is_taken_back_keeps_no_manager_away])
+finally:
+    server.destroy()
