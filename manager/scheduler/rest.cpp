@@ -10,11 +10,12 @@ double Rest::own_us(double took_us, double commits)
     constexpr double least_spread = 0.15; /* standard deviation of the numbers of commits, by their mean */
     for (double *sum : {&weight_, &commits_, &took_, &commits_squared_, &products_})
         *sum *= fading;
-    weight_ += 1;
-    commits_ += commits;
-    took_ += took_us;
-    commits_squared_ += commits * commits;
-    products_ += commits * took_us;
+    const double weight = 1 / std::max(took_us * took_us, 1.0);
+    weight_ += weight;
+    commits_ += weight * commits;
+    took_ += weight * took_us;
+    commits_squared_ += weight * commits * commits;
+    products_ += weight * commits * took_us;
     const double mean = commits_ / weight_, usual_us = took_ / weight_;
     const double variance = commits_squared_ / weight_ - mean * mean;
     if (variance > least_spread * least_spread * mean * mean) {
@@ -37,7 +38,7 @@ void Rest::note_refresh(Microseconds took_us, int64_t commits, Microseconds now,
     if (credit_us_ < 0) {
         Microseconds rest_us = std::min(-credit_us_ * divisor, longest_us);
         if (is_hot && ++rests_ % 8 == 0)
-            rest_us /= 2;
+            rest_us = 0;
         /* What the longest rest does not pay back is let off: an old debt must not slow down what is quick again. */
         credit_us_ = -rest_us / divisor;
         until_ = now + rest_us;

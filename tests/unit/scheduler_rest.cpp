@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <random>
 #include <vector>
 
 using namespace pgtrickle::scheduler;
@@ -79,6 +81,34 @@ TEST(Rest, of_a_hot_one_pays_for_what_a_refresh_takes_by_itself)
         EXPECT_LT(rests[rests.size() / 2], 40 * ms) << each_us;
         EXPECT_GT(rests[rests.size() / 2], 2 * ms) << each_us;
         double unavoidable = each_us * 5000 / second_us;
+        EXPECT_LT(static_cast<double>(busy) / static_cast<double>(now - start), unavoidable + 0.2) << each_us;
+    }
+}
+
+/* Other processes take the core away, now and then for long. */
+TEST(Rest, of_a_hot_one_is_not_made_long_by_disturbed_refreshes)
+{
+    std::mt19937 random(7);
+    std::normal_distribution<double> slowing(0, 0.5);
+    for (double each_us : {6.5, 20.0}) {
+        Rest rest;
+        Microseconds now = start, last = start - 4 * second_us, busy = 0;
+        std::vector<Microseconds> rests;
+        while (now < start + 60 * second_us) {
+            const Microseconds begun = std::max(now, rest.until());
+            if (begun > start + 20 * second_us)
+                rests.push_back(begun - now);
+            const double commits = static_cast<double>(begun - last) * 8000 / second_us;
+            const double took = (500 + commits * each_us) * std::exp(slowing(random)) + (random() % 50 == 0 ? 20'000 : 0);
+            now = begun + static_cast<Microseconds>(took);
+            last = begun;
+            busy += static_cast<Microseconds>(took);
+            rest.note_refresh(static_cast<Microseconds>(took), std::max<int64_t>(1, static_cast<int64_t>(commits)), now, longest);
+        }
+        std::sort(rests.begin(), rests.end());
+        EXPECT_LT(rests[rests.size() / 2], 20 * ms) << each_us;
+        EXPECT_LT(rests[rests.size() * 99 / 100], 50 * ms) << each_us;
+        const double unavoidable = each_us * 8000 / second_us;
         EXPECT_LT(static_cast<double>(busy) / static_cast<double>(now - start), unavoidable + 0.2) << each_us;
     }
 }
