@@ -28,7 +28,7 @@ double Rest::own_us(double took_us, double commits)
 void Rest::note_refresh(Microseconds took_us, int64_t commits, Microseconds now, Microseconds longest_us)
 {
     const bool is_hot = commits >= many_commits;
-    const Microseconds divisor = is_hot ? 16 : 2;
+    const Microseconds divisor = is_hot ? 32 : 2;
     const Microseconds own = static_cast<Microseconds>(own_us(static_cast<double>(took_us), static_cast<double>(commits)));
     Microseconds passed = std::clamp<Microseconds>(now - as_of_, 0, 3600 * second_us);
     credit_us_ = std::min(is_hot ? 0 : most_us, credit_us_ + passed / divisor) - (is_hot ? own : took_us);

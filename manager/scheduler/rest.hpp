@@ -7,7 +7,7 @@
  * single commits gets back half of the time, so that somebody who commits now and then, or waits for what
  * he did to be seen, waits for nothing.
  *
- * Who takes in many at once gets a sixteenth, and has no credit to begin with: there a rest makes the refreshes fewer and
+ * Who takes in many at once gets a thirty-second part, and has no credit to begin with: there a rest makes the refreshes fewer and
  * each of them does more. What a rest saves is what a refresh takes by itself, however little it takes in; the
  * commits have to be taken in anyway, sooner or later. So that part alone is paid for:
  *
