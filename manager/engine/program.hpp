@@ -147,6 +147,9 @@ class Program {
     std::vector<std::shared_ptr<const StepPlan>> step_plans_;
 };
 
+/* Of a plan that is kept incrementally. A level takes up to 2 kB of the stack, which mostly has 8 MB. */
+constexpr int max_depth = 1000;
+
 /* Why `plan` cannot be kept incrementally: the construct, why, what to do. */
 struct Objection {
     std::string construct;

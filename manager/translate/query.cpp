@@ -233,6 +233,10 @@ std::vector<Node *> conjuncts_of(Node *condition)
             for (Node *part : conjuncts_of(static_cast<Node *>(lfirst(cell))))
                 all.push_back(part);
         }
+        /* Most become an operator each, one above the other; a text of some megabytes has a million. */
+        if (all.size() > engine::max_depth)
+            refuse("condition of more than " + std::to_string(engine::max_depth) + " parts joined by AND",
+                   "Each part is a step on the way of every change.", use_full);
         return all;
     }
     return {condition};

@@ -1,4 +1,5 @@
 /* What the engine prints, and how a plan is cut into steps. */
+#include "engine/operators/operator.hpp"
 #include "engine/program.hpp"
 
 #include <gtest/gtest.h>
@@ -243,6 +244,16 @@ TEST(EngineProgram, touched_groups_are_found_by_the_operator_of_their_type)
     const std::string sql = Program(distinct(scan(0, {loose}))).recompute_sql(0, names);
     EXPECT_TRUE(contains(sql, "t1.\"c\" OPERATOR(public.=) t2.\"pgt_key_1\""));
     EXPECT_FALSE(contains(sql, " IN (SELECT"));
+}
+
+TEST(EngineProgram, what_is_deeper_than_the_stack_is_not_kept)
+{
+    PlanPtr plan = orders();
+    while (plan->depth() < max_depth)
+        plan = filter(plan, expression({0, std::string(" > 10")}, "boolean"));
+    EXPECT_FALSE(objection(plan).has_value());
+    EXPECT_EQ(Program(plan).steps().size(), 1U);
+    EXPECT_TRUE(objection(filter(plan, expression({0, std::string(" > 10")}, "boolean"))).has_value());
 }
 
 TEST(EngineProgram, a_slot_out_of_range_is_the_callers_fault)

@@ -21,6 +21,7 @@
 #include "engine/plan.hpp"
 #include "engine/program.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -92,6 +93,8 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     PlanNode(std::vector<PlanPtr> inputs, std::vector<Column> columns)
         : inputs_(std::move(inputs)), columns_(std::move(columns))
     {
+        for (const PlanPtr &input : inputs_)
+            depth_ = std::max(depth_, input->depth_ + 1);
     }
     virtual ~PlanNode() = default;
     PlanNode(const PlanNode &) = delete;
@@ -100,6 +103,8 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     const std::vector<PlanPtr> &inputs() const { return inputs_; }
     const std::vector<Column> &columns() const { return columns_; }
     int width() const { return static_cast<int>(columns_.size()); }
+    /* How many nodes are on the longest way down from it, which is how deep those calls nest that walk the plan. */
+    int depth() const { return depth_; }
 
     /* The word for it in explain, with its parameters. */
     virtual std::string describe() const = 0;
@@ -132,6 +137,7 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
   private:
     std::vector<PlanPtr> inputs_;
     std::vector<Column> columns_;
+    int depth_ = 1;
 };
 
 /* How often each node of the plan is an input of another. */
