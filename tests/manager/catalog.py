@@ -53,6 +53,10 @@ def history():
     return db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'MANUAL'")
 
 
+def health():
+    return db.run("SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'catalog'")[0]
+
+
 def settle():
     """So that the file itself, not only its log, holds what was written. That somebody else did that is told."""
     subprocess.run(["sqlite3", catalog, "PRAGMA wal_checkpoint"], check=True, stdout=subprocess.DEVNULL)
@@ -305,6 +309,17 @@ def a_full_disk_costs_history_only():
     assert db.value("SELECT status FROM pgtrickle.pgt_status() WHERE name LIKE '%kept'") == "ACTIVE"
 
 
+def a_full_disk_is_told_to_who_asks():
+    """Only what makes a file longer fails there: the catalog opens, and is read."""
+    full_flag.write_text("pg_trickle/catalog.db-wal\n")
+    try:
+        severity, detail = health()
+        assert severity == "WARN" and detail.endswith("cannot be used: database or disk is full"), detail
+    finally:
+        full_flag.unlink()
+    assert health()[0] == "OK", health()
+
+
 def the_manager_works_on_a_full_disk():
     db.run("SELECT pgtrickle.create_stream_table('soon', 'SELECT count(*) AS n FROM source', '1s')")
     full_flag.write_text("pg_trickle/catalog\n")
@@ -360,7 +375,7 @@ try:
                definitions_that_were_locked_out_are_written_later, ten_sessions_lose_nothing, a_removed_file, random_bytes, a_file_cut_in_half, a_file_of_no_bytes,
                keep_older_copy, an_older_copy_over_it, an_older_copy_in_its_place, an_index_of_no_bytes, a_removed_log,
                a_folder_in_its_place, a_file_that_nobody_may_write, a_file_of_a_later_release,
-               a_full_disk_costs_history_only, the_manager_works_on_a_full_disk, a_crash_loses_no_history,
+               a_full_disk_costs_history_only, a_full_disk_is_told_to_who_asks, the_manager_works_on_a_full_disk, a_crash_loses_no_history,
                no_days_of_retention_keep_nothing])
 finally:
     server.destroy()
