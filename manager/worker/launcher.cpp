@@ -144,8 +144,10 @@ bool Launcher::notice_databases()
     for (Oid database : databases) {
         auto row = std::find_if(known.begin(), known.end(), [&](auto &k) { return k.database == database; });
         bool had_some = row != known.end() && row->stream_tables > 0;
-        if (has_manager(database))
+        if (has_manager(database)) {
+            last_started_.try_emplace(database, ++start_count_); /* where another launcher has started it */
             continue;
+        }
         bool is_started = had_some && no_room_since_ == 0 && may_start(database) && start(database);
         if (!is_started && (had_some || !is_known || looked_into_.count(database) == 0))
             to_look_into_.insert(database);

@@ -4,6 +4,7 @@
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -63,7 +64,7 @@ def in_background(session, statement):
 
 
 def databases_take_turns_under_another_launcher():
-    """It has started none of those that are there."""
+    """It has started none of those that are there; and whoever waits already comes before one that has to leave for that."""
     # the launcher, the launcher of logical replication, one manager
     server.call("start", "max_worker_processes=3")
     there, waiting = new_database(), new_database()
@@ -71,7 +72,14 @@ def databases_take_turns_under_another_launcher():
     keeps_up(there)
     replace_launcher(there)
     keep(waiting)
-    keeps_up(waiting)
+    waiting.run("INSERT INTO source DEFAULT VALUES")
+    managers = {there.manager_pid()}
+    deadline = time.monotonic() + 30
+    while waiting.value("SELECT count(*) FROM kept") == 0:
+        managers.add(there.manager_pid())
+        assert time.monotonic() < deadline, "no manager comes"
+        signal.sigtimedwait([], 0.05)
+    assert len(managers - {None}) == 1, managers
     there.drop()
     waiting.drop()
 
