@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
-"""Databases come, go, are copied and renamed, managers and the launcher are sent away, and who is to be told of it is told
-late: in the end every database that has a stream table has one manager, which takes in what is committed without
-anybody asking, and every other has none.
+"""Databases come, go, are copied, renamed and locked, managers and the launcher are sent away or sleep, there may be fewer
+processes than managers, and who is to be told of it is told late: in the end every database that has stream tables has one
+manager, or has it in turn, which takes in what is committed without anybody asking, and every other has none.
 
   databases.py [SEED [STEPS]]
 """
@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -22,23 +23,27 @@ from database import Server, run_cases  # noqa: E402: needs the path above
 LIMIT_S = 60
 # Somebody is still connected, or the name is taken: a statement that was refused has done nothing.
 REFUSED = (errors.ObjectInUse, errors.DuplicateDatabase, errors.InvalidCatalogName, errors.LockNotAvailable,
-           errors.DeadlockDetected)
+           errors.DeadlockDetected, errors.QueryCanceled)
 seed = int(sys.argv[1]) if len(sys.argv) > 1 else random.randrange(10 ** 6)
 steps = int(sys.argv[2]) if len(sys.argv) > 2 else 60
 chooser = random.Random(seed)
+processes = chooser.choice([6, 6, 32])  # two of them are launchers
 server = Server()
+server.call("start", f"max_worker_processes={processes}")
+postmaster = int((server.folder / "data/postmaster.pid").read_text().split()[0])
 made = 0
-postmaster = 0
+untouched = set()  # for the time being: locked by others, or in a transaction of ours
+readers = []
 done = []
 
 
-def connect(name):
-    deadline = time.monotonic() + LIMIT_S
+def connect(name, limit_s=LIMIT_S):
+    deadline = time.monotonic() + limit_s
     while True:
         try:
             session = psycopg2.connect(host=server.host, user="postgres", dbname=name)
             session.autocommit = True
-            session.cursor().execute("SET client_min_messages = error; SET pg_trickle.enabled = off; SET lock_timeout = '10s'")
+            session.cursor().execute("SET client_min_messages = error; SET pg_trickle.enabled = off; SET lock_timeout = '2s'")
             return session
         except psycopg2.OperationalError:
             if time.monotonic() > deadline:
@@ -52,8 +57,8 @@ def run(session, statement):
     return cursor.fetchall() if cursor.description else []
 
 
-def in_database(name, *statements):
-    session = connect(name)
+def in_database(name, *statements, limit_s=LIMIT_S):
+    session = connect(name, limit_s)
     try:
         return [run(session, statement) for statement in statements][-1]
     finally:
@@ -64,7 +69,9 @@ admin = connect("postgres")
 
 
 def ours():
-    return [row[0] for row in run(admin, "SELECT datname FROM pg_database WHERE datname ~ '^d[0-9]+$' ORDER BY 1")]
+    """Those that can be used: a DROP may have been broken off half way."""
+    found = run(admin, "SELECT datname FROM pg_database WHERE datname ~ '^d[0-9]+$' AND datconnlimit <> -2 ORDER BY 1")
+    return [name for name, in found if name not in untouched]
 
 
 def any_of_ours():
@@ -77,32 +84,39 @@ def new_name():
     return f"d{made}"
 
 
+def is_kept(name):
+    return in_database(name, "SELECT to_regclass('kept') IS NOT NULL")[0][0]
+
+
 # ---- steps ----
 
+KEEP = ["SELECT pgtrickle.create_stream_table('kept', 'SELECT id FROM source', 'calculated')",
+        "SELECT pgtrickle.create_stream_table('counted', 'SELECT count(*) AS n FROM source', '1s')",
+        "SELECT pgtrickle.create_refresh_group('both', ARRAY['kept', 'counted'])"]
+
+
 def create():
-    name = new_name()
-    run(admin, f"CREATE DATABASE {name}")
-    in_database(name, "CREATE EXTENSION pg_trickle", "CREATE TABLE source (id serial)",
-                *[CREATE_KEPT] * chooser.choice([0, 1, 1]))
+    if len(ours()) < 6:
+        name = new_name()
+        run(admin, f"CREATE DATABASE {name}")
+        in_database(name, "CREATE EXTENSION pg_trickle", "CREATE TABLE source (id serial)", *KEEP * chooser.choice([0, 1, 1]))
 
 
-CREATE_KEPT = """SELECT pgtrickle.create_stream_table('kept', 'SELECT id FROM source', 'calculated')
-                 WHERE to_regclass('kept') IS NULL"""
+def create_stream_tables():
+    name = any_of_ours()
+    if not is_kept(name):
+        in_database(name, *KEEP)
 
 
-def create_stream_table():
-    in_database(any_of_ours(), CREATE_KEPT)
-
-
-def drop_stream_table():
-    in_database(any_of_ours(), "DROP FOREIGN TABLE IF EXISTS kept")
+def drop_stream_tables():
+    name = any_of_ours()
+    if is_kept(name):
+        in_database(name, "SELECT pgtrickle.drop_refresh_group('both')", "DROP FOREIGN TABLE kept, counted")
 
 
 def make_extension_anew():
-    name = any_of_ours()
-    in_database(name, "DROP EXTENSION pg_trickle CASCADE", "CREATE EXTENSION pg_trickle")
-    if chooser.random() < 0.5:
-        in_database(name, CREATE_KEPT)
+    in_database(any_of_ours(), "BEGIN; DROP EXTENSION pg_trickle CASCADE; CREATE EXTENSION pg_trickle; COMMIT",
+                *KEEP * chooser.choice([0, 1]))
 
 
 def drop():
@@ -120,31 +134,40 @@ def rename():
 
 
 def rename_some():
-    """In one transaction, which may not come to pass."""
+    """In one transaction, which may not come to pass, or only later."""
     names = chooser.sample(ours(), min(len(ours()), chooser.randint(1, 3)))
-    run(admin, "BEGIN")
+    renamer = connect("postgres")
     try:
+        run(renamer, "BEGIN; SET LOCAL statement_timeout = '3s'")
         for name in names:
-            run(admin, f"ALTER DATABASE {name} RENAME TO {new_name()}")
-            pause()
-    except REFUSED:
-        run(admin, "ROLLBACK")
-        raise
-    run(admin, chooser.choice(["COMMIT", "COMMIT", "ROLLBACK"]))
-
-
-def rename_with_a_session_in_it():
-    """Refused after five seconds: the manager has left in vain."""
-    name = any_of_ours()
-    session = connect(name)
-    try:
-        rename_of = connect("postgres")
-        run(rename_of, "SET statement_timeout = '300ms'")
-        run(rename_of, f"ALTER DATABASE {name} RENAME TO {new_name()}")
-    except errors.QueryCanceled:
-        pass
+            run(renamer, f"ALTER DATABASE {name} RENAME TO {new_name()}")
+            untouched.add(name)
+        end = chooser.choice(["COMMIT", "ROLLBACK", "COMMIT PREPARED 'rename'", "ROLLBACK PREPARED 'rename'"])
+        if "PREPARED" in end:
+            run(renamer, "PREPARE TRANSACTION 'rename'")
+        beside(BESIDE_ANYTHING)
+        if "PREPARED" in end and chooser.random() < 0.3:
+            is_kept_up()
+        run(renamer, end)
     finally:
-        rename_of.close()
+        renamer.close()
+        untouched.clear()
+
+
+def rename_in_vain():
+    """The manager has left in vain, and is back before the transaction is over."""
+    name = any_of_ours()
+    session, renamer = connect(name), connect("postgres")
+    try:
+        run(renamer, "BEGIN; SAVEPOINT before; SET LOCAL statement_timeout = '300ms'")
+        run(renamer, f"ALTER DATABASE {name} RENAME TO {new_name()}")
+    except errors.QueryCanceled:
+        run(renamer, "ROLLBACK TO before")
+        beside(BESIDE_ANYTHING)
+        if name in ours() and processes > 20:
+            is_kept_up(name)
+    finally:
+        renamer.close()
         session.close()
 
 
@@ -157,59 +180,62 @@ def write():
 
 
 def read():
-    """As fresh as can be: asks for a manager, and waits for it."""
-    name = any_of_ours()
-    if in_database(name, "SELECT to_regclass('kept') IS NOT NULL")[0][0]:
-        in_database(name, "SET pg_trickle.enabled = on", "SET statement_timeout = '60s'", "SELECT count(*) FROM kept")
+    """As fresh as can be: asks for a manager, and waits for it; who sends either away or drops the database does not wait."""
+    def ask(name):
+        try:
+            in_database(name, "SET pg_trickle.enabled = on", "SELECT count(*) FROM kept", limit_s=0)
+        except psycopg2.Error:  # it is not there, or not any more
+            pass
+    readers.append(threading.Thread(target=ask, args=[any_of_ours()]))
+    readers[-1].start()
 
 
-def send_away(kind):
-    pids = [row[0] for row in run(admin, f"SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle {kind}'")]
-    if pids:
-        run(admin, f"SELECT pg_terminate_backend({chooser.choice(pids)})")
+def pid_of_any_process():
+    kind = chooser.choice(["launcher", "manager", "manager", "refresh worker"])
+    pids = run(admin, f"SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle {kind}' ORDER BY pid")
+    return chooser.choice(pids)[0] if pids else 0
 
 
-def send_a_manager_away():
-    send_away("manager")
-
-
-def send_a_refresh_worker_away():
-    send_away("refresh worker")
-
-
-def send_the_launcher_away():
-    send_away("launcher")
+def send_away():
+    run(admin, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = {pid_of_any_process()}")
 
 
 def pause():
-    time.sleep(chooser.choice([0, 0, 0.01, 0.1, 0.5]))
+    time.sleep(chooser.choice([0, 0, 0.01, 0.05, 0.2]))
 
 
-def stop(pid):
-    os.kill(pid, signal.SIGSTOP)
-    return pid
+def beside(others):
+    for _ in range(chooser.randint(1, 3)):
+        try:
+            step = chooser.choice(others)
+            done.append("… " + step.__name__)
+            if ours():
+                step()
+        except REFUSED as error:
+            done.append(type(error).__name__)
+        pause()
 
 
-WITHOUT_THE_POSTMASTER = [rename, rename_some, set_something, send_a_manager_away, send_a_refresh_worker_away]
+BESIDE_ANYTHING = [create_stream_tables, create_stream_tables, drop_stream_tables, write, read, send_away, pause]
+BESIDE_SLEEPERS = [*BESIDE_ANYTHING, drop, rename, set_something]
+WITHOUT_THE_POSTMASTER = [rename, set_something, send_away, pause]
 
 
-def told_late():
+def asleep():
     """While the postmaster sleeps nobody is told of a process's end, and none begins."""
-    stopped = stop(postmaster)
+    pid = chooser.choice([0, pid_of_any_process()]) or postmaster
     try:
-        for _ in range(chooser.randint(1, 3)):
-            try:
-                chooser.choice(WITHOUT_THE_POSTMASTER)()
-            except REFUSED:
-                pass
-            pause()
+        os.kill(pid, signal.SIGSTOP)
+    except ProcessLookupError:
+        return
+    try:
+        beside(WITHOUT_THE_POSTMASTER if pid == postmaster else BESIDE_SLEEPERS)
     finally:
-        os.kill(stopped, signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
 
 
-STEPS = [create, create_stream_table, create_stream_table, drop_stream_table, make_extension_anew, drop, copy, rename, rename_some,
-         rename_with_a_session_in_it, set_something, write, write, read, read, send_a_manager_away, send_a_refresh_worker_away,
-         send_the_launcher_away, told_late, told_late]
+STEPS = [create, drop_stream_tables, make_extension_anew, drop, copy, rename, rename_in_vain, set_something,
+         *[create_stream_tables, rename_some, write] * 2, *[read, send_away] * 3, *[asleep] * 4]
 
 
 # ---- what is promised ----
@@ -226,20 +252,31 @@ def wait_for(name, statement, wanted):
 MANAGERS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' AND datname = current_database()"
 
 
+def is_kept_up(*names):
+    """Without anybody asking."""
+    kept = [name for name in names or ours() if is_kept(name)]
+    for name in kept:
+        in_database(name, "INSERT INTO source DEFAULT VALUES")
+    for name in kept:
+        wait_for(name, "SELECT id FROM source EXCEPT ALL SELECT id FROM kept", [])
+        wait_for(name, "SELECT count(*) FROM source EXCEPT SELECT n FROM counted", [])
+    return kept
+
+
 def every_database_has_the_manager_that_it_needs():
+    kept = is_kept_up()
     for name in ours():
-        if in_database(name, "SELECT to_regclass('kept') IS NOT NULL")[0][0]:
-            in_database(name, "INSERT INTO source DEFAULT VALUES")
-            wait_for(name, "SELECT id FROM source EXCEPT ALL SELECT id FROM kept", [])
-            wait_for(name, MANAGERS, [(1,)])
-        else:
-            wait_for(name, MANAGERS, [(0,)])
+        if processes > 20 or name not in kept:
+            wait_for(name, MANAGERS, [(1 if name in kept else 0,)])
+    for reader in readers:
+        reader.join(LIMIT_S)
+        assert not reader.is_alive(), f"seed {seed}: somebody reads for ever; {done}"
+    readers.clear()
 
 
 def databases_in_motion():
-    global postmaster
-    postmaster = int((server.folder / "data/postmaster.pid").read_text().split()[0])
-    print(f"# seed {seed}")
+    print(f"# seed {seed}, {processes} processes")
+    run(admin, "SET statement_timeout = '2s'")
     for _ in range(2):
         create()
     for number in range(steps):
@@ -249,10 +286,8 @@ def databases_in_motion():
             step()
         except REFUSED as error:
             done.append(type(error).__name__)
-        except errors.AdminShutdown:
-            done.append("a reader was sent away")
         pause()
-        if number % 20 == 19:
+        if number == steps // 2:
             every_database_has_the_manager_that_it_needs()
             done.append("|")
     every_database_has_the_manager_that_it_needs()
