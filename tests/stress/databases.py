@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg2
@@ -33,8 +34,7 @@ server.call("start", f"max_worker_processes={processes}")
 postmaster = int((server.folder / "data/postmaster.pid").read_text().split()[0])
 made = 0
 untouched = set()  # for the time being: locked by others, or in a transaction of ours
-readers = []
-done = []
+readers, done = [], []
 
 
 def connect(name, limit_s=LIMIT_S):
@@ -224,14 +224,15 @@ WITHOUT_THE_POSTMASTER = [rename, set_something, send_away, pause]
 def asleep():
     """While the postmaster sleeps nobody is told of a process's end, and none begins."""
     pid = chooser.choice([0, pid_of_any_process()]) or postmaster
-    try:
+    waker = threading.Timer(3, os.kill, [pid, signal.SIGCONT])  # it may hold a lock that we wait for
+    with suppress(ProcessLookupError):  # it was leaving
         os.kill(pid, signal.SIGSTOP)
-    except ProcessLookupError:
-        return
-    try:
-        beside(WITHOUT_THE_POSTMASTER if pid == postmaster else BESIDE_SLEEPERS)
-    finally:
-        os.kill(pid, signal.SIGCONT)
+        waker.start()
+        try:
+            beside(WITHOUT_THE_POSTMASTER if pid == postmaster else BESIDE_SLEEPERS)
+        finally:
+            waker.cancel()
+            os.kill(pid, signal.SIGCONT)
 
 
 STEPS = [create, drop_stream_tables, make_extension_anew, drop, copy, rename, rename_in_vain, set_something,
