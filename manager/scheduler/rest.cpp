@@ -37,7 +37,7 @@ void Rest::note_refresh(Microseconds took_us, int64_t commits, Microseconds now,
     fruitless_ = 0;
     if (credit_us_ < 0) {
         Microseconds rest_us = std::min(-credit_us_ * divisor, longest_us);
-        if (is_hot && ++rests_ % 8 == 0)
+        if (is_hot && ++rests_ % 4 == 0)
             rest_us = 0;
         /* What the longest rest does not pay back is let off: an old debt must not slow down what is quick again. */
         credit_us_ = -rest_us / divisor;

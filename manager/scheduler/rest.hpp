@@ -14,7 +14,7 @@
  *     took ≈ own + commits · each        a line through the last refreshes, older ones counting less
  *
  * With all of it to be paid for, a rest made the next refresh longer, and that its rest, up to the longest. As
- * refreshes of one size say nothing of the line, each eighth rest is left out. Deviations from the line count by their share
+ * refreshes of one size say nothing of the line, each fourth rest is left out. Deviations from the line count by their share
  * of what the refresh took: whatever disturbs a refresh does so for longer the longer it is, and makes it slower,
  * never quicker. Counted as they are, one slow refresh of many commits had the next ones rest for tenths of a second.
  *
@@ -50,7 +50,7 @@ class Rest {
     unsigned rests_ = 0;
     /* Of the last refreshes: their weight, and the weighted sums for the line. */
     double weight_ = 0, commits_ = 0, took_ = 0, commits_squared_ = 0, products_ = 0;
-    double own_share_ = 1; /* of what a refresh of usual size takes, as the line was last seen */
+    double own_share_ = 0.125; /* of what a refresh of usual size takes, as the line was last seen; first, little: it is seen soon */
 };
 
 } // namespace pgtrickle::scheduler

@@ -54,8 +54,8 @@ TEST(Rest, is_none_for_one_who_waits_for_each_of_his_commits_for_a_while)
 TEST(Rest, bounds_the_share_of_a_core)
 {
     EXPECT_LT(share(2 * ms, 1), 0.55);
-    EXPECT_LT(share(2 * ms, 5000), 0.04);
-    EXPECT_LT(share(10 * ms, 5000), 0.04);
+    EXPECT_LT(share(2 * ms, 5000), 0.05);
+    EXPECT_LT(share(10 * ms, 5000), 0.05);
     EXPECT_GT(share(2 * ms, 5000), 0.02); /* and is not idle either */
 }
 
@@ -116,10 +116,17 @@ TEST(Rest, of_a_hot_one_is_not_made_long_by_disturbed_refreshes)
 TEST(Rest, of_a_hot_one_is_proportional)
 {
     Rest rest;
-    rest.note_refresh(1 * ms, 100, start, longest);
-    EXPECT_EQ(rest.until(), start + 32 * ms);
-    rest.note_refresh(1 * ms, 100, start + 33 * ms, longest);
-    EXPECT_NEAR(rest.until(), start + 65 * ms, 100);
+    Microseconds now = start;
+    for (int i = 1; i <= 40; i++) {
+        rest.note_refresh(1 * ms, 50 + i % 3 * 50, now, longest);
+        if (i % 4 == 0)
+            EXPECT_EQ(rest.until(), now) << "left out, to see what a small refresh takes";
+        else if (i > 20)
+            EXPECT_NEAR(rest.until(), now + 32 * ms, 1 * ms) << i;
+        else
+            EXPECT_GE(rest.until(), now + 4 * ms) << "whatever is known yet";
+        now = std::max(rest.until(), now) + 1 * ms;
+    }
 }
 
 TEST(Rest, is_never_longer_than_the_longest_and_leaves_no_debt)
