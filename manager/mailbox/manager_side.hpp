@@ -27,9 +27,8 @@ uint32_t launcher_calls() noexcept;
 std::vector<Oid> wished_managers() noexcept;
 /* Whether there are any. */
 bool is_manager_wished() noexcept;
-/* The launcher has acted on the wish: started one (it registers itself), or cannot: then the
- * waiting readers of the database are answered `no_manager`. */
-void settle_wish(Oid database, bool can_start) noexcept;
+/* The launcher cannot start one: the waiting readers of the database are answered `no_manager`. */
+void settle_wish(Oid database) noexcept;
 /* One is about to be started: the wish for it stands until it is there, for it may fail before that. False: there is no
  * room for more managers and wishes. */
 bool expect_manager(Oid database) noexcept;

@@ -207,14 +207,13 @@ bool is_manager_wished() noexcept
     return is_any;
 }
 
-void settle_wish(Oid database, bool can_start) noexcept
+void settle_wish(Oid database) noexcept
 {
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
     ManagerSlot *slot = find_manager(database);
     if (slot != nullptr && slot->is_wanted) {
-        if (slot->pid.load() != 0 || !can_start)
-            slot->is_wanted = false;
-        if (slot->pid.load() == 0 && !can_start)
+        slot->is_wanted = false;
+        if (slot->pid.load() == 0)
             answer_all(database, {Answer::no_manager, InvalidOid});
         free_if_idle(slot);
     }

@@ -8,6 +8,7 @@
  * without sessions: its manager is asked to exit, and the launcher starts none until the
  * command's transaction is over. PostgreSQL itself waits some seconds for sessions to leave.
  */
+#include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
 
 #include "pg/versions.hpp"
@@ -115,8 +116,7 @@ template <class IsOver> void lift_where(IsOver is_over) noexcept
     LWLockRelease(shared->request_lock);
     std::erase_if(bars, is_over);
     /* The database may still be there, or a copy of it with stream tables of its own. */
-    shared->is_registry_doubtful.store(1);
-    wake_launcher();
+    doubt_registry();
 }
 
 /* A session that ends by FATAL unwinds no frame. A PostgreSQL frame. */

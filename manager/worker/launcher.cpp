@@ -216,7 +216,7 @@ bool Launcher::pass_over(Oid database)
     std::vector<Oid> databases = read_databases();
     if (databases.empty() || std::find(databases.begin(), databases.end(), database) != databases.end())
         return false;
-    mailbox::settle_wish(database, false);
+    mailbox::settle_wish(database);
     to_look_into_.erase(database);
     return true;
 }
@@ -272,7 +272,7 @@ void Launcher::settle_wishes()
     for (Oid database : mailbox::wished_managers()) {
         if (running_.count(database) != 0)
             continue;
-        mailbox::settle_wish(database, false);
+        mailbox::settle_wish(database);
         to_look_into_.insert(database);
     }
 }
