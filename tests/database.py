@@ -59,6 +59,18 @@ class Database:
         self.admin("DROP DATABASE " + self.name)
 
 
+def as_soon_as_it_connects(connect, limit_s=60):
+    """What connect() returns, once the server takes connections; its error after so long."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        try:
+            return connect()
+        except psycopg2.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
 class Server:
     """A scratch server of this test's own."""
 

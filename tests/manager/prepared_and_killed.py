@@ -16,7 +16,7 @@ import psycopg2
 from psycopg2 import errors
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database, Server, run_cases  # noqa: E402: needs the path above
+from database import Database, Server, as_soon_as_it_connects, run_cases  # noqa: E402: needs the path above
 
 # All of one shape, so that each may take the place of another.
 QUERIES = [
@@ -40,16 +40,11 @@ made = 0
 
 
 def session():
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            new = db.connect()
-            new.cursor().execute("SET client_min_messages = error; SET lock_timeout = '500ms'; SET pg_trickle.enabled = off")
-            return new
-        except psycopg2.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+    def once():
+        new = db.connect()
+        new.cursor().execute("SET client_min_messages = error; SET lock_timeout = '500ms'; SET pg_trickle.enabled = off")
+        return new
+    return as_soon_as_it_connects(once)
 
 
 def stream_tables():

@@ -19,7 +19,7 @@ import psycopg2
 from psycopg2 import errors
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Server, run_cases  # noqa: E402: needs the path above
+from database import Server, as_soon_as_it_connects, run_cases  # noqa: E402: needs the path above
 
 LIMIT_S = 60
 # Somebody is still connected, or the name is taken: a statement that was refused has done nothing.
@@ -38,17 +38,12 @@ readers, done = [], []
 
 
 def connect(name, limit_s=LIMIT_S):
-    deadline = time.monotonic() + limit_s
-    while True:
-        try:
-            session = psycopg2.connect(host=server.host, user="postgres", dbname=name)
-            session.autocommit = True
-            session.cursor().execute("SET client_min_messages = error; SET pg_trickle.enabled = off; SET lock_timeout = '2s'")
-            return session
-        except psycopg2.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+    def once():
+        session = psycopg2.connect(host=server.host, user="postgres", dbname=name)
+        session.autocommit = True
+        session.cursor().execute("SET client_min_messages = error; SET pg_trickle.enabled = off; SET lock_timeout = '2s'")
+        return session
+    return as_soon_as_it_connects(once, limit_s)
 
 
 def run(session, statement):
