@@ -6,7 +6,6 @@ namespace pgtrickle::scheduler {
 
 namespace {
 
-constexpr Microseconds longest_back_off_us = 600 * second_us;
 /* A clock that is kept right by small steps back does no harm. */
 constexpr Microseconds tolerated_us = second_us;
 
@@ -189,12 +188,11 @@ uint64_t scatter(uint64_t value)
 
 } // namespace
 
-Microseconds back_off_us(Id id, int failures)
+Microseconds back_off_us(Id id, int failures, Microseconds longest_us)
 {
     if (failures <= 0)
         return 0;
-    Microseconds longest = failures > 10 ? longest_back_off_us : second_us << (failures - 1);
-    longest = std::min(longest, longest_back_off_us);
+    Microseconds longest = std::min(second_us << std::min(failures - 1, 10), longest_us);
     uint64_t chance = scatter(static_cast<uint64_t>(id) << 32 | static_cast<uint32_t>(failures));
     return longest - static_cast<Microseconds>(chance % static_cast<uint64_t>(longest / 4));
 }

@@ -98,9 +98,13 @@ class Queue {
 std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, Microseconds now,
                                    Microseconds spacing_us, const Zone &zone);
 
+constexpr Microseconds longest_back_off_us = 600 * second_us;
+/* Of a full disk or memory nobody tells when there is room again, and then all wait. */
+constexpr Microseconds longest_wait_for_room_us = 60 * second_us;
+
 /* How long after its n-th failure in a row a task waits: a second, doubled each time, at
- * most ten minutes; less a part of up to a quarter that depends on the task, so that those that failed
+ * most `longest_us`; less a part of up to a quarter that depends on the task, so that those that failed
  * together, by each other's locks perhaps, do not come back together. */
-Microseconds back_off_us(Id id, int failures);
+Microseconds back_off_us(Id id, int failures, Microseconds longest_us = longest_back_off_us);
 
 } // namespace pgtrickle::scheduler

@@ -103,8 +103,10 @@ void Refresher::note_failure(const scheduler::Involved &member, const Failure &f
     scheduler::MemberResult &result = result_of(member.id);
     result.is_suspended = !failure.is_transient() && write_failure(member, failure, &result);
     TimestampTz now = GetCurrentTimestamp();
-    int counted = failure.is_transient() ? 1 : result.failures;
-    result.not_before = now + scheduler::back_off_us(member.id, guc::auto_backoff ? counted : 1);
+    int counted = failure.is_transient() || !guc::auto_backoff ? 1 : result.failures;
+    scheduler::Microseconds longest_us =
+        failure.is_lack_of_resources() ? scheduler::longest_wait_for_room_us : scheduler::longest_back_off_us;
+    result.not_before = now + scheduler::back_off_us(member.id, counted, longest_us);
     catalog::Refresh row;
     row.relid = member.id;
     row.started_at = started_at;

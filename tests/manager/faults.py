@@ -9,6 +9,7 @@ import sqlite3
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psycopg2
@@ -206,13 +207,25 @@ def a_terminated_manager_leaves_no_worker_behind():
     stop_napping()
 
 
+def fill_the_disk_of_the_newest_storage():
+    path = db.value("SELECT pg_relation_filepath(oid) FROM pg_class WHERE relnamespace = 'pg_trickle_storage'::regnamespace "
+                    "AND relkind = 'r' ORDER BY oid DESC LIMIT 1")
+    full_disk.write_text(path + "\n")
+
+
+def waits_for():
+    """Seconds until the one that has failed is tried again."""
+    path = Path(db.value("SHOW data_directory")) / "pg_trickle" / "catalog.db"
+    with closing(sqlite3.connect(path, timeout=30)) as catalog:
+        microseconds = catalog.execute("SELECT max(not_before) FROM back_off").fetchone()[0]
+    return db.value("SELECT extract(epoch FROM '2000-01-01 00:00+00'::timestamptz + %s * interval '1 us' - now())::float", microseconds or 0)
+
+
 def a_full_disk_suspends_nobody():
     db.run("CREATE TABLE many (id int, t text)")
     create("copies", "SELECT id, t FROM many")
     others_go_on()
-    path = db.value("SELECT pg_relation_filepath(oid) FROM pg_class WHERE relnamespace = 'pg_trickle_storage'::regnamespace "
-                    "AND relkind = 'r' ORDER BY oid DESC LIMIT 1")
-    full_disk.write_text(path + "\n")
+    fill_the_disk_of_the_newest_storage()
     try:
         db.run("INSERT INTO many SELECT i, repeat('x', 500) FROM generate_series(1, 2000) i")
         db.wait_for("SELECT count(*) >= 4 FROM pgtrickle.get_refresh_history('copies', NULL) WHERE error_message LIKE '%No space left%'", True)
@@ -223,6 +236,24 @@ def a_full_disk_suspends_nobody():
     wait_until_true("copies", "TABLE many")
     assert status("copies") == ("ACTIVE", 0)
     db.run("DROP FOREIGN TABLE copies")
+
+
+def a_full_disk_is_tried_again_within_a_minute():
+    db.run("CREATE TABLE far_too_many (id int, t text)")
+    create("behind", "SELECT id, t FROM far_too_many")
+    fill_the_disk_of_the_newest_storage()
+    try:
+        db.run("UPDATE pgtrickle.pgt_state SET consecutive_errors = 50 WHERE relid = 'behind'::regclass;"
+               "INSERT INTO far_too_many SELECT i, repeat('x', 500) FROM generate_series(1, 2000) i")
+        db.wait_for("SELECT consecutive_errors FROM pgtrickle.pgt_state WHERE relid = 'behind'::regclass", 51)
+        deadline = time.monotonic() + 30
+        while waits_for() < 5:
+            assert time.monotonic() < deadline, "it is put off no longer than others"
+            time.sleep(0.05)
+        assert waits_for() <= 60, waits_for()
+    finally:
+        full_disk.unlink()
+    db.run("DROP FOREIGN TABLE behind; DROP TABLE far_too_many")
 
 
 def a_lack_of_memory_suspends_nobody():
@@ -439,8 +470,8 @@ try:
     set_up()
     run_cases([a_failing_member_is_left_behind_and_shown, it_is_suspended_after_the_third_failure_and_resumed,
                a_refresh_beyond_its_own_time_is_a_failure_of_its_own, who_is_left_at_last_is_refreshed_too, a_locked_source_costs_no_error, a_cancelled_refresh_is_tried_again, a_terminated_worker_is_replaced,
-               a_terminated_manager_leaves_no_worker_behind, a_full_disk_suspends_nobody, a_lack_of_memory_suspends_nobody,
-               a_manager_that_is_terminated_without_shared_memory_takes_nobody_along,
+               a_terminated_manager_leaves_no_worker_behind, a_full_disk_suspends_nobody, a_full_disk_is_tried_again_within_a_minute,
+               a_lack_of_memory_suspends_nobody, a_manager_that_is_terminated_without_shared_memory_takes_nobody_along,
                no_refresh_is_lost_or_counted_twice, a_clock_set_back_by_an_hour_puts_nothing_off, killed_processes_come_back,
                schemas_come_and_go_while_definitions_are_read, a_database_is_renamed_and_copied_at_work,
                a_dropped_and_made_extension_works, a_shutdown_waits_for_no_refresh,

@@ -181,6 +181,8 @@ TEST(Queue, failing_tasks_wait_longer_and_longer)
             EXPECT_LE(back_off_us(id, failures), longest);
             EXPECT_GT(back_off_us(id, failures), longest * 3 / 4);
             EXPECT_EQ(back_off_us(id, failures), back_off_us(id, failures));
+            EXPECT_LE(back_off_us(id, failures, 60 * s), std::min(longest, 60 * s));
+            EXPECT_GT(back_off_us(id, failures, 60 * s), std::min(longest, 60 * s) * 3 / 4);
         }
     }
 }
