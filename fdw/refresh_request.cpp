@@ -8,10 +8,13 @@ extern "C" {
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/wait_event.h"
 }
+
+#include <algorithm>
 
 namespace pgtrickle {
 
@@ -20,9 +23,18 @@ namespace {
 constexpr int locked_pause_ms = 20; /* before asking again for what somebody else refreshes */
 constexpr int chain_limit = 100;    /* processes looked at by one probe */
 
+/* Costs nothing, where asking for its blockers stops all locking for a moment. */
+bool is_waiting_for_lock(int pid)
+{
+    const PGPROC *process = BackendPidGetProc(pid);
+    return process != nullptr && (process->wait_event_info & 0xff000000U) == PG_WAIT_LOCK;
+}
+
 /* Adds whom `pid` waits for to the chain. */
 void add_blockers(int pid, int *chain, int *length)
 {
+    if (!is_waiting_for_lock(pid))
+        return;
     Datum result = OidFunctionCall1(F_PG_BLOCKING_PIDS, Int32GetDatum(pid));
     ArrayType *blockers = DatumGetArrayTypeP(result);
     auto *pids = reinterpret_cast<int32 *>(ARR_DATA_PTR(blockers));
@@ -105,7 +117,9 @@ Obstacle request_refresh(const Oid *relids, int count)
 {
     const Stopwatch waited;
     const int64_t limit_ms = guc::scan_refresh_timeout_ms;
-    int64_t probe_at_ms = DeadlockTimeout;
+    /* Twice while a refresh worker waits for a lock. */
+    const int64_t probing_ms = std::max(DeadlockTimeout / 4, 1);
+    int64_t probe_at_ms = probing_ms;
     mailbox::Reply reply = mailbox::request_refresh(relids, count);
     for (int64_t now_ms = 0;; now_ms = waited.ms()) {
         if (reply.answer != mailbox::Answer::waiting && reply.answer != mailbox::Answer::locked)
@@ -120,7 +134,7 @@ Obstacle request_refresh(const Oid *relids, int count)
                 reply.answer = mailbox::Answer::locked;
                 break;
             }
-            probe_at_ms = now_ms + DeadlockTimeout;
+            probe_at_ms = now_ms + probing_ms;
         }
         long rest_ms = static_cast<long>((limit_ms < probe_at_ms ? limit_ms : probe_at_ms) - now_ms) + 1;
         if (reply.answer == mailbox::Answer::locked) {

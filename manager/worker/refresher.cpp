@@ -73,19 +73,17 @@ std::string description_of(const Ids &members, const std::map<Id, const Involved
 
 /* A lock that is held for long must not stop the other stream tables; and where the manager is part of a
  * deadlock, it is the one to give way: it tries again, where a user's statement would fail. So it looks for
- * one as soon as it waits, and waits no longer than others do before they look. But a reader who waits
- * for it is to find the deadlock that he is part of. */
-void limit_waiting(Initiator initiator)
+ * one as soon as it waits, and waits no longer than others do before they look. A reader who waits for it
+ * looks more often than that for the deadlock that he is part of (request_refresh()). */
+void limit_waiting()
 {
-    const bool is_for_reader = initiator == Initiator::reader;
-    const std::string limit = std::to_string(is_for_reader ? 2 * DeadlockTimeout : std::max(DeadlockTimeout / 2, 1));
+    const std::string limit = std::to_string(std::max(DeadlockTimeout / 2, 1));
     call([&] {
         auto set = [](const char *name, const char *value) {
             (void)set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
         };
         set("lock_timeout", limit.c_str());
-        if (!is_for_reader)
-            set("deadlock_timeout", "10");
+        set("deadlock_timeout", "10");
     });
 }
 
@@ -161,7 +159,7 @@ std::optional<Failure> Refresher::attempt(const Ids &members)
             unrefreshed_.held.assign(members.begin(), members.end());
             return;
         }
-        limit_waiting(job_.initiator);
+        limit_waiting();
         if (timeout_ms > 0)
             call([=] { enable_timeout_after(STATEMENT_TIMEOUT, timeout_ms); });
         outcomes = refresh::refresh_group({.members = std::vector<Oid>(members.begin(), members.end()),

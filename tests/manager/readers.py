@@ -75,4 +75,36 @@ def what_comes_due_meanwhile_is_no_answer():
     assert other.await_answer() == [(1,)], other.answer
 
 
-run_cases([what_comes_due_meanwhile_is_no_answer, db.drop])
+def who_waits_for_a_readers_refresh_is_not_the_victim():
+    """A refresh for a reader holds `first` and waits for `second`; somebody who holds `third` waits for `first`. When it goes
+    on to `third` that is a deadlock, and the refresh has to give way, although the other waits longer."""
+    db.run("CREATE TABLE first (id int); CREATE TABLE second (id int); CREATE TABLE third (id int)")
+    create("all_three", "SELECT (SELECT count(*) FROM first) AS a, (SELECT count(*) FROM second) AS b, (SELECT count(*) FROM third) AS c", "1h")
+    db.run("INSERT INTO third VALUES (1)")
+    holder, other = db.connect(), db.connect()
+    for session in holder, other:
+        session.autocommit = False
+    holder.cursor().execute("LOCK TABLE second IN ACCESS EXCLUSIVE MODE")
+    other.cursor().execute("SET LOCAL deadlock_timeout = '2s'; LOCK TABLE third IN ACCESS EXCLUSIVE MODE")
+    reader = Reader("all_three")
+    waiting = "SELECT count(*) > 0 FROM pg_locks WHERE relation = '%s'::regclass AND NOT granted"
+    db.wait_for(waiting % "second", True)
+    failures = []
+
+    def lock_first():
+        try:
+            other.cursor().execute("LOCK TABLE first IN ACCESS EXCLUSIVE MODE")
+        except psycopg2.Error as error:
+            failures.append(error)
+
+    locking = threading.Thread(target=lock_first)
+    locking.start()
+    db.wait_for(waiting % "first", True)
+    holder.rollback()
+    locking.join(60)
+    other.rollback()
+    assert not failures, failures
+    assert reader.await_answer() == [(0, 0, 1)], reader.answer
+
+
+run_cases([what_comes_due_meanwhile_is_no_answer, who_waits_for_a_readers_refresh_is_not_the_victim, db.drop])
