@@ -64,8 +64,13 @@ def crash(by):
 
 
 def kill_a_backend():
+    other = db.connect()
     os.kill(db.value("SELECT pg_backend_pid()"), signal.SIGKILL)
-    time.sleep(0.5)
+    try:  # until the server has noticed, and lets nobody in before it has recovered
+        while True:
+            other.cursor().execute("SELECT pg_sleep(0.01)")
+    except psycopg2.Error:
+        pass
 
 
 def stop_immediately():

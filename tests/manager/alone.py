@@ -27,8 +27,9 @@ def a_due_stream_table_is_refreshed():
 
 def those_on_stream_tables_follow_at_one_frontier():
     db.run("SELECT pgtrickle.create_stream_table('grand', 'SELECT sum(amount) AS amount FROM totals', '1s')")
-    db.run("UPDATE orders SET amount = amount + 1")
-    db.wait_for("SELECT amount::int FROM grand", 495)
+    for total in 495, 525:  # the first time the manager may not know it yet
+        db.run("UPDATE orders SET amount = amount + 1")
+        db.wait_for("SELECT amount::int FROM grand", total)
     assert db.value("SELECT count(DISTINCT frontier::text) FROM pgtrickle.pgt_state") == 1
 
 
@@ -55,11 +56,12 @@ def a_calculated_one_follows_changes():
 
 def without_changes_nothing_runs():
     db.wait_for("SELECT count(*) FROM pgtrickle.pgt_state WHERE NOT is_populated", 0)
-    written_at = db.value("SELECT clock_timestamp()")
     db.run("INSERT INTO orders VALUES (101, 78, 1)")
     db.wait_for("SELECT count(*) FROM regions WHERE region = 78", 1)
+    db.wait_for("SELECT count(*) FROM totals WHERE region = 78", 1)
+    taken_in_at = db.value("SELECT data_timestamp FROM pgtrickle.pgt_state WHERE relid = 'totals'::regclass")
     # The history is written after the commit.
-    db.wait_for(f"SELECT count(*) > 0 FROM pgtrickle.get_refresh_history('totals') WHERE data_timestamp > '{written_at}'", True)
+    db.wait_for(f"SELECT count(*) FROM pgtrickle.get_refresh_history('totals', 1000) WHERE data_timestamp = '{taken_in_at}'", 1)
     before = refreshes("totals")
     time.sleep(2.5)  # more than two due times: there is no condition to wait for when nothing is to happen
     assert refreshes("totals") == before
@@ -87,9 +89,9 @@ def a_failing_one_is_suspended_and_stops_nobody():
     db.run("INSERT INTO orders VALUES (200, 5, 0)")
     db.wait_for("SELECT status FROM pgtrickle.pgt_state WHERE relid = 'shares'::regclass", "SUSPENDED")
     assert db.value("SELECT count(*) FROM shares") == 32, "the last good rows stay"
-    errors = db.run("SELECT DISTINCT error_message FROM pgtrickle.get_refresh_history('shares', 100) "
-                    "WHERE status = 'FAILED'")
-    assert errors == [("division by zero",)], errors
+    # The history is written after the commit.
+    db.wait_for("SELECT string_agg(DISTINCT error_message, ', ') FROM pgtrickle.get_refresh_history('shares', 100) "
+                "WHERE status = 'FAILED'", "division by zero")
     db.wait_for("SELECT amount::int FROM totals WHERE region = 5", 0)
 
 
@@ -120,12 +122,10 @@ def a_sibling_of_a_failing_one_waits_and_is_not_blamed():
     db.run("INSERT INTO base VALUES (2, 0)")
     db.wait_for("SELECT status FROM pgtrickle.pgt_state WHERE relid = 'bad'::regclass", "SUSPENDED")
     assert db.value("SELECT count(*) FROM good") == 1  # an atomic diamond: all of it or nothing
-    failed = db.run("SELECT count(*) FILTER (WHERE status = 'FAILED') FROM pgtrickle.get_refresh_history('good', 100) "
-                    "UNION ALL SELECT count(*) FILTER (WHERE status = 'FAILED') "
-                    "FROM pgtrickle.get_refresh_history('both', 100) "
-                    "UNION ALL SELECT count(*) FILTER (WHERE action = 'FULL' AND status = 'FAILED') "
-                    "FROM pgtrickle.get_refresh_history('bad', 100)")
-    assert [row[0] for row in failed[:2]] == [0, 0] and failed[2][0] > 0, failed
+    db.wait_for("SELECT count(*) > 0 FROM pgtrickle.get_refresh_history('bad', 100) WHERE action = 'FULL' AND status = 'FAILED'", True)
+    for name in "good", "both":
+        failed = db.value("SELECT count(*) FROM pgtrickle.get_refresh_history(%s, 100) WHERE status = 'FAILED'", name)
+        assert failed == 0, (name, failed)
     db.run("SELECT pgtrickle.alter_stream_table('both', diamond_consistency => 'none')")
     db.wait_for("SELECT count(*) FROM good", 2)
     db.run("SELECT pgtrickle.drop_stream_table('bad', true)")

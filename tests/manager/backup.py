@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import psycopg2
@@ -65,6 +66,13 @@ class Clone:
         file.close()
         return rows
 
+    def wait_for_catalog(self, statement, wanted, limit_s=30):
+        """It is written to after the commits that it tells of."""
+        deadline = time.monotonic() + limit_s
+        while (found := self.catalog(statement)) != wanted:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.05)
+
     def __enter__(self):
         self.original = db.session, db.host
         db.host = self.host
@@ -94,8 +102,8 @@ def goes_on_by_itself():
 def a_copy_goes_on_by_itself():
     with Clone(is_standby=False) as clone:
         goes_on_by_itself()
-        assert db.value("SELECT count(*) FROM pgtrickle.get_refresh_history('sums', 10)") > 0
-        assert clone.catalog("SELECT name FROM registry ORDER BY name") == [("on_sums",), ("sums",)]
+        db.wait_for("SELECT count(*) > 0 FROM pgtrickle.get_refresh_history('sums', 10)", True)
+        clone.wait_for_catalog("SELECT name FROM registry ORDER BY name", [("on_sums",), ("sums",)])
     goes_on_by_itself()
 
 
@@ -116,9 +124,9 @@ def a_standby_is_read_and_promoted():
         goes_on_by_itself()
         db.run("INSERT INTO source VALUES (1000, 1, 1)")
         db.wait_for("SELECT n::int FROM later", 201)
-        assert clone.catalog("SELECT name FROM registry ORDER BY name") == [("later",), ("on_sums",), ("sums",)]
-        assert clone.catalog("SELECT DISTINCT timeline FROM registry") == [(2,)]
-        assert clone.catalog("SELECT DISTINCT timeline FROM cluster_database WHERE stream_tables > 0") == [(2,)]
+        clone.wait_for_catalog("SELECT name FROM registry ORDER BY name", [("later",), ("on_sums",), ("sums",)])
+        clone.wait_for_catalog("SELECT DISTINCT timeline FROM registry", [(2,)])
+        clone.wait_for_catalog("SELECT DISTINCT timeline FROM cluster_database WHERE stream_tables > 0", [(2,)])
     goes_on_by_itself()
 
 
