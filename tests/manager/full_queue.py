@@ -5,6 +5,7 @@ alerts, and what lasts until there is room is told then."""
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -82,18 +83,36 @@ def what_starts_over_does():
     db.wait_for("SELECT v::int FROM sums", 3)
 
 
+def stop_manager():
+    """While it waits: elsewhere it may hold what others need."""
+    manager = db.manager_pid()
+    deadline = time.monotonic() + 30
+    while True:
+        os.kill(manager, signal.SIGSTOP)
+        time.sleep(0.01)
+        if db.value("SELECT wait_event FROM pg_stat_activity WHERE pid = %s", manager) == "Extension":
+            return manager
+        os.kill(manager, signal.SIGCONT)
+        assert time.monotonic() < deadline, "the manager does not wait"
+
+
 def what_is_still_late_is_told_when_there_is_room():
     db.run("SELECT pgtrickle.gate_source('source')")
-    db.run("INSERT INTO source VALUES (5, 1)")
     with open(server.folder / "server.log", errors="replace") as log:
+        log.seek(0, os.SEEK_END)
+        db.run("INSERT INTO source VALUES (5, 1)")
         deadline = time.monotonic() + 30
         while "stale_data" not in log.read():
             assert time.monotonic() < deadline, "nobody noticed that it is late"
             time.sleep(0.1)
-    blocker.close()
-    db.wait_for("SELECT pg_notification_queue_usage()", 0)
-    listener = db.connect()
-    listener.cursor().execute("LISTEN pg_trickle_alert")
+    manager = stop_manager()
+    try:  # it is told once, as soon as there is room: not before somebody listens
+        blocker.close()
+        db.wait_for("SELECT pg_notification_queue_usage()", 0)
+        listener = db.connect()
+        listener.cursor().execute("LISTEN pg_trickle_alert")
+    finally:
+        os.kill(manager, signal.SIGCONT)
     heard = set()
     deadline = time.monotonic() + 30
     while not {("stale_data", "sums"), ("stale_data", "shares")} <= heard:
