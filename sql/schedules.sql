@@ -46,7 +46,7 @@ SELECT pgtrickle.create_stream_table('sd_cron', 'SELECT id FROM sd_source', '@ye
 -- Neither the session nor the owner's role has a say.
 SET timezone = 'UTC';
 CALL pg_temp.set_zone('Asia/Tokyo');
-SELECT date_trunc('second', clock_timestamp() + '2 s') AS due \gset
+SELECT date_trunc('second', clock_timestamp() + '5 s') AS due \gset
 SELECT pgtrickle.alter_stream_table('sd_cron', schedule => pg_temp.at(:'due', 'Asia/Tokyo'));
 INSERT INTO sd_source VALUES (1);
 -- The manager alone.
@@ -56,7 +56,7 @@ SELECT last_refresh_at >= :'due' AS is_when_due FROM pgtrickle.pgt_stream_tables
 -- And a reader, who judges by the same time. A zone may be a number of hours.
 RESET pg_trickle.max_staleness;
 CALL pg_temp.set_zone('-3');
-SELECT date_trunc('second', clock_timestamp() + '2 s') AS due \gset
+SELECT date_trunc('second', clock_timestamp() + '5 s') AS due \gset
 SELECT pgtrickle.alter_stream_table('sd_cron', schedule => pg_temp.at(:'due', '<-03>+03'));
 INSERT INTO sd_source VALUES (2);
 SELECT pg_temp.wait_for_rows(2);
