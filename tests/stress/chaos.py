@@ -298,7 +298,16 @@ class Session:
             if not self.is_expected(error):
                 statement = self.cursor.query.decode() if self.cursor.query else ""
                 self.chaos.fault(f"{error.pgcode}: {error}\n{statement}")
-            self.run("ROLLBACK")
+            self.roll_back()
+
+    def roll_back(self):
+        """Though that is cancelled as well."""
+        while True:
+            try:
+                return self.run("ROLLBACK")
+            except psycopg2.errors.QueryCanceled as error:
+                if HANG in str(error):
+                    raise
 
 
 def finish_prepared(chaos, chooser, least_age_s):
