@@ -32,6 +32,25 @@ std::vector<ValueType> types_of(const SetOperationStmt *operation)
     return types;
 }
 
+/* Inside of `above` it makes no difference but to where a value is cast. */
+bool is_part_of(const SetOperationStmt *operation, const SetOperationStmt *above)
+{
+    return operation->op == SETOP_UNION && above->op == SETOP_UNION && (operation->all || !above->all) &&
+           types_of(operation) == types_of(above);
+}
+
+/* Of unions in a union those of all, side by side: to pull nested ones up takes PostgreSQL's planner a time
+ * that grows with the third power of their number. */
+void add_operands(const SetOperationStmt *operation, std::vector<Node *> &operands)
+{
+    for (Node *operand : {operation->larg, operation->rarg}) {
+        if (IsA(operand, SetOperationStmt) && is_part_of(castNode(SetOperationStmt, operand), operation))
+            add_operands(castNode(SetOperationStmt, operand), operands);
+        else
+            operands.push_back(operand);
+    }
+}
+
 /* PostgreSQL frame: `var` as a value of the type `wanted`. */
 Node *coerced(Var *var, const ValueType &wanted)
 {
@@ -159,8 +178,10 @@ engine::PlanPtr Translator::set_operand(const Level &level, Node *node, const st
         for (size_t i = 0; i < types.size(); i++)
             kept.push_back(static_cast<int>(i) + 1);
     }
+    std::vector<Node *> operands;
     std::vector<engine::PlanPtr> inputs;
-    for (Node *operand : {operation->larg, operation->rarg}) {
+    add_operands(operation, operands);
+    for (Node *operand : operands) {
         std::vector<ValueType> operand_types;
         engine::PlanPtr plan = set_operand(level, operand, kept, operand_types, operation);
         inputs.push_back(cast_columns(std::move(plan), kept, operand_types, types));
