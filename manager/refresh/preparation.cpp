@@ -6,6 +6,7 @@
 #include "pg/superuser.hpp"
 #include "pg/versions.hpp"
 #include "pg/walker.hpp"
+#include "refresh/join_search.hpp"
 #include "refresh/statement.hpp"
 
 extern "C" {
@@ -230,6 +231,7 @@ void keep(Prepared *prepared, PlannedStmt *planned, const char *text)
 PlannedStmt *planned(Query *query, const char *sql, Driver driver)
 {
     SettingsLevel level;
+    JoinSearch join_search;
     return call([=] {
         for (const auto &setting : planner_settings)
             set_for_now(setting[0], setting[1]);
