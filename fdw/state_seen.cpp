@@ -20,6 +20,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 namespace pgtrickle {
@@ -95,21 +96,40 @@ bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
     return false;
 }
 
+/* C++ frame. Nothing where there is none, or no state. */
+std::optional<Frontier> frontier_seen(Oid relid, Snapshot snapshot)
+{
+    StateSeen seen = call([=] { return state_seen(relid, snapshot); });
+    if (seen.frontier == nullptr)
+        return {};
+    return Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq);
+}
+
+/* C++ frame. Whether `relid` and all stream tables below it include all of these. Its own frontier tells how it has taken in
+ * what is below it, which may have been older. */
+bool includes_all(Oid relid, const std::vector<Frontier> &frontiers, Snapshot snapshot)
+{
+    std::vector<Oid> taken_in = definition::upstreams_of(relid);
+    taken_in.push_back(relid);
+    return std::all_of(taken_in.begin(), taken_in.end(), [&](Oid each) {
+        const std::optional<Frontier> own = frontier_seen(each, snapshot);
+        return own && std::all_of(frontiers.begin(), frontiers.end(), [&](const Frontier &other) { return own->includes(other); });
+    });
+}
+
 /* C++ frame. A change that one of them has taken in the snapshot sees, and whoever lacks it has it pending. */
 Oid first_behind(const Oid *relids, int count, Snapshot snapshot)
 {
     std::vector<Frontier> frontiers;
     for (int i = 0; i < count; i++) {
-        StateSeen seen = call([=] { return state_seen(relids[i], snapshot); });
-        if (seen.frontier == nullptr)
+        std::optional<Frontier> frontier = frontier_seen(relids[i], snapshot);
+        if (!frontier)
             return InvalidOid;
-        frontiers.push_back(Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq));
+        frontiers.push_back(*std::move(frontier));
     }
     for (int i = 0; i < count; i++) {
-        bool includes_all = std::all_of(frontiers.begin(), frontiers.end(),
-                                        [&](const Frontier &other) { return frontiers[i].includes(other); });
         int left = 1000;
-        if (!includes_all && has_pending_below(relids[i], snapshot, {false, false}, left))
+        if (!includes_all(relids[i], frontiers, snapshot) && has_pending_below(relids[i], snapshot, {false, false}, left))
             return relids[i];
     }
     return InvalidOid;

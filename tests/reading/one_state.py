@@ -24,6 +24,7 @@ for name, query in (("one", "SELECT id FROM common"), ("other", "SELECT id FROM 
                     ("mine", "SELECT id FROM common UNION ALL SELECT -id FROM own_rows"),
                     ("late", "SELECT id FROM common UNION ALL SELECT id FROM held")):
     db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h')", name, query)
+db.run("SELECT pgtrickle.create_stream_table('above', 'SELECT id FROM other', 'calculated')")
 
 Stale = psycopg2.errors.ObjectNotInPrerequisiteState
 
@@ -133,21 +134,56 @@ def beside_one_that_the_reader_refreshes_himself():
     assert reader.row[0] == reader.row[1], reader.row
 
 
-def frontier():
-    return db.value("SELECT frontier::text FROM pgtrickle.pgt_state WHERE relid = 'other'::regclass")
+def frontier(name):
+    return db.value("SELECT frontier::text FROM pgtrickle.pgt_state WHERE relid = %s::regclass", name)
 
 
-def come_between(reader, holder):
-    """After the refresh for the reader, and before he reads. False: the worker had just stopped waiting, and he will ask again."""
-    before = frontier()
+def refresh(name, session=db):
+    session.run(f"SELECT pgtrickle.refresh_stream_table('{name}')")
+
+
+def refresh_one():
+    commit_a_row()
+    refresh("one")
+
+
+def refresh_one_and_then_what_is_above_an_older_one():
+    """By the manager, as its upstream has changed, which keeps to a schedule of its own."""
+    commit_a_row()
+    another, before = Reader("error"), frontier("above")
+    another.run("BEGIN")
+    refresh("other", another)
+    commit_a_row()
+    refresh("one")
+    another.run("COMMIT")
+    another.session.close()
+    assert is_so(lambda: frontier("above") != before)
+
+
+def come_between(reader, holder, name, act):
+    """After the refresh of `name` for the reader, and before he reads. False: the worker had just stopped waiting, and he will ask again."""
+    before = frontier(name)
     with reader.stopped():
         holder.let_go()
-        has_come = is_so(lambda: frontier() != before, 3)
+        has_come = is_so(lambda: frontier(name) != before, 3)
         if has_come:
-            commit_a_row()
-            db.run("SELECT pgtrickle.refresh_stream_table('one')")
+            act()
         holder.hold()
     return has_come
+
+
+def beside_one_that_is_above_an_older_one():
+    reader, times = Reader("error"), 0
+    commit_a_row()
+    holder = Holder("common")
+    reader.start(counts_of("one", "above"))
+    while times == 0 and holder.keep_waiting(reader):
+        times += come_between(reader, holder, "above", refresh_one_and_then_what_is_above_an_older_one)
+    holder.session.close()
+    assert is_so(reader.has_ended), "it waits for ever"
+    reader.session.close()
+    assert times == 1 and reader.error is None, (times, reader.error)
+    assert reader.row[0] == reader.row[1], reader.row
 
 
 def read_with_others_between(on_stale):
@@ -157,7 +193,7 @@ def read_with_others_between(on_stale):
     holder = Holder("common")
     reader.start(counts_of("one", "other"))
     while holder.keep_waiting(reader):
-        times += come_between(reader, holder)
+        times += come_between(reader, holder, "other", refresh_one)
     holder.session.close()
     reader.session.close()
     assert times > 1, times
@@ -177,5 +213,5 @@ def the_database_can_be_dropped():
     db.drop()
 
 
-run_cases([beside_one_that_the_reader_refreshes_himself, others_come_between_again_and_again_and_the_reader_may_not_write,
-           the_database_can_be_dropped])
+run_cases([beside_one_that_the_reader_refreshes_himself, beside_one_that_is_above_an_older_one,
+           others_come_between_again_and_again_and_the_reader_may_not_write, the_database_can_be_dropped])
