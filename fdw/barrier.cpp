@@ -238,9 +238,14 @@ bool refresh_here(const Oid *relids, int count)
     return held_count == 0;
 }
 
-bool has_to_be_of_one_state(int count)
+Oid *those_of_one_state(const Oid *relids, int count, int *found_count)
 {
-    return count > 1 && guc::max_staleness_ms == 0 && guc::enabled;
+    auto *found = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+    *found_count = 0;
+    for (int i = 0; i < count && guc::enabled; i++)
+        if (has_to_be_current(relids[i]))
+            found[(*found_count)++] = relids[i];
+    return found;
 }
 
 void tell_behind(Oid relid)

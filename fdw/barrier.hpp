@@ -33,9 +33,10 @@ Passed pass_barrier(const Oid *relids, int count, const AskedRights *rights);
  * that rest, on_stale has been applied. */
 bool refresh_here(const Oid *relids, int count);
 
-/* Whether a statement is to see all of `count` stream tables with the same changes. That nothing is pending now does not
- * tell that it does: one of them may have been refreshed before its snapshot, and the other one behind it. */
-bool has_to_be_of_one_state(int count);
+/* Those of its stream tables that a statement is to see with the same changes, palloc'ed: those of which nothing may be stale.
+ * That nothing is pending now does not tell that it does: one of them may have been refreshed before its snapshot, and the
+ * other one, or what it reads, behind it. */
+Oid *those_of_one_state(const Oid *relids, int count, int *found_count);
 /* Applies on_stale to one that lacks what another stream table of the statement has taken in. */
 void tell_behind(Oid relid);
 

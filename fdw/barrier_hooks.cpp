@@ -161,14 +161,16 @@ constexpr int most_passes = 5, most_passes_of_who_cannot_refresh = 30;
 void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
 {
     const bool can_refresh = can_refresh_here();
+    int current_count = 0;
+    const Oid *current = those_of_one_state(relids, count, &current_count);
     for (int left = (can_refresh ? most_passes : most_passes_of_who_cannot_refresh) - 1;; left--) {
         const AskedRights rights = asked_rights(query->plannedstmt);
         Passed passed = pass_barrier(relids, count, &rights);
         note_wait(passed);
         renew_snapshot(query, passed.has_refreshed);
-        if (!passed.is_fresh || !has_to_be_of_one_state(count))
+        if (!passed.is_fresh)
             return;
-        const Oid behind = one_behind(relids, count, query->snapshot);
+        const Oid behind = one_behind(current, current_count, query->snapshot);
         if (!OidIsValid(behind))
             return;
         if (left == 0 && !can_refresh) {
@@ -178,7 +180,7 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
         }
         PopActiveSnapshot();
         if (left == 0) {
-            wait.is_in_vain = !refresh_here(relids, count);
+            wait.is_in_vain = !refresh_here(current, current_count);
             wait.has_refreshed = true;
             renew_snapshot(query, true);
             return;

@@ -36,20 +36,19 @@ bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
     return scheduler::is_due_for_reader(schedule, since, now, definition::DatabaseZone(definition::told_time_zone()));
 }
 
-/* Whether nothing at all may be pending. */
-bool has_to_be_current(Oid relid)
-{
-    if (guc::max_staleness_ms >= 0)
-        return guc::max_staleness_ms == 0;
-    return serving_of(relid)->schedule.is_always_fresh();
-}
-
 Freshness refused(const mailbox::State &state, bool is_populated)
 {
     return {Verdict::stale, state.is_suspended ? Obstacle::suspended : Obstacle::failed, is_populated};
 }
 
 } // namespace
+
+bool has_to_be_current(Oid relid)
+{
+    if (guc::max_staleness_ms >= 0)
+        return guc::max_staleness_ms == 0;
+    return serving_of(relid)->schedule.is_always_fresh();
+}
 
 bool can_refresh_here()
 {

@@ -53,6 +53,9 @@ Freshness judge(Oid relid, TimestampTz now);
  * than the snapshot. Cost: index probes into state, dependencies and logs. */
 Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at);
 
+/* Whether nothing at all may be pending. */
+bool has_to_be_current(Oid relid);
+
 /* Whether this transaction may refresh: it writes. */
 bool can_refresh_here();
 

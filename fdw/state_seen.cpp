@@ -70,22 +70,35 @@ bool is_bound(Oid relid, Oid upstream)
     return std::binary_search(bond.begin(), bond.end(), upstream);
 }
 
+/* C++ frame. */
+std::optional<Frontier> frontier_of(const StateSeen &seen)
+{
+    if (seen.frontier == nullptr)
+        return {};
+    return Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq);
+}
+
+/* C++ frame. */
+bool is_pending(Oid source, const Frontier &frontier, Snapshot snapshot)
+{
+    return call([&] {
+        capture::lock_logs(source);
+        return capture::has_changes(source, frontier, snapshot);
+    });
+}
+
 /* C++ frame. Whether one of the sources of `relid` has a change that it has not taken in; `left` bounds the walk over
  * upstream stream tables. */
 bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
 {
-    StateSeen seen = call([=] { return state_seen(relid, snapshot); });
-    if (--left < 0 || seen.frontier == nullptr || seen.needs_reinit)
+    const StateSeen seen = call([=] { return state_seen(relid, snapshot); });
+    const std::optional<Frontier> frontier = frontier_of(seen);
+    if (--left < 0 || !frontier || seen.needs_reinit)
         return true;
     if (counted.restless && call([=] { return is_restless(relid); }))
         return true;
-    Frontier frontier = Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq);
-    for (const Source &source : definition::load(relid).sources) {
-        bool is_pending = call([&] {
-            capture::lock_logs(source.relid);
-            return capture::has_changes(source.relid, frontier, snapshot);
-        });
-        if (is_pending)
+    for (const Source &source : definition::sources_of(relid)) {
+        if (is_pending(source.relid, *frontier, snapshot))
             return true;
         bool is_walked = source.kind == SourceKind::stream_table &&
                          !(counted.own_only && call([&] { return keeps_own_schedule(source.relid); }) &&
@@ -96,42 +109,41 @@ bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
     return false;
 }
 
-/* C++ frame. Nothing where there is none, or no state. */
-std::optional<Frontier> frontier_seen(Oid relid, Snapshot snapshot)
+/* C++ frame. Whether `relid` itself lacks a change that one of these may have taken in. Such a change the snapshot sees, and
+ * whoever lacks it has it pending. */
+bool may_lack(Oid relid, const std::vector<Frontier> &frontiers, Snapshot snapshot)
 {
-    StateSeen seen = call([=] { return state_seen(relid, snapshot); });
-    if (seen.frontier == nullptr)
-        return {};
-    return Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq);
+    const StateSeen seen = call([=] { return state_seen(relid, snapshot); });
+    const std::optional<Frontier> own = frontier_of(seen);
+    if (!own || seen.needs_reinit)
+        return true;
+    if (std::all_of(frontiers.begin(), frontiers.end(), [&](const Frontier &other) { return own->includes(other); }))
+        return false;
+    const std::vector<Source> sources = definition::sources_of(relid);
+    return std::any_of(sources.begin(), sources.end(),
+                       [&](const Source &source) { return is_pending(source.relid, *own, snapshot); });
 }
 
-/* C++ frame. Whether `relid` and all stream tables below it include all of these. Its own frontier tells how it has taken in
- * what is below it, which may have been older. */
-bool includes_all(Oid relid, const std::vector<Frontier> &frontiers, Snapshot snapshot)
-{
-    std::vector<Oid> taken_in = definition::upstreams_of(relid);
-    taken_in.push_back(relid);
-    return std::all_of(taken_in.begin(), taken_in.end(), [&](Oid each) {
-        const std::optional<Frontier> own = frontier_seen(each, snapshot);
-        return own && std::all_of(frontiers.begin(), frontiers.end(), [&](const Frontier &other) { return own->includes(other); });
-    });
-}
-
-/* C++ frame. A change that one of them has taken in the snapshot sees, and whoever lacks it has it pending. */
+/* C++ frame. Of one that reads others the frontier tells when it has taken them in, and not how old they were. */
 Oid first_behind(const Oid *relids, int count, Snapshot snapshot)
 {
+    std::vector<std::vector<Oid>> taken_in; /* by each, itself included */
+    for (int i = 0; i < count; i++) {
+        taken_in.push_back(definition::upstreams_of(relids[i]));
+        taken_in.back().push_back(relids[i]);
+    }
+    if (count == 0 || (count == 1 && taken_in.front().size() == 1))
+        return InvalidOid;
     std::vector<Frontier> frontiers;
     for (int i = 0; i < count; i++) {
-        std::optional<Frontier> frontier = frontier_seen(relids[i], snapshot);
+        std::optional<Frontier> frontier = frontier_of(call([=] { return state_seen(relids[i], snapshot); }));
         if (!frontier)
             return InvalidOid;
         frontiers.push_back(*std::move(frontier));
     }
-    for (int i = 0; i < count; i++) {
-        int left = 1000;
-        if (!includes_all(relids[i], frontiers, snapshot) && has_pending_below(relids[i], snapshot, {false, false}, left))
+    for (int i = 0; i < count; i++)
+        if (std::any_of(taken_in[i].begin(), taken_in[i].end(), [&](Oid each) { return may_lack(each, frontiers, snapshot); }))
             return relids[i];
-    }
     return InvalidOid;
 }
 

@@ -172,18 +172,57 @@ def come_between(reader, holder, name, act):
     return has_come
 
 
-def beside_one_that_is_above_an_older_one():
-    reader, times = Reader("error"), 0
-    commit_a_row()
-    holder = Holder("common")
-    reader.start(counts_of("one", "above"))
+def read_with_one_between(reader, query, holder, name, act):
+    """What is pending and whom it waits for is the caller's."""
+    times = 0
+    reader.start(query)
     while times == 0 and holder.keep_waiting(reader):
-        times += come_between(reader, holder, "above", refresh_one_and_then_what_is_above_an_older_one)
+        times += come_between(reader, holder, name, act)
     holder.session.close()
     assert is_so(reader.has_ended), "it waits for ever"
     reader.session.close()
     assert times == 1 and reader.error is None, (times, reader.error)
     assert reader.row[0] == reader.row[1], reader.row
+
+
+def beside_one_that_is_above_an_older_one():
+    commit_a_row()
+    read_with_one_between(Reader("error"), counts_of("one", "above"), Holder("common"), "above",
+                          refresh_one_and_then_what_is_above_an_older_one)
+
+
+def one_that_is_over_an_older_one():
+    """It is refreshed for its other source, and not what keeps to a schedule of its own below it."""
+    db.run("CREATE TABLE left_rows (id serial PRIMARY KEY); CREATE TABLE right_rows (id serial PRIMARY KEY)")
+    db.run("SELECT pgtrickle.create_stream_table('below', 'SELECT id FROM left_rows', '1h')")
+    db.run("SELECT pgtrickle.create_stream_table('over', 'SELECT id FROM below UNION ALL SELECT -id FROM right_rows', 'calculated')")
+
+    def change():
+        before = frontier("over")
+        db.run("BEGIN; INSERT INTO left_rows DEFAULT VALUES; INSERT INTO right_rows DEFAULT VALUES; COMMIT")
+        assert is_so(lambda: frontier("over") != before)
+
+    change()
+    read_with_one_between(Reader("error"), "SELECT count(*) FILTER (WHERE id > 0), count(*) FILTER (WHERE id < 0) FROM over",
+                          Holder("left_rows"), "over", change)
+
+
+def beside_another_where_the_schedules_want_nothing_stale():
+    """The manager refreshes both whenever it can."""
+    db.run("CREATE TABLE elsewhere (id int)")
+    db.run("SELECT pgtrickle.create_stream_table('first', 'SELECT id FROM common', '0s')")
+    db.run("SELECT pgtrickle.create_stream_table('second', 'SELECT id FROM common UNION ALL SELECT id FROM elsewhere WHERE id > 0', '0s')")
+    reader, holder = Reader("error"), Holder("elsewhere")
+    reader.run("SET pg_trickle.max_staleness = -1")
+
+    def change():
+        before = frontier("first")
+        holder.hold()
+        commit_a_row()
+        assert is_so(lambda: frontier("first") != before)
+
+    commit_a_row()
+    read_with_one_between(reader, counts_of("first", "second"), holder, "second", change)
 
 
 def read_with_others_between(on_stale):
@@ -214,4 +253,5 @@ def the_database_can_be_dropped():
 
 
 run_cases([beside_one_that_the_reader_refreshes_himself, beside_one_that_is_above_an_older_one,
-           others_come_between_again_and_again_and_the_reader_may_not_write, the_database_can_be_dropped])
+           one_that_is_over_an_older_one, others_come_between_again_and_again_and_the_reader_may_not_write,
+           beside_another_where_the_schedules_want_nothing_stale, the_database_can_be_dropped])
