@@ -93,9 +93,12 @@ def a_delta_given_up_anywhere_leaves_the_answer():
 
 
 def both_are_measured_when_a_delta_is_given_up():
-    pretend_a_fill_took("totals", 20)
-    change_few(1)
-    db.run("SELECT pgtrickle.refresh_stream_table('totals')")
+    for turn in range(20):  # on a busy machine what was asked before may have shown that it is too dear to be begun
+        pretend_a_fill_took("totals", 20)
+        change_few(turn)
+        db.run("SELECT pgtrickle.refresh_stream_table('totals')")
+        if last_refresh("totals")[2] == "given up":
+            break
     assert last_refresh("totals") == ("FULL", True, "given up"), last_refresh("totals")
     assert [way for _, way in measured("totals")] == ["FILL", "DELTA", "FULL"], measured("totals")
     check("totals")
