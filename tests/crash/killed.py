@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database, Server, run_cases  # noqa: E402: needs the path above
+from database import Database, Server, as_soon_as_it_connects, run_cases  # noqa: E402: needs the path above
 
 MAINTAINED = {
     "totals": "SELECT k, count(*) AS n, sum(v) AS total FROM a GROUP BY k",
@@ -36,18 +36,6 @@ MAINTAINED = {
 }
 server = Server()
 db = Database(server.host)
-
-
-def patiently(work, limit_s=60):
-    """Until the server is up again."""
-    deadline = time.monotonic() + limit_s
-    while True:
-        try:
-            return work()
-        except psycopg2.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 class Load:
@@ -81,7 +69,7 @@ class Load:
 
 
 def check():
-    db.session = patiently(db.connect)
+    db.session = as_soon_as_it_connects(db.connect)
     db.run("SET client_min_messages = error; SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error;"
            "SET pg_trickle.scan_refresh_timeout = '30s'")
     for name, query in MAINTAINED.items():
@@ -104,12 +92,12 @@ def set_up():
 def a_killed_process_leaves_the_truth():
     for kind in ("state = 'active' AND backend_type = 'client backend'", "backend_type = 'pg_trickle manager'"):
         with Load():
-            db.session = patiently(db.connect)
+            db.session = as_soon_as_it_connects(db.connect)
             db.wait_for(f"SELECT count(*) > 0 FROM pg_stat_activity WHERE {kind} AND pid <> pg_backend_pid()", True)
             pids = db.run(f"SELECT pid FROM pg_stat_activity WHERE {kind} AND pid <> pg_backend_pid()")
             if pids:
                 os.kill(pids[0][0], signal.SIGKILL)
-        patiently(check)  # a session that was let in before the server noticed goes down with it
+        as_soon_as_it_connects(check)  # a session that was let in before the server noticed goes down with it
 
 
 def a_stopped_server_leaves_the_truth():

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database, Server, run_cases  # noqa: E402: needs the path above
+from database import Database, Server, as_soon_as_it_connects, run_cases  # noqa: E402: needs the path above
 
 server = Server()
 db = Database(server.host)
@@ -36,17 +36,6 @@ def set_up():
         db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h', %s)", name, query, mode)
 
 
-def patiently(work, limit_s=60):
-    deadline = time.monotonic() + limit_s
-    while True:
-        try:
-            return work()
-        except psycopg2.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-
-
 def check(expected):
     for name, query in MAINTAINED.items():
         db.run("SELECT pgtrickle.refresh_stream_table(%s)", name)
@@ -59,7 +48,7 @@ def check(expected):
 
 def crash(by):
     by()
-    patiently(lambda: setattr(db, "session", db.connect()))
+    db.session = as_soon_as_it_connects(db.connect)
     db.run("SET client_min_messages = error")
 
 
