@@ -360,6 +360,7 @@ void lay_out_anew(Oid relid)
 void define_restored(Oid relid)
 {
     Definition definition = definition::load(relid);
+    AsOwner as_owner(definition.owner);
     definition::ParsedQuery parsed = parse_defining_query(definition, true, relid);
     redefine(relid, call([&] { return fit_to_declared(relid, parsed); }), {}, definition.mode);
 }

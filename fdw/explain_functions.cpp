@@ -108,9 +108,9 @@ void explain_steps(Rows &rows, const refresh::Compiled &compiled)
         if (compiled.is_full_only())
             continue;
         uint64_t all_changed = (uint64_t{1} << step.step.inputs.size()) - 1;
-        add(rows, label + ": delta statement", laid_out(compiled.program->delta_sql(i, all_changed, names)));
+        add(rows, label + ": delta statement", laid_out(refresh::readable(compiled.program->delta_sql(i, all_changed, names), compiled)));
         if (!step.step.recompute_sql_condition.empty())
-            add(rows, label + ": a group is recomputed if", step.step.recompute_sql_condition);
+            add(rows, label + ": a group is recomputed if", refresh::readable(step.step.recompute_sql_condition, compiled));
     }
 }
 
@@ -143,7 +143,7 @@ void explain(Rows &rows, Oid relid, bool with_analyze)
     explain_state(rows, relid);
     explain_sources(rows, compiled);
     if (compiled.program)
-        add(rows, "operators", compiled.program->explain(source_names(compiled)));
+        add(rows, "operators", refresh::readable(compiled.program->explain(source_names(compiled)), compiled));
     explain_steps(rows, compiled);
     for (const refresh::MissingIndex &missing : refresh::missing_indexes(relid))
         add(rows, "missing index", missing.statement);

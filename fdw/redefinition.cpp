@@ -122,7 +122,7 @@ bool has_whole_row(::Node *node, void *context)
 /* By itself or by a view, which is read with its rows as a whole as well. */
 bool reads_whole_rows(const Query *query)
 {
-    Query *expanded = translate::expand_views(query, InvalidOid);
+    Query *expanded = translate::expand_views(query);
     return has_whole_row(reinterpret_cast<::Node *>(const_cast<Query *>(query)), nullptr) ||
            has_whole_row(reinterpret_cast<::Node *>(expanded), nullptr);
 }

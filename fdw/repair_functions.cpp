@@ -36,7 +36,7 @@ Oid stream_table_to_repair(FunctionCallInfo fcinfo)
 /* What is missing of the heaps, the first of it; empty: nothing. */
 std::string missing_storage(const Definition &definition)
 {
-    int last = static_cast<int>(refresh::steps_of(definition).size()) - 1;
+    int last = static_cast<int>(refresh::steps_of(definition).list.size()) - 1;
     for (int k = 0; k < last; k++)
         if (!OidIsValid(storage::arrangement_of(definition.relid, k)))
             return "an arrangement was missing";

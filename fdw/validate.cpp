@@ -8,6 +8,7 @@
 #include "fdw/create.hpp"
 #include "fdw/rows.hpp"
 #include "pg/attempt.hpp"
+#include "translate/constants.hpp"
 
 extern "C" {
 #include "utils/lsyscache.h"
@@ -59,7 +60,7 @@ void report_maintenance(Rows &rows, const Query *query)
     std::vector<std::string> names;
     for (const translate::SourceRef &source : translation.sources)
         names.push_back(call([&] { return definition::qualified_name(source.relid); }));
-    add(rows, "operators", engine::Program(translation.plan).explain(names), "OK");
+    add(rows, "operators", translate::with_literals(engine::Program(translation.plan).explain(names), translation.constants), "OK");
     for (const translate::SourceRef &source : translation.sources)
         report_source(rows, source);
 }

@@ -79,7 +79,7 @@ std::string typed_null(const Column &column)
 {
     std::string null = "NULL::" + column.type;
     if (column.is_domain)
-        null = "('{}'::" + column.type + "[])[1]";
+        null = "(ARRAY[]::" + column.type + "[])[1]";
     return column.collation.empty() ? null : null + " COLLATE " + column.collation;
 }
 

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "pg/boundary.hpp"
+#include "pg/settings.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"
@@ -36,7 +37,8 @@ class UserSwitch {
     int flags_;
 };
 
-class AsOwner : public UserSwitch {
+/* What user code sets meanwhile is undone with it, as in every security-restricted operation of PostgreSQL. */
+class AsOwner : SettingsLevel, UserSwitch {
   public:
     explicit AsOwner(Oid owner)
         : UserSwitch(owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION)

@@ -17,6 +17,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_tablespace.h"
 #include "commands/explain.h"
 #include "commands/tablecmds.h"
@@ -130,18 +131,6 @@ inline void set_rights([[maybe_unused]] Query *query, RangeTblEntry *entry, cons
     info->selectedCols = rights.columns;
 }
 
-inline void require_no_rights(Query *query)
-{
-    ListCell *cell;
-#if PG_VERSION_NUM < 160000
-    foreach (cell, query->rtable)
-        lfirst_node(RangeTblEntry, cell)->requiredPerms = 0;
-#else
-    foreach (cell, query->rteperminfos)
-        lfirst_node(RTEPermissionInfo, cell)->requiredPerms = 0;
-#endif
-}
-
 /* For an entry whose relation is read by a subquery in its place, which asks for the rights. Since 16 a cached plan locks
  * also the relation of a subquery, so that the lock's mode stays. */
 inline void leave_rights_to_subquery(RangeTblEntry *entry)
@@ -214,7 +203,9 @@ constexpr int rule_entries = PG_VERSION_NUM < 160000 ? 2 : 0;
     ((class_id) == RelationRelationId     ? pg_class_ownercheck(object, user)  \
      : (class_id) == ExtensionRelationId  ? pg_extension_ownercheck(object, user) \
                                           : pg_database_ownercheck(object, user))
-#define object_aclcheck(class_id, object, user, mode) pg_tablespace_aclcheck(object, user, mode)
+#define object_aclcheck(class_id, object, user, mode)                          \
+    ((class_id) == NamespaceRelationId ? pg_namespace_aclcheck(object, user, mode) \
+                                       : pg_tablespace_aclcheck(object, user, mode))
 #endif
 
 /* Whether the current user does. */
@@ -233,6 +224,11 @@ inline bool owns_extension(Oid extension)
 inline AclResult right_to_create_in(Oid tablespace)
 {
     return object_aclcheck(TableSpaceRelationId, tablespace, GetUserId(), ACL_CREATE);
+}
+
+inline bool may_use_schema(Oid schema, Oid user)
+{
+    return object_aclcheck(NamespaceRelationId, schema, user, ACL_USAGE) == ACLCHECK_OK;
 }
 
 /* For RangeVarGetRelidExtended(): who may refresh a materialized view. */

@@ -11,6 +11,7 @@
 #include "refresh/heaps.hpp"
 #include "refresh/names.hpp"
 #include "refresh/scope.hpp"
+#include "translate/constants.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -175,13 +176,13 @@ void describe(CompiledStep &compiled, MemoryContext compiled_in, std::vector<Oid
                       step.visible_column};
 }
 
-void compile_step(const Definition &definition, CompiledStep &compiled, MemoryContext compiled_in, std::vector<Oid> &relations)
+void compile_step(CompiledStep &compiled, const List *constants, MemoryContext compiled_in, std::vector<Oid> &relations)
 {
     compiled.heap_name = qualified_name(compiled.heap);
     describe(compiled, compiled_in, relations);
     ContextSwitch in_kept(compiled_in);
     if (compiled.step.layout == engine::Layout::groups) {
-        compiled.groups = storage::compile_groups(compiled.step, compiled.heap, compiled.heap_name, definition.owner);
+        compiled.groups = storage::compile_groups(compiled.step, constants, compiled.heap, compiled.heap_name);
         compiled.delta = compiled.groups->delta_descriptor;
         compiled.touched = leading_columns(compiled.delta, compiled.facts.key_count, false);
         compiled.full_identity = compiled.key;
@@ -216,6 +217,12 @@ AskedRights asked_rights_of(Oid relid, MemoryContext kept)
     return asked;
 }
 
+List *kept_copy(const List *nodes, MemoryContext kept)
+{
+    ContextSwitch in_kept(kept);
+    return call([=] { return static_cast<List *>(copyObjectImpl(nodes)); });
+}
+
 Compiled *compile(Oid relid)
 {
     MemoryContext context = call([] {
@@ -228,20 +235,19 @@ Compiled *compile(Oid relid)
     call([] { PushCopiedSnapshot(GetCatalogSnapshot(InvalidOid)); });
     /* What parsing, rewriting and translating leave behind is ten times what is kept. */
     Scratch scratch;
-    /* Our statements and expressions are printed and parsed here, whosoever's session it is. */
-    TextSettings text_settings;
     compiled->definition = definition::load(relid);
     compiled->experience = experience_of(relid);
     const Definition &definition = compiled->definition;
+    /* In any session: expressions of the query are analyzed, folded and bound here. */
+    AsOwner as_owner(definition.owner);
+    TextSettings text_settings;
     auto translation = translation_of(definition);
     if (translation) {
         for (const translate::SourceRef &source : translation->sources)
             add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.is_compared, source.columns,
                        source.is_read_by_owner);
-        {
-            AsOwner as_owner(definition.owner);
-            compiled->asked = call([=] { return asked_rights_of(relid, context); });
-        }
+        compiled->asked = call([=] { return asked_rights_of(relid, context); });
+        compiled->constants = kept_copy(translation->constants, context);
         compiled->program = std::make_unique<engine::Program>(translation->plan);
         for (const engine::Step &step : compiled->program->steps())
             compiled->steps.emplace_back().step = step;
@@ -257,7 +263,7 @@ Compiled *compile(Oid relid)
     compiled->is_laid_out = find_heaps(*compiled);
     if (compiled->is_laid_out)
         for (CompiledStep &step : compiled->steps)
-            compile_step(definition, step, context, compiled->relations);
+            compile_step(step, compiled->constants, context, compiled->relations);
     call([] { PopActiveSnapshot(); });
     let_go_of(call([=] { return definition::view_of(relid); }));
     /* Until here an error frees it with the transaction. */
@@ -308,12 +314,12 @@ bool is_kept_by_deltas(const Definition &definition)
     return translation_of(definition).has_value();
 }
 
-std::vector<engine::Step> steps_of(const Definition &definition)
+Steps steps_of(const Definition &definition)
 {
     auto translation = translation_of(definition);
     if (!translation)
-        return {step_of_rows(definition.relid)};
-    return engine::Program(translation->plan).steps();
+        return {{step_of_rows(definition.relid)}};
+    return {engine::Program(translation->plan).steps(), translation->constants};
 }
 
 void discard_stale()
@@ -393,7 +399,7 @@ void lay_out_anew(Oid relid)
 const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed)
 {
     return ensure_plan(compiled, compiled.steps[step].delta_plans[changed], [&] {
-        return KeptPlan::of_our_statement(compiled.program->delta_sql(step, changed, Names(compiled)),
+        return KeptPlan::of_our_statement(compiled.program->delta_sql(step, changed, Names(compiled)), compiled.constants,
                                           Driver::few_rows);
     });
 }
@@ -402,8 +408,10 @@ const KeptPlan &full_plan(Compiled &compiled, int step)
 {
     return ensure_plan(compiled, compiled.steps[step].full_plan, [&] {
         if (compiled.is_full_only())
-            return KeptPlan::of_query(compiled.definition.query);
-        return KeptPlan::of_our_statement(compiled.program->full_sql(step, Names(compiled)), Driver::whole_sources);
+            return KeptPlan::of_query(call([&] { return definition::query_of(compiled.relid()); }),
+                                      compiled.definition.query);
+        return KeptPlan::of_our_statement(compiled.program->full_sql(step, Names(compiled)), compiled.constants,
+                                          Driver::whole_sources);
     });
 }
 
@@ -411,15 +419,22 @@ const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t change
 {
     return ensure_plan(compiled, compiled.steps[step].touched_count_plans[changed], [&] {
         return KeptPlan::of_our_statement(compiled.program->touched_count_sql(step, changed, Names(compiled)),
-                                          Driver::few_rows);
+                                          compiled.constants, Driver::few_rows);
     });
 }
 
 const KeptPlan &recompute_plan(Compiled &compiled, int step)
 {
     return ensure_plan(compiled, compiled.steps[step].recompute_plan, [&] {
-        return KeptPlan::of_our_statement(compiled.program->recompute_sql(step, Names(compiled)), Driver::few_rows);
+        return KeptPlan::of_our_statement(compiled.program->recompute_sql(step, Names(compiled)), compiled.constants,
+                                          Driver::few_rows);
     });
+}
+
+std::string readable(const std::string &text, const Compiled &compiled)
+{
+    AsOwner as_owner(compiled.definition.owner);
+    return translate::with_literals(text, compiled.constants);
 }
 
 std::vector<ProgramText> texts_of(const Compiled &compiled)
@@ -428,15 +443,16 @@ std::vector<ProgramText> texts_of(const Compiled &compiled)
         return {{"full", compiled.definition.query}};
     Names names(compiled);
     std::vector<ProgramText> texts;
+    auto add = [&](const std::string &purpose, const std::string &text) { texts.push_back({purpose, readable(text, compiled)}); };
     for (int k = 0; k < static_cast<int>(compiled.steps.size()); k++) {
         const engine::Step &step = compiled.steps[k].step;
         std::string prefix = "step " + std::to_string(k) + ": ";
         for (size_t input = 0; input < step.inputs.size(); input++)
-            texts.push_back({prefix + "delta of " + delta_name(step.inputs[input]),
-                             compiled.program->delta_sql(k, engine::changed_bit(input), names)});
-        texts.push_back({prefix + "full", compiled.program->full_sql(k, names)});
+            add(prefix + "delta of " + delta_name(step.inputs[input]),
+                compiled.program->delta_sql(k, engine::changed_bit(input), names));
+        add(prefix + "full", compiled.program->full_sql(k, names));
         if (!step.recompute_sql_condition.empty())
-            texts.push_back({prefix + "recompute", compiled.program->recompute_sql(k, names)});
+            add(prefix + "recompute", compiled.program->recompute_sql(k, names));
     }
     return texts;
 }

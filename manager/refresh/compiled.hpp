@@ -70,6 +70,7 @@ struct Compiled : CacheEntry {
     bool is_restless = false;      /* its answer changes without its sources: see translate */
     /* Absent: kept by full refresh, one step of layout rows. */
     std::unique_ptr<engine::Program> program;
+    List *constants = NIL; /* of the program's texts */
     std::vector<CompiledSource> sources;
     std::vector<CompiledStep> steps;
     /* All that the query reads, views included, with the columns and the role they are read as. */
@@ -80,7 +81,11 @@ struct Compiled : CacheEntry {
 };
 
 /* The steps a stream table needs, before its heaps exist: for create_storage(). */
-std::vector<engine::Step> steps_of(const Definition &definition);
+struct Steps {
+    std::vector<engine::Step> list;
+    List *constants = NIL; /* of their texts */
+};
+Steps steps_of(const Definition &definition);
 
 /* Whether its query has a program in its refresh mode: else it is kept by full refreshes. */
 bool is_kept_by_deltas(const Definition &definition);
@@ -116,6 +121,9 @@ struct ProgramText {
 /* The statements of the program, one a step and changed input, for people to read; of a stream
  * table kept by full refresh, the query. */
 std::vector<ProgramText> texts_of(const Compiled &compiled);
+
+/* A text of the program for people to read: with its constants as literals. */
+std::string readable(const std::string &text, const Compiled &compiled);
 
 /* Raises 42501 unless the owner may still read all that the defining query reads. */
 void check_privileges(const Compiled &compiled);

@@ -4,6 +4,7 @@
 #include "refresh/names.hpp"
 #include "storage/storage.hpp"
 
+#include "pg/internal_query.hpp"
 #include "pg/settings.hpp"
 #include "pg/superuser.hpp"
 
@@ -13,10 +14,6 @@ extern "C" {
 #include "catalog/pg_am.h"
 #include "nodes/parsenodes.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_collate.h"
-#include "parser/parse_expr.h"
-#include "parser/parse_relation.h"
-#include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -32,20 +29,14 @@ namespace {
 /* The functions from here to has_index_on() are PostgreSQL frames. */
 
 /* The SQL expression over columns of `relation` as the catalog of indexes would hold it. */
-Node *index_expression(Relation relation, const char *text)
+Node *index_expression(Relation relation, const char *text, const List *constants)
 {
-    List *statements = raw_parser(psprintf("SELECT %s", text), RAW_PARSE_DEFAULT);
-    auto *select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
-    ParseState *state = make_parsestate(nullptr);
-    addNSItemToQuery(state, addRangeTableEntryForRelation(state, relation, AccessShareLock, nullptr, false, true),
-                     false, true, true);
-    Node *node = transformExpr(state, linitial_node(ResTarget, select->targetList)->val, EXPR_KIND_INDEX_EXPRESSION);
-    assign_expr_collations(state, node);
-    return reinterpret_cast<Node *>(expression_planner(reinterpret_cast<Expr *>(node)));
+    return reinterpret_cast<Node *>(
+        expression_planner(reinterpret_cast<Expr *>(analyze_internal_expression(text, constants, relation))));
 }
 
 /* Does the index begin with the term? A partial one, or one not valid, serves nobody; a range, a btree only. */
-bool begins_with(Relation relation, Oid index_oid, const char *text, bool is_column, bool is_range)
+bool begins_with(Relation relation, Oid index_oid, const char *text, const List *constants, bool is_column, bool is_range)
 {
     Relation index = index_open(index_oid, AccessShareLock);
     AttrNumber column = index->rd_index->indkey.values[0];
@@ -55,40 +46,39 @@ bool begins_with(Relation relation, Oid index_oid, const char *text, bool is_col
         if (is_column)
             begins = column > 0 && strcmp(get_attname(RelationGetRelid(relation), column, false), text) == 0;
         else
-            begins = column == 0 && equal(linitial(RelationGetIndexExpressions(index)), index_expression(relation, text));
+            begins = column == 0 && equal(linitial(RelationGetIndexExpressions(index)), index_expression(relation, text, constants));
     }
     index_close(index, NoLock);
     return begins;
 }
 
-bool has_index_on(Oid relid, const char *text, bool is_column, bool is_range)
+bool has_index_on(Oid relid, const char *text, const List *constants, bool is_column, bool is_range)
 {
     Relation relation = table_open(relid, AccessShareLock);
     bool found = false;
     ListCell *cell;
     foreach (cell, RelationGetIndexList(relation))
-        found = found || begins_with(relation, lfirst_oid(cell), text, is_column, is_range);
+        found = found || begins_with(relation, lfirst_oid(cell), text, constants, is_column, is_range);
     table_close(relation, NoLock);
     return found;
 }
 
-/* Whoever asks, the functions of the owner's query are called as the owner. */
-bool has_index_for(Oid relation, const std::vector<engine::IndexTerm> &terms, Oid owner)
+bool has_index_for(Oid relation, const std::vector<engine::IndexTerm> &terms, const Compiled &compiled)
 {
-    AsOwner as_owner(owner);
+    AsOwner as_owner(compiled.definition.owner);
     TextSettings text_settings;
     return std::any_of(terms.begin(), terms.end(), [&](const engine::IndexTerm &term) {
-        return call([&] { return has_index_on(relation, term.text.c_str(), term.is_column, term.is_range); });
+        return call([&] { return has_index_on(relation, term.text.c_str(), compiled.constants, term.is_column, term.is_range); });
     });
 }
 
-std::string create_index(Oid source, const std::vector<engine::IndexTerm> &terms)
+std::string create_index(Oid source, const std::vector<engine::IndexTerm> &terms, const Compiled &compiled)
 {
     std::string list;
     for (const engine::IndexTerm &term : terms)
         list += (list.empty() ? "" : ", ") +
                 (term.is_column ? std::string(call([&] { return quote_identifier(term.text.c_str()); }))
-                                : "(" + term.text + ")");
+                                : "(" + readable(term.text, compiled) + ")");
     return "CREATE INDEX ON " + qualified_name(source) + " (" + list + ")";
 }
 
@@ -104,9 +94,9 @@ std::vector<MissingIndex> missing_indexes(Oid relid)
                 continue;
             const CompiledSource &source = compiled.sources[lookup.relation.index];
             Oid heap = source.is_stream_table ? storage::storage_of(source.relid) : source.relid;
-            if (has_index_for(heap, lookup.terms, compiled.definition.owner))
+            if (has_index_for(heap, lookup.terms, compiled))
                 continue;
-            std::string statement = create_index(source.relid, lookup.terms);
+            std::string statement = create_index(source.relid, lookup.terms, compiled);
             if (std::none_of(missing.begin(), missing.end(),
                              [&](const MissingIndex &known) { return known.statement == statement; }))
                 missing.push_back({source.relid, statement});

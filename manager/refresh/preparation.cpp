@@ -1,11 +1,11 @@
 #include "refresh/preparation.hpp"
 
+#include "definition/reading.hpp"
 #include "pg/context.hpp"
+#include "pg/internal_query.hpp"
 #include "pg/relation_listeners.hpp"
 #include "pg/settings.hpp"
-#include "pg/superuser.hpp"
 #include "pg/versions.hpp"
-#include "pg/walker.hpp"
 #include "refresh/join_search.hpp"
 #include "refresh/statement.hpp"
 
@@ -13,7 +13,6 @@ extern "C" {
 #include "miscadmin.h"
 #include "nodes/memnodes.h"
 #include "optimizer/optimizer.h"
-#include "parser/parser.h"
 #include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
@@ -147,36 +146,14 @@ constexpr const char *planner_settings[][2] = {
  * would take a hundred times as long as running it, at every refresh. */
 constexpr const char *settings_for_few_rows[][2] = {{"seq_page_cost", "0"}, {"random_page_cost", "0"}, {"jit", "off"}};
 
-/* PostgreSQL frame. */
-bool clear_required_privileges(Node *node, void *context)
-{
-    if (node == nullptr)
-        return false;
-    if (IsA(node, Query)) {
-        require_no_rights(castNode(Query, node));
-        return walk_query(castNode(Query, node), clear_required_privileges, context, 0);
-    }
-    return walk_expression(node, clear_required_privileges, context);
-}
-
-/* PostgreSQL frame; what it allocates is garbage but for the answer. */
-Query *parse(const char *sql)
-{
-    List *statements = raw_parser(sql, RAW_PARSE_DEFAULT);
-    List *queries = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, statements), sql, nullptr, 0,
-                                                       relations_in_memory());
-    if (list_length(statements) != 1 || list_length(queries) != 1)
-        elog(ERROR, "a maintenance statement is not one query: %s", sql);
-    return linitial_node(Query, queries);
-}
-
-Query *parsed(const std::string &sql)
+/* `query` of `sql`, whose errors are told with it. */
+template <class Make> Query *made_of(const std::string &sql, Make make)
 {
     TextSettings text_settings;
     return call([&] {
         ErrorContextCallback callback;
         StatementText text{sql.c_str(), &callback};
-        Query *query = parse(sql.c_str());
+        Query *query = make();
         text.end();
         return query;
     });
@@ -307,26 +284,24 @@ size_t KeptPlan::bytes() const
     return prepared_ == nullptr ? 0 : MemoryContextMemAllocated(prepared_->context, true);
 }
 
-KeptPlan KeptPlan::of_our_statement(const std::string &sql, Driver driver)
+KeptPlan KeptPlan::of_our_statement(const std::string &sql, const List *constants, Driver driver)
 {
     Scratch scratch;
-    Query *query;
-    {
-        AsSuperuser as_superuser;
-        query = parsed(sql);
-    }
-    /* It was rewritten for a role that no policy binds, and is as good for the owner. */
-    call([=] { clear_required_privileges(reinterpret_cast<Node *>(query), nullptr); });
+    Query *query = made_of(sql, [&] { return analyze_internal(sql.c_str(), constants, relations_in_memory()); });
     KeptPlan kept;
     kept.prepared_ = prepare(query, sql, driver, false);
     return kept;
 }
 
-KeptPlan KeptPlan::of_query(const std::string &sql)
+KeptPlan KeptPlan::of_query(const Query *query, const std::string &sql)
 {
     Scratch scratch;
+    Query *rewritten = made_of(sql, [&] {
+        require_restricted_operation();
+        return definition::rewritten(query);
+    });
     KeptPlan kept;
-    kept.prepared_ = prepare(parsed(sql), sql, Driver::whole_sources, true);
+    kept.prepared_ = prepare(rewritten, sql, Driver::whole_sources, true);
     return kept;
 }
 

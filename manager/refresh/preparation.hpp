@@ -3,7 +3,7 @@
  * twice as much memory. PostgreSQL's own cache keeps that to plan again when something has changed; whoever keeps one
  * of these has the statement made anew.
  *
- * Neither its text nor its plan depends on what the session has set: it is parsed under the text settings,
+ * Neither its text nor its plan depends on what the session has set: it is analyzed under the text settings,
  * and planned as if nothing had been disabled, however many relations it joins.
  *
  * It goes out of use as soon as an invalidation arrives of anything that its query or its plan depends on: relations
@@ -17,6 +17,7 @@
 #include "pg/boundary.hpp"
 
 extern "C" {
+#include "nodes/parsenodes.h"
 #include "nodes/plannodes.h"
 }
 
@@ -46,12 +47,14 @@ class KeptPlan {
     /* Of its memory context. */
     size_t bytes() const;
 
-    /* A statement of ours: it reads arrangements, and tables behind other people's views, in which
-     * the owner has no rights; so it is parsed as superuser, without the checks of privileges
-     * on relations, which check_privileges() makes instead. */
-    static KeptPlan of_our_statement(const std::string &sql, Driver driver);
-    /* A defining query: all privileges are checked, as the current user's. */
-    static KeptPlan of_query(const std::string &sql);
+    /* Both are prepared with the rights of the current user, the owner of the stream table in a security-restricted
+     * operation: to plan a statement calls functions of the query. */
+
+    /* A statement of a program, `constants` being those of the program. Privileges on relations are not checked:
+     * check_privileges() does that. */
+    static KeptPlan of_our_statement(const std::string &sql, const List *constants, Driver driver);
+    /* A defining query, `sql` being its text for errors. All privileges are checked. */
+    static KeptPlan of_query(const Query *query, const std::string &sql);
 
   private:
     std::unique_ptr<Prepared> prepared_;

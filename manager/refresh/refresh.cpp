@@ -276,11 +276,11 @@ Outcome initialize(Oid relid)
 void create_storage(Oid relid)
 {
     Definition definition = definition::load(relid);
-    std::vector<engine::Step> steps = steps_of(definition);
-    int last = static_cast<int>(steps.size()) - 1;
+    const Steps steps = steps_of(definition);
+    int last = static_cast<int>(steps.list.size()) - 1;
     for (int k = 0; k <= last; k++)
         storage::create_arrangement(
-            relid, k == last ? storage::storage_name(relid) : storage::arrangement_name(relid, k), steps[k]);
+            relid, k == last ? storage::storage_name(relid) : storage::arrangement_name(relid, k), steps.list[k]);
 }
 
 void replace_storage(Oid relid)

@@ -21,7 +21,6 @@ class Scope {
 
   private:
     AsOwner as_owner_;
-    SettingsLevel settings_;
 };
 
 /* Whether this backend is running the statements of a refresh. */

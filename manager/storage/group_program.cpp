@@ -1,7 +1,7 @@
 #include "storage/group_program.hpp"
 
 #include "pg/context.hpp"
-#include "pg/superuser.hpp"
+#include "pg/internal_query.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -10,9 +10,6 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/analyze.h"
-#include "parser/parse_node.h"
-#include "tcop/tcopprot.h"
 #include "utils/queryenvironment.h"
 }
 
@@ -36,8 +33,8 @@ Node *assign_slots(Node *node, void *context)
     return mutate_expression(node, assign_slots, context);
 }
 
-/* Parses one SELECT and returns its target list, before any planning. */
-List *parse_target_list(const char *sql, TupleDesc delta_descriptor)
+/* The target list of one SELECT, before any planning. */
+List *analyzed_targets(const char *sql, const List *constants, TupleDesc delta_descriptor)
 {
     auto *relation = static_cast<EphemeralNamedRelation>(palloc0(sizeof(EphemeralNamedRelationData)));
     relation->md.name = pstrdup(delta_name);
@@ -46,12 +43,7 @@ List *parse_target_list(const char *sql, TupleDesc delta_descriptor)
     relation->md.enrtuples = 1;
     QueryEnvironment *environment = create_queryEnv();
     register_ENR(environment, relation);
-    ParseState *state = make_parsestate(nullptr);
-    state->p_sourcetext = sql;
-    state->p_queryEnv = environment;
-    Query *query = transformTopLevelStmt(state, linitial_node(RawStmt, pg_parse_query(sql)));
-    free_parsestate(state);
-    return query->targetList;
+    return analyze_internal(sql, constants, environment)->targetList;
 }
 
 /* Binds the expressions of a target list, as planning would. The result is a copy in `kept`. */
@@ -124,26 +116,31 @@ void check_types(List *targets, const int *positions, TupleDesc physical)
     }
 }
 
-struct Parsed {
+struct Analyzed {
     List *states, *finals, *visible, *recompute;
 };
 
-List *parse(const std::string &select, const std::string &from, TupleDesc delta_descriptor)
+Analyzed analyze(const Texts &texts, const List *constants, const std::string &heap_name, TupleDesc delta_descriptor)
 {
-    if (select.empty())
-        return NIL;
-    std::string sql = select + " FROM " + from;
-    return call([&] { return parse_target_list(pstrdup(sql.c_str()), delta_descriptor); });
+    auto targets = [&](const std::string &select, const std::string &from) -> List * {
+        if (select.empty())
+            return NIL;
+        const std::string sql = select + " FROM " + from;
+        return call([&] { return analyzed_targets(sql.c_str(), constants, delta_descriptor); });
+    };
+    const std::string both = heap_name + " o, " + delta_name + " d";
+    return {targets(texts.states, both), targets(texts.finals, heap_name + " n"), targets(texts.visible, heap_name + " n"),
+            targets(texts.recompute, both)};
 }
 
 struct Planned {
     List *states, *finals, *visible, *recompute;
 };
 
-Planned plan(const Parsed &parsed, MemoryContext kept)
+Planned plan(const Analyzed &analyzed, MemoryContext kept)
 {
-    return {plan_target_list(parsed.states, true, kept), plan_target_list(parsed.finals, false, kept),
-            plan_target_list(parsed.visible, false, kept), plan_target_list(parsed.recompute, true, kept)};
+    return {plan_target_list(analyzed.states, true, kept), plan_target_list(analyzed.finals, false, kept),
+            plan_target_list(analyzed.visible, false, kept), plan_target_list(analyzed.recompute, true, kept)};
 }
 
 void bind(GroupProgram *program, const Planned &planned, TupleDesc physical)
@@ -178,7 +175,7 @@ int *allocate_positions(size_t count)
 
 } // namespace
 
-GroupProgram *compile_groups(const engine::Step &step, Oid heap, const std::string &heap_name, Oid owner)
+GroupProgram *compile_groups(const engine::Step &step, const List *constants, Oid heap, const std::string &heap_name)
 {
     auto *program = call([] { return static_cast<GroupProgram *>(palloc0(sizeof(GroupProgram))); });
     program->delta_targets = allocate_positions(step.columns.size() + step.key.size());
@@ -195,18 +192,8 @@ GroupProgram *compile_groups(const engine::Step &step, Oid heap, const std::stri
         call([=] { return describe_delta(physical, program->delta_targets, program->delta_count); });
     MemoryContext kept = CurrentMemoryContext;
     Scratch scratch;
-    Parsed parsed;
-    {
-        /* Names in the reserved schema resolve for a superuser only; parsing runs no user code. */
-        AsSuperuser as_superuser;
-        std::string both = heap_name + " o, " + delta_name + " d";
-        parsed.states = parse(texts.states, both, program->delta_descriptor);
-        parsed.recompute = parse(texts.recompute, both, program->delta_descriptor);
-        parsed.finals = parse(texts.finals, heap_name + " n", program->delta_descriptor);
-        parsed.visible = parse(texts.visible, heap_name + " n", program->delta_descriptor);
-    }
-    AsOwner as_owner(owner);
-    Planned planned = call([=] { return plan(parsed, kept); });
+    const Analyzed analyzed = analyze(texts, constants, heap_name, program->delta_descriptor);
+    const Planned planned = call([=] { return plan(analyzed, kept); });
     ContextSwitch in_kept(kept);
     call([=] { bind(program, planned, physical); });
     return program;

@@ -34,9 +34,9 @@ struct GroupProgram {
     TupleTableSlot *absent;          /* o when there is no stored row: all NULL */
 };
 
-/* Compiles `step`, whose arrangement is `heap` (named `heap_name`, qualified and quoted),
- * in the current memory context. Expressions of the defining query are bound with the
- * rights of `owner`. C++ frame; throws PgError. */
-GroupProgram *compile_groups(const engine::Step &step, Oid heap, const std::string &heap_name, Oid owner);
+/* Compiles `step`, whose arrangement is `heap` (named `heap_name`, qualified and quoted), in the current memory context.
+ * `constants` are those of the program. The current user is the owner of the stream table, in a security-restricted
+ * operation. C++ frame; throws PgError. */
+GroupProgram *compile_groups(const engine::Step &step, const List *constants, Oid heap, const std::string &heap_name);
 
 } // namespace pgtrickle::storage

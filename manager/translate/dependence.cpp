@@ -288,7 +288,7 @@ const char *restless_name(const Dependence &found)
 
 std::vector<std::string> settings_of(const Query *query)
 {
-    const unsigned settings = call([&] { return dependence_of(expand_views(query, InvalidOid)).settings; });
+    const unsigned settings = call([&] { return dependence_of(expand_views(query)).settings; });
     std::vector<std::string> names;
     for (size_t i = 0; i < lengthof(setting_names); i++) {
         if (settings & (1u << i))
@@ -300,13 +300,13 @@ std::vector<std::string> settings_of(const Query *query)
 
 Restlessness restlessness_of(const Query *query)
 {
-    const Dependence found = call([&] { return dependence_of(expand_views(query, InvalidOid)); });
+    const Dependence found = call([&] { return dependence_of(expand_views(query)); });
     Restlessness answer;
     answer.is_volatile = found.restless == Restless::is_volatile;
     answer.is_now_dependent = found.restless != Restless::no && !answer.is_volatile;
     if (found.restless != Restless::no)
         answer.function = call([&] { return restless_name(found); });
-    if (call([&] { return reads_uncaptured(reinterpret_cast<Node *>(expand_views(query, InvalidOid)), nullptr); }))
+    if (call([&] { return reads_uncaptured(reinterpret_cast<Node *>(expand_views(query)), nullptr); }))
         answer.is_now_dependent = true;
     return answer;
 }

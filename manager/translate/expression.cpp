@@ -1,9 +1,12 @@
 #include "translate/expression.hpp"
 
+#include "pg/internal_query.hpp"
+#include "pg/walker.hpp"
+#include "translate/constants.hpp"
 #include "translate/own_operator.hpp"
 #include "translate/refusal.hpp"
 #include "translate/slots.hpp"
-#include "pg/walker.hpp"
+#include "translate/usable_names.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
@@ -13,7 +16,6 @@ extern "C" {
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_node.h"
-#include "parser/parser.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
@@ -23,12 +25,15 @@ namespace pgtrickle::translate {
 
 namespace {
 
+/* What the parameters of a tree stand for: the items of the scope, then the constants of the tree that are not printed. */
 struct Nodes {
     Node *const *items;
     int count;
+    List *constants;
 };
 
 struct Printed {
+    UnusableName unusable; /* then there is no text */
     const char *text;
     bool is_same; /* parsing the text gives the tree again */
     bool is_strict;
@@ -38,7 +43,7 @@ struct Printed {
 
 /* The functions from here to print() are PostgreSQL frames. */
 
-Param *slot_param(int position, Node *node)
+Param *param_of(int position, Node *node)
 {
     Param *param = makeNode(Param);
     param->paramkind = PARAM_EXTERN;
@@ -58,26 +63,49 @@ Node *substitute(Node *node, void *context)
     for (int i = 0; i < nodes->count; i++) {
         if (nodes->items[i] != nullptr && nodeTag(nodes->items[i]) == nodeTag(node) &&
             equal(nodes->items[i], node))
-            return reinterpret_cast<Node *>(slot_param(i, node));
+            return reinterpret_cast<Node *>(param_of(i, node));
     }
     if (IsA(node, Var) || IsA(node, Aggref) || IsA(node, SubLink) || IsA(node, Param))
         elog(ERROR, "a column of an expression is not among the columns of its input");
     return mutate_expression(node, substitute, context);
 }
 
-Node *resolve_slot(ParseState *state, ParamRef *reference)
+/* The tree with a parameter for each constant that is not printed. */
+Node *without_constants(Node *node, void *context)
 {
-    const auto *nodes = static_cast<const Nodes *>(state->p_ref_hook_state);
-    if (reference->number < 1 || reference->number > nodes->count)
+    if (node == nullptr)
         return nullptr;
-    return reinterpret_cast<Node *>(slot_param(reference->number - 1, nodes->items[reference->number - 1]));
+    if (!IsA(node, Const) || is_printed_constant(castNode(Const, node)))
+        return mutate_expression(node, without_constants, context);
+    auto *nodes = static_cast<Nodes *>(context);
+    nodes->constants = lappend(nodes->constants, node);
+    return reinterpret_cast<Node *>(param_of(nodes->count + list_length(nodes->constants) - 1, node));
+}
+
+Node *node_numbered(const Nodes *nodes, int number)
+{
+    if (number < 1 || number > nodes->count + list_length(nodes->constants))
+        return nullptr;
+    return number <= nodes->count ? nodes->items[number - 1]
+                                  : static_cast<Node *>(list_nth(nodes->constants, number - nodes->count - 1));
+}
+
+Node *resolve_param(ParseState *state, ParamRef *reference)
+{
+    Node *node = node_numbered(static_cast<const Nodes *>(state->p_ref_hook_state), reference->number);
+    return node == nullptr ? nullptr : reinterpret_cast<Node *>(param_of(reference->number - 1, node));
+}
+
+/* `$n` of a tree as the text of the program has it. */
+const char *constant_text(const Nodes *nodes, int position)
+{
+    return psprintf("$%d", Constants::number_of(castNode(Const, node_numbered(nodes, position + 1))));
 }
 
 /* XMLTABLE is no expression, but stands in FROM alone. */
 Node *parse_in_from(ParseState *state, const char *text)
 {
-    List *statements = raw_parser(psprintf("SELECT FROM %s AS t", text), RAW_PARSE_DEFAULT);
-    auto *select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
+    SelectStmt *select = parse_internal(psprintf("SELECT FROM %s AS t", text));
     transformFromClause(state, select->fromClause);
     return reinterpret_cast<Node *>(linitial_node(RangeTblEntry, state->p_rtable)->tablefunc);
 }
@@ -85,12 +113,11 @@ Node *parse_in_from(ParseState *state, const char *text)
 Node *parse_again(const char *text, Nodes *nodes, bool is_in_from)
 {
     ParseState *state = make_parsestate(nullptr);
-    state->p_paramref_hook = resolve_slot;
+    state->p_paramref_hook = resolve_param;
     state->p_ref_hook_state = nodes;
     if (is_in_from)
         return parse_in_from(state, text);
-    List *statements = raw_parser(psprintf("SELECT %s", text), RAW_PARSE_DEFAULT);
-    auto *select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
+    SelectStmt *select = parse_internal(psprintf("SELECT %s", text));
     auto *target = linitial_node(ResTarget, select->targetList);
     Node *result = transformExpr(state, target->val, EXPR_KIND_SELECT_TARGET);
     assign_expr_collations(state, result);
@@ -150,6 +177,8 @@ const char *deparse(Node *tree)
 /* Is the tree the same when it is printed and parsed again? */
 bool survives_printing(Node *tree, Nodes *nodes, Printed *printed)
 {
+    nodes->constants = NIL;
+    tree = without_constants(tree, nodes);
     printed->text = deparse(tree);
     return equal(tree, parse_again(printed->text, nodes, IsA(tree, TableFunc)));
 }
@@ -166,18 +195,21 @@ bool calls_users_function(Node *node, void *context)
     return check_functions_in_node(node, is_of_user, nullptr) || walk_expression(node, calls_users_function, context);
 }
 
-Printed print(Node *node, Nodes nodes, bool is_call)
+Printed print(Node *node, Nodes *nodes, bool is_call)
 {
     /* Of a call, the arguments are read from the input, not the call itself. */
-    Node *tree = is_call ? mutate_expression(node, substitute, &nodes) : substitute(node, &nodes);
+    Node *tree = is_call ? mutate_expression(node, substitute, nodes) : substitute(node, nodes);
     tree = with_own_operators_spelled(tree);
-    Printed printed;
-    printed.is_same = survives_printing(tree, &nodes, &printed);
+    Printed printed = {};
+    printed.unusable = unusable_name(tree);
+    if (printed.unusable.name != nullptr)
+        return printed;
+    printed.is_same = survives_printing(tree, nodes, &printed);
     if (!printed.is_same) {
         /* A cast of ARRAY[…] is parsed as one of its elements. Folding constants gets rid of most. */
         Node *folded = fold_constants(tree);
-        Printed again;
-        if (survives_printing(folded, &nodes, &again)) {
+        Printed again = {};
+        if (survives_printing(folded, nodes, &again)) {
             printed = again;
             printed.is_same = true;
             tree = folded;
@@ -203,16 +235,35 @@ ValueType value_type(Node *node)
 
 namespace {
 
+using Pieces = std::vector<std::variant<std::string, int>>;
+
+/* The constants become text; text beside text is one piece. */
+Pieces with_constants(const Pieces &pieces, const Nodes &nodes)
+{
+    Pieces result;
+    for (Pieces::value_type piece : pieces) {
+        if (piece.index() == 1 && std::get<1>(piece) >= nodes.count)
+            piece = std::string(call([&] { return constant_text(&nodes, std::get<1>(piece)); }));
+        if (piece.index() == 0 && !result.empty() && result.back().index() == 0)
+            std::get<0>(result.back()) += std::get<0>(piece);
+        else
+            result.push_back(std::move(piece));
+    }
+    return result;
+}
+
 engine::Expression printed_expression(Node *node, const Scope &scope, bool is_call)
 {
-    const Nodes nodes = {scope.data(), static_cast<int>(scope.size())};
-    const Printed printed = call([&] { return print(node, nodes, is_call); });
+    Nodes nodes = {scope.data(), static_cast<int>(scope.size()), NIL};
+    const Printed printed = call([&] { return print(node, &nodes, is_call); });
+    if (printed.unusable.name != nullptr)
+        refuse_unusable(printed.unusable);
     if (!printed.is_same)
         refuse("expression " + std::string(printed.text),
                "It is not the same expression when it is printed and parsed again.", use_full,
                call([&] { return exprLocation(node); }));
     engine::Expression expression;
-    expression.pieces = split_slots(printed.text);
+    expression.pieces = with_constants(split_slots(printed.text), nodes);
     if (!IsA(node, TableFunc))
         expression.result = column_of(value_type(node));
     expression.is_strict = printed.is_strict;

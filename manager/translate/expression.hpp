@@ -3,7 +3,8 @@
  *
  * PostgreSQL prints the tree itself (deparse_expression); then the text is parsed again
  * and compared with the tree, so that what the executor will run is what was meant, or
- * there is an objection. Both happen under the text settings (pg/settings.hpp).
+ * there is an objection. Both happen under the text settings (pg/settings.hpp), with the rights of
+ * the stream table's owner. Constants of types that a user can influence are not printed (constants.hpp).
  */
 #pragma once
 
@@ -32,8 +33,7 @@ struct ValueType {
 
 ValueType value_type(Node *node);
 
-/* With constants folded, unless functions of users would be called for it: who translates a query is not its owner, mostly.
- * PostgreSQL frame. */
+/* With constants folded, unless functions of users would be called for it. PostgreSQL frame. */
 Node *fold_constants(Node *node);
 engine::Column column_of(const ValueType &value, std::string name = {});
 /* PostgreSQL frame: the operator as an expression between others names it; `=` for none. */

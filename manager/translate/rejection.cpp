@@ -129,7 +129,7 @@ Search search_all(const Query *query, Oid self)
     Search search = {self, Ground::none, -1, InvalidOid};
     if (search_query(static_cast<Node *>(copyObjectImpl(query)), &search))
         return search;
-    (void)search_query(reinterpret_cast<Node *>(expand_views(query, InvalidOid)), &search);
+    (void)search_query(reinterpret_cast<Node *>(expand_views(query)), &search);
     return search;
 }
 

@@ -1,6 +1,8 @@
 #include "translate/translate.hpp"
 
 #include "pg/settings.hpp"
+#include "pg/superuser.hpp"
+#include "translate/constants.hpp"
 #include "translate/dependence.hpp"
 #include "translate/query.hpp"
 #include "translate/resting_text.hpp"
@@ -53,6 +55,7 @@ Translation translate_expanded(Query *query, Oid owner)
     refuse_restless(query);
     spell_search_and_cycle(query);
     const Level level = {query, nullptr};
+    Constants constants;
     Sources sources(owner);
     SharedQueries shared;
     engine::PlanPtr plan;
@@ -61,14 +64,15 @@ Translation translate_expanded(Query *query, Oid owner)
         shared.start_pass();
         plan = Translator(sources, shared).query(level, all_targets(query));
     } while (sources.needs_another_pass() || shared.needs_another_pass());
-    return {std::move(plan), sources.result()};
+    return {std::move(plan), sources.result(), constants.nodes()};
 }
 
 } // namespace
 
 std::variant<Translation, Objection> translate(const Query *query, Oid owner)
 {
-    Query *expanded = call([&] { return expand_views(query, owner); });
+    AsOwner as_owner(owner);
+    Query *expanded = call([&] { return expand_views(query); });
     std::variant<Translation, Objection> result;
     try {
         TextSettings text_settings;

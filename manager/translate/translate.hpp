@@ -43,6 +43,7 @@ struct SourceRef {
 struct Translation {
     engine::PlanPtr plan;
     std::vector<SourceRef> sources; /* index: the engine's source number */
+    List *constants = NIL;          /* Const nodes: what $1, $2 … stand for in the plan's expressions */
 };
 
 /* Why a query cannot be kept incrementally; location is a byte in the query's text, -1 unknown. */
@@ -51,7 +52,8 @@ struct Objection : engine::Objection {
 };
 
 /* The plan of `query`, as the role `owner` would run it, or an objection (ours, or the engine's to
- * the finished plan). The plan's columns are the query's output columns, named as the targets are. */
+ * the finished plan). The plan's columns are the query's output columns, named as the targets are.
+ * Functions of the query that are called for it are called as `owner`, in a security-restricted operation. */
 std::variant<Translation, Objection> translate(const Query *query, Oid owner);
 
 /* Raises 0A000 `unsupported operator for DIFFERENTIAL mode: <construct>` with why and what to do.

@@ -9,6 +9,7 @@
 #include "translate/expression.hpp"
 
 #include "pg/equality.hpp"
+#include "translate/usable_names.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -42,6 +43,7 @@ const char *operator_name(Oid number)
 namespace {
 
 struct Facts {
+    UnusableName unusable;
     const char *type;
     const char *collation;
     engine::Equality equality;
@@ -85,15 +87,19 @@ bool is_short(const ValueType &value)
 
 Facts facts_of(const ValueType &value)
 {
-    Facts facts;
+    Facts facts = {};
     facts.type =
         format_type_extended(value.type, value.typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
     const bool has_own_collation =
         OidIsValid(value.collation) && value.collation != get_typcollation(value.type);
     facts.collation = has_own_collation ? collation_name(value.collation) : "";
+    if (has_own_collation)
+        facts.unusable = unusable_collation(value.collation);
     facts.equality = equality_of(value);
     TypeCacheEntry *entry = lookup_type_cache(value.type, TYPECACHE_HASH_PROC | TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR);
     facts.equals = operator_name(entry->eq_opr);
+    if (facts.unusable.name == nullptr)
+        facts.unusable = unusable_operator(entry->eq_opr);
     facts.is_sortable = OidIsValid(entry->lt_opr);
     facts.has_hash = OidIsValid(entry->hash_proc) && OidIsValid(entry->eq_opr);
     facts.is_fixed_length = get_typlen(value.type) > 0 || (!facts.has_hash && is_short(value));
@@ -106,6 +112,8 @@ Facts facts_of(const ValueType &value)
 engine::Column column_of(const ValueType &value, std::string name)
 {
     const Facts facts = call([&] { return facts_of(value); });
+    if (facts.unusable.name != nullptr)
+        refuse_unusable(facts.unusable);
     engine::Column column;
     column.name = std::move(name);
     column.type = facts.type;
