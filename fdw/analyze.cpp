@@ -24,13 +24,10 @@ namespace pgtrickle {
 
 namespace {
 
-/* The row of `table` that `stored`, a row of its storage, stands for; null if it does not count. */
-HeapTuple row_of(Relation table, const AttrNumber *columns, AttrNumber visible, TupleTableSlot *stored,
-                 Datum *values, bool *nulls)
+/* The row of `table` that `stored`, a row of its storage, stands for. */
+HeapTuple row_of(Relation table, const AttrNumber *columns, TupleTableSlot *stored, Datum *values, bool *nulls)
 {
     slot_getallattrs(stored);
-    if (visible != 0 && (stored->tts_isnull[visible - 1] || !DatumGetBool(stored->tts_values[visible - 1])))
-        return nullptr;
     for (int i = 0; i < RelationGetDescr(table)->natts; i++) {
         AttrNumber column = columns[i];
         nulls[i] = column == 0 || stored->tts_isnull[column - 1];
@@ -74,7 +71,6 @@ int sample_rows(Relation table, int, HeapTuple *rows, int wanted, double *total_
     int count = RelationGetDescr(table)->natts;
     auto *columns = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (count + 1)));
     memcpy(columns, serving->columns, sizeof(AttrNumber) * count);
-    AttrNumber visible = serving->visible;
     Relation storage = table_open(serving->storage, NoLock);
     auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
     auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 1)));
@@ -92,11 +88,8 @@ int sample_rows(Relation table, int, HeapTuple *rows, int wanted, double *total_
     SampledBlocks sampled = {scan, &sampler};
     while (to_next_block(&sampled)) {
         analyze_delay_point();
-        while (table_scan_analyze_next_tuple(scan, oldest, &live, &dead, slot)) {
-            HeapTuple row = row_of(table, columns, visible, slot, values, nulls);
-            if (row != nullptr)
-                offer(&reservoir, row);
-        }
+        while (table_scan_analyze_next_tuple(scan, oldest, &live, &dead, slot))
+            offer(&reservoir, row_of(table, columns, slot, values, nulls));
     }
     end_sampled_blocks(&sampled);
     ExecDropSingleTupleTableSlot(slot);

@@ -67,10 +67,7 @@ Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const 
     table_close(table, NoLock);
     RangeTblRef *from = makeNode(RangeTblRef);
     from->rtindex = 2;
-    Node *qual = serving->visible == 0
-                     ? nullptr
-                     : reinterpret_cast<Node *>(storage_column(storage, 2, serving->visible));
-    query->jointree = makeFromExpr(list_make1(from), qual);
+    query->jointree = makeFromExpr(list_make1(from), nullptr);
     return query;
 }
 

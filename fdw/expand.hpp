@@ -1,6 +1,6 @@
 /*
  * Expansion: before planning, a stream table in a query becomes a subquery over its storage,
- *     SELECT c1 … cn FROM storage WHERE pgt_visible
+ *     SELECT c1 … cn FROM storage
  * which the planner pulls up, so that the plan is the one for the storage itself: its indexes,
  * its statistics, parallel query.
  *

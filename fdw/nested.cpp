@@ -128,8 +128,6 @@ NestedPlan plan_nested(RelOptInfo *rel, const Serving *serving, List *columns, L
                                     makeTargetEntry(reinterpret_cast<Expr *>(var), number, nullptr, false));
     }
     List *quals = NIL;
-    if (serving->visible != 0)
-        quals = lappend(quals, storage_column(storage, 1, serving->visible));
     foreach (cell, clauses)
         quals = lappend(quals, translate(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause),
                                          &translation));

@@ -35,7 +35,7 @@ struct NestedPlan {
  * value must not depend on where that happens. */
 bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause);
 
-/* SELECT `columns` FROM storage WHERE pgt_visible AND `clauses` ORDER BY `order`.
+/* SELECT `columns` FROM storage WHERE `clauses` ORDER BY `order`.
  * `clauses` are RestrictInfos that can_be_nested. */
 NestedPlan plan_nested(RelOptInfo *rel, const Serving *serving, List *columns, List *clauses,
                        const SortColumn *order, int order_count);

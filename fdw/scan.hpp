@@ -2,7 +2,7 @@
  * The FDW scan: a *nested scan* over the storage.
  *
  * Planning builds, for each path, the query
- *     SELECT cols FROM storage WHERE pgt_visible AND pushed-down quals [ORDER BY an index's columns]
+ *     SELECT cols FROM storage WHERE pushed-down quals [ORDER BY an index's columns]
  * as a tree and plans it: the path's cost is the nested plan's, and the plan is kept in the
  * path. Expressions that come from outside (outer columns of a parameterised path, values of
  * outer queries, parameters of the statement) are evaluated by the outer scan and handed to
@@ -48,7 +48,7 @@ void scan_end(ForeignScanState *node);
 QueryDesc *nested_query(ForeignScanState *node);
 void scan_explain(ForeignScanState *node, ExplainState *es);
 
-/* ANALYZE of the foreign table: samples its visible rows, and analyses the storage, whose
+/* ANALYZE of the foreign table: samples its rows, and analyses the storage, whose
  * statistics the planner uses. */
 bool analyze_stream_table(Relation table, AcquireSampleRowsFunc *sample, BlockNumber *pages);
 

@@ -111,7 +111,6 @@ void fill(Serving *entry)
     }
     Relation table = relation_open(relid, AccessShareLock);
     entry->owner = storage->rd_rel->relowner;
-    entry->visible = enter([=] { return storage::visible_column_of(entry->storage); });
     match_columns(entry, table, storage);
     relation_close(table, NoLock);
     relation_close(storage, NoLock);

@@ -28,7 +28,6 @@ struct Serving {
     Oid serves;               /* of an entry for a storage: its stream table; else invalid */
     Oid storage;              /* invalid: there is none */
     Oid owner;                /* of the storage */
-    AttrNumber visible;       /* storage column that says whether a row counts; 0: all do */
     int column_count;         /* of the foreign table, dropped ones included */
     AttrNumber *columns;      /* storage column of each, 0 for dropped; the entry owns it */
     scheduler::Schedule schedule;

@@ -1,10 +1,13 @@
 /*
  * Lowering: from a plan to steps.
  *
- * The plan is cut at every grouping. Filters and projections over a grouping become part
- * of its arrangement: an expression becomes a `final` column computed when the group
- * changes, a filter (HAVING) becomes the boolean pgt_visible. An output that is just a key
- * or a state is that physical column, so that a count or a sum is stored once.
+ * The plan is cut at every grouping. Projections over a grouping become part of its
+ * arrangement: an expression becomes a `final` column computed when the group changes. An
+ * output that is just a key or a state is that physical column, so that a count or a sum is
+ * stored once. An arrangement holds every group, so it holds only expressions that the query
+ * evaluates for every group: those of its own select list and those that cannot fail. A filter
+ * (HAVING) and what stands above it are computed from the arrangement, by the step that reads
+ * it, so that the storage has a row for each row of the answer and no other.
  *
  * A node that the plan uses more than once (a CTE) is lowered once, so that its grouping is
  * one step, whoever reads it. What one of its readers puts on top of it is therefore not
@@ -14,7 +17,6 @@
 #include "engine/operators/aggregates/family.hpp"
 #include "engine/operators/copy.hpp"
 #include "engine/operators/delta.hpp"
-#include "engine/operators/filter.hpp"
 #include "engine/operators/project.hpp"
 #include "engine/operators/recompute.hpp"
 #include "engine/operators/recursive.hpp"
@@ -30,20 +32,23 @@ namespace pgtrickle::engine {
 
 namespace {
 
-/* A grouping with the filters and projections over it. */
+/* A grouping with the projections over it. */
 struct Chain {
     std::shared_ptr<const Aggregate> grouping;
     std::shared_ptr<const Recursive> recursion; /* what the grouping is of, for a recursive UNION */
     std::vector<Expression> outputs; /* over the grouping's output columns */
-    std::vector<Expression> filters;
 };
 
 void compose_all(Chain &chain, const std::vector<Expression> &inner)
 {
     for (auto &output : chain.outputs)
         output = output.compose(inner);
-    for (auto &filter : chain.filters)
-        filter = filter.compose(inner);
+}
+
+bool may_fail(const Project &project)
+{
+    return std::any_of(project.expressions().begin(), project.expressions().end(),
+                       [](const auto &named) { return named.expression.may_fail; });
 }
 
 void collect_inputs(const PlanPtr &plan, std::vector<DeltaInput> &inputs)
@@ -81,8 +86,6 @@ class Arrangement {
         for (size_t slot = 0; slot < place_of_.size(); slot++)
             if (place_of_[slot] < 0)
                 add_hidden(static_cast<int>(slot));
-        if (!chain_.filters.empty())
-            add_visible();
         for (int slot = 0; slot < key_count_; slot++)
             step_.key.push_back(place_of_[slot]);
         step_.count_column = place_of_[key_count_];
@@ -116,14 +119,6 @@ class Arrangement {
         place_of_[slot] = static_cast<int>(step_.columns.size());
         step_.columns.push_back({column, slot < key_count_ ? Role::key : Role::state, {}});
     }
-    void add_visible()
-    {
-        Column column;
-        column.name = "pgt_visible";
-        column.type = "pg_catalog.bool";
-        step_.visible_column = static_cast<int>(step_.columns.size());
-        step_.columns.push_back({column, Role::final, {}});
-    }
     std::string unique_name(const std::string &wanted)
     {
         std::string name = wanted;
@@ -147,20 +142,9 @@ class Arrangement {
         }
         for (size_t i = 0; i < group_.states.size(); i++)
             step_.columns[place_of_[key_count_ + i]].sql = plan_.resolve(group_.states[i].merge);
-        std::vector<std::string> parts;
-        for (const auto &filter : chain_.filters)
-            parts.push_back("(" + print(filter) + ")");
-        std::string visible = joined(parts, " AND ");
         for (int i = 0; i < step_.output_count; i++)
-            if (step_.columns[i].role == Role::final) {
-                std::string text = print(chain_.outputs[i]);
-                /* Without its ELSE, the CASE would be of a domain's base type. */
-                step_.columns[i].sql = parts.empty() ? text
-                                                     : "CASE WHEN " + visible + " THEN " + text + " ELSE " +
-                                                           typed_null(step_.columns[i].column) + " END";
-            }
-        if (step_.visible_column >= 0)
-            step_.columns[step_.visible_column].sql = "(" + visible + ") IS TRUE";
+            if (step_.columns[i].role == Role::final)
+                step_.columns[i].sql = print(chain_.outputs[i]);
         step_.recompute_sql_condition = recompute_condition();
         if (std::find(group_.recompute.begin(), group_.recompute.end(), "true") != group_.recompute.end())
             step_.recomputed_by = step_.key;
@@ -191,7 +175,7 @@ class Arrangement {
 class Lowering {
   public:
     Lowering(const PlanPtr &plan, std::vector<Step> &steps, std::vector<std::shared_ptr<const StepPlan>> &plans)
-        : uses_(uses_of(plan)), steps_(steps), plans_(plans)
+        : root_(plan.get()), uses_(uses_of(plan)), steps_(steps), plans_(plans)
     {
     }
 
@@ -229,7 +213,8 @@ class Lowering {
     }
 
   private:
-    /* The grouping that `plan` is an arrangement of; none if it is not one. */
+    /* The grouping that `plan` is an arrangement of; none if it is not one. Above the arrangement of a grouping
+     * that is not the root, a row may be left out before an expression is evaluated that fails for it. */
     std::optional<Chain> chain_of(const PlanPtr &plan) const
     {
         Chain chain;
@@ -239,9 +224,9 @@ class Lowering {
             if (node != plan && uses_.at(node.get()) > 1)
                 return std::nullopt;
             if (auto project = std::dynamic_pointer_cast<const Project>(node)) {
+                if (plan.get() != root_ && may_fail(*project))
+                    return std::nullopt;
                 compose_all(chain, expressions_of(*project));
-            } else if (auto filter = std::dynamic_pointer_cast<const Filter>(node)) {
-                chain.filters.push_back(filter->predicate());
             } else if (auto distinct = std::dynamic_pointer_cast<const Distinct>(node)) {
                 chain.grouping = distinct->as_aggregate();
                 return chain;
@@ -277,8 +262,7 @@ class Lowering {
         std::vector<Column> columns;
         for (int i = 0; i < step.output_count; i++)
             columns.push_back(step.columns[i].column);
-        return arrangement_scan(static_cast<int>(steps_.size()) - 1, columns, step.visible_column >= 0,
-                                has_one_row);
+        return arrangement_scan(static_cast<int>(steps_.size()) - 1, columns, has_one_row);
     }
 
     PlanPtr lower_anew(const PlanPtr &plan)
@@ -300,11 +284,11 @@ class Lowering {
         if (std::dynamic_pointer_cast<const Copy>(plan)) {
             PlanPtr input = lower(plan->inputs()[0]);
             add_rows(plan, input, true);
-            return arrangement_scan(static_cast<int>(steps_.size()) - 1, plan->columns(), false);
+            return arrangement_scan(static_cast<int>(steps_.size()) - 1, plan->columns());
         }
         if (auto recursive = recursive_union_all(plan)) {
             add_rows(plan, lowered(*recursive));
-            return arrangement_scan(static_cast<int>(steps_.size()) - 1, plan->columns(), false);
+            return arrangement_scan(static_cast<int>(steps_.size()) - 1, plan->columns());
         }
         return with_lowered_inputs(plan);
     }
@@ -358,6 +342,7 @@ class Lowering {
         return {recursive.base(), recursive.step(), recursive.reference(), recursive.is_set(), kept};
     }
 
+    const PlanNode *const root_;
     const std::map<const PlanNode *, int> uses_;
     std::map<const PlanNode *, PlanPtr> lowered_;
     std::vector<Step> &steps_;

@@ -7,14 +7,15 @@
  * root keeps one of its own. The last step's arrangement is the *storage* that users
  * read. A refresh runs the steps in order: the step's delta statement computes the delta
  * of its arrangement from the deltas of sources and of earlier steps, apply changes the
- * heap, and what apply changed in the *output columns of visible rows* is the step's own
+ * heap, and what apply changed in the *output columns* is the step's own
  * delta (rows with weight ±1), which later steps and downstream stream tables read.
  *
  *   deltas of sources ──► delta_sql(step 0) ──► apply ──► delta of step 0 ──► delta_sql(step 1) ──► …
  *
  * Invariants (the law test holds the differentiator to them, the property test the whole):
- *   - after any sequence of refreshes, the visible rows of the last arrangement are, as a
- *     multiset, the defining query's answer on the sources' new state;
+ *   - after any sequence of refreshes, the output columns of the rows of the last arrangement
+ *     are, as a multiset, the defining query's answer on the sources' new state: it holds no
+ *     other row;
  *   - full_sql(step) over new states gives exactly the rows of the arrangement, so that
  *     filling from nothing and refreshing by deltas meet in the same heap content.
  */
@@ -37,8 +38,7 @@ enum class Role {
     key,   /* groups: taken from the delta as it is; set when the row is inserted */
     state, /* groups: `sql` merges the old value o.<name> (NULL when the row is new) with d.<name>. A few
               exist in the delta only, to tell when to recompute: their `sql` is a NULL constant. */
-    final, /* groups: `sql` computes it from the merged row n.<name> (states and keys); NULL where
-              the row is not visible */
+    final, /* groups: `sql` computes it from the merged row n.<name> (states and keys) */
     value, /* rows */
 };
 
@@ -96,8 +96,6 @@ struct Step {
     int output_count = 0;
     std::vector<int> key;      /* groups: positions in `columns`; empty: the global aggregate */
     int count_column = -1;     /* groups: position of the number of input rows (bigint) */
-    int visible_column = -1;   /* groups: position of a boolean state of HAVING (a final), or -1.
-                                  A row is visible if it has count > 0, or the key is empty, and this is true. */
     /* groups: SQL over o.<name> and d.<name>: true when the group must be recomputed from its
      * input (a retracted extremum, a float sum …); empty: never. */
     std::string recompute_sql_condition;

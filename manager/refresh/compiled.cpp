@@ -172,8 +172,7 @@ void describe(CompiledStep &compiled, MemoryContext compiled_in, std::vector<Oid
                       step.output_count,
                       static_cast<int>(compiled.key.size()),
                       compiled.key.data(),
-                      step.count_column,
-                      step.visible_column};
+                      step.count_column};
 }
 
 void compile_step(CompiledStep &compiled, const List *constants, MemoryContext compiled_in, std::vector<Oid> &relations)

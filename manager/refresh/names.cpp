@@ -22,8 +22,8 @@ std::string quoted_column(Oid relation, AttrNumber column)
     return call([=] { return quote_identifier(get_attname(relation, column, false)); });
 }
 
-/* A stream table is read from its storage, where HAVING may hide rows. */
-std::string visible_storage(const CompiledSource &source)
+/* A stream table is read from its storage. */
+std::string declared_columns(const CompiledSource &source)
 {
     Oid storage = storage::storage_of(source.relid);
     if (!OidIsValid(storage))
@@ -32,10 +32,7 @@ std::string visible_storage(const CompiledSource &source)
     std::string columns;
     for (AttrNumber column : source.columns)
         columns += (columns.empty() ? "" : ", ") + quoted_column(source.relid, column);
-    std::string sql = "(SELECT " + columns + " FROM " + qualified_name(storage);
-    if (storage::visible_column_of(storage) != 0)
-        sql += " WHERE pgt_visible";
-    return sql + ")";
+    return "(SELECT " + columns + " FROM " + qualified_name(storage) + ")";
 }
 
 } // namespace
@@ -44,7 +41,7 @@ std::string Names::source(int index) const
 {
     const CompiledSource &source = compiled_.sources.at(index);
     if (source.is_stream_table)
-        return visible_storage(source);
+        return declared_columns(source);
     return (source.is_only ? "ONLY " : "") + qualified_name(source.relid);
 }
 

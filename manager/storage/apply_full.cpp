@@ -47,9 +47,7 @@ extern "C" bool receive_row(TupleTableSlot *slot, DestReceiver *receiver)
     row->tts_isnull[count] = false;
     ExecStoreVirtualTuple(row);
     table_tuple_insert(arrangement->heap, row, GetCurrentCommandId(true), 0, fill->bulk);
-    int visible = arrangement->facts.visible_column;
-    if (visible < 0 || (!slot->tts_isnull[visible] && DatumGetBool(slot->tts_values[visible])))
-        emit(fill->emitter, slot->tts_values, slot->tts_isnull, 1);
+    emit(fill->emitter, slot->tts_values, slot->tts_isnull, 1);
     MemoryContextSwitchTo(previous);
     MemoryContextReset(fill->row_context);
     return true;

@@ -8,12 +8,6 @@ namespace pgtrickle::storage {
 
 namespace {
 
-bool is_visible(const Arrangement *arrangement, const Datum *values, const bool *nulls)
-{
-    int position = arrangement->facts.visible_column;
-    return position < 0 || (!nulls[position] && DatumGetBool(values[position]));
-}
-
 bool is_same_prefix(const Arrangement *arrangement, int count, const TupleTableSlot *stored, const Datum *values,
                     const bool *nulls)
 {
@@ -76,21 +70,11 @@ void merge(Arrangement *arrangement, GroupProgram *program, TupleTableSlot *stor
     ExecStoreVirtualTuple(merged);
 }
 
-/* The finals of a group that HAVING hides stay NULL: computing them might fail where the
- * query would not have computed them. */
-void finish(GroupProgram *program, int visible_column)
+void finish(GroupProgram *program)
 {
-    TupleTableSlot *merged = program->merged;
-    program->context->ecxt_scantuple = merged;
-    if (program->is_visible != nullptr) {
-        bool visible = evaluate_condition(program->is_visible, program->context);
-        merged->tts_values[visible_column] = BoolGetDatum(visible);
-        merged->tts_isnull[visible_column] = false;
-        if (!visible)
-            return;
-    }
+    program->context->ecxt_scantuple = program->merged;
     if (program->finals != nullptr)
-        project_into(program->finals, program->final_targets, program->final_count, merged);
+        project_into(program->finals, program->final_targets, program->final_count, program->merged);
 }
 
 /* Handles one row of the delta; false: inconsistent. */
@@ -115,7 +99,7 @@ bool apply_group(Arrangement *arrangement, GroupProgram *program, DeltaSort *del
         touched->count++;
         return true;
     }
-    finish(program, arrangement->facts.visible_column);
+    finish(program);
     replace_row(arrangement, stored, merged->tts_values, merged->tts_isnull, hash, emitter);
     return true;
 }
@@ -127,12 +111,11 @@ void replace_row(Arrangement *arrangement, TupleTableSlot *stored, const Datum *
 {
     int column_count = arrangement->facts.column_count;
     int output_count = arrangement->facts.output_count;
-    bool was_visible = stored != nullptr && is_visible(arrangement, stored->tts_values, stored->tts_isnull);
-    bool now_visible = values != nullptr && is_visible(arrangement, values, nulls);
-    bool is_output_same = was_visible && now_visible && is_same_prefix(arrangement, output_count, stored, values, nulls);
-    if (was_visible && !is_output_same)
+    bool is_output_same =
+        stored != nullptr && values != nullptr && is_same_prefix(arrangement, output_count, stored, values, nulls);
+    if (stored != nullptr && !is_output_same)
         emit(emitter, stored->tts_values, stored->tts_isnull, -1);
-    if (now_visible && !is_output_same)
+    if (values != nullptr && !is_output_same)
         emit(emitter, values, nulls, 1);
     if (stored == nullptr) {
         if (values != nullptr)

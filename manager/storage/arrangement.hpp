@@ -33,7 +33,6 @@ struct StepFacts {
     int key_count;
     const int *key;
     int count_column;
-    int visible_column; /* -1: always visible */
 };
 
 struct Arrangement {

@@ -72,7 +72,7 @@ TupleDesc describe_delta(TupleDesc physical, const int *targets, int count)
 }
 
 struct Texts {
-    std::string states, finals, visible, recompute;
+    std::string states, finals, recompute;
 };
 
 void append(std::string &list, const std::string &sql)
@@ -92,8 +92,6 @@ Texts collect(const engine::Step &step, GroupProgram *program)
             program->delta_targets[program->delta_count++] = i;
             program->state_targets[program->state_count++] = i;
             append(texts.states, column.sql);
-        } else if (i == step.visible_column) {
-            append(texts.visible, column.sql);
         } else if (column.role == engine::Role::final) {
             program->final_targets[program->final_count++] = i;
             append(texts.finals, column.sql);
@@ -117,7 +115,7 @@ void check_types(List *targets, const int *positions, TupleDesc physical)
 }
 
 struct Analyzed {
-    List *states, *finals, *visible, *recompute;
+    List *states, *finals, *recompute;
 };
 
 Analyzed analyze(const Texts &texts, const List *constants, const std::string &heap_name, TupleDesc delta_descriptor)
@@ -129,18 +127,17 @@ Analyzed analyze(const Texts &texts, const List *constants, const std::string &h
         return call([&] { return analyzed_targets(sql.c_str(), constants, delta_descriptor); });
     };
     const std::string both = heap_name + " o, " + delta_name + " d";
-    return {targets(texts.states, both), targets(texts.finals, heap_name + " n"), targets(texts.visible, heap_name + " n"),
-            targets(texts.recompute, both)};
+    return {targets(texts.states, both), targets(texts.finals, heap_name + " n"), targets(texts.recompute, both)};
 }
 
 struct Planned {
-    List *states, *finals, *visible, *recompute;
+    List *states, *finals, *recompute;
 };
 
 Planned plan(const Analyzed &analyzed, MemoryContext kept)
 {
     return {plan_target_list(analyzed.states, true, kept), plan_target_list(analyzed.finals, false, kept),
-            plan_target_list(analyzed.visible, false, kept), plan_target_list(analyzed.recompute, true, kept)};
+            plan_target_list(analyzed.recompute, true, kept)};
 }
 
 void bind(GroupProgram *program, const Planned &planned, TupleDesc physical)
@@ -162,8 +159,6 @@ void bind(GroupProgram *program, const Planned &planned, TupleDesc physical)
     program->states = project(planned.states, program->state_targets);
     if (planned.finals != NIL)
         program->finals = project(planned.finals, program->final_targets);
-    if (planned.visible != NIL)
-        program->is_visible = ExecInitExpr(linitial_node(TargetEntry, planned.visible)->expr, nullptr);
     if (planned.recompute != NIL)
         program->must_recompute = ExecInitExpr(linitial_node(TargetEntry, planned.recompute)->expr, nullptr);
 }

@@ -2,8 +2,8 @@
  * The arithmetic of an arrangement of layout groups, compiled once per backend.
  *
  * The program gives SQL expressions: how a state column is merged from the stored row `o`
- * and the delta row `d`, when the group must be recomputed from its input instead, which
- * groups are visible (HAVING), and how the final columns follow from the merged row `n`.
+ * and the delta row `d`, when the group must be recomputed from its input instead, and how
+ * the final columns follow from the merged row `n`.
  * PostgreSQL's own expression evaluator runs them, so overflow, scale and collations are
  * PostgreSQL's.
  *
@@ -27,8 +27,7 @@ struct GroupProgram {
     ExprState *must_recompute;       /* o, d → boolean; NULL: never */
     int final_count;
     int *final_targets;
-    ProjectionInfo *finals;          /* n → finals, pgt_visible aside */
-    ExprState *is_visible;           /* n → boolean; NULL: always */
+    ProjectionInfo *finals;          /* n → finals; NULL: there are none */
     ExprContext *context;
     TupleTableSlot *merged;          /* n: physical columns and pgt_hash */
     TupleTableSlot *absent;          /* o when there is no stored row: all NULL */

@@ -40,14 +40,6 @@ Oid arrangement_of(Oid relid, int step)
     });
 }
 
-AttrNumber visible_column_of(Oid storage)
-{
-    return call([=] {
-        AttrNumber number = get_attnum(storage, "pgt_visible");
-        return number == InvalidAttrNumber ? AttrNumber{0} : number;
-    });
-}
-
 std::string storage_name(Oid relid)
 {
     return "st_" + std::to_string(relid);

@@ -111,6 +111,7 @@ class Dice final : public Sampler {
         if (!literal.empty())
             expression.pieces.push_back(literal);
         expression.result = column();
+        expression.may_fail = below(2) == 0; /* where it is evaluated depends on it */
         return expression;
     }
     PlanPtr narrowed(const PlanPtr &wide, int width)

@@ -163,13 +163,11 @@ Machine::Groups Machine::full_groups(int step, const std::vector<PlanPtr> &input
     return groups;
 }
 
-ZSet Machine::visible(int step) const
+ZSet Machine::output_of_groups(int step) const
 {
     const Step &one = program_.steps()[step];
     ZSet result;
     for (const auto &[key, physical] : groups_[step]) {
-        if (one.visible_column >= 0 && physical.at("pgt_visible").value_or(0) == 0)
-            continue;
         Row row;
         for (int i = 0; i < one.output_count; i++)
             row.push_back(physical.at(one.columns[i].column.name));
@@ -196,7 +194,7 @@ void Machine::fill()
         const StepPlan &plan = program_.step_plan(static_cast<int>(step));
         if (plan.group) {
             groups_[step] = full_groups(static_cast<int>(step), {plan.input});
-            rows_[step] = visible(static_cast<int>(step));
+            rows_[step] = output_of_groups(static_cast<int>(step));
         } else {
             stored_[step] = pgtrickle::engine::evaluate(plan.input, *this);
             rows_[step] = output_of(static_cast<int>(step), stored_[step]);
@@ -235,7 +233,7 @@ void Machine::refresh_step(int step, uint64_t changed)
     ZSet before = rows_[step];
     if (plan.group) {
         refresh_groups(step, inputs);
-        rows_[step] = visible(step);
+        rows_[step] = output_of_groups(step);
     } else {
         stored_[step].add(pgtrickle::engine::evaluate(delta, *this));
         rows_[step] = output_of(step, stored_[step]);

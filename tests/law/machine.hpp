@@ -59,14 +59,14 @@ class Machine final : public Evaluation {
     void add_finals(int step, Physical &row) const;
     std::map<Row, WeightedRows> by_key(int step, const ZSet &rows) const;
     void stir(const Group &group, std::map<Row, WeightedRows> &groups);
-    ZSet visible(int step) const;
+    ZSet output_of_groups(int step) const;
     ZSet output_of(int step, const ZSet &stored) const;
     bool chance(int one_in) { return std::uniform_int_distribution<int>(1, one_in)(random_) == 1; }
 
     PlanPtr plan_;
     Program program_;
     std::vector<ZSet> sources_, source_deltas_;
-    std::vector<ZSet> rows_;      /* by step: the visible rows */
+    std::vector<ZSet> rows_;      /* by step: its output */
     std::vector<ZSet> stored_;    /* by step of layout rows: with hidden columns */
     std::vector<Groups> groups_;  /* by step */
     std::vector<ZSet> step_deltas_;

@@ -121,11 +121,12 @@ class Generator {
         }
         return {scan(index, all), "SELECT " + list(targets) + " FROM s" + std::to_string(index)};
     }
-    static Expression expression(std::vector<std::variant<std::string, int>> pieces, const Column &result)
+    Expression expression(std::vector<std::variant<std::string, int>> pieces, const Column &result)
     {
         Expression made;
         made.pieces = std::move(pieces);
         made.result = result;
+        made.may_fail = below(2) == 0; /* where it is evaluated depends on it */
         return made;
     }
     static bool is_number(const std::string &type)

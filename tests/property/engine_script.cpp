@@ -183,7 +183,6 @@ class Script {
                 base += (base.empty() ? "" : ", ") + (column.role == Role::key ? "d." + name : column.sql) + " AS " + name;
             all += (all.empty() ? "" : ", ") + (column.role == Role::final ? column.sql : "n." + name) + " AS " + name;
         }
-        std::string visible = one.visible_column >= 0 ? " WHERE pgt_visible" : "";
         std::string outputs = quoted_list(one, one.output_count);
         std::string recompute = one.recompute_sql_condition.empty() ? "false" : one.recompute_sql_condition;
         std::cout << "CREATE TEMP TABLE old AS SELECT * FROM " << arr << ";\n"
@@ -200,7 +199,7 @@ class Script {
                                ")::text AS pgt_image";
         auto only_in = [&](const std::string &left, const std::string &right, const char *weight) {
             return "SELECT " + outputs + ", " + weight + " FROM (SELECT " + outputs + ", " + numbered + " FROM " + left +
-                   visible + ") AS l WHERE NOT EXISTS (SELECT FROM (SELECT " + numbered + " FROM " + right + visible +
+                   ") AS l WHERE NOT EXISTS (SELECT FROM (SELECT " + numbered + " FROM " + right +
                    ") AS r WHERE r.pgt_n = l.pgt_n AND r.pgt_image = l.pgt_image)";
         };
         std::cout << "TRUNCATE da" << step << ";\nINSERT INTO da" << step << " " << only_in(arr, "old", "1::int8")
@@ -227,8 +226,7 @@ class Script {
             names.push_back("f.q" + std::to_string(i + 1));
         }
         std::string row = image(columns(query_.plan), names, generator_.is_image_open);
-        compare(what + "query", "SELECT " + row + " FROM arr" + std::to_string(program_.steps().size() - 1) + " AS f" +
-                                    (last.visible_column >= 0 ? " WHERE pgt_visible" : ""),
+        compare(what + "query", "SELECT " + row + " FROM arr" + std::to_string(program_.steps().size() - 1) + " AS f",
                 "SELECT " + row + " FROM (" + query_.sql + ") AS f");
     }
 

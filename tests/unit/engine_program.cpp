@@ -118,20 +118,38 @@ TEST(EngineProgram, output_that_is_a_state_is_stored_once)
     EXPECT_EQ(step.columns[2].role, Role::state);
     EXPECT_EQ(step.count_column, 1);
     EXPECT_EQ(step.key, std::vector<int>{0});
-    EXPECT_EQ(step.visible_column, -1);
 }
 
-TEST(EngineProgram, having_becomes_visibility_and_guards_what_it_hides)
+TEST(EngineProgram, having_is_computed_from_the_groups_into_a_storage_of_what_it_leaves)
 {
     PlanPtr groups = aggregate(orders(), {1}, {count_rows("n")});
     PlanPtr having = filter(groups, expression({1, std::string(" <> 1")}, "boolean"));
-    PlanPtr plan = project(having, {{expression({std::string("1 / ("), 1, std::string(" - 1)")}, "bigint"), "x"}});
-    const Step step = Program(plan).steps().at(0);
-    EXPECT_EQ(step.output_count, 1);
-    EXPECT_EQ(step.columns[0].sql, "CASE WHEN (n.\"pgt_count\" <> 1) THEN 1 / (n.\"pgt_count\" - 1) ELSE NULL::bigint END");
-    ASSERT_GE(step.visible_column, 0);
-    EXPECT_EQ(step.columns[step.visible_column].sql, "((n.\"pgt_count\" <> 1)) IS TRUE");
-    EXPECT_EQ(step.columns[step.key[0]].column.name, "pgt_key_1");
+    Program program(project(having, {{expression({std::string("1 / ("), 1, std::string(" - 1)")}, "bigint"), "x"}}));
+    ASSERT_EQ(program.steps().size(), 2U);
+    EXPECT_EQ(program.steps()[0].layout, Layout::groups);
+    EXPECT_EQ(program.steps()[0].output_count, 2);
+    EXPECT_EQ(program.steps()[1].layout, Layout::rows);
+    EXPECT_EQ(program.steps()[1].columns.size(), 1U);
+    EXPECT_EQ(program.full_sql(1, names),
+              "SELECT 1 / (t1.\"n\" - 1) AS \"x\" FROM arr0 AS t1 WHERE (t1.\"n\" <> 1)");
+    EXPECT_EQ(program.delta_sql(1, 1, names),
+              "SELECT 1 / (t1.\"n\" - 1) AS \"x\", t1.pgt_weight AS pgt_weight FROM da0 AS t1 WHERE (t1.\"n\" <> 1)");
+}
+
+TEST(EngineProgram, arrangement_below_the_root_holds_no_expression_that_may_fail)
+{
+    PlanPtr groups = aggregate(orders(), {1}, {count_rows("n")});
+    Expression divided = expression({std::string("1 / ("), 1, std::string(" - 1)")}, "bigint");
+    Expression negative = expression({std::string("("), 1, std::string(" > 1)")}, "boolean");
+    negative.may_fail = false;
+    auto joined_with = [&](const Expression &computed) {
+        PlanPtr inner = project(groups, {{column_reference(0, groups->columns()[0]), "k"}, {computed, "x"}});
+        return Program(named(join({customers(), inner}, equal(0, 2)), {{1, "region"}, {3, "x"}}));
+    };
+    EXPECT_EQ(joined_with(divided).steps().at(0).columns.at(1).role, Role::state);
+    EXPECT_TRUE(contains(joined_with(divided).full_sql(1, names), "1 / (t2.\"n\" - 1) AS \"x\""));
+    EXPECT_EQ(joined_with(negative).steps().at(0).columns.at(1).role, Role::final);
+    EXPECT_EQ(Program(project(groups, {{divided, "x"}})).steps().at(0).columns.at(0).role, Role::final);
 }
 
 TEST(EngineProgram, distinct_is_a_group_of_all_columns)
@@ -149,7 +167,6 @@ TEST(EngineProgram, grouping_used_twice_is_one_step)
     PlanPtr many = filter(groups, expression({1, std::string(" > 1")}, "boolean"));
     Program program(named(join({narrow, many}, equal(0, 1)), {{0, "customer"}, {2, "n"}}));
     EXPECT_EQ(program.steps().size(), 2U);
-    EXPECT_EQ(program.steps()[0].visible_column, -1);
     EXPECT_EQ(program.explain(), "project customer, n\n"
                                  "  join on customer = customer\n"
                                  "    project customer\n"
@@ -180,13 +197,13 @@ TEST(EngineProgram, grouping_below_a_join_is_a_step_of_its_own)
     EXPECT_TRUE(contains(program.delta_sql(1, 1, names), "FROM ds1 AS t1, arr0 AS t2"));
 }
 
-TEST(EngineProgram, reader_of_an_arrangement_skips_hidden_rows)
+TEST(EngineProgram, reader_of_an_arrangement_computes_its_having)
 {
     PlanPtr groups = filter(aggregate(orders(), {1}, {count_rows("n")}),
                             expression({1, std::string(" > 1")}, "boolean"));
     Program program(named(join({customers(), groups}, equal(0, 2)), {{1, "region"}}));
-    EXPECT_TRUE(contains(program.delta_sql(1, 1, names), "t2.pgt_visible"));
-    EXPECT_FALSE(contains(program.delta_sql(1, 2, names), "pgt_visible"));
+    EXPECT_TRUE(contains(program.delta_sql(1, 1, names), "(t2.\"n\" > 1)"));
+    EXPECT_TRUE(contains(program.delta_sql(1, 2, names), "(t2.\"n\" > 1)"));
 }
 
 TEST(EngineProgram, lookups_name_both_sides_of_a_join_and_keys_of_recomputed_groups)

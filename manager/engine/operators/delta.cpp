@@ -143,8 +143,8 @@ Select TouchedRows::print(Printer &printer) const
 
 class ArrangementScan final : public PlanNode {
   public:
-    ArrangementScan(int step, std::vector<Column> columns, bool has_hidden_rows, bool has_one_row)
-        : PlanNode({}, std::move(columns)), step_(step), has_hidden_rows_(has_hidden_rows), has_one_row_(has_one_row)
+    ArrangementScan(int step, std::vector<Column> columns, bool has_one_row)
+        : PlanNode({}, std::move(columns)), step_(step), has_one_row_(has_one_row)
     {
     }
     std::string describe() const override { return "arrangement " + std::to_string(step_ + 1); }
@@ -163,8 +163,6 @@ class ArrangementScan final : public PlanNode {
         select.from.push_back(printer.names().arrangement(step_) + " AS " + alias);
         for (const auto &column : columns())
             select.add_output(alias + "." + quoted(column.name), true);
-        if (has_hidden_rows_)
-            select.where.push_back(alias + ".pgt_visible");
         return select;
     }
     PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
@@ -174,7 +172,6 @@ class ArrangementScan final : public PlanNode {
   private:
     DeltaInput input() const { return {DeltaInput::Kind::step, step_}; }
     int step_;
-    bool has_hidden_rows_;
     bool has_one_row_;
 };
 
@@ -185,9 +182,9 @@ PlanPtr delta_scan(DeltaInput input, std::vector<Column> columns)
     return std::make_shared<DeltaScan>(input, std::move(columns));
 }
 
-PlanPtr arrangement_scan(int step, std::vector<Column> columns, bool has_hidden_rows, bool has_one_row)
+PlanPtr arrangement_scan(int step, std::vector<Column> columns, bool has_one_row)
 {
-    return std::make_shared<ArrangementScan>(step, std::move(columns), has_hidden_rows, has_one_row);
+    return std::make_shared<ArrangementScan>(step, std::move(columns), has_one_row);
 }
 
 PlanPtr negate(PlanPtr input) { return std::make_shared<Negate>(input); }

@@ -10,8 +10,8 @@ namespace pgtrickle::engine {
 
 /* The delta of a source or of an earlier step. */
 PlanPtr delta_scan(DeltaInput input, std::vector<Column> columns);
-/* The visible rows of an earlier step's arrangement, output columns only. */
-PlanPtr arrangement_scan(int step, std::vector<Column> columns, bool has_hidden_rows, bool has_one_row = false);
+/* The rows of an earlier step's arrangement, output columns only. */
+PlanPtr arrangement_scan(int step, std::vector<Column> columns, bool has_one_row = false);
 PlanPtr negate(PlanPtr input);
 
 /* The rows of `rows` (a delta of A) that matched nothing in the old B: weight times

@@ -1,6 +1,5 @@
 /*
- * Filter, visible to the lowering of programs, which takes HAVING and filters over a
- * grouped subquery into the group's arrangement.
+ * Filter, also for the recomputation of partitions, which passes them on through filters.
  */
 #pragma once
 
