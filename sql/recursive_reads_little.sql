@@ -22,7 +22,7 @@ BEGIN
   SELECT sum(seq_tup_read), sum(idx_tup_fetch) INTO whole_before, index_before FROM pg_stat_xact_all_tables WHERE schemaname IN ('recursive_reads_little', 'pg_trickle_storage');
   PERFORM pgtrickle.refresh_stream_table(st);
   SELECT sum(seq_tup_read) - whole_before, sum(idx_tup_fetch) - index_before INTO whole, by_index FROM pg_stat_xact_all_tables WHERE schemaname IN ('recursive_reads_little', 'pg_trickle_storage');
-  at_most_by_index := CASE WHEN by_index <= 200 THEN '200' WHEN by_index <= 1000 THEN '1000' ELSE by_index::text END;
+  at_most_by_index := CASE WHEN by_index <= 300 THEN '300' WHEN by_index <= 1000 THEN '1000' ELSE by_index::text END;
   RETURN NEXT;
 END $$;
 
