@@ -45,8 +45,8 @@ struct Expression {
     std::vector<std::variant<std::string, int>> pieces;
     Column result;           /* name is unused here */
     bool is_strict = false;  /* NULL whenever one of its columns is NULL */
-    bool may_fail = true;    /* may raise an error (division by zero …) */
-    bool is_immutable = false; /* its value depends on its columns alone: an index can hold it */
+    bool may_fail = true;    /* may raise an error (division by zero …) for some values, or runs code of a user */
+    bool is_immutable = false; /* its value depends on its columns alone */
 
     /* The text with slot i printed by print_slot(i). */
     std::string print(const std::function<std::string(int)> &print_slot) const;

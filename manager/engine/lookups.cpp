@@ -2,7 +2,8 @@
  * Which relations a refresh looks up by which columns: both sides of every join's
  * equalities, what is compared with a single row, and the keys of groups and partitions that may be recomputed. A side may be an
  * expression: it is followed down through projections to the one relation whose columns it reads,
- * where an index on the expression serves, provided that it is immutable.
+ * where an index on the expression serves, provided that it is immutable and cannot fail: an index
+ * evaluates it for every row of the relation, the query only for those that its joins and filters leave.
  */
 #include "engine/operators/join.hpp"
 #include "engine/operators/recursive.hpp"
@@ -51,7 +52,7 @@ IndexTerm term_of(const Expression &expression, const std::vector<Column> &colum
 
 void trace(const PlanPtr &plan, const Expression &expression, std::vector<LeafTerm> &found)
 {
-    if (expression.columns().empty() || !expression.is_immutable)
+    if (expression.columns().empty() || !expression.is_immutable || expression.may_fail)
         return;
     if (auto leaf = plan->leaf()) {
         found.push_back({plan.get(), *leaf, term_of(expression, plan->columns())});

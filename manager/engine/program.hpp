@@ -57,7 +57,7 @@ struct DeltaInput {
     bool operator==(const DeltaInput &) const = default;
 };
 
-/* What an index holds at one place: a column of its relation, or an immutable expression. */
+/* What an index holds at one place: a column of its relation, or an expression that is immutable and cannot fail. */
 struct IndexTerm {
     std::string text; /* the column's name, or SQL over quoted column names */
     bool is_column = true;

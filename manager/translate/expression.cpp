@@ -3,6 +3,7 @@
 #include "pg/internal_query.hpp"
 #include "pg/walker.hpp"
 #include "translate/constants.hpp"
+#include "translate/failing.hpp"
 #include "translate/own_operator.hpp"
 #include "translate/refusal.hpp"
 #include "translate/slots.hpp"
@@ -124,44 +125,6 @@ Node *parse_again(const char *text, Nodes *nodes, bool is_in_from)
     return result;
 }
 
-bool is_not_leakproof(Oid function, void *)
-{
-    return !get_func_leakproof(function);
-}
-
-/* A leakproof function raises no error that depends on its arguments; of the nodes that
- * call no function of the catalog, those listed cannot raise one either. */
-bool may_fail(Node *node, void *context)
-{
-    if (node == nullptr)
-        return false;
-    switch (nodeTag(node)) {
-    case T_List:
-    case T_Param:
-    case T_Const:
-    case T_OpExpr:
-    case T_DistinctExpr:
-    case T_NullIfExpr:
-    case T_FuncExpr:
-    case T_ScalarArrayOpExpr:
-    case T_BoolExpr:
-    case T_RelabelType:
-    case T_CollateExpr:
-    case T_CaseExpr:
-    case T_CaseWhen:
-    case T_CaseTestExpr:
-    case T_CoalesceExpr:
-    case T_NullTest:
-    case T_BooleanTest:
-        break;
-    default:
-        return true;
-    }
-    if (check_functions_in_node(node, is_not_leakproof, context))
-        return true;
-    return walk_expression(node, may_fail, context);
-}
-
 /* `OVER (?)` is what PostgreSQL prints of a window function whose window it is not told. */
 const char *deparse(Node *tree)
 {
@@ -216,7 +179,7 @@ Printed print(Node *node, Nodes *nodes, bool is_call)
         }
     }
     printed.is_strict = !contain_nonstrict_functions(tree);
-    printed.may_fail = may_fail(tree, nullptr);
+    printed.may_fail = may_fail(tree);
     printed.is_immutable = !contain_mutable_functions(tree);
     return printed;
 }
