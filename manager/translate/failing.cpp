@@ -5,7 +5,9 @@
  * Why those of the list are total:
  *   lower, upper     a text is valid in the encoding of the database, which that of the locale is held to; which collation it
  *                    has does not depend on the values;
- *   lengths, trims   count and copy characters;
+ *   lengths, trims,
+ *   concatenation    count and copy characters;
+ *   integer, uuid → text  every value has a text;
  *   timestamp::date  every timestamp is a day's, and a date has a wider range;
  *   jsonb ->> text   is NULL where there is no such field, or no object; what is there has a text;
  *   x / c, x % c     of integers, c a constant other than 0 and -1: neither division by zero nor overflow.
@@ -30,7 +32,7 @@ namespace {
 constexpr Oid total_functions[] = {
     F_LOWER_TEXT,      F_UPPER_TEXT,      F_LENGTH_TEXT,       F_CHAR_LENGTH_TEXT, F_CHARACTER_LENGTH_TEXT,
     F_OCTET_LENGTH_TEXT, F_BTRIM_TEXT,    F_BTRIM_TEXT_TEXT,   F_LTRIM_TEXT,       F_LTRIM_TEXT_TEXT,
-    F_RTRIM_TEXT,      F_RTRIM_TEXT_TEXT, F_DATE_TIMESTAMP,    F_JSONB_OBJECT_FIELD_TEXT,
+    F_RTRIM_TEXT,      F_RTRIM_TEXT_TEXT, F_TEXTCAT,           F_DATE_TIMESTAMP,   F_JSONB_OBJECT_FIELD_TEXT,
 };
 
 constexpr Oid divisions[] = {
@@ -85,6 +87,14 @@ bool is_division_by_constant(Node *node)
     return divisor != nullptr && (divisor->constisnull || (integer_of(divisor) != 0 && integer_of(divisor) != -1));
 }
 
+bool is_total_text(Node *node)
+{
+    if (!IsA(node, CoerceViaIO) || castNode(CoerceViaIO, node)->resulttype != TEXTOID)
+        return false;
+    const Oid given = exprType(reinterpret_cast<Node *>(castNode(CoerceViaIO, node)->arg));
+    return given == INT2OID || given == INT4OID || given == INT8OID || given == UUIDOID;
+}
+
 /* Nodes that call no function of the catalog are listed if they cannot raise an error themselves. */
 bool finds_partial(Node *node, void *context)
 {
@@ -109,6 +119,10 @@ bool finds_partial(Node *node, void *context)
     case T_NullTest:
     case T_BooleanTest:
         break;
+    case T_CoerceViaIO:
+        if (!is_total_text(node))
+            return true;
+        return walk_expression(node, finds_partial, context);
     default:
         return true;
     }
