@@ -60,8 +60,9 @@ Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const 
     query->commandType = CMD_SELECT;
     query->canSetTag = true;
     query->rtable = list_make1(stream_table);
-    set_rights(query, stream_table, rights_of(outer, entry));
-    RangeTblEntry *storage = add_storage_entry(query, serving, entry->eref->aliasname, ACL_SELECT);
+    const EntryRights rights = rights_of(outer, entry);
+    set_rights(query, stream_table, rights);
+    RangeTblEntry *storage = add_storage_entry(query, serving, entry->eref->aliasname, rights.read_as);
     Relation table = table_open(entry->relid, NoLock);
     query->targetList = output_columns(table, serving, storage);
     table_close(table, NoLock);
@@ -75,8 +76,7 @@ Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const 
 void expand_entry(const Query *query, RangeTblEntry *entry, const Serving *serving)
 {
     entry->subquery = query_over_storage(query, entry, serving);
-    /* As for a view, the planner may look at the statistics only on behalf of somebody who
-     * may read the columns. */
+    /* Before anything is planned with the columns, as for a view. */
     AskedRights asked;
     keep_rights(&asked, entry->subquery);
     check_rights(asked);

@@ -6,7 +6,7 @@
  *
  * The subquery's range table has, as a view's has, the stream table itself as an entry that
  * is not read: it carries the user's permissions, the lock, and the cached plan's
- * dependency. The storage's entry is checked as the storage's owner.
+ * dependency. The storage's entry asks for no privilege.
  *
  * Left to the nested scan (scan.hpp): stream tables with children, references to system
  * columns, whole rows of a stream table with dropped columns, and entries that are born

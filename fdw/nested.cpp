@@ -116,7 +116,7 @@ NestedPlan plan_nested(RelOptInfo *rel, const Serving *serving, List *columns, L
                        const SortColumn *order, int order_count)
 {
     Query *query = makeNode(Query);
-    RangeTblEntry *storage = add_storage_entry(query, serving, "storage", 0);
+    RangeTblEntry *storage = add_storage_entry(query, serving, "storage", rel->userid);
     Translation translation = {rel->relid, serving->columns, storage, NIL};
     query->commandType = CMD_SELECT;
     query->canSetTag = true;

@@ -110,7 +110,6 @@ void fill(Serving *entry)
         return;
     }
     Relation table = relation_open(relid, AccessShareLock);
-    entry->owner = storage->rd_rel->relowner;
     match_columns(entry, table, storage);
     relation_close(table, NoLock);
     relation_close(storage, NoLock);

@@ -27,7 +27,6 @@ struct Serving {
     bool has_dropped_columns; /* of the foreign table */
     Oid serves;               /* of an entry for a storage: its stream table; else invalid */
     Oid storage;              /* invalid: there is none */
-    Oid owner;                /* of the storage */
     int column_count;         /* of the foreign table, dropped ones included */
     AttrNumber *columns;      /* storage column of each, 0 for dropped; the entry owns it */
     scheduler::Schedule schedule;

@@ -2,10 +2,14 @@
 
 #include "fdw/serving.hpp"
 #include "pg/versions.hpp"
+#include "storage/storage.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
 #include "catalog/pg_class.h"
 #include "nodes/pathnodes.h"
+#include "optimizer/pathnode.h"
+#include "parser/parsetree.h"
 #include "utils/acl.h"
 #include "utils/selfuncs.h"
 #include "utils/syscache.h"
@@ -15,17 +19,63 @@ namespace pgtrickle {
 
 namespace {
 
-get_relation_stats_hook_type previous_hook = nullptr;
+get_relation_stats_hook_type previous_relation_hook = nullptr;
+get_index_stats_hook_type previous_index_hook = nullptr;
 
-/* Whoever may not read the column must not learn its values by the estimates of a function
- * that leaks them. The privilege that counts is on the stream table. */
-bool may_read(const Query *query, const RangeTblEntry *entry, AttrNumber column)
+Oid reader_of(const Query *query, const RangeTblEntry *entry)
 {
     const Oid read_as = rights_of(query, entry).read_as;
-    const Oid user = OidIsValid(read_as) ? read_as : GetUserId();
-    return entry->securityQuals == NIL &&
-           (pg_class_aclcheck(entry->relid, user, ACL_SELECT) == ACLCHECK_OK ||
-            pg_attribute_aclcheck(entry->relid, column, user, ACL_SELECT) == ACLCHECK_OK);
+    return OidIsValid(read_as) ? read_as : GetUserId();
+}
+
+bool may_read_all(Oid relid, Oid user)
+{
+    return pg_class_aclcheck(relid, user, ACL_SELECT) == ACLCHECK_OK;
+}
+
+/* A column of a stream table. */
+bool may_read(Oid relid, AttrNumber column, Oid user)
+{
+    return may_read_all(relid, user) || pg_attribute_aclcheck(relid, column, user, ACL_SELECT) == ACLCHECK_OK;
+}
+
+/* Whether a statement of a refresh is being planned. */
+bool is_refreshed_now(Oid heap)
+{
+    if (!InSecurityRestrictedOperation())
+        return false;
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(heap));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner == GetUserId();
+}
+
+/* The column of the stream table that is stored as `stored`; 0: a hidden one. */
+AttrNumber shown_as(Oid relid, AttrNumber stored)
+{
+    const Serving *serving = serving_of(relid);
+    for (int i = 0; serving != nullptr && i < serving->column_count; i++)
+        if (serving->columns[i] == stored)
+            return static_cast<AttrNumber>(i + 1);
+    return 0;
+}
+
+bool may_use_storage(Oid heap, AttrNumber stored, Oid user)
+{
+    if (is_refreshed_now(heap) || may_read_all(heap, user))
+        return true;
+    const Oid relid = storage::served_from(heap);
+    const AttrNumber column = OidIsValid(relid) ? shown_as(relid, stored) : AttrNumber{0};
+    return column != 0 && may_read(relid, column, user);
+}
+
+void take_statistics(Oid relation, AttrNumber column, bool with_children, VariableStatData *variable)
+{
+    variable->statsTuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relation), Int16GetDatum(column),
+                                           BoolGetDatum(with_children));
+    variable->freefunc = ReleaseSysCache;
 }
 
 bool find_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column, VariableStatData *variable)
@@ -34,23 +84,67 @@ bool find_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column,
         !entry->inh) {
         const Serving *serving = serving_of(entry->relid);
         if (serving != nullptr && OidIsValid(serving->storage) && column <= serving->column_count) {
-            variable->statsTuple =
-                SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(serving->storage),
-                                Int16GetDatum(serving->columns[column - 1]), BoolGetDatum(false));
-            variable->freefunc = ReleaseSysCache;
-            variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) || may_read(root->parse, entry, column);
+            take_statistics(serving->storage, serving->columns[column - 1], false, variable);
+            variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) ||
+                               (entry->securityQuals == NIL &&
+                                may_read(entry->relid, column, reader_of(root->parse, entry)));
             return true;
         }
     }
-    return previous_hook != nullptr && previous_hook(root, entry, column, variable);
+    if (entry->rtekind == RTE_RELATION && column > 0 && storage::is_heap(entry->relid)) {
+        take_statistics(entry->relid, column, entry->inh, variable);
+        variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) ||
+                           (entry->securityQuals == NIL &&
+                            may_use_storage(entry->relid, column, reader_of(root->parse, entry)));
+        return true;
+    }
+    return previous_relation_hook != nullptr && previous_relation_hook(root, entry, column, variable);
+}
+
+/* An expression may read any column of the table, so all must be readable. */
+bool may_use_index(const Query *query, const RangeTblEntry *entry)
+{
+    const Oid user = reader_of(query, entry);
+    if (entry->securityQuals != NIL)
+        return false;
+    if (is_refreshed_now(entry->relid) || may_read_all(entry->relid, user))
+        return true;
+    const Oid relid = storage::served_from(entry->relid);
+    return OidIsValid(relid) && may_read_all(relid, user);
+}
+
+/* Those of a partial index describe some rows only. */
+bool is_partial(const RelOptInfo *rel, Oid index)
+{
+    ListCell *cell;
+    foreach (cell, rel->indexlist)
+        if (lfirst_node(IndexOptInfo, cell)->indexoid == index)
+            return lfirst_node(IndexOptInfo, cell)->indpred != NIL;
+    return false;
+}
+
+/* Where a cost is estimated there is no relation, and no operator is called. */
+bool find_index_statistics(PlannerInfo *root, Oid index, AttrNumber column, VariableStatData *variable)
+{
+    const RangeTblEntry *entry = variable->rel != nullptr ? planner_rt_fetch(variable->rel->relid, root) : nullptr;
+    if (entry != nullptr && entry->rtekind == RTE_RELATION && storage::is_heap(entry->relid)) {
+        if (is_partial(variable->rel, index))
+            return false;
+        take_statistics(index, column, false, variable);
+        variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) || may_use_index(root->parse, entry);
+        return true;
+    }
+    return previous_index_hook != nullptr && previous_index_hook(root, index, column, variable);
 }
 
 } // namespace
 
 void register_statistics()
 {
-    previous_hook = get_relation_stats_hook;
+    previous_relation_hook = get_relation_stats_hook;
     get_relation_stats_hook = find_statistics;
+    previous_index_hook = get_index_stats_hook;
+    get_index_stats_hook = find_index_statistics;
 }
 
 } // namespace pgtrickle

@@ -11,7 +11,7 @@ extern "C" {
 
 namespace pgtrickle {
 
-RangeTblEntry *add_storage_entry(Query *query, const Serving *serving, const char *alias, AclMode permissions)
+RangeTblEntry *add_storage_entry(Query *query, const Serving *serving, const char *alias, Oid read_as)
 {
     Relation storage = table_open(serving->storage, NoLock);
     RangeTblEntry *entry = makeNode(RangeTblEntry);
@@ -21,7 +21,7 @@ RangeTblEntry *add_storage_entry(Query *query, const Serving *serving, const cha
     entry->rellockmode = AccessShareLock;
     entry->inh = storage->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
     entry->inFromCl = true;
-    set_rights(query, entry, {permissions, serving->owner, nullptr});
+    set_rights(query, entry, {0, read_as, nullptr});
     entry->alias = makeAlias(alias, NIL);
     entry->eref = makeAlias(alias, NIL);
     TupleDesc columns = RelationGetDescr(storage);

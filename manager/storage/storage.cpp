@@ -1,7 +1,9 @@
 #include "storage/storage.hpp"
 
 extern "C" {
+#include "access/transam.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "utils/lsyscache.h"
 }
 
@@ -38,6 +40,20 @@ Oid arrangement_of(Oid relid, int step)
         snprintf(name, sizeof(name), "st_%u_%d", relid, step);
         return relation_of(name);
     });
+}
+
+bool is_heap(Oid relation)
+{
+    return relation >= FirstNormalObjectId && get_rel_namespace(relation) == get_namespace_oid("pg_trickle_storage", true) &&
+           get_rel_relkind(relation) == RELKIND_RELATION;
+}
+
+Oid served_from(Oid heap)
+{
+    char *name = is_heap(heap) ? get_rel_name(heap) : nullptr;
+    Oid relid;
+    int length;
+    return name != nullptr && sscanf(name, "st_%u%n", &relid, &length) == 1 && name[length] == '\0' ? relid : InvalidOid;
 }
 
 std::string storage_name(Oid relid)
