@@ -4,6 +4,7 @@
  */
 #include "pg/internal_query.hpp"
 
+#include "pg/type_name.hpp"
 #include "pg/versions.hpp"
 #include "pg/walker.hpp"
 
@@ -168,7 +169,7 @@ bool resolve_names(Node *node, void *context)
         resolve_type(cast->typeName);
         if (!is_text(cast->arg))
             return resolve_names(cast->arg, context);
-        if (!is_scalar_of_postgres(cast->typeName->typeOid))
+        if (!OidIsValid(cast->typeName->typeOid) || !is_scalar_of_postgres(cast->typeName->typeOid))
             refuse_literal(strVal(&castNode(A_Const, cast->arg)->val));
         return false;
     }
@@ -271,22 +272,6 @@ bool read_relations(Node *node, void *)
 bool is_printed_constant(const Const *constant)
 {
     return is_scalar_of_postgres(constant->consttype);
-}
-
-void resolve_type(TypeName *name)
-{
-    if (name->names == NIL)
-        return;
-    const char *schema, *type;
-    DeconstructQualifiedName(name->names, const_cast<char **>(&schema), const_cast<char **>(&type));
-    const Oid schema_oid = schema == nullptr ? PG_CATALOG_NAMESPACE : get_namespace_oid(schema, false);
-    Oid found = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, PointerGetDatum(type), ObjectIdGetDatum(schema_oid));
-    if (OidIsValid(found) && name->arrayBounds != NIL)
-        found = get_array_type(found);
-    if (!OidIsValid(found))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("type \"%s\" does not exist", type)));
-    name->names = name->arrayBounds = NIL;
-    name->typeOid = found;
 }
 
 void require_restricted_operation()

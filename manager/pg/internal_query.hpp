@@ -43,9 +43,6 @@ Query *analyze_internal(const char *sql, const List *constants, QueryEnvironment
 /* An expression over the columns of `relation`, which is locked. */
 ::Node *analyze_internal_expression(const char *text, const List *constants, Relation relation);
 
-/* Resolves the type that `name` names, array bounds included. */
-void resolve_type(TypeName *name);
-
 /* Raises an internal error unless the current user is in a security-restricted operation. */
 void require_restricted_operation();
 

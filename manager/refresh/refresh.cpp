@@ -273,27 +273,40 @@ Outcome initialize(Oid relid)
     raise({.message = "stream table was not refreshed"});
 }
 
-void create_storage(Oid relid)
+namespace {
+
+void create_storage_in(Oid relid, Oid tablespace)
 {
     Definition definition = definition::load(relid);
     const Steps steps = steps_of(definition);
     int last = static_cast<int>(steps.list.size()) - 1;
     for (int k = 0; k <= last; k++)
-        storage::create_arrangement(
-            relid, k == last ? storage::storage_name(relid) : storage::arrangement_name(relid, k), steps.list[k]);
+        storage::create_arrangement(relid, k == last ? storage::storage_name(relid) : storage::arrangement_name(relid, k),
+                                    steps[k], tablespace);
+}
+
+} // namespace
+
+void create_storage(Oid relid)
+{
+    create_storage_in(relid, storage::chosen_tablespace(relid));
 }
 
 void replace_storage(Oid relid)
 {
+    Oid tablespace = InvalidOid;
     for (int k = 0;; k++) {
         Oid heap = storage::arrangement_of(relid, k);
         if (!OidIsValid(heap))
             break;
+        tablespace = storage::tablespace_of(heap);
         storage::drop_arrangement(relid, heap);
     }
-    if (Oid heap = storage::storage_of(relid); OidIsValid(heap))
+    if (Oid heap = storage::storage_of(relid); OidIsValid(heap)) {
+        tablespace = storage::tablespace_of(heap);
         storage::drop_arrangement(relid, heap);
-    create_storage(relid);
+    }
+    create_storage_in(relid, tablespace);
 }
 
 } // namespace pgtrickle::refresh

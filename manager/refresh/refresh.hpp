@@ -87,9 +87,9 @@ struct Unrefreshed {
 std::vector<Outcome> refresh_group(const Asking &asking, Unrefreshed *unrefreshed = nullptr);
 
 /* Creates the heaps of a stream table just defined (its definition view, dependencies and
- * state row exist). Empty, unpopulated. */
+ * state row exist), in the tablespace that CREATE TABLE would choose in this session. Empty, unpopulated. */
 void create_storage(Oid relid);
-/* Replaces the heaps after the defining query has changed; the stream table is unpopulated
+/* Replaces the heaps after the defining query has changed, in their tablespace; the stream table is unpopulated
  * until the next refresh. */
 void replace_storage(Oid relid);
 /* First fill, under a snapshot taken after capture was made sure of. */

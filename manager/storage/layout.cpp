@@ -1,17 +1,25 @@
 #include "storage/layout.hpp"
 
+#include "pg/internal_query.hpp"
 #include "pg/settings.hpp"
 #include "pg/superuser.hpp"
+#include "pg/type_name.hpp"
+#include "pg/versions_ddl.hpp"
 
 extern "C" {
+#include "access/reloptions.h"
 #include "access/table.h"
 #include "catalog/dependency.h"
+#include "catalog/heap.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
-#include "commands/tablecmds.h"
-#include "executor/spi.h"
+#include "catalog/toasting.h"
+#include "commands/tablespace.h"
+#include "nodes/makefuncs.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
 
@@ -23,107 +31,204 @@ namespace {
 
 constexpr const char *schema_name = "pg_trickle_storage";
 
-std::string quoted(const std::string &name)
+Oid owner_of(Oid relid)
 {
-    return call([&] { return quote_identifier(name.c_str()); });
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for relation %u", relid);
+    Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
 }
 
-std::string qualified(const std::string &name)
+/* ---- the heap; PostgreSQL frames ------------------------------------------------------ */
+
+void add_column(TupleDesc columns, AttrNumber number, const char *name, const char *type, const char *collation)
 {
-    return std::string(schema_name) + "." + quoted(name);
+    const NamedType named = named_type(type);
+    TupleDescInitEntry(columns, number, name, named.type, named.typmod, 0);
+    if (*collation != '\0')
+        TupleDescInitEntryCollation(columns, number, named_collation(collation));
 }
 
-/* fillfactor: groups are updated in place, and a HOT update needs room on the page. */
-std::string create_table(const std::string &name, const engine::Step &step)
+TupleDesc columns_of(const engine::Step &step)
 {
-    std::string sql = "CREATE TABLE " + qualified(name) + " (";
-    for (const engine::ArrangementColumn &column : step.columns) {
-        sql += quoted(column.column.name) + " " + column.column.type;
-        if (!column.column.collation.empty())
-            sql += " COLLATE " + column.column.collation;
-        sql += ", ";
-    }
-    sql += "pgt_hash pg_catalog.int8 NOT NULL)";
-    if (step.layout == engine::Layout::groups)
-        sql += " WITH (fillfactor = 85)";
-    return sql;
+    TupleDesc columns = CreateTemplateTupleDesc(static_cast<int>(step.columns.size()) + 1);
+    AttrNumber number = 0;
+    for (const engine::ArrangementColumn &column : step.columns)
+        add_column(columns, ++number, column.column.name.c_str(), column.column.type.c_str(),
+                   column.column.collation.c_str());
+    TupleDescInitEntry(columns, ++number, "pgt_hash", INT8OID, -1, 0);
+    set_not_null(columns, number);
+    return columns;
+}
+
+/* Groups are updated in place, and a HOT update needs room on the page. */
+Datum options_of(const engine::Step &step)
+{
+    if (step.layout != engine::Layout::groups)
+        return static_cast<Datum>(0);
+    DefElem *fillfactor = makeDefElem(pstrdup("fillfactor"), reinterpret_cast<::Node *>(makeInteger(85)), -1);
+    return transformRelOptions(static_cast<Datum>(0), list_make1(fillfactor), nullptr, nullptr, false, false);
+}
+
+/* An empty list of privileges: where there is none, an owner has all. */
+void withhold_privileges(Oid heap, Oid owner)
+{
+    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
+    HeapTuple tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(heap));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for relation %u", heap);
+    Datum values[Natts_pg_class] = {};
+    bool nulls[Natts_pg_class] = {}, replaced[Natts_pg_class] = {};
+    values[Anum_pg_class_relacl - 1] = PointerGetDatum(acl_of_storage(owner));
+    replaced[Anum_pg_class_relacl - 1] = true;
+    tuple = heap_modify_tuple(tuple, RelationGetDescr(classes), values, nulls, replaced);
+    CatalogTupleUpdate(classes, &tuple->t_self, tuple);
+    table_close(classes, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+Oid create_heap(Oid relid, Oid owner, const char *name, const engine::Step &step, Oid tablespace)
+{
+    Oid heap = heap_create_with_catalog(name, get_namespace_oid(schema_name, false), tablespace, InvalidOid, InvalidOid,
+                                        InvalidOid, owner, HEAP_TABLE_AM_OID, columns_of(step), NIL, RELKIND_RELATION,
+                                        RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP, options_of(step), false,
+                                        false, true, InvalidOid, nullptr);
+    CommandCounterIncrement();
+    NewRelationCreateToastTable(heap, static_cast<Datum>(0));
+    withhold_privileges(heap, owner);
+    ObjectAddress storage, foreign_table;
+    ObjectAddressSet(storage, RelationRelationId, heap);
+    ObjectAddressSet(foreign_table, RelationRelationId, relid);
+    recordDependencyOn(&storage, &foreign_table, DEPENDENCY_INTERNAL);
+    CommandCounterIncrement();
+    return heap;
+}
+
+/* ---- its indexes; PostgreSQL frames --------------------------------------------------- */
+
+IndexElem *index_element(Relation heap, const char *term, bool is_column, const List *constants)
+{
+    IndexElem *element = makeNode(IndexElem);
+    if (is_column)
+        element->name = pstrdup(term);
+    else
+        element->expr = analyze_internal_expression(term, constants, heap);
+    element->ordering = SORTBY_DEFAULT;
+    element->nulls_ordering = SORTBY_NULLS_DEFAULT;
+    return element;
+}
+
+/* In the tablespace of its heap, whatever the session has set. */
+IndexStmt *index_statement(Relation heap, const char *access_method)
+{
+    Oid tablespace = heap->rd_rel->reltablespace;
+    IndexStmt *statement = makeNode(IndexStmt);
+    statement->relation = makeRangeVar(pstrdup(schema_name), pstrdup(RelationGetRelationName(heap)), -1);
+    statement->accessMethod = pstrdup(access_method);
+    statement->tableSpace = get_tablespace_name(OidIsValid(tablespace) ? tablespace : MyDatabaseTableSpace);
+    statement->transformed = true;
+    return statement;
+}
+
+void define(Oid heap, IndexStmt *statement)
+{
+    define_index(heap, statement, false);
+    CommandCounterIncrement();
+}
+
+void create_hash_index(Relation heap)
+{
+    IndexStmt *statement = index_statement(heap, DEFAULT_INDEX_TYPE);
+    statement->indexParams = list_make1(index_element(heap, "pgt_hash", true, NIL));
+    define(RelationGetRelid(heap), statement);
 }
 
 /* The terms of a look-up that an index may hold: all of them in a btree if none can be too
  * long for one, else the fixed-length ones, else a hash index, which keeps no values, on the
  * first that has a hash. Values that are neither short nor hashed have no index. */
-std::string create_lookup_index(const std::string &name, const std::vector<engine::IndexTerm> &terms)
+void create_lookup_index(Relation heap, const std::vector<engine::IndexTerm> &terms, const List *constants)
 {
-    auto print = [](const engine::IndexTerm &term) {
-        return term.is_column ? quoted(term.text) : "(" + term.text + ")";
-    };
-    std::string list;
+    List *elements = NIL;
     for (const engine::IndexTerm &term : terms)
         if (term.is_fixed_length)
-            list += (list.empty() ? "" : ", ") + print(term);
-    if (list.empty()) {
+            elements = lappend(elements, index_element(heap, term.text.c_str(), term.is_column, constants));
+    const char *access_method = DEFAULT_INDEX_TYPE;
+    if (elements == NIL) {
         auto hashed = std::find_if(terms.begin(), terms.end(), [](const auto &term) { return term.has_hash && !term.is_range; });
-        return hashed == terms.end() ? "" : "CREATE INDEX ON " + qualified(name) + " USING hash (" + print(*hashed) + ")";
+        if (hashed == terms.end())
+            return;
+        access_method = "hash";
+        elements = list_make1(index_element(heap, hashed->text.c_str(), hashed->is_column, constants));
     }
-    return "CREATE INDEX ON " + qualified(name) + " (" + list + ")";
+    IndexStmt *statement = index_statement(heap, access_method);
+    statement->indexParams = elements;
+    define(RelationGetRelid(heap), statement);
 }
 
-void execute(const std::string &sql)
-{
-    call([&] {
-        int result = SPI_execute(sql.c_str(), false, 0);
-        if (result != SPI_OK_UTILITY)
-            elog(ERROR, "could not execute \"%s\": %s", sql.c_str(), SPI_result_code_string(result));
-    });
-}
-
-/* So that nobody drops one by hand, as its owner may by way of the stream table. PostgreSQL frame. */
-void keep_indexes(Oid heap)
+/* So that no user drops one by hand, as its owner may by way of the stream table. */
+void keep_indexes(Relation heap)
 {
     ObjectAddress owned, owner;
-    ObjectAddressSet(owner, RelationRelationId, heap);
-    Relation relation = table_open(heap, AccessShareLock);
+    ObjectAddressSet(owner, RelationRelationId, RelationGetRelid(heap));
     ListCell *cell;
-    foreach (cell, RelationGetIndexList(relation)) {
+    foreach (cell, RelationGetIndexList(heap)) {
         ObjectAddressSet(owned, RelationRelationId, lfirst_oid(cell));
         recordDependencyOn(&owned, &owner, DEPENDENCY_INTERNAL);
     }
+}
+
+void create_indexes(Oid heap, const engine::Step &step, const List *constants)
+{
+    /* PostgreSQL folds the constants of an index's expression, by functions that may want a snapshot. */
+    const bool needs_snapshot = !ActiveSnapshotSet();
+    if (needs_snapshot)
+        PushActiveSnapshot(GetTransactionSnapshot());
+    Relation relation = table_open(heap, ShareLock);
+    create_hash_index(relation);
+    for (const std::vector<engine::IndexTerm> &terms : step.looked_up_by)
+        create_lookup_index(relation, terms, constants);
+    keep_indexes(relation);
     table_close(relation, NoLock);
+    if (needs_snapshot)
+        PopActiveSnapshot();
 }
 
 } // namespace
 
-Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step)
+Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step, const List *constants,
+                       Oid tablespace)
 {
-    AsSuperuser as_superuser;
+    const Oid owner = call([=] { return owner_of(relid); });
+    AsOwner as_owner(owner);
     TextSettings text_settings;
-    call([] { SPI_connect(); });
-    execute(create_table(relation_name, step));
-    const Oid heap = call([&] {
-        Oid heap = get_relname_relid(relation_name.c_str(), get_namespace_oid(schema_name, false));
-        ObjectAddress storage, foreign_table;
-        ObjectAddressSet(storage, RelationRelationId, heap);
-        ObjectAddressSet(foreign_table, RelationRelationId, relid);
-        recordDependencyOn(&storage, &foreign_table, DEPENDENCY_INTERNAL);
-        HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-        if (!HeapTupleIsValid(tuple))
-            elog(ERROR, "cache lookup failed for relation %u", relid);
-        Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-        ReleaseSysCache(tuple);
-        ATExecChangeOwner(heap, owner, false, AccessExclusiveLock);
-        CommandCounterIncrement();
+    return call([&] {
+        Oid heap = create_heap(relid, owner, relation_name.c_str(), step, tablespace);
+        create_indexes(heap, step, constants);
         return heap;
     });
-    /* From here on: core calls functions of an index's expression as the owner of its table, with constants at once. */
-    execute("CREATE INDEX ON " + qualified(relation_name) + " (pgt_hash)");
-    for (const std::vector<engine::IndexTerm> &terms : step.looked_up_by)
-        if (const std::string index = create_lookup_index(relation_name, terms); !index.empty())
-            execute(index);
-    call([=] {
-        SPI_finish();
-        keep_indexes(heap);
+}
+
+Oid chosen_tablespace(Oid relid)
+{
+    return call([=] {
+        Oid tablespace = GetDefaultTablespace(RELPERSISTENCE_PERMANENT, false);
+        if (!OidIsValid(tablespace) || tablespace == MyDatabaseTableSpace)
+            return InvalidOid;
+        AclResult allowed = right_to_create_in(tablespace, owner_of(relid));
+        if (allowed != ACLCHECK_OK)
+            aclcheck_error(allowed, OBJECT_TABLESPACE, get_tablespace_name(tablespace));
+        if (tablespace == GLOBALTABLESPACE_OID)
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("only shared relations can be placed in pg_global tablespace")));
+        return tablespace;
     });
-    return heap;
+}
+
+Oid tablespace_of(Oid heap)
+{
+    return call([=] { return get_rel_tablespace(heap); });
 }
 
 void drop_arrangement(Oid relid, Oid heap)

@@ -1,0 +1,75 @@
+#include "pg/type_name.hpp"
+
+#include "pg/versions_ddl.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_namespace.h"
+#include "mb/pg_wchar.h"
+#include "parser/parse_type.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* The OID that the last two parts of a name mean; InvalidOid where core has to look. */
+Oid type_named(List *names)
+{
+    char *schema, *type;
+    DeconstructQualifiedName(names, &schema, &type);
+    Oid schema_oid = schema != nullptr ? get_namespace_oid(schema, true) : PG_CATALOG_NAMESPACE;
+    return OidIsValid(schema_oid)
+               ? GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, PointerGetDatum(type), ObjectIdGetDatum(schema_oid))
+               : InvalidOid;
+}
+
+Oid collation_for(const char *name, Oid schema, int32 encoding)
+{
+    return GetSysCacheOid3(COLLNAMEENCNSP, Anum_pg_collation_oid, PointerGetDatum(name), Int32GetDatum(encoding),
+                           ObjectIdGetDatum(schema));
+}
+
+} // namespace
+
+void resolve_type(TypeName *name)
+{
+    if (name->names == NIL || name->pct_type)
+        return;
+    Oid type = type_named(name->names);
+    if (OidIsValid(type) && name->arrayBounds != NIL)
+        type = get_array_type(type);
+    if (!OidIsValid(type))
+        return;
+    name->typeOid = type;
+    name->names = NIL;
+    name->arrayBounds = NIL;
+}
+
+NamedType named_type(const char *text)
+{
+    TypeName *name = parse_type_name(text);
+    resolve_type(name);
+    NamedType found;
+    typenameTypeIdAndMod(nullptr, name, &found.type, &found.typmod);
+    return found;
+}
+
+Oid named_collation(const char *text)
+{
+    List *names = parse_qualified_name(text);
+    char *schema, *name;
+    DeconstructQualifiedName(names, &schema, &name);
+    Oid schema_oid = schema != nullptr ? get_namespace_oid(schema, true) : InvalidOid;
+    if (!OidIsValid(schema_oid))
+        return get_collation_oid(names, false);
+    Oid collation = collation_for(name, schema_oid, GetDatabaseEncoding());
+    if (!OidIsValid(collation))
+        collation = collation_for(name, schema_oid, -1);
+    return OidIsValid(collation) ? collation : get_collation_oid(names, false);
+}
+
+} // namespace pgtrickle
