@@ -14,7 +14,6 @@
 #include "fdw/option.hpp"
 #include "fdw/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/superuser.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -27,8 +26,8 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_table.h"
 #include "commands/defrem.h"
-#include "commands/tablecmds.h"
 #include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -134,22 +133,29 @@ void follow(const Concerned &concerned)
             state::bump_generation(lfirst_oid(cell));
 }
 
+/* In the catalog, as no statement reaches a storage. The stream table's own columns show that the name is free. */
+void rename_column(Oid heap, const char *old_name, const char *new_name)
+{
+    LockRelationOid(heap, AccessExclusiveLock);
+    HeapTuple tuple = SearchSysCacheCopyAttName(heap, old_name);
+    if (!HeapTupleIsValid(tuple))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("storage has no column \"%s\"", old_name),
+                        errhint("Run pgtrickle.repair_stream_table() on the stream table.")));
+    Relation attributes = table_open(AttributeRelationId, RowExclusiveLock);
+    namestrcpy(&reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple))->attname, new_name);
+    CatalogTupleUpdate(attributes, &tuple->t_self, tuple);
+    table_close(attributes, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
 void rename_storage_column(Oid relid, const char *old_name, const char *new_name)
 {
     if (strncmp(new_name, "pgt_", 4) == 0)
         ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("column name \"%s\" is reserved", new_name),
                         errdetail("Names that start with \"pgt_\" are those of hidden columns.")));
     Oid heap = storage::storage_of(relid);
-    if (!OidIsValid(heap))
-        return;
-    RenameStmt *rename = makeNode(RenameStmt);
-    rename->renameType = OBJECT_COLUMN;
-    rename->relationType = OBJECT_TABLE;
-    rename->relation = makeRangeVar(get_namespace_name(get_rel_namespace(heap)), get_rel_name(heap), -1);
-    rename->subname = pstrdup(old_name);
-    rename->newname = pstrdup(new_name);
-    renameatt(rename);
-    CommandCounterIncrement();
+    if (OidIsValid(heap))
+        rename_column(heap, old_name, new_name);
 }
 
 void run(const UtilityCall &utility, const Concerned &concerned)
@@ -169,11 +175,8 @@ void rename_object(const UtilityCall &utility)
     call([&] { run(utility, concerned); });
     Oid relid = concerned.relation;
     if (statement->renameType == OBJECT_COLUMN && call([=] { return definition::is_stream_table(relid); })) {
-        {
-            AsSuperuser as_superuser;
-            call([=] { rename_storage_column(relid, statement->subname, statement->newname); });
-        }
         call([=] {
+            rename_storage_column(relid, statement->subname, statement->newname);
             definition::store_query(relid, definition::query_of(relid));
             rewrite_text(relid);
             state::bump_generation(relid);
