@@ -12,6 +12,7 @@
 #include "fdw/create.hpp"
 #include "fdw/cycle.hpp"
 #include "fdw/fill.hpp"
+#include "fdw/option.hpp"
 #include "fdw/owner.hpp"
 #include "fdw/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
@@ -24,14 +25,18 @@
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "access/table.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 }
 
 #include <algorithm>
@@ -48,12 +53,15 @@ struct OptionChange {
     options::Option option;
 };
 
-bool is_retyping(const AlterTableStmt *statement)
+/* What reaches stream tables that are not named, by what they read and by what they inherit from. */
+bool is_changing_columns(const AlterTableStmt *statement)
 {
     ListCell *cell;
-    foreach (cell, statement->cmds)
-        if (static_cast<AlterTableCmd *>(lfirst(cell))->subtype == AT_AlterColumnType)
+    foreach (cell, statement->cmds) {
+        AlterTableType type = static_cast<AlterTableCmd *>(lfirst(cell))->subtype;
+        if (type == AT_AlterColumnType || type == AT_DropColumn)
             return true;
+    }
     return false;
 }
 
@@ -80,6 +88,37 @@ void check_retyping(Oid relid, const AlterTableStmt *statement)
                             errhint("Drop the stream table, alter the column, and create it again: "
                                     "pgtrickle.export_definition(%s) shows how.",
                                     quote_literal_cstr(quoted_relation_name(linitial_oid(users))))));
+    }
+}
+
+bool would_be_dropped(Oid child, const char *name)
+{
+    HeapTuple tuple = SearchSysCacheAttName(child, name);
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    auto *column = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple));
+    const bool is_only_inherited = column->attinhcount <= 1 && !column->attislocal;
+    ReleaseSysCache(tuple);
+    return is_only_inherited;
+}
+
+/* A column of a stream table is one of its query, and does not go with its parent's. */
+void check_dropping(Oid relid, const AlterTableStmt *statement)
+{
+    if (!owns_relation(relid) || !statement->relation->inh)
+        return;
+    ListCell *cell, *child;
+    foreach (cell, statement->cmds) {
+        auto *command = static_cast<AlterTableCmd *>(lfirst(cell));
+        if (command->subtype != AT_DropColumn)
+            continue;
+        foreach (child, find_all_inheritors(relid, NoLock, nullptr))
+            if (definition::is_stream_table(lfirst_oid(child)) && would_be_dropped(lfirst_oid(child), command->name))
+                ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                                errmsg("cannot drop column \"%s\" of stream table \"%s\"", command->name,
+                                       get_rel_name(lfirst_oid(child))),
+                                errdetail("Its columns are those of its query, and it inherits this one."),
+                                errhint("Detach the stream table first.")));
     }
 }
 
@@ -289,7 +328,7 @@ bool is_our_alter(const AlterTableStmt *statement)
     if (statement->objtype != OBJECT_TABLE && statement->objtype != OBJECT_FOREIGN_TABLE)
         return false;
     Oid relid = target_of(statement);
-    return OidIsValid(relid) && (definition::is_stream_table(relid) || is_retyping(statement));
+    return OidIsValid(relid) && (definition::is_stream_table(relid) || is_changing_columns(statement));
 }
 
 namespace {
@@ -357,6 +396,43 @@ void lay_out_anew(Oid relid)
     call([] { PopActiveSnapshot(); });
 }
 
+bool has_columns_of_its_query(Oid relid)
+{
+    Query *query = definition::query_of(relid);
+    Relation table = table_open(relid, AccessShareLock);
+    bool is_fitting = true;
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        auto *target = static_cast<TargetEntry *>(lfirst(cell));
+        if (target->resjunk)
+            continue;
+        Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), target->resno - 1);
+        auto *value = reinterpret_cast<::Node *>(target->expr);
+        if (column->attisdropped)
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                            errmsg("stream table \"%s\" has lost column %d of its query", get_rel_name(relid), target->resno),
+                            errdetail("It was dropped with that of a parent or of its type."),
+                            errhint("Drop the stream table, and create it again without the column.")));
+        is_fitting &= column->atttypid == exprType(value) && column->attcollation == exprCollation(value) &&
+                      (column->atttypmod == -1 || column->atttypmod == exprTypmod(value));
+    }
+    table_close(table, AccessShareLock);
+    return is_fitting;
+}
+
+void redefine_as_declared(Oid relid)
+{
+    Definition definition = definition::load(relid);
+    Query *query;
+    {
+        AsOwner as_owner(definition.owner);
+        definition::ParsedQuery parsed = {call([=] { return definition::query_of(relid); }), NIL};
+        query = call([&] { return fit_to_declared(relid, parsed); });
+        call([=] { write_option(relid, "query", definition::canonical_text(query), DEFELEM_SET); });
+    }
+    redefine(relid, query, definition.original_query, definition.mode);
+}
+
 void define_restored(Oid relid)
 {
     Definition definition = definition::load(relid);
@@ -372,6 +448,7 @@ void alter_table(const UtilityCall &utility)
     if (!call([=] { return definition::is_stream_table(relid); })) {
         call([&] {
             check_retyping(relid, statement);
+            check_dropping(relid, statement);
             utility.run();
             CommandCounterIncrement();
         });

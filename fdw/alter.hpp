@@ -18,6 +18,12 @@ void alter_table(const UtilityCall &call);
  * internal view, dependencies, storage and capture follow, and it is filled anew if it was filled. C++ frame. */
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode);
 
+/* Whether the types of the stream table's columns are those that its query returns; what it inherits from may have changed
+ * them. Raises 55000 where it has lost one. PostgreSQL frame. */
+bool has_columns_of_its_query(Oid relid);
+/* redefine() by its query cast to the columns that it has. C++ frame. */
+void redefine_as_declared(Oid relid);
+
 /* Its heaps are no longer those that its query needs: they are made anew, and not filled. C++ frame. */
 void lay_out_anew(Oid relid);
 

@@ -4,13 +4,14 @@
  * text names the object get a new text; those that use it by way of views have it in their programs, which
  * are void. A renamed schema concerns everybody.
  *
- * A renamed column of a stream table is renamed in the storage too, and in the internal view.
+ * A renamed column of a stream table, its parent's included, is renamed in the storage too, and in the internal view.
  */
 #include "fdw/rename.hpp"
 
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
 #include "definition/view.hpp"
+#include "fdw/alter.hpp"
 #include "fdw/option.hpp"
 #include "fdw/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
@@ -25,6 +26,7 @@ extern "C" {
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_table.h"
+#include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
@@ -158,6 +160,25 @@ void rename_storage_column(Oid relid, const char *old_name, const char *new_name
         rename_column(heap, old_name, new_name);
 }
 
+/* Of a stream table, or of a parent, with which its children's is renamed. */
+void follow_column(Oid relation, const char *old_name, const char *new_name)
+{
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(relation, NoLock, nullptr)) {
+        Oid relid = lfirst_oid(cell);
+        if (!definition::is_stream_table(relid))
+            continue;
+        if (!has_columns_of_its_query(relid))
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                            errmsg("columns of stream table \"%s\" do not have the types of its query", get_rel_name(relid)),
+                            errhint("Run pgtrickle.repair_stream_table() on it.")));
+        rename_storage_column(relid, old_name, new_name);
+        definition::store_query(relid, definition::query_of(relid));
+        rewrite_text(relid);
+        state::bump_generation(relid);
+    }
+}
+
 void run(const UtilityCall &utility, const Concerned &concerned)
 {
     utility.run();
@@ -174,14 +195,8 @@ void rename_object(const UtilityCall &utility)
         call([=] { return find_concerned(statement->renameType, statement->relation, statement->object); });
     call([&] { run(utility, concerned); });
     Oid relid = concerned.relation;
-    if (statement->renameType == OBJECT_COLUMN && call([=] { return definition::is_stream_table(relid); })) {
-        call([=] {
-            rename_storage_column(relid, statement->subname, statement->newname);
-            definition::store_query(relid, definition::query_of(relid));
-            rewrite_text(relid);
-            state::bump_generation(relid);
-        });
-    }
+    if (statement->renameType == OBJECT_COLUMN && OidIsValid(relid))
+        call([=] { follow_column(relid, statement->subname, statement->newname); });
     if (OidIsValid(relid) && (statement->renameType == OBJECT_COLUMN || statement->renameType == OBJECT_ATTRIBUTE))
         note_row_type(relid);
     mailbox::note_definition_change();

@@ -11,6 +11,7 @@
 #include "fdw/fill.hpp"
 #include "fdw/history.hpp"
 #include "fdw/redefinition.hpp"
+#include "fdw/serving.hpp"
 #include "fdw/visibility.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
@@ -83,8 +84,16 @@ std::string repair(Oid relid)
     std::string found = has_state ? "" : "its state was missing";
     if (found.empty())
         found = missing_storage(definition);
+    const bool is_retyped = !call([=] { return has_columns_of_its_query(relid); });
+    if (found.empty() && is_retyped)
+        found = "its columns do not have the types of its query";
+    if (found.empty() && !(refresh::is_laid_out(relid) && call([=] { return fits_its_storage(relid); })))
+        found = "columns of its storage were dropped or altered";
     if (!found.empty()) {
-        redefine(relid, call([=] { return definition::query_of(relid); }), definition.original_query, definition.mode);
+        if (is_retyped)
+            redefine_as_declared(relid);
+        else
+            redefine(relid, call([=] { return definition::query_of(relid); }), definition.original_query, definition.mode);
         mailbox::note_definition_change();
         state::StateRow after;
         if (state::read(relid, &after) && !after.is_populated)

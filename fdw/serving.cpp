@@ -65,32 +65,45 @@ bool is_hidden(const char *column)
                     errhint("Run pgtrickle.repair_stream_table() on it.")));
 }
 
-/* Fills entry->columns: the k-th live column of the foreign table is the k-th declared one
- * of the storage. */
-void match_columns(Serving *entry, Relation table, Relation storage)
+bool is_same_column(Form_pg_attribute declared, Form_pg_attribute stored)
 {
-    TupleDesc declared = RelationGetDescr(table);
-    TupleDesc stored = RelationGetDescr(storage);
-    entry->column_count = declared->natts;
-    entry->columns = static_cast<AttrNumber *>(
-        MemoryContextAllocZero(CacheMemoryContext, sizeof(AttrNumber) * (declared->natts + 1)));
+    return declared->atttypid == stored->atttypid && declared->atttypmod == stored->atttypmod &&
+           declared->attcollation == stored->attcollation &&
+           strcmp(NameStr(declared->attname), NameStr(stored->attname)) == 0;
+}
+
+/* Into columns[i], that of the storage for the i-th of the foreign table, 0 for a dropped one: the k-th live column of the
+ * foreign table is the k-th declared one of the storage. False: it is not so. */
+bool match_columns(TupleDesc declared, TupleDesc stored, AttrNumber *columns)
+{
     int next = 0;
     for (int i = 0; i < declared->natts; i++) {
         Form_pg_attribute column = TupleDescAttr(declared, i);
-        if (column->attisdropped) {
-            entry->has_dropped_columns = true;
+        columns[i] = 0;
+        if (column->attisdropped)
             continue;
-        }
         while (next < stored->natts && TupleDescAttr(stored, next)->attisdropped)
             next++;
-        if (next == stored->natts || TupleDescAttr(stored, next)->atttypid != column->atttypid)
-            raise_misfit(table);
-        entry->columns[i] = static_cast<AttrNumber>(++next);
+        if (next == stored->natts || !is_same_column(column, TupleDescAttr(stored, next)))
+            return false;
+        columns[i] = static_cast<AttrNumber>(++next);
     }
     for (; next < stored->natts; next++)
-        if (!TupleDescAttr(stored, next)->attisdropped &&
-            !is_hidden(NameStr(TupleDescAttr(stored, next)->attname)))
-            raise_misfit(table);
+        if (!TupleDescAttr(stored, next)->attisdropped && !is_hidden(NameStr(TupleDescAttr(stored, next)->attname)))
+            return false;
+    return true;
+}
+
+void set_columns(Serving *entry, Relation table, Relation storage)
+{
+    TupleDesc declared = RelationGetDescr(table);
+    entry->column_count = declared->natts;
+    entry->columns = static_cast<AttrNumber *>(
+        MemoryContextAllocZero(CacheMemoryContext, sizeof(AttrNumber) * (declared->natts + 1)));
+    for (int i = 0; i < declared->natts; i++)
+        entry->has_dropped_columns |= TupleDescAttr(declared, i)->attisdropped;
+    if (!match_columns(declared, RelationGetDescr(storage), entry->columns))
+        raise_misfit(table);
 }
 
 void fill(Serving *entry)
@@ -110,7 +123,7 @@ void fill(Serving *entry)
         return;
     }
     Relation table = relation_open(relid, AccessShareLock);
-    match_columns(entry, table, storage);
+    set_columns(entry, table, storage);
     relation_close(table, NoLock);
     relation_close(storage, NoLock);
     /* So that the invalidation of the storage finds the stream table. */
@@ -195,6 +208,19 @@ const Serving *serving_to_read(Oid relid)
             return entry;
         UnlockRelationOid(storage, AccessShareLock);
     }
+}
+
+bool fits_its_storage(Oid relid)
+{
+    Relation table = relation_open(relid, AccessShareLock);
+    Relation storage = relation_open(enter([=] { return storage::storage_of(relid); }), AccessShareLock);
+    TupleDesc declared = RelationGetDescr(table);
+    auto *columns = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (declared->natts + 1)));
+    const bool is_fitting = match_columns(declared, RelationGetDescr(storage), columns);
+    pfree(columns);
+    relation_close(storage, NoLock);
+    relation_close(table, NoLock);
+    return is_fitting;
 }
 
 bool is_restless(Oid relid)

@@ -6,7 +6,7 @@
  * one hash probe.
  *
  * Columns are matched by position: the live columns of the foreign table are, in order, the
- * declared columns of the storage (hidden ones start with pgt_). A storage that does not
+ * declared columns of the storage (hidden ones start with pgt_), of the same names and types. A storage that does not
  * fit its foreign table is an error (55000), never a guess.
  *
  * All functions are PostgreSQL frames.
@@ -40,6 +40,9 @@ const Serving *serving_of(Oid relid);
  * to the end of the transaction. Raises 55000 when there is no storage to read, or when the
  * library was not preloaded. */
 const Serving *serving_to_read(Oid relid);
+
+/* Whether its storage, which exists, has the columns of the stream table. */
+bool fits_its_storage(Oid relid);
 
 /* Whether its query may have another answer without a change of what it reads directly. Costs an analysis of the query, the
  * first time. */

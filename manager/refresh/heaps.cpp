@@ -1,9 +1,11 @@
 #include "refresh/heaps.hpp"
 
+#include "pg/type_name.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "utils/syscache.h"
 }
@@ -12,18 +14,45 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* Beside the columns of the step there is pgt_hash. */
-bool has_columns_of_its_step(const CompiledStep &compiled)
+/* Whether it is there, and of that type. A column of the stream table that was dropped has none ("-"). PostgreSQL frame. */
+bool has_column(Oid heap, AttrNumber number, const char *type)
 {
-    const Oid heap = compiled.heap;
-    const int found = call([=] {
+    HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(heap), Int16GetDatum(number));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const auto column = *reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple));
+    ReleaseSysCache(tuple);
+    if (strcmp(type, "-") == 0)
+        return true;
+    const NamedType wanted = named_type(type);
+    return !column.attisdropped && column.atttypid == wanted.type && column.atttypmod == wanted.typmod;
+}
+
+int column_count(Oid heap)
+{
+    return call([=] {
         HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(heap));
         const int count = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relnatts : 0;
         if (HeapTupleIsValid(tuple))
             ReleaseSysCache(tuple);
         return count;
     });
-    return found == static_cast<int>(compiled.step.columns.size()) + 1;
+}
+
+/* Beside the columns of the step there is pgt_hash. */
+bool has_columns_of_its_step(const CompiledStep &compiled)
+{
+    const std::vector<engine::ArrangementColumn> &columns = compiled.step.columns;
+    const Oid heap = compiled.heap;
+    if (column_count(heap) != static_cast<int>(columns.size()) + 1)
+        return false;
+    return call([&] {
+        AttrNumber number = 0;
+        for (const engine::ArrangementColumn &column : columns)
+            if (!has_column(heap, ++number, column.column.type.c_str()))
+                return false;
+        return has_column(heap, ++number, "pg_catalog.int8");
+    });
 }
 
 } // namespace
@@ -50,7 +79,8 @@ void require_own_heaps(const Compiled &compiled)
     if (!compiled.is_laid_out)
         raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                .message = "storage of stream table \"" + compiled.definition.name + "\" has to be made anew",
-               .detail = "Policies bind the role that its query reads as, and did not when it was made, or the other way round.",
+               .detail = "Policies bind the role that its query reads as, and did not when it was made, or the other way round; or "
+                         "columns of it were dropped or altered.",
                .hint = "The manager does it when it refreshes it, and so does pgtrickle.refresh_stream_table()."});
 }
 
