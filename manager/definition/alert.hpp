@@ -1,6 +1,9 @@
 /*
  * Alerts: NOTIFY pg_trickle_alert, in effect when the transaction commits. Never from a writer's transaction. It commits
  * whether or not anybody can be told: where NOTIFY's queue is full, a commit would fail.
+ *
+ * Any role that can connect to the database can listen. A payload has nothing in it that is not in catalogs that every role
+ * reads: names of relations, counts, sizes, an SQLSTATE, and sentences of ours; no text of an error, of a query or of a user.
  */
 #pragma once
 

@@ -222,6 +222,14 @@ std::optional<Hold> hold_on(Oid relid)
     return scheduler::hold_of(holds, graph_below(relid), relid);
 }
 
+std::string explain_hold_to_all(Oid relid)
+{
+    std::optional<Hold> hold = hold_on(relid);
+    if (hold && hold->kind == Hold::Kind::not_advanced)
+        return "A watermark group of its sources has not advanced.";
+    return hold ? sentence_of(*hold) : explain_hold(relid).sentence;
+}
+
 Explanation explain_hold(Oid relid)
 {
     if (std::optional<Hold> hold = hold_on(relid))

@@ -36,6 +36,8 @@ struct Explanation {
     std::string hint;
 };
 Explanation explain_hold(Oid relid);
+/* The same in a sentence that every role may read: no names but those of relations. */
+std::string explain_hold_to_all(Oid relid);
 
 /* A hold in words: "Its source public.t is gated.", and what ends it. */
 std::string sentence_of(const scheduler::Hold &hold);

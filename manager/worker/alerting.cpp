@@ -78,7 +78,7 @@ void Manager::tell_stale(const std::vector<std::pair<Id, TimestampTz>> &news, Ti
         for (auto next = news.begin(); is_told && next != news.end(); ++next) {
             auto [id, since] = *next;
             const Known &known = known_.at(id);
-            std::string reason = known.is_suspended ? "It is suspended." : refresh::explain_hold(id).sentence;
+            std::string reason = known.is_suspended ? "It is suspended." : refresh::explain_hold_to_all(id);
             if (reason.empty())
                 reason = queue_.find(id)->failures > 0 ? "Its last refresh failed." : "Its refresh is late.";
             is_told = definition::send_alert(definition::alert_of("stale_data", known.schema_name, known.name)

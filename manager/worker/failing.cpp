@@ -55,11 +55,15 @@ void update_state(Oid relid, const char *status, int errors, const char *message
     (void)state::update_after_refresh(relid, values, nulls, replaces);
 }
 
+/* Any role of the database may listen, so the error's text, which may quote data, is not in it. */
 void alert(const char *event, const scheduler::Involved &member, const Failure &failure, int errors)
 {
-    (void)definition::send_alert(definition::alert_of(event, member.schema_name, member.name)
-                                     .number("consecutive_errors", errors)
-                                     .ending_with("error", failure.message));
+    std::string sqlstate = call([&] { return unpack_sql_state(failure.sqlstate); });
+    (void)definition::send_alert(
+        definition::alert_of(event, member.schema_name, member.name)
+            .number("consecutive_errors", errors)
+            .text("sqlstate", sqlstate)
+            .ending_with("error", "The owner and members of pg_monitor find the error in pgtrickle.pgt_refresh_history."));
 }
 
 } // namespace
