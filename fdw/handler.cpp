@@ -18,14 +18,14 @@ int updatable_commands(Relation)
 }
 
 /* Planning an UPDATE or DELETE comes here first, an INSERT to plan_modify. */
-void add_row_identity(PlannerInfo *, Index, RangeTblEntry *, Relation table)
+void add_row_identity(PlannerInfo *root, Index, RangeTblEntry *, Relation table)
 {
-    pgtrickle::refuse_direct_dml(RelationGetRelid(table));
+    pgtrickle::refuse_dml_of(root->parse, RelationGetRelid(table));
 }
 
 List *plan_modify(PlannerInfo *root, ModifyTable *, Index target, int)
 {
-    pgtrickle::refuse_direct_dml(planner_rt_fetch(target, root)->relid);
+    pgtrickle::refuse_dml_of(root->parse, planner_rt_fetch(target, root)->relid);
 }
 
 void truncate(List *tables, DropBehavior, bool)

@@ -86,7 +86,7 @@ void refuse_copy_to_stream_table(CopyStmt *statement)
         return;
     Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
     if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && serving_of(relid) != nullptr)
-        refuse_direct_dml(relid);
+        refuse_copy_from(relid, statement->attlist);
 }
 
 void run_utility(PlannedStmt *statement, const char *text, bool is_read_only_tree,

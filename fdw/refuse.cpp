@@ -1,6 +1,8 @@
 #include "fdw/refuse.hpp"
 
 #include "fdw/serving.hpp"
+#include "fdw/visibility.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -10,6 +12,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
 #include "parser/parsetree.h"
+#include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 }
@@ -19,11 +22,13 @@ namespace pgtrickle {
 namespace {
 
 /* The names of what `relid` reads, in the order of its plan, separated by commas; empty if
- * nothing is known of it. */
+ * nothing is known of it, or the user may not read it. */
 char *sources_of(Oid relid)
 {
     StringInfoData names;
     initStringInfo(&names);
+    if (!may_see(relid))
+        return names.data;
     Oid dependencies = get_relname_relid("pgt_dependency", get_namespace_oid("pgtrickle", true));
     if (!OidIsValid(dependencies))
         return names.data;
@@ -45,6 +50,22 @@ char *sources_of(Oid relid)
     return names.data;
 }
 
+/* As the executor checks COPY FROM: of the relation, or else of each column. */
+bool may_insert(Oid relid, List *columns)
+{
+    if (pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) == ACLCHECK_OK)
+        return true;
+    if (columns == NIL)
+        return pg_attribute_aclcheck_all(relid, GetUserId(), ACL_INSERT, ACLMASK_ALL) == ACLCHECK_OK;
+    ListCell *cell;
+    foreach (cell, columns) {
+        AttrNumber number = get_attnum(relid, strVal(lfirst(cell)));
+        if (number != InvalidAttrNumber && pg_attribute_aclcheck(relid, number, GetUserId(), ACL_INSERT) != ACLCHECK_OK)
+            return false;
+    }
+    return true;
+}
+
 bool is_stream_table(RangeTblEntry *entry)
 {
     return entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE &&
@@ -62,6 +83,19 @@ void refuse_direct_dml(Oid relid)
                                        : errhint("Change the tables it is computed from.")));
 }
 
+void refuse_copy_from(Oid relid, List *columns)
+{
+    if (!may_insert(relid, columns))
+        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_TABLE, get_rel_name(relid));
+    refuse_direct_dml(relid);
+}
+
+void refuse_dml_of(const Query *query, Oid relid)
+{
+    check_rights(asked_rights(query));
+    refuse_direct_dml(relid);
+}
+
 void refuse_row_locks(Oid relid)
 {
     ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -74,14 +108,16 @@ void refuse_writes_of(Query *query)
     if (query->resultRelation != 0) {
         RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
         if (is_stream_table(target))
-            refuse_direct_dml(target->relid);
+            refuse_dml_of(query, target->relid);
     }
     ListCell *cell;
     foreach (cell, query->rowMarks) {
         auto *mark = lfirst_node(RowMarkClause, cell);
         RangeTblEntry *locked = rt_fetch(mark->rti, query->rtable);
-        if (is_stream_table(locked))
+        if (is_stream_table(locked)) {
+            check_rights(asked_rights(query));
             refuse_row_locks(locked->relid);
+        }
     }
 }
 

@@ -12,13 +12,18 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* "Direct DML on stream table …", 55000, with a HINT naming its sources. */
+/* "Direct DML on stream table …", 55000, with a HINT naming its sources where the current user may read it. That the user has
+ * the privilege to do it to a table is checked before, here or by PostgreSQL. */
 [[noreturn]] void refuse_direct_dml(Oid relid);
+/* The same of COPY FROM to these columns, or to all where there are none: 42501 unless the user may insert into them. */
+[[noreturn]] void refuse_copy_from(Oid relid, List *columns);
+/* The same of a table that `query` writes to: 42501 unless the user has all rights that the query asks for. */
+[[noreturn]] void refuse_dml_of(const Query *query, Oid relid);
 /* "cannot lock rows in stream table …", 42809, as a materialized view does. */
 [[noreturn]] void refuse_row_locks(Oid relid);
 
-/* Raises one of these if `query` itself (not its subqueries) writes to a stream table or locks rows of one.
- */
+/* Raises one of these if `query` itself (not its subqueries) writes to a stream table or locks rows of one; 42501 unless
+ * the user has all rights that the query asks for. */
 void refuse_writes_of(Query *query);
 
 } // namespace pgtrickle
