@@ -11,6 +11,7 @@ CREATE TABLE pgtrickle.pgt_hold (
 );
 COMMENT ON TABLE pgtrickle.pgt_hold IS 'internal: what holds refreshes back';
 REVOKE ALL ON pgtrickle.pgt_hold FROM PUBLIC;
+GRANT SELECT ON pgtrickle.pgt_hold TO pg_database_owner; -- whose pg_dump reads it
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_hold',
   'WHERE kind <> ''drain'' AND (relation::oid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation))');
 
