@@ -20,6 +20,7 @@
 #include "pg/relation_name.hpp"
 #include "pg/superuser.hpp"
 #include "pg/versions.hpp"
+#include "refresh/audience.hpp"
 #include "refresh/bindings.hpp"
 #include "refresh/refresh.hpp"
 
@@ -361,7 +362,9 @@ void replace_definition(Oid relid, Query *query, const Maintenance &maintenance)
 
 } // namespace
 
-void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode)
+namespace {
+
+void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMode mode)
 {
     /* Its storage is replaced: nobody may read or refresh it meanwhile. */
     call([=] { LockRelationOid(relid, AccessExclusiveLock); });
@@ -379,6 +382,13 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
     capture_sources(maintenance.sources);
     fill(relid);
     note_missing_indexes(relid);
+}
+
+} // namespace
+
+void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode)
+{
+    refresh::for_stream_table(relid, "redefine", [&] { redefine_openly(relid, query, text, mode); });
 }
 
 void lay_out_anew(Oid relid)

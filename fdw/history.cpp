@@ -35,7 +35,7 @@ void note_failed_refresh(Oid relid, TimestampTz started_at, const char *initiate
     entry.action = refresh::name_of_attempt(of_member != nullptr ? of_member->action : refresh::Action::no_data);
     entry.status = "FAILED";
     entry.initiated_by = initiated_by;
-    entry.error_message = error.data->message;
+    entry.error_message = (of_member != nullptr ? of_member->whole : error.data)->message;
     catalog::append_history_at_end(entry);
 }
 

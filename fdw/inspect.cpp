@@ -10,6 +10,7 @@
 #include "fdw/overview.hpp"
 #include "fdw/rows.hpp"
 #include "fdw/visibility.hpp"
+#include "refresh/audience.hpp"
 #include "refresh/compiled.hpp"
 
 extern "C" {
@@ -102,7 +103,10 @@ std::string effective_mode(const Definition &definition, const state::StateRow &
         return options::name_of(definition.mode);
     if (past.way)
         return *past.way;
-    bool is_kept_by_deltas = row.kept_by_deltas ? *row.kept_by_deltas : refresh::is_kept_by_deltas(definition);
+    bool is_kept_by_deltas = row.kept_by_deltas
+                                 ? *row.kept_by_deltas
+                                 : refresh::for_stream_table(definition.relid, "explain",
+                                                             [&] { return refresh::is_kept_by_deltas(definition); });
     return is_kept_by_deltas ? "DIFFERENTIAL" : "FULL";
 }
 

@@ -8,6 +8,7 @@
 #include "fdw/refresh_mode.hpp"
 #include "fdw/rows.hpp"
 #include "fdw/visibility.hpp"
+#include "refresh/audience.hpp"
 #include "refresh/base_rows.hpp"
 #include "scheduler/recommendation.hpp"
 #include "storage/storage.hpp"
@@ -26,10 +27,12 @@ namespace {
 /* Why its query cannot be kept by deltas; empty: it can, and so it is asked of a query kept in full by its mode. */
 std::string objection_to(const Definition &definition)
 {
-    Query *query = call([&] { return definition::query_of(definition.relid); });
-    auto translated = translate::translate(query, definition.owner);
-    const auto *objection = std::get_if<translate::Objection>(&translated);
-    return objection != nullptr ? objection->construct + ". " + objection->why : "";
+    return refresh::for_stream_table(definition.relid, "explain", [&]() -> std::string {
+        Query *query = call([&] { return definition::query_of(definition.relid); });
+        auto translated = translate::translate(query, definition.owner);
+        const auto *objection = std::get_if<translate::Objection>(&translated);
+        return objection != nullptr ? objection->construct + ". " + objection->why : "";
+    });
 }
 
 /* What the counts of a stream table say. */

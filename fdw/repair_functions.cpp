@@ -65,10 +65,16 @@ std::string rows_made_anew(Oid relid)
     if (std::optional<scheduler::Hold> hold = refresh::hold_on(relid); hold && hold->is_about_data())
         return "its rows are made anew when it is not held back any more. " + refresh::sentence_of(*hold);
     int64_t wrong = 0;
-    for (const refresh::Outcome &outcome : refresh::refresh_group({.members = {relid}})) {
-        note_refresh(outcome, "MANUAL");
-        if (outcome.relid == relid)
-            wrong = outcome.rows_inserted + outcome.rows_deleted;
+    const TimestampTz started_at = GetCurrentTimestamp();
+    try {
+        for (const refresh::Outcome &outcome : refresh::refresh_group({.members = {relid}})) {
+            note_refresh(outcome, "MANUAL");
+            if (outcome.relid == relid)
+                wrong = outcome.rows_inserted + outcome.rows_deleted;
+        }
+    } catch (const PgError &error) {
+        note_failed_refresh(relid, started_at, "MANUAL", error);
+        throw;
     }
     return "its rows were compared with its query: " +
            (wrong == 0 ? std::string("none was changed") : std::to_string(wrong) + " inserted or deleted") + ".";

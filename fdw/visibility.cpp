@@ -1,10 +1,9 @@
 #include "fdw/visibility.hpp"
 
 #include "definition/definition.hpp"
-#include "pg/versions.hpp"
+#include "definition/texts.hpp"
 
 extern "C" {
-#include "catalog/pg_authid.h"
 #include "nodes/parsenodes.h"
 #include "utils/acl.h"
 }
@@ -13,7 +12,7 @@ namespace pgtrickle {
 
 bool may_see_texts(Oid relid)
 {
-    return owns_relation(relid) || has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
+    return definition::may_see_texts(relid);
 }
 
 bool may_see(Oid relid)

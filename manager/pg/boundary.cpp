@@ -41,13 +41,18 @@ char *copy_message(const char *message) noexcept
 
 void raise(const Report &report)
 {
-    call([&] {
-        ereport(ERROR,
-                (errcode(report.sqlstate), errmsg("%s", report.message.c_str()),
-                 report.detail.empty() ? 0 : errdetail("%s", report.detail.c_str()),
-                 report.hint.empty() ? 0 : errhint("%s", report.hint.c_str()),
-                 report.position > 0 ? errposition(report.position) : 0));
-    });
+    try {
+        call([&] {
+            ereport(ERROR,
+                    (errcode(report.sqlstate), errmsg("%s", report.message.c_str()),
+                     report.detail.empty() ? 0 : errdetail("%s", report.detail.c_str()),
+                     report.hint.empty() ? 0 : errhint("%s", report.hint.c_str()),
+                     report.position > 0 ? errposition(report.position) : 0));
+        });
+    } catch (PgError &error) {
+        error.is_public = report.is_public;
+        throw;
+    }
     __builtin_unreachable();
 }
 

@@ -31,6 +31,7 @@ struct PgError : std::exception {
     explicit PgError(ErrorData *error) noexcept : data(error) {}
     const char *what() const noexcept override { return data->message; }
     ErrorData *data;
+    bool is_public = false; /* in words of ours that quote no data of a user */
 };
 
 /* What raise() reports. position is a 1-based character offset into the query that
@@ -41,6 +42,7 @@ struct Report {
     std::string detail = {};
     std::string hint = {};
     int position = 0;
+    bool is_public = false; /* as in PgError */
 };
 
 /* Throws `report` as a PgError. For C++ frames; PostgreSQL frames use ereport. */

@@ -27,14 +27,27 @@ class UserSwitch {
     {
         GetUserIdAndSecContext(&user_, &flags_);
         SetUserIdAndSecContext(user, flags_ | added_flags);
+        is_outermost_ = asking_ == InvalidOid;
+        if (is_outermost_)
+            asking_ = user_;
     }
-    ~UserSwitch() { SetUserIdAndSecContext(user_, flags_); }
+    ~UserSwitch()
+    {
+        SetUserIdAndSecContext(user_, flags_);
+        if (is_outermost_)
+            asking_ = InvalidOid;
+    }
     UserSwitch(const UserSwitch &) = delete;
     UserSwitch &operator=(const UserSwitch &) = delete;
 
+    /* Who brought the session to what it does: the user outside of all switches. */
+    static Oid asking_user() { return asking_ != InvalidOid ? asking_ : GetUserId(); }
+
   private:
+    static inline Oid asking_ = InvalidOid;
     Oid user_;
     int flags_;
+    bool is_outermost_;
 };
 
 /* What user code sets meanwhile is undone with it, as in every security-restricted operation of PostgreSQL. */

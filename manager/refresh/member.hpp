@@ -6,6 +6,7 @@
 #pragma once
 
 #include "definition/state.hpp"
+#include "refresh/audience.hpp"
 #include "refresh/compiled.hpp"
 #include "refresh/refresh.hpp"
 
@@ -19,18 +20,6 @@ struct Member {
     bool has_failed_delta = false; /* its delta could not be computed of the values at hand */
     Outcome outcome;
 };
-
-/* Runs `act`, which is `relid`'s part of the refresh: what it throws, names it. */
-template <class Act> void as_part_of(Oid relid, const Action &tried, Act act)
-{
-    try {
-        act();
-    } catch (const MemberError &) {
-        throw;
-    } catch (const PgError &error) {
-        throw MemberError(error, relid, tried);
-    }
-}
 
 /* Brings the member's arrangements to the active snapshot, which is the group's own copy and
  * whose command id moves on. Sets member.outcome's action and counts; the group writes the

@@ -235,7 +235,9 @@ const char *name_of_attempt(Action action)
     return action == Action::no_data ? "SKIP" : name_of(action);
 }
 
-std::vector<Outcome> refresh_group(const Asking &asking, Unrefreshed *unrefreshed)
+namespace {
+
+std::vector<Outcome> refresh_group_openly(const Asking &asking, Unrefreshed *unrefreshed)
 {
     call([] { require_none_running(); });
     discard_stale();
@@ -263,6 +265,30 @@ std::vector<Outcome> refresh_group(const Asking &asking, Unrefreshed *unrefreshe
         outcomes.push_back(member.outcome);
     }
     return outcomes;
+}
+
+[[noreturn]] void rethrow_without_texts(const MemberError &error)
+{
+    try {
+        raise_without_texts(*error.whole, error.hidden_as, "refresh");
+    } catch (const PgError &hidden) {
+        MemberError shown = error;
+        shown.data = hidden.data;
+        throw shown;
+    }
+}
+
+} // namespace
+
+std::vector<Outcome> refresh_group(const Asking &asking, Unrefreshed *unrefreshed)
+{
+    try {
+        return refresh_group_openly(asking, unrefreshed);
+    } catch (const MemberError &error) {
+        if (error.hidden_as.empty() || error.is_public)
+            throw;
+        rethrow_without_texts(error);
+    }
 }
 
 Outcome initialize(Oid relid)

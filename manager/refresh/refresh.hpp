@@ -50,11 +50,18 @@ struct Outcome {
     TimestampTz ended_at = 0;
 };
 
-/* What ended a refresh, if it is known whose part of it did. */
+/* What ended a refresh, if it is known whose part of it did. What refresh_group() throws has in `data` what the session's user
+ * may see (audience.hpp). */
 struct MemberError : PgError {
-    MemberError(const PgError &error, Oid member, Action tried) : PgError(error.data), relid(member), action(tried) {}
+    MemberError(const PgError &error, Oid member, Action tried, std::string hidden_name)
+        : PgError(error), relid(member), action(tried), whole(error.data), hidden_as(std::move(hidden_name))
+    {
+    }
+    bool is_hidden() const { return data != whole; }
     Oid relid;
     Action action; /* no_data: before it was decided */
+    const ErrorData *whole; /* for the history */
+    std::string hidden_as;  /* the stream table's name, where the user may not see its texts; else empty */
 };
 
 struct Asking {

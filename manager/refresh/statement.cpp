@@ -1,5 +1,7 @@
 #include "refresh/statement.hpp"
 
+#include "refresh/audience.hpp"
+
 extern "C" {
 #include "executor/executor.h"
 #include "utils/memutils.h"
@@ -77,12 +79,16 @@ extern "C" void end_number(DestReceiver *)
 {
 }
 
-/* As SPI tells it. */
+/* As SPI tells it, to a session that may see the stream table's texts. */
 extern "C" void tell_statement(void *argument)
 {
     const char *text = static_cast<const char *>(argument);
-    if (int position = geterrposition(); position > 0) {
+    const int position = geterrposition();
+    if (position > 0)
         errposition(0);
+    if (hides_statements())
+        return;
+    if (position > 0) {
         internalerrposition(position);
         internalerrquery(text);
     } else {

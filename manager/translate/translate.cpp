@@ -96,7 +96,8 @@ void raise_objection(const Objection &objection, const char *query_text)
            .message = "unsupported operator for DIFFERENTIAL mode: " + objection.construct,
            .detail = objection.why,
            .hint = objection.hint,
-           .position = position});
+           .position = position,
+           .is_public = true});
 }
 
 } // namespace pgtrickle::translate

@@ -52,6 +52,7 @@ Failure failure_of(const PgError &error)
     failure.sqlstate = error.data->sqlerrcode;
     failure.message = error.data->message != nullptr ? error.data->message : "";
     failure.detail = error.data->detail != nullptr ? error.data->detail : "";
+    /* A worker runs as a superuser, who sees all errors whole. */
     if (const auto *of_member = dynamic_cast<const refresh::MemberError *>(&error)) {
         failure.culprit = of_member->relid;
         failure.tried = refresh::name_of_attempt(of_member->action);

@@ -1,0 +1,134 @@
+-- What goes wrong with a stream table is shown whole to its owner and pg_monitor only, whoever refreshes it.
+SET client_min_messages = warning;
+CREATE ROLE errors_owner;
+CREATE ROLE errors_other;
+CREATE ROLE errors_monitor IN ROLE pg_monitor;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO errors_owner, errors_other, errors_monitor;
+CREATE SCHEMA errors_owner AUTHORIZATION errors_owner;
+CREATE SCHEMA errors_other AUTHORIZATION errors_other;
+CREATE SCHEMA errors_monitor AUTHORIZATION errors_monitor;
+GRANT USAGE ON SCHEMA errors_owner, errors_other TO PUBLIC;
+SET ROLE errors_owner;
+CREATE TABLE errors_owner.source (id int PRIMARY KEY, t text);
+INSERT INTO errors_owner.source VALUES (1, '12');
+CREATE FOREIGN TABLE errors_owner.numbers (id int, n int) SERVER pgtrickle
+  OPTIONS (query 'SELECT id, t::int FROM errors_owner.source', schedule '1h');
+GRANT SELECT ON errors_owner.numbers TO errors_other, errors_monitor;
+SET ROLE errors_other;
+CREATE TABLE errors_other.mine (id int PRIMARY KEY);
+CREATE FOREIGN TABLE errors_other.own (id int) SERVER pgtrickle OPTIONS (query 'SELECT id FROM errors_other.mine', schedule '1h');
+CREATE FOREIGN TABLE errors_other.reading (n int) SERVER pgtrickle
+  OPTIONS (query 'SELECT n FROM errors_owner.numbers', schedule '1h');
+SET ROLE errors_monitor;
+CREATE FOREIGN TABLE errors_monitor.reading (n int) SERVER pgtrickle
+  OPTIONS (query 'SELECT n FROM errors_owner.numbers', schedule '1h');
+RESET ROLE;
+-- What the client gets: all fields of an error.
+CREATE FUNCTION public.errors_fields(statement text) RETURNS TABLE (field text, value text) LANGUAGE plpgsql AS $$
+DECLARE s text; m text; d text; h text; c text; col text; tab text; typ text;
+BEGIN
+  EXECUTE statement;
+  RETURN QUERY VALUES ('result', 'no error');
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS s = RETURNED_SQLSTATE, m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT,
+    c = PG_EXCEPTION_CONTEXT, col = COLUMN_NAME, tab = TABLE_NAME, typ = PG_DATATYPE_NAME;
+  RETURN QUERY SELECT f.field, f.value FROM (VALUES (1, 'sqlstate', s), (2, 'message', m), (3, 'detail', d), (4, 'hint', h),
+    (5, 'quotes data', (concat(m, d, h, c, col, tab, typ) ~ 's3cr3t')::text),
+    (6, 'quotes a statement of maintenance', (c ~ 'pgt_|::integer')::text)) f (n, field, value)
+    WHERE f.value <> '' ORDER BY n;
+END $$;
+SET ROLE errors_owner;
+INSERT INTO errors_owner.source VALUES (2, 's3cr3t');
+-- the_owner_sees_it_whole
+SELECT * FROM errors_fields($$SELECT pgtrickle.refresh_stream_table('errors_owner.numbers')$$);
+-- another_owner_refreshes_it_with_its_own
+SET ROLE errors_other;
+SELECT * FROM errors_fields($$SELECT pgtrickle.refresh_stream_table('errors_other.reading')$$);
+SELECT pgtrickle.refresh_stream_table('errors_other.reading');
+-- repairs_its_own
+SELECT * FROM errors_fields($$SELECT pgtrickle.repair_stream_table('errors_other.reading')$$);
+-- reads_in_a_transaction_that_refreshes
+BEGIN;
+SET LOCAL pg_trickle.max_staleness = 0;
+SELECT pgtrickle.refresh_stream_table('errors_other.own');
+SELECT * FROM errors_owner.numbers;
+ROLLBACK;
+-- creates_one_on_top
+CREATE FOREIGN TABLE errors_other.over (n int) SERVER pgtrickle OPTIONS (query 'SELECT n + 1 FROM errors_owner.numbers', schedule '1h');
+SELECT * FROM errors_fields($$SELECT pgtrickle.bulk_create('[{"name": "errors_other.over", "query": "SELECT n FROM errors_owner.numbers"}]')$$);
+-- a_monitor_sees_it_whole
+SET ROLE errors_monitor;
+SELECT * FROM errors_fields($$SELECT pgtrickle.refresh_stream_table('errors_monitor.reading')$$);
+-- a_function_with_the_rights_of_a_role_that_may
+RESET ROLE;
+CREATE FUNCTION public.errors_definer() RETURNS void LANGUAGE sql SECURITY DEFINER
+  AS $$ SELECT pgtrickle.refresh_stream_table('errors_owner.numbers') $$;
+ALTER FUNCTION errors_definer() OWNER TO errors_owner;
+SET ROLE errors_other;
+SELECT * FROM errors_fields($$SELECT errors_definer()$$);
+-- the_history_has_the_whole_error_for_those_who_may_see_it
+SET ROLE errors_owner;
+SELECT DISTINCT error_message FROM pgtrickle.get_refresh_history('errors_owner.numbers') WHERE status = 'FAILED';
+SELECT count(*) > 5 AS all_are_in FROM pgtrickle.get_refresh_history('errors_owner.numbers') WHERE status = 'FAILED';
+SET ROLE errors_other;
+SELECT DISTINCT error_message FROM pgtrickle.get_refresh_history('errors_owner.numbers') WHERE status = 'FAILED';
+SELECT count(*) FROM pgtrickle.get_refresh_history('errors_other.reading') WHERE status = 'FAILED';
+-- the_class_of_an_error_about_values_and_the_whole_of_others
+SET ROLE errors_owner;
+DELETE FROM errors_owner.source WHERE id > 1;
+SELECT pgtrickle.refresh_stream_table('errors_owner.numbers');
+CREATE FUNCTION errors_owner.raising(t text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+  IF t ~ '^[0-9A-Z]{5}$' THEN RAISE EXCEPTION 's3cr3t' USING ERRCODE = t, DETAIL = 's3cr3t', HINT = 's3cr3t', TABLE = 's3cr3t'; END IF;
+  IF t = 'notice' THEN RAISE NOTICE 'said by the function of a query'; END IF;
+  RETURN t; END $$;
+CREATE TABLE errors_owner.states (id int PRIMARY KEY, t text);
+CREATE FOREIGN TABLE errors_owner.raised (t text) SERVER pgtrickle
+  OPTIONS (query 'SELECT errors_owner.raising(t) FROM errors_owner.states', schedule '1h');
+GRANT SELECT ON errors_owner.raised TO errors_other;
+GRANT UPDATE, INSERT, SELECT ON errors_owner.states TO errors_other;
+SET ROLE errors_other;
+CREATE FOREIGN TABLE errors_other.of_raised (t text) SERVER pgtrickle OPTIONS (query 'SELECT t FROM errors_owner.raised', schedule '1h');
+INSERT INTO errors_owner.states VALUES (1, '');
+SELECT state, (SELECT array_agg(value) FROM errors_fields(format($$
+  UPDATE errors_owner.states SET t = %L; SELECT pgtrickle.refresh_stream_table('errors_other.of_raised')$$, state)))
+FROM unnest('{22012,23505,P0001,P0002,U1234,40001,42501,53100,55000,38001}'::text[]) state;
+-- a_notice_of_the_query_comes_without_the_statement
+UPDATE errors_owner.states SET t = 'notice';
+SET client_min_messages = notice;
+\set SHOW_CONTEXT always
+SELECT pgtrickle.refresh_stream_table('errors_other.of_raised');
+SET ROLE errors_owner;
+INSERT INTO errors_owner.states VALUES (2, 'notice');
+SELECT pgtrickle.refresh_stream_table('errors_owner.raised');
+SET client_min_messages = warning;
+\set SHOW_CONTEXT errors
+-- the_owner_of_a_source_does_not_see_what_fails_when_it_is_redefined
+CREATE VIEW errors_owner.shown AS SELECT id, t FROM errors_owner.source;
+GRANT SELECT ON errors_owner.shown TO errors_other;
+SET ROLE errors_other;
+CREATE TABLE errors_other.hidden (t text);
+INSERT INTO errors_other.hidden VALUES ('s3cr3t');
+CREATE FOREIGN TABLE errors_other.of_view (t int) SERVER pgtrickle
+  OPTIONS (query 'SELECT h.t::int FROM errors_other.hidden h JOIN errors_owner.shown s ON s.id = 7', schedule '1h');
+SET ROLE errors_owner;
+SELECT * FROM errors_fields($$CREATE OR REPLACE VIEW errors_owner.shown AS SELECT id + 6 AS id, t FROM errors_owner.source$$);
+SET ROLE errors_other;
+SELECT error_message FROM pgtrickle.get_refresh_history('errors_other.of_view') WHERE status = 'FAILED';
+-- a_cancel_is_a_cancel
+SET ROLE errors_owner;
+CREATE FUNCTION errors_owner.slow(t text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+  IF t = 'slow' THEN PERFORM pg_sleep(60); END IF; RETURN t; END $$;
+CREATE FOREIGN TABLE errors_owner.slowed (t text) SERVER pgtrickle
+  OPTIONS (query 'SELECT errors_owner.slow(t) FROM errors_owner.states', schedule '1h');
+GRANT SELECT ON errors_owner.slowed TO errors_other;
+SET ROLE errors_other;
+CREATE FOREIGN TABLE errors_other.of_slowed (t text) SERVER pgtrickle OPTIONS (query 'SELECT t FROM errors_owner.slowed', schedule '1h');
+UPDATE errors_owner.states SET t = 'slow';
+SET statement_timeout = 500;
+SELECT pgtrickle.refresh_stream_table('errors_other.of_slowed');
+RESET statement_timeout;
+RESET ROLE;
+DROP SCHEMA errors_monitor, errors_other, errors_owner CASCADE;
+DROP FUNCTION errors_definer, errors_fields;
+DROP OWNED BY errors_owner, errors_other, errors_monitor;
+DROP ROLE errors_owner, errors_other, errors_monitor;
