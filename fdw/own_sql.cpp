@@ -51,12 +51,12 @@ void execute(const char *sql, const std::vector<Text> &parameters)
 
 } // namespace
 
-std::vector<std::vector<Text>> run_own(const char *sql, const std::vector<Text> &parameters)
+std::vector<std::vector<Text>> run_own(OwnSql sql, const std::vector<Text> &parameters)
 {
     AsSuperuser as_superuser;
     TextSettings settings;
     call([] { SPI_connect(); });
-    execute(sql, parameters);
+    execute(sql.text(), parameters);
     std::vector<std::vector<Text>> rows;
     if (SPI_tuptable != nullptr)
         for (uint64 row = 0; row < SPI_processed; row++) {

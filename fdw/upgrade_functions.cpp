@@ -31,6 +31,7 @@ extern "C" {
 #include "catalog/pg_namespace.h"
 #include "catalog/objectaddress.h"
 #include "commands/extension.h"
+#include "executor/spi.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/inval.h"
@@ -56,7 +57,7 @@ void require_may_upgrade(const char *what)
 }
 
 /* Oldest first, which is the order in which DDL on several of them locks, too. */
-std::vector<Oid> relids_of(const char *sql)
+std::vector<Oid> relids_of(OwnSql sql)
 {
     std::vector<Oid> relids;
     for (const std::vector<Text> &row : run_own(sql))
@@ -188,16 +189,33 @@ std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
     return ordered;
 }
 
-/* Those that its layout has not brought along: users made them. */
+/* As its owner, who made it: it may have expressions, and these functions. */
+void make_index_again(Oid relid, const std::string &statement)
+{
+    AsOwner as_owner(definition::load(relid).owner);
+    TextSettings settings;
+    call([&] {
+        SPI_connect();
+        int result = SPI_execute(statement.c_str(), false, 0);
+        if (result != SPI_OK_UTILITY)
+            elog(ERROR, "could not execute \"%s\": %s", statement.c_str(), SPI_result_code_string(result));
+        SPI_finish();
+    });
+}
+
+/* Those that its layout has not brought along: users made them, on the stream table. */
 void make_indexes_again()
 {
     for (const std::vector<Text> &row :
-         run_own("SELECT statement FROM pgtrickle.pgt_upgrade u, unnest(u.indexes) WITH ORDINALITY AS x (statement, n), "
+         run_own("SELECT u.relid, replace(statement, ' ON pg_trickle_storage.st_' || u.relid || ' ', "
+                 "format(' ON %I.%I ', nspname, relname)) "
+                 "FROM pgtrickle.pgt_upgrade u JOIN pg_class c ON c.oid = u.relid JOIN pg_namespace n ON n.oid = c.relnamespace, "
+                 "unnest(u.indexes) WITH ORDINALITY AS x (statement, n), "
                  "to_regclass('pg_trickle_storage.st_' || u.relid) AS heap "
                  "WHERE heap IS NOT NULL AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = heap AND "
                  "substring(pg_get_indexdef(i.indexrelid) FROM ' ON pg_trickle_storage\\..*') = substring(statement FROM ' ON pg_trickle_storage\\..*')) "
                  "ORDER BY u.relid, n"))
-        (void)run_own(row[0]->c_str());
+        make_index_again(static_cast<Oid>(std::stoul(*row[0])), *row[1]);
 }
 
 int64_t finish_upgrade()

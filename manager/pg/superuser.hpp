@@ -61,7 +61,7 @@ class AsOwner : SettingsLevel, UserSwitch {
 
 class AsSuperuser : public UserSwitch {
   public:
-    AsSuperuser() : UserSwitch(BOOTSTRAP_SUPERUSERID, SECURITY_LOCAL_USERID_CHANGE) {}
+    AsSuperuser() : UserSwitch(BOOTSTRAP_SUPERUSERID, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION) {}
 };
 
 } // namespace pgtrickle
