@@ -38,7 +38,7 @@ CREATE FUNCTION pgtrickle.st_refresh_stats()
                  total_rows_inserted bigint, total_rows_deleted bigint, avg_duration_ms float8,
                  last_refresh_action text, last_refresh_status text, last_refresh_at timestamptz,
                  staleness_secs float8, is_stale bool)
-  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   SELECT s.pgt_schema, s.pgt_name, s.status, s.refresh_mode, s.is_populated,
          r.refreshes + r.failed_refreshes, r.refreshes, r.failed_refreshes, r.rows_inserted, r.rows_deleted,

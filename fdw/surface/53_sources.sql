@@ -4,7 +4,7 @@ CREATE FUNCTION pgtrickle.list_sources(name text)
   RETURNS TABLE (source_schema text, source_name text, source_relid oid, source_type text, columns_used text[],
                  is_captured bool, log_bytes bigint, pending_rows bigint, pending_bytes bigint,
                  pending_since timestamptz)
-  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   SELECT n.nspname, c.relname, c.oid, d.source_type, d.columns_used, coalesce(r.is_captured, false), r.log_bytes,
          p.pending_rows, p.pending_bytes, p.pending_since
@@ -22,7 +22,7 @@ COMMENT ON FUNCTION pgtrickle.list_sources(text)
 
 CREATE FUNCTION pgtrickle.old_transactions()
   RETURNS TABLE (holder text, since timestamptz)
-  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   SELECT 'process ' || a.pid || coalesce(' of ' || a.usename, ''), a.xact_start
   FROM pg_stat_activity a
@@ -38,7 +38,7 @@ COMMENT ON FUNCTION pgtrickle.old_transactions()
 CREATE FUNCTION pgtrickle.change_buffer_sizes()
   RETURNS TABLE (source_schema text, source_name text, source_relid oid, source_type text, log_bytes bigint,
                  pending_rows bigint, pending_bytes bigint, pending_since timestamptz, held_back_by text)
-  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   WITH behind AS (
     SELECT p.source_relid, max(p.pending_rows) AS pending_rows, max(p.pending_bytes) AS pending_bytes,
@@ -68,7 +68,7 @@ COMMENT ON FUNCTION pgtrickle.change_buffer_sizes()
 CREATE FUNCTION pgtrickle.trigger_inventory()
   RETURNS TABLE (source_schema text, source_name text, table_schema text, table_name text, trigger_name text,
                  event text, level text, is_present bool, is_enabled bool)
-  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   SELECT n.nspname, c.relname, tn.nspname, tc.relname, t.trigger_name, t.event,
          CASE WHEN t.is_for_rows THEN 'ROW' ELSE 'STATEMENT' END, t.is_present, t.is_enabled
@@ -92,7 +92,7 @@ COMMENT ON FUNCTION pgtrickle.max_log_bytes() IS 'internal: pg_trickle.max_log_s
 CREATE FUNCTION pgtrickle.check_cdc_health()
   RETURNS TABLE (source_schema text, source_name text, source_relid oid, cdc_mode text, log_bytes bigint,
                  pending_rows bigint, pending_since timestamptz, alert text)
-  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   SELECT n.nspname, c.relname, c.oid,
          CASE r.source_type WHEN 'STREAM_TABLE' THEN 'REFRESH' WHEN 'MATVIEW' THEN 'REFRESH'
@@ -131,7 +131,7 @@ COMMENT ON VIEW pgtrickle.pgt_heaps
 GRANT SELECT ON pgtrickle.pgt_heaps TO PUBLIC;
 
 CREATE FUNCTION pgtrickle.st_size(name text) RETURNS bigint
-  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   SELECT (coalesce((SELECT sum(pg_total_relation_size(c.oid))
                     FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'r'

@@ -3,7 +3,7 @@
 CREATE FUNCTION pgtrickle.blocked_refreshes()
   RETURNS TABLE (pgt_schema text, pgt_name text, staleness interval, locked_relation text, lock_mode text, is_granted bool,
                  pid int, holder text, since timestamptz)
-  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   WITH RECURSIVE all_locks AS MATERIALIZED (
     SELECT * FROM pg_locks

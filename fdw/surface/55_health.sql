@@ -37,7 +37,7 @@ GRANT SELECT ON pgtrickle.quick_health TO PUBLIC;
 -- Each check is one row. A list of names that is NULL has nothing in it.
 CREATE FUNCTION pgtrickle.server_checks()
   RETURNS TABLE (rank int, check_name text, severity text, detail text)
-  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   SELECT k.rank, k.check_name, k.severity, k.detail
   FROM pgtrickle.server_state() v,
@@ -73,7 +73,7 @@ COMMENT ON FUNCTION pgtrickle.server_checks() IS 'internal: the checks of health
 
 CREATE FUNCTION pgtrickle.stream_table_checks()
   RETURNS TABLE (rank int, check_name text, severity text, detail text)
-  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   WITH s AS MATERIALIZED (
     SELECT t.*, t.pgt_schema || '.' || t.pgt_name AS name FROM pgtrickle.stream_table_states() t
@@ -135,7 +135,7 @@ COMMENT ON FUNCTION pgtrickle.stream_table_checks() IS 'internal: the checks of 
 CREATE FUNCTION pgtrickle.source_checks(large_log bigint DEFAULT pgtrickle.max_log_bytes() / 2,
                                         old_age interval DEFAULT '10 minutes', much_wal bigint DEFAULT 1073741824)
   RETURNS TABLE (rank int, check_name text, severity text, detail text)
-  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   WITH sources AS MATERIALIZED (
     SELECT r.*, n.nspname || '.' || c.relname AS name
@@ -180,7 +180,7 @@ COMMENT ON FUNCTION pgtrickle.source_checks(bigint, interval, bigint)
 
 CREATE FUNCTION pgtrickle.health_check()
   RETURNS TABLE (check_name text, severity text, detail text)
-  LANGUAGE sql VOLATILE PARALLEL UNSAFE
+  LANGUAGE sql VOLATILE PARALLEL UNSAFE SET jit = off
 BEGIN ATOMIC
   SELECT k.check_name, k.severity, k.detail
   FROM (SELECT * FROM pgtrickle.server_checks() UNION ALL SELECT * FROM pgtrickle.stream_table_checks()
