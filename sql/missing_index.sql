@@ -24,5 +24,13 @@ CREATE FOREIGN TABLE mi_through () SERVER pgtrickle
 CREATE FOREIGN TABLE mi_stable () SERVER pgtrickle
   OPTIONS (query 'SELECT o.id FROM mi_order o JOIN mi_day d ON d.day = date_trunc(''day'', o.day)::timestamp');
 
-DROP FOREIGN TABLE mi_by_email, mi_through, mi_stable;
+-- neither_one_that_may_fail_nor_one_of_a_users_function_is_advised: the index would fail the INSERT of a row, or run it
+CREATE FUNCTION mi_code(email text) RETURNS text LANGUAGE sql IMMUTABLE LEAKPROOF RETURN md5(email);
+CREATE FOREIGN TABLE mi_failing () SERVER pgtrickle
+  OPTIONS (query 'SELECT o.id, c.zone FROM mi_order o JOIN mi_customer c ON c.name = mi_code(o.email) AND c.zone::int = 100 / o.qty');
+CREATE FOREIGN TABLE mi_dividing () SERVER pgtrickle
+  OPTIONS (query 'SELECT o.qty % 10 AS digit, o.qty % -1 AS nothing, max(o.id) AS last FROM mi_order o GROUP BY o.qty % 10, o.qty % -1');
+
+DROP FOREIGN TABLE mi_failing, mi_dividing, mi_by_email, mi_through, mi_stable;
 DROP TABLE mi_order, mi_customer, mi_day;
+DROP FUNCTION mi_code;

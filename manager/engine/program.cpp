@@ -8,6 +8,7 @@
 #include "engine/program.hpp"
 
 #include "engine/differentiator.hpp"
+#include "engine/filters_below_groups.hpp"
 #include "engine/sql.hpp"
 #include "engine/step_plan.hpp"
 
@@ -187,7 +188,7 @@ std::vector<DeltaInput> changed_inputs(const Step &step, uint64_t changed)
 
 } // namespace
 
-Program::Program(PlanPtr plan) : plan_(std::move(plan)) { lower(plan_, steps_, step_plans_); }
+Program::Program(const PlanPtr &plan) : plan_(with_filters_below_groups(plan)) { lower(plan_, steps_, step_plans_); }
 
 std::string Program::delta_sql(int step, uint64_t changed, const RelationNames &names) const
 {

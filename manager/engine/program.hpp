@@ -117,7 +117,7 @@ constexpr uint64_t changed_bit(size_t input) { return uint64_t{1} << (input < 63
  * empty (changed_bit); a statement for fewer changed inputs has fewer terms. */
 class Program {
   public:
-    explicit Program(PlanPtr plan);
+    explicit Program(const PlanPtr &plan);
 
     const std::vector<Step> &steps() const { return steps_; }
 

@@ -176,6 +176,33 @@ TEST(EngineProgram, grouping_used_twice_is_one_step)
                                  "      shared 1");
 }
 
+TEST(EngineProgram, filter_on_keys_is_below_their_grouping)
+{
+    PlanPtr groups = aggregate(orders(), {1}, {count_rows("n")});
+    Expression one_customer = expression({0, std::string(" = 7")}, "boolean");
+    PlanPtr many = filter(groups, expression({1, std::string(" > 1")}, "boolean"));
+    PlanPtr beside = named(join({customers(), groups}, equal(0, 2)), {{2, "customer"}, {3, "n"}});
+    for (const PlanPtr &plan : {groups, named(groups, {{0, "c"}}), many, beside, distinct(named(orders(), {{1, "c"}}))}) {
+        Program program(filter(plan, one_customer));
+        EXPECT_TRUE(contains(program.full_sql(0, names), "(t1.\"customer\" = 7)")) << program.explain();
+    }
+    EXPECT_EQ(Program(filter(groups, one_customer)).steps().size(), 1U);
+}
+
+TEST(EngineProgram, filter_on_more_than_keys_or_on_what_others_read_stays)
+{
+    PlanPtr groups = aggregate(orders(), {1}, {count_rows("n")});
+    EXPECT_EQ(Program(filter(groups, expression({0, std::string(" < "), 1}, "boolean"))).steps().size(), 2U);
+    PlanPtr one = filter(groups, expression({0, std::string(" = 7")}, "boolean"));
+    EXPECT_FALSE(contains(Program(join({groups, one}, equal(0, 2))).full_sql(0, names), "= 7"));
+    Column number = column("x", "numeric");
+    number.equality = Equality::scaled;
+    PlanPtr loose = filter(distinct(scan(0, {number})), expression({0, std::string("::text = '1.0'")}, "boolean"));
+    EXPECT_EQ(Program(loose).steps().size(), 2U);
+    PlanPtr padded = outer_join(OuterKind::left, customers(), groups, equal(0, 2));
+    EXPECT_FALSE(contains(Program(filter(padded, expression({2, std::string(" = 7")}, "boolean"))).full_sql(0, names), "= 7"));
+}
+
 TEST(EngineProgram, values_never_change)
 {
     PlanPtr list = values({column("k")}, {{expression({std::string("1")}, "integer")}, {expression({std::string("2")}, "integer")}});

@@ -1,0 +1,124 @@
+#include "engine/filters_below_groups.hpp"
+
+#include "engine/operators/aggregate.hpp"
+#include "engine/operators/filter.hpp"
+#include "engine/operators/project.hpp"
+#include "engine/operators/window.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace pgtrickle::engine {
+
+namespace {
+
+class Mover {
+  public:
+    explicit Mover(const PlanPtr &plan) : uses_(uses_of(plan)) {}
+
+    PlanPtr moved(const PlanPtr &plan)
+    {
+        auto known = moved_.find(plan);
+        if (known == moved_.end())
+            known = moved_.emplace(plan, moved_once(plan)).first;
+        return known->second;
+    }
+
+  private:
+    PlanPtr moved_once(const PlanPtr &plan)
+    {
+        if (auto found = dynamic_cast<const Filter *>(plan.get()))
+            if (PlanPtr below = below_groups(plan->inputs()[0], found->predicate()))
+                return moved(below);
+        std::vector<PlanPtr> inputs;
+        for (const auto &input : plan->inputs())
+            inputs.push_back(moved(input));
+        return inputs == plan->inputs() ? plan : plan->with_inputs(inputs);
+    }
+
+    /* `plan` with the filter somewhere below; null if it does not get below a grouping. */
+    PlanPtr below_groups(const PlanPtr &plan, const Expression &predicate) const
+    {
+        auto uses = uses_.find(plan.get());
+        if (predicate.columns().empty() || (uses != uses_.end() && uses->second > 1))
+            return nullptr;
+        if (auto project = dynamic_cast<const Project *>(plan.get()))
+            return in_input(plan, 0, predicate.compose(expressions_of(*project)));
+        if (plan->is_union())
+            return in_parts(plan, predicate);
+        if (auto aggregate = dynamic_cast<const Aggregate *>(plan.get()))
+            return below_keys(plan, aggregate->keys(), aggregate->keys(), predicate);
+        if (dynamic_cast<const Distinct *>(plan.get())) {
+            std::vector<int> all(plan->width());
+            std::iota(all.begin(), all.end(), 0);
+            return below_keys(plan, all, all, predicate);
+        }
+        if (auto window = dynamic_cast<const Window *>(plan.get())) {
+            std::vector<int> columns(plan->inputs()[0]->width());
+            std::iota(columns.begin(), columns.end(), 0);
+            return below_keys(plan, columns, window->partition(), predicate);
+        }
+        return through(plan, predicate);
+    }
+
+    PlanPtr in_input(const PlanPtr &plan, size_t input, const Expression &predicate) const
+    {
+        std::vector<PlanPtr> inputs = plan->inputs();
+        inputs[input] = below_groups(inputs[input], predicate);
+        return inputs[input] ? plan->with_inputs(inputs) : nullptr;
+    }
+
+    PlanPtr in_parts(const PlanPtr &plan, const Expression &predicate) const
+    {
+        std::vector<PlanPtr> inputs;
+        bool is_any_below = false;
+        for (const auto &input : plan->inputs()) {
+            PlanPtr below = below_groups(input, predicate);
+            is_any_below = is_any_below || below;
+            inputs.push_back(below ? below : filter(input, predicate));
+        }
+        return is_any_below ? plan->with_inputs(inputs) : nullptr;
+    }
+
+    /* `columns` are what the leading columns of `plan` are in its input, `keys` those of the input that have one value in
+     * each of its groups. */
+    static PlanPtr below_keys(const PlanPtr &plan, const std::vector<int> &columns, const std::vector<int> &keys, Expression predicate)
+    {
+        const PlanPtr &input = plan->inputs()[0];
+        for (auto &piece : predicate.pieces) {
+            if (piece.index() == 0)
+                continue;
+            const int position = std::get<1>(piece);
+            const bool is_passed_on = position < static_cast<int>(columns.size());
+            const int below = is_passed_on ? columns[position] : -1;
+            if (std::find(keys.begin(), keys.end(), below) == keys.end() || is_loose(input->columns()[below]))
+                return nullptr;
+            piece = below;
+        }
+        return plan->with_inputs({filter(input, predicate)});
+    }
+
+    PlanPtr through(const PlanPtr &plan, Expression predicate) const
+    {
+        int from = -1;
+        for (auto &piece : predicate.pieces) {
+            if (piece.index() == 0)
+                continue;
+            auto [input, column] = plan->origin(std::get<1>(piece));
+            if (input < 0 || (from >= 0 && input != from))
+                return nullptr;
+            from = input;
+            piece = column;
+        }
+        return plan->is_linear_in(from) ? in_input(plan, from, predicate) : nullptr;
+    }
+
+    const std::map<const PlanNode *, int> uses_; /* in the plan as it was; a node made here is used once */
+    std::map<PlanPtr, PlanPtr> moved_;           /* of nodes made here, too, which live as long */
+};
+
+} // namespace
+
+PlanPtr with_filters_below_groups(const PlanPtr &plan) { return Mover(plan).moved(plan); }
+
+} // namespace pgtrickle::engine
