@@ -1,0 +1,30 @@
+"""Code runs with the rights of the current user or, by AsOwner, of a stream table's owner in a restricted operation; never as the superuser.
+
+Each file that names a switch of rights, or the bootstrap superuser, is listed with the argument why no code and no text of a user runs under
+it. A listed file that does so no longer is refused too: the list only gets shorter.
+"""
+
+import re
+
+ALLOWED = {
+    "manager/pg/superuser.hpp": "defines the switches; AsOwner is the one that any file may use",
+    "manager/translate/rewrite.cpp": "to the owner, for the rewriter alone: it inserts policies and views as stored trees and evaluates nothing",
+    "manager/refresh/preparation.cpp": "our statements name heaps on whose schema the owner has no USAGE",
+    "manager/storage/group_program.cpp": "our expressions, as in preparation.cpp",
+    "fdw/own_sql.cpp": "constant statements of ours over rows of the extension; what a user gives is a parameter of type text",
+    "fdw/upgrade_functions.cpp": "names the owner of a reserved schema that a C function makes",
+}
+RIGHTS = re.compile(r"\b(AsSuperuser|UserSwitch|SetUserId\w*|BOOTSTRAP_SUPERUSERID)\b")
+COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
+
+
+def check(top, files):
+    for path in files:
+        if path.suffix not in (".cpp", ".hpp") or path.parts[0] not in ("fdw", "manager"):
+            continue
+        code = COMMENT.sub(" ", (top / path).read_text())
+        found = sorted(set(RIGHTS.findall(code)))
+        if found and str(path) not in ALLOWED:
+            yield f"{path}: switches rights ({', '.join(found)}); use AsOwner, or give the argument in {__name__}.py"
+        elif not found and str(path) in ALLOWED:
+            yield f"{path}: switches no rights any more; take it off the list in {__name__}.py"
