@@ -12,6 +12,9 @@
 #include "definition/definition.hpp"
 #include "fdw/serving.hpp"
 #include "fdw/user_statement.hpp"
+#include "pg/settings.hpp"
+#include "pg/superuser.hpp"
+#include "pg/type_name.hpp"
 #include "pg/versions_ddl.hpp"
 #include "pg/walker.hpp"
 #include "storage/storage.hpp"
@@ -33,6 +36,7 @@ extern "C" {
 #include "parser/parse_expr.h"
 #include "parser/parse_relation.h"
 #include "parser/parse_target.h"
+#include "parser/parser.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/fmgroids.h"
@@ -184,11 +188,9 @@ void turn_to_storage(IndexStmt *statement, const Serving *serving)
     statement->relation = makeRangeVar(pstrdup(schema_name), get_rel_name(serving->storage), -1);
 }
 
-ObjectAddress create(const IndexStmt *given, const char *text)
+/* The privileges were checked. `statement` is changed. */
+ObjectAddress create(Oid relid, IndexStmt *statement, const char *text)
 {
-    auto *statement = static_cast<IndexStmt *>(copyObjectImpl(given));
-    const Oid relid = owned_target(statement);
-    check_tablespace(statement);
     Relation table = table_open(relid, NoLock);
     analyse(statement, table, text);
     table_close(table, NoLock);
@@ -321,10 +323,32 @@ void create_index(const UtilityCall &utility)
     UserStatement statement(utility, "CREATE INDEX");
     statement.begin();
     call([&] {
-        ObjectAddress index = create(reinterpret_cast<IndexStmt *>(utility.statement()), utility.text);
+        auto *copy = reinterpret_cast<IndexStmt *>(copyObjectImpl(utility.statement()));
+        const Oid relid = owned_target(copy);
+        check_tablespace(copy);
+        ObjectAddress index = create(relid, copy, utility.text);
         EventTriggerCollectSimpleCommand(index, InvalidObjectAddress, utility.statement());
     });
     statement.end();
+}
+
+void restore_index(Oid relid, Oid owner, const std::string &text)
+{
+    AsOwner as_owner(owner);
+    TextSettings text_settings;
+    call([&] {
+        auto *raw = linitial_node(RawStmt, raw_parser(text.c_str(), RAW_PARSE_DEFAULT));
+        auto *statement = castNode(IndexStmt, raw->stmt);
+        resolve_types(statement->whereClause);
+        ListCell *cell;
+        foreach (cell, statement->indexParams)
+            resolve_types(lfirst_node(IndexElem, cell)->expr);
+        LockRelationOid(relid, AccessShareLock);
+        const Oid tablespace = get_rel_tablespace(serving_to_read(relid)->storage);
+        statement->tableSpace = get_tablespace_name(OidIsValid(tablespace) ? tablespace : MyDatabaseTableSpace);
+        create(relid, statement, nullptr);
+        CommandCounterIncrement();
+    });
 }
 
 void drop_index(const UtilityCall &utility)

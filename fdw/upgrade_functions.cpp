@@ -15,8 +15,10 @@
 #include "definition/state.hpp"
 #include "fdw/alter.hpp"
 #include "fdw/arguments.hpp"
+#include "fdw/index.hpp"
 #include "fdw/own_sql.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/attempt.hpp"
 #include "pg/superuser.hpp"
 #include "refresh/bindings.hpp"
 #include "refresh/scope.hpp"
@@ -189,33 +191,26 @@ std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
     return ordered;
 }
 
-/* As its owner, who made it: it may have expressions, and these functions. */
-void make_index_again(Oid relid, const std::string &statement)
-{
-    AsOwner as_owner(definition::load(relid).owner);
-    TextSettings settings;
-    call([&] {
-        SPI_connect();
-        int result = SPI_execute(statement.c_str(), false, 0);
-        if (result != SPI_OK_UTILITY)
-            elog(ERROR, "could not execute \"%s\": %s", statement.c_str(), SPI_result_code_string(result));
-        SPI_finish();
-    });
-}
-
-/* Those that its layout has not brought along: users made them, on the stream table. */
+/* Those that its layout has not brought along: users made them, with functions of theirs. One that fails does not keep the
+ * others from being made. */
 void make_indexes_again()
 {
     for (const std::vector<Text> &row :
-         run_own("SELECT u.relid, replace(statement, ' ON pg_trickle_storage.st_' || u.relid || ' ', "
-                 "format(' ON %I.%I ', nspname, relname)) "
-                 "FROM pgtrickle.pgt_upgrade u JOIN pg_class c ON c.oid = u.relid JOIN pg_namespace n ON n.oid = c.relnamespace, "
-                 "unnest(u.indexes) WITH ORDINALITY AS x (statement, n), "
+         run_own("SELECT u.relid, statement FROM pgtrickle.pgt_upgrade u, unnest(u.indexes) WITH ORDINALITY AS x (statement, n), "
                  "to_regclass('pg_trickle_storage.st_' || u.relid) AS heap "
                  "WHERE heap IS NOT NULL AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = heap AND "
                  "substring(pg_get_indexdef(i.indexrelid) FROM ' ON pg_trickle_storage\\..*') = substring(statement FROM ' ON pg_trickle_storage\\..*')) "
-                 "ORDER BY u.relid, n"))
-        make_index_again(static_cast<Oid>(std::stoul(*row[0])), *row[1]);
+                 "ORDER BY u.relid, n")) {
+        const Oid relid = static_cast<Oid>(std::stoul(*row[0]));
+        const Oid owner = definition::load(relid).owner;
+        if (auto failure = attempt([&] { restore_index(relid, owner, *row[1]); }))
+            call([&] {
+                ereport(WARNING, (errcode(failure->sqlstate),
+                                  errmsg("could not make an index of stream table \"%s\" again: %s", get_rel_name(relid),
+                                         failure->message.c_str()),
+                                  errdetail("It was: %s", row[1]->c_str())));
+            });
+    }
 }
 
 int64_t finish_upgrade()

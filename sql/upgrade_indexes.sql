@@ -1,0 +1,45 @@
+-- finish_upgrade() makes the indexes of users again, with the rights of the stream table's owner; one that fails keeps none from being made.
+SELECT current_database() AS database \gset
+CREATE ROLE ui_owner;
+CREATE DATABASE ui_upgraded;
+\c ui_upgraded
+SET client_min_messages = warning;
+CREATE EXTENSION pg_trickle;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO ui_owner;
+CREATE SCHEMA ui AUTHORIZATION ui_owner;
+SET ROLE ui_owner;
+SET search_path = ui;
+CREATE TABLE source (id int PRIMARY KEY, g int);
+INSERT INTO source SELECT i, i % 3 FROM generate_series(1, 30) i;
+CREATE TABLE switch (is_off bool);
+CREATE FUNCTION checked(v int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
+  IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+    RAISE WARNING 'a user''s code runs as %', current_user;
+  END IF;
+  RETURN true;
+END $$;
+CREATE DOMAIN checked_int AS int CHECK (ui.checked(VALUE));
+CREATE FUNCTION unsteady(v int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+  IF EXISTS (SELECT FROM ui.switch) THEN RAISE EXCEPTION 'switched off'; END IF; RETURN v; END $$;
+CREATE FOREIGN TABLE st () SERVER pgtrickle OPTIONS (query 'SELECT id, g FROM ui.source', schedule '1h');
+CREATE INDEX by_literal ON st ((g = ANY ('{1}'::checked_int[]::int[])));
+CREATE INDEX by_predicate ON st (id DESC, g) WHERE g > 1;
+CREATE INDEX by_constant ON st ((g + unsteady(1)));
+SELECT pg_get_userbyid(relowner) AS owner, indexname FROM pg_indexes JOIN pg_class ON relname = indexname
+  WHERE schemaname = 'pg_trickle_storage' AND indexname LIKE 'by%' ORDER BY 2;
+RESET ROLE;
+SELECT pgtrickle.prepare_upgrade();
+SELECT pgtrickle.finish_upgrade();
+SELECT pg_get_userbyid(relowner) AS owner, regexp_replace(indexdef, 'st_\d+', 'st_<oid>') AS definition
+  FROM pg_indexes JOIN pg_class ON relname = indexname WHERE schemaname = 'pg_trickle_storage' AND indexname LIKE 'by%' ORDER BY 2;
+SELECT pgtrickle.refresh_stream_table('ui.st') \g /dev/null
+SELECT count(*) FROM ui.st WHERE g = 1;
+-- one_that_fails
+SELECT pgtrickle.prepare_upgrade();
+INSERT INTO ui.switch VALUES (true);
+\set VERBOSITY terse
+SELECT pgtrickle.finish_upgrade();
+SELECT indexname FROM pg_indexes WHERE schemaname = 'pg_trickle_storage' AND indexname LIKE 'by%' ORDER BY 1;
+\c :database
+DROP DATABASE ui_upgraded WITH (FORCE);
+DROP ROLE ui_owner;
