@@ -4,6 +4,7 @@
 """
 import aggregates
 import expressions
+import failing
 import from_items
 import kinds
 import recursion
@@ -38,7 +39,9 @@ def outputs_of(query, scope, wanted, most=4):
 def select(query, depth, wanted=None, plain=False):
     """With `plain`, the caller adds an ORDER BY or LIMIT of its own."""
     with query.choices.span("select"):
-        form = query.choices.weighted((50, core), (20, grouped), (10, windowed), (6, ordered), (8, set_operation), (6, distinct_on))
+        is_whole = query.nesting == 0 and not (wanted or plain)
+        form = query.choices.weighted((50, core), (20, grouped), (10, windowed), (6, ordered), (8, set_operation), (6, distinct_on),
+                                      (10 if is_whole else 0, failing.or_core))
         if plain and form in (ordered, distinct_on, set_operation):
             form = core
         if depth <= 0 and form is set_operation:

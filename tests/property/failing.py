@@ -1,0 +1,99 @@
+"""Expressions that fail for some values, over rows and groups of which a condition, a join or HAVING removes those.
+
+PostgreSQL evaluates them for what is left: the select list after WHERE and HAVING, a condition on keys below the grouping.
+A stream table has to do the same wherever it keeps something: in arrangements, in their indexes, in what it recomputes.
+"""
+import selects
+
+# What fails, and for which values it does not.
+PARTIAL = (("12 / (%(x)s - 6)", "%(x)s <> 6"), ("1 / %(x)s", "%(x)s <> 0"), ("sqrt(%(x)s)::int", "%(x)s >= 0"),
+           ("(%(x)s || CASE WHEN %(x)s < 2 THEN 'x' ELSE '' END)::int", "%(x)s >= 2"))
+AGGREGATES = ("sum(%s)::int", "max(%s)", "min(%s)", "count(%s)::int")
+
+
+def integers(scope):
+    return [sql for sql, kind in scope if kind == "int"]
+
+
+def relation(query):
+    """One that has an integer, or None."""
+    for _ in range(3):
+        sql, scope = query.relation()
+        if integers(scope):
+            return sql, integers(scope)
+    return None
+
+
+def partial(query, value):
+    expression, guard = query.choices.pick(PARTIAL)
+    return expression % {"x": value}, guard % {"x": value}
+
+
+def selection(query, depth):
+    """(sql, [(name, kind)]), or None where there is no integer."""
+    found = relation(query)
+    if not found:
+        return None
+    query.may_fail = True
+    form = query.choices.weighted((50, over_groups), (25, below_a_filter), (25, over_rows))
+    return form(query, *found)
+
+
+def over_groups(query, source, columns):
+    choices, alias = query.choices, query.fresh("g")
+    key, aggregate = choices.pick(columns), choices.pick(AGGREGATES) % choices.pick(columns)
+    removal = choices.weighted((40, "join"), (30, "filter"), (30, "having"))
+    expression, guard = partial(query, alias + ".v")
+    having = " HAVING " + guard.replace(alias + ".v", aggregate) if removal == "having" else ""
+    groups = "(SELECT %s AS k, %s AS v FROM %s GROUP BY 1%s) %s" % (key, aggregate, source, having, alias)
+    other = relation(query) if removal == "join" else None
+    if other:
+        groups += " JOIN %s ON %s = %s.k" % (other[0], choices.pick(other[1]), alias)
+    condition = " WHERE " + guard if removal == "filter" else ""
+    return used(query, expression, groups, condition, alias + ".k", removal != "join")
+
+
+def over_rows(query, source, columns):
+    expression, guard = partial(query, query.choices.pick(columns))
+    return used(query, expression, source, " WHERE " + guard, query.choices.pick(columns), True)
+
+
+def used(query, expression, source, condition, other, is_guarded):
+    """Each place that makes something be kept of it. A side of a join is computed before the join removes anything."""
+    choices = query.choices
+    place = choices.weighted((40, "key"), (15, "list"), (15, "side"), (10, "distinct"), (10, "argument"), (10, "partition"))
+    if place == "side" and is_guarded:
+        joined = relation(query)
+        if joined:
+            return ("SELECT %s AS c0, %s AS c1 FROM %s JOIN %s ON %s = %s%s" % (
+                other, joined[1][0], source, joined[0], choices.pick(joined[1]), expression, condition),
+                [("c0", "int"), ("c1", "int")])
+    source += condition
+    if place == "key":
+        return ("SELECT %s AS c0, array_agg(%s ORDER BY %s) AS c1 FROM %s GROUP BY 1" % (expression, other, other, source),
+                [("c0", "int"), ("c1", "ints")])
+    if place == "distinct":
+        return "SELECT DISTINCT %s AS c0 FROM %s" % (expression, source), [("c0", "int")]
+    if place == "argument":
+        return "SELECT %s AS c0, max(%s) AS c1 FROM %s GROUP BY 1" % (other, expression, source), [("c0", "int"), ("c1", "int")]
+    if place == "partition":
+        return ("SELECT %s AS c0, rank() OVER (PARTITION BY %s ORDER BY %s) AS c1 FROM %s" % (other, expression, other, source),
+                [("c0", "int"), ("c1", "bigint")])
+    return "SELECT %s AS c0, %s AS c1 FROM %s" % (other, expression, source), [("c0", "int"), ("c1", "int")]
+
+
+def below_a_filter(query, source, columns):
+    """Computed in a sub-query, of which a condition on its keys takes a part."""
+    choices, alias = query.choices, query.fresh("g")
+    key, expression = choices.pick(columns), partial(query, choices.pick(columns))[0]
+    inner = choices.pick(["SELECT %s AS k, sum(%s)::int AS v FROM %s GROUP BY 1", "SELECT DISTINCT %s AS k, %s AS v FROM %s",
+                          "SELECT %s AS k, sum(%s) OVER (PARTITION BY %s)::int AS v FROM %s",
+                          "SELECT %s AS k, %s AS v FROM %s UNION SELECT 1, 1"])
+    parts = (key, expression, key, source) if "OVER" in inner else (key, expression, source)
+    condition = choices.pick(["%s.k = 3", "%s.k < 2", "%s.k IN (2, 4)", "NOT %s.k > 3"]) % alias
+    outer = choices.pick(["SELECT %(g)s.k AS c0, %(g)s.v AS c1", "SELECT DISTINCT %(g)s.k AS c0, %(g)s.v AS c1"]) % {"g": alias}
+    return "%s FROM (%s) %s WHERE %s" % (outer, inner % parts, alias, condition), [("c0", "int"), ("c1", "int")]
+
+
+def or_core(query, depth, wanted):
+    return selection(query, depth) or selects.core(query, depth, wanted)
