@@ -42,7 +42,7 @@ INSERT INTO shape VALUES
   ('correlated_value', 'SELECT q.k, (SELECT sum(s) FROM t WHERE t.k = q.k HAVING sum(s) > 20) AS s FROM q'),
   ('correlated_lateral', 'SELECT q.k, f.id FROM q CROSS JOIN LATERAL (SELECT id FROM t WHERE t.k = q.k ORDER BY s DESC, id LIMIT 2) f'),
   ('recursive_set_filtered', 'WITH RECURSIVE r AS (SELECT id, parent FROM tree UNION SELECT r.id, p.parent FROM r JOIN tree p ON p.id = r.parent) SELECT * FROM r WHERE parent > 3'),
-  ('recursive_bag_filtered', 'WITH RECURSIVE r AS (SELECT id, 1 AS depth FROM tree WHERE parent IS NULL UNION ALL SELECT c.id, r.depth + 1 FROM r JOIN tree c ON c.parent = r.id) SELECT * FROM r WHERE depth > 2'),
+  ('recursive_all_filtered', 'WITH RECURSIVE r AS (SELECT id, 1 AS depth FROM tree WHERE parent IS NULL UNION ALL SELECT c.id, r.depth + 1 FROM r JOIN tree c ON c.parent = r.id) SELECT * FROM r WHERE depth > 2'),
   ('shared_cte', 'WITH g AS (SELECT k, sum(s) AS s FROM t GROUP BY k) SELECT a.k, b.s FROM g a JOIN g b ON b.k = a.k + 1 WHERE a.s > 20');
 SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM shape \g /dev/null
 
