@@ -14,14 +14,17 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* Whether it is there, and of that type. A column of the stream table that was dropped has none ("-"). PostgreSQL frame. */
-bool has_column(Oid heap, AttrNumber number, const char *type)
+/* Whether it is there, and of that type; `name`, if given, is its name. A column of the stream table that was dropped has no
+ * type ("-"). PostgreSQL frame. */
+bool has_column(Oid heap, AttrNumber number, const char *type, const char *name)
 {
     HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(heap), Int16GetDatum(number));
     if (!HeapTupleIsValid(tuple))
         return false;
     const auto column = *reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple));
     ReleaseSysCache(tuple);
+    if (name != nullptr && strcmp(NameStr(column.attname), name) != 0)
+        return false;
     if (strcmp(type, "-") == 0)
         return true;
     const NamedType wanted = named_type(type);
@@ -39,19 +42,23 @@ int column_count(Oid heap)
     });
 }
 
-/* Beside the columns of the step there is pgt_hash. */
+/* Declared columns are renamed with their stream table; a hidden one keeps the name that its program gave it. Beside the
+ * columns of the step there is pgt_hash. */
 bool has_columns_of_its_step(const CompiledStep &compiled)
 {
     const std::vector<engine::ArrangementColumn> &columns = compiled.step.columns;
+    const int output_count = compiled.step.output_count;
     const Oid heap = compiled.heap;
     if (column_count(heap) != static_cast<int>(columns.size()) + 1)
         return false;
     return call([&] {
         AttrNumber number = 0;
-        for (const engine::ArrangementColumn &column : columns)
-            if (!has_column(heap, ++number, column.column.type.c_str()))
+        for (const engine::ArrangementColumn &column : columns) {
+            const char *hidden_name = number >= output_count ? column.column.name.c_str() : nullptr;
+            if (!has_column(heap, ++number, column.column.type.c_str(), hidden_name))
                 return false;
-        return has_column(heap, ++number, "pg_catalog.int8");
+        }
+        return has_column(heap, ++number, "pg_catalog.int8", nullptr);
     });
 }
 
