@@ -293,7 +293,7 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
         CommandCounterIncrement();
     });
     if (query != nullptr)
-        redefine(relid, query, is_new_query ? after.query : std::string(), after.mode);
+        redefine(relid, query, is_new_query ? after.query : std::string(), after.mode, DeniedCapture::is_refused);
     else
         call([=] { state::bump_generation(relid); });
     mailbox::note_definition_change();
@@ -339,9 +339,12 @@ void replace_definition(Oid relid, Query *query, const Maintenance &maintenance)
 {
     state::StateRow before;
     (void)state::read(relid, &before);
-    std::vector<Oid> reads;
-    for (const translate::SourceRef &source : maintenance.sources)
+    std::vector<Oid> reads, captured;
+    for (const translate::SourceRef &source : maintenance.sources) {
         reads.push_back(source.relid);
+        if (source.is_captured)
+            captured.push_back(source.relid);
+    }
     check_for_cycle(relid, reads);
     std::vector<Oid> old_sources = direct_sources(relid);
     store_definition(relid, query, maintenance);
@@ -356,7 +359,7 @@ void replace_definition(Oid relid, Query *query, const Maintenance &maintenance)
     const bool was_suspended = before.status == state::name_of(state::Status::suspended);
     mailbox::note_state(relid, {false, was_suspended, before.consecutive_errors > 0});
     for (Oid source : old_sources)
-        if (std::find(reads.begin(), reads.end(), source) == reads.end())
+        if (std::find(captured.begin(), captured.end(), source) == captured.end())
             call([=] { capture::release(source); });
 }
 
@@ -364,14 +367,14 @@ void replace_definition(Oid relid, Query *query, const Maintenance &maintenance)
 
 namespace {
 
-void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMode mode)
+void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMode mode, DeniedCapture denied)
 {
     /* Its storage is replaced: nobody may read or refresh it meanwhile. */
     call([=] { LockRelationOid(relid, AccessExclusiveLock); });
     Definition definition = definition::load(relid);
     /* Whoever owns a source may alter it, and brings us here with rights on that alone. */
     AsOwner as_owner(definition.owner);
-    Maintenance maintenance = plan_maintenance(query, text, mode, definition.owner);
+    Maintenance maintenance = plan_maintenance(query, text, mode, definition.owner, denied);
     state::StateRow before;
     bool was_populated = state::read(relid, &before) && before.is_populated;
     replace_definition(relid, query, maintenance);
@@ -386,9 +389,9 @@ void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMo
 
 } // namespace
 
-void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode)
+void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode, DeniedCapture denied)
 {
-    refresh::for_stream_table(relid, "redefine", [&] { redefine_openly(relid, query, text, mode); });
+    refresh::for_stream_table(relid, "redefine", [&] { redefine_openly(relid, query, text, mode, denied); });
 }
 
 void lay_out_anew(Oid relid)
@@ -401,7 +404,8 @@ void lay_out_anew(Oid relid)
     Definition definition = definition::load(relid);
     AsOwner as_owner(definition.owner);
     Query *query = call([=] { return definition::query_of(relid); });
-    replace_definition(relid, query, plan_maintenance(query, {}, definition.mode, definition.owner));
+    replace_definition(relid, query, plan_maintenance(query, {}, definition.mode, definition.owner,
+                                                        DeniedCapture::is_accepted));
     mailbox::note_definition_change();
     call([] { PopActiveSnapshot(); });
 }
@@ -448,7 +452,8 @@ void define_restored(Oid relid)
     Definition definition = definition::load(relid);
     AsOwner as_owner(definition.owner);
     definition::ParsedQuery parsed = parse_defining_query(definition, true, relid);
-    redefine(relid, call([&] { return fit_to_declared(relid, parsed); }), {}, definition.mode);
+    redefine(relid, call([&] { return fit_to_declared(relid, parsed); }), {}, definition.mode,
+             DeniedCapture::is_accepted);
 }
 
 void alter_table(const UtilityCall &utility)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "definition/definition.hpp"
+#include "fdw/create.hpp"
 #include "fdw/utility.hpp"
 
 namespace pgtrickle {
@@ -16,7 +17,8 @@ void alter_table(const UtilityCall &call);
 
 /* The stream table `relid` is to be defined by `query`, which was made of `text` (empty: unknown):
  * internal view, dependencies, storage and capture follow, and it is filled anew if it was filled. C++ frame. */
-void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode);
+void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode,
+              DeniedCapture denied = DeniedCapture::is_noted);
 
 /* Whether the types of the stream table's columns are those that its query returns; what it inherits from may have changed
  * them. Raises 55000 where it has lost one. PostgreSQL frame. */

@@ -15,6 +15,7 @@
 #include "definition/reading.hpp"
 #include "definition/state.hpp"
 #include "definition/view.hpp"
+#include "fdw/capture_right.hpp"
 #include "fdw/fill.hpp"
 #include "fdw/publication.hpp"
 #include "fdw/sources.hpp"
@@ -207,25 +208,55 @@ std::vector<options::Option> recorded_settings(const Query *query)
     return recorded;
 }
 
-Maintenance plan_maintenance(const Query *query, const std::string &text, RefreshMode mode, Oid owner)
+namespace {
+
+void note_full_refreshes(const engine::Objection &objection)
 {
-    TransposedPositions transposed(text);
-    if (mode == RefreshMode::full)
-        return {sources_of_full_refresh(query, text), false};
-    auto translated = translate::translate(query, owner);
-    if (auto *translation = std::get_if<translate::Translation>(&translated))
-        return {std::move(translation->sources), true};
-    const translate::Objection &objection = std::get<translate::Objection>(translated);
-    if (mode != RefreshMode::automatic)
-        translate::raise_objection(objection, text.empty() ? nullptr : text.c_str());
-    /* First, because a source that cannot be captured is an error in this mode too. */
-    Maintenance fully = {sources_of_full_refresh(query, text), false};
     bool is_news = !objection.hint.empty() && objection.hint != translate::use_full;
     call([&] {
         ereport(NOTICE, (errmsg("the stream table will be kept by full refreshes: %s", objection.construct.c_str()),
                          errdetail("%s", objection.why.c_str()),
                          is_news ? errhint("%s", objection.hint.c_str()) : 0));
     });
+}
+
+/* Its program, which has deltas where all sources may be captured. */
+Maintenance incremental_maintenance(translate::Translation &translation, RefreshMode mode, Oid owner, DeniedCapture denied)
+{
+    Maintenance maintenance = {std::move(translation.sources), true};
+    note_captured(maintenance.sources, owner);
+    std::optional<translate::Objection> objection = capture_objection(maintenance.sources, owner);
+    if (!objection || denied == DeniedCapture::is_accepted)
+        return maintenance;
+    if (mode != RefreshMode::automatic && denied == DeniedCapture::is_refused)
+        raise_denied_capture(*objection);
+    note_full_refreshes(*objection);
+    return maintenance;
+}
+
+Maintenance full_maintenance(const Query *query, const std::string &text, Oid owner)
+{
+    Maintenance fully = {sources_of_full_refresh(query, text), false};
+    note_captured(fully.sources, owner);
+    return fully;
+}
+
+} // namespace
+
+Maintenance plan_maintenance(const Query *query, const std::string &text, RefreshMode mode, Oid owner, DeniedCapture denied)
+{
+    TransposedPositions transposed(text);
+    if (mode == RefreshMode::full)
+        return full_maintenance(query, text, owner);
+    auto translated = translate::translate(query, owner);
+    if (auto *translation = std::get_if<translate::Translation>(&translated))
+        return incremental_maintenance(*translation, mode, owner, denied);
+    const translate::Objection &objection = std::get<translate::Objection>(translated);
+    if (mode != RefreshMode::automatic)
+        translate::raise_objection(objection, text.empty() ? nullptr : text.c_str());
+    /* First, because a source that cannot be captured is an error in this mode too. */
+    Maintenance fully = full_maintenance(query, text, owner);
+    note_full_refreshes(objection);
     return fully;
 }
 
@@ -248,7 +279,7 @@ void store_definition(Oid relid, Query *query, const Maintenance &maintenance)
         const std::vector<AttrNumber> all(columns.begin(), columns.end());
         call([&] {
             state::insert_dependency(relid, source.relid, static_cast<int>(stored.size()), all.data(),
-                                     static_cast<int>(all.size()));
+                                     static_cast<int>(all.size()), source.is_captured);
         });
         stored.push_back(source.relid);
     }
@@ -256,6 +287,8 @@ void store_definition(Oid relid, Query *query, const Maintenance &maintenance)
 
 void note_missing_indexes(Oid relid)
 {
+    if (definition::load(relid).uncaptured_source() != nullptr)
+        return; /* full refreshes use none */
     for (const refresh::MissingIndex &missing : refresh::missing_indexes(relid))
         call([&] {
             ereport(NOTICE, (errmsg("refreshes of stream table \"%s\" may read the whole of \"%s\"",
@@ -273,6 +306,9 @@ std::string what_moves_it(const Query *query, const Maintenance &maintenance)
     for (const translate::SourceRef &source : maintenance.sources)
         if (!source.is_stream_table && call([&] { return get_rel_relkind(source.relid); }) == RELKIND_FOREIGN_TABLE)
             return std::string("foreign table ") + call([&] { return quoted_relation_name(source.relid); });
+    for (const translate::SourceRef &source : maintenance.sources)
+        if (!source.is_captured)
+            return std::string("table ") + call([&] { return quoted_relation_name(source.relid); }) + ", which is not captured";
     return {};
 }
 
@@ -293,13 +329,15 @@ void capture_sources(const std::vector<translate::SourceRef> &sources)
     call([&] {
         List *relids = NIL;
         for (const translate::SourceRef &source : sources)
-            relids = lappend_oid(relids, source.relid);
+            if (source.is_captured)
+                relids = lappend_oid(relids, source.relid);
         capture::lock_sources(relids);
     });
     for (const translate::SourceRef &source : sources)
-        call([&] {
-            capture::ensure_captured(source.relid, source.columns.data(), static_cast<int>(source.columns.size()));
-        });
+        if (source.is_captured)
+            call([&] {
+                capture::ensure_captured(source.relid, source.columns.data(), static_cast<int>(source.columns.size()));
+            });
 }
 
 void create_stream_table(const UtilityCall &utility)
@@ -321,7 +359,8 @@ void create_stream_table(const UtilityCall &utility)
     if (!is_restored)
         call([&] { definition::check_read_privileges(parsed.query); });
     Query *query = call([&] { return reconcile_columns(statement, parsed, utility.text); });
-    Maintenance maintenance = plan_maintenance(query, definition.query, definition.mode, GetUserId());
+    Maintenance maintenance = plan_maintenance(query, definition.query, definition.mode, GetUserId(),
+                                               is_restored ? DeniedCapture::is_accepted : DeniedCapture::is_refused);
     const char *canonical = call([=] { return definition::canonical_text(query); });
     std::vector<options::Option> kept = {{"query", canonical}};
     if (!is_restored) {

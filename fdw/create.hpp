@@ -21,10 +21,17 @@ struct Maintenance {
     bool is_incremental = false;
 };
 
+/* What comes of a mode that needs the capture of a source which the owner may not have captured. */
+enum class DeniedCapture {
+    is_refused,   /* the owner asks for that mode: 42501; AUTO says in a NOTICE that it falls back to full refreshes */
+    is_noted,     /* every mode falls back to full refreshes, and says so */
+    is_accepted,  /* it does, silently: of a restored definition, whose grants may be missing as yet */
+};
+
 /* Decides how `query`, which parse_query() made of `text` (null: none), is maintained in `mode`:
  * raises what makes it impossible, and tells in a NOTICE of a full refresh that AUTO falls back to.
  * C++ frame. */
-Maintenance plan_maintenance(const Query *query, const std::string &text, RefreshMode mode, Oid owner);
+Maintenance plan_maintenance(const Query *query, const std::string &text, RefreshMode mode, Oid owner, DeniedCapture denied);
 
 /* Writes the internal view and the dependencies of `relid`, anew if there are some. C++ frame. */
 void store_definition(Oid relid, Query *query, const Maintenance &maintenance);

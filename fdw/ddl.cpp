@@ -6,6 +6,7 @@
 #include "fdw/alter.hpp"
 #include "fdw/create.hpp"
 #include "fdw/drop.hpp"
+#include "fdw/grant.hpp"
 #include "fdw/index.hpp"
 #include "fdw/matview.hpp"
 #include "fdw/prepared.hpp"
@@ -74,6 +75,11 @@ Handler handler_of(::Node *statement)
     case T_AlterTSConfigurationStmt:
     case T_AlterTSDictionaryStmt: return alter_text_search;
     case T_ReassignOwnedStmt: return reassign_owned;
+    case T_GrantStmt: {
+        auto *statement_of_grant = reinterpret_cast<GrantStmt *>(statement);
+        return statement_of_grant->is_grant && statement_of_grant->objtype == OBJECT_TABLE ? grant : nullptr;
+    }
+    case T_GrantRoleStmt: return reinterpret_cast<GrantRoleStmt *>(statement)->is_grant ? grant : nullptr;
     case T_ViewStmt: return reinterpret_cast<ViewStmt *>(statement)->replace ? replace_view : nullptr;
     case T_RuleStmt: return reinterpret_cast<RuleStmt *>(statement)->event == CMD_SELECT ? replace_view : nullptr;
     case T_AlterEnumStmt: return alter_enumeration;
@@ -107,6 +113,8 @@ bool is_candidate(::Node *statement)
     case T_AlterTSConfigurationStmt:
     case T_AlterTSDictionaryStmt:
     case T_ReassignOwnedStmt:
+    case T_GrantStmt:
+    case T_GrantRoleStmt:
     case T_ViewStmt:
     case T_RuleStmt:
     case T_AlterEnumStmt:

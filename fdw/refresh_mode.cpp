@@ -5,6 +5,7 @@
 #include "definition/definition.hpp"
 #include "definition/options.hpp"
 #include "fdw/arguments.hpp"
+#include "fdw/capture_right.hpp"
 #include "fdw/refresh_mode.hpp"
 #include "fdw/rows.hpp"
 #include "fdw/visibility.hpp"
@@ -24,6 +25,15 @@ namespace pgtrickle {
 
 namespace {
 
+/* Why it is kept in full although the query allows for deltas; empty: it is not. */
+std::string denial_to(const Definition &definition)
+{
+    for (const Source &source : definition.sources)
+        if (const auto denied = capture_objection(source.relid, definition.owner, source.is_captured))
+            return denied->construct + ". " + denied->why;
+    return "";
+}
+
 /* Why its query cannot be kept by deltas; empty: it can, and so it is asked of a query kept in full by its mode. */
 std::string objection_to(const Definition &definition)
 {
@@ -31,7 +41,9 @@ std::string objection_to(const Definition &definition)
         Query *query = call([&] { return definition::query_of(definition.relid); });
         auto translated = translate::translate(query, definition.owner);
         const auto *objection = std::get_if<translate::Objection>(&translated);
-        return objection != nullptr ? objection->construct + ". " + objection->why : "";
+        if (objection != nullptr)
+            return objection->construct + ". " + objection->why;
+        return denial_to(definition);
     });
 }
 
@@ -139,6 +151,9 @@ Rows &real_or_null(Rows &rows, double number)
 
 ModeInForce mode_in_force(const Definition &definition)
 {
+    if (definition.mode == RefreshMode::differential)
+        if (std::string denial = denial_to(definition); !denial.empty())
+            return {"FULL", denial};
     if (definition.mode != RefreshMode::automatic)
         return {options::name_of(definition.mode), std::nullopt};
     if (std::string objection = objection_to(definition); !objection.empty())

@@ -231,7 +231,7 @@ bool is_restless(Oid relid)
         bool is_found = enter([=] {
             const translate::Restlessness found =
                 translate::restlessness_of(call([=] { return definition::query_of(relid); }));
-            return found.is_volatile || found.is_now_dependent;
+            return found.is_volatile || found.is_now_dependent || definition::load(relid).uncaptured_source() != nullptr;
         });
         Serving *entry = look_up(relid);
         entry->is_restless = is_found;

@@ -5,6 +5,7 @@
 #include "definition/options.hpp"
 #include "definition/reading.hpp"
 #include "fdw/arguments.hpp"
+#include "fdw/capture_right.hpp"
 #include "fdw/create.hpp"
 #include "fdw/rows.hpp"
 #include "pg/attempt.hpp"
@@ -56,7 +57,12 @@ void report_maintenance(Rows &rows, const Query *query)
         return;
     }
     const translate::Translation &translation = std::get<translate::Translation>(translated);
-    add(rows, "maintenance", "DIFFERENTIAL", "OK");
+    if (const auto denied = capture_objection(translation.sources, GetUserId())) {
+        add(rows, "maintenance", "FULL: " + denied->construct + ". " + denied->why, "WARN");
+        add(rows, "hint", denied->hint, "WARN");
+    } else {
+        add(rows, "maintenance", "DIFFERENTIAL", "OK");
+    }
     std::vector<std::string> names;
     for (const translate::SourceRef &source : translation.sources)
         names.push_back(call([&] { return definition::qualified_name(source.relid); }));

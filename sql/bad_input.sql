@@ -69,7 +69,7 @@ SELECT o, bi_try(o) FROM (VALUES
 -- no right to read a source
 CREATE ROLE bi_reader;
 GRANT CREATE ON SCHEMA public TO bi_reader;
-GRANT SELECT (id, n) ON bi_source TO bi_reader;
+GRANT SELECT (id, n) ON bi_source TO bi_reader; GRANT TRIGGER ON bi_source TO bi_reader;
 SET ROLE bi_reader;
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source');
 RESET ROLE;

@@ -13,7 +13,7 @@ CREATE INDEX CONCURRENTLY ON ix_st (id);
 CREATE INDEX ON ix_st (nosuch);
 -- only the owner
 CREATE ROLE ix_other;
-GRANT SELECT ON ix_st TO ix_other;
+GRANT SELECT ON ix_st TO ix_other; GRANT TRIGGER ON ix_source TO ix_other;
 SET ROLE ix_other;
 CREATE INDEX ON ix_st (n);
 DROP INDEX ix_lower;

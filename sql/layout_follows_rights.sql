@@ -7,7 +7,7 @@ GRANT ALL ON SCHEMA layout_follows_rights TO lfr_a, lfr_b;
 GRANT USAGE ON FOREIGN SERVER pgtrickle TO lfr_b;
 CREATE TABLE t (id int PRIMARY KEY, k int, v int);
 INSERT INTO t SELECT i, i % 3, i FROM generate_series(1, 9) i;
-GRANT SELECT ON t TO lfr_a, lfr_b;
+GRANT SELECT, TRIGGER ON t TO lfr_a, lfr_b;
 ALTER TABLE t ENABLE ROW LEVEL SECURITY;
 CREATE POLICY few ON t USING (k < 2);
 SET ROLE lfr_b;

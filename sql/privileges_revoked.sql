@@ -14,7 +14,7 @@ INSERT INTO item VALUES (1, 1, 'a'), (2, 2, 'b');
 CREATE VIEW privileges_revoked.seen AS SELECT id, v FROM item;
 CREATE VIEW privileges_revoked.through AS SELECT id FROM seen;
 GRANT SELECT ON seen, through TO privileges_revoked_reader;
-GRANT SELECT (note) ON item TO privileges_revoked_reader;
+GRANT SELECT (note), TRIGGER ON item TO privileges_revoked_reader;
 SET ROLE privileges_revoked_reader;
 SELECT pgtrickle.create_stream_table('by_view', 'SELECT id, v FROM seen', '1h', 'DIFFERENTIAL') \g /dev/null
 SELECT pgtrickle.create_stream_table('by_views', 'SELECT id FROM through', '1h', 'DIFFERENTIAL') \g /dev/null

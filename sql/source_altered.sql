@@ -78,7 +78,7 @@ CREATE ROLE source_altered_owner;
 GRANT USAGE, CREATE ON SCHEMA source_altered_2 TO source_altered_owner;
 GRANT USAGE ON SCHEMA pgtrickle TO source_altered_owner;
 GRANT USAGE ON FOREIGN SERVER pgtrickle TO source_altered_owner;
-GRANT SELECT ON parent TO source_altered_owner;
+GRANT SELECT, TRIGGER ON parent TO source_altered_owner; GRANT TRIGGER ON kid TO source_altered_owner;
 CREATE POLICY few ON parent USING (id < 3);
 SET ROLE source_altered_owner;
 SELECT pgtrickle.create_stream_table('by_delta', 'SELECT id, v FROM parent', '1h', 'DIFFERENTIAL') \g /dev/null

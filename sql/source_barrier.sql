@@ -25,7 +25,7 @@ TABLE theirs ORDER BY id;
 
 -- with_the_right_to_the_table_it_is_theirs_by_delta, as_long_as_they_have_it
 RESET ROLE;
-GRANT SELECT ON secrets TO source_barrier_reader;
+GRANT SELECT, TRIGGER ON secrets TO source_barrier_reader;
 SET ROLE source_barrier_reader;
 SELECT pgtrickle.create_stream_table('by_delta', 'SELECT id, v FROM shown', '1h', 'DIFFERENTIAL') \g /dev/null
 RESET ROLE;

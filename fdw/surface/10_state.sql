@@ -29,6 +29,7 @@ CREATE TABLE pgtrickle.pgt_dependency (
   source_relid oid  NOT NULL,                       -- what it reads: a table or a stream table, after views are expanded
   position     int4 NOT NULL,                       -- the source's number in the plan
   columns      int2[] NOT NULL,                     -- attribute numbers it reads
+  is_captured  bool NOT NULL DEFAULT true,          -- false: it may not be, so the stream table is refreshed when it is due
   PRIMARY KEY (relid, source_relid)
 );
 CREATE INDEX pgt_dependency_source ON pgtrickle.pgt_dependency (source_relid);

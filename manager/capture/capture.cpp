@@ -102,10 +102,11 @@ int living_columns(Oid relid, const Format *format, AttrNumber *out)
     return n;
 }
 
-/* Gives the source a log whose current format has at least these columns. */
-void ensure_log(Oid source, const AttrNumber *columns, int column_count)
+/* Gives the source a log whose current format has at least these columns. Returns whether changes were not logged before. */
+bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
 {
     SourceRow row;
+    bool is_begun = true;
     if (!find_source(source, &row)) {
         remove_source(source);
         row = {source, {}, 0, 1, true, 0};
@@ -130,13 +131,24 @@ void ensure_log(Oid source, const AttrNumber *columns, int column_count)
             row.version++;
             insert_format(source, row.version, all, count);
         }
-        if (!is_same || !row.is_active) {
+        is_begun = !row.is_active;
+        if (!is_same || is_begun) {
             row.is_active = true;
             update_source(&row);
         }
     }
     lock_segments(&row, AccessShareLock);
     invalidate_targets(source);
+    return is_begun;
+}
+
+constexpr const char *was_not_logged = "its changes were not captured for a while";
+
+/* Why those who read the log of a source that is captured already must not go on from it. One that reads it alone is new, or
+ * has found out by itself. */
+const char *damage_to_others(Oid source, bool is_begun)
+{
+    return is_begun && list_length(state::log_readers_of(source)) > 1 ? was_not_logged : nullptr;
 }
 
 } // namespace
@@ -195,10 +207,11 @@ void ensure_captured(Oid source, const AttrNumber *columns, int column_count)
         CheckTableNotInUse(relation, "CREATE STREAM TABLE");
         relation_close(relation, NoLock);
     }
-    SourceRow row;
-    const char *damage = find_source(source, &row) && row.is_active ? damage_of(source) : nullptr;
+    const char *damage = is_logged(source) ? damage_of(source) : nullptr;
     /* The log first: its format decides which triggers are needed. */
-    ensure_log(source, columns, column_count);
+    const bool is_begun = ensure_log(source, columns, column_count);
+    if (damage == nullptr)
+        damage = damage_to_others(source, is_begun);
     begin_own_work();
     foreach (cell, levels)
         if (is_table(lfirst_oid(cell)))
@@ -215,22 +228,44 @@ void release(Oid source)
 {
     SourceRow row;
     /* Somebody may be adding a reader, or dropping another one: trim() comes back. */
-    if (!OidIsValid(source_table()) || !lock_capture_if_free(source) || state::readers_of(source) != NIL || !find_source(source, &row) || !row.is_active)
+    if (!OidIsValid(source_table()) || !lock_capture_if_free(source) || state::log_readers_of(source) != NIL || !find_source(source, &row) || !row.is_active)
         return;
     row.is_active = false;
     update_source(&row);
     invalidate_targets(source);
 }
 
+bool stop(Oid source)
+{
+    SourceRow row;
+    lock_capture(source);
+    if (!find_source(source, &row) || !row.is_active)
+        return false;
+    row.is_active = false;
+    update_source(&row);
+    invalidate_targets(source);
+    return true;
+}
+
 const char *damage_of(Oid source)
 {
-    if (definition::is_stream_table(source) || is_compared(source))
+    if (is_compared(source))
+        return nullptr;
+    if (!is_logged(source))
+        return was_not_logged;
+    if (definition::is_stream_table(source))
         return nullptr;
     ListCell *cell;
     foreach (cell, levels_of(source, AccessShareLock))
         if (is_table(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell)))
             return "its capture triggers were missing or disabled";
     return is_witness_missing(source) ? "a crash may have emptied it" : nullptr;
+}
+
+bool is_logged(Oid source)
+{
+    SourceRow row;
+    return find_source(source, &row) && row.is_active;
 }
 
 bool is_subscribed(Oid relid)

@@ -43,16 +43,23 @@ void lock_sources(const List *sources);
  * if the source cannot be captured, 55006 if a statement on it is under way. */
 void ensure_captured(Oid source, const AttrNumber *columns, int column_count);
 
+/* Ends the logging of the changes of `source` at once, whoever reads the log: the owner of a relation that is captured for it asks for
+ * that. Waits for those who begin to capture it (lock_timeout applies), for no refresh and no writer: a refresh looks after it has
+ * taken its snapshot (is_logged()), and the log goes when nobody uses it (trim()). False: it is not logged. */
+bool stop(Oid source);
+
 /* To be called when `source` may have lost its last reader (pgt_dependency no longer
  * names it). Its triggers become inert at once, or by a later trim() if others are adding or dropping readers;
  * trim() then removes them with the log. Does nothing while readers remain. */
 void release(Oid source);
 
-/* Why changes of the source may have been lost: a capture trigger of it (or of its partitions and
+/* Why changes of the source may have been lost: its log was not written, a capture trigger of it (or of its partitions and
  * children) is missing or does not fire always, or a crash has emptied it. ensure_captured() puts that right,
- * and tells all who read the source by a marker. nullptr: all is well, as it always is for a stream
- * table. Costs some syscache look-ups. */
+ * and tells all who read the source by a marker. nullptr: all is well. Costs some syscache look-ups. */
 const char *damage_of(Oid source);
+
+/* Whether the changes of `source`, which is not compared, are logged now. */
+bool is_logged(Oid source);
 
 /* Whether a subscription writes to `relid`: its worker fires row triggers only. */
 bool is_subscribed(Oid relid);

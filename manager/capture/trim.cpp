@@ -17,11 +17,13 @@
 #include "capture/capture.hpp"
 #include "capture/installation.hpp"
 #include "capture/log.hpp"
+#include "capture/permission.hpp"
 #include "capture/segment.hpp"
 #include "capture/target.hpp"
 #include "capture/guard.hpp"
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
+#include "mailbox/mailbox.hpp"
 #include "pg/versions.hpp"
 
 extern "C" {
@@ -101,7 +103,7 @@ bool needs_rows_of(Oid source, const SourceRow &row, int number, const Hold &hol
 /* C++ frame. With `force`, readers that hold the segment back lose their hold. */
 bool is_needed(Oid source, const SourceRow &row, int number, bool force)
 {
-    List *readers = call([&] { return state::readers_of(source); });
+    List *readers = call([&] { return state::log_readers_of(source); });
     for (int i = 0; i < list_length(readers); i++) {
         Hold hold = {};
         const Oid reader = list_nth_oid(readers, i);
@@ -247,7 +249,15 @@ bool move_on(Oid source, SourceRow *row)
     return true;
 }
 
-/* Removes triggers and log of a source that nobody reads, if no lock has to be waited for. */
+/* Those for whom it is still captured, as far as they know, have to be refreshed to find out: one that was created while its
+ * capture was stopped, or is allowed again by now. */
+void wake_readers(Oid source)
+{
+    if (state::log_readers_of(source) != NIL)
+        mailbox::note_change(source);
+}
+
+/* Removes triggers and log of a source that nobody reads, or may read, if no lock has to be waited for. */
 bool remove_released(Oid source, SourceRow *row)
 {
     ListCell *cell;
@@ -258,7 +268,7 @@ bool remove_released(Oid source, SourceRow *row)
     for (Oid segment : row->segments)
         if (!ConditionalLockRelationOid(segment, AccessExclusiveLock))
             return false;
-    if (!find_source(source, row) || row->is_active || state::readers_of(source) != NIL)
+    if (!find_source(source, row) || row->is_active || (state::log_readers_of(source) != NIL && !is_capture_stopped(source)))
         return false;
     begin_own_work();
     drop_segments(row);
@@ -315,7 +325,12 @@ Trimmed trim_under_snapshot(Oid source, int64 size_limit)
         return Trimmed::done;
     }
     if (!row.is_active)
-        return call([&] { return remove_released(source, &row); }) ? Trimmed::again : Trimmed::held_back;
+        return call([&] {
+                   wake_readers(source);
+                   return remove_released(source, &row);
+               })
+                   ? Trimmed::again
+                   : Trimmed::held_back;
     bool has_trimmed = call([&] { return move_on(source, &row); });
     const bool force = size_limit > 0 && call([&] { return log_size(source); }) > size_limit;
     for (int i = 0; i < segment_count; i++)

@@ -39,6 +39,14 @@ const char *name_of(SourceKind kind)
     }
 }
 
+const Source *Definition::uncaptured_source() const
+{
+    for (const Source &source : sources)
+        if (!source.is_captured)
+            return &source;
+    return nullptr;
+}
+
 } // namespace pgtrickle
 
 namespace pgtrickle::definition {
@@ -98,6 +106,7 @@ struct RawSource {
     SourceKind kind;
     int16 *columns;
     int column_count;
+    bool is_captured;
 };
 
 SourceKind kind_of(Oid relid)
@@ -113,8 +122,8 @@ SourceKind kind_of(Oid relid)
 
 RawSource read_source(HeapTuple tuple, TupleDesc descriptor)
 {
-    Datum values[4];
-    bool nulls[4];
+    Datum values[5];
+    bool nulls[5];
     heap_deform_tuple(tuple, descriptor, values, nulls);
     RawSource source = {};
     source.relid = DatumGetObjectId(values[1]);
@@ -123,6 +132,7 @@ RawSource read_source(HeapTuple tuple, TupleDesc descriptor)
     ArrayType *array = DatumGetArrayTypePCopy(values[3]);
     source.column_count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
     source.columns = reinterpret_cast<int16 *>(ARR_DATA_PTR(array));
+    source.is_captured = DatumGetBool(values[4]);
     return source;
 }
 
@@ -171,7 +181,7 @@ std::vector<Source> sources_of(Oid relid)
               [](const RawSource *a, const RawSource *b) { return a->position < b->position; });
     std::vector<Source> sources;
     for (const RawSource *row : rows)
-        sources.push_back({row->relid, row->kind, {row->columns, row->columns + row->column_count}});
+        sources.push_back({row->relid, row->kind, {row->columns, row->columns + row->column_count}, row->is_captured});
     return sources;
 }
 

@@ -35,6 +35,7 @@ struct Source {
     Oid relid;
     SourceKind kind;
     std::vector<AttrNumber> columns; /* read by the query; ascending; may be empty */
+    bool is_captured;                /* false: its owner may not have it captured (capture/permission.hpp) */
 };
 
 struct Setting {
@@ -62,6 +63,8 @@ struct Definition {
     int refresh_timeout_ms = 0;            /* 0: none */
     std::vector<Setting> settings;         /* to be in force whenever the query runs */
     std::vector<Source> sources;           /* sources[i] is source number i of the plan */
+    /* A source of which no change is noted: its answer may be another one at any time. */
+    const Source *uncaptured_source() const;
 };
 
 namespace definition {

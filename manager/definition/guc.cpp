@@ -29,6 +29,7 @@ double differential_max_change_ratio = 0.15;
 int min_schedule_seconds = 0;
 int stale_alert_after_s = 60;
 bool allow_circular = false;
+int capture_privilege = static_cast<int>(CapturePrivilege::trigger);
 int64_t max_staleness_ms = -1;
 
 namespace {
@@ -41,6 +42,10 @@ bool has_consistent_reads = false;
 int on_error = 0;
 const config_enum_entry read_modes[] = {{"refresh", 0, false}, {nullptr, 0, false}};
 const config_enum_entry on_error_values[] = {{"fail", 0, false}, {nullptr, 0, false}};
+
+const config_enum_entry capture_privileges[] = {{"trigger", static_cast<int>(CapturePrivilege::trigger), false},
+                                                {"select", static_cast<int>(CapturePrivilege::select), false},
+                                                {nullptr, 0, false}};
 
 char *max_staleness_text = nullptr;
 
@@ -163,6 +168,11 @@ void define_refreshing()
     DefineCustomEnumVariable("pg_trickle.on_error", "What a failing maintenance in mode IMMEDIATE does to the writer.",
                              "Accepted for compatibility: no stream table is kept in that mode.", &on_error, 0,
                              on_error_values, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomEnumVariable("pg_trickle.capture_privilege",
+                             "Privilege that the owner of a stream table needs on each relation whose changes are captured for it.",
+                             "trigger: TRIGGER, as for a trigger of its own; select: SELECT is enough.", &capture_privilege,
+                             static_cast<int>(CapturePrivilege::trigger), capture_privileges, PGC_SUSET, 0, nullptr, nullptr,
+                             nullptr);
     DefineCustomBoolVariable("pg_trickle.allow_circular", "Accepted for compatibility; has no effect.", nullptr,
                              &allow_circular, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 }

@@ -12,6 +12,8 @@
 namespace pgtrickle::guc {
 
 enum class OnStale : int { serve, error };
+/* What the owner of a stream table needs on each relation that receives a capture trigger. */
+enum class CapturePrivilege : int { trigger, select };
 
 extern bool enabled;
 extern int scan_refresh_timeout_ms;
@@ -28,6 +30,7 @@ extern double differential_max_change_ratio;
 extern int stale_alert_after_s;
 extern int min_schedule_seconds;
 extern bool allow_circular;
+extern int capture_privilege; /* a CapturePrivilege */
 
 /* pg_trickle.max_staleness in milliseconds; -1: each stream table's own schedule. */
 extern int64_t max_staleness_ms;

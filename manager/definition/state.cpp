@@ -26,8 +26,8 @@ namespace pgtrickle::state {
 
 namespace {
 
-enum DependencyColumn : int { dependency_relid = 1, dependency_source, dependency_position, dependency_columns };
-constexpr int dependency_column_count = dependency_columns;
+enum DependencyColumn : int { dependency_relid = 1, dependency_source, dependency_position, dependency_columns, dependency_captured };
+constexpr int dependency_column_count = dependency_captured;
 
 Oid relation_named(const char *name)
 {
@@ -439,7 +439,7 @@ List *all_stream_tables()
     return relids;
 }
 
-void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count)
+void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count, bool is_captured)
 {
     Relation table = open_table("pgt_dependency", RowExclusiveLock);
     if (table == nullptr)
@@ -449,9 +449,35 @@ void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *c
         numbers[i] = Int16GetDatum(columns[i]);
     Datum values[dependency_column_count] = {
         ObjectIdGetDatum(relid), ObjectIdGetDatum(source_relid), Int32GetDatum(position),
-        PointerGetDatum(construct_array(numbers, column_count, INT2OID, sizeof(int16), true, TYPALIGN_SHORT))};
+        PointerGetDatum(construct_array(numbers, column_count, INT2OID, sizeof(int16), true, TYPALIGN_SHORT)),
+        BoolGetDatum(is_captured)};
     bool nulls[dependency_column_count] = {};
     CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
+    table_close(table, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+void set_captured(Oid relid, Oid source_relid, bool is_captured)
+{
+    Relation table = open_table("pgt_dependency", RowExclusiveLock);
+    if (table == nullptr)
+        return;
+    ScanKeyData key;
+    SysScanDesc scan = begin_scan(table, "pgt_dependency_pkey", dependency_relid, relid, &key);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        bool is_null;
+        if (DatumGetObjectId(heap_getattr(tuple, dependency_source, RelationGetDescr(table), &is_null)) != source_relid)
+            continue;
+        Datum values[dependency_column_count] = {};
+        bool nulls[dependency_column_count] = {};
+        bool replaces[dependency_column_count] = {};
+        values[dependency_captured - 1] = BoolGetDatum(is_captured);
+        replaces[dependency_captured - 1] = true;
+        HeapTuple changed = heap_modify_tuple(tuple, RelationGetDescr(table), values, nulls, replaces);
+        CatalogTupleUpdate(table, &tuple->t_self, changed);
+    }
+    systable_endscan(scan);
     table_close(table, RowExclusiveLock);
     CommandCounterIncrement();
 }
@@ -459,7 +485,8 @@ void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *c
 namespace {
 
 /* Values of the column `wanted` where the column `by` is `key`. */
-List *scan_dependencies(const char *index_name, DependencyColumn by, Oid key, DependencyColumn wanted)
+List *scan_dependencies(const char *index_name, DependencyColumn by, Oid key, DependencyColumn wanted,
+                        bool is_captured_only = false)
 {
     List *relids = NIL;
     Relation table = open_table("pgt_dependency", AccessShareLock);
@@ -470,6 +497,8 @@ List *scan_dependencies(const char *index_name, DependencyColumn by, Oid key, De
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         bool is_null;
+        if (is_captured_only && !DatumGetBool(heap_getattr(tuple, dependency_captured, RelationGetDescr(table), &is_null)))
+            continue;
         Datum found = heap_getattr(tuple, wanted, RelationGetDescr(table), &is_null);
         relids = lappend_oid(relids, DatumGetObjectId(found));
     }
@@ -484,6 +513,11 @@ List *scan_dependencies(const char *index_name, DependencyColumn by, Oid key, De
 List *readers_of(Oid source_relid)
 {
     return scan_dependencies("pgt_dependency_source", dependency_source, source_relid, dependency_relid);
+}
+
+List *log_readers_of(Oid source_relid)
+{
+    return scan_dependencies("pgt_dependency_source", dependency_source, source_relid, dependency_relid, true);
 }
 
 List *sources_of(Oid relid)

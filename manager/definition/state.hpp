@@ -119,11 +119,15 @@ Mark *all_marks(int *count);
 List *all_stream_tables();
 
 /* pgt_dependency. columns: attribute numbers, ascending. PostgreSQL frames. */
-void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count);
+void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count, bool is_captured);
+/* Whether changes of the source are captured for `relid`. */
+void set_captured(Oid relid, Oid source_relid, bool is_captured);
 void remove_dependencies(Oid relid);
 /* What relid reads directly (List of OIDs), in no order. */
 List *sources_of(Oid relid);
 /* Stream tables that read source_relid directly, ascending (List of OIDs). */
 List *readers_of(Oid source_relid);
+/* Those for which its changes are captured: they read its log. */
+List *log_readers_of(Oid source_relid);
 
 } // namespace pgtrickle::state

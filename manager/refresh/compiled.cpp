@@ -1,6 +1,7 @@
 #include "refresh/compiled.hpp"
 
 #include "capture/log.hpp"
+#include "capture/permission.hpp"
 #include "definition/guc.hpp"
 #include "definition/reading.hpp"
 #include "pg/context.hpp"
@@ -57,7 +58,7 @@ bool was_built_from(const Compiled &compiled, Oid relation)
     for (int i = 0; i < list_length(compiled.asked.entries); i++)
         if (list_nth_node(RangeTblEntry, compiled.asked.entries, i)->relid == relation)
             return true;
-    return false;
+    return std::find(compiled.captured.begin(), compiled.captured.end(), relation) != compiled.captured.end();
 }
 
 /* An invalidation arrived while an entry was being built, which the cache does not hold yet. */
@@ -196,13 +197,13 @@ void compile_step(CompiledStep &compiled, const List *constants, MemoryContext c
 }
 
 void add_source(Compiled &compiled, Oid relid, bool is_stream_table, bool is_only, bool is_compared,
-                const std::vector<AttrNumber> &columns, bool is_read_by_owner)
+                const std::vector<AttrNumber> &columns, bool is_read_by_owner, bool is_captured)
 {
     const AttrNumber *numbers = columns.data();
     int count = static_cast<int>(columns.size());
     ContextSwitch in_kept(compiled.context);
     TupleDesc changes = call([=] { return capture::changes_descriptor(relid, numbers, count); });
-    compiled.sources.push_back({relid, is_stream_table, is_only, is_compared, columns, is_read_by_owner, changes});
+    compiled.sources.push_back({relid, is_stream_table, is_only, is_compared, columns, is_read_by_owner, changes, is_captured});
 }
 
 /* PostgreSQL frame. */
@@ -220,6 +221,26 @@ List *kept_copy(const List *nodes, MemoryContext kept)
 {
     ContextSwitch in_kept(kept);
     return call([=] { return static_cast<List *>(copyObjectImpl(nodes)); });
+}
+
+bool is_captured(const Definition &definition, Oid relid)
+{
+    return std::any_of(definition.sources.begin(), definition.sources.end(),
+                       [=](const Source &source) { return source.relid == relid && source.is_captured; });
+}
+
+/* Whether what is captured for it is what may be. And what that depends on is kept in mind. */
+bool is_captured_as_may_be(Compiled &compiled)
+{
+    const Definition &definition = compiled.definition;
+    bool answer = true;
+    for (const Source &source : definition.sources) {
+        answer = answer && source.is_captured == may_capture(definition, source);
+        List *asked = call([&] { return capture::relations_asked(source.relid); });
+        for (int i = 0; i < list_length(asked); i++)
+            compiled.captured.push_back(list_nth_oid(asked, i));
+    }
+    return answer;
 }
 
 Compiled *compile(Oid relid)
@@ -244,7 +265,7 @@ Compiled *compile(Oid relid)
     if (translation) {
         for (const translate::SourceRef &source : translation->sources)
             add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.is_compared, source.columns,
-                       source.is_read_by_owner);
+                       source.is_read_by_owner, is_captured(definition, source.relid));
         compiled->asked = call([=] { return asked_rights_of(relid, context); });
         compiled->constants = kept_copy(translation->constants, context);
         compiled->program = std::make_unique<engine::Program>(translation->plan);
@@ -252,13 +273,16 @@ Compiled *compile(Oid relid)
             compiled->steps.emplace_back().step = step;
     } else {
         for (const Source &source : definition.sources)
-            add_source(*compiled, source.relid, source.kind == SourceKind::stream_table, false, false, source.columns, false);
+            add_source(*compiled, source.relid, source.kind == SourceKind::stream_table, false, false, source.columns, false,
+                       source.is_captured);
         compiled->steps.emplace_back().step = step_of_rows(relid);
         Query *query = call([&] { return definition::query_of(relid); });
         translate::Restlessness restlessness = translate::restlessness_of(query);
         compiled->is_restless = restlessness.is_volatile || restlessness.is_now_dependent;
     }
     compiled->relations.push_back(relid);
+    compiled->capture_privilege = guc::capture_privilege;
+    compiled->is_captured_as_may_be = is_captured_as_may_be(*compiled);
     compiled->is_laid_out = find_heaps(*compiled);
     if (compiled->is_laid_out)
         for (CompiledStep &step : compiled->steps)
@@ -308,9 +332,14 @@ void check_owner_reads(const CompiledSource &source, Oid owner)
 
 } // namespace
 
+bool may_capture(const Definition &definition, const Source &source)
+{
+    return call([&] { return !capture::denial_of(source.relid, definition.owner, source.is_captured); });
+}
+
 bool is_kept_by_deltas(const Definition &definition)
 {
-    return translation_of(definition).has_value();
+    return definition.uncaptured_source() == nullptr && translation_of(definition).has_value();
 }
 
 Steps steps_of(const Definition &definition)
@@ -355,7 +384,7 @@ Compiled &look_up(Oid relid)
     call([] { require_none_running(); });
     Cache &all = compiled_cache();
     auto found = all.find(relid);
-    if (found != all.end() && found->second->is_stale) {
+    if (found != all.end() && (found->second->is_stale || found->second->capture_privilege != guc::capture_privilege)) {
         Compiled *stale = found->second;
         all.erase(found);
         discard(stale);

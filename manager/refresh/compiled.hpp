@@ -38,6 +38,7 @@ struct CompiledSource {
     std::vector<AttrNumber> columns;
     bool is_read_by_owner; /* as in SourceRef */
     TupleDesc changes; /* capture::changes_descriptor */
+    bool is_captured;
 };
 
 struct CompiledStep {
@@ -64,6 +65,9 @@ struct Compiled : CacheEntry {
     Definition definition;
     bool is_stale = false;
     bool is_laid_out = true;       /* else its heaps are those of another program, or of none */
+    bool is_captured_as_may_be = true; /* else other sources are captured for it than its owner may have captured */
+    std::vector<Oid> captured;     /* whose privileges decide that */
+    int capture_privilege = 0;     /* guc::capture_privilege, as it was then */
     bool is_elsewhere = false;     /* another process refreshes it from now on */
     std::vector<Oid> relations;    /* its own, with their indexes */
     std::shared_ptr<Experience> experience; /* survives this */
@@ -78,6 +82,8 @@ struct Compiled : CacheEntry {
 
     Oid relid() const { return definition.relid; }
     bool is_full_only() const { return program == nullptr; }
+    /* Else it has no deltas, with a program or without: what it shows may be out of date at any time. */
+    bool is_captured() const { return definition.uncaptured_source() == nullptr; }
 };
 
 /* The steps a stream table needs, before its heaps exist: for create_storage(). */
@@ -87,7 +93,10 @@ struct Steps {
 };
 Steps steps_of(const Definition &definition);
 
-/* Whether its query has a program in its refresh mode: else it is kept by full refreshes. */
+/* Whether its owner may have the source captured, as things stand. */
+bool may_capture(const Definition &definition, const Source &source);
+
+/* Whether its query has a program in its refresh mode, and its sources are captured: else it is kept by full refreshes. */
 bool is_kept_by_deltas(const Definition &definition);
 
 /* Whether the heaps are those that its query needs. Policies and roles decide whether that has a program, and roles

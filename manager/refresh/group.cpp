@@ -5,7 +5,9 @@
 #include "refresh/left_out.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "storage/lmgr.h"
+#include "utils/inval.h"
 #include "utils/snapmgr.h"
 }
 
@@ -71,6 +73,8 @@ void restore_capture(Member &member)
 {
     bool is_populated = member.state.is_populated;
     for (const CompiledSource &source : member.compiled->sources) {
+        if (!source.is_captured)
+            continue;
         const char *damage = call([&] {
             const char *reason = is_populated ? capture::damage_of(source.relid) : nullptr;
             if (is_populated && reason == nullptr)
@@ -84,6 +88,34 @@ void restore_capture(Member &member)
         if (damage != nullptr)
             member.reinitialize_reason = std::string("of a source: ") + damage;
     }
+}
+
+/* What is captured for it follows its owner's privileges, and those who own the sources. Its heaps are those of its program,
+ * whether there are deltas or not: readers need not make room for others. */
+void follow_privileges(Member &member)
+{
+    if (member.compiled->is_captured_as_may_be)
+        return;
+    const Definition &definition = member.compiled->definition;
+    const Oid relid = definition.relid;
+    for (const Source &source : definition.sources) {
+        const bool is_captured = may_capture(definition, source);
+        if (is_captured == source.is_captured)
+            continue;
+        call([&] {
+            state::set_captured(relid, source.relid, is_captured);
+            if (!is_captured)
+                capture::release(source.relid);
+        });
+        if (is_captured)
+            member.reinitialize_reason = "a source was not captured before";
+    }
+    call([=] {
+        CacheInvalidateRelcacheByRelid(relid);
+        CommandCounterIncrement();
+    });
+    mailbox::note_definition_change();
+    member.compiled = &compiled_of(relid);
 }
 
 /* The owner's privileges first: a definition comes from where it will, from a dump for one, and
@@ -100,6 +132,7 @@ void lock_sources(std::vector<Member> &members)
             const Oid relid = member.compiled->relid();
             require_laid_out(relid);
             member.compiled = &compiled_of(relid);
+            follow_privileges(member);
             restore_capture(member);
         });
     for (Oid source : sources_of(members))

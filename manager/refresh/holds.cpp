@@ -289,6 +289,7 @@ bool forget_holds(Oid relation)
     int count = definition::remove_rows_of("pgt_hold", hold_relation, relation);
     count += definition::remove_rows_of("pgt_watermark", watermark_source, relation);
     definition::remove_rows_of("pgt_watermark_taken", taken_relid, relation);
+    definition::remove_rows_of("pgt_stopped_capture", 1, relation);
     return count > 0;
 }
 

@@ -138,6 +138,10 @@ std::string refresh_from_frontier(Member &member, Run &run)
     Frontier frontier = frontier_of(member);
     if (is_ahead_of_cluster(frontier))
         return "its frontier is ahead of the cluster";
+    if (!compiled.is_captured()) {
+        refresh_fully(member, run, Action::full);
+        return {};
+    }
     if (compiled.is_full_only()) {
         if (compiled.is_restless || has_new_changes(compiled, frontier))
             refresh_fully(member, run, Action::full);

@@ -14,6 +14,7 @@
 extern "C" {
 #include "access/xlog.h"
 #include "utils/fmgrprotos.h"
+#include "utils/inval.h"
 #include "utils/snapmgr.h"
 }
 
@@ -74,6 +75,23 @@ bool push_snapshot(Group &group, const Asking &asking)
     return true;
 }
 
+/* Capture is stopped without waiting for refreshes. A writer that is no longer captured has been told so before it commits: if
+ * the snapshot shows what it wrote, the message is here. */
+void require_still_captured(const Group &group)
+{
+    call([] { AcceptInvalidationMessages(); });
+    for (const Member &member : group.members) {
+        if (!member.compiled->is_stale)
+            continue;
+        for (const CompiledSource &source : member.compiled->sources)
+            if (source.is_captured && !source.is_compared && !call([&] { return capture::is_logged(source.relid); }))
+                raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+                       .message = "the capture of a source was stopped while stream table \"" +
+                                  member.compiled->definition.name + "\" was being refreshed",
+                       .hint = "Try again."});
+    }
+}
+
 /* Writes the new frontier; `values` live in the current context. */
 void write_state(Member &member, const Frontier &frontier, TimestampTz data_timestamp)
 {
@@ -113,7 +131,7 @@ void write_state(Member &member, const Frontier &frontier, TimestampTz data_time
 /* Its answer may be another one a moment later. */
 bool is_restless(const Compiled &compiled)
 {
-    return compiled.is_restless || std::any_of(compiled.sources.begin(), compiled.sources.end(),
+    return compiled.is_restless || !compiled.is_captured() || std::any_of(compiled.sources.begin(), compiled.sources.end(),
                                                [](const CompiledSource &source) { return source.is_compared; });
 }
 
@@ -248,6 +266,7 @@ std::vector<Outcome> refresh_group_openly(const Asking &asking, Unrefreshed *unr
         return {};
     TimestampTz data_timestamp = GetCurrentTimestamp();
     const bool has_older_snapshot = push_snapshot(group, asking);
+    require_still_captured(group);
     if (has_older_snapshot) /* which was taken later than this */
         data_timestamp = GetCurrentTransactionStartTimestamp();
     leave_out_held(group, asking);

@@ -38,6 +38,8 @@ struct SourceRef {
     bool is_compared;
     /* It is below a security_barrier view, so the owner of the stream table must be one who may read it himself. */
     bool is_read_by_owner;
+    /* Set by those who define stream tables: false where its owner may not have the source captured. */
+    bool is_captured = true;
 };
 
 struct Translation {

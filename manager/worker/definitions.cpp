@@ -118,7 +118,8 @@ Loaded load_one(const state::Mark &mark, bool is_known)
     if (loaded.is_busy)
         return loaded;
     translate::Restlessness restlessness = translate::restlessness_of(query);
-    loaded.known.is_restless = restlessness.is_volatile || restlessness.is_now_dependent;
+    loaded.known.is_restless =
+        restlessness.is_volatile || restlessness.is_now_dependent || definition.uncaptured_source() != nullptr;
     return loaded;
 }
 

@@ -1,0 +1,38 @@
+#include "fdw/grant.hpp"
+
+#include "capture/permission.hpp"
+#include "definition/definition.hpp"
+#include "mailbox/mailbox.hpp"
+
+extern "C" {
+#include "access/xact.h"
+}
+
+namespace pgtrickle {
+
+void note_allowed_captures()
+{
+    for (Oid relid : definition::all()) {
+        for (const Source &source : definition::sources_of(relid)) {
+            if (source.is_captured)
+                continue;
+            const bool is_allowed = call([&] {
+                const Oid owner = capture::owner_of(relid);
+                return OidIsValid(owner) && !capture::denial_of(source.relid, owner);
+            });
+            if (is_allowed)
+                mailbox::note_change(source.relid);
+        }
+    }
+}
+
+void grant(const UtilityCall &utility)
+{
+    call([&] {
+        utility.run();
+        CommandCounterIncrement();
+    });
+    note_allowed_captures();
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,85 @@
+#include "capture/permission.hpp"
+
+#include "capture/capture.hpp"
+#include "capture/installation.hpp"
+#include "definition/definition.hpp"
+#include "definition/guc.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "utils/acl.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+Oid owner_of(Oid relation)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple))
+        return InvalidOid;
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
+bool is_stopped(Oid relation)
+{
+    Oid schema = get_namespace_oid("pgtrickle", true);
+    Oid table_oid = OidIsValid(schema) ? get_relname_relid("pgt_stopped_capture", schema) : InvalidOid;
+    if (!OidIsValid(table_oid))
+        return false;
+    Relation table = table_open(table_oid, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+    SysScanDesc scan =
+        systable_beginscan(table, get_relname_relid("pgt_stopped_capture_pkey", schema), true, nullptr, 1, &key);
+    const bool is_found = HeapTupleIsValid(systable_getnext(scan));
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return is_found;
+}
+
+List *relations_asked(Oid source)
+{
+    if (definition::is_stream_table(source) || is_compared(source))
+        return NIL;
+    return is_table(source) ? levels_of(source, NoLock) : list_make1_oid(source);
+}
+
+bool is_capture_stopped(Oid source)
+{
+    ListCell *cell;
+    foreach (cell, relations_asked(source))
+        if (is_stopped(lfirst_oid(cell)))
+            return true;
+    return false;
+}
+
+Denial denial_of(Oid source, Oid role, bool is_captured)
+{
+    const bool is_asked = guc::capture_privilege == static_cast<int>(guc::CapturePrivilege::trigger);
+    List *ancestors = is_captured ? ancestors_of(source) : NIL;
+    ListCell *cell;
+    foreach (cell, relations_asked(source)) {
+        const Oid relation = lfirst_oid(cell);
+        if (is_stopped(relation))
+            return {relation, true};
+        if (is_captured && relation != source && get_rel_relispartition(relation) && !list_member_oid(ancestors, relation))
+            continue;
+        /* One that has been dropped meanwhile is no reason. */
+        if (is_asked && is_table(relation) && pg_class_aclcheck(relation, role, ACL_TRIGGER) != ACLCHECK_OK)
+            return {relation, false};
+    }
+    return {InvalidOid, false};
+}
+
+} // namespace pgtrickle::capture

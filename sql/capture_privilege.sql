@@ -1,0 +1,123 @@
+-- Capture puts triggers on sources: that takes the TRIGGER privilege of the owner of the stream table, on each relation that gets one.
+CREATE SCHEMA capture_privilege;
+SET search_path = capture_privilege;
+CREATE ROLE capture_privilege_a; CREATE ROLE capture_privilege_b; CREATE ROLE capture_privilege_group;
+GRANT ALL ON SCHEMA capture_privilege TO capture_privilege_a, capture_privilege_b;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO capture_privilege_a, capture_privilege_b;
+CREATE TABLE t (id int PRIMARY KEY, v int);
+INSERT INTO t SELECT i, i FROM generate_series(1, 3) i;
+GRANT SELECT ON t TO capture_privilege_a, capture_privilege_b;
+CREATE FUNCTION triggers(relation regclass) RETURNS bigint LANGUAGE sql
+  RETURN (SELECT count(*) FROM pg_trigger WHERE tgrelid = relation AND tgname LIKE 'pg_trickle%');
+CREATE FUNCTION mode(name text) RETURNS text LANGUAGE sql
+  RETURN (SELECT effective_mode || coalesce(': ' || downgrade_reason, '') FROM pgtrickle.explain_refresh_mode(name));
+CREATE FUNCTION last_action(name text) RETURNS text LANGUAGE sql
+  RETURN (SELECT action FROM pgtrickle.get_refresh_history(name, 1));
+
+-- differential_is_refused, naming relation and privilege
+SET ROLE capture_privilege_a;
+SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.t', '1h', 'DIFFERENTIAL');
+SELECT check_name, result, severity FROM pgtrickle.validate_query('SELECT sum(v) AS v FROM capture_privilege.t') WHERE severity <> 'OK';
+-- automatic_is_kept_by_full_refreshes, says so, and puts nothing on the source
+SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.t', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('capture_privilege.whole', 'SELECT v FROM capture_privilege.t', '1h', 'FULL') \g /dev/null
+SELECT pgtrickle.create_stream_table('capture_privilege.on_change', 'SELECT max(v) AS v FROM capture_privilege.t') \g /dev/null
+SELECT triggers('t'), mode('st');
+SELECT is_captured FROM pgtrickle.list_sources('st');
+-- it_does_not_take_itself_for_current
+RESET ROLE;
+UPDATE t SET v = v + 10;
+SET ROLE capture_privilege_a;
+SET pg_trickle.max_staleness = '0';
+TABLE st; SELECT sum(v) FROM whole; TABLE on_change;
+RESET pg_trickle.max_staleness;
+ALTER FOREIGN TABLE st OPTIONS (SET refresh_mode 'DIFFERENTIAL');
+-- a_granted_privilege_is_used at the next refresh, by all modes
+RESET ROLE;
+GRANT TRIGGER ON t TO capture_privilege_a;
+SET ROLE capture_privilege_a;
+SELECT pgtrickle.refresh_stream_table('st'), pgtrickle.refresh_stream_table('whole') \g /dev/null
+SELECT triggers('t'), mode('st');
+RESET ROLE;
+UPDATE t SET v = v + 10;
+SET ROLE capture_privilege_a;
+SELECT pgtrickle.refresh_stream_table('st');
+SELECT last_action('st');
+TABLE st;
+ALTER FOREIGN TABLE st OPTIONS (SET refresh_mode 'DIFFERENTIAL');
+-- what_others_have_captured_is_not_captured_for_all
+SET ROLE capture_privilege_b;
+SELECT pgtrickle.create_stream_table('capture_privilege.others', 'SELECT count(*) AS n FROM capture_privilege.t', '1h') \g /dev/null
+SELECT mode('others');
+RESET ROLE;
+-- a_privilege_that_is_revoked leaves the mode as it is, and full refreshes
+REVOKE TRIGGER ON t FROM capture_privilege_a;
+UPDATE t SET v = v + 10;
+SELECT pgtrickle.refresh_stream_table('st');
+SELECT mode('st'), is_captured FROM pgtrickle.list_sources('st');
+TABLE st;
+-- by_membership, and lost with it
+GRANT TRIGGER ON t TO capture_privilege_group;
+GRANT capture_privilege_group TO capture_privilege_a;
+SELECT pgtrickle.refresh_stream_table('st');
+SELECT mode('st');
+REVOKE capture_privilege_group FROM capture_privilege_a;
+SELECT mode('st');
+-- another_owner decides
+GRANT TRIGGER ON t TO capture_privilege_b;
+ALTER FOREIGN TABLE st OWNER TO capture_privilege_b;
+SELECT pgtrickle.refresh_stream_table('st');
+SELECT mode('st');
+REASSIGN OWNED BY capture_privilege_b TO capture_privilege_a;
+SELECT pgtrickle.refresh_stream_table('st');
+SELECT mode('st');
+DROP FOREIGN TABLE st, whole, on_change, others;
+
+-- one_partition: its root gets triggers, too
+CREATE TABLE root (id int, v int) PARTITION BY RANGE (id);
+CREATE TABLE part PARTITION OF root FOR VALUES FROM (0) TO (10);
+GRANT SELECT, TRIGGER ON part TO capture_privilege_a;
+SET ROLE capture_privilege_a;
+SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.part', '1h', 'DIFFERENTIAL');
+RESET ROLE;
+GRANT TRIGGER ON root TO capture_privilege_a;
+SET ROLE capture_privilege_a;
+SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.part', '1h', 'DIFFERENTIAL');
+RESET ROLE;
+INSERT INTO root VALUES (1, 1);
+SELECT pgtrickle.refresh_stream_table('st') \g /dev/null
+SELECT last_action('st'); TABLE st;
+DROP FOREIGN TABLE st;
+-- all_partitions, for their root; one that comes later follows it
+GRANT SELECT ON root TO capture_privilege_a;
+CREATE TABLE part_1 PARTITION OF root FOR VALUES FROM (10) TO (20);
+SET ROLE capture_privilege_a;
+SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.root', '1h', 'DIFFERENTIAL');
+RESET ROLE;
+GRANT TRIGGER ON part_1 TO capture_privilege_a;
+SET ROLE capture_privilege_a;
+SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.root', '1h', 'DIFFERENTIAL') \g /dev/null
+RESET ROLE;
+CREATE TABLE part_2 PARTITION OF root FOR VALUES FROM (20) TO (30);
+INSERT INTO part_2 VALUES (21, 21);
+SELECT pgtrickle.refresh_stream_table('st') \g /dev/null
+SELECT last_action('st'), mode('st'); TABLE st;
+DROP FOREIGN TABLE st;
+
+-- the_setting_select asks for no other privilege, and is the superuser's
+CREATE TABLE u (id int PRIMARY KEY, v int);
+GRANT SELECT ON u TO capture_privilege_a;
+SET ROLE capture_privilege_a;
+SET pg_trickle.capture_privilege = 'select';
+RESET ROLE;
+SET pg_trickle.capture_privilege = 'select';
+SET ROLE capture_privilege_a;
+SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.u', '1h', 'DIFFERENTIAL');
+SELECT mode('st');
+RESET ROLE;
+RESET pg_trickle.capture_privilege;
+SELECT mode('st');
+SET client_min_messages = warning;
+DROP SCHEMA capture_privilege CASCADE;
+REVOKE ALL ON FOREIGN SERVER pgtrickle FROM capture_privilege_a, capture_privilege_b;
+DROP ROLE capture_privilege_a, capture_privilege_b, capture_privilege_group;
