@@ -1,16 +1,24 @@
 /*
- * Sources, their change logs and the triggers that feed them, for SQL. A source is shown to whoever may see
- * a stream table that reads it.
+ * Sources, their change logs and the triggers that feed them, for SQL. A source is shown to roles that may see
+ * a stream table that reads it; its triggers, and the names of all stream tables that they are for, also to the owners of the
+ * relations that they are on.
  */
 #include "capture/capture.hpp"
+#include "capture/installation.hpp"
 #include "capture/pending.hpp"
+#include "capture/permission.hpp"
 #include "capture/source.hpp"
 #include "capture/witness.hpp"
+#include "definition/state.hpp"
 #include "fdw/overview.hpp"
 #include "fdw/rows.hpp"
+#include "fdw/visibility.hpp"
+#include "pg/relation_name.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"
+#include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -38,6 +46,16 @@ std::map<Oid, SourceKind> sources_of(const std::vector<Seen> &readers)
         for (const Source &source : seen.definition.sources)
             sources[source.relid] = source.kind;
     return sources;
+}
+
+/* Whether it is captured for the only one of `readers`, or for any. */
+bool is_captured_for(const std::vector<Seen> &readers, Oid source)
+{
+    for (const Seen &seen : readers)
+        for (const Source &read : seen.definition.sources)
+            if (read.relid == source && read.is_captured)
+                return true;
+    return false;
 }
 
 /* PostgreSQL frame. Nothing to say of a source that has just been dropped. */
@@ -72,6 +90,55 @@ LogSeen look_at_log(Oid source)
     return seen;
 }
 
+bool owns(Oid relation)
+{
+    return call([=] { return is_there(relation) && owns_relation(relation); });
+}
+
+/* Tables that may have capture triggers, and whether the user may see a stream table that reads them. */
+std::map<Oid, bool> captured_tables()
+{
+    std::map<Oid, bool> tables;
+    List *captured = call([] { return capture::captured_sources(); });
+    for (int i = 0; i < list_length(captured); i++)
+        if (Oid source = list_nth_oid(captured, i); call([=] { return is_there(source) && capture::is_table(source); }))
+            tables[source] = false;
+    for (const auto &[source, kind] : sources_of(visible_stream_tables()))
+        if (kind == SourceKind::table)
+            tables[source] = true;
+    return tables;
+}
+
+/* The stream tables that the log of `source` is for, and their owners: all, or those that the user may see. */
+void add_readers(Rows &rows, Oid source, bool is_owner)
+{
+    std::vector<std::string> names, owners;
+    List *readers = call([=] { return state::log_readers_of(source); });
+    for (int i = 0; i < list_length(readers); i++) {
+        const Oid reader = list_nth_oid(readers, i);
+        if (!call([=] { return is_there(reader) && (is_owner || may_see(reader)); }))
+            continue;
+        names.push_back(call([=] { return quoted_relation_name(reader); }));
+        owners.push_back(call([=] { return GetUserNameFromId(capture::owner_of(reader), true); }));
+    }
+    rows.texts(names).texts(owners);
+}
+
+void add_triggers(Rows &rows, Oid source, bool is_seen)
+{
+    List *triggers = call([=] { return capture::triggers_of(source); });
+    for (int i = 0; i < list_length(triggers); i++) {
+        auto *trigger = static_cast<capture::TriggerSeen *>(list_nth(triggers, i));
+        const bool is_owner = owns(trigger->relation) || owns(source);
+        if (!is_seen && !is_owner)
+            continue;
+        rows.oid(source).oid(trigger->relation).text(trigger->name).text(trigger->event);
+        rows.boolean(trigger->is_for_rows).boolean(trigger->is_there).boolean(trigger->fires_always);
+        add_readers(rows, source, is_owner);
+        rows.add();
+    }
+}
+
 void add_pending(Rows &rows, const Seen &reader, Oid source)
 {
     rows.oid(reader.definition.relid).oid(source);
@@ -100,11 +167,12 @@ SQL_FUNCTION(pgtrickle_source_rows)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    for (const auto &[source, kind] : sources_of(asked_for(fcinfo))) {
+    const std::vector<Seen> readers = asked_for(fcinfo);
+    for (const auto &[source, kind] : sources_of(readers)) {
         LogSeen log = call([source = source] { return look_at_log(source); });
         if (!log.is_there)
             continue;
-        rows.oid(source).text(name_of(kind)).boolean(log.is_captured).number(log.bytes);
+        rows.oid(source).text(name_of(kind)).boolean(log.is_captured && is_captured_for(readers, source)).number(log.bytes);
         log.damage != nullptr ? rows.text(log.damage) : rows.null();
         rows.number(static_cast<int64_t>(definition::readers_of(source).size())).add();
     }
@@ -125,15 +193,7 @@ SQL_FUNCTION(pgtrickle_trigger_rows)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    for (const auto &[source, kind] : sources_of(visible_stream_tables())) {
-        if (kind != SourceKind::table)
-            continue;
-        List *triggers = call([source = source] { return capture::triggers_of(source); });
-        for (int i = 0; i < list_length(triggers); i++) {
-            auto *trigger = static_cast<capture::TriggerSeen *>(list_nth(triggers, i));
-            rows.oid(source).oid(trigger->relation).text(trigger->name).text(trigger->event);
-            rows.boolean(trigger->is_for_rows).boolean(trigger->is_there).boolean(trigger->fires_always).add();
-        }
-    }
+    for (const auto &[source, is_seen] : captured_tables())
+        add_triggers(rows, source, is_seen);
     return 0;
 }

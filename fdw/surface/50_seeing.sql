@@ -38,7 +38,7 @@ COMMENT ON FUNCTION pgtrickle.pending_rows(oid) IS 'internal: what one stream ta
 
 CREATE FUNCTION pgtrickle.trigger_rows(
     OUT source_relid oid, OUT table_relid oid, OUT trigger_name text, OUT event text, OUT is_for_rows bool,
-    OUT is_present bool, OUT is_enabled bool
+    OUT is_present bool, OUT is_enabled bool, OUT stream_tables text[], OUT owners text[]
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_trigger_rows';

@@ -67,11 +67,12 @@ COMMENT ON FUNCTION pgtrickle.change_buffer_sizes()
 
 CREATE FUNCTION pgtrickle.trigger_inventory()
   RETURNS TABLE (source_schema text, source_name text, table_schema text, table_name text, trigger_name text,
-                 event text, level text, is_present bool, is_enabled bool)
+                 event text, level text, is_present bool, is_enabled bool, stream_tables text[], owners text[])
   LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   SELECT n.nspname, c.relname, tn.nspname, tc.relname, t.trigger_name, t.event,
-         CASE WHEN t.is_for_rows THEN 'ROW' ELSE 'STATEMENT' END, t.is_present, t.is_enabled
+         CASE WHEN t.is_for_rows THEN 'ROW' ELSE 'STATEMENT' END, t.is_present, t.is_enabled,
+         t.stream_tables, t.owners
   FROM pgtrickle.trigger_rows() t
        JOIN pg_class c ON c.oid = t.source_relid
        JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -80,7 +81,7 @@ BEGIN ATOMIC
   ORDER BY 1, 2, 3, 4, 5;
 END;
 COMMENT ON FUNCTION pgtrickle.trigger_inventory()
-  IS 'the triggers that feed the change logs: each that a source needs, there or not, firing always or not';
+  IS 'the triggers that feed the change logs: each that a source needs, there or not, firing always or not; and the stream tables it is for, which the owner of the table sees whose they are';
 
 CREATE FUNCTION pgtrickle.max_log_bytes() RETURNS bigint
   LANGUAGE sql STABLE PARALLEL SAFE

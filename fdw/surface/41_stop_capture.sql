@@ -1,0 +1,31 @@
+-- The owner of a relation decides whether its changes are captured for the stream tables of others.
+
+CREATE TABLE pgtrickle.pgt_stopped_capture (
+  relation   regclass PRIMARY KEY,
+  stopped_at timestamptz NOT NULL DEFAULT now(),
+  by_role    text NOT NULL
+);
+COMMENT ON TABLE pgtrickle.pgt_stopped_capture IS 'internal: relations whose owners have stopped the capture of their changes';
+REVOKE ALL ON pgtrickle.pgt_stopped_capture FROM PUBLIC;
+GRANT SELECT ON pgtrickle.pgt_stopped_capture TO pg_database_owner; -- who dumps it
+SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_stopped_capture',
+  'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
+
+CREATE FUNCTION pgtrickle.stop_capture(source text) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_stop_capture';
+COMMENT ON FUNCTION pgtrickle.stop_capture(text)
+  IS 'ends the capture of changes of your table: stream tables that read it are kept by full refreshes until you allow it again';
+
+CREATE FUNCTION pgtrickle.allow_capture(source text) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_allow_capture';
+COMMENT ON FUNCTION pgtrickle.allow_capture(text)
+  IS 'changes of your table may be captured again, for stream tables whose owners have the TRIGGER privilege on it';
+
+CREATE FUNCTION pgtrickle.stopped_captures(
+    OUT source_schema text, OUT source_name text, OUT stopped_at timestamptz, OUT stopped_by text
+  ) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_stopped_captures';
+COMMENT ON FUNCTION pgtrickle.stopped_captures() IS 'the tables that you may read and whose changes are not to be captured';
