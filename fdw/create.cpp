@@ -11,7 +11,7 @@
  */
 #include "fdw/create.hpp"
 
-#include "capture/capture.hpp"
+#include "capture/installer.hpp"
 #include "definition/reading.hpp"
 #include "definition/state.hpp"
 #include "definition/view.hpp"
@@ -326,18 +326,11 @@ void note_restlessness(Oid relid, const std::string &mover)
 
 void capture_sources(const std::vector<translate::SourceRef> &sources)
 {
-    call([&] {
-        List *relids = NIL;
-        for (const translate::SourceRef &source : sources)
-            if (source.is_captured)
-                relids = lappend_oid(relids, source.relid);
-        capture::lock_sources(relids);
-    });
+    std::vector<capture::WantedSource> wanted;
     for (const translate::SourceRef &source : sources)
         if (source.is_captured)
-            call([&] {
-                capture::ensure_captured(source.relid, source.columns.data(), static_cast<int>(source.columns.size()));
-            });
+            wanted.push_back({source.relid, source.columns});
+    capture::begin_capture(wanted);
 }
 
 void create_stream_table(const UtilityCall &utility)

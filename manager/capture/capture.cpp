@@ -146,9 +146,9 @@ constexpr const char *was_not_logged = "its changes were not captured for a whil
 
 /* Why those who read the log of a source that is captured already must not go on from it. One that reads it alone is new, or
  * has found out by itself. */
-const char *damage_to_others(Oid source, bool is_begun)
+const char *damage_to_others(Oid source, bool is_begun, bool is_for_others)
 {
-    return is_begun && list_length(state::log_readers_of(source)) > 1 ? was_not_logged : nullptr;
+    return is_begun && list_length(state::log_readers_of(source)) > (is_for_others ? 0 : 1) ? was_not_logged : nullptr;
 }
 
 } // namespace
@@ -184,7 +184,9 @@ const char *refusal(Oid source)
     return nullptr;
 }
 
-void ensure_captured(Oid source, const AttrNumber *columns, int column_count)
+namespace {
+
+void capture(Oid source, const AttrNumber *columns, int column_count, bool is_for_others)
 {
     if (definition::is_stream_table(source)) {
         LockRelationOid(source, ShareRowExclusiveLock);
@@ -211,7 +213,7 @@ void ensure_captured(Oid source, const AttrNumber *columns, int column_count)
     /* The log first: its format decides which triggers are needed. */
     const bool is_begun = ensure_log(source, columns, column_count);
     if (damage == nullptr)
-        damage = damage_to_others(source, is_begun);
+        damage = damage_to_others(source, is_begun, is_for_others);
     begin_own_work();
     foreach (cell, levels)
         if (is_table(lfirst_oid(cell)))
@@ -224,11 +226,39 @@ void ensure_captured(Oid source, const AttrNumber *columns, int column_count)
     }
 }
 
+} // namespace
+
+void ensure_captured(Oid source, const AttrNumber *columns, int column_count)
+{
+    capture(source, columns, column_count, false);
+}
+
+void ensure_captured_for_others(Oid source, const AttrNumber *columns, int column_count)
+{
+    capture(source, columns, column_count, true);
+}
+
+bool is_captured_with(Oid source, const AttrNumber *columns, int column_count)
+{
+    SourceRow row;
+    if (!find_source(source, &row) || !row.is_active)
+        return false;
+    const Format *format = find_format(source, row.version);
+    for (int i = 0; i < column_count; i++) {
+        bool is_logged_column = false;
+        for (int j = 0; format != nullptr && j < format->column_count; j++)
+            is_logged_column = is_logged_column || format->attnums[j] == columns[i];
+        if (!is_logged_column)
+            return false;
+    }
+    return format != nullptr && fits(source, format) && damage_of(source) == nullptr;
+}
+
 void release(Oid source)
 {
     SourceRow row;
     /* Somebody may be adding a reader, or dropping another one: trim() comes back. */
-    if (!OidIsValid(source_table()) || !lock_capture_if_free(source) || state::log_readers_of(source) != NIL || !find_source(source, &row) || !row.is_active)
+    if (!OidIsValid(source_table()) || !lock_capture_if_free(source) || !lock_unclaimed(source) || state::log_readers_of(source) != NIL || !find_source(source, &row) || !row.is_active)
         return;
     row.is_active = false;
     update_source(&row);

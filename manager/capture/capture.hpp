@@ -42,6 +42,11 @@ void lock_sources(const List *sources);
  * transaction. A fill whose snapshot is taken after this call misses nothing. Raises 0A000
  * if the source cannot be captured, 55006 if a statement on it is under way. */
 void ensure_captured(Oid source, const AttrNumber *columns, int column_count);
+/* The same, for a stream table that this transaction does not see. */
+void ensure_captured_for_others(Oid source, const AttrNumber *columns, int column_count);
+
+/* Whether that is so, as far as is committed: what one does who finds it so misses nothing either. Takes AccessShare on the source. */
+bool is_captured_with(Oid source, const AttrNumber *columns, int column_count);
 
 /* Ends the logging of the changes of `source` at once, whoever reads the log: the owner of a relation that is captured for it asks for
  * that. Waits for those who begin to capture it (lock_timeout applies), for no refresh and no writer: a refresh looks after it has

@@ -120,6 +120,21 @@ bool lock_capture_if_free(Oid source)
     return lock_capture_of(source, false);
 }
 
+void claim(Oid source)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 2);
+    (void)LockAcquire(&tag, ShareLock, false, false);
+    AcceptInvalidationMessages();
+}
+
+bool lock_unclaimed(Oid source)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 2);
+    return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
 void lock_tree(Oid source, LOCKMODE mode)
 {
     LOCKTAG tag;

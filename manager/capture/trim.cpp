@@ -331,6 +331,8 @@ Trimmed trim_under_snapshot(Oid source, int64 size_limit)
                })
                    ? Trimmed::again
                    : Trimmed::held_back;
+    /* Somebody has claimed it, or is gone by now. */
+    const bool is_unread = call([&] { return state::log_readers_of(source) == NIL; });
     bool has_trimmed = call([&] { return move_on(source, &row); });
     const bool force = size_limit > 0 && call([&] { return log_size(source); }) > size_limit;
     for (int i = 0; i < segment_count; i++)
@@ -338,7 +340,7 @@ Trimmed trim_under_snapshot(Oid source, int64 size_limit)
             has_trimmed = trim_segment(source, &row, i, force) || has_trimmed;
     if (has_trimmed)
         return Trimmed::again;
-    return call([&] { return is_trimmed(row); }) ? Trimmed::done : Trimmed::held_back;
+    return !is_unread && call([&] { return is_trimmed(row); }) ? Trimmed::done : Trimmed::held_back;
 }
 
 } // namespace

@@ -172,6 +172,8 @@ int manager_pid_of(Oid database) noexcept;
  * transaction commits, the manager of this database looks at the definitions again (the
  * launcher starts one when there is none). */
 void note_definition_change() noexcept;
+/* The same, and the manager looks too when the transaction is rolled back: something that it had others do is to be undone. */
+void note_definition_attempt() noexcept;
 /* Whether this transaction has noted one. It is lost when it is prepared. */
 bool has_definition_change() noexcept;
 

@@ -56,6 +56,7 @@ struct Local {
     std::vector<Pending> pending;
     bool is_pending_lost = false; /* out of memory */
     bool has_definition_change = false;
+    bool has_definition_attempt = false;
     bool has_settings_change = false;
 };
 
@@ -183,6 +184,7 @@ void reset() noexcept
     mine.pending.clear();
     mine.is_pending_lost = false;
     mine.has_definition_change = false;
+    mine.has_definition_attempt = false;
     mine.has_settings_change = false;
     finish_commit_prepared();
     lift_bars();
@@ -216,6 +218,9 @@ extern "C" void pgtrickle_mailbox_transaction(XactEvent event, void *)
         commit();
         break;
     case XACT_EVENT_ABORT:
+        if (local().has_definition_attempt)
+            announce_definition_change();
+        [[fallthrough]];
     case XACT_EVENT_PREPARE:
         finish_all();
         reset();
@@ -305,6 +310,13 @@ void note_definition_change() noexcept
 {
     if (is_available())
         local().has_definition_change = true;
+}
+
+void note_definition_attempt() noexcept
+{
+    note_definition_change();
+    if (is_available())
+        local().has_definition_attempt = true;
 }
 
 void note_settings_change() noexcept

@@ -1,6 +1,7 @@
 #include "refresh/group.hpp"
 
 #include "capture/capture.hpp"
+#include "capture/installer.hpp"
 #include "refresh/gathering.hpp"
 #include "refresh/left_out.hpp"
 
@@ -71,23 +72,19 @@ void lock_source_of(Oid member, Oid source)
  * capture yet, a log of an upstream stream table included. */
 void restore_capture(Member &member)
 {
-    bool is_populated = member.state.is_populated;
+    const bool is_populated = member.state.is_populated;
+    std::vector<capture::WantedSource> wanted;
     for (const CompiledSource &source : member.compiled->sources) {
         if (!source.is_captured)
             continue;
-        const char *damage = call([&] {
-            const char *reason = is_populated ? capture::damage_of(source.relid) : nullptr;
-            if (is_populated && reason == nullptr)
-                return reason;
-            /* Rows with long values are not written without one. It is not the refresh's, which comes after the locks. */
-            PushActiveSnapshot(GetLatestSnapshot());
-            capture::ensure_captured(source.relid, source.columns.data(), static_cast<int>(source.columns.size()));
-            PopActiveSnapshot();
-            return reason;
-        });
+        const char *damage = call([&] { return is_populated ? capture::damage_of(source.relid) : nullptr; });
+        if (is_populated && damage == nullptr)
+            continue;
+        wanted.push_back({source.relid, source.columns});
         if (damage != nullptr)
             member.reinitialize_reason = std::string("of a source: ") + damage;
     }
+    capture::begin_capture(wanted);
 }
 
 /* What is captured for it follows its owner's privileges, and those who own the sources. Its heaps are those of its program,

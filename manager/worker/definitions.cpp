@@ -8,6 +8,7 @@
  * A definition is read with its stream table locked: whoever altered it announces that before others are sure to be told
  * that their caches are out of date, but lets the lock go after that.
  */
+#include "capture/capture.hpp"
 #include "catalog/process.hpp"
 #include "definition/database_settings.hpp"
 #include "definition/definition.hpp"
@@ -265,7 +266,7 @@ void Manager::leave_if_others_are_given()
         mailbox::make_room();
 }
 
-/* False if there is no extension or no stream table in this database. */
+/* False if there is no extension in this database, or nothing to manage: no stream table, nor what is captured for none. */
 bool Manager::load_definitions()
 {
     uint32_t changes = mailbox::definition_changes();
@@ -273,7 +274,7 @@ bool Manager::load_definitions()
     std::vector<state::Mark> to_load;
     std::map<Id, Loaded> loaded;
     Invalidated invalidated;
-    bool has_other_zone = false;
+    bool has_other_zone = false, is_anything_captured = false;
     std::optional<Failure> failure = in_transaction([&] {
         invalidated = take_invalidated();
         catalog::note_database_name();
@@ -295,6 +296,7 @@ bool Manager::load_definitions()
         }
         if (call([] { return OidIsValid(state::state_table()); }))
             read_holds();
+        is_anything_captured = call([] { return capture::captured_sources() != NIL; });
     });
     if (!failure)
         failure = load_all(to_load, known_, &loaded);
@@ -320,7 +322,9 @@ bool Manager::load_definitions()
     is_all_to_trim_ = true; /* logs of dropped stream tables are to be trimmed */
     look_for_stale_at_ = 0; /* and others may be late sooner than it looked */
     is_projection_due_ = true;
-    return !states.empty();
+    if (states.empty())
+        upkeep_after_ = 0; /* it is all there is to do */
+    return !states.empty() || is_anything_captured;
 }
 
 /* Due times are of another time zone now. */

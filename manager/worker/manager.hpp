@@ -185,6 +185,7 @@ class Manager {
     bool is_upkeep_late(TimestampTz now) const;
     scheduler::Job upkeep_job(TimestampTz now);
     void end_upkeep(const std::optional<scheduler::JobResult> &result);
+    void finish_when_nothing_is_captured(TimestampTz now);
     bool is_upkeep_wanted() const;
     void note_written();
     void note_read_on(scheduler::Id id);

@@ -32,6 +32,7 @@ namespace {
 constexpr TimestampTz upkeep_pause_us = 5'000'000;
 constexpr TimestampTz prune_pause_us = upkeep_pause_us;
 constexpr TimestampTz give_way_after_us = 5'000;
+constexpr TimestampTz unread_pause_us = 100'000; /* before looking again for what nothing reads, where there is nothing else to do */
 constexpr TimestampTz patience_us = 1'000'000; /* of upkeep that is due, while refreshes are */
 
 /* Ascending. */
@@ -174,6 +175,15 @@ void Manager::end_upkeep(const std::optional<scheduler::JobResult> &result)
     has_unpruned_ = has_unpruned_ || result->has_unpruned;
     if (result->has_given_way)
         upkeep_after_ = now;
+    if (known_.empty())
+        finish_when_nothing_is_captured(now);
+}
+
+/* Without stream tables this process stays for what is still captured: by one that is yet to be created, or was not. */
+void Manager::finish_when_nothing_is_captured(TimestampTz now)
+{
+    is_loaded_ = false;
+    load_after_ = now + unread_pause_us;
 }
 
 } // namespace pgtrickle::worker

@@ -1,0 +1,281 @@
+#include "capture/installer.hpp"
+
+#include "capture/capture.hpp"
+#include "capture/installation.hpp"
+#include "capture/source.hpp"
+#include "definition/definition.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/lock_chain.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "commands/tablecmds.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/dsm.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/wait_event.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::capture {
+
+namespace {
+
+/* ---- what another process can do: PostgreSQL frames ---- */
+
+bool is_made_here(Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return true;
+    const bool answer = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+    ReleaseSysCache(tuple);
+    return answer;
+}
+
+bool is_locked_here(Oid relid)
+{
+    Relation relation = relation_open(relid, AccessShareLock);
+    const bool answer = CheckRelationLockedByMe(relation, RowExclusiveLock, true);
+    relation_close(relation, NoLock);
+    return answer;
+}
+
+/* What its capture locks. */
+List *locked_relations(Oid source)
+{
+    return definition::is_stream_table(source) ? list_make1_oid(source) : levels_of(source, NoLock);
+}
+
+bool is_for_others(Oid source)
+{
+    ListCell *cell;
+    foreach (cell, locked_relations(source))
+        if (is_made_here(lfirst_oid(cell)) || is_locked_here(lfirst_oid(cell)))
+            return false;
+    return true;
+}
+
+/* Waits for transactions, so that none that begins now waits behind this one. */
+void wait_for_writers(const List *sources)
+{
+    List *tags = NIL;
+    ListCell *cell, *level;
+    foreach (cell, sources)
+        foreach (level, locked_relations(lfirst_oid(cell))) {
+            auto *tag = static_cast<LOCKTAG *>(palloc(sizeof(LOCKTAG)));
+            SET_LOCKTAG_RELATION(*tag, MyDatabaseId, lfirst_oid(level));
+            tags = lappend(tags, tag);
+        }
+    WaitForLockersMultiple(tags, ShareRowExclusiveLock, false);
+}
+
+void require_unused(Oid source)
+{
+    ListCell *cell;
+    require_no_open_statement(source);
+    if (definition::is_stream_table(source))
+        return;
+    foreach (cell, locked_relations(source)) {
+        Relation relation = relation_open(lfirst_oid(cell), AccessShareLock);
+        CheckTableNotInUse(relation, "CREATE STREAM TABLE");
+        relation_close(relation, NoLock);
+    }
+}
+
+/* ---- the process ---- */
+
+/* That of this process, if it runs. Without its reader it is to go: it may be waiting for a lock, and writers behind it. */
+BackgroundWorkerHandle *installer = nullptr;
+
+void end_installer() noexcept
+{
+    if (installer == nullptr)
+        return;
+    TerminateBackgroundWorker(installer);
+    pfree(installer);
+    installer = nullptr;
+}
+
+extern "C" void end_installer_at_exit(int, Datum)
+{
+    end_installer();
+}
+
+struct EndOfInstaller {
+    ~EndOfInstaller() { end_installer(); }
+};
+
+/* False: there is no room for another process. PostgreSQL frame. */
+bool launch(dsm_handle handle)
+{
+    static bool is_registered = false;
+    if (!is_registered)
+        before_shmem_exit(end_installer_at_exit, Datum{0});
+    is_registered = true;
+    BackgroundWorker worker = {};
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = BGW_NEVER_RESTART;
+    strlcpy(worker.bgw_name, "pg_trickle installer of capture", sizeof(worker.bgw_name));
+    strlcpy(worker.bgw_type, "pg_trickle installer", sizeof(worker.bgw_type));
+    strlcpy(worker.bgw_library_name, "pg_trickle", sizeof(worker.bgw_library_name));
+    strlcpy(worker.bgw_function_name, "pgtrickle_installer_main", sizeof(worker.bgw_function_name));
+    worker.bgw_main_arg = UInt32GetDatum(handle);
+    worker.bgw_notify_pid = MyProcPid;
+    MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
+    const bool is_launched = RegisterDynamicBackgroundWorker(&worker, &installer);
+    MemoryContextSwitchTo(before);
+    if (!is_launched)
+        installer = nullptr;
+    return is_launched;
+}
+
+/* Until it has ended. False: it waits for this transaction, by way of others perhaps. PostgreSQL frame. */
+bool wait_for_installer()
+{
+    const long probing_ms = std::max(DeadlockTimeout / 4, 10);
+    for (;;) {
+        pid_t pid = 0;
+        const BgwHandleStatus status = GetBackgroundWorkerPid(installer, &pid);
+        if (status == BGWH_STOPPED || status == BGWH_POSTMASTER_DIED)
+            return true;
+        const int happened = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, probing_ms, PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+        if ((happened & WL_TIMEOUT) != 0 && status == BGWH_STARTED && waits_for_me(pid))
+            return false;
+    }
+}
+
+std::vector<int32> numbers_of(const std::vector<const WantedSource *> &wanted)
+{
+    std::vector<int32> numbers;
+    for (const WantedSource *source : wanted) {
+        numbers.push_back(static_cast<int32>(source->relid));
+        numbers.push_back(static_cast<int32>(source->columns.size()));
+        numbers.insert(numbers.end(), source->columns.begin(), source->columns.end());
+    }
+    return numbers;
+}
+
+InstallerOutcome run_installer(const std::vector<const WantedSource *> &wanted)
+{
+    const std::vector<int32> numbers = numbers_of(wanted);
+    const Size size = offsetof(InstallerTask, numbers) + sizeof(int32) * numbers.size();
+    dsm_segment *segment = call([=] { return dsm_create(size, DSM_CREATE_NULL_IF_MAXSEGMENTS); });
+    if (segment == nullptr)
+        return InstallerOutcome::none;
+    auto *task = static_cast<InstallerTask *>(dsm_segment_address(segment));
+    task->database = MyDatabaseId;
+    task->lock_timeout_ms = LockTimeout;
+    task->count = static_cast<int32>(wanted.size());
+    task->outcome = static_cast<int32>(InstallerOutcome::none);
+    std::copy(numbers.begin(), numbers.end(), task->numbers);
+    EndOfInstaller at_end;
+    const bool has_ended = call([=] { return launch(dsm_segment_handle(segment)) && wait_for_installer(); });
+    const auto outcome = has_ended ? static_cast<InstallerOutcome>(task->outcome) : InstallerOutcome::none;
+    call([=] { dsm_detach(segment); });
+    return outcome;
+}
+
+/* ---- the reader ---- */
+
+bool is_captured(const WantedSource &source)
+{
+    return call([&] {
+        return is_compared(source.relid) ||
+               is_captured_with(source.relid, source.columns.data(), static_cast<int>(source.columns.size()));
+    });
+}
+
+std::vector<const WantedSource *> missing_of(const std::vector<WantedSource> &wanted)
+{
+    std::vector<const WantedSource *> missing;
+    for (const WantedSource &source : wanted)
+        if (!is_captured(source))
+            missing.push_back(&source);
+    return missing;
+}
+
+List *relids_of(const std::vector<const WantedSource *> &sources)
+{
+    return call([&] {
+        List *relids = NIL;
+        for (size_t i = 0; i < sources.size(); i++)
+            relids = lappend_oid(relids, sources[i]->relid);
+        return relids;
+    });
+}
+
+/* Whether it is worth another look at what is captured. */
+bool is_installed_elsewhere(const std::vector<const WantedSource *> &missing)
+{
+    const bool may_be = call([&] {
+        bool answer = IsUnderPostmaster && !is_made_here(source_table());
+        for (size_t i = 0; i < missing.size(); i++)
+            answer = answer && refusal(missing[i]->relid) == nullptr && is_for_others(missing[i]->relid);
+        return answer;
+    });
+    if (!may_be)
+        return false;
+    List *sources = relids_of(missing);
+    call([=] { wait_for_writers(sources); });
+    mailbox::note_definition_attempt();
+    const InstallerOutcome outcome = run_installer(missing);
+    if (outcome == InstallerOutcome::timed_out)
+        raise({.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE,
+               .message = "could not begin to capture changes of a source in time",
+               .detail = "Another transaction writes to the source, or holds a lock on it, for longer than lock_timeout allows."});
+    call([] { AcceptInvalidationMessages(); });
+    return outcome == InstallerOutcome::done;
+}
+
+/* In this transaction. */
+void install_here(const std::vector<const WantedSource *> &missing)
+{
+    List *sources = relids_of(missing);
+    call([=] { lock_sources(sources); });
+    for (const WantedSource *source : missing)
+        call([&] {
+            /* Rows with long values are not written without one. */
+            PushActiveSnapshot(GetLatestSnapshot());
+            ensure_captured(source->relid, source->columns.data(), static_cast<int>(source->columns.size()));
+            PopActiveSnapshot();
+        });
+}
+
+} // namespace
+
+void begin_capture(const std::vector<WantedSource> &wanted)
+{
+    for (const WantedSource &source : wanted)
+        call([&] {
+            if (is_compared(source.relid))
+                return;
+            claim(source.relid);
+            require_unused(source.relid);
+        });
+    std::vector<const WantedSource *> missing = missing_of(wanted);
+    if (!missing.empty() && is_installed_elsewhere(missing))
+        missing = missing_of(wanted);
+    if (!missing.empty())
+        install_here(missing);
+    for (const WantedSource &source : wanted)
+        call([&] { lock_logs(source.relid); });
+}
+
+} // namespace pgtrickle::capture

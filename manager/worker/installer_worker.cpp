@@ -1,0 +1,79 @@
+/*
+ * The installer: begins the capture of sources for a stream table that another session creates or fills, commits, and leaves. See
+ * capture/installer.hpp.
+ */
+#include "capture/capture.hpp"
+#include "capture/installer.hpp"
+#include "worker/transaction.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/dsm.h"
+#include "storage/ipc.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+}
+
+extern "C" {
+PGDLLEXPORT void pgtrickle_installer_main(Datum argument);
+}
+
+namespace pgtrickle::worker {
+
+namespace {
+
+using capture::InstallerOutcome;
+using capture::InstallerTask;
+
+/* PostgreSQL frame. */
+void install(const InstallerTask *task)
+{
+    List *sources = NIL;
+    const int32 *next = task->numbers;
+    for (int i = 0; i < task->count; i++, next += 2 + next[1])
+        sources = lappend_oid(sources, static_cast<Oid>(next[0]));
+    capture::lock_sources(sources);
+    next = task->numbers;
+    for (int i = 0; i < task->count; i++, next += 2 + next[1]) {
+        auto *columns = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (next[1] + 1)));
+        for (int column = 0; column < next[1]; column++)
+            columns[column] = static_cast<AttrNumber>(next[2 + column]);
+        capture::ensure_captured_for_others(static_cast<Oid>(next[0]), columns, next[1]);
+    }
+}
+
+void run(InstallerTask *task)
+{
+    const std::string limit = std::to_string(task->lock_timeout_ms);
+    call([&] {
+        SetConfigOption("lock_timeout", limit.c_str(), PGC_SUSET, PGC_S_OVERRIDE);
+        SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+        pgstat_report_activity(STATE_RUNNING, "beginning to capture sources of a stream table");
+    });
+    const std::optional<Failure> failure = in_transaction([=] { call([=] { install(task); }); });
+    const auto outcome = !failure                                           ? InstallerOutcome::done
+                         : failure->sqlstate == ERRCODE_LOCK_NOT_AVAILABLE ? InstallerOutcome::timed_out
+                                                                            : InstallerOutcome::failed;
+    task->outcome = static_cast<int32>(outcome);
+}
+
+} // namespace
+
+} // namespace pgtrickle::worker
+
+extern "C" void pgtrickle_installer_main(Datum argument)
+{
+    using namespace pgtrickle;
+    pqsignal(SIGTERM, die);
+    BackgroundWorkerUnblockSignals();
+    dsm_segment *segment = dsm_attach(DatumGetUInt32(argument));
+    if (segment == nullptr) /* the reader has gone */
+        proc_exit(0);
+    dsm_pin_mapping(segment);
+    auto *task = static_cast<capture::InstallerTask *>(dsm_segment_address(segment));
+    BackgroundWorkerInitializeConnectionByOid(task->database, InvalidOid, 0);
+    pgstat_report_appname("pg_trickle installer");
+    enter([=] { worker::run(task); });
+    proc_exit(0);
+}
