@@ -1,6 +1,7 @@
 #include "pg/type_name.hpp"
 
 #include "pg/versions_ddl.hpp"
+#include "pg/walker.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -33,6 +34,15 @@ Oid collation_for(const char *name, Oid schema, int32 encoding)
                            ObjectIdGetDatum(schema));
 }
 
+bool resolve_node(::Node *node, void *)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, TypeName))
+        resolve_type(reinterpret_cast<TypeName *>(node));
+    return walk_raw(node, resolve_node, nullptr);
+}
+
 } // namespace
 
 void resolve_type(TypeName *name)
@@ -47,6 +57,11 @@ void resolve_type(TypeName *name)
     name->typeOid = type;
     name->names = NIL;
     name->arrayBounds = NIL;
+}
+
+void resolve_types(::Node *raw)
+{
+    resolve_node(raw, nullptr);
 }
 
 NamedType named_type(const char *text)

@@ -25,6 +25,8 @@ struct NamedType {
 /* Turns a name into the OID it means, its array bounds included; its typmods stay. A name without a schema is one of pg_catalog.
  * Leaves alone what has its OID or is not found, which is an error of the parser's. */
 void resolve_type(TypeName *name);
+/* The same for every type named in a raw parse tree. */
+void resolve_types(::Node *raw);
 
 /* A type as SQL writes it: "pg_catalog.numeric(10,2)", "s.t[]". */
 NamedType named_type(const char *text);
