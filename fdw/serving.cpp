@@ -65,9 +65,11 @@ bool is_hidden(const char *column)
                     errhint("Run pgtrickle.repair_stream_table() on it.")));
 }
 
+/* A column declared without a modifier holds values of any, and so what a query with one returns. */
 bool is_same_column(Form_pg_attribute declared, Form_pg_attribute stored)
 {
-    return declared->atttypid == stored->atttypid && declared->atttypmod == stored->atttypmod &&
+    return declared->atttypid == stored->atttypid &&
+           (declared->atttypmod == -1 || declared->atttypmod == stored->atttypmod) &&
            declared->attcollation == stored->attcollation &&
            strcmp(NameStr(declared->attname), NameStr(stored->attname)) == 0;
 }

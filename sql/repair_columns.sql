@@ -7,6 +7,16 @@ INSERT INTO rc_items VALUES (1, 1, 10), (2, 1, 20), (3, 2, 70);
 SELECT pgtrickle.create_stream_table('rc_sum', 'SELECT g, sum(v) AS v FROM rc_items GROUP BY g', '1h') \g /dev/null
 SELECT pgtrickle.create_stream_table('rc_full', 'SELECT g, v FROM rc_items', '1h', 'FULL') \g /dev/null
 SELECT 'pg_trickle_storage.st_' || 'rc_sum'::regclass::oid AS sum, 'pg_trickle_storage.st_' || 'rc_full'::regclass::oid AS full \gset
+-- columns_declared_without_the_modifiers_of_the_query
+CREATE TABLE rc_typed (v varchar(10) COLLATE "C", n numeric(10,2), c char(5), a varchar(3)[], i interval(2));
+INSERT INTO rc_typed VALUES ('v', 1.5, 'c', '{a}', '1s');
+CREATE FOREIGN TABLE rc_loose (v varchar, n numeric, c bpchar, a varchar[], i interval)
+  SERVER pgtrickle OPTIONS (query 'SELECT v, n, c, a, i FROM rc_typed', schedule '1h');
+CREATE FOREIGN TABLE rc_strict (v varchar(20), n numeric(12,3), c char(7), i interval(0))
+  SERVER pgtrickle OPTIONS (query 'SELECT v, n, c, i FROM rc_typed', schedule '1h', refresh_mode 'FULL');
+SELECT * FROM rc_loose, rc_strict;
+SELECT pgtrickle.repair_stream_table(name) FROM unnest('{rc_loose, rc_strict}'::text[]) name;
+DROP TABLE rc_typed CASCADE;
 -- a_declared_column_of_the_storage_dropped, a hidden one of its type takes no part
 ALTER TABLE :sum DROP COLUMN v;
 SELECT g, v FROM rc_sum ORDER BY g;
