@@ -17,6 +17,7 @@
 #include "pg/type_name.hpp"
 #include "pg/versions_ddl.hpp"
 #include "pg/walker.hpp"
+#include "storage/layout.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -202,7 +203,11 @@ ObjectAddress create(Oid relid, IndexStmt *statement, const char *text)
     const Oid heap = serving_to_read(relid)->storage;
     LockRelationOid(heap, ShareLock);
     turn_to_storage(statement, serving_of(relid));
-    return define_index(heap, statement, true);
+    ObjectAddress index = define_index(heap, statement, true);
+    CommandCounterIncrement();
+    if (OidIsValid(index.objectId))
+        storage::withhold_privileges(index.objectId);
+    return index;
 }
 
 /* ---- DROP INDEX; PostgreSQL frames ---------------------------------------------------- */

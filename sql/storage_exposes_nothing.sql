@@ -64,6 +64,7 @@ ANALYZE :heap;
 SET ROLE sx_owner;
 SELECT sx_estimate($$SELECT n FROM sx_st WHERE dept || 'y' <<<< 'x'$$) AS estimate;
 RESET pg_trickle.enable_expansion;
+SELECT count(*) FROM pg_stats WHERE schemaname = 'pg_trickle_storage';
 RESET ROLE;
 -- owners_change
 ALTER FOREIGN TABLE sx_st OWNER TO sx_reader;

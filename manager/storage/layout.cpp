@@ -72,23 +72,6 @@ Datum options_of(const engine::Step &step)
     return transformRelOptions(static_cast<Datum>(0), list_make1(fillfactor), nullptr, nullptr, false, false);
 }
 
-/* An empty list of privileges: where there is none, an owner has all. */
-void withhold_privileges(Oid heap, Oid owner)
-{
-    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
-    HeapTuple tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(heap));
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for relation %u", heap);
-    Datum values[Natts_pg_class] = {};
-    bool nulls[Natts_pg_class] = {}, replaced[Natts_pg_class] = {};
-    values[Anum_pg_class_relacl - 1] = PointerGetDatum(acl_of_storage(owner));
-    replaced[Anum_pg_class_relacl - 1] = true;
-    tuple = heap_modify_tuple(tuple, RelationGetDescr(classes), values, nulls, replaced);
-    CatalogTupleUpdate(classes, &tuple->t_self, tuple);
-    table_close(classes, RowExclusiveLock);
-    CommandCounterIncrement();
-}
-
 Oid create_heap(Oid relid, Oid owner, const char *name, const engine::Step &step, Oid tablespace)
 {
     Oid heap = heap_create_with_catalog(name, get_namespace_oid(schema_name, false), tablespace, InvalidOid, InvalidOid,
@@ -97,7 +80,7 @@ Oid create_heap(Oid relid, Oid owner, const char *name, const engine::Step &step
                                         false, true, InvalidOid, nullptr);
     CommandCounterIncrement();
     NewRelationCreateToastTable(heap, static_cast<Datum>(0));
-    withhold_privileges(heap, owner);
+    withhold_privileges(heap);
     ObjectAddress storage, foreign_table;
     ObjectAddressSet(storage, RelationRelationId, heap);
     ObjectAddressSet(foreign_table, RelationRelationId, relid);
@@ -167,7 +150,7 @@ void create_lookup_index(Relation heap, const std::vector<engine::IndexTerm> &te
     define(RelationGetRelid(heap), statement);
 }
 
-/* So that no user drops one by hand, as its owner may by way of the stream table. */
+/* So that no user drops one by hand, as its owner may by way of the stream table, or sees its statistics. */
 void keep_indexes(Relation heap)
 {
     ObjectAddress owned, owner;
@@ -176,6 +159,7 @@ void keep_indexes(Relation heap)
     foreach (cell, RelationGetIndexList(heap)) {
         ObjectAddressSet(owned, RelationRelationId, lfirst_oid(cell));
         recordDependencyOn(&owned, &owner, DEPENDENCY_INTERNAL);
+        withhold_privileges(lfirst_oid(cell));
     }
 }
 
@@ -208,6 +192,23 @@ Oid create_arrangement(Oid relid, const std::string &relation_name, const engine
         create_indexes(heap, step, constants);
         return heap;
     });
+}
+
+void withhold_privileges(Oid relation)
+{
+    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
+    HeapTuple tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for relation %u", relation);
+    Datum values[Natts_pg_class] = {};
+    bool nulls[Natts_pg_class] = {}, replaced[Natts_pg_class] = {};
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    values[Anum_pg_class_relacl - 1] = PointerGetDatum(acl_of_storage(owner));
+    replaced[Anum_pg_class_relacl - 1] = true;
+    tuple = heap_modify_tuple(tuple, RelationGetDescr(classes), values, nulls, replaced);
+    CatalogTupleUpdate(classes, &tuple->t_self, tuple);
+    table_close(classes, RowExclusiveLock);
+    CommandCounterIncrement();
 }
 
 Oid chosen_tablespace(Oid relid)

@@ -23,6 +23,10 @@ namespace pgtrickle::storage {
 Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step, const List *constants,
                        Oid tablespace);
 
+/* An empty list of privileges for a heap or an index: where there is none, its owner has all, and sees its statistics. A
+ * PostgreSQL frame. */
+void withhold_privileges(Oid relation);
+
 /* Where CREATE TABLE would put a table of the stream table's owner in this session. Throws PgError (42501) where the owner may
  * not create anything there. */
 Oid chosen_tablespace(Oid relid);
