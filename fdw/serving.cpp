@@ -117,11 +117,11 @@ void fill(Serving *entry)
     entry->schedule = schedule_of(relid);
     entry->has_children = has_subclass(relid);
     entry->storage = enter([=] { return storage::storage_of(relid); });
-    if (!OidIsValid(entry->storage))
-        return;
-    Relation storage = try_relation_open(entry->storage, AccessShareLock);
+    Relation storage = OidIsValid(entry->storage) ? try_relation_open(entry->storage, AccessShareLock) : nullptr;
     if (storage == nullptr) {
+        /* Making one does not invalidate the foreign table. */
         entry->storage = InvalidOid;
+        entry->was_forgotten = true;
         return;
     }
     Relation table = relation_open(relid, AccessShareLock);

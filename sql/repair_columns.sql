@@ -22,6 +22,14 @@ ALTER TABLE :sum DROP COLUMN v;
 SELECT g, v FROM rc_sum ORDER BY g;
 SELECT pgtrickle.repair_stream_table('rc_sum');
 SELECT g, v FROM rc_sum ORDER BY g;
+-- the_whole_storage_dropped
+SET allow_system_table_mods = on;
+DELETE FROM pg_depend WHERE objid = :'sum'::regclass AND deptype = 'i';
+DROP TABLE :sum;
+SELECT g, v FROM rc_sum;
+SELECT pgtrickle.refresh_stream_table('rc_sum');
+SELECT pgtrickle.repair_stream_table('rc_sum');
+SELECT g, v FROM rc_sum ORDER BY g;
 -- two_columns_that_change_names
 ALTER TABLE :full RENAME COLUMN g TO x; ALTER TABLE :full RENAME COLUMN v TO g; ALTER TABLE :full RENAME COLUMN x TO v;
 SELECT g, v FROM rc_full ORDER BY g;

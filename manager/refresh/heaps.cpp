@@ -75,7 +75,7 @@ bool find_heaps(Compiled &compiled)
         if (k == last && !OidIsValid(step.heap))
             raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                    .message = "storage of stream table \"" + definition.name + "\" is missing",
-                   .hint = "Drop and create the stream table again."});
+                   .hint = "Run pgtrickle.repair_stream_table() on it."});
         is_laid_out = is_laid_out && has_columns_of_its_step(step);
     }
     return is_laid_out;
