@@ -112,11 +112,11 @@ bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause)
            !contain_volatile_functions(expression);
 }
 
-NestedPlan plan_nested(RelOptInfo *rel, const Serving *serving, List *columns, List *clauses,
+NestedPlan plan_nested(RelOptInfo *rel, const Serving *serving, Oid read_as, List *columns, List *clauses,
                        const SortColumn *order, int order_count)
 {
     Query *query = makeNode(Query);
-    RangeTblEntry *storage = add_storage_entry(query, serving, "storage", rel->userid);
+    RangeTblEntry *storage = add_storage_entry(query, serving, "storage", read_as);
     Translation translation = {rel->relid, serving->columns, storage, NIL};
     query->commandType = CMD_SELECT;
     query->canSetTag = true;

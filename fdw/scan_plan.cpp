@@ -7,6 +7,7 @@
  * an invalidation and rebuild it.
  */
 #include "fdw/nested.hpp"
+#include "fdw/owner.hpp"
 #include "fdw/scan.hpp"
 #include "pg/versions.hpp"
 
@@ -26,6 +27,8 @@ extern "C" {
 #include "optimizer/plancat.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
+#include "parser/parsetree.h"
+#include "utils/acl.h"
 #include "utils/lsyscache.h"
 }
 
@@ -78,6 +81,22 @@ List *clauses_left_to_the_scan(RelOptInfo *rel, List *restrictions)
     return left;
 }
 
+/* The role whose privileges decide which statistics may be used. What a parent is read through is readable with the
+ * parent, as for any table: a role that may SELECT the whole of that reads its child as the child's owner. */
+Oid read_as(PlannerInfo *root, RelOptInfo *rel, Oid relid)
+{
+    const Oid user = OidIsValid(rel->userid) ? rel->userid : GetUserId();
+    Index parent = rel->relid;
+    while (root->append_rel_array != nullptr && root->append_rel_array[parent] != nullptr &&
+           planner_rt_fetch(root->append_rel_array[parent]->parent_relid, root)->rtekind == RTE_RELATION)
+        parent = root->append_rel_array[parent]->parent_relid;
+    const RangeTblEntry *entry = planner_rt_fetch(parent, root);
+    if (parent == rel->relid || entry->securityQuals != NIL ||
+        pg_class_aclcheck(entry->relid, user, ACL_SELECT) != ACLCHECK_OK)
+        return rel->userid;
+    return owner_of(relid);
+}
+
 struct PathShape {
     List *pathkeys = NIL;
     const SortColumn *order = nullptr;
@@ -106,7 +125,7 @@ void add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid, const PathShap
     }
     const Serving *serving = serving_of(relid);
     List *columns = needed_columns(rel, serving, own);
-    NestedPlan plan = plan_nested(rel, serving, columns, nested, shape.order, shape.order_count);
+    NestedPlan plan = plan_nested(rel, serving, read_as(root, rel, relid), columns, nested, shape.order, shape.order_count);
     double rows = parameterised != nullptr ? parameterised->ppi_rows : rel->rows;
     QualCost own_cost;
     cost_qual_eval(&own_cost, own, root);
