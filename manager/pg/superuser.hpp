@@ -40,7 +40,6 @@ class UserSwitch {
     UserSwitch(const UserSwitch &) = delete;
     UserSwitch &operator=(const UserSwitch &) = delete;
 
-    /* Who brought the session to what it does: the user outside of all switches. */
     static Oid asking_user() { return asking_ != InvalidOid ? asking_ : GetUserId(); }
 
   private:
@@ -63,5 +62,11 @@ class AsSuperuser : public UserSwitch {
   public:
     AsSuperuser() : UserSwitch(BOOTSTRAP_SUPERUSERID, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION) {}
 };
+
+/* Who brought the session to what it does: the user outside of all switches. */
+inline Oid asking_user()
+{
+    return UserSwitch::asking_user();
+}
 
 } // namespace pgtrickle

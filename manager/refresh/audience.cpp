@@ -25,7 +25,8 @@ int shown_sqlstate(int sqlstate)
 /* The session's own cancel request or timeout, in PostgreSQL's words, and not in those of a function. */
 bool is_interruption(const ErrorData &error)
 {
-    return error.sqlerrcode == ERRCODE_QUERY_CANCELED && error.filename != nullptr && strcmp(error.filename, "postgres.c") == 0;
+    return (error.sqlerrcode == ERRCODE_QUERY_CANCELED || error.sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE) &&
+           error.filename != nullptr && strcmp(error.filename, "postgres.c") == 0;
 }
 
 /* PostgreSQL frame. */
