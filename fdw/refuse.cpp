@@ -66,6 +66,14 @@ bool may_insert(Oid relid, List *columns)
     return true;
 }
 
+/* All that the query itself asks for; the planner may have taken entries from it that it has rights for still. */
+void check_rights_of(const Query *query)
+{
+    AskedRights asked;
+    keep_rights(&asked, query);
+    check_rights(asked);
+}
+
 bool is_stream_table(RangeTblEntry *entry)
 {
     return entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE &&
@@ -92,7 +100,7 @@ void refuse_copy_from(Oid relid, List *columns)
 
 void refuse_dml_of(const Query *query, Oid relid)
 {
-    check_rights(asked_rights(query));
+    check_rights_of(query);
     refuse_direct_dml(relid);
 }
 
@@ -115,7 +123,7 @@ void refuse_writes_of(Query *query)
         auto *mark = lfirst_node(RowMarkClause, cell);
         RangeTblEntry *locked = rt_fetch(mark->rti, query->rtable);
         if (is_stream_table(locked)) {
-            check_rights(asked_rights(query));
+            check_rights_of(query);
             refuse_row_locks(locked->relid);
         }
     }
