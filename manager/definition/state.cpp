@@ -14,9 +14,7 @@ extern "C" {
 #include "access/tableam.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_type.h"
 #include "executor/tuptable.h"
-#include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -25,9 +23,6 @@ extern "C" {
 namespace pgtrickle::state {
 
 namespace {
-
-enum DependencyColumn : int { dependency_relid = 1, dependency_source, dependency_position, dependency_columns, dependency_captured };
-constexpr int dependency_column_count = dependency_captured;
 
 Oid relation_named(const char *name)
 {
@@ -437,92 +432,6 @@ List *all_stream_tables()
     table_close(table, AccessShareLock);
     list_sort(relids, list_oid_cmp);
     return relids;
-}
-
-void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count, bool is_captured)
-{
-    Relation table = open_table("pgt_dependency", RowExclusiveLock);
-    if (table == nullptr)
-        elog(ERROR, "table pgtrickle.pgt_dependency does not exist");
-    auto *numbers = static_cast<Datum *>(palloc(sizeof(Datum) * (column_count + 1)));
-    for (int i = 0; i < column_count; i++)
-        numbers[i] = Int16GetDatum(columns[i]);
-    Datum values[dependency_column_count] = {
-        ObjectIdGetDatum(relid), ObjectIdGetDatum(source_relid), Int32GetDatum(position),
-        PointerGetDatum(construct_array(numbers, column_count, INT2OID, sizeof(int16), true, TYPALIGN_SHORT)),
-        BoolGetDatum(is_captured)};
-    bool nulls[dependency_column_count] = {};
-    CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
-    table_close(table, RowExclusiveLock);
-    CommandCounterIncrement();
-}
-
-void set_captured(Oid relid, Oid source_relid, bool is_captured)
-{
-    Relation table = open_table("pgt_dependency", RowExclusiveLock);
-    if (table == nullptr)
-        return;
-    ScanKeyData key;
-    SysScanDesc scan = begin_scan(table, "pgt_dependency_pkey", dependency_relid, relid, &key);
-    HeapTuple tuple;
-    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
-        bool is_null;
-        if (DatumGetObjectId(heap_getattr(tuple, dependency_source, RelationGetDescr(table), &is_null)) != source_relid)
-            continue;
-        Datum values[dependency_column_count] = {};
-        bool nulls[dependency_column_count] = {};
-        bool replaces[dependency_column_count] = {};
-        values[dependency_captured - 1] = BoolGetDatum(is_captured);
-        replaces[dependency_captured - 1] = true;
-        HeapTuple changed = heap_modify_tuple(tuple, RelationGetDescr(table), values, nulls, replaces);
-        CatalogTupleUpdate(table, &tuple->t_self, changed);
-    }
-    systable_endscan(scan);
-    table_close(table, RowExclusiveLock);
-    CommandCounterIncrement();
-}
-
-namespace {
-
-/* Values of the column `wanted` where the column `by` is `key`. */
-List *scan_dependencies(const char *index_name, DependencyColumn by, Oid key, DependencyColumn wanted,
-                        bool is_captured_only = false)
-{
-    List *relids = NIL;
-    Relation table = open_table("pgt_dependency", AccessShareLock);
-    if (table == nullptr)
-        return NIL;
-    ScanKeyData scan_key;
-    SysScanDesc scan = begin_scan(table, index_name, by, key, &scan_key);
-    HeapTuple tuple;
-    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
-        bool is_null;
-        if (is_captured_only && !DatumGetBool(heap_getattr(tuple, dependency_captured, RelationGetDescr(table), &is_null)))
-            continue;
-        Datum found = heap_getattr(tuple, wanted, RelationGetDescr(table), &is_null);
-        relids = lappend_oid(relids, DatumGetObjectId(found));
-    }
-    systable_endscan(scan);
-    table_close(table, AccessShareLock);
-    list_sort(relids, list_oid_cmp);
-    return relids;
-}
-
-} // namespace
-
-List *readers_of(Oid source_relid)
-{
-    return scan_dependencies("pgt_dependency_source", dependency_source, source_relid, dependency_relid);
-}
-
-List *log_readers_of(Oid source_relid)
-{
-    return scan_dependencies("pgt_dependency_source", dependency_source, source_relid, dependency_relid, true);
-}
-
-List *sources_of(Oid relid)
-{
-    return scan_dependencies("pgt_dependency_pkey", dependency_relid, relid, dependency_source);
 }
 
 } // namespace pgtrickle::state

@@ -1,7 +1,6 @@
 #include "refresh/compiled.hpp"
 
 #include "capture/log.hpp"
-#include "capture/permission.hpp"
 #include "definition/guc.hpp"
 #include "definition/reading.hpp"
 #include "pg/context.hpp"
@@ -9,6 +8,7 @@
 #include "pg/settings.hpp"
 #include "pg/superuser.hpp"
 #include "refresh/bindings.hpp"
+#include "refresh/captured.hpp"
 #include "refresh/heaps.hpp"
 #include "refresh/names.hpp"
 #include "refresh/scope.hpp"
@@ -223,26 +223,6 @@ List *kept_copy(const List *nodes, MemoryContext kept)
     return call([=] { return static_cast<List *>(copyObjectImpl(nodes)); });
 }
 
-bool is_captured(const Definition &definition, Oid relid)
-{
-    return std::any_of(definition.sources.begin(), definition.sources.end(),
-                       [=](const Source &source) { return source.relid == relid && source.is_captured; });
-}
-
-/* Whether what is captured for it is what may be. And what that depends on is kept in mind. */
-bool is_captured_as_may_be(Compiled &compiled)
-{
-    const Definition &definition = compiled.definition;
-    bool answer = true;
-    for (const Source &source : definition.sources) {
-        answer = answer && source.is_captured == may_capture(definition, source);
-        List *asked = call([&] { return capture::relations_asked(source.relid); });
-        for (int i = 0; i < list_length(asked); i++)
-            compiled.captured.push_back(list_nth_oid(asked, i));
-    }
-    return answer;
-}
-
 Compiled *compile(Oid relid)
 {
     MemoryContext context = call([] {
@@ -265,7 +245,7 @@ Compiled *compile(Oid relid)
     if (translation) {
         for (const translate::SourceRef &source : translation->sources)
             add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.is_compared, source.columns,
-                       source.is_read_by_owner, is_captured(definition, source.relid));
+                       source.is_read_by_owner, is_captured_for(definition, source.relid));
         compiled->asked = call([=] { return asked_rights_of(relid, context); });
         compiled->constants = kept_copy(translation->constants, context);
         compiled->program = std::make_unique<engine::Program>(translation->plan);
@@ -331,11 +311,6 @@ void check_owner_reads(const CompiledSource &source, Oid owner)
 }
 
 } // namespace
-
-bool may_capture(const Definition &definition, const Source &source)
-{
-    return call([&] { return !capture::denial_of(source.relid, definition.owner, source.is_captured); });
-}
 
 bool is_kept_by_deltas(const Definition &definition)
 {

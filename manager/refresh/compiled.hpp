@@ -93,9 +93,6 @@ struct Steps {
 };
 Steps steps_of(const Definition &definition);
 
-/* Whether its owner may have the source captured, as things stand. */
-bool may_capture(const Definition &definition, const Source &source);
-
 /* Whether its query has a program in its refresh mode, and its sources are captured: else it is kept by full refreshes. */
 bool is_kept_by_deltas(const Definition &definition);
 

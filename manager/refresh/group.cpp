@@ -2,6 +2,7 @@
 
 #include "capture/capture.hpp"
 #include "capture/installer.hpp"
+#include "refresh/captured.hpp"
 #include "refresh/gathering.hpp"
 #include "refresh/left_out.hpp"
 

@@ -8,9 +8,6 @@ import re
 
 ALLOWED = {
     "manager/pg/superuser.hpp": "defines the switches; AsOwner is the one that any file may use",
-    "manager/translate/rewrite.cpp": "to the owner, for the rewriter alone: it inserts policies and views as stored trees and evaluates nothing",
-    "manager/refresh/preparation.cpp": "our statements name heaps on whose schema the owner has no USAGE",
-    "manager/storage/group_program.cpp": "our expressions, as in preparation.cpp",
     "fdw/own_sql.cpp": "constant statements of ours over rows of the extension; what a user gives is a parameter of type text",
     "fdw/upgrade_functions.cpp": "names the owner of a reserved schema that a C function makes",
 }
