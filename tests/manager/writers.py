@@ -176,6 +176,19 @@ def what_the_transaction_made_itself_is_captured_in_it():
     is_true_by_deltas("of_own", "SELECT id, k FROM own")
 
 
+def what_is_stopped_beside_a_creation_is_noticed_when_that_is_committed():
+    make_source("stopped")
+    session = begin()
+    session.cursor().execute("SELECT pgtrickle.create_stream_table('of_stopped', 'SELECT id, k FROM stopped', '0s', 'DIFFERENTIAL')")
+    impatient().cursor().execute("SELECT pgtrickle.stop_capture('stopped')")
+    write("stopped", 201)
+    session.commit()
+    db.wait_for("SELECT (SELECT count(*) FROM stopped) = (SELECT count(*) FROM of_stopped)", True)
+    write("stopped", 301)
+    assert difference("of_stopped", "SELECT id, k FROM stopped") == []
+    db.wait_for("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'stopped'::regclass", 0)
+
+
 class Writers:
     """Write to two tables all the time, but for pauses, in which no transaction of theirs is open."""
 
