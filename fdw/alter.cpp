@@ -363,10 +363,6 @@ void replace_definition(Oid relid, Query *query, const Maintenance &maintenance)
             call([=] { capture::release(source); });
 }
 
-} // namespace
-
-namespace {
-
 void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMode mode, DeniedCapture denied)
 {
     /* Its storage is replaced: nobody may read or refresh it meanwhile. */
