@@ -75,6 +75,11 @@ DELETE FROM rs_event WHERE id = 4;
 SELECT pgtrickle.refresh_stream_table('rs_of_function');
 SELECT * FROM rs_of_function ORDER BY day;
 RESET TimeZone;
+
+-- a definition brings no setting that names are looked up by
+CREATE FOREIGN TABLE rs_path () SERVER pgtrickle
+  OPTIONS (query 'SELECT id FROM public.rs_event', original_query 'SELECT id FROM rs_event', "setting_search_path" 'rs_schema, pg_catalog');
+CREATE FOREIGN TABLE rs_role () SERVER pgtrickle OPTIONS (query 'SELECT id FROM public.rs_event', "setting_role" 'postgres');
 SET client_min_messages = warning;
 DROP TABLE rs_event CASCADE;
 DROP FUNCTION rs_day;

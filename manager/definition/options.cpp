@@ -1,6 +1,7 @@
 #include "definition/options.hpp"
 
 #include "definition/guc.hpp"
+#include "definition/recorded_settings.hpp"
 
 extern "C" {
 #include "commands/defrem.h"
@@ -9,6 +10,7 @@ extern "C" {
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 
 namespace pgtrickle::options {
 
@@ -155,12 +157,12 @@ const Known *find_known(const std::string &name)
 
 void check_setting(const std::string &name)
 {
-    std::string setting = name.substr(strlen(setting_prefix));
-    bool exists = call([&] { return GetConfigOption(setting.c_str(), true, false) != nullptr; });
-    if (!exists)
+    const std::string setting = name.substr(strlen(setting_prefix));
+    if (std::none_of(std::begin(recorded_settings), std::end(recorded_settings),
+                     [&](const char *recorded) { return pg_strcasecmp(recorded, setting.c_str()) == 0; }))
         raise({.sqlstate = ERRCODE_FDW_INVALID_OPTION_NAME,
                .message = "invalid option \"" + name + "\"",
-               .detail = "There is no setting \"" + setting + "\"."});
+               .detail = "No expression depends on a setting \"" + setting + "\"."});
 }
 
 } // namespace

@@ -290,9 +290,9 @@ std::vector<std::string> settings_of(const Query *query)
 {
     const unsigned settings = call([&] { return dependence_of(expand_views(query)).settings; });
     std::vector<std::string> names;
-    for (size_t i = 0; i < lengthof(setting_names); i++) {
+    for (size_t i = 0; i < lengthof(recorded_settings); i++) {
         if (settings & (1u << i))
-            names.emplace_back(setting_names[i]);
+            names.emplace_back(recorded_settings[i]);
     }
     std::sort(names.begin(), names.end());
     return names;

@@ -3,11 +3,12 @@
  */
 #pragma once
 
+#include "definition/recorded_settings.hpp"
 #include "pg/postgres.hpp"
 
 namespace pgtrickle::translate {
 
-/* Bits of a set of settings; setting_names[i] belongs to bit i. */
+/* Bits of a set of settings; recorded_settings[i] belongs to bit i. */
 enum SettingBit : unsigned {
     on_time_zone = 1u << 0,
     on_date_style = 1u << 1,
@@ -21,12 +22,7 @@ enum SettingBit : unsigned {
     on_xml_binary = 1u << 9,
     on_xml_option = 1u << 10,
 };
-inline const char *const setting_names[] = {
-    "TimeZone",     "DateStyle",  "IntervalStyle", "extra_float_digits",
-    "lc_monetary",  "lc_numeric", "lc_time",       "default_text_search_config",
-    "bytea_output", "xmlbinary",  "xmloption",
-};
-inline constexpr unsigned all_settings = (1u << lengthof(setting_names)) - 1;
+inline constexpr unsigned all_settings = (1u << lengthof(recorded_settings)) - 1;
 
 enum class Beyond {
     nothing,   /* arguments and settings decide */
