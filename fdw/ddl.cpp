@@ -76,10 +76,11 @@ Handler handler_of(::Node *statement)
     case T_AlterTSDictionaryStmt: return alter_text_search;
     case T_ReassignOwnedStmt: return reassign_owned;
     case T_GrantStmt: {
-        auto *statement_of_grant = reinterpret_cast<GrantStmt *>(statement);
-        return statement_of_grant->is_grant && statement_of_grant->objtype == OBJECT_TABLE ? grant : nullptr;
+        auto *granting = reinterpret_cast<GrantStmt *>(statement);
+        return granting->is_grant && granting->objtype == OBJECT_TABLE && !refresh::is_running() ? grant : nullptr;
     }
-    case T_GrantRoleStmt: return reinterpret_cast<GrantRoleStmt *>(statement)->is_grant ? grant : nullptr;
+    case T_GrantRoleStmt:
+        return reinterpret_cast<GrantRoleStmt *>(statement)->is_grant && !refresh::is_running() ? grant : nullptr;
     case T_ViewStmt: return reinterpret_cast<ViewStmt *>(statement)->replace ? replace_view : nullptr;
     case T_RuleStmt: return reinterpret_cast<RuleStmt *>(statement)->event == CMD_SELECT ? replace_view : nullptr;
     case T_AlterEnumStmt: return alter_enumeration;

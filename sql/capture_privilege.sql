@@ -32,9 +32,11 @@ SET pg_trickle.max_staleness = '0';
 TABLE st; SELECT sum(v) FROM whole; TABLE on_change;
 RESET pg_trickle.max_staleness;
 ALTER FOREIGN TABLE st OPTIONS (SET refresh_mode 'DIFFERENTIAL');
--- a_granted_privilege_is_used at the next refresh, by all modes
+-- a_granted_privilege_is_used at the next refresh, by all modes; which comes where nothing but a change makes it due
 RESET ROLE;
 GRANT TRIGGER ON t TO capture_privilege_a;
+SELECT pgtrickle.wait_until_fresh('on_change');
+SELECT is_captured FROM pgtrickle.list_sources('on_change');
 SET ROLE capture_privilege_a;
 SELECT pgtrickle.refresh_stream_table('st'), pgtrickle.refresh_stream_table('whole') \g /dev/null
 SELECT triggers('t'), mode('st');
