@@ -17,9 +17,13 @@
 #include "pg/relation_name.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
 }
 
 namespace pgtrickle {
@@ -81,8 +85,6 @@ void stop(FunctionCallInfo fcinfo)
                             {std::to_string(relation), current_role()});
     if (inserted.empty())
         call([=] { ereport(NOTICE, (errmsg("capture of %s is stopped already", quoted_relation_name(relation)))); });
-    /* What is compiled for stream tables that read it is void. */
-    call([=] { CacheInvalidateRelcacheByRelid(relation); });
     for (Oid source : sources_at(relation))
         if (call([=] { return capture::stop(source); }))
             note_readers(source);
@@ -96,9 +98,26 @@ void allow(FunctionCallInfo fcinfo)
                            {std::to_string(relation)});
     if (removed.empty())
         call([=] { ereport(NOTICE, (errmsg("capture of %s is not stopped", quoted_relation_name(relation)))); });
-    call([=] { CacheInvalidateRelcacheByRelid(relation); });
     note_allowed_captures();
     mailbox::note_definition_change();
+}
+
+/* What is compiled for stream tables that read it is void. PostgreSQL frame. */
+Datum note_stopped(FunctionCallInfo fcinfo)
+{
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        elog(ERROR, "not called as a trigger");
+    const auto *data = reinterpret_cast<TriggerData *>(fcinfo->context);
+    bool is_null;
+    const Oid relation =
+        DatumGetObjectId(heap_getattr(data->tg_trigtuple, 1, RelationGetDescr(data->tg_relation), &is_null));
+    if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation))) {
+        CacheInvalidateRelcacheByRelid(relation);
+        ListCell *cell;
+        foreach (cell, capture::relations_asked(relation))
+            mailbox::note_change(lfirst_oid(cell));
+    }
+    return PointerGetDatum(data->tg_trigtuple);
 }
 
 enum StoppedColumn : int { stopped_relation = 1, stopped_at, stopped_by };
@@ -121,6 +140,11 @@ void list_stopped(FunctionCallInfo fcinfo)
 } // namespace
 
 } // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_note_stopped_capture)
+{
+    return pgtrickle::call([=] { return pgtrickle::note_stopped(fcinfo); });
+}
 
 SQL_FUNCTION(pgtrickle_stop_capture)
 {

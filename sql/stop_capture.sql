@@ -112,6 +112,14 @@ UPDATE t SET v = v + 1;
 SET ROLE stop_capture_b;
 SELECT pgtrickle.refresh_stream_table('max_b');
 TABLE max_b; SELECT last_action('max_b');
+-- as_a_dump_brings_it
+RESET ROLE;
+COPY pgtrickle.pgt_stopped_capture FROM STDIN;
+stop_capture.t	2000-01-01	somebody
+\.
+UPDATE t SET v = v + 1;
+SELECT pgtrickle.refresh_stream_table('max_b');
+TABLE max_b; SELECT is_captured FROM pgtrickle.list_sources('max_b');
 -- a_partition: what is captured at it is that of its root
 RESET ROLE;
 CREATE TABLE root (id int, v int) PARTITION BY RANGE (id);

@@ -11,6 +11,15 @@ GRANT SELECT ON pgtrickle.pgt_stopped_capture TO pg_database_owner; -- who dumps
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_stopped_capture',
   'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
 
+-- Rows come by COPY, too: from a dump, while stream tables are being filled.
+CREATE FUNCTION pgtrickle.pgt_note_stopped_capture() RETURNS trigger
+  LANGUAGE c
+  AS 'MODULE_PATHNAME', 'pgtrickle_note_stopped_capture';
+COMMENT ON FUNCTION pgtrickle.pgt_note_stopped_capture() IS 'internal: has it looked at again what may be captured of a relation';
+REVOKE ALL ON FUNCTION pgtrickle.pgt_note_stopped_capture() FROM PUBLIC;
+CREATE TRIGGER pgt_note_stopped_capture AFTER INSERT OR DELETE ON pgtrickle.pgt_stopped_capture
+  FOR EACH ROW EXECUTE FUNCTION pgtrickle.pgt_note_stopped_capture();
+
 CREATE FUNCTION pgtrickle.stop_capture(source text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_stop_capture';
