@@ -51,6 +51,9 @@ SELECT pgtrickle.ungate_source('orders');
 SELECT pgtrickle.create_watermark_group('daily', ARRAY['orders', 'customers']);
 SELECT pgtrickle.advance_watermark('orders', now()), pgtrickle.advance_watermark('customers', now());  -- now both are complete
 SELECT pgtrickle.alter_stream_table('revenue', tier => 'cold');  -- hot, warm, cold: its schedule, twice, ten times as long
+SELECT source_name, table_name, stream_tables, owners FROM pgtrickle.trigger_inventory();  -- who captures your tables
+SELECT pgtrickle.stop_capture('orders');                -- for its owner: what reads it is kept by full refreshes from now on
+SELECT pgtrickle.allow_capture('orders');               -- until it is allowed again; stopped_captures() lists what is stopped
 SELECT * FROM pgtrickle.holds();
 SELECT pgtrickle.drop_watermark_group('daily');          -- it would hold what reads its sources until the next advance
 SELECT pgt_name, refreshes, mean_refresh_time, max_refresh_time FROM pgtrickle.pg_stat_stream_tables ORDER BY total_refresh_time DESC LIMIT 10;

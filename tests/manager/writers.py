@@ -267,6 +267,7 @@ try:
     run_cases([closing(case) for case in (
         no_writer_waits_for_a_creation_that_is_not_committed, nor_for_one_over_two_sources_and_a_second_one_beside_it,
         nor_for_a_fill_in_a_session, nor_for_a_first_fill_by_the_manager, a_creation_waits_for_writers_and_keeps_none_waiting,
-        what_the_transaction_made_itself_is_captured_in_it, what_is_written_beside_a_creation_is_taken_in_once)])
+        what_the_transaction_made_itself_is_captured_in_it,
+        what_is_stopped_beside_a_creation_is_noticed_when_that_is_committed, what_is_written_beside_a_creation_is_taken_in_once)])
 finally:
     db.drop()
