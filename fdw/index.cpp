@@ -1,5 +1,5 @@
 /*
- * The index lies on the storage, on which nobody has rights, and no statement of core's could name it: so the statement is
+ * The index lies on the storage, on which no role has privileges, and no statement of core's could name it: so the statement is
  * carried out here, with the user's own rights, as core carries out one on a table.
  *
  * Keys, expressions and the predicate are analysed over the stream table, which has no hidden columns, and then turned to the
@@ -77,7 +77,7 @@ Oid owned_target(const IndexStmt *statement)
     return relid;
 }
 
-/* Core is told that the rights were checked. */
+/* define_index() checks no privileges. */
 void check_tablespace(const IndexStmt *statement)
 {
     const Oid tablespace = statement->tableSpace != nullptr ? get_tablespace_oid(statement->tableSpace, false)

@@ -64,11 +64,11 @@ AttrNumber shown_as(Oid relid, AttrNumber stored)
 
 bool may_use_storage(Oid heap, AttrNumber stored, Oid user)
 {
-    if (is_refreshed_now(heap) || may_read_all(heap, user))
+    if (is_refreshed_now(heap))
         return true;
     const Oid relid = storage::served_from(heap);
     const AttrNumber column = OidIsValid(relid) ? shown_as(relid, stored) : AttrNumber{0};
-    return column != 0 && may_read(relid, column, user);
+    return (column != 0 && may_read(relid, column, user)) || may_read_all(heap, user);
 }
 
 void take_statistics(Oid relation, AttrNumber column, bool with_children, VariableStatData *variable)

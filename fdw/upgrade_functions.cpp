@@ -189,7 +189,7 @@ std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
     return ordered;
 }
 
-/* Those that its layout has not brought along: users made them, with functions of theirs. One that fails does not keep the
+/* Those that its layout does not have: users made them, with functions of theirs. One that fails does not keep the
  * others from being made. */
 void make_indexes_again()
 {
