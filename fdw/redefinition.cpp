@@ -16,6 +16,7 @@
 #include "fdw/option.hpp"
 #include "pg/walker.hpp"
 #include "mailbox/mailbox.hpp"
+#include "refresh/bindings.hpp"
 #include "refresh/compiled.hpp"
 #include "translate/rewrite.hpp"
 
@@ -303,8 +304,11 @@ bool is_changing_reader(AlterTableType type, Oid relid)
 
 } // namespace
 
+/* A diamond binds stream tables of one owner, and each owner has a share of the workers. */
 void follow_owner(Oid relid)
 {
+    call([] { refresh::announce_bindings(); });
+    mailbox::note_definition_change();
     const Definition definition = definition::load(relid);
     if (definition.mode != RefreshMode::automatic && definition.mode != RefreshMode::full)
         return; /* which policies allow for nobody */
@@ -312,7 +316,6 @@ void follow_owner(Oid relid)
         redefine(relid, call([=] { return definition::query_of(relid); }), {}, definition.mode);
     else if (refresh::compiled_of(relid).is_full_only())
         call([=] { mark_for_new_start(list_make1_oid(relid), "its owner was changed"); });
-    mailbox::note_definition_change();
 }
 
 bool is_switching_policies(const AlterTableStmt *statement)

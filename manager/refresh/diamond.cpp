@@ -9,6 +9,7 @@
 extern "C" {
 #include "access/htup_details.h"
 #include "access/reloptions.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_foreign_table.h"
 #include "utils/syscache.h"
 }
@@ -36,7 +37,18 @@ void add_below(Oid relid, scheduler::Graph &graph)
         add_below(upstream, graph);
 }
 
-/* False: it is gone, for nobody keeps it still. PostgreSQL frame. */
+/* InvalidOid: it is gone, for nobody keeps it still. PostgreSQL frame. */
+Oid owner_of(Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return InvalidOid;
+    Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
+/* False: as above. PostgreSQL frame. */
 bool read_options(Oid relid, List **options)
 {
     HeapTuple tuple = SearchSysCache1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
@@ -86,6 +98,11 @@ void Diamonds::look_at_ends(const scheduler::Ids &ends)
     scheduler::DiamondSearch diamonds(graph_, scheduler::with_upstreams(graph_, ends));
     for (Oid end : ends) {
         scheduler::Ids members = diamonds.of(end);
+        if (members.empty())
+            continue;
+        /* As scheduler/bond has it. */
+        const Oid owner = call([=] { return owner_of(end); });
+        std::erase_if(members, [=](Oid member) { return call([=] { return owner_of(member); }) != owner; });
         if (members.empty() || !is_atomic(end))
             continue;
         members.push_back(end);

@@ -9,7 +9,8 @@
 
 namespace pgtrickle::scheduler {
 
-Bonds::Bonds(const Graph &graph, const std::function<bool(Id)> &is_atomic) : DiamondSearch(graph, graph.ids())
+Bonds::Bonds(const Graph &graph, const std::function<bool(Id)> &is_atomic, const std::function<Id(Id)> &owner_of)
+    : DiamondSearch(graph, graph.ids())
 {
     std::vector<Number> readers(relations_.size());
     for (const Relation &relation : relations_)
@@ -17,8 +18,10 @@ Bonds::Bonds(const Graph &graph, const std::function<bool(Id)> &is_atomic) : Dia
             readers[source]++;
     may_be_inside_.resize(relations_.size());
     is_one_.resize(relations_.size());
-    for (size_t i = 0; i < stream_table_count_; i++)
+    for (size_t i = 0; i < stream_table_count_; i++) {
         leaders_.push_back(i);
+        owners_.push_back(owner_of(relations_[i].id));
+    }
     for (Number i = stream_table_count_; i-- > 0;) {
         const std::vector<Number> &sources = relations_[i].sources;
         may_be_inside_[i] = std::any_of(sources.begin(), sources.end(), [&](Number source) {
@@ -64,6 +67,9 @@ void Bonds::bind(Number apex)
     });
     if (!is_one)
         return bind_all_below(apex);
+    /* It is one bond, so it has one owner. */
+    if (owners_[apex] != owners_[inside.front()])
+        return;
     if (!walk(apex, Until::first_parting))
         return;
     apexes_.push_back(apex);
@@ -74,6 +80,7 @@ void Bonds::bind_all_below(Number apex)
 {
     (void)walk(apex, Until::end);
     collect();
+    std::erase_if(members_, [&](Number member) { return owners_[member] != owners_[apex]; });
     if (!members_.empty())
         apexes_.push_back(apex);
     for (Number member : members_)

@@ -128,7 +128,8 @@ class Computation {
 
     void bind()
     {
-        Bonds bonds(graph_, [&](Id id) { return nodes_[number_[id]].terms.is_diamond_atomic; });
+        Bonds bonds(graph_, [&](Id id) { return nodes_[number_[id]].terms.is_diamond_atomic; },
+                    [&](Id id) { return nodes_[number_[id]].terms.owner; });
         for (size_t i = 0; i < nodes_.size(); i++) {
             nodes_[i].bond = bonds.leader(i);
             bonds_[nodes_[i].bond].push_back(i);

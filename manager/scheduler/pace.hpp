@@ -6,7 +6,8 @@
  *   atomic diamond     what lies on the ways between an apex and where they part goes together with the apex, in one
  *                      transaction or not at all. Policy fastest: when the first of them is due; slowest: when the
  *                      last of those with a time of their own is. Diamonds that share a member are one, and go by
- *                      the fastest unless all say slowest.
+ *                      the fastest unless all say slowest. An apex binds what has its owner: a definition does not decide when
+ *                      other owners' stream tables are refreshed.
  *
  * A reader who asks, and a refresh by hand, take all that is read below along, whatever its pace.
  * Computed at once for a whole graph, in a few walks over it and one over what lies below each apex; to be computed anew when
@@ -28,6 +29,7 @@ struct Terms {
     bool is_restless = false; /* another answer without a change */
     bool is_diamond_atomic = true;
     bool is_diamond_slowest = false;
+    Id owner = 0;
 };
 
 struct Pace {

@@ -108,6 +108,7 @@ Loaded load_one(const state::Mark &mark, bool is_known)
     loaded.known.is_diamond_atomic = definition.is_diamond_atomic;
     loaded.known.is_diamond_slowest = definition.is_diamond_policy_slowest;
     loaded.known.refresh_timeout_ms = definition.refresh_timeout_ms;
+    loaded.known.owner = definition.owner;
     for (const Source &source : definition.sources) {
         loaded.sources.push_back(source.relid);
         loaded.is_busy = loaded.is_busy || !call([&] { return try_lock(source.relid); });
@@ -181,7 +182,8 @@ void Manager::set_paces()
 {
     paces_.compute(graph_, [&](Id id) {
         const Known &known = known_.at(id);
-        return scheduler::Terms{known.schedule, known.is_restless, known.is_diamond_atomic, known.is_diamond_slowest};
+        return scheduler::Terms{known.schedule, known.is_restless, known.is_diamond_atomic, known.is_diamond_slowest,
+                                known.owner};
     });
     for (auto &[relid, known] : known_)
         set_pace(relid, known);

@@ -46,6 +46,7 @@ struct Known {
     scheduler::Schedule schedule;
     int64_t generation = 0;
     int refresh_timeout_ms = 0;
+    scheduler::Id owner = 0;
     bool is_diamond_atomic = true;
     bool is_diamond_slowest = false;
     bool is_program_written = false; /* to the catalog, of this generation */

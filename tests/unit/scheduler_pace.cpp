@@ -177,12 +177,29 @@ TEST(Company, is_what_comes_along_and_who_is_bound)
     EXPECT_EQ(with_company(world.graph, world.paces, {21}, [](Id) { return true; }), (Ids{10, 11, 12, 20, 21}));
 }
 
+/* Nobody binds what belongs to others. */
+TEST(Diamonds, of_several_owners_bind_what_is_of_the_apexs)
+{
+    World world = diamond("1s", "1s", "1s");
+    EXPECT_EQ(world.bound(12), (Ids{10, 11, 12}));
+    world.terms[12].owner = 1;
+    for (Id id : {10, 11, 12})
+        EXPECT_EQ(world.bound(id), Ids{}) << id;
+    world.terms[11].owner = 1;
+    EXPECT_EQ(world.bound(12), (Ids{11, 12}));
+    EXPECT_EQ(world.bound(10), Ids{});
+    world.terms[12].is_diamond_slowest = true;
+    EXPECT_EQ(world.pace(11).waits_for_all, true);
+    EXPECT_EQ(world.pace(10).waits_for_all, false);
+}
+
 /* Those that are bound to each other, from the diamonds of all apexes that say so. */
 std::map<Id, std::set<Id>> bonds(const World &world)
 {
     std::map<Id, std::set<Id>> bond_of;
     for (const auto &[apex, terms] : world.terms) {
         Ids members = terms.is_diamond_atomic ? world.graph.diamond_of(apex) : Ids();
+        std::erase_if(members, [&, owner = terms.owner](Id member) { return world.terms.at(member).owner != owner; });
         if (members.empty())
             continue;
         std::set<Id> bond(members.begin(), members.end());
@@ -210,6 +227,7 @@ TEST(RandomPaces, keep_their_promises)
             world.add(id, sources, schedules[random() % std::size(schedules)]);
             world.terms[id].is_diamond_atomic = i % 3 == 0 || random() % 2;
             world.terms[id].is_diamond_slowest = random() % 2;
+            world.terms[id].owner = i % 4 == 0 ? random() % 2 : 0;
         }
         (void)world.pace(10);
         std::map<Id, std::set<Id>> expected = bonds(world);

@@ -1,0 +1,47 @@
+-- An atomic diamond binds what is of the owner of its end: nobody holds up others' stream tables by a definition of his own.
+SET client_min_messages = warning;
+CREATE ROLE do_sides;
+CREATE ROLE do_end;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO do_sides, do_end;
+CREATE SCHEMA of_owners;
+GRANT ALL ON SCHEMA of_owners TO do_sides, do_end;
+SET search_path = of_owners;
+SET pg_trickle.max_staleness = '1h';
+SET ROLE do_sides;
+CREATE TABLE base (id int PRIMARY KEY);
+INSERT INTO base VALUES (1);
+SELECT pgtrickle.create_stream_table(name, 'SELECT id FROM base', '1h') FROM (VALUES ('l'), ('r')) AS sides (name) \g /dev/null
+GRANT SELECT, TRIGGER ON base, l, r TO do_end;
+SET ROLE do_end;
+SELECT pgtrickle.create_stream_table('d', 'SELECT count(*) AS n FROM l JOIN r USING (id)', '1h', 'FULL') \g /dev/null
+RESET ROLE;
+CREATE VIEW shown AS SELECT (SELECT count(*) FROM l) AS l, (SELECT count(*) FROM r) AS r, d.n AS d FROM d;
+-- a_side_is_refreshed_without_the_rest
+INSERT INTO base VALUES (2);
+SELECT pgtrickle.refresh_stream_table('l') \g /dev/null
+TABLE shown;
+-- an_end_that_fails_stops_no_side
+INSERT INTO base VALUES (3);
+SELECT pgtrickle.alter_stream_table('d', status => 'SUSPENDED') \g /dev/null
+SELECT pgtrickle.refresh_stream_table('l') \g /dev/null
+SET pg_trickle.max_staleness = 0;
+SELECT count(*) FROM r;
+SET pg_trickle.max_staleness = '1h';
+SELECT pgtrickle.alter_stream_table('d', status => 'ACTIVE') \g /dev/null
+SELECT pgtrickle.refresh_stream_table('d') \g /dev/null
+TABLE shown;
+-- with_the_same_owner_they_are_bound
+ALTER FOREIGN TABLE l OWNER TO do_end;
+ALTER FOREIGN TABLE r OWNER TO do_end;
+INSERT INTO base VALUES (4);
+SELECT pgtrickle.refresh_stream_table('l') \g /dev/null
+TABLE shown;
+-- and_no_more_when_it_is_given_away
+ALTER FOREIGN TABLE d OWNER TO do_sides;
+INSERT INTO base VALUES (5);
+SELECT pgtrickle.refresh_stream_table('l') \g /dev/null
+TABLE shown;
+SET client_min_messages = error;
+DROP SCHEMA of_owners CASCADE;
+REVOKE USAGE ON FOREIGN SERVER pgtrickle FROM do_sides, do_end;
+DROP ROLE do_sides, do_end;
