@@ -20,6 +20,7 @@ int on_stale = static_cast<int>(OnStale::serve);
 bool enable_expansion = true;
 int scheduler_interval_ms = 1000;
 int max_concurrent_refreshes = 4;
+int max_workers_per_owner = 0;
 int plan_cache_kb = 256 * 1024;
 int max_consecutive_errors = 3;
 bool auto_backoff = true;
@@ -136,6 +137,10 @@ void define_refreshing()
                             "Number of refreshes that managers run at once, in all databases of the server together.",
                             "Each is run by a background worker: max_worker_processes has to have room for them.",
                             &max_concurrent_refreshes, 4, 1, 1024, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_trickle.max_workers_per_owner",
+                            "Number of those refreshes that may be of stream tables of one owner.",
+                            "0: one less than pg_trickle.max_concurrent_refreshes, so that other owners always have one.",
+                            &max_workers_per_owner, 0, 0, 1024, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_trickle.max_consecutive_errors",
                             "Failed refreshes in a row after which a stream table is suspended.", nullptr,
                             &max_consecutive_errors, 3, 1, 1000000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);

@@ -21,6 +21,7 @@ extern int on_stale; /* an OnStale */
 extern bool enable_expansion;
 extern int scheduler_interval_ms;
 extern int max_concurrent_refreshes;
+extern int max_workers_per_owner; /* 0: all but one */
 extern int plan_cache_kb;
 extern int max_consecutive_errors;
 extern bool auto_backoff;

@@ -108,19 +108,38 @@ struct WorkerKey {
     bool is_valid() const { return slot >= 0; }
 };
 
-/* A turn to refresh, among all databases, for a worker that is to be started; invalid if this manager has
- * to wait for its turn: then its latch will be set. At most `limit` have a turn at once. Who has waited for two
+/* A job for which a turn is wanted, and the owners of what it refreshes; none for upkeep. */
+struct Turn {
+    int limit = 0;       /* of turns at once, in all databases */
+    int owner_limit = 0; /* of those of one owner */
+    int owner_count = 0;
+    Oid owners[max_owners_counted] = {}; /* each once */
+};
+enum class Admission {
+    admitted,
+    not_its_turn, /* others come first, for every owner */
+    not_its_share /* an owner of it has as many workers as it may: jobs of others may be admitted */
+};
+
+/* A turn to refresh, among all databases, for a worker that is to be started; `key` is that worker's, if admitted. Else
+ * this manager's latch will be set when it is worth another try. Who has waited for two
  * seconds comes first, then whose database has the fewest, then who waits longest; for a fifth of a second
- * after a turn came nobody overtakes them. */
-WorkerKey admit_new(int limit) noexcept;
+ * after a turn came nobody overtakes them. The same holds among those that wait for a share of the same owner. */
+Admission admit_new(const Turn &turn, WorkerKey *key) noexcept;
 /* The same for a worker of this manager that is there. */
-bool admit(const WorkerKey &worker, int limit) noexcept;
+Admission admit(const WorkerKey &worker, const Turn &turn) noexcept;
 /* Its turn is over. */
 void end_turn(const WorkerKey &worker) noexcept;
 /* It could not be started, or is gone. */
 void forget_worker(const WorkerKey &worker) noexcept;
 /* This manager has nothing to refresh for which it would want a turn. */
 void want_no_turn() noexcept;
+/* The owner whose share this manager waits for, the first of several; InvalidOid: none. */
+Oid awaited_share() noexcept;
+void want_no_share() noexcept;
+/* For a refresh worker, or a manager that stands in for one: it begins to refresh these in one transaction; `first`
+ * InvalidOid: it has ended. */
+void note_attempt(Oid first, int count) noexcept;
 /* 0 if it has not come yet. */
 int pid_of(const WorkerKey &worker) noexcept;
 /* This process, a manager, does the work of `worker` itself. */

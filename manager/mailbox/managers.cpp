@@ -99,6 +99,7 @@ ManagerSlot *find_or_make_manager(Oid database) noexcept
         slot->is_in_doubt.store(0);
         slot->has_requests.store(0);
         slot->waits_since = 0;
+        slot->share_owner = InvalidOid;
         slot->lacks_process.store(0);
         slot->is_asked_to_exit.store(0);
         slot->is_asked_for_room.store(0);

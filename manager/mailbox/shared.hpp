@@ -90,6 +90,8 @@ struct ManagerSlot {
     bool has_come;     /* the one that it started last */
     TimestampTz came_at;
     TimestampTz waits_since;  /* for its turn to refresh; 0: it does not */
+    Oid share_owner;          /* the owner for a share of which it waits; InvalidOid: none */
+    TimestampTz share_since;
     std::atomic<uint32_t> lacks_process; /* it could not start a refresh worker: there were too many processes */
     int32_t bars;      /* of backends that drop, rename or copy the database */
     char zone[zone_name_size]; /* the database's time zone, empty: not told yet; under request_lock */
@@ -103,6 +105,11 @@ struct WorkerSlot {
     int32_t process; /* its number in ProcGlobal */
     bool is_busy;
     std::atomic<uint32_t> is_asked_to_exit;
+    int32_t owner_count; /* while it is busy: the owners of what it refreshes */
+    Oid owners[max_owners_counted];
+    std::atomic<uint32_t> first_member; /* of the attempt under way; InvalidOid: none is */
+    std::atomic<int32_t> member_count;
+    std::atomic<int64_t> attempt_since;
 };
 
 enum class RequestState : uint8_t { free, waiting, taken, answered };

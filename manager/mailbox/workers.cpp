@@ -6,7 +6,7 @@
  * is late from touching the slot of the next.
  *
  * Turns are not counted but looked up: they are the busy slots. So a process that dies has none, and
- * the sum cannot be wrong.
+ * the sum cannot be wrong. So are the shares of owners, whose number each busy slot has.
  */
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
@@ -16,6 +16,7 @@ extern "C" {
 #include "storage/ipc.h"
 }
 
+#include <algorithm>
 #include <csignal>
 
 namespace pgtrickle::mailbox {
@@ -24,7 +25,8 @@ namespace {
 
 constexpr TimestampTz turn_grace_us = 200'000;
 
-WorkerKey my_key; /* in a refresh worker */
+WorkerKey my_key;       /* in a refresh worker */
+WorkerKey stood_in_for; /* in a manager that did its work last */
 
 WorkerSlot *find_worker(const WorkerKey &key) noexcept
 {
@@ -42,6 +44,21 @@ int busy_workers(Oid database) noexcept
     return count;
 }
 
+bool is_owned_by(const WorkerSlot &slot, Oid owner) noexcept
+{
+    return std::find(slot.owners, slot.owners + slot.owner_count, owner) != slot.owners + slot.owner_count;
+}
+
+/* Those of one owner, in one database or all. */
+int busy_workers_of(Oid owner, Oid database) noexcept
+{
+    int count = 0;
+    for (int i = 0; i < shared->manager_count; i++)
+        count += workers[i].is_busy && is_owned_by(workers[i], owner) &&
+                 (database == InvalidOid || workers[i].database == database);
+    return count;
+}
+
 /* How many managers come before `mine`. */
 int count_before(const ManagerSlot &mine, const scheduler::Waiting &turn, TimestampTz now) noexcept
 {
@@ -55,27 +72,89 @@ int count_before(const ManagerSlot &mine, const scheduler::Waiting &turn, Timest
     return count;
 }
 
+/* Of those that wait for a worker of this owner. */
+int count_before_for(Oid owner, const ManagerSlot &mine, const scheduler::Waiting &turn, TimestampTz now) noexcept
+{
+    int count = 0;
+    for (int i = 0; i < shared->manager_count; i++) {
+        const ManagerSlot &other = managers[i];
+        const Oid database = other.database.load();
+        if (&other == &mine || database == InvalidOid || other.share_owner != owner)
+            continue;
+        count += scheduler::comes_before({other.share_since, busy_workers_of(owner, database)}, turn, now);
+    }
+    return count;
+}
+
 void wake_waiting() noexcept
 {
     shared->turn_came_at = GetCurrentTimestamp();
     for (int i = 0; i < shared->manager_count; i++) {
-        if (managers[i].waits_since != 0 && managers[i].pid.load() != 0)
-            wake_process(managers[i].process);
+        const ManagerSlot &slot = managers[i];
+        if ((slot.waits_since != 0 || slot.share_owner != InvalidOid) && slot.pid.load() != 0)
+            wake_process(slot.process);
     }
 }
 
-bool take_turn(int limit) noexcept
+bool has_share(Oid owner, int limit, TimestampTz now) noexcept
+{
+    const ManagerSlot *mine = own_manager_slot();
+    const int free_workers = limit - busy_workers_of(owner, InvalidOid);
+    /* As with turns. */
+    if (free_workers <= 0 || now >= shared->turn_came_at + turn_grace_us)
+        return free_workers > 0;
+    const TimestampTz since = mine->share_owner == owner ? mine->share_since : now;
+    return count_before_for(owner, *mine, {since, busy_workers_of(owner, MyDatabaseId)}, now) < free_workers;
+}
+
+/* Of several owners that wait the first one is remembered. */
+bool take_share(const Turn &turn, TimestampTz now) noexcept
+{
+    ManagerSlot *mine = own_manager_slot();
+    for (int i = 0; i < turn.owner_count; i++) {
+        const Oid owner = turn.owners[i];
+        if (has_share(owner, turn.owner_limit, now))
+            continue;
+        if (mine->share_owner == InvalidOid) {
+            mine->share_owner = owner;
+            mine->share_since = now;
+        }
+        return false;
+    }
+    return true;
+}
+
+/* Whether the next turn is this manager's. */
+bool is_own_turn(int limit, TimestampTz since, TimestampTz now) noexcept
+{
+    int free_turns = limit - busy_workers(InvalidOid);
+    /* Somebody who does not come when it is his turn must not stop everybody. */
+    if (free_turns <= 0 || now >= shared->turn_came_at + turn_grace_us)
+        return free_turns > 0;
+    return count_before(*own_manager_slot(), {since, busy_workers(MyDatabaseId)}, now) < free_turns;
+}
+
+/* The share first: a manager that waits for one keeps no turn from others. */
+Admission take_turn(const Turn &turn) noexcept
 {
     ManagerSlot *mine = own_manager_slot();
     TimestampTz now = GetCurrentTimestamp();
+    if (!take_share(turn, now))
+        return Admission::not_its_share;
     TimestampTz since = mine->waits_since != 0 ? mine->waits_since : now;
-    int free_turns = limit - busy_workers(InvalidOid);
-    bool is_mine = free_turns > 0;
-    /* Somebody who does not come when it is his turn must not stop everybody. */
-    if (is_mine && now < shared->turn_came_at + turn_grace_us)
-        is_mine = count_before(*mine, {since, busy_workers(MyDatabaseId)}, now) < free_turns;
+    const bool is_mine = is_own_turn(turn.limit, since, now);
     mine->waits_since = is_mine ? 0 : since;
-    return is_mine;
+    if (is_mine && std::find(turn.owners, turn.owners + turn.owner_count, mine->share_owner) != turn.owners + turn.owner_count)
+        mine->share_owner = InvalidOid;
+    return is_mine ? Admission::admitted : Admission::not_its_turn;
+}
+
+void occupy(WorkerSlot *slot, const Turn &turn) noexcept
+{
+    slot->is_busy = true;
+    slot->owner_count = turn.owner_count;
+    std::copy_n(turn.owners, turn.owner_count, slot->owners);
+    slot->first_member.store(InvalidOid);
 }
 
 void free_slot(WorkerSlot *slot) noexcept
@@ -84,6 +163,7 @@ void free_slot(WorkerSlot *slot) noexcept
     slot->database = InvalidOid;
     slot->pid = 0;
     slot->is_busy = false;
+    slot->first_member.store(InvalidOid);
     slot->is_asked_to_exit.store(0);
     if (was_busy)
         wake_waiting();
@@ -112,9 +192,10 @@ void wake_managers() noexcept
 
 void stop_waiting(ManagerSlot *slot) noexcept
 {
-    if (slot->waits_since == 0)
+    if (slot->waits_since == 0 && slot->share_owner == InvalidOid)
         return;
     slot->waits_since = 0;
+    slot->share_owner = InvalidOid;
     wake_waiting();
 }
 
@@ -141,38 +222,39 @@ void forget_own_workers() noexcept
     }
 }
 
-WorkerKey admit_new(int limit) noexcept
+Admission admit_new(const Turn &turn, WorkerKey *key) noexcept
 {
-    WorkerKey key;
+    *key = {};
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
-    for (int i = 0; i < shared->manager_count && !key.is_valid(); i++) {
+    for (int i = 0; i < shared->manager_count && !key->is_valid(); i++) {
         if (workers[i].database == InvalidOid)
-            key = {i, workers[i].generation + 1};
+            *key = {i, workers[i].generation + 1};
     }
     bool is_barred = own_manager_slot()->is_asked_to_exit.load() != 0;
-    if (key.is_valid() && !is_barred && take_turn(limit)) {
-        WorkerSlot &slot = workers[key.slot];
-        slot.generation = key.generation;
+    Admission admission = key->is_valid() && !is_barred ? take_turn(turn) : Admission::not_its_turn;
+    if (admission == Admission::admitted) {
+        WorkerSlot &slot = workers[key->slot];
+        slot.generation = key->generation;
         slot.database = MyDatabaseId;
         slot.pid = 0;
-        slot.is_busy = true;
         slot.is_asked_to_exit.store(0);
+        occupy(&slot, turn);
     } else {
-        key = {};
+        *key = {};
     }
     LWLockRelease(shared->request_lock);
-    return key;
+    return admission;
 }
 
-bool admit(const WorkerKey &worker, int limit) noexcept
+Admission admit(const WorkerKey &worker, const Turn &turn) noexcept
 {
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
     WorkerSlot *slot = find_worker(worker);
-    bool is_admitted = slot != nullptr && take_turn(limit);
-    if (is_admitted)
-        slot->is_busy = true;
+    Admission admission = slot != nullptr ? take_turn(turn) : Admission::not_its_turn;
+    if (admission == Admission::admitted)
+        occupy(slot, turn);
     LWLockRelease(shared->request_lock);
-    return is_admitted;
+    return admission;
 }
 
 void end_turn(const WorkerKey &worker) noexcept
@@ -180,6 +262,7 @@ void end_turn(const WorkerKey &worker) noexcept
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
     if (WorkerSlot *slot = find_worker(worker)) {
         slot->is_busy = false;
+        slot->first_member.store(InvalidOid);
         wake_waiting();
     }
     LWLockRelease(shared->request_lock);
@@ -195,11 +278,41 @@ void forget_worker(const WorkerKey &worker) noexcept
 
 void want_no_turn() noexcept
 {
-    if (own_manager_slot()->waits_since == 0)
+    ManagerSlot *mine = own_manager_slot();
+    if (mine->waits_since == 0)
         return;
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
-    stop_waiting(own_manager_slot());
+    mine->waits_since = 0;
+    wake_waiting();
     LWLockRelease(shared->request_lock);
+}
+
+Oid awaited_share() noexcept
+{
+    return own_manager_slot()->share_owner;
+}
+
+void want_no_share() noexcept
+{
+    ManagerSlot *mine = own_manager_slot();
+    if (mine->share_owner == InvalidOid)
+        return;
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    mine->share_owner = InvalidOid;
+    wake_waiting();
+    LWLockRelease(shared->request_lock);
+}
+
+void note_attempt(Oid first, int count) noexcept
+{
+    const WorkerKey &key = my_key.is_valid() ? my_key : stood_in_for;
+    WorkerSlot *slot = key.is_valid() ? find_worker(key) : nullptr;
+    if (slot == nullptr || slot->pid != MyProcPid)
+        return;
+    slot->first_member.store(InvalidOid);
+    slot->member_count.store(count);
+    slot->attempt_since.store(GetCurrentTimestamp());
+    slot->first_member.store(first);
 }
 
 int pid_of(const WorkerKey &worker) noexcept
@@ -217,6 +330,7 @@ void stand_in(const WorkerKey &worker) noexcept
     if (WorkerSlot *slot = find_worker(worker)) {
         slot->pid = MyProcPid;
         slot->process = my_process();
+        stood_in_for = worker;
     }
     LWLockRelease(shared->request_lock);
 }

@@ -78,6 +78,7 @@ void visit(Visitor &visitor, Item &item)
     visitor(item.is_program_written);
     visitor(item.refresh_timeout_ms);
     visitor(item.failures);
+    visitor(item.owner);
     visitor(item.generation);
     visitor(item.schema_name);
     visitor(item.name);

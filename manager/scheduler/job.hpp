@@ -46,6 +46,7 @@ struct Involved {
     bool is_program_written = false; /* to the catalog, of this generation */
     int32_t refresh_timeout_ms = 0;
     int32_t failures = 0;            /* in a row */
+    Id owner = 0;
     int64_t generation = 0;
     std::string schema_name;
     std::string name;

@@ -70,15 +70,47 @@ void Manager::resolve(Asked &asked, Id id, mailbox::Answer answer, Id culprit)
         asked.reply = {answer, culprit};
 }
 
-/* Whether what `job` refreshed lacks changes of before it that an upstream is yet to take in, and is not kept from. */
-bool Manager::lacks_anything(const RunningJob &job, const Verdicts &verdicts, Id id) const
+/* Whether what `job` refreshed lacks changes of up to then that an upstream is yet to take in, and is not kept from. */
+bool Manager::lacks_anything(const RunningJob &job, const Verdicts &verdicts, Id id, TimestampTz before) const
 {
     const Ids upstreams = graph_.upstreams(id);
     return std::any_of(upstreams.begin(), upstreams.end(), [&](Id upstream) {
         auto verdict = verdicts.find(upstream);
         bool is_refreshed = verdict != verdicts.end() && verdict->second == Verdict::refreshed;
-        return !is_refreshed && job.pending.count(upstream) != 0 && !known_.at(upstream).hold;
+        auto pending = job.pending.find(upstream);
+        return !is_refreshed && pending != job.pending.end() && pending->second <= before && !known_.at(upstream).hold;
     });
+}
+
+namespace {
+
+mailbox::Answer answer_of(const Verdicts &verdicts, Id id)
+{
+    auto found = verdicts.find(id);
+    switch (found != verdicts.end() ? found->second : Verdict::locked) {
+    case Verdict::refreshed:
+        return mailbox::Answer::done;
+    case Verdict::locked:
+        return mailbox::Answer::locked;
+    case Verdict::held:
+        return mailbox::Answer::held;
+    default:
+        return mailbox::Answer::failed;
+    }
+}
+
+} // namespace
+
+/* What was to be refreshed before it was not. */
+void Manager::resolve_served(Asked &asked, const RunningJob &job, const Verdicts &verdicts)
+{
+    for (Id id : job.serves)
+        for (Id upstream : graph_.upstreams(id)) {
+            const bool is_member = std::find(job.members.begin(), job.members.end(), upstream) != job.members.end();
+            const mailbox::Answer answer = is_member ? answer_of(verdicts, upstream) : mailbox::Answer::done;
+            if (answer != mailbox::Answer::done && answer != mailbox::Answer::held && asked.open.count(id) != 0)
+                resolve(asked, id, answer, upstream);
+        }
 }
 
 void Manager::resolve_by(const RunningJob &job, const Verdicts &verdicts)
@@ -86,16 +118,12 @@ void Manager::resolve_by(const RunningJob &job, const Verdicts &verdicts)
     for (Asked &asked : asked_) {
         if (job.number <= asked.came_after)
             continue;
+        resolve_served(asked, job, verdicts);
         for (Id id : job.members) {
             if (asked.open.count(id) == 0)
                 continue;
-            auto found = verdicts.find(id);
-            Verdict verdict = found != verdicts.end() ? found->second : Verdict::locked;
-            mailbox::Answer answer = verdict == Verdict::refreshed ? mailbox::Answer::done
-                                     : verdict == Verdict::locked  ? mailbox::Answer::locked
-                                     : verdict == Verdict::held    ? mailbox::Answer::held
-                                                                   : mailbox::Answer::failed;
-            if (answer != mailbox::Answer::done || !lacks_anything(job, verdicts, id))
+            mailbox::Answer answer = answer_of(verdicts, id);
+            if (answer != mailbox::Answer::done || !lacks_anything(job, verdicts, id, asked.came_at))
                 resolve(asked, id, answer, id);
         }
     }

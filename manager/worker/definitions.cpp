@@ -374,8 +374,10 @@ void Manager::take_in_all(const std::map<Id, LoadedState> &states, std::map<Id, 
         if (is_other || changed.count(relid) != 0)
             set_task(relid, state);
     }
-    if (has_gone || !changed.empty())
+    if (has_gone || !changed.empty()) {
+        count_owners();
         set_paces();
+    }
     for (Id relid : above) {
         if (known_.count(relid) == 0)
             continue;

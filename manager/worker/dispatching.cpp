@@ -81,10 +81,12 @@ bool Manager::is_ready(Task &task, TimestampTz now)
 }
 
 /* The piece, and who is refreshed because it is: what is read, unless it keeps its pace and no reader has asked, or is
- * suspended; and who is bound to any of them, suspended or not. */
-Ids Manager::company_of(const Ids &piece, Initiator initiator)
+ * suspended; and who is bound to any of them, suspended or not. With `owners`, only what they own of what is read. */
+Ids Manager::company_of(const Ids &piece, Initiator initiator, const Ids *owners)
 {
     return scheduler::with_company(graph_, paces_, piece, [&](Id id) {
+        if (owners != nullptr && std::find(owners->begin(), owners->end(), owner_of(id)) == owners->end())
+            return false;
         const Task *task = queue_.find(id);
         bool is_in_use = task != nullptr && (!task->is_suspended || !paces_.bound_to(id).empty());
         return is_in_use && (initiator == Initiator::reader || !paces_.of(id).is_kept);
@@ -102,7 +104,7 @@ void Manager::pull_readers(TimestampTz now)
         TimestampTz dirty_since = own_pending_since(id);
         for (Id reader : graph_.downstreams(id)) {
             Task *task = queue_.find(reader);
-            if (task == nullptr || !task->is_idle() || dirty_since == 0)
+            if (task == nullptr || !task->is_idle() || dirty_since == 0 || party_of(reader) != party_of(id))
                 continue;
             std::optional<TimestampTz> due = scheduler::due_at(*task, dirty_since, now, spacing_us(), zone);
             if (due && *due <= now)
@@ -111,9 +113,9 @@ void Manager::pull_readers(TimestampTz now)
     }
 }
 
-bool Manager::is_busy(const Ids &involved) const
+bool Manager::is_busy(const Ids &occupied) const
 {
-    return std::any_of(involved.begin(), involved.end(), [&](Id id) { return busy_.count(id) != 0; });
+    return std::any_of(occupied.begin(), occupied.end(), [&](Id id) { return busy_.count(id) != 0; });
 }
 
 bool Manager::was_locked(const Ids &members) const
@@ -162,6 +164,7 @@ Job Manager::make_job(const Ids &involved, size_t member_count, const std::set<I
         item.is_restless = known.is_restless;
         item.is_program_written = known.is_program_written;
         item.refresh_timeout_ms = known.refresh_timeout_ms;
+        item.owner = known.owner;
         item.generation = known.generation;
         item.schema_name = known.schema_name;
         item.name = known.name;
@@ -184,18 +187,21 @@ int Manager::home_of(const Ids &members) const
     return home;
 }
 
-/* Begins the piece that `id` is in, unless something in it is busy, or it is to wait for its own worker. False: nobody is
- * there to do it, nor anything else. */
-bool Manager::dispatch_piece(Id id, TimestampTz wanted_since, const std::function<bool(Task &)> &is_wanted, Initiator initiator,
-                             std::set<Id> *seen)
+/* Begins the piece that `id` is in, unless something in it is busy, or it is to wait: for its own worker, for other owners'
+ * stream tables, or until its owner has fewer workers. False: no process is there to do it, nor anything else. */
+bool Manager::dispatch_piece(Id id, const Wanted &asked, std::set<Id> *seen)
 {
+    if (waits_for_share(id))
+        return true;
+    const Initiator initiator = asked.initiator;
+    const scheduler::Party party = party_of(id);
     std::set<Id> wanted;
     std::map<Id, bool> known;
     auto is_wanted_itself = [&](Id other) {
         auto [place, is_new] = known.emplace(other, false);
         Task *task = is_new ? queue_.find(other) : nullptr;
         if (task != nullptr)
-            place->second = !task->is_running && is_wanted(*task);
+            place->second = !task->is_running && asked.is_wanted(*task);
         return place->second;
     };
     auto is_wanted_or_bound = [&](const Task &task) {
@@ -208,7 +214,7 @@ bool Manager::dispatch_piece(Id id, TimestampTz wanted_since, const std::functio
     };
     Ids piece = scheduler::piece_of(graph_, id, [&](Id other) {
         Task *task = queue_.find(other);
-        if (task == nullptr)
+        if (task == nullptr || party_of(other) != party)
             return Candidate{};
         auto mates = mates_.find(other);
         Candidate found = {is_wanted_or_bound(*task), is_free(*task), &task->schedules,
@@ -221,32 +227,42 @@ bool Manager::dispatch_piece(Id id, TimestampTz wanted_since, const std::functio
     for (Id member : piece)
         if (mates_.count(member) != 0)
             wanted.insert(member);
-    Ids members = company_of(piece, initiator);
-    Ids forced = company_of(Ids(wanted.begin(), wanted.end()), initiator);
+    const Ids owners = owners_of(piece);
+    Ids members = company_of(piece, initiator, &owners);
+    Ids forced = company_of(Ids(wanted.begin(), wanted.end()), initiator, &owners);
     std::set<Id> companions(piece.begin(), piece.end());
     for (Id other : forced)
         companions.erase(other);
-    Ids involved = scheduler::with_upstreams(graph_, members);
-    if (is_busy(involved))
+    if (Ids needed = needed_before(members, asked); !needed.empty())
+        return dispatch_before(needed, members, asked, seen);
+    return begin(members, wanted, companions, asked);
+}
+
+/* As dispatch_piece(). */
+bool Manager::begin(const Ids &members, const std::set<Id> &wanted, const std::set<Id> &companions, const Wanted &asked)
+{
+    RunningJob running;
+    running.members = members;
+    running.involved = scheduler::with_upstreams(graph_, members);
+    running.occupied = occupied_by(members, running.involved);
+    running.serves = asked.serves;
+    if (is_busy(running.occupied))
         return true;
     /* Of those that somebody holds locked, one at a time is waited for: they would take all workers, and
      * everybody's turns. The others look whether they can have their locks, and a reader waits until it is his turn. */
     const bool is_doubtful = was_locked(members), is_waiting = is_somebody_waiting_for_locks();
-    const bool is_for_reader = initiator == Initiator::reader;
+    const bool is_for_reader = asked.initiator == Initiator::reader;
     if (is_doubtful && is_waiting && is_for_reader)
         return true;
-    Pool::Choice choice = pool_.choose(home_of(members), wanted_since, GetCurrentTimestamp());
-    if (choice.chance == Pool::Chance::its_own)
+    Pool::Choice choice = pool_.choose(home_of(members), asked.since, GetCurrentTimestamp(), owners_of(members));
+    if (choice.chance == Pool::Chance::its_own || choice.chance == Pool::Chance::its_share)
         return true;
     if (choice.chance == Pool::Chance::later)
         return false;
-    Job job = make_job(involved, members.size(), wanted, companions, initiator);
+    Job job = make_job(running.involved, members.size(), wanted, companions, asked.initiator);
     job.groups = groups_of(members);
     job.is_hurried = !is_for_reader && (is_doubtful ? is_waiting : !locked_.empty());
-    RunningJob running;
     running.waits_for_locks = is_doubtful && !job.is_hurried;
-    running.members = std::move(members);
-    running.involved = std::move(involved);
     start(choice, std::move(job), std::move(running));
     return true;
 }
@@ -259,7 +275,7 @@ bool Manager::dispatch_asked()
     for (Id id : asked) {
         if (seen.count(id) != 0 || busy_.count(id) != 0 || queue_.find(id) == nullptr)
             continue;
-        if (!dispatch_piece(id, asked_since(id), is_wanted, Initiator::reader, &seen))
+        if (!dispatch_piece(id, {asked_since(id), is_wanted, Initiator::reader, {}}, &seen))
             return false;
     }
     return true;
@@ -274,8 +290,8 @@ bool Manager::dispatch_due()
     auto is_wanted = [&](Task &task) { return is_ready(task, now); };
     auto dispatch_one = [&](Id id) {
         Task *task = queue_.find(id);
-        return seen.count(id) != 0 || busy_.count(id) != 0 || !is_ready(*task, now) ||
-               dispatch_piece(id, task->due_at, is_wanted, Initiator::scheduler, &seen);
+        return seen.count(id) != 0 || busy_.count(id) != 0 || waits_for_share(id) || !is_ready(*task, now) ||
+               dispatch_piece(id, {task->due_at, is_wanted, Initiator::scheduler, {}}, &seen);
     };
     /* Who has its worker free goes first: an idle worker takes in strangers when it has nothing of its own to do. */
     Ids strangers;
@@ -297,7 +313,7 @@ bool Manager::dispatch_upkeep()
     TimestampTz now = GetCurrentTimestamp();
     if (is_upkeep_running_ || !is_upkeep_due(now))
         return true;
-    Pool::Choice choice = pool_.choose(nobody, upkeep_after_, now);
+    Pool::Choice choice = pool_.choose(nobody, upkeep_after_, now, {});
     if (choice.chance == Pool::Chance::its_own)
         return true;
     if (choice.chance == Pool::Chance::later)
@@ -309,28 +325,33 @@ bool Manager::dispatch_upkeep()
 
 void Manager::dispatch()
 {
-    if (mailbox::is_asked_for_room())
+    no_longer_wait_at_ = 0;
+    if (mailbox::is_asked_for_room() && !is_held_up(GetCurrentTimestamp()))
         return pool_.want_nobody();
+    pool_.begin_round();
     /* Upkeep comes when nothing is due, but not never: where refreshes do not keep up logs grow most. */
     bool is_all_begun = !is_upkeep_late(GetCurrentTimestamp()) || dispatch_upkeep();
     if (is_all_begun && guc::enabled)
         is_all_begun = dispatch_asked() && dispatch_due();
     if (is_all_begun && dispatch_upkeep())
         pool_.want_nobody();
+    pool_.end_round();
 }
 
 void Manager::start(const Pool::Choice &choice, Job job, RunningJob begun)
 {
     begun.number = ++last_job_;
+    begun.began_at = GetCurrentTimestamp();
     begun.kind = job.kind;
     begun.worker = choice.worker;
     begun.commits = count_commits(begun.involved);
     if (!asked_.empty())
-        std::copy_if(begun.involved.begin(), begun.involved.end(), std::inserter(begun.pending, begun.pending.end()),
-                     [](Id id) { return !mailbox::is_current(id); });
+        for (Id id : begun.involved)
+            if (const mailbox::Look look = mailbox::look(id); !look.is_current())
+                begun.pending.emplace(id, look.stale_since());
     running_.push_back(std::move(begun));
     const RunningJob &running = running_.back();
-    for (Id id : running.involved)
+    for (Id id : running.occupied)
         busy_[id] = running.number;
     for (Id id : running.members) {
         queue_.start(*queue_.find(id));
@@ -404,7 +425,8 @@ void Manager::settle(Id id, Verdict verdict, const MemberResult *result)
     if (task == nullptr)
         return;
     if (result != nullptr) {
-        known_[id].is_program_written = result->is_program_written;
+        Known &known = known_[id];
+        known.is_program_written = result->is_program_written;
         task->failures = result->failures;
         task->not_before = result->not_before;
         if (verdict == Verdict::refreshed) {
@@ -416,7 +438,7 @@ void Manager::settle(Id id, Verdict verdict, const MemberResult *result)
         if (result->is_suspended) {
             /* A user may have resumed it meanwhile: pgt_state knows. */
             queue_.suspend(*task);
-            known_[id].is_suspended = true;
+            known.is_suspended = true;
             is_loaded_ = false;
         }
     }
@@ -443,7 +465,7 @@ void Manager::end(const RunningJob &job, const std::optional<scheduler::JobResul
     Verdicts verdicts;
     for (Id id : job.members)
         verdicts[id] = Verdict::locked;
-    for (Id id : job.involved)
+    for (Id id : job.occupied)
         busy_.erase(id);
     if (result) {
         note_rests(job, *result);

@@ -149,6 +149,10 @@ long Manager::sleep_ms()
     };
     if (guc::enabled)
         take(queue_.first_due_after(dispatched_at_));
+    if (mailbox::is_asked_for_room() && now < held_up_at())
+        take(held_up_at());
+    if (guc::enabled && no_longer_wait_at_ != 0)
+        take(no_longer_wait_at_);
     if (guc::enabled && !holds_due_.empty())
         take(holds_due_.begin()->first);
     if (guc::stale_alert_after_s > 0 && !queue_.is_every_one_idle())

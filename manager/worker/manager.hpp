@@ -8,8 +8,9 @@
  *
  * A job is a piece: due stream tables that are connected, those of their schedule that are
  * connected to them, and who comes along with any of these: what they read that keeps no schedule of its own, and atomic
- * diamonds as a whole. A reader's job takes along all that is read. Two jobs run side by side if none of what one involves (its members, and all
- * that they read) is involved in the other. A failing member is counted, put off, and in
+ * diamonds as a whole. A reader's job takes along all that is read. All of it is of one owner (scheduler/share); what
+ * belongs to others is refreshed by jobs before it, where it comes along, or read as it stands. Two jobs run side by side if none of what
+ * one involves (its members, and all of their owners that they read) is involved in the other. A failing member is counted, put off, and in
  * the end suspended, and never stops the others.
  *
  * A task is idle, queued, suspended or running (in a job); a running one is looked at again when its
@@ -25,6 +26,7 @@
 #include "scheduler/job.hpp"
 #include "scheduler/pace.hpp"
 #include "scheduler/queue.hpp"
+#include "scheduler/share.hpp"
 #include "worker/listening.hpp"
 #include "worker/pool.hpp"
 
@@ -74,11 +76,14 @@ using Verdicts = std::map<scheduler::Id, scheduler::Verdict>;
 
 struct RunningJob {
     uint64_t number = 0;
+    TimestampTz began_at = 0;
     scheduler::Job::Kind kind = scheduler::Job::Kind::refresh;
     int worker = nobody; /* this process, for nobody */
     scheduler::Ids members;
     scheduler::Ids involved;
-    std::set<scheduler::Id> pending; /* of those, who were not current when it began; kept for readers only */
+    scheduler::Ids occupied; /* of those, what no other job may refresh meanwhile */
+    std::map<scheduler::Id, TimestampTz> pending; /* those involved that were not current at its begin, and since when; for readers only */
+    scheduler::Ids serves; /* what readers have asked for that reads the members; a later job refreshes it */
     bool waits_for_locks = false; /* somebody in it was locked when last tried, and may be so still */
     int64_t commits = 0; /* of a source since it was last read for a job; of the busiest one */
 };
@@ -106,7 +111,8 @@ class Manager {
     void refuse_requests();
     void resolve(Asked &asked, scheduler::Id id, mailbox::Answer answer, scheduler::Id culprit);
     void resolve_by(const RunningJob &job, const Verdicts &verdicts);
-    bool lacks_anything(const RunningJob &job, const Verdicts &verdicts, scheduler::Id id) const;
+    bool lacks_anything(const RunningJob &job, const Verdicts &verdicts, scheduler::Id id, TimestampTz before) const;
+    void resolve_served(Asked &asked, const RunningJob &job, const Verdicts &verdicts);
     mailbox::Reply obstacle(scheduler::Id id, TimestampTz now);
     scheduler::Ids asked_for() const;
     TimestampTz asked_since(scheduler::Id id) const;
@@ -118,9 +124,16 @@ class Manager {
     bool dispatch_due();
     bool dispatch_upkeep();
     int home_of(const scheduler::Ids &members) const;
-    bool dispatch_piece(scheduler::Id id, TimestampTz wanted_since,
-                        const std::function<bool(scheduler::Task &)> &is_wanted, scheduler::Initiator initiator,
-                        std::set<scheduler::Id> *seen);
+    /* What is to be refreshed, and why. */
+    struct Wanted {
+        TimestampTz since;
+        std::function<bool(scheduler::Task &)> is_wanted;
+        scheduler::Initiator initiator;
+        scheduler::Ids serves; /* as in RunningJob */
+    };
+    bool dispatch_piece(scheduler::Id id, const Wanted &wanted, std::set<scheduler::Id> *seen);
+    bool begin(const scheduler::Ids &members, const std::set<scheduler::Id> &wanted, const std::set<scheduler::Id> &companions,
+               const Wanted &asked);
     void pull_readers(TimestampTz now);
     bool is_ready(scheduler::Task &task, TimestampTz now);
     void note_trouble(const scheduler::Task &task);
@@ -130,8 +143,9 @@ class Manager {
         TimestampTz until = 0; /* 0: there is none */
     };
     Trouble trouble_of(scheduler::Id id, scheduler::Initiator initiator);
-    scheduler::Ids company_of(const scheduler::Ids &piece, scheduler::Initiator initiator);
-    bool is_busy(const scheduler::Ids &involved) const;
+    scheduler::Ids company_of(const scheduler::Ids &piece, scheduler::Initiator initiator,
+                              const scheduler::Ids *owners = nullptr);
+    bool is_busy(const scheduler::Ids &occupied) const;
     bool was_locked(const scheduler::Ids &members) const;
     bool is_somebody_waiting_for_locks() const;
     std::vector<scheduler::Ids> groups_of(const scheduler::Ids &members);
@@ -141,9 +155,22 @@ class Manager {
     void start(const Pool::Choice &choice, scheduler::Job job, RunningJob running);
     void take_results();
     void end(const RunningJob &job, const std::optional<scheduler::JobResult> &result);
+    bool is_held_up(TimestampTz now) const;
+    TimestampTz held_up_at() const; /* when it is; DT_NOEND: never, as things are */
     int64_t count_commits(const scheduler::Ids &involved);
     void note_rests(const RunningJob &job, const scheduler::JobResult &result);
     void settle(scheduler::Id id, scheduler::Verdict verdict, const scheduler::MemberResult *result);
+
+    /* sharing.cpp */
+    void count_owners();
+    scheduler::Id owner_of(scheduler::Id id) const;
+    scheduler::Ids owners_of(const scheduler::Ids &members) const;
+    scheduler::Party party_of(scheduler::Id id) const;
+    bool waits_for_share(scheduler::Id id) const;
+    scheduler::Ids occupied_by(const scheduler::Ids &members, const scheduler::Ids &involved) const;
+    scheduler::Ids needed_before(const scheduler::Ids &members, const Wanted &wanted);
+    bool dispatch_before(const scheduler::Ids &needed, const scheduler::Ids &members, const Wanted &wanted,
+                         std::set<scheduler::Id> *seen);
 
     /* definitions.cpp */
     bool load_definitions();
@@ -197,6 +224,7 @@ class Manager {
     std::set<scheduler::Id> locked_;   /* somebody held what the last attempt needed */
     scheduler::Queue queue_;
     std::map<scheduler::Id, Known> known_;
+    bool has_several_owners_ = false; /* of those */
     Pool pool_;
     std::list<RunningJob> running_;
     std::map<scheduler::Id, uint64_t> busy_; /* what running jobs involve, and which of them */
@@ -221,6 +249,7 @@ class Manager {
     bool is_projection_due_ = false; /* what is known is not in the catalog yet */
     TimestampTz project_after_ = 0;
     TimestampTz dispatched_at_ = 0;  /* what was due then, and has not begun, waits for somebody */
+    TimestampTz no_longer_wait_at_ = 0; /* the first job that waits for other owners' stream tables goes on; 0: none waits */
     Listening listening_;
     scheduler::Ids unwatched_;       /* have become idle, or news are about them: to be looked at */
     std::map<uint32_t, uint64_t> commits_read_; /* by slot: how many there were at the last job that read the source */

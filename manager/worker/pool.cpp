@@ -1,6 +1,7 @@
 #include "worker/pool.hpp"
 
 #include "definition/guc.hpp"
+#include "scheduler/share.hpp"
 #include "worker/queues.hpp"
 
 extern "C" {
@@ -31,7 +32,19 @@ extern "C" void pgtrickle_pool_leaves(int, Datum)
 constexpr TimestampTz idle_stay_us = 5'000'000;    /* of one that is not the last */
 constexpr TimestampTz start_pause_us = 1'000'000;  /* after no process could be started */
 constexpr TimestampTz longest_start_pause_us = 64'000'000; /* after several in a row */
+constexpr TimestampTz stuck_after_us = 1'000'000;
 constexpr TimestampTz turn_pause_us = 250'000;     /* should a wake-up for a turn not come */
+constexpr TimestampTz share_pause_us = 1'000'000;  /* nor one for a share */
+
+mailbox::Turn turn_for(const Ids &owners)
+{
+    mailbox::Turn turn;
+    turn.limit = guc::max_concurrent_refreshes;
+    turn.owner_limit = scheduler::share_of(guc::max_workers_per_owner, turn.limit);
+    turn.owner_count = static_cast<int>(std::min<size_t>(owners.size(), mailbox::max_owners_counted));
+    std::copy_n(owners.begin(), turn.owner_count, turn.owners);
+    return turn;
+}
 
 } // namespace
 
@@ -52,42 +65,80 @@ scheduler::Assignment Pool::look_for(int home, TimestampTz wanted_since, Timesta
     return assignment;
 }
 
-Pool::Choice Pool::choose(int home, TimestampTz wanted_since, TimestampTz now)
+/* All are busy, and none will be free soon. */
+bool Pool::is_stuck(TimestampTz now) const
 {
-    const int limit = guc::max_concurrent_refreshes;
+    return !workers_.empty() && std::all_of(workers_.begin(), workers_.end(), [=](const PoolWorker &worker) {
+        return worker.is_busy && (now >= worker.since + stuck_after_us || now < worker.since);
+    });
+}
+
+bool Pool::has_worker(const Ids &owners) const
+{
+    return std::any_of(workers_.begin(), workers_.end(), [&](const PoolWorker &worker) {
+        return worker.is_busy && std::find_first_of(worker.owners.begin(), worker.owners.end(), owners.begin(), owners.end()) !=
+                                     worker.owners.end();
+    });
+}
+
+Pool::Choice Pool::refused(mailbox::Admission admission, const Ids &owners)
+{
+    is_waiting_ = admission == mailbox::Admission::not_its_turn;
+    return is_waiting_ ? Choice{} : await_share(owners);
+}
+
+Pool::Choice Pool::await_share(const Ids &owners)
+{
+    awaited_.insert(owners.begin(), owners.end());
+    if (owners.size() == 1)
+        exhausted_.insert(owners.front());
+    return {Chance::its_share, nobody};
+}
+
+void Pool::end_round()
+{
+    if (awaited_.count(mailbox::awaited_share()) == 0)
+        mailbox::want_no_share();
+}
+
+Pool::Choice Pool::choose(int home, TimestampTz wanted_since, TimestampTz now, const Ids &owners)
+{
+    const mailbox::Turn turn = turn_for(owners);
     is_waiting_ = false;
     const scheduler::Assignment assignment = look_for(home, wanted_since, now);
     if (assignment.to == scheduler::Assignment::To::later)
         return {Chance::its_own, nobody};
     if (assignment.to == scheduler::Assignment::To::hand) {
         PoolWorker *worker = find(assignment.number);
-        if (!mailbox::admit(worker->key, limit)) {
-            is_waiting_ = true;
-            return {};
-        }
+        if (mailbox::Admission admission = mailbox::admit(worker->key, turn); admission != mailbox::Admission::admitted)
+            return refused(admission, owners);
         worker->is_busy = true;
         worker->since = now;
+        worker->owners = owners;
         return {Chance::worker, worker->number};
     }
     /* Or the clock has been set back. */
     bool can_start = now >= start_after_ || start_after_ > now + longest_start_pause_us;
-    if (!can_start && !workers_.empty())
+    /* Where no more can be started, and those that are there do not end, this process refreshes for owners who have none. */
+    const bool is_to_stand_in = workers_.empty() || is_stuck(now);
+    if (!can_start && !is_to_stand_in)
         return {};
-    mailbox::WorkerKey key = mailbox::admit_new(limit);
-    if (!key.is_valid()) {
-        is_waiting_ = true;
-        return {};
-    }
+    if (!can_start && has_worker(owners))
+        return await_share(owners);
+    mailbox::WorkerKey key;
+    if (mailbox::Admission admission = mailbox::admit_new(turn, &key); admission != mailbox::Admission::admitted)
+        return refused(admission, owners);
     if (can_start) {
         if (std::optional<int> started = start(key, now)) {
+            find(*started)->owners = owners;
             mailbox::lack_process(false);
             return {Chance::worker, *started};
         }
         mailbox::lack_process(true);
     }
-    if (!workers_.empty()) {
+    if (!is_to_stand_in || has_worker(owners)) {
         mailbox::forget_worker(key);
-        return {};
+        return is_to_stand_in ? await_share(owners) : Choice{};
     }
     own_turn_ = key;
     mailbox::stand_in(key);
@@ -303,8 +354,13 @@ std::optional<TimestampTz> Pool::attend_at() const
         take(let_go_at_);
     if (look_at_ != 0)
         take(look_at_);
+    for (const PoolWorker &worker : workers_)
+        if (start_after_ != 0 && worker.is_busy && worker.since + stuck_after_us > GetCurrentTimestamp())
+            take(worker.since + stuck_after_us);
     if (is_waiting_)
         take(GetCurrentTimestamp() + turn_pause_us);
+    if (!awaited_.empty())
+        take(GetCurrentTimestamp() + share_pause_us);
     return at;
 }
 

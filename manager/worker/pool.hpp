@@ -44,6 +44,7 @@ struct PoolWorker {
     bool is_busy = false;                     /* then it has a handle */
     bool has_answered = false; /* it could connect */
     TimestampTz since = 0; /* it has been busy, or idle */
+    scheduler::Ids owners; /* of what it does, or did last */
     std::set<scheduler::Id> taken; /* what it has compiled and others do now */
 };
 
@@ -60,13 +61,23 @@ class Pool {
      * looked at again: see attend_at(). */
     scheduler::Assignment look_for(int home, TimestampTz wanted_since, TimestampTz now);
     /* The same, and that one is busy from now on; its turn has begun. `its_own`: it is to wait for its home;
-     * `later`: it is not this database's turn, or nobody can be had, for this job as for others. */
-    enum class Chance { later, its_own, worker, myself };
+     * `its_share`: until its owners have fewer workers; `later`: it is not this database's turn, or nobody can be had, for
+     * this job as for others. */
+    enum class Chance { later, its_own, its_share, worker, myself };
     struct Choice {
         Chance chance = Chance::later;
         int worker = nobody;
     };
-    Choice choose(int home, TimestampTz wanted_since, TimestampTz now);
+    /* `owners`: of what the job refreshes. */
+    Choice choose(int home, TimestampTz wanted_since, TimestampTz now, const scheduler::Ids &owners);
+    /* Between the two each owner whose share is exhausted is found once. */
+    void begin_round()
+    {
+        exhausted_.clear();
+        awaited_.clear();
+    }
+    void end_round();
+    bool is_share_exhausted(scheduler::Id owner) const { return exhausted_.count(owner) != 0; }
     void send(int worker, std::string bytes);
     /* The members are done by `worker` now, and were by `home` so far. */
     void move(const scheduler::Ids &members, int home, int worker);
@@ -96,6 +107,10 @@ class Pool {
     void note_start(bool has_succeeded, TimestampTz now);
     std::optional<int> start(const mailbox::WorkerKey &key, TimestampTz now);
     bool launch(PoolWorker &worker);
+    Choice refused(mailbox::Admission admission, const scheduler::Ids &owners);
+    Choice await_share(const scheduler::Ids &owners);
+    bool is_stuck(TimestampTz now) const;
+    bool has_worker(const scheduler::Ids &owners) const;
     void send_on(PoolWorker &worker);
     void let_go(PoolWorker &worker);
     void let_idle_go(TimestampTz now);
@@ -108,6 +123,8 @@ class Pool {
     TimestampTz look_at_ = 0;     /* a job that waits for its home, 0: none */
     TimestampTz let_go_at_ = 0;   /* the first idle one that is not needed, 0: none */
     bool is_waiting_ = false;     /* for a turn */
+    /* In this round: owners whose share is exhausted, and the owners of all jobs that wait for a share. */
+    std::set<scheduler::Id> exhausted_, awaited_;
 };
 
 } // namespace pgtrickle::worker

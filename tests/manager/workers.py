@@ -181,7 +181,7 @@ def locked_sources_keep_nobody_waiting():
 
 
 def no_more_at_once_than_the_setting_says():
-    restart(**{"pg_trickle.max_concurrent_refreshes": 2})
+    restart(**{"pg_trickle.max_concurrent_refreshes": 2, "pg_trickle.max_workers_per_owner": 2})
     other = new_database()
     for k in range(3):
         create_slow(f"slow{k}", 0.4)

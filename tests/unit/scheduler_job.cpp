@@ -25,6 +25,7 @@ Job sample_job()
         involved.is_restless = involved.is_program_written = true;
         involved.refresh_timeout_ms = -1;
         involved.failures = 2;
+        involved.owner = 16384;
         involved.generation = INT64_MIN;
         involved.schema_name = std::string("with\0nul", 8);
         involved.name = std::string(100000, 'x');

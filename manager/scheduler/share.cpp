@@ -1,0 +1,52 @@
+#include "scheduler/share.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace pgtrickle::scheduler {
+
+int share_of(int setting, int workers)
+{
+    return std::max(1, setting == 0 ? workers - 1 : std::min(setting, workers));
+}
+
+Party party_of(Id id, const Ids *mates, const std::function<Id(Id)> &owner_of)
+{
+    const Id owner = owner_of(id);
+    const bool is_of_several = mates != nullptr && std::any_of(mates->begin(), mates->end(), [&](Id mate) {
+                                   return owner_of(mate) != owner;
+                               });
+    return is_of_several ? Party{0, mates->front()} : Party{owner, 0};
+}
+
+Ids owners_of(const Ids &members, const std::function<Id(Id)> &owner_of)
+{
+    Ids owners;
+    for (Id member : members)
+        owners.push_back(owner_of(member));
+    std::sort(owners.begin(), owners.end());
+    owners.erase(std::unique(owners.begin(), owners.end()), owners.end());
+    return owners;
+}
+
+Ids needed_before(const Graph &graph, const Ids &members, const std::function<Below(Id)> &look)
+{
+    Ids needed, open = members;
+    std::unordered_set<Id> known(members.begin(), members.end());
+    while (!open.empty()) {
+        const Ids sources = graph.sources(open.back());
+        open.pop_back();
+        for (Id source : sources) {
+            if (!graph.contains(source) || !known.insert(source).second)
+                continue;
+            const Below below = look(source);
+            if (below == Below::first)
+                needed.push_back(source);
+            else if (below == Below::fresh)
+                open.push_back(source);
+        }
+    }
+    return needed;
+}
+
+} // namespace pgtrickle::scheduler

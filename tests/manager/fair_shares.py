@@ -1,0 +1,293 @@
+#!/usr/bin/python3 -B
+"""Endless refreshes of one owner keep nothing of others waiting, however many they are and whoever asks for them."""
+
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, Server, run_cases  # noqa: E402: needs the path above
+
+server = Server()
+WORKER = "pg_trickle refresh worker"
+WORKERS = 4  # pg_trickle.max_concurrent_refreshes
+db = None
+ENDLESS = {
+    "sleeping": "SELECT id, pg_sleep(3600)::text AS z FROM {}",
+    "counting": "SELECT s.id, (SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b, "
+                "generate_series(1, s.id) c) AS n FROM {} s",
+    "recursive": "WITH RECURSIVE r (id, n) AS (SELECT id, 0 FROM {} UNION ALL SELECT id, (n + 1) % 2 FROM r) "
+                 "SELECT id, count(*) AS n FROM r GROUP BY id",
+}
+
+
+def restart(**settings):
+    """The server, with settings, and a new database in it."""
+    global db
+    if db:
+        db.drop()
+    server.call("start", *[f"{name}={value}" for name, value in settings.items()])
+    db = new_database()
+
+
+def new_database():
+    made = Database(server.host)
+    made.run("SET pg_trickle.enabled = off; SET statement_timeout = '1min'")
+    made.run("CREATE TABLE switch (is_on bool); INSERT INTO switch VALUES (false)")
+    made.run("CREATE FUNCTION maybe_endless() RETURNS int LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS "
+             "'BEGIN IF (SELECT is_on FROM public.switch) THEN PERFORM pg_sleep(3600); END IF; RETURN 1; END'")
+    for role in "fair_healthy", "fair_endless", "fair_reader":
+        made.run(f"DO $$ BEGIN CREATE ROLE {role}; EXCEPTION WHEN duplicate_object THEN END $$")
+        made.run(f"GRANT USAGE ON FOREIGN SERVER pgtrickle TO {role}; GRANT ALL ON SCHEMA public TO {role}")
+    return made
+
+
+def create(owner, name, query, of=None, schedule="1s", mode="AUTO", is_filled=False):
+    (of or db).run(f"SET ROLE {owner}")
+    (of or db).run("SELECT pgtrickle.create_stream_table(%s, %s, %s, %s, %s)", name, query, schedule, mode, is_filled)
+    (of or db).run("RESET ROLE")
+
+
+def create_healthy(name="healthy", of=None, owner="fair_healthy"):
+    (of or db).run(f"SET ROLE {owner}; CREATE TABLE {name}_source (id int PRIMARY KEY); RESET ROLE")
+    create(owner, name, f"SELECT id FROM {name}_source", of, is_filled=True)
+    keeps_up(name, 1, of)
+
+
+def create_endless(count, kinds=("sleeping",), of=None, owner="fair_endless", prefix="endless"):
+    """Never filled: so each refresh of theirs is a first fill, too."""
+    for k in range(count):
+        (of or db).run(f"SET ROLE {owner}; CREATE TABLE {prefix}{k}_source (id int PRIMARY KEY); "
+                       f"INSERT INTO {prefix}{k}_source VALUES (1); RESET ROLE")
+        create(owner, f"{prefix}{k}", ENDLESS[kinds[k % len(kinds)]].format(f"{prefix}{k}_source"), of, mode="FULL")
+
+
+def keeps_up(name="healthy", times=5, of=None, limit_s=20):
+    """Refreshed so many times, each of which takes in what was written before it."""
+    of = of or db
+    for _ in range(times):
+        of.run(f"INSERT INTO {name}_source SELECT coalesce(max(id), 0) + 1 FROM {name}_source")
+        of.wait_for(f"SELECT (SELECT count(*) FROM {name}) = (SELECT count(*) FROM {name}_source)", True, limit_s)
+
+
+def refreshing(name="endless"):
+    return [pid for pid, in db.run("SELECT pid FROM pg_stat_activity WHERE backend_type = %s AND state = 'active' AND query LIKE %s",
+                                   WORKER, f"refresh of %{name}%")]
+
+
+def wait_until(condition, what, limit_s=30):
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def occupy_their_share(share=WORKERS - 1, name="endless"):
+    """The endless ones have begun as many refreshes as they may; no more are begun while the others keep up."""
+    wait_until(lambda: len(refreshing(name)) == share, f"not {share} of them are refreshed")
+
+
+def endless_ones_leave_a_worker_to_other_owners():
+    restart()
+    create_healthy()
+    create_endless(6, tuple(ENDLESS))
+    occupy_their_share()
+    keeps_up(times=10)
+    occupy_their_share()
+
+
+def however_many_they_are():
+    create_endless(60, prefix="more_endless")
+    keeps_up(times=10)
+    occupy_their_share()
+
+
+def and_in_whatever_database():
+    other = new_database()
+    create_healthy(of=other)
+    create_healthy("also_healthy")
+    keeps_up(of=other)
+    create_endless(6, of=other)
+    keeps_up("healthy", of=other)
+    keeps_up("also_healthy")
+    occupy_their_share()
+    other.drop()
+
+
+def nor_do_they_take_it_when_readers_ask_for_them():
+    restart()
+    create_healthy()
+    create_endless(8)
+    readers = []
+
+    def read(name):
+        session = db.connect()
+        readers.append(session)
+        try:
+            session.cursor().execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error; "
+                                     f"SET pg_trickle.scan_refresh_timeout = '10min'; SELECT FROM {name}")
+        except Exception:  # noqa: BLE001: it is canceled in the end
+            pass
+
+    threads = [threading.Thread(target=read, args=(f"endless{k}",)) for k in range(8) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%SELECT FROM endless%' AND state = 'active' "
+                "AND pid <> pg_backend_pid()", 16)
+    occupy_their_share()
+    keeps_up(times=5)
+    asking = db.connect()
+    asking.cursor().execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error; SET pg_trickle.scan_refresh_timeout = '1min'")
+    for k in range(5):
+        db.run("INSERT INTO healthy_source VALUES (%s)", 1000 + k)
+        cursor = asking.cursor()
+        cursor.execute("SELECT count(*) FROM healthy WHERE id = %s", (1000 + k,))
+        assert cursor.fetchone() == (1,)
+    asking.close()
+    occupy_their_share()
+    for session in readers:
+        session.cancel()
+    for thread in threads:
+        thread.join()
+
+
+def create_soon_endless(name, query):
+    """Filled while that ends. A fill holds locks that later refreshes do without."""
+    create("fair_endless", name, query, mode="FULL", is_filled=True)
+
+
+def switch_on():
+    db.run("UPDATE switch SET is_on = true")
+
+
+def nor_what_they_read():
+    """Neither its sources, nor itself, be it by way of a diamond or not. What is connected is refreshed by one worker."""
+    restart()
+    create_healthy()
+    create("fair_healthy", "healthy_sum", "SELECT count(*) AS n, sum(id) AS s FROM healthy_source", is_filled=True)
+    db.run("GRANT SELECT ON healthy, healthy_sum, healthy_source TO fair_endless")
+    create_soon_endless("endless_beside", "SELECT id, maybe_endless() AS z FROM healthy_source")
+    create_soon_endless("endless_above", "SELECT id, maybe_endless() AS z FROM healthy")
+    create_soon_endless("endless_diamond", "SELECT id, n, maybe_endless() AS z FROM healthy, healthy_sum")
+    switch_on()
+    occupy_their_share(1)
+    keeps_up(times=10)
+    db.wait_for("SELECT (SELECT n FROM healthy_sum) = (SELECT count(*) FROM healthy_source)", True)
+    occupy_their_share(1)
+
+
+def nor_what_they_bring_along():
+    """A calculated stream table of others comes along with those that read it; so does whatever a reader's request needs."""
+    restart()
+    create_healthy()
+    create("fair_healthy", "calculated", "SELECT id FROM healthy_source", schedule="calculated", is_filled=True)
+    db.run("GRANT SELECT ON healthy, calculated TO fair_endless")
+    create_soon_endless("endless_above", "SELECT id, maybe_endless() AS z FROM calculated")
+    create_soon_endless("endless_asked", "SELECT id, maybe_endless() AS z FROM healthy")
+    switch_on()
+    occupy_their_share(1)
+    reader = db.connect()
+
+    def ask():
+        try:
+            reader.cursor().execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.scan_refresh_timeout = '10min'; "
+                                    "SELECT FROM endless_asked, endless_above")
+        except Exception:  # noqa: BLE001: it is canceled in the end
+            pass
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    keeps_up(times=5)
+    db.wait_for("SELECT (SELECT count(*) FROM calculated) = (SELECT count(*) FROM healthy_source)", True)
+    db.run("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE backend_type = %s AND state = 'active'", WORKER)
+    occupy_their_share(1)
+    keeps_up(times=5)
+    db.wait_for("SELECT (SELECT count(*) FROM calculated) = (SELECT count(*) FROM healthy_source)", True)
+    reader.cancel()
+    asking.join()
+
+
+def what_is_filled_for_the_first_time_is_of_its_owner_too():
+    """A refresh fills what it reads and was never filled, unless that is another owner's."""
+    restart()
+    db.run("SET ROLE fair_healthy; CREATE TABLE healthy_source (id int PRIMARY KEY); RESET ROLE")
+    db.run("ALTER SYSTEM SET pg_trickle.enabled = off")
+    db.run("SELECT pg_reload_conf()")
+    create("fair_healthy", "healthy", "SELECT id FROM healthy_source")
+    db.run("GRANT SELECT ON healthy TO fair_endless")
+    create("fair_endless", "endless_above", "SELECT 1 AS id, pg_sleep(3600)::text AS z FROM (SELECT id FROM healthy "
+           "UNION ALL SELECT 1) x", mode="FULL")
+    db.run("ALTER SYSTEM RESET pg_trickle.enabled")
+    db.run("SELECT pg_reload_conf()")
+    wait_until(lambda: refreshing("endless_above"), "it is not refreshed")
+    assert db.value("SELECT is_populated FROM pgtrickle.pgt_state WHERE relid = 'healthy'::regclass")
+
+
+def a_reader_gets_what_others_refresh_for_his():
+    """While the source is written to all the time."""
+    restart()
+    db.run("SET ROLE fair_healthy; CREATE TABLE busy (id int PRIMARY KEY); RESET ROLE")
+    create("fair_healthy", "below", "SELECT id FROM busy", schedule="calculated", is_filled=True)
+    db.run("GRANT SELECT, TRIGGER ON below TO fair_reader")
+    create("fair_reader", "above", "SELECT count(*) AS n, sum(id) AS s FROM below", schedule="1h", is_filled=True)
+    is_over = threading.Event()
+
+    def write():
+        session = db.connect()
+        k = 1000000
+        while not is_over.is_set():
+            k += 1
+            session.cursor().execute("INSERT INTO busy VALUES (%s)", (k,))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        db.run("SET pg_trickle.enabled = on; SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error; "
+               "SET pg_trickle.scan_refresh_timeout = '60s'")
+        for k in range(10):
+            db.run("INSERT INTO busy VALUES (%s)", k)
+            before = db.value("SELECT count(*) FROM busy")
+            assert db.value("SELECT n FROM above") >= before
+    finally:
+        is_over.set()
+        writer.join()
+
+
+def a_superuser_is_an_owner_like_others():
+    restart()
+    create_healthy()
+    create_endless(6, owner="postgres")
+    occupy_their_share()
+    keeps_up()
+    occupy_their_share()
+
+
+def a_limit_may_be_set():
+    restart(**{"pg_trickle.max_workers_per_owner": 1})
+    create_healthy()
+    create_endless(3)
+    create_endless(3, owner="fair_reader", prefix="others_endless")
+    wait_until(lambda: len(refreshing()) == 2, "each owner is not refreshed once")
+    keeps_up()
+    assert len(refreshing()) == 2
+
+
+def a_manager_stands_in_where_its_only_worker_is_occupied():
+    # … and one worker
+    restart(max_worker_processes=4)
+    create_healthy()
+    create_endless(3)
+    wait_until(lambda: refreshing(), "none is refreshed")
+    keeps_up(times=10)
+    assert len(refreshing()) == 1
+
+
+try:
+    run_cases([case for case in [endless_ones_leave_a_worker_to_other_owners, however_many_they_are, and_in_whatever_database,
+               nor_do_they_take_it_when_readers_ask_for_them, nor_what_they_read, nor_what_they_bring_along,
+               what_is_filled_for_the_first_time_is_of_its_owner_too, a_reader_gets_what_others_refresh_for_his,
+               a_superuser_is_an_owner_like_others, a_limit_may_be_set, a_manager_stands_in_where_its_only_worker_is_occupied] if not sys.argv[1:] or case.__name__ in sys.argv[1:]])
+finally:
+    server.destroy()
