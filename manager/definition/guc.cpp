@@ -21,6 +21,7 @@ bool enable_expansion = true;
 int scheduler_interval_ms = 1000;
 int max_concurrent_refreshes = 4;
 int max_workers_per_owner = 0;
+int max_refresh_time_ms = 0;
 int plan_cache_kb = 256 * 1024;
 int max_consecutive_errors = 3;
 bool auto_backoff = true;
@@ -141,6 +142,11 @@ void define_refreshing()
                             "Number of those refreshes that may be of stream tables of one owner.",
                             "0: one less than pg_trickle.max_concurrent_refreshes, so that other owners always have one.",
                             &max_workers_per_owner, 0, 0, 1024, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_trickle.max_refresh_time",
+                            "Longest time that a refresh run by a manager may take, a first fill included.",
+                            "A refresh that takes longer is canceled, and counts as a failure. 0: no limit but the stream table's own, "
+                            "refresh_timeout.",
+                            &max_refresh_time_ms, 0, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_trickle.max_consecutive_errors",
                             "Failed refreshes in a row after which a stream table is suspended.", nullptr,
                             &max_consecutive_errors, 3, 1, 1000000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);

@@ -22,6 +22,7 @@ extern bool enable_expansion;
 extern int scheduler_interval_ms;
 extern int max_concurrent_refreshes;
 extern int max_workers_per_owner; /* 0: all but one */
+extern int max_refresh_time_ms;   /* 0: no limit */
 extern int plan_cache_kb;
 extern int max_consecutive_errors;
 extern bool auto_backoff;

@@ -76,6 +76,8 @@ void visit(Visitor &visitor, Item &item)
     visitor(item.bond);
     visitor(item.is_restless);
     visitor(item.is_program_written);
+    visitor(item.has_overrun);
+    visitor(item.goes_alone);
     visitor(item.refresh_timeout_ms);
     visitor(item.failures);
     visitor(item.owner);

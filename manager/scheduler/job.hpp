@@ -44,6 +44,8 @@ struct Involved {
     Id bond = 0;                     /* the same for all that are refreshed together or not at all; 0: alone */
     bool is_restless = false;        /* another answer without a change */
     bool is_program_written = false; /* to the catalog, of this generation */
+    bool has_overrun = false;        /* the process of its last refresh was terminated: a failure, to be written down */
+    bool goes_alone = false;         /* as that of a refresh of several was: to be refreshed apart from the others */
     int32_t refresh_timeout_ms = 0;
     int32_t failures = 0;            /* in a row */
     Id owner = 0;

@@ -165,6 +165,8 @@ Job Manager::make_job(const Ids &involved, size_t member_count, const std::set<I
         item.is_program_written = known.is_program_written;
         item.refresh_timeout_ms = known.refresh_timeout_ms;
         item.owner = known.owner;
+        item.has_overrun = known.has_overrun;
+        item.goes_alone = known.goes_alone;
         item.generation = known.generation;
         item.schema_name = known.schema_name;
         item.name = known.name;
@@ -365,7 +367,7 @@ void Manager::start(const Pool::Choice &choice, Job job, RunningJob begun)
         return;
     }
     tell_who_serves();
-    scheduler::JobResult result = Refresher(job).run();
+    scheduler::JobResult result = Refresher(job, Refresher::Hand::manager).run();
     pool_.end_own_turn();
     end(running_.back(), result);
     /* Who waited for it is to be served without delay. */
@@ -379,6 +381,8 @@ void Manager::take_results()
                                 [&](const RunningJob &running) { return running.worker == ended.worker; });
         if (job == running_.end())
             continue;
+        if (ended.overrun)
+            note_overrun(*job, *ended.overrun);
         if (ended.result)
             end(*job, scheduler::job_result_of(*ended.result));
         else
@@ -427,6 +431,7 @@ void Manager::settle(Id id, Verdict verdict, const MemberResult *result)
     if (result != nullptr) {
         Known &known = known_[id];
         known.is_program_written = result->is_program_written;
+        known.has_overrun = known.goes_alone = false;
         task->failures = result->failures;
         task->not_before = result->not_before;
         if (verdict == Verdict::refreshed) {

@@ -3,6 +3,7 @@
 #include "definition/guc.hpp"
 #include "definition/time_zone.hpp"
 #include "worker/invalidated.hpp"
+#include "worker/time_limit.hpp"
 #include "worker/waking.hpp"
 #include "worker/worker.hpp"
 
@@ -198,6 +199,7 @@ extern "C" void pgtrickle_manager_main(Datum argument)
     BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
     pgstat_report_appname("pg_trickle manager");
     worker::read_what_is_committed();
+    worker::prepare_time_limits(nullptr);
     if (mailbox::become_manager())
         enter([] {
             worker::Manager manager;

@@ -53,6 +53,8 @@ struct Known {
     bool is_diamond_slowest = false;
     bool is_program_written = false; /* to the catalog, of this generation */
     bool is_restless = false; /* another answer without a change: volatile functions, now() */
+    bool has_overrun = false; /* as in a job */
+    bool goes_alone = false;
     int last_worker = nobody; /* who has its program compiled */
     std::optional<scheduler::Pace> pace; /* as its task and the mailbox know it */
     bool is_frozen = false;          /* its tier */
@@ -157,6 +159,7 @@ class Manager {
     void end(const RunningJob &job, const std::optional<scheduler::JobResult> &result);
     bool is_held_up(TimestampTz now) const;
     TimestampTz held_up_at() const; /* when it is; DT_NOEND: never, as things are */
+    void note_overrun(const RunningJob &job, const Pool::Overrun &overrun);
     int64_t count_commits(const scheduler::Ids &involved);
     void note_rests(const RunningJob &job, const scheduler::JobResult &result);
     void settle(scheduler::Id id, scheduler::Verdict verdict, const scheduler::MemberResult *result);

@@ -232,6 +232,7 @@ bool Pool::launch(PoolWorker &worker)
         }
         dsm_pin_mapping(segment);
         worker.handle = handle;
+        new (last_words(segment)) LastWords{};
         worker.segment = segment;
         worker.jobs = shm_mq_attach(jobs, segment, handle);
         worker.results = shm_mq_attach(results, segment, handle);
@@ -286,6 +287,18 @@ void Pool::let_go(PoolWorker &worker)
     });
 }
 
+namespace {
+
+std::optional<Pool::Overrun> overrun_of(const PoolWorker &worker)
+{
+    const LastWords *words = last_words(worker.segment);
+    if (words->has_overrun.load() == 0)
+        return std::nullopt;
+    return Pool::Overrun{words->first_member.load(), words->member_count.load()};
+}
+
+} // namespace
+
 std::vector<Pool::Ended> Pool::attend(TimestampTz now)
 {
     std::vector<Ended> ended;
@@ -304,7 +317,7 @@ std::vector<Pool::Ended> Pool::attend(TimestampTz now)
             mailbox::end_turn(worker->key);
         } else if (received == SHM_MQ_DETACHED) {
             if (worker->is_busy)
-                ended.push_back({worker->number, std::nullopt});
+                ended.push_back({worker->number, std::nullopt, overrun_of(*worker)});
             if (!worker->has_answered)
                 note_start(false, now);
             mailbox::forget_worker(worker->key);

@@ -86,9 +86,15 @@ class Pool {
     /* There is nothing to choose anybody for. */
     void want_nobody();
 
+    /* What a worker refreshed that took too long, could not be canceled, and was terminated. */
+    struct Overrun {
+        scheduler::Id first;
+        int count; /* together with that */
+    };
     struct Ended {
         int worker;
         std::optional<std::string> result; /* none: it is gone, and what became of its job is not known */
+        std::optional<Overrun> overrun = {};
     };
     /* What has come since the last call; also sends on, and lets go who is not needed. */
     std::vector<Ended> attend(TimestampTz now);

@@ -1,6 +1,6 @@
 /*
  * The segment of shared memory between a manager and one of its refresh workers: a queue
- * for jobs, a queue for results. Each side attaches to both; when one is gone, the other finds its
+ * for jobs, a queue for results, and a few words. Each side attaches to both; when one is gone, the other finds its
  * queues detached.
  */
 #pragma once
@@ -12,10 +12,24 @@ extern "C" {
 #include "storage/shm_mq.h"
 }
 
+#include <atomic>
+
 namespace pgtrickle::worker {
 
 constexpr Size queue_bytes = 65536; /* a larger job takes several rounds */
-constexpr Size segment_bytes = 2 * queue_bytes;
+constexpr Size segment_bytes = 2 * queue_bytes + 64;
+
+/* Behind the queues: what a worker refreshed when it was terminated. */
+struct LastWords {
+    std::atomic<uint32_t> has_overrun;
+    std::atomic<uint32_t> first_member; /* of the attempt under way */
+    std::atomic<int32_t> member_count;
+};
+
+inline LastWords *last_words(dsm_segment *segment)
+{
+    return reinterpret_cast<LastWords *>(static_cast<char *>(dsm_segment_address(segment)) + 2 * queue_bytes);
+}
 
 inline shm_mq *job_queue(dsm_segment *segment)
 {

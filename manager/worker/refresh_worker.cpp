@@ -30,7 +30,10 @@ namespace {
 
 class RefreshWorker {
   public:
-    RefreshWorker(shm_mq_handle *jobs, shm_mq_handle *results) : jobs_(jobs), results_(results) {}
+    RefreshWorker(shm_mq_handle *jobs, shm_mq_handle *results, LastWords *words)
+        : jobs_(jobs), results_(results), words_(words)
+    {
+    }
     void run();
 
   private:
@@ -39,6 +42,7 @@ class RefreshWorker {
 
     shm_mq_handle *jobs_;
     shm_mq_handle *results_;
+    LastWords *words_;
     long report_ms_ = 0; /* until statistics are to be reported; 0: there are none */
 };
 
@@ -76,7 +80,7 @@ void RefreshWorker::run()
     call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
     while (std::optional<std::string> bytes = receive()) {
         scheduler::Job job = scheduler::job_of(*bytes);
-        scheduler::JobResult result = Refresher(job).run();
+        scheduler::JobResult result = Refresher(job, Refresher::Hand::worker, words_).run();
         if (!send(scheduler::to_bytes(result)))
             return;
         report_ms_ = call([] { return pgstat_report_stat(false); });
@@ -84,7 +88,7 @@ void RefreshWorker::run()
 }
 
 /* Both queues of the segment, or false: the manager is gone. A PostgreSQL frame. */
-bool attach(dsm_handle handle, shm_mq_handle **jobs, shm_mq_handle **results)
+bool attach(dsm_handle handle, shm_mq_handle **jobs, shm_mq_handle **results, LastWords **words)
 {
     MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
     dsm_segment *segment = dsm_attach(handle);
@@ -93,6 +97,7 @@ bool attach(dsm_handle handle, shm_mq_handle **jobs, shm_mq_handle **results)
         shm_mq_set_sender(result_queue(segment), MyProc);
         *jobs = shm_mq_attach(job_queue(segment), segment, nullptr);
         *results = shm_mq_attach(result_queue(segment), segment, nullptr);
+        *words = last_words(segment);
     }
     MemoryContextSwitchTo(before);
     return segment != nullptr;
@@ -120,13 +125,15 @@ extern "C" void pgtrickle_refresh_worker_main(Datum argument)
     if (!mailbox::become_worker({told.slot, told.generation}))
         proc_exit(0);
     shm_mq_handle *jobs, *results;
-    if (!worker::attach(DatumGetUInt32(argument), &jobs, &results))
+    worker::LastWords *words;
+    if (!worker::attach(DatumGetUInt32(argument), &jobs, &results, &words))
         proc_exit(0);
     BackgroundWorkerInitializeConnectionByOid(told.database, InvalidOid, 0);
     pgstat_report_appname("pg_trickle refresh worker");
     worker::read_what_is_committed();
+    worker::prepare_time_limits(&words->has_overrun);
     enter([&] {
-        worker::RefreshWorker worker(jobs, results);
+        worker::RefreshWorker worker(jobs, results, words);
         worker.run();
     });
     proc_exit(0);

@@ -11,7 +11,6 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
-#include "utils/timeout.h"
 }
 
 #include <algorithm>
@@ -109,7 +108,7 @@ bool contains(const Ids &ids, Id id)
 
 } // namespace
 
-Refresher::Refresher(const scheduler::Job &job) : job_(job)
+Refresher::Refresher(const scheduler::Job &job, Hand hand, LastWords *words) : job_(job), hand_(hand), words_(words)
 {
     for (const Involved &item : job.involved) {
         graph_.set(item.id, item.sources);
@@ -140,28 +139,22 @@ std::optional<Failure> Refresher::attempt(const Ids &members)
 {
     std::vector<refresh::Outcome> outcomes;
     Programs programs;
-    int timeout_ms = 0;
     Ids dirty;
-    for (Id member : members) {
-        const Involved &item = *involved_.at(member);
-        if (!mailbox::is_clean(member) || item.is_restless)
+    for (Id member : members)
+        if (!mailbox::is_clean(member) || involved_.at(member)->is_restless)
             dirty.push_back(member);
-        int own = item.refresh_timeout_ms;
-        if (own > 0 && (timeout_ms == 0 || own < timeout_ms))
-            timeout_ms = own;
-    }
+    const TimeLimit limit = time_limit(members);
     std::string text = description_of(members, involved_);
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
+    note_attempt(members.front(), members.size());
     unrefreshed_ = {};
-    TimestampTz started_at = GetCurrentTimestamp();
     std::optional<Failure> failure = in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); })) {
             unrefreshed_.held.assign(members.begin(), members.end());
             return;
         }
         limit_waiting();
-        if (timeout_ms > 0)
-            call([=] { enable_timeout_after(STATEMENT_TIMEOUT, timeout_ms); });
+        limit.begin();
         outcomes = refresh::refresh_group({.members = std::vector<Oid>(members.begin(), members.end()),
                                            .wait = refresh::LockWait::skip_if_locked,
                                            .asked = asked_by(job_.initiator),
@@ -171,12 +164,11 @@ std::optional<Failure> Refresher::attempt(const Ids &members)
                                           &unrefreshed_);
         alert_of_reinitialized(outcomes);
         programs = unwritten_programs(outcomes);
-        if (timeout_ms > 0)
-            call([] { disable_timeout(STATEMENT_TIMEOUT, false); });
+        limit.end();
     });
+    note_attempt(InvalidOid, 0);
     if (failure)
-        failure->has_timed_out = timeout_ms > 0 && failure->sqlstate == ERRCODE_QUERY_CANCELED &&
-                                 GetCurrentTimestamp() >= started_at + static_cast<TimestampTz>(timeout_ms) * 1000;
+        limit.explain(*failure);
     is_outdated_ = is_outdated_ || unrefreshed_.is_bound_anew;
     if (failure || outcomes.empty())
         return failure;
@@ -309,6 +301,7 @@ void Refresher::leave_out(Id failed, Ids &members)
 void Refresher::refresh_alone(Ids members)
 {
     const size_t tried_together = members.size();
+    attempts_ = std::max(attempts_, tried_together);
     while (!members.empty()) {
         Id first = members.front();
         Ids bound = bound_to(first), together;
@@ -471,7 +464,7 @@ scheduler::JobResult Refresher::run()
     if (job_.kind == scheduler::Job::Kind::upkeep)
         keep_up(&result);
     else
-        refresh_group(without_busy());
+        refresh_all(without_busy());
     call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
     for (auto &[id, member] : results_)
         result.members.push_back(member);

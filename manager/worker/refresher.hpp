@@ -15,6 +15,7 @@
 #include "catalog/tables.hpp"
 #include "refresh/refresh.hpp"
 #include "scheduler/job.hpp"
+#include "worker/time_limit.hpp"
 #include "worker/transaction.hpp"
 
 #include <map>
@@ -26,8 +27,10 @@ using Programs = std::map<scheduler::Id, std::vector<catalog::ProgramStatement>>
 
 class Refresher {
   public:
-    /* `job` must outlive it. */
-    explicit Refresher(const scheduler::Job &job);
+    /* The process that does the job. A manager does nothing else meanwhile, so its time is limited. */
+    enum class Hand { worker, manager };
+    /* `job` must outlive it, as must `words`, in which it notes what it refreshes; or null. */
+    Refresher(const scheduler::Job &job, Hand hand, struct LastWords *words = nullptr);
     Refresher(const Refresher &) = delete;
     Refresher &operator=(const Refresher &) = delete;
 
@@ -41,10 +44,14 @@ class Refresher {
     scheduler::Ids bound_to(scheduler::Id id) const;
     scheduler::Ids mates_of(scheduler::Id id) const;
     std::vector<scheduler::Ids> bonds() const;
+    void refresh_all(scheduler::Ids members);
     void refresh_group(scheduler::Ids members);
     void refresh_alone(scheduler::Ids members);
     void leave_out(scheduler::Id failed, scheduler::Ids &members);
     std::optional<Failure> attempt(const scheduler::Ids &members);
+    TimeLimit time_limit(const scheduler::Ids &members) const;
+    void note_attempt(scheduler::Id first, size_t count) const;
+    void leave_out_overrun(scheduler::Ids &members);
     void note_successes(const std::vector<refresh::Outcome> &outcomes, const scheduler::Ids &dirty);
     void alert_of_reinitialized(const std::vector<refresh::Outcome> &outcomes) const;
     Programs unwritten_programs(const std::vector<refresh::Outcome> &outcomes) const;
@@ -67,6 +74,9 @@ class Refresher {
     void tell_growth(Oid source, int64_t bytes, scheduler::JobResult *result) const;
 
     const scheduler::Job &job_;
+    const Hand hand_;
+    struct LastWords *words_;
+    size_t attempts_ = 1; /* that share the time of a manager */
     scheduler::Graph graph_; /* of those that the job involves */
     std::map<scheduler::Id, const scheduler::Involved *> involved_;
     std::map<scheduler::Id, scheduler::MemberResult> results_;

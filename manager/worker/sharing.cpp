@@ -101,6 +101,19 @@ TimestampTz Manager::held_up_at() const
     return first;
 }
 
+/* Where several were refreshed together, it is not known which of them took too long: the next job refreshes
+ * each alone. */
+void Manager::note_overrun(const RunningJob &job, const Pool::Overrun &overrun)
+{
+    for (Id id : job.members) {
+        auto known = known_.find(id);
+        if (known == known_.end())
+            continue;
+        known->second.has_overrun = overrun.count == 1 && id == overrun.first;
+        known->second.goes_alone = overrun.count > 1;
+    }
+}
+
 /* The stream tables of other owners that come along with the members and lack changes that these are wanted
  * for. */
 Ids Manager::needed_before(const Ids &members, const Wanted &wanted)

@@ -20,7 +20,7 @@ struct Failure {
     std::string detail;
     Oid culprit = InvalidOid; /* the stream table whose part of a refresh failed, if that is known */
     const char *tried = "SKIP"; /* what was being done to it, as in the history */
-    bool has_timed_out = false; /* it took longer than its own refresh_timeout */
+    bool has_timed_out = false; /* it took longer than its own refresh_timeout, or than any may */
 
     /* It may go away by itself: a lock, a deadlock, a serialization failure, a cancel
      * request. */

@@ -274,7 +274,55 @@ def a_limit_may_be_set():
     assert len(refreshing()) == 2
 
 
-def a_manager_stands_in_where_its_only_worker_is_occupied():
+def who_takes_longer_than_any_refresh_may_fails():
+    restart(**{"pg_trickle.max_refresh_time": "500ms"})
+    create_healthy()
+    create_endless(2, ("sleeping", "counting"))
+    db.wait_for("SELECT count(*) FROM pgtrickle.pgt_state WHERE status = 'SUSPENDED'", 2, 60)
+    for k in range(2):
+        message = db.value(f"SELECT last_error_message FROM pgtrickle.pgt_state WHERE relid = 'endless{k}'::regclass")
+        assert "pg_trickle.max_refresh_time (500 ms)" in message, message
+    assert db.value("SELECT count(*) FROM pgtrickle.pgt_state WHERE consecutive_errors > 0") == 2
+    keeps_up()
+
+
+def also_who_catches_what_cancels_it():
+    """So that its process is terminated."""
+    db.run("CREATE FUNCTION stubborn(id int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN LOOP BEGIN PERFORM pg_sleep(3600); "
+           "EXCEPTION WHEN query_canceled THEN END; END LOOP; END $$")
+    db.run("SET ROLE fair_endless; CREATE TABLE stubborn_source (id int PRIMARY KEY); INSERT INTO stubborn_source VALUES (1); RESET ROLE")
+    create("fair_endless", "stubborn", "SELECT stubborn(id) AS id FROM stubborn_source", mode="FULL")
+    db.wait_for("SELECT consecutive_errors > 0 FROM pgtrickle.pgt_state WHERE relid = 'stubborn'::regclass", True, 60)
+    message = db.value("SELECT last_error_message FROM pgtrickle.pgt_state WHERE relid = 'stubborn'::regclass")
+    assert "pg_trickle.max_refresh_time (500 ms), and did not end when it was canceled" in message, message
+    keeps_up()
+
+
+def only_a_superuser_lifts_the_limit():
+    for setting in "pg_trickle.max_refresh_time", "pg_trickle.max_workers_per_owner":
+        try:
+            db.run(f"SET ROLE fair_endless; SET {setting} = 0")
+        except Exception as error:  # noqa: BLE001: what it says counts
+            assert "permission denied" in str(error) or "cannot be changed now" in str(error), error
+        else:
+            raise AssertionError(setting)
+        finally:
+            db.run("RESET ROLE")
+
+
+def a_manager_without_workers_goes_on():
+    # the launcher, the launcher of logical replication, one manager
+    restart(max_worker_processes=3)
+    create_healthy()
+    create_endless(1)
+    manager = "SELECT query FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' AND state = 'active'"
+    wait_until(lambda: db.run(manager) == [("refresh of public.endless0",)], "the manager does not refresh it")
+    keeps_up(times=2, limit_s=120)
+    error = db.run("SELECT status, last_error_message FROM pgtrickle.pgt_state WHERE relid = 'endless0'::regclass")[0]
+    assert error[0] == "ERROR" and "max_worker_processes" in error[1], error
+
+
+def nor_does_one_whose_only_worker_is_occupied():
     # … and one worker
     restart(max_worker_processes=4)
     create_healthy()
@@ -288,6 +336,9 @@ try:
     run_cases([case for case in [endless_ones_leave_a_worker_to_other_owners, however_many_they_are, and_in_whatever_database,
                nor_do_they_take_it_when_readers_ask_for_them, nor_what_they_read, nor_what_they_bring_along,
                what_is_filled_for_the_first_time_is_of_its_owner_too, a_reader_gets_what_others_refresh_for_his,
-               a_superuser_is_an_owner_like_others, a_limit_may_be_set, a_manager_stands_in_where_its_only_worker_is_occupied] if not sys.argv[1:] or case.__name__ in sys.argv[1:]])
+               a_superuser_is_an_owner_like_others, a_limit_may_be_set,
+               who_takes_longer_than_any_refresh_may_fails, also_who_catches_what_cancels_it,
+               only_a_superuser_lifts_the_limit, a_manager_without_workers_goes_on,
+               nor_does_one_whose_only_worker_is_occupied] if not sys.argv[1:] or case.__name__ in sys.argv[1:]])
 finally:
     server.destroy()

@@ -22,7 +22,7 @@ Job sample_job()
         involved.id = id;
         involved.role = Involved::Role::companion;
         involved.bond = 7;
-        involved.is_restless = involved.is_program_written = true;
+        involved.is_restless = involved.is_program_written = involved.has_overrun = involved.goes_alone = true;
         involved.refresh_timeout_ms = -1;
         involved.failures = 2;
         involved.owner = 16384;
