@@ -1,14 +1,19 @@
 /*
- * Fills and full refreshes under way, for SQL. Those of this database with their stream table, for whoever may
+ * Fills and full refreshes under way, and what refresh workers do now, for SQL. Those of this database with their stream table, for whoever may
  * see it; of another database only that there is one, as pg_stat_activity tells of its sessions.
  */
 #include "definition/definition.hpp"
+#include "definition/guc.hpp"
 #include "fdw/rows.hpp"
 #include "fdw/visibility.hpp"
+#include "mailbox/census.hpp"
 #include "mailbox/progress.hpp"
+#include "scheduler/share.hpp"
 
 extern "C" {
+#include "catalog/pg_authid.h"
 #include "commands/dbcommands.h"
+#include "utils/acl.h"
 }
 
 namespace pgtrickle {
@@ -36,9 +41,42 @@ void add_row(Rows &rows, const mailbox::ProgressSeen &seen)
     rows.time(seen.started_at).add();
 }
 
+/* Of another database for those who monitor the server. */
+bool is_shown(const mailbox::RunningRefresh &running)
+{
+    return call([&] {
+        if (running.database != MyDatabaseId)
+            return static_cast<bool>(has_privs_of_role(GetUserId(), ROLE_PG_MONITOR));
+        return definition::is_stream_table(running.first_member) && may_see(running.first_member);
+    });
+}
+
+void add_row(Rows &rows, const mailbox::RunningRefresh &running)
+{
+    const char *database = call([&] { return get_database_name(running.database); });
+    const char *owner = call([&] { return GetUserNameFromId(running.owner, true); });
+    rows.integer(running.pid);
+    database != nullptr ? rows.text(database) : rows.null();
+    running.database == MyDatabaseId ? rows.oid(running.first_member) : rows.null();
+    rows.integer(running.member_count);
+    owner != nullptr ? rows.text(owner) : rows.null();
+    rows.time(running.since).boolean(running.is_share_exhausted).boolean(running.is_share_awaited).add();
+}
+
 } // namespace
 
 } // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_running_refreshes)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    const int share = scheduler::share_of(guc::max_workers_per_owner, guc::max_concurrent_refreshes);
+    for (const mailbox::RunningRefresh &running : mailbox::running_refreshes(share))
+        if (is_shown(running))
+            add_row(rows, running);
+    return 0;
+}
 
 SQL_FUNCTION(pgtrickle_progress_rows)
 {

@@ -52,6 +52,15 @@ CREATE FUNCTION pgtrickle.progress_rows(
   AS 'MODULE_PATHNAME', 'pgtrickle_progress_rows';
 COMMENT ON FUNCTION pgtrickle.progress_rows() IS 'internal: rows of pgtrickle.pg_stat_progress_stream_table';
 
+CREATE FUNCTION pgtrickle.running_refreshes(
+    OUT pid int, OUT datname text, OUT pgt_relid oid, OUT members int, OUT owner text, OUT since timestamptz,
+    OUT is_share_exhausted bool, OUT is_share_awaited bool
+  ) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_running_refreshes';
+COMMENT ON FUNCTION pgtrickle.running_refreshes()
+  IS 'internal: what each refresh worker refreshes now, by the first stream table of that; other databases are for pg_monitor';
+
 CREATE FUNCTION pgtrickle.server_state(
     OUT is_preloaded bool, OUT is_enabled bool, OUT is_standby bool, OUT launcher_pid int, OUT manager_pid int,
     OUT running_workers int, OUT max_worker_processes int, OUT known_stream_tables bigint,

@@ -131,6 +131,40 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrickle.stream_table_checks() IS 'internal: the checks of health_check() of the stream tables';
 
+-- Tests do not wait until something takes long. A first fill has no usual time, and may be large.
+CREATE FUNCTION pgtrickle.worker_checks(long_time interval DEFAULT '1 minute', long_fill interval DEFAULT '1 hour')
+  RETURNS TABLE (rank int, check_name text, severity text, detail text)
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+BEGIN ATOMIC
+  WITH running AS MATERIALIZED (
+    SELECT * FROM pgtrickle.running_refreshes()
+  ), judged AS (
+    SELECT r.*, r.is_share_exhausted AND r.is_share_awaited AS keeps_others,
+           coalesce(s.pgt_schema || '.' || s.pgt_name, 'a stream table of database ' || r.datname) AS name,
+           clock_timestamp() - r.since AS age,
+           CASE WHEN s.is_populated THEN greatest(worker_checks.long_time, 10 * t.mean_refresh_time * interval '1 ms')
+                ELSE worker_checks.long_fill END AS usual
+    FROM running r LEFT JOIN pgtrickle.stream_table_states() s USING (pgt_relid)
+         LEFT JOIN pgtrickle.pg_stat_stream_tables t USING (pgt_relid)
+  ), stuck AS (
+    SELECT array_agg(j.name || CASE WHEN j.members > 1 THEN ' and ' || j.members - 1 || ' more' ELSE '' END
+                     || ' (owner ' || coalesce(j.owner, 'unknown') || ', process ' || j.pid
+                     || ', since ' || date_trunc('second', j.since) || ')' ORDER BY j.since) AS names,
+           string_agg(DISTINCT j.owner, ', ') FILTER (WHERE j.keeps_others) AS owners
+    FROM judged j
+    WHERE j.age > j.usual OR j.age > worker_checks.long_time AND j.keeps_others
+  )
+  SELECT 20, 'stuck_workers', CASE WHEN s.names IS NULL THEN 'OK' WHEN s.owners IS NULL THEN 'WARN' ELSE 'ERROR' END,
+         CASE WHEN s.names IS NULL THEN 'no refresh takes much longer than usual'
+              ELSE 'refreshes take much longer than usual'
+                   || coalesce(', and other stream tables wait for a worker, of ' || s.owners, '')
+                   || '; pg_cancel_backend() ends one, which is tried again unless it is suspended, refresh_timeout and pg_trickle.max_refresh_time limit them: '
+                   || pgtrickle.name_list(s.names) END
+  FROM stuck s;
+END;
+COMMENT ON FUNCTION pgtrickle.worker_checks(interval, interval)
+  IS 'internal: the check of health_check() of the refresh workers';
+
 -- Tests do not wait until something is old or large.
 CREATE FUNCTION pgtrickle.source_checks(large_log bigint DEFAULT pgtrickle.max_log_bytes() / 2,
                                         old_age interval DEFAULT '10 minutes', much_wal bigint DEFAULT 1073741824)
@@ -184,7 +218,7 @@ CREATE FUNCTION pgtrickle.health_check()
 BEGIN ATOMIC
   SELECT k.check_name, k.severity, k.detail
   FROM (SELECT * FROM pgtrickle.server_checks() UNION ALL SELECT * FROM pgtrickle.stream_table_checks()
-        UNION ALL SELECT * FROM pgtrickle.source_checks()) k
+        UNION ALL SELECT * FROM pgtrickle.worker_checks() UNION ALL SELECT * FROM pgtrickle.source_checks()) k
   ORDER BY k.rank;
 END;
 COMMENT ON FUNCTION pgtrickle.health_check()

@@ -8,6 +8,7 @@
  * Turns are not counted but looked up: they are the busy slots. So a process that dies has none, and
  * the sum cannot be wrong. So are the shares of owners, whose number each busy slot has.
  */
+#include "mailbox/census.hpp"
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
 #include "scheduler/turn.hpp"
@@ -356,6 +357,49 @@ bool is_asked_to_exit() noexcept
     if (my_key.is_valid())
         return workers[my_key.slot].is_asked_to_exit.load() != 0;
     return own_manager_slot() != nullptr && own_manager_slot()->is_asked_to_exit.load() != 0;
+}
+
+namespace {
+
+bool is_share_awaited(Oid owner) noexcept
+{
+    for (int i = 0; i < shared->manager_count; i++) {
+        if (managers[i].database.load() != InvalidOid && managers[i].share_owner == owner)
+            return true;
+    }
+    return false;
+}
+
+RunningRefresh look_at(const WorkerSlot &slot, int owner_limit) noexcept
+{
+    RunningRefresh seen = {slot.pid, slot.database, slot.first_member.load(), slot.member_count.load(), slot.attempt_since.load(),
+                           slot.owner_count > 0 ? slot.owners[0] : InvalidOid, false, false};
+    for (int i = 0; i < slot.owner_count && !seen.is_share_awaited; i++) {
+        if (busy_workers_of(slot.owners[i], InvalidOid) < owner_limit)
+            continue;
+        seen.owner = slot.owners[i];
+        seen.is_share_exhausted = true;
+        seen.is_share_awaited = is_share_awaited(seen.owner);
+    }
+    return seen;
+}
+
+} // namespace
+
+std::vector<RunningRefresh> running_refreshes(int owner_limit)
+{
+    std::vector<RunningRefresh> running;
+    if (!is_available())
+        return running;
+    running.reserve(static_cast<size_t>(shared->manager_count));
+    LWLockAcquire(shared->request_lock, LW_SHARED);
+    for (int i = 0; i < shared->manager_count; i++) {
+        const WorkerSlot &slot = workers[i];
+        if (slot.database != InvalidOid && slot.is_busy && slot.pid != 0 && slot.first_member.load() != InvalidOid)
+            running.push_back(look_at(slot, owner_limit));
+    }
+    LWLockRelease(shared->request_lock);
+    return running;
 }
 
 void lack_process(bool is_lacking) noexcept

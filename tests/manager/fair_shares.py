@@ -89,6 +89,14 @@ def occupy_their_share(share=WORKERS - 1, name="endless"):
     wait_until(lambda: len(refreshing(name)) == share, f"not {share} of them are refreshed")
 
 
+def check(role, long_time="0 s"):
+    """What health_check() tells that role of the workers, if so long is long."""
+    db.run(f"SET ROLE {role}")
+    severity, detail = db.run("SELECT severity, detail FROM pgtrickle.worker_checks(%s, '1 h')", long_time)[0]
+    db.run("RESET ROLE")
+    return severity, detail
+
+
 def endless_ones_leave_a_worker_to_other_owners():
     restart()
     create_healthy()
@@ -264,6 +272,39 @@ def a_superuser_is_an_owner_like_others():
     occupy_their_share()
 
 
+def health_check_names_them():
+    """To those who may see them, with what can be done about it."""
+    restart()
+    create_healthy()
+    db.run("GRANT pg_monitor TO fair_reader")
+    create_soon_endless("endless_alone", "SELECT maybe_endless() AS z")
+    assert check("postgres", "1 min") == ("OK", "no refresh takes much longer than usual")
+    switch_on()
+    wait_until(lambda: refreshing("endless_alone"), "it is not refreshed")
+    pid = refreshing("endless_alone")[0]
+    assert check("postgres", "1 min")[0] == "OK", "it has just begun"
+    for role in "postgres", "fair_endless", "fair_reader":
+        wait_until(lambda: check(role)[0] == "WARN", check(role))
+        detail = check(role)[1]
+        assert f"public.endless_alone (owner fair_endless, process {pid}, since 20" in detail, detail
+        for remedy in "pg_cancel_backend()", "refresh_timeout", "pg_trickle.max_refresh_time":
+            assert remedy in detail, detail
+    assert check("fair_healthy") == ("OK", "no refresh takes much longer than usual")
+    create_endless(6)
+    occupy_their_share()
+    wait_until(lambda: check("fair_endless")[0] == "ERROR", check("fair_endless"))
+    detail = check("fair_endless")[1]
+    assert "other stream tables wait for a worker, of fair_endless" in detail, detail
+    assert db.run("SELECT severity FROM pgtrickle.health_check() WHERE check_name = 'stuck_workers'") == [("OK",)]
+    other = new_database()
+    seen = other.run("SELECT severity, detail FROM pgtrickle.worker_checks('0 s', '0 s')")[0]
+    assert seen[0] == "ERROR" and f"a stream table of database {db.name} (owner fair_endless" in seen[1], seen
+    other.run("SET ROLE fair_healthy")
+    assert other.run("SELECT severity FROM pgtrickle.worker_checks('0 s', '0 s')") == [("OK",)]
+    other.run("RESET ROLE; REVOKE pg_monitor FROM fair_reader")
+    other.drop()
+
+
 def a_limit_may_be_set():
     restart(**{"pg_trickle.max_workers_per_owner": 1})
     create_healthy()
@@ -336,7 +377,7 @@ try:
     run_cases([case for case in [endless_ones_leave_a_worker_to_other_owners, however_many_they_are, and_in_whatever_database,
                nor_do_they_take_it_when_readers_ask_for_them, nor_what_they_read, nor_what_they_bring_along,
                what_is_filled_for_the_first_time_is_of_its_owner_too, a_reader_gets_what_others_refresh_for_his,
-               a_superuser_is_an_owner_like_others, a_limit_may_be_set,
+               a_superuser_is_an_owner_like_others, health_check_names_them, a_limit_may_be_set,
                who_takes_longer_than_any_refresh_may_fails, also_who_catches_what_cancels_it,
                only_a_superuser_lifts_the_limit, a_manager_without_workers_goes_on,
                nor_does_one_whose_only_worker_is_occupied] if not sys.argv[1:] or case.__name__ in sys.argv[1:]])
