@@ -109,6 +109,7 @@ INSERT INTO shape VALUES
   ('computed_below_a_filter', 'SELECT k, d FROM (SELECT k, 12 / (sum(s) - 6) AS d FROM t GROUP BY k) x WHERE k > 1'),
   ('computed_below_a_filter_and_join', 'SELECT k, d FROM (SELECT k, 12 / (sum(s) - 6) AS d FROM t GROUP BY k) x JOIN q USING (k) WHERE k > 1'),
   ('sums_of_filtered_groups', 'SELECT k, s FROM (SELECT k, sum(12 / (s - 6)) AS s FROM t GROUP BY k) x WHERE k = 2'),
+  ('sums_of_groups_that_a_join_filters', 'SELECT x.s FROM q JOIN (SELECT k, sum(12 / (s - 6)) AS s FROM t GROUP BY k) x USING (k) WHERE q.k = 2'),
   ('sums_of_filtered_groups_in_a_window', 'SELECT k, rank() OVER (ORDER BY s) AS r FROM (SELECT k, sum(12 / (s - 6)) AS s FROM t GROUP BY k) x WHERE k > 1'),
   ('distinct_of_filtered_rows', 'SELECT d FROM (SELECT DISTINCT k, 12 / (s - 6) AS d FROM t) x WHERE k = 2'),
   ('set_operation_of_filtered_rows', 'SELECT d FROM (SELECT k, 12 / (s - 6) AS d FROM t UNION SELECT k, k FROM q) x WHERE k = 2'),

@@ -2,6 +2,7 @@
 
 #include "engine/operators/aggregate.hpp"
 #include "engine/operators/filter.hpp"
+#include "engine/operators/join.hpp"
 #include "engine/operators/project.hpp"
 #include "engine/operators/window.hpp"
 
@@ -30,10 +31,14 @@ class Mover {
         if (auto found = dynamic_cast<const Filter *>(plan.get()))
             if (PlanPtr below = below_groups(plan->inputs()[0], found->predicate()))
                 return moved(below);
+        PlanPtr narrowed;
+        if (auto join = dynamic_cast<const Join *>(plan.get()))
+            narrowed = with_filters_of_sides(*join);
+        const PlanPtr &last = narrowed ? narrowed : plan;
         std::vector<PlanPtr> inputs;
-        for (const auto &input : plan->inputs())
+        for (const auto &input : last->inputs())
             inputs.push_back(moved(input));
-        return inputs == plan->inputs() ? plan : plan->with_inputs(inputs);
+        return inputs == last->inputs() ? last : last->with_inputs(inputs);
     }
 
     /* `plan` with the filter somewhere below; null if it does not get below a grouping. */
@@ -111,6 +116,48 @@ class Mover {
             piece = column;
         }
         return plan->is_linear_in(from) ? in_input(plan, from, predicate) : nullptr;
+    }
+
+    /* `join`, with what one of its inputs is filtered by asked of the groups of another one, too, where they are equal. What
+     * may fail is not asked for values that join nothing. */
+    PlanPtr with_filters_of_sides(const Join &join) const
+    {
+        std::vector<PlanPtr> inputs = join.inputs();
+        for (const auto &pair : join.condition().equalities) {
+            const int left = pair.left.as_column(), right = pair.right.as_column();
+            if (left < 0 || right < 0 || !is_same(join.columns()[left], join.columns()[right]))
+                continue;
+            ask_other(join, left, right, inputs);
+            ask_other(join, right, left, inputs);
+        }
+        return inputs == join.inputs() ? nullptr : join.with_inputs(inputs);
+    }
+
+    void ask_other(const Join &join, int column, int other, std::vector<PlanPtr> &inputs) const
+    {
+        auto [input, place] = join.origin(column);
+        auto [other_input, other_place] = join.origin(other);
+        PlanPtr node = join.inputs()[input];
+        for (; auto found = dynamic_cast<const Filter *>(node.get()); node = node->inputs()[0]) {
+            if (found->predicate().may_fail || found->predicate().columns() != std::vector<int>{place})
+                continue;
+            if (PlanPtr below = below_groups(inputs[other_input], moved_to(found->predicate(), other_place)))
+                inputs[other_input] = below;
+        }
+    }
+
+    static Expression moved_to(Expression predicate, int column)
+    {
+        for (auto &piece : predicate.pieces)
+            if (piece.index() == 1)
+                piece = column;
+        return predicate;
+    }
+
+    /* Equal values of one are those of the other. */
+    static bool is_same(const Column &left, const Column &right)
+    {
+        return left.type == right.type && left.collation == right.collation && !is_loose(left) && !is_loose(right);
     }
 
     const std::map<const PlanNode *, int> uses_; /* in the plan as it was; a node made here is used once */

@@ -7,8 +7,9 @@
  * another group would fail a refresh, though not the query. And what nothing reads is not kept.
  *
  * A filter is moved down as long as its columns are passed on from one input in which the node is linear, and only if
- * there is a grouping, a DISTINCT or a window's partition below which it ends. It stays above what others read as well,
- * and above keys of which equal values may look different, since it may tell those apart.
+ * there is a grouping, a DISTINCT or a window's partition below which it ends; from one side of a join's equality to the
+ * other one, too. It stays above what others read as well, and above keys of which equal values may look different, since
+ * it may tell those apart.
  */
 #pragma once
 

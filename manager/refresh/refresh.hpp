@@ -7,7 +7,7 @@
  *     of the refresh is taken, and to the end of the transaction;
  *   - everything is read under that snapshot (its command id moves on as we write), so
  *     all members reach the same frontier together, or none;
- *   - after it, the visible rows of each member's storage are the defining query's answer
+ *   - after it, the declared columns of each member's storage are the defining query's answer
  *     under that snapshot.
  * It runs with the owner's rights, under the recorded settings and a safe search_path.
  */

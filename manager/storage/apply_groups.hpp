@@ -32,7 +32,7 @@ bool apply_groups(Arrangement *arrangement, GroupProgram *program, DeltaSort *de
 bool apply_recomputed(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter, const Touched *touched);
 
 /* Replaces the stored row (NULL: none) by the physical row `values` (NULL: none), keeping
- * the heap untouched where nothing changes, and emits the difference of what is visible.
+ * the heap untouched where nothing changes, and emits the difference of its output columns.
  * `stored` is arrangement->found. */
 void replace_row(Arrangement *arrangement, TupleTableSlot *stored, const Datum *values, const bool *nulls,
                  int64 hash, Emitter *emitter);

@@ -1,7 +1,7 @@
 /*
  * Where apply tells what it changed: the arrangement's own delta.
  *
- * Invariant: the rows emitted are exactly what became visible (+1) or ceased to be (-1) in
+ * Invariant: the rows emitted are exactly those that came (+1) and went (-1) in
  * the arrangement's output columns. Later steps read them from `store`; downstream stream
  * tables read them from the change log that `log` appends to. Either may be absent.
  */

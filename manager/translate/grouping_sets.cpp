@@ -4,7 +4,7 @@
  *   GROUP BY ROLLUP (a, b)   ─►   groups of (a, b) ∪ groups of (a, NULL) ∪ the one row of (NULL, NULL)
  *
  * In each branch a key that is not in its set is a NULL, and grouping() a constant. A set that
- * is written twice gives its groups twice. HAVING goes into the branches, where it hides groups.
+ * is written twice gives its groups twice. HAVING goes into the branches, where it leaves groups out.
  *
  * In a correlated subquery every set has the domain's columns as well. One that has no more is the empty
  * set, whose row is there even if there is none to be grouped: it is grouped with the rows made up.

@@ -187,6 +187,10 @@ TEST(EngineProgram, filter_on_keys_is_below_their_grouping)
         EXPECT_TRUE(contains(program.full_sql(0, names), "(t1.\"customer\" = 7)")) << program.explain();
     }
     EXPECT_EQ(Program(filter(groups, one_customer)).steps().size(), 1U);
+    one_customer.may_fail = false;
+    PlanPtr by_id = join({filter(customers(), one_customer), groups}, equal(0, 2));
+    EXPECT_TRUE(contains(Program(by_id).full_sql(0, names), "(t1.\"customer\" = 7)"));
+    EXPECT_TRUE(contains(Program(by_id).full_sql(1, names), "(t1.\"id\" = 7)"));
 }
 
 TEST(EngineProgram, filter_on_more_than_keys_or_on_what_others_read_stays)
