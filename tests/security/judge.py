@@ -1,0 +1,24 @@
+"""Whose rights a canary may run with: what plain PostgreSQL would do with a materialized view in the stream table's place."""
+
+OWNER = "canary_owner"
+
+
+def is_allowed(event, caller_may=False, owner=OWNER):
+    """The stream table's owner in a security-restricted operation, or its own statement; and,
+    where plain PostgreSQL would let it, the role that gave the statement."""
+    if event.has_stolen and not event.is_superuser:
+        return False
+    if event.user == owner and (event.is_restricted or event.is_of_client and event.session == owner):
+        return True
+    return caller_may and event.is_of_client and event.user == event.session
+
+
+def wrongs(events, caller_may=False, owner=OWNER):
+    """The events that are not allowed, as sentences, each once."""
+    return sorted({str(event) + f", whose session is {event.session}"
+                   for event in events if not is_allowed(event, caller_may, owner)})
+
+
+def demand(events, caller_may=False, owner=OWNER):
+    found = wrongs(events, caller_may, owner)
+    assert not found, "; ".join(found[:5]) + (f"; and {len(found) - 5} more" if len(found) > 5 else "")
