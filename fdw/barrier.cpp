@@ -1,6 +1,7 @@
 #include "fdw/barrier.hpp"
 
 #include "definition/guc.hpp"
+#include "definition/restoring.hpp"
 #include "fdw/freshness.hpp"
 #include "fdw/history.hpp"
 #include "fdw/refresh_request.hpp"
@@ -184,6 +185,8 @@ struct Sorted {
 /* `freshness` of one of at most `count` stream tables: to be served, or put on a list. */
 void sort(Sorted *sorted, int count, Oid relid, const Freshness &freshness)
 {
+    if (!freshness.is_populated)
+        definition::end_restoring();
     switch (freshness.verdict) {
     case Verdict::ask:
         if (sorted->asked == nullptr)

@@ -13,6 +13,7 @@
 
 #include "capture/installer.hpp"
 #include "definition/reading.hpp"
+#include "definition/restoring.hpp"
 #include "definition/state.hpp"
 #include "definition/view.hpp"
 #include "fdw/capture_right.hpp"
@@ -376,6 +377,8 @@ void create_stream_table(const UtilityCall &utility)
         note_missing_indexes(relid);
         if (definition.schedule.kind == scheduler::Schedule::Kind::calculated)
             note_restlessness(relid, what_moves_it(query, maintenance));
+    } else {
+        call([] { definition::begin_restoring(); });
     }
     call([] { warn_of_publications(); });
     mailbox::note_definition_change();

@@ -1,5 +1,6 @@
 #include "refresh/gathering.hpp"
 
+#include "definition/restoring.hpp"
 #include "refresh/bindings.hpp"
 
 extern "C" {
@@ -26,6 +27,7 @@ struct Collected {
     Reach reach;
     std::set<Oid> named;
     bool is_read; /* by this transaction: its plan has the heaps as they are */
+    bool waits_for_restores; /* the manager: what another session restores is not filled yet */
     std::map<Oid, Member> found;
     std::vector<Oid> path; /* that the walk is on: each reads the next */
 
@@ -33,6 +35,11 @@ struct Collected {
     {
         return reach == Reach::all_below || named.count(upstream) != 0 || !has_been_filled(upstream);
     }
+};
+
+/* Thrown by collect(), before anything of the query is looked at: its owner may not be the right one yet. */
+struct BeingRestored {
+    Oid relid;
 };
 
 /* A view that was replaced where nobody saw it may have closed a circle. */
@@ -58,6 +65,8 @@ int collect(Oid relid, Collected &collected)
         raise({.sqlstate = ERRCODE_UNDEFINED_TABLE,
                .message = "stream table not found: it was dropped meanwhile",
                .detail = "Its OID was " + std::to_string(relid) + "."});
+    if (collected.waits_for_restores && !has_been_filled(relid) && call([] { return definition::is_restored_elsewhere(); }))
+        throw BeingRestored{relid};
     Member member{};
     member.outcome.relid = relid;
     collected.path.push_back(relid);
@@ -154,7 +163,7 @@ void collect_all_below(const Asking &asking, Collected &collected)
 /* Until those who are bound to somebody when he is locked are locked, too. Returns whose object lock is not to be had,
  * or InvalidOid. */
 Oid collect_and_lock(const Asking &asking, Collected &collected)
-{
+try {
     std::vector<Oid> locked;
     for (;;) {
         if (asking.reach == Reach::all_below)
@@ -169,6 +178,8 @@ Oid collect_and_lock(const Asking &asking, Collected &collected)
             if (!lock_object(relid, asking.wait))
                 return relid;
     }
+} catch (const BeingRestored &restored) {
+    return restored.relid;
 }
 
 bool is_known(const std::vector<Oid> &bound, const std::vector<std::vector<Oid>> &known)
@@ -204,7 +215,12 @@ std::vector<std::vector<Oid>> bonds_among(const Collected &collected)
 Group gather(const Asking &asking)
 {
     const bool is_read = asking.asked == scheduler::Asked::reader && asking.reach == Reach::all_below;
-    Collected collected = {asking.reach, {asking.members.begin(), asking.members.end()}, is_read, {}, {}};
+    Collected collected = {asking.reach,
+                           {asking.members.begin(), asking.members.end()},
+                           is_read,
+                           asking.wait == LockWait::skip_if_locked,
+                           {},
+                           {}};
     if (Oid locked = collect_and_lock(asking, collected); locked != InvalidOid)
         return Group::of_nobody({.locked = locked});
     const bool is_named = asking.reach == Reach::named;

@@ -56,10 +56,10 @@ CALLS = {
 # Those without arguments.
 CALLS.update(dict.fromkeys((
     "blocked_refreshes", "change_buffer_sizes", "check_cdc_health", "dependency_tree", "diamond_groups", "health_check", "holds", "is_drained",
-    "old_transactions", "pgt_capture", "pgt_status", "pgtrickle_fdw_handler", "progress_rows", "refresh_efficiency", "refresh_groups",
-    "refresh_history_rows", "server_checks", "server_state", "source_checks", "source_gates", "st_refresh_stats", "statistics_rows",
+    "old_transactions", "pgt_capture", "pgt_note_stopped_capture", "pgt_status", "pgtrickle_fdw_handler", "progress_rows", "refresh_efficiency",
+    "refresh_groups", "refresh_history_rows", "running_refreshes", "server_checks", "server_state", "source_checks", "source_gates", "st_refresh_stats", "statistics_rows",
     "stream_table_checks", "stream_table_rows", "stream_table_states", "trigger_inventory", "trigger_rows", "version", "watermark_groups",
-    "stopped_captures", "watermark_status", "watermarks"), "()"))
+    "stopped_captures", "watermark_status", "watermarks", "worker_checks"), "()"))
 DEFINES = {"validate_query", "alter_stream_table", "create_stream_table", "create_stream_table_if_not_exists",
            "create_or_replace_stream_table", "bulk_create"}
 KEPT = {"refresh_stream_table", "wait_until_fresh", "get_staleness", "validate_query", "explain_st"}
@@ -77,8 +77,8 @@ for function, arguments in CALLS.items():
                "SELECT " + call if function == "any_one" else "SELECT * FROM " + call,
                is_rolled_back=function not in KEPT and "'" in arguments, only=SUITS.get(function, ""))
 # What this version refuses to all roles.
-REFUSED = {"call pgt_capture", "call pgtrickle_fdw_handler", "exact read", "consistent read", "COPY the stream table", "IMPORT FOREIGN SCHEMA",
-           "add a CHECK to it", "add a column to it", "ALTER DOMAIN"}
+REFUSED = {"call pgt_capture", "call pgt_note_stopped_capture", "call pgtrickle_fdw_handler", "exact read", "consistent read",
+           "COPY the stream table", "IMPORT FOREIGN SCHEMA", "add a CHECK to it", "add a column to it", "ALTER DOMAIN"}
 
 # Reads, on both routes.
 for route in ("on", "off"):
