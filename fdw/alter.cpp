@@ -18,7 +18,7 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
 #include "pg/relation_name.hpp"
-#include "pg/superuser.hpp"
+#include "pg/rights.hpp"
 #include "pg/versions.hpp"
 #include "refresh/audience.hpp"
 #include "refresh/bindings.hpp"

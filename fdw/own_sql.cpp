@@ -2,13 +2,14 @@
 
 #include "fdw/arguments.hpp"
 #include "pg/relation_name.hpp"
+#include "pg/rights.hpp"
 #include "pg/settings.hpp"
-#include "pg/superuser.hpp"
 #include "pg/versions.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -23,6 +24,12 @@ extern "C" {
 namespace pgtrickle {
 
 namespace {
+
+/* See the header: no code of a user runs under it. */
+class AsSuperuser : public UserSwitch {
+  public:
+    AsSuperuser() : UserSwitch(BOOTSTRAP_SUPERUSERID, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION) {}
+};
 
 /* Values of one row, in the context of SPI. PostgreSQL frame. */
 const char *value_at(uint64 row, int column)

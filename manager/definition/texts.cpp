@@ -1,6 +1,6 @@
 #include "definition/texts.hpp"
 
-#include "pg/superuser.hpp"
+#include "pg/rights.hpp"
 #include "pg/versions.hpp"
 
 extern "C" {

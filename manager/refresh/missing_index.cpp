@@ -5,8 +5,8 @@
 #include "storage/storage.hpp"
 
 #include "pg/internal_query.hpp"
+#include "pg/rights.hpp"
 #include "pg/settings.hpp"
-#include "pg/superuser.hpp"
 
 extern "C" {
 #include "access/genam.h"

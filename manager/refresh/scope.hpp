@@ -7,8 +7,8 @@
 #pragma once
 
 #include "definition/definition.hpp"
+#include "pg/rights.hpp"
 #include "pg/settings.hpp"
-#include "pg/superuser.hpp"
 
 namespace pgtrickle::refresh {
 

@@ -1,8 +1,8 @@
 #include "storage/layout.hpp"
 
 #include "pg/internal_query.hpp"
+#include "pg/rights.hpp"
 #include "pg/settings.hpp"
-#include "pg/superuser.hpp"
 #include "pg/type_name.hpp"
 #include "pg/versions_ddl.hpp"
 

@@ -1,7 +1,7 @@
 #include "translate/translate.hpp"
 
+#include "pg/rights.hpp"
 #include "pg/settings.hpp"
-#include "pg/superuser.hpp"
 #include "translate/constants.hpp"
 #include "translate/dependence.hpp"
 #include "translate/query.hpp"

@@ -7,7 +7,7 @@ it. A listed file that does so no longer is refused too: the list only gets shor
 import re
 
 ALLOWED = {
-    "manager/pg/superuser.hpp": "defines the switches; AsOwner is the one that any file may use",
+    "manager/pg/rights.hpp": "defines the switches; AsOwner is the one that any file may use",
     "fdw/own_sql.cpp": "constant statements of ours over rows of the extension; what a user gives is a parameter of type text",
     "fdw/upgrade_functions.cpp": "names the owner of a reserved schema that a C function makes",
 }

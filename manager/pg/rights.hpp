@@ -1,23 +1,17 @@
 /*
  * Whose rights are in force.
  *
- * AsOwner: maintenance runs the expressions of a defining query with the rights of the
- * stream table's owner, restricted as a security-restricted operation.
- * AsSuperuser: creating and naming objects in the reserved schemas, in which users have no
- * rights. Used only around statements whose text is ours entirely; user code (functions
- * of the defining query, event triggers aside) never runs under it.
+ * No text, node or type of a user is parsed, folded, planned, evaluated, indexed or analyzed with any rights but those of
+ * the stream table's owner in a security-restricted operation: AsOwner. What another switch of rights is for, and why no code of
+ * a user can run under it, is listed in tests/lint/rules/rights.py.
  *
- * Both restore what was in force when they are destroyed; a PostgreSQL error that passes
- * restores it by (sub)transaction abort as well.
+ * A switch restores what was in force when it is destroyed; a PostgreSQL error that passes restores it by (sub)transaction
+ * abort as well.
  */
 #pragma once
 
 #include "pg/boundary.hpp"
 #include "pg/settings.hpp"
-
-extern "C" {
-#include "catalog/pg_authid.h"
-}
 
 namespace pgtrickle {
 
@@ -58,12 +52,7 @@ class AsOwner : SettingsLevel, UserSwitch {
     }
 };
 
-class AsSuperuser : public UserSwitch {
-  public:
-    AsSuperuser() : UserSwitch(BOOTSTRAP_SUPERUSERID, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION) {}
-};
-
-/* Who brought the session to what it does: the user outside of all switches. */
+/* The user of the statement that the session runs: the user outside of all switches. */
 inline Oid asking_user()
 {
     return UserSwitch::asking_user();
