@@ -24,6 +24,7 @@
 #include "pg/relation_name.hpp"
 #include "pg/settings.hpp"
 #include "refresh/bindings.hpp"
+#include "refresh/diamond.hpp"
 #include "refresh/missing_index.hpp"
 #include "refresh/refresh.hpp"
 #include "translate/refusal.hpp"
@@ -313,6 +314,21 @@ std::string what_moves_it(const Query *query, const Maintenance &maintenance)
     return {};
 }
 
+void note_other_owners(Oid relid)
+{
+    std::string names;
+    for (Oid member : refresh::members_of_other_owners(relid))
+        names += (names.empty() ? "" : ", ") + std::string(call([=] { return definition::qualified_name(member); }));
+    if (names.empty())
+        return;
+    call([&] {
+        ereport(NOTICE, (errmsg("stream table \"%s\" is not refreshed together with stream tables of other owners",
+                                get_rel_name(relid)),
+                         errdetail("It reads a source by way of %s, and may show two states of that source.", names.c_str()),
+                         errhint("A refresh group keeps them at one state: see pgtrickle.create_refresh_group().")));
+    });
+}
+
 /* Of one without a schedule: only a change wakes the manager, and its readers do not wait. */
 void note_restlessness(Oid relid, const std::string &mover)
 {
@@ -375,6 +391,7 @@ void create_stream_table(const UtilityCall &utility)
         if (definition.initialize)
             fill(relid);
         note_missing_indexes(relid);
+        note_other_owners(relid);
         if (definition.schedule.kind == scheduler::Schedule::Kind::calculated)
             note_restlessness(relid, what_moves_it(query, maintenance));
     } else {

@@ -13,7 +13,9 @@ INSERT INTO base VALUES (1);
 SELECT pgtrickle.create_stream_table(name, 'SELECT id FROM base', '1h') FROM (VALUES ('l'), ('r')) AS sides (name) \g /dev/null
 GRANT SELECT, TRIGGER ON base, l, r TO do_end;
 SET ROLE do_end;
+SET client_min_messages = notice;
 SELECT pgtrickle.create_stream_table('d', 'SELECT count(*) AS n FROM l JOIN r USING (id)', '1h', 'FULL') \g /dev/null
+SET client_min_messages = warning;
 RESET ROLE;
 CREATE VIEW shown AS SELECT (SELECT count(*) FROM l) AS l, (SELECT count(*) FROM r) AS r, d.n AS d FROM d;
 -- a_side_is_refreshed_without_the_rest

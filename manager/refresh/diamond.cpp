@@ -110,6 +110,18 @@ void Diamonds::look_at_ends(const scheduler::Ids &ends)
     }
 }
 
+std::vector<Oid> members_of_other_owners(Oid relid)
+{
+    scheduler::Graph graph;
+    add_below(relid, graph);
+    scheduler::Ids members = scheduler::DiamondSearch(graph, scheduler::with_upstreams(graph, {relid})).of(relid);
+    const Oid owner = call([=] { return owner_of(relid); });
+    std::erase_if(members, [=](Oid member) { return call([=] { return owner_of(member); }) == owner; });
+    if (members.empty() || !is_atomic(relid))
+        return {};
+    return {members.begin(), members.end()};
+}
+
 void Diamonds::bind(const std::vector<Oid> &members)
 {
     std::set<Oid> all(members.begin(), members.end());

@@ -42,4 +42,8 @@ class Diamonds {
     std::map<Oid, size_t> bond_of_;
 };
 
+/* The members of the diamond whose end `relid` is that have other owners, and are therefore not refreshed together with it;
+ * none if it does not ask for that. */
+std::vector<Oid> members_of_other_owners(Oid relid);
+
 } // namespace pgtrickle::refresh
