@@ -32,6 +32,7 @@ SELECT pgtrickle.st_size('revenue');
 EXPLAIN ANALYZE SELECT * FROM revenue;
 SELECT pgtrickle.explain_dag();
 LISTEN pg_trickle_alert;
+UNLISTEN pg_trickle_alert;
 SELECT p.proname, d AS what_it_does FROM pg_proc p, obj_description(p.oid, 'pg_proc') d
   WHERE p.pronamespace = 'pgtrickle'::regnamespace AND d NOT LIKE 'internal:%' ORDER BY 1;
 ALTER FOREIGN TABLE revenue OPTIONS (SET schedule '5s');

@@ -134,7 +134,7 @@ COMMENT ON FUNCTION pgtrickle.stream_table_checks() IS 'internal: the checks of 
 -- Tests do not wait until something takes long. A first fill has no usual time, and may be large.
 CREATE FUNCTION pgtrickle.worker_checks(long_time interval DEFAULT '1 minute', long_fill interval DEFAULT '1 hour')
   RETURNS TABLE (rank int, check_name text, severity text, detail text)
-  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   WITH running AS MATERIALIZED (
     SELECT * FROM pgtrickle.running_refreshes()

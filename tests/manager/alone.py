@@ -41,9 +41,18 @@ def an_unfilled_one_is_filled():
 
 def a_restored_one_is_captured_and_filled():
     db.run("CREATE TABLE restored_source (id int PRIMARY KEY)")
-    db.run("CREATE FOREIGN TABLE restored (id int) SERVER pgtrickle OPTIONS (query 'SELECT id FROM public.restored_source', "
-           "original_query 'SELECT id FROM restored_source', schedule '1s')")
-    db.wait_for("SELECT is_populated FROM pgtrickle.pgt_state WHERE relid = 'restored'::regclass", True)
+    restore = db.connect()
+    restore.cursor().execute(
+        "CREATE FOREIGN TABLE restored (id int) SERVER pgtrickle OPTIONS (query 'SELECT id FROM public.restored_source', "
+        "original_query 'SELECT id FROM restored_source', schedule '1s')")
+    # The session may go on to give it to its owner. Others are refreshed meanwhile.
+    db.run("INSERT INTO orders VALUES (90, 76, 1)")
+    db.wait_for("SELECT count(*) FROM totals WHERE region = 76", 1)
+    is_populated = "SELECT is_populated FROM pgtrickle.pgt_state WHERE relid = 'restored'::regclass"
+    assert not db.value(is_populated), "it was filled before the session that restores it has ended"
+    db.run("DELETE FROM orders WHERE id = 90")
+    restore.close()
+    db.wait_for(is_populated, True)
     db.run("INSERT INTO restored_source VALUES (1)")
     db.wait_for("SELECT count(*) FROM restored", 1)
 
