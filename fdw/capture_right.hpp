@@ -1,5 +1,5 @@
 /*
- * Why a source may not be captured for a stream table, as users are told. C++ frames.
+ * Why a source may not be captured for a stream table, as messages say it. C++ frames.
  */
 #pragma once
 

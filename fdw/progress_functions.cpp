@@ -1,6 +1,6 @@
 /*
- * Fills and full refreshes under way, and what refresh workers do now, for SQL. Those of this database with their stream table, for whoever may
- * see it; of another database only that there is one, as pg_stat_activity tells of its sessions.
+ * Fills and full refreshes under way, and what refresh workers do now, for SQL. Those of this database with their stream table, for roles that may
+ * see it; of another database only that there is one, as pg_stat_activity shows its sessions.
  */
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"

@@ -1,4 +1,4 @@
--- An atomic diamond binds what is of the owner of its end: nobody holds up others' stream tables by a definition of his own.
+-- An atomic diamond binds what is of the owner of its end: no role holds up others' stream tables by a definition of its own.
 SET client_min_messages = warning;
 CREATE ROLE do_sides;
 CREATE ROLE do_end;

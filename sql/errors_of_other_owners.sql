@@ -1,4 +1,4 @@
--- What goes wrong with a stream table is shown whole to its owner and pg_monitor only, whoever refreshes it.
+-- What goes wrong with a stream table is shown whole to its owner and pg_monitor only, whichever role refreshes it.
 SET client_min_messages = warning;
 CREATE ROLE errors_owner;
 CREATE ROLE errors_other;

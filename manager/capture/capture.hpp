@@ -45,12 +45,12 @@ void ensure_captured(Oid source, const AttrNumber *columns, int column_count);
 /* The same, for a stream table that this transaction does not see. */
 void ensure_captured_for_others(Oid source, const AttrNumber *columns, int column_count);
 
-/* Whether that is so, as far as is committed: what one does who finds it so misses nothing either. Takes AccessShare on the source. */
+/* Whether that is so, as far as is committed: a fill whose snapshot is taken after this call misses nothing either. Takes AccessShare on the source. */
 bool is_captured_with(Oid source, const AttrNumber *columns, int column_count);
 
-/* Ends the logging of the changes of `source` at once, whoever reads the log: the owner of a relation that is captured for it asks for
- * that. Waits for those who begin to capture it (lock_timeout applies), for no refresh and no writer: a refresh looks after it has
- * taken its snapshot (is_logged()), and the log goes when nobody uses it (trim()). False: it is not logged. */
+/* Ends the logging of the changes of `source` at once, even if stream tables read the log: the owner of a relation that is captured for it asks for
+ * that. Waits for transactions that begin to capture it (lock_timeout applies), for no refresh and no writer: a refresh looks after it has
+ * taken its snapshot (is_logged()), and trim() removes the log when it is no longer used. False: it is not logged. */
 bool stop(Oid source);
 
 /* To be called when `source` may have lost its last reader (pgt_dependency no longer
@@ -60,7 +60,7 @@ void release(Oid source);
 
 /* Why changes of the source may have been lost: its log was not written, a capture trigger of it (or of its partitions and
  * children) is missing or does not fire always, or a crash has emptied it. ensure_captured() puts that right,
- * and tells all who read the source by a marker. nullptr: all is well. Costs some syscache look-ups. */
+ * and leaves a marker for all stream tables that read the source. nullptr: all is well. Costs some syscache look-ups. */
 const char *damage_of(Oid source);
 
 /* Whether the changes of `source`, which is not compared, are logged now. */

@@ -1,5 +1,5 @@
 /*
- * How the capture of sources begins for a stream table, so that nobody writes to them waits for its fill.
+ * How the capture of sources begins for a stream table, so that no writer waits for its fill.
  *
  * Triggers are put on a source under ShareRowExclusive, which no writer shares. A transaction that fills a stream table, or whose
  * session is in no hurry to commit, must not hold it. So an installer, a background process that lives for this, begins the capture

@@ -45,10 +45,10 @@ struct Format {
  * the transaction ends: neither sees what the other has not committed. Taken after the lock on the source itself. */
 void lock_capture(Oid source);
 bool lock_capture_if_free(Oid source);
-/* A stream table of this transaction is going to read the log of `source`: until the end of the transaction nobody ends the capture
+/* A stream table of this transaction is going to read the log of `source`: until the end of the transaction its capture does not end
  * for want of readers. Shared. */
 void claim(Oid source);
-/* False: somebody else has claimed it. Else it cannot be claimed until this transaction ends. */
+/* False: another transaction has claimed it. Else it cannot be claimed until this transaction ends. */
 bool lock_unclaimed(Oid source);
 /* Whoever brings rows to the tree of `source` by way of a relation that has them already is alone, to the end of the
  * transaction; those who read the tree under one snapshot share it: its locks on relations are none of their business

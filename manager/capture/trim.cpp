@@ -257,7 +257,7 @@ void wake_readers(Oid source)
         mailbox::note_change(source);
 }
 
-/* Removes triggers and log of a source that nobody reads, or may read, if no lock has to be waited for. */
+/* Removes triggers and log of a source that no stream table reads, or may read, if no lock has to be waited for. */
 bool remove_released(Oid source, SourceRow *row)
 {
     ListCell *cell;
@@ -331,7 +331,7 @@ Trimmed trim_under_snapshot(Oid source, int64 size_limit)
                })
                    ? Trimmed::again
                    : Trimmed::held_back;
-    /* Somebody has claimed it, or is gone by now. */
+    /* A transaction has claimed it, or had when release() looked. */
     const bool is_unread = call([&] { return state::log_readers_of(source) == NIL; });
     bool has_trimmed = call([&] { return move_on(source, &row); });
     const bool force = size_limit > 0 && call([&] { return log_size(source); }) > size_limit;

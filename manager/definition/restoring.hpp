@@ -5,7 +5,7 @@
  * the privileges on what it reads come at the end of the dump. A first fill in between would run the owner's functions with the
  * rights of the wrong role, or fail. So the session that restores a definition holds a share of a lock of the database, and
  * the manager fills no stream table that has no rows yet while another process holds one. The share is a lock of the session: it
- * outlives errors, and ends with the session, or when the session reads or refreshes a stream table itself.
+ * outlives errors, and ends with the session, or when the session reads a stream table that has no rows yet.
  *
  * PostgreSQL frames.
  */

@@ -124,7 +124,7 @@ enum class Admission {
 /* A turn to refresh, among all databases, for a worker that is to be started; `key` is that worker's, if admitted. Else
  * this manager's latch will be set when it is worth another try. Who has waited for two
  * seconds comes first, then whose database has the fewest, then who waits longest; for a fifth of a second
- * after a turn came nobody overtakes them. The same holds among those that wait for a share of the same owner. */
+ * after a turn came none overtakes them. The same holds among those that wait for a share of the same owner. */
 Admission admit_new(const Turn &turn, WorkerKey *key) noexcept;
 /* The same for a worker of this manager that is there. */
 Admission admit(const WorkerKey &worker, const Turn &turn) noexcept;

@@ -12,7 +12,7 @@ namespace {
 bool is_hiding = false;
 
 /* Which of several errors of a class it was is chosen by values, or by a function of the owner. What is not about values
- * decides whether to try again, or whom to ask. */
+ * decides whether to try again, or which administrator can help. */
 int shown_sqlstate(int sqlstate)
 {
     for (int category : {ERRCODE_TRANSACTION_ROLLBACK, ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION, ERRCODE_INSUFFICIENT_RESOURCES,

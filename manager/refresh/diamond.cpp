@@ -37,7 +37,7 @@ void add_below(Oid relid, scheduler::Graph &graph)
         add_below(upstream, graph);
 }
 
-/* InvalidOid: it is gone, for nobody keeps it still. PostgreSQL frame. */
+/* InvalidOid: it is gone, as no lock is held on it. PostgreSQL frame. */
 Oid owner_of(Oid relid)
 {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));

@@ -8,7 +8,7 @@
  *           d
  *
  * Where d asks for it (diamond_consistency 'atomic'), the three are refreshed together or not at all, so that
- * whoever reads some of them never sees two states of the base. That holds for those that have d's owner: a definition does
+ * a query that reads some of them never sees two states of the base. That holds for those that have d's owner: a definition does
  * not decide when other owners' stream tables are refreshed. What a diamond is, the scheduler's graph says.
  * C++ frames; they throw PgError.
  */

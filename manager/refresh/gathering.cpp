@@ -107,7 +107,7 @@ bool lock_object(Oid relid, LockWait wait)
                .message = "could not lock stream table " + std::string(call([=] { return definition::qualified_name(relid); })) +
                           " in time",
                .detail = "Another refresh of it runs, waits for locks itself, or is not committed.",
-               .hint = "pgtrickle.blocked_refreshes() tells whose locks are in the way.",
+               .hint = "pgtrickle.blocked_refreshes() shows whose locks are in the way.",
                .is_public = true});
     }
 }

@@ -62,7 +62,7 @@ void lock_source_of(Oid member, Oid source)
                    .message = "could not lock source " + std::string(call([&] { return definition::qualified_name(source); })) +
                               " in time",
                    .detail = "Another transaction holds a lock on it, or on its change log.",
-                   .hint = "pgtrickle.blocked_refreshes() tells whose.",
+                   .hint = "pgtrickle.blocked_refreshes() shows whose.",
                    .is_public = true});
         }
     });

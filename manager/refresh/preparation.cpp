@@ -146,7 +146,7 @@ constexpr const char *planner_settings[][2] = {
  * would take a hundred times as long as running it, at every refresh. */
 constexpr const char *settings_for_few_rows[][2] = {{"seq_page_cost", "0"}, {"random_page_cost", "0"}, {"jit", "off"}};
 
-/* `query` of `sql`, whose errors are told with it. */
+/* `query` of `sql`, whose errors show it. */
 template <class Make> Query *made_of(const std::string &sql, Make make)
 {
     TextSettings text_settings;

@@ -75,7 +75,7 @@ bool push_snapshot(Group &group, const Asking &asking)
     return true;
 }
 
-/* Capture is stopped without waiting for refreshes. A writer that is no longer captured has been told so before it commits: if
+/* Capture is stopped without waiting for refreshes. A writer that is no longer captured has received the invalidation before it commits: if
  * the snapshot shows what it wrote, the message is here. */
 void require_still_captured(const Group &group)
 {

@@ -79,7 +79,7 @@ extern "C" void end_number(DestReceiver *)
 {
 }
 
-/* As SPI tells it, to a session that may see the stream table's texts. */
+/* As SPI shows it, to a session that may see the stream table's texts. */
 extern "C" void tell_statement(void *argument)
 {
     const char *text = static_cast<const char *>(argument);

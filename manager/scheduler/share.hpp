@@ -27,8 +27,8 @@ struct Party {
     bool operator==(const Party &) const = default;
 };
 
-/* `mates`: its refresh group, ascending, or null. */
-Party party_of(Id id, const Ids *mates, const std::function<Id(Id)> &owner_of);
+/* `group`: its refresh group, ascending, or null. */
+Party party_of(Id id, const Ids *group, const std::function<Id(Id)> &owner_of);
 
 /* The owners of the members, each once, ascending. */
 Ids owners_of(const Ids &members, const std::function<Id(Id)> &owner_of);

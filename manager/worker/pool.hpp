@@ -61,7 +61,7 @@ class Pool {
      * looked at again: see attend_at(). */
     scheduler::Assignment look_for(int home, TimestampTz wanted_since, TimestampTz now);
     /* The same, and that one is busy from now on; its turn has begun. `its_own`: it is to wait for its home;
-     * `its_share`: until its owners have fewer workers; `later`: it is not this database's turn, or nobody can be had, for
+     * `its_share`: until its owners have fewer workers; `later`: it is not this database's turn, or no process can be had, for
      * this job as for others. */
     enum class Chance { later, its_own, its_share, worker, myself };
     struct Choice {

@@ -60,7 +60,7 @@ TimeLimit TimeLimit::of_server()
 {
     TimeLimit limit;
     limit.limit_ms_ = guc::max_refresh_time_ms;
-    limit.by_ = limit.limit_ms_ > 0 ? By::setting : By::nobody;
+    limit.by_ = limit.limit_ms_ > 0 ? By::setting : By::nothing;
     return limit;
 }
 

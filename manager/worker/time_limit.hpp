@@ -36,8 +36,8 @@ class TimeLimit {
   private:
     std::string reason() const;
 
-    enum class By { nobody, setting, option, manager };
-    By by_ = By::nobody;
+    enum class By { nothing, setting, option, manager };
+    By by_ = By::nothing;
     int limit_ms_ = 0; /* 0: none */
 };
 

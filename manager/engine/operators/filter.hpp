@@ -1,5 +1,6 @@
 /*
- * Filter, also for the recomputation of partitions, which passes them on through filters.
+ * Filter, also for the recomputation of partitions, which passes them on through filters, and for the step that moves
+ * filters below groups.
  */
 #pragma once
 
