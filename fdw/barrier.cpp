@@ -185,8 +185,7 @@ struct Sorted {
 /* `freshness` of one of at most `count` stream tables: to be served, or put on a list. */
 void sort(Sorted *sorted, int count, Oid relid, const Freshness &freshness)
 {
-    if (!freshness.is_populated)
-        definition::end_restoring();
+    definition::end_restoring();
     switch (freshness.verdict) {
     case Verdict::ask:
         if (sorted->asked == nullptr)

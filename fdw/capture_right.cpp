@@ -18,10 +18,19 @@ capture::Denial denial_of(Oid source, Oid role, bool is_captured)
     return call([=] { return capture::denial_of(source, role, is_captured); });
 }
 
+/* It is not locked, and may have been dropped. PostgreSQL frame. */
+const char *name_or_number(Oid relation, bool is_qualified)
+{
+    const char *name = get_rel_name(relation);
+    if (name == nullptr)
+        return psprintf("%u", relation);
+    return is_qualified ? quoted_relation_name(relation) : name;
+}
+
 translate::Objection objection_to(Oid source, const capture::Denial &denial, Oid role)
 {
-    const std::string name = call([=] { return get_rel_name(source); });
-    const std::string denied = call([&] { return quoted_relation_name(denial.relation); });
+    const std::string name = call([=] { return name_or_number(source, false); });
+    const std::string denied = call([&] { return name_or_number(denial.relation, true); });
     translate::Objection objection;
     objection.construct = "permission denied to capture changes of table \"" + name + "\"";
     if (denial.is_stopped) {

@@ -395,7 +395,7 @@ void create_stream_table(const UtilityCall &utility)
         if (definition.schedule.kind == scheduler::Schedule::Kind::calculated)
             note_restlessness(relid, what_moves_it(query, maintenance));
     } else {
-        call([] { definition::begin_restoring(); });
+        call([=] { definition::begin_restoring(relid); });
     }
     call([] { warn_of_publications(); });
     mailbox::note_definition_change();

@@ -2,8 +2,8 @@
  * The index lies on the storage, on which no role has privileges, and no statement of core's could name it: so the statement is
  * carried out here, with the user's own rights, as core carries out one on a table.
  *
- * Keys, expressions and the predicate are analysed over the stream table, which has no hidden columns, and then turned to the
- * storage's columns. Like core's, they are analysed as the current user, and evaluated as the owner of the table.
+ * Keys, expressions and the predicate are analyzed over the stream table, which has no hidden columns, and then turned to the
+ * storage's columns. Like core's, they are analyzed as the current user, and evaluated as the owner of the table.
  *
  * A name is looked for in the reserved schema where the search path has no such relation.
  */
@@ -93,7 +93,11 @@ void check_tablespace(const IndexStmt *statement)
 void check_name(const char *name)
 {
     Oid relid;
-    if (sscanf(name, "st_%u", &relid) == 1 || sscanf(name, "def_%u", &relid) == 1)
+    int step, end = 0;
+    const bool is_reserved = (sscanf(name, "st_%u%n", &relid, &end) == 1 && name[end] == '\0') ||
+                             (sscanf(name, "st_%u_%d%n", &relid, &step, &end) == 2 && name[end] == '\0') ||
+                             (sscanf(name, "def_%u%n", &relid, &end) == 1 && name[end] == '\0');
+    if (is_reserved)
         ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("index name \"%s\" is reserved", name),
                         errdetail("Names such as \"st_1\" and \"def_1\" are those of the storage of stream tables.")));
 }
@@ -111,7 +115,7 @@ char *default_index_name(Oid relid, IndexStmt *statement)
 }
 
 /* The expressions and the predicate, over the columns of `table`, as transformIndexStmt() does. */
-void analyse(IndexStmt *statement, Relation table, const char *text)
+void analyze(IndexStmt *statement, Relation table, const char *text)
 {
     ParseState *state = make_parsestate(nullptr);
     state->p_sourcetext = text;
@@ -193,7 +197,7 @@ void turn_to_storage(IndexStmt *statement, const Serving *serving)
 ObjectAddress create(Oid relid, IndexStmt *statement, const char *text)
 {
     Relation table = table_open(relid, NoLock);
-    analyse(statement, table, text);
+    analyze(statement, table, text);
     table_close(table, NoLock);
     if (statement->idxname == nullptr)
         statement->idxname = default_index_name(relid, statement);
@@ -247,8 +251,10 @@ Oid locked_index(List *name, LOCKMODE mode)
         LockRelationOid(relid, AccessShareLock);
         LockRelationOid(heap, mode);
         LockRelationOid(index, mode);
-        if (index_named(name) == index)
+        if (index_named(name) == index) {
+            definition::require_owner(relid); /* it may have another one by now */
             return index;
+        }
         UnlockRelationOid(index, mode);
         UnlockRelationOid(heap, mode);
         UnlockRelationOid(relid, AccessShareLock);

@@ -3,6 +3,7 @@
  * whether that commits or not.
  */
 #include "definition/guc.hpp"
+#include "definition/restoring.hpp"
 #include "fdw/arguments.hpp"
 #include "fdw/history.hpp"
 #include "fdw/visibility.hpp"
@@ -16,6 +17,7 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
         /* A refresh writes below the executor, which would have said so. */
         PreventCommandDuringRecovery("refresh_stream_table()");
         PreventCommandIfReadOnly("refresh_stream_table()");
+        definition::end_restoring();
         return locked_stream_table(owned_stream_table, name.c_str(), RowExclusiveLock);
     });
     TimestampTz started_at = GetCurrentTimestamp();

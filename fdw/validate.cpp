@@ -66,7 +66,7 @@ void report_maintenance(Rows &rows, const Query *query)
     std::vector<std::string> names;
     for (const translate::SourceRef &source : translation.sources)
         names.push_back(call([&] { return definition::qualified_name(source.relid); }));
-    add(rows, "operators", translate::with_literals(engine::Program(translation.plan).explain(names), translation.constants), "OK");
+    add(rows, "operators", translate::with_literals(engine::Program(translation.plan).explain(names), translation.parts.constants), "OK");
     for (const translate::SourceRef &source : translation.sources)
         report_source(rows, source);
 }

@@ -39,12 +39,29 @@ RESET ROLE;
 GRANT USAGE ON SCHEMA nhs_hidden TO nhs_owner;
 SET ROLE nhs_owner;
 SELECT pgtrickle.create_stream_table('nhs.by_delta', 'SELECT * FROM nhs_function', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('nhs.chosen', 'SELECT two, count(*) AS n FROM nhs_function GROUP BY two', '1h');
+SELECT pgtrickle.create_stream_table('nhs.final', 'SELECT m, nhs_hidden.twice(count(*)::int) AS n FROM nhs_columns GROUP BY m', '1h', 'DIFFERENTIAL');
 RESET ROLE;
-REVOKE USAGE ON SCHEMA nhs_hidden FROM nhs_owner;
 INSERT INTO nhs_hidden.t VALUES (6, 'low', 6);
+SELECT pgtrickle.refresh_stream_table(name) FROM unnest('{nhs.by_delta,nhs.chosen,nhs.final}'::text[]) name;
+-- usage_revoked_in_the_session_that_has_them_compiled
+REVOKE USAGE ON SCHEMA nhs_hidden FROM nhs_owner;
+INSERT INTO nhs_hidden.t VALUES (7, 'low', 7);
 \set VERBOSITY terse
 SELECT pgtrickle.refresh_stream_table('nhs.columns');
 SELECT count(*) FROM nhs.columns;
+SELECT pgtrickle.refresh_stream_table('nhs.chosen');
+SELECT count(*) FROM nhs.chosen WHERE two = 14;
+SELECT (pgtrickle.explain_refresh_mode('nhs.chosen')).effective_mode;
+SELECT pgtrickle.refresh_stream_table('nhs.by_delta');
+-- execute_revoked_likewise
+GRANT USAGE ON SCHEMA nhs_hidden TO nhs_owner;
+SELECT pgtrickle.refresh_stream_table(name) FROM unnest('{nhs.by_delta,nhs.chosen,nhs.final}'::text[]) name;
+SELECT (pgtrickle.explain_refresh_mode('nhs.chosen')).effective_mode;
+REVOKE EXECUTE ON FUNCTION nhs_hidden.twice FROM PUBLIC;
+INSERT INTO nhs_hidden.t VALUES (8, 'low', 8);
+SELECT pgtrickle.refresh_stream_table('nhs.by_delta');
+SELECT pgtrickle.refresh_stream_table('nhs.final');
 SET client_min_messages = warning;
 DROP SCHEMA nhs, nhs_hidden CASCADE;
 DROP OWNED BY nhs_owner;

@@ -1,5 +1,22 @@
 -- What a user finds first: the extension's schema and version.
 
+-- A schema that another role made before could be renamed by it, and hold functions that ours would be taken for.
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_catalog.pg_namespace n
+             WHERE n.nspname OPERATOR(pg_catalog.=) 'pgtrickle'
+               AND (n.nspacl IS NOT NULL
+                    OR n.nspowner OPERATOR(pg_catalog.<>) (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user)
+                    OR EXISTS (SELECT FROM pg_catalog.pg_depend d
+                               WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                                 AND d.refobjid OPERATOR(pg_catalog.=) n.oid
+                                 AND d.classid OPERATOR(pg_catalog.<>) 'pg_catalog.pg_extension'::pg_catalog.regclass))) THEN
+    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+      MESSAGE = 'schema "pgtrickle" exists and does not belong to the extension',
+      HINT = 'Drop the schema: CREATE EXTENSION makes it.';
+  END IF;
+END $$;
+
 COMMENT ON SCHEMA pgtrickle IS 'functions and views of stream tables';
 
 CREATE FUNCTION pgtrickle.version() RETURNS text

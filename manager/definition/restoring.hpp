@@ -3,9 +3,9 @@
  *
  * A dump creates an object as the role that restores it, mostly a superuser, and gives it to its owner by the next statement;
  * the privileges on what it reads come at the end of the dump. A first fill in between would run the owner's functions with the
- * rights of the wrong role, or fail. So the session that restores a definition holds a share of a lock of the database, and
- * the manager fills no stream table that has no rows yet while another process holds one. The share is a lock of the session: it
- * outlives errors, and ends with the session, or when the session reads a stream table that has no rows yet.
+ * rights of the wrong role, or fail. So the session that restores a definition holds a lock of the session on that stream table,
+ * and the manager does not fill it while another process holds one. The lock outlives errors, and ends with the session, by
+ * DISCARD ALL, or when the session reads or refreshes a stream table itself.
  *
  * PostgreSQL frames.
  */
@@ -15,10 +15,12 @@
 
 namespace pgtrickle::definition {
 
-void begin_restoring();
+void begin_restoring(Oid relid);
+
+/* Of all that this session restores. A comparison where it restores none. */
 void end_restoring();
 
-/* Whether another session restores definitions in this database. */
-bool is_restored_elsewhere();
+/* Whether another session restores the stream table. */
+bool is_restored_elsewhere(Oid relid);
 
 } // namespace pgtrickle::definition

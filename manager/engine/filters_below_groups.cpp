@@ -41,11 +41,12 @@ class Mover {
         return inputs == last->inputs() ? last : last->with_inputs(inputs);
     }
 
-    /* `plan` with the filter somewhere below; null if it does not get below a grouping. */
+    /* `plan` with the filter somewhere below; null if it does not get below a grouping. What may fail is evaluated for the rows
+     * that the query evaluates it for, which another filter or a join below may have fewer of. */
     PlanPtr below_groups(const PlanPtr &plan, const Expression &predicate) const
     {
         auto uses = uses_.find(plan.get());
-        if (predicate.columns().empty() || (uses != uses_.end() && uses->second > 1))
+        if (predicate.may_fail || predicate.columns().empty() || (uses != uses_.end() && uses->second > 1))
             return nullptr;
         if (auto project = dynamic_cast<const Project *>(plan.get()))
             return in_input(plan, 0, predicate.compose(expressions_of(*project)));

@@ -37,8 +37,8 @@ constexpr const char *only_format = "pgt_only_relation_%u";
 
 struct Text {
     const List *constants;
-    QueryEnvironment *environment;
-    List *registered; /* names that analysis has added to the environment */
+    QueryEnvironment *given; /* relations in memory that it may read; nullptr: none */
+    QueryEnvironment *environment; /* what it reads, of this analysis alone */
 };
 
 bool is_scalar_of_postgres(Oid type)
@@ -93,14 +93,14 @@ void read_in_memory(RangeVar *name, Text *text)
     columns->md.reliddesc = relation;
     columns->md.enrtype = ENR_NAMED_TUPLESTORE;
     register_ENR(text->environment, columns);
-    text->registered = lappend(text->registered, name->relname);
 }
 
-void forget_relations(const Text *text)
+/* Any other name is one of the statement's own WITH. */
+void read_given(const RangeVar *name, Text *text)
 {
-    ListCell *cell;
-    foreach (cell, text->registered)
-        unregister_ENR(text->environment, static_cast<const char *>(lfirst(cell)));
+    EphemeralNamedRelation given = text->given != nullptr ? get_ENR(text->given, name->relname) : nullptr;
+    if (given != nullptr && get_ENR(text->environment, name->relname) == nullptr)
+        register_ENR(text->environment, given);
 }
 
 bool is_text(Node *node)
@@ -156,8 +156,12 @@ bool resolve_names(Node *node, void *context)
     if (IsA(node, ResTarget))
         name_target(castNode(ResTarget, node));
     if (IsA(node, RangeVar)) {
-        if (castNode(RangeVar, node)->schemaname != nullptr)
-            read_in_memory(castNode(RangeVar, node), static_cast<Text *>(context));
+        auto *name = castNode(RangeVar, node);
+        auto *text = static_cast<Text *>(context);
+        if (name->schemaname != nullptr)
+            read_in_memory(name, text);
+        else
+            read_given(name, text);
         return false;
     }
     if (is_text(node))
@@ -282,25 +286,25 @@ void require_restricted_operation()
 
 SelectStmt *parse_internal(const char *sql)
 {
-    Text text = {NIL, create_queryEnv(), NIL};
+    Text text = {NIL, nullptr, create_queryEnv()};
     return castNode(SelectStmt, parse_resolved(sql, &text)->stmt);
 }
 
-Query *analyze_internal(const char *sql, const List *constants, QueryEnvironment *environment)
+Query *analyze_internal(const char *sql, const QueryParts &parts, QueryEnvironment *environment)
 {
     require_restricted_operation();
-    Text text = {constants, environment != nullptr ? environment : create_queryEnv(), NIL};
+    Text text = {parts.constants, environment, create_queryEnv()};
     RawStmt *statement = parse_resolved(sql, &text);
     Query *query = parse_analyze_withcb(statement, sql, set_hooks, &text, text.environment);
-    forget_relations(&text);
     (void)read_relations(reinterpret_cast<Node *>(query), nullptr);
+    require_known(reinterpret_cast<Node *>(query), parts.known);
     return query;
 }
 
-Node *analyze_internal_expression(const char *sql, const List *constants, Relation relation)
+Node *analyze_internal_expression(const char *sql, const QueryParts &parts, Relation relation)
 {
     require_restricted_operation();
-    Text text = {constants, create_queryEnv(), NIL};
+    Text text = {parts.constants, nullptr, create_queryEnv()};
     auto *select = castNode(SelectStmt, parse_resolved(psprintf("SELECT %s", sql), &text)->stmt);
     ParseState *state = make_parsestate(nullptr);
     set_hooks(state, &text);
@@ -308,6 +312,7 @@ Node *analyze_internal_expression(const char *sql, const List *constants, Relati
                      false, true, true);
     Node *node = transformExpr(state, linitial_node(ResTarget, select->targetList)->val, EXPR_KIND_INDEX_EXPRESSION);
     assign_expr_collations(state, node);
+    require_known(node, parts.known);
     return node;
 }
 

@@ -1,5 +1,5 @@
 /*
- * What differs between the versions of PostgreSQL in making heaps and indexes; see versions.hpp. PostgreSQL frames.
+ * What differs between the versions of PostgreSQL in making heaps and indexes, and in locks; see versions.hpp. PostgreSQL frames.
  */
 #pragma once
 
@@ -9,6 +9,7 @@ extern "C" {
 #include "access/tupdesc.h"
 #include "commands/defrem.h"
 #include "parser/parse_type.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
 }
 
@@ -33,7 +34,7 @@ inline void set_not_null(TupleDesc columns, AttrNumber column)
 #endif
 }
 
-/* Makes the index of an analysed statement on `heap`; the caller has checked the privileges. */
+/* Makes the index of an analyzed statement on `heap`; the caller has checked the privileges. */
 inline ObjectAddress define_index(Oid heap, IndexStmt *statement, bool check_not_in_use)
 {
     return DefineIndex(heap, statement, InvalidOid, InvalidOid, InvalidOid,
@@ -55,6 +56,16 @@ inline Acl *acl_of_storage([[maybe_unused]] Oid owner)
     acl = aclupdate(acl, &item, ACL_MODECHG_ADD, owner, DROP_CASCADE);
 #endif
     return acl;
+}
+
+/* Whether this process holds the lock, in this mode. */
+inline bool holds_lock(const LOCKTAG &tag, LOCKMODE mode)
+{
+#if PG_VERSION_NUM < 170000
+    return LockHeldByMe(&tag, mode);
+#else
+    return LockHeldByMe(&tag, mode, false);
+#endif
 }
 
 inline AclResult right_to_create_in(Oid tablespace, Oid role)

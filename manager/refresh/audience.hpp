@@ -58,6 +58,7 @@ template <class Act> void as_part_of(Oid relid, const Action &tried, Act act)
 template <class Act> auto for_stream_table(Oid relid, const char *verb, Act act) -> decltype(act())
 {
     const Audience audience(relid);
+    const ErrorData *hidden;
     try {
         return act();
     } catch (const MemberError &) {
@@ -65,8 +66,9 @@ template <class Act> auto for_stream_table(Oid relid, const char *verb, Act act)
     } catch (const PgError &error) {
         if (audience.may_see() || error.is_public)
             throw;
-        raise_without_texts(*error.data, audience.name(), verb);
+        hidden = error.data; /* in the memory of the transaction */
     }
+    raise_without_texts(*hidden, audience.name(), verb);
 }
 
 } // namespace pgtrickle::refresh

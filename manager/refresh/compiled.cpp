@@ -93,6 +93,17 @@ extern "C" void on_role_invalidation(Datum, int, uint32)
     on_invalidated_relation(InvalidOid);
 }
 
+/* Of a function or a type: expressions of groups are bound to it, and the privilege on it was checked then. */
+extern "C" void on_object_invalidation(Datum, int cache_id, uint32 hash)
+{
+    was_invalidated_meanwhile = true;
+    if (cache == nullptr)
+        return;
+    for (auto &[relid, compiled] : *cache)
+        if (is_among(compiled->objects, cache_id, hash))
+            mark_stale(*compiled);
+}
+
 /* The program of a query kept incrementally, or nothing where only full refresh will do. */
 std::optional<translate::Translation> translation_of(const Definition &definition)
 {
@@ -176,13 +187,13 @@ void describe(CompiledStep &compiled, MemoryContext compiled_in, std::vector<Oid
                       step.count_column};
 }
 
-void compile_step(CompiledStep &compiled, const List *constants, MemoryContext compiled_in, std::vector<Oid> &relations)
+void compile_step(CompiledStep &compiled, const QueryParts &parts, MemoryContext compiled_in, std::vector<Oid> &relations)
 {
     compiled.heap_name = qualified_name(compiled.heap);
     describe(compiled, compiled_in, relations);
     ContextSwitch in_kept(compiled_in);
     if (compiled.step.layout == engine::Layout::groups) {
-        compiled.groups = storage::compile_groups(compiled.step, constants, compiled.heap, compiled.heap_name);
+        compiled.groups = storage::compile_groups(compiled.step, parts, compiled.heap, compiled.heap_name);
         compiled.delta = compiled.groups->delta_descriptor;
         compiled.touched = leading_columns(compiled.delta, compiled.facts.key_count, false);
         compiled.full_identity = compiled.key;
@@ -207,20 +218,22 @@ void add_source(Compiled &compiled, Oid relid, bool is_stream_table, bool is_onl
 }
 
 /* PostgreSQL frame. */
-AskedRights asked_rights_of(Oid relid, MemoryContext kept)
+AskedRights asked_rights_of(const Query *query, MemoryContext kept)
 {
-    Query *query = definition::rewritten(definition::query_of(relid));
     MemoryContext previous = MemoryContextSwitchTo(kept);
     AskedRights asked;
-    definition::visit_levels(query, [&](const Query *level) { keep_rights(&asked, level); });
+    definition::visit_levels(const_cast<Query *>(query), [&](const Query *level) { keep_rights(&asked, level); });
     MemoryContextSwitchTo(previous);
     return asked;
 }
 
-List *kept_copy(const List *nodes, MemoryContext kept)
+QueryParts kept_copy(const QueryParts &parts, MemoryContext kept)
 {
     ContextSwitch in_kept(kept);
-    return call([=] { return static_cast<List *>(copyObjectImpl(nodes)); });
+    return call([&] {
+        return QueryParts{static_cast<List *>(copyObjectImpl(parts.constants)),
+                          {list_copy(parts.known.functions), list_copy(parts.known.types)}};
+    });
 }
 
 Compiled *compile(Oid relid)
@@ -246,8 +259,10 @@ Compiled *compile(Oid relid)
         for (const translate::SourceRef &source : translation->sources)
             add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.is_compared, source.columns,
                        source.is_read_by_owner, is_captured_for(definition, source.relid));
-        compiled->asked = call([=] { return asked_rights_of(relid, context); });
-        compiled->constants = kept_copy(translation->constants, context);
+        const Query *rewritten = call([=] { return definition::rewritten(definition::query_of(relid)); });
+        compiled->asked = call([=] { return asked_rights_of(rewritten, context); });
+        compiled->objects = objects_of(rewritten);
+        compiled->parts = kept_copy(translation->parts, context);
         compiled->program = std::make_unique<engine::Program>(translation->plan);
         for (const engine::Step &step : compiled->program->steps())
             compiled->steps.emplace_back().step = step;
@@ -266,7 +281,7 @@ Compiled *compile(Oid relid)
     compiled->is_laid_out = find_heaps(*compiled);
     if (compiled->is_laid_out)
         for (CompiledStep &step : compiled->steps)
-            compile_step(step, compiled->constants, context, compiled->relations);
+            compile_step(step, compiled->parts, context, compiled->relations);
     call([] { PopActiveSnapshot(); });
     let_go_of(call([=] { return definition::view_of(relid); }));
     /* Until here an error frees it with the transaction. */
@@ -278,7 +293,13 @@ template <class Make> const KeptPlan &ensure_plan(Compiled &compiled, KeptPlan &
 {
     for (;;) {
         if (!plan.is_usable()) {
-            plan = make();
+            try {
+                plan = make();
+            } catch (const PgError &) {
+                /* Names mean something else by now, perhaps: the query is translated again before the next try. */
+                mark_stale(compiled);
+                throw;
+            }
             note_growth(compiled);
         }
         /* What is waited for may have changed meanwhile. */
@@ -296,20 +317,6 @@ void discard(Compiled *compiled)
     MemoryContextDelete(compiled->context);
 }
 
-/* What the query reads through a view, read by the owner himself. */
-void check_owner_reads(const CompiledSource &source, Oid owner)
-{
-    call([&] {
-        if (pg_class_aclcheck(source.relid, owner, ACL_SELECT) == ACLCHECK_OK)
-            return;
-        for (size_t i = 0; i < source.columns.size(); i++)
-            if ((source.columns[i] > 0 || !source.is_only) && /* else it is us who read tableoid */
-                pg_attribute_aclcheck(source.relid, source.columns[i], owner, ACL_SELECT) != ACLCHECK_OK)
-                aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(source.relid)),
-                               get_rel_name(source.relid));
-    });
-}
-
 } // namespace
 
 bool is_kept_by_deltas(const Definition &definition)
@@ -322,7 +329,7 @@ Steps steps_of(const Definition &definition)
     auto translation = translation_of(definition);
     if (!translation)
         return {{step_of_rows(definition.relid)}};
-    return {engine::Program(translation->plan).steps(), translation->constants};
+    return {engine::Program(translation->plan).steps(), translation->parts};
 }
 
 void discard_stale()
@@ -402,7 +409,7 @@ void lay_out_anew(Oid relid)
 const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed)
 {
     return ensure_plan(compiled, compiled.steps[step].delta_plans[changed], [&] {
-        return KeptPlan::of_our_statement(compiled.program->delta_sql(step, changed, Names(compiled)), compiled.constants,
+        return KeptPlan::of_our_statement(compiled.program->delta_sql(step, changed, Names(compiled)), compiled.parts,
                                           Driver::few_rows);
     });
 }
@@ -413,7 +420,7 @@ const KeptPlan &full_plan(Compiled &compiled, int step)
         if (compiled.is_full_only())
             return KeptPlan::of_query(call([&] { return definition::query_of(compiled.relid()); }),
                                       compiled.definition.query);
-        return KeptPlan::of_our_statement(compiled.program->full_sql(step, Names(compiled)), compiled.constants,
+        return KeptPlan::of_our_statement(compiled.program->full_sql(step, Names(compiled)), compiled.parts,
                                           Driver::whole_sources);
     });
 }
@@ -422,14 +429,14 @@ const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t change
 {
     return ensure_plan(compiled, compiled.steps[step].touched_count_plans[changed], [&] {
         return KeptPlan::of_our_statement(compiled.program->touched_count_sql(step, changed, Names(compiled)),
-                                          compiled.constants, Driver::few_rows);
+                                          compiled.parts, Driver::few_rows);
     });
 }
 
 const KeptPlan &recompute_plan(Compiled &compiled, int step)
 {
     return ensure_plan(compiled, compiled.steps[step].recompute_plan, [&] {
-        return KeptPlan::of_our_statement(compiled.program->recompute_sql(step, Names(compiled)), compiled.constants,
+        return KeptPlan::of_our_statement(compiled.program->recompute_sql(step, Names(compiled)), compiled.parts,
                                           Driver::few_rows);
     });
 }
@@ -437,7 +444,7 @@ const KeptPlan &recompute_plan(Compiled &compiled, int step)
 std::string readable(const std::string &text, const Compiled &compiled)
 {
     AsOwner as_owner(compiled.definition.owner);
-    return translate::with_literals(text, compiled.constants);
+    return translate::with_literals(text, compiled.parts.constants);
 }
 
 std::vector<ProgramText> texts_of(const Compiled &compiled)
@@ -460,20 +467,6 @@ std::vector<ProgramText> texts_of(const Compiled &compiled)
     return texts;
 }
 
-void check_privileges(const Compiled &compiled)
-{
-    if (compiled.is_full_only()) {
-        Scope as_owner(compiled.definition);
-        call([&] { definition::check_read_privileges(definition::query_of(compiled.relid())); });
-        return;
-    }
-    AsOwner as_owner(compiled.definition.owner);
-    call([&] { check_rights(compiled.asked); });
-    for (const CompiledSource &source : compiled.sources)
-        if (source.is_read_by_owner)
-            check_owner_reads(source, compiled.definition.owner);
-}
-
 std::string delta_name(engine::DeltaInput input)
 {
     const char *kind = input.kind == engine::DeltaInput::Kind::source ? "pgt_delta_s" : "pgt_delta_a";
@@ -486,6 +479,10 @@ void register_refresh(LayOut lay_out)
     listen_to_relations(on_invalidated_relation);
     CacheRegisterSyscacheCallback(AUTHOID, on_role_invalidation, Datum{0});
     CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role_invalidation, Datum{0});
+    /* USAGE on a schema decides whether a program can name what is in it. */
+    CacheRegisterSyscacheCallback(NAMESPACEOID, on_role_invalidation, Datum{0});
+    for (int cache : {PROCOID, TYPEOID})
+        CacheRegisterSyscacheCallback(cache, on_object_invalidation, Datum{0});
     watch_plans();
 }
 

@@ -19,6 +19,7 @@
 #include "refresh/experience.hpp"
 #include "refresh/plan_cache.hpp"
 #include "refresh/preparation.hpp"
+#include "refresh/used_objects.hpp"
 #include "storage/group_program.hpp"
 #include "translate/translate.hpp"
 
@@ -74,7 +75,8 @@ struct Compiled : CacheEntry {
     bool is_restless = false;      /* its answer changes without its sources: see translate */
     /* Absent: kept by full refresh, one step of layout rows. */
     std::unique_ptr<engine::Program> program;
-    List *constants = NIL; /* of the program's texts */
+    QueryParts parts; /* what the program's texts use */
+    std::vector<CachedObject> objects; /* functions and types that the program uses */
     std::vector<CompiledSource> sources;
     std::vector<CompiledStep> steps;
     /* All that the query reads, views included, with the columns and the role they are read as. */
@@ -89,7 +91,7 @@ struct Compiled : CacheEntry {
 /* The steps a stream table needs, before its heaps exist: for create_storage(). */
 struct Steps {
     std::vector<engine::Step> list;
-    List *constants = NIL; /* of their texts */
+    QueryParts parts; /* what their texts use */
 };
 Steps steps_of(const Definition &definition);
 

@@ -65,7 +65,7 @@ int collect(Oid relid, Collected &collected)
         raise({.sqlstate = ERRCODE_UNDEFINED_TABLE,
                .message = "stream table not found: it was dropped meanwhile",
                .detail = "Its OID was " + std::to_string(relid) + "."});
-    if (collected.waits_for_restores && !has_been_filled(relid) && call([] { return definition::is_restored_elsewhere(); }))
+    if (collected.waits_for_restores && !has_been_filled(relid) && call([=] { return definition::is_restored_elsewhere(relid); }))
         throw BeingRestored{relid};
     Member member{};
     member.outcome.relid = relid;

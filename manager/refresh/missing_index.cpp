@@ -29,14 +29,14 @@ namespace {
 /* The functions from here to has_index_on() are PostgreSQL frames. */
 
 /* The SQL expression over columns of `relation` as the catalog of indexes would hold it. */
-Node *index_expression(Relation relation, const char *text, const List *constants)
+Node *index_expression(Relation relation, const char *text, const QueryParts &parts)
 {
     return reinterpret_cast<Node *>(
-        expression_planner(reinterpret_cast<Expr *>(analyze_internal_expression(text, constants, relation))));
+        expression_planner(reinterpret_cast<Expr *>(analyze_internal_expression(text, parts, relation))));
 }
 
 /* Does the index begin with the term? A partial one, or one not valid, serves nobody; a range, a btree only. */
-bool begins_with(Relation relation, Oid index_oid, const char *text, const List *constants, bool is_column, bool is_range)
+bool begins_with(Relation relation, Oid index_oid, const char *text, const QueryParts &parts, bool is_column, bool is_range)
 {
     Relation index = index_open(index_oid, AccessShareLock);
     AttrNumber column = index->rd_index->indkey.values[0];
@@ -46,19 +46,19 @@ bool begins_with(Relation relation, Oid index_oid, const char *text, const List 
         if (is_column)
             begins = column > 0 && strcmp(get_attname(RelationGetRelid(relation), column, false), text) == 0;
         else
-            begins = column == 0 && equal(linitial(RelationGetIndexExpressions(index)), index_expression(relation, text, constants));
+            begins = column == 0 && equal(linitial(RelationGetIndexExpressions(index)), index_expression(relation, text, parts));
     }
     index_close(index, NoLock);
     return begins;
 }
 
-bool has_index_on(Oid relid, const char *text, const List *constants, bool is_column, bool is_range)
+bool has_index_on(Oid relid, const char *text, const QueryParts &parts, bool is_column, bool is_range)
 {
     Relation relation = table_open(relid, AccessShareLock);
     bool found = false;
     ListCell *cell;
     foreach (cell, RelationGetIndexList(relation))
-        found = found || begins_with(relation, lfirst_oid(cell), text, constants, is_column, is_range);
+        found = found || begins_with(relation, lfirst_oid(cell), text, parts, is_column, is_range);
     table_close(relation, NoLock);
     return found;
 }
@@ -68,7 +68,7 @@ bool has_index_for(Oid relation, const std::vector<engine::IndexTerm> &terms, co
     AsOwner as_owner(compiled.definition.owner);
     TextSettings text_settings;
     return std::any_of(terms.begin(), terms.end(), [&](const engine::IndexTerm &term) {
-        return call([&] { return has_index_on(relation, term.text.c_str(), compiled.constants, term.is_column, term.is_range); });
+        return call([&] { return has_index_on(relation, term.text.c_str(), compiled.parts, term.is_column, term.is_range); });
     });
 }
 

@@ -8,6 +8,7 @@
 #include "pg/versions.hpp"
 #include "refresh/join_search.hpp"
 #include "refresh/statement.hpp"
+#include "refresh/used_objects.hpp"
 
 extern "C" {
 #include "miscadmin.h"
@@ -38,11 +39,7 @@ struct Prepared : AutoUnlinkPlan {
     bool is_valid = true;
     /* Of the query: what it names, though the plan may do without. */
     std::vector<Oid> relations;
-    struct Item {
-        int cache;
-        uint32 hash;
-    };
-    std::vector<Item> items;
+    std::vector<CachedObject> objects;
     Oid role = InvalidOid;           /* the only one it is for, if any */
     bool has_row_security = false;
     bool row_security = false;       /* the setting then */
@@ -86,9 +83,8 @@ void on_relation_change(Oid relation)
 
 bool names(const Prepared &plan, int cache, uint32 hash)
 {
-    for (const Prepared::Item &item : plan.items)
-        if (item.cache == cache && (hash == 0 || item.hash == hash))
-            return true;
+    if (is_among(plan.objects, cache, hash))
+        return true;
     for (int i = 0; plan.statement != nullptr && i < list_length(plan.statement->invalItems); i++) {
         auto *item = static_cast<PlanInvalItem *>(list_nth(plan.statement->invalItems, i));
         if (item->cacheId == cache && (hash == 0 || item->hashValue == hash))
@@ -169,7 +165,7 @@ void note_dependencies(Prepared *prepared, Query *query, bool is_bound_to_role)
         prepared->relations.push_back(list_nth_oid(relations, i));
     for (int i = 0; i < list_length(items); i++) {
         auto *item = static_cast<PlanInvalItem *>(list_nth(items, i));
-        prepared->items.push_back({item->cacheId, item->hashValue});
+        prepared->objects.push_back({item->cacheId, item->hashValue});
     }
     prepared->has_row_security = is_bound_to_role && has_row_security;
     prepared->row_security = row_security;
@@ -284,10 +280,10 @@ size_t KeptPlan::bytes() const
     return prepared_ == nullptr ? 0 : MemoryContextMemAllocated(prepared_->context, true);
 }
 
-KeptPlan KeptPlan::of_our_statement(const std::string &sql, const List *constants, Driver driver)
+KeptPlan KeptPlan::of_our_statement(const std::string &sql, const QueryParts &parts, Driver driver)
 {
     Scratch scratch;
-    Query *query = made_of(sql, [&] { return analyze_internal(sql.c_str(), constants, relations_in_memory()); });
+    Query *query = made_of(sql, [&] { return analyze_internal(sql.c_str(), parts, relations_in_memory()); });
     KeptPlan kept;
     kept.prepared_ = prepare(query, sql, driver, false);
     return kept;

@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "pg/boundary.hpp"
+#include "pg/internal_query.hpp"
 
 extern "C" {
 #include "nodes/parsenodes.h"
@@ -50,9 +50,9 @@ class KeptPlan {
     /* Both are prepared with the rights of the current user, the owner of the stream table in a security-restricted
      * operation: to plan a statement calls functions of the query. */
 
-    /* A statement of a program, `constants` being those of the program. Privileges on relations are not checked:
+    /* A statement of a program, with the parts of its query. Privileges on relations are not checked:
      * check_privileges() does that. */
-    static KeptPlan of_our_statement(const std::string &sql, const List *constants, Driver driver);
+    static KeptPlan of_our_statement(const std::string &sql, const QueryParts &parts, Driver driver);
     /* A defining query, `sql` being its text for errors. All privileges are checked. */
     static KeptPlan of_query(const Query *query, const std::string &sql);
 

@@ -327,7 +327,7 @@ void create_storage_in(Oid relid, Oid tablespace)
     int last = static_cast<int>(steps.list.size()) - 1;
     for (int k = 0; k <= last; k++)
         storage::create_arrangement(relid, k == last ? storage::storage_name(relid) : storage::arrangement_name(relid, k),
-                                    steps.list[k], steps.constants, tablespace);
+                                    steps.list[k], steps.parts, tablespace);
 }
 
 } // namespace

@@ -34,7 +34,7 @@ Node *assign_slots(Node *node, void *context)
 }
 
 /* The target list of one SELECT, before any planning. */
-List *analyzed_targets(const char *sql, const List *constants, TupleDesc delta_descriptor)
+List *analyzed_targets(const char *sql, const QueryParts &parts, TupleDesc delta_descriptor)
 {
     auto *relation = static_cast<EphemeralNamedRelation>(palloc0(sizeof(EphemeralNamedRelationData)));
     relation->md.name = pstrdup(delta_name);
@@ -43,7 +43,7 @@ List *analyzed_targets(const char *sql, const List *constants, TupleDesc delta_d
     relation->md.enrtuples = 1;
     QueryEnvironment *environment = create_queryEnv();
     register_ENR(environment, relation);
-    return analyze_internal(sql, constants, environment)->targetList;
+    return analyze_internal(sql, parts, environment)->targetList;
 }
 
 /* Binds the expressions of a target list, as planning would. The result is a copy in `kept`. */
@@ -118,13 +118,13 @@ struct Analyzed {
     List *states, *finals, *recompute;
 };
 
-Analyzed analyze(const Texts &texts, const List *constants, const std::string &heap_name, TupleDesc delta_descriptor)
+Analyzed analyze(const Texts &texts, const QueryParts &parts, const std::string &heap_name, TupleDesc delta_descriptor)
 {
     auto targets = [&](const std::string &select, const std::string &from) -> List * {
         if (select.empty())
             return NIL;
         const std::string sql = select + " FROM " + from;
-        return call([&] { return analyzed_targets(sql.c_str(), constants, delta_descriptor); });
+        return call([&] { return analyzed_targets(sql.c_str(), parts, delta_descriptor); });
     };
     const std::string both = heap_name + " o, " + delta_name + " d";
     return {targets(texts.states, both), targets(texts.finals, heap_name + " n"), targets(texts.recompute, both)};
@@ -170,7 +170,7 @@ int *allocate_positions(size_t count)
 
 } // namespace
 
-GroupProgram *compile_groups(const engine::Step &step, const List *constants, Oid heap, const std::string &heap_name)
+GroupProgram *compile_groups(const engine::Step &step, const QueryParts &parts, Oid heap, const std::string &heap_name)
 {
     auto *program = call([] { return static_cast<GroupProgram *>(palloc0(sizeof(GroupProgram))); });
     program->delta_targets = allocate_positions(step.columns.size() + step.key.size());
@@ -187,7 +187,7 @@ GroupProgram *compile_groups(const engine::Step &step, const List *constants, Oi
         call([=] { return describe_delta(physical, program->delta_targets, program->delta_count); });
     MemoryContext kept = CurrentMemoryContext;
     Scratch scratch;
-    const Analyzed analyzed = analyze(texts, constants, heap_name, program->delta_descriptor);
+    const Analyzed analyzed = analyze(texts, parts, heap_name, program->delta_descriptor);
     const Planned planned = call([=] { return plan(analyzed, kept); });
     ContextSwitch in_kept(kept);
     call([=] { bind(program, planned, physical); });

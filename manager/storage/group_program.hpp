@@ -13,6 +13,7 @@
 #pragma once
 
 #include "engine/program.hpp"
+#include "pg/internal_query.hpp"
 #include "storage/arrangement.hpp"
 
 namespace pgtrickle::storage {
@@ -34,8 +35,8 @@ struct GroupProgram {
 };
 
 /* Compiles `step`, whose arrangement is `heap` (named `heap_name`, qualified and quoted), in the current memory context.
- * `constants` are those of the program. The current user is the owner of the stream table, in a security-restricted
+ * `parts` are those of the program's query. The current user is the owner of the stream table, in a security-restricted
  * operation. C++ frame; throws PgError. */
-GroupProgram *compile_groups(const engine::Step &step, const List *constants, Oid heap, const std::string &heap_name);
+GroupProgram *compile_groups(const engine::Step &step, const QueryParts &parts, Oid heap, const std::string &heap_name);
 
 } // namespace pgtrickle::storage

@@ -91,13 +91,13 @@ Oid create_heap(Oid relid, Oid owner, const char *name, const engine::Step &step
 
 /* ---- its indexes; PostgreSQL frames --------------------------------------------------- */
 
-IndexElem *index_element(Relation heap, const char *term, bool is_column, const List *constants)
+IndexElem *index_element(Relation heap, const char *term, bool is_column, const QueryParts &parts)
 {
     IndexElem *element = makeNode(IndexElem);
     if (is_column)
         element->name = pstrdup(term);
     else
-        element->expr = analyze_internal_expression(term, constants, heap);
+        element->expr = analyze_internal_expression(term, parts, heap);
     element->ordering = SORTBY_DEFAULT;
     element->nulls_ordering = SORTBY_NULLS_DEFAULT;
     return element;
@@ -124,26 +124,26 @@ void define(Oid heap, IndexStmt *statement)
 void create_hash_index(Relation heap)
 {
     IndexStmt *statement = index_statement(heap, DEFAULT_INDEX_TYPE);
-    statement->indexParams = list_make1(index_element(heap, "pgt_hash", true, NIL));
+    statement->indexParams = list_make1(index_element(heap, "pgt_hash", true, {}));
     define(RelationGetRelid(heap), statement);
 }
 
 /* The terms of a look-up that an index may hold: all of them in a btree if none can be too
  * long for one, else the fixed-length ones, else a hash index, which keeps no values, on the
  * first that has a hash. Values that are neither short nor hashed have no index. */
-void create_lookup_index(Relation heap, const std::vector<engine::IndexTerm> &terms, const List *constants)
+void create_lookup_index(Relation heap, const std::vector<engine::IndexTerm> &terms, const QueryParts &parts)
 {
     List *elements = NIL;
     for (const engine::IndexTerm &term : terms)
         if (term.is_fixed_length)
-            elements = lappend(elements, index_element(heap, term.text.c_str(), term.is_column, constants));
+            elements = lappend(elements, index_element(heap, term.text.c_str(), term.is_column, parts));
     const char *access_method = DEFAULT_INDEX_TYPE;
     if (elements == NIL) {
         auto hashed = std::find_if(terms.begin(), terms.end(), [](const auto &term) { return term.has_hash && !term.is_range; });
         if (hashed == terms.end())
             return;
         access_method = "hash";
-        elements = list_make1(index_element(heap, hashed->text.c_str(), hashed->is_column, constants));
+        elements = list_make1(index_element(heap, hashed->text.c_str(), hashed->is_column, parts));
     }
     IndexStmt *statement = index_statement(heap, access_method);
     statement->indexParams = elements;
@@ -163,7 +163,7 @@ void keep_indexes(Relation heap)
     }
 }
 
-void create_indexes(Oid heap, const engine::Step &step, const List *constants)
+void create_indexes(Oid heap, const engine::Step &step, const QueryParts &parts)
 {
     /* PostgreSQL folds the constants of an index's expression, by functions that may want a snapshot. */
     const bool needs_snapshot = !ActiveSnapshotSet();
@@ -172,7 +172,7 @@ void create_indexes(Oid heap, const engine::Step &step, const List *constants)
     Relation relation = table_open(heap, ShareLock);
     create_hash_index(relation);
     for (const std::vector<engine::IndexTerm> &terms : step.looked_up_by)
-        create_lookup_index(relation, terms, constants);
+        create_lookup_index(relation, terms, parts);
     keep_indexes(relation);
     table_close(relation, NoLock);
     if (needs_snapshot)
@@ -181,7 +181,7 @@ void create_indexes(Oid heap, const engine::Step &step, const List *constants)
 
 } // namespace
 
-Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step, const List *constants,
+Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step, const QueryParts &parts,
                        Oid tablespace)
 {
     const Oid owner = call([=] { return owner_of(relid); });
@@ -189,7 +189,7 @@ Oid create_arrangement(Oid relid, const std::string &relation_name, const engine
     TextSettings text_settings;
     return call([&] {
         Oid heap = create_heap(relid, owner, relation_name.c_str(), step, tablespace);
-        create_indexes(heap, step, constants);
+        create_indexes(heap, step, parts);
         return heap;
     });
 }

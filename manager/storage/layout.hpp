@@ -11,16 +11,16 @@
  */
 #pragma once
 
-#include "pg/boundary.hpp"
+#include "pg/internal_query.hpp"
 
 #include "engine/program.hpp"
 
 namespace pgtrickle::storage {
 
 /* Creates the heap `relation_name` of `step` for the stream table `relid`, with its index
- * on pgt_hash and one for each column set by which later steps look rows up. `constants` are those of the program.
+ * on pgt_hash and one for each column set by which later steps look rows up. `parts` are those of the program's query.
  * `tablespace`: InvalidOid is that of the database. Returns its OID. Throws PgError. */
-Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step, const List *constants,
+Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step, const QueryParts &parts,
                        Oid tablespace);
 
 /* An empty list of privileges for a heap or an index: where there is none, its owner has all, and sees its statistics. A

@@ -4,10 +4,24 @@
 #include "translate/slots.hpp"
 
 extern "C" {
+#include "common/hashfn.h"
+#include "utils/datum.h"
 #include "utils/ruleutils.h"
 }
 
 namespace pgtrickle::translate {
+
+namespace {
+
+/* PostgreSQL frame. */
+int hash_of(const Const *constant)
+{
+    const uint32 hash =
+        constant->constisnull ? 0 : datum_image_hash(constant->constvalue, constant->constbyval, constant->constlen);
+    return static_cast<int>(hash_combine(hash, constant->consttype));
+}
+
+} // namespace
 
 Constants *Constants::current_ = nullptr;
 
@@ -15,14 +29,16 @@ int Constants::number_of(const Const *constant)
 {
     if (current_ == nullptr)
         elog(ERROR, "a constant outside of a translation");
+    const int hash = hash_of(constant);
     ListCell *cell;
-    foreach (cell, current_->nodes_)
-        if (equal(lfirst(cell), constant))
+    foreach (cell, current_->hashes_)
+        if (lfirst_int(cell) == hash && equal(list_nth(current_->nodes_, foreach_current_index(cell)), constant))
             return foreach_current_index(cell) + 1;
     MemoryContext previous = MemoryContextSwitchTo(current_->context_);
     auto *kept = static_cast<Const *>(copyObjectImpl(constant));
     kept->location = -1;
     current_->nodes_ = lappend(current_->nodes_, kept);
+    current_->hashes_ = lappend_int(current_->hashes_, hash);
     MemoryContextSwitchTo(previous);
     return list_length(current_->nodes_);
 }

@@ -36,6 +36,7 @@ class Constants {
     Constants *previous_;
     MemoryContext context_;
     List *nodes_ = NIL;
+    List *hashes_ = NIL; /* integers: of each node, to compare few of them */
 };
 
 /* `text` with `constants` as literals, for people to read. Functions of their types are called as the current user,

@@ -123,6 +123,10 @@ bool finds_partial(Node *node, void *context)
         if (!is_total_text(node))
             return true;
         return walk_expression(node, finds_partial, context);
+    case T_ArrayExpr:
+        if (castNode(ArrayExpr, node)->multidims) /* of elements that must have one length */
+            return true;
+        break;
     default:
         return true;
     }

@@ -52,6 +52,7 @@ void refuse_restless(const Query *query)
 Translation translate_expanded(Query *query, Oid owner)
 {
     query = call([&] { return with_resting_texts(query); });
+    const KnownObjects known = call([&] { return known_objects_of(query); });
     refuse_restless(query);
     spell_search_and_cycle(query);
     const Level level = {query, nullptr};
@@ -64,7 +65,7 @@ Translation translate_expanded(Query *query, Oid owner)
         shared.start_pass();
         plan = Translator(sources, shared).query(level, all_targets(query));
     } while (sources.needs_another_pass() || shared.needs_another_pass());
-    return {std::move(plan), sources.result(), constants.nodes()};
+    return {std::move(plan), sources.result(), {constants.nodes(), known}};
 }
 
 } // namespace

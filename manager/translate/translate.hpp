@@ -12,7 +12,7 @@
 #pragma once
 
 #include "engine/program.hpp"
-#include "pg/boundary.hpp"
+#include "pg/internal_query.hpp"
 
 extern "C" {
 #include "nodes/parsenodes.h"
@@ -45,7 +45,7 @@ struct SourceRef {
 struct Translation {
     engine::PlanPtr plan;
     std::vector<SourceRef> sources; /* index: the engine's source number */
-    List *constants = NIL;          /* Const nodes: what $1, $2 … stand for in the plan's expressions */
+    QueryParts parts;               /* what the plan's expressions use */
 };
 
 /* Why a query cannot be kept incrementally; location is a byte in the query's text, -1 unknown. */

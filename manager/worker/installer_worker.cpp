@@ -52,6 +52,12 @@ void run(InstallerTask *task)
         pgstat_report_activity(STATE_RUNNING, "beginning to capture sources of a stream table");
     });
     const std::optional<Failure> failure = in_transaction([=] { call([=] { install(task); }); });
+    if (failure)
+        call([&] {
+            ereport(LOG, (errcode(failure->sqlstate),
+                          errmsg("could not begin to capture the sources of a stream table: %s", failure->message.c_str()),
+                          errdetail("The session that creates or fills it does that in its own transaction.")));
+        });
     const auto outcome = !failure                                           ? InstallerOutcome::done
                          : failure->sqlstate == ERRCODE_LOCK_NOT_AVAILABLE ? InstallerOutcome::timed_out
                                                                             : InstallerOutcome::failed;

@@ -1,0 +1,176 @@
+#include "pg/known_objects.hpp"
+
+#include "pg/walker.hpp"
+
+extern "C" {
+#include "access/transam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+struct Found : KnownObjects {
+    bool is_of_text = false; /* then only types that analysis has found a coercion to; columns have others */
+};
+
+bool is_of_user(Oid object)
+{
+    return object >= FirstNormalObjectId;
+}
+
+void add(List **objects, Oid object)
+{
+    if (is_of_user(object))
+        *objects = list_append_unique_oid(*objects, object);
+}
+
+void add_operator(KnownObjects *found, Oid number)
+{
+    if (!OidIsValid(number))
+        return;
+    add(&found->functions, get_opcode(number));
+    for (Oid other : {get_commutator(number), get_negator(number)})
+        if (OidIsValid(other)) {
+            add(&found->functions, get_opcode(other));
+            if (Oid negator = get_negator(other); OidIsValid(negator))
+                add(&found->functions, get_opcode(negator));
+        }
+}
+
+/* With what it is compared by, and its parts. */
+void add_type(KnownObjects *found, Oid type)
+{
+    if (!is_of_user(type) || list_member_oid(found->types, type))
+        return;
+    add(&found->types, type);
+    const TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);
+    for (Oid number : {entry->eq_opr, entry->lt_opr, entry->gt_opr})
+        add_operator(found, number);
+    for (Oid part : {get_element_type(type), get_array_type(type), getBaseType(type)})
+        if (OidIsValid(part))
+            add_type(found, part);
+}
+
+bool add_function(Oid function, void *context)
+{
+    add(&static_cast<Found *>(context)->functions, function);
+    return false;
+}
+
+void add_clauses(KnownObjects *found, List *clauses)
+{
+    ListCell *cell;
+    foreach (cell, clauses) {
+        const auto *clause = lfirst_node(SortGroupClause, cell);
+        add_operator(found, clause->eqop);
+        add_operator(found, clause->sortop);
+    }
+}
+
+void add_windows(KnownObjects *found, List *windows)
+{
+    ListCell *cell;
+    foreach (cell, windows) {
+        const auto *window = lfirst_node(WindowClause, cell);
+        add_clauses(found, window->partitionClause);
+        add_clauses(found, window->orderClause);
+        for (Oid function : {window->startInRangeFunc, window->endInRangeFunc})
+            add(&found->functions, function);
+    }
+}
+
+void add_set_operations(Found *found, Node *node)
+{
+    if (node == nullptr || !IsA(node, SetOperationStmt))
+        return;
+    auto *operation = castNode(SetOperationStmt, node);
+    ListCell *cell;
+    foreach (cell, operation->colTypes)
+        if (!found->is_of_text)
+            add_type(found, lfirst_oid(cell));
+    add_clauses(found, operation->groupClauses);
+    add_set_operations(found, operation->larg);
+    add_set_operations(found, operation->rarg);
+}
+
+/* Those of PostgreSQL's nodes that call the functions of a type, or evaluate a domain's CHECK. */
+bool is_coercion(Node *node)
+{
+    return IsA(node, CoerceToDomain) || IsA(node, CoerceViaIO) || IsA(node, ArrayCoerceExpr) || IsA(node, ConvertRowtypeExpr);
+}
+
+bool has_type(Node *node)
+{
+    return is_coercion(node) || IsA(node, Var) || IsA(node, Const) || IsA(node, Param) || IsA(node, FuncExpr) || IsA(node, OpExpr) ||
+           IsA(node, Aggref) || IsA(node, WindowFunc) || IsA(node, RelabelType) || IsA(node, ArrayExpr) || IsA(node, RowExpr) ||
+           IsA(node, FieldSelect) || IsA(node, SubscriptingRef) || IsA(node, CaseExpr) || IsA(node, CoalesceExpr) ||
+           IsA(node, MinMaxExpr);
+}
+
+bool collect(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    auto *found = static_cast<Found *>(context);
+    if (IsA(node, Query)) {
+        auto *query = castNode(Query, node);
+        add_clauses(found, query->groupClause);
+        add_clauses(found, query->distinctClause);
+        add_clauses(found, query->sortClause);
+        add_windows(found, query->windowClause);
+        add_set_operations(found, query->setOperations);
+        return walk_query(query, collect, context, 0);
+    }
+    if (found->is_of_text ? is_coercion(node) : has_type(node))
+        add_type(found, exprType(node));
+    if (IsA(node, Aggref)) {
+        add_clauses(found, castNode(Aggref, node)->aggorder);
+        add_clauses(found, castNode(Aggref, node)->aggdistinct);
+    }
+    (void)check_functions_in_node(node, add_function, context);
+    return walk_expression(node, collect, context);
+}
+
+void require_all(List *found, List *known, bool are_functions)
+{
+    ListCell *cell;
+    foreach (cell, found) {
+        const Oid object = lfirst_oid(cell);
+        if (list_member_oid(known, object))
+            continue;
+        if (are_functions && get_func_namespace(object) == get_namespace_oid("pgtrickle", true))
+            continue;
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("%s \"%s\" is not part of the defining query", are_functions ? "function" : "type",
+                               are_functions ? get_func_name(object) : format_type_be(object)),
+                        errdetail("A cast, operator or function made since the stream table was defined is found in place of one "
+                                  "that the query uses."),
+                        errhint("Drop it, or use refresh_mode 'FULL'.")));
+    }
+}
+
+} // namespace
+
+KnownObjects known_objects_of(const Query *query)
+{
+    Found found;
+    (void)collect(reinterpret_cast<Node *>(const_cast<Query *>(query)), &found);
+    return found;
+}
+
+void require_known(Node *node, const KnownObjects &known)
+{
+    Found found;
+    found.is_of_text = true;
+    (void)collect(node, &found);
+    require_all(found.functions, known.functions, true);
+    require_all(found.types, known.types, false);
+}
+
+} // namespace pgtrickle

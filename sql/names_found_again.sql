@@ -1,0 +1,53 @@
+-- A query means the functions, casts and types that it meant when it was defined, whatever has their names now.
+CREATE ROLE nfa_owner;
+CREATE ROLE nfa_other;
+CREATE SCHEMA nfa AUTHORIZATION nfa_owner;
+CREATE SCHEMA nfa_shared;
+GRANT USAGE, CREATE ON SCHEMA nfa_shared TO nfa_owner, nfa_other;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO nfa_owner;
+SET ROLE nfa_other;
+CREATE TYPE nfa_shared.mood AS ENUM ('sad', 'ok');
+SET ROLE nfa_owner;
+CREATE FUNCTION nfa_shared.f(anyelement) RETURNS anyelement LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+CREATE TABLE nfa.t (id int PRIMARY KEY, v text);
+INSERT INTO nfa.t VALUES (1, 'ok');
+SELECT pgtrickle.create_stream_table('nfa.casts', 'SELECT id, v::nfa_shared.mood AS m FROM nfa.t', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('nfa.calls', 'SELECT id, nfa_shared.f(id) AS w FROM nfa.t', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('nfa.groups', 'SELECT v::nfa_shared.mood AS m, nfa_shared.f(count(*)::int) AS n FROM nfa.t GROUP BY 1', '1h');
+INSERT INTO nfa.t VALUES (2, 'ok');
+SELECT pgtrickle.refresh_stream_table(name) FROM unnest('{nfa.casts,nfa.calls,nfa.groups}'::text[]) name;
+-- another_role_makes_what_fits_better
+SET ROLE nfa_other;
+CREATE FUNCTION nfa_shared.note(who text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'called as %', who; END $$;
+CREATE FUNCTION nfa_shared.mood_of(text) RETURNS nfa_shared.mood LANGUAGE plpgsql IMMUTABLE
+  AS $$ BEGIN PERFORM nfa_shared.note(current_user::text); RETURN 'sad'; END $$;
+CREATE CAST (text AS nfa_shared.mood) WITH FUNCTION nfa_shared.mood_of(text);
+CREATE FUNCTION nfa_shared.f(int) RETURNS int LANGUAGE plpgsql IMMUTABLE
+  AS $$ BEGIN PERFORM nfa_shared.note(current_user::text); RETURN -666; END $$;
+CREATE FUNCTION nfa_shared.o(int, int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
+CREATE OPERATOR nfa_shared.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = nfa_shared.o);
+SET ROLE nfa_owner;
+INSERT INTO nfa.t VALUES (3, 'ok');
+SELECT pgtrickle.refresh_stream_table('nfa.casts');
+SELECT pgtrickle.refresh_stream_table('nfa.calls');
+SELECT pgtrickle.refresh_stream_table('nfa.groups');
+SELECT pgtrickle.refresh_stream_table('nfa.groups');
+SELECT * FROM nfa.groups;
+-- in_a_new_session_too
+\c -
+SET ROLE nfa_owner;
+SELECT pgtrickle.refresh_stream_table('nfa.casts');
+SELECT pgtrickle.refresh_stream_table('nfa.calls');
+SELECT pgtrickle.refresh_stream_table('nfa.groups');
+SELECT * FROM nfa.groups;
+-- when_it_is_gone
+RESET ROLE;
+DROP CAST (text AS nfa_shared.mood);
+DROP FUNCTION nfa_shared.f(int);
+SELECT pgtrickle.refresh_stream_table(name) FROM unnest('{nfa.casts,nfa.calls}'::text[]) name;
+SELECT * FROM nfa.casts ORDER BY id;
+SELECT * FROM nfa.calls ORDER BY id;
+SET client_min_messages = warning;
+DROP SCHEMA nfa, nfa_shared CASCADE;
+DROP OWNED BY nfa_owner, nfa_other;
+DROP ROLE nfa_owner, nfa_other;

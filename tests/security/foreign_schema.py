@@ -1,0 +1,54 @@
+#!/usr/bin/python3
+"""CREATE EXTENSION in a database where another role has made schema pgtrickle before."""
+
+import sys
+import uuid
+from pathlib import Path
+
+import psycopg2
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from database import Database  # noqa: E402
+
+db = Database()
+role = "test_foreign_schema_" + uuid.uuid4().hex[:8]
+
+
+def creation_error(*preparations):
+    """What CREATE EXTENSION says after the preparations in a new database; None if it succeeds."""
+    name = "test_" + uuid.uuid4().hex[:12]
+    db.admin("CREATE DATABASE " + name)
+    session = db.connect(name)
+    try:
+        cursor = session.cursor()
+        for statement in preparations:
+            cursor.execute(statement)
+        try:
+            cursor.execute("CREATE EXTENSION pg_trickle")
+            return None
+        except psycopg2.Error as error:
+            return error.pgcode
+    finally:
+        session.close()
+        db.admin("DROP DATABASE " + name)
+
+
+def main():
+    db.run(f"CREATE ROLE {role}")
+    cases = {
+        "a_schema_of_another_role_is_refused": ("42501", f"CREATE SCHEMA pgtrickle AUTHORIZATION {role}"),
+        "a_schema_that_others_may_create_in_is_refused": ("42501", "CREATE SCHEMA pgtrickle", f"GRANT CREATE ON SCHEMA pgtrickle TO {role}"),
+        "a_schema_with_functions_is_refused": ("42501", "CREATE SCHEMA pgtrickle", "CREATE FUNCTION pgtrickle.f() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
+        "an_empty_schema_of_its_own_serves": (None, "CREATE SCHEMA pgtrickle"),
+    }
+    failed = 0
+    for name, (wanted, *preparations) in cases.items():
+        found = creation_error(*preparations)
+        print(f"{'ok' if found == wanted else 'not ok'} {name}" + ("" if found == wanted else f": {found}"))
+        failed += found != wanted
+    db.run(f"DROP ROLE {role}")
+    db.drop()
+    return 1 if failed else 0
+
+
+sys.exit(main())
