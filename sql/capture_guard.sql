@@ -60,6 +60,23 @@ INSERT INTO cap_guarded VALUES (4, 'also seen');
 SELECT pgtrickle.refresh_stream_table('cap_safe');
 SELECT * FROM cap_safe ORDER BY id;
 
+-- its_triggers_keep_their_names_and_depend_on_nothing_else
+CREATE FUNCTION cap_alter(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE one record; message text; messages text[] = '{}';
+BEGIN
+  FOR one IN SELECT tgname FROM pg_trigger WHERE tgrelid = 'cap_guarded'::regclass AND tgfoid = 'pgtrickle.pgt_capture'::regproc LOOP
+    BEGIN
+      EXECUTE format('ALTER TRIGGER %I ON cap_guarded ' || command, one.tgname);
+      messages = messages || 'altered'::text;
+    EXCEPTION WHEN object_not_in_prerequisite_state THEN
+      messages = messages || 'refused'::text;
+    END;
+  END LOOP;
+  RETURN (SELECT string_agg(DISTINCT m, ', ') FROM unnest(messages) m);
+END $$;
+SELECT cap_alter('DEPENDS ON EXTENSION plpgsql'), cap_alter('RENAME TO other');
+DROP FUNCTION cap_alter;
+
 -- what_cannot_be_captured_is_refused
 CREATE TEMP TABLE cap_heir () INHERITS (cap_guarded);
 

@@ -276,18 +276,41 @@ extern "C" void watch_object(ObjectAccessType access, Oid class_id, Oid object_i
 
 /* ---- before a statement --------------------------------------------------------------- */
 
+bool is_capture_trigger_named(Oid relid, const char *name)
+{
+    Oid trigger = OidIsValid(relid) ? get_trigger_oid(relid, name, true) : InvalidOid;
+    return OidIsValid(trigger) && OidIsValid(relation_of_capture_trigger(trigger));
+}
+
 void refuse_drop_of_trigger(List *name)
 {
     RangeVar *range = makeRangeVarFromNameList(list_truncate(list_copy(name), list_length(name) - 1));
     Oid relid = RangeVarGetRelid(range, NoLock, true);
-    if (!OidIsValid(relid))
-        return;
-    Oid trigger = get_trigger_oid(relid, strVal(llast(name)), true);
-    if (OidIsValid(trigger) && OidIsValid(relation_of_capture_trigger(trigger)))
+    if (is_capture_trigger_named(relid, strVal(llast(name))))
         ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
                         errmsg("cannot drop trigger \"%s\" of table \"%s\"", strVal(llast(name)), get_rel_name(relid)),
                         errdetail("It captures changes for stream tables."),
                         errhint("Drop the stream tables that read the table; the trigger goes with them.")));
+}
+
+/* One that depended on an extension would be dropped with that, and one of another name be taken for missing. */
+void refuse_alter_of_trigger(const RangeVar *table, const char *name)
+{
+    Oid relid = RangeVarGetRelid(table, NoLock, true);
+    if (is_capture_trigger_named(relid, name))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("cannot alter trigger \"%s\" of table \"%s\"", name, get_rel_name(relid)),
+                        errdetail("It captures changes for stream tables.")));
+}
+
+void before_alter_of_trigger(Node *statement)
+{
+    if (auto *depends = reinterpret_cast<AlterObjectDependsStmt *>(statement);
+        IsA(statement, AlterObjectDependsStmt) && depends->objectType == OBJECT_TRIGGER)
+        refuse_alter_of_trigger(depends->relation, strVal(llast(castNode(List, depends->object))));
+    else if (auto *rename = reinterpret_cast<RenameStmt *>(statement);
+             IsA(statement, RenameStmt) && rename->renameType == OBJECT_TRIGGER)
+        refuse_alter_of_trigger(rename->relation, rename->subname);
 }
 
 void refuse_drop_of_log(List *name)
@@ -359,11 +382,14 @@ extern "C" void watch_statement(PlannedStmt *planned, const char *query, bool re
     Node *statement = planned->utilityStmt;
     /* Not for transaction commands: those may run outside of a transaction. */
     bool is_drop = IsA(statement, DropStmt), is_alter = IsA(statement, AlterTableStmt);
-    if (own_work == 0 && (is_drop || is_alter) && OidIsValid(source_table())) {
+    bool is_of_object = IsA(statement, AlterObjectDependsStmt) || IsA(statement, RenameStmt);
+    if (own_work == 0 && (is_drop || is_alter || is_of_object) && OidIsValid(source_table())) {
         if (is_drop)
             before_drop(castNode(DropStmt, statement));
-        else
+        else if (is_alter)
             before_alter_table(castNode(AlterTableStmt, statement));
+        else
+            before_alter_of_trigger(statement);
     }
     auto next = previous_utility_hook != nullptr ? previous_utility_hook : standard_ProcessUtility;
     next(planned, query, read_only_tree, context, params, environment, destination, completion);
