@@ -5,7 +5,8 @@ DO $$
 BEGIN
   IF EXISTS (SELECT FROM pg_catalog.pg_namespace n
              WHERE n.nspname OPERATOR(pg_catalog.=) 'pgtrickle'
-               AND (n.nspacl IS NOT NULL
+               AND (EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) a
+                            WHERE a.privilege_type OPERATOR(pg_catalog.=) 'CREATE' AND a.grantee OPERATOR(pg_catalog.<>) n.nspowner)
                     OR n.nspowner OPERATOR(pg_catalog.<>) (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user)
                     OR EXISTS (SELECT FROM pg_catalog.pg_depend d
                                WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
