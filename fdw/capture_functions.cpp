@@ -15,6 +15,7 @@
 #include "fdw/visibility.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
+#include "pg/relation_owner.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -55,7 +56,7 @@ void note_readers(Oid source)
         if (!call([=] { return definition::is_stream_table(reader); }))
             continue;
         const std::string name = call([=] { return quoted_relation_name(reader); });
-        const std::string owner = call([=] { return GetUserNameFromId(capture::owner_of(reader), false); });
+        const std::string owner = call([=] { return GetUserNameFromId(owner_of_relation(reader, true), false); });
         call([&] {
             ereport(NOTICE, (errmsg("stream table %s of role %s will be kept by full refreshes", name.c_str(), owner.c_str())));
         });

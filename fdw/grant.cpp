@@ -3,6 +3,7 @@
 #include "capture/permission.hpp"
 #include "definition/definition.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/relation_owner.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -17,7 +18,7 @@ void note_allowed_captures()
             if (source.is_captured)
                 continue;
             const bool is_allowed = call([&] {
-                const Oid owner = capture::owner_of(relid);
+                const Oid owner = owner_of_relation(relid, true);
                 return OidIsValid(owner) && !capture::denial_of(source.relid, owner);
             });
             if (is_allowed)

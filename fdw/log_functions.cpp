@@ -14,6 +14,7 @@
 #include "fdw/rows.hpp"
 #include "fdw/visibility.hpp"
 #include "pg/relation_name.hpp"
+#include "pg/relation_owner.hpp"
 #include "pg/versions.hpp"
 
 extern "C" {
@@ -119,7 +120,7 @@ void add_readers(Rows &rows, Oid source, bool is_owner)
         if (!call([=] { return is_there(reader) && (is_owner || may_see(reader)); }))
             continue;
         names.push_back(call([=] { return quoted_relation_name(reader); }));
-        owners.push_back(call([=] { return GetUserNameFromId(capture::owner_of(reader), true); }));
+        owners.push_back(call([=] { return GetUserNameFromId(owner_of_relation(reader, true), true); }));
     }
     rows.texts(names).texts(owners);
 }

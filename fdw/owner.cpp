@@ -1,5 +1,7 @@
 #include "fdw/owner.hpp"
 
+#include "pg/relation_owner.hpp"
+
 extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -39,22 +41,12 @@ List *belongings_of(Oid relid)
 
 } // namespace
 
-Oid owner_of(Oid relid)
-{
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for relation %u", relid);
-    Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
-}
-
 void give_storage_to_owner(Oid relid)
 {
-    Oid owner = owner_of(relid);
+    Oid owner = owner_of_relation(relid);
     ListCell *cell;
     foreach (cell, belongings_of(relid))
-        if (owner_of(lfirst_oid(cell)) != owner)
+        if (owner_of_relation(lfirst_oid(cell)) != owner)
             /* "recursing" leaves out the questions that were answered for the stream table itself. */
             ATExecChangeOwner(lfirst_oid(cell), owner, true, AccessExclusiveLock);
     CommandCounterIncrement();

@@ -7,9 +7,6 @@
 
 namespace pgtrickle {
 
-/* Of a relation. PostgreSQL frame. */
-Oid owner_of(Oid relid);
-
 /* Storage, arrangements, internal view and log of `relid` follow it to its present owner.
  * PostgreSQL frame. */
 void give_storage_to_owner(Oid relid);

@@ -7,7 +7,7 @@
  * an invalidation and rebuild it.
  */
 #include "fdw/nested.hpp"
-#include "fdw/owner.hpp"
+#include "pg/relation_owner.hpp"
 #include "fdw/scan.hpp"
 #include "pg/versions.hpp"
 
@@ -94,7 +94,7 @@ Oid read_as(PlannerInfo *root, RelOptInfo *rel, Oid relid)
     if (parent == rel->relid || entry->securityQuals != NIL ||
         pg_class_aclcheck(entry->relid, user, ACL_SELECT) != ACLCHECK_OK)
         return rel->userid;
-    return owner_of(relid);
+    return owner_of_relation(relid);
 }
 
 struct PathShape {

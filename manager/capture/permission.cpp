@@ -21,16 +21,6 @@ extern "C" {
 
 namespace pgtrickle::capture {
 
-Oid owner_of(Oid relation)
-{
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-    if (!HeapTupleIsValid(tuple))
-        return InvalidOid;
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
-}
-
 bool is_stopped(Oid relation)
 {
     Oid schema = get_namespace_oid("pgtrickle", true);

@@ -29,9 +29,6 @@ struct Denial {
  * which asks whether it may go on: not for partitions of the source. */
 Denial denial_of(Oid source, Oid role, bool is_captured = false);
 
-/* InvalidOid: there is no such relation. */
-Oid owner_of(Oid relation);
-
 /* Whether the owner of this very relation has stopped its capture. */
 bool is_stopped(Oid relation);
 

@@ -1,6 +1,7 @@
 #include "definition/view.hpp"
 
 #include "definition/definition.hpp"
+#include "pg/relation_owner.hpp"
 #include "pg/settings.hpp"
 #include "pg/versions.hpp"
 #include "pg/walker.hpp"
@@ -43,16 +44,6 @@ void view_name(Oid relid, char *name)
     snprintf(name, NAMEDATALEN, "def_%u", relid);
 }
 
-Oid owner_of(Oid relid)
-{
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for relation %u", relid);
-    Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
-}
-
 ObjectAddress relation_address(Oid relid)
 {
     ObjectAddress address;
@@ -78,7 +69,7 @@ Oid create_view(Oid relid, Query *query)
     TupleDesc described = CreateTupleDescCopy(RelationGetDescr(foreign_table));
     table_close(foreign_table, NoLock);
     Oid view = heap_create_with_catalog(name, get_namespace_oid(schema_name, false), InvalidOid, InvalidOid,
-                                        InvalidOid, InvalidOid, owner_of(relid), InvalidOid, described, NIL,
+                                        InvalidOid, InvalidOid, owner_of_relation(relid), InvalidOid, described, NIL,
                                         RELKIND_VIEW, RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP,
                                         static_cast<Datum>(0), false, true, true, InvalidOid, nullptr);
     CommandCounterIncrement();

@@ -1,5 +1,6 @@
 #include "refresh/diamond.hpp"
 
+#include "pg/relation_owner.hpp"
 #include "definition/definition.hpp"
 #include "definition/options.hpp"
 #include "definition/state.hpp"
@@ -35,17 +36,6 @@ void add_below(Oid relid, scheduler::Graph &graph)
     graph.set(relid, std::move(sources));
     for (Oid upstream : upstreams)
         add_below(upstream, graph);
-}
-
-/* InvalidOid: it is gone, as no lock is held on it. PostgreSQL frame. */
-Oid owner_of(Oid relid)
-{
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-    if (!HeapTupleIsValid(tuple))
-        return InvalidOid;
-    Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
 }
 
 /* False: as above. PostgreSQL frame. */
@@ -101,8 +91,8 @@ void Diamonds::look_at_ends(const scheduler::Ids &ends)
         if (members.empty())
             continue;
         /* As scheduler/bond has it. */
-        const Oid owner = call([=] { return owner_of(end); });
-        std::erase_if(members, [=](Oid member) { return call([=] { return owner_of(member); }) != owner; });
+        const Oid owner = call([=] { return owner_of_relation(end, true); });
+        std::erase_if(members, [=](Oid member) { return call([=] { return owner_of_relation(member, true); }) != owner; });
         if (members.empty() || !is_atomic(end))
             continue;
         members.push_back(end);
@@ -115,8 +105,8 @@ std::vector<Oid> members_of_other_owners(Oid relid)
     scheduler::Graph graph;
     add_below(relid, graph);
     scheduler::Ids members = scheduler::DiamondSearch(graph, scheduler::with_upstreams(graph, {relid})).of(relid);
-    const Oid owner = call([=] { return owner_of(relid); });
-    std::erase_if(members, [=](Oid member) { return call([=] { return owner_of(member); }) == owner; });
+    const Oid owner = call([=] { return owner_of_relation(relid, true); });
+    std::erase_if(members, [=](Oid member) { return call([=] { return owner_of_relation(member, true); }) == owner; });
     if (members.empty() || !is_atomic(relid))
         return {};
     return {members.begin(), members.end()};

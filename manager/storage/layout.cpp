@@ -1,6 +1,7 @@
 #include "storage/layout.hpp"
 
 #include "pg/internal_query.hpp"
+#include "pg/relation_owner.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "pg/type_name.hpp"
@@ -30,16 +31,6 @@ namespace pgtrickle::storage {
 namespace {
 
 constexpr const char *schema_name = "pg_trickle_storage";
-
-Oid owner_of(Oid relid)
-{
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for relation %u", relid);
-    Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
-}
 
 /* ---- the heap; PostgreSQL frames ------------------------------------------------------ */
 
@@ -184,7 +175,7 @@ void create_indexes(Oid heap, const engine::Step &step, const QueryParts &parts)
 Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step, const QueryParts &parts,
                        Oid tablespace)
 {
-    const Oid owner = call([=] { return owner_of(relid); });
+    const Oid owner = call([=] { return owner_of_relation(relid); });
     AsOwner as_owner(owner);
     TextSettings text_settings;
     return call([&] {
@@ -217,7 +208,7 @@ Oid chosen_tablespace(Oid relid)
         Oid tablespace = GetDefaultTablespace(RELPERSISTENCE_PERMANENT, false);
         if (!OidIsValid(tablespace) || tablespace == MyDatabaseTableSpace)
             return InvalidOid;
-        AclResult allowed = right_to_create_in(tablespace, owner_of(relid));
+        AclResult allowed = right_to_create_in(tablespace, owner_of_relation(relid));
         if (allowed != ACLCHECK_OK)
             aclcheck_error(allowed, OBJECT_TABLESPACE, get_tablespace_name(tablespace));
         if (tablespace == GLOBALTABLESPACE_OID)
