@@ -378,7 +378,7 @@ void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMo
      * not read any more, which does not concern whoever alters a source. */
     if (!was_populated || !may_be_read(relid))
         return;
-    capture_sources(maintenance.sources);
+    capture_sources(relid, maintenance.sources);
     fill(relid);
     note_missing_indexes(relid);
 }

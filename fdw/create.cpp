@@ -22,6 +22,7 @@
 #include "fdw/sources.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
+#include "pg/relation_owner.hpp"
 #include "pg/settings.hpp"
 #include "refresh/bindings.hpp"
 #include "refresh/diamond.hpp"
@@ -341,13 +342,13 @@ void note_restlessness(Oid relid, const std::string &mover)
     });
 }
 
-void capture_sources(const std::vector<translate::SourceRef> &sources)
+void capture_sources(Oid relid, const std::vector<translate::SourceRef> &sources)
 {
     std::vector<capture::WantedSource> wanted;
     for (const translate::SourceRef &source : sources)
         if (source.is_captured)
             wanted.push_back({source.relid, source.columns});
-    capture::begin_capture(wanted);
+    capture::begin_capture(wanted, call([=] { return owner_of_relation(relid); }));
 }
 
 void create_stream_table(const UtilityCall &utility)
@@ -387,7 +388,7 @@ void create_stream_table(const UtilityCall &utility)
     call([=] { state::insert(relid); });
     refresh::create_storage(relid);
     if (!is_restored) {
-        capture_sources(maintenance.sources);
+        capture_sources(relid, maintenance.sources);
         if (definition.initialize)
             fill(relid);
         note_missing_indexes(relid);

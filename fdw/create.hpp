@@ -37,7 +37,7 @@ Maintenance plan_maintenance(const Query *query, const std::string &text, Refres
 void store_definition(Oid relid, Query *query, const Maintenance &maintenance);
 
 /* From now on, changes of the sources are logged for `relid`. C++ frame. */
-void capture_sources(const std::vector<translate::SourceRef> &sources);
+void capture_sources(Oid relid, const std::vector<translate::SourceRef> &sources);
 
 /* Says in a NOTICE which index on a source would keep refreshes of `relid` from reading the whole of
  * it. C++ frame. */

@@ -6,11 +6,13 @@
 #include "definition/definition.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/lock_chain.hpp"
+#include "pg/versions.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/xact.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "commands/tablecmds.h"
 #include "miscadmin.h"
@@ -98,6 +100,31 @@ void require_unused(Oid source)
 
 /* ---- the process ---- */
 
+/* How long an installer waits for a lock, with writers behind it and a process of the server in use: at first, and after many attempts. */
+constexpr int first_wait_ms = 1000, longest_wait_ms = 30'000;
+
+/* An owner has one installer in the whole server; whose turn has not come waits as for any lock, and uses no process. */
+LOCKTAG turn_of(Oid owner)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, InvalidOid, AuthIdRelationId, owner, 1);
+    return tag;
+}
+
+void take_turn(Oid owner)
+{
+    const LOCKTAG tag = turn_of(owner);
+    (void)LockAcquire(&tag, ExclusiveLock, false, false);
+    AcceptInvalidationMessages();
+}
+
+void end_turn(Oid owner)
+{
+    const LOCKTAG tag = turn_of(owner);
+    (void)LockRelease(&tag, ExclusiveLock, false);
+    AcceptInvalidationMessages();
+}
+
 /* That of this process, if it runs. Without its reader it is to go: it may be waiting for a lock, and writers behind it. */
 BackgroundWorkerHandle *installer = nullptr;
 
@@ -144,14 +171,19 @@ bool launch(dsm_handle handle)
     return is_launched;
 }
 
-/* Until it has ended. False: it waits for this transaction, by way of others perhaps. PostgreSQL frame. */
-bool wait_for_installer()
+bool has_outcome(const InstallerTask *task)
+{
+    return task->outcome != static_cast<int32>(InstallerOutcome::none);
+}
+
+/* Until it has an outcome or has ended. False: it waits for this transaction, by way of others perhaps. PostgreSQL frame. */
+bool wait_for_installer(const InstallerTask *task)
 {
     const long probing_ms = std::max(DeadlockTimeout / 4, 10);
     for (;;) {
         pid_t pid = 0;
         const BgwHandleStatus status = GetBackgroundWorkerPid(installer, &pid);
-        if (status == BGWH_STOPPED || status == BGWH_POSTMASTER_DIED)
+        if (status == BGWH_STOPPED || status == BGWH_POSTMASTER_DIED || has_outcome(task))
             return true;
         const int happened = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, probing_ms, PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
@@ -172,7 +204,7 @@ std::vector<int32> numbers_of(const std::vector<const WantedSource *> &wanted)
     return numbers;
 }
 
-InstallerOutcome run_installer(const std::vector<const WantedSource *> &wanted)
+InstallerOutcome run_installer(const std::vector<const WantedSource *> &wanted, int lock_timeout_ms)
 {
     const std::vector<int32> numbers = numbers_of(wanted);
     const Size size = offsetof(InstallerTask, numbers) + sizeof(int32) * numbers.size();
@@ -181,12 +213,13 @@ InstallerOutcome run_installer(const std::vector<const WantedSource *> &wanted)
         return InstallerOutcome::none;
     auto *task = static_cast<InstallerTask *>(dsm_segment_address(segment));
     task->database = MyDatabaseId;
-    task->lock_timeout_ms = LockTimeout;
+    task->reader = own_process_number();
+    task->lock_timeout_ms = lock_timeout_ms;
     task->count = static_cast<int32>(wanted.size());
     task->outcome = static_cast<int32>(InstallerOutcome::none);
     std::copy(numbers.begin(), numbers.end(), task->numbers);
     EndOfInstaller at_end;
-    const bool has_ended = call([=] { return launch(dsm_segment_handle(segment)) && wait_for_installer(); });
+    const bool has_ended = call([=] { return launch(dsm_segment_handle(segment)) && wait_for_installer(task); });
     const auto outcome = has_ended ? static_cast<InstallerOutcome>(task->outcome) : InstallerOutcome::none;
     call([=] { dsm_detach(segment); });
     return outcome;
@@ -221,27 +254,63 @@ List *relids_of(const std::vector<const WantedSource *> &sources)
     });
 }
 
-/* Whether it is worth another look at what is captured. */
-bool is_installed_elsewhere(const std::vector<const WantedSource *> &missing)
+bool is_for_installer(const std::vector<const WantedSource *> &missing)
 {
-    const bool may_be = call([&] {
+    return call([&] {
         bool answer = IsUnderPostmaster && !is_made_here(source_table());
         for (size_t i = 0; i < missing.size(); i++)
             answer = answer && refusal(missing[i]->relid) == nullptr && is_for_others(missing[i]->relid);
         return answer;
     });
-    if (!may_be)
-        return false;
-    List *sources = relids_of(missing);
-    call([=] { wait_for_writers(sources); });
-    mailbox::note_definition_attempt();
-    const InstallerOutcome outcome = run_installer(missing);
-    if (outcome == InstallerOutcome::timed_out)
-        raise({.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE,
-               .message = "could not begin to capture changes of a source in time",
-               .detail = "Another transaction writes to the source, or holds a lock on it, for longer than lock_timeout allows."});
-    call([] { AcceptInvalidationMessages(); });
-    return outcome == InstallerOutcome::done;
+}
+
+/* How long installers may wait for a session that waits for them: each attempt longer than the last one, and all together not
+ * longer than lock_timeout. */
+class Patience {
+  public:
+    int next_ms() const { return LockTimeout > 0 ? std::min(next_ms_, LockTimeout - spent_ms_) : next_ms_; }
+    void note_timeout()
+    {
+        spent_ms_ += LockTimeout > 0 ? next_ms() : 0;
+        next_ms_ = std::min(2 * next_ms_, longest_wait_ms);
+    }
+    bool is_at_end() const { return LockTimeout > 0 && spent_ms_ >= LockTimeout; }
+
+  private:
+    int next_ms_ = first_wait_ms;
+    int spent_ms_ = 0;
+};
+
+[[noreturn]] void raise_timeout()
+{
+    raise({.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE,
+           .message = "could not begin to capture changes of a source in time",
+           .detail = "Another transaction writes to the source, or holds a lock on it, for longer than lock_timeout allows."});
+}
+
+/* Returns which of `wanted` are not captured then. */
+std::vector<const WantedSource *> install_elsewhere(const std::vector<WantedSource> &wanted, Oid owner)
+{
+    std::vector<const WantedSource *> missing = missing_of(wanted);
+    for (Patience patience; !missing.empty() && is_for_installer(missing);) {
+        List *sources = relids_of(missing);
+        call([=] {
+            wait_for_writers(sources);
+            take_turn(owner);
+        });
+        missing = missing_of(wanted);
+        mailbox::note_definition_attempt();
+        const InstallerOutcome outcome =
+            missing.empty() ? InstallerOutcome::done : run_installer(missing, patience.next_ms());
+        call([=] { end_turn(owner); });
+        missing = missing_of(wanted);
+        if (outcome != InstallerOutcome::timed_out)
+            break;
+        patience.note_timeout();
+        if (patience.is_at_end() && !missing.empty())
+            raise_timeout();
+    }
+    return missing;
 }
 
 /* In this transaction. */
@@ -260,7 +329,7 @@ void install_here(const std::vector<const WantedSource *> &missing)
 
 } // namespace
 
-void begin_capture(const std::vector<WantedSource> &wanted)
+void begin_capture(const std::vector<WantedSource> &wanted, Oid owner)
 {
     for (const WantedSource &source : wanted)
         call([&] {
@@ -269,9 +338,7 @@ void begin_capture(const std::vector<WantedSource> &wanted)
             claim(source.relid);
             require_unused(source.relid);
         });
-    std::vector<const WantedSource *> missing = missing_of(wanted);
-    if (!missing.empty() && is_installed_elsewhere(missing))
-        missing = missing_of(wanted);
+    const std::vector<const WantedSource *> missing = install_elsewhere(wanted, owner);
     if (!missing.empty())
         install_here(missing);
     for (const WantedSource &source : wanted)

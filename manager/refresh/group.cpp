@@ -85,7 +85,7 @@ void restore_capture(Member &member)
         if (damage != nullptr)
             member.reinitialize_reason = std::string("of a source: ") + damage;
     }
-    capture::begin_capture(wanted);
+    capture::begin_capture(wanted, member.compiled->definition.owner);
 }
 
 /* What is captured for it follows its owner's privileges, and those who own the sources. Its heaps are those of its program,

@@ -11,6 +11,8 @@ extern "C" {
 #include "postmaster/bgworker.h"
 #include "storage/dsm.h"
 #include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 }
@@ -62,6 +64,8 @@ void run(InstallerTask *task)
                          : failure->sqlstate == ERRCODE_LOCK_NOT_AVAILABLE ? InstallerOutcome::timed_out
                                                                             : InstallerOutcome::failed;
     task->outcome = static_cast<int32>(outcome);
+    /* Its exit, which the postmaster would report, takes as long as the work. */
+    call([=] { SetLatch(&ProcGlobal->allProcs[task->reader].procLatch); });
 }
 
 } // namespace

@@ -1,0 +1,170 @@
+#!/usr/bin/python3 -B
+"""Sessions that begin to capture sources share one installer an owner, which gives a lock up that it cannot have."""
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, Server, run_cases  # noqa: E402: needs the path above
+
+server = Server()
+TABLES = 12  # more than the server has processes for
+server.call("start", "max_worker_processes=8", "pg_trickle.max_concurrent_refreshes=2")
+db = Database(server.host)
+for role in "install_many", "install_one":
+    db.run(f"DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
+    db.run(f"GRANT USAGE ON FOREIGN SERVER pgtrickle TO {role}; GRANT ALL ON SCHEMA public TO {role}")
+INSTALLERS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle installer'"
+
+
+def session_of(role):
+    session = psycopg2.connect(host=server.host, user=role, dbname=db.name)
+    session.autocommit = True
+    return session
+
+
+class Creator(threading.Thread):
+    """A session that creates a stream table."""
+
+    def __init__(self, role, table, settings="SET client_min_messages = error"):
+        super().__init__(daemon=True)
+        self.session = session_of(role)
+        self.pid = self.session.info.backend_pid
+        self.error = None
+        self.statements = settings, f"SELECT pgtrickle.create_stream_table('st_{table}', 'SELECT id FROM {table}', '1h')"
+        self.start()
+
+    def run(self):
+        try:
+            for statement in self.statements:
+                self.session.cursor().execute(statement)
+        except psycopg2.Error as error:
+            self.error = error
+
+    def ends(self):
+        self.join(60)
+        assert not self.is_alive(), "a creation hangs"
+
+
+class Locked:
+    """Tables that sessions of their owner keep locked, and creations over them that have waited for another session's locks."""
+
+    def __init__(self, role, prefix, count, settings="SET client_min_messages = error"):
+        self.tables = [f"{prefix}_{i}" for i in range(count)]
+        first, self.second = session_of(role).cursor(), session_of(role).cursor()
+        for table in self.tables:
+            first.execute(f"CREATE TABLE {table} (id int PRIMARY KEY)")
+        all_tables = ", ".join(self.tables)
+        first.execute(f"BEGIN; LOCK TABLE {all_tables} IN SHARE MODE")
+        self.creators = [Creator(role, table, settings) for table in self.tables]
+        db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE {self.is_creator()} AND wait_event = 'virtualxid'", count)
+        self.second.execute(f"BEGIN; LOCK TABLE {all_tables} IN SHARE MODE")
+        first.execute("COMMIT")
+
+    def is_creator(self):
+        return f"pid IN ({', '.join(str(creator.pid) for creator in self.creators)})"
+
+    def those_that_wait_for(self, event):
+        return {row[0] for row in db.run(f"SELECT pid FROM pg_stat_activity WHERE {self.is_creator()} AND wait_event = '{event}'")}
+
+    def unlock(self):
+        self.second.execute("COMMIT")
+        for creator in self.creators:
+            creator.ends()
+
+
+def until(condition, limit_s=30):
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, "a condition was never met"
+        time.sleep(0.01)
+
+
+def an_owner_has_one_installer_which_gives_up():
+    locked = Locked("install_many", "many", TABLES)
+    most, installing, queued = 0, set(), set()
+
+    def all_have_waited():
+        nonlocal most
+        most = max(most, db.value(INSTALLERS))
+        installing.update(locked.those_that_wait_for("Extension"))
+        queued.update(locked.those_that_wait_for("object") | locked.those_that_wait_for("relation"))
+        return len(installing | queued) == TABLES
+
+    until(all_have_waited)
+    assert most <= 2, f"{most} installers"  # one of which may be about to exit
+    # The others' stream tables are created and refreshed by processes meanwhile.
+    other = session_of("install_one").cursor()
+    other.execute("CREATE TABLE one (id int PRIMARY KEY)")
+    creation = Creator("install_one", "one")
+    creation.ends()
+    assert creation.error is None, creation.error
+    other.execute("INSERT INTO one VALUES (1)")
+    db.run("SELECT pgtrickle.alter_stream_table('st_one', schedule => '1s')")
+    db.wait_for("SELECT count(*) FROM st_one", 1)
+    # An installer that cannot have its lock leaves its turn to the next one.
+    until(lambda: (all_have_waited() or True) and len(installing) > 1)
+    locked.unlock()
+    assert all(creator.error is None for creator in locked.creators), [str(c.error) for c in locked.creators]
+    db.wait_for(INSTALLERS, 0)
+
+
+def who_waits_for_a_turn_observes_lock_timeout_and_cancel():
+    locked = Locked("install_many", "patient", 2)
+    cursor = session_of("install_many").cursor()
+    cursor.execute("CREATE TABLE impatient (id int PRIMARY KEY); CREATE TABLE cancelled (id int PRIMARY KEY)")
+    until(lambda: locked.those_that_wait_for("Extension"))
+    impatient = Creator("install_many", "impatient", "SET lock_timeout = '200ms'")
+    impatient.ends()
+    assert impatient.error is not None and impatient.error.pgcode == "55P03", impatient.error
+    cancelled = Creator("install_many", "cancelled")
+    until(lambda: db.value(f"SELECT wait_event FROM pg_stat_activity WHERE pid = {cancelled.pid}") == "object")
+    db.run(f"SELECT pg_cancel_backend({cancelled.pid})")
+    cancelled.ends()
+    assert cancelled.error is not None and cancelled.error.pgcode == "57014", cancelled.error
+    locked.unlock()
+    assert all(creator.error is None for creator in locked.creators), [str(c.error) for c in locked.creators]
+
+
+def lock_timeout_ends_what_installers_wait_for():
+    locked = Locked("install_one", "late", 1, "SET lock_timeout = '2s'")
+    locked.creators[0].ends()
+    assert locked.creators[0].error is not None and locked.creators[0].error.pgcode == "55P03", locked.creators[0].error
+    locked.unlock()
+    db.wait_for(INSTALLERS, 0)
+
+
+def an_installer_goes_with_its_reader():
+    locked = Locked("install_one", "gone", 1)
+    until(lambda: locked.those_that_wait_for("Extension"))
+    db.run(f"SELECT pg_terminate_backend({locked.creators[0].pid})")
+    db.wait_for(INSTALLERS, 0)
+    locked.unlock()
+    again = Creator("install_one", "gone_0")
+    again.ends()
+    assert again.error is None, again.error
+
+
+def a_reader_whose_installer_has_gone_does_its_work():
+    locked = Locked("install_one", "alone", 1)
+    until(lambda: db.value(INSTALLERS) == 1)
+    db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_trickle installer'")
+    until(lambda: locked.those_that_wait_for("relation"))
+    locked.unlock()
+    assert locked.creators[0].error is None, locked.creators[0].error
+
+
+try:
+    run_cases([
+        an_owner_has_one_installer_which_gives_up,
+        who_waits_for_a_turn_observes_lock_timeout_and_cancel,
+        lock_timeout_ends_what_installers_wait_for,
+        an_installer_goes_with_its_reader,
+        a_reader_whose_installer_has_gone_does_its_work,
+    ])
+finally:
+    server.destroy()
