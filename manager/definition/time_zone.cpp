@@ -1,6 +1,6 @@
 #include "definition/time_zone.hpp"
 
-#include "definition/database_settings.hpp"
+#include "pg/database_settings.hpp"
 #include "mailbox/zone.hpp"
 
 extern "C" {

@@ -43,8 +43,8 @@ class UserSwitch {
     bool is_outermost_;
 };
 
-/* What user code sets meanwhile is undone with it, as in every security-restricted operation of PostgreSQL. */
-class AsOwner : SettingsLevel, UserSwitch {
+/* Settings of the session's own do not reach user code; what that sets meanwhile is undone with it, as in every security-restricted operation of PostgreSQL. */
+class AsOwner : SharedSettings, UserSwitch {
   public:
     explicit AsOwner(Oid owner)
         : UserSwitch(owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION)

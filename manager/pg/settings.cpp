@@ -1,10 +1,60 @@
 #include "pg/settings.hpp"
 
+#include "pg/database_settings.hpp"
+#include "pg/versions_settings.hpp"
+
 extern "C" {
-#include "utils/guc.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
 }
 
 namespace pgtrickle {
+
+namespace {
+
+/* Which of the entries "name=value" sets `name`; null: none. */
+const char *value_among(ArrayType *entries, const char *name)
+{
+    Datum *texts = nullptr;
+    int count = 0;
+    const char *found = nullptr;
+    if (entries != nullptr)
+        deconstruct_array(entries, TEXTOID, -1, false, TYPALIGN_INT, &texts, nullptr, &count);
+    for (int i = 0; i < count && found == nullptr; i++)
+        found = value_of(TextDatumGetCString(texts[i]), name);
+    return found;
+}
+
+/* The value that a session began with, if that is not of a role or a client; else what it would have been without these,
+ * but for the server's file, whose value PostgreSQL has not kept then. */
+const char *shared_value(const config_string *setting)
+{
+    const char *value = setting->reset_val;
+    if (setting->gen.reset_source > PGC_S_DATABASE) {
+        value = value_among(settings_given_in(MyDatabaseId), setting->gen.name);
+        if (value == nullptr)
+            value = value_among(settings_given_in(InvalidOid), setting->gen.name);
+    }
+    return value != nullptr ? value : "";
+}
+
+/* PostgreSQL has nothing but '' for a setting that was made and is not set. */
+void share_settings()
+{
+    int count;
+    config_generic **all = all_settings_of_process(&count);
+    for (int i = 0; i < count; i++) {
+        if ((all[i]->flags & GUC_CUSTOM_PLACEHOLDER) == 0)
+            continue;
+        auto *setting = reinterpret_cast<config_string *>(all[i]);
+        const char *value = shared_value(setting);
+        if (*setting->variable == nullptr || strcmp(*setting->variable, value) != 0)
+            set_for_now(setting->gen.name, value);
+    }
+}
+
+} // namespace
 
 void set_for_now(const char *name, const char *value)
 {
@@ -36,6 +86,13 @@ SettingsLevel::SettingsLevel() : level_(NewGUCNestLevel()) {}
 SettingsLevel::~SettingsLevel()
 {
     AtEOXact_GUC(false, level_);
+}
+
+SharedSettings::SharedSettings()
+{
+    if (depth_ == 0)
+        call([] { share_settings(); });
+    depth_++;
 }
 
 TextSettings::TextSettings()

@@ -26,6 +26,17 @@ class SettingsLevel {
     int level_;
 };
 
+/* What a session has set of its own (app.x) is, while the outermost one of these lives, what the database gives to all: what code of a
+ * stream table finds does not depend on the session or worker that runs it. In a transaction. */
+class SharedSettings : public SettingsLevel {
+  public:
+    SharedSettings();
+    ~SharedSettings() { depth_--; }
+
+  private:
+    static inline int depth_ = 0;
+};
+
 /* The text settings, while it lives. */
 class TextSettings : public SettingsLevel {
   public:

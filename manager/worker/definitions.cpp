@@ -10,7 +10,7 @@
  */
 #include "capture/capture.hpp"
 #include "catalog/process.hpp"
-#include "definition/database_settings.hpp"
+#include "pg/database_settings.hpp"
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
 #include "definition/time_zone.hpp"
@@ -261,7 +261,7 @@ void Manager::note_failed_load(const Failure &failure)
  * place, with workers of its own, once what runs is done. In a transaction. */
 void Manager::leave_if_others_are_given()
 {
-    std::string settings = call([] { return definition::settings_to_begin_with(); });
+    std::string settings = call([] { return settings_to_begin_with(); });
     if (!settings_.has_value())
         settings_ = std::move(settings);
     else if (*settings_ != settings)

@@ -1,4 +1,4 @@
-#include "definition/database_settings.hpp"
+#include "pg/database_settings.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -13,7 +13,7 @@ extern "C" {
 #include "utils/fmgroids.h"
 }
 
-namespace pgtrickle::definition {
+namespace pgtrickle {
 
 ArrayType *settings_given_in(Oid database)
 {
@@ -60,4 +60,4 @@ char *settings_to_begin_with()
     return all.data;
 }
 
-} // namespace pgtrickle::definition
+} // namespace pgtrickle

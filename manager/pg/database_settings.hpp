@@ -10,7 +10,7 @@ extern "C" {
 #include "utils/array.h"
 }
 
-namespace pgtrickle::definition {
+namespace pgtrickle {
 
 /* For all roles in `database`, or, if that is invalid, in all databases: "name=value" of each, or null. In a
  * transaction, in the current context. PostgreSQL frame. */
@@ -23,4 +23,4 @@ const char *value_of(const char *entry, const char *name);
  * transaction, in the current context. PostgreSQL frame. */
 char *settings_to_begin_with();
 
-} // namespace pgtrickle::definition
+} // namespace pgtrickle
