@@ -45,21 +45,25 @@ ProcessUtility_hook_type previous_utility_hook = nullptr;
 
 int own_work = 0;
 
+/* Whether the statement drops triggers and nothing else. */
+bool is_dropping_triggers = false;
+
 /* What the statement has done to the tree, looked at when it is done and the catalogs are
- * consistent. With parent: (child, parent) came or went; without: a column of it changed. What a
+ * consistent. With parent: (child, parent) came or went; without: a column of it changed, or a capture trigger went. What a
  * failed statement has left over goes with its subtransaction: the command that ends that has no transaction to look in. */
 struct TreeChange {
     Oid child;
     Oid parent;
+    bool has_lost_trigger;
     SubTransactionId made_in;
 };
 List *tree_changes = NIL; /* in TopTransactionContext */
 
-void remember(Oid child, Oid parent)
+void remember(Oid child, Oid parent, bool has_lost_trigger = false)
 {
     MemoryContext old_context = MemoryContextSwitchTo(TopTransactionContext);
     auto *change = static_cast<TreeChange *>(palloc(sizeof(TreeChange)));
-    *change = {child, parent, GetCurrentSubTransactionId()};
+    *change = {child, parent, has_lost_trigger, GetCurrentSubTransactionId()};
     tree_changes = lappend(tree_changes, change);
     MemoryContextSwitchTo(old_context);
 }
@@ -199,7 +203,9 @@ void settle_tree_changes()
         auto *change = static_cast<TreeChange *>(lfirst(cell));
         if (!OidIsValid(source_table()) || !exists(change->child))
             continue;
-        if (!OidIsValid(change->parent))
+        if (change->has_lost_trigger)
+            mark_around(change->child, "a capture trigger was dropped");
+        else if (!OidIsValid(change->parent))
             after_column_change(change->child);
         else if (is_child_of(change->child, change->parent))
             after_attach(change->child, change->parent);
@@ -231,7 +237,7 @@ void before_drop_of_relation(Oid relid)
 }
 
 /* The relation of a capture trigger; InvalidOid if it is another trigger. */
-Oid relation_of_capture_trigger(Oid trigger_oid)
+Oid relation_of_capture_trigger(Oid trigger_oid, NameData *name = nullptr)
 {
     Oid relid = InvalidOid;
     Relation table = table_open(TriggerRelationId, AccessShareLock);
@@ -243,10 +249,28 @@ Oid relation_of_capture_trigger(Oid trigger_oid)
         auto *form = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
         if (is_capture_trigger(form->tgfoid))
             relid = form->tgrelid;
+        if (name != nullptr)
+            *name = form->tgname;
     }
     systable_endscan(scan);
     table_close(table, AccessShareLock);
     return relid;
+}
+
+/* By whatever way: a statement that names it finds its table only when it has that locked. With something that it depends on it
+ * goes nevertheless, and if the table stays, what was written since is missed. */
+void before_drop_of_trigger(Oid trigger_oid)
+{
+    NameData name;
+    Oid relid = relation_of_capture_trigger(trigger_oid, &name);
+    if (!OidIsValid(relid))
+        return;
+    if (is_dropping_triggers)
+        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                        errmsg("cannot drop trigger \"%s\" of table \"%s\"", NameStr(name), get_rel_name(relid)),
+                        errdetail("It captures changes for stream tables."),
+                        errhint("Drop the stream tables that read the table; the trigger goes with them.")));
+    remember(relid, InvalidOid, true);
 }
 
 void after_trigger_change(Oid trigger_oid)
@@ -266,6 +290,8 @@ extern "C" void watch_object(ObjectAccessType access, Oid class_id, Oid object_i
         return;
     if (access == OAT_DROP && class_id == RelationRelationId && sub_id == 0)
         before_drop_of_relation(object_id);
+    else if (access == OAT_DROP && class_id == TriggerRelationId)
+        before_drop_of_trigger(object_id);
     else if (access == OAT_POST_ALTER && class_id == TriggerRelationId)
         after_trigger_change(object_id);
     else if (access == OAT_POST_ALTER && class_id == InheritsRelationId)
@@ -280,17 +306,6 @@ bool is_capture_trigger_named(Oid relid, const char *name)
 {
     Oid trigger = OidIsValid(relid) ? get_trigger_oid(relid, name, true) : InvalidOid;
     return OidIsValid(trigger) && OidIsValid(relation_of_capture_trigger(trigger));
-}
-
-void refuse_drop_of_trigger(List *name)
-{
-    RangeVar *range = makeRangeVarFromNameList(list_truncate(list_copy(name), list_length(name) - 1));
-    Oid relid = RangeVarGetRelid(range, NoLock, true);
-    if (is_capture_trigger_named(relid, strVal(llast(name))))
-        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-                        errmsg("cannot drop trigger \"%s\" of table \"%s\"", strVal(llast(name)), get_rel_name(relid)),
-                        errdetail("It captures changes for stream tables."),
-                        errhint("Drop the stream tables that read the table; the trigger goes with them.")));
 }
 
 /* One that depended on an extension would be dropped with that, and one of another name be taken for missing. */
@@ -343,8 +358,6 @@ void before_drop(const DropStmt *statement)
     foreach (cell, statement->objects) {
         if (statement->removeType == OBJECT_EXTENSION)
             lock_all_before_drop(strVal(lfirst(cell)));
-        else if (statement->removeType == OBJECT_TRIGGER)
-            refuse_drop_of_trigger(castNode(List, lfirst(cell)));
         else if (statement->removeType == OBJECT_TABLE || statement->removeType == OBJECT_INDEX)
             refuse_drop_of_log(castNode(List, lfirst(cell)));
     }
@@ -392,7 +405,10 @@ extern "C" void watch_statement(PlannedStmt *planned, const char *query, bool re
             before_alter_of_trigger(statement);
     }
     auto next = previous_utility_hook != nullptr ? previous_utility_hook : standard_ProcessUtility;
+    const bool was_dropping_triggers = is_dropping_triggers;
+    is_dropping_triggers = is_drop && castNode(DropStmt, statement)->removeType == OBJECT_TRIGGER;
     next(planned, query, read_only_tree, context, params, environment, destination, completion);
+    is_dropping_triggers = was_dropping_triggers;
     settle_tree_changes();
     bool is_subscribing = IsA(statement, CreateSubscriptionStmt) || IsA(statement, AlterSubscriptionStmt);
     if (is_subscribing && IsTransactionState() && OidIsValid(source_table())) {
@@ -406,6 +422,7 @@ extern "C" void forget_at_end(XactEvent moment, void *)
     if (moment == XACT_EVENT_COMMIT || moment == XACT_EVENT_ABORT || moment == XACT_EVENT_PREPARE) {
         tree_changes = NIL;
         own_work = 0;
+        is_dropping_triggers = false;
     }
 }
 
@@ -414,6 +431,7 @@ extern "C" void forget_at_subtransaction_abort(SubXactEvent moment, SubTransacti
     if (moment != SUBXACT_EVENT_ABORT_SUB)
         return;
     own_work = 0;
+    is_dropping_triggers = false;
     ListCell *cell;
     foreach (cell, tree_changes)
         if (static_cast<TreeChange *>(lfirst(cell))->made_in >= aborted) /* in it, or in one inside it */

@@ -7,6 +7,7 @@
  *   ALTER TYPE of a column logged                    marker, and a format that fits
  *   DROP of a source                                 its rows in our tables go
  *   CREATE, ALTER SUBSCRIPTION that writes to it     row triggers on what it writes to
+ *   DROP of a capture trigger with what it needs     marker
  *   DROP TRIGGER, DROP TABLE of what is ours         refused
  *   a foreign or temporary partition or child of a source: refused
  */
