@@ -78,6 +78,8 @@ PlanPtr scan(int source, std::vector<Column> columns);
 /* Constant rows; their expressions read no column. Without columns: exactly one row. */
 PlanPtr values(std::vector<Column> columns, std::vector<std::vector<Expression>> rows);
 PlanPtr filter(PlanPtr input, Expression predicate);
+/* A filter that is part of an operator: what may fail above is not evaluated for rows that it removes (operators/filter.hpp). */
+PlanPtr fence(PlanPtr input, Expression predicate);
 PlanPtr project(PlanPtr input, std::vector<NamedExpression> expressions);
 /* Inner join of two or more inputs; an empty condition is the cross product. */
 PlanPtr join(std::vector<PlanPtr> inputs, Condition condition);

@@ -71,6 +71,14 @@ Select Printer::wrap(const std::string &text, int width, bool with_weight)
     return select;
 }
 
+Select Printer::select_with_fences(const PlanPtr &plan)
+{
+    filters_above_++;
+    Select select = this->select(plan);
+    filters_above_--;
+    return select;
+}
+
 Select Printer::select(const PlanPtr &plan)
 {
     auto uses = uses_.find(plan.get());
@@ -109,7 +117,7 @@ std::string Printer::statement(const Select &select, const std::vector<std::stri
         text += " FROM " + joined(select.from, ", ");
     if (!select.where.empty())
         text += " WHERE " + joined(select.where, " AND ");
-    return text;
+    return select.fences.empty() ? text : "(" + text + " OFFSET 0)";
 }
 
 std::string Printer::subquery(const PlanPtr &plan, bool with_weight)

@@ -21,6 +21,7 @@ namespace pgtrickle::engine {
 struct Select {
     std::vector<std::string> from;
     std::vector<std::string> where;
+    std::vector<std::string> fences;  /* those of `where` that a filter to come is evaluated behind */
     std::vector<std::string> outputs; /* one a column */
     std::vector<std::string> weights; /* factors of pgt_weight; none: 1 */
     std::vector<bool> is_atom;        /* outputs[i] is a column reference: no parentheses needed */
@@ -40,6 +41,9 @@ class Printer {
     const RelationNames &names() const { return names_; }
     std::string alias();
     Select select(const PlanPtr &plan);
+    /* For a filter that may fail: what of the plan removes rows first is known to it, or not merged with it. */
+    Select select_with_fences(const PlanPtr &plan);
+    bool keeps_fences() const { return filters_above_ > 0; }
     /* `select` as a complete SELECT, columns called `column_names`, then pgt_weight if asked. */
     static std::string statement(const Select &select, const std::vector<std::string> &column_names, bool with_weight);
     /* The plan as a SELECT with columns c1 … cn. */
@@ -65,6 +69,7 @@ class Printer {
 
     const RelationNames &names_;
     int aliases_ = 0;
+    int filters_above_ = 0;
     std::map<const PlanNode *, int> uses_;
     std::map<const PlanNode *, std::string> shared_;
     std::map<const PlanNode *, std::string> entries_;

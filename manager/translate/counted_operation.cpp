@@ -65,7 +65,7 @@ engine::PlanPtr counted_operation(SetOperation operation, bool all, engine::Plan
     plan = engine::aggregate(plan, keys, {copies(width, 1), copies(width, 2)});
     const char *const present = is_intersection ? " > 0 AND " : all ? " > " : " > 0 AND ";
     const char *const other = is_intersection ? " > 0" : all ? "" : " = 0";
-    plan = engine::filter(plan, expression({l, std::string(present), r, std::string(other)}, BOOLOID));
+    plan = engine::fence(plan, expression({l, std::string(present), r, std::string(other)}, BOOLOID));
     auto outputs = all_columns(plan, width);
     if (all) {
         const auto times = is_intersection

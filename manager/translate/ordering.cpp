@@ -172,7 +172,7 @@ engine::PlanPtr within_computed(Translator &translator, const Level &level, engi
     if (bounds[0] != nullptr) {
         const engine::Expression offset = checked(expression_of(bounds[0], input.scope), "OFFSET");
         rest = framed({0, std::string(" - COALESCE("), 1, std::string(", 0)")}, {row, offset}, INT8OID);
-        input.plan = engine::filter(input.plan, framed({0, std::string(" > 0")}, {rest}, BOOLOID));
+        input.plan = engine::fence(input.plan, framed({0, std::string(" > 0")}, {rest}, BOOLOID));
     }
     if (bounds[1] != nullptr) {
         const engine::Expression count = expression_of(bounds[1], input.scope);
@@ -183,7 +183,7 @@ engine::PlanPtr within_computed(Translator &translator, const Level &level, engi
                            std::string(" ELSE 0 END")},
                           {rest, count, row, rank}, INT8OID);
         }
-        input.plan = engine::filter(input.plan, framed({std::string("("), 0, std::string(" IS NULL OR "), 1, std::string(" <= "), 2, std::string(")")},
+        input.plan = engine::fence(input.plan, framed({std::string("("), 0, std::string(" IS NULL OR "), 1, std::string(" <= "), 2, std::string(")")},
                                                        {count, last, checked(count, "LIMIT")}, BOOLOID));
     }
     return leading(input.plan, width);
@@ -211,10 +211,10 @@ engine::PlanPtr limited(Translator &translator, const Level &level, engine::Plan
         plan = engine::reserve(std::move(plan), {order, last, last + reserve_rows, has_ties});
     plan = numbered(std::move(plan), has_ties, order, partition);
     if (offset > 0)
-        plan = engine::filter(std::move(plan), comparison(width, " > " + int8_text(offset)));
+        plan = engine::fence(std::move(plan), comparison(width, " > " + int8_text(offset)));
     if (has_last) {
         const bool counts_ties = has_ties && *count > 0;
-        plan = engine::filter(std::move(plan), comparison(counts_ties ? width + 1 : width, " <= " + int8_text(last)));
+        plan = engine::fence(std::move(plan), comparison(counts_ties ? width + 1 : width, " <= " + int8_text(last)));
     }
     return leading(std::move(plan), width);
 }
@@ -223,7 +223,7 @@ engine::PlanPtr first_of_each(engine::PlanPtr plan, const std::vector<int> &keys
 {
     const int width = static_cast<int>(engine::columns(plan).size());
     plan = engine::window(std::move(plan), keys, {call_over("pg_catalog.row_number()", keys, order, "pgt_row")});
-    plan = engine::filter(std::move(plan), comparison(width, " = 1"));
+    plan = engine::fence(std::move(plan), comparison(width, " = 1"));
     return leading(std::move(plan), width);
 }
 

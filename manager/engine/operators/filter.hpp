@@ -1,6 +1,10 @@
 /*
  * Filter, also for the recomputation of partitions, which passes them on through filters, and for the step that moves
  * filters below groups.
+ *
+ * A fence is the filter by which we compute an operator that PostgreSQL has a node of its own for: EXCEPT, LIMIT. The query
+ * evaluates nothing above it for rows that it removes. In one WHERE PostgreSQL evaluates what is cheap first, so a filter above
+ * that may fail is evaluated where the fence is known to be true.
  */
 #pragma once
 
@@ -10,8 +14,8 @@ namespace pgtrickle::engine {
 
 class Filter final : public PlanNode {
   public:
-    Filter(PlanPtr input, Expression predicate)
-        : PlanNode({input}, input->columns()), predicate_(std::move(predicate))
+    Filter(PlanPtr input, Expression predicate, bool is_fence)
+        : PlanNode({input}, input->columns()), predicate_(std::move(predicate)), is_fence_(is_fence)
     {
     }
     const Expression &predicate() const { return predicate_; }
@@ -25,7 +29,10 @@ class Filter final : public PlanNode {
     std::pair<int, int> origin(int position) const override { return {0, position}; }
 
   private:
+    PlanPtr with_input(PlanPtr input) const;
+
     Expression predicate_;
+    bool is_fence_;
 };
 
 } // namespace pgtrickle::engine

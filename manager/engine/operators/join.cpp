@@ -94,6 +94,7 @@ Select Join::print(Printer &printer) const
         Select part = printer.select(input);
         result.from.insert(result.from.end(), part.from.begin(), part.from.end());
         result.where.insert(result.where.end(), part.where.begin(), part.where.end());
+        result.fences.insert(result.fences.end(), part.fences.begin(), part.fences.end());
         result.weights.insert(result.weights.end(), part.weights.begin(), part.weights.end());
         for (size_t i = 0; i < part.outputs.size(); i++)
             result.add_output(part.outputs[i], part.is_atom[i]);
