@@ -1,11 +1,13 @@
 /* Every function of this file is a PostgreSQL frame, but for those of translate.hpp at its end. */
 #include "translate/dependence.hpp"
 
+#include "translate/anonymous_rows.hpp"
 #include "translate/known_function.hpp"
 #include "translate/resting_text.hpp"
 #include "translate/rewrite.hpp"
 #include "translate/source.hpp"
 #include "translate/translate.hpp"
+#include "pg/versions_json.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -15,6 +17,7 @@ extern "C" {
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
@@ -29,6 +32,8 @@ namespace {
 
 struct Search {
     Dependence found;
+    Query *query;
+    const AnonymousRows *anonymous_rows; /* of `query`; null until they are asked for */
     Node *node; /* whose functions are being looked at */
     const RangeTblFunction *from_item; /* the last one seen of a FROM clause */
 };
@@ -55,13 +60,33 @@ void note_type(Search *search, Oid type, Direction direction)
     Oid parameter;
     bool is_varlena;
 
-    if (get_typtype(type) == TYPTYPE_PSEUDO && type != RECORDOID)
+    if (get_typtype(type) == TYPTYPE_PSEUDO && type != RECORDOID && type != RECORDARRAYOID)
         return;
     if (direction == Direction::output)
         getTypeOutputInfo(type, &function, &is_varlena);
     else
         getTypeInputInfo(type, &function, &parameter);
     note_function(search, function, direction, type);
+}
+
+/* An anonymous row has an output, and no input. */
+void note_anonymous_row(Search *search, Direction direction)
+{
+    ListCell *cell;
+
+    if (direction == Direction::input)
+        return;
+    if (search->anonymous_rows == nullptr) {
+        auto *rows = static_cast<AnonymousRows *>(palloc(sizeof(AnonymousRows)));
+        *rows = anonymous_rows_of(search->query);
+        search->anonymous_rows = rows;
+    }
+    foreach (cell, search->anonymous_rows->types)
+        note_type(search, lfirst_oid(cell), direction);
+    if (!search->anonymous_rows->are_known) {
+        search->found.settings |= all_settings;
+        note_restless(search, Restless::unknown, F_RECORD_OUT);
+    }
 }
 
 /* The types inside of an array, range, domain or row. */
@@ -77,9 +102,7 @@ void note_contents(Search *search, Oid type, Direction direction)
     } else if (type_is_multirange(type)) {
         note_type(search, get_range_subtype(get_multirange_range(type)), direction);
     } else if (type == RECORDOID) {
-        /* Nobody tells what an anonymous row contains. */
-        search->found.settings |= on_time_zone | on_date_style | on_interval_style | on_float_digits |
-                                  on_lc_monetary | on_bytea_output;
+        note_anonymous_row(search, direction);
     } else if (type_is_rowtype(type)) {
         TupleDesc descriptor = lookup_rowtype_tupdesc_domain(type, -1, false);
         for (int i = 0; i < descriptor->natts; i++) {
@@ -98,19 +121,30 @@ List *arguments_of(Node *node)
         return castNode(OpExpr, node)->args;
     if (IsA(node, Aggref))
         return castNode(Aggref, node)->args;
+    if (IsA(node, WindowFunc))
+        return castNode(WindowFunc, node)->args;
     return NIL;
 }
 
-void note_arguments(Search *search)
+/* The values are written as text. */
+void note_printed(Search *search, List *values)
 {
     ListCell *cell;
 
-    foreach (cell, arguments_of(search->node)) {
+    foreach (cell, values) {
         auto *argument = static_cast<Node *>(lfirst(cell));
         if (IsA(argument, TargetEntry))
             argument = reinterpret_cast<Node *>(castNode(TargetEntry, argument)->expr);
         note_type(search, exprType(argument), Direction::output);
     }
+}
+
+void note_read_columns(Search *search, List *types)
+{
+    ListCell *cell;
+
+    foreach (cell, types)
+        note_type(search, lfirst_oid(cell), Direction::input);
 }
 
 /* Columns are read from text: those of a FROM item's definition, or of the type returned. */
@@ -121,9 +155,7 @@ void note_columns(Search *search, Oid function)
     if (type != RECORDOID) {
         note_type(search, type, Direction::input);
     } else if (item != nullptr && item->funcexpr == search->node && item->funccoltypes != NIL) {
-        ListCell *cell;
-        foreach (cell, item->funccoltypes)
-            note_type(search, lfirst_oid(cell), Direction::input);
+        note_read_columns(search, item->funccoltypes);
     } else {
         note_restless(search, Restless::unknown, function);
     }
@@ -140,6 +172,22 @@ bool is_opaque(Oid function)
     const Oid language = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang;
     ReleaseSysCache(tuple);
     return language != INTERNALlanguageId && language != ClanguageId;
+}
+
+/*
+ * A function of a user that takes values of any type: it is declared for none of them, and what it does with any is to write it
+ * as text (hstore(record) is declared IMMUTABLE).
+ */
+bool takes_any_type(Oid function)
+{
+    Oid *types;
+    int count;
+
+    if (function < FirstNormalObjectId)
+        return false;
+    (void)get_func_signature(function, &types, &count);
+    return std::any_of(types, types + count,
+                       [](Oid type) { return type == ANYOID || type == RECORDOID || IsPolymorphicType(type); });
 }
 
 /* The catalog's word for a user's aggregate says nothing: what its functions do counts. */
@@ -166,6 +214,8 @@ void note_function(Search *search, Oid function, Direction direction, Oid contai
     /* Users call IMMUTABLE what reads settings all the same, for an index on it. */
     if (is_opaque(function))
         search->found.settings |= all_settings;
+    if (takes_any_type(function))
+        note_printed(search, arguments_of(search->node));
     if (volatility == PROVOLATILE_VOLATILE) {
         note_restless(search, Restless::is_volatile, function);
     } else if (known == nullptr) {
@@ -178,7 +228,7 @@ void note_function(Search *search, Oid function, Direction direction, Oid contai
         else if (known->beyond == Beyond::words)
             note_restless(search, Restless::words, function);
         else if (known->beyond == Beyond::arguments)
-            note_arguments(search);
+            note_printed(search, arguments_of(search->node));
         else if (known->beyond == Beyond::columns)
             note_columns(search, function);
         else if (known->beyond == Beyond::contents && OidIsValid(contained_in))
@@ -237,8 +287,14 @@ bool visit(Node *node, void *context)
     case T_XmlExpr:
         search->found.settings |= on_xml_binary | on_xml_option | on_time_zone | on_date_style |
                                   on_interval_style | on_float_digits;
+        note_printed(search, castNode(XmlExpr, node)->named_args);
+        note_printed(search, castNode(XmlExpr, node)->args);
+        break;
+    case T_TableFunc:
+        note_read_columns(search, castNode(TableFunc, node)->coltypes);
         break;
     default:
+        note_printed(search, values_of_json_constructor(node));
         (void)check_functions_in_node(node, note_called, context);
         break;
     }
@@ -269,7 +325,7 @@ bool reads_uncaptured(Node *node, void *context)
 
 Dependence dependence_of(Query *query)
 {
-    Search search = {{}, reinterpret_cast<Node *>(query), nullptr};
+    Search search = {{}, query, nullptr, reinterpret_cast<Node *>(query), nullptr};
     (void)walk_query(query, visit, &search, 0);
     return search.found;
 }
