@@ -1,5 +1,7 @@
 #include "translate/translate.hpp"
 
+#include "engine/operators/operator.hpp"
+#include "engine/program.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "translate/constants.hpp"
@@ -13,9 +15,43 @@ extern "C" {
 #include "mb/pg_wchar.h"
 }
 
+#include <algorithm>
+#include <set>
+
 namespace pgtrickle::translate {
 
 namespace {
+
+bool is_anonymous_row(const engine::Column &column)
+{
+    return column.type == "pg_catalog.record" || column.type == "pg_catalog.record[]";
+}
+
+bool has_anonymous_rows(const engine::PlanPtr &plan, std::set<const engine::PlanNode *> &seen)
+{
+    if (!seen.insert(plan.get()).second)
+        return false;
+    const auto &columns = engine::columns(plan);
+    const auto &inputs = plan->inputs();
+    return std::any_of(columns.begin(), columns.end(), is_anonymous_row) ||
+           std::any_of(inputs.begin(), inputs.end(),
+                       [&](const engine::PlanPtr &input) { return has_anonymous_rows(input, seen); });
+}
+
+/* No heap has a column of type record: keys, sort keys and the values that an aggregate keeps may be none. */
+std::optional<engine::Objection> unstorable(const engine::PlanPtr &plan)
+{
+    std::set<const engine::PlanNode *> seen;
+    if (!has_anonymous_rows(plan, seen))
+        return std::nullopt;
+    const engine::Program program(plan);
+    for (const engine::Step &step : program.steps())
+        for (const engine::ArrangementColumn &column : step.columns)
+            if (is_anonymous_row(column.column))
+                return engine::Objection{"anonymous row type", "The value would have to be stored, and no table has a column of it.",
+                                         "Use its columns, or a composite type."};
+    return std::nullopt;
+}
 
 void refuse_restless(const Query *query)
 {
@@ -84,6 +120,8 @@ std::variant<Translation, Objection> translate(const Query *query, Oid owner)
     if (const auto *translation = std::get_if<Translation>(&result)) {
         if (auto objection = engine::objection(translation->plan))
             result = Objection{*objection, -1};
+        else if (auto anonymous = unstorable(translation->plan))
+            result = Objection{*anonymous, -1};
     }
     return result;
 }
