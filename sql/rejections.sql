@@ -13,6 +13,8 @@ SELECT full_mode('SELECT id FROM a TABLESAMPLE SYSTEM (10)');
 SELECT full_mode('SELECT id FROM a LIMIT 3');
 SELECT full_mode('SELECT id FROM a OFFSET 3');
 SELECT full_mode('SELECT id FROM a WHERE val = (SELECT val FROM a LIMIT 1)');
+SELECT full_mode('SELECT id FROM (SELECT id FROM a OFFSET 0 + 1) q');
+SELECT full_mode('SELECT id FROM a WHERE val = (SELECT val FROM a LIMIT 1 OFFSET 0)');
 SELECT full_mode('SELECT relname FROM pg_class');
 SELECT full_mode('SELECT relname FROM catalog_view');
 SELECT full_mode('SELECT table_name FROM information_schema.tables');

@@ -1,6 +1,7 @@
 #include "definition/query.hpp"
 
 #include "definition/grouping.hpp"
+#include "pg/limit.hpp"
 
 extern "C" {
 #include "catalog/pg_proc.h"
@@ -113,8 +114,7 @@ bool is_sorted_by_sets(const Query *query)
 /* ORDER BY without LIMIT says nothing about a table's content. */
 void drop_useless_order(Query *query)
 {
-    if (query->sortClause == NIL || query->limitCount != nullptr || query->limitOffset != nullptr ||
-        query->hasDistinctOn || is_sorted_by_sets(query))
+    if (query->sortClause == NIL || !leaves_all_rows(query) || query->hasDistinctOn || is_sorted_by_sets(query))
         return;
     ereport(WARNING, (errmsg("ORDER BY without LIMIT is ignored in a defining query"),
                       errhint("Give ORDER BY in the queries that read the stream table.")));

@@ -5,6 +5,7 @@
 #include "translate/relation_location.hpp"
 #include "translate/rewrite.hpp"
 #include "translate/translate.hpp"
+#include "pg/limit.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/walker.hpp"
 
@@ -20,7 +21,7 @@ namespace pgtrickle::translate {
 
 namespace {
 
-enum class Ground { none, statement, row_marks, table_sample, limit, system_catalog, temporary, itself };
+enum class Ground { none, statement, row_marks, table_sample, limit, offset, system_catalog, temporary, itself };
 
 struct Search {
     Oid self;
@@ -89,11 +90,6 @@ bool search_from(Node *node, void *context)
     return walk_expression(node, search_from, context);
 }
 
-bool is_absent(Node *limit)
-{
-    return limit == nullptr || (IsA(limit, Const) && castNode(Const, limit)->constisnull);
-}
-
 bool search_query(Node *node, void *context);
 
 /* `is_counted`: nothing but whether there are rows is asked of the query, which does not depend on chance. */
@@ -104,10 +100,11 @@ bool search_level(Query *query, Search *search, bool is_counted)
         return found(search, Ground::statement, query->stmt_location, InvalidOid);
     if (query->rowMarks != NIL)
         return found(search, Ground::row_marks, -1, InvalidOid);
-    if (!is_counted && query->sortClause == NIL && (!is_absent(query->limitCount) || !is_absent(query->limitOffset)))
-        return found(search, Ground::limit,
-                     exprLocation(!is_absent(query->limitCount) ? query->limitCount : query->limitOffset),
-                     InvalidOid);
+    if (!is_counted && query->sortClause == NIL && !leaves_all_rows(query)) {
+        const bool has_limit = !is_no_limit(query->limitCount);
+        return found(search, has_limit ? Ground::limit : Ground::offset,
+                     exprLocation(has_limit ? query->limitCount : query->limitOffset), InvalidOid);
+    }
     if (search_from(reinterpret_cast<Node *>(query->jointree), &referenced))
         return true;
     return walk_query(query, search_query, search, 0);
@@ -160,6 +157,10 @@ Rejection rejection_for(const Search &search)
         return {ERRCODE_FEATURE_NOT_SUPPORTED, "LIMIT without ORDER BY is not allowed in a defining query",
                 "Which rows are kept would be left to chance.",
                 "Add an ORDER BY, or remove LIMIT and OFFSET.", search.location};
+    case Ground::offset:
+        return {ERRCODE_FEATURE_NOT_SUPPORTED, "OFFSET without ORDER BY is not allowed in a defining query",
+                "Which rows are left out would be left to chance.", "Add an ORDER BY, or remove OFFSET.",
+                search.location};
     case Ground::system_catalog:
         return {ERRCODE_FEATURE_NOT_SUPPORTED,
                 "system catalog " + name + " cannot be a source of a stream table",

@@ -2,6 +2,7 @@
 
 #include "engine/operators/operator.hpp"
 #include "engine/program.hpp"
+#include "pg/limit.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "translate/constants.hpp"
@@ -87,6 +88,7 @@ void refuse_restless(const Query *query)
 
 Translation translate_expanded(Query *query, Oid owner)
 {
+    call([&] { drop_idle_limits(query); });
     query = call([&] { return with_resting_texts(query); });
     const KnownObjects known = call([&] { return known_objects_of(query); });
     refuse_restless(query);

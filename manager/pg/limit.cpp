@@ -1,0 +1,74 @@
+#include "pg/limit.hpp"
+
+#include "pg/walker.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "utils/fmgroids.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* The constant that `count` is, below its conversion to int8; or null. */
+const Const *constant_of(const ::Node *count)
+{
+    if (count != nullptr && IsA(count, FuncExpr)) {
+        const auto *conversion = reinterpret_cast<const FuncExpr *>(count);
+        if (conversion->funcid == F_INT8_INT4 || conversion->funcid == F_INT8_INT2)
+            count = static_cast<const ::Node *>(linitial(conversion->args));
+    }
+    return count != nullptr && IsA(count, Const) ? reinterpret_cast<const Const *>(count) : nullptr;
+}
+
+bool is_zero(const Const *constant)
+{
+    switch (constant->consttype) {
+    case INT2OID:
+        return DatumGetInt16(constant->constvalue) == 0;
+    case INT4OID:
+        return DatumGetInt32(constant->constvalue) == 0;
+    case INT8OID:
+        return DatumGetInt64(constant->constvalue) == 0;
+    default:
+        return false;
+    }
+}
+
+bool drop_from(::Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (!IsA(node, Query))
+        return walk_expression(node, drop_from, context);
+    auto *query = reinterpret_cast<Query *>(node);
+    if (is_no_offset(query->limitOffset))
+        query->limitOffset = nullptr;
+    if (is_no_limit(query->limitCount)) {
+        query->limitCount = nullptr;
+        query->limitOption = LIMIT_OPTION_COUNT;
+    }
+    return walk_query(query, drop_from, context, 0);
+}
+
+} // namespace
+
+bool is_no_limit(const ::Node *count)
+{
+    const Const *constant = constant_of(count);
+    return count == nullptr || (constant != nullptr && constant->constisnull);
+}
+
+bool is_no_offset(const ::Node *count)
+{
+    const Const *constant = constant_of(count);
+    return is_no_limit(count) || (constant != nullptr && is_zero(constant));
+}
+
+void drop_idle_limits(Query *query)
+{
+    (void)drop_from(reinterpret_cast<::Node *>(query), nullptr);
+}
+
+} // namespace pgtrickle
