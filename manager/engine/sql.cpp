@@ -27,6 +27,11 @@ void Select::add_output(std::string text, bool atom)
     is_atom.push_back(atom);
 }
 
+std::string list_of(const std::vector<std::string> &values)
+{
+    return "ROW(" + joined(values, ", ") + ")";
+}
+
 std::string Select::slot(int position) const
 {
     return is_atom.at(position) ? outputs[position] : "(" + outputs.at(position) + ")";

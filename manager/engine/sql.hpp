@@ -79,6 +79,9 @@ class Printer {
 
 /* "name", with inner quotes doubled. */
 std::string quoted(const std::string &name);
+/* Values as the left side of IN (SELECT …). The one value of a list may itself be written ROW(…)::type, which IN would
+ * take for the list. */
+std::string list_of(const std::vector<std::string> &values);
 /* Strings joined by a separator. */
 std::string joined(const std::vector<std::string> &parts, const std::string &separator);
 

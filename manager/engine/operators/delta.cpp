@@ -127,7 +127,7 @@ Select TouchedRows::print(Printer &printer) const
             same.back() = "NOT " + sides.back() + " IS DISTINCT FROM " + columns.back();
     }
     if (!with_nulls_) {
-        select.where.push_back(is_plain ? "(" + joined(sides, ", ") + ") IN (SELECT " + joined(columns, ", ") + " FROM " +
+        select.where.push_back(is_plain ? list_of(sides) + " IN (SELECT " + joined(columns, ", ") + " FROM " +
                                               touched + ")"
                                         : "EXISTS (SELECT FROM " + touched + " WHERE " + joined(equal, " AND ") + ")");
         return select;

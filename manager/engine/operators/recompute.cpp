@@ -136,7 +136,7 @@ Select KeyedRows::print(Printer &printer) const
         return select;
     }
     if (branch_ == Branch::without_nulls) {
-        select.where.push_back(is_plain ? "(" + joined(sides, ", ") + ") IN (SELECT " + joined(touched.outputs, ", ") +
+        select.where.push_back(is_plain ? list_of(sides) + " IN (SELECT " + joined(touched.outputs, ", ") +
                                               from_clause(touched, {}) + ")"
                                         : "EXISTS (SELECT" + from_clause(touched, equal) + ")");
         return select;
