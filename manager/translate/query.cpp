@@ -1,6 +1,7 @@
 #include "translate/domain.hpp"
 
 #include "pg/versions.hpp"
+#include "translate/late_targets.hpp"
 #include "translate/ordering.hpp"
 #include "translate/outer_join_reduction.hpp"
 #include "translate/targets.hpp"
@@ -182,15 +183,33 @@ engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &n
     if (is_grouped)
         input = grouped(flat, std::move(input), query, [&] { return outputs_of(query, targets()); },
                         makes_a_row ? nullptr : level.domain);
-    evaluate_targets(flat, input, query, numbers_of(targets()));
+    const LateTargets late(query, targets());
+    /* A subquery may be inside of a window's call, which is computed early. */
+    evaluate_targets(flat, input, query, numbers_of(query->hasWindowFuncs ? targets() : late.early(targets())));
     if (query->hasWindowFuncs) {
         const std::vector<Node *> outputs = expressions_of(targets());
         input = windowed(query, outputs, with_sets(std::move(input), window_keys(query, outputs)),
                          level.domain != nullptr ? level.domain->scope : Scope{});
     }
-    input = with_sets(std::move(input), set_targets(query));
-    return ordered(*this, flat, project(input, targets(), level.domain), targets(), needed);
+    if (!late.has_sets())
+        input = with_sets(std::move(input), set_targets(query));
+    if (!late.has_any())
+        return ordered(*this, flat, project(input, targets(), level.domain), targets(), needed);
+
+    const Targets kept = late.kept(query, targets(), input.scope, next_param_);
+    input.plan = ordered(*this, flat, project(input, kept, level.domain), kept, numbers_of(kept));
+    input.scope = expressions_of(kept);
+    if (level.domain != nullptr)
+        input.scope.insert(input.scope.end(), level.domain->scope.begin(), level.domain->scope.end());
+    evaluate_targets(flat, input, query, late.numbers());
+    if (late.has_sets())
+        input = with_sets(std::move(input), set_targets(query));
+    Targets shown;
+    for (int number : needed)
+        shown.push_back(target(query, number));
+    return project(input, shown, level.domain);
 }
+
 /* Subqueries in keys and aggregates are evaluated below the grouping, all others above it. `made_up`: whose
  * combinations the empty grouping set has a row for. */
 Input Translator::grouped(const Level &level, Input input, Query *query,
