@@ -131,11 +131,13 @@ def that_may_fail(query, scope):
 def any_of(query, scope, wanted=None):
     """(sql, kind) of any kind, or of one that `wanted` accepts."""
     fitting = [(sql, kind) for sql, kind in scope if wanted is None or wanted(kind)]
-    form = query.choices.weighted((65, "column"), (15, "integer"), (8, "text"), (8, "of kind"), (4, "nested"))
+    form = query.choices.weighted((62, "column"), (15, "integer"), (8, "text"), (8, "of kind"), (4, "nested"), (3, "row"))
     if form == "column" and fitting:
         return query.choices.pick(fitting)
     if form == "text":
         return of_kind(query, scope, "text"), "text"
+    if form == "row" and (wanted is None or wanted("pair")):
+        return "ROW(%s, %s)::pair" % (of_kind(query, scope, "int"), of_kind(query, scope, "text")), "pair"
     if form == "of kind" and fitting:
         kind = query.choices.pick(fitting)[1]
         if kind in kinds.STORED:

@@ -46,7 +46,10 @@ def select(query, depth, wanted=None, plain=False):
             form = core
         if depth <= 0 and form is set_operation:
             form = core
-        return form(query, depth, wanted)
+        sql, names = form(query, depth, wanted)
+        if not plain and form in (core, grouped, windowed) and query.choices.chance(4):
+            sql += query.choices.pick([" OFFSET 0", " LIMIT ALL", " LIMIT NULL OFFSET 0"])
+        return sql, names
 
 
 def core(query, depth, wanted):
@@ -158,18 +161,22 @@ def windowed(query, depth, wanted):
 
 
 def ordered(query, depth, wanted):
-    """ORDER BY … LIMIT: by all columns, or WITH TIES by some of them."""
+    """ORDER BY … LIMIT: by all columns, or WITH TIES by some of them. What is computed beside them may fail."""
     inner, names = select(query, depth - 1, wanted, plain=True)
     choices = query.choices
-    sql = "SELECT * FROM (%s) %s" % (inner, query.fresh("o"))
+    alias, late = query.fresh("o"), []
+    if not wanted and query.nesting == 0 and choices.chance(20):
+        late = [expressions.that_may_fail(query, [("%s.%s" % (alias, name), kind) for name, kind in names])]
+    sql = "SELECT *%s FROM (%s) %s" % ("".join(", %s AS late" % value for value, _ in late), inner, alias)
+    shown = names + [("late", kind) for _, kind in late]
     if choices.chance(30) and any(kind not in kinds.NOT_COMPARED for _, kind in names):
         order = query.order([column for column in names if column[1] not in kinds.NOT_COMPARED], False)
-        return "%s ORDER BY %s FETCH FIRST %d ROWS WITH TIES" % (sql, order, 1 + choices.below(6)), names
+        return "%s ORDER BY %s FETCH FIRST %d ROWS WITH TIES" % (sql, order, 1 + choices.below(6)), shown
     limit = " LIMIT %d" % (1 + choices.below(8)) if choices.chance(85) else ""
     if limit and choices.chance(8):
         limit = " LIMIT (SELECT count(*) %% 7 FROM %s)" % query.relation()[0]
     skipped = " OFFSET %d" % choices.below(5) if choices.chance(35) or not limit else ""
-    return "%s ORDER BY %s%s%s" % (sql, query.order(names), limit, skipped), names
+    return "%s ORDER BY %s%s%s" % (sql, query.order(names), limit, skipped), shown
 
 
 def distinct_on(query, depth, wanted):
@@ -180,8 +187,13 @@ def distinct_on(query, depth, wanted):
         return inner, names
     rest = query.order(names)
     first = ", ".join(key + query.choices.pick(["", " DESC", " NULLS FIRST"]) for key in keys)
-    return "SELECT DISTINCT ON (%s) * FROM (%s) %s ORDER BY %s, %s" % (
-        ", ".join(keys), inner, query.fresh("o"), first, rest), names
+    alias, sets, shown = query.fresh("o"), "", names
+    if not wanted and query.choices.chance(20):
+        scope = [("%s.%s" % (alias, name), kind) for name, kind in names]
+        sets = ", generate_series(1, least(%s, 3)) AS made" % expressions.of_kind(query, scope, "int", expressions.NEST)
+        shown = names + [("made", "int")]
+    return "SELECT DISTINCT ON (%s) *%s FROM (%s) %s ORDER BY %s, %s" % (
+        ", ".join(keys), sets, inner, alias, first, rest), shown
 
 
 def set_operation(query, depth, wanted):
