@@ -83,14 +83,16 @@ class Definer(Session):
     def rename(self):
         relation, kind = self.random.choice([(name, "TABLE") for name in SOURCES] + [("marks", "COLUMN")] +
                                             [(name, "FOREIGN TABLE") for name in ("t_max", "c1", "d_left")])
+        self.is_put_right = False  # whatever comes between
         if kind == "COLUMN":
             self.run("ALTER TABLE marks RENAME COLUMN n TO m")
             self.pause(0.2)
             self.run("ALTER TABLE marks RENAME COLUMN m TO n")
-            return
-        self.run(f"ALTER {kind} {relation} RENAME TO {relation}_away")
-        self.pause(0.2)
-        self.rename_back(relation, f"{relation}_away")
+        else:
+            self.run(f"ALTER {kind} {relation} RENAME TO {relation}_away")
+            self.pause(0.2)
+            self.rename_back(relation, f"{relation}_away")
+        self.is_put_right = True
 
     def index(self):
         name = self.random.choice(list(CLOCKS))

@@ -127,7 +127,8 @@ class Session:
     def go(self):
         try:
             while self.world.goes_on():
-                self.attempt(self.put_right_and_act)
+                if not self.attempt(self.put_right_and_act):
+                    self.pause(0.1)  # whatever was in the way, a name that is away for one, is still there at once
         except Exception:  # noqa: BLE001: whatever it was, it is a fault
             self.world.fault(f"{self.who}: {traceback.format_exc()}")
 
