@@ -319,6 +319,12 @@ void keep_tree(Oid source)
         lock_tree(source, ShareLock);
 }
 
+void release_tree(Oid source)
+{
+    if (is_table(source))
+        unlock_tree(source, ShareLock);
+}
+
 int64 log_size(Oid source)
 {
     SourceRow row;

@@ -72,9 +72,11 @@ bool is_subscribed(Oid relid);
 /* AccessShare on the segments of the log, to the end of the transaction. */
 void lock_logs(Oid source);
 
-/* No relation that has rows comes to `source` as a partition or child before the end of the transaction. After the locks
- * on relations: whoever attaches one has locked that, and waits here. */
+/* No relation that has rows comes to `source` as a partition or child before release_tree(), or the end of the transaction. After the locks
+ * on relations: whoever attaches one has locked that, and waits here. What is attached after release_tree() is told by a marker that
+ * the snapshot of the refresh does not see. */
 void keep_tree(Oid source);
+void release_tree(Oid source);
 
 /* Whether a statement that changes `source` is under way in this transaction: its log is
  * not complete, and the source is in an intermediate state. A few nanoseconds. */

@@ -143,6 +143,13 @@ void lock_tree(Oid source, LOCKMODE mode)
     AcceptInvalidationMessages();
 }
 
+void unlock_tree(Oid source, LOCKMODE mode)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 1);
+    (void)LockRelease(&tag, mode, false);
+}
+
 Oid source_table()
 {
     return relation_named("pgt_source");

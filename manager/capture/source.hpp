@@ -51,9 +51,10 @@ void claim(Oid source);
 /* False: another transaction has claimed it. Else it cannot be claimed until this transaction ends. */
 bool lock_unclaimed(Oid source);
 /* Whoever brings rows to the tree of `source` by way of a relation that has them already is alone, to the end of the
- * transaction; those who read the tree under one snapshot share it: its locks on relations are none of their business
+ * transaction; those who read the tree under one snapshot share it while they do: its locks on relations are none of their business
  * (ATTACH takes ShareUpdateExclusive on the parent), and the rows show through their snapshot. */
 void lock_tree(Oid source, LOCKMODE mode);
+void unlock_tree(Oid source, LOCKMODE mode);
 
 /* OID of pgtrickle.pgt_source; InvalidOid when the extension is not in this database. */
 Oid source_table();

@@ -133,7 +133,12 @@ void lock_sources(std::vector<Member> &members)
             follow_privileges(member);
             restore_capture(member);
         });
-    for (Oid source : sources_of(members))
+}
+
+void keep_trees(Group &group)
+{
+    group.kept_trees = sources_of(group.members);
+    for (Oid source : group.kept_trees)
         call([=] { capture::keep_tree(source); });
 }
 
@@ -202,6 +207,12 @@ TimestampTz Group::as_of(Oid relid) const
     return DT_NOEND;
 }
 
+void release_trees(const Group &group)
+{
+    for (Oid source : group.kept_trees)
+        call([=] { capture::release_tree(source); });
+}
+
 Group lock_group(const Asking &asking)
 {
     Group group = gather(asking);
@@ -220,6 +231,7 @@ Group lock_group(const Asking &asking)
             return Group::of_nobody({.locked = member.compiled->relid()});
     leave_out_suspended(group, asking);
     lock_sources(group.members);
+    keep_trees(group);
     observe(group);
     look_at_left_out(group);
     return group;

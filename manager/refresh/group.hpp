@@ -31,6 +31,7 @@ struct Group {
     std::vector<Member> members; /* upstreams first */
     std::vector<ObservedSource> observed; /* sources and members, ascending by OID */
     std::vector<LeftOut> left_out;
+    std::vector<Oid> kept_trees; /* sources that no partition or child with rows comes to */
     std::vector<std::vector<Oid>> bonds; /* each is refreshed as a whole or not at all */
     Unrefreshed unrefreshed;
 
@@ -49,5 +50,7 @@ void look_at_left_out(Group &group);
 /* Those who are asked for and whoever is within reach (but left_out.hpp), locked, with state rows read and the mailbox
  * observed. No members: unrefreshed.locked says why. */
 Group lock_group(const Asking &asking);
+/* To be called after the last statement under the snapshot: the transaction may stay open. */
+void release_trees(const Group &group);
 
 } // namespace pgtrickle::refresh

@@ -276,6 +276,7 @@ std::vector<Outcome> refresh_group_openly(const Asking &asking, Unrefreshed *unr
     write_states(group, data_timestamp);
     report(group);
     call([] { PopActiveSnapshot(); });
+    release_trees(group);
     /* What was observed after the snapshot was taken says nothing about it. */
     std::vector<Outcome> outcomes;
     for (const Member &member : group.members) {
