@@ -16,6 +16,7 @@
 #include "capture/witness.hpp"
 #include "capture/guard.hpp"
 #include "definition/definition.hpp"
+#include "definition/lock_right.hpp"
 #include "definition/state.hpp"
 
 extern "C" {
@@ -257,8 +258,10 @@ bool is_captured_with(Oid source, const AttrNumber *columns, int column_count)
 void release(Oid source)
 {
     SourceRow row;
-    /* Somebody may be adding a reader, or dropping another one: trim() comes back. */
-    if (!OidIsValid(source_table()) || !lock_capture_if_free(source) || !lock_unclaimed(source) || state::log_readers_of(source) != NIL || !find_source(source, &row) || !row.is_active)
+    /* The locks stay to the end of the transaction: what it may not keep others from is left to trim(), as is a source that
+     * somebody is adding a reader to, or dropping another one of. */
+    if (!OidIsValid(source_table()) || !definition::may_stop_capture_changes(source) || !lock_capture_if_free(source) ||
+        !lock_unclaimed(source) || state::log_readers_of(source) != NIL || !find_source(source, &row) || !row.is_active)
         return;
     row.is_active = false;
     update_source(&row);

@@ -4,6 +4,7 @@
 #include "capture/installation.hpp"
 #include "capture/source.hpp"
 #include "definition/definition.hpp"
+#include "definition/lock_right.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/lock_chain.hpp"
 #include "pg/versions.hpp"
@@ -24,6 +25,7 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -313,9 +315,22 @@ std::vector<const WantedSource *> install_elsewhere(const std::vector<WantedSour
     return missing;
 }
 
+/* A table is captured for those only that may lock it themselves; of a stream table, SELECT is enough to read its log. PostgreSQL frame. */
+void require_lock_right(Oid source)
+{
+    if (!definition::is_stream_table(source) || definition::may_stop_refreshes(source))
+        return;
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+                    errmsg("could not begin to log the changes of stream table \"%s\"", get_rel_name(source)),
+                    errdetail("There was no background process for it, and this transaction may not keep the stream table from being refreshed."),
+                    errhint("Try again, or increase max_worker_processes.")));
+}
+
 /* In this transaction. */
 void install_here(const std::vector<const WantedSource *> &missing)
 {
+    for (const WantedSource *source : missing)
+        call([&] { require_lock_right(source->relid); });
     List *sources = relids_of(missing);
     call([=] { lock_sources(sources); });
     for (const WantedSource *source : missing)

@@ -1,0 +1,65 @@
+#include "definition/lock_right.hpp"
+
+#include "definition/definition.hpp"
+#include "definition/state.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/relation_owner.hpp"
+#include "pg/rights.hpp"
+#include "pg/versions.hpp"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle::definition {
+
+namespace {
+
+/* As LOCK TABLE asks for any mode, and CREATE TRIGGER for ShareRowExclusive. */
+constexpr AclMode for_lock_table = ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE, for_create_trigger = ACL_TRIGGER;
+
+/* What this transaction has dropped is locked already. */
+bool may_lock(Oid relation, Oid user, AclMode any_of)
+{
+    const char kind = get_rel_relkind(relation);
+    if (kind == '\0' || object_ownercheck(RelationRelationId, relation, user))
+        return true;
+    return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) &&
+           pg_class_aclcheck(relation, user, any_of) == ACLCHECK_OK;
+}
+
+/* An upstream of the same owner is refreshed with it; one of another owner it does not wait for. */
+bool may_user_stop_refreshes(Oid stream_table, Oid user)
+{
+    check_stack_depth();
+    if (may_lock(stream_table, user, ACL_NO_RIGHTS))
+        return true;
+    ListCell *cell;
+    foreach (cell, state::sources_of(stream_table)) {
+        const Oid source = lfirst_oid(cell);
+        if (may_lock(source, user, for_lock_table))
+            return true;
+        if (is_stream_table(source) && owner_of_relation(source, true) == owner_of_relation(stream_table, true) &&
+            may_user_stop_refreshes(source, user))
+            return true;
+    }
+    return false;
+}
+
+} // namespace
+
+bool may_stop_refreshes(Oid stream_table)
+{
+    return mailbox::own_part(stream_table).holds_it ||
+           may_user_stop_refreshes(stream_table, asking_user());
+}
+
+bool may_stop_capture_changes(Oid source)
+{
+    if (is_stream_table(source))
+        return may_stop_refreshes(source);
+    return may_lock(source, asking_user(), for_lock_table | for_create_trigger);
+}
+
+} // namespace pgtrickle::definition
