@@ -4,20 +4,19 @@
 #include "definition/restoring.hpp"
 #include "fdw/freshness.hpp"
 #include "fdw/history.hpp"
+#include "fdw/on_stale.hpp"
+#include "fdw/refresh_others.hpp"
 #include "fdw/refresh_request.hpp"
 #include "fdw/serving.hpp"
 #include "fdw/state_seen.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/relation_name.hpp"
 #include "pg/versions.hpp"
 #include "refresh/holds.hpp"
-#include "refresh/left_out.hpp"
 #include "refresh/refresh.hpp"
 
 extern "C" {
 #include "access/xact.h"
 #include "executor/executor.h"
-#include "storage/proc.h"
 #include "utils/lsyscache.h"
 }
 
@@ -27,120 +26,9 @@ namespace pgtrickle {
 
 namespace {
 
-/* What has it rest, in words, or null if nothing does by now. PostgreSQL frame. */
-const char *explain_rest(Oid relid, bool is_hint)
-{
-    char *text = nullptr;
-    enter([&] {
-        refresh::Explanation explanation = refresh::explain_hold(relid);
-        if (explanation.sentence.empty())
-            explanation = refresh::explain_rest(relid);
-        const std::string &words = is_hint ? explanation.hint : explanation.sentence;
-        if (!words.empty())
-            text = call([&] { return pstrdup(words.c_str()); });
-    });
-    return text;
-}
-
 bool is_held(Oid relid)
 {
     return enter([=] { return refresh::hold_on(relid).has_value(); });
-}
-
-const char *explain(Oid relid, Obstacle obstacle)
-{
-    switch (obstacle) {
-    case Obstacle::timed_out:
-        return "It was not refreshed within pg_trickle.scan_refresh_timeout.";
-    case Obstacle::failed:
-        return "Its last refresh failed.";
-    case Obstacle::suspended:
-    case Obstacle::held:
-        if (const char *rest = explain_rest(relid, false))
-            return rest;
-        /* Its end is not seen. */
-        if (IsolationUsesXactSnapshot())
-            return explain(relid, Obstacle::fixed_snapshot);
-        break;
-    case Obstacle::no_manager:
-        return "No manager is running in this database.";
-    case Obstacle::locked:
-        return "Another transaction holds its lock.";
-    case Obstacle::fixed_snapshot:
-        return "The snapshot of this transaction or function is fixed, and changes that it sees are not "
-               "taken in.";
-    case Obstacle::read_only:
-        return "Only this transaction could refresh it, and may not write now.";
-    case Obstacle::standby:
-        return "A standby cannot refresh it.";
-    case Obstacle::none:
-        break;
-    }
-    return "It has changed again since it was refreshed.";
-}
-
-const char *advise(Oid relid, Obstacle obstacle)
-{
-    switch (obstacle) {
-    case Obstacle::failed:
-        return psprintf("pgtrickle.get_refresh_history(%s) tells why.",
-                        quote_literal_cstr(quoted_relation_name(relid)));
-    case Obstacle::suspended:
-    case Obstacle::held:
-        if (const char *hint = explain_rest(relid, true))
-            return hint;
-        return advise(relid, IsolationUsesXactSnapshot() ? Obstacle::fixed_snapshot : Obstacle::none);
-    case Obstacle::timed_out:
-    case Obstacle::locked:
-        return "See pgtrickle.blocked_refreshes() for locks that it waits for, call pgtrickle.refresh_stream_table(), or try again.";
-    case Obstacle::read_only:
-        return "Read it before SET TRANSACTION READ ONLY, and not by a function that is PARALLEL SAFE or RESTRICTED.";
-    case Obstacle::fixed_snapshot:
-        return "LOCK TABLE name IN ACCESS SHARE MODE as the first statement of the transaction refreshes it.";
-    default:
-        return "Call pgtrickle.refresh_stream_table(), or try again.";
-    }
-}
-
-/* Of a stream table that is to be read but has never been filled. */
-void require_populated(Oid relid, const Freshness &freshness)
-{
-    if (freshness.is_populated)
-        return;
-    bool is_to_be_lifted = freshness.obstacle == Obstacle::suspended || freshness.obstacle == Obstacle::held;
-    const char *detail = explain(relid, freshness.obstacle);
-    const char *hint = advise(relid, is_to_be_lifted ? freshness.obstacle : Obstacle::none);
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("stream table \"%s\" has not been populated", get_rel_name(relid)),
-                    freshness.obstacle != Obstacle::none ? errdetail("%s", detail) : 0, errhint("%s", hint)));
-}
-
-/* One WARNING a statement of the client, however many statements of functions it runs; and one a transaction of what its
- * snapshot is the reason for, which stays what it is. */
-bool is_first_warning(Obstacle obstacle)
-{
-    static TimestampTz warned_at = 0;
-    static LocalTransactionId warned_in = InvalidLocalTransactionId;
-    bool is_first = warned_at != GetCurrentStatementStartTimestamp();
-    warned_at = GetCurrentStatementStartTimestamp();
-    if (obstacle != Obstacle::fixed_snapshot || !IsolationUsesXactSnapshot())
-        return is_first;
-    is_first = is_first && warned_in != own_local_xid();
-    warned_in = own_local_xid();
-    return is_first;
-}
-
-void apply_on_stale(Oid relid, Obstacle obstacle)
-{
-    bool is_error = guc::on_stale == static_cast<int>(guc::OnStale::error);
-    if (!is_error && !is_first_warning(obstacle))
-        return;
-    const char *detail = explain(relid, obstacle);
-    const char *hint = advise(relid, obstacle);
-    ereport(is_error ? ERROR : WARNING,
-            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-             errmsg("stream table \"%s\" is staler than it may be", get_rel_name(relid)),
-             errdetail("%s", detail), errhint("%s", hint)));
 }
 
 /* Asks for all of them at once, and judges those anew that were not refreshed. Returns whether all are fresh. */
@@ -160,6 +48,10 @@ bool ask_manager(const Oid *relids, int count)
             freshness.is_populated =
                 mailbox::look(relids[i]).state.is_populated || state_seen(relids[i], nullptr).is_populated;
             require_populated(relids[i], freshness);
+            if (has_to_be_current(relids[i]) && mailbox::own_part(relids[i]).has_changes) {
+                is_fresh = false;
+                apply_on_stale(relids[i], Obstacle::own_changes);
+            }
             continue;
         }
         Freshness freshness = judge(relids[i], GetCurrentTimestamp());
@@ -214,6 +106,8 @@ void sort(Sorted *sorted, int count, Oid relid, const Freshness &freshness)
 
 bool refresh_here(const Oid *relids, int count)
 {
+    const bool goes_by_schedules = std::none_of(relids, relids + count, has_to_be_current);
+    const LeftBehinds left = refresh_others(relids, count, goes_by_schedules);
     auto *held = static_cast<Oid *>(palloc(sizeof(Oid) * count));
     int held_count = 0;
     enter([&] {
@@ -236,8 +130,15 @@ bool refresh_here(const Oid *relids, int count)
         require_populated(held[i], {Verdict::stale, Obstacle::held, state_seen(held[i], nullptr).is_populated});
         apply_on_stale(held[i], Obstacle::held);
     }
+    for (int i = 0; i < left.count; i++)
+        apply_on_stale(left.list[i].relid, left.list[i].obstacle);
     pfree(held);
-    return held_count == 0;
+    return held_count + left.count == 0;
+}
+
+bool can_refresh_all_here(const Oid *relids, int count)
+{
+    return std::all_of(relids, relids + count, can_refresh_here) && !reads_upstreams_of_others(relids, count);
 }
 
 Oid *those_of_one_state(const Oid *relids, int count, int *found_count)
@@ -248,11 +149,6 @@ Oid *those_of_one_state(const Oid *relids, int count, int *found_count)
         if (has_to_be_current(relids[i]))
             found[(*found_count)++] = relids[i];
     return found;
-}
-
-void tell_behind(Oid relid)
-{
-    apply_on_stale(relid, Obstacle::none);
 }
 
 Passed pass_barrier(const Oid *relids, int count, const AskedRights *rights)
@@ -296,7 +192,7 @@ bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed
         Freshness freshness = judge_as_of(relids[i], fixed.snapshot, fixed.taken_at);
         bool is_own = own.has_changes || own.holds_it;
         if (is_own && !fixed.is_inherited && freshness.verdict == Verdict::stale &&
-            guc::max_staleness_ms == 0 && can_refresh_here())
+            guc::max_staleness_ms == 0 && can_refresh_here(relids[i]))
             freshness.verdict = Verdict::refresh_here;
         sort(&sorted, count, relids[i], freshness);
     }

@@ -32,13 +32,13 @@ Passed pass_barrier(const Oid *relids, int count, const AskedRights *rights);
 /* Refreshes in this transaction; its history is written when the transaction ends. Returns whether all of them were: to those
  * that rest, on_stale has been applied. */
 bool refresh_here(const Oid *relids, int count);
+/* Whether it can refresh all of them, and all that they read, so that nobody comes between. */
+bool can_refresh_all_here(const Oid *relids, int count);
 
 /* Those of its stream tables that a statement is to see with the same changes, palloc'ed: those of which nothing may be stale.
  * That nothing is pending now does not tell that it does: one of them may have been refreshed before its snapshot, and the
  * other one, or what it reads, behind it. */
 Oid *those_of_one_state(const Oid *relids, int count, int *found_count);
-/* Applies on_stale to one that lacks what another stream table of the statement has taken in. */
-void tell_behind(Oid relid);
 
 struct FixedSnapshot {
     Snapshot snapshot;

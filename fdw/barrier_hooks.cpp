@@ -15,6 +15,7 @@
 #include "fdw/freshness.hpp"
 
 #include "definition/guc.hpp"
+#include "fdw/on_stale.hpp"
 #include "fdw/serving.hpp"
 #include "fdw/state_seen.hpp"
 #include "pg/versions.hpp"
@@ -160,9 +161,9 @@ constexpr int most_passes = 5, most_passes_of_who_cannot_refresh = 30;
  * the end refreshes all of them in its own transaction, where nobody comes between. */
 void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
 {
-    const bool can_refresh = can_refresh_here();
     int current_count = 0;
     const Oid *current = those_of_one_state(relids, count, &current_count);
+    const bool can_refresh = can_refresh_all_here(current, current_count);
     for (int left = (can_refresh ? most_passes : most_passes_of_who_cannot_refresh) - 1;; left--) {
         const AskedRights rights = asked_rights(query->plannedstmt);
         Passed passed = pass_barrier(relids, count, &rights);
@@ -175,7 +176,7 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
             return;
         if (left == 0 && !can_refresh) {
             wait.is_in_vain = true;
-            tell_behind(behind);
+            apply_on_stale(behind, Obstacle::none);
             return;
         }
         PopActiveSnapshot();

@@ -1,6 +1,7 @@
 #include "fdw/fill.hpp"
 
 #include "fdw/history.hpp"
+#include "fdw/refresh_others.hpp"
 #include "refresh/holds.hpp"
 #include "refresh/refresh.hpp"
 
@@ -22,6 +23,7 @@ bool is_of_history(Oid relid, const PgError &error)
 
 void fill_now(Oid relid)
 {
+    call([=] { refresh_others_for(relid); });
     const TimestampTz started_at = GetCurrentTimestamp();
     try {
         note_refresh(refresh::initialize(relid), "INITIAL");

@@ -1,6 +1,7 @@
 #include "fdw/freshness.hpp"
 
 #include "definition/guc.hpp"
+#include "definition/lock_right.hpp"
 #include "definition/time_zone.hpp"
 #include "fdw/serving.hpp"
 #include "fdw/state_seen.hpp"
@@ -50,9 +51,9 @@ bool has_to_be_current(Oid relid)
     return serving_of(relid)->schedule.is_always_fresh();
 }
 
-bool can_refresh_here()
+bool can_refresh_here(Oid relid)
 {
-    return !XactReadOnly && !IsInParallelMode() && !RecoveryInProgress();
+    return !XactReadOnly && !IsInParallelMode() && !RecoveryInProgress() && definition::may_stop_refreshes(relid);
 }
 
 Freshness judge(Oid relid, TimestampTz now)
@@ -81,11 +82,15 @@ Freshness judge(Oid relid, TimestampTz now)
     if (is_own && has_to_be_current(relid)) {
         if (own.is_current && is_populated)
             return {Verdict::serve, Obstacle::none, true};
-        if (can_refresh_here())
+        if (can_refresh_here(relid))
             return {Verdict::refresh_here, Obstacle::none, is_populated};
+        const bool is_of_others = !definition::may_stop_refreshes(relid);
+        /* What others have changed the manager takes in, and may find that this transaction has changed nothing of it. */
+        if (is_of_others && own.has_changes && !look.is_current() && !look.state.is_suspended && !look.state.is_failing)
+            return {Verdict::ask, Obstacle::none, is_populated, true};
         /* Nobody else sees what it has written, or has the lock. */
         if (own.has_changes || own.holds_it)
-            return {Verdict::stale, Obstacle::read_only, is_populated};
+            return {Verdict::stale, is_of_others ? Obstacle::own_changes : Obstacle::read_only, is_populated};
     }
     if (own.holds_it && !is_populated)
         return {Verdict::serve, Obstacle::none, false};
@@ -97,7 +102,7 @@ Freshness judge(Oid relid, TimestampTz now)
         return {Verdict::serve, Obstacle::none, true, !own.holds_it && !look.state.is_suspended && !look.state.is_failing};
     /* Nobody else can take the lock of a stream table that this transaction holds. */
     if (own.holds_it)
-        return {can_refresh_here() ? Verdict::refresh_here : Verdict::stale, Obstacle::read_only, true};
+        return {can_refresh_here(relid) ? Verdict::refresh_here : Verdict::stale, Obstacle::read_only, true};
     if (look.is_known && (look.state.is_suspended || look.state.is_failing))
         return refused(look.state, is_populated);
     return {Verdict::ask, Obstacle::none, is_populated, true};

@@ -37,6 +37,7 @@ enum class Obstacle {
     fixed_snapshot,
     read_only,
     standby,
+    own_changes,
 };
 
 struct Freshness {
@@ -56,7 +57,7 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at);
 /* Whether nothing at all may be pending. */
 bool has_to_be_current(Oid relid);
 
-/* Whether this transaction may refresh: it writes. */
-bool can_refresh_here();
+/* Whether this transaction may refresh it: it writes, and its user may keep it from being refreshed by others. */
+bool can_refresh_here(Oid relid);
 
 } // namespace pgtrickle

@@ -6,6 +6,7 @@
 #include "definition/restoring.hpp"
 #include "fdw/arguments.hpp"
 #include "fdw/history.hpp"
+#include "fdw/refresh_others.hpp"
 #include "fdw/visibility.hpp"
 
 SQL_FUNCTION(pgtrickle_refresh_stream_table)
@@ -20,6 +21,7 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
         definition::end_restoring();
         return locked_stream_table(owned_stream_table, name.c_str(), RowExclusiveLock);
     });
+    call([=] { refresh_others_for(relid); });
     TimestampTz started_at = GetCurrentTimestamp();
     try {
         for (const refresh::Outcome &outcome : refresh::refresh_group({.members = {relid}}))

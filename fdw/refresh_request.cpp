@@ -61,13 +61,13 @@ bool is_blocked_by_me(int pid)
 
 /* Raises an error if a worker waits for a lock of this transaction. Returns whether it waits behind somebody else who does:
  * then no lock of its own choice is the reason, but those that whoever reads has; waiting is in vain all the same. */
-bool is_waited_for()
+bool is_waited_for(OnDeadlock on_deadlock)
 {
     int chain[chain_limit];
     int length = mailbox::serving_pids(chain);
     const int worker_count = length;
     for (int next = 0; next < length; next++) {
-        if (next < worker_count && is_blocked_by_me(chain[next]))
+        if (on_deadlock == OnDeadlock::raise && next < worker_count && is_blocked_by_me(chain[next]))
             ereport(ERROR,
                     (errcode(ERRCODE_T_R_DEADLOCK_DETECTED), errmsg("deadlock detected"),
                      errdetail("This transaction waits for a refresh worker (process %d) to refresh a stream "
@@ -113,7 +113,7 @@ void sleep(long sleep_ms)
 
 } // namespace
 
-Obstacle request_refresh(const Oid *relids, int count)
+Obstacle request_refresh(const Oid *relids, int count, OnDeadlock on_deadlock)
 {
     const Stopwatch waited;
     const int64_t limit_ms = guc::scan_refresh_timeout_ms;
@@ -130,7 +130,7 @@ Obstacle request_refresh(const Oid *relids, int count)
         if (now_ms >= limit_ms)
             break;
         if (now_ms >= probe_at_ms) {
-            if (is_waited_for()) {
+            if (is_waited_for(on_deadlock)) {
                 reply.answer = mailbox::Answer::locked;
                 break;
             }

@@ -11,6 +11,7 @@
 #include "fdw/fill.hpp"
 #include "fdw/history.hpp"
 #include "fdw/redefinition.hpp"
+#include "fdw/refresh_others.hpp"
 #include "fdw/serving.hpp"
 #include "fdw/visibility.hpp"
 #include "mailbox/mailbox.hpp"
@@ -64,6 +65,7 @@ std::string rows_made_anew(Oid relid)
     mailbox::note_definition_change();
     if (std::optional<scheduler::Hold> hold = refresh::hold_on(relid); hold && hold->is_about_data())
         return "its rows are made anew when it is not held back any more. " + refresh::sentence_of(*hold);
+    call([=] { refresh_others_for(relid); });
     int64_t wrong = 0;
     const TimestampTz started_at = GetCurrentTimestamp();
     try {

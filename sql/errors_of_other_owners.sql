@@ -14,6 +14,8 @@ INSERT INTO errors_owner.source VALUES (1, '12');
 CREATE FOREIGN TABLE errors_owner.numbers (id int, n int) SERVER pgtrickle
   OPTIONS (query 'SELECT id, t::int FROM errors_owner.source', schedule '1h');
 GRANT SELECT ON errors_owner.numbers TO errors_other, errors_monitor;
+-- Roles that may lock what it reads refresh it in their own transactions.
+GRANT UPDATE ON errors_owner.source TO errors_other, errors_monitor;
 SET ROLE errors_other;
 CREATE TABLE errors_other.mine (id int PRIMARY KEY);
 CREATE FOREIGN TABLE errors_other.own (id int) SERVER pgtrickle OPTIONS (query 'SELECT id FROM errors_other.mine', schedule '1h');

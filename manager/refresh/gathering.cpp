@@ -1,5 +1,6 @@
 #include "refresh/gathering.hpp"
 
+#include "definition/lock_right.hpp"
 #include "definition/restoring.hpp"
 #include "refresh/bindings.hpp"
 
@@ -33,7 +34,9 @@ struct Collected {
 
     bool takes(Oid upstream) const
     {
-        return reach == Reach::all_below || named.count(upstream) != 0 || !has_been_filled(upstream);
+        if (named.count(upstream) != 0)
+            return true;
+        return reach == Reach::all_below ? call([=] { return definition::may_stop_refreshes(upstream); }) : !has_been_filled(upstream);
     }
 };
 

@@ -6,7 +6,8 @@
  * until refreshes that write its change log have ended, before he refreshes it himself), the
  * object locks (Exclusive: one refresh of a stream table at a time) by level and OID, then
  * sources and their logs (AccessShare) by OID. A TRUNCATE or a trim that sneaked in between
- * lock and snapshot would read as an empty source; so no snapshot is taken before the last lock.
+ * lock and snapshot would read as an empty source; so no snapshot is taken before the last lock. Sources, and what else takes no part
+ * (upstreams_of_others.hpp), are locked as a reader locks them, for the transaction may stay open.
  * C++ frames; they throw PgError.
  */
 #pragma once

@@ -30,7 +30,7 @@ enum class LockWait { wait, skip_if_locked };
 
 /* Who takes part beside those that are named. */
 enum class Reach {
-    all_below, /* their atomic siblings, and all that any of them reads */
+    all_below, /* their atomic siblings, and all that any of them reads but upstreams_of_others() */
     named,     /* nobody; what else they read is read as it stands, unless it has never been filled */
 };
 

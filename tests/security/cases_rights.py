@@ -129,11 +129,11 @@ class Rights:
         self._by_others("SELECT pgtrickle.refresh_stream_table('NAME')", "superuser")
 
     def a_read_in_a_refreshing_transaction_runs_nothing_as_the_reader(self):
-        """The reader's transaction has changed the source, so its read refreshes by itself."""
+        """The reader's transaction has changed the source, which it may lock as well, so its read refreshes by itself."""
         found = []
         for name in ("array_of_domain", "immutable_of_column"):
             self._made(name)
-            self.arena.run("owner", f"GRANT INSERT ON own.{name}_t TO canary_creator")
+            self.arena.run("owner", f"GRANT INSERT, UPDATE ON own.{name}_t TO canary_creator")
             session = self.arena.fresh_session("creator")
             self.arena.log.events()
             session.run("SET pg_trickle.max_staleness = 0")
@@ -146,10 +146,11 @@ class Rights:
         demand(found)
 
     def creation_on_top_runs_nothing_as_the_creator(self):
-        """A refresh of it refreshes what it reads."""
+        """A refresh of it refreshes what it reads, if its role may lock the source of that."""
         found = []
         for name in ("array_of_domain", "immutable_of_column"):
             self._made(name)
+            self.arena.run("owner", f"GRANT UPDATE ON own.{name}_t TO canary_creator")
             self.arena.run("owner", f"INSERT INTO own.{name}_t (id, g, v) VALUES (9, 1, 9)")
             session = self.arena.fresh_session("creator")
             session.run(f"CREATE FOREIGN TABLE cre.on_{name} () SERVER pgtrickle OPTIONS (query 'SELECT id, v FROM own.{name}', schedule '1h')")

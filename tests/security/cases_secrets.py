@@ -123,11 +123,15 @@ class Secrets:
                                                    "OPTIONS (query 'SELECT id, n FROM own.numbers', schedule '1h')"))
         self.arena.run("owner", "INSERT INTO own.texts VALUES (10, 'SECRET_10')")
         creator = self.arena.fresh_session("creator")
-        for statement in ("SET pg_trickle.max_staleness = 0", "SELECT * FROM own.numbers", "SELECT pgtrickle.refresh_stream_table('cre.over')",
-                          "BEGIN", "SELECT pgtrickle.refresh_stream_table('cre.over')", "SELECT * FROM own.numbers", "ROLLBACK",
-                          "SELECT * FROM pgtrickle.pgt_stream_tables", "SELECT * FROM pgtrickle.pgt_refresh_history",
-                          "CREATE FOREIGN TABLE cre.over_2 () SERVER pgtrickle OPTIONS (query 'SELECT n FROM own.numbers', schedule '1h')"):
-            creator.attempt(statement)
+        # A role that may lock the source refreshes the other owner's in its own transactions.
+        for privilege in "SELECT (id)", "UPDATE":
+            self.arena.run("owner", f"GRANT {privilege} ON own.texts TO canary_creator")
+            for statement in ("SET pg_trickle.max_staleness = 0", "SELECT * FROM own.numbers", "SELECT pgtrickle.refresh_stream_table('cre.over')",
+                              "BEGIN", "SELECT pgtrickle.refresh_stream_table('cre.over')", "SELECT * FROM own.numbers", "ROLLBACK",
+                              "SELECT * FROM pgtrickle.pgt_stream_tables", "SELECT * FROM pgtrickle.pgt_refresh_history",
+                              "CREATE FOREIGN TABLE cre.over_2 () SERVER pgtrickle OPTIONS (query 'SELECT n FROM own.numbers', schedule '1h')",
+                              "DROP FOREIGN TABLE IF EXISTS cre.over_2"):
+                creator.attempt(statement)
         self.arena.run("owner", "DELETE FROM own.texts WHERE id = 10")
         text = creator.text()
         creator.close()
