@@ -1,6 +1,7 @@
 """Expressions that fail for some values, over rows and groups of which a condition, a join or HAVING removes those.
 
-PostgreSQL evaluates them for what is left: the select list after WHERE and HAVING, a condition on keys below the grouping.
+PostgreSQL evaluates them for what is left: the select list after WHERE and HAVING, a condition on keys below the grouping, one on
+a set operation above it.
 A stream table has to do the same wherever it keeps something: in arrangements, in their indexes, in what it recomputes.
 """
 import selects
@@ -35,7 +36,7 @@ def selection(query, depth):
     if not found:
         return None
     query.may_fail = True
-    form = query.choices.weighted((50, over_groups), (25, below_a_filter), (25, over_rows))
+    form = query.choices.weighted((40, over_groups), (20, below_a_filter), (20, over_removed_rows), (20, over_rows))
     return form(query, *found)
 
 
@@ -93,6 +94,19 @@ def below_a_filter(query, source, columns):
     condition = choices.pick(["%s.k = 3", "%s.k < 2", "%s.k IN (2, 4)", "NOT %s.k > 3"]) % alias
     outer = choices.pick(["SELECT %(g)s.k AS c0, %(g)s.v AS c1", "SELECT DISTINCT %(g)s.k AS c0, %(g)s.v AS c1"]) % {"g": alias}
     return "%s FROM (%s) %s WHERE %s" % (outer, inner % parts, alias, condition), [("c0", "int"), ("c1", "int")]
+
+
+def over_removed_rows(query, source, columns):
+    """A condition so cheap that it comes first in any WHERE, on what a set operation leaves."""
+    choices, alias = query.choices, query.fresh("g")
+    value = choices.pick(columns)
+    rows = "SELECT %s AS v FROM %s EXCEPT %sSELECT %s FROM %s WHERE NOT %s <> 6" % (
+        value, source, choices.pick(["", "ALL "]), value, source, value)
+    if choices.chance(30):
+        rows = "(%s) UNION ALL SELECT 3" % rows
+    other = relation(query) if choices.chance(40) else None
+    join = " %s %s ON %s = %s.v" % (choices.pick(["JOIN", "LEFT JOIN"]), other[0], choices.pick(other[1]), alias) if other else ""
+    return "SELECT %s.v AS c0 FROM (%s) %s%s WHERE is_not_six(%s.v)" % (alias, rows, alias, join, alias), [("c0", "int")]
 
 
 def or_core(query, depth, wanted):
