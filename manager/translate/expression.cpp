@@ -146,6 +146,28 @@ bool survives_printing(Node *tree, Nodes *nodes, Printed *printed)
     return equal(tree, parse_again(printed->text, nodes, IsA(tree, TableFunc)));
 }
 
+/* varchar(value, 24, false), which an assignment has made of a value that may be too long: printed as a cast it would be
+ * an explicit one, which cuts the value off. */
+bool is_length_of_assignment(Node *node)
+{
+    if (!IsA(node, FuncExpr) || !exprIsLengthCoercion(node, nullptr) || list_length(castNode(FuncExpr, node)->args) != 3)
+        return false;
+    auto *is_explicit = static_cast<Node *>(lthird(castNode(FuncExpr, node)->args));
+    return IsA(is_explicit, Const) && !castNode(Const, is_explicit)->constisnull &&
+           !DatumGetBool(castNode(Const, is_explicit)->constvalue);
+}
+
+/* The tree with such conversions as the calls that they are. */
+Node *with_lengths_spelled(Node *node, void *context)
+{
+    if (node == nullptr)
+        return nullptr;
+    Node *result = mutate_expression(node, with_lengths_spelled, context);
+    if (is_length_of_assignment(node))
+        castNode(FuncExpr, result)->funcformat = COERCE_EXPLICIT_CALL;
+    return result;
+}
+
 bool is_of_user(Oid function, void *)
 {
     return function >= FirstNormalObjectId;
@@ -163,6 +185,7 @@ Printed print(Node *node, Nodes *nodes, bool is_call)
     /* Of a call, the arguments are read from the input, not the call itself. */
     Node *tree = is_call ? mutate_expression(node, substitute, nodes) : substitute(node, nodes);
     tree = with_own_operators_spelled(tree);
+    tree = with_lengths_spelled(tree, nullptr);
     Printed printed = {};
     printed.unusable = unusable_name(tree);
     if (printed.unusable.name != nullptr)
