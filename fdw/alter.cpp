@@ -12,6 +12,7 @@
 #include "fdw/create.hpp"
 #include "fdw/cycle.hpp"
 #include "fdw/fill.hpp"
+#include "fdw/inherited_columns.hpp"
 #include "fdw/option.hpp"
 #include "fdw/owner.hpp"
 #include "fdw/redefinition.hpp"
@@ -89,37 +90,6 @@ void check_retyping(Oid relid, const AlterTableStmt *statement)
                             errhint("Drop the stream table, alter the column, and create it again: "
                                     "pgtrickle.export_definition(%s) shows how.",
                                     quote_literal_cstr(quoted_relation_name(linitial_oid(users))))));
-    }
-}
-
-bool would_be_dropped(Oid child, const char *name)
-{
-    HeapTuple tuple = SearchSysCacheAttName(child, name);
-    if (!HeapTupleIsValid(tuple))
-        return false;
-    auto *column = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple));
-    const bool is_only_inherited = column->attinhcount <= 1 && !column->attislocal;
-    ReleaseSysCache(tuple);
-    return is_only_inherited;
-}
-
-/* A column of a stream table is one of its query, and does not go with its parent's. */
-void check_dropping(Oid relid, const AlterTableStmt *statement)
-{
-    if (!owns_relation(relid) || !statement->relation->inh)
-        return;
-    ListCell *cell, *child;
-    foreach (cell, statement->cmds) {
-        auto *command = static_cast<AlterTableCmd *>(lfirst(cell));
-        if (command->subtype != AT_DropColumn)
-            continue;
-        foreach (child, find_all_inheritors(relid, NoLock, nullptr))
-            if (definition::is_stream_table(lfirst_oid(child)) && would_be_dropped(lfirst_oid(child), command->name))
-                ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                                errmsg("cannot drop column \"%s\" of stream table \"%s\"", command->name,
-                                       get_rel_name(lfirst_oid(child))),
-                                errdetail("Its columns are those of its query, and it inherits this one."),
-                                errhint("Detach the stream table first.")));
     }
 }
 
@@ -406,30 +376,6 @@ void lay_out_anew(Oid relid)
     call([] { PopActiveSnapshot(); });
 }
 
-bool has_columns_of_its_query(Oid relid)
-{
-    Query *query = definition::query_of(relid);
-    Relation table = table_open(relid, AccessShareLock);
-    bool is_fitting = true;
-    ListCell *cell;
-    foreach (cell, query->targetList) {
-        auto *target = static_cast<TargetEntry *>(lfirst(cell));
-        if (target->resjunk)
-            continue;
-        Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), target->resno - 1);
-        auto *value = reinterpret_cast<::Node *>(target->expr);
-        if (column->attisdropped)
-            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                            errmsg("stream table \"%s\" has lost column %d of its query", get_rel_name(relid), target->resno),
-                            errdetail("It was dropped with that of a parent or of its type."),
-                            errhint("Drop the stream table, and create it again without the column.")));
-        is_fitting &= column->atttypid == exprType(value) && column->attcollation == exprCollation(value) &&
-                      (column->atttypmod == -1 || column->atttypmod == exprTypmod(value));
-    }
-    table_close(table, AccessShareLock);
-    return is_fitting;
-}
-
 void redefine_as_declared(Oid relid)
 {
     Definition definition = definition::load(relid);
@@ -459,10 +405,12 @@ void alter_table(const UtilityCall &utility)
     if (!call([=] { return definition::is_stream_table(relid); })) {
         call([&] {
             check_retyping(relid, statement);
-            check_dropping(relid, statement);
+            check_dropping_from_parent(relid, statement);
             utility.run();
             CommandCounterIncrement();
         });
+        for (Oid child : retyped_children(relid, statement))
+            redefine_as_declared(child);
         if (OidIsValid(relid) && call([=] { return is_altering_row_type(statement); }))
             note_row_type(relid);
         if (OidIsValid(relid) && call([=] { return is_switching_policies(statement); }))

@@ -20,9 +20,6 @@ void alter_table(const UtilityCall &call);
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode,
               DeniedCapture denied = DeniedCapture::is_noted);
 
-/* Whether the types of the stream table's columns are those that its query returns; what it inherits from may have changed
- * them. Raises 55000 where it has lost one. PostgreSQL frame. */
-bool has_columns_of_its_query(Oid relid);
 /* redefine() by its query cast to the columns that it has. C++ frame. */
 void redefine_as_declared(Oid relid);
 

@@ -12,6 +12,7 @@
 #include "definition/state.hpp"
 #include "definition/view.hpp"
 #include "fdw/alter.hpp"
+#include "fdw/inherited_columns.hpp"
 #include "fdw/option.hpp"
 #include "fdw/redefinition.hpp"
 #include "mailbox/mailbox.hpp"

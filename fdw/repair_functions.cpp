@@ -10,6 +10,7 @@
 #include "fdw/create.hpp"
 #include "fdw/fill.hpp"
 #include "fdw/history.hpp"
+#include "fdw/inherited_columns.hpp"
 #include "fdw/redefinition.hpp"
 #include "fdw/refresh_others.hpp"
 #include "fdw/serving.hpp"

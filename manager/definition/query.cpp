@@ -258,6 +258,43 @@ bool has_fitting_collation(::Node *expression, const WantedColumn *wanted)
     return !OidIsValid(wanted->collation) || exprCollation(expression) == wanted->collation;
 }
 
+/* The argument of an implicit conversion, or null. */
+Expr *converted(Expr *expression)
+{
+    switch (nodeTag(expression)) {
+    case T_FuncExpr: {
+        auto *call = reinterpret_cast<FuncExpr *>(expression);
+        return call->funcformat == COERCE_IMPLICIT_CAST ? static_cast<Expr *>(linitial(call->args)) : nullptr;
+    }
+    case T_RelabelType: {
+        auto *cast = reinterpret_cast<RelabelType *>(expression);
+        return cast->relabelformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
+    }
+    case T_CoerceViaIO: {
+        auto *cast = reinterpret_cast<CoerceViaIO *>(expression);
+        return cast->coerceformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
+    }
+    case T_ArrayCoerceExpr: {
+        auto *cast = reinterpret_cast<ArrayCoerceExpr *>(expression);
+        return cast->coerceformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
+    }
+    case T_CoerceToDomain: {
+        auto *cast = reinterpret_cast<CoerceToDomain *>(expression);
+        return cast->coercionformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
+    }
+    default:
+        return nullptr;
+    }
+}
+
+/* Takes off what cast_to() has put on before: the value of an earlier type may have lost what the next one holds. A
+ * query has no implicit conversion of its own around a target. */
+void undo_cast(TargetEntry *target)
+{
+    while (Expr *argument = converted(target->expr))
+        target->expr = argument;
+}
+
 bool fits(TargetEntry *target, const WantedColumn *wanted)
 {
     auto *expression = reinterpret_cast<::Node *>(target->expr);
@@ -310,7 +347,10 @@ Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, c
     ListCell *cell;
     foreach (cell, query->targetList) {
         auto *target = static_cast<TargetEntry *>(lfirst(cell));
-        if (!target->resjunk && !fits(target, &wanted[target->resno - 1]))
+        if (target->resjunk)
+            continue;
+        undo_cast(target);
+        if (!fits(target, &wanted[target->resno - 1]))
             must_wrap |= query->setOperations != nullptr || target->ressortgroupref != 0;
     }
     if (must_wrap)
