@@ -258,10 +258,12 @@ bool is_captured_with(Oid source, const AttrNumber *columns, int column_count)
 void release(Oid source)
 {
     SourceRow row;
-    /* The locks stay to the end of the transaction: what it may not keep others from is left to trim(), as is a source that
-     * somebody is adding a reader to, or dropping another one of. */
-    if (!OidIsValid(source_table()) || !definition::may_stop_capture_changes(source) || !lock_capture_if_free(source) ||
-        !lock_unclaimed(source) || state::log_readers_of(source) != NIL || !find_source(source, &row) || !row.is_active)
+    /* The locks, which stay to the end of the transaction, keep the log from being trimmed: not taken for a source that is read. */
+    if (!OidIsValid(source_table()) || state::log_readers_of(source) != NIL)
+        return;
+    /* What the transaction may not keep others from is left to trim(), as is a source of which another transaction adds or drops a reader. */
+    if (!definition::may_stop_capture_changes(source) || !lock_capture_if_free(source) || !lock_unclaimed(source) ||
+        state::log_readers_of(source) != NIL || !find_source(source, &row) || !row.is_active)
         return;
     row.is_active = false;
     update_source(&row);
