@@ -67,8 +67,6 @@ void create_group(FunctionCallInfo fcinfo)
                             {name, call([=] { return psprintf("%.17g", tolerance_s); })});
     if (inserted.empty())
         raise({.sqlstate = ERRCODE_DUPLICATE_OBJECT, .message = "watermark group \"" + name + "\" already exists"});
-    /* Of a group of that name that was dropped while a refresh wrote down how far it had taken it in. */
-    run_own("DELETE FROM pgtrickle.pgt_watermark_taken WHERE group_name = $1", {name});
     for (Oid source : sources)
         run_own("INSERT INTO pgtrickle.pgt_hold (kind, relation, group_name, by_role) VALUES ('watermark', $1::oid, $2, $3)",
                 {std::to_string(source), name, current_role()});
@@ -103,7 +101,6 @@ void drop_group(FunctionCallInfo fcinfo)
     if (run_own("DELETE FROM pgtrickle.pgt_watermark_group WHERE name = $1 RETURNING 1", {name}).empty())
         raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT, .message = "watermark group \"" + name + "\" does not exist"});
     run_own("DELETE FROM pgtrickle.pgt_hold WHERE kind = 'watermark' AND group_name = $1", {name});
-    run_own("DELETE FROM pgtrickle.pgt_watermark_taken WHERE group_name = $1", {name});
     mailbox::note_definition_change();
 }
 

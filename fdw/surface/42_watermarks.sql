@@ -4,7 +4,7 @@
 CREATE TABLE pgtrickle.pgt_watermark_group (
   name        text PRIMARY KEY,
   tolerance_s float8 NOT NULL,
-  created_at  timestamptz NOT NULL DEFAULT now()
+  created_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE pgtrickle.pgt_watermark_group IS 'internal: groups of sources that are loaded together';
 REVOKE ALL ON pgtrickle.pgt_watermark_group FROM PUBLIC;
@@ -28,6 +28,7 @@ CREATE TABLE pgtrickle.pgt_watermark_taken (
   relid      oid NOT NULL,                          -- the stream table
   group_name text NOT NULL,
   watermark  timestamptz NOT NULL,                  -- that the group had when it was refreshed
+  group_created_at timestamptz NOT NULL,            -- else it was another group of that name
   PRIMARY KEY (relid, group_name)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pgtrickle.pgt_watermark_taken IS 'internal: the watermarks that each stream table has taken in';

@@ -35,9 +35,9 @@ using scheduler::Ids;
 using scheduler::WatermarkGroup;
 
 enum HoldColumn : int { hold_kind = 1, hold_relation, hold_group };
-enum GroupColumn : int { group_name = 1, group_tolerance };
+enum GroupColumn : int { group_name = 1, group_tolerance, group_created_at };
 enum WatermarkColumn : int { watermark_source = 1, watermark_value };
-enum TakenColumn : int { taken_relid = 1, taken_group, taken_watermark, taken_column_count = taken_watermark };
+enum TakenColumn : int { taken_relid = 1, taken_group, taken_watermark, taken_group_created_at, taken_column_count = taken_group_created_at };
 
 using definition::TableRows;
 
@@ -84,17 +84,23 @@ Ids relatives_of(Oid source)
 void read_watermarks(Holds &holds, Snapshot snapshot)
 {
     TableRows groups = read("pgt_watermark_group", snapshot);
-    for (int i = 0; i < groups.count; i++)
-        group_of(holds, text_at(groups, i, group_name)).tolerance_us =
-            static_cast<int64_t>(DatumGetFloat8(groups.value(i, group_tolerance)) * scheduler::second_us);
+    for (int i = 0; i < groups.count; i++) {
+        WatermarkGroup &group = group_of(holds, text_at(groups, i, group_name));
+        group.tolerance_us = static_cast<int64_t>(DatumGetFloat8(groups.value(i, group_tolerance)) * scheduler::second_us);
+        group.created_at = DatumGetTimestampTz(groups.value(i, group_created_at));
+    }
     TableRows watermarks = read("pgt_watermark", snapshot);
     for (int i = 0; i < watermarks.count; i++)
         holds.watermarks[id_at(watermarks, i, watermark_source)] =
             DatumGetTimestampTz(watermarks.value(i, watermark_value));
     TableRows taken = read("pgt_watermark_taken", snapshot);
-    for (int i = 0; i < taken.count; i++)
-        holds.taken_in[{id_at(taken, i, taken_relid), text_at(taken, i, taken_group)}] =
-            DatumGetTimestampTz(taken.value(i, taken_watermark));
+    for (int i = 0; i < taken.count; i++) {
+        const std::string name = text_at(taken, i, taken_group);
+        const TimestampTz created_at = DatumGetTimestampTz(taken.value(i, taken_group_created_at));
+        if (std::any_of(holds.groups.begin(), holds.groups.end(),
+                        [&](const WatermarkGroup &group) { return group.name == name && group.created_at == created_at; }))
+            holds.taken_in[{id_at(taken, i, taken_relid), name}] = DatumGetTimestampTz(taken.value(i, taken_watermark));
+    }
     std::sort(holds.groups.begin(), holds.groups.end(),
               [](const WatermarkGroup &a, const WatermarkGroup &b) { return a.name < b.name; });
 }
@@ -113,13 +119,13 @@ void add_below(Oid relid, scheduler::Graph &graph)
         add_below(source, graph);
 }
 
-/* PostgreSQL frame. */
-void write_taken_in(Oid relid, const char *name, TimestampTz watermark)
+/* The row stays when the group is dropped, for a transaction that removed it would keep a refresh waiting. PostgreSQL frame. */
+void write_taken_in(Oid relid, const char *name, TimestampTz created_at, TimestampTz watermark)
 {
     Relation table = table_open(get_relname_relid("pgt_watermark_taken", get_namespace_oid("pgtrickle", false)),
                                 RowExclusiveLock);
     Datum values[taken_column_count] = {ObjectIdGetDatum(relid), CStringGetTextDatum(name),
-                                        TimestampTzGetDatum(watermark)};
+                                        TimestampTzGetDatum(watermark), TimestampTzGetDatum(created_at)};
     bool nulls[taken_column_count] = {};
     HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
     HeapTuple found = nullptr;
@@ -134,7 +140,7 @@ void write_taken_in(Oid relid, const char *name, TimestampTz watermark)
     HeapTuple latest = HeapTupleIsValid(found) ? lock_latest(table, found) : nullptr;
     if (latest != nullptr)
         CatalogTupleUpdate(table, &latest->t_self, tuple);
-    else if (!HeapTupleIsValid(found)) /* else the group has been dropped meanwhile */
+    else if (!HeapTupleIsValid(found)) /* else the stream table has been dropped meanwhile */
         CatalogTupleInsert(table, tuple);
     systable_endscan(scan);
     table_close(table, RowExclusiveLock);
@@ -185,7 +191,7 @@ void note_taken_in(const Holds &holds, const scheduler::Graph &graph, Oid relid)
             continue;
         auto before = holds.taken_in.find({relid, group.name});
         if (before == holds.taken_in.end() || before->second != *advanced)
-            call([&] { write_taken_in(relid, group.name.c_str(), *advanced); });
+            call([&] { write_taken_in(relid, group.name.c_str(), group.created_at, *advanced); });
     }
 }
 

@@ -29,6 +29,7 @@ struct WatermarkGroup {
     std::string name;
     Ids sources;
     Microseconds tolerance_us = 0;
+    Microseconds created_at = 0; /* tells it from one of that name that was dropped */
     bool operator==(const WatermarkGroup &) const = default;
 };
 
