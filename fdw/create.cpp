@@ -15,6 +15,7 @@
 #include "definition/reading.hpp"
 #include "definition/restoring.hpp"
 #include "definition/state.hpp"
+#include "definition/text_search_setting.hpp"
 #include "definition/view.hpp"
 #include "fdw/capture_right.hpp"
 #include "fdw/fill.hpp"
@@ -34,6 +35,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
+#include "tsearch/ts_cache.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 }
@@ -201,11 +203,24 @@ definition::ParsedQuery parse_defining_query(const Definition &definition, bool 
     return parse_checked(definition.query, self);
 }
 
+namespace {
+
+/* A configuration by a name that means it under any search_path. PostgreSQL frame. */
+const char *value_to_record(const char *name)
+{
+    if (strcmp(name, definition::text_search_setting) == 0)
+        if (Oid configuration = getTSCurrentConfig(false); OidIsValid(configuration))
+            return definition::configuration_name(configuration);
+    return GetConfigOptionByName(name, nullptr, false);
+}
+
+} // namespace
+
 std::vector<options::Option> recorded_settings(const Query *query)
 {
     std::vector<options::Option> recorded;
     for (const std::string &name : translate::settings_of(query)) {
-        const char *value = call([&] { return GetConfigOptionByName(name.c_str(), nullptr, false); });
+        const char *value = call([&] { return value_to_record(name.c_str()); });
         recorded.push_back({options::setting_prefix + name, value});
     }
     return recorded;

@@ -14,7 +14,6 @@
 #include "fdw/reassign.hpp"
 #include "fdw/redefinition.hpp"
 #include "fdw/rename.hpp"
-#include "fdw/text_search.hpp"
 #include "fdw/utility.hpp"
 #include "refresh/scope.hpp"
 
@@ -65,15 +64,6 @@ Handler handler_of(::Node *statement)
                                                                                        : nullptr;
     case T_RenameStmt: return rename_object;
     case T_AlterObjectSchemaStmt: return move_object;
-    case T_CreateFunctionStmt:
-        return reinterpret_cast<CreateFunctionStmt *>(statement)->replace ? replace_function : nullptr;
-    case T_AlterFunctionStmt: return replace_function;
-    case T_DefineStmt: {
-        auto *define = reinterpret_cast<DefineStmt *>(statement);
-        return define->kind == OBJECT_AGGREGATE && define->replace ? replace_function : nullptr;
-    }
-    case T_AlterTSConfigurationStmt:
-    case T_AlterTSDictionaryStmt: return alter_text_search;
     case T_ReassignOwnedStmt: return reassign_owned;
     case T_GrantStmt: {
         auto *granting = reinterpret_cast<GrantStmt *>(statement);
@@ -108,11 +98,6 @@ bool is_candidate(::Node *statement)
     case T_RefreshMatViewStmt:
     case T_RenameStmt:
     case T_AlterObjectSchemaStmt:
-    case T_CreateFunctionStmt:
-    case T_AlterFunctionStmt:
-    case T_DefineStmt:
-    case T_AlterTSConfigurationStmt:
-    case T_AlterTSDictionaryStmt:
     case T_ReassignOwnedStmt:
     case T_GrantStmt:
     case T_GrantRoleStmt:

@@ -8,6 +8,7 @@
 #include "capture/capture.hpp"
 #include "definition/definition.hpp"
 #include "definition/state.hpp"
+#include "fdw/altered_object.hpp"
 #include "fdw/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
 #include "refresh/bindings.hpp"
@@ -67,6 +68,8 @@ void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
 {
     if (class_id == PolicyRelationId && (access == OAT_POST_CREATE || access == OAT_POST_ALTER || access == OAT_DROP))
         note_policy(object_id);
+    if (access == OAT_POST_CREATE || access == OAT_POST_ALTER)
+        note_altered_object(access, class_id, object_id);
     if (class_id != RelationRelationId)
         return;
     if (access == OAT_DROP && sub_id == 0)

@@ -6,14 +6,15 @@
 #include "fdw/redefinition.hpp"
 
 #include "definition/definition.hpp"
-#include "definition/function_users.hpp"
 #include "definition/options.hpp"
 #include "definition/state.hpp"
 #include "definition/view.hpp"
 #include "definition/type_columns.hpp"
 #include "fdw/alter.hpp"
+#include "fdw/altered_object.hpp"
 #include "fdw/create.hpp"
 #include "fdw/option.hpp"
+#include "fdw/rename.hpp"
 #include "pg/walker.hpp"
 #include "mailbox/mailbox.hpp"
 #include "refresh/bindings.hpp"
@@ -28,7 +29,6 @@ extern "C" {
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_policy.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
@@ -72,27 +72,6 @@ void mark_users_of_type(Oid type, const char *reason)
             users, definition::users_of(RelationRelationId, column->objectId, column->objectSubId, false));
     }
     mark_for_new_start(users, reason);
-}
-
-/* Every function of the name that a CREATE OR REPLACE may mean; parameters that are only
- * output, or variadic, make looking for the exact one more trouble than a needless reinitialisation. */
-List *functions_named(List *name)
-{
-    List *functions = NIL;
-    FuncCandidateList candidates = FuncnameGetCandidates(name, -1, NIL, false, false, false, true);
-    for (; candidates != nullptr; candidates = candidates->next)
-        functions = lappend_oid(functions, candidates->oid);
-    return functions;
-}
-
-void run_and_mark_functions(const UtilityCall &utility, List *name)
-{
-    List *functions = functions_named(name);
-    utility.run();
-    CommandCounterIncrement();
-    ListCell *cell;
-    foreach (cell, functions)
-        mark_for_new_start(definition::users_of_function(lfirst_oid(cell)), "a function that it uses was replaced");
 }
 
 std::vector<Oid> to_vector(List *relids)
@@ -144,30 +123,21 @@ void record_further_settings(Oid relid, const Query *query)
 
 } // namespace
 
-void replace_function(const UtilityCall &utility)
-{
-    call([&] {
-        ::Node *statement = utility.statement();
-        if (IsA(statement, CreateFunctionStmt))
-            run_and_mark_functions(utility, reinterpret_cast<CreateFunctionStmt *>(statement)->funcname);
-        else if (IsA(statement, DefineStmt))
-            run_and_mark_functions(utility, reinterpret_cast<DefineStmt *>(statement)->defnames);
-        else
-            run_and_mark_functions(utility, reinterpret_cast<AlterFunctionStmt *>(statement)->func->objname);
-    });
-}
-
 void replace_view(const UtilityCall &utility)
 {
-    ::Node *statement = utility.statement();
-    RangeVar *name = IsA(statement, RuleStmt) ? reinterpret_cast<RuleStmt *>(statement)->relation
-                                              : reinterpret_cast<ViewStmt *>(statement)->view;
-    Oid view = call([=] { return RangeVarGetRelid(name, NoLock, true); });
-    std::vector<Oid> users = OidIsValid(view) ? users_of_view(view) : std::vector<Oid>();
-    call([&] {
-        utility.run();
-        CommandCounterIncrement();
-    });
+    std::vector<Oid> users;
+    {
+        ReplacedRules replaced;
+        call([&] {
+            utility.run();
+            CommandCounterIncrement();
+        });
+        for (Oid view : to_vector(replaced.relations()))
+            for (Oid user : users_of_view(view))
+                if (std::find(users.begin(), users.end(), user) == users.end())
+                    users.push_back(user);
+        std::sort(users.begin(), users.end());
+    }
     for (Oid relid : users) {
         if (!call([=] { return definition::lock_if_there(relid, AccessExclusiveLock); }))
             continue;
@@ -189,6 +159,8 @@ void alter_enumeration(const UtilityCall &utility)
         if (!OidIsValid(type))
             return;
         mark_users_of_type(type, "an enumeration that it uses was altered");
+        if (statement->oldVal != nullptr)
+            follow_label(type);
     });
 }
 

@@ -1,6 +1,6 @@
 /*
  * Statements that change what a defining query means without touching the stream table: a function, view,
- * type or policy is replaced or altered.
+ * type or policy is replaced or altered. Functions and text search: altered_object.hpp.
  */
 #pragma once
 
@@ -9,7 +9,6 @@
 namespace pgtrickle {
 
 /* C++ frames. */
-void replace_function(const UtilityCall &call); /* CreateFunctionStmt … OR REPLACE, of an aggregate too, AlterFunctionStmt */
 void replace_view(const UtilityCall &call);     /* ViewStmt … OR REPLACE; RuleStmt ON SELECT */
 void alter_enumeration(const UtilityCall &call); /* AlterEnumStmt */
 void alter_row_type(const UtilityCall &call);   /* AlterTableStmt that adds or drops columns of a table or composite type */

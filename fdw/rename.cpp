@@ -2,14 +2,16 @@
  * The rule of the internal view follows a rename by itself, being made of OIDs; the text in the options
  * does not. Who is concerned is found by dependencies before the statement runs: those whose own
  * text names the object get a new text; those that use it by way of views have it in their programs, which
- * are void. A renamed schema concerns everybody.
+ * are void. A renamed schema is part of the name of each object in it.
  *
  * A renamed column of a stream table, its parent's included, is renamed in the storage too, and in the internal view.
  */
 #include "fdw/rename.hpp"
 
 #include "definition/definition.hpp"
+#include "definition/options.hpp"
 #include "definition/state.hpp"
+#include "definition/text_search_setting.hpp"
 #include "definition/view.hpp"
 #include "fdw/alter.hpp"
 #include "fdw/inherited_columns.hpp"
@@ -44,6 +46,7 @@ namespace {
 struct Concerned {
     List *by_text; /* whose text names the object */
     List *by_views;
+    List *configurations; /* of each in by_text, the one that its recorded setting means, or InvalidOid */
     Oid relation;  /* the relation renamed, or whose column is */
 };
 
@@ -87,9 +90,24 @@ void add_users(Concerned *concerned, Oid class_id, Oid object_id)
         list_concat_unique_oid(concerned->by_views, definition::users_of(class_id, object_id, 0, false));
 }
 
-Concerned find_concerned(ObjectType type, RangeVar *relation, ::Node *object)
+/* Stream tables that lie in the schema are of another name, too. */
+void add_users_of_schema(Concerned *concerned, Oid schema)
 {
-    Concerned concerned = {NIL, NIL, InvalidOid};
+    ListCell *cell;
+    foreach (cell, state::all_stream_tables()) {
+        const Oid relid = lfirst_oid(cell);
+        const definition::SchemaUse use = definition::use_of_schema(relid, schema);
+        if (use == definition::SchemaUse::by_text)
+            concerned->by_text = lappend_oid(concerned->by_text, relid);
+        else if (use == definition::SchemaUse::by_views || get_rel_namespace(relid) == schema)
+            concerned->by_views = lappend_oid(concerned->by_views, relid);
+    }
+}
+
+/* `schema`: the name of the one that is renamed. */
+Concerned find_objects(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
+{
+    Concerned concerned = {NIL, NIL, NIL, InvalidOid};
     if (is_relation(type) && relation != nullptr) {
         concerned.relation = RangeVarGetRelid(relation, NoLock, true);
         if (!OidIsValid(concerned.relation))
@@ -99,7 +117,8 @@ Concerned find_concerned(ObjectType type, RangeVar *relation, ::Node *object)
         if (OidIsValid(row_type))
             add_users(&concerned, TypeRelationId, row_type);
     } else if (type == OBJECT_SCHEMA) {
-        concerned.by_text = state::all_stream_tables();
+        if (Oid oid = get_namespace_oid(schema, true); OidIsValid(oid))
+            add_users_of_schema(&concerned, oid);
     } else if (is_nameable(type) && object != nullptr) {
         Relation opened = nullptr;
         /* The statements name a type by a list, get_object_address() wants a TypeName. */
@@ -114,21 +133,39 @@ Concerned find_concerned(ObjectType type, RangeVar *relation, ::Node *object)
     return concerned;
 }
 
-/* Its text as the names are now. */
-void rewrite_text(Oid relid)
+void find_configurations(Concerned *concerned)
+{
+    ListCell *cell;
+    foreach (cell, concerned->by_text)
+        concerned->configurations =
+            lappend_oid(concerned->configurations, definition::recorded_configuration(lfirst_oid(cell)));
+}
+
+Concerned find_concerned(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
+{
+    Concerned concerned = find_objects(type, relation, object, schema);
+    find_configurations(&concerned);
+    return concerned;
+}
+
+/* Its text, and the configuration that it means by a setting, as the names are now. */
+void rewrite_text(Oid relid, Oid configuration)
 {
     if (OidIsValid(definition::view_of(relid)))
         write_option(relid, "query", definition::canonical_text(definition::query_of(relid)), DEFELEM_SET);
+    if (OidIsValid(configuration))
+        write_option(relid, psprintf("%s%s", options::setting_prefix, definition::text_search_setting),
+                     definition::configuration_name(configuration), DEFELEM_SET);
 }
 
 void follow(const Concerned &concerned)
 {
     /* Two who rename different sources of one stream table take turns; refreshes go on. */
-    ListCell *cell;
-    foreach (cell, concerned.by_text) {
+    ListCell *cell, *configuration;
+    forboth (cell, concerned.by_text, configuration, concerned.configurations) {
         if (!definition::lock_if_there(lfirst_oid(cell), ShareUpdateExclusiveLock))
             continue;
-        rewrite_text(lfirst_oid(cell));
+        rewrite_text(lfirst_oid(cell), lfirst_oid(configuration));
         state::bump_generation(lfirst_oid(cell));
     }
     foreach (cell, concerned.by_views)
@@ -175,7 +212,7 @@ void follow_column(Oid relation, const char *old_name, const char *new_name)
                             errhint("Run pgtrickle.repair_stream_table() on it.")));
         rename_storage_column(relid, old_name, new_name);
         definition::store_query(relid, definition::query_of(relid));
-        rewrite_text(relid);
+        rewrite_text(relid, InvalidOid);
         state::bump_generation(relid);
     }
 }
@@ -189,11 +226,21 @@ void run(const UtilityCall &utility, const Concerned &concerned)
 
 } // namespace
 
+void follow_label(Oid type)
+{
+    Concerned concerned = {NIL, NIL, NIL, InvalidOid};
+    add_users(&concerned, TypeRelationId, type);
+    if (Oid array = get_array_type(type); OidIsValid(array))
+        add_users(&concerned, TypeRelationId, array);
+    find_configurations(&concerned);
+    follow(concerned);
+}
+
 void rename_object(const UtilityCall &utility)
 {
     auto *statement = reinterpret_cast<RenameStmt *>(utility.statement());
     Concerned concerned =
-        call([=] { return find_concerned(statement->renameType, statement->relation, statement->object); });
+        call([=] { return find_concerned(statement->renameType, statement->relation, statement->object, statement->subname); });
     call([&] { run(utility, concerned); });
     Oid relid = concerned.relation;
     if (statement->renameType == OBJECT_COLUMN && OidIsValid(relid))
@@ -207,7 +254,7 @@ void move_object(const UtilityCall &utility)
 {
     auto *statement = reinterpret_cast<AlterObjectSchemaStmt *>(utility.statement());
     Concerned concerned =
-        call([=] { return find_concerned(statement->objectType, statement->relation, statement->object); });
+        call([=] { return find_concerned(statement->objectType, statement->relation, statement->object, nullptr); });
     call([&] { run(utility, concerned); });
     mailbox::note_definition_change();
 }

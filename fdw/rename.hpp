@@ -8,6 +8,9 @@
 
 namespace pgtrickle {
 
+/* A label of the enumeration has another name. PostgreSQL frame. */
+void follow_label(Oid type);
+
 /* C++ frames for a RenameStmt and an AlterObjectSchemaStmt. */
 void rename_object(const UtilityCall &call);
 void move_object(const UtilityCall &call);

@@ -1,6 +1,7 @@
 #include "definition/view.hpp"
 
 #include "definition/definition.hpp"
+#include "definition/text_search_setting.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/settings.hpp"
 #include "pg/versions.hpp"
@@ -20,6 +21,7 @@ extern "C" {
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_rewrite.h"
+#include "catalog/pg_ts_config.h"
 #include "commands/view.h"
 #include "nodes/nodeFuncs.h"
 #include "rewrite/rewriteDefine.h"
@@ -116,6 +118,19 @@ void forget_query_dependencies(Oid relid)
             CatalogTupleDelete(depend, &tuple->t_self);
     systable_endscan(scan);
     table_close(depend, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+/* A configuration that the query means by a setting is no less used than one that it names. */
+void depend_on_settings(Oid relid, Oid view)
+{
+    const Oid configuration = recorded_configuration(relid);
+    if (!OidIsValid(configuration))
+        return;
+    ObjectAddress rule, referenced;
+    ObjectAddressSet(rule, RewriteRelationId, rule_of(view));
+    ObjectAddressSet(referenced, TSConfigRelationId, configuration);
+    recordDependencyOn(&rule, &referenced, DEPENDENCY_NORMAL);
     CommandCounterIncrement();
 }
 
@@ -222,6 +237,7 @@ void store_query(Oid relid, Query *query)
     if (OidIsValid(view))
         drop_view(relid, view);
     view = create_view(relid, query);
+    depend_on_settings(relid, view);
     forget_query_dependencies(relid);
     copy_rule_dependencies(relid, view);
 }
@@ -279,6 +295,59 @@ List *relations_depended_on(Oid relid)
     table_close(depend, AccessShareLock);
     list_sort(relids, list_oid_cmp);
     return relids;
+}
+
+namespace {
+
+Oid namespace_of(Oid class_id, Oid object_id)
+{
+    if (class_id == NamespaceRelationId)
+        return object_id;
+    const int cache = is_objectclass_supported(class_id) ? get_object_catcache_oid(class_id) : -1;
+    const AttrNumber column = cache != -1 ? get_object_attnum_namespace(class_id) : InvalidAttrNumber;
+    if (column == InvalidAttrNumber)
+        return InvalidOid;
+    HeapTuple tuple = SearchSysCache1(cache, ObjectIdGetDatum(object_id));
+    if (!HeapTupleIsValid(tuple))
+        return InvalidOid;
+    bool is_null;
+    const Oid found = DatumGetObjectId(SysCacheGetAttr(cache, tuple, column, &is_null));
+    ReleaseSysCache(tuple);
+    return found;
+}
+
+/* Whether the rule of the view uses an object of the schema; the views it reads are added to `views`. */
+bool rule_uses_schema(Oid view, Oid schema, List **views)
+{
+    bool is_used = false;
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    ScanKeyData keys[2];
+    HeapTuple tuple;
+    SysScanDesc scan = scan_depend(depend, false, RewriteRelationId, rule_of(view), keys);
+    while (Form_pg_depend form = next_depend(scan, &tuple)) {
+        if (form->refclassid == RelationRelationId && form->refobjid == view)
+            continue;
+        is_used = is_used || namespace_of(form->refclassid, form->refobjid) == schema;
+        if (form->refclassid == RelationRelationId && get_rel_relkind(form->refobjid) == RELKIND_VIEW)
+            *views = list_append_unique_oid(*views, form->refobjid);
+    }
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+    return is_used;
+}
+
+} // namespace
+
+SchemaUse use_of_schema(Oid relid, Oid schema)
+{
+    const Oid view = view_of(relid);
+    List *views = NIL;
+    if (OidIsValid(view) && rule_uses_schema(view, schema, &views))
+        return SchemaUse::by_text;
+    for (int i = 0; i < list_length(views); i++)
+        if (rule_uses_schema(list_nth_oid(views, i), schema, &views))
+            return SchemaUse::by_views;
+    return SchemaUse::none;
 }
 
 List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly)

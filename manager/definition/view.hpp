@@ -32,6 +32,10 @@ char *canonical_text(Query *query);
  * only those whose own text names it. */
 List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly);
 
+/* Whether the query names, by its own text or by way of views, an object that lies in the schema. */
+enum class SchemaUse { none, by_views, by_text };
+SchemaUse use_of_schema(Oid relid, Oid schema);
+
 /* The relations that `query` names, at any depth, views as such (List of OIDs). */
 List *relations_named(Query *query);
 /* The same of the query of a stream table, ascending, as the catalogs have it: no lock is taken. */

@@ -1,0 +1,168 @@
+/*
+ * A query that uses an operator or an aggregate depends on that, and only that on its functions; so does a function with a parsed
+ * body. pg_depend is followed from the object up to the rules. It has no rows for objects that are pinned, such as the dictionary
+ * "simple": of those pg_ts_config_map and the queries say who uses them.
+ */
+#include "definition/indirect_users.hpp"
+
+#include "definition/definition.hpp"
+#include "definition/reading.hpp"
+#include "definition/state.hpp"
+#include "definition/text_search_setting.hpp"
+#include "definition/view.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/catalog.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_ts_config.h"
+#include "catalog/pg_ts_config_map.h"
+#include "catalog/pg_ts_dict.h"
+#include "catalog/pg_type.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+}
+
+namespace pgtrickle::definition {
+
+namespace {
+
+/* Objects found, each once, in the order in which they are looked at (List of ObjectAddress). */
+void add(List **objects, Oid class_id, Oid object_id)
+{
+    ListCell *cell;
+    foreach (cell, *objects) {
+        auto *known = static_cast<ObjectAddress *>(lfirst(cell));
+        if (known->classId == class_id && known->objectId == object_id)
+            return;
+    }
+    auto *address = static_cast<ObjectAddress *>(palloc(sizeof(ObjectAddress)));
+    ObjectAddressSet(*address, class_id, object_id);
+    *objects = lappend(*objects, address);
+}
+
+bool passes_meaning_on(Oid class_id)
+{
+    return class_id == ProcedureRelationId || class_id == OperatorRelationId || class_id == PolicyRelationId;
+}
+
+void add_dependents(List **objects, const ObjectAddress &object)
+{
+    ScanKeyData keys[2];
+    ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object.classId));
+    ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object.objectId));
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, keys);
+    while (HeapTuple tuple = systable_getnext(scan)) {
+        auto *form = reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple));
+        if (passes_meaning_on(form->classid))
+            add(objects, form->classid, form->objid);
+    }
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+}
+
+void add_configurations_with(List **objects, Oid dictionary)
+{
+    Relation map = table_open(TSConfigMapRelationId, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(map, InvalidOid, false, nullptr, 0, nullptr);
+    while (HeapTuple tuple = systable_getnext(scan)) {
+        auto *form = reinterpret_cast<Form_pg_ts_config_map>(GETSTRUCT(tuple));
+        if (form->mapdict == dictionary)
+            add(objects, TSConfigRelationId, form->mapcfg);
+    }
+    systable_endscan(scan);
+    table_close(map, AccessShareLock);
+}
+
+Oid table_of_policy(Oid policy)
+{
+    Relation policies = table_open(PolicyRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_policy_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(policy));
+    SysScanDesc scan = systable_beginscan(policies, PolicyOidIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    Oid table = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_policy>(GETSTRUCT(tuple))->polrelid : InvalidOid;
+    systable_endscan(scan);
+    table_close(policies, AccessShareLock);
+    return table;
+}
+
+bool has_constant(::Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Const)) {
+        auto *constant = reinterpret_cast<Const *>(node);
+        auto *object = static_cast<const ObjectAddress *>(context);
+        const Oid type = object->classId == TSConfigRelationId ? REGCONFIGOID : REGDICTIONARYOID;
+        return constant->consttype == type && !constant->constisnull && DatumGetObjectId(constant->constvalue) == object->objectId;
+    }
+    if (IsA(node, Query))
+        return walk_query(reinterpret_cast<Query *>(node), has_constant, context, 0);
+    return walk_expression(node, has_constant, context);
+}
+
+bool is_named_by(Oid relid, ObjectAddress *object)
+{
+    if (object->classId == TSConfigRelationId && recorded_configuration(relid) == object->objectId)
+        return true;
+    return OidIsValid(view_of(relid)) && has_constant(reinterpret_cast<::Node *>(rewritten(query_of(relid))), object);
+}
+
+/* Only a superuser alters such an object. */
+List *users_of_pinned(ObjectAddress *object)
+{
+    List *users = NIL;
+    ListCell *cell;
+    foreach (cell, state::all_stream_tables()) {
+        const Oid relid = lfirst_oid(cell);
+        if (!lock_if_there(relid, AccessShareLock))
+            continue;
+        if (is_named_by(relid, object))
+            users = lappend_oid(users, relid);
+        UnlockRelationOid(relid, AccessShareLock);
+    }
+    return users;
+}
+
+bool is_of_text_search(Oid class_id)
+{
+    return class_id == TSConfigRelationId || class_id == TSDictionaryRelationId;
+}
+
+List *direct_users(ObjectAddress *object)
+{
+    if (object->classId == PolicyRelationId)
+        return users_of(RelationRelationId, table_of_policy(object->objectId), 0, false);
+    if (is_of_text_search(object->classId) && IsPinnedObject(object->classId, object->objectId))
+        return users_of_pinned(object);
+    return users_of(object->classId, object->objectId, 0, false);
+}
+
+} // namespace
+
+List *indirect_users_of(Oid class_id, Oid object_id)
+{
+    List *users = NIL, *objects = NIL;
+    add(&objects, class_id, object_id);
+    for (int i = 0; i < list_length(objects); i++) {
+        auto *object = static_cast<ObjectAddress *>(list_nth(objects, i));
+        users = list_concat_unique_oid(users, direct_users(object));
+        add_dependents(&objects, *object);
+        if (object->classId == TSDictionaryRelationId)
+            add_configurations_with(&objects, object->objectId);
+    }
+    list_sort(users, list_oid_cmp);
+    return users;
+}
+
+} // namespace pgtrickle::definition
