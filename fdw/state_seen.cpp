@@ -36,7 +36,6 @@ StateSeen state_of(HeapTuple row, TupleDesc descriptor)
     seen.exists = true;
     seen.is_own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->t_data));
     seen.is_populated = DatumGetBool(values[state::is_populated - 1]);
-    seen.needs_reinit = DatumGetBool(values[state::needs_reinit - 1]);
     seen.status = TextDatumGetCString(values[state::status - 1]);
     if (!nulls[state::data_timestamp - 1])
         seen.data_timestamp = DatumGetTimestampTz(values[state::data_timestamp - 1]);
@@ -156,14 +155,18 @@ StateSeen state_seen(Oid relid, Snapshot snapshot)
     if (!OidIsValid(states))
         return seen;
     Relation table = table_open(states, AccessShareLock);
+    snapshot = RegisterSnapshot(snapshot != nullptr ? snapshot : GetCatalogSnapshot(states));
     RelationGetIndexList(table); /* makes the primary key known */
     ScanKeyData key;
     ScanKeyInit(&key, state::relid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
     SysScanDesc scan = systable_beginscan(table, table->rd_pkindex, true, snapshot, 1, &key);
     HeapTuple row = systable_getnext(scan);
-    if (HeapTupleIsValid(row))
+    if (HeapTupleIsValid(row)) {
         seen = state_of(row, RelationGetDescr(table));
+        seen.needs_reinit = state::marks_of(relid, snapshot).reason != nullptr;
+    }
     systable_endscan(scan);
+    UnregisterSnapshot(snapshot);
     table_close(table, AccessShareLock);
     return seen;
 }

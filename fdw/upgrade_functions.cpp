@@ -78,7 +78,7 @@ constexpr const char *kept_of_stream_tables =
 
 /* With the indexes of the storage; which of these are its own is seen when it is made again. */
 constexpr const char *remember =
-    "INSERT INTO pgtrickle.pgt_upgrade SELECT s.relid, s.generation, s.status, coalesce((SELECT array_agg(pg_get_indexdef(i.indexrelid) ORDER BY i.indexrelid) "
+    "INSERT INTO pgtrickle.pgt_upgrade SELECT s.relid, s.generation + (SELECT count(*) FROM pgtrickle.pgt_mark m WHERE m.relid = s.relid), s.status, coalesce((SELECT array_agg(pg_get_indexdef(i.indexrelid) ORDER BY i.indexrelid) "
     "FROM pg_index i WHERE i.indrelid = to_regclass('pg_trickle_storage.st_' || s.relid)), '{}') FROM pgtrickle.pgt_state s";
 
 /* The INTERNAL dependency on the stream table would turn the drop into one of that. PostgreSQL frame. */

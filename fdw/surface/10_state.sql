@@ -9,11 +9,9 @@ CREATE TABLE pgtrickle.pgt_state (
   system_identifier  int8,                          -- a frontier means nothing in another cluster
   data_timestamp     timestamptz,                   -- when the frontier's snapshot was taken
   is_populated       bool NOT NULL DEFAULT false,
-  needs_reinit       bool NOT NULL DEFAULT false,
-  reinit_reason      text,
   status             text NOT NULL DEFAULT 'INITIALIZING',
   consecutive_errors int4 NOT NULL DEFAULT 0,
-  generation         int8 NOT NULL DEFAULT 1,       -- of the definition: counts its changes
+  generation         int8 NOT NULL DEFAULT 1,       -- of the definition: counts its changes, but those in pgt_mark
   kept_by_deltas     bool,                          -- what its rows were made by: a program, or the query itself
   last_refresh_at    timestamptz,
   last_error_message text,
@@ -23,6 +21,17 @@ CREATE TABLE pgtrickle.pgt_state (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pgtrickle.pgt_state IS 'internal: transactional state of each stream table';
 REVOKE ALL ON pgtrickle.pgt_state FROM PUBLIC;
+
+-- Rows are only inserted and removed, so a transaction that marks keeps no refresh waiting.
+CREATE TABLE pgtrickle.pgt_mark (
+  relid  oid  NOT NULL,                             -- the stream table
+  xid    xid8 NOT NULL,                             -- the transaction that marked it
+  number int4 NOT NULL,
+  reason text,                                      -- why it must start over; NULL: only its definition has changed
+  PRIMARY KEY (relid, xid, number)
+);
+COMMENT ON TABLE pgtrickle.pgt_mark IS 'internal: what has changed of stream tables that no refresh has taken in yet';
+REVOKE ALL ON pgtrickle.pgt_mark FROM PUBLIC;
 
 CREATE TABLE pgtrickle.pgt_dependency (
   relid        oid  NOT NULL,                       -- the stream table

@@ -66,7 +66,9 @@ bool read_hold(Oid reader, Hold *hold)
     ScanKeyData key;
     ScanKeyInit(&key, state::relid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(reader));
     Oid index = get_relname_relid("pgt_state_pkey", get_rel_namespace(RelationGetRelid(table)));
-    SysScanDesc scan = systable_beginscan(table, index, true, nullptr, 1, &key);
+    /* One for both: a mark may be taken in meanwhile, and what comes after that is needed. */
+    Snapshot snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(table)));
+    SysScanDesc scan = systable_beginscan(table, index, true, snapshot, 1, &key);
     HeapTuple tuple = systable_getnext(scan);
     bool needs_log = false;
     if (HeapTupleIsValid(tuple)) {
@@ -74,7 +76,7 @@ bool read_hold(Oid reader, Hold *hold)
         bool nulls[state::column_count];
         heap_deform_tuple(tuple, desc, values, nulls);
         needs_log = !nulls[state::frontier - 1] && DatumGetBool(values[state::is_populated - 1]) &&
-                    !DatumGetBool(values[state::needs_reinit - 1]);
+                    state::marks_of(reader, snapshot).reason == nullptr;
         *hold = {reader, needs_log, nullptr, 0, 0};
         if (needs_log) {
             hold->frontier = OidOutputFunctionCall(F_PG_SNAPSHOT_OUT, values[state::frontier - 1]);
@@ -83,6 +85,7 @@ bool read_hold(Oid reader, Hold *hold)
         }
     }
     systable_endscan(scan);
+    UnregisterSnapshot(snapshot);
     table_close(table, AccessShareLock);
     return HeapTupleIsValid(tuple);
 }

@@ -84,16 +84,18 @@ struct RawRow {
     bool nulls[column_count];
     char *frontier;
     char *status;
-    char *reinit_reason;
     char *last_error_message;
+    Marks marks;
 };
 
+/* The row and its marks under one snapshot: a refresh moves what it takes in from these to that. */
 RawRow read_raw(Oid relid, Snapshot snapshot)
 {
     RawRow raw = {};
     Relation table = open_table("pgt_state", AccessShareLock);
     if (table == nullptr)
         return raw;
+    snapshot = RegisterSnapshot(snapshot != nullptr ? snapshot : GetCatalogSnapshot(RelationGetRelid(table)));
     HeapTuple tuple = find_row(table, relid, snapshot);
     if (tuple != nullptr) {
         raw.is_found = true;
@@ -103,11 +105,11 @@ RawRow read_raw(Oid relid, Snapshot snapshot)
         if (!raw.nulls[Column::frontier - 1])
             raw.frontier = DatumGetCString(
                 OidFunctionCall1(F_PG_SNAPSHOT_OUT, raw.values[Column::frontier - 1]));
-        if (!raw.nulls[Column::reinit_reason - 1])
-            raw.reinit_reason = TextDatumGetCString(raw.values[Column::reinit_reason - 1]);
         if (!raw.nulls[Column::last_error_message - 1])
             raw.last_error_message = TextDatumGetCString(raw.values[Column::last_error_message - 1]);
+        raw.marks = marks_of(relid, snapshot);
     }
+    UnregisterSnapshot(snapshot);
     table_close(table, AccessShareLock);
     return raw;
 }
@@ -143,8 +145,9 @@ bool read(Oid relid, StateRow *row, Snapshot snapshot)
     auto is_null = [&](Column column) { return raw.nulls[column - 1]; };
     auto value = [&](Column column) { return raw.values[column - 1]; };
     row->is_populated = DatumGetBool(value(Column::is_populated));
-    row->needs_reinit = DatumGetBool(value(Column::needs_reinit));
-    row->reinit_reason = raw.reinit_reason != nullptr ? raw.reinit_reason : "";
+    row->needs_reinit = raw.marks.reason != nullptr;
+    row->reinit_reason = row->needs_reinit ? raw.marks.reason : "";
+    row->marks.assign(raw.marks.ids, raw.marks.ids + raw.marks.count);
     row->status = raw.status;
     row->frontier = raw.frontier != nullptr ? raw.frontier : "";
     row->own_xid = is_null(Column::own_xid) ? 0 : DatumGetUInt64(value(Column::own_xid));
@@ -152,7 +155,7 @@ bool read(Oid relid, StateRow *row, Snapshot snapshot)
     row->system_identifier = is_null(Column::system_identifier) ? 0 : DatumGetInt64(value(Column::system_identifier));
     row->data_timestamp = is_null(Column::data_timestamp) ? 0 : DatumGetTimestampTz(value(Column::data_timestamp));
     row->consecutive_errors = DatumGetInt32(value(Column::consecutive_errors));
-    row->generation = DatumGetInt64(value(Column::generation));
+    row->generation = DatumGetInt64(value(Column::generation)) + raw.marks.count;
     if (!is_null(Column::kept_by_deltas))
         row->kept_by_deltas = DatumGetBool(value(Column::kept_by_deltas));
     auto time = [&](Column column) { return is_null(column) ? TimestampTz{0} : DatumGetTimestampTz(value(column)); };
@@ -171,6 +174,7 @@ void insert(Oid relid)
     if (table == nullptr)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"pg_trickle\" is not in this database"),
                         errhint("Run CREATE EXTENSION pg_trickle.")));
+    remove_marks(relid); /* of one dropped before that had the OID */
     Datum values[column_count] = {};
     bool nulls[column_count];
     memset(nulls, true, sizeof(nulls));
@@ -181,7 +185,6 @@ void insert(Oid relid)
     Datum now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
     set(Column::relid, ObjectIdGetDatum(relid));
     set(Column::is_populated, BoolGetDatum(false));
-    set(Column::needs_reinit, BoolGetDatum(false));
     set(Column::status, CStringGetTextDatum(name_of(Status::initializing)));
     set(Column::consecutive_errors, Int32GetDatum(0));
     set(Column::generation, Int64GetDatum(1));
@@ -312,6 +315,7 @@ void remove_rows(const char *table_name, const char *index_name, Oid relid)
 void remove(Oid relid)
 {
     remove_rows("pgt_state", "pgt_state_pkey", relid);
+    remove_marks(relid);
 }
 
 void remove_dependencies(Oid relid)
@@ -319,62 +323,25 @@ void remove_dependencies(Oid relid)
     remove_rows("pgt_dependency", "pgt_dependency_pkey", relid);
 }
 
-namespace {
-
-void add_generation(HeapTuple tuple, TupleDesc descriptor, Replacement *replacement)
+void take_in_marks(Oid relid, const MarkId *marks, int count)
 {
-    bool is_null;
-    int64 generation = DatumGetInt64(heap_getattr(tuple, Column::generation, descriptor, &is_null));
-    replacement->set(Column::generation, Int64GetDatum(generation + 1));
-}
-
-} // namespace
-
-void mark_needs_reinit(Oid relid, const char *reason)
-{
-    replace(relid, false, [=](HeapTuple tuple, TupleDesc descriptor, Replacement *replacement) {
-        bool is_null;
-        if (!DatumGetBool(heap_getattr(tuple, Column::needs_reinit, descriptor, &is_null)))
-            replacement->set(Column::reinit_reason, CStringGetTextDatum(reason));
-        replacement->set(Column::needs_reinit, BoolGetDatum(true));
-        add_generation(tuple, descriptor, replacement);
-        return true;
-    });
-}
-
-void clear_needs_reinit(Oid relid, int64_t generation)
-{
+    const int removed = remove_marks(relid, marks, count);
+    if (removed == 0)
+        return;
     replace(relid, true, [=](HeapTuple tuple, TupleDesc descriptor, Replacement *replacement) {
         bool is_null;
-        if (DatumGetInt64(heap_getattr(tuple, Column::generation, descriptor, &is_null)) != generation)
-            return false;
-        replacement->set(Column::needs_reinit, BoolGetDatum(false));
-        replacement->set_null(Column::reinit_reason);
-        return true;
-    });
-}
-
-void mark_readers_need_reinit(Oid source_relid, const char *reason)
-{
-    ListCell *cell;
-    foreach (cell, readers_of(source_relid))
-        mark_needs_reinit(lfirst_oid(cell), reason);
-}
-
-void bump_generation(Oid relid)
-{
-    replace(relid, false, [=](HeapTuple tuple, TupleDesc descriptor, Replacement *replacement) {
-        add_generation(tuple, descriptor, replacement);
+        const int64 generation = DatumGetInt64(heap_getattr(tuple, Column::generation, descriptor, &is_null));
+        replacement->set(Column::generation, Int64GetDatum(generation + removed));
         return true;
     });
 }
 
 void forget_rows(Oid relid)
 {
+    const Marks marks = marks_of(relid, nullptr);
+    take_in_marks(relid, marks.ids, marks.count);
     replace(relid, true, [](HeapTuple, TupleDesc, Replacement *replacement) {
         replacement->set(Column::is_populated, BoolGetDatum(false));
-        replacement->set(Column::needs_reinit, BoolGetDatum(false));
-        replacement->set_null(Column::reinit_reason);
         replacement->set_null(Column::frontier);
         replacement->set_null(Column::own_xid);
         replacement->set_null(Column::own_seq);
@@ -382,15 +349,17 @@ void forget_rows(Oid relid)
     });
 }
 
-Mark *all_marks(int *count)
+Glance *glance_at_all(int *count)
 {
     int size = 64;
-    auto *marks = static_cast<Mark *>(palloc(sizeof(Mark) * size));
+    auto *glances = static_cast<Glance *>(palloc(sizeof(Glance) * size));
     *count = 0;
     Relation table = open_table("pgt_state", AccessShareLock);
     if (table == nullptr)
-        return marks;
-    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
+        return glances;
+    Snapshot snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(table)));
+    List *marked = all_marked(snapshot);
+    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, nullptr);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         Datum values[column_count];
@@ -398,22 +367,26 @@ Mark *all_marks(int *count)
         heap_deform_tuple(tuple, RelationGetDescr(table), values, nulls);
         if (*count == size) {
             size *= 2;
-            marks = static_cast<Mark *>(repalloc(marks, sizeof(Mark) * size));
+            glances = static_cast<Glance *>(repalloc(glances, sizeof(Glance) * size));
         }
-        Mark *mark = &marks[(*count)++];
-        mark->relid = DatumGetObjectId(values[Column::relid - 1]);
-        mark->generation = DatumGetInt64(values[Column::generation - 1]);
-        mark->consecutive_errors = DatumGetInt32(values[Column::consecutive_errors - 1]);
-        mark->is_populated = DatumGetBool(values[Column::is_populated - 1]);
-        const bool is_filled = mark->is_populated && !nulls[Column::data_timestamp - 1];
-        mark->data_timestamp = is_filled ? DatumGetTimestampTz(values[Column::data_timestamp - 1]) : 0;
+        Glance *glance = &glances[(*count)++];
+        glance->relid = DatumGetObjectId(values[Column::relid - 1]);
+        glance->generation = DatumGetInt64(values[Column::generation - 1]);
+        ListCell *cell;
+        foreach (cell, marked)
+            glance->generation += lfirst_oid(cell) == glance->relid ? 1 : 0;
+        glance->consecutive_errors = DatumGetInt32(values[Column::consecutive_errors - 1]);
+        glance->is_populated = DatumGetBool(values[Column::is_populated - 1]);
+        const bool is_filled = glance->is_populated && !nulls[Column::data_timestamp - 1];
+        glance->data_timestamp = is_filled ? DatumGetTimestampTz(values[Column::data_timestamp - 1]) : 0;
         char *status = TextDatumGetCString(values[Column::status - 1]);
-        strlcpy(mark->status, status, sizeof(mark->status));
+        strlcpy(glance->status, status, sizeof(glance->status));
         pfree(status);
     }
     systable_endscan(scan);
+    UnregisterSnapshot(snapshot);
     table_close(table, AccessShareLock);
-    return marks;
+    return glances;
 }
 
 List *all_stream_tables()

@@ -1,14 +1,14 @@
 /*
  * The rows of pgtrickle.pgt_state and pgtrickle.pgt_dependency, read and written as heaps:
- * no privileges are asked, no SPI is needed.
+ * no privileges are asked, no SPI is needed. Marks (marks.hpp) are read with the row of their stream table.
  *
  * The functions marked "PostgreSQL frame" may ereport, and are called by C++ frames through
  * call(). Writers hold the stream table's object lock (a refresh) or AccessExclusive on the
- * foreign table (DDL); mark_needs_reinit is called by whoever finds out, and writes at once.
+ * foreign table (DDL); who has neither writes marks.
  */
 #pragma once
 
-#include "pg/boundary.hpp"
+#include "definition/marks.hpp"
 
 extern "C" {
 #include "utils/snapshot.h"
@@ -29,8 +29,6 @@ enum Column : int {
     system_identifier,
     data_timestamp,
     is_populated,
-    needs_reinit,
-    reinit_reason,
     status,
     consecutive_errors,
     generation,
@@ -48,8 +46,9 @@ const char *name_of(Status status); /* INITIALIZING … */
 
 struct StateRow {
     bool is_populated = false;
-    bool needs_reinit = false;
+    bool needs_reinit = false; /* a mark says so */
     std::string reinit_reason;
+    std::vector<MarkId> marks; /* those that were seen */
     std::string status;
     std::string frontier; /* pg_snapshot's text; empty: none */
     uint64_t own_xid = 0;
@@ -57,7 +56,7 @@ struct StateRow {
     int64_t system_identifier = 0;
     TimestampTz data_timestamp = 0;
     int32_t consecutive_errors = 0;
-    int64_t generation = 0;
+    int64_t generation = 0; /* with the marks that were seen */
     std::optional<bool> kept_by_deltas; /* unknown before its first fill */
     TimestampTz last_refresh_at = 0; /* times: 0 for none */
     std::string last_error_message;
@@ -90,30 +89,22 @@ struct Before {
  * Returns what its newest row says, which somebody else may have written since the caller looked. */
 Before set_suspended(Oid relid, bool is_suspended);
 void remove(Oid relid);
-/* Adds one to the row's generation: programs made for the definition as it was are void. */
-void bump_generation(Oid relid);
-/* The storage is empty again: unpopulated, without a frontier. */
+/* The storage is empty again: unpopulated, without a frontier, and marked by nothing. */
 void forget_rows(Oid relid);
-/* Sets needs_reinit with its reason and adds one to the generation: the next refresh to begin
- * starts from nothing. Does nothing if the row is absent. */
-void mark_needs_reinit(Oid relid, const char *reason);
-/* After a refresh that started from nothing, and read the row at `generation`: a mark made while it ran
- * stays. */
-void clear_needs_reinit(Oid relid, int64_t generation);
-/* mark_needs_reinit for every stream table that reads `source_relid` directly. */
-void mark_readers_need_reinit(Oid source_relid, const char *reason);
+/* Removes marks that a refresh, or who makes the stream table anew, has seen. The generation stays what it was with them. */
+void take_in_marks(Oid relid, const MarkId *marks, int count);
 
 /* Of each stream table, what tells whether anything about it has changed. Trivial, as it is made by a PostgreSQL frame. */
-struct Mark {
+struct Glance {
     Oid relid;
-    int64_t generation;
+    int64_t generation; /* with marks */
     int32_t consecutive_errors;
     bool is_populated;
     TimestampTz data_timestamp; /* 0: unpopulated */
     char status[16];
 };
 /* All of this database, by one scan, palloc'ed; `count` says how many. PostgreSQL frame. */
-Mark *all_marks(int *count);
+Glance *glance_at_all(int *count);
 
 /* Relids of all stream tables of this database (allocated List of OIDs). PostgreSQL frame. */
 List *all_stream_tables();

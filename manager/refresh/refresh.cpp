@@ -120,8 +120,7 @@ void write_state(Member &member, const Frontier &frontier, TimestampTz data_time
         set(state::last_refresh_at, TimestampTzGetDatum(GetCurrentTimestamp()));
         set_null(state::last_error_message);
         const bool is_suspended = state::update_after_refresh(member.compiled->relid(), values, nulls, replaces);
-        if (member.state.needs_reinit)
-            state::clear_needs_reinit(member.compiled->relid(), member.state.generation);
+        state::take_in_marks(member.compiled->relid(), member.state.marks.data(), static_cast<int>(member.state.marks.size()));
         return is_suspended;
     });
     if (is_suspended)
@@ -139,7 +138,7 @@ bool is_restless(const Compiled &compiled)
 bool is_state_unchanged(const Member &member)
 {
     return !is_restless(*member.compiled) && member.outcome.action == Action::no_data && member.state.consecutive_errors == 0 &&
-           member.state.status != state::name_of(state::Status::error);
+           member.state.status != state::name_of(state::Status::error) && member.state.marks.empty();
 }
 
 void tell_mailbox(const Group &group, const Member &member)

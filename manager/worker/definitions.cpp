@@ -88,9 +88,9 @@ bool try_lock_views(Query *query, Oid view)
 
 /* One that is locked is looked at again soon; until then what was known of it counts, or what the last commit says. A manager
  * that has just begun would take the rest of its diamond for unconnected otherwise. */
-Loaded load_one(const state::Mark &mark, bool is_known)
+Loaded load_one(const state::Glance &glance, bool is_known)
 {
-    const Oid relid = mark.relid;
+    const Oid relid = glance.relid;
     Loaded loaded;
     loaded.is_busy = !call([=] { return try_lock(relid); });
     if (loaded.is_busy && is_known)
@@ -99,7 +99,7 @@ Loaded load_one(const state::Mark &mark, bool is_known)
     if (!loaded.is_there)
         return loaded;
     Definition definition = definition::load(relid);
-    loaded.known.generation = mark.generation;
+    loaded.known.generation = glance.generation;
     loaded.known.schema_name = definition.schema_name;
     loaded.known.name = definition.name;
     loaded.known.schedule_text = definition.schedule_text;
@@ -125,14 +125,14 @@ Loaded load_one(const state::Mark &mark, bool is_known)
     return loaded;
 }
 
-LoadedState state_of(const state::Mark &mark)
+LoadedState state_of(const state::Glance &glance)
 {
     LoadedState state;
-    state.is_populated = mark.is_populated;
-    state.is_suspended = strcmp(mark.status, state::name_of(state::Status::suspended)) == 0;
-    state.failures = mark.consecutive_errors;
-    state.data_timestamp = mark.data_timestamp;
-    state.status = mark.status;
+    state.is_populated = glance.is_populated;
+    state.is_suspended = strcmp(glance.status, state::name_of(state::Status::suspended)) == 0;
+    state.failures = glance.consecutive_errors;
+    state.data_timestamp = glance.data_timestamp;
+    state.status = glance.status;
     return state;
 }
 
@@ -230,13 +230,13 @@ namespace {
 /* What is known of all in one transaction would lock all of them, and their sources: no lock table has room for thousands. */
 constexpr size_t loaded_at_once = 10;
 
-std::optional<Failure> load_all(const std::vector<state::Mark> &marks, const std::map<Id, Known> &known,
+std::optional<Failure> load_all(const std::vector<state::Glance> &glances, const std::map<Id, Known> &known,
                                 std::map<Id, Loaded> *loaded)
 {
-    for (size_t first = 0; first < marks.size(); first += loaded_at_once) {
+    for (size_t first = 0; first < glances.size(); first += loaded_at_once) {
         std::optional<Failure> failure = in_transaction([&] {
-            for (size_t i = first; i < std::min(marks.size(), first + loaded_at_once); i++)
-                loaded->emplace(marks[i].relid, load_one(marks[i], known.count(marks[i].relid) != 0));
+            for (size_t i = first; i < std::min(glances.size(), first + loaded_at_once); i++)
+                loaded->emplace(glances[i].relid, load_one(glances[i], known.count(glances[i].relid) != 0));
         });
         if (failure)
             return failure;
@@ -273,7 +273,7 @@ bool Manager::load_definitions()
 {
     uint32_t changes = mailbox::definition_changes();
     std::map<Id, LoadedState> states;
-    std::vector<state::Mark> to_load;
+    std::vector<state::Glance> to_load;
     std::map<Id, Loaded> loaded;
     Invalidated invalidated;
     bool has_other_zone = false, is_anything_captured = false;
@@ -287,14 +287,14 @@ bool Manager::load_definitions()
         });
         leave_if_others_are_given();
         int count = 0;
-        state::Mark *marks = call([&] { return state::all_marks(&count); });
+        state::Glance *glances = call([&] { return state::glance_at_all(&count); });
         for (int i = 0; i < count; i++) {
-            const state::Mark &mark = marks[i];
-            auto known = known_.find(mark.relid);
-            states[mark.relid] = state_of(mark);
-            if (known == known_.end() || known->second.generation != mark.generation ||
-                invalidated.contains(mark.relid) || to_reload_.count(mark.relid) != 0)
-                to_load.push_back(mark);
+            const state::Glance &glance = glances[i];
+            auto known = known_.find(glance.relid);
+            states[glance.relid] = state_of(glance);
+            if (known == known_.end() || known->second.generation != glance.generation ||
+                invalidated.contains(glance.relid) || to_reload_.count(glance.relid) != 0)
+                to_load.push_back(glance);
         }
         if (call([] { return OidIsValid(state::state_table()); }))
             read_holds();

@@ -37,7 +37,8 @@ def registered():
 
 def defined():
     rows = db.run("SELECT s.relid::int8, n.nspname::text, c.relname::text, "
-                  "(SELECT split_part(o, '=', 2) FROM unnest(f.ftoptions) o WHERE o LIKE 'schedule=%'), s.status, s.generation "
+                  "(SELECT split_part(o, '=', 2) FROM unnest(f.ftoptions) o WHERE o LIKE 'schedule=%'), s.status, "
+                  "s.generation + (SELECT count(*) FROM pgtrickle.pgt_mark m WHERE m.relid = s.relid) "
                   "FROM pgtrickle.pgt_state s JOIN pg_class c ON c.oid = s.relid JOIN pg_namespace n ON n.oid = relnamespace "
                   "JOIN pg_foreign_table f ON f.ftrelid = c.oid")
     edges = db.run("SELECT DISTINCT relid::int8, source_relid::int8 FROM pgtrickle.pgt_dependency")
