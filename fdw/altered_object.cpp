@@ -84,14 +84,16 @@ bool is_only_called_otherwise(const Kind &kind, TupleDesc descriptor, HeapTuple 
     return true;
 }
 
-/* One row all the same: the statement wrote to another catalog, as ALTER MAPPING does. */
-bool may_mean_something_else(const Kind &kind, Oid object)
+/* One row all the same: the statement wrote to another catalog, as ALTER MAPPING does. What is new has meant nothing before. */
+bool may_mean_something_else(ObjectAccessType access, const Kind &kind, Oid object)
 {
     Relation catalog = table_open(kind.class_id, AccessShareLock);
     HeapTuple before = row_of(catalog, kind.oid_index, object, nullptr);
     HeapTuple now = row_of(catalog, kind.oid_index, object, SnapshotSelf);
-    const bool is_known = before != nullptr && now != nullptr && !ItemPointerEquals(&before->t_self, &now->t_self);
-    const bool answer = !is_known || !is_only_called_otherwise(kind, RelationGetDescr(catalog), before, now);
+    const bool is_new = before == nullptr;
+    const bool has_both = !is_new && now != nullptr && !ItemPointerEquals(&before->t_self, &now->t_self);
+    const bool answer = !is_new && (access == OAT_POST_CREATE || !has_both ||
+                                    !is_only_called_otherwise(kind, RelationGetDescr(catalog), before, now));
     table_close(catalog, AccessShareLock);
     return answer;
 }
@@ -116,8 +118,10 @@ void note_altered_object(ObjectAccessType access, Oid class_id, Oid object_id)
     auto kind = std::find_if(std::begin(kinds), std::end(kinds), [=](const Kind &each) { return each.class_id == class_id; });
     if (kind == std::end(kinds))
         return;
+    if (!may_mean_something_else(access, *kind, object_id))
+        return;
     List *users = definition::indirect_users_of(class_id, object_id);
-    if (users == NIL || (access == OAT_POST_ALTER && !may_mean_something_else(*kind, object_id)))
+    if (users == NIL)
         return;
     refresh::require_none_running();
     mark_for_new_start(users, kind->reason);

@@ -156,6 +156,7 @@ List *indirect_users_of(Oid class_id, Oid object_id)
     add(&objects, class_id, object_id);
     for (int i = 0; i < list_length(objects); i++) {
         auto *object = static_cast<ObjectAddress *>(list_nth(objects, i));
+        lock_meaning(object->classId, object->objectId);
         users = list_concat_unique_oid(users, direct_users(object));
         add_dependents(&objects, *object);
         if (object->classId == TSDictionaryRelationId)

@@ -13,7 +13,8 @@ extern "C" {
 namespace pgtrickle::definition {
 
 /* Those whose query uses the function, dictionary or configuration, also by views; ascending. What a function's body names as
- * text is not known to the catalogs. PostgreSQL frame. */
+ * text is not known to the catalogs. Waits for transactions that define such a stream table, and keeps others from doing so
+ * (lock_meaning). PostgreSQL frame. */
 List *indirect_users_of(Oid class_id, Oid object_id);
 
 } // namespace pgtrickle::definition

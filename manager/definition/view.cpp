@@ -20,14 +20,18 @@ extern "C" {
 #include "catalog/pg_depend.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_ts_config.h"
+#include "catalog/pg_ts_dict.h"
 #include "commands/view.h"
 #include "nodes/nodeFuncs.h"
 #include "rewrite/rewriteDefine.h"
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
 #include "rewrite/rewriteSupport.h"
+#include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -119,6 +123,33 @@ void forget_query_dependencies(Oid relid)
     systable_endscan(scan);
     table_close(depend, RowExclusiveLock);
     CommandCounterIncrement();
+}
+
+bool is_locked_in_use(Oid class_id)
+{
+    return class_id == ProcedureRelationId || class_id == OperatorRelationId || class_id == TSConfigRelationId ||
+           class_id == TSDictionaryRelationId;
+}
+
+void lock_what_is_used(Oid view)
+{
+    List *views = list_make1_oid(view), *used = NIL;
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    for (int i = 0; i < list_length(views); i++) {
+        ScanKeyData keys[2];
+        HeapTuple tuple;
+        SysScanDesc scan = scan_depend(depend, false, RewriteRelationId, rule_of(list_nth_oid(views, i)), keys);
+        while (Form_pg_depend form = next_depend(scan, &tuple)) {
+            if (form->refclassid == RelationRelationId && get_rel_relkind(form->refobjid) == RELKIND_VIEW)
+                views = list_append_unique_oid(views, form->refobjid);
+            else if (is_locked_in_use(form->refclassid))
+                used = lappend_oid(lappend_oid(used, form->refclassid), form->refobjid);
+        }
+        systable_endscan(scan);
+    }
+    table_close(depend, AccessShareLock);
+    for (int i = 0; i < list_length(used); i += 2)
+        LockDatabaseObject(list_nth_oid(used, i), list_nth_oid(used, i + 1), 0, RowExclusiveLock);
 }
 
 /* A configuration that the query means by a setting is no less used than one that it names. */
@@ -240,6 +271,12 @@ void store_query(Oid relid, Query *query)
     depend_on_settings(relid, view);
     forget_query_dependencies(relid);
     copy_rule_dependencies(relid, view);
+    lock_what_is_used(view);
+}
+
+void lock_meaning(Oid class_id, Oid object_id)
+{
+    LockDatabaseObject(class_id, object_id, 0, ShareLock);
 }
 
 Query *query_of(Oid relid)

@@ -32,6 +32,11 @@ char *canonical_text(Query *query);
  * only those whose own text names it. */
 List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly);
 
+/* A definition that uses a function, an operator or a text search object, and a statement that changes what that computes, exclude
+ * each other to the ends of their transactions: else neither would see the other's rows. store_query() locks what the query uses,
+ * by its views too; this is the statement's lock, which several may hold. */
+void lock_meaning(Oid class_id, Oid object_id);
+
 /* Whether the query names, by its own text or by way of views, an object that lies in the schema. */
 enum class SchemaUse { none, by_views, by_text };
 SchemaUse use_of_schema(Oid relid, Oid schema);

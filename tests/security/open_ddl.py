@@ -8,6 +8,7 @@
 """
 
 import sys
+import threading
 from pathlib import Path
 
 import psycopg2
@@ -421,9 +422,47 @@ def dropping_a_reader_keeps_no_other_from_being_created():
     session.close()
 
 
+def in_a_thread(session, statement):
+    thread = threading.Thread(target=run, args=(session, statement))
+    thread.start()
+    return thread
+
+
+def waits(session):
+    db.wait_for(f"SELECT count(*) FROM pg_locks WHERE pid = {session.get_backend_pid()} AND locktype = 'object' AND NOT granted", 1)
+
+
+def a_creation_and_a_replacement_see_each_other():
+    """Neither sees what the other has not committed; whichever comes second waits, and the rows are those of the new function."""
+    replace = "CREATE OR REPLACE FUNCTION {s}.seen(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 + {n}; END'"
+    run(owner, "RESET lock_timeout")
+    creating, replacing = as_role(OWNER), as_role(OTHER)
+    run(replacing, replace.format(s=OTHER, n=1))
+    run(owner, f"CREATE VIEW {OWNER}.seen AS SELECT id, {OTHER}.seen(n) AS x FROM {OWNER}.source")
+    run(replacing, f"CREATE FUNCTION {OTHER}.calling(i int) RETURNS int LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT {OTHER}.seen(i); END")
+    queries = [f"SELECT id, {OTHER}.seen(n) AS x FROM {OWNER}.source", f"SELECT id, x FROM {OWNER}.seen",
+               f"SELECT id, {OTHER}.calling(n) AS x FROM {OWNER}.source"]
+    for number, query in enumerate(queries):
+        create = f"SELECT pgtrickle.create_stream_table('{OWNER}.{{}}{number}', $$ {query} $$, '1h')"
+        run(replacing, "BEGIN; " + replace.format(s=OTHER, n=10 + number))
+        thread = in_a_thread(creating, create.format("second"))
+        waits(creating)
+        run(replacing, "COMMIT")
+        thread.join()
+        assert is_right(owner, f"second{number}", query)
+        run(creating, "BEGIN; " + create.format("first"))
+        thread = in_a_thread(replacing, replace.format(s=OTHER, n=20 + number))
+        waits(replacing)
+        run(creating, "COMMIT")
+        thread.join()
+        assert is_right(owner, f"first{number}", query)
+    creating.close()
+    replacing.close()
+
+
 CASES = [ddl_on_what_is_not_used_touches_no_other_owner, the_manager_refreshes_beside_open_ddl, a_transaction_reads_by_its_own_ddl,
          a_built_in_dictionary_is_used, dropping_a_watermark_group_keeps_no_refresh_waiting,
-         dropping_a_reader_keeps_no_other_from_being_created]
+         dropping_a_reader_keeps_no_other_from_being_created, a_creation_and_a_replacement_see_each_other]
 HAS_PREPARED = int(db.value("SHOW max_prepared_transactions")) > 0
 CASES += [used_case(case, is_prepared) for case in USED for is_prepared in ((False, True) if HAS_PREPARED else (False,))]
 try:
