@@ -16,6 +16,7 @@ INSERT INTO kept VALUES
   ('before_by_sort', 'SELECT DISTINCT ON (k) k, unnest(a) AS e, generate_series(1, k) AS g FROM t ORDER BY k, unnest(a), generate_series(1, k)'),
   ('correlated', 'SELECT u.id, (SELECT sum(e) FROM (SELECT DISTINCT ON (k) k, unnest(a) + u.n AS e FROM t WHERE t.x > u.id ORDER BY k, x) q) AS s FROM u'),
   ('distinct_before', 'SELECT DISTINCT k, unnest(a) AS e FROM t'),
+  ('exists', 'SELECT id FROM u WHERE EXISTS (SELECT DISTINCT ON (k) k, unnest(a) FROM t WHERE t.k = u.id ORDER BY k, x DESC LIMIT 1)'),
   ('in_expressions', 'SELECT DISTINCT ON (k) k, x + unnest(a) * 2 AS e, generate_series(1, 2) AS g FROM t ORDER BY k, x'),
   ('of_a_subquery', 'SELECT DISTINCT ON (k) k, generate_series(1, (SELECT u.n FROM u WHERE u.id = t.id)) AS g FROM t ORDER BY k, x'),
   ('not_read', 'SELECT q.k FROM (SELECT DISTINCT ON (k) k, unnest(a) AS e FROM t ORDER BY k, x) q'),

@@ -7,6 +7,8 @@ extern "C" {
 #include "utils/fmgroids.h"
 }
 
+#include <optional>
+
 namespace pgtrickle {
 
 namespace {
@@ -22,17 +24,20 @@ const Const *constant_of(const ::Node *count)
     return count != nullptr && IsA(count, Const) ? reinterpret_cast<const Const *>(count) : nullptr;
 }
 
-bool is_zero(const Const *constant)
+/* A constant of another type counts as unknown. */
+std::optional<int64> value_of(const Const *constant)
 {
+    if (constant == nullptr || constant->constisnull)
+        return std::nullopt;
     switch (constant->consttype) {
     case INT2OID:
-        return DatumGetInt16(constant->constvalue) == 0;
+        return DatumGetInt16(constant->constvalue);
     case INT4OID:
-        return DatumGetInt32(constant->constvalue) == 0;
+        return DatumGetInt32(constant->constvalue);
     case INT8OID:
-        return DatumGetInt64(constant->constvalue) == 0;
+        return DatumGetInt64(constant->constvalue);
     default:
-        return false;
+        return std::nullopt;
     }
 }
 
@@ -62,8 +67,13 @@ bool is_no_limit(const ::Node *count)
 
 bool is_no_offset(const ::Node *count)
 {
-    const Const *constant = constant_of(count);
-    return is_no_limit(count) || (constant != nullptr && is_zero(constant));
+    return is_no_limit(count) || value_of(constant_of(count)) == 0;
+}
+
+bool leaves_a_row(const Query *query)
+{
+    return is_no_offset(query->limitOffset) &&
+           (is_no_limit(query->limitCount) || value_of(constant_of(query->limitCount)) > 0);
 }
 
 void drop_idle_limits(Query *query)

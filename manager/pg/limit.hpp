@@ -21,6 +21,9 @@ inline bool leaves_all_rows(const Query *query)
     return is_no_limit(query->limitCount) && is_no_offset(query->limitOffset);
 }
 
+/* Whether a row is left where there are any. False where it is not known. */
+bool leaves_a_row(const Query *query);
+
 /* Removes, at all levels of the query, what leaves every row. */
 void drop_idle_limits(Query *query);
 

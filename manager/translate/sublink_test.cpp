@@ -3,6 +3,7 @@
  */
 #include "translate/sublink.hpp"
 
+#include "pg/limit.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -50,12 +51,13 @@ Node *negation(Node *test)
 /* Whether there is a row depends neither on their order nor on how many there are beyond one. */
 void strip_for_exists(Query *query)
 {
-    const auto *limit = reinterpret_cast<Const *>(query->limitCount);
-    if (query->limitOffset == nullptr && limit != nullptr && IsA(limit, Const) &&
-        (limit->constisnull || DatumGetInt64(limit->constvalue) > 0))
-        query->limitCount = nullptr;
-    if (query->limitCount == nullptr && query->limitOffset == nullptr)
-        query->sortClause = NIL;
+    if (leaves_a_row(query)) {
+        query->limitCount = query->limitOffset = nullptr;
+        query->limitOption = LIMIT_OPTION_COUNT;
+        /* The first row that DISTINCT ON takes may have an empty set. */
+        if (!query->hasDistinctOn || !query->hasTargetSRFs)
+            query->sortClause = NIL;
+    }
     if (!query->hasAggs && query->groupingSets == NIL && query->havingQual == nullptr && !query->hasTargetSRFs)
         query->groupClause = NIL;
 }
