@@ -175,7 +175,7 @@ def ordered(query, depth, wanted):
     limit = " LIMIT %d" % (1 + choices.below(8)) if choices.chance(85) else ""
     if limit and choices.chance(8):
         limit = " LIMIT (SELECT count(*) %% 7 FROM %s)" % query.relation()[0]
-    skipped = " OFFSET %d" % choices.below(5) if choices.chance(35) or not limit else ""
+    skipped = " OFFSET %d" % (choices.below(5) or not limit) if choices.chance(35) or not limit else ""
     return "%s ORDER BY %s%s%s" % (sql, query.order(names), limit, skipped), shown
 
 
