@@ -6,6 +6,7 @@
 #include "scheduler/piece.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <unordered_set>
 
@@ -140,6 +141,44 @@ class Search {
 Ids piece_of(const Graph &graph, Id start, const std::function<Candidate(Id)> &candidate)
 {
     return Search(graph, candidate).run(start);
+}
+
+namespace {
+
+/* Those above `ids` on a way on which a foreign one lies. */
+std::unordered_set<Id> above_foreign(const Graph &graph, const Ids &ids, const std::function<bool(Id)> &is_foreign)
+{
+    std::unordered_set<Id> plain(ids.begin(), ids.end()), behind;
+    Ids open = ids, open_behind;
+    auto walk = [&](Id id, bool is_behind) {
+        for (Id reader : graph.direct_downstreams(id)) {
+            const bool is_reader_behind = is_behind || is_foreign(reader);
+            if ((is_reader_behind ? behind : plain).insert(reader).second)
+                (is_reader_behind ? open_behind : open).push_back(reader);
+        }
+    };
+    while (!open.empty() || !open_behind.empty()) {
+        Ids &next = open.empty() ? open_behind : open;
+        const bool is_behind = open.empty();
+        const Id id = next.back();
+        next.pop_back();
+        walk(id, is_behind);
+    }
+    return behind;
+}
+
+} // namespace
+
+Ids without_foreign_between(const Graph &graph, Id start, const Ids &piece, const std::function<bool(Id)> &is_foreign,
+                            const std::function<bool(Id)> &is_fixed)
+{
+    Ids result;
+    std::copy_if(piece.begin(), piece.end(), std::back_inserter(result), [&](Id member) {
+        return member == start || is_fixed(member) || above_foreign(graph, {member}, is_foreign).count(start) == 0;
+    });
+    const std::unordered_set<Id> behind = above_foreign(graph, result, is_foreign);
+    std::erase_if(result, [&](Id member) { return member != start && !is_fixed(member) && behind.count(member) != 0; });
+    return result;
 }
 
 Ids with_upstreams(const Graph &graph, const Ids &members)

@@ -31,6 +31,13 @@ struct Candidate {
  * asked once for each stream table that is met. */
 Ids piece_of(const Graph &graph, Id start, const std::function<Candidate(Id)> &candidate);
 
+/* What of `piece` one refresh can take to one state, if stream tables of others are refreshed apart (`is_foreign`): no foreign one
+ * lies between two of its members, as that would have to be refreshed after one of them and before the other. `start` stays; of
+ * others, those below it that a foreign one reads, and those that read a foreign one above a member, leave. Those that
+ * `is_fixed` says stay, too. Costs a walk over what is above the piece. */
+Ids without_foreign_between(const Graph &graph, Id start, const Ids &piece, const std::function<bool(Id)> &is_foreign,
+                            const std::function<bool(Id)> &is_fixed);
+
 /* `members`, and behind them all stream tables that they read, directly or by way of others. */
 Ids with_upstreams(const Graph &graph, const Ids &members);
 

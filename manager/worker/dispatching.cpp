@@ -225,6 +225,8 @@ bool Manager::dispatch_piece(Id id, const Wanted &asked, std::set<Id> *seen)
             wanted.insert(other);
         return found;
     });
+    piece = without_others_between(id, std::move(piece));
+    std::erase_if(wanted, [&](Id other) { return std::find(piece.begin(), piece.end(), other) == piece.end(); });
     seen->insert(piece.begin(), piece.end());
     for (Id member : piece)
         if (mates_.count(member) != 0)

@@ -171,6 +171,7 @@ class Manager {
     scheduler::Party party_of(scheduler::Id id) const;
     bool waits_for_share(scheduler::Id id) const;
     scheduler::Ids occupied_by(const scheduler::Ids &members, const scheduler::Ids &involved) const;
+    scheduler::Ids without_others_between(scheduler::Id start, scheduler::Ids piece) const;
     scheduler::Ids needed_before(const scheduler::Ids &members, const Wanted &wanted);
     bool dispatch_before(const scheduler::Ids &needed, const scheduler::Ids &members, const Wanted &wanted,
                          std::set<scheduler::Id> *seen);

@@ -11,6 +11,7 @@
  * one as it stands, as the other owner could stop it otherwise. A stream table that was never filled is
  * waited for without a limit: the refresh would fill it in its own transaction.
  */
+#include "scheduler/piece.hpp"
 #include "worker/manager.hpp"
 
 #include <algorithm>
@@ -112,6 +113,17 @@ void Manager::note_overrun(const RunningJob &job, const Pool::Overrun &overrun)
         known->second.has_overrun = overrun.count == 1 && id == overrun.first;
         known->second.goes_alone = overrun.count > 1;
     }
+}
+
+/* The piece of `start`, without what would wait for a stream table of another owner that waits for the rest of the piece. */
+Ids Manager::without_others_between(Id start, Ids piece) const
+{
+    if (!has_several_owners_)
+        return piece;
+    const Party party = party_of(start);
+    auto is_of_others = [&](Id id) { return known_.count(id) != 0 && party_of(id) != party; };
+    auto is_bound = [&](Id id) { return mates_.count(id) != 0 || !paces_.bound_to(id).empty(); };
+    return scheduler::without_foreign_between(graph_, start, piece, is_of_others, is_bound);
 }
 
 /* The stream tables of other owners that come along with the members and lack changes that these are wanted

@@ -263,6 +263,23 @@ def a_reader_gets_what_others_refresh_for_his():
         writer.join()
 
 
+def a_chain_that_comes_back_to_an_owner_is_refreshed_in_order():
+    """Those of one owner are no batch where one of another owner lies between them."""
+    restart()
+    db.run("SET ROLE fair_healthy; CREATE TABLE ground (id int PRIMARY KEY); RESET ROLE; GRANT SELECT ON ground TO fair_reader")
+    create("fair_reader", "lowest", "SELECT id FROM ground", schedule="1h", is_filled=True)
+    db.run("GRANT SELECT ON lowest TO fair_healthy")
+    create("fair_healthy", "middle", "SELECT id FROM lowest", schedule="1h", is_filled=True)
+    db.run("GRANT SELECT ON middle TO fair_reader")
+    create("fair_reader", "highest", "SELECT id FROM middle", schedule="1h", is_filled=True)
+    create("fair_reader", "shortcut", "SELECT m.id FROM middle m JOIN lowest USING (id)", schedule="1h", is_filled=True)
+    db.run("SET pg_trickle.enabled = on; SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error; "
+           "SET pg_trickle.scan_refresh_timeout = '60s'")
+    for k, name in enumerate(["highest", "lowest", "middle", "shortcut"] * 3, 1):
+        db.run("INSERT INTO ground VALUES (%s)", k)
+        assert db.value(f"SELECT count(*) FROM {name}") == k, name
+
+
 def a_superuser_is_an_owner_like_others():
     restart()
     create_healthy()
@@ -377,7 +394,7 @@ try:
     run_cases([case for case in [endless_ones_leave_a_worker_to_other_owners, however_many_they_are, and_in_whatever_database,
                nor_do_they_take_it_when_readers_ask_for_them, nor_what_they_read, nor_what_they_bring_along,
                what_is_filled_for_the_first_time_is_of_its_owner_too, a_reader_gets_what_others_refresh_for_his,
-               a_superuser_is_an_owner_like_others, health_check_names_them, a_limit_may_be_set,
+               a_chain_that_comes_back_to_an_owner_is_refreshed_in_order, a_superuser_is_an_owner_like_others, health_check_names_them, a_limit_may_be_set,
                who_takes_longer_than_any_refresh_may_fails, also_who_catches_what_cancels_it,
                only_a_superuser_lifts_the_limit, a_manager_without_workers_goes_on,
                nor_does_one_whose_only_worker_is_occupied] if not sys.argv[1:] or case.__name__ in sys.argv[1:]])

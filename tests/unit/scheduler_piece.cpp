@@ -49,6 +49,56 @@ TEST(Piece, takes_along_who_shares_a_source_and_the_schedule)
     EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 11}));
 }
 
+/* No one of the others' lies on a way from a member up to another: it would wait for the one, and the other for it. */
+bool has_foreign_between(const Graph &graph, const Ids &members, const std::set<Id> &foreign)
+{
+    const std::set<Id> all(members.begin(), members.end());
+    return std::any_of(foreign.begin(), foreign.end(), [&](Id other) {
+        const Ids below = graph.upstreams(other), above = graph.downstreams(other);
+        auto is_member = [&](Id id) { return all.count(id) != 0; };
+        return std::any_of(below.begin(), below.end(), is_member) && std::any_of(above.begin(), above.end(), is_member);
+    });
+}
+
+TEST(Piece, has_no_stream_table_of_others_between_two_members)
+{
+    std::mt19937 random(20261121);
+    int split = 0;
+    for (int round = 0; round < 2000; round++) {
+        Graph graph;
+        std::set<Id> foreign;
+        Tasks tasks;
+        Ids own;
+        for (Id id = 10; id < 20; id++) {
+            Ids sources;
+            for (int i = 0; i < 2; i++)
+                sources.push_back(random() % 3 == 0 ? 1 + random() % 2 : id == 10 ? 1 : 10 + random() % (id - 10));
+            graph.set(id, sources);
+            if (random() % 3 == 0)
+                foreign.insert(id);
+            else
+                own.push_back(id);
+        }
+        if (own.empty())
+            continue;
+        for (Id id : own)
+            tasks[id] = {random() % 2 == 0};
+        const Id start = own[random() % own.size()];
+        tasks[start].is_wanted = true;
+        const Ids whole = piece(graph, start, tasks);
+        const Ids part = without_foreign_between(graph, start, whole, [&](Id id) { return foreign.count(id) != 0; },
+                                                 [](Id) { return false; });
+        EXPECT_FALSE(has_foreign_between(graph, part, foreign)) << "round " << round;
+        EXPECT_EQ(std::count(part.begin(), part.end(), start), 1);
+        EXPECT_TRUE(std::all_of(part.begin(), part.end(), [&](Id id) { return std::count(whole.begin(), whole.end(), id) == 1; }));
+        if (has_foreign_between(graph, whole, foreign))
+            split++;
+        else
+            EXPECT_EQ(part, whole) << "nothing leaves without need";
+    }
+    EXPECT_GT(split, 100);
+}
+
 TEST(Piece, takes_the_mates_of_a_refresh_group_along)
 {
     Graph graph;
