@@ -32,7 +32,7 @@ MODULE_big   = pg_trickle
 RELEASE      = 1.0
 DATA_built   = pg_trickle--$(RELEASE).sql
 
-SOURCES      = $(sort $(wildcard fdw/*.cpp manager/*/*.cpp manager/*/*/*.cpp manager/*/*/*/*.cpp))
+SOURCES      = $(sort $(wildcard fdw/*.cpp fdw/*/*.cpp manager/*/*.cpp manager/*/*/*.cpp manager/*/*/*/*.cpp))
 OBJS         = $(SOURCES:.cpp=.o)
 SURFACE      = $(sort $(wildcard fdw/surface/*.sql))
 
@@ -79,7 +79,7 @@ build/catalog_migrations.inc: $(MIGRATIONS) build/configured
 	for step in $(MIGRATIONS); do \
 	  echo "{\"$$(basename $$step)\", R\"sql("; cat $$step; echo ')sql"},'; \
 	done > $@
-manager/catalog/migrations.o: build/catalog_migrations.inc
+manager/catalog/file/migrations.o: build/catalog_migrations.inc
 
 $(DATA_built): $(SURFACE)
 	cat $(SURFACE) > $@

@@ -7,17 +7,17 @@
  */
 #include "capture/capture.hpp"
 
-#include "capture/chunk.hpp"
-#include "capture/installation.hpp"
-#include "capture/log.hpp"
-#include "capture/merge.hpp"
-#include "capture/open_statement.hpp"
-#include "capture/segment.hpp"
-#include "capture/witness.hpp"
-#include "capture/guard.hpp"
+#include "capture/log/chunk.hpp"
+#include "capture/triggers/trigger_setup.hpp"
+#include "capture/log/log.hpp"
+#include "capture/triggers/merge_command.hpp"
+#include "capture/triggers/open_statement.hpp"
+#include "capture/log/segment.hpp"
+#include "capture/source/unlogged_sentinel.hpp"
+#include "capture/ddl/source_ddl.hpp"
 #include "definition/definition.hpp"
 #include "definition/lock_right.hpp"
-#include "definition/state.hpp"
+#include "definition/state/state.hpp"
 
 extern "C" {
 #include "access/relation.h"

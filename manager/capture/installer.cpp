@@ -1,13 +1,13 @@
 #include "capture/installer.hpp"
 
 #include "capture/capture.hpp"
-#include "capture/installation.hpp"
-#include "capture/source.hpp"
+#include "capture/triggers/trigger_setup.hpp"
+#include "capture/source/source_rows.hpp"
 #include "definition/definition.hpp"
 #include "definition/lock_right.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/lock_chain.hpp"
-#include "pg/versions.hpp"
+#include "pg/versions/versions.hpp"
 
 extern "C" {
 #include "access/htup_details.h"

@@ -1,7 +1,7 @@
 #include "capture/permission.hpp"
 
 #include "capture/capture.hpp"
-#include "capture/installation.hpp"
+#include "capture/triggers/trigger_setup.hpp"
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 

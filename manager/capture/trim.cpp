@@ -15,16 +15,16 @@
  * added since. (Frontiers move on all the time: waiting for the latest would be waiting for ever.)
  */
 #include "capture/capture.hpp"
-#include "capture/installation.hpp"
-#include "capture/log.hpp"
+#include "capture/triggers/trigger_setup.hpp"
+#include "capture/log/log.hpp"
 #include "capture/permission.hpp"
-#include "capture/segment.hpp"
-#include "capture/target.hpp"
-#include "capture/guard.hpp"
+#include "capture/log/segment.hpp"
+#include "capture/source/routing.hpp"
+#include "capture/ddl/source_ddl.hpp"
 #include "definition/definition.hpp"
-#include "definition/state.hpp"
+#include "definition/state/state.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/versions.hpp"
+#include "pg/versions/versions.hpp"
 
 extern "C" {
 #include "access/genam.h"

@@ -7,8 +7,8 @@
  */
 #include "catalog/process.hpp"
 
-#include "catalog/late.hpp"
-#include "catalog/retention.hpp"
+#include "catalog/spool.hpp"
+#include "catalog/tables/retention.hpp"
 
 extern "C" {
 #include "access/xlog.h"

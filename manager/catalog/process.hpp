@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "catalog/tables.hpp"
+#include "catalog/tables/tables.hpp"
 #include "pg/boundary.hpp"
 
 namespace pgtrickle::catalog {

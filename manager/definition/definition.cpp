@@ -1,8 +1,8 @@
 #include "definition/definition.hpp"
 
 #include "definition/options.hpp"
-#include "definition/state.hpp"
-#include "pg/versions.hpp"
+#include "definition/state/state.hpp"
+#include "pg/versions/versions.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"

@@ -15,7 +15,7 @@
 
 #include "pg/boundary.hpp"
 
-#include "scheduler/schedule.hpp"
+#include "scheduler/time/schedule.hpp"
 
 extern "C" {
 #include "nodes/parsenodes.h"

@@ -1,8 +1,8 @@
 #include "definition/guc.hpp"
 
 #include "definition/options.hpp"
-#include "pg/versions.hpp"
-#include "scheduler/schedule.hpp"
+#include "pg/versions/versions.hpp"
+#include "scheduler/time/schedule.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"

@@ -6,10 +6,10 @@
 #include "definition/indirect_users.hpp"
 
 #include "definition/definition.hpp"
-#include "definition/reading.hpp"
-#include "definition/state.hpp"
+#include "definition/query/rewritten_query.hpp"
+#include "definition/state/state.hpp"
 #include "definition/text_search_setting.hpp"
-#include "definition/view.hpp"
+#include "definition/definition_view.hpp"
 
 extern "C" {
 #include "access/genam.h"

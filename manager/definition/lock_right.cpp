@@ -1,11 +1,11 @@
 #include "definition/lock_right.hpp"
 
 #include "definition/definition.hpp"
-#include "definition/state.hpp"
+#include "definition/state/state.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/rights.hpp"
-#include "pg/versions.hpp"
+#include "pg/versions/versions.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"

@@ -1,7 +1,7 @@
 #include "definition/options.hpp"
 
 #include "definition/guc.hpp"
-#include "definition/recorded_settings.hpp"
+#include "definition/query/recorded_settings.hpp"
 
 extern "C" {
 #include "commands/defrem.h"

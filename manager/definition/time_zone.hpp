@@ -6,7 +6,7 @@
 #pragma once
 
 #include "pg/boundary.hpp"
-#include "scheduler/zone.hpp"
+#include "scheduler/time/zone.hpp"
 
 extern "C" {
 #include "pgtime.h"

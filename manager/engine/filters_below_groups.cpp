@@ -1,10 +1,10 @@
 #include "engine/filters_below_groups.hpp"
 
-#include "engine/operators/aggregate.hpp"
+#include "engine/operators/aggregates/aggregate.hpp"
 #include "engine/operators/filter.hpp"
-#include "engine/operators/join.hpp"
+#include "engine/operators/joins/join.hpp"
 #include "engine/operators/project.hpp"
-#include "engine/operators/window.hpp"
+#include "engine/operators/keyed/window.hpp"
 
 #include <algorithm>
 #include <numeric>

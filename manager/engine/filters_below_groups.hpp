@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "engine/plan.hpp"
+#include "engine/plan/plan.hpp"
 
 namespace pgtrickle::engine {
 

@@ -5,10 +5,10 @@
  * where an index on the expression serves, provided that it is immutable and cannot fail: an index
  * evaluates it for every row of the relation, the query only for those that its joins and filters leave.
  */
-#include "engine/operators/join.hpp"
-#include "engine/operators/recursive.hpp"
+#include "engine/operators/joins/join.hpp"
+#include "engine/operators/recursion/recursive.hpp"
 #include "engine/operators/project.hpp"
-#include "engine/sql.hpp"
+#include "engine/operators/sql.hpp"
 #include "engine/step_plan.hpp"
 
 #include <algorithm>

@@ -13,15 +13,15 @@
  * one step, whoever reads it. What one of its readers puts on top of it is therefore not
  * made part of its arrangement.
  */
-#include "engine/differentiator.hpp"
+#include "engine/operators/differentiator.hpp"
 #include "engine/operators/aggregates/family.hpp"
 #include "engine/operators/copy.hpp"
 #include "engine/operators/delta.hpp"
 #include "engine/operators/project.hpp"
-#include "engine/operators/recompute.hpp"
-#include "engine/operators/recursive.hpp"
+#include "engine/operators/keyed/recompute.hpp"
+#include "engine/operators/recursion/recursive.hpp"
 #include "engine/recompute_step.hpp"
-#include "engine/sql.hpp"
+#include "engine/operators/sql.hpp"
 #include "engine/step_plan.hpp"
 
 #include <algorithm>

@@ -7,9 +7,9 @@
  */
 #include "engine/program.hpp"
 
-#include "engine/differentiator.hpp"
+#include "engine/operators/differentiator.hpp"
 #include "engine/filters_below_groups.hpp"
-#include "engine/sql.hpp"
+#include "engine/operators/sql.hpp"
 #include "engine/step_plan.hpp"
 
 namespace pgtrickle::engine {

@@ -21,7 +21,7 @@
  */
 #pragma once
 
-#include "engine/plan.hpp"
+#include "engine/plan/plan.hpp"
 
 #include <cstdint>
 #include <string>

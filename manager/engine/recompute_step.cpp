@@ -2,7 +2,7 @@
 
 #include "engine/operators/filter.hpp"
 #include "engine/operators/project.hpp"
-#include "engine/operators/recompute.hpp"
+#include "engine/operators/keyed/recompute.hpp"
 #include "engine/operators/delta.hpp"
 
 #include <algorithm>

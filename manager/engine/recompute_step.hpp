@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "engine/operators/window.hpp"
+#include "engine/operators/keyed/window.hpp"
 #include "engine/step_plan.hpp"
 
 namespace pgtrickle::engine {

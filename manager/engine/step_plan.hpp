@@ -5,8 +5,8 @@
 #pragma once
 
 #include "engine/operators/aggregates/group.hpp"
-#include "engine/operators/reserve.hpp"
-#include "engine/operators/recursion_delta.hpp"
+#include "engine/operators/keyed/reserve.hpp"
+#include "engine/operators/recursion/recursion_delta.hpp"
 #include "engine/program.hpp"
 
 #include <optional>

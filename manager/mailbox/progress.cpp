@@ -1,6 +1,6 @@
 #include "mailbox/progress.hpp"
 
-#include "pg/versions.hpp"
+#include "pg/versions/versions.hpp"
 
 extern "C" {
 #include "access/xact.h"

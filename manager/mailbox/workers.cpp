@@ -11,7 +11,7 @@
 #include "mailbox/census.hpp"
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
-#include "scheduler/turn.hpp"
+#include "scheduler/database_turn.hpp"
 
 extern "C" {
 #include "storage/ipc.h"

@@ -15,7 +15,7 @@
  */
 #pragma once
 
-#include "pg/postgres.hpp"
+#include "pg/versions/postgres.hpp"
 
 #include <exception>
 #include <new>

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "pg/postgres.hpp"
+#include "pg/versions/postgres.hpp"
 
 extern "C" {
 #include "executor/tuptable.h"

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "pg/postgres.hpp"
+#include "pg/versions/postgres.hpp"
 
 extern "C" {
 #include "nodes/parsenodes.h"

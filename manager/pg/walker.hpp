@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "pg/versions.hpp"
+#include "pg/versions/versions.hpp"
 
 namespace pgtrickle {
 

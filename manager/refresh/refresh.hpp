@@ -14,8 +14,8 @@
 #pragma once
 
 #include "pg/boundary.hpp"
-#include "scheduler/cost_model.hpp"
-#include "scheduler/hold.hpp"
+#include "scheduler/cost/cost_model.hpp"
+#include "scheduler/graph/hold.hpp"
 
 #include <string>
 #include <vector>

@@ -11,8 +11,8 @@
  */
 #pragma once
 
-#include "scheduler/graph.hpp"
-#include "scheduler/schedule.hpp"
+#include "scheduler/graph/graph.hpp"
+#include "scheduler/time/schedule.hpp"
 
 #include <string>
 #include <string_view>

@@ -11,9 +11,9 @@
  */
 #pragma once
 
-#include "scheduler/graph.hpp"
-#include "scheduler/rest.hpp"
-#include "scheduler/schedule.hpp"
+#include "scheduler/graph/graph.hpp"
+#include "scheduler/throttle.hpp"
+#include "scheduler/time/schedule.hpp"
 
 #include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>

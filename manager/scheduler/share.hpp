@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "scheduler/graph.hpp"
+#include "scheduler/graph/graph.hpp"
 
 #include <functional>
 

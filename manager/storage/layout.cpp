@@ -5,7 +5,7 @@
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "pg/type_name.hpp"
-#include "pg/versions_ddl.hpp"
+#include "pg/versions/versions_ddl.hpp"
 
 extern "C" {
 #include "access/reloptions.h"

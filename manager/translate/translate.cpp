@@ -5,12 +5,12 @@
 #include "pg/limit.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
-#include "translate/constants.hpp"
-#include "translate/dependence.hpp"
-#include "translate/query.hpp"
-#include "translate/resting_text.hpp"
-#include "translate/rewrite.hpp"
-#include "translate/search_and_cycle.hpp"
+#include "translate/expression/constants.hpp"
+#include "translate/check/dependence.hpp"
+#include "translate/query/query.hpp"
+#include "translate/check/time_text.hpp"
+#include "translate/check/rewrite.hpp"
+#include "translate/query/search_and_cycle.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"

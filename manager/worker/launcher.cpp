@@ -13,7 +13,7 @@
 #include "catalog/process.hpp"
 #include "mailbox/manager_side.hpp"
 #include "worker/transaction.hpp"
-#include "worker/waking.hpp"
+#include "worker/wakeup.hpp"
 #include "worker/worker.hpp"
 
 extern "C" {

@@ -15,7 +15,7 @@
 #pragma once
 
 #include "mailbox/manager_side.hpp"
-#include "scheduler/affinity.hpp"
+#include "scheduler/worker_affinity.hpp"
 #include "scheduler/job.hpp"
 #include "worker/transaction.hpp"
 

@@ -3,7 +3,7 @@
  * says was written is there, what it says was not is not, and the catalog works when the disk does.
  * The functions below stand before the C library's, for SQLite too.
  */
-#include "catalog/late.hpp"
+#include "catalog/spool.hpp"
 #include "tests/unit/catalog_fixture.hpp"
 
 #include <cerrno>

@@ -1,4 +1,4 @@
-#include "catalog/retention.hpp"
+#include "catalog/tables/retention.hpp"
 #include "tests/unit/catalog_fixture.hpp"
 
 #include <sys/wait.h>

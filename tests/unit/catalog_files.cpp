@@ -1,5 +1,5 @@
 /* What befalls the catalog's files under connections that have them open. */
-#include "catalog/migrations.hpp"
+#include "catalog/file/migrations.hpp"
 #include "tests/unit/catalog_fixture.hpp"
 
 #include <chrono>

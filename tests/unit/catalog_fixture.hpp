@@ -1,7 +1,7 @@
 /* A catalog in a folder of its own, removed at the end; and what stands for what refreshes write there. */
 #pragma once
 
-#include "catalog/tables.hpp"
+#include "catalog/tables/tables.hpp"
 
 #include <gtest/gtest.h>
 

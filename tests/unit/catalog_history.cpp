@@ -1,7 +1,7 @@
 /* How much history is kept, and what becomes of what cannot be written at once. */
-#include "catalog/late.hpp"
-#include "catalog/retention.hpp"
-#include "catalog/tables.hpp"
+#include "catalog/spool.hpp"
+#include "catalog/tables/retention.hpp"
+#include "catalog/tables/tables.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 /* Files of every version that was ever released, kept as text in catalog_versions/, must reach this one. */
-#include "catalog/migrations.hpp"
-#include "catalog/tables.hpp"
+#include "catalog/file/migrations.hpp"
+#include "catalog/tables/tables.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "scheduler/affinity.hpp"
+#include "scheduler/worker_affinity.hpp"
 
 #include <gtest/gtest.h>
 

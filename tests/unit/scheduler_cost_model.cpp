@@ -1,5 +1,5 @@
 /* AUTO's model against simulated costs: with noise, drift, growth, wrong priors, and nothing known at first. */
-#include "scheduler/cost_model.hpp"
+#include "scheduler/cost/cost_model.hpp"
 
 #include <gtest/gtest.h>
 

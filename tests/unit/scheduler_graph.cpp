@@ -1,4 +1,4 @@
-#include "scheduler/graph.hpp"
+#include "scheduler/graph/graph.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 /*
  * The graph against the slow definitions of what it answers, on random graphs; and how long large ones take.
  */
-#include "scheduler/diamond.hpp"
+#include "scheduler/graph/diamond.hpp"
 
 #include <gtest/gtest.h>
 

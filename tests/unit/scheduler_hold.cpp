@@ -1,4 +1,4 @@
-#include "scheduler/hold.hpp"
+#include "scheduler/graph/hold.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "scheduler/pace.hpp"
+#include "scheduler/graph/effective_schedule.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "scheduler/piece.hpp"
+#include "scheduler/graph/refresh_batch.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "scheduler/recommendation.hpp"
+#include "scheduler/cost/recommendation.hpp"
 
 #include <gtest/gtest.h>
 

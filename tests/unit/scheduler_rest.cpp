@@ -1,4 +1,4 @@
-#include "scheduler/rest.hpp"
+#include "scheduler/throttle.hpp"
 
 #include <gtest/gtest.h>
 

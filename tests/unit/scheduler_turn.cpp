@@ -1,4 +1,4 @@
-#include "scheduler/turn.hpp"
+#include "scheduler/database_turn.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,8 +3,8 @@
  * by minute: a minute whose local time matches fires, unless that local time has been before; and the first minute
  * after a gap fires if anything in the gap matches.
  */
-#include "scheduler/cron.hpp"
-#include "scheduler/schedule.hpp"
+#include "scheduler/time/cron.hpp"
+#include "scheduler/time/schedule.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 /* The splitter of printed expressions: what is a slot, and what only looks like one. */
-#include "translate/slots.hpp"
+#include "translate/expression/slots.hpp"
 
 #include <gtest/gtest.h>
 

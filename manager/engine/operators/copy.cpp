@@ -1,6 +1,6 @@
 #include "engine/operators/copy.hpp"
 
-#include "engine/sql.hpp"
+#include "engine/operators/sql.hpp"
 
 #include <stdexcept>
 

@@ -4,8 +4,8 @@
  */
 #include "engine/operators/delta.hpp"
 
-#include "engine/differentiator.hpp"
-#include "engine/sql.hpp"
+#include "engine/operators/differentiator.hpp"
+#include "engine/operators/sql.hpp"
 
 #include <algorithm>
 #include <stdexcept>

@@ -1,10 +1,10 @@
 /*
  * Filter: linear, D(σ P) = σ D(P).
  */
-#include "engine/differentiator.hpp"
+#include "engine/operators/differentiator.hpp"
 #include "engine/operators/filter.hpp"
 #include "engine/operators/project.hpp"
-#include "engine/sql.hpp"
+#include "engine/operators/sql.hpp"
 
 #include <algorithm>
 

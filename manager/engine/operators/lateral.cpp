@@ -7,9 +7,9 @@
  * NULLs. It is printed as a subquery of its own, since ON could not name the columns of a
  * FROM item further to the left.
  */
-#include "engine/differentiator.hpp"
+#include "engine/operators/differentiator.hpp"
 #include "engine/operators/operator.hpp"
-#include "engine/sql.hpp"
+#include "engine/operators/sql.hpp"
 
 #include <algorithm>
 

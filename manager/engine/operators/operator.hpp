@@ -18,7 +18,7 @@
  */
 #pragma once
 
-#include "engine/plan.hpp"
+#include "engine/plan/plan.hpp"
 #include "engine/program.hpp"
 
 #include <algorithm>

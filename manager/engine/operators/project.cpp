@@ -3,8 +3,8 @@
  */
 #include "engine/operators/project.hpp"
 
-#include "engine/differentiator.hpp"
-#include "engine/sql.hpp"
+#include "engine/operators/differentiator.hpp"
+#include "engine/operators/sql.hpp"
 
 namespace pgtrickle::engine {
 

@@ -1,9 +1,9 @@
 /*
  * Scan: the new state of a source. Its derivative is the source's delta.
  */
-#include "engine/differentiator.hpp"
+#include "engine/operators/differentiator.hpp"
 #include "engine/operators/delta.hpp"
-#include "engine/sql.hpp"
+#include "engine/operators/sql.hpp"
 
 namespace pgtrickle::engine {
 

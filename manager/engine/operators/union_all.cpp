@@ -2,9 +2,9 @@
  * UNION ALL: linear, D(A ⊎ B) = D(A) ⊎ D(B). Deltas and plain relations may be mixed: a
  * plain row counts once.
  */
-#include "engine/differentiator.hpp"
+#include "engine/operators/differentiator.hpp"
 #include "engine/operators/operator.hpp"
-#include "engine/sql.hpp"
+#include "engine/operators/sql.hpp"
 
 #include <stdexcept>
 

@@ -2,8 +2,8 @@
  * VALUES: a relation that never changes. Without columns it is the one row that a SELECT
  * without FROM is evaluated over.
  */
-#include "engine/differentiator.hpp"
-#include "engine/sql.hpp"
+#include "engine/operators/differentiator.hpp"
+#include "engine/operators/sql.hpp"
 
 #include <stdexcept>
 

@@ -2,7 +2,7 @@
 
 The rooms in order, the highest first; a file includes its own room and those listed for
 it, never a room above. engine and scheduler know neither PostgreSQL nor SQLite; only
-catalog knows SQLite; PostgreSQL's headers come after pg/postgres.hpp.
+catalog knows SQLite; PostgreSQL's headers come after pg/versions/postgres.hpp.
 """
 
 import re
@@ -86,5 +86,5 @@ def check(top, files):
             if is_postgres and room in PURE:
                 yield f"{path}: {room} knows nothing of PostgreSQL ({name})"
             elif is_postgres and not knows_postgres and name != "postgres.h":
-                yield f"{path}: {name} comes before pg/postgres.hpp"
+                yield f"{path}: {name} comes before pg/versions/postgres.hpp"
             knows_postgres |= target is not None or name == "postgres.h"

@@ -7,15 +7,15 @@ Each file that runs statements is listed with whose they are; and no text of a u
 import re
 
 RUNNING = {
-    "fdw/ddl.cpp": "the hook passes on the user's statements, and run_statement() sends those of SQL functions through every hook",
-    "fdw/utility.hpp": "declares run_statement()",
-    "fdw/statement.cpp": "an SQL function is its statement: the caller's, with the caller's rights",
-    "fdw/bulk_functions.cpp": "calls the function for one stream table as the caller",
-    "fdw/own_sql.cpp": "SELECT, INSERT, UPDATE and DELETE on rows of the extension",
+    "fdw/ddl/utility_hook.cpp": "the hook passes on the user's statements, and run_statement() sends those of SQL functions through every hook",
+    "fdw/ddl/utility_call.hpp": "declares run_statement()",
+    "fdw/sql/ddl_statements.cpp": "an SQL function is its statement: the caller's, with the caller's rights",
+    "fdw/functions/bulk.cpp": "calls the function for one stream table as the caller",
+    "fdw/sql/extension_tables.cpp": "SELECT, INSERT, UPDATE and DELETE on rows of the extension",
 }
 SHOWING = {
-    "fdw/statement.cpp": "what is shown to hooks, and by export_definition(), as the text of the caller's statement",
-    "manager/refresh/missing_index.cpp": "advice to the user",
+    "fdw/sql/ddl_statements.cpp": "what is shown to hooks, and by export_definition(), as the text of the caller's statement",
+    "manager/refresh/program/missing_index.cpp": "advice to the user",
 }
 RUNS = re.compile(r"\b((?:standard_)?ProcessUtility|run_statement|SPI_exec\w*|SPI_prepare\w*|SPI_cursor_open\w*)\s*\(|\b(SPI_OK_UTILITY)\b")
 OBJECTS = r"(?:(?:OR REPLACE|UNIQUE|FOREIGN|TEMP|UNLOGGED|MATERIALIZED|EVENT) )*(?:TABLE|INDEX|VIEW|SCHEMA|TRIGGER|FUNCTION|TYPE|RULE|SEQUENCE|ROLE)"

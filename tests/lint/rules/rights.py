@@ -9,11 +9,11 @@ import re
 ALLOWED = {
     "manager/pg/rights.hpp": "defines the switches; AsOwner is the one that any file may use",
     "manager/worker/launcher.cpp": "a process without a user; it runs no SQL, and reads catalogs only",
-    "manager/worker/manager.cpp": "a process without a user; definitions are read and refreshes run by code that switches to their owner",
-    "manager/worker/refresh_worker.cpp": "a process without a user; whatever it runs of a stream table is below AsOwner",
-    "manager/worker/installer_worker.cpp": "a process without a user; it calls C functions that make logs and triggers, and evaluates nothing",
-    "fdw/own_sql.cpp": "constant statements of ours over rows of the extension; what a user gives is a parameter of type text",
-    "fdw/upgrade_functions.cpp": "names the owner of a reserved schema that a C function makes",
+    "manager/worker/manager/manager.cpp": "a process without a user; definitions are read and refreshes run by code that switches to their owner",
+    "manager/worker/refresher/refresh_worker.cpp": "a process without a user; whatever it runs of a stream table is below AsOwner",
+    "manager/worker/refresher/installer_worker.cpp": "a process without a user; it calls C functions that make logs and triggers, and evaluates nothing",
+    "fdw/sql/extension_tables.cpp": "constant statements of ours over rows of the extension; what a user gives is a parameter of type text",
+    "fdw/functions/upgrade.cpp": "names the owner of a reserved schema that a C function makes",
 }
 RIGHTS = re.compile(r"\b(AsSuperuser|UserSwitch|SetUserId\w*|BOOTSTRAP_SUPERUSERID|BackgroundWorkerInitializeConnection\w*)\b")
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)

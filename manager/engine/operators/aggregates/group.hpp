@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "engine/operators/aggregate.hpp"
+#include "engine/operators/aggregates/aggregate.hpp"
 
 #include <map>
 #include <set>

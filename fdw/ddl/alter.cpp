@@ -1,0 +1,445 @@
+/*
+ * A stream table can be given other options, another owner, and a place in a hierarchy. Another
+ * query must have the declared columns; it takes effect in this transaction, storage
+ * and rows included. Everything else that core would accept would break it, and is refused.
+ */
+#include "fdw/ddl/alter.hpp"
+
+#include "capture/capture.hpp"
+#include "definition/query/rewritten_query.hpp"
+#include "definition/state/state.hpp"
+#include "definition/definition_view.hpp"
+#include "fdw/ddl/create.hpp"
+#include "definition/cycle.hpp"
+#include "fdw/ddl/fill.hpp"
+#include "fdw/ddl/inherited_columns.hpp"
+#include "definition/option_row.hpp"
+#include "storage/owner.hpp"
+#include "fdw/ddl/dependency_changes.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/attempt.hpp"
+#include "pg/relation_name.hpp"
+#include "pg/rights.hpp"
+#include "pg/versions/versions.hpp"
+#include "refresh/request/audience.hpp"
+#include "refresh/sets/refresh_sets.hpp"
+#include "refresh/refresh.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "access/table.h"
+#include "foreign/foreign.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle {
+
+namespace {
+
+/* What an ALTER of options asks for. */
+enum class Change { set, add, drop };
+
+struct OptionChange {
+    Change change;
+    options::Option option;
+};
+
+/* What reaches stream tables that are not named, by what they read and by what they inherit from. */
+bool is_changing_columns(const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        AlterTableType type = static_cast<AlterTableCmd *>(lfirst(cell))->subtype;
+        if (type == AT_AlterColumnType || type == AT_DropColumn)
+            return true;
+    }
+    return false;
+}
+
+/* ALTER TYPE of a column that a defining query reads: core would refuse it too, but it
+ * would name the internal view. */
+void check_retyping(Oid relid, const AlterTableStmt *statement)
+{
+    if (!owns_relation(relid))
+        return;
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        auto *command = static_cast<AlterTableCmd *>(lfirst(cell));
+        if (command->subtype != AT_AlterColumnType)
+            continue;
+        AttrNumber column = get_attnum(relid, command->name);
+        if (column == InvalidAttrNumber)
+            continue;
+        List *users = definition::users_of(RelationRelationId, relid, column, true);
+        if (users != NIL)
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("cannot alter type of a column used by a stream table"),
+                            errdetail("Stream table %s depends on column \"%s\".",
+                                      definition::qualified_name(linitial_oid(users)), command->name),
+                            errhint("Drop the stream table, alter the column, and create it again: "
+                                    "pgtrickle.export_definition(%s) shows how.",
+                                    quote_literal_cstr(quoted_relation_name(linitial_oid(users))))));
+    }
+}
+
+bool is_allowed(AlterTableType type)
+{
+    switch (type) {
+    case AT_GenericOptions:
+    case AT_ChangeOwner:
+    case AT_AddInherit:
+    case AT_DropInherit: return true;
+    default: return false;
+    }
+}
+
+void check_commands(Oid relid, const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds)
+        if (!is_allowed(static_cast<AlterTableCmd *>(lfirst(cell))->subtype)) {
+            definition::require_owner(relid);
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("cannot alter stream table \"%s\" in this way", get_rel_name(relid)),
+                            errdetail("Its columns are those of its defining query, and its rows are kept by pg_trickle."),
+                            errhint("Only its options, owner, schema, parents, its name and those of its columns can be changed; "
+                                    "to have other columns, drop it and create it again.")));
+        }
+}
+
+std::vector<OptionChange> changes_in(List *def_elements)
+{
+    std::vector<OptionChange> changes;
+    ListCell *cell;
+    foreach (cell, def_elements) {
+        auto *element = static_cast<DefElem *>(lfirst(cell));
+        Change change = element->defaction == DEFELEM_DROP  ? Change::drop
+                        : element->defaction == DEFELEM_ADD ? Change::add
+                                                            : Change::set;
+        changes.push_back({change, options::from_list(list_make1(element)).front()});
+    }
+    return changes;
+}
+
+std::vector<options::Option> current_options(Oid relid)
+{
+    return options::from_list(call([=] { return GetForeignTable(relid)->options; }));
+}
+
+auto find(std::vector<options::Option> &options, const std::string &name)
+{
+    return std::find_if(options.begin(), options.end(),
+                        [&](const options::Option &option) { return option.name == name; });
+}
+
+/* The options as they will be. SET of an option that is not there adds it: whether a default stands
+ * in the catalog is nobody's concern. */
+std::vector<options::Option> apply_changes(std::vector<options::Option> options,
+                                           const std::vector<OptionChange> &changes)
+{
+    for (const OptionChange &change : changes) {
+        if (options::is_kept(change.option.name))
+            raise({.sqlstate = ERRCODE_FDW_INVALID_OPTION_NAME,
+                   .message = "option \"" + change.option.name + "\" cannot be changed",
+                   .detail = "It is kept by pg_trickle.",
+                   .hint = "Change the option \"query\"."});
+        auto found = find(options, change.option.name);
+        if (found != options.end() && change.change == Change::add)
+            raise({.sqlstate = ERRCODE_DUPLICATE_OBJECT,
+                   .message = "option \"" + change.option.name + "\" provided more than once"});
+        if (change.change == Change::drop) {
+            if (found == options.end())
+                raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT,
+                       .message = "option \"" + change.option.name + "\" not found"});
+            options.erase(found);
+        } else if (found != options.end()) {
+            found->value = change.option.value;
+        } else {
+            options.push_back(change.option);
+        }
+    }
+    options::check(options);
+    return options;
+}
+
+/* The list of changes that makes `after` of `before`, for core to carry out. */
+List *as_def_elements(std::vector<options::Option> before, const std::vector<options::Option> &after)
+{
+    List *list = NIL;
+    auto add = [&](const options::Option &option, DefElemAction action) {
+        list = call([&] {
+            DefElem *element = makeDefElem(pstrdup(option.name.c_str()),
+                                           reinterpret_cast<::Node *>(makeString(pstrdup(option.value.c_str()))), -1);
+            element->defaction = action;
+            return lappend(list, element);
+        });
+    };
+    for (const options::Option &option : after) {
+        auto found = find(before, option.name);
+        add(option, found == before.end() ? DEFELEM_ADD : DEFELEM_SET);
+        if (found != before.end())
+            before.erase(found);
+    }
+    for (const options::Option &option : before)
+        add(option, DEFELEM_DROP);
+    return list;
+}
+
+/* The declared columns of a stream table, as fit_columns() wants them. */
+definition::WantedColumn *declared_columns(Oid relid, int *count)
+{
+    Relation relation = table_open(relid, AccessShareLock);
+    TupleDesc descriptor = RelationGetDescr(relation);
+    *count = descriptor->natts;
+    auto *wanted = static_cast<definition::WantedColumn *>(
+        palloc0(sizeof(definition::WantedColumn) * (descriptor->natts + 1)));
+    for (int i = 0; i < descriptor->natts; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+        wanted[i] = {pstrdup(NameStr(attribute->attname)), attribute->atttypid, attribute->atttypmod,
+                     attribute->attcollation, -1};
+    }
+    table_close(relation, AccessShareLock);
+    return wanted;
+}
+
+Query *fit_to_declared(Oid relid, const definition::ParsedQuery &parsed)
+{
+    int count;
+    definition::WantedColumn *wanted = declared_columns(relid, &count);
+    return definition::fit_columns(parsed, wanted, count, nullptr);
+}
+
+std::vector<Oid> direct_sources(Oid relid)
+{
+    List *relids = call([=] { return state::sources_of(relid); });
+    std::vector<Oid> sources;
+    ListCell *cell;
+    foreach (cell, relids)
+        sources.push_back(lfirst_oid(cell));
+    return sources;
+}
+
+void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command)
+{
+    Definition before = definition::load(relid);
+    std::vector<options::Option> old_options = current_options(relid);
+    std::vector<OptionChange> changes = changes_in(reinterpret_cast<List *>(command->def));
+    std::vector<options::Option> new_options = apply_changes(old_options, changes);
+    Definition after;
+    options::apply(new_options, &after);
+    if (after.schedule != before.schedule)
+        options::check_interval(after.schedule);
+    bool is_new_query = std::any_of(changes.begin(), changes.end(), [](const OptionChange &change) {
+        return change.option.name == "query" && change.change != Change::drop;
+    });
+    Query *query = nullptr;
+    if (is_new_query) {
+        definition::ParsedQuery parsed = parse_defining_query(after, false, relid);
+        call([&] { definition::check_read_privileges(parsed.query); });
+        query = call([&] { return fit_to_declared(relid, parsed); });
+        std::erase_if(new_options, [](const options::Option &option) { return options::is_kept(option.name); });
+        for (options::Option &setting : recorded_settings(query))
+            new_options.push_back(std::move(setting));
+        find(new_options, "query")->value = call([=] { return definition::canonical_text(query); });
+        new_options.push_back({"original_query", after.query});
+    } else if (after.mode != before.mode) {
+        query = call([=] { return definition::query_of(relid); });
+    }
+    command->def = reinterpret_cast<::Node *>(as_def_elements(old_options, new_options));
+    call([&] {
+        refresh::announce_bindings();
+        utility.run();
+        CommandCounterIncrement();
+    });
+    if (query != nullptr)
+        redefine(relid, query, is_new_query ? after.query : std::string(), after.mode, DeniedCapture::is_refused);
+    else
+        call([=] { state::bump_generation(relid); });
+    mailbox::note_definition_change();
+}
+
+Oid target_of(const AlterTableStmt *statement)
+{
+    return RangeVarGetRelid(statement->relation, NoLock, true);
+}
+
+bool is_changing_owner(const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds)
+        if (lfirst_node(AlterTableCmd, cell)->subtype == AT_ChangeOwner)
+            return true;
+    return false;
+}
+
+/* Whether the current user may read all that the query of the stream table reads. */
+bool may_be_read(Oid relid)
+{
+    auto denied = attempt([=] { call([=] { definition::check_read_privileges(definition::query_of(relid)); }); });
+    if (denied && denied->sqlstate != ERRCODE_INSUFFICIENT_PRIVILEGE)
+        raise({.sqlstate = denied->sqlstate, .message = denied->message, .detail = denied->detail, .hint = denied->hint});
+    return !denied;
+}
+
+} // namespace
+
+bool is_our_alter(const AlterTableStmt *statement)
+{
+    if (statement->objtype != OBJECT_TABLE && statement->objtype != OBJECT_FOREIGN_TABLE)
+        return false;
+    Oid relid = target_of(statement);
+    return OidIsValid(relid) && (definition::is_stream_table(relid) || is_changing_columns(statement));
+}
+
+namespace {
+
+/* It is unpopulated after that. */
+void replace_definition(Oid relid, Query *query, const Maintenance &maintenance)
+{
+    state::StateRow before;
+    (void)state::read(relid, &before);
+    std::vector<Oid> reads, captured;
+    for (const translate::SourceRef &source : maintenance.sources) {
+        reads.push_back(source.relid);
+        if (source.is_captured)
+            captured.push_back(source.relid);
+    }
+    check_for_cycle(relid, reads);
+    std::vector<Oid> old_sources = direct_sources(relid);
+    store_definition(relid, query, maintenance);
+    call([=] {
+        state::bump_generation(relid);
+        state::forget_rows(relid);
+    });
+    refresh::replace_storage(relid);
+    /* Who reads it cannot go on from the rows it had: they vanished without a retraction. */
+    call([=] { capture::mark(relid, "the definition of a stream table that it reads was changed"); });
+    mailbox::note_change(relid);
+    const bool was_suspended = before.status == state::name_of(state::Status::suspended);
+    mailbox::note_state(relid, {false, was_suspended, before.consecutive_errors > 0});
+    for (Oid source : old_sources)
+        if (std::find(captured.begin(), captured.end(), source) == captured.end())
+            call([=] { capture::release(source); });
+}
+
+void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMode mode, DeniedCapture denied)
+{
+    /* Its storage is replaced: nobody may read or refresh it meanwhile. */
+    call([=] { LockRelationOid(relid, AccessExclusiveLock); });
+    Definition definition = definition::load(relid);
+    /* Whoever owns a source may alter it, and brings us here with rights on that alone. */
+    AsOwner as_owner(definition.owner);
+    Maintenance maintenance = plan_maintenance(query, text, mode, definition.owner, denied);
+    state::StateRow before;
+    bool was_populated = state::read(relid, &before) && before.is_populated;
+    replace_definition(relid, query, maintenance);
+    /* What was never filled, a definition being restored for one, is left to the manager; so is what its owner may
+     * not read any more, which does not concern whoever alters a source. */
+    if (!was_populated || !may_be_read(relid))
+        return;
+    capture_sources(relid, maintenance.sources);
+    fill(relid);
+    note_missing_indexes(relid);
+}
+
+} // namespace
+
+void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode, DeniedCapture denied)
+{
+    refresh::for_stream_table(relid, "redefine", [&] { redefine_openly(relid, query, text, mode, denied); });
+}
+
+void lay_out_anew(Oid relid)
+{
+    /* Catalog rows with long values are not written without one. */
+    call([=] {
+        LockRelationOid(relid, AccessExclusiveLock);
+        PushActiveSnapshot(GetLatestSnapshot());
+    });
+    Definition definition = definition::load(relid);
+    AsOwner as_owner(definition.owner);
+    Query *query = call([=] { return definition::query_of(relid); });
+    replace_definition(relid, query, plan_maintenance(query, {}, definition.mode, definition.owner,
+                                                        DeniedCapture::is_accepted));
+    mailbox::note_definition_change();
+    call([] { PopActiveSnapshot(); });
+}
+
+void redefine_as_declared(Oid relid)
+{
+    Definition definition = definition::load(relid);
+    Query *query;
+    {
+        AsOwner as_owner(definition.owner);
+        definition::ParsedQuery parsed = {call([=] { return definition::query_of(relid); }), NIL};
+        query = call([&] { return fit_to_declared(relid, parsed); });
+        call([=] { write_option(relid, "query", definition::canonical_text(query), DEFELEM_SET); });
+    }
+    redefine(relid, query, definition.original_query, definition.mode);
+}
+
+void define_restored(Oid relid)
+{
+    Definition definition = definition::load(relid);
+    AsOwner as_owner(definition.owner);
+    definition::ParsedQuery parsed = parse_defining_query(definition, true, relid);
+    redefine(relid, call([&] { return fit_to_declared(relid, parsed); }), {}, definition.mode,
+             DeniedCapture::is_accepted);
+}
+
+void alter_table(const UtilityCall &utility)
+{
+    auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
+    Oid relid = call([=] { return target_of(statement); });
+    if (!call([=] { return definition::is_stream_table(relid); })) {
+        call([&] {
+            check_retyping(relid, statement);
+            check_dropping_from_parent(relid, statement);
+            utility.run();
+            CommandCounterIncrement();
+        });
+        for (Oid child : retyped_children(relid, statement))
+            redefine_as_declared(child);
+        if (OidIsValid(relid) && call([=] { return is_altering_row_type(statement); }))
+            note_row_type(relid);
+        if (OidIsValid(relid) && call([=] { return is_switching_policies(statement); }))
+            note_policies(relid);
+        return;
+    }
+    call([=] { check_commands(relid, statement); });
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        auto *command = static_cast<AlterTableCmd *>(lfirst(cell));
+        if (command->subtype != AT_GenericOptions)
+            continue;
+        call([=] {
+            if (list_length(statement->cmds) > 1)
+                ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                                errmsg("the options of a stream table must be altered by a statement of their own")));
+            definition::require_owner(relid);
+            LockRelationOid(relid, AccessExclusiveLock);
+        });
+        alter_options(utility, relid, command);
+        return;
+    }
+    call([&] {
+        utility.run();
+        CommandCounterIncrement();
+        give_storage_to_owner(relid);
+    });
+    if (call([=] { return is_changing_owner(statement); }))
+        follow_owner(relid);
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,147 @@
+#include "fdw/ddl/altered_object.hpp"
+
+#include "definition/indirect_users.hpp"
+#include "fdw/ddl/dependency_changes.hpp"
+#include "refresh/program/scope.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_ts_config.h"
+#include "catalog/pg_ts_dict.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+}
+
+#include <algorithm>
+#include <iterator>
+
+namespace pgtrickle {
+
+namespace {
+
+/* A kind of objects that computes for stream tables. */
+struct Kind {
+    Oid class_id;
+    Oid oid_index;
+    AttrNumber name, schema, owner; /* columns that do not say what it computes */
+    const char *reason;
+};
+
+const Kind kinds[] = {
+    {ProcedureRelationId, ProcedureOidIndexId, Anum_pg_proc_proname, Anum_pg_proc_pronamespace, Anum_pg_proc_proowner,
+     "a function that it uses was replaced"},
+    {TSConfigRelationId, TSConfigOidIndexId, Anum_pg_ts_config_cfgname, Anum_pg_ts_config_cfgnamespace,
+     Anum_pg_ts_config_cfgowner, "a text search object that it uses was altered"},
+    {TSDictionaryRelationId, TSDictionaryOidIndexId, Anum_pg_ts_dict_dictname, Anum_pg_ts_dict_dictnamespace,
+     Anum_pg_ts_dict_dictowner, "a text search object that it uses was altered"},
+};
+
+constexpr AttrNumber oid_column = 1; /* of all catalogs */
+
+/* The row of the object in `catalog`, copied, or NULL. */
+HeapTuple row_of(Relation catalog, Oid oid_index, Oid object, Snapshot snapshot)
+{
+    ScanKeyData key;
+    ScanKeyInit(&key, oid_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
+    SysScanDesc scan = systable_beginscan(catalog, oid_index, true, snapshot, 1, &key);
+    HeapTuple found = systable_getnext(scan);
+    HeapTuple copy = HeapTupleIsValid(found) ? heap_copytuple(found) : nullptr;
+    systable_endscan(scan);
+    return copy;
+}
+
+bool is_same(TupleDesc descriptor, AttrNumber column, HeapTuple a, HeapTuple b)
+{
+    bool is_null_a, is_null_b;
+    Datum of_a = heap_getattr(a, column, descriptor, &is_null_a), of_b = heap_getattr(b, column, descriptor, &is_null_b);
+    if (is_null_a || is_null_b)
+        return is_null_a == is_null_b;
+    Form_pg_attribute attribute = TupleDescAttr(descriptor, column - 1);
+    return datum_image_eq(of_a, of_b, attribute->attbyval, attribute->attlen);
+}
+
+/* A function that runs as its owner computes as that role. */
+bool runs_as_owner(const Kind &kind, HeapTuple row)
+{
+    return kind.class_id == ProcedureRelationId && reinterpret_cast<Form_pg_proc>(GETSTRUCT(row))->prosecdef;
+}
+
+bool is_only_called_otherwise(const Kind &kind, TupleDesc descriptor, HeapTuple before, HeapTuple now)
+{
+    for (AttrNumber column = 1; column <= descriptor->natts; column++) {
+        const bool says_nothing = column == kind.name || column == kind.schema ||
+                                  (column == kind.owner && !runs_as_owner(kind, now)) ||
+                                  (kind.class_id == ProcedureRelationId && column == Anum_pg_proc_proacl);
+        if (!says_nothing && !is_same(descriptor, column, before, now))
+            return false;
+    }
+    return true;
+}
+
+/* One row all the same: the statement wrote to another catalog, as ALTER MAPPING does. What is new has meant nothing before. */
+bool may_mean_something_else(ObjectAccessType access, const Kind &kind, Oid object)
+{
+    Relation catalog = table_open(kind.class_id, AccessShareLock);
+    HeapTuple before = row_of(catalog, kind.oid_index, object, nullptr);
+    HeapTuple now = row_of(catalog, kind.oid_index, object, SnapshotSelf);
+    const bool is_new = before == nullptr;
+    const bool has_both = !is_new && now != nullptr && !ItemPointerEquals(&before->t_self, &now->t_self);
+    const bool answer = !is_new && (access == OAT_POST_CREATE || !has_both ||
+                                    !is_only_called_otherwise(kind, RelationGetDescr(catalog), before, now));
+    table_close(catalog, AccessShareLock);
+    return answer;
+}
+
+/* One that is being made no other snapshot sees. */
+Oid relation_of_rule(Oid rule)
+{
+    Relation rules = table_open(RewriteRelationId, AccessShareLock);
+    HeapTuple row = row_of(rules, RewriteOidIndexId, rule, SnapshotSelf);
+    table_close(rules, AccessShareLock);
+    return row != nullptr ? reinterpret_cast<Form_pg_rewrite>(GETSTRUCT(row))->ev_class : InvalidOid;
+}
+
+ReplacedRules *listening = nullptr;
+
+} // namespace
+
+void note_altered_object(ObjectAccessType access, Oid class_id, Oid object_id)
+{
+    if (class_id == RewriteRelationId && listening != nullptr)
+        listening->add(relation_of_rule(object_id));
+    auto kind = std::find_if(std::begin(kinds), std::end(kinds), [=](const Kind &each) { return each.class_id == class_id; });
+    if (kind == std::end(kinds))
+        return;
+    if (!may_mean_something_else(access, *kind, object_id))
+        return;
+    List *users = definition::indirect_users_of(class_id, object_id);
+    if (users == NIL)
+        return;
+    refresh::require_none_running();
+    mark_for_new_start(users, kind->reason);
+}
+
+ReplacedRules::ReplacedRules() : previous_(listening), context_(CurrentMemoryContext)
+{
+    listening = this;
+}
+
+ReplacedRules::~ReplacedRules()
+{
+    listening = previous_;
+}
+
+void ReplacedRules::add(Oid relation)
+{
+    MemoryContext previous = MemoryContextSwitchTo(context_);
+    relations_ = list_append_unique_oid(relations_, relation);
+    MemoryContextSwitchTo(previous);
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,56 @@
+/*
+ * Whoever commits a prepared transaction knows its name only. So one that changes definitions announces bindings, whether or
+ * not it binds anybody: PostgreSQL keeps the invalidation with it, over a restart, too, and sends it after COMMIT PREPARED, to
+ * the session that commits as to all others.
+ */
+#include "fdw/ddl/commit_prepared.hpp"
+
+#include "definition/state/state.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/relation_listeners.hpp"
+#include "refresh/sets/refresh_sets.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "utils/inval.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+Oid awaited = InvalidOid; /* pgt_dependency */
+bool has_come = false;
+
+void note_invalidated(Oid relation)
+{
+    has_come = has_come || relation == InvalidOid || relation == awaited;
+}
+
+extern "C" void pgtrickle_prepared_transaction(XactEvent event, void *)
+{
+    if (event == XACT_EVENT_PRE_PREPARE && mailbox::has_definition_change())
+        refresh::announce_bindings();
+}
+
+} // namespace
+
+void commit_prepared(const UtilityCall &utility)
+{
+    call([&] {
+        awaited = state::dependency_table();
+        has_come = false;
+        utility.run();
+        AcceptInvalidationMessages();
+    });
+    if (has_come)
+        mailbox::note_definition_change();
+}
+
+void register_prepared()
+{
+    RegisterXactCallback(pgtrickle_prepared_transaction, nullptr);
+    listen_to_relations(note_invalidated);
+}
+
+} // namespace pgtrickle

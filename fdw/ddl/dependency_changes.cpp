@@ -1,0 +1,327 @@
+/*
+ * Rows computed by the old meaning must not stand beside those computed by the new one: whoever uses the
+ * object starts from nothing at the next refresh. A view may also read other tables than
+ * before: its users are defined anew.
+ */
+#include "fdw/ddl/dependency_changes.hpp"
+
+#include "definition/definition.hpp"
+#include "definition/options.hpp"
+#include "definition/state/state.hpp"
+#include "definition/definition_view.hpp"
+#include "definition/query/type_columns.hpp"
+#include "fdw/ddl/alter.hpp"
+#include "fdw/ddl/altered_object.hpp"
+#include "fdw/ddl/create.hpp"
+#include "definition/option_row.hpp"
+#include "fdw/ddl/rename.hpp"
+#include "pg/walker.hpp"
+#include "mailbox/mailbox.hpp"
+#include "refresh/sets/refresh_sets.hpp"
+#include "refresh/program/compiled.hpp"
+#include "translate/check/rewrite.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_type.h"
+#include "foreign/foreign.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_type.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle {
+
+void mark_for_new_start(List *stream_tables, const char *reason)
+{
+    ListCell *cell;
+    foreach (cell, stream_tables) {
+        state::mark_needs_reinit(lfirst_oid(cell), reason);
+        mailbox::note_change(lfirst_oid(cell));
+    }
+}
+
+namespace {
+
+void mark_users(Oid class_id, Oid object_id, const char *reason)
+{
+    mark_for_new_start(definition::users_of(class_id, object_id, 0, false), reason);
+}
+
+/* A query that reads a column does not itself depend on the column's type: it may still print
+ * its values. */
+void mark_users_of_type(Oid type, const char *reason)
+{
+    List *users = definition::users_of(TypeRelationId, type, 0, false);
+    ListCell *cell;
+    foreach (cell, definition::columns_holding(type)) {
+        auto *column = static_cast<ObjectAddress *>(lfirst(cell));
+        users = list_concat_unique_oid(
+            users, definition::users_of(RelationRelationId, column->objectId, column->objectSubId, false));
+    }
+    mark_for_new_start(users, reason);
+}
+
+std::vector<Oid> to_vector(List *relids)
+{
+    std::vector<Oid> found;
+    ListCell *cell;
+    foreach (cell, relids)
+        found.push_back(lfirst_oid(cell));
+    return found;
+}
+
+std::vector<Oid> users_of_view(Oid view)
+{
+    return to_vector(call([=] { return definition::users_of(RelationRelationId, view, 0, false); }));
+}
+
+bool has_whole_row(::Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Var))
+        return reinterpret_cast<Var *>(node)->varattno == InvalidAttrNumber;
+    if (IsA(node, Query))
+        return walk_query(reinterpret_cast<Query *>(node), has_whole_row, context, 0);
+    return walk_expression(node, has_whole_row, context);
+}
+
+/* By itself or by a view, which is read with its rows as a whole as well. */
+bool reads_whole_rows(const Query *query)
+{
+    Query *expanded = translate::expand_views(query);
+    return has_whole_row(reinterpret_cast<::Node *>(const_cast<Query *>(query)), nullptr) ||
+           has_whole_row(reinterpret_cast<::Node *>(expanded), nullptr);
+}
+
+/* What the view now computes may depend on settings that nothing before it did. Those recorded
+ * already keep their values. */
+void record_further_settings(Oid relid, const Query *query)
+{
+    std::vector<options::Option> current = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
+    for (const options::Option &setting : recorded_settings(query)) {
+        bool is_recorded = std::any_of(current.begin(), current.end(), [&](const options::Option &option) {
+            return option.name == setting.name;
+        });
+        if (!is_recorded)
+            call([&] { write_option(relid, setting.name.c_str(), setting.value.c_str(), DEFELEM_ADD); });
+    }
+}
+
+} // namespace
+
+void replace_view(const UtilityCall &utility)
+{
+    std::vector<Oid> users;
+    {
+        ReplacedRules replaced;
+        call([&] {
+            utility.run();
+            CommandCounterIncrement();
+        });
+        for (Oid view : to_vector(replaced.relations()))
+            for (Oid user : users_of_view(view))
+                if (std::find(users.begin(), users.end(), user) == users.end())
+                    users.push_back(user);
+        std::sort(users.begin(), users.end());
+    }
+    for (Oid relid : users) {
+        if (!call([=] { return definition::lock_if_there(relid, AccessExclusiveLock); }))
+            continue;
+        Query *query = call([=] { return definition::query_of(relid); });
+        record_further_settings(relid, query);
+        redefine(relid, query, {}, definition::load(relid).mode);
+    }
+    if (!users.empty())
+        mailbox::note_definition_change();
+}
+
+void alter_enumeration(const UtilityCall &utility)
+{
+    call([&] {
+        auto *statement = reinterpret_cast<AlterEnumStmt *>(utility.statement());
+        Oid type = LookupTypeNameOid(nullptr, makeTypeNameFromNameList(statement->typeName), true);
+        utility.run();
+        CommandCounterIncrement();
+        if (!OidIsValid(type))
+            return;
+        mark_users_of_type(type, "an enumeration that it uses was altered");
+        if (statement->oldVal != nullptr)
+            follow_label(type);
+    });
+}
+
+bool is_altering_row_type(const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        AlterTableType type = lfirst_node(AlterTableCmd, cell)->subtype;
+        if (type == AT_AddColumn || type == AT_DropColumn)
+            return true;
+    }
+    return false;
+}
+
+void alter_row_type(const UtilityCall &utility)
+{
+    auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
+    Oid relid = call([=] { return RangeVarGetRelid(statement->relation, NoLock, true); });
+    call([&] {
+        utility.run();
+        CommandCounterIncrement();
+    });
+    if (OidIsValid(relid))
+        note_row_type(relid);
+}
+
+namespace {
+
+/* Under a lock that its readers do not notice, and that is let go: hardly anybody reads whole rows. */
+bool is_reader_of_whole_rows(Oid user)
+{
+    return call([=] {
+        if (!definition::lock_if_there(user, AccessShareLock))
+            return false;
+        const bool answer = reads_whole_rows(definition::query_of(user));
+        UnlockRelationOid(user, AccessShareLock);
+        return answer;
+    });
+}
+
+} // namespace
+
+void note_row_type(Oid relid)
+{
+    Oid type = call([=] { return get_rel_type_id(relid); });
+    if (!OidIsValid(type))
+        return;
+    call([=] { mark_users_of_type(type, "a composite type that it uses was altered"); });
+    for (Oid user : users_of_view(relid)) {
+        if (!is_reader_of_whole_rows(user) ||
+            !call([=] { return definition::lock_if_there(user, AccessExclusiveLock); }))
+            continue;
+        Query *query = call([=] { return definition::query_of(user); });
+        if (!call([=] { return reads_whole_rows(query); }))
+            continue;
+        redefine(user, query, {}, definition::load(user).mode);
+        mailbox::note_definition_change();
+    }
+}
+
+namespace {
+
+/* Whose policy it is. One that is being created no other snapshot sees. */
+Oid table_of_policy(Oid policy)
+{
+    Relation policies = table_open(PolicyRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_policy_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(policy));
+    SysScanDesc scan = systable_beginscan(policies, PolicyOidIndexId, true, SnapshotSelf, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    Oid table = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_policy>(GETSTRUCT(tuple))->polrelid : InvalidOid;
+    systable_endscan(scan);
+    table_close(policies, AccessShareLock);
+    return table;
+}
+
+} // namespace
+
+void note_policy(Oid policy)
+{
+    if (Oid table = table_of_policy(policy); OidIsValid(table))
+        mark_users(RelationRelationId, table, "a policy of a source was created, altered or dropped");
+}
+
+namespace {
+
+/* What is kept by delta where that can be, and fully otherwise, may have to be kept the other way, in other heaps. */
+void redefine_automatic_users(Oid relid)
+{
+    for (Oid user : users_of_view(relid)) {
+        if (!call([=] { return definition::lock_if_there(user, AccessExclusiveLock); }) ||
+            definition::load(user).mode != RefreshMode::automatic)
+            continue;
+        redefine(user, call([=] { return definition::query_of(user); }), {}, RefreshMode::automatic);
+        mailbox::note_definition_change();
+    }
+}
+
+/* As whom a view reads is a matter of its owner and of security_invoker; a table's policies do not bind its owner. */
+bool is_changing_reader(AlterTableType type, Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const auto *relation = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+    const bool is_view = relation->relkind == RELKIND_VIEW;
+    const bool has_policies = relation->relrowsecurity;
+    ReleaseSysCache(tuple);
+    if (type == AT_ChangeOwner)
+        return is_view || has_policies;
+    return is_view && (type == AT_SetRelOptions || type == AT_ResetRelOptions);
+}
+
+} // namespace
+
+/* A diamond binds stream tables of one owner, and each owner has a share of the workers. */
+void follow_owner(Oid relid)
+{
+    call([] { refresh::announce_bindings(); });
+    mailbox::note_definition_change();
+    const Definition definition = definition::load(relid);
+    if (definition.mode != RefreshMode::automatic && definition.mode != RefreshMode::full)
+        return; /* which policies allow for nobody */
+    if (!refresh::is_laid_out(relid))
+        redefine(relid, call([=] { return definition::query_of(relid); }), {}, definition.mode);
+    else if (refresh::compiled_of(relid).is_full_only())
+        call([=] { mark_for_new_start(list_make1_oid(relid), "its owner was changed"); });
+}
+
+bool is_switching_policies(const AlterTableStmt *statement)
+{
+    const Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        AlterTableType type = lfirst_node(AlterTableCmd, cell)->subtype;
+        if (type == AT_EnableRowSecurity || type == AT_DisableRowSecurity || type == AT_ForceRowSecurity ||
+            type == AT_NoForceRowSecurity || is_changing_reader(type, relid))
+            return true;
+    }
+    return false;
+}
+
+void note_policies(Oid relid)
+{
+    call([=] { mark_users(RelationRelationId, relid, "who reads a source, or the policies in force for it, may be others"); });
+    redefine_automatic_users(relid);
+}
+
+void switch_policies(const UtilityCall &utility)
+{
+    auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
+    Oid relid = call([=] { return RangeVarGetRelid(statement->relation, NoLock, true); });
+    call([&] {
+        utility.run();
+        CommandCounterIncrement();
+    });
+    if (!OidIsValid(relid))
+        return;
+    if (call([=] { return is_altering_row_type(statement); }))
+        note_row_type(relid);
+    note_policies(relid);
+}
+
+} // namespace pgtrickle

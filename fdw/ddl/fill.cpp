@@ -1,0 +1,54 @@
+#include "fdw/ddl/fill.hpp"
+
+#include "refresh/history.hpp"
+#include "fdw/read/refresh_others.hpp"
+#include "refresh/group/holds.hpp"
+#include "refresh/refresh.hpp"
+
+extern "C" {
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* Whether the failure is of a stream table that stays when the transaction is rolled back: one that was read, or one that was
+ * redefined by a session that may not see its texts. */
+bool is_of_history(Oid relid, const PgError &error)
+{
+    const auto *of_member = dynamic_cast<const refresh::MemberError *>(&error);
+    return of_member != nullptr && (of_member->relid != relid || of_member->is_hidden());
+}
+
+void fill_now(Oid relid)
+{
+    call([=] { refresh_others_for(relid); });
+    const TimestampTz started_at = GetCurrentTimestamp();
+    try {
+        note_refresh(refresh::initialize(relid), "INITIAL");
+    } catch (const PgError &error) {
+        if (is_of_history(relid, error))
+            note_failed_refresh(relid, started_at, "INITIAL", error);
+        throw;
+    }
+}
+
+} // namespace
+
+void fill(Oid relid)
+{
+    std::optional<scheduler::Hold> hold = refresh::hold_on(relid);
+    if (!hold || !hold->is_about_data()) {
+        fill_now(relid);
+        return;
+    }
+    std::string detail = refresh::sentence_of(*hold);
+    std::string hint = refresh::hint_of(*hold, relid);
+    call([&] {
+        ereport(NOTICE, (errmsg("stream table \"%s\" is not filled yet", get_rel_name(relid)),
+                         errdetail("%s", detail.c_str()), errhint("%s", hint.c_str())));
+    });
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,378 @@
+/*
+ * The index lies on the storage, on which no role has privileges, and no statement of core's could name it: so the statement is
+ * carried out here, with the user's own rights, as core carries out one on a table.
+ *
+ * Keys, expressions and the predicate are analyzed over the stream table, which has no hidden columns, and then turned to the
+ * storage's columns. Like core's, they are analyzed as the current user, and evaluated as the owner of the table.
+ *
+ * A name is looked for in the reserved schema where the search path has no such relation.
+ */
+#include "fdw/ddl/index.hpp"
+
+#include "definition/definition.hpp"
+#include "fdw/scan/served_relation.hpp"
+#include "fdw/ddl/user_statement.hpp"
+#include "pg/rights.hpp"
+#include "pg/settings.hpp"
+#include "pg/type_name.hpp"
+#include "pg/versions/versions_ddl.hpp"
+#include "pg/walker.hpp"
+#include "storage/layout.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/index.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "commands/event_trigger.h"
+#include "commands/tablespace.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_clause.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_relation.h"
+#include "parser/parse_target.h"
+#include "parser/parser.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+constexpr const char *schema_name = "pg_trickle_storage";
+
+/* ---- CREATE INDEX; PostgreSQL frames -------------------------------------------------- */
+
+/* A RangeVarGetRelidCallback: before it is locked. */
+void check_owner(const RangeVar *, Oid relid, Oid, void *)
+{
+    if (OidIsValid(relid))
+        definition::require_owner(relid);
+}
+
+Oid owned_target(const IndexStmt *statement)
+{
+    Oid relid = RangeVarGetRelidExtended(statement->relation, AccessShareLock, 0, check_owner, nullptr);
+    if (!definition::is_stream_table(relid))
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a stream table", get_rel_name(relid))));
+    if (statement->concurrent)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot create an index on stream table \"%s\" concurrently", get_rel_name(relid)),
+                        errhint("Leave out CONCURRENTLY.")));
+    if (statement->unique || statement->primary)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot create a unique index on stream table \"%s\"", get_rel_name(relid)),
+                        errdetail("Rows change one after the other in a refresh, and may be equal in between."),
+                        errhint("Create it without UNIQUE.")));
+    return relid;
+}
+
+/* define_index() checks no privileges. */
+void check_tablespace(const IndexStmt *statement)
+{
+    const Oid tablespace = statement->tableSpace != nullptr ? get_tablespace_oid(statement->tableSpace, false)
+                                                            : GetDefaultTablespace(RELPERSISTENCE_PERMANENT, false);
+    if (!OidIsValid(tablespace) || tablespace == MyDatabaseTableSpace)
+        return;
+    AclResult allowed = right_to_create_in(tablespace);
+    if (allowed != ACLCHECK_OK)
+        aclcheck_error(allowed, OBJECT_TABLESPACE, get_tablespace_name(tablespace));
+}
+
+/* Storage is found by its name: the names that it may have are not those of an index. */
+void check_name(const char *name)
+{
+    Oid relid;
+    int step, end = 0;
+    const bool is_reserved = (sscanf(name, "st_%u%n", &relid, &end) == 1 && name[end] == '\0') ||
+                             (sscanf(name, "st_%u_%d%n", &relid, &step, &end) == 2 && name[end] == '\0') ||
+                             (sscanf(name, "def_%u%n", &relid, &end) == 1 && name[end] == '\0');
+    if (is_reserved)
+        ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("index name \"%s\" is reserved", name),
+                        errdetail("Names such as \"st_1\" and \"def_1\" are those of the storage of stream tables.")));
+}
+
+/* A name that core would choose, were the stream table an ordinary one. */
+char *default_index_name(Oid relid, IndexStmt *statement)
+{
+    const char *column = "expr";
+    auto *first = static_cast<IndexElem *>(linitial(statement->indexParams));
+    if (first->name != nullptr)
+        column = first->name;
+    char *name = ChooseRelationName(get_rel_name(relid), column, "idx", get_namespace_oid(schema_name, false), false);
+    check_name(name);
+    return name;
+}
+
+/* The expressions and the predicate, over the columns of `table`, as transformIndexStmt() does. */
+void analyze(IndexStmt *statement, Relation table, const char *text)
+{
+    ParseState *state = make_parsestate(nullptr);
+    state->p_sourcetext = text;
+    ParseNamespaceItem *columns = addRangeTableEntryForRelation(state, table, AccessShareLock, nullptr, false, true);
+    addNSItemToQuery(state, columns, false, true, true);
+    if (statement->whereClause != nullptr) {
+        statement->whereClause = transformWhereClause(state, statement->whereClause, EXPR_KIND_INDEX_PREDICATE, "WHERE");
+        assign_expr_collations(state, statement->whereClause);
+    }
+    ListCell *cell;
+    foreach (cell, statement->indexParams) {
+        auto *element = lfirst_node(IndexElem, cell);
+        if (element->expr == nullptr)
+            continue;
+        if (element->indexcolname == nullptr)
+            element->indexcolname = FigureIndexColname(element->expr);
+        element->expr = transformExpr(state, element->expr, EXPR_KIND_INDEX_EXPRESSION);
+        assign_expr_collations(state, element->expr);
+    }
+    free_parsestate(state);
+    statement->transformed = true;
+}
+
+[[noreturn]] void refuse_system_column()
+{
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("index creation on system columns is not supported")));
+}
+
+[[noreturn]] void refuse_whole_row(Oid relid)
+{
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot create an index on whole rows of stream table \"%s\"", get_rel_name(relid)),
+                    errhint("Name the columns that the index is to hold.")));
+}
+
+/* An expression over the stream table, as one over its storage. */
+::Node *stored(::Node *node, void *context)
+{
+    auto *serving = static_cast<const Serving *>(context);
+    if (node == nullptr)
+        return nullptr;
+    if (!IsA(node, Var))
+        return mutate_expression(node, stored, context);
+    auto *var = static_cast<Var *>(copyObjectImpl(node));
+    if (var->varattno < 0)
+        refuse_system_column();
+    if (var->varattno == 0)
+        refuse_whole_row(serving->relid);
+    var->varattno = serving->columns[var->varattno - 1];
+    var->varattnosyn = var->varattno;
+    return reinterpret_cast<::Node *>(var);
+}
+
+char *stored_name(const Serving *serving, const char *name)
+{
+    AttrNumber column = get_attnum(serving->relid, name);
+    if (column == InvalidAttrNumber)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("column \"%s\" does not exist", name)));
+    if (column < 0)
+        refuse_system_column();
+    return get_attname(serving->storage, serving->columns[column - 1], false);
+}
+
+void turn_to_storage(IndexStmt *statement, const Serving *serving)
+{
+    auto *context = const_cast<Serving *>(serving);
+    statement->whereClause = stored(statement->whereClause, context);
+    ListCell *cell;
+    foreach (cell, list_concat_copy(statement->indexParams, statement->indexIncludingParams)) {
+        auto *element = lfirst_node(IndexElem, cell);
+        if (element->name != nullptr)
+            element->name = stored_name(serving, element->name);
+        element->expr = stored(element->expr, context);
+    }
+    statement->relation = makeRangeVar(pstrdup(schema_name), get_rel_name(serving->storage), -1);
+}
+
+/* The privileges were checked. `statement` is changed. */
+ObjectAddress create(Oid relid, IndexStmt *statement, const char *text)
+{
+    Relation table = table_open(relid, NoLock);
+    analyze(statement, table, text);
+    table_close(table, NoLock);
+    if (statement->idxname == nullptr)
+        statement->idxname = default_index_name(relid, statement);
+    else
+        check_name(statement->idxname);
+    /* The lock on the stream table keeps its storage from being replaced. */
+    const Oid heap = serving_to_read(relid)->storage;
+    LockRelationOid(heap, ShareLock);
+    turn_to_storage(statement, serving_of(relid));
+    ObjectAddress index = define_index(heap, statement, true);
+    CommandCounterIncrement();
+    if (OidIsValid(index.objectId))
+        storage::withhold_privileges(index.objectId);
+    return index;
+}
+
+/* ---- DROP INDEX; PostgreSQL frames ---------------------------------------------------- */
+
+/* The index of a stream table's storage that `name` names; InvalidOid: none. */
+Oid index_named(List *name)
+{
+    RangeVar *relation = makeRangeVarFromNameList(name);
+    if (relation->schemaname != nullptr || OidIsValid(RangeVarGetRelid(relation, NoLock, true)))
+        return InvalidOid;
+    Oid index = get_relname_relid(relation->relname, get_namespace_oid(schema_name, false));
+    if (!OidIsValid(index) || get_rel_relkind(index) != RELKIND_INDEX)
+        return InvalidOid;
+    return OidIsValid(storage::served_from(IndexGetRelation(index, true))) ? index : InvalidOid;
+}
+
+bool names_an_index_of_ours(const DropStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->objects)
+        if (OidIsValid(index_named(static_cast<List *>(lfirst(cell)))))
+            return true;
+    return false;
+}
+
+/* The heap before its index, as for a table. */
+Oid locked_index(List *name, LOCKMODE mode)
+{
+    for (;;) {
+        AcceptInvalidationMessages();
+        const Oid index = index_named(name);
+        const Oid heap = OidIsValid(index) ? IndexGetRelation(index, true) : InvalidOid;
+        const Oid relid = OidIsValid(heap) ? storage::served_from(heap) : InvalidOid;
+        if (!OidIsValid(relid))
+            return InvalidOid;
+        definition::require_owner(relid);
+        LockRelationOid(relid, AccessShareLock);
+        LockRelationOid(heap, mode);
+        LockRelationOid(index, mode);
+        if (index_named(name) == index) {
+            definition::require_owner(relid); /* it may have another one by now */
+            return index;
+        }
+        UnlockRelationOid(index, mode);
+        UnlockRelationOid(heap, mode);
+        UnlockRelationOid(relid, AccessShareLock);
+    }
+}
+
+bool is_kept(Oid index)
+{
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    ScanKeyData keys[2];
+    ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+    ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(index));
+    SysScanDesc scan = systable_beginscan(depend, DependDependerIndexId, true, nullptr, 2, keys);
+    bool is_found = false;
+    for (HeapTuple tuple; HeapTupleIsValid(tuple = systable_getnext(scan));)
+        is_found |= reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple))->deptype == DEPENDENCY_INTERNAL;
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+    return is_found;
+}
+
+/* False: there is none, and that is no error. */
+bool check_droppable(Oid index, List *name, bool missing_ok)
+{
+    const char *text = NameListToString(name);
+    if (OidIsValid(index)) {
+        if (is_kept(index))
+            ereport(ERROR,
+                    (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                     errmsg("cannot drop index \"%s\" because stream table \"%s\" requires it", text,
+                            get_rel_name(storage::served_from(IndexGetRelation(index, false))))));
+        return true;
+    }
+    if (OidIsValid(RangeVarGetRelid(makeRangeVarFromNameList(name), NoLock, true)))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot drop indexes of stream tables and \"%s\" in one statement", text),
+                        errhint("Drop them one after the other.")));
+    ereport(missing_ok ? NOTICE : ERROR,
+            (errcode(ERRCODE_UNDEFINED_OBJECT), missing_ok ? errmsg("index \"%s\" does not exist, skipping", text)
+                                                           : errmsg("index \"%s\" does not exist", text)));
+    return false;
+}
+
+void check_concurrent(const DropStmt *statement, bool is_top_level)
+{
+    PreventInTransactionBlock(is_top_level, "DROP INDEX CONCURRENTLY");
+    if (list_length(statement->objects) != 1)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("DROP INDEX CONCURRENTLY does not support dropping multiple objects")));
+    if (statement->behavior == DROP_CASCADE)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("DROP INDEX CONCURRENTLY does not support CASCADE")));
+}
+
+void drop(const DropStmt *statement, bool is_top_level)
+{
+    if (statement->concurrent)
+        check_concurrent(statement, is_top_level);
+    ObjectAddresses *indexes = new_object_addresses();
+    ListCell *cell;
+    foreach (cell, statement->objects) {
+        auto *name = static_cast<List *>(lfirst(cell));
+        ObjectAddress index;
+        ObjectAddressSet(index, RelationRelationId,
+                         locked_index(name, statement->concurrent ? ShareUpdateExclusiveLock : AccessExclusiveLock));
+        if (check_droppable(index.objectId, name, statement->missing_ok))
+            add_exact_object_address(&index, indexes);
+    }
+    performMultipleDeletions(indexes, statement->behavior, statement->concurrent ? PERFORM_DELETION_CONCURRENTLY : 0);
+    free_object_addresses(indexes);
+}
+
+} // namespace
+
+void create_index(const UtilityCall &utility)
+{
+    UserStatement statement(utility, "CREATE INDEX");
+    statement.begin();
+    call([&] {
+        auto *copy = reinterpret_cast<IndexStmt *>(copyObjectImpl(utility.statement()));
+        const Oid relid = owned_target(copy);
+        check_tablespace(copy);
+        ObjectAddress index = create(relid, copy, utility.text);
+        EventTriggerCollectSimpleCommand(index, InvalidObjectAddress, utility.statement());
+    });
+    statement.end();
+}
+
+void restore_index(Oid relid, Oid owner, const std::string &text)
+{
+    AsOwner as_owner(owner);
+    TextSettings text_settings;
+    call([&] {
+        auto *raw = linitial_node(RawStmt, raw_parser(text.c_str(), RAW_PARSE_DEFAULT));
+        auto *statement = castNode(IndexStmt, raw->stmt);
+        resolve_types(statement->whereClause);
+        ListCell *cell;
+        foreach (cell, statement->indexParams)
+            resolve_types(lfirst_node(IndexElem, cell)->expr);
+        LockRelationOid(relid, AccessShareLock);
+        const Oid tablespace = get_rel_tablespace(serving_to_read(relid)->storage);
+        statement->tableSpace = get_tablespace_name(OidIsValid(tablespace) ? tablespace : MyDatabaseTableSpace);
+        create(relid, statement, nullptr);
+        CommandCounterIncrement();
+    });
+}
+
+void drop_index(const UtilityCall &utility)
+{
+    auto *given = reinterpret_cast<DropStmt *>(utility.statement());
+    if (!call([=] { return names_an_index_of_ours(given); })) {
+        call([&] { utility.run(); });
+        return;
+    }
+    UserStatement statement(utility, "DROP INDEX");
+    statement.begin();
+    call([&] { drop(given, utility.context == PROCESS_UTILITY_TOPLEVEL); });
+    statement.end();
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,121 @@
+#include "fdw/ddl/inherited_columns.hpp"
+
+#include "definition/definition.hpp"
+#include "fdw/scan/served_relation.hpp"
+#include "pg/versions/versions.hpp"
+#include "refresh/program/compiled.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_inherits.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+bool is_retyping(const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds)
+        if (lfirst_node(AlterTableCmd, cell)->subtype == AT_AlterColumnType)
+            return true;
+    return false;
+}
+
+bool would_be_dropped(Oid child, const char *name)
+{
+    HeapTuple tuple = SearchSysCacheAttName(child, name);
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    auto *column = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple));
+    const bool is_only_inherited = column->attinhcount <= 1 && !column->attislocal;
+    ReleaseSysCache(tuple);
+    return is_only_inherited;
+}
+
+} // namespace
+
+void check_dropping_from_parent(Oid relid, const AlterTableStmt *statement)
+{
+    if (!owns_relation(relid) || !statement->relation->inh)
+        return;
+    ListCell *cell, *child;
+    foreach (cell, statement->cmds) {
+        auto *command = static_cast<AlterTableCmd *>(lfirst(cell));
+        if (command->subtype != AT_DropColumn)
+            continue;
+        foreach (child, find_all_inheritors(relid, NoLock, nullptr))
+            if (definition::is_stream_table(lfirst_oid(child)) && would_be_dropped(lfirst_oid(child), command->name))
+                ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                                errmsg("cannot drop column \"%s\" of stream table \"%s\"", command->name,
+                                       get_rel_name(lfirst_oid(child))),
+                                errdetail("Its columns are those of its query, and it inherits this one."),
+                                errhint("Detach the stream table first.")));
+    }
+}
+
+bool has_columns_of_its_query(Oid relid)
+{
+    Query *query = definition::query_of(relid);
+    Relation table = table_open(relid, AccessShareLock);
+    bool is_fitting = true;
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        auto *target = static_cast<TargetEntry *>(lfirst(cell));
+        if (target->resjunk)
+            continue;
+        Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), target->resno - 1);
+        auto *value = reinterpret_cast<::Node *>(target->expr);
+        if (column->attisdropped)
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                            errmsg("stream table \"%s\" has lost column %d of its query", get_rel_name(relid), target->resno),
+                            errdetail("It was dropped with that of a parent or of its type."),
+                            errhint("Drop the stream table, and create it again without the column.")));
+        is_fitting &= column->atttypid == exprType(value) && column->attcollation == exprCollation(value) &&
+                      (column->atttypmod == -1 || column->atttypmod == exprTypmod(value));
+    }
+    table_close(table, AccessShareLock);
+    return is_fitting;
+}
+
+namespace {
+
+/* PostgreSQL frame. */
+List *stream_tables_below(Oid relid)
+{
+    List *found = NIL;
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(relid, NoLock, nullptr))
+        if (definition::is_stream_table(lfirst_oid(cell)))
+            found = lappend_oid(found, lfirst_oid(cell));
+    return found;
+}
+
+bool is_as_declared(Oid relid)
+{
+    return call([=] { return has_columns_of_its_query(relid); }) && refresh::is_laid_out(relid) &&
+           call([=] { return fits_its_storage(relid); });
+}
+
+} // namespace
+
+std::vector<Oid> retyped_children(Oid relid, const AlterTableStmt *statement)
+{
+    std::vector<Oid> retyped;
+    if (!OidIsValid(relid) || !statement->relation->inh || !is_retyping(statement))
+        return retyped;
+    List *children = call([=] { return stream_tables_below(relid); });
+    ListCell *cell;
+    foreach (cell, children)
+        if (!is_as_declared(lfirst_oid(cell)))
+            retyped.push_back(lfirst_oid(cell));
+    return retyped;
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,99 @@
+/*
+ * Core tells of each object that is about to be dropped, one by one. The storage and the internal
+ * view go by their INTERNAL dependency on the foreign table; what is ours to remove are the rows of
+ * pgt_state and pgt_dependency, and the hold on the sources' change logs.
+ */
+#include "fdw/ddl/object_access_hook.hpp"
+
+#include "capture/capture.hpp"
+#include "definition/definition.hpp"
+#include "definition/state/state.hpp"
+#include "fdw/ddl/altered_object.hpp"
+#include "fdw/ddl/dependency_changes.hpp"
+#include "mailbox/mailbox.hpp"
+#include "refresh/sets/refresh_sets.hpp"
+#include "refresh/group/holds.hpp"
+#include "refresh/sets/refresh_groups.hpp"
+#include "refresh/program/scope.hpp"
+
+extern "C" {
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_policy.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+object_access_hook_type previous_hook = nullptr;
+
+/* Rows of pgt_dependency may be gone already when the extension itself is being dropped. */
+void forget_stream_table(Oid relid)
+{
+    List *sources = state::sources_of(relid);
+    refresh::announce_bindings();
+    state::remove_dependencies(relid);
+    state::remove(relid);
+    ListCell *cell;
+    foreach (cell, sources)
+        capture::release(lfirst_oid(cell));
+    mailbox::forget(relid);
+    mailbox::note_definition_change();
+}
+
+/* What operators said of a relation goes with it. */
+void forget_settings(Oid relid)
+{
+    switch (get_rel_relkind(relid)) {
+    case RELKIND_RELATION:
+    case RELKIND_PARTITIONED_TABLE:
+    case RELKIND_FOREIGN_TABLE:
+    case RELKIND_MATVIEW:
+        if (refresh::forget_holds(relid) | refresh::leave_group(relid))
+            mailbox::note_definition_change();
+    }
+}
+
+/* A column that comes by way of a parent has no place in the defining query. */
+void refuse_column(Oid relid)
+{
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot add a column to stream table \"%s\"", get_rel_name(relid)),
+                    errhint("The columns of a stream table are those of its defining query.")));
+}
+
+void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id)
+{
+    if (class_id == PolicyRelationId && (access == OAT_POST_CREATE || access == OAT_POST_ALTER || access == OAT_DROP))
+        note_policy(object_id);
+    if (access == OAT_POST_CREATE || access == OAT_POST_ALTER)
+        note_altered_object(access, class_id, object_id);
+    if (class_id != RelationRelationId)
+        return;
+    if (access == OAT_DROP && sub_id == 0)
+        forget_settings(object_id);
+    if (access == OAT_DROP && sub_id == 0 && definition::is_stream_table(object_id)) {
+        refresh::require_none_running();
+        forget_stream_table(object_id);
+    } else if (access == OAT_POST_CREATE && sub_id > 0 && definition::is_stream_table(object_id))
+        refuse_column(object_id);
+}
+
+extern "C" void definition_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
+{
+    if (previous_hook != nullptr)
+        previous_hook(access, class_id, object_id, sub_id, arg);
+    on_object_access(access, class_id, object_id, sub_id);
+}
+
+} // namespace
+
+void register_drop()
+{
+    previous_hook = object_access_hook;
+    object_access_hook = definition_object_access;
+}
+
+} // namespace pgtrickle

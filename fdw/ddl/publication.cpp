@@ -1,0 +1,42 @@
+#include "fdw/ddl/publication.hpp"
+
+extern "C" {
+#include "catalog/pg_publication.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+void warn_of(const char *publication)
+{
+    ereport(WARNING, (errmsg("publication \"%s\" contains the internal tables of stream tables", publication),
+                      errdetail("Subscribers lack these, and stop at the first change of one."),
+                      errhint("Publish tables by name, or schemas of them, instead of FOR ALL TABLES.")));
+}
+
+} // namespace
+
+bool is_publishing_all_tables(const CreatePublicationStmt *statement)
+{
+    return statement->for_all_tables;
+}
+
+void create_publication(const UtilityCall &utility)
+{
+    call([&] {
+        utility.run();
+        warn_of(reinterpret_cast<CreatePublicationStmt *>(utility.statement())->pubname);
+    });
+}
+
+void warn_of_publications()
+{
+    ListCell *cell;
+    foreach (cell, GetAllTablesPublications())
+        if (const char *name = get_publication_name(lfirst_oid(cell), true))
+            warn_of(name);
+}
+
+} // namespace pgtrickle

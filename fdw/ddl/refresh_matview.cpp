@@ -1,0 +1,146 @@
+#include "fdw/ddl/refresh_matview.hpp"
+
+#include "capture/capture.hpp"
+#include "capture/log/log.hpp"
+#include "capture/source/source_rows.hpp"
+#include "pg/versions/versions.hpp"
+#include "refresh/run/net_changes.hpp"
+
+extern "C" {
+#include "access/detoast.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/namespace.h"
+#include "commands/tablecmds.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* PostgreSQL frames: nothing here has a destructor. */
+
+struct Difference {
+    Oid view;
+    capture::Format *format; /* the columns that are logged */
+    TupleDesc descriptor;    /* they, and a weight */
+    Tuplestorestate *rows;
+    int64 count;
+};
+
+/* The columns of a row as they are without TOAST, which goes with the old heap. */
+void take_row(const Difference *difference, TupleTableSlot *slot, Datum *values, bool *nulls)
+{
+    for (int i = 0; i < difference->format->column_count; i++) {
+        const AttrNumber attnum = difference->format->attnums[i];
+        values[i] = slot_getattr(slot, attnum, &nulls[i]);
+        if (!nulls[i] && TupleDescAttr(difference->descriptor, i)->attlen == -1)
+            values[i] = PointerGetDatum(PG_DETOAST_DATUM_PACKED(values[i]));
+    }
+}
+
+void add_rows(Difference *difference, int weight)
+{
+    const int count = difference->format->column_count;
+    Relation view = table_open(difference->view, NoLock);
+    auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
+    auto *nulls = static_cast<bool *>(palloc0(sizeof(bool) * (count + 1)));
+    values[count] = Int64GetDatum(weight);
+    MemoryContext row_memory = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle row", ALLOCSET_DEFAULT_SIZES);
+    PushActiveSnapshot(GetLatestSnapshot());
+    TupleTableSlot *slot = table_slot_create(view, nullptr);
+    TableScanDesc scan = table_beginscan(view, GetActiveSnapshot(), 0, nullptr);
+    while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
+        CHECK_FOR_INTERRUPTS();
+        MemoryContext previous = MemoryContextSwitchTo(row_memory);
+        take_row(difference, slot, values, nulls);
+        tuplestore_putvalues(difference->rows, difference->descriptor, values, nulls);
+        MemoryContextSwitchTo(previous);
+        MemoryContextReset(row_memory);
+        difference->count++;
+    }
+    table_endscan(scan);
+    ExecDropSingleTupleTableSlot(slot);
+    PopActiveSnapshot();
+    MemoryContextDelete(row_memory);
+    table_close(view, NoLock);
+}
+
+void log_rows(Difference *difference, Tuplestorestate *rows)
+{
+    capture::LogWriter *log = capture::LogWriter::open(difference->view);
+    if (log == nullptr)
+        return;
+    Relation view = table_open(difference->view, NoLock);
+    const int width = RelationGetNumberOfAttributes(view), count = difference->format->column_count;
+    table_close(view, NoLock);
+    auto *values = static_cast<Datum *>(palloc0(sizeof(Datum) * (width + 1)));
+    auto *nulls = static_cast<bool *>(palloc0(sizeof(bool) * (width + 1)));
+    TupleTableSlot *slot = MakeSingleTupleTableSlot(difference->descriptor, &TTSOpsMinimalTuple);
+    tuplestore_rescan(rows);
+    while (tuplestore_gettupleslot(rows, true, false, slot)) {
+        slot_getallattrs(slot);
+        for (int i = 0; i < count; i++) {
+            values[difference->format->attnums[i] - 1] = slot->tts_values[i];
+            nulls[difference->format->attnums[i] - 1] = slot->tts_isnull[i];
+        }
+        log->append(values, nulls, DatumGetInt64(slot->tts_values[count]));
+    }
+    ExecDropSingleTupleTableSlot(slot);
+    log->finish();
+}
+
+Difference begin_difference(Oid view)
+{
+    capture::SourceRow row;
+    Difference difference = {};
+    difference.view = view;
+    if (!capture::find_source(view, &row) || !row.is_active)
+        return difference;
+    difference.format = capture::find_format(view, row.version);
+    difference.descriptor =
+        capture::changes_descriptor(view, difference.format->attnums, difference.format->column_count);
+    difference.rows = tuplestore_begin_heap(false, false, work_mem);
+    return difference;
+}
+
+void run_and_log(const UtilityCall &utility, RefreshMatViewStmt *statement)
+{
+    Oid view = RangeVarGetRelidExtended(statement->relation,
+                                        statement->concurrent ? ExclusiveLock : AccessExclusiveLock, 0,
+                                        may_refresh_matview, nullptr);
+    Difference difference = begin_difference(view);
+    const bool is_logged = difference.format != nullptr && !statement->skipData;
+    if (is_logged)
+        add_rows(&difference, -1);
+    utility.run();
+    CommandCounterIncrement();
+    if (is_logged) {
+        add_rows(&difference, 1);
+        refresh::NetChanges net = refresh::net_changes(difference.rows, difference.count, difference.descriptor);
+        log_rows(&difference, net.rows);
+        tuplestore_end(net.rows);
+    } else {
+        capture::mark(view, "it was emptied by REFRESH MATERIALIZED VIEW WITH NO DATA");
+    }
+    CommandCounterIncrement();
+}
+
+} // namespace
+
+bool is_refreshing_source(const RefreshMatViewStmt *statement)
+{
+    capture::SourceRow row;
+    Oid view = RangeVarGetRelid(statement->relation, NoLock, true);
+    return OidIsValid(view) && capture::find_source(view, &row);
+}
+
+void refresh_materialized_view(const UtilityCall &utility)
+{
+    call([&] { run_and_log(utility, reinterpret_cast<RefreshMatViewStmt *>(utility.statement())); });
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,262 @@
+/*
+ * The rule of the internal view follows a rename by itself, being made of OIDs; the text in the options
+ * does not. Who is concerned is found by dependencies before the statement runs: those whose own
+ * text names the object get a new text; those that use it by way of views have it in their programs, which
+ * are void. A renamed schema is part of the name of each object in it.
+ *
+ * A renamed column of a stream table, its parent's included, is renamed in the storage too, and in the internal view.
+ */
+#include "fdw/ddl/rename.hpp"
+
+#include "definition/definition.hpp"
+#include "definition/options.hpp"
+#include "definition/state/state.hpp"
+#include "definition/text_search_setting.hpp"
+#include "definition/definition_view.hpp"
+#include "fdw/ddl/alter.hpp"
+#include "fdw/ddl/inherited_columns.hpp"
+#include "definition/option_row.hpp"
+#include "fdw/ddl/dependency_changes.hpp"
+#include "mailbox/mailbox.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/indexing.h"
+#include "access/reloptions.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_inherits.h"
+#include "commands/defrem.h"
+#include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* Stream tables that a rename concerns. */
+struct Concerned {
+    List *by_text; /* whose text names the object */
+    List *by_views;
+    List *configurations; /* of each in by_text, the one that its recorded setting means, or InvalidOid */
+    Oid relation;  /* the relation renamed, or whose column is */
+};
+
+bool is_relation(ObjectType type)
+{
+    switch (type) {
+    case OBJECT_TABLE:
+    case OBJECT_VIEW:
+    case OBJECT_MATVIEW:
+    case OBJECT_FOREIGN_TABLE:
+    case OBJECT_SEQUENCE:
+    case OBJECT_COLUMN:
+    case OBJECT_ATTRIBUTE: return true;
+    default: return false;
+    }
+}
+
+/* Kinds of objects that a query can name. */
+bool is_nameable(ObjectType type)
+{
+    switch (type) {
+    case OBJECT_AGGREGATE:
+    case OBJECT_COLLATION:
+    case OBJECT_DOMAIN:
+    case OBJECT_FUNCTION:
+    case OBJECT_OPERATOR:
+    case OBJECT_PROCEDURE:
+    case OBJECT_ROUTINE:
+    case OBJECT_TSCONFIGURATION:
+    case OBJECT_TSDICTIONARY:
+    case OBJECT_TYPE: return true;
+    default: return false;
+    }
+}
+
+void add_users(Concerned *concerned, Oid class_id, Oid object_id)
+{
+    concerned->by_text =
+        list_concat_unique_oid(concerned->by_text, definition::users_of(class_id, object_id, 0, true));
+    concerned->by_views =
+        list_concat_unique_oid(concerned->by_views, definition::users_of(class_id, object_id, 0, false));
+}
+
+/* Stream tables that lie in the schema are of another name, too. */
+void add_users_of_schema(Concerned *concerned, Oid schema)
+{
+    ListCell *cell;
+    foreach (cell, state::all_stream_tables()) {
+        const Oid relid = lfirst_oid(cell);
+        const definition::SchemaUse use = definition::use_of_schema(relid, schema);
+        if (use == definition::SchemaUse::by_text)
+            concerned->by_text = lappend_oid(concerned->by_text, relid);
+        else if (use == definition::SchemaUse::by_views || get_rel_namespace(relid) == schema)
+            concerned->by_views = lappend_oid(concerned->by_views, relid);
+    }
+}
+
+/* `schema`: the name of the one that is renamed. */
+Concerned find_objects(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
+{
+    Concerned concerned = {NIL, NIL, NIL, InvalidOid};
+    if (is_relation(type) && relation != nullptr) {
+        concerned.relation = RangeVarGetRelid(relation, NoLock, true);
+        if (!OidIsValid(concerned.relation))
+            return concerned;
+        add_users(&concerned, RelationRelationId, concerned.relation);
+        Oid row_type = get_rel_type_id(concerned.relation);
+        if (OidIsValid(row_type))
+            add_users(&concerned, TypeRelationId, row_type);
+    } else if (type == OBJECT_SCHEMA) {
+        if (Oid oid = get_namespace_oid(schema, true); OidIsValid(oid))
+            add_users_of_schema(&concerned, oid);
+    } else if (is_nameable(type) && object != nullptr) {
+        Relation opened = nullptr;
+        /* The statements name a type by a list, get_object_address() wants a TypeName. */
+        if ((type == OBJECT_TYPE || type == OBJECT_DOMAIN) && IsA(object, List))
+            object = reinterpret_cast<::Node *>(makeTypeNameFromNameList(reinterpret_cast<List *>(object)));
+        ObjectAddress address = get_object_address(type, object, &opened, AccessShareLock, true);
+        if (opened != nullptr)
+            table_close(opened, NoLock);
+        if (OidIsValid(address.objectId))
+            add_users(&concerned, address.classId, address.objectId);
+    }
+    return concerned;
+}
+
+void find_configurations(Concerned *concerned)
+{
+    ListCell *cell;
+    foreach (cell, concerned->by_text)
+        concerned->configurations =
+            lappend_oid(concerned->configurations, definition::recorded_configuration(lfirst_oid(cell)));
+}
+
+Concerned find_concerned(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
+{
+    Concerned concerned = find_objects(type, relation, object, schema);
+    find_configurations(&concerned);
+    return concerned;
+}
+
+/* Its text, and the configuration that it means by a setting, as the names are now. */
+void rewrite_text(Oid relid, Oid configuration)
+{
+    if (OidIsValid(definition::view_of(relid)))
+        write_option(relid, "query", definition::canonical_text(definition::query_of(relid)), DEFELEM_SET);
+    if (OidIsValid(configuration))
+        write_option(relid, psprintf("%s%s", options::setting_prefix, definition::text_search_setting),
+                     definition::configuration_name(configuration), DEFELEM_SET);
+}
+
+void follow(const Concerned &concerned)
+{
+    /* Two who rename different sources of one stream table take turns; refreshes go on. */
+    ListCell *cell, *configuration;
+    forboth (cell, concerned.by_text, configuration, concerned.configurations) {
+        if (!definition::lock_if_there(lfirst_oid(cell), ShareUpdateExclusiveLock))
+            continue;
+        rewrite_text(lfirst_oid(cell), lfirst_oid(configuration));
+        state::bump_generation(lfirst_oid(cell));
+    }
+    foreach (cell, concerned.by_views)
+        if (!list_member_oid(concerned.by_text, lfirst_oid(cell)))
+            state::bump_generation(lfirst_oid(cell));
+}
+
+/* In the catalog, as no statement reaches a storage. The stream table's own columns show that the name is free. */
+void rename_column(Oid heap, const char *old_name, const char *new_name)
+{
+    LockRelationOid(heap, AccessExclusiveLock);
+    HeapTuple tuple = SearchSysCacheCopyAttName(heap, old_name);
+    if (!HeapTupleIsValid(tuple))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("storage has no column \"%s\"", old_name),
+                        errhint("Run pgtrickle.repair_stream_table() on the stream table.")));
+    Relation attributes = table_open(AttributeRelationId, RowExclusiveLock);
+    namestrcpy(&reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple))->attname, new_name);
+    CatalogTupleUpdate(attributes, &tuple->t_self, tuple);
+    table_close(attributes, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+void rename_storage_column(Oid relid, const char *old_name, const char *new_name)
+{
+    if (strncmp(new_name, "pgt_", 4) == 0)
+        ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("column name \"%s\" is reserved", new_name),
+                        errdetail("Names that start with \"pgt_\" are those of hidden columns.")));
+    Oid heap = storage::storage_of(relid);
+    if (OidIsValid(heap))
+        rename_column(heap, old_name, new_name);
+}
+
+/* Of a stream table, or of a parent, with which its children's is renamed. */
+void follow_column(Oid relation, const char *old_name, const char *new_name)
+{
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(relation, NoLock, nullptr)) {
+        Oid relid = lfirst_oid(cell);
+        if (!definition::is_stream_table(relid))
+            continue;
+        if (!has_columns_of_its_query(relid))
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                            errmsg("columns of stream table \"%s\" do not have the types of its query", get_rel_name(relid)),
+                            errhint("Run pgtrickle.repair_stream_table() on it.")));
+        rename_storage_column(relid, old_name, new_name);
+        definition::store_query(relid, definition::query_of(relid));
+        rewrite_text(relid, InvalidOid);
+        state::bump_generation(relid);
+    }
+}
+
+void run(const UtilityCall &utility, const Concerned &concerned)
+{
+    utility.run();
+    CommandCounterIncrement();
+    follow(concerned);
+}
+
+} // namespace
+
+void follow_label(Oid type)
+{
+    Concerned concerned = {NIL, NIL, NIL, InvalidOid};
+    add_users(&concerned, TypeRelationId, type);
+    if (Oid array = get_array_type(type); OidIsValid(array))
+        add_users(&concerned, TypeRelationId, array);
+    find_configurations(&concerned);
+    follow(concerned);
+}
+
+void rename_object(const UtilityCall &utility)
+{
+    auto *statement = reinterpret_cast<RenameStmt *>(utility.statement());
+    Concerned concerned =
+        call([=] { return find_concerned(statement->renameType, statement->relation, statement->object, statement->subname); });
+    call([&] { run(utility, concerned); });
+    Oid relid = concerned.relation;
+    if (statement->renameType == OBJECT_COLUMN && OidIsValid(relid))
+        call([=] { follow_column(relid, statement->subname, statement->newname); });
+    if (OidIsValid(relid) && (statement->renameType == OBJECT_COLUMN || statement->renameType == OBJECT_ATTRIBUTE))
+        note_row_type(relid);
+    mailbox::note_definition_change();
+}
+
+void move_object(const UtilityCall &utility)
+{
+    auto *statement = reinterpret_cast<AlterObjectSchemaStmt *>(utility.statement());
+    Concerned concerned =
+        call([=] { return find_concerned(statement->objectType, statement->relation, statement->object, nullptr); });
+    call([&] { run(utility, concerned); });
+    mailbox::note_definition_change();
+}
+
+} // namespace pgtrickle

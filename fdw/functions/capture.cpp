@@ -1,0 +1,166 @@
+/*
+ * stop_capture, allow_capture and stopped_captures, as SQL functions.
+ */
+#include "capture/capture.hpp"
+#include "capture/permission.hpp"
+#include "definition/alert.hpp"
+#include "definition/definition.hpp"
+#include "definition/guc.hpp"
+#include "definition/state/extension_table.hpp"
+#include "definition/state/state.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/ddl/capture_grant.hpp"
+#include "fdw/sql/extension_tables.hpp"
+#include "fdw/sql/result_rows.hpp"
+#include "definition/visibility.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/relation_name.hpp"
+#include "pg/relation_owner.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+Oid own_source(FunctionCallInfo fcinfo, const char *what)
+{
+    call([=] {
+        guc::require_preload(what);
+        PreventCommandIfReadOnly(what);
+    });
+    const Oid source = own_relation_with_data(required_text(fcinfo, 0, "source"));
+    call([=] {
+        if (capture::relations_asked(source) == NIL)
+            ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                            errmsg("%s has no capture that could be stopped", quoted_relation_name(source)),
+                            errdetail("No trigger is on a foreign table: it is compared, or its refreshes write its log.")));
+    });
+    return source;
+}
+
+/* Each stream table for which the changes of `source` were captured. */
+void note_readers(Oid source)
+{
+    List *readers = call([=] { return state::log_readers_of(source); });
+    for (int i = 0; i < list_length(readers); i++) {
+        const Oid reader = list_nth_oid(readers, i);
+        if (!call([=] { return definition::is_stream_table(reader); }))
+            continue;
+        const std::string name = call([=] { return quoted_relation_name(reader); });
+        const std::string owner = call([=] { return GetUserNameFromId(owner_of_relation(reader, true), false); });
+        call([&] {
+            ereport(NOTICE, (errmsg("stream table %s of role %s will be kept by full refreshes", name.c_str(), owner.c_str())));
+        });
+        const std::string schema_name = call([=] { return get_namespace_name(get_rel_namespace(reader)); });
+        const std::string bare_name = call([=] { return get_rel_name(reader); });
+        (void)definition::send_alert(
+            definition::alert_of("reinitialize_needed", schema_name, bare_name)
+                .ending_with("reason", "the owner of a source has stopped the capture of its changes"));
+    }
+    mailbox::note_change(source);
+}
+
+std::vector<Oid> sources_at(Oid relation)
+{
+    List *asked = call([=] { return capture::relations_asked(relation); });
+    std::vector<Oid> sources;
+    for (int i = 0; i < list_length(asked); i++)
+        sources.push_back(list_nth_oid(asked, i));
+    return sources;
+}
+
+void stop(FunctionCallInfo fcinfo)
+{
+    const Oid relation = own_source(fcinfo, "stop_capture()");
+    auto inserted = run_own("INSERT INTO pgtrickle.pgt_stopped_capture (relation, by_role) VALUES ($1::oid, $2) "
+                            "ON CONFLICT DO NOTHING RETURNING 1",
+                            {std::to_string(relation), current_role()});
+    if (inserted.empty())
+        call([=] { ereport(NOTICE, (errmsg("capture of %s is stopped already", quoted_relation_name(relation)))); });
+    for (Oid source : sources_at(relation))
+        if (call([=] { return capture::stop(source); }))
+            note_readers(source);
+    mailbox::note_definition_change();
+}
+
+void allow(FunctionCallInfo fcinfo)
+{
+    const Oid relation = own_source(fcinfo, "allow_capture()");
+    auto removed = run_own("DELETE FROM pgtrickle.pgt_stopped_capture WHERE relation = $1::oid::regclass RETURNING 1",
+                           {std::to_string(relation)});
+    if (removed.empty())
+        call([=] { ereport(NOTICE, (errmsg("capture of %s is not stopped", quoted_relation_name(relation)))); });
+    note_allowed_captures();
+    mailbox::note_definition_change();
+}
+
+/* What is compiled for stream tables that read it is void. PostgreSQL frame. */
+Datum note_stopped(FunctionCallInfo fcinfo)
+{
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        elog(ERROR, "not called as a trigger");
+    const auto *data = reinterpret_cast<TriggerData *>(fcinfo->context);
+    bool is_null;
+    const Oid relation =
+        DatumGetObjectId(heap_getattr(data->tg_trigtuple, 1, RelationGetDescr(data->tg_relation), &is_null));
+    if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation))) {
+        CacheInvalidateRelcacheByRelid(relation);
+        ListCell *cell;
+        foreach (cell, capture::relations_asked(relation))
+            mailbox::note_change(lfirst_oid(cell));
+    }
+    return PointerGetDatum(data->tg_trigtuple);
+}
+
+enum StoppedColumn : int { stopped_relation = 1, stopped_at, stopped_by };
+
+void list_stopped(FunctionCallInfo fcinfo)
+{
+    Rows rows(fcinfo);
+    definition::TableRows stopped = call([] { return definition::rows_of("pgt_stopped_capture"); });
+    for (int i = 0; i < stopped.count; i++) {
+        const Oid relation = DatumGetObjectId(stopped.value(i, stopped_relation));
+        if (!call([=] { return get_rel_name(relation) != nullptr && may_see(relation); }))
+            continue;
+        rows.text(call([=] { return get_namespace_name(get_rel_namespace(relation)); }));
+        rows.text(call([=] { return get_rel_name(relation); }));
+        rows.time(DatumGetTimestampTz(stopped.value(i, stopped_at)));
+        rows.datum(stopped.value(i, stopped_by)).add();
+    }
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_note_stopped_capture)
+{
+    return pgtrickle::call([=] { return pgtrickle::note_stopped(fcinfo); });
+}
+
+SQL_FUNCTION(pgtrickle_stop_capture)
+{
+    pgtrickle::stop(fcinfo);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_allow_capture)
+{
+    pgtrickle::allow(fcinfo);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_stopped_captures)
+{
+    pgtrickle::list_stopped(fcinfo);
+    return 0;
+}

@@ -1,0 +1,92 @@
+/*
+ * gate_source, ungate_source and source_gates, as SQL functions.
+ */
+#include "definition/guc.hpp"
+#include "definition/state/extension_table.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/sql/extension_tables.hpp"
+#include "fdw/sql/result_rows.hpp"
+#include "definition/visibility.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/relation_name.hpp"
+
+extern "C" {
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+Oid own_source(FunctionCallInfo fcinfo, const char *what)
+{
+    call([=] {
+        guc::require_preload(what);
+        PreventCommandIfReadOnly(what);
+    });
+    return own_relation_with_data(required_text(fcinfo, 0, "source"));
+}
+
+void gate(FunctionCallInfo fcinfo)
+{
+    Oid source = own_source(fcinfo, "gate_source()");
+    auto inserted = run_own("INSERT INTO pgtrickle.pgt_hold (kind, relation, by_role) VALUES ('gate', $1::oid, $2) "
+                            "ON CONFLICT DO NOTHING RETURNING 1",
+                            {std::to_string(source), current_role()});
+    if (inserted.empty())
+        call([=] { ereport(NOTICE, (errmsg("source %s is gated already", quoted_relation_name(source)))); });
+    mailbox::note_definition_change();
+}
+
+void ungate(FunctionCallInfo fcinfo)
+{
+    Oid source = own_source(fcinfo, "ungate_source()");
+    auto removed = run_own("DELETE FROM pgtrickle.pgt_hold WHERE kind = 'gate' AND relation = $1::oid::regclass RETURNING 1",
+                           {std::to_string(source)});
+    if (removed.empty())
+        call([=] { ereport(NOTICE, (errmsg("source %s is not gated", quoted_relation_name(source)))); });
+    mailbox::note_definition_change();
+}
+
+enum HoldColumn : int { hold_kind = 1, hold_relation, hold_group, hold_since, hold_role };
+
+void list_gates(FunctionCallInfo fcinfo)
+{
+    Rows rows(fcinfo);
+    definition::TableRows holds = call([] { return definition::rows_of("pgt_hold"); });
+    for (int i = 0; i < holds.count; i++) {
+        Oid source = DatumGetObjectId(holds.value(i, hold_relation));
+        bool is_shown = call([&] {
+            return strcmp(TextDatumGetCString(holds.value(i, hold_kind)), "gate") == 0 && get_rel_name(source) != nullptr &&
+                   may_see(source);
+        });
+        if (!is_shown)
+            continue;
+        rows.text(call([=] { return get_namespace_name(get_rel_namespace(source)); }));
+        rows.text(call([=] { return get_rel_name(source); }));
+        rows.time(DatumGetTimestampTz(holds.value(i, hold_since)));
+        rows.datum(holds.value(i, hold_role)).add();
+    }
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_gate_source)
+{
+    pgtrickle::gate(fcinfo);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_ungate_source)
+{
+    pgtrickle::ungate(fcinfo);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_source_gates)
+{
+    pgtrickle::list_gates(fcinfo);
+    return 0;
+}

@@ -1,0 +1,234 @@
+/*
+ * pause_scheduler, resume_scheduler, drain and holds, as SQL functions.
+ *
+ * A drain has to be heard of before it is committed: whoever waits for the work lock keeps the manager from beginning
+ * anything, and its row in pgt_hold says the same from the commit on, over restarts too, until somebody resumes.
+ */
+#include "definition/definition.hpp"
+#include "definition/guc.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/sql/extension_tables.hpp"
+#include "fdw/sql/result_rows.hpp"
+#include "definition/visibility.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/attempt.hpp"
+#include "pg/relation_name.hpp"
+#include "pg/settings.hpp"
+#include "refresh/group/holds.hpp"
+
+extern "C" {
+#include "storage/lmgr.h"
+#include "utils/lsyscache.h"
+}
+
+#include <climits>
+
+namespace pgtrickle {
+
+namespace {
+
+void require_writable(const char *what)
+{
+    call([=] {
+        guc::require_preload(what);
+        PreventCommandDuringRecovery(what);
+        PreventCommandIfReadOnly(what);
+    });
+}
+
+Oid stream_table_named(const std::string &name)
+{
+    /* Nobody drops it until its hold is committed. */
+    return call([&] { return locked_stream_table(definition::relid_of_name, name.c_str(), AccessShareLock); });
+}
+
+std::vector<std::vector<Text>> insert_hold(const char *kind, Oid relid)
+{
+    return run_own("INSERT INTO pgtrickle.pgt_hold (kind, relation, by_role) VALUES ($1, $2::oid, $3) "
+                   "ON CONFLICT DO NOTHING RETURNING 1",
+                   {kind, std::to_string(relid), current_role()});
+}
+
+bool remove_hold(const char *kind, Oid relid)
+{
+    return !run_own("DELETE FROM pgtrickle.pgt_hold WHERE kind = $1 AND relation = $2::oid::regclass RETURNING 1",
+                    {kind, std::to_string(relid)})
+                .empty();
+}
+
+void pause(FunctionCallInfo fcinfo)
+{
+    require_writable("pause_scheduler()");
+    if (!has_argument(fcinfo, 0))
+        insert_hold("pause", InvalidOid);
+    else
+        for (const std::string &name : text_array(fcinfo, 0, "nodes"))
+            insert_hold("pause", stream_table_named(name));
+    mailbox::note_definition_change();
+}
+
+void tell_not_paused(Oid relid)
+{
+    auto rows = run_own("SELECT FROM pgtrickle.pgt_hold WHERE kind IN ('pause', 'drain') AND relation::oid = 0");
+    const bool are_all = !rows.empty();
+    call([=] {
+        const char *name = definition::qualified_name(relid);
+        if (are_all)
+            ereport(NOTICE, (errmsg("stream table %s is not held by name, but with all of this database", name),
+                             errhint("pgtrickle.resume_scheduler() without names ends that.")));
+        else
+            ereport(NOTICE, (errmsg("stream table %s is not paused", name)));
+    });
+}
+
+/* Whoever paused one by name had a reason that an end of the pause of all does not concern. */
+void tell_who_stays_paused()
+{
+    auto rows = run_own("SELECT count(*), string_agg(relation::text, ', ' ORDER BY relation::text) "
+                        "FROM pgtrickle.pgt_hold WHERE kind = 'pause' AND relation::oid <> 0");
+    if (*rows[0][0] == "0")
+        return;
+    call([&] {
+        ereport(NOTICE, (errmsg("stream tables that were paused by name stay paused"),
+                         errdetail("They are: %s.", rows[0][1]->c_str()),
+                         errhint("Name them in pgtrickle.resume_scheduler() to resume them.")));
+    });
+}
+
+void resume(FunctionCallInfo fcinfo)
+{
+    require_writable("resume_scheduler()");
+    if (!has_argument(fcinfo, 0)) {
+        remove_hold("pause", InvalidOid);
+        remove_hold("drain", InvalidOid);
+        tell_who_stays_paused();
+    } else {
+        for (const std::string &name : text_array(fcinfo, 0, "nodes"))
+            if (Oid relid = stream_table_named(name); !remove_hold("pause", relid))
+                tell_not_paused(relid);
+    }
+    mailbox::note_definition_change();
+}
+
+/* False: it takes longer than this. */
+bool is_idle_within(int timeout_s)
+{
+    if (timeout_s == 0)
+        return !call([] { return refresh::is_work_going_on(); });
+    std::optional<Failure> failure = attempt([=] {
+        SettingsLevel settings;
+        call([=] {
+            set_for_now("lock_timeout", psprintf("%d", timeout_s > INT_MAX / 1000 ? INT_MAX : timeout_s * 1000));
+            refresh::wait_for_work();
+        });
+    });
+    if (failure && failure->sqlstate != ERRCODE_LOCK_NOT_AVAILABLE)
+        raise({.sqlstate = failure->sqlstate, .message = failure->message, .detail = failure->detail, .hint = failure->hint});
+    return !failure;
+}
+
+bool drain(FunctionCallInfo fcinfo)
+{
+    require_writable("drain()");
+    if (!has_argument(fcinfo, 0) || PG_GETARG_INT32(0) < 0)
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
+               .message = "invalid argument: timeout_s must be a number of seconds, 0 or more"});
+    insert_hold("drain", InvalidOid);
+    mailbox::note_definition_change();
+    return is_idle_within(PG_GETARG_INT32(0));
+}
+
+bool is_drained()
+{
+    return refresh::read_holds().is_draining && !call([] { return refresh::is_work_going_on(); });
+}
+
+/* Who set a hold, and when; nothing for one that is part of a definition. */
+std::vector<Text> origin_of(const scheduler::Hold &hold, Oid relid)
+{
+    using Kind = scheduler::Hold::Kind;
+    const char *kind = hold.kind == Kind::drained        ? "drain"
+                       : hold.kind == Kind::gated        ? "gate"
+                       : hold.kind == Kind::not_advanced ? "watermark"
+                                                         : "pause";
+    Oid relation = hold.is_about_data() ? hold.culprit : hold.kind == Kind::paused ? relid : InvalidOid;
+    auto rows = run_own("SELECT ((extract(epoch FROM since) - 946684800) * 1000000)::int8, by_role FROM pgtrickle.pgt_hold "
+                        "WHERE kind = $1 AND ($2::oid = relation::oid OR $2::oid = 0 AND $1 = 'watermark') AND group_name = $3 "
+                        "ORDER BY since LIMIT 1",
+                        {kind, std::to_string(relation), hold.group});
+    if (rows.empty() || hold.kind == Kind::frozen)
+        return {{}, {}};
+    return rows[0];
+}
+
+void add_row(Rows &rows, const Definition &definition, const scheduler::Hold &hold)
+{
+    rows.text(definition.schema_name).text(definition.name).text(refresh::name_of(hold.kind));
+    rows.text(refresh::sentence_of(hold));
+    if (hold.culprit != InvalidOid)
+        rows.text(call([&] { return quoted_relation_name(hold.culprit); }));
+    else
+        rows.text(hold.group.empty() ? Text() : Text(hold.group));
+    std::vector<Text> origin = origin_of(hold, definition.relid);
+    rows.time(origin[0] ? std::stoll(*origin[0]) : 0).text(origin[1]).add();
+}
+
+void list_holds(FunctionCallInfo fcinfo)
+{
+    Rows rows(fcinfo);
+    scheduler::Holds holds = refresh::read_holds();
+    scheduler::Graph graph;
+    std::vector<Definition> definitions;
+    for (Oid relid : definition::all()) {
+        /* It may have been dropped by another transaction meanwhile. Who looks waits for nobody who alters one. */
+        if (!call([=] {
+                (void)ConditionalLockRelationOid(relid, AccessShareLock);
+                return definition::is_stream_table(relid);
+            }))
+            continue;
+        definitions.push_back(definition::load(relid));
+        scheduler::Ids sources;
+        for (const Source &source : definitions.back().sources)
+            sources.push_back(source.relid);
+        graph.set(relid, std::move(sources));
+        if (definitions.back().is_frozen())
+            holds.frozen.insert(relid);
+    }
+    for (const Definition &definition : definitions) {
+        std::optional<scheduler::Hold> hold = scheduler::hold_of(holds, graph, definition.relid);
+        if (hold && call([&] { return may_see(definition.relid); }))
+            add_row(rows, definition, *hold);
+    }
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_pause_scheduler)
+{
+    pgtrickle::pause(fcinfo);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_resume_scheduler)
+{
+    pgtrickle::resume(fcinfo);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_drain)
+{
+    PG_RETURN_BOOL(pgtrickle::drain(fcinfo));
+}
+
+SQL_FUNCTION(pgtrickle_is_drained)
+{
+    PG_RETURN_BOOL(pgtrickle::is_drained());
+}
+
+SQL_FUNCTION(pgtrickle_holds)
+{
+    pgtrickle::list_holds(fcinfo);
+    return 0;
+}

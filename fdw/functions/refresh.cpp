@@ -1,0 +1,34 @@
+/*
+ * refresh_stream_table, as an SQL function: in the caller's transaction, and written into the history
+ * whether that commits or not.
+ */
+#include "definition/guc.hpp"
+#include "definition/restoring.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "refresh/history.hpp"
+#include "fdw/read/refresh_others.hpp"
+#include "definition/visibility.hpp"
+
+SQL_FUNCTION(pgtrickle_refresh_stream_table)
+{
+    using namespace pgtrickle;
+    std::string name = required_text(fcinfo, 0, "name");
+    Oid relid = call([&] {
+        guc::require_stream_tables("refresh a stream table");
+        /* A refresh writes below the executor, which would have said so. */
+        PreventCommandDuringRecovery("refresh_stream_table()");
+        PreventCommandIfReadOnly("refresh_stream_table()");
+        definition::end_restoring();
+        return locked_stream_table(owned_stream_table, name.c_str(), RowExclusiveLock);
+    });
+    call([=] { refresh_others_for(relid); });
+    TimestampTz started_at = GetCurrentTimestamp();
+    try {
+        for (const refresh::Outcome &outcome : refresh::refresh_group({.members = {relid}}))
+            note_refresh(outcome, "MANUAL");
+    } catch (const PgError &error) {
+        note_failed_refresh(relid, started_at, "MANUAL", error);
+        throw;
+    }
+    PG_RETURN_VOID();
+}

@@ -1,0 +1,137 @@
+/*
+ * Refresh groups, as SQL functions.
+ */
+#include "definition/definition.hpp"
+#include "definition/guc.hpp"
+#include "definition/state/extension_table.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/sql/extension_tables.hpp"
+#include "fdw/sql/result_rows.hpp"
+#include "definition/visibility.hpp"
+#include "mailbox/mailbox.hpp"
+#include "refresh/sets/refresh_sets.hpp"
+#include "refresh/sets/refresh_groups.hpp"
+
+#include <algorithm>
+
+namespace pgtrickle {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string &what, const std::string &hint = {})
+{
+    raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: " + what, .hint = hint});
+}
+
+void require_writable(const char *what)
+{
+    call([=] {
+        guc::require_preload(what);
+        PreventCommandIfReadOnly(what);
+    });
+}
+
+std::string group_name(FunctionCallInfo fcinfo)
+{
+    std::string name = required_text(fcinfo, 0, "name");
+    if (name.empty() || name.size() >= NAMEDATALEN)
+        refuse("the name of a group must have 1 to " + std::to_string(NAMEDATALEN - 1) + " bytes");
+    return name;
+}
+
+/* One snapshot serves either: the weaker promise is kept as well. */
+std::string isolation_of(FunctionCallInfo fcinfo)
+{
+    std::string isolation = text_argument(fcinfo, 2).value_or("repeatable_read");
+    if (isolation != "repeatable_read" && isolation != "read_committed")
+        refuse("isolation \"" + isolation + "\"", "Valid values are: repeatable_read, read_committed.");
+    return isolation;
+}
+
+void create_group(FunctionCallInfo fcinfo)
+{
+    require_writable("create_refresh_group()");
+    std::string name = group_name(fcinfo);
+    std::string isolation = isolation_of(fcinfo);
+    std::vector<Oid> members;
+    for (const std::string &member : text_array(fcinfo, 1, "members")) {
+        Oid relid = call([&] { return locked_stream_table(owned_stream_table, member.c_str(), AccessShareLock); });
+        if (std::find(members.begin(), members.end(), relid) == members.end())
+            members.push_back(relid);
+    }
+    if (members.size() < 2)
+        refuse("a refresh group needs at least two stream tables");
+    call([] { refresh::announce_bindings(); });
+    if (run_own("INSERT INTO pgtrickle.pgt_refresh_group (name, isolation) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1",
+                {name, isolation})
+            .empty())
+        raise({.sqlstate = ERRCODE_DUPLICATE_OBJECT, .message = "refresh group \"" + name + "\" already exists"});
+    for (Oid relid : members)
+        if (run_own("INSERT INTO pgtrickle.pgt_refresh_group_member VALUES ($1::oid, $2) ON CONFLICT DO NOTHING RETURNING 1",
+                    {std::to_string(relid), name})
+                .empty())
+            raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                   .message = std::string("stream table ") + call([=] { return definition::qualified_name(relid); }) +
+                              " is in another refresh group",
+                   .hint = "Drop that group first."});
+    mailbox::note_definition_change();
+}
+
+std::vector<Oid> members_of(const std::string &name)
+{
+    std::map<std::string, std::vector<Oid>> groups = refresh::refresh_groups();
+    auto found = groups.find(name);
+    return found == groups.end() ? std::vector<Oid>() : found->second;
+}
+
+void drop_group(FunctionCallInfo fcinfo)
+{
+    require_writable("drop_refresh_group()");
+    std::string name = group_name(fcinfo);
+    for (Oid relid : members_of(name))
+        call([=] { definition::require_owner(relid); });
+    call([] { refresh::announce_bindings(); });
+    if (run_own("DELETE FROM pgtrickle.pgt_refresh_group WHERE name = $1 RETURNING 1", {name}).empty())
+        raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT, .message = "refresh group \"" + name + "\" does not exist"});
+    run_own("DELETE FROM pgtrickle.pgt_refresh_group_member WHERE group_name = $1", {name});
+    mailbox::note_definition_change();
+}
+
+enum GroupColumn : int { group_column_name = 1, group_isolation, group_created };
+
+void list_groups(FunctionCallInfo fcinfo)
+{
+    Rows rows(fcinfo);
+    std::map<std::string, std::vector<Oid>> groups = refresh::refresh_groups();
+    definition::TableRows found = call([] { return definition::rows_of("pgt_refresh_group"); });
+    for (int i = 0; i < found.count; i++) {
+        const std::vector<Oid> &members = groups[call([&] { return TextDatumGetCString(found.value(i, group_column_name)); })];
+        bool is_shown = std::all_of(members.begin(), members.end(), [](Oid relid) { return call([=] { return may_see(relid); }); });
+        if (!is_shown)
+            continue;
+        rows.datum(found.value(i, group_column_name)).datum(name_array(members));
+        rows.datum(found.value(i, group_isolation)).datum(found.value(i, group_created)).add();
+    }
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_create_refresh_group)
+{
+    pgtrickle::create_group(fcinfo);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_drop_refresh_group)
+{
+    pgtrickle::drop_group(fcinfo);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_refresh_groups)
+{
+    pgtrickle::list_groups(fcinfo);
+    return 0;
+}

@@ -1,0 +1,128 @@
+/*
+ * repair_stream_table, as an SQL function: what is found damaged is made anew, and in any case the rows are
+ * compared with the query, for whoever calls it doubts them.
+ */
+#include "capture/capture.hpp"
+#include "definition/guc.hpp"
+#include "definition/state/state.hpp"
+#include "fdw/ddl/alter.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/ddl/create.hpp"
+#include "fdw/ddl/fill.hpp"
+#include "refresh/history.hpp"
+#include "fdw/ddl/inherited_columns.hpp"
+#include "fdw/ddl/dependency_changes.hpp"
+#include "fdw/read/refresh_others.hpp"
+#include "fdw/scan/served_relation.hpp"
+#include "definition/visibility.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/relation_name.hpp"
+#include "refresh/program/compiled.hpp"
+#include "refresh/group/holds.hpp"
+#include "storage/storage.hpp"
+
+namespace pgtrickle {
+
+namespace {
+
+Oid stream_table_to_repair(FunctionCallInfo fcinfo)
+{
+    std::string name = required_text(fcinfo, 0, "name");
+    return call([&] {
+        guc::require_stream_tables("repair a stream table");
+        PreventCommandDuringRecovery("repair_stream_table()");
+        PreventCommandIfReadOnly("repair_stream_table()");
+        return locked_stream_table(owned_stream_table, name.c_str(), AccessExclusiveLock);
+    });
+}
+
+/* What is missing of the heaps, the first of it; empty: nothing. */
+std::string missing_storage(const Definition &definition)
+{
+    int last = static_cast<int>(refresh::steps_of(definition).list.size()) - 1;
+    for (int k = 0; k < last; k++)
+        if (!OidIsValid(storage::arrangement_of(definition.relid, k)))
+            return "an arrangement was missing";
+    return OidIsValid(storage::storage_of(definition.relid)) ? "" : "its storage was missing";
+}
+
+/* What of its sources' changes may have been lost. */
+std::string damaged_capture(const Definition &definition)
+{
+    for (const Source &source : definition.sources)
+        if (const char *damage = call([&] { return capture::damage_of(source.relid); }))
+            return "of source " + std::string(call([&] { return quoted_relation_name(source.relid); })) + " " + damage;
+    return {};
+}
+
+std::string rows_made_anew(Oid relid)
+{
+    call([=] {
+        state::mark_needs_reinit(relid, "repair_stream_table() was called");
+        /* Whoever reads it was not told how its rows came to be wrong, and cannot go on from how they are put right. */
+        capture::mark(relid, "a stream table that it reads was repaired");
+    });
+    mailbox::note_change(relid);
+    mailbox::note_definition_change();
+    if (std::optional<scheduler::Hold> hold = refresh::hold_on(relid); hold && hold->is_about_data())
+        return "its rows are made anew when it is not held back any more. " + refresh::sentence_of(*hold);
+    call([=] { refresh_others_for(relid); });
+    int64_t wrong = 0;
+    const TimestampTz started_at = GetCurrentTimestamp();
+    try {
+        for (const refresh::Outcome &outcome : refresh::refresh_group({.members = {relid}})) {
+            note_refresh(outcome, "MANUAL");
+            if (outcome.relid == relid)
+                wrong = outcome.rows_inserted + outcome.rows_deleted;
+        }
+    } catch (const PgError &error) {
+        note_failed_refresh(relid, started_at, "MANUAL", error);
+        throw;
+    }
+    return "its rows were compared with its query: " +
+           (wrong == 0 ? std::string("none was changed") : std::to_string(wrong) + " inserted or deleted") + ".";
+}
+
+std::string repair(Oid relid)
+{
+    state::StateRow row;
+    bool has_state = state::read(relid, &row);
+    if (!has_state)
+        call([=] { state::insert(relid); });
+    Definition definition = definition::load(relid);
+    std::string found = has_state ? "" : "its state was missing";
+    if (found.empty())
+        found = missing_storage(definition);
+    const bool is_retyped = !call([=] { return has_columns_of_its_query(relid); });
+    if (found.empty() && is_retyped)
+        found = "its columns do not have the types of its query";
+    if (found.empty() && !(refresh::is_laid_out(relid) && call([=] { return fits_its_storage(relid); })))
+        found = "columns of its storage were dropped or altered";
+    if (!found.empty()) {
+        if (is_retyped)
+            redefine_as_declared(relid);
+        else
+            redefine(relid, call([=] { return definition::query_of(relid); }), definition.original_query, definition.mode);
+        mailbox::note_definition_change();
+        state::StateRow after;
+        if (state::read(relid, &after) && !after.is_populated)
+            fill(relid);
+        return "Found damaged: " + found + "; all that is kept of it was made anew.";
+    }
+    found = damaged_capture(definition);
+    std::string result = (found.empty() ? "Nothing was found damaged; " : "Found damaged: " + found + "; ") + rows_made_anew(relid);
+    if (row.status == state::name_of(state::Status::suspended))
+        result += " It is suspended still: pgtrickle.resume_stream_table() ends that.";
+    return result;
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_repair_stream_table)
+{
+    using namespace pgtrickle;
+    std::string result = repair(stream_table_to_repair(fcinfo));
+    return call([&] { return CStringGetTextDatum(result.c_str()); });
+}

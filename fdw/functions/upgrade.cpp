@@ -1,0 +1,257 @@
+/*
+ * prepare_upgrade and finish_upgrade.
+ *
+ * pg_upgrade dumps definitions and takes the files of all tables along. The reserved schemas are not dumped, so it
+ * would find files without a table, and give up. What lies in them is derived from the sources and the definitions:
+ * without it a database is as if it had just been restored from a dump, but for the schemas themselves. As long as those are missing
+ * nothing of ours runs in the database: statements pass (pg_upgrade's too), the manager finds no stream table,
+ * and reads are refused as for any stream table that is not filled.
+ *
+ * The OIDs of relations stay the same over pg_upgrade, so what operators said, and pgt_upgrade, go along.
+ */
+#include "capture/capture.hpp"
+#include "definition/definition.hpp"
+#include "definition/guc.hpp"
+#include "definition/state/state.hpp"
+#include "fdw/ddl/alter.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/ddl/index.hpp"
+#include "fdw/sql/extension_tables.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/attempt.hpp"
+#include "refresh/sets/refresh_sets.hpp"
+#include "refresh/program/scope.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/objectaddress.h"
+#include "commands/extension.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+}
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace pgtrickle {
+
+namespace {
+
+void require_may_upgrade(const char *what)
+{
+    call([=] {
+        guc::require_preload(what);
+        PreventCommandDuringRecovery(what);
+        PreventCommandIfReadOnly(what);
+        refresh::require_none_running();
+    });
+}
+
+/* Oldest first, which is the order in which DDL on several of them locks, too. */
+std::vector<Oid> relids_of(OwnSql sql)
+{
+    std::vector<Oid> relids;
+    for (const std::vector<Text> &row : run_own(sql))
+        relids.push_back(static_cast<Oid>(std::stoul(*row[0])));
+    return relids;
+}
+
+constexpr const char *foreign_tables_of_ours =
+    "SELECT f.ftrelid FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver "
+    "JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw WHERE w.fdwname = 'pgtrickle_fdw' ORDER BY 1";
+
+/* What depends on the stream table alone: its heaps and the internal view. */
+constexpr const char *kept_of_stream_tables =
+    "SELECT d.objid FROM pg_depend d JOIN pg_class c ON c.oid = d.objid "
+    "WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.deptype = 'i' "
+    "AND c.relnamespace = 'pg_trickle_storage'::regnamespace AND c.relkind IN ('r', 'v') "
+    "AND d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT relid FROM pgtrickle.pgt_upgrade) ORDER BY 1";
+
+/* With the indexes of the storage; which of these are its own is seen when it is made again. */
+constexpr const char *remember =
+    "INSERT INTO pgtrickle.pgt_upgrade SELECT s.relid, s.generation + (SELECT count(*) FROM pgtrickle.pgt_mark m WHERE m.relid = s.relid), s.status, coalesce((SELECT array_agg(pg_get_indexdef(i.indexrelid) ORDER BY i.indexrelid) "
+    "FROM pg_index i WHERE i.indrelid = to_regclass('pg_trickle_storage.st_' || s.relid)), '{}') FROM pgtrickle.pgt_state s";
+
+/* The INTERNAL dependency on the stream table would turn the drop into one of that. PostgreSQL frame. */
+void drop_kept(Oid relid)
+{
+    deleteDependencyRecordsForClass(RelationRelationId, relid, RelationRelationId, DEPENDENCY_INTERNAL);
+    CommandCounterIncrement();
+    ObjectAddress address;
+    ObjectAddressSet(address, RelationRelationId, relid);
+    performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+    CommandCounterIncrement();
+}
+
+void drop_schema(const char *name)
+{
+    const Oid schema = get_namespace_oid(name, false);
+    deleteDependencyRecordsForClass(NamespaceRelationId, schema, ExtensionRelationId, DEPENDENCY_EXTENSION);
+    CommandCounterIncrement();
+    ObjectAddress address;
+    ObjectAddressSet(address, NamespaceRelationId, schema);
+    performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+}
+
+void make_schema(const char *name)
+{
+    ObjectAddress schema, extension;
+    ObjectAddressSet(schema, NamespaceRelationId, NamespaceCreate(name, BOOTSTRAP_SUPERUSERID, false));
+    ObjectAddressSet(extension, ExtensionRelationId, get_extension_oid("pg_trickle", false));
+    recordDependencyOn(&schema, &extension, DEPENDENCY_EXTENSION);
+    CommandCounterIncrement();
+}
+
+/* They get no rows until somebody has done what ends that. */
+constexpr const char *resting =
+    "SELECT count(*), string_agg(name || ' (' || why || ')', ', ' ORDER BY name) FILTER (WHERE number <= 10) "
+    "FROM (SELECT name, why, row_number() OVER (ORDER BY name) AS number FROM ("
+    "SELECT relid::regclass::text AS name, 'suspended' AS why FROM pgtrickle.pgt_state WHERE status = 'SUSPENDED' "
+    "UNION ALL SELECT format('%I.%I', pgt_schema, pgt_name), hold FROM pgtrickle.holds()) r) r";
+
+void warn_of_resting()
+{
+    const std::vector<Text> found = run_own(resting).front();
+    const int64_t count = std::stoll(*found[0]);
+    if (count == 0)
+        return;
+    const std::string more = count > 10 ? " and " + std::to_string(count - 10) + " more" : "";
+    call([&] {
+        ereport(WARNING, (errmsg("stream tables that are suspended or held will have no rows after the upgrade until that is ended"),
+                          errdetail("They are: %s%s.", found[1]->c_str(), more.c_str()),
+                          errhint("Resume them before or after it: see pgtrickle.resume_stream_table() and pgtrickle.holds().")));
+    });
+}
+
+int64_t prepare_upgrade()
+{
+    if (!OidIsValid(storage::namespace_oid()))
+        raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+               .message = "the stream tables of this database are prepared for pg_upgrade already",
+               .hint = "pgtrickle.finish_upgrade() makes them again."});
+    const std::vector<Oid> stream_tables = relids_of(foreign_tables_of_ours);
+    for (Oid relid : stream_tables)
+        call([=] { (void)definition::lock_if_there(relid, AccessExclusiveLock); });
+    warn_of_resting();
+    (void)run_own(remember);
+    call([] { capture::remove_all(); });
+    for (Oid relid : relids_of(kept_of_stream_tables))
+        call([=] { drop_kept(relid); });
+    call([] { refresh::announce_bindings(); });
+    for (Oid relid : stream_tables)
+        call([=] {
+            state::remove_dependencies(relid);
+            state::remove(relid);
+            mailbox::forget(relid);
+            CacheInvalidateRelcacheByRelid(relid);
+        });
+    call([] {
+        drop_schema("pg_trickle_storage");
+        drop_schema("pg_trickle_log");
+    });
+    mailbox::note_definition_change();
+    return static_cast<int64_t>(stream_tables.size());
+}
+
+/* Those that read others come after them. The foreign table depends on what its query names: its views, too. */
+std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
+{
+    std::multimap<Oid, Oid> reads;
+    for (const std::vector<Text> &row : run_own(
+             "SELECT DISTINCT user_of, source FROM ("
+             "  SELECT d.objid AS user_of, d.refobjid AS source FROM pg_depend d "
+             "  WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass "
+             "  UNION ALL SELECT r.ev_class, d.refobjid FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid "
+             "  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass) x WHERE user_of <> source"))
+        reads.emplace(std::stoul(*row[0]), std::stoul(*row[1]));
+    std::vector<Oid> ordered;
+    std::set<Oid> visited;
+    auto visit = [&](auto &&self, Oid relid) -> void {
+        if (!visited.insert(relid).second)
+            return;
+        auto [first, last] = reads.equal_range(relid);
+        for (; first != last; ++first)
+            self(self, first->second);
+        if (std::binary_search(stream_tables.begin(), stream_tables.end(), relid))
+            ordered.push_back(relid);
+    };
+    for (Oid relid : stream_tables)
+        visit(visit, relid);
+    return ordered;
+}
+
+/* Those that its layout does not have: users made them, with functions of theirs. One that fails does not keep the
+ * others from being made. */
+void make_indexes_again()
+{
+    for (const std::vector<Text> &row :
+         run_own("SELECT u.relid, statement FROM pgtrickle.pgt_upgrade u, unnest(u.indexes) WITH ORDINALITY AS x (statement, n), "
+                 "to_regclass('pg_trickle_storage.st_' || u.relid) AS heap "
+                 "WHERE heap IS NOT NULL AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = heap AND "
+                 "substring(pg_get_indexdef(i.indexrelid) FROM ' ON pg_trickle_storage\\..*') = substring(statement FROM ' ON pg_trickle_storage\\..*')) "
+                 "ORDER BY u.relid, n")) {
+        const Oid relid = static_cast<Oid>(std::stoul(*row[0]));
+        const Oid owner = definition::load(relid).owner;
+        if (auto failure = attempt([&] { restore_index(relid, owner, *row[1]); }))
+            call([&] {
+                ereport(WARNING, (errcode(failure->sqlstate),
+                                  errmsg("could not make an index of stream table \"%s\" again: %s", get_rel_name(relid),
+                                         failure->message.c_str()),
+                                  errdetail("It was: %s", row[1]->c_str())));
+            });
+    }
+}
+
+int64_t finish_upgrade()
+{
+    if (OidIsValid(storage::namespace_oid()))
+        return 0;
+    call([] {
+        make_schema("pg_trickle_storage");
+        make_schema("pg_trickle_log");
+    });
+    const std::vector<Oid> stream_tables = in_order(relids_of(foreign_tables_of_ours));
+    for (Oid relid : stream_tables) {
+        call([=] {
+            LockRelationOid(relid, AccessExclusiveLock);
+            state::insert(relid);
+        });
+        (void)run_own("UPDATE pgtrickle.pgt_state s SET generation = u.generation FROM pgtrickle.pgt_upgrade u "
+                      "WHERE u.relid = s.relid AND s.relid = $1::oid", {std::to_string(relid)});
+        define_restored(relid);
+        call([=] { CacheInvalidateRelcacheByRelid(relid); });
+    }
+    make_indexes_again();
+    (void)run_own("UPDATE pgtrickle.pgt_state s SET status = u.status FROM pgtrickle.pgt_upgrade u "
+                  "WHERE u.relid = s.relid AND u.status = 'SUSPENDED'");
+    (void)run_own("DELETE FROM pgtrickle.pgt_upgrade");
+    mailbox::note_definition_change();
+    return static_cast<int64_t>(stream_tables.size());
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_prepare_upgrade)
+{
+    using namespace pgtrickle;
+    require_may_upgrade("prepare_upgrade()");
+    return Int64GetDatum(prepare_upgrade());
+}
+
+SQL_FUNCTION(pgtrickle_finish_upgrade)
+{
+    using namespace pgtrickle;
+    require_may_upgrade("finish_upgrade()");
+    return Int64GetDatum(finish_upgrade());
+}

@@ -1,0 +1,98 @@
+/*
+ * wait_until_fresh: until the manager has taken in all that was committed before the call.
+ */
+#include "definition/definition.hpp"
+#include "definition/guc.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/read/refresh_wait.hpp"
+#include "definition/visibility.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/settings.hpp"
+#include "pg/stopwatch.hpp"
+#include "refresh/group/excluded_members.hpp"
+
+extern "C" {
+#include "storage/latch.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/wait_event.h"
+}
+
+#include <algorithm>
+#include <climits>
+
+namespace pgtrickle {
+
+namespace {
+
+constexpr int pause_ms = 100; /* before a manager that is not there, or whose refresh failed, is asked again */
+
+/* One request, which waits `limit_ms` at most. PostgreSQL frame. */
+Obstacle request_for(Oid relid, int limit_ms)
+{
+    int level = NewGUCNestLevel();
+    set_for_now("pg_trickle.scan_refresh_timeout", psprintf("%d", limit_ms));
+    Obstacle obstacle = request_refresh(&relid, 1);
+    AtEOXact_GUC(false, level);
+    return obstacle;
+}
+
+void pause(long limit_ms)
+{
+    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, limit_ms, PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+    CHECK_FOR_INTERRUPTS();
+}
+
+[[noreturn]] void raise_suspended(Oid relid)
+{
+    const refresh::Explanation explanation = refresh::explain_rest(relid);
+    raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+           .message = std::string("stream table ") + call([=] { return definition::qualified_name(relid); }) +
+                      " is suspended, or reads one that is",
+           .detail = explanation.sentence,
+           .hint = explanation.hint});
+}
+
+/* PostgreSQL frame. */
+bool wait_until_fresh(Oid relid, int64_t limit_ms)
+{
+    const Stopwatch waited;
+    while (!mailbox::is_current(relid)) {
+        int64_t rest_ms = limit_ms - waited.ms();
+        if (rest_ms <= 0)
+            return false;
+        Obstacle obstacle = request_for(relid, static_cast<int>(std::min<int64_t>(rest_ms, INT_MAX)));
+        if (obstacle == Obstacle::none)
+            return true;
+        if (obstacle == Obstacle::suspended)
+            enter([=] { raise_suspended(relid); });
+        pause(static_cast<long>(std::min<int64_t>(rest_ms, pause_ms)));
+    }
+    return true;
+}
+
+/* PostgreSQL frame. */
+int64_t ms_of(Interval *timeout)
+{
+    TimestampTz now = GetCurrentTimestamp();
+    Datum end = DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(now), IntervalPGetDatum(timeout));
+    return TimestampDifferenceMilliseconds(now, DatumGetTimestampTz(end));
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_wait_until_fresh)
+{
+    using namespace pgtrickle;
+    std::string name = required_text(fcinfo, 0, "name");
+    if (!has_argument(fcinfo, 1))
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: timeout must not be NULL"});
+    return call([&] {
+        guc::require_stream_tables("wait for a stream table");
+        Oid relid = visible_stream_table(name.c_str());
+        return BoolGetDatum(wait_until_fresh(relid, ms_of(PG_GETARG_INTERVAL_P(1))));
+    });
+}

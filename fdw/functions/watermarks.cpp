@@ -1,0 +1,261 @@
+/*
+ * Watermark groups, as SQL functions.
+ */
+#include "definition/definition.hpp"
+#include "definition/guc.hpp"
+#include "definition/state/extension_table.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/sql/extension_tables.hpp"
+#include "fdw/sql/result_rows.hpp"
+#include "definition/visibility.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/relation_name.hpp"
+#include "pg/versions/versions.hpp"
+#include "refresh/group/holds.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+}
+
+#include <algorithm>
+#include <cmath>
+
+namespace pgtrickle {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string &what)
+{
+    raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: " + what});
+}
+
+void require_writable(const char *what)
+{
+    call([=] {
+        guc::require_preload(what);
+        PreventCommandIfReadOnly(what);
+    });
+}
+
+std::string group_name(FunctionCallInfo fcinfo)
+{
+    std::string name = required_text(fcinfo, 0, "name");
+    if (name.empty() || name.size() >= NAMEDATALEN)
+        refuse("the name of a group must have 1 to " + std::to_string(NAMEDATALEN - 1) + " bytes");
+    return name;
+}
+
+void create_group(FunctionCallInfo fcinfo)
+{
+    require_writable("create_watermark_group()");
+    std::string name = group_name(fcinfo);
+    double tolerance_s = has_argument(fcinfo, 2) ? PG_GETARG_FLOAT8(2) : 0;
+    if (!(tolerance_s >= 0) || tolerance_s > 1e9)
+        refuse("tolerance_secs must be a number of seconds, 0 or more");
+    std::vector<Oid> sources;
+    for (const std::string &source : text_array(fcinfo, 1, "sources"))
+        if (Oid relid = own_relation_with_data(source); std::find(sources.begin(), sources.end(), relid) == sources.end())
+            sources.push_back(relid);
+    if (sources.empty())
+        refuse("sources must name at least one table");
+    auto inserted = run_own("INSERT INTO pgtrickle.pgt_watermark_group (name, tolerance_s) VALUES ($1, $2::float8) "
+                            "ON CONFLICT DO NOTHING RETURNING 1",
+                            {name, call([=] { return psprintf("%.17g", tolerance_s); })});
+    if (inserted.empty())
+        raise({.sqlstate = ERRCODE_DUPLICATE_OBJECT, .message = "watermark group \"" + name + "\" already exists"});
+    for (Oid source : sources)
+        run_own("INSERT INTO pgtrickle.pgt_hold (kind, relation, group_name, by_role) VALUES ('watermark', $1::oid, $2, $3)",
+                {std::to_string(source), name, current_role()});
+    mailbox::note_definition_change();
+}
+
+const scheduler::WatermarkGroup *find_group(const scheduler::Holds &holds, const std::string &name)
+{
+    for (const scheduler::WatermarkGroup &group : holds.groups)
+        if (group.name == name)
+            return &group;
+    return nullptr;
+}
+
+bool is_there(Oid relid)
+{
+    return call([=] { return get_rel_name(relid) != nullptr; });
+}
+
+void drop_group(FunctionCallInfo fcinfo)
+{
+    require_writable("drop_watermark_group()");
+    std::string name = group_name(fcinfo);
+    scheduler::Holds holds = refresh::read_holds();
+    const scheduler::WatermarkGroup *group = find_group(holds, name);
+    if (group != nullptr)
+        for (Oid source : group->sources)
+            call([=] {
+                if (get_rel_name(source) != nullptr && !owns_relation(source))
+                    aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(source)), get_rel_name(source));
+            });
+    if (run_own("DELETE FROM pgtrickle.pgt_watermark_group WHERE name = $1 RETURNING 1", {name}).empty())
+        raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT, .message = "watermark group \"" + name + "\" does not exist"});
+    run_own("DELETE FROM pgtrickle.pgt_hold WHERE kind = 'watermark' AND group_name = $1", {name});
+    mailbox::note_definition_change();
+}
+
+std::string time_text(TimestampTz time)
+{
+    return call([=] { return pstrdup(timestamptz_to_str(time)); });
+}
+
+void advance(FunctionCallInfo fcinfo)
+{
+    require_writable("advance_watermark()");
+    Oid source = own_relation_with_data(required_text(fcinfo, 0, "source"));
+    if (!has_argument(fcinfo, 1))
+        refuse("watermark must not be NULL");
+    TimestampTz watermark = PG_GETARG_TIMESTAMPTZ(1);
+    auto advanced =
+        run_own("INSERT INTO pgtrickle.pgt_watermark AS w (source, watermark, advanced_at, advanced_by) "
+                "VALUES ($1::oid, $2::timestamptz, clock_timestamp(), $3) ON CONFLICT (source) DO UPDATE SET "
+                "watermark = excluded.watermark, advanced_at = excluded.advanced_at, advanced_by = excluded.advanced_by "
+                "WHERE w.watermark <= excluded.watermark RETURNING 1",
+                {std::to_string(source), time_text(watermark), current_role()});
+    if (advanced.empty())
+        call([=] {
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("invalid argument: the watermark of source %s cannot go back", quoted_relation_name(source)),
+                            errhint("See pgtrickle.watermarks() for where it is.")));
+        });
+    mailbox::note_definition_change();
+}
+
+enum WatermarkColumn : int { watermark_source = 1, watermark_value, watermark_at, watermark_by };
+
+void list_watermarks(FunctionCallInfo fcinfo)
+{
+    Rows rows(fcinfo);
+    definition::TableRows found = call([] { return definition::rows_of("pgt_watermark"); });
+    for (int i = 0; i < found.count; i++) {
+        Oid source = DatumGetObjectId(found.value(i, watermark_source));
+        if (!is_there(source) || !call([=] { return may_see(source); }))
+            continue;
+        rows.text(call([=] { return get_namespace_name(get_rel_namespace(source)); }));
+        rows.text(call([=] { return get_rel_name(source); }));
+        rows.datum(found.value(i, watermark_value)).datum(found.value(i, watermark_at)).datum(found.value(i, watermark_by));
+        rows.add();
+    }
+}
+
+bool may_see_group(const scheduler::WatermarkGroup &group)
+{
+    return std::all_of(group.sources.begin(), group.sources.end(),
+                       [](Oid source) { return !is_there(source) || call([=] { return may_see(source); }); });
+}
+
+enum GroupColumn : int { group_column_name = 1, group_tolerance, group_created };
+
+void list_groups(FunctionCallInfo fcinfo)
+{
+    Rows rows(fcinfo);
+    scheduler::Holds holds = refresh::read_holds();
+    definition::TableRows found = call([] { return definition::rows_of("pgt_watermark_group"); });
+    for (int i = 0; i < found.count; i++) {
+        std::string name = call([&] { return TextDatumGetCString(found.value(i, group_column_name)); });
+        const scheduler::WatermarkGroup *group = find_group(holds, name);
+        if (group != nullptr && !may_see_group(*group))
+            continue;
+        rows.text(name).datum(name_array(group != nullptr ? group->sources : std::vector<Oid>()));
+        rows.datum(found.value(i, group_tolerance)).datum(found.value(i, group_created)).add();
+    }
+}
+
+/* Stream tables that are held because of the group. */
+int count_waiting(const scheduler::Holds &holds, const scheduler::Graph &graph, const std::vector<Oid> &stream_tables,
+                  const std::string &name)
+{
+    return static_cast<int>(std::count_if(stream_tables.begin(), stream_tables.end(), [&](Oid relid) {
+        std::optional<scheduler::Hold> hold = scheduler::hold_of(holds, graph, relid);
+        return hold && hold->group == name;
+    }));
+}
+
+void add_status(Rows &rows, const scheduler::Holds &holds, const scheduler::WatermarkGroup &group, int waiting)
+{
+    Oid laggard = InvalidOid;
+    std::optional<TimestampTz> advanced = scheduler::advanced_to(holds, group, &laggard);
+    std::optional<TimestampTz> least, greatest;
+    for (Oid source : group.sources)
+        if (auto found = holds.watermarks.find(source); found != holds.watermarks.end()) {
+            least = std::min(least.value_or(found->second), found->second);
+            greatest = std::max(greatest.value_or(found->second), found->second);
+        }
+    auto time = [&](const std::optional<TimestampTz> &value) {
+        value ? rows.datum(TimestampTzGetDatum(*value)) : rows.null();
+    };
+    rows.text(group.name);
+    time(advanced);
+    time(least);
+    time(greatest);
+    least ? rows.real((static_cast<double>(*greatest) - static_cast<double>(*least)) / 1e6) : rows.null();
+    laggard != InvalidOid && is_there(laggard) ? rows.text(call([=] { return quoted_relation_name(laggard); })) : rows.null();
+    rows.integer(waiting).add();
+}
+
+void list_status(FunctionCallInfo fcinfo)
+{
+    Rows rows(fcinfo);
+    scheduler::Holds holds = refresh::read_holds();
+    scheduler::Graph graph;
+    std::vector<Oid> stream_tables = definition::all();
+    for (Oid relid : stream_tables) {
+        scheduler::Ids sources;
+        for (const Source &source : definition::sources_of(relid))
+            sources.push_back(source.relid);
+        graph.set(relid, std::move(sources));
+    }
+    for (const scheduler::WatermarkGroup &group : holds.groups)
+        if (may_see_group(group))
+            add_status(rows, holds, group, count_waiting(holds, graph, stream_tables, group.name));
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_create_watermark_group)
+{
+    pgtrickle::create_group(fcinfo);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_drop_watermark_group)
+{
+    pgtrickle::drop_group(fcinfo);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_advance_watermark)
+{
+    pgtrickle::advance(fcinfo);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_watermarks)
+{
+    pgtrickle::list_watermarks(fcinfo);
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_watermark_groups)
+{
+    pgtrickle::list_groups(fcinfo);
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_watermark_status)
+{
+    pgtrickle::list_status(fcinfo);
+    return 0;
+}

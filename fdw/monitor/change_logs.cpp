@@ -1,0 +1,200 @@
+/*
+ * Sources, their change logs and the triggers that feed them, for SQL. A source is shown to roles that may see
+ * a stream table that reads it; its triggers, and the names of all stream tables that they are for, also to the owners of the
+ * relations that they are on.
+ */
+#include "capture/capture.hpp"
+#include "capture/triggers/trigger_setup.hpp"
+#include "capture/log/pending.hpp"
+#include "capture/permission.hpp"
+#include "capture/source/source_rows.hpp"
+#include "capture/source/unlogged_sentinel.hpp"
+#include "definition/state/state.hpp"
+#include "fdw/monitor/stream_table_list.hpp"
+#include "fdw/sql/result_rows.hpp"
+#include "definition/visibility.hpp"
+#include "pg/relation_name.hpp"
+#include "pg/relation_owner.hpp"
+#include "pg/versions/versions.hpp"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+#include <map>
+
+namespace pgtrickle {
+
+namespace {
+
+/* Those that the function is asked for: one, or all, which takes its time where there are thousands. */
+std::vector<Seen> asked_for(FunctionCallInfo fcinfo)
+{
+    if (PG_NARGS() == 0 || PG_ARGISNULL(0))
+        return visible_stream_tables();
+    std::optional<Seen> seen = look_at(PG_GETARG_OID(0));
+    return seen && seen->may_see ? std::vector<Seen>{*seen} : std::vector<Seen>();
+}
+
+std::map<Oid, SourceKind> sources_of(const std::vector<Seen> &readers)
+{
+    std::map<Oid, SourceKind> sources;
+    for (const Seen &seen : readers)
+        for (const Source &source : seen.definition.sources)
+            sources[source.relid] = source.kind;
+    return sources;
+}
+
+/* Whether it is captured for the only one of `readers`, or for any. */
+bool is_captured_for(const std::vector<Seen> &readers, Oid source)
+{
+    for (const Seen &seen : readers)
+        for (const Source &read : seen.definition.sources)
+            if (read.relid == source && read.is_captured)
+                return true;
+    return false;
+}
+
+/* PostgreSQL frame. Nothing to say of a source that has just been dropped. */
+bool is_there(Oid relation)
+{
+    return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation));
+}
+
+struct LogSeen {
+    bool is_there;
+    bool is_captured;
+    int64 bytes;
+    const char *damage; /* null: none */
+};
+
+/* PostgreSQL frame. */
+LogSeen look_at_log(Oid source)
+{
+    LogSeen seen = {is_there(source), false, 0, nullptr};
+    capture::SourceRow row;
+    if (!seen.is_there || !capture::find_source(source, &row))
+        return seen;
+    seen.is_captured = true;
+    seen.bytes = capture::log_size(source);
+    if (capture::is_witness_missing(source))
+        seen.damage = "a crash may have emptied it";
+    ListCell *cell;
+    if (!definition::is_stream_table(source))
+        foreach (cell, capture::triggers_of(source))
+            if (!static_cast<capture::TriggerSeen *>(lfirst(cell))->fires_always)
+                seen.damage = "its capture triggers are missing or disabled";
+    return seen;
+}
+
+bool owns(Oid relation)
+{
+    return call([=] { return is_there(relation) && owns_relation(relation); });
+}
+
+/* Tables that may have capture triggers, and whether the user may see a stream table that reads them. */
+std::map<Oid, bool> captured_tables()
+{
+    std::map<Oid, bool> tables;
+    List *captured = call([] { return capture::captured_sources(); });
+    for (int i = 0; i < list_length(captured); i++)
+        if (Oid source = list_nth_oid(captured, i); call([=] { return is_there(source) && capture::is_table(source); }))
+            tables[source] = false;
+    for (const auto &[source, kind] : sources_of(visible_stream_tables()))
+        if (kind == SourceKind::table)
+            tables[source] = true;
+    return tables;
+}
+
+/* The stream tables that the log of `source` is for, and their owners: all, or those that the user may see. */
+void add_readers(Rows &rows, Oid source, bool is_owner)
+{
+    std::vector<std::string> names, owners;
+    List *readers = call([=] { return state::log_readers_of(source); });
+    for (int i = 0; i < list_length(readers); i++) {
+        const Oid reader = list_nth_oid(readers, i);
+        if (!call([=] { return is_there(reader) && (is_owner || may_see(reader)); }))
+            continue;
+        names.push_back(call([=] { return quoted_relation_name(reader); }));
+        owners.push_back(call([=] { return GetUserNameFromId(owner_of_relation(reader, true), true); }));
+    }
+    rows.texts(names).texts(owners);
+}
+
+void add_triggers(Rows &rows, Oid source, bool is_seen)
+{
+    List *triggers = call([=] { return capture::triggers_of(source); });
+    for (int i = 0; i < list_length(triggers); i++) {
+        auto *trigger = static_cast<capture::TriggerSeen *>(list_nth(triggers, i));
+        const bool is_owner = owns(trigger->relation) || owns(source);
+        if (!is_seen && !is_owner)
+            continue;
+        rows.oid(source).oid(trigger->relation).text(trigger->name).text(trigger->event);
+        rows.boolean(trigger->is_for_rows).boolean(trigger->is_there).boolean(trigger->fires_always);
+        add_readers(rows, source, is_owner);
+        rows.add();
+    }
+}
+
+void add_pending(Rows &rows, const Seen &reader, Oid source)
+{
+    rows.oid(reader.definition.relid).oid(source);
+    if (reader.age.is_clean || reader.state.frontier.empty()) {
+        rows.number(0).number(0).boolean(reader.state.frontier.empty()).null().add();
+        return;
+    }
+    Frontier frontier =
+        Frontier::from_text(reader.state.frontier.c_str(), reader.state.own_xid, reader.state.own_seq);
+    capture::Pending pending = call([&] {
+        Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+        capture::Pending counted = capture::pending_of(source, frontier, snapshot);
+        UnregisterSnapshot(snapshot);
+        return counted;
+    });
+    rows.number(pending.rows).number(pending.bytes).boolean(pending.has_marker || reader.state.needs_reinit);
+    bool is_pending = pending.rows > 0 || pending.has_marker;
+    rows.time(is_pending ? reader.age.pending_since : 0).add();
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_source_rows)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    const std::vector<Seen> readers = asked_for(fcinfo);
+    for (const auto &[source, kind] : sources_of(readers)) {
+        LogSeen log = call([source = source] { return look_at_log(source); });
+        if (!log.is_there)
+            continue;
+        rows.oid(source).text(name_of(kind)).boolean(log.is_captured && is_captured_for(readers, source)).number(log.bytes);
+        log.damage != nullptr ? rows.text(log.damage) : rows.null();
+        rows.number(static_cast<int64_t>(definition::readers_of(source).size())).add();
+    }
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_pending_rows)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    for (const Seen &seen : asked_for(fcinfo))
+        for (const Source &source : seen.definition.sources)
+            add_pending(rows, seen, source.relid);
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_trigger_rows)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    for (const auto &[source, is_seen] : captured_tables())
+        add_triggers(rows, source, is_seen);
+    return 0;
+}

@@ -1,0 +1,77 @@
+/*
+ * export_definition: the statements that make a stream table again, wherever they are run.
+ */
+#include "definition/options.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/sql/extension_tables.hpp"
+#include "fdw/sql/ddl_statements.hpp"
+#include "definition/visibility.hpp"
+#include "pg/relation_name.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "catalog/pg_collation.h"
+#include "foreign/foreign.h"
+#include "lib/stringinfo.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* "name type [COLLATE …]" of each column. PostgreSQL frame. */
+char *column_list(Oid relid)
+{
+    StringInfoData list;
+    initStringInfo(&list);
+    Relation relation = table_open(relid, AccessShareLock);
+    TupleDesc descriptor = RelationGetDescr(relation);
+    for (int i = 0; i < descriptor->natts; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+        appendStringInfo(&list, "%s%s %s", i > 0 ? ", " : "", quote_identifier(NameStr(attribute->attname)),
+                         format_type_extended(attribute->atttypid, attribute->atttypmod,
+                                              FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+        if (OidIsValid(attribute->attcollation) && attribute->attcollation != get_typcollation(attribute->atttypid))
+            appendStringInfo(&list, " COLLATE %s", generate_collation_name(attribute->attcollation));
+    }
+    table_close(relation, AccessShareLock);
+    return list.data;
+}
+
+/* What was made by CREATE INDEX on the stream table lies on its storage, beside what that is kept by, whose names begin
+ * with that of the storage. pg_dump has none of them. */
+std::string index_statements(Oid relid, const std::string &quoted)
+{
+    const std::string storage = "st_" + std::to_string(relid);
+    std::string statements;
+    auto rows = run_own("SELECT replace(pg_get_indexdef(c.oid), ' ON pg_trickle_storage.' || $1 || ' ', ' ON ' || $2 || ' ') "
+                        "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+                        "WHERE indrelid = to_regclass('pg_trickle_storage.' || $1) AND NOT starts_with(relname::text, $1 || '_') "
+                        "ORDER BY relname",
+                        {storage, quoted});
+    for (const auto &row : rows)
+        statements += ";\n" + *row[0];
+    return statements;
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_export_definition)
+{
+    using namespace pgtrickle;
+    std::string name = required_text(fcinfo, 0, "name");
+    Oid relid = call([&] { return locked_stream_table(stream_table_with_texts, name.c_str(), AccessShareLock); });
+    std::vector<options::Option> options = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
+    /* The settings that it was defined under are part of what it says. */
+    std::erase_if(options, [](const options::Option &option) {
+        return options::is_kept(option.name) && !option.name.starts_with(options::setting_prefix);
+    });
+    std::string columns = call([=] { return column_list(relid); });
+    std::string quoted = call([=] { return quoted_relation_name(relid); });
+    std::string statement = create_statement(quoted, columns, options) + index_statements(relid, quoted);
+    return call([&] { return PointerGetDatum(cstring_to_text(statement.c_str())); });
+}

@@ -1,0 +1,119 @@
+/*
+ * The graph of stream tables, for SQL: as a tree of text, as a drawing, and its diamonds.
+ */
+#include "definition/options.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/sql/result_rows.hpp"
+#include "fdw/monitor/graph_model.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace pgtrickle {
+
+namespace {
+
+const char *type_of(SourceKind kind)
+{
+    switch (kind) {
+    case SourceKind::stream_table: return "stream_table";
+    case SourceKind::materialized_view: return "source_matview";
+    case SourceKind::foreign_table: return "source_foreign_table";
+    default: return "source_table";
+    }
+}
+
+/* What nobody reads stands at the left edge, below each stream table what it is made from. What was shown
+ * in full before is named only: a graph of diamonds has more ways than lines that anybody reads. */
+class Tree {
+  public:
+    Tree(Rows &rows, const VisibleGraph &graph) : rows_(rows), graph_(graph) {}
+
+    void add_all()
+    {
+        for (size_t i = 0; i < graph_.size(); i++)
+            if (graph_[i].is_stream_table() && !graph_[i].has_readers)
+                add(i, "", "", 0);
+    }
+
+  private:
+    void add(size_t position, const std::string &before, const std::string &below, int depth)
+    {
+        const GraphNode &node = graph_[position];
+        bool is_repeated = !node.sources.empty() && !shown_.insert(position).second;
+        rows_.text(before + node.name + (is_repeated ? " (see above)" : "")).text(node.name);
+        rows_.text(type_of(node.kind)).integer(depth);
+        if (node.seen)
+            rows_.text(node.seen->shown_status()).text(options::name_of(node.seen->definition.mode));
+        else
+            rows_.null().null();
+        rows_.add();
+        if (is_repeated)
+            return;
+        for (size_t i = 0; i < node.sources.size(); i++) {
+            bool is_last = i + 1 == node.sources.size();
+            add(node.sources[i], below + (is_last ? "└── " : "├── "), below + (is_last ? "    " : "│   "), depth + 1);
+        }
+    }
+
+    Rows &rows_;
+    const VisibleGraph &graph_;
+    std::set<size_t> shown_;
+};
+
+void add_diamond(Rows &rows, const VisibleGraph &graph, const GraphNode &end, const scheduler::Ids &members, int number)
+{
+    auto add = [&](const GraphNode &node, bool is_end) {
+        if (!node.seen)
+            return;
+        rows.text(node.seen->definition.schema_name).text(node.seen->definition.name).integer(number).boolean(is_end);
+        rows.text(end.seen->definition.is_diamond_atomic ? "atomic" : "none");
+        rows.text(end.seen->definition.is_diamond_policy_slowest ? "slowest" : "fastest").add();
+    };
+    for (const GraphNode &node : graph)
+        if (std::find(members.begin(), members.end(), node.relid) != members.end())
+            add(node, false);
+    add(end, true);
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_dependency_tree)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    VisibleGraph graph = visible_graph();
+    Tree(rows, graph).add_all();
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_explain_dag)
+{
+    using namespace pgtrickle;
+    std::string format = required_text(fcinfo, 0, "format");
+    if (format != "mermaid" && format != "dot")
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
+               .message = "invalid argument: unknown format \"" + format + "\"",
+               .hint = "Formats are 'mermaid' and 'dot'."});
+    VisibleGraph graph = visible_graph();
+    std::string text = format == "dot" ? as_dot(graph) : as_mermaid(graph);
+    return call([&] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); });
+}
+
+SQL_FUNCTION(pgtrickle_diamond_groups)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    VisibleGraph graph = visible_graph();
+    scheduler::Graph scheduler_view = scheduler_graph(graph);
+    int number = 0;
+    for (const GraphNode &node : graph) {
+        scheduler::Ids members = node.seen ? scheduler_view.diamond_of(node.relid) : scheduler::Ids();
+        if (!members.empty())
+            add_diamond(rows, graph, node, members, ++number);
+    }
+    return 0;
+}

@@ -1,0 +1,183 @@
+/*
+ * The graph as Mermaid and as DOT.
+ *
+ * Names are the users' own, so nothing of a name may reach the reader's program as anything but text: in
+ * Mermaid every character that could end a label, begin a directive, a tag or an entity is written as an
+ * entity code; in DOT a label is a quoted string, in which quotes, backslashes and ampersands mean something.
+ */
+#include "definition/options.hpp"
+#include "fdw/monitor/graph_model.hpp"
+
+#include <array>
+
+namespace pgtrickle {
+
+namespace {
+
+/* The states a stream table is drawn in. Dark words on light colours, so that it can be read on any ground. */
+struct Look {
+    const char *name;
+    const char *fill;
+    const char *line;
+};
+constexpr std::array<Look, 8> looks = {{{"active", "#d7f0dd", "#2e7d4f"},
+                                        {"stale", "#fff1c2", "#a87600"},
+                                        {"initializing", "#dbe9fb", "#2f6fb5"},
+                                        {"held", "#e6e0f3", "#6a4fa3"},
+                                        {"error", "#ffdcc2", "#b8500b"},
+                                        {"suspended", "#f9d0d0", "#b02a2a"},
+                                        {"hidden", "#eeeeee", "#8a8a8a"},
+                                        {"source", "#f2f2f2", "#6b6b6b"}}};
+
+const Look &look_named(std::string_view name)
+{
+    for (const Look &look : looks)
+        if (name == look.name)
+            return look;
+    return looks.back();
+}
+
+const Look &look_of(const GraphNode &node)
+{
+    if (!node.is_stream_table())
+        return look_named("source");
+    if (!node.seen)
+        return look_named("hidden");
+    const std::string &status = node.seen->state.status;
+    if (status == "SUSPENDED")
+        return look_named("suspended");
+    if (status == "ERROR")
+        return look_named("error");
+    if (status == "INITIALIZING")
+        return look_named("initializing");
+    if (!node.seen->hold.empty())
+        return look_named("held");
+    return look_named(node.seen->is_late ? "stale" : "active");
+}
+
+std::string age_text(const Seen &seen)
+{
+    if (!seen.age.staleness_us)
+        return "never filled";
+    if (*seen.age.staleness_us == 0)
+        return "up to date";
+    struct Unit {
+        double seconds;
+        const char *name;
+    };
+    double seconds = static_cast<double>(*seen.age.staleness_us) / 1e6;
+    for (Unit unit : {Unit{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}})
+        if (seconds >= 2 * unit.seconds)
+            return std::to_string(static_cast<int64_t>(seconds / unit.seconds)) + " " + unit.name + " behind";
+    return std::to_string(static_cast<int64_t>(seconds * 1000)) + " ms behind";
+}
+
+/* The lines below the name. */
+std::vector<std::string> facts_of(const GraphNode &node)
+{
+    switch (node.kind) {
+    case SourceKind::materialized_view: return {"materialized view"};
+    case SourceKind::foreign_table: return {"foreign table"};
+    case SourceKind::stream_table: break;
+    default: return {};
+    }
+    if (!node.seen)
+        return {};
+    return {node.seen->shown_status() + ", " + options::name_of(node.seen->definition.mode) + ", " +
+                node.seen->definition.schedule_text,
+            age_text(*node.seen)};
+}
+
+/* A label is one line a fact, whatever line breaks are in a name. */
+char without_controls(char c)
+{
+    return static_cast<unsigned char>(c) < ' ' || c == '\x7f' ? ' ' : c;
+}
+
+std::string mermaid_text(const std::string &text)
+{
+    std::string escaped;
+    for (char c : text) {
+        c = without_controls(c);
+        if (std::string_view("\"#&<>`\\%{};:$").find(c) != std::string_view::npos)
+            escaped += "#" + std::to_string(static_cast<int>(c)) + ";";
+        else
+            escaped += c;
+    }
+    return escaped;
+}
+
+std::string dot_text(const std::string &text)
+{
+    std::string escaped;
+    for (char c : text) {
+        c = without_controls(c);
+        if (c == '&') {
+            escaped += "&amp;";
+            continue;
+        }
+        if (c == '"' || c == '\\')
+            escaped += '\\';
+        escaped += c;
+    }
+    return escaped;
+}
+
+std::string label_of(const GraphNode &node, std::string (*escape)(const std::string &), const char *line_break)
+{
+    std::string label = escape(node.name);
+    for (const std::string &fact : facts_of(node))
+        label += line_break + escape(fact);
+    return label;
+}
+
+template <class Visit> void visit_edges(const VisibleGraph &graph, Visit visit)
+{
+    for (size_t reader = 0; reader < graph.size(); reader++)
+        for (size_t source : graph[reader].sources)
+            visit(source, reader);
+}
+
+std::string id_of(size_t node)
+{
+    return "n" + std::to_string(node + 1);
+}
+
+} // namespace
+
+std::string as_mermaid(const VisibleGraph &graph)
+{
+    std::string text = "flowchart LR\n";
+    for (size_t i = 0; i < graph.size(); i++) {
+        bool is_source = !graph[i].is_stream_table();
+        text += "  " + id_of(i) + (is_source ? "[(\"" : "[\"") + label_of(graph[i], mermaid_text, "<br/>") +
+                (is_source ? "\")]" : "\"]") + ":::" + look_of(graph[i]).name + "\n";
+    }
+    visit_edges(graph, [&](size_t source, size_t reader) {
+        text += "  " + id_of(source) + " --> " + id_of(reader) + "\n";
+    });
+    for (const Look &look : looks)
+        text += std::string("  classDef ") + look.name + " fill:" + look.fill + ",stroke:" + look.line + ",color:#111\n";
+    return text;
+}
+
+std::string as_dot(const VisibleGraph &graph)
+{
+    std::string text = "digraph stream_tables {\n"
+                       "  rankdir=LR; bgcolor=\"transparent\";\n"
+                       "  node [style=\"filled,rounded\", shape=box, fontname=\"Helvetica,Arial,sans-serif\", fontsize=11];\n"
+                       "  edge [color=\"#808080\"];\n";
+    for (size_t i = 0; i < graph.size(); i++) {
+        const Look &look = look_of(graph[i]);
+        text += "  " + id_of(i) + " [label=\"" + label_of(graph[i], dot_text, "\\n") + "\"";
+        if (!graph[i].is_stream_table())
+            text += ", shape=cylinder, style=filled";
+        text += std::string(", fillcolor=\"") + look.fill + "\", color=\"" + look.line + "\", fontcolor=\"#111111\"];\n";
+    }
+    visit_edges(graph, [&](size_t source, size_t reader) {
+        text += "  " + id_of(source) + " -> " + id_of(reader) + ";\n";
+    });
+    return text + "}\n";
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,154 @@
+/*
+ * The history of refreshes, for SQL. It lives in the SQLite catalog and holds what rolled back too.
+ */
+#include "catalog/tables/history.hpp"
+#include "definition/definition.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/monitor/stream_table_list.hpp"
+#include "fdw/sql/result_rows.hpp"
+#include "definition/visibility.hpp"
+#include "mailbox/progress.hpp"
+
+#include <algorithm>
+#include <climits>
+#include <map>
+
+namespace pgtrickle {
+
+namespace {
+
+std::optional<std::string> error_text(const catalog::Refresh &refresh, bool with_texts)
+{
+    if (!with_texts || refresh.error_message.empty())
+        return std::nullopt;
+    return refresh.error_message;
+}
+
+/* Whose entries may be shown: remembered, for a history is long and stream tables are few. */
+class Seers {
+  public:
+    struct Sight {
+        bool may_see, may_see_texts;
+    };
+    Sight operator()(Oid relid)
+    {
+        if (relid != last_) {
+            last_ = relid;
+            sight_ = call([=]() -> Sight {
+                if (!definition::is_stream_table(relid))
+                    return {false, false};
+                return {may_see(relid), may_see_texts(relid)};
+            });
+        }
+        return sight_;
+    }
+
+  private:
+    Oid last_ = InvalidOid;
+    Sight sight_ = {false, false};
+};
+
+/* Newest first. Where some are not to be seen, of each stream table its own: a long history of others is not read. */
+std::vector<catalog::Refresh> timeline(const std::map<Oid, Seen> &visible, bool are_all_visible, int max_rows)
+{
+    std::vector<catalog::Refresh> found;
+    if (!are_all_visible) {
+        for (const auto &[relid, seen] : visible)
+            for (catalog::Refresh &refresh : catalog::read_history(relid, max_rows))
+                found.push_back(std::move(refresh));
+    } else {
+        /* The history has those of dropped ones, too. */
+        catalog::each_refresh(InvalidOid, max_rows > 0 ? INT64_MAX : 0, [&](const catalog::Refresh &refresh) {
+            if (visible.count(refresh.relid) != 0)
+                found.push_back(refresh);
+            return found.size() < static_cast<size_t>(max_rows);
+        });
+    }
+    std::sort(found.begin(), found.end(), [](const catalog::Refresh &a, const catalog::Refresh &b) {
+        return a.refresh_id > b.refresh_id;
+    });
+    if (found.size() > static_cast<size_t>(max_rows))
+        found.resize(max_rows);
+    return found;
+}
+
+/* A refresh under way that takes long: a fill or a full one. It has no number until it has ended. */
+void add_running(Rows &rows, Seers &seers)
+{
+    for (const mailbox::ProgressSeen &seen : mailbox::progress_seen()) {
+        if (seen.database != MyDatabaseId || !seers(seen.relid).may_see)
+            continue;
+        rows.null().number(seen.relid).null().time(seen.started_at).null().text("FULL");
+        rows.null().null().null().null().null().text("RUNNING").null().null().add();
+    }
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_refresh_history_rows)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    Seers seers;
+    add_running(rows, seers);
+    catalog::each_refresh(InvalidOid, INT64_MAX, [&](const catalog::Refresh &refresh) {
+        Seers::Sight sight = seers(refresh.relid);
+        if (!sight.may_see)
+            return true;
+        rows.number(refresh.refresh_id).number(refresh.relid).time(refresh.data_timestamp);
+        rows.time(refresh.started_at).time(refresh.ended_at).text(refresh.action);
+        rows.number(refresh.rows_inserted).number(refresh.rows_deleted).number(refresh.delta_rows);
+        rows.boolean(refresh.was_full_fallback).text(error_text(refresh, sight.may_see_texts));
+        rows.text(refresh.status).text(refresh.initiated_by);
+        rows.text(refresh.reason.empty() ? std::nullopt : std::optional(refresh.reason)).add();
+        return true;
+    });
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_get_refresh_history)
+{
+    using namespace pgtrickle;
+    std::string name = required_text(fcinfo, 0, "name");
+    int max_rows = has_argument(fcinfo, 1) ? PG_GETARG_INT32(1) : INT_MAX;
+    if (max_rows < 0)
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: max_rows must not be negative"});
+    Oid relid = call([&] { return visible_stream_table(name.c_str()); });
+    bool with_texts = call([=] { return may_see_texts(relid); });
+    Rows rows(fcinfo);
+    catalog::each_refresh(relid, max_rows, [&](const catalog::Refresh &refresh) {
+        rows.number(refresh.refresh_id).time(refresh.data_timestamp).time(refresh.started_at).time(refresh.ended_at);
+        rows.text(refresh.action).text(refresh.status).number(refresh.rows_inserted).number(refresh.rows_deleted);
+        rows.real(static_cast<double>(refresh.ended_at - refresh.started_at) / 1000.0);
+        rows.text(error_text(refresh, with_texts)).add();
+        return true;
+    });
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_refresh_timeline)
+{
+    using namespace pgtrickle;
+    int max_rows = has_argument(fcinfo, 0) ? PG_GETARG_INT32(0) : INT_MAX;
+    if (max_rows < 0)
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: max_rows must not be negative"});
+    Rows rows(fcinfo);
+    std::map<Oid, Seen> visible;
+    bool are_all_visible = true;
+    for (Seen &seen : all_stream_tables()) {
+        are_all_visible &= seen.may_see;
+        if (seen.may_see)
+            visible.emplace(seen.definition.relid, std::move(seen));
+    }
+    for (const catalog::Refresh &refresh : timeline(visible, are_all_visible, max_rows)) {
+        const Seen &seen = visible[refresh.relid];
+        rows.text(seen.definition.schema_name).text(seen.definition.name).time(refresh.started_at);
+        rows.time(refresh.ended_at).text(refresh.action).text(refresh.status).text(refresh.initiated_by);
+        rows.number(refresh.rows_inserted).number(refresh.rows_deleted).number(refresh.delta_rows);
+        rows.real(static_cast<double>(refresh.ended_at - refresh.started_at) / 1000.0);
+        rows.text(error_text(refresh, seen.may_see_texts)).add();
+    }
+    return 0;
+}

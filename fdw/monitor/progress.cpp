@@ -1,0 +1,89 @@
+/*
+ * Fills and full refreshes under way, and what refresh workers do now, for SQL. Those of this database with their stream table, for roles that may
+ * see it; of another database only that there is one, as pg_stat_activity shows its sessions.
+ */
+#include "definition/definition.hpp"
+#include "definition/guc.hpp"
+#include "fdw/sql/result_rows.hpp"
+#include "definition/visibility.hpp"
+#include "mailbox/census.hpp"
+#include "mailbox/progress.hpp"
+#include "scheduler/share.hpp"
+
+extern "C" {
+#include "catalog/pg_authid.h"
+#include "commands/dbcommands.h"
+#include "utils/acl.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* One that a running transaction creates is in no catalog yet: nothing is known of it but its OID. */
+bool is_shown(const mailbox::ProgressSeen &seen)
+{
+    if (seen.database != MyDatabaseId)
+        return true;
+    return call([&] {
+        return !definition::is_stream_table(seen.relid) || may_see(seen.relid);
+    });
+}
+
+void add_row(Rows &rows, const mailbox::ProgressSeen &seen)
+{
+    const char *database = call([&] { return get_database_name(seen.database); });
+    rows.integer(seen.pid).oid(seen.database);
+    database != nullptr ? rows.text(database) : rows.null();
+    seen.database == MyDatabaseId ? rows.oid(seen.relid) : rows.null();
+    rows.text(mailbox::name_of(seen.phase)).integer(seen.part).integer(seen.parts).number(seen.rows_done);
+    seen.rows_expected > 0 ? rows.number(seen.rows_expected) : rows.null();
+    rows.time(seen.started_at).add();
+}
+
+/* Of another database for those who monitor the server. */
+bool is_shown(const mailbox::RunningRefresh &running)
+{
+    return call([&] {
+        if (running.database != MyDatabaseId)
+            return static_cast<bool>(has_privs_of_role(GetUserId(), ROLE_PG_MONITOR));
+        return definition::is_stream_table(running.first_member) && may_see(running.first_member);
+    });
+}
+
+void add_row(Rows &rows, const mailbox::RunningRefresh &running)
+{
+    const char *database = call([&] { return get_database_name(running.database); });
+    const char *owner = call([&] { return GetUserNameFromId(running.owner, true); });
+    rows.integer(running.pid);
+    database != nullptr ? rows.text(database) : rows.null();
+    running.database == MyDatabaseId ? rows.oid(running.first_member) : rows.null();
+    rows.integer(running.member_count);
+    owner != nullptr ? rows.text(owner) : rows.null();
+    rows.time(running.since).boolean(running.is_share_exhausted).boolean(running.is_share_awaited).add();
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_running_refreshes)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    const int share = scheduler::share_of(guc::max_workers_per_owner, guc::max_concurrent_refreshes);
+    for (const mailbox::RunningRefresh &running : mailbox::running_refreshes(share))
+        if (is_shown(running))
+            add_row(rows, running);
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_progress_rows)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    for (const mailbox::ProgressSeen &seen : mailbox::progress_seen())
+        if (is_shown(seen))
+            add_row(rows, seen);
+    return 0;
+}

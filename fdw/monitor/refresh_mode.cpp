@@ -1,0 +1,216 @@
+/*
+ * Which way stream tables are refreshed, why, and what that takes. What refreshes took is counted in the catalog.
+ */
+#include "catalog/tables/history.hpp"
+#include "definition/definition.hpp"
+#include "definition/options.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/ddl/capture_right.hpp"
+#include "fdw/monitor/refresh_mode.hpp"
+#include "fdw/sql/result_rows.hpp"
+#include "definition/visibility.hpp"
+#include "refresh/request/audience.hpp"
+#include "refresh/run/base_rows.hpp"
+#include "scheduler/cost/recommendation.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+}
+
+#include <cmath>
+
+namespace pgtrickle {
+
+namespace {
+
+/* Why it is kept in full although the query allows for deltas; empty: it is not. */
+std::string denial_to(const Definition &definition)
+{
+    for (const Source &source : definition.sources)
+        if (const auto denied = capture_objection(source.relid, definition.owner, source.is_captured))
+            return denied->construct + ". " + denied->why;
+    return "";
+}
+
+/* Why its query cannot be kept by deltas; empty: it can, and so it is asked of a query kept in full by its mode. */
+std::string objection_to(const Definition &definition)
+{
+    return refresh::for_stream_table(definition.relid, "explain", [&]() -> std::string {
+        Query *query = call([&] { return definition::query_of(definition.relid); });
+        auto translated = translate::translate(query, definition.owner);
+        const auto *objection = std::get_if<translate::Objection>(&translated);
+        if (objection != nullptr)
+            return objection->construct + ". " + objection->why;
+        return denial_to(definition);
+    });
+}
+
+/* What the counts of a stream table say. */
+struct Counts {
+    catalog::Statistics delta, full;
+    TimestampTz last_at = 0;
+
+    int64_t fulls() const { return full.refreshes - full.fills; }
+};
+
+Counts counts_of(const std::vector<catalog::Statistics> &all, Oid relid)
+{
+    Counts counts;
+    for (const catalog::Statistics &row : all) {
+        if (row.relid != relid)
+            continue;
+        if (row.action == "DIFFERENTIAL")
+            counts.delta = row;
+        else if (row.action == "FULL")
+            counts.full = row;
+        counts.last_at = std::max(counts.last_at, row.completed_at);
+    }
+    return counts;
+}
+
+double average(double total, int64_t count)
+{
+    return count > 0 ? total / static_cast<double>(count) : 0;
+}
+
+scheduler::Signals signals_of(const Definition &definition, const Counts &counts)
+{
+    scheduler::Signals signals;
+    signals.configured = options::name_of(definition.mode);
+    signals.deltas = counts.delta.refreshes;
+    signals.fulls = counts.fulls();
+    signals.fills = counts.full.fills;
+    signals.delta_us = average(static_cast<double>(counts.delta.total_us), signals.deltas);
+    signals.full_us = average(static_cast<double>(counts.full.total_us - counts.full.fill_us), signals.fulls);
+    signals.fill_us = average(static_cast<double>(counts.full.fill_us), signals.fills);
+    signals.dearest_delta_us = static_cast<double>(counts.delta.max_us);
+    signals.changed_rows = average(static_cast<double>(counts.delta.delta_rows), signals.deltas);
+    signals.base_rows = refresh::known_base_rows(definition);
+    signals.stored_rows = call([&] { return refresh::known_rows(storage::storage_of(definition.relid)); });
+    double written = static_cast<double>(counts.full.rows_inserted + counts.full.rows_deleted);
+    /* The fills wrote what is there, more or less. */
+    written -= static_cast<double>(signals.fills) * signals.stored_rows;
+    signals.written_rows = average(std::max(written, 0.0), signals.fulls);
+    return signals;
+}
+
+/* Those that the user may see, each locked against being dropped. */
+template <class Visit> void visit_visible(Visit visit)
+{
+    for (Oid relid : definition::all())
+        if (call([=] { return definition::lock_if_there(relid, AccessShareLock) && may_see(relid); }))
+            visit(definition::load(relid));
+}
+
+std::string number_text(double number)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%.6g", number);
+    return text;
+}
+
+std::string part(const char *name, int64_t refreshes, double average_us)
+{
+    std::string text = std::string("\"") + name + "\": {\"refreshes\": " + std::to_string(refreshes) + ", \"avg_ms\": ";
+    return text + (refreshes > 0 ? number_text(average_us / 1000) : "null") + "}, ";
+}
+
+Datum as_jsonb(const scheduler::Signals &signals)
+{
+    auto known = [](double number) { return number > 0 ? number_text(number) : "null"; };
+    std::string json = "{" + part("differential", signals.deltas, signals.delta_us) +
+                       part("full", signals.fulls, signals.full_us) + part("fill", signals.fills, signals.fill_us) +
+                       "\"dearest_differential_ms\": " + known(signals.dearest_delta_us / 1000) +
+                       ", \"changed_rows\": " + known(signals.changed_rows) +
+                       ", \"source_rows\": " + known(signals.base_rows) +
+                       ", \"change_ratio\": " + known(signals.change_ratio()) + "}";
+    return call([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.c_str())); });
+}
+
+void add_recommendation(Rows &rows, const Definition &definition, const std::vector<catalog::Statistics> &all)
+{
+    bool with_texts = call([&] { return may_see_texts(definition.relid); });
+    scheduler::Signals signals = signals_of(definition, counts_of(all, definition.relid));
+    signals.objection = objection_to(definition);
+    ModeInForce in_force = mode_in_force(definition);
+    scheduler::Recommendation recommendation = scheduler::recommend(signals);
+    rows.text(definition.schema_name).text(definition.name).text(signals.configured).text(in_force.mode);
+    rows.text(recommendation.mode).text(recommendation.confidence);
+    rows.text(with_texts || signals.objection.empty() ? recommendation.reason : "it cannot be kept by deltas");
+    rows.datum(as_jsonb(signals)).add();
+}
+
+Rows &real_or_null(Rows &rows, double number)
+{
+    return number > 0 ? rows.real(number) : rows.null();
+}
+
+} // namespace
+
+ModeInForce mode_in_force(const Definition &definition)
+{
+    if (definition.mode == RefreshMode::differential)
+        if (std::string denial = denial_to(definition); !denial.empty())
+            return {"FULL", denial};
+    if (definition.mode != RefreshMode::automatic)
+        return {options::name_of(definition.mode), std::nullopt};
+    if (std::string objection = objection_to(definition); !objection.empty())
+        return {"FULL", objection};
+    std::optional<catalog::Refresh> last = catalog::read_last_choice(definition.relid);
+    if (last && last->action == "FULL")
+        return {"FULL", last->reason.empty() ? std::nullopt : std::optional(last->reason)};
+    return {"DIFFERENTIAL", std::nullopt};
+}
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_explain_refresh_mode)
+{
+    using namespace pgtrickle;
+    std::string name = required_text(fcinfo, 0, "name");
+    Oid relid = call([&] { return locked_stream_table(visible_stream_table, name.c_str(), AccessShareLock); });
+    Rows rows(fcinfo);
+    Definition definition = definition::load(relid);
+    ModeInForce in_force = mode_in_force(definition);
+    if (in_force.why && !call([=] { return may_see_texts(relid); }))
+        in_force.why = "it is for the owner and pg_monitor to know";
+    rows.text(options::name_of(definition.mode)).text(in_force.mode).text(in_force.why).add();
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_recommend_refresh_mode)
+{
+    using namespace pgtrickle;
+    std::optional<std::string> name = text_argument(fcinfo, 0);
+    Oid relid = InvalidOid;
+    if (name)
+        relid = call([&] { return locked_stream_table(visible_stream_table, name->c_str(), AccessShareLock); });
+    Rows rows(fcinfo);
+    std::vector<catalog::Statistics> all = catalog::read_statistics();
+    if (name)
+        add_recommendation(rows, definition::load(relid), all);
+    else
+        visit_visible([&](const Definition &definition) { add_recommendation(rows, definition, all); });
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_refresh_efficiency)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    std::vector<catalog::Statistics> all = catalog::read_statistics();
+    visit_visible([&](const Definition &definition) {
+        Counts counts = counts_of(all, definition.relid);
+        scheduler::Signals signals = signals_of(definition, counts);
+        double full_us = signals.from_nothing_us();
+        rows.text(definition.schema_name).text(definition.name).text(signals.configured);
+        rows.number(signals.deltas + signals.fulls).number(signals.deltas).number(signals.fulls);
+        real_or_null(real_or_null(rows, signals.delta_us / 1000), full_us / 1000);
+        real_or_null(rows, signals.deltas > 0 ? signals.change_ratio() : 0);
+        real_or_null(rows, signals.delta_us > 0 ? full_us / signals.delta_us : 0);
+        rows.time(counts.last_at).add();
+    });
+    return 0;
+}

@@ -1,0 +1,111 @@
+/*
+ * What surrounds the stream tables of this database, for the views over health: the processes, the shared memory,
+ * the catalog file; and indexes that refreshes miss.
+ */
+#include "catalog/process.hpp"
+#include "definition/guc.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/monitor/stream_table_list.hpp"
+#include "fdw/sql/result_rows.hpp"
+#include "definition/visibility.hpp"
+#include "mailbox/census.hpp"
+#include "pg/versions/versions.hpp"
+#include "refresh/program/compiled.hpp"
+#include "refresh/program/missing_index.hpp"
+
+extern "C" {
+#include "access/xlog.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "catalog/pg_authid.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/backend_status.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle {
+
+namespace {
+
+/* Background workers of whatever kind. PostgreSQL frame. */
+int running_workers()
+{
+    int workers = 0;
+    int count = pgstat_fetch_stat_numbackends();
+    for (int i = 1; i <= count; i++) {
+        const LocalPgBackendStatus *status = backend_status(i);
+        workers += status != nullptr && status->backendStatus.st_backendType == B_BG_WORKER;
+    }
+    return workers;
+}
+
+/* Without waiting for anybody: what is locked is not looked at. PostgreSQL frame. */
+bool lock_if_free(const Oid *relations, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!ConditionalLockRelationOid(relations[i], AccessShareLock))
+            return false;
+    return true;
+}
+
+void add_missing_indexes(Rows &rows, const Seen &seen)
+{
+    std::vector<Oid> involved = {seen.definition.relid};
+    for (const Source &source : seen.definition.sources)
+        involved.push_back(source.relid);
+    if (!call([&] { return lock_if_free(involved.data(), static_cast<int>(involved.size())); }))
+        return;
+    for (const refresh::MissingIndex &missing : refresh::missing_indexes(seen.definition.relid))
+        rows.oid(seen.definition.relid).oid(missing.source).text(missing.statement).add();
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_server_state)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    mailbox::Census census = mailbox::census();
+    catalog::Condition catalog = catalog::condition();
+    rows.boolean(guc::is_preloaded()).boolean(guc::enabled).boolean(call([] { return RecoveryInProgress(); }));
+    census.launcher_pid != 0 ? rows.integer(census.launcher_pid) : rows.null();
+    census.manager_pid != 0 ? rows.integer(census.manager_pid) : rows.null();
+    rows.integer(call([] { return running_workers(); })).integer(max_worker_processes);
+    rows.number(census.stream_tables).number(census.stream_table_room);
+    rows.number(census.readings_free).number(census.readings_room);
+    rows.number(catalog.bytes);
+    /* The reason names files. */
+    bool may_see_reason = call([] { return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR); });
+    catalog.fault.empty() ? rows.null() : rows.text(may_see_reason ? catalog.fault : "it cannot be written");
+    rows.add();
+    return 0;
+}
+
+SQL_FUNCTION(pgtrickle_visible_stream_table)
+{
+    using namespace pgtrickle;
+    std::string name = required_text(fcinfo, 0, "name");
+    return call([&] { return ObjectIdGetDatum(visible_stream_table(name.c_str())); });
+}
+
+SQL_FUNCTION(pgtrickle_missing_index_rows)
+{
+    using namespace pgtrickle;
+    Rows rows(fcinfo);
+    if (PG_ARGISNULL(0) || !guc::is_preloaded())
+        return 0;
+    ArrayType *array = call([&] { return PG_GETARG_ARRAYTYPE_P(0); });
+    const auto *relids = reinterpret_cast<const Oid *>(ARR_DATA_PTR(array));
+    int count = ARR_NDIM(array) == 0 ? 0 : ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+    if (ARR_HASNULL(array))
+        raise({.sqlstate = ERRCODE_NULL_VALUE_NOT_ALLOWED, .message = "invalid argument: NULL among the stream tables"});
+    for (const Seen &seen : visible_stream_tables())
+        if (seen.may_see_texts && std::find(relids, relids + count, seen.definition.relid) != relids + count)
+            add_missing_indexes(rows, seen);
+    return 0;
+}

@@ -1,0 +1,131 @@
+#include "fdw/monitor/stream_table_list.hpp"
+
+#include "definition/time_zone.hpp"
+#include "definition/visibility.hpp"
+#include "refresh/group/holds.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace pgtrickle {
+
+namespace {
+
+using scheduler::Schedule;
+
+/* Beyond the schedule, before anybody is told: a refresh takes its time, and comes after what is due before it. */
+constexpr int64_t grace_us = 5'000'000;
+
+using Readers = std::map<Oid, std::vector<const Seen *>>;
+
+Readers readers_of(const std::vector<Seen> &all)
+{
+    Readers readers;
+    for (const Seen &seen : all)
+        for (const Source &source : seen.definition.sources)
+            readers[source.relid].push_back(&seen);
+    return readers;
+}
+
+/* The schedules by which it comes due: its own, or those of what reads it. None: as soon as something changes. */
+std::vector<Schedule> schedules_of(const Seen &seen, const Readers &readers)
+{
+    std::vector<Schedule> schedules;
+    std::vector<const Seen *> open = {&seen};
+    std::set<Oid> known = {seen.definition.relid};
+    for (size_t i = 0; i < open.size(); i++) {
+        const Definition &definition = open[i]->definition;
+        if (definition.schedule.kind != Schedule::Kind::calculated) {
+            schedules.push_back(definition.schedule);
+            continue;
+        }
+        auto found = readers.find(definition.relid);
+        for (const Seen *reader : found == readers.end() ? std::vector<const Seen *>() : found->second)
+            if (known.insert(reader->definition.relid).second)
+                open.push_back(reader);
+    }
+    return schedules;
+}
+
+/* A duration may pass twice: once until it is due, and once more where it was written to just after that. */
+bool is_late_by(const Schedule &schedule, TimestampTz since, TimestampTz now)
+{
+    if (schedule.kind == Schedule::Kind::duration)
+        return now - since > 2 * schedule.seconds * scheduler::second_us + grace_us;
+    const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
+    return scheduler::is_due_for_reader(schedule, since, now - grace_us, zone);
+}
+
+bool is_late(const Seen &seen, const Readers &readers, TimestampTz now)
+{
+    if (!seen.hold.empty() || !seen.age.staleness_us || seen.age.own_staleness_us <= grace_us)
+        return false;
+    TimestampTz since = now - seen.age.own_staleness_us;
+    std::vector<Schedule> schedules = schedules_of(seen, readers);
+    return schedules.empty() || std::any_of(schedules.begin(), schedules.end(), [&](const Schedule &schedule) {
+               return is_late_by(schedule, since, now);
+           });
+}
+
+/* Where nothing is held, a look into small tables that are empty. */
+void find_holds(std::vector<Seen> &all)
+{
+    scheduler::Holds holds = refresh::read_holds();
+    for (const Seen &seen : all)
+        if (seen.definition.is_frozen())
+            holds.frozen.insert(seen.definition.relid);
+    if (holds.is_empty())
+        return;
+    scheduler::Graph graph;
+    for (const Seen &seen : all) {
+        scheduler::Ids sources;
+        for (const Source &source : seen.definition.sources)
+            sources.push_back(source.relid);
+        graph.set(seen.definition.relid, std::move(sources));
+    }
+    for (Seen &seen : all)
+        if (std::optional<scheduler::Hold> hold = scheduler::hold_of(holds, graph, seen.definition.relid))
+            seen.hold = refresh::sentence_of(*hold);
+}
+
+} // namespace
+
+std::optional<Seen> look_at(Oid relid)
+{
+    Seen seen;
+    /* It may have been dropped by another transaction meanwhile. */
+    if (!call([=] { return definition::is_stream_table(relid); }) || !state::read(relid, &seen.state))
+        return std::nullopt;
+    seen.definition = definition::load(relid);
+    seen.age = age_of(relid, seen.state);
+    seen.may_see_texts = call([=] { return may_see_texts(relid); });
+    seen.may_see = seen.may_see_texts || call([=] { return may_see(relid); });
+    return seen;
+}
+
+std::vector<Seen> all_stream_tables()
+{
+    std::vector<Seen> all;
+    for (Oid relid : definition::all())
+        if (std::optional<Seen> seen = look_at(relid))
+            all.push_back(std::move(*seen));
+    find_holds(all);
+    TimestampTz now = GetCurrentTimestamp();
+    Readers readers = readers_of(all);
+    for (Seen &seen : all)
+        seen.is_late = is_late(seen, readers, now);
+    return all;
+}
+
+std::vector<Seen> visible_stream_tables()
+{
+    std::vector<Seen> visible = all_stream_tables();
+    std::erase_if(visible, [](const Seen &seen) { return !seen.may_see; });
+    std::sort(visible.begin(), visible.end(), [](const Seen &a, const Seen &b) {
+        return std::tie(a.definition.schema_name, a.definition.name) < std::tie(b.definition.schema_name, b.definition.name);
+    });
+    return visible;
+}
+
+} // namespace pgtrickle

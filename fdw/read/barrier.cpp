@@ -1,0 +1,207 @@
+#include "fdw/read/barrier.hpp"
+
+#include "definition/guc.hpp"
+#include "definition/restoring.hpp"
+#include "fdw/read/freshness.hpp"
+#include "refresh/history.hpp"
+#include "fdw/read/on_stale.hpp"
+#include "fdw/read/refresh_others.hpp"
+#include "fdw/read/refresh_wait.hpp"
+#include "fdw/scan/served_relation.hpp"
+#include "fdw/read/snapshot_state.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/versions/versions.hpp"
+#include "refresh/group/holds.hpp"
+#include "refresh/refresh.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "utils/lsyscache.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle {
+
+namespace {
+
+bool is_held(Oid relid)
+{
+    return enter([=] { return refresh::hold_on(relid).has_value(); });
+}
+
+/* Asks for all of them at once, and judges those anew that were not refreshed. Returns whether all are fresh. */
+bool ask_manager(const Oid *relids, int count)
+{
+    bool is_fresh = true;
+    Obstacle obstacle = Obstacle::none;
+    for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested) {
+        int rest = count - first;
+        obstacle =
+            request_refresh(relids + first, rest < mailbox::max_requested ? rest : mailbox::max_requested);
+    }
+    for (int i = 0; i < count; i++) {
+        if (obstacle == Obstacle::none) {
+            /* Refreshed as of the request: changes since then are none of this statement's. */
+            Freshness freshness;
+            freshness.is_populated =
+                mailbox::look(relids[i]).state.is_populated || state_seen(relids[i], nullptr).is_populated;
+            require_populated(relids[i], freshness);
+            if (has_to_be_current(relids[i]) && mailbox::own_part(relids[i]).has_changes) {
+                is_fresh = false;
+                apply_on_stale(relids[i], Obstacle::own_changes);
+            }
+            continue;
+        }
+        Freshness freshness = judge(relids[i], GetCurrentTimestamp());
+        if (freshness.obstacle == Obstacle::none)
+            freshness.obstacle = obstacle;
+        require_populated(relids[i], freshness);
+        if (freshness.verdict == Verdict::serve)
+            continue;
+        is_fresh = false;
+        apply_on_stale(relids[i], freshness.obstacle);
+    }
+    return is_fresh;
+}
+
+struct Sorted {
+    Oid *asked;
+    int asked_count;
+    Oid *own;
+    int own_count;
+    bool has_stale;
+};
+
+/* `freshness` of one of at most `count` stream tables: to be served, or put on a list. */
+void sort(Sorted *sorted, int count, Oid relid, const Freshness &freshness)
+{
+    definition::end_restoring();
+    switch (freshness.verdict) {
+    case Verdict::ask:
+        if (sorted->asked == nullptr)
+            sorted->asked = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+        sorted->asked[sorted->asked_count++] = relid;
+        return;
+    case Verdict::refresh_here:
+        if (is_held(relid))
+            return sort(sorted, count, relid, {Verdict::stale, Obstacle::held, freshness.is_populated});
+        if (sorted->own == nullptr)
+            sorted->own = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+        sorted->own[sorted->own_count++] = relid;
+        return;
+    case Verdict::stale:
+        require_populated(relid, freshness);
+        sorted->has_stale = true;
+        apply_on_stale(relid, freshness.obstacle);
+        return;
+    case Verdict::serve:
+        require_populated(relid, freshness);
+        return;
+    }
+}
+
+} // namespace
+
+bool refresh_here(const Oid *relids, int count)
+{
+    const bool goes_by_schedules = std::none_of(relids, relids + count, has_to_be_current);
+    const LeftBehinds left = refresh_others(relids, count, goes_by_schedules);
+    auto *held = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+    int held_count = 0;
+    enter([&] {
+        std::vector<Oid> members(relids, relids + count);
+        refresh::Unrefreshed unrefreshed;
+        TimestampTz started_at = GetCurrentTimestamp();
+        try {
+            for (const refresh::Outcome &outcome :
+                 refresh::refresh_group({.members = members, .asked = scheduler::Asked::reader}, &unrefreshed))
+                note_refresh(outcome, "SCAN");
+        } catch (const PgError &error) {
+            note_failed_refresh(members.front(), started_at, "SCAN", error);
+            throw;
+        }
+        held_count = static_cast<int>(unrefreshed.held.size());
+        std::copy(unrefreshed.held.begin(), unrefreshed.held.end(), held);
+    });
+    CommandCounterIncrement();
+    for (int i = 0; i < held_count; i++) {
+        require_populated(held[i], {Verdict::stale, Obstacle::held, state_seen(held[i], nullptr).is_populated});
+        apply_on_stale(held[i], Obstacle::held);
+    }
+    for (int i = 0; i < left.count; i++)
+        apply_on_stale(left.list[i].relid, left.list[i].obstacle);
+    pfree(held);
+    return held_count + left.count == 0;
+}
+
+bool can_refresh_all_here(const Oid *relids, int count)
+{
+    return std::all_of(relids, relids + count, can_refresh_here) && !reads_upstreams_of_others(relids, count);
+}
+
+Oid *those_of_one_state(const Oid *relids, int count, int *found_count)
+{
+    auto *found = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+    *found_count = 0;
+    for (int i = 0; i < count && guc::enabled; i++)
+        if (has_to_be_current(relids[i]))
+            found[(*found_count)++] = relids[i];
+    return found;
+}
+
+Passed pass_barrier(const Oid *relids, int count, const AskedRights *rights)
+{
+    TimestampTz now = GetCurrentTimestamp();
+    Sorted sorted = {};
+    bool has_to_ask = false;
+    for (int i = 0; i < count; i++) {
+        Freshness freshness = judge(relids[i], now);
+        has_to_ask |= freshness.verdict == Verdict::ask;
+        sort(&sorted, count, relids[i], freshness);
+    }
+    if (sorted.asked_count + sorted.own_count == 0)
+        return {false, !sorted.has_stale, false};
+    /* Those that are fresh enough go along: one refresh takes all to one frontier, and the
+     * statement does not see one of them with the changes that another lacks. */
+    for (int i = 0; has_to_ask && i < count; i++) {
+        Freshness freshness = judge(relids[i], now);
+        bool is_asked = false;
+        for (int j = 0; j < sorted.asked_count; j++)
+            is_asked |= sorted.asked[j] == relids[i];
+        /* Also one that has become stale since it was judged above. */
+        if (!is_asked && freshness.can_ask)
+            sorted.asked[sorted.asked_count++] = relids[i];
+    }
+    if (rights != nullptr)
+        check_rights(*rights);
+    bool is_fresh = !sorted.has_stale;
+    if (sorted.own_count > 0)
+        is_fresh = refresh_here(sorted.own, sorted.own_count) && is_fresh;
+    if (sorted.asked_count > 0)
+        is_fresh = ask_manager(sorted.asked, sorted.asked_count) && is_fresh;
+    return {sorted.own_count > 0, is_fresh, sorted.asked_count > 0};
+}
+
+bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, const AskedRights *rights)
+{
+    Sorted sorted = {};
+    for (int i = 0; i < count; i++) {
+        mailbox::OwnPart own = mailbox::own_part(relids[i]);
+        Freshness freshness = judge_as_of(relids[i], fixed.snapshot, fixed.taken_at);
+        bool is_own = own.has_changes || own.holds_it;
+        if (is_own && !fixed.is_inherited && freshness.verdict == Verdict::stale &&
+            guc::max_staleness_ms == 0 && can_refresh_here(relids[i]))
+            freshness.verdict = Verdict::refresh_here;
+        sort(&sorted, count, relids[i], freshness);
+    }
+    if (sorted.own_count == 0)
+        return false;
+    if (rights != nullptr)
+        check_rights(*rights);
+    (void)refresh_here(sorted.own, sorted.own_count);
+    return true;
+}
+
+} // namespace pgtrickle

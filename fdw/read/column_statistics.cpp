@@ -1,0 +1,150 @@
+#include "fdw/read/column_statistics.hpp"
+
+#include "fdw/scan/served_relation.hpp"
+#include "pg/versions/versions.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/pathnode.h"
+#include "parser/parsetree.h"
+#include "utils/acl.h"
+#include "utils/selfuncs.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+get_relation_stats_hook_type previous_relation_hook = nullptr;
+get_index_stats_hook_type previous_index_hook = nullptr;
+
+Oid reader_of(const Query *query, const RangeTblEntry *entry)
+{
+    const Oid read_as = rights_of(query, entry).read_as;
+    return OidIsValid(read_as) ? read_as : GetUserId();
+}
+
+bool may_read_all(Oid relid, Oid user)
+{
+    return pg_class_aclcheck(relid, user, ACL_SELECT) == ACLCHECK_OK;
+}
+
+/* A column of a stream table. */
+bool may_read(Oid relid, AttrNumber column, Oid user)
+{
+    return may_read_all(relid, user) || pg_attribute_aclcheck(relid, column, user, ACL_SELECT) == ACLCHECK_OK;
+}
+
+/* Whether a statement of a refresh is being planned. */
+bool is_refreshed_now(Oid heap)
+{
+    if (!InSecurityRestrictedOperation())
+        return false;
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(heap));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner == GetUserId();
+}
+
+/* The column of the stream table that is stored as `stored`; 0: a hidden one. */
+AttrNumber shown_as(Oid relid, AttrNumber stored)
+{
+    const Serving *serving = serving_of(relid);
+    for (int i = 0; serving != nullptr && i < serving->column_count; i++)
+        if (serving->columns[i] == stored)
+            return static_cast<AttrNumber>(i + 1);
+    return 0;
+}
+
+bool may_use_storage(Oid heap, AttrNumber stored, Oid user)
+{
+    if (is_refreshed_now(heap))
+        return true;
+    const Oid relid = storage::served_from(heap);
+    const AttrNumber column = OidIsValid(relid) ? shown_as(relid, stored) : AttrNumber{0};
+    return (column != 0 && may_read(relid, column, user)) || may_read_all(heap, user);
+}
+
+void take_statistics(Oid relation, AttrNumber column, bool with_children, VariableStatData *variable)
+{
+    variable->statsTuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relation), Int16GetDatum(column),
+                                           BoolGetDatum(with_children));
+    variable->freefunc = ReleaseSysCache;
+}
+
+bool find_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column, VariableStatData *variable)
+{
+    if (entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE && column > 0 &&
+        !entry->inh) {
+        const Serving *serving = serving_of(entry->relid);
+        if (serving != nullptr && OidIsValid(serving->storage) && column <= serving->column_count) {
+            take_statistics(serving->storage, serving->columns[column - 1], false, variable);
+            variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) ||
+                               (entry->securityQuals == NIL &&
+                                may_read(entry->relid, column, reader_of(root->parse, entry)));
+            return true;
+        }
+    }
+    if (entry->rtekind == RTE_RELATION && column > 0 && storage::is_heap(entry->relid)) {
+        take_statistics(entry->relid, column, entry->inh, variable);
+        variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) ||
+                           (entry->securityQuals == NIL &&
+                            may_use_storage(entry->relid, column, reader_of(root->parse, entry)));
+        return true;
+    }
+    return previous_relation_hook != nullptr && previous_relation_hook(root, entry, column, variable);
+}
+
+/* An expression may read any column of the table, so all must be readable. */
+bool may_use_index(const Query *query, const RangeTblEntry *entry)
+{
+    const Oid user = reader_of(query, entry);
+    if (entry->securityQuals != NIL)
+        return false;
+    if (is_refreshed_now(entry->relid) || may_read_all(entry->relid, user))
+        return true;
+    const Oid relid = storage::served_from(entry->relid);
+    return OidIsValid(relid) && may_read_all(relid, user);
+}
+
+/* Those of a partial index describe some rows only. */
+bool is_partial(const RelOptInfo *rel, Oid index)
+{
+    ListCell *cell;
+    foreach (cell, rel->indexlist)
+        if (lfirst_node(IndexOptInfo, cell)->indexoid == index)
+            return lfirst_node(IndexOptInfo, cell)->indpred != NIL;
+    return false;
+}
+
+/* Where a cost is estimated there is no relation, and no operator is called. */
+bool find_index_statistics(PlannerInfo *root, Oid index, AttrNumber column, VariableStatData *variable)
+{
+    const RangeTblEntry *entry = variable->rel != nullptr ? planner_rt_fetch(variable->rel->relid, root) : nullptr;
+    if (entry != nullptr && entry->rtekind == RTE_RELATION && storage::is_heap(entry->relid)) {
+        if (is_partial(variable->rel, index))
+            return false;
+        take_statistics(index, column, false, variable);
+        variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) || may_use_index(root->parse, entry);
+        return true;
+    }
+    return previous_index_hook != nullptr && previous_index_hook(root, index, column, variable);
+}
+
+} // namespace
+
+void register_statistics()
+{
+    previous_relation_hook = get_relation_stats_hook;
+    get_relation_stats_hook = find_statistics;
+    previous_index_hook = get_index_stats_hook;
+    get_index_stats_hook = find_index_statistics;
+}
+
+} // namespace pgtrickle

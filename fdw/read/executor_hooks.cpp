@@ -1,0 +1,321 @@
+/*
+ * Where statements meet the barrier: the start of the executor, which every way to run a
+ * query passes (a planner hook would be skipped by cached plans).
+ *
+ * In READ COMMITTED the statement gets a new snapshot whenever it reads a stream table, with the
+ * old command id, so that it sees the refresh: its own was taken before the wait. The new
+ * one is registered in place of the old one and active while the executor starts, runs and
+ * finishes: parallel workers and functions take the active one.
+ *
+ * A STABLE function reads under its caller's snapshot. That is known by the snapshots of
+ * the statements that are running, which are kept on a stack; an error that unwinds it is
+ * seen as the abort of its (sub)transaction.
+ */
+#include "fdw/read/barrier.hpp"
+#include "fdw/read/freshness.hpp"
+
+#include "definition/guc.hpp"
+#include "fdw/read/on_stale.hpp"
+#include "fdw/scan/served_relation.hpp"
+#include "fdw/read/snapshot_state.hpp"
+#include "pg/versions/versions.hpp"
+#include "refresh/program/scope.hpp"
+
+extern "C" {
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_class.h"
+#include "executor/executor.h"
+#include "portability/instr_time.h"
+#include "postmaster/bgworker.h"
+#include "storage/proc.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+ExecutorStart_hook_type previous_start = nullptr;
+ExecutorRun_hook_type previous_run = nullptr;
+ExecutorFinish_hook_type previous_finish = nullptr;
+
+/* ---- the statements that are running ------------------------------------------------- */
+
+struct Running {
+    Snapshot snapshot;
+    int nest_level; /* of the transaction when it began to run */
+};
+
+Running *running = nullptr;
+int running_count = 0;
+int running_size = 0;
+
+int begin_running(Snapshot snapshot)
+{
+    if (running_count == running_size) {
+        int size = running_size == 0 ? 64 : running_size * 2;
+        auto *larger = static_cast<Running *>(MemoryContextAlloc(TopMemoryContext, sizeof(Running) * size));
+        if (running != nullptr) {
+            memcpy(larger, running, sizeof(Running) * running_count);
+            pfree(running);
+        }
+        running = larger;
+        running_size = size;
+    }
+    running[running_count] = {snapshot, GetCurrentTransactionNestLevel()};
+    return running_count++;
+}
+
+bool is_inherited(Snapshot snapshot)
+{
+    for (int i = 0; i < running_count; i++)
+        if (running[i].snapshot == snapshot)
+            return true;
+    return false;
+}
+
+void on_transaction_end(XactEvent event, void *)
+{
+    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
+        running_count = 0;
+}
+
+void on_subtransaction_end(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
+{
+    if (event != SUBXACT_EVENT_ABORT_SUB)
+        return;
+    while (running_count > 0 && running[running_count - 1].nest_level >= GetCurrentTransactionNestLevel())
+        running_count--;
+}
+
+/* ---- snapshots ---------------------------------------------------------------------- */
+
+/* When the snapshot of the current REPEATABLE READ transaction was taken, or somewhat later:
+ * the start of the first statement seen here. */
+TimestampTz transaction_snapshot_time()
+{
+    static LocalTransactionId transaction = InvalidLocalTransactionId;
+    static TimestampTz taken_at = 0;
+    if (transaction != own_local_xid()) {
+        transaction = own_local_xid();
+        taken_at = GetCurrentStatementStartTimestamp();
+    }
+    return taken_at;
+}
+
+/* Gives the statement a new snapshot, and leaves it active. */
+void renew_snapshot(QueryDesc *query, bool has_refreshed)
+{
+    CommandId command = has_refreshed ? GetCurrentCommandId(false) : query->snapshot->curcid;
+    PushCopiedSnapshot(GetTransactionSnapshot());
+    GetActiveSnapshot()->curcid = command;
+    UnregisterSnapshot(query->snapshot);
+    query->snapshot = RegisterSnapshot(GetActiveSnapshot());
+}
+
+/* Whether the statement's snapshot is not the active one: then it is one of ours. */
+bool push_snapshot(QueryDesc *query)
+{
+    if (query->snapshot == InvalidSnapshot || !ActiveSnapshotSet() || GetActiveSnapshot() == query->snapshot)
+        return false;
+    PushActiveSnapshot(query->snapshot);
+    return true;
+}
+
+/* ---- what EXPLAIN tells ---------------------------------------------------------------- */
+
+Wait wait = {};
+bool is_wait_wanted = false;
+
+void note_wait(const Passed &passed)
+{
+    wait.has_refreshed |= passed.has_refreshed;
+    wait.has_asked |= passed.has_asked;
+    wait.is_in_vain = !passed.is_fresh; /* of the last time it passed */
+}
+
+/* ---- the hooks ----------------------------------------------------------------------- */
+
+bool is_stream_table(const RangeTblEntry *entry)
+{
+    return entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE &&
+           serving_of(entry->relid) != nullptr;
+}
+
+void chain_start(QueryDesc *query, int flags)
+{
+    if (previous_start != nullptr)
+        previous_start(query, flags);
+    else
+        standard_ExecutorStart(query, flags);
+}
+
+/* Each waits for one refresh by the manager. */
+constexpr int most_passes = 5, most_passes_of_who_cannot_refresh = 30;
+
+/* For a statement that takes its snapshot when it has passed, and leaves it active. Somebody who refreshes one of the
+ * stream tables alone may come between the refresh of all and the snapshot, or a commit between the refreshes of those that
+ * this transaction has to refresh itself and of the others: then it passes once more, and in
+ * the end refreshes all of them in its own transaction, where nobody comes between. */
+void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
+{
+    int current_count = 0;
+    const Oid *current = those_of_one_state(relids, count, &current_count);
+    const bool can_refresh = can_refresh_all_here(current, current_count);
+    for (int left = (can_refresh ? most_passes : most_passes_of_who_cannot_refresh) - 1;; left--) {
+        const AskedRights rights = asked_rights(query->plannedstmt);
+        Passed passed = pass_barrier(relids, count, &rights);
+        note_wait(passed);
+        renew_snapshot(query, passed.has_refreshed);
+        if (!passed.is_fresh)
+            return;
+        const Oid behind = one_behind(current, current_count, query->snapshot);
+        if (!OidIsValid(behind))
+            return;
+        if (left == 0 && !can_refresh) {
+            wait.is_in_vain = true;
+            apply_on_stale(behind, Obstacle::none);
+            return;
+        }
+        PopActiveSnapshot();
+        if (left == 0) {
+            wait.is_in_vain = !refresh_here(current, current_count);
+            wait.has_refreshed = true;
+            renew_snapshot(query, true);
+            return;
+        }
+    }
+}
+
+/* Returns whether the statement has a new snapshot, which is active then. */
+bool pass_as_it_may(QueryDesc *query, const Oid *relids, int count)
+{
+    const AskedRights rights = asked_rights(query->plannedstmt);
+    FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp(),
+                           is_inherited(query->snapshot)};
+    /* A worker of a parallel query knows nothing of what its transaction has written but what a snapshot shows. */
+    if (!fixed.is_inherited && !IsolationUsesXactSnapshot() && !RecoveryInProgress() && !IsParallelWorker()) {
+        pass_to_new_snapshot(query, relids, count);
+        return true;
+    }
+    if (IsolationUsesXactSnapshot())
+        fixed.taken_at = transaction_snapshot_time();
+    if (!pass_barrier_as_of(relids, count, fixed, &rights))
+        return false;
+    wait.has_refreshed = true;
+    renew_snapshot(query, true);
+    return true;
+}
+
+bool pass(QueryDesc *query, const Oid *relids, int count)
+{
+    if (!is_wait_wanted)
+        return pass_as_it_may(query, relids, count);
+    is_wait_wanted = false;
+    wait = {true, false, false, false, 0};
+    instr_time begun, duration;
+    INSTR_TIME_SET_CURRENT(begun);
+    bool has_new_snapshot = pass_as_it_may(query, relids, count);
+    INSTR_TIME_SET_CURRENT(duration);
+    INSTR_TIME_SUBTRACT(duration, begun);
+    wait.ms = INSTR_TIME_GET_MILLISEC(duration);
+    return has_new_snapshot;
+}
+
+void start(QueryDesc *query, int flags)
+{
+    if (query->snapshot != InvalidSnapshot && IsolationUsesXactSnapshot())
+        transaction_snapshot_time();
+    bool is_to_pass = (flags & EXEC_FLAG_EXPLAIN_ONLY) == 0 && query->snapshot != InvalidSnapshot;
+    int count = 0;
+    Oid *relids = is_to_pass ? stream_tables_of(query->plannedstmt, &count) : nullptr;
+    if (relids == nullptr || !is_reader()) {
+        chain_start(query, flags);
+        return;
+    }
+    bool has_new_snapshot = pass(query, relids, count);
+    pfree(relids);
+    chain_start(query, flags);
+    if (has_new_snapshot)
+        PopActiveSnapshot();
+}
+
+/* Until 17 there is one argument more: whether it is run once only. */
+template <class... More> void run(QueryDesc *query, ScanDirection direction, uint64 count, More... more)
+{
+    bool is_pushed = push_snapshot(query);
+    int position = begin_running(query->snapshot);
+    auto *next = previous_run != nullptr ? previous_run : standard_ExecutorRun;
+    next(query, direction, count, more...);
+    running_count = position;
+    if (is_pushed)
+        PopActiveSnapshot();
+}
+
+void finish(QueryDesc *query)
+{
+    bool is_pushed = push_snapshot(query);
+    if (previous_finish != nullptr)
+        previous_finish(query);
+    else
+        standard_ExecutorFinish(query);
+    if (is_pushed)
+        PopActiveSnapshot();
+}
+
+} // namespace
+
+Oid *stream_tables_of(PlannedStmt *plan, int *count)
+{
+    Oid *relids = nullptr;
+    *count = 0;
+    ListCell *cell;
+    foreach (cell, plan->rtable) {
+        auto *entry = static_cast<RangeTblEntry *>(lfirst(cell));
+        if (entry->relkind != RELKIND_FOREIGN_TABLE || !is_stream_table(entry))
+            continue;
+        if (relids == nullptr)
+            relids = static_cast<Oid *>(palloc(sizeof(Oid) * list_length(plan->rtable)));
+        bool is_known = false;
+        for (int i = 0; i < *count; i++)
+            is_known |= relids[i] == entry->relid;
+        if (!is_known)
+            relids[(*count)++] = entry->relid;
+    }
+    return relids;
+}
+
+void begin_noting_wait()
+{
+    is_wait_wanted = true;
+    wait = {};
+}
+
+Wait noted_wait()
+{
+    is_wait_wanted = false;
+    return wait;
+}
+
+bool is_reader()
+{
+    static const bool is_ours =
+        MyBgworkerEntry != nullptr && strcmp(MyBgworkerEntry->bgw_library_name, "pg_trickle") == 0;
+    return !is_ours && !(IsParallelWorker() && running_count == 0) && !refresh::is_running();
+}
+
+void register_barrier()
+{
+    previous_start = ExecutorStart_hook;
+    ExecutorStart_hook = start;
+    previous_run = ExecutorRun_hook;
+    ExecutorRun_hook = run;
+    previous_finish = ExecutorFinish_hook;
+    ExecutorFinish_hook = finish;
+    RegisterXactCallback(on_transaction_end, nullptr);
+    RegisterSubXactCallback(on_subtransaction_end, nullptr);
+}
+
+} // namespace pgtrickle

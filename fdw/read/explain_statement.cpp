@@ -1,0 +1,130 @@
+/*
+ * EXPLAIN of a statement that reads stream tables, by either route: after the plan, for each
+ * of them where its rows lie, how stale they are, since when changes are pending, and the frontier.
+ */
+#include "fdw/read/explain_statement.hpp"
+
+#include "fdw/read/barrier.hpp"
+#include "fdw/read/freshness.hpp"
+#include "fdw/scan/execution.hpp"
+#include "fdw/scan/served_relation.hpp"
+#include "fdw/read/snapshot_state.hpp"
+#include "definition/state/state.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/relation_name.hpp"
+#include "pg/versions/versions.hpp"
+#include "refresh/group/holds.hpp"
+
+extern "C" {
+#include "tcop/tcopprot.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+ExplainOneQuery_hook_type previous_hook = nullptr;
+
+/* When the oldest change was committed that may not be in, at the earliest; 0: none is pending. */
+TimestampTz pending_since(Oid relid, const StateSeen &seen)
+{
+    mailbox::Look look = mailbox::look(relid);
+    if (look.dirty_since != DT_NOBEGIN)
+        return look.dirty_since;
+    return seen.is_populated && has_pending_changes(relid, GetActiveSnapshot()) ? seen.data_timestamp : 0;
+}
+
+/* Why it is not to be refreshed, its own hold or that of one that it reads; null: it is. */
+const char *hold_of(Oid relid)
+{
+    return enter([=]() -> const char * {
+        refresh::Explanation hold = refresh::explain_hold(relid);
+        return hold.sentence.empty() ? nullptr : call([&] { return pstrdup(hold.sentence.c_str()); });
+    });
+}
+
+/* Of EXPLAIN ANALYZE: what the statement did before it read. */
+void explain_wait(const Wait &wait, ExplainState *es)
+{
+    if (!es->analyze || !wait.has_passed)
+        return;
+    ExplainPropertyText("Refreshed Before Reading",
+                        wait.has_refreshed ? "in this transaction"
+                        : !wait.has_asked ? "no"
+                        : wait.is_in_vain ? "no, though it was waited for"
+                                          : "by the manager",
+                        es);
+    if (es->timing && (wait.has_refreshed || wait.has_asked))
+        ExplainPropertyFloat(wait.is_in_vain ? "Wait Time" : "Refresh Time", "ms", wait.ms, 3, es);
+}
+
+void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
+{
+    const Serving *serving = serving_of(relid);
+    StateSeen seen = state_seen(relid, nullptr);
+    TimestampTz since = pending_since(relid, seen);
+    bool is_known = since != DT_NOBEGIN;
+    double age_s =
+        since != 0 && is_known ? static_cast<double>(GetCurrentTimestamp() - since) / USECS_PER_SEC : 0;
+    ExplainOpenGroup("Stream Table", nullptr, true, es);
+    ExplainPropertyText("Stream Table", quoted_relation_name(relid), es);
+    es->indent++;
+    if (OidIsValid(serving->storage))
+        ExplainPropertyText("Storage", quoted_relation_name(serving->storage), es);
+    if (seen.status != nullptr && strcmp(seen.status, state::name_of(state::Status::active)) != 0)
+        ExplainPropertyText("Status", seen.status, es);
+    if (const char *hold = hold_of(relid))
+        ExplainPropertyText("Held", hold, es);
+    if (!seen.is_populated)
+        ExplainPropertyBool("Populated", false, es);
+    else if (is_known)
+        ExplainPropertyFloat("Age", "s", age_s < 0 ? 0 : age_s, 3, es);
+    ExplainPropertyText("Pending Changes",
+                        since == 0 ? "none"
+                        : is_known ? psprintf("since %s", timestamptz_to_str(since))
+                                   : "unknown",
+                        es);
+    if (seen.frontier != nullptr)
+        ExplainPropertyText("Frontier", seen.frontier, es);
+    explain_wait(wait, es);
+    es->indent--;
+    ExplainCloseGroup("Stream Table", nullptr, true, es);
+}
+
+/* What PostgreSQL does without a hook, and then the stream tables. */
+void explain_statement(Query *query, int options, IntoClause *into, ExplainState *es, const char *text,
+                       ParamListInfo parameters, QueryEnvironment *environment)
+{
+    if (previous_hook != nullptr) {
+        previous_hook(query, options, into, es, text, parameters, environment);
+        return;
+    }
+    BufferUsage buffers = pgBufferUsage;
+    instr_time started;
+    instr_time duration;
+    INSTR_TIME_SET_CURRENT(started);
+    PlannedStmt *plan = pg_plan_query(query, text, options, parameters);
+    INSTR_TIME_SET_CURRENT(duration);
+    INSTR_TIME_SUBTRACT(duration, started);
+    BufferUsage used = {};
+    BufferUsageAccumDiff(&used, &pgBufferUsage, &buffers);
+    begin_noting_wait();
+    explain_plan(plan, into, es, text, parameters, environment, &duration, es->buffers ? &used : nullptr);
+    Wait wait = noted_wait();
+    int count;
+    Oid *relids = stream_tables_of(plan, &count);
+    for (int i = 0; i < count; i++)
+        explain_stream_table(relids[i], wait, es);
+}
+
+} // namespace
+
+void register_explain()
+{
+    previous_hook = ExplainOneQuery_hook;
+    ExplainOneQuery_hook = explain_statement;
+}
+
+} // namespace pgtrickle

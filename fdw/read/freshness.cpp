@@ -1,0 +1,123 @@
+#include "fdw/read/freshness.hpp"
+
+#include "definition/guc.hpp"
+#include "definition/lock_right.hpp"
+#include "definition/time_zone.hpp"
+#include "fdw/scan/served_relation.hpp"
+#include "fdw/read/snapshot_state.hpp"
+#include "mailbox/mailbox.hpp"
+
+extern "C" {
+#include "access/parallel.h"
+#include "access/xlog.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* Whether a reader goes by the schedule, which promises how old the answer is of what upstreams that keep to schedules of
+ * their own show, and not of what is below them. */
+bool is_by_own_schedule(Oid relid)
+{
+    return guc::max_staleness_ms < 0 && !serving_of(relid)->schedule.is_always_fresh();
+}
+
+/* Whether what may be missing since `since` is too old for a reader at `now`. */
+bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
+{
+    /* Where the clock has been set back nobody knows the age. Small steps do no harm. */
+    if (guc::max_staleness_ms == 0 || since > now + USECS_PER_SEC)
+        return true;
+    if (guc::max_staleness_ms > 0)
+        return since == DT_NOBEGIN || now - since > guc::max_staleness_ms * 1000;
+    const scheduler::Schedule &schedule = serving_of(relid)->schedule;
+    if (schedule.kind != scheduler::Schedule::Kind::cron)
+        return scheduler::is_due_for_reader(schedule, since, now, scheduler::utc);
+    return scheduler::is_due_for_reader(schedule, since, now, definition::DatabaseZone(definition::told_time_zone()));
+}
+
+Freshness refused(const mailbox::State &state, bool is_populated)
+{
+    return {Verdict::stale, state.is_suspended ? Obstacle::suspended : Obstacle::failed, is_populated};
+}
+
+} // namespace
+
+bool has_to_be_current(Oid relid)
+{
+    if (guc::max_staleness_ms >= 0)
+        return guc::max_staleness_ms == 0;
+    return serving_of(relid)->schedule.is_always_fresh();
+}
+
+bool can_refresh_here(Oid relid)
+{
+    return !XactReadOnly && !IsInParallelMode() && !RecoveryInProgress() && definition::may_stop_refreshes(relid);
+}
+
+Freshness judge(Oid relid, TimestampTz now)
+{
+    mailbox::Look look = mailbox::look(relid);
+    mailbox::OwnPart own = mailbox::own_part(relid);
+    bool is_populated = look.is_known && !look.is_state_doubtful && look.state.is_populated && !own.holds_it;
+    TimestampTz own_since = DT_NOBEGIN; /* what was committed before that this transaction itself has taken in */
+    if (!is_populated || look.dirty_since == DT_NOBEGIN) {
+        /* The mailbox knows too little, as after a restart. What the frontier's snapshot saw is
+         * in: nothing pending is older. */
+        StateSeen seen = state_seen(relid, nullptr);
+        is_populated = seen.is_populated;
+        own.holds_it |= seen.is_own;
+        if (seen.is_own && !seen.needs_reinit)
+            own_since = seen.data_timestamp;
+        if (look.dirty_since == DT_NOBEGIN && !seen.needs_reinit)
+            look.dirty_since = seen.data_timestamp;
+        if (look.own_dirty_since == DT_NOBEGIN && !seen.needs_reinit)
+            look.own_dirty_since = seen.data_timestamp;
+    }
+    if (!guc::enabled)
+        return {Verdict::serve, Obstacle::none, is_populated};
+    /* The manager could not have the lock of an upstream or companion that this transaction holds. */
+    bool is_own = own.has_changes || own.holds_it || (mailbox::holds_any() && !look.is_current());
+    if (is_own && has_to_be_current(relid)) {
+        if (own.is_current && is_populated)
+            return {Verdict::serve, Obstacle::none, true};
+        if (can_refresh_here(relid))
+            return {Verdict::refresh_here, Obstacle::none, is_populated};
+        const bool is_of_others = !definition::may_stop_refreshes(relid);
+        /* What others have changed the manager takes in, and may find that this transaction has changed nothing of it. */
+        if (is_of_others && own.has_changes && !look.is_current() && !look.state.is_suspended && !look.state.is_failing)
+            return {Verdict::ask, Obstacle::none, is_populated, true};
+        /* Nobody else sees what it has written, or has the lock. */
+        if (own.has_changes || own.holds_it)
+            return {Verdict::stale, is_of_others ? Obstacle::own_changes : Obstacle::read_only, is_populated};
+    }
+    if (own.holds_it && !is_populated)
+        return {Verdict::serve, Obstacle::none, false};
+    const bool is_by_schedule = is_by_own_schedule(relid);
+    TimestampTz since = is_by_schedule ? look.own_stale_since() : look.stale_since();
+    if (since != 0 && since < own_since)
+        since = own_since;
+    if (is_populated && (since == 0 || (is_by_schedule && look.waits_for_others) || !is_too_old(relid, since, now)))
+        return {Verdict::serve, Obstacle::none, true, !own.holds_it && !look.state.is_suspended && !look.state.is_failing};
+    /* Nobody else can take the lock of a stream table that this transaction holds. */
+    if (own.holds_it)
+        return {can_refresh_here(relid) ? Verdict::refresh_here : Verdict::stale, Obstacle::read_only, true};
+    if (look.is_known && (look.state.is_suspended || look.state.is_failing))
+        return refused(look.state, is_populated);
+    return {Verdict::ask, Obstacle::none, is_populated, true};
+}
+
+Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)
+{
+    StateSeen seen = state_seen(relid, snapshot);
+    require_storage_seen(relid, serving_of(relid)->storage, snapshot);
+    if (!guc::enabled || !seen.is_populated)
+        return {Verdict::serve, Obstacle::none, seen.is_populated};
+    /* All that was committed before the frontier's snapshot is in: nothing pending is older. */
+    if (!is_too_old(relid, seen.data_timestamp, taken_at) || !has_pending_changes(relid, snapshot, is_by_own_schedule(relid)))
+        return {Verdict::serve, Obstacle::none, true};
+    return {Verdict::stale, RecoveryInProgress() ? Obstacle::standby : Obstacle::fixed_snapshot, true};
+}
+
+} // namespace pgtrickle

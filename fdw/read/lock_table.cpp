@@ -1,0 +1,123 @@
+/*
+ * LOCK TABLE … IN ACCESS SHARE MODE on a stream table: passes the barrier. As the first
+ * statement of a REPEATABLE READ transaction it does so before there is a snapshot, so that
+ * everything the transaction reads is fresh as of its start. PostgreSQL refuses LOCK on
+ * foreign tables, and still refuses the stronger modes.
+ *
+ * COPY … FROM on a stream table: refused as other direct DML is.
+ */
+#include "fdw/read/lock_table.hpp"
+
+#include "fdw/read/barrier.hpp"
+#include "fdw/scan/write_rejection.hpp"
+#include "fdw/scan/served_relation.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "nodes/parsenodes.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+ProcessUtility_hook_type previous_utility = nullptr;
+
+void check_may_lock(const RangeVar *, Oid relid, Oid, void *)
+{
+    if (!OidIsValid(relid) || serving_of(relid) == nullptr)
+        return;
+    AclResult allowed = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
+    if (allowed != ACLCHECK_OK)
+        aclcheck_error(allowed, OBJECT_FOREIGN_TABLE, get_rel_name(relid));
+}
+
+bool names_stream_table(RangeVar *name)
+{
+    Oid relid = RangeVarGetRelid(name, NoLock, true);
+    return OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE &&
+           serving_of(relid) != nullptr;
+}
+
+/* Takes the stream tables out of the list, and locks them. */
+List *lock_stream_tables(LockStmt *statement, Oid *relids, int *count)
+{
+    List *others = NIL;
+    ListCell *cell;
+    foreach (cell, statement->relations) {
+        auto *name = lfirst_node(RangeVar, cell);
+        if (names_stream_table(name)) {
+            int options = statement->nowait ? RVR_NOWAIT : 0;
+            relids[(*count)++] =
+                RangeVarGetRelidExtended(name, AccessShareLock, options, check_may_lock, nullptr);
+        } else
+            others = lappend(others, name);
+    }
+    return others;
+}
+
+/* Returns whether anything is left for PostgreSQL to lock. */
+bool lock(LockStmt *statement, bool is_top_level)
+{
+    if (statement->mode != AccessShareLock)
+        return true;
+    auto *relids = static_cast<Oid *>(palloc(sizeof(Oid) * list_length(statement->relations)));
+    int count = 0;
+    List *others = lock_stream_tables(statement, relids, &count);
+    if (count == 0)
+        return true;
+    RequireTransactionBlock(is_top_level, "LOCK TABLE");
+    bool has_fixed_snapshot = IsolationUsesXactSnapshot() && FirstSnapshotSet;
+    if (is_reader() && !has_fixed_snapshot && !RecoveryInProgress())
+        pass_barrier(relids, count, nullptr);
+    statement->relations = others;
+    return others != NIL;
+}
+
+void refuse_copy_to_stream_table(CopyStmt *statement)
+{
+    if (!statement->is_from || statement->relation == nullptr)
+        return;
+    Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
+    if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && serving_of(relid) != nullptr)
+        refuse_copy_from(relid, statement->attlist);
+}
+
+void run_utility(PlannedStmt *statement, const char *text, bool is_read_only_tree,
+                 ProcessUtilityContext context, ParamListInfo parameters, QueryEnvironment *environment,
+                 DestReceiver *receiver, QueryCompletion *completion)
+{
+    Node *command = statement->utilityStmt;
+    if (IsA(command, CopyStmt))
+        refuse_copy_to_stream_table(reinterpret_cast<CopyStmt *>(command));
+    if (IsA(command, LockStmt)) {
+        if (is_read_only_tree) {
+            statement = static_cast<PlannedStmt *>(copyObjectImpl(statement));
+            is_read_only_tree = false;
+        }
+        auto *lock_statement = reinterpret_cast<LockStmt *>(statement->utilityStmt);
+        if (!lock(lock_statement, context == PROCESS_UTILITY_TOPLEVEL)) {
+            if (completion != nullptr)
+                SetQueryCompletion(completion, CMDTAG_LOCK_TABLE, 0);
+            return;
+        }
+    }
+    auto *next = previous_utility != nullptr ? previous_utility : standard_ProcessUtility;
+    next(statement, text, is_read_only_tree, context, parameters, environment, receiver, completion);
+}
+
+} // namespace
+
+void register_lock_table()
+{
+    previous_utility = ProcessUtility_hook;
+    ProcessUtility_hook = run_utility;
+}
+
+} // namespace pgtrickle

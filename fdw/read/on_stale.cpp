@@ -1,0 +1,141 @@
+#include "fdw/read/on_stale.hpp"
+
+#include "definition/guc.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/relation_name.hpp"
+#include "refresh/group/holds.hpp"
+#include "refresh/group/excluded_members.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* What has it rest, in words, or null if nothing does by now. PostgreSQL frame. */
+const char *explain_rest(Oid relid, bool is_hint)
+{
+    char *text = nullptr;
+    enter([&] {
+        refresh::Explanation explanation = refresh::explain_hold(relid);
+        if (explanation.sentence.empty())
+            explanation = refresh::explain_rest(relid);
+        const std::string &words = is_hint ? explanation.hint : explanation.sentence;
+        if (!words.empty())
+            text = call([&] { return pstrdup(words.c_str()); });
+    });
+    return text;
+}
+
+const char *explain(Oid relid, Obstacle obstacle)
+{
+    switch (obstacle) {
+    case Obstacle::timed_out:
+        return "It was not refreshed within pg_trickle.scan_refresh_timeout.";
+    case Obstacle::failed:
+        return "Its last refresh failed.";
+    case Obstacle::suspended:
+    case Obstacle::held:
+        if (const char *rest = explain_rest(relid, false))
+            return rest;
+        /* Its end is not seen. */
+        if (IsolationUsesXactSnapshot())
+            return explain(relid, Obstacle::fixed_snapshot);
+        break;
+    case Obstacle::no_manager:
+        return "No manager is running in this database.";
+    case Obstacle::locked:
+        return "Another transaction holds its lock.";
+    case Obstacle::fixed_snapshot:
+        return "The snapshot of this transaction or function is fixed, and changes that it sees are not "
+               "taken in.";
+    case Obstacle::read_only:
+        return "Only this transaction could refresh it, and may not write now.";
+    case Obstacle::standby:
+        return "A standby cannot refresh it.";
+    case Obstacle::own_changes:
+        return "This transaction has changed what it is made from, and its user may not refresh it in a transaction that stays open.";
+    case Obstacle::none:
+        break;
+    }
+    return "It has changed again since it was refreshed.";
+}
+
+const char *advise(Oid relid, Obstacle obstacle)
+{
+    switch (obstacle) {
+    case Obstacle::failed:
+        return psprintf("pgtrickle.get_refresh_history(%s) tells why.",
+                        quote_literal_cstr(quoted_relation_name(relid)));
+    case Obstacle::suspended:
+    case Obstacle::held:
+        if (const char *hint = explain_rest(relid, true))
+            return hint;
+        return advise(relid, IsolationUsesXactSnapshot() ? Obstacle::fixed_snapshot : Obstacle::none);
+    case Obstacle::timed_out:
+    case Obstacle::locked:
+        return "See pgtrickle.blocked_refreshes() for locks that it waits for, call pgtrickle.refresh_stream_table(), or try again.";
+    case Obstacle::read_only:
+        return "Read it before SET TRANSACTION READ ONLY, and not by a function that is PARALLEL SAFE or RESTRICTED.";
+    case Obstacle::fixed_snapshot:
+        return "LOCK TABLE name IN ACCESS SHARE MODE as the first statement of the transaction refreshes it.";
+    case Obstacle::own_changes:
+        return "Commit first. In their own transactions, roles refresh what they own, and what is made directly from tables that "
+               "they may UPDATE, DELETE or TRUNCATE.";
+    default:
+        return "Call pgtrickle.refresh_stream_table(), or try again.";
+    }
+}
+
+} // namespace
+
+void require_populated(Oid relid, const Freshness &freshness)
+{
+    if (freshness.is_populated)
+        return;
+    bool is_to_be_lifted = freshness.obstacle == Obstacle::suspended || freshness.obstacle == Obstacle::held;
+    const char *detail = explain(relid, freshness.obstacle);
+    const char *hint = advise(relid, is_to_be_lifted ? freshness.obstacle : Obstacle::none);
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("stream table \"%s\" has not been populated", get_rel_name(relid)),
+                    freshness.obstacle != Obstacle::none ? errdetail("%s", detail) : 0, errhint("%s", hint)));
+}
+
+namespace {
+
+/* One WARNING a statement of the client, however many statements of functions it runs; and one a transaction of what its
+ * snapshot is the reason for, which stays what it is. */
+bool is_first_warning(Obstacle obstacle)
+{
+    static TimestampTz warned_at = 0;
+    static LocalTransactionId warned_in = InvalidLocalTransactionId;
+    bool is_first = warned_at != GetCurrentStatementStartTimestamp();
+    warned_at = GetCurrentStatementStartTimestamp();
+    if (obstacle != Obstacle::fixed_snapshot || !IsolationUsesXactSnapshot())
+        return is_first;
+    is_first = is_first && warned_in != own_local_xid();
+    warned_in = own_local_xid();
+    return is_first;
+}
+
+} // namespace
+
+void apply_on_stale(Oid relid, Obstacle obstacle)
+{
+    bool is_error = guc::on_stale == static_cast<int>(guc::OnStale::error);
+    if (!is_error && !is_first_warning(obstacle))
+        return;
+    const char *detail = explain(relid, obstacle);
+    const char *hint = advise(relid, obstacle);
+    ereport(is_error ? ERROR : WARNING,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("stream table \"%s\" is staler than it may be", get_rel_name(relid)),
+             errdetail("%s", detail), errhint("%s", hint)));
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,152 @@
+#include "fdw/read/planner_expansion.hpp"
+
+#include "definition/guc.hpp"
+#include "fdw/scan/write_rejection.hpp"
+#include "fdw/scan/storage_rte.hpp"
+#include "pg/versions/versions.hpp"
+#include "pg/walker.hpp"
+
+extern "C" {
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "executor/executor.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/planner.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+planner_hook_type previous_planner = nullptr;
+
+/* The parser notes every column referenced, by whatever part of the query. */
+bool is_expandable(const Query *query, const RangeTblEntry *entry, const Serving *serving)
+{
+    const Bitmapset *columns = rights_of(query, entry).columns;
+    if (serving->has_children && entry->inh)
+        return false;
+    int whole_row = 0 - FirstLowInvalidHeapAttributeNumber;
+    int first = bms_next_member(columns, -1);
+    if (first >= 0 && first < whole_row)
+        return false;
+    return !(serving->has_dropped_columns && bms_is_member(whole_row, columns));
+}
+
+/* One output column for each column of the foreign table, so that references keep their
+ * numbers; a dropped one is NULL. */
+List *output_columns(Relation table, const Serving *serving, const RangeTblEntry *storage)
+{
+    List *targets = NIL;
+    for (int i = 0; i < serving->column_count; i++) {
+        Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), i);
+        auto number = static_cast<AttrNumber>(i + 1);
+        Expr *value = column->attisdropped
+                          ? reinterpret_cast<Expr *>(makeNullConst(INT4OID, -1, InvalidOid))
+                          : reinterpret_cast<Expr *>(storage_column(storage, 2, serving->columns[i]));
+        targets = lappend(targets, makeTargetEntry(value, number, pstrdup(NameStr(column->attname)), false));
+    }
+    return targets;
+}
+
+Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const Serving *serving)
+{
+    RangeTblEntry *stream_table = makeNode(RangeTblEntry);
+    memcpy(stream_table, entry, sizeof(RangeTblEntry));
+    stream_table->inh = false;
+    stream_table->inFromCl = false;
+    Query *query = makeNode(Query);
+    query->commandType = CMD_SELECT;
+    query->canSetTag = true;
+    query->rtable = list_make1(stream_table);
+    const EntryRights rights = rights_of(outer, entry);
+    set_rights(query, stream_table, rights);
+    RangeTblEntry *storage = add_storage_entry(query, serving, entry->eref->aliasname, rights.read_as);
+    Relation table = table_open(entry->relid, NoLock);
+    query->targetList = output_columns(table, serving, storage);
+    table_close(table, NoLock);
+    RangeTblRef *from = makeNode(RangeTblRef);
+    from->rtindex = 2;
+    query->jointree = makeFromExpr(list_make1(from), nullptr);
+    return query;
+}
+
+/* The same that rewriting does to a view's entry. */
+void expand_entry(const Query *query, RangeTblEntry *entry, const Serving *serving)
+{
+    entry->subquery = query_over_storage(query, entry, serving);
+    /* Before anything is planned with the columns, as for a view. */
+    AskedRights asked;
+    keep_rights(&asked, entry->subquery);
+    check_rights(asked);
+    entry->rtekind = RTE_SUBQUERY;
+    entry->relkind = 0; /* relid stays, for whole rows to be of its type */
+    entry->inh = false;
+    leave_rights_to_subquery(entry);
+}
+
+/* A query may be planned twice. */
+bool is_expanded(const RangeTblEntry *entry)
+{
+    if (!OidIsValid(entry->relid) || entry->subquery->rtable == NIL)
+        return false;
+    auto *first = linitial_node(RangeTblEntry, entry->subquery->rtable);
+    return first->relkind == RELKIND_FOREIGN_TABLE && first->relid == entry->relid;
+}
+
+void visit_query(Query *query);
+
+bool visit_node(Node *node, void *)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query)) {
+        visit_query(reinterpret_cast<Query *>(node));
+        return false;
+    }
+    return walk_expression(node, visit_node, nullptr);
+}
+
+void visit_entry(const Query *query, RangeTblEntry *entry)
+{
+    if (entry->rtekind == RTE_SUBQUERY && !is_expanded(entry))
+        visit_query(entry->subquery);
+    if (entry->rtekind != RTE_RELATION || entry->relkind != RELKIND_FOREIGN_TABLE)
+        return;
+    if (!guc::enable_expansion || serving_of(entry->relid) == nullptr)
+        return;
+    const Serving *serving = serving_to_read(entry->relid);
+    if (is_expandable(query, entry, serving))
+        expand_entry(query, entry, serving);
+}
+
+void visit_query(Query *query)
+{
+    check_stack_depth();
+    refuse_writes_of(query);
+    ListCell *cell;
+    foreach (cell, query->cteList)
+        visit_node(lfirst_node(CommonTableExpr, cell)->ctequery, nullptr);
+    if (query->hasSubLinks)
+        walk_query(query, visit_node, nullptr, QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_CTE_SUBQUERIES);
+    foreach (cell, query->rtable)
+        visit_entry(query, lfirst_node(RangeTblEntry, cell));
+}
+
+PlannedStmt *plan_with_expansion(Query *query, const char *text, int options, ParamListInfo parameters)
+{
+    visit_query(query);
+    return previous_planner != nullptr ? previous_planner(query, text, options, parameters)
+                                       : standard_planner(query, text, options, parameters);
+}
+
+} // namespace
+
+void register_expansion()
+{
+    previous_planner = planner_hook;
+    planner_hook = plan_with_expansion;
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,118 @@
+#include "fdw/read/refresh_others.hpp"
+
+#include "definition/guc.hpp"
+#include "fdw/read/on_stale.hpp"
+#include "fdw/read/refresh_wait.hpp"
+#include "fdw/read/snapshot_state.hpp"
+#include "mailbox/mailbox.hpp"
+#include "refresh/group/upstreams_of_others.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "utils/snapmgr.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle {
+
+namespace {
+
+Oid *upstreams_of_others(const Oid *relids, int count, int *found_count)
+{
+    Oid *found = nullptr;
+    *found_count = enter([&] {
+        const std::vector<Oid> upstreams = refresh::upstreams_of_others({relids, relids + count});
+        found = call([&] { return static_cast<Oid *>(palloc(sizeof(Oid) * (upstreams.size() + 1))); });
+        std::copy(upstreams.begin(), upstreams.end(), found);
+        return static_cast<int>(upstreams.size());
+    });
+    return found;
+}
+
+bool is_populated_now(Oid relid)
+{
+    return state_seen(relid, nullptr).is_populated;
+}
+
+/* Of one that the manager is to refresh; none: it is to be asked. */
+Obstacle obstacle_to_asking(const mailbox::Look &look)
+{
+    if (!look.is_known)
+        return Obstacle::none;
+    return look.state.is_suspended ? Obstacle::suspended : look.state.is_failing ? Obstacle::failed : Obstacle::none;
+}
+
+/* Where a worker waits for this transaction, what is asked for is read as it stands: a statement on a source, that has a stream table of
+ * another role defined again, does not fail by that. */
+Obstacle ask(const Oid *relids, int count)
+{
+    Obstacle obstacle = Obstacle::none;
+    for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested)
+        obstacle = request_refresh(relids + first, std::min(count - first, mailbox::max_requested), OnDeadlock::give_up);
+    return obstacle;
+}
+
+/* A snapshot that is fixed does not show what the manager would do now; a fill takes one of its own (refresh.cpp). */
+bool is_under_fixed_snapshot(const Oid *relids, int count)
+{
+    return IsolationUsesXactSnapshot() && FirstSnapshotSet && std::all_of(relids, relids + count, is_populated_now);
+}
+
+Obstacle obstacle_as_of(Oid relid, Snapshot snapshot)
+{
+    return has_pending_changes(relid, snapshot) ? Obstacle::fixed_snapshot : Obstacle::none;
+}
+
+} // namespace
+
+LeftBehinds refresh_others(const Oid *relids, int count, bool goes_by_schedules)
+{
+    int upstream_count;
+    Oid *upstreams = upstreams_of_others(relids, count, &upstream_count);
+    LeftBehinds left = {static_cast<LeftBehind *>(palloc(sizeof(LeftBehind) * (upstream_count + 1))), 0};
+    auto *asked = static_cast<Oid *>(palloc(sizeof(Oid) * (upstream_count + 1)));
+    int asked_count = 0;
+    const TimestampTz now = GetCurrentTimestamp();
+    const bool is_fixed = is_under_fixed_snapshot(relids, count);
+    auto leave = [&](Oid relid, Obstacle obstacle) { left.list[left.count++] = {relid, obstacle}; };
+    for (int i = 0; i < upstream_count; i++) {
+        const Oid upstream = upstreams[i];
+        const mailbox::Look look = mailbox::look(upstream);
+        const bool is_populated = is_populated_now(upstream);
+        if (is_populated && (look.is_current() || (goes_by_schedules && judge(upstream, now).verdict == Verdict::serve)))
+            continue;
+        if (is_populated && is_fixed) {
+            if (Obstacle obstacle = obstacle_as_of(upstream, GetTransactionSnapshot()); obstacle != Obstacle::none)
+                leave(upstream, obstacle);
+        } else if (Obstacle obstacle = obstacle_to_asking(look); obstacle != Obstacle::none)
+            leave(upstream, obstacle);
+        else
+            asked[asked_count++] = upstream;
+    }
+    if (Obstacle obstacle = ask(asked, asked_count); obstacle != Obstacle::none)
+        for (int i = 0; i < asked_count; i++)
+            if (!mailbox::look(asked[i]).is_current())
+                leave(asked[i], obstacle);
+    /* What this transaction has changed is in none of them. */
+    for (int i = 0; i < upstream_count; i++) {
+        auto is_it = [&](const LeftBehind &one) { return one.relid == upstreams[i]; };
+        if (!goes_by_schedules && mailbox::own_part(upstreams[i]).has_changes && std::none_of(left.list, left.list + left.count, is_it))
+            leave(upstreams[i], Obstacle::own_changes);
+    }
+    return left;
+}
+
+bool reads_upstreams_of_others(const Oid *relids, int count)
+{
+    return enter([=] { return !refresh::upstreams_of_others({relids, relids + count}).empty(); });
+}
+
+void refresh_others_for(Oid relid)
+{
+    const LeftBehinds left = refresh_others(&relid, 1, false);
+    for (int i = 0; i < left.count; i++)
+        apply_on_stale(left.list[i].relid, left.list[i].obstacle);
+}
+
+} // namespace pgtrickle

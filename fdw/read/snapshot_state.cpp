@@ -1,0 +1,204 @@
+#include "fdw/read/snapshot_state.hpp"
+
+#include "capture/capture.hpp"
+#include "capture/log/log.hpp"
+#include "definition/definition.hpp"
+#include "definition/state/state.hpp"
+#include "fdw/scan/served_relation.hpp"
+#include "refresh/sets/refresh_sets.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/relcache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+namespace pgtrickle {
+
+namespace {
+
+StateSeen state_of(HeapTuple row, TupleDesc descriptor)
+{
+    Datum values[state::column_count];
+    bool nulls[state::column_count];
+    heap_deform_tuple(row, descriptor, values, nulls);
+    StateSeen seen;
+    seen.exists = true;
+    seen.is_own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->t_data));
+    seen.is_populated = DatumGetBool(values[state::is_populated - 1]);
+    seen.status = TextDatumGetCString(values[state::status - 1]);
+    if (!nulls[state::data_timestamp - 1])
+        seen.data_timestamp = DatumGetTimestampTz(values[state::data_timestamp - 1]);
+    if (!nulls[state::frontier - 1])
+        seen.frontier = OidOutputFunctionCall(F_PG_SNAPSHOT_OUT, values[state::frontier - 1]);
+    if (!nulls[state::own_xid - 1])
+        seen.own_xid = DatumGetUInt64(values[state::own_xid - 1]);
+    if (!nulls[state::own_seq - 1])
+        seen.own_seq = DatumGetInt32(values[state::own_seq - 1]);
+    return seen;
+}
+
+/* What counts as pending. */
+struct Counted {
+    bool restless; /* another answer without a change */
+    bool own_only; /* nothing by way of upstreams that have a schedule of their own and are refreshed without it */
+};
+
+bool keeps_own_schedule(Oid relid)
+{
+    const Serving *serving = serving_of(relid);
+    return serving != nullptr && !serving->schedule.is_on_change();
+}
+
+/* C++ frame. */
+bool is_bound(Oid relid, Oid upstream)
+{
+    refresh::bindings().follow_news();
+    refresh::bindings().look_around({relid});
+    const std::vector<Oid> &bond = refresh::bindings().bond_of(relid);
+    return std::binary_search(bond.begin(), bond.end(), upstream);
+}
+
+/* C++ frame. */
+std::optional<Frontier> frontier_of(const StateSeen &seen)
+{
+    if (seen.frontier == nullptr)
+        return {};
+    return Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq);
+}
+
+/* C++ frame. */
+bool is_pending(Oid source, const Frontier &frontier, Snapshot snapshot)
+{
+    return call([&] {
+        capture::lock_logs(source);
+        return capture::has_changes(source, frontier, snapshot);
+    });
+}
+
+/* C++ frame. Whether one of the sources of `relid` has a change that it has not taken in; `left` bounds the walk over
+ * upstream stream tables. */
+bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
+{
+    const StateSeen seen = call([=] { return state_seen(relid, snapshot); });
+    const std::optional<Frontier> frontier = frontier_of(seen);
+    if (--left < 0 || !frontier || seen.needs_reinit)
+        return true;
+    if (counted.restless && call([=] { return is_restless(relid); }))
+        return true;
+    for (const Source &source : definition::sources_of(relid)) {
+        if (is_pending(source.relid, *frontier, snapshot))
+            return true;
+        bool is_walked = source.kind == SourceKind::stream_table &&
+                         !(counted.own_only && call([&] { return keeps_own_schedule(source.relid); }) &&
+                           !is_bound(relid, source.relid));
+        if (is_walked && has_pending_below(source.relid, snapshot, counted, left))
+            return true;
+    }
+    return false;
+}
+
+/* C++ frame. Whether `relid` itself lacks a change that one of these may have taken in. Such a change the snapshot sees, and
+ * whoever lacks it has it pending. */
+bool may_lack(Oid relid, const std::vector<Frontier> &frontiers, Snapshot snapshot)
+{
+    const StateSeen seen = call([=] { return state_seen(relid, snapshot); });
+    const std::optional<Frontier> own = frontier_of(seen);
+    if (!own || seen.needs_reinit)
+        return true;
+    if (std::all_of(frontiers.begin(), frontiers.end(), [&](const Frontier &other) { return own->includes(other); }))
+        return false;
+    const std::vector<Source> sources = definition::sources_of(relid);
+    return std::any_of(sources.begin(), sources.end(),
+                       [&](const Source &source) { return is_pending(source.relid, *own, snapshot); });
+}
+
+/* C++ frame. Of one that reads others the frontier tells when it has taken them in, and not how old they were. */
+Oid first_behind(const Oid *relids, int count, Snapshot snapshot)
+{
+    std::vector<std::vector<Oid>> taken_in; /* by each, itself included */
+    for (int i = 0; i < count; i++) {
+        taken_in.push_back(definition::upstreams_of(relids[i]));
+        taken_in.back().push_back(relids[i]);
+    }
+    if (count == 0 || (count == 1 && taken_in.front().size() == 1))
+        return InvalidOid;
+    std::vector<Frontier> frontiers;
+    for (int i = 0; i < count; i++) {
+        std::optional<Frontier> frontier = frontier_of(call([=] { return state_seen(relids[i], snapshot); }));
+        if (!frontier)
+            return InvalidOid;
+        frontiers.push_back(*std::move(frontier));
+    }
+    for (int i = 0; i < count; i++)
+        if (std::any_of(taken_in[i].begin(), taken_in[i].end(), [&](Oid each) { return may_lack(each, frontiers, snapshot); }))
+            return relids[i];
+    return InvalidOid;
+}
+
+} // namespace
+
+StateSeen state_seen(Oid relid, Snapshot snapshot)
+{
+    StateSeen seen;
+    Oid states = state::state_table();
+    if (!OidIsValid(states))
+        return seen;
+    Relation table = table_open(states, AccessShareLock);
+    snapshot = RegisterSnapshot(snapshot != nullptr ? snapshot : GetCatalogSnapshot(states));
+    RelationGetIndexList(table); /* makes the primary key known */
+    ScanKeyData key;
+    ScanKeyInit(&key, state::relid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    SysScanDesc scan = systable_beginscan(table, table->rd_pkindex, true, snapshot, 1, &key);
+    HeapTuple row = systable_getnext(scan);
+    if (HeapTupleIsValid(row)) {
+        seen = state_of(row, RelationGetDescr(table));
+        seen.needs_reinit = state::marks_of(relid, snapshot).reason != nullptr;
+    }
+    systable_endscan(scan);
+    UnregisterSnapshot(snapshot);
+    table_close(table, AccessShareLock);
+    return seen;
+}
+
+void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot)
+{
+    HeapTuple row = SearchSysCache1(RELOID, ObjectIdGetDatum(storage));
+    if (!HeapTupleIsValid(row))
+        return; /* the scan will say so */
+    TransactionId creator = HeapTupleHeaderGetXmin(row->t_data);
+    bool is_seen = !TransactionIdIsNormal(creator) || HeapTupleHeaderXminFrozen(row->t_data) ||
+                   TransactionIdIsCurrentTransactionId(creator) || !XidInMVCCSnapshot(creator, snapshot);
+    ReleaseSysCache(row);
+    if (!is_seen)
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("could not read stream table \"%s\" under this transaction's snapshot",
+                               get_rel_name(relid)),
+                        errdetail("Its storage was made or altered after the snapshot was taken."),
+                        errhint("Retry the transaction.")));
+}
+
+bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only)
+{
+    return enter([=] {
+        int left = 1000;
+        return has_pending_below(relid, snapshot, {true, own_only}, left);
+    });
+}
+
+Oid one_behind(const Oid *relids, int count, Snapshot snapshot)
+{
+    return enter([=] { return first_behind(relids, count, snapshot); });
+}
+
+} // namespace pgtrickle

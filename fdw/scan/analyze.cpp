@@ -1,0 +1,131 @@
+/*
+ * ANALYZE of a stream table: its rows are sampled from the blocks of the storage, as a
+ * table's would be, and turned into rows of the foreign table. The planner uses the
+ * storage's statistics, so the storage is analysed with it, if it is not for its parent's sake.
+ */
+#include "fdw/scan/execution.hpp"
+
+#include "fdw/scan/served_relation.hpp"
+#include "pg/versions/versions.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "access/tableam.h"
+#include "commands/vacuum.h"
+#include "common/pg_prng.h"
+#include "executor/tuptable.h"
+#include "storage/bufmgr.h"
+#include "storage/procarray.h"
+#include "utils/sampling.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* The row of `table` that `stored`, a row of its storage, stands for. */
+HeapTuple row_of(Relation table, const AttrNumber *columns, TupleTableSlot *stored, Datum *values, bool *nulls)
+{
+    slot_getallattrs(stored);
+    for (int i = 0; i < RelationGetDescr(table)->natts; i++) {
+        AttrNumber column = columns[i];
+        nulls[i] = column == 0 || stored->tts_isnull[column - 1];
+        values[i] = nulls[i] ? Datum{0} : stored->tts_values[column - 1];
+    }
+    return heap_form_tuple(RelationGetDescr(table), values, nulls);
+}
+
+struct Reservoir {
+    HeapTuple *rows;
+    int size;
+    int used;
+    double seen;
+    double skip; /* rows to pass over; negative: to be drawn */
+    ReservoirStateData state;
+};
+
+/* Vitter's algorithm Z, as PostgreSQL's own sampling uses it. */
+void offer(Reservoir *reservoir, HeapTuple row)
+{
+    if (reservoir->used < reservoir->size) {
+        reservoir->rows[reservoir->used++] = row;
+        reservoir->seen += 1;
+        return;
+    }
+    if (reservoir->skip < 0)
+        reservoir->skip = reservoir_get_next_S(&reservoir->state, reservoir->seen, reservoir->size);
+    if (reservoir->skip <= 0) {
+        int replaced = static_cast<int>(reservoir->size * sampler_random_fract(&reservoir->state.randstate));
+        heap_freetuple(reservoir->rows[replaced]);
+        reservoir->rows[replaced] = row;
+    } else
+        heap_freetuple(row);
+    reservoir->skip -= 1;
+    reservoir->seen += 1;
+}
+
+int sample_rows(Relation table, int, HeapTuple *rows, int wanted, double *total_rows, double *total_dead_rows)
+{
+    const Serving *serving = serving_to_read(RelationGetRelid(table));
+    int count = RelationGetDescr(table)->natts;
+    auto *columns = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (count + 1)));
+    memcpy(columns, serving->columns, sizeof(AttrNumber) * count);
+    Relation storage = table_open(serving->storage, NoLock);
+    auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
+    auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 1)));
+
+    BlockNumber blocks = RelationGetNumberOfBlocks(storage);
+    BlockSamplerData sampler;
+    BlockSampler_Init(&sampler, blocks, wanted, pg_prng_uint32(&pg_global_prng_state));
+    Reservoir reservoir = {rows, wanted, 0, 0, -1, {}};
+    reservoir_init_selection_state(&reservoir.state, wanted);
+    TransactionId oldest = GetOldestNonRemovableTransactionId(storage);
+    TableScanDesc scan = table_beginscan_analyze(storage);
+    TupleTableSlot *slot = table_slot_create(storage, nullptr);
+    double live = 0;
+    double dead = 0;
+    SampledBlocks sampled = {scan, &sampler};
+    while (to_next_block(&sampled)) {
+        analyze_delay_point();
+        while (table_scan_analyze_next_tuple(scan, oldest, &live, &dead, slot))
+            offer(&reservoir, row_of(table, columns, slot, values, nulls));
+    }
+    end_sampled_blocks(&sampled);
+    ExecDropSingleTupleTableSlot(slot);
+    table_endscan(scan);
+    table_close(storage, NoLock);
+    double share = sampler.m > 0 ? static_cast<double>(blocks) / sampler.m : 0;
+    *total_rows = static_cast<double>(static_cast<int64>(reservoir.seen * share + 0.5));
+    *total_dead_rows = static_cast<double>(static_cast<int64>(dead * share + 0.5));
+    return reservoir.used;
+}
+
+/* Whether ANALYZE is at work on an inheritance parent, of which the stream table is a child. It cannot be nested there, as it
+ * keeps its memory context in a static variable; and that context, the current one or one above it, is all that tells. */
+bool is_within_a_sample()
+{
+    for (MemoryContext context = CurrentMemoryContext; context != nullptr; context = context->parent)
+        if (strcmp(context->name, "Analyze") == 0)
+            return true;
+    return false;
+}
+
+} // namespace
+
+bool analyze_stream_table(Relation table, AcquireSampleRowsFunc *sample, BlockNumber *pages)
+{
+    Oid storage_oid = serving_to_read(RelationGetRelid(table))->storage;
+    Relation storage = table_open(storage_oid, NoLock);
+    *pages = RelationGetNumberOfBlocks(storage);
+    table_close(storage, NoLock);
+    *sample = sample_rows;
+    VacuumParams parameters = {};
+    parameters.options = VACOPT_ANALYZE;
+    parameters.log_min_duration = -1;
+    if (!is_within_a_sample())
+        analyze_rel(storage_oid, nullptr, &parameters, NIL, IsInTransactionBlock(false), nullptr);
+    return true;
+}
+
+} // namespace pgtrickle

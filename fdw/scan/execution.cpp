@@ -1,0 +1,206 @@
+/*
+ * Execution of a nested scan.
+ *
+ * The nested plan is started at the first fetch, in the memory of the outer statement (a
+ * fetch is called in memory that is reset per row), and with the outer statement's
+ * snapshot. It is run by the standard executor, not through its hooks: it is a part of the
+ * outer statement, which they have seen.
+ */
+#include "fdw/scan/execution.hpp"
+
+#include "fdw/scan/served_relation.hpp"
+
+extern "C" {
+#include "access/parallel.h"
+#include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
+#include "storage/lmgr.h"
+#include "tcop/dest.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* Lives in the outer statement's memory. */
+struct NestedScan {
+    PlannedStmt *plan;
+    int column_count;       /* of the nested plan's output, sort columns aside */
+    AttrNumber *columns;    /* the foreign table's column of each */
+    QueryDesc *query;       /* null: not running */
+    bool has_to_rewind;     /* before the next fetch */
+    List *parameter_states; /* ExprStates of the outer scan */
+    ParamListInfo parameters;
+    MemoryContext parameter_memory; /* of values by reference */
+};
+
+template <class Type> Type *part(ForeignScanState *node, ScanPrivate which)
+{
+    List *kept = castNode(ForeignScan, node->ss.ps.plan)->fdw_private;
+    return static_cast<Type *>(list_nth(kept, static_cast<int>(which)));
+}
+
+NestedScan *scan_of(ForeignScanState *node)
+{
+    return static_cast<NestedScan *>(node->fdw_state);
+}
+
+/* A valid cached plan reaches the executor without the locks of its nested plan. */
+void lock_relations(PlannedStmt *plan)
+{
+    ListCell *cell;
+    foreach (cell, plan->rtable) {
+        auto *entry = lfirst_node(RangeTblEntry, cell);
+        if (entry->rtekind == RTE_RELATION)
+            LockRelationOid(entry->relid, AccessShareLock);
+    }
+}
+
+void prepare_parameters(ForeignScanState *node, NestedScan *scan)
+{
+    List *expressions = castNode(ForeignScan, node->ss.ps.plan)->fdw_exprs;
+    int count = list_length(expressions);
+    scan->parameter_states = ExecInitExprList(expressions, &node->ss.ps);
+    scan->parameters = makeParamList(count);
+    for (int i = 0; i < count; i++)
+        scan->parameters->params[i].ptype = exprType(static_cast<Node *>(list_nth(expressions, i)));
+    if (count > 0)
+        scan->parameter_memory =
+            AllocSetContextCreate(CurrentMemoryContext, "parameters of a nested scan", ALLOCSET_SMALL_SIZES);
+}
+
+void set_parameters(ForeignScanState *node, NestedScan *scan)
+{
+    if (scan->parameter_memory == nullptr)
+        return;
+    MemoryContextReset(scan->parameter_memory);
+    ListCell *cell;
+    foreach (cell, scan->parameter_states) {
+        ParamExternData *parameter = &scan->parameters->params[foreach_current_index(cell)];
+        parameter->value = ExecEvalExprSwitchContext(static_cast<ExprState *>(lfirst(cell)),
+                                                     node->ss.ps.ps_ExprContext, &parameter->isnull);
+        int16 length;
+        bool is_by_value;
+        get_typlenbyval(parameter->ptype, &length, &is_by_value);
+        if (parameter->isnull || is_by_value)
+            continue;
+        MemoryContext outer = MemoryContextSwitchTo(scan->parameter_memory);
+        parameter->value = datumCopy(parameter->value, is_by_value, length);
+        MemoryContextSwitchTo(outer);
+    }
+}
+
+void start(ForeignScanState *node, NestedScan *scan, int flags)
+{
+    scan->query = CreateQueryDesc(scan->plan, "", node->ss.ps.state->es_snapshot, InvalidSnapshot,
+                                  None_Receiver, scan->parameters, nullptr, 0);
+    standard_ExecutorStart(scan->query, flags | EXEC_FLAG_SKIP_TRIGGERS);
+}
+
+void stop(NestedScan *scan)
+{
+    if (scan->query == nullptr)
+        return;
+    if ((scan->query->estate->es_top_eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
+        standard_ExecutorFinish(scan->query);
+    standard_ExecutorEnd(scan->query);
+    FreeQueryDesc(scan->query);
+    scan->query = nullptr;
+}
+
+/* A plain scan looks at its parameters again when it is rescanned. Other nodes may keep
+ * what they computed (a sort, partitions pruned at the start) as they know only parameters
+ * of the executor: with other values they start anew. */
+bool can_rewind(NestedScan *scan)
+{
+    if (scan->parameter_memory == nullptr)
+        return true;
+    switch (nodeTag(scan->plan->planTree)) {
+    case T_SeqScan:
+    case T_IndexScan:
+    case T_IndexOnlyScan:
+    case T_BitmapHeapScan:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void make_ready(ForeignScanState *node, NestedScan *scan)
+{
+    scan->has_to_rewind = false;
+    set_parameters(node, scan);
+    MemoryContext row = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+    if (scan->query != nullptr && can_rewind(scan))
+        ExecReScan(scan->query->planstate);
+    else {
+        stop(scan);
+        start(node, scan, 0);
+    }
+    MemoryContextSwitchTo(row);
+}
+
+} // namespace
+
+void scan_begin(ForeignScanState *node, int flags)
+{
+    auto *scan = static_cast<NestedScan *>(palloc0(sizeof(NestedScan)));
+    node->fdw_state = scan;
+    scan->plan = part<PlannedStmt>(node, ScanPrivate::plan);
+    List *columns = part<List>(node, ScanPrivate::columns);
+    scan->column_count = list_length(columns);
+    scan->columns = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (scan->column_count + 1)));
+    ListCell *cell;
+    foreach (cell, columns)
+        scan->columns[foreach_current_index(cell)] = static_cast<AttrNumber>(lfirst_int(cell));
+    /* Columns that nobody needs stay NULL. */
+    TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+    memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
+    lock_relations(scan->plan);
+    prepare_parameters(node, scan);
+    if (flags & EXEC_FLAG_EXPLAIN_ONLY)
+        start(node, scan, EXEC_FLAG_EXPLAIN_ONLY);
+    else
+        scan->has_to_rewind = true;
+}
+
+TupleTableSlot *scan_iterate(ForeignScanState *node)
+{
+    NestedScan *scan = scan_of(node);
+    if (scan->has_to_rewind)
+        make_ready(node, scan);
+    TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+    ExecClearTuple(slot);
+    MemoryContext row = MemoryContextSwitchTo(scan->query->estate->es_query_cxt);
+    TupleTableSlot *nested = ExecProcNode(scan->query->planstate);
+    MemoryContextSwitchTo(row);
+    if (TupIsNull(nested))
+        return slot;
+    slot_getsomeattrs(nested, scan->column_count);
+    for (int i = 0; i < scan->column_count; i++) {
+        slot->tts_values[scan->columns[i] - 1] = nested->tts_values[i];
+        slot->tts_isnull[scan->columns[i] - 1] = nested->tts_isnull[i];
+    }
+    return ExecStoreVirtualTuple(slot);
+}
+
+void scan_rescan(ForeignScanState *node)
+{
+    scan_of(node)->has_to_rewind = true;
+}
+
+void scan_end(ForeignScanState *node)
+{
+    NestedScan *scan = scan_of(node);
+    if (scan != nullptr)
+        stop(scan);
+}
+
+QueryDesc *nested_query(ForeignScanState *node)
+{
+    return scan_of(node)->query;
+}
+
+} // namespace pgtrickle

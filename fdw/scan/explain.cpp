@@ -1,0 +1,56 @@
+/*
+ * EXPLAIN of a nested scan: the heap that the rows come from, and the plan that reads it.
+ */
+#include "fdw/scan/execution.hpp"
+#include "fdw/scan/served_relation.hpp"
+#include "pg/relation_name.hpp"
+
+extern "C" {
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* The nested plan as text: of a plan that has been started, if only to be explained. */
+char *plan_text(QueryDesc *query, const ExplainState *outer)
+{
+    ExplainState *nested = NewExplainState();
+    nested->verbose = outer->verbose;
+    nested->costs = outer->costs;
+    ExplainPrintPlan(nested, query);
+    return nested->str->data;
+}
+
+void print_lines(char *text, ExplainState *es)
+{
+    for (char *line = text; line != nullptr && *line != '\0';) {
+        char *end = strchr(line, '\n');
+        if (end != nullptr)
+            *end = '\0';
+        appendStringInfoSpaces(es->str, es->indent * 2);
+        appendStringInfo(es->str, "  %s\n", line);
+        line = end != nullptr ? end + 1 : nullptr;
+    }
+}
+
+} // namespace
+
+void scan_explain(ForeignScanState *node, ExplainState *es)
+{
+    const Serving *serving = serving_of(RelationGetRelid(node->ss.ss_currentRelation));
+    ExplainPropertyText("Storage", quoted_relation_name(serving->storage), es);
+    QueryDesc *query = nested_query(node);
+    if (query == nullptr) /* never fetched from */
+        return;
+    char *text = plan_text(query, es);
+    if (es->format == EXPLAIN_FORMAT_TEXT) {
+        appendStringInfoSpaces(es->str, es->indent * 2);
+        appendStringInfoString(es->str, "Nested Plan:\n");
+        print_lines(text, es);
+    } else
+        ExplainPropertyText("Nested Plan", text, es);
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,65 @@
+/*
+ * The handler of the wrapper: which function answers which call of PostgreSQL. Scans are
+ * real (scan.hpp); every way to change a stream table by hand is refused (refuse.hpp).
+ */
+#include "fdw/scan/write_rejection.hpp"
+#include "fdw/scan/execution.hpp"
+
+extern "C" {
+#include "parser/parsetree.h"
+}
+
+namespace {
+
+/* Rules and information_schema ask; nothing can be written to a stream table. */
+int updatable_commands(Relation)
+{
+    return 0;
+}
+
+/* Planning an UPDATE or DELETE comes here first, an INSERT to plan_modify. */
+void add_row_identity(PlannerInfo *root, Index, RangeTblEntry *, Relation table)
+{
+    pgtrickle::refuse_dml_of(root->parse, RelationGetRelid(table));
+}
+
+List *plan_modify(PlannerInfo *root, ModifyTable *, Index target, int)
+{
+    pgtrickle::refuse_dml_of(root->parse, planner_rt_fetch(target, root)->relid);
+}
+
+void truncate(List *tables, DropBehavior, bool)
+{
+    pgtrickle::refuse_direct_dml(RelationGetRelid(static_cast<Relation>(linitial(tables))));
+}
+
+/* A stream table beside locked tables is read as it is; its own rows cannot be locked. */
+RowMarkType row_mark_type(RangeTblEntry *entry, LockClauseStrength strength)
+{
+    if (strength != LCS_NONE)
+        pgtrickle::refuse_row_locks(entry->relid);
+    return ROW_MARK_COPY;
+}
+
+} // namespace
+
+SQL_FUNCTION(pgtrickle_fdw_handler)
+{
+    FdwRoutine *routine = pgtrickle::call([] { return makeNode(FdwRoutine); });
+    routine->GetForeignRelSize = pgtrickle::scan_rel_size;
+    routine->GetForeignPaths = pgtrickle::scan_paths;
+    routine->GetForeignPlan = pgtrickle::scan_plan;
+    routine->BeginForeignScan = pgtrickle::scan_begin;
+    routine->IterateForeignScan = pgtrickle::scan_iterate;
+    routine->ReScanForeignScan = pgtrickle::scan_rescan;
+    routine->EndForeignScan = pgtrickle::scan_end;
+    routine->ReparameterizeForeignPathByChild = pgtrickle::scan_reparameterize;
+    routine->ExplainForeignScan = pgtrickle::scan_explain;
+    routine->AnalyzeForeignTable = pgtrickle::analyze_stream_table;
+    routine->IsForeignRelUpdatable = updatable_commands;
+    routine->AddForeignUpdateTargets = add_row_identity;
+    routine->PlanForeignModify = plan_modify;
+    routine->ExecForeignTruncate = truncate;
+    routine->GetForeignRowMarkType = row_mark_type;
+    return PointerGetDatum(routine);
+}

@@ -1,0 +1,146 @@
+#include "fdw/scan/nested_query.hpp"
+
+#include "fdw/scan/storage_rte.hpp"
+#include "pg/walker.hpp"
+
+extern "C" {
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/planner.h"
+#include "optimizer/restrictinfo.h"
+#include "parser/parse_clause.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+bool is_bound_outside(Node *node, void *rel)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Var)) {
+        auto *var = reinterpret_cast<Var *>(node);
+        bool is_own = static_cast<Index>(var->varno) == *static_cast<Index *>(rel);
+        return is_own && var->varattno <= 0; /* system columns and whole rows are made outside */
+    }
+    if (IsA(node, PlaceHolderVar) || IsA(node, CurrentOfExpr) || IsA(node, SubPlan) ||
+        IsA(node, AlternativeSubPlan) || IsA(node, SubLink) || IsA(node, Aggref) || IsA(node, WindowFunc))
+        return true;
+    return walk_expression(node, is_bound_outside, rel);
+}
+
+struct Translation {
+    Index rel;
+    const AttrNumber *columns;
+    RangeTblEntry *storage;
+    List *parameters;
+};
+
+Node *outside_value(Node *expression, Translation *translation)
+{
+    int number = 0;
+    ListCell *cell;
+    foreach (cell, translation->parameters) {
+        number++;
+        if (equal(lfirst(cell), expression))
+            break;
+    }
+    if (cell == nullptr) {
+        translation->parameters = lappend(translation->parameters, copyObject(expression));
+        number = list_length(translation->parameters);
+    }
+    Param *parameter = makeNode(Param);
+    parameter->paramkind = PARAM_EXTERN;
+    parameter->paramid = number;
+    parameter->paramtype = exprType(expression);
+    parameter->paramtypmod = exprTypmod(expression);
+    parameter->paramcollid = exprCollation(expression);
+    parameter->location = -1;
+    return reinterpret_cast<Node *>(parameter);
+}
+
+Node *translate(Node *node, void *context)
+{
+    auto *translation = static_cast<Translation *>(context);
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, Var)) {
+        auto *var = reinterpret_cast<Var *>(node);
+        if (static_cast<Index>(var->varno) != translation->rel)
+            return outside_value(node, translation);
+        AttrNumber column = translation->columns[var->varattno - 1];
+        return reinterpret_cast<Node *>(storage_column(translation->storage, 1, column));
+    }
+    if (IsA(node, Param))
+        return outside_value(node, translation);
+    return mutate_expression(node, translate, context);
+}
+
+List *sort_clauses(Query *query, const Translation &translation, const SortColumn *order, int order_count)
+{
+    List *clauses = NIL;
+    for (int i = 0; i < order_count; i++) {
+        AttrNumber column = translation.columns[order[i].column - 1];
+        Var *var = storage_column(translation.storage, 1, column);
+        auto number = static_cast<AttrNumber>(list_length(query->targetList) + 1);
+        TargetEntry *target = makeTargetEntry(reinterpret_cast<Expr *>(var), number, nullptr, true);
+        target->ressortgroupref = static_cast<Index>(i + 1);
+        query->targetList = lappend(query->targetList, target);
+        SortGroupClause *clause = makeNode(SortGroupClause);
+        clause->tleSortGroupRef = target->ressortgroupref;
+        clause->eqop = order[i].equals;
+        clause->sortop = order[i].less_than;
+        clause->nulls_first = order[i].nulls_first;
+        clauses = lappend(clauses, clause);
+    }
+    return clauses;
+}
+
+} // namespace
+
+bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause)
+{
+    /* What a security barrier has to see first must not be overtaken. */
+    if (clause->security_level > rel->baserestrict_min_security && !clause->leakproof)
+        return false;
+    auto *expression = reinterpret_cast<Node *>(clause->clause);
+    return !clause->pseudoconstant && !is_bound_outside(expression, &rel->relid) &&
+           !contain_volatile_functions(expression);
+}
+
+NestedPlan plan_nested(RelOptInfo *rel, const Serving *serving, Oid read_as, List *columns, List *clauses,
+                       const SortColumn *order, int order_count)
+{
+    Query *query = makeNode(Query);
+    RangeTblEntry *storage = add_storage_entry(query, serving, "storage", read_as);
+    Translation translation = {rel->relid, serving->columns, storage, NIL};
+    query->commandType = CMD_SELECT;
+    query->canSetTag = true;
+    ListCell *cell;
+    foreach (cell, columns) {
+        Var *var = storage_column(storage, 1, serving->columns[lfirst_int(cell) - 1]);
+        auto number = static_cast<AttrNumber>(list_length(query->targetList) + 1);
+        query->targetList = lappend(query->targetList,
+                                    makeTargetEntry(reinterpret_cast<Expr *>(var), number, nullptr, false));
+    }
+    List *quals = NIL;
+    foreach (cell, clauses)
+        quals = lappend(quals, translate(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause),
+                                         &translation));
+    query->sortClause = sort_clauses(query, translation, order, order_count);
+    RangeTblRef *from = makeNode(RangeTblRef);
+    from->rtindex = 1;
+    query->jointree = makeFromExpr(
+        list_make1(from), quals == NIL ? nullptr : reinterpret_cast<Node *>(make_ands_explicit(quals)));
+    NestedPlan nested;
+    nested.plan = standard_planner(query, "", order_count > 0 ? CURSOR_OPT_FAST_PLAN : 0, nullptr);
+    nested.columns = columns;
+    nested.parameters = translation.parameters;
+    return nested;
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,344 @@
+/*
+ * Planning of a nested scan: size, paths (plain, ordered by the storage's indexes,
+ * parameterised by join clauses), and the scan node. Each path keeps the nested plan that
+ * it was costed by.
+ *
+ * `serving` is looked up anew wherever it is needed: planning the nested query may accept
+ * an invalidation and rebuild it.
+ */
+#include "fdw/scan/nested_query.hpp"
+#include "pg/relation_owner.hpp"
+#include "fdw/scan/execution.hpp"
+#include "pg/versions/versions.hpp"
+
+extern "C" {
+#include "access/relation.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_index.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/appendinfo.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "optimizer/plancat.h"
+#include "optimizer/planmain.h"
+#include "optimizer/restrictinfo.h"
+#include "parser/parsetree.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* What a path keeps in fdw_private. */
+enum class PathPrivate : int { plan, columns, parameters, nested_clauses };
+
+/* What RelOptInfo.fdw_private points to while its paths are made. */
+struct ScanPlanning {
+    List *columns; /* needed above the scan, or by clauses evaluated in it */
+    List *nested_clauses;
+    List *own_clauses;
+};
+
+template <class Type> Type *part(List *list, PathPrivate which)
+{
+    return static_cast<Type *>(list_nth(list, static_cast<int>(which)));
+}
+
+/* Columns of `rel` that the scan has to return, all live ones for a whole row. */
+List *needed_columns(RelOptInfo *rel, const Serving *serving, List *own_clauses)
+{
+    Bitmapset *used = nullptr;
+    pull_varattnos(reinterpret_cast<Node *>(rel->reltarget->exprs), rel->relid, &used);
+    ListCell *cell;
+    foreach (cell, own_clauses)
+        pull_varattnos(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause), rel->relid, &used);
+    bool is_whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
+    List *columns = NIL;
+    for (int column = 1; column <= serving->column_count; column++)
+        if (serving->columns[column - 1] != 0 &&
+            (is_whole_row || bms_is_member(column - FirstLowInvalidHeapAttributeNumber, used)))
+            columns = lappend_int(columns, column);
+    return columns;
+}
+
+/* Those of `restrictions` that the nested query cannot evaluate. */
+List *clauses_left_to_the_scan(RelOptInfo *rel, List *restrictions)
+{
+    List *left = NIL;
+    ListCell *cell;
+    foreach (cell, restrictions) {
+        auto *clause = lfirst_node(RestrictInfo, cell);
+        if (!can_be_nested(rel, clause))
+            left = lappend(left, clause);
+    }
+    return left;
+}
+
+/* The role whose privileges decide which statistics may be used. What a parent is read through is readable with the
+ * parent, as for any table: a role that may SELECT the whole of that reads its child as the child's owner. */
+Oid read_as(PlannerInfo *root, RelOptInfo *rel, Oid relid)
+{
+    const Oid user = OidIsValid(rel->userid) ? rel->userid : GetUserId();
+    Index parent = rel->relid;
+    while (root->append_rel_array != nullptr && root->append_rel_array[parent] != nullptr &&
+           planner_rt_fetch(root->append_rel_array[parent]->parent_relid, root)->rtekind == RTE_RELATION)
+        parent = root->append_rel_array[parent]->parent_relid;
+    const RangeTblEntry *entry = planner_rt_fetch(parent, root);
+    if (parent == rel->relid || entry->securityQuals != NIL ||
+        pg_class_aclcheck(entry->relid, user, ACL_SELECT) != ACLCHECK_OK)
+        return rel->userid;
+    return owner_of_relation(relid);
+}
+
+struct PathShape {
+    List *pathkeys = NIL;
+    const SortColumn *order = nullptr;
+    int order_count = 0;
+    ParamPathInfo *parameterised = nullptr;
+};
+
+void add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid, const PathShape &shape)
+{
+    auto *planning = static_cast<ScanPlanning *>(rel->fdw_private);
+    List *nested = list_copy(planning->nested_clauses);
+    List *own = list_copy(planning->own_clauses);
+    /* A rel with lateral references is parameterised in any case. */
+    ParamPathInfo *parameterised = shape.parameterised != nullptr
+                                       ? shape.parameterised
+                                       : get_baserel_parampathinfo(root, rel, rel->lateral_relids);
+    if (parameterised != nullptr) {
+        ListCell *cell;
+        foreach (cell, parameterised->ppi_clauses) {
+            auto *clause = lfirst_node(RestrictInfo, cell);
+            if (can_be_nested(rel, clause))
+                nested = lappend(nested, clause);
+            else
+                own = lappend(own, clause);
+        }
+    }
+    const Serving *serving = serving_of(relid);
+    List *columns = needed_columns(rel, serving, own);
+    NestedPlan plan = plan_nested(rel, serving, read_as(root, rel, relid), columns, nested, shape.order, shape.order_count);
+    double rows = parameterised != nullptr ? parameterised->ppi_rows : rel->rows;
+    QualCost own_cost;
+    cost_qual_eval(&own_cost, own, root);
+    Plan *top = plan.plan->planTree;
+    Cost startup = top->startup_cost + own_cost.startup;
+    Cost total = top->total_cost + own_cost.startup + (own_cost.per_tuple + cpu_tuple_cost) * top->plan_rows;
+    Relids outer = parameterised != nullptr ? parameterised->ppi_req_outer : nullptr;
+    List *kept = list_make4(plan.plan, plan.columns, plan.parameters, nested);
+    add_path(rel, foreign_path(root, rel, rows, startup, total, shape.pathkeys, outer, kept));
+}
+
+/* ---- ordered by an index of the storage ---------------------------------------------- */
+
+AttrNumber column_stored_as(const Serving *serving, AttrNumber stored)
+{
+    for (int i = 0; i < serving->column_count; i++)
+        if (stored != 0 && serving->columns[i] == stored)
+            return static_cast<AttrNumber>(i + 1);
+    return 0;
+}
+
+/* How far the query's pathkeys follow from reading `index` in one direction: pathkeys, and
+ * in `order` what the nested query sorts by. Plain columns with the default order of NULLs
+ * only. */
+List *order_of_index(PlannerInfo *root, RelOptInfo *rel, Relation table, const Serving *serving,
+                     Relation index, bool is_backward, SortColumn *order, int *order_count)
+{
+    List *pathkeys = NIL;
+    *order_count = 0;
+    for (int i = 0; i < index->rd_index->indnkeyatts; i++) {
+        AttrNumber column = column_stored_as(serving, index->rd_index->indkey.values[i]);
+        bool is_descending = (index->rd_indoption[i] & INDOPTION_DESC) != 0;
+        bool has_nulls_first = (index->rd_indoption[i] & INDOPTION_NULLS_FIRST) != 0;
+        if (column == 0 || is_descending != has_nulls_first)
+            break;
+        Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(table), column - 1);
+        if (index->rd_indcollation[i] != attribute->attcollation)
+            break;
+        bool is_reverse = is_descending != is_backward;
+        Oid type = index->rd_opcintype[i];
+        Oid operation = get_opfamily_member(index->rd_opfamily[i], type, type,
+                                            is_reverse ? BTGreaterStrategyNumber : BTLessStrategyNumber);
+        Oid equals = get_opfamily_member(index->rd_opfamily[i], type, type, BTEqualStrategyNumber);
+        if (!OidIsValid(operation) || !OidIsValid(equals))
+            break;
+        Var *var = makeVar(static_cast<int>(rel->relid), column, attribute->atttypid, attribute->atttypmod,
+                           attribute->attcollation, 0);
+        List *key = known_pathkeys(root, reinterpret_cast<Expr *>(var), operation, rel->relids);
+        if (key == NIL)
+            break;
+        if (!list_member_ptr(pathkeys, linitial(key)))
+            pathkeys = lappend(pathkeys, linitial(key));
+        order[(*order_count)++] = {column, operation, equals, is_reverse};
+    }
+    return pathkeys;
+}
+
+void add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
+{
+    Relation table = table_open(relid, NoLock);
+    Relation storage = table_open(serving_of(relid)->storage, NoLock);
+    List *indexes = RelationGetIndexList(storage);
+    ListCell *cell;
+    foreach (cell, indexes) {
+        Relation index = relation_open(lfirst_oid(cell), AccessShareLock);
+        bool is_usable = index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indisvalid &&
+                         RelationGetIndexPredicate(index) == NIL;
+        for (bool is_backward : {false, true}) {
+            if (!is_usable)
+                break;
+            SortColumn order[INDEX_MAX_KEYS];
+            PathShape shape;
+            shape.pathkeys = order_of_index(root, rel, table, serving_of(relid), index, is_backward, order,
+                                            &shape.order_count);
+            shape.order = order;
+            shape.pathkeys = truncate_useless_pathkeys(root, rel, shape.pathkeys);
+            if (shape.pathkeys != NIL)
+                add_scan_path(root, rel, relid, shape);
+        }
+        relation_close(index, NoLock);
+    }
+    table_close(storage, NoLock);
+    table_close(table, NoLock);
+}
+
+/* ---- parameterised by join clauses ---------------------------------------------------- */
+
+struct WantedColumn {
+    AttrNumber column;
+};
+
+bool is_wanted_column(PlannerInfo *, RelOptInfo *rel, EquivalenceClass *, EquivalenceMember *member,
+                      void *wanted)
+{
+    Node *expression = reinterpret_cast<Node *>(member->em_expr);
+    while (expression != nullptr && IsA(expression, RelabelType))
+        expression = reinterpret_cast<Node *>(reinterpret_cast<RelabelType *>(expression)->arg);
+    if (expression == nullptr || !IsA(expression, Var))
+        return false;
+    auto *var = reinterpret_cast<Var *>(expression);
+    return static_cast<Index>(var->varno) == rel->relid &&
+           var->varattno == static_cast<WantedColumn *>(wanted)->column;
+}
+
+/* Columns that lead an index: a clause on another one would make the nested query scan the
+ * whole storage for each outer row. */
+List *leading_columns(const Serving *serving)
+{
+    List *columns = NIL;
+    Relation storage = table_open(serving->storage, NoLock);
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(storage)) {
+        Relation index = relation_open(lfirst_oid(cell), AccessShareLock);
+        AttrNumber column = column_stored_as(serving, index->rd_index->indkey.values[0]);
+        if (column != 0)
+            columns = list_append_unique_int(columns, column);
+        relation_close(index, NoLock);
+    }
+    table_close(storage, NoLock);
+    return columns;
+}
+
+List *add_parameterisation(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *clause, List *known)
+{
+    if (!join_clause_is_movable_to(clause, rel) || !can_be_nested(rel, clause))
+        return known;
+    Relids outer = bms_union(clause->clause_relids, rel->lateral_relids);
+    outer = bms_del_member(outer, static_cast<int>(rel->relid));
+    if (bms_is_empty(outer))
+        return known;
+    return list_append_unique_ptr(known, get_baserel_parampathinfo(root, rel, outer));
+}
+
+void add_parameterised_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
+{
+    List *parameterisations = NIL;
+    ListCell *cell;
+    foreach (cell, rel->joininfo)
+        parameterisations =
+            add_parameterisation(root, rel, lfirst_node(RestrictInfo, cell), parameterisations);
+    if (rel->has_eclass_joins) {
+        foreach (cell, leading_columns(serving_of(relid))) {
+            WantedColumn wanted = {static_cast<AttrNumber>(lfirst_int(cell))};
+            List *clauses = generate_implied_equalities_for_column(root, rel, is_wanted_column, &wanted,
+                                                                   rel->lateral_referencers);
+            ListCell *inner;
+            foreach (inner, clauses)
+                parameterisations =
+                    add_parameterisation(root, rel, lfirst_node(RestrictInfo, inner), parameterisations);
+        }
+    }
+    foreach (cell, parameterisations) {
+        PathShape shape;
+        shape.parameterised = static_cast<ParamPathInfo *>(lfirst(cell));
+        add_scan_path(root, rel, relid, shape);
+    }
+}
+
+} // namespace
+
+void scan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
+{
+    Oid storage_oid = serving_to_read(relid)->storage;
+    Relation storage = table_open(storage_oid, NoLock);
+    double visible_fraction;
+    estimate_rel_size(storage, nullptr, &rel->pages, &rel->tuples, &visible_fraction);
+    table_close(storage, NoLock);
+    set_baserel_size_estimates(root, rel);
+    auto *planning = static_cast<ScanPlanning *>(palloc0(sizeof(ScanPlanning)));
+    planning->own_clauses = clauses_left_to_the_scan(rel, rel->baserestrictinfo);
+    planning->nested_clauses = list_difference_ptr(rel->baserestrictinfo, planning->own_clauses);
+    rel->fdw_private = planning;
+}
+
+void scan_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
+{
+    add_scan_path(root, rel, relid, PathShape{});
+    if (has_useful_pathkeys(root, rel))
+        add_ordered_paths(root, rel, relid);
+    add_parameterised_paths(root, rel, relid);
+}
+
+ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid, ForeignPath *path, List *tlist, List *clauses,
+                       Plan *)
+{
+    auto *plan = part<PlannedStmt>(path->fdw_private, PathPrivate::plan);
+    auto *columns = part<List>(path->fdw_private, PathPrivate::columns);
+    auto *parameters = part<List>(path->fdw_private, PathPrivate::parameters);
+    auto *nested = part<List>(path->fdw_private, PathPrivate::nested_clauses);
+    List *own = NIL;
+    List *recheck = NIL;
+    ListCell *cell;
+    foreach (cell, clauses) {
+        auto *clause = lfirst_node(RestrictInfo, cell);
+        if (list_member_ptr(nested, clause))
+            recheck = lappend(recheck, clause->clause);
+        else if (!clause->pseudoconstant)
+            own = lappend(own, clause->clause);
+    }
+    /* The statement's plan is invalid when something that the nested plan depends on changes. */
+    root->glob->relationOids = list_concat(root->glob->relationOids, list_copy(plan->relationOids));
+    root->glob->invalItems = list_concat(root->glob->invalItems, list_copy(plan->invalItems));
+    return make_foreignscan(tlist, own, rel->relid, parameters, list_make2(plan, columns), NIL, recheck,
+                            nullptr);
+}
+
+List *scan_reparameterize(PlannerInfo *root, List *kept, RelOptInfo *child)
+{
+    /* The parameters name columns of an outer parent; a path for its child reads the child's. */
+    kept = list_copy(kept);
+    ListCell *parameters = list_nth_cell(kept, static_cast<int>(PathPrivate::parameters));
+    lfirst(parameters) = adjust_to_child(root, static_cast<Node *>(lfirst(parameters)), child);
+    return kept;
+}
+
+} // namespace pgtrickle

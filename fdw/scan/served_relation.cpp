@@ -1,0 +1,250 @@
+#include "fdw/scan/served_relation.hpp"
+
+#include "definition/definition.hpp"
+#include "definition/guc.hpp"
+#include "definition/options.hpp"
+#include "pg/relation_listeners.hpp"
+#include "storage/storage.hpp"
+#include "translate/translate.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_data_wrapper.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_inherits.h"
+#include "commands/defrem.h"
+#include "foreign/foreign.h"
+#include "storage/lmgr.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+}
+
+#include <cstring>
+
+namespace pgtrickle {
+
+namespace {
+
+HTAB *servings = nullptr; /* Oid → Serving; lives as long as the backend */
+
+scheduler::Schedule schedule_of(Oid relid)
+{
+    const char *text = nullptr;
+    const char *tier = "hot";
+    ListCell *cell;
+    foreach (cell, GetForeignTable(relid)->options) {
+        auto *option = static_cast<DefElem *>(lfirst(cell));
+        if (strcmp(option->defname, "schedule") == 0)
+            text = defGetString(option);
+        else if (strcmp(option->defname, "tier") == 0)
+            tier = defGetString(option);
+    }
+    if (text == nullptr)
+        return {};
+    return enter([&] {
+        std::string fault;
+        return options::in_tier(scheduler::parse_schedule(text, &fault).value_or(scheduler::Schedule{}), tier);
+    });
+}
+
+bool is_hidden(const char *column)
+{
+    return strncmp(column, "pgt_", 4) == 0;
+}
+
+[[noreturn]] void raise_misfit(Relation table)
+{
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("storage of stream table \"%s\" does not fit its columns",
+                           RelationGetRelationName(table)),
+                    errhint("Run pgtrickle.repair_stream_table() on it.")));
+}
+
+/* A column declared without a modifier holds values of any, and so what a query with one returns. */
+bool is_same_column(Form_pg_attribute declared, Form_pg_attribute stored)
+{
+    return declared->atttypid == stored->atttypid &&
+           (declared->atttypmod == -1 || declared->atttypmod == stored->atttypmod) &&
+           declared->attcollation == stored->attcollation &&
+           strcmp(NameStr(declared->attname), NameStr(stored->attname)) == 0;
+}
+
+/* Into columns[i], that of the storage for the i-th of the foreign table, 0 for a dropped one: the k-th live column of the
+ * foreign table is the k-th declared one of the storage. False: it is not so. */
+bool match_columns(TupleDesc declared, TupleDesc stored, AttrNumber *columns)
+{
+    int next = 0;
+    for (int i = 0; i < declared->natts; i++) {
+        Form_pg_attribute column = TupleDescAttr(declared, i);
+        columns[i] = 0;
+        if (column->attisdropped)
+            continue;
+        while (next < stored->natts && TupleDescAttr(stored, next)->attisdropped)
+            next++;
+        if (next == stored->natts || !is_same_column(column, TupleDescAttr(stored, next)))
+            return false;
+        columns[i] = static_cast<AttrNumber>(++next);
+    }
+    for (; next < stored->natts; next++)
+        if (!TupleDescAttr(stored, next)->attisdropped && !is_hidden(NameStr(TupleDescAttr(stored, next)->attname)))
+            return false;
+    return true;
+}
+
+void set_columns(Serving *entry, Relation table, Relation storage)
+{
+    TupleDesc declared = RelationGetDescr(table);
+    entry->column_count = declared->natts;
+    entry->columns = static_cast<AttrNumber *>(
+        MemoryContextAllocZero(CacheMemoryContext, sizeof(AttrNumber) * (declared->natts + 1)));
+    for (int i = 0; i < declared->natts; i++)
+        entry->has_dropped_columns |= TupleDescAttr(declared, i)->attisdropped;
+    if (!match_columns(declared, RelationGetDescr(storage), entry->columns))
+        raise_misfit(table);
+}
+
+void fill(Serving *entry)
+{
+    Oid relid = entry->relid;
+    entry->is_stream_table = definition::is_stream_table(relid);
+    if (!entry->is_stream_table)
+        return;
+    entry->schedule = schedule_of(relid);
+    entry->has_children = has_subclass(relid);
+    entry->storage = enter([=] { return storage::storage_of(relid); });
+    Relation storage = OidIsValid(entry->storage) ? try_relation_open(entry->storage, AccessShareLock) : nullptr;
+    if (storage == nullptr) {
+        /* Making one does not invalidate the foreign table. */
+        entry->storage = InvalidOid;
+        entry->was_forgotten = true;
+        return;
+    }
+    Relation table = relation_open(relid, AccessShareLock);
+    set_columns(entry, table, storage);
+    relation_close(table, NoLock);
+    relation_close(storage, NoLock);
+    /* So that the invalidation of the storage finds the stream table. */
+    bool is_found;
+    auto *back = static_cast<Serving *>(hash_search(servings, &entry->storage, HASH_ENTER, &is_found));
+    if (is_found && back->columns != nullptr)
+        pfree(back->columns);
+    memset(static_cast<void *>(back), 0, sizeof(Serving));
+    back->relid = entry->storage;
+    back->serves = relid;
+}
+
+void forget(Serving *entry)
+{
+    entry->is_valid = false;
+    entry->was_forgotten = true;
+}
+
+void on_invalidated_relation(Oid relid)
+{
+    if (servings == nullptr)
+        return;
+    if (!OidIsValid(relid)) {
+        HASH_SEQ_STATUS scan;
+        hash_seq_init(&scan, servings);
+        while (auto *entry = static_cast<Serving *>(hash_seq_search(&scan)))
+            forget(entry);
+        return;
+    }
+    auto *entry = static_cast<Serving *>(hash_search(servings, &relid, HASH_FIND, nullptr));
+    if (entry != nullptr && OidIsValid(entry->serves))
+        entry = static_cast<Serving *>(hash_search(servings, &entry->serves, HASH_FIND, nullptr));
+    if (entry != nullptr)
+        forget(entry);
+}
+
+Serving *look_up(Oid relid)
+{
+    if (servings == nullptr) {
+        HASHCTL control = {};
+        control.keysize = sizeof(Oid);
+        control.entrysize = sizeof(Serving);
+        control.hcxt = CacheMemoryContext;
+        servings = hash_create("stream table servings", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    }
+    bool is_found;
+    auto *entry = static_cast<Serving *>(hash_search(servings, &relid, HASH_ENTER, &is_found));
+    if (is_found && entry->is_valid)
+        return entry;
+    if (is_found && entry->columns != nullptr)
+        pfree(entry->columns);
+    memset(static_cast<void *>(entry), 0, sizeof(Serving));
+    entry->relid = relid;
+    /* An invalidation that arrives while the entry is being filled is not lost. */
+    fill(entry);
+    entry->is_valid = !entry->was_forgotten;
+    return entry;
+}
+
+} // namespace
+
+const Serving *serving_of(Oid relid)
+{
+    Serving *entry = look_up(relid);
+    return entry->is_stream_table ? entry : nullptr;
+}
+
+const Serving *serving_to_read(Oid relid)
+{
+    guc::require_stream_tables("read a stream table");
+    const Serving *entry = serving_of(relid);
+    /* The lock may have to wait, and what it waited for may have replaced the storage. */
+    for (;;) {
+        Oid storage = entry != nullptr ? entry->storage : InvalidOid;
+        if (!OidIsValid(storage))
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                            errmsg("stream table \"%s\" has no storage", get_rel_name(relid)),
+                            errhint("Run pgtrickle.repair_stream_table() on it.")));
+        LockRelationOid(storage, AccessShareLock);
+        entry = serving_of(relid);
+        if (entry != nullptr && entry->storage == storage)
+            return entry;
+        UnlockRelationOid(storage, AccessShareLock);
+    }
+}
+
+bool fits_its_storage(Oid relid)
+{
+    Relation table = relation_open(relid, AccessShareLock);
+    Relation storage = relation_open(enter([=] { return storage::storage_of(relid); }), AccessShareLock);
+    TupleDesc declared = RelationGetDescr(table);
+    auto *columns = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (declared->natts + 1)));
+    const bool is_fitting = match_columns(declared, RelationGetDescr(storage), columns);
+    pfree(columns);
+    relation_close(storage, NoLock);
+    relation_close(table, NoLock);
+    return is_fitting;
+}
+
+bool is_restless(Oid relid)
+{
+    if (!look_up(relid)->is_stream_table)
+        return false;
+    if (!look_up(relid)->is_rest_known) {
+        bool is_found = enter([=] {
+            const translate::Restlessness found =
+                translate::restlessness_of(call([=] { return definition::query_of(relid); }));
+            return found.is_volatile || found.is_now_dependent || definition::load(relid).uncaptured_source() != nullptr;
+        });
+        Serving *entry = look_up(relid);
+        entry->is_restless = is_found;
+        entry->is_rest_known = true;
+    }
+    return look_up(relid)->is_restless;
+}
+
+void register_serving()
+{
+    listen_to_relations(on_invalidated_relation);
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,47 @@
+#include "fdw/scan/storage_rte.hpp"
+
+#include "pg/versions/versions.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "nodes/makefuncs.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+RangeTblEntry *add_storage_entry(Query *query, const Serving *serving, const char *alias, Oid read_as)
+{
+    Relation storage = table_open(serving->storage, NoLock);
+    RangeTblEntry *entry = makeNode(RangeTblEntry);
+    entry->rtekind = RTE_RELATION;
+    entry->relid = serving->storage;
+    entry->relkind = storage->rd_rel->relkind;
+    entry->rellockmode = AccessShareLock;
+    entry->inh = storage->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    entry->inFromCl = true;
+    set_rights(query, entry, {0, read_as, nullptr});
+    entry->alias = makeAlias(alias, NIL);
+    entry->eref = makeAlias(alias, NIL);
+    TupleDesc columns = RelationGetDescr(storage);
+    for (int i = 0; i < columns->natts; i++) {
+        Form_pg_attribute column = TupleDescAttr(columns, i);
+        char *name = pstrdup(column->attisdropped ? "" : NameStr(column->attname));
+        entry->eref->colnames = lappend(entry->eref->colnames, makeString(name));
+    }
+    table_close(storage, NoLock);
+    query->rtable = lappend(query->rtable, entry);
+    return entry;
+}
+
+Var *storage_column(const RangeTblEntry *entry, Index entry_number, AttrNumber column)
+{
+    Oid type;
+    int32 modifier;
+    Oid collation;
+    get_atttypetypmodcoll(entry->relid, column, &type, &modifier, &collation);
+    return makeVar(static_cast<int>(entry_number), column, type, modifier, collation, 0);
+}
+
+} // namespace pgtrickle

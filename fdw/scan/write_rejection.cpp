@@ -1,0 +1,132 @@
+#include "fdw/scan/write_rejection.hpp"
+
+#include "fdw/scan/served_relation.hpp"
+#include "definition/visibility.hpp"
+#include "pg/versions/versions.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "lib/stringinfo.h"
+#include "parser/parsetree.h"
+#include "utils/acl.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* The names of what `relid` reads, in the order of its plan, separated by commas; empty if
+ * nothing is known of it, or the user may not read it. */
+char *sources_of(Oid relid)
+{
+    StringInfoData names;
+    initStringInfo(&names);
+    if (!may_see(relid))
+        return names.data;
+    Oid dependencies = get_relname_relid("pgt_dependency", get_namespace_oid("pgtrickle", true));
+    if (!OidIsValid(dependencies))
+        return names.data;
+    Relation table = table_open(dependencies, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    SysScanDesc scan = systable_beginscan(table, RelationGetReplicaIndex(table), true, nullptr, 1, &key);
+    while (HeapTuple row = systable_getnext(scan)) {
+        bool is_null;
+        Oid source = DatumGetObjectId(heap_getattr(row, 2, RelationGetDescr(table), &is_null));
+        const char *name = get_rel_name(source);
+        if (name == nullptr)
+            continue;
+        const char *schema = get_namespace_name(get_rel_namespace(source));
+        appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", quote_qualified_identifier(schema, name));
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return names.data;
+}
+
+/* As the executor checks COPY FROM: of the relation, or else of each column. */
+bool may_insert(Oid relid, List *columns)
+{
+    if (pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) == ACLCHECK_OK)
+        return true;
+    if (columns == NIL)
+        return pg_attribute_aclcheck_all(relid, GetUserId(), ACL_INSERT, ACLMASK_ALL) == ACLCHECK_OK;
+    ListCell *cell;
+    foreach (cell, columns) {
+        AttrNumber number = get_attnum(relid, strVal(lfirst(cell)));
+        if (number != InvalidAttrNumber && pg_attribute_aclcheck(relid, number, GetUserId(), ACL_INSERT) != ACLCHECK_OK)
+            return false;
+    }
+    return true;
+}
+
+/* All that the query itself asks for; the planner may have taken entries from it that it has rights for still. */
+void check_rights_of(const Query *query)
+{
+    AskedRights asked;
+    keep_rights(&asked, query);
+    check_rights(asked);
+}
+
+bool is_stream_table(RangeTblEntry *entry)
+{
+    return entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE &&
+           serving_of(entry->relid) != nullptr;
+}
+
+} // namespace
+
+void refuse_direct_dml(Oid relid)
+{
+    char *sources = sources_of(relid);
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("Direct DML on stream table \"%s\" is not allowed", get_rel_name(relid)),
+                    sources[0] != '\0' ? errhint("Change the tables it is computed from: %s.", sources)
+                                       : errhint("Change the tables it is computed from.")));
+}
+
+void refuse_copy_from(Oid relid, List *columns)
+{
+    if (!may_insert(relid, columns))
+        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_TABLE, get_rel_name(relid));
+    refuse_direct_dml(relid);
+}
+
+void refuse_dml_of(const Query *query, Oid relid)
+{
+    check_rights_of(query);
+    refuse_direct_dml(relid);
+}
+
+void refuse_row_locks(Oid relid)
+{
+    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                    errmsg("cannot lock rows in stream table \"%s\"", get_rel_name(relid)),
+                    errhint("Name the tables to lock: FOR UPDATE OF table_name")));
+}
+
+void refuse_writes_of(Query *query)
+{
+    if (query->resultRelation != 0) {
+        RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+        if (is_stream_table(target))
+            refuse_dml_of(query, target->relid);
+    }
+    ListCell *cell;
+    foreach (cell, query->rowMarks) {
+        auto *mark = lfirst_node(RowMarkClause, cell);
+        RangeTblEntry *locked = rt_fetch(mark->rti, query->rtable);
+        if (is_stream_table(locked)) {
+            check_rights_of(query);
+            refuse_row_locks(locked->relid);
+        }
+    }
+}
+
+} // namespace pgtrickle

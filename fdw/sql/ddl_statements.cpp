@@ -1,0 +1,123 @@
+#include "fdw/sql/ddl_statements.hpp"
+
+#include "fdw/ddl/utility_call.hpp"
+#include "pg/versions/versions.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "nodes/makefuncs.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+RangeVar *parse_name(const char *name)
+{
+    return makeRangeVarFromNameList(parse_qualified_name(name));
+}
+
+RangeVar *range_var_of(Oid relid)
+{
+    char *name = get_rel_name(relid);
+    if (name == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: it was dropped meanwhile"),
+                        errdetail("Its OID was %u.", relid)));
+    return makeRangeVar(get_namespace_name(get_rel_namespace(relid)), name, -1);
+}
+
+std::string quoted(Oid relid)
+{
+    return call([=] {
+        RangeVar *name = range_var_of(relid);
+        return quote_qualified_identifier(name->schemaname, name->relname);
+    });
+}
+
+/* PostgreSQL's own list of option assignments. */
+List *def_elements(const std::vector<options::Option> &options)
+{
+    List *list = NIL;
+    for (const options::Option &option : options)
+        list = call([&] {
+            ::Node *value = reinterpret_cast<::Node *>(makeString(pstrdup(option.value.c_str())));
+            return lappend(list, makeDefElem(pstrdup(option.name.c_str()), value, -1));
+        });
+    return list;
+}
+
+std::string option_text(const options::Option &option)
+{
+    return call([&] {
+        return psprintf("%s %s", quote_identifier(option.name.c_str()), quote_literal_cstr(option.value.c_str()));
+    });
+}
+
+} // namespace
+
+std::string quoted_name(const std::string &name)
+{
+    return call([&] {
+        RangeVar *parsed = parse_name(name.c_str());
+        return quote_qualified_identifier(parsed->schemaname, parsed->relname);
+    });
+}
+
+std::string create_statement(const std::string &quoted_name, const std::string &columns,
+                             const std::vector<options::Option> &options)
+{
+    std::string list;
+    for (const options::Option &option : options)
+        list += (list.empty() ? "" : ", ") + option_text(option);
+    return "CREATE FOREIGN TABLE " + quoted_name + " (" + columns + ") SERVER pgtrickle OPTIONS (" + list + ")";
+}
+
+void run_create(const std::string &name, const std::vector<options::Option> &options, bool if_not_exists)
+{
+    std::string text = create_statement(quoted_name(name), "", options);
+    List *list = def_elements(options);
+    call([&] {
+        CreateForeignTableStmt *statement = makeNode(CreateForeignTableStmt);
+        statement->base.relation = parse_name(name.c_str());
+        statement->base.if_not_exists = if_not_exists;
+        statement->servername = pstrdup("pgtrickle");
+        statement->options = list;
+        run_statement(reinterpret_cast<::Node *>(statement), pstrdup(text.c_str()));
+    });
+}
+
+void run_alter(Oid relid, const std::vector<options::Option> &options)
+{
+    std::string text = "ALTER FOREIGN TABLE " + quoted(relid) + " OPTIONS (";
+    for (size_t i = 0; i < options.size(); i++)
+        text += (i > 0 ? ", SET " : "SET ") + option_text(options[i]);
+    text += ")";
+    List *list = def_elements(options);
+    call([&] {
+        AlterTableCmd *command = makeNode(AlterTableCmd);
+        command->subtype = AT_GenericOptions;
+        command->def = reinterpret_cast<::Node *>(list);
+        AlterTableStmt *statement = makeNode(AlterTableStmt);
+        statement->relation = range_var_of(relid);
+        statement->cmds = list_make1(command);
+        statement->objtype = OBJECT_FOREIGN_TABLE;
+        run_statement(reinterpret_cast<::Node *>(statement), pstrdup(text.c_str()));
+    });
+}
+
+void run_drop(Oid relid, bool cascade)
+{
+    std::string text = "DROP FOREIGN TABLE " + quoted(relid) + (cascade ? " CASCADE" : "");
+    call([&] {
+        RangeVar *name = range_var_of(relid);
+        DropStmt *statement = makeNode(DropStmt);
+        statement->removeType = OBJECT_FOREIGN_TABLE;
+        statement->objects = list_make1(list_make2(makeString(name->schemaname), makeString(name->relname)));
+        statement->behavior = cascade ? DROP_CASCADE : DROP_RESTRICT;
+        run_statement(reinterpret_cast<::Node *>(statement), pstrdup(text.c_str()));
+    });
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,156 @@
+#include "fdw/sql/extension_tables.hpp"
+
+#include "fdw/sql/arguments.hpp"
+#include "pg/relation_name.hpp"
+#include "pg/rights.hpp"
+#include "pg/settings.hpp"
+#include "pg/versions/versions.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle {
+
+namespace {
+
+/* See the header: no code of a user runs under it. */
+class AsSuperuser : public UserSwitch {
+  public:
+    AsSuperuser() : UserSwitch(BOOTSTRAP_SUPERUSERID, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION) {}
+};
+
+/* Values of one row, in the context of SPI. PostgreSQL frame. */
+const char *value_at(uint64 row, int column)
+{
+    return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+void execute(const char *sql, const std::vector<Text> &parameters)
+{
+    const int count = static_cast<int>(parameters.size());
+    call([&] {
+        auto *types = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
+        auto *values = static_cast<Datum *>(palloc0(sizeof(Datum) * (count + 1)));
+        auto *nulls = static_cast<char *>(palloc(count + 1));
+        for (int i = 0; i < count; i++) {
+            types[i] = TEXTOID;
+            nulls[i] = parameters[i] ? ' ' : 'n';
+            if (parameters[i])
+                values[i] = CStringGetTextDatum(parameters[i]->c_str());
+        }
+        int result = SPI_execute_with_args(sql, count, types, values, nulls, false, 0);
+        if (result < 0)
+            elog(ERROR, "could not execute \"%s\": %s", sql, SPI_result_code_string(result));
+    });
+}
+
+} // namespace
+
+std::vector<std::vector<Text>> run_own(OwnSql sql, const std::vector<Text> &parameters)
+{
+    AsSuperuser as_superuser;
+    TextSettings settings;
+    call([] { SPI_connect(); });
+    execute(sql.text(), parameters);
+    std::vector<std::vector<Text>> rows;
+    if (SPI_tuptable != nullptr)
+        for (uint64 row = 0; row < SPI_processed; row++) {
+            rows.emplace_back();
+            for (int column = 1; column <= SPI_tuptable->tupdesc->natts; column++) {
+                const char *value = call([=] { return value_at(row, column); });
+                rows.back().push_back(value == nullptr ? Text() : Text(value));
+            }
+        }
+    call([] { SPI_finish(); });
+    return rows;
+}
+
+std::string current_role()
+{
+    return call([] { return GetUserNameFromId(GetUserId(), false); });
+}
+
+Oid relation_with_data(const std::string &name)
+{
+    return call([&] {
+        RangeVar *relation = makeRangeVarFromNameList(parse_qualified_name(name.c_str()));
+        Oid relid = RangeVarGetRelid(relation, AccessShareLock, false);
+        switch (get_rel_relkind(relid)) {
+        case RELKIND_RELATION:
+        case RELKIND_PARTITIONED_TABLE:
+        case RELKIND_FOREIGN_TABLE:
+        case RELKIND_MATVIEW:
+            return relid;
+        default:
+            ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a table", get_rel_name(relid)),
+                            errhint("Name the tables that stream tables are made from, not views on them.")));
+        }
+    });
+}
+
+Oid own_relation_with_data(const std::string &name)
+{
+    Oid relid = relation_with_data(name);
+    call([=] {
+        if (!owns_relation(relid))
+            aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), get_rel_name(relid));
+    });
+    return relid;
+}
+
+std::vector<std::string> text_array(FunctionCallInfo fcinfo, int number, const char *what)
+{
+    auto refuse = [&](const char *why) {
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
+               .message = std::string("invalid argument: ") + what + " must not " + why});
+    };
+    if (!has_argument(fcinfo, number))
+        refuse("be NULL");
+    struct Elements {
+        Datum *values;
+        bool *nulls;
+        int count;
+    };
+    Elements elements = call([=] {
+        Elements found;
+        deconstruct_array(PG_GETARG_ARRAYTYPE_P(number), TEXTOID, -1, false, TYPALIGN_INT, &found.values, &found.nulls,
+                          &found.count);
+        return found;
+    });
+    std::vector<std::string> texts;
+    for (int i = 0; i < elements.count; i++) {
+        if (elements.nulls[i])
+            refuse("contain NULL");
+        texts.push_back(call([&] { return TextDatumGetCString(elements.values[i]); }));
+    }
+    return texts;
+}
+
+Datum name_array(const std::vector<Oid> &relids)
+{
+    std::vector<std::string> names;
+    for (Oid relid : relids)
+        if (call([=] { return get_rel_name(relid) != nullptr; }))
+            names.push_back(call([=] { return quoted_relation_name(relid); }));
+    std::sort(names.begin(), names.end());
+    return call([&] {
+        auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (names.size() + 1)));
+        for (size_t i = 0; i < names.size(); i++)
+            values[i] = CStringGetTextDatum(names[i].c_str());
+        return PointerGetDatum(construct_array(values, static_cast<int>(names.size()), TEXTOID, -1, false, TYPALIGN_INT));
+    });
+}
+
+} // namespace pgtrickle

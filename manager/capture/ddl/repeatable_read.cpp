@@ -1,0 +1,150 @@
+#include "capture/ddl/repeatable_read.hpp"
+
+#include "capture/capture.hpp"
+#include "capture/triggers/trigger_setup.hpp"
+#include "capture/log/log.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "executor/tuptable.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+#include <limits>
+
+namespace pgtrickle::capture {
+
+OldSnapshot OldSnapshot::of(Snapshot snapshot, Snapshot latest)
+{
+    OldSnapshot old{snapshot, latest, Frontier::of_snapshot(snapshot, own_seq()), {}};
+    old.all_but_own.xmax = std::numeric_limits<uint64_t>::max();
+    if (old.seen.own_xid != 0)
+        old.all_but_own.xip.push_back(old.seen.own_xid);
+    return old;
+}
+
+/* PostgreSQL frames from here on: nothing has a destructor. */
+
+namespace {
+
+enum class Heap { same, other, unknown };
+
+struct HeapSeen {
+    Heap heap;
+    bool is_own_row; /* of pg_class: the transaction has changed it */
+};
+
+Oid file_of(HeapTuple row)
+{
+    return reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relfilenode;
+}
+
+HeapSeen heap_seen(Oid relid, Snapshot snapshot)
+{
+    Relation classes = table_open(RelationRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    SysScanDesc scan = systable_beginscan(classes, ClassOidIndexId, true, snapshot, 1, &key);
+    HeapTuple then = systable_getnext(scan);
+    HeapTuple now = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    HeapSeen seen = {Heap::unknown, false};
+    if (HeapTupleIsValid(then) && HeapTupleIsValid(now)) {
+        seen.heap = file_of(then) == file_of(now) ? Heap::same : Heap::other;
+        seen.is_own_row = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(then->t_data));
+    }
+    if (HeapTupleIsValid(now))
+        ReleaseSysCache(now);
+    systable_endscan(scan);
+    table_close(classes, AccessShareLock);
+    return seen;
+}
+
+/* Whether all rows of the relation that one snapshot sees are seen by the other. */
+bool sees_all(Relation relation, Snapshot one, Snapshot other)
+{
+    TupleTableSlot *slot = table_slot_create(relation, nullptr);
+    TableScanDesc scan = table_beginscan(relation, one, 0, nullptr);
+    bool answer = true;
+    while (answer && table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
+        CHECK_FOR_INTERRUPTS();
+        answer = table_tuple_satisfies_snapshot(relation, slot, other);
+    }
+    table_endscan(scan);
+    ExecDropSingleTupleTableSlot(slot);
+    return answer;
+}
+
+bool sees_any(Relation relation, Snapshot snapshot)
+{
+    TupleTableSlot *slot = table_slot_create(relation, nullptr);
+    TableScanDesc scan = table_beginscan(relation, snapshot, 0, nullptr);
+    const bool answer = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+    table_endscan(scan);
+    ExecDropSingleTupleTableSlot(slot);
+    return answer;
+}
+
+/* Rows frozen by COPY are seen by snapshots that are older than they. */
+bool shows_rows(Oid relid, Snapshot snapshot)
+{
+    if (get_rel_relkind(relid) != RELKIND_RELATION)
+        return false;
+    Relation relation = table_open(relid, AccessShareLock);
+    const bool answer = sees_any(relation, snapshot);
+    table_close(relation, NoLock);
+    return answer;
+}
+
+bool has_same_rows(List *tree, const OldSnapshot &old)
+{
+    ListCell *cell;
+    foreach (cell, tree) {
+        const char kind = get_rel_relkind(lfirst_oid(cell));
+        if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW)
+            continue;
+        Relation relation = table_open(lfirst_oid(cell), AccessShareLock);
+        const bool is_same = sees_all(relation, old.latest, old.snapshot) && sees_all(relation, old.snapshot, old.latest);
+        table_close(relation, NoLock);
+        if (!is_same)
+            return false;
+    }
+    return true;
+}
+
+} // namespace
+
+bool is_heap_seen(Oid relid, Snapshot snapshot)
+{
+    return heap_seen(relid, snapshot).heap == Heap::same;
+}
+
+bool is_source_seen(Oid source, const OldSnapshot &old)
+{
+    if (is_compared(source))
+        return true;
+    if (has_marker(source, old.seen, old.latest))
+        return false;
+    bool is_own_work = has_marker(source, old.all_but_own, old.latest);
+    List *tree = tree_of(source, NoLock);
+    ListCell *cell;
+    foreach (cell, tree) {
+        HeapSeen seen = heap_seen(lfirst_oid(cell), old.snapshot);
+        if (seen.heap == Heap::other)
+            return false;
+        /* A partition made since then has no rows but those made since then, or a marker tells of it. */
+        if (seen.heap == Heap::unknown && (lfirst_oid(cell) == source || shows_rows(lfirst_oid(cell), old.snapshot)))
+            return false;
+        is_own_work |= seen.is_own_row;
+    }
+    return !is_own_work || (!has_changes(source, old.seen, old.latest) && has_same_rows(tree, old));
+}
+
+} // namespace pgtrickle::capture

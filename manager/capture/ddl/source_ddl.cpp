@@ -1,0 +1,463 @@
+#include "capture/ddl/source_ddl.hpp"
+
+#include "capture/capture.hpp"
+#include "capture/triggers/trigger_setup.hpp"
+#include "capture/log/segment.hpp"
+#include "capture/source/routing.hpp"
+#include "pg/versions/versions.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "commands/extension.h"
+#include "commands/tablecmds.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+object_access_hook_type previous_access_hook = nullptr;
+ProcessUtility_hook_type previous_utility_hook = nullptr;
+
+int own_work = 0;
+
+/* Whether the statement drops triggers and nothing else. */
+bool is_dropping_triggers = false;
+
+/* What the statement has done to the tree, looked at when it is done and the catalogs are
+ * consistent. With parent: (child, parent) came or went; without: a column of it changed, or a capture trigger went. What a
+ * failed statement has left over goes with its subtransaction: the command that ends that has no transaction to look in. */
+struct TreeChange {
+    Oid child;
+    Oid parent;
+    bool has_lost_trigger;
+    SubTransactionId made_in;
+};
+List *tree_changes = NIL; /* in TopTransactionContext */
+
+void remember(Oid child, Oid parent, bool has_lost_trigger = false)
+{
+    MemoryContext old_context = MemoryContextSwitchTo(TopTransactionContext);
+    auto *change = static_cast<TreeChange *>(palloc(sizeof(TreeChange)));
+    *change = {child, parent, has_lost_trigger, GetCurrentSubTransactionId()};
+    tree_changes = lappend(tree_changes, change);
+    MemoryContextSwitchTo(old_context);
+}
+
+bool is_captured(Oid relid)
+{
+    SourceRow row;
+    return find_source(relid, &row);
+}
+
+bool is_any_captured(List *relids)
+{
+    ListCell *cell;
+    foreach (cell, relids)
+        if (is_captured(lfirst_oid(cell)))
+            return true;
+    return false;
+}
+
+bool exists(Oid relid)
+{
+    return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
+}
+
+/* Whether the table, or a partition of it, may hold rows. */
+bool may_hold_rows(Oid relid)
+{
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
+        Relation relation = try_relation_open(lfirst_oid(cell), NoLock);
+        if (relation == nullptr)
+            continue;
+        bool answer = relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE &&
+                      (!RELKIND_HAS_STORAGE(relation->rd_rel->relkind) || RelationGetNumberOfBlocks(relation) > 0);
+        relation_close(relation, NoLock);
+        if (answer)
+            return true;
+    }
+    return false;
+}
+
+bool is_child_of(Oid child, Oid parent)
+{
+    return list_member_oid(ancestors_of(child), parent);
+}
+
+/* ---- after the fact ------------------------------------------------------------------- */
+
+void refuse_child(Oid child, Oid parent, Oid source, const char *reason)
+{
+    const char *relation = get_rel_relispartition(child) ? "become a partition of" : "inherit from";
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("table \"%s\" cannot %s \"%s\"", get_rel_name(child), relation, get_rel_name(parent)),
+                    errdetail("Changes of \"%s\", a source of stream tables, could not be captured any "
+                              "more: %s.", get_rel_name(source), reason)));
+}
+
+/* Whose triggers tell which log changes with a tree of plain inheritance (target.hpp). A writer that has
+ * read one answer for its row triggers must not find another for its statement triggers: so
+ * there is no writer while it changes. */
+void lock_out_writers(const List *levels)
+{
+    ListCell *cell;
+    foreach (cell, levels)
+        if (exists(lfirst_oid(cell)))
+            LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+}
+
+void install_missing_triggers(const List *levels)
+{
+    ListCell *cell;
+    begin_own_work();
+    foreach (cell, levels)
+        if (is_table(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell))) {
+            LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+            install_triggers(lfirst_oid(cell));
+        }
+    end_own_work();
+}
+
+void after_attach(Oid child, Oid parent)
+{
+    List *levels = levels_of(child, NoLock);
+    if (!is_any_captured(levels))
+        return;
+    const bool is_partition = get_rel_relispartition(child);
+    ListCell *cell;
+    foreach (cell, levels) {
+        const char *reason = is_captured(lfirst_oid(cell)) ? refusal(lfirst_oid(cell)) : nullptr;
+        if (reason != nullptr)
+            refuse_child(child, parent, lfirst_oid(cell), reason);
+    }
+    /* First, while writers are not yet locked out: whoever has refreshed may go on to write. */
+    const bool has_rows = may_hold_rows(child);
+    foreach (cell, levels)
+        if (has_rows && is_captured(lfirst_oid(cell)) && is_child_of(child, lfirst_oid(cell)))
+            lock_tree(lfirst_oid(cell), ExclusiveLock);
+    if (!is_partition)
+        lock_out_writers(levels);
+    install_missing_triggers(levels);
+    if (has_rows)
+        mark(parent, is_partition ? "a partition was attached" : "a child came to it");
+    invalidate_targets(child);
+}
+
+void after_detach(Oid child, Oid parent)
+{
+    if (exists(parent)) {
+        if (is_any_captured(lcons_oid(parent, ancestors_of(parent))) && may_hold_rows(child))
+            mark(parent, get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "a partition was detached"
+                                                                               : "a child left it");
+        invalidate_targets(parent);
+    }
+    invalidate_targets(child);
+    if (exists(parent) && get_rel_relkind(parent) == RELKIND_RELATION)
+        lock_out_writers(list_concat_unique_oid(levels_of(parent, NoLock), levels_of(child, NoLock)));
+}
+
+void after_column_change(Oid relid)
+{
+    if (is_captured(relid))
+        refit(relid);
+}
+
+void settle_tree_changes()
+{
+    if (tree_changes == NIL)
+        return;
+    List *changes = tree_changes;
+    tree_changes = NIL;
+    CommandCounterIncrement();
+    const bool needs_snapshot = !HaveRegisteredOrActiveSnapshot();
+    if (needs_snapshot)
+        PushActiveSnapshot(GetLatestSnapshot());
+    ListCell *cell;
+    foreach (cell, changes) {
+        auto *change = static_cast<TreeChange *>(lfirst(cell));
+        if (!OidIsValid(source_table()) || !exists(change->child))
+            continue;
+        if (change->has_lost_trigger)
+            mark_around(change->child, "a capture trigger was dropped");
+        else if (!OidIsValid(change->parent))
+            after_column_change(change->child);
+        else if (is_child_of(change->child, change->parent))
+            after_attach(change->child, change->parent);
+        else
+            after_detach(change->child, change->parent);
+    }
+    if (needs_snapshot)
+        PopActiveSnapshot();
+    CommandCounterIncrement();
+}
+
+/* ---- as it happens -------------------------------------------------------------------- */
+
+void before_drop_of_relation(Oid relid)
+{
+    char kind = get_rel_relkind(relid);
+    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE && kind != RELKIND_FOREIGN_TABLE &&
+        kind != RELKIND_MATVIEW)
+        return;
+    List *ancestors = ancestors_of(relid);
+    const bool is_partition = ancestors != NIL && get_rel_relispartition(relid);
+    if (ancestors != NIL && !is_partition && is_any_captured(levels_of(relid, NoLock))) {
+        lock_out_writers(levels_of(relid, NoLock));
+        invalidate_targets(relid);
+    }
+    if (ancestors != NIL && is_any_captured(ancestors) && may_hold_rows(relid))
+        mark_above(relid, is_partition ? "a partition was dropped" : "a child was dropped");
+    remove_source(relid);
+}
+
+/* The relation of a capture trigger; InvalidOid if it is another trigger. */
+Oid relation_of_capture_trigger(Oid trigger_oid, NameData *name = nullptr)
+{
+    Oid relid = InvalidOid;
+    Relation table = table_open(TriggerRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger_oid));
+    SysScanDesc scan = systable_beginscan(table, TriggerOidIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    if (HeapTupleIsValid(tuple)) {
+        auto *form = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+        if (is_capture_trigger(form->tgfoid))
+            relid = form->tgrelid;
+        if (name != nullptr)
+            *name = form->tgname;
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return relid;
+}
+
+/* By whatever way: a statement that names it finds its table only when it has that locked. With something that it depends on it
+ * goes nevertheless, and if the table stays, what was written since is missed. */
+void before_drop_of_trigger(Oid trigger_oid)
+{
+    NameData name;
+    Oid relid = relation_of_capture_trigger(trigger_oid, &name);
+    if (!OidIsValid(relid))
+        return;
+    if (is_dropping_triggers)
+        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                        errmsg("cannot drop trigger \"%s\" of table \"%s\"", NameStr(name), get_rel_name(relid)),
+                        errdetail("It captures changes for stream tables."),
+                        errhint("Drop the stream tables that read the table; the trigger goes with them.")));
+    remember(relid, InvalidOid, true);
+}
+
+void after_trigger_change(Oid trigger_oid)
+{
+    Oid relid = relation_of_capture_trigger(trigger_oid);
+    if (OidIsValid(relid))
+        mark_around(relid, "its capture triggers were disabled or enabled");
+}
+
+extern "C" void watch_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument)
+{
+    if (previous_access_hook != nullptr)
+        previous_access_hook(access, class_id, object_id, sub_id, argument);
+    if ((access != OAT_DROP && access != OAT_POST_ALTER) || own_work > 0 || IsBootstrapProcessingMode() ||
+        (class_id != RelationRelationId && class_id != TriggerRelationId && class_id != InheritsRelationId) ||
+        object_id < FirstNormalObjectId || !OidIsValid(source_table()))
+        return;
+    if (access == OAT_DROP && class_id == RelationRelationId && sub_id == 0)
+        before_drop_of_relation(object_id);
+    else if (access == OAT_DROP && class_id == TriggerRelationId)
+        before_drop_of_trigger(object_id);
+    else if (access == OAT_POST_ALTER && class_id == TriggerRelationId)
+        after_trigger_change(object_id);
+    else if (access == OAT_POST_ALTER && class_id == InheritsRelationId)
+        remember(object_id, static_cast<ObjectAccessPostAlter *>(argument)->auxiliary_id);
+    else if (access == OAT_POST_ALTER && class_id == RelationRelationId && sub_id > 0)
+        remember(object_id, InvalidOid);
+}
+
+/* ---- before a statement --------------------------------------------------------------- */
+
+bool is_capture_trigger_named(Oid relid, const char *name)
+{
+    Oid trigger = OidIsValid(relid) ? get_trigger_oid(relid, name, true) : InvalidOid;
+    return OidIsValid(trigger) && OidIsValid(relation_of_capture_trigger(trigger));
+}
+
+/* One that depended on an extension would be dropped with that, and one of another name be taken for missing. */
+void refuse_alter_of_trigger(const RangeVar *table, const char *name)
+{
+    Oid relid = RangeVarGetRelid(table, NoLock, true);
+    if (is_capture_trigger_named(relid, name))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("cannot alter trigger \"%s\" of table \"%s\"", name, get_rel_name(relid)),
+                        errdetail("It captures changes for stream tables.")));
+}
+
+void before_alter_of_trigger(Node *statement)
+{
+    if (auto *depends = reinterpret_cast<AlterObjectDependsStmt *>(statement);
+        IsA(statement, AlterObjectDependsStmt) && depends->objectType == OBJECT_TRIGGER)
+        refuse_alter_of_trigger(depends->relation, strVal(llast(castNode(List, depends->object))));
+    else if (auto *rename = reinterpret_cast<RenameStmt *>(statement);
+             IsA(statement, RenameStmt) && rename->renameType == OBJECT_TRIGGER)
+        refuse_alter_of_trigger(rename->relation, rename->subname);
+}
+
+void refuse_drop_of_log(List *name)
+{
+    Oid relid = RangeVarGetRelid(makeRangeVarFromNameList(name), NoLock, true);
+    if (OidIsValid(relid) && get_rel_namespace(relid) == log_namespace())
+        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                        errmsg("cannot drop \"%s\"", get_rel_name(relid)),
+                        errdetail("It is the change log of a source of stream tables."),
+                        errhint("Drop the stream tables that read the source; the log goes with them.")));
+}
+
+/* Dropping the extension would lock the logs before their sources, a writer locks the source first: one of them
+ * would be the victim of a deadlock. Each source loses its triggers, so its lock is no stronger for being taken now. */
+void lock_all_before_drop(const char *extension)
+{
+    Oid oid = get_extension_oid(extension, true);
+    if (strcmp(extension, "pg_trickle") != 0 || !OidIsValid(oid) || !owns_extension(oid))
+        return;
+    List *sources = captured_sources();
+    list_sort(sources, list_oid_cmp);
+    ListCell *cell;
+    foreach (cell, sources)
+        LockRelationOid(lfirst_oid(cell), AccessExclusiveLock);
+}
+
+void before_drop(const DropStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->objects) {
+        if (statement->removeType == OBJECT_EXTENSION)
+            lock_all_before_drop(strVal(lfirst(cell)));
+        else if (statement->removeType == OBJECT_TABLE || statement->removeType == OBJECT_INDEX)
+            refuse_drop_of_log(castNode(List, lfirst(cell)));
+    }
+}
+
+void before_alter_table(const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        auto *command = lfirst_node(AlterTableCmd, cell);
+        if (command->subtype != AT_DetachPartition || !castNode(PartitionCmd, command->def)->concurrent)
+            continue;
+        Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
+        if (!OidIsValid(relid))
+            return;
+        /* The first of its two transactions takes the partition's rows out of queries. */
+        mark(relid, "a partition was detached");
+        invalidate_targets(relid);
+    }
+}
+
+/* The subscription's workers begin when this has committed, and find the row triggers. */
+void after_subscribing()
+{
+    ListCell *cell;
+    foreach (cell, captured_sources())
+        if (exists(lfirst_oid(cell)))
+            install_missing_triggers(levels_of(lfirst_oid(cell), NoLock));
+}
+
+extern "C" void watch_statement(PlannedStmt *planned, const char *query, bool read_only_tree,
+                                ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+                                DestReceiver *destination, QueryCompletion *completion)
+{
+    Node *statement = planned->utilityStmt;
+    /* Not for transaction commands: those may run outside of a transaction. */
+    bool is_drop = IsA(statement, DropStmt), is_alter = IsA(statement, AlterTableStmt);
+    bool is_of_object = IsA(statement, AlterObjectDependsStmt) || IsA(statement, RenameStmt);
+    if (own_work == 0 && (is_drop || is_alter || is_of_object) && OidIsValid(source_table())) {
+        if (is_drop)
+            before_drop(castNode(DropStmt, statement));
+        else if (is_alter)
+            before_alter_table(castNode(AlterTableStmt, statement));
+        else
+            before_alter_of_trigger(statement);
+    }
+    auto next = previous_utility_hook != nullptr ? previous_utility_hook : standard_ProcessUtility;
+    const bool was_dropping_triggers = is_dropping_triggers;
+    is_dropping_triggers = is_drop && castNode(DropStmt, statement)->removeType == OBJECT_TRIGGER;
+    next(planned, query, read_only_tree, context, params, environment, destination, completion);
+    is_dropping_triggers = was_dropping_triggers;
+    settle_tree_changes();
+    bool is_subscribing = IsA(statement, CreateSubscriptionStmt) || IsA(statement, AlterSubscriptionStmt);
+    if (is_subscribing && IsTransactionState() && OidIsValid(source_table())) {
+        CommandCounterIncrement();
+        after_subscribing();
+    }
+}
+
+extern "C" void forget_at_end(XactEvent moment, void *)
+{
+    if (moment == XACT_EVENT_COMMIT || moment == XACT_EVENT_ABORT || moment == XACT_EVENT_PREPARE) {
+        tree_changes = NIL;
+        own_work = 0;
+        is_dropping_triggers = false;
+    }
+}
+
+extern "C" void forget_at_subtransaction_abort(SubXactEvent moment, SubTransactionId aborted, SubTransactionId, void *)
+{
+    if (moment != SUBXACT_EVENT_ABORT_SUB)
+        return;
+    own_work = 0;
+    is_dropping_triggers = false;
+    ListCell *cell;
+    foreach (cell, tree_changes)
+        if (static_cast<TreeChange *>(lfirst(cell))->made_in >= aborted) /* in it, or in one inside it */
+            tree_changes = foreach_delete_current(tree_changes, cell);
+}
+
+} // namespace
+
+void register_guard()
+{
+    previous_access_hook = object_access_hook;
+    object_access_hook = watch_object;
+    previous_utility_hook = ProcessUtility_hook;
+    ProcessUtility_hook = watch_statement;
+    RegisterXactCallback(forget_at_end, nullptr);
+    RegisterSubXactCallback(forget_at_subtransaction_abort, nullptr);
+}
+
+void begin_own_work()
+{
+    own_work++;
+}
+
+void end_own_work()
+{
+    own_work--;
+}
+
+} // namespace pgtrickle::capture

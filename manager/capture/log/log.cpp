@@ -1,0 +1,349 @@
+#include "capture/log/log.hpp"
+
+#include "capture/capture.hpp"
+#include "capture/log/chunk.hpp"
+#include "capture/log/segment.hpp"
+#include "capture/source/unlogged_sentinel.hpp"
+#include "pg/versions/versions.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. Frontier, which has one, is only
+ * read through a reference that the caller owns. */
+
+namespace pgtrickle::capture {
+
+/* ---- writing -------------------------------------------------------------------------- */
+
+struct LogWriterImpl {
+    LogWriter handle;
+    ChunkWriter *writer;
+    const Target *target;
+};
+
+LogWriter *LogWriter::open(Oid source)
+{
+    LockRelationOid(source, RowExclusiveLock);
+    Relation relation = relation_open(source, NoLock);
+    const Targets *targets = find_targets(relation);
+    relation_close(relation, NoLock);
+    if (targets->count == 0)
+        return nullptr;
+    /* A copy: what the backend keeps may be rebuilt while this writer is open. */
+    const Target *target = &targets->items[0]; /* a stream table: captured by its refresh alone */
+    auto *copy = static_cast<Target *>(palloc(sizeof(Target)));
+    *copy = *target;
+    copy->packed = CreateTupleDescCopy(target->packed);
+    copy->attnums = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (target->column_count + 1)));
+    memcpy(copy->attnums, target->attnums, sizeof(AttrNumber) * target->column_count);
+    auto *impl = static_cast<LogWriterImpl *>(palloc0(sizeof(LogWriterImpl)));
+    impl->handle.impl_ = impl;
+    impl->writer = open_chunk_writer(copy);
+    impl->target = copy;
+    return &impl->handle;
+}
+
+void LogWriter::append(TupleTableSlot *slot, int64 weight)
+{
+    slot_getsomeattrs(slot, impl_->target->highest);
+    append(slot->tts_values, slot->tts_isnull, weight);
+}
+
+void LogWriter::append(const Datum *values, const bool *nulls, int64 weight)
+{
+    const int sign = weight < 0 ? -1 : 1;
+    for (int64 i = 0; i != weight; i += sign)
+        append_row(impl_->writer, values, nulls, sign);
+}
+
+void LogWriter::finish()
+{
+    close_chunk_writer(impl_->writer);
+}
+
+/* ---- reading -------------------------------------------------------------------------- */
+
+namespace {
+
+/* How to read the chunks of one version. */
+struct Decoder {
+    int16 version;
+    Format *format;  /* nullptr: unknown */
+    int *positions;  /* of the wanted columns in the format; -1: not logged */
+    bool lacks_column;
+    Decoder *next;
+};
+
+struct Reader {
+    const Frontier *frontier;
+    Snapshot snapshot;
+    Oid source;
+    const AttrNumber *columns;
+    int column_count;
+    int table_oid_position; /* in columns: rows of other tables than `source` are left out; -1: none is */
+    Tuplestorestate *out; /* nullptr: only whether there is anything, or how much until a marker */
+    bool is_counting;
+    Portion portion;
+    TupleDesc out_desc;
+    Datum *out_values;
+    bool *out_nulls;
+    Decoder *decoders;
+    MemoryContext row_memory; /* reset a chunk */
+    Changes changes;
+    bool is_done;
+};
+
+Reader reader_of(Oid source, const Frontier &frontier, Snapshot snapshot)
+{
+    Reader reader = {};
+    reader.frontier = &frontier;
+    reader.snapshot = snapshot;
+    reader.source = source;
+    return reader;
+}
+
+Decoder *decoder_of(Reader *reader, int16 version)
+{
+    for (Decoder *known = reader->decoders; known != nullptr; known = known->next)
+        if (known->version == version)
+            return known;
+    auto *decoder = static_cast<Decoder *>(palloc0(sizeof(Decoder)));
+    decoder->version = version;
+    decoder->format = find_format(reader->source, version);
+    decoder->lacks_column = decoder->format == nullptr;
+    decoder->positions = static_cast<int *>(palloc(sizeof(int) * (reader->column_count + 1)));
+    for (int i = 0; decoder->format != nullptr && i < reader->column_count; i++) {
+        decoder->positions[i] = -1;
+        for (int j = 0; j < decoder->format->column_count; j++)
+            if (decoder->format->attnums[j] == reader->columns[i] &&
+                decoder->format->types[j] == TupleDescAttr(reader->out_desc, i)->atttypid)
+                decoder->positions[i] = j;
+        decoder->lacks_column = decoder->lacks_column || decoder->positions[i] < 0;
+    }
+    decoder->next = reader->decoders;
+    reader->decoders = decoder;
+    return decoder;
+}
+
+void stop_at_marker(Reader *reader, const char *reason)
+{
+    reader->changes.has_marker = true;
+    reader->changes.reason = pstrdup(reason);
+    reader->is_done = true;
+}
+
+/* Takes the n rows of a chunk, an aligned copy of whose entries is at `at`. */
+void take_rows(Reader *reader, const Decoder *decoder, char *at, const char *end, int n)
+{
+    const Format *format = decoder->format;
+    auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (format->column_count + 1)));
+    auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (format->column_count + 1)));
+    for (int row = 0; row < n; row++) {
+        auto *tuple = reinterpret_cast<MinimalTuple>(at);
+        const int64 weight = (tuple->t_len & minus_bit) != 0 ? -1 : 1;
+        tuple->t_len &= ~minus_bit;
+        if (at + tuple->t_len > end)
+            ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("change log of relation %u is damaged",
+                                                                    reader->source)));
+        HeapTupleData heap_tuple = {};
+        heap_tuple.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
+        heap_tuple.t_data = reinterpret_cast<HeapTupleHeader>(at - MINIMAL_TUPLE_OFFSET);
+        heap_deform_tuple(&heap_tuple, format->packed, values, nulls);
+        at += MAXALIGN(tuple->t_len);
+        for (int i = 0; i < reader->column_count; i++) {
+            reader->out_values[i] = values[decoder->positions[i]];
+            reader->out_nulls[i] = nulls[decoder->positions[i]];
+        }
+        if (reader->table_oid_position >= 0 &&
+            DatumGetObjectId(reader->out_values[reader->table_oid_position]) != reader->source)
+            continue;
+        reader->out_values[reader->column_count] = Int64GetDatum(weight);
+        reader->out_nulls[reader->column_count] = false;
+        tuplestore_putvalues(reader->out, reader->out_desc, reader->out_values, reader->out_nulls);
+        reader->changes.rows++;
+    }
+}
+
+void take_chunk(Reader *reader, TupleTableSlot *slot)
+{
+    slot_getallattrs(slot);
+    const Datum *values = slot->tts_values;
+    if (reader->frontier->includes(DatumGetUInt64(values[l_xid - 1]), DatumGetInt32(values[l_seq - 1])))
+        return;
+    const int n = DatumGetInt32(values[l_n - 1]);
+    if (reader->out == nullptr && !reader->is_counting) {
+        reader->is_done = true;
+        return;
+    }
+    if (n == 0) {
+        stop_at_marker(reader, TextDatumGetCString(values[l_data - 1]));
+        return;
+    }
+    reader->changes.logged += n;
+    if (reader->is_counting || reader->changes.logged <= reader->portion.after)
+        return;
+    const Decoder *decoder = decoder_of(reader, DatumGetInt16(values[l_version - 1]));
+    if (decoder->lacks_column) {
+        stop_at_marker(reader, "a column is read that was not logged then");
+        return;
+    }
+    MemoryContext old_context = MemoryContextSwitchTo(reader->row_memory);
+    const int column = slot->tts_isnull[l_data - 1] ? l_overflow : l_data;
+    auto *stored = DatumGetByteaPP(values[column - 1]);
+    const Size size = VARSIZE_ANY_EXHDR(stored);
+    char *copy = static_cast<char *>(palloc(size + MAXIMUM_ALIGNOF));
+    memcpy(copy, VARDATA_ANY(stored), size);
+    take_rows(reader, decoder, copy, copy + size, n);
+    MemoryContextSwitchTo(old_context);
+    MemoryContextReset(reader->row_memory);
+    if (reader->portion.most > 0 && reader->changes.logged > reader->portion.most)
+        reader->is_done = reader->changes.is_cut = true;
+}
+
+void scan_index(Reader *reader, IndexScanDesc scan, TupleTableSlot *slot, StrategyNumber strategy, RegProcedure proc,
+                uint64 xid)
+{
+    ScanKeyData key;
+    ScanKeyInit(&key, l_xid, strategy, proc, UInt64GetDatum(xid));
+    index_rescan(scan, &key, 1, nullptr, 0);
+    while (!reader->is_done && index_getnext_slot(scan, ForwardScanDirection, slot)) {
+        take_chunk(reader, slot);
+        CHECK_FOR_INTERRUPTS();
+    }
+}
+
+/* What may be new to the frontier: xid >= xmax, and each xid that was running then. */
+void read_segment(Reader *reader, Oid segment_oid)
+{
+    Relation segment = table_open(segment_oid, AccessShareLock);
+    if (RelationGetNumberOfBlocks(segment) > 0) {
+        Relation index = index_open(index_of(segment), AccessShareLock);
+        TupleTableSlot *slot = table_slot_create(segment, nullptr);
+        IndexScanDesc scan = index_beginscan(segment, index, reader->snapshot, 1, 0);
+        const Frontier *frontier = reader->frontier;
+        scan_index(reader, scan, slot, BTGreaterEqualStrategyNumber, F_XID8GE, frontier->xmax);
+        for (size_t i = 0; i < frontier->xip.size() && !reader->is_done; i++)
+            scan_index(reader, scan, slot, BTEqualStrategyNumber, F_XID8EQ, frontier->xip[i]);
+        index_endscan(scan);
+        ExecDropSingleTupleTableSlot(slot);
+        index_close(index, NoLock);
+    }
+    table_close(segment, NoLock);
+}
+
+void read_log(Reader *reader, const SourceRow *row)
+{
+    if (row->trim_horizon != 0) {
+        /* A segment was emptied without regard to old snapshots: those must not read on. */
+        TransactionId xid = static_cast<TransactionId>(row->trim_horizon);
+        if (TransactionIdIsNormal(xid) && IsMVCCSnapshot(reader->snapshot) &&
+            TransactionIdPrecedesOrEquals(reader->snapshot->xmin, xid) && XidInMVCCSnapshot(xid, reader->snapshot))
+            ereport(ERROR, (errcode(errcode_snapshot_too_old),
+                            errmsg("change log of \"%s\" was trimmed after the snapshot was taken",
+                                   get_rel_name(row->relid))));
+    }
+    for (int i = 0; i < segment_count && !reader->is_done; i++)
+        read_segment(reader, row->segments[i]);
+}
+
+void require_source(Oid source, SourceRow *row)
+{
+    if (!find_source(source, row))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("changes of \"%s\" are not captured", get_rel_name(source))));
+}
+
+} // namespace
+
+TupleDesc changes_descriptor(Oid source, const AttrNumber *columns, int column_count)
+{
+    Relation relation = relation_open(source, AccessShareLock);
+    TupleDesc desc = CreateTemplateTupleDesc(column_count + 1);
+    for (int i = 0; i < column_count; i++) {
+        const FormData_pg_attribute *att = column_numbered(RelationGetDescr(relation), columns[i]);
+        if (att == nullptr)
+            elog(ERROR, "relation %u has no column %d", source, columns[i]);
+        TupleDescInitEntry(desc, static_cast<AttrNumber>(i + 1), NameStr(att->attname), att->atttypid, att->atttypmod,
+                           att->attndims);
+        TupleDescInitEntryCollation(desc, static_cast<AttrNumber>(i + 1), att->attcollation);
+    }
+    TupleDescInitEntry(desc, static_cast<AttrNumber>(column_count + 1), "pgt_weight", INT8OID, -1, 0);
+    relation_close(relation, NoLock);
+    return desc;
+}
+
+Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, const AttrNumber *columns,
+                     int column_count, bool is_only, Portion portion, Tuplestorestate *out)
+{
+    SourceRow row;
+    require_source(source, &row);
+    Reader reader = reader_of(source, frontier, snapshot);
+    reader.columns = columns;
+    reader.column_count = column_count;
+    reader.table_oid_position = -1;
+    for (int i = 0; is_only && i < column_count; i++)
+        if (columns[i] == table_oid_column)
+            reader.table_oid_position = i;
+    reader.out = out;
+    reader.portion = portion;
+    reader.out_desc = changes_descriptor(source, columns, column_count);
+    reader.out_values = static_cast<Datum *>(palloc(sizeof(Datum) * (column_count + 1)));
+    reader.out_nulls = static_cast<bool *>(palloc(sizeof(bool) * (column_count + 1)));
+    reader.row_memory = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle chunk", ALLOCSET_DEFAULT_SIZES);
+    read_log(&reader, &row);
+    MemoryContextDelete(reader.row_memory);
+    return reader.changes;
+}
+
+int64 count_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
+{
+    SourceRow row;
+    require_source(source, &row);
+    Reader reader = reader_of(source, frontier, snapshot);
+    reader.is_counting = true;
+    read_log(&reader, &row);
+    return reader.changes.has_marker ? -1 : reader.changes.logged;
+}
+
+bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
+{
+    SourceRow row;
+    if (is_compared(source))
+        return false;
+    if (!find_source(source, &row) || is_witness_missing(source))
+        return true;
+    Reader reader = reader_of(source, frontier, snapshot);
+    read_log(&reader, &row);
+    return reader.is_done;
+}
+
+bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot)
+{
+    SourceRow row;
+    if (!find_source(source, &row))
+        return false;
+    Reader reader = reader_of(source, frontier, snapshot);
+    reader.is_counting = true;
+    read_log(&reader, &row);
+    return reader.changes.has_marker;
+}
+
+bool has_changes_in(Oid source, Oid segment, const Frontier &frontier, Snapshot snapshot)
+{
+    Reader reader = reader_of(source, frontier, snapshot);
+    read_segment(&reader, segment);
+    return reader.is_done;
+}
+
+} // namespace pgtrickle::capture

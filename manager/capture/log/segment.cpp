@@ -1,0 +1,143 @@
+#include "capture/log/segment.hpp"
+
+#include "pg/versions/versions.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/heap.h"
+#include "catalog/index.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/toasting.h"
+#include "commands/defrem.h"
+#include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/relcache.h"
+#include "utils/syscache.h"
+#include "access/table.h"
+#include "access/relation.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+Oid owner_of_namespace(Oid schema)
+{
+    HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for namespace %u", schema);
+    Oid owner = reinterpret_cast<Form_pg_namespace>(GETSTRUCT(tuple))->nspowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
+TupleDesc segment_descriptor()
+{
+    TupleDesc desc = CreateTemplateTupleDesc(l_count);
+    TupleDescInitEntry(desc, l_xid, "xid", XID8OID, -1, 0);
+    TupleDescInitEntry(desc, l_seq, "seq", INT4OID, -1, 0);
+    TupleDescInitEntry(desc, l_n, "n", INT4OID, -1, 0);
+    TupleDescInitEntry(desc, l_version, "version", INT2OID, -1, 0);
+    TupleDescInitEntry(desc, l_data, "data", BYTEAOID, -1, 0);
+    TupleDescInitEntry(desc, l_overflow, "overflow", BYTEAOID, -1, 0);
+    /* A chunk fills a page as it is; only a row too big for one is compressed or moved out. */
+    TupleDescAttr(desc, l_data - 1)->attstorage = TYPSTORAGE_PLAIN;
+    return desc;
+}
+
+void depend_auto(Oid segment, Oid class_id, Oid object_id)
+{
+    ObjectAddress self, other;
+    ObjectAddressSet(self, RelationRelationId, segment);
+    ObjectAddressSet(other, class_id, object_id);
+    recordDependencyOn(&self, &other, DEPENDENCY_AUTO);
+}
+
+void create_index(Oid segment, const char *name)
+{
+    Relation heap = table_open(segment, ShareLock);
+    IndexInfo *info = plain_index_info(1, BTREE_AM_OID);
+    info->ii_IndexAttrNumbers[0] = l_xid;
+    create_plain_index(heap, name, info, "xid", GetDefaultOpClass(XID8OID, BTREE_AM_OID));
+    table_close(heap, NoLock);
+}
+
+Oid create_segment(Oid source, int number)
+{
+    const Oid schema = log_namespace();
+    char name[NAMEDATALEN], index_name[NAMEDATALEN];
+    pg_snprintf(name, sizeof(name), "log_%u_%d", source, number);
+    pg_snprintf(index_name, sizeof(index_name), "log_%u_%d_xid", source, number);
+
+    /* One that was left behind by a source of the same OID. */
+    Oid left = get_relname_relid(name, schema);
+    if (OidIsValid(left)) {
+        ObjectAddress address;
+        ObjectAddressSet(address, RelationRelationId, left);
+        performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+        CommandCounterIncrement();
+    }
+    Oid segment = heap_create_with_catalog(
+        name, schema, InvalidOid, InvalidOid, InvalidOid, InvalidOid, owner_of_namespace(schema),
+        HEAP_TABLE_AM_OID, segment_descriptor(), NIL, RELKIND_RELATION, RELPERSISTENCE_PERMANENT, false, false,
+        ONCOMMIT_NOOP, static_cast<Datum>(0), false, true, true, InvalidOid, nullptr);
+    CommandCounterIncrement();
+    NewRelationCreateToastTable(segment, static_cast<Datum>(0));
+    CommandCounterIncrement();
+    create_index(segment, index_name);
+    deleteDependencyRecordsForSpecific(RelationRelationId, segment, DEPENDENCY_NORMAL, NamespaceRelationId, schema);
+    depend_auto(segment, NamespaceRelationId, schema);
+    depend_auto(segment, RelationRelationId, source);
+    CommandCounterIncrement();
+    return segment;
+}
+
+} // namespace
+
+Oid log_namespace()
+{
+    return get_namespace_oid("pg_trickle_log", true);
+}
+
+void create_segments(Oid source, SourceRow *row)
+{
+    for (int i = 0; i < segment_count; i++)
+        row->segments[i] = create_segment(source, i);
+}
+
+void drop_segments(const SourceRow *row)
+{
+    ObjectAddresses *addresses = new_object_addresses();
+    for (Oid segment : row->segments) {
+        ObjectAddress address;
+        ObjectAddressSet(address, RelationRelationId, segment);
+        add_exact_object_address(&address, addresses);
+    }
+    performMultipleDeletions(addresses, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+    free_object_addresses(addresses);
+}
+
+void lock_segments(const SourceRow *row, LOCKMODE mode)
+{
+    for (Oid segment : row->segments)
+        LockRelationOid(segment, mode);
+}
+
+Oid index_of(Relation segment)
+{
+    List *indexes = RelationGetIndexList(segment);
+    if (list_length(indexes) != 1)
+        elog(ERROR, "change log \"%s\" has %d indexes", RelationGetRelationName(segment), list_length(indexes));
+    Oid index = linitial_oid(indexes);
+    list_free(indexes);
+    return index;
+}
+
+} // namespace pgtrickle::capture

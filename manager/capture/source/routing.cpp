@@ -1,0 +1,250 @@
+#include "capture/source/routing.hpp"
+
+#include "capture/triggers/trigger_setup.hpp"
+#include "pg/relation_listeners.hpp"
+
+extern "C" {
+#include "access/attmap.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/pg_inherits.h"
+#include "optimizer/optimizer.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/partcache.h"
+#include "utils/syscache.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+HTAB *known = nullptr;
+uint64 invalidations = 0; /* counts what forget_targets() was told */
+
+void forget_targets(Oid relid)
+{
+    invalidations++;
+    if (relid != InvalidOid) {
+        auto *entry = static_cast<Targets *>(hash_search(known, &relid, HASH_FIND, nullptr));
+        if (entry != nullptr)
+            entry->is_valid = false;
+        return;
+    }
+    HASH_SEQ_STATUS status;
+    hash_seq_init(&status, known);
+    while (auto *entry = static_cast<Targets *>(hash_seq_search(&status)))
+        entry->is_valid = false;
+}
+
+void create_table()
+{
+    HASHCTL control = {};
+    control.keysize = sizeof(Oid);
+    control.entrysize = sizeof(Targets);
+    known = hash_create("pg_trickle capture targets", 64, &control, HASH_ELEM | HASH_BLOBS);
+    listen_to_relations(forget_targets);
+}
+
+/* The number in `desc` of the column that `name` names; 0 if none does. */
+AttrNumber column_named(TupleDesc desc, const char *name)
+{
+    for (int i = 0; i < desc->natts; i++) {
+        Form_pg_attribute att = TupleDescAttr(desc, i);
+        if (!att->attisdropped && strcmp(NameStr(att->attname), name) == 0)
+            return att->attnum;
+    }
+    return 0;
+}
+
+/* Fills `target` for changes of `source` that are written through `written`. */
+bool fill_target(Relation written, Oid source_oid, Target *target)
+{
+    SourceRow row;
+    if (!find_source(source_oid, &row) || !row.is_active)
+        return false;
+    Format *format = find_format(source_oid, row.version);
+    if (format == nullptr)
+        return false;
+    target->source = source_oid;
+    target->written = RelationGetRelid(written);
+    target->is_by_rows = is_captured_by_rows(source_oid);
+    target->segment = row.segments[row.current_segment];
+    target->version = row.version;
+    target->column_count = format->column_count;
+    target->packed = format->packed;
+    target->attnums = static_cast<AttrNumber *>(palloc0(sizeof(AttrNumber) * (format->column_count + 1)));
+
+    Relation source = try_relation_open(source_oid, AccessShareLock);
+    if (source == nullptr)
+        return false;
+    const TupleDesc from = RelationGetDescr(written), to = RelationGetDescr(source);
+    for (int i = 0; i < format->column_count; i++) {
+        AttrNumber attnum = format->attnums[i];
+        const FormData_pg_attribute *wanted = column_numbered(to, attnum);
+        if (wanted == nullptr)
+            continue; /* nobody reads it any more */
+        AttrNumber found = attnum < 0 || source_oid == RelationGetRelid(written)
+                               ? attnum
+                               : column_named(from, NameStr(wanted->attname));
+        if (found == 0 || column_numbered(from, found)->atttypid != format->types[i])
+            target->must_mark = true;
+        target->attnums[i] = found;
+        target->highest = target->highest > found ? target->highest : found;
+    }
+    relation_close(source, AccessShareLock);
+    return true;
+}
+
+/* The rows of `written` that lie in its descendant: its partition constraint, in the
+ * descendant's column numbers, with the map to those of `written`. */
+void add_constraint(Relation written, Oid descendant, Target *target)
+{
+    Relation partition = relation_open(descendant, AccessShareLock);
+    target->constraint = static_cast<List *>(copyObject(RelationGetPartitionQual(partition)));
+    const TupleDesc from = RelationGetDescr(written), to = RelationGetDescr(partition);
+    target->constraint_map_length = to->natts;
+    target->constraint_map = static_cast<AttrNumber *>(palloc0(sizeof(AttrNumber) * (to->natts + 1)));
+    for (int i = 0; i < to->natts; i++)
+        if (!TupleDescAttr(to, i)->attisdropped)
+            target->constraint_map[i] = column_named(from, NameStr(TupleDescAttr(to, i)->attname));
+    relation_close(partition, AccessShareLock);
+}
+
+/* Sources at and above `written`: what each row of it is a change of. */
+void build_above(Relation written, Targets *entry)
+{
+    List *above = lcons_oid(entry->relid, ancestors_of(entry->relid));
+    entry->row_items = static_cast<Target *>(palloc0(sizeof(Target) * list_length(above)));
+    ListCell *cell;
+    foreach (cell, above) {
+        Target *target = &entry->row_items[entry->row_count];
+        if (!fill_target(written, lfirst_oid(cell), target))
+            continue;
+        entry->row_count++;
+        entry->touched = lappend_oid(entry->touched, target->source);
+        if (!target->is_by_rows)
+            entry->items[entry->count++] = *target;
+    }
+}
+
+/* Sources below `written`, and those above what is below. */
+void build_below(Relation written, Targets *entry, List *below)
+{
+    const bool is_partitioned = written->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    ListCell *cell, *above;
+    foreach (cell, below) {
+        foreach (above, lcons_oid(lfirst_oid(cell), ancestors_of(lfirst_oid(cell)))) {
+            SourceRow row;
+            if (find_source(lfirst_oid(above), &row) && row.is_active)
+                entry->touched = list_append_unique_oid(entry->touched, row.relid);
+        }
+        Target *target = &entry->items[entry->count];
+        if (!is_partitioned || !fill_target(written, lfirst_oid(cell), target) || target->is_by_rows)
+            continue;
+        add_constraint(written, lfirst_oid(cell), target);
+        entry->count++;
+    }
+}
+
+void build(Relation written, Targets *entry)
+{
+    List *below = NIL;
+    if (written->rd_rel->relhassubclass)
+        below = list_delete_oid(tree_of(entry->relid, NoLock), entry->relid);
+    const int most = 1 + list_length(ancestors_of(entry->relid)) + list_length(below);
+    entry->items = static_cast<Target *>(palloc0(sizeof(Target) * most));
+    build_above(written, entry);
+    build_below(written, entry, below);
+}
+
+/* Whether a relation below it, or itself, has a parent outside of its tree: through that one its rows
+ * are written as well. A partition has one parent, whose rows its constraint tells apart. */
+bool is_written_from_outside(Oid source)
+{
+    ListCell *cell, *above;
+    List *tree = tree_of(source, NoLock);
+    foreach (cell, tree) {
+        if (get_rel_relispartition(lfirst_oid(cell)))
+            continue;
+        foreach (above, ancestors_of(lfirst_oid(cell)))
+            if (!list_member_oid(tree, lfirst_oid(above)))
+                return true;
+    }
+    return false;
+}
+
+/* A relation that is gone is used by nobody; one that exists may be, however invalid its entry. */
+void remove_dropped()
+{
+    HASH_SEQ_STATUS status;
+    hash_seq_init(&status, known);
+    while (auto *entry = static_cast<Targets *>(hash_seq_search(&status))) {
+        if (entry->is_valid || SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry->relid)))
+            continue;
+        if (entry->memory != nullptr)
+            MemoryContextDelete(entry->memory);
+        hash_search(known, &entry->relid, HASH_REMOVE, nullptr);
+    }
+}
+
+} // namespace
+
+bool is_captured_by_rows(Oid source)
+{
+    SourceRow row;
+    if (!find_source(source, &row) || !row.is_active)
+        return false;
+    const Format *format = find_format(source, row.version);
+    for (int i = 0; format != nullptr && i < format->column_count; i++)
+        if (format->attnums[i] == table_oid_column)
+            return true;
+    return get_rel_relkind(source) == RELKIND_RELATION && is_written_from_outside(source);
+}
+
+const Targets *find_targets(Relation relation)
+{
+    if (known == nullptr)
+        create_table();
+    const Oid relid = RelationGetRelid(relation);
+    bool found;
+    auto *entry = static_cast<Targets *>(hash_search(known, &relid, HASH_ENTER, &found));
+    if (!found) {
+        *entry = {};
+        entry->relid = relid;
+        remove_dropped();
+    }
+    if (entry->is_valid)
+        return entry;
+
+    /* Until it is complete the entry is not valid, so an error here costs a rebuild; an
+     * invalidation that comes meanwhile does too, and the answer is good for this statement,
+     * which holds its lock since before. */
+    if (entry->memory != nullptr)
+        MemoryContextDelete(entry->memory);
+    *entry = {};
+    entry->relid = relid;
+    const uint64 invalidations_before = invalidations;
+    MemoryContext memory =
+        AllocSetContextCreate(CurrentMemoryContext, "pg_trickle capture target", ALLOCSET_SMALL_SIZES);
+    MemoryContext old_context = MemoryContextSwitchTo(memory);
+    build(relation, entry);
+    MemoryContextSwitchTo(old_context);
+    MemoryContextSetParent(memory, CacheMemoryContext);
+    entry->memory = memory;
+    entry->is_valid = invalidations == invalidations_before;
+    return entry;
+}
+
+void invalidate_targets(Oid relid)
+{
+    ListCell *cell;
+    foreach (cell, levels_of(relid, NoLock))
+        if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(lfirst_oid(cell))))
+            CacheInvalidateRelcacheByRelid(lfirst_oid(cell));
+}
+
+} // namespace pgtrickle::capture

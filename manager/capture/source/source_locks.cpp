@@ -1,0 +1,77 @@
+/*
+ * The locks under which a source's capture begins, on several sources at once.
+ *
+ * Whoever waits for one of them holds none of the others, so that neither a writer of two sources nor somebody who
+ * has them captured in another order waits in a circle. Writers that never pause could keep
+ * that up for ever: after some rounds the locks are waited for in the order of OIDs.
+ *
+ * PostgreSQL frames: nothing in this file has a destructor.
+ */
+#include "capture/capture.hpp"
+#include "capture/triggers/trigger_setup.hpp"
+#include "definition/definition.hpp"
+
+extern "C" {
+#include "storage/lmgr.h"
+}
+
+namespace pgtrickle::capture {
+
+namespace {
+
+constexpr int most_rounds = 20;
+
+List *relations_to_lock(const List *sources)
+{
+    List *relations = NIL;
+    ListCell *cell;
+    foreach (cell, sources)
+        if (definition::is_stream_table(lfirst_oid(cell)))
+            relations = list_append_unique_oid(relations, lfirst_oid(cell));
+        else if (!is_compared(lfirst_oid(cell)))
+            relations = list_concat_unique_oid(relations, levels_of(lfirst_oid(cell), NoLock));
+    list_sort(relations, list_oid_cmp);
+    return relations;
+}
+
+/* All of them, given that `held` is, or none. Returns the one that is not to be had at once; InvalidOid: all are held. */
+Oid try_to_lock(const List *relations, Oid held)
+{
+    ListCell *cell;
+    foreach (cell, relations) {
+        const Oid relation = lfirst_oid(cell);
+        if (relation == held || ConditionalLockRelationOid(relation, ShareRowExclusiveLock))
+            continue;
+        ListCell *taken;
+        foreach (taken, relations) {
+            if (lfirst_oid(taken) == relation)
+                break;
+            if (lfirst_oid(taken) != held)
+                UnlockRelationOid(lfirst_oid(taken), ShareRowExclusiveLock);
+        }
+        if (OidIsValid(held))
+            UnlockRelationOid(held, ShareRowExclusiveLock);
+        return relation;
+    }
+    return InvalidOid;
+}
+
+} // namespace
+
+void lock_sources(const List *sources)
+{
+    const List *relations = relations_to_lock(sources);
+    Oid held = InvalidOid;
+    for (int round = 0; round < most_rounds; round++) {
+        const Oid busy = try_to_lock(relations, held);
+        if (!OidIsValid(busy))
+            return;
+        LockRelationOid(busy, ShareRowExclusiveLock);
+        held = busy;
+    }
+    ListCell *cell;
+    foreach (cell, relations)
+        LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+}
+
+} // namespace pgtrickle::capture

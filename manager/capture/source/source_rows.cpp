@@ -1,0 +1,336 @@
+#include "capture/source/source_rows.hpp"
+
+#include "capture/source/unlogged_sentinel.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/heap.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/array.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+enum SourceColumn { s_relid = 1, s_segments, s_current, s_version, s_active, s_horizon, s_count = s_horizon };
+enum FormatColumn {
+    f_relid = 1,
+    f_version,
+    f_attnums,
+    f_types,
+    f_typmods,
+    f_lengths,
+    f_by_value,
+    f_aligns,
+    f_count = f_aligns
+};
+
+Oid relation_named(const char *name)
+{
+    Oid schema = get_namespace_oid("pgtrickle", true);
+    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+Datum array_of(Datum *elements, int count, Oid type, int16 length, char align)
+{
+    return PointerGetDatum(construct_array(elements, count, type, length, true, align));
+}
+
+int elements_of(Datum array, Oid type, int16 length, char align, Datum **elements)
+{
+    int count;
+    deconstruct_array(DatumGetArrayTypeP(array), type, length, true, align, elements, nullptr, &count);
+    return count;
+}
+
+/* Begins a scan for `relid` (and version, if not -1). Only one of the tables has versions. */
+SysScanDesc begin_scan(Relation table, const char *index, Oid relid, int version)
+{
+    static ScanKeyData keys[2];
+    ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(static_cast<int16>(version)));
+    Oid index_oid = relation_named(index);
+    return systable_beginscan(table, index_oid, true, nullptr, version < 0 ? 1 : 2, keys);
+}
+
+void read_row(HeapTuple tuple, TupleDesc desc, SourceRow *row)
+{
+    Datum values[s_count];
+    bool nulls[s_count];
+    heap_deform_tuple(tuple, desc, values, nulls);
+    row->relid = DatumGetObjectId(values[s_relid - 1]);
+    Datum *segments;
+    int count = elements_of(values[s_segments - 1], OIDOID, sizeof(Oid), TYPALIGN_INT, &segments);
+    for (int i = 0; i < segment_count; i++)
+        row->segments[i] = i < count ? DatumGetObjectId(segments[i]) : InvalidOid;
+    row->current_segment = DatumGetInt16(values[s_current - 1]);
+    row->version = DatumGetInt16(values[s_version - 1]);
+    row->is_active = DatumGetBool(values[s_active - 1]);
+    row->trim_horizon = nulls[s_horizon - 1] ? 0 : DatumGetUInt64(values[s_horizon - 1]);
+}
+
+void write_row(const SourceRow *row, Datum *values, bool *nulls)
+{
+    Datum segments[segment_count];
+    for (int i = 0; i < segment_count; i++)
+        segments[i] = ObjectIdGetDatum(row->segments[i]);
+    memset(nulls, 0, s_count);
+    values[s_relid - 1] = ObjectIdGetDatum(row->relid);
+    values[s_segments - 1] = array_of(segments, segment_count, OIDOID, sizeof(Oid), TYPALIGN_INT);
+    values[s_current - 1] = Int16GetDatum(row->current_segment);
+    values[s_version - 1] = Int16GetDatum(row->version);
+    values[s_active - 1] = BoolGetDatum(row->is_active);
+    values[s_horizon - 1] = UInt64GetDatum(row->trim_horizon);
+    nulls[s_horizon - 1] = row->trim_horizon == 0;
+}
+
+bool lock_capture_of(Oid source, bool waits)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 0);
+    if (LockAcquire(&tag, ExclusiveLock, false, !waits) == LOCKACQUIRE_NOT_AVAIL)
+        return false;
+    AcceptInvalidationMessages();
+    return true;
+}
+
+} // namespace
+
+void lock_capture(Oid source)
+{
+    (void)lock_capture_of(source, true);
+}
+
+bool lock_capture_if_free(Oid source)
+{
+    return lock_capture_of(source, false);
+}
+
+void claim(Oid source)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 2);
+    (void)LockAcquire(&tag, ShareLock, false, false);
+    AcceptInvalidationMessages();
+}
+
+bool lock_unclaimed(Oid source)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 2);
+    return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void lock_tree(Oid source, LOCKMODE mode)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 1);
+    (void)LockAcquire(&tag, mode, false, false);
+    AcceptInvalidationMessages();
+}
+
+void unlock_tree(Oid source, LOCKMODE mode)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 1);
+    (void)LockRelease(&tag, mode, false);
+}
+
+Oid source_table()
+{
+    return relation_named("pgt_source");
+}
+
+bool find_source(Oid relid, SourceRow *row)
+{
+    Oid table_oid = source_table();
+    if (!OidIsValid(table_oid))
+        return false;
+    Relation table = table_open(table_oid, AccessShareLock);
+    SysScanDesc scan = begin_scan(table, "pgt_source_pkey", relid, -1);
+    HeapTuple tuple = systable_getnext(scan);
+    bool found = HeapTupleIsValid(tuple);
+    if (found)
+        read_row(tuple, RelationGetDescr(table), row);
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    /* A row may outlive its log where the extension's hooks were not loaded when the source
+     * was dropped, and the OID may have come back since. */
+    for (int i = 0; found && i < segment_count; i++)
+        found = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(row->segments[i]));
+    return found;
+}
+
+List *all_sources()
+{
+    List *relids = NIL;
+    Oid table_oid = source_table();
+    if (!OidIsValid(table_oid))
+        return NIL;
+    Relation table = table_open(table_oid, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        bool is_null;
+        relids = lappend_oid(relids,
+                             DatumGetObjectId(heap_getattr(tuple, s_relid, RelationGetDescr(table), &is_null)));
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return relids;
+}
+
+void insert_source(const SourceRow *row)
+{
+    Datum values[s_count];
+    bool nulls[s_count];
+    write_row(row, values, nulls);
+    Relation table = table_open(source_table(), RowExclusiveLock);
+    HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
+    CatalogTupleInsert(table, tuple);
+    table_close(table, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+void update_source(const SourceRow *row)
+{
+    Datum values[s_count];
+    bool nulls[s_count];
+    write_row(row, values, nulls);
+    Relation table = table_open(source_table(), RowExclusiveLock);
+    SysScanDesc scan = begin_scan(table, "pgt_source_pkey", row->relid, -1);
+    HeapTuple old_tuple = systable_getnext(scan);
+    if (!HeapTupleIsValid(old_tuple))
+        elog(ERROR, "relation %u is not captured", row->relid);
+    HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
+    CatalogTupleUpdate(table, &old_tuple->t_self, tuple);
+    systable_endscan(scan);
+    table_close(table, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+void remove_source(Oid relid)
+{
+    const char *const names[2][2] = {{"pgt_source", "pgt_source_pkey"},
+                                     {"pgt_source_format", "pgt_source_format_pkey"}};
+    for (const auto &[name, index] : names) {
+        Oid table_oid = relation_named(name);
+        if (!OidIsValid(table_oid))
+            continue;
+        Relation table = table_open(table_oid, RowExclusiveLock);
+        SysScanDesc scan = begin_scan(table, index, relid, -1);
+        HeapTuple tuple;
+        while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+            CatalogTupleDelete(table, &tuple->t_self);
+        systable_endscan(scan);
+        table_close(table, RowExclusiveLock);
+    }
+    remove_witness(relid);
+    CommandCounterIncrement();
+}
+
+const FormData_pg_attribute *column_numbered(TupleDesc descriptor, AttrNumber attnum)
+{
+    if (attnum == table_oid_column)
+        return SystemAttributeDefinition(attnum);
+    if (attnum < 1 || attnum > descriptor->natts || TupleDescAttr(descriptor, attnum - 1)->attisdropped)
+        return nullptr;
+    return TupleDescAttr(descriptor, attnum - 1);
+}
+
+Format *find_format(Oid relid, int16 version)
+{
+    Relation table = table_open(relation_named("pgt_source_format"), AccessShareLock);
+    SysScanDesc scan = begin_scan(table, "pgt_source_format_pkey", relid, version);
+    HeapTuple tuple = systable_getnext(scan);
+    Format *format = nullptr;
+    if (HeapTupleIsValid(tuple)) {
+        Datum values[f_count];
+        bool nulls[f_count];
+        Datum *attnums, *types, *typmods, *lengths, *by_value, *aligns;
+        heap_deform_tuple(tuple, RelationGetDescr(table), values, nulls);
+        format = static_cast<Format *>(palloc0(sizeof(Format)));
+        format->version = version;
+        int count = elements_of(values[f_attnums - 1], INT2OID, sizeof(int16), TYPALIGN_SHORT, &attnums);
+        elements_of(values[f_types - 1], OIDOID, sizeof(Oid), TYPALIGN_INT, &types);
+        elements_of(values[f_typmods - 1], INT4OID, sizeof(int32), TYPALIGN_INT, &typmods);
+        elements_of(values[f_lengths - 1], INT2OID, sizeof(int16), TYPALIGN_SHORT, &lengths);
+        elements_of(values[f_by_value - 1], BOOLOID, sizeof(bool), TYPALIGN_CHAR, &by_value);
+        elements_of(values[f_aligns - 1], CHAROID, sizeof(char), TYPALIGN_CHAR, &aligns);
+        format->column_count = count;
+        format->attnums = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (count + 1)));
+        format->types = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
+        format->typmods = static_cast<int32 *>(palloc(sizeof(int32) * (count + 1)));
+        format->packed = CreateTemplateTupleDesc(count);
+        for (int i = 0; i < count; i++) {
+            Form_pg_attribute att = TupleDescAttr(format->packed, i);
+            format->attnums[i] = DatumGetInt16(attnums[i]);
+            format->types[i] = DatumGetObjectId(types[i]);
+            format->typmods[i] = DatumGetInt32(typmods[i]);
+            att->attnum = static_cast<AttrNumber>(i + 1);
+            att->atttypid = format->types[i];
+            att->atttypmod = format->typmods[i];
+            att->attcacheoff = -1;
+            att->attlen = DatumGetInt16(lengths[i]);
+            att->attbyval = DatumGetBool(by_value[i]);
+            att->attalign = DatumGetChar(aligns[i]);
+            /* Functions of a type with plain storage (tsquery) do not expect a short header. */
+            att->attstorage = get_typstorage(att->atttypid);
+        }
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return format;
+}
+
+void insert_format(Oid relid, int16 version, const AttrNumber *attnums, int column_count)
+{
+    const int n = column_count;
+    auto allocate = [n] { return static_cast<Datum *>(palloc(sizeof(Datum) * (n + 1))); };
+    Datum *numbers = allocate(), *types = allocate(), *typmods = allocate();
+    Datum *lengths = allocate(), *by_value = allocate(), *aligns = allocate();
+    Relation source = relation_open(relid, AccessShareLock);
+    for (int i = 0; i < n; i++) {
+        const FormData_pg_attribute *att = column_numbered(RelationGetDescr(source), attnums[i]);
+        if (att == nullptr)
+            elog(ERROR, "relation %u has no column %d", relid, attnums[i]);
+        numbers[i] = Int16GetDatum(attnums[i]);
+        types[i] = ObjectIdGetDatum(att->atttypid);
+        typmods[i] = Int32GetDatum(att->atttypmod);
+        lengths[i] = Int16GetDatum(att->attlen);
+        by_value[i] = BoolGetDatum(att->attbyval);
+        aligns[i] = CharGetDatum(att->attalign);
+    }
+    relation_close(source, NoLock);
+
+    Datum values[f_count];
+    bool nulls[f_count] = {};
+    values[f_relid - 1] = ObjectIdGetDatum(relid);
+    values[f_version - 1] = Int16GetDatum(version);
+    values[f_attnums - 1] = array_of(numbers, n, INT2OID, sizeof(int16), TYPALIGN_SHORT);
+    values[f_types - 1] = array_of(types, n, OIDOID, sizeof(Oid), TYPALIGN_INT);
+    values[f_typmods - 1] = array_of(typmods, n, INT4OID, sizeof(int32), TYPALIGN_INT);
+    values[f_lengths - 1] = array_of(lengths, n, INT2OID, sizeof(int16), TYPALIGN_SHORT);
+    values[f_by_value - 1] = array_of(by_value, n, BOOLOID, sizeof(bool), TYPALIGN_CHAR);
+    values[f_aligns - 1] = array_of(aligns, n, CHAROID, sizeof(char), TYPALIGN_CHAR);
+    Relation table = table_open(relation_named("pgt_source_format"), RowExclusiveLock);
+    CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
+    table_close(table, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+} // namespace pgtrickle::capture

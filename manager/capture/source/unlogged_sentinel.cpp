@@ -1,0 +1,80 @@
+#include "capture/source/unlogged_sentinel.hpp"
+
+#include "capture/triggers/trigger_setup.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+Oid relation_named(const char *name)
+{
+    Oid schema = get_namespace_oid("pgtrickle", true);
+    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+bool is_unlogged(Oid source)
+{
+    ListCell *cell;
+    foreach (cell, tree_of(source, NoLock))
+        if (get_rel_persistence(lfirst_oid(cell)) == RELPERSISTENCE_UNLOGGED)
+            return true;
+    return false;
+}
+
+/* Whether there is a witness; removes it if asked to. */
+bool find_witness(Oid source, bool removes)
+{
+    Relation table = table_open(relation_named("pgt_witness"), removes ? RowExclusiveLock : AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(source));
+    SysScanDesc scan = systable_beginscan(table, relation_named("pgt_witness_pkey"), true, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    const bool is_there = HeapTupleIsValid(tuple);
+    if (is_there && removes)
+        CatalogTupleDelete(table, &tuple->t_self);
+    systable_endscan(scan);
+    table_close(table, NoLock);
+    return is_there;
+}
+
+} // namespace
+
+bool is_witness_missing(Oid source)
+{
+    return is_unlogged(source) && !find_witness(source, false);
+}
+
+void leave_witness(Oid source)
+{
+    if (!is_witness_missing(source))
+        return;
+    Relation table = table_open(relation_named("pgt_witness"), RowExclusiveLock);
+    Datum value = ObjectIdGetDatum(source);
+    bool is_null = false;
+    CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), &value, &is_null));
+    table_close(table, NoLock);
+    CommandCounterIncrement();
+}
+
+void remove_witness(Oid source)
+{
+    if (OidIsValid(relation_named("pgt_witness")))
+        (void)find_witness(source, true);
+}
+
+} // namespace pgtrickle::capture

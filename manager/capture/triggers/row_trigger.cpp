@@ -1,0 +1,65 @@
+#include "capture/triggers/row_trigger.hpp"
+
+#include "capture/log/chunk.hpp"
+#include "capture/triggers/trigger_setup.hpp"
+#include "capture/triggers/open_statement.hpp"
+#include "mailbox/mailbox.hpp"
+
+extern "C" {
+#include "executor/tuptable.h"
+#include "replication/logicalworker.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+/* Whether the row was changed by no statement, but by a subscription's worker. */
+bool is_applied(Relation relation)
+{
+    return IsLogicalWorker() && !is_statement_open_on(lcons_oid(RelationGetRelid(relation),
+                                                                ancestors_of(RelationGetRelid(relation))));
+}
+
+void log_to(const Target *target, TupleTableSlot *old_row, TupleTableSlot *new_row)
+{
+    const bool must_mark = target->must_mark || !mailbox::is_available();
+    if (!must_mark && old_row != nullptr && new_row != nullptr &&
+        is_same_image(target, old_row->tts_values, old_row->tts_isnull, new_row->tts_values, new_row->tts_isnull))
+        return;
+    ChunkWriter *writer = open_chunk_writer(target);
+    if (must_mark)
+        append_marker(writer, target->must_mark ? "a column of it has changed its type"
+                                                : "it was written while pg_trickle was not preloaded");
+    if (!must_mark && old_row != nullptr)
+        append_row(writer, old_row->tts_values, old_row->tts_isnull, -1);
+    if (!must_mark && new_row != nullptr)
+        append_row(writer, new_row->tts_values, new_row->tts_isnull, 1);
+    close_chunk_writer(writer);
+}
+
+} // namespace
+
+void log_row_change(const TriggerData *trigger)
+{
+    const Targets *targets = find_targets(trigger->tg_relation);
+    if (targets->row_count == 0)
+        return;
+    const bool is_insert = TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
+    TupleTableSlot *old_row = is_insert ? nullptr : trigger->tg_trigslot;
+    TupleTableSlot *new_row = is_insert                                    ? trigger->tg_trigslot
+                              : TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newslot
+                                                                           : nullptr;
+    if (old_row != nullptr)
+        slot_getallattrs(old_row);
+    if (new_row != nullptr)
+        slot_getallattrs(new_row);
+    const bool is_by_worker = is_applied(trigger->tg_relation);
+    for (int i = 0; i < targets->row_count; i++)
+        if (targets->row_items[i].is_by_rows || is_by_worker)
+            log_to(&targets->row_items[i], old_row, new_row);
+}
+
+} // namespace pgtrickle::capture

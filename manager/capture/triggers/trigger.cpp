@@ -1,0 +1,196 @@
+/*
+ * The trigger function of a source: takes a statement's changes from its transition tables
+ * to the logs of everything that reads the relation.
+ *
+ * The relation named in the statement fires, and the transition tables have its row type,
+ * whichever partitions or children the rows lie in; so each row reaches each log at most once.
+ * What they cannot tell, a row trigger does (row_trigger.hpp).
+ */
+#include "capture/capture.hpp"
+#include "capture/log/chunk.hpp"
+#include "capture/triggers/open_statement.hpp"
+#include "capture/triggers/row_trigger.hpp"
+#include "mailbox/mailbox.hpp"
+
+extern "C" {
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "executor/tuptable.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/tuplestore.h"
+
+PGDLLEXPORT Datum pgtrickle_capture(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(pgtrickle_capture);
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+/* One log being written by this statement. */
+struct Sink {
+    const Target *target;
+    ChunkWriter *writer;      /* nullptr until there is a row */
+    ExprState *constraint;    /* of a partition below; else nullptr */
+    TupleTableSlot *row;      /* in the partition's column numbers, for the constraint */
+};
+
+struct Statement {
+    Relation relation;
+    EState *estate; /* nullptr while no constraint has to be evaluated */
+    int count;
+    Sink *sinks;
+};
+
+void prepare_constraint(Statement *statement, Sink *sink)
+{
+    if (statement->estate == nullptr)
+        statement->estate = CreateExecutorState();
+    Relation partition = RelationIdGetRelation(sink->target->source);
+    sink->row = MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(partition)), &TTSOpsVirtual);
+    RelationClose(partition);
+    sink->constraint = ExecPrepareCheck(sink->target->constraint, statement->estate);
+}
+
+/* Whether the row, which was written through a relation above, lies in this sink's partition. */
+bool is_in_partition(Statement *statement, Sink *sink, TupleTableSlot *slot)
+{
+    if (sink->target->constraint == NIL)
+        return true;
+    const Target *target = sink->target;
+    ExecClearTuple(sink->row);
+    for (int i = 0; i < target->constraint_map_length; i++) {
+        AttrNumber attnum = target->constraint_map[i];
+        sink->row->tts_isnull[i] = attnum == 0 || slot->tts_isnull[attnum - 1];
+        sink->row->tts_values[i] = sink->row->tts_isnull[i] ? static_cast<Datum>(0) : slot->tts_values[attnum - 1];
+    }
+    ExecStoreVirtualTuple(sink->row);
+    ExprContext *context = GetPerTupleExprContext(statement->estate);
+    context->ecxt_scantuple = sink->row;
+    bool is_inside = ExecCheck(sink->constraint, context);
+    ResetPerTupleExprContext(statement->estate);
+    return is_inside;
+}
+
+void log_row(Statement *statement, Sink *sink, TupleTableSlot *slot, int weight)
+{
+    if (sink->constraint != nullptr && !is_in_partition(statement, sink, slot))
+        return;
+    if (sink->writer == nullptr)
+        sink->writer = open_chunk_writer(sink->target);
+    append_row(sink->writer, slot->tts_values, slot->tts_isnull, weight);
+}
+
+/* Reads both tables side by side: the pair of an UPDATE stands at the same place in both.
+ * Where it does not, only the chance to drop an equal pair is missed. */
+void log_transitions(Statement *statement, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
+{
+    const TupleDesc desc = RelationGetDescr(statement->relation);
+    TupleTableSlot *old_slot = nullptr, *new_slot = nullptr;
+    AttrNumber highest = 0;
+    for (int i = 0; i < statement->count; i++) {
+        Sink *sink = &statement->sinks[i];
+        highest = sink->target->highest > highest ? sink->target->highest : highest;
+        if (sink->target->constraint != NIL) {
+            prepare_constraint(statement, sink);
+            highest = static_cast<AttrNumber>(desc->natts);
+        }
+    }
+    for (auto *rows : {old_rows, new_rows})
+        if (rows != nullptr) {
+            tuplestore_select_read_pointer(rows, 0);
+            tuplestore_rescan(rows);
+            (rows == old_rows ? old_slot : new_slot) = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+        }
+
+    bool has_old = old_rows != nullptr, has_new = new_rows != nullptr;
+    while (has_old || has_new) {
+        has_old = has_old && tuplestore_gettupleslot(old_rows, true, false, old_slot);
+        has_new = has_new && tuplestore_gettupleslot(new_rows, true, false, new_slot);
+        if (has_old)
+            slot_getsomeattrs(old_slot, highest);
+        if (has_new)
+            slot_getsomeattrs(new_slot, highest);
+        for (int i = 0; i < statement->count; i++) {
+            Sink *sink = &statement->sinks[i];
+            if (has_old && has_new &&
+                is_same_image(sink->target, old_slot->tts_values, old_slot->tts_isnull, new_slot->tts_values,
+                              new_slot->tts_isnull) &&
+                sink->constraint == nullptr)
+                continue;
+            if (has_old)
+                log_row(statement, sink, old_slot, -1);
+            if (has_new)
+                log_row(statement, sink, new_slot, 1);
+        }
+        CHECK_FOR_INTERRUPTS();
+    }
+    if (old_slot != nullptr)
+        ExecDropSingleTupleTableSlot(old_slot);
+    if (new_slot != nullptr)
+        ExecDropSingleTupleTableSlot(new_slot);
+}
+
+bool is_empty(Tuplestorestate *rows)
+{
+    return rows == nullptr || tuplestore_tuple_count(rows) == 0;
+}
+
+void log_statement(const TriggerData *trigger)
+{
+    const Targets *targets = find_targets(trigger->tg_relation);
+    if (targets->count == 0 || (is_empty(trigger->tg_oldtable) && is_empty(trigger->tg_newtable)))
+        return;
+    Statement statement = {trigger->tg_relation, nullptr, 0, nullptr};
+    statement.sinks = static_cast<Sink *>(palloc0(sizeof(Sink) * targets->count));
+    for (int i = 0; i < targets->count; i++) {
+        const Target *target = &targets->items[i];
+        if (target->must_mark || !mailbox::is_available()) {
+            ChunkWriter *writer = open_chunk_writer(target);
+            append_marker(writer, target->must_mark ? "a column of it has changed its type"
+                                                    : "it was written while pg_trickle was not preloaded");
+            close_chunk_writer(writer);
+        } else {
+            statement.sinks[statement.count++].target = target;
+        }
+    }
+    if (statement.count > 0)
+        log_transitions(&statement, trigger->tg_oldtable, trigger->tg_newtable);
+    for (int i = 0; i < statement.count; i++)
+        if (statement.sinks[i].writer != nullptr)
+            close_chunk_writer(statement.sinks[i].writer);
+    if (statement.estate != nullptr)
+        FreeExecutorState(statement.estate);
+}
+
+CmdType command_of(TriggerEvent event)
+{
+    return TRIGGER_FIRED_BY_INSERT(event) ? CMD_INSERT : TRIGGER_FIRED_BY_UPDATE(event) ? CMD_UPDATE : CMD_DELETE;
+}
+
+} // namespace
+
+} // namespace pgtrickle::capture
+
+Datum pgtrickle_capture(PG_FUNCTION_ARGS)
+{
+    using namespace pgtrickle::capture;
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("function \"pgt_capture\" was not called by trigger manager")));
+    auto *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
+    const Oid relid = RelationGetRelid(trigger->tg_relation);
+    if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event)) {
+        log_row_change(trigger);
+    } else if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
+        mark(relid, "it was truncated");
+    } else if (TRIGGER_FIRED_BEFORE(trigger->tg_event)) {
+        open_statement(relid, command_of(trigger->tg_event));
+    } else {
+        log_statement(trigger);
+        close_statement(relid, command_of(trigger->tg_event));
+    }
+    return PointerGetDatum(nullptr);
+}

@@ -1,0 +1,318 @@
+#include "capture/triggers/trigger_setup.hpp"
+
+#include "capture/capture.hpp"
+#include "capture/log/pending.hpp"
+#include "capture/source/routing.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_func.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/relcache.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+struct TriggerKind {
+    const char *name;
+    const char *event;
+    int16 timing;
+    int16 events;
+    bool reads_old;
+    bool reads_new;
+};
+
+constexpr TriggerKind kinds[] = {
+    {"pg_trickle_before", "BEFORE INSERT OR UPDATE OR DELETE", TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, false,
+     false},
+    {"pg_trickle_insert", "AFTER INSERT", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT, false, true},
+    {"pg_trickle_update", "AFTER UPDATE", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_UPDATE, true, true},
+    {"pg_trickle_delete", "AFTER DELETE", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_DELETE, true, false},
+    {"pg_trickle_truncate", "AFTER TRUNCATE", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_TRUNCATE, false, false},
+    {"pg_trickle_row", "AFTER INSERT OR UPDATE OR DELETE", TRIGGER_TYPE_AFTER | TRIGGER_TYPE_ROW,
+     TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, false, false},
+};
+
+bool is_for_rows(const TriggerKind &kind)
+{
+    return (kind.timing & TRIGGER_TYPE_ROW) != 0;
+}
+
+TriggerTransition *transition(const char *name, bool is_new)
+{
+    TriggerTransition *node = makeNode(TriggerTransition);
+    node->name = const_cast<char *>(name);
+    node->isNew = is_new;
+    node->isTable = true;
+    return node;
+}
+
+const Trigger *find_trigger(Relation relation, const TriggerKind &kind, Oid function)
+{
+    const TriggerDesc *desc = relation->trigdesc;
+    for (int i = 0; desc != nullptr && i < desc->numtriggers; i++) {
+        const Trigger *trigger = &desc->triggers[i];
+        if (trigger->tgfoid == function && trigger->tgtype == (kind.timing | kind.events) &&
+            (trigger->tgoldtable != nullptr) == kind.reads_old && (trigger->tgnewtable != nullptr) == kind.reads_new)
+            return trigger;
+    }
+    return nullptr;
+}
+
+void create_trigger(Oid relid, const TriggerKind &kind, Oid function)
+{
+    CreateTrigStmt *statement = makeNode(CreateTrigStmt);
+    statement->trigname = const_cast<char *>(kind.name);
+    statement->funcname = list_make2(makeString(const_cast<char *>("pgtrickle")),
+                                     makeString(const_cast<char *>("pgt_capture")));
+    statement->row = is_for_rows(kind);
+    statement->timing = kind.timing & ~TRIGGER_TYPE_ROW;
+    statement->events = kind.events;
+    if (kind.reads_old)
+        statement->transitionRels = lappend(statement->transitionRels, transition("pgt_old", false));
+    if (kind.reads_new)
+        statement->transitionRels = lappend(statement->transitionRels, transition("pgt_new", true));
+    ObjectAddress trigger =
+        CreateTriggerFiringOn(statement, nullptr, relid, InvalidOid, InvalidOid, InvalidOid, function, InvalidOid,
+                              nullptr, true, false, TRIGGER_FIRES_ALWAYS);
+    ObjectAddress referenced;
+    ObjectAddressSet(referenced, ProcedureRelationId, function);
+    CommandCounterIncrement();
+    deleteDependencyRecordsForSpecific(TriggerRelationId, trigger.objectId, DEPENDENCY_NORMAL, ProcedureRelationId,
+                                       function);
+    recordDependencyOn(&trigger, &referenced, DEPENDENCY_AUTO);
+    CommandCounterIncrement();
+}
+
+/* By hand rather than by ALTER TABLE, whose hook would take it for a user's. */
+void enable_always(Relation relation, Oid trigger_oid)
+{
+    Relation table = table_open(TriggerRelationId, RowExclusiveLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger_oid));
+    SysScanDesc scan = systable_beginscan(table, TriggerOidIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    if (HeapTupleIsValid(tuple)) {
+        HeapTuple copy = heap_copytuple(tuple);
+        reinterpret_cast<Form_pg_trigger>(GETSTRUCT(copy))->tgenabled = TRIGGER_FIRES_ALWAYS;
+        CatalogTupleUpdate(table, &copy->t_self, copy);
+    }
+    systable_endscan(scan);
+    table_close(table, RowExclusiveLock);
+    CacheInvalidateRelcache(relation);
+    CommandCounterIncrement();
+}
+
+} // namespace
+
+Oid trigger_function()
+{
+    Oid schema = get_namespace_oid("pgtrickle", true);
+    if (!OidIsValid(schema))
+        return InvalidOid;
+    List *name = list_make2(makeString(const_cast<char *>("pgtrickle")), makeString(const_cast<char *>("pgt_capture")));
+    return LookupFuncName(name, 0, nullptr, true);
+}
+
+bool is_capture_trigger(Oid trigger_function_oid)
+{
+    return OidIsValid(trigger_function_oid) && trigger_function_oid == trigger_function();
+}
+
+bool is_table(Oid relid)
+{
+    char kind = get_rel_relkind(relid);
+    return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+}
+
+void install_triggers(Oid relid)
+{
+    const Oid function = trigger_function();
+    const bool has_rows = needs_row_trigger(relid);
+    for (const TriggerKind &kind : kinds) {
+        if (is_for_rows(kind) && !has_rows)
+            continue;
+        Relation relation = relation_open(relid, NoLock);
+        const Trigger *found = find_trigger(relation, kind, function);
+        Oid trigger_oid = found != nullptr ? found->tgoid : InvalidOid;
+        bool is_enabled = found != nullptr && found->tgenabled == TRIGGER_FIRES_ALWAYS;
+        if (OidIsValid(trigger_oid) && !is_enabled)
+            enable_always(relation, trigger_oid);
+        relation_close(relation, NoLock);
+        if (!OidIsValid(trigger_oid))
+            create_trigger(relid, kind, function);
+    }
+}
+
+void remove_triggers(Oid relid)
+{
+    const Oid function = trigger_function();
+    for (const TriggerKind &kind : kinds) {
+        Relation relation = try_relation_open(relid, NoLock);
+        if (relation == nullptr)
+            return;
+        const Trigger *found = find_trigger(relation, kind, function);
+        Oid trigger_oid = found != nullptr ? found->tgoid : InvalidOid;
+        relation_close(relation, NoLock);
+        if (OidIsValid(trigger_oid)) {
+            RemoveTriggerById(trigger_oid);
+            deleteDependencyRecordsFor(TriggerRelationId, trigger_oid, false);
+            CommandCounterIncrement();
+        }
+    }
+}
+
+namespace {
+
+bool is_of_kind(HeapTuple tuple, TupleDesc descriptor, const TriggerKind &kind, Oid function)
+{
+    const auto *trigger = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+    return trigger->tgfoid == function && trigger->tgtype == (kind.timing | kind.events) &&
+           !heap_attisnull(tuple, Anum_pg_trigger_tgoldtable, descriptor) == kind.reads_old &&
+           !heap_attisnull(tuple, Anum_pg_trigger_tgnewtable, descriptor) == kind.reads_new;
+}
+
+/* Of one relation, by pg_trigger: whoever looks waits for nobody who has the relation locked. */
+List *append_triggers(List *triggers, Relation table, Oid relid)
+{
+    const Oid function = trigger_function();
+    const bool has_rows = needs_row_trigger(relid);
+    for (const TriggerKind &kind : kinds) {
+        if (is_for_rows(kind) && !has_rows)
+            continue;
+        auto *seen = static_cast<TriggerSeen *>(palloc(sizeof(TriggerSeen)));
+        *seen = {relid, kind.name, kind.event, is_for_rows(kind), false, false};
+        ScanKeyData key;
+        ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+        SysScanDesc scan = systable_beginscan(table, TriggerRelidNameIndexId, true, nullptr, 1, &key);
+        HeapTuple tuple;
+        while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+            if (is_of_kind(tuple, RelationGetDescr(table), kind, function)) {
+                seen->is_there = true;
+                seen->fires_always =
+                    reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple))->tgenabled == TRIGGER_FIRES_ALWAYS;
+            }
+        systable_endscan(scan);
+        triggers = lappend(triggers, seen);
+    }
+    return triggers;
+}
+
+} // namespace
+
+List *triggers_of(Oid source)
+{
+    List *triggers = NIL;
+    Relation table = table_open(TriggerRelationId, AccessShareLock);
+    ListCell *cell;
+    foreach (cell, levels_of(source, NoLock)) {
+        const char kind = get_rel_relkind(lfirst_oid(cell));
+        if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE)
+            triggers = append_triggers(triggers, table, lfirst_oid(cell));
+    }
+    table_close(table, AccessShareLock);
+    return triggers;
+}
+
+bool has_all_triggers(Oid relid)
+{
+    const Oid function = trigger_function();
+    Relation relation = relation_open(relid, AccessShareLock);
+    bool intact = true;
+    const bool has_rows = needs_row_trigger(relid);
+    for (const TriggerKind &kind : kinds) {
+        if (is_for_rows(kind) && !has_rows)
+            continue;
+        const Trigger *found = find_trigger(relation, kind, function);
+        intact = intact && found != nullptr && found->tgenabled == TRIGGER_FIRES_ALWAYS;
+    }
+    relation_close(relation, NoLock);
+    return intact;
+}
+
+List *ancestors_of(Oid relid)
+{
+    List *ancestors = NIL;
+    List *todo = list_make1_oid(relid);
+    Relation inherits = table_open(InheritsRelationId, AccessShareLock);
+    while (todo != NIL) {
+        ScanKeyData key;
+        ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+                    ObjectIdGetDatum(linitial_oid(todo)));
+        todo = list_delete_first(todo);
+        SysScanDesc scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, nullptr, 1, &key);
+        HeapTuple tuple;
+        while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+            auto *form = reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple));
+            if (form->inhdetachpending || list_member_oid(ancestors, form->inhparent))
+                continue;
+            ancestors = lappend_oid(ancestors, form->inhparent);
+            todo = lappend_oid(todo, form->inhparent);
+        }
+        systable_endscan(scan);
+    }
+    table_close(inherits, AccessShareLock);
+    return ancestors;
+}
+
+bool needs_row_trigger(Oid relid)
+{
+    if (get_rel_relkind(relid) != RELKIND_RELATION)
+        return false;
+    ListCell *cell;
+    foreach (cell, lcons_oid(relid, ancestors_of(relid)))
+        if (is_captured_by_rows(lfirst_oid(cell)) || is_subscribed(lfirst_oid(cell)))
+            return true;
+    return false;
+}
+
+List *tree_of(Oid relid, LOCKMODE mode)
+{
+    return find_all_inheritors(relid, mode, nullptr);
+}
+
+List *levels_of(Oid relid, LOCKMODE mode)
+{
+    /* From the root down, as ALTER TABLE and TRUNCATE lock. */
+    List *levels = NIL;
+    ListCell *cell, *below;
+    List *ancestors = ancestors_of(relid);
+    for (int i = list_length(ancestors) - 1; i >= 0; i--)
+        levels = lappend_oid(levels, list_nth_oid(ancestors, i));
+    foreach (cell, levels)
+        if (mode != NoLock)
+            LockRelationOid(lfirst_oid(cell), mode);
+    if (mode != NoLock)
+        LockRelationOid(relid, mode);
+    List *tree = tree_of(relid, mode);
+    levels = list_concat_unique_oid(levels, tree);
+    /* A child may have parents that have nothing to do with `relid`. */
+    foreach (cell, tree)
+        foreach (below, ancestors_of(lfirst_oid(cell)))
+            if (!list_member_oid(levels, lfirst_oid(below))) {
+                if (mode != NoLock)
+                    LockRelationOid(lfirst_oid(below), mode);
+                levels = lappend_oid(levels, lfirst_oid(below));
+            }
+    return levels;
+}
+
+} // namespace pgtrickle::capture

@@ -1,0 +1,242 @@
+#include "catalog/file/database.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <sqlite3.h>
+#include <unistd.h>
+
+namespace pgtrickle::catalog {
+
+namespace {
+
+constexpr int64_t patience_us = 200'000;
+constexpr int64_t haste_us = 1'000'000;
+constexpr int longest_nap_us = 1000;
+/* Less is not worth two fsyncs. */
+constexpr int few_pages = 1000;
+
+int64_t clock_us()
+{
+    auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+}
+
+} // namespace
+
+Statement::~Statement()
+{
+    sqlite3_reset(statement_);
+    sqlite3_clear_bindings(statement_);
+}
+
+bool Statement::step()
+{
+    int result = sqlite3_step(statement_);
+    if (result == SQLITE_ROW)
+        return true;
+    if (result == SQLITE_DONE)
+        return false;
+    sqlite3 *connection = sqlite3_db_handle(statement_);
+    throw CatalogError(sqlite3_extended_errcode(connection), sqlite3_errmsg(connection));
+}
+
+int64_t Statement::number(int column) const
+{
+    return sqlite3_column_int64(statement_, column);
+}
+
+std::string Statement::text(int column) const
+{
+    const auto *text = reinterpret_cast<const char *>(sqlite3_column_text(statement_, column));
+    return text != nullptr ? std::string(text, sqlite3_column_bytes(statement_, column)) : std::string();
+}
+
+void Statement::bind_one(int position, int64_t value)
+{
+    sqlite3_bind_int64(statement_, position, value);
+}
+
+void Statement::bind_one(int position, const std::string &value)
+{
+    sqlite3_bind_text(statement_, position, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT);
+}
+
+bool Database::run(const Work &work)
+{
+    if (!transact("BEGIN IMMEDIATE", work))
+        return false;
+    if (log_pages_ > most_pages_)
+        checkpoint(true);
+    return true;
+}
+
+bool Database::read(const Work &work)
+{
+    return transact("BEGIN", work);
+}
+
+/* Once as it is, and again after the file was opened again or made anew. */
+bool Database::transact(const char *begin, const Work &work)
+{
+    int64_t now = clock_us();
+    give_up_at_us_ = now < in_haste_until_us_ ? now : now + patience_us;
+    is_busy_ = false;
+    is_suspect_ = false;
+    for (int round = 0; round < 4; round++) {
+        try {
+            attempt(begin, work);
+            failure_.clear();
+            return true;
+        } catch (const CatalogError &error) {
+            failure_ = error.message;
+            is_busy_ = (error.code & 0xff) == SQLITE_BUSY;
+            if (is_busy_) {
+                roll_back();
+                in_haste_until_us_ = clock_us() + haste_us;
+                return false;
+            }
+            if (!mend(error))
+                return false;
+        } catch (const std::bad_alloc &) {
+            failure_ = "out of memory";
+            close();
+            return false;
+        } catch (const std::exception &error) {
+            failure_ = error.what();
+            close();
+            return false;
+        }
+    }
+    return false;
+}
+
+void Database::attempt(const char *begin, const Work &work)
+{
+    if (connection_ != nullptr && !is_ours()) {
+        close();
+        is_new_ = true;
+        has_lost_files_ = true;
+    }
+    if (connection_ == nullptr)
+        open();
+    execute(begin);
+    /* Gone while we waited for the lock. */
+    if (!files_.look().main.is_same_file(marks_.main))
+        throw CatalogError(SQLITE_READONLY_DBMOVED, path() + " is another file now");
+    work(*this);
+    execute("COMMIT");
+}
+
+void Database::roll_back()
+{
+    if (connection_ != nullptr && sqlite3_get_autocommit(connection_) == 0)
+        sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+/* Transactions take microseconds, so do the naps: SQLite's own begin with a millisecond. */
+int Database::wait_for_others(void *self, int tries)
+{
+    if (clock_us() >= static_cast<Database *>(self)->give_up_at_us_)
+        return 0;
+    usleep(static_cast<useconds_t>(std::min(20 << std::min(tries, 10), longest_nap_us)));
+    return 1;
+}
+
+int Database::note_log_pages(void *self, sqlite3 *, const char *, int pages)
+{
+    static_cast<Database *>(self)->log_pages_ = pages;
+    return SQLITE_OK;
+}
+
+bool Database::take_is_new()
+{
+    bool is_new = is_new_;
+    is_new_ = false;
+    return is_new;
+}
+
+/* What was begun and has failed is begun again: that is told when it is done. */
+std::string Database::take_notice()
+{
+    std::string taken;
+    if (failure_.empty())
+        taken.swap(notice_);
+    return taken;
+}
+
+Statement Database::prepare(const char *sql)
+{
+    for (const Kept &kept : kept_) {
+        if (kept.sql == sql)
+            return Statement(kept.statement);
+    }
+    sqlite3_stmt *statement = nullptr;
+    check(sqlite3_prepare_v3(connection_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
+    kept_.push_back({sql, statement});
+    return Statement(statement);
+}
+
+void Database::execute(const char *sql)
+{
+    check(sqlite3_exec(connection_, sql, nullptr, nullptr, nullptr));
+}
+
+int64_t Database::changed_rows() const
+{
+    return sqlite3_changes64(connection_);
+}
+
+/* The one place beside open() that writes to catalog.db itself, and so does it under the lock. Nobody waits for it:
+ * who finds the lock taken leaves it to the other. */
+void Database::checkpoint(bool in_any_case)
+{
+    if (connection_ == nullptr || (!in_any_case && log_pages_ < few_pages))
+        return;
+    try {
+        FileLock lock(files_.lock_path(), 0);
+        if (!is_ours())
+            return;
+        files_.record_nothing();
+        bool is_held_back = copy_log();
+        files_.record();
+        if (!is_held_back)
+            return;
+        give_up_at_us_ = clock_us() + patience_us;
+        execute("BEGIN IMMEDIATE");
+        files_.renew(true);
+        close();
+    } catch (const CatalogError &) {
+        close();
+    }
+}
+
+/* True if the log is too long, and some reader's snapshot keeps it from starting over. */
+bool Database::copy_log()
+{
+    int pages = 0;
+    int copied = 0;
+    execute("PRAGMA synchronous = NORMAL");
+    int result = sqlite3_wal_checkpoint_v2(connection_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+    execute("PRAGMA synchronous = OFF");
+    log_pages_ = 0;
+    return result == SQLITE_OK && pages >= too_many_pages_ && copied < pages;
+}
+
+void Database::check(int result)
+{
+    if (result != SQLITE_OK)
+        throw CatalogError(sqlite3_extended_errcode(connection_), sqlite3_errmsg(connection_));
+}
+
+void Database::close()
+{
+    for (const Kept &kept : kept_)
+        sqlite3_finalize(kept.statement);
+    kept_.clear();
+    if (connection_ != nullptr)
+        sqlite3_close_v2(connection_);
+    connection_ = nullptr;
+    log_pages_ = 0;
+}
+
+} // namespace pgtrickle::catalog

@@ -1,0 +1,183 @@
+#include "catalog/spool.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace pgtrickle::catalog {
+
+namespace {
+
+constexpr int64_t most_bytes = 64 * 1024 * 1024;
+constexpr int patience_ms = 50;
+
+std::string path_in(const std::string &folder)
+{
+    return folder + "/catalog.late";
+}
+
+/* Every member, in one order for reading and writing. */
+template <class Refresh, class Numbers, class Texts> void each_member(Refresh &row, Numbers number, Texts text)
+{
+    number(row.relid);
+    number(row.data_timestamp);
+    number(row.started_at);
+    number(row.ended_at);
+    text(row.action);
+    text(row.status);
+    text(row.initiated_by);
+    number(row.rows_inserted);
+    number(row.rows_deleted);
+    number(row.delta_rows);
+    number(row.was_full_fallback);
+    text(row.error_message);
+    text(row.reason);
+    number(row.is_fill);
+    number(row.generation);
+    /* What it measured is not worth the trouble: the next one is measured, too. */
+}
+static_assert(sizeof(Refresh) == 8 * 8 + 8 + 5 * sizeof(std::string) + 2 * 8 + sizeof(Refresh::measured), "a member of Refresh is not in each_member");
+
+void put(std::string &bytes, int64_t value)
+{
+    bytes.append(reinterpret_cast<const char *>(&value), sizeof value);
+}
+
+/* Behind its length, so that one that was not written to its end is known. */
+std::string bytes_of(const LateRefresh &late)
+{
+    std::string bytes;
+    put(bytes, late.database);
+    each_member(
+        late.refresh, [&](auto value) { put(bytes, static_cast<int64_t>(value)); },
+        [&](const std::string &value) {
+            put(bytes, static_cast<int64_t>(value.size()));
+            bytes += value;
+        });
+    std::string length;
+    put(length, static_cast<int64_t>(bytes.size()));
+    return length + bytes;
+}
+
+class Reader {
+  public:
+    Reader(const char *at, const char *end) : at_(at), end_(end) {}
+
+    bool number(int64_t *value)
+    {
+        if (end_ - at_ < static_cast<std::ptrdiff_t>(sizeof *value))
+            return false;
+        std::memcpy(value, at_, sizeof *value);
+        at_ += sizeof *value;
+        return true;
+    }
+    bool bytes(int64_t size, const char **start)
+    {
+        if (size < 0 || end_ - at_ < size)
+            return false;
+        *start = at_;
+        at_ += size;
+        return true;
+    }
+
+  private:
+    const char *at_;
+    const char *end_;
+};
+
+bool read_one(Reader &all, LateRefresh *late)
+{
+    int64_t size = 0;
+    int64_t database = 0;
+    const char *start = nullptr;
+    if (!all.number(&size) || !all.bytes(size, &start))
+        return false;
+    Reader reader(start, start + size);
+    bool is_whole = reader.number(&database);
+    late->database = static_cast<uint32_t>(database);
+    each_member(
+        late->refresh,
+        [&](auto &value) {
+            int64_t read = 0;
+            is_whole = is_whole && reader.number(&read);
+            value = static_cast<std::remove_reference_t<decltype(value)>>(read);
+        },
+        [&](std::string &value) {
+            int64_t length = 0;
+            const char *text = nullptr;
+            is_whole = is_whole && reader.number(&length) && reader.bytes(length, &text);
+            if (is_whole)
+                value.assign(text, static_cast<size_t>(length));
+        });
+    return is_whole;
+}
+
+bool lock(int file, int wait_ms)
+{
+    for (int waited_ms = 0; flock(file, LOCK_EX | LOCK_NB) != 0; waited_ms++) {
+        if (waited_ms >= wait_ms)
+            return false;
+        usleep(1000);
+    }
+    return true;
+}
+
+} // namespace
+
+bool keep_late(const std::string &folder, const std::vector<LateRefresh> &refreshes)
+{
+    std::string bytes;
+    for (const LateRefresh &late : refreshes)
+        bytes += bytes_of(late);
+    int file = ::open(path_in(folder).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (file < 0)
+        return false;
+    struct stat status;
+    bool is_kept = lock(file, patience_ms) && ::fstat(file, &status) == 0 && status.st_size < most_bytes;
+    if (is_kept && ::write(file, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
+        is_kept = false;
+        if (::ftruncate(file, status.st_size) != 0)
+            is_kept = false; /* what comes behind it is lost with it */
+    }
+    ::close(file);
+    return is_kept;
+}
+
+LateRefreshes::LateRefreshes(const std::string &folder) : path_(path_in(folder))
+{
+    struct stat status;
+    if (::stat(path_.c_str(), &status) != 0 || status.st_size == 0)
+        return;
+    file_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
+    if (file_ >= 0 && !lock(file_, 0)) {
+        ::close(file_);
+        file_ = -1;
+    }
+    if (file_ < 0)
+        return;
+    std::string bytes;
+    std::array<char, 65536> buffer;
+    for (ssize_t length; (length = ::read(file_, buffer.data(), buffer.size())) > 0;)
+        bytes.append(buffer.data(), static_cast<size_t>(length));
+    Reader all(bytes.data(), bytes.data() + bytes.size());
+    for (LateRefresh late; read_one(all, &late); late = {})
+        rows_.push_back(late);
+}
+
+LateRefreshes::~LateRefreshes()
+{
+    if (file_ >= 0)
+        ::close(file_);
+}
+
+void LateRefreshes::forget()
+{
+    if (file_ >= 0 && ::ftruncate(file_, 0) != 0)
+        ::unlink(path_.c_str());
+}
+
+} // namespace pgtrickle::catalog

@@ -1,0 +1,69 @@
+#include "catalog/tables/tables.hpp"
+
+namespace pgtrickle::catalog {
+
+void write_history(Database &catalog, uint32_t database, const Refresh &refresh)
+{
+    Statement insert = catalog.prepare(
+        "INSERT INTO history (database, relid, data_timestamp, started_at, ended_at, action, status, initiated_by,"
+        " rows_inserted, rows_deleted, delta_rows, was_full_fallback, error_message, reason)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    insert.bind(database, refresh.relid, refresh.data_timestamp, refresh.started_at, refresh.ended_at, refresh.action,
+                refresh.status, refresh.initiated_by, refresh.rows_inserted, refresh.rows_deleted, refresh.delta_rows,
+                refresh.was_full_fallback, refresh.error_message, refresh.reason);
+    insert.step();
+}
+
+#define HISTORY_COLUMNS                                                                                                \
+    "SELECT refresh_id, relid, data_timestamp, started_at, ended_at, action, status, initiated_by, rows_inserted,"     \
+    " rows_deleted, delta_rows, was_full_fallback, error_message, reason FROM history"
+
+namespace {
+
+std::vector<Refresh> rows_of(Statement &select)
+{
+    std::vector<Refresh> rows;
+    while (select.step()) {
+        Refresh row;
+        row.refresh_id = select.number(0);
+        row.relid = static_cast<uint32_t>(select.number(1));
+        row.data_timestamp = select.number(2);
+        row.started_at = select.number(3);
+        row.ended_at = select.number(4);
+        row.action = select.text(5);
+        row.status = select.text(6);
+        row.initiated_by = select.text(7);
+        row.rows_inserted = select.number(8);
+        row.rows_deleted = select.number(9);
+        row.delta_rows = select.number(10);
+        row.was_full_fallback = select.number(11) != 0;
+        row.error_message = select.text(12);
+        row.reason = select.text(13);
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
+} // namespace
+
+std::vector<Refresh> history_of(Database &catalog, uint32_t database, uint32_t relid, int64_t max_rows, int64_t before)
+{
+    const char *of_one =
+        HISTORY_COLUMNS " WHERE database = ?1 AND relid = ?2 AND refresh_id < ?3 ORDER BY refresh_id DESC LIMIT ?4";
+    const char *of_all = HISTORY_COLUMNS " WHERE +database = ?1 AND ?2 = 0 AND refresh_id < ?3 ORDER BY refresh_id DESC LIMIT ?4";
+    Statement select = catalog.prepare(relid != 0 ? of_one : of_all);
+    select.bind(database, relid, before, max_rows);
+    return rows_of(select);
+}
+
+std::optional<Refresh> last_choice_of(Database &catalog, uint32_t database, uint32_t relid)
+{
+    Statement select = catalog.prepare(HISTORY_COLUMNS " WHERE database = ? AND relid = ? AND status = 'COMPLETED'"
+                                                       " AND (action = 'DIFFERENTIAL' OR was_full_fallback)"
+                                                       " ORDER BY refresh_id DESC LIMIT 1");
+    select.bind(database, relid);
+    std::vector<Refresh> rows = rows_of(select);
+    return rows.empty() ? std::nullopt : std::optional(std::move(rows.front()));
+}
+
+} // namespace pgtrickle::catalog

@@ -1,0 +1,413 @@
+#include "definition/definition_view.hpp"
+
+#include "definition/definition.hpp"
+#include "definition/text_search_setting.hpp"
+#include "pg/relation_owner.hpp"
+#include "pg/settings.hpp"
+#include "pg/versions/versions.hpp"
+#include "pg/walker.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/heap.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_ts_config.h"
+#include "catalog/pg_ts_dict.h"
+#include "commands/view.h"
+#include "nodes/nodeFuncs.h"
+#include "rewrite/rewriteDefine.h"
+#include "rewrite/rewriteHandler.h"
+#include "rewrite/rewriteManip.h"
+#include "rewrite/rewriteSupport.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle::definition {
+
+namespace {
+
+constexpr const char *schema_name = "pg_trickle_storage";
+
+void view_name(Oid relid, char *name)
+{
+    snprintf(name, NAMEDATALEN, "def_%u", relid);
+}
+
+ObjectAddress relation_address(Oid relid)
+{
+    ObjectAddress address;
+    ObjectAddressSet(address, RelationRelationId, relid);
+    return address;
+}
+
+void drop_view(Oid relid, Oid view)
+{
+    /* The INTERNAL dependency would turn the drop into a refusal. */
+    deleteDependencyRecordsForSpecific(RelationRelationId, view, DEPENDENCY_INTERNAL, RelationRelationId, relid);
+    CommandCounterIncrement();
+    ObjectAddress address = relation_address(view);
+    performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+    CommandCounterIncrement();
+}
+
+Oid create_view(Oid relid, Query *query)
+{
+    char name[NAMEDATALEN];
+    view_name(relid, name);
+    Relation foreign_table = table_open(relid, NoLock);
+    TupleDesc described = CreateTupleDescCopy(RelationGetDescr(foreign_table));
+    table_close(foreign_table, NoLock);
+    Oid view = heap_create_with_catalog(name, get_namespace_oid(schema_name, false), InvalidOid, InvalidOid,
+                                        InvalidOid, InvalidOid, owner_of_relation(relid), InvalidOid, described, NIL,
+                                        RELKIND_VIEW, RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP,
+                                        static_cast<Datum>(0), false, true, true, InvalidOid, nullptr);
+    CommandCounterIncrement();
+    StoreViewQuery(view, static_cast<Query *>(copyObjectImpl(query)), false);
+    CommandCounterIncrement();
+    ObjectAddress referencing = relation_address(view), referenced = relation_address(relid);
+    recordDependencyOn(&referencing, &referenced, DEPENDENCY_INTERNAL);
+    return view;
+}
+
+/* The rule of a view; InvalidOid if there is none. */
+Oid rule_of(Oid view)
+{
+    return get_rewrite_oid(view, "_RETURN", true);
+}
+
+SysScanDesc scan_depend(Relation depend, bool by_referenced, Oid class_id, Oid object_id, ScanKeyData keys[2])
+{
+    int class_column = by_referenced ? Anum_pg_depend_refclassid : Anum_pg_depend_classid;
+    int object_column = by_referenced ? Anum_pg_depend_refobjid : Anum_pg_depend_objid;
+    ScanKeyInit(&keys[0], class_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(class_id));
+    ScanKeyInit(&keys[1], object_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object_id));
+    return systable_beginscan(depend, by_referenced ? DependReferenceIndexId : DependDependerIndexId, true, nullptr,
+                              2, keys);
+}
+
+Form_pg_depend next_depend(SysScanDesc scan, HeapTuple *tuple)
+{
+    *tuple = systable_getnext(scan);
+    return HeapTupleIsValid(*tuple) ? reinterpret_cast<Form_pg_depend>(GETSTRUCT(*tuple)) : nullptr;
+}
+
+/* Removes the dependencies of the foreign table as a whole that store_query() made: all but those on its
+ * schema and server, which core made. */
+void forget_query_dependencies(Oid relid)
+{
+    Relation depend = table_open(DependRelationId, RowExclusiveLock);
+    ScanKeyData keys[2];
+    HeapTuple tuple;
+    SysScanDesc scan = scan_depend(depend, false, RelationRelationId, relid, keys);
+    while (Form_pg_depend form = next_depend(scan, &tuple))
+        if (form->objsubid == 0 && form->deptype == DEPENDENCY_NORMAL && form->refclassid != NamespaceRelationId &&
+            form->refclassid != ForeignServerRelationId)
+            CatalogTupleDelete(depend, &tuple->t_self);
+    systable_endscan(scan);
+    table_close(depend, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+bool is_locked_in_use(Oid class_id)
+{
+    return class_id == ProcedureRelationId || class_id == OperatorRelationId || class_id == TSConfigRelationId ||
+           class_id == TSDictionaryRelationId;
+}
+
+void lock_what_is_used(Oid view)
+{
+    List *views = list_make1_oid(view), *used = NIL;
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    for (int i = 0; i < list_length(views); i++) {
+        ScanKeyData keys[2];
+        HeapTuple tuple;
+        SysScanDesc scan = scan_depend(depend, false, RewriteRelationId, rule_of(list_nth_oid(views, i)), keys);
+        while (Form_pg_depend form = next_depend(scan, &tuple)) {
+            if (form->refclassid == RelationRelationId && get_rel_relkind(form->refobjid) == RELKIND_VIEW)
+                views = list_append_unique_oid(views, form->refobjid);
+            else if (is_locked_in_use(form->refclassid))
+                used = lappend_oid(lappend_oid(used, form->refclassid), form->refobjid);
+        }
+        systable_endscan(scan);
+    }
+    table_close(depend, AccessShareLock);
+    for (int i = 0; i < list_length(used); i += 2)
+        LockDatabaseObject(list_nth_oid(used, i), list_nth_oid(used, i + 1), 0, RowExclusiveLock);
+}
+
+/* A configuration that the query means by a setting is no less used than one that it names. */
+void depend_on_settings(Oid relid, Oid view)
+{
+    const Oid configuration = recorded_configuration(relid);
+    if (!OidIsValid(configuration))
+        return;
+    ObjectAddress rule, referenced;
+    ObjectAddressSet(rule, RewriteRelationId, rule_of(view));
+    ObjectAddressSet(referenced, TSConfigRelationId, configuration);
+    recordDependencyOn(&rule, &referenced, DEPENDENCY_NORMAL);
+    CommandCounterIncrement();
+}
+
+/* The foreign table depends on each whole object on which the view's rule depends. */
+void copy_rule_dependencies(Oid relid, Oid view)
+{
+    ObjectAddresses *addresses = new_object_addresses();
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    ScanKeyData keys[2];
+    HeapTuple tuple;
+    SysScanDesc scan = scan_depend(depend, false, RewriteRelationId, rule_of(view), keys);
+    while (Form_pg_depend form = next_depend(scan, &tuple)) {
+        if (form->deptype != DEPENDENCY_NORMAL || (form->refclassid == RelationRelationId && form->refobjid == view))
+            continue;
+        ObjectAddress referenced;
+        ObjectAddressSet(referenced, form->refclassid, form->refobjid);
+        add_exact_object_address(&referenced, addresses);
+    }
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+    ObjectAddress referencing = relation_address(relid);
+    record_object_address_dependencies(&referencing, addresses, DEPENDENCY_NORMAL);
+    free_object_addresses(addresses);
+    CommandCounterIncrement();
+}
+
+struct NamedRelations {
+    List *relids;
+};
+
+bool collect_named(::Node *node, void *context)
+{
+    auto *found = static_cast<NamedRelations *>(context);
+    if (node == nullptr)
+        return false;
+    if (IsA(node, RangeTblEntry)) {
+        auto *entry = reinterpret_cast<RangeTblEntry *>(node);
+        if (entry->rtekind == RTE_RELATION)
+            found->relids = list_append_unique_oid(found->relids, entry->relid);
+        return false;
+    }
+    if (IsA(node, Query))
+        return walk_query(reinterpret_cast<Query *>(node), collect_named, found, QTW_EXAMINE_RTES_BEFORE);
+    return walk_expression(node, collect_named, found);
+}
+
+/* The stream table whose internal view this is; InvalidOid for any other relation. */
+Oid stream_table_of_view(Oid view)
+{
+    if (get_rel_namespace(view) != get_namespace_oid(schema_name, true))
+        return InvalidOid;
+    char *name = get_rel_name(view);
+    Oid relid;
+    return name != nullptr && sscanf(name, "def_%u", &relid) == 1 ? relid : InvalidOid;
+}
+
+Oid relation_of_rule(Oid rule)
+{
+    Relation rewrite = table_open(RewriteRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_rewrite_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(rule));
+    SysScanDesc scan = systable_beginscan(rewrite, RewriteOidIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    Oid relation =
+        HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_rewrite>(GETSTRUCT(tuple))->ev_class : InvalidOid;
+    systable_endscan(scan);
+    table_close(rewrite, AccessShareLock);
+    return relation;
+}
+
+/* Views, materialized or not, whose rules refer to the object. */
+List *relations_with_rules_on(Oid class_id, Oid object_id, int sub_id)
+{
+    List *relations = NIL;
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    ScanKeyData keys[2];
+    HeapTuple tuple;
+    SysScanDesc scan = scan_depend(depend, true, class_id, object_id, keys);
+    while (Form_pg_depend form = next_depend(scan, &tuple)) {
+        if (form->classid != RewriteRelationId || (sub_id != 0 && form->refobjsubid != sub_id))
+            continue;
+        Oid relation = relation_of_rule(form->objid);
+        if (OidIsValid(relation) && !(class_id == RelationRelationId && relation == object_id))
+            relations = list_append_unique_oid(relations, relation);
+    }
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+    return relations;
+}
+
+} // namespace
+
+Oid view_of(Oid relid)
+{
+    char name[NAMEDATALEN];
+    view_name(relid, name);
+    Oid schema = get_namespace_oid(schema_name, true);
+    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+void store_query(Oid relid, Query *query)
+{
+    Oid view = view_of(relid);
+    if (OidIsValid(view))
+        drop_view(relid, view);
+    view = create_view(relid, query);
+    depend_on_settings(relid, view);
+    forget_query_dependencies(relid);
+    copy_rule_dependencies(relid, view);
+    lock_what_is_used(view);
+}
+
+void lock_meaning(Oid class_id, Oid object_id)
+{
+    LockDatabaseObject(class_id, object_id, 0, ShareLock);
+}
+
+Query *query_of(Oid relid)
+{
+    Oid view_oid = view_of(relid);
+    if (!OidIsValid(view_oid))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("stream table \"%s\" has lost its definition", get_rel_name(relid)),
+                        errhint("Drop it and create it again.")));
+    Relation view = table_open(view_oid, AccessShareLock);
+    auto *query = static_cast<Query *>(copyObjectImpl(get_view_query(view)));
+    table_close(view, AccessShareLock);
+    query->rtable = list_copy_tail(query->rtable, rule_entries);
+    OffsetVarNodes(reinterpret_cast<::Node *>(query), -rule_entries, 0);
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        auto *target = static_cast<TargetEntry *>(lfirst(cell));
+        if (!target->resjunk)
+            target->resname = get_attname(relid, target->resno, false);
+    }
+    return query;
+}
+
+char *canonical_text(Query *query)
+{
+    int level = NewGUCNestLevel();
+    set_text_settings();
+    char *text = pg_get_querydef(static_cast<Query *>(copyObjectImpl(query)), false);
+    AtEOXact_GUC(false, level);
+    while (*text == ' ')
+        text++;
+    return text;
+}
+
+List *relations_named(Query *query)
+{
+    NamedRelations found = {NIL};
+    collect_named(reinterpret_cast<::Node *>(query), &found);
+    return found.relids;
+}
+
+List *relations_depended_on(Oid relid)
+{
+    List *relids = NIL;
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    ScanKeyData keys[2];
+    HeapTuple tuple;
+    SysScanDesc scan = scan_depend(depend, false, RelationRelationId, relid, keys);
+    while (Form_pg_depend form = next_depend(scan, &tuple))
+        if (form->objsubid == 0 && form->deptype == DEPENDENCY_NORMAL && form->refclassid == RelationRelationId)
+            relids = list_append_unique_oid(relids, form->refobjid);
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+    list_sort(relids, list_oid_cmp);
+    return relids;
+}
+
+namespace {
+
+Oid namespace_of(Oid class_id, Oid object_id)
+{
+    if (class_id == NamespaceRelationId)
+        return object_id;
+    const int cache = is_objectclass_supported(class_id) ? get_object_catcache_oid(class_id) : -1;
+    const AttrNumber column = cache != -1 ? get_object_attnum_namespace(class_id) : InvalidAttrNumber;
+    if (column == InvalidAttrNumber)
+        return InvalidOid;
+    HeapTuple tuple = SearchSysCache1(cache, ObjectIdGetDatum(object_id));
+    if (!HeapTupleIsValid(tuple))
+        return InvalidOid;
+    bool is_null;
+    const Oid found = DatumGetObjectId(SysCacheGetAttr(cache, tuple, column, &is_null));
+    ReleaseSysCache(tuple);
+    return found;
+}
+
+/* Whether the rule of the view uses an object of the schema; the views it reads are added to `views`. */
+bool rule_uses_schema(Oid view, Oid schema, List **views)
+{
+    bool is_used = false;
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    ScanKeyData keys[2];
+    HeapTuple tuple;
+    SysScanDesc scan = scan_depend(depend, false, RewriteRelationId, rule_of(view), keys);
+    while (Form_pg_depend form = next_depend(scan, &tuple)) {
+        if (form->refclassid == RelationRelationId && form->refobjid == view)
+            continue;
+        is_used = is_used || namespace_of(form->refclassid, form->refobjid) == schema;
+        if (form->refclassid == RelationRelationId && get_rel_relkind(form->refobjid) == RELKIND_VIEW)
+            *views = list_append_unique_oid(*views, form->refobjid);
+    }
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+    return is_used;
+}
+
+} // namespace
+
+SchemaUse use_of_schema(Oid relid, Oid schema)
+{
+    const Oid view = view_of(relid);
+    List *views = NIL;
+    if (OidIsValid(view) && rule_uses_schema(view, schema, &views))
+        return SchemaUse::by_text;
+    for (int i = 0; i < list_length(views); i++)
+        if (rule_uses_schema(list_nth_oid(views, i), schema, &views))
+            return SchemaUse::by_views;
+    return SchemaUse::none;
+}
+
+List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly)
+{
+    List *users = NIL;
+    List *open_views = NIL, *seen = NIL;
+    ListCell *cell;
+    foreach (cell, relations_with_rules_on(class_id, object_id, sub_id))
+        open_views = lappend_oid(open_views, lfirst_oid(cell));
+    while (open_views != NIL) {
+        Oid view = linitial_oid(open_views);
+        open_views = list_delete_first(open_views);
+        if (list_member_oid(seen, view))
+            continue;
+        seen = lappend_oid(seen, view);
+        Oid relid = stream_table_of_view(view);
+        if (OidIsValid(relid))
+            users = list_append_unique_oid(users, relid);
+        else if (!directly)
+            open_views = list_concat(open_views, relations_with_rules_on(RelationRelationId, view, 0));
+    }
+    list_sort(users, list_oid_cmp);
+    return users;
+}
+
+} // namespace pgtrickle::definition

@@ -1,0 +1,40 @@
+#include "definition/option_row.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_foreign_table.h"
+#include "commands/defrem.h"
+#include "nodes/makefuncs.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle {
+
+void write_option(Oid relid, const char *name, const char *value, DefElemAction action)
+{
+    Relation catalog = table_open(ForeignTableRelationId, RowExclusiveLock);
+    HeapTuple tuple = SearchSysCacheCopy1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for foreign table %u", relid);
+    bool is_null;
+    Datum old_options = SysCacheGetAttr(FOREIGNTABLEREL, tuple, Anum_pg_foreign_table_ftoptions, &is_null);
+    DefElem *element = makeDefElem(pstrdup(name), reinterpret_cast<::Node *>(makeString(pstrdup(value))), -1);
+    element->defaction = action;
+    Datum values[Natts_pg_foreign_table] = {};
+    bool nulls[Natts_pg_foreign_table] = {};
+    bool replaces[Natts_pg_foreign_table] = {};
+    values[Anum_pg_foreign_table_ftoptions - 1] =
+        transformGenericOptions(ForeignTableRelationId, old_options, list_make1(element), InvalidOid);
+    replaces[Anum_pg_foreign_table_ftoptions - 1] = true;
+    HeapTuple changed = heap_modify_tuple(tuple, RelationGetDescr(catalog), values, nulls, replaces);
+    CatalogTupleUpdate(catalog, &changed->t_self, changed);
+    CacheInvalidateRelcacheByRelid(relid);
+    table_close(catalog, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,371 @@
+#include "definition/query/query.hpp"
+
+#include "definition/query/grouping_by_key.hpp"
+#include "pg/limit.hpp"
+
+extern "C" {
+#include "catalog/pg_proc.h"
+#include "commands/defrem.h"
+#include "mb/pg_wchar.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/tlist.h"
+#include "parser/analyze.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_node.h"
+#include "parser/parse_relation.h"
+#include "parser/parse_type.h"
+#include "tcop/tcopprot.h"
+#include "utils/lsyscache.h"
+}
+
+#include <cstring>
+
+namespace pgtrickle::definition {
+
+extern "C" void transpose_position(void *text)
+{
+    function_parse_error_transpose(static_cast<const char *>(text));
+}
+
+namespace {
+
+[[noreturn]] void refuse_statement(const char *text, const char *detail, int location)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_SYNTAX_ERROR), errmsg("query parse error: the defining query must be one SELECT statement"),
+             errdetail_internal("%s", detail), location < 0 ? 0 : errposition(pg_mbstrlen_with_len(text, location) + 1)));
+}
+
+RawStmt *parse_one_select(const char *text)
+{
+    List *statements = pg_parse_query(text);
+    if (statements == NIL)
+        refuse_statement(text, "There is no statement in it.", -1);
+    if (list_length(statements) > 1)
+        refuse_statement(text, "There is more than one statement in it.",
+                         static_cast<RawStmt *>(lsecond(statements))->stmt_location);
+    auto *statement = static_cast<RawStmt *>(linitial(statements));
+    if (!IsA(statement->stmt, SelectStmt))
+        refuse_statement(text, "It is another kind of statement.", statement->stmt_location);
+    auto *select = reinterpret_cast<SelectStmt *>(statement->stmt);
+    while (select->op != SETOP_NONE)
+        select = select->larg;
+    if (select->intoClause != nullptr)
+        refuse_statement(text, "SELECT INTO creates a table.", statement->stmt_location);
+    return statement;
+}
+
+/* The names given by AS, one an output column. A star stands for any number of columns: then
+ * nothing can be said. */
+List *aliases_of(SelectStmt *select)
+{
+    while (select->op != SETOP_NONE)
+        select = select->larg;
+    List *aliases = NIL;
+    ListCell *cell;
+    foreach (cell, select->targetList) {
+        auto *target = static_cast<ResTarget *>(lfirst(cell));
+        if (IsA(target->val, ColumnRef) && IsA(llast(reinterpret_cast<ColumnRef *>(target->val)->fields), A_Star))
+            return NIL;
+        if (IsA(target->val, A_Indirection) &&
+            IsA(llast(reinterpret_cast<A_Indirection *>(target->val)->indirection), A_Star))
+            return NIL;
+        aliases = lappend(aliases, target->name != nullptr ? makeString(target->name) : nullptr);
+    }
+    return aliases;
+}
+
+bool is_sorted_by(List *clauses, Index reference)
+{
+    ListCell *cell;
+    foreach (cell, clauses)
+        if (static_cast<SortGroupClause *>(lfirst(cell))->tleSortGroupRef == reference)
+            return true;
+    return false;
+}
+
+bool is_referenced(Query *query, Index reference)
+{
+    if (is_sorted_by(query->groupClause, reference) || is_sorted_by(query->distinctClause, reference))
+        return true;
+    ListCell *cell;
+    foreach (cell, query->windowClause) {
+        auto *window = static_cast<WindowClause *>(lfirst(cell));
+        if (is_sorted_by(window->partitionClause, reference) || is_sorted_by(window->orderClause, reference))
+            return true;
+    }
+    return false;
+}
+
+/* `ORDER BY generate_series(1, n)`: a target that nobody sees, and yet makes rows. */
+bool is_sorted_by_sets(const Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        const auto *target = static_cast<TargetEntry *>(lfirst(cell));
+        if (target->resjunk && expression_returns_set(reinterpret_cast<Node *>(target->expr)))
+            return true;
+    }
+    return false;
+}
+
+/* ORDER BY without LIMIT says nothing about a table's content. */
+void drop_useless_order(Query *query)
+{
+    if (query->sortClause == NIL || !leaves_all_rows(query) || query->hasDistinctOn || is_sorted_by_sets(query))
+        return;
+    ereport(WARNING, (errmsg("ORDER BY without LIMIT is ignored in a defining query"),
+                      errhint("Give ORDER BY in the queries that read the stream table.")));
+    query->sortClause = NIL;
+    List *kept = NIL;
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        auto *target = static_cast<TargetEntry *>(lfirst(cell));
+        if (target->resjunk && !is_referenced(query, target->ressortgroupref))
+            continue;
+        kept = lappend(kept, target);
+        target->resno = list_length(kept);
+    }
+    query->targetList = kept;
+}
+
+ParsedQuery parse_and_analyze(const char *text)
+{
+    ErrorContextCallback callback = {error_context_stack, transpose_position, const_cast<char *>(text)};
+    error_context_stack = &callback;
+    RawStmt *statement = parse_one_select(text);
+    List *aliases = aliases_of(reinterpret_cast<SelectStmt *>(statement->stmt));
+    Query *query = parse_analyze_fixedparams(statement, text, nullptr, 0, nullptr);
+    if (query->commandType != CMD_SELECT || query->utilityStmt != nullptr || query->hasModifyingCTE)
+        refuse_statement(text, "It changes data.", -1);
+    error_context_stack = callback.previous;
+    drop_useless_order(query);
+    widen_grouping(query);
+    return {query, aliases};
+}
+
+} // namespace
+
+ParsedQuery parse_query(const std::string &text)
+{
+    static const char prefix[] = "query parse error: ";
+    try {
+        return call([&] { return parse_and_analyze(text.c_str()); });
+    } catch (const PgError &error) {
+        if (error.data->sqlerrcode == ERRCODE_SYNTAX_ERROR && strncmp(error.data->message, prefix, strlen(prefix)) != 0)
+            error.data->message = call([&] {
+                MemoryContextSwitchTo(error.data->assoc_context);
+                return psprintf("%s%s", prefix, error.data->message);
+            });
+        throw;
+    }
+}
+
+List *column_definitions(Query *query)
+{
+    List *definitions = NIL;
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        auto *target = static_cast<TargetEntry *>(lfirst(cell));
+        if (target->resjunk)
+            continue;
+        auto *expression = reinterpret_cast<::Node *>(target->expr);
+        Oid type = exprType(expression), collation = exprCollation(expression);
+        if (type_is_collatable(type) && !OidIsValid(collation))
+            ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_COLLATION),
+                            errmsg("could not determine which collation to use for column \"%s\"", target->resname),
+                            errhint("Use the COLLATE clause to set the collation explicitly.")));
+        definitions = lappend(definitions, makeColumnDef(target->resname, type, exprTypmod(expression), collation));
+    }
+    return definitions;
+}
+
+namespace {
+
+/* SELECT every output column FROM (query): a cast must not change what DISTINCT, UNION or
+ * ORDER BY within the query mean. */
+Query *wrap(Query *query)
+{
+    ParseState *state = make_parsestate(nullptr);
+    ParseNamespaceItem *item =
+        addRangeTableEntryForSubquery(state, query, makeAlias("query", NIL), false, true);
+    addNSItemToQuery(state, item, true, false, false);
+    Query *outer = makeNode(Query);
+    outer->commandType = CMD_SELECT;
+    outer->canSetTag = true;
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        auto *target = static_cast<TargetEntry *>(lfirst(cell));
+        if (target->resjunk)
+            continue;
+        Var *column = makeVarFromTargetEntry(item->p_rtindex, target);
+        outer->targetList = lappend(outer->targetList, makeTargetEntry(reinterpret_cast<Expr *>(column), target->resno,
+                                                                       pstrdup(target->resname), false));
+    }
+    outer->rtable = state->p_rtable;
+    outer->jointree = makeFromExpr(state->p_joinlist, nullptr);
+    free_parsestate(state);
+    return outer;
+}
+
+void report_misfit(const char *statement, int location, int sqlstate, const char *message, const char *hint)
+{
+    ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", message), errhint("%s", hint),
+                    statement == nullptr || location < 0
+                        ? 0
+                        : errposition(pg_mbstrlen_with_len(statement, location) + 1)));
+}
+
+
+int output_count(Query *query)
+{
+    int count = 0;
+    ListCell *cell;
+    foreach (cell, query->targetList)
+        count += !static_cast<TargetEntry *>(lfirst(cell))->resjunk;
+    return count;
+}
+
+void check_count(int found, WantedColumn *wanted, int count, const char *statement)
+{
+    if (found == count)
+        return;
+    report_misfit(statement, count > found && count > 0 ? wanted[found].location : -1, ERRCODE_INVALID_TABLE_DEFINITION,
+                  psprintf("the number of declared columns (%d) differs from that of the defining query (%d)", count, found),
+                  statement != nullptr
+                      ? "Declare one column for each output column of the query, or none at all to take them from the query."
+                      : "Another query must have the same columns; to have others, drop the stream table and create it again.");
+}
+
+void check_names(const ParsedQuery &parsed, WantedColumn *wanted, int count, const char *statement)
+{
+    if (list_length(parsed.aliases) != count)
+        return;
+    for (int i = 0; i < count; i++) {
+        auto *alias = static_cast<String *>(list_nth(parsed.aliases, i));
+        if (alias != nullptr && strcmp(strVal(alias), wanted[i].name) != 0)
+            report_misfit(statement, wanted[i].location, ERRCODE_INVALID_TABLE_DEFINITION,
+                          psprintf("column %d is declared as \"%s\", but the defining query calls it \"%s\"", i + 1,
+                                   wanted[i].name, strVal(alias)),
+                          "Give both the same name.");
+    }
+}
+
+bool has_fitting_collation(::Node *expression, const WantedColumn *wanted)
+{
+    return !OidIsValid(wanted->collation) || exprCollation(expression) == wanted->collation;
+}
+
+/* The argument of an implicit conversion, or null. */
+Expr *converted(Expr *expression)
+{
+    switch (nodeTag(expression)) {
+    case T_FuncExpr: {
+        auto *call = reinterpret_cast<FuncExpr *>(expression);
+        return call->funcformat == COERCE_IMPLICIT_CAST ? static_cast<Expr *>(linitial(call->args)) : nullptr;
+    }
+    case T_RelabelType: {
+        auto *cast = reinterpret_cast<RelabelType *>(expression);
+        return cast->relabelformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
+    }
+    case T_CoerceViaIO: {
+        auto *cast = reinterpret_cast<CoerceViaIO *>(expression);
+        return cast->coerceformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
+    }
+    case T_ArrayCoerceExpr: {
+        auto *cast = reinterpret_cast<ArrayCoerceExpr *>(expression);
+        return cast->coerceformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
+    }
+    case T_CoerceToDomain: {
+        auto *cast = reinterpret_cast<CoerceToDomain *>(expression);
+        return cast->coercionformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
+    }
+    default:
+        return nullptr;
+    }
+}
+
+/* Takes off what cast_to() has put on before: the value of an earlier type may have lost what the next one holds. A
+ * query has no implicit conversion of its own around a target. */
+void undo_cast(TargetEntry *target)
+{
+    while (Expr *argument = converted(target->expr))
+        target->expr = argument;
+}
+
+bool fits(TargetEntry *target, const WantedColumn *wanted)
+{
+    auto *expression = reinterpret_cast<::Node *>(target->expr);
+    return exprType(expression) == wanted->type &&
+           (wanted->typmod == -1 || exprTypmod(expression) == wanted->typmod) &&
+           has_fitting_collation(expression, wanted);
+}
+
+Expr *cast_to(TargetEntry *target, const WantedColumn *wanted, const char *statement)
+{
+    auto *expression = reinterpret_cast<::Node *>(target->expr);
+    Oid type = exprType(expression);
+    ::Node *cast = coerce_to_target_type(nullptr, expression, type, wanted->type, wanted->typmod,
+                                         COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
+    if (cast == nullptr)
+        report_misfit(statement, wanted->location, ERRCODE_DATATYPE_MISMATCH,
+                      psprintf("column \"%s\" is of type %s, but the defining query returns type %s", wanted->name,
+                               format_type_with_typemod(wanted->type, wanted->typmod), format_type_be(type)),
+                      statement != nullptr ? "Declare the type that the query returns, or cast the expression in the query."
+                                           : "Cast the expression in the query.");
+    assign_expr_collations(nullptr, cast);
+    if (!has_fitting_collation(cast, wanted)) {
+        CollateExpr *collate = makeNode(CollateExpr);
+        collate->arg = reinterpret_cast<Expr *>(cast);
+        collate->collOid = wanted->collation;
+        collate->location = -1;
+        cast = reinterpret_cast<::Node *>(collate);
+    }
+    return reinterpret_cast<Expr *>(cast);
+}
+
+void set_collation(TargetEntry *target, WantedColumn *wanted)
+{
+    auto *expression = reinterpret_cast<::Node *>(target->expr);
+    wanted->collation = exprCollation(expression);
+    if (type_is_collatable(wanted->type) && !OidIsValid(wanted->collation))
+        ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_COLLATION),
+                        errmsg("could not determine which collation to use for column \"%s\"", wanted->name),
+                        errhint("Use the COLLATE clause to set the collation explicitly.")));
+}
+
+} // namespace
+
+Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, const char *statement)
+{
+    Query *query = parsed.query;
+    check_count(output_count(query), wanted, count, statement);
+    check_names(parsed, wanted, count, statement);
+    bool must_wrap = false;
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        auto *target = static_cast<TargetEntry *>(lfirst(cell));
+        if (target->resjunk)
+            continue;
+        undo_cast(target);
+        if (!fits(target, &wanted[target->resno - 1]))
+            must_wrap |= query->setOperations != nullptr || target->ressortgroupref != 0;
+    }
+    if (must_wrap)
+        query = wrap(query);
+    foreach (cell, query->targetList) {
+        auto *target = static_cast<TargetEntry *>(lfirst(cell));
+        if (target->resjunk)
+            continue;
+        WantedColumn *column = &wanted[target->resno - 1];
+        if (!fits(target, column))
+            target->expr = cast_to(target, column, statement);
+        set_collation(target, column);
+        target->resname = pstrdup(column->name);
+    }
+    return query;
+}
+
+} // namespace pgtrickle::definition

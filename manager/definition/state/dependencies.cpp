@@ -1,0 +1,131 @@
+/*
+ * Rows of pgt_dependency, as heaps; found by name as those of pgt_state are (state.cpp).
+ */
+#include "definition/state/state.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle::state {
+
+namespace {
+
+enum DependencyColumn : int { dependency_relid = 1, dependency_source, dependency_position, dependency_columns, dependency_captured };
+constexpr int dependency_column_count = dependency_captured;
+
+Oid relation_named(const char *name)
+{
+    Oid schema = get_namespace_oid("pgtrickle", true);
+    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+/* The table, or NULL when the extension is not (or no longer) in this database. */
+Relation open_table(const char *name, LOCKMODE lock)
+{
+    Oid oid = relation_named(name);
+    return OidIsValid(oid) ? try_table_open(oid, lock) : nullptr;
+}
+
+SysScanDesc begin_scan(Relation table, const char *index_name, int column, Oid key, ScanKeyData *scan_key)
+{
+    ScanKeyInit(scan_key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(key));
+    return systable_beginscan(table, relation_named(index_name), true, nullptr, 1, scan_key);
+}
+
+} // namespace
+
+void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count, bool is_captured)
+{
+    Relation table = open_table("pgt_dependency", RowExclusiveLock);
+    if (table == nullptr)
+        elog(ERROR, "table pgtrickle.pgt_dependency does not exist");
+    auto *numbers = static_cast<Datum *>(palloc(sizeof(Datum) * (column_count + 1)));
+    for (int i = 0; i < column_count; i++)
+        numbers[i] = Int16GetDatum(columns[i]);
+    Datum values[dependency_column_count] = {
+        ObjectIdGetDatum(relid), ObjectIdGetDatum(source_relid), Int32GetDatum(position),
+        PointerGetDatum(construct_array(numbers, column_count, INT2OID, sizeof(int16), true, TYPALIGN_SHORT)),
+        BoolGetDatum(is_captured)};
+    bool nulls[dependency_column_count] = {};
+    CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
+    table_close(table, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+void set_captured(Oid relid, Oid source_relid, bool is_captured)
+{
+    Relation table = open_table("pgt_dependency", RowExclusiveLock);
+    if (table == nullptr)
+        return;
+    ScanKeyData key;
+    SysScanDesc scan = begin_scan(table, "pgt_dependency_pkey", dependency_relid, relid, &key);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        bool is_null;
+        if (DatumGetObjectId(heap_getattr(tuple, dependency_source, RelationGetDescr(table), &is_null)) != source_relid)
+            continue;
+        Datum values[dependency_column_count] = {};
+        bool nulls[dependency_column_count] = {};
+        bool replaces[dependency_column_count] = {};
+        values[dependency_captured - 1] = BoolGetDatum(is_captured);
+        replaces[dependency_captured - 1] = true;
+        HeapTuple changed = heap_modify_tuple(tuple, RelationGetDescr(table), values, nulls, replaces);
+        CatalogTupleUpdate(table, &tuple->t_self, changed);
+    }
+    systable_endscan(scan);
+    table_close(table, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+namespace {
+
+/* Values of the column `wanted` where the column `by` is `key`. */
+List *scan_dependencies(const char *index_name, DependencyColumn by, Oid key, DependencyColumn wanted,
+                        bool is_captured_only = false)
+{
+    List *relids = NIL;
+    Relation table = open_table("pgt_dependency", AccessShareLock);
+    if (table == nullptr)
+        return NIL;
+    ScanKeyData scan_key;
+    SysScanDesc scan = begin_scan(table, index_name, by, key, &scan_key);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        bool is_null;
+        if (is_captured_only && !DatumGetBool(heap_getattr(tuple, dependency_captured, RelationGetDescr(table), &is_null)))
+            continue;
+        Datum found = heap_getattr(tuple, wanted, RelationGetDescr(table), &is_null);
+        relids = lappend_oid(relids, DatumGetObjectId(found));
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    list_sort(relids, list_oid_cmp);
+    return relids;
+}
+
+} // namespace
+
+List *readers_of(Oid source_relid)
+{
+    return scan_dependencies("pgt_dependency_source", dependency_source, source_relid, dependency_relid);
+}
+
+List *log_readers_of(Oid source_relid)
+{
+    return scan_dependencies("pgt_dependency_source", dependency_source, source_relid, dependency_relid, true);
+}
+
+List *sources_of(Oid relid)
+{
+    return scan_dependencies("pgt_dependency_pkey", dependency_relid, relid, dependency_source);
+}
+
+} // namespace pgtrickle::state

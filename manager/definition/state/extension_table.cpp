@@ -1,0 +1,75 @@
+#include "definition/state/extension_table.hpp"
+
+#include "pg/latest_row.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+}
+
+namespace pgtrickle::definition {
+
+namespace {
+
+Relation open_own(const char *name, LOCKMODE lock)
+{
+    Oid schema = get_namespace_oid("pgtrickle", true);
+    Oid table = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+    return OidIsValid(table) ? try_table_open(table, lock) : nullptr;
+}
+
+} // namespace
+
+TableRows rows_of(const char *name, Snapshot snapshot)
+{
+    TableRows rows;
+    Relation table = open_own(name, AccessShareLock);
+    if (table == nullptr)
+        return rows;
+    rows.column_count = RelationGetDescr(table)->natts;
+    int room = 0;
+    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, nullptr);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        if (rows.count == room) {
+            room = 2 * room + 8;
+            Size cells = static_cast<Size>(room) * rows.column_count;
+            rows.values = static_cast<Datum *>(rows.values == nullptr ? palloc(cells * sizeof(Datum))
+                                                                      : repalloc(rows.values, cells * sizeof(Datum)));
+            rows.nulls = static_cast<bool *>(rows.nulls == nullptr ? palloc(cells) : repalloc(rows.nulls, cells));
+        }
+        int first = rows.count++ * rows.column_count;
+        heap_deform_tuple(heap_copytuple(tuple), RelationGetDescr(table), rows.values + first, rows.nulls + first);
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return rows;
+}
+
+int remove_rows_of(const char *name, int column, Oid relation)
+{
+    int count = 0;
+    Relation table = open_own(name, RowExclusiveLock);
+    if (table == nullptr)
+        return 0;
+    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        bool is_null;
+        if (DatumGetObjectId(heap_getattr(tuple, column, RelationGetDescr(table), &is_null)) != relation)
+            continue;
+        count += remove_latest(table, tuple) ? 1 : 0;
+    }
+    systable_endscan(scan);
+    table_close(table, RowExclusiveLock);
+    if (count > 0)
+        CommandCounterIncrement();
+    return count;
+}
+
+} // namespace pgtrickle::definition

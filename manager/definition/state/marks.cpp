@@ -1,0 +1,184 @@
+#include "definition/state/marks.hpp"
+
+#include "pg/latest_row.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/xid8.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::state {
+
+namespace {
+
+enum MarkColumn : int { mark_relid = 1, mark_xid, mark_number, mark_reason };
+constexpr int mark_column_count = mark_reason;
+
+Oid relation_named(const char *name)
+{
+    Oid schema = get_namespace_oid("pgtrickle", true);
+    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+/* NULL when the extension is not (or no longer) in this database. */
+Relation open_marks(LOCKMODE lock)
+{
+    Oid oid = relation_named("pgt_mark");
+    return OidIsValid(oid) ? try_table_open(oid, lock) : nullptr;
+}
+
+/* In the order in which they were made, by transactions. */
+SysScanDesc begin_scan(Relation table, Oid relid, ScanKeyData *key, Snapshot snapshot)
+{
+    ScanKeyInit(key, mark_relid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    return systable_beginscan(table, relation_named("pgt_mark_pkey"), true, snapshot, 1, key);
+}
+
+struct Mark {
+    MarkId id;
+    bool has_reason;
+    Datum reason;
+};
+
+Mark read_mark(Relation table, HeapTuple tuple)
+{
+    Datum values[mark_column_count];
+    bool nulls[mark_column_count];
+    heap_deform_tuple(tuple, RelationGetDescr(table), values, nulls);
+    const uint64 xid = U64FromFullTransactionId(DatumGetFullTransactionId(values[mark_xid - 1]));
+    return {{xid, DatumGetInt32(values[mark_number - 1])}, !nulls[mark_reason - 1], values[mark_reason - 1]};
+}
+
+/* Whether this subtransaction has inserted one that says as much: if it is undone, both are. */
+bool is_marked_here(Relation table, Oid relid, bool has_reason)
+{
+    bool is_marked = false;
+    const TransactionId here = GetCurrentTransactionId();
+    ScanKeyData key;
+    SysScanDesc scan = begin_scan(table, relid, &key, nullptr);
+    HeapTuple tuple;
+    while (!is_marked && HeapTupleIsValid(tuple = systable_getnext(scan)))
+        is_marked = HeapTupleHeaderGetRawXmin(tuple->t_data) == here && read_mark(table, tuple).has_reason == has_reason;
+    systable_endscan(scan);
+    return is_marked;
+}
+
+void insert_mark(Oid relid, const char *reason)
+{
+    static int32 next_number = 0;
+    Relation table = open_marks(RowExclusiveLock);
+    if (table == nullptr)
+        return;
+    if (!is_marked_here(table, relid, reason != nullptr)) {
+        Datum values[mark_column_count] = {ObjectIdGetDatum(relid), FullTransactionIdGetDatum(GetTopFullTransactionId()),
+                                           Int32GetDatum(next_number++),
+                                           reason != nullptr ? CStringGetTextDatum(reason) : Datum{0}};
+        bool nulls[mark_column_count] = {};
+        nulls[mark_reason - 1] = reason == nullptr;
+        CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
+    }
+    table_close(table, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+/* Removes those that `is_to_go` says. */
+template <class IsToGo> int remove_where(Oid relid, IsToGo is_to_go)
+{
+    Relation table = open_marks(RowExclusiveLock);
+    if (table == nullptr)
+        return 0;
+    int removed = 0;
+    ScanKeyData key;
+    SysScanDesc scan = begin_scan(table, relid, &key, nullptr);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+        if (is_to_go(read_mark(table, tuple).id) && remove_latest(table, tuple))
+            removed++;
+    systable_endscan(scan);
+    table_close(table, RowExclusiveLock);
+    if (removed > 0)
+        CommandCounterIncrement();
+    return removed;
+}
+
+} // namespace
+
+Marks marks_of(Oid relid, Snapshot snapshot)
+{
+    Marks marks = {};
+    Relation table = open_marks(AccessShareLock);
+    if (table == nullptr)
+        return marks;
+    int room = 0;
+    ScanKeyData key;
+    SysScanDesc scan = begin_scan(table, relid, &key, snapshot);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        const Mark mark = read_mark(table, tuple);
+        if (marks.count == room) {
+            room = 2 * room + 8;
+            const Size size = sizeof(MarkId) * room;
+            marks.ids = static_cast<MarkId *>(marks.ids == nullptr ? palloc(size) : repalloc(marks.ids, size));
+        }
+        marks.ids[marks.count++] = mark.id;
+        if (mark.has_reason && marks.reason == nullptr)
+            marks.reason = TextDatumGetCString(mark.reason);
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return marks;
+}
+
+List *all_marked(Snapshot snapshot)
+{
+    List *relids = NIL;
+    Relation table = open_marks(AccessShareLock);
+    if (table == nullptr)
+        return NIL;
+    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, nullptr);
+    HeapTuple tuple;
+    bool is_null;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+        relids = lappend_oid(relids, DatumGetObjectId(heap_getattr(tuple, mark_relid, RelationGetDescr(table), &is_null)));
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return relids;
+}
+
+void mark_needs_reinit(Oid relid, const char *reason)
+{
+    insert_mark(relid, reason);
+}
+
+void bump_generation(Oid relid)
+{
+    insert_mark(relid, nullptr);
+}
+
+int remove_marks(Oid relid, const MarkId *marks, int count)
+{
+    if (count == 0)
+        return 0;
+    return remove_where(relid, [=](MarkId id) {
+        return std::any_of(marks, marks + count,
+                           [=](const MarkId &seen) { return seen.xid == id.xid && seen.number == id.number; });
+    });
+}
+
+void remove_marks(Oid relid)
+{
+    (void)remove_where(relid, [](MarkId) { return true; });
+}
+
+} // namespace pgtrickle::state

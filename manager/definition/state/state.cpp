@@ -1,0 +1,410 @@
+/*
+ * Rows of pgt_state and pgt_dependency, as heaps. The tables are found by name in the
+ * extension's schema each time (two syscache look-ups): an OID kept over DROP EXTENSION
+ * and CREATE EXTENSION would be wrong. Their indexes are found by what they index.
+ */
+#include "definition/state/state.hpp"
+
+#include "pg/known_row.hpp"
+#include "pg/latest_row.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "executor/tuptable.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pgtrickle::state {
+
+namespace {
+
+Oid relation_named(const char *name)
+{
+    Oid schema = get_namespace_oid("pgtrickle", true);
+    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+/* The table, or NULL when the extension is not (or no longer) in this database. */
+Relation open_table(const char *name, LOCKMODE lock)
+{
+    Oid oid = relation_named(name);
+    return OidIsValid(oid) ? try_table_open(oid, lock) : nullptr;
+}
+
+SysScanDesc begin_scan(Relation table, const char *index_name, int column, Oid key, ScanKeyData *scan_key,
+                       Snapshot snapshot = nullptr)
+{
+    ScanKeyInit(scan_key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(key));
+    return systable_beginscan(table, relation_named(index_name), true, snapshot, 1, scan_key);
+}
+
+SysScanDesc begin_state_scan(Relation table, Oid key, ScanKeyData *scan_key, Snapshot snapshot = nullptr)
+{
+    return begin_scan(table, "pgt_state_pkey", Column::relid, key, scan_key, snapshot);
+}
+
+/* The row of relid, in the current memory context, or NULL; as of the latest snapshot without one. */
+HeapTuple find_row(Relation table, Oid relid, Snapshot snapshot)
+{
+    if (snapshot == nullptr)
+        snapshot = GetCatalogSnapshot(RelationGetRelid(table));
+    snapshot = RegisterSnapshot(snapshot);
+    TupleTableSlot *slot = table_slot_create(table, nullptr);
+    bool is_null;
+    HeapTuple found = nullptr;
+    if (fetch_known_row(table, relid, snapshot, slot) &&
+        DatumGetObjectId(slot_getattr(slot, Column::relid, &is_null)) == relid) {
+        found = ExecCopySlotHeapTuple(slot);
+    } else {
+        ScanKeyData key;
+        SysScanDesc scan = begin_state_scan(table, relid, &key, snapshot);
+        HeapTuple tuple = systable_getnext(scan);
+        if (HeapTupleIsValid(tuple)) {
+            found = heap_copytuple(tuple);
+            note_row(table, relid, &found->t_self);
+        }
+        systable_endscan(scan);
+    }
+    ExecDropSingleTupleTableSlot(slot);
+    UnregisterSnapshot(snapshot);
+    return found;
+}
+
+/* Copies, in the current memory context, of the texts and numbers of one row. */
+struct RawRow {
+    bool is_found;
+    TransactionId written_by;
+    Datum values[column_count];
+    bool nulls[column_count];
+    char *frontier;
+    char *status;
+    char *last_error_message;
+    Marks marks;
+};
+
+/* The row and its marks under one snapshot: a refresh moves what it takes in from these to that. */
+RawRow read_raw(Oid relid, Snapshot snapshot)
+{
+    RawRow raw = {};
+    Relation table = open_table("pgt_state", AccessShareLock);
+    if (table == nullptr)
+        return raw;
+    snapshot = RegisterSnapshot(snapshot != nullptr ? snapshot : GetCatalogSnapshot(RelationGetRelid(table)));
+    HeapTuple tuple = find_row(table, relid, snapshot);
+    if (tuple != nullptr) {
+        raw.is_found = true;
+        raw.written_by = writer_of(tuple);
+        heap_deform_tuple(tuple, RelationGetDescr(table), raw.values, raw.nulls);
+        raw.status = TextDatumGetCString(raw.values[Column::status - 1]);
+        if (!raw.nulls[Column::frontier - 1])
+            raw.frontier = DatumGetCString(
+                OidFunctionCall1(F_PG_SNAPSHOT_OUT, raw.values[Column::frontier - 1]));
+        if (!raw.nulls[Column::last_error_message - 1])
+            raw.last_error_message = TextDatumGetCString(raw.values[Column::last_error_message - 1]);
+        raw.marks = marks_of(relid, snapshot);
+    }
+    UnregisterSnapshot(snapshot);
+    table_close(table, AccessShareLock);
+    return raw;
+}
+
+} // namespace
+
+const char *name_of(Status status)
+{
+    switch (status) {
+    case Status::initializing: return "INITIALIZING";
+    case Status::active: return "ACTIVE";
+    case Status::suspended: return "SUSPENDED";
+    case Status::error: return "ERROR";
+    }
+    return "";
+}
+
+Oid state_table()
+{
+    return relation_named("pgt_state");
+}
+
+Oid dependency_table()
+{
+    return relation_named("pgt_dependency");
+}
+
+bool read(Oid relid, StateRow *row, Snapshot snapshot)
+{
+    RawRow raw = call([=] { return read_raw(relid, snapshot); });
+    if (!raw.is_found)
+        return false;
+    auto is_null = [&](Column column) { return raw.nulls[column - 1]; };
+    auto value = [&](Column column) { return raw.values[column - 1]; };
+    row->is_populated = DatumGetBool(value(Column::is_populated));
+    row->needs_reinit = raw.marks.reason != nullptr;
+    row->reinit_reason = row->needs_reinit ? raw.marks.reason : "";
+    row->marks.assign(raw.marks.ids, raw.marks.ids + raw.marks.count);
+    row->status = raw.status;
+    row->frontier = raw.frontier != nullptr ? raw.frontier : "";
+    row->own_xid = is_null(Column::own_xid) ? 0 : DatumGetUInt64(value(Column::own_xid));
+    row->own_seq = is_null(Column::own_seq) ? 0 : DatumGetInt32(value(Column::own_seq));
+    row->system_identifier = is_null(Column::system_identifier) ? 0 : DatumGetInt64(value(Column::system_identifier));
+    row->data_timestamp = is_null(Column::data_timestamp) ? 0 : DatumGetTimestampTz(value(Column::data_timestamp));
+    row->consecutive_errors = DatumGetInt32(value(Column::consecutive_errors));
+    row->generation = DatumGetInt64(value(Column::generation)) + raw.marks.count;
+    if (!is_null(Column::kept_by_deltas))
+        row->kept_by_deltas = DatumGetBool(value(Column::kept_by_deltas));
+    auto time = [&](Column column) { return is_null(column) ? TimestampTz{0} : DatumGetTimestampTz(value(column)); };
+    row->last_refresh_at = time(Column::last_refresh_at);
+    row->last_error_message = raw.last_error_message != nullptr ? raw.last_error_message : "";
+    row->last_error_at = time(Column::last_error_at);
+    row->created_at = time(Column::created_at);
+    row->updated_at = time(Column::updated_at);
+    row->written_by = raw.written_by;
+    return true;
+}
+
+void insert(Oid relid)
+{
+    Relation table = open_table("pgt_state", RowExclusiveLock);
+    if (table == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"pg_trickle\" is not in this database"),
+                        errhint("Run CREATE EXTENSION pg_trickle.")));
+    remove_marks(relid); /* of one dropped before that had the OID */
+    Datum values[column_count] = {};
+    bool nulls[column_count];
+    memset(nulls, true, sizeof(nulls));
+    auto set = [&](Column column, Datum value) {
+        values[column - 1] = value;
+        nulls[column - 1] = false;
+    };
+    Datum now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+    set(Column::relid, ObjectIdGetDatum(relid));
+    set(Column::is_populated, BoolGetDatum(false));
+    set(Column::status, CStringGetTextDatum(name_of(Status::initializing)));
+    set(Column::consecutive_errors, Int32GetDatum(0));
+    set(Column::generation, Int64GetDatum(1));
+    set(Column::created_at, now);
+    set(Column::updated_at, now);
+    CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
+    table_close(table, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+namespace {
+
+/* Columns of a row that are to be replaced. */
+struct Replacement {
+    Datum values[column_count] = {};
+    bool nulls[column_count] = {};
+    bool replaces[column_count] = {};
+
+    void set(Column column, Datum value)
+    {
+        values[column - 1] = value;
+        nulls[column - 1] = false;
+        replaces[column - 1] = true;
+    }
+    void set_null(Column column)
+    {
+        set(column, 0);
+        nulls[column - 1] = true;
+    }
+};
+
+/* Locks the row of relid and replaces what `fill` says of its latest version. Without a row, raises if
+ * it must exist. */
+template <class Fill> void replace(Oid relid, bool must_exist, Fill fill)
+{
+    Relation table = open_table("pgt_state", RowExclusiveLock);
+    if (table != nullptr) {
+        HeapTuple tuple = find_row(table, relid, nullptr);
+        HeapTuple latest = tuple != nullptr ? lock_latest(table, tuple) : nullptr;
+        if (tuple != nullptr && latest == nullptr && must_exist)
+            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                            errmsg("the state of a stream table was removed by another transaction")));
+        Replacement replacement;
+        if (latest != nullptr && fill(latest, RelationGetDescr(table), &replacement)) {
+            replacement.set(Column::updated_at, TimestampTzGetDatum(GetCurrentTimestamp()));
+            HeapTuple changed = heap_modify_tuple(latest, RelationGetDescr(table), replacement.values,
+                                                  replacement.nulls, replacement.replaces);
+            CatalogTupleUpdate(table, &latest->t_self, changed);
+            note_row(table, relid, &changed->t_self);
+        }
+        table_close(table, RowExclusiveLock);
+        CommandCounterIncrement();
+        if (latest != nullptr)
+            return;
+    }
+    if (must_exist)
+        elog(ERROR, "stream table %u has no state", relid);
+}
+
+} // namespace
+
+void update(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count])
+{
+    replace(relid, true, [=](HeapTuple, TupleDesc, Replacement *replacement) {
+        for (int i = 0; i < column_count; i++)
+            if (replaces[i]) {
+                replacement->set(static_cast<Column>(i + 1), values[i]);
+                replacement->nulls[i] = nulls[i];
+            }
+        return true;
+    });
+}
+
+bool update_after_refresh(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count])
+{
+    bool is_suspended = false;
+    replace(relid, true, [&](HeapTuple latest, TupleDesc descriptor, Replacement *replacement) {
+        bool is_null;
+        const char *found = TextDatumGetCString(heap_getattr(latest, Column::status, descriptor, &is_null));
+        is_suspended = strcmp(found, name_of(Status::suspended)) == 0;
+        for (int i = 0; i < column_count; i++)
+            if (replaces[i] && !(is_suspended && i + 1 == Column::status)) {
+                replacement->set(static_cast<Column>(i + 1), values[i]);
+                replacement->nulls[i] = nulls[i];
+            }
+        return true;
+    });
+    return is_suspended;
+}
+
+Before set_suspended(Oid relid, bool is_suspended)
+{
+    Before before = {};
+    replace(relid, true, [&](HeapTuple latest, TupleDesc descriptor, Replacement *replacement) {
+        bool is_null;
+        const char *found = TextDatumGetCString(heap_getattr(latest, Column::status, descriptor, &is_null));
+        before.was_suspended = strcmp(found, name_of(Status::suspended)) == 0;
+        before.is_populated = DatumGetBool(heap_getattr(latest, Column::is_populated, descriptor, &is_null));
+        const Status status = is_suspended          ? Status::suspended
+                              : before.is_populated ? Status::active
+                                                    : Status::initializing;
+        replacement->set(Column::status, CStringGetTextDatum(name_of(status)));
+        replacement->set(Column::consecutive_errors, Int32GetDatum(0));
+        return true;
+    });
+    return before;
+}
+
+namespace {
+
+void remove_rows(const char *table_name, const char *index_name, Oid relid)
+{
+    Relation table = open_table(table_name, RowExclusiveLock);
+    if (table == nullptr)
+        return;
+    ScanKeyData key;
+    SysScanDesc scan = begin_scan(table, index_name, 1, relid, &key);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+        (void)remove_latest(table, tuple);
+    systable_endscan(scan);
+    table_close(table, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+} // namespace
+
+void remove(Oid relid)
+{
+    remove_rows("pgt_state", "pgt_state_pkey", relid);
+    remove_marks(relid);
+}
+
+void remove_dependencies(Oid relid)
+{
+    remove_rows("pgt_dependency", "pgt_dependency_pkey", relid);
+}
+
+void take_in_marks(Oid relid, const MarkId *marks, int count)
+{
+    const int removed = remove_marks(relid, marks, count);
+    if (removed == 0)
+        return;
+    replace(relid, true, [=](HeapTuple tuple, TupleDesc descriptor, Replacement *replacement) {
+        bool is_null;
+        const int64 generation = DatumGetInt64(heap_getattr(tuple, Column::generation, descriptor, &is_null));
+        replacement->set(Column::generation, Int64GetDatum(generation + removed));
+        return true;
+    });
+}
+
+void forget_rows(Oid relid)
+{
+    const Marks marks = marks_of(relid, nullptr);
+    take_in_marks(relid, marks.ids, marks.count);
+    replace(relid, true, [](HeapTuple, TupleDesc, Replacement *replacement) {
+        replacement->set(Column::is_populated, BoolGetDatum(false));
+        replacement->set_null(Column::frontier);
+        replacement->set_null(Column::own_xid);
+        replacement->set_null(Column::own_seq);
+        return true;
+    });
+}
+
+Glance *glance_at_all(int *count)
+{
+    int size = 64;
+    auto *glances = static_cast<Glance *>(palloc(sizeof(Glance) * size));
+    *count = 0;
+    Relation table = open_table("pgt_state", AccessShareLock);
+    if (table == nullptr)
+        return glances;
+    Snapshot snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(table)));
+    List *marked = all_marked(snapshot);
+    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, nullptr);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        Datum values[column_count];
+        bool nulls[column_count];
+        heap_deform_tuple(tuple, RelationGetDescr(table), values, nulls);
+        if (*count == size) {
+            size *= 2;
+            glances = static_cast<Glance *>(repalloc(glances, sizeof(Glance) * size));
+        }
+        Glance *glance = &glances[(*count)++];
+        glance->relid = DatumGetObjectId(values[Column::relid - 1]);
+        glance->generation = DatumGetInt64(values[Column::generation - 1]);
+        ListCell *cell;
+        foreach (cell, marked)
+            glance->generation += lfirst_oid(cell) == glance->relid ? 1 : 0;
+        glance->consecutive_errors = DatumGetInt32(values[Column::consecutive_errors - 1]);
+        glance->is_populated = DatumGetBool(values[Column::is_populated - 1]);
+        const bool is_filled = glance->is_populated && !nulls[Column::data_timestamp - 1];
+        glance->data_timestamp = is_filled ? DatumGetTimestampTz(values[Column::data_timestamp - 1]) : 0;
+        char *status = TextDatumGetCString(values[Column::status - 1]);
+        strlcpy(glance->status, status, sizeof(glance->status));
+        pfree(status);
+    }
+    systable_endscan(scan);
+    UnregisterSnapshot(snapshot);
+    table_close(table, AccessShareLock);
+    return glances;
+}
+
+List *all_stream_tables()
+{
+    List *relids = NIL;
+    Relation table = open_table("pgt_state", AccessShareLock);
+    if (table == nullptr)
+        return NIL;
+    SysScanDesc scan = systable_beginscan(table, relation_named("pgt_state_pkey"), true, nullptr, 0, nullptr);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        bool is_null;
+        relids = lappend_oid(relids, DatumGetObjectId(heap_getattr(tuple, Column::relid, RelationGetDescr(table), &is_null)));
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    list_sort(relids, list_oid_cmp);
+    return relids;
+}
+
+} // namespace pgtrickle::state

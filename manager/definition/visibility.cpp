@@ -1,0 +1,65 @@
+#include "definition/visibility.hpp"
+
+#include "definition/definition.hpp"
+#include "definition/texts.hpp"
+
+extern "C" {
+#include "nodes/parsenodes.h"
+#include "utils/acl.h"
+}
+
+namespace pgtrickle {
+
+bool may_see_texts(Oid relid)
+{
+    return definition::may_see_texts(relid);
+}
+
+bool may_see(Oid relid)
+{
+    return may_see_texts(relid) || pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+           pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
+}
+
+namespace {
+
+[[noreturn]] void refuse(Oid relid)
+{
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    errmsg("permission denied for stream table %s", definition::qualified_name(relid))));
+}
+
+} // namespace
+
+Oid visible_stream_table(const char *name)
+{
+    Oid relid = definition::relid_of_name(name);
+    if (!may_see(relid))
+        refuse(relid);
+    return relid;
+}
+
+Oid stream_table_with_texts(const char *name)
+{
+    Oid relid = definition::relid_of_name(name);
+    if (!may_see_texts(relid))
+        refuse(relid);
+    return relid;
+}
+
+Oid owned_stream_table(const char *name)
+{
+    Oid relid = definition::relid_of_name(name);
+    definition::require_owner(relid);
+    return relid;
+}
+
+Oid locked_stream_table(Oid (*find)(const char *name), const char *name, LOCKMODE mode)
+{
+    Oid relid = find(name);
+    while (!definition::lock_if_there(relid, mode))
+        relid = find(name);
+    return relid;
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,185 @@
+/*
+ * Grouping. It is not linear: it keeps an arrangement, one row a group with the states of
+ * its aggregates (aggregates/group.hpp), and its derivative is what apply changed there.
+ * Without keys it is the global aggregate: one row, also of nothing.
+ */
+#include "engine/operators/aggregates/aggregate.hpp"
+
+#include "engine/operators/aggregates/family.hpp"
+#include "engine/operators/sql.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace pgtrickle::engine {
+
+namespace {
+
+std::vector<Column> columns_of(const PlanPtr &input, const std::vector<int> &keys,
+                               const std::vector<AggregateCall> &calls)
+{
+    std::vector<Column> columns;
+    for (int key : keys)
+        columns.push_back(input->columns().at(key));
+    for (const auto &call : calls)
+        columns.push_back(call.result);
+    return columns;
+}
+
+Value value_of(const AggregateCall &call, const Evaluation &evaluation, const ZSet &rows)
+{
+    if (call.whole)
+        return evaluation.aggregate(*call.whole, rows);
+    std::map<int64_t, int64_t> values;
+    for (const auto &[row, weight] : rows.rows()) {
+        if (call.filter && !evaluation.is_true(*call.filter, row))
+            continue;
+        Value value = call.argument ? evaluation.evaluate(*call.argument, row) : Value{1};
+        if (value)
+            values[*value] += weight;
+    }
+    std::erase_if(values, [](const auto &entry) { return entry.second == 0; });
+    return family_of(call.family).meaning(values);
+}
+
+} // namespace
+
+Aggregate::Aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls)
+    : PlanNode({input}, columns_of(input, keys, calls)), keys_(std::move(keys)), calls_(std::move(calls))
+{
+}
+
+std::string Aggregate::describe() const
+{
+    std::vector<std::string> names, functions;
+    for (int key : keys_)
+        names.push_back(inputs()[0]->columns()[key].name);
+    auto name = [&](int i) { return inputs()[0]->columns()[i].name; };
+    for (const auto &call : calls_) {
+        if (call.whole) {
+            functions.push_back(call.whole->print(name));
+            continue;
+        }
+        std::string argument = call.argument ? call.argument->print(name) : "*";
+        functions.push_back(std::string(family_of(call.family).name) + "(" + argument + ")" +
+                            (call.filter ? " filter " + call.filter->print(name) : ""));
+    }
+    return (keys_.empty() ? std::string("aggregate") : "group by " + joined(names, ", ")) +
+           (functions.empty() ? "" : ": " + joined(functions, ", "));
+}
+
+ZSet Aggregate::meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const
+{
+    struct Members {
+        Row shown; /* the least image of the key */
+        ZSet rows;
+    };
+    std::map<Row, Members> groups;
+    if (keys_.empty())
+        groups[{}];
+    for (const auto &[row, weight] : inputs[0].rows()) {
+        Row image, key;
+        for (int position : keys_) {
+            image.push_back(row[position]);
+            key.push_back(evaluation.equality_class(this->inputs()[0]->columns()[position], row[position]));
+        }
+        auto [place, is_new] = groups.try_emplace(key, Members{image, {}});
+        place->second.shown = std::min(place->second.shown, image);
+        place->second.rows.add(row, weight);
+    }
+    ZSet result;
+    for (const auto &[key, members] : groups) {
+        Row row = members.shown;
+        for (const auto &call : calls_)
+            row.push_back(value_of(call, evaluation, members.rows));
+        result.add(row, 1);
+    }
+    return result;
+}
+
+PlanPtr Aggregate::derivative(Differentiator &) const
+{
+    throw std::logic_error("a grouping is differentiated through its arrangement");
+}
+
+Select Aggregate::print(Printer &) const
+{
+    throw std::logic_error("a grouping is read through its arrangement");
+}
+
+std::optional<Objection> Aggregate::objection() const
+{
+    for (const auto &call : calls_)
+        if (auto found = family_of(call.family).objection(call))
+            return found;
+    return std::nullopt;
+}
+
+PlanPtr Aggregate::with_inputs(std::vector<PlanPtr> inputs) const { return aggregate(inputs.at(0), keys_, calls_); }
+
+PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls)
+{
+    int width = input->width();
+    for (int key : keys)
+        if (key < 0 || key >= width)
+            throw std::invalid_argument("a grouping key that the input does not have");
+    for (const auto &call : calls) {
+        if (call.argument)
+            check_slots(*call.argument, width);
+        else if (call.whole)
+            check_slots(*call.whole, width);
+        else if (call.family != AggregateFamily::count)
+            throw std::invalid_argument("only count works without an argument");
+        if (call.filter)
+            check_slots(*call.filter, width);
+    }
+    return std::make_shared<Aggregate>(std::move(input), std::move(keys), std::move(calls));
+}
+
+namespace {
+
+/* Aggregates that no other family keeps. */
+Expression sample_whole(Sampler &sampler, int width)
+{
+    Expression frame;
+    if (sampler.below(2) == 0)
+        frame.pieces = {std::string("pg_catalog.count(DISTINCT "), 0, std::string(")")};
+    else
+        frame.pieces = {std::string("dot_product("), 0, std::string(", "), 1, std::string(") FILTER (WHERE "), 2,
+                        std::string(")")};
+    return frame.compose({sampler.scalar(width), sampler.scalar(width), sampler.predicate(width)});
+}
+
+} // namespace
+
+AggregateCall sample_call(Sampler &sampler, int width)
+{
+    const AggregateFamily families[] = {AggregateFamily::count, AggregateFamily::sum, AggregateFamily::average,
+                                        AggregateFamily::min,   AggregateFamily::max, AggregateFamily::holistic};
+    AggregateCall call{families[sampler.below(6)], {}, {}, sampler.column()};
+    if (call.family == AggregateFamily::holistic) {
+        call.whole = sample_whole(sampler, width);
+        return call;
+    }
+    if (call.family != AggregateFamily::count || sampler.below(2) == 0)
+        call.argument = sampler.scalar(width);
+    if (sampler.below(3) == 0)
+        call.filter = sampler.predicate(width);
+    return call;
+}
+
+PlanPtr sample_aggregate(Sampler &sampler)
+{
+    PlanPtr input = sampler.plan();
+    std::vector<int> keys;
+    for (int i = 0; i < input->width(); i++)
+        if (sampler.below(3) == 0)
+            keys.push_back(i);
+    std::vector<AggregateCall> calls;
+    int count = 1 + sampler.below(3);
+    for (int i = 0; i < count; i++)
+        calls.push_back(sample_call(sampler, input->width()));
+    return aggregate(input, keys, calls);
+}
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,310 @@
+/*
+ * The halves of the derivatives of anti, semi and mark joins and so of outer joins
+ * (outer_join.cpp and semi_join.cpp have the equations).
+ *
+ * Counting matches is bounded: to know whether cnt_old = cnt_new - d is zero it is enough
+ * to look at max(d, 0) + 1 matches in the new B. d is summed once a key where the condition
+ * is a conjunction of equalities of columns, by a grouped D(B) that is then joined;
+ * otherwise once a row, for all rows in one join that the condition's equalities can drive:
+ * were D(B) read for each row anew, the cost would be the product of both deltas.
+ */
+#include "engine/operators/delta.hpp"
+#include "engine/operators/sql.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+
+namespace pgtrickle::engine {
+
+namespace {
+
+class AntiJoinHalf : public PlanNode {
+  public:
+    AntiJoinHalf(std::vector<PlanPtr> inputs, std::vector<Column> columns, Condition condition)
+        : PlanNode(std::move(inputs), std::move(columns)), condition_(std::move(condition))
+    {
+    }
+    PlanPtr derivative(Differentiator &) const override
+    {
+        throw std::logic_error("a derivative has no derivative");
+    }
+    bool is_weighted() const override { return true; }
+
+  protected:
+    int64_t matches(const Evaluation &evaluation, const Row &row, const ZSet &other) const
+    {
+        int64_t count = 0;
+        for (const auto &[match, weight] : other.rows()) {
+            Row pair = row;
+            pair.insert(pair.end(), match.begin(), match.end());
+            if (evaluation.holds(condition_, pair))
+                count += weight;
+        }
+        return count;
+    }
+    bool has_delta() const { return inputs().size() == 3; }
+
+    /* Can D(B) be grouped by the condition's columns of B? */
+    bool is_keyed() const
+    {
+        const auto &columns = inputs()[1]->columns();
+        return condition_.others.empty() && !condition_.equalities.empty() &&
+               std::all_of(condition_.equalities.begin(), condition_.equalities.end(), [&](const auto &pair) {
+                   int position = pair.right.as_column() - inputs()[0]->width();
+                   return position >= 0 && columns[position].has_hash &&
+                          columns[position].equality != Equality::none;
+               });
+    }
+    /* D(B) by key: c1 …, d. */
+    std::string delta_by_key(Printer &printer) const
+    {
+        Select delta = printer.select(inputs()[2]);
+        /* Grouped by position: a key that is a constant would be taken for one. */
+        std::vector<std::string> keys, targets;
+        for (const auto &pair : condition_.equalities) {
+            keys.push_back(std::to_string(keys.size() + 1));
+            targets.push_back(delta.outputs[pair.right.as_column() - inputs()[0]->width()] + " AS c" + keys.back());
+        }
+        std::string weight = "pg_catalog.sum(" + delta.weight() + ")::pg_catalog.int8";
+        std::string text = "SELECT " + joined(targets, ", ") + ", " + weight + " AS d FROM " +
+                           joined(delta.from, ", ");
+        if (!delta.where.empty())
+            text += " WHERE " + joined(delta.where, " AND ");
+        return text + " GROUP BY " + joined(keys, ", ") + " HAVING " + weight + " <> 0";
+    }
+    /* The condition between rows whose slots are `rows` and the grouped delta `alias`. */
+    std::string key_condition(Printer &printer, const std::vector<std::string> &rows, const std::string &alias) const
+    {
+        std::vector<std::string> parts;
+        for (size_t i = 0; i < condition_.equalities.size(); i++) {
+            std::vector<std::string> slots = rows;
+            slots.resize(rows.size() + inputs()[1]->width(), alias + ".c" + std::to_string(i + 1));
+            Condition one{{condition_.equalities[i]}, {}};
+            parts.push_back(printer.condition(one, slots));
+        }
+        return joined(parts, " AND ");
+    }
+    /* FROM … WHERE … of the rows of `other` that match the row whose slots are `rows`; these come from
+     * outside, or from `source`. */
+    std::string matching(const Select &other, Printer &printer, const std::vector<std::string> &rows,
+                         const Condition &condition, const std::string &source = {}) const
+    {
+        std::vector<std::string> slots = rows, where = other.where;
+        for (const auto &slot : other.slots())
+            slots.push_back(slot);
+        where.push_back(printer.condition(condition, slots));
+        return " FROM " + (source.empty() ? "" : source + ", ") + joined(other.from, ", ") + " WHERE " +
+               joined(where, " AND ");
+    }
+    /* `rows` as a Select whose last output is the row's d; rows of A that match as often as before are left
+     * out if `only_changed`. The rows are numbered, because equal ones are rows of their own and not
+     * every type can be grouped by. */
+    Select with_delta_of_row(Printer &printer, const Select &rows, bool only_changed) const
+    {
+        const int width = inputs()[0]->width();
+        std::string all = printer.alias(), numbered = printer.alias(), sums = printer.alias();
+        std::vector<std::string> slots;
+        for (int i = 1; i <= width; i++)
+            slots.push_back(numbered + ".c" + std::to_string(i));
+        Select delta = printer.select(inputs()[2]);
+        std::string weight = "pg_catalog.sum(" + delta.weight() + ")::pg_catalog.int8";
+        std::string d = only_changed ? sums + ".d" : "coalesce(" + sums + ".d, 0)";
+        std::string with = "WITH " + numbered + " AS MATERIALIZED (SELECT " + all +
+                           ".*, pg_catalog.row_number() OVER () AS n FROM (" + Printer::numbered(rows, true) + ") AS " +
+                           all + ")";
+        std::string summed = "SELECT " + numbered + ".n, " + weight + " AS d" +
+                             matching(delta, printer, slots, condition_, numbered) + " GROUP BY " + numbered +
+                             ".n HAVING " + weight + " <> 0";
+        slots.push_back(d + " AS c" + std::to_string(width + 1));
+        std::string text = with + " SELECT " + joined(slots, ", ") + ", " + numbered + ".pgt_weight FROM " + numbered +
+                           (only_changed ? " JOIN (" : " LEFT JOIN (") + summed + ") AS " + sums + " ON " + sums +
+                           ".n = " + numbered + ".n";
+        return printer.wrap(text, width + 1, true);
+    }
+    /* Removes the last output of `rows` and returns its text. */
+    static std::string take_last(Select &rows)
+    {
+        std::string last = rows.outputs.back();
+        rows.outputs.pop_back();
+        rows.is_atom.pop_back();
+        return last;
+    }
+    /* The number of matches in the new B, counted no further than needed. */
+    std::string bounded_count(Printer &printer, const std::vector<std::string> &rows, const std::string &d) const
+    {
+        return "(SELECT pg_catalog.count(*) FROM (SELECT" +
+               matching(printer.select(inputs()[1]), printer, rows, condition_) + " LIMIT greatest(" + d +
+               ", 0) + 1) AS " + printer.alias() + ")";
+    }
+
+    Condition condition_;
+};
+
+/* Rows of a delta by what they matched in the old B. */
+enum class Chosen { unmatched, matched, marked };
+
+std::vector<Column> columns_of(Chosen chosen, const PlanPtr &rows, const Column &mark)
+{
+    std::vector<Column> columns = rows->columns();
+    if (chosen == Chosen::marked)
+        columns.push_back(mark);
+    return columns;
+}
+
+class Counted final : public AntiJoinHalf {
+  public:
+    Counted(std::vector<PlanPtr> inputs, Condition condition, Chosen chosen, const Column &mark)
+        : AntiJoinHalf(inputs, columns_of(chosen, inputs[0], mark), std::move(condition)), chosen_(chosen)
+    {
+    }
+    std::string describe() const override
+    {
+        return chosen_ == Chosen::unmatched ? "unmatched" : chosen_ == Chosen::matched ? "matched" : "marked";
+    }
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override
+    {
+        ZSet result;
+        for (const auto &[row, weight] : inputs[0].rows()) {
+            int64_t count_new = matches(evaluation, row, inputs[1]);
+            int64_t d = has_delta() ? matches(evaluation, row, inputs[2]) : 0;
+            bool is_matched = count_new - d != 0;
+            Row chosen = row;
+            if (chosen_ == Chosen::marked)
+                chosen.push_back(Value{is_matched});
+            if (chosen_ == Chosen::marked || is_matched == (chosen_ == Chosen::matched))
+                result.add(chosen, weight);
+        }
+        return result;
+    }
+    Select print(Printer &printer) const override
+    {
+        Select rows = printer.select(inputs()[0]);
+        if (!has_delta()) {
+            std::string exists =
+                "EXISTS (SELECT" +
+                matching(printer.select(inputs()[1]), printer, rows.slots(), condition_) + ")";
+            choose(rows, exists, "NOT " + exists);
+            return rows;
+        }
+        std::string alias = printer.alias();
+        std::string d = alias + ".d";
+        if (is_keyed()) {
+            rows = printer.wrap(Printer::numbered(rows, true), inputs()[0]->width(), true);
+            rows.from[0] += " LEFT JOIN (" + delta_by_key(printer) + ") AS " + alias + " ON " +
+                            key_condition(printer, rows.slots(), alias);
+            d = "coalesce(" + d + ", 0)";
+        } else {
+            rows = with_delta_of_row(printer, rows, false);
+            d = take_last(rows);
+        }
+        std::string count = bounded_count(printer, rows.slots(), d);
+        choose(rows, count + " <> " + d, count + " = " + d);
+        return rows;
+    }
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override
+    {
+        return std::make_shared<Counted>(std::move(inputs), condition_, chosen_, columns().back());
+    }
+
+  private:
+    void choose(Select &rows, const std::string &is_matched, const std::string &is_unmatched) const
+    {
+        if (chosen_ == Chosen::marked)
+            rows.add_output(is_matched, false);
+        else
+            rows.where.push_back(chosen_ == Chosen::matched ? is_matched : is_unmatched);
+    }
+
+    Chosen chosen_;
+};
+
+class Transition final : public AntiJoinHalf {
+  public:
+    Transition(std::vector<PlanPtr> inputs, Condition condition)
+        : AntiJoinHalf(inputs, inputs[0]->columns(), std::move(condition))
+    {
+    }
+    std::string describe() const override { return "transition"; }
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override
+    {
+        ZSet result;
+        for (const auto &[row, weight] : inputs[0].rows()) {
+            int64_t count_new = matches(evaluation, row, inputs[1]);
+            int64_t d = matches(evaluation, row, inputs[2]);
+            result.add(row, weight * ((count_new == 0) - (count_new - d == 0)));
+        }
+        return result;
+    }
+    Select print(Printer &printer) const override
+    {
+        Select rows = printer.select(inputs()[0]);
+        std::string alias = printer.alias();
+        std::string d = alias + ".d";
+        if (is_keyed()) {
+            rows.from.insert(rows.from.begin(), "(" + delta_by_key(printer) + ") AS " + alias);
+            rows.where.push_back(key_condition(printer, rows.slots(), alias));
+        } else {
+            rows.where.push_back(touched(printer, rows.slots()));
+            rows = with_delta_of_row(printer, rows, true);
+            d = take_last(rows);
+        }
+        std::string counted = printer.alias();
+        rows.from.push_back("LATERAL " + bounded_count(printer, rows.slots(), d) + " AS " + counted + "(n)");
+        std::string n = counted + ".n";
+        rows.where.push_back("(" + n + " = 0 OR " + n + " = " + d + ")");
+        rows.weights.push_back("(CASE WHEN " + n + " = 0 THEN 1::pg_catalog.int8 ELSE -1 END)");
+        return rows;
+    }
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override
+    {
+        return transition(inputs[0], inputs[1], inputs[2], condition_);
+    }
+
+  private:
+    /* The rows that some row of D(B) may match: by the equalities when there are any, so
+     * that an index on the key finds them. */
+    std::string touched(Printer &printer, const std::vector<std::string> &rows) const
+    {
+        Condition driving = condition_;
+        if (!driving.equalities.empty())
+            driving.others.clear();
+        return "EXISTS (SELECT" + matching(printer.select(inputs()[2]), printer, rows, driving) + ")";
+    }
+};
+
+} // namespace
+
+namespace {
+
+PlanPtr counted(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition, Chosen chosen, const Column &mark)
+{
+    std::vector<PlanPtr> inputs{std::move(rows), std::move(other)};
+    if (delta)
+        inputs.push_back(std::move(delta));
+    return std::make_shared<Counted>(inputs, std::move(condition), chosen, mark);
+}
+
+} // namespace
+
+PlanPtr unmatched(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition)
+{
+    return counted(rows, other, delta, std::move(condition), Chosen::unmatched, {});
+}
+
+PlanPtr matched(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition)
+{
+    return counted(rows, other, delta, std::move(condition), Chosen::matched, {});
+}
+
+PlanPtr marked(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition, const Column &mark)
+{
+    return counted(rows, other, delta, std::move(condition), Chosen::marked, mark);
+}
+
+PlanPtr transition(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition)
+{
+    return std::make_shared<Transition>(std::vector<PlanPtr>{rows, other, delta}, std::move(condition));
+}
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,168 @@
+/*
+ * Window functions: each row of the input with the values that functions of its partition
+ * have for it. A changed row changes nothing outside of its partition, so the step that a
+ * window becomes recomputes the partitions of the changed rows (recompute.hpp), whatever
+ * the functions, their orders and their frames are: they stay text.
+ *
+ * A function whose value depends on the order of ties has several right values; all rows of
+ * a partition come from one run of one statement, so what is stored is one of the answers.
+ */
+#include "engine/operators/keyed/window.hpp"
+
+#include "engine/operators/sql.hpp"
+
+#include <stdexcept>
+
+namespace pgtrickle::engine {
+
+namespace {
+
+std::vector<Column> columns_of(const PlanPtr &input, const std::vector<NamedExpression> &calls)
+{
+    std::vector<Column> columns = input->columns();
+    for (const auto &call : calls) {
+        columns.push_back(call.expression.result);
+        columns.back().name = call.name;
+    }
+    return columns;
+}
+
+} // namespace
+
+Window::Window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls)
+    : PlanNode({input}, columns_of(input, calls)), partition_(std::move(partition)), calls_(std::move(calls))
+{
+}
+
+std::string Window::describe() const
+{
+    auto name = [&](int i) { return inputs()[0]->columns()[i].name; };
+    std::vector<std::string> parts;
+    for (const auto &call : calls_)
+        parts.push_back(call.expression.print(name));
+    return "window " + joined(parts, ", ");
+}
+
+ZSet Window::meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const
+{
+    std::map<Row, std::vector<Row>> partitions;
+    for (const auto &[row, weight] : inputs[0].rows()) {
+        Row key;
+        for (int position : partition_)
+            key.push_back(row[position]);
+        for (int64_t copy = 0; copy < weight; copy++)
+            partitions[key].push_back(row);
+    }
+    ZSet result;
+    for (auto &[key, rows] : partitions) {
+        std::vector<Row> longer = rows;
+        for (const auto &call : calls_) {
+            std::vector<Value> values = evaluation.windowed(call.expression, rows);
+            for (size_t i = 0; i < rows.size(); i++)
+                longer[i].push_back(values[i]);
+        }
+        for (const auto &row : longer)
+            result.add(row, 1);
+    }
+    return result;
+}
+
+PlanPtr Window::derivative(Differentiator &) const
+{
+    throw std::logic_error("a window is differentiated through its arrangement");
+}
+
+Select Window::print(Printer &printer) const
+{
+    Select rows = printer.select(inputs()[0]);
+    Select select = rows;
+    for (const auto &call : calls_)
+        select.add_output(call.expression.print([&](int i) { return rows.slot(i); }), false);
+    return printer.wrap(Printer::numbered(select, false), width(), false);
+}
+
+PlanPtr Window::with_inputs(std::vector<PlanPtr> inputs) const
+{
+    return window(inputs.at(0), partition_, calls_);
+}
+
+std::pair<int, int> Window::origin(int position) const
+{
+    return position < inputs()[0]->width() ? std::pair{0, position} : std::pair{-1, position};
+}
+
+PlanPtr window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls)
+{
+    for (int key : partition)
+        if (key < 0 || key >= input->width())
+            throw std::invalid_argument("a partition key that the input does not have");
+    for (const auto &call : calls)
+        check_slots(call.expression, input->width());
+    return std::make_shared<Window>(std::move(input), std::move(partition), std::move(calls));
+}
+
+namespace {
+
+void append(Expression &call, const std::string &text) { call.pieces.emplace_back(text); }
+void append(Expression &call, int slot) { call.pieces.emplace_back(std::in_place_type<int>, slot); }
+
+void append(Expression &call, const char *word, const std::vector<int> &slots)
+{
+    for (size_t i = 0; i < slots.size(); i++) {
+        append(call, std::string(i == 0 ? word : ", "));
+        append(call, slots[i]);
+    }
+}
+
+/* row_number() and lag() are ordered by all columns: ties are then copies of one row. */
+Expression sample_call(Sampler &sampler, const std::vector<int> &partition, int width)
+{
+    static const char *const functions[] = {"row_number(", "lag(", "rank(", "count(", "sum("};
+    const int function = width == 0 ? 0 : sampler.below(5);
+    Expression call;
+    append(call, std::string("pg_catalog.") + functions[function]);
+    if (function == 1 || function > 2)
+        append(call, sampler.below(width));
+    append(call, std::string(")"));
+    if (function > 2 && sampler.below(3) == 0) {
+        append(call, std::string(" FILTER (WHERE "));
+        for (const auto &piece : sampler.predicate(width).pieces)
+            call.pieces.push_back(piece);
+        append(call, std::string(")"));
+    }
+    std::vector<int> keys = partition, order;
+    if (width > 0 && sampler.below(4) == 0)
+        keys.push_back(sampler.below(width));
+    for (int i = 0; i < width; i++)
+        if (function < 2 || sampler.below(3) == 0)
+            order.push_back(i);
+    append(call, std::string(" OVER ("));
+    append(call, "PARTITION BY ", keys);
+    append(call, " ORDER BY ", order);
+    append(call, std::string(!order.empty() && sampler.below(2) == 0 ? " DESC)" : ")"));
+    call.result = sampler.column();
+    return call;
+}
+
+} // namespace
+
+PlanPtr sample_window(Sampler &sampler)
+{
+    PlanPtr plan = sampler.plan();
+    const int windows = 1 + sampler.below(2);
+    for (int i = 0; i < windows; i++) {
+        std::vector<int> partition;
+        for (int key = 0; key < plan->width(); key++)
+            if (sampler.below(3) == 0)
+                partition.push_back(key);
+        std::vector<NamedExpression> calls;
+        const int count = 1 + sampler.below(2);
+        for (int call = 0; call < count; call++)
+            calls.push_back({sample_call(sampler, partition, plan->width()),
+                             "w" + std::to_string(i + 1) + std::to_string(call + 1)});
+        plan = window(plan, partition, calls);
+    }
+    return plan;
+}
+
+} // namespace pgtrickle::engine

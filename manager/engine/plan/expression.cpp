@@ -1,0 +1,103 @@
+/*
+ * Expressions are text with holes; everything here is substitution.
+ */
+#include "engine/plan/expression.hpp"
+
+#include <set>
+#include <stdexcept>
+
+namespace pgtrickle::engine {
+
+std::string Expression::print(const std::function<std::string(int)> &print_slot) const
+{
+    std::string text;
+    for (const auto &piece : pieces)
+        text += piece.index() == 0 ? std::get<0>(piece) : print_slot(std::get<1>(piece));
+    return text;
+}
+
+std::vector<int> Expression::columns() const
+{
+    std::set<int> positions;
+    for (const auto &piece : pieces)
+        if (piece.index() == 1)
+            positions.insert(std::get<1>(piece));
+    return {positions.begin(), positions.end()};
+}
+
+int Expression::as_column() const
+{
+    return pieces.size() == 1 && pieces[0].index() == 1 ? std::get<1>(pieces[0]) : -1;
+}
+
+namespace {
+
+void append(std::vector<std::variant<std::string, int>> &pieces, const std::variant<std::string, int> &piece)
+{
+    if (piece.index() == 0 && !pieces.empty() && pieces.back().index() == 0)
+        std::get<0>(pieces.back()) += std::get<0>(piece);
+    else
+        pieces.push_back(piece);
+}
+
+} // namespace
+
+Expression Expression::compose(const std::vector<Expression> &inner) const
+{
+    Expression result = *this;
+    int only = as_column();
+    if (only >= 0) {
+        Column column = result.result;
+        result = inner.at(only);
+        /* The outer expression may know more of the column than the inner one. */
+        if (result.result.type.empty())
+            result.result = column;
+        return result;
+    }
+    result.pieces.clear();
+    for (const auto &piece : pieces) {
+        if (piece.index() == 0) {
+            append(result.pieces, piece);
+            continue;
+        }
+        const Expression &part = inner.at(std::get<1>(piece));
+        bool is_column = part.as_column() >= 0;
+        if (!is_column)
+            append(result.pieces, std::string("("));
+        for (const auto &inner_piece : part.pieces)
+            append(result.pieces, inner_piece);
+        if (!is_column)
+            append(result.pieces, std::string(")"));
+        result.may_fail = result.may_fail || part.may_fail;
+        result.is_strict = result.is_strict && part.is_strict;
+        result.is_immutable = result.is_immutable && part.is_immutable;
+    }
+    return result;
+}
+
+std::string typed_null(const Column &column)
+{
+    std::string null = "NULL::" + column.type;
+    if (column.is_domain)
+        null = "(ARRAY[]::" + column.type + "[])[1]";
+    return column.collation.empty() ? null : null + " COLLATE " + column.collation;
+}
+
+bool is_loose(const Column &column)
+{
+    bool has_one_scale = column.equality == Equality::scaled && column.type.find('(') != std::string::npos;
+    return column.equality != Equality::image && !has_one_scale;
+}
+
+Expression column_reference(int position, const Column &column)
+{
+    Expression expression;
+    expression.pieces = {position};
+    expression.result = column;
+    expression.is_strict = true;
+    expression.may_fail = false;
+    expression.is_immutable = true;
+    return expression;
+}
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,115 @@
+/*
+ * The relational tree of a defining query, and how it is built.
+ *
+ * A plan is immutable and shared. Its meaning is a Z-set: rows with signed weights.
+ * Slots of an expression number the columns of the node's input; of a join's condition,
+ * the concatenation of its inputs' columns.
+ *
+ * The functions below are the only way to make a node; translate/ and the law test use
+ * them alike. They throw std::invalid_argument on a plan that makes no sense (a slot out
+ * of range), which is a bug of the caller. Whether a plan can be kept incrementally is
+ * answered by objection() (differentiator.hpp), not here.
+ */
+#pragma once
+
+#include "engine/plan/expression.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pgtrickle::engine {
+
+class PlanNode; /* operators/operator.hpp */
+using PlanPtr = std::shared_ptr<const PlanNode>;
+
+/* A conjunction: every `equalities[i]` (left side = right side, the type's own equality,
+ * each side reading the columns of one input only) and every expression of `others`.
+ * An empty condition is true. Equalities drive index look-ups by key. */
+struct Condition {
+    struct Pair {
+        Expression left;   /* reads one input of the join */
+        Expression right;  /* reads another, later input */
+        Expression whole;  /* `left = right` as PostgreSQL prints it */
+    };
+    std::vector<Pair> equalities;
+    std::vector<Expression> others;
+};
+
+/* The only conjunct of a condition, where it is `left op right` by the order of a btree (left reads the rows,
+ * right the other side), so that which rows it is true of can be told from the least and the greatest `right`. */
+struct Comparison {
+    Expression left;
+    Expression right;
+    Expression holds;    /* `left op right`; slot 0 is left, slot 1 is right */
+    Expression fails;    /* its opposite for values that are not NULL */
+    std::string less;    /* the operators of the order of `right`, qualified */
+    std::string greater;
+    bool is_upwards;     /* it holds of most rows for the least `right`, otherwise for the greatest */
+};
+
+enum class OuterKind { left, right, full };
+
+/* Rows with a match; rows without one; every row, with whether it has one as a last column. */
+enum class SemiKind { semi, anti, mark };
+
+enum class AggregateFamily { count, sum, average, min, max, holistic };
+
+/* One aggregate call. `argument` is empty for count(*). `result` names the output column
+ * and its type; argument and result types together choose the state that is kept. A
+ * holistic call is any other aggregate: `whole` is all of it, as SQL over the input's columns. */
+struct AggregateCall {
+    AggregateFamily family;
+    std::optional<Expression> argument;
+    std::optional<Expression> filter;
+    Column result;
+    std::optional<Expression> whole = {};
+};
+
+struct NamedExpression {
+    Expression expression;
+    std::string name;
+};
+
+/* Source number `source` of the query (counting relations, not occurrences: a self-join
+ * scans one source twice); `columns` as named in the source. */
+PlanPtr scan(int source, std::vector<Column> columns);
+/* Constant rows; their expressions read no column. Without columns: exactly one row. */
+PlanPtr values(std::vector<Column> columns, std::vector<std::vector<Expression>> rows);
+PlanPtr filter(PlanPtr input, Expression predicate);
+/* A filter that is part of an operator: what may fail above is not evaluated for rows that it removes (operators/filter.hpp). */
+PlanPtr fence(PlanPtr input, Expression predicate);
+PlanPtr project(PlanPtr input, std::vector<NamedExpression> expressions);
+/* Inner join of two or more inputs; an empty condition is the cross product. */
+PlanPtr join(std::vector<PlanPtr> inputs, Condition condition);
+PlanPtr outer_join(OuterKind kind, PlanPtr left, PlanPtr right, Condition condition);
+/* Slots of the condition: `rows`, then `other`. Output: `rows`, for a mark join a boolean more.
+ * `comparison` is what the condition says, if it is one. */
+PlanPtr semi_join(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition,
+                  std::optional<Comparison> comparison = std::nullopt);
+/* Output: the key columns of `input` in the order given, then one column an aggregate.
+ * Without keys: the global aggregate, always one row. */
+PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls);
+PlanPtr distinct(PlanPtr input);
+/* The same rows, kept: for a scan of a source that cannot tell its changes. */
+PlanPtr copy(PlanPtr input);
+/* Each row of `input` beside the rows computed from it: `rows` is the SQL of a FROM item
+ * without an alias over the input's columns, `computed` are its columns. With a condition
+ * (a conjunction over both) a row that nothing computed matches stays, padded with NULLs. */
+PlanPtr lateral(PlanPtr input, Expression rows, std::vector<Column> computed,
+                std::optional<std::vector<Expression>> condition = std::nullopt);
+/* Output: the columns of `input`, then one a call, a window function with its OVER clause. Every call
+ * must partition by the columns `partition`, perhaps among others; none: the rows are one partition. */
+PlanPtr window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls);
+/* Same number and types of columns; names from the first. */
+PlanPtr union_all(std::vector<PlanPtr> inputs);
+/* The rows that a recursion has found so far, in its recursive term only. */
+PlanPtr recursion_leaf(std::vector<Column> columns);
+/* The rows of `base` and what `step`, which reads them through `leaf`, gives of them and of what it
+ * gives: as a set, or every derivation once. */
+PlanPtr recursive(PlanPtr base, PlanPtr step, PlanPtr leaf, bool is_set);
+
+const std::vector<Column> &columns(const PlanPtr &plan);
+
+} // namespace pgtrickle::engine

@@ -1,0 +1,247 @@
+#include "refresh/group/collect_members.hpp"
+
+#include "definition/lock_right.hpp"
+#include "definition/restoring.hpp"
+#include "refresh/sets/refresh_sets.hpp"
+
+extern "C" {
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+}
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+bool has_been_filled(Oid relid)
+{
+    state::StateRow row;
+    return state::read(relid, &row) && row.is_populated;
+}
+
+/* Whom a walk down takes along. */
+struct Collected {
+    Reach reach;
+    std::set<Oid> named;
+    bool is_read; /* by this transaction: its plan has the heaps as they are */
+    bool waits_for_restores; /* the manager: what another session restores is not filled yet */
+    std::map<Oid, Member> found;
+    std::vector<Oid> path; /* that the walk is on: each reads the next */
+
+    bool takes(Oid upstream) const
+    {
+        if (named.count(upstream) != 0)
+            return true;
+        return reach == Reach::all_below ? call([=] { return definition::may_stop_refreshes(upstream); }) : !has_been_filled(upstream);
+    }
+};
+
+/* Thrown by collect(), before anything of the query is looked at: its owner may not be the right one yet. */
+struct BeingRestored {
+    Oid relid;
+};
+
+/* A view that was replaced where nobody saw it may have closed a circle. */
+void check_for_cycle(Oid relid, const std::vector<Oid> &path)
+{
+    auto first = std::find(path.begin(), path.end(), relid);
+    if (first == path.end())
+        return;
+    std::vector<Oid> circle(first, path.end());
+    circle.push_back(relid);
+    definition::raise_cycle(circle);
+}
+
+/* Locks the definitions of `relid` and its upstreams, and gives each its level. */
+int collect(Oid relid, Collected &collected)
+{
+    check_for_cycle(relid, collected.path);
+    std::map<Oid, Member> &found = collected.found;
+    if (auto known = found.find(relid); known != found.end())
+        return known->second.level;
+    call([=] { LockRelationOid(relid, RowExclusiveLock); });
+    if (!call([=] { return definition::is_stream_table(relid); }))
+        raise({.sqlstate = ERRCODE_UNDEFINED_TABLE,
+               .message = "stream table not found: it was dropped meanwhile",
+               .detail = "Its OID was " + std::to_string(relid) + "."});
+    if (collected.waits_for_restores && !has_been_filled(relid) && call([=] { return definition::is_restored_elsewhere(relid); }))
+        throw BeingRestored{relid};
+    Member member{};
+    member.outcome.relid = relid;
+    collected.path.push_back(relid);
+    as_part_of(relid, Action::no_data, [&] {
+        if (!collected.is_read) {
+            if (!is_laid_out(relid))
+                lay_out_anew(relid);
+            require_laid_out(relid);
+        }
+        member.compiled = &compiled_of(relid);
+        for (const CompiledSource &source : member.compiled->sources)
+            if (source.is_stream_table && collected.takes(source.relid))
+                member.level = std::max(member.level, 1 + collect(source.relid, collected));
+    });
+    collected.path.pop_back();
+    return found.emplace(relid, std::move(member)).first->second.level;
+}
+
+/* PostgreSQL frame. */
+LOCKTAG object_tag(Oid relid)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, state::state_table(), relid, 0);
+    return tag;
+}
+
+bool lock_object(Oid relid, LockWait wait)
+{
+    try {
+        return call([=] {
+            LOCKTAG tag = object_tag(relid);
+            return LockAcquire(&tag, ExclusiveLock, false, wait == LockWait::skip_if_locked) != LOCKACQUIRE_NOT_AVAIL;
+        });
+    } catch (const PgError &error) {
+        if (error.data->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+            throw;
+        raise({.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE,
+               .message = "could not lock stream table " + std::string(call([=] { return definition::qualified_name(relid); })) +
+                          " in time",
+               .detail = "Another refresh of it runs, waits for locks itself, or is not committed.",
+               .hint = "pgtrickle.blocked_refreshes() shows whose locks are in the way.",
+               .is_public = true});
+    }
+}
+
+/* One of several in this transaction is let go, if there was one before. */
+void unlock_objects(const std::vector<Oid> &relids)
+{
+    for (Oid relid : relids)
+        call([=] {
+            LOCKTAG tag = object_tag(relid);
+            LockRelease(&tag, ExclusiveLock, false);
+        });
+}
+
+/* By level and OID. */
+std::vector<Oid> in_order(const Collected &collected)
+{
+    std::vector<Oid> relids;
+    for (const auto &[relid, member] : collected.found)
+        relids.push_back(relid);
+    std::stable_sort(relids.begin(), relids.end(),
+                     [&](Oid a, Oid b) { return collected.found.at(a).level < collected.found.at(b).level; });
+    return relids;
+}
+
+/* With those that are named, and all that is below them, whoever is bound to any of these or is in a refresh group with
+ * it. Who is dropped while he is waited for is bound to nobody. */
+void collect_all_below(const Asking &asking, Collected &collected)
+{
+    std::vector<Oid> open = asking.members;
+    auto open_unless_found = [&](const std::vector<Oid> &relids) {
+        for (Oid relid : relids)
+            if (collected.found.count(relid) == 0)
+                open.push_back(relid);
+    };
+    while (!open.empty()) {
+        for (Oid relid : open)
+            if (collected.named.count(relid) != 0 || call([=] { return definition::lock_if_there(relid, RowExclusiveLock); }))
+                collect(relid, collected);
+        open.clear();
+        bindings().follow_news();
+        std::vector<Oid> all;
+        for (const auto &[relid, member] : collected.found)
+            all.push_back(relid);
+        bindings().look_around(all);
+        for (Oid relid : all) {
+            open_unless_found(bindings().group_of(relid));
+            open_unless_found(bindings().bond_of(relid));
+        }
+    }
+}
+
+/* Until those who are bound to somebody when he is locked are locked, too. Returns whose object lock is not to be had,
+ * or InvalidOid. */
+Oid collect_and_lock(const Asking &asking, Collected &collected)
+try {
+    std::vector<Oid> locked;
+    for (;;) {
+        if (asking.reach == Reach::all_below)
+            collect_all_below(asking, collected);
+        for (Oid relid : asking.members)
+            collect(relid, collected);
+        if (locked.size() == collected.found.size())
+            return InvalidOid;
+        unlock_objects(locked);
+        locked = in_order(collected);
+        for (Oid relid : locked)
+            if (!lock_object(relid, asking.wait))
+                return relid;
+    }
+} catch (const BeingRestored &restored) {
+    return restored.relid;
+}
+
+bool is_known(const std::vector<Oid> &bound, const std::vector<std::vector<Oid>> &known)
+{
+    return bound.empty() || std::any_of(known.begin(), known.end(), [&](const std::vector<Oid> &other) {
+               return std::includes(other.begin(), other.end(), bound.begin(), bound.end());
+           });
+}
+
+/* The first of those named that is bound to others of whom whoever named it does not know, or InvalidOid. What he has not
+ * named, and comes along to be filled, nobody has seen a state of. */
+Oid first_bound_anew(const Asking &asking)
+{
+    bindings().follow_news();
+    bindings().look_around(asking.members);
+    for (Oid relid : asking.members)
+        if (!is_known(bindings().bond_of(relid), asking.bonds) || !is_known(bindings().group_of(relid), asking.groups))
+            return relid;
+    return InvalidOid;
+}
+
+std::vector<std::vector<Oid>> bonds_among(const Collected &collected)
+{
+    std::vector<std::vector<Oid>> bonds;
+    for (const auto &[relid, member] : collected.found)
+        if (const std::vector<Oid> &bond = bindings().bond_of(relid); !bond.empty() && bond.front() == relid)
+            bonds.push_back(bond);
+    return bonds;
+}
+
+} // namespace
+
+Group gather(const Asking &asking)
+{
+    const bool is_read = asking.asked == scheduler::Asked::reader && asking.reach == Reach::all_below;
+    Collected collected = {asking.reach,
+                           {asking.members.begin(), asking.members.end()},
+                           is_read,
+                           asking.wait == LockWait::skip_if_locked,
+                           {},
+                           {}};
+    if (Oid locked = collect_and_lock(asking, collected); locked != InvalidOid)
+        return Group::of_nobody({.locked = locked});
+    const bool is_named = asking.reach == Reach::named;
+    if (Oid other = is_named ? first_bound_anew(asking) : InvalidOid; other != InvalidOid)
+        return Group::of_nobody({.locked = other, .is_bound_anew = true});
+    Group group;
+    group.bonds = is_named ? asking.bonds : bonds_among(collected);
+    for (Oid relid : in_order(collected))
+        group.members.push_back(std::move(collected.found.at(relid)));
+    return group;
+}
+
+void require_laid_out(Oid relid)
+{
+    if (!is_laid_out(relid))
+        raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+               .message = "a role was altered while a stream table that depends on it was being refreshed",
+               .hint = "Try again."});
+}
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,246 @@
+#include "refresh/group/excluded_members.hpp"
+
+#include "pg/relation_name.hpp"
+#include "refresh/sets/refresh_sets.hpp"
+
+extern "C" {
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+}
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+using scheduler::Hold;
+
+/* What keeps `culprit` from being refreshed; neither of both: it is suspended. */
+struct Stop {
+    Oid culprit = InvalidOid;
+    std::optional<Hold> hold;
+    Oid unpopulated = InvalidOid; /* what it reads */
+};
+
+using Stops = std::map<Oid, Stop>;
+
+bool is_named(const Asking &asking, Oid relid)
+{
+    return std::find(asking.members.begin(), asking.members.end(), relid) != asking.members.end();
+}
+
+bool is_suspended(const state::StateRow &state)
+{
+    return state.status == state::name_of(state::Status::suspended);
+}
+
+std::string name_of_stream_table(Oid relid)
+{
+    return call([=] { return quoted_relation_name(relid); });
+}
+
+/* ---- in words ----------------------------------------------------------------------- */
+
+std::string resume_hint(Oid relid)
+{
+    const std::string argument = call([=] { return quote_literal_cstr(quoted_relation_name(relid)); });
+    state::StateRow row;
+    /* The history has no entry of somebody's own doing. */
+    if (state::read(relid, &row) && row.consecutive_errors == 0)
+        return "Somebody suspended it: pgtrickle.resume_stream_table(" + argument + ") ends that.";
+    return "pgtrickle.get_refresh_history(" + argument + ") tells why. Remove the reason, then call pgtrickle.resume_stream_table(" +
+           argument + ").";
+}
+
+std::string words_of(const Stop &stop)
+{
+    if (stop.hold)
+        return std::string("is ") + name_of(stop.hold->kind);
+    return stop.unpopulated != InvalidOid ? "cannot be populated" : "is suspended";
+}
+
+/* Of one that stays because the culprit does. */
+Explanation explain_by_bond(const Stop &stop)
+{
+    return {"Stream table " + name_of_stream_table(stop.culprit) +
+                ", of an atomic diamond that it is part of or reads, " + words_of(stop) + ".",
+            stop.hold                        ? hint_of(*stop.hold, stop.culprit)
+            : stop.unpopulated != InvalidOid ? "Resume or refresh " + name_of_stream_table(stop.unpopulated) + " first."
+                                             : resume_hint(stop.culprit)};
+}
+
+Explanation explain(Oid relid, const Stop &stop)
+{
+    if (stop.culprit != relid)
+        return explain_by_bond(stop);
+    if (stop.hold)
+        return {sentence_of(*stop.hold), hint_of(*stop.hold, relid)};
+    return {"It reads stream table " + name_of_stream_table(stop.unpopulated) + ", which has not been populated.",
+            "Resume or refresh that one first."};
+}
+
+[[noreturn]] void raise_stopped(Oid relid, const Stop &stop)
+{
+    Explanation explanation = explain(relid, stop);
+    raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+           .message = "stream table " + name_of_stream_table(relid) + " cannot be refreshed now",
+           .detail = explanation.sentence,
+           .hint = explanation.hint});
+}
+
+/* ---- who stays ---------------------------------------------------------------------- */
+
+class Bonds {
+  public:
+    explicit Bonds(const Group &group)
+    {
+        for (const std::vector<Oid> &bond : group.bonds)
+            for (Oid member : bond)
+                bond_of_[member] = &bond;
+    }
+    /* Of one that is bound to, or reads, one that stays with all that are bound to it. */
+    std::optional<Stop> stop_of(const Member &member, const Stops &stops) const
+    {
+        if (auto bond = bond_of_.find(member.compiled->relid()); bond != bond_of_.end())
+            for (Oid mate : *bond->second)
+                if (auto found = stops.find(mate); found != stops.end())
+                    return found->second;
+        for (const CompiledSource &source : member.compiled->sources)
+            if (auto found = stops.find(source.relid); found != stops.end() && bond_of_.count(source.relid) != 0)
+                return found->second;
+        return std::nullopt;
+    }
+
+  private:
+    std::map<Oid, const std::vector<Oid> *> bond_of_;
+};
+
+void take_out(Group &group, const Asking &asking, const Stops &stops)
+{
+    for (const auto &[relid, stop] : stops)
+        if (is_named(asking, relid)) {
+            if (asking.asked == scheduler::Asked::owner)
+                raise_stopped(relid, stop);
+            group.unrefreshed.held.push_back(relid);
+        }
+    std::erase_if(group.members, [&](const Member &member) {
+        const bool is_out = stops.count(member.compiled->relid()) != 0;
+        if (is_out)
+            group.leave_out(member.compiled->relid());
+        return is_out;
+    });
+}
+
+/* `own_stop` says what keeps a member by itself, given those that stay already. */
+template <class OwnStop> void leave_out(Group &group, const Asking &asking, OwnStop own_stop)
+{
+    const Bonds bonds(group);
+    Stops stops;
+    for (size_t before = 1; before != stops.size();) {
+        before = stops.size();
+        for (const Member &member : group.members) {
+            const Oid relid = member.compiled->relid();
+            if (stops.count(relid) != 0)
+                continue;
+            std::optional<Stop> stop = own_stop(member, stops);
+            const bool is_first_fill = !member.state.is_populated && is_named(asking, relid);
+            if (!stop && !is_first_fill)
+                stop = bonds.stop_of(member, stops);
+            if (stop)
+                stops.emplace(relid, *stop);
+        }
+        if (stops.empty())
+            return;
+    }
+    take_out(group, asking, stops);
+}
+
+/* Who is made from whom, as far as it concerns the group. */
+scheduler::Graph graph_of(const Group &group)
+{
+    scheduler::Graph graph;
+    for (const Member &member : group.members) {
+        scheduler::Ids sources;
+        for (const CompiledSource &source : member.compiled->sources)
+            sources.push_back(source.relid);
+        graph.set(member.compiled->relid(), std::move(sources));
+    }
+    return graph;
+}
+
+/* A stream table that the member reads, that has no rows yet and is not given any now; or none. */
+Oid unpopulated_source(const Group &group, const Member &member, const Stops &stops)
+{
+    for (const CompiledSource &source : member.compiled->sources) {
+        auto is_it = [&](const Member &other) { return other.compiled->relid() == source.relid; };
+        state::StateRow row;
+        if (source.is_stream_table &&
+            (stops.count(source.relid) != 0 || std::none_of(group.members.begin(), group.members.end(), is_it)) &&
+            (!state::read(source.relid, &row) || !row.is_populated))
+            return source.relid;
+    }
+    return InvalidOid;
+}
+
+} // namespace
+
+void leave_out_suspended(Group &group, const Asking &asking)
+{
+    leave_out(group, asking, [&](const Member &member, const Stops &) -> std::optional<Stop> {
+        const Oid relid = member.compiled->relid();
+        if (!is_suspended(member.state) || (asking.asked == scheduler::Asked::owner && is_named(asking, relid)))
+            return std::nullopt;
+        return Stop{relid, {}, InvalidOid};
+    });
+}
+
+void leave_out_held(Group &group, const Asking &asking)
+{
+    scheduler::Holds holds = read_holds(GetActiveSnapshot());
+    for (const Member &member : group.members)
+        if (member.compiled->definition.is_frozen())
+            holds.frozen.insert(member.compiled->relid());
+    const bool has_holds = !holds.is_empty();
+    const scheduler::Graph graph = has_holds ? graph_of(group) : scheduler::Graph();
+    leave_out(group, asking, [&](const Member &member, const Stops &stops) -> std::optional<Stop> {
+        const Oid relid = member.compiled->relid();
+        std::optional<Hold> hold;
+        if (has_holds)
+            hold = scheduler::hold_of(holds, graph, relid);
+        if (hold && scheduler::stops(*hold, asking.asked, is_named(asking, relid)))
+            return Stop{relid, hold, InvalidOid};
+        if (Oid unpopulated = unpopulated_source(group, member, stops); unpopulated != InvalidOid)
+            return Stop{relid, {}, unpopulated};
+        return std::nullopt;
+    });
+    for (const Member &member : group.members)
+        if (has_holds)
+            note_taken_in(holds, graph, member.compiled->relid());
+}
+
+Explanation explain_rest(Oid relid)
+{
+    state::StateRow row;
+    if (state::read(relid, &row) && is_suspended(row))
+        return {"It is suspended.", resume_hint(relid)};
+    std::vector<Oid> involved = definition::upstreams_of(relid);
+    for (Oid upstream : involved)
+        if (state::read(upstream, &row) && is_suspended(row))
+            return {"It reads " + name_of_stream_table(upstream) + ", which is suspended.", resume_hint(upstream)};
+    involved.insert(involved.begin(), relid);
+    bindings().follow_news();
+    bindings().look_around(involved);
+    for (Oid one : involved)
+        for (Oid mate : bindings().bond_of(one)) {
+            if (state::read(mate, &row) && is_suspended(row))
+                return explain_by_bond({mate, {}, InvalidOid});
+            if (std::optional<Hold> hold = hold_on(mate))
+                return explain_by_bond({mate, hold, InvalidOid});
+        }
+    return {};
+}
+
+} // namespace pgtrickle::refresh

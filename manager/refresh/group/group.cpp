@@ -1,0 +1,240 @@
+#include "refresh/group/group.hpp"
+
+#include "capture/capture.hpp"
+#include "capture/installer.hpp"
+#include "refresh/program/captured.hpp"
+#include "refresh/group/collect_members.hpp"
+#include "refresh/group/excluded_members.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "storage/lmgr.h"
+#include "utils/inval.h"
+#include "utils/snapmgr.h"
+}
+
+#include <algorithm>
+#include <set>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+std::vector<Oid> sources_of(const std::vector<Member> &members)
+{
+    std::vector<Oid> sources;
+    for (const Member &member : members)
+        for (const CompiledSource &source : member.compiled->sources)
+            sources.push_back(source.relid);
+    std::sort(sources.begin(), sources.end());
+    sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
+    return sources;
+}
+
+Oid first_reader(const std::vector<Member> &members, Oid source)
+{
+    for (const Member &member : members)
+        for (const CompiledSource &read : member.compiled->sources)
+            if (read.relid == source)
+                return member.compiled->relid();
+    return InvalidOid;
+}
+
+void lock_source(Oid source)
+{
+    call([=] {
+        LockRelationOid(source, AccessShareLock);
+        capture::lock_logs(source);
+        capture::require_no_open_statement(source);
+    });
+}
+
+/* Whose part that is, and what it is about, is what the history tells of a refresh that waited in vain. */
+void lock_source_of(Oid member, Oid source)
+{
+    as_part_of(member, Action::no_data, [&] {
+        try {
+            lock_source(source);
+        } catch (const PgError &error) {
+            if (error.data->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+                throw;
+            raise({.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE,
+                   .message = "could not lock source " + std::string(call([&] { return definition::qualified_name(source); })) +
+                              " in time",
+                   .detail = "Another transaction holds a lock on it, or on its change log.",
+                   .hint = "pgtrickle.blocked_refreshes() shows whose.",
+                   .is_public = true});
+        }
+    });
+}
+
+/* Changes may have been lost while triggers were missing or off: capture is put right, from
+ * here on, and the content starts over. A restored stream table that was never filled has no
+ * capture yet, a log of an upstream stream table included. */
+void restore_capture(Member &member)
+{
+    const bool is_populated = member.state.is_populated;
+    std::vector<capture::WantedSource> wanted;
+    for (const CompiledSource &source : member.compiled->sources) {
+        if (!source.is_captured)
+            continue;
+        const char *damage = call([&] { return is_populated ? capture::damage_of(source.relid) : nullptr; });
+        if (is_populated && damage == nullptr)
+            continue;
+        wanted.push_back({source.relid, source.columns});
+        if (damage != nullptr)
+            member.reinitialize_reason = std::string("of a source: ") + damage;
+    }
+    capture::begin_capture(wanted, member.compiled->definition.owner);
+}
+
+/* What is captured for it follows its owner's privileges, and those who own the sources. Its heaps are those of its program,
+ * whether there are deltas or not: readers need not make room for others. */
+void follow_privileges(Member &member)
+{
+    if (member.compiled->is_captured_as_may_be)
+        return;
+    const Definition &definition = member.compiled->definition;
+    const Oid relid = definition.relid;
+    for (const Source &source : definition.sources) {
+        const bool is_captured = may_capture(definition, source);
+        if (is_captured == source.is_captured)
+            continue;
+        call([&] {
+            state::set_captured(relid, source.relid, is_captured);
+            if (!is_captured)
+                capture::release(source.relid);
+        });
+        if (is_captured)
+            member.reinitialize_reason = "a source was not captured before";
+    }
+    call([=] {
+        CacheInvalidateRelcacheByRelid(relid);
+        CommandCounterIncrement();
+    });
+    mailbox::note_definition_change();
+    member.compiled = &compiled_of(relid);
+}
+
+/* The owner's privileges first: a definition comes from where it will, from a dump for one, and
+ * until they are known nothing is done to a source. What was compiled before its sources were
+ * locked may have been altered since; what it reads stays, because the foreign table is locked. */
+void lock_sources(std::vector<Member> &members)
+{
+    for (Member &member : members)
+        as_part_of(member.compiled->relid(), Action::no_data, [&] { check_privileges(*member.compiled); });
+    for (Oid source : sources_of(members))
+        lock_source_of(first_reader(members, source), source);
+    for (Member &member : members)
+        as_part_of(member.compiled->relid(), Action::no_data, [&] {
+            const Oid relid = member.compiled->relid();
+            require_laid_out(relid);
+            member.compiled = &compiled_of(relid);
+            follow_privileges(member);
+            restore_capture(member);
+        });
+}
+
+void keep_trees(Group &group)
+{
+    group.kept_trees = sources_of(group.members);
+    for (Oid source : group.kept_trees)
+        call([=] { capture::keep_tree(source); });
+}
+
+void observe(Group &group)
+{
+    std::vector<Oid> relids = sources_of(group.members);
+    for (const Member &member : group.members)
+        relids.push_back(member.compiled->relid());
+    std::sort(relids.begin(), relids.end());
+    relids.erase(std::unique(relids.begin(), relids.end()), relids.end());
+    for (Oid relid : relids)
+        group.observed.push_back({relid, mailbox::observe(relid)});
+}
+
+} // namespace
+
+Group Group::of_nobody(const Unrefreshed &why)
+{
+    Group nobody;
+    nobody.unrefreshed = why;
+    return nobody;
+}
+
+const mailbox::Seen &Group::seen(Oid relid) const
+{
+    auto found = std::lower_bound(observed.begin(), observed.end(), relid,
+                                  [](const ObservedSource &source, Oid wanted) { return source.relid < wanted; });
+    return found->seen;
+}
+
+/* What is called current here is not older than a snapshot taken later. */
+void look_at_left_out(Group &group)
+{
+    std::set<Oid> members, left_out;
+    group.left_out.clear();
+    for (const Member &member : group.members)
+        members.insert(member.compiled->relid());
+    for (const Member &member : group.members)
+        for (const CompiledSource &source : member.compiled->sources)
+            if (source.is_stream_table && members.count(source.relid) == 0)
+                left_out.insert(source.relid);
+    for (Oid relid : left_out)
+        group.leave_out(relid);
+}
+
+void Group::leave_out(Oid relid)
+{
+    mailbox::Look look = mailbox::look(relid);
+    state::StateRow row;
+    if (look.is_current())
+        left_out.push_back({relid, DT_NOEND});
+    else if (look.stale_since() != DT_NOBEGIN)
+        left_out.push_back({relid, look.stale_since()});
+    else
+        left_out.push_back({relid, state::read(relid, &row) ? row.data_timestamp : DT_NOBEGIN});
+}
+
+TimestampTz Group::as_of(Oid relid) const
+{
+    for (const LeftOut &one : left_out)
+        if (one.relid == relid)
+            return one.as_of;
+    for (const Member &member : members)
+        if (member.compiled->relid() == relid && member.outcome.data_timestamp != 0)
+            return member.outcome.data_timestamp;
+    return DT_NOEND;
+}
+
+void release_trees(const Group &group)
+{
+    for (Oid source : group.kept_trees)
+        call([=] { capture::release_tree(source); });
+}
+
+Group lock_group(const Asking &asking)
+{
+    Group group = gather(asking);
+    if (group.members.empty())
+        return group;
+    for (Member &member : group.members)
+        if (!state::read(member.compiled->relid(), &member.state))
+            raise({.message = "stream table \"" + member.compiled->definition.name + "\" has no state"});
+    /* At its end the refresh would wait for him. */
+    for (const Member &member : group.members)
+        if (asking.wait == LockWait::skip_if_locked && TransactionIdIsValid(member.state.written_by))
+            return Group::of_nobody({.locked = member.compiled->relid()});
+    /* Whoever named it has not heard yet that it is suspended: to him it is as good as locked, with all that hangs on it. */
+    for (const Member &member : group.members)
+        if (asking.reach == Reach::named && member.state.status == state::name_of(state::Status::suspended))
+            return Group::of_nobody({.locked = member.compiled->relid()});
+    leave_out_suspended(group, asking);
+    lock_sources(group.members);
+    keep_trees(group);
+    observe(group);
+    look_at_left_out(group);
+    return group;
+}
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,334 @@
+#include "refresh/group/holds.hpp"
+
+#include "capture/triggers/trigger_setup.hpp"
+#include "definition/definition.hpp"
+#include "definition/state/extension_table.hpp"
+#include "definition/state/state.hpp"
+#include "pg/latest_row.hpp"
+#include "pg/relation_name.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_inherits.h"
+#include "commands/defrem.h"
+#include "foreign/foreign.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+using scheduler::Hold;
+using scheduler::Holds;
+using scheduler::Id;
+using scheduler::Ids;
+using scheduler::WatermarkGroup;
+
+enum HoldColumn : int { hold_kind = 1, hold_relation, hold_group };
+enum GroupColumn : int { group_name = 1, group_tolerance, group_created_at };
+enum WatermarkColumn : int { watermark_source = 1, watermark_value };
+enum TakenColumn : int { taken_relid = 1, taken_group, taken_watermark, taken_group_created_at, taken_column_count = taken_group_created_at };
+
+using definition::TableRows;
+
+TableRows read(const char *table, Snapshot snapshot)
+{
+    return call([=] { return definition::rows_of(table, snapshot); });
+}
+
+std::string text_at(const TableRows &rows, int row, int column)
+{
+    return call([&] { return TextDatumGetCString(rows.value(row, column)); });
+}
+
+Id id_at(const TableRows &rows, int row, int column)
+{
+    return DatumGetObjectId(rows.value(row, column));
+}
+
+WatermarkGroup &group_of(Holds &holds, const std::string &name)
+{
+    for (WatermarkGroup &group : holds.groups)
+        if (group.name == name)
+            return group;
+    holds.groups.push_back({name, {}, 0});
+    return holds.groups.back();
+}
+
+/* What else is written when `source` is, or holds what is written to it. */
+Ids relatives_of(Oid source)
+{
+    List *list = call([=] {
+        if (get_rel_name(source) == nullptr)
+            return static_cast<List *>(NIL);
+        return list_concat(capture::ancestors_of(source), find_all_inheritors(source, NoLock, nullptr));
+    });
+    Ids relatives;
+    ListCell *cell;
+    foreach (cell, list)
+        if (lfirst_oid(cell) != source)
+            relatives.push_back(lfirst_oid(cell));
+    return relatives;
+}
+
+void read_watermarks(Holds &holds, Snapshot snapshot)
+{
+    TableRows groups = read("pgt_watermark_group", snapshot);
+    for (int i = 0; i < groups.count; i++) {
+        WatermarkGroup &group = group_of(holds, text_at(groups, i, group_name));
+        group.tolerance_us = static_cast<int64_t>(DatumGetFloat8(groups.value(i, group_tolerance)) * scheduler::second_us);
+        group.created_at = DatumGetTimestampTz(groups.value(i, group_created_at));
+    }
+    TableRows watermarks = read("pgt_watermark", snapshot);
+    for (int i = 0; i < watermarks.count; i++)
+        holds.watermarks[id_at(watermarks, i, watermark_source)] =
+            DatumGetTimestampTz(watermarks.value(i, watermark_value));
+    TableRows taken = read("pgt_watermark_taken", snapshot);
+    for (int i = 0; i < taken.count; i++) {
+        const std::string name = text_at(taken, i, taken_group);
+        const TimestampTz created_at = DatumGetTimestampTz(taken.value(i, taken_group_created_at));
+        if (std::any_of(holds.groups.begin(), holds.groups.end(),
+                        [&](const WatermarkGroup &group) { return group.name == name && group.created_at == created_at; }))
+            holds.taken_in[{id_at(taken, i, taken_relid), name}] = DatumGetTimestampTz(taken.value(i, taken_watermark));
+    }
+    std::sort(holds.groups.begin(), holds.groups.end(),
+              [](const WatermarkGroup &a, const WatermarkGroup &b) { return a.name < b.name; });
+}
+
+void add_below(Oid relid, scheduler::Graph &graph)
+{
+    if (graph.contains(relid) || !call([=] { return definition::is_stream_table(relid); }))
+        return;
+    Ids sources;
+    List *list = call([=] { return state::sources_of(relid); });
+    ListCell *cell;
+    foreach (cell, list)
+        sources.push_back(lfirst_oid(cell));
+    graph.set(relid, sources);
+    for (Id source : sources)
+        add_below(source, graph);
+}
+
+/* The row stays when the group is dropped, for a transaction that removed it would keep a refresh waiting. PostgreSQL frame. */
+void write_taken_in(Oid relid, const char *name, TimestampTz created_at, TimestampTz watermark)
+{
+    Relation table = table_open(get_relname_relid("pgt_watermark_taken", get_namespace_oid("pgtrickle", false)),
+                                RowExclusiveLock);
+    Datum values[taken_column_count] = {ObjectIdGetDatum(relid), CStringGetTextDatum(name),
+                                        TimestampTzGetDatum(watermark), TimestampTzGetDatum(created_at)};
+    bool nulls[taken_column_count] = {};
+    HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
+    HeapTuple found = nullptr;
+    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
+    while (HeapTupleIsValid(found = systable_getnext(scan))) {
+        bool is_null;
+        Datum found_relid = heap_getattr(found, taken_relid, RelationGetDescr(table), &is_null);
+        Datum found_group = heap_getattr(found, taken_group, RelationGetDescr(table), &is_null);
+        if (DatumGetObjectId(found_relid) == relid && strcmp(TextDatumGetCString(found_group), name) == 0)
+            break;
+    }
+    HeapTuple latest = HeapTupleIsValid(found) ? lock_latest(table, found) : nullptr;
+    if (latest != nullptr)
+        CatalogTupleUpdate(table, &latest->t_self, tuple);
+    else if (!HeapTupleIsValid(found)) /* else the stream table has been dropped meanwhile */
+        CatalogTupleInsert(table, tuple);
+    systable_endscan(scan);
+    table_close(table, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+std::string name_of_relation(Oid relid)
+{
+    return call([=] {
+        char *name = get_rel_name(relid);
+        return name == nullptr ? pstrdup("a relation that is gone") : quoted_relation_name(relid);
+    });
+}
+
+} // namespace
+
+Holds read_holds(Snapshot snapshot)
+{
+    Holds holds;
+    TableRows rows = read("pgt_hold", snapshot);
+    for (int i = 0; i < rows.count; i++) {
+        std::string kind = text_at(rows, i, hold_kind);
+        Id relation = id_at(rows, i, hold_relation);
+        if (kind == "drain")
+            holds.is_draining = true;
+        else if (kind == "pause" && relation == InvalidOid)
+            holds.is_all_paused = true;
+        else if (kind == "pause")
+            holds.paused.insert(relation);
+        else if (kind == "gate")
+            holds.gated.insert(relation);
+        else
+            group_of(holds, text_at(rows, i, hold_group)).sources.push_back(relation);
+        if (kind == "gate" || kind == "watermark")
+            if (Ids relatives = relatives_of(relation); !relatives.empty())
+                holds.relatives[relation] = std::move(relatives);
+    }
+    if (!holds.groups.empty())
+        read_watermarks(holds, snapshot);
+    return holds;
+}
+
+void note_taken_in(const Holds &holds, const scheduler::Graph &graph, Oid relid)
+{
+    for (const WatermarkGroup &group : holds.groups) {
+        std::optional<scheduler::Microseconds> advanced = scheduler::advanced_to(holds, group);
+        if (!advanced || !scheduler::concerns(holds, group, graph, relid))
+            continue;
+        auto before = holds.taken_in.find({relid, group.name});
+        if (before == holds.taken_in.end() || before->second != *advanced)
+            call([&] { write_taken_in(relid, group.name.c_str(), group.created_at, *advanced); });
+    }
+}
+
+scheduler::Graph graph_below(Oid relid)
+{
+    scheduler::Graph graph;
+    add_below(relid, graph);
+    return graph;
+}
+
+namespace {
+
+/* PostgreSQL frame. */
+bool is_frozen(Oid relid)
+{
+    ListCell *cell;
+    foreach (cell, GetForeignTable(relid)->options) {
+        auto *option = static_cast<DefElem *>(lfirst(cell));
+        if (strcmp(option->defname, "tier") == 0)
+            return pg_strcasecmp(defGetString(option), "frozen") == 0;
+    }
+    return false;
+}
+
+} // namespace
+
+std::optional<Hold> hold_on(Oid relid)
+{
+    Holds holds = read_holds();
+    if (call([=] { return is_frozen(relid); }))
+        holds.frozen.insert(relid);
+    if (holds.is_empty())
+        return std::nullopt;
+    return scheduler::hold_of(holds, graph_below(relid), relid);
+}
+
+std::string explain_hold_to_all(Oid relid)
+{
+    std::optional<Hold> hold = hold_on(relid);
+    if (hold && hold->kind == Hold::Kind::not_advanced)
+        return "A watermark group of its sources has not advanced.";
+    return hold ? sentence_of(*hold) : explain_hold(relid).sentence;
+}
+
+Explanation explain_hold(Oid relid)
+{
+    if (std::optional<Hold> hold = hold_on(relid))
+        return {sentence_of(*hold), hint_of(*hold, relid)};
+    for (Oid upstream : definition::upstreams_of(relid))
+        if (std::optional<Hold> hold = hold_on(upstream))
+            return {"It reads " + name_of_relation(upstream) + ", which is " + name_of(hold->kind) + ".",
+                    hint_of(*hold, upstream)};
+    return {};
+}
+
+const char *name_of(Hold::Kind kind)
+{
+    switch (kind) {
+    case Hold::Kind::drained: return "drained";
+    case Hold::Kind::all_paused: return "all paused";
+    case Hold::Kind::paused: return "paused";
+    case Hold::Kind::frozen: return "frozen";
+    case Hold::Kind::gated: return "gated";
+    case Hold::Kind::not_advanced: return "watermark";
+    }
+    return "";
+}
+
+std::string sentence_of(const Hold &hold)
+{
+    switch (hold.kind) {
+    case Hold::Kind::drained: return "This database is drained.";
+    case Hold::Kind::all_paused: return "All stream tables of this database are paused.";
+    case Hold::Kind::paused: return "It is paused.";
+    case Hold::Kind::frozen: return "Its tier is frozen.";
+    case Hold::Kind::gated: return "Its source " + name_of_relation(hold.culprit) + " is gated.";
+    case Hold::Kind::not_advanced: break;
+    }
+    if (hold.culprit != InvalidOid)
+        return "Watermark group \"" + hold.group + "\" is kept back by " + name_of_relation(hold.culprit) + ".";
+    return "Watermark group \"" + hold.group + "\" has not advanced since it was refreshed last.";
+}
+
+std::string hint_of(const Hold &hold, Oid relid)
+{
+    switch (hold.kind) {
+    case Hold::Kind::drained:
+    case Hold::Kind::all_paused: return "pgtrickle.resume_scheduler() ends that.";
+    case Hold::Kind::paused:
+        return "pgtrickle.resume_scheduler(ARRAY['" + name_of_relation(relid) + "']) ends that.";
+    case Hold::Kind::frozen: return "Give it another tier, or call pgtrickle.refresh_stream_table().";
+    case Hold::Kind::gated:
+        return "Call pgtrickle.ungate_source('" + name_of_relation(hold.culprit) + "') when its data can be looked at.";
+    case Hold::Kind::not_advanced: break;
+    }
+    return "Call pgtrickle.advance_watermark() when the sources of the group are complete.";
+}
+
+bool forget_holds(Oid relation)
+{
+    int count = definition::remove_rows_of("pgt_hold", hold_relation, relation);
+    count += definition::remove_rows_of("pgt_watermark", watermark_source, relation);
+    definition::remove_rows_of("pgt_watermark_taken", taken_relid, relation);
+    definition::remove_rows_of("pgt_stopped_capture", 1, relation);
+    return count > 0;
+}
+
+namespace {
+
+LOCKTAG work_lock()
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, state::state_table(), InvalidOid, 1);
+    return tag;
+}
+
+} // namespace
+
+bool take_work_lock()
+{
+    LOCKTAG tag = work_lock();
+    return LockAcquire(&tag, ShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void wait_for_work()
+{
+    LOCKTAG tag = work_lock();
+    (void)LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+bool is_work_going_on()
+{
+    LOCKTAG tag = work_lock();
+    if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+        return true;
+    LockRelease(&tag, ExclusiveLock, false);
+    return false;
+}
+
+} // namespace pgtrickle::refresh

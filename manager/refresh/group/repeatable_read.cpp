@@ -1,0 +1,87 @@
+#include "refresh/group/repeatable_read.hpp"
+
+#include "capture/ddl/repeatable_read.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "utils/snapmgr.h"
+}
+
+#include <algorithm>
+#include <set>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+/* Whether `committed`, the frontier a refresh starts from, has something in that `snapshot`
+ * does not see: then the snapshot is too old to go on from it. */
+bool is_newer_than(const Frontier &committed, Snapshot snapshot)
+{
+    Frontier seen = Frontier::of_snapshot(snapshot, 0);
+    if (committed.xmax > seen.xmax)
+        return true;
+    return std::any_of(seen.xip.begin(), seen.xip.end(), [&](uint64_t xid) {
+        return xid < committed.xmax && !std::binary_search(committed.xip.begin(), committed.xip.end(), xid);
+    });
+}
+
+/* Whether a refresh has been committed that the active snapshot does not see: then it does not see
+ * the rows either to which the frontier belongs, though the frontier may have nothing in that it lacks. */
+bool was_refreshed_since(const Member &member)
+{
+    state::StateRow seen;
+    return !state::read(member.compiled->relid(), &seen, GetActiveSnapshot()) ||
+           seen.frontier != member.state.frontier || seen.own_xid != member.state.own_xid ||
+           seen.own_seq != member.state.own_seq;
+}
+
+void require_not_refreshed_since(const Member &member)
+{
+    if (member.state.frontier.empty())
+        return;
+    Frontier committed = Frontier::from_text(member.state.frontier.c_str(), member.state.own_xid, member.state.own_seq);
+    if (is_newer_than(committed, GetActiveSnapshot()) || was_refreshed_since(member))
+        raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+               .message = "could not refresh stream table \"" + member.compiled->definition.name +
+                          "\" due to a concurrent refresh",
+               .detail = "A newer state was committed after this transaction took its snapshot.",
+               .hint = "Retry the transaction."});
+}
+
+bool is_seen(const CompiledSource &source, const capture::OldSnapshot &old)
+{
+    return call([&] { return capture::is_source_seen(source.relid, old); }) &&
+           (!source.is_stream_table ||
+            call([&] { return capture::is_heap_seen(storage::storage_of(source.relid), old.snapshot); }));
+}
+
+void require_sources_seen(const Member &member, const capture::OldSnapshot &old, std::set<Oid> &known)
+{
+    for (const CompiledSource &source : member.compiled->sources)
+        if (known.insert(source.relid).second && !is_seen(source, old))
+            raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+                   .message = "could not refresh stream table \"" + member.compiled->definition.name +
+                              "\" due to a concurrent change of a source",
+                   .detail = std::string("Source ") + call([&] { return definition::qualified_name(source.relid); }) +
+                             " was truncated, rewritten or given other partitions, and the snapshot of this transaction "
+                             "does not see all that has been committed.",
+                   .hint = "Retry the transaction."});
+}
+
+} // namespace
+
+void require_snapshot_serves(const Group &group)
+{
+    for (const Member &member : group.members)
+        require_not_refreshed_since(member);
+    Snapshot snapshot = GetActiveSnapshot();
+    call([] { PushCopiedSnapshot(GetLatestSnapshot()); });
+    const capture::OldSnapshot old = capture::OldSnapshot::of(snapshot, GetActiveSnapshot());
+    std::set<Oid> known;
+    for (const Member &member : group.members)
+        require_sources_seen(member, old, known);
+    call([] { PopActiveSnapshot(); });
+}
+
+} // namespace pgtrickle::refresh

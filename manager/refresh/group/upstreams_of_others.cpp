@@ -1,0 +1,39 @@
+#include "refresh/group/upstreams_of_others.hpp"
+
+#include "definition/definition.hpp"
+#include "definition/lock_right.hpp"
+#include "refresh/sets/refresh_sets.hpp"
+
+#include <set>
+
+namespace pgtrickle::refresh {
+
+std::vector<Oid> upstreams_of_others(const std::vector<Oid> &relids)
+{
+    std::set<Oid> members, others;
+    std::vector<Oid> open = relids;
+    bindings().follow_news();
+    while (!open.empty()) {
+        const Oid relid = open.back();
+        open.pop_back();
+        if (!members.insert(relid).second)
+            continue;
+        others.erase(relid);
+        bindings().look_around({relid});
+        for (Oid mate : bindings().group_of(relid))
+            open.push_back(mate);
+        for (Oid mate : bindings().bond_of(relid))
+            open.push_back(mate);
+        for (const Source &source : definition::sources_of(relid)) {
+            if (source.kind != SourceKind::stream_table || members.count(source.relid) != 0)
+                continue;
+            if (call([&] { return definition::may_stop_refreshes(source.relid); }))
+                open.push_back(source.relid);
+            else
+                others.insert(source.relid);
+        }
+    }
+    return {others.begin(), others.end()};
+}
+
+} // namespace pgtrickle::refresh

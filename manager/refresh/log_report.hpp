@@ -1,0 +1,13 @@
+/*
+ * What a refresh did, in the server's log.
+ */
+#pragma once
+
+#include "refresh/group/group.hpp"
+
+namespace pgtrickle::refresh {
+
+/* A line for each member that took pg_trickle.log_min_duration or longer. C++ frame. */
+void report(const Group &group);
+
+} // namespace pgtrickle::refresh

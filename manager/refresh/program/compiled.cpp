@@ -1,0 +1,489 @@
+#include "refresh/program/compiled.hpp"
+
+#include "capture/log/log.hpp"
+#include "definition/guc.hpp"
+#include "definition/query/rewritten_query.hpp"
+#include "pg/context.hpp"
+#include "pg/relation_listeners.hpp"
+#include "pg/rights.hpp"
+#include "pg/settings.hpp"
+#include "refresh/sets/refresh_sets.hpp"
+#include "refresh/program/captured.hpp"
+#include "refresh/program/heaps.hpp"
+#include "refresh/program/relation_names.hpp"
+#include "refresh/program/scope.hpp"
+#include "translate/expression/constants.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "executor/executor.h"
+#include "utils/acl.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/relcache.h"
+#include "utils/ruleutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+#include <algorithm>
+#include <numeric>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+using Cache = std::map<Oid, Compiled *>;
+
+/* Process-local; made at the first use, lives as long as the process. */
+Cache *cache = nullptr;
+
+Cache &compiled_cache()
+{
+    if (cache == nullptr)
+        cache = make_in<Cache>(TopMemoryContext);
+    return *cache;
+}
+
+bool was_built_from(const Compiled &compiled, Oid relation)
+{
+    if (relation == InvalidOid || relation == compiled.relid())
+        return true;
+    for (const CompiledSource &source : compiled.sources)
+        if (source.relid == relation)
+            return true;
+    for (const CompiledStep &step : compiled.steps)
+        if (step.heap == relation)
+            return true;
+    for (int i = 0; i < list_length(compiled.asked.entries); i++)
+        if (list_nth_node(RangeTblEntry, compiled.asked.entries, i)->relid == relation)
+            return true;
+    return std::find(compiled.captured.begin(), compiled.captured.end(), relation) != compiled.captured.end();
+}
+
+/* An invalidation arrived while an entry was being built, which the cache does not hold yet. */
+bool was_invalidated_meanwhile = false;
+
+/* Set with is_stale of any entry. */
+bool has_stale = false;
+
+void mark_stale(Compiled &compiled)
+{
+    compiled.is_stale = has_stale = true;
+}
+
+LayOut lay_out_hook = nullptr; /* whoever defines stream tables is above this room */
+
+/* Only marks: an invalidation may arrive in the middle of a refresh that uses the entry. */
+void on_invalidated_relation(Oid relation)
+{
+    was_invalidated_meanwhile = true;
+    note_invalidated(relation);
+    if (cache == nullptr)
+        return;
+    for (auto &[relid, compiled] : *cache)
+        if (was_built_from(*compiled, relation))
+            mark_stale(*compiled);
+}
+
+/* Roles and their memberships decide whether a policy is in force for whoever a query reads a table as, and so whether
+ * there is a program at all. */
+extern "C" void on_role_invalidation(Datum, int, uint32)
+{
+    on_invalidated_relation(InvalidOid);
+}
+
+/* Of a function or a type: expressions of groups are bound to it, and the privilege on it was checked then. */
+extern "C" void on_object_invalidation(Datum, int cache_id, uint32 hash)
+{
+    was_invalidated_meanwhile = true;
+    if (cache == nullptr)
+        return;
+    for (auto &[relid, compiled] : *cache)
+        if (is_among(compiled->objects, cache_id, hash))
+            mark_stale(*compiled);
+}
+
+/* The program of a query kept incrementally, or nothing where only full refresh will do. */
+std::optional<translate::Translation> translation_of(const Definition &definition)
+{
+    if (definition.mode == RefreshMode::full)
+        return std::nullopt;
+    Query *query = call([&] { return definition::query_of(definition.relid); });
+    auto result = translate::translate(query, definition.owner);
+    if (auto *translation = std::get_if<translate::Translation>(&result))
+        return std::move(*translation);
+    if (definition.mode != RefreshMode::automatic)
+        translate::raise_objection(std::get<translate::Objection>(result), nullptr);
+    return std::nullopt;
+}
+
+/* The declared columns of the stream table, as the columns of a step of layout rows. */
+engine::Step step_of_rows(Oid relid)
+{
+    Relation relation = call([=] { return table_open(relid, AccessShareLock); });
+    TupleDesc descriptor = RelationGetDescr(relation);
+    engine::Step step;
+    for (int i = 0; i < descriptor->natts; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+        engine::Column column;
+        column.name = NameStr(attribute->attname);
+        column.type = call([=] {
+            return format_type_extended(attribute->atttypid, attribute->atttypmod,
+                                        FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+        });
+        if (OidIsValid(attribute->attcollation) && attribute->attcollation != get_typcollation(attribute->atttypid))
+            column.collation = call([=] { return generate_collation_name(attribute->attcollation); });
+        step.columns.push_back({column, engine::Role::value, ""});
+    }
+    step.output_count = descriptor->natts;
+    call([=] { table_close(relation, NoLock); });
+    return step;
+}
+
+TupleDesc leading_columns(TupleDesc all, int count, bool with_weight)
+{
+    return call([=] {
+        TupleDesc descriptor = CreateTemplateTupleDesc(count + (with_weight ? 1 : 0));
+        for (int i = 1; i <= count; i++)
+            TupleDescCopyEntry(descriptor, i, all, i);
+        if (with_weight)
+            TupleDescInitEntry(descriptor, count + 1, "pgt_weight", INT8OID, -1, 0);
+        return descriptor;
+    });
+}
+
+/* The relation cache forgets nothing by itself: 12 kB a stream table, and 11 a defining view. */
+void let_go_of(Oid relid)
+{
+    call([=] { RelationCacheInvalidateEntry(relid); });
+}
+
+void describe(CompiledStep &compiled, MemoryContext compiled_in, std::vector<Oid> &relations)
+{
+    const engine::Step &step = compiled.step;
+    Oid heap = compiled.heap;
+    List *indexes = NIL;
+    TupleDesc physical = call([&, heap] {
+        Relation relation = table_open(heap, AccessShareLock);
+        TupleDesc copy = CreateTupleDescCopy(RelationGetDescr(relation));
+        indexes = RelationGetIndexList(relation);
+        table_close(relation, NoLock);
+        return copy;
+    });
+    relations.push_back(heap);
+    for (int i = 0; i < list_length(indexes); i++)
+        relations.push_back(list_nth_oid(indexes, i));
+    int column_count = static_cast<int>(step.columns.size());
+    ContextSwitch in_kept(compiled_in);
+    compiled.physical = leading_columns(physical, column_count, false);
+    compiled.output = leading_columns(physical, step.output_count, true);
+    compiled.key = step.key;
+    compiled.facts = {step.layout == engine::Layout::rows ? storage::RowLayout::rows : storage::RowLayout::groups,
+                      column_count,
+                      step.output_count,
+                      static_cast<int>(compiled.key.size()),
+                      compiled.key.data(),
+                      step.count_column};
+}
+
+void compile_step(CompiledStep &compiled, const QueryParts &parts, MemoryContext compiled_in, std::vector<Oid> &relations)
+{
+    compiled.heap_name = qualified_name(compiled.heap);
+    describe(compiled, compiled_in, relations);
+    ContextSwitch in_kept(compiled_in);
+    if (compiled.step.layout == engine::Layout::groups) {
+        compiled.groups = storage::compile_groups(compiled.step, parts, compiled.heap, compiled.heap_name);
+        compiled.delta = compiled.groups->delta_descriptor;
+        compiled.touched = leading_columns(compiled.delta, compiled.facts.key_count, false);
+        compiled.full_identity = compiled.key;
+        compiled.delta_identity.resize(compiled.key.size());
+    } else {
+        compiled.delta = leading_columns(compiled.physical, compiled.facts.column_count, true);
+        compiled.full_identity.resize(compiled.facts.column_count);
+        std::iota(compiled.full_identity.begin(), compiled.full_identity.end(), 0);
+        compiled.delta_identity.resize(compiled.facts.column_count);
+    }
+    std::iota(compiled.delta_identity.begin(), compiled.delta_identity.end(), 0);
+}
+
+void add_source(Compiled &compiled, Oid relid, bool is_stream_table, bool is_only, bool is_compared,
+                const std::vector<AttrNumber> &columns, bool is_read_by_owner, bool is_captured)
+{
+    const AttrNumber *numbers = columns.data();
+    int count = static_cast<int>(columns.size());
+    ContextSwitch in_kept(compiled.context);
+    TupleDesc changes = call([=] { return capture::changes_descriptor(relid, numbers, count); });
+    compiled.sources.push_back({relid, is_stream_table, is_only, is_compared, columns, is_read_by_owner, changes, is_captured});
+}
+
+/* PostgreSQL frame. */
+AskedRights asked_rights_of(const Query *query, MemoryContext kept)
+{
+    MemoryContext previous = MemoryContextSwitchTo(kept);
+    AskedRights asked;
+    definition::visit_levels(const_cast<Query *>(query), [&](const Query *level) { keep_rights(&asked, level); });
+    MemoryContextSwitchTo(previous);
+    return asked;
+}
+
+QueryParts kept_copy(const QueryParts &parts, MemoryContext kept)
+{
+    ContextSwitch in_kept(kept);
+    return call([&] {
+        return QueryParts{static_cast<List *>(copyObjectImpl(parts.constants)),
+                          {list_copy(parts.known.functions), list_copy(parts.known.types)}};
+    });
+}
+
+Compiled *compile(Oid relid)
+{
+    MemoryContext context = call([] {
+        return AllocSetContextCreate(CurTransactionContext, "pg_trickle compiled stream table", ALLOCSET_SMALL_SIZES);
+    });
+    auto *compiled = make_in<Compiled>(context);
+    compiled->context = context;
+    /* Immutable functions of constants are called by the way, and those of most languages want one. It is not the refresh's,
+     * which comes after the locks. */
+    call([] { PushCopiedSnapshot(GetCatalogSnapshot(InvalidOid)); });
+    /* What parsing, rewriting and translating leave behind is ten times what is kept. */
+    Scratch scratch;
+    compiled->definition = definition::load(relid);
+    compiled->experience = experience_of(relid);
+    const Definition &definition = compiled->definition;
+    /* In any session: expressions of the query are analyzed, folded and bound here. */
+    AsOwner as_owner(definition.owner);
+    TextSettings text_settings;
+    auto translation = translation_of(definition);
+    if (translation) {
+        for (const translate::SourceRef &source : translation->sources)
+            add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.is_compared, source.columns,
+                       source.is_read_by_owner, is_captured_for(definition, source.relid));
+        const Query *rewritten = call([=] { return definition::rewritten(definition::query_of(relid)); });
+        compiled->asked = call([=] { return asked_rights_of(rewritten, context); });
+        compiled->objects = objects_of(rewritten);
+        compiled->parts = kept_copy(translation->parts, context);
+        compiled->program = std::make_unique<engine::Program>(translation->plan);
+        for (const engine::Step &step : compiled->program->steps())
+            compiled->steps.emplace_back().step = step;
+    } else {
+        for (const Source &source : definition.sources)
+            add_source(*compiled, source.relid, source.kind == SourceKind::stream_table, false, false, source.columns, false,
+                       source.is_captured);
+        compiled->steps.emplace_back().step = step_of_rows(relid);
+        Query *query = call([&] { return definition::query_of(relid); });
+        translate::Restlessness restlessness = translate::restlessness_of(query);
+        compiled->is_restless = restlessness.is_volatile || restlessness.is_now_dependent;
+    }
+    compiled->relations.push_back(relid);
+    compiled->capture_privilege = guc::capture_privilege;
+    compiled->is_captured_as_may_be = is_captured_as_may_be(*compiled);
+    compiled->is_laid_out = find_heaps(*compiled);
+    if (compiled->is_laid_out)
+        for (CompiledStep &step : compiled->steps)
+            compile_step(step, compiled->parts, context, compiled->relations);
+    call([] { PopActiveSnapshot(); });
+    let_go_of(call([=] { return definition::view_of(relid); }));
+    /* Until here an error frees it with the transaction. */
+    MemoryContextSetParent(context, TopMemoryContext);
+    return compiled;
+}
+
+template <class Make> const KeptPlan &ensure_plan(Compiled &compiled, KeptPlan &plan, Make make)
+{
+    for (;;) {
+        if (!plan.is_usable()) {
+            try {
+                plan = make();
+            } catch (const PgError &) {
+                /* Names mean something else by now, perhaps: the query is translated again before the next try. */
+                mark_stale(compiled);
+                throw;
+            }
+            note_growth(compiled);
+        }
+        /* What is waited for may have changed meanwhile. */
+        plan.lock();
+        if (plan.is_usable())
+            return plan;
+    }
+}
+
+void discard(Compiled *compiled)
+{
+    note_gone(*compiled);
+    if (compiled->is_elsewhere)
+        std::for_each(compiled->relations.begin(), compiled->relations.end(), let_go_of);
+    MemoryContextDelete(compiled->context);
+}
+
+} // namespace
+
+bool is_kept_by_deltas(const Definition &definition)
+{
+    return definition.uncaptured_source() == nullptr && translation_of(definition).has_value();
+}
+
+Steps steps_of(const Definition &definition)
+{
+    auto translation = translation_of(definition);
+    if (!translation)
+        return {{step_of_rows(definition.relid)}};
+    return {engine::Program(translation->plan).steps(), translation->parts};
+}
+
+void discard_stale()
+{
+    Cache &all = compiled_cache();
+    if (std::exchange(has_stale, false))
+        std::erase_if(all, [](const auto &item) {
+            bool is_stale = item.second->is_stale;
+            if (is_stale)
+                discard(item.second);
+            return is_stale;
+        });
+    while (Compiled *unused = next_to_free(static_cast<size_t>(guc::plan_cache_kb) * 1024)) {
+        all.erase(unused->relid());
+        discard(unused);
+    }
+    give_back();
+}
+
+void forget(Oid relid) noexcept
+{
+    if (cache == nullptr)
+        return;
+    if (auto found = cache->find(relid); found != cache->end()) {
+        mark_stale(*found->second);
+        found->second->is_elsewhere = true;
+    }
+}
+
+namespace {
+
+Compiled &look_up(Oid relid)
+{
+    call([] { require_none_running(); });
+    Cache &all = compiled_cache();
+    auto found = all.find(relid);
+    if (found != all.end() && (found->second->is_stale || found->second->capture_privilege != guc::capture_privilege)) {
+        Compiled *stale = found->second;
+        all.erase(found);
+        discard(stale);
+        found = all.end();
+    }
+    if (found == all.end()) {
+        was_invalidated_meanwhile = false;
+        Compiled *compiled = compile(relid);
+        /* Good for this refresh, whose locks were held; the next one looks again. */
+        compiled->is_stale = was_invalidated_meanwhile;
+        has_stale = has_stale || was_invalidated_meanwhile;
+        found = all.emplace(relid, compiled).first;
+        note_growth(*compiled);
+    }
+    note_use(*found->second);
+    return *found->second;
+}
+
+} // namespace
+
+bool is_laid_out(Oid relid)
+{
+    return look_up(relid).is_laid_out;
+}
+
+Compiled &compiled_of(Oid relid)
+{
+    Compiled &compiled = look_up(relid);
+    require_own_heaps(compiled);
+    return compiled;
+}
+
+void lay_out_anew(Oid relid)
+{
+    lay_out_hook(relid);
+    if (auto found = compiled_cache().find(relid); found != compiled_cache().end())
+        mark_stale(*found->second);
+}
+
+const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed)
+{
+    return ensure_plan(compiled, compiled.steps[step].delta_plans[changed], [&] {
+        return KeptPlan::of_our_statement(compiled.program->delta_sql(step, changed, Names(compiled)), compiled.parts,
+                                          Driver::few_rows);
+    });
+}
+
+const KeptPlan &full_plan(Compiled &compiled, int step)
+{
+    return ensure_plan(compiled, compiled.steps[step].full_plan, [&] {
+        if (compiled.is_full_only())
+            return KeptPlan::of_query(call([&] { return definition::query_of(compiled.relid()); }),
+                                      compiled.definition.query);
+        return KeptPlan::of_our_statement(compiled.program->full_sql(step, Names(compiled)), compiled.parts,
+                                          Driver::whole_sources);
+    });
+}
+
+const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t changed)
+{
+    return ensure_plan(compiled, compiled.steps[step].touched_count_plans[changed], [&] {
+        return KeptPlan::of_our_statement(compiled.program->touched_count_sql(step, changed, Names(compiled)),
+                                          compiled.parts, Driver::few_rows);
+    });
+}
+
+const KeptPlan &recompute_plan(Compiled &compiled, int step)
+{
+    return ensure_plan(compiled, compiled.steps[step].recompute_plan, [&] {
+        return KeptPlan::of_our_statement(compiled.program->recompute_sql(step, Names(compiled)), compiled.parts,
+                                          Driver::few_rows);
+    });
+}
+
+std::string readable(const std::string &text, const Compiled &compiled)
+{
+    AsOwner as_owner(compiled.definition.owner);
+    return translate::with_literals(text, compiled.parts.constants);
+}
+
+std::vector<ProgramText> texts_of(const Compiled &compiled)
+{
+    if (compiled.is_full_only())
+        return {{"full", compiled.definition.query}};
+    Names names(compiled);
+    std::vector<ProgramText> texts;
+    auto add = [&](const std::string &purpose, const std::string &text) { texts.push_back({purpose, readable(text, compiled)}); };
+    for (int k = 0; k < static_cast<int>(compiled.steps.size()); k++) {
+        const engine::Step &step = compiled.steps[k].step;
+        std::string prefix = "step " + std::to_string(k) + ": ";
+        for (size_t input = 0; input < step.inputs.size(); input++)
+            add(prefix + "delta of " + delta_name(step.inputs[input]),
+                compiled.program->delta_sql(k, engine::changed_bit(input), names));
+        add(prefix + "full", compiled.program->full_sql(k, names));
+        if (!step.recompute_sql_condition.empty())
+            add(prefix + "recompute", compiled.program->recompute_sql(k, names));
+    }
+    return texts;
+}
+
+std::string delta_name(engine::DeltaInput input)
+{
+    const char *kind = input.kind == engine::DeltaInput::Kind::source ? "pgt_delta_s" : "pgt_delta_a";
+    return kind + std::to_string(input.index);
+}
+
+void register_refresh(LayOut lay_out)
+{
+    lay_out_hook = lay_out;
+    listen_to_relations(on_invalidated_relation);
+    CacheRegisterSyscacheCallback(AUTHOID, on_role_invalidation, Datum{0});
+    CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role_invalidation, Datum{0});
+    /* USAGE on a schema decides whether a program can name what is in it. */
+    CacheRegisterSyscacheCallback(NAMESPACEOID, on_role_invalidation, Datum{0});
+    for (int cache : {PROCOID, TYPEOID})
+        CacheRegisterSyscacheCallback(cache, on_object_invalidation, Datum{0});
+    watch_plans();
+}
+
+} // namespace pgtrickle::refresh

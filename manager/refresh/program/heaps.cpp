@@ -1,0 +1,94 @@
+#include "refresh/program/heaps.hpp"
+
+#include "pg/type_name.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+/* Whether it is there, and of that type; `name`, if given, is its name. A column of the stream table that was dropped has no
+ * type ("-"). PostgreSQL frame. */
+bool has_column(Oid heap, AttrNumber number, const char *type, const char *name)
+{
+    HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(heap), Int16GetDatum(number));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const auto column = *reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple));
+    ReleaseSysCache(tuple);
+    if (name != nullptr && strcmp(NameStr(column.attname), name) != 0)
+        return false;
+    if (strcmp(type, "-") == 0)
+        return true;
+    const NamedType wanted = named_type(type);
+    return !column.attisdropped && column.atttypid == wanted.type && column.atttypmod == wanted.typmod;
+}
+
+int column_count(Oid heap)
+{
+    return call([=] {
+        HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(heap));
+        const int count = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relnatts : 0;
+        if (HeapTupleIsValid(tuple))
+            ReleaseSysCache(tuple);
+        return count;
+    });
+}
+
+/* Declared columns are renamed with their stream table; a hidden one keeps the name that its program gave it. Beside the
+ * columns of the step there is pgt_hash. */
+bool has_columns_of_its_step(const CompiledStep &compiled)
+{
+    const std::vector<engine::ArrangementColumn> &columns = compiled.step.columns;
+    const int output_count = compiled.step.output_count;
+    const Oid heap = compiled.heap;
+    if (column_count(heap) != static_cast<int>(columns.size()) + 1)
+        return false;
+    return call([&] {
+        AttrNumber number = 0;
+        for (const engine::ArrangementColumn &column : columns) {
+            const char *hidden_name = number >= output_count ? column.column.name.c_str() : nullptr;
+            if (!has_column(heap, ++number, column.column.type.c_str(), hidden_name))
+                return false;
+        }
+        return has_column(heap, ++number, "pg_catalog.int8", nullptr);
+    });
+}
+
+} // namespace
+
+bool find_heaps(Compiled &compiled)
+{
+    const Definition &definition = compiled.definition;
+    int last = static_cast<int>(compiled.steps.size()) - 1;
+    bool is_laid_out = true;
+    for (int k = 0; k <= last; k++) {
+        CompiledStep &step = compiled.steps[k];
+        step.heap = k == last ? storage::storage_of(definition.relid) : storage::arrangement_of(definition.relid, k);
+        if (k == last && !OidIsValid(step.heap))
+            raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                   .message = "storage of stream table \"" + definition.name + "\" is missing",
+                   .hint = "Run pgtrickle.repair_stream_table() on it."});
+        is_laid_out = is_laid_out && has_columns_of_its_step(step);
+    }
+    return is_laid_out;
+}
+
+void require_own_heaps(const Compiled &compiled)
+{
+    if (!compiled.is_laid_out)
+        raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+               .message = "storage of stream table \"" + compiled.definition.name + "\" has to be made anew",
+               .detail = "Policies bind the role that its query reads as, and did not when it was made, or the other way round; or "
+                         "columns of it were dropped or altered.",
+               .hint = "The manager does it when it refreshes it, and so does pgtrickle.refresh_stream_table()."});
+}
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,313 @@
+#include "refresh/program/kept_plan.hpp"
+
+#include "definition/query/rewritten_query.hpp"
+#include "pg/context.hpp"
+#include "pg/internal_query.hpp"
+#include "pg/relation_listeners.hpp"
+#include "pg/settings.hpp"
+#include "pg/versions/versions.hpp"
+#include "refresh/program/join_search.hpp"
+#include "refresh/program/statement.hpp"
+#include "refresh/program/used_objects.hpp"
+
+extern "C" {
+#include "miscadmin.h"
+#include "nodes/memnodes.h"
+#include "optimizer/optimizer.h"
+#include "storage/lmgr.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+#include <boost/intrusive/list.hpp>
+
+#include <algorithm>
+#include <vector>
+
+namespace pgtrickle::refresh {
+
+using AutoUnlinkPlan = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+struct Prepared : AutoUnlinkPlan {
+    MemoryContext context = nullptr; /* below TopMemoryContext; owned */
+    PlannedStmt *statement = nullptr; /* in it, with what it depends on itself */
+    char *text = nullptr;            /* in it */
+    bool is_valid = true;
+    /* Of the query: what it names, though the plan may do without. */
+    std::vector<Oid> relations;
+    std::vector<CachedObject> objects;
+    Oid role = InvalidOid;           /* the only one it is for, if any */
+    bool has_row_security = false;
+    bool row_security = false;       /* the setting then */
+    TransactionId xmin = InvalidTransactionId; /* transient: good for that TransactionXmin only */
+
+    Prepared() = default;
+    Prepared(const Prepared &) = delete;
+    Prepared &operator=(const Prepared &) = delete;
+    ~Prepared()
+    {
+        if (context != nullptr)
+            MemoryContextDelete(context);
+    }
+};
+
+namespace {
+
+using Plans = boost::intrusive::list<Prepared, boost::intrusive::constant_time_size<false>>;
+
+/* All there are. Process-local; made at the first use, lives as long as the process. */
+Plans *plans = nullptr;
+
+Plans &all_plans()
+{
+    if (plans == nullptr)
+        plans = make_in<Plans>(TopMemoryContext);
+    return *plans;
+}
+
+void on_relation_change(Oid relation)
+{
+    if (plans == nullptr)
+        return;
+    for (Prepared &plan : *plans) {
+        bool concerns = relation == InvalidOid ||
+                        std::find(plan.relations.begin(), plan.relations.end(), relation) != plan.relations.end() ||
+                        (plan.statement != nullptr && list_member_oid(plan.statement->relationOids, relation));
+        plan.is_valid = plan.is_valid && !concerns;
+    }
+}
+
+bool names(const Prepared &plan, int cache, uint32 hash)
+{
+    if (is_among(plan.objects, cache, hash))
+        return true;
+    for (int i = 0; plan.statement != nullptr && i < list_length(plan.statement->invalItems); i++) {
+        auto *item = static_cast<PlanInvalItem *>(list_nth(plan.statement->invalItems, i));
+        if (item->cacheId == cache && (hash == 0 || item->hashValue == hash))
+            return true;
+    }
+    return false;
+}
+
+/* Of a function or a type. */
+extern "C" void on_object_change(Datum, int cache, uint32 hash)
+{
+    if (plans == nullptr)
+        return;
+    for (Prepared &plan : *plans)
+        plan.is_valid = plan.is_valid && !names(plan, cache, hash);
+}
+
+/* Of what plans do not tell that they depend on. */
+extern "C" void on_any_change(Datum, int, uint32)
+{
+    on_relation_change(InvalidOid);
+}
+
+/* A maintenance statement joins one relation more than its query for each change it looks
+ * up, and in the order of its text it would read whole sources: so all orders are considered, and
+ * beyond the threshold enough of them. */
+constexpr const char *planner_settings[][2] = {
+    {"from_collapse_limit", "1000"},
+    {"join_collapse_limit", "1000"},
+    {"geqo", "on"},
+    {"geqo_threshold", "12"},
+    {"geqo_effort", "10"},
+    {"geqo_seed", "0"},
+    {"plan_cache_mode", "auto"},
+    {"constraint_exclusion", "partition"},
+    {"enable_bitmapscan", "on"},
+    {"enable_hashagg", "on"},
+    {"enable_hashjoin", "on"},
+    {"enable_incremental_sort", "on"},
+    {"enable_indexonlyscan", "on"},
+    {"enable_indexscan", "on"},
+    {"enable_material", "on"},
+    {"enable_memoize", "on"},
+    {"enable_mergejoin", "on"},
+    {"enable_nestloop", "on"},
+    {"enable_partition_pruning", "on"},
+    {"enable_seqscan", "on"},
+    {"enable_sort", "on"},
+};
+
+/* By the prices of a disk, ten look-ups by key are dearer than a scan of a thousand rows,
+ * which takes ten times as long, at every refresh: a statement that is driven by the few rows of
+ * a delta is planned as if all it reads were in memory. And such a statement is not compiled: what
+ * its plan costs is mostly branches that do not run, such as the filling of a reserve, so that compiling it
+ * would take a hundred times as long as running it, at every refresh. */
+constexpr const char *settings_for_few_rows[][2] = {{"seq_page_cost", "0"}, {"random_page_cost", "0"}, {"jit", "off"}};
+
+/* `query` of `sql`, whose errors show it. */
+template <class Make> Query *made_of(const std::string &sql, Make make)
+{
+    TextSettings text_settings;
+    return call([&] {
+        ErrorContextCallback callback;
+        StatementText text{sql.c_str(), &callback};
+        Query *query = make();
+        text.end();
+        return query;
+    });
+}
+
+/* PostgreSQL frame. What the query depends on, before the planner takes it to pieces. */
+void note_dependencies(Prepared *prepared, Query *query, bool is_bound_to_role)
+{
+    List *relations, *items;
+    bool has_row_security;
+    extract_query_dependencies(reinterpret_cast<Node *>(query), &relations, &items, &has_row_security);
+    for (int i = 0; i < list_length(relations); i++)
+        prepared->relations.push_back(list_nth_oid(relations, i));
+    for (int i = 0; i < list_length(items); i++) {
+        auto *item = static_cast<PlanInvalItem *>(list_nth(items, i));
+        prepared->objects.push_back({item->cacheId, item->hashValue});
+    }
+    prepared->has_row_security = is_bound_to_role && has_row_security;
+    prepared->row_security = row_security;
+    if (prepared->has_row_security)
+        prepared->role = GetUserId();
+}
+
+/* PostgreSQL frame. */
+size_t bytes_used(MemoryContext context)
+{
+    MemoryContextCounters counters = {};
+    context->methods->stats(context, nullptr, nullptr, &counters, false);
+    return counters.totalspace - counters.freespace;
+}
+
+/* PostgreSQL frame. Copied twice: the second time into a context of the size that the first one had. */
+void keep(Prepared *prepared, PlannedStmt *planned, const char *text)
+{
+    constexpr Size block = 8192, largest_block = 1 << 20;
+    MemoryContext first = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle plan", 0, block, largest_block);
+    MemoryContext previous = MemoryContextSwitchTo(first);
+    (void)copyObjectImpl(planned);
+    (void)pstrdup(text);
+    MemoryContextSwitchTo(previous);
+    Size size = std::max<Size>(MAXALIGN(bytes_used(first)), 1024);
+    MemoryContextDelete(first);
+    prepared->context = AllocSetContextCreate(TopMemoryContext, "pg_trickle plan", size, std::max(size, block),
+                                              std::max(size, largest_block));
+    previous = MemoryContextSwitchTo(prepared->context);
+    prepared->text = pstrdup(text);
+    prepared->statement = static_cast<PlannedStmt *>(copyObjectImpl(planned));
+    MemoryContextSwitchTo(previous);
+}
+
+/* The one plan that serves every run: there are no parameters. */
+PlannedStmt *planned(Query *query, const char *sql, Driver driver)
+{
+    SettingsLevel level;
+    JoinSearch join_search;
+    return call([=] {
+        for (const auto &setting : planner_settings)
+            set_for_now(setting[0], setting[1]);
+        if (driver == Driver::few_rows)
+            for (const auto &setting : settings_for_few_rows)
+                set_for_now(setting[0], setting[1]);
+        ErrorContextCallback callback;
+        StatementText text{sql, &callback};
+        PlannedStmt *statement = pg_plan_query(query, sql, 0, nullptr);
+        text.end();
+        return statement;
+    });
+}
+
+std::unique_ptr<Prepared> prepare(Query *query, const std::string &sql, Driver driver, bool is_bound_to_role)
+{
+    auto prepared = std::make_unique<Prepared>();
+    call([&] { note_dependencies(prepared.get(), query, is_bound_to_role); });
+    all_plans().push_back(*prepared);
+    PlannedStmt *statement = planned(query, sql.c_str(), driver);
+    /* Where it is within its text does not matter, and a text that an extension cuts out of another is not. */
+    statement->stmt_location = -1;
+    statement->stmt_len = 0;
+    call([&] { keep(prepared.get(), statement, sql.c_str()); });
+    if (statement->transientPlan)
+        prepared->xmin = TransactionXmin;
+    if (statement->dependsOnRole)
+        prepared->role = GetUserId();
+    return prepared;
+}
+
+} // namespace
+
+KeptPlan::KeptPlan() = default;
+KeptPlan::KeptPlan(KeptPlan &&other) noexcept = default;
+KeptPlan &KeptPlan::operator=(KeptPlan &&other) noexcept = default;
+KeptPlan::~KeptPlan() = default;
+
+bool KeptPlan::is_usable() const
+{
+    if (prepared_ == nullptr || !prepared_->is_valid)
+        return false;
+    if (TransactionIdIsValid(prepared_->xmin) && !TransactionIdEquals(prepared_->xmin, TransactionXmin))
+        return false;
+    if (prepared_->has_row_security && prepared_->row_security != row_security)
+        return false;
+    return !OidIsValid(prepared_->role) || prepared_->role == GetUserId();
+}
+
+void KeptPlan::lock() const
+{
+    call([this] {
+        for (int i = 0; i < list_length(prepared_->statement->rtable); i++) {
+            const auto *entry = list_nth_node(RangeTblEntry, prepared_->statement->rtable, i);
+            if (entry->rtekind == RTE_RELATION)
+                LockRelationOid(entry->relid, entry->rellockmode);
+        }
+    });
+}
+
+PlannedStmt *KeptPlan::statement() const
+{
+    return prepared_->statement;
+}
+
+const char *KeptPlan::text() const
+{
+    return prepared_->text;
+}
+
+size_t KeptPlan::bytes() const
+{
+    return prepared_ == nullptr ? 0 : MemoryContextMemAllocated(prepared_->context, true);
+}
+
+KeptPlan KeptPlan::of_our_statement(const std::string &sql, const QueryParts &parts, Driver driver)
+{
+    Scratch scratch;
+    Query *query = made_of(sql, [&] { return analyze_internal(sql.c_str(), parts, relations_in_memory()); });
+    KeptPlan kept;
+    kept.prepared_ = prepare(query, sql, driver, false);
+    return kept;
+}
+
+KeptPlan KeptPlan::of_query(const Query *query, const std::string &sql)
+{
+    Scratch scratch;
+    Query *rewritten = made_of(sql, [&] {
+        require_restricted_operation();
+        return definition::rewritten(query);
+    });
+    KeptPlan kept;
+    kept.prepared_ = prepare(rewritten, sql, Driver::whole_sources, true);
+    return kept;
+}
+
+void watch_plans()
+{
+    listen_to_relations(on_relation_change);
+    for (int cache : {PROCOID, TYPEOID})
+        CacheRegisterSyscacheCallback(cache, on_object_change, 0);
+    for (int cache : {NAMESPACEOID, OPEROID, AMOPOPID, FOREIGNSERVEROID, FOREIGNDATAWRAPPEROID})
+        CacheRegisterSyscacheCallback(cache, on_any_change, 0);
+}
+
+} // namespace pgtrickle::refresh

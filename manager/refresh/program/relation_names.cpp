@@ -1,0 +1,63 @@
+#include "refresh/program/relation_names.hpp"
+
+#include "pg/relation_name.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle::refresh {
+
+std::string qualified_name(Oid relation)
+{
+    return call([=] { return static_cast<const char *>(quoted_relation_name(relation)); });
+}
+
+namespace {
+
+std::string quoted_column(Oid relation, AttrNumber column)
+{
+    return call([=] { return quote_identifier(get_attname(relation, column, false)); });
+}
+
+/* A stream table is read from its storage. */
+std::string declared_columns(const CompiledSource &source)
+{
+    Oid storage = storage::storage_of(source.relid);
+    if (!OidIsValid(storage))
+        raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+               .message = "stream table " + qualified_name(source.relid) + " has no storage"});
+    std::string columns;
+    for (AttrNumber column : source.columns)
+        columns += (columns.empty() ? "" : ", ") + quoted_column(source.relid, column);
+    return "(SELECT " + columns + " FROM " + qualified_name(storage) + ")";
+}
+
+} // namespace
+
+std::string Names::source(int index) const
+{
+    const CompiledSource &source = compiled_.sources.at(index);
+    if (source.is_stream_table)
+        return declared_columns(source);
+    return (source.is_only ? "ONLY " : "") + qualified_name(source.relid);
+}
+
+std::string Names::arrangement(int step) const
+{
+    return compiled_.steps.at(step).heap_name;
+}
+
+std::string Names::delta(engine::DeltaInput input) const
+{
+    return delta_name(input);
+}
+
+std::string Names::touched() const
+{
+    return touched_name;
+}
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,48 @@
+#include "refresh/program/scope.hpp"
+
+extern "C" {
+#include "utils/rls.h"
+}
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+int running = 0;
+
+} // namespace
+
+Scope::Scope(const Definition &definition) : as_owner_(definition.owner)
+{
+    call([&] {
+        set_for_now("search_path", "pg_catalog, pg_temp");
+        /* Off, it raises an error where a policy applies. */
+        if (!row_security)
+            set_for_now("row_security", "on");
+        for (size_t i = 0; i < definition.settings.size(); i++)
+            set_for_now(definition.settings[i].name.c_str(), definition.settings[i].value.c_str());
+        if (definition.work_mem_kb > 0)
+            set_for_now("work_mem", psprintf("%d", definition.work_mem_kb));
+    });
+    running++;
+}
+
+Scope::~Scope()
+{
+    running--;
+}
+
+bool is_running()
+{
+    return running > 0;
+}
+
+void require_none_running()
+{
+    if (is_running())
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                        errmsg("cannot do this while a stream table is being refreshed in this session"),
+                        errdetail("Functions of a defining query cannot refresh or change stream tables.")));
+}
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,79 @@
+#include "refresh/request/audience.hpp"
+
+#include "definition/definition.hpp"
+#include "definition/texts.hpp"
+
+#include <cstring>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+bool is_hiding = false;
+
+/* Which of several errors of a class it was is chosen by values, or by a function of the owner. What is not about values
+ * decides whether to try again, or which administrator can help. */
+int shown_sqlstate(int sqlstate)
+{
+    for (int category : {ERRCODE_TRANSACTION_ROLLBACK, ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION, ERRCODE_INSUFFICIENT_RESOURCES,
+                         ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, ERRCODE_OPERATOR_INTERVENTION, ERRCODE_SYSTEM_ERROR})
+        if (ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_TO_CATEGORY(category))
+            return sqlstate;
+    return ERRCODE_TO_CATEGORY(sqlstate);
+}
+
+/* The session's own cancel request or timeout, in PostgreSQL's words, and not in those of a function. */
+bool is_interruption(const ErrorData &error)
+{
+    return (error.sqlerrcode == ERRCODE_QUERY_CANCELED || error.sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE) &&
+           error.filename != nullptr && strcmp(error.filename, "postgres.c") == 0;
+}
+
+/* PostgreSQL frame. */
+void log_whole(const ErrorData &error, const char *name, const char *verb)
+{
+    ereport(LOG_SERVER_ONLY,
+            (errcode(error.sqlerrcode), errmsg("could not %s stream table %s: %s", verb, name, error.message),
+             error.detail != nullptr ? errdetail_internal("%s", error.detail) : 0,
+             error.hint != nullptr ? errhint("%s", error.hint) : 0,
+             error.context != nullptr ? errcontext("%s", error.context) : 0));
+}
+
+} // namespace
+
+Audience::Audience(Oid relid) : was_hiding_(is_hiding)
+{
+    const char *name = call([=]() -> const char * {
+        if (definition::may_show_texts(relid))
+            return nullptr;
+        return definition::qualified_name(relid);
+    });
+    if (name != nullptr)
+        name_ = name;
+    is_hiding = is_hiding || !may_see();
+}
+
+Audience::~Audience()
+{
+    is_hiding = was_hiding_;
+}
+
+bool hides_statements()
+{
+    return is_hiding;
+}
+
+void raise_without_texts(const ErrorData &error, const std::string &name, const char *verb)
+{
+    if (is_interruption(error))
+        raise({.sqlstate = error.sqlerrcode, .message = error.message});
+    call([&] { log_whole(error, name.c_str(), verb); });
+    const bool is_in_history = strcmp(verb, "refresh") == 0;
+    raise({.sqlstate = shown_sqlstate(error.sqlerrcode),
+           .message = std::string("could not ") + verb + " stream table " + name,
+           .hint = is_in_history ? "The owner of the stream table and members of pg_monitor can see the error in "
+                                   "pgtrickle.pgt_refresh_history."
+                                 : "The error is in the server's log; only the owner of the stream table is shown it."});
+}
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,202 @@
+#include "refresh/run/member.hpp"
+
+#include "capture/capture.hpp"
+#include "refresh/run/mode_choice.hpp"
+#include "refresh/program/scope.hpp"
+
+extern "C" {
+#include "access/xlog.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+/* A PostgreSQL frame: the error's context. */
+extern "C" void tell_stream_table(void *definition)
+{
+    const auto *refreshed = static_cast<const Definition *>(definition);
+    errcontext("refresh of stream table \"%s.%s\"", refreshed->schema_name.c_str(), refreshed->name.c_str());
+}
+
+/* Lets errors say which stream table was being refreshed. */
+class ErrorContext {
+  public:
+    explicit ErrorContext(Definition &definition)
+        : callback_{error_context_stack, tell_stream_table, &definition}
+    {
+        error_context_stack = &callback_;
+    }
+    ~ErrorContext() { error_context_stack = callback_.previous; }
+    ErrorContext(const ErrorContext &) = delete;
+    ErrorContext &operator=(const ErrorContext &) = delete;
+
+  private:
+    ErrorContextCallback callback_;
+};
+
+/* Why the stored content cannot be gone on from; empty: it can. */
+std::string reason_to_start_over(const Member &member)
+{
+    const state::StateRow &state = member.state;
+    if (!state.is_populated || state.frontier.empty())
+        return "it has not been filled";
+    if (state.needs_reinit)
+        return state.reinit_reason.empty() ? "it was marked" : state.reinit_reason;
+    if (!member.reinitialize_reason.empty())
+        return member.reinitialize_reason;
+    /* What a full refresh reads, a policy for one may hide from no delta. */
+    if (state.kept_by_deltas && *state.kept_by_deltas == member.compiled->is_full_only())
+        return member.compiled->is_full_only() ? "it can no longer be kept by deltas" : "it can be kept by deltas now";
+    if (state.system_identifier != static_cast<int64_t>(call([] { return GetSystemIdentifier(); })))
+        return "its frontier is another cluster's";
+    return {};
+}
+
+Frontier frontier_of(const Member &member)
+{
+    return Frontier::from_text(member.state.frontier.c_str(), member.state.own_xid, member.state.own_seq);
+}
+
+bool is_ahead_of_cluster(const Frontier &frontier)
+{
+    return frontier.xmax > U64FromFullTransactionId(call([] { return ReadNextFullTransactionId(); }));
+}
+
+bool has_new_changes(const Compiled &compiled, const Frontier &frontier)
+{
+    for (const CompiledSource &source : compiled.sources)
+        if (call([&] { return capture::has_changes(source.relid, frontier, GetActiveSnapshot()); }))
+            return true;
+    return false;
+}
+
+void warn_inconsistent(const Definition &definition)
+{
+    call([&] {
+        ereport(WARNING,
+                (errcode(ERRCODE_DATA_CORRUPTED),
+                 errmsg("stream table %s.%s had lost touch with its query and was reinitialized",
+                        quote_identifier(definition.schema_name.c_str()), quote_identifier(definition.name.c_str())),
+                 errdetail("A row to be retracted was not found."),
+                 errhint("Please report this as a bug of pg_trickle.")));
+    });
+}
+
+/* What a part of a run takes, without the preparation of statements. */
+class Stopwatch {
+  public:
+    explicit Stopwatch(const Run &run) : run_(run) { restart(); }
+    void restart() { started_at_ = GetCurrentTimestamp() - run_.preparing_us(); }
+    int64_t us() const { return GetCurrentTimestamp() - run_.preparing_us() - started_at_; }
+
+  private:
+    const Run &run_;
+    TimestampTz started_at_;
+};
+
+void refresh_fully(Member &member, Run &run, Action action)
+{
+    member.outcome.action = action;
+    run.replace_all();
+}
+
+/* As AUTO has it, which learns from it. */
+void refresh_the_cheaper_way(Member &member, Run &run, Deliberation &deliberation)
+{
+    if (!run.is_unread())
+        deliberation.consider(run.net_changes_by_source());
+    member.outcome.action = deliberation.wants_full() ? Action::full : Action::differential;
+    Stopwatch stopwatch(run);
+    if (!deliberation.wants_full()) {
+        Applied applied = run.apply_deltas(deliberation.patience_us());
+        deliberation.note(scheduler::Way::delta, stopwatch.us(), applied == Applied::gave_up);
+        if (applied == Applied::lost_touch) {
+            warn_inconsistent(member.compiled->definition);
+            member.outcome.reason = "a row to be retracted was not found";
+            refresh_fully(member, run, Action::reinitialize);
+        } else if (applied == Applied::gave_up) {
+            member.outcome.action = Action::full;
+            stopwatch.restart();
+        }
+    }
+    if (member.outcome.action == Action::full) {
+        refresh_fully(member, run, Action::full);
+        deliberation.note(scheduler::Way::full, stopwatch.us(), false);
+        member.outcome.was_full_fallback = true;
+    }
+    if (member.outcome.action != Action::reinitialize)
+        member.outcome.reason = deliberation.reason();
+    member.outcome.measured = deliberation.measured();
+}
+
+/* From the frontier, where that is possible. Returns why it is not. */
+std::string refresh_from_frontier(Member &member, Run &run)
+{
+    Compiled &compiled = *member.compiled;
+    Frontier frontier = frontier_of(member);
+    if (is_ahead_of_cluster(frontier))
+        return "its frontier is ahead of the cluster";
+    if (!compiled.is_captured()) {
+        refresh_fully(member, run, Action::full);
+        return {};
+    }
+    if (compiled.is_full_only()) {
+        if (compiled.is_restless || has_new_changes(compiled, frontier))
+            refresh_fully(member, run, Action::full);
+        return {};
+    }
+    Deliberation deliberation(compiled, member.state.generation);
+    std::string reason = run.read_sources(frontier, deliberation.most_unasked(), [&](const Run::Logged &logged) {
+        return deliberation.wants_full_unread(logged);
+    });
+    if (!reason.empty() || run.changed_rows() == 0)
+        return reason;
+    if (member.has_failed_delta) {
+        member.outcome.was_full_fallback = true;
+        member.outcome.reason = "the delta met values that the query itself does not";
+        refresh_fully(member, run, Action::full);
+    } else {
+        refresh_the_cheaper_way(member, run, deliberation);
+    }
+    return {};
+}
+
+/* The content anew, for `reason`. What a first fill takes is what AUTO knows of full refreshes until there was one. */
+void start_over(Member &member, Run &run, const std::string &reason)
+{
+    Stopwatch stopwatch(run);
+    member.outcome.is_fill = !member.state.is_populated;
+    member.outcome.reason = member.outcome.is_fill ? "" : reason;
+    refresh_fully(member, run, member.outcome.is_fill ? Action::full : Action::reinitialize);
+    if (member.outcome.is_fill)
+        member.outcome.measured = measured_fill(*member.compiled, stopwatch.us());
+}
+
+} // namespace
+
+void refresh_member(Member &member)
+{
+    ErrorContext context(member.compiled->definition);
+    member.outcome.started_at = GetCurrentTimestamp();
+    member.outcome.action = Action::no_data;
+    member.outcome.was_full_fallback = member.outcome.is_fill = false;
+    member.outcome.reason.clear();
+    member.outcome.measured.clear();
+    member.outcome.generation = member.state.generation;
+    Scope scope(member.compiled->definition);
+    Run run(*member.compiled);
+    std::string reason = reason_to_start_over(member);
+    if (reason.empty())
+        reason = refresh_from_frontier(member, run);
+    if (!reason.empty())
+        start_over(member, run, reason);
+    run.finish();
+    member.outcome.delta_rows = run.changed_rows();
+    member.outcome.rows_inserted = run.inserted();
+    member.outcome.rows_deleted = run.deleted();
+    member.outcome.ended_at = GetCurrentTimestamp();
+}
+
+} // namespace pgtrickle::refresh

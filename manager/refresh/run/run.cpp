@@ -1,0 +1,365 @@
+#include "refresh/run/run.hpp"
+
+#include "capture/capture.hpp"
+#include "refresh/run/counting_receiver.hpp"
+#include "refresh/run/net_changes.hpp"
+#include "storage/apply/apply_full.hpp"
+#include "storage/apply/apply_rows.hpp"
+#include "storage/statistics.hpp"
+
+extern "C" {
+#include "utils/snapmgr.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+void append_to_log(void *log, const Datum *values, const bool *nulls, int weight)
+{
+    static_cast<capture::LogWriter *>(log)->append(values, nulls, weight);
+}
+
+/* From here on, what reading them takes and what is left of them tells something of the next ones. */
+constexpr int64_t many_changes = 1000;
+
+} // namespace
+
+Run::Run(Compiled &compiled) : compiled_(compiled)
+{
+    Oid relid = compiled.relid();
+    log_ = call([=] { return capture::LogWriter::open(relid); });
+}
+
+void Run::finish()
+{
+    if (log_ != nullptr) {
+        call([this] { log_->finish(); });
+        /* Whoever reads it in this group must see its last chunk, which the group's frontier includes. */
+        advance_command();
+    }
+    for (const Delta &delta : deltas_)
+        end_rows(delta.rows);
+    connection_.finish();
+}
+
+bool Run::is_storage(int index) const
+{
+    return index + 1 == static_cast<int>(compiled_.steps.size());
+}
+
+capture::Changes Run::read_source(const CompiledSource &source, const Frontier &frontier, capture::Portion portion,
+                                  Tuplestorestate *rows)
+{
+    if (source.is_compared)
+        return {};
+    return call([&] {
+        return capture::read_changes(source.relid, frontier, GetActiveSnapshot(), source.columns.data(),
+                                     static_cast<int>(source.columns.size()), source.is_only, portion, rows);
+    });
+}
+
+/* Of each source that has any; nothing if there is a marker. */
+Run::Logged Run::logged_changes(const Frontier &frontier)
+{
+    Logged logged;
+    for (const CompiledSource &source : compiled_.sources) {
+        const int64_t rows =
+            call([&] { return capture::count_changes(source.relid, frontier, GetActiveSnapshot()); });
+        if (rows < 0)
+            return {};
+        if (rows > 0)
+            logged.push_back({source.relid, static_cast<double>(rows)});
+    }
+    return logged;
+}
+
+void Run::sum_changes(Oid source, Delta *delta, const capture::Changes &changes)
+{
+    if (changes.rows > 1) {
+        NetChanges net = call([&] { return net_changes(delta->rows, changes.rows, delta->descriptor); });
+        delta->rows = net.rows;
+        delta->count = net.count;
+    }
+    if (changes.logged > many_changes)
+        compiled_.experience->net_shares[source] = static_cast<double>(delta->count) / static_cast<double>(changes.logged);
+}
+
+std::string Run::read_sources(const Frontier &frontier, int64_t most_unasked,
+                              const std::function<bool(const Logged &)> &wants_full)
+{
+    const TimestampTz started_at = GetCurrentTimestamp();
+    for (size_t i = 0; i < compiled_.sources.size(); i++) {
+        const CompiledSource &source = compiled_.sources[i];
+        Delta delta{{engine::DeltaInput::Kind::source, static_cast<int>(i)}, begin_rows(), source.changes, 0};
+        capture::Changes changes = read_source(source, frontier, {0, most_unasked}, delta.rows);
+        if (changes.is_cut) {
+            const Logged logged = logged_changes(frontier);
+            if (!logged.empty() && wants_full(logged)) {
+                end_rows(delta.rows);
+                is_unread_ = true;
+                changed_rows_ = static_cast<int64_t>(scheduler::Work{0, logged}.changed_rows());
+                return {};
+            }
+            most_unasked = 0;
+            const int64_t rows_before = changes.rows;
+            changes = read_source(source, frontier, {changes.logged, 0}, delta.rows);
+            changes.rows += rows_before;
+        }
+        if (changes.has_marker) {
+            end_rows(delta.rows);
+            return changes.reason != nullptr ? changes.reason : "the change log of a source is incomplete";
+        }
+        changed_rows_ += changes.rows;
+        delta.count = changes.rows;
+        sum_changes(source.relid, &delta, changes);
+        register_rows(delta_name(delta.input), delta.rows, delta.descriptor);
+        deltas_.push_back(delta);
+    }
+    if (changed_rows_ > many_changes)
+        compiled_.experience->reading_us = static_cast<double>(GetCurrentTimestamp() - started_at) / static_cast<double>(changed_rows_);
+    compare_copies();
+    return {};
+}
+
+void Run::compare_copies()
+{
+    for (int i = 0; i < static_cast<int>(compiled_.steps.size()); i++) {
+        if (!compiled_.steps[i].step.is_compared)
+            continue;
+        begin_emitting(i);
+        replace_step(i);
+        end_emitting(i);
+        changed_rows_ += deltas_.back().count;
+    }
+}
+
+uint64_t Run::changed_inputs(const engine::Step &step) const
+{
+    uint64_t changed = 0;
+    for (size_t k = 0; k < step.inputs.size(); k++)
+        for (const Delta &delta : deltas_)
+            if (delta.input == step.inputs[k] && delta.count > 0)
+                changed |= engine::changed_bit(k);
+    return changed;
+}
+
+void Run::begin_emitting(int index)
+{
+    const CompiledStep &step = compiled_.steps[index];
+    emitter_ = {};
+    emitter_.output_count = step.facts.output_count;
+    emitter_.descriptor = step.output;
+    if (is_storage(index)) {
+        emitter_.log = log_;
+        emitter_.append_to_log = append_to_log;
+        return;
+    }
+    emitter_.store = begin_rows();
+    call([this] {
+        emitter_.values = static_cast<Datum *>(palloc(sizeof(Datum) * (emitter_.output_count + 1)));
+        emitter_.nulls = static_cast<bool *>(palloc(sizeof(bool) * (emitter_.output_count + 1)));
+    });
+}
+
+void Run::end_emitting(int index)
+{
+    if (is_storage(index)) {
+        inserted_ += emitter_.inserted;
+        deleted_ += emitter_.deleted;
+        return;
+    }
+    Delta delta{{engine::DeltaInput::Kind::step, index}, emitter_.store, emitter_.descriptor,
+                emitter_.inserted + emitter_.deleted};
+    register_rows(delta_name(delta.input), delta.rows, delta.descriptor);
+    deltas_.push_back(delta);
+}
+
+template <class Prepare> const KeptPlan &Run::prepared(Prepare prepare)
+{
+    TimestampTz started_at = GetCurrentTimestamp();
+    const KeptPlan &plan = prepare();
+    preparing_us_ += GetCurrentTimestamp() - started_at;
+    return plan;
+}
+
+Applied Run::apply_deltas(int64_t patience_us)
+{
+    give_up_at_ = patience_us > 0 ? GetCurrentTimestamp() + patience_us : 0;
+    for (int i = 0; i < static_cast<int>(compiled_.steps.size()); i++) {
+        uint64_t changed = changed_inputs(compiled_.steps[i].step);
+        if (changed == 0)
+            continue;
+        if (give_up_at_ != 0 && GetCurrentTimestamp() >= give_up_at_)
+            return Applied::gave_up;
+        begin_emitting(i);
+        Applied applied = Applied::all;
+        if (touches_most(i, changed))
+            replace_step(i);
+        else
+            applied = apply_step(i, changed);
+        end_emitting(i);
+        if (applied != Applied::all)
+            return applied;
+    }
+    return Applied::all;
+}
+
+std::vector<scheduler::ChangedRows> Run::net_changes_by_source() const
+{
+    std::vector<scheduler::ChangedRows> changes;
+    for (const Delta &delta : deltas_) {
+        /* A copy of a foreign table stands for it: its delta comes from a step. */
+        Oid relid = delta.input.kind == engine::DeltaInput::Kind::source ? compiled_.sources[delta.input.index].relid
+                                                                         : compiled_.steps[delta.input.index].heap;
+        if (delta.count > 0)
+            changes.push_back({relid, static_cast<double>(delta.count)});
+    }
+    return changes;
+}
+
+/* AUTO: a step that computes touched keys anew is computed whole, and compared with what is stored, when the delta touches more
+ * than half of its keys: look-ups are dearer than a scan, and all that does not change is written and found again. */
+bool Run::touches_most(int index, uint64_t changed)
+{
+    const CompiledStep &step = compiled_.steps[index];
+    const std::vector<int> &keys = step.step.recomputed_by;
+    if (compiled_.definition.mode != RefreshMode::automatic || keys.empty())
+        return false;
+    int64_t rows = 0;
+    for (const Delta &delta : deltas_)
+        if (std::find(step.step.inputs.begin(), step.step.inputs.end(), delta.input) != step.step.inputs.end())
+            rows += delta.count;
+    if (rows <= small_delta_rows)
+        return false;
+    double all = call([&] {
+        return step.facts.layout == storage::RowLayout::groups
+                   ? storage::stored_rows(step.heap)
+                   : storage::distinct_keys(step.heap, keys.data(), static_cast<int>(keys.size()));
+    });
+    const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return touched_count_plan(compiled_, index, changed); });
+    return static_cast<double>(number_of(plan)) > all / 2;
+}
+
+Applied Run::apply_step(int index, uint64_t changed)
+{
+    CompiledStep &step = compiled_.steps[index];
+    const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return delta_plan(compiled_, index, changed); });
+    storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
+    storage::DeltaSort *delta = call([&] {
+        return storage::begin_delta_sort(step.delta, &arrangement->identity, step.delta_identity.data());
+    });
+    Applied applied = Applied::all;
+    if (!run_until(plan, &delta->receiver, give_up_at_))
+        applied = Applied::gave_up;
+    else if (!apply_rows(index, arrangement, delta))
+        applied = Applied::lost_touch;
+    call([&] {
+        storage::end_delta_sort(delta);
+        storage::close_arrangement(arrangement);
+        if (applied != Applied::gave_up)
+            storage::keep_statistics(step.heap);
+    });
+    advance_command();
+    return applied;
+}
+
+bool Run::apply_rows(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta)
+{
+    call([=] { storage::finish_rows(delta); });
+    if (compiled_.steps[index].step.layout == engine::Layout::groups)
+        return apply_groups(index, arrangement, delta);
+    return call([&] { return storage::apply_rows(arrangement, delta, &emitter_); });
+}
+
+bool Run::apply_groups(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta)
+{
+    CompiledStep &step = compiled_.steps[index];
+    storage::Touched touched{begin_rows(), step.touched, 0};
+    bool is_consistent =
+        call([&] { return storage::apply_groups(arrangement, step.groups, delta, &emitter_, &touched); });
+    is_consistent = recompute_touched(index, arrangement, touched) && is_consistent;
+    end_rows(touched.keys);
+    return is_consistent;
+}
+
+bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const storage::Touched &touched)
+{
+    if (touched.count == 0)
+        return true;
+    CompiledStep &step = compiled_.steps[index];
+    register_rows(touched_name, touched.keys, touched.descriptor);
+    const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return recompute_plan(compiled_, index); });
+    storage::DeltaSort *rows = call([&] {
+        return storage::begin_delta_sort(step.physical, &arrangement->identity, step.full_identity.data());
+    });
+    run(plan, &rows->receiver);
+    bool is_consistent = call([&] {
+        storage::finish_rows(rows);
+        bool all_came_back = storage::apply_recomputed(arrangement, rows, &emitter_, &touched);
+        storage::end_delta_sort(rows);
+        return all_came_back;
+    });
+    unregister_rows(touched_name);
+    return is_consistent;
+}
+
+void Run::replace_all()
+{
+    mailbox::Progress progress(compiled_.relid());
+    progress_ = &progress;
+    for (int i = 0; i < static_cast<int>(compiled_.steps.size()); i++) {
+        progress.begin_part(i + 1, static_cast<int>(compiled_.steps.size()));
+        begin_emitting(i);
+        emitter_.store = nullptr; /* the full statements read the arrangements themselves */
+        replace_step(i);
+        if (is_storage(i))
+            end_emitting(i);
+    }
+    progress_ = nullptr;
+}
+
+void Run::run_counted(const KeptPlan &plan, DestReceiver *receiver, double rows_expected)
+{
+    if (progress_ == nullptr)
+        return run(plan, receiver);
+    progress_->enter(mailbox::Phase::computing,
+                     rows_expected > 0 ? rows_expected : expected_rows(plan));
+    run(plan, call([&] { return begin_counting(receiver, progress_); }));
+}
+
+void Run::replace_step(int index)
+{
+    CompiledStep &step = compiled_.steps[index];
+    const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return full_plan(compiled_, index); });
+    storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
+    if (call([=] { return storage::is_new_heap(arrangement->heap); })) {
+        DestReceiver *receiver = call([&] { return storage::begin_fill(arrangement, &emitter_); });
+        run_counted(plan, receiver, 0);
+        if (progress_ != nullptr)
+            progress_->enter(mailbox::Phase::indexing, 0);
+        call([&] {
+            storage::close_arrangement(arrangement);
+            storage::build_indexes(step.heap);
+        });
+    } else {
+        storage::DeltaSort *rows = call([&] {
+            return storage::begin_delta_sort(step.physical, &arrangement->identity, step.full_identity.data());
+        });
+        run_counted(plan, &rows->receiver, call([&] { return storage::stored_rows(step.heap); }));
+        call([&] {
+            storage::finish_rows(rows);
+            if (progress_ != nullptr)
+                progress_->enter(mailbox::Phase::comparing, static_cast<double>(rows->row_count));
+            storage::replace_content(arrangement, rows, &emitter_, progress_);
+            storage::end_delta_sort(rows);
+            storage::close_arrangement(arrangement);
+        });
+    }
+    call([&] { storage::keep_statistics(step.heap); });
+    advance_command();
+}
+
+} // namespace pgtrickle::refresh

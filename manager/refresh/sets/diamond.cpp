@@ -1,0 +1,139 @@
+#include "refresh/sets/diamond.hpp"
+
+#include "pg/relation_owner.hpp"
+#include "definition/definition.hpp"
+#include "definition/options.hpp"
+#include "definition/state/state.hpp"
+#include "scheduler/graph/diamond.hpp"
+#include "scheduler/graph/refresh_batch.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "access/reloptions.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_table.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+const std::vector<Oid> nobody;
+
+/* Adds `relid` and all below it to the graph. */
+void add_below(Oid relid, scheduler::Graph &graph)
+{
+    if (graph.contains(relid))
+        return;
+    scheduler::Ids sources;
+    std::vector<Oid> upstreams;
+    for (const Source &source : definition::sources_of(relid)) {
+        sources.push_back(source.relid);
+        if (source.kind == SourceKind::stream_table)
+            upstreams.push_back(source.relid);
+    }
+    graph.set(relid, std::move(sources));
+    for (Oid upstream : upstreams)
+        add_below(upstream, graph);
+}
+
+/* False: as above. PostgreSQL frame. */
+bool read_options(Oid relid, List **options)
+{
+    HeapTuple tuple = SearchSysCache1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    bool is_null;
+    Datum found = SysCacheGetAttr(FOREIGNTABLEREL, tuple, Anum_pg_foreign_table_ftoptions, &is_null);
+    *options = is_null ? NIL : untransformRelOptions(found);
+    ReleaseSysCache(tuple);
+    return true;
+}
+
+bool is_atomic(Oid relid)
+{
+    List *options;
+    if (!call([&] { return read_options(relid, &options); }))
+        return false;
+    Definition definition;
+    options::apply(options::from_list(options), &definition);
+    return definition.is_diamond_atomic;
+}
+
+} // namespace
+
+void Diamonds::look_around(std::vector<Oid> open)
+{
+    scheduler::Ids ends;
+    while (!open.empty()) {
+        Oid next = open.back();
+        open.pop_back();
+        if (!seen_.insert(next).second)
+            continue;
+        /* Most are none: there are two ways from an end. */
+        if (call([=] { return list_length(state::sources_of(next)); }) > 1)
+            ends.push_back(next);
+        for (Oid reader : definition::readers_of(next))
+            open.push_back(reader);
+    }
+    if (!ends.empty())
+        look_at_ends(ends);
+}
+
+void Diamonds::look_at_ends(const scheduler::Ids &ends)
+{
+    for (Oid end : ends)
+        add_below(end, graph_);
+    scheduler::DiamondSearch diamonds(graph_, scheduler::with_upstreams(graph_, ends));
+    for (Oid end : ends) {
+        scheduler::Ids members = diamonds.of(end);
+        if (members.empty())
+            continue;
+        /* As scheduler/bond has it. */
+        const Oid owner = call([=] { return owner_of_relation(end, true); });
+        std::erase_if(members, [=](Oid member) { return call([=] { return owner_of_relation(member, true); }) != owner; });
+        if (members.empty() || !is_atomic(end))
+            continue;
+        members.push_back(end);
+        bind(members);
+    }
+}
+
+std::vector<Oid> members_of_other_owners(Oid relid)
+{
+    scheduler::Graph graph;
+    add_below(relid, graph);
+    scheduler::Ids members = scheduler::DiamondSearch(graph, scheduler::with_upstreams(graph, {relid})).of(relid);
+    const Oid owner = call([=] { return owner_of_relation(relid, true); });
+    std::erase_if(members, [=](Oid member) { return call([=] { return owner_of_relation(member, true); }) == owner; });
+    if (members.empty() || !is_atomic(relid))
+        return {};
+    return {members.begin(), members.end()};
+}
+
+void Diamonds::bind(const std::vector<Oid> &members)
+{
+    std::set<Oid> all(members.begin(), members.end());
+    std::set<size_t> before;
+    for (Oid member : members)
+        if (auto found = bond_of_.find(member); found != bond_of_.end())
+            before.insert(found->second);
+    for (size_t bond : before)
+        all.insert(bonds_[bond].begin(), bonds_[bond].end());
+    if (before.size() == 1 && bonds_[*before.begin()].size() == all.size())
+        return;
+    for (size_t bond : before)
+        bonds_[bond] = {};
+    for (Oid member : all)
+        bond_of_[member] = bonds_.size();
+    bonds_.emplace_back(all.begin(), all.end());
+}
+
+const std::vector<Oid> &Diamonds::bound_to(Oid relid) const
+{
+    auto found = bond_of_.find(relid);
+    return found == bond_of_.end() ? nobody : bonds_[found->second];
+}
+
+} // namespace pgtrickle::refresh

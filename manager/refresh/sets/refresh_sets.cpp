@@ -1,0 +1,77 @@
+/*
+ * What is announced is an invalidation of pgt_dependency, whose rows say who reads whom: a table that no refresh
+ * reads, so that it costs nobody more than this.
+ */
+#include "refresh/sets/refresh_sets.hpp"
+
+#include "definition/state/state.hpp"
+#include "pg/context.hpp"
+#include "refresh/sets/refresh_groups.hpp"
+
+extern "C" {
+#include "utils/inval.h"
+}
+
+#include <utility>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+const std::vector<Oid> nobody;
+
+/* Process-local; the bindings are made at the first use, and live as long as the process. */
+Bindings *instance = nullptr;
+bool has_news = true;
+Oid told_by = InvalidOid; /* pgt_dependency, as it was when they were read last */
+
+} // namespace
+
+Bindings &bindings()
+{
+    if (instance == nullptr)
+        instance = make_in<Bindings>(TopMemoryContext);
+    return *instance;
+}
+
+void Bindings::follow_news()
+{
+    call([] { AcceptInvalidationMessages(); });
+    /* What comes while it is read is for the next time: whoever is bound by it has let go of no lock that is held here. */
+    if (!std::exchange(has_news, false) && is_whole_)
+        return;
+    is_whole_ = false;
+    told_by = call([] { return state::dependency_table(); });
+    diamonds_ = Diamonds();
+    groups_.clear();
+    for (const auto &[name, members] : refresh_groups())
+        for (Oid member : members)
+            groups_[member] = members;
+    is_whole_ = true;
+}
+
+void Bindings::look_around(const std::vector<Oid> &relids)
+{
+    is_whole_ = false;
+    diamonds_.look_around(relids);
+    is_whole_ = true;
+}
+
+const std::vector<Oid> &Bindings::group_of(Oid relid) const
+{
+    auto found = groups_.find(relid);
+    return found == groups_.end() ? nobody : found->second;
+}
+
+void announce_bindings()
+{
+    if (Oid table = state::dependency_table(); OidIsValid(table))
+        CacheInvalidateRelcacheByRelid(table);
+}
+
+void note_invalidated(Oid relation) noexcept
+{
+    has_news = has_news || relation == InvalidOid || relation == told_by;
+}
+
+} // namespace pgtrickle::refresh

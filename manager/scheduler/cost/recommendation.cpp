@@ -1,0 +1,80 @@
+#include "scheduler/cost/recommendation.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace pgtrickle::scheduler {
+
+namespace {
+
+constexpr double clearly = 1.2; /* what one way must take of the other's time to be spoken against */
+constexpr double few_written = 0.3; /* of the rows kept */
+
+std::string ms(double us)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%.1f ms", us / 1000);
+    return text;
+}
+
+const char *confidence_of(int64_t refreshes)
+{
+    return refreshes >= 10 ? "high" : refreshes >= 3 ? "medium" : "low";
+}
+
+/* Of one that was not refreshed. */
+const char *since_when(const Signals &signals)
+{
+    return signals.fills > 0 ? "since it was filled" : "yet";
+}
+
+Recommendation for_differential(const Signals &signals)
+{
+    const double full = signals.from_nothing_us();
+    if (signals.deltas == 0 || full <= 0)
+        return {"DIFFERENTIAL", "low", "there is nothing to compare yet"};
+    const char *confidence = confidence_of(signals.fulls > 0 ? std::min(signals.deltas, signals.fulls * 3) : std::min<int64_t>(signals.deltas, 9));
+    if (signals.delta_us > clearly * full)
+        return {"AUTO", confidence, "a delta takes " + ms(signals.delta_us) + " on average, computing from nothing " + ms(full)};
+    if (signals.dearest_delta_us > clearly * full)
+        return {"AUTO", confidence, "the dearest delta took " + ms(signals.dearest_delta_us) + ", computing from nothing takes " + ms(full)};
+    return {"DIFFERENTIAL", confidence, "no delta took longer than computing from nothing, which takes " + ms(full)};
+}
+
+Recommendation for_full(const Signals &signals)
+{
+    if (signals.fulls == 0)
+        return {"AUTO", "low", std::string("it can be kept by deltas, and has not been refreshed ") + since_when(signals)};
+    if (signals.stored_rows <= 0 || signals.written_rows > few_written * signals.stored_rows)
+        return {"FULL", "low", "a large part of its rows changes from one refresh to the next"};
+    return {"AUTO", signals.fulls >= 3 ? "medium" : "low", "it can be kept by deltas, and few of its rows change from one refresh to the next"};
+}
+
+Recommendation for_auto(const Signals &signals)
+{
+    const char *confidence = confidence_of(signals.deltas + signals.fulls);
+    if (signals.deltas == 0 && signals.fulls == 0)
+        return {"AUTO", confidence, std::string("it has not been refreshed ") + since_when(signals)};
+    std::string reason = "the cheaper way is taken at each refresh: " + std::to_string(signals.deltas) + " by deltas";
+    if (signals.deltas > 0)
+        reason += ", " + ms(signals.delta_us) + " on average";
+    reason += "; " + std::to_string(signals.fulls) + " from nothing";
+    if (signals.fulls > 0)
+        reason += ", " + ms(signals.full_us) + " on average";
+    return {"AUTO", confidence, reason};
+}
+
+} // namespace
+
+Recommendation recommend(const Signals &signals)
+{
+    if (signals.configured == "IMMEDIATE")
+        return {"IMMEDIATE", "high", "it is kept by the transactions that change its sources"};
+    if (!signals.objection.empty())
+        return {signals.configured, "high", "it cannot be kept by deltas: " + signals.objection};
+    if (signals.configured == "DIFFERENTIAL")
+        return for_differential(signals);
+    return signals.configured == "FULL" ? for_full(signals) : for_auto(signals);
+}
+
+} // namespace pgtrickle::scheduler

@@ -1,0 +1,111 @@
+/*
+ * Where ways part and meet again.
+ *
+ *          r              Every way from d to r could be cut at one relation, or else there are two that
+ *         / \             have nothing in common but their ends: then d, and nothing between d and r, is where
+ *        a   b  ...       they meet. So r is where a diamond of d parts iff the ways by which its readers are
+ *         \ /             reached begin differently. The diamond is what lies on the ways between.
+ *          d
+ *
+ * How all ways to a relation begin is known after one pass over what d reaches, each relation after its readers: as all
+ * those to its readers do, if these agree; where they do not, and for what d reads itself, with the relation.
+ */
+#include "scheduler/graph/diamond.hpp"
+
+#include <algorithm>
+
+namespace pgtrickle::scheduler {
+
+DiamondSearch::DiamondSearch(const Graph &graph, const Ids &ids)
+{
+    Ids stream_tables = graph.in_order(ids);
+    std::reverse(stream_tables.begin(), stream_tables.end());
+    stream_table_count_ = static_cast<Number>(stream_tables.size());
+    for (Id id : stream_tables) {
+        number_.emplace(id, static_cast<Number>(relations_.size()));
+        relations_.push_back({id, {}});
+    }
+    for (Number i = 0; i < stream_table_count_; i++) {
+        std::vector<Number> sources;
+        for (Id source : graph.sources(relations_[i].id)) {
+            auto [place, is_new] = number_.emplace(source, static_cast<Number>(relations_.size()));
+            if (is_new)
+                relations_.push_back({source, {}});
+            if (place->second > i) /* or there is a cycle */
+                sources.push_back(place->second);
+        }
+        std::sort(sources.begin(), sources.end());
+        sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
+        relations_[i].sources = std::move(sources);
+    }
+    ways_.resize(relations_.size());
+}
+
+void DiamondSearch::reach(Number relation, Number from)
+{
+    Way &way = ways_[relation];
+    if (!way.is_open) {
+        way = {from, true, false, false};
+        open_count_++;
+    } else if (way.from != from) {
+        way.from = relation;
+        way.is_parting = is_parted_ = true;
+    }
+}
+
+bool DiamondSearch::walk(Number apex, Until until)
+{
+    reached_.clear();
+    is_parted_ = false;
+    for (Number source : relations_[apex].sources)
+        reach(source, source);
+    for (Number i = apex + 1; open_count_ > 0; i++) {
+        if (!ways_[i].is_open)
+            continue;
+        ways_[i].is_open = false;
+        open_count_--;
+        reached_.push_back(i);
+        if (is_parted_ && until == Until::first_parting)
+            continue; /* to close what is open */
+        for (Number source : relations_[i].sources)
+            reach(source, ways_[i].from);
+    }
+    return is_parted_;
+}
+
+/* Backwards, each before those that read it. */
+void DiamondSearch::collect()
+{
+    members_.clear();
+    for (auto reached = reached_.rbegin(); reached != reached_.rend(); ++reached) {
+        Way &way = ways_[*reached];
+        for (Number source : relations_[*reached].sources)
+            way.is_on_one = way.is_on_one || ways_[source].is_parting || ways_[source].is_on_one;
+        if (way.is_on_one)
+            members_.push_back(*reached);
+    }
+}
+
+Ids DiamondSearch::of(Id apex)
+{
+    Ids members;
+    auto found = number_.find(apex);
+    if (found == number_.end() || relations_[found->second].sources.size() < 2)
+        return members;
+    if (walk(found->second, Until::end))
+        collect();
+    else
+        members_.clear();
+    for (Number member : members_)
+        members.push_back(relations_[member].id);
+    return members;
+}
+
+Ids Graph::diamond_of(Id id) const
+{
+    Ids reached = upstreams(id);
+    reached.push_back(id);
+    return DiamondSearch(*this, reached).of(id);
+}
+
+} // namespace pgtrickle::scheduler

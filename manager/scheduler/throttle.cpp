@@ -1,0 +1,54 @@
+#include "scheduler/throttle.hpp"
+
+#include <algorithm>
+
+namespace pgtrickle::scheduler {
+
+double Rest::own_us(double took_us, double commits)
+{
+    constexpr double fading = 0.9;
+    constexpr double least_spread = 0.15; /* standard deviation of the numbers of commits, by their mean */
+    for (double *sum : {&weight_, &commits_, &took_, &commits_squared_, &products_})
+        *sum *= fading;
+    const double weight = 1 / std::max(took_us * took_us, 1.0);
+    weight_ += weight;
+    commits_ += weight * commits;
+    took_ += weight * took_us;
+    commits_squared_ += weight * commits * commits;
+    products_ += weight * commits * took_us;
+    const double mean = commits_ / weight_, usual_us = took_ / weight_;
+    const double variance = commits_squared_ / weight_ - mean * mean;
+    if (variance > least_spread * least_spread * mean * mean) {
+        double each_us = (products_ / weight_ - mean * usual_us) / variance;
+        own_share_ = std::clamp(1 - each_us * mean / std::max(usual_us, 1.0), 0.01, 1.0);
+    }
+    return std::min(took_us, own_share_ * usual_us);
+}
+
+void Rest::note_refresh(Microseconds took_us, int64_t commits, Microseconds now, Microseconds longest_us)
+{
+    const bool is_hot = commits >= many_commits;
+    const Microseconds divisor = is_hot ? 32 : 2;
+    const Microseconds own = static_cast<Microseconds>(own_us(static_cast<double>(took_us), static_cast<double>(commits)));
+    Microseconds passed = std::clamp<Microseconds>(now - as_of_, 0, 3600 * second_us);
+    credit_us_ = std::min(is_hot ? 0 : most_us, credit_us_ + passed / divisor) - (is_hot ? own : took_us);
+    as_of_ = now;
+    until_ = 0;
+    fruitless_ = 0;
+    if (credit_us_ < 0) {
+        Microseconds rest_us = std::min(-credit_us_ * divisor, longest_us);
+        if (is_hot && ++rests_ % 4 == 0)
+            rest_us = 0;
+        /* What the longest rest does not pay back is let off: an old debt must not slow down what is quick again. */
+        credit_us_ = -rest_us / divisor;
+        until_ = now + rest_us;
+    }
+}
+
+void Rest::note_fruitless(Microseconds now, Microseconds longest_us)
+{
+    fruitless_ = std::min(fruitless_ + 1, 20);
+    until_ = std::max(until_, now + std::min(Microseconds{500} << fruitless_, longest_us));
+}
+
+} // namespace pgtrickle::scheduler

@@ -1,0 +1,217 @@
+#include "storage/apply/apply_full.hpp"
+
+#include "pg/versions/versions.hpp"
+
+#include <algorithm>
+
+extern "C" {
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "storage/bufmgr.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pgtrickle::storage {
+
+namespace {
+
+struct FillReceiver {
+    DestReceiver receiver; /* must be first */
+    Arrangement *arrangement;
+    Emitter *emitter;
+    BulkInsertState bulk;
+    MemoryContext row_context;
+};
+
+FillReceiver *fill_of(DestReceiver *receiver)
+{
+    return reinterpret_cast<FillReceiver *>(receiver);
+}
+
+extern "C" bool receive_row(TupleTableSlot *slot, DestReceiver *receiver)
+{
+    FillReceiver *fill = fill_of(receiver);
+    Arrangement *arrangement = fill->arrangement;
+    slot_getallattrs(slot);
+    MemoryContext previous = MemoryContextSwitchTo(fill->row_context);
+    gather_identity(arrangement, slot->tts_values, slot->tts_isnull);
+    int count = arrangement->facts.column_count;
+    TupleTableSlot *row = arrangement->write_slot;
+    ExecClearTuple(row);
+    memcpy(row->tts_values, slot->tts_values, sizeof(Datum) * count);
+    memcpy(row->tts_isnull, slot->tts_isnull, sizeof(bool) * count);
+    row->tts_values[count] =
+        Int64GetDatum(arrangement->identity.hash(arrangement->identity_values, arrangement->identity_nulls));
+    row->tts_isnull[count] = false;
+    ExecStoreVirtualTuple(row);
+    table_tuple_insert(arrangement->heap, row, GetCurrentCommandId(true), 0, fill->bulk);
+    emit(fill->emitter, slot->tts_values, slot->tts_isnull, 1);
+    MemoryContextSwitchTo(previous);
+    MemoryContextReset(fill->row_context);
+    return true;
+}
+
+extern "C" void start_fill(DestReceiver *receiver, int, TupleDesc type)
+{
+    Arrangement *arrangement = fill_of(receiver)->arrangement;
+    if (type->natts != arrangement->facts.column_count)
+        elog(ERROR, "a full statement delivers %d columns instead of %d", type->natts,
+             arrangement->facts.column_count);
+    for (int i = 0; i < type->natts; i++)
+        if (TupleDescAttr(type, i)->atttypid != TupleDescAttr(arrangement->descriptor, i)->atttypid)
+            elog(ERROR, "a full statement delivers column \"%s\" with type %s instead of %s",
+                 NameStr(TupleDescAttr(arrangement->descriptor, i)->attname),
+                 format_type_be(TupleDescAttr(type, i)->atttypid),
+                 format_type_be(TupleDescAttr(arrangement->descriptor, i)->atttypid));
+}
+
+extern "C" void end_fill(DestReceiver *receiver)
+{
+    FreeBulkInsertState(fill_of(receiver)->bulk);
+}
+
+extern "C" void destroy_fill(DestReceiver *)
+{
+}
+
+/* The stored rows, sorted by hash: all physical columns, then the row's address. */
+DeltaSort *sort_stored_rows(Arrangement *arrangement, const int *positions)
+{
+    int count = arrangement->facts.column_count;
+    TupleDesc descriptor = CreateTemplateTupleDesc(count + 1);
+    for (int i = 1; i <= count; i++)
+        TupleDescCopyEntry(descriptor, i, arrangement->descriptor, i);
+    TupleDescInitEntry(descriptor, count + 1, "ctid", TIDOID, -1, 0);
+    DeltaSort *sort = begin_delta_sort(descriptor, &arrangement->identity, positions);
+    auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
+    auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 1)));
+    TableScanDesc scan = table_beginscan(arrangement->heap, GetActiveSnapshot(), 0, nullptr);
+    while (table_scan_getnextslot(scan, ForwardScanDirection, arrangement->found)) {
+        CHECK_FOR_INTERRUPTS();
+        slot_getallattrs(arrangement->found);
+        memcpy(values, arrangement->found->tts_values, sizeof(Datum) * count);
+        memcpy(nulls, arrangement->found->tts_isnull, sizeof(bool) * count);
+        values[count] = PointerGetDatum(&arrangement->found->tts_tid);
+        nulls[count] = false;
+        put_row(sort, values, nulls);
+    }
+    table_endscan(scan);
+    ExecClearTuple(arrangement->found);
+    finish_rows(sort);
+    return sort;
+}
+
+struct StoredRow {
+    KeptRow row;
+    bool is_matched;
+    StoredRow *next;
+};
+
+/* Among the stored rows of one hash, an unmatched one that is the same row as `slot`; one
+ * whose whole content is equal is preferred, so that equal copies are left alone. */
+StoredRow *match(Arrangement *arrangement, StoredRow *stored, TupleTableSlot *slot)
+{
+    gather_identity(arrangement, slot->tts_values, slot->tts_isnull);
+    int count = arrangement->identity.count();
+    auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
+    auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 1)));
+    memcpy(values, arrangement->identity_values, sizeof(Datum) * count);
+    memcpy(nulls, arrangement->identity_nulls, sizeof(bool) * count);
+    for (; stored != nullptr; stored = stored->next) {
+        if (stored->is_matched)
+            continue;
+        gather_identity(arrangement, stored->row.values, stored->row.nulls);
+        if (arrangement->identity.is_same(arrangement->identity_values, arrangement->identity_nulls, values, nulls))
+            return stored;
+    }
+    return nullptr;
+}
+
+/* Presents a kept stored row as arrangement->found would be. */
+TupleTableSlot *as_slot(Arrangement *arrangement, TupleTableSlot *slot, const StoredRow *stored)
+{
+    int count = arrangement->facts.column_count;
+    ExecClearTuple(slot);
+    memset(slot->tts_isnull, true, sizeof(bool) * (count + 1));
+    memcpy(slot->tts_values, stored->row.values, sizeof(Datum) * count);
+    memcpy(slot->tts_isnull, stored->row.nulls, sizeof(bool) * count);
+    ExecStoreVirtualTuple(slot);
+    slot->tts_tid = *reinterpret_cast<ItemPointer>(DatumGetPointer(stored->row.values[count]));
+    return slot;
+}
+
+} // namespace
+
+DestReceiver *begin_fill(Arrangement *arrangement, Emitter *emitter)
+{
+    auto *fill = static_cast<FillReceiver *>(palloc0(sizeof(FillReceiver)));
+    fill->receiver = {receive_row, start_fill, end_fill, destroy_fill, DestTuplestore};
+    fill->arrangement = arrangement;
+    fill->emitter = emitter;
+    fill->bulk = GetBulkInsertState();
+    fill->row_context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle fill row", ALLOCSET_DEFAULT_SIZES);
+    return &fill->receiver;
+}
+
+void build_indexes(Oid heap)
+{
+    rebuild_indexes(heap);
+    CommandCounterIncrement();
+}
+
+bool is_new_heap(Relation heap)
+{
+    return heap->rd_createSubid != InvalidSubTransactionId && RelationGetNumberOfBlocks(heap) == 0;
+}
+
+void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter, mailbox::Progress *progress)
+{
+    int identity_count = arrangement->identity.count();
+    auto *positions = static_cast<int *>(palloc(sizeof(int) * (identity_count + 1)));
+    for (int i = 0; i < identity_count; i++)
+        positions[i] = arrangement->facts.layout == RowLayout::rows ? i : arrangement->facts.key[i];
+    DeltaSort *stored_rows = sort_stored_rows(arrangement, positions);
+    TupleTableSlot *stored_slot = MakeSingleTupleTableSlot(arrangement->descriptor, &TTSOpsVirtual);
+    MemoryContext run_context =
+        AllocSetContextCreate(CurrentMemoryContext, "pg_trickle rows of one hash", ALLOCSET_DEFAULT_SIZES);
+    bool has_stored = next_row(stored_rows);
+    bool has_new = next_row(rows);
+    while (has_stored || has_new) {
+        CHECK_FOR_INTERRUPTS();
+        MemoryContext previous = MemoryContextSwitchTo(run_context);
+        int64 hash = !has_stored  ? hash_of_row(rows)
+                     : !has_new   ? hash_of_row(stored_rows)
+                                  : std::min(hash_of_row(rows), hash_of_row(stored_rows));
+        StoredRow *stored = nullptr;
+        for (; has_stored && hash_of_row(stored_rows) == hash; has_stored = next_row(stored_rows)) {
+            auto *one = static_cast<StoredRow *>(palloc(sizeof(StoredRow)));
+            *one = {keep_row(stored_rows->slot), false, stored};
+            stored = one;
+        }
+        StoredRow *unmatched = stored;
+        for (; has_new && hash_of_row(rows) == hash; has_new = next_row(rows)) {
+            /* Equal copies match from the front of the list, which keeps this linear. */
+            while (unmatched != nullptr && unmatched->is_matched)
+                unmatched = unmatched->next;
+            StoredRow *same = match(arrangement, unmatched, rows->slot);
+            if (same != nullptr)
+                same->is_matched = true;
+            if (progress != nullptr)
+                progress->count();
+            replace_row(arrangement, same != nullptr ? as_slot(arrangement, stored_slot, same) : nullptr,
+                        rows->slot->tts_values, rows->slot->tts_isnull, hash, emitter);
+        }
+        for (; stored != nullptr; stored = stored->next)
+            if (!stored->is_matched)
+                replace_row(arrangement, as_slot(arrangement, stored_slot, stored), nullptr, nullptr, hash, emitter);
+        MemoryContextSwitchTo(previous);
+        MemoryContextReset(run_context);
+    }
+    ExecDropSingleTupleTableSlot(stored_slot);
+    end_delta_sort(stored_rows);
+    MemoryContextDelete(run_context);
+}
+
+} // namespace pgtrickle::storage

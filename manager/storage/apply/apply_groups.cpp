@@ -1,0 +1,163 @@
+#include "storage/apply/apply_groups.hpp"
+
+extern "C" {
+#include "executor/executor.h"
+}
+
+namespace pgtrickle::storage {
+
+namespace {
+
+bool is_same_prefix(const Arrangement *arrangement, int count, const TupleTableSlot *stored, const Datum *values,
+                    const bool *nulls)
+{
+    for (int i = 0; i < count; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(arrangement->descriptor, i);
+        if (!is_same_image(stored->tts_values[i], stored->tts_isnull[i], values[i], nulls[i], attribute->attbyval,
+                           attribute->attlen))
+            return false;
+    }
+    return true;
+}
+
+bool is_found(Arrangement *arrangement, const Datum *key_values, const bool *key_nulls)
+{
+    gather_identity(arrangement, arrangement->found->tts_values, arrangement->found->tts_isnull);
+    return arrangement->identity.is_same(arrangement->identity_values, arrangement->identity_nulls, key_values, key_nulls);
+}
+
+/* The stored row of the key that leads `values` (in the order of the delta), or NULL. A key has one row. */
+TupleTableSlot *find_group(Arrangement *arrangement, int64 hash, const Datum *key_values, const bool *key_nulls)
+{
+    if (find_known(arrangement, hash) && is_found(arrangement, key_values, key_nulls))
+        return arrangement->found;
+    start_lookup(arrangement, hash);
+    while (next_with_hash(arrangement))
+        if (is_found(arrangement, key_values, key_nulls))
+            return arrangement->found;
+    return nullptr;
+}
+
+bool evaluate_condition(ExprState *state, ExprContext *context)
+{
+    bool is_null;
+    Datum value = ExecEvalExprSwitchContext(state, context, &is_null);
+    return !is_null && DatumGetBool(value);
+}
+
+void project_into(ProjectionInfo *projection, const int *targets, int count, TupleTableSlot *row)
+{
+    TupleTableSlot *result = ExecProject(projection);
+    for (int i = 0; i < count; i++) {
+        row->tts_values[targets[i]] = result->tts_values[i];
+        row->tts_isnull[targets[i]] = result->tts_isnull[i];
+    }
+}
+
+/* program->merged := merge(stored, delta row). Keys keep their stored image. */
+void merge(Arrangement *arrangement, GroupProgram *program, TupleTableSlot *stored, TupleTableSlot *delta_row)
+{
+    TupleTableSlot *merged = program->merged;
+    ExecClearTuple(merged);
+    memset(merged->tts_isnull, true, sizeof(bool) * merged->tts_tupleDescriptor->natts);
+    int key_count = arrangement->facts.key_count;
+    for (int i = 0; i < key_count; i++) {
+        int position = arrangement->facts.key[i];
+        merged->tts_values[position] = stored != nullptr ? stored->tts_values[position] : delta_row->tts_values[i];
+        merged->tts_isnull[position] = stored != nullptr ? stored->tts_isnull[position] : delta_row->tts_isnull[i];
+    }
+    project_into(program->states, program->state_targets, program->state_count, merged);
+    ExecStoreVirtualTuple(merged);
+}
+
+void finish(GroupProgram *program)
+{
+    program->context->ecxt_scantuple = program->merged;
+    if (program->finals != nullptr)
+        project_into(program->finals, program->final_targets, program->final_count, program->merged);
+}
+
+/* Handles one row of the delta; false: inconsistent. */
+bool apply_group(Arrangement *arrangement, GroupProgram *program, DeltaSort *delta, Emitter *emitter, Touched *touched)
+{
+    int64 hash = hash_of_row(delta);
+    TupleTableSlot *row = delta->slot;
+    TupleTableSlot *stored = find_group(arrangement, hash, row->tts_values, row->tts_isnull);
+    program->context->ecxt_outertuple = stored != nullptr ? stored : program->absent;
+    program->context->ecxt_innertuple = row;
+    merge(arrangement, program, stored, row);
+    TupleTableSlot *merged = program->merged;
+    int64 count = DatumGetInt64(merged->tts_values[arrangement->facts.count_column]);
+    if (count < 0)
+        return false;
+    if (count == 0 && arrangement->facts.key_count > 0) {
+        replace_row(arrangement, stored, nullptr, nullptr, hash, emitter);
+        return true;
+    }
+    if (program->must_recompute != nullptr && evaluate_condition(program->must_recompute, program->context)) {
+        tuplestore_putvalues(touched->keys, touched->descriptor, row->tts_values, row->tts_isnull);
+        touched->count++;
+        return true;
+    }
+    finish(program);
+    replace_row(arrangement, stored, merged->tts_values, merged->tts_isnull, hash, emitter);
+    return true;
+}
+
+} // namespace
+
+void replace_row(Arrangement *arrangement, TupleTableSlot *stored, const Datum *values, const bool *nulls, int64 hash,
+                 Emitter *emitter)
+{
+    int column_count = arrangement->facts.column_count;
+    int output_count = arrangement->facts.output_count;
+    bool is_output_same =
+        stored != nullptr && values != nullptr && is_same_prefix(arrangement, output_count, stored, values, nulls);
+    if (stored != nullptr && !is_output_same)
+        emit(emitter, stored->tts_values, stored->tts_isnull, -1);
+    if (values != nullptr && !is_output_same)
+        emit(emitter, values, nulls, 1);
+    if (stored == nullptr) {
+        if (values != nullptr)
+            insert_row(arrangement, values, nulls, hash);
+    } else if (values == nullptr) {
+        delete_row(arrangement, &stored->tts_tid);
+    } else if (!is_same_prefix(arrangement, column_count, stored, values, nulls)) {
+        update_row(arrangement, &stored->tts_tid, values, nulls, hash);
+    }
+}
+
+bool apply_groups(Arrangement *arrangement, GroupProgram *program, DeltaSort *delta, Emitter *emitter,
+                  Touched *touched)
+{
+    bool is_consistent = true;
+    while (next_row(delta)) {
+        CHECK_FOR_INTERRUPTS();
+        ResetExprContext(program->context);
+        is_consistent = apply_group(arrangement, program, delta, emitter, touched) && is_consistent;
+    }
+    ExecClearTuple(program->merged);
+    ResetExprContext(program->context);
+    return is_consistent;
+}
+
+bool apply_recomputed(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter, const Touched *touched)
+{
+    int64 seen = 0;
+    auto *key_values = static_cast<Datum *>(palloc(sizeof(Datum) * (arrangement->facts.key_count + 1)));
+    auto *key_nulls = static_cast<bool *>(palloc(sizeof(bool) * (arrangement->facts.key_count + 1)));
+    while (next_row(rows)) {
+        CHECK_FOR_INTERRUPTS();
+        for (int i = 0; i < arrangement->facts.key_count; i++) {
+            key_values[i] = rows->slot->tts_values[arrangement->facts.key[i]];
+            key_nulls[i] = rows->slot->tts_isnull[arrangement->facts.key[i]];
+        }
+        TupleTableSlot *stored = find_group(arrangement, hash_of_row(rows), key_values, key_nulls);
+        replace_row(arrangement, stored, rows->slot->tts_values, rows->slot->tts_isnull, hash_of_row(rows), emitter);
+        seen++;
+    }
+    /* Each touched key has rows (its count is positive), so each must have come back. */
+    return seen == touched->count;
+}
+
+} // namespace pgtrickle::storage

@@ -1,0 +1,179 @@
+#include "storage/apply/arrangement.hpp"
+
+#include "pg/known_row.hpp"
+#include "pg/versions/versions.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "catalog/pg_am.h"
+#include "executor/executor.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pgtrickle::storage {
+
+namespace {
+
+/* The index on pgt_hash alone is ours; users may have added others. */
+Relation hash_index_of(Arrangement *arrangement)
+{
+    AttrNumber hash_number = arrangement->facts.column_count + 1;
+    for (int i = 0; i < arrangement->result_info->ri_NumIndices; i++) {
+        Relation index = arrangement->result_info->ri_IndexRelationDescs[i];
+        Form_pg_index form = index->rd_index;
+        if (form->indnatts == 1 && form->indkey.values[0] == hash_number && index->rd_rel->relam == BTREE_AM_OID &&
+            form->indisvalid && RelationGetIndexPredicate(index) == NIL)
+            return index;
+    }
+    elog(ERROR, "arrangement \"%s\" has no index on its hash", RelationGetRelationName(arrangement->heap));
+}
+
+void fill_write_slot(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash)
+{
+    TupleTableSlot *slot = arrangement->write_slot;
+    int count = arrangement->facts.column_count;
+    ExecClearTuple(slot);
+    memcpy(slot->tts_values, values, sizeof(Datum) * count);
+    memcpy(slot->tts_isnull, nulls, sizeof(bool) * count);
+    slot->tts_values[count] = Int64GetDatum(hash);
+    slot->tts_isnull[count] = false;
+    ExecStoreVirtualTuple(slot);
+}
+
+void insert_index_entries(Arrangement *arrangement, IndexesToUpdate indexes)
+{
+    if (arrangement->result_info->ri_NumIndices == 0)
+        return;
+    insert_index_tuples(arrangement->result_info, arrangement->write_slot, arrangement->executor_state, indexes);
+    ResetPerTupleExprContext(arrangement->executor_state);
+}
+
+/* Groups alone have one row a key, and versions of it. */
+void note_written(Arrangement *arrangement, int64 hash)
+{
+    if (arrangement->facts.layout == RowLayout::groups)
+        note_row(arrangement->heap, static_cast<uint64>(hash), &arrangement->write_slot->tts_tid);
+}
+
+[[noreturn]] void concurrent_write(Arrangement *arrangement)
+{
+    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                    errmsg("storage of a stream table was changed by a concurrent refresh"),
+                    errdetail("A row of \"%s\" is newer than the snapshot of this transaction.",
+                              RelationGetRelationName(arrangement->heap)),
+                    errhint("Retry the transaction.")));
+}
+
+} // namespace
+
+Arrangement *open_arrangement(Oid heap, const StepFacts &facts)
+{
+    auto *arrangement = static_cast<Arrangement *>(palloc0(sizeof(Arrangement)));
+    arrangement->facts = facts;
+    arrangement->heap = table_open(heap, RowExclusiveLock);
+    arrangement->descriptor = RelationGetDescr(arrangement->heap);
+    if (arrangement->descriptor->natts != facts.column_count + 1)
+        elog(ERROR, "arrangement \"%s\" does not have the columns of its program",
+             RelationGetRelationName(arrangement->heap));
+    arrangement->identity = facts.layout == RowLayout::rows
+                                ? Identity::of_image(arrangement->descriptor, facts.column_count)
+                                : Identity::of_key(arrangement->descriptor, facts.key, facts.key_count);
+    arrangement->executor_state = CreateExecutorState();
+    arrangement->result_info = makeNode(ResultRelInfo);
+    InitResultRelInfo(arrangement->result_info, arrangement->heap, 0, nullptr, 0);
+    ExecOpenIndices(arrangement->result_info, false);
+    Relation index = hash_index_of(arrangement);
+    arrangement->scan = index_beginscan(arrangement->heap, index, GetActiveSnapshot(), 1, 0);
+    arrangement->found = table_slot_create(arrangement->heap, nullptr);
+    arrangement->write_slot = MakeSingleTupleTableSlot(arrangement->descriptor, &TTSOpsVirtual);
+    arrangement->identity_values = static_cast<Datum *>(palloc(sizeof(Datum) * (facts.column_count + 1)));
+    arrangement->identity_nulls = static_cast<bool *>(palloc(sizeof(bool) * (facts.column_count + 1)));
+    return arrangement;
+}
+
+void close_arrangement(Arrangement *arrangement)
+{
+    ExecDropSingleTupleTableSlot(arrangement->found);
+    ExecDropSingleTupleTableSlot(arrangement->write_slot);
+    index_endscan(arrangement->scan);
+    ExecCloseIndices(arrangement->result_info);
+    FreeExecutorState(arrangement->executor_state);
+    table_close(arrangement->heap, NoLock);
+}
+
+void gather_identity(Arrangement *arrangement, const Datum *values, const bool *nulls)
+{
+    const StepFacts &facts = arrangement->facts;
+    if (facts.layout == RowLayout::rows) {
+        memcpy(arrangement->identity_values, values, sizeof(Datum) * facts.column_count);
+        memcpy(arrangement->identity_nulls, nulls, sizeof(bool) * facts.column_count);
+        return;
+    }
+    for (int i = 0; i < facts.key_count; i++) {
+        arrangement->identity_values[i] = values[facts.key[i]];
+        arrangement->identity_nulls[i] = nulls[facts.key[i]];
+    }
+}
+
+void start_lookup(Arrangement *arrangement, int64 hash)
+{
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(hash));
+    index_rescan(arrangement->scan, &key, 1, nullptr, 0);
+}
+
+bool next_with_hash(Arrangement *arrangement)
+{
+    if (!index_getnext_slot(arrangement->scan, ForwardScanDirection, arrangement->found))
+        return false;
+    slot_getallattrs(arrangement->found);
+    return true;
+}
+
+bool find_known(Arrangement *arrangement, int64 hash)
+{
+    if (!fetch_known_row(arrangement->heap, static_cast<uint64>(hash), GetActiveSnapshot(), arrangement->found))
+        return false;
+    slot_getallattrs(arrangement->found);
+    return DatumGetInt64(arrangement->found->tts_values[arrangement->facts.column_count]) == hash;
+}
+
+void insert_row(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash)
+{
+    fill_write_slot(arrangement, values, nulls, hash);
+    table_tuple_insert(arrangement->heap, arrangement->write_slot, GetCurrentCommandId(true), 0, nullptr);
+    insert_index_entries(arrangement, all_indexes);
+    note_written(arrangement, hash);
+}
+
+void update_row(Arrangement *arrangement, ItemPointer tid, const Datum *values, const bool *nulls, int64 hash)
+{
+    TM_FailureData failure;
+    LockTupleMode lock_mode;
+    IndexesToUpdate indexes;
+    fill_write_slot(arrangement, values, nulls, hash);
+    TM_Result result =
+        table_tuple_update(arrangement->heap, tid, arrangement->write_slot, GetCurrentCommandId(true),
+                           GetActiveSnapshot(), InvalidSnapshot, true, &failure, &lock_mode, &indexes);
+    if (result != TM_Ok)
+        concurrent_write(arrangement);
+    if (indexes != no_indexes)
+        insert_index_entries(arrangement, indexes);
+    note_written(arrangement, hash);
+}
+
+void delete_row(Arrangement *arrangement, ItemPointer tid)
+{
+    TM_FailureData failure;
+    TM_Result result = table_tuple_delete(arrangement->heap, tid, GetCurrentCommandId(true), GetActiveSnapshot(),
+                                          InvalidSnapshot, true, &failure, false);
+    if (result != TM_Ok)
+        concurrent_write(arrangement);
+}
+
+} // namespace pgtrickle::storage

@@ -1,0 +1,53 @@
+/*
+ * When two rows of an arrangement are the same row.
+ *
+ * Layout rows: all value columns have the same *image* (the detoasted bytes). Layout
+ * groups: the key columns are equal under their types' own equality, NULL being equal to
+ * NULL. Either way the identity's 64-bit hash is kept in the hidden column pgt_hash, with
+ * a plain btree on it: a hash, because a value can be too long for a btree entry and
+ * because every type has an image. Equal rows have equal hashes; different rows may have
+ * them too, so every look-up rechecks with is_same().
+ *
+ * All functions are PostgreSQL frames: they may ereport.
+ */
+#pragma once
+
+#include "pg/versions/postgres.hpp"
+
+extern "C" {
+#include "executor/tuptable.h"
+}
+
+namespace pgtrickle::storage {
+
+struct IdentityColumn {
+    int16 typlen;
+    bool typbyval;
+    Oid collation;
+    FmgrInfo *equal;  /* NULL: by image */
+    FmgrInfo *hash;   /* NULL: by image */
+    bool is_extended; /* hash takes a seed */
+    bool is_hashed;   /* false: equal values have nothing in common that could be hashed */
+};
+
+class Identity {
+  public:
+    /* By image over the first `count` columns of `descriptor`. Allocates in the current context. */
+    static Identity of_image(TupleDesc descriptor, int count);
+    /* By equality over the `count` columns at `positions` (0-based). */
+    static Identity of_key(TupleDesc descriptor, const int *positions, int count);
+
+    /* `values`/`isnull` are indexed by position in the identity: 0 … count-1. */
+    int64 hash(const Datum *values, const bool *isnull) const;
+    bool is_same(const Datum *a, const bool *a_null, const Datum *b, const bool *b_null) const;
+    int count() const { return count_; }
+
+  private:
+    IdentityColumn *columns_ = nullptr;
+    int count_ = 0;
+};
+
+/* Whether two values have the same image; NULLs are the same. */
+bool is_same_image(Datum a, bool a_null, Datum b, bool b_null, bool typbyval, int16 typlen);
+
+} // namespace pgtrickle::storage

@@ -1,0 +1,145 @@
+/*
+ * A function is taken for total if it is PostgreSQL's own and leakproof, which excludes errors that depend on its arguments,
+ * or is in a list here. A function of a user is not, whatever it is declared as: its body can be replaced.
+ *
+ * Why those of the list are total:
+ *   lower, upper     a text is valid in the encoding of the database, which that of the locale is held to; which collation it
+ *                    has does not depend on the values;
+ *   lengths, trims,
+ *   concatenation    count and copy characters;
+ *   integer, uuid → text  every value has a text;
+ *   timestamp::date  every timestamp is a day's, and a date has a wider range;
+ *   jsonb ->> text   is NULL where there is no such field, or no object; what is there has a text;
+ *   x / c, x % c     of integers, c a constant other than 0 and -1: neither division by zero nor overflow.
+ */
+#include "translate/check/can_fail.hpp"
+
+#include "pg/walker.hpp"
+
+extern "C" {
+#include "nodes/nodeFuncs.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+}
+
+#include <algorithm>
+#include <iterator>
+
+namespace pgtrickle::translate {
+
+namespace {
+
+constexpr Oid total_functions[] = {
+    F_LOWER_TEXT,      F_UPPER_TEXT,      F_LENGTH_TEXT,       F_CHAR_LENGTH_TEXT, F_CHARACTER_LENGTH_TEXT,
+    F_OCTET_LENGTH_TEXT, F_BTRIM_TEXT,    F_BTRIM_TEXT_TEXT,   F_LTRIM_TEXT,       F_LTRIM_TEXT_TEXT,
+    F_RTRIM_TEXT,      F_RTRIM_TEXT_TEXT, F_TEXTCAT,           F_DATE_TIMESTAMP,   F_JSONB_OBJECT_FIELD_TEXT,
+};
+
+constexpr Oid divisions[] = {
+    F_INT2DIV,  F_INT4DIV,  F_INT8DIV,  F_INT24DIV, F_INT42DIV, F_INT28DIV,
+    F_INT82DIV, F_INT48DIV, F_INT84DIV, F_INT2MOD,  F_INT4MOD,  F_INT8MOD,
+};
+
+constexpr Oid widenings[] = {F_INT8_INT4, F_INT8_INT2, F_INT4_INT2};
+
+bool is_among(const Oid *first, const Oid *last, Oid function)
+{
+    return std::find(first, last, function) != last;
+}
+
+bool is_partial(Oid function, void *)
+{
+    return function >= FirstNormalObjectId ||
+           !(get_func_leakproof(function) || is_among(std::begin(total_functions), std::end(total_functions), function));
+}
+
+/* The constant of an integer type that `node` is, perhaps of a wider type than it was written as; or null. */
+const Const *integer_constant(Node *node)
+{
+    while (IsA(node, FuncExpr) && is_among(std::begin(widenings), std::end(widenings), castNode(FuncExpr, node)->funcid))
+        node = static_cast<Node *>(linitial(castNode(FuncExpr, node)->args));
+    return IsA(node, Const) ? castNode(Const, node) : nullptr;
+}
+
+int64 integer_of(const Const *constant)
+{
+    switch (constant->consttype) {
+    case INT2OID:
+        return DatumGetInt16(constant->constvalue);
+    case INT4OID:
+        return DatumGetInt32(constant->constvalue);
+    case INT8OID:
+        return DatumGetInt64(constant->constvalue);
+    default:
+        return 0;
+    }
+}
+
+bool is_division_by_constant(Node *node)
+{
+    if (!IsA(node, OpExpr))
+        return false;
+    auto *operation = castNode(OpExpr, node);
+    set_opfuncid(operation);
+    if (!is_among(std::begin(divisions), std::end(divisions), operation->opfuncid))
+        return false;
+    const Const *divisor = integer_constant(static_cast<Node *>(lsecond(operation->args)));
+    return divisor != nullptr && (divisor->constisnull || (integer_of(divisor) != 0 && integer_of(divisor) != -1));
+}
+
+bool is_total_text(Node *node)
+{
+    if (!IsA(node, CoerceViaIO) || castNode(CoerceViaIO, node)->resulttype != TEXTOID)
+        return false;
+    const Oid given = exprType(reinterpret_cast<Node *>(castNode(CoerceViaIO, node)->arg));
+    return given == INT2OID || given == INT4OID || given == INT8OID || given == UUIDOID;
+}
+
+/* Nodes that call no function of the catalog are listed if they cannot raise an error themselves. */
+bool finds_partial(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    switch (nodeTag(node)) {
+    case T_List:
+    case T_Param:
+    case T_Const:
+    case T_OpExpr:
+    case T_DistinctExpr:
+    case T_NullIfExpr:
+    case T_FuncExpr:
+    case T_ScalarArrayOpExpr:
+    case T_BoolExpr:
+    case T_RelabelType:
+    case T_CollateExpr:
+    case T_CaseExpr:
+    case T_CaseWhen:
+    case T_CaseTestExpr:
+    case T_CoalesceExpr:
+    case T_NullTest:
+    case T_BooleanTest:
+        break;
+    case T_CoerceViaIO:
+        if (!is_total_text(node))
+            return true;
+        return walk_expression(node, finds_partial, context);
+    case T_ArrayExpr:
+        if (castNode(ArrayExpr, node)->multidims) /* of elements that must have one length */
+            return true;
+        break;
+    default:
+        return true;
+    }
+    if (!is_division_by_constant(node) && check_functions_in_node(node, is_partial, context))
+        return true;
+    return walk_expression(node, finds_partial, context);
+}
+
+} // namespace
+
+bool may_fail(Node *node)
+{
+    return finds_partial(node, nullptr);
+}
+
+} // namespace pgtrickle::translate

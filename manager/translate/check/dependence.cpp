@@ -1,0 +1,370 @@
+/* Every function of this file is a PostgreSQL frame, but for those of translate.hpp at its end. */
+#include "translate/check/dependence.hpp"
+
+#include "translate/check/anonymous_rows.hpp"
+#include "translate/check/known_function.hpp"
+#include "translate/check/time_text.hpp"
+#include "translate/check/rewrite.hpp"
+#include "translate/level/source.hpp"
+#include "translate/translate.hpp"
+#include "pg/versions/versions_json.hpp"
+#include "pg/walker.hpp"
+
+extern "C" {
+#include "access/sysattr.h"
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "catalog/pg_aggregate.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::translate {
+
+namespace {
+
+struct Search {
+    Dependence found;
+    Query *query;
+    const AnonymousRows *anonymous_rows; /* of `query`; null until they are asked for */
+    Node *node; /* whose functions are being looked at */
+    const RangeTblFunction *from_item; /* the last one seen of a FROM clause */
+};
+
+enum class Direction { input, output };
+
+void note_function(Search *search, Oid function, Direction direction, Oid contained_in);
+
+void note_restless(Search *search, Restless restless, Oid function)
+{
+    if (restless <= search->found.restless)
+        return;
+    search->found.restless = restless;
+    search->found.function = function;
+    search->found.node = search->node;
+    search->found.location = exprLocation(search->node);
+    search->found.is_user_function = function >= FirstNormalObjectId;
+}
+
+/* What printing or reading a value of `type` depends on. */
+void note_type(Search *search, Oid type, Direction direction)
+{
+    Oid function;
+    Oid parameter;
+    bool is_varlena;
+
+    if (get_typtype(type) == TYPTYPE_PSEUDO && type != RECORDOID && type != RECORDARRAYOID)
+        return;
+    if (direction == Direction::output)
+        getTypeOutputInfo(type, &function, &is_varlena);
+    else
+        getTypeInputInfo(type, &function, &parameter);
+    note_function(search, function, direction, type);
+}
+
+/* An anonymous row has an output, and no input. */
+void note_anonymous_row(Search *search, Direction direction)
+{
+    ListCell *cell;
+
+    if (direction == Direction::input)
+        return;
+    if (search->anonymous_rows == nullptr) {
+        auto *rows = static_cast<AnonymousRows *>(palloc(sizeof(AnonymousRows)));
+        *rows = anonymous_rows_of(search->query);
+        search->anonymous_rows = rows;
+    }
+    foreach (cell, search->anonymous_rows->types)
+        note_type(search, lfirst_oid(cell), direction);
+    if (!search->anonymous_rows->are_known) {
+        search->found.settings |= all_settings;
+        note_restless(search, Restless::unknown, F_RECORD_OUT);
+    }
+}
+
+/* The types inside of an array, range, domain or row. */
+void note_contents(Search *search, Oid type, Direction direction)
+{
+    const Oid element = get_element_type(type);
+    if (OidIsValid(element)) {
+        note_type(search, element, direction);
+    } else if (get_typtype(type) == TYPTYPE_DOMAIN) {
+        note_type(search, getBaseType(type), direction);
+    } else if (type_is_range(type)) {
+        note_type(search, get_range_subtype(type), direction);
+    } else if (type_is_multirange(type)) {
+        note_type(search, get_range_subtype(get_multirange_range(type)), direction);
+    } else if (type == RECORDOID) {
+        note_anonymous_row(search, direction);
+    } else if (type_is_rowtype(type)) {
+        TupleDesc descriptor = lookup_rowtype_tupdesc_domain(type, -1, false);
+        for (int i = 0; i < descriptor->natts; i++) {
+            if (!TupleDescAttr(descriptor, i)->attisdropped)
+                note_type(search, TupleDescAttr(descriptor, i)->atttypid, direction);
+        }
+        ReleaseTupleDesc(descriptor);
+    }
+}
+
+List *arguments_of(Node *node)
+{
+    if (IsA(node, FuncExpr))
+        return castNode(FuncExpr, node)->args;
+    if (IsA(node, OpExpr))
+        return castNode(OpExpr, node)->args;
+    if (IsA(node, Aggref))
+        return castNode(Aggref, node)->args;
+    if (IsA(node, WindowFunc))
+        return castNode(WindowFunc, node)->args;
+    return NIL;
+}
+
+/* The values are written as text. */
+void note_printed(Search *search, List *values)
+{
+    ListCell *cell;
+
+    foreach (cell, values) {
+        auto *argument = static_cast<Node *>(lfirst(cell));
+        if (IsA(argument, TargetEntry))
+            argument = reinterpret_cast<Node *>(castNode(TargetEntry, argument)->expr);
+        note_type(search, exprType(argument), Direction::output);
+    }
+}
+
+void note_read_columns(Search *search, List *types)
+{
+    ListCell *cell;
+
+    foreach (cell, types)
+        note_type(search, lfirst_oid(cell), Direction::input);
+}
+
+/* Columns are read from text: those of a FROM item's definition, or of the type returned. */
+void note_columns(Search *search, Oid function)
+{
+    const RangeTblFunction *item = search->from_item;
+    const Oid type = exprType(search->node);
+    if (type != RECORDOID) {
+        note_type(search, type, Direction::input);
+    } else if (item != nullptr && item->funcexpr == search->node && item->funccoltypes != NIL) {
+        note_read_columns(search, item->funccoltypes);
+    } else {
+        note_restless(search, Restless::unknown, function);
+    }
+}
+
+/* Nobody sees what a function does that is neither ours nor compiled. */
+bool is_opaque(Oid function)
+{
+    if (function < FirstNormalObjectId)
+        return false;
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for function %u", function);
+    const Oid language = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang;
+    ReleaseSysCache(tuple);
+    return language != INTERNALlanguageId && language != ClanguageId;
+}
+
+/*
+ * A function of a user that takes values of any type: it is declared for none of them, and what it does with any is to write it
+ * as text (hstore(record) is declared IMMUTABLE).
+ */
+bool takes_any_type(Oid function)
+{
+    Oid *types;
+    int count;
+
+    if (function < FirstNormalObjectId)
+        return false;
+    (void)get_func_signature(function, &types, &count);
+    return std::any_of(types, types + count,
+                       [](Oid type) { return type == ANYOID || type == RECORDOID || IsPolymorphicType(type); });
+}
+
+/* The catalog's word for a user's aggregate says nothing: what its functions do counts. */
+void note_aggregate(Search *search, Oid function)
+{
+    HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return;
+    auto *form = reinterpret_cast<Form_pg_aggregate>(GETSTRUCT(tuple));
+    for (Oid part : {static_cast<Oid>(form->aggtransfn), static_cast<Oid>(form->aggfinalfn)}) {
+        if (OidIsValid(part))
+            note_function(search, part, Direction::output, InvalidOid);
+    }
+    ReleaseSysCache(tuple);
+}
+
+void note_function(Search *search, Oid function, Direction direction, Oid contained_in)
+{
+    if (function >= FirstNormalObjectId)
+        note_aggregate(search, function);
+    const KnownFunction *known = known_function(function);
+    const char volatility = func_volatile(function);
+
+    /* Users call IMMUTABLE what reads settings all the same, for an index on it. */
+    if (is_opaque(function))
+        search->found.settings |= all_settings;
+    if (takes_any_type(function))
+        note_printed(search, arguments_of(search->node));
+    if (volatility == PROVOLATILE_VOLATILE) {
+        note_restless(search, Restless::is_volatile, function);
+    } else if (known == nullptr) {
+        if (volatility == PROVOLATILE_STABLE)
+            note_restless(search, Restless::unknown, function);
+    } else {
+        search->found.settings |= known->settings;
+        if (known->beyond == Beyond::now)
+            note_restless(search, Restless::now, function);
+        else if (known->beyond == Beyond::words)
+            note_restless(search, Restless::words, function);
+        else if (known->beyond == Beyond::arguments)
+            note_printed(search, arguments_of(search->node));
+        else if (known->beyond == Beyond::columns)
+            note_columns(search, function);
+        else if (known->beyond == Beyond::contents && OidIsValid(contained_in))
+            note_contents(search, contained_in, direction);
+    }
+}
+
+/* What reading a text as a value depends on; not on the clock if the text has been looked at. */
+void note_read(Search *search, const CoerceViaIO *cast)
+{
+    const Dependence before = search->found;
+    note_type(search, cast->resulttype, Direction::input);
+    if (!is_of_resting_text(cast))
+        return;
+    const unsigned settings = search->found.settings;
+    search->found = before;
+    search->found.settings = settings;
+}
+
+bool note_called(Oid function, void *context)
+{
+    note_function(static_cast<Search *>(context), function, Direction::output, InvalidOid);
+    return false;
+}
+
+bool visit(Node *node, void *context)
+{
+    auto *search = static_cast<Search *>(context);
+
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query))
+        return walk_query(castNode(Query, node), visit, context, 0);
+    search->node = node;
+    switch (nodeTag(node)) {
+    case T_CoerceViaIO:
+        note_type(search, exprType(reinterpret_cast<Node *>(castNode(CoerceViaIO, node)->arg)),
+                  Direction::output);
+        note_read(search, castNode(CoerceViaIO, node));
+        break;
+    case T_RangeTblFunction:
+        search->from_item = castNode(RangeTblFunction, node);
+        break;
+    case T_SQLValueFunction: {
+        const SQLValueFunctionOp op = castNode(SQLValueFunction, node)->op;
+        const bool is_time = op <= SVFOP_LOCALTIMESTAMP_N;
+        /* The others of them are a time of some place. */
+        if (is_time && op != SVFOP_CURRENT_TIMESTAMP && op != SVFOP_CURRENT_TIMESTAMP_N)
+            search->found.settings |= on_time_zone;
+        note_restless(search, is_time ? Restless::now : Restless::session, InvalidOid);
+        break;
+    }
+    case T_NextValueExpr:
+        note_restless(search, Restless::is_volatile, InvalidOid);
+        break;
+    case T_XmlExpr:
+        search->found.settings |= on_xml_binary | on_xml_option | on_time_zone | on_date_style |
+                                  on_interval_style | on_float_digits;
+        note_printed(search, castNode(XmlExpr, node)->named_args);
+        note_printed(search, castNode(XmlExpr, node)->args);
+        break;
+    case T_TableFunc:
+        note_read_columns(search, castNode(TableFunc, node)->coltypes);
+        break;
+    default:
+        note_printed(search, values_of_json_constructor(node));
+        (void)check_functions_in_node(node, note_called, context);
+        break;
+    }
+    return walk_expression(node, visit, context);
+}
+
+} // namespace
+
+namespace {
+
+/* Whether it reads what changes without a change that is captured: a foreign table, or ctid, xmin and their like. */
+bool reads_uncaptured(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Var))
+        return castNode(Var, node)->varattno < 0 && castNode(Var, node)->varattno != TableOidAttributeNumber;
+    if (IsA(node, RangeTblEntry)) {
+        auto *entry = castNode(RangeTblEntry, node);
+        return entry->rtekind == RTE_RELATION && is_compared(entry->relid);
+    }
+    if (IsA(node, Query))
+        return walk_query(castNode(Query, node), reads_uncaptured, context, QTW_EXAMINE_RTES_BEFORE);
+    return walk_expression(node, reads_uncaptured, context);
+}
+
+} // namespace
+
+Dependence dependence_of(Query *query)
+{
+    Search search = {{}, query, nullptr, reinterpret_cast<Node *>(query), nullptr};
+    (void)walk_query(query, visit, &search, 0);
+    return search.found;
+}
+
+const char *restless_name(const Dependence &found)
+{
+    if (!OidIsValid(found.function))
+        return IsA(found.node, NextValueExpr) ? "nextval()"
+                                              : deparse_expression(found.node, NIL, false, false);
+    const char *name = get_func_name(found.function);
+    const Oid schema = get_func_namespace(found.function);
+    if (found.function < FirstNormalObjectId)
+        return psprintf("%s()", name);
+    return psprintf("%s()", quote_qualified_identifier(get_namespace_name(schema), name));
+}
+
+std::vector<std::string> settings_of(const Query *query)
+{
+    const unsigned settings = call([&] { return dependence_of(expand_views(query)).settings; });
+    std::vector<std::string> names;
+    for (size_t i = 0; i < lengthof(recorded_settings); i++) {
+        if (settings & (1u << i))
+            names.emplace_back(recorded_settings[i]);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+Restlessness restlessness_of(const Query *query)
+{
+    const Dependence found = call([&] { return dependence_of(expand_views(query)); });
+    Restlessness answer;
+    answer.is_volatile = found.restless == Restless::is_volatile;
+    answer.is_now_dependent = found.restless != Restless::no && !answer.is_volatile;
+    if (found.restless != Restless::no)
+        answer.function = call([&] { return restless_name(found); });
+    if (call([&] { return reads_uncaptured(reinterpret_cast<Node *>(expand_views(query)), nullptr); }))
+        answer.is_now_dependent = true;
+    return answer;
+}
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,38 @@
+/*
+ * What the value of a query depends on besides its sources: functions that change by
+ * themselves, and settings.
+ */
+#pragma once
+
+#include "pg/versions/postgres.hpp"
+
+extern "C" {
+#include "nodes/parsenodes.h"
+}
+
+namespace pgtrickle::translate {
+
+enum class Restless {
+    no,
+    unknown, /* a STABLE function that may depend on anything */
+    session, /* current_user and its kin */
+    words,   /* text to a date or time: knows 'now', 'today' … */
+    now,
+    is_volatile,
+};
+
+struct Dependence {
+    unsigned settings = 0;            /* SettingBit */
+    Restless restless = Restless::no; /* the worst found */
+    Oid function = InvalidOid;        /* the first of that kind, or … */
+    Node *node = nullptr;             /* the expression that is no function of the catalog */
+    int location = -1;
+    bool is_user_function = false;
+};
+
+/* A PostgreSQL frame. `query` with its views expanded; opfuncids are filled in. */
+Dependence dependence_of(Query *query);
+/* A PostgreSQL frame: the function or construct found, printed (palloc'd). */
+const char *restless_name(const Dependence &found);
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,211 @@
+/*
+ * What no refresh mode accepts. The query is searched as it stands, where locations are
+ * known, then with its views expanded.
+ */
+#include "translate/check/relation_location.hpp"
+#include "translate/check/rewrite.hpp"
+#include "translate/translate.hpp"
+#include "pg/limit.hpp"
+#include "pg/relation_name.hpp"
+#include "pg/walker.hpp"
+
+extern "C" {
+#include "catalog/catalog.h"
+#include "catalog/pg_class.h"
+#include "mb/pg_wchar.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle::translate {
+
+namespace {
+
+enum class Ground { none, statement, row_marks, table_sample, limit, offset, system_catalog, temporary, itself };
+
+struct Search {
+    Oid self;
+    Ground ground;
+    int location;
+    Oid relid;
+};
+
+/* The functions from here to search_query() are PostgreSQL frames. */
+
+bool found(Search *search, Ground ground, int location, Oid relid)
+{
+    search->ground = ground;
+    search->location = location;
+    search->relid = relid;
+    return true;
+}
+
+bool is_ours_or_system(Oid relid)
+{
+    static const char *const schemas[] = {"information_schema", "pgtrickle", "pg_trickle_log",
+                                          "pg_trickle_storage"};
+    if (IsCatalogRelationOid(relid) || IsCatalogNamespace(get_rel_namespace(relid)) ||
+        IsToastNamespace(get_rel_namespace(relid)))
+        return true;
+    const char *schema = get_namespace_name(get_rel_namespace(relid));
+    for (const char *candidate : schemas) {
+        if (strcmp(schema, candidate) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool search_entry(Search *search, const RangeTblEntry *entry)
+{
+    if (entry->tablesample != nullptr)
+        return found(search, Ground::table_sample,
+                     exprLocation(reinterpret_cast<Node *>(entry->tablesample->args)), entry->relid);
+    if (entry->rtekind != RTE_RELATION)
+        return false;
+    if (entry->relid == search->self)
+        return found(search, Ground::itself, -1, entry->relid);
+    if (is_ours_or_system(entry->relid))
+        return found(search, Ground::system_catalog, -1, entry->relid);
+    if (get_rel_persistence(entry->relid) == RELPERSISTENCE_TEMP)
+        return found(search, Ground::temporary, -1, entry->relid);
+    return false;
+}
+
+struct Referenced {
+    Search *search;
+    const Query *query;
+};
+
+/* Only what is in FROM counts: the rule of a view has entries for the view itself. */
+bool search_from(Node *node, void *context)
+{
+    const auto *referenced = static_cast<const Referenced *>(context);
+    if (node == nullptr)
+        return false;
+    if (IsA(node, RangeTblRef))
+        return search_entry(referenced->search,
+                            rt_fetch(castNode(RangeTblRef, node)->rtindex, referenced->query->rtable));
+    if (IsA(node, Query))
+        return false;
+    return walk_expression(node, search_from, context);
+}
+
+bool search_query(Node *node, void *context);
+
+/* `is_counted`: nothing but whether there are rows is asked of the query, which does not depend on chance. */
+bool search_level(Query *query, Search *search, bool is_counted)
+{
+    Referenced referenced = {search, query};
+    if (query->commandType != CMD_SELECT || query->utilityStmt != nullptr)
+        return found(search, Ground::statement, query->stmt_location, InvalidOid);
+    if (query->rowMarks != NIL)
+        return found(search, Ground::row_marks, -1, InvalidOid);
+    if (!is_counted && query->sortClause == NIL && !leaves_all_rows(query)) {
+        const bool has_limit = !is_no_limit(query->limitCount);
+        return found(search, has_limit ? Ground::limit : Ground::offset,
+                     exprLocation(has_limit ? query->limitCount : query->limitOffset), InvalidOid);
+    }
+    if (search_from(reinterpret_cast<Node *>(query->jointree), &referenced))
+        return true;
+    return walk_query(query, search_query, search, 0);
+}
+
+bool search_query(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query))
+        return search_level(castNode(Query, node), static_cast<Search *>(context), false);
+    if (IsA(node, SubLink) && castNode(SubLink, node)->subLinkType == EXISTS_SUBLINK)
+        return search_level(castNode(Query, castNode(SubLink, node)->subselect), static_cast<Search *>(context), true);
+    return walk_expression(node, search_query, context);
+}
+
+Search search_all(const Query *query, Oid self)
+{
+    Search search = {self, Ground::none, -1, InvalidOid};
+    if (search_query(static_cast<Node *>(copyObjectImpl(query)), &search))
+        return search;
+    (void)search_query(reinterpret_cast<Node *>(expand_views(query)), &search);
+    return search;
+}
+
+/* C++ frames from here. */
+
+Rejection rejection_for(const Search &search)
+{
+    std::string name;
+    if (OidIsValid(search.relid))
+        name = call([&] {
+            return search.ground == Ground::temporary ? quote_identifier(get_rel_name(search.relid))
+                                                      : quoted_relation_name(search.relid);
+        });
+    switch (search.ground) {
+    case Ground::statement:
+        return {ERRCODE_SYNTAX_ERROR, "query parse error: the defining query must be a SELECT",
+                "A stream table is kept equal to the answer of a query, which changes nothing.",
+                "Remove INSERT, UPDATE, DELETE and utility statements, also from WITH.", search.location};
+    case Ground::row_marks:
+        return {ERRCODE_FEATURE_NOT_SUPPORTED, "FOR UPDATE and FOR SHARE are not allowed in a defining query",
+                "A stream table's refresh locks no rows of its sources.", "Remove the locking clause.",
+                search.location};
+    case Ground::table_sample:
+        return {ERRCODE_FEATURE_NOT_SUPPORTED, "TABLESAMPLE is not allowed in a defining query",
+                "The sample of " + name + " would be another one at each refresh.", "Remove TABLESAMPLE.",
+                search.location};
+    case Ground::limit:
+        return {ERRCODE_FEATURE_NOT_SUPPORTED, "LIMIT without ORDER BY is not allowed in a defining query",
+                "Which rows are kept would be left to chance.",
+                "Add an ORDER BY, or remove LIMIT and OFFSET.", search.location};
+    case Ground::offset:
+        return {ERRCODE_FEATURE_NOT_SUPPORTED, "OFFSET without ORDER BY is not allowed in a defining query",
+                "Which rows are left out would be left to chance.", "Add an ORDER BY, or remove OFFSET.",
+                search.location};
+    case Ground::system_catalog:
+        return {ERRCODE_FEATURE_NOT_SUPPORTED,
+                "system catalog " + name + " cannot be a source of a stream table",
+                "Changes of system catalogs and of this extension's own tables are not captured.",
+                "Copy what is needed into a table.", search.location};
+    case Ground::temporary:
+        return {ERRCODE_FEATURE_NOT_SUPPORTED,
+                "temporary table " + name + " cannot be a source of a stream table",
+                "It is gone at the end of the session, and no other session sees its rows.",
+                "Use a permanent table.", search.location};
+    default:
+        return {ERRCODE_INVALID_SCHEMA_DEFINITION,
+                "cycle detected in dependency graph: " + name + " -> " + name,
+                "The stream table reads itself.", "Remove it from its own defining query.", search.location};
+    }
+}
+
+} // namespace
+
+std::optional<Rejection> find_rejection(const Query *query, Oid self)
+{
+    const Search search = call([&] { return search_all(query, self); });
+    if (search.ground == Ground::none)
+        return std::nullopt;
+    Rejection rejection = rejection_for(search);
+    rejection.relid = search.relid;
+    return rejection;
+}
+
+void check_rejected(const Query *query, const char *query_text, Oid self)
+{
+    const auto rejection = find_rejection(query, self);
+    if (!rejection)
+        return;
+    int location = rejection->location;
+    if (query_text != nullptr && location < 0 && OidIsValid(rejection->relid))
+        location = call([&] { return location_of_relation(query_text, rejection->relid); });
+    int position = 0;
+    if (query_text != nullptr && location >= 0)
+        position = call([&] { return pg_mbstrlen_with_len(query_text, location) + 1; });
+    raise({.sqlstate = rejection->sqlstate,
+           .message = rejection->message,
+           .detail = rejection->detail,
+           .hint = rejection->hint,
+           .position = position});
+}
+
+} // namespace pgtrickle::translate

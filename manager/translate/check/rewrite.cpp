@@ -1,0 +1,30 @@
+#include "translate/check/rewrite.hpp"
+
+#include "pg/settings.hpp"
+#include "pg/versions/versions.hpp"
+
+extern "C" {
+#include "rewrite/rewriteHandler.h"
+#include "utils/guc.h"
+}
+
+namespace pgtrickle::translate {
+
+Query *expand_views(const Query *query)
+{
+    auto *copy = static_cast<Query *>(copyObjectImpl(query));
+    /* With row_security off the rewriter would raise an error where a policy applies. */
+    const int nest_level = NewGUCNestLevel();
+    set_for_now("row_security", "on");
+    copy->querySource = QSRC_ORIGINAL;
+    copy->canSetTag = true;
+    AcquireRewriteLocks(copy, true, false);
+    List *rewritten = QueryRewrite(copy);
+    AtEOXact_GUC(true, nest_level);
+    if (list_length(rewritten) != 1)
+        elog(ERROR, "a SELECT was rewritten into %d queries", list_length(rewritten));
+    forget_nulling_joins(linitial_node(Query, rewritten));
+    return linitial_node(Query, rewritten);
+}
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,45 @@
+#include "translate/check/security_barrier.hpp"
+
+#include "pg/versions/versions.hpp"
+#include "pg/walker.hpp"
+#include "translate/check/refusal.hpp"
+
+extern "C" {
+#include "utils/acl.h"
+}
+
+namespace pgtrickle::translate {
+
+namespace {
+
+/* PostgreSQL frame. Whether something in FROM is not the reader's to read; he is in `context`. */
+bool is_kept_from(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query)) {
+        auto *query = castNode(Query, node);
+        ListCell *cell;
+        foreach (cell, query->rtable) {
+            const auto *entry = lfirst_node(RangeTblEntry, cell);
+            if (entry->rtekind == RTE_RELATION && (rights_of(query, entry).required & ACL_SELECT) != 0 &&
+                pg_class_aclcheck(entry->relid, *static_cast<Oid *>(context), ACL_SELECT) != ACLCHECK_OK)
+                return true;
+        }
+        return walk_query(query, is_kept_from, context, 0);
+    }
+    return walk_expression(node, is_kept_from, context);
+}
+
+} // namespace
+
+void refuse_barrier(Query *view, Oid owner)
+{
+    if (call([&] { return is_kept_from(reinterpret_cast<Node *>(view), &owner); }))
+        refuse("security barrier view",
+               "Its conditions would not be evaluated before those of the query, whose owner may not read the "
+               "tables below the view.",
+               "Let a role own the stream table that may read them, or use refresh_mode 'FULL'.");
+}
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,65 @@
+#include "translate/check/time_text.hpp"
+
+#include "pg/walker.hpp"
+
+extern "C" {
+#include "nodes/makefuncs.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_func.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle::translate {
+
+namespace {
+
+Oid resting_text_function()
+{
+    Oid text[] = {TEXTOID};
+    return LookupFuncName(list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup("pgt_resting_text"))), 1, text,
+                          false);
+}
+
+bool is_of_text(const CoerceViaIO *cast)
+{
+    const Oid type = exprType(reinterpret_cast<Node *>(cast->arg));
+    const Oid result = cast->resulttype;
+    return (type == TEXTOID || type == VARCHAROID || type == BPCHAROID) &&
+           (result == DATEOID || result == TIMEOID || result == TIMESTAMPOID || result == TIMESTAMPTZOID);
+}
+
+Node *look_at_texts(Node *node, void *context)
+{
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, Query))
+        return reinterpret_cast<Node *>(query_tree_mutator(castNode(Query, node), for_core(look_at_texts), context, 0));
+    node = mutate_expression(node, look_at_texts, context);
+    if (!IsA(node, CoerceViaIO) || !is_of_text(castNode(CoerceViaIO, node)))
+        return node;
+    auto *cast = castNode(CoerceViaIO, node);
+    auto *value = reinterpret_cast<Node *>(cast->arg);
+    Node *text = coerce_to_target_type(nullptr, value, exprType(value), TEXTOID, -1, COERCION_IMPLICIT,
+                                       COERCE_IMPLICIT_CAST, -1);
+    const Oid collation = exprCollation(value);
+    exprSetCollation(text, collation);
+    exprSetInputCollation(text, collation);
+    cast->arg = reinterpret_cast<Expr *>(
+        makeFuncExpr(resting_text_function(), TEXTOID, list_make1(text), collation, collation, COERCE_EXPLICIT_CALL));
+    return node;
+}
+
+} // namespace
+
+Query *with_resting_texts(Query *query)
+{
+    return castNode(Query, look_at_texts(reinterpret_cast<Node *>(query), nullptr));
+}
+
+bool is_of_resting_text(const CoerceViaIO *cast)
+{
+    return is_of_text(cast) && IsA(cast->arg, FuncExpr) &&
+           castNode(FuncExpr, cast->arg)->funcid == resting_text_function();
+}
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,273 @@
+#include "translate/expression/expression.hpp"
+
+#include "pg/internal_query.hpp"
+#include "pg/walker.hpp"
+#include "translate/expression/constants.hpp"
+#include "translate/check/can_fail.hpp"
+#include "translate/expression/own_operator.hpp"
+#include "translate/check/refusal.hpp"
+#include "translate/expression/slots.hpp"
+#include "translate/check/usable_names.hpp"
+
+extern "C" {
+#include "nodes/makefuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_clause.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_node.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+}
+
+namespace pgtrickle::translate {
+
+namespace {
+
+/* What the parameters of a tree stand for: the items of the scope, then the constants of the tree that are not printed. */
+struct Nodes {
+    Node *const *items;
+    int count;
+    List *constants;
+};
+
+struct Printed {
+    UnusableName unusable; /* then there is no text */
+    const char *text;
+    bool is_same; /* parsing the text gives the tree again */
+    bool is_strict;
+    bool may_fail;
+    bool is_immutable;
+};
+
+/* The functions from here to print() are PostgreSQL frames. */
+
+Param *param_of(int position, Node *node)
+{
+    Param *param = makeNode(Param);
+    param->paramkind = PARAM_EXTERN;
+    param->paramid = position + 1;
+    param->paramtype = exprType(node);
+    param->paramtypmod = exprTypmod(node);
+    param->paramcollid = exprCollation(node);
+    param->location = -1;
+    return param;
+}
+
+Node *substitute(Node *node, void *context)
+{
+    if (node == nullptr)
+        return nullptr;
+    const auto *nodes = static_cast<const Nodes *>(context);
+    for (int i = 0; i < nodes->count; i++) {
+        if (nodes->items[i] != nullptr && nodeTag(nodes->items[i]) == nodeTag(node) &&
+            equal(nodes->items[i], node))
+            return reinterpret_cast<Node *>(param_of(i, node));
+    }
+    if (IsA(node, Var) || IsA(node, Aggref) || IsA(node, SubLink) || IsA(node, Param))
+        elog(ERROR, "a column of an expression is not among the columns of its input");
+    return mutate_expression(node, substitute, context);
+}
+
+/* The tree with a parameter for each constant that is not printed. */
+Node *without_constants(Node *node, void *context)
+{
+    if (node == nullptr)
+        return nullptr;
+    if (!IsA(node, Const) || is_printed_constant(castNode(Const, node)))
+        return mutate_expression(node, without_constants, context);
+    auto *nodes = static_cast<Nodes *>(context);
+    nodes->constants = lappend(nodes->constants, node);
+    return reinterpret_cast<Node *>(param_of(nodes->count + list_length(nodes->constants) - 1, node));
+}
+
+Node *node_numbered(const Nodes *nodes, int number)
+{
+    if (number < 1 || number > nodes->count + list_length(nodes->constants))
+        return nullptr;
+    return number <= nodes->count ? nodes->items[number - 1]
+                                  : static_cast<Node *>(list_nth(nodes->constants, number - nodes->count - 1));
+}
+
+Node *resolve_param(ParseState *state, ParamRef *reference)
+{
+    Node *node = node_numbered(static_cast<const Nodes *>(state->p_ref_hook_state), reference->number);
+    return node == nullptr ? nullptr : reinterpret_cast<Node *>(param_of(reference->number - 1, node));
+}
+
+/* `$n` of a tree as the text of the program has it. */
+const char *constant_text(const Nodes *nodes, int position)
+{
+    return psprintf("$%d", Constants::number_of(castNode(Const, node_numbered(nodes, position + 1))));
+}
+
+/* XMLTABLE is no expression, but stands in FROM alone. */
+Node *parse_in_from(ParseState *state, const char *text)
+{
+    SelectStmt *select = parse_internal(psprintf("SELECT FROM %s AS t", text));
+    transformFromClause(state, select->fromClause);
+    return reinterpret_cast<Node *>(linitial_node(RangeTblEntry, state->p_rtable)->tablefunc);
+}
+
+Node *parse_again(const char *text, Nodes *nodes, bool is_in_from)
+{
+    ParseState *state = make_parsestate(nullptr);
+    state->p_paramref_hook = resolve_param;
+    state->p_ref_hook_state = nodes;
+    if (is_in_from)
+        return parse_in_from(state, text);
+    SelectStmt *select = parse_internal(psprintf("SELECT %s", text));
+    auto *target = linitial_node(ResTarget, select->targetList);
+    Node *result = transformExpr(state, target->val, EXPR_KIND_SELECT_TARGET);
+    assign_expr_collations(state, result);
+    return result;
+}
+
+/* `OVER (?)` is what PostgreSQL prints of a window function whose window it is not told. */
+const char *deparse(Node *tree)
+{
+    char *text = deparse_expression(tree, NIL, false, true);
+    if (IsA(tree, WindowFunc)) {
+        castNode(WindowFunc, tree)->winref = 1;
+        text[strlen(text) - strlen("?)")] = ')';
+        text[strlen(text) - 1] = '\0';
+    }
+    return text;
+}
+
+/* Is the tree the same when it is printed and parsed again? */
+bool survives_printing(Node *tree, Nodes *nodes, Printed *printed)
+{
+    nodes->constants = NIL;
+    tree = without_constants(tree, nodes);
+    printed->text = deparse(tree);
+    return equal(tree, parse_again(printed->text, nodes, IsA(tree, TableFunc)));
+}
+
+/* varchar(value, 24, false), which an assignment has made of a value that may be too long: printed as a cast it would be
+ * an explicit one, which cuts the value off. */
+bool is_length_of_assignment(Node *node)
+{
+    if (!IsA(node, FuncExpr) || !exprIsLengthCoercion(node, nullptr) || list_length(castNode(FuncExpr, node)->args) != 3)
+        return false;
+    auto *is_explicit = static_cast<Node *>(lthird(castNode(FuncExpr, node)->args));
+    return IsA(is_explicit, Const) && !castNode(Const, is_explicit)->constisnull &&
+           !DatumGetBool(castNode(Const, is_explicit)->constvalue);
+}
+
+/* The tree with such conversions as the calls that they are. */
+Node *with_lengths_spelled(Node *node, void *context)
+{
+    if (node == nullptr)
+        return nullptr;
+    Node *result = mutate_expression(node, with_lengths_spelled, context);
+    if (is_length_of_assignment(node))
+        castNode(FuncExpr, result)->funcformat = COERCE_EXPLICIT_CALL;
+    return result;
+}
+
+bool is_of_user(Oid function, void *)
+{
+    return function >= FirstNormalObjectId;
+}
+
+bool calls_users_function(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    return check_functions_in_node(node, is_of_user, nullptr) || walk_expression(node, calls_users_function, context);
+}
+
+Printed print(Node *node, Nodes *nodes, bool is_call)
+{
+    /* Of a call, the arguments are read from the input, not the call itself. */
+    Node *tree = is_call ? mutate_expression(node, substitute, nodes) : substitute(node, nodes);
+    tree = with_own_operators_spelled(tree);
+    tree = with_lengths_spelled(tree, nullptr);
+    Printed printed = {};
+    printed.unusable = unusable_name(tree);
+    if (printed.unusable.name != nullptr)
+        return printed;
+    printed.is_same = survives_printing(tree, nodes, &printed);
+    if (!printed.is_same) {
+        /* A cast of ARRAY[…] is parsed as one of its elements. Folding constants gets rid of most. */
+        Node *folded = fold_constants(tree);
+        Printed again = {};
+        if (survives_printing(folded, nodes, &again)) {
+            printed = again;
+            printed.is_same = true;
+            tree = folded;
+        }
+    }
+    printed.is_strict = !contain_nonstrict_functions(tree);
+    printed.may_fail = may_fail(tree);
+    printed.is_immutable = !contain_mutable_functions(tree);
+    return printed;
+}
+
+} // namespace
+
+Node *fold_constants(Node *node)
+{
+    return calls_users_function(node, nullptr) ? node : eval_const_expressions(nullptr, node);
+}
+
+ValueType value_type(Node *node)
+{
+    return call([&] { return ValueType{exprType(node), exprTypmod(node), exprCollation(node)}; });
+}
+
+namespace {
+
+using Pieces = std::vector<std::variant<std::string, int>>;
+
+/* The constants become text; text beside text is one piece. */
+Pieces with_constants(const Pieces &pieces, const Nodes &nodes)
+{
+    Pieces result;
+    for (Pieces::value_type piece : pieces) {
+        if (piece.index() == 1 && std::get<1>(piece) >= nodes.count)
+            piece = std::string(call([&] { return constant_text(&nodes, std::get<1>(piece)); }));
+        if (piece.index() == 0 && !result.empty() && result.back().index() == 0)
+            std::get<0>(result.back()) += std::get<0>(piece);
+        else
+            result.push_back(std::move(piece));
+    }
+    return result;
+}
+
+engine::Expression printed_expression(Node *node, const Scope &scope, bool is_call)
+{
+    Nodes nodes = {scope.data(), static_cast<int>(scope.size()), NIL};
+    const Printed printed = call([&] { return print(node, &nodes, is_call); });
+    if (printed.unusable.name != nullptr)
+        refuse_unusable(printed.unusable);
+    if (!printed.is_same)
+        refuse("expression " + std::string(printed.text),
+               "It is not the same expression when it is printed and parsed again.", use_full,
+               call([&] { return exprLocation(node); }));
+    engine::Expression expression;
+    expression.pieces = with_constants(split_slots(printed.text), nodes);
+    if (!IsA(node, TableFunc))
+        expression.result = column_of(value_type(node));
+    expression.is_strict = printed.is_strict;
+    expression.may_fail = printed.may_fail;
+    expression.is_immutable = printed.is_immutable;
+    return expression;
+}
+
+} // namespace
+
+engine::Expression expression_of(Node *node, const Scope &scope)
+{
+    return printed_expression(node, scope, false);
+}
+
+engine::Expression call_of(Node *node, const Scope &scope)
+{
+    return printed_expression(node, scope, true);
+}
+
+} // namespace pgtrickle::translate

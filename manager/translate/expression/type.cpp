@@ -1,0 +1,130 @@
+/*
+ * What the engine must know of a column's type.
+ *
+ * Equality decides how a key is kept: where equal values may differ in image, a group counts the
+ * images that it has. numeric's image is the value and its scale. Printed comparisons of keys
+ * use the operator of the type's own equality: another `=` may stand in pg_catalog for an operand
+ * that can be cast (two citexts are compared as text there).
+ */
+#include "translate/expression/expression.hpp"
+
+#include "pg/equality.hpp"
+#include "translate/check/usable_names.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+}
+
+namespace pgtrickle::translate {
+
+const char *operator_name(Oid number)
+{
+    if (!OidIsValid(number))
+        return "=";
+    HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(number));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for operator %u", number);
+    auto *form = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple));
+    const char *name = pstrdup(NameStr(form->oprname));
+    if (form->oprnamespace != PG_CATALOG_NAMESPACE)
+        name = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)), name);
+    ReleaseSysCache(tuple);
+    return name;
+}
+
+namespace {
+
+struct Facts {
+    UnusableName unusable;
+    const char *type;
+    const char *collation;
+    engine::Equality equality;
+    const char *equals;
+    bool has_hash;
+    bool is_sortable;
+    bool is_fixed_length;
+    bool is_domain;
+};
+
+/* The functions of this namespace are PostgreSQL frames. */
+
+const char *collation_name(Oid collation)
+{
+    HeapTuple tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for collation %u", collation);
+    auto *form = reinterpret_cast<Form_pg_collation>(GETSTRUCT(tuple));
+    const char *name =
+        quote_qualified_identifier(get_namespace_name(form->collnamespace), NameStr(form->collname));
+    ReleaseSysCache(tuple);
+    return name;
+}
+
+engine::Equality equality_of(const ValueType &value)
+{
+    int32 typmod = value.typmod;
+    if (getBaseTypeAndTypmod(value.type, &typmod) == NUMERICOID)
+        return engine::Equality::scaled;
+    return is_equality_identity(value.type, value.typmod, value.collation) ? engine::Equality::image
+                                                                           : engine::Equality::none;
+}
+
+/* bit(4), say: no value of it is too long for a btree. */
+bool is_short(const ValueType &value)
+{
+    constexpr int most_bytes = 1000;
+    const int most = type_maximum_size(value.type, value.typmod);
+    return most > 0 && most <= most_bytes;
+}
+
+Facts facts_of(const ValueType &value)
+{
+    Facts facts = {};
+    facts.type =
+        format_type_extended(value.type, value.typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+    const bool has_own_collation =
+        OidIsValid(value.collation) && value.collation != get_typcollation(value.type);
+    facts.collation = has_own_collation ? collation_name(value.collation) : "";
+    if (has_own_collation)
+        facts.unusable = unusable_collation(value.collation);
+    facts.equality = equality_of(value);
+    TypeCacheEntry *entry = lookup_type_cache(value.type, TYPECACHE_HASH_PROC | TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR);
+    facts.equals = operator_name(entry->eq_opr);
+    if (facts.unusable.name == nullptr)
+        facts.unusable = unusable_operator(entry->eq_opr);
+    facts.is_sortable = OidIsValid(entry->lt_opr);
+    facts.has_hash = OidIsValid(entry->hash_proc) && OidIsValid(entry->eq_opr);
+    facts.is_fixed_length = get_typlen(value.type) > 0 || (!facts.has_hash && is_short(value));
+    facts.is_domain = get_typtype(value.type) == TYPTYPE_DOMAIN;
+    return facts;
+}
+
+} // namespace
+
+engine::Column column_of(const ValueType &value, std::string name)
+{
+    const Facts facts = call([&] { return facts_of(value); });
+    if (facts.unusable.name != nullptr)
+        refuse_unusable(facts.unusable);
+    engine::Column column;
+    column.name = std::move(name);
+    column.type = facts.type;
+    column.collation = facts.collation;
+    column.equality = facts.equality;
+    column.equals = facts.equals;
+    column.has_hash = facts.has_hash;
+    column.is_sortable = facts.is_sortable;
+    column.is_fixed_length = facts.is_fixed_length;
+    column.is_domain = facts.is_domain;
+    return column;
+}
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,179 @@
+#include "translate/level/source.hpp"
+
+#include "pg/relation_name.hpp"
+#include "translate/check/refusal.hpp"
+
+extern "C" {
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "foreign/fdwapi.h"
+#include "foreign/foreign.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::translate {
+
+namespace {
+
+struct RelationFacts {
+    const char *name; /* quoted and qualified */
+    char kind;
+    bool is_stream_table;
+    bool is_compared;
+    const char *foreign_leaf; /* a partition or child that is a foreign table, or nullptr */
+};
+
+/* The functions from here to facts_of() are PostgreSQL frames. */
+
+bool is_stream_table(Oid relid)
+{
+    const ForeignServer *server = GetForeignServer(GetForeignServerIdByRelId(relid));
+    return strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, "pgtrickle_fdw") == 0;
+}
+
+const char *foreign_leaf_of(Oid relid)
+{
+    ListCell *cell;
+
+    foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
+        const Oid leaf = lfirst_oid(cell);
+        if (get_rel_relkind(leaf) == RELKIND_FOREIGN_TABLE)
+            return quoted_relation_name(leaf);
+    }
+    return nullptr;
+}
+
+RelationFacts facts_of(Oid relid)
+{
+    RelationFacts facts = {};
+    facts.name = quoted_relation_name(relid);
+    facts.kind = get_rel_relkind(relid);
+    if (facts.kind == RELKIND_PARTITIONED_TABLE || facts.kind == RELKIND_RELATION)
+        facts.foreign_leaf = foreign_leaf_of(relid);
+    else if (facts.kind == RELKIND_FOREIGN_TABLE)
+        facts.is_stream_table = is_stream_table(relid);
+    facts.is_compared = is_compared(relid);
+    return facts;
+}
+
+void refuse_kind(const RelationFacts &facts)
+{
+    const std::string name = facts.name;
+    if (facts.kind == RELKIND_SEQUENCE)
+        refuse("sequence " + name, "Changes of a sequence cannot be captured.", use_a_table);
+    if (facts.foreign_leaf != nullptr)
+        refuse((facts.kind == RELKIND_PARTITIONED_TABLE ? "partition " : "child ") +
+                   std::string(facts.foreign_leaf) + " of " + name,
+               "Changes of a foreign table cannot be captured.", use_a_table);
+}
+
+/* Its user mapping is that of the view's owner, and our statements run as the stream table's. */
+void refuse_other_reader(const std::string &name)
+{
+    refuse("foreign table " + name + " in another role's view",
+           "It would be read with the user mapping of the stream table's owner.",
+           "Read the foreign table itself, or use refresh_mode 'FULL'.");
+}
+
+/* A delta has the columns of its source, under their names, and the weight. */
+void refuse_weight(Oid relid, AttrNumber column)
+{
+    if (column > 0 && call([=] { return strcmp(get_attname(relid, column, false), "pgt_weight") == 0; }))
+        refuse("column named pgt_weight", "The weights of captured changes have this name.",
+               "Rename the column, or use refresh_mode 'FULL'.");
+}
+
+} // namespace
+
+bool is_compared(Oid relid)
+{
+    return get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && !is_stream_table(relid);
+}
+
+int Sources::add(const RangeTblEntry *entry, Oid read_by, const std::set<AttrNumber> &used)
+{
+    const Oid relid = entry->relid;
+    const Oid read_as = read_by == owner_ ? InvalidOid : read_by;
+    const bool is_only = !entry->inh && entry->relkind == RELKIND_RELATION;
+    size_t number = 0;
+
+    if (!entry->inh && entry->relkind == RELKIND_PARTITIONED_TABLE)
+        refuse("ONLY of a partitioned table", "It has no rows of its own.", "Remove ONLY.");
+    while (number < sources_.size() && (sources_[number].relid != relid || sources_[number].is_only != is_only))
+        number++;
+    if (number == sources_.size()) {
+        const RelationFacts facts = call([&] { return facts_of(relid); });
+        refuse_kind(facts);
+        sources_.push_back({relid, {}, facts.is_stream_table, is_only, facts.is_compared, false});
+        columns_.emplace_back();
+    }
+    if (sources_[number].is_compared && OidIsValid(read_as))
+        refuse_other_reader(call([&] { return quoted_relation_name(relid); }));
+    if (used.contains(TableOidAttributeNumber) && entry->relkind != RELKIND_RELATION &&
+        entry->relkind != RELKIND_PARTITIONED_TABLE)
+        refuse("system column", "The tableoid of what is no table is not kept.", "Leave it out.");
+    sources_[number].is_read_by_owner |= is_read_by_owner_;
+    columns_[number].insert(used.begin(), used.end());
+    if (columns_[number].empty())
+        columns_[number].insert(cheapest_column(relid));
+    for (AttrNumber column : columns_[number])
+        refuse_weight(relid, column);
+    if (is_only)
+        columns_[number].insert(TableOidAttributeNumber);
+    scanned_.emplace_back(number, columns_[number].size());
+    return static_cast<int>(number);
+}
+
+engine::PlanPtr Sources::plan_of(int source, engine::PlanPtr scan)
+{
+    if (!sources_[source].is_compared)
+        return scan;
+    auto &known = copies_[{source, static_cast<int>(engine::columns(scan).size())}];
+    if (!known)
+        known = engine::copy(std::move(scan));
+    return known;
+}
+
+bool Sources::needs_another_pass() const
+{
+    return std::any_of(scanned_.begin(), scanned_.end(),
+                       [&](const auto &scan) { return scan.second != columns_[scan.first].size(); });
+}
+
+std::vector<SourceRef> Sources::result() const
+{
+    std::vector<SourceRef> sources = sources_;
+    for (size_t i = 0; i < sources.size(); i++)
+        sources[i].columns.assign(columns_[i].begin(), columns_[i].end());
+    return sources;
+}
+
+AttrNumber cheapest_column(Oid relid)
+{
+    const AttrNumber column = call([&] {
+        Relation relation = table_open(relid, AccessShareLock);
+        TupleDesc descriptor = RelationGetDescr(relation);
+        AttrNumber best = InvalidAttrNumber;
+        int best_length = 0;
+        for (int i = 0; i < descriptor->natts; i++) {
+            Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+            const int length = attribute->attlen > 0 ? attribute->attlen : 1000;
+            if (!attribute->attisdropped && (best == InvalidAttrNumber || length < best_length)) {
+                best = attribute->attnum;
+                best_length = length;
+            }
+        }
+        table_close(relation, NoLock);
+        return best;
+    });
+    if (column == InvalidAttrNumber)
+        refuse("table without columns", "Its rows cannot be told from one another.", use_full);
+    return column;
+}
+
+} // namespace pgtrickle::translate

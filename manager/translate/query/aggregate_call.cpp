@@ -1,0 +1,220 @@
+/*
+ * By what an aggregate is kept: count, sum, avg, min and max by states that follow the delta,
+ * where the engine has one for the type; what is a function of counts and sums (bool_and, variance) by
+ * these; any other call as a whole, whose touched groups are
+ * recomputed.
+ *
+ * DISTINCT changes no minimum, and the order of the rows no exact sum: there they are left out.
+ */
+#include "translate/query/query.hpp"
+
+#include "engine/operators/aggregates/family.hpp"
+
+extern "C" {
+#include "catalog/pg_aggregate.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle::translate {
+
+namespace {
+
+using Family = engine::AggregateFamily;
+
+std::optional<Family> builtin_family(const Aggref *aggregate, const std::string &name)
+{
+    static const std::pair<const char *, Family> families[] = {
+        {"count", Family::count}, {"sum", Family::sum}, {"avg", Family::average},
+        {"min", Family::min},     {"max", Family::max},
+    };
+    if (call([&] { return get_func_namespace(aggregate->aggfnoid); }) != PG_CATALOG_NAMESPACE)
+        return std::nullopt;
+    for (const auto &[family_name, family] : families) {
+        if (name == family_name)
+            return family;
+    }
+    return std::nullopt;
+}
+
+bool is_inexact(const engine::AggregateCall &call)
+{
+    if (!call.argument)
+        return false;
+    const engine::Kind kind = engine::kind_of(call.argument->result.type);
+    return kind == engine::Kind::float4 || kind == engine::Kind::float8;
+}
+
+bool is_kept_by_states(const Aggref *aggregate, const engine::AggregateCall &call)
+{
+    if (engine::family_of(call.family).objection(call))
+        return false;
+    if (call.family == Family::min || call.family == Family::max)
+        return true;
+    return aggregate->aggdistinct == NIL && (aggregate->aggorder == NIL || !is_inexact(call));
+}
+
+engine::Expression composed(std::vector<std::variant<std::string, int>> pieces, const ValueType &type,
+                            const std::vector<engine::Expression> &inner)
+{
+    engine::Expression frame;
+    frame.pieces = std::move(pieces);
+    engine::Expression made = frame.compose(inner);
+    made.result = column_of(type);
+    return made;
+}
+
+/* The calls that an aggregate is made of share its FILTER. */
+class Parts {
+  public:
+    Parts(const Aggref *aggregate, const Scope &scope)
+    {
+        ListCell *cell;
+        foreach (cell, aggregate->args)
+            arguments_.push_back(
+                expression_of(reinterpret_cast<Node *>(lfirst_node(TargetEntry, cell)->expr), scope));
+        if (aggregate->aggfilter != nullptr)
+            filter_ = expression_of(reinterpret_cast<Node *>(aggregate->aggfilter), scope);
+    }
+    const std::vector<engine::Expression> &arguments() const { return arguments_; }
+    engine::AggregateCall make(Family family, engine::Expression argument, const ValueType &type, const char *name) const
+    {
+        return {family, std::move(argument), filter_, column_of(type, name)};
+    }
+
+  private:
+    std::vector<engine::Expression> arguments_;
+    std::optional<engine::Expression> filter_;
+};
+
+constexpr ValueType bigint = {INT8OID, -1, InvalidOid};
+constexpr ValueType boolean = {BOOLOID, -1, InvalidOid};
+constexpr ValueType numeric = {NUMERICOID, -1, InvalidOid};
+
+engine::Expression answer_of(std::vector<std::variant<std::string, int>> pieces, const ValueType &type)
+{
+    engine::Expression answer;
+    answer.pieces = std::move(pieces);
+    answer.result = column_of(type);
+    return answer;
+}
+
+/* bool_and is true where nothing is false, bool_or where something is true. */
+KeptCall boolean_call(const Parts &parts, bool is_and)
+{
+    std::vector<std::variant<std::string, int>> decisive = {std::string("CASE WHEN "), 0, std::string(" THEN true END")};
+    if (is_and)
+        decisive = {std::string("CASE WHEN "), 0, std::string(" THEN NULL ELSE "), 0, std::string(" END")};
+    KeptCall made;
+    made.calls = {parts.make(Family::count, parts.arguments()[0], bigint, "values"),
+                  parts.make(Family::count, composed(decisive, boolean, parts.arguments()), bigint, "decisive")};
+    made.answer = answer_of({std::string("CASE WHEN "), 0, std::string(" > 0 THEN "), 1,
+                             std::string(is_and ? " = 0 END" : " > 0 END")},
+                            boolean);
+    return made;
+}
+
+KeptCall pairs_call(const Parts &parts)
+{
+    const auto pair = composed({std::string("CASE WHEN "), 0, std::string(" IS NOT NULL THEN "), 1, std::string(" END")},
+                               {FLOAT8OID, -1, InvalidOid}, parts.arguments());
+    return {{parts.make(Family::count, pair, bigint, "regr_count")}, {}};
+}
+
+/*
+ * (n Σx² - (Σx)²) / (n (n - 1)), or / n² for the population: the operations of PostgreSQL's own
+ * function on the same numbers, so that the scale and the rounding are its own. It gives a plain
+ * 0 for a numerator that is not positive.
+ */
+KeptCall variance_call(const Parts &parts, bool is_sample)
+{
+    const engine::Expression &x = parts.arguments()[0];
+    const bool is_integer = engine::kind_of(x.result.type) != engine::Kind::numeric;
+    const ValueType sum_type = engine::kind_of(x.result.type) == engine::Kind::int8 || !is_integer ? numeric : bigint;
+    const std::string cast = "::pg_catalog.numeric";
+    auto square = composed({std::string("("), 0, cast + " * ", 0, cast + ")" + (is_integer ? cast + "(1000,0)" : "")},
+                           numeric, {x});
+    if (is_integer)
+        square.result.type = "pg_catalog.numeric(1000,0)"; /* all of one scale: no largest one to be kept */
+    KeptCall made;
+    made.calls = {parts.make(Family::count, x, bigint, "values"), parts.make(Family::sum, x, sum_type, "total"),
+                  parts.make(Family::sum, square, numeric, "squares")};
+    using Pieces = std::vector<std::variant<std::string, int>>;
+    const Pieces numerator = {0, cast + " * ", 2, " - ", 1, cast + " * ", 1, cast};
+    Pieces pieces = {std::string("CASE WHEN "), 0, std::string(is_sample ? " > 1" : " > 0") + " THEN CASE WHEN "};
+    pieces.insert(pieces.end(), numerator.begin(), numerator.end());
+    pieces.emplace_back(std::string(" <= 0 THEN 0") + cast + " ELSE (");
+    pieces.insert(pieces.end(), numerator.begin(), numerator.end());
+    pieces.emplace_back(std::string(") / ("));
+    pieces.emplace_back(0);
+    pieces.emplace_back(cast + " * (");
+    pieces.emplace_back(0);
+    pieces.emplace_back(cast + (is_sample ? " - 1" : "") + ")) END END");
+    made.answer = answer_of(std::move(pieces), numeric);
+    return made;
+}
+
+bool is_exact_number(const engine::Expression &argument)
+{
+    switch (engine::kind_of(argument.result.type)) {
+    case engine::Kind::int2:
+    case engine::Kind::int4:
+    case engine::Kind::int8:
+    case engine::Kind::numeric:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Aggregates of the catalog that are functions of counts and sums. */
+std::optional<KeptCall> composite_call(const Aggref *aggregate, const std::string &name, const Scope &scope)
+{
+    const bool is_and = name == "bool_and" || name == "every";
+    if (call([&] { return get_func_namespace(aggregate->aggfnoid); }) != PG_CATALOG_NAMESPACE)
+        return std::nullopt;
+    if (is_and || name == "bool_or")
+        return boolean_call(Parts(aggregate, scope), is_and);
+    if (aggregate->aggdistinct != NIL)
+        return std::nullopt;
+    if (name == "regr_count")
+        return pairs_call(Parts(aggregate, scope));
+    if (name == "variance" || name == "var_samp" || name == "var_pop") {
+        const Parts parts(aggregate, scope);
+        if (is_exact_number(parts.arguments()[0]))
+            return variance_call(parts, name != "var_pop");
+    }
+    return std::nullopt;
+}
+
+engine::AggregateCall single_call(const Aggref *aggregate, const std::string &name, const Scope &scope)
+{
+    auto *node = reinterpret_cast<Node *>(const_cast<Aggref *>(aggregate));
+    const engine::Column result = column_of(value_type(node), name);
+    if (const auto family = builtin_family(aggregate, name)) {
+        engine::AggregateCall made = {*family, {}, {}, result};
+        if (aggregate->args != NIL)
+            made.argument = expression_of(
+                reinterpret_cast<Node *>(linitial_node(TargetEntry, aggregate->args)->expr), scope);
+        if (aggregate->aggfilter != nullptr)
+            made.filter = expression_of(reinterpret_cast<Node *>(aggregate->aggfilter), scope);
+        if (is_kept_by_states(aggregate, made))
+            return made;
+    }
+    engine::AggregateCall made = {Family::holistic, {}, {}, result};
+    made.whole = call_of(node, scope);
+    return made;
+}
+
+} // namespace
+
+KeptCall aggregate_call(const Aggref *aggregate, const Scope &scope)
+{
+    const std::string name = call([&] { return get_func_name(aggregate->aggfnoid); });
+    if (auto composite = composite_call(aggregate, name, scope))
+        return *composite;
+    return {{single_call(aggregate, name, scope)}, {}};
+}
+
+} // namespace pgtrickle::translate

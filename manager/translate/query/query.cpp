@@ -1,0 +1,373 @@
+#include "translate/subquery/domain.hpp"
+
+#include "pg/versions/versions.hpp"
+#include "translate/query/late_targets.hpp"
+#include "translate/level/ordering.hpp"
+#include "translate/query/outer_join_reduction.hpp"
+#include "translate/level/targets.hpp"
+#include "translate/level/window.hpp"
+
+extern "C" {
+#include "access/sysattr.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+}
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace pgtrickle::translate {
+
+namespace {
+
+void refuse_policies(const Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        if (lfirst_node(RangeTblEntry, cell)->securityQuals != NIL)
+            refuse(
+                "row level security",
+                "Policies are in force for the role that the query reads a table as; captured changes pass "
+                "none.",
+                "Let a role own the stream table for which no policy is in force, or use refresh_mode "
+                "'FULL'.");
+    }
+}
+
+/* What a level as a whole may not have. */
+void refuse_clauses(const Query *query)
+{
+    if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
+        refuse("data-modifying statement", "It is no query.", "Write a SELECT.");
+}
+
+void note_used(FromClause::UsedColumns &used, Node *node)
+{
+    for (Var *var : vars_of(node)) {
+        if (var->varattno < 0 && var->varattno != TableOidAttributeNumber)
+            refuse("system column", "The values of ctid, xmin, cmin ... change without a change of the row.",
+                   "Leave it out, or use refresh_mode 'FULL'.", var->location);
+        if (var->varattno != 0 && (var->vartype == RECORDOID || var->vartype == RECORDARRAYOID))
+            refuse("anonymous row type", "Its columns have no names that a printed expression could use.",
+                   "Name the columns, or use a composite type.", var->location);
+        used[var->varno].emplace(var->varattno, reinterpret_cast<Node *>(var));
+    }
+}
+
+/* PostgreSQL frame. A copy of a lateral entry whose columns are those of relations, not of joins. */
+RangeTblEntry *flattened_entry(Query *query, const RangeTblEntry *entry)
+{
+    auto flatten = [query](void *node) {
+        return static_cast<void *>(without_join_aliases(query, static_cast<Node *>(node)));
+    };
+    auto *copy = makeNode(RangeTblEntry);
+    memcpy(copy, entry, sizeof(RangeTblEntry));
+    copy->subquery = static_cast<Query *>(flatten(entry->subquery));
+    copy->functions = static_cast<List *>(flatten(entry->functions));
+    copy->tablefunc = static_cast<TableFunc *>(flatten(entry->tablefunc));
+    copy->values_lists = static_cast<List *>(flatten(entry->values_lists));
+    return copy;
+}
+
+} // namespace
+
+Query *flattened(const Query *query)
+{
+    return call([&] {
+        Query *flat = makeNode(Query);
+        memcpy(flat, query, sizeof(Query));
+        auto *original = const_cast<Query *>(query);
+        flat->targetList = reinterpret_cast<List *>(
+            without_join_aliases(original, reinterpret_cast<Node *>(query->targetList)));
+        flat->havingQual = without_join_aliases(original, query->havingQual);
+        flat->jointree = reinterpret_cast<FromExpr *>(
+            without_join_aliases(original, reinterpret_cast<Node *>(query->jointree)));
+        reduce_outer_joins(flat->jointree);
+        flat->rtable = NIL;
+        ListCell *cell;
+        foreach (cell, query->rtable) {
+            auto *entry = lfirst_node(RangeTblEntry, cell);
+            flat->rtable = lappend(flat->rtable, entry->lateral ? flattened_entry(original, entry) : entry);
+        }
+        return flat;
+    });
+}
+
+void check_level(const Query *query)
+{
+    refuse_policies(query);
+    refuse_clauses(query);
+}
+
+
+engine::PlanPtr Translator::query(const Level &level, const std::vector<int> &needed)
+{
+    call([] {
+        check_stack_depth();
+        CHECK_FOR_INTERRUPTS();
+    });
+    count_levels(1);
+    check_level(level.query);
+    return level.query->setOperations != nullptr ? set_operation(level, needed) : select(level, needed);
+}
+
+void Translator::count_levels(int more)
+{
+    levels_ += more;
+    if (levels_ > max_levels)
+        refuse("query of more than " + std::to_string(max_levels) + " subqueries",
+               "Each reference to a CTE or view adds to the statements of a refresh.",
+               "Make a stream table of what is referred to often, or use refresh_mode 'FULL'.");
+}
+
+engine::PlanPtr Translator::shared_query(const Level &level, const std::vector<int> &needed)
+{
+    SharedQuery &shared = shared_.of(level.query);
+    shared.needed.insert(needed.begin(), needed.end());
+    const bool is_known = shared.plan != nullptr &&
+                          std::includes(shared.present.begin(), shared.present.end(), needed.begin(), needed.end());
+    if (is_known) {
+        count_levels(shared.levels);
+        return narrowed(shared.plan, shared.present, needed);
+    }
+    if (shared.plan != nullptr)
+        shared_.want_another_pass();
+    const std::vector<int> columns(shared.needed.begin(), shared.needed.end());
+    const int levels_before = levels_;
+    engine::PlanPtr plan = query(level, columns);
+    shared.plan = plan;
+    shared.present = columns;
+    shared.levels = levels_ - levels_before;
+    return narrowed(std::move(plan), columns, needed);
+}
+
+Input Translator::from(const Level &level, const std::vector<Node *> &read)
+{
+    FromClause::UsedColumns used;
+    ListCell *cell;
+    for (Node *node : read)
+        note_used(used, node);
+    note_used(used, reinterpret_cast<Node *>(level.query->jointree));
+    foreach (cell, level.query->rtable) {
+        const auto *entry = lfirst_node(RangeTblEntry, cell);
+        if (is_computed(entry)) {
+            for (Var *var : vars_of_entry(entry))
+                note_used(used, reinterpret_cast<Node *>(var));
+        }
+        if (entry->rtekind != RTE_SUBQUERY || !entry->lateral)
+            continue;
+        for (const Reference &reference : detached(entry->subquery, next_param_).references)
+            note_used(used, reference.outer);
+    }
+    add_columns_of_whole_rows(level.query, used);
+    FromClause from(*this, level, used);
+    return from.build(reinterpret_cast<Node *>(level.query->jointree));
+}
+
+engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &needed)
+{
+    Query *query = flattened(level.query);
+    const bool is_grouped = query->groupClause != NIL || query->groupingSets != NIL || query->hasAggs ||
+                            query->havingQual != nullptr;
+    const bool makes_a_row = level.domain != nullptr && is_grouped && query->groupClause == NIL;
+    const bool is_distinct = query->distinctClause != NIL && !query->hasDistinctOn;
+    const bool is_limited = has_limit(query);
+    const std::vector<int> numbers = is_distinct ? all_targets(query) : needed;
+    if (level.domain != nullptr)
+        query = with_domain_keys(query, *level.domain);
+    const Level flat = {query, level.parent, level.domain, level.is_copy};
+    auto targets = [&] { return targets_of(query, numbers, is_limited || query->hasDistinctOn); };
+
+    const std::vector<Node *> read = read_by(query, targets());
+    Input input = makes_a_row ? rows_to_count(flat, query, read) : from(flat, read);
+    if (is_grouped)
+        input = grouped(flat, std::move(input), query, [&] { return outputs_of(query, targets()); },
+                        makes_a_row ? nullptr : level.domain);
+    const LateTargets late(query, targets());
+    /* A subquery may be inside of a window's call, which is computed early. */
+    evaluate_targets(flat, input, query, numbers_of(query->hasWindowFuncs ? targets() : late.early(targets())));
+    if (query->hasWindowFuncs) {
+        const std::vector<Node *> outputs = expressions_of(targets());
+        input = windowed(query, outputs, with_sets(std::move(input), window_keys(query, outputs)),
+                         level.domain != nullptr ? level.domain->scope : Scope{});
+    }
+    if (!late.has_sets())
+        input = with_sets(std::move(input), set_targets(query));
+    if (!late.has_any())
+        return ordered(*this, flat, project(input, targets(), level.domain), targets(), needed);
+
+    const Targets kept = late.kept(query, targets(), input.scope, next_param_);
+    input.plan = ordered(*this, flat, project(input, kept, level.domain), kept, numbers_of(kept));
+    input.scope = expressions_of(kept);
+    if (level.domain != nullptr)
+        input.scope.insert(input.scope.end(), level.domain->scope.begin(), level.domain->scope.end());
+    evaluate_targets(flat, input, query, late.numbers());
+    if (late.has_sets())
+        input = with_sets(std::move(input), set_targets(query));
+    Targets shown;
+    for (int number : needed)
+        shown.push_back(target(query, number));
+    return project(input, shown, level.domain);
+}
+
+/* Subqueries in keys and aggregates are evaluated below the grouping, all others above it. `made_up`: whose
+ * combinations the empty grouping set has a row for. */
+Input Translator::grouped(const Level &level, Input input, Query *query,
+                          const std::function<std::vector<Node *>()> &outputs, const Domain *made_up)
+{
+    evaluate_before_grouping(level, input, query, outputs());
+    if (level.domain != nullptr)
+        input = with_own_keys(query, std::move(input), *level.domain, next_param_);
+    std::vector<Node *> later;
+    List *having = NIL;
+    for (Node *conjunct : conjuncts_of(query->havingQual)) {
+        if (has_sublink(conjunct))
+            later.push_back(conjunct);
+        else
+            having = call([&] { return lappend(having, conjunct); });
+    }
+    query->havingQual = reinterpret_cast<Node *>(having);
+    std::vector<Node *> read = outputs();
+    read.insert(read.end(), later.begin(), later.end());
+    for (size_t i = 0, count = read.size(); i < count; i++) {
+        for (Node *link : sublinks_of(read[i])) {
+            const auto *subquery = castNode(Query, castNode(SubLink, link)->subselect);
+            for (const Reference &reference : detached(subquery, next_param_).references)
+                read.push_back(reference.outer);
+        }
+    }
+    const EmptySet empty = {made_up, new_param({BOOLOID, -1, InvalidOid}, next_param_)};
+    return filtered(level, group(query, read, with_sets(std::move(input), grouping_keys(query)), empty), later);
+}
+
+std::vector<Node *> conjuncts_of(Node *condition)
+{
+    if (condition == nullptr)
+        return {};
+    const auto *boolean = reinterpret_cast<BoolExpr *>(condition);
+    if (IsA(condition, List) || (IsA(condition, BoolExpr) && boolean->boolop == AND_EXPR)) {
+        std::vector<Node *> all;
+        ListCell *cell;
+        foreach (cell, IsA(condition, List) ? reinterpret_cast<List *>(condition) : boolean->args) {
+            for (Node *part : conjuncts_of(static_cast<Node *>(lfirst(cell))))
+                all.push_back(part);
+        }
+        /* Most become an operator each, one above the other; a text of some megabytes has a million. */
+        if (all.size() > engine::max_depth)
+            refuse("condition of more than " + std::to_string(engine::max_depth) + " parts joined by AND",
+                   "Each part is a step on the way of every change.", use_full);
+        return all;
+    }
+    return {condition};
+}
+
+engine::PlanPtr filtered(const Input &input, const std::vector<Node *> &conjuncts)
+{
+    engine::PlanPtr plan = input.plan;
+    for (Node *conjunct : conjuncts)
+        plan = engine::filter(plan, expression_of(conjunct, input.scope));
+    return plan;
+}
+
+std::vector<Var *> vars_of(Node *node)
+{
+    std::vector<Var *> vars;
+    List *list = call([&] { return pull_vars_of_level(node, 0); });
+    ListCell *cell;
+    foreach (cell, list) {
+        auto *var = lfirst_node(Var, cell);
+        if (var->varlevelsup > 0) {
+            var = call([&] { return static_cast<Var *>(copyObjectImpl(var)); });
+            var->varlevelsup = 0;
+        }
+        vars.push_back(var);
+    }
+    return vars;
+}
+
+std::vector<Node *> columns_read(Node *node)
+{
+    std::vector<Node *> columns;
+    for (Var *var : vars_of(node))
+        columns.push_back(reinterpret_cast<Node *>(var));
+    for (const Reference &reference : params_of(node))
+        columns.push_back(reference.param);
+    return columns;
+}
+
+Relids relids_of(Node *node)
+{
+    Relids relids;
+    for (const Var *var : vars_of(node))
+        relids.insert(var->varno);
+    if (reads_domain(node))
+        relids.insert(0);
+    return relids;
+}
+
+TargetEntry *target(const Query *query, int number)
+{
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        auto *entry = lfirst_node(TargetEntry, cell);
+        if (!entry->resjunk && entry->resno == number)
+            return entry;
+    }
+    throw std::invalid_argument("a query has no such column");
+}
+
+bool has_targets(const Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        if (!lfirst_node(TargetEntry, cell)->resjunk)
+            return true;
+    }
+    return false;
+}
+
+std::vector<int> all_targets(const Query *query)
+{
+    std::vector<int> numbers;
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        const auto *entry = lfirst_node(TargetEntry, cell);
+        if (!entry->resjunk)
+            numbers.push_back(entry->resno);
+    }
+    if (numbers.empty())
+        refuse("SELECT without columns", "Its rows cannot be told from one another.", use_full);
+    return numbers;
+}
+
+engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present,
+                         const std::vector<int> &wanted)
+{
+    if (present == wanted)
+        return plan;
+    std::vector<engine::NamedExpression> expressions;
+    const auto &columns = engine::columns(plan);
+    std::vector<size_t> positions;
+    for (int number : wanted)
+        positions.push_back(std::find(present.begin(), present.end(), number) - present.begin());
+    for (size_t position = present.size(); position < columns.size(); position++)
+        positions.push_back(position);
+    for (size_t position : positions)
+        expressions.push_back({engine::column_reference(static_cast<int>(position), columns.at(position)),
+                               columns.at(position).name});
+    return engine::project(std::move(plan), std::move(expressions));
+}
+
+std::vector<std::string> distinct_names(std::vector<std::string> names)
+{
+    std::set<std::string> taken;
+    for (std::string &name : names) {
+        std::string candidate = name;
+        for (int i = 1; !taken.insert(candidate).second; i++)
+            candidate = name + "_" + std::to_string(i);
+        name = candidate;
+    }
+    return names;
+}
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,196 @@
+/*
+ * Trees of set operations. A UNION is DISTINCT over a UNION ALL; that of an operand is left
+ * out where the operation above makes its rows distinct by the same equality anyway.
+ *
+ * Parse analysis leaves the operands with their own types, and says what the types of the
+ * operation are: the casts are put in here, below each operation.
+ */
+#include "translate/level/ordering.hpp"
+
+extern "C" {
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
+#include "parser/parsetree.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::translate {
+
+namespace {
+
+/* All columns of an operation, of which translation may need some. */
+std::vector<ValueType> types_of(const SetOperationStmt *operation)
+{
+    std::vector<ValueType> types;
+    for (int i = 0; i < list_length(operation->colTypes); i++)
+        types.push_back({list_nth_oid(operation->colTypes, i), list_nth_int(operation->colTypmods, i),
+                         list_nth_oid(operation->colCollations, i)});
+    return types;
+}
+
+/* Inside of `above` it makes no difference but to where a value is cast. */
+bool is_part_of(const SetOperationStmt *operation, const SetOperationStmt *above)
+{
+    return operation->op == SETOP_UNION && above->op == SETOP_UNION && (operation->all || !above->all) &&
+           types_of(operation) == types_of(above);
+}
+
+/* Of unions in a union those of all, side by side: to pull nested ones up takes PostgreSQL's planner a time
+ * that grows with the third power of their number. */
+void add_operands(const SetOperationStmt *operation, std::vector<Node *> &operands)
+{
+    for (Node *operand : {operation->larg, operation->rarg}) {
+        if (IsA(operand, SetOperationStmt) && is_part_of(castNode(SetOperationStmt, operand), operation))
+            add_operands(castNode(SetOperationStmt, operand), operands);
+        else
+            operands.push_back(operand);
+    }
+}
+
+/* PostgreSQL frame: `var` as a value of the type `wanted`. */
+Node *coerced(Var *var, const ValueType &wanted)
+{
+    Node *node = coerce_to_common_type(nullptr, reinterpret_cast<Node *>(var), wanted.type, "UNION");
+    if (exprTypmod(node) != wanted.typmod)
+        node = coerce_to_target_type(nullptr, node, exprType(node), wanted.type, wanted.typmod,
+                                     COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
+    assign_expr_collations(nullptr, node);
+    if (OidIsValid(wanted.collation) && exprCollation(node) != wanted.collation) {
+        CollateExpr *collate = makeNode(CollateExpr);
+        collate->arg = reinterpret_cast<Expr *>(node);
+        collate->collOid = wanted.collation;
+        collate->location = -1;
+        node = reinterpret_cast<Node *>(collate);
+    }
+    return node;
+}
+
+/* The needed columns, and those that a LIMIT sorts by. */
+std::vector<int> with_sorted(const Query *query, const std::vector<int> &needed)
+{
+    std::set<int> numbers(needed.begin(), needed.end());
+    ListCell *cell;
+    foreach (cell, query->sortClause)
+        numbers.insert(call([&] {
+            return get_sortgroupclause_tle(lfirst_node(SortGroupClause, cell), query->targetList)->resno;
+        }));
+    return {numbers.begin(), numbers.end()};
+}
+
+engine::PlanPtr limited_operation(Translator &translator, const Level &level, engine::PlanPtr plan,
+                                  const std::vector<int> &numbers)
+{
+    const Query *query = level.query;
+    std::vector<SortKey> order;
+    ListCell *cell;
+    foreach (cell, query->sortClause) {
+        const auto *clause = lfirst_node(SortGroupClause, cell);
+        const TargetEntry *entry = call([&] {
+            return get_sortgroupclause_tle(const_cast<SortGroupClause *>(clause), query->targetList);
+        });
+        const auto place = std::find(numbers.begin(), numbers.end(), entry->resno);
+        order.push_back({static_cast<int>(place - numbers.begin()),
+                         direction_of(clause, value_type(reinterpret_cast<Node *>(entry->expr)).type)});
+    }
+    std::vector<int> outer;
+    for (size_t i = numbers.size(); i < engine::columns(plan).size(); i++)
+        outer.push_back(static_cast<int>(i));
+    return limited(translator, level, std::move(plan), order, outer);
+}
+
+} // namespace
+
+engine::PlanPtr cast_columns(engine::PlanPtr plan, const std::vector<int> &needed,
+                             const std::vector<ValueType> &present, const std::vector<ValueType> &wanted)
+{
+    bool is_same = true;
+    Scope scope;
+    std::vector<Node *> nodes;
+
+    for (size_t i = 0; i < needed.size(); i++) {
+        const ValueType &from = present[needed[i] - 1];
+        const ValueType &to = wanted[needed[i] - 1];
+        is_same &= from == to;
+        Var *var = call([&] { return makeVar(1, i + 1, from.type, from.typmod, from.collation, 0); });
+        scope.push_back(reinterpret_cast<Node *>(var));
+        nodes.push_back(call([&] { return coerced(var, to); }));
+    }
+    if (is_same)
+        return plan;
+    std::vector<engine::NamedExpression> expressions;
+    const auto columns = engine::columns(plan);
+    for (size_t i = 0; i < columns.size(); i++)
+        expressions.push_back({i < nodes.size() ? expression_of(nodes[i], scope)
+                                                : engine::column_reference(static_cast<int>(i), columns[i]),
+                               columns[i].name});
+    return engine::project(std::move(plan), std::move(expressions));
+}
+
+engine::PlanPtr Translator::set_operation(const Level &level, const std::vector<int> &needed)
+{
+    std::vector<ValueType> types;
+    engine::PlanPtr plan;
+    if (has_limit(level.query)) {
+        const std::vector<int> numbers = with_sorted(level.query, needed);
+        plan = set_operand(level, level.query->setOperations, numbers, types);
+        plan = narrowed(limited_operation(*this, level, std::move(plan), numbers), numbers, needed);
+    } else {
+        plan = set_operand(level, level.query->setOperations, needed, types);
+    }
+    const auto columns = engine::columns(plan);
+    std::vector<std::string> names;
+    bool is_same = true;
+
+    for (int number : needed)
+        names.emplace_back(target(level.query, number)->resname);
+    for (size_t i = names.size(); i < columns.size(); i++)
+        names.push_back(columns[i].name);
+    names = distinct_names(std::move(names));
+    std::vector<engine::NamedExpression> expressions;
+    for (size_t i = 0; i < names.size(); i++) {
+        is_same &= names[i] == columns[i].name;
+        expressions.push_back({engine::column_reference(static_cast<int>(i), columns[i]), names[i]});
+    }
+    return is_same ? plan : engine::project(std::move(plan), std::move(expressions));
+}
+
+/* Returns the needed columns; `types` becomes those of all columns. */
+engine::PlanPtr Translator::set_operand(const Level &level, Node *node, const std::vector<int> &needed,
+                                        std::vector<ValueType> &types, const SetOperationStmt *above)
+{
+    if (IsA(node, RangeTblRef)) {
+        const RangeTblEntry *entry = rt_fetch(castNode(RangeTblRef, node)->rtindex, level.query->rtable);
+        types.clear();
+        for (int number : all_targets(entry->subquery))
+            types.push_back(value_type(reinterpret_cast<Node *>(target(entry->subquery, number)->expr)));
+        return query({entry->subquery, &level, level.domain, level.is_copy}, needed);
+    }
+
+    const auto *operation = castNode(SetOperationStmt, node);
+    types = types_of(operation);
+    std::vector<int> kept = needed;
+    if (!operation->all || operation->op != SETOP_UNION) {
+        kept.clear();
+        for (size_t i = 0; i < types.size(); i++)
+            kept.push_back(static_cast<int>(i) + 1);
+    }
+    std::vector<Node *> operands;
+    std::vector<engine::PlanPtr> inputs;
+    add_operands(operation, operands);
+    for (Node *operand : operands) {
+        std::vector<ValueType> operand_types;
+        engine::PlanPtr plan = set_operand(level, operand, kept, operand_types, operation);
+        inputs.push_back(cast_columns(std::move(plan), kept, operand_types, types));
+    }
+    if (operation->op != SETOP_UNION)
+        return narrowed(counted_operation(operation->op, operation->all, inputs[0], inputs[1]), kept, needed);
+    engine::PlanPtr plan = engine::union_all(std::move(inputs));
+    const bool is_made_distinct_above = above != nullptr && !above->all && types == types_of(above);
+    return operation->all || is_made_distinct_above ? plan : narrowed(engine::distinct(std::move(plan)), kept, needed);
+}
+
+} // namespace pgtrickle::translate

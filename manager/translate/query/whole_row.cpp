@@ -1,0 +1,125 @@
+/*
+ * A row as one value: `t` or `t.*` in an expression.
+ *
+ * It is a column that the FROM item itself computes, from all of its columns, so that an outer
+ * join pads it as a whole: a row of NULLs is not a NULL. A named row type is ROW(…)::type; an
+ * anonymous one is the row of a subquery, which gives its fields their names.
+ *
+ * PostgreSQL's planner takes ROW(…) IS NOT NULL apart and finds the NULL that stands for a
+ * dropped column there; a row of such a type is hidden from it behind OFFSET 0.
+ */
+#include "translate/query/query.hpp"
+
+extern "C" {
+#include "nodes/makefuncs.h"
+#include "parser/parse_relation.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle::translate {
+
+namespace {
+
+struct Columns {
+    List *names;
+    List *vars; /* a constant for a dropped column, if asked for */
+};
+
+Columns columns_of_entry(int number, const RangeTblEntry *entry, bool with_dropped)
+{
+    Columns columns = {NIL, NIL};
+    call([&] {
+        expandRTE(const_cast<RangeTblEntry *>(entry), number, 0, -1, with_dropped, &columns.names, &columns.vars);
+    });
+    return columns;
+}
+
+/* PostgreSQL frame. Dropped columns are the constants that the parser makes of them. */
+Node *row_of_type(List *vars, Oid type)
+{
+    RowExpr *row = makeNode(RowExpr);
+    ListCell *cell;
+    foreach (cell, vars) {
+        auto *field = static_cast<Node *>(lfirst(cell));
+        row->args = lappend(row->args, IsA(field, Var) ? field : reinterpret_cast<Node *>(makeNullConst(INT4OID, -1, InvalidOid)));
+    }
+    row->row_typeid = type;
+    row->row_format = COERCE_EXPLICIT_CAST;
+    row->location = -1;
+    return reinterpret_cast<Node *>(row);
+}
+
+bool has_dropped(const Columns &columns)
+{
+    ListCell *cell;
+    foreach (cell, columns.vars) {
+        if (!IsA(lfirst(cell), Var))
+            return true;
+    }
+    return false;
+}
+
+Input with_named_row(int number, const RangeTblEntry *entry, Input input, Node *whole)
+{
+    const Columns all = columns_of_entry(number, entry, true);
+    const Oid type = value_type(whole).type;
+    const engine::Expression row = expression_of(call([&] { return row_of_type(all.vars, type); }), input.scope);
+    if (has_dropped(all)) {
+        engine::Expression hidden;
+        hidden.pieces = row.pieces;
+        hidden.pieces.insert(hidden.pieces.begin(), std::string("(SELECT "));
+        hidden.pieces.emplace_back(std::string(" OFFSET 0)"));
+        input.plan = engine::lateral(input.plan, std::move(hidden), {column_of(value_type(whole), "whole_row")});
+        input.scope.push_back(whole);
+        return input;
+    }
+    std::vector<engine::NamedExpression> expressions;
+    const auto &columns = engine::columns(input.plan);
+    for (size_t i = 0; i < columns.size(); i++)
+        expressions.push_back({engine::column_reference(static_cast<int>(i), columns[i]), columns[i].name});
+    expressions.push_back({row, "whole_row"});
+    input.plan = engine::project(input.plan, std::move(expressions));
+    input.scope.push_back(whole);
+    return input;
+}
+
+Input with_anonymous_row(int number, const RangeTblEntry *entry, Input input, Node *whole)
+{
+    const Columns all = columns_of_entry(number, entry, false);
+    engine::Expression row;
+    row.pieces.emplace_back(std::string("(SELECT r FROM (SELECT "));
+    for (int i = 0; i < list_length(all.vars); i++) {
+        const char *name = call([&] { return quote_identifier(strVal(list_nth(all.names, i))); });
+        row.pieces.emplace_back(position_in(input.scope, static_cast<Node *>(list_nth(all.vars, i))));
+        row.pieces.emplace_back(" AS " + std::string(name) + (i + 1 < list_length(all.vars) ? ", " : ""));
+    }
+    row.pieces.emplace_back(std::string(") AS r)"));
+    input.plan = engine::lateral(input.plan, std::move(row), {column_of(value_type(whole), "whole_row")});
+    input.scope.push_back(whole);
+    return input;
+}
+
+} // namespace
+
+void add_columns_of_whole_rows(const Query *query, std::map<int, std::map<AttrNumber, Node *>> &used)
+{
+    for (auto &[number, columns] : used) {
+        if (!columns.contains(0))
+            continue;
+        ListCell *cell;
+        foreach (cell, columns_of_entry(number, rt_fetch(number, query->rtable), false).vars) {
+            auto *var = lfirst_node(Var, cell);
+            columns.emplace(var->varattno, reinterpret_cast<Node *>(var));
+        }
+    }
+}
+
+Input with_whole_row(int number, const RangeTblEntry *entry, Input input, Node *whole)
+{
+    return value_type(whole).type == RECORDOID ? with_anonymous_row(number, entry, std::move(input), whole)
+                                               : with_named_row(number, entry, std::move(input), whole);
+}
+
+} // namespace pgtrickle::translate

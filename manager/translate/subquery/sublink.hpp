@@ -1,0 +1,67 @@
+/*
+ * One subquery of an expression, over the rows whose columns it may read.
+ */
+#pragma once
+
+#include "translate/subquery/domain.hpp"
+
+namespace pgtrickle::translate {
+
+class SublinkOver {
+  public:
+    /* Columns are added to `input`. */
+    SublinkOver(Translator &translator, const Level &level, Input &input, const SubLink *link);
+
+    /* What the subquery is, as an expression over the input. */
+    Node *value();
+    bool is_correlated() const { return !subquery_.references.empty(); }
+    /* Leaves the rows of the input for which it is true, or, `is_negated`, false. Returns false,
+     * having done nothing, for a scalar subquery. */
+    bool select(bool is_negated);
+
+  private:
+    /* The rows of the subquery, as the other side of a semi join: its scope has the targets as the
+     * link's own Params, and what the conjuncts read. */
+    struct Other {
+        Input input;
+        std::vector<Node *> conjuncts;
+        bool has_domain = false;
+    };
+
+    Other other_of(const std::vector<int> &needed);
+    engine::Condition condition(const Other &other, const std::vector<Node *> &tests) const;
+    Node *add_column(engine::PlanPtr plan, const ValueType &type);
+    Node *mark(const Other &other, const std::vector<Node *> &tests);
+    void keep(engine::SemiKind kind, const Other &other, const std::vector<Node *> &tests);
+
+    std::vector<Node *> tests();
+    Node *null_mark(Other &other, const std::vector<Node *> &tests);
+    Node *null_mark_of_one(Other &other, std::vector<Node *> certain, OpExpr *test);
+    bool may_be_null(Node *node, const Input &input) const;
+    bool is_certain(Node *test, const Other &other) const;
+
+    Node *scalar();
+    Node *array();
+    Node *row_comparison();
+    std::vector<Node *> values_of(Query *subquery, const std::vector<int> &needed);
+    std::vector<Node *> single_row(const std::vector<int> &needed);
+    void add_row(const Input &row);
+
+    Translator &translator_;
+    const Level &level_;
+    Input &input_;
+    const SubLink *link_;
+    Detached subquery_;
+};
+
+/* Leaves the rows for which the conjunct is true, if all its subqueries are scalar and not correlated:
+ * by a semi join with their only row (sublink_filter.cpp). Otherwise returns false. */
+bool filter_by_scalars(Translator &translator, const Level &level, Input &input, Node *conjunct);
+
+/* The function that is the value of a scalar subquery, or an error if there is a second row. */
+Oid only_row_function();
+
+/* `node` with each of `originals` replaced. */
+Node *replaced(Node *node, const std::vector<Node *> &originals, const std::vector<Node *> &replacements);
+
+} // namespace pgtrickle::translate

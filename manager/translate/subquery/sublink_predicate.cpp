@@ -1,0 +1,378 @@
+/*
+ * EXISTS, ANY and ALL (sublink.cpp has the logic), as semi, anti and mark joins.
+ */
+#include "translate/subquery/sublink.hpp"
+
+#include "pg/limit.hpp"
+#include "pg/walker.hpp"
+
+extern "C" {
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/lsyscache.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::translate {
+
+namespace {
+
+constexpr ValueType boolean = {BOOLOID, -1, InvalidOid};
+
+/* The functions from here to reads_link() are PostgreSQL frames. */
+
+Node *make_bool(BoolExprType type, List *arguments)
+{
+    return reinterpret_cast<Node *>(makeBoolExpr(type, arguments, -1));
+}
+
+Node *null_test(Node *argument)
+{
+    NullTest *test = makeNode(NullTest);
+    test->arg = static_cast<Expr *>(copyObjectImpl(argument));
+    test->nulltesttype = IS_NULL;
+    test->location = -1;
+    return reinterpret_cast<Node *>(test);
+}
+
+Node *negation(Node *test)
+{
+    const auto *expression = reinterpret_cast<OpExpr *>(test);
+    const Oid negator = IsA(test, OpExpr) ? get_negator(expression->opno) : InvalidOid;
+    if (!OidIsValid(negator))
+        return make_bool(NOT_EXPR, list_make1(test));
+    auto *negated = static_cast<OpExpr *>(copyObjectImpl(test));
+    negated->opno = negator;
+    negated->opfuncid = get_opcode(negator);
+    return reinterpret_cast<Node *>(negated);
+}
+
+/* Whether there is a row depends neither on their order nor on how many there are beyond one. */
+void strip_for_exists(Query *query)
+{
+    if (leaves_a_row(query)) {
+        query->limitCount = query->limitOffset = nullptr;
+        query->limitOption = LIMIT_OPTION_COUNT;
+        /* The first row that DISTINCT ON takes may have an empty set. */
+        if (!query->hasDistinctOn || !query->hasTargetSRFs)
+            query->sortClause = NIL;
+    }
+    if (!query->hasAggs && query->groupingSets == NIL && query->havingQual == nullptr && !query->hasTargetSRFs)
+        query->groupClause = NIL;
+}
+
+/* An operator that gives NULL only for a NULL. */
+bool is_comparison(const Node *test)
+{
+    if (!IsA(test, OpExpr) || list_length(reinterpret_cast<const OpExpr *>(test)->args) != 2)
+        return false;
+    const Oid op = reinterpret_cast<const OpExpr *>(test)->opno;
+    return op_strict(op) && (get_op_btree_interpretation(op) != NIL ||
+                             op_hashjoinable(op, exprType(static_cast<Node *>(
+                                                     linitial(reinterpret_cast<const OpExpr *>(test)->args)))));
+}
+
+bool reads_link(Node *node, void *)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Param) && castNode(Param, node)->paramkind == PARAM_SUBLINK)
+        return true;
+    return walk_expression(node, reads_link, nullptr);
+}
+
+bool is_of_subquery(Node *node)
+{
+    return call([&] { return reads_link(node, nullptr); });
+}
+
+OpExpr *comparison(Node *test)
+{
+    return call([&] { return is_comparison(test); }) ? castNode(OpExpr, test) : nullptr;
+}
+
+/* `scope` without what only the other side's conjuncts read, or, `of_link` false, without its targets. */
+Scope only(const Scope &scope, bool of_link)
+{
+    Scope result = scope;
+    for (Node *&node : result) {
+        const bool is_of_link =
+            node != nullptr && IsA(node, Param) && castNode(Param, node)->paramkind == PARAM_SUBLINK;
+        if (is_of_link != of_link)
+            node = nullptr;
+    }
+    return result;
+}
+
+engine::Expression is_positive(const engine::Column &count)
+{
+    engine::Expression expression = engine::column_reference(0, count);
+    expression.pieces.emplace_back(std::string(" OPERATOR(pg_catalog.>) 0"));
+    expression.result = column_of(boolean);
+    expression.result.may_be_null = false;
+    return expression;
+}
+
+} // namespace
+
+SublinkOver::SublinkOver(Translator &translator, const Level &level, Input &input, const SubLink *link)
+    : translator_(translator), level_(level), input_(input), link_(link),
+      subquery_(detached(castNode(Query, link->subselect), translator.next_param()))
+{
+    if (link->subLinkType == EXISTS_SUBLINK)
+        call([&] { strip_for_exists(subquery_.query); });
+}
+
+Node *SublinkOver::value()
+{
+    switch (link_->subLinkType) {
+    case EXISTS_SUBLINK:
+        return mark(other_of({}), {});
+    case ANY_SUBLINK:
+    case ALL_SUBLINK:
+        break;
+    case EXPR_SUBLINK:
+        return scalar();
+    case ARRAY_SUBLINK:
+        return array();
+    case ROWCOMPARE_SUBLINK:
+        return row_comparison();
+    default:
+        refuse("subquery in an expression", "It is of a kind that a SELECT does not have.", use_full,
+               link_->location);
+    }
+    const std::vector<Node *> all = tests();
+    Other other = other_of(all_targets(subquery_.query));
+    Node *passes = mark(other, all);
+    Node *is_null = null_mark(other, all);
+    const bool is_all = link_->subLinkType == ALL_SUBLINK;
+    return call([&] {
+        Node *null = makeBoolConst(false, true);
+        Node *any = is_null == nullptr
+                        ? passes
+                        : make_bool(OR_EXPR, list_make2(passes, make_bool(AND_EXPR, list_make2(is_null, null))));
+        return is_all ? make_bool(NOT_EXPR, list_make1(any)) : any;
+    });
+}
+
+bool SublinkOver::select(bool is_negated)
+{
+    if (link_->subLinkType == EXISTS_SUBLINK) {
+        keep(is_negated ? engine::SemiKind::anti : engine::SemiKind::semi, other_of({}), {});
+        return true;
+    }
+    if (link_->subLinkType != ANY_SUBLINK && link_->subLinkType != ALL_SUBLINK)
+        return false;
+    const std::vector<Node *> all = tests();
+    Other other = other_of(all_targets(subquery_.query));
+    if (is_negated == (link_->subLinkType == ALL_SUBLINK)) {
+        keep(engine::SemiKind::semi, other, all);
+        return true;
+    }
+    keep(engine::SemiKind::anti, other, all);
+    if (Node *is_null = null_mark(other, all)) {
+        Node *is_not_null = call([&] { return make_bool(NOT_EXPR, list_make1(is_null)); });
+        input_.plan = engine::filter(input_.plan, expression_of(is_not_null, input_.scope));
+    }
+    return true;
+}
+
+/* The conjunction that has to be true of some row; for ALL, what a row must pass to make it false. */
+std::vector<Node *> SublinkOver::tests()
+{
+    std::vector<Node *> nodes = {link_->testexpr};
+    translator_.evaluate_sublinks(level_, input_, nodes);
+    Node *test = nodes[0];
+    if (link_->subLinkType == ANY_SUBLINK)
+        return conjuncts_of(test);
+    std::vector<Node *> negated;
+    if (IsA(test, BoolExpr) && castNode(BoolExpr, test)->boolop == OR_EXPR) {
+        ListCell *cell;
+        foreach (cell, castNode(BoolExpr, test)->args) {
+            auto *argument = static_cast<Node *>(lfirst(cell));
+            negated.push_back(call([&] { return negation(argument); }));
+        }
+        return negated;
+    }
+    return {call([&] { return negation(test); })};
+}
+
+SublinkOver::Other SublinkOver::other_of(const std::vector<int> &needed)
+{
+    Other other;
+    Query *query = subquery_.query;
+    auto link_param = [&](int number, Node *target) {
+        const ValueType value = value_type(target);
+        return call([&] {
+            Param *param = makeNode(Param);
+            param->paramkind = PARAM_SUBLINK;
+            param->paramid = number;
+            param->paramtype = value.type;
+            param->paramtypmod = value.typmod;
+            param->paramcollid = value.collation;
+            param->location = -1;
+            return reinterpret_cast<Node *>(param);
+        });
+    };
+    auto rows = translator_.plain_rows(level_, query, needed, true);
+    if (rows && std::none_of(rows->targets.begin(), rows->targets.end(),
+                             [](Node *target) { return reads_domain(target); })) {
+        std::vector<engine::NamedExpression> expressions;
+        for (size_t i = 0; i < needed.size(); i++) {
+            expressions.push_back({expression_of(rows->targets[i], rows->input.scope), {}});
+            other.input.scope.push_back(link_param(needed[i], rows->targets[i]));
+        }
+        const auto &columns = engine::columns(rows->input.plan);
+        for (size_t i = 0; i < columns.size(); i++) {
+            if (rows->input.scope[i] == nullptr)
+                continue;
+            expressions.push_back({engine::column_reference(static_cast<int>(i), columns[i]), {}});
+            other.input.scope.push_back(rows->input.scope[i]);
+        }
+        for (size_t i = 0; i < expressions.size(); i++)
+            expressions[i].name = "c" + std::to_string(i + 1);
+        other.input.plan = engine::project(rows->input.plan, std::move(expressions));
+        other.conjuncts = rows->conjuncts;
+        return other;
+    }
+    std::vector<int> numbers = needed;
+    if (numbers.empty() && has_targets(query))
+        numbers.push_back(all_targets(query).front());
+    Domain domain;
+    other.has_domain = !subquery_.references.empty();
+    if (other.has_domain) {
+        tell_images_apart(query, subquery_.references, translator_.next_param());
+        domain = domain_of(input_, subquery_.references);
+    }
+    other.input.plan = translator_.query({query, &level_, other.has_domain ? &domain : nullptr, true}, numbers);
+    for (int number : numbers)
+        other.input.scope.push_back(link_param(number, reinterpret_cast<Node *>(target(query, number)->expr)));
+    other.input.scope.insert(other.input.scope.end(), domain.scope.begin(), domain.scope.end());
+    return other;
+}
+
+/* The correlated conjuncts see the outer columns as Params, the tests see them as they are. */
+engine::Condition SublinkOver::condition(const Other &other, const std::vector<Node *> &tests) const
+{
+    engine::Condition condition;
+    const int width = static_cast<int>(input_.scope.size());
+    if (other.has_domain)
+        condition = joining_back(input_, subquery_.references, other.input);
+    if (!other.conjuncts.empty()) {
+        Scope scope = seen_from_inside(input_.scope, subquery_.references);
+        const Scope inner = only(other.input.scope, false);
+        scope.insert(scope.end(), inner.begin(), inner.end());
+        for (Node *conjunct : other.conjuncts)
+            add_conjunct(condition, conjunct, scope, width);
+    }
+    Scope scope = input_.scope;
+    const Scope targets = only(other.input.scope, true);
+    scope.insert(scope.end(), targets.begin(), targets.end());
+    for (Node *test : tests)
+        add_conjunct(condition, test, scope, width);
+    return condition;
+}
+
+Node *SublinkOver::add_column(engine::PlanPtr plan, const ValueType &type)
+{
+    Node *param = new_param(type, translator_.next_param());
+    input_.plan = std::move(plan);
+    input_.scope.push_back(param);
+    return param;
+}
+
+/* Whether a row passes the tests; of all rows of the input alike where nothing connects the two. */
+Node *SublinkOver::mark(const Other &other, const std::vector<Node *> &tests)
+{
+    engine::Condition condition = this->condition(other, tests);
+    if (!condition.equalities.empty() || !condition.others.empty())
+        return add_column(
+            engine::semi_join(engine::SemiKind::mark, input_.plan, other.input.plan, std::move(condition)), boolean);
+    const engine::Column count = column_of({INT8OID, -1, InvalidOid}, "count");
+    engine::PlanPtr one = engine::aggregate(
+        other.input.plan, {}, {engine::AggregateCall{engine::AggregateFamily::count, {}, {}, count}});
+    one = engine::project(one, {{is_positive(count), "mark"}});
+    return add_column(engine::join({input_.plan, one}, {}), boolean);
+}
+
+void SublinkOver::keep(engine::SemiKind kind, const Other &other, const std::vector<Node *> &tests)
+{
+    engine::Condition condition = this->condition(other, tests);
+    if (!condition.equalities.empty() || !condition.others.empty()) {
+        input_.plan = engine::semi_join(kind, input_.plan, other.input.plan, std::move(condition));
+        return;
+    }
+    Node *is_there = mark(other, tests);
+    Node *wanted = kind == engine::SemiKind::semi
+                       ? is_there
+                       : call([&] { return make_bool(NOT_EXPR, list_make1(is_there)); });
+    input_.plan = engine::filter(input_.plan, expression_of(wanted, input_.scope));
+}
+
+/* Whether the tests are NULL of some row; nullptr if that cannot be. */
+Node *SublinkOver::null_mark(Other &other, const std::vector<Node *> &tests)
+{
+    std::vector<Node *> certain;
+    std::vector<Node *> uncertain;
+    for (Node *test : tests)
+        (is_certain(test, other) ? certain : uncertain).push_back(test);
+    if (uncertain.empty())
+        return nullptr;
+    OpExpr *one = uncertain.size() == 1 ? comparison(uncertain[0]) : nullptr;
+    if (one != nullptr && !is_of_subquery(static_cast<Node *>(linitial(one->args))))
+        return null_mark_of_one(other, std::move(certain), one);
+    certain.push_back(call([&] {
+        List *all = NIL;
+        for (Node *test : uncertain)
+            all = lappend(all, test);
+        return null_test(list_length(all) == 1 ? static_cast<Node *>(linitial(all)) : make_bool(AND_EXPR, all));
+    }));
+    return mark(other, certain);
+}
+
+/* A row of the subquery with NULL, or any row where the value compared is NULL. */
+Node *SublinkOver::null_mark_of_one(Other &other, std::vector<Node *> certain, OpExpr *test)
+{
+    auto *left = static_cast<Node *>(linitial(test->args));
+    auto *right = static_cast<Node *>(lsecond(test->args));
+    Node *found = nullptr;
+    if (may_be_null(right, other.input)) {
+        Other with_null = other;
+        Node *is_null = call([&] { return null_test(right); });
+        with_null.input.plan = engine::filter(other.input.plan, expression_of(is_null, other.input.scope));
+        found = mark(with_null, certain);
+    }
+    if (!may_be_null(left, input_))
+        return found;
+    Node *has_row = mark(other, certain);
+    return call([&] {
+        Node *of_left = make_bool(AND_EXPR, list_make2(null_test(left), has_row));
+        return found == nullptr ? of_left : make_bool(OR_EXPR, list_make2(found, of_left));
+    });
+}
+
+bool SublinkOver::may_be_null(Node *node, const Input &input) const
+{
+    if (IsA(node, RelabelType))
+        return may_be_null(reinterpret_cast<Node *>(castNode(RelabelType, node)->arg), input);
+    if (IsA(node, Const))
+        return castNode(Const, node)->constisnull;
+    const int position = position_in(input.scope, node);
+    return position < 0 || engine::columns(input.plan).at(position).may_be_null;
+}
+
+bool SublinkOver::is_certain(Node *test, const Other &other) const
+{
+    const OpExpr *one = comparison(test);
+    if (one == nullptr)
+        return false;
+    for (void *argument : {linitial(one->args), lsecond(one->args)}) {
+        auto *node = static_cast<Node *>(argument);
+        if (may_be_null(node, is_of_subquery(node) ? other.input : input_))
+            return false;
+    }
+    return true;
+}
+
+} // namespace pgtrickle::translate

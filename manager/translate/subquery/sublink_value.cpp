@@ -1,0 +1,282 @@
+/*
+ * Scalar subqueries, rows compared with a subquery, and ARRAY (subquery): joins with the value.
+ *
+ * A subquery that has exactly one row for each combination of its domain is joined. Of any other,
+ * the rows are counted, and whoever reads the value of more than one raises PostgreSQL's own error:
+ * the count travels with the value to the expression, so that a CASE that does not look at the
+ * subquery raises nothing.
+ */
+#include "translate/subquery/sublink.hpp"
+
+#include "pg/walker.hpp"
+
+extern "C" {
+#include "catalog/pg_aggregate.h"
+#include "catalog/namespace.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_func.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/array.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::translate {
+
+namespace {
+
+/* Whether the query has one row whatever its input is. */
+bool has_one_row(const Query *query)
+{
+    return query->hasAggs && query->groupClause == NIL && query->groupingSets == NIL &&
+           query->havingQual == nullptr && query->setOperations == nullptr && !query->hasTargetSRFs &&
+           query->limitCount == nullptr && query->limitOffset == nullptr;
+}
+
+/* The functions from here to array_query() are PostgreSQL frames. */
+
+Query *copied(const Query *query)
+{
+    return static_cast<Query *>(copyObjectImpl(query));
+}
+
+Oid find_only_row_function()
+{
+    Oid types[] = {ANYELEMENTOID, INT8OID};
+    return LookupFuncName(list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup("pgt_only_row"))), 2, types,
+                          false);
+}
+
+Node *only_row(Node *value, Node *count)
+{
+    const Oid function = find_only_row_function();
+    const Oid collation = exprCollation(value);
+    return reinterpret_cast<Node *>(makeFuncExpr(function, exprType(value), list_make2(value, count), collation,
+                                                 collation, COERCE_EXPLICIT_CALL));
+}
+
+/* The targets of `subquery`, junk included, as columns of range table entry 1. */
+List *columns_of(const Query *subquery)
+{
+    List *columns = NIL;
+    ListCell *cell;
+    foreach (cell, subquery->targetList) {
+        const auto *entry = lfirst_node(TargetEntry, cell);
+        auto *node = reinterpret_cast<Node *>(entry->expr);
+        columns = lappend(columns, makeVar(1, entry->resno, exprType(node), exprTypmod(node), exprCollation(node), 0));
+    }
+    return columns;
+}
+
+Aggref *array_agg_of(const Query *subquery)
+{
+    List *columns = columns_of(subquery);
+    auto *value = static_cast<Node *>(linitial(columns));
+    const bool is_array = OidIsValid(get_element_type(exprType(value)));
+    Aggref *aggregate = makeNode(Aggref);
+    aggregate->aggfnoid = is_array ? F_ARRAY_AGG_ANYARRAY : F_ARRAY_AGG_ANYNONARRAY;
+    aggregate->aggtype = is_array ? exprType(value) : get_promoted_array_type(exprType(value));
+    aggregate->aggcollid = exprCollation(value);
+    aggregate->inputcollid = exprCollation(value);
+    aggregate->aggargtypes = list_make1_oid(exprType(value));
+    aggregate->aggkind = AGGKIND_NORMAL;
+    aggregate->aggno = aggregate->aggtransno = -1;
+    aggregate->location = -1;
+    aggregate->aggorder = static_cast<List *>(copyObjectImpl(subquery->sortClause));
+    ListCell *cell;
+    ListCell *column;
+    forboth (cell, subquery->targetList, column, columns) {
+        const auto *entry = lfirst_node(TargetEntry, cell);
+        const bool is_value = aggregate->args == NIL;
+        /* What the subquery is grouped by has a number, too. */
+        const bool is_sorted_by = entry->ressortgroupref > 0 &&
+                                  get_sortgroupref_clause_noerr(entry->ressortgroupref, subquery->sortClause) != nullptr;
+        if (!is_value && !is_sorted_by)
+            continue;
+        TargetEntry *argument = makeTargetEntry(static_cast<Expr *>(lfirst(column)),
+                                                static_cast<AttrNumber>(list_length(aggregate->args) + 1), nullptr,
+                                                !is_value);
+        argument->ressortgroupref = is_sorted_by ? entry->ressortgroupref : 0;
+        aggregate->args = lappend(aggregate->args, argument);
+    }
+    return aggregate;
+}
+
+/* SELECT array_agg(column ORDER BY …) FROM (subquery). */
+Query *array_query(const Query *original)
+{
+    Query *subquery = copied(original);
+    IncrementVarSublevelsUp(reinterpret_cast<Node *>(subquery), 1, 1);
+    RangeTblEntry *entry = makeNode(RangeTblEntry);
+    entry->rtekind = RTE_SUBQUERY;
+    entry->subquery = subquery;
+    entry->eref = makeAlias("rows", NIL);
+    entry->inFromCl = true;
+    ListCell *cell;
+    foreach (cell, subquery->targetList) {
+        auto *target = lfirst_node(TargetEntry, cell);
+        target->resjunk = false;
+        if (target->resname == nullptr)
+            target->resname = pstrdup("key");
+        entry->eref->colnames = lappend(entry->eref->colnames, makeString(target->resname));
+    }
+    RangeTblRef *reference = makeNode(RangeTblRef);
+    reference->rtindex = 1;
+    Query *query = makeNode(Query);
+    query->commandType = CMD_SELECT;
+    query->canSetTag = true;
+    query->hasAggs = true;
+    query->rtable = list_make1(entry);
+    query->jointree = makeFromExpr(list_make1(reference), nullptr);
+    query->targetList = list_make1(makeTargetEntry(reinterpret_cast<Expr *>(array_agg_of(subquery)), 1,
+                                                   pstrdup("array"), false));
+    return query;
+}
+
+Node *or_empty(Node *array)
+{
+    const Oid type = exprType(array);
+    CoalesceExpr *coalesce = makeNode(CoalesceExpr);
+    coalesce->coalescetype = type;
+    coalesce->coalescecollid = exprCollation(array);
+    coalesce->location = -1;
+    Const *empty = makeConst(type, -1, get_typcollation(type), -1,
+                             PointerGetDatum(construct_empty_array(get_element_type(type))), false, false);
+    coalesce->args = list_make2(array, empty);
+    return reinterpret_cast<Node *>(coalesce);
+}
+
+engine::AggregateCall any_row(int column, const engine::Column &of)
+{
+    engine::AggregateCall result = {engine::AggregateFamily::holistic, {}, {}, of};
+    engine::Expression whole;
+    whole.pieces = {std::string("pgtrickle.any_one("), column, std::string(")")};
+    whole.result = of;
+    whole.result.may_be_null = true;
+    result.result.may_be_null = true;
+    result.whole = whole;
+    return result;
+}
+
+} // namespace
+
+Oid only_row_function()
+{
+    return call([] { return find_only_row_function(); });
+}
+
+Node *SublinkOver::scalar()
+{
+    return single_row(all_targets(subquery_.query)).at(0);
+}
+
+Node *SublinkOver::row_comparison()
+{
+    const std::vector<int> needed = all_targets(subquery_.query);
+    std::vector<Node *> tests = {link_->testexpr};
+    translator_.evaluate_sublinks(level_, input_, tests);
+    const std::vector<Node *> values = single_row(needed);
+    std::vector<Node *> params;
+    for (size_t i = 0; i < needed.size(); i++) {
+        const ValueType value = value_type(reinterpret_cast<Node *>(target(subquery_.query, needed[i])->expr));
+        const int number = needed[i];
+        params.push_back(call([&] {
+            Param *param = makeNode(Param);
+            param->paramkind = PARAM_SUBLINK;
+            param->paramid = number;
+            param->paramtype = value.type;
+            param->paramtypmod = value.typmod;
+            param->paramcollid = value.collation;
+            return reinterpret_cast<Node *>(param);
+        }));
+    }
+    return replaced(tests[0], params, values);
+}
+
+Node *SublinkOver::array()
+{
+    Query *query = call([&] { return array_query(subquery_.query); });
+    Node *array = values_of(query, {1}).at(0);
+    return call([&] { return or_empty(array); });
+}
+
+/* The columns of a subquery that has one row. */
+std::vector<Node *> SublinkOver::values_of(Query *subquery, const std::vector<int> &needed)
+{
+    std::vector<Node *> values;
+    Input result;
+    Domain domain;
+    const bool is_correlated = !subquery_.references.empty();
+    if (is_correlated) {
+        tell_images_apart(subquery, subquery_.references, translator_.next_param());
+        domain = domain_of(input_, subquery_.references);
+    }
+    result.plan = translator_.query({subquery, &level_, is_correlated ? &domain : nullptr, true}, needed);
+    for (int number : needed)
+        values.push_back(new_param(value_type(reinterpret_cast<Node *>(target(subquery, number)->expr)),
+                                   translator_.next_param()));
+    result.scope = values;
+    result.scope.insert(result.scope.end(), domain.scope.begin(), domain.scope.end());
+    if (!is_correlated) {
+        add_row(result);
+        return values;
+    }
+    input_.plan = engine::join({input_.plan, result.plan}, joining_back(input_, subquery_.references, result));
+    hide(result.scope, subquery_.references);
+    input_.scope.insert(input_.scope.end(), result.scope.begin(), result.scope.end());
+    return values;
+}
+
+/* Beside each row of the input; an input that has no plan as yet becomes it. */
+void SublinkOver::add_row(const Input &row)
+{
+    input_.plan = input_.plan ? engine::join({input_.plan, row.plan}, {}) : row.plan;
+    input_.scope.insert(input_.scope.end(), row.scope.begin(), row.scope.end());
+}
+
+std::vector<Node *> SublinkOver::single_row(const std::vector<int> &needed)
+{
+    Query *query = subquery_.query;
+    if (has_one_row(query))
+        return values_of(query, needed);
+    Domain domain;
+    const bool is_correlated = !subquery_.references.empty();
+    if (is_correlated) {
+        tell_images_apart(query, subquery_.references, translator_.next_param());
+        domain = domain_of(input_, subquery_.references);
+    }
+    engine::PlanPtr rows = translator_.query({query, &level_, is_correlated ? &domain : nullptr, true}, needed);
+    const auto columns = engine::columns(rows);
+    std::vector<int> keys;
+    std::vector<engine::AggregateCall> calls = {
+        {engine::AggregateFamily::count, {}, {}, column_of({INT8OID, -1, InvalidOid}, "rows")}};
+    for (size_t i = 0; i < domain.scope.size(); i++)
+        keys.push_back(static_cast<int>(needed.size() + i));
+    for (size_t i = 0; i < needed.size(); i++)
+        calls.push_back(any_row(static_cast<int>(i), columns[i]));
+
+    Node *count = new_param({INT8OID, -1, InvalidOid}, translator_.next_param());
+    Input result = {engine::aggregate(rows, keys, std::move(calls)), domain.scope};
+    result.scope.push_back(count);
+    std::vector<Node *> values;
+    for (int number : needed) {
+        Node *value = new_param(value_type(reinterpret_cast<Node *>(target(query, number)->expr)),
+                                translator_.next_param());
+        result.scope.push_back(value);
+        values.push_back(call([&] { return only_row(value, count); }));
+    }
+    if (!is_correlated) {
+        add_row(result);
+        return values;
+    }
+    engine::Condition condition = joining_back(input_, subquery_.references, result);
+    hide(result.scope, subquery_.references);
+    input_.plan = engine::outer_join(engine::OuterKind::left, input_.plan, result.plan, std::move(condition));
+    input_.scope.insert(input_.scope.end(), result.scope.begin(), result.scope.end());
+    return values;
+}
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,74 @@
+#include "worker/manager/debug_log.hpp"
+
+#include "worker/manager/manager.hpp"
+
+extern "C" {
+#include "utils/timestamp.h"
+}
+
+namespace pgtrickle::worker {
+
+namespace {
+
+using scheduler::Involved;
+
+bool is_heard(int level)
+{
+    return message_level_is_interesting(level);
+}
+
+void say(int level, const std::string &text)
+{
+    call([&] { ereport(level, (errmsg_internal("%s", text.c_str()), errhidestmt(true))); });
+}
+
+std::string name_of(const Known &known)
+{
+    return known.schema_name + "." + known.name;
+}
+
+std::string names_of(const scheduler::Job &job, Involved::Role role)
+{
+    std::string names;
+    for (const Involved &item : job.involved)
+        if (item.role == role)
+            names += (names.empty() ? "" : ", ") + item.schema_name + "." + item.name;
+    return names;
+}
+
+} // namespace
+
+void tell_begun(const scheduler::Job &job, int pid)
+{
+    if (!is_heard(DEBUG1))
+        return;
+    std::string who = pid != 0 ? "process " + std::to_string(pid) : "the manager itself";
+    if (job.kind == scheduler::Job::Kind::upkeep)
+        return say(DEBUG1, who + " does the upkeep");
+    bool is_asked = job.initiator == scheduler::Initiator::reader;
+    std::string text = who + " refreshes what " + (is_asked ? "a reader asks for: " : "is due: ") +
+                       names_of(job, Involved::Role::wanted);
+    std::string along = names_of(job, Involved::Role::companion);
+    say(DEBUG1, along.empty() ? text : text + "; along with " + along);
+}
+
+void tell_put_off(const Known &known, const Known &upstream, int64_t until)
+{
+    if (!is_heard(DEBUG2))
+        return;
+    const char *time = call([=] { return timestamptz_to_str(until); });
+    say(DEBUG2, name_of(known) + " is due, and waits until " + time + " for " + name_of(upstream) +
+                    ", whose refresh has failed");
+}
+
+void tell_left(const Known &known, scheduler::Verdict verdict)
+{
+    if (!is_heard(DEBUG1))
+        return;
+    const char *why = verdict == scheduler::Verdict::failed   ? "its refresh has failed"
+                      : verdict == scheduler::Verdict::behind ? "one that it is refreshed with has failed"
+                                                              : "it or one that it reads is locked";
+    say(DEBUG1, name_of(known) + " is tried again: " + why);
+}
+
+} // namespace pgtrickle::worker

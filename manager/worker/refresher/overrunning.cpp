@@ -1,0 +1,61 @@
+/*
+ * Refreshes that take too long: their limit, and the failure of one that could not be canceled, so that its
+ * process was terminated. No result came from that process: the next job counts the failure, and does not try
+ * the refresh again.
+ */
+#include "mailbox/manager_side.hpp"
+#include "worker/queues.hpp"
+#include "worker/refresher/refresher.hpp"
+
+#include <algorithm>
+
+namespace pgtrickle::worker {
+
+using scheduler::Id;
+using scheduler::Ids;
+using scheduler::Involved;
+using scheduler::Verdict;
+
+/* For health_check(), and for the manager, should this process be terminated. */
+void Refresher::note_attempt(Id first, size_t count) const
+{
+    mailbox::note_attempt(first, static_cast<int>(count));
+    if (words_ == nullptr)
+        return;
+    words_->first_member.store(first);
+    words_->member_count.store(static_cast<int32_t>(count));
+}
+
+/* The least of their limits. */
+TimeLimit Refresher::time_limit(const Ids &members) const
+{
+    TimeLimit limit = hand_ == Hand::manager ? TimeLimit::of_manager(attempts_) : TimeLimit::of_server();
+    for (Id member : members)
+        limit.tighten(involved_.at(member)->refresh_timeout_ms);
+    return limit;
+}
+
+/* The process of the last job with it was terminated: that is a failure, which is counted now. */
+void Refresher::leave_out_overrun(Ids &members)
+{
+    for (const Involved &item : job_.involved) {
+        if (!item.has_overrun || std::find(members.begin(), members.end(), item.id) == members.end())
+            continue;
+        set_verdict(item.id, Verdict::failed);
+        note_failure(item, time_limit({item.id}).failure_of_terminated(), GetCurrentTimestamp());
+        leave_out(item.id, members);
+    }
+}
+
+void Refresher::refresh_all(Ids members)
+{
+    leave_out_overrun(members);
+    const bool is_alone =
+        std::any_of(members.begin(), members.end(), [&](Id member) { return find(member)->goes_alone; });
+    if (is_alone && members.size() > 1)
+        refresh_alone(std::move(members));
+    else
+        refresh_group(std::move(members));
+}
+
+} // namespace pgtrickle::worker

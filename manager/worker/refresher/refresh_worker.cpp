@@ -1,0 +1,140 @@
+/*
+ * A refresh worker: does the jobs that its manager sends, one after the other, and leaves
+ * when the manager has gone or wants it no more. Its programs stay compiled between jobs.
+ */
+#include "definition/guc.hpp"
+#include "mailbox/manager_side.hpp"
+#include "worker/queues.hpp"
+#include "worker/refresher/refresher.hpp"
+#include "worker/wakeup.hpp"
+#include "worker/worker.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+}
+
+extern "C" {
+PGDLLEXPORT void pgtrickle_refresh_worker_main(Datum argument);
+}
+
+namespace pgtrickle::worker {
+
+namespace {
+
+class RefreshWorker {
+  public:
+    RefreshWorker(shm_mq_handle *jobs, shm_mq_handle *results, LastWords *words)
+        : jobs_(jobs), results_(results), words_(words)
+    {
+    }
+    void run();
+
+  private:
+    std::optional<std::string> receive();
+    bool send(const std::string &bytes);
+
+    shm_mq_handle *jobs_;
+    shm_mq_handle *results_;
+    LastWords *words_;
+    long report_ms_ = 0; /* until statistics are to be reported; 0: there are none */
+};
+
+/* The next job; nothing when there will be none. */
+std::optional<std::string> RefreshWorker::receive()
+{
+    for (;;) {
+        Size size = 0;
+        void *data = nullptr;
+        (void)call([] { return wake_up(); });
+        if (mailbox::is_asked_to_exit())
+            return std::nullopt;
+        shm_mq_result received = call([&] { return shm_mq_receive(jobs_, &size, &data, true); });
+        if (received == SHM_MQ_SUCCESS)
+            return std::string(static_cast<char *>(data), size);
+        if (received == SHM_MQ_DETACHED)
+            return std::nullopt;
+        const int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (report_ms_ > 0 ? WL_TIMEOUT : 0);
+        const long report_ms = report_ms_;
+        int happened = call([=] { return WaitLatch(MyLatch, events, report_ms, PG_WAIT_EXTENSION); });
+        if ((happened & WL_TIMEOUT) != 0) {
+            call([] { pgstat_report_stat(true); });
+            report_ms_ = 0;
+        }
+    }
+}
+
+bool RefreshWorker::send(const std::string &bytes)
+{
+    return call([&] { return shm_mq_send(results_, bytes.size(), bytes.data(), false, true); }) == SHM_MQ_SUCCESS;
+}
+
+void RefreshWorker::run()
+{
+    call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
+    while (std::optional<std::string> bytes = receive()) {
+        scheduler::Job job = scheduler::job_of(*bytes);
+        scheduler::JobResult result = Refresher(job, Refresher::Hand::worker, words_).run();
+        if (!send(scheduler::to_bytes(result)))
+            return;
+        report_ms_ = call([] { return pgstat_report_stat(false); });
+    }
+}
+
+/* Both queues of the segment, or false: the manager is gone. A PostgreSQL frame. */
+bool attach(dsm_handle handle, shm_mq_handle **jobs, shm_mq_handle **results, LastWords **words)
+{
+    MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
+    dsm_segment *segment = dsm_attach(handle);
+    if (segment != nullptr) {
+        shm_mq_set_receiver(job_queue(segment), MyProc);
+        shm_mq_set_sender(result_queue(segment), MyProc);
+        *jobs = shm_mq_attach(job_queue(segment), segment, nullptr);
+        *results = shm_mq_attach(result_queue(segment), segment, nullptr);
+        *words = last_words(segment);
+    }
+    MemoryContextSwitchTo(before);
+    return segment != nullptr;
+}
+
+} // namespace
+
+/* Whatever the database's default is: a snapshot older than its locks could never say that a stream table is fresh. */
+void read_what_is_committed()
+{
+    SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+} // namespace pgtrickle::worker
+
+extern "C" void pgtrickle_refresh_worker_main(Datum argument)
+{
+    using namespace pgtrickle;
+    worker::WorkerStart told;
+    memcpy(&told, MyBgworkerEntry->bgw_extra, sizeof(told));
+    pqsignal(SIGTERM, die);
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    BackgroundWorkerUnblockSignals();
+    /* Before it connects: a database that is to be dropped is not kept waiting by a worker that nobody knows. */
+    if (!mailbox::become_worker({told.slot, told.generation}))
+        proc_exit(0);
+    shm_mq_handle *jobs, *results;
+    worker::LastWords *words;
+    if (!worker::attach(DatumGetUInt32(argument), &jobs, &results, &words))
+        proc_exit(0);
+    BackgroundWorkerInitializeConnectionByOid(told.database, InvalidOid, 0);
+    pgstat_report_appname("pg_trickle refresh worker");
+    worker::read_what_is_committed();
+    worker::prepare_time_limits(&words->has_overrun);
+    enter([&] {
+        worker::RefreshWorker worker(jobs, results, words);
+        worker.run();
+    });
+    proc_exit(0);
+}

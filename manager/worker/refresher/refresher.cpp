@@ -1,0 +1,477 @@
+#include "worker/refresher/refresher.hpp"
+
+#include "catalog/process.hpp"
+#include "definition/alert.hpp"
+#include "mailbox/manager_side.hpp"
+#include "refresh/program/compiled.hpp"
+#include "refresh/group/holds.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::worker {
+
+namespace {
+
+using scheduler::Id;
+using scheduler::Ids;
+using scheduler::Initiator;
+using scheduler::Involved;
+using scheduler::Verdict;
+
+void add_to(Ids *ids, const Ids &more)
+{
+    ids->insert(ids->end(), more.begin(), more.end());
+}
+
+const char *name_of(Initiator initiator)
+{
+    return initiator == Initiator::reader ? "SCAN" : "SCHEDULER";
+}
+
+catalog::Refresh history_of(const refresh::Outcome &outcome, Initiator initiator)
+{
+    catalog::Refresh row;
+    row.relid = outcome.relid;
+    row.data_timestamp = outcome.data_timestamp;
+    row.started_at = outcome.started_at;
+    row.ended_at = outcome.ended_at;
+    row.action = refresh::name_of(outcome.action);
+    row.status = "COMPLETED";
+    row.initiated_by = name_of(initiator);
+    row.rows_inserted = outcome.rows_inserted;
+    row.rows_deleted = outcome.rows_deleted;
+    row.delta_rows = outcome.delta_rows;
+    row.was_full_fallback = outcome.was_full_fallback;
+    row.is_fill = outcome.is_fill;
+    row.reason = outcome.reason;
+    row.generation = outcome.generation;
+    row.measured = outcome.measured;
+    return row;
+}
+
+/* "refresh of a.b, c.d and 3 more", for pg_stat_activity. */
+std::string description_of(const Ids &members, const std::map<Id, const Involved *> &involved)
+{
+    constexpr size_t most_named = 5;
+    std::string text = "refresh of ";
+    for (size_t i = 0; i < std::min(members.size(), most_named); i++) {
+        const Involved &member = *involved.at(members[i]);
+        text += (i == 0 ? "" : ", ") + member.schema_name + "." + member.name;
+    }
+    if (members.size() > most_named)
+        text += " and " + std::to_string(members.size() - most_named) + " more";
+    return text;
+}
+
+/* A lock that is held for long must not stop the other stream tables; and where the manager is part of a
+ * deadlock, it is the one to give way: it tries again, where a user's statement would fail. So it looks for
+ * one as soon as it waits, and waits no longer than others do before they look. A reader who waits for it
+ * looks more often than that for the deadlock that he is part of (request_refresh()). */
+void limit_waiting()
+{
+    const std::string limit = std::to_string(std::max(DeadlockTimeout / 2, 1));
+    call([&] {
+        auto set = [](const char *name, const char *value) {
+            (void)set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+        };
+        set("lock_timeout", limit.c_str());
+        set("deadlock_timeout", "10");
+    });
+}
+
+scheduler::Asked asked_by(Initiator initiator)
+{
+    return initiator == Initiator::reader ? scheduler::Asked::reader : scheduler::Asked::scheduler;
+}
+
+bool is_lockable(Oid relation, LOCKMODE mode)
+{
+    return call([=] {
+        if (!ConditionalLockRelationOid(relation, mode))
+            return false;
+        UnlockRelationOid(relation, mode);
+        return true;
+    });
+}
+
+bool contains(const Ids &ids, Id id)
+{
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+} // namespace
+
+Refresher::Refresher(const scheduler::Job &job, Hand hand, LastWords *words) : job_(job), hand_(hand), words_(words)
+{
+    for (const Involved &item : job.involved) {
+        graph_.set(item.id, item.sources);
+        involved_[item.id] = &item;
+    }
+}
+
+const Involved *Refresher::find(Id id) const
+{
+    auto found = involved_.find(id);
+    return found == involved_.end() ? nullptr : found->second;
+}
+
+scheduler::MemberResult &Refresher::result_of(Id id)
+{
+    scheduler::MemberResult &result = results_[id];
+    if (result.id == 0) {
+        result.id = id;
+        if (const Involved *item = find(id)) {
+            result.failures = item->failures;
+            result.is_program_written = item->is_program_written;
+        }
+    }
+    return result;
+}
+
+std::optional<Failure> Refresher::attempt(const Ids &members)
+{
+    std::vector<refresh::Outcome> outcomes;
+    Programs programs;
+    Ids dirty;
+    for (Id member : members)
+        if (!mailbox::is_clean(member) || involved_.at(member)->is_restless)
+            dirty.push_back(member);
+    const TimeLimit limit = time_limit(members);
+    std::string text = description_of(members, involved_);
+    call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
+    note_attempt(members.front(), members.size());
+    unrefreshed_ = {};
+    std::optional<Failure> failure = in_transaction([&] {
+        if (!call([] { return refresh::take_work_lock(); })) {
+            unrefreshed_.held.assign(members.begin(), members.end());
+            return;
+        }
+        limit_waiting();
+        limit.begin();
+        outcomes = refresh::refresh_group({.members = std::vector<Oid>(members.begin(), members.end()),
+                                           .wait = refresh::LockWait::skip_if_locked,
+                                           .asked = asked_by(job_.initiator),
+                                           .reach = refresh::Reach::named,
+                                           .bonds = bonds(),
+                                           .groups = job_.groups},
+                                          &unrefreshed_);
+        alert_of_reinitialized(outcomes);
+        programs = unwritten_programs(outcomes);
+        limit.end();
+    });
+    note_attempt(InvalidOid, 0);
+    if (failure)
+        limit.explain(*failure);
+    is_outdated_ = is_outdated_ || unrefreshed_.is_bound_anew;
+    if (failure || outcomes.empty())
+        return failure;
+    note_successes(outcomes, dirty);
+    write_programs(programs);
+    return failure;
+}
+
+/* In the transaction of the refresh. */
+void Refresher::alert_of_reinitialized(const std::vector<refresh::Outcome> &outcomes) const
+{
+    for (const refresh::Outcome &outcome : outcomes)
+        if (const Involved *item = find(outcome.relid); item != nullptr && outcome.action == refresh::Action::reinitialize)
+            (void)definition::send_alert(definition::alert_of("reinitialize_needed", item->schema_name, item->name)
+                                             .ending_with("reason", outcome.reason));
+}
+
+void Refresher::note_successes(const std::vector<refresh::Outcome> &outcomes, const Ids &dirty)
+{
+    std::vector<catalog::Refresh> history;
+    for (const refresh::Outcome &outcome : outcomes) {
+        scheduler::MemberResult &result = result_of(outcome.relid);
+        bool has_failed = result.failures > 0;
+        result.verdict = Verdict::refreshed;
+        result.failures = 0;
+        result.started_at = outcome.started_at;
+        result.has_changed = outcome.action != refresh::Action::no_data;
+        if (has_failed)
+            catalog::run([&](catalog::Database &catalog) {
+                catalog::write_back_off(catalog, MyDatabaseId, {outcome.relid, 0, 0, 0});
+            });
+        /* The history tells what was due; companions that had nothing to take in are no news. */
+        if (result.has_changed || contains(dirty, outcome.relid))
+            history.push_back(history_of(outcome, job_.initiator));
+    }
+    catalog::append_history(history);
+}
+
+/* The programs of those that are refreshed for the first time since their definitions changed. To be
+ * called in the transaction of the refresh, whose locks keep what was compiled. */
+Programs Refresher::unwritten_programs(const std::vector<refresh::Outcome> &outcomes) const
+{
+    Programs programs;
+    for (const refresh::Outcome &outcome : outcomes) {
+        const Involved *item = find(outcome.relid);
+        if (item == nullptr || item->is_program_written || !refresh::is_laid_out(outcome.relid))
+            continue;
+        for (const refresh::ProgramText &text : refresh::texts_of(refresh::compiled_of(outcome.relid)))
+            programs[outcome.relid].push_back({text.purpose, text.sql});
+    }
+    return programs;
+}
+
+void Refresher::write_programs(const Programs &programs)
+{
+    if (programs.empty())
+        return;
+    bool is_written = catalog::run([&](catalog::Database &catalog) {
+        for (const auto &[relid, statements] : programs)
+            catalog::write_program(catalog, MyDatabaseId, relid, find(relid)->generation, statements);
+    });
+    if (!is_written)
+        return; /* after the next refresh, then */
+    for (const auto &[relid, statements] : programs)
+        result_of(relid).is_program_written = true;
+}
+
+/* Who is refreshed with it or not at all; itself if that is nobody else. */
+Ids Refresher::bound_to(Id id) const
+{
+    const Involved *item = find(id);
+    if (item == nullptr || item->bond == 0)
+        return {id};
+    Ids bound;
+    for (const Involved &other : job_.involved)
+        if (other.bond == item->bond)
+            bound.push_back(other.id);
+    return bound;
+}
+
+/* Who shows one state with it where nobody fails or is held: its refresh group. */
+Ids Refresher::mates_of(Id id) const
+{
+    Ids mates;
+    for (const Ids &group : job_.groups)
+        if (contains(group, id))
+            for (Id mate : group)
+                if (const Involved *other = find(mate); other != nullptr && other->role != Involved::Role::upstream)
+                    mates.push_back(mate);
+    return mates;
+}
+
+std::vector<Ids> Refresher::bonds() const
+{
+    std::map<Id, Ids> bonds;
+    for (const Involved &item : job_.involved)
+        if (item.bond != 0)
+            bonds[item.bond].push_back(item.id);
+    std::vector<Ids> result;
+    for (auto &[number, members] : bonds) {
+        std::sort(members.begin(), members.end());
+        result.push_back(std::move(members));
+    }
+    return result;
+}
+
+/* Takes the one that failed or is locked out of `members`, with all that are bound to it, and those that read any of these. */
+void Refresher::leave_out(Id failed, Ids &members)
+{
+    Ids out = {failed};
+    std::set<Id> known = {failed};
+    const bool is_locked = result_of(failed).verdict == Verdict::locked;
+    for (size_t i = 0; i < out.size(); i++) {
+        Ids next = graph_.direct_downstreams(out[i]);
+        add_to(&next, bound_to(out[i]));
+        if (is_locked) /* which passes: a group waits for that, and for nothing that lasts */
+            add_to(&next, mates_of(out[i]));
+        for (Id id : next)
+            if (known.insert(id).second)
+                out.push_back(id);
+    }
+    for (Id member : members)
+        if (member != failed && known.count(member) != 0)
+            set_verdict(member, is_locked ? Verdict::locked : Verdict::behind);
+    std::erase_if(members, [&](Id member) { return known.count(member) != 0; });
+}
+
+/* Each by itself, and whoever is bound to it, upstreams first: the failing one is tied to others in a way that only a
+ * refresh knows. */
+void Refresher::refresh_alone(Ids members)
+{
+    const size_t tried_together = members.size();
+    attempts_ = std::max(attempts_, tried_together);
+    while (!members.empty()) {
+        Id first = members.front();
+        Ids bound = bound_to(first), together;
+        for (Id member : members)
+            if (contains(bound, member))
+                together.push_back(member);
+        if (together.size() == tried_together) {
+            for (Id member : members)
+                set_verdict(member, Verdict::behind);
+            return;
+        }
+        refresh_group(together);
+        if (result_of(first).verdict == Verdict::refreshed)
+            std::erase_if(members, [&](Id member) { return contains(together, member); });
+        else
+            leave_out(first, members);
+    }
+}
+
+/* Members are in order, upstreams first. */
+void Refresher::refresh_group(Ids members)
+{
+    while (!members.empty()) {
+        if (mailbox::is_asked_to_exit()) {
+            for (Id member : members)
+                set_verdict(member, Verdict::locked);
+            return;
+        }
+        TimestampTz started_at = GetCurrentTimestamp();
+        std::optional<Failure> failure = attempt(members);
+        const Oid locked = unrefreshed_.locked;
+        if (!failure && locked == InvalidOid) {
+            for (Id member : members)
+                set_verdict(member, contains(unrefreshed_.held, member) ? Verdict::held : Verdict::refreshed);
+            return;
+        }
+        if (!failure) {
+            /* Somebody else refreshes it, perhaps in a long transaction, or it is bound to others: who is not goes on. */
+            size_t before = members.size();
+            set_verdict(locked, Verdict::locked);
+            leave_out(locked, members);
+            if (members.size() < before)
+                continue;
+            for (Id member : members)
+                set_verdict(member, Verdict::locked);
+            return;
+        }
+        /* It was the time of all of them that ran out: who takes too long is seen when each goes alone. */
+        if (failure->has_timed_out && members.size() > 1) {
+            refresh_alone(std::move(members));
+            return;
+        }
+        Id culprit = failure->culprit;
+        if (culprit == InvalidOid && members.size() == 1)
+            culprit = members.front();
+        bool is_news = culprit != InvalidOid && !has_verdict(culprit);
+        if (is_news) {
+            set_verdict(culprit, failure->is_transient() ? Verdict::locked : Verdict::failed);
+            if (const Involved *item = find(culprit))
+                note_failure(*item, *failure, started_at);
+        }
+        if (contains(members, culprit)) {
+            leave_out(culprit, members);
+        } else if (members.size() == 1) {
+            set_verdict(members.front(), Verdict::behind);
+            return;
+        } else {
+            refresh_alone(std::move(members));
+            return;
+        }
+    }
+}
+
+/* All that has to stand still or come along for a refresh of `id`, itself included. What is read as it stands brings
+ * nobody along. */
+std::set<Id> Refresher::needed_by(Id id) const
+{
+    std::set<Id> needed = {id};
+    Ids open = {id};
+    while (!open.empty()) {
+        const Id next = open.back();
+        open.pop_back();
+        const Involved *item = find(next);
+        Ids more = item != nullptr && item->role != Involved::Role::upstream ? bound_to(next) : Ids{};
+        add_to(&more, mates_of(next));
+        for (Id source : graph_.sources(next))
+            if (graph_.contains(source))
+                more.push_back(source);
+        for (Id other : more)
+            if (needed.insert(other).second)
+                open.push_back(other);
+    }
+    return needed;
+}
+
+/* What was wanted, and all that would have come along for it only. */
+void Refresher::leave_out_busy(Id id, const std::set<Id> &coming)
+{
+    for (Id needed : needed_by(id)) {
+        const Involved *item = find(needed);
+        if (item != nullptr && item->role != Involved::Role::upstream && coming.count(needed) == 0)
+            set_verdict(needed, Verdict::locked);
+    }
+}
+
+/* A companion comes along only if nothing it needs has to be waited for: a reader may hold
+ * the very lock, and has nothing to do with it. In a hurried job that goes for all. Locks are tried and let go: whoever
+ * takes one a moment later makes this refresh wait, no longer than lock_timeout. */
+Ids Refresher::without_busy()
+{
+    std::set<Id> coming, free;
+    Ids companions;
+    auto take = [&](Id id) {
+        std::set<Id> needed = needed_by(id);
+        coming.insert(needed.begin(), needed.end());
+    };
+    for (const Involved &item : job_.involved) {
+        const bool is_wanted = item.role == Involved::Role::wanted;
+        if (is_wanted && !job_.is_hurried)
+            take(item.id);
+        else if (is_wanted || item.role == Involved::Role::companion)
+            companions.push_back(item.id);
+    }
+    if (!companions.empty()) {
+        std::optional<Failure> failure = in_transaction([&] {
+            for (Id companion : companions) {
+                bool is_free = true;
+                for (Id id : needed_by(companion)) {
+                    is_free = is_free && is_lockable(id, RowExclusiveLock);
+                    for (Id source : graph_.sources(id))
+                        is_free = is_free && is_lockable(source, AccessShareLock);
+                }
+                if (is_free) {
+                    free.insert(companion);
+                    take(companion);
+                }
+            }
+        });
+        if (failure)
+            free.clear();
+    }
+    for (Id companion : companions)
+        if (find(companion)->role == Involved::Role::wanted && free.count(companion) == 0)
+            leave_out_busy(companion, coming);
+    Ids members;
+    for (const Involved &item : job_.involved) {
+        const std::set<Id> &those = item.role == Involved::Role::companion ? free : coming;
+        if (item.role != Involved::Role::upstream && those.count(item.id) != 0)
+            members.push_back(item.id);
+    }
+    return members;
+}
+
+scheduler::JobResult Refresher::run()
+{
+    scheduler::JobResult result;
+    TimestampTz started_at = GetCurrentTimestamp();
+    for (Id id : job_.taken)
+        refresh::forget(id);
+    if (job_.kind == scheduler::Job::Kind::upkeep)
+        keep_up(&result);
+    else
+        refresh_all(without_busy());
+    call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
+    for (auto &[id, member] : results_)
+        result.members.push_back(member);
+    result.took_us = GetCurrentTimestamp() - started_at;
+    result.is_catalog_new = catalog::take_is_new();
+    result.is_outdated = is_outdated_;
+    return result;
+}
+
+} // namespace pgtrickle::worker

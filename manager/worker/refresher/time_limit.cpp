@@ -1,0 +1,138 @@
+/*
+ * PostgreSQL's statement_timeout fires once, and a function that catches the error is free of it. So this is
+ * a timer of its own, which fires again each second.
+ */
+#include "worker/refresher/time_limit.hpp"
+
+#include "definition/guc.hpp"
+
+extern "C" {
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/timeout.h"
+}
+
+#include <algorithm>
+#include <csignal>
+
+namespace pgtrickle::worker {
+
+namespace {
+
+/* A fill that takes longer needs a worker. */
+constexpr int manager_limit_ms = 30'000;
+constexpr int least_part_ms = 1000;
+constexpr int again_ms = 1000;
+constexpr int most_cancels = 10;
+
+TimeoutId timeout = MAX_TIMEOUTS;
+volatile sig_atomic_t fired = 0; /* how often, since begin() */
+std::atomic<uint32_t> *overrun = nullptr;
+
+/* Runs in a signal handler. */
+extern "C" void pgtrickle_refresh_takes_too_long()
+{
+    fired = fired + 1;
+    if (fired > most_cancels) {
+        if (overrun != nullptr)
+            overrun->store(1);
+        ProcDiePending = true;
+    }
+    QueryCancelPending = true;
+    InterruptPending = true;
+    SetLatch(MyLatch);
+}
+
+std::string in_words(int limit_ms)
+{
+    return limit_ms % 1000 == 0 ? std::to_string(limit_ms / 1000) + " s" : std::to_string(limit_ms) + " ms";
+}
+
+} // namespace
+
+void prepare_time_limits(std::atomic<uint32_t> *where)
+{
+    overrun = where;
+    timeout = RegisterTimeout(USER_TIMEOUT, pgtrickle_refresh_takes_too_long);
+}
+
+TimeLimit TimeLimit::of_server()
+{
+    TimeLimit limit;
+    limit.limit_ms_ = guc::max_refresh_time_ms;
+    limit.by_ = limit.limit_ms_ > 0 ? By::setting : By::nothing;
+    return limit;
+}
+
+TimeLimit TimeLimit::of_manager(size_t parts)
+{
+    TimeLimit limit = of_server();
+    const int own_ms = std::max(manager_limit_ms / static_cast<int>(parts), least_part_ms);
+    if (limit.limit_ms_ > 0 && limit.limit_ms_ <= own_ms)
+        return limit;
+    limit.limit_ms_ = own_ms;
+    limit.by_ = By::manager;
+    return limit;
+}
+
+void TimeLimit::tighten(int refresh_timeout_ms)
+{
+    if (refresh_timeout_ms <= 0 || (limit_ms_ > 0 && limit_ms_ <= refresh_timeout_ms))
+        return;
+    limit_ms_ = refresh_timeout_ms;
+    by_ = By::option;
+}
+
+void TimeLimit::begin() const
+{
+    fired = 0;
+    if (limit_ms_ > 0)
+        call([this] {
+            enable_timeout_every(timeout, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), limit_ms_),
+                                 again_ms);
+        });
+}
+
+void TimeLimit::end() const
+{
+    if (limit_ms_ > 0)
+        call([] {
+            disable_timeout(timeout, false);
+            /* A cancellation that is pending must not hit what is done next. */
+            CHECK_FOR_INTERRUPTS();
+        });
+}
+
+std::string TimeLimit::reason() const
+{
+    const std::string time = in_words(limit_ms_);
+    if (by_ == By::setting)
+        return "it took longer than pg_trickle.max_refresh_time (" + time + ")";
+    if (by_ == By::option)
+        return "it took longer than the refresh_timeout of the stream table (" + time + ")";
+    return "it took longer than " + time +
+           " in the manager, as no refresh worker could be started: max_worker_processes "
+           "leaves no room for one";
+}
+
+void TimeLimit::explain(Failure &failure) const
+{
+    if (fired == 0 || failure.sqlstate != ERRCODE_QUERY_CANCELED)
+        return;
+    /* Which is no fault of the stream table. */
+    if (by_ == By::manager)
+        failure.sqlstate = ERRCODE_INSUFFICIENT_RESOURCES;
+    failure.message = "canceling refresh: " + reason();
+    failure.has_timed_out = true;
+}
+
+Failure TimeLimit::failure_of_terminated() const
+{
+    Failure failure;
+    failure.sqlstate = ERRCODE_QUERY_CANCELED;
+    failure.message = "terminating refresh: " + reason() + ", and did not end when it was canceled";
+    failure.has_timed_out = true;
+    return failure;
+}
+
+} // namespace pgtrickle::worker
