@@ -17,10 +17,7 @@
 #include "mailbox/progress.hpp"
 #include "pg/boundary.hpp"
 #include "refresh/program/compiled.hpp"
-
-namespace pgtrickle::worker {
-void register_worker(); /* the one thing this room needs of that one */
-}
+#include "worker/worker.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;

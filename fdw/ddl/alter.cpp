@@ -24,6 +24,7 @@
 #include "refresh/request/audience.hpp"
 #include "refresh/sets/refresh_sets.hpp"
 #include "refresh/refresh.hpp"
+#include "capture/log/marker.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"

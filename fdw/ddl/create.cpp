@@ -30,6 +30,8 @@
 #include "refresh/program/missing_index.hpp"
 #include "refresh/refresh.hpp"
 #include "translate/check/refusal.hpp"
+#include "translate/check/dependence.hpp"
+#include "translate/check/rejection.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"

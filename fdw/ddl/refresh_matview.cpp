@@ -1,10 +1,10 @@
 #include "fdw/ddl/refresh_matview.hpp"
 
-#include "capture/capture.hpp"
 #include "capture/log/log.hpp"
 #include "capture/source/source_rows.hpp"
 #include "pg/versions/versions.hpp"
 #include "refresh/run/net_changes.hpp"
+#include "capture/log/marker.hpp"
 
 extern "C" {
 #include "access/detoast.h"

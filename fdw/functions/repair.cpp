@@ -20,6 +20,7 @@
 #include "refresh/program/compiled.hpp"
 #include "refresh/group/holds.hpp"
 #include "storage/storage.hpp"
+#include "capture/log/marker.hpp"
 
 namespace pgtrickle {
 

@@ -9,7 +9,6 @@
  *
  * The OIDs of relations stay the same over pg_upgrade, so what operators said, and pgt_upgrade, go along.
  */
-#include "capture/capture.hpp"
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
@@ -22,6 +21,7 @@
 #include "refresh/sets/refresh_sets.hpp"
 #include "refresh/program/scope.hpp"
 #include "storage/storage.hpp"
+#include "capture/trim.hpp"
 
 extern "C" {
 #include "catalog/dependency.h"

@@ -3,7 +3,6 @@
  * a stream table that reads it; its triggers, and the names of all stream tables that they are for, also to the owners of the
  * relations that they are on.
  */
-#include "capture/capture.hpp"
 #include "capture/triggers/trigger_setup.hpp"
 #include "capture/log/pending.hpp"
 #include "capture/permission.hpp"
@@ -16,6 +15,8 @@
 #include "pg/relation_name.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/versions/versions.hpp"
+#include "capture/source/source_kind.hpp"
+#include "capture/log/log_state.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"

@@ -1,7 +1,6 @@
 /*
  * validate_query: what would become of a query, without creating anything.
  */
-#include "capture/capture.hpp"
 #include "definition/options.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "fdw/sql/arguments.hpp"
@@ -10,6 +9,9 @@
 #include "fdw/sql/result_rows.hpp"
 #include "pg/attempt.hpp"
 #include "translate/expression/constants.hpp"
+#include "capture/source/source_kind.hpp"
+#include "translate/check/dependence.hpp"
+#include "translate/check/rejection.hpp"
 
 extern "C" {
 #include "utils/lsyscache.h"

@@ -1,11 +1,11 @@
 #include "fdw/read/snapshot_state.hpp"
 
-#include "capture/capture.hpp"
 #include "capture/log/log.hpp"
 #include "definition/definition.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "refresh/sets/refresh_sets.hpp"
+#include "capture/log/log_state.hpp"
 
 extern "C" {
 #include "access/genam.h"

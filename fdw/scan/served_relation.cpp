@@ -6,6 +6,7 @@
 #include "pg/relation_listeners.hpp"
 #include "storage/storage.hpp"
 #include "translate/translate.hpp"
+#include "translate/check/dependence.hpp"
 
 extern "C" {
 #include "access/htup_details.h"

@@ -18,6 +18,11 @@
 #include "definition/definition.hpp"
 #include "definition/lock_right.hpp"
 #include "definition/state/state.hpp"
+#include "capture/source/inheritance.hpp"
+#include "capture/source/source_kind.hpp"
+#include "capture/log/log_state.hpp"
+#include "capture/log/marker.hpp"
+#include "capture/log/log_format.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -42,107 +47,6 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* Why the statements on one relation of the source's tree cannot be captured. */
-const char *refusal_of_level(Relation relation)
-{
-    switch (relation->rd_rel->relkind) {
-    case RELKIND_RELATION:
-    case RELKIND_PARTITIONED_TABLE:
-    case RELKIND_MATVIEW:
-        break;
-    case RELKIND_FOREIGN_TABLE:
-        return "it is a foreign table";
-    case RELKIND_VIEW:
-        return "it is a view";
-    default:
-        return "it is not a table";
-    }
-    if (IsCatalogRelation(relation))
-        return "it is a system catalog";
-    if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
-        return "it is a temporary table";
-    return nullptr;
-}
-
-/* Ascending union of two ascending lists. */
-int unite(const AttrNumber *a, int a_count, const AttrNumber *b, int b_count, AttrNumber *out)
-{
-    int n = 0, i = 0, j = 0;
-    while (i < a_count || j < b_count) {
-        AttrNumber next = j >= b_count || (i < a_count && a[i] <= b[j]) ? a[i] : b[j];
-        i += i < a_count && a[i] == next;
-        j += j < b_count && b[j] == next;
-        out[n++] = next;
-    }
-    return n;
-}
-
-/* Whether the columns are still there and as the format has them. */
-bool fits(Oid relid, const Format *format)
-{
-    Relation relation = relation_open(relid, AccessShareLock);
-    const TupleDesc desc = RelationGetDescr(relation);
-    bool answer = true;
-    for (int i = 0; i < format->column_count; i++) {
-        const FormData_pg_attribute *att = column_numbered(desc, format->attnums[i]);
-        answer = answer && att != nullptr && att->atttypid == format->types[i];
-    }
-    relation_close(relation, NoLock);
-    return answer;
-}
-
-/* The columns of the format that are still there. */
-int living_columns(Oid relid, const Format *format, AttrNumber *out)
-{
-    Relation relation = relation_open(relid, AccessShareLock);
-    int n = 0;
-    for (int i = 0; i < format->column_count; i++)
-        if (column_numbered(RelationGetDescr(relation), format->attnums[i]) != nullptr)
-            out[n++] = format->attnums[i];
-    relation_close(relation, NoLock);
-    return n;
-}
-
-/* Gives the source a log whose current format has at least these columns. Returns whether changes were not logged before. */
-bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
-{
-    SourceRow row;
-    bool is_begun = true;
-    if (!find_source(source, &row)) {
-        remove_source(source);
-        row = {source, {}, 0, 1, true, 0};
-        create_segments(source, &row);
-        insert_format(source, 1, columns, column_count);
-        insert_source(&row);
-    } else {
-        Format *format = find_format(source, row.version);
-        if (format == nullptr)
-            elog(ERROR, "change log of relation %u has no format %d", source, row.version);
-        auto *living = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (format->column_count + 1)));
-        auto *all = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (format->column_count + column_count + 1)));
-        /* Nobody has read the log while it was inactive: the old columns are not needed. */
-        int living_count = row.is_active ? living_columns(source, format, living) : 0;
-        int count = unite(living, living_count, columns, column_count, all);
-        bool is_same = count == format->column_count && memcmp(all, format->attnums, sizeof(AttrNumber) * count) == 0 &&
-                       fits(source, format);
-        if (!is_same) {
-            if (row.version == PG_INT16_MAX)
-                ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                                errmsg("change log of \"%s\" has had too many formats", get_rel_name(source))));
-            row.version++;
-            insert_format(source, row.version, all, count);
-        }
-        is_begun = !row.is_active;
-        if (!is_same || is_begun) {
-            row.is_active = true;
-            update_source(&row);
-        }
-    }
-    lock_segments(&row, AccessShareLock);
-    invalidate_targets(source);
-    return is_begun;
-}
-
 constexpr const char *was_not_logged = "its changes were not captured for a while";
 
 /* Why those who read the log of a source that is captured already must not go on from it. One that reads it alone is new, or
@@ -154,37 +58,6 @@ const char *damage_to_others(Oid source, bool is_begun, bool is_for_others)
 
 } // namespace
 
-bool is_compared(Oid source)
-{
-    return get_rel_relkind(source) == RELKIND_FOREIGN_TABLE && !definition::is_stream_table(source);
-}
-
-const char *refusal(Oid source)
-{
-    if (definition::is_stream_table(source) || is_compared(source))
-        return nullptr;
-    Relation relation = relation_open(source, AccessShareLock);
-    const char *reason = refusal_of_level(relation);
-    bool has_children = relation->rd_rel->relhassubclass;
-    bool is_partitioned = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
-    relation_close(relation, NoLock);
-    if (reason != nullptr || !has_children)
-        return reason;
-
-    ListCell *cell;
-    foreach (cell, find_all_inheritors(source, AccessShareLock, nullptr)) {
-        Relation level = relation_open(lfirst_oid(cell), NoLock);
-        reason = refusal_of_level(level);
-        if (reason != nullptr)
-            reason = psprintf("of its %s \"%s\": %s", is_partitioned ? "partition" : "child",
-                              RelationGetRelationName(level), reason);
-        relation_close(level, NoLock);
-        if (reason != nullptr)
-            return reason;
-    }
-    return nullptr;
-}
-
 namespace {
 
 void capture(Oid source, const AttrNumber *columns, int column_count, bool is_for_others)
@@ -195,7 +68,7 @@ void capture(Oid source, const AttrNumber *columns, int column_count, bool is_fo
         ensure_log(source, columns, column_count);
         return;
     }
-    if (is_compared(source))
+    if (definition::is_compared(source))
         return;
     List *levels = levels_of(source, ShareRowExclusiveLock);
     lock_capture(source);
@@ -284,7 +157,7 @@ bool stop(Oid source)
 
 const char *damage_of(Oid source)
 {
-    if (is_compared(source))
+    if (definition::is_compared(source))
         return nullptr;
     if (!is_logged(source))
         return was_not_logged;
@@ -297,112 +170,10 @@ const char *damage_of(Oid source)
     return is_witness_missing(source) ? "a crash may have emptied it" : nullptr;
 }
 
-bool is_logged(Oid source)
-{
-    SourceRow row;
-    return find_source(source, &row) && row.is_active;
-}
-
-bool is_subscribed(Oid relid)
-{
-    CatCList *subscriptions = SearchSysCacheList1(SUBSCRIPTIONRELMAP, ObjectIdGetDatum(relid));
-    bool answer = subscriptions->n_members > 0;
-    ReleaseCatCacheList(subscriptions);
-    return answer;
-}
-
-void lock_logs(Oid source)
-{
-    SourceRow row;
-    if (find_source(source, &row))
-        lock_segments(&row, AccessShareLock);
-}
-
-void keep_tree(Oid source)
-{
-    if (is_table(source))
-        lock_tree(source, ShareLock);
-}
-
 void release_tree(Oid source)
 {
     if (is_table(source))
         unlock_tree(source, ShareLock);
-}
-
-int64 log_size(Oid source)
-{
-    SourceRow row;
-    int64 total = 0;
-    if (!find_source(source, &row))
-        return 0;
-    for (Oid segment : row.segments) {
-        if (!ConditionalLockRelationOid(segment, AccessShareLock))
-            continue;
-        if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(segment)))
-            total += DatumGetInt64(DirectFunctionCall1(pg_total_relation_size, ObjectIdGetDatum(segment)));
-        UnlockRelationOid(segment, AccessShareLock);
-    }
-    return total;
-}
-
-List *captured_sources()
-{
-    return all_sources();
-}
-
-void refit(Oid source)
-{
-    SourceRow row;
-    if (!find_source(source, &row))
-        return;
-    Format *format = find_format(source, row.version);
-    if (format == nullptr || fits(source, format))
-        return;
-    mark(source, "a column changed its type");
-    ensure_log(source, nullptr, 0);
-}
-
-namespace {
-
-void mark_all(List *relations, Oid cause, const char *reason)
-{
-    /* At commit, and where DDL commits in between, there is no snapshot to look through. */
-    const bool needs_snapshot = !HaveRegisteredOrActiveSnapshot();
-    if (needs_snapshot)
-        PushActiveSnapshot(GetLatestSnapshot());
-    ListCell *cell;
-    foreach (cell, relations) {
-        SourceRow row;
-        if (!find_source(lfirst_oid(cell), &row) || !row.is_active)
-            continue;
-        Target target = {};
-        target.source = row.relid;
-        target.segment = row.segments[row.current_segment];
-        target.version = row.version;
-        ChunkWriter *writer = open_chunk_writer(&target);
-        append_marker(writer, psprintf("%s: %s", get_rel_name(cause), reason));
-        close_chunk_writer(writer);
-    }
-    if (needs_snapshot)
-        PopActiveSnapshot();
-}
-
-} // namespace
-
-void mark(Oid relation, const char *reason)
-{
-    mark_all(lcons_oid(relation, ancestors_of(relation)), relation, reason);
-}
-
-void mark_above(Oid relation, const char *reason)
-{
-    mark_all(ancestors_of(relation), relation, reason);
-}
-
-void mark_around(Oid relation, const char *reason)
-{
-    mark_all(levels_of(relation, NoLock), relation, reason);
 }
 
 void register_capture()

@@ -1,13 +1,17 @@
 #include "capture/installer.hpp"
 
 #include "capture/capture.hpp"
-#include "capture/triggers/trigger_setup.hpp"
 #include "capture/source/source_rows.hpp"
 #include "definition/definition.hpp"
 #include "definition/lock_right.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/lock_chain.hpp"
 #include "pg/versions/versions.hpp"
+#include "capture/source/inheritance.hpp"
+#include "capture/source/source_kind.hpp"
+#include "capture/source/source_locks.hpp"
+#include "capture/log/log_state.hpp"
+#include "capture/triggers/open_statement.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -232,7 +236,7 @@ InstallerOutcome run_installer(const std::vector<const WantedSource *> &wanted, 
 bool is_captured(const WantedSource &source)
 {
     return call([&] {
-        return is_compared(source.relid) ||
+        return definition::is_compared(source.relid) ||
                is_captured_with(source.relid, source.columns.data(), static_cast<int>(source.columns.size()));
     });
 }
@@ -348,7 +352,7 @@ void begin_capture(const std::vector<WantedSource> &wanted, Oid owner)
 {
     for (const WantedSource &source : wanted)
         call([&] {
-            if (is_compared(source.relid))
+            if (definition::is_compared(source.relid))
                 return;
             claim(source.relid);
             require_unused(source.relid);

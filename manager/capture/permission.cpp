@@ -1,9 +1,9 @@
 #include "capture/permission.hpp"
 
-#include "capture/capture.hpp"
-#include "capture/triggers/trigger_setup.hpp"
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
+#include "capture/source/inheritance.hpp"
+#include "capture/source/source_kind.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -40,7 +40,7 @@ bool is_stopped(Oid relation)
 
 List *relations_asked(Oid source)
 {
-    if (definition::is_stream_table(source) || is_compared(source))
+    if (definition::is_stream_table(source) || definition::is_compared(source))
         return NIL;
     return is_table(source) ? levels_of(source, NoLock) : list_make1_oid(source);
 }

@@ -25,6 +25,10 @@
 #include "definition/state/state.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/versions.hpp"
+#include "capture/source/inheritance.hpp"
+#include "capture/source/source_rows.hpp"
+#include "capture/log/log_state.hpp"
+#include "capture/trim.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -295,7 +299,7 @@ void remove_all_triggers()
 {
     List *tables = NIL;
     ListCell *cell;
-    foreach (cell, all_sources())
+    foreach (cell, captured_sources())
         tables = list_concat_unique_oid(tables, levels_of(lfirst_oid(cell), NoLock));
     list_sort(tables, list_oid_cmp);
     foreach (cell, tables)
@@ -353,7 +357,7 @@ void remove_all()
     begin_own_work();
     remove_all_triggers();
     ListCell *cell;
-    foreach (cell, all_sources()) {
+    foreach (cell, captured_sources()) {
         SourceRow row;
         const Oid source = lfirst_oid(cell);
         if (!find_source(source, &row))

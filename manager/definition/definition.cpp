@@ -197,6 +197,11 @@ bool is_stream_table(Oid relid)
     return is_our_server(server);
 }
 
+bool is_compared(Oid source)
+{
+    return get_rel_relkind(source) == RELKIND_FOREIGN_TABLE && !is_stream_table(source);
+}
+
 bool lock_if_there(Oid relid, LOCKMODE mode)
 {
     LockRelationOid(relid, mode);

@@ -72,6 +72,9 @@ namespace definition {
 /* Cheap: whether relid is a foreign table of our server (syscache only). PostgreSQL
  * frame; safe on any OID. */
 bool is_stream_table(Oid relid);
+/* Whether nothing tells the changes of the source, a foreign table: whoever reads it keeps a copy, and compares.
+ * Then there is no log, and nothing here finds a change. */
+bool is_compared(Oid source);
 
 /* Locks relid, which a list taken without locks named; false, and not locked, if it has been dropped
  * meanwhile. PostgreSQL frame. */

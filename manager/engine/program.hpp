@@ -22,6 +22,7 @@
 #pragma once
 
 #include "engine/plan/plan.hpp"
+#include "engine/plan/relation_names.hpp"
 
 #include <cstdint>
 #include <string>
@@ -50,44 +51,12 @@ struct ArrangementColumn {
     std::string sql; /* for state and final */
 };
 
-/* A delta a step reads: of source `index`, or of the earlier step `index`. */
-struct DeltaInput {
-    enum class Kind { source, step } kind;
-    int index;
-    bool operator==(const DeltaInput &) const = default;
-};
-
-/* What an index holds at one place: a column of its relation, or an expression that is immutable and cannot fail. */
-struct IndexTerm {
-    std::string text; /* the column's name, or SQL over quoted column names */
-    bool is_column = true;
-    bool is_fixed_length = true; /* false: a value can be too long for a btree entry */
-    bool has_hash = true;        /* false: no hash index can hold it */
-    bool is_range = false;       /* looked up by a range: no hash index serves */
-    bool operator==(const IndexTerm &) const = default;
-};
-
 /* A relation that a statement looks up by key, driven by a delta: an index on these
  * terms keeps the refresh from reading it whole. */
 struct Lookup {
     DeltaInput relation;
     std::vector<IndexTerm> terms;
     bool operator==(const Lookup &) const = default;
-};
-
-/* How a statement calls what it reads. All are FROM items without alias, quoted and
- * qualified where that applies. */
-class RelationNames {
-  public:
-    virtual ~RelationNames() = default;
-    /* New state of a source: `ONLY public.orders`, or a parenthesised query. */
-    virtual std::string source(int index) const = 0;
-    /* Heap of an earlier step's arrangement, all physical columns. */
-    virtual std::string arrangement(int step) const = 0;
-    /* Delta of a source or step: its columns, then pgt_weight bigint. */
-    virtual std::string delta(DeltaInput input) const = 0;
-    /* groups: the touched keys to be recomputed: the key columns. */
-    virtual std::string touched() const = 0;
 };
 
 struct Step {
@@ -148,12 +117,6 @@ class Program {
 /* Of a plan that is kept incrementally. A level takes up to 2 kB of the stack, which mostly has 8 MB. */
 constexpr int max_depth = 1000;
 
-/* Why `plan` cannot be kept incrementally: the construct, why, what to do. */
-struct Objection {
-    std::string construct;
-    std::string why;
-    std::string hint;
-};
 std::optional<Objection> objection(const PlanPtr &plan);
 
 } // namespace pgtrickle::engine

@@ -1,6 +1,5 @@
 #include "refresh/refresh.hpp"
 
-#include "capture/capture.hpp"
 #include "capture/source/frontier.hpp"
 #include "pg/attempt.hpp"
 #include "refresh/group/repeatable_read.hpp"
@@ -10,6 +9,8 @@
 #include "refresh/program/scope.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
+#include "capture/log/log_state.hpp"
+#include "capture/log/chunk.hpp"
 
 extern "C" {
 #include "access/xlog.h"

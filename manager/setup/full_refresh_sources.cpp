@@ -1,11 +1,11 @@
 #include "setup/full_refresh_sources.hpp"
 
-#include "capture/capture.hpp"
 #include "definition/definition.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "pg/versions/versions.hpp"
 #include "translate/check/refusal.hpp"
 #include "translate/check/relation_location.hpp"
+#include "capture/source/source_kind.hpp"
 
 extern "C" {
 #include "access/sysattr.h"

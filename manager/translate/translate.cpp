@@ -7,7 +7,7 @@
 #include "pg/settings.hpp"
 #include "translate/expression/constants.hpp"
 #include "translate/check/dependence.hpp"
-#include "translate/query/query.hpp"
+#include "translate/level/level.hpp"
 #include "translate/check/time_text.hpp"
 #include "translate/check/rewrite.hpp"
 #include "translate/query/search_and_cycle.hpp"

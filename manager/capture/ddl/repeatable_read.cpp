@@ -1,8 +1,10 @@
 #include "capture/ddl/repeatable_read.hpp"
 
-#include "capture/capture.hpp"
-#include "capture/triggers/trigger_setup.hpp"
 #include "capture/log/log.hpp"
+#include "capture/source/inheritance.hpp"
+#include "capture/source/source_kind.hpp"
+#include "capture/log/chunk.hpp"
+#include "definition/definition.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -128,7 +130,7 @@ bool is_heap_seen(Oid relid, Snapshot snapshot)
 
 bool is_source_seen(Oid source, const OldSnapshot &old)
 {
-    if (is_compared(source))
+    if (definition::is_compared(source))
         return true;
     if (has_marker(source, old.seen, old.latest))
         return false;

@@ -1,10 +1,14 @@
 #include "capture/ddl/source_ddl.hpp"
 
-#include "capture/capture.hpp"
 #include "capture/triggers/trigger_setup.hpp"
 #include "capture/log/segment.hpp"
 #include "capture/source/routing.hpp"
 #include "pg/versions/versions.hpp"
+#include "capture/source/inheritance.hpp"
+#include "capture/source/source_kind.hpp"
+#include "capture/source/source_rows.hpp"
+#include "capture/log/marker.hpp"
+#include "capture/log/log_format.hpp"
 
 extern "C" {
 #include "access/genam.h"

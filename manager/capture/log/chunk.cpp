@@ -1,6 +1,5 @@
 #include "capture/log/chunk.hpp"
 
-#include "capture/capture.hpp"
 #include "capture/log/segment.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/versions.hpp"

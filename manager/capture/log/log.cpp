@@ -1,10 +1,11 @@
 #include "capture/log/log.hpp"
 
-#include "capture/capture.hpp"
 #include "capture/log/chunk.hpp"
 #include "capture/log/segment.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
 #include "pg/versions/versions.hpp"
+#include "capture/source/source_kind.hpp"
+#include "definition/definition.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -319,7 +320,7 @@ int64 count_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
 bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
 {
     SourceRow row;
-    if (is_compared(source))
+    if (definition::is_compared(source))
         return false;
     if (!find_source(source, &row) || is_witness_missing(source))
         return true;

@@ -1,6 +1,5 @@
 #include "capture/log/pending.hpp"
 
-#include "capture/triggers/trigger_setup.hpp"
 #include "capture/log/segment.hpp"
 
 extern "C" {

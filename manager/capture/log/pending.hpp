@@ -1,5 +1,5 @@
 /*
- * For those who look: how much of a log a reader has not taken in, and which triggers feed it.
+ * For those who look: how much of a log a reader has not taken in.
  *
  * Nothing here waits for a lock longer than the trimmer holds one; what is gone meanwhile counts as nothing.
  * PostgreSQL frames; results live in the current memory context.
@@ -25,17 +25,5 @@ struct Pending {
 /* What `snapshot` sees of the log of `source` and the frontier does not include. It reads the chunks' heads
  * only; the cost follows the number of chunks. */
 Pending pending_of(Oid source, const Frontier &frontier, Snapshot snapshot);
-
-struct TriggerSeen {
-    Oid relation;      /* the source, or what lies below or above it */
-    const char *name;
-    const char *event; /* as in "AFTER INSERT" */
-    bool is_for_rows;
-    bool is_there;
-    bool fires_always;
-};
-
-/* Every trigger that the capture of a table needs (List of TriggerSeen *), there or not. */
-List *triggers_of(Oid source);
 
 } // namespace pgtrickle::capture

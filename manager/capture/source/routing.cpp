@@ -1,7 +1,7 @@
 #include "capture/source/routing.hpp"
 
-#include "capture/triggers/trigger_setup.hpp"
 #include "pg/relation_listeners.hpp"
+#include "capture/source/inheritance.hpp"
 
 extern "C" {
 #include "access/attmap.h"

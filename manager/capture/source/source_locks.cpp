@@ -7,9 +7,11 @@
  *
  * PostgreSQL frames: nothing in this file has a destructor.
  */
-#include "capture/capture.hpp"
-#include "capture/triggers/trigger_setup.hpp"
 #include "definition/definition.hpp"
+#include "capture/source/inheritance.hpp"
+#include "capture/source/source_kind.hpp"
+#include "capture/source/source_locks.hpp"
+#include "capture/source/source_rows.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
@@ -28,7 +30,7 @@ List *relations_to_lock(const List *sources)
     foreach (cell, sources)
         if (definition::is_stream_table(lfirst_oid(cell)))
             relations = list_append_unique_oid(relations, lfirst_oid(cell));
-        else if (!is_compared(lfirst_oid(cell)))
+        else if (!definition::is_compared(lfirst_oid(cell)))
             relations = list_concat_unique_oid(relations, levels_of(lfirst_oid(cell), NoLock));
     list_sort(relations, list_oid_cmp);
     return relations;
@@ -72,6 +74,12 @@ void lock_sources(const List *sources)
     ListCell *cell;
     foreach (cell, relations)
         LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+}
+
+void keep_tree(Oid source)
+{
+    if (is_table(source))
+        lock_tree(source, ShareLock);
 }
 
 } // namespace pgtrickle::capture

@@ -175,7 +175,7 @@ bool find_source(Oid relid, SourceRow *row)
     return found;
 }
 
-List *all_sources()
+List *captured_sources()
 {
     List *relids = NIL;
     Oid table_oid = source_table();

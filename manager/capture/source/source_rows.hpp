@@ -64,7 +64,8 @@ bool find_source(Oid relid, SourceRow *row);
 void insert_source(const SourceRow *row);
 void update_source(const SourceRow *row);
 void remove_source(Oid relid); /* with its formats; the log stays */
-List *all_sources();           /* OIDs */
+/* OIDs of everything that is captured in this database (palloc'ed List). */
+List *captured_sources();
 
 /* The column numbered `attnum`: tableoid, which alone of the system columns is logged, has a
  * negative number. nullptr when there is none, or it was dropped. */

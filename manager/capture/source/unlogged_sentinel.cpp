@@ -1,6 +1,6 @@
 #include "capture/source/unlogged_sentinel.hpp"
 
-#include "capture/triggers/trigger_setup.hpp"
+#include "capture/source/inheritance.hpp"
 
 extern "C" {
 #include "access/genam.h"

@@ -1,8 +1,8 @@
 #include "capture/triggers/merge_command.hpp"
 
-#include "capture/capture.hpp"
 #include "capture/triggers/trigger_setup.hpp"
 #include "capture/source/routing.hpp"
+#include "capture/log/marker.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"

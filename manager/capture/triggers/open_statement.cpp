@@ -1,7 +1,7 @@
 #include "capture/triggers/open_statement.hpp"
 
-#include "capture/capture.hpp"
 #include "capture/source/routing.hpp"
+#include "capture/log/marker.hpp"
 
 extern "C" {
 #include "access/relation.h"

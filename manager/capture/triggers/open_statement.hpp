@@ -24,4 +24,10 @@ void close_statement(Oid relid, CmdType command);
 bool is_statement_open_on(const List *relids);
 void register_statement_callbacks();
 
+/* Whether a statement that changes `source` is under way in this transaction: its log is
+ * not complete, and the source is in an intermediate state. A few nanoseconds. */
+bool statement_is_open(Oid source);
+/* Raises 55006 if so. */
+void require_no_open_statement(Oid source);
+
 } // namespace pgtrickle::capture

@@ -1,9 +1,9 @@
 #include "capture/triggers/row_trigger.hpp"
 
 #include "capture/log/chunk.hpp"
-#include "capture/triggers/trigger_setup.hpp"
 #include "capture/triggers/open_statement.hpp"
 #include "mailbox/mailbox.hpp"
+#include "capture/source/inheritance.hpp"
 
 extern "C" {
 #include "executor/tuptable.h"

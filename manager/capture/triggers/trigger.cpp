@@ -6,11 +6,11 @@
  * whichever partitions or children the rows lie in; so each row reaches each log at most once.
  * What they cannot tell, a row trigger does (row_trigger.hpp).
  */
-#include "capture/capture.hpp"
 #include "capture/log/chunk.hpp"
 #include "capture/triggers/open_statement.hpp"
 #include "capture/triggers/row_trigger.hpp"
 #include "mailbox/mailbox.hpp"
+#include "capture/log/marker.hpp"
 
 extern "C" {
 #include "commands/trigger.h"

@@ -28,9 +28,6 @@ namespace pgtrickle::capture {
 Oid trigger_function();
 bool is_capture_trigger(Oid trigger_function_oid);
 
-/* What can have them: stream tables and materialized views that are read have logs alone. */
-bool is_table(Oid relid);
-
 /* Creates what is missing and enables what is not. The caller holds ShareRowExclusive. */
 void install_triggers(Oid relid);
 /* The caller holds AccessExclusive. */
@@ -42,12 +39,16 @@ bool has_all_triggers(Oid relid);
  * above it is captured by rows, or a subscription writes to it. */
 bool needs_row_trigger(Oid relid);
 
-/* The relations whose statements change `relid`: itself, what lies below it, and what lies above any
- * of these. The caller locks none; all are locked in `mode`, from the root down. */
-List *levels_of(Oid relid, LOCKMODE mode);
-/* `relid` and what inherits from it, at any depth. */
-List *tree_of(Oid relid, LOCKMODE mode);
-/* `relid`'s parents and theirs, nearest first, each once; a partition being detached has none. */
-List *ancestors_of(Oid relid);
+struct TriggerSeen {
+    Oid relation;      /* the source, or what lies below or above it */
+    const char *name;
+    const char *event; /* as in "AFTER INSERT" */
+    bool is_for_rows;
+    bool is_there;
+    bool fires_always;
+};
+
+/* Every trigger that the capture of a table needs (List of TriggerSeen *), there or not. */
+List *triggers_of(Oid source);
 
 } // namespace pgtrickle::capture

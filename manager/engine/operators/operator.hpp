@@ -19,7 +19,6 @@
 #pragma once
 
 #include "engine/plan/plan.hpp"
-#include "engine/program.hpp"
 
 #include <algorithm>
 #include <cstdint>

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "engine/operators/operator.hpp"
+#include "engine/plan/relation_names.hpp"
 
 #include <map>
 #include <set>

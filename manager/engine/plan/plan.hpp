@@ -112,4 +112,28 @@ PlanPtr recursive(PlanPtr base, PlanPtr step, PlanPtr leaf, bool is_set);
 
 const std::vector<Column> &columns(const PlanPtr &plan);
 
+/* A delta a step reads: of source `index`, or of the earlier step `index`. */
+struct DeltaInput {
+    enum class Kind { source, step } kind;
+    int index;
+    bool operator==(const DeltaInput &) const = default;
+};
+
+/* Why `plan` cannot be kept incrementally: the construct, why, what to do. */
+struct Objection {
+    std::string construct;
+    std::string why;
+    std::string hint;
+};
+
+/* What an index holds at one place: a column of its relation, or an expression that is immutable and cannot fail. */
+struct IndexTerm {
+    std::string text; /* the column's name, or SQL over quoted column names */
+    bool is_column = true;
+    bool is_fixed_length = true; /* false: a value can be too long for a btree entry */
+    bool has_hash = true;        /* false: no hash index can hold it */
+    bool is_range = false;       /* looked up by a range: no hash index serves */
+    bool operator==(const IndexTerm &) const = default;
+};
+
 } // namespace pgtrickle::engine

@@ -5,6 +5,9 @@
 #include "refresh/program/captured.hpp"
 #include "refresh/group/collect_members.hpp"
 #include "refresh/group/excluded_members.hpp"
+#include "capture/source/source_locks.hpp"
+#include "capture/log/log_state.hpp"
+#include "capture/triggers/open_statement.hpp"
 
 extern "C" {
 #include "access/xact.h"

@@ -1,11 +1,11 @@
 #include "refresh/group/holds.hpp"
 
-#include "capture/triggers/trigger_setup.hpp"
 #include "definition/definition.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
 #include "pg/latest_row.hpp"
 #include "pg/relation_name.hpp"
+#include "capture/source/inheritance.hpp"
 
 extern "C" {
 #include "access/genam.h"

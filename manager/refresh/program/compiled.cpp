@@ -13,6 +13,7 @@
 #include "refresh/program/relation_names.hpp"
 #include "refresh/program/scope.hpp"
 #include "translate/expression/constants.hpp"
+#include "translate/check/dependence.hpp"
 
 extern "C" {
 #include "access/table.h"

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "refresh/refresh.hpp"
+#include "refresh/request/request.hpp"
 
 namespace pgtrickle::refresh {
 

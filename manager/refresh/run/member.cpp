@@ -1,6 +1,5 @@
 #include "refresh/run/member.hpp"
 
-#include "capture/capture.hpp"
 #include "refresh/run/mode_choice.hpp"
 #include "refresh/program/scope.hpp"
 

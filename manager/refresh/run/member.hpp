@@ -8,7 +8,7 @@
 #include "definition/state/state.hpp"
 #include "refresh/request/audience.hpp"
 #include "refresh/program/compiled.hpp"
-#include "refresh/refresh.hpp"
+#include "refresh/request/request.hpp"
 
 namespace pgtrickle::refresh {
 

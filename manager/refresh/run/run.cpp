@@ -1,6 +1,5 @@
 #include "refresh/run/run.hpp"
 
-#include "capture/capture.hpp"
 #include "refresh/run/counting_receiver.hpp"
 #include "refresh/run/net_changes.hpp"
 #include "storage/apply/apply_full.hpp"

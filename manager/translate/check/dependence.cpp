@@ -1,14 +1,13 @@
-/* Every function of this file is a PostgreSQL frame, but for those of translate.hpp at its end. */
+/* Every function of this file is a PostgreSQL frame, but for those for other rooms at its end. */
 #include "translate/check/dependence.hpp"
 
 #include "translate/check/anonymous_rows.hpp"
 #include "translate/check/known_function.hpp"
 #include "translate/check/time_text.hpp"
 #include "translate/check/rewrite.hpp"
-#include "translate/level/source.hpp"
-#include "translate/translate.hpp"
 #include "pg/versions/versions_json.hpp"
 #include "pg/walker.hpp"
+#include "definition/definition.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
@@ -314,7 +313,7 @@ bool reads_uncaptured(Node *node, void *context)
         return castNode(Var, node)->varattno < 0 && castNode(Var, node)->varattno != TableOidAttributeNumber;
     if (IsA(node, RangeTblEntry)) {
         auto *entry = castNode(RangeTblEntry, node);
-        return entry->rtekind == RTE_RELATION && is_compared(entry->relid);
+        return entry->rtekind == RTE_RELATION && definition::is_compared(entry->relid);
     }
     if (IsA(node, Query))
         return walk_query(castNode(Query, node), reads_uncaptured, context, QTW_EXAMINE_RTES_BEFORE);

@@ -35,4 +35,19 @@ Dependence dependence_of(Query *query);
 /* A PostgreSQL frame: the function or construct found, printed (palloc'd). */
 const char *restless_name(const Dependence &found);
 
+/* Names of the settings that the value of an expression of `query` depends on (TimeZone, DateStyle …),
+ * sorted, each once; most queries depend on none. */
+std::vector<std::string> settings_of(const Query *query);
+
+/* The query's answer may change although no source does: it calls a volatile function (the name of
+ * the first one found, for the NOTICE), or one of now()'s kin, or a STABLE function we know nothing of.
+ * In FULL mode such a query is refreshed at each due time; in every mode, one that reads a foreign table. */
+struct Restlessness {
+    bool is_volatile = false;
+    bool is_now_dependent = false; /* or depends on anything else outside sources and settings */
+    std::string function;          /* printed; empty if neither */
+};
+
+Restlessness restlessness_of(const Query *query);
+
 } // namespace pgtrickle::translate

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "translate/translate.hpp"
+#include "translate/check/objection.hpp"
 
 namespace pgtrickle::translate {
 

@@ -4,10 +4,10 @@
  */
 #include "translate/check/relation_location.hpp"
 #include "translate/check/rewrite.hpp"
-#include "translate/translate.hpp"
 #include "pg/limit.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/walker.hpp"
+#include "translate/check/rejection.hpp"
 
 extern "C" {
 #include "catalog/catalog.h"

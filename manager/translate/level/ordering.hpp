@@ -13,7 +13,7 @@
 #pragma once
 
 #include "engine/operators/keyed/reserve.hpp"
-#include "translate/query/query.hpp"
+#include "translate/level/level.hpp"
 
 namespace pgtrickle::translate {
 

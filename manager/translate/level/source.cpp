@@ -2,6 +2,7 @@
 
 #include "pg/relation_name.hpp"
 #include "translate/check/refusal.hpp"
+#include "definition/definition.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
@@ -57,7 +58,7 @@ RelationFacts facts_of(Oid relid)
         facts.foreign_leaf = foreign_leaf_of(relid);
     else if (facts.kind == RELKIND_FOREIGN_TABLE)
         facts.is_stream_table = is_stream_table(relid);
-    facts.is_compared = is_compared(relid);
+    facts.is_compared = definition::is_compared(relid);
     return facts;
 }
 
@@ -89,11 +90,6 @@ void refuse_weight(Oid relid, AttrNumber column)
 }
 
 } // namespace
-
-bool is_compared(Oid relid)
-{
-    return get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && !is_stream_table(relid);
-}
 
 int Sources::add(const RangeTblEntry *entry, Oid read_by, const std::set<AttrNumber> &used)
 {

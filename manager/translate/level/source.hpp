@@ -4,12 +4,28 @@
 #pragma once
 
 #include "translate/expression/expression.hpp"
-#include "translate/translate.hpp"
 
 #include <map>
 #include <set>
 
 namespace pgtrickle::translate {
+
+struct SourceRef {
+    Oid relid;
+    /* What the query reads, ascending, never empty: the columns of every engine scan of this
+     * source, in this order. */
+    std::vector<AttrNumber> columns;
+    bool is_stream_table;
+    /* Of an inheritance parent only its own rows: then `columns` has tableoid, by which the changes of
+     * its children are left out. */
+    bool is_only;
+    /* A foreign table: nothing tells its changes, so it is compared with a copy at each refresh. */
+    bool is_compared;
+    /* It is below a security_barrier view, so the owner of the stream table must be one who may read it himself. */
+    bool is_read_by_owner;
+    /* Set by those who define stream tables: false where its owner may not have the source captured. */
+    bool is_captured = true;
+};
 
 /* Numbers the sources and gathers the columns read of each. Every scan of a source has the
  * same columns: the union of what the whole query reads of it. That is known after one pass
@@ -44,9 +60,6 @@ class Sources {
     std::map<std::pair<int, int>, engine::PlanPtr> copies_; /* by source and number of columns */
     bool is_read_by_owner_ = false;
 };
-
-/* Whether nothing tells the changes of the relation: a foreign table that is no stream table. PostgreSQL frame. */
-bool is_compared(Oid relid);
 
 /* A column of the relation that every query may read instead of none. */
 AttrNumber cheapest_column(Oid relid);

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "translate/query/query.hpp"
+#include "translate/level/level.hpp"
 
 namespace pgtrickle::translate {
 

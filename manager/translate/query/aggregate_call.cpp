@@ -6,7 +6,7 @@
  *
  * DISTINCT changes no minimum, and the order of the rows no exact sum: there they are left out.
  */
-#include "translate/query/query.hpp"
+#include "translate/level/level.hpp"
 
 #include "engine/operators/aggregates/family.hpp"
 

@@ -8,7 +8,7 @@
  *   INTERSECT   once where l > 0 and r > 0     INTERSECT ALL   least(l, r) times
  *   EXCEPT      once where l > 0 and r = 0     EXCEPT ALL      l - r times, where that is more than 0
  */
-#include "translate/query/query.hpp"
+#include "translate/level/level.hpp"
 
 namespace pgtrickle::translate {
 

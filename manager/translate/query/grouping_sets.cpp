@@ -9,7 +9,7 @@
  * In a correlated subquery every set has the domain's columns as well. One that has no more is the empty
  * set, whose row is there even if there is none to be grouped: it is grouped with the rows made up.
  */
-#include "translate/query/query.hpp"
+#include "translate/level/level.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"

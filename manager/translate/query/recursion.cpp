@@ -7,7 +7,7 @@
  *
  * All columns of the CTE are kept: which rows a UNION takes for equal depends on each.
  */
-#include "translate/query/query.hpp"
+#include "translate/level/level.hpp"
 
 #include <numeric>
 

@@ -7,7 +7,7 @@
  * after grouping and windows, but for those that are themselves keys of one. A target makes rows
  * whether anybody reads it or not.
  */
-#include "translate/query/query.hpp"
+#include "translate/level/level.hpp"
 
 #include "pg/walker.hpp"
 

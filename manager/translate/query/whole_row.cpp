@@ -8,7 +8,7 @@
  * PostgreSQL's planner takes ROW(…) IS NOT NULL apart and finds the NULL that stands for a
  * dropped column there; a row of such a type is hidden from it behind OFFSET 0.
  */
-#include "translate/query/query.hpp"
+#include "translate/level/level.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"

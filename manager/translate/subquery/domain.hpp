@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "translate/query/query.hpp"
+#include "translate/level/level.hpp"
 
 namespace pgtrickle::translate {
 

@@ -8,7 +8,6 @@
  * A definition is read with its stream table locked: whoever altered it announces that before others are sure to be told
  * that their caches are out of date, but lets the lock go after that.
  */
-#include "capture/capture.hpp"
 #include "catalog/process.hpp"
 #include "pg/database_settings.hpp"
 #include "definition/definition.hpp"
@@ -19,6 +18,8 @@
 #include "translate/translate.hpp"
 #include "worker/manager/invalidations.hpp"
 #include "worker/manager/manager.hpp"
+#include "capture/source/source_rows.hpp"
+#include "translate/check/dependence.hpp"
 
 extern "C" {
 #include "access/relation.h"

@@ -2,7 +2,6 @@
  * Alerts that nobody's failure brings about: stream tables that are staler than they may be, whatever the
  * reason, and change logs that grow towards their limit. Each is told once, until it is over.
  */
-#include "capture/capture.hpp"
 #include "definition/alert.hpp"
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
@@ -12,6 +11,7 @@
 #include "worker/manager/manager.hpp"
 #include "worker/refresher/refresher.hpp"
 #include "worker/worker.hpp"
+#include "capture/log/log_state.hpp"
 
 extern "C" {
 #include "utils/lsyscache.h"

@@ -9,12 +9,13 @@
  * that was trimmed as far as can be, its writers having room, stays so until it is written to. What sessions read on by
  * themselves nobody tells: a log that its readers hold back is looked at again along with the others.
  */
-#include "capture/capture.hpp"
 #include "catalog/process.hpp"
 #include "definition/guc.hpp"
 #include "worker/manager/manager.hpp"
 #include "worker/refresher/refresher.hpp"
 #include "worker/worker.hpp"
+#include "capture/source/source_rows.hpp"
+#include "capture/trim.hpp"
 
 extern "C" {
 #include "pgstat.h"

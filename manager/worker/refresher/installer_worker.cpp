@@ -5,6 +5,7 @@
 #include "capture/capture.hpp"
 #include "capture/installer.hpp"
 #include "worker/transaction.hpp"
+#include "capture/source/source_locks.hpp"
 
 extern "C" {
 #include "pgstat.h"

@@ -1,0 +1,110 @@
+#include "capture/log/log_format.hpp"
+
+#include "capture/log/marker.hpp"
+#include "capture/log/segment.hpp"
+#include "capture/source/routing.hpp"
+
+extern "C" {
+#include "access/relation.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+/* Ascending union of two ascending lists. */
+int unite(const AttrNumber *a, int a_count, const AttrNumber *b, int b_count, AttrNumber *out)
+{
+    int n = 0, i = 0, j = 0;
+    while (i < a_count || j < b_count) {
+        AttrNumber next = j >= b_count || (i < a_count && a[i] <= b[j]) ? a[i] : b[j];
+        i += i < a_count && a[i] == next;
+        j += j < b_count && b[j] == next;
+        out[n++] = next;
+    }
+    return n;
+}
+
+/* The columns of the format that are still there. */
+int living_columns(Oid relid, const Format *format, AttrNumber *out)
+{
+    Relation relation = relation_open(relid, AccessShareLock);
+    int n = 0;
+    for (int i = 0; i < format->column_count; i++)
+        if (column_numbered(RelationGetDescr(relation), format->attnums[i]) != nullptr)
+            out[n++] = format->attnums[i];
+    relation_close(relation, NoLock);
+    return n;
+}
+
+} // namespace
+
+bool fits(Oid relid, const Format *format)
+{
+    Relation relation = relation_open(relid, AccessShareLock);
+    const TupleDesc desc = RelationGetDescr(relation);
+    bool answer = true;
+    for (int i = 0; i < format->column_count; i++) {
+        const FormData_pg_attribute *att = column_numbered(desc, format->attnums[i]);
+        answer = answer && att != nullptr && att->atttypid == format->types[i];
+    }
+    relation_close(relation, NoLock);
+    return answer;
+}
+
+bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
+{
+    SourceRow row;
+    bool is_begun = true;
+    if (!find_source(source, &row)) {
+        remove_source(source);
+        row = {source, {}, 0, 1, true, 0};
+        create_segments(source, &row);
+        insert_format(source, 1, columns, column_count);
+        insert_source(&row);
+    } else {
+        Format *format = find_format(source, row.version);
+        if (format == nullptr)
+            elog(ERROR, "change log of relation %u has no format %d", source, row.version);
+        auto *living = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (format->column_count + 1)));
+        auto *all = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (format->column_count + column_count + 1)));
+        /* Nobody has read the log while it was inactive: the old columns are not needed. */
+        int living_count = row.is_active ? living_columns(source, format, living) : 0;
+        int count = unite(living, living_count, columns, column_count, all);
+        bool is_same = count == format->column_count && memcmp(all, format->attnums, sizeof(AttrNumber) * count) == 0 &&
+                       fits(source, format);
+        if (!is_same) {
+            if (row.version == PG_INT16_MAX)
+                ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                                errmsg("change log of \"%s\" has had too many formats", get_rel_name(source))));
+            row.version++;
+            insert_format(source, row.version, all, count);
+        }
+        is_begun = !row.is_active;
+        if (!is_same || is_begun) {
+            row.is_active = true;
+            update_source(&row);
+        }
+    }
+    lock_segments(&row, AccessShareLock);
+    invalidate_targets(source);
+    return is_begun;
+}
+
+void refit(Oid source)
+{
+    SourceRow row;
+    if (!find_source(source, &row))
+        return;
+    Format *format = find_format(source, row.version);
+    if (format == nullptr || fits(source, format))
+        return;
+    mark(source, "a column changed its type");
+    ensure_log(source, nullptr, 0);
+}
+
+} // namespace pgtrickle::capture

@@ -1,0 +1,73 @@
+#include "capture/source/inheritance.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_inherits.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+List *ancestors_of(Oid relid)
+{
+    List *ancestors = NIL;
+    List *todo = list_make1_oid(relid);
+    Relation inherits = table_open(InheritsRelationId, AccessShareLock);
+    while (todo != NIL) {
+        ScanKeyData key;
+        ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+                    ObjectIdGetDatum(linitial_oid(todo)));
+        todo = list_delete_first(todo);
+        SysScanDesc scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, nullptr, 1, &key);
+        HeapTuple tuple;
+        while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+            auto *form = reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple));
+            if (form->inhdetachpending || list_member_oid(ancestors, form->inhparent))
+                continue;
+            ancestors = lappend_oid(ancestors, form->inhparent);
+            todo = lappend_oid(todo, form->inhparent);
+        }
+        systable_endscan(scan);
+    }
+    table_close(inherits, AccessShareLock);
+    return ancestors;
+}
+
+List *tree_of(Oid relid, LOCKMODE mode)
+{
+    return find_all_inheritors(relid, mode, nullptr);
+}
+
+List *levels_of(Oid relid, LOCKMODE mode)
+{
+    /* From the root down, as ALTER TABLE and TRUNCATE lock. */
+    List *levels = NIL;
+    ListCell *cell, *below;
+    List *ancestors = ancestors_of(relid);
+    for (int i = list_length(ancestors) - 1; i >= 0; i--)
+        levels = lappend_oid(levels, list_nth_oid(ancestors, i));
+    foreach (cell, levels)
+        if (mode != NoLock)
+            LockRelationOid(lfirst_oid(cell), mode);
+    if (mode != NoLock)
+        LockRelationOid(relid, mode);
+    List *tree = tree_of(relid, mode);
+    levels = list_concat_unique_oid(levels, tree);
+    /* A child may have parents that have nothing to do with `relid`. */
+    foreach (cell, tree)
+        foreach (below, ancestors_of(lfirst_oid(cell)))
+            if (!list_member_oid(levels, lfirst_oid(below))) {
+                if (mode != NoLock)
+                    LockRelationOid(lfirst_oid(below), mode);
+                levels = lappend_oid(levels, lfirst_oid(below));
+            }
+    return levels;
+}
+
+} // namespace pgtrickle::capture

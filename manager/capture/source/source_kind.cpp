@@ -1,0 +1,86 @@
+#include "capture/source/source_kind.hpp"
+
+#include "definition/definition.hpp"
+
+extern "C" {
+#include "access/relation.h"
+#include "catalog/catalog.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "utils/catcache.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+/* Why the statements on one relation of the source's tree cannot be captured. */
+const char *refusal_of_level(Relation relation)
+{
+    switch (relation->rd_rel->relkind) {
+    case RELKIND_RELATION:
+    case RELKIND_PARTITIONED_TABLE:
+    case RELKIND_MATVIEW:
+        break;
+    case RELKIND_FOREIGN_TABLE:
+        return "it is a foreign table";
+    case RELKIND_VIEW:
+        return "it is a view";
+    default:
+        return "it is not a table";
+    }
+    if (IsCatalogRelation(relation))
+        return "it is a system catalog";
+    if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+        return "it is a temporary table";
+    return nullptr;
+}
+
+} // namespace
+
+bool is_table(Oid relid)
+{
+    char kind = get_rel_relkind(relid);
+    return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+}
+
+bool is_subscribed(Oid relid)
+{
+    CatCList *subscriptions = SearchSysCacheList1(SUBSCRIPTIONRELMAP, ObjectIdGetDatum(relid));
+    bool answer = subscriptions->n_members > 0;
+    ReleaseCatCacheList(subscriptions);
+    return answer;
+}
+
+const char *refusal(Oid source)
+{
+    if (definition::is_stream_table(source) || definition::is_compared(source))
+        return nullptr;
+    Relation relation = relation_open(source, AccessShareLock);
+    const char *reason = refusal_of_level(relation);
+    bool has_children = relation->rd_rel->relhassubclass;
+    bool is_partitioned = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    relation_close(relation, NoLock);
+    if (reason != nullptr || !has_children)
+        return reason;
+
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(source, AccessShareLock, nullptr)) {
+        Relation level = relation_open(lfirst_oid(cell), NoLock);
+        reason = refusal_of_level(level);
+        if (reason != nullptr)
+            reason = psprintf("of its %s \"%s\": %s", is_partitioned ? "partition" : "child",
+                              RelationGetRelationName(level), reason);
+        relation_close(level, NoLock);
+        if (reason != nullptr)
+            return reason;
+    }
+    return nullptr;
+}
+
+} // namespace pgtrickle::capture
