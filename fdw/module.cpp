@@ -16,11 +16,12 @@
 #include "mailbox/mailbox.hpp"
 #include "mailbox/progress.hpp"
 #include "pg/boundary.hpp"
+#include "pg/versions/module.hpp"
 #include "refresh/program/compiled.hpp"
 #include "worker/worker.hpp"
 
 extern "C" {
-PG_MODULE_MAGIC;
+PGTRICKLE_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init(void);
 }
 

@@ -20,9 +20,9 @@
 #include "pg/attempt.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/rights.hpp"
-#include "pg/versions/versions.hpp"
 #include "refresh/request/audience.hpp"
 #include "refresh/sets/refresh_sets.hpp"
+#include "pg/versions/rights.hpp"
 #include "refresh/refresh.hpp"
 #include "capture/log/marker.hpp"
 

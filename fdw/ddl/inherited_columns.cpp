@@ -2,7 +2,7 @@
 
 #include "definition/definition.hpp"
 #include "fdw/scan/served_relation.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 #include "refresh/program/compiled.hpp"
 
 extern "C" {

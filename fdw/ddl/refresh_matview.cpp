@@ -2,7 +2,7 @@
 
 #include "capture/log/log.hpp"
 #include "capture/source/source_rows.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 #include "refresh/run/net_changes.hpp"
 #include "capture/log/marker.hpp"
 

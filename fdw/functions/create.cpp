@@ -5,7 +5,7 @@
 #include "definition/guc.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/ddl_statements.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/names.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"

@@ -10,7 +10,7 @@
 #include "definition/visibility.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 #include "refresh/group/holds.hpp"
 
 extern "C" {

@@ -14,9 +14,9 @@
 #include "definition/visibility.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/relation_owner.hpp"
-#include "pg/versions/versions.hpp"
 #include "capture/source/source_kind.hpp"
 #include "capture/log/log_state.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"

@@ -9,7 +9,7 @@
 #include "fdw/sql/result_rows.hpp"
 #include "definition/visibility.hpp"
 #include "mailbox/census.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/processes.hpp"
 #include "refresh/program/compiled.hpp"
 #include "refresh/program/missing_index.hpp"
 

@@ -10,7 +10,8 @@
 #include "fdw/scan/served_relation.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/processes.hpp"
+#include "pg/versions/rights.hpp"
 #include "refresh/group/holds.hpp"
 #include "refresh/refresh.hpp"
 

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "pg/boundary.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "nodes/plannodes.h"

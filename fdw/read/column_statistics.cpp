@@ -1,7 +1,7 @@
 #include "fdw/read/column_statistics.hpp"
 
 #include "fdw/scan/served_relation.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {

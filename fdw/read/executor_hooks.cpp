@@ -18,7 +18,8 @@
 #include "fdw/read/on_stale.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "fdw/read/snapshot_state.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/processes.hpp"
+#include "pg/versions/rights.hpp"
 #include "refresh/program/scope.hpp"
 
 extern "C" {

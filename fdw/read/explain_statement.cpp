@@ -12,7 +12,7 @@
 #include "definition/state/state.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/explain.hpp"
 #include "refresh/group/holds.hpp"
 
 extern "C" {

@@ -3,7 +3,7 @@
 #include "definition/guc.hpp"
 #include "fdw/scan/write_rejection.hpp"
 #include "fdw/scan/storage_rte.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {

@@ -6,7 +6,7 @@
 #include "fdw/scan/execution.hpp"
 
 #include "fdw/scan/served_relation.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/analyze.hpp"
 
 extern "C" {
 #include "access/table.h"

@@ -20,7 +20,7 @@
 #include "pg/boundary.hpp"
 
 extern "C" {
-#include "commands/explain.h"
+#include "executor/execdesc.h"
 #include "foreign/fdwapi.h"
 #include "nodes/pathnodes.h"
 }

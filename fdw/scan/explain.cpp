@@ -4,6 +4,7 @@
 #include "fdw/scan/execution.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "pg/relation_name.hpp"
+#include "pg/versions/explain.hpp"
 
 extern "C" {
 #include "utils/lsyscache.h"

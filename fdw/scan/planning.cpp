@@ -9,7 +9,7 @@
 #include "fdw/scan/nested_query.hpp"
 #include "pg/relation_owner.hpp"
 #include "fdw/scan/execution.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/planner.hpp"
 
 extern "C" {
 #include "access/relation.h"

@@ -1,6 +1,6 @@
 #include "fdw/scan/storage_rte.hpp"
 
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "access/table.h"

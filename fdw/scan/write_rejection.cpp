@@ -2,7 +2,7 @@
 
 #include "fdw/scan/served_relation.hpp"
 #include "definition/visibility.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "access/genam.h"

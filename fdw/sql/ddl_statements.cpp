@@ -1,7 +1,7 @@
 #include "fdw/sql/ddl_statements.hpp"
 
 #include "fdw/ddl/utility_call.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/names.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"

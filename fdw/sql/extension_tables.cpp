@@ -4,7 +4,8 @@
 #include "pg/relation_name.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/names.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"

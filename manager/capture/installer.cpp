@@ -6,7 +6,7 @@
 #include "definition/lock_right.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/lock_chain.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/processes.hpp"
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
 #include "capture/source/source_locks.hpp"

@@ -24,11 +24,11 @@
 #include "definition/definition.hpp"
 #include "definition/state/state.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/versions/versions.hpp"
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_rows.hpp"
 #include "capture/log/log_state.hpp"
 #include "capture/trim.hpp"
+#include "pg/versions/heaps.hpp"
 
 extern "C" {
 #include "access/genam.h"

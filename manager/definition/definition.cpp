@@ -2,7 +2,8 @@
 
 #include "definition/options.hpp"
 #include "definition/state/state.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/names.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"

@@ -4,7 +4,7 @@
 #include "definition/text_search_setting.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/settings.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {

@@ -1,7 +1,7 @@
 #include "definition/guc.hpp"
 
 #include "definition/options.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/settings.hpp"
 #include "scheduler/time/schedule.hpp"
 
 extern "C" {

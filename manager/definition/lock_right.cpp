@@ -5,7 +5,7 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/rights.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"

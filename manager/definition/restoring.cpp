@@ -1,7 +1,7 @@
 #include "definition/restoring.hpp"
 
 #include "definition/state/state.hpp"
-#include "pg/versions/versions_ddl.hpp"
+#include "pg/versions/processes.hpp"
 
 extern "C" {
 #include "miscadmin.h"

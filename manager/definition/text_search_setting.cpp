@@ -2,7 +2,7 @@
 
 #include "definition/options.hpp"
 #include "pg/settings.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/names.hpp"
 
 extern "C" {
 #include "access/htup_details.h"

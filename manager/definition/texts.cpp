@@ -1,7 +1,7 @@
 #include "definition/texts.hpp"
 
 #include "pg/rights.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"

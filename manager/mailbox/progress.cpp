@@ -1,6 +1,6 @@
 #include "mailbox/progress.hpp"
 
-#include "pg/versions/versions.hpp"
+#include "pg/versions/processes.hpp"
 
 extern "C" {
 #include "access/xact.h"

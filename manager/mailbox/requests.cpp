@@ -8,7 +8,7 @@
  */
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/processes.hpp"
 
 extern "C" {
 #include "storage/latch.h"

@@ -11,7 +11,7 @@
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
 
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "access/xact.h"

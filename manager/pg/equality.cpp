@@ -6,6 +6,8 @@
  */
 #include "pg/equality.hpp"
 
+#include "pg/versions/varlena.hpp"
+
 extern "C" {
 #include "access/nbtree.h"
 #include "catalog/pg_type.h"

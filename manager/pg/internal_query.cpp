@@ -5,7 +5,7 @@
 #include "pg/internal_query.hpp"
 
 #include "pg/type_name.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {

@@ -1,7 +1,7 @@
 #include "pg/settings.hpp"
 
 #include "pg/database_settings.hpp"
-#include "pg/versions/versions_settings.hpp"
+#include "pg/versions/settings.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"

@@ -1,6 +1,6 @@
 #include "pg/type_name.hpp"
 
-#include "pg/versions/versions_ddl.hpp"
+#include "pg/versions/names.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "pg/versions/versions.hpp"
+#include "pg/versions/walkers.hpp"
 
 namespace pgtrickle {
 

@@ -120,9 +120,9 @@ void write_state(Member &member, const Frontier &frontier, TimestampTz data_time
         set(state::consecutive_errors, Int32GetDatum(0));
         set(state::last_refresh_at, TimestampTzGetDatum(GetCurrentTimestamp()));
         set_null(state::last_error_message);
-        const bool is_suspended = state::update_after_refresh(member.compiled->relid(), values, nulls, replaces);
+        const bool is_now_suspended = state::update_after_refresh(member.compiled->relid(), values, nulls, replaces);
         state::take_in_marks(member.compiled->relid(), member.state.marks.data(), static_cast<int>(member.state.marks.size()));
-        return is_suspended;
+        return is_now_suspended;
     });
     if (is_suspended)
         member.state.status = state::name_of(state::Status::suspended);

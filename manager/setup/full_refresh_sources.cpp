@@ -2,7 +2,7 @@
 
 #include "definition/definition.hpp"
 #include "definition/query/rewritten_query.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 #include "translate/check/refusal.hpp"
 #include "translate/check/relation_location.hpp"
 #include "capture/source/source_kind.hpp"

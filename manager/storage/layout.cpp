@@ -5,7 +5,8 @@
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "pg/type_name.hpp"
-#include "pg/versions/versions_ddl.hpp"
+#include "pg/versions/heaps.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "access/reloptions.h"
@@ -15,6 +16,7 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/toasting.h"
 #include "commands/tablespace.h"

@@ -1,7 +1,7 @@
 #include "storage/statistics.hpp"
 
 #include "pg/settings.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/analyze.hpp"
 
 extern "C" {
 #include "access/table.h"

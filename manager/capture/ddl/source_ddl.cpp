@@ -3,12 +3,12 @@
 #include "capture/triggers/trigger_setup.hpp"
 #include "capture/log/segment.hpp"
 #include "capture/source/routing.hpp"
-#include "pg/versions/versions.hpp"
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
 #include "capture/source/source_rows.hpp"
 #include "capture/log/marker.hpp"
 #include "capture/log/log_format.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "access/genam.h"

@@ -2,7 +2,8 @@
 
 #include "capture/log/segment.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/heaps.hpp"
+#include "pg/versions/varlena.hpp"
 
 extern "C" {
 #include "access/detoast.h"

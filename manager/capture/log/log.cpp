@@ -3,9 +3,11 @@
 #include "capture/log/chunk.hpp"
 #include "capture/log/segment.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
-#include "pg/versions/versions.hpp"
 #include "capture/source/source_kind.hpp"
 #include "definition/definition.hpp"
+#include "pg/versions/heaps.hpp"
+#include "pg/versions/processes.hpp"
+#include "pg/versions/varlena.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -231,7 +233,7 @@ void read_segment(Reader *reader, Oid segment_oid)
     if (RelationGetNumberOfBlocks(segment) > 0) {
         Relation index = index_open(index_of(segment), AccessShareLock);
         TupleTableSlot *slot = table_slot_create(segment, nullptr);
-        IndexScanDesc scan = index_beginscan(segment, index, reader->snapshot, 1, 0);
+        IndexScanDesc scan = begin_index_scan(segment, index, reader->snapshot, 1);
         const Frontier *frontier = reader->frontier;
         scan_index(reader, scan, slot, BTGreaterEqualStrategyNumber, F_XID8GE, frontier->xmax);
         for (size_t i = 0; i < frontier->xip.size() && !reader->is_done; i++)

@@ -1,6 +1,7 @@
 #include "capture/log/pending.hpp"
 
 #include "capture/log/segment.hpp"
+#include "pg/versions/heaps.hpp"
 
 extern "C" {
 #include "access/detoast.h"
@@ -54,7 +55,7 @@ void count_segment(Pending *pending, const Frontier &frontier, Snapshot snapshot
     if (RelationGetNumberOfBlocks(segment) > 0) {
         Relation index = index_open(index_of(segment), AccessShareLock);
         TupleTableSlot *slot = table_slot_create(segment, nullptr);
-        IndexScanDesc scan = index_beginscan(segment, index, snapshot, 1, 0);
+        IndexScanDesc scan = begin_index_scan(segment, index, snapshot, 1);
         count_by_index(pending, frontier, scan, slot, BTGreaterEqualStrategyNumber, F_XID8GE, frontier.xmax);
         for (uint64_t xid : frontier.xip)
             count_by_index(pending, frontier, scan, slot, BTEqualStrategyNumber, F_XID8EQ, xid);

@@ -1,6 +1,6 @@
 #include "capture/log/segment.hpp"
 
-#include "pg/versions/versions.hpp"
+#include "pg/versions/heaps.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -49,6 +49,7 @@ TupleDesc segment_descriptor()
     TupleDescInitEntry(desc, l_overflow, "overflow", BYTEAOID, -1, 0);
     /* A chunk fills a page as it is; only a row too big for one is compressed or moved out. */
     TupleDescAttr(desc, l_data - 1)->attstorage = TYPSTORAGE_PLAIN;
+    finish_column(desc, l_data - 1);
     return desc;
 }
 

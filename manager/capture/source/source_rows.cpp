@@ -1,6 +1,7 @@
 #include "capture/source/source_rows.hpp"
 
 #include "capture/source/unlogged_sentinel.hpp"
+#include "pg/versions/heaps.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -284,12 +285,12 @@ Format *find_format(Oid relid, int16 version)
             att->attnum = static_cast<AttrNumber>(i + 1);
             att->atttypid = format->types[i];
             att->atttypmod = format->typmods[i];
-            att->attcacheoff = -1;
             att->attlen = DatumGetInt16(lengths[i]);
             att->attbyval = DatumGetBool(by_value[i]);
             att->attalign = DatumGetChar(aligns[i]);
             /* Functions of a type with plain storage (tsquery) do not expect a short header. */
             att->attstorage = get_typstorage(att->atttypid);
+            finish_column(format->packed, i);
         }
     }
     systable_endscan(scan);

@@ -1,6 +1,6 @@
 #include "definition/query/rewritten_query.hpp"
 
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "executor/executor.h"

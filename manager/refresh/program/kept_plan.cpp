@@ -5,7 +5,6 @@
 #include "pg/internal_query.hpp"
 #include "pg/relation_listeners.hpp"
 #include "pg/settings.hpp"
-#include "pg/versions/versions.hpp"
 #include "refresh/program/join_search.hpp"
 #include "refresh/program/statement.hpp"
 #include "refresh/program/used_objects.hpp"

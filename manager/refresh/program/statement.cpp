@@ -1,6 +1,7 @@
 #include "refresh/program/statement.hpp"
 
 #include "refresh/request/audience.hpp"
+#include "pg/versions/executor.hpp"
 
 extern "C" {
 #include "executor/executor.h"
@@ -175,7 +176,7 @@ void run(const KeptPlan &plan, DestReceiver *receiver)
         QueryDesc *query = CreateQueryDesc(plan.statement(), plan.text(), GetActiveSnapshot(), InvalidSnapshot,
                                            receiver, nullptr, in_memory, 0);
         ExecutorStart(query, EXEC_FLAG_SKIP_TRIGGERS);
-        ExecutorRun(query, ForwardScanDirection, 0, true);
+        run_to_end(query);
         ExecutorFinish(query);
         ExecutorEnd(query);
         FreeQueryDesc(query);

@@ -1,6 +1,6 @@
 #include "refresh/run/base_rows.hpp"
 
-#include "pg/versions/versions.hpp"
+#include "pg/versions/heaps.hpp"
 #include "storage/statistics.hpp"
 #include "storage/storage.hpp"
 

@@ -1,6 +1,6 @@
 #include "storage/apply/apply_full.hpp"
 
-#include "pg/versions/versions.hpp"
+#include "pg/versions/heaps.hpp"
 
 #include <algorithm>
 

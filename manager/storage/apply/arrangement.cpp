@@ -1,7 +1,7 @@
 #include "storage/apply/arrangement.hpp"
 
 #include "pg/known_row.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/heaps.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -88,7 +88,7 @@ Arrangement *open_arrangement(Oid heap, const StepFacts &facts)
     InitResultRelInfo(arrangement->result_info, arrangement->heap, 0, nullptr, 0);
     ExecOpenIndices(arrangement->result_info, false);
     Relation index = hash_index_of(arrangement);
-    arrangement->scan = index_beginscan(arrangement->heap, index, GetActiveSnapshot(), 1, 0);
+    arrangement->scan = begin_index_scan(arrangement->heap, index, GetActiveSnapshot(), 1);
     arrangement->found = table_slot_create(arrangement->heap, nullptr);
     arrangement->write_slot = MakeSingleTupleTableSlot(arrangement->descriptor, &TTSOpsVirtual);
     arrangement->identity_values = static_cast<Datum *>(palloc(sizeof(Datum) * (facts.column_count + 1)));

@@ -1,5 +1,7 @@
 #include "storage/apply/delta_sort.hpp"
 
+#include "pg/versions/heaps.hpp"
+
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_operator.h"
@@ -80,7 +82,7 @@ void put_row(DeltaSort *delta, const Datum *values, const bool *nulls)
     memcpy(row_nulls, nulls, sizeof(bool) * delta->column_count);
     row_values[delta->column_count] = Int64GetDatum(hash);
     row_nulls[delta->column_count] = false;
-    MinimalTuple tuple = heap_form_minimal_tuple(delta->descriptor, row_values, row_nulls);
+    MinimalTuple tuple = form_minimal_tuple(delta->descriptor, row_values, row_nulls);
     ExecStoreMinimalTuple(tuple, delta->slot, false);
     tuplesort_puttupleslot(delta->sort, delta->slot);
     ExecClearTuple(delta->slot);

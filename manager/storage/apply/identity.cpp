@@ -1,6 +1,7 @@
 #include "storage/apply/identity.hpp"
 
 #include "pg/equality.hpp"
+#include "pg/versions/varlena.hpp"
 
 extern "C" {
 #include "common/hashfn.h"

@@ -3,7 +3,7 @@
  * or, where these are many, of a digest that nobody finds two inputs for.
  */
 #include "pg/boundary.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/varlena.hpp"
 
 extern "C" {
 #include "access/tupmacs.h"

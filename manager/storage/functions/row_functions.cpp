@@ -9,6 +9,7 @@
  *
  * PostgreSQL frames: nothing in this file has a destructor.
  */
+#include "pg/versions/varlena.hpp"
 #include "storage/apply/identity.hpp"
 
 extern "C" {

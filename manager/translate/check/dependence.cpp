@@ -5,7 +5,7 @@
 #include "translate/check/known_function.hpp"
 #include "translate/check/time_text.hpp"
 #include "translate/check/rewrite.hpp"
-#include "pg/versions/versions_json.hpp"
+#include "pg/versions/json.hpp"
 #include "pg/walker.hpp"
 #include "definition/definition.hpp"
 

@@ -1,7 +1,7 @@
 #include "translate/check/rewrite.hpp"
 
 #include "pg/settings.hpp"
-#include "pg/versions/versions.hpp"
+#include "pg/versions/walkers.hpp"
 
 extern "C" {
 #include "rewrite/rewriteHandler.h"

@@ -1,6 +1,6 @@
 #include "translate/check/security_barrier.hpp"
 
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
 #include "translate/check/refusal.hpp"
 

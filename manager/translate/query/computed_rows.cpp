@@ -3,6 +3,7 @@
  * computed from what is beside them: then they are lateral over that. A subquery in them is
  * evaluated for the rows beside them.
  */
+#include "pg/versions/parser.hpp"
 #include "translate/subquery/sublink.hpp"
 
 extern "C" {
@@ -20,7 +21,7 @@ void add_columns(int number, const RangeTblEntry *entry, std::vector<engine::Col
 {
     List *names = NIL;
     List *vars = NIL;
-    call([&] { expandRTE(const_cast<RangeTblEntry *>(entry), number, 0, -1, false, &names, &vars); });
+    call([&] { columns_of_entry(entry, number, false, &names, &vars); });
     for (int i = 0; i < list_length(vars); i++) {
         scope.push_back(static_cast<Node *>(list_nth(vars, i)));
         columns.push_back(column_of(value_type(scope.back()), strVal(list_nth(names, i))));

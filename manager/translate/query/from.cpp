@@ -13,7 +13,7 @@
  * In a correlated subquery the domain (domain.hpp) comes in wherever it is read: beside the
  * preserved side of an outer join, into each subquery of FROM, else as one more input.
  */
-#include "pg/versions/versions.hpp"
+#include "pg/versions/rights.hpp"
 #include "translate/check/security_barrier.hpp"
 #include "translate/subquery/domain.hpp"
 

@@ -1,8 +1,8 @@
 #include "translate/subquery/domain.hpp"
 
-#include "pg/versions/versions.hpp"
 #include "translate/query/late_targets.hpp"
 #include "translate/level/ordering.hpp"
+#include "pg/versions/planner.hpp"
 #include "translate/query/outer_join_reduction.hpp"
 #include "translate/level/targets.hpp"
 #include "translate/level/window.hpp"

@@ -9,6 +9,7 @@
  * dropped column there; a row of such a type is hidden from it behind OFFSET 0.
  */
 #include "translate/level/level.hpp"
+#include "pg/versions/parser.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
@@ -27,13 +28,12 @@ struct Columns {
     List *vars; /* a constant for a dropped column, if asked for */
 };
 
-Columns columns_of_entry(int number, const RangeTblEntry *entry, bool with_dropped)
+Columns all_columns(int number, const RangeTblEntry *entry, bool with_dropped)
 {
-    Columns columns = {NIL, NIL};
-    call([&] {
-        expandRTE(const_cast<RangeTblEntry *>(entry), number, 0, -1, with_dropped, &columns.names, &columns.vars);
-    });
-    return columns;
+    List *names = NIL;
+    List *vars = NIL;
+    call([&] { columns_of_entry(entry, number, with_dropped, &names, &vars); });
+    return {names, vars};
 }
 
 /* PostgreSQL frame. Dropped columns are the constants that the parser makes of them. */
@@ -63,7 +63,7 @@ bool has_dropped(const Columns &columns)
 
 Input with_named_row(int number, const RangeTblEntry *entry, Input input, Node *whole)
 {
-    const Columns all = columns_of_entry(number, entry, true);
+    const Columns all = all_columns(number, entry, true);
     const Oid type = value_type(whole).type;
     const engine::Expression row = expression_of(call([&] { return row_of_type(all.vars, type); }), input.scope);
     if (has_dropped(all)) {
@@ -87,7 +87,7 @@ Input with_named_row(int number, const RangeTblEntry *entry, Input input, Node *
 
 Input with_anonymous_row(int number, const RangeTblEntry *entry, Input input, Node *whole)
 {
-    const Columns all = columns_of_entry(number, entry, false);
+    const Columns all = all_columns(number, entry, false);
     engine::Expression row;
     row.pieces.emplace_back(std::string("(SELECT r FROM (SELECT "));
     for (int i = 0; i < list_length(all.vars); i++) {
@@ -109,7 +109,7 @@ void add_columns_of_whole_rows(const Query *query, std::map<int, std::map<AttrNu
         if (!columns.contains(0))
             continue;
         ListCell *cell;
-        foreach (cell, columns_of_entry(number, rt_fetch(number, query->rtable), false).vars) {
+        foreach (cell, all_columns(number, rt_fetch(number, query->rtable), false).vars) {
             auto *var = lfirst_node(Var, cell);
             columns.emplace(var->varattno, reinterpret_cast<Node *>(var));
         }

@@ -4,6 +4,7 @@
 #include "translate/subquery/sublink.hpp"
 
 #include "pg/limit.hpp"
+#include "pg/versions/parser.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -68,7 +69,7 @@ bool is_comparison(const Node *test)
     if (!IsA(test, OpExpr) || list_length(reinterpret_cast<const OpExpr *>(test)->args) != 2)
         return false;
     const Oid op = reinterpret_cast<const OpExpr *>(test)->opno;
-    return op_strict(op) && (get_op_btree_interpretation(op) != NIL ||
+    return op_strict(op) && (is_in_ordered_family(op) ||
                              op_hashjoinable(op, exprType(static_cast<Node *>(
                                                      linitial(reinterpret_cast<const OpExpr *>(test)->args)))));
 }

@@ -1,6 +1,6 @@
-"""The headers manager/pg/versions/versions*.hpp know PostgreSQL's versions: a port to the next one changes these, and no other file asks."""
+"""The headers manager/pg/versions/*.hpp know PostgreSQL's versions: a port to the next one changes these, and no other file asks."""
 
-HEADERS = "manager/pg/versions/versions*.hpp"
+HEADERS = "manager/pg/versions/*.hpp"
 
 
 def check(top, files):

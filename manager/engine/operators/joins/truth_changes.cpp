@@ -59,7 +59,7 @@ class TruthChanges : public PlanNode {
         std::string text = "SELECT " + targets(slots) + " FROM " + joined(delta.from, ", ");
         return delta.where.empty() ? text : text + " WHERE " + joined(delta.where, " AND ");
     }
-    static std::string print(const Expression &expression, const std::vector<std::string> &slots)
+    static std::string printed(const Expression &expression, const std::vector<std::string> &slots)
     {
         return "(" + expression.print([&](int i) { return slots.at(i); }) + ")";
     }
@@ -67,7 +67,7 @@ class TruthChanges : public PlanNode {
     std::string gate(Printer &printer, const Expression &value, const std::string &aggregate, bool is_null) const
     {
         return "(" + of_delta(printer, [&](const auto &slots) {
-            return aggregate + "(" + print(value, slots) + (is_null ? " IS NOT" : " IS") + " DISTINCT FROM NULL)";
+            return aggregate + "(" + printed(value, slots) + (is_null ? " IS NOT" : " IS") + " DISTINCT FROM NULL)";
         }) + ")";
     }
 };
@@ -149,12 +149,12 @@ class Range final : public TruthChanges {
     Select print(Printer &printer) const override
     {
         Select rows = printer.select(inputs()[0]);
-        std::string left = TruthChanges::print(comparison_.left, rows.slots());
+        std::string left = printed(comparison_.left, rows.slots());
         std::string easiest = first(printer, comparison_.is_upwards ? comparison_.less : comparison_.greater);
         std::string hardest = first(printer, comparison_.is_upwards ? comparison_.greater : comparison_.less);
         rows.where.push_back(gate(printer, comparison_.right, "pg_catalog.bool_and", false));
-        rows.where.push_back(TruthChanges::print(comparison_.holds, {left, easiest}));
-        rows.where.push_back(TruthChanges::print(comparison_.fails, {left, hardest}));
+        rows.where.push_back(printed(comparison_.holds, {left, easiest}));
+        rows.where.push_back(printed(comparison_.fails, {left, hardest}));
         return rows;
     }
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override
@@ -168,7 +168,7 @@ class Range final : public TruthChanges {
     {
         std::string value;
         std::string text = of_delta(printer, [&](const auto &slots) {
-            return value = TruthChanges::print(comparison_.right, slots);
+            return value = printed(comparison_.right, slots);
         });
         return "(" + text + " ORDER BY " + value + " USING " + by + " LIMIT 1)";
     }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "pg/versions/versions.hpp"
+#include "pg/versions/postgres.hpp"
 
 extern "C" {
 #include "nodes/primnodes.h"

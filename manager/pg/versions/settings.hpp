@@ -1,5 +1,5 @@
 /*
- * What differs between the versions of PostgreSQL in looking at its settings; see versions.hpp. PostgreSQL frames.
+ * Settings. PostgreSQL frames.
  */
 #pragma once
 
@@ -11,6 +11,16 @@ extern "C" {
 }
 
 namespace pgtrickle {
+
+/* What a setting's check hook leaves for its assign hook, freed by the server. Null if there is no memory. */
+inline void *allocate_for_setting(size_t bytes)
+{
+#if PG_VERSION_NUM < 160000
+    return malloc(bytes);
+#else
+    return guc_malloc(LOG, bytes);
+#endif
+}
 
 /* All settings of the process; do not change or free them. */
 inline config_generic **all_settings_of_process(int *count)

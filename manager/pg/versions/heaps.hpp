@@ -1,0 +1,145 @@
+/*
+ * Heaps and indexes: making them, writing to them. PostgreSQL frames.
+ */
+#pragma once
+
+#include "pg/versions/postgres.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/tableam.h"
+#include "access/tupdesc.h"
+#include "catalog/index.h"
+#include "commands/defrem.h"
+#include "commands/tablecmds.h"
+#include "executor/executor.h"
+#include "nodes/makefuncs.h"
+#include "pgstat.h"
+}
+
+namespace pgtrickle {
+
+inline int64 live_tuples(const PgStat_StatTabEntry &counted)
+{
+#if PG_VERSION_NUM < 160000
+    return counted.n_live_tuples;
+#else
+    return counted.live_tuples;
+#endif
+}
+
+/* Of an index of plain columns, not unique, complete. */
+inline IndexInfo *plain_index_info(int columns, Oid access_method)
+{
+#if PG_VERSION_NUM < 160000
+    return makeIndexInfo(columns, columns, access_method, NIL, NIL, false, false, true, false);
+#elif PG_VERSION_NUM < 180000
+    return makeIndexInfo(columns, columns, access_method, NIL, NIL, false, false, true, false, false);
+#else
+    return makeIndexInfo(columns, columns, access_method, NIL, NIL, false, false, true, false, false, false);
+#endif
+}
+
+/* On one column, in the tablespace of the heap. */
+inline void create_plain_index(Relation heap, const char *name, IndexInfo *info, const char *column, Oid operator_class)
+{
+    List *columns = list_make1(const_cast<char *>(column));
+    Oid collation = InvalidOid;
+    int16 option = 0;
+    index_create(heap, name, InvalidOid, InvalidOid, InvalidOid, InvalidOid, info, columns, info->ii_Am,
+                 heap->rd_rel->reltablespace, &collation, &operator_class,
+#if PG_VERSION_NUM < 170000
+                 &option, static_cast<Datum>(0),
+#else
+                 nullptr, &option, nullptr, static_cast<Datum>(0),
+#endif
+                 0, 0, true, true, nullptr);
+}
+
+inline void rebuild_indexes(Oid heap)
+{
+    ReindexParams params = {};
+    reindex_relation(
+#if PG_VERSION_NUM >= 170000
+        nullptr,
+#endif
+        heap, REINDEX_REL_PROCESS_TOAST, &params);
+}
+
+inline void truncate_relation(Relation relation)
+{
+    ExecuteTruncateGuts(list_make1(relation), list_make1_oid(RelationGetRelid(relation)), NIL, DROP_RESTRICT, false
+#if PG_VERSION_NUM >= 160000
+                        , false
+#endif
+    );
+}
+
+/* Of the rows that `snapshot` sees, by keys of the index. */
+inline IndexScanDesc begin_index_scan(Relation heap, Relation index, Snapshot snapshot, int keys)
+{
+#if PG_VERSION_NUM < 180000
+    return index_beginscan(heap, index, snapshot, keys, 0);
+#else
+    return index_beginscan(heap, index, snapshot, nullptr, keys, 0);
+#endif
+}
+
+inline MinimalTuple form_minimal_tuple(TupleDesc columns, Datum *values, bool *nulls)
+{
+#if PG_VERSION_NUM < 180000
+    return heap_form_minimal_tuple(columns, values, nulls);
+#else
+    return heap_form_minimal_tuple(columns, values, nulls, 0);
+#endif
+}
+
+/* Since 16, an update may have left all indexes alone but those that summarize blocks. */
+#if PG_VERSION_NUM < 160000
+using IndexesToUpdate = bool;
+constexpr IndexesToUpdate all_indexes = true, no_indexes = false;
+#else
+using IndexesToUpdate = TU_UpdateIndexes;
+constexpr IndexesToUpdate all_indexes = TU_All, no_indexes = TU_None;
+#endif
+
+/* For a row just written, of a relation whose indexes are open. */
+inline void insert_index_tuples(ResultRelInfo *relation, TupleTableSlot *slot, EState *state, IndexesToUpdate indexes)
+{
+    if (indexes == no_indexes)
+        return;
+#if PG_VERSION_NUM < 160000
+    list_free(ExecInsertIndexTuples(relation, slot, state, false, false, nullptr, NIL));
+#else
+    list_free(ExecInsertIndexTuples(relation, slot, state, false, false, nullptr, NIL, indexes == TU_Summarizing));
+#endif
+}
+
+/* To be called after the attribute of a column was written to: what forms and deforms rows is derived from it. */
+inline void finish_column([[maybe_unused]] TupleDesc columns, [[maybe_unused]] int index)
+{
+#if PG_VERSION_NUM < 180000
+    TupleDescAttr(columns, index)->attcacheoff = -1;
+#else
+    populate_compact_attribute(columns, index);
+#endif
+}
+
+/* The column of a new relation holds no NULL. */
+inline void set_not_null(TupleDesc columns, AttrNumber column)
+{
+    TupleDescAttr(columns, column - 1)->attnotnull = true;
+    finish_column(columns, column - 1);
+}
+
+/* Makes the index of an analyzed statement on `heap`; the caller has checked the privileges. */
+inline ObjectAddress define_index(Oid heap, IndexStmt *statement, bool check_not_in_use)
+{
+    return DefineIndex(heap, statement, InvalidOid, InvalidOid, InvalidOid,
+#if PG_VERSION_NUM >= 160000
+                       -1,
+#endif
+                       false, false, check_not_in_use, false, false);
+}
+
+} // namespace pgtrickle

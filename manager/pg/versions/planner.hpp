@@ -1,0 +1,62 @@
+/*
+ * The planner's paths and expressions. PostgreSQL frames.
+ */
+#pragma once
+
+#include "pg/versions/postgres.hpp"
+
+extern "C" {
+#include "optimizer/appendinfo.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+}
+
+namespace pgtrickle {
+
+/* `node` of `query`, its columns those of relations, not of joins. */
+inline ::Node *without_join_aliases(Query *query, ::Node *node)
+{
+#if PG_VERSION_NUM < 160000
+    return flatten_join_alias_vars(query, node);
+#else
+    return flatten_join_alias_vars(nullptr, query, node);
+#endif
+}
+
+inline Path *foreign_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost startup, Cost total, List *pathkeys,
+                          Relids outer, List *kept)
+{
+    ForeignPath *path = create_foreignscan_path(root, rel, nullptr, rows,
+#if PG_VERSION_NUM >= 180000
+                                                0,
+#endif
+                                                startup, total, pathkeys, outer, nullptr,
+#if PG_VERSION_NUM >= 170000
+                                                NIL,
+#endif
+                                                kept);
+    return &path->path;
+}
+
+/* The pathkeys of one relation's expression, sorted by `operation`; NIL if no query asks for such an order. */
+inline List *known_pathkeys(PlannerInfo *root, Expr *expression, Oid operation, Relids relids)
+{
+#if PG_VERSION_NUM < 160000
+    return build_expression_pathkey(root, expression, nullptr, operation, relids, false);
+#else
+    return build_expression_pathkey(root, expression, operation, relids, false);
+#endif
+}
+
+/* `node` of the topmost parent of `child`, as the child has it. */
+inline ::Node *adjust_to_child(PlannerInfo *root, ::Node *node, RelOptInfo *child)
+{
+#if PG_VERSION_NUM < 160000
+    return adjust_appendrel_attrs_multilevel(root, node, child->relids, child->top_parent_relids);
+#else
+    return adjust_appendrel_attrs_multilevel(root, node, child, child->top_parent);
+#endif
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,59 @@
+/*
+ * Processes, transactions and locks. PostgreSQL frames.
+ */
+#pragma once
+
+#include "pg/versions/postgres.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "utils/backend_status.h"
+}
+
+namespace pgtrickle {
+
+inline LocalTransactionId own_local_xid()
+{
+#if PG_VERSION_NUM < 170000
+    return MyProc->lxid;
+#else
+    return MyProc->vxid.lxid;
+#endif
+}
+
+/* In ProcGlobal->allProcs. */
+inline int own_process_number() noexcept
+{
+#if PG_VERSION_NUM < 170000
+    return MyProc->pgprocno;
+#else
+    return GetNumberFromPGProc(MyProc);
+#endif
+}
+
+/* Of the pgstat_fetch_stat_numbackends() there are, from 1; null if it has gone. */
+inline const LocalPgBackendStatus *backend_status(int number)
+{
+#if PG_VERSION_NUM < 160000
+    return pgstat_fetch_stat_local_beentry(number);
+#else
+    return pgstat_get_local_beentry_by_index(number);
+#endif
+}
+
+/* snapshot_too_old went with old_snapshot_threshold, in 17. */
+constexpr int errcode_snapshot_too_old = MAKE_SQLSTATE('7', '2', '0', '0', '0');
+
+/* Whether this process holds the lock, in this mode. */
+inline bool holds_lock(const LOCKTAG &tag, LOCKMODE mode)
+{
+#if PG_VERSION_NUM < 170000
+    return LockHeldByMe(&tag, mode);
+#else
+    return LockHeldByMe(&tag, mode, false);
+#endif
+}
+
+} // namespace pgtrickle

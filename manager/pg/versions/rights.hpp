@@ -1,0 +1,191 @@
+/*
+ * The rights that a query asks for, owners and privileges. PostgreSQL frames.
+ */
+#pragma once
+
+#include "pg/versions/postgres.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_tablespace.h"
+#include "commands/tablecmds.h"
+#include "executor/executor.h"
+#include "nodes/parsenodes.h"
+#include "nodes/plannodes.h"
+#include "parser/parse_relation.h"
+#include "utils/acl.h"
+}
+
+namespace pgtrickle {
+
+/* ---- rights that a query asks for ---------------------------------------------------- */
+
+/* Of an entry of a range table: until 15 it has them itself, since 16 its query has, in a list of their own. */
+struct EntryRights {
+    AclMode required = 0;
+    Oid read_as = InvalidOid;      /* the owner of a view; else the current user */
+    Bitmapset *columns = nullptr;  /* offset by FirstLowInvalidHeapAttributeNumber */
+};
+
+/* Of all entries of one range table. */
+struct AskedRights {
+    List *entries = NIL;
+    List *infos = NIL;
+};
+
+inline EntryRights rights_of([[maybe_unused]] const Query *query, const RangeTblEntry *entry)
+{
+#if PG_VERSION_NUM < 160000
+    return {entry->requiredPerms, entry->checkAsUser, entry->selectedCols};
+#else
+    if (entry->perminfoindex == 0)
+        return {};
+    const RTEPermissionInfo *info = getRTEPermissionInfo(query->rteperminfos, const_cast<RangeTblEntry *>(entry));
+    return {info->requiredPerms, info->checkAsUser, info->selectedCols};
+#endif
+}
+
+inline void set_rights([[maybe_unused]] Query *query, RangeTblEntry *entry, const EntryRights &rights)
+{
+#if PG_VERSION_NUM < 160000
+    RangeTblEntry *info = entry;
+#else
+    entry->perminfoindex = 0;
+    RTEPermissionInfo *info = addRTEPermissionInfo(&query->rteperminfos, entry);
+#endif
+    info->requiredPerms = rights.required;
+    info->checkAsUser = rights.read_as;
+    info->selectedCols = rights.columns;
+}
+
+/* For an entry whose relation is read by a subquery in its place, which asks for the rights. Since 16 a cached plan locks
+ * also the relation of a subquery, so that the lock's mode stays. */
+inline void leave_rights_to_subquery(RangeTblEntry *entry)
+{
+#if PG_VERSION_NUM < 160000
+    entry->rellockmode = 0;
+    set_rights(nullptr, entry, {});
+#else
+    entry->perminfoindex = 0;
+#endif
+}
+
+inline AskedRights asked_rights(const Query *query)
+{
+#if PG_VERSION_NUM < 160000
+    return {query->rtable, NIL};
+#else
+    return {query->rtable, query->rteperminfos};
+#endif
+}
+
+inline AskedRights asked_rights(const PlannedStmt *statement)
+{
+#if PG_VERSION_NUM < 160000
+    return {statement->rtable, NIL};
+#else
+    return {statement->rtable, statement->permInfos};
+#endif
+}
+
+/* Copies the relations of the query's range table, with their rights, to the end of `kept`. Since 16 a view is a subquery
+ * with rights. */
+inline void keep_rights(AskedRights *kept, const Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->rtable) {
+        auto entry = *lfirst_node(RangeTblEntry, cell);
+        bool is_kept = entry.rtekind == RTE_RELATION;
+#if PG_VERSION_NUM >= 160000
+        is_kept = is_kept || entry.perminfoindex != 0;
+        entry.subquery = nullptr;
+        if (entry.perminfoindex != 0) {
+            void *info = list_nth(query->rteperminfos, static_cast<int>(entry.perminfoindex) - 1);
+            kept->infos = lappend(kept->infos, copyObjectImpl(info));
+            entry.perminfoindex = static_cast<Index>(list_length(kept->infos));
+        }
+#endif
+        if (is_kept)
+            kept->entries = lappend(kept->entries, copyObjectImpl(&entry));
+    }
+}
+
+/* Raises 42501 unless the current user, or who is named, has them. */
+inline void check_rights(const AskedRights &rights)
+{
+#if PG_VERSION_NUM < 160000
+    ExecCheckRTPerms(rights.entries, true);
+#else
+    ExecCheckPermissions(rights.entries, rights.infos, true);
+#endif
+}
+
+/* Entries for OLD and NEW that a view's rule keeps ahead of the query's own. */
+constexpr int rule_entries = PG_VERSION_NUM < 160000 ? 2 : 0;
+
+/* ---- owners and privileges ----------------------------------------------------------- */
+
+#if PG_VERSION_NUM < 160000
+#define object_ownercheck(class_id, object, user)                              \
+    ((class_id) == RelationRelationId     ? pg_class_ownercheck(object, user)  \
+     : (class_id) == ExtensionRelationId  ? pg_extension_ownercheck(object, user) \
+                                          : pg_database_ownercheck(object, user))
+#define object_aclcheck(class_id, object, user, mode)                          \
+    ((class_id) == NamespaceRelationId ? pg_namespace_aclcheck(object, user, mode) \
+                                       : pg_tablespace_aclcheck(object, user, mode))
+#endif
+
+/* Whether the current user does. */
+inline bool owns_relation(Oid relid)
+{
+    return object_ownercheck(RelationRelationId, relid, GetUserId());
+}
+inline bool owns_database(Oid database)
+{
+    return object_ownercheck(DatabaseRelationId, database, GetUserId());
+}
+inline bool owns_extension(Oid extension)
+{
+    return object_ownercheck(ExtensionRelationId, extension, GetUserId());
+}
+inline AclResult right_to_create_in(Oid tablespace)
+{
+    return object_aclcheck(TableSpaceRelationId, tablespace, GetUserId(), ACL_CREATE);
+}
+
+inline AclResult right_to_create_in(Oid tablespace, Oid role)
+{
+    return object_aclcheck(TableSpaceRelationId, tablespace, role, ACL_CREATE);
+}
+
+inline bool may_use_schema(Oid schema, Oid user)
+{
+    return object_aclcheck(NamespaceRelationId, schema, user, ACL_USAGE) == ACLCHECK_OK;
+}
+
+/* For RangeVarGetRelidExtended(): who may refresh a materialized view. */
+#if PG_VERSION_NUM < 170000
+constexpr RangeVarGetRelidCallback may_refresh_matview = RangeVarCallbackOwnsTable;
+#else
+constexpr RangeVarGetRelidCallback may_refresh_matview = RangeVarCallbackMaintainsTable;
+#endif
+
+/* The privileges of a storage's owner: none. Since 17 ANALYZE and VACUUM need one. */
+inline Acl *acl_of_storage([[maybe_unused]] Oid owner)
+{
+    Acl *acl = make_empty_acl();
+#if PG_VERSION_NUM >= 170000
+    AclItem item;
+    item.ai_grantee = owner;
+    item.ai_grantor = owner;
+    ACLITEM_SET_PRIVS_GOPTIONS(item, ACL_MAINTAIN, ACL_NO_RIGHTS);
+    acl = aclupdate(acl, &item, ACL_MODECHG_ADD, owner, DROP_CASCADE);
+#endif
+    return acl;
+}
+
+} // namespace pgtrickle
