@@ -23,7 +23,7 @@ Query *expand_views(const Query *query)
     AtEOXact_GUC(true, nest_level);
     if (list_length(rewritten) != 1)
         elog(ERROR, "a SELECT was rewritten into %d queries", list_length(rewritten));
-    forget_nulling_joins(linitial_node(Query, rewritten));
+    remove_planner_marks(linitial_node(Query, rewritten));
     return linitial_node(Query, rewritten);
 }
 

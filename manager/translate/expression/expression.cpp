@@ -1,6 +1,7 @@
 #include "translate/expression/expression.hpp"
 
 #include "pg/internal_query.hpp"
+#include "pg/versions/deparse.hpp"
 #include "pg/walker.hpp"
 #include "translate/expression/constants.hpp"
 #include "translate/check/can_fail.hpp"
@@ -125,16 +126,13 @@ Node *parse_again(const char *text, Nodes *nodes, bool is_in_from)
     return result;
 }
 
-/* `OVER (?)` is what PostgreSQL prints of a window function whose window it is not told. */
+/* A window function gets the window that it has when its text is parsed. */
 const char *deparse(Node *tree)
 {
-    char *text = deparse_expression(tree, NIL, false, true);
-    if (IsA(tree, WindowFunc)) {
-        castNode(WindowFunc, tree)->winref = 1;
-        text[strlen(text) - strlen("?)")] = ')';
-        text[strlen(text) - 1] = '\0';
-    }
-    return text;
+    if (!IsA(tree, WindowFunc))
+        return deparse_expression(tree, NIL, false, true);
+    castNode(WindowFunc, tree)->winref = 1;
+    return window_function_text(castNode(WindowFunc, tree));
 }
 
 /* Is the tree the same when it is printed and parsed again? */
