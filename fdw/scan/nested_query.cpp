@@ -1,6 +1,7 @@
 #include "fdw/scan/nested_query.hpp"
 
 #include "fdw/scan/storage_rte.hpp"
+#include "pg/versions/planner.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -95,6 +96,7 @@ List *sort_clauses(Query *query, const Translation &translation, const SortColum
         clause->eqop = order[i].equals;
         clause->sortop = order[i].less_than;
         clause->nulls_first = order[i].nulls_first;
+        set_reversed(clause, order[i].nulls_first);
         clauses = lappend(clauses, clause);
     }
     return clauses;

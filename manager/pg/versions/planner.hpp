@@ -39,6 +39,14 @@ inline Path *foreign_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost 
     return &path->path;
 }
 
+/* Since 18 a clause says itself whether it sorts by a `>`. */
+inline void set_reversed([[maybe_unused]] SortGroupClause *clause, [[maybe_unused]] bool is_reverse)
+{
+#if PG_VERSION_NUM >= 180000
+    clause->reverse_sort = is_reverse;
+#endif
+}
+
 /* The pathkeys of one relation's expression, sorted by `operation`; NIL if no query asks for such an order. */
 inline List *known_pathkeys(PlannerInfo *root, Expr *expression, Oid operation, Relids relids)
 {
