@@ -95,23 +95,28 @@ bool is_expanded(const RangeTblEntry *entry)
     return first->relkind == RELKIND_FOREIGN_TABLE && first->relid == entry->relid;
 }
 
-void visit_query(Query *query);
+/* Levels of a statement. */
+struct Statement {
+    const Query *whole;
+};
 
-bool visit_node(Node *node, void *)
+void visit_query(Query *query, Statement *statement);
+
+bool visit_node(Node *node, void *statement)
 {
     if (node == nullptr)
         return false;
     if (IsA(node, Query)) {
-        visit_query(reinterpret_cast<Query *>(node));
+        visit_query(reinterpret_cast<Query *>(node), static_cast<Statement *>(statement));
         return false;
     }
-    return walk_expression(node, visit_node, nullptr);
+    return walk_expression(node, visit_node, statement);
 }
 
-void visit_entry(const Query *query, RangeTblEntry *entry)
+void visit_entry(const Query *query, RangeTblEntry *entry, Statement *statement)
 {
     if (entry->rtekind == RTE_SUBQUERY && !is_expanded(entry))
-        visit_query(entry->subquery);
+        visit_query(entry->subquery, statement);
     if (entry->rtekind != RTE_RELATION || entry->relkind != RELKIND_FOREIGN_TABLE)
         return;
     if (!guc::enable_expansion || serving_of(entry->relid) == nullptr)
@@ -121,22 +126,23 @@ void visit_entry(const Query *query, RangeTblEntry *entry)
         expand_entry(query, entry, serving);
 }
 
-void visit_query(Query *query)
+void visit_query(Query *query, Statement *statement)
 {
     check_stack_depth();
-    refuse_writes_of(query);
+    refuse_writes_of(statement->whole, query);
     ListCell *cell;
     foreach (cell, query->cteList)
-        visit_node(lfirst_node(CommonTableExpr, cell)->ctequery, nullptr);
+        visit_node(lfirst_node(CommonTableExpr, cell)->ctequery, statement);
     if (query->hasSubLinks)
-        walk_query(query, visit_node, nullptr, QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_CTE_SUBQUERIES);
+        walk_query(query, visit_node, statement, QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_CTE_SUBQUERIES);
     foreach (cell, query->rtable)
-        visit_entry(query, lfirst_node(RangeTblEntry, cell));
+        visit_entry(query, lfirst_node(RangeTblEntry, cell), statement);
 }
 
 PlannedStmt *plan_with_expansion(Query *query, const char *text, int options, ParamListInfo parameters)
 {
-    visit_query(query);
+    Statement statement = {query};
+    visit_query(query, &statement);
     return previous_planner != nullptr ? previous_planner(query, text, options, parameters)
                                        : standard_planner(query, text, options, parameters);
 }

@@ -2,6 +2,7 @@
 
 #include "fdw/scan/served_relation.hpp"
 #include "definition/visibility.hpp"
+#include "definition/query/rewritten_query.hpp"
 #include "pg/versions/rights.hpp"
 
 extern "C" {
@@ -66,12 +67,18 @@ bool may_insert(Oid relid, List *columns)
     return true;
 }
 
-/* All that the query itself asks for; the planner may have taken entries from it that it has rights for still. */
+/* All that the query itself asks for, not its subqueries; the planner may have taken entries from it that it has rights for still. */
 void check_rights_of(const Query *query)
 {
     AskedRights asked;
     keep_rights(&asked, query);
     check_rights(asked);
+}
+
+/* All levels, the outermost first: since 16 the rights to a view are asked for by the query around the view's. */
+void check_rights_of_all(const Query *statement)
+{
+    definition::visit_levels(const_cast<Query *>(statement), check_rights_of);
 }
 
 bool is_stream_table(RangeTblEntry *entry)
@@ -111,19 +118,21 @@ void refuse_row_locks(Oid relid)
                     errhint("Name the tables to lock: FOR UPDATE OF table_name")));
 }
 
-void refuse_writes_of(Query *query)
+void refuse_writes_of(const Query *statement, Query *query)
 {
     if (query->resultRelation != 0) {
         RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
-        if (is_stream_table(target))
-            refuse_dml_of(query, target->relid);
+        if (is_stream_table(target)) {
+            check_rights_of_all(statement);
+            refuse_direct_dml(target->relid);
+        }
     }
     ListCell *cell;
     foreach (cell, query->rowMarks) {
         auto *mark = lfirst_node(RowMarkClause, cell);
         RangeTblEntry *locked = rt_fetch(mark->rti, query->rtable);
         if (is_stream_table(locked)) {
-            check_rights_of(query);
+            check_rights_of_all(statement);
             refuse_row_locks(locked->relid);
         }
     }

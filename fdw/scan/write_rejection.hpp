@@ -22,8 +22,8 @@ namespace pgtrickle {
 /* "cannot lock rows in stream table …", 42809, as a materialized view does. */
 [[noreturn]] void refuse_row_locks(Oid relid);
 
-/* Raises one of these if `query` itself (not its subqueries) writes to a stream table or locks rows of one; 42501 unless
- * the user has all rights that the query asks for. */
-void refuse_writes_of(Query *query);
+/* Raises one of these if `query` itself (not its subqueries), a level of `statement`, writes to a stream table or locks rows
+ * of one; 42501 unless the user has all rights that the statement asks for. */
+void refuse_writes_of(const Query *statement, Query *query);
 
 } // namespace pgtrickle
