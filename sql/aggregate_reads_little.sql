@@ -37,6 +37,6 @@ SELECT st, change, r.* FROM unnest(ARRAY['arrays', 'medians', 'sets', 'by_name',
     'UPDATE customer SET name = upper(name) WHERE id = 9', 'DELETE FROM customer WHERE id = 10', 'UPDATE customer SET region = 5 WHERE id = 11']) change,
   LATERAL whole_reads(st, change) r;
 -- the_statistics_do_show_a_whole_read
-DROP INDEX orders_customer_idx;
+DROP INDEX orders_customer_idx, orders_amount_customer_idx;
 SELECT st, r.source, r.read_whole > 0 AS read_whole FROM unnest(ARRAY['arrays']) st, LATERAL whole_reads(st, 'UPDATE orders SET share = -7 WHERE id = 7') r;
 DROP SCHEMA aggregate_reads_little, aggregate_reads_library CASCADE;

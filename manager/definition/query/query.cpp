@@ -38,6 +38,13 @@ namespace {
              errdetail_internal("%s", detail), location < 0 ? 0 : errposition(pg_mbstrlen_with_len(text, location) + 1)));
 }
 
+/* Where a statement of `text` begins: until 17 its location is that of the space before it. */
+int start_of(const char *text, const RawStmt *statement)
+{
+    const int location = statement->stmt_location;
+    return location < 0 ? location : location + static_cast<int>(strspn(text + location, " \t\n\r\f\v"));
+}
+
 RawStmt *parse_one_select(const char *text)
 {
     List *statements = pg_parse_query(text);
@@ -45,15 +52,15 @@ RawStmt *parse_one_select(const char *text)
         refuse_statement(text, "There is no statement in it.", -1);
     if (list_length(statements) > 1)
         refuse_statement(text, "There is more than one statement in it.",
-                         static_cast<RawStmt *>(lsecond(statements))->stmt_location);
+                         start_of(text, lsecond_node(RawStmt, statements)));
     auto *statement = static_cast<RawStmt *>(linitial(statements));
     if (!IsA(statement->stmt, SelectStmt))
-        refuse_statement(text, "It is another kind of statement.", statement->stmt_location);
+        refuse_statement(text, "It is another kind of statement.", start_of(text, statement));
     auto *select = reinterpret_cast<SelectStmt *>(statement->stmt);
     while (select->op != SETOP_NONE)
         select = select->larg;
     if (select->intoClause != nullptr)
-        refuse_statement(text, "SELECT INTO creates a table.", statement->stmt_location);
+        refuse_statement(text, "SELECT INTO creates a table.", start_of(text, statement));
     return statement;
 }
 

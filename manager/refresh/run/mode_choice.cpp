@@ -127,7 +127,7 @@ std::string Deliberation::reason() const
         return "given up: a delta of " + changed + ", took more than " + ms_text(measured_.front().took_us) + "; " + expected;
     switch (choice_.why) {
     case scheduler::Why::setting:
-        return std::string("setting: differential_max_change_ratio is ") + (wants_full() ? "0" : "1");
+        return wants_full() ? "setting: differential_max_change_ratio is 0" : "setting: differential_max_change_ratio is 1";
     case scheduler::Why::share:
         return "share: " + changed + "; no delta was measured yet, so differential_max_change_ratio decides";
     case scheduler::Why::trial:

@@ -142,7 +142,7 @@ KeptCall variance_call(const Parts &parts, bool is_sample)
                   parts.make(Family::sum, square, numeric, "squares")};
     using Pieces = std::vector<std::variant<std::string, int>>;
     const Pieces numerator = {0, cast + " * ", 2, " - ", 1, cast + " * ", 1, cast};
-    Pieces pieces = {std::string("CASE WHEN "), 0, std::string(is_sample ? " > 1" : " > 0") + " THEN CASE WHEN "};
+    Pieces pieces = {std::string("CASE WHEN "), 0, std::string(is_sample ? " > 1 THEN CASE WHEN " : " > 0 THEN CASE WHEN ")};
     pieces.insert(pieces.end(), numerator.begin(), numerator.end());
     pieces.emplace_back(std::string(" <= 0 THEN 0") + cast + " ELSE (");
     pieces.insert(pieces.end(), numerator.begin(), numerator.end());
