@@ -37,8 +37,8 @@ void watch_merge(ModifyTableState *state)
     ResultRelInfo *root = state->rootResultRelInfo;
     Relation relation = root->ri_RelationDesc;
     constexpr int all = MERGE_INSERT | MERGE_UPDATE | MERGE_DELETE;
-    if (relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE || (state->mt_merge_subcommands & MERGE_UPDATE) == 0 ||
-        (state->mt_merge_subcommands & all) == all || root->ri_TrigDesc == nullptr ||
+    if (state->operation != CMD_MERGE || relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE ||
+        (state->mt_merge_subcommands & MERGE_UPDATE) == 0 || (state->mt_merge_subcommands & all) == all || root->ri_TrigDesc == nullptr ||
         find_targets(relation)->count == 0)
         return;
     int16 added = 0;
@@ -55,9 +55,13 @@ extern "C" void watch_start(QueryDesc *query, int flags)
 {
     auto next = previous_start_hook != nullptr ? previous_start_hook : standard_ExecutorStart;
     next(query, flags);
-    if (query->operation == CMD_MERGE && (flags & EXEC_FLAG_EXPLAIN_ONLY) == 0 && query->planstate != nullptr &&
-        IsA(query->planstate, ModifyTableState))
+    if ((flags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || query->planstate == nullptr)
+        return;
+    if (IsA(query->planstate, ModifyTableState))
         watch_merge(castNode(ModifyTableState, query->planstate));
+    ListCell *cell;
+    foreach (cell, query->estate->es_auxmodifytables) /* of WITH */
+        watch_merge(lfirst_node(ModifyTableState, cell));
 }
 
 } // namespace
