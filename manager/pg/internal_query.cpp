@@ -5,6 +5,7 @@
 #include "pg/internal_query.hpp"
 
 #include "pg/type_name.hpp"
+#include "pg/versions/json.hpp"
 #include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
 
@@ -132,6 +133,16 @@ bool resolve_arguments(FuncCall *call, void *context)
     return false;
 }
 
+/* All of `node` but the literal at `place`, which is read as a type that no user can influence. */
+bool resolve_beside(Node **place, Node *node, void *context)
+{
+    Node *literal = *place;
+    *place = nullptr;
+    (void)walk_raw(node, resolve_names, context);
+    *place = literal;
+    return false;
+}
+
 /* PostgreSQL would name a column after the type it is cast to, by the name that resolve_type() has taken away. */
 void name_target(ResTarget *target)
 {
@@ -164,6 +175,8 @@ bool resolve_names(Node *node, void *context)
             read_given(name, text);
         return false;
     }
+    if (Node **path = json_path_of(node); path != nullptr && is_text(*path))
+        return resolve_beside(path, node, context);
     if (is_text(node))
         refuse_literal(strVal(&castNode(A_Const, node)->val));
     if (IsA(node, FuncCall))

@@ -1,25 +1,101 @@
 /*
- * What differs between the versions of PostgreSQL in the constructors of JSON, which are nodes since 16; see versions.hpp.
+ * SQL/JSON: constructors, and JSON_ARRAYAGG and JSON_OBJECTAGG, since 16; JSON_VALUE, JSON_QUERY, JSON_EXISTS and JSON_TABLE since 17.
  * PostgreSQL frames.
  */
 #pragma once
 
 #include "pg/versions/postgres.hpp"
+#include "pg/versions/walkers.hpp"
 
 extern "C" {
+#include "nodes/parsenodes.h"
 #include "nodes/primnodes.h"
 }
 
 namespace pgtrickle {
 
-/* The values that a JSON constructor itself writes as text; none for another node. */
-inline List *values_of_json_constructor([[maybe_unused]] ::Node *node)
+/* What a node of SQL/JSON does without calling a function of the catalog. */
+struct JsonWork {
+    List *printed = NIL;         /* expressions whose values are printed as JSON */
+    Oid read = InvalidOid;       /* the type that a text is read as */
+    bool is_on_path = false;     /* evaluates a jsonpath, with the session's time zone */
+};
+
+inline JsonWork json_work([[maybe_unused]] const ::Node *node)
 {
+    JsonWork work;
 #if PG_VERSION_NUM >= 160000
     if (IsA(node, JsonConstructorExpr))
-        return castNode(JsonConstructorExpr, node)->args;
+        work.printed = reinterpret_cast<const JsonConstructorExpr *>(node)->args;
 #endif
-    return NIL;
+#if PG_VERSION_NUM >= 170000
+    if (IsA(node, JsonExpr)) {
+        const auto *json = reinterpret_cast<const JsonExpr *>(node);
+        work.is_on_path = true;
+        work.read = json->op == JSON_EXISTS_OP || json->returning == nullptr ? InvalidOid : json->returning->typid;
+    }
+#endif
+    return work;
+}
+
+#if PG_VERSION_NUM >= 160000
+inline ::Node *put_in_place_of_test(::Node *node, void *value)
+{
+    if (node != nullptr && IsA(node, CaseTestExpr))
+        return static_cast<::Node *>(value);
+    return expression_tree_mutator(node, for_core(put_in_place_of_test), value);
+}
+
+inline ::Node *normalize_json_of(::Node *node, void *context)
+{
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, TableFunc)) /* JSON_TABLE has such functions of its own */
+        return static_cast<::Node *>(copyObjectImpl(node));
+    if (IsA(node, Query))
+        return reinterpret_cast<::Node *>(
+            query_tree_mutator(castNode(Query, node), for_core(normalize_json_of), context, 0));
+    if (IsA(node, JsonConstructorExpr) && (castNode(JsonConstructorExpr, node)->type == JSCTOR_JSON_ARRAYAGG ||
+                                           castNode(JsonConstructorExpr, node)->type == JSCTOR_JSON_OBJECTAGG)) {
+        const auto *constructor = castNode(JsonConstructorExpr, node);
+        auto *call = normalize_json_of(reinterpret_cast<::Node *>(constructor->func), context);
+        auto *coercion = reinterpret_cast<::Node *>(constructor->coercion);
+        return coercion == nullptr ? call : put_in_place_of_test(coercion, call);
+    }
+    ::Node *result = expression_tree_mutator(node, for_core(normalize_json_of), context);
+#if PG_VERSION_NUM >= 170000
+    if (IsA(result, JsonExpr) && castNode(JsonExpr, result)->op == JSON_QUERY_OP) {
+        auto *returning = static_cast<JsonReturning *>(copyObjectImpl(castNode(JsonExpr, result)->returning));
+        if (returning->format != nullptr && returning->format->format_type == JS_FORMAT_DEFAULT)
+            returning->format->format_type = returning->typid == JSONBOID ? JS_FORMAT_JSONB : JS_FORMAT_JSON;
+        castNode(JsonExpr, result)->returning = returning;
+    }
+#endif
+    return result;
+}
+#endif
+
+/* JSON_ARRAYAGG and JSON_OBJECTAGG as the calls of aggregates that they are; the type that JSON_QUERY returns as if it was
+ * written, as it is when that is printed. */
+inline Query *normalize_json(Query *query)
+{
+#if PG_VERSION_NUM < 160000
+    return query;
+#else
+    return castNode(Query, normalize_json_of(reinterpret_cast<::Node *>(query), nullptr));
+#endif
+}
+
+/* A raw node that holds a jsonpath as a literal without a type: the literal's place; null for any other. */
+inline ::Node **json_path_of([[maybe_unused]] ::Node *node)
+{
+#if PG_VERSION_NUM >= 170000
+    if (IsA(node, JsonFuncExpr))
+        return &castNode(JsonFuncExpr, node)->pathspec;
+    if (IsA(node, JsonTablePathSpec))
+        return &castNode(JsonTablePathSpec, node)->string;
+#endif
+    return nullptr;
 }
 
 } // namespace pgtrickle

@@ -253,6 +253,15 @@ bool note_called(Oid function, void *context)
     return false;
 }
 
+void note_json(Search *search, const JsonWork &work)
+{
+    note_printed(search, work.printed);
+    if (OidIsValid(work.read))
+        note_type(search, work.read, Direction::input);
+    if (work.is_on_path)
+        search->found.settings |= on_time_zone;
+}
+
 bool visit(Node *node, void *context)
 {
     auto *search = static_cast<Search *>(context);
@@ -293,8 +302,8 @@ bool visit(Node *node, void *context)
         note_read_columns(search, castNode(TableFunc, node)->coltypes);
         break;
     default:
-        note_printed(search, values_of_json_constructor(node));
         (void)check_functions_in_node(node, note_called, context);
+        note_json(search, json_work(node));
         break;
     }
     return walk_expression(node, visit, context);

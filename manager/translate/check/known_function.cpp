@@ -6,9 +6,7 @@
  */
 #include "translate/check/known_function.hpp"
 
-extern "C" {
-#include "utils/fmgroids.h"
-}
+#include "pg/versions/functions.hpp"
 
 namespace pgtrickle::translate {
 
@@ -97,8 +95,21 @@ constexpr KnownFunction known_functions[] = {
     {F_JSON_OBJECT_AGG, 0, Beyond::arguments},
     {F_JSONB_AGG, 0, Beyond::arguments},
     {F_JSONB_OBJECT_AGG, 0, Beyond::arguments},
+    {F_JSON_AGG_STRICT, 0, Beyond::arguments},
+    {F_JSON_OBJECT_AGG_STRICT, 0, Beyond::arguments},
+    {F_JSON_OBJECT_AGG_UNIQUE, 0, Beyond::arguments},
+    {F_JSON_OBJECT_AGG_UNIQUE_STRICT, 0, Beyond::arguments},
+    {F_JSONB_AGG_STRICT, 0, Beyond::arguments},
+    {F_JSONB_OBJECT_AGG_STRICT, 0, Beyond::arguments},
+    {F_JSONB_OBJECT_AGG_UNIQUE, 0, Beyond::arguments},
+    {F_JSONB_OBJECT_AGG_UNIQUE_STRICT, 0, Beyond::arguments},
 
     /* Points in time and their fields in the session's time zone. */
+    {F_DATE_ADD_TIMESTAMPTZ_INTERVAL, on_time_zone, Beyond::nothing},
+    {F_DATE_SUBTRACT_TIMESTAMPTZ_INTERVAL, on_time_zone, Beyond::nothing},
+    {F_TIMEZONE_TIMESTAMPTZ, on_time_zone, Beyond::nothing},
+    {F_TIMEZONE_TIMESTAMP, on_time_zone, Beyond::nothing},
+    {F_TIMEZONE_TIMETZ, on_time_zone, Beyond::now},
     {F_AGE_TIMESTAMPTZ_TIMESTAMPTZ, on_time_zone, Beyond::nothing},
     {F_DATE_TIMESTAMPTZ, on_time_zone, Beyond::nothing},
     {F_TIME_TIMESTAMPTZ, on_time_zone, Beyond::nothing},

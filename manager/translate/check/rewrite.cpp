@@ -1,6 +1,7 @@
 #include "translate/check/rewrite.hpp"
 
 #include "pg/settings.hpp"
+#include "pg/versions/json.hpp"
 #include "pg/versions/walkers.hpp"
 
 extern "C" {
@@ -23,8 +24,9 @@ Query *expand_views(const Query *query)
     AtEOXact_GUC(true, nest_level);
     if (list_length(rewritten) != 1)
         elog(ERROR, "a SELECT was rewritten into %d queries", list_length(rewritten));
-    remove_planner_marks(linitial_node(Query, rewritten));
-    return linitial_node(Query, rewritten);
+    Query *expanded = normalize_json(linitial_node(Query, rewritten));
+    remove_planner_marks(expanded);
+    return expanded;
 }
 
 } // namespace pgtrickle::translate

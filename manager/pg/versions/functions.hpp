@@ -1,0 +1,28 @@
+/*
+ * Functions that the catalog of some versions only has, by their numbers.
+ */
+#pragma once
+
+#include "pg/postgres.hpp"
+
+extern "C" {
+#include "utils/fmgroids.h"
+}
+
+#if PG_VERSION_NUM < 160000
+#define F_DATE_ADD_TIMESTAMPTZ_INTERVAL 6221
+#define F_DATE_SUBTRACT_TIMESTAMPTZ_INTERVAL 6223
+#define F_JSON_AGG_STRICT 6276
+#define F_JSON_OBJECT_AGG_STRICT 6280
+#define F_JSON_OBJECT_AGG_UNIQUE 6281
+#define F_JSON_OBJECT_AGG_UNIQUE_STRICT 6282
+#define F_JSONB_AGG_STRICT 6284
+#define F_JSONB_OBJECT_AGG_STRICT 6288
+#define F_JSONB_OBJECT_AGG_UNIQUE 6289
+#define F_JSONB_OBJECT_AGG_UNIQUE_STRICT 6290
+#endif
+#if PG_VERSION_NUM < 170000
+#define F_TIMEZONE_TIMESTAMPTZ 6334
+#define F_TIMEZONE_TIMESTAMP 6335
+#define F_TIMEZONE_TIMETZ 6336
+#endif
