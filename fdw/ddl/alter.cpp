@@ -412,8 +412,8 @@ void alter_table(const UtilityCall &utility)
         });
         for (Oid child : retyped_children(relid, statement))
             redefine_as_declared(child);
-        if (OidIsValid(relid) && call([=] { return is_altering_row_type(statement); }))
-            note_row_type(relid);
+        if (OidIsValid(relid))
+            note_columns(relid, statement);
         if (OidIsValid(relid) && call([=] { return is_switching_policies(statement); }))
             note_policies(relid);
         return;

@@ -15,6 +15,7 @@
 #include "fdw/ddl/create.hpp"
 #include "definition/option_row.hpp"
 #include "fdw/ddl/rename.hpp"
+#include "pg/versions/generated_columns.hpp"
 #include "pg/walker.hpp"
 #include "mailbox/mailbox.hpp"
 #include "refresh/sets/refresh_sets.hpp"
@@ -28,6 +29,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"
@@ -121,6 +123,20 @@ void record_further_settings(Oid relid, const Query *query)
     }
 }
 
+/* What they read is computed by another expression or query, not by their own. */
+void redefine_users(const std::vector<Oid> &users)
+{
+    for (Oid relid : users) {
+        if (!call([=] { return definition::lock_if_there(relid, AccessExclusiveLock); }))
+            continue;
+        Query *query = call([=] { return definition::query_of(relid); });
+        record_further_settings(relid, query);
+        redefine(relid, query, {}, definition::load(relid).mode);
+    }
+    if (!users.empty())
+        mailbox::note_definition_change();
+}
+
 } // namespace
 
 void replace_view(const UtilityCall &utility)
@@ -138,15 +154,7 @@ void replace_view(const UtilityCall &utility)
                     users.push_back(user);
         std::sort(users.begin(), users.end());
     }
-    for (Oid relid : users) {
-        if (!call([=] { return definition::lock_if_there(relid, AccessExclusiveLock); }))
-            continue;
-        Query *query = call([=] { return definition::query_of(relid); });
-        record_further_settings(relid, query);
-        redefine(relid, query, {}, definition::load(relid).mode);
-    }
-    if (!users.empty())
-        mailbox::note_definition_change();
+    redefine_users(users);
 }
 
 void alter_enumeration(const UtilityCall &utility)
@@ -175,7 +183,18 @@ bool is_altering_row_type(const AlterTableStmt *statement)
     return false;
 }
 
-void alter_row_type(const UtilityCall &utility)
+bool is_altering_virtual_column(const AlterTableStmt *statement)
+{
+    const Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        if (OidIsValid(relid) && sets_virtual_expression(relid, lfirst_node(AlterTableCmd, cell)))
+            return true;
+    }
+    return false;
+}
+
+void alter_columns(const UtilityCall &utility)
 {
     auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
     Oid relid = call([=] { return RangeVarGetRelid(statement->relation, NoLock, true); });
@@ -184,7 +203,7 @@ void alter_row_type(const UtilityCall &utility)
         CommandCounterIncrement();
     });
     if (OidIsValid(relid))
-        note_row_type(relid);
+        note_columns(relid, statement);
 }
 
 namespace {
@@ -219,6 +238,18 @@ void note_row_type(Oid relid)
         redefine(user, query, {}, definition::load(user).mode);
         mailbox::note_definition_change();
     }
+}
+
+void note_columns(Oid relid, const AlterTableStmt *statement)
+{
+    if (call([=] { return is_altering_row_type(statement); }))
+        note_row_type(relid);
+    if (!call([=] { return is_altering_virtual_column(statement); }))
+        return;
+    List *children = call([=] { return find_all_inheritors(relid, NoLock, nullptr); });
+    ListCell *cell;
+    foreach (cell, children)
+        redefine_users(users_of_view(lfirst_oid(cell)));
 }
 
 namespace {
@@ -319,8 +350,7 @@ void switch_policies(const UtilityCall &utility)
     });
     if (!OidIsValid(relid))
         return;
-    if (call([=] { return is_altering_row_type(statement); }))
-        note_row_type(relid);
+    note_columns(relid, statement);
     note_policies(relid);
 }
 

@@ -11,7 +11,7 @@ namespace pgtrickle {
 /* C++ frames. */
 void replace_view(const UtilityCall &call);     /* ViewStmt … OR REPLACE; RuleStmt ON SELECT */
 void alter_enumeration(const UtilityCall &call); /* AlterEnumStmt */
-void alter_row_type(const UtilityCall &call);   /* AlterTableStmt that adds or drops columns of a table or composite type */
+void alter_columns(const UtilityCall &call);    /* AlterTableStmt that adds or drops columns, or alters the expression of a virtual one */
 void switch_policies(const UtilityCall &call);  /* AlterTableStmt … ROW LEVEL SECURITY, OWNER TO */
 
 /* Stream tables, a List of OIDs, start from nothing at the next refresh. PostgreSQL frame. */
@@ -20,6 +20,9 @@ void mark_for_new_start(List *stream_tables, const char *reason);
 /* Whether an AlterTableStmt on something that is no stream table adds or drops columns. PostgreSQL frame. */
 bool is_altering_row_type(const AlterTableStmt *statement);
 
+/* Whether it gives a virtual column another expression. PostgreSQL frame. */
+bool is_altering_virtual_column(const AlterTableStmt *statement);
+
 /* Whether it puts the policies of a table in force, or out of it, if only for whoever reads as the owner of a view or
  * of the table. PostgreSQL frame. */
 bool is_switching_policies(const AlterTableStmt *statement);
@@ -27,6 +30,9 @@ bool is_switching_policies(const AlterTableStmt *statement);
 /* The columns of a table or composite type are others, or have other names: what reads its rows as a whole is
  * defined anew, what prints values of the type starts from nothing. C++ frame. */
 void note_row_type(Oid relid);
+
+/* The statement has been run: the columns have changed as note_row_type() says, or what virtual ones compute. C++ frame. */
+void note_columns(Oid relid, const AlterTableStmt *statement);
 
 /* The stream table has another owner, whom its query reads as: where policies are in force for him, or were for the one
  * before, its rows and its heaps are others. C++ frame. */

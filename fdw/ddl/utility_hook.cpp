@@ -58,7 +58,10 @@ Handler handler_of(::Node *statement)
             return alter_table;
         if (is_switching_policies(reinterpret_cast<AlterTableStmt *>(statement)))
             return switch_policies;
-        return is_altering_row_type(reinterpret_cast<AlterTableStmt *>(statement)) ? alter_row_type : nullptr;
+        return is_altering_row_type(reinterpret_cast<AlterTableStmt *>(statement)) ||
+                       is_altering_virtual_column(reinterpret_cast<AlterTableStmt *>(statement))
+                   ? alter_columns
+                   : nullptr;
     case T_RefreshMatViewStmt:
         return is_refreshing_source(reinterpret_cast<RefreshMatViewStmt *>(statement)) ? refresh_materialized_view
                                                                                        : nullptr;

@@ -2,6 +2,7 @@
 
 #include "definition/definition.hpp"
 #include "definition/query/rewritten_query.hpp"
+#include "pg/versions/generated_columns.hpp"
 #include "pg/versions/rights.hpp"
 #include "translate/check/refusal.hpp"
 #include "translate/check/relation_location.hpp"
@@ -12,6 +13,7 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "mb/pg_wchar.h"
+#include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
 }
 
@@ -51,6 +53,25 @@ Bitmapset *columns_read(const RangeTblEntry *entry, const EntryRights &rights)
     return columns;
 }
 
+/* Those that rows hold, and those that virtual ones are computed of. */
+Bitmapset *held_columns(Oid relid, const Bitmapset *columns)
+{
+    Bitmapset *held = nullptr;
+    int column = -1;
+    while ((column = bms_next_member(columns, column)) >= 0) {
+        Node *expression = virtual_expression(relid, static_cast<AttrNumber>(column), 1);
+        Bitmapset *read = nullptr;
+        pull_varattnos(expression, 1, &read);
+        if (expression == nullptr)
+            held = bms_add_member(held, column);
+        int member = -1;
+        while ((member = bms_next_member(read, member)) >= 0)
+            if (member + FirstLowInvalidHeapAttributeNumber > 0)
+                held = bms_add_member(held, member + FirstLowInvalidHeapAttributeNumber);
+    }
+    return held;
+}
+
 List *collect_reads(const Query *query)
 {
     List *reads = NIL;
@@ -70,7 +91,7 @@ List *collect_reads(const Query *query)
                 read->relid = entry->relid;
                 reads = lappend(reads, read);
             }
-            read->columns = bms_add_members(read->columns, columns_read(entry, rights));
+            read->columns = bms_add_members(read->columns, held_columns(entry->relid, columns_read(entry, rights)));
             read->reads_table_oid =
                 read->reads_table_oid ||
                 bms_is_member(TableOidAttributeNumber - FirstLowInvalidHeapAttributeNumber, rights.columns);

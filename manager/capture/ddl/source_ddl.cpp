@@ -8,6 +8,7 @@
 #include "capture/source/source_rows.hpp"
 #include "capture/log/marker.hpp"
 #include "capture/log/log_format.hpp"
+#include "pg/versions/generated_columns.hpp"
 #include "pg/versions/rights.hpp"
 
 extern "C" {
@@ -383,6 +384,20 @@ void before_alter_table(const AlterTableStmt *statement)
     }
 }
 
+/* A stored column is written to in all rows, by no statement that triggers see. */
+void after_alter_table(const AlterTableStmt *statement)
+{
+    bool sets_any = false;
+    ListCell *cell;
+    foreach (cell, statement->cmds)
+        sets_any |= sets_expression(lfirst_node(AlterTableCmd, cell));
+    const Oid relid = sets_any ? RangeVarGetRelid(statement->relation, NoLock, true) : InvalidOid;
+    if (OidIsValid(relid)) {
+        CommandCounterIncrement();
+        mark_around(relid, "a generated column has another expression");
+    }
+}
+
 /* The subscription's workers begin when this has committed, and find the row triggers. */
 void after_subscribing()
 {
@@ -414,6 +429,8 @@ extern "C" void watch_statement(PlannedStmt *planned, const char *query, bool re
     next(planned, query, read_only_tree, context, params, environment, destination, completion);
     is_dropping_triggers = was_dropping_triggers;
     settle_tree_changes();
+    if (own_work == 0 && is_alter && OidIsValid(source_table()))
+        after_alter_table(castNode(AlterTableStmt, statement));
     bool is_subscribing = IsA(statement, CreateSubscriptionStmt) || IsA(statement, AlterSubscriptionStmt);
     if (is_subscribing && IsTransactionState() && OidIsValid(source_table())) {
         CommandCounterIncrement();

@@ -1,6 +1,7 @@
 #include "translate/level/source.hpp"
 
 #include "pg/relation_name.hpp"
+#include "pg/versions/generated_columns.hpp"
 #include "translate/check/refusal.hpp"
 #include "definition/definition.hpp"
 
@@ -159,7 +160,7 @@ AttrNumber cheapest_column(Oid relid)
         for (int i = 0; i < descriptor->natts; i++) {
             Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
             const int length = attribute->attlen > 0 ? attribute->attlen : 1000;
-            if (!attribute->attisdropped && (best == InvalidAttrNumber || length < best_length)) {
+            if (!attribute->attisdropped && !is_virtual(attribute) && (best == InvalidAttrNumber || length < best_length)) {
                 best = attribute->attnum;
                 best_length = length;
             }

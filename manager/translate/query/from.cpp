@@ -15,6 +15,7 @@
  */
 #include "pg/versions/rights.hpp"
 #include "translate/check/security_barrier.hpp"
+#include "translate/query/virtual_columns.hpp"
 #include "translate/subquery/domain.hpp"
 
 extern "C" {
@@ -448,13 +449,13 @@ Input FromClause::relation(int number, const RangeTblEntry *entry)
 {
     if (entry->tablesample != nullptr)
         refuse("TABLESAMPLE", "The sample would be another one at each refresh.", "Remove TABLESAMPLE.");
-    std::set<AttrNumber> attributes;
     const auto used = used_.find(number);
+    const auto computed = used == used_.end() ? VirtualColumns() : virtual_columns_of(number, entry->relid, used->second);
+    std::set<AttrNumber> attributes = attributes_of(computed);
     if (used != used_.end()) {
-        for (const auto &[attribute, var] : used->second) {
-            if (attribute != 0)
+        for (const auto &[attribute, var] : used->second)
+            if (attribute != 0 && !computed.contains(attribute))
                 attributes.insert(attribute);
-        }
     }
     const int source = translator_.sources_.add(entry, call([&] { return rights_of(level_.query, entry).read_as; }), attributes);
 
@@ -467,7 +468,7 @@ Input FromClause::relation(int number, const RangeTblEntry *entry)
         input.scope.push_back(make_var(number, attribute, value));
     }
     input.plan = translator_.sources_.plan_of(source, engine::scan(source, std::move(columns)));
-    return input;
+    return computed.empty() ? input : with_virtual_columns(std::move(input), computed);
 }
 
 Input FromClause::subquery(int number, const RangeTblEntry *entry, const Level &inner)
