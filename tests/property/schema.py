@@ -6,12 +6,16 @@ class Table:
     def __init__(self, name, columns, has_key, attributes):
         self.name, self.columns, self.has_key, self.attributes = name, columns, has_key, attributes
 
+    def is_unlogged(self):
+        """PostgreSQL 18 has no unlogged partitioned tables."""
+        return self.attributes.get("is unlogged") and not self.attributes.get("is partitioned")
+
     def ddl(self):
         parts = ["%s %s%s" % (name, kinds.SQL_TYPE[kind], " NOT NULL" if name in self.attributes.get("not null", ()) else "")
                  for name, kind in self.columns]
         if self.has_key:
             parts[0] += " PRIMARY KEY"
-        text = "CREATE %sTABLE %s (%s)" % ("UNLOGGED " if self.attributes.get("is unlogged") else "", self.name, ", ".join(parts))
+        text = "CREATE %sTABLE %s (%s)" % ("UNLOGGED " if self.is_unlogged() else "", self.name, ", ".join(parts))
         statements = [text]
         if self.attributes.get("has child"):
             statements.append("CREATE TABLE %s_child (more int) INHERITS (%s)" % (self.name, self.name))

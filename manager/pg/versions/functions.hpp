@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "pg/postgres.hpp"
+#include "pg/versions/postgres.hpp"
 
 extern "C" {
 #include "utils/fmgroids.h"

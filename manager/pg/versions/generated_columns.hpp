@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "pg/postgres.hpp"
+#include "pg/versions/postgres.hpp"
 
 extern "C" {
 #include "access/relation.h"
