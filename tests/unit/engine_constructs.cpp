@@ -1,4 +1,4 @@
-/* README's table of constructs is the one that the engine's lists make. With WRITE_README set, it is made so. */
+/* The table of constructs in docs/sql.md is the one that the engine's lists make. With WRITE=1 this program writes it. */
 #include "engine/operators/constructs.hpp"
 #include "engine/operators/operator.hpp"
 
@@ -13,7 +13,8 @@ using namespace pgtrickle::engine;
 
 namespace {
 
-const std::string begin = "<!-- constructs: made by tests/unit/readme_constructs.cpp -->\n", end = "<!-- end of constructs -->\n";
+const char *const document = "docs/sql.md";
+const std::string begin = "<!-- constructs: written by tests/unit/engine_constructs.cpp -->\n", end = "<!-- end of constructs -->\n";
 
 std::string read(const char *path)
 {
@@ -22,22 +23,22 @@ std::string read(const char *path)
     return text.str();
 }
 
-TEST(Readme, table_is_up_to_date)
+TEST(Constructs, table_is_up_to_date)
 {
-    std::string text = read("README.md");
+    std::string text = read(document);
     auto from = text.find(begin), to = text.find(end);
-    ASSERT_NE(from, std::string::npos) << "README.md has no table of constructs (run me in the project's folder)";
+    ASSERT_NE(from, std::string::npos) << document << " has no table of constructs (run this program in the project's folder)";
     ASSERT_NE(to, std::string::npos);
     from += begin.size();
-    if (std::getenv("WRITE_README") != nullptr) {
+    if (std::getenv("WRITE") != nullptr) {
         text.replace(from, to - from, construct_markdown());
-        std::ofstream("README.md") << text;
+        std::ofstream(document) << text;
         return;
     }
-    EXPECT_EQ(text.substr(from, to - from), construct_markdown()) << "WRITE_README=1 build/unit/readme_constructs makes it so";
+    EXPECT_EQ(text.substr(from, to - from), construct_markdown()) << "WRITE=1 build/unit/engine_constructs writes it";
 }
 
-TEST(Readme, every_operator_is_in_the_table)
+TEST(Constructs, every_operator_is_in_the_table)
 {
     std::set<std::string> named;
     for (const auto &construct : construct_table())

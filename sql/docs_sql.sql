@@ -1,0 +1,49 @@
+-- The statements of docs/sql.md; a lint rule compares the document with the output.
+SET client_min_messages = notice;
+CREATE TABLE customers (id int PRIMARY KEY, region text);
+CREATE TABLE orders (id int PRIMARY KEY, customer int REFERENCES customers, amount numeric, placed timestamptz);
+INSERT INTO customers VALUES (1, 'north'), (2, 'south');
+INSERT INTO orders VALUES (1, 1, 10.50), (2, 1, 20), (3, 2, 5);
+
+SELECT * FROM pgtrickle.validate_query('SELECT c.region, count(*) FROM orders o JOIN customers c ON c.id = o.customer
+                                        GROUP BY c.region');
+
+SELECT check_name, result, severity FROM pgtrickle.validate_query('SELECT id, now() FROM orders');
+
+CREATE FOREIGN TABLE revenue (region text, orders bigint, total numeric)
+  SERVER pgtrickle
+  OPTIONS (query 'SELECT c.region, count(*), sum(o.amount)
+                  FROM orders o JOIN customers c ON c.id = o.customer
+                  GROUP BY c.region', schedule '1m');
+
+SELECT value FROM pgtrickle.explain_st('revenue') WHERE property = 'missing index';
+
+SELECT pgtrickle.create_stream_table('recent', 'SELECT id FROM orders WHERE placed > now() - interval ''1 day''',
+                                     schedule => '1m', refresh_mode => 'DIFFERENTIAL');
+
+SELECT pgtrickle.create_stream_table('some', 'SELECT id FROM orders LIMIT 5');
+
+SELECT pgtrickle.create_stream_table('each', 'SELECT id FROM orders', refresh_mode => 'IMMEDIATE');
+
+SELECT * FROM pgtrickle.explain_refresh_mode('revenue');
+
+ALTER FOREIGN TABLE revenue OPTIONS (SET query 'SELECT c.region, count(*), sum(o.amount), max(o.amount)
+                                                FROM orders o JOIN customers c ON c.id = o.customer GROUP BY c.region');
+
+-- The other constructs that the document names.
+SELECT pgtrickle.create_stream_table('r', 'SELECT id, random() FROM orders', '1m', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('r', 'SELECT id, CURRENT_USER AS who FROM orders', '1m', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('r', 'SELECT xmin FROM orders', '1m', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('r', 'SELECT id FROM orders FOR UPDATE');
+SELECT pgtrickle.create_stream_table('r', 'SELECT id FROM orders TABLESAMPLE system (10)');
+SELECT pgtrickle.create_stream_table('r', 'SELECT relname FROM pg_class');
+SELECT pgtrickle.create_stream_table('r', 'SELECT id FROM orders; SELECT 1');
+SELECT pgtrickle.create_stream_table('r', 'DELETE FROM orders RETURNING id');
+SELECT pgtrickle.create_stream_table('r', 'SELECT id FROM orders ORDER BY id');
+SELECT pgtrickle.drop_stream_table('r');
+SELECT pgtrickle.create_stream_table('r', 'SELECT id FROM (SELECT id FROM orders LIMIT 1) o');
+SELECT pgtrickle.create_stream_table('r', 'SELECT id FROM orders WHERE placed > now() - interval ''1 day''');
+SELECT pgtrickle.drop_stream_table('r');
+
+DROP FOREIGN TABLE revenue;
+DROP TABLE orders, customers;
