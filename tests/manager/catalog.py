@@ -119,8 +119,8 @@ def refreshes_are_in_the_history():
     db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager'", 1)
 
 
-def the_queries_of_readme_run_beside_the_server():
-    blocks = re.findall(r"```sh\n(.*?)```", (TOP / "README.md").read_text(), re.S)
+def the_queries_of_the_document_run_beside_the_server():
+    blocks = re.findall(r"```sh\n(.*?)```", (TOP / "docs/operations.md").read_text(), re.S)
     queries = [query for block in blocks for query in re.findall(r'sqlite3 [^"]*"([^"]*)"', block)]
     assert len(queries) == 3, queries
     db.run("CREATE TABLE divisor (x int); INSERT INTO divisor VALUES (1)")
@@ -370,7 +370,7 @@ def no_days_of_retention_keep_nothing():
 
 
 try:
-    run_cases([refreshes_are_in_the_history, the_queries_of_readme_run_beside_the_server,
+    run_cases([refreshes_are_in_the_history, the_queries_of_the_document_run_beside_the_server,
                a_reader_of_another_user_keeps_nobody_waiting, what_was_locked_out_is_written_later,
                definitions_that_were_locked_out_are_written_later, ten_sessions_lose_nothing, a_removed_file, random_bytes, a_file_cut_in_half, a_file_of_no_bytes,
                keep_older_copy, an_older_copy_over_it, an_older_copy_in_its_place, an_index_of_no_bytes, a_removed_log,

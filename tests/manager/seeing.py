@@ -221,7 +221,7 @@ def the_picture_is_of_the_demo():
     made = {table.name for table in bank.STREAM_TABLES}
     read = set(re.findall(r"(?:FROM|JOIN)\s+(pgbench_\w+)", " ".join(table.query for table in bank.STREAM_TABLES)))
     assert drawn == made | read, drawn ^ (made | read)
-    assert "graph.svg" in (TOP / "README.md").read_text()
+    assert "../tests/demo/graph.svg" in (TOP / "docs/operations.md").read_text()
 
 
 prepare()
