@@ -87,6 +87,12 @@ SELECT pgtrickle.export_definition(pgt_relid::regclass::text) FROM pgtrickle.pgt
 \o
 DROP EXTENSION pg_trickle;
 
+-- A change of the query makes the storage again, without its indexes.
+SELECT pgtrickle.export_definition('revenue') LIKE '%CREATE INDEX%' AS has_index;
+ALTER FOREIGN TABLE revenue OPTIONS (SET query 'SELECT c.region, count(*), sum(2 * o.amount)
+  FROM orders o JOIN customers c ON c.id = o.customer GROUP BY c.region');
+SELECT pgtrickle.export_definition('revenue') LIKE '%CREATE INDEX%' AS has_index;
+
 -- What the text names beside them.
 \o /dev/null
 SELECT * FROM pgtrickle.quick_health;

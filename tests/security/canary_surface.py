@@ -145,9 +145,9 @@ def matrix():
 
 def the_documentation_lists_every_place():
     """With the statements that may run its code as their own role."""
-    text = (TOP / "docs/SECURITY.md").read_text()
+    text = (TOP / "docs/security.md").read_text()
     missing = [place.where for place in PLACES.values() if place.where not in text]
-    assert not missing, f"docs/SECURITY.md lacks {missing}"
+    assert not missing, f"docs/security.md lacks {missing}"
 
 
 try:
