@@ -20,7 +20,7 @@ CREATE FUNCTION pgtrickle.create_stream_table_if_not_exists(
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_create_stream_table_if_not_exists';
 COMMENT ON FUNCTION pgtrickle.create_stream_table_if_not_exists(text, text, text, text, bool, text, text, text, bool, bool, text, int, float8)
-  IS 'creates a stream table unless the name is taken';
+  IS 'creates a stream table; a NOTICE and nothing else if the name exists';
 
 CREATE FUNCTION pgtrickle.create_or_replace_stream_table(
     name text, query text, schedule text DEFAULT 'calculated', refresh_mode text DEFAULT 'AUTO',
@@ -31,7 +31,7 @@ CREATE FUNCTION pgtrickle.create_or_replace_stream_table(
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_create_or_replace_stream_table';
 COMMENT ON FUNCTION pgtrickle.create_or_replace_stream_table(text, text, text, text, bool, text, text, text, bool, bool, text, int, float8)
-  IS 'creates a stream table, or alters the one there is to be as given';
+  IS 'creates a stream table, or alters the existing one to match the arguments';
 
 CREATE FUNCTION pgtrickle.alter_stream_table(
     name text, query text DEFAULT NULL, schedule text DEFAULT NULL, refresh_mode text DEFAULT NULL,
@@ -42,7 +42,7 @@ CREATE FUNCTION pgtrickle.alter_stream_table(
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_alter_stream_table';
 COMMENT ON FUNCTION pgtrickle.alter_stream_table(text, text, text, text, text, text, text, text, bool, bool, text)
-  IS 'changes a stream table; what is NULL stays as it is';
+  IS 'changes a stream table; an argument that is NULL changes nothing';
 
 CREATE FUNCTION pgtrickle.drop_stream_table(name text, cascade bool DEFAULT false) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -59,4 +59,4 @@ CREATE FUNCTION pgtrickle.refresh_stream_table(name text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_refresh_stream_table';
 COMMENT ON FUNCTION pgtrickle.refresh_stream_table(text)
-  IS 'refreshes a stream table, and what it reads, in this transaction';
+  IS 'refreshes a stream table, and the stream tables that it reads, in this transaction';

@@ -11,7 +11,7 @@ CREATE FUNCTION pgtrickle.refresh_history_rows(
 COMMENT ON FUNCTION pgtrickle.refresh_history_rows() IS 'internal: rows of pgtrickle.pgt_refresh_history';
 
 CREATE VIEW pgtrickle.pgt_refresh_history AS SELECT * FROM pgtrickle.refresh_history_rows();
-COMMENT ON VIEW pgtrickle.pgt_refresh_history IS 'refreshes of the stream tables that you may read; fills and full refreshes are in it while they run; those kept as sums only are not';
+COMMENT ON VIEW pgtrickle.pgt_refresh_history IS 'refreshes of the stream tables that the caller may read, including fills and full refreshes that still run; excluding those kept as sums only';
 GRANT SELECT ON pgtrickle.pgt_refresh_history TO PUBLIC;
 
 CREATE FUNCTION pgtrickle.get_refresh_history(name text, max_rows int DEFAULT 20,

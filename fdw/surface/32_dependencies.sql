@@ -8,5 +8,5 @@ CREATE FUNCTION pgtrickle.dependency_rows(
 COMMENT ON FUNCTION pgtrickle.dependency_rows(oid) IS 'internal: rows of pgtrickle.pgt_dependencies, of one stream table or all';
 
 CREATE VIEW pgtrickle.pgt_dependencies AS SELECT * FROM pgtrickle.dependency_rows();
-COMMENT ON VIEW pgtrickle.pgt_dependencies IS 'what the stream tables that you may read are made from';
+COMMENT ON VIEW pgtrickle.pgt_dependencies IS 'sources of the stream tables that the caller may read';
 GRANT SELECT ON pgtrickle.pgt_dependencies TO PUBLIC;

@@ -5,7 +5,7 @@ CREATE FUNCTION pgtrickle.explain_st(name text, with_analyze bool DEFAULT false,
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_explain_st';
 COMMENT ON FUNCTION pgtrickle.explain_st(text, bool)
-  IS 'operators, delta statements, state kept, missing indexes and frontier of a stream table';
+  IS 'operators, delta statements, arrangements, missing indexes and frontier of a stream table';
 
 CREATE FUNCTION pgtrickle.validate_query(query text, OUT check_name text, OUT result text, OUT severity text)
   RETURNS SETOF record
@@ -22,4 +22,4 @@ CREATE FUNCTION pgtrickle.wait_until_fresh(name text, timeout interval DEFAULT '
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_wait_until_fresh';
 COMMENT ON FUNCTION pgtrickle.wait_until_fresh(text, interval)
-  IS 'waits until all that was committed before the call is in a stream table; false when that took longer';
+  IS 'waits until a stream table shows everything that was committed before the call; false when the timeout has passed';

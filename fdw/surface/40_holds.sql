@@ -19,7 +19,7 @@ CREATE FUNCTION pgtrickle.pause_scheduler(nodes text[] DEFAULT NULL) RETURNS voi
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_pause_scheduler';
 COMMENT ON FUNCTION pgtrickle.pause_scheduler(text[])
-  IS 'the manager leaves these stream tables alone until they are resumed; NULL: all of this database';
+  IS 'keeps the manager from refreshing these stream tables until they are resumed; NULL: all of this database';
 REVOKE ALL ON FUNCTION pgtrickle.pause_scheduler(text[]) FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.resume_scheduler(nodes text[] DEFAULT NULL) RETURNS void
@@ -33,14 +33,14 @@ CREATE FUNCTION pgtrickle.drain(timeout_s int DEFAULT 60) RETURNS bool
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_drain';
 COMMENT ON FUNCTION pgtrickle.drain(int)
-  IS 'no refresh of the manager begins in this database any more, and those that run end; true when they have, within timeout_s';
+  IS 'keeps the manager from starting refreshes in this database, and waits for those that run; false when timeout_s seconds have passed';
 REVOKE ALL ON FUNCTION pgtrickle.drain(int) FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.is_drained() RETURNS bool
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_is_drained';
 COMMENT ON FUNCTION pgtrickle.is_drained()
-  IS 'whether this database was drained, and no refresh of the manager runs';
+  IS 'true when this database is drained and no refresh of the manager runs';
 
 CREATE FUNCTION pgtrickle.holds(
     OUT pgt_schema text, OUT pgt_name text, OUT hold text, OUT reason text, OUT culprit text, OUT since timestamptz,
@@ -48,4 +48,4 @@ CREATE FUNCTION pgtrickle.holds(
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_holds';
-COMMENT ON FUNCTION pgtrickle.holds() IS 'the stream tables that you may read and that are held back, and why';
+COMMENT ON FUNCTION pgtrickle.holds() IS 'the stream tables that are held back, and why, as far as the caller may read them';

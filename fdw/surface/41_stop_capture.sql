@@ -24,17 +24,17 @@ CREATE FUNCTION pgtrickle.stop_capture(source text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_stop_capture';
 COMMENT ON FUNCTION pgtrickle.stop_capture(text)
-  IS 'ends the capture of changes of your table: stream tables that read it are kept by full refreshes until you allow it again';
+  IS 'ends the capture of changes of a table, for its owner: stream tables that read it are kept by full refreshes until capture is allowed again';
 
 CREATE FUNCTION pgtrickle.allow_capture(source text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_allow_capture';
 COMMENT ON FUNCTION pgtrickle.allow_capture(text)
-  IS 'changes of your table may be captured again, for stream tables whose owners have the TRIGGER privilege on it';
+  IS 'allows the capture of changes of a table again, for stream tables whose owners have the TRIGGER privilege on it';
 
 CREATE FUNCTION pgtrickle.stopped_captures(
     OUT source_schema text, OUT source_name text, OUT stopped_at timestamptz, OUT stopped_by text
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_stopped_captures';
-COMMENT ON FUNCTION pgtrickle.stopped_captures() IS 'the tables that you may read and whose changes are not to be captured';
+COMMENT ON FUNCTION pgtrickle.stopped_captures() IS 'the tables whose owners have stopped the capture of their changes, as far as the caller may read them';

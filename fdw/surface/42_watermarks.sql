@@ -38,32 +38,32 @@ CREATE FUNCTION pgtrickle.create_watermark_group(name text, sources text[], tole
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_create_watermark_group';
 COMMENT ON FUNCTION pgtrickle.create_watermark_group(text, text[], float8)
-  IS 'stream tables made from one of these tables are refreshed only when the watermarks of all have advanced, and are no further apart than the tolerance';
+  IS 'creates a group of sources: stream tables that read one of them are refreshed only when the watermarks of all have advanced and are no further apart than the tolerance';
 
 CREATE FUNCTION pgtrickle.drop_watermark_group(name text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_drop_watermark_group';
-COMMENT ON FUNCTION pgtrickle.drop_watermark_group(text) IS 'what the group held back is refreshed when due';
+COMMENT ON FUNCTION pgtrickle.drop_watermark_group(text) IS 'drops a watermark group; the stream tables that it held back are refreshed when due';
 
 CREATE FUNCTION pgtrickle.advance_watermark(source text, watermark timestamptz) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_advance_watermark';
 COMMENT ON FUNCTION pgtrickle.advance_watermark(text, timestamptz)
-  IS 'says up to when the data of a table are complete, from this transaction''s commit on; never goes back';
+  IS 'sets the time up to which the data of a table are complete, with effect from the commit; never moves back';
 
 CREATE FUNCTION pgtrickle.watermarks(
     OUT source_schema text, OUT source_name text, OUT watermark timestamptz, OUT advanced_at timestamptz, OUT advanced_by text
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_watermarks';
-COMMENT ON FUNCTION pgtrickle.watermarks() IS 'the watermarks of the tables that you may read';
+COMMENT ON FUNCTION pgtrickle.watermarks() IS 'the watermarks of the tables that the caller may read';
 
 CREATE FUNCTION pgtrickle.watermark_groups(
     OUT group_name text, OUT sources text[], OUT tolerance_secs float8, OUT created_at timestamptz
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_watermark_groups';
-COMMENT ON FUNCTION pgtrickle.watermark_groups() IS 'the watermark groups whose tables you may read';
+COMMENT ON FUNCTION pgtrickle.watermark_groups() IS 'the watermark groups whose tables the caller may read';
 
 CREATE FUNCTION pgtrickle.watermark_status(
     OUT group_name text, OUT advanced_to timestamptz, OUT least_watermark timestamptz, OUT greatest_watermark timestamptz,
@@ -72,4 +72,4 @@ CREATE FUNCTION pgtrickle.watermark_status(
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_watermark_status';
 COMMENT ON FUNCTION pgtrickle.watermark_status()
-  IS 'how far each watermark group has advanced as a whole (NULL: it has not), what keeps it back, and how many stream tables wait for it';
+  IS 'how far each watermark group has advanced as a whole (NULL: it has not), the source that is last, and the number of stream tables that wait for it';

@@ -24,16 +24,16 @@ CREATE FUNCTION pgtrickle.create_refresh_group(name text, members text[], isolat
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_create_refresh_group';
 COMMENT ON FUNCTION pgtrickle.create_refresh_group(text, text[], text)
-  IS 'these stream tables are refreshed in one transaction under one snapshot: when one of them is, all are';
+  IS 'creates a refresh group: its members are refreshed together, in one transaction under one snapshot';
 
 CREATE FUNCTION pgtrickle.drop_refresh_group(name text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_drop_refresh_group';
-COMMENT ON FUNCTION pgtrickle.drop_refresh_group(text) IS 'each member is refreshed for itself again';
+COMMENT ON FUNCTION pgtrickle.drop_refresh_group(text) IS 'drops a refresh group; its members are refreshed separately again';
 
 CREATE FUNCTION pgtrickle.refresh_groups(
     OUT group_name text, OUT members text[], OUT isolation text, OUT created_at timestamptz
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_refresh_groups';
-COMMENT ON FUNCTION pgtrickle.refresh_groups() IS 'the refresh groups of stream tables that you may read';
+COMMENT ON FUNCTION pgtrickle.refresh_groups() IS 'the refresh groups of stream tables that the caller may read';

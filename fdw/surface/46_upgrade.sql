@@ -13,12 +13,12 @@ CREATE FUNCTION pgtrickle.prepare_upgrade() RETURNS bigint
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_prepare_upgrade';
 COMMENT ON FUNCTION pgtrickle.prepare_upgrade()
-  IS 'before pg_upgrade, in each database: gives up the rows and logs of all stream tables, and keeps their definitions; returns how many';
+  IS 'before pg_upgrade, in each database: drops the rows and logs of all stream tables, and keeps their definitions; returns their number';
 REVOKE ALL ON FUNCTION pgtrickle.prepare_upgrade() FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.finish_upgrade() RETURNS bigint
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_finish_upgrade';
 COMMENT ON FUNCTION pgtrickle.finish_upgrade()
-  IS 'after pg_upgrade, or instead of it: makes what prepare_upgrade() gave up; the manager fills the stream tables; returns how many';
+  IS 'after pg_upgrade, or instead of it: creates again what prepare_upgrade() dropped; the manager fills the stream tables; returns their number';
 REVOKE ALL ON FUNCTION pgtrickle.finish_upgrade() FROM PUBLIC;

@@ -4,7 +4,7 @@ CREATE VIEW pgtrickle.stream_tables_info AS
   SELECT t.*, s.staleness, s.is_stale, s.hold
   FROM pgtrickle.pgt_stream_tables t JOIN pgtrickle.stream_table_states() s USING (pgt_relid);
 COMMENT ON VIEW pgtrickle.stream_tables_info
-  IS 'pgt_stream_tables with how old each is, whether that is much older than its schedule, and what holds it';
+  IS 'the columns of pgt_stream_tables, with the staleness, whether that is much more than the schedule allows, and the hold';
 GRANT SELECT ON pgtrickle.stream_tables_info TO PUBLIC;
 
 CREATE VIEW pgtrickle.pg_stat_stream_tables AS
@@ -29,7 +29,7 @@ CREATE VIEW pgtrickle.pg_stat_stream_tables AS
   FROM pgtrickle.stream_table_states() s LEFT JOIN pgtrickle.statistics_rows() r USING (pgt_relid)
   GROUP BY s.pgt_schema, s.pgt_name, s.pgt_relid;
 COMMENT ON VIEW pgtrickle.pg_stat_stream_tables
-  IS 'what the refreshes of each stream table did since it was made, failed ones included; times in milliseconds';
+  IS 'statistics of the refreshes of each stream table since its creation, failed ones included; times in milliseconds';
 GRANT SELECT ON pgtrickle.pg_stat_stream_tables TO PUBLIC;
 
 CREATE FUNCTION pgtrickle.st_refresh_stats()
@@ -49,7 +49,7 @@ BEGIN ATOMIC
   FROM pgtrickle.stream_table_states() s JOIN pgtrickle.pg_stat_stream_tables r USING (pgt_relid)
   ORDER BY 1, 2;
 END;
-COMMENT ON FUNCTION pgtrickle.st_refresh_stats() IS 'one line a stream table: its state, and how its refreshes went';
+COMMENT ON FUNCTION pgtrickle.st_refresh_stats() IS 'one row for each stream table: its state, and statistics of its refreshes';
 
 CREATE FUNCTION pgtrickle.refresh_timeline(max_rows int DEFAULT 50,
     OUT pgt_schema text, OUT pgt_name text, OUT start_time timestamptz, OUT end_time timestamptz, OUT action text,

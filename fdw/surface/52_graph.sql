@@ -6,7 +6,7 @@ CREATE FUNCTION pgtrickle.dependency_tree(
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_dependency_tree';
 COMMENT ON FUNCTION pgtrickle.dependency_tree()
-  IS 'the stream tables that no other one reads, and below each what it is made from';
+  IS 'tree of dependencies: the stream tables that no other one reads, and under each its sources';
 
 CREATE FUNCTION pgtrickle.explain_dag(format text DEFAULT 'mermaid') RETURNS text
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
@@ -21,4 +21,4 @@ CREATE FUNCTION pgtrickle.diamond_groups(
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_diamond_groups';
 COMMENT ON FUNCTION pgtrickle.diamond_groups()
-  IS 'stream tables that read one source by several ways (is_convergence), and those on these ways';
+  IS 'members of diamonds: stream tables that read one source by several ways (is_convergence), and those on these ways';

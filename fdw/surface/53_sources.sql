@@ -18,7 +18,7 @@ BEGIN ATOMIC
   ORDER BY 1, 2;
 END;
 COMMENT ON FUNCTION pgtrickle.list_sources(text)
-  IS 'what a stream table reads, and what it has not taken in of each';
+  IS 'sources of a stream table, and the changes of each that are pending';
 
 CREATE FUNCTION pgtrickle.old_transactions()
   RETURNS TABLE (holder text, since timestamptz)
@@ -63,7 +63,7 @@ BEGIN ATOMIC
   ORDER BY r.log_bytes DESC, 1, 2;
 END;
 COMMENT ON FUNCTION pgtrickle.change_buffer_sizes()
-  IS 'the change log of each source: its size, what is still to be taken in of it, since when, and by whom';
+  IS 'change log of each source: its size, the pending changes, since when, and what keeps the log from being emptied';
 
 CREATE FUNCTION pgtrickle.trigger_inventory()
   RETURNS TABLE (source_schema text, source_name text, table_schema text, table_name text, trigger_name text,
@@ -81,7 +81,7 @@ BEGIN ATOMIC
   ORDER BY 1, 2, 3, 4, 5;
 END;
 COMMENT ON FUNCTION pgtrickle.trigger_inventory()
-  IS 'the triggers that feed the change logs: each that a source needs, there or not, firing always or not; and the stream tables it is for, which the owner of the table sees whose they are';
+  IS 'capture triggers that each source needs, whether they are present and enabled, and the stream tables that need them, with their owners for the owner of the table';
 
 CREATE FUNCTION pgtrickle.max_log_bytes() RETURNS bigint
   LANGUAGE sql STABLE PARALLEL SAFE
@@ -109,7 +109,7 @@ BEGIN ATOMIC
        LEFT JOIN pgtrickle.change_buffer_sizes() b ON b.source_relid = r.source_relid
   ORDER BY 1, 2;
 END;
-COMMENT ON FUNCTION pgtrickle.check_cdc_health() IS 'how the changes of each source become known, and what is wrong with that; NULL: nothing';
+COMMENT ON FUNCTION pgtrickle.check_cdc_health() IS 'how the changes of each source become known, and what is wrong with it; NULL: nothing';
 
 CREATE VIEW pgtrickle.pgt_heaps AS
   SELECT h.heap_name, h.kind, n.nspname AS of_schema, c.relname AS of_name, c.oid AS of_relid,
@@ -128,7 +128,7 @@ CREATE VIEW pgtrickle.pgt_heaps AS
   WHERE h.of_relid IN (SELECT pgt_relid FROM pgtrickle.stream_table_states()
                        UNION ALL SELECT source_relid FROM pgtrickle.source_rows());
 COMMENT ON VIEW pgtrickle.pgt_heaps
-  IS 'which stream table or source each table in pg_trickle_storage and pg_trickle_log belongs to';
+  IS 'stream table or source that each table in pg_trickle_storage and pg_trickle_log belongs to';
 GRANT SELECT ON pgtrickle.pgt_heaps TO PUBLIC;
 
 CREATE FUNCTION pgtrickle.st_size(name text) RETURNS bigint
@@ -145,4 +145,4 @@ BEGIN ATOMIC
   FROM (SELECT pgtrickle.visible_stream_table(st_size.name) AS relid) st;
 END;
 COMMENT ON FUNCTION pgtrickle.st_size(text)
-  IS 'bytes that a stream table takes: storage, the state it is kept by, and its share of the logs of its sources';
+  IS 'size of a stream table in bytes: storage, arrangements, and its share of the logs of its sources';

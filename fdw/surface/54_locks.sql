@@ -65,4 +65,4 @@ BEGIN ATOMIC
   ORDER BY 1, 2, 9, 7, 4, 5;
 END;
 COMMENT ON FUNCTION pgtrickle.blocked_refreshes()
-  IS 'the stream tables that you may read and that cannot be refreshed while somebody else''s lock is there, held or waited for, and whose it is';
+  IS 'stream tables that locks of other transactions keep from being refreshed, with the locks, held or waited for, and their holders; as far as the caller may read them';

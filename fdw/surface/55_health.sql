@@ -31,7 +31,7 @@ CREATE VIEW pgtrickle.quick_health AS
                array_agg(x.name ORDER BY x.name) FILTER (WHERE s.status = 'HELD') AS held
         FROM pgtrickle.stream_table_states() s, LATERAL (SELECT s.pgt_schema || '.' || s.pgt_name) x (name)) c,
        pgtrickle.server_state() v;
-COMMENT ON VIEW pgtrickle.quick_health IS 'one row: how many stream tables are in which state, and whether all is well';
+COMMENT ON VIEW pgtrickle.quick_health IS 'one row: the number of stream tables in each state, and whether all is well';
 GRANT SELECT ON pgtrickle.quick_health TO PUBLIC;
 
 -- Each check is one row. A list of names that is NULL has nothing in it.
@@ -222,4 +222,4 @@ BEGIN ATOMIC
   ORDER BY k.rank;
 END;
 COMMENT ON FUNCTION pgtrickle.health_check()
-  IS 'one row a check: whether it is OK, and if not what there is, and where to look';
+  IS 'one row for each check: its severity, and where that is not OK the fault, and where to look';
