@@ -22,21 +22,12 @@ SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM (VA
   ('of_groups', 'SELECT c.name, a.ids FROM customer c JOIN (SELECT customer, array_agg(id ORDER BY id) AS ids FROM orders GROUP BY customer) a ON a.customer = c.id')
 ) AS t(name, query) \g /dev/null
 
-CREATE FUNCTION whole_reads(st text, change text) RETURNS TABLE (source name, read_whole bigint) LANGUAGE plpgsql AS $$
-BEGIN
-  EXECUTE change;
-  CREATE TEMP TABLE before ON COMMIT DROP AS SELECT relname, seq_tup_read AS n FROM pg_stat_xact_user_tables WHERE schemaname = 'aggregate_reads_little';
-  PERFORM pgtrickle.refresh_stream_table(st);
-  RETURN QUERY SELECT s.relname, s.seq_tup_read - b.n FROM pg_stat_xact_user_tables s JOIN before b USING (relname)
-    WHERE s.schemaname = 'aggregate_reads_little' AND s.seq_tup_read > b.n ORDER BY 1;
-  DROP TABLE before;
-END $$;
 -- no_source_is_read_whole_after_one_changed_row
 SELECT st, change, r.* FROM unnest(ARRAY['arrays', 'medians', 'sets', 'by_name', 'names', 'of_groups']) st,
   unnest(ARRAY['UPDATE orders SET amount = amount + 1 WHERE id = 7', 'DELETE FROM orders WHERE id = 8', 'INSERT INTO orders SELECT max(id) + 1, 77, 3, 1 FROM orders',
     'UPDATE customer SET name = upper(name) WHERE id = 9', 'DELETE FROM customer WHERE id = 10', 'UPDATE customer SET region = 5 WHERE id = 11']) change,
-  LATERAL whole_reads(st, change) r;
+  LATERAL test.whole_reads(st, change) r;
 -- the_statistics_do_show_a_whole_read
 DROP INDEX orders_customer_idx, orders_amount_customer_idx;
-SELECT st, r.source, r.read_whole > 0 AS read_whole FROM unnest(ARRAY['arrays']) st, LATERAL whole_reads(st, 'UPDATE orders SET share = -7 WHERE id = 7') r;
+SELECT st, r.source, r.read_whole > 0 AS read_whole FROM unnest(ARRAY['arrays']) st, LATERAL test.whole_reads(st, 'UPDATE orders SET share = -7 WHERE id = 7') r;
 DROP SCHEMA aggregate_reads_little, aggregate_reads_library CASCADE;

@@ -5,18 +5,6 @@ SET search_path = diamond_members;
 SET pg_trickle.max_staleness = '3650d';
 CREATE TABLE base (id int PRIMARY KEY);
 INSERT INTO base VALUES (1);
-CREATE FUNCTION wait_for(query text, wanted text) RETURNS text LANGUAGE plpgsql SET search_path = diamond_members AS $$
-DECLARE
-  give_up_at timestamptz := clock_timestamp() + '30 s';
-  found text;
-BEGIN
-  LOOP
-    EXECUTE query INTO found;
-    IF found = wanted THEN RETURN found; END IF;
-    IF clock_timestamp() > give_up_at THEN RETURN found || ' after 30 s'; END IF;
-    PERFORM pg_sleep(0.02);
-  END LOOP;
-END $$;
 SELECT pgtrickle.create_stream_table(name, query, refresh_mode => 'DIFFERENTIAL') FROM (VALUES
   ('l', 'SELECT id, 10 / (id - 3) AS x FROM base'),
   ('r', 'SELECT id FROM base'),
@@ -25,34 +13,34 @@ SELECT pgtrickle.create_stream_table(name, query, refresh_mode => 'DIFFERENTIAL'
   ('beside', 'SELECT count(*) AS n FROM base')) AS st (name, query) \g /dev/null
 CREATE VIEW shown AS SELECT (SELECT count(*) FROM l) AS l, (SELECT count(*) FROM r) AS r, d.n AS d, a.n AS above_r FROM d, above_r a;
 INSERT INTO base VALUES (2);
-SELECT wait_for('SELECT n::text FROM d', '2');
+SELECT test.wait_for('SELECT n::text FROM d', '2');
 TABLE shown;
 -- one_that_fails
 INSERT INTO base VALUES (3);
-SELECT wait_for('SELECT n::text FROM beside', '3');
-SELECT wait_for($$SELECT DISTINCT pgt_name FROM pgtrickle.pgt_refresh_history JOIN pgtrickle.pgt_stream_tables USING (pgt_id) WHERE pgt_refresh_history.status = 'FAILED'$$, 'l');
+SELECT test.wait_for('SELECT n::text FROM beside', '3');
+SELECT test.wait_for($$SELECT DISTINCT pgt_name FROM pgtrickle.pgt_refresh_history JOIN pgtrickle.pgt_stream_tables USING (pgt_id) WHERE pgt_refresh_history.status = 'FAILED'$$, 'l');
 TABLE shown;
 -- has_recovered
 DELETE FROM base WHERE id = 3;
 INSERT INTO base VALUES (4), (5);
 SELECT pgtrickle.alter_stream_table('l', status => 'ACTIVE');
-SELECT wait_for('SELECT n::text FROM above_r', '4');
+SELECT test.wait_for('SELECT n::text FROM above_r', '4');
 TABLE shown;
 -- one_that_is_suspended
 SELECT pgtrickle.alter_stream_table('r', status => 'SUSPENDED');
 INSERT INTO base VALUES (6);
-SELECT wait_for('SELECT n::text FROM beside', '5');
+SELECT test.wait_for('SELECT n::text FROM beside', '5');
 TABLE shown;
 SET pg_trickle.max_staleness = 0;
 SELECT count(*) FROM l;
 SET pg_trickle.max_staleness = '3650d';
 SELECT pgtrickle.alter_stream_table('r', status => 'ACTIVE');
-SELECT wait_for('SELECT n::text FROM above_r', '5');
+SELECT test.wait_for('SELECT n::text FROM above_r', '5');
 TABLE shown;
 -- without_a_bond
 SELECT pgtrickle.alter_stream_table('d', diamond_consistency => 'none');
 SELECT pgtrickle.alter_stream_table('r', status => 'SUSPENDED');
 INSERT INTO base VALUES (7);
-SELECT wait_for('SELECT count(*)::text FROM l', '6');
+SELECT test.wait_for('SELECT count(*)::text FROM l', '6');
 TABLE shown;
 DROP SCHEMA diamond_members CASCADE;

@@ -2,19 +2,6 @@
 SET client_min_messages = warning;
 -- Reads take what is there: only the manager's schedule brings the changes in.
 SET pg_trickle.max_staleness = '1h';
-CREATE FUNCTION pg_temp.wait_until_equal(stream_table text, query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-  give_up_at timestamptz := clock_timestamp() + '30 s';
-  is_equal bool;
-BEGIN
-  LOOP
-    EXECUTE format('SELECT NOT EXISTS (TABLE %1$I EXCEPT ALL (%2$s)) AND NOT EXISTS ((%2$s) EXCEPT ALL TABLE %1$I)',
-                   stream_table, query) INTO is_equal;
-    IF is_equal THEN RETURN 'equal'; END IF;
-    IF clock_timestamp() > give_up_at THEN RETURN 'not equal after 30 s'; END IF;
-    PERFORM pg_sleep(0.02);
-  END LOOP;
-END $$;
 CREATE TABLE ks_orders (id int PRIMARY KEY, customer text, amount numeric);
 CREATE TABLE ks_items (id int PRIMARY KEY, order_id int REFERENCES ks_orders (id), product text, qty int);
 INSERT INTO ks_orders VALUES (1, 'Alice', 100), (2, 'Bob', 200), (3, 'Charlie', 300);
@@ -32,8 +19,8 @@ UPDATE ks_orders SET amount = 150 WHERE id = 1;
 INSERT INTO ks_orders VALUES (4, 'Diana', 400);
 INSERT INTO ks_items VALUES (5, 4, 'Sprocket', 10);
 DELETE FROM ks_items WHERE id = 2;
-SELECT pg_temp.wait_until_equal('ks_st_a', :'ks_st_a_query');
-SELECT pg_temp.wait_until_equal('ks_st_b', :'ks_st_b_query');
+SELECT test.wait_until_equal('ks_st_a', :'ks_st_a_query');
+SELECT test.wait_until_equal('ks_st_b', :'ks_st_b_query');
 SELECT * FROM ks_st_a ORDER BY customer;
 SELECT * FROM ks_st_b ORDER BY order_id, product;
 -- every customer of the join is one of the totals

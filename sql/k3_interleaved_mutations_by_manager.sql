@@ -2,19 +2,6 @@
 SET client_min_messages = warning;
 -- Reads take what is there: only the manager's schedule brings the changes in.
 SET pg_trickle.max_staleness = '1h';
-CREATE FUNCTION pg_temp.wait_until_equal(stream_table text, query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-  give_up_at timestamptz := clock_timestamp() + '30 s';
-  is_equal bool;
-BEGIN
-  LOOP
-    EXECUTE format('SELECT NOT EXISTS (TABLE %1$I EXCEPT ALL (%2$s)) AND NOT EXISTS ((%2$s) EXCEPT ALL TABLE %1$I)',
-                   stream_table, query) INTO is_equal;
-    IF is_equal THEN RETURN 'equal'; END IF;
-    IF clock_timestamp() > give_up_at THEN RETURN 'not equal after 30 s'; END IF;
-    PERFORM pg_sleep(0.02);
-  END LOOP;
-END $$;
 CREATE TABLE ks_dept (id int PRIMARY KEY, name text);
 CREATE TABLE ks_emp (id int PRIMARY KEY, dept_id int, name text, salary int);
 CREATE TABLE ks_bonus (emp_id int PRIMARY KEY, bonus int);
@@ -28,19 +15,19 @@ SELECT * FROM ks_payroll ORDER BY dept, emp;
 -- a new department, and somebody moves there
 INSERT INTO ks_dept VALUES (3, 'HR');
 UPDATE ks_emp SET dept_id = 3 WHERE id = 3;
-SELECT pg_temp.wait_until_equal('ks_payroll', :'ks_payroll_query');
+SELECT test.wait_until_equal('ks_payroll', :'ks_payroll_query');
 SELECT * FROM ks_payroll ORDER BY dept, emp;
 -- a raise, a bonus, and somebody without one
 UPDATE ks_emp SET salary = 130 WHERE id = 2;
 UPDATE ks_bonus SET bonus = 20 WHERE emp_id = 1;
 INSERT INTO ks_emp VALUES (4, 2, 'Diana', 95);
-SELECT pg_temp.wait_until_equal('ks_payroll', :'ks_payroll_query');
+SELECT test.wait_until_equal('ks_payroll', :'ks_payroll_query');
 SELECT * FROM ks_payroll ORDER BY dept, emp;
 -- deletions in all three sources
 DELETE FROM ks_bonus WHERE emp_id = 3;
 DELETE FROM ks_emp WHERE id = 2;
 DELETE FROM ks_dept WHERE id = 2;
-SELECT pg_temp.wait_until_equal('ks_payroll', :'ks_payroll_query');
+SELECT test.wait_until_equal('ks_payroll', :'ks_payroll_query');
 SELECT * FROM ks_payroll ORDER BY dept, emp;
 SELECT pgtrickle.drop_stream_table('ks_payroll');
 DROP TABLE ks_dept, ks_emp, ks_bonus;

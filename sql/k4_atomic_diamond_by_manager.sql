@@ -2,19 +2,6 @@
 SET client_min_messages = warning;
 -- Reads take what is there: only the manager's schedule brings the changes in.
 SET pg_trickle.max_staleness = '1h';
-CREATE FUNCTION pg_temp.wait_until_equal(stream_table text, query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-  give_up_at timestamptz := clock_timestamp() + '30 s';
-  is_equal bool;
-BEGIN
-  LOOP
-    EXECUTE format('SELECT NOT EXISTS (TABLE %1$I EXCEPT ALL (%2$s)) AND NOT EXISTS ((%2$s) EXCEPT ALL TABLE %1$I)',
-                   stream_table, query) INTO is_equal;
-    IF is_equal THEN RETURN 'equal'; END IF;
-    IF clock_timestamp() > give_up_at THEN RETURN 'not equal after 30 s'; END IF;
-    PERFORM pg_sleep(0.02);
-  END LOOP;
-END $$;
 CREATE TABLE ks_ledger (id int PRIMARY KEY, account text, amount int);
 INSERT INTO ks_ledger VALUES (1, 'A', 100), (2, 'A', -30), (3, 'B', 200), (4, 'B', -50);
 \set ks_balance_query 'SELECT account, SUM(amount) AS balance FROM ks_ledger GROUP BY account'
@@ -29,8 +16,8 @@ SELECT (SELECT COALESCE(SUM(balance), 0)::bigint FROM ks_balance) = (SELECT COAL
 -- a transfer, and a new account
 INSERT INTO ks_ledger VALUES (5, 'A', -20), (6, 'B', 20);
 INSERT INTO ks_ledger VALUES (7, 'C', 500);
-SELECT pg_temp.wait_until_equal('ks_balance', :'ks_balance_query');
-SELECT pg_temp.wait_until_equal('ks_grand_total', :'ks_grand_total_query');
+SELECT test.wait_until_equal('ks_balance', :'ks_balance_query');
+SELECT test.wait_until_equal('ks_grand_total', :'ks_grand_total_query');
 SELECT * FROM ks_balance ORDER BY account;
 SELECT * FROM ks_grand_total ORDER BY 1;
 -- the sum of the balances is the grand total

@@ -7,18 +7,6 @@ CREATE TABLE base (id int PRIMARY KEY);
 CREATE TABLE other (id int PRIMARY KEY);
 INSERT INTO base VALUES (1);
 INSERT INTO other VALUES (1);
-CREATE FUNCTION wait_for(query text, wanted text) RETURNS text LANGUAGE plpgsql SET search_path = paces AS $$
-DECLARE
-  give_up_at timestamptz := clock_timestamp() + '30 s';
-  found text;
-BEGIN
-  LOOP
-    EXECUTE query INTO found;
-    IF found = wanted THEN RETURN found; END IF;
-    IF clock_timestamp() > give_up_at THEN RETURN found || ' after 30 s'; END IF;
-    PERFORM pg_sleep(0.02);
-  END LOOP;
-END $$;
 CREATE FUNCTION make(name text, query text, schedule text, consistency text = NULL, policy text = NULL) RETURNS void LANGUAGE sql AS $$
   SELECT pgtrickle.create_stream_table(name, query, schedule, 'DIFFERENTIAL', diamond_consistency => consistency, diamond_schedule_policy => policy)
 $$;
@@ -27,7 +15,7 @@ SELECT make('seldom', 'SELECT count(*) AS n FROM base', '3650d'),
        make('often', 'SELECT s.n, (SELECT count(*) FROM other) AS m FROM seldom s', '1s') \g /dev/null
 INSERT INTO base VALUES (2);
 INSERT INTO other VALUES (2);
-SELECT wait_for('SELECT n || '' '' || m FROM often', '1 2');
+SELECT test.wait_for('SELECT n || '' '' || m FROM often', '1 2');
 SELECT n FROM seldom;
 -- and_its_readers_wait_for_nothing_more
 RESET pg_trickle.max_staleness;
@@ -49,31 +37,31 @@ SELECT n FROM seldom;
 SELECT make('between', 'SELECT id FROM base', 'calculated'),
        make('above', 'SELECT count(*) AS n FROM between', '1s') \g /dev/null
 INSERT INTO base VALUES (3);
-SELECT wait_for('SELECT n::text FROM above', '3');
+SELECT test.wait_for('SELECT n::text FROM above', '3');
 SELECT count(*) FROM between;
 DROP FOREIGN TABLE above, between, often, seldom;
 -- a_reader_of_one_with_its_own_schedule_comes_with_it_when_it_is_due
 SELECT make('first', 'SELECT id FROM base', '1s'), make('second', 'SELECT id FROM first', '0s'), make('third', 'SELECT count(*) AS n FROM second', 'calculated') \g /dev/null
 INSERT INTO base VALUES (4);
-SELECT wait_for('SELECT n::text FROM third', '4');
-SELECT wait_for($$SELECT count(DISTINCT h.data_timestamp) || ' state, ' || count(*) || ' refreshes' FROM pgtrickle.pgt_refresh_history h
+SELECT test.wait_for('SELECT n::text FROM third', '4');
+SELECT test.wait_for($$SELECT count(DISTINCT h.data_timestamp) || ' state, ' || count(*) || ' refreshes' FROM pgtrickle.pgt_refresh_history h
   JOIN pgtrickle.pgt_stream_tables t USING (pgt_id) WHERE pgt_name IN ('first', 'second', 'third') AND initiated_by = 'SCHEDULER'$$, '1 state, 3 refreshes');
 DROP FOREIGN TABLE third, second, first;
 -- fastest
 SELECT make('l', 'SELECT id FROM base', '1s'), make('r', 'SELECT id FROM base', '3650d'),
        make('d', 'SELECT count(*) AS n FROM l JOIN r USING (id)', '3650d') \g /dev/null
 INSERT INTO base VALUES (5);
-SELECT wait_for('SELECT count(*)::text FROM l', '5');
+SELECT test.wait_for('SELECT count(*)::text FROM l', '5');
 SELECT (SELECT count(*) FROM r) AS r, (SELECT n FROM d) AS d;
 DROP FOREIGN TABLE d;
 -- slowest: another one shows that the manager knows of it, and then that the time of the first has come
 SELECT make('d', 'SELECT count(*) AS n FROM l JOIN r USING (id)', 'calculated', 'atomic', 'slowest'),
        make('beside', 'SELECT count(*) AS n FROM base', '1s') \g /dev/null
 INSERT INTO base VALUES (6);
-SELECT wait_for('SELECT n::text FROM beside', '6');
+SELECT test.wait_for('SELECT n::text FROM beside', '6');
 SELECT count(*) AS before FROM l \gset
 INSERT INTO base VALUES (7);
-SELECT wait_for('SELECT n::text FROM beside', '7');
+SELECT test.wait_for('SELECT n::text FROM beside', '7');
 SELECT count(*) = :before AS waits FROM l;
 -- and who reads it goes by that
 RESET pg_trickle.max_staleness;
@@ -85,7 +73,7 @@ SELECT (SELECT count(*) FROM l) AS l, (SELECT count(*) FROM r) AS r, (SELECT n F
 -- altered
 SELECT pgtrickle.alter_stream_table('d', diamond_schedule_policy => 'fastest');
 INSERT INTO base VALUES (8);
-SELECT wait_for('SELECT n::text FROM d', '8');
+SELECT test.wait_for('SELECT n::text FROM d', '8');
 -- none: as soon as the manager knows of it, the one goes without the other
 SELECT pgtrickle.alter_stream_table('d', diamond_consistency => 'none', schedule => '1s');
 DO $$
@@ -95,7 +83,7 @@ BEGIN
   WHILE (SELECT count(*) FROM l) = (SELECT count(*) FROM r) AND clock_timestamp() < give_up_at LOOP
     INSERT INTO base SELECT max(id) + 1 FROM base;
     COMMIT;
-    PERFORM wait_for('SELECT count(*)::text FROM l', (SELECT count(*)::text FROM base));
+    PERFORM test.wait_for('SELECT count(*)::text FROM l', (SELECT count(*)::text FROM base));
   END LOOP;
 END $$;
 SELECT (SELECT count(*) FROM r) < (SELECT count(*) FROM l) AS lags;

@@ -29,22 +29,13 @@ SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM (VA
   ('unioned', 'SELECT k, count(*) FROM (SELECT customer k FROM orders UNION ALL SELECT orders FROM item) u GROUP BY k')
 ) AS t(name, query) \g /dev/null
 
-CREATE FUNCTION whole_reads(st text, change text) RETURNS TABLE (source name, read_whole bigint) LANGUAGE plpgsql AS $$
-BEGIN
-  EXECUTE change;
-  CREATE TEMP TABLE before ON COMMIT DROP AS SELECT relname, seq_tup_read AS n FROM pg_stat_xact_user_tables WHERE schemaname = 'refresh_reads_little';
-  PERFORM pgtrickle.refresh_stream_table(st);
-  RETURN QUERY SELECT s.relname, s.seq_tup_read - b.n FROM pg_stat_xact_user_tables s JOIN before b USING (relname)
-    WHERE s.schemaname = 'refresh_reads_little' AND s.seq_tup_read > b.n ORDER BY 1;
-  DROP TABLE before;
-END $$;
 
 -- no_source_is_read_whole_after_one_changed_row
 SELECT st, change, r.* FROM unnest(ARRAY['filtered', 'grouped', 'extrema', 'joined', 'joined_on_expressions', 'left_joined', 'full_joined', 'join_grouped',
     'distinct_customers', 'of_two_aggregates', 'over_left_join', 'unioned']) st,
   unnest(ARRAY['UPDATE orders SET amount = amount + 1 WHERE id = 7', 'DELETE FROM orders WHERE id = 8', 'INSERT INTO item SELECT max(id) + 1, 77, 3 FROM item',
     'DELETE FROM item WHERE id = 5', 'UPDATE customer SET region = 3 WHERE id = 9']) change,
-  LATERAL whole_reads(st, change) r;
+  LATERAL test.whole_reads(st, change) r;
 
 -- nor_when_everything_has_changed
 BEGIN;
@@ -52,10 +43,10 @@ UPDATE orders SET amount = amount - 1 WHERE id BETWEEN 20 AND 24;
 UPDATE item SET qty = qty + 1 WHERE id IN (30, 31);
 UPDATE customer SET region = region + 1 WHERE id = 21;
 SELECT st, r.* FROM unnest(ARRAY['filtered', 'grouped', 'extrema', 'joined', 'joined_on_expressions', 'left_joined', 'full_joined', 'join_grouped',
-    'distinct_customers', 'of_two_aggregates', 'over_left_join', 'unioned']) st, LATERAL whole_reads(st, 'SELECT') r;
+    'distinct_customers', 'of_two_aggregates', 'over_left_join', 'unioned']) st, LATERAL test.whole_reads(st, 'SELECT') r;
 COMMIT;
 
 -- the_statistics_do_show_a_whole_read
 DROP INDEX item_orders_idx;
-SELECT st, r.source, r.read_whole > 0 AS read_whole FROM unnest(ARRAY['left_joined']) st, LATERAL whole_reads(st, 'UPDATE orders SET id = -7 WHERE id = 7') r;
+SELECT st, r.source, r.read_whole > 0 AS read_whole FROM unnest(ARRAY['left_joined']) st, LATERAL test.whole_reads(st, 'UPDATE orders SET id = -7 WHERE id = 7') r;
 DROP SCHEMA refresh_reads_little CASCADE;

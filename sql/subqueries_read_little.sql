@@ -28,19 +28,10 @@ SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM (VA
   ('first_two', 'SELECT c.id, l.* FROM customer c CROSS JOIN LATERAL (SELECT o.id AS oid FROM orders o WHERE o.customer = c.id ORDER BY o.amount, o.id LIMIT 2) l')
 ) AS t(name, query) \g /dev/null
 
-CREATE FUNCTION whole_reads(st text, change text) RETURNS TABLE (source name, read_whole bigint) LANGUAGE plpgsql AS $$
-BEGIN
-  EXECUTE change;
-  CREATE TEMP TABLE before ON COMMIT DROP AS SELECT relname, seq_tup_read AS n FROM pg_stat_xact_user_tables WHERE schemaname = 'subqueries_read_little';
-  PERFORM pgtrickle.refresh_stream_table(st);
-  RETURN QUERY SELECT s.relname, s.seq_tup_read - b.n FROM pg_stat_xact_user_tables s JOIN before b USING (relname)
-    WHERE s.schemaname = 'subqueries_read_little' AND s.seq_tup_read > b.n ORDER BY 1;
-  DROP TABLE before;
-END $$;
 
 -- no_source_is_read_whole_after_one_changed_row
 SELECT st, change, r.* FROM unnest(ARRAY['exists_item', 'not_exists_others', 'in_orders', 'marked', 'counted', 'above_average', 'above_average_of_all', 'last_item', 'lateral_sums', 'first_two']) st,
   unnest(ARRAY['UPDATE orders SET amount = amount + 1 WHERE id = 7', 'DELETE FROM orders WHERE id = 8', 'INSERT INTO item SELECT max(id) + 1, 77, 3 FROM item',
     'DELETE FROM item WHERE id = 5', 'UPDATE customer SET region = 3 WHERE id = 9']) change,
-  LATERAL whole_reads(st, change) r;
+  LATERAL test.whole_reads(st, change) r;
 DROP SCHEMA subqueries_read_little CASCADE;
