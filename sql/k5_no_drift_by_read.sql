@@ -11,61 +11,71 @@ SELECT pgtrickle.create_stream_table('ks_rev_summary', :'ks_rev_summary_query', 
 SELECT * FROM ks_rev_summary ORDER BY region;
 -- round 1
 INSERT INTO ks_sales (region_id, revenue) SELECT (g % 3) + 1, 100 + g FROM generate_series(1, 5) g;
-UPDATE ks_sales SET revenue = revenue + 1 WHERE id % 7 = 1;
+UPDATE ks_sales SET revenue = revenue + 1 WHERE (id + 1) % 7 = 0;
+SELECT :ROW_COUNT > 0 AS some_rows_are_updated;
 DELETE FROM ks_sales WHERE id IN (SELECT id FROM ks_sales WHERE region_id = (1 % 3) + 1 ORDER BY id LIMIT 2);
 SELECT count(*) AS too_much FROM (SELECT * FROM ks_rev_summary EXCEPT ALL (:ks_rev_summary_query)) x;
 SELECT count(*) AS missing FROM ((:ks_rev_summary_query) EXCEPT ALL SELECT * FROM ks_rev_summary) x;
 -- round 2
 INSERT INTO ks_sales (region_id, revenue) SELECT (g % 3) + 1, 200 + g FROM generate_series(1, 5) g;
-UPDATE ks_sales SET revenue = revenue + 1 WHERE id % 7 = 2;
+UPDATE ks_sales SET revenue = revenue + 1 WHERE (id + 2) % 7 = 0;
+SELECT :ROW_COUNT > 0 AS some_rows_are_updated;
 DELETE FROM ks_sales WHERE id IN (SELECT id FROM ks_sales WHERE region_id = (2 % 3) + 1 ORDER BY id LIMIT 2);
 SELECT count(*) AS too_much FROM (SELECT * FROM ks_rev_summary EXCEPT ALL (:ks_rev_summary_query)) x;
 SELECT count(*) AS missing FROM ((:ks_rev_summary_query) EXCEPT ALL SELECT * FROM ks_rev_summary) x;
 -- round 3
 INSERT INTO ks_sales (region_id, revenue) SELECT (g % 3) + 1, 300 + g FROM generate_series(1, 5) g;
-UPDATE ks_sales SET revenue = revenue + 1 WHERE id % 7 = 3;
+UPDATE ks_sales SET revenue = revenue + 1 WHERE (id + 3) % 7 = 0;
+SELECT :ROW_COUNT > 0 AS some_rows_are_updated;
 DELETE FROM ks_sales WHERE id IN (SELECT id FROM ks_sales WHERE region_id = (3 % 3) + 1 ORDER BY id LIMIT 2);
 SELECT count(*) AS too_much FROM (SELECT * FROM ks_rev_summary EXCEPT ALL (:ks_rev_summary_query)) x;
 SELECT count(*) AS missing FROM ((:ks_rev_summary_query) EXCEPT ALL SELECT * FROM ks_rev_summary) x;
 -- round 4
 INSERT INTO ks_sales (region_id, revenue) SELECT (g % 3) + 1, 400 + g FROM generate_series(1, 5) g;
-UPDATE ks_sales SET revenue = revenue + 1 WHERE id % 7 = 4;
+UPDATE ks_sales SET revenue = revenue + 1 WHERE (id + 4) % 7 = 0;
+SELECT :ROW_COUNT > 0 AS some_rows_are_updated;
 DELETE FROM ks_sales WHERE id IN (SELECT id FROM ks_sales WHERE region_id = (4 % 3) + 1 ORDER BY id LIMIT 2);
 SELECT count(*) AS too_much FROM (SELECT * FROM ks_rev_summary EXCEPT ALL (:ks_rev_summary_query)) x;
 SELECT count(*) AS missing FROM ((:ks_rev_summary_query) EXCEPT ALL SELECT * FROM ks_rev_summary) x;
 -- round 5
 INSERT INTO ks_sales (region_id, revenue) SELECT (g % 3) + 1, 500 + g FROM generate_series(1, 5) g;
-UPDATE ks_sales SET revenue = revenue + 1 WHERE id % 7 = 5;
+UPDATE ks_sales SET revenue = revenue + 1 WHERE (id + 5) % 7 = 0;
+SELECT :ROW_COUNT > 0 AS some_rows_are_updated;
 DELETE FROM ks_sales WHERE id IN (SELECT id FROM ks_sales WHERE region_id = (5 % 3) + 1 ORDER BY id LIMIT 2);
 SELECT count(*) AS too_much FROM (SELECT * FROM ks_rev_summary EXCEPT ALL (:ks_rev_summary_query)) x;
 SELECT count(*) AS missing FROM ((:ks_rev_summary_query) EXCEPT ALL SELECT * FROM ks_rev_summary) x;
 -- round 6
 INSERT INTO ks_sales (region_id, revenue) SELECT (g % 3) + 1, 600 + g FROM generate_series(1, 5) g;
-UPDATE ks_sales SET revenue = revenue + 1 WHERE id % 7 = 6;
+UPDATE ks_sales SET revenue = revenue + 1 WHERE (id + 6) % 7 = 0;
+SELECT :ROW_COUNT > 0 AS some_rows_are_updated;
 DELETE FROM ks_sales WHERE id IN (SELECT id FROM ks_sales WHERE region_id = (6 % 3) + 1 ORDER BY id LIMIT 2);
 SELECT count(*) AS too_much FROM (SELECT * FROM ks_rev_summary EXCEPT ALL (:ks_rev_summary_query)) x;
 SELECT count(*) AS missing FROM ((:ks_rev_summary_query) EXCEPT ALL SELECT * FROM ks_rev_summary) x;
 -- round 7
 INSERT INTO ks_sales (region_id, revenue) SELECT (g % 3) + 1, 700 + g FROM generate_series(1, 5) g;
-UPDATE ks_sales SET revenue = revenue + 1 WHERE id % 7 = 7;
+UPDATE ks_sales SET revenue = revenue + 1 WHERE (id + 7) % 7 = 0;
+SELECT :ROW_COUNT > 0 AS some_rows_are_updated;
 DELETE FROM ks_sales WHERE id IN (SELECT id FROM ks_sales WHERE region_id = (7 % 3) + 1 ORDER BY id LIMIT 2);
 SELECT count(*) AS too_much FROM (SELECT * FROM ks_rev_summary EXCEPT ALL (:ks_rev_summary_query)) x;
 SELECT count(*) AS missing FROM ((:ks_rev_summary_query) EXCEPT ALL SELECT * FROM ks_rev_summary) x;
 -- round 8
 INSERT INTO ks_sales (region_id, revenue) SELECT (g % 3) + 1, 800 + g FROM generate_series(1, 5) g;
-UPDATE ks_sales SET revenue = revenue + 1 WHERE id % 7 = 8;
+UPDATE ks_sales SET revenue = revenue + 1 WHERE (id + 8) % 7 = 0;
+SELECT :ROW_COUNT > 0 AS some_rows_are_updated;
 DELETE FROM ks_sales WHERE id IN (SELECT id FROM ks_sales WHERE region_id = (8 % 3) + 1 ORDER BY id LIMIT 2);
 SELECT count(*) AS too_much FROM (SELECT * FROM ks_rev_summary EXCEPT ALL (:ks_rev_summary_query)) x;
 SELECT count(*) AS missing FROM ((:ks_rev_summary_query) EXCEPT ALL SELECT * FROM ks_rev_summary) x;
 -- round 9
 INSERT INTO ks_sales (region_id, revenue) SELECT (g % 3) + 1, 900 + g FROM generate_series(1, 5) g;
-UPDATE ks_sales SET revenue = revenue + 1 WHERE id % 7 = 9;
+UPDATE ks_sales SET revenue = revenue + 1 WHERE (id + 9) % 7 = 0;
+SELECT :ROW_COUNT > 0 AS some_rows_are_updated;
 DELETE FROM ks_sales WHERE id IN (SELECT id FROM ks_sales WHERE region_id = (9 % 3) + 1 ORDER BY id LIMIT 2);
 SELECT count(*) AS too_much FROM (SELECT * FROM ks_rev_summary EXCEPT ALL (:ks_rev_summary_query)) x;
 SELECT count(*) AS missing FROM ((:ks_rev_summary_query) EXCEPT ALL SELECT * FROM ks_rev_summary) x;
 -- round 10
 INSERT INTO ks_sales (region_id, revenue) SELECT (g % 3) + 1, 1000 + g FROM generate_series(1, 5) g;
-UPDATE ks_sales SET revenue = revenue + 1 WHERE id % 7 = 10;
+UPDATE ks_sales SET revenue = revenue + 1 WHERE (id + 10) % 7 = 0;
+SELECT :ROW_COUNT > 0 AS some_rows_are_updated;
 DELETE FROM ks_sales WHERE id IN (SELECT id FROM ks_sales WHERE region_id = (10 % 3) + 1 ORDER BY id LIMIT 2);
 SELECT count(*) AS too_much FROM (SELECT * FROM ks_rev_summary EXCEPT ALL (:ks_rev_summary_query)) x;
 SELECT count(*) AS missing FROM ((:ks_rev_summary_query) EXCEPT ALL SELECT * FROM ks_rev_summary) x;
