@@ -22,6 +22,8 @@ extern "C" {
 
 #include <algorithm>
 #include <map>
+#include <span>
+#include <string_view>
 
 namespace pgtrickle {
 
@@ -99,21 +101,21 @@ void call_function(const char *name, const Members &arguments)
 }
 
 /* Only these, so that a misspelt key is an error that names it. */
-void check_keys(const Members &members, const std::vector<std::string> &known)
+void check_keys(const Members &members, std::span<const std::string_view> known)
 {
     for (const auto &[key, value] : members)
         if (std::find(known.begin(), known.end(), key) == known.end()) {
             std::string list;
-            for (const std::string &name : known)
-                list += (list.empty() ? "" : ", ") + name;
+            for (std::string_view name : known)
+                list += (list.empty() ? "" : ", ") + std::string(name);
             refuse("there is no \"" + key + "\"", "Valid keys are: " + list + ".");
         }
 }
 
-const std::vector<std::string> create_keys = {
+constexpr std::string_view create_keys[] = {
     "name", "query", "schedule", "refresh_mode", "initialize", "diamond_consistency", "diamond_schedule_policy", "cdc_mode",
     "append_only", "pooler_compatibility_mode", "partition_by", "max_differential_joins", "max_delta_fraction"};
-const std::vector<std::string> alter_keys = {
+constexpr std::string_view alter_keys[] = {
     "query", "schedule", "refresh_mode", "status", "diamond_consistency", "diamond_schedule_policy", "cdc_mode",
     "append_only", "pooler_compatibility_mode", "tier"};
 

@@ -19,8 +19,6 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-const std::vector<Oid> nobody;
-
 /* Adds `relid` and all below it to the graph. */
 void add_below(Oid relid, scheduler::Graph &graph)
 {
@@ -132,8 +130,9 @@ void Diamonds::bind(const std::vector<Oid> &members)
 
 const std::vector<Oid> &Diamonds::bound_to(Oid relid) const
 {
+    static const std::vector<Oid> none;
     auto found = bond_of_.find(relid);
-    return found == bond_of_.end() ? nobody : bonds_[found->second];
+    return found == bond_of_.end() ? none : bonds_[found->second];
 }
 
 } // namespace pgtrickle::refresh

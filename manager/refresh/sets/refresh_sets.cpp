@@ -18,8 +18,6 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-const std::vector<Oid> nobody;
-
 /* Process-local; the bindings are made at the first use, and live as long as the process. */
 Bindings *instance = nullptr;
 bool has_news = true;
@@ -59,8 +57,9 @@ void Bindings::look_around(const std::vector<Oid> &relids)
 
 const std::vector<Oid> &Bindings::group_of(Oid relid) const
 {
+    static const std::vector<Oid> none;
     auto found = groups_.find(relid);
-    return found == groups_.end() ? nobody : found->second;
+    return found == groups_.end() ? none : found->second;
 }
 
 void announce_bindings()

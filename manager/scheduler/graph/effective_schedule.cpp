@@ -15,9 +15,6 @@ namespace pgtrickle::scheduler {
 
 namespace {
 
-const Pace on_change;
-const Ids nobody;
-
 /* The tightest of several schedules: of durations the shortest, and each cron expression. */
 struct Tightest {
     bool is_on_change = false;
@@ -229,14 +226,16 @@ void Paces::compute(const Graph &graph, const std::function<Terms(Id)> &terms)
 
 const Pace &Paces::of(Id id) const
 {
+    static const Pace on_change;
     auto found = paces_.find(id);
     return found == paces_.end() ? on_change : found->second;
 }
 
 const Ids &Paces::bound_to(Id id) const
 {
+    static const Ids none;
     auto found = bond_of_.find(id);
-    return found == bond_of_.end() ? nobody : bonds_[found->second];
+    return found == bond_of_.end() ? none : bonds_[found->second];
 }
 
 Ids with_company(const Graph &graph, const Paces &paces, const Ids &members, const std::function<bool(Id)> &comes)

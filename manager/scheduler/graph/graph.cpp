@@ -8,12 +8,11 @@ namespace pgtrickle::scheduler {
 
 namespace {
 
-const Ids nobody;
-
 const Ids &neighbours_of(const std::unordered_map<Id, Ids> &neighbours, Id id)
 {
+    static const Ids none;
     auto found = neighbours.find(id);
-    return found == neighbours.end() ? nobody : found->second;
+    return found == neighbours.end() ? none : found->second;
 }
 
 Ids each_once(Ids ids)
