@@ -128,7 +128,7 @@ std::vector<OptionChange> changes_in(List *def_elements)
         Change change = element->defaction == DEFELEM_DROP  ? Change::drop
                         : element->defaction == DEFELEM_ADD ? Change::add
                                                             : Change::set;
-        changes.push_back({change, options::from_list(list_make1(element)).front()});
+        changes.push_back({change, options::from_list(call([=] { return list_make1(element); })).front()});
     }
     return changes;
 }

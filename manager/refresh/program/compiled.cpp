@@ -133,7 +133,9 @@ engine::Step step_of_rows(Oid relid)
             return format_type_extended(attribute->atttypid, attribute->atttypmod,
                                         FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
         });
-        if (OidIsValid(attribute->attcollation) && attribute->attcollation != get_typcollation(attribute->atttypid))
+        if (call([=] {
+                return OidIsValid(attribute->attcollation) && attribute->attcollation != get_typcollation(attribute->atttypid);
+            }))
             column.collation = call([=] { return generate_collation_name(attribute->attcollation); });
         step.columns.push_back({column, engine::Role::value, ""});
     }
