@@ -134,7 +134,7 @@ void list_stopped(FunctionCallInfo fcinfo)
         rows.text(call([=] { return get_namespace_name(get_rel_namespace(relation)); }));
         rows.text(call([=] { return get_rel_name(relation); }));
         rows.time(DatumGetTimestampTz(stopped.value(i, stopped_at)));
-        rows.datum(stopped.value(i, stopped_by)).add();
+        rows.copy(stopped, i, stopped_by).add();
     }
 }
 

@@ -65,7 +65,7 @@ void list_gates(FunctionCallInfo fcinfo)
         rows.text(call([=] { return get_namespace_name(get_rel_namespace(source)); }));
         rows.text(call([=] { return get_rel_name(source); }));
         rows.time(DatumGetTimestampTz(holds.value(i, hold_since)));
-        rows.datum(holds.value(i, hold_role)).add();
+        rows.copy(holds, i, hold_role).add();
     }
 }
 

@@ -109,8 +109,8 @@ void list_groups(FunctionCallInfo fcinfo)
         bool is_shown = std::all_of(members.begin(), members.end(), [](Oid relid) { return call([=] { return may_see(relid); }); });
         if (!is_shown)
             continue;
-        rows.datum(found.value(i, group_column_name)).datum(name_array(members));
-        rows.datum(found.value(i, group_isolation)).datum(found.value(i, group_created)).add();
+        rows.copy(found, i, group_column_name).datum(name_array(members), TEXTARRAYOID);
+        rows.copy(found, i, group_isolation).copy(found, i, group_created).add();
     }
 }
 

@@ -143,7 +143,7 @@ void list_watermarks(FunctionCallInfo fcinfo)
             continue;
         rows.text(call([=] { return get_namespace_name(get_rel_namespace(source)); }));
         rows.text(call([=] { return get_rel_name(source); }));
-        rows.datum(found.value(i, watermark_value)).datum(found.value(i, watermark_at)).datum(found.value(i, watermark_by));
+        rows.copy(found, i, watermark_value).copy(found, i, watermark_at).copy(found, i, watermark_by);
         rows.add();
     }
 }
@@ -166,8 +166,8 @@ void list_groups(FunctionCallInfo fcinfo)
         const scheduler::WatermarkGroup *group = find_group(holds, name);
         if (group != nullptr && !may_see_group(*group))
             continue;
-        rows.text(name).datum(name_array(group != nullptr ? group->sources : std::vector<Oid>()));
-        rows.datum(found.value(i, group_tolerance)).datum(found.value(i, group_created)).add();
+        rows.text(name).datum(name_array(group != nullptr ? group->sources : std::vector<Oid>()), TEXTARRAYOID);
+        rows.copy(found, i, group_tolerance).copy(found, i, group_created).add();
     }
 }
 
@@ -192,7 +192,7 @@ void add_status(Rows &rows, const scheduler::Holds &holds, const scheduler::Wate
             greatest = std::max(greatest.value_or(found->second), found->second);
         }
     auto time = [&](const std::optional<TimestampTz> &value) {
-        value ? rows.datum(TimestampTzGetDatum(*value)) : rows.null();
+        value ? rows.datum(TimestampTzGetDatum(*value), TIMESTAMPTZOID) : rows.null();
     };
     rows.text(group.name);
     time(advanced);

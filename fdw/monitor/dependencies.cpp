@@ -55,7 +55,7 @@ SQL_FUNCTION(pgtrickle_dependency_rows)
         if (!call([=] { return definition::is_stream_table(relid) && may_see(relid); }))
             continue;
         for (const Source &source : definition::sources_of(relid))
-            rows.number(relid).oid(source.relid).text(name_of(source.kind)).datum(column_names(source)).add();
+            rows.number(relid).oid(source.relid).text(name_of(source.kind)).datum(column_names(source), TEXTARRAYOID).add();
         for (Oid view : views_of(relid))
             rows.number(relid).oid(view).text("VIEW").null().add();
     }

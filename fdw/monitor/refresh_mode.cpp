@@ -139,7 +139,7 @@ void add_recommendation(Rows &rows, const Definition &definition, const std::vec
     rows.text(definition.schema_name).text(definition.name).text(signals.configured).text(in_force.mode);
     rows.text(recommendation.mode).text(recommendation.confidence);
     rows.text(with_texts || signals.objection.empty() ? recommendation.reason : "it cannot be kept by deltas");
-    rows.datum(as_jsonb(signals)).add();
+    rows.datum(as_jsonb(signals), JSONBOID).add();
 }
 
 Rows &real_or_null(Rows &rows, double number)

@@ -122,7 +122,7 @@ void add_row(Rows &rows, const Seen &seen, const Past &past)
     rows.text(if_allowed(definition.query)).text(if_allowed(definition.original_query));
     rows.text(definition.schedule_text).text(options::name_of(definition.mode)).text(row.status);
     rows.boolean(row.is_populated).time(seen.age.data_timestamp);
-    row.frontier.empty() ? rows.null() : rows.datum(as_jsonb(row));
+    row.frontier.empty() ? rows.null() : rows.datum(as_jsonb(row), JSONBOID);
     rows.time(row.last_refresh_at).integer(row.consecutive_errors).boolean(row.needs_reinit);
     FirstRows first = first_rows_of(definition.query);
     auto small = [&](const std::optional<int64_t> &number) {

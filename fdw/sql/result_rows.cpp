@@ -1,9 +1,9 @@
 #include "fdw/sql/result_rows.hpp"
 
 extern "C" {
-#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 }
@@ -16,16 +16,17 @@ Rows::Rows(FunctionCallInfo fcinfo)
     result_ = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
 }
 
-Rows &Rows::push(Datum value, bool is_null)
+Rows &Rows::push(Datum value, bool is_null, Oid type)
 {
     values_.push_back(value);
     nulls_.push_back(is_null);
+    types_.push_back(type);
     return *this;
 }
 
 Rows &Rows::text(const char *value)
 {
-    return push(call([=] { return CStringGetTextDatum(value); }), false);
+    return push(call([=] { return CStringGetTextDatum(value); }), false, TEXTOID);
 }
 
 Rows &Rows::text(const std::string &value)
@@ -40,32 +41,32 @@ Rows &Rows::text(const std::optional<std::string> &value)
 
 Rows &Rows::number(int64_t value)
 {
-    return push(Int64GetDatum(value), false);
+    return push(Int64GetDatum(value), false, INT8OID);
 }
 
 Rows &Rows::integer(int32_t value)
 {
-    return push(Int32GetDatum(value), false);
+    return push(Int32GetDatum(value), false, INT4OID);
 }
 
 Rows &Rows::real(double value)
 {
-    return push(Float8GetDatum(value), false);
+    return push(Float8GetDatum(value), false, FLOAT8OID);
 }
 
 Rows &Rows::boolean(bool value)
 {
-    return push(BoolGetDatum(value), false);
+    return push(BoolGetDatum(value), false, BOOLOID);
 }
 
 Rows &Rows::oid(Oid value)
 {
-    return push(ObjectIdGetDatum(value), false);
+    return push(ObjectIdGetDatum(value), false, OIDOID);
 }
 
 Rows &Rows::time(TimestampTz value)
 {
-    return push(TimestampTzGetDatum(value), value == 0);
+    return push(TimestampTzGetDatum(value), value == 0, TIMESTAMPTZOID);
 }
 
 Rows &Rows::interval(const std::optional<int64_t> &microseconds)
@@ -77,7 +78,7 @@ Rows &Rows::interval(const std::optional<int64_t> &microseconds)
                     interval->time = *microseconds;
                     return IntervalPGetDatum(interval);
                 }),
-                false);
+                false, INTERVALOID);
 }
 
 Rows &Rows::texts(const std::vector<std::string> &values)
@@ -89,29 +90,50 @@ Rows &Rows::texts(const std::vector<std::string> &values)
                     return PointerGetDatum(construct_array(texts, static_cast<int>(values.size()), TEXTOID, -1, false,
                                                            TYPALIGN_INT));
                 }),
-                false);
+                false, TEXTARRAYOID);
 }
 
-Rows &Rows::datum(Datum value)
+Rows &Rows::datum(Datum value, Oid type)
 {
-    return push(value, false);
+    return push(value, false, type);
+}
+
+Rows &Rows::copy(const definition::TableRows &from, int row, int column)
+{
+    return push(from.value(row, column), from.is_null(row, column), from.type(column));
 }
 
 Rows &Rows::null()
 {
-    return push(0, true);
+    return push(0, true, InvalidOid);
+}
+
+void Rows::require_declared_types() const
+{
+    for (size_t i = 0; i < values_.size(); i++) {
+        const FormData_pg_attribute *column = TupleDescAttr(result_->setDesc, static_cast<int>(i));
+        if (nulls_[i] || types_[i] == column->atttypid)
+            continue;
+        const Oid type = types_[i];
+        call([=] {
+            elog(ERROR, "column \"%s\" of the function's result is declared %s, not %s", NameStr(column->attname),
+                 format_type_be(column->atttypid), format_type_be(type));
+        });
+    }
 }
 
 void Rows::add()
 {
     if (static_cast<int>(values_.size()) != result_->setDesc->natts)
         raise({.message = "a row of " + std::to_string(values_.size()) + " values does not fit the function's result"});
+    require_declared_types();
     call([this] {
         tuplestore_putvalues(result_->setResult, result_->setDesc, values_.data(),
                              reinterpret_cast<bool *>(nulls_.data()));
     });
     values_.clear();
     nulls_.clear();
+    types_.clear();
 }
 
 } // namespace pgtrickle

@@ -1,14 +1,17 @@
 /*
  * The result of a set-returning SQL function, row by row.
  *
- * A row is built from left to right; the values are copied when it is added. All methods are for
- * C++ frames.
+ * A row is built from left to right; the values are copied when it is added. PostgreSQL takes a Datum for what the
+ * function declares it to be, so each value carries the type it was made as, and add() raises XX000 for a column that is
+ * declared otherwise. All methods are for C++ frames.
  */
 #pragma once
 
+#include "definition/state/extension_table.hpp"
 #include "pg/boundary.hpp"
 
 extern "C" {
+#include "catalog/pg_type.h"
 #include "nodes/execnodes.h"
 }
 
@@ -34,16 +37,19 @@ class Rows {
     Rows &time(TimestampTz value); /* 0 is NULL */
     Rows &interval(const std::optional<int64_t> &microseconds);
     Rows &texts(const std::vector<std::string> &values); /* text[] */
-    Rows &datum(Datum value);
+    Rows &datum(Datum value, Oid type);
+    Rows &copy(const definition::TableRows &from, int row, int column);
     Rows &null();
     void add();
 
   private:
-    Rows &push(Datum value, bool is_null);
+    Rows &push(Datum value, bool is_null, Oid type);
+    void require_declared_types() const;
 
     ReturnSetInfo *result_;
     std::vector<Datum> values_;
     std::vector<char> nulls_;
+    std::vector<Oid> types_;
 };
 
 } // namespace pgtrickle

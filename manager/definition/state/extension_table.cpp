@@ -32,6 +32,9 @@ TableRows rows_of(const char *name, Snapshot snapshot)
     if (table == nullptr)
         return rows;
     rows.column_count = RelationGetDescr(table)->natts;
+    rows.types = static_cast<Oid *>(palloc(sizeof(Oid) * rows.column_count));
+    for (int i = 0; i < rows.column_count; i++)
+        rows.types[i] = TupleDescAttr(RelationGetDescr(table), i)->atttypid;
     int room = 0;
     SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, nullptr);
     HeapTuple tuple;

@@ -19,8 +19,11 @@ struct TableRows {
     int column_count = 0;
     Datum *values = nullptr; /* row by row */
     bool *nulls = nullptr;
+    Oid *types = nullptr; /* of the columns */
 
     Datum value(int row, int column) const { return values[row * column_count + column - 1]; } /* columns from 1 */
+    bool is_null(int row, int column) const { return nulls[row * column_count + column - 1]; }
+    Oid type(int column) const { return types[column - 1]; }
 };
 
 /* As the snapshot sees them, or by now; none when the extension is not in this database. */
