@@ -7,7 +7,6 @@ being asked for, and every stream table, read plainly, equals its query.
 """
 
 import os
-import random
 import signal
 import sys
 import threading
@@ -18,6 +17,7 @@ import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, Server, as_soon_as_it_connects, run_cases  # noqa: E402: needs the path above
+from seeds import dice  # noqa: E402
 
 MAINTAINED = {
     "totals": "SELECT k, count(*) AS n, sum(v) AS total FROM a GROUP BY k",
@@ -54,7 +54,7 @@ class Load:
             thread.join()
 
     def go(self, number):
-        chooser = random.Random(number)
+        chooser = dice(number)
         while not self.is_over:
             try:
                 cursor = db.connect().cursor()

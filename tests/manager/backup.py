@@ -14,6 +14,7 @@ import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import TOP, Database, Server, run_cases  # noqa: E402: needs the path above
+from seeds import dice  # noqa: E402
 
 SUMS = "SELECT k, count(*) AS n, sum(v) AS total FROM source GROUP BY k"
 server = Server()
@@ -42,8 +43,9 @@ class Clone:
     def write(is_over):
         session = db.connect()
         cursor = session.cursor()
+        chooser = dice()
         while not is_over.is_set():
-            cursor.execute("UPDATE source SET v = v + 1 WHERE id % 10 = (random() * 10)::int")
+            cursor.execute("UPDATE source SET v = v + 1 WHERE id %% 10 = %s", (chooser.randrange(10),))
             cursor.execute("SELECT pgtrickle.refresh_stream_table('sums')")
         session.close()
 

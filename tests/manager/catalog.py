@@ -15,6 +15,7 @@ import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import TOP, Database, Server, run_cases  # noqa: E402: needs the path above
+from seeds import dice  # noqa: E402
 
 full_flag = Path(os.environ["SCRATCH"] + ".full")
 
@@ -232,7 +233,7 @@ def a_removed_file():
 @one_warning
 def random_bytes():
     with open(catalog, "r+b") as file:
-        file.write(os.urandom(os.path.getsize(catalog)))
+        file.write(dice().randbytes(os.path.getsize(catalog)))
 
 
 @one_warning

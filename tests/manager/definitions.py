@@ -5,7 +5,6 @@ What it knows it projects into the SQLite catalog: after any sequence of definit
 and the graph there are what PostgreSQL says.
 """
 
-import random
 import sqlite3
 import sys
 import time
@@ -15,12 +14,13 @@ import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
+from seeds import dice  # noqa: E402
 
 db = Database()
 db.run("SET pg_trickle.enabled = off")
 catalog = Path(db.value("SHOW data_directory")) / "pg_trickle/catalog.db"
 database = db.value("SELECT oid::int8 FROM pg_database WHERE datname = current_database()")
-chance = random.Random(7)
+chance = dice()
 
 
 def create(name, query, schedule="1h"):

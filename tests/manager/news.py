@@ -7,7 +7,6 @@ bring in what is missing, and it has to within seconds. A lost wake-up would lea
 
 import contextlib
 import os
-import random
 import threading
 import time
 import sys
@@ -17,6 +16,7 @@ import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
+from seeds import dice  # noqa: E402
 
 SECONDS = int(os.environ.get("DURATION_S", "15"))
 SOURCES = 4
@@ -54,7 +54,7 @@ class Writer:
     def __init__(self, number):
         self.number = number
         self.session = db.connect()
-        self.random = random.Random(number)
+        self.random = dice(number)
         self.value = 0
         self.failure = None
 
@@ -117,10 +117,11 @@ def nothing_that_several_commit_is_lost():
 def a_single_commit_is_seen_soon():
     """One at a time, after rests of any length; with so few commits none has to wait for a rest to end. A busy machine may take
     its time: then once more."""
+    chooser = dice()
     for turn in range(5):
         late = []
         for i in range(turn * 60, (turn + 1) * 60):
-            time.sleep(random.choice([0, 0.002, 0.01, 0.03, 0.1]))
+            time.sleep(chooser.choice([0, 0.002, 0.01, 0.03, 0.1]))
             started = time.monotonic()
             db.run("INSERT INTO s0 VALUES (1000000, %s)", i)
             while db.run("SELECT value FROM last0 WHERE writer = 1000000") != [(i,)]:

@@ -2,11 +2,10 @@
 """Prepared transactions outlive crashes. In whatever order they end, with changes, definitions, refreshes and readers in between,
 every stream table comes to equal its query by itself, nothing hangs, and no log is kept for nobody.
 
-  prepared_and_killed.py [SEED [STEPS]]
+  prepared_and_killed.py [STEPS]
 """
 
 import os
-import random
 import signal
 import sys
 import time
@@ -17,6 +16,7 @@ from psycopg2 import errors
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, Server, as_soon_as_it_connects, run_cases  # noqa: E402: needs the path above
+from seeds import SEED, dice  # noqa: E402
 
 # All of one shape, so that each may take the place of another.
 QUERIES = [
@@ -29,9 +29,8 @@ QUERIES = [
 SCHEDULES = ["calculated", "1s", "0s"]
 # What one transaction may do to another, prepared ones among them.
 IN_THE_WAY = (errors.LockNotAvailable, errors.DeadlockDetected, errors.UndefinedTable, errors.DuplicateTable)
-seed = int(sys.argv[1]) if len(sys.argv) > 1 else random.randrange(10 ** 6)
-steps = int(sys.argv[2]) if len(sys.argv) > 2 else 60
-chooser = random.Random(seed)
+steps = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+chooser = dice()
 server = Server()
 db = Database(server.host)
 prepared = []
@@ -179,7 +178,7 @@ def and_nothing_is_said_of_damage():
 
 
 try:
-    print(f"seed {seed}")
+    print(f"seed {SEED}")
     run_cases([whatever_happens_the_truth_comes_out, and_nothing_is_said_of_damage])
 except SystemExit as end:
     if end.code:

@@ -5,7 +5,6 @@ A fill is stopped by a function of the query that waits for an advisory lock; wr
 """
 
 import functools
-import random
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
+from seeds import dice  # noqa: E402
 
 GATE = 4711
 ROUNDS = 12
@@ -202,11 +202,11 @@ class Writers:
             thread.start()
 
     def run(self, number):
-        dice, cursor = random.Random(number), connect().cursor()
+        chooser, cursor = dice(number), connect().cursor()
         while not self.is_over:
             with self.locks[number]:
                 try:
-                    self.write(cursor, dice)
+                    self.write(cursor, chooser)
                 except psycopg2.errors.DeadlockDetected:  # among the writers' own rows
                     cursor.execute("ROLLBACK")
                 except Exception as error:  # noqa: BLE001: the main thread reports it

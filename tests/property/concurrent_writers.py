@@ -8,7 +8,7 @@ max_staleness = 0, and half of the stream tables are the manager's as well, once
 - a statement over two stream tables of one query finds them equal, whatever is going on;
 - when all have ended, every stream table equals its query.
 
-DURATION_S says for how long databases are tried. SEED repeats one, though not how its sessions interleave.
+DURATION_S says for how long databases are tried, SEED where to begin. DATABASES=1 repeats one, though not how its sessions interleave.
 """
 import io
 import os
@@ -22,11 +22,13 @@ import uuid
 import psycopg2
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.append(os.path.dirname(sys.path[0]))
 import choices as choosing  # noqa: E402
 import kinds  # noqa: E402
 import play  # noqa: E402
 import schema  # noqa: E402
 import server  # noqa: E402
+from seeds import SEED  # noqa: E402
 
 WRITERS, ROUNDS, TRANSACTIONS = 2, 2, 25
 ENDED_BY_OTHERS = {"40P01", "40001", "55P03"}
@@ -258,16 +260,14 @@ class Run:
 
 def main():
     ends_at = time.monotonic() + float(os.environ.get("DURATION_S", 15))
-    seed = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 20)))
+    seed, most = SEED, int(os.environ.get("DATABASES", 1 << 30))
     database, counts, faults = server.Database("concurrent_writers_%d" % os.getpid()), {}, []
     database.renew()
     print("first seed %d" % seed)
-    while not faults and time.monotonic() < ends_at:
+    while not faults and seed < SEED + most and time.monotonic() < ends_at:
         run = Run(database, seed, counts)
         run.run()
         faults, seed = run.faults, seed + 1
-        if "SEED" in os.environ:
-            break
     print(", ".join("%s: %d" % (what, count) for what, count in sorted(counts.items(), key=str)))
     if not faults:
         database.drop()

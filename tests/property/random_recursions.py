@@ -5,7 +5,7 @@ Closures, reachability with a limit of depth, counts of ways and shortest ways, 
 edges. Each transaction inserts, deletes and updates a few rows of several tables; then every stream table is refreshed and
 compared with its query. A failing case prints its seed and the transactions since the stream tables were filled.
 
-DURATION_S says for how long; SEED repeats one graph.
+GRAPHS says how many graphs to try, the first of which has the seed SEED; without it DURATION_S says for how long.
 """
 import os
 import random
@@ -15,7 +15,9 @@ import time
 import psycopg2
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.append(os.path.dirname(sys.path[0]))
 import server  # noqa: E402
+from seeds import SEED  # noqa: E402
 
 TRANSACTIONS = 40
 
@@ -153,14 +155,13 @@ def play(database, seed):
 
 
 def main():
-    fixed = os.environ.get("SEED")
     end_at = time.monotonic() + float(os.environ.get("DURATION_S", 15))
-    seed = int(fixed) if fixed else random.SystemRandom().randrange(1 << 20)
+    seed, most = SEED, int(os.environ.get("GRAPHS", 0))
     database = server.Database("property_recursion")
     database.renew()
     graphs, failures = 0, []
     print("first seed %d" % seed)
-    while not failures and (not graphs or time.monotonic() < end_at and not fixed):
+    while not failures and (graphs < most if most else not graphs or time.monotonic() < end_at):
         failures += play(database, seed)
         graphs, seed = graphs + 1, seed + 1
     for name, what in failures[:3]:

@@ -7,22 +7,23 @@ is refreshed and compared with its query. Wrong rows, a failing refresh, a warni
 asked for are failures; so is it if more than 2 % of the queries are refused. A failing case is shrunk
 (shrink.py) to a psql script, printed and, with SCRIPTS_TO, written to a file.
 
-QUERIES says how many queries to try, in databases of forty and the same ones each time unless FIRST_SEED says where to begin;
-without it DURATION_S says for how long new ones are tried. SEED repeats one database.
+QUERIES says how many queries to try, in databases of forty, the first of which has the seed SEED; without it DURATION_S says for
+how long. QUERIES=1 repeats one database.
 """
 import collections
 import multiprocessing
 import os
-import random
 import sys
 import time
 
 import psycopg2
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.append(os.path.dirname(sys.path[0]))
 import play  # noqa: E402
 import server  # noqa: E402
 import shrink  # noqa: E402
+from seeds import SEED  # noqa: E402
 
 MOST_REFUSED, MOST_SLOW = 0.02, 0.01
 MOST_REPORTS = int(os.environ.get("MOST_REPORTS", 6))
@@ -136,11 +137,10 @@ class Summary:
 
 
 def main():
-    queries, fixed = os.environ.get("QUERIES"), os.environ.get("SEED")
+    queries, first = os.environ.get("QUERIES"), SEED
     end_at = time.monotonic() + (3000 if queries else float(os.environ.get("DURATION_S", 15)))
-    first = int(fixed or os.environ.get("FIRST_SEED", 1 if queries else random.SystemRandom().randrange(1 << 20)))
-    databases = 1 if fixed else -(-int(queries) // play.STREAM_TABLES) if queries else 1 << 30
-    workers = 1 if fixed else int(os.environ.get("WORKERS", os.cpu_count()))
+    databases = -(-int(queries) // play.STREAM_TABLES) if queries else 1 << 30
+    workers = min(databases, int(os.environ.get("WORKERS", os.cpu_count())))
     next_seed = multiprocessing.Value("l", first)
     reported, results, summary = multiprocessing.Value("i", 0), multiprocessing.Queue(), Summary()
     processes = [multiprocessing.Process(target=work, args=(number, next_seed, first + databases, end_at, reported, results))

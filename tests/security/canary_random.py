@@ -1,12 +1,11 @@
 #!/usr/bin/python3 -B
-"""User code in random places, and random actions by random roles, for DURATION_S seconds; SEED repeats a run."""
+"""User code in random places, and random actions by random roles, for PLACES places or DURATION_S seconds; SEED repeats a run."""
 
 import os
 import sys
 import time
 from collections import deque
 from pathlib import Path
-from random import Random
 
 import psycopg2
 
@@ -19,15 +18,16 @@ from random_places import random_place  # noqa: E402
 from roles import KINDS  # noqa: E402
 from server_log import ServerLog  # noqa: E402
 from stage import Stage, Target  # noqa: E402
+from seeds import SEED, dice  # noqa: E402
 
-SEED = int(os.environ.get("SEED", time.time_ns() % 1_000_000))
 DURATION_S = float(os.environ.get("DURATION_S", 15))
+PLACES_TO_TRY = int(os.environ.get("PLACES", 0))  # instead
 KEPT = 20  # random places at a time
 USUAL = ("INSERT", "UPDATE", "call refresh_stream_table", "call explain_st", "call explain_refresh_mode", "SELECT, expansion on",
          "read after own write, expansion on", "CREATE on top", "ANALYZE the stream table", "VACUUM ANALYZE", "REASSIGN OWNED",
          "call repair_stream_table", "call recommend_refresh_mode", "retype a column of the source")
 print("seed", SEED, flush=True)
-random = Random(SEED)
+random = dice()
 log = ServerLog()
 stage = Stage()
 made = deque()
@@ -82,7 +82,7 @@ def act():
 
 def code_in_random_places_runs_with_its_owners_rights_only():
     deadline, number = time.monotonic() + DURATION_S, 0
-    while time.monotonic() < deadline:
+    while number < PLACES_TO_TRY if PLACES_TO_TRY else time.monotonic() < deadline:
         number += 1
         if target := made_at_random(number):
             made.append(target)

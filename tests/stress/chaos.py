@@ -26,6 +26,7 @@ import rest
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from server_log import ServerLog  # noqa: E402: needs the path above
+from seeds import SEED  # noqa: E402
 
 TABLES = ("a", "b", "p", "i")
 READ = TABLES + ("m",)
@@ -355,7 +356,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("DURATION_S", "15")))
     parser.add_argument("--sessions", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=random.randrange(10 ** 6))
+    parser.add_argument("--seed", type=int, default=SEED)
     arguments = parser.parse_args()
     log = ServerLog()
     chaos = Chaos(arguments.seconds, arguments.seed)

@@ -3,11 +3,10 @@
 processes than managers, and who is to be told of it is told late: in the end every database that has stream tables has one
 manager, or has it in turn, which takes in what is committed without anybody asking, and every other has none.
 
-  databases.py [SEED [STEPS]]
+  databases.py [STEPS]
 """
 
 import os
-import random
 import signal
 import sys
 import threading
@@ -20,14 +19,14 @@ from psycopg2 import errors
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Server, as_soon_as_it_connects, run_cases  # noqa: E402: needs the path above
+from seeds import SEED, dice  # noqa: E402
 
 LIMIT_S = 60
 # Somebody is still connected, or the name is taken: a statement that was refused has done nothing.
 REFUSED = (errors.ObjectInUse, errors.DuplicateDatabase, errors.InvalidCatalogName, errors.LockNotAvailable,
            errors.DeadlockDetected, errors.QueryCanceled)
-seed = int(sys.argv[1]) if len(sys.argv) > 1 else random.randrange(10 ** 6)
-steps = int(sys.argv[2]) if len(sys.argv) > 2 else 60
-chooser = random.Random(seed)
+steps = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+chooser = dice()
 processes = chooser.choice([6, 6, 32])  # two of them are launchers
 server = Server()
 server.call("start", f"max_worker_processes={processes}")
@@ -240,7 +239,7 @@ def wait_for(name, statement, wanted):
     session = connect(name)
     deadline = time.monotonic() + LIMIT_S
     while (found := run(session, statement)) != wanted:
-        assert time.monotonic() < deadline, f"seed {seed}, in {name}: {statement} stayed {found}, not {wanted}; {done}"
+        assert time.monotonic() < deadline, f"seed {SEED}, in {name}: {statement} stayed {found}, not {wanted}; {done}"
         time.sleep(0.05)
     session.close()
 
@@ -266,12 +265,12 @@ def every_database_has_the_manager_that_it_needs():
             wait_for(name, MANAGERS, [(1 if name in kept else 0,)])
     for reader in readers:
         reader.join(LIMIT_S)
-        assert not reader.is_alive(), f"seed {seed}: somebody reads for ever; {done}"
+        assert not reader.is_alive(), f"seed {SEED}: somebody reads for ever; {done}"
     readers.clear()
 
 
 def databases_in_motion():
-    print(f"# seed {seed}, {processes} processes")
+    print(f"# seed {SEED}, {processes} processes")
     run(admin, "SET statement_timeout = '2s'")
     for _ in range(2):
         create()

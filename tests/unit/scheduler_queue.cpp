@@ -1,4 +1,5 @@
 #include "scheduler/queue.hpp"
+#include "seed.hpp"
 
 #include <gtest/gtest.h>
 
@@ -74,7 +75,7 @@ TEST(Queue, knows_whether_every_one_is_idle)
 {
     Queue queue;
     EXPECT_TRUE(queue.is_every_one_idle());
-    std::mt19937 random(4);
+    std::mt19937 random(seed_of(4));
     for (int i = 0; i < 10000; i++) {
         Id id = random() % 4;
         switch (random() % 7) {

@@ -1,4 +1,5 @@
 #include "scheduler/throttle.hpp"
+#include "seed.hpp"
 
 #include <gtest/gtest.h>
 
@@ -88,7 +89,7 @@ TEST(Rest, of_a_hot_one_pays_for_what_a_refresh_takes_by_itself)
 /* Other processes take the core away, now and then for long. */
 TEST(Rest, of_a_hot_one_is_not_made_long_by_disturbed_refreshes)
 {
-    std::mt19937 random(7);
+    std::mt19937 random(seed_of(7));
     std::normal_distribution<double> slowing(0, 0.5);
     for (double each_us : {6.5, 20.0}) {
         Rest rest;

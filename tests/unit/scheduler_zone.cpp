@@ -5,6 +5,7 @@
  */
 #include "scheduler/time/cron.hpp"
 #include "scheduler/time/schedule.hpp"
+#include "seed.hpp"
 
 #include <gtest/gtest.h>
 
@@ -141,7 +142,7 @@ TEST(Leaps, a_day_that_does_not_exist_comes_once_too)
 
 TEST(Leaps, random_expressions_agree_with_the_slow_definition)
 {
-    std::mt19937 random(7);
+    std::mt19937 random(seed_of(7));
     auto below = [&](int limit) { return std::to_string(random() % limit); };
     const Microseconds shifts[] = {hour, -hour, 30 * minute, -30 * minute, 3 * hour, -3 * hour, 24 * hour, -24 * hour};
     for (int i = 0; i < 1000; i++) {
@@ -165,7 +166,7 @@ TEST(Leaps, random_expressions_agree_with_the_slow_definition)
 /* Schedules and times at random: a reader has to wait only if the manager is late, or no wait would help. */
 TEST(Readers, agree_with_the_manager)
 {
-    std::mt19937_64 random(11);
+    std::mt19937_64 random(seed_of(11));
     const char *crons[] = {"*/5 * * * *", "30 2 * * *", "0 */6 * * mon-fri", "15,45 1-3 * * *", "*/20 * * * * *"};
     LeapingZone zone = berlin();
     for (int i = 0; i < 20000; i++) {
