@@ -2,7 +2,7 @@
 #
 #   make install PG_CONFIG=…   build and install into the PostgreSQL that pg_config belongs to
 #   make demo, make demo-stop  pgbench writing, stream tables following, in the terminal
-#   make check                 every test; ends with "N passed, N failed"
+#   make check                 every test; ends with "N passed, N failed"; SEED=random tries other random cases
 #   make soak, make bench      long tests; the speed table in tests/bench/RESULTS.md
 
 # The commands first set up what they need (packages, build, a scratch server). They do
