@@ -87,10 +87,12 @@ def group_keys(query, scope):
 
 def grouping(query, keys):
     """GROUP BY …, with the plain keys whose `grouping()` may be asked for. Sets of keys of different kinds only: two columns of
-    a sub-query may be one of a table, and before version 18 PostgreSQL's HAVING takes one of them for the other."""
+    a sub-query may be one of a table, and before version 18 PostgreSQL's HAVING takes one of them for the other. No ROW(): before
+    version 18 PostgreSQL takes a field of it from the row's expression, which is no key of the set."""
     names = [sql for sql, _ in keys]
     form = query.choices.weighted((70, "plain"), (9, "rollup"), (7, "cube"), (9, "sets"), (5, "mixed"))
-    if form == "plain" or not names or len({kind for _, kind in keys}) < len(keys):
+    is_plain_only = len({kind for _, kind in keys}) < len(keys) or any(sql.startswith("ROW(") for sql in names)
+    if form == "plain" or not names or is_plain_only:
         return " GROUP BY " + ", ".join(names) if names else query.choices.pick(["", "", "", " GROUP BY ()"]), []
     if form == "rollup":
         return " GROUP BY ROLLUP (%s)" % ", ".join(names), names
