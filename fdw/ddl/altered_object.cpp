@@ -33,7 +33,7 @@ struct Kind {
     const char *reason;
 };
 
-const Kind kinds[] = {
+constexpr Kind kinds[] = {
     {ProcedureRelationId, ProcedureOidIndexId, Anum_pg_proc_proname, Anum_pg_proc_pronamespace, Anum_pg_proc_proowner,
      "a function that it uses was replaced"},
     {TSConfigRelationId, TSConfigOidIndexId, Anum_pg_ts_config_cfgname, Anum_pg_ts_config_cfgnamespace,

@@ -47,8 +47,8 @@ void append_marker(ChunkWriter *writer, const char *reason);
 bool is_same_image(const Target *target, const Datum *a, const bool *a_nulls, const Datum *b, const bool *b_nulls);
 void close_chunk_writer(ChunkWriter *writer);
 
-/* The number of the last chunk this transaction wrote to any log; 0: none. For
- * Frontier::of_snapshot. */
+/* The number of the last chunk this transaction wrote to any log; 0: none. For Frontier::of_snapshot. C++ frames may call it, as it
+ * raises nothing. */
 int32_t own_seq();
 
 } // namespace pgtrickle::capture

@@ -122,7 +122,7 @@ void follow_privileges(Member &member)
 /* The owner's privileges first: a definition comes from where it will, from a dump for one, and
  * until they are known nothing is done to a source. What was compiled before its sources were
  * locked may have been altered since; what it reads stays, because the foreign table is locked. */
-void lock_sources(std::vector<Member> &members)
+void lock_what_is_read(std::vector<Member> &members)
 {
     for (Member &member : members)
         as_part_of(member.compiled->relid(), Action::no_data, [&] { check_privileges(*member.compiled); });
@@ -233,7 +233,7 @@ Group lock_group(const Asking &asking)
         if (asking.reach == Reach::named && member.state.status == state::name_of(state::Status::suspended))
             return Group::of_nobody({.locked = member.compiled->relid()});
     leave_out_suspended(group, asking);
-    lock_sources(group.members);
+    lock_what_is_read(group.members);
     keep_trees(group);
     observe(group);
     look_at_left_out(group);
