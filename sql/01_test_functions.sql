@@ -5,8 +5,8 @@ SET search_path = test_functions, public;
 SET pg_trickle.max_staleness = '1d';
 CREATE TABLE t (id int PRIMARY KEY, v numeric);
 INSERT INTO t SELECT g, g FROM generate_series(1, 5) g;
-SELECT pgtrickle.create_stream_table('test_functions.st', 'SELECT id, v FROM t', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('test_functions."Other One"', 'SELECT id FROM t', '1h', 'FULL');
+SELECT pgtrickle.create_stream_table('test_functions.st', 'SELECT id, v FROM t', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('test_functions."Other One"', 'SELECT id FROM t', '520w', 'FULL');
 -- differences_are_found
 SELECT * FROM test.differences('st');
 INSERT INTO t VALUES (6, 6), (7, 7);

@@ -15,7 +15,7 @@ INSERT INTO kept VALUES
   ('sum_of_all', 'SELECT sum(n) AS s FROM t'),
   ('whole', 'SELECT bool_or(b), variance(n), regr_count(f, f) FROM t'),
   ('had', 'SELECT g, variance(i) * 2 AS twice, stddev(i) AS root FROM t GROUP BY g HAVING bool_or(b) AND variance(i) > 3');
-SELECT pgtrickle.create_stream_table('aggregate_answers.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('aggregate_answers.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 -- filled
 SELECT * FROM test.wrong('kept', true);
 -- inserted

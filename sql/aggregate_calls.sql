@@ -24,7 +24,7 @@ INSERT INTO kept VALUES
   ('over_expressions', 'SELECT n % 2 AS k, string_agg(g || s, '''' ORDER BY id) || ''!'' AS t, cardinality(array_agg(id)) AS c, percentile_cont((n % 2) / 2.0) WITHIN GROUP (ORDER BY m) FROM t GROUP BY n % 2 HAVING count(DISTINCT s) > 1 AND max(id) < 1000'),
   ('determined', 'SELECT a.id, a.s, array_agg(b.id ORDER BY b.id) FROM t a LEFT JOIN t b ON b.n = a.id GROUP BY a.id'),
   ('of_aggregates', 'SELECT c, array_agg(g ORDER BY g) FROM (SELECT g, count(DISTINCT n) AS c, array_agg(n ORDER BY id) AS a FROM t GROUP BY g) q GROUP BY c');
-SELECT pgtrickle.create_stream_table('aggregate_calls.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('aggregate_calls.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 -- compared as texts, because not every type has an equality
 

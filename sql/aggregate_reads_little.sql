@@ -13,7 +13,7 @@ CREATE INDEX ON orders (amount, customer);
 CREATE INDEX ON customer (region);
 CREATE INDEX ON customer (name);
 ANALYZE customer, orders;
-SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM (VALUES
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM (VALUES
   ('arrays', 'SELECT customer, array_agg(id ORDER BY amount, id), count(DISTINCT amount), sum(share) FROM orders GROUP BY customer'),
   ('medians', 'SELECT c.region, percentile_cont(0.5) WITHIN GROUP (ORDER BY o.amount) FROM customer c JOIN orders o ON o.customer = c.id GROUP BY c.region'),
   ('sets', 'SELECT customer, id, count(*), max(amount), string_agg(id::text, '''') FROM orders GROUP BY GROUPING SETS ((customer), (id))'),

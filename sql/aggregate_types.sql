@@ -28,7 +28,7 @@ INSERT INTO kept SELECT 'by_' || c, format('SELECT %1$s, count(*) AS n, sum(id) 
 INSERT INTO kept VALUES ('rows', 'SELECT j, x, pt, p, w, dp FROM t WHERE g < 4'), ('rolled_up', 'SELECT d, dp, w, sum(id) AS s FROM t GROUP BY ROLLUP (d, dp, w)'),
   ('arrays', 'SELECT g, array_agg(a ORDER BY id) AS every, count(p) AS pairs, min(a) AS low, max(w) AS high FROM t WHERE a IS NOT NULL GROUP BY g'),
   ('nothing', 'SELECT max(d) AS d, mode() WITHIN GROUP (ORDER BY d) AS m, array_agg(w ORDER BY id) FILTER (WHERE w IS NOT NULL) AS w, sum(m) AS s FROM t WHERE g = 99');
-SELECT pgtrickle.create_stream_table('aggregate_types.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('aggregate_types.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 -- filled
 SELECT * FROM test.wrong('kept', true);
 -- inserted_and_moved

@@ -25,7 +25,7 @@ CREATE FUNCTION aggregate_library.chance(state float8, value int) RETURNS float8
 CREATE AGGREGATE aggregate_library.chance(int) (sfunc = aggregate_library.chance, stype = float8);
 
 CREATE FUNCTION create_it(name text, query text) RETURNS void LANGUAGE sql
-  AS $$ SELECT pgtrickle.create_stream_table('aggregate_user_defined.' || name, query, '1h', 'DIFFERENTIAL') $$;
+  AS $$ SELECT pgtrickle.create_stream_table('aggregate_user_defined.' || name, query, '520w', 'DIFFERENTIAL') $$;
 SELECT create_it('st', 'SELECT g, aggregate_library.weighted(n, id) AS w, aggregate_library.max(n ORDER BY id), aggregate_library.last_of(s ORDER BY id),
     aggregate_library.largest(id, n, g) AS a, aggregate_library.largest(VARIADIC ARRAY[id, n]) AS b, aggregate_library.middle(0.4) WITHIN GROUP (ORDER BY s) AS m,
     aggregate_library.weighted(DISTINCT n, 2) FILTER (WHERE s <> ''c'') AS dw FROM t GROUP BY g');

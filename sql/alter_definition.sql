@@ -4,8 +4,8 @@ CREATE TABLE al_source (id int PRIMARY KEY, n int, unread text);
 CREATE TABLE al_other (id int PRIMARY KEY, n int);
 INSERT INTO al_source VALUES (1, 10), (2, 20);
 INSERT INTO al_other VALUES (7, 70);
-CREATE FOREIGN TABLE al_st (id int, n bigint) SERVER pgtrickle OPTIONS (query 'SELECT id, n FROM al_source', schedule '1h');
-CREATE FOREIGN TABLE al_reader () SERVER pgtrickle OPTIONS (query 'SELECT sum(n) AS s FROM al_st', schedule '1h');
+CREATE FOREIGN TABLE al_st (id int, n bigint) SERVER pgtrickle OPTIONS (query 'SELECT id, n FROM al_source', schedule '520w');
+CREATE FOREIGN TABLE al_reader () SERVER pgtrickle OPTIONS (query 'SELECT sum(n) AS s FROM al_st', schedule '520w');
 
 -- options
 ALTER FOREIGN TABLE al_st OPTIONS (SET schedule '5m', ADD append_only 'true');

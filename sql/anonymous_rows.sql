@@ -19,10 +19,10 @@ INSERT INTO kept VALUES
   ('written', 'SELECT k, ROW(c, k)::text AS r FROM s');
 CREATE FUNCTION objection_to(name text, query text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM pgtrickle.create_stream_table('anonymous_rows.' || name, query, '1h', 'DIFFERENTIAL');
+  PERFORM pgtrickle.create_stream_table('anonymous_rows.' || name, query, '520w', 'DIFFERENTIAL');
   RETURN 'none';
 EXCEPTION WHEN feature_not_supported THEN
-  PERFORM pgtrickle.create_stream_table('anonymous_rows.' || name, query, '1h', 'AUTO');
+  PERFORM pgtrickle.create_stream_table('anonymous_rows.' || name, query, '520w', 'AUTO');
   RETURN regexp_replace(SQLERRM, '^.*mode: ', '');
 END $$;
 SELECT name, objection_to(name, query) FROM kept ORDER BY 1;

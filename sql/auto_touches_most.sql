@@ -14,8 +14,8 @@ INSERT INTO definition VALUES
   ('medians', 'SELECT part, percentile_disc(0.5) WITHIN GROUP (ORDER BY amount) AS median, count(*) FROM fact GROUP BY part'),
   ('sizes', 'SELECT n, count(*), max(a) FROM (SELECT part, count(DISTINCT amount) AS n, sum(amount) AS a FROM fact GROUP BY part) g GROUP BY n'),
   ('sums', 'SELECT part, sum(amount) FROM fact GROUP BY part');
-SELECT pgtrickle.create_stream_table(name, query, '1h', 'AUTO') FROM definition \g /dev/null
-SELECT pgtrickle.create_stream_table('by_look_ups', query, '1h', 'DIFFERENTIAL') FROM definition WHERE name = 'running' \g /dev/null
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'AUTO') FROM definition \g /dev/null
+SELECT pgtrickle.create_stream_table('by_look_ups', query, '520w', 'DIFFERENTIAL') FROM definition WHERE name = 'running' \g /dev/null
 
 CREATE FUNCTION differs(name text, query text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE n bigint;

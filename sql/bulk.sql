@@ -4,9 +4,9 @@ CREATE TABLE bk_items (id int PRIMARY KEY, v int);
 INSERT INTO bk_items VALUES (1, 10), (2, 20);
 SELECT jsonb_agg(e - 'pgt_id') AS created, bool_and((e->>'pgt_id')::oid = (e->>'name')::regclass) AS has_ids
 FROM jsonb_array_elements(pgtrickle.bulk_create($$[
-  {"name": "bk_rows", "query": "SELECT id, v FROM bk_items", "schedule": "1h", "refresh_mode": "DIFFERENTIAL"},
+  {"name": "bk_rows", "query": "SELECT id, v FROM bk_items", "schedule": "520w", "refresh_mode": "DIFFERENTIAL"},
   {"name": "\"Bk Odd\"", "query": "SELECT sum(v) AS v FROM bk_rows", "schedule": null, "append_only": false},
-  {"name": "public.bk_empty", "query": "SELECT count(*) AS n FROM bk_items", "schedule": "1h", "initialize": true}
+  {"name": "public.bk_empty", "query": "SELECT count(*) AS n FROM bk_items", "schedule": "520w", "initialize": true}
 ]$$)) e;
 SELECT (SELECT count(*) FROM bk_rows) AS rows, (SELECT v FROM "Bk Odd") AS odd, (SELECT n FROM bk_empty) AS n;
 SELECT pgtrickle.bulk_create('[]');

@@ -1,8 +1,8 @@
 -- A stream table that others read logs what its refresh changes, and they read it at once.
 CREATE TABLE cap_base (id int PRIMARY KEY, grp int, val int);
-SELECT pgtrickle.create_stream_table('cap_first', 'SELECT grp, sum(val) AS total FROM cap_base GROUP BY grp', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('cap_second', 'SELECT grp, total FROM cap_first WHERE total > 10', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('cap_third', 'SELECT count(*) AS n, sum(total) AS total FROM cap_second', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('cap_first', 'SELECT grp, sum(val) AS total FROM cap_base GROUP BY grp', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('cap_second', 'SELECT grp, total FROM cap_first WHERE total > 10', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('cap_third', 'SELECT count(*) AS n, sum(total) AS total FROM cap_second', '520w', 'DIFFERENTIAL');
 
 -- one_refresh_takes_a_change_through_the_chain
 INSERT INTO cap_base VALUES (1, 1, 11), (2, 2, 5), (3, 3, 30);

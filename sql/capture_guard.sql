@@ -1,6 +1,6 @@
 -- What would silence capture is refused, or noticed in the same transaction.
 CREATE TABLE cap_guarded (id int PRIMARY KEY, v text);
-SELECT pgtrickle.create_stream_table('cap_safe', 'SELECT id, v FROM cap_guarded', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('cap_safe', 'SELECT id, v FROM cap_guarded', '520w', 'DIFFERENTIAL');
 INSERT INTO cap_guarded VALUES (1, 'one');
 SELECT pgtrickle.refresh_stream_table('cap_safe');
 

@@ -7,8 +7,8 @@ CREATE TABLE plain (id int PRIMARY KEY);
 CREATE TABLE root (id int) PARTITION BY LIST (id);
 CREATE TABLE part PARTITION OF root DEFAULT;
 CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-SELECT pgtrickle.create_stream_table('of_plain', 'SELECT id FROM guard_routes.plain', '1h', 'DIFFERENTIAL'),
-       pgtrickle.create_stream_table('of_root', 'SELECT id FROM guard_routes.root', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('of_plain', 'SELECT id FROM guard_routes.plain', '520w', 'DIFFERENTIAL'),
+       pgtrickle.create_stream_table('of_root', 'SELECT id FROM guard_routes.root', '520w', 'DIFFERENTIAL') \g /dev/null
 CREATE FUNCTION name_of(trigger text, relation text) RETURNS text STABLE LANGUAGE sql
   RETURN (SELECT tgname FROM pg_trigger WHERE tgrelid = relation::regclass AND tgname ~ trigger);
 -- Does it, writes, undoes it, and refreshes; what the stream tables have then is compared.

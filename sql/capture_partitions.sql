@@ -5,7 +5,7 @@ ALTER TABLE cap_leaf DROP COLUMN dropped;
 ALTER TABLE cap_root ATTACH PARTITION cap_leaf FOR VALUES FROM (0) TO (10);
 CREATE TABLE cap_mid PARTITION OF cap_root FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (id);
 CREATE TABLE cap_mid_leaf PARTITION OF cap_mid FOR VALUES FROM (0) TO (100);
-SELECT pgtrickle.create_stream_table('cap_rows', 'SELECT id, k, v FROM cap_root', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('cap_rows', 'SELECT id, k, v FROM cap_root', '520w', 'DIFFERENTIAL');
 
 -- written_through_root_level_between_and_leaf
 INSERT INTO cap_root VALUES (1, 5, 'root'), (2, 15, 'root');
@@ -81,7 +81,7 @@ SELECT id FROM cap_rows ORDER BY id;
 SELECT action FROM pgtrickle.get_refresh_history('cap_rows', 1);
 
 -- where_a_row_lies_is_kept_fully_too
-SELECT pgtrickle.create_stream_table('cap_places', 'SELECT tableoid::regclass::text AS place, id FROM cap_root', '1h', 'FULL');
+SELECT pgtrickle.create_stream_table('cap_places', 'SELECT tableoid::regclass::text AS place, id FROM cap_root', '520w', 'FULL');
 UPDATE cap_root SET k = 15 WHERE id = 91;
 SELECT pgtrickle.refresh_stream_table('cap_places');
 SELECT * FROM cap_places ORDER BY id;

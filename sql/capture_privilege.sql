@@ -16,11 +16,11 @@ CREATE FUNCTION last_action(name text) RETURNS text LANGUAGE sql
 
 -- differential_is_refused, naming relation and privilege
 SET ROLE capture_privilege_a;
-SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.t', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.t', '520w', 'DIFFERENTIAL');
 SELECT check_name, result, severity FROM pgtrickle.validate_query('SELECT sum(v) AS v FROM capture_privilege.t') WHERE severity <> 'OK';
 -- automatic_is_kept_by_full_refreshes, says so, and puts nothing on the source
-SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.t', '1h') \g /dev/null
-SELECT pgtrickle.create_stream_table('capture_privilege.whole', 'SELECT v FROM capture_privilege.t', '1h', 'FULL') \g /dev/null
+SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.t', '520w') \g /dev/null
+SELECT pgtrickle.create_stream_table('capture_privilege.whole', 'SELECT v FROM capture_privilege.t', '520w', 'FULL') \g /dev/null
 SELECT pgtrickle.create_stream_table('capture_privilege.on_change', 'SELECT max(v) AS v FROM capture_privilege.t') \g /dev/null
 SELECT triggers('t'), mode('st');
 SELECT is_captured FROM pgtrickle.list_sources('st');
@@ -49,7 +49,7 @@ TABLE st;
 ALTER FOREIGN TABLE st OPTIONS (SET refresh_mode 'DIFFERENTIAL');
 -- what_others_have_captured_is_not_captured_for_all
 SET ROLE capture_privilege_b;
-SELECT pgtrickle.create_stream_table('capture_privilege.others', 'SELECT count(*) AS n FROM capture_privilege.t', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('capture_privilege.others', 'SELECT count(*) AS n FROM capture_privilege.t', '520w') \g /dev/null
 SELECT mode('others');
 RESET ROLE;
 -- a_privilege_that_is_revoked leaves the mode as it is, and full refreshes
@@ -80,11 +80,11 @@ CREATE TABLE root (id int, v int) PARTITION BY RANGE (id);
 CREATE TABLE part PARTITION OF root FOR VALUES FROM (0) TO (10);
 GRANT SELECT, TRIGGER ON part TO capture_privilege_a;
 SET ROLE capture_privilege_a;
-SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.part', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.part', '520w', 'DIFFERENTIAL');
 RESET ROLE;
 GRANT TRIGGER ON root TO capture_privilege_a;
 SET ROLE capture_privilege_a;
-SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.part', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.part', '520w', 'DIFFERENTIAL');
 RESET ROLE;
 INSERT INTO root VALUES (1, 1);
 SELECT pgtrickle.refresh_stream_table('st') \g /dev/null
@@ -94,11 +94,11 @@ DROP FOREIGN TABLE st;
 GRANT SELECT ON root TO capture_privilege_a;
 CREATE TABLE part_1 PARTITION OF root FOR VALUES FROM (10) TO (20);
 SET ROLE capture_privilege_a;
-SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.root', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.root', '520w', 'DIFFERENTIAL');
 RESET ROLE;
 GRANT TRIGGER ON part_1 TO capture_privilege_a;
 SET ROLE capture_privilege_a;
-SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.root', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.root', '520w', 'DIFFERENTIAL') \g /dev/null
 RESET ROLE;
 CREATE TABLE part_2 PARTITION OF root FOR VALUES FROM (20) TO (30);
 INSERT INTO part_2 VALUES (21, 21);
@@ -114,7 +114,7 @@ SET pg_trickle.capture_privilege = 'select';
 RESET ROLE;
 SET pg_trickle.capture_privilege = 'select';
 SET ROLE capture_privilege_a;
-SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.u', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.u', '520w', 'DIFFERENTIAL');
 SELECT mode('st');
 RESET ROLE;
 RESET pg_trickle.capture_privilege;

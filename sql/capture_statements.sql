@@ -2,8 +2,8 @@
 CREATE TABLE cap_parent (id int PRIMARY KEY, val int, twice int GENERATED ALWAYS AS (val * 2) STORED);
 CREATE TABLE cap_child (id int PRIMARY KEY,
   parent_id int REFERENCES cap_parent ON DELETE CASCADE ON UPDATE CASCADE);
-SELECT pgtrickle.create_stream_table('cap_parents', 'SELECT id, val, twice FROM cap_parent', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('cap_children', 'SELECT id, parent_id FROM cap_child', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('cap_parents', 'SELECT id, val, twice FROM cap_parent', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('cap_children', 'SELECT id, parent_id FROM cap_child', '520w', 'DIFFERENTIAL');
 
 -- insert_update_delete
 INSERT INTO cap_parent VALUES (1, 10), (2, 20), (3, 30);

@@ -21,9 +21,9 @@ CREATE FUNCTION row_triggers() RETURNS TABLE (relation regclass) LANGUAGE sql AS
 SELECT subscribe('target'), subscribe('sheet');
 
 -- what_a_subscription_writes_to_gets_row_triggers, its partitions too
-SELECT pgtrickle.create_stream_table('of_target', 'SELECT id, val FROM target', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('of_sheet', 'SELECT id, val FROM sheet', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('of_source', 'SELECT id, val FROM source', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('of_target', 'SELECT id, val FROM target', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('of_sheet', 'SELECT id, val FROM sheet', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('of_source', 'SELECT id, val FROM source', '520w', 'DIFFERENTIAL');
 SELECT * FROM row_triggers();
 
 -- a_statement_here_is_told_once_all_the_same
@@ -43,7 +43,7 @@ CREATE TABLE sheet_2 PARTITION OF sheet FOR VALUES FROM (100) TO (200);
 SELECT * FROM row_triggers();
 
 -- one_that_nobody_noticed: the_next_refresh_starts_over
-SELECT pgtrickle.create_stream_table('of_unnoticed', 'SELECT id FROM unnoticed', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('of_unnoticed', 'SELECT id FROM unnoticed', '520w', 'DIFFERENTIAL');
 SELECT subscribe('unnoticed');
 SELECT pgtrickle.refresh_stream_table('of_unnoticed');
 SELECT action FROM pgtrickle.get_refresh_history('of_unnoticed', 1);

@@ -1,6 +1,6 @@
 -- A refresh inside a transaction takes in what the transaction has done so far, once.
 CREATE TABLE cap_own (id int PRIMARY KEY, v int);
-SELECT pgtrickle.create_stream_table('cap_mine', 'SELECT id, v FROM cap_own', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('cap_mine', 'SELECT id, v FROM cap_own', '520w', 'DIFFERENTIAL');
 
 -- own_changes_before_and_after_a_refresh
 BEGIN;

@@ -3,7 +3,7 @@ CREATE TYPE cap_pair AS (a int, b text);
 CREATE TABLE cap_values (id int PRIMARY KEY, dropped int, big text, unread int, pair cap_pair, list text[], n numeric);
 ALTER TABLE cap_values DROP COLUMN dropped;
 SELECT pgtrickle.create_stream_table('cap_kept',
-  'SELECT id, md5(big) AS big, length(big) AS len, pair, list, n FROM cap_values', '1h', 'DIFFERENTIAL');
+  'SELECT id, md5(big) AS big, length(big) AS len, pair, list, n FROM cap_values', '520w', 'DIFFERENTIAL');
 CREATE VIEW cap_wrong AS
   (SELECT id, md5(big), length(big), pair::text, list::text, n::text FROM cap_values
    EXCEPT ALL SELECT id, big, len, pair::text, list::text, n::text FROM cap_kept)
@@ -46,7 +46,7 @@ INSERT INTO cap_values (id, big, n) VALUES (11, 'eleven', 11);
 ALTER TABLE cap_values DROP COLUMN unread;
 ALTER TABLE cap_values RENAME COLUMN n TO "The Number";
 UPDATE cap_values SET "The Number" = 12 WHERE id = 11;
-SELECT pgtrickle.create_stream_table('cap_late', 'SELECT id, late FROM cap_values WHERE id > 9', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('cap_late', 'SELECT id, late FROM cap_values WHERE id > 9', '520w', 'DIFFERENTIAL');
 INSERT INTO cap_values (id, big, "The Number", late) VALUES (12, 'twelve', 12, 8);
 SELECT pgtrickle.refresh_stream_table('cap_kept');
 SELECT id, len, n FROM cap_kept WHERE id > 9 ORDER BY id;
@@ -63,7 +63,7 @@ SELECT pgtrickle.refresh_stream_table('cap_kept');
 SELECT id, len, n FROM cap_kept WHERE id > 12 ORDER BY id;
 
 -- nothing_is_read_but_how_many
-SELECT pgtrickle.create_stream_table('cap_count', 'SELECT count(*) AS n FROM cap_values', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('cap_count', 'SELECT count(*) AS n FROM cap_values', '520w', 'DIFFERENTIAL');
 DELETE FROM cap_values WHERE id > 9;
 SELECT pgtrickle.refresh_stream_table('cap_count');
 SELECT * FROM cap_count;

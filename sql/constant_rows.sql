@@ -23,7 +23,7 @@ INSERT INTO kept VALUES
   ('crossed', 'SELECT v.x, sum(t.k) AS s FROM t, (VALUES (1), (2)) v(x) GROUP BY v.x'),
   ('nested', 'SELECT w.a FROM (SELECT v.x + 1 AS a FROM (VALUES (1), (2)) v(x) WHERE v.x > 1) w, t'),
   ('global_without_from', 'SELECT sum(1) AS s, max(2) AS m HAVING count(*) = 1');
-SELECT pgtrickle.create_stream_table('constant_rows.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('constant_rows.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- what_is_filled
@@ -48,6 +48,6 @@ SELECT staleness FROM pgtrickle.pgt_status() WHERE name = 'constant_rows.list';
 SELECT pgtrickle.create_stream_table('constant_rows.automatic', 'SELECT 2 AS two', '0s') \g /dev/null
 TABLE automatic;
 -- its_columns_are_checked_as_any_others
-SELECT pgtrickle.create_stream_table('constant_rows.clock', 'SELECT now() AS at', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('constant_rows.dice', 'VALUES (random())', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('constant_rows.clock', 'SELECT now() AS at', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('constant_rows.dice', 'VALUES (random())', '520w', 'DIFFERENTIAL');
 DROP SCHEMA constant_rows CASCADE;

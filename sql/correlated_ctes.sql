@@ -24,7 +24,7 @@ INSERT INTO kept VALUES
   ('read_by_nobody_of_a_value', 'SELECT a.id, (WITH RECURSIVE c AS (SELECT a.v AS n UNION SELECT t FROM e JOIN c ON f = n), d AS (SELECT a.k) SELECT count(*) FROM b WHERE b.w = a.v) AS n FROM a'),
   ('recursive', 'SELECT a.id, (WITH RECURSIVE r AS (SELECT a.v AS n UNION SELECT t FROM e JOIN r ON f = n WHERE t < a.k) SELECT count(*) FROM r WHERE n < (SELECT max(n) FROM r)) AS n FROM a'),
   ('recursive_of_cte', 'SELECT a.id, (WITH RECURSIVE c AS (SELECT w FROM b WHERE b.k = a.k), r AS (SELECT min(w) AS n FROM c UNION SELECT t FROM e JOIN r ON f = n WHERE t <= a.v), d AS (SELECT sum(n) AS s FROM r) SELECT s - count(x.n) FROM d, r x WHERE EXISTS (SELECT FROM r y WHERE y.n > x.n) GROUP BY s) AS n FROM a');
-SELECT pgtrickle.create_stream_table('correlated_ctes.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('correlated_ctes.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- filled

@@ -17,7 +17,7 @@ SELECT * FROM cf_by_region ORDER BY region;
 CREATE TABLE cf_text (id int PRIMARY KEY, v varchar(20), c char(5), k text COLLATE "C", n int);
 INSERT INTO cf_text VALUES (1, 'one', 'uno', 'ein', 11);
 CREATE FOREIGN TABLE cf_as_text (v text, c text, k varchar, n text) SERVER pgtrickle
-  OPTIONS (query 'SELECT v, c, k, n FROM cf_text', schedule '1h', refresh_mode 'DIFFERENTIAL');
+  OPTIONS (query 'SELECT v, c, k, n FROM cf_text', schedule '520w', refresh_mode 'DIFFERENTIAL');
 \d cf_as_text
 UPDATE cf_text SET v = 'two', k = 'zwei';
 SELECT pgtrickle.refresh_stream_table('cf_as_text') \g /dev/null

@@ -2,7 +2,7 @@
 CREATE TABLE fn_source (id int PRIMARY KEY, n int);
 INSERT INTO fn_source VALUES (1, 10), (2, 20);
 
-SELECT pgtrickle.create_stream_table('fn_st', 'SELECT id, n FROM fn_source', '1h');
+SELECT pgtrickle.create_stream_table('fn_st', 'SELECT id, n FROM fn_source', '520w');
 SELECT * FROM fn_st ORDER BY id;
 -- name_is_parsed_as_sql_does
 SELECT pgtrickle.create_stream_table('public."Fn.St"', 'SELECT id FROM fn_source WHERE n > 10');
@@ -19,12 +19,12 @@ SELECT pgtrickle.create_stream_table(NULL, 'SELECT id FROM fn_source');
 SELECT pgtrickle.create_stream_table('fn_bad', NULL);
 
 -- initialize_false leaves it unpopulated
-SELECT pgtrickle.create_stream_table('fn_later', 'SELECT id FROM fn_source', initialize => false, schedule => '1h');
+SELECT pgtrickle.create_stream_table('fn_later', 'SELECT id FROM fn_source', initialize => false, schedule => '520w');
 SELECT pgtrickle.refresh_stream_table('fn_later');
 SELECT count(*) FROM fn_later;
 
 -- create_or_replace: identical, differing, new
-SELECT pgtrickle.create_or_replace_stream_table('fn_st', 'SELECT id, n FROM fn_source', '1h');
+SELECT pgtrickle.create_or_replace_stream_table('fn_st', 'SELECT id, n FROM fn_source', '520w');
 SELECT generation FROM pgtrickle.pgt_state WHERE relid = 'fn_st'::regclass;
 SELECT pgtrickle.create_or_replace_stream_table('fn_st', 'SELECT id, n + 1 AS n FROM fn_source', '2h');
 SELECT * FROM fn_st ORDER BY id;

@@ -13,7 +13,7 @@ ALTER ROLE custom_owner SET app.of_role = 'role';
 \c -reuse-previous=on "user=custom_owner options='-c app.of_client=client -c app.of_all=client'"
 SET client_min_messages = warning;
 SET search_path = custom_settings;
-SET pg_trickle.max_staleness = '1h';
+SET pg_trickle.max_staleness = '520w';
 SET app.of_session = 'session';
 CREATE TABLE item (id int PRIMARY KEY);
 INSERT INTO item VALUES (1);
@@ -25,8 +25,8 @@ BEGIN
 END $$;
 SELECT seen(0) AS by_the_session;
 \set query 'SELECT id, custom_settings.seen(id) AS seen FROM custom_settings.item'
-SELECT pgtrickle.create_stream_table('by_delta', :'query', '1h', 'DIFFERENTIAL'),
-       pgtrickle.create_stream_table('in_full', :'query', '1h', 'FULL'),
+SELECT pgtrickle.create_stream_table('by_delta', :'query', '520w', 'DIFFERENTIAL'),
+       pgtrickle.create_stream_table('in_full', :'query', '520w', 'FULL'),
        pgtrickle.create_stream_table('by_manager', :'query', '1s', 'DIFFERENTIAL') \g /dev/null
 
 -- no_fill_and_no_refresh_of_a_session_sees_them
@@ -57,7 +57,7 @@ BEGIN
   IF $1 > 3 THEN RAISE EXCEPTION 'failed with %', custom_settings.seen(0); END IF;
   RETURN $1;
 END $$;
-SELECT pgtrickle.create_stream_table('failing', 'SELECT custom_settings.fails(id) FROM custom_settings.item', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('failing', 'SELECT custom_settings.fails(id) FROM custom_settings.item', '520w', 'DIFFERENTIAL') \g /dev/null
 BEGIN;
 INSERT INTO item VALUES (4);
 SAVEPOINT before;

@@ -6,7 +6,7 @@ SET pg_trickle.max_staleness = '1h';
 CREATE TABLE base (id int PRIMARY KEY);
 CREATE TABLE other (id int PRIMARY KEY);
 INSERT INTO base VALUES (1);
-SELECT pgtrickle.create_stream_table(name, query, '1h') FROM (VALUES
+SELECT pgtrickle.create_stream_table(name, query, '520w') FROM (VALUES
   ('l', 'SELECT id FROM base'),
   ('r', 'SELECT id FROM base LEFT JOIN other USING (id)'),
   ('d', 'SELECT count(*) AS n FROM l JOIN r USING (id)'),
@@ -54,9 +54,9 @@ SET LOCAL pg_trickle.max_staleness = 0;
 SELECT count(*) FROM l;
 ROLLBACK;
 -- what_has_no_rows_yet_is_filled
-SELECT pgtrickle.create_stream_table('e', 'SELECT l.id FROM l JOIN r USING (id)', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('e', 'SELECT l.id FROM l JOIN r USING (id)', '520w') \g /dev/null
 BEGIN;
-SELECT pgtrickle.create_stream_table('over_e', 'SELECT count(*) AS n FROM e', '1h', initialize => false) \g /dev/null
+SELECT pgtrickle.create_stream_table('over_e', 'SELECT count(*) AS n FROM e', '520w', initialize => false) \g /dev/null
 SELECT pgtrickle.refresh_stream_table('over_e') \g /dev/null
 COMMIT;
 SELECT (SELECT count(*) FROM e) AS e, n FROM over_e;
@@ -90,7 +90,7 @@ SELECT count(*) FROM l;
 ROLLBACK;
 TABLE shown;
 -- in_repeatable_read_one_without_rows_stays_without
-SELECT pgtrickle.create_stream_table('not_filled', 'SELECT l.id FROM l JOIN r USING (id)', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('not_filled', 'SELECT l.id FROM l JOIN r USING (id)', '520w') \g /dev/null
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT pgtrickle.ungate_source('other') \g /dev/null
 INSERT INTO base VALUES (8);

@@ -10,11 +10,11 @@ SET pg_trickle.max_staleness = '1h';
 SET ROLE do_sides;
 CREATE TABLE base (id int PRIMARY KEY);
 INSERT INTO base VALUES (1);
-SELECT pgtrickle.create_stream_table(name, 'SELECT id FROM base', '1h') FROM (VALUES ('l'), ('r')) AS sides (name) \g /dev/null
+SELECT pgtrickle.create_stream_table(name, 'SELECT id FROM base', '520w') FROM (VALUES ('l'), ('r')) AS sides (name) \g /dev/null
 GRANT SELECT, TRIGGER ON base, l, r TO do_end;
 SET ROLE do_end;
 SET client_min_messages = notice;
-SELECT pgtrickle.create_stream_table('d', 'SELECT count(*) AS n FROM l JOIN r USING (id)', '1h', 'FULL') \g /dev/null
+SELECT pgtrickle.create_stream_table('d', 'SELECT count(*) AS n FROM l JOIN r USING (id)', '520w', 'FULL') \g /dev/null
 SET client_min_messages = warning;
 RESET ROLE;
 CREATE VIEW shown AS SELECT (SELECT count(*) FROM l) AS l, (SELECT count(*) FROM r) AS r, d.n AS d FROM d;

@@ -9,7 +9,7 @@ GRANT USAGE ON SCHEMA dml_refusal TO PUBLIC;
 CREATE TABLE hidden_source (id int PRIMARY KEY, v int);
 CREATE TABLE plain (id int PRIMARY KEY);
 GRANT SELECT ON plain TO PUBLIC;
-CREATE FOREIGN TABLE total (id int, v int) SERVER pgtrickle OPTIONS (query 'SELECT id, v FROM hidden_source', schedule '1h');
+CREATE FOREIGN TABLE total (id int, v int) SERVER pgtrickle OPTIONS (query 'SELECT id, v FROM hidden_source', schedule '520w');
 CREATE VIEW over_total AS SELECT * FROM total;
 GRANT SELECT ON total TO dml_refusal_reader, dml_refusal_both;
 GRANT INSERT, UPDATE, DELETE, TRUNCATE ON total, over_total TO dml_refusal_writer, dml_refusal_both;

@@ -12,18 +12,18 @@ SET ROLE errors_owner;
 CREATE TABLE errors_owner.source (id int PRIMARY KEY, t text);
 INSERT INTO errors_owner.source VALUES (1, '12');
 CREATE FOREIGN TABLE errors_owner.numbers (id int, n int) SERVER pgtrickle
-  OPTIONS (query 'SELECT id, t::int FROM errors_owner.source', schedule '1h');
+  OPTIONS (query 'SELECT id, t::int FROM errors_owner.source', schedule '520w');
 GRANT SELECT ON errors_owner.numbers TO errors_other, errors_monitor;
 -- Roles that may lock what it reads refresh it in their own transactions.
 GRANT UPDATE ON errors_owner.source TO errors_other, errors_monitor;
 SET ROLE errors_other;
 CREATE TABLE errors_other.mine (id int PRIMARY KEY);
-CREATE FOREIGN TABLE errors_other.own (id int) SERVER pgtrickle OPTIONS (query 'SELECT id FROM errors_other.mine', schedule '1h');
+CREATE FOREIGN TABLE errors_other.own (id int) SERVER pgtrickle OPTIONS (query 'SELECT id FROM errors_other.mine', schedule '520w');
 CREATE FOREIGN TABLE errors_other.reading (n int) SERVER pgtrickle
-  OPTIONS (query 'SELECT n FROM errors_owner.numbers', schedule '1h');
+  OPTIONS (query 'SELECT n FROM errors_owner.numbers', schedule '520w');
 SET ROLE errors_monitor;
 CREATE FOREIGN TABLE errors_monitor.reading (n int) SERVER pgtrickle
-  OPTIONS (query 'SELECT n FROM errors_owner.numbers', schedule '1h');
+  OPTIONS (query 'SELECT n FROM errors_owner.numbers', schedule '520w');
 RESET ROLE;
 -- What the client gets: all fields of an error.
 CREATE FUNCTION public.errors_fields(statement text) RETURNS TABLE (field text, value text) LANGUAGE plpgsql AS $$
@@ -56,7 +56,7 @@ SELECT pgtrickle.refresh_stream_table('errors_other.own');
 SELECT * FROM errors_owner.numbers;
 ROLLBACK;
 -- creates_one_on_top
-CREATE FOREIGN TABLE errors_other.over (n int) SERVER pgtrickle OPTIONS (query 'SELECT n + 1 FROM errors_owner.numbers', schedule '1h');
+CREATE FOREIGN TABLE errors_other.over (n int) SERVER pgtrickle OPTIONS (query 'SELECT n + 1 FROM errors_owner.numbers', schedule '520w');
 SELECT * FROM errors_fields($$SELECT pgtrickle.bulk_create('[{"name": "errors_other.over", "query": "SELECT n FROM errors_owner.numbers"}]')$$);
 -- a_monitor_sees_it_whole
 SET ROLE errors_monitor;
@@ -85,11 +85,11 @@ CREATE FUNCTION errors_owner.raising(t text) RETURNS text IMMUTABLE LANGUAGE plp
   RETURN t; END $$;
 CREATE TABLE errors_owner.states (id int PRIMARY KEY, t text);
 CREATE FOREIGN TABLE errors_owner.raised (t text) SERVER pgtrickle
-  OPTIONS (query 'SELECT errors_owner.raising(t) FROM errors_owner.states', schedule '1h');
+  OPTIONS (query 'SELECT errors_owner.raising(t) FROM errors_owner.states', schedule '520w');
 GRANT SELECT ON errors_owner.raised TO errors_other;
 GRANT UPDATE, INSERT, SELECT ON errors_owner.states TO errors_other;
 SET ROLE errors_other;
-CREATE FOREIGN TABLE errors_other.of_raised (t text) SERVER pgtrickle OPTIONS (query 'SELECT t FROM errors_owner.raised', schedule '1h');
+CREATE FOREIGN TABLE errors_other.of_raised (t text) SERVER pgtrickle OPTIONS (query 'SELECT t FROM errors_owner.raised', schedule '520w');
 INSERT INTO errors_owner.states VALUES (1, '');
 SELECT state, (SELECT array_agg(value) FROM errors_fields(format($$
   UPDATE errors_owner.states SET t = %L; SELECT pgtrickle.refresh_stream_table('errors_other.of_raised')$$, state)))
@@ -111,7 +111,7 @@ SET ROLE errors_other;
 CREATE TABLE errors_other.hidden (t text);
 INSERT INTO errors_other.hidden VALUES ('s3cr3t');
 CREATE FOREIGN TABLE errors_other.of_view (t int) SERVER pgtrickle
-  OPTIONS (query 'SELECT h.t::int FROM errors_other.hidden h JOIN errors_owner.shown s ON s.id = 7', schedule '1h');
+  OPTIONS (query 'SELECT h.t::int FROM errors_other.hidden h JOIN errors_owner.shown s ON s.id = 7', schedule '520w');
 SET ROLE errors_owner;
 SELECT * FROM errors_fields($$CREATE OR REPLACE VIEW errors_owner.shown AS SELECT id + 6 AS id, t FROM errors_owner.source$$);
 SET ROLE errors_other;
@@ -121,10 +121,10 @@ SET ROLE errors_owner;
 CREATE FUNCTION errors_owner.slow(t text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
   IF t = 'slow' THEN PERFORM pg_sleep(60); END IF; RETURN t; END $$;
 CREATE FOREIGN TABLE errors_owner.slowed (t text) SERVER pgtrickle
-  OPTIONS (query 'SELECT errors_owner.slow(t) FROM errors_owner.states', schedule '1h');
+  OPTIONS (query 'SELECT errors_owner.slow(t) FROM errors_owner.states', schedule '520w');
 GRANT SELECT ON errors_owner.slowed TO errors_other;
 SET ROLE errors_other;
-CREATE FOREIGN TABLE errors_other.of_slowed (t text) SERVER pgtrickle OPTIONS (query 'SELECT t FROM errors_owner.slowed', schedule '1h');
+CREATE FOREIGN TABLE errors_other.of_slowed (t text) SERVER pgtrickle OPTIONS (query 'SELECT t FROM errors_owner.slowed', schedule '520w');
 UPDATE errors_owner.states SET t = 'slow';
 SET statement_timeout = 500;
 SELECT pgtrickle.refresh_stream_table('errors_other.of_slowed');

@@ -5,13 +5,13 @@ INSERT INTO ex_customer VALUES (1, 'north');
 INSERT INTO ex_order VALUES (1, 1, 5);
 CREATE FOREIGN TABLE ex_st () SERVER pgtrickle
   OPTIONS (query 'SELECT c.region, sum(o.qty) AS qty FROM ex_order o JOIN ex_customer c ON c.id = o.customer GROUP BY c.region',
-           schedule '1h');
+           schedule '520w');
 SELECT property, value FROM pgtrickle.explain_st('ex_st')
   WHERE property IN ('schedule', 'refresh mode', 'kept', 'status', 'source', 'missing index');
 SELECT value AS operators FROM pgtrickle.explain_st('ex_st') WHERE property = 'operators';
 SELECT value AS statement FROM pgtrickle.explain_st('ex_st') WHERE property = 'storage: delta statement';
 SELECT count(*) FROM pgtrickle.explain_st('ex_st', true) WHERE property LIKE 'rows of %' AND value = '1';
-CREATE FOREIGN TABLE ex_full () SERVER pgtrickle OPTIONS (query 'SELECT id FROM ex_order', refresh_mode 'FULL', schedule '1h');
+CREATE FOREIGN TABLE ex_full () SERVER pgtrickle OPTIONS (query 'SELECT id FROM ex_order', refresh_mode 'FULL', schedule '520w');
 SELECT property, value FROM pgtrickle.explain_st('ex_full') WHERE property = 'kept';
 
 -- validate_query

@@ -50,7 +50,7 @@ INSERT INTO kept VALUES
   ('nested', 'SELECT id FROM v WHERE i > (SELECT avg(i) FROM v WHERE i < (SELECT avg(i) FROM v WHERE n > (SELECT n FROM s WHERE id = 1)))'),
   ('in_subqueries', 'SELECT id, (SELECT count(*) FROM v w WHERE w.i = v.i AND w.n > (SELECT n FROM s WHERE id = 1)) AS c FROM v'),
   ('in_recursion', 'WITH RECURSIVE r AS (SELECT i FROM v WHERE id = 1 UNION SELECT r.i + 1 FROM r WHERE r.i < (SELECT i * 3 FROM s WHERE id = 1)) SELECT * FROM r');
-SELECT count(pgtrickle.create_stream_table('filters_by_one_row.' || name, query, '1h', 'DIFFERENTIAL')) FROM kept;
+SELECT count(pgtrickle.create_stream_table('filters_by_one_row.' || name, query, '520w', 'DIFFERENTIAL')) FROM kept;
 
 CREATE FUNCTION wrong(change text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
@@ -90,7 +90,7 @@ SELECT st.name, h.action FROM kept st, LATERAL (SELECT DISTINCT action FROM (SEL
 INSERT INTO v (id, i) VALUES (1, 1);
 INSERT INTO kept VALUES ('second', 'SELECT id FROM v WHERE i < (SELECT i FROM s)');
 DELETE FROM s WHERE id = 2;
-SELECT pgtrickle.create_stream_table('filters_by_one_row.second', 'SELECT id FROM v WHERE i < (SELECT i FROM s)', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('filters_by_one_row.second', 'SELECT id FROM v WHERE i < (SELECT i FROM s)', '520w', 'DIFFERENTIAL');
 INSERT INTO s VALUES (2, 3);
 \set VERBOSITY terse
 SELECT pgtrickle.refresh_stream_table('filters_by_one_row.second');
@@ -98,7 +98,7 @@ DELETE FROM s WHERE id = 1;
 SELECT pgtrickle.refresh_stream_table('filters_by_one_row.second');
 SELECT * FROM second;
 -- but_not_where_nothing_reads_it
-SELECT pgtrickle.create_stream_table('filters_by_one_row.unread', 'SELECT id FROM v WHERE id < 0 AND i < (SELECT i FROM s)', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('filters_by_one_row.unread', 'SELECT id FROM v WHERE id < 0 AND i < (SELECT i FROM s)', '520w', 'DIFFERENTIAL');
 INSERT INTO s VALUES (3, 3);
 SELECT pgtrickle.refresh_stream_table('filters_by_one_row.unread');
 DELETE FROM s WHERE id = 2;

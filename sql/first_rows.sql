@@ -16,7 +16,7 @@ INSERT INTO defined VALUES
   ('with_ties', 'SELECT points / 10 AS tens, name FROM score ORDER BY points / 10 FETCH FIRST 12 ROWS WITH TIES'),
   ('copies', 'SELECT name FROM score ORDER BY name LIMIT 2'),
   ('without_order_of_its_type', 'SELECT id, document FROM score ORDER BY points, id LIMIT 5');
-SELECT pgtrickle.create_stream_table('first_rows.' || name, query, '1h', 'DIFFERENTIAL') FROM defined \g /dev/null
+SELECT pgtrickle.create_stream_table('first_rows.' || name, query, '520w', 'DIFFERENTIAL') FROM defined \g /dev/null
 
 -- The stream tables that differ from their queries after a refresh, and the rows it read of the source: by scans, by index look-ups.
 CREATE FUNCTION look(OUT wrong text, OUT scanned bigint, OUT looked_up bigint) RETURNS record LANGUAGE plpgsql AS $$

@@ -21,7 +21,7 @@ INSERT INTO definition VALUES
   ('of_two_aggregates', 'SELECT a.customer, a.n, b.amount FROM (SELECT customer, count(*) n FROM orders GROUP BY customer) a JOIN (SELECT customer, max(amount) amount FROM orders GROUP BY customer) b ON a.customer = b.customer'),
   ('numbered', 'SELECT id, row_number() OVER (PARTITION BY customer ORDER BY amount, id) AS n FROM orders');
 CREATE FUNCTION create_all() RETURNS void LANGUAGE sql AS
-$$ SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM definition $$;
+$$ SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM definition $$;
 CREATE FUNCTION refresh_all() RETURNS void LANGUAGE sql AS $$ SELECT pgtrickle.refresh_stream_table(name) FROM definition $$;
 -- Rows of sources and arrangements read in scans of the whole, in sum; and rows fetched by index.
 CREATE FUNCTION reads(st text, change text) RETURNS TABLE (whole bigint, by_index bigint) LANGUAGE plpgsql AS $$
@@ -73,7 +73,7 @@ $$ BEGIN IF $1 = 5 THEN PERFORM pgtrickle.refresh_stream_table('fresh_reads_litt
 CREATE TABLE grown (id int PRIMARY KEY, n int) WITH (autovacuum_enabled = off);
 CREATE TABLE indexed (id int) WITH (autovacuum_enabled = off);
 CREATE INDEX ON indexed (refreshing(id));
-SELECT pgtrickle.create_stream_table('fresh_reads_little.growing', 'SELECT id, n FROM grown', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('fresh_reads_little.growing', 'SELECT id, n FROM grown', '520w', 'DIFFERENTIAL') \g /dev/null
 INSERT INTO indexed VALUES (5);
 INSERT INTO grown SELECT g, g FROM generate_series(1, 5000) g;
 \set SHOW_CONTEXT never

@@ -35,7 +35,7 @@ INSERT INTO kept VALUES
   ('values_of_subqueries', 'SELECT t.id, v.x FROM t, LATERAL (VALUES (t.n), ((SELECT count(*) FROM s WHERE s.worth < t.n))) v(x)'),
   ('once_a_row', 'SELECT id, x FROM t, abs(n) x'),
   ('a_cast', 'SELECT id, x FROM t, CAST(n AS text) x');
-SELECT pgtrickle.create_stream_table('functions_in_from.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('functions_in_from.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- what_is_filled

@@ -5,9 +5,9 @@ CREATE TABLE gt_orders (id int PRIMARY KEY, amount int);
 CREATE TABLE gt_other (id int PRIMARY KEY);
 INSERT INTO gt_orders VALUES (1, 10);
 INSERT INTO gt_other VALUES (1);
-SELECT pgtrickle.create_stream_table('gt_rows', 'SELECT id, amount FROM gt_orders', '1h') \g /dev/null
-SELECT pgtrickle.create_stream_table('gt_total', 'SELECT sum(amount) AS total FROM gt_rows', '1h') \g /dev/null
-SELECT pgtrickle.create_stream_table('gt_count', 'SELECT count(*) AS n FROM gt_other', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('gt_rows', 'SELECT id, amount FROM gt_orders', '520w') \g /dev/null
+SELECT pgtrickle.create_stream_table('gt_total', 'SELECT sum(amount) AS total FROM gt_rows', '520w') \g /dev/null
+SELECT pgtrickle.create_stream_table('gt_count', 'SELECT count(*) AS n FROM gt_other', '520w') \g /dev/null
 
 -- gated: also what reads the source by way of others, but nothing else
 SELECT pgtrickle.gate_source('gt_orders') \g /dev/null
@@ -30,10 +30,10 @@ SELECT count(*) FROM gt_rows;
 ROLLBACK;
 
 -- created_meanwhile: defined, and filled when the gate is open
-SELECT pgtrickle.create_stream_table('gt_new', 'SELECT max(amount) AS most FROM gt_orders', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('gt_new', 'SELECT max(amount) AS most FROM gt_orders', '520w') \g /dev/null
 SELECT is_populated FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'gt_new';
 -- what_it_would_read_has_no_rows: it does not look empty
-SELECT pgtrickle.create_stream_table('gt_newer', 'SELECT most FROM gt_new', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('gt_newer', 'SELECT most FROM gt_new', '520w') \g /dev/null
 SELECT is_populated FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'gt_newer';
 
 -- rolled_back
@@ -56,7 +56,7 @@ SELECT count(*) FROM pgtrickle.holds();
 -- altered behind a gate: it has no rows until that opens, which is not an empty answer
 CREATE TABLE gt_altered_t (v int);
 INSERT INTO gt_altered_t VALUES (1);
-SELECT pgtrickle.create_stream_table('gt_altered', 'SELECT v FROM gt_altered_t', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('gt_altered', 'SELECT v FROM gt_altered_t', '520w') \g /dev/null
 SELECT pgtrickle.gate_source('gt_altered_t') \g /dev/null
 SELECT pgtrickle.alter_stream_table('gt_altered', query => 'SELECT v + 1 AS v FROM gt_altered_t') \g /dev/null
 SELECT * FROM gt_altered;
@@ -68,8 +68,8 @@ DROP TABLE gt_altered_t CASCADE;
 CREATE TABLE gt_parts (k int, v int) PARTITION BY LIST (k);
 CREATE TABLE gt_part_1 PARTITION OF gt_parts FOR VALUES IN (1);
 CREATE TABLE gt_part_2 PARTITION OF gt_parts FOR VALUES IN (2);
-SELECT pgtrickle.create_stream_table('gt_whole', 'SELECT sum(v) AS v FROM gt_parts', '1h') \g /dev/null
-SELECT pgtrickle.create_stream_table('gt_one', 'SELECT sum(v) AS v FROM gt_part_1', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('gt_whole', 'SELECT sum(v) AS v FROM gt_parts', '520w') \g /dev/null
+SELECT pgtrickle.create_stream_table('gt_one', 'SELECT sum(v) AS v FROM gt_part_1', '520w') \g /dev/null
 SELECT pgtrickle.gate_source('gt_part_2') \g /dev/null
 SELECT pgt_name, reason FROM pgtrickle.holds() ORDER BY pgt_name;
 SELECT pgtrickle.gate_source('gt_parts') \g /dev/null

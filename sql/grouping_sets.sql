@@ -25,7 +25,7 @@ INSERT INTO kept VALUES
   ('of_join', 'SELECT u.name, t.a, count(*), sum(t.m) FROM t JOIN u ON u.id = t.id GROUP BY ROLLUP (u.name, t.a)'),
   ('under_join', 'SELECT t.id, q.n, q.b FROM t JOIN (SELECT a, b, count(*) AS n FROM t GROUP BY CUBE (a, b)) q ON q.a = t.a AND q.b IS NULL'),
   ('of_groups', 'SELECT n, count(*) AS groups, sum(g) AS s FROM (SELECT a, b, count(*) AS n, grouping(a, b) AS g FROM t GROUP BY CUBE (a, b)) q GROUP BY ROLLUP (n)');
-SELECT pgtrickle.create_stream_table('grouping_sets.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('grouping_sets.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- filled

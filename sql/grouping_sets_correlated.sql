@@ -24,7 +24,7 @@ INSERT INTO kept VALUES
   ('outer_keys', 'SELECT a.id, q.* FROM a, LATERAL (SELECT a.k, a.k + 1 AS l, w, count(*), sum(a.k + w) FROM b WHERE b.k = a.k GROUP BY CUBE (a.k, w) HAVING a.k IS NULL OR w > 0) q'),
   ('unread', 'SELECT a.id FROM a, LATERAL (SELECT w, count((SELECT c.v FROM a c WHERE c.id = b.n)) FROM b GROUP BY ROLLUP (w)) q WHERE q.w = a.v'),
   ('nested', 'SELECT a.id, (SELECT sum(n) FROM (SELECT w, count(*) AS n FROM b WHERE b.k = a.k GROUP BY ROLLUP (w)) q WHERE w IS NULL OR w < a.v) AS n FROM a');
-SELECT pgtrickle.create_stream_table('grouping_sets_correlated.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('grouping_sets_correlated.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- what_is_filled

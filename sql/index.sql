@@ -1,7 +1,7 @@
 -- An index on a stream table lands on its storage.
 CREATE TABLE ix_source (id int PRIMARY KEY, n int, t text);
 INSERT INTO ix_source SELECT i, i % 10, 'x' || i FROM generate_series(1, 1000) i;
-CREATE FOREIGN TABLE ix_st () SERVER pgtrickle OPTIONS (query 'SELECT id, n, t FROM ix_source', schedule '1h');
+CREATE FOREIGN TABLE ix_st () SERVER pgtrickle OPTIONS (query 'SELECT id, n, t FROM ix_source', schedule '520w');
 CREATE INDEX ON ix_st (n);
 CREATE INDEX ix_lower ON ix_st (lower(t)) WHERE n > 3;
 SELECT replace(pg_get_indexdef(indexrelid), 'ix_st'::regclass::oid::text, '<oid>') AS definition

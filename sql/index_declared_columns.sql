@@ -10,7 +10,7 @@ CREATE VIEW xd_depts AS SELECT dept, sum(salary) / 1000000 AS millions, count(*)
 GRANT SELECT ON xd_depts TO xd_owner;
 GRANT TRIGGER ON xd_pay TO xd_owner;
 SET ROLE xd_owner;
-CREATE FOREIGN TABLE xd_st () SERVER pgtrickle OPTIONS (query 'SELECT dept, millions, n FROM xd_depts', schedule '1h');
+CREATE FOREIGN TABLE xd_st () SERVER pgtrickle OPTIONS (query 'SELECT dept, millions, n FROM xd_depts', schedule '520w');
 CREATE FUNCTION xd_tell(int, anyelement) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
   $$ BEGIN RAISE NOTICE 'seen: %', $2; RETURN 0; END $$;
 SELECT min(attname) AS hidden FROM pg_attribute WHERE attname ~ '^pgt_(sum|state|count)'

@@ -7,9 +7,9 @@ CREATE TABLE src (a int PRIMARY KEY, v varchar(10));
 INSERT INTO src VALUES (1, 'x'), (2, 'abcdefgh');
 CREATE TABLE grand (a int, v varchar(10));
 CREATE TABLE parent () INHERITS (grand);
-SELECT pgtrickle.create_stream_table('inherited_columns.st', 'SELECT a, v FROM src', '1h', 'DIFFERENTIAL') \g /dev/null
-SELECT pgtrickle.create_stream_table('inherited_columns.counted', 'SELECT count(*)::int AS a, v FROM src GROUP BY v', '1h', 'DIFFERENTIAL') \g /dev/null
-SELECT pgtrickle.create_stream_table('inherited_columns.united', 'SELECT a, v FROM src UNION SELECT a + 10, v FROM src', '1h', 'FULL') \g /dev/null
+SELECT pgtrickle.create_stream_table('inherited_columns.st', 'SELECT a, v FROM src', '520w', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('inherited_columns.counted', 'SELECT count(*)::int AS a, v FROM src GROUP BY v', '520w', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('inherited_columns.united', 'SELECT a, v FROM src UNION SELECT a + 10, v FROM src', '520w', 'FULL') \g /dev/null
 ALTER FOREIGN TABLE st INHERIT parent;
 ALTER FOREIGN TABLE counted INHERIT parent;
 ALTER FOREIGN TABLE united INHERIT grand;
@@ -47,7 +47,7 @@ ALTER TABLE grand ALTER COLUMN a TYPE point USING point(a, a);
 SELECT * FROM shown();
 -- a_partition
 CREATE TABLE root (a int, v varchar(10)) PARTITION BY LIST (a);
-SELECT pgtrickle.create_stream_table('inherited_columns.part', 'SELECT a, v FROM src', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('inherited_columns.part', 'SELECT a, v FROM src', '520w', 'DIFFERENTIAL') \g /dev/null
 ALTER TABLE root ATTACH PARTITION part DEFAULT;
 ALTER TABLE root ALTER COLUMN v TYPE varchar(12);
 INSERT INTO src VALUES (4, 'four');

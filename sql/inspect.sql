@@ -4,7 +4,7 @@ CREATE TABLE in_keyless (n int);
 INSERT INTO in_source VALUES (1, 10), (2, 0);
 CREATE VIEW in_view AS SELECT n FROM in_source;
 CREATE FOREIGN TABLE in_st () SERVER pgtrickle
-  OPTIONS (query 'SELECT count(*) AS c, sum(n) AS s FROM in_view', schedule '1h', refresh_mode 'DIFFERENTIAL',
+  OPTIONS (query 'SELECT count(*) AS c, sum(n) AS s FROM in_view', schedule '520w', refresh_mode 'DIFFERENTIAL',
            diamond_consistency 'none', diamond_schedule_policy 'slowest');
 CREATE FOREIGN TABLE in_second () SERVER pgtrickle
   OPTIONS (query 'SELECT s FROM in_st CROSS JOIN in_keyless', schedule '*/5 * * * *', initialize 'false');
@@ -31,7 +31,7 @@ SELECT action, initiated_by FROM pgtrickle.pgt_refresh_history WHERE pgt_id = 'i
   ORDER BY refresh_id;
 
 -- a failing refresh keeps the last good rows and shows its error
-CREATE FOREIGN TABLE in_fails () SERVER pgtrickle OPTIONS (query 'SELECT id, 100 / n AS q FROM in_source WHERE id > 2', schedule '1h');
+CREATE FOREIGN TABLE in_fails () SERVER pgtrickle OPTIONS (query 'SELECT id, 100 / n AS q FROM in_source WHERE id > 2', schedule '520w');
 SELECT * FROM in_fails;
 UPDATE in_source SET n = 0 WHERE id = 3;
 \set VERBOSITY terse
@@ -54,8 +54,8 @@ SELECT pgtrickle.drop_stream_table('in_fails');
 RESET ROLE;
 
 -- a first fill is full, which says nothing of the refreshes to come
-CREATE FOREIGN TABLE in_auto () SERVER pgtrickle OPTIONS (query 'SELECT id FROM in_source', schedule '1h');
-CREATE FOREIGN TABLE in_full () SERVER pgtrickle OPTIONS (query 'SELECT id, current_date AS today FROM in_source', schedule '1h');
+CREATE FOREIGN TABLE in_auto () SERVER pgtrickle OPTIONS (query 'SELECT id FROM in_source', schedule '520w');
+CREATE FOREIGN TABLE in_full () SERVER pgtrickle OPTIONS (query 'SELECT id, current_date AS today FROM in_source', schedule '520w');
 SELECT pgt_name, refresh_mode, effective_refresh_mode FROM pgtrickle.pgt_stream_tables WHERE pgt_name IN ('in_auto', 'in_full') ORDER BY 1;
 
 SELECT pgtrickle.parse_duration_seconds(d) FROM unnest('{90,30s,5m,1h30m,2d,0s}'::text[]) d;

@@ -32,8 +32,8 @@ TRUNCATE ef_seen RESTART IDENTITY;
 SET ROLE ef_user;
 SET search_path = ef_own, public;
 -- create
-CREATE FOREIGN TABLE ef_st () SERVER pgtrickle OPTIONS (query 'SELECT g, count(*) AS n, min(t) AS t FROM ef_source GROUP BY g', schedule '1h');
-SELECT pgtrickle.create_stream_table('ef_distinct', 'SELECT DISTINCT t, lower(t) AS l FROM ef_source', '1h');
+CREATE FOREIGN TABLE ef_st () SERVER pgtrickle OPTIONS (query 'SELECT g, count(*) AS n, min(t) AS t FROM ef_source GROUP BY g', schedule '520w');
+SELECT pgtrickle.create_stream_table('ef_distinct', 'SELECT DISTINCT t, lower(t) AS l FROM ef_source', '520w');
 -- indexes_as_of_a_plain_table
 CREATE TABLE ef_plain (g int);
 CREATE INDEX ef_plain_g ON ef_plain (g);

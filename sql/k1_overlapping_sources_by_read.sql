@@ -7,9 +7,9 @@ INSERT INTO ks_orders VALUES (1, 'Alice', 100), (2, 'Bob', 200), (3, 'Charlie', 
 INSERT INTO ks_items VALUES
   (1, 1, 'Widget', 2), (2, 1, 'Gadget', 1), (3, 2, 'Widget', 5), (4, 3, 'Doohickey', 3);
 \set ks_st_a_query 'SELECT customer, SUM(amount) AS total FROM ks_orders GROUP BY customer'
-SELECT pgtrickle.create_stream_table('ks_st_a', :'ks_st_a_query', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('ks_st_a', :'ks_st_a_query', '520w', 'DIFFERENTIAL');
 \set ks_st_b_query 'SELECT o.id AS order_id, o.customer, i.product, i.qty FROM ks_orders o JOIN ks_items i ON o.id = i.order_id'
-SELECT pgtrickle.create_stream_table('ks_st_b', :'ks_st_b_query', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('ks_st_b', :'ks_st_b_query', '520w', 'DIFFERENTIAL');
 -- as filled
 SELECT * FROM ks_st_a ORDER BY customer;
 SELECT * FROM ks_st_b ORDER BY order_id, product;

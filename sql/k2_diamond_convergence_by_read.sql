@@ -5,9 +5,9 @@ CREATE TABLE ks_products (id int PRIMARY KEY, name text, price numeric);
 INSERT INTO ks_products VALUES
   (1, 'Pen', 10), (2, 'Notebook', 30), (3, 'Laptop', 999), (4, 'Mouse', 25), (5, 'Monitor', 300);
 \set ks_expensive_query 'SELECT id, name, price FROM ks_products WHERE price > 50'
-SELECT pgtrickle.create_stream_table('ks_expensive', :'ks_expensive_query', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('ks_expensive', :'ks_expensive_query', '520w', 'DIFFERENTIAL');
 \set ks_cheap_query 'SELECT id, name, price FROM ks_products WHERE price <= 50'
-SELECT pgtrickle.create_stream_table('ks_cheap', :'ks_cheap_query', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('ks_cheap', :'ks_cheap_query', '520w', 'DIFFERENTIAL');
 -- as filled
 SELECT * FROM ks_expensive ORDER BY id;
 SELECT * FROM ks_cheap ORDER BY id;

@@ -8,7 +8,7 @@ INSERT INTO ks_dept VALUES (1, 'Eng'), (2, 'Sales');
 INSERT INTO ks_emp VALUES (1, 1, 'Alice', 100), (2, 1, 'Bob', 120), (3, 2, 'Charlie', 90);
 INSERT INTO ks_bonus VALUES (1, 10), (2, 15), (3, 5);
 \set ks_payroll_query 'SELECT d.name AS dept, e.name AS emp, e.salary + COALESCE(b.bonus, 0) AS total FROM ks_emp e JOIN ks_dept d ON e.dept_id = d.id LEFT JOIN ks_bonus b ON e.id = b.emp_id'
-SELECT pgtrickle.create_stream_table('ks_payroll', :'ks_payroll_query', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('ks_payroll', :'ks_payroll_query', '520w', 'DIFFERENTIAL');
 -- as filled
 SELECT * FROM ks_payroll ORDER BY dept, emp;
 -- a new department, and somebody moves there

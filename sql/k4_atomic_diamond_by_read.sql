@@ -4,9 +4,9 @@ SET pg_trickle.max_staleness = 0;
 CREATE TABLE ks_ledger (id int PRIMARY KEY, account text, amount int);
 INSERT INTO ks_ledger VALUES (1, 'A', 100), (2, 'A', -30), (3, 'B', 200), (4, 'B', -50);
 \set ks_balance_query 'SELECT account, SUM(amount) AS balance FROM ks_ledger GROUP BY account'
-SELECT pgtrickle.create_stream_table('ks_balance', :'ks_balance_query', '1h', 'DIFFERENTIAL', true, 'atomic');
+SELECT pgtrickle.create_stream_table('ks_balance', :'ks_balance_query', '520w', 'DIFFERENTIAL', true, 'atomic');
 \set ks_grand_total_query 'SELECT SUM(amount) AS grand_total FROM ks_ledger'
-SELECT pgtrickle.create_stream_table('ks_grand_total', :'ks_grand_total_query', '1h', 'DIFFERENTIAL', true, 'atomic');
+SELECT pgtrickle.create_stream_table('ks_grand_total', :'ks_grand_total_query', '520w', 'DIFFERENTIAL', true, 'atomic');
 -- as filled
 SELECT * FROM ks_balance ORDER BY account;
 SELECT * FROM ks_grand_total ORDER BY 1;

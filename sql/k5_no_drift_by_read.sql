@@ -6,7 +6,7 @@ CREATE TABLE ks_sales (id serial PRIMARY KEY, region_id int, revenue int);
 INSERT INTO ks_regions VALUES (1, 'North'), (2, 'South'), (3, 'East');
 INSERT INTO ks_sales (region_id, revenue) SELECT (g % 3) + 1, g * 10 FROM generate_series(1, 30) g;
 \set ks_rev_summary_query 'SELECT r.name AS region, SUM(s.revenue) AS total_revenue FROM ks_sales s JOIN ks_regions r ON s.region_id = r.id GROUP BY r.name'
-SELECT pgtrickle.create_stream_table('ks_rev_summary', :'ks_rev_summary_query', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('ks_rev_summary', :'ks_rev_summary_query', '520w', 'DIFFERENTIAL');
 -- as filled
 SELECT * FROM ks_rev_summary ORDER BY region;
 -- round 1

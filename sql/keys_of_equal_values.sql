@@ -35,7 +35,7 @@ CREATE PROCEDURE put(id int, v int, image int) LANGUAGE sql AS $$
     ('[' || v || (ARRAY['.0', '.00', ''])[image] || ']')::jsonb, v || repeat(' ', image), ('a' || v)::tsvector, v::text::xid, v::bit(9), ARRAY[(ARRAY['ab', 'AB', 'aB'])[image] || v, NULL]::citext[] $$;
 CALL put(1, 0, 1); CALL put(2, 0, 2); CALL put(3, 1, 1); CALL put(4, 2, 2); CALL put(5, 2, 1); CALL put(6, 2, 1);
 INSERT INTO t (id) VALUES (7), (8);
-SELECT pgtrickle.create_stream_table('keys_of_equal_values.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('keys_of_equal_values.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 -- filled
 SELECT * FROM test.wrong('kept');
 SELECT * FROM strange_images();

@@ -52,7 +52,7 @@ BEGIN
 END $$;
 CREATE PROCEDURE put(id int, word text) LANGUAGE sql AS $$ INSERT INTO t SELECT id, word::"Own Types".word, word::"Own Types".sorted, word::"Own Types".hashed, word::"Own Types".small, ARRAY[word]::"Own Types".word[], id / 4.0 $$;
 CALL put(1, 'ab'); CALL put(2, 'AB'); CALL put(3, 'c'); CALL put(4, 'C'); CALL put(5, NULL); CALL put(6, 'ab'); CALL put(7, 'Ab');
-SELECT pgtrickle.create_stream_table('keys_of_own_types.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('keys_of_own_types.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 SELECT * FROM differences();
 SELECT * FROM strange_images();
 CALL put(11, 'aB'); CALL put(12, 'd'); CALL put(13, NULL); CALL put(14, 'x');

@@ -26,7 +26,7 @@ INSERT INTO kept VALUES
   ('numbered', 'SELECT k, row_number() OVER (PARTITION BY ROW(k, v)::pair) AS n FROM p'),
   ('of_outer_row', 'SELECT k, (SELECT count(*) FROM p WHERE ROW(k, v)::pair = q.r) AS n FROM (SELECT k, ROW(k, v)::pair AS r FROM p) q'),
   ('smallest', 'SELECT ROW(k)::one AS r, min(v) AS n, max(v) AS m FROM p GROUP BY 1');
-SELECT pgtrickle.create_stream_table('keys_that_are_rows.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('keys_that_are_rows.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 CREATE FUNCTION wrong() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE one kept; n bigint;
 BEGIN

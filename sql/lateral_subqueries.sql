@@ -20,7 +20,7 @@ INSERT INTO kept VALUES
   ('left_of_a_join', $$SELECT a.id, l.n, l.w FROM a LEFT JOIN (b JOIN LATERAL (SELECT count(*) AS n, b.w FROM a c WHERE c.v = b.w) l ON true) ON b.k = a.k$$),
   ('scalar_in_from', $$SELECT x.id, y.n FROM a x JOIN (SELECT k, (SELECT count(*) FROM a z WHERE z.k = b.k) AS n FROM b) y ON y.k = x.k$$),
   ('of_union', $$SELECT a.id, l.x FROM a, LATERAL (SELECT b.w AS x FROM b WHERE b.k = a.k UNION SELECT a.v) l$$);
-SELECT pgtrickle.create_stream_table('lateral_subqueries.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('lateral_subqueries.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- what_is_filled

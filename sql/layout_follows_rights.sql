@@ -11,8 +11,8 @@ GRANT SELECT, TRIGGER ON t TO lfr_a, lfr_b;
 ALTER TABLE t ENABLE ROW LEVEL SECURITY;
 CREATE POLICY few ON t USING (k < 2);
 SET ROLE lfr_b;
-SELECT pgtrickle.create_stream_table('layout_follows_rights.st', 'SELECT k, sum(v) AS v FROM layout_follows_rights.t GROUP BY k', '1h') \g /dev/null
-SELECT pgtrickle.create_stream_table('layout_follows_rights.above', 'SELECT sum(v) AS v FROM layout_follows_rights.st', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('layout_follows_rights.st', 'SELECT k, sum(v) AS v FROM layout_follows_rights.t GROUP BY k', '520w') \g /dev/null
+SELECT pgtrickle.create_stream_table('layout_follows_rights.above', 'SELECT sum(v) AS v FROM layout_follows_rights.st', '520w') \g /dev/null
 TABLE st ORDER BY 1; TABLE above;
 RESET ROLE;
 -- a_role_that_no_policy_binds_any_more

@@ -33,7 +33,7 @@ INSERT INTO defined VALUES
   ('first_of_each_limited', 'SELECT DISTINCT ON (name) name, id FROM score ORDER BY name DESC, points, id LIMIT 4 OFFSET 1'),
   ('first_of_groups', 'SELECT DISTINCT ON (team) team, name, count(*) AS n FROM score GROUP BY team, name ORDER BY team, count(*) DESC, name'),
   ('first_joined', 'SELECT t.label, f.id FROM team t LEFT JOIN (SELECT DISTINCT ON (team) team, id FROM score ORDER BY team, points, id) f ON f.team = t.id');
-SELECT pgtrickle.create_stream_table('limits.' || name, query, '1h', 'DIFFERENTIAL') FROM defined \g /dev/null
+SELECT pgtrickle.create_stream_table('limits.' || name, query, '520w', 'DIFFERENTIAL') FROM defined \g /dev/null
 
 
 -- filled

@@ -27,7 +27,7 @@ INSERT INTO kept VALUES
   ('by_cte', 'WITH c AS (SELECT count(*) AS n FROM b WHERE w > 1) SELECT id FROM a ORDER BY id DESC LIMIT (SELECT n FROM c)'),
   ('under_count', 'SELECT count(*) AS n, sum(id) AS s FROM (SELECT id FROM a ORDER BY id LIMIT (SELECT rows FROM setting)) q');
 UPDATE a SET v = 1 WHERE v = 0;
-SELECT pgtrickle.create_stream_table('limits_computed.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('limits_computed.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- filled

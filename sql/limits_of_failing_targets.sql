@@ -31,7 +31,7 @@ INSERT INTO kept VALUES
   ('skipping', 'SELECT k, 12 / x AS q FROM t ORDER BY k OFFSET 3 LIMIT 2'),
   ('subquery_that_fails', 'SELECT k, (SELECT sum(12 / u.x) FROM u WHERE u.x = t.x) AS v FROM t ORDER BY k LIMIT 2'),
   ('with_ties', 'SELECT k % 2 AS odd, 12 / x AS q FROM t ORDER BY k / 8 FETCH FIRST 2 ROWS WITH TIES');
-SELECT pgtrickle.create_stream_table('limits_of_failing_targets.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('limits_of_failing_targets.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 -- PostgreSQL computes a cheap target before it sorts, so that the answers are taken of an index
 SET enable_sort = off;
 SET enable_seqscan = off;

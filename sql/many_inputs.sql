@@ -4,7 +4,7 @@ SET search_path = many_inputs;
 SELECT format('CREATE TABLE t%s (id int PRIMARY KEY, v int)', i) FROM generate_series(1, 70) i \gexec
 SELECT string_agg(format('SELECT %s AS source, id, v FROM many_inputs.t%s', i, i), ' UNION ALL ' ORDER BY i) AS query
   FROM generate_series(1, 70) i \gset
-SELECT pgtrickle.create_stream_table('everything', :'query', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('everything', :'query', '520w', 'DIFFERENTIAL');
 -- changes_of_the_first_and_of_the_last_are_taken_in, alone and together
 INSERT INTO t1 VALUES (1, 1);
 SELECT pgtrickle.refresh_stream_table('everything');

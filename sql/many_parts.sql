@@ -14,7 +14,7 @@ INSERT INTO kept SELECT 'thirty_exists_one_in_the_other', 'SELECT x, y FROM t t0
     string_agg(format(' AND EXISTS (SELECT FROM t t%s WHERE t%s.x = t%s.x', g, g, g - 1), '' ORDER BY g) || repeat(')', 30)
   FROM generate_series(1, 30) g;
 
-SELECT name, pgtrickle.create_stream_table(name, query, schedule => '1h', refresh_mode => 'DIFFERENTIAL') FROM kept;
+SELECT name, pgtrickle.create_stream_table(name, query, schedule => '520w', refresh_mode => 'DIFFERENTIAL') FROM kept;
 UPDATE t SET y = y + 1 WHERE x = 1;
 DELETE FROM t WHERE x = 50;
 INSERT INTO t VALUES (200, 7);

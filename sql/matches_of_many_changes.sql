@@ -21,7 +21,7 @@ INSERT INTO query VALUES
   ('mark', 'SELECT a.*, EXISTS (SELECT FROM b WHERE b.k = a.k AND b.v > a.v) OR a.v = 3 AS m FROM a'),
   ('left_join', 'SELECT a.*, b.id AS other FROM a LEFT JOIN b ON b.k = a.k AND b.v > a.v'),
   ('by_expression', 'SELECT * FROM a WHERE NOT EXISTS (SELECT FROM b WHERE b.k + 1 = a.k)');
-SELECT pgtrickle.create_stream_table(name, sql, '1h', 'DIFFERENTIAL') FROM query \g /dev/null
+SELECT pgtrickle.create_stream_table(name, sql, '520w', 'DIFFERENTIAL') FROM query \g /dev/null
 
 CREATE FUNCTION differences() RETURNS TABLE (stream_table text, rows bigint) LANGUAGE plpgsql AS $$
 DECLARE q query;

@@ -31,7 +31,7 @@ INSERT INTO kept VALUES
   ('in_lateral', 'SELECT a, b, c FROM l FULL JOIN r USING (k) AS j, LATERAL (SELECT c FROM s WHERE s.k <= j.k ORDER BY s.k DESC, c LIMIT 1) x'),
   ('whole_row', 'SELECT x::text AS x, x.k FROM (SELECT * FROM l FULL JOIN r USING (k)) x(k, m, a, m2, b)'),
   ('all_columns', 'SELECT * FROM s NATURAL LEFT JOIN l');
-SELECT pgtrickle.create_stream_table('merged_columns.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('merged_columns.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- what_is_filled

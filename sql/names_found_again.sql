@@ -11,9 +11,9 @@ SET ROLE nfa_owner;
 CREATE FUNCTION nfa_shared.f(anyelement) RETURNS anyelement LANGUAGE sql IMMUTABLE AS 'SELECT $1';
 CREATE TABLE nfa.t (id int PRIMARY KEY, v text);
 INSERT INTO nfa.t VALUES (1, 'ok');
-SELECT pgtrickle.create_stream_table('nfa.casts', 'SELECT id, v::nfa_shared.mood AS m FROM nfa.t', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('nfa.calls', 'SELECT id, nfa_shared.f(id) AS w FROM nfa.t', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('nfa.groups', 'SELECT v::nfa_shared.mood AS m, nfa_shared.f(count(*)::int) AS n FROM nfa.t GROUP BY 1', '1h');
+SELECT pgtrickle.create_stream_table('nfa.casts', 'SELECT id, v::nfa_shared.mood AS m FROM nfa.t', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('nfa.calls', 'SELECT id, nfa_shared.f(id) AS w FROM nfa.t', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('nfa.groups', 'SELECT v::nfa_shared.mood AS m, nfa_shared.f(count(*)::int) AS n FROM nfa.t GROUP BY 1', '520w');
 INSERT INTO nfa.t VALUES (2, 'ok');
 SELECT pgtrickle.refresh_stream_table(name) FROM unnest('{nfa.casts,nfa.calls,nfa.groups}'::text[]) name;
 -- another_role_makes_what_fits_better

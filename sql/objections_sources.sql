@@ -31,8 +31,8 @@ SELECT pgtrickle.refresh_stream_table('objections.weights') \g /dev/null
 SELECT * FROM weights ORDER BY w;
 -- what cannot be captured is an error in AUTO and FULL too, without a promise before it
 SET client_min_messages = notice;
-SELECT pgtrickle.create_stream_table('objections.st', 'SELECT last_value FROM numbers', '1h');
-SELECT pgtrickle.create_stream_table('objections.st', 'SELECT id FROM parent', '1h', 'FULL');
+SELECT pgtrickle.create_stream_table('objections.st', 'SELECT last_value FROM numbers', '520w');
+SELECT pgtrickle.create_stream_table('objections.st', 'SELECT id FROM parent', '520w', 'FULL');
 SET client_min_messages = warning;
 
 -- policies in force for the owner

@@ -27,7 +27,7 @@ INSERT INTO kept VALUES
   ('not_in', $$SELECT id FROM t WHERE (a, b) NOT IN (SELECT a, b FROM u WHERE b > 'X')$$),
   ('computed', $$SELECT t.id, g.x IS DISTINCT FROM t.b AS d FROM t, unnest(l) g(x) WHERE g.x IS NOT DISTINCT FROM t.a$$),
   ('sets', $$SELECT lower(a) AS a FROM t WHERE nullif(a, b) IS NULL EXCEPT SELECT lower(a) FROM u$$);
-SELECT pgtrickle.create_stream_table('operators_of_own_types.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('operators_of_own_types.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- filled

@@ -24,7 +24,7 @@ INSERT INTO kept VALUES
   ('not_by_or', 'SELECT a.id, b.v FROM a LEFT JOIN b ON a.id = b.id WHERE b.v = 1 OR a.id = 2'),
   ('plain_full', 'SELECT a.id, b.id AS b FROM a FULL JOIN b ON a.id = b.id AND a.v < 3'),
   ('plain_right', 'SELECT a.v + 1 AS v, b.id FROM (SELECT id, v * 2 AS v FROM a WHERE v > 0) a RIGHT JOIN b ON a.id = b.id');
-SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 -- what_each_has_become
 SELECT name, kind FROM kept, LATERAL (SELECT string_agg(m[1], ' ') AS kind FROM regexp_matches(

@@ -27,7 +27,7 @@ INSERT INTO kept VALUES
   ('function_in_left_join', 'SELECT a.id, b.id AS b, g FROM a LEFT JOIN (b LEFT JOIN LATERAL generate_series(1, a.v) g ON g = b.w) ON b.k = a.k'),
   ('function_in_inner_join', 'SELECT a.id, b.id AS b, g FROM a JOIN (b LEFT JOIN LATERAL generate_series(1, a.v) g ON g = b.w) ON b.k = a.k'),
   ('subquery_in_inner_join', 'SELECT a.id, b.id AS b, q.n FROM a JOIN (b LEFT JOIN LATERAL (SELECT count(*) AS n FROM c WHERE c.k = a.v) q ON q.n = b.w) ON b.k = a.k');
-SELECT pgtrickle.create_stream_table('outer_joins_of_pairs.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('outer_joins_of_pairs.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- filled

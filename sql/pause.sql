@@ -3,8 +3,8 @@ SET client_min_messages = notice;
 SET pg_trickle.max_staleness = '1h';
 CREATE TABLE ps_items (id int PRIMARY KEY);
 INSERT INTO ps_items VALUES (1);
-SELECT pgtrickle.create_stream_table('ps_rows', 'SELECT id FROM ps_items', '1h') \g /dev/null
-SELECT pgtrickle.create_stream_table('ps_count', 'SELECT count(*) AS n FROM ps_rows', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('ps_rows', 'SELECT id FROM ps_items', '520w') \g /dev/null
+SELECT pgtrickle.create_stream_table('ps_count', 'SELECT count(*) AS n FROM ps_rows', '520w') \g /dev/null
 
 -- paused_by_name
 SELECT pgtrickle.pause_scheduler(ARRAY['ps_rows', 'ps_rows']) \g /dev/null
@@ -15,7 +15,7 @@ SELECT clock_timestamp() AS written_at \gset
 SELECT pgtrickle.refresh_stream_table('ps_count') \g /dev/null
 SELECT (SELECT count(*) FROM ps_rows) AS rows, n FROM ps_count;
 -- and_is_as_old_as_that, also when it is made
-SELECT pgtrickle.create_stream_table('ps_more', 'SELECT count(*) AS n FROM ps_rows', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('ps_more', 'SELECT count(*) AS n FROM ps_rows', '520w') \g /dev/null
 SELECT data_timestamp <= :'written_at' AS is_older FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'ps_more';
 SELECT pgtrickle.drop_stream_table('ps_more') \g /dev/null
 -- its_owner_gets_past_it

@@ -2,7 +2,7 @@
 CREATE TABLE pc_source (id int PRIMARY KEY, grp int, amount int);
 INSERT INTO pc_source SELECT g, g % 3, g FROM generate_series(1, 30) g;
 CREATE FUNCTION pc_make(name text, query text) RETURNS void LANGUAGE sql
-  AS $$SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL')$$;
+  AS $$SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL')$$;
 SELECT pc_make('pc_sum', 'SELECT grp, sum(amount) AS amount, min(id) AS least FROM pc_source GROUP BY grp');
 SELECT pc_make('pc_rows', 'SELECT id, amount FROM pc_source WHERE grp = 1');
 SELECT pc_make('pc_pairs', 'SELECT a.id, b.amount FROM pc_source a JOIN pc_source b ON b.id = a.amount');

@@ -15,7 +15,7 @@ RESET ROLE; SET ROLE pcg_a;
 CREATE VIEW v AS SELECT * FROM a;
 GRANT SELECT ON v TO pcg_b;
 RESET ROLE; SET ROLE pcg_b;
-SELECT pgtrickle.create_stream_table('policies_come_and_go.st', 'SELECT id FROM policies_come_and_go.v', '1h', 'AUTO') \g /dev/null
+SELECT pgtrickle.create_stream_table('policies_come_and_go.st', 'SELECT id FROM policies_come_and_go.v', '520w', 'AUTO') \g /dev/null
 TABLE st ORDER BY 1; TABLE v ORDER BY 1;
 RESET ROLE;
 ALTER ROLE pcg_a BYPASSRLS;

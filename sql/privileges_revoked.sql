@@ -16,11 +16,11 @@ CREATE VIEW privileges_revoked.through AS SELECT id FROM seen;
 GRANT SELECT ON seen, through TO privileges_revoked_reader;
 GRANT SELECT (note), TRIGGER ON item TO privileges_revoked_reader;
 SET ROLE privileges_revoked_reader;
-SELECT pgtrickle.create_stream_table('by_view', 'SELECT id, v FROM seen', '1h', 'DIFFERENTIAL') \g /dev/null
-SELECT pgtrickle.create_stream_table('by_views', 'SELECT id FROM through', '1h', 'DIFFERENTIAL') \g /dev/null
-SELECT pgtrickle.create_stream_table('by_view_in_full', 'SELECT id, v FROM seen', '1h', 'FULL') \g /dev/null
+SELECT pgtrickle.create_stream_table('by_view', 'SELECT id, v FROM seen', '520w', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('by_views', 'SELECT id FROM through', '520w', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('by_view_in_full', 'SELECT id, v FROM seen', '520w', 'FULL') \g /dev/null
 -- any_column_will_do_to_count_rows
-SELECT pgtrickle.create_stream_table('counted', 'SELECT count(*) AS n FROM item', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('counted', 'SELECT count(*) AS n FROM item', '520w', 'DIFFERENTIAL') \g /dev/null
 TABLE counted;
 RESET ROLE;
 INSERT INTO item VALUES (3, 3, 'c');
@@ -63,7 +63,7 @@ ALTER TABLE item ENABLE ROW LEVEL SECURITY;
 ALTER VIEW seen OWNER TO privileges_revoked_owner;
 GRANT SELECT ON seen TO privileges_revoked_reader;
 SET ROLE privileges_revoked_reader;
-SELECT pgtrickle.create_stream_table('as_its_owner', 'SELECT id FROM seen', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('as_its_owner', 'SELECT id FROM seen', '520w') \g /dev/null
 SELECT (SELECT count(*) FROM seen) AS seen, (SELECT count(*) FROM as_its_owner) AS kept;
 RESET ROLE;
 ALTER VIEW seen SET (security_invoker = on);

@@ -5,7 +5,7 @@ SET client_min_messages = error;   -- wal_level is what the server has
 CREATE PUBLICATION pu_named FOR TABLE pu_source;
 CREATE PUBLICATION pu_schema FOR TABLES IN SCHEMA public;
 RESET client_min_messages;
-CREATE FOREIGN TABLE pu_before () SERVER pgtrickle OPTIONS (query 'SELECT id FROM pu_source', schedule '1h');
+CREATE FOREIGN TABLE pu_before () SERVER pgtrickle OPTIONS (query 'SELECT id FROM pu_source', schedule '520w');
 SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'publications';
 -- of_all_tables
 \set VERBOSITY terse
@@ -14,7 +14,7 @@ BEGIN
   EXECUTE 'CREATE PUBLICATION pu_all FOR ALL TABLES';
 END $$;
 \set VERBOSITY default
-CREATE FOREIGN TABLE pu_after () SERVER pgtrickle OPTIONS (query 'SELECT id FROM pu_source', schedule '1h');
+CREATE FOREIGN TABLE pu_after () SERVER pgtrickle OPTIONS (query 'SELECT id FROM pu_source', schedule '520w');
 SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'publications';
 -- refreshes_go_on_beside_it
 INSERT INTO pu_source VALUES (1), (2);

@@ -4,8 +4,8 @@ SET search_path = read_barrier;
 CREATE TABLE sale (id int PRIMARY KEY, region int, qty int);
 INSERT INTO sale SELECT i, i % 3, i FROM generate_series(1, 9) i;
 CREATE FOREIGN TABLE total (k int, s bigint) SERVER pgtrickle
-  OPTIONS (query 'SELECT region, sum(qty) FROM sale GROUP BY region', schedule '1h');
-CREATE FOREIGN TABLE grand (s numeric) SERVER pgtrickle OPTIONS (query 'SELECT sum(s) FROM total', schedule '1h');
+  OPTIONS (query 'SELECT region, sum(qty) FROM sale GROUP BY region', schedule '520w');
+CREATE FOREIGN TABLE grand (s numeric) SERVER pgtrickle OPTIONS (query 'SELECT sum(s) FROM total', schedule '520w');
 
 -- young_enough_is_served
 INSERT INTO sale VALUES (10, 0, 100);
@@ -93,7 +93,7 @@ RESET pg_trickle.max_staleness;
 -- unpopulated_is_never_empty
 BEGIN;
 CREATE FOREIGN TABLE later (k int, s bigint) SERVER pgtrickle
-  OPTIONS (query 'SELECT region, sum(qty) FROM sale GROUP BY region', schedule '1h', initialize 'false');
+  OPTIONS (query 'SELECT region, sum(qty) FROM sale GROUP BY region', schedule '520w', initialize 'false');
 SAVEPOINT a;
 SELECT * FROM later;
 ROLLBACK TO a;

@@ -4,7 +4,7 @@ SET search_path = read_plans;
 CREATE TABLE sale (id int PRIMARY KEY, region int, qty int);
 INSERT INTO sale SELECT i, i % 10, i FROM generate_series(1, 10000) i;
 CREATE FOREIGN TABLE big (id int, region int, qty int) SERVER pgtrickle
-  OPTIONS (query 'SELECT id, region, qty FROM sale WHERE qty > 0', schedule '1h');
+  OPTIONS (query 'SELECT id, region, qty FROM sale WHERE qty > 0', schedule '520w');
 CREATE INDEX ON big (qty);
 CREATE TABLE other AS SELECT i AS k FROM generate_series(1, 20) i;
 ANALYZE big, other;

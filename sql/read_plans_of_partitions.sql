@@ -4,7 +4,7 @@ CREATE ROLE rpp_reader;
 CREATE TABLE rpp_source (id int PRIMARY KEY, n numeric);
 INSERT INTO rpp_source SELECT i, i FROM generate_series(1, 20000) i;
 CREATE TABLE rpp_root (id int, n numeric) PARTITION BY RANGE (id);
-SELECT pgtrickle.create_stream_table('rpp_part', 'SELECT id, n FROM rpp_source', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('rpp_part', 'SELECT id, n FROM rpp_source', '520w') \g /dev/null
 CREATE INDEX rpp_n ON rpp_part (n);
 ALTER TABLE rpp_root ATTACH PARTITION rpp_part DEFAULT;
 SELECT 'ANALYZE pg_trickle_storage.st_' || 'rpp_part'::regclass::oid AS statement \gset

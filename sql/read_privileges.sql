@@ -4,7 +4,7 @@ SET search_path = read_privileges;
 CREATE TABLE sale (id int PRIMARY KEY, region int, qty int);
 INSERT INTO sale SELECT i, i % 3, i FROM generate_series(1, 9) i;
 CREATE FOREIGN TABLE total (k int, s bigint) SERVER pgtrickle
-  OPTIONS (query 'SELECT region, sum(qty) FROM sale GROUP BY region', schedule '1h');
+  OPTIONS (query 'SELECT region, sum(qty) FROM sale GROUP BY region', schedule '520w');
 CREATE VIEW shown AS SELECT k FROM total;
 CREATE ROLE regress_reader;
 GRANT USAGE ON SCHEMA read_privileges TO regress_reader;

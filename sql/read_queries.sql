@@ -7,7 +7,7 @@ CREATE TABLE region (k int PRIMARY KEY, name text);
 INSERT INTO region SELECT i, 'region ' || i FROM generate_series(0, 14) i;
 -- HAVING keeps rows in the storage that no reader may see.
 CREATE FOREIGN TABLE total (k int, n bigint, s bigint) SERVER pgtrickle
-  OPTIONS (query 'SELECT region, count(*), sum(qty) FROM sale WHERE region < 10 GROUP BY region HAVING sum(qty) <> 620', schedule '1h');
+  OPTIONS (query 'SELECT region, count(*), sum(qty) FROM sale WHERE region < 10 GROUP BY region HAVING sum(qty) <> 620', schedule '520w');
 ANALYZE total;
 
 -- hidden_rows_stay_hidden

@@ -5,7 +5,7 @@ CREATE TABLE sale (id int PRIMARY KEY, region int, qty int);
 CREATE TABLE region (k int PRIMARY KEY);
 INSERT INTO region VALUES (1);
 CREATE FOREIGN TABLE total (k int, n bigint) SERVER pgtrickle
-  OPTIONS (query 'SELECT s.region, count(*) FROM sale s JOIN region r ON r.k = s.region GROUP BY s.region', schedule '1h');
+  OPTIONS (query 'SELECT s.region, count(*) FROM sale s JOIN region r ON r.k = s.region GROUP BY s.region', schedule '520w');
 CREATE VIEW updatable AS SELECT * FROM total;
 INSERT INTO total VALUES (1, 1);
 INSERT INTO total SELECT 1, 1 WHERE false;

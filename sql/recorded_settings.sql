@@ -3,8 +3,8 @@ SET TimeZone = 'America/New_York';
 CREATE TABLE rs_event (id int PRIMARY KEY, at timestamptz);
 INSERT INTO rs_event VALUES (1, '2024-06-01 23:30-04'), (2, '2024-06-02 00:30-04'), (3, '2024-06-01 22:00-04');
 CREATE FOREIGN TABLE rs_per_day () SERVER pgtrickle
-  OPTIONS (query $$SELECT date_trunc('day', at) AS day, count(*) AS n FROM rs_event GROUP BY 1$$, schedule '1h');
-CREATE FOREIGN TABLE rs_none () SERVER pgtrickle OPTIONS (query 'SELECT id FROM rs_event', schedule '1h');
+  OPTIONS (query $$SELECT date_trunc('day', at) AS day, count(*) AS n FROM rs_event GROUP BY 1$$, schedule '520w');
+CREATE FOREIGN TABLE rs_none () SERVER pgtrickle OPTIONS (query 'SELECT id FROM rs_event', schedule '520w');
 SELECT ftrelid::regclass, option FROM pg_foreign_table, unnest(ftoptions) option
   WHERE option LIKE 'setting%' ORDER BY 1, 2;
 SELECT * FROM rs_per_day ORDER BY day;
@@ -33,7 +33,7 @@ SELECT * FROM rs_per_day ORDER BY day;
 -- constants are printed the same under every setting
 SET DateStyle = 'SQL, DMY';
 CREATE FOREIGN TABLE rs_constant () SERVER pgtrickle
-  OPTIONS (query $$SELECT id FROM rs_event WHERE at > timestamptz '02/06/2024 00:00'$$, schedule '1h');
+  OPTIONS (query $$SELECT id FROM rs_event WHERE at > timestamptz '02/06/2024 00:00'$$, schedule '520w');
 SELECT split_part(option, 'WHERE', 2) FROM pg_foreign_table, unnest(ftoptions) option
   WHERE ftrelid = 'rs_constant'::regclass AND option LIKE 'query%';
 RESET DateStyle;
@@ -42,7 +42,7 @@ RESET DateStyle;
 SET TimeZone = 'America/New_York';
 CREATE VIEW rs_view AS SELECT id, DATE '2024-06-01' AS day FROM rs_event;
 CREATE FOREIGN TABLE rs_of_view () SERVER pgtrickle
-  OPTIONS (query 'SELECT day, count(*) AS n FROM rs_view GROUP BY 1', schedule '1h');
+  OPTIONS (query 'SELECT day, count(*) AS n FROM rs_view GROUP BY 1', schedule '520w');
 CREATE OR REPLACE VIEW rs_view AS SELECT id, at::date AS day FROM rs_event;
 SELECT option FROM pg_foreign_table, unnest(ftoptions) option
   WHERE ftrelid = 'rs_of_view'::regclass AND option LIKE 'setting%' ORDER BY 1;
@@ -54,9 +54,9 @@ SELECT * FROM rs_of_view ORDER BY day;
 -- what day it is depends on where
 SET TimeZone = 'Pacific/Kiritimati';
 CREATE FOREIGN TABLE rs_today () SERVER pgtrickle
-  OPTIONS (query 'SELECT current_date AS day, localtimestamp AS at, count(*) AS n FROM rs_event', schedule '1h', refresh_mode 'FULL');
+  OPTIONS (query 'SELECT current_date AS day, localtimestamp AS at, count(*) AS n FROM rs_event', schedule '520w', refresh_mode 'FULL');
 CREATE FOREIGN TABLE rs_now () SERVER pgtrickle
-  OPTIONS (query 'SELECT current_timestamp AS at, count(*) AS n FROM rs_event', schedule '1h', refresh_mode 'FULL');
+  OPTIONS (query 'SELECT current_timestamp AS at, count(*) AS n FROM rs_event', schedule '520w', refresh_mode 'FULL');
 SELECT ftrelid::regclass AS st, option FROM pg_foreign_table, unnest(ftoptions) option
   WHERE ftrelid IN ('rs_today'::regclass, 'rs_now'::regclass) AND option LIKE 'setting%' ORDER BY 1;
 SET TimeZone = 'Etc/GMT+12';
@@ -69,7 +69,7 @@ SET TimeZone = 'Asia/Tokyo';
 -- nobody sees on what a user's function depends, whatever it is declared to be
 CREATE FUNCTION rs_day(timestamptz) RETURNS date IMMUTABLE LANGUAGE sql AS 'SELECT $1::date';
 CREATE FOREIGN TABLE rs_of_function () SERVER pgtrickle
-  OPTIONS (query 'SELECT rs_day(at) AS day, count(*) AS n FROM rs_event GROUP BY 1', schedule '1h', refresh_mode 'DIFFERENTIAL');
+  OPTIONS (query 'SELECT rs_day(at) AS day, count(*) AS n FROM rs_event GROUP BY 1', schedule '520w', refresh_mode 'DIFFERENTIAL');
 SET TimeZone = 'America/New_York';
 DELETE FROM rs_event WHERE id = 4;
 SELECT pgtrickle.refresh_stream_table('rs_of_function');

@@ -24,7 +24,7 @@ INSERT INTO kept VALUES
   ('limited', 'WITH RECURSIVE t AS (SELECT id, 0 AS n FROM person WHERE boss IS NULL UNION ALL SELECT c.id, n + 1 FROM person c, t WHERE c.boss = t.id) SELECT id, n FROM t ORDER BY n DESC, id LIMIT 3'),
   ('whole_rows', 'WITH RECURSIVE t AS (SELECT id, boss FROM person WHERE id > 8 UNION SELECT c.id, c.boss FROM person c, t WHERE c.id = t.boss) SELECT t::text AS row, t.id FROM t'),
   ('nobody_reads_its_columns', 'WITH RECURSIVE t AS (SELECT id FROM person WHERE boss IS NULL UNION ALL SELECT c.id FROM person c, t WHERE c.boss = t.id) SELECT count(*) FROM t, person');
-SELECT pgtrickle.create_stream_table('recursive_queries.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('recursive_queries.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 -- filled
 SELECT * FROM test.wrong('kept');
@@ -44,8 +44,8 @@ SELECT * FROM test.wrong('kept');
 
 -- objections
 \set VERBOSITY terse
-SELECT pgtrickle.create_stream_table('x', 'WITH RECURSIVE t(x) AS (SELECT n FROM amount UNION SELECT n + 1 FROM amount, t WHERE n = x) SELECT x FROM t', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('x', 'WITH RECURSIVE t(x) AS (SELECT id FROM person UNION (SELECT c.id FROM person c, t WHERE c.boss = x UNION ALL SELECT 1)) SELECT x FROM t', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('x', 'WITH RECURSIVE t(x) AS (SELECT id FROM person UNION SELECT row_number() OVER ()::int FROM person, t WHERE boss = x) SELECT x FROM t', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('x', 'WITH RECURSIVE t(x) AS (SELECT id FROM person UNION ALL SELECT DISTINCT c.id FROM person c, t WHERE boss = x) SELECT x FROM t', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('x', 'WITH RECURSIVE t(x) AS (SELECT n FROM amount UNION SELECT n + 1 FROM amount, t WHERE n = x) SELECT x FROM t', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('x', 'WITH RECURSIVE t(x) AS (SELECT id FROM person UNION (SELECT c.id FROM person c, t WHERE c.boss = x UNION ALL SELECT 1)) SELECT x FROM t', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('x', 'WITH RECURSIVE t(x) AS (SELECT id FROM person UNION SELECT row_number() OVER ()::int FROM person, t WHERE boss = x) SELECT x FROM t', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('x', 'WITH RECURSIVE t(x) AS (SELECT id FROM person UNION ALL SELECT DISTINCT c.id FROM person c, t WHERE boss = x) SELECT x FROM t', '520w', 'DIFFERENTIAL');
 DROP SCHEMA recursive_queries CASCADE;

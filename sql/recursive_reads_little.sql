@@ -6,7 +6,7 @@ CREATE TABLE tree (id int PRIMARY KEY, parent int, quantity int);
 INSERT INTO tree SELECT g, nullif(g / 3, 0), g % 3 + 1 FROM generate_series(1, 100000) g;
 CREATE INDEX ON tree (parent);
 ANALYZE tree;
-SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM (VALUES
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM (VALUES
   ('as_a_set', 'WITH RECURSIVE t AS (SELECT id, parent FROM tree WHERE parent IS NULL UNION SELECT c.id, c.parent FROM tree c JOIN t ON c.parent = t.id) SELECT * FROM t'),
   ('with_depth', 'WITH RECURSIVE t AS (SELECT id, 1 AS depth FROM tree WHERE parent IS NULL UNION ALL SELECT c.id, t.depth + 1 FROM tree c JOIN t ON c.parent = t.id) SELECT * FROM t'),
   ('with_path', 'WITH RECURSIVE t AS (SELECT id, id::text AS path FROM tree WHERE parent IS NULL UNION ALL SELECT c.id, t.path || ''/'' || c.id FROM tree c JOIN t ON c.parent = t.id) SELECT * FROM t'),

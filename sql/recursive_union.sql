@@ -12,7 +12,7 @@ INSERT INTO start VALUES (1), (1), (NULL);
 
 CREATE FUNCTION make(name text, query text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL');
+  PERFORM pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL');
   EXECUTE format('CREATE VIEW v_%s AS %s', name, query);
 END $$;
 -- What differs from the defining query, and whether it was a delta that led there.

@@ -28,7 +28,7 @@ INSERT INTO kept VALUES
   ('one_reads_another', 'WITH RECURSIVE a AS (SELECT id, boss FROM person WHERE boss IS NULL UNION ALL SELECT p.id, p.boss FROM person p JOIN a ON p.boss = a.id), b AS (SELECT id FROM barred UNION SELECT a.id FROM a JOIN b ON a.boss = b.id) SELECT b.id, a.boss FROM b LEFT JOIN a ON a.id = b.id'),
   ('no_equality', 'WITH RECURSIVE t AS (SELECT id, to_json(id) AS j FROM person WHERE boss IS NULL UNION ALL SELECT p.id, json_build_array(t.j, p.id) FROM person p JOIN t ON p.boss = t.id) SELECT * FROM t'),
   ('not_recursive', 'WITH RECURSIVE t AS (SELECT id FROM person UNION SELECT id FROM barred) SELECT * FROM t');
-SELECT pgtrickle.create_stream_table('recursive_union_all.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('recursive_union_all.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 -- compared as texts, because json has no equality
 SELECT * FROM test.wrong('kept', true);
@@ -55,7 +55,7 @@ CREATE TABLE start (node int);
 INSERT INTO start VALUES (1);
 INSERT INTO edge VALUES (1, 2), (2, 3), (3, 4);
 INSERT INTO kept VALUES ('walks', 'WITH RECURSIVE t AS (SELECT node FROM start UNION ALL SELECT e.dst FROM t JOIN edge e ON e.src = t.node) SELECT * FROM t');
-SELECT pgtrickle.create_stream_table('recursive_union_all.walks', query, '1h', 'DIFFERENTIAL') FROM kept WHERE name = 'walks' \g /dev/null
+SELECT pgtrickle.create_stream_table('recursive_union_all.walks', query, '520w', 'DIFFERENTIAL') FROM kept WHERE name = 'walks' \g /dev/null
 UPDATE edge SET src = 4 WHERE src = 1;
 SELECT * FROM test.wrong('kept', true);
 TABLE walks;

@@ -13,10 +13,10 @@ SET pg_trickle.max_staleness = 0;
 -- configuration
 CREATE TEXT SEARCH CONFIGURATION public.ts_words (COPY = simple);
 CREATE FOREIGN TABLE ts_of_words () SERVER pgtrickle
-  OPTIONS (query $$SELECT id, to_tsvector('public.ts_words', body) AS words FROM ts_source$$, schedule '1h');
+  OPTIONS (query $$SELECT id, to_tsvector('public.ts_words', body) AS words FROM ts_source$$, schedule '520w');
 SET default_text_search_config = 'public.ts_words';
 CREATE FOREIGN TABLE ts_by_default () SERVER pgtrickle
-  OPTIONS (query 'SELECT id, to_tsvector(body) AS words FROM ts_source', schedule '1h');
+  OPTIONS (query 'SELECT id, to_tsvector(body) AS words FROM ts_source', schedule '520w');
 SELECT * FROM ts_of_words ORDER BY id;
 ALTER TEXT SEARCH CONFIGURATION ts_words ALTER MAPPING FOR asciiword WITH english_stem;
 SELECT * FROM ts_of_words ORDER BY id;

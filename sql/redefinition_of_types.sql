@@ -6,11 +6,11 @@ CREATE TYPE rt_pair AS (a int);
 CREATE TABLE rt_source (id int PRIMARY KEY, m rt_mood, ms rt_moods, p rt_pair);
 INSERT INTO rt_source VALUES (1, 'sad', '{sad}', ROW(1));
 CREATE FOREIGN TABLE rt_text (m text, n bigint) SERVER pgtrickle
-    OPTIONS (query 'SELECT m::text, count(*) FROM rt_source GROUP BY 1', schedule '1h', refresh_mode 'DIFFERENTIAL');
+    OPTIONS (query 'SELECT m::text, count(*) FROM rt_source GROUP BY 1', schedule '520w', refresh_mode 'DIFFERENTIAL');
 CREATE FOREIGN TABLE rt_array (ms text) SERVER pgtrickle
-    OPTIONS (query 'SELECT ms::text FROM rt_source', schedule '1h', refresh_mode 'DIFFERENTIAL');
+    OPTIONS (query 'SELECT ms::text FROM rt_source', schedule '520w', refresh_mode 'DIFFERENTIAL');
 CREATE FOREIGN TABLE rt_json (p jsonb) SERVER pgtrickle
-    OPTIONS (query 'SELECT to_jsonb(p) FROM rt_source', schedule '1h', refresh_mode 'DIFFERENTIAL');
+    OPTIONS (query 'SELECT to_jsonb(p) FROM rt_source', schedule '520w', refresh_mode 'DIFFERENTIAL');
 SET pg_trickle.max_staleness = 0;
 
 -- a label is renamed
@@ -31,9 +31,9 @@ CREATE TABLE rt_rows (id int PRIMARY KEY, x int);
 INSERT INTO rt_rows VALUES (1, 2);
 CREATE VIEW rt_view AS SELECT to_jsonb(r) AS j FROM rt_rows r;
 CREATE FOREIGN TABLE rt_whole (j jsonb) SERVER pgtrickle
-    OPTIONS (query 'SELECT to_jsonb(r) FROM rt_rows r', schedule '1h', refresh_mode 'FULL');
+    OPTIONS (query 'SELECT to_jsonb(r) FROM rt_rows r', schedule '520w', refresh_mode 'FULL');
 CREATE FOREIGN TABLE rt_whole_by_view (j jsonb) SERVER pgtrickle
-    OPTIONS (query 'SELECT j FROM rt_view', schedule '1h', refresh_mode 'FULL');
+    OPTIONS (query 'SELECT j FROM rt_view', schedule '520w', refresh_mode 'FULL');
 ALTER TABLE rt_rows RENAME x TO y;
 SELECT * FROM rt_whole, rt_whole_by_view;
 ALTER TABLE rt_rows ADD COLUMN z int DEFAULT 3;

@@ -4,9 +4,9 @@ CREATE SCHEMA refresh_chain;
 SET search_path = refresh_chain;
 CREATE TABLE account (id int PRIMARY KEY, branch int, balance int);
 INSERT INTO account SELECT g, g % 3, g * 10 FROM generate_series(1, 9) g;
-SELECT pgtrickle.create_stream_table('by_branch', 'SELECT branch, sum(balance) AS total, count(*) AS n FROM account GROUP BY branch', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('rich', 'SELECT branch, total FROM by_branch WHERE total > 120', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('summary', 'SELECT count(*) AS branches, sum(total) AS total FROM rich', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('by_branch', 'SELECT branch, sum(balance) AS total, count(*) AS n FROM account GROUP BY branch', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('rich', 'SELECT branch, total FROM by_branch WHERE total > 120', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('summary', 'SELECT count(*) AS branches, sum(total) AS total FROM rich', '520w', 'DIFFERENTIAL');
 SELECT * FROM summary;
 
 -- refreshing_the_end_takes_in_the_beginning
@@ -43,9 +43,9 @@ SELECT pgtrickle.refresh_stream_table('summary');
 SELECT * FROM summary;
 
 -- both_sides_of_a_diamond_meet
-SELECT pgtrickle.create_stream_table('low', 'SELECT id, balance FROM account WHERE balance < 50', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('high', 'SELECT id, balance FROM account WHERE balance >= 50', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('both_sides', 'SELECT id, balance FROM low UNION ALL SELECT id, balance FROM high', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('low', 'SELECT id, balance FROM account WHERE balance < 50', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('high', 'SELECT id, balance FROM account WHERE balance >= 50', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('both_sides', 'SELECT id, balance FROM low UNION ALL SELECT id, balance FROM high', '520w', 'DIFFERENTIAL');
 UPDATE account SET balance = 100 - balance;
 SELECT pgtrickle.refresh_stream_table('low');
 SELECT (SELECT count(*) FROM low) + (SELECT count(*) FROM high) AS siblings_moved_together;

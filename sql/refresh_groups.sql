@@ -4,7 +4,7 @@ SET pg_trickle.max_staleness = '1h';
 CREATE TABLE rg_a (id int PRIMARY KEY);
 CREATE TABLE rg_b (id int PRIMARY KEY);
 CREATE TABLE rg_c (id int PRIMARY KEY);
-SELECT pgtrickle.create_stream_table('rg_of_' || name, format('SELECT count(*) AS n FROM rg_%s', name), '1h')
+SELECT pgtrickle.create_stream_table('rg_of_' || name, format('SELECT count(*) AS n FROM rg_%s', name), '520w')
   FROM unnest(ARRAY['a', 'b', 'c']) name \g /dev/null
 SELECT pgtrickle.create_refresh_group('rg_together', ARRAY['rg_of_b', 'rg_of_a', 'public.rg_of_a']) \g /dev/null
 SELECT group_name, members, isolation, created_at IS NOT NULL AS has_time FROM pgtrickle.refresh_groups();
@@ -20,7 +20,7 @@ SELECT pgtrickle.refresh_stream_table('rg_of_a') \g /dev/null
 TABLE rg_counts;
 TABLE rg_frontiers;
 -- and_so_is_a_reader_of_one
-SELECT pgtrickle.create_stream_table('rg_reader', 'SELECT n FROM rg_of_a', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('rg_reader', 'SELECT n FROM rg_of_a', '520w') \g /dev/null
 INSERT INTO rg_a VALUES (10);
 INSERT INTO rg_b VALUES (10);
 SELECT pgtrickle.refresh_stream_table('rg_reader') \g /dev/null
@@ -69,7 +69,7 @@ SELECT count(*) FROM pgtrickle.refresh_groups();
 RESET ROLE;
 DROP ROLE rg_stranger;
 -- dropped: a member, and the group
-SELECT pgtrickle.create_stream_table('rg_extra', 'SELECT id FROM rg_c', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('rg_extra', 'SELECT id FROM rg_c', '520w') \g /dev/null
 SELECT pgtrickle.create_refresh_group('rg_more', ARRAY['rg_of_c', 'rg_extra'], 'read_committed') \g /dev/null
 SELECT pgtrickle.drop_stream_table('rg_extra') \g /dev/null
 SELECT group_name, members, isolation FROM pgtrickle.refresh_groups() ORDER BY 1;

@@ -11,7 +11,7 @@ INSERT INTO definition VALUES
   ('by_delta', 'DIFFERENTIAL', 'SELECT part, sum(amount) AS total FROM fact GROUP BY part'),
   ('in_full', 'FULL', 'SELECT part, sum(amount) AS total FROM fact GROUP BY part'),
   ('objected', 'AUTO', 'SELECT part, sum(amount) AS total, random() < 2 AS yes FROM fact GROUP BY part');
-SELECT pgtrickle.create_stream_table(name, query, '1h', mode) FROM definition \g /dev/null
+SELECT pgtrickle.create_stream_table(name, query, '520w', mode) FROM definition \g /dev/null
 
 -- Each refreshed after the change: what was done, whether it was a fallback, the first word of why, and what explain_refresh_mode says.
 CREATE FUNCTION refreshed(change text) RETURNS TABLE (st text, configured text, effective text, why text, differences bigint) LANGUAGE plpgsql AS $$

@@ -17,8 +17,8 @@ CREATE TABLE nested.command (number int, command text);
 -- nothing_is_refreshed_or_changed_within_a_refresh
 SELECT pgtrickle.create_stream_table('nested.attempts', $$
   SELECT number, nested.attempt(command) AS outcome FROM nested.command
-  $$, '1h', 'FULL');
-SELECT pgtrickle.create_stream_table('nested.other', 'SELECT a FROM nested.source', '1h');
+  $$, '520w', 'FULL');
+SELECT pgtrickle.create_stream_table('nested.other', 'SELECT a FROM nested.source', '520w');
 INSERT INTO nested.command VALUES
   (1, $$SELECT pgtrickle.refresh_stream_table('nested.attempts')$$),
   (2, $$SELECT pgtrickle.refresh_stream_table('nested.other')$$),

@@ -14,7 +14,7 @@ CREATE INDEX ON customer (region);
 CREATE INDEX ON customer (substr(name, 2));
 CREATE INDEX ON orders ((amount::text));
 ANALYZE customer, orders, item;
-SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM (VALUES
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM (VALUES
   ('filtered', 'SELECT id, amount FROM orders WHERE amount > 50'),
   ('grouped', 'SELECT customer, count(*), sum(amount), avg(amount) FROM orders GROUP BY customer'),
   ('extrema', 'SELECT customer, min(amount), max(amount) FROM orders GROUP BY customer'),

@@ -3,7 +3,7 @@ SET client_min_messages = warning;
 CREATE SCHEMA refresh_refused;
 SET search_path = refresh_refused;
 CREATE TABLE t (a int);
-SELECT pgtrickle.create_stream_table('st', 'SELECT a FROM t WHERE a > 0', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('st', 'SELECT a FROM t WHERE a > 0', '520w', 'DIFFERENTIAL');
 
 -- in_a_read_only_transaction
 BEGIN READ ONLY;

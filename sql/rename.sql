@@ -7,9 +7,9 @@ CREATE TYPE rn_a.mood AS ENUM ('good', 'bad');
 CREATE VIEW rn_a.vista AS SELECT id, n FROM rn_a.source;
 SET search_path = rn_a, public;
 CREATE FOREIGN TABLE public.rn_st () SERVER pgtrickle
-  OPTIONS (query $$SELECT id, twice(n) AS m, 'good'::mood AS mood FROM source$$, schedule '1h');
-CREATE FOREIGN TABLE public.rn_of_view () SERVER pgtrickle OPTIONS (query 'SELECT n FROM vista', schedule '1h');
-CREATE FOREIGN TABLE public.rn_reader () SERVER pgtrickle OPTIONS (query 'SELECT sum(m) AS s FROM rn_st', schedule '1h');
+  OPTIONS (query $$SELECT id, twice(n) AS m, 'good'::mood AS mood FROM source$$, schedule '520w');
+CREATE FOREIGN TABLE public.rn_of_view () SERVER pgtrickle OPTIONS (query 'SELECT n FROM vista', schedule '520w');
+CREATE FOREIGN TABLE public.rn_reader () SERVER pgtrickle OPTIONS (query 'SELECT sum(m) AS s FROM rn_st', schedule '520w');
 RESET search_path;
 CREATE FUNCTION rn_query(st text) RETURNS text LANGUAGE sql
   AS 'SELECT regexp_replace(defining_query, ''\s+'', '' '', ''g'') FROM pgtrickle.pgt_stream_tables WHERE pgt_name = st';

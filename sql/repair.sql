@@ -4,8 +4,8 @@ SET pg_trickle.max_staleness = '1h';
 SET allow_system_table_mods = on;
 CREATE TABLE rp_items (id int PRIMARY KEY, v int);
 INSERT INTO rp_items VALUES (1, 10), (2, 20);
-SELECT pgtrickle.create_stream_table('rp_rows', 'SELECT id, v FROM rp_items', '1h') \g /dev/null
-SELECT pgtrickle.create_stream_table('rp_sum', 'SELECT sum(v) AS v FROM rp_rows', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('rp_rows', 'SELECT id, v FROM rp_items', '520w') \g /dev/null
+SELECT pgtrickle.create_stream_table('rp_sum', 'SELECT sum(v) AS v FROM rp_rows', '520w') \g /dev/null
 -- sound
 SELECT pgtrickle.repair_stream_table('rp_rows');
 -- rows_that_are_wrong

@@ -38,7 +38,7 @@ INSERT INTO roe.queries VALUES
   ('folded', $$SELECT id + roe.same(7) AS v FROM roe.t$$);
 -- created_by_its_owner
 SET client_min_messages = warning;
-SELECT count(pgtrickle.create_stream_table('roe.' || name, query, '1h', 'AUTO')) FROM roe.queries;
+SELECT count(pgtrickle.create_stream_table('roe.' || name, query, '520w', 'AUTO')) FROM roe.queries;
 SELECT DISTINCT who FROM roe.ran;
 RESET ROLE;
 GRANT SELECT ON ALL TABLES IN SCHEMA roe TO roe_other;
@@ -54,7 +54,7 @@ INSERT INTO roe.t VALUES (20, 2, 'x');
 SELECT count(pgtrickle.alter_stream_table('roe.' || name, schedule => '1s')) FROM roe.queries;
 SELECT count(*) FILTER (WHERE pgtrickle.wait_until_fresh('roe.' || name)) FROM roe.queries WHERE name <> 'kept_in_full';
 SELECT DISTINCT who, restricted FROM roe.ran;
-SELECT count(pgtrickle.alter_stream_table('roe.' || name, schedule => '1h')) FROM roe.queries;
+SELECT count(pgtrickle.alter_stream_table('roe.' || name, schedule => '520w')) FROM roe.queries;
 TRUNCATE roe.ran;
 -- asked_about_by_a_superuser
 SELECT count(*) > 0 FROM roe.queries, pgtrickle.explain_st('roe.' || name);

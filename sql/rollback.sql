@@ -21,7 +21,7 @@ END $$;
 SELECT * FROM rb_left();
 
 BEGIN;
-SELECT pgtrickle.create_stream_table('rb_st', 'SELECT id, n FROM rb_source', '1h');
+SELECT pgtrickle.create_stream_table('rb_st', 'SELECT id, n FROM rb_source', '520w');
 SELECT pgt_name, status, is_populated FROM pgtrickle.pgt_stream_tables;
 SELECT * FROM rb_st;
 ROLLBACK;
@@ -30,11 +30,11 @@ SELECT * FROM rb_left();
 
 BEGIN;
 SAVEPOINT before;
-SELECT pgtrickle.create_stream_table('rb_st', 'SELECT id, n FROM rb_source', '1h');
+SELECT pgtrickle.create_stream_table('rb_st', 'SELECT id, n FROM rb_source', '520w');
 ROLLBACK TO before;
 SELECT * FROM rb_left() WHERE what NOT IN ('relations', 'triggers');
 INSERT INTO rb_source VALUES (2, 2);
-SELECT pgtrickle.create_stream_table('rb_st', 'SELECT id FROM rb_source', '1h');
+SELECT pgtrickle.create_stream_table('rb_st', 'SELECT id FROM rb_source', '520w');
 COMMIT;
 SELECT * FROM rb_st ORDER BY id;
 

@@ -4,9 +4,9 @@ CREATE SCHEMA rows_written_last;
 SET search_path = rows_written_last;
 CREATE TABLE item (id int PRIMARY KEY, k text, v int);
 INSERT INTO item SELECT g, 'k' || g % 5, g FROM generate_series(1, 50) g;
-SELECT pgtrickle.create_stream_table('rows_written_last.sums', 'SELECT k, count(*) AS n, sum(v) AS v FROM item GROUP BY k', '1h', 'DIFFERENTIAL') \g /dev/null
-SELECT pgtrickle.create_stream_table('rows_written_last.total', 'SELECT count(*) AS n, sum(v) AS v, max(v) AS m FROM item', '1h', 'DIFFERENTIAL') \g /dev/null
-SELECT pgtrickle.create_stream_table('rows_written_last.above', 'SELECT n, count(*) AS c, sum(v) AS v FROM sums GROUP BY n', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('rows_written_last.sums', 'SELECT k, count(*) AS n, sum(v) AS v FROM item GROUP BY k', '520w', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('rows_written_last.total', 'SELECT count(*) AS n, sum(v) AS v, max(v) AS m FROM item', '520w', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('rows_written_last.above', 'SELECT n, count(*) AS c, sum(v) AS v FROM sums GROUP BY n', '520w', 'DIFFERENTIAL') \g /dev/null
 CREATE FUNCTION differences(name text, query text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE n bigint;
 BEGIN

@@ -24,7 +24,7 @@ INSERT INTO kept VALUES
   ('by_the_name_of_a_join', $$WITH RECURSIVE r AS (SELECT f, t FROM g WHERE f = 1 UNION ALL SELECT g.f, g.t FROM g JOIN r ON g.f = r.t) SEARCH BREADTH FIRST BY f, t SET o CYCLE f SET c USING p SELECT j.f, j.c, rank() OVER (ORDER BY j.o) AS place FROM (r JOIN (SELECT id FROM n) n ON n.id = r.t) AS j$$),
   ('correlated', $$SELECT g.w, q.* FROM g, LATERAL (WITH RECURSIVE r AS (SELECT h.f, h.t FROM g h WHERE h.f = g.t UNION ALL SELECT h.f, h.t FROM g h JOIN r ON h.f = r.t) CYCLE f SET c USING p SELECT count(*) AS n, bool_or(c) AS c FROM r) q$$),
   ('correlated_from_within', $$SELECT n.id, (WITH RECURSIVE r AS (SELECT n.id AS a, n.parent AS b UNION ALL SELECT q.id, q.parent FROM (SELECT c.id, c.parent FROM n c JOIN r ON c.parent = r.a) q) SELECT count(*) FROM r WHERE a < (SELECT max(a) FROM r)) AS n FROM n$$);
-SELECT pgtrickle.create_stream_table('search_and_cycle.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('search_and_cycle.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- filled
@@ -53,8 +53,8 @@ UPDATE n SET parent = NULL WHERE id IN (3, 6);
 SELECT * FROM test.wrong('kept');
 SELECT name, action, count(*) FROM kept, LATERAL pgtrickle.get_refresh_history('search_and_cycle.' || name) WHERE action NOT IN ('DIFFERENTIAL', 'NO_DATA') GROUP BY 1, 2 HAVING action <> 'FULL' OR count(*) > 1;
 -- what_has_no_array
-SELECT pgtrickle.create_stream_table('search_and_cycle.refused', 'WITH RECURSIVE r AS (SELECT id, name FROM n WHERE parent IS NULL UNION ALL SELECT n.id, n.name FROM n JOIN r ON n.parent = r.id) SEARCH DEPTH FIRST BY name, id SET o SELECT id, rank() OVER (ORDER BY o) AS place FROM r', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('search_and_cycle.refused', 'WITH RECURSIVE r AS (SELECT f, t FROM g WHERE f = 1 UNION ALL SELECT g.f, g.t FROM g JOIN r ON g.f = r.t) CYCLE f SET c USING p SELECT f, cardinality(p) FROM r', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('search_and_cycle.refused', 'WITH RECURSIVE r AS (SELECT f, t FROM g WHERE f = 1 UNION ALL SELECT g.f, g.t FROM g JOIN r ON g.f = r.t) CYCLE f SET c USING p SELECT j.f, cardinality(j.p) FROM (r JOIN n ON n.id = r.t) AS j', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('search_and_cycle.refused', 'WITH RECURSIVE r AS (SELECT id, m FROM n WHERE parent IS NULL UNION ALL SELECT n.id, n.m FROM n JOIN r ON n.parent = r.id) CYCLE m SET c USING p SELECT id FROM r', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('search_and_cycle.refused', 'WITH RECURSIVE r AS (SELECT id, name FROM n WHERE parent IS NULL UNION ALL SELECT n.id, n.name FROM n JOIN r ON n.parent = r.id) SEARCH DEPTH FIRST BY name, id SET o SELECT id, rank() OVER (ORDER BY o) AS place FROM r', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('search_and_cycle.refused', 'WITH RECURSIVE r AS (SELECT f, t FROM g WHERE f = 1 UNION ALL SELECT g.f, g.t FROM g JOIN r ON g.f = r.t) CYCLE f SET c USING p SELECT f, cardinality(p) FROM r', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('search_and_cycle.refused', 'WITH RECURSIVE r AS (SELECT f, t FROM g WHERE f = 1 UNION ALL SELECT g.f, g.t FROM g JOIN r ON g.f = r.t) CYCLE f SET c USING p SELECT j.f, cardinality(j.p) FROM (r JOIN n ON n.id = r.t) AS j', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('search_and_cycle.refused', 'WITH RECURSIVE r AS (SELECT id, m FROM n WHERE parent IS NULL UNION ALL SELECT n.id, n.m FROM n JOIN r ON n.parent = r.id) CYCLE m SET c USING p SELECT id FROM r', '520w', 'DIFFERENTIAL');
 DROP SCHEMA search_and_cycle CASCADE;

@@ -1,7 +1,7 @@
 -- EXPLAIN says why a stream table is not fresh, and EXPLAIN ANALYZE what the statement waited for.
 CREATE TABLE ex_source (id int PRIMARY KEY);
 INSERT INTO ex_source VALUES (1);
-CREATE FOREIGN TABLE ex_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM ex_source', schedule '1h', refresh_mode 'DIFFERENTIAL');
+CREATE FOREIGN TABLE ex_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM ex_source', schedule '520w', refresh_mode 'DIFFERENTIAL');
 CREATE FUNCTION ex_lines(query text, options text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE line text;
 BEGIN

@@ -4,12 +4,12 @@ SET search_path = gr;
 CREATE TABLE base (id int PRIMARY KEY, n int);
 CREATE TABLE other (id int PRIMARY KEY);
 CREATE MATERIALIZED VIEW mat AS SELECT 1 AS one;
-CREATE FOREIGN TABLE a () SERVER pgtrickle OPTIONS (query 'SELECT id, n FROM base', schedule '1h', refresh_mode 'DIFFERENTIAL');
-CREATE FOREIGN TABLE b () SERVER pgtrickle OPTIONS (query 'SELECT id, n + 1 AS m FROM base', schedule '1h', refresh_mode 'DIFFERENTIAL');
-CREATE FOREIGN TABLE d () SERVER pgtrickle OPTIONS (query 'SELECT a.n, b.m FROM a JOIN b USING (id)', schedule '1h',
+CREATE FOREIGN TABLE a () SERVER pgtrickle OPTIONS (query 'SELECT id, n FROM base', schedule '520w', refresh_mode 'DIFFERENTIAL');
+CREATE FOREIGN TABLE b () SERVER pgtrickle OPTIONS (query 'SELECT id, n + 1 AS m FROM base', schedule '520w', refresh_mode 'DIFFERENTIAL');
+CREATE FOREIGN TABLE d () SERVER pgtrickle OPTIONS (query 'SELECT a.n, b.m FROM a JOIN b USING (id)', schedule '520w',
   refresh_mode 'DIFFERENTIAL', diamond_consistency 'none', diamond_schedule_policy 'slowest');
-CREATE FOREIGN TABLE e () SERVER pgtrickle OPTIONS (query 'SELECT n FROM d', schedule '1h', refresh_mode 'FULL');
-CREATE FOREIGN TABLE f () SERVER pgtrickle OPTIONS (query 'SELECT id, one FROM other CROSS JOIN mat', schedule '1h', refresh_mode 'DIFFERENTIAL');
+CREATE FOREIGN TABLE e () SERVER pgtrickle OPTIONS (query 'SELECT n FROM d', schedule '520w', refresh_mode 'FULL');
+CREATE FOREIGN TABLE f () SERVER pgtrickle OPTIONS (query 'SELECT id, one FROM other CROSS JOIN mat', schedule '520w', refresh_mode 'DIFFERENTIAL');
 
 CREATE ROLE gr_reader;
 GRANT USAGE ON SCHEMA gr TO gr_reader;
@@ -44,7 +44,7 @@ DROP ROLE gr_reader;
 -- names are text, whatever is in them
 CREATE SCHEMA "%%{init: x}%%";
 CREATE FOREIGN TABLE "%%{init: x}%%"."q""]; n1 --> n2 <script>&amp; #35; `\N` $$x$$
-style:x" () SERVER pgtrickle OPTIONS (query 'SELECT id FROM gr.other', schedule '1h', refresh_mode 'DIFFERENTIAL');
+style:x" () SERVER pgtrickle OPTIONS (query 'SELECT id FROM gr.other', schedule '520w', refresh_mode 'DIFFERENTIAL');
 SELECT line FROM regexp_split_to_table(pgtrickle.explain_dag(), '\n') line WHERE line ~ 'script';
 SELECT line FROM regexp_split_to_table(pgtrickle.explain_dag('dot'), '\n') line WHERE line ~ 'script';
 -- whatever they are, each line is of the grammar

@@ -1,8 +1,8 @@
 -- Whether all is well: in a line, and check by check. By a role that sees these stream tables only.
 CREATE TABLE he_source (id int PRIMARY KEY, n int);
 INSERT INTO he_source VALUES (1, 1);
-CREATE FOREIGN TABLE he_good () SERVER pgtrickle OPTIONS (query 'SELECT id FROM he_source', schedule '1h', refresh_mode 'DIFFERENTIAL');
-CREATE FOREIGN TABLE he_bad () SERVER pgtrickle OPTIONS (query 'SELECT 1 / n AS q FROM he_source', schedule '1h', refresh_mode 'DIFFERENTIAL');
+CREATE FOREIGN TABLE he_good () SERVER pgtrickle OPTIONS (query 'SELECT id FROM he_source', schedule '520w', refresh_mode 'DIFFERENTIAL');
+CREATE FOREIGN TABLE he_bad () SERVER pgtrickle OPTIONS (query 'SELECT 1 / n AS q FROM he_source', schedule '520w', refresh_mode 'DIFFERENTIAL');
 CREATE ROLE he_reader;
 GRANT SELECT ON he_good, he_bad TO he_reader;
 
@@ -34,7 +34,7 @@ SELECT pgtrickle.refresh_stream_table('he_good');
 SELECT pgtrickle.refresh_stream_table('he_bad');
 
 -- never filled: nobody can read it
-CREATE FOREIGN TABLE he_empty () SERVER pgtrickle OPTIONS (query 'SELECT 1 / (n - 1) AS q FROM he_source', schedule '1h', refresh_mode 'DIFFERENTIAL', initialize 'false');
+CREATE FOREIGN TABLE he_empty () SERVER pgtrickle OPTIONS (query 'SELECT 1 / (n - 1) AS q FROM he_source', schedule '520w', refresh_mode 'DIFFERENTIAL', initialize 'false');
 SELECT pgtrickle.alter_stream_table('he_empty', status => 'SUSPENDED');
 GRANT SELECT ON he_empty TO he_reader;
 SET ROLE he_reader;

@@ -1,7 +1,7 @@
 -- What holds a stream table is told wherever its state is.
 CREATE TABLE sh_source (id int PRIMARY KEY);
-CREATE FOREIGN TABLE sh_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM sh_source', schedule '1h', refresh_mode 'DIFFERENTIAL');
-CREATE FOREIGN TABLE sh_above () SERVER pgtrickle OPTIONS (query 'SELECT id FROM sh_st', schedule '1h', refresh_mode 'DIFFERENTIAL');
+CREATE FOREIGN TABLE sh_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM sh_source', schedule '520w', refresh_mode 'DIFFERENTIAL');
+CREATE FOREIGN TABLE sh_above () SERVER pgtrickle OPTIONS (query 'SELECT id FROM sh_st', schedule '520w', refresh_mode 'DIFFERENTIAL');
 CREATE ROLE sh_reader;
 GRANT SELECT ON sh_st, sh_above TO sh_reader;
 CREATE VIEW sh_all AS

@@ -3,9 +3,9 @@ CREATE TABLE so_source (id int PRIMARY KEY, n int, unread text);
 CREATE TABLE so_parts (id int, n int) PARTITION BY RANGE (id);
 CREATE TABLE so_part PARTITION OF so_parts FOR VALUES FROM (0) TO (100);
 CREATE VIEW so_view AS SELECT id, n FROM so_source;
-CREATE FOREIGN TABLE so_often () SERVER pgtrickle OPTIONS (query 'SELECT n, count(*) AS c FROM so_view GROUP BY n', schedule '1h', refresh_mode 'DIFFERENTIAL');
+CREATE FOREIGN TABLE so_often () SERVER pgtrickle OPTIONS (query 'SELECT n, count(*) AS c FROM so_view GROUP BY n', schedule '520w', refresh_mode 'DIFFERENTIAL');
 CREATE FOREIGN TABLE so_seldom () SERVER pgtrickle OPTIONS (query 'SELECT s.id, p.n FROM so_source s JOIN so_parts p USING (id)', schedule '2d', refresh_mode 'DIFFERENTIAL');
-CREATE FOREIGN TABLE so_above () SERVER pgtrickle OPTIONS (query 'SELECT c FROM so_often', schedule '1h', refresh_mode 'DIFFERENTIAL');
+CREATE FOREIGN TABLE so_above () SERVER pgtrickle OPTIONS (query 'SELECT c FROM so_often', schedule '520w', refresh_mode 'DIFFERENTIAL');
 
 -- what is pending of which source, and since when
 SELECT source_schema, source_name, source_relid = source_name::regclass AS is_that, source_type, columns_used, is_captured,
@@ -53,7 +53,7 @@ BEGIN
   RETURN (SELECT sum(coalesce(seq_scan, 0) + coalesce(idx_scan, 0)) FROM pg_stat_xact_user_tables WHERE schemaname = 'pgtrickle') - before;
 END$$;
 SELECT so_look_ups() AS few \gset
-SELECT count(pgtrickle.create_stream_table('so_beside_' || i, 'SELECT id FROM so_source WHERE id > ' || i, '1h')) FROM generate_series(1, 20) i;
+SELECT count(pgtrickle.create_stream_table('so_beside_' || i, 'SELECT id FROM so_source WHERE id > ' || i, '520w')) FROM generate_series(1, 20) i;
 SELECT :few > 0 AS there_are_some, so_look_ups() - :few AS more;
 SELECT pgtrickle.bulk_drop_stream_tables(ARRAY(SELECT 'so_beside_' || i FROM generate_series(1, 20) i));
 DROP FUNCTION so_look_ups;

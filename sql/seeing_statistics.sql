@@ -1,7 +1,7 @@
 -- What refreshes did, counted since a stream table was made.
 CREATE TABLE ss_source (id int PRIMARY KEY, n int);
 INSERT INTO ss_source SELECT i, i FROM generate_series(1, 3) i;
-CREATE FOREIGN TABLE ss_kept () SERVER pgtrickle OPTIONS (query 'SELECT id, 6 / n AS q FROM ss_source', schedule '1h', refresh_mode 'DIFFERENTIAL');
+CREATE FOREIGN TABLE ss_kept () SERVER pgtrickle OPTIONS (query 'SELECT id, 6 / n AS q FROM ss_source', schedule '520w', refresh_mode 'DIFFERENTIAL');
 
 -- the first fill is a full refresh
 SELECT pgt_schema, pgt_name, refreshes, full_refreshes, rows_inserted, last_action, last_failure

@@ -29,7 +29,7 @@ INSERT INTO kept VALUES
   ('in_a_cte', 'WITH x AS (SELECT k FROM a EXCEPT SELECT id FROM b) SELECT p.k, q.k AS l FROM x p JOIN x q ON p.k >= q.k'),
   ('never_any', 'SELECT k FROM a EXCEPT SELECT k FROM a'),
   ('filtered_outside', 'SELECT k, n FROM (SELECT k, 1 AS n FROM a INTERSECT ALL SELECT k, 1 FROM b) x WHERE k > 0');
-SELECT pgtrickle.create_stream_table('set_operations.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('set_operations.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- what_is_filled

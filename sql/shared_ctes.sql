@@ -26,7 +26,7 @@ INSERT INTO kept VALUES
   ('filtered_by_having', 'WITH s AS (SELECT shop, count(*) AS n FROM sale GROUP BY shop HAVING count(*) > 5)
     SELECT shop FROM s UNION ALL SELECT n FROM s UNION ALL SELECT count(*) FROM s'),
   ('used_once', 'WITH s AS (SELECT shop, count(*) AS n FROM sale GROUP BY shop) SELECT n FROM s WHERE shop = 2');
-SELECT pgtrickle.create_stream_table('shared_ctes.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('shared_ctes.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- what_is_filled
@@ -52,5 +52,5 @@ SELECT value FROM pgtrickle.explain_st('shared_ctes.different_columns') WHERE pr
 -- references_multiply
 SELECT pgtrickle.create_stream_table('shared_ctes.many', 'WITH ' || string_agg(format('c%s AS (%s)', g,
   CASE g WHEN 0 THEN 'SELECT shop FROM sale' ELSE format('SELECT shop FROM c%1$s UNION ALL SELECT shop FROM c%1$s', g - 1) END), ', ' ORDER BY g)
-  || ' SELECT shop FROM c12', '1h', 'DIFFERENTIAL') FROM generate_series(0, 12) g;
+  || ' SELECT shop FROM c12', '520w', 'DIFFERENTIAL') FROM generate_series(0, 12) g;
 DROP SCHEMA shared_ctes CASCADE;

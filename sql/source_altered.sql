@@ -18,7 +18,7 @@ INSERT INTO kept VALUES
   ('of_child', 'SELECT id, twice, extra FROM child'),
   ('of_fleeting', 'SELECT m, sum(doubled(n)) AS n FROM fleeting GROUP BY m'),
   ('of_view', 'SELECT m::text AS m, doubled(v) AS v FROM view');
-SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 CREATE FUNCTION actions() RETURNS TABLE (actions text) LANGUAGE sql AS
   $$ SELECT string_agg(action, ' ' ORDER BY name) FROM kept, LATERAL pgtrickle.get_refresh_history(name, 1) $$;
 
@@ -72,10 +72,10 @@ GRANT USAGE ON FOREIGN SERVER pgtrickle TO source_altered_owner;
 GRANT SELECT, TRIGGER ON parent TO source_altered_owner; GRANT TRIGGER ON kid TO source_altered_owner;
 CREATE POLICY few ON parent USING (id < 3);
 SET ROLE source_altered_owner;
-SELECT pgtrickle.create_stream_table('by_delta', 'SELECT id, v FROM parent', '1h', 'DIFFERENTIAL') \g /dev/null
-SELECT pgtrickle.create_stream_table('fully', 'SELECT count(*) AS n FROM parent', '1h', 'FULL') \g /dev/null
+SELECT pgtrickle.create_stream_table('by_delta', 'SELECT id, v FROM parent', '520w', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('fully', 'SELECT count(*) AS n FROM parent', '520w', 'FULL') \g /dev/null
 SELECT n > 3 AS sees_all FROM fully;
-SELECT pgtrickle.create_stream_table('either', 'SELECT v, count(*) AS n, tableoid > 0::oid AS t FROM parent GROUP BY v, 3', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('either', 'SELECT v, count(*) AS n, tableoid > 0::oid AS t FROM parent GROUP BY v, 3', '520w') \g /dev/null
 RESET ROLE;
 ALTER TABLE parent ENABLE ROW LEVEL SECURITY;
 SELECT pgtrickle.refresh_stream_table('by_delta');

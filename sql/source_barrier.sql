@@ -6,7 +6,7 @@ CREATE TABLE secrets (id int, owner text, v int);
 INSERT INTO secrets VALUES (1, 'all', 10), (2, 'none', 20);
 CREATE VIEW shown WITH (security_barrier) AS SELECT id, v FROM secrets WHERE owner = 'all';
 CREATE VIEW shown_above AS SELECT id, v + 1 AS v FROM shown;
-SELECT pgtrickle.create_stream_table('kept', 'SELECT id, v FROM shown_above WHERE v > 5', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('kept', 'SELECT id, v FROM shown_above WHERE v > 5', '520w', 'DIFFERENTIAL');
 INSERT INTO secrets VALUES (3, 'all', 30), (4, 'all', 1), (5, 'none', 50);
 UPDATE secrets SET owner = 'all' WHERE id = 2;
 SELECT pgtrickle.refresh_stream_table('kept');
@@ -19,15 +19,15 @@ GRANT USAGE ON SCHEMA pgtrickle TO source_barrier_reader;
 GRANT USAGE ON FOREIGN SERVER pgtrickle TO source_barrier_reader;
 GRANT SELECT ON shown, shown_above TO source_barrier_reader;
 SET ROLE source_barrier_reader;
-SELECT pgtrickle.create_stream_table('theirs', 'SELECT id, v FROM shown', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('theirs', 'SELECT id, v FROM shown', '1h', 'AUTO') \g /dev/null
+SELECT pgtrickle.create_stream_table('theirs', 'SELECT id, v FROM shown', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('theirs', 'SELECT id, v FROM shown', '520w', 'AUTO') \g /dev/null
 TABLE theirs ORDER BY id;
 
 -- with_the_right_to_the_table_it_is_theirs_by_delta, as_long_as_they_have_it
 RESET ROLE;
 GRANT SELECT, TRIGGER ON secrets TO source_barrier_reader;
 SET ROLE source_barrier_reader;
-SELECT pgtrickle.create_stream_table('by_delta', 'SELECT id, v FROM shown', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('by_delta', 'SELECT id, v FROM shown', '520w', 'DIFFERENTIAL') \g /dev/null
 RESET ROLE;
 DELETE FROM secrets WHERE id = 3;
 SELECT pgtrickle.refresh_stream_table('by_delta');

@@ -19,8 +19,8 @@ INSERT INTO kept VALUES
   ('joined', 'SELECT l.name, n.id FROM local l LEFT JOIN near n ON n.k = l.k'),
   ('with_itself', 'SELECT a.id, b.v FROM near a JOIN near b ON a.id = b.k'),
   ('by_view', 'SELECT count(*) AS n FROM seen');
-SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
-SELECT pgtrickle.create_stream_table('fully', 'SELECT sum(v) AS s FROM near', '1h', 'FULL') \g /dev/null
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('fully', 'SELECT sum(v) AS s FROM near', '520w', 'FULL') \g /dev/null
 -- The manager may have refreshed them before us.
 CREATE FUNCTION actions() RETURNS TABLE (st name, action text) LANGUAGE sql AS $$
   SELECT name, h.action FROM kept, LATERAL pgtrickle.get_refresh_history(name, 1) h
@@ -67,7 +67,7 @@ TABLE often ORDER BY id;
 -- another_role's_view_of_it_has_another_user_mapping
 CREATE ROLE source_foreign_reader SUPERUSER;
 SET ROLE source_foreign_reader;
-SELECT pgtrickle.create_stream_table('theirs', 'SELECT id FROM seen', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('theirs', 'SELECT id FROM seen', '520w', 'DIFFERENTIAL');
 RESET ROLE;
 
 DROP SCHEMA source_foreign CASCADE;

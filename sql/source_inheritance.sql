@@ -20,7 +20,7 @@ INSERT INTO kept VALUES
   ('of_grandchild', 'SELECT more, id, extra FROM grandchild'),
   ('of_places', 'SELECT tableoid::regclass AS place, id FROM parent'),
   ('of_both', 'SELECT a.id, b.v, c.extra FROM parent a LEFT JOIN ONLY parent b ON a.id = b.id LEFT JOIN child c ON c.id = a.id');
-SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 -- How the stream tables were refreshed.
 CREATE FUNCTION actions() RETURNS TABLE (actions text) LANGUAGE sql AS
@@ -76,7 +76,7 @@ INSERT INTO child VALUES (50, 'two', 800);
 UPDATE other_parent SET id = id + 1, extra = 51 WHERE id = 800;
 SELECT * FROM test.wrong('kept');
 SELECT * FROM actions();
-SELECT pgtrickle.create_stream_table('of_other', 'SELECT id, extra FROM other_parent', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('of_other', 'SELECT id, extra FROM other_parent', '520w', 'DIFFERENTIAL');
 INSERT INTO kept VALUES ('of_other', 'SELECT id, extra FROM other_parent');
 DELETE FROM parent WHERE id = 801;
 DELETE FROM other_parent WHERE id = 800;

@@ -12,8 +12,8 @@ INSERT INTO kept VALUES
   ('rows', 'SELECT id, v FROM view WHERE k > 1'),
   ('groups', 'SELECT k, count(*) AS n, sum(v) AS total, max(t) AS t FROM view GROUP BY k'),
   ('joined', 'SELECT b.id, m.v, m.t FROM base b LEFT JOIN view m ON m.id = b.id');
-SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
-SELECT pgtrickle.create_stream_table('fully', 'SELECT sum(v) AS s FROM view', '1h', 'FULL') \g /dev/null
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('fully', 'SELECT sum(v) AS s FROM view', '520w', 'FULL') \g /dev/null
 CREATE FUNCTION actions() RETURNS TABLE (st name, action text, rows_changed bigint) LANGUAGE sql AS $$
   SELECT name, h.action, rows_inserted + rows_deleted FROM kept, LATERAL pgtrickle.get_refresh_history(name, 1) h ORDER BY 1 $$;
 

@@ -18,9 +18,9 @@ GRANT SELECT ON item, plain, seen TO source_of_another_reader;
 SET ROLE source_of_another_reader;
 -- Whose rights it is computed with.
 CREATE FUNCTION source_of_another_2.by_whom(int) RETURNS text STABLE LANGUAGE sql AS 'SELECT current_user::text';
-SELECT pgtrickle.create_stream_table('whole', 'SELECT item, by_whom(id) AS w FROM item', '1h') \g /dev/null
-SELECT pgtrickle.create_stream_table('by_view', 'SELECT next(v) AS v, count(*) AS n FROM seen GROUP BY 1', '1h') \g /dev/null
-SELECT pgtrickle.create_stream_table('ids', 'SELECT id FROM plain', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('whole', 'SELECT item, by_whom(id) AS w FROM item', '520w') \g /dev/null
+SELECT pgtrickle.create_stream_table('by_view', 'SELECT next(v) AS v, count(*) AS n FROM seen GROUP BY 1', '520w') \g /dev/null
+SELECT pgtrickle.create_stream_table('ids', 'SELECT id FROM plain', '520w') \g /dev/null
 CREATE VIEW source_of_another_2.content AS
   SELECT (SELECT count(*) FROM whole) AS whole, (SELECT string_agg(DISTINCT w, ' ') FROM whole) AS w,
     (SELECT string_agg(v || ':' || n, ' ' ORDER BY v) FROM by_view) AS by_view;

@@ -6,9 +6,9 @@ CREATE UNLOGGED TABLE fleeting (id int, v int);
 CREATE TABLE sheets (id int, v int) PARTITION BY RANGE (id);
 CREATE TABLE sheet_1 PARTITION OF sheets FOR VALUES FROM (0) TO (100);
 CREATE UNLOGGED TABLE sheet_2 PARTITION OF sheets FOR VALUES FROM (100) TO (200);
-SELECT pgtrickle.create_stream_table('sums', 'SELECT v, sum(id) AS n FROM fleeting GROUP BY v', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('of_sheets', 'SELECT id, v FROM sheets', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('fully', 'SELECT max(id) AS m FROM fleeting', '1h', 'FULL');
+SELECT pgtrickle.create_stream_table('sums', 'SELECT v, sum(id) AS n FROM fleeting GROUP BY v', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('of_sheets', 'SELECT id, v FROM sheets', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('fully', 'SELECT max(id) AS m FROM fleeting', '520w', 'FULL');
 INSERT INTO fleeting SELECT i, i % 3 FROM generate_series(1, 10) i;
 INSERT INTO sheets SELECT i, i % 3 FROM generate_series(50, 150, 25) i;
 SELECT pgtrickle.refresh_stream_table(st) FROM unnest(ARRAY['sums', 'of_sheets', 'fully']) st \g /dev/null
@@ -28,7 +28,7 @@ TABLE sums ORDER BY 1;
 
 -- a_stream_table_made_in_between_does_not_hide_the_crash_from_the_others
 DELETE FROM pgtrickle.pgt_witness;
-SELECT pgtrickle.create_stream_table('later', 'SELECT id FROM fleeting WHERE v = 2', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('later', 'SELECT id FROM fleeting WHERE v = 2', '520w', 'DIFFERENTIAL');
 SELECT pgtrickle.refresh_stream_table('sums');
 SELECT action FROM pgtrickle.get_refresh_history('sums', 1);
 

@@ -34,9 +34,9 @@ BEGIN
   END LOOP;
 END $$;
 SET ROLE stop_capture_a;
-SELECT pgtrickle.create_stream_table('stop_capture.sum_a', 'SELECT sum(v) AS v FROM stop_capture.t', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('stop_capture.sum_a', 'SELECT sum(v) AS v FROM stop_capture.t', '520w') \g /dev/null
 SET ROLE stop_capture_b;
-SELECT pgtrickle.create_stream_table('stop_capture.max_b', 'SELECT max(v) AS v FROM stop_capture.t', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('stop_capture.max_b', 'SELECT max(v) AS v FROM stop_capture.t', '520w', 'DIFFERENTIAL') \g /dev/null
 -- the_owner_of_the_table_sees_all, others what they may read
 SET ROLE stop_capture_owner;
 TABLE inventory;
@@ -69,13 +69,13 @@ UPDATE t SET v = v + 10;
 SET ROLE stop_capture_b;
 TABLE max_b;
 SET client_min_messages = notice;
-SELECT pgtrickle.create_stream_table('stop_capture.again', 'SELECT min(v) AS v FROM stop_capture.t', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('stop_capture.again', 'SELECT min(v) AS v FROM stop_capture.t', '1h');
+SELECT pgtrickle.create_stream_table('stop_capture.again', 'SELECT min(v) AS v FROM stop_capture.t', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('stop_capture.again', 'SELECT min(v) AS v FROM stop_capture.t', '520w');
 SET client_min_messages = warning;
 SELECT pgtrickle.repair_stream_table('max_b') \g /dev/null
 -- nor_for_a_superuser
 RESET ROLE;
-SELECT pgtrickle.create_stream_table('stop_capture.of_superuser', 'SELECT count(*) AS n FROM stop_capture.t', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('stop_capture.of_superuser', 'SELECT count(*) AS n FROM stop_capture.t', '520w', 'DIFFERENTIAL');
 SELECT triggers('t');
 -- allowed_again: the next refreshes begin to capture it
 SET ROLE stop_capture_owner;
@@ -125,7 +125,7 @@ RESET ROLE;
 CREATE TABLE root (id int, v int) PARTITION BY RANGE (id);
 CREATE TABLE part PARTITION OF root FOR VALUES FROM (0) TO (10);
 ALTER TABLE part OWNER TO stop_capture_owner;
-SELECT pgtrickle.create_stream_table('stop_capture.of_root', 'SELECT sum(v) AS v FROM stop_capture.root', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('stop_capture.of_root', 'SELECT sum(v) AS v FROM stop_capture.root', '520w') \g /dev/null
 SET ROLE stop_capture_owner;
 SELECT pgtrickle.stop_capture('root');
 SELECT pgtrickle.stop_capture('part');

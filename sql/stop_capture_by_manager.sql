@@ -1,6 +1,6 @@
 -- What is captured of a source changes without a change of the source: the manager refreshes those that read it, and nobody asks for that.
 SET client_min_messages = warning;
-SET pg_trickle.max_staleness = '1h';
+SET pg_trickle.max_staleness = '520w';
 CREATE SCHEMA stop_by_manager;
 SET search_path = stop_by_manager;
 CREATE TABLE t (id int PRIMARY KEY);
@@ -37,7 +37,7 @@ CALL wait_until('is_captured() AND is_logged()');
 
 -- a_log_that_is_inactive_has_its_readers_refreshed, when the upkeep of logs meets it
 UPDATE pgtrickle.pgt_source SET is_active = false WHERE relid = 't'::regclass;
-SELECT pgtrickle.create_stream_table('stop_by_manager.other', 'SELECT id FROM stop_by_manager.unrelated', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('stop_by_manager.other', 'SELECT id FROM stop_by_manager.unrelated', '520w') \g /dev/null
 CALL wait_until('is_logged()');
 INSERT INTO t VALUES (2);
 CALL wait_until('(SELECT count(*) = 2 FROM st)');

@@ -11,7 +11,7 @@ GRANT SELECT ON sx_depts TO sx_owner;
 GRANT TRIGGER ON sx_pay TO sx_owner;
 CREATE INDEX ON sx_pay (dept);
 SET ROLE sx_owner;
-CREATE FOREIGN TABLE sx_st () SERVER pgtrickle OPTIONS (query 'SELECT dept, n FROM sx_depts', refresh_mode 'DIFFERENTIAL', schedule '1h');
+CREATE FOREIGN TABLE sx_st () SERVER pgtrickle OPTIONS (query 'SELECT dept, n FROM sx_depts', refresh_mode 'DIFFERENTIAL', schedule '520w');
 ANALYZE sx_st;
 RESET ROLE;
 SELECT format('pg_trickle_storage.st_%s', 'sx_st'::regclass::oid)::regclass AS heap \gset
@@ -33,7 +33,7 @@ SELECT count(*) > 2 AS they_exist FROM pg_stats WHERE schemaname = 'pg_trickle_s
 -- default_privileges_do_not_reach_storage
 SET ROLE sx_owner;
 ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO sx_reader;
-CREATE FOREIGN TABLE sx_granted () SERVER pgtrickle OPTIONS (query 'SELECT dept, n FROM sx_depts', schedule '1h');
+CREATE FOREIGN TABLE sx_granted () SERVER pgtrickle OPTIONS (query 'SELECT dept, n FROM sx_depts', schedule '520w');
 SELECT count(*) FROM pg_class WHERE relnamespace = 'pg_trickle_storage'::regnamespace AND relkind = 'r'
   AND has_table_privilege('sx_reader', oid, 'SELECT');
 SELECT has_table_privilege('sx_reader', 'sx_granted', 'SELECT') AS is_granted;

@@ -44,7 +44,7 @@ INSERT INTO shape VALUES
   ('recursive_set_filtered', 'WITH RECURSIVE r AS (SELECT id, parent FROM tree UNION SELECT r.id, p.parent FROM r JOIN tree p ON p.id = r.parent) SELECT * FROM r WHERE parent > 3'),
   ('recursive_all_filtered', 'WITH RECURSIVE r AS (SELECT id, 1 AS depth FROM tree WHERE parent IS NULL UNION ALL SELECT c.id, r.depth + 1 FROM r JOIN tree c ON c.parent = r.id) SELECT * FROM r WHERE depth > 2'),
   ('shared_cte', 'WITH g AS (SELECT k, sum(s) AS s FROM t GROUP BY k) SELECT a.k, b.s FROM g a JOIN g b ON b.k = a.k + 1 WHERE a.s > 20');
-SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM shape \g /dev/null
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM shape \g /dev/null
 
 -- The stream tables whose heap has another number of rows, or that are not what their query says.
 CREATE FUNCTION differences() RETURNS TABLE (name text, heap bigint, read bigint, is_true boolean)
@@ -88,7 +88,7 @@ SELECT count(*) FROM (SELECT pgtrickle.repair_stream_table(name) FROM shape) r;
 SELECT * FROM differences();
 
 -- index_of_a_user_evaluates_its_expression_over_rows_that_the_query_has
-SELECT pgtrickle.create_stream_table('nonzero', 'SELECT k, sum(s) AS s FROM t GROUP BY k HAVING sum(s) <> 0', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('nonzero', 'SELECT k, sum(s) AS s FROM t GROUP BY k HAVING sum(s) <> 0', '520w', 'DIFFERENTIAL') \g /dev/null
 INSERT INTO t VALUES (3000, 300, 0, 'zero');
 CREATE INDEX ON nonzero ((1 / s));
 SELECT pgtrickle.refresh_stream_table('nonzero') \g /dev/null
@@ -96,7 +96,7 @@ INSERT INTO t VALUES (3001, 301, 5, 'five'), (3002, 301, -5, 'five');
 SELECT pgtrickle.refresh_stream_table('nonzero') \g /dev/null
 SELECT count(*) FILTER (WHERE s = 0), count(*) FROM nonzero;
 -- having_guards_the_select_list, though a group that it leaves out would divide by zero
-SELECT pgtrickle.create_stream_table('guarded', 'SELECT k, 12 / sum(s) AS d FROM t GROUP BY k HAVING sum(s) <> 0', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('guarded', 'SELECT k, 12 / sum(s) AS d FROM t GROUP BY k HAVING sum(s) <> 0', '520w', 'DIFFERENTIAL') \g /dev/null
 INSERT INTO t VALUES (3003, 302, 4, 'four'), (3004, 303, 0, 'zero');
 SELECT pgtrickle.refresh_stream_table('guarded') \g /dev/null
 UPDATE t SET s = 0 WHERE id = 3003;

@@ -15,17 +15,17 @@ CREATE FUNCTION tb_spaces(name regclass) RETURNS TABLE (kind "char", space name)
       OR c.oid IN (SELECT reltoastrelid FROM pg_class WHERE relname ~ ('^st_' || name::oid || '(_\d+)?$')) ORDER BY 1, 2 $$;
 -- a_tablespace_without_the_privilege
 SET default_tablespace = tb_space;
-CREATE FOREIGN TABLE tb_st () SERVER pgtrickle OPTIONS (query 'SELECT g, max(t) AS t FROM tb_source GROUP BY g', schedule '1h');
-SELECT pgtrickle.create_stream_table('tb_st', 'SELECT g, max(t) AS t FROM tb_source GROUP BY g', '1h');
+CREATE FOREIGN TABLE tb_st () SERVER pgtrickle OPTIONS (query 'SELECT g, max(t) AS t FROM tb_source GROUP BY g', schedule '520w');
+SELECT pgtrickle.create_stream_table('tb_st', 'SELECT g, max(t) AS t FROM tb_source GROUP BY g', '520w');
 SET default_tablespace = pg_global;
-CREATE FOREIGN TABLE tb_st () SERVER pgtrickle OPTIONS (query 'SELECT g, max(t) AS t FROM tb_source GROUP BY g', schedule '1h');
+CREATE FOREIGN TABLE tb_st () SERVER pgtrickle OPTIONS (query 'SELECT g, max(t) AS t FROM tb_source GROUP BY g', schedule '520w');
 -- one_with_it
 RESET ROLE;
 GRANT CREATE ON TABLESPACE tb_space TO tb_owner;
 SET ROLE tb_owner;
 SET default_tablespace = tb_space;
-CREATE FOREIGN TABLE tb_st () SERVER pgtrickle OPTIONS (query 'SELECT g, max(t) AS t FROM tb_source GROUP BY g', schedule '1h');
-CREATE FOREIGN TABLE tb_steps () SERVER pgtrickle OPTIONS (query 'SELECT count(*) FROM (SELECT g, max(t) AS t FROM tb_source GROUP BY g) x', schedule '1h');
+CREATE FOREIGN TABLE tb_st () SERVER pgtrickle OPTIONS (query 'SELECT g, max(t) AS t FROM tb_source GROUP BY g', schedule '520w');
+CREATE FOREIGN TABLE tb_steps () SERVER pgtrickle OPTIONS (query 'SELECT count(*) FROM (SELECT g, max(t) AS t FROM tb_source GROUP BY g) x', schedule '520w');
 RESET default_tablespace;
 SELECT * FROM tb_spaces('tb_st');
 SELECT * FROM tb_spaces('tb_steps');
@@ -42,7 +42,7 @@ SELECT * FROM tb_spaces('tb_steps');
 -- a_superuser_s_setting_for_the_stream_table_of_another_role
 SET ROLE tb_owner;
 RESET default_tablespace;
-CREATE FOREIGN TABLE tb_default () SERVER pgtrickle OPTIONS (query 'SELECT g, max(t) AS t FROM tb_source GROUP BY g', schedule '1h');
+CREATE FOREIGN TABLE tb_default () SERVER pgtrickle OPTIONS (query 'SELECT g, max(t) AS t FROM tb_source GROUP BY g', schedule '520w');
 RESET ROLE;
 SET default_tablespace = tb_other;
 SELECT pgtrickle.alter_stream_table('tb_default', query => 'SELECT g, min(t) AS t FROM tb_source GROUP BY g') \g /dev/null

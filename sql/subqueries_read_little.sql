@@ -15,7 +15,7 @@ CREATE INDEX ON customer (region);
 CREATE INDEX ON customer (substr(name, 2));
 CREATE INDEX ON orders ((amount::text));
 ANALYZE customer, orders, item;
-SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM (VALUES
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM (VALUES
   ('exists_item', 'SELECT id FROM orders o WHERE EXISTS (SELECT FROM item i WHERE i.orders = o.id)'),
   ('not_exists_others', 'SELECT id FROM orders o WHERE NOT EXISTS (SELECT FROM item i WHERE i.orders = o.id AND i.qty > o.amount)'),
   ('in_orders', 'SELECT id, name FROM customer WHERE id IN (SELECT customer FROM orders WHERE amount > 90)'),

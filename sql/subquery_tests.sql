@@ -30,7 +30,7 @@ INSERT INTO kept VALUES
   ('below_full_join', $$SELECT a.id, x.w FROM a FULL JOIN (SELECT DISTINCT w FROM b WHERE EXISTS (SELECT FROM a WHERE a.v = b.w)) x ON x.w = a.v$$),
   ('of_a_function', $$SELECT a.id, g FROM a, LATERAL generate_series(1, a.v) g WHERE g IN (SELECT w FROM b WHERE b.k = a.k)$$),
   ('first_of_each', $$SELECT DISTINCT ON (v) v, id, EXISTS (SELECT FROM b WHERE b.k = a.k) AS e FROM a ORDER BY v, id$$);
-SELECT pgtrickle.create_stream_table('subquery_tests.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('subquery_tests.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- what_is_filled

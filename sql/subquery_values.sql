@@ -38,7 +38,7 @@ INSERT INTO kept VALUES
   ('as_key', $$SELECT (SELECT max(w) FROM b WHERE b.k = a.k) AS m, count(*) FROM a GROUP BY 1$$),
   ('unread', $$SELECT x.v FROM (SELECT v, lead(bool_or(k IN (SELECT w FROM b))) OVER (ORDER BY bool_or(k IN (SELECT w FROM b)), count((SELECT k FROM b WHERE b.id = a.id))) AS l, sum((SELECT w FROM b WHERE b.id = a.k)) AS s FROM a GROUP BY v) x$$),
   ('on_join', $$SELECT a.id FROM a JOIN b ON a.k = b.k AND a.v < (SELECT max(w) FROM b c WHERE c.k = b.k)$$);
-SELECT pgtrickle.create_stream_table('subquery_values.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('subquery_values.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- what_is_filled
@@ -77,8 +77,8 @@ SELECT * FROM test.wrong('kept');
 INSERT INTO a VALUES (1, 1, 1), (2, 2, 2);
 DELETE FROM b;
 INSERT INTO b VALUES (1, 1, 10), (2, 3, 1), (3, 3, 2);
-SELECT pgtrickle.create_stream_table('subquery_values.read', 'SELECT id, (SELECT w FROM b WHERE b.k = a.k) AS w FROM a WHERE v < 5', '1h', 'DIFFERENTIAL') \g /dev/null
-SELECT pgtrickle.create_stream_table('subquery_values.not_read', 'SELECT id, CASE WHEN id > 1 THEN (SELECT w FROM b WHERE b.k = a.k) END AS w FROM a', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('subquery_values.read', 'SELECT id, (SELECT w FROM b WHERE b.k = a.k) AS w FROM a WHERE v < 5', '520w', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('subquery_values.not_read', 'SELECT id, CASE WHEN id > 1 THEN (SELECT w FROM b WHERE b.k = a.k) END AS w FROM a', '520w', 'DIFFERENTIAL') \g /dev/null
 INSERT INTO a VALUES (3, 3, 9);
 UPDATE a SET k = 9 WHERE id = 3;
 INSERT INTO b VALUES (4, 1, 11);
@@ -97,7 +97,7 @@ INSERT INTO kept VALUES
   ('shown', 'SELECT id, (SELECT count(*) || '':'' || c.n || '':'' || c.f FROM b WHERE b.k >= c.n) AS t FROM c'),
   ('shown_below', 'SELECT id, (SELECT (SELECT min(c.n::text || b.id) FROM b WHERE b.k > count(d.w)) FROM b d WHERE d.k >= c.n) AS t FROM c'),
   ('shown_in_from', 'SELECT id, x.m::text AS m, x.k FROM c LEFT JOIN LATERAL (SELECT c.n AS m, count(*) AS k FROM b WHERE b.k >= c.n GROUP BY 1) x ON true');
-SELECT pgtrickle.create_stream_table('subquery_values.' || name, query, '1h', 'DIFFERENTIAL') FROM kept WHERE name LIKE 'shown%' \g /dev/null
+SELECT pgtrickle.create_stream_table('subquery_values.' || name, query, '520w', 'DIFFERENTIAL') FROM kept WHERE name LIKE 'shown%' \g /dev/null
 INSERT INTO c VALUES (5, 2.50, 1), (6, 1.000, 0);
 DELETE FROM b WHERE k = 3;
 SELECT * FROM test.wrong('kept');

@@ -29,7 +29,7 @@ INSERT INTO kept VALUES
   ('after_windows', 'SELECT id, row_number() OVER (ORDER BY id) AS r, generate_series(1, n) AS g FROM t'),
   ('in_a_union', 'SELECT unnest(tags) AS v FROM t UNION SELECT words(line) FROM t'),
   ('counted', 'SELECT count(*) AS n FROM (SELECT unnest(tags) FROM t) x');
-SELECT pgtrickle.create_stream_table('target_sets.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('target_sets.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- what_is_filled
@@ -51,5 +51,5 @@ SELECT * FROM test.wrong('kept');
 
 -- a_function_that_is_not_immutable_is_no_function_of_its_row
 CREATE FUNCTION looked_up(int) RETURNS SETOF int STABLE LANGUAGE sql AS 'SELECT id FROM target_sets.t WHERE n = $1';
-SELECT pgtrickle.create_stream_table('target_sets.st', 'SELECT id, target_sets.looked_up(n) AS x FROM t', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('target_sets.st', 'SELECT id, target_sets.looked_up(n) AS x FROM t', '520w', 'DIFFERENTIAL');
 DROP SCHEMA target_sets CASCADE;

@@ -22,7 +22,7 @@ INSERT INTO kept VALUES
   ('not_read', 'SELECT q.k FROM (SELECT DISTINCT ON (k) k, unnest(a) AS e FROM t ORDER BY k, x) q'),
   ('joined', 'SELECT q.k, q.e, u.n FROM (SELECT DISTINCT ON (k) k, unnest(a) AS e FROM t ORDER BY k, x) q LEFT JOIN u ON u.id = q.k'),
   ('with_ties', 'SELECT k, unnest(a) AS e FROM t ORDER BY k FETCH FIRST 2 ROWS WITH TIES');
-SELECT pgtrickle.create_stream_table('target_sets_ordered.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('target_sets_ordered.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 CREATE FUNCTION wrong() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE one kept; n bigint;
 BEGIN
@@ -51,11 +51,11 @@ DELETE FROM t;
 SELECT wrong();
 -- a limit among rows of one set, which have no order that the query says
 \set VERBOSITY terse
-SELECT pgtrickle.create_stream_table('target_sets_ordered.among', 'SELECT k, unnest(a) AS e FROM t ORDER BY k, id LIMIT 2', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('target_sets_ordered.among', 'SELECT k, unnest(a) AS e FROM t ORDER BY k, id OFFSET 1 FETCH FIRST 2 ROWS WITH TIES', '1h', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('target_sets_ordered.among', 'SELECT DISTINCT ON (k) k, unnest(a) AS e FROM t ORDER BY k, id FETCH FIRST 2 ROWS WITH TIES', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('target_sets_ordered.among', 'SELECT k, unnest(a) AS e FROM t ORDER BY k, id LIMIT 2', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('target_sets_ordered.among', 'SELECT k, unnest(a) AS e FROM t ORDER BY k, id OFFSET 1 FETCH FIRST 2 ROWS WITH TIES', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('target_sets_ordered.among', 'SELECT DISTINCT ON (k) k, unnest(a) AS e FROM t ORDER BY k, id FETCH FIRST 2 ROWS WITH TIES', '520w', 'DIFFERENTIAL');
 \set VERBOSITY default
-SELECT pgtrickle.create_stream_table('target_sets_ordered.among', 'SELECT k, unnest(a) AS e FROM t ORDER BY k, id LIMIT 3', '1h', 'AUTO') \g /dev/null
+SELECT pgtrickle.create_stream_table('target_sets_ordered.among', 'SELECT k, unnest(a) AS e FROM t ORDER BY k, id LIMIT 3', '520w', 'AUTO') \g /dev/null
 INSERT INTO t VALUES (1, 1, 5, '{12,11,12,10}'), (2, 0, 3, '{20}');
 SELECT pgtrickle.refresh_stream_table('target_sets_ordered.among') \g /dev/null
 TABLE among ORDER BY e;

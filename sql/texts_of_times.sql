@@ -10,7 +10,7 @@ INSERT INTO kept VALUES
   ('selected', $$SELECT id FROM t WHERE d::date BETWEEN '2024-01-02' AND '2024-02-01' OR (j ->> 'at')::timestamptz > '2024-03-01 00:00+00'$$),
   ('in_subqueries', 'SELECT t.id, (SELECT count(*) FROM t u WHERE u.d::date < t.v::timestamp) AS n FROM t'),
   ('in_windows', 'SELECT id, row_number() OVER (PARTITION BY d::date ORDER BY v::timestamp, id) AS r FROM t');
-SELECT pgtrickle.create_stream_table('texts_of_times.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('texts_of_times.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- filled

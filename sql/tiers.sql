@@ -1,8 +1,8 @@
 -- Tiers: how much of its schedule a stream table gets.
 SET client_min_messages = notice;
 CREATE TABLE tr_items (id int PRIMARY KEY);
-SELECT pgtrickle.create_stream_table('tr_rows', 'SELECT id FROM tr_items', '1h') \g /dev/null
-SELECT pgtrickle.create_stream_table('tr_count', 'SELECT count(*) AS n FROM tr_rows', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('tr_rows', 'SELECT id FROM tr_items', '520w') \g /dev/null
+SELECT pgtrickle.create_stream_table('tr_count', 'SELECT count(*) AS n FROM tr_rows', '520w') \g /dev/null
 SELECT pgt_name, refresh_tier FROM pgtrickle.pgt_stream_tables WHERE pgt_name LIKE 'tr\_%' ORDER BY 1;
 SELECT pgtrickle.alter_stream_table('tr_rows', tier => 'Cold') \g /dev/null
 SELECT pgt_name, schedule, refresh_tier FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'tr_rows';
@@ -12,7 +12,7 @@ ALTER FOREIGN TABLE tr_rows OPTIONS (SET tier 'warm');
 SELECT refresh_tier FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'tr_rows';
 ALTER FOREIGN TABLE tr_rows OPTIONS (DROP tier);
 SELECT refresh_tier FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'tr_rows';
-CREATE FOREIGN TABLE tr_made_warm () SERVER pgtrickle OPTIONS (query 'SELECT id FROM tr_items', schedule '1h', tier 'warm');
+CREATE FOREIGN TABLE tr_made_warm () SERVER pgtrickle OPTIONS (query 'SELECT id FROM tr_items', schedule '520w', tier 'warm');
 SELECT refresh_tier FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'tr_made_warm';
 
 -- a_reader_may_get_rows_as_old: two seconds, tenfold
@@ -38,7 +38,7 @@ SELECT n FROM tr_count;
 SET pg_trickle.max_staleness = '1h';
 SELECT pgtrickle.refresh_stream_table('tr_count') \g /dev/null
 SELECT n FROM tr_count;
-SELECT pgtrickle.create_stream_table('tr_above', 'SELECT n FROM tr_count', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('tr_above', 'SELECT n FROM tr_count', '520w') \g /dev/null
 INSERT INTO tr_items VALUES (2);
 SELECT pgtrickle.refresh_stream_table('tr_above') \g /dev/null
 SELECT (SELECT n FROM tr_count) AS frozen, (SELECT n FROM tr_above) AS above;

@@ -42,7 +42,7 @@ INSERT INTO kept VALUES
   ('xml_read', $$SELECT k, x.c::oid::int AS x FROM s, XMLTABLE('/r' PASSING XMLPARSE(CONTENT '<r>pg_catalog</r>') COLUMNS c regnamespace PATH '.') x$$);
 CREATE FUNCTION objection_to(name text, query text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM pgtrickle.create_stream_table('values_as_text.' || name, query, '1h', 'DIFFERENTIAL');
+  PERFORM pgtrickle.create_stream_table('values_as_text.' || name, query, '520w', 'DIFFERENTIAL');
   RETURN 'none';
 EXCEPTION WHEN feature_not_supported THEN
   RETURN regexp_replace(SQLERRM, '^.*mode: ', '');
@@ -50,7 +50,7 @@ END $$;
 SELECT name, objection_to('refused_' || name, query) FROM kept ORDER BY 1;
 
 -- names_are_followed
-SELECT count(pgtrickle.create_stream_table('values_as_text.' || name, query, '1h', 'AUTO')) FROM kept;
+SELECT count(pgtrickle.create_stream_table('values_as_text.' || name, query, '520w', 'AUTO')) FROM kept;
 ALTER SCHEMA old_name RENAME TO new_name;
 CREATE FUNCTION wrong() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE one kept; is_wrong bool;

@@ -5,7 +5,7 @@ SET pg_trickle.max_staleness = 0;
 CREATE TABLE vt_search (id int PRIMARY KEY, q tsquery, v tsvector);
 INSERT INTO vt_search VALUES (1, 'a & b', 'a:1'), (2, NULL, 'b');
 CREATE FOREIGN TABLE vt_queries () SERVER pgtrickle
-    OPTIONS (query 'SELECT q, v FROM vt_search', schedule '1h', refresh_mode 'DIFFERENTIAL');
+    OPTIONS (query 'SELECT q, v FROM vt_search', schedule '520w', refresh_mode 'DIFFERENTIAL');
 INSERT INTO vt_search VALUES (3, 'a & b', 'a:1'), (4, 'c | d', NULL);
 UPDATE vt_search SET q = 'e <-> f' WHERE id = 1;
 SELECT q, numnode(q), v FROM vt_queries ORDER BY q::text;
@@ -22,7 +22,7 @@ INSERT INTO vt_left VALUES (1, 1, 1), (2, 2, 2);
 INSERT INTO vt_right VALUES (1, 1, 1);
 CREATE FOREIGN TABLE vt_padded () SERVER pgtrickle
     OPTIONS (query 'SELECT l.id, l.k, r.id AS rid, r.k AS rk FROM vt_left l FULL JOIN vt_right r ON l.x = r.y',
-             schedule '1h', refresh_mode 'DIFFERENTIAL');
+             schedule '520w', refresh_mode 'DIFFERENTIAL');
 SELECT * FROM vt_padded ORDER BY id, rid;
 INSERT INTO vt_right VALUES (2, 5, 2), (3, 7, 3);
 SELECT * FROM vt_padded ORDER BY id, rid;

@@ -34,9 +34,9 @@ INSERT INTO shape VALUES
   ('first_of_each', 'SELECT g FROM largest_of_each WHERE fits(a)'),
   ('rollup', 'SELECT a, g, count(*) AS n FROM l GROUP BY ROLLUP (a, g) HAVING count(*) > 1 AND 12 / a > 1'),
   ('grouped_above', 'SELECT fits(a) AS q, count(*) AS n FROM remaining WHERE fits(a) GROUP BY 1 HAVING count(*) > 0');
-SELECT count(pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL')) FROM shape;
+SELECT count(pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL')) FROM shape;
 -- PostgreSQL asks it of both sides.
-SELECT pgtrickle.create_stream_table('intersect_', 'SELECT a FROM common WHERE fits(a)', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('intersect_', 'SELECT a FROM common WHERE fits(a)', '520w', 'DIFFERENTIAL') \g /dev/null
 -- Those that are not kept by deltas, or not equal to their query; an error about a value has a stream table computed from nothing.
 CREATE FUNCTION different() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE one record; found text;

@@ -9,10 +9,10 @@ CREATE TABLE c (id int, note text);
 INSERT INTO a VALUES (1, 5), (2, 6);
 INSERT INTO b VALUES (1, 3), (2, 1);
 INSERT INTO c VALUES (1, 'one');
-SELECT pgtrickle.create_stream_table('quotients', 'SELECT id, 30 / x AS q FROM a', '1h', 'DIFFERENTIAL') \g /dev/null
-SELECT pgtrickle.create_stream_table('differences', 'SELECT a.id, 12 / (a.x - b.x) AS q FROM a JOIN b ON b.id = a.id', '1h', 'DIFFERENTIAL') \g /dev/null
-SELECT pgtrickle.create_stream_table('notes', 'SELECT id, (SELECT note FROM c WHERE c.id = a.id) AS note FROM a', '1h', 'DIFFERENTIAL') \g /dev/null
-SELECT pgtrickle.create_stream_table('sums', 'SELECT sum(q)::smallint AS s FROM quotients', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('quotients', 'SELECT id, 30 / x AS q FROM a', '520w', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('differences', 'SELECT a.id, 12 / (a.x - b.x) AS q FROM a JOIN b ON b.id = a.id', '520w', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('notes', 'SELECT id, (SELECT note FROM c WHERE c.id = a.id) AS note FROM a', '520w', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('sums', 'SELECT sum(q)::smallint AS s FROM quotients', '520w', 'DIFFERENTIAL') \g /dev/null
 CREATE FUNCTION refreshed(name text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pgtrickle.refresh_stream_table(name);
@@ -77,12 +77,12 @@ CREATE TABLE phrase (id int, t text);
 CREATE TABLE ending (id int, t text, n int);
 INSERT INTO phrase VALUES (1, 'a &');
 INSERT INTO ending VALUES (1, 'b', 1);
-SELECT pgtrickle.create_stream_table('phrases', 'SELECT id, (p.t || e.t)::tsquery AS q FROM phrase p JOIN ending e USING (id)', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('phrases', 'SELECT id, (p.t || e.t)::tsquery AS q FROM phrase p JOIN ending e USING (id)', '520w', 'DIFFERENTIAL') \g /dev/null
 UPDATE phrase SET t = 'a';
 UPDATE ending SET t = '& b';
 SELECT refreshed('phrases');
 TABLE phrases;
-SELECT pgtrickle.create_stream_table('lengths', 'SELECT id, length(repeat(p.t, e.n)) AS n FROM phrase p JOIN ending e USING (id)', '1h', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('lengths', 'SELECT id, length(repeat(p.t, e.n)) AS n FROM phrase p JOIN ending e USING (id)', '520w', 'DIFFERENTIAL') \g /dev/null
 UPDATE phrase SET t = NULL;
 UPDATE ending SET n = 2000000000;
 SELECT refreshed('lengths');
@@ -114,7 +114,7 @@ INSERT INTO shape VALUES
   ('distinct_of_filtered_rows', 'SELECT d FROM (SELECT DISTINCT k, 12 / (s - 6) AS d FROM t) x WHERE k = 2'),
   ('set_operation_of_filtered_rows', 'SELECT d FROM (SELECT k, 12 / (s - 6) AS d FROM t UNION SELECT k, k FROM q) x WHERE k = 2'),
   ('partition_of_filtered_rows', 'SELECT d FROM (SELECT k, sum(12 / (s - 6)) OVER (PARTITION BY k) AS d FROM t) x WHERE k = 2');
-SELECT pgtrickle.create_stream_table(name, query, '1h', 'DIFFERENTIAL') FROM shape \g /dev/null
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM shape \g /dev/null
 CREATE FUNCTION untrue() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE one record; found text;
 BEGIN

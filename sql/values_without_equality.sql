@@ -26,7 +26,7 @@ INSERT INTO kept VALUES
   ('populated_value', 'SELECT a.id, jsonb_populate_record(row(7, a.t)::pair, a.b -> 0) AS p FROM a'),
   ('side_by_side', 'SELECT a.id, z.* FROM a, ROWS FROM (json_to_recordset(a.j) AS (f int, g text), generate_series(1, a.k)) WITH ORDINALITY AS z(f, g, n, o)'),
   ('exists_limited', 'SELECT a.id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.k = a.k LIMIT 1) OR NOT EXISTS (SELECT 1 FROM json_array_elements(a.j) OFFSET 1)');
-SELECT pgtrickle.create_stream_table('values_without_equality.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('values_without_equality.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- filled
@@ -55,5 +55,5 @@ DELETE FROM a;
 SELECT * FROM test.wrong('kept', true);
 SELECT name, action, count(*) FROM kept, LATERAL pgtrickle.get_refresh_history('values_without_equality.' || name) WHERE action NOT IN ('DIFFERENTIAL', 'NO_DATA') GROUP BY 1, 2 HAVING action <> 'FULL' OR count(*) > 1;
 -- what_texts_mean_moves_on
-SELECT pgtrickle.create_stream_table('values_without_equality.moving', 'SELECT a.id, q.d FROM a, json_to_recordset(a.j) AS q(d date)', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('values_without_equality.moving', 'SELECT a.id, q.d FROM a, json_to_recordset(a.j) AS q(d date)', '520w', 'DIFFERENTIAL');
 DROP SCHEMA values_without_equality CASCADE;

@@ -13,18 +13,18 @@ CREATE FUNCTION with_levels(count int) RETURNS text LANGUAGE sql AS $$
 $$;
 
 -- conditions_of_many_parts
-SELECT pgtrickle.create_stream_table('deep_and', with_parts(8000), '1h');
+SELECT pgtrickle.create_stream_table('deep_and', with_parts(8000), '520w');
 SELECT refresh_mode, effective_refresh_mode FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'deep_and';
-SELECT pgtrickle.create_stream_table('deep_refused', with_parts(8000), '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('deep_refused', with_parts(8000), '520w', 'DIFFERENTIAL');
 SELECT * FROM deep_and ORDER BY id;
 
 -- operators_one_above_the_other
-SELECT pgtrickle.create_stream_table('deep_levels', with_levels(12), '1h');
-SELECT pgtrickle.create_stream_table('deep_refused', with_levels(12), '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('deep_levels', with_levels(12), '520w');
+SELECT pgtrickle.create_stream_table('deep_refused', with_levels(12), '520w', 'DIFFERENTIAL');
 SELECT * FROM deep_levels ORDER BY id;
 
 -- what_is_not_so_deep_is_kept_by_deltas
-SELECT pgtrickle.create_stream_table('deep_enough', with_parts(500), '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('deep_enough', with_parts(500), '520w', 'DIFFERENTIAL');
 INSERT INTO deep_t VALUES (4, 4), (9000, 9000);
 SET pg_trickle.max_staleness = '0s';
 SELECT * FROM deep_enough ORDER BY id;

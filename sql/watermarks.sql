@@ -8,9 +8,9 @@ SELECT pgtrickle.pause_scheduler() \g /dev/null
 CREATE TABLE wm_orders (id int PRIMARY KEY);
 CREATE TABLE wm_lines (id int PRIMARY KEY, order_id int);
 CREATE TABLE wm_alone (id int PRIMARY KEY);
-SELECT pgtrickle.create_stream_table('wm_joined', 'SELECT o.id, l.id AS line FROM wm_orders o JOIN wm_lines l ON l.order_id = o.id', '1h') \g /dev/null
-SELECT pgtrickle.create_stream_table('wm_lone_lines', 'SELECT count(*) AS n FROM wm_lines', '1h') \g /dev/null
-SELECT pgtrickle.create_stream_table('wm_other', 'SELECT count(*) AS n FROM wm_alone', '1h') \g /dev/null
+SELECT pgtrickle.create_stream_table('wm_joined', 'SELECT o.id, l.id AS line FROM wm_orders o JOIN wm_lines l ON l.order_id = o.id', '520w') \g /dev/null
+SELECT pgtrickle.create_stream_table('wm_lone_lines', 'SELECT count(*) AS n FROM wm_lines', '520w') \g /dev/null
+SELECT pgtrickle.create_stream_table('wm_other', 'SELECT count(*) AS n FROM wm_alone', '520w') \g /dev/null
 SELECT pgtrickle.create_watermark_group('wm_load', ARRAY['wm_orders', 'wm_lines', 'public.wm_lines'], 60) \g /dev/null
 SELECT group_name, sources, tolerance_secs, created_at IS NOT NULL AS has_time FROM pgtrickle.watermark_groups();
 

@@ -11,7 +11,7 @@ CREATE TABLE p (id int PRIMARY KEY, pair pair);
 INSERT INTO t VALUES (1, 1, 'a'), (2, 1, NULL), (3, NULL, 'c'), (4, 2, 'd');
 INSERT INTO s VALUES (1, 'one'), (NULL, NULL), (3, NULL);
 INSERT INTO p VALUES (1, (1, 'x')), (2, (NULL, NULL)), (3, NULL);
-SELECT pgtrickle.create_stream_table('whole_rows.below', 'SELECT k, count(*) AS n FROM t GROUP BY k', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('whole_rows.below', 'SELECT k, count(*) AS n FROM t GROUP BY k', '520w', 'DIFFERENTIAL');
 CREATE TABLE kept (name text, query text);
 INSERT INTO kept VALUES
   ('as_json', 'SELECT to_jsonb(t) AS j FROM t'),
@@ -33,7 +33,7 @@ INSERT INTO kept VALUES
   ('rows_compared', 'SELECT t.id FROM t JOIN s ON (t.k, t.v) >= (s.k, s.note) WHERE (t.id, t.k) IN ((1, 1), (2, 1), (4, 2))'),
   ('whole_rows_compared', 'SELECT a.id, b.id AS other FROM t a JOIN t b ON a <= b WHERE a IS NOT NULL'),
   ('row_is_null', 'SELECT id, ROW(k, v) IS NULL AS n, ROW(k, v) IS DISTINCT FROM ROW(1, ''a'') AS d FROM t');
-SELECT pgtrickle.create_stream_table('whole_rows.' || name, query, '1h', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT pgtrickle.create_stream_table('whole_rows.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
 -- what_is_filled

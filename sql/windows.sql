@@ -34,7 +34,7 @@ INSERT INTO defined VALUES
   ('distinct_above', 'SELECT DISTINCT shop, max(amount) OVER (PARTITION BY shop) AS m FROM sale'),
   ('of_own_functions', 'SELECT id, product(nearest(amount, b => 5) / 10 + 1) OVER (PARTITION BY shop ORDER BY id ROWS 2 PRECEDING) AS p, count(*) OVER (PARTITION BY nearest(amount)) AS n, rank() OVER (ORDER BY kind COLLATE "C" USING >, nearest(amount, 2) NULLS FIRST) AS r FROM sale'),
   ('used_in_expression', 'SELECT id, CASE WHEN count(*) OVER (PARTITION BY shop) > 15 THEN ''many'' ELSE ''few'' END AS w, amount / nullif(sum(amount) OVER (PARTITION BY kind), 0) AS part FROM sale');
-SELECT pgtrickle.create_stream_table('windows.' || name, query, '1h', 'DIFFERENTIAL') FROM defined \g /dev/null
+SELECT pgtrickle.create_stream_table('windows.' || name, query, '520w', 'DIFFERENTIAL') FROM defined \g /dev/null
 
 
 -- filled

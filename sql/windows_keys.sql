@@ -25,7 +25,7 @@ CREATE TABLE defined AS SELECT 'by_' || name AS name, format('SELECT id, %1$s%2$
     ('first_rows', 'SELECT id, f, o FROM item ORDER BY o DESC, f, p, id LIMIT 7'),
     ('ordered', 'SELECT id, rank() OVER (PARTITION BY m ORDER BY c, n DESC, id) AS r FROM item'),
     ('of_ranges', 'SELECT id, count(*) OVER (PARTITION BY m ORDER BY f RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS n FROM item');
-SELECT pgtrickle.create_stream_table('windows_keys.' || name, query, '1h', 'DIFFERENTIAL') FROM defined \g /dev/null
+SELECT pgtrickle.create_stream_table('windows_keys.' || name, query, '520w', 'DIFFERENTIAL') FROM defined \g /dev/null
 
 -- compared as texts, because 1.0 is not 1.00
 -- filled

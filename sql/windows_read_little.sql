@@ -10,10 +10,10 @@ CREATE INDEX ON sale (tag);
 CREATE INDEX ON sale (id, shop);
 ANALYZE sale;
 -- an_index_that_is_missing
-SELECT pgtrickle.create_stream_table('windows_read_little.numbered', 'SELECT id, row_number() OVER (PARTITION BY shop ORDER BY amount DESC, id) AS n FROM sale', '1h', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('windows_read_little.numbered', 'SELECT id, row_number() OVER (PARTITION BY shop ORDER BY amount DESC, id) AS n FROM sale', '520w', 'DIFFERENTIAL');
 SET client_min_messages = warning;
 CREATE INDEX ON sale (shop);
-SELECT pgtrickle.create_stream_table('windows_read_little.' || name, query, '1h', 'DIFFERENTIAL') FROM (VALUES
+SELECT pgtrickle.create_stream_table('windows_read_little.' || name, query, '520w', 'DIFFERENTIAL') FROM (VALUES
   ('by_text', 'SELECT id, sum(amount) OVER (PARTITION BY name) AS s FROM sale'),
   ('by_citext', 'SELECT id, sum(amount) OVER (PARTITION BY tag) AS s FROM sale'),
   ('by_two', 'SELECT id, sum(amount) OVER (PARTITION BY shop, name ORDER BY id) AS s FROM sale'),

@@ -3,6 +3,7 @@
 #include "definition/guc.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
+#include "pg/versions/processes.hpp"
 #include "refresh/group/holds.hpp"
 #include "refresh/group/excluded_members.hpp"
 

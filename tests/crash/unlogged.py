@@ -33,7 +33,7 @@ def set_up():
            "INSERT INTO sheets SELECT i FROM generate_series(1, 20) i")
     for name, query in MAINTAINED.items():
         mode = "FULL" if name == "fully" else "DIFFERENTIAL"
-        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h', %s)", name, query, mode)
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w', %s)", name, query, mode)
 
 
 def check(expected):

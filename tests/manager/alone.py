@@ -34,7 +34,7 @@ def those_on_stream_tables_follow_at_one_frontier():
 
 
 def an_unfilled_one_is_filled():
-    db.run("SELECT pgtrickle.create_stream_table('later', 'SELECT id FROM orders', '1h', initialize => false)")
+    db.run("SELECT pgtrickle.create_stream_table('later', 'SELECT id FROM orders', '520w', initialize => false)")
     db.wait_for("SELECT is_populated FROM pgtrickle.pgt_state WHERE relid = 'later'::regclass", True)
     assert db.value("SELECT count(*) FROM later") == 30
 
@@ -155,7 +155,7 @@ def a_default_of_stricter_transactions_does_not_keep_it_busy():
 
 def logs_are_trimmed_also_where_only_sessions_refresh():
     db.run("CREATE TABLE wide (id int PRIMARY KEY, filling text)")
-    db.run("SELECT pgtrickle.create_stream_table('by_session', 'SELECT id, filling FROM wide', '1h')")
+    db.run("SELECT pgtrickle.create_stream_table('by_session', 'SELECT id, filling FROM wide', '520w')")
     size = ("SELECT sum(pg_total_relation_size(segment))::bigint / 1000000 "
             "FROM pgtrickle.pgt_source, unnest(segments) segment WHERE relid = 'wide'::regclass")
     for i in range(8):

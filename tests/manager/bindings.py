@@ -54,9 +54,9 @@ def make_sides(source, schedule="1s"):
     made without a lock on the relations below: to begin to capture one keeps those from it who refresh it."""
     db.run(f"CREATE TABLE {source} (id int PRIMARY KEY)")
     create(f"{source}_left", f"SELECT count(*) AS n FROM {source}", schedule)
-    create(f"{source}_right", f"SELECT max(id) AS id FROM {source}", "1h")
-    create(f"{source}_over_left", f"SELECT n FROM {source}_left", "1h")
-    create(f"{source}_over_right", f"SELECT id FROM {source}_right", "1h")
+    create(f"{source}_right", f"SELECT max(id) AS id FROM {source}", "520w")
+    create(f"{source}_over_left", f"SELECT n FROM {source}_left", "520w")
+    create(f"{source}_over_right", f"SELECT id FROM {source}_right", "520w")
 
 
 def while_a_job_waits_for(name, source, act):
@@ -100,7 +100,7 @@ def a_job_from_before_a_diamond_was_made_takes_no_half_of_it():
     since = db.value("SELECT now()")
 
     def make_diamond(maker):
-        create("early_both", both_of("early"), "1h", maker)
+        create("early_both", both_of("early"), "520w", maker)
         maker.cursor().execute("INSERT INTO early VALUES (2)")
 
     while_a_job_waits_for("early_left", "early", make_diamond)
@@ -113,7 +113,7 @@ def a_diamond_is_whole_though_the_manager_cannot_read_its_definition():
     """Somebody keeps it locked from the moment on in which it has become a diamond. Others go on."""
     make_sides("hidden")
     make_known("hidden", "hidden_left")
-    create("hidden_both", "SELECT n, n::int AS id FROM hidden_over_left", "1h")
+    create("hidden_both", "SELECT n, n::int AS id FROM hidden_over_left", "520w")
     create("hidden_beside", "SELECT sum(id) AS total FROM hidden", "1s")
     db.run("INSERT INTO hidden VALUES (1)")
     db.wait_for("SELECT total FROM hidden_beside", 1)
@@ -138,9 +138,9 @@ def a_diamond_is_whole_though_the_manager_cannot_read_its_definition():
 
 
 def a_refresh_by_hand_that_waited_for_a_creation_takes_the_diamond_along():
-    make_sides("waited", "1h")
+    make_sides("waited", "520w")
     maker = begin()
-    create("waited_both", both_of("waited"), "1h", maker)
+    create("waited_both", both_of("waited"), "520w", maker)
     maker.cursor().execute("INSERT INTO waited VALUES (1)")
     errors = []
     waiting = in_background(refresh_by_hand, "waited_left", errors)
@@ -152,12 +152,12 @@ def a_refresh_by_hand_that_waited_for_a_creation_takes_the_diamond_along():
 
 
 def of_two_creations_the_second_takes_the_diamond_of_the_first_along():
-    make_sides("twice", "1h")
-    create("twice_aside", "SELECT n FROM twice_left", "1h")
+    make_sides("twice", "520w")
+    create("twice_aside", "SELECT n FROM twice_left", "520w")
     maker = begin()
-    create("twice_both", both_of("twice"), "1h", maker)
+    create("twice_both", both_of("twice"), "520w", maker)
     maker.cursor().execute("INSERT INTO twice VALUES (1)")
-    waiting = in_background(create, "twice_again", "SELECT n FROM twice_aside", "1h", db.connect())
+    waiting = in_background(create, "twice_again", "SELECT n FROM twice_aside", "520w", db.connect())
     wait_for_waiter("locktype = 'object'")
     maker.commit()
     maker.close()
@@ -171,7 +171,7 @@ def a_prepared_creation_binds_when_it_is_committed():
     make_known("prepared", "prepared_left")
     maker = db.connect()
     maker.cursor().execute("SET client_min_messages = error; BEGIN")
-    create("prepared_both", both_of("prepared"), "1h", maker)
+    create("prepared_both", both_of("prepared"), "520w", maker)
     maker.cursor().execute("INSERT INTO prepared VALUES (1); PREPARE TRANSACTION 'made'")
     errors = []
     waiting = in_background(refresh_by_hand, "prepared_left", errors)
@@ -188,8 +188,8 @@ def a_prepared_creation_binds_when_it_is_committed():
 
 
 def what_is_dropped_while_a_refresh_by_hand_waits_for_it_fails_nobody():
-    make_sides("dropped", "1h")
-    create("dropped_both", both_of("dropped"), "1h")
+    make_sides("dropped", "520w")
+    create("dropped_both", both_of("dropped"), "520w")
     dropper = begin()
     dropper.cursor().execute("DROP FOREIGN TABLE dropped_both")
     db.run("INSERT INTO dropped VALUES (1)")
@@ -204,11 +204,11 @@ def what_is_dropped_while_a_refresh_by_hand_waits_for_it_fails_nobody():
 
 def a_creation_that_is_rolled_back_binds_nobody():
     """Though the session has refreshed the diamond that there is no more."""
-    make_sides("undone", "1h")
+    make_sides("undone", "520w")
     maker = begin()
     for number, (start, end) in enumerate((("SELECT 1", "ABORT AND CHAIN"), ("SAVEPOINT made", "ROLLBACK TO made"))):
         maker.cursor().execute(start)
-        create("undone_both", both_of("undone"), "1h", maker)
+        create("undone_both", both_of("undone"), "520w", maker)
         maker.cursor().execute("SELECT pgtrickle.refresh_stream_table('undone_left')")
         maker.cursor().execute(end)
         db.run("INSERT INTO undone VALUES (%s)", number)
@@ -222,7 +222,7 @@ def a_creation_that_is_rolled_back_binds_nobody():
 def a_job_from_before_a_group_was_made_takes_no_half_of_it():
     db.run("CREATE TABLE one (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY)")
     create("of_one", "SELECT count(*) AS n FROM one", "1s")
-    create("of_other", "SELECT count(*) AS n FROM other", "1h")
+    create("of_other", "SELECT count(*) AS n FROM other", "520w")
     make_known("one", "of_one")
     since = db.value("SELECT now()")
 

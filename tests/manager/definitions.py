@@ -23,7 +23,7 @@ database = db.value("SELECT oid::int8 FROM pg_database WHERE datname = current_d
 chance = dice()
 
 
-def create(name, query, schedule="1h"):
+def create(name, query, schedule="520w"):
     db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s)", name, query, schedule)
 
 

@@ -239,7 +239,7 @@ def a_reader_gets_what_others_refresh_for_his():
     db.run("SET ROLE fair_healthy; CREATE TABLE busy (id int PRIMARY KEY); RESET ROLE")
     create("fair_healthy", "below", "SELECT id FROM busy", schedule="calculated", is_filled=True)
     db.run("GRANT SELECT, TRIGGER ON below TO fair_reader")
-    create("fair_reader", "above", "SELECT count(*) AS n, sum(id) AS s FROM below", schedule="1h", is_filled=True)
+    create("fair_reader", "above", "SELECT count(*) AS n, sum(id) AS s FROM below", schedule="520w", is_filled=True)
     is_over = threading.Event()
 
     def write():

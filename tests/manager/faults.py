@@ -157,7 +157,7 @@ def who_is_left_at_last_is_refreshed_too():
     db.run("CREATE TABLE hours (id int)")
     for name, option in (("slow_hour", ", refresh_timeout '300ms'"), ("quick_hour", "")):
         db.run(f"CREATE FOREIGN TABLE {name} (id int) SERVER pgtrickle "
-               f"OPTIONS (query 'SELECT {'nap(id)' if option else 'id'} AS id FROM hours', schedule '1h'{option})")
+               f"OPTIONS (query 'SELECT {'nap(id)' if option else 'id'} AS id FROM hours', schedule '520w'{option})")
     for number in (1, 2):  # when both are known
         db.run("INSERT INTO hours VALUES (%s)", number)
         db.run("SET pg_trickle.enabled = on; SET pg_trickle.max_staleness = 0; SET pg_trickle.scan_refresh_timeout = '1min'")
@@ -461,7 +461,7 @@ def a_dropped_database_leaves_nothing_behind():
     """And one that takes no connections for a while is not taken for dropped."""
     closed = Database(server.host)
     closed.run("CREATE TABLE source (id int)")
-    closed.run("SELECT pgtrickle.create_stream_table('counted', 'SELECT count(*) FROM source', '1h')")
+    closed.run("SELECT pgtrickle.create_stream_table('counted', 'SELECT count(*) FROM source', '520w')")
     wait_until_known(closed.name, True)
     closed.session.close()
     db.admin(f"ALTER DATABASE {closed.name} ALLOW_CONNECTIONS false")

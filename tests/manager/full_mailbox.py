@@ -38,7 +38,7 @@ def is_known_fresh(db, number):
 
 def a_dropped_database_gives_its_room_back():
     for _ in range(3):
-        db = filled(12, "1h")
+        db = filled(12, "520w")
         deadline = time.monotonic() + 30
         while not all(is_known_fresh(db, number) for number in range(12)):
             assert time.monotonic() < deadline, "stream tables are not known although there is room"
@@ -47,7 +47,7 @@ def a_dropped_database_gives_its_room_back():
 
 
 def those_without_room_are_not_refreshed_over_and_over():
-    db = filled(40, "1h")
+    db = filled(40, "520w")
     refreshes = "SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'SCHEDULER'"
     db.wait_for("SELECT count(DISTINCT pgt_id) > 20 FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'SCHEDULER'", True)
     time.sleep(1)

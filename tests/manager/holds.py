@@ -64,7 +64,7 @@ def what_is_gated_is_skipped_once_and_refreshed_when_ungated():
 
 def one_made_behind_a_gate_is_filled_when_it_opens():
     db.run("SELECT pgtrickle.gate_source('load')")
-    create("made_later", "SELECT id FROM load", "1h")
+    create("made_later", "SELECT id FROM load", "520w")
     wait_until_skipped("made_later")
     assert db.value("SELECT is_populated FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'made_later'") is False
     db.run("SELECT pgtrickle.ungate_source('load')")
@@ -94,7 +94,7 @@ def a_reader_of_a_held_one_is_told_at_once():
 
 def who_reads_under_a_snapshot_older_than_the_end_of_a_gate_is_told_so():
     db.run("CREATE TABLE behind (id int PRIMARY KEY)")
-    create("over_behind", "SELECT id FROM behind", "1h")
+    create("over_behind", "SELECT id FROM behind", "520w")
     db.run("SELECT pgtrickle.gate_source('behind')")
     session = db.connect()
     cursor = session.cursor()
@@ -287,7 +287,7 @@ def a_hold_that_comes_while_a_diamond_waits_holds_all_of_it():
 def a_refresh_group_is_refreshed_by_the_manager_as_one():
     db.run("CREATE TABLE left_side (id int PRIMARY KEY); CREATE TABLE right_side (id int PRIMARY KEY)")
     create("on_left", "SELECT count(*) AS n FROM left_side", "1s")
-    create("on_right", "SELECT count(*) AS n FROM right_side", "1h")
+    create("on_right", "SELECT count(*) AS n FROM right_side", "520w")
     db.run("SELECT pgtrickle.create_refresh_group('sides', ARRAY['on_left', 'on_right'])")
     db.run("INSERT INTO right_side VALUES (1)")
     db.run("INSERT INTO left_side VALUES (1)")
@@ -327,8 +327,8 @@ def a_refresh_group_waits_for_a_locked_member():
 def a_resumed_one_is_read_beside_a_definition_that_cannot_be():
     """Of which somebody keeps a source locked, so that the manager tries to read it less and less often."""
     db.run("CREATE TABLE kept (id int); CREATE TABLE resumed_on (id int)")
-    create("keeper", "SELECT id FROM kept", "1h")
-    create("resumed", "SELECT count(*) AS n FROM resumed_on", "1h")
+    create("keeper", "SELECT id FROM kept", "520w")
+    create("resumed", "SELECT count(*) AS n FROM resumed_on", "520w")
     blocker = db.connect()
     blocker.autocommit = False
     blocker.cursor().execute("LOCK TABLE kept IN ACCESS EXCLUSIVE MODE")

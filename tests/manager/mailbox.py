@@ -111,9 +111,9 @@ def nothing_committed_by_one_writer_is_missed():
     db.run("CREATE TABLE source (number int, value int)")
     db.run("CREATE INDEX ON source (number)")
     db.run("SELECT pgtrickle.create_stream_table('newest', "
-           "'SELECT number, max(value) AS value FROM source GROUP BY number', '1h')")
+           "'SELECT number, max(value) AS value FROM source GROUP BY number', '520w')")
     db.run("SELECT pgtrickle.create_stream_table('newest_of_newest', "
-           "'SELECT number, max(value) AS value FROM newest GROUP BY number', '1h')")
+           "'SELECT number, max(value) AS value FROM newest GROUP BY number', '520w')")
     watch([0])
 
 
@@ -151,7 +151,7 @@ def every_source_of_a_transaction_counts():
     db.run("; ".join(f"CREATE TABLE many_{i} (a int)" for i in range(count)))
     query = " UNION ALL ".join(f"SELECT a FROM many_{i}" for i in range(count))
     db.run("SELECT pgtrickle.create_stream_table('wide', %s, '2h', 'FULL')", query)
-    db.run(f"SELECT pgtrickle.create_stream_table('last_one', 'SELECT a FROM many_{count - 1}', '1h')")
+    db.run(f"SELECT pgtrickle.create_stream_table('last_one', 'SELECT a FROM many_{count - 1}', '520w')")
     db.run("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error; SET pg_trickle.scan_refresh_timeout = '60s'")
     assert db.value("SELECT count(*) FROM last_one") == 0
     db.run("".join(f"INSERT INTO many_{i} VALUES (1);" for i in range(count)))
@@ -161,7 +161,7 @@ def every_source_of_a_transaction_counts():
 def what_others_commit_beside_an_own_refresh_is_as_old_as_their_commit():
     db.run("CREATE TABLE shared_source (id int)")
     for name in ("beside", "beholder"):
-        db.run(f"SELECT pgtrickle.create_stream_table('{name}', 'SELECT id FROM shared_source', '1h')")
+        db.run(f"SELECT pgtrickle.create_stream_table('{name}', 'SELECT id FROM shared_source', '520w')")
     own = db.connect()
     own.cursor().execute("BEGIN; INSERT INTO shared_source VALUES (1); SELECT pgtrickle.refresh_stream_table('beside')")
     db.run("INSERT INTO shared_source VALUES (2)")

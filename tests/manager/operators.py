@@ -136,7 +136,7 @@ def settings_of_the_database_reach_its_manager():
 
 
 def a_failing_one_says_how_to_see_why():
-    db.run("SELECT pgtrickle.create_stream_table('\"Odd one\"', 'SELECT 1 / n AS q FROM source', '1h', 'DIFFERENTIAL')")
+    db.run("SELECT pgtrickle.create_stream_table('\"Odd one\"', 'SELECT 1 / n AS q FROM source', '520w', 'DIFFERENTIAL')")
     db.run("INSERT INTO source VALUES (8, 0)")
     db.session.notices.clear()
     db.run("SET client_min_messages = warning; SET pg_trickle.max_staleness = 0; SELECT * FROM \"Odd one\"")
@@ -169,8 +169,8 @@ def a_suspended_one_says_how_to_see_why_and_to_resume():
 def an_upgrade_warns_of_what_rests():
     db.run("CREATE TABLE other (n int)")
     for number in range(1, 11):
-        db.run(f"SELECT pgtrickle.create_stream_table('other{number:02}', 'SELECT n FROM other', '1h')")
-    db.run("CREATE SCHEMA \"Odd\"; SELECT pgtrickle.create_stream_table('\"Odd\".\"It''s\"', 'SELECT 1 AS n', '1h')")
+        db.run(f"SELECT pgtrickle.create_stream_table('other{number:02}', 'SELECT n FROM other', '520w')")
+    db.run("CREATE SCHEMA \"Odd\"; SELECT pgtrickle.create_stream_table('\"Odd\".\"It''s\"', 'SELECT 1 AS n', '520w')")
     db.run("SELECT pgtrickle.pause_scheduler(ARRAY['\"Odd\".\"It''s\"'])")
     db.session.notices.clear()
     db.run("SET client_min_messages = warning; BEGIN; SELECT pgtrickle.prepare_upgrade(); ROLLBACK")

@@ -55,11 +55,11 @@ def after_a_restart_as_well():
 
 
 def a_schedule_is_kept():
-    db.run(create("hourly", "1h"))
-    prepare("SELECT pgtrickle.alter_stream_table('hourly', schedule => '1s')")
+    db.run(create("rarely", "520w"))
+    prepare("SELECT pgtrickle.alter_stream_table('rarely', schedule => '1s')")
     commit_prepared()
     db.run("INSERT INTO source VALUES (3); SET pg_trickle.max_staleness = '1h'")
-    has("hourly", 3)
+    has("rarely", 3)
     db.run("RESET pg_trickle.max_staleness")
 
 
@@ -76,7 +76,7 @@ def what_was_emptied_is_not_served():
     db.run("DROP ROLE IF EXISTS reads_no_more; CREATE ROLE reads_no_more; GRANT USAGE ON FOREIGN SERVER pgtrickle TO reads_no_more")
     db.run("GRANT ALL ON SCHEMA public TO reads_no_more; CREATE VIEW viewed AS SELECT id FROM source")
     db.run("GRANT SELECT ON viewed TO reads_no_more; SET ROLE reads_no_more")
-    db.run("SELECT pgtrickle.create_stream_table('emptied', 'SELECT id FROM viewed', '1h')")
+    db.run("SELECT pgtrickle.create_stream_table('emptied', 'SELECT id FROM viewed', '520w')")
     db.run("RESET ROLE; REVOKE SELECT ON viewed FROM reads_no_more")
     prepare("CREATE OR REPLACE VIEW viewed AS SELECT id FROM source WHERE id > 0")
     commit_prepared()

@@ -52,11 +52,11 @@ def what_comes_due_meanwhile_is_no_answer():
     """`reading` reads `kept`, which keeps an hour's schedule, as it stands. A reader of it has to have both refreshed, and so
     the diamond that `kept` is of, and `busy` below that, which is being refreshed: he has to wait, and `reading` comes due beside him."""
     db.run("CREATE TABLE below (id int); CREATE TABLE beside (id int); CREATE TABLE elsewhere (id int)")
-    create("kept", "SELECT count(*) AS n FROM below", "1h")
+    create("kept", "SELECT count(*) AS n FROM below", "520w")
     create("reading", "SELECT n, (SELECT count(*) FROM beside) AS of_beside FROM kept", "calculated")
     create("busy", "SELECT count(*) AS n FROM elsewhere", "2h")
-    create("mate", "SELECT n, (SELECT count(*) FROM below) AS of_below FROM busy", "1h")
-    create("apex", "SELECT k.n, m.of_below FROM kept k CROSS JOIN mate m", "1h")
+    create("mate", "SELECT n, (SELECT count(*) FROM below) AS of_below FROM busy", "520w")
+    create("apex", "SELECT k.n, m.of_below FROM kept k CROSS JOIN mate m", "520w")
     db.run("INSERT INTO beside VALUES (1)")
     db.wait_for("SELECT of_beside FROM reading", 1)
     db.run("INSERT INTO below VALUES (1); INSERT INTO elsewhere VALUES (1)")
@@ -79,7 +79,7 @@ def who_waits_for_a_readers_refresh_is_not_the_victim():
     """A refresh for a reader holds `first` and waits for `second`; somebody who holds `third` waits for `first`. When it goes
     on to `third` that is a deadlock, and the refresh has to give way, although the other waits longer."""
     db.run("CREATE TABLE first (id int); CREATE TABLE second (id int); CREATE TABLE third (id int)")
-    create("all_three", "SELECT (SELECT count(*) FROM first) AS a, (SELECT count(*) FROM second) AS b, (SELECT count(*) FROM third) AS c", "1h")
+    create("all_three", "SELECT (SELECT count(*) FROM first) AS a, (SELECT count(*) FROM second) AS b, (SELECT count(*) FROM third) AS c", "520w")
     db.run("INSERT INTO third VALUES (1)")
     holder, other = db.connect(), db.connect()
     for session in holder, other:

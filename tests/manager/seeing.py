@@ -132,12 +132,12 @@ def what_is_much_older_than_scheduled_is_stale():
     """The switch that is off keeps the manager from refreshing anything."""
     db.run("CREATE TABLE aging (id int PRIMARY KEY)")
     db.run("SELECT pgtrickle.create_stream_table('below', 'SELECT id FROM aging', 'calculated')")
-    db.run("SELECT pgtrickle.create_stream_table('hourly', 'SELECT id FROM below', '1h')")
+    db.run("SELECT pgtrickle.create_stream_table('rarely', 'SELECT id FROM below', '520w')")
     db.run("SELECT pgtrickle.create_stream_table('often', 'SELECT id FROM aging', '1s')")
     db.run("SELECT pgtrickle.create_stream_table('at_once', 'SELECT count(*) AS c FROM aging', 'calculated')")
     db.run("INSERT INTO aging VALUES (1)")
     stale = ("SELECT string_agg(pgt_name, ', ' ORDER BY pgt_name) FROM pgtrickle.stream_tables_info "
-             "WHERE is_stale AND pgt_name IN ('below', 'hourly', 'often', 'at_once')")
+             "WHERE is_stale AND pgt_name IN ('below', 'rarely', 'often', 'at_once')")
     assert db.value(stale) is None
     db.wait_for(stale, "at_once, often")
     assert db.run("SELECT status, stale_tables >= 2, health ~ 'pg_trickle.enabled' FROM pgtrickle.quick_health") == [("WARN", True, True)]
@@ -210,7 +210,7 @@ def a_shared_memory_that_is_full_is_told():
     db.session = db.connect()
     db.run("SET client_min_messages = error")
     for number in range(17):
-        db.run(f"SELECT pgtrickle.create_stream_table('many_{number}', 'SELECT id FROM aging', '1h')")
+        db.run(f"SELECT pgtrickle.create_stream_table('many_{number}', 'SELECT id FROM aging', '520w')")
     severity, detail = check("shared_memory")
     assert severity == "WARN" and "of pg_trickle.max_stream_tables = 16 " in detail, detail
 

@@ -14,7 +14,7 @@ db = Database()
 
 
 def create(name, query):
-    db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h')", name, query)
+    db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w')", name, query)
 
 
 def megabytes_of_log(source):

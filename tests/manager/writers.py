@@ -93,7 +93,7 @@ def no_writer_waits_for_a_creation_that_is_not_committed():
     make_source("uncommitted")
     query = "SELECT k, count(*) AS n FROM uncommitted GROUP BY k"
     session = begin()
-    session.cursor().execute("SELECT pgtrickle.create_stream_table('of_uncommitted', %s, '1h', 'DIFFERENTIAL')", (query,))
+    session.cursor().execute("SELECT pgtrickle.create_stream_table('of_uncommitted', %s, '520w', 'DIFFERENTIAL')", (query,))
     write("uncommitted", 201)
     session.commit()
     write("uncommitted", 301)
@@ -105,8 +105,8 @@ def nor_for_one_over_two_sources_and_a_second_one_beside_it():
     make_source("other")
     query = "SELECT one.id, other.k FROM one JOIN other USING (id)"
     session, second = begin(), begin()
-    session.cursor().execute("SELECT pgtrickle.create_stream_table('of_two', %s, '1h', 'DIFFERENTIAL')", (query,))
-    second.cursor().execute("SELECT pgtrickle.create_stream_table('of_one', 'SELECT id, k FROM one', '1h', 'DIFFERENTIAL')")
+    session.cursor().execute("SELECT pgtrickle.create_stream_table('of_two', %s, '520w', 'DIFFERENTIAL')", (query,))
+    second.cursor().execute("SELECT pgtrickle.create_stream_table('of_one', 'SELECT id, k FROM one', '520w', 'DIFFERENTIAL')")
     write("one", 201)
     write("other", 201)
     second.commit()
@@ -123,7 +123,7 @@ def nor_for_a_fill_in_a_session():
     gate, session = connect(), begin()
     gate.cursor().execute("SELECT pg_advisory_lock(%s)", (GATE,))
     thread = threading.Thread(daemon=True, target=session.cursor().execute, args=(
-        "SELECT pgtrickle.create_stream_table('of_filled', %s, '1h', 'DIFFERENTIAL')", (query,)))
+        "SELECT pgtrickle.create_stream_table('of_filled', %s, '520w', 'DIFFERENTIAL')", (query,)))
     thread.start()
     wait_for_gate("client backend")
     write("filled", 201)
@@ -155,7 +155,7 @@ def a_creation_waits_for_writers_and_keeps_none_waiting():
     writer, session = begin(), begin()
     writer.cursor().execute("INSERT INTO written VALUES (201, 1)")
     thread = threading.Thread(daemon=True, target=session.cursor().execute, args=(
-        "SELECT pgtrickle.create_stream_table('of_written', %s, '1h', 'DIFFERENTIAL')", (query,)))
+        "SELECT pgtrickle.create_stream_table('of_written', %s, '520w', 'DIFFERENTIAL')", (query,)))
     thread.start()
     db.wait_for("SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'virtualxid' AND NOT granted", True)
     write("written", 301)
@@ -171,7 +171,7 @@ def what_the_transaction_made_itself_is_captured_in_it():
     session = begin()
     cursor = session.cursor()
     cursor.execute("CREATE TABLE own (id int PRIMARY KEY, k int); INSERT INTO own VALUES (1, 1)")
-    cursor.execute("SELECT pgtrickle.create_stream_table('of_own', 'SELECT id, k FROM own', '1h', 'DIFFERENTIAL')")
+    cursor.execute("SELECT pgtrickle.create_stream_table('of_own', 'SELECT id, k FROM own', '520w', 'DIFFERENTIAL')")
     cursor.execute("INSERT INTO own VALUES (2, 2)")
     session.commit()
     write("own", 201)
@@ -249,7 +249,7 @@ def what_is_written_beside_a_creation_is_taken_in_once():
     try:
         for number in range(ROUNDS):
             query = queries[number % len(queries)]
-            db.run("SELECT pgtrickle.create_stream_table('beside', %s, '1h', 'DIFFERENTIAL')", query)
+            db.run("SELECT pgtrickle.create_stream_table('beside', %s, '520w', 'DIFFERENTIAL')", query)
             time.sleep(0.05)
             writers.pause()
             try:

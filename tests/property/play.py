@@ -28,7 +28,7 @@ class StreamTable:
         self.relations = relations
 
     def create(self):
-        return ("CREATE FOREIGN TABLE %s () SERVER pgtrickle OPTIONS (query $query$%s$query$, schedule '1h', refresh_mode '%s', "
+        return ("CREATE FOREIGN TABLE %s () SERVER pgtrickle OPTIONS (query $query$%s$query$, schedule '520w', refresh_mode '%s', "
                 "refresh_timeout '6s')" % (self.name, self.built.sql, self.mode))
 
     def refresh(self):

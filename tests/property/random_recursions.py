@@ -134,7 +134,7 @@ def play(database, seed):
     for _ in range(graph.rng.choice([0, 8, 20])):
         database.run(graph.statement())
     for name, query in QUERIES.items():
-        database.run("SELECT pgtrickle.create_stream_table('%s', $query$%s$query$, '1h', 'DIFFERENTIAL')" % (name, query))
+        database.run("SELECT pgtrickle.create_stream_table('%s', $query$%s$query$, '520w', 'DIFFERENTIAL')" % (name, query))
     history, wrong = [], []
     names = list(QUERIES)
     for _ in range(TRANSACTIONS):

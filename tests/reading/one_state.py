@@ -23,7 +23,7 @@ db.run("CREATE TABLE common (id serial PRIMARY KEY); CREATE TABLE own_rows (id s
 for name, query in (("one", "SELECT id FROM common"), ("other", "SELECT id FROM common"),
                     ("mine", "SELECT id FROM common UNION ALL SELECT -id FROM own_rows"),
                     ("late", "SELECT id FROM common UNION ALL SELECT id FROM held")):
-    db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h')", name, query)
+    db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w')", name, query)
 db.run("SELECT pgtrickle.create_stream_table('above', 'SELECT id FROM other', 'calculated')")
 
 Stale = psycopg2.errors.ObjectNotInPrerequisiteState
@@ -194,7 +194,7 @@ def beside_one_that_is_above_an_older_one():
 def one_that_is_over_an_older_one():
     """It is refreshed for its other source, and not what keeps to a schedule of its own below it."""
     db.run("CREATE TABLE left_rows (id serial PRIMARY KEY); CREATE TABLE right_rows (id serial PRIMARY KEY)")
-    db.run("SELECT pgtrickle.create_stream_table('below', 'SELECT id FROM left_rows', '1h')")
+    db.run("SELECT pgtrickle.create_stream_table('below', 'SELECT id FROM left_rows', '520w')")
     db.run("SELECT pgtrickle.create_stream_table('over', 'SELECT id FROM below UNION ALL SELECT -id FROM right_rows', 'calculated')")
 
     def change():

@@ -56,7 +56,7 @@ def the_end_of_a_diamond():
 
 
 def who_reads_a_calculated_member_of_a_diamond():
-    make_diamond("side", "calculated", "1h", "1h")
+    make_diamond("side", "calculated", "520w", "520w")
     db.run("SELECT pgtrickle.create_stream_table('side_reader', 'SELECT id FROM side_west', '1s')")
     check_refused_when_old("side_reader", "side_ends")
 

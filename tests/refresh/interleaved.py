@@ -37,7 +37,7 @@ def columns_that_change_names_while_it_waits():
     db.run("CREATE INDEX ON fact (pair)")
     db.run("INSERT INTO pair VALUES (1, 10, 20)")
     db.run("SELECT pgtrickle.create_stream_table('joined', "
-           "'SELECT f.id, p.a FROM fact f JOIN pair p ON p.id = f.pair', '1h', 'DIFFERENTIAL')")
+           "'SELECT f.id, p.a FROM fact f JOIN pair p ON p.id = f.pair', '520w', 'DIFFERENTIAL')")
     refresher = db.connect()
     refresher.cursor().execute("INSERT INTO fact VALUES (1, 1)")
     refresher.cursor().execute("SELECT pgtrickle.refresh_stream_table('joined')")

@@ -41,7 +41,7 @@ def set_up():
                   "CREATE PUBLICATION everything FOR TABLE marks, plain, sheets WITH (publish_via_partition_root)")
     subscriber.run(TABLES)
     for name, query in MAINTAINED.items():
-        subscriber.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h', 'DIFFERENTIAL')", name, query)
+        subscriber.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w', 'DIFFERENTIAL')", name, query)
     subscriber.run("CREATE MATERIALIZED VIEW kept AS SELECT id FROM plain")  # has a log, and can have no triggers, as "groups" above
     subscriber.run("SELECT pgtrickle.create_stream_table('of_kept', 'SELECT id FROM kept')")
     publisher.run("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', false, true)", subscriber.name)

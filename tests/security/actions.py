@@ -44,7 +44,7 @@ CALLS = {
     "drop_watermark_group": "('marks_PLACE')", "create_refresh_group": "('group_PLACE', ARRAY['NAME', 'own.cast'], 'read_committed')",
     "drop_refresh_group": "('group_PLACE')", "pause_scheduler": "(ARRAY['NAME'])", "resume_scheduler": "(ARRAY['NAME'])",
     "validate_query": "($q$QUERY$q$)", "alter_stream_table": "('NAME', query => $q$QUERY$q$)",
-    "create_stream_table": "('own.PLACE_by_call', $q$QUERY$q$, '1h')", "create_stream_table_if_not_exists": "('NAME', $q$QUERY$q$)",
+    "create_stream_table": "('own.PLACE_by_call', $q$QUERY$q$, '520w')", "create_stream_table_if_not_exists": "('NAME', $q$QUERY$q$)",
     "create_or_replace_stream_table": "('NAME', $q$QUERY$q$, '2s')", "drop_stream_table": "('NAME', true)",
     "bulk_create": "(jsonb_build_array(jsonb_build_object('name', 'own.PLACE_in_bulk', 'query', $q$QUERY$q$)))",
     "bulk_alter_stream_tables": "(ARRAY['NAME'], '{\"schedule\": \"3s\"}')", "bulk_drop_stream_tables": "(ARRAY['NAME'])",

@@ -23,10 +23,10 @@ for number, statement in enumerate(("INSERT INTO NAME SELECT * FROM NAME", "UPDA
     undone(f"refused: {statement.split()[0]} {number}", "read", statement)
 
 # Stream tables.
-undone("CREATE FOREIGN TABLE", "define", "CREATE FOREIGN TABLE own.PLACE_made () SERVER pgtrickle OPTIONS (query $q$QUERY$q$, schedule '1h')")
-undone("CREATE in the role's own schema", "define", "CREATE FOREIGN TABLE cre.PLACE_made () SERVER pgtrickle OPTIONS (query $q$QUERY$q$, schedule '1h')",
+undone("CREATE FOREIGN TABLE", "define", "CREATE FOREIGN TABLE own.PLACE_made () SERVER pgtrickle OPTIONS (query $q$QUERY$q$, schedule '520w')")
+undone("CREATE in the role's own schema", "define", "CREATE FOREIGN TABLE cre.PLACE_made () SERVER pgtrickle OPTIONS (query $q$QUERY$q$, schedule '520w')",
        "SELECT pgtrickle.refresh_stream_table('cre.PLACE_made')", owners=CREATOR)
-undone("CREATE on top", "call", "CREATE FOREIGN TABLE cre.PLACE_top () SERVER pgtrickle OPTIONS (query 'SELECT * FROM NAME', schedule '1h')",
+undone("CREATE on top", "call", "CREATE FOREIGN TABLE cre.PLACE_top () SERVER pgtrickle OPTIONS (query 'SELECT * FROM NAME', schedule '520w')",
        "SELECT pgtrickle.refresh_stream_table('cre.PLACE_top')", "SELECT * FROM cre.PLACE_top", owners=CREATOR)
 undone("ALTER its query", "define", "ALTER FOREIGN TABLE NAME OPTIONS (SET query $q$QUERY$q$)", "SELECT * FROM NAME")
 undone("ALTER its schedule", "call", "ALTER FOREIGN TABLE NAME OPTIONS (SET schedule '5s')", "SELECT * FROM NAME")
@@ -49,7 +49,7 @@ action("VACUUM ANALYZE", "ddl", "VACUUM (ANALYZE) SOURCE")
 undone("view above", "define", "CREATE VIEW own.above AS SELECT * FROM NAME", "SELECT * FROM own.above")
 undone("materialized view above", "read", "CREATE MATERIALIZED VIEW own.above AS SELECT * FROM NAME", "REFRESH MATERIALIZED VIEW own.above")
 undone("IMPORT FOREIGN SCHEMA", "define", "CREATE VIEW own.PLACE_source AS QUERY",
-       "IMPORT FOREIGN SCHEMA own LIMIT TO (PLACE_source) FROM SERVER pgtrickle INTO cre OPTIONS (schedule '1h')", owners=CREATOR)
+       "IMPORT FOREIGN SCHEMA own LIMIT TO (PLACE_source) FROM SERVER pgtrickle INTO cre OPTIONS (schedule '520w')", owners=CREATOR)
 undone("inheritance", "ddl", "CREATE TABLE own.parent (LIKE NAME)", "ALTER FOREIGN TABLE NAME INHERIT own.parent", "SELECT * FROM own.parent")
 
 action("read the view above", "read", "SELECT * FROM NAME_v", only="^view_above$")

@@ -43,7 +43,7 @@ def made_at_random(number):
     known = set(stage.wrongs)
     try:
         place.prepare(owner.run)
-        place.create(owner.run, random.choice(("1s", "1h", "0s")))
+        place.create(owner.run, random.choice(("1s", "520w", "0s")))
         return Target(place.name, f"own.{place.name}", f"own.{place.name}_t", place.text(place.query))
     except psycopg2.Error as error:
         refused += 1

@@ -13,7 +13,7 @@ class Rights:
     def cases(self):
         return [getattr(self, name) for name in vars(Rights) if not name.startswith("_") and name != "cases"]
 
-    def _made(self, name, schedule="1h"):
+    def _made(self, name, schedule="520w"):
         """A place, made once; what happened before is forgotten."""
         place, owner = PLACES[name], self.arena.session("owner")
         if owner.value(f"SELECT to_regclass('own.{name}') IS NULL"):
@@ -153,7 +153,7 @@ class Rights:
             self.arena.run("owner", f"GRANT UPDATE ON own.{name}_t TO canary_creator")
             self.arena.run("owner", f"INSERT INTO own.{name}_t (id, g, v) VALUES (9, 1, 9)")
             session = self.arena.fresh_session("creator")
-            session.run(f"CREATE FOREIGN TABLE cre.on_{name} () SERVER pgtrickle OPTIONS (query 'SELECT id, v FROM own.{name}', schedule '1h')")
+            session.run(f"CREATE FOREIGN TABLE cre.on_{name} () SERVER pgtrickle OPTIONS (query 'SELECT id, v FROM own.{name}', schedule '520w')")
             session.run(f"SELECT pgtrickle.refresh_stream_table('cre.on_{name}')")
             session.close()
             found += self.arena.log.events()
@@ -185,9 +185,9 @@ class Rights:
     def event_trigger_runs_as_the_user(self):
         who = self._event_trigger(
             "CREATE TABLE own.audited_t (id int, g int)",
-            "CREATE FOREIGN TABLE own.audited () SERVER pgtrickle OPTIONS (query 'SELECT id, g FROM own.audited_t', schedule '1h')",
+            "CREATE FOREIGN TABLE own.audited () SERVER pgtrickle OPTIONS (query 'SELECT id, g FROM own.audited_t', schedule '520w')",
             "CREATE INDEX audited_i ON own.audited (g)", "ALTER FOREIGN TABLE own.audited RENAME g TO h", "DROP INDEX audited_i",
-            "CREATE FOREIGN TABLE own.audited_2 () SERVER pgtrickle OPTIONS (query 'SELECT g, count(*) FROM own.audited_t GROUP BY g', schedule '1h')",
+            "CREATE FOREIGN TABLE own.audited_2 () SERVER pgtrickle OPTIONS (query 'SELECT g, count(*) FROM own.audited_t GROUP BY g', schedule '520w')",
             "DROP FOREIGN TABLE own.audited, own.audited_2")
         assert who == [(OWNER,)], f"the audit table names {who}"
 
@@ -197,7 +197,7 @@ class Rights:
         self.arena.log.events()
         self._event_trigger(
             "SET search_path = own, public", "CREATE TABLE own.by_path_t (id int, g int)",
-            "CREATE FOREIGN TABLE own.by_path () SERVER pgtrickle OPTIONS (query 'SELECT id, g FROM own.by_path_t', schedule '1h')",
+            "CREATE FOREIGN TABLE own.by_path () SERVER pgtrickle OPTIONS (query 'SELECT id, g FROM own.by_path_t', schedule '520w')",
             "CREATE INDEX ON own.by_path (g)")
         self.arena.run("owner", "DROP FUNCTION own.audit_note(text)")
         demand(self._some("event_trigger"))
@@ -209,5 +209,5 @@ class Rights:
             "CREATE FUNCTION pg_temp.t() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM canary.note('temporary'); RETURN new; END $$",
             "CREATE TRIGGER t BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION pg_temp.t()",
             "CREATE TABLE own.by_temp_t (id int, g int)",
-            "CREATE FOREIGN TABLE own.by_temp () SERVER pgtrickle OPTIONS (query 'SELECT g, count(*) FROM own.by_temp_t GROUP BY g', schedule '1h')")
+            "CREATE FOREIGN TABLE own.by_temp () SERVER pgtrickle OPTIONS (query 'SELECT g, count(*) FROM own.by_temp_t GROUP BY g', schedule '520w')")
         demand(self._some("temporary"))

@@ -105,7 +105,7 @@ class Secrets:
                 owner.run(f"CREATE TABLE own.placed_t{number} (id int PRIMARY KEY, g int)")
                 owner.run("SET " + setting)
                 owner.attempt(f"CREATE FOREIGN TABLE own.placed_{number} () SERVER pgtrickle "
-                              f"OPTIONS (query 'SELECT g, count(*) FROM own.placed_t{number} GROUP BY g', schedule '1h')")
+                              f"OPTIONS (query 'SELECT g, count(*) FROM own.placed_t{number} GROUP BY g', schedule '520w')")
                 owner.attempt(f"CREATE INDEX ON own.placed_{number} (count)")
                 owner.close()
             found = db.run("SELECT c.relname FROM pg_class c LEFT JOIN pg_am a ON a.oid = c.relam "
@@ -120,7 +120,7 @@ class Secrets:
     # 10: errors of others.
     def own_refresh_shows_no_error_of_other_owners(self):
         self._once(("owner", FAILING), ("creator", "CREATE FOREIGN TABLE cre.over () SERVER pgtrickle "
-                                                   "OPTIONS (query 'SELECT id, n FROM own.numbers', schedule '1h')"))
+                                                   "OPTIONS (query 'SELECT id, n FROM own.numbers', schedule '520w')"))
         self.arena.run("owner", "INSERT INTO own.texts VALUES (10, 'SECRET_10')")
         creator = self.arena.fresh_session("creator")
         # A role that may lock the source refreshes the other owner's in its own transactions.
@@ -129,7 +129,7 @@ class Secrets:
             for statement in ("SET pg_trickle.max_staleness = 0", "SELECT * FROM own.numbers", "SELECT pgtrickle.refresh_stream_table('cre.over')",
                               "BEGIN", "SELECT pgtrickle.refresh_stream_table('cre.over')", "SELECT * FROM own.numbers", "ROLLBACK",
                               "SELECT * FROM pgtrickle.pgt_stream_tables", "SELECT * FROM pgtrickle.pgt_refresh_history",
-                              "CREATE FOREIGN TABLE cre.over_2 () SERVER pgtrickle OPTIONS (query 'SELECT n FROM own.numbers', schedule '1h')",
+                              "CREATE FOREIGN TABLE cre.over_2 () SERVER pgtrickle OPTIONS (query 'SELECT n FROM own.numbers', schedule '520w')",
                               "DROP FOREIGN TABLE IF EXISTS cre.over_2"):
                 creator.attempt(statement)
         self.arena.run("owner", "DELETE FROM own.texts WHERE id = 10")
@@ -148,7 +148,7 @@ class Secrets:
         dba = psycopg2.connect(host=self.arena.db.host, user=role_of("dba"), dbname=name)
         dba.autocommit = True
         dba.cursor().execute("CREATE SCHEMA s; CREATE TABLE s.t (id int PRIMARY KEY, g int); "
-                             "CREATE FOREIGN TABLE s.st () SERVER pgtrickle OPTIONS (query 'SELECT g, count(*) AS n FROM s.t GROUP BY g', schedule '1h')")
+                             "CREATE FOREIGN TABLE s.st () SERVER pgtrickle OPTIONS (query 'SELECT g, count(*) AS n FROM s.t GROUP BY g', schedule '520w')")
         dba.close()
         found = subprocess.run(["pg_dump", "-h", self.arena.db.host, "-U", role_of("dba"), name], capture_output=True, text=True,
                                env=os.environ)

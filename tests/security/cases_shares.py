@@ -34,7 +34,7 @@ class Shares:
         self._source("read_only", "SELECT")
         creator = self.arena.fresh_session("creator")
         creator.run("BEGIN")
-        creator.run("CREATE FOREIGN TABLE cre.of_read_only () SERVER pgtrickle OPTIONS (query 'SELECT id, v FROM keep.read_only', schedule '1h')")
+        creator.run("CREATE FOREIGN TABLE cre.of_read_only () SERVER pgtrickle OPTIONS (query 'SELECT id, v FROM keep.read_only', schedule '520w')")
         error = self._writes("read_only")
         creator.run("ROLLBACK")
         creator.close()
@@ -43,7 +43,7 @@ class Shares:
     def capture_needs_the_trigger_privilege(self):
         self._source("not_captured", "SELECT")
         error = self.arena.attempt("creator", "CREATE FOREIGN TABLE cre.of_not_captured () SERVER pgtrickle "
-                                   "OPTIONS (query 'SELECT id, v FROM keep.not_captured', schedule '1h', refresh_mode 'DIFFERENTIAL')")
+                                   "OPTIONS (query 'SELECT id, v FROM keep.not_captured', schedule '520w', refresh_mode 'DIFFERENTIAL')")
         assert isinstance(error, psycopg2.Error) and error.pgcode == "42501", f"it is accepted: {error}"
         assert "not_captured" in text_of(error) and "TRIGGER" in text_of(error), text_of(error)
 
@@ -52,7 +52,7 @@ class Shares:
                        "CREATE TABLE keep.part PARTITION OF keep.root FOR VALUES FROM (0) TO (100)",
                        "GRANT SELECT, TRIGGER ON keep.part TO canary_creator")
         error = self.arena.attempt("creator", "CREATE FOREIGN TABLE cre.of_part () SERVER pgtrickle "
-                                   "OPTIONS (query 'SELECT id, v FROM keep.part', schedule '1h', refresh_mode 'DIFFERENTIAL')")
+                                   "OPTIONS (query 'SELECT id, v FROM keep.part', schedule '520w', refresh_mode 'DIFFERENTIAL')")
         assert isinstance(error, psycopg2.Error) and error.pgcode == "42501", f"it is accepted: {error}"
         assert "root" in text_of(error), text_of(error)
 
@@ -68,7 +68,7 @@ class Shares:
 
     def owner_of_a_source_lists_and_stops_its_capture(self):
         self._source("stopped", "SELECT, TRIGGER")
-        self.arena.run("creator", "CREATE FOREIGN TABLE cre.of_stopped () SERVER pgtrickle OPTIONS (query 'SELECT id, v FROM keep.stopped', schedule '1h')")
+        self.arena.run("creator", "CREATE FOREIGN TABLE cre.of_stopped () SERVER pgtrickle OPTIONS (query 'SELECT id, v FROM keep.stopped', schedule '520w')")
         listed = self.arena.run("keeper", "SELECT * FROM pgtrickle.trigger_inventory()")
         assert any("stopped" in str(row) for row in listed), "the source's owner does not see that it is captured"
         self.arena.run("keeper", "SELECT pgtrickle.stop_capture('keep.stopped')")
@@ -120,7 +120,7 @@ class Shares:
                   "INSERT INTO own.failing_t VALUES (1, 7), (2, 8); INSERT INTO own.failing_q VALUES (6)")
         owner.text()
         owner.run("CREATE FOREIGN TABLE own.failing () SERVER pgtrickle OPTIONS (query 'SELECT t.id, q.k FROM own.failing_t t "
-                  "JOIN own.failing_q q ON q.k = 12 / (t.s - 6)', schedule '1h')")
+                  "JOIN own.failing_q q ON q.k = 12 / (t.s - 6)', schedule '520w')")
         owner.run("SELECT * FROM pgtrickle.explain_st('own.failing')")
         owner.run("SELECT * FROM pgtrickle.health_check()")
         advised = [line for line in owner.text().splitlines() if "CREATE INDEX" in line and " / " in line.split("CREATE INDEX")[1]]
@@ -135,7 +135,7 @@ class Shares:
                                          "DROP COLUMN a, DROP COLUMN b, ADD COLUMN b int, ADD COLUMN a int", "DROP COLUMN id")):
             name = f"own.mended_{number}"
             self.arena.run("owner", f"CREATE TABLE {name}_t (id int PRIMARY KEY, a int, b int); INSERT INTO {name}_t VALUES (1, 10, 100); "
-                           f"CREATE FOREIGN TABLE {name} () SERVER pgtrickle OPTIONS (query 'SELECT id, a, b FROM {name}_t', schedule '1h')")
+                           f"CREATE FOREIGN TABLE {name} () SERVER pgtrickle OPTIONS (query 'SELECT id, a, b FROM {name}_t', schedule '520w')")
             heap = db.value("SELECT c.oid::regclass::text FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND "
                             "d.objid = c.oid WHERE d.refobjid = %s::regclass AND c.relkind = 'r' AND "
                             "c.relnamespace = 'pg_trickle_storage'::regnamespace", name)

@@ -52,7 +52,7 @@ class Session:
             self.run(f"CREATE TABLE {table} (id int PRIMARY KEY, k int, v int); CREATE INDEX ON {table} (k)")
             self.run(f"INSERT INTO {table} SELECT i, i % 20, i FROM generate_series(1, 300) i")
         for name, query in MAINTAINED.items():
-            self.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h', 'DIFFERENTIAL')", name, query)
+            self.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w', 'DIFFERENTIAL')", name, query)
 
     def refresh_all(self):
         for name in MAINTAINED:
@@ -80,7 +80,7 @@ class Session:
         self.run("ROLLBACK TO s; SELECT count(*) FROM outer_joined; COMMIT; RESET pg_trickle.max_staleness")
 
     def stream_tables_made_and_dropped(self, _):
-        self.run("SELECT pgtrickle.create_stream_table('short_lived', 'SELECT k, max(v) AS high FROM a GROUP BY k', '1h')")
+        self.run("SELECT pgtrickle.create_stream_table('short_lived', 'SELECT k, max(v) AS high FROM a GROUP BY k', '520w')")
         self.run("SELECT pgtrickle.alter_stream_table('short_lived', query => 'SELECT (SELECT count(*) FROM b WHERE b.k = a.k)::int AS k, "
                  "lag(v) OVER (PARTITION BY k ORDER BY id) AS high FROM a')")
         self.run("DROP FOREIGN TABLE short_lived")

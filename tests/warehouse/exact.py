@@ -32,7 +32,7 @@ class Kept:
                 self.wrong[name] = f"{when}: {str(error).strip()}"
 
     def create(self, name, sql):
-        self.warehouse.cursor.execute("SELECT pgtrickle.create_stream_table(%s, %s, '1h', 'DIFFERENTIAL')", (name, sql))
+        self.warehouse.cursor.execute("SELECT pgtrickle.create_stream_table(%s, %s, '520w', 'DIFFERENTIAL')", (name, sql))
         self.warehouse.add_missing_indexes(name)
 
     def check(self, name, sql):
