@@ -95,14 +95,14 @@ class Session(threading.Thread):
             self.connection.close()
 
     def judge(self, error):
-        """Others end a transaction, keys collide, and a query may fail for some values."""
+        """Others end a transaction or hold a lock, keys collide, and a query may fail for some values."""
         self.run_of.count(error.pgcode)
         if error.pgcode == TOO_SLOW:
             self.run_of.slow += 1
             if self.run_of.slow <= MOST_SLOW:
                 return
         is_of_values = (error.pgcode or "")[:2] in ("21", "22", "23") or any(
-            said in str(error) for said in ("last refresh failed", "It is suspended"))
+            said in str(error) for said in ("last refresh failed", "It is suspended", "Another transaction holds its lock"))
         if not is_of_values and error.pgcode not in ENDED_BY_OTHERS:
             raise error
 

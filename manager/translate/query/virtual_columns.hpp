@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "translate/query/query.hpp"
+#include "translate/level/level.hpp"
 
 namespace pgtrickle::translate {
 
