@@ -8,7 +8,7 @@
  * is not read: it carries the user's permissions, the lock, and the cached plan's
  * dependency. The storage's entry asks for no privilege.
  *
- * Left to the nested scan (scan.hpp): stream tables with children, references to system
+ * Left to the nested scan (execution.hpp): stream tables with children, references to system
  * columns, whole rows of a stream table with dropped columns, and entries that are born
  * later in planning. With pg_trickle.enable_expansion = off, everything.
  */

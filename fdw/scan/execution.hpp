@@ -10,7 +10,7 @@
  * Execution runs the nested plan in an executor state of its own, under the outer
  * statement's snapshot, and hands each row on without copying the values.
  *
- * It serves what the planner's expansion (expand.hpp) does not reach: partitions and
+ * It serves what the planner's expansion (planner_expansion.hpp) does not reach: partitions and
  * inheritance children, entries born while planning, system columns; and everything, when
  * pg_trickle.enable_expansion is off. All functions are PostgreSQL frames, called by
  * PostgreSQL as the callbacks of the same name.

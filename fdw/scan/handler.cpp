@@ -1,6 +1,6 @@
 /*
  * The handler of the wrapper: which function answers which call of PostgreSQL. Scans are
- * real (scan.hpp); every way to change a stream table by hand is refused (refuse.hpp).
+ * real (execution.hpp); every way to change a stream table by hand is refused (write_rejection.hpp).
  */
 #include "fdw/scan/write_rejection.hpp"
 #include "fdw/scan/execution.hpp"

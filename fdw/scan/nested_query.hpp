@@ -36,7 +36,7 @@ struct NestedPlan {
 bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause);
 
 /* SELECT `columns` FROM storage WHERE `clauses` ORDER BY `order`.
- * `clauses` are RestrictInfos that can_be_nested; `read_as` is that of storage_entry.hpp. */
+ * `clauses` are RestrictInfos that can_be_nested; `read_as` is that of storage_rte.hpp. */
 NestedPlan plan_nested(RelOptInfo *rel, const Serving *serving, Oid read_as, List *columns, List *clauses,
                        const SortColumn *order, int order_count);
 

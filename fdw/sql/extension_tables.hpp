@@ -12,7 +12,7 @@
  *   - functions and operators are found in pg_catalog alone, for pg_temp is not searched for them;
  *   - event triggers do not fire, since there is no DDL among them;
  *   - it is a security-restricted operation all the same.
- * Statements with a user's expressions, such as an index of a stream table, run as its owner (upgrade_functions.cpp).
+ * Statements with a user's expressions, such as an index of a stream table, run as its owner (upgrade.cpp).
  */
 #pragma once
 

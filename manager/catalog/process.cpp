@@ -2,7 +2,7 @@
  * Histories of refreshes in a user's transaction wait in memory for the transaction's end and
  * are written in its callback: the commit is visible by then, and nothing here calls
  * PostgreSQL while the catalog is open. What cannot be written, because another process holds the
- * file for long, goes to a file of its own (late.hpp), or where even that fails stays in memory until the
+ * file for long, goes to a file of its own (spool.hpp), or where even that fails stays in memory until the
  * next time, or the end of the process.
  */
 #include "catalog/process.hpp"

@@ -27,7 +27,7 @@ namespace pgtrickle::refresh {
  * transaction holds a member's object lock, and says whose in `locked`; as it does, with reach named, of one that is bound to
  * others of whom the asking does not know, or is suspended. Throws PgError, a MemberError where one member is at
  * fault; then nothing has changed once the caller's (sub)transaction is rolled back.
- * Who is held, or suspended, stays as it is (left_out.hpp): for an owner, one who is named makes an error, 55000; of
+ * Who is held, or suspended, stays as it is (excluded_members.hpp): for an owner, one who is named makes an error, 55000; of
  * others it is told in `held`. In a REPEATABLE READ transaction those who are named all have rows, or none has; and whoever else
  * would have to be filled where they are not, or the other way round, stays as it is, too. */
 std::vector<Outcome> refresh_group(const Asking &asking, Unrefreshed *unrefreshed = nullptr);

@@ -126,7 +126,7 @@ void refuse_child(Oid child, Oid parent, Oid source, const char *reason)
                               "more: %s.", get_rel_name(source), reason)));
 }
 
-/* Whose triggers tell which log changes with a tree of plain inheritance (target.hpp). A writer that has
+/* Whose triggers tell which log changes with a tree of plain inheritance (routing.hpp). A writer that has
  * read one answer for its row triggers must not find another for its statement triggers: so
  * there is no writer while it changes. */
 void lock_out_writers(const List *levels)

@@ -7,7 +7,7 @@
  *   update       AFTER UPDATE    old and new rows     } log them, and note that it is done
  *   delete       AFTER DELETE    old rows            /
  *   truncate     AFTER TRUNCATE                      writes a marker
- *   row          AFTER each row                      for sources captured by rows (target.hpp), and for
+ *   row          AFTER each row                      for sources captured by rows (routing.hpp), and for
  *                                                    what a subscription writes
  *
  * All are ENABLE ALWAYS, so that session_replication_role does not silence them, internal

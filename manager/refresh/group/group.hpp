@@ -48,7 +48,7 @@ struct Group {
 /* Finds anew who is left out. To be called before the snapshot is taken. */
 void look_at_left_out(Group &group);
 
-/* Those who are asked for and whoever is within reach (but left_out.hpp), locked, with state rows read and the mailbox
+/* Those who are asked for and whoever is within reach (but excluded_members.hpp), locked, with state rows read and the mailbox
  * observed. No members: unrefreshed.locked says why. */
 Group lock_group(const Asking &asking);
 /* To be called after the last statement under the snapshot: the transaction may stay open. */

@@ -29,7 +29,7 @@ namespace pgtrickle::refresh {
 /* What a statement starts from. */
 enum class Driver { few_rows, whole_sources };
 
-struct Prepared; /* preparation.cpp */
+struct Prepared; /* kept_plan.cpp */
 
 class KeptPlan {
   public:

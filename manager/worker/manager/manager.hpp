@@ -15,7 +15,7 @@
  *
  * A task is idle, queued, suspended or running (in a job); a running one is looked at again when its
  * job ends, whatever has come in between. Of idle ones the manager looks only at those that news are
- * about (listening.hpp). While nothing changes the manager runs no SQL, holds no
+ * about (change_listener.hpp). While nothing changes the manager runs no SQL, holds no
  * snapshot and does not wake up. One process, C++ frames; everything it keeps is here.
  */
 #pragma once
@@ -107,7 +107,7 @@ class Manager {
                                       const scheduler::Zone &zone) const;
     long sleep_ms();
 
-    /* asking.cpp */
+    /* reader_requests.cpp */
     void take_requests();
     void settle_requests();
     void refuse_requests();
@@ -120,7 +120,7 @@ class Manager {
     TimestampTz asked_since(scheduler::Id id) const;
     void tell_who_serves();
 
-    /* dispatching.cpp */
+    /* dispatch.cpp */
     void dispatch();
     bool dispatch_asked();
     bool dispatch_due();
@@ -194,7 +194,7 @@ class Manager {
     void project_if_catalog_is_new();
     void set_task(scheduler::Id relid, const struct LoadedState &state);
 
-    /* holding.cpp */
+    /* holds.cpp */
     void read_holds();
     void read_holds_if_due();
     void add_frozen();
@@ -208,7 +208,7 @@ class Manager {
     void tell_holds();
     bool is_untold(scheduler::Id id) const;
 
-    /* alerting.cpp */
+    /* stale_alerts.cpp */
     void alert_of_stale();
     void tell_stale(const std::vector<std::pair<scheduler::Id, TimestampTz>> &news, TimestampTz now);
 

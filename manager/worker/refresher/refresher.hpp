@@ -61,7 +61,7 @@ class Refresher {
     bool has_verdict(scheduler::Id id) const { return results_.count(id) != 0; }
     void set_verdict(scheduler::Id id, scheduler::Verdict verdict) { result_of(id).verdict = verdict; }
 
-    /* failing.cpp */
+    /* failures.cpp */
     void note_failure(const scheduler::Involved &member, const Failure &failure, TimestampTz started_at);
     bool write_failure(const scheduler::Involved &member, const Failure &failure, scheduler::MemberResult *result);
 
@@ -69,7 +69,7 @@ class Refresher {
     void keep_up(scheduler::JobResult *result);
     void trim_logs(scheduler::JobResult *result);
 
-    /* alerting.cpp */
+    /* stale_alerts.cpp */
     std::optional<int64_t> look_at_log_size(Oid source, scheduler::JobResult *result) const;
     void tell_growth(Oid source, int64_t bytes, scheduler::JobResult *result) const;
 
