@@ -32,6 +32,8 @@ INSERT INTO shape VALUES
   ('limited', 'SELECT id FROM largest WHERE fits(a)'),
   ('skipped', 'SELECT id FROM not_least WHERE fits(a)'),
   ('first_of_each', 'SELECT g FROM largest_of_each WHERE fits(a)'),
+  ('partition_of_limit', 'SELECT a, n FROM (SELECT x.a, count(*) OVER (PARTITION BY x.g) AS n FROM (SELECT * FROM l ORDER BY a DESC, id LIMIT 3) x JOIN o USING (a)) y WHERE fits(a)'),
+  ('partition_of_except', 'SELECT a, n FROM (SELECT x.a, count(*) OVER (PARTITION BY o.note) AS n FROM remaining x JOIN o USING (a)) y WHERE fits(a)'),
   ('rollup', 'SELECT a, g, count(*) AS n FROM l GROUP BY ROLLUP (a, g) HAVING count(*) > 1 AND 12 / a > 1'),
   ('grouped_above', 'SELECT fits(a) AS q, count(*) AS n FROM remaining WHERE fits(a) GROUP BY 1 HAVING count(*) > 0');
 SELECT count(pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL')) FROM shape;

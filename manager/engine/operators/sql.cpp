@@ -117,7 +117,7 @@ std::string Printer::statement(const Select &select, const std::vector<std::stri
         targets.push_back(select.outputs[i] + " AS " + column_names[i]);
     if (with_weight)
         targets.push_back(select.weight() + " AS pgt_weight");
-    std::string text = "SELECT " + joined(targets, ", ");
+    std::string text = (select.is_distinct ? "SELECT DISTINCT " : "SELECT ") + joined(targets, ", ");
     if (!select.from.empty())
         text += " FROM " + joined(select.from, ", ");
     if (!select.where.empty())

@@ -26,6 +26,7 @@ struct Select {
     std::vector<std::string> outputs; /* one a column */
     std::vector<std::string> weights; /* factors of pgt_weight; none: 1 */
     std::vector<bool> is_atom;        /* outputs[i] is a column reference: no parentheses needed */
+    bool is_distinct = false;         /* of a SELECT that is wrapped as it is */
 
     void add_output(std::string text, bool atom);
     /* Output i, fit to be pasted into an expression. */

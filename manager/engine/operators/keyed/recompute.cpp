@@ -65,8 +65,8 @@ class TouchedKeys final : public RecomputeNode {
         keys.weights.clear();
         for (int position : keys_)
             keys.add_output(delta.outputs.at(position), delta.is_atom.at(position));
-        std::string text = Printer::numbered(keys, true);
-        return printer.wrap("SELECT DISTINCT" + text.substr(std::string("SELECT").size()), width(), true);
+        keys.is_distinct = true;
+        return printer.wrap(Printer::numbered(keys, true), width(), true);
     }
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override { return touched_keys(inputs.at(0), keys_); }
 
