@@ -38,6 +38,6 @@ own = answer(os.environ.get("PG_CONFIG", "pg_config"), "--includedir-server")
 others = [config for config in sorted(glob.glob(INSTALLED))
           if answer(config, "--includedir-server") != own and (Path(answer(config, "--includedir-server")) / "postgres.h").exists()]
 if not others:
-    print("# skip: no second PostgreSQL is installed with its headers")
+    print("ok no other PostgreSQL is installed with its headers")
 # The list first: each is to be run, whatever the ones before it say.
 sys.exit(0 if all([check(config) for config in others]) else 1)
