@@ -31,13 +31,9 @@ namespace pgtrickle {
 
 namespace {
 
-Oid own_source(FunctionCallInfo fcinfo, const char *what)
+Oid own_captured_source(FunctionCallInfo fcinfo, const char *what)
 {
-    call([=] {
-        guc::require_preload(what);
-        PreventCommandIfReadOnly(what);
-    });
-    const Oid source = own_relation_with_data(required_text(fcinfo, 0, "source"));
+    const Oid source = own_source(fcinfo, what);
     call([=] {
         if (capture::relations_asked(source) == NIL)
             ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -80,7 +76,7 @@ std::vector<Oid> sources_at(Oid relation)
 
 void stop(FunctionCallInfo fcinfo)
 {
-    const Oid relation = own_source(fcinfo, "stop_capture()");
+    const Oid relation = own_captured_source(fcinfo, "stop_capture()");
     auto inserted = run_own("INSERT INTO pgtrickle.pgt_stopped_capture (relation, by_role) VALUES ($1::oid, $2) "
                             "ON CONFLICT DO NOTHING RETURNING 1",
                             {std::to_string(relation), current_role()});
@@ -94,7 +90,7 @@ void stop(FunctionCallInfo fcinfo)
 
 void allow(FunctionCallInfo fcinfo)
 {
-    const Oid relation = own_source(fcinfo, "allow_capture()");
+    const Oid relation = own_captured_source(fcinfo, "allow_capture()");
     auto removed = run_own("DELETE FROM pgtrickle.pgt_stopped_capture WHERE relation = $1::oid::regclass RETURNING 1",
                            {std::to_string(relation)});
     if (removed.empty())

@@ -18,15 +18,6 @@ namespace pgtrickle {
 
 namespace {
 
-Oid own_source(FunctionCallInfo fcinfo, const char *what)
-{
-    call([=] {
-        guc::require_preload(what);
-        PreventCommandIfReadOnly(what);
-    });
-    return own_relation_with_data(required_text(fcinfo, 0, "source"));
-}
-
 void gate(FunctionCallInfo fcinfo)
 {
     Oid source = own_source(fcinfo, "gate_source()");

@@ -27,7 +27,7 @@ namespace pgtrickle {
 
 namespace {
 
-void require_writable(const char *what)
+void require_primary(const char *what)
 {
     call([=] {
         guc::require_preload(what);
@@ -58,7 +58,7 @@ bool remove_hold(const char *kind, Oid relid)
 
 void pause(FunctionCallInfo fcinfo)
 {
-    require_writable("pause_scheduler()");
+    require_primary("pause_scheduler()");
     if (!has_argument(fcinfo, 0))
         insert_hold("pause", InvalidOid);
     else
@@ -97,7 +97,7 @@ void tell_who_stays_paused()
 
 void resume(FunctionCallInfo fcinfo)
 {
-    require_writable("resume_scheduler()");
+    require_primary("resume_scheduler()");
     if (!has_argument(fcinfo, 0)) {
         remove_hold("pause", InvalidOid);
         remove_hold("drain", InvalidOid);
@@ -129,7 +129,7 @@ bool is_idle_within(int timeout_s)
 
 bool drain(FunctionCallInfo fcinfo)
 {
-    require_writable("drain()");
+    require_primary("drain()");
     if (!has_argument(fcinfo, 0) || PG_GETARG_INT32(0) < 0)
         raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
                .message = "invalid argument: timeout_s must be a number of seconds, 0 or more"});

@@ -23,14 +23,6 @@ namespace {
     raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: " + what, .hint = hint});
 }
 
-void require_writable(const char *what)
-{
-    call([=] {
-        guc::require_preload(what);
-        PreventCommandIfReadOnly(what);
-    });
-}
-
 std::string group_name(FunctionCallInfo fcinfo)
 {
     std::string name = required_text(fcinfo, 0, "name");

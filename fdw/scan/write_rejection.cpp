@@ -1,5 +1,6 @@
 #include "fdw/scan/write_rejection.hpp"
 
+#include "definition/state/extension_table.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "definition/visibility.hpp"
 #include "definition/query/rewritten_query.hpp"
@@ -30,10 +31,9 @@ char *sources_of(Oid relid)
     initStringInfo(&names);
     if (!may_see(relid))
         return names.data;
-    Oid dependencies = get_relname_relid("pgt_dependency", get_namespace_oid("pgtrickle", true));
-    if (!OidIsValid(dependencies))
+    Relation table = definition::open_extension_table("pgt_dependency", AccessShareLock);
+    if (table == nullptr)
         return names.data;
-    Relation table = table_open(dependencies, AccessShareLock);
     ScanKeyData key;
     ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
     SysScanDesc scan = systable_beginscan(table, RelationGetReplicaIndex(table), true, nullptr, 1, &key);

@@ -1,5 +1,6 @@
 #include "fdw/sql/extension_tables.hpp"
 
+#include "definition/guc.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/rights.hpp"
@@ -109,6 +110,20 @@ Oid own_relation_with_data(const std::string &name)
             aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), get_rel_name(relid));
     });
     return relid;
+}
+
+void require_writable(const char *what)
+{
+    call([=] {
+        guc::require_preload(what);
+        PreventCommandIfReadOnly(what);
+    });
+}
+
+Oid own_source(FunctionCallInfo fcinfo, const char *what)
+{
+    require_writable(what);
+    return own_relation_with_data(required_text(fcinfo, 0, "source"));
 }
 
 std::vector<std::string> text_array(FunctionCallInfo fcinfo, int number, const char *what)

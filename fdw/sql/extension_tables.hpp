@@ -46,6 +46,11 @@ Oid relation_with_data(const std::string &name);
 /* The same; raises 42501 unless the user owns it. */
 Oid own_relation_with_data(const std::string &name);
 
+/* Raises unless stream tables are there and the transaction may write; `what` is the function as messages name it. */
+void require_writable(const char *what);
+/* The argument "source" of a function that changes something about it, checked as these two do. */
+Oid own_source(FunctionCallInfo fcinfo, const char *what);
+
 /* An array of texts; raises 22023 if it is NULL or has a NULL in it. `what` names it. */
 std::vector<std::string> text_array(FunctionCallInfo fcinfo, int number, const char *what);
 

@@ -1,5 +1,6 @@
 #include "capture/permission.hpp"
 
+#include "definition/state/extension_table.hpp"
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "capture/source/inheritance.hpp"
@@ -23,15 +24,11 @@ namespace pgtrickle::capture {
 
 bool is_stopped(Oid relation)
 {
-    Oid schema = get_namespace_oid("pgtrickle", true);
-    Oid table_oid = OidIsValid(schema) ? get_relname_relid("pgt_stopped_capture", schema) : InvalidOid;
-    if (!OidIsValid(table_oid))
+    Relation table = definition::open_extension_table("pgt_stopped_capture", AccessShareLock);
+    if (table == nullptr)
         return false;
-    Relation table = table_open(table_oid, AccessShareLock);
     ScanKeyData key;
-    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
-    SysScanDesc scan =
-        systable_beginscan(table, get_relname_relid("pgt_stopped_capture_pkey", schema), true, nullptr, 1, &key);
+    SysScanDesc scan = definition::begin_scan_by_oid(table, "pgt_stopped_capture_pkey", 1, relation, &key);
     const bool is_found = HeapTupleIsValid(systable_getnext(scan));
     systable_endscan(scan);
     table_close(table, AccessShareLock);

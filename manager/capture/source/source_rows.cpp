@@ -1,5 +1,6 @@
 #include "capture/source/source_rows.hpp"
 
+#include "definition/state/extension_table.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
 #include "pg/versions/heaps.hpp"
 
@@ -40,12 +41,6 @@ enum FormatColumn {
     f_count = f_aligns
 };
 
-Oid relation_named(const char *name)
-{
-    Oid schema = get_namespace_oid("pgtrickle", true);
-    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
-}
-
 Datum array_of(Datum *elements, int count, Oid type, int16 length, char align)
 {
     return PointerGetDatum(construct_array(elements, count, type, length, true, align));
@@ -64,7 +59,7 @@ SysScanDesc begin_scan(Relation table, const char *index, Oid relid, int version
     static ScanKeyData keys[2];
     ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
     ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(static_cast<int16>(version)));
-    Oid index_oid = relation_named(index);
+    Oid index_oid = definition::extension_relation(index);
     return systable_beginscan(table, index_oid, true, nullptr, version < 0 ? 1 : 2, keys);
 }
 
@@ -153,7 +148,7 @@ void unlock_tree(Oid source, LOCKMODE mode)
 
 Oid source_table()
 {
-    return relation_named("pgt_source");
+    return definition::extension_relation("pgt_source");
 }
 
 bool find_source(Oid relid, SourceRow *row)
@@ -229,7 +224,7 @@ void remove_source(Oid relid)
     const char *const names[2][2] = {{"pgt_source", "pgt_source_pkey"},
                                      {"pgt_source_format", "pgt_source_format_pkey"}};
     for (const auto &[name, index] : names) {
-        Oid table_oid = relation_named(name);
+        Oid table_oid = definition::extension_relation(name);
         if (!OidIsValid(table_oid))
             continue;
         Relation table = table_open(table_oid, RowExclusiveLock);
@@ -255,7 +250,7 @@ const FormData_pg_attribute *column_numbered(TupleDesc descriptor, AttrNumber at
 
 Format *find_format(Oid relid, int16 version)
 {
-    Relation table = table_open(relation_named("pgt_source_format"), AccessShareLock);
+    Relation table = table_open(definition::extension_relation("pgt_source_format"), AccessShareLock);
     SysScanDesc scan = begin_scan(table, "pgt_source_format_pkey", relid, version);
     HeapTuple tuple = systable_getnext(scan);
     Format *format = nullptr;
@@ -328,7 +323,7 @@ void insert_format(Oid relid, int16 version, const AttrNumber *attnums, int colu
     values[f_lengths - 1] = array_of(lengths, n, INT2OID, sizeof(int16), TYPALIGN_SHORT);
     values[f_by_value - 1] = array_of(by_value, n, BOOLOID, sizeof(bool), TYPALIGN_CHAR);
     values[f_aligns - 1] = array_of(aligns, n, CHAROID, sizeof(char), TYPALIGN_CHAR);
-    Relation table = table_open(relation_named("pgt_source_format"), RowExclusiveLock);
+    Relation table = table_open(definition::extension_relation("pgt_source_format"), RowExclusiveLock);
     CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
     table_close(table, RowExclusiveLock);
     CommandCounterIncrement();

@@ -1,5 +1,6 @@
 #include "capture/source/unlogged_sentinel.hpp"
 
+#include "definition/state/extension_table.hpp"
 #include "capture/source/inheritance.hpp"
 
 extern "C" {
@@ -21,12 +22,6 @@ namespace pgtrickle::capture {
 
 namespace {
 
-Oid relation_named(const char *name)
-{
-    Oid schema = get_namespace_oid("pgtrickle", true);
-    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
-}
-
 bool is_unlogged(Oid source)
 {
     ListCell *cell;
@@ -39,10 +34,9 @@ bool is_unlogged(Oid source)
 /* Whether there is a witness; removes it if asked to. */
 bool find_witness(Oid source, bool removes)
 {
-    Relation table = table_open(relation_named("pgt_witness"), removes ? RowExclusiveLock : AccessShareLock);
+    Relation table = table_open(definition::extension_relation("pgt_witness"), removes ? RowExclusiveLock : AccessShareLock);
     ScanKeyData key;
-    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(source));
-    SysScanDesc scan = systable_beginscan(table, relation_named("pgt_witness_pkey"), true, nullptr, 1, &key);
+    SysScanDesc scan = definition::begin_scan_by_oid(table, "pgt_witness_pkey", 1, source, &key);
     HeapTuple tuple = systable_getnext(scan);
     const bool is_there = HeapTupleIsValid(tuple);
     if (is_there && removes)
@@ -63,7 +57,7 @@ void leave_witness(Oid source)
 {
     if (!is_witness_missing(source))
         return;
-    Relation table = table_open(relation_named("pgt_witness"), RowExclusiveLock);
+    Relation table = table_open(definition::extension_relation("pgt_witness"), RowExclusiveLock);
     Datum value = ObjectIdGetDatum(source);
     bool is_null = false;
     CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), &value, &is_null));
@@ -73,7 +67,7 @@ void leave_witness(Oid source)
 
 void remove_witness(Oid source)
 {
-    if (OidIsValid(relation_named("pgt_witness")))
+    if (OidIsValid(definition::extension_relation("pgt_witness")))
         (void)find_witness(source, true);
 }
 

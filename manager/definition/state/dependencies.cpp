@@ -3,6 +3,7 @@
  */
 #include "definition/state/state.hpp"
 
+#include "definition/state/extension_table.hpp"
 extern "C" {
 #include "access/genam.h"
 #include "access/table.h"
@@ -21,30 +22,11 @@ namespace {
 enum DependencyColumn : int { dependency_relid = 1, dependency_source, dependency_position, dependency_columns, dependency_captured };
 constexpr int dependency_column_count = dependency_captured;
 
-Oid relation_named(const char *name)
-{
-    Oid schema = get_namespace_oid("pgtrickle", true);
-    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
-}
-
-/* The table, or NULL when the extension is not (or no longer) in this database. */
-Relation open_table(const char *name, LOCKMODE lock)
-{
-    Oid oid = relation_named(name);
-    return OidIsValid(oid) ? try_table_open(oid, lock) : nullptr;
-}
-
-SysScanDesc begin_scan(Relation table, const char *index_name, int column, Oid key, ScanKeyData *scan_key)
-{
-    ScanKeyInit(scan_key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(key));
-    return systable_beginscan(table, relation_named(index_name), true, nullptr, 1, scan_key);
-}
-
 } // namespace
 
 void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count, bool is_captured)
 {
-    Relation table = open_table("pgt_dependency", RowExclusiveLock);
+    Relation table = definition::open_extension_table("pgt_dependency", RowExclusiveLock);
     if (table == nullptr)
         elog(ERROR, "table pgtrickle.pgt_dependency does not exist");
     auto *numbers = static_cast<Datum *>(palloc(sizeof(Datum) * (column_count + 1)));
@@ -62,11 +44,11 @@ void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *c
 
 void set_captured(Oid relid, Oid source_relid, bool is_captured)
 {
-    Relation table = open_table("pgt_dependency", RowExclusiveLock);
+    Relation table = definition::open_extension_table("pgt_dependency", RowExclusiveLock);
     if (table == nullptr)
         return;
     ScanKeyData key;
-    SysScanDesc scan = begin_scan(table, "pgt_dependency_pkey", dependency_relid, relid, &key);
+    SysScanDesc scan = definition::begin_scan_by_oid(table, "pgt_dependency_pkey", dependency_relid, relid, &key);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         bool is_null;
@@ -92,11 +74,11 @@ List *scan_dependencies(const char *index_name, DependencyColumn by, Oid key, De
                         bool is_captured_only = false)
 {
     List *relids = NIL;
-    Relation table = open_table("pgt_dependency", AccessShareLock);
+    Relation table = definition::open_extension_table("pgt_dependency", AccessShareLock);
     if (table == nullptr)
         return NIL;
     ScanKeyData scan_key;
-    SysScanDesc scan = begin_scan(table, index_name, by, key, &scan_key);
+    SysScanDesc scan = definition::begin_scan_by_oid(table, index_name, by, key, &scan_key);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         bool is_null;

@@ -8,27 +8,35 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 }
 
 namespace pgtrickle::definition {
 
-namespace {
-
-Relation open_own(const char *name, LOCKMODE lock)
+Oid extension_relation(const char *name)
 {
     Oid schema = get_namespace_oid("pgtrickle", true);
-    Oid table = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+::Relation open_extension_table(const char *name, LOCKMODE lock)
+{
+    Oid table = extension_relation(name);
     return OidIsValid(table) ? try_table_open(table, lock) : nullptr;
 }
 
-} // namespace
+SysScanDesc begin_scan_by_oid(::Relation table, const char *index, int column, Oid key, ScanKeyData *scan_key, Snapshot snapshot)
+{
+    ScanKeyInit(scan_key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(key));
+    return systable_beginscan(table, extension_relation(index), true, snapshot, 1, scan_key);
+}
 
 TableRows rows_of(const char *name, Snapshot snapshot)
 {
     TableRows rows;
-    Relation table = open_own(name, AccessShareLock);
+    Relation table = open_extension_table(name, AccessShareLock);
     if (table == nullptr)
         return rows;
     rows.column_count = RelationGetDescr(table)->natts;
@@ -57,7 +65,7 @@ TableRows rows_of(const char *name, Snapshot snapshot)
 int remove_rows_of(const char *name, int column, Oid relation)
 {
     int count = 0;
-    Relation table = open_own(name, RowExclusiveLock);
+    Relation table = open_extension_table(name, RowExclusiveLock);
     if (table == nullptr)
         return 0;
     SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);

@@ -8,6 +8,8 @@
 #include "pg/boundary.hpp"
 
 extern "C" {
+#include "access/genam.h"
+#include "utils/relcache.h"
 #include "utils/snapshot.h"
 }
 
@@ -25,6 +27,16 @@ struct TableRows {
     bool is_null(int row, int column) const { return nulls[row * column_count + column - 1]; }
     Oid type(int column) const { return types[column - 1]; }
 };
+
+/* A table or index of the extension; InvalidOid when the extension is not (or no longer) in this database. */
+Oid extension_relation(const char *name);
+
+/* The table, or NULL when the extension is not (or no longer) in this database. */
+::Relation open_extension_table(const char *name, LOCKMODE lock);
+
+/* Begins a scan of the rows whose column, the first of the index, is `key`. `scan_key` is memory for the time of the scan. */
+SysScanDesc begin_scan_by_oid(::Relation table, const char *index, int column, Oid key, ScanKeyData *scan_key,
+                              Snapshot snapshot = nullptr);
 
 /* As the snapshot sees them, or by now; none when the extension is not in this database. */
 TableRows rows_of(const char *table, Snapshot snapshot = nullptr);

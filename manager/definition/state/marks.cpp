@@ -1,5 +1,6 @@
 #include "definition/state/marks.hpp"
 
+#include "definition/state/extension_table.hpp"
 #include "pg/latest_row.hpp"
 
 extern "C" {
@@ -25,24 +26,10 @@ namespace {
 enum MarkColumn : int { mark_relid = 1, mark_xid, mark_number, mark_reason };
 constexpr int mark_column_count = mark_reason;
 
-Oid relation_named(const char *name)
-{
-    Oid schema = get_namespace_oid("pgtrickle", true);
-    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
-}
-
-/* NULL when the extension is not (or no longer) in this database. */
-Relation open_marks(LOCKMODE lock)
-{
-    Oid oid = relation_named("pgt_mark");
-    return OidIsValid(oid) ? try_table_open(oid, lock) : nullptr;
-}
-
 /* In the order in which they were made, by transactions. */
 SysScanDesc begin_scan(Relation table, Oid relid, ScanKeyData *key, Snapshot snapshot)
 {
-    ScanKeyInit(key, mark_relid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-    return systable_beginscan(table, relation_named("pgt_mark_pkey"), true, snapshot, 1, key);
+    return definition::begin_scan_by_oid(table, "pgt_mark_pkey", mark_relid, relid, key, snapshot);
 }
 
 struct Mark {
@@ -77,7 +64,7 @@ bool is_marked_here(Relation table, Oid relid, bool has_reason)
 void insert_mark(Oid relid, const char *reason)
 {
     static int32 next_number = 0;
-    Relation table = open_marks(RowExclusiveLock);
+    Relation table = definition::open_extension_table("pgt_mark", RowExclusiveLock);
     if (table == nullptr)
         return;
     if (!is_marked_here(table, relid, reason != nullptr)) {
@@ -95,7 +82,7 @@ void insert_mark(Oid relid, const char *reason)
 /* Removes those that `is_to_go` says. */
 template <class IsToGo> int remove_where(Oid relid, IsToGo is_to_go)
 {
-    Relation table = open_marks(RowExclusiveLock);
+    Relation table = definition::open_extension_table("pgt_mark", RowExclusiveLock);
     if (table == nullptr)
         return 0;
     int removed = 0;
@@ -117,7 +104,7 @@ template <class IsToGo> int remove_where(Oid relid, IsToGo is_to_go)
 Marks marks_of(Oid relid, Snapshot snapshot)
 {
     Marks marks = {};
-    Relation table = open_marks(AccessShareLock);
+    Relation table = definition::open_extension_table("pgt_mark", AccessShareLock);
     if (table == nullptr)
         return marks;
     int room = 0;
@@ -143,7 +130,7 @@ Marks marks_of(Oid relid, Snapshot snapshot)
 List *all_marked(Snapshot snapshot)
 {
     List *relids = NIL;
-    Relation table = open_marks(AccessShareLock);
+    Relation table = definition::open_extension_table("pgt_mark", AccessShareLock);
     if (table == nullptr)
         return NIL;
     SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, nullptr);

@@ -5,6 +5,7 @@
  */
 #include "definition/state/state.hpp"
 
+#include "definition/state/extension_table.hpp"
 #include "pg/known_row.hpp"
 #include "pg/latest_row.hpp"
 
@@ -24,29 +25,9 @@ namespace pgtrickle::state {
 
 namespace {
 
-Oid relation_named(const char *name)
-{
-    Oid schema = get_namespace_oid("pgtrickle", true);
-    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
-}
-
-/* The table, or NULL when the extension is not (or no longer) in this database. */
-Relation open_table(const char *name, LOCKMODE lock)
-{
-    Oid oid = relation_named(name);
-    return OidIsValid(oid) ? try_table_open(oid, lock) : nullptr;
-}
-
-SysScanDesc begin_scan(Relation table, const char *index_name, int column, Oid key, ScanKeyData *scan_key,
-                       Snapshot snapshot = nullptr)
-{
-    ScanKeyInit(scan_key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(key));
-    return systable_beginscan(table, relation_named(index_name), true, snapshot, 1, scan_key);
-}
-
 SysScanDesc begin_state_scan(Relation table, Oid key, ScanKeyData *scan_key, Snapshot snapshot = nullptr)
 {
-    return begin_scan(table, "pgt_state_pkey", Column::relid, key, scan_key, snapshot);
+    return definition::begin_scan_by_oid(table, "pgt_state_pkey", Column::relid, key, scan_key, snapshot);
 }
 
 /* The row of relid, in the current memory context, or NULL; as of the latest snapshot without one. */
@@ -92,7 +73,7 @@ struct RawRow {
 RawRow read_raw(Oid relid, Snapshot snapshot)
 {
     RawRow raw = {};
-    Relation table = open_table("pgt_state", AccessShareLock);
+    Relation table = definition::open_extension_table("pgt_state", AccessShareLock);
     if (table == nullptr)
         return raw;
     snapshot = RegisterSnapshot(snapshot != nullptr ? snapshot : GetCatalogSnapshot(RelationGetRelid(table)));
@@ -129,12 +110,12 @@ const char *name_of(Status status)
 
 Oid state_table()
 {
-    return relation_named("pgt_state");
+    return definition::extension_relation("pgt_state");
 }
 
 Oid dependency_table()
 {
-    return relation_named("pgt_dependency");
+    return definition::extension_relation("pgt_dependency");
 }
 
 bool read(Oid relid, StateRow *row, Snapshot snapshot)
@@ -170,7 +151,7 @@ bool read(Oid relid, StateRow *row, Snapshot snapshot)
 
 void insert(Oid relid)
 {
-    Relation table = open_table("pgt_state", RowExclusiveLock);
+    Relation table = definition::open_extension_table("pgt_state", RowExclusiveLock);
     if (table == nullptr)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"pg_trickle\" is not in this database"),
                         errhint("Run CREATE EXTENSION pg_trickle.")));
@@ -220,7 +201,7 @@ struct Replacement {
  * it must exist. */
 template <class Fill> void replace(Oid relid, bool must_exist, Fill fill)
 {
-    Relation table = open_table("pgt_state", RowExclusiveLock);
+    Relation table = definition::open_extension_table("pgt_state", RowExclusiveLock);
     if (table != nullptr) {
         HeapTuple tuple = find_row(table, relid, nullptr);
         HeapTuple latest = tuple != nullptr ? lock_latest(table, tuple) : nullptr;
@@ -297,11 +278,11 @@ namespace {
 
 void remove_rows(const char *table_name, const char *index_name, Oid relid)
 {
-    Relation table = open_table(table_name, RowExclusiveLock);
+    Relation table = definition::open_extension_table(table_name, RowExclusiveLock);
     if (table == nullptr)
         return;
     ScanKeyData key;
-    SysScanDesc scan = begin_scan(table, index_name, 1, relid, &key);
+    SysScanDesc scan = definition::begin_scan_by_oid(table, index_name, 1, relid, &key);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan)))
         (void)remove_latest(table, tuple);
@@ -354,7 +335,7 @@ Glance *glance_at_all(int *count)
     int size = 64;
     auto *glances = static_cast<Glance *>(palloc(sizeof(Glance) * size));
     *count = 0;
-    Relation table = open_table("pgt_state", AccessShareLock);
+    Relation table = definition::open_extension_table("pgt_state", AccessShareLock);
     if (table == nullptr)
         return glances;
     Snapshot snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(table)));
@@ -392,10 +373,10 @@ Glance *glance_at_all(int *count)
 List *all_stream_tables()
 {
     List *relids = NIL;
-    Relation table = open_table("pgt_state", AccessShareLock);
+    Relation table = definition::open_extension_table("pgt_state", AccessShareLock);
     if (table == nullptr)
         return NIL;
-    SysScanDesc scan = systable_beginscan(table, relation_named("pgt_state_pkey"), true, nullptr, 0, nullptr);
+    SysScanDesc scan = systable_beginscan(table, definition::extension_relation("pgt_state_pkey"), true, nullptr, 0, nullptr);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         bool is_null;
