@@ -32,9 +32,9 @@ class Writer(Session):
 
     # ---- statements
 
-    def change(self, statement, rows):
-        """The row may have gone with a transaction that was waited for."""
-        self.run(statement)
+    def change(self, statement, rows, *values):
+        """The row may be gone with a transaction that was waited for, and a rewritten table is empty to an older snapshot."""
+        self.run(statement, *values)
         if self.cursor.rowcount != rows:
             raise Undo
 
@@ -44,10 +44,10 @@ class Writer(Session):
             self.run("DELETE FROM ticks WHERE writer = %s AND n < %s", self.writer, number - 20)
 
     def mark(self, number):
-        self.run(self.random.choice(("UPDATE marks SET n = %s WHERE writer = %s",
-                                     "INSERT INTO marks (n, writer) VALUES (%s, %s) "
-                                     "ON CONFLICT (writer) DO UPDATE SET n = excluded.n")),
-                 number, self.writer)
+        self.change(self.random.choice(("UPDATE marks SET n = %s WHERE writer = %s",
+                                        "INSERT INTO marks (n, writer) VALUES (%s, %s) "
+                                        "ON CONFLICT (writer) DO UPDATE SET n = excluded.n")),
+                    1, number, self.writer)
 
     def transfer(self):
         one, other = self.random.choice((("accounts", "accounts"), ("accounts", "vault"), ("vault", "accounts")))
