@@ -1,6 +1,7 @@
 #include "fdw/read/barrier.hpp"
 
 #include "definition/guc.hpp"
+#include "definition/state/state.hpp"
 #include "definition/restoring.hpp"
 #include "fdw/read/freshness.hpp"
 #include "refresh/history.hpp"
@@ -47,7 +48,7 @@ bool ask_manager(const Oid *relids, int count)
             /* Refreshed as of the request: changes since then are none of this statement's. */
             Freshness freshness;
             freshness.is_populated =
-                mailbox::look(relids[i]).state.is_populated || state_seen(relids[i], nullptr).is_populated;
+                mailbox::look(relids[i]).state.is_populated || state::seen_row(relids[i]).is_populated;
             require_populated(relids[i], freshness);
             if (has_to_be_current(relids[i]) && mailbox::own_part(relids[i]).has_changes) {
                 is_fresh = false;
@@ -128,7 +129,7 @@ bool refresh_here(const Oid *relids, int count)
     });
     CommandCounterIncrement();
     for (int i = 0; i < held_count; i++) {
-        require_populated(held[i], {Verdict::stale, Obstacle::held, state_seen(held[i], nullptr).is_populated});
+        require_populated(held[i], {Verdict::stale, Obstacle::held, state::seen_row(held[i]).is_populated});
         apply_on_stale(held[i], Obstacle::held);
     }
     for (int i = 0; i < left.count; i++)

@@ -28,7 +28,7 @@ namespace {
 ExplainOneQuery_hook_type previous_hook = nullptr;
 
 /* When the oldest change was committed that may not be in, at the earliest; 0: none is pending. */
-TimestampTz pending_since(Oid relid, const StateSeen &seen)
+TimestampTz pending_since(Oid relid, const state::SeenRow &seen)
 {
     mailbox::Look look = mailbox::look(relid);
     if (look.dirty_since != DT_NOBEGIN)
@@ -63,7 +63,7 @@ void explain_wait(const Wait &wait, ExplainState *es)
 void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
 {
     const Serving *serving = serving_of(relid);
-    StateSeen seen = state_seen(relid, nullptr);
+    state::SeenRow seen = state::seen_row(relid);
     TimestampTz since = pending_since(relid, seen);
     bool is_known = since != DT_NOBEGIN;
     double age_s =

@@ -1,6 +1,7 @@
 #include "fdw/read/freshness.hpp"
 
 #include "definition/guc.hpp"
+#include "definition/state/state.hpp"
 #include "definition/lock_right.hpp"
 #include "definition/time_zone.hpp"
 #include "fdw/scan/served_relation.hpp"
@@ -65,7 +66,7 @@ Freshness judge(Oid relid, TimestampTz now)
     if (!is_populated || look.dirty_since == DT_NOBEGIN) {
         /* The mailbox knows too little, as after a restart. What the frontier's snapshot saw is
          * in: nothing pending is older. */
-        StateSeen seen = state_seen(relid, nullptr);
+        state::SeenRow seen = state::seen_row(relid);
         is_populated = seen.is_populated;
         own.holds_it |= seen.is_own;
         if (seen.is_own && !seen.needs_reinit)
@@ -110,7 +111,7 @@ Freshness judge(Oid relid, TimestampTz now)
 
 Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)
 {
-    StateSeen seen = state_seen(relid, snapshot);
+    state::SeenRow seen = state::seen_row(relid, snapshot);
     require_storage_seen(relid, serving_of(relid)->storage, snapshot);
     if (!guc::enabled || !seen.is_populated)
         return {Verdict::serve, Obstacle::none, seen.is_populated};

@@ -1,6 +1,7 @@
 #include "fdw/read/refresh_others.hpp"
 
 #include "definition/guc.hpp"
+#include "definition/state/state.hpp"
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_wait.hpp"
 #include "fdw/read/snapshot_state.hpp"
@@ -32,7 +33,7 @@ Oid *upstreams_of_others(const Oid *relids, int count, int *found_count)
 
 bool is_populated_now(Oid relid)
 {
-    return state_seen(relid, nullptr).is_populated;
+    return state::seen_row(relid).is_populated;
 }
 
 /* Of one that the manager is to refresh; none: it is to be asked. */

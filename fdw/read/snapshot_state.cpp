@@ -8,13 +8,9 @@
 #include "capture/log/log_state.hpp"
 
 extern "C" {
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "catalog/pg_class.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/relcache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
@@ -26,27 +22,6 @@ extern "C" {
 namespace pgtrickle {
 
 namespace {
-
-StateSeen state_of(HeapTuple row, TupleDesc descriptor)
-{
-    Datum values[state::column_count];
-    bool nulls[state::column_count];
-    heap_deform_tuple(row, descriptor, values, nulls);
-    StateSeen seen;
-    seen.exists = true;
-    seen.is_own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->t_data));
-    seen.is_populated = DatumGetBool(values[state::is_populated - 1]);
-    seen.status = TextDatumGetCString(values[state::status - 1]);
-    if (!nulls[state::data_timestamp - 1])
-        seen.data_timestamp = DatumGetTimestampTz(values[state::data_timestamp - 1]);
-    if (!nulls[state::frontier - 1])
-        seen.frontier = OidOutputFunctionCall(F_PG_SNAPSHOT_OUT, values[state::frontier - 1]);
-    if (!nulls[state::own_xid - 1])
-        seen.own_xid = DatumGetUInt64(values[state::own_xid - 1]);
-    if (!nulls[state::own_seq - 1])
-        seen.own_seq = DatumGetInt32(values[state::own_seq - 1]);
-    return seen;
-}
 
 /* What counts as pending. */
 struct Counted {
@@ -70,7 +45,7 @@ bool is_bound(Oid relid, Oid upstream)
 }
 
 /* C++ frame. */
-std::optional<Frontier> frontier_of(const StateSeen &seen)
+std::optional<Frontier> frontier_of(const state::SeenRow &seen)
 {
     if (seen.frontier == nullptr)
         return {};
@@ -90,7 +65,7 @@ bool is_pending(Oid source, const Frontier &frontier, Snapshot snapshot)
  * upstream stream tables. */
 bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
 {
-    const StateSeen seen = call([=] { return state_seen(relid, snapshot); });
+    const state::SeenRow seen = call([=] { return state::seen_row(relid, snapshot); });
     const std::optional<Frontier> frontier = frontier_of(seen);
     if (--left < 0 || !frontier || seen.needs_reinit)
         return true;
@@ -112,7 +87,7 @@ bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
  * whoever lacks it has it pending. */
 bool may_lack(Oid relid, const std::vector<Frontier> &frontiers, Snapshot snapshot)
 {
-    const StateSeen seen = call([=] { return state_seen(relid, snapshot); });
+    const state::SeenRow seen = call([=] { return state::seen_row(relid, snapshot); });
     const std::optional<Frontier> own = frontier_of(seen);
     if (!own || seen.needs_reinit)
         return true;
@@ -135,7 +110,7 @@ Oid first_behind(const Oid *relids, int count, Snapshot snapshot)
         return InvalidOid;
     std::vector<Frontier> frontiers;
     for (int i = 0; i < count; i++) {
-        std::optional<Frontier> frontier = frontier_of(call([=] { return state_seen(relids[i], snapshot); }));
+        std::optional<Frontier> frontier = frontier_of(call([=] { return state::seen_row(relids[i], snapshot); }));
         if (!frontier)
             return InvalidOid;
         frontiers.push_back(*std::move(frontier));
@@ -147,29 +122,6 @@ Oid first_behind(const Oid *relids, int count, Snapshot snapshot)
 }
 
 } // namespace
-
-StateSeen state_seen(Oid relid, Snapshot snapshot)
-{
-    StateSeen seen;
-    Oid states = state::state_table();
-    if (!OidIsValid(states))
-        return seen;
-    Relation table = table_open(states, AccessShareLock);
-    snapshot = RegisterSnapshot(snapshot != nullptr ? snapshot : GetCatalogSnapshot(states));
-    RelationGetIndexList(table); /* makes the primary key known */
-    ScanKeyData key;
-    ScanKeyInit(&key, state::relid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-    SysScanDesc scan = systable_beginscan(table, table->rd_pkindex, true, snapshot, 1, &key);
-    HeapTuple row = systable_getnext(scan);
-    if (HeapTupleIsValid(row)) {
-        seen = state_of(row, RelationGetDescr(table));
-        seen.needs_reinit = state::marks_of(relid, snapshot).reason != nullptr;
-    }
-    systable_endscan(scan);
-    UnregisterSnapshot(snapshot);
-    table_close(table, AccessShareLock);
-    return seen;
-}
 
 void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot)
 {

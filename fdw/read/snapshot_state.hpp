@@ -1,6 +1,6 @@
 /*
- * What a given snapshot sees of a stream table: its row of pgt_state, its storage, and the
- * logged changes of its sources that are not in it.
+ * What a given snapshot sees of a stream table: its storage, and the logged changes of its
+ * sources that its frontier does not include.
  *
  * PostgreSQL frames.
  */
@@ -13,22 +13,6 @@ extern "C" {
 }
 
 namespace pgtrickle {
-
-struct StateSeen {
-    bool exists = false;
-    bool is_populated = false;
-    bool needs_reinit = false;
-    bool is_own =
-        false; /* this transaction wrote the row: it created, altered or refreshed the stream table */
-    TimestampTz data_timestamp = DT_NOBEGIN; /* when the frontier's snapshot was taken */
-    char *status = nullptr;                  /* ACTIVE …; in the current memory context */
-    char *frontier = nullptr;                /* as text, in the current memory context; null: none */
-    uint64 own_xid = 0;
-    int32 own_seq = 0;
-};
-
-/* Null as `snapshot`: what is committed now, and what this transaction did. */
-StateSeen state_seen(Oid relid, Snapshot snapshot);
 
 /* Raises 40001 unless `snapshot` sees that the storage was created: an older one would read
  * it as empty. */

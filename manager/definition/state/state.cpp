@@ -60,6 +60,7 @@ HeapTuple find_row(Relation table, Oid relid, Snapshot snapshot)
 /* Copies, in the current memory context, of the texts and numbers of one row. */
 struct RawRow {
     bool is_found;
+    bool is_own;
     TransactionId written_by;
     Datum values[column_count];
     bool nulls[column_count];
@@ -80,6 +81,7 @@ RawRow read_raw(Oid relid, Snapshot snapshot)
     HeapTuple tuple = find_row(table, relid, snapshot);
     if (tuple != nullptr) {
         raw.is_found = true;
+        raw.is_own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
         raw.written_by = writer_of(tuple);
         heap_deform_tuple(tuple, RelationGetDescr(table), raw.values, raw.nulls);
         raw.status = TextDatumGetCString(raw.values[Column::status - 1]);
@@ -147,6 +149,26 @@ bool read(Oid relid, StateRow *row, Snapshot snapshot)
     row->updated_at = time(Column::updated_at);
     row->written_by = raw.written_by;
     return true;
+}
+
+SeenRow seen_row(Oid relid, Snapshot snapshot)
+{
+    SeenRow seen;
+    const RawRow raw = read_raw(relid, snapshot);
+    if (!raw.is_found)
+        return seen;
+    auto is_null = [&](Column column) { return raw.nulls[column - 1]; };
+    auto value = [&](Column column) { return raw.values[column - 1]; };
+    seen.exists = true;
+    seen.is_own = raw.is_own;
+    seen.is_populated = DatumGetBool(value(Column::is_populated));
+    seen.needs_reinit = raw.marks.reason != nullptr;
+    seen.status = raw.status;
+    seen.frontier = raw.frontier;
+    seen.own_xid = is_null(Column::own_xid) ? 0 : DatumGetUInt64(value(Column::own_xid));
+    seen.own_seq = is_null(Column::own_seq) ? 0 : DatumGetInt32(value(Column::own_seq));
+    seen.data_timestamp = is_null(Column::data_timestamp) ? DT_NOBEGIN : DatumGetTimestampTz(value(Column::data_timestamp));
+    return seen;
 }
 
 void insert(Oid relid)

@@ -66,6 +66,19 @@ struct StateRow {
     TransactionId written_by = InvalidTransactionId; /* somebody else, who has not ended */
 };
 
+/* A row and its marks as PostgreSQL frames read them; texts lie in the memory context current at the call. */
+struct SeenRow {
+    bool exists = false;
+    bool is_own = false; /* this transaction wrote the row: it created, altered or refreshed the stream table */
+    bool is_populated = false;
+    bool needs_reinit = false;
+    char *status = nullptr;
+    char *frontier = nullptr; /* as text; null: none */
+    uint64 own_xid = 0;
+    int32 own_seq = 0;
+    TimestampTz data_timestamp = DT_NOBEGIN; /* when the frontier's snapshot was taken */
+};
+
 /* OIDs of the two tables; InvalidOid when the extension is not in this database.
  * PostgreSQL frames; two syscache look-ups each. */
 Oid state_table();
@@ -73,6 +86,8 @@ Oid dependency_table();
 
 /* Reads the row under the snapshot, or the latest catalog snapshot. False: there is none. C++ frame. */
 bool read(Oid relid, StateRow *row, Snapshot snapshot = nullptr);
+/* The same row for a PostgreSQL frame; what this transaction did is seen without a snapshot. */
+SeenRow seen_row(Oid relid, Snapshot snapshot = nullptr);
 
 /* The writers below are PostgreSQL frames. update() sets the columns c where
  * replaces[c - 1], and updated_at; it raises if there is no row, and ends with
