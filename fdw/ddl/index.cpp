@@ -10,6 +10,7 @@
 #include "fdw/ddl/index.hpp"
 
 #include "definition/definition.hpp"
+#include "definition/definition_view.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "fdw/ddl/user_statement.hpp"
 #include "pg/rights.hpp"
@@ -49,8 +50,6 @@ extern "C" {
 namespace pgtrickle {
 
 namespace {
-
-constexpr const char *schema_name = "pg_trickle_storage";
 
 /* ---- CREATE INDEX; PostgreSQL frames -------------------------------------------------- */
 
@@ -93,12 +92,7 @@ void check_tablespace(const IndexStmt *statement)
 /* Storage is found by its name: the names that it may have are not those of an index. */
 void check_name(const char *name)
 {
-    Oid relid;
-    int step, end = 0;
-    const bool is_reserved = (sscanf(name, "st_%u%n", &relid, &end) == 1 && name[end] == '\0') ||
-                             (sscanf(name, "st_%u_%d%n", &relid, &step, &end) == 2 && name[end] == '\0') ||
-                             (sscanf(name, "def_%u%n", &relid, &end) == 1 && name[end] == '\0');
-    if (is_reserved)
+    if (storage::is_heap_name(name) || definition::is_view_name(name))
         ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("index name \"%s\" is reserved", name),
                         errdetail("Names such as \"st_1\" and \"def_1\" are those of the storage of stream tables.")));
 }
@@ -110,7 +104,7 @@ char *default_index_name(Oid relid, IndexStmt *statement)
     auto *first = static_cast<IndexElem *>(linitial(statement->indexParams));
     if (first->name != nullptr)
         column = first->name;
-    char *name = ChooseRelationName(get_rel_name(relid), column, "idx", get_namespace_oid(schema_name, false), false);
+    char *name = ChooseRelationName(get_rel_name(relid), column, "idx", get_namespace_oid(storage::schema_name, false), false);
     check_name(name);
     return name;
 }
@@ -191,7 +185,7 @@ void turn_to_storage(IndexStmt *statement, const Serving *serving)
             element->name = stored_name(serving, element->name);
         element->expr = stored(element->expr, context);
     }
-    statement->relation = makeRangeVar(pstrdup(schema_name), get_rel_name(serving->storage), -1);
+    statement->relation = makeRangeVar(pstrdup(storage::schema_name), get_rel_name(serving->storage), -1);
 }
 
 /* The privileges were checked. `statement` is changed. */
@@ -223,7 +217,7 @@ Oid index_named(List *name)
     RangeVar *relation = makeRangeVarFromNameList(name);
     if (relation->schemaname != nullptr || OidIsValid(RangeVarGetRelid(relation, NoLock, true)))
         return InvalidOid;
-    Oid index = get_relname_relid(relation->relname, get_namespace_oid(schema_name, false));
+    Oid index = get_relname_relid(relation->relname, get_namespace_oid(storage::schema_name, false));
     if (!OidIsValid(index) || get_rel_relkind(index) != RELKIND_INDEX)
         return InvalidOid;
     return OidIsValid(storage::served_from(IndexGetRelation(index, true))) ? index : InvalidOid;

@@ -155,7 +155,7 @@ int64_t prepare_upgrade()
             CacheInvalidateRelcacheByRelid(relid);
         });
     call([] {
-        drop_schema("pg_trickle_storage");
+        drop_schema(storage::schema_name);
         drop_schema("pg_trickle_log");
     });
     mailbox::note_definition_change();
@@ -216,7 +216,7 @@ int64_t finish_upgrade()
     if (OidIsValid(storage::namespace_oid()))
         return 0;
     call([] {
-        make_schema("pg_trickle_storage");
+        make_schema(storage::schema_name);
         make_schema("pg_trickle_log");
     });
     const std::vector<Oid> stream_tables = in_order(relids_of(foreign_tables_of_ours));

@@ -23,6 +23,9 @@ namespace pgtrickle::definition {
  * one that is there, and the foreign table's dependencies. */
 void store_query(Oid relid, Query *query);
 
+/* Whether a relation of that name, in the schema of storage, would be taken for such a view. */
+bool is_view_name(const char *name);
+
 /* `query` printed with every name qualified, the same in every session. Leaves `query` as it
  * is. Takes AccessShare on its relations. */
 char *canonical_text(Query *query);

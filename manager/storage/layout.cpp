@@ -7,6 +7,7 @@
 #include "pg/type_name.hpp"
 #include "pg/versions/heaps.hpp"
 #include "pg/versions/rights.hpp"
+#include "storage/storage.hpp"
 
 extern "C" {
 #include "access/reloptions.h"
@@ -31,8 +32,6 @@ extern "C" {
 namespace pgtrickle::storage {
 
 namespace {
-
-constexpr const char *schema_name = "pg_trickle_storage";
 
 /* ---- the heap; PostgreSQL frames ------------------------------------------------------ */
 

@@ -13,15 +13,23 @@ namespace {
 
 Oid relation_of(const char *name)
 {
-    Oid schema = get_namespace_oid("pg_trickle_storage", true);
+    Oid schema = get_namespace_oid(schema_name, true);
     return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+/* The stream table whose storage is named so; InvalidOid: none could be. */
+Oid owner_of_storage_name(const char *name)
+{
+    Oid relid;
+    int length;
+    return sscanf(name, "st_%u%n", &relid, &length) == 1 && name[length] == '\0' ? relid : InvalidOid;
 }
 
 } // namespace
 
 Oid namespace_oid()
 {
-    return call([] { return get_namespace_oid("pg_trickle_storage", true); });
+    return call([] { return get_namespace_oid(schema_name, true); });
 }
 
 Oid storage_of(Oid relid)
@@ -44,16 +52,22 @@ Oid arrangement_of(Oid relid, int step)
 
 bool is_heap(Oid relation)
 {
-    return relation >= FirstNormalObjectId && get_rel_namespace(relation) == get_namespace_oid("pg_trickle_storage", true) &&
+    return relation >= FirstNormalObjectId && get_rel_namespace(relation) == get_namespace_oid(schema_name, true) &&
            get_rel_relkind(relation) == RELKIND_RELATION;
 }
 
 Oid served_from(Oid heap)
 {
     char *name = is_heap(heap) ? get_rel_name(heap) : nullptr;
+    return name != nullptr ? owner_of_storage_name(name) : InvalidOid;
+}
+
+bool is_heap_name(const char *name)
+{
     Oid relid;
-    int length;
-    return name != nullptr && sscanf(name, "st_%u%n", &relid, &length) == 1 && name[length] == '\0' ? relid : InvalidOid;
+    int step, length;
+    const bool is_arrangement = sscanf(name, "st_%u_%d%n", &relid, &step, &length) == 2 && name[length] == '\0';
+    return is_arrangement || OidIsValid(owner_of_storage_name(name));
 }
 
 std::string storage_name(Oid relid)

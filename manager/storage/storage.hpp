@@ -16,6 +16,8 @@
 
 namespace pgtrickle::storage {
 
+inline constexpr char schema_name[] = "pg_trickle_storage";
+
 /* InvalidOid when there is none. Catalog look-ups only (syscache). */
 Oid namespace_oid();
 Oid storage_of(Oid relid);
@@ -24,6 +26,9 @@ Oid arrangement_of(Oid relid, int step);
 /* PostgreSQL frames, for callbacks of the planner and of utility statements. */
 bool is_heap(Oid relation);  /* storage or an arrangement, of any stream table */
 Oid served_from(Oid heap);   /* the stream table whose storage it is; InvalidOid for an arrangement and anything else */
+
+/* Whether a relation of that name in the schema would be taken for storage or an arrangement. PostgreSQL frame. */
+bool is_heap_name(const char *name);
 
 std::string storage_name(Oid relid);               /* st_<oid> */
 std::string arrangement_name(Oid relid, int step); /* st_<oid>_<step> */
