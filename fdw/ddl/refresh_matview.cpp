@@ -71,7 +71,7 @@ void add_rows(Difference *difference, int weight)
 
 void log_rows(Difference *difference, Tuplestorestate *rows)
 {
-    capture::LogWriter *log = capture::LogWriter::open(difference->view);
+    capture::LogWriter *log = capture::open_log(difference->view);
     if (log == nullptr)
         return;
     Relation view = table_open(difference->view, NoLock);
@@ -87,10 +87,10 @@ void log_rows(Difference *difference, Tuplestorestate *rows)
             values[difference->format->attnums[i] - 1] = slot->tts_values[i];
             nulls[difference->format->attnums[i] - 1] = slot->tts_isnull[i];
         }
-        log->append(values, nulls, DatumGetInt64(slot->tts_values[count]));
+        capture::append_to_log(log, values, nulls, DatumGetInt64(slot->tts_values[count]));
     }
     ExecDropSingleTupleTableSlot(slot);
-    log->finish();
+    capture::finish_log(log);
 }
 
 Difference begin_difference(Oid view)

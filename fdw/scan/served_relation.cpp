@@ -134,7 +134,7 @@ void fill(Serving *entry)
     auto *back = static_cast<Serving *>(hash_search(servings, &entry->storage, HASH_ENTER, &is_found));
     if (is_found && back->columns != nullptr)
         pfree(back->columns);
-    memset(static_cast<void *>(back), 0, sizeof(Serving));
+    *back = {};
     back->relid = entry->storage;
     back->serves = relid;
 }
@@ -178,7 +178,7 @@ Serving *look_up(Oid relid)
         return entry;
     if (is_found && entry->columns != nullptr)
         pfree(entry->columns);
-    memset(static_cast<void *>(entry), 0, sizeof(Serving));
+    *entry = {};
     entry->relid = relid;
     /* An invalidation that arrives while the entry is being filled is not lost. */
     fill(entry);

@@ -16,6 +16,8 @@
 #include "pg/boundary.hpp"
 #include "scheduler/time/schedule.hpp"
 
+#include <type_traits>
+
 namespace pgtrickle {
 
 struct Serving {
@@ -33,6 +35,9 @@ struct Serving {
     bool is_rest_known;       /* whether the next one has been found out */
     bool is_restless;
 };
+
+/* Entries of a hash table of PostgreSQL, which knows no constructors. */
+static_assert(std::is_trivially_copyable_v<Serving>);
 
 /* Null when `relid` is no stream table. The result is good until the next look-up. */
 const Serving *serving_of(Oid relid);

@@ -4,7 +4,7 @@
  * A source is a table, with its partitions or inheritance children if it has some, or a stream
  * table that others read. For tables, statement triggers write the log (trigger.cpp), row triggers where
  * those do not see everything (row_trigger.hpp); for a stream table its refresh
- * does (LogWriter, log.hpp). What a log cannot say row by row (TRUNCATE, a partition that
+ * does (open_log(), log/log.hpp). What a log cannot say row by row (TRUNCATE, a partition that
  * comes or goes, disabled triggers …) is a *marker*: whoever reads one starts from nothing.
  *
  * The log of a source is three heaps, its segments, in the schema pg_trickle_log. Whoever

@@ -29,13 +29,12 @@ namespace pgtrickle::capture {
 
 /* ---- writing -------------------------------------------------------------------------- */
 
-struct LogWriterImpl {
-    LogWriter handle;
-    ChunkWriter *writer;
+struct LogWriter {
+    ChunkWriter *chunks;
     const Target *target;
 };
 
-LogWriter *LogWriter::open(Oid source)
+LogWriter *open_log(Oid source)
 {
     LockRelationOid(source, RowExclusiveLock);
     Relation relation = relation_open(source, NoLock);
@@ -50,29 +49,29 @@ LogWriter *LogWriter::open(Oid source)
     copy->packed = CreateTupleDescCopy(target->packed);
     copy->attnums = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (target->column_count + 1)));
     memcpy(copy->attnums, target->attnums, sizeof(AttrNumber) * target->column_count);
-    auto *impl = static_cast<LogWriterImpl *>(palloc0(sizeof(LogWriterImpl)));
-    impl->handle.impl_ = impl;
-    impl->writer = open_chunk_writer(copy);
-    impl->target = copy;
-    return &impl->handle;
+    auto *writer = static_cast<LogWriter *>(palloc(sizeof(LogWriter)));
+    writer->chunks = open_chunk_writer(copy);
+    writer->target = copy;
+    return writer;
 }
 
-void LogWriter::append(TupleTableSlot *slot, int64 weight)
+void append_to_log(LogWriter *writer, TupleTableSlot *slot, int64 weight)
 {
-    slot_getsomeattrs(slot, impl_->target->highest);
-    append(slot->tts_values, slot->tts_isnull, weight);
+    slot_getsomeattrs(slot, writer->target->highest);
+    append_to_log(writer, slot->tts_values, slot->tts_isnull, weight);
 }
 
-void LogWriter::append(const Datum *values, const bool *nulls, int64 weight)
+void append_to_log(LogWriter *writer, const Datum *values, const bool *nulls, int64 weight)
 {
     const int sign = weight < 0 ? -1 : 1;
     for (int64 i = 0; i != weight; i += sign)
-        append_row(impl_->writer, values, nulls, sign);
+        append_row(writer->chunks, values, nulls, sign);
 }
 
-void LogWriter::finish()
+void finish_log(LogWriter *writer)
 {
-    close_chunk_writer(impl_->writer);
+    close_chunk_writer(writer->chunks);
+    pfree(writer);
 }
 
 /* ---- reading -------------------------------------------------------------------------- */

@@ -21,30 +21,22 @@ extern "C" {
 
 namespace pgtrickle::capture {
 
-struct LogWriterImpl;
+/* Writes rows to a source's current segment. Buffers up to a chunk: appended rows are in the log once
+ * finish_log() has returned; forgetting finish_log() loses rows. */
+struct LogWriter;
 
-/* Writes rows to a source's current segment. Buffers up to a chunk: what was appended is in
- * the log once finish() has returned; forgetting finish() loses rows. */
-class LogWriter {
-  public:
-    /* nullptr when `source` is not captured, or nobody reads it. Takes RowExclusive on `source`
-     * to the end of the transaction: so whoever begins to capture it waits for this
-     * transaction. Therefore call it before the first write to a stream table's storage,
-     * whether it has readers or not. */
-    static LogWriter *open(Oid source);
+/* nullptr when `source` is not captured, or has no dependents. Takes RowExclusive on `source` to the end of the
+ * transaction, so a transaction that begins to capture it waits for this one. Therefore call it before the first
+ * write to a stream table's storage, whether it has dependents or not. */
+LogWriter *open_log(Oid source);
 
-    /* `slot` holds a row of `source` (or of storage whose first columns are the source's);
-     * weight is not 0; a weight of n counts as n rows. */
-    void append(TupleTableSlot *slot, int64 weight);
-    /* The same: values[attnum - 1], indexed by the source's attribute numbers. */
-    void append(const Datum *values, const bool *nulls, int64 weight);
-    /* Writes what is buffered and closes the log, whose lock is kept. The writer is dead then. */
-    void finish();
-
-  private:
-    friend struct LogWriterImpl;
-    LogWriterImpl *impl_;
-};
+/* `slot` holds a row of `source` (or of storage whose first columns are the source's);
+ * weight is not 0; a weight of n counts as n rows. */
+void append_to_log(LogWriter *writer, TupleTableSlot *slot, int64 weight);
+/* As above, from values[attnum - 1], indexed by the source's attribute numbers. */
+void append_to_log(LogWriter *writer, const Datum *values, const bool *nulls, int64 weight);
+/* Writes what is buffered and closes the log, whose lock is kept. Frees the writer. */
+void finish_log(LogWriter *writer);
 
 /* The relation that read_changes() fills: the given columns of the source, under their names
  * and types, then pgt_weight bigint. */

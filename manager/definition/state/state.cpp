@@ -120,6 +120,13 @@ Oid dependency_table()
     return definition::extension_relation("pgt_dependency");
 }
 
+LOCKTAG refresh_lock(Oid relid)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, state_table(), relid, 0);
+    return tag;
+}
+
 bool read(Oid relid, StateRow *row, Snapshot snapshot)
 {
     RawRow raw = call([=] { return read_raw(relid, snapshot); });

@@ -11,6 +11,7 @@
 #include "definition/state/marks.hpp"
 
 extern "C" {
+#include "storage/lock.h"
 #include "utils/snapshot.h"
 }
 
@@ -83,6 +84,9 @@ struct SeenRow {
  * PostgreSQL frames; two syscache look-ups each. */
 Oid state_table();
 Oid dependency_table();
+
+/* What a refresh of `relid`, or an alteration of its row, locks exclusively to the end of its transaction. PostgreSQL frame. */
+LOCKTAG refresh_lock(Oid relid);
 
 /* Reads the row under the snapshot, or the latest catalog snapshot. False: there is none. C++ frame. */
 bool read(Oid relid, StateRow *row, Snapshot snapshot = nullptr);

@@ -88,19 +88,11 @@ int collect(Oid relid, Collected &collected)
     return found.emplace(relid, std::move(member)).first->second.level;
 }
 
-/* PostgreSQL frame. */
-LOCKTAG object_tag(Oid relid)
-{
-    LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, state::state_table(), relid, 0);
-    return tag;
-}
-
 bool lock_object(Oid relid, LockWait wait)
 {
     try {
         return call([=] {
-            LOCKTAG tag = object_tag(relid);
+            LOCKTAG tag = state::refresh_lock(relid);
             return LockAcquire(&tag, ExclusiveLock, false, wait == LockWait::skip_if_locked) != LOCKACQUIRE_NOT_AVAIL;
         });
     } catch (const PgError &error) {
@@ -120,7 +112,7 @@ void unlock_objects(const std::vector<Oid> &relids)
 {
     for (Oid relid : relids)
         call([=] {
-            LOCKTAG tag = object_tag(relid);
+            LOCKTAG tag = state::refresh_lock(relid);
             LockRelease(&tag, ExclusiveLock, false);
         });
 }

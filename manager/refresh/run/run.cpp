@@ -18,7 +18,7 @@ namespace {
 
 void append_to_log(void *log, const Datum *values, const bool *nulls, int weight)
 {
-    static_cast<capture::LogWriter *>(log)->append(values, nulls, weight);
+    capture::append_to_log(static_cast<capture::LogWriter *>(log), values, nulls, weight);
 }
 
 /* From here on, what reading them takes and what is left of them tells something of the next ones. */
@@ -29,13 +29,13 @@ constexpr int64_t many_changes = 1000;
 Run::Run(Compiled &compiled) : compiled_(compiled)
 {
     Oid relid = compiled.relid();
-    log_ = call([=] { return capture::LogWriter::open(relid); });
+    log_ = call([=] { return capture::open_log(relid); });
 }
 
 void Run::finish()
 {
     if (log_ != nullptr) {
-        call([this] { log_->finish(); });
+        call([this] { capture::finish_log(log_); });
         /* Whoever reads it in this group must see its last chunk, which the group's frontier includes. */
         advance_command();
     }

@@ -12,6 +12,7 @@
 #include <array>
 #include <bit>
 #include <cctype>
+#include <chrono>
 #include <vector>
 
 namespace pgtrickle::scheduler {
@@ -145,45 +146,18 @@ std::vector<std::string_view> split(std::string_view text)
     return fields;
 }
 
-int64_t floor_divide(int64_t dividend, int64_t divisor)
-{
-    return dividend / divisor - (dividend % divisor < 0 ? 1 : 0);
-}
+using Days = std::chrono::sys_days;
 
-struct Date {
-    int year;
-    int month;
-    int day;
-};
+/* 2000-01-01, the first moment of Microseconds. */
+constexpr Days epoch = std::chrono::year(2000) / std::chrono::January / 1;
 
-/* Days since 2000-01-01 to a date of the Gregorian calendar, by eras of 400 years. */
-Date date_of(int64_t days)
+bool matches_day(const Cron &cron, Days day)
 {
-    int64_t shifted = days + 730425; /* since 0000-03-01 */
-    int64_t era = floor_divide(shifted, 146097);
-    int64_t day_of_era = shifted - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t month = (5 * day_of_year + 2) / 153;
-    Date date;
-    date.day = static_cast<int>(day_of_year - (153 * month + 2) / 5 + 1);
-    date.month = static_cast<int>(month < 10 ? month + 3 : month - 9);
-    date.year = static_cast<int>(year_of_era + era * 400 + (date.month <= 2 ? 1 : 0));
-    return date;
-}
-
-int weekday_of(int64_t days)
-{
-    return static_cast<int>(days + 6 - 7 * floor_divide(days + 6, 7)); /* 2000-01-01 was a Saturday */
-}
-
-bool matches_day(const Cron &cron, int64_t days)
-{
-    Date date = date_of(days);
-    if ((cron.months >> date.month & 1) == 0)
+    const std::chrono::year_month_day date(day);
+    if ((cron.months >> static_cast<unsigned>(date.month()) & 1) == 0)
         return false;
-    bool is_day = (cron.days >> date.day & 1) != 0;
-    bool is_weekday = (cron.weekdays >> weekday_of(days) & 1) != 0;
+    bool is_day = (cron.days >> static_cast<unsigned>(date.day()) & 1) != 0;
+    bool is_weekday = (cron.weekdays >> std::chrono::weekday(day).c_encoding() & 1) != 0;
     if (cron.any_day || cron.any_weekday)
         return is_day && is_weekday;
     return is_day || is_weekday;
@@ -218,17 +192,16 @@ int64_t next_second(const Cron &cron, int64_t from)
 /* The first local time >= `from` that matches, or nothing within eight years. */
 std::optional<Microseconds> first_match(const Cron &cron, Microseconds from)
 {
-    constexpr int64_t day_s = 86400;
-    constexpr int64_t searched_days = 8 * 366 + 1;
-    int64_t from_s = floor_divide(from + second_us - 1, second_us);
-    int64_t day = floor_divide(from_s, day_s);
-    int64_t second = from_s - day * day_s;
-    for (int64_t i = 0; i <= searched_days; i++, second = 0) {
-        if (!matches_day(cron, day + i))
+    constexpr std::chrono::days searched_days{8 * 366 + 1};
+    const auto from_s = std::chrono::ceil<std::chrono::seconds>(std::chrono::microseconds(from));
+    const Days first_day = epoch + std::chrono::floor<std::chrono::days>(from_s);
+    int64_t second = (epoch + from_s - first_day).count();
+    for (Days day = first_day; day <= first_day + searched_days; day += std::chrono::days(1), second = 0) {
+        if (!matches_day(cron, day))
             continue;
         int64_t found = next_second(cron, second);
         if (found >= 0)
-            return ((day + i) * day_s + found) * second_us;
+            return std::chrono::microseconds(day - epoch + std::chrono::seconds(found)).count();
     }
     return std::nullopt;
 }

@@ -34,8 +34,7 @@ bool lock_state(Oid relid)
 {
     if (!ConditionalLockRelationOid(relid, AccessShareLock) || !definition::is_stream_table(relid))
         return false;
-    LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, state::state_table(), relid, 0);
+    const LOCKTAG tag = state::refresh_lock(relid);
     return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
