@@ -50,7 +50,7 @@ class History : public testing::Test {
                 write_history(c, 1, refreshed(relid, from + i * 1000L));
         }));
     }
-    int64_t value(const char *sql)
+    int64_t value(SqlLiteral sql)
     {
         int64_t found = -1;
         EXPECT_TRUE(catalog->read([&](Database &c) {

@@ -41,7 +41,7 @@ class Migrations : public testing::Test {
         ASSERT_NE(text.str(), "") << "no file of version " << version;
         execute(text.str());
     }
-    static std::string value(Database &catalog, const char *sql)
+    static std::string value(Database &catalog, SqlLiteral sql)
     {
         std::string found;
         EXPECT_TRUE(catalog.run([&](Database &c) {

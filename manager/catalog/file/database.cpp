@@ -164,15 +164,15 @@ std::string Database::take_notice()
     return taken;
 }
 
-Statement Database::prepare(const char *sql)
+Statement Database::prepare(SqlLiteral sql)
 {
     for (const Kept &kept : kept_) {
-        if (kept.sql == sql)
+        if (kept.sql == sql.text())
             return Statement(kept.statement);
     }
     sqlite3_stmt *statement = nullptr;
-    check(sqlite3_prepare_v3(connection_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
-    kept_.push_back({sql, statement});
+    check(sqlite3_prepare_v3(connection_, sql.text(), -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
+    kept_.push_back({sql.text(), statement});
     return Statement(statement);
 }
 

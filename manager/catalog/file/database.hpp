@@ -64,6 +64,16 @@ class Statement {
     sqlite3_stmt *statement_;
 };
 
+/* The text of a statement. The constructor runs at compile time only: the text lives as long as the process. */
+class SqlLiteral {
+  public:
+    consteval SqlLiteral(const char *text) : text_(text) {}
+    constexpr const char *text() const { return text_; }
+
+  private:
+    const char *text_;
+};
+
 class Database {
   public:
     using Work = std::function<void(Database &)>;
@@ -87,8 +97,8 @@ class Database {
     /* Once, what this process has done to a file that was not as it should be; else empty. */
     std::string take_notice();
 
-    /* Within run() and read(). `sql` must be a literal: statements are kept by its address. */
-    Statement prepare(const char *sql);
+    /* Within run() and read(). Statements are kept by the address of their text. */
+    Statement prepare(SqlLiteral sql);
     void execute(const char *sql);
     int64_t changed_rows() const;
 

@@ -48,9 +48,9 @@ std::vector<Refresh> rows_of(Statement &select)
 
 std::vector<Refresh> history_of(Database &catalog, uint32_t database, uint32_t relid, int64_t max_rows, int64_t before)
 {
-    const char *of_one =
+    constexpr SqlLiteral of_one =
         HISTORY_COLUMNS " WHERE database = ?1 AND relid = ?2 AND refresh_id < ?3 ORDER BY refresh_id DESC LIMIT ?4";
-    const char *of_all = HISTORY_COLUMNS " WHERE +database = ?1 AND ?2 = 0 AND refresh_id < ?3 ORDER BY refresh_id DESC LIMIT ?4";
+    constexpr SqlLiteral of_all = HISTORY_COLUMNS " WHERE +database = ?1 AND ?2 = 0 AND refresh_id < ?3 ORDER BY refresh_id DESC LIMIT ?4";
     Statement select = catalog.prepare(relid != 0 ? of_one : of_all);
     select.bind(database, relid, before, max_rows);
     return rows_of(select);

@@ -31,10 +31,10 @@ void register_one(Database &catalog, const Cluster &cluster, uint32_t database, 
 
 void forget_one(Database &catalog, uint32_t database, uint32_t relid)
 {
-    for (const char *sql : {"DELETE FROM registry WHERE database = ? AND relid = ?",
-                            "DELETE FROM program WHERE database = ? AND relid = ?",
-                            "DELETE FROM back_off WHERE database = ? AND relid = ?",
-                            "DELETE FROM measured WHERE database = ? AND relid = ?"})
+    for (SqlLiteral sql : {SqlLiteral("DELETE FROM registry WHERE database = ? AND relid = ?"),
+                           SqlLiteral("DELETE FROM program WHERE database = ? AND relid = ?"),
+                           SqlLiteral("DELETE FROM back_off WHERE database = ? AND relid = ?"),
+                           SqlLiteral("DELETE FROM measured WHERE database = ? AND relid = ?")})
         catalog.prepare(sql).bind(database, relid).step();
 }
 

@@ -28,7 +28,7 @@ int64_t cap_of(std::vector<Excess> counts, int64_t most, int64_t least_each)
     return std::max(cap, least_each);
 }
 
-int64_t merge(Database &catalog, const Excess &excess, int64_t rows, const char *insert, const char *remove)
+int64_t merge(Database &catalog, const Excess &excess, int64_t rows, SqlLiteral insert, SqlLiteral remove)
 {
     catalog.prepare(insert).bind(excess.database, excess.relid, rows).step();
     catalog.prepare(remove).bind(excess.database, excess.relid, rows).step();
@@ -116,10 +116,11 @@ bool merge_some(Database &catalog, std::vector<Excess> *excesses)
 
 bool forget_some(Database &catalog, uint32_t database)
 {
-    for (const char *remove : {"DELETE FROM history WHERE refresh_id IN (SELECT refresh_id FROM history WHERE database = ?1 LIMIT ?2)",
-                               "DELETE FROM history_hour WHERE (database, relid, hour, action, status, initiated_by) IN"
-                               " (SELECT database, relid, hour, action, status, initiated_by FROM history_hour"
-                               " WHERE database = ?1 LIMIT ?2)"}) {
+    for (SqlLiteral remove :
+         {SqlLiteral("DELETE FROM history WHERE refresh_id IN (SELECT refresh_id FROM history WHERE database = ?1 LIMIT ?2)"),
+          SqlLiteral("DELETE FROM history_hour WHERE (database, relid, hour, action, status, initiated_by) IN"
+                     " (SELECT database, relid, hour, action, status, initiated_by FROM history_hour"
+                     " WHERE database = ?1 LIMIT ?2)")}) {
         catalog.prepare(remove).bind(database, batch_rows).step();
         if (catalog.changed_rows() > 0)
             return true;
