@@ -4,8 +4,8 @@ Only words that are never PostgreSQL's own are listed: `record`, `view`, `event`
 `queue`, `cache`, `rebuild` and `backend` name things of PostgreSQL's too, and a script cannot tell
 which is meant.
 
-Documents for users (README.md, docs/ and their like) obey a longer list, of the words that persons and translations
-bring in: a document says what a thing does, in the field's own words.
+Documents (README.md, docs/, the decisions and their like) obey a longer list, of the words that persons and
+translations bring in: a document says what a thing does, in the field's own words.
 """
 
 import re
@@ -38,9 +38,9 @@ DEAD_IN_DOCUMENTS = {
     r"sync(s|ed)?": "refresh",
     r"so-manieth|by itself so": "n-th; for this reason",
 }
-# Names of the compatible SQL surface, and of other people's programs.
+# Names of the compatible SQL surface, and of other people's programs; what a glossary strikes out.
 EXEMPT = re.compile(
-    r"(create_|drop_|advance_)?watermark(_group|_groups|_status|s)?\b(?=\s*\(|_)|cdc_mode|check_cdc_health|"
+    r"~~[^~]*~~|(create_|drop_|advance_)?watermark(_group|_groups|_status|s)?\b(?=\s*\(|_)|cdc_mode|check_cdc_health|"
     r"what runs as whom|subtype_diff|(SM|MED|LG) BAG|BOX,BAG,JAR|pg_lsn|daemon=True|pg_current_wal_lsn|pg_last_wal_replay_lsn|restart_lsn|pg_wal_lsn_diff|XLogRecPtr", re.I)
 
 
@@ -56,8 +56,9 @@ SUFFIXES = {".cpp", ".hpp", ".def", ".sql", ".md", ".py", ".spec", ""}
 
 
 def is_document(path, text):
-    """Written by hand, for users; not what a script makes of COMMENTs."""
-    is_there = str(path) in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md") or path.parts[0] == "docs" and path.suffix == ".md"
+    """Written by hand; not what a script makes of COMMENTs."""
+    is_there = str(path) in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/README.md")
+    is_there = is_there or path.parts[0] in ("docs", "manager") and path.suffix == ".md"
     return is_there and not text.startswith("<!-- written by")
 
 
