@@ -1,6 +1,7 @@
 """The documents can be read and followed: short lines, and no link or path that leads nowhere.
 
-A line has 120 columns at most, but for rows of tables and for what a script writes; README has 200 lines at most.
+A line has 120 columns at most, in the decisions 100, but for rows of tables and for what a script writes; README has
+200 lines at most. The titles of all decisions stand in the index, manager/DECISIONS.md.
 A relative link leads to a file of the project and, with a #, to a heading of it. A word in `code` that names a file
 of the project, as manager/refresh/run/run.cpp, names one that exists; of a folder it ends with a slash.
 """
@@ -9,16 +10,23 @@ import re
 from pathlib import Path
 
 LONGEST_LINE = 120
+LONGEST_LINE_OF_DECISION = 100
 LONGEST_README = 200
 ROOTS = r"(?:fdw|manager|docs|tests|sql|expected)"
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 PATH = re.compile(rf"`({ROOTS}(?:/[\w.*-]+)+/?)`")
+DECISIONS = Path("manager/decisions")
+INDEX = Path("manager/DECISIONS.md")
 FENCE = re.compile(r"^```.*?^```", re.S | re.M)
 
 
 def is_document(path):
-    at_top = len(path.parts) == 1 or path.parts[0] == "docs"
-    return path.suffix == ".md" and at_top
+    is_there = len(path.parts) == 1 or path.parts[0] in ("docs", "manager") or path == Path("tests/README.md")
+    return path.suffix == ".md" and is_there
+
+
+def longest_line(path):
+    return LONGEST_LINE_OF_DECISION if path == INDEX or DECISIONS in path.parents else LONGEST_LINE
 
 
 def anchor(heading):
@@ -51,6 +59,13 @@ def wrong_paths(top, path, text):
             yield f"{path}: `{name}` is not a {'folder' if name.endswith('/') else 'file'} of the project"
 
 
+def missing_in_index(top, path, text):
+    index = (top / INDEX).read_text() if (top / INDEX).exists() else ""
+    for title in re.findall(r"^##+ (.*)$", text, re.M):
+        if f"- {title}\n" not in index and f"[{title}]" not in index:
+            yield f"{path}: \"{title}\" does not stand in {INDEX}"
+
+
 def check(top, files):
     for path in filter(is_document, files):
         text = (top / path).read_text()
@@ -59,7 +74,9 @@ def check(top, files):
             yield f"{path}: {len(lines)} lines, {LONGEST_README} at most"
         if not lines[0].startswith("<!-- written by"):
             for number, line in enumerate(lines, 1):
-                if len(line) > LONGEST_LINE and not line.startswith("|"):
-                    yield f"{path}:{number}: {len(line)} columns, {LONGEST_LINE} at most"
+                if len(line) > longest_line(path) and not line.startswith("|"):
+                    yield f"{path}:{number}: {len(line)} columns, {longest_line(path)} at most"
         yield from wrong_links(top, path, text)
         yield from wrong_paths(top, path, text)
+        if DECISIONS in path.parents:
+            yield from missing_in_index(top, path, text)
