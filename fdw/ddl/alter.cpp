@@ -21,7 +21,6 @@
 #include "pg/relation_name.hpp"
 #include "pg/rights.hpp"
 #include "refresh/request/audience.hpp"
-#include "refresh/sets/refresh_sets.hpp"
 #include "pg/versions/rights.hpp"
 #include "refresh/refresh.hpp"
 #include "capture/log/marker.hpp"
@@ -259,7 +258,7 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
     }
     command->def = reinterpret_cast<::Node *>(as_def_elements(old_options, new_options));
     call([&] {
-        refresh::announce_bindings();
+        state::invalidate_refresh_sets();
         utility.run();
         CommandCounterIncrement();
     });

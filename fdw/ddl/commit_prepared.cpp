@@ -8,7 +8,6 @@
 #include "definition/state/state.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_listeners.hpp"
-#include "refresh/sets/refresh_sets.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -30,7 +29,7 @@ void note_invalidated(Oid relation)
 extern "C" void pgtrickle_prepared_transaction(XactEvent event, void *)
 {
     if (event == XACT_EVENT_PRE_PREPARE && mailbox::has_definition_change())
-        refresh::announce_bindings();
+        state::invalidate_refresh_sets();
 }
 
 } // namespace

@@ -25,7 +25,6 @@
 #include "pg/relation_name.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/settings.hpp"
-#include "refresh/sets/refresh_sets.hpp"
 #include "refresh/sets/diamond.hpp"
 #include "refresh/program/missing_index.hpp"
 #include "refresh/refresh.hpp"
@@ -284,7 +283,7 @@ void store_definition(Oid relid, Query *query, const Maintenance &maintenance)
 {
     call([=] {
         definition::store_query(relid, query);
-        refresh::announce_bindings();
+        state::invalidate_refresh_sets();
         state::remove_dependencies(relid);
     });
     /* A query may read an inheritance parent both with and without its children. */

@@ -18,7 +18,6 @@
 #include "pg/versions/generated_columns.hpp"
 #include "pg/walker.hpp"
 #include "mailbox/mailbox.hpp"
-#include "refresh/sets/refresh_sets.hpp"
 #include "refresh/program/compiled.hpp"
 #include "translate/check/rewrite.hpp"
 
@@ -310,7 +309,7 @@ bool is_changing_reader(AlterTableType type, Oid relid)
 /* A diamond binds stream tables of one owner, and each owner has a share of the workers. */
 void follow_owner(Oid relid)
 {
-    call([] { refresh::announce_bindings(); });
+    call([] { state::invalidate_refresh_sets(); });
     mailbox::note_definition_change();
     const Definition definition = definition::load(relid);
     if (definition.mode != RefreshMode::automatic && definition.mode != RefreshMode::full)

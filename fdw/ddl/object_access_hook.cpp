@@ -11,7 +11,6 @@
 #include "fdw/ddl/altered_object.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
 #include "mailbox/mailbox.hpp"
-#include "refresh/sets/refresh_sets.hpp"
 #include "refresh/group/holds.hpp"
 #include "refresh/sets/refresh_groups.hpp"
 #include "refresh/program/scope.hpp"
@@ -33,7 +32,7 @@ object_access_hook_type previous_hook = nullptr;
 void forget_stream_table(Oid relid)
 {
     List *sources = state::sources_of(relid);
-    refresh::announce_bindings();
+    state::invalidate_refresh_sets();
     state::remove_dependencies(relid);
     state::remove(relid);
     ListCell *cell;

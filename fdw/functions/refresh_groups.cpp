@@ -1,6 +1,7 @@
 /*
  * Refresh groups, as SQL functions.
  */
+#include "definition/state/state.hpp"
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/extension_table.hpp"
@@ -9,7 +10,6 @@
 #include "fdw/sql/result_rows.hpp"
 #include "definition/visibility.hpp"
 #include "mailbox/mailbox.hpp"
-#include "refresh/sets/refresh_sets.hpp"
 #include "refresh/sets/refresh_groups.hpp"
 
 #include <algorithm>
@@ -53,7 +53,7 @@ void create_group(FunctionCallInfo fcinfo)
     }
     if (members.size() < 2)
         refuse("a refresh group needs at least two stream tables");
-    call([] { refresh::announce_bindings(); });
+    call([] { state::invalidate_refresh_sets(); });
     if (run_own("INSERT INTO pgtrickle.pgt_refresh_group (name, isolation) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1",
                 {name, isolation})
             .empty())
@@ -82,7 +82,7 @@ void drop_group(FunctionCallInfo fcinfo)
     std::string name = group_name(fcinfo);
     for (Oid relid : members_of(name))
         call([=] { definition::require_owner(relid); });
-    call([] { refresh::announce_bindings(); });
+    call([] { state::invalidate_refresh_sets(); });
     if (run_own("DELETE FROM pgtrickle.pgt_refresh_group WHERE name = $1 RETURNING 1", {name}).empty())
         raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT, .message = "refresh group \"" + name + "\" does not exist"});
     run_own("DELETE FROM pgtrickle.pgt_refresh_group_member WHERE group_name = $1", {name});

@@ -18,7 +18,6 @@
 #include "fdw/sql/extension_tables.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
-#include "refresh/sets/refresh_sets.hpp"
 #include "refresh/program/scope.hpp"
 #include "storage/storage.hpp"
 #include "capture/trim.hpp"
@@ -146,7 +145,7 @@ int64_t prepare_upgrade()
     call([] { capture::remove_all(); });
     for (Oid relid : relids_of(kept_of_stream_tables))
         call([=] { drop_kept(relid); });
-    call([] { refresh::announce_bindings(); });
+    call([] { state::invalidate_refresh_sets(); });
     for (Oid relid : stream_tables)
         call([=] {
             state::remove_dependencies(relid);

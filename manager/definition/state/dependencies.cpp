@@ -12,6 +12,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 }
 
@@ -108,6 +109,12 @@ List *log_readers_of(Oid source_relid)
 List *sources_of(Oid relid)
 {
     return scan_dependencies("pgt_dependency_pkey", dependency_relid, relid, dependency_source);
+}
+
+void invalidate_refresh_sets()
+{
+    if (Oid table = dependency_table(); OidIsValid(table))
+        CacheInvalidateRelcacheByRelid(table);
 }
 
 } // namespace pgtrickle::state

@@ -140,4 +140,9 @@ List *readers_of(Oid source_relid);
 /* Those for which its changes are captured: they read its log. */
 List *log_readers_of(Oid source_relid);
 
+/* Invalidates what processes know of the stream tables that are refreshed together (refresh/sets), by way of the relation cache's
+ * entry of pgt_dependency. To be called before a dependency, an option or a group is written that decides it, in the same
+ * transaction. Does nothing where the extension is not. PostgreSQL frame. */
+void invalidate_refresh_sets();
+
 } // namespace pgtrickle::state

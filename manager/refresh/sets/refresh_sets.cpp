@@ -62,12 +62,6 @@ const std::vector<Oid> &Bindings::group_of(Oid relid) const
     return found == groups_.end() ? none : found->second;
 }
 
-void announce_bindings()
-{
-    if (Oid table = state::dependency_table(); OidIsValid(table))
-        CacheInvalidateRelcacheByRelid(table);
-}
-
 void note_invalidated(Oid relation) noexcept
 {
     has_news = has_news || relation == InvalidOid || relation == told_by;

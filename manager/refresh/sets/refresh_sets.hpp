@@ -2,8 +2,8 @@
  * Who is refreshed together, as the catalogs have it: atomic diamonds, and refresh groups.
  *
  * Invariant: a refresh knows all that was bound by transactions that had let go of their locks when it got its object locks,
- * whatever the manager knew when it sent the job. Whoever writes what binds announces it, as an invalidation of the relation
- * cache: PostgreSQL sends that after the commit (of a prepared transaction, too) and before it lets the locks go. Whoever
+ * whatever the manager knew when it sent the job. Whoever writes what binds announces it by state::invalidate_refresh_sets():
+ * PostgreSQL sends that after the commit (of a prepared transaction, too) and before it lets the locks go. Whoever
  * refreshes looks for news after he has got his. That is early enough: who binds stream tables by filling one above them holds
  * their object locks until then, and what binds without a fill, an option or a group, promises nothing of the states they are in.
  *
@@ -36,9 +36,6 @@ class Bindings {
 
 /* This process's. */
 Bindings &bindings();
-
-/* To be called before what binds is written, in the same transaction. PostgreSQL frame. */
-void announce_bindings();
 
 /* Of the relation cache; InvalidOid: all. */
 void note_invalidated(Oid relation) noexcept;
