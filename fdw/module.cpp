@@ -5,7 +5,6 @@
 #include "capture/capture.hpp"
 #include "catalog/process.hpp"
 #include "definition/guc.hpp"
-#include "fdw/ddl/alter.hpp"
 #include "fdw/read/barrier.hpp"
 #include "fdw/read/planner_expansion.hpp"
 #include "fdw/read/explain_statement.hpp"
@@ -41,7 +40,7 @@ void _PG_init(void)
     pgtrickle::register_explain();
     pgtrickle::register_lock_table();
     pgtrickle::catalog::register_catalog();
-    pgtrickle::refresh::register_refresh(pgtrickle::lay_out_anew);
+    pgtrickle::refresh::register_refresh();
     pgtrickle::capture::register_capture();
 }
 

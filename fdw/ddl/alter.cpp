@@ -5,25 +5,17 @@
  */
 #include "fdw/ddl/alter.hpp"
 
-#include "capture/capture.hpp"
+#include "definition/definition_view.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
-#include "definition/definition_view.hpp"
-#include "fdw/ddl/create.hpp"
-#include "definition/cycle.hpp"
-#include "fdw/ddl/fill.hpp"
-#include "fdw/ddl/inherited_columns.hpp"
-#include "definition/option_row.hpp"
-#include "storage/owner.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
+#include "fdw/ddl/inherited_columns.hpp"
+#include "fdw/ddl/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/attempt.hpp"
 #include "pg/relation_name.hpp"
-#include "pg/rights.hpp"
-#include "refresh/request/audience.hpp"
 #include "pg/versions/rights.hpp"
-#include "refresh/refresh.hpp"
-#include "capture/log/marker.hpp"
+#include "setup/defining_query.hpp"
+#include "storage/owner.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -196,40 +188,6 @@ List *as_def_elements(std::vector<options::Option> before, const std::vector<opt
     return list;
 }
 
-/* The declared columns of a stream table, as fit_columns() wants them. */
-definition::WantedColumn *declared_columns(Oid relid, int *count)
-{
-    Relation relation = table_open(relid, AccessShareLock);
-    TupleDesc descriptor = RelationGetDescr(relation);
-    *count = descriptor->natts;
-    auto *wanted = static_cast<definition::WantedColumn *>(
-        palloc0(sizeof(definition::WantedColumn) * (descriptor->natts + 1)));
-    for (int i = 0; i < descriptor->natts; i++) {
-        Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
-        wanted[i] = {pstrdup(NameStr(attribute->attname)), attribute->atttypid, attribute->atttypmod,
-                     attribute->attcollation, -1};
-    }
-    table_close(relation, AccessShareLock);
-    return wanted;
-}
-
-Query *fit_to_declared(Oid relid, const definition::ParsedQuery &parsed)
-{
-    int count;
-    definition::WantedColumn *wanted = declared_columns(relid, &count);
-    return definition::fit_columns(parsed, wanted, count, nullptr);
-}
-
-std::vector<Oid> direct_sources(Oid relid)
-{
-    List *relids = call([=] { return state::sources_of(relid); });
-    std::vector<Oid> sources;
-    ListCell *cell;
-    foreach (cell, relids)
-        sources.push_back(lfirst_oid(cell));
-    return sources;
-}
-
 void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command)
 {
     Definition before = definition::load(relid);
@@ -245,11 +203,11 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
     });
     Query *query = nullptr;
     if (is_new_query) {
-        definition::ParsedQuery parsed = parse_defining_query(after, false, relid);
+        definition::ParsedQuery parsed = setup::parse_defining_query(after, false, relid);
         call([&] { definition::check_read_privileges(parsed.query); });
-        query = call([&] { return fit_to_declared(relid, parsed); });
+        query = call([&] { return setup::fit_to_declared(relid, parsed); });
         std::erase_if(new_options, [](const options::Option &option) { return options::is_kept(option.name); });
-        for (options::Option &setting : recorded_settings(query))
+        for (options::Option &setting : setup::recorded_settings(query))
             new_options.push_back(std::move(setting));
         find(new_options, "query")->value = call([=] { return definition::canonical_text(query); });
         new_options.push_back({"original_query", after.query});
@@ -263,7 +221,7 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
         CommandCounterIncrement();
     });
     if (query != nullptr)
-        redefine(relid, query, is_new_query ? after.query : std::string(), after.mode, DeniedCapture::is_refused);
+        redefine(relid, query, is_new_query ? after.query : std::string(), after.mode, setup::DeniedCapture::is_refused);
     else
         call([=] { state::bump_generation(relid); });
     mailbox::note_definition_change();
@@ -283,15 +241,6 @@ bool is_changing_owner(const AlterTableStmt *statement)
     return false;
 }
 
-/* Whether the current user may read all that the query of the stream table reads. */
-bool may_be_read(Oid relid)
-{
-    auto denied = attempt([=] { call([=] { definition::check_read_privileges(definition::query_of(relid)); }); });
-    if (denied && denied->sqlstate != ERRCODE_INSUFFICIENT_PRIVILEGE)
-        raise({.sqlstate = denied->sqlstate, .message = denied->message, .detail = denied->detail, .hint = denied->hint});
-    return !denied;
-}
-
 } // namespace
 
 bool is_our_alter(const AlterTableStmt *statement)
@@ -300,102 +249,6 @@ bool is_our_alter(const AlterTableStmt *statement)
         return false;
     Oid relid = target_of(statement);
     return OidIsValid(relid) && (definition::is_stream_table(relid) || is_changing_columns(statement));
-}
-
-namespace {
-
-/* It is unpopulated after that. */
-void replace_definition(Oid relid, Query *query, const Maintenance &maintenance)
-{
-    state::StateRow before;
-    (void)state::read(relid, &before);
-    std::vector<Oid> reads, captured;
-    for (const translate::SourceRef &source : maintenance.sources) {
-        reads.push_back(source.relid);
-        if (source.is_captured)
-            captured.push_back(source.relid);
-    }
-    check_for_cycle(relid, reads);
-    std::vector<Oid> old_sources = direct_sources(relid);
-    store_definition(relid, query, maintenance);
-    call([=] {
-        state::bump_generation(relid);
-        state::forget_rows(relid);
-    });
-    refresh::replace_storage(relid);
-    /* Who reads it cannot go on from the rows it had: they vanished without a retraction. */
-    call([=] { capture::mark(relid, "the definition of a stream table that it reads was changed"); });
-    mailbox::note_change(relid);
-    const bool was_suspended = before.status == state::name_of(state::Status::suspended);
-    mailbox::note_state(relid, {false, was_suspended, before.consecutive_errors > 0});
-    for (Oid source : old_sources)
-        if (std::find(captured.begin(), captured.end(), source) == captured.end())
-            call([=] { capture::release(source); });
-}
-
-void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMode mode, DeniedCapture denied)
-{
-    /* Its storage is replaced: nobody may read or refresh it meanwhile. */
-    call([=] { LockRelationOid(relid, AccessExclusiveLock); });
-    Definition definition = definition::load(relid);
-    /* Whoever owns a source may alter it, and brings us here with rights on that alone. */
-    AsOwner as_owner(definition.owner);
-    Maintenance maintenance = plan_maintenance(query, text, mode, definition.owner, denied);
-    state::StateRow before;
-    bool was_populated = state::read(relid, &before) && before.is_populated;
-    replace_definition(relid, query, maintenance);
-    /* What was never filled, a definition being restored for one, is left to the manager; so is what its owner may
-     * not read any more, which does not concern whoever alters a source. */
-    if (!was_populated || !may_be_read(relid))
-        return;
-    capture_sources(relid, maintenance.sources);
-    fill(relid);
-    note_missing_indexes(relid);
-}
-
-} // namespace
-
-void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode, DeniedCapture denied)
-{
-    refresh::for_stream_table(relid, "redefine", [&] { redefine_openly(relid, query, text, mode, denied); });
-}
-
-void lay_out_anew(Oid relid)
-{
-    /* Catalog rows with long values are not written without one. */
-    call([=] {
-        LockRelationOid(relid, AccessExclusiveLock);
-        PushActiveSnapshot(GetLatestSnapshot());
-    });
-    Definition definition = definition::load(relid);
-    AsOwner as_owner(definition.owner);
-    Query *query = call([=] { return definition::query_of(relid); });
-    replace_definition(relid, query, plan_maintenance(query, {}, definition.mode, definition.owner,
-                                                        DeniedCapture::is_accepted));
-    mailbox::note_definition_change();
-    call([] { PopActiveSnapshot(); });
-}
-
-void redefine_as_declared(Oid relid)
-{
-    Definition definition = definition::load(relid);
-    Query *query;
-    {
-        AsOwner as_owner(definition.owner);
-        definition::ParsedQuery parsed = {call([=] { return definition::query_of(relid); }), NIL};
-        query = call([&] { return fit_to_declared(relid, parsed); });
-        call([=] { write_option(relid, "query", definition::canonical_text(query), DEFELEM_SET); });
-    }
-    redefine(relid, query, definition.original_query, definition.mode);
-}
-
-void define_restored(Oid relid)
-{
-    Definition definition = definition::load(relid);
-    AsOwner as_owner(definition.owner);
-    definition::ParsedQuery parsed = parse_defining_query(definition, true, relid);
-    redefine(relid, call([&] { return fit_to_declared(relid, parsed); }), {}, definition.mode,
-             DeniedCapture::is_accepted);
 }
 
 void alter_table(const UtilityCall &utility)

@@ -11,38 +11,23 @@
  */
 #include "fdw/ddl/create.hpp"
 
-#include "capture/installer.hpp"
+#include "definition/definition_view.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/restoring.hpp"
-#include "definition/state/state.hpp"
-#include "definition/text_search_setting.hpp"
-#include "definition/definition_view.hpp"
-#include "fdw/ddl/capture_right.hpp"
+#include "fdw/ddl/definition_notices.hpp"
 #include "fdw/ddl/fill.hpp"
 #include "fdw/ddl/publication.hpp"
-#include "setup/full_refresh_sources.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/relation_name.hpp"
-#include "pg/relation_owner.hpp"
-#include "pg/settings.hpp"
-#include "refresh/sets/diamond.hpp"
-#include "refresh/program/missing_index.hpp"
-#include "refresh/refresh.hpp"
-#include "translate/check/refusal.hpp"
-#include "translate/check/dependence.hpp"
-#include "translate/check/rejection.hpp"
+#include "setup/defining_query.hpp"
+#include "setup/maintenance.hpp"
+#include "setup/setup.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
-#include "tsearch/ts_cache.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 }
-
-#include <algorithm>
-#include <set>
 
 namespace pgtrickle {
 
@@ -162,30 +147,6 @@ void set_option(List **list, const char *name, const char *value)
     *list = lappend(*list, makeDefElem(pstrdup(name), reinterpret_cast<::Node *>(makeString(pstrdup(value))), -1));
 }
 
-/* An error context callback in a C++ frame. */
-class TransposedPositions {
-  public:
-    explicit TransposedPositions(const std::string &text)
-        : callback_{error_context_stack, definition::transpose_position, const_cast<char *>(text.c_str())}
-    {
-        error_context_stack = &callback_;
-    }
-    ~TransposedPositions() { error_context_stack = callback_.previous; }
-    TransposedPositions(const TransposedPositions &) = delete;
-    TransposedPositions &operator=(const TransposedPositions &) = delete;
-
-  private:
-    ErrorContextCallback callback_;
-};
-
-definition::ParsedQuery parse_checked(const std::string &text, Oid self)
-{
-    definition::ParsedQuery parsed = definition::parse_query(text);
-    TransposedPositions transposed(text);
-    translate::check_rejected(parsed.query, text.c_str(), self);
-    return parsed;
-}
-
 Oid created_relation(CreateForeignTableStmt *statement)
 {
     CommandCounterIncrement();
@@ -193,179 +154,6 @@ Oid created_relation(CreateForeignTableStmt *statement)
 }
 
 } // namespace
-
-definition::ParsedQuery parse_defining_query(const Definition &definition, bool is_restored, Oid self)
-{
-    if (!is_restored)
-        return parse_checked(definition.query, self);
-    TextSettings text_settings;
-    for (const Setting &setting : definition.settings)
-        call([&] { set_for_now(setting.name.c_str(), setting.value.c_str()); });
-    return parse_checked(definition.query, self);
-}
-
-namespace {
-
-/* A configuration by a name that means it under any search_path. PostgreSQL frame. */
-const char *value_to_record(const char *name)
-{
-    if (strcmp(name, definition::text_search_setting) == 0)
-        if (Oid configuration = getTSCurrentConfig(false); OidIsValid(configuration))
-            return definition::configuration_name(configuration);
-    return GetConfigOptionByName(name, nullptr, false);
-}
-
-} // namespace
-
-std::vector<options::Option> recorded_settings(const Query *query)
-{
-    std::vector<options::Option> recorded;
-    for (const std::string &name : translate::settings_of(query)) {
-        const char *value = call([&] { return value_to_record(name.c_str()); });
-        recorded.push_back({options::setting_prefix + name, value});
-    }
-    return recorded;
-}
-
-namespace {
-
-void note_full_refreshes(const engine::Objection &objection)
-{
-    bool is_news = !objection.hint.empty() && objection.hint != translate::use_full;
-    call([&] {
-        ereport(NOTICE, (errmsg("the stream table will be kept by full refreshes: %s", objection.construct.c_str()),
-                         errdetail("%s", objection.why.c_str()),
-                         is_news ? errhint("%s", objection.hint.c_str()) : 0));
-    });
-}
-
-/* Its program, which has deltas where all sources may be captured. */
-Maintenance incremental_maintenance(translate::Translation &translation, RefreshMode mode, Oid owner, DeniedCapture denied)
-{
-    Maintenance maintenance = {std::move(translation.sources), true};
-    note_captured(maintenance.sources, owner);
-    std::optional<translate::Objection> objection = capture_objection(maintenance.sources, owner);
-    if (!objection || denied == DeniedCapture::is_accepted)
-        return maintenance;
-    if (mode != RefreshMode::automatic && denied == DeniedCapture::is_refused)
-        raise_denied_capture(*objection);
-    note_full_refreshes(*objection);
-    return maintenance;
-}
-
-Maintenance full_maintenance(const Query *query, const std::string &text, Oid owner)
-{
-    Maintenance fully = {sources_of_full_refresh(query, text), false};
-    note_captured(fully.sources, owner);
-    return fully;
-}
-
-} // namespace
-
-Maintenance plan_maintenance(const Query *query, const std::string &text, RefreshMode mode, Oid owner, DeniedCapture denied)
-{
-    TransposedPositions transposed(text);
-    if (mode == RefreshMode::full)
-        return full_maintenance(query, text, owner);
-    auto translated = translate::translate(query, owner);
-    if (auto *translation = std::get_if<translate::Translation>(&translated))
-        return incremental_maintenance(*translation, mode, owner, denied);
-    const translate::Objection &objection = std::get<translate::Objection>(translated);
-    if (mode != RefreshMode::automatic)
-        translate::raise_objection(objection, text.empty() ? nullptr : text.c_str());
-    /* First, because a source that cannot be captured is an error in this mode too. */
-    Maintenance fully = full_maintenance(query, text, owner);
-    note_full_refreshes(objection);
-    return fully;
-}
-
-void store_definition(Oid relid, Query *query, const Maintenance &maintenance)
-{
-    call([=] {
-        definition::store_query(relid, query);
-        state::invalidate_refresh_sets();
-        state::remove_dependencies(relid);
-    });
-    /* A query may read an inheritance parent both with and without its children. */
-    std::vector<Oid> stored;
-    for (const translate::SourceRef &source : maintenance.sources) {
-        if (std::find(stored.begin(), stored.end(), source.relid) != stored.end())
-            continue;
-        std::set<AttrNumber> columns;
-        for (const translate::SourceRef &other : maintenance.sources)
-            if (other.relid == source.relid)
-                columns.insert(other.columns.begin(), other.columns.end());
-        const std::vector<AttrNumber> all(columns.begin(), columns.end());
-        call([&] {
-            state::insert_dependency(relid, source.relid, static_cast<int>(stored.size()), all.data(),
-                                     static_cast<int>(all.size()), source.is_captured);
-        });
-        stored.push_back(source.relid);
-    }
-}
-
-void note_missing_indexes(Oid relid)
-{
-    if (definition::load(relid).uncaptured_source() != nullptr)
-        return; /* full refreshes use none */
-    for (const refresh::MissingIndex &missing : refresh::missing_indexes(relid))
-        call([&] {
-            ereport(NOTICE, (errmsg("refreshes of stream table \"%s\" may read the whole of \"%s\"",
-                                    get_rel_name(relid), get_rel_name(missing.source)),
-                             errhint("An index avoids it: %s;", missing.statement.c_str())));
-        });
-}
-
-/* What moves its answer although no captured source changes, or nothing. */
-std::string what_moves_it(const Query *query, const Maintenance &maintenance)
-{
-    const translate::Restlessness restlessness = translate::restlessness_of(query);
-    if (!restlessness.function.empty())
-        return restlessness.function;
-    for (const translate::SourceRef &source : maintenance.sources)
-        if (!source.is_stream_table && call([&] { return get_rel_relkind(source.relid); }) == RELKIND_FOREIGN_TABLE)
-            return std::string("foreign table ") + call([&] { return quoted_relation_name(source.relid); });
-    for (const translate::SourceRef &source : maintenance.sources)
-        if (!source.is_captured)
-            return std::string("table ") + call([&] { return quoted_relation_name(source.relid); }) + ", which is not captured";
-    return {};
-}
-
-void note_other_owners(Oid relid)
-{
-    std::string names;
-    for (Oid member : refresh::members_of_other_owners(relid))
-        names += (names.empty() ? "" : ", ") + std::string(call([=] { return definition::qualified_name(member); }));
-    if (names.empty())
-        return;
-    call([&] {
-        ereport(NOTICE, (errmsg("stream table \"%s\" is not refreshed together with stream tables of other owners",
-                                get_rel_name(relid)),
-                         errdetail("It reads a source by way of %s, and may show two states of that source.", names.c_str()),
-                         errhint("A refresh group keeps them at one state: see pgtrickle.create_refresh_group().")));
-    });
-}
-
-/* Of one without a schedule: only a change wakes the manager, and its readers do not wait. */
-void note_restlessness(Oid relid, const std::string &mover)
-{
-    if (mover.empty())
-        return;
-    call([&] {
-        ereport(NOTICE, (errmsg("stream table \"%s\" is refreshed by itself only when a captured source changes", get_rel_name(relid)),
-                         errdetail("What it shows also depends on %s.", mover.c_str()),
-                         errhint("Give it a schedule at which it is due, such as '1m', or 0s, with which each read is fresh.")));
-    });
-}
-
-void capture_sources(Oid relid, const std::vector<translate::SourceRef> &sources)
-{
-    std::vector<capture::WantedSource> wanted;
-    for (const translate::SourceRef &source : sources)
-        if (source.is_captured)
-            wanted.push_back({source.relid, source.columns});
-    capture::begin_capture(wanted, call([=] { return owner_of_relation(relid); }));
-}
 
 void create_stream_table(const UtilityCall &utility)
 {
@@ -382,17 +170,18 @@ void create_stream_table(const UtilityCall &utility)
 
     if (!is_restored)
         options::check_interval(definition.schedule);
-    definition::ParsedQuery parsed = parse_defining_query(definition, is_restored, InvalidOid);
+    definition::ParsedQuery parsed = setup::parse_defining_query(definition, is_restored, InvalidOid);
     if (!is_restored)
         call([&] { definition::check_read_privileges(parsed.query); });
     Query *query = call([&] { return reconcile_columns(statement, parsed, utility.text); });
-    Maintenance maintenance = plan_maintenance(query, definition.query, definition.mode, GetUserId(),
-                                               is_restored ? DeniedCapture::is_accepted : DeniedCapture::is_refused);
+    const std::vector<translate::SourceRef> sources =
+        setup::plan_maintenance(query, definition.query, definition.mode, GetUserId(),
+                                is_restored ? setup::DeniedCapture::is_accepted : setup::DeniedCapture::is_refused);
     const char *canonical = call([=] { return definition::canonical_text(query); });
     std::vector<options::Option> kept = {{"query", canonical}};
     if (!is_restored) {
         kept.push_back({"original_query", definition.query});
-        for (options::Option &setting : recorded_settings(query))
+        for (options::Option &setting : setup::recorded_settings(query))
             kept.push_back(std::move(setting));
     }
     for (const options::Option &option : kept)
@@ -400,17 +189,15 @@ void create_stream_table(const UtilityCall &utility)
 
     call([&] { utility.run(); });
     Oid relid = call([=] { return created_relation(statement); });
-    store_definition(relid, query, maintenance);
-    call([=] { state::insert(relid); });
-    refresh::create_storage(relid);
+    setup::set_up(relid, query, sources);
     if (!is_restored) {
-        capture_sources(relid, maintenance.sources);
+        setup::capture_sources(relid, sources);
         if (definition.initialize)
             fill(relid);
         note_missing_indexes(relid);
         note_other_owners(relid);
         if (definition.schedule.kind == scheduler::Schedule::Kind::calculated)
-            note_restlessness(relid, what_moves_it(query, maintenance));
+            note_uncaptured_inputs(relid, query, sources);
     } else {
         call([=] { definition::begin_restoring(relid); });
     }

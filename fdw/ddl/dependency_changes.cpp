@@ -10,15 +10,15 @@
 #include "definition/state/state.hpp"
 #include "definition/definition_view.hpp"
 #include "definition/query/type_columns.hpp"
-#include "fdw/ddl/alter.hpp"
 #include "fdw/ddl/altered_object.hpp"
-#include "fdw/ddl/create.hpp"
 #include "definition/option_row.hpp"
+#include "fdw/ddl/redefinition.hpp"
 #include "fdw/ddl/rename.hpp"
 #include "pg/versions/generated_columns.hpp"
 #include "pg/walker.hpp"
 #include "mailbox/mailbox.hpp"
 #include "refresh/program/compiled.hpp"
+#include "setup/defining_query.hpp"
 #include "translate/check/rewrite.hpp"
 
 extern "C" {
@@ -44,15 +44,6 @@ extern "C" {
 #include <algorithm>
 
 namespace pgtrickle {
-
-void mark_for_new_start(List *stream_tables, const char *reason)
-{
-    ListCell *cell;
-    foreach (cell, stream_tables) {
-        state::mark_needs_reinit(lfirst_oid(cell), reason);
-        mailbox::note_change(lfirst_oid(cell));
-    }
-}
 
 namespace {
 
@@ -113,7 +104,7 @@ bool reads_whole_rows(const Query *query)
 void record_further_settings(Oid relid, const Query *query)
 {
     std::vector<options::Option> current = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
-    for (const options::Option &setting : recorded_settings(query)) {
+    for (const options::Option &setting : setup::recorded_settings(query)) {
         bool is_recorded = std::any_of(current.begin(), current.end(), [&](const options::Option &option) {
             return option.name == setting.name;
         });
@@ -314,7 +305,7 @@ void follow_owner(Oid relid)
     const Definition definition = definition::load(relid);
     if (definition.mode != RefreshMode::automatic && definition.mode != RefreshMode::full)
         return; /* which policies allow for nobody */
-    if (!refresh::is_laid_out(relid))
+    if (!refresh::has_current_layout(relid))
         redefine(relid, call([=] { return definition::query_of(relid); }), {}, definition.mode);
     else if (refresh::compiled_of(relid).is_full_only())
         call([=] { mark_for_new_start(list_make1_oid(relid), "its owner was changed"); });

@@ -14,9 +14,6 @@ void alter_enumeration(const UtilityCall &call); /* AlterEnumStmt */
 void alter_columns(const UtilityCall &call);    /* AlterTableStmt that adds or drops columns, or alters the expression of a virtual one */
 void switch_policies(const UtilityCall &call);  /* AlterTableStmt … ROW LEVEL SECURITY, OWNER TO */
 
-/* Stream tables, a List of OIDs, start from nothing at the next refresh. PostgreSQL frame. */
-void mark_for_new_start(List *stream_tables, const char *reason);
-
 /* Whether an AlterTableStmt on something that is no stream table adds or drops columns. PostgreSQL frame. */
 bool is_altering_row_type(const AlterTableStmt *statement);
 

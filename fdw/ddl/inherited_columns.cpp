@@ -99,7 +99,7 @@ List *stream_tables_below(Oid relid)
 
 bool is_as_declared(Oid relid)
 {
-    return call([=] { return has_columns_of_its_query(relid); }) && refresh::is_laid_out(relid) &&
+    return call([=] { return has_columns_of_its_query(relid); }) && refresh::has_current_layout(relid) &&
            call([=] { return fits_its_storage(relid); });
 }
 

@@ -13,7 +13,6 @@
 #include "definition/state/state.hpp"
 #include "definition/text_search_setting.hpp"
 #include "definition/definition_view.hpp"
-#include "fdw/ddl/alter.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
 #include "definition/option_row.hpp"
 #include "fdw/ddl/dependency_changes.hpp"

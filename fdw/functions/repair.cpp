@@ -5,13 +5,11 @@
 #include "capture/capture.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
-#include "fdw/ddl/alter.hpp"
 #include "fdw/sql/arguments.hpp"
-#include "fdw/ddl/create.hpp"
 #include "fdw/ddl/fill.hpp"
 #include "refresh/history.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
-#include "fdw/ddl/dependency_changes.hpp"
+#include "fdw/ddl/redefinition.hpp"
 #include "fdw/read/refresh_others.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "definition/visibility.hpp"
@@ -19,6 +17,7 @@
 #include "pg/relation_name.hpp"
 #include "refresh/program/compiled.hpp"
 #include "refresh/group/holds.hpp"
+#include "setup/steps.hpp"
 #include "storage/storage.hpp"
 #include "capture/log/marker.hpp"
 
@@ -40,7 +39,7 @@ Oid stream_table_to_repair(FunctionCallInfo fcinfo)
 /* What is missing of the heaps, the first of it; empty: nothing. */
 std::string missing_storage(const Definition &definition)
 {
-    int last = static_cast<int>(refresh::steps_of(definition).list.size()) - 1;
+    int last = static_cast<int>(setup::steps_of(definition).list.size()) - 1;
     for (int k = 0; k < last; k++)
         if (!OidIsValid(storage::arrangement_of(definition.relid, k)))
             return "an arrangement was missing";
@@ -97,7 +96,7 @@ std::string repair(Oid relid)
     const bool is_retyped = !call([=] { return has_columns_of_its_query(relid); });
     if (found.empty() && is_retyped)
         found = "its columns do not have the types of its query";
-    if (found.empty() && !(refresh::is_laid_out(relid) && call([=] { return fits_its_storage(relid); })))
+    if (found.empty() && !(refresh::has_current_layout(relid) && call([=] { return fits_its_storage(relid); })))
         found = "columns of its storage were dropped or altered";
     if (!found.empty()) {
         if (is_retyped)

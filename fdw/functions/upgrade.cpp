@@ -12,7 +12,7 @@
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
-#include "fdw/ddl/alter.hpp"
+#include "fdw/ddl/redefinition.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/ddl/index.hpp"
 #include "fdw/sql/extension_tables.hpp"

@@ -5,13 +5,13 @@
 #include "definition/definition.hpp"
 #include "definition/options.hpp"
 #include "fdw/sql/arguments.hpp"
-#include "fdw/ddl/capture_right.hpp"
 #include "fdw/monitor/refresh_mode.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "definition/visibility.hpp"
 #include "refresh/request/audience.hpp"
 #include "refresh/run/base_rows.hpp"
 #include "scheduler/cost/recommendation.hpp"
+#include "setup/capture_objection.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -29,7 +29,7 @@ namespace {
 std::string denial_to(const Definition &definition)
 {
     for (const Source &source : definition.sources)
-        if (const auto denied = capture_objection(source.relid, definition.owner, source.is_captured))
+        if (const auto denied = setup::capture_objection(source.relid, definition.owner, source.is_captured))
             return denied->construct + ". " + denied->why;
     return "";
 }

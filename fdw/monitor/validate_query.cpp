@@ -2,12 +2,12 @@
  * validate_query: what would become of a query, without creating anything.
  */
 #include "definition/options.hpp"
+#include "definition/query/query.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "fdw/sql/arguments.hpp"
-#include "fdw/ddl/capture_right.hpp"
-#include "fdw/ddl/create.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "pg/attempt.hpp"
+#include "setup/capture_objection.hpp"
 #include "translate/expression/constants.hpp"
 #include "capture/source/source_kind.hpp"
 #include "translate/check/dependence.hpp"
@@ -59,7 +59,7 @@ void report_maintenance(Rows &rows, const Query *query)
         return;
     }
     const translate::Translation &translation = std::get<translate::Translation>(translated);
-    if (const auto denied = capture_objection(translation.sources, GetUserId())) {
+    if (const auto denied = setup::capture_objection(translation.sources, GetUserId())) {
         add(rows, "maintenance", "FULL: " + denied->construct + ". " + denied->why, "WARN");
         add(rows, "hint", denied->hint, "WARN");
     } else {

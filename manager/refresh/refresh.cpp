@@ -7,8 +7,6 @@
 #include "refresh/group/excluded_members.hpp"
 #include "refresh/log_report.hpp"
 #include "refresh/program/scope.hpp"
-#include "storage/layout.hpp"
-#include "storage/storage.hpp"
 #include "capture/log/log_state.hpp"
 #include "capture/log/chunk.hpp"
 
@@ -317,42 +315,6 @@ Outcome initialize(Oid relid)
         if (outcome.relid == relid)
             return outcome;
     raise({.message = "stream table was not refreshed"});
-}
-
-namespace {
-
-void create_storage_in(Oid relid, Oid tablespace)
-{
-    Definition definition = definition::load(relid);
-    const Steps steps = steps_of(definition);
-    int last = static_cast<int>(steps.list.size()) - 1;
-    for (int k = 0; k <= last; k++)
-        storage::create_arrangement(relid, k == last ? storage::storage_name(relid) : storage::arrangement_name(relid, k),
-                                    steps.list[k], steps.parts, tablespace);
-}
-
-} // namespace
-
-void create_storage(Oid relid)
-{
-    create_storage_in(relid, storage::chosen_tablespace(relid));
-}
-
-void replace_storage(Oid relid)
-{
-    Oid tablespace = InvalidOid;
-    for (int k = 0;; k++) {
-        Oid heap = storage::arrangement_of(relid, k);
-        if (!OidIsValid(heap))
-            break;
-        tablespace = storage::tablespace_of(heap);
-        storage::drop_arrangement(relid, heap);
-    }
-    if (Oid heap = storage::storage_of(relid); OidIsValid(heap)) {
-        tablespace = storage::tablespace_of(heap);
-        storage::drop_arrangement(relid, heap);
-    }
-    create_storage_in(relid, tablespace);
 }
 
 } // namespace pgtrickle::refresh

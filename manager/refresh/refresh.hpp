@@ -32,12 +32,6 @@ namespace pgtrickle::refresh {
  * would have to be filled where they are not, or the other way round, stays as it is, too. */
 std::vector<Outcome> refresh_group(const Asking &asking, Unrefreshed *unrefreshed = nullptr);
 
-/* Creates the heaps of a stream table just defined (its definition view, dependencies and
- * state row exist), in the tablespace that CREATE TABLE would choose in this session. Empty, unpopulated. */
-void create_storage(Oid relid);
-/* Replaces the heaps after the defining query has changed, in their tablespace; the stream table is unpopulated
- * until the next refresh. */
-void replace_storage(Oid relid);
 /* First fill, under a snapshot taken after capture was made sure of. */
 Outcome initialize(Oid relid);
 

@@ -17,7 +17,7 @@ extern "C" {
 #include "utils/lsyscache.h"
 }
 
-namespace pgtrickle {
+namespace pgtrickle::setup {
 
 namespace {
 
@@ -139,4 +139,4 @@ std::vector<translate::SourceRef> sources_of_full_refresh(const Query *query, co
     return sources;
 }
 
-} // namespace pgtrickle
+} // namespace pgtrickle::setup

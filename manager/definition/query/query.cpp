@@ -24,12 +24,12 @@ extern "C" {
 
 namespace pgtrickle::definition {
 
+namespace {
+
 extern "C" void transpose_position(void *text)
 {
     function_parse_error_transpose(static_cast<const char *>(text));
 }
-
-namespace {
 
 [[noreturn]] void refuse_statement(const char *text, const char *detail, int location)
 {
@@ -154,6 +154,12 @@ ParsedQuery parse_and_analyze(const char *text)
 }
 
 } // namespace
+
+TransposedPositions::TransposedPositions(const std::string &text)
+    : callback_{error_context_stack, transpose_position, const_cast<char *>(text.c_str())}
+{
+    error_context_stack = &callback_;
+}
 
 ParsedQuery parse_query(const std::string &text)
 {

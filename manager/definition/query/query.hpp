@@ -44,8 +44,17 @@ Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, c
  * frame. */
 List *column_definitions(Query *query);
 
-/* An error context callback: cursor positions in `text`, its argument, become positions in the
- * client's statement. */
-extern "C" void transpose_position(void *text);
+/* While it lives, cursor positions of messages, which count in `text`, become positions in the client's statement. The text
+ * outlives it. C++ frames. */
+class TransposedPositions {
+  public:
+    explicit TransposedPositions(const std::string &text);
+    ~TransposedPositions() { error_context_stack = callback_.previous; }
+    TransposedPositions(const TransposedPositions &) = delete;
+    TransposedPositions &operator=(const TransposedPositions &) = delete;
+
+  private:
+    ErrorContextCallback callback_;
+};
 
 } // namespace pgtrickle::definition

@@ -75,9 +75,8 @@ int collect(Oid relid, Collected &collected)
     collected.path.push_back(relid);
     as_part_of(relid, Action::no_data, [&] {
         if (!collected.is_read) {
-            if (!is_laid_out(relid))
-                lay_out_anew(relid);
-            require_laid_out(relid);
+            ensure_current_layout(relid);
+            require_current_layout(relid);
         }
         member.compiled = &compiled_of(relid);
         for (const CompiledSource &source : member.compiled->sources)
@@ -228,9 +227,9 @@ Group gather(const Asking &asking)
     return group;
 }
 
-void require_laid_out(Oid relid)
+void require_current_layout(Oid relid)
 {
-    if (!is_laid_out(relid))
+    if (!has_current_layout(relid))
         raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
                .message = "a role was altered while a stream table that depends on it was being refreshed",
                .hint = "Try again."});

@@ -15,7 +15,7 @@ namespace pgtrickle::refresh {
 /* Members and bonds; or none, and why. */
 Group gather(const Asking &asking);
 
-/* Raises 40001 unless it is_laid_out(): no lock keeps a role from being altered. */
-void require_laid_out(Oid relid);
+/* Raises 40001 unless it has_current_layout(): no lock keeps a role from being altered. */
+void require_current_layout(Oid relid);
 
 } // namespace pgtrickle::refresh

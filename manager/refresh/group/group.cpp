@@ -131,7 +131,7 @@ void lock_what_is_read(std::vector<Member> &members)
     for (Member &member : members)
         as_part_of(member.compiled->relid(), Action::no_data, [&] {
             const Oid relid = member.compiled->relid();
-            require_laid_out(relid);
+            require_current_layout(relid);
             member.compiled = &compiled_of(relid);
             follow_privileges(member);
             restore_capture(member);

@@ -12,6 +12,8 @@
 #include "refresh/program/heaps.hpp"
 #include "refresh/program/relation_names.hpp"
 #include "refresh/program/scope.hpp"
+#include "setup/setup.hpp"
+#include "setup/steps.hpp"
 #include "translate/expression/constants.hpp"
 #include "translate/check/dependence.hpp"
 
@@ -20,9 +22,7 @@ extern "C" {
 #include "executor/executor.h"
 #include "utils/acl.h"
 #include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/relcache.h"
-#include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
@@ -73,8 +73,6 @@ void mark_stale(Compiled &compiled)
     compiled.is_stale = has_stale = true;
 }
 
-LayOut lay_out_hook = nullptr; /* whoever defines stream tables is above this room */
-
 /* Only marks: an invalidation may arrive in the middle of a refresh that uses the entry. */
 void on_invalidated_relation(Oid relation)
 {
@@ -103,45 +101,6 @@ extern "C" void on_object_invalidation(Datum, int cache_id, uint32 hash)
     for (auto &[relid, compiled] : *cache)
         if (is_among(compiled->objects, cache_id, hash))
             mark_stale(*compiled);
-}
-
-/* The program of a query kept incrementally, or nothing where only full refresh will do. */
-std::optional<translate::Translation> translation_of(const Definition &definition)
-{
-    if (definition.mode == RefreshMode::full)
-        return std::nullopt;
-    Query *query = call([&] { return definition::query_of(definition.relid); });
-    auto result = translate::translate(query, definition.owner);
-    if (auto *translation = std::get_if<translate::Translation>(&result))
-        return std::move(*translation);
-    if (definition.mode != RefreshMode::automatic)
-        translate::raise_objection(std::get<translate::Objection>(result), nullptr);
-    return std::nullopt;
-}
-
-/* The declared columns of the stream table, as the columns of a step of layout rows. */
-engine::Step step_of_rows(Oid relid)
-{
-    Relation relation = call([=] { return table_open(relid, AccessShareLock); });
-    TupleDesc descriptor = RelationGetDescr(relation);
-    engine::Step step;
-    for (int i = 0; i < descriptor->natts; i++) {
-        Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
-        engine::Column column;
-        column.name = NameStr(attribute->attname);
-        column.type = call([=] {
-            return format_type_extended(attribute->atttypid, attribute->atttypmod,
-                                        FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
-        });
-        if (call([=] {
-                return OidIsValid(attribute->attcollation) && attribute->attcollation != get_typcollation(attribute->atttypid);
-            }))
-            column.collation = call([=] { return generate_collation_name(attribute->attcollation); });
-        step.columns.push_back({column, engine::Role::value, ""});
-    }
-    step.output_count = descriptor->natts;
-    call([=] { table_close(relation, NoLock); });
-    return step;
 }
 
 TupleDesc leading_columns(TupleDesc all, int count, bool with_weight)
@@ -257,7 +216,7 @@ Compiled *compile(Oid relid)
     /* In any session: expressions of the query are analyzed, folded and bound here. */
     AsOwner as_owner(definition.owner);
     TextSettings text_settings;
-    auto translation = translation_of(definition);
+    auto translation = setup::translation_of(definition);
     if (translation) {
         for (const translate::SourceRef &source : translation->sources)
             add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.is_compared, source.columns,
@@ -273,7 +232,7 @@ Compiled *compile(Oid relid)
         for (const Source &source : definition.sources)
             add_source(*compiled, source.relid, source.kind == SourceKind::stream_table, false, false, source.columns, false,
                        source.is_captured);
-        compiled->steps.emplace_back().step = step_of_rows(relid);
+        compiled->steps.emplace_back().step = setup::step_of_rows(relid);
         Query *query = call([&] { return definition::query_of(relid); });
         translate::Restlessness restlessness = translate::restlessness_of(query);
         compiled->is_restless = restlessness.is_volatile || restlessness.is_now_dependent;
@@ -281,8 +240,8 @@ Compiled *compile(Oid relid)
     compiled->relations.push_back(relid);
     compiled->capture_privilege = guc::capture_privilege;
     compiled->is_captured_as_may_be = is_captured_as_may_be(*compiled);
-    compiled->is_laid_out = find_heaps(*compiled);
-    if (compiled->is_laid_out)
+    compiled->has_current_layout = find_heaps(*compiled);
+    if (compiled->has_current_layout)
         for (CompiledStep &step : compiled->steps)
             compile_step(step, compiled->parts, context, compiled->relations);
     call([] { PopActiveSnapshot(); });
@@ -324,15 +283,7 @@ void discard(Compiled *compiled)
 
 bool is_kept_by_deltas(const Definition &definition)
 {
-    return definition.uncaptured_source() == nullptr && translation_of(definition).has_value();
-}
-
-Steps steps_of(const Definition &definition)
-{
-    auto translation = translation_of(definition);
-    if (!translation)
-        return {{step_of_rows(definition.relid)}, {}};
-    return {engine::Program(translation->plan).steps(), translation->parts};
+    return definition.uncaptured_source() == nullptr && setup::translation_of(definition).has_value();
 }
 
 void discard_stale()
@@ -390,9 +341,9 @@ Compiled &look_up(Oid relid)
 
 } // namespace
 
-bool is_laid_out(Oid relid)
+bool has_current_layout(Oid relid)
 {
-    return look_up(relid).is_laid_out;
+    return look_up(relid).has_current_layout;
 }
 
 Compiled &compiled_of(Oid relid)
@@ -402,9 +353,11 @@ Compiled &compiled_of(Oid relid)
     return compiled;
 }
 
-void lay_out_anew(Oid relid)
+void ensure_current_layout(Oid relid)
 {
-    lay_out_hook(relid);
+    if (has_current_layout(relid))
+        return;
+    setup::rebuild_storage(relid);
     if (auto found = compiled_cache().find(relid); found != compiled_cache().end())
         mark_stale(*found->second);
 }
@@ -476,9 +429,8 @@ std::string delta_name(engine::DeltaInput input)
     return kind + std::to_string(input.index);
 }
 
-void register_refresh(LayOut lay_out)
+void register_refresh()
 {
-    lay_out_hook = lay_out;
     listen_to_relations(on_invalidated_relation);
     CacheRegisterSyscacheCallback(AUTHOID, on_role_invalidation, Datum{0});
     CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role_invalidation, Datum{0});

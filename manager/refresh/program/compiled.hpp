@@ -65,7 +65,7 @@ struct Compiled : CacheEntry {
     MemoryContext context = nullptr;
     Definition definition;
     bool is_stale = false;
-    bool is_laid_out = true;       /* else its heaps are those of another program, or of none */
+    bool has_current_layout = true; /* else its heaps are those of another program, or of none */
     bool is_captured_as_may_be = true; /* else other sources are captured for it than its owner may have captured */
     std::vector<Oid> captured;     /* whose privileges decide that */
     int capture_privilege = 0;     /* guc::capture_privilege, as it was then */
@@ -88,23 +88,20 @@ struct Compiled : CacheEntry {
     bool is_captured() const { return definition.uncaptured_source() == nullptr; }
 };
 
-/* The steps a stream table needs, before its heaps exist: for create_storage(). */
-struct Steps {
-    std::vector<engine::Step> list;
-    QueryParts parts; /* what their texts use */
-};
-Steps steps_of(const Definition &definition);
-
 /* Whether its query has a program in its refresh mode, and its sources are captured: else it is kept by full refreshes. */
 bool is_kept_by_deltas(const Definition &definition);
 
 /* Whether the heaps are those that its query needs. Policies and roles decide whether that has a program, and roles
  * change unseen. The caller holds a lock on the stream table. */
-bool is_laid_out(Oid relid);
+bool has_current_layout(Oid relid);
+
+/* Rebuilds the heaps (setup/setup.hpp) if they are not those that its query needs; takes AccessExclusive then, and the stream table is
+ * unpopulated after that. The caller holds a lock on the stream table. */
+void ensure_current_layout(Oid relid);
 
 /* The caller holds a lock on the stream table. Valid until the next call for the same
  * stream table, or of discard_stale(). Raises 55006 while a refresh runs, which uses what this might replace; and 55000
- * if it is not laid out. */
+ * unless it has_current_layout(). */
 Compiled &compiled_of(Oid relid);
 
 /* Frees what is out of date, that of stream tables that were dropped included, and what is more than fits into
@@ -140,12 +137,7 @@ void check_privileges(const Compiled &compiled);
 std::string delta_name(engine::DeltaInput input);
 constexpr const char *touched_name = "pgt_touched";
 
-/* Makes the heaps of a stream table anew, as its query needs them now; it is unpopulated after that. Takes
- * AccessExclusive. */
-using LayOut = void (*)(Oid relid);
-void lay_out_anew(Oid relid);
-
-/* Registers the invalidation callback, and who defines stream tables; called once, by _PG_init. */
-void register_refresh(LayOut lay_out);
+/* Registers the invalidation callbacks; called once, by _PG_init. */
+void register_refresh();
 
 } // namespace pgtrickle::refresh

@@ -68,7 +68,7 @@ bool find_heaps(Compiled &compiled)
 {
     const Definition &definition = compiled.definition;
     int last = static_cast<int>(compiled.steps.size()) - 1;
-    bool is_laid_out = true;
+    bool has_current_layout = true;
     for (int k = 0; k <= last; k++) {
         CompiledStep &step = compiled.steps[k];
         step.heap = k == last ? storage::storage_of(definition.relid) : storage::arrangement_of(definition.relid, k);
@@ -76,14 +76,14 @@ bool find_heaps(Compiled &compiled)
             raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                    .message = "storage of stream table \"" + definition.name + "\" is missing",
                    .hint = "Run pgtrickle.repair_stream_table() on it."});
-        is_laid_out = is_laid_out && has_columns_of_its_step(step);
+        has_current_layout = has_current_layout && has_columns_of_its_step(step);
     }
-    return is_laid_out;
+    return has_current_layout;
 }
 
 void require_own_heaps(const Compiled &compiled)
 {
-    if (!compiled.is_laid_out)
+    if (!compiled.has_current_layout)
         raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                .message = "storage of stream table \"" + compiled.definition.name + "\" has to be made anew",
                .detail = "Policies bind the role that its query reads as, and did not when it was made, or the other way round; or "

@@ -214,7 +214,7 @@ Programs Refresher::unwritten_programs(const std::vector<refresh::Outcome> &outc
     Programs programs;
     for (const refresh::Outcome &outcome : outcomes) {
         const Involved *item = find(outcome.relid);
-        if (item == nullptr || item->is_program_written || !refresh::is_laid_out(outcome.relid))
+        if (item == nullptr || item->is_program_written || !refresh::has_current_layout(outcome.relid))
             continue;
         for (const refresh::ProgramText &text : refresh::texts_of(refresh::compiled_of(outcome.relid)))
             programs[outcome.relid].push_back({text.purpose, text.sql});

@@ -19,8 +19,8 @@ ROOMS = {
     "translate": ("definition", "engine", "pg"),
     "storage": ("engine", "mailbox", "pg"),
     "capture": ("definition", "mailbox", "pg"),
-    "setup": ("capture", "definition", "pg", "translate"),
-    "refresh": ("capture", "catalog", "definition", "engine", "mailbox", "pg", "scheduler", "storage", "translate"),
+    "setup": ("capture", "definition", "engine", "mailbox", "pg", "storage", "translate"),
+    "refresh": ("capture", "catalog", "definition", "engine", "mailbox", "pg", "scheduler", "setup", "storage", "translate"),
     "worker": ("capture", "catalog", "definition", "mailbox", "pg", "refresh", "scheduler", "translate"),
     "fdw": ("capture", "catalog", "definition", "mailbox", "pg", "refresh", "scheduler", "setup", "storage", "translate"),
 }

@@ -1,4 +1,4 @@
-#include "fdw/ddl/capture_right.hpp"
+#include "setup/capture_objection.hpp"
 
 #include "capture/permission.hpp"
 #include "pg/relation_name.hpp"
@@ -9,7 +9,7 @@ extern "C" {
 #include "utils/lsyscache.h"
 }
 
-namespace pgtrickle {
+namespace pgtrickle::setup {
 
 namespace {
 
@@ -61,7 +61,7 @@ std::optional<translate::Objection> capture_objection(Oid source, Oid role, bool
     return std::nullopt;
 }
 
-void note_captured(std::vector<translate::SourceRef> &sources, Oid role)
+void set_captured(std::vector<translate::SourceRef> &sources, Oid role)
 {
     for (translate::SourceRef &source : sources)
         source.is_captured = !denial_of(source.relid, role, false);
@@ -75,4 +75,4 @@ void raise_denied_capture(const translate::Objection &objection)
            .hint = objection.hint + " refresh_mode 'FULL' does without."});
 }
 
-} // namespace pgtrickle
+} // namespace pgtrickle::setup

@@ -1,0 +1,74 @@
+#include "fdw/ddl/definition_notices.hpp"
+
+#include "definition/definition.hpp"
+#include "pg/relation_name.hpp"
+#include "refresh/program/missing_index.hpp"
+#include "refresh/sets/diamond.hpp"
+#include "translate/check/dependence.hpp"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+void note_missing_indexes(Oid relid)
+{
+    if (definition::load(relid).uncaptured_source() != nullptr)
+        return; /* full refreshes use none */
+    for (const refresh::MissingIndex &missing : refresh::missing_indexes(relid))
+        call([&] {
+            ereport(NOTICE, (errmsg("refreshes of stream table \"%s\" may read the whole of \"%s\"",
+                                    get_rel_name(relid), get_rel_name(missing.source)),
+                             errhint("An index avoids it: %s;", missing.statement.c_str())));
+        });
+}
+
+void note_other_owners(Oid relid)
+{
+    std::string names;
+    for (Oid member : refresh::members_of_other_owners(relid))
+        names += (names.empty() ? "" : ", ") + std::string(call([=] { return definition::qualified_name(member); }));
+    if (names.empty())
+        return;
+    call([&] {
+        ereport(NOTICE, (errmsg("stream table \"%s\" is not refreshed together with stream tables of other owners",
+                                get_rel_name(relid)),
+                         errdetail("It reads a source by way of %s, and may show two states of that source.", names.c_str()),
+                         errhint("A refresh group keeps them at one state: see pgtrickle.create_refresh_group().")));
+    });
+}
+
+namespace {
+
+/* The first input whose changes are not captured, as the message names it; empty: there is none. */
+std::string uncaptured_input(const Query *query, const std::vector<translate::SourceRef> &sources)
+{
+    const translate::Restlessness restlessness = translate::restlessness_of(query);
+    if (!restlessness.function.empty())
+        return restlessness.function;
+    for (const translate::SourceRef &source : sources)
+        if (!source.is_stream_table && call([&] { return get_rel_relkind(source.relid); }) == RELKIND_FOREIGN_TABLE)
+            return std::string("foreign table ") + call([&] { return quoted_relation_name(source.relid); });
+    for (const translate::SourceRef &source : sources)
+        if (!source.is_captured)
+            return std::string("table ") + call([&] { return quoted_relation_name(source.relid); }) + ", which is not captured";
+    return {};
+}
+
+} // namespace
+
+void note_uncaptured_inputs(Oid relid, const Query *query, const std::vector<translate::SourceRef> &sources)
+{
+    const std::string input = uncaptured_input(query, sources);
+    if (input.empty())
+        return;
+    call([&] {
+        ereport(NOTICE, (errmsg("stream table \"%s\" is refreshed by itself only when a captured source changes", get_rel_name(relid)),
+                         errdetail("What it shows also depends on %s.", input.c_str()),
+                         errhint("Give it a schedule at which it is due, such as '1m', or 0s, with which each read is fresh.")));
+    });
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,91 @@
+#include "fdw/ddl/redefinition.hpp"
+
+#include "definition/definition_view.hpp"
+#include "definition/option_row.hpp"
+#include "definition/query/rewritten_query.hpp"
+#include "definition/state/state.hpp"
+#include "fdw/ddl/definition_notices.hpp"
+#include "fdw/ddl/fill.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/attempt.hpp"
+#include "pg/rights.hpp"
+#include "refresh/request/audience.hpp"
+#include "setup/defining_query.hpp"
+#include "setup/setup.hpp"
+
+extern "C" {
+#include "storage/lmgr.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* Whether the current user may read all that the query of the stream table reads. */
+bool may_be_read(Oid relid)
+{
+    auto denied = attempt([=] { call([=] { definition::check_read_privileges(definition::query_of(relid)); }); });
+    if (denied && denied->sqlstate != ERRCODE_INSUFFICIENT_PRIVILEGE)
+        raise({.sqlstate = denied->sqlstate, .message = denied->message, .detail = denied->detail, .hint = denied->hint});
+    return !denied;
+}
+
+void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMode mode, setup::DeniedCapture denied)
+{
+    /* Excludes readers and refreshes while the storage is replaced. */
+    call([=] { LockRelationOid(relid, AccessExclusiveLock); });
+    Definition definition = definition::load(relid);
+    /* The session may be that of the owner of a source, whose rights on the source alone suffice to alter it. */
+    AsOwner as_owner(definition.owner);
+    const std::vector<translate::SourceRef> sources = setup::plan_maintenance(query, text, mode, definition.owner, denied);
+    state::StateRow before;
+    bool was_populated = state::read(relid, &before) && before.is_populated;
+    setup::replace_setup(relid, query, sources);
+    /* A stream table that was never filled, such as a restored one, is left to the manager; so is one whose owner lost
+     * the right to read a source, which does not concern the session that alters a source. */
+    if (!was_populated || !may_be_read(relid))
+        return;
+    setup::capture_sources(relid, sources);
+    fill(relid);
+    note_missing_indexes(relid);
+}
+
+} // namespace
+
+void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode, setup::DeniedCapture denied)
+{
+    refresh::for_stream_table(relid, "redefine", [&] { redefine_openly(relid, query, text, mode, denied); });
+}
+
+void redefine_as_declared(Oid relid)
+{
+    Definition definition = definition::load(relid);
+    Query *query;
+    {
+        AsOwner as_owner(definition.owner);
+        definition::ParsedQuery parsed = {call([=] { return definition::query_of(relid); }), NIL};
+        query = call([&] { return setup::fit_to_declared(relid, parsed); });
+        call([=] { write_option(relid, "query", definition::canonical_text(query), DEFELEM_SET); });
+    }
+    redefine(relid, query, definition.original_query, definition.mode);
+}
+
+void define_restored(Oid relid)
+{
+    Definition definition = definition::load(relid);
+    AsOwner as_owner(definition.owner);
+    definition::ParsedQuery parsed = setup::parse_defining_query(definition, true, relid);
+    redefine(relid, call([&] { return setup::fit_to_declared(relid, parsed); }), {}, definition.mode,
+             setup::DeniedCapture::is_accepted);
+}
+
+void mark_for_new_start(List *stream_tables, const char *reason)
+{
+    ListCell *cell;
+    foreach (cell, stream_tables) {
+        state::mark_needs_reinit(lfirst_oid(cell), reason);
+        mailbox::note_change(lfirst_oid(cell));
+    }
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,82 @@
+#include "setup/defining_query.hpp"
+
+#include "definition/text_search_setting.hpp"
+#include "pg/settings.hpp"
+#include "translate/check/dependence.hpp"
+#include "translate/check/rejection.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "tsearch/ts_cache.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+}
+
+namespace pgtrickle::setup {
+
+namespace {
+
+definition::ParsedQuery parse_checked(const std::string &text, Oid self)
+{
+    definition::ParsedQuery parsed = definition::parse_query(text);
+    definition::TransposedPositions transposed(text);
+    translate::check_rejected(parsed.query, text.c_str(), self);
+    return parsed;
+}
+
+/* The declared columns of a stream table, as fit_columns() expects them. */
+definition::WantedColumn *declared_columns(Oid relid, int *count)
+{
+    Relation relation = table_open(relid, AccessShareLock);
+    TupleDesc descriptor = RelationGetDescr(relation);
+    *count = descriptor->natts;
+    auto *wanted = static_cast<definition::WantedColumn *>(
+        palloc0(sizeof(definition::WantedColumn) * (descriptor->natts + 1)));
+    for (int i = 0; i < descriptor->natts; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+        wanted[i] = {pstrdup(NameStr(attribute->attname)), attribute->atttypid, attribute->atttypmod,
+                     attribute->attcollation, -1};
+    }
+    table_close(relation, AccessShareLock);
+    return wanted;
+}
+
+/* A text search configuration by a name that means it under any search_path. PostgreSQL frame. */
+const char *value_to_record(const char *name)
+{
+    if (strcmp(name, definition::text_search_setting) == 0)
+        if (Oid configuration = getTSCurrentConfig(false); OidIsValid(configuration))
+            return definition::configuration_name(configuration);
+    return GetConfigOptionByName(name, nullptr, false);
+}
+
+} // namespace
+
+definition::ParsedQuery parse_defining_query(const Definition &definition, bool is_restored, Oid self)
+{
+    if (!is_restored)
+        return parse_checked(definition.query, self);
+    TextSettings text_settings;
+    for (const Setting &setting : definition.settings)
+        call([&] { set_for_now(setting.name.c_str(), setting.value.c_str()); });
+    return parse_checked(definition.query, self);
+}
+
+Query *fit_to_declared(Oid relid, const definition::ParsedQuery &parsed)
+{
+    int count;
+    definition::WantedColumn *wanted = declared_columns(relid, &count);
+    return definition::fit_columns(parsed, wanted, count, nullptr);
+}
+
+std::vector<options::Option> recorded_settings(const Query *query)
+{
+    std::vector<options::Option> recorded;
+    for (const std::string &name : translate::settings_of(query)) {
+        const char *value = call([&] { return value_to_record(name.c_str()); });
+        recorded.push_back({options::setting_prefix + name, value});
+    }
+    return recorded;
+}
+
+} // namespace pgtrickle::setup

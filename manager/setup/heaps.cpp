@@ -1,0 +1,45 @@
+#include "setup/heaps.hpp"
+
+#include "setup/steps.hpp"
+#include "storage/layout.hpp"
+#include "storage/storage.hpp"
+
+namespace pgtrickle::setup {
+
+namespace {
+
+void create_heaps_in(Oid relid, Oid tablespace)
+{
+    Definition definition = definition::load(relid);
+    const Steps steps = steps_of(definition);
+    int last = static_cast<int>(steps.list.size()) - 1;
+    for (int k = 0; k <= last; k++)
+        storage::create_arrangement(relid, k == last ? storage::storage_name(relid) : storage::arrangement_name(relid, k),
+                                    steps.list[k], steps.parts, tablespace);
+}
+
+} // namespace
+
+void create_heaps(Oid relid)
+{
+    create_heaps_in(relid, storage::chosen_tablespace(relid));
+}
+
+void replace_heaps(Oid relid)
+{
+    Oid tablespace = InvalidOid;
+    for (int k = 0;; k++) {
+        Oid heap = storage::arrangement_of(relid, k);
+        if (!OidIsValid(heap))
+            break;
+        tablespace = storage::tablespace_of(heap);
+        storage::drop_arrangement(relid, heap);
+    }
+    if (Oid heap = storage::storage_of(relid); OidIsValid(heap)) {
+        tablespace = storage::tablespace_of(heap);
+        storage::drop_arrangement(relid, heap);
+    }
+    create_heaps_in(relid, tablespace);
+}
+
+} // namespace pgtrickle::setup

@@ -1,0 +1,64 @@
+#include "setup/maintenance.hpp"
+
+#include "definition/query/query.hpp"
+#include "setup/capture_objection.hpp"
+#include "setup/full_refresh_sources.hpp"
+#include "translate/check/refusal.hpp"
+
+namespace pgtrickle::setup {
+
+namespace {
+
+void note_full_refreshes(const engine::Objection &objection)
+{
+    bool is_news = !objection.hint.empty() && objection.hint != translate::use_full;
+    call([&] {
+        ereport(NOTICE, (errmsg("the stream table will be kept by full refreshes: %s", objection.construct.c_str()),
+                         errdetail("%s", objection.why.c_str()),
+                         is_news ? errhint("%s", objection.hint.c_str()) : 0));
+    });
+}
+
+/* The query has a program, which has deltas if all sources may be captured. */
+std::vector<translate::SourceRef> sources_of_program(translate::Translation &translation, RefreshMode mode, Oid owner,
+                                                     DeniedCapture denied)
+{
+    std::vector<translate::SourceRef> sources = std::move(translation.sources);
+    set_captured(sources, owner);
+    std::optional<translate::Objection> objection = capture_objection(sources, owner);
+    if (!objection || denied == DeniedCapture::is_accepted)
+        return sources;
+    if (mode != RefreshMode::automatic && denied == DeniedCapture::is_refused)
+        raise_denied_capture(*objection);
+    note_full_refreshes(*objection);
+    return sources;
+}
+
+std::vector<translate::SourceRef> sources_without_program(const Query *query, const std::string &text, Oid owner)
+{
+    std::vector<translate::SourceRef> sources = sources_of_full_refresh(query, text);
+    set_captured(sources, owner);
+    return sources;
+}
+
+} // namespace
+
+std::vector<translate::SourceRef> plan_maintenance(const Query *query, const std::string &text, RefreshMode mode, Oid owner,
+                                                   DeniedCapture denied)
+{
+    definition::TransposedPositions transposed(text);
+    if (mode == RefreshMode::full)
+        return sources_without_program(query, text, owner);
+    auto translated = translate::translate(query, owner);
+    if (auto *translation = std::get_if<translate::Translation>(&translated))
+        return sources_of_program(*translation, mode, owner, denied);
+    const translate::Objection &objection = std::get<translate::Objection>(translated);
+    if (mode != RefreshMode::automatic)
+        translate::raise_objection(objection, text.empty() ? nullptr : text.c_str());
+    /* First, because a source that cannot be captured is an error in this mode too. */
+    std::vector<translate::SourceRef> sources = sources_without_program(query, text, owner);
+    note_full_refreshes(objection);
+    return sources;
+}
+
+} // namespace pgtrickle::setup

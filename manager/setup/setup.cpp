@@ -1,0 +1,124 @@
+#include "setup/setup.hpp"
+
+#include "capture/capture.hpp"
+#include "capture/installer.hpp"
+#include "capture/log/marker.hpp"
+#include "definition/cycle.hpp"
+#include "definition/definition_view.hpp"
+#include "definition/state/state.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/relation_owner.hpp"
+#include "pg/rights.hpp"
+#include "setup/heaps.hpp"
+#include "setup/maintenance.hpp"
+
+extern "C" {
+#include "storage/lmgr.h"
+#include "utils/snapmgr.h"
+}
+
+#include <algorithm>
+#include <set>
+
+namespace pgtrickle::setup {
+
+namespace {
+
+/* Writes the internal view and the dependencies, in place of those that are there. */
+void store_definition(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources)
+{
+    call([=] {
+        definition::store_query(relid, query);
+        state::invalidate_refresh_sets();
+        state::remove_dependencies(relid);
+    });
+    /* A query may read an inheritance parent both with and without its children. */
+    std::vector<Oid> stored;
+    for (const translate::SourceRef &source : sources) {
+        if (std::find(stored.begin(), stored.end(), source.relid) != stored.end())
+            continue;
+        std::set<AttrNumber> columns;
+        for (const translate::SourceRef &other : sources)
+            if (other.relid == source.relid)
+                columns.insert(other.columns.begin(), other.columns.end());
+        const std::vector<AttrNumber> all(columns.begin(), columns.end());
+        call([&] {
+            state::insert_dependency(relid, source.relid, static_cast<int>(stored.size()), all.data(),
+                                     static_cast<int>(all.size()), source.is_captured);
+        });
+        stored.push_back(source.relid);
+    }
+}
+
+std::vector<Oid> direct_sources(Oid relid)
+{
+    List *relids = call([=] { return state::sources_of(relid); });
+    std::vector<Oid> sources;
+    ListCell *cell;
+    foreach (cell, relids)
+        sources.push_back(lfirst_oid(cell));
+    return sources;
+}
+
+} // namespace
+
+void set_up(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources)
+{
+    store_definition(relid, query, sources);
+    call([=] { state::insert(relid); });
+    create_heaps(relid);
+}
+
+void replace_setup(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources)
+{
+    state::StateRow before;
+    (void)state::read(relid, &before);
+    std::vector<Oid> reads, captured;
+    for (const translate::SourceRef &source : sources) {
+        reads.push_back(source.relid);
+        if (source.is_captured)
+            captured.push_back(source.relid);
+    }
+    check_for_cycle(relid, reads);
+    std::vector<Oid> old_sources = direct_sources(relid);
+    store_definition(relid, query, sources);
+    call([=] {
+        state::bump_generation(relid);
+        state::forget_rows(relid);
+    });
+    replace_heaps(relid);
+    /* No retraction of the former rows reaches the stream tables that read them. */
+    call([=] { capture::mark(relid, "the definition of a stream table that it reads was changed"); });
+    mailbox::note_change(relid);
+    const bool was_suspended = before.status == state::name_of(state::Status::suspended);
+    mailbox::note_state(relid, {false, was_suspended, before.consecutive_errors > 0});
+    for (Oid source : old_sources)
+        if (std::find(captured.begin(), captured.end(), source) == captured.end())
+            call([=] { capture::release(source); });
+}
+
+void rebuild_storage(Oid relid)
+{
+    /* Catalog rows with long values are not written without an active snapshot. */
+    call([=] {
+        LockRelationOid(relid, AccessExclusiveLock);
+        PushActiveSnapshot(GetLatestSnapshot());
+    });
+    Definition definition = definition::load(relid);
+    AsOwner as_owner(definition.owner);
+    Query *query = call([=] { return definition::query_of(relid); });
+    replace_setup(relid, query, plan_maintenance(query, {}, definition.mode, definition.owner, DeniedCapture::is_accepted));
+    mailbox::note_definition_change();
+    call([] { PopActiveSnapshot(); });
+}
+
+void capture_sources(Oid relid, const std::vector<translate::SourceRef> &sources)
+{
+    std::vector<capture::WantedSource> wanted;
+    for (const translate::SourceRef &source : sources)
+        if (source.is_captured)
+            wanted.push_back({source.relid, source.columns});
+    capture::begin_capture(wanted, call([=] { return owner_of_relation(relid); }));
+}
+
+} // namespace pgtrickle::setup
