@@ -13,7 +13,6 @@
 #include "fdw/ddl/altered_object.hpp"
 #include "definition/option_row.hpp"
 #include "fdw/ddl/redefinition.hpp"
-#include "fdw/ddl/rename.hpp"
 #include "pg/versions/generated_columns.hpp"
 #include "pg/walker.hpp"
 #include "mailbox/mailbox.hpp"
@@ -32,8 +31,6 @@ extern "C" {
 #include "catalog/pg_policy.h"
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"
-#include "nodes/makefuncs.h"
-#include "parser/parse_type.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -52,8 +49,8 @@ void mark_users(Oid class_id, Oid object_id, const char *reason)
     mark_for_new_start(definition::users_of(class_id, object_id, 0, false), reason);
 }
 
-/* A query that reads a column does not itself depend on the column's type: it may still print
- * its values. */
+} // namespace
+
 void mark_users_of_type(Oid type, const char *reason)
 {
     List *users = definition::users_of(TypeRelationId, type, 0, false);
@@ -65,6 +62,8 @@ void mark_users_of_type(Oid type, const char *reason)
     }
     mark_for_new_start(users, reason);
 }
+
+namespace {
 
 std::vector<Oid> to_vector(List *relids)
 {
@@ -145,21 +144,6 @@ void replace_view(const UtilityCall &utility)
         std::sort(users.begin(), users.end());
     }
     redefine_users(users);
-}
-
-void alter_enumeration(const UtilityCall &utility)
-{
-    call([&] {
-        auto *statement = reinterpret_cast<AlterEnumStmt *>(utility.statement());
-        Oid type = LookupTypeNameOid(nullptr, makeTypeNameFromNameList(statement->typeName), true);
-        utility.run();
-        CommandCounterIncrement();
-        if (!OidIsValid(type))
-            return;
-        mark_users_of_type(type, "an enumeration that it uses was altered");
-        if (statement->oldVal != nullptr)
-            follow_label(type);
-    });
 }
 
 bool is_altering_row_type(const AlterTableStmt *statement)

@@ -10,7 +10,6 @@ namespace pgtrickle {
 
 /* C++ frames. */
 void replace_view(const UtilityCall &call);     /* ViewStmt … OR REPLACE; RuleStmt ON SELECT */
-void alter_enumeration(const UtilityCall &call); /* AlterEnumStmt */
 void alter_columns(const UtilityCall &call);    /* AlterTableStmt that adds or drops columns, or alters the expression of a virtual one */
 void switch_policies(const UtilityCall &call);  /* AlterTableStmt … ROW LEVEL SECURITY, OWNER TO */
 
@@ -23,6 +22,10 @@ bool is_altering_virtual_column(const AlterTableStmt *statement);
 /* Whether it puts the policies of a table in force, or out of it, if only for whoever reads as the owner of a view or
  * of the table. PostgreSQL frame. */
 bool is_switching_policies(const AlterTableStmt *statement);
+
+/* Stream tables that use the type start from nothing at the next refresh. A query that reads a column does not itself depend on the
+ * column's type, but may print its values, so its stream table is one of them. PostgreSQL frame. */
+void mark_users_of_type(Oid type, const char *reason);
 
 /* The columns of a table or composite type are others, or have other names: what reads its rows as a whole is
  * defined anew, what prints values of the type starts from nothing. C++ frame. */

@@ -31,6 +31,7 @@ extern "C" {
 #include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "nodes/makefuncs.h"
+#include "parser/parse_type.h"
 #include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -223,8 +224,7 @@ void run(const UtilityCall &utility, const Concerned &concerned)
     follow(concerned);
 }
 
-} // namespace
-
+/* A label of the enumeration has another name. PostgreSQL frame. */
 void follow_label(Oid type)
 {
     Concerned concerned = {NIL, NIL, NIL, InvalidOid};
@@ -234,6 +234,8 @@ void follow_label(Oid type)
     find_configurations(&concerned);
     follow(concerned);
 }
+
+} // namespace
 
 void rename_object(const UtilityCall &utility)
 {
@@ -256,6 +258,21 @@ void move_object(const UtilityCall &utility)
         call([=] { return find_concerned(statement->objectType, statement->relation, statement->object, nullptr); });
     call([&] { run(utility, concerned); });
     mailbox::note_definition_change();
+}
+
+void alter_enumeration(const UtilityCall &utility)
+{
+    call([&] {
+        auto *statement = reinterpret_cast<AlterEnumStmt *>(utility.statement());
+        Oid type = LookupTypeNameOid(nullptr, makeTypeNameFromNameList(statement->typeName), true);
+        utility.run();
+        CommandCounterIncrement();
+        if (!OidIsValid(type))
+            return;
+        mark_users_of_type(type, "an enumeration that it uses was altered");
+        if (statement->oldVal != nullptr)
+            follow_label(type);
+    });
 }
 
 } // namespace pgtrickle

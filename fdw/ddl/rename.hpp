@@ -1,6 +1,6 @@
 /*
- * RENAME and SET SCHEMA of stream tables and of what they use: the options follow, in the same
- * transaction.
+ * RENAME and SET SCHEMA of stream tables and of what they use, labels of enumerations included: the options follow, in the
+ * same transaction.
  */
 #pragma once
 
@@ -8,11 +8,9 @@
 
 namespace pgtrickle {
 
-/* A label of the enumeration has another name. PostgreSQL frame. */
-void follow_label(Oid type);
-
-/* C++ frames for a RenameStmt and an AlterObjectSchemaStmt. */
+/* C++ frames for a RenameStmt, an AlterObjectSchemaStmt and an AlterEnumStmt. */
 void rename_object(const UtilityCall &call);
 void move_object(const UtilityCall &call);
+void alter_enumeration(const UtilityCall &call);
 
 } // namespace pgtrickle
