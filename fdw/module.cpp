@@ -1,20 +1,24 @@
 /*
- * The module: what PostgreSQL loads. _PG_init only registers; each part registers its
- * own hooks and settings in the function called here.
+ * The module: what PostgreSQL loads, and the list of all functions that it calls by a hook. _PG_init only registers.
  */
-#include "capture/capture.hpp"
+#include "capture/ddl/source_ddl.hpp"
+#include "capture/triggers/merge_command.hpp"
+#include "capture/triggers/open_statement.hpp"
 #include "catalog/process.hpp"
 #include "definition/guc.hpp"
+#include "fdw/ddl/commit_prepared.hpp"
+#include "fdw/ddl/object_access_hook.hpp"
+#include "fdw/ddl/utility_hook.hpp"
 #include "fdw/read/barrier.hpp"
-#include "fdw/read/planner_expansion.hpp"
+#include "fdw/read/column_statistics.hpp"
 #include "fdw/read/explain_statement.hpp"
 #include "fdw/read/lock_table.hpp"
+#include "fdw/read/planner_expansion.hpp"
 #include "fdw/scan/served_relation.hpp"
-#include "fdw/read/column_statistics.hpp"
-#include "fdw/ddl/utility_call.hpp"
+#include "mailbox/hooks.hpp"
 #include "mailbox/mailbox.hpp"
-#include "mailbox/progress.hpp"
 #include "pg/boundary.hpp"
+#include "pg/hooks.hpp"
 #include "pg/versions/module.hpp"
 #include "refresh/program/compiled.hpp"
 #include "worker/worker.hpp"
@@ -24,24 +28,128 @@ PGTRICKLE_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init(void);
 }
 
+namespace pgtrickle {
+
+namespace {
+
+/* Outermost first. */
+constexpr UtilityEntry utility[] = {
+    /* Sources: what a statement does to them is seen when all of the others have finished with it, and what is not to be done to
+     * them is refused before they begin. */
+    {T_CreateSubscriptionStmt, When::after, capture::after_subscribing},
+    {T_AlterSubscriptionStmt, When::after, capture::after_subscribing},
+    {T_DropStmt, When::before, capture::before_drop},
+    {T_AlterTableStmt, When::around, capture::around_alter_table},
+    {T_AlterObjectDependsStmt, When::before, capture::before_alter_of_trigger},
+    {T_RenameStmt, When::before, capture::before_alter_of_trigger},
+    {every_kind, When::around, capture::around_statement},
+
+    /* Stream tables that are read. */
+    {T_LockStmt, When::around, lock_table},
+    {T_CopyStmt, When::before, refuse_copy_to_stream_table},
+
+    /* Definitions. */
+    {T_CreateForeignTableStmt, When::around, follow<CreateForeignTableStmt>},
+    {T_AlterTableStmt, When::around, follow<AlterTableStmt>},
+    {T_RefreshMatViewStmt, When::around, follow<RefreshMatViewStmt>},
+    {T_RenameStmt, When::around, follow<RenameStmt>},
+    {T_AlterObjectSchemaStmt, When::around, follow<AlterObjectSchemaStmt>},
+    {T_ReassignOwnedStmt, When::around, follow<ReassignOwnedStmt>},
+    {T_GrantStmt, When::around, follow<GrantStmt>},
+    {T_GrantRoleStmt, When::around, follow<GrantRoleStmt>},
+    {T_ViewStmt, When::around, follow<ViewStmt>},
+    {T_RuleStmt, When::around, follow<RuleStmt>},
+    {T_AlterEnumStmt, When::around, follow<AlterEnumStmt>},
+    {T_CreatePublicationStmt, When::around, follow<CreatePublicationStmt>},
+    {T_IndexStmt, When::around, follow<IndexStmt>},
+    {T_DropStmt, When::around, follow<DropStmt>},
+    {T_CreateTrigStmt, When::around, follow<CreateTrigStmt>},
+    {T_TransactionStmt, When::around, follow_commit_prepared},
+
+    /* Databases as a whole: nothing of ours comes between these and the statement. */
+    {T_TransactionStmt, When::around, mailbox::around_transaction_statement},
+    {T_DropdbStmt, When::before, mailbox::before_database_statement},
+    {T_CreatedbStmt, When::before, mailbox::before_database_statement},
+    {T_AlterDatabaseStmt, When::before, mailbox::before_database_statement},
+    {T_RenameStmt, When::before, mailbox::before_database_statement},
+    {T_AlterDatabaseSetStmt, When::after, mailbox::after_settings_statement},
+    {T_AlterRoleSetStmt, When::after, mailbox::after_settings_statement},
+};
+
+/* Outermost first: what a MERGE fires is decided when its plan state is there, under the snapshot that the statement has. */
+constexpr ExecutorStartHandler executor_start[] = {
+    capture::start_merge,
+    start_behind_barrier,
+};
+
+/* One after another: a dropped stream table releases its sources before the sources are looked at. */
+constexpr ObjectAccessHandler object_access[] = {
+    note_object_access,
+    capture::watch_object,
+};
+
+/* One after another, at each event. At PRE_COMMIT and PRE_PREPARE the markers of open statements are changes like others, and
+ * what a prepared transaction announces is a change of its own; the mailbox, which counts the changes that there are, comes
+ * last. At COMMIT and ABORT the history of refreshes is written before the mailbox lets others see their outcome. */
+constexpr TransactionHandler transaction[] = {
+    capture::forget_at_end,
+    capture::settle_open_statements,
+    catalog::at_transaction_event,
+    end_running,
+    announce_before_prepare,
+    mailbox::clear_progress,
+    mailbox::at_transaction_event,
+};
+
+constexpr SubtransactionHandler subtransaction[] = {
+    capture::forget_at_subtransaction_abort,
+    capture::settle_open_statements_of,
+    catalog::at_subtransaction_event,
+    end_running_of,
+    mailbox::at_subtransaction_event,
+};
+
+constexpr SharedMemoryHandler shared_memory_request[] = {
+    mailbox::request_memory,
+    mailbox::request_progress_memory,
+};
+
+constexpr SharedMemoryHandler shared_memory_startup[] = {
+    mailbox::start_memory,
+    mailbox::start_progress_memory,
+};
+
+constexpr Hooks hooks = {
+    .utility = utility,
+    .executor_start = executor_start,
+    .executor_run = run_under_own_snapshot,
+    .executor_finish = finish_under_own_snapshot,
+    .planner = plan_with_expansion,
+    .explain = explain_statement,
+    .relation_statistics = find_statistics,
+    .index_statistics = find_index_statistics,
+    .object_access = object_access,
+    .transaction = transaction,
+    .subtransaction = subtransaction,
+    .shared_memory_request = shared_memory_request,
+    .shared_memory_startup = shared_memory_startup,
+};
+
+} // namespace
+
+} // namespace pgtrickle
+
 void _PG_init(void)
 {
     /* Its settings come before those whose definition closes the prefix. */
-    pgtrickle::mailbox::register_mailbox();
-    pgtrickle::mailbox::register_progress();
+    pgtrickle::mailbox::define_mailbox_settings();
     pgtrickle::worker::register_worker();
     pgtrickle::guc::define_settings();
     if (pgtrickle::guc::is_preloaded())
-        pgtrickle::register_ddl();
+        pgtrickle::register_prepared();
     pgtrickle::register_serving();
-    pgtrickle::register_expansion();
-    pgtrickle::register_statistics();
-    pgtrickle::register_barrier();
-    pgtrickle::register_explain();
-    pgtrickle::register_lock_table();
-    pgtrickle::catalog::register_catalog();
     pgtrickle::refresh::register_refresh();
-    pgtrickle::capture::register_capture();
+    pgtrickle::install_hooks(pgtrickle::hooks);
 }
 
 SQL_FUNCTION(pgtrickle_version)

@@ -26,13 +26,13 @@ void note_invalidated(Oid relation)
     has_come = has_come || relation == InvalidOid || relation == awaited;
 }
 
-extern "C" void pgtrickle_prepared_transaction(XactEvent event, void *)
+} // namespace
+
+void announce_before_prepare(XactEvent event)
 {
     if (event == XACT_EVENT_PRE_PREPARE && mailbox::has_definition_change())
         state::invalidate_refresh_sets();
 }
-
-} // namespace
 
 void commit_prepared(const UtilityCall &utility)
 {
@@ -48,7 +48,6 @@ void commit_prepared(const UtilityCall &utility)
 
 void register_prepared()
 {
-    RegisterXactCallback(pgtrickle_prepared_transaction, nullptr);
     listen_to_relations(note_invalidated);
 }
 

@@ -9,7 +9,10 @@ namespace pgtrickle {
 
 void commit_prepared(const UtilityCall &utility); /* COMMIT PREPARED. C++ frame. */
 
-/* Called once, by _PG_init. */
+/* Entry of fdw/module.cpp. PostgreSQL frame. */
+void announce_before_prepare(XactEvent event);
+
+/* Called once, by _PG_init, if the library is preloaded. */
 void register_prepared();
 
 } // namespace pgtrickle

@@ -7,6 +7,7 @@
 
 #include "capture/capture.hpp"
 #include "definition/definition.hpp"
+#include "definition/guc.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/ddl/altered_object.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
@@ -25,8 +26,6 @@ extern "C" {
 namespace pgtrickle {
 
 namespace {
-
-object_access_hook_type previous_hook = nullptr;
 
 /* Rows of pgt_dependency may be gone already when the extension itself is being dropped. */
 void forget_stream_table(Oid relid)
@@ -63,8 +62,12 @@ void refuse_column(Oid relid)
                     errhint("The columns of a stream table are those of its defining query.")));
 }
 
-void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id)
+} // namespace
+
+void note_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *)
 {
+    if (!guc::is_preloaded())
+        return;
     if (class_id == PolicyRelationId && (access == OAT_POST_CREATE || access == OAT_POST_ALTER || access == OAT_DROP))
         note_policy(object_id);
     if (access == OAT_POST_CREATE || access == OAT_POST_ALTER)
@@ -78,21 +81,6 @@ void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
         forget_stream_table(object_id);
     } else if (access == OAT_POST_CREATE && sub_id > 0 && definition::is_stream_table(object_id))
         refuse_column(object_id);
-}
-
-extern "C" void definition_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
-{
-    if (previous_hook != nullptr)
-        previous_hook(access, class_id, object_id, sub_id, arg);
-    on_object_access(access, class_id, object_id, sub_id);
-}
-
-} // namespace
-
-void register_drop()
-{
-    previous_hook = object_access_hook;
-    object_access_hook = definition_object_access;
 }
 
 } // namespace pgtrickle

@@ -4,11 +4,11 @@
  */
 #pragma once
 
-#include "pg/boundary.hpp"
+#include "pg/hooks.hpp"
 
 namespace pgtrickle {
 
-/* Installs the object access hook; called once, by register_ddl. */
-void register_drop();
+/* Entry of fdw/module.cpp: object access. PostgreSQL frame. */
+void note_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument);
 
 } // namespace pgtrickle

@@ -1,34 +1,17 @@
 /*
- * One utility statement on its way through our ProcessUtility hook.
+ * Utility statements that definitions of stream tables carry out in PostgreSQL's place.
  */
 #pragma once
 
 #include "pg/boundary.hpp"
-
-extern "C" {
-#include "tcop/utility.h"
-}
+#include "pg/hooks.hpp"
 
 namespace pgtrickle {
 
-struct UtilityCall {
-    PlannedStmt *planned; /* ours to change: the hook copies the statement it was given */
-    const char *text;     /* of the client's statement */
-    ProcessUtilityContext context;
-    ParamListInfo params;
-    QueryEnvironment *environment;
-    DestReceiver *receiver;
-    QueryCompletion *completion;
-
-    ::Node *statement() const { return planned->utilityStmt; }
-    /* Runs the statement as it would be without us. PostgreSQL frame. */
-    void run() const;
-};
+/* Carries out a statement, of which it changes `planned` as it likes: it is a copy. C++ frame. */
+using StatementHandler = void (*)(const UtilityCall &call);
 
 /* Runs `statement` as a part of another, through every hook, ours included. PostgreSQL frame. */
 void run_statement(::Node *statement, const char *text);
-
-/* Installs the hooks of definitions; called once, by _PG_init. */
-void register_ddl();
 
 } // namespace pgtrickle

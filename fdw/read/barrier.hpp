@@ -10,6 +10,7 @@
 #pragma once
 
 #include "pg/boundary.hpp"
+#include "pg/hooks.hpp"
 #include "pg/versions/rights.hpp"
 
 extern "C" {
@@ -70,7 +71,12 @@ struct Wait {
 void begin_noting_wait();
 Wait noted_wait();
 
-/* Installs the executor hooks. Called once, by _PG_init. */
-void register_barrier();
+/* Entries of fdw/module.cpp (executor_hooks.cpp). */
+void start_behind_barrier(QueryDesc *query, int flags, const Next &next);
+void run_under_own_snapshot(QueryDesc *query, const Next &next);
+void finish_under_own_snapshot(QueryDesc *query, const Next &next);
+/* The statements that an error has ended run no more. */
+void end_running(XactEvent event);
+void end_running_of(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
 
 } // namespace pgtrickle

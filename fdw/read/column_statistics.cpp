@@ -19,9 +19,6 @@ namespace pgtrickle {
 
 namespace {
 
-get_relation_stats_hook_type previous_relation_hook = nullptr;
-get_index_stats_hook_type previous_index_hook = nullptr;
-
 Oid reader_of(const Query *query, const RangeTblEntry *entry)
 {
     const Oid read_as = rights_of(query, entry).read_as;
@@ -78,29 +75,6 @@ void take_statistics(Oid relation, AttrNumber column, bool with_children, Variab
     variable->freefunc = ReleaseSysCache;
 }
 
-bool find_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column, VariableStatData *variable)
-{
-    if (entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE && column > 0 &&
-        !entry->inh) {
-        const Serving *serving = serving_of(entry->relid);
-        if (serving != nullptr && OidIsValid(serving->storage) && column <= serving->column_count) {
-            take_statistics(serving->storage, serving->columns[column - 1], false, variable);
-            variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) ||
-                               (entry->securityQuals == NIL &&
-                                may_read(entry->relid, column, reader_of(root->parse, entry)));
-            return true;
-        }
-    }
-    if (entry->rtekind == RTE_RELATION && column > 0 && storage::is_heap(entry->relid)) {
-        take_statistics(entry->relid, column, entry->inh, variable);
-        variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) ||
-                           (entry->securityQuals == NIL &&
-                            may_use_storage(entry->relid, column, reader_of(root->parse, entry)));
-        return true;
-    }
-    return previous_relation_hook != nullptr && previous_relation_hook(root, entry, column, variable);
-}
-
 /* An expression may read any column of the table, so all must be readable. */
 bool may_use_index(const Query *query, const RangeTblEntry *entry)
 {
@@ -123,6 +97,32 @@ bool is_partial(const RelOptInfo *rel, Oid index)
     return false;
 }
 
+} // namespace
+
+bool find_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column, VariableStatData *variable)
+{
+    if (entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE && column > 0 &&
+        !entry->inh) {
+        const Serving *serving = serving_of(entry->relid);
+        if (serving != nullptr && OidIsValid(serving->storage) && column <= serving->column_count) {
+            take_statistics(serving->storage, serving->columns[column - 1], false, variable);
+            variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) ||
+                               (entry->securityQuals == NIL &&
+                                may_read(entry->relid, column, reader_of(root->parse, entry)));
+            return true;
+        }
+    }
+    if (entry->rtekind == RTE_RELATION && column > 0 && storage::is_heap(entry->relid)) {
+        take_statistics(entry->relid, column, entry->inh, variable);
+        variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) ||
+                           (entry->securityQuals == NIL &&
+                            may_use_storage(entry->relid, column, reader_of(root->parse, entry)));
+        return true;
+    }
+    const auto previous = previous_hooks().relation_statistics;
+    return previous != nullptr && previous(root, entry, column, variable);
+}
+
 /* Where a cost is estimated there is no relation, and no operator is called. */
 bool find_index_statistics(PlannerInfo *root, Oid index, AttrNumber column, VariableStatData *variable)
 {
@@ -134,17 +134,8 @@ bool find_index_statistics(PlannerInfo *root, Oid index, AttrNumber column, Vari
         variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) || may_use_index(root->parse, entry);
         return true;
     }
-    return previous_index_hook != nullptr && previous_index_hook(root, index, column, variable);
-}
-
-} // namespace
-
-void register_statistics()
-{
-    previous_relation_hook = get_relation_stats_hook;
-    get_relation_stats_hook = find_statistics;
-    previous_index_hook = get_index_stats_hook;
-    get_index_stats_hook = find_index_statistics;
+    const auto previous = previous_hooks().index_statistics;
+    return previous != nullptr && previous(root, index, column, variable);
 }
 
 } // namespace pgtrickle

@@ -7,9 +7,12 @@
  */
 #pragma once
 
+#include "pg/hooks.hpp"
+
 namespace pgtrickle {
 
-/* Installs get_relation_stats_hook and get_index_stats_hook. Called once, by _PG_init. */
-void register_statistics();
+/* Entries of fdw/module.cpp: get_relation_stats and get_index_stats. PostgreSQL frames. */
+bool find_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column, VariableStatData *variable);
+bool find_index_statistics(PlannerInfo *root, Oid index, AttrNumber column, VariableStatData *variable);
 
 } // namespace pgtrickle

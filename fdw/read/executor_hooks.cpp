@@ -38,10 +38,6 @@ namespace pgtrickle {
 
 namespace {
 
-ExecutorStart_hook_type previous_start = nullptr;
-ExecutorRun_hook_type previous_run = nullptr;
-ExecutorFinish_hook_type previous_finish = nullptr;
-
 /* ---- the statements that are running ------------------------------------------------- */
 
 struct Running {
@@ -75,20 +71,6 @@ bool is_inherited(Snapshot snapshot)
         if (running[i].snapshot == snapshot)
             return true;
     return false;
-}
-
-void on_transaction_end(XactEvent event, void *)
-{
-    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
-        running_count = 0;
-}
-
-void on_subtransaction_end(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
-{
-    if (event != SUBXACT_EVENT_ABORT_SUB)
-        return;
-    while (running_count > 0 && running[running_count - 1].nest_level >= GetCurrentTransactionNestLevel())
-        running_count--;
 }
 
 /* ---- snapshots ---------------------------------------------------------------------- */
@@ -137,20 +119,12 @@ void note_wait(const Passed &passed)
     wait.is_in_vain = !passed.is_fresh; /* of the last time it passed */
 }
 
-/* ---- the hooks ----------------------------------------------------------------------- */
+/* ---- the barrier ---------------------------------------------------------------------- */
 
 bool is_stream_table(const RangeTblEntry *entry)
 {
     return entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE &&
            serving_of(entry->relid) != nullptr;
-}
-
-void chain_start(QueryDesc *query, int flags)
-{
-    if (previous_start != nullptr)
-        previous_start(query, flags);
-    else
-        standard_ExecutorStart(query, flags);
 }
 
 /* Each waits for one refresh by the manager. */
@@ -225,7 +199,9 @@ bool pass(QueryDesc *query, const Oid *relids, int count)
     return has_new_snapshot;
 }
 
-void start(QueryDesc *query, int flags)
+} // namespace
+
+void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
 {
     if (query->snapshot != InvalidSnapshot && IsolationUsesXactSnapshot())
         transaction_snapshot_time();
@@ -233,40 +209,47 @@ void start(QueryDesc *query, int flags)
     int count = 0;
     Oid *relids = is_to_pass ? stream_tables_of(query->plannedstmt, &count) : nullptr;
     if (relids == nullptr || !is_reader()) {
-        chain_start(query, flags);
+        next();
         return;
     }
     bool has_new_snapshot = pass(query, relids, count);
     pfree(relids);
-    chain_start(query, flags);
+    next();
     if (has_new_snapshot)
         PopActiveSnapshot();
 }
 
-/* Until 17 there is one argument more: whether it is run once only. */
-template <class... More> void run(QueryDesc *query, ScanDirection direction, uint64 count, More... more)
+void run_under_own_snapshot(QueryDesc *query, const Next &next)
 {
     bool is_pushed = push_snapshot(query);
     int position = begin_running(query->snapshot);
-    auto *next = previous_run != nullptr ? previous_run : standard_ExecutorRun;
-    next(query, direction, count, more...);
+    next();
     running_count = position;
     if (is_pushed)
         PopActiveSnapshot();
 }
 
-void finish(QueryDesc *query)
+void finish_under_own_snapshot(QueryDesc *query, const Next &next)
 {
     bool is_pushed = push_snapshot(query);
-    if (previous_finish != nullptr)
-        previous_finish(query);
-    else
-        standard_ExecutorFinish(query);
+    next();
     if (is_pushed)
         PopActiveSnapshot();
 }
 
-} // namespace
+void end_running(XactEvent event)
+{
+    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
+        running_count = 0;
+}
+
+void end_running_of(SubXactEvent event, SubTransactionId, SubTransactionId)
+{
+    if (event != SUBXACT_EVENT_ABORT_SUB)
+        return;
+    while (running_count > 0 && running[running_count - 1].nest_level >= GetCurrentTransactionNestLevel())
+        running_count--;
+}
 
 Oid *stream_tables_of(PlannedStmt *plan, int *count)
 {
@@ -305,18 +288,6 @@ bool is_reader()
     static const bool is_ours =
         MyBgworkerEntry != nullptr && strcmp(MyBgworkerEntry->bgw_library_name, "pg_trickle") == 0;
     return !is_ours && !(IsParallelWorker() && running_count == 0) && !refresh::is_running();
-}
-
-void register_barrier()
-{
-    previous_start = ExecutorStart_hook;
-    ExecutorStart_hook = start;
-    previous_run = ExecutorRun_hook;
-    ExecutorRun_hook = run;
-    previous_finish = ExecutorFinish_hook;
-    ExecutorFinish_hook = finish;
-    RegisterXactCallback(on_transaction_end, nullptr);
-    RegisterSubXactCallback(on_subtransaction_end, nullptr);
 }
 
 } // namespace pgtrickle

@@ -25,8 +25,6 @@ namespace pgtrickle {
 
 namespace {
 
-ExplainOneQuery_hook_type previous_hook = nullptr;
-
 /* When the oldest change was committed that may not be in, at the earliest; 0: none is pending. */
 TimestampTz pending_since(Oid relid, const state::SeenRow &seen)
 {
@@ -93,12 +91,14 @@ void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
     ExplainCloseGroup("Stream Table", nullptr, true, es);
 }
 
+} // namespace
+
 /* What PostgreSQL does without a hook, and then the stream tables. */
 void explain_statement(Query *query, int options, IntoClause *into, ExplainState *es, const char *text,
                        ParamListInfo parameters, QueryEnvironment *environment)
 {
-    if (previous_hook != nullptr) {
-        previous_hook(query, options, into, es, text, parameters, environment);
+    if (previous_hooks().explain != nullptr) {
+        previous_hooks().explain(query, options, into, es, text, parameters, environment);
         return;
     }
     BufferUsage buffers = pgBufferUsage;
@@ -117,14 +117,6 @@ void explain_statement(Query *query, int options, IntoClause *into, ExplainState
     Oid *relids = stream_tables_of(plan, &count);
     for (int i = 0; i < count; i++)
         explain_stream_table(relids[i], wait, es);
-}
-
-} // namespace
-
-void register_explain()
-{
-    previous_hook = ExplainOneQuery_hook;
-    ExplainOneQuery_hook = explain_statement;
 }
 
 } // namespace pgtrickle

@@ -3,9 +3,12 @@
  */
 #pragma once
 
+#include "pg/hooks.hpp"
+
 namespace pgtrickle {
 
-/* Installs the hook. Called once, by _PG_init. */
-void register_explain();
+/* Entry of fdw/module.cpp: ExplainOneQuery, if no other extension has that hook. PostgreSQL frame. */
+void explain_statement(Query *query, int options, IntoClause *into, ExplainState *es, const char *text,
+                       ParamListInfo parameters, QueryEnvironment *environment);
 
 } // namespace pgtrickle

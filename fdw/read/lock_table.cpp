@@ -27,8 +27,6 @@ namespace pgtrickle {
 
 namespace {
 
-ProcessUtility_hook_type previous_utility = nullptr;
-
 void check_may_lock(const RangeVar *, Oid relid, Oid, void *)
 {
     if (!OidIsValid(relid) || serving_of(relid) == nullptr)
@@ -80,8 +78,11 @@ bool lock(LockStmt *statement, bool is_top_level)
     return others != NIL;
 }
 
-void refuse_copy_to_stream_table(CopyStmt *statement)
+} // namespace
+
+void refuse_copy_to_stream_table(const UtilityCall &call)
 {
+    auto *statement = castNode(CopyStmt, call.statement());
     if (!statement->is_from || statement->relation == nullptr)
         return;
     Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
@@ -89,35 +90,17 @@ void refuse_copy_to_stream_table(CopyStmt *statement)
         refuse_copy_from(relid, statement->attlist);
 }
 
-void run_utility(PlannedStmt *statement, const char *text, bool is_read_only_tree,
-                 ProcessUtilityContext context, ParamListInfo parameters, QueryEnvironment *environment,
-                 DestReceiver *receiver, QueryCompletion *completion)
+void lock_table(const UtilityCall &call)
 {
-    Node *command = statement->utilityStmt;
-    if (IsA(command, CopyStmt))
-        refuse_copy_to_stream_table(reinterpret_cast<CopyStmt *>(command));
-    if (IsA(command, LockStmt)) {
-        if (is_read_only_tree) {
-            statement = static_cast<PlannedStmt *>(copyObjectImpl(statement));
-            is_read_only_tree = false;
-        }
-        auto *lock_statement = reinterpret_cast<LockStmt *>(statement->utilityStmt);
-        if (!lock(lock_statement, context == PROCESS_UTILITY_TOPLEVEL)) {
-            if (completion != nullptr)
-                SetQueryCompletion(completion, CMDTAG_LOCK_TABLE, 0);
-            return;
-        }
+    UtilityCall rest = call;
+    if (call.is_read_only) {
+        rest.planned = static_cast<PlannedStmt *>(copyObjectImpl(call.planned));
+        rest.is_read_only = false;
     }
-    auto *next = previous_utility != nullptr ? previous_utility : standard_ProcessUtility;
-    next(statement, text, is_read_only_tree, context, parameters, environment, receiver, completion);
-}
-
-} // namespace
-
-void register_lock_table()
-{
-    previous_utility = ProcessUtility_hook;
-    ProcessUtility_hook = run_utility;
+    if (lock(castNode(LockStmt, rest.statement()), call.context == PROCESS_UTILITY_TOPLEVEL))
+        rest.run();
+    else if (call.completion != nullptr)
+        SetQueryCompletion(call.completion, CMDTAG_LOCK_TABLE, 0);
 }
 
 } // namespace pgtrickle

@@ -3,9 +3,12 @@
  */
 #pragma once
 
+#include "pg/hooks.hpp"
+
 namespace pgtrickle {
 
-/* Installs the utility hook for LOCK TABLE and COPY FROM. Called once, by _PG_init. */
-void register_lock_table();
+/* Entries of fdw/module.cpp. PostgreSQL frames. */
+void lock_table(const UtilityCall &call);                  /* LockStmt */
+void refuse_copy_to_stream_table(const UtilityCall &call); /* CopyStmt */
 
 } // namespace pgtrickle

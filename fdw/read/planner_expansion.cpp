@@ -12,14 +12,11 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
-#include "optimizer/planner.h"
 }
 
 namespace pgtrickle {
 
 namespace {
-
-planner_hook_type previous_planner = nullptr;
 
 /* The parser notes every column referenced, by whatever part of the query. */
 bool is_expandable(const Query *query, const RangeTblEntry *entry, const Serving *serving)
@@ -139,20 +136,13 @@ void visit_query(Query *query, Statement *statement)
         visit_entry(query, lfirst_node(RangeTblEntry, cell), statement);
 }
 
+} // namespace
+
 PlannedStmt *plan_with_expansion(Query *query, const char *text, int options, ParamListInfo parameters)
 {
     Statement statement = {query};
     visit_query(query, &statement);
-    return previous_planner != nullptr ? previous_planner(query, text, options, parameters)
-                                       : standard_planner(query, text, options, parameters);
-}
-
-} // namespace
-
-void register_expansion()
-{
-    previous_planner = planner_hook;
-    planner_hook = plan_with_expansion;
+    return previous_hooks().planner(query, text, options, parameters);
 }
 
 } // namespace pgtrickle

@@ -14,9 +14,11 @@
  */
 #pragma once
 
+#include "pg/hooks.hpp"
+
 namespace pgtrickle {
 
-/* Installs the planner hook. Called once, by _PG_init. */
-void register_expansion();
+/* Entry of fdw/module.cpp: the planner. PostgreSQL frame. */
+PlannedStmt *plan_with_expansion(Query *query, const char *text, int options, ParamListInfo parameters);
 
 } // namespace pgtrickle

@@ -10,7 +10,6 @@
 #include "capture/log/chunk.hpp"
 #include "capture/triggers/trigger_setup.hpp"
 #include "capture/log/log.hpp"
-#include "capture/triggers/merge_command.hpp"
 #include "capture/triggers/open_statement.hpp"
 #include "capture/log/segment.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
@@ -174,13 +173,6 @@ void release_tree(Oid source)
 {
     if (is_table(source))
         unlock_tree(source, ShareLock);
-}
-
-void register_capture()
-{
-    register_statement_callbacks();
-    register_guard();
-    register_merge();
 }
 
 } // namespace pgtrickle::capture

@@ -20,9 +20,6 @@
 
 namespace pgtrickle::capture {
 
-/* Installs the hooks and callbacks of this part; called once, by _PG_init. */
-void register_capture();
-
 /* Makes sure that from now on every change of `columns` (ascending attribute numbers; may be
  * empty) of `source` is logged: creates logs and triggers, repairs them, or widens the
  * columns. Takes ShareRowExclusive on the source (and its partitions), so it waits out

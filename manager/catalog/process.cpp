@@ -173,7 +173,9 @@ void end_transaction(bool is_committed)
     write(refreshes);
 }
 
-extern "C" void pgtrickle_catalog_transaction(XactEvent event, void *)
+} // namespace
+
+void at_transaction_event(XactEvent event)
 {
     if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
         return;
@@ -189,8 +191,7 @@ extern "C" void pgtrickle_catalog_transaction(XactEvent event, void *)
     });
 }
 
-extern "C" void pgtrickle_catalog_subtransaction(SubXactEvent event, SubTransactionId mine_id,
-                                                 SubTransactionId parent_id, void *)
+void at_subtransaction_event(SubXactEvent event, SubTransactionId mine_id, SubTransactionId parent_id)
 {
     if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
         return;
@@ -201,14 +202,6 @@ extern "C" void pgtrickle_catalog_subtransaction(SubXactEvent event, SubTransact
         if (event == SUBXACT_EVENT_ABORT_SUB)
             enter([&] { fail(&waiting.refresh); });
     }
-}
-
-} // namespace
-
-void register_catalog()
-{
-    RegisterXactCallback(pgtrickle_catalog_transaction, nullptr);
-    RegisterSubXactCallback(pgtrickle_catalog_subtransaction, nullptr);
 }
 
 bool run(const Database::Work &work)

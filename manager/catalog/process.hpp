@@ -10,8 +10,9 @@
 
 namespace pgtrickle::catalog {
 
-/* To be called by _PG_init when the library is being preloaded. */
-void register_catalog();
+/* Entries of fdw/module.cpp, PostgreSQL frames: the history of refreshes is written when the transaction has ended. */
+void at_transaction_event(XactEvent event);
+void at_subtransaction_event(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
 
 /* Database::run and Database::read on this process's connection. */
 bool run(const Database::Work &work);

@@ -25,8 +25,8 @@ namespace pgtrickle::mailbox {
 /* Of a refresh group of several owners this many are counted; every other job has one owner. */
 constexpr int max_owners_counted = 8;
 
-/* To be called by _PG_init: asks for the shared memory when the library is being preloaded. */
-void register_mailbox();
+/* To be called by _PG_init; without preloading there are none. */
+void define_mailbox_settings();
 
 bool is_available() noexcept;
 

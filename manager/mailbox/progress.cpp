@@ -1,5 +1,7 @@
 #include "mailbox/progress.hpp"
 
+#include "mailbox/hooks.hpp"
+
 #include "pg/versions/processes.hpp"
 
 extern "C" {
@@ -32,32 +34,10 @@ struct alignas(64) ProgressSlot {
 namespace {
 
 ProgressSlot *slots = nullptr;
-shmem_request_hook_type next_request_hook = nullptr;
-shmem_startup_hook_type next_startup_hook = nullptr;
 
 Size slots_size()
 {
     return add_size(mul_size(MaxBackends, sizeof(ProgressSlot)), alignof(ProgressSlot));
-}
-
-extern "C" void pgtrickle_progress_request()
-{
-    if (next_request_hook != nullptr)
-        next_request_hook();
-    RequestAddinShmemSpace(slots_size());
-}
-
-extern "C" void pgtrickle_progress_startup()
-{
-    if (next_startup_hook != nullptr)
-        next_startup_hook();
-    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-    bool is_found;
-    void *memory = ShmemInitStruct("pg_trickle progress", slots_size(), &is_found);
-    slots = reinterpret_cast<ProgressSlot *>(TYPEALIGN(alignof(ProgressSlot), memory));
-    for (int i = 0; !is_found && i < MaxBackends; i++)
-        new (&slots[i]) ProgressSlot{};
-    LWLockRelease(AddinShmemInitLock);
 }
 
 ProgressSlot *own_slot() noexcept
@@ -78,16 +58,6 @@ void clear(ProgressSlot *slot) noexcept
     write(slot, [=] { slot->pid.store(0); });
 }
 
-/* An error unwinds to the destructor; a process that is terminated aborts its transaction, and no more. */
-extern "C" void pgtrickle_progress_transaction(XactEvent event, void *)
-{
-    if (event != XACT_EVENT_ABORT)
-        return;
-    ProgressSlot *slot = own_slot();
-    if (slot != nullptr && slot->pid.load() != 0)
-        clear(slot);
-}
-
 } // namespace
 
 const char *name_of(Phase phase)
@@ -103,15 +73,30 @@ const char *name_of(Phase phase)
     return "";
 }
 
-void register_progress()
+void request_progress_memory()
 {
-    if (!process_shared_preload_libraries_in_progress)
+    RequestAddinShmemSpace(slots_size());
+}
+
+void start_progress_memory()
+{
+    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+    bool is_found;
+    void *memory = ShmemInitStruct("pg_trickle progress", slots_size(), &is_found);
+    slots = reinterpret_cast<ProgressSlot *>(TYPEALIGN(alignof(ProgressSlot), memory));
+    for (int i = 0; !is_found && i < MaxBackends; i++)
+        new (&slots[i]) ProgressSlot{};
+    LWLockRelease(AddinShmemInitLock);
+}
+
+/* An error unwinds to the destructor; a process that is terminated aborts its transaction, and no more. */
+void clear_progress(XactEvent event)
+{
+    if (event != XACT_EVENT_ABORT)
         return;
-    next_request_hook = shmem_request_hook;
-    shmem_request_hook = pgtrickle_progress_request;
-    next_startup_hook = shmem_startup_hook;
-    shmem_startup_hook = pgtrickle_progress_startup;
-    RegisterXactCallback(pgtrickle_progress_transaction, nullptr);
+    ProgressSlot *slot = own_slot();
+    if (slot != nullptr && slot->pid.load() != 0)
+        clear(slot);
 }
 
 Progress::Progress(Oid relid) noexcept : slot_(own_slot())

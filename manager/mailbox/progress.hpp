@@ -27,9 +27,6 @@ enum class Phase : uint32_t {
 };
 const char *name_of(Phase phase);
 
-/* To be called by _PG_init when the library is being preloaded. */
-void register_progress();
-
 class Progress {
   public:
     explicit Progress(Oid relid) noexcept;

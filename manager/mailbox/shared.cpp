@@ -24,8 +24,6 @@ namespace {
 
 int slot_setting = 16384;
 int stream_table_setting = 4096;
-shmem_request_hook_type next_request_hook = nullptr;
-shmem_startup_hook_type next_startup_hook = nullptr;
 
 const char *const tranche = "pg_trickle";
 
@@ -101,19 +99,29 @@ void make_entries()
                             HASH_ELEM | HASH_BLOBS | HASH_FIXED_SIZE);
 }
 
-extern "C" void pgtrickle_shmem_request()
+void define_sizes()
 {
-    if (next_request_hook != nullptr)
-        next_request_hook();
+    DefineCustomIntVariable("pg_trickle.mailbox_slots",
+                            "Number of change counters shared by all sources of the server.",
+                            "Sources that share a counter make each other's stream tables look changed.",
+                            &slot_setting, 16384, 64, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_trickle.max_stream_tables",
+                            "Number of stream tables whose freshness is known in shared memory.",
+                            "Those beyond it work, but each read of them asks the manager.",
+                            &stream_table_setting, 4096, 16, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+}
+
+} // namespace
+
+void request_memory()
+{
     RequestAddinShmemSpace(arrays_size());
     RequestAddinShmemSpace(hash_estimate_size(stream_table_setting, sizeof(Entry)));
     RequestNamedLWLockTranche(tranche, 2);
 }
 
-extern "C" void pgtrickle_shmem_startup()
+void start_memory()
 {
-    if (next_startup_hook != nullptr)
-        next_startup_hook();
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     bool is_found;
     char *memory = static_cast<char *>(ShmemInitStruct("pg_trickle mailbox", arrays_size(), &is_found));
@@ -141,31 +149,10 @@ extern "C" void pgtrickle_shmem_startup()
     LWLockRelease(AddinShmemInitLock);
 }
 
-void define_sizes()
+void define_mailbox_settings()
 {
-    DefineCustomIntVariable("pg_trickle.mailbox_slots",
-                            "Number of change counters shared by all sources of the server.",
-                            "Sources that share a counter make each other's stream tables look changed.",
-                            &slot_setting, 16384, 64, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
-    DefineCustomIntVariable("pg_trickle.max_stream_tables",
-                            "Number of stream tables whose freshness is known in shared memory.",
-                            "Those beyond it work, but each read of them asks the manager.",
-                            &stream_table_setting, 4096, 16, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
-}
-
-} // namespace
-
-void register_mailbox()
-{
-    if (!process_shared_preload_libraries_in_progress)
-        return;
-    define_sizes();
-    next_request_hook = shmem_request_hook;
-    shmem_request_hook = pgtrickle_shmem_request;
-    next_startup_hook = shmem_startup_hook;
-    shmem_startup_hook = pgtrickle_shmem_startup;
-    register_transaction_callbacks();
-    register_utility_hook();
+    if (process_shared_preload_libraries_in_progress)
+        define_sizes();
 }
 
 bool is_available() noexcept

@@ -218,8 +218,6 @@ void forget_own_workers() noexcept;
 void stop_waiting(ManagerSlot *slot) noexcept;
 
 /* ---- transaction.cpp, utility.cpp ---- */
-void register_transaction_callbacks();
-void register_utility_hook();
 /* The counters of COMMIT PREPARED that this backend started and has not finished. */
 void finish_commit_prepared() noexcept;
 /* Managers may run again in the databases this transaction needed without sessions. */

@@ -14,6 +14,7 @@
  * after it is not: the bump is added to what the refresh saw in the first case only. Nor is it where others' bumps came in
  * between: theirs are the first that the refresh did not see, and it is their age that counts.
  */
+#include "mailbox/hooks.hpp"
 #include "mailbox/shared.hpp"
 
 extern "C" {
@@ -205,7 +206,24 @@ void commit() noexcept
     reset();
 }
 
-extern "C" void pgtrickle_mailbox_transaction(XactEvent event, void *)
+void add_pending(Pending &&pending) noexcept
+{
+    try {
+        local().pending.push_back(std::move(pending));
+    } catch (...) {
+        local().is_pending_lost = true;
+    }
+}
+
+SettledReading settled(Oid source, bool is_stream_table, const Seen &seen) noexcept
+{
+    return {slot_of(MyDatabaseId, source), is_stream_table ? source : InvalidOid, seen.started,
+            seen.observed_at != 0 && seen.started == seen.finished, seen.observed_at};
+}
+
+} // namespace
+
+void at_transaction_event(XactEvent event)
 {
     if (!is_available())
         return;
@@ -230,8 +248,7 @@ extern "C" void pgtrickle_mailbox_transaction(XactEvent event, void *)
     }
 }
 
-extern "C" void pgtrickle_mailbox_subtransaction(SubXactEvent event, SubTransactionId mine_id,
-                                                 SubTransactionId parent_id, void *)
+void at_subtransaction_event(SubXactEvent event, SubTransactionId mine_id, SubTransactionId parent_id)
 {
     auto &pending = local().pending;
     if (event == SUBXACT_EVENT_ABORT_SUB) {
@@ -244,29 +261,6 @@ extern "C" void pgtrickle_mailbox_subtransaction(SubXactEvent event, SubTransact
         }
         pass_bars_on(mine_id, parent_id);
     }
-}
-
-void add_pending(Pending &&pending) noexcept
-{
-    try {
-        local().pending.push_back(std::move(pending));
-    } catch (...) {
-        local().is_pending_lost = true;
-    }
-}
-
-SettledReading settled(Oid source, bool is_stream_table, const Seen &seen) noexcept
-{
-    return {slot_of(MyDatabaseId, source), is_stream_table ? source : InvalidOid, seen.started,
-            seen.observed_at != 0 && seen.started == seen.finished, seen.observed_at};
-}
-
-} // namespace
-
-void register_transaction_callbacks()
-{
-    RegisterXactCallback(pgtrickle_mailbox_transaction, nullptr);
-    RegisterSubXactCallback(pgtrickle_mailbox_subtransaction, nullptr);
 }
 
 void note_change(Oid source) noexcept

@@ -8,6 +8,7 @@
  * without sessions: its manager is asked to exit, and the launcher starts none until the
  * command's transaction is over. PostgreSQL itself waits some seconds for sessions to leave.
  */
+#include "mailbox/hooks.hpp"
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
 
@@ -35,7 +36,6 @@ namespace pgtrickle::mailbox {
 
 namespace {
 
-ProcessUtility_hook_type next_hook = nullptr;
 bool is_committing_prepared = false; /* `started` was bumped, `finished` was not */
 
 struct Bar {
@@ -160,10 +160,9 @@ bool is_template(Oid database)
 
 /* The database that must be without sessions, InvalidOid if none, or if the command will be refused: nobody's
  * manager is sent away by whoever has no right to. A PostgreSQL frame. */
-Oid database_to_leave(PlannedStmt *statement)
+Oid database_to_leave(::Node *utility)
 {
     const char *name = nullptr;
-    auto *utility = statement->utilityStmt;
     bool is_copy = IsA(utility, CreatedbStmt);
     if (IsA(utility, DropdbStmt))
         name = castNode(DropdbStmt, utility)->dbname;
@@ -181,46 +180,35 @@ Oid database_to_leave(PlannedStmt *statement)
     return may ? database : InvalidOid;
 }
 
-bool is_commit_prepared(PlannedStmt *statement)
+} // namespace
+
+void around_transaction_statement(const UtilityCall &utility)
 {
-    return IsA(statement->utilityStmt, TransactionStmt) &&
-           castNode(TransactionStmt, statement->utilityStmt)->kind == TRANS_STMT_COMMIT_PREPARED;
+    if (!is_available() || castNode(TransactionStmt, utility.statement())->kind != TRANS_STMT_COMMIT_PREPARED) {
+        utility.run();
+        return;
+    }
+    enter([&] {
+        CommitPrepared guard;
+        call([&] { utility.run(); });
+    });
 }
 
-extern "C" void pgtrickle_mailbox_utility(PlannedStmt *statement, const char *query, bool is_read_only_tree,
-                                          ProcessUtilityContext context, ParamListInfo parameters,
-                                          QueryEnvironment *environment, DestReceiver *receiver,
-                                          QueryCompletion *completion)
+void before_database_statement(const UtilityCall &utility)
 {
-    auto run_next = [&] {
-        auto *next = next_hook != nullptr ? next_hook : standard_ProcessUtility;
-        next(statement, query, is_read_only_tree, context, parameters, environment, receiver, completion);
-    };
-    if (!is_available()) {
-        run_next();
+    Oid database = is_available() ? database_to_leave(utility.statement()) : InvalidOid;
+    if (database == InvalidOid || database == MyDatabaseId)
         return;
-    }
-    if (is_commit_prepared(statement)) {
-        enter([&] {
-            CommitPrepared guard;
-            call(run_next);
-        });
-        return;
-    }
-    Oid database = database_to_leave(statement);
-    if (database == InvalidOid || database == MyDatabaseId) {
-        run_next();
-        /* Also a time zone, which is read with the definitions. */
-        if (IsA(statement->utilityStmt, AlterDatabaseSetStmt) || IsA(statement->utilityStmt, AlterRoleSetStmt))
-            note_settings_change();
-        return;
-    }
     lift_bars_at_exit();
     bar(database);
-    run_next();
 }
 
-} // namespace
+/* Also a time zone, which is read with the definitions. */
+void after_settings_statement(const UtilityCall &)
+{
+    if (is_available())
+        note_settings_change();
+}
 
 void finish_commit_prepared() noexcept
 {
@@ -245,12 +233,6 @@ void pass_bars_on(SubTransactionId subtransaction, SubTransactionId parent) noex
     for (Bar &bar : own_bars())
         if (bar.subtransaction == subtransaction)
             bar.subtransaction = parent;
-}
-
-void register_utility_hook()
-{
-    next_hook = ProcessUtility_hook;
-    ProcessUtility_hook = pgtrickle_mailbox_utility;
 }
 
 } // namespace pgtrickle::mailbox

@@ -45,9 +45,6 @@ namespace pgtrickle::capture {
 
 namespace {
 
-object_access_hook_type previous_access_hook = nullptr;
-ProcessUtility_hook_type previous_utility_hook = nullptr;
-
 int own_work = 0;
 
 /* Whether the statement drops triggers and nothing else. */
@@ -285,27 +282,13 @@ void after_trigger_change(Oid trigger_oid)
         mark_around(relid, "its capture triggers were disabled or enabled");
 }
 
-extern "C" void watch_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument)
-{
-    if (previous_access_hook != nullptr)
-        previous_access_hook(access, class_id, object_id, sub_id, argument);
-    if ((access != OAT_DROP && access != OAT_POST_ALTER) || own_work > 0 || IsBootstrapProcessingMode() ||
-        (class_id != RelationRelationId && class_id != TriggerRelationId && class_id != InheritsRelationId) ||
-        object_id < FirstNormalObjectId || !OidIsValid(source_table()))
-        return;
-    if (access == OAT_DROP && class_id == RelationRelationId && sub_id == 0)
-        before_drop_of_relation(object_id);
-    else if (access == OAT_DROP && class_id == TriggerRelationId)
-        before_drop_of_trigger(object_id);
-    else if (access == OAT_POST_ALTER && class_id == TriggerRelationId)
-        after_trigger_change(object_id);
-    else if (access == OAT_POST_ALTER && class_id == InheritsRelationId)
-        remember(object_id, static_cast<ObjectAccessPostAlter *>(argument)->auxiliary_id);
-    else if (access == OAT_POST_ALTER && class_id == RelationRelationId && sub_id > 0)
-        remember(object_id, InvalidOid);
-}
+/* ---- before and after a statement ------------------------------------------------------ */
 
-/* ---- before a statement --------------------------------------------------------------- */
+/* Not to be asked by transaction commands: those may run outside of a transaction. */
+bool is_on_guard()
+{
+    return own_work == 0 && OidIsValid(source_table());
+}
 
 bool is_capture_trigger_named(Oid relid, const char *name)
 {
@@ -321,16 +304,6 @@ void refuse_alter_of_trigger(const RangeVar *table, const char *name)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("cannot alter trigger \"%s\" of table \"%s\"", name, get_rel_name(relid)),
                         errdetail("It captures changes for stream tables.")));
-}
-
-void before_alter_of_trigger(Node *statement)
-{
-    if (auto *depends = reinterpret_cast<AlterObjectDependsStmt *>(statement);
-        IsA(statement, AlterObjectDependsStmt) && depends->objectType == OBJECT_TRIGGER)
-        refuse_alter_of_trigger(depends->relation, strVal(llast(castNode(List, depends->object))));
-    else if (auto *rename = reinterpret_cast<RenameStmt *>(statement);
-             IsA(statement, RenameStmt) && rename->renameType == OBJECT_TRIGGER)
-        refuse_alter_of_trigger(rename->relation, rename->subname);
 }
 
 void refuse_drop_of_log(List *name)
@@ -355,17 +328,6 @@ void lock_all_before_drop(const char *extension)
     ListCell *cell;
     foreach (cell, sources)
         LockRelationOid(lfirst_oid(cell), AccessExclusiveLock);
-}
-
-void before_drop(const DropStmt *statement)
-{
-    ListCell *cell;
-    foreach (cell, statement->objects) {
-        if (statement->removeType == OBJECT_EXTENSION)
-            lock_all_before_drop(strVal(lfirst(cell)));
-        else if (statement->removeType == OBJECT_TABLE || statement->removeType == OBJECT_INDEX)
-            refuse_drop_of_log(castNode(List, lfirst(cell)));
-    }
 }
 
 void before_alter_table(const AlterTableStmt *statement)
@@ -398,47 +360,85 @@ void after_alter_table(const AlterTableStmt *statement)
     }
 }
 
-/* The subscription's workers begin when this has committed, and find the row triggers. */
-void after_subscribing()
+} // namespace
+
+void before_drop(const UtilityCall &call)
 {
+    if (!is_on_guard())
+        return;
+    auto *statement = castNode(DropStmt, call.statement());
+    ListCell *cell;
+    foreach (cell, statement->objects) {
+        if (statement->removeType == OBJECT_EXTENSION)
+            lock_all_before_drop(strVal(lfirst(cell)));
+        else if (statement->removeType == OBJECT_TABLE || statement->removeType == OBJECT_INDEX)
+            refuse_drop_of_log(castNode(List, lfirst(cell)));
+    }
+}
+
+void around_alter_table(const UtilityCall &call)
+{
+    if (is_on_guard())
+        before_alter_table(castNode(AlterTableStmt, call.statement()));
+    call.run();
+    if (is_on_guard())
+        after_alter_table(castNode(AlterTableStmt, call.statement()));
+}
+
+void before_alter_of_trigger(const UtilityCall &call)
+{
+    Node *statement = call.statement();
+    if (!is_on_guard())
+        return;
+    if (auto *depends = reinterpret_cast<AlterObjectDependsStmt *>(statement);
+        IsA(statement, AlterObjectDependsStmt) && depends->objectType == OBJECT_TRIGGER)
+        refuse_alter_of_trigger(depends->relation, strVal(llast(castNode(List, depends->object))));
+    else if (auto *rename = reinterpret_cast<RenameStmt *>(statement);
+             IsA(statement, RenameStmt) && rename->renameType == OBJECT_TRIGGER)
+        refuse_alter_of_trigger(rename->relation, rename->subname);
+}
+
+/* The subscription's workers begin when this has committed, and find the row triggers. */
+void after_subscribing(const UtilityCall &)
+{
+    if (!IsTransactionState() || !OidIsValid(source_table()))
+        return;
+    CommandCounterIncrement();
     ListCell *cell;
     foreach (cell, captured_sources())
         if (exists(lfirst_oid(cell)))
             install_missing_triggers(levels_of(lfirst_oid(cell), NoLock));
 }
 
-extern "C" void watch_statement(PlannedStmt *planned, const char *query, bool read_only_tree,
-                                ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
-                                DestReceiver *destination, QueryCompletion *completion)
+void around_statement(const UtilityCall &call)
 {
-    Node *statement = planned->utilityStmt;
-    /* Not for transaction commands: those may run outside of a transaction. */
-    bool is_drop = IsA(statement, DropStmt), is_alter = IsA(statement, AlterTableStmt);
-    bool is_of_object = IsA(statement, AlterObjectDependsStmt) || IsA(statement, RenameStmt);
-    if (own_work == 0 && (is_drop || is_alter || is_of_object) && OidIsValid(source_table())) {
-        if (is_drop)
-            before_drop(castNode(DropStmt, statement));
-        else if (is_alter)
-            before_alter_table(castNode(AlterTableStmt, statement));
-        else
-            before_alter_of_trigger(statement);
-    }
-    auto next = previous_utility_hook != nullptr ? previous_utility_hook : standard_ProcessUtility;
+    Node *statement = call.statement();
     const bool was_dropping_triggers = is_dropping_triggers;
-    is_dropping_triggers = is_drop && castNode(DropStmt, statement)->removeType == OBJECT_TRIGGER;
-    next(planned, query, read_only_tree, context, params, environment, destination, completion);
+    is_dropping_triggers = IsA(statement, DropStmt) && castNode(DropStmt, statement)->removeType == OBJECT_TRIGGER;
+    call.run();
     is_dropping_triggers = was_dropping_triggers;
     settle_tree_changes();
-    if (own_work == 0 && is_alter && OidIsValid(source_table()))
-        after_alter_table(castNode(AlterTableStmt, statement));
-    bool is_subscribing = IsA(statement, CreateSubscriptionStmt) || IsA(statement, AlterSubscriptionStmt);
-    if (is_subscribing && IsTransactionState() && OidIsValid(source_table())) {
-        CommandCounterIncrement();
-        after_subscribing();
-    }
 }
 
-extern "C" void forget_at_end(XactEvent moment, void *)
+void watch_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument)
+{
+    if ((access != OAT_DROP && access != OAT_POST_ALTER) || own_work > 0 || IsBootstrapProcessingMode() ||
+        (class_id != RelationRelationId && class_id != TriggerRelationId && class_id != InheritsRelationId) ||
+        object_id < FirstNormalObjectId || !OidIsValid(source_table()))
+        return;
+    if (access == OAT_DROP && class_id == RelationRelationId && sub_id == 0)
+        before_drop_of_relation(object_id);
+    else if (access == OAT_DROP && class_id == TriggerRelationId)
+        before_drop_of_trigger(object_id);
+    else if (access == OAT_POST_ALTER && class_id == TriggerRelationId)
+        after_trigger_change(object_id);
+    else if (access == OAT_POST_ALTER && class_id == InheritsRelationId)
+        remember(object_id, static_cast<ObjectAccessPostAlter *>(argument)->auxiliary_id);
+    else if (access == OAT_POST_ALTER && class_id == RelationRelationId && sub_id > 0)
+        remember(object_id, InvalidOid);
+}
+
+void forget_at_end(XactEvent moment)
 {
     if (moment == XACT_EVENT_COMMIT || moment == XACT_EVENT_ABORT || moment == XACT_EVENT_PREPARE) {
         tree_changes = NIL;
@@ -447,7 +447,7 @@ extern "C" void forget_at_end(XactEvent moment, void *)
     }
 }
 
-extern "C" void forget_at_subtransaction_abort(SubXactEvent moment, SubTransactionId aborted, SubTransactionId, void *)
+void forget_at_subtransaction_abort(SubXactEvent moment, SubTransactionId aborted, SubTransactionId)
 {
     if (moment != SUBXACT_EVENT_ABORT_SUB)
         return;
@@ -457,18 +457,6 @@ extern "C" void forget_at_subtransaction_abort(SubXactEvent moment, SubTransacti
     foreach (cell, tree_changes)
         if (static_cast<TreeChange *>(lfirst(cell))->made_in >= aborted) /* in it, or in one inside it */
             tree_changes = foreach_delete_current(tree_changes, cell);
-}
-
-} // namespace
-
-void register_guard()
-{
-    previous_access_hook = object_access_hook;
-    object_access_hook = watch_object;
-    previous_utility_hook = ProcessUtility_hook;
-    ProcessUtility_hook = watch_statement;
-    RegisterXactCallback(forget_at_end, nullptr);
-    RegisterSubXactCallback(forget_at_subtransaction_abort, nullptr);
 }
 
 void begin_own_work()

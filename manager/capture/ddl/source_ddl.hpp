@@ -13,12 +13,20 @@
  */
 #pragma once
 
-#include "pg/boundary.hpp"
+#include "pg/hooks.hpp"
 
 namespace pgtrickle::capture {
 
-/* Chains the object access and utility hooks. */
-void register_guard();
+/* Entries of fdw/module.cpp. What a statement has done to trees is settled when it is done, whatever kind it is; so each statement
+ * passes around_statement(), and the others come around it. */
+void before_drop(const UtilityCall &call);             /* DropStmt */
+void around_alter_table(const UtilityCall &call);      /* AlterTableStmt */
+void before_alter_of_trigger(const UtilityCall &call); /* AlterObjectDependsStmt, RenameStmt */
+void after_subscribing(const UtilityCall &call);       /* CreateSubscriptionStmt, AlterSubscriptionStmt */
+void around_statement(const UtilityCall &call);
+void watch_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument);
+void forget_at_end(XactEvent moment);
+void forget_at_subtransaction_abort(SubXactEvent moment, SubTransactionId aborted, SubTransactionId parent);
 
 /* What happens between these is our own DDL: the guard looks away. An error ends it too. */
 void begin_own_work();

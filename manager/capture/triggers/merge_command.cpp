@@ -18,8 +18,6 @@ namespace pgtrickle::capture {
 
 namespace {
 
-ExecutorStart_hook_type previous_start_hook = nullptr;
-
 /* Whether a statement trigger for one of `events` is not ours. */
 bool has_foreign_statement_trigger(const TriggerDesc *desc, int16 events)
 {
@@ -51,10 +49,11 @@ void watch_merge(ModifyTableState *state)
     mark_around(RelationGetRelid(relation), "a MERGE may have moved rows between its partitions");
 }
 
-extern "C" void watch_start(QueryDesc *query, int flags)
+} // namespace
+
+void start_merge(QueryDesc *query, int flags, const Next &next)
 {
-    auto next = previous_start_hook != nullptr ? previous_start_hook : standard_ExecutorStart;
-    next(query, flags);
+    next();
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || query->planstate == nullptr)
         return;
     if (IsA(query->planstate, ModifyTableState))
@@ -62,14 +61,6 @@ extern "C" void watch_start(QueryDesc *query, int flags)
     ListCell *cell;
     foreach (cell, query->estate->es_auxmodifytables) /* of WITH */
         watch_merge(lfirst_node(ModifyTableState, cell));
-}
-
-} // namespace
-
-void register_merge()
-{
-    previous_start_hook = ExecutorStart_hook;
-    ExecutorStart_hook = watch_start;
 }
 
 } // namespace pgtrickle::capture

@@ -8,9 +8,11 @@
  */
 #pragma once
 
+#include "pg/hooks.hpp"
+
 namespace pgtrickle::capture {
 
-/* Chains the executor's start hook. */
-void register_merge();
+/* Entry of fdw/module.cpp: an ExecutorStart, which decides what triggers fire. */
+void start_merge(QueryDesc *query, int flags, const Next &next);
 
 } // namespace pgtrickle::capture

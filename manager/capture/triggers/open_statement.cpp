@@ -33,7 +33,9 @@ void mark_open_statements()
     count = 0;
 }
 
-extern "C" void at_transaction_end(XactEvent moment, void *)
+} // namespace
+
+void settle_open_statements(XactEvent moment)
 {
     switch (moment) {
     case XACT_EVENT_PRE_COMMIT:
@@ -51,7 +53,7 @@ extern "C" void at_transaction_end(XactEvent moment, void *)
     }
 }
 
-extern "C" void at_subtransaction_end(SubXactEvent moment, SubTransactionId self, SubTransactionId parent, void *)
+void settle_open_statements_of(SubXactEvent moment, SubTransactionId self, SubTransactionId parent)
 {
     if (moment == SUBXACT_EVENT_ABORT_SUB)
         while (count > 0 && statements[count - 1].subid >= self)
@@ -60,8 +62,6 @@ extern "C" void at_subtransaction_end(SubXactEvent moment, SubTransactionId self
         for (int i = count - 1; i >= 0 && statements[i].subid == self; i--)
             statements[i].subid = parent;
 }
-
-} // namespace
 
 bool is_statement_open_on(const List *relids)
 {
@@ -121,12 +121,6 @@ void require_no_open_statement(Oid source)
                     errmsg("cannot refresh while a statement that changes \"%s\" is under way", get_rel_name(source)),
                     errdetail("In the middle of a statement its table is changed and its change log is not complete."),
                     errhint("Refresh after the statement, not in a trigger or function that it runs.")));
-}
-
-void register_statement_callbacks()
-{
-    RegisterXactCallback(at_transaction_end, nullptr);
-    RegisterSubXactCallback(at_subtransaction_end, nullptr);
 }
 
 } // namespace pgtrickle::capture

@@ -22,12 +22,15 @@ void open_statement(Oid relid, CmdType command);
 void close_statement(Oid relid, CmdType command);
 /* Whether a statement on one of the relations themselves is under way. */
 bool is_statement_open_on(const List *relids);
-void register_statement_callbacks();
 
 /* Whether a statement that changes `source` is under way in this transaction: its log is
  * not complete, and the source is in an intermediate state. A few nanoseconds. */
 bool statement_is_open(Oid source);
 /* Raises 55006 if so. */
 void require_no_open_statement(Oid source);
+
+/* Entries of fdw/module.cpp. */
+void settle_open_statements(XactEvent moment);
+void settle_open_statements_of(SubXactEvent moment, SubTransactionId self, SubTransactionId parent);
 
 } // namespace pgtrickle::capture

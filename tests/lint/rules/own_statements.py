@@ -7,7 +7,7 @@ Each file that runs statements is listed with whose they are; and no text of a u
 import re
 
 RUNNING = {
-    "fdw/ddl/utility_hook.cpp": "the hook passes on the user's statements, and run_statement() sends those of SQL functions through every hook",
+    "fdw/ddl/utility_hook.cpp": "run_statement() sends those of SQL functions through every hook",
     "fdw/ddl/utility_call.hpp": "declares run_statement()",
     "fdw/sql/ddl_statements.cpp": "an SQL function is its statement: the caller's, with the caller's rights",
     "fdw/functions/bulk.cpp": "calls the function for one stream table as the caller",

@@ -1,0 +1,29 @@
+/*
+ * What PostgreSQL calls in this room: entries of fdw/module.cpp. PostgreSQL frames. Those of transactions never ereport, and
+ * all do nothing without shared memory.
+ */
+#pragma once
+
+#include "pg/hooks.hpp"
+
+namespace pgtrickle::mailbox {
+
+/* ---- shared memory, while the library is preloaded; progress.cpp has its own ---- */
+void request_memory();
+void start_memory();
+void request_progress_memory();
+void start_progress_memory();
+
+/* ---- commands that concern a whole database (utility.cpp) ---- */
+void around_transaction_statement(const UtilityCall &call); /* TransactionStmt */
+/* DropdbStmt, CreatedbStmt, AlterDatabaseStmt, RenameStmt: the database's manager is asked to exit. */
+void before_database_statement(const UtilityCall &call);
+void after_settings_statement(const UtilityCall &call); /* AlterDatabaseSetStmt, AlterRoleSetStmt */
+
+/* ---- the end of a transaction (transaction.cpp) ---- */
+void at_transaction_event(XactEvent event);
+void at_subtransaction_event(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
+/* Of one that is aborted, this backend's progress is not shown any more. */
+void clear_progress(XactEvent event);
+
+} // namespace pgtrickle::mailbox

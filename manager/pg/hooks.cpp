@@ -1,0 +1,173 @@
+#include "pg/hooks.hpp"
+
+#include <bit>
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle {
+
+namespace {
+
+const Hooks *hooks = nullptr;
+PreviousHooks previous = {};
+ProcessUtility_hook_type previous_utility = nullptr;
+ExecutorStart_hook_type previous_start = nullptr;
+ExecutorRun_hook_type previous_run = nullptr;
+ExecutorFinish_hook_type previous_finish = nullptr;
+object_access_hook_type previous_object_access = nullptr;
+shmem_request_hook_type previous_request = nullptr;
+shmem_startup_hook_type previous_startup = nullptr;
+
+/* ---- ProcessUtility --------------------------------------------------------------------- */
+
+/* Of each kind of statement, which entries are for it, a bit each: the first one of the list is the lowest. */
+constexpr int most_kinds = 1024;
+uint64_t entries_of[most_kinds];
+
+void sort_entries()
+{
+    if (hooks->utility.size() > 64)
+        elog(FATAL, "out of entries for utility statements");
+    uint64_t bit = 1;
+    for (const UtilityEntry &entry : hooks->utility) {
+        if (entry.kind >= most_kinds)
+            elog(FATAL, "unknown kind of statement: %d", static_cast<int>(entry.kind));
+        for (int kind = 0; kind < most_kinds; kind++)
+            if (entry.kind == every_kind || entry.kind == kind)
+                entries_of[kind] |= bit;
+        bit <<= 1;
+    }
+}
+
+extern "C" void pgtrickle_process_utility(PlannedStmt *planned, const char *text, bool is_read_only,
+                                          ProcessUtilityContext context, ParamListInfo params,
+                                          QueryEnvironment *environment, DestReceiver *receiver,
+                                          QueryCompletion *completion)
+{
+    const NodeTag kind = nodeTag(planned->utilityStmt);
+    UtilityCall{planned,     text,     is_read_only, context, params,
+                environment, receiver, completion,   entries_of[kind < most_kinds ? kind : every_kind]}
+        .run();
+}
+
+/* ---- the executor ------------------------------------------------------------------------ */
+
+void start_from(size_t place, QueryDesc *query, int flags)
+{
+    if (place == hooks->executor_start.size()) {
+        previous_start(query, flags);
+        return;
+    }
+    auto rest = [=] { start_from(place + 1, query, flags); };
+    hooks->executor_start[place](query, flags, Next(rest));
+}
+
+extern "C" void pgtrickle_executor_start(QueryDesc *query, int flags)
+{
+    start_from(0, query, flags);
+}
+
+/* Until 17 there is one argument more: whether it is run once only. */
+template <class... More> void run(QueryDesc *query, ScanDirection direction, uint64 count, More... more)
+{
+    auto rest = [=] { previous_run(query, direction, count, more...); };
+    hooks->executor_run(query, Next(rest));
+}
+
+extern "C" void pgtrickle_executor_finish(QueryDesc *query)
+{
+    auto rest = [=] { previous_finish(query); };
+    hooks->executor_finish(query, Next(rest));
+}
+
+/* ---- events ------------------------------------------------------------------------------ */
+
+extern "C" void pgtrickle_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument)
+{
+    if (previous_object_access != nullptr)
+        previous_object_access(access, class_id, object_id, sub_id, argument);
+    for (ObjectAccessHandler handler : hooks->object_access)
+        handler(access, class_id, object_id, sub_id, argument);
+}
+
+extern "C" void pgtrickle_transaction(XactEvent event, void *)
+{
+    for (TransactionHandler handler : hooks->transaction)
+        handler(event);
+}
+
+extern "C" void pgtrickle_subtransaction(SubXactEvent event, SubTransactionId self, SubTransactionId parent, void *)
+{
+    for (SubtransactionHandler handler : hooks->subtransaction)
+        handler(event, self, parent);
+}
+
+extern "C" void pgtrickle_shared_memory_request()
+{
+    if (previous_request != nullptr)
+        previous_request();
+    for (SharedMemoryHandler handler : hooks->shared_memory_request)
+        handler();
+}
+
+extern "C" void pgtrickle_shared_memory_startup()
+{
+    if (previous_startup != nullptr)
+        previous_startup();
+    for (SharedMemoryHandler handler : hooks->shared_memory_startup)
+        handler();
+}
+
+/* Sets `variable`, and returns what it was; `standard` for null. */
+template <class Hook> Hook replace(Hook &variable, Hook hook, Hook standard = nullptr)
+{
+    Hook before = variable != nullptr ? variable : standard;
+    variable = hook;
+    return before;
+}
+
+} // namespace
+
+void UtilityCall::run() const
+{
+    if (left == 0) {
+        previous_utility(planned, text, is_read_only, context, params, environment, receiver, completion);
+        return;
+    }
+    const UtilityEntry &entry = hooks->utility[std::countr_zero(left)];
+    UtilityCall rest = *this;
+    rest.left &= left - 1;
+    if (entry.when == When::after)
+        rest.run();
+    entry.handler(rest);
+    if (entry.when == When::before)
+        rest.run();
+}
+
+const PreviousHooks &previous_hooks()
+{
+    return previous;
+}
+
+void install_hooks(const Hooks &list)
+{
+    hooks = &list;
+    sort_entries();
+    previous_utility = replace(ProcessUtility_hook, &pgtrickle_process_utility, &standard_ProcessUtility);
+    previous_start = replace(ExecutorStart_hook, &pgtrickle_executor_start, &standard_ExecutorStart);
+    previous_run = replace<ExecutorRun_hook_type>(ExecutorRun_hook, run, standard_ExecutorRun);
+    previous_finish = replace(ExecutorFinish_hook, &pgtrickle_executor_finish, &standard_ExecutorFinish);
+    previous.planner = replace(planner_hook, list.planner, &standard_planner);
+    previous.explain = replace(ExplainOneQuery_hook, list.explain);
+    previous.relation_statistics = replace(get_relation_stats_hook, list.relation_statistics);
+    previous.index_statistics = replace(get_index_stats_hook, list.index_statistics);
+    previous_object_access = replace(object_access_hook, &pgtrickle_object_access);
+    if (process_shared_preload_libraries_in_progress) {
+        previous_request = replace(shmem_request_hook, &pgtrickle_shared_memory_request);
+        previous_startup = replace(shmem_startup_hook, &pgtrickle_shared_memory_startup);
+    }
+    RegisterXactCallback(pgtrickle_transaction, nullptr);
+    RegisterSubXactCallback(pgtrickle_subtransaction, nullptr);
+}
+
+} // namespace pgtrickle
