@@ -34,8 +34,8 @@ namespace {
 
 /* Outermost first. */
 constexpr UtilityEntry utility[] = {
-    /* Sources: what a statement does to them is seen when all of the others have finished with it, and what is not to be done to
-     * them is refused before they begin. */
+    /* Sources: what must not be done to them is refused before all other functions begin, and what was done to them is settled
+     * when these have ended. */
     {T_CreateSubscriptionStmt, When::after, capture::after_subscribing},
     {T_AlterSubscriptionStmt, When::after, capture::after_subscribing},
     {T_DropStmt, When::before, capture::before_drop},
@@ -64,10 +64,10 @@ constexpr UtilityEntry utility[] = {
     {T_IndexStmt, When::around, follow<IndexStmt>},
     {T_DropStmt, When::around, follow<DropStmt>},
     {T_CreateTrigStmt, When::around, follow<CreateTrigStmt>},
-    {T_TransactionStmt, When::around, follow_commit_prepared},
+    {commit_prepared_kind, When::around, follow_commit_prepared},
 
     /* Databases as a whole: nothing of ours comes between these and the statement. */
-    {T_TransactionStmt, When::around, mailbox::around_transaction_statement},
+    {commit_prepared_kind, When::around, mailbox::around_commit_prepared},
     {T_DropdbStmt, When::before, mailbox::before_database_statement},
     {T_CreatedbStmt, When::before, mailbox::before_database_statement},
     {T_AlterDatabaseStmt, When::before, mailbox::before_database_statement},
@@ -76,21 +76,21 @@ constexpr UtilityEntry utility[] = {
     {T_AlterRoleSetStmt, When::after, mailbox::after_settings_statement},
 };
 
-/* Outermost first: what a MERGE fires is decided when its plan state is there, under the snapshot that the statement has. */
+/* Outermost first: the triggers that a MERGE fires are decided when its plan state is there. */
 constexpr ExecutorStartHandler executor_start[] = {
     capture::start_merge,
     start_behind_barrier,
 };
 
-/* One after another: a dropped stream table releases its sources before the sources are looked at. */
+/* One after another: a stream table that is dropped ceases to be defined before it ceases to be a source. */
 constexpr ObjectAccessHandler object_access[] = {
     note_object_access,
     capture::watch_object,
 };
 
-/* One after another, at each event. At PRE_COMMIT and PRE_PREPARE the markers of open statements are changes like others, and
- * what a prepared transaction announces is a change of its own; the mailbox, which counts the changes that there are, comes
- * last. At COMMIT and ABORT the history of refreshes is written before the mailbox lets others see their outcome. */
+/* One after another, at each event. The mailbox comes last: at PRE_COMMIT and PRE_PREPARE it counts the changes, of which a marker
+ * of an open statement is one; at COMMIT and ABORT it lets readers that wait for a refresh go on, and the history that they
+ * find is to hold it. */
 constexpr TransactionHandler transaction[] = {
     capture::forget_at_end,
     capture::settle_open_statements,

@@ -136,8 +136,7 @@ void carry_out(const UtilityCall &call, StatementHandler handler)
 
 void follow_commit_prepared(const UtilityCall &call)
 {
-    const bool is_commit_prepared = castNode(TransactionStmt, call.statement())->kind == TRANS_STMT_COMMIT_PREPARED;
-    carry_out(call, is_commit_prepared && is_definition_followed() ? commit_prepared : nullptr);
+    carry_out(call, is_definition_followed() ? commit_prepared : nullptr);
 }
 
 void run_statement(::Node *statement, const char *text)

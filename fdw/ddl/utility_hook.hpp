@@ -40,7 +40,6 @@ template <class Statement> void follow(const UtilityCall &call)
     auto *statement = reinterpret_cast<const Statement *>(call.statement());
     carry_out(call, is_definition_followed() ? handler_of(statement) : nullptr);
 }
-/* TransactionStmt, those of an aborted transaction included: looks at nothing but whether it is COMMIT PREPARED. */
 void follow_commit_prepared(const UtilityCall &call);
 
 } // namespace pgtrickle

@@ -15,7 +15,7 @@ void request_progress_memory();
 void start_progress_memory();
 
 /* ---- commands that concern a whole database (utility.cpp) ---- */
-void around_transaction_statement(const UtilityCall &call); /* TransactionStmt */
+void around_commit_prepared(const UtilityCall &call);
 /* DropdbStmt, CreatedbStmt, AlterDatabaseStmt, RenameStmt: the database's manager is asked to exit. */
 void before_database_statement(const UtilityCall &call);
 void after_settings_statement(const UtilityCall &call); /* AlterDatabaseSetStmt, AlterRoleSetStmt */

@@ -182,9 +182,9 @@ Oid database_to_leave(::Node *utility)
 
 } // namespace
 
-void around_transaction_statement(const UtilityCall &utility)
+void around_commit_prepared(const UtilityCall &utility)
 {
-    if (!is_available() || castNode(TransactionStmt, utility.statement())->kind != TRANS_STMT_COMMIT_PREPARED) {
+    if (!is_available()) {
         utility.run();
         return;
     }

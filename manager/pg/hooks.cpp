@@ -21,8 +21,7 @@ shmem_startup_hook_type previous_startup = nullptr;
 /* ---- ProcessUtility --------------------------------------------------------------------- */
 
 /* Of each kind of statement, which entries are for it, a bit each: the first one of the list is the lowest. */
-constexpr int most_kinds = 1024;
-uint64_t entries_of[most_kinds];
+uint64_t entries_of[commit_prepared_kind + 1];
 
 void sort_entries()
 {
@@ -30,13 +29,22 @@ void sort_entries()
         elog(FATAL, "out of entries for utility statements");
     uint64_t bit = 1;
     for (const UtilityEntry &entry : hooks->utility) {
-        if (entry.kind >= most_kinds)
-            elog(FATAL, "unknown kind of statement: %d", static_cast<int>(entry.kind));
-        for (int kind = 0; kind < most_kinds; kind++)
+        if (entry.kind > commit_prepared_kind)
+            elog(FATAL, "unknown kind of statement: %d", entry.kind);
+        for (int kind = 0; kind <= commit_prepared_kind; kind++)
             if (entry.kind == every_kind || entry.kind == kind)
                 entries_of[kind] |= bit;
         bit <<= 1;
     }
+}
+
+int kind_of(const ::Node *statement)
+{
+    const int tag = nodeTag(statement);
+    if (tag == T_TransactionStmt &&
+        reinterpret_cast<const TransactionStmt *>(statement)->kind == TRANS_STMT_COMMIT_PREPARED)
+        return commit_prepared_kind;
+    return tag < commit_prepared_kind ? tag : every_kind;
 }
 
 extern "C" void pgtrickle_process_utility(PlannedStmt *planned, const char *text, bool is_read_only,
@@ -44,10 +52,8 @@ extern "C" void pgtrickle_process_utility(PlannedStmt *planned, const char *text
                                           QueryEnvironment *environment, DestReceiver *receiver,
                                           QueryCompletion *completion)
 {
-    const NodeTag kind = nodeTag(planned->utilityStmt);
-    UtilityCall{planned,     text,     is_read_only, context, params,
-                environment, receiver, completion,   entries_of[kind < most_kinds ? kind : every_kind]}
-        .run();
+    const uint64_t entries = entries_of[kind_of(planned->utilityStmt)];
+    UtilityCall{planned, text, is_read_only, context, params, environment, receiver, completion, entries}.run();
 }
 
 /* ---- the executor ------------------------------------------------------------------------ */
@@ -134,14 +140,15 @@ void UtilityCall::run() const
         previous_utility(planned, text, is_read_only, context, params, environment, receiver, completion);
         return;
     }
-    const UtilityEntry &entry = hooks->utility[std::countr_zero(left)];
-    UtilityCall rest = *this;
-    rest.left &= left - 1;
+    const uint64_t own = left;
+    const UtilityEntry &entry = hooks->utility[std::countr_zero(own)];
+    left = own & (own - 1);
     if (entry.when == When::after)
-        rest.run();
-    entry.handler(rest);
+        run();
+    entry.handler(*this);
     if (entry.when == When::before)
-        rest.run();
+        run();
+    left = own;
 }
 
 const PreviousHooks &previous_hooks()

@@ -3,7 +3,8 @@
  *
  * install_hooks() sets them from one list, `Hooks`, which fdw/module.cpp holds: this room is below the rooms whose functions it
  * calls. The order in which the functions of a hook run is the order of the list, whatever the order of _PG_init. No other file
- * sets a hook variable or registers a callback (tests/lint/rules/hooks.py).
+ * sets a hook variable or registers a callback (tests/lint/rules/hooks.py), but for refresh/program/join_search, which has a hook
+ * while a maintenance statement is planned.
  *
  *   ProcessUtility          the entries for the kind of statement, outermost first, each around those that follow it; innermost
  *                           the function that had the hook before, or standard_ProcessUtility
@@ -13,6 +14,8 @@
  *   transaction,            all of the list, in its order. PostgreSQL calls first what was registered last, so an extension that was
  *   subtransaction          loaded before is called after the whole list, and one that was loaded after, before it
  *   all others              one function has the hook, and calls what had it before by previous_hooks() or `next`
+ *
+ * All hooks are set at the same moment, so with regard to other extensions the whole list stands where the extension was loaded.
  *
  * All functions of the list are PostgreSQL frames: they may ereport, unless it is said of them that they may not, and enter C++
  * by enter(). An error leaves all functions that are under way, and those of the list that have not begun are not called: what a
@@ -57,10 +60,10 @@ struct UtilityCall {
     QueryEnvironment *environment;
     DestReceiver *receiver;
     QueryCompletion *completion;
-    uint64_t left; /* the entries that it has not passed, a bit each */
+    mutable uint64_t left; /* the entries that it has not passed, a bit each */
 
     ::Node *statement() const { return planned->utilityStmt; }
-    /* Runs the statement as it would be without this entry and those before it. PostgreSQL frame. */
+    /* Runs the statement as it would be without this entry and those before it. Not again after an error. PostgreSQL frame. */
     void run() const;
 };
 
@@ -73,12 +76,13 @@ enum class When : uint8_t {
     around, /* the handler calls run(), on `call` or on a changed copy; without that the statement does not run */
 };
 
-/* An entry for every kind of statement, those that run outside of a transaction included. */
-constexpr NodeTag every_kind = T_Invalid;
+/* Kinds that are no node tags. every_kind: an entry for all statements, those that run outside of a transaction included. COMMIT
+ * PREPARED is a kind of its own, as nothing is to be done at BEGIN and COMMIT, which are many. */
+constexpr int every_kind = T_Invalid, commit_prepared_kind = 1023;
 
 /* A statement costs two calls for each entry of its kind, and nothing for others. */
 struct UtilityEntry {
-    NodeTag kind;
+    int kind; /* a node tag, or one of the above */
     When when;
     UtilityHandler handler;
 };
