@@ -60,10 +60,11 @@ void collect_inputs(const PlanPtr &plan, std::vector<DeltaInput> &inputs)
         collect_inputs(input, inputs);
 }
 
-bool is_same_type(const std::string &left, const std::string &right)
+/* A type may be written in two ways: pg_catalog.int8 and bigint. */
+bool is_same_type(const Column &left, const Column &right)
 {
-    return left == right || (left.find('(') == std::string::npos && right.find('(') == std::string::npos &&
-                             kind_of(left) != Kind::other && kind_of(left) == kind_of(right));
+    return left.type == right.type || (!left.has_modifier && !right.has_modifier && left.kind != Kind::other &&
+                                       left.kind == right.kind);
 }
 
 /* Lays out the physical columns of one arrangement of groups. */
@@ -105,7 +106,7 @@ class Arrangement {
         Column column = top_->columns()[position];
         column.name = unique_name(column.name);
         int slot = chain_.outputs[position].as_column();
-        if (slot < 0 || place_of_[slot] >= 0 || !is_same_type(column.type, base_column(slot).type)) {
+        if (slot < 0 || place_of_[slot] >= 0 || !is_same_type(column, base_column(slot))) {
             step_.columns.push_back({column, Role::final, {}});
             return;
         }

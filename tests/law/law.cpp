@@ -7,6 +7,7 @@
  *
  *   law [CASES [SEED]]
  */
+#include "../column_of_type.hpp"
 #include "machine.hpp"
 
 #include <cstdio>
@@ -22,9 +23,7 @@ constexpr int source_width = 2;
 
 Column toy_column(const std::string &type)
 {
-    Column column;
-    column.name = "x";
-    column.type = type;
+    Column column = column_of_type("x", type);
     if (type == "numeric" || type == "float8")
         column.equality = type == "numeric" ? Equality::scaled : Equality::none;
     column.is_sortable = type != "xid";

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "../column_of_type.hpp"
+#include "engine/operators/aggregates/family.hpp"
 #include "engine/program.hpp"
 
 #include <random>
@@ -22,9 +24,7 @@ struct Query {
 
 inline Column typed(const std::string &name, const std::string &type)
 {
-    Column column;
-    column.name = name;
-    column.type = type;
+    Column column = column_of_type(name, type);
     if (type == "float8" || type == "interval")
         column.equality = Equality::none;
     if (type.rfind("numeric", 0) == 0)
@@ -332,35 +332,33 @@ class Generator {
         return {union_all(plans), "SELECT * FROM (" + sql + ") AS " + alias() + " UNION ALL SELECT " + list(targets) +
                                       " FROM (" + other.sql + ") AS " + alias()};
     }
+    /* By default that of the argument, without its modifier. */
+    static std::string result_type(const std::string &aggregate, const std::string &type)
+    {
+        if (aggregate == "count")
+            return "int8";
+        if (aggregate == "sum" && type == "int4")
+            return "int8";
+        if ((aggregate == "sum" && type == "int8") || type == "numeric(10,2)")
+            return "numeric";
+        if (aggregate == "avg" && (type == "int4" || type == "int8"))
+            return "numeric";
+        return type;
+    }
     AggregateCall call(const std::vector<Column> &input, std::string &text)
     {
         Expression argument = scalar(input);
         const std::string &type = argument.result.type;
-        bool is_summable = is_number(type) || type == "float8" || type == "money" || type == "interval";
-        int choice = below(5);
-        if ((choice == 1 || choice == 2) && !is_summable)
-            choice = 0;
-        if (choice == 2 && type == "money")
-            choice = 1;
-        const AggregateFamily families[] = {AggregateFamily::count, AggregateFamily::sum, AggregateFamily::average,
-                                            AggregateFamily::min, AggregateFamily::max};
-        const char *const names[] = {"count", "sum", "avg", "min", "max"};
-        std::string result = type;
-        if (choice == 0)
-            result = "int8";
-        else if (choice == 1)
-            result = type == "int4" ? "int8" : type == "int8" || type == "numeric(10,2)" ? "numeric" : type;
-        else if (choice == 2)
-            result = type == "float8" || type == "interval" ? type : "numeric";
-        else if (type == "numeric(10,2)")
-            result = "numeric";
-        if (choice >= 3 && (type == "numeric" || type == "interval"))
+        AggregateCall made{families()[below(static_cast<int>(families().size()))], argument, {}, {}};
+        if (made.family->sql_name == nullptr || made.family->objection(made))
+            made.family = &count_family;
+        made.result = typed("a", result_type(made.family->sql_name, type));
+        if (made.family->is_idempotent && (type == "numeric" || type == "interval"))
             is_image_open = true;
-        AggregateCall made{families[choice], argument, {}, typed("a", result)};
-        text = std::string(names[choice]) + "(" + print(argument) + ")";
-        if (choice == 0 && below(2)) {
+        text = std::string(made.family->sql_name) + "(" + print(argument) + ")";
+        if (made.family->counts_rows && below(2)) {
             made.argument.reset();
-            text = "count(*)";
+            text = std::string(made.family->sql_name) + "(*)";
         }
         if (below(3) == 0) {
             made.filter = predicate(input);

@@ -1,6 +1,8 @@
 /* What the engine prints, and how a plan is cut into steps. */
+#include "engine/operators/aggregates/family.hpp"
 #include "engine/operators/operator.hpp"
 #include "engine/program.hpp"
+#include "../column_of_type.hpp"
 
 #include <gtest/gtest.h>
 
@@ -23,10 +25,7 @@ const Names names;
 
 Column column(const std::string &name, const std::string &type = "integer")
 {
-    Column made;
-    made.name = name;
-    made.type = type;
-    return made;
+    return column_of_type(name, type);
 }
 
 Expression expression(std::vector<std::variant<std::string, int>> pieces, const std::string &type)
@@ -48,11 +47,11 @@ Condition equal(int left, int right)
     return made;
 }
 
-AggregateCall count_rows(const std::string &name) { return {AggregateFamily::count, {}, {}, column(name, "bigint")}; }
+AggregateCall count_rows(const std::string &name) { return {&count_family, {}, {}, column(name, "bigint")}; }
 
 AggregateCall sum_of(int position, const std::string &type, const std::string &result)
 {
-    return {AggregateFamily::sum, column_reference(position, column("", type)), {}, column("total", result)};
+    return {&sum_family, column_reference(position, column("", type)), {}, column("total", result)};
 }
 
 PlanPtr named(const PlanPtr &plan, const std::vector<std::pair<int, std::string>> &outputs)
@@ -239,7 +238,7 @@ TEST(EngineProgram, reader_of_an_arrangement_computes_its_having)
 
 TEST(EngineProgram, lookups_name_both_sides_of_a_join_and_keys_of_recomputed_groups)
 {
-    AggregateCall largest{AggregateFamily::max, column_reference(0, column("id")), {}, column("m")};
+    AggregateCall largest{family_called("max"), column_reference(0, column("id")), {}, column("m")};
     Program program(aggregate(join({orders(), customers()}, equal(1, 3)), {4}, {largest}));
     EXPECT_EQ(program.steps()[0].lookups, (std::vector<Lookup>{{{DeltaInput::Kind::source, 0}, {{"customer"}}},
                                                                {{DeltaInput::Kind::source, 1}, {{"id"}}},
@@ -248,7 +247,7 @@ TEST(EngineProgram, lookups_name_both_sides_of_a_join_and_keys_of_recomputed_gro
 
 TEST(EngineProgram, recomputation_looks_keys_up_and_gates_the_null_branch)
 {
-    AggregateCall largest{AggregateFamily::max, column_reference(0, column("id")), {}, column("m")};
+    AggregateCall largest{family_called("max"), column_reference(0, column("id")), {}, column("m")};
     std::string sql = Program(aggregate(orders(), {1}, {largest})).recompute_sql(0, names);
     EXPECT_TRUE(contains(sql, "(t1.\"customer\") IN (SELECT t2.\"customer\" FROM touched AS t2)"));
     EXPECT_TRUE(contains(sql, "EXISTS (SELECT FROM touched AS t4 WHERE t4.\"customer\" IS NOT DISTINCT FROM NULL)"));

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -25,12 +26,18 @@ enum class Equality {
     none,   /* neither: citext, float, interval … */
 };
 
+/* The types whose values the engine adds and subtracts. A domain over one of them is `other`. */
+enum class Kind { int2, int4, int8, numeric, float4, float8, money, interval, other };
+
 /* A column of a plan's output. type and collation are printed, qualified SQL
  * ("pg_catalog.int4", "pg_catalog.numeric(10,2)"); collation is empty for the type's own. */
 struct Column {
     std::string name;
     std::string type;
     std::string collation = {};
+    Kind kind = Kind::other;
+    std::optional<int> scale = {}; /* that every finite value has: 2 for numeric(10,2) */
+    bool has_modifier = false;     /* the type has one: numeric(10,2), interval(3) */
     Equality equality = Equality::image;
     std::string equals = "=";    /* the operator of that equality, qualified outside of pg_catalog */
     bool has_hash = true;        /* the type has a hash function under its equality */
@@ -62,6 +69,9 @@ struct Expression {
  * a cast to a domain asks its constraints, NOT NULL among them, while the padding of an outer join
  * and an aggregate over nothing do not. */
 std::string typed_null(const Column &column);
+
+/* A column without a name of a kind that is not `other`. */
+Column column_of(Kind kind);
 
 /* Different images of equal values may stand under one key of this column. */
 bool is_loose(const Column &column);

@@ -54,13 +54,15 @@ enum class OuterKind { left, right, full };
 /* Rows with a match; rows without one; every row, with whether it has one as a last column. */
 enum class SemiKind { semi, anti, mark };
 
-enum class AggregateFamily { count, sum, average, min, max, holistic };
+/* How an aggregate is kept; operators/aggregates/family.hpp lists the families. */
+struct Family;
+extern const Family count_family, sum_family, holistic_family;
 
 /* One aggregate call. `argument` is empty for count(*). `result` names the output column
  * and its type; argument and result types together choose the state that is kept. A
  * holistic call is any other aggregate: `whole` is all of it, as SQL over the input's columns. */
 struct AggregateCall {
-    AggregateFamily family;
+    const Family *family;
     std::optional<Expression> argument;
     std::optional<Expression> filter;
     Column result;

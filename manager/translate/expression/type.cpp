@@ -46,6 +46,7 @@ struct Facts {
     UnusableName unusable;
     const char *type;
     const char *collation;
+    engine::Kind kind;
     engine::Equality equality;
     const char *equals;
     bool has_hash;
@@ -66,6 +67,37 @@ const char *collation_name(Oid collation)
         quote_qualified_identifier(get_namespace_name(form->collnamespace), NameStr(form->collname));
     ReleaseSysCache(tuple);
     return name;
+}
+
+engine::Kind kind_of(Oid type)
+{
+    switch (type) {
+    case INT2OID:
+        return engine::Kind::int2;
+    case INT4OID:
+        return engine::Kind::int4;
+    case INT8OID:
+        return engine::Kind::int8;
+    case NUMERICOID:
+        return engine::Kind::numeric;
+    case FLOAT4OID:
+        return engine::Kind::float4;
+    case FLOAT8OID:
+        return engine::Kind::float8;
+    case MONEYOID:
+        return engine::Kind::money;
+    case INTERVALOID:
+        return engine::Kind::interval;
+    default:
+        return engine::Kind::other;
+    }
+}
+
+/* Eleven bits of the modifier, signed. A value of a negative scale is shown without digits after the point. */
+int scale_of_numeric(int32 typmod)
+{
+    const int scale = (((typmod - VARHDRSZ) & 0x7ff) ^ 0x400) - 0x400;
+    return scale < 0 ? 0 : scale;
 }
 
 engine::Equality equality_of(const ValueType &value)
@@ -95,6 +127,7 @@ Facts facts_of(const ValueType &value)
     facts.collation = has_own_collation ? collation_name(value.collation) : "";
     if (has_own_collation)
         facts.unusable = unusable_collation(value.collation);
+    facts.kind = kind_of(value.type);
     facts.equality = equality_of(value);
     TypeCacheEntry *entry = lookup_type_cache(value.type, TYPECACHE_HASH_PROC | TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR);
     facts.equals = operator_name(entry->eq_opr);
@@ -118,6 +151,10 @@ engine::Column column_of(const ValueType &value, std::string name)
     column.name = std::move(name);
     column.type = facts.type;
     column.collation = facts.collation;
+    column.kind = facts.kind;
+    column.has_modifier = value.typmod >= 0;
+    if (facts.kind == engine::Kind::numeric && column.has_modifier)
+        column.scale = scale_of_numeric(value.typmod);
     column.equality = facts.equality;
     column.equals = facts.equals;
     column.has_hash = facts.has_hash;

@@ -21,36 +21,24 @@ namespace pgtrickle::translate {
 
 namespace {
 
-using Family = engine::AggregateFamily;
-
-std::optional<Family> builtin_family(const Aggref *aggregate, const std::string &name)
+bool is_builtin(const Aggref *aggregate)
 {
-    static const std::pair<const char *, Family> families[] = {
-        {"count", Family::count}, {"sum", Family::sum}, {"avg", Family::average},
-        {"min", Family::min},     {"max", Family::max},
-    };
-    if (call([&] { return get_func_namespace(aggregate->aggfnoid); }) != PG_CATALOG_NAMESPACE)
-        return std::nullopt;
-    for (const auto &[family_name, family] : families) {
-        if (name == family_name)
-            return family;
-    }
-    return std::nullopt;
+    return call([=] { return get_func_namespace(aggregate->aggfnoid); }) == PG_CATALOG_NAMESPACE;
 }
 
 bool is_inexact(const engine::AggregateCall &call)
 {
     if (!call.argument)
         return false;
-    const engine::Kind kind = engine::kind_of(call.argument->result.type);
+    const engine::Kind kind = call.argument->result.kind;
     return kind == engine::Kind::float4 || kind == engine::Kind::float8;
 }
 
 bool is_kept_by_states(const Aggref *aggregate, const engine::AggregateCall &call)
 {
-    if (engine::family_of(call.family).objection(call))
+    if (call.family->objection(call))
         return false;
-    if (call.family == Family::min || call.family == Family::max)
+    if (call.family->is_idempotent)
         return true;
     return aggregate->aggdistinct == NIL && (aggregate->aggorder == NIL || !is_inexact(call));
 }
@@ -78,9 +66,9 @@ class Parts {
             filter_ = expression_of(reinterpret_cast<Node *>(aggregate->aggfilter), scope);
     }
     const std::vector<engine::Expression> &arguments() const { return arguments_; }
-    engine::AggregateCall make(Family family, engine::Expression argument, const ValueType &type, const char *name) const
+    engine::AggregateCall make(const engine::Family &family, engine::Expression argument, const ValueType &type, const char *name) const
     {
-        return {family, std::move(argument), filter_, column_of(type, name)};
+        return {&family, std::move(argument), filter_, column_of(type, name)};
     }
 
   private:
@@ -90,6 +78,7 @@ class Parts {
 
 constexpr ValueType bigint = {INT8OID, -1, InvalidOid};
 constexpr ValueType boolean = {BOOLOID, -1, InvalidOid};
+constexpr int32 numeric_modifier(int precision, int scale) { return ((precision << 16) | scale) + VARHDRSZ; }
 constexpr ValueType numeric = {NUMERICOID, -1, InvalidOid};
 
 engine::Expression answer_of(std::vector<std::variant<std::string, int>> pieces, const ValueType &type)
@@ -107,8 +96,8 @@ KeptCall boolean_call(const Parts &parts, bool is_and)
     if (is_and)
         decisive = {std::string("CASE WHEN "), 0, std::string(" THEN NULL ELSE "), 0, std::string(" END")};
     KeptCall made;
-    made.calls = {parts.make(Family::count, parts.arguments()[0], bigint, "values"),
-                  parts.make(Family::count, composed(decisive, boolean, parts.arguments()), bigint, "decisive")};
+    made.calls = {parts.make(engine::count_family, parts.arguments()[0], bigint, "values"),
+                  parts.make(engine::count_family, composed(decisive, boolean, parts.arguments()), bigint, "decisive")};
     made.answer = answer_of({std::string("CASE WHEN "), 0, std::string(" > 0 THEN "), 1,
                              std::string(is_and ? " = 0 END" : " > 0 END")},
                             boolean);
@@ -119,7 +108,7 @@ KeptCall pairs_call(const Parts &parts)
 {
     const auto pair = composed({std::string("CASE WHEN "), 0, std::string(" IS NOT NULL THEN "), 1, std::string(" END")},
                                {FLOAT8OID, -1, InvalidOid}, parts.arguments());
-    return {{parts.make(Family::count, pair, bigint, "regr_count")}, {}};
+    return {{parts.make(engine::count_family, pair, bigint, "regr_count")}, {}};
 }
 
 /*
@@ -130,16 +119,16 @@ KeptCall pairs_call(const Parts &parts)
 KeptCall variance_call(const Parts &parts, bool is_sample)
 {
     const engine::Expression &x = parts.arguments()[0];
-    const bool is_integer = engine::kind_of(x.result.type) != engine::Kind::numeric;
-    const ValueType sum_type = engine::kind_of(x.result.type) == engine::Kind::int8 || !is_integer ? numeric : bigint;
+    const bool is_integer = x.result.kind != engine::Kind::numeric;
+    const ValueType sum_type = x.result.kind == engine::Kind::int8 || !is_integer ? numeric : bigint;
     const std::string cast = "::pg_catalog.numeric";
     auto square = composed({std::string("("), 0, cast + " * ", 0, cast + ")" + (is_integer ? cast + "(1000,0)" : "")},
                            numeric, {x});
     if (is_integer)
-        square.result.type = "pg_catalog.numeric(1000,0)"; /* all of one scale: no largest one to be kept */
+        square.result = column_of({NUMERICOID, numeric_modifier(1000, 0), InvalidOid}); /* no largest scale to be kept */
     KeptCall made;
-    made.calls = {parts.make(Family::count, x, bigint, "values"), parts.make(Family::sum, x, sum_type, "total"),
-                  parts.make(Family::sum, square, numeric, "squares")};
+    made.calls = {parts.make(engine::count_family, x, bigint, "values"), parts.make(engine::sum_family, x, sum_type, "total"),
+                  parts.make(engine::sum_family, square, numeric, "squares")};
     using Pieces = std::vector<std::variant<std::string, int>>;
     const Pieces numerator = {0, cast + " * ", 2, " - ", 1, cast + " * ", 1, cast};
     Pieces pieces = {std::string("CASE WHEN "), 0, std::string(is_sample ? " > 1 THEN CASE WHEN " : " > 0 THEN CASE WHEN ")};
@@ -157,7 +146,7 @@ KeptCall variance_call(const Parts &parts, bool is_sample)
 
 bool is_exact_number(const engine::Expression &argument)
 {
-    switch (engine::kind_of(argument.result.type)) {
+    switch (argument.result.kind) {
     case engine::Kind::int2:
     case engine::Kind::int4:
     case engine::Kind::int8:
@@ -172,7 +161,7 @@ bool is_exact_number(const engine::Expression &argument)
 std::optional<KeptCall> composite_call(const Aggref *aggregate, const std::string &name, const Scope &scope)
 {
     const bool is_and = name == "bool_and" || name == "every";
-    if (call([&] { return get_func_namespace(aggregate->aggfnoid); }) != PG_CATALOG_NAMESPACE)
+    if (!is_builtin(aggregate))
         return std::nullopt;
     if (is_and || name == "bool_or")
         return boolean_call(Parts(aggregate, scope), is_and);
@@ -192,8 +181,8 @@ engine::AggregateCall single_call(const Aggref *aggregate, const std::string &na
 {
     auto *node = reinterpret_cast<Node *>(const_cast<Aggref *>(aggregate));
     const engine::Column result = column_of(value_type(node), name);
-    if (const auto family = builtin_family(aggregate, name)) {
-        engine::AggregateCall made = {*family, {}, {}, result};
+    if (const auto *family = is_builtin(aggregate) ? engine::family_called(name) : nullptr) {
+        engine::AggregateCall made = {family, {}, {}, result};
         if (aggregate->args != NIL)
             made.argument = expression_of(
                 reinterpret_cast<Node *>(linitial_node(TargetEntry, aggregate->args)->expr), scope);
@@ -202,7 +191,7 @@ engine::AggregateCall single_call(const Aggref *aggregate, const std::string &na
         if (is_kept_by_states(aggregate, made))
             return made;
     }
-    engine::AggregateCall made = {Family::holistic, {}, {}, result};
+    engine::AggregateCall made = {&engine::holistic_family, {}, {}, result};
     made.whole = call_of(node, scope);
     return made;
 }

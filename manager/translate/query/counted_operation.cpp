@@ -42,7 +42,7 @@ engine::PlanPtr tagged(engine::PlanPtr plan, int tag)
 
 engine::AggregateCall copies(int tag_position, int tag)
 {
-    return {engine::AggregateFamily::count,
+    return {&engine::count_family,
             {},
             expression({tag_position, " = " + std::to_string(tag)}, BOOLOID),
             column_of({INT8OID, -1, InvalidOid}, "copies_" + std::to_string(tag))};

@@ -158,7 +158,7 @@ Input groups_of(Input from, const std::vector<Node *> &keys, const std::vector<N
     /* A global aggregate of which nothing is read still has its one row. */
     if (calls.empty()) {
         const engine::Column count = column_of({INT8OID, -1, InvalidOid}, "count");
-        calls.push_back({{{engine::AggregateFamily::count, {}, {}, count}}, {}});
+        calls.push_back({{{&engine::count_family, {}, {}, count}}, {}});
         result.scope.push_back(nullptr);
     }
     result.plan = answers(from.plan, std::move(positions), calls);

@@ -292,7 +292,7 @@ Node *SublinkOver::mark(const Other &other, const std::vector<Node *> &tests)
             engine::semi_join(engine::SemiKind::mark, input_.plan, other.input.plan, std::move(condition)), boolean);
     const engine::Column count = column_of({INT8OID, -1, InvalidOid}, "count");
     engine::PlanPtr one = engine::aggregate(
-        other.input.plan, {}, {engine::AggregateCall{engine::AggregateFamily::count, {}, {}, count}});
+        other.input.plan, {}, {engine::AggregateCall{&engine::count_family, {}, {}, count}});
     one = engine::project(one, {{is_positive(count), "mark"}});
     return add_column(engine::join({input_.plan, one}, {}), boolean);
 }

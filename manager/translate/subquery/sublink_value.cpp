@@ -151,7 +151,7 @@ Node *or_empty(Node *array)
 
 engine::AggregateCall any_row(int column, const engine::Column &of)
 {
-    engine::AggregateCall result = {engine::AggregateFamily::holistic, {}, {}, of};
+    engine::AggregateCall result = {&engine::holistic_family, {}, {}, of};
     engine::Expression whole;
     whole.pieces = {std::string("pgtrickle.any_one("), column, std::string(")")};
     whole.result = of;
@@ -252,7 +252,7 @@ std::vector<Node *> SublinkOver::single_row(const std::vector<int> &needed)
     const auto columns = engine::columns(rows);
     std::vector<int> keys;
     std::vector<engine::AggregateCall> calls = {
-        {engine::AggregateFamily::count, {}, {}, column_of({INT8OID, -1, InvalidOid}, "rows")}};
+        {&engine::count_family, {}, {}, column_of({INT8OID, -1, InvalidOid}, "rows")}};
     for (size_t i = 0; i < domain.scope.size(); i++)
         keys.push_back(static_cast<int>(needed.size() + i));
     for (size_t i = 0; i < needed.size(); i++)

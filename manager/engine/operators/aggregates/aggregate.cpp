@@ -39,7 +39,7 @@ Value value_of(const AggregateCall &call, const Evaluation &evaluation, const ZS
             values[*value] += weight;
     }
     std::erase_if(values, [](const auto &entry) { return entry.second == 0; });
-    return family_of(call.family).meaning(values);
+    return call.family->meaning(values);
 }
 
 } // namespace
@@ -61,7 +61,7 @@ std::string Aggregate::describe() const
             continue;
         }
         std::string argument = call.argument ? call.argument->print(name) : "*";
-        functions.push_back(std::string(family_of(call.family).name) + "(" + argument + ")" +
+        functions.push_back(std::string(call.family->sql_name) + "(" + argument + ")" +
                             (call.filter ? " filter " + call.filter->print(name) : ""));
     }
     return (keys_.empty() ? std::string("aggregate") : "group by " + joined(names, ", ")) +
@@ -110,7 +110,7 @@ Select Aggregate::print(Printer &) const
 std::optional<Objection> Aggregate::objection() const
 {
     for (const auto &call : calls_)
-        if (auto found = family_of(call.family).objection(call))
+        if (auto found = call.family->objection(call))
             return found;
     return std::nullopt;
 }
@@ -128,8 +128,8 @@ PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCal
             check_slots(*call.argument, width);
         else if (call.whole)
             check_slots(*call.whole, width);
-        else if (call.family != AggregateFamily::count)
-            throw std::invalid_argument("only count works without an argument");
+        else if (!call.family->counts_rows)
+            throw std::invalid_argument("an aggregate that needs an argument");
         if (call.filter)
             check_slots(*call.filter, width);
     }
@@ -150,18 +150,29 @@ Expression sample_whole(Sampler &sampler, int width)
     return frame.compose({sampler.scalar(width), sampler.scalar(width), sampler.predicate(width)});
 }
 
+const Family *sample_family(Sampler &sampler)
+{
+    int all = 0;
+    for (const Family *family : families())
+        all += family->sampler_weight;
+    int left = sampler.below(all);
+    for (const Family *family : families())
+        if ((left -= family->sampler_weight) < 0)
+            return family;
+    return &holistic_family;
+}
+
 } // namespace
 
 AggregateCall sample_call(Sampler &sampler, int width)
 {
-    const AggregateFamily families[] = {AggregateFamily::count, AggregateFamily::sum, AggregateFamily::average,
-                                        AggregateFamily::min,   AggregateFamily::max, AggregateFamily::holistic};
-    AggregateCall call{families[sampler.below(6)], {}, {}, sampler.column()};
-    if (call.family == AggregateFamily::holistic) {
+    const Family *family = sample_family(sampler);
+    AggregateCall call{family, {}, {}, sampler.column()};
+    if (family == &holistic_family) {
         call.whole = sample_whole(sampler, width);
         return call;
     }
-    if (call.family != AggregateFamily::count || sampler.below(2) == 0)
+    if (!family->counts_rows || sampler.below(2) == 0)
         call.argument = sampler.scalar(width);
     if (sampler.below(3) == 0)
         call.filter = sampler.predicate(width);

@@ -23,7 +23,7 @@ Expression keep(GroupBuilder &group, const AggregateCall &call)
     int sum = keep_sum(group, call, true);
     int count = group.count_of(group.argument(call));
     std::string s = "#" + std::to_string(sum), n = "#" + std::to_string(count);
-    switch (kind_of(call.argument->result.type)) {
+    switch (call.argument->result.kind) {
     case Kind::float4:
     case Kind::float8:
     case Kind::interval:
@@ -37,13 +37,13 @@ Expression keep(GroupBuilder &group, const AggregateCall &call)
 
 std::optional<Objection> objection(const AggregateCall &call)
 {
-    if (call.argument && kind_of(call.argument->result.type) == Kind::money)
+    if (call.argument && call.argument->result.kind == Kind::money)
         return objection_to_sum(AggregateCall{call.family, std::nullopt, {}, {}}, "avg");
     return objection_to_sum(call, "avg");
 }
 
 } // namespace
 
-const Family average_family{"avg", meaning, keep, objection};
+extern const Family average_family{.sql_name = "avg", .meaning = meaning, .keep = keep, .objection = objection};
 
 } // namespace pgtrickle::engine

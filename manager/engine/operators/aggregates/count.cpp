@@ -26,6 +26,7 @@ std::optional<Objection> objection(const AggregateCall &) { return std::nullopt;
 
 } // namespace
 
-const Family count_family{"count", meaning, keep, objection};
+extern const Family count_family{
+    .sql_name = "count", .meaning = meaning, .keep = keep, .objection = objection, .counts_rows = true};
 
 } // namespace pgtrickle::engine

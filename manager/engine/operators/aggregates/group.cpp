@@ -17,9 +17,8 @@ const char *const int8 = "pg_catalog.int8";
 
 Column bigint_column(const std::string &name)
 {
-    Column column;
+    Column column = column_of(Kind::int8);
     column.name = name;
-    column.type = int8;
     return column;
 }
 
@@ -235,7 +234,7 @@ Group group_of(const Aggregate &aggregate, PlanPtr input)
                   "pg_catalog.count(*)", "coalesce(o.#0, 0) + d.#0");
     group.outputs = shown_keys(builder);
     for (const auto &call : aggregate.calls())
-        group.outputs.push_back(family_of(call.family).keep(builder, call));
+        group.outputs.push_back(call.family->keep(builder, call));
     return group;
 }
 

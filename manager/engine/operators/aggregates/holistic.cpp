@@ -42,6 +42,6 @@ std::optional<Objection> objection(const AggregateCall &) { return std::nullopt;
 
 } // namespace
 
-const Family holistic_family{"any", meaning, keep, objection};
+extern const Family holistic_family{.sql_name = nullptr, .meaning = meaning, .keep = keep, .objection = objection};
 
 } // namespace pgtrickle::engine

@@ -23,10 +23,8 @@ Expression keep(GroupBuilder &group, const AggregateCall &call, bool is_maximum)
     const Column &argument = call.argument->result;
     if (column.collation.empty())
         column.collation = argument.collation;
-    bool is_image = argument.equality == Equality::image ||
-                    (argument.equality == Equality::scaled && declared_scale(argument.type));
     group.expect_recomputation();
-    return group.output_state(group.extremum_of(group.argument(call), column, is_maximum, is_image));
+    return group.output_state(group.extremum_of(group.argument(call), column, is_maximum, !is_loose(argument)));
 }
 
 Expression keep_min(GroupBuilder &group, const AggregateCall &call) { return keep(group, call, false); }
@@ -36,25 +34,9 @@ std::optional<Objection> objection(const AggregateCall &) { return std::nullopt;
 
 } // namespace
 
-const Family min_family{"min", min_meaning, keep_min, objection};
-const Family max_family{"max", max_meaning, keep_max, objection};
-
-const Family &family_of(AggregateFamily family)
-{
-    switch (family) {
-    case AggregateFamily::count:
-        return count_family;
-    case AggregateFamily::sum:
-        return sum_family;
-    case AggregateFamily::average:
-        return average_family;
-    case AggregateFamily::min:
-        return min_family;
-    case AggregateFamily::max:
-        return max_family;
-    default:
-        return holistic_family;
-    }
-}
+extern const Family min_family{
+    .sql_name = "min", .meaning = min_meaning, .keep = keep_min, .objection = objection, .is_idempotent = true};
+extern const Family max_family{
+    .sql_name = "max", .meaning = max_meaning, .keep = keep_max, .objection = objection, .is_idempotent = true};
 
 } // namespace pgtrickle::engine

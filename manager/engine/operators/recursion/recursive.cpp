@@ -1,6 +1,5 @@
 #include "engine/operators/recursion/recursive.hpp"
 
-#include "engine/operators/aggregates/family.hpp"
 #include "engine/operators/joins/join.hpp"
 #include "engine/operators/sql.hpp"
 
@@ -149,7 +148,7 @@ std::optional<Objection> Recursive::objection() const
     if (!is_set_)
         return std::nullopt;
     for (const auto &column : columns())
-        if (column.equality != Equality::image && !(column.equality == Equality::scaled && declared_scale(column.type)))
+        if (is_loose(column))
             return Objection{"recursive UNION on column \"" + column.name + "\" of type " + column.type,
                              "equal values of this type can look different, and the recursion goes on from one of them",
                              "Cast it to a type whose equality is identity, such as text or numeric(20,4), or use refresh mode FULL."};
@@ -238,8 +237,7 @@ PlanPtr sample_recursive(Sampler &sampler)
     int width = 1 + sampler.below(2);
     auto bounded = [&](int of_width) {
         Expression value = wrapped(sampler.scalar(of_width), "(", ") % 2");
-        value.result.type = "pg_catalog.int4";
-        value.result.equality = Equality::image;
+        value.result = column_of(Kind::int4);
         return value;
     };
     PlanPtr input = sampler.plan();
