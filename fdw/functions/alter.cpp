@@ -14,15 +14,15 @@ namespace pgtrickle {
 namespace {
 
 /* Not locked: the statement that changes it will do that. */
-Oid stream_table_to_change(FunctionCallInfo fcinfo)
+Oid stream_table_to_change(const NamedArguments &arguments)
 {
-    std::string name = required_text(fcinfo, 0, "name");
+    std::string name = arguments.required_text("name");
     return call([&] { return owned_stream_table(name.c_str()); });
 }
 
-Oid stream_table_to_set(FunctionCallInfo fcinfo)
+Oid stream_table_to_set(const NamedArguments &arguments)
 {
-    std::string name = required_text(fcinfo, 0, "name");
+    std::string name = arguments.required_text("name");
     return call([&] { return locked_stream_table(owned_stream_table, name.c_str(), AccessShareLock); });
 }
 
@@ -56,33 +56,28 @@ void change_status(Oid relid, const std::string &status)
                .hint = "Valid values are: ACTIVE, SUSPENDED."});
 }
 
-void alter(FunctionCallInfo fcinfo)
+void alter(const NamedArguments &arguments)
 {
     call([] {
         guc::require_stream_tables("alter a stream table");
         PreventCommandIfReadOnly("alter_stream_table()");
     });
-    Oid relid = stream_table_to_change(fcinfo);
+    Oid relid = stream_table_to_change(arguments);
     std::vector<options::Option> changes;
-    const std::pair<int, const char *> texts[] = {
-        {1, "query"}, {2, "schedule"}, {3, "refresh_mode"}, {5, "diamond_consistency"}, {6, "diamond_schedule_policy"},
-        {10, "tier"}};
-    for (auto [number, name] : texts)
-        if (std::optional<std::string> value = text_argument(fcinfo, number))
+    for (const char *name : options::names_for_users())
+        if (std::optional<std::string> value = arguments.option(name))
             changes.push_back({name, *value});
-    if (std::optional<bool> append_only = boolean_argument(fcinfo, 8))
-        changes.push_back({"append_only", *append_only ? "true" : "false"});
-    look_at_compatibility(fcinfo, 7, 9);
+    look_at_compatibility(arguments);
     if (!changes.empty())
         run_alter(relid, changes);
-    if (std::optional<std::string> status = text_argument(fcinfo, 4))
-        change_status(stream_table_to_set(fcinfo), *status);
+    if (std::optional<std::string> status = arguments.text("status"))
+        change_status(stream_table_to_set(arguments), *status);
 }
 
-void drop(FunctionCallInfo fcinfo)
+void drop(const NamedArguments &arguments)
 {
-    Oid relid = stream_table_to_change(fcinfo);
-    bool cascade = boolean_argument(fcinfo, 1).value_or(false);
+    Oid relid = stream_table_to_change(arguments);
+    bool cascade = arguments.boolean("cascade").value_or(false);
     std::vector<Oid> readers = definition::readers_of(relid);
     if (!cascade && !readers.empty()) {
         std::string name = call([=] { return definition::qualified_name(relid); });
@@ -103,13 +98,13 @@ void drop(FunctionCallInfo fcinfo)
 
 SQL_FUNCTION(pgtrickle_alter_stream_table)
 {
-    pgtrickle::alter(fcinfo);
+    pgtrickle::alter(pgtrickle::NamedArguments(fcinfo));
     PG_RETURN_VOID();
 }
 
 SQL_FUNCTION(pgtrickle_drop_stream_table)
 {
-    pgtrickle::drop(fcinfo);
+    pgtrickle::drop(pgtrickle::NamedArguments(fcinfo));
     PG_RETURN_VOID();
 }
 
@@ -119,6 +114,6 @@ SQL_FUNCTION(pgtrickle_resume_stream_table)
         pgtrickle::guc::require_stream_tables("resume a stream table");
         PreventCommandIfReadOnly("resume_stream_table()");
     });
-    pgtrickle::activate(pgtrickle::stream_table_to_set(fcinfo));
+    pgtrickle::activate(pgtrickle::stream_table_to_set(pgtrickle::NamedArguments(fcinfo)));
     PG_RETURN_VOID();
 }

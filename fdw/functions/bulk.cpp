@@ -22,8 +22,6 @@ extern "C" {
 
 #include <algorithm>
 #include <map>
-#include <span>
-#include <string_view>
 
 namespace pgtrickle {
 
@@ -100,31 +98,24 @@ void call_function(const char *name, const Members &arguments)
     });
 }
 
-/* Only these, so that a misspelt key is an error that names it. */
-void check_keys(const Members &members, std::span<const std::string_view> known)
+/* Only arguments of the function, so that a misspelt key is an error that names it. */
+void check_keys(const Members &members, const std::vector<std::string> &known)
 {
     for (const auto &[key, value] : members)
         if (std::find(known.begin(), known.end(), key) == known.end()) {
             std::string list;
-            for (std::string_view name : known)
-                list += (list.empty() ? "" : ", ") + std::string(name);
+            for (const std::string &name : known)
+                list += (list.empty() ? "" : ", ") + name;
             refuse("there is no \"" + key + "\"", "Valid keys are: " + list + ".");
         }
 }
 
-constexpr std::string_view create_keys[] = {
-    "name", "query", "schedule", "refresh_mode", "initialize", "diamond_consistency", "diamond_schedule_policy", "cdc_mode",
-    "append_only", "pooler_compatibility_mode", "partition_by", "max_differential_joins", "max_delta_fraction"};
-constexpr std::string_view alter_keys[] = {
-    "query", "schedule", "refresh_mode", "status", "diamond_consistency", "diamond_schedule_policy", "cdc_mode",
-    "append_only", "pooler_compatibility_mode", "tier"};
-
-Oid create_one(const JsonbValue &element)
+Oid create_one(const JsonbValue &element, const std::vector<std::string> &keys)
 {
     if (element.type != jbvBinary || !JsonContainerIsObject(element.val.binary.data))
         refuse("it is not an object");
     Members members = members_of(element.val.binary.data);
-    check_keys(members, create_keys);
+    check_keys(members, keys);
     for (const char *key : {"name", "query"})
         if (members.count(key) == 0)
             refuse(std::string("it has no \"") + key + "\"");
@@ -149,10 +140,11 @@ Datum bulk_create(FunctionCallInfo fcinfo)
     Jsonb *definitions = call([=] { return PG_GETARG_JSONB_P(0); });
     if (!JB_ROOT_IS_ARRAY(definitions) || JB_ROOT_IS_SCALAR(definitions))
         refuse("definitions must be an array of objects");
+    const std::vector<std::string> keys = argument_names("create_stream_table");
     std::string result;
     for (uint32 i = 0; i < JB_ROOT_COUNT(definitions); i++) {
         JsonbValue *element = call([=] { return getIthJsonbValueFromContainer(&definitions->root, i); });
-        Oid relid = for_element("bulk_create", i + 1, name_in(*element), [&] { return create_one(*element); });
+        Oid relid = for_element("bulk_create", i + 1, name_in(*element), [&] { return create_one(*element, keys); });
         result += call([&] {
             StringInfoData text;
             initStringInfo(&text);
@@ -178,7 +170,9 @@ int bulk_alter(FunctionCallInfo fcinfo)
     if (!JB_ROOT_IS_OBJECT(params))
         refuse("params must be an object");
     Members members = members_of(&params->root);
-    check_keys(members, alter_keys);
+    std::vector<std::string> keys = argument_names("alter_stream_table");
+    std::erase(keys, "name"); /* which `names` gives */
+    check_keys(members, keys);
     for (size_t i = 0; i < names.size(); i++)
         for_element("bulk_alter_stream_tables", i + 1, names[i], [&] {
             Members arguments = members;

@@ -131,8 +131,8 @@ void add_row(Rows &rows, const Seen &seen, const Past &past)
     small(first.limit);
     rows.text(first.order_by ? if_allowed(*first.order_by) : std::nullopt);
     small(first.offset);
-    rows.text(definition.is_diamond_atomic ? "atomic" : "none");
-    rows.text(definition.is_diamond_policy_slowest ? "slowest" : "fastest");
+    for (const char *name : {"diamond_consistency", "diamond_schedule_policy"})
+        rows.text(options::value_of(definition, name));
     rows.boolean(has_keyless_source(definition)).null().text(definition.tier).text(effective_mode(definition, row, past));
     bool has_own = !row.last_error_message.empty();
     if (!with_texts)

@@ -2,7 +2,139 @@
 
 #include "definition/options.hpp"
 
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "nodes/value.h"
+#include "parser/parse_func.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+}
+
 namespace pgtrickle {
+
+struct NamedArguments::Names {
+    int count;
+    Oid *types;
+    char **names;
+};
+
+namespace {
+
+/* In the current memory context. PostgreSQL frame. */
+NamedArguments::Names *names_of(Oid function)
+{
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for function %u", function);
+    auto *found = static_cast<NamedArguments::Names *>(palloc0(sizeof(NamedArguments::Names)));
+    char *modes;
+    found->count = get_func_arg_info(tuple, &found->types, &found->names, &modes);
+    if (found->names == nullptr)
+        found->count = 0;
+    ReleaseSysCache(tuple);
+    return found;
+}
+
+/* PostgreSQL frame. */
+const NamedArguments::Names *kept_names(FmgrInfo *function)
+{
+    if (function->fn_extra == nullptr) {
+        MemoryContext previous = MemoryContextSwitchTo(function->fn_mcxt);
+        function->fn_extra = names_of(function->fn_oid);
+        MemoryContextSwitchTo(previous);
+    }
+    return static_cast<const NamedArguments::Names *>(function->fn_extra);
+}
+
+[[noreturn]] void refuse_null(const char *name)
+{
+    raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
+           .message = std::string("invalid argument: ") + name + " must not be NULL"});
+}
+
+} // namespace
+
+NamedArguments::NamedArguments(FunctionCallInfo fcinfo)
+    : fcinfo_(fcinfo), names_(call([=] { return kept_names(fcinfo->flinfo); }))
+{
+}
+
+int NamedArguments::number_of(const char *name) const
+{
+    for (int i = 0; i < names_->count; i++)
+        if (strcmp(names_->names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+Oid NamedArguments::type_of(int number) const { return names_->types[number]; }
+
+void NamedArguments::expect(int number, Oid type) const
+{
+    const Oid found = type_of(number);
+    const char *name = names_->names[number];
+    if (found != type)
+        call([=] { elog(ERROR, "argument \"%s\" has type %u instead of %u", name, found, type); });
+}
+
+bool NamedArguments::has(const char *name) const
+{
+    const int number = number_of(name);
+    return number >= 0 && has_argument(fcinfo_, number);
+}
+
+std::optional<std::string> NamedArguments::text(const char *name) const
+{
+    if (!has(name))
+        return std::nullopt;
+    const int number = number_of(name);
+    expect(number, TEXTOID);
+    return text_argument(fcinfo_, number);
+}
+
+std::string NamedArguments::required_text(const char *name) const
+{
+    std::optional<std::string> value = text(name);
+    if (!value)
+        refuse_null(name);
+    return *value;
+}
+
+std::optional<bool> NamedArguments::boolean(const char *name) const
+{
+    if (!has(name))
+        return std::nullopt;
+    const int number = number_of(name);
+    expect(number, BOOLOID);
+    return boolean_argument(fcinfo_, number);
+}
+
+bool NamedArguments::is_boolean(const char *name) const
+{
+    const int number = number_of(name);
+    return number >= 0 && type_of(number) == BOOLOID;
+}
+
+std::optional<std::string> NamedArguments::option(const char *name) const
+{
+    if (!has(name))
+        return std::nullopt;
+    if (!is_boolean(name))
+        return text(name);
+    return *boolean(name) ? "true" : "false";
+}
+
+std::vector<std::string> argument_names(const char *function)
+{
+    const NamedArguments::Names *found = call([=] {
+        List *name = list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup(function)));
+        return names_of(LookupFuncName(name, -1, nullptr, false));
+    });
+    return {found->names, found->names + found->count};
+}
 
 std::optional<std::string> text_argument(FunctionCallInfo fcinfo, int number)
 {
@@ -15,8 +147,7 @@ std::string required_text(FunctionCallInfo fcinfo, int number, const char *what)
 {
     std::optional<std::string> value = text_argument(fcinfo, number);
     if (!value)
-        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
-               .message = std::string("invalid argument: ") + what + " must not be NULL"});
+        refuse_null(what);
     return *value;
 }
 
@@ -25,9 +156,9 @@ void note_ignored(const char *argument, const char *why)
     call([=] { ereport(NOTICE, (errmsg("%s has no effect: %s", argument, why))); });
 }
 
-void look_at_compatibility(FunctionCallInfo fcinfo, int cdc_mode, int pooler_compatibility_mode)
+void look_at_compatibility(const NamedArguments &arguments)
 {
-    if (std::optional<std::string> mode = text_argument(fcinfo, cdc_mode)) {
+    if (std::optional<std::string> mode = arguments.text("cdc_mode")) {
         const std::string word = options::lower(*mode);
         if (word != "auto" && word != "trigger" && word != "wal")
             raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
@@ -35,7 +166,7 @@ void look_at_compatibility(FunctionCallInfo fcinfo, int cdc_mode, int pooler_com
                    .hint = "Valid values are: auto, trigger, wal."});
         note_ignored("cdc_mode", "changes are captured by triggers");
     }
-    if (boolean_argument(fcinfo, pooler_compatibility_mode).value_or(false))
+    if (arguments.boolean("pooler_compatibility_mode").value_or(false))
         note_ignored("pooler_compatibility_mode", "connection poolers need no special mode");
 }
 

@@ -112,23 +112,60 @@ void check_timeout(const std::string &name, const std::string &value)
 }
 
 struct Known {
-    const char *name;
+    const char *name; /* of the argument of SQL functions, too */
     void (*check)(const std::string &name, const std::string &value);
-    bool is_kept;
+    void (*apply)(Definition &definition, const std::string &value);
+    std::string (*read)(const Definition &definition);
+    bool is_kept = false;
 };
 
-const Known known_options[] = {
-    {"query", check_query, false},
-    {"schedule", check_schedule, false},
-    {"refresh_mode", check_mode, false},
-    {"initialize", check_boolean, false},
-    {"diamond_consistency", check_diamond_consistency, false},
-    {"diamond_schedule_policy", check_diamond_policy, false},
-    {"append_only", check_boolean, false},
-    {"tier", check_tier, false},
-    {"work_mem", check_work_mem, false},
-    {"refresh_timeout", check_timeout, false},
-    {"original_query", check_any, true},
+std::string text_of(bool value)
+{
+    return value ? "true" : "false";
+}
+
+constexpr Known known_options[] = {
+    {"query", check_query, [](Definition &definition, const std::string &value) { definition.query = value; },
+     [](const Definition &definition) { return definition.query; }},
+    {"schedule", check_schedule,
+     [](Definition &definition, const std::string &value) { definition.schedule_text = value; },
+     [](const Definition &definition) { return definition.schedule_text; }},
+    {"refresh_mode", check_mode,
+     [](Definition &definition, const std::string &value) { definition.mode = parse_mode(value); },
+     [](const Definition &definition) { return std::string(name_of(definition.mode)); }},
+    {"initialize", check_boolean,
+     [](Definition &definition, const std::string &value) { definition.initialize = parse_boolean("initialize", value); },
+     [](const Definition &definition) { return text_of(definition.initialize); }},
+    {"diamond_consistency", check_diamond_consistency,
+     [](Definition &definition, const std::string &value) { definition.is_diamond_atomic = lower(value) == "atomic"; },
+     [](const Definition &definition) { return std::string(definition.is_diamond_atomic ? "atomic" : "none"); }},
+    {"diamond_schedule_policy", check_diamond_policy,
+     [](Definition &definition, const std::string &value) {
+         definition.is_diamond_policy_slowest = lower(value) == "slowest";
+     },
+     [](const Definition &definition) {
+         return std::string(definition.is_diamond_policy_slowest ? "slowest" : "fastest");
+     }},
+    {"append_only", check_boolean,
+     [](Definition &definition, const std::string &value) {
+         definition.is_append_only = parse_boolean("append_only", value);
+     },
+     [](const Definition &definition) { return text_of(definition.is_append_only); }},
+    {"tier", check_tier, [](Definition &definition, const std::string &value) { definition.tier = lower(value); },
+     [](const Definition &definition) { return definition.tier; }},
+    {"work_mem", check_work_mem,
+     [](Definition &definition, const std::string &value) {
+         definition.work_mem_kb = parse_quantity("work_mem", value, GUC_UNIT_KB);
+     },
+     [](const Definition &definition) { return std::to_string(definition.work_mem_kb) + "kB"; }},
+    {"refresh_timeout", check_timeout,
+     [](Definition &definition, const std::string &value) {
+         definition.refresh_timeout_ms = parse_quantity("refresh_timeout", value, GUC_UNIT_MS);
+     },
+     [](const Definition &definition) { return std::to_string(definition.refresh_timeout_ms) + "ms"; }},
+    {"original_query", check_any,
+     [](Definition &definition, const std::string &value) { definition.original_query = value; },
+     [](const Definition &definition) { return definition.original_query; }, true},
 };
 
 bool is_setting(const std::string &name)
@@ -147,9 +184,8 @@ const Known *find_known(const std::string &name)
 [[noreturn]] void refuse_unknown(const std::string &name)
 {
     std::string valid;
-    for (const Known &known : known_options)
-        if (!known.is_kept)
-            valid += (valid.empty() ? "" : ", ") + std::string(known.name);
+    for (const char *option : names_for_users())
+        valid += (valid.empty() ? "" : ", ") + std::string(option);
     raise({.sqlstate = ERRCODE_FDW_INVALID_OPTION_NAME,
            .message = "invalid option \"" + name + "\"",
            .hint = "Valid options of a stream table are: " + valid + "."});
@@ -198,6 +234,29 @@ bool is_kept(const std::string &name)
 {
     const Known *known = find_known(name);
     return known != nullptr ? known->is_kept : is_setting(name);
+}
+
+std::vector<const char *> names_for_users()
+{
+    std::vector<const char *> names;
+    for (const Known &known : known_options)
+        if (!known.is_kept)
+            names.push_back(known.name);
+    return names;
+}
+
+std::string value_of(const Definition &definition, const std::string &name)
+{
+    return find_known(name)->read(definition);
+}
+
+/* A query may be written as the user wrote it, or as it is shown. */
+bool is_same(const Option &option, const Definition &definition)
+{
+    Definition after;
+    apply({option}, &after);
+    return value_of(after, option.name) == value_of(definition, option.name) ||
+           (option.name == "query" && option.value == definition.original_query);
 }
 
 void check_value(const std::string &name, const std::string &value)
@@ -284,28 +343,8 @@ void apply(const std::vector<Option> &options, Definition *definition)
 {
     definition->schedule_text = "calculated";
     for (const auto &[name, value] : options) {
-        if (name == "query")
-            definition->query = value;
-        else if (name == "original_query")
-            definition->original_query = value;
-        else if (name == "schedule")
-            definition->schedule_text = value;
-        else if (name == "refresh_mode")
-            definition->mode = parse_mode(value);
-        else if (name == "initialize")
-            definition->initialize = parse_boolean(name, value);
-        else if (name == "append_only")
-            definition->is_append_only = parse_boolean(name, value);
-        else if (name == "diamond_consistency")
-            definition->is_diamond_atomic = lower(value) == "atomic";
-        else if (name == "diamond_schedule_policy")
-            definition->is_diamond_policy_slowest = lower(value) == "slowest";
-        else if (name == "tier")
-            definition->tier = lower(value);
-        else if (name == "work_mem")
-            definition->work_mem_kb = parse_quantity(name, value, GUC_UNIT_KB);
-        else if (name == "refresh_timeout")
-            definition->refresh_timeout_ms = parse_quantity(name, value, GUC_UNIT_MS);
+        if (const Known *known = find_known(name))
+            known->apply(*definition, value);
         else if (is_setting(name))
             definition->settings.push_back({name.substr(strlen(setting_prefix)), value});
     }

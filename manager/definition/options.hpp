@@ -1,8 +1,9 @@
 /*
  * The options of a stream table: which there are, what values they take.
  *
- * One table lists them; the validator, CREATE, ALTER and the SQL functions go by it. An
- * option is either a user's to set, or *kept*: written by us (original_query and the
+ * One table lists them: its name, which is that of the argument of SQL functions, too; how a value is checked, how it
+ * is put into a Definition, and how it is read there. The validator, CREATE, ALTER, the SQL functions and the views
+ * go by it. An option is either a user's to set, or *kept*: written by us (original_query and the
  * recorded settings). A CREATE FOREIGN TABLE that comes with kept options is a definition
  * being restored.
  */
@@ -36,6 +37,12 @@ void check_interval(const scheduler::Schedule &schedule);
 
 /* Whether pg_trickle writes this option itself. */
 bool is_kept(const std::string &name);
+/* Those that are a user's to set, in the order of the table. C++ frame. */
+std::vector<const char *> names_for_users();
+/* The value of an option of the table, as a user would write it. C++ frame. */
+std::string value_of(const Definition &definition, const std::string &name);
+/* Whether an option says what the definition says already. C++ frame. */
+bool is_same(const Option &option, const Definition &definition);
 
 /* Fills what options say into `definition` (query, schedule, mode, settings …). C++ frame. */
 void apply(const std::vector<Option> &options, Definition *definition);
