@@ -37,7 +37,8 @@ OBJS         = $(SOURCES:.cpp=.o)
 SURFACE      = $(sort $(wildcard fdw/surface/*.sql))
 
 CXX          = g++
-WARNINGS     = -Wall -Wextra -Wno-unused-parameter -Wno-register $(if $(WERROR),-Werror)
+# A switch over an enum that forgets a value does not compile.
+WARNINGS     = -Wall -Wextra -Werror=switch -Wno-unused-parameter -Wno-register $(if $(WERROR),-Werror)
 PG_CXXFLAGS  = -std=gnu++20 -O2 -fno-strict-aliasing -fwrapv $(WARNINGS) -MMD -MP \
                -fvisibility=hidden -DPGDLLEXPORT='__attribute__((visibility("default")))' \
                -DPGTRICKLE_VERSION='"$(RELEASE)"'

@@ -111,7 +111,7 @@ std::string repair(Oid relid)
     }
     found = damaged_capture(definition);
     std::string result = (found.empty() ? "Nothing was found damaged; " : "Found damaged: " + found + "; ") + rows_made_anew(relid);
-    if (row.status == state::name_of(state::Status::suspended))
+    if (row.status == state::Status::suspended)
         result += " It is suspended still: pgtrickle.resume_stream_table() ends that.";
     return result;
 }

@@ -61,7 +61,7 @@ void explain_state(Rows &rows, Oid relid)
     state::StateRow row;
     if (!state::read(relid, &row))
         return;
-    add(rows, "status", row.status);
+    add(rows, "status", state::name_of(row.status));
     if (row.needs_reinit)
         add(rows, "to be reinitialized", row.reinit_reason);
     if (!row.frontier.empty())

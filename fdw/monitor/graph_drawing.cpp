@@ -43,13 +43,16 @@ const Look &look_of(const GraphNode &node)
         return look_named("source");
     if (!node.seen)
         return look_named("hidden");
-    const std::string &status = node.seen->state.status;
-    if (status == "SUSPENDED")
+    switch (node.seen->state.status) {
+    case state::Status::suspended:
         return look_named("suspended");
-    if (status == "ERROR")
+    case state::Status::error:
         return look_named("error");
-    if (status == "INITIALIZING")
+    case state::Status::initializing:
         return look_named("initializing");
+    case state::Status::active:
+        break;
+    }
     if (!node.seen->hold.empty())
         return look_named("held");
     return look_named(node.seen->is_late ? "stale" : "active");

@@ -5,10 +5,11 @@
 #include "definition/definition.hpp"
 #include "definition/options.hpp"
 #include "fdw/sql/arguments.hpp"
-#include "fdw/monitor/refresh_mode.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "definition/visibility.hpp"
+#include "refresh/effective_mode.hpp"
 #include "refresh/request/audience.hpp"
+#include "refresh/request/request.hpp"
 #include "refresh/run/base_rows.hpp"
 #include "scheduler/cost/recommendation.hpp"
 #include "setup/capture_objection.hpp"
@@ -47,6 +48,26 @@ std::string objection_to(const Definition &definition)
     });
 }
 
+struct ModeInForce {
+    RefreshMode mode;
+    std::optional<std::string> why; /* it is full, though its definition says otherwise; may quote the query */
+};
+
+/* The caller holds a lock on the stream table. */
+ModeInForce mode_in_force(const Definition &definition)
+{
+    state::StateRow row;
+    state::read(definition.relid, &row);
+    const RefreshMode mode = refresh::effective_mode(definition, row);
+    if (mode == definition.mode || mode != RefreshMode::full)
+        return {mode, std::nullopt};
+    std::string why = rules_of(definition.mode).may_fall_back ? objection_to(definition) : denial_to(definition);
+    if (why.empty())
+        if (const auto last = catalog::read_last_choice(definition.relid); last && last->was_full_fallback)
+            why = last->reason;
+    return {mode, why.empty() ? std::nullopt : std::optional(why)};
+}
+
 /* What the counts of a stream table say. */
 struct Counts {
     catalog::Statistics delta, full;
@@ -61,9 +82,9 @@ Counts counts_of(const std::vector<catalog::Statistics> &all, Oid relid)
     for (const catalog::Statistics &row : all) {
         if (row.relid != relid)
             continue;
-        if (row.action == "DIFFERENTIAL")
+        if (row.action == refresh::name_of(refresh::Action::differential))
             counts.delta = row;
-        else if (row.action == "FULL")
+        else if (row.action == refresh::name_of(refresh::Action::full))
             counts.full = row;
         counts.last_at = std::max(counts.last_at, row.completed_at);
     }
@@ -78,7 +99,7 @@ double average(double total, int64_t count)
 scheduler::Signals signals_of(const Definition &definition, const Counts &counts)
 {
     scheduler::Signals signals;
-    signals.configured = options::name_of(definition.mode);
+    signals.configured = definition.mode;
     signals.deltas = counts.delta.refreshes;
     signals.fulls = counts.fulls();
     signals.fills = counts.full.fills;
@@ -134,10 +155,10 @@ void add_recommendation(Rows &rows, const Definition &definition, const std::vec
     bool with_texts = call([&] { return may_see_texts(definition.relid); });
     scheduler::Signals signals = signals_of(definition, counts_of(all, definition.relid));
     signals.objection = objection_to(definition);
-    ModeInForce in_force = mode_in_force(definition);
+    const ModeInForce in_force = mode_in_force(definition);
     scheduler::Recommendation recommendation = scheduler::recommend(signals);
-    rows.text(definition.schema_name).text(definition.name).text(signals.configured).text(in_force.mode);
-    rows.text(recommendation.mode).text(recommendation.confidence);
+    rows.text(definition.schema_name).text(definition.name).text(options::name_of(signals.configured)).text(options::name_of(in_force.mode));
+    rows.text(options::name_of(recommendation.mode)).text(recommendation.confidence);
     rows.text(with_texts || signals.objection.empty() ? recommendation.reason : "it cannot be kept by deltas");
     rows.datum(as_jsonb(signals), JSONBOID).add();
 }
@@ -148,21 +169,6 @@ Rows &real_or_null(Rows &rows, double number)
 }
 
 } // namespace
-
-ModeInForce mode_in_force(const Definition &definition)
-{
-    if (definition.mode == RefreshMode::differential)
-        if (std::string denial = denial_to(definition); !denial.empty())
-            return {"FULL", denial};
-    if (definition.mode != RefreshMode::automatic)
-        return {options::name_of(definition.mode), std::nullopt};
-    if (std::string objection = objection_to(definition); !objection.empty())
-        return {"FULL", objection};
-    std::optional<catalog::Refresh> last = catalog::read_last_choice(definition.relid);
-    if (last && last->action == "FULL")
-        return {"FULL", last->reason.empty() ? std::nullopt : std::optional(last->reason)};
-    return {"DIFFERENTIAL", std::nullopt};
-}
 
 } // namespace pgtrickle
 
@@ -176,7 +182,7 @@ SQL_FUNCTION(pgtrickle_explain_refresh_mode)
     ModeInForce in_force = mode_in_force(definition);
     if (in_force.why && !call([=] { return may_see_texts(relid); }))
         in_force.why = "it is for the owner and pg_monitor to know";
-    rows.text(options::name_of(definition.mode)).text(in_force.mode).text(in_force.why).add();
+    rows.text(options::name_of(definition.mode)).text(options::name_of(in_force.mode)).text(in_force.why).add();
     return 0;
 }
 
@@ -205,7 +211,7 @@ SQL_FUNCTION(pgtrickle_refresh_efficiency)
         Counts counts = counts_of(all, definition.relid);
         scheduler::Signals signals = signals_of(definition, counts);
         double full_us = signals.from_nothing_us();
-        rows.text(definition.schema_name).text(definition.name).text(signals.configured);
+        rows.text(definition.schema_name).text(definition.name).text(options::name_of(signals.configured));
         rows.number(signals.deltas + signals.fulls).number(signals.deltas).number(signals.fulls);
         real_or_null(real_or_null(rows, signals.delta_us / 1000), full_us / 1000);
         real_or_null(rows, signals.deltas > 0 ? signals.change_ratio() : 0);

@@ -21,7 +21,10 @@ struct Seen {
     bool is_late = false;       /* it lacks changes for much longer than its schedule allows, and is not held */
 
     /* Its status; HELD: it would be active, if it were not kept from being refreshed. */
-    std::string shown_status() const { return !hold.empty() && state.status == "ACTIVE" ? "HELD" : state.status; }
+    std::string shown_status() const
+    {
+        return !hold.empty() && state.status == state::Status::active ? "HELD" : state::name_of(state.status);
+    }
     /* "schema.name", unquoted */
     std::string name() const { return definition.schema_name + "." + definition.name; }
 };

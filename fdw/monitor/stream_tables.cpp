@@ -10,8 +10,7 @@
 #include "fdw/monitor/stream_table_list.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "definition/visibility.hpp"
-#include "refresh/request/audience.hpp"
-#include "refresh/program/compiled.hpp"
+#include "refresh/effective_mode.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -61,19 +60,15 @@ Datum as_jsonb(const state::StateRow &row)
     return call([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.c_str())); });
 }
 
-/* The last refresh that did something, and the last error if nothing went well since. */
+/* The last error if nothing went well since. */
 struct Past {
-    std::optional<std::string> way; /* FULL or DIFFERENTIAL, of the last refresh that was free to choose */
     std::optional<std::string> error_message;
     TimestampTz error_at = 0;
 };
 
 std::map<Oid, Past> pasts()
 {
-    struct Last {
-        int64_t completed_at = 0, chosen_at = 0;
-    };
-    std::map<Oid, Last> last;
+    std::map<Oid, int64_t> completed_at;
     std::map<Oid, Past> pasts;
     for (const catalog::Statistics &row : catalog::read_statistics()) {
         Past &past = pasts[row.relid];
@@ -81,33 +76,14 @@ std::map<Oid, Past> pasts()
             past.error_at = row.failed_at;
             past.error_message = row.error_message;
         }
-        if ((row.action == "FULL" || row.action == "DIFFERENTIAL") && row.chosen_at > last[row.relid].chosen_at) {
-            last[row.relid].chosen_at = row.chosen_at;
-            past.way = row.action;
-        }
-        last[row.relid].completed_at = std::max(last[row.relid].completed_at, row.completed_at);
+        completed_at[row.relid] = std::max(completed_at[row.relid], row.completed_at);
     }
     for (auto &[relid, past] : pasts)
-        if (past.error_at <= last[relid].completed_at) {
+        if (past.error_at <= completed_at[relid]) {
             past.error_at = 0;
             past.error_message.reset();
         }
     return pasts;
-}
-
-/* How it is refreshed in fact: for AUTO as it was last time, or as it will be. A first fill, which
- * is always full, does not count. */
-std::string effective_mode(const Definition &definition, const state::StateRow &row, const Past &past)
-{
-    if (definition.mode != RefreshMode::automatic)
-        return options::name_of(definition.mode);
-    if (past.way)
-        return *past.way;
-    bool is_kept_by_deltas = row.kept_by_deltas
-                                 ? *row.kept_by_deltas
-                                 : refresh::for_stream_table(definition.relid, "explain",
-                                                             [&] { return refresh::is_kept_by_deltas(definition); });
-    return is_kept_by_deltas ? "DIFFERENTIAL" : "FULL";
 }
 
 void add_row(Rows &rows, const Seen &seen, const Past &past)
@@ -120,7 +96,7 @@ void add_row(Rows &rows, const Seen &seen, const Past &past)
     };
     rows.number(definition.relid).oid(definition.relid).text(definition.name).text(definition.schema_name);
     rows.text(if_allowed(definition.query)).text(if_allowed(definition.original_query));
-    rows.text(definition.schedule_text).text(options::name_of(definition.mode)).text(row.status);
+    rows.text(definition.schedule_text).text(options::name_of(definition.mode)).text(state::name_of(row.status));
     rows.boolean(row.is_populated).time(seen.age.data_timestamp);
     row.frontier.empty() ? rows.null() : rows.datum(as_jsonb(row), JSONBOID);
     rows.time(row.last_refresh_at).integer(row.consecutive_errors).boolean(row.needs_reinit);
@@ -133,7 +109,8 @@ void add_row(Rows &rows, const Seen &seen, const Past &past)
     small(first.offset);
     for (const char *name : {"diamond_consistency", "diamond_schedule_policy"})
         rows.text(options::value_of(definition, name));
-    rows.boolean(has_keyless_source(definition)).null().text(definition.tier).text(effective_mode(definition, row, past));
+    rows.boolean(has_keyless_source(definition)).null().text(options::value_of(definition, "tier"));
+    rows.text(options::name_of(refresh::effective_mode(definition, row)));
     bool has_own = !row.last_error_message.empty();
     if (!with_texts)
         rows.null();

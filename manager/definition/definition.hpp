@@ -15,6 +15,7 @@
 
 #include "pg/boundary.hpp"
 
+#include "scheduler/cost/refresh_mode.hpp"
 #include "scheduler/time/schedule.hpp"
 
 extern "C" {
@@ -25,8 +26,6 @@ extern "C" {
 #include <vector>
 
 namespace pgtrickle {
-
-enum class RefreshMode { automatic, differential, full, immediate };
 
 enum class SourceKind { table, stream_table, materialized_view, foreign_table, other };
 const char *name_of(SourceKind kind); /* as SQL functions show it: TABLE … */

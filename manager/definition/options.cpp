@@ -48,7 +48,7 @@ void check_schedule(const std::string &, const std::string &value)
 
 void check_mode(const std::string &, const std::string &value)
 {
-    if (parse_mode(value) == RefreshMode::immediate)
+    if (!rules_of(parse_mode(value)).is_supported)
         raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
                .message = "refresh mode IMMEDIATE is not supported",
                .hint = "Use refresh_mode 'DIFFERENTIAL' with schedule '0s': then each read is fresh."});
@@ -288,28 +288,19 @@ void check(const std::vector<Option> &options)
 
 RefreshMode parse_mode(const std::string &text)
 {
-    const std::string mode = lower(text);
-    if (mode == "auto")
-        return RefreshMode::automatic;
-    if (mode == "differential" || mode == "incremental")
+    const std::string word = lower(text);
+    for (RefreshMode mode : refresh_modes)
+        if (word == lower(name_of(mode)))
+            return mode;
+    if (word == "incremental")
         return RefreshMode::differential;
-    if (mode == "full")
-        return RefreshMode::full;
-    if (mode == "immediate")
-        return RefreshMode::immediate;
     raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
            .message = "unknown refresh mode: " + text + ". Must be 'AUTO', 'FULL', 'DIFFERENTIAL', or 'IMMEDIATE'"});
 }
 
 const char *name_of(RefreshMode mode)
 {
-    switch (mode) {
-    case RefreshMode::automatic: return "AUTO";
-    case RefreshMode::differential: return "DIFFERENTIAL";
-    case RefreshMode::full: return "FULL";
-    case RefreshMode::immediate: return "IMMEDIATE";
-    }
-    return "";
+    return rules_of(mode).name;
 }
 
 bool parse_boolean(const std::string &name, const std::string &value)

@@ -123,7 +123,7 @@ void write_state(Member &member, const Frontier &frontier, TimestampTz data_time
         return is_now_suspended;
     });
     if (is_suspended)
-        member.state.status = state::name_of(state::Status::suspended);
+        member.state.status = state::Status::suspended;
 }
 
 /* Its answer may be another one a moment later. */
@@ -137,7 +137,7 @@ bool is_restless(const Compiled &compiled)
 bool is_state_unchanged(const Member &member)
 {
     return !is_restless(*member.compiled) && member.outcome.action == Action::no_data && member.state.consecutive_errors == 0 &&
-           member.state.status != state::name_of(state::Status::error) && member.state.marks.empty();
+           member.state.status != state::Status::error && member.state.marks.empty();
 }
 
 void tell_mailbox(const Group &group, const Member &member)
@@ -150,7 +150,7 @@ void tell_mailbox(const Group &group, const Member &member)
                       is_restless(*member.compiled));
     mailbox::State state;
     state.is_populated = true;
-    state.is_suspended = member.state.status == state::name_of(state::Status::suspended);
+    state.is_suspended = member.state.status == state::Status::suspended;
     mailbox::note_state(relid, state);
 }
 

@@ -28,7 +28,7 @@ std::vector<translate::SourceRef> sources_of_program(translate::Translation &tra
     std::optional<translate::Objection> objection = capture_objection(sources, owner);
     if (!objection || denied == DeniedCapture::is_accepted)
         return sources;
-    if (mode != RefreshMode::automatic && denied == DeniedCapture::is_refused)
+    if (!rules_of(mode).may_fall_back && denied == DeniedCapture::is_refused)
         raise_denied_capture(*objection);
     note_full_refreshes(*objection);
     return sources;
@@ -47,13 +47,13 @@ std::vector<translate::SourceRef> plan_maintenance(const Query *query, const std
                                                    DeniedCapture denied)
 {
     definition::TransposedPositions transposed(text);
-    if (mode == RefreshMode::full)
+    if (!rules_of(mode).may_use_deltas)
         return sources_without_program(query, text, owner);
     auto translated = translate::translate(query, owner);
     if (auto *translation = std::get_if<translate::Translation>(&translated))
         return sources_of_program(*translation, mode, owner, denied);
     const translate::Objection &objection = std::get<translate::Objection>(translated);
-    if (mode != RefreshMode::automatic)
+    if (!rules_of(mode).may_fall_back)
         translate::raise_objection(objection, text.empty() ? nullptr : text.c_str());
     /* First, because a source that cannot be captured is an error in this mode too. */
     std::vector<translate::SourceRef> sources = sources_without_program(query, text, owner);

@@ -90,7 +90,7 @@ void replace_setup(Oid relid, Query *query, const std::vector<translate::SourceR
     /* No retraction of the former rows reaches the stream tables that read them. */
     call([=] { capture::mark(relid, "the definition of a stream table that it reads was changed"); });
     mailbox::note_change(relid);
-    const bool was_suspended = before.status == state::name_of(state::Status::suspended);
+    const bool was_suspended = before.status == state::Status::suspended;
     mailbox::note_state(relid, {false, was_suspended, before.consecutive_errors > 0});
     for (Oid source : old_sources)
         if (std::find(captured.begin(), captured.end(), source) == captured.end())

@@ -12,13 +12,13 @@ namespace pgtrickle::setup {
 
 std::optional<translate::Translation> translation_of(const Definition &definition)
 {
-    if (definition.mode == RefreshMode::full)
+    if (!rules_of(definition.mode).may_use_deltas)
         return std::nullopt;
     Query *query = call([&] { return definition::query_of(definition.relid); });
     auto result = translate::translate(query, definition.owner);
     if (auto *translation = std::get_if<translate::Translation>(&result))
         return std::move(*translation);
-    if (definition.mode != RefreshMode::automatic)
+    if (!rules_of(definition.mode).may_fall_back)
         translate::raise_objection(std::get<translate::Objection>(result), nullptr);
     return std::nullopt;
 }

@@ -2,11 +2,12 @@
 
 #include <gtest/gtest.h>
 
+using pgtrickle::RefreshMode;
 using namespace pgtrickle::scheduler;
 
 namespace {
 
-Signals of(const char *configured, int64_t deltas, double delta_us, int64_t fulls, double full_us)
+Signals of(RefreshMode configured, int64_t deltas, double delta_us, int64_t fulls, double full_us)
 {
     Signals signals;
     signals.configured = configured;
@@ -19,42 +20,42 @@ Signals of(const char *configured, int64_t deltas, double delta_us, int64_t full
 
 TEST(Recommendation, a_mode_whose_deltas_are_dearer_gives_way_to_AUTO)
 {
-    EXPECT_EQ(recommend(of("DIFFERENTIAL", 20, 5000, 20, 1000)).mode, "AUTO");
-    EXPECT_EQ(recommend(of("DIFFERENTIAL", 20, 5000, 20, 1000)).confidence, "high");
-    EXPECT_EQ(recommend(of("DIFFERENTIAL", 20, 500, 20, 1000)).mode, "DIFFERENTIAL");
-    Signals signals = of("DIFFERENTIAL", 20, 500, 20, 1000);
+    EXPECT_EQ(recommend(of(RefreshMode::differential, 20, 5000, 20, 1000)).mode, RefreshMode::automatic);
+    EXPECT_EQ(recommend(of(RefreshMode::differential, 20, 5000, 20, 1000)).confidence, "high");
+    EXPECT_EQ(recommend(of(RefreshMode::differential, 20, 500, 20, 1000)).mode, RefreshMode::differential);
+    Signals signals = of(RefreshMode::differential, 20, 500, 20, 1000);
     signals.dearest_delta_us = 9000;
-    EXPECT_EQ(recommend(signals).mode, "AUTO");
+    EXPECT_EQ(recommend(signals).mode, RefreshMode::automatic);
 }
 
 TEST(Recommendation, a_first_fill_stands_for_a_full_refresh_with_less_confidence)
 {
-    Signals signals = of("DIFFERENTIAL", 50, 5000, 0, 0);
-    EXPECT_EQ(recommend(signals).mode, "DIFFERENTIAL");
+    Signals signals = of(RefreshMode::differential, 50, 5000, 0, 0);
+    EXPECT_EQ(recommend(signals).mode, RefreshMode::differential);
     EXPECT_EQ(recommend(signals).confidence, "low");
     signals.fills = 1;
     signals.fill_us = 1000;
-    EXPECT_EQ(recommend(signals).mode, "AUTO");
+    EXPECT_EQ(recommend(signals).mode, RefreshMode::automatic);
     EXPECT_EQ(recommend(signals).confidence, "medium");
 }
 
 TEST(Recommendation, a_full_mode_gives_way_where_little_changes_and_deltas_are_possible)
 {
-    Signals signals = of("FULL", 0, 0, 5, 1000);
+    Signals signals = of(RefreshMode::full, 0, 0, 5, 1000);
     signals.stored_rows = 1000;
     signals.written_rows = 10;
-    EXPECT_EQ(recommend(signals).mode, "AUTO");
+    EXPECT_EQ(recommend(signals).mode, RefreshMode::automatic);
     signals.written_rows = 900;
-    EXPECT_EQ(recommend(signals).mode, "FULL");
+    EXPECT_EQ(recommend(signals).mode, RefreshMode::full);
     signals.written_rows = 10;
     signals.objection = "volatile function random()";
-    EXPECT_EQ(recommend(signals).mode, "FULL");
+    EXPECT_EQ(recommend(signals).mode, RefreshMode::full);
     EXPECT_NE(recommend(signals).reason.find("random()"), std::string::npos);
 }
 
 TEST(Recommendation, what_was_filled_only_is_not_said_never_to_have_been_touched)
 {
-    for (const char *mode : {"AUTO", "FULL"}) {
+    for (RefreshMode mode : {RefreshMode::automatic, RefreshMode::full}) {
         Signals signals = of(mode, 0, 0, 0, 0);
         EXPECT_TRUE(recommend(signals).reason.ends_with(" not been refreshed yet"));
         signals.fills = 1;
@@ -64,8 +65,8 @@ TEST(Recommendation, what_was_filled_only_is_not_said_never_to_have_been_touched
 
 TEST(Recommendation, AUTO_and_IMMEDIATE_stay)
 {
-    EXPECT_EQ(recommend(of("AUTO", 3, 5000, 3, 1000)).mode, "AUTO");
-    EXPECT_EQ(recommend(of("AUTO", 0, 0, 0, 0)).confidence, "low");
+    EXPECT_EQ(recommend(of(RefreshMode::automatic, 3, 5000, 3, 1000)).mode, RefreshMode::automatic);
+    EXPECT_EQ(recommend(of(RefreshMode::automatic, 0, 0, 0, 0)).confidence, "low");
     EXPECT_EQ(recommend(of("IMMEDIATE", 3, 5000, 3, 1000)).mode, "IMMEDIATE");
 }
 

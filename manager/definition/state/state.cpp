@@ -65,10 +65,20 @@ struct RawRow {
     Datum values[column_count];
     bool nulls[column_count];
     char *frontier;
-    char *status;
+    Status status;
     char *last_error_message;
     Marks marks;
 };
+
+/* PostgreSQL frame. */
+Status status_of(Datum value)
+{
+    const char *name = TextDatumGetCString(value);
+    for (Status status : {Status::initializing, Status::active, Status::suspended, Status::error})
+        if (strcmp(name, name_of(status)) == 0)
+            return status;
+    elog(ERROR, "unknown status of a stream table: %s", name);
+}
 
 /* The row and its marks under one snapshot: a refresh moves what it takes in from these to that. */
 RawRow read_raw(Oid relid, Snapshot snapshot)
@@ -84,7 +94,7 @@ RawRow read_raw(Oid relid, Snapshot snapshot)
         raw.is_own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
         raw.written_by = writer_of(tuple);
         heap_deform_tuple(tuple, RelationGetDescr(table), raw.values, raw.nulls);
-        raw.status = TextDatumGetCString(raw.values[Column::status - 1]);
+        raw.status = status_of(raw.values[Column::status - 1]);
         if (!raw.nulls[Column::frontier - 1])
             raw.frontier = DatumGetCString(
                 OidFunctionCall1(F_PG_SNAPSHOT_OUT, raw.values[Column::frontier - 1]));
@@ -273,8 +283,7 @@ bool update_after_refresh(Oid relid, Datum values[column_count], bool nulls[colu
     bool is_suspended = false;
     replace(relid, true, [&](HeapTuple latest, TupleDesc descriptor, Replacement *replacement) {
         bool is_null;
-        const char *found = TextDatumGetCString(heap_getattr(latest, Column::status, descriptor, &is_null));
-        is_suspended = strcmp(found, name_of(Status::suspended)) == 0;
+        is_suspended = status_of(heap_getattr(latest, Column::status, descriptor, &is_null)) == Status::suspended;
         for (int i = 0; i < column_count; i++)
             if (replaces[i] && !(is_suspended && i + 1 == Column::status)) {
                 replacement->set(static_cast<Column>(i + 1), values[i]);
@@ -290,8 +299,7 @@ Before set_suspended(Oid relid, bool is_suspended)
     Before before = {};
     replace(relid, true, [&](HeapTuple latest, TupleDesc descriptor, Replacement *replacement) {
         bool is_null;
-        const char *found = TextDatumGetCString(heap_getattr(latest, Column::status, descriptor, &is_null));
-        before.was_suspended = strcmp(found, name_of(Status::suspended)) == 0;
+        before.was_suspended = status_of(heap_getattr(latest, Column::status, descriptor, &is_null)) == Status::suspended;
         before.is_populated = DatumGetBool(heap_getattr(latest, Column::is_populated, descriptor, &is_null));
         const Status status = is_suspended          ? Status::suspended
                               : before.is_populated ? Status::active

@@ -50,7 +50,7 @@ struct StateRow {
     bool needs_reinit = false; /* a mark says so */
     std::string reinit_reason;
     std::vector<MarkId> marks; /* those that were seen */
-    std::string status;
+    Status status = Status::initializing;
     std::string frontier; /* pg_snapshot's text; empty: none */
     uint64_t own_xid = 0;
     int32_t own_seq = 0;

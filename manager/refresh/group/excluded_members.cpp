@@ -34,7 +34,7 @@ bool is_named(const Asking &asking, Oid relid)
 
 bool is_suspended(const state::StateRow &state)
 {
-    return state.status == state::name_of(state::Status::suspended);
+    return state.status == state::Status::suspended;
 }
 
 std::string name_of_stream_table(Oid relid)

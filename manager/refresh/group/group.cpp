@@ -230,7 +230,7 @@ Group lock_group(const Asking &asking)
             return Group::of_nobody({.locked = member.compiled->relid()});
     /* Whoever named it has not heard yet that it is suspended: to him it is as good as locked, with all that hangs on it. */
     for (const Member &member : group.members)
-        if (asking.reach == Reach::named && member.state.status == state::name_of(state::Status::suspended))
+        if (asking.reach == Reach::named && member.state.status == state::Status::suspended)
             return Group::of_nobody({.locked = member.compiled->relid()});
     leave_out_suspended(group, asking);
     lock_what_is_read(group.members);

@@ -48,7 +48,7 @@ std::string rows_text(double rows)
 
 bool is_free_to_choose(const Compiled &compiled)
 {
-    return compiled.definition.mode == RefreshMode::automatic && !compiled.is_full_only();
+    return rules_of(compiled.definition.mode).may_choose_full && !compiled.is_full_only();
 }
 
 } // namespace

@@ -225,7 +225,7 @@ bool Run::touches_most(int index, uint64_t changed)
 {
     const CompiledStep &step = compiled_.steps[index];
     const std::vector<int> &keys = step.step.recomputed_by;
-    if (compiled_.definition.mode != RefreshMode::automatic || keys.empty())
+    if (!rules_of(compiled_.definition.mode).may_choose_full || keys.empty())
         return false;
     int64_t rows = 0;
     for (const Delta &delta : deltas_)

@@ -32,49 +32,55 @@ Recommendation for_differential(const Signals &signals)
 {
     const double full = signals.from_nothing_us();
     if (signals.deltas == 0 || full <= 0)
-        return {"DIFFERENTIAL", "low", "there is nothing to compare yet"};
+        return {RefreshMode::differential, "low", "there is nothing to compare yet"};
     const char *confidence = confidence_of(signals.fulls > 0 ? std::min(signals.deltas, signals.fulls * 3) : std::min<int64_t>(signals.deltas, 9));
     if (signals.delta_us > clearly * full)
-        return {"AUTO", confidence, "a delta takes " + ms(signals.delta_us) + " on average, computing from nothing " + ms(full)};
+        return {RefreshMode::automatic, confidence, "a delta takes " + ms(signals.delta_us) + " on average, computing from nothing " + ms(full)};
     if (signals.dearest_delta_us > clearly * full)
-        return {"AUTO", confidence, "the dearest delta took " + ms(signals.dearest_delta_us) + ", computing from nothing takes " + ms(full)};
-    return {"DIFFERENTIAL", confidence, "no delta took longer than computing from nothing, which takes " + ms(full)};
+        return {RefreshMode::automatic, confidence, "the dearest delta took " + ms(signals.dearest_delta_us) + ", computing from nothing takes " + ms(full)};
+    return {RefreshMode::differential, confidence, "no delta took longer than computing from nothing, which takes " + ms(full)};
 }
 
 Recommendation for_full(const Signals &signals)
 {
     if (signals.fulls == 0)
-        return {"AUTO", "low", std::string("it can be kept by deltas, and has not been refreshed ") + since_when(signals)};
+        return {RefreshMode::automatic, "low", std::string("it can be kept by deltas, and has not been refreshed ") + since_when(signals)};
     if (signals.stored_rows <= 0 || signals.written_rows > few_written * signals.stored_rows)
-        return {"FULL", "low", "a large part of its rows changes from one refresh to the next"};
-    return {"AUTO", signals.fulls >= 3 ? "medium" : "low", "it can be kept by deltas, and few of its rows change from one refresh to the next"};
+        return {RefreshMode::full, "low", "a large part of its rows changes from one refresh to the next"};
+    return {RefreshMode::automatic, signals.fulls >= 3 ? "medium" : "low", "it can be kept by deltas, and few of its rows change from one refresh to the next"};
 }
 
 Recommendation for_auto(const Signals &signals)
 {
     const char *confidence = confidence_of(signals.deltas + signals.fulls);
     if (signals.deltas == 0 && signals.fulls == 0)
-        return {"AUTO", confidence, std::string("it has not been refreshed ") + since_when(signals)};
+        return {RefreshMode::automatic, confidence, std::string("it has not been refreshed ") + since_when(signals)};
     std::string reason = "the cheaper way is taken at each refresh: " + std::to_string(signals.deltas) + " by deltas";
     if (signals.deltas > 0)
         reason += ", " + ms(signals.delta_us) + " on average";
     reason += "; " + std::to_string(signals.fulls) + " from nothing";
     if (signals.fulls > 0)
         reason += ", " + ms(signals.full_us) + " on average";
-    return {"AUTO", confidence, reason};
+    return {RefreshMode::automatic, confidence, reason};
 }
 
 } // namespace
 
 Recommendation recommend(const Signals &signals)
 {
-    if (signals.configured == "IMMEDIATE")
-        return {"IMMEDIATE", "high", "it is kept by the transactions that change its sources"};
     if (!signals.objection.empty())
         return {signals.configured, "high", "it cannot be kept by deltas: " + signals.objection};
-    if (signals.configured == "DIFFERENTIAL")
+    switch (signals.configured) {
+    case RefreshMode::automatic:
+        return for_auto(signals);
+    case RefreshMode::differential:
         return for_differential(signals);
-    return signals.configured == "FULL" ? for_full(signals) : for_auto(signals);
+    case RefreshMode::full:
+        return for_full(signals);
+    case RefreshMode::immediate:
+        break;
+    }
+    return {signals.configured, "high", "it is kept by the transactions that change its sources"};
 }
 
 } // namespace pgtrickle::scheduler

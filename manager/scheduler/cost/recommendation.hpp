@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include "scheduler/cost/refresh_mode.hpp"
+
 #include <cstdint>
 #include <string>
 
@@ -10,8 +12,8 @@ namespace pgtrickle::scheduler {
 
 /* Of a stream table. */
 struct Signals {
-    std::string configured; /* AUTO, DIFFERENTIAL, FULL, IMMEDIATE */
-    std::string objection;  /* why it cannot be kept by deltas; empty: it can */
+    RefreshMode configured = RefreshMode::automatic;
+    std::string objection; /* why it cannot be kept by deltas; empty: it can */
     int64_t deltas = 0, fulls = 0, fills = 0; /* completed; fills are no fulls */
     double delta_us = 0, full_us = 0, fill_us = 0; /* on average */
     double dearest_delta_us = 0;
@@ -27,7 +29,7 @@ struct Signals {
 };
 
 struct Recommendation {
-    std::string mode;
+    RefreshMode mode;
     std::string confidence; /* high, medium, low */
     std::string reason;
 };

@@ -77,7 +77,7 @@ bool Refresher::write_failure(const scheduler::Involved &member, const Failure &
         if (!call([&] { return lock_state(member.id); }))
             return;
         state::StateRow row;
-        if (!state::read(member.id, &row) || row.status == state::name_of(state::Status::suspended))
+        if (!state::read(member.id, &row) || row.status == state::Status::suspended)
             return;
         errors = row.consecutive_errors + 1;
         is_suspended = errors >= guc::max_consecutive_errors && !failure.is_lack_of_resources();

@@ -1,0 +1,49 @@
+#include "refresh/effective_mode.hpp"
+
+#include "capture/permission.hpp"
+#include "catalog/tables/history.hpp"
+#include "refresh/program/compiled.hpp"
+#include "refresh/request/audience.hpp"
+#include "refresh/request/request.hpp"
+
+#include <algorithm>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+bool is_denied(const Definition &definition)
+{
+    return std::any_of(definition.sources.begin(), definition.sources.end(), [&](const Source &source) {
+        return call([&] {
+            return static_cast<bool>(capture::denial_of(source.relid, definition.owner, source.is_captured));
+        });
+    });
+}
+
+/* Before its first fill nothing is written down of it: its query is translated. */
+bool has_deltas(const Definition &definition, const state::StateRow &row)
+{
+    const ModeRules &rules = rules_of(definition.mode);
+    if (!rules.may_use_deltas || is_denied(definition))
+        return false;
+    if (!rules.may_fall_back)
+        return true;
+    if (row.is_populated && row.kept_by_deltas)
+        return *row.kept_by_deltas;
+    return for_stream_table(definition.relid, "explain", [&] { return is_kept_by_deltas(definition); });
+}
+
+} // namespace
+
+RefreshMode effective_mode(const Definition &definition, const state::StateRow &row)
+{
+    if (!has_deltas(definition, row))
+        return RefreshMode::full;
+    if (!rules_of(definition.mode).may_choose_full)
+        return definition.mode;
+    const std::optional<catalog::Refresh> last = catalog::read_last_choice(definition.relid);
+    return last && last->action == name_of(Action::full) ? RefreshMode::full : RefreshMode::differential;
+}
+
+} // namespace pgtrickle::refresh
