@@ -256,10 +256,12 @@ namespace {
 void redefine_automatic_users(Oid relid)
 {
     for (Oid user : users_of_view(relid)) {
-        if (!call([=] { return definition::lock_if_there(user, AccessExclusiveLock); }) ||
-            definition::load(user).mode != RefreshMode::automatic)
+        if (!call([=] { return definition::lock_if_there(user, AccessExclusiveLock); }))
             continue;
-        redefine(user, call([=] { return definition::query_of(user); }), {}, RefreshMode::automatic);
+        const RefreshMode mode = definition::load(user).mode;
+        if (!rules_of(mode).may_fall_back)
+            continue;
+        redefine(user, call([=] { return definition::query_of(user); }), {}, mode);
         mailbox::note_definition_change();
     }
 }
@@ -287,7 +289,7 @@ void follow_owner(Oid relid)
     call([] { state::invalidate_refresh_sets(); });
     mailbox::note_definition_change();
     const Definition definition = definition::load(relid);
-    if (definition.mode != RefreshMode::automatic && definition.mode != RefreshMode::full)
+    if (!rules_of(definition.mode).may_be_full_only())
         return; /* which policies allow for nobody */
     if (!refresh::has_current_layout(relid))
         redefine(relid, call([=] { return definition::query_of(relid); }), {}, definition.mode);
