@@ -1,6 +1,6 @@
 # pg_trickle: stream tables for PostgreSQL.
 #
-#   make install PG_CONFIG=…   build and install into the PostgreSQL that pg_config belongs to
+#   make install PG_CONFIG=…   build and install into the PostgreSQL that pg_config belongs to; V=1 prints the commands
 #   make demo, make demo-stop  pgbench writing, stream tables following, in the terminal
 #   make check                 every test; ends with "N passed, N failed"; SEED=random tries other random cases
 #   make soak, make bench      long tests; the speed table in tests/bench/RESULTS.md
@@ -55,6 +55,21 @@ endif
 override with_llvm = no
 include $(PGXS)
 
+# A line a file, with how many there are to compile, or the whole commands (V=1), or nothing (-s).
+# A dry run counts them, when the first is compiled; its V=1 is also the end of that recursion.
+ifneq ($(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),)
+say          = @
+else ifeq ($(V),)
+say          = @echo '$(1)';
+progress     = $(eval compiled += $@)[$(words $(compiled))/$(to_compile)] $<
+to_compile   = $(eval to_compile := $(count))$(to_compile)
+count        = $(shell MAKEFLAGS= $(MAKE) -n $(MAKEOVERRIDES) $(MAKECMDGOALS) V=1 2>/dev/null | grep -c ' -c -o ')
+endif
+%.o: %.cpp
+	$(call say,$(progress))$(CXX) $(CXXFLAGS) $(CPPFLAGS) -c -o $@ $<
+link        := $(LINK.shared)
+LINK.shared  = $(call say,linking $@)$(link)
+
 # Objects compiled against another PostgreSQL are not taken for current.
 CONFIGURED := $(shell $(PG_CONFIG) --version --includedir-server --configure | cksum)
 ifneq ($(shell cat build/configured 2>/dev/null),$(CONFIGURED))
@@ -68,8 +83,8 @@ $(OBJS): build/configured
 ifeq ($(PRECOMPILED)$(findstring ccache,$(CXX)),1)
 override CXXFLAGS += -g1
 build/library.hpp.gch: tests/library.hpp build/configured
-	cp $< build/library.hpp
-	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -x c++-header -o $@ $<
+	$(call say,compiling the C++ library)cp $< build/library.hpp
+	$(if $(say),@)$(CXX) $(CXXFLAGS) $(CPPFLAGS) -x c++-header -o $@ $<
 $(OBJS): | build/library.hpp.gch
 $(OBJS): override CXXFLAGS += -include build/library.hpp
 endif
@@ -77,13 +92,13 @@ endif
 # The steps of SQLite's schema, as a table.
 MIGRATIONS   = $(sort $(wildcard manager/catalog/migrations/*.sql))
 build/catalog_migrations.inc: $(MIGRATIONS) build/configured
-	for step in $(MIGRATIONS); do \
+	$(call say,$@)for step in $(MIGRATIONS); do \
 	  echo "{\"$$(basename $$step)\", R\"sql("; cat $$step; echo ')sql"},'; \
 	done > $@
 manager/catalog/file/migrations.o: build/catalog_migrations.inc
 
 $(DATA_built): $(SURFACE)
-	cat $(SURFACE) > $@
+	$(call say,$@)cat $(SURFACE) > $@
 
 -include $(OBJS:.o=.d)
 endif
