@@ -35,7 +35,7 @@ STREAM_TABLES = [
               SELECT false, tbalance FROM pgbench_tellers) money"""),
     StreamTable("in_the_red", "accounts below zero", """
         SELECT aid, bid, abalance FROM pgbench_accounts WHERE abalance < 0"""),
-    StreamTable("red_by_branch", "the debt of each branch, on in_the_red", """
+    StreamTable("red_by_branch", "debt by branch, reads in_the_red", """
         SELECT bid, count(*) AS accounts, sum(abalance) AS debt
         FROM in_the_red GROUP BY bid"""),
 ]

@@ -11,6 +11,7 @@ from database import TOP, Server, run_cases, Database  # noqa: E402: needs the p
 
 sys.path.append(str(TOP / "tests/demo"))
 import bank  # noqa: E402
+import view  # noqa: E402
 
 server = Server()
 log = server.folder / "server.log"
@@ -224,13 +225,21 @@ def the_picture_is_of_the_demo():
     assert "../tests/demo/graph.svg" in (TOP / "docs/operations.md").read_text()
 
 
+def the_picture_of_the_demo_fits_80_columns():
+    ages = [(table.name, table.about, 9_999_999, 99.94) for table in bank.STREAM_TABLES]
+    state = view.State(599, 600, 99_999, 99_999, 99.9, 999.9, 9999.9, 99_999, 99_999, 999.9, 9999.9, ages)
+    for line in view.View()._picture(state, 79):
+        assert len(view.ESCAPE.sub("", line)) <= 79, line
+    assert view.clipped(f"{view.BOLD}four{view.PLAIN} more", 6) == f"{view.BOLD}four{view.PLAIN} m"
+
+
 prepare()
 try:
     run_cases([a_refresh_is_told_by_how_long_it_took, decisions_are_told_on_demand, statistics_outlive_a_restart,
                whoever_looks_waits_for_nobody_who_alters_or_locks, nor_for_anybody_who_redefines_or_drops, the_transaction_that_holds_a_log_back_is_named,
                what_is_much_older_than_scheduled_is_stale, what_makes_a_refresh_slow_is_told,
                a_catalog_that_cannot_be_used_is_told, a_shared_memory_that_is_full_is_told,
-               the_picture_is_of_the_demo])
+               the_picture_is_of_the_demo, the_picture_of_the_demo_fits_80_columns])
 finally:
     db.session.close()
     server.destroy()
