@@ -1,6 +1,7 @@
 # pg_trickle: stream tables for PostgreSQL.
 #
 #   make install PG_CONFIG=…   build and install into the PostgreSQL that pg_config belongs to; V=1 prints the commands
+#   make install-debug         the symbols as well, where gdb looks for them; make uninstall removes both
 #   make demo, make demo-stop  pgbench writing, stream tables following, in the terminal
 #   make check                 every test; ends with "N passed, N failed"; SEED=random tries other random cases
 #   make soak, make bench      long tests; the speed table in tests/bench/RESULTS.md
@@ -45,6 +46,9 @@ PG_CXXFLAGS  = -std=gnu++20 -O2 -fno-strict-aliasing -fwrapv $(WARNINGS) -MMD -M
 PG_CPPFLAGS  = -Imanager -I.
 SHLIB_LINK   = -lstdc++ -lsqlite3
 
+# The library in this folder has symbols for gdb, the installed one has none: they are most of it.
+INSTALL_STRIP_FLAG = -s
+
 EXTRA_CLEAN  = $(DATA_built) $(OBJS:.o=.d) build
 
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -69,6 +73,18 @@ endif
 	$(call say,$(progress))$(CXX) $(CXXFLAGS) $(CPPFLAGS) -c -o $@ $<
 link        := $(LINK.shared)
 LINK.shared  = $(call say,linking $@)$(link)
+
+# gdb finds them by the name and the checksum that the installed library gets.
+debug        = build/pg_trickle.so.debug
+installed    = '$(DESTDIR)$(pkglibdir)/$(notdir $(1))'
+.PHONY: install-debug uninstall-debug
+install-debug: install
+	$(call say,installing $(debug))objcopy --only-keep-debug pg_trickle.so $(debug) && \
+	  objcopy --strip-all --add-gnu-debuglink=$(debug) pg_trickle.so build/pg_trickle.so && \
+	  $(INSTALL_DATA) $(debug) $(call installed,$(debug)) && $(INSTALL) -m 755 build/pg_trickle.so $(call installed,pg_trickle.so)
+uninstall: uninstall-debug
+uninstall-debug:
+	rm -f $(call installed,$(debug))
 
 # Objects compiled against another PostgreSQL are not taken for current.
 CONFIGURED := $(shell $(PG_CONFIG) --version --includedir-server --configure | cksum)
