@@ -1,5 +1,5 @@
 /*
- * Whoever commits a prepared transaction knows its name only. So one that changes definitions announces bindings, whether or
+ * Whoever commits a prepared transaction knows its name only. So one that changes definitions announces refresh sets, whether or
  * not it binds anybody: PostgreSQL keeps the invalidation with it, over a restart, too, and sends it after COMMIT PREPARED, to
  * the session that commits as to all others.
  */

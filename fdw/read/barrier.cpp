@@ -118,7 +118,7 @@ bool refresh_here(const Oid *relids, int count)
         TimestampTz started_at = GetCurrentTimestamp();
         try {
             for (const refresh::Outcome &outcome :
-                 refresh::refresh_group({.members = members, .asked = scheduler::Asked::reader}, &unrefreshed))
+                 refresh::refresh_group({.members = members, .requested_by = scheduler::RequestedBy::reader}, &unrefreshed))
                 note_refresh(outcome, "SCAN");
         } catch (const PgError &error) {
             note_failed_refresh(members.front(), started_at, "SCAN", error);

@@ -19,13 +19,13 @@ namespace pgtrickle {
 namespace {
 
 /* What has it rest, in words, or null if nothing does by now. PostgreSQL frame. */
-const char *explain_rest(Oid relid, bool is_hint)
+const char *explain_inactive(Oid relid, bool is_hint)
 {
     char *text = nullptr;
     enter([&] {
         refresh::Explanation explanation = refresh::explain_hold(relid);
         if (explanation.sentence.empty())
-            explanation = refresh::explain_rest(relid);
+            explanation = refresh::explain_inactive(relid);
         const std::string &words = is_hint ? explanation.hint : explanation.sentence;
         if (!words.empty())
             text = call([&] { return pstrdup(words.c_str()); });
@@ -42,7 +42,7 @@ const char *explain(Oid relid, Obstacle obstacle)
         return "Its last refresh failed.";
     case Obstacle::suspended:
     case Obstacle::held:
-        if (const char *rest = explain_rest(relid, false))
+        if (const char *rest = explain_inactive(relid, false))
             return rest;
         /* Its end is not seen. */
         if (IsolationUsesXactSnapshot())
@@ -75,7 +75,7 @@ const char *advise(Oid relid, Obstacle obstacle)
                         quote_literal_cstr(quoted_relation_name(relid)));
     case Obstacle::suspended:
     case Obstacle::held:
-        if (const char *hint = explain_rest(relid, true))
+        if (const char *hint = explain_inactive(relid, true))
             return hint;
         return advise(relid, IsolationUsesXactSnapshot() ? Obstacle::fixed_snapshot : Obstacle::none);
     case Obstacle::timed_out:

@@ -38,9 +38,9 @@ bool keeps_own_schedule(Oid relid)
 /* C++ frame. */
 bool is_bound(Oid relid, Oid upstream)
 {
-    refresh::bindings().follow_news();
-    refresh::bindings().look_around({relid});
-    const std::vector<Oid> &bond = refresh::bindings().bond_of(relid);
+    refresh::refresh_sets().follow_news();
+    refresh::refresh_sets().look_around({relid});
+    const std::vector<Oid> &bond = refresh::refresh_sets().bond_of(relid);
     return std::binary_search(bond.begin(), bond.end(), upstream);
 }
 

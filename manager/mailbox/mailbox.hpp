@@ -80,10 +80,10 @@ void note_state(Oid relid, const State &state) noexcept;
 /* The same, at once, if the mailbox knows nothing of `relid`: for the manager, which
  * reads pgt_state at its start. */
 void offer_state(Oid relid, const State &state) noexcept;
-/* For the manager. `is_kept`: who reads `relid` and is due does not have it refreshed, but reads it as it stands.
+/* For the manager. `has_own_schedule`: who reads `relid` and is due does not have it refreshed, but reads it as it stands.
  * `waits_for_others`: it is not refreshed when its own schedule says so. At once; until then, and after the mailbox has lost
  * it, that is not so. */
-void tell_pace(Oid relid, bool is_kept, bool waits_for_others) noexcept;
+void set_effective_schedule(Oid relid, bool has_own_schedule, bool waits_for_others) noexcept;
 /* At commit: the stream table is dropped. */
 void forget(Oid relid) noexcept;
 
@@ -103,7 +103,7 @@ struct Look {
      * is due, would bring in. */
     TimestampTz own_dirty_since = DT_NOBEGIN;
     TimestampTz own_moving_since = 0;
-    bool waits_for_others = false; /* see tell_pace() */
+    bool waits_for_others = false; /* see set_effective_schedule() */
 
     /* Nothing can be missing. */
     bool is_current() const { return is_clean && moving_since == 0; }

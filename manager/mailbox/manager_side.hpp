@@ -23,14 +23,14 @@ void become_launcher();
 /* Counts the calls; the launcher's latch is set by each. */
 uint32_t launcher_calls() noexcept;
 /* Databases in which a manager is wanted and none is there: a backend asked for one, or the last one left without having
- * retired. Each is returned until settle_wish(), but while it is barred. None on out of memory. */
-std::vector<Oid> wished_managers() noexcept;
+ * retired. Each is returned until settle_start_request(), but while it is blocked. None on out of memory. */
+std::vector<Oid> requested_managers() noexcept;
 /* Whether there are any. */
-bool is_manager_wished() noexcept;
+bool is_start_requested() noexcept;
 /* The launcher cannot start one: the waiting readers of the database are answered `no_manager`. */
-void settle_wish(Oid database) noexcept;
-/* One is about to be started: the wish for it stands until it is there, for it may fail before that. False: there is no
- * room for more managers and wishes. */
+void settle_start_request(Oid database) noexcept;
+/* One is about to be started: the start request stands until it is there, for it may fail before that. False: there is no
+ * room for more managers and start requests. */
 bool expect_manager(Oid database) noexcept;
 /* False if the one last expected failed before it was there. */
 bool has_come(Oid database) noexcept;
@@ -38,11 +38,11 @@ bool has_come(Oid database) noexcept;
  * one that has been there for the longest time is to leave when what it has begun is done. */
 void ask_for_room(TimestampTz now, int64_t turn_us) noexcept;
 /* A backend is dropping, renaming or copying the database: no manager now. */
-bool is_barred(Oid database) noexcept;
+bool is_blocked(Oid database) noexcept;
 /* The registry may not know every database: true once after each restart and each doubt. */
 bool take_registry_doubt() noexcept;
-/* Somebody has wished for a manager where there was no room for the wish: true once. Any database may be meant. */
-bool take_lost_wish() noexcept;
+/* A start was requested where there was no room for the request: true once. Any database may be meant. */
+bool take_lost_start_request() noexcept;
 void doubt_registry() noexcept;
 /* Frees what is kept of stream tables in other databases than these: they were dropped. */
 void keep_databases(const std::vector<Oid> &databases) noexcept;
@@ -50,7 +50,7 @@ void keep_databases(const std::vector<Oid> &databases) noexcept;
 /* ---- a manager ---- */
 
 /* This process is the manager of its database from now on, until it exits; false if there
- * is another, or the database is barred. */
+ * is another, or the database is blocked. */
 bool become_manager();
 /* Counts transactions that changed definitions or states. */
 uint32_t definition_changes() noexcept;
@@ -77,8 +77,8 @@ void tell_who_serves(const Request &request, const std::vector<int> &pids) noexc
 void answer(const Request &request, const Reply &reply) noexcept;
 
 /* What has the same bond is refreshed together: who reads `relid` and is bound to it does not read it as it stands, though it
- * keeps its pace. InvalidOid: nobody is bound to it. At once, as tell_pace(), and to be called before that. */
-void tell_bond(Oid relid, Oid bond) noexcept;
+ * keeps its pace. InvalidOid: nobody is bound to it. At once, as set_effective_schedule(), and to be called before that. */
+void set_atomic_set(Oid relid, Oid bond) noexcept;
 
 /* ---- news of changes; see news.cpp for why none is lost ---- */
 

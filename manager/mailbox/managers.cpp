@@ -1,12 +1,13 @@
 /*
- * Which databases have a manager, wish for one, or are to be without one.
+ * Which databases have a manager, request the start of one, or are to be without one.
  *
- * A wish is made by whoever needs a manager and finds none, and by a manager that leaves while there is work. It stands until
- * a manager is there, whatever becomes of those that the launcher starts: none of them may come, or the launcher may be told
- * of their end long after. Bars are of transactions that need the database without sessions: wishes outlast them.
+ * A start request is made by a session that needs a manager and finds none, and by a manager that leaves while there is
+ * work. It stands until a manager is there, whatever becomes of those that the launcher starts: none of them may come, or
+ * the launcher may learn of their end long after. Blocks are of transactions that need the database without sessions:
+ * start requests outlast them.
  *
- * A slot belongs to a database as long as one of these holds. Where there is no slot for a wish it is lost, and the launcher
- * is told that one was: then it looks into every database.
+ * A slot belongs to a database as long as one of these holds. Where there is no slot for a start request it is lost, and
+ * the launcher learns that one was: then it looks into every database.
  */
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
@@ -25,7 +26,7 @@ ManagerSlot *my_manager_slot = nullptr; /* in the manager */
 
 bool is_to_be_started(const ManagerSlot &slot) noexcept
 {
-    return slot.database.load() != InvalidOid && slot.is_wanted && slot.bars == 0;
+    return slot.database.load() != InvalidOid && slot.is_wanted && slot.blocks == 0;
 }
 
 extern "C" void pgtrickle_launcher_leaves(int, Datum)
@@ -81,7 +82,7 @@ ManagerSlot *find_manager(Oid database) noexcept
 
 void free_if_idle(ManagerSlot *slot) noexcept
 {
-    if (slot->pid.load() == 0 && !slot->is_wanted && slot->bars == 0)
+    if (slot->pid.load() == 0 && !slot->is_wanted && slot->blocks == 0)
         slot->database.store(InvalidOid);
 }
 
@@ -94,7 +95,7 @@ ManagerSlot *find_or_make_manager(Oid database) noexcept
         slot = &managers[i];
         slot->is_wanted = false;
         slot->has_come = true;
-        slot->bars = 0;
+        slot->blocks = 0;
         slot->has_news.store(0);
         slot->is_in_doubt.store(0);
         slot->has_requests.store(0);
@@ -109,17 +110,17 @@ ManagerSlot *find_or_make_manager(Oid database) noexcept
     return slot;
 }
 
-bool wish_manager(Oid database) noexcept
+bool request_start(Oid database) noexcept
 {
     if (shared->launcher_pid.load() == 0)
         return false; /* the next one looks into every database */
     ManagerSlot *slot = find_or_make_manager(database);
     if (slot == nullptr) {
-        shared->has_lost_wish.store(1);
+        shared->has_lost_start_request.store(1);
         return false;
     }
     slot->is_wanted = true;
-    return slot->bars == 0;
+    return slot->blocks == 0;
 }
 
 void wake_launcher() noexcept
@@ -138,7 +139,7 @@ void announce_definition_change() noexcept
         slot->definition_changes.fetch_add(1);
         wake_process(slot->process);
     } else {
-        wish_manager(MyDatabaseId);
+        request_start(MyDatabaseId);
     }
     LWLockRelease(shared->request_lock);
     if (!has_manager)
@@ -181,24 +182,24 @@ uint32_t launcher_calls() noexcept
     return shared->launcher_calls.load();
 }
 
-std::vector<Oid> wished_managers() noexcept
+std::vector<Oid> requested_managers() noexcept
 {
-    std::vector<Oid> wished;
+    std::vector<Oid> requested;
     try {
-        wished.reserve(shared->manager_count);
+        requested.reserve(shared->manager_count);
     } catch (...) {
-        return wished;
+        return requested;
     }
     LWLockAcquire(shared->request_lock, LW_SHARED);
     for (int i = 0; i < shared->manager_count; i++) {
         if (is_to_be_started(managers[i]))
-            wished.push_back(managers[i].database.load());
+            requested.push_back(managers[i].database.load());
     }
     LWLockRelease(shared->request_lock);
-    return wished;
+    return requested;
 }
 
-bool is_manager_wished() noexcept
+bool is_start_requested() noexcept
 {
     bool is_any = false;
     LWLockAcquire(shared->request_lock, LW_SHARED);
@@ -208,7 +209,7 @@ bool is_manager_wished() noexcept
     return is_any;
 }
 
-void settle_wish(Oid database) noexcept
+void settle_start_request(Oid database) noexcept
 {
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
     ManagerSlot *slot = find_manager(database);
@@ -242,13 +243,13 @@ bool has_come(Oid database) noexcept
     return has_come;
 }
 
-bool is_barred(Oid database) noexcept
+bool is_blocked(Oid database) noexcept
 {
     LWLockAcquire(shared->request_lock, LW_SHARED);
     ManagerSlot *slot = find_manager(database);
-    bool is_barred = slot != nullptr && slot->bars != 0;
+    bool is_blocked = slot != nullptr && slot->blocks != 0;
     LWLockRelease(shared->request_lock);
-    return is_barred;
+    return is_blocked;
 }
 
 void ask_for_room(TimestampTz now, int64_t turn_us) noexcept
@@ -281,9 +282,9 @@ bool is_asked_for_room() noexcept
     return my_manager_slot->is_asked_for_room.load() != 0;
 }
 
-bool take_lost_wish() noexcept
+bool take_lost_start_request() noexcept
 {
-    return shared->has_lost_wish.exchange(0) != 0;
+    return shared->has_lost_start_request.exchange(0) != 0;
 }
 
 bool take_registry_doubt() noexcept
@@ -303,7 +304,7 @@ bool become_manager()
 {
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
     ManagerSlot *slot = find_or_make_manager(MyDatabaseId);
-    bool is_mine = slot != nullptr && slot->pid.load() == 0 && slot->bars == 0;
+    bool is_mine = slot != nullptr && slot->pid.load() == 0 && slot->blocks == 0;
     if (slot != nullptr) {
         slot->is_wanted = !is_mine && slot->pid.load() == 0;
         slot->has_come = true;

@@ -77,7 +77,7 @@ Reply request_refresh(const Oid *relids, int count) noexcept
         slot->has_requests.store(1);
         wake_process(slot->process);
     } else {
-        is_coming = wish_manager(MyDatabaseId);
+        is_coming = request_start(MyDatabaseId);
     }
     if (!is_coming) {
         request->state = RequestState::free;

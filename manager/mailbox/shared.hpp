@@ -66,9 +66,9 @@ struct Entry {
     bool has_readings;
     bool is_restless; /* as of the last refresh, as is the next one */
     bool is_over_restless; /* it, or an upstream of it */
-    bool keeps_pace; /* see tell_pace(), as for the next one */
+    bool has_own_schedule; /* see set_effective_schedule(), as for the next one */
     bool waits_for_others;
-    Oid bond; /* see tell_bond() */
+    Oid bond; /* see set_atomic_set() */
     int32_t first_cell; /* the stream table's own slot and the database's are the first two */
     TimestampTz as_of;
     TimestampTz refreshed_at; /* not after its last refresh took its snapshot */
@@ -93,7 +93,7 @@ struct ManagerSlot {
     Oid share_owner;          /* the owner for a share of which it waits; InvalidOid: none */
     TimestampTz share_since;
     std::atomic<uint32_t> lacks_process; /* it could not start a refresh worker: there were too many processes */
-    int32_t bars;      /* of backends that drop, rename or copy the database */
+    int32_t blocks;    /* of backends that drop, rename or copy the database */
     char zone[zone_name_size]; /* the database's time zone, empty: not told yet; under request_lock */
 };
 
@@ -138,7 +138,7 @@ struct Shared {
     TimestampTz turn_came_at; /* when a refresh last ended, or a manager stopped waiting for its turn */
     std::atomic<uint32_t> launcher_calls; /* counts pokes */
     std::atomic<uint32_t> is_registry_doubtful; /* the launcher is to look at the databases there are */
-    std::atomic<uint32_t> has_lost_wish; /* any of them may wish for a manager */
+    std::atomic<uint32_t> has_lost_start_request; /* any database may want a manager */
 };
 
 /* This process's view; shared is nullptr without shared memory. */
@@ -184,10 +184,10 @@ bool has_reading(Oid relid, bool (*matches)(uint32_t slot)) noexcept;
 ManagerSlot *find_manager(Oid database) noexcept;
 /* Exclusively. nullptr when there are too many databases. */
 ManagerSlot *find_or_make_manager(Oid database) noexcept;
-/* Exclusively. What nobody is in, wants or bars is not kept. */
+/* Exclusively. What nobody is in, wants or blocks is not kept. */
 void free_if_idle(ManagerSlot *slot) noexcept;
-/* Exclusively. True if a manager will come soon. The wish for one in a barred database stands until the bars are lifted. */
-bool wish_manager(Oid database) noexcept;
+/* Exclusively. True if a manager will come soon. The start request for one in a blocked database stands until the blocks are lifted. */
+bool request_start(Oid database) noexcept;
 ManagerSlot *own_manager_slot() noexcept; /* in a manager; else nullptr */
 void wake_launcher() noexcept;
 void announce_definition_change() noexcept;

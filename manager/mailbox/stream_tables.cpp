@@ -45,7 +45,7 @@ Entry *find_or_make(Oid relid) noexcept
         entry->first_cell = no_cell;
         entry->is_restless = false;
         entry->is_over_restless = false;
-        entry->keeps_pace = false;
+        entry->has_own_schedule = false;
         entry->waits_for_others = false;
         entry->bond = InvalidOid;
         entry->as_of = DT_NOBEGIN;
@@ -95,7 +95,7 @@ enum class Depth { base, own };
 /* Whether a refresh of `reader` that is due leaves `upstream` as it is. */
 bool is_left_alone(const Entry *upstream, const Entry *reader) noexcept
 {
-    return upstream->keeps_pace && (upstream->bond == InvalidOid || upstream->bond != reader->bond);
+    return upstream->has_own_schedule && (upstream->bond == InvalidOid || upstream->bond != reader->bond);
 }
 
 TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept;
@@ -314,19 +314,19 @@ void offer_state(Oid relid, const State &state) noexcept
         apply_state(relid, state, true);
 }
 
-void tell_pace(Oid relid, bool is_kept, bool waits_for_others) noexcept
+void set_effective_schedule(Oid relid, bool has_own_schedule, bool waits_for_others) noexcept
 {
     if (!is_available())
         return;
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
     if (Entry *entry = find_or_make(relid)) {
-        entry->keeps_pace = is_kept;
+        entry->has_own_schedule = has_own_schedule;
         entry->waits_for_others = waits_for_others;
     }
     LWLockRelease(shared->entry_lock);
 }
 
-void tell_bond(Oid relid, Oid bond) noexcept
+void set_atomic_set(Oid relid, Oid bond) noexcept
 {
     if (!is_available())
         return;

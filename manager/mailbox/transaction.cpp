@@ -4,7 +4,7 @@
  *   PRE_COMMIT, PRE_PREPARE   started++ of each source changed
  *   COMMIT, ABORT, PREPARE    finished++ of each that was started
  *   COMMIT                    then what refreshes of this transaction took in, states, news for
- *                             the manager, wishes
+ *                             the manager, start requests
  *
  * The object lock of a refreshed stream table is held until after the COMMIT callbacks, so
  * two refreshes of one stream table reach the mailbox in the order of their commits.

@@ -38,16 +38,16 @@ namespace {
 
 bool is_committing_prepared = false; /* `started` was bumped, `finished` was not */
 
-struct Bar {
+struct Block {
     Oid database;
     SubTransactionId subtransaction;
 };
 
 /* Of this transaction, which may rename several databases. */
-std::vector<Bar> &own_bars() noexcept
+std::vector<Block> &own_blocks() noexcept
 {
-    static std::vector<Bar> bars;
-    return bars;
+    static std::vector<Block> blocks;
+    return blocks;
 }
 
 /* ---- COMMIT PREPARED ---- */
@@ -75,19 +75,19 @@ extern "C" void pgtrickle_lift_bars_at_exit(int, Datum)
 }
 
 /* Others may need the same database without sessions, and go on needing it when this backend does not. */
-void bar(Oid database) noexcept
+void block(Oid database) noexcept
 {
-    std::vector<Bar> &bars = own_bars();
+    std::vector<Block> &blocks = own_blocks();
     try {
-        bars.push_back({database, GetCurrentSubTransactionId()});
+        blocks.push_back({database, GetCurrentSubTransactionId()});
     } catch (...) {
         return; /* then PostgreSQL waits for the manager in vain */
     }
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
     if (ManagerSlot *slot = find_or_make_manager(database); slot == nullptr) {
-        bars.pop_back();
+        blocks.pop_back();
     } else {
-        slot->bars++;
+        slot->blocks++;
         slot->is_asked_to_exit.store(1);
         if (slot->pid.load() != 0) {
             /* The latch ends its sleep, the cancel request a refresh under way. */
@@ -101,20 +101,20 @@ void bar(Oid database) noexcept
 
 template <class IsOver> void lift_where(IsOver is_over) noexcept
 {
-    std::vector<Bar> &bars = own_bars();
-    if (std::none_of(bars.begin(), bars.end(), is_over))
+    std::vector<Block> &blocks = own_blocks();
+    if (std::none_of(blocks.begin(), blocks.end(), is_over))
         return;
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
-    for (const Bar &bar : bars) {
-        if (!is_over(bar))
+    for (const Block &block : blocks) {
+        if (!is_over(block))
             continue;
-        ManagerSlot *slot = find_manager(bar.database);
-        if (--slot->bars == 0)
+        ManagerSlot *slot = find_manager(block.database);
+        if (--slot->blocks == 0)
             slot->is_asked_to_exit.store(0);
         free_if_idle(slot);
     }
     LWLockRelease(shared->request_lock);
-    std::erase_if(bars, is_over);
+    std::erase_if(blocks, is_over);
     /* The database may still be there, or a copy of it with stream tables of its own. */
     doubt_registry();
 }
@@ -200,7 +200,7 @@ void before_database_statement(const UtilityCall &utility)
     if (database == InvalidOid || database == MyDatabaseId)
         return;
     lift_bars_at_exit();
-    bar(database);
+    block(database);
 }
 
 /* Also a time zone, which is read with the definitions. */
@@ -220,19 +220,19 @@ void finish_commit_prepared() noexcept
 
 void lift_bars() noexcept
 {
-    lift_where([](const Bar &) { return true; });
+    lift_where([](const Block &) { return true; });
 }
 
 void lift_bars_of(SubTransactionId subtransaction) noexcept
 {
-    lift_where([=](const Bar &bar) { return bar.subtransaction == subtransaction; });
+    lift_where([=](const Block &block) { return block.subtransaction == subtransaction; });
 }
 
 void pass_bars_on(SubTransactionId subtransaction, SubTransactionId parent) noexcept
 {
-    for (Bar &bar : own_bars())
-        if (bar.subtransaction == subtransaction)
-            bar.subtransaction = parent;
+    for (Block &block : own_blocks())
+        if (block.subtransaction == subtransaction)
+            block.subtransaction = parent;
 }
 
 } // namespace pgtrickle::mailbox

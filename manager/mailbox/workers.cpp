@@ -231,8 +231,8 @@ Admission admit_new(const Turn &turn, WorkerKey *key) noexcept
         if (workers[i].database == InvalidOid)
             *key = {i, workers[i].generation + 1};
     }
-    bool is_barred = own_manager_slot()->is_asked_to_exit.load() != 0;
-    Admission admission = key->is_valid() && !is_barred ? take_turn(turn) : Admission::not_its_turn;
+    bool is_blocked = own_manager_slot()->is_asked_to_exit.load() != 0;
+    Admission admission = key->is_valid() && !is_blocked ? take_turn(turn) : Admission::not_its_turn;
     if (admission == Admission::admitted) {
         WorkerSlot &slot = workers[key->slot];
         slot.generation = key->generation;

@@ -39,10 +39,10 @@ bool is_to_be_filled(const Member &member)
  * is derived; its populated upstreams are read as they are then, for this transaction may not see what
  * others have just made of them. So no refresh does both: those who are named decide, who all have rows or none has, and the
  * others stay as they are. False: it is no fill, and the transaction's snapshot will do. */
-bool begin_fill_in_fixed_transaction(Group &group, const Asking &asking)
+bool begin_fill_in_fixed_transaction(Group &group, const RefreshRequest &request)
 {
     const bool is_fill = std::any_of(group.members.begin(), group.members.end(), [&](const Member &member) {
-        return is_to_be_filled(member) && is_among(asking.members, member.compiled->relid());
+        return is_to_be_filled(member) && is_among(request.members, member.compiled->relid());
     });
     std::erase_if(group.members, [=](const Member &member) { return is_to_be_filled(member) != is_fill; });
     look_at_left_out(group);
@@ -61,13 +61,13 @@ bool begin_fill_in_fixed_transaction(Group &group, const Asking &asking)
 }
 
 /* Pushes the snapshot of the refresh. Returns whether it is older than what was observed. */
-bool push_snapshot(Group &group, const Asking &asking)
+bool push_snapshot(Group &group, const RefreshRequest &request)
 {
     if (!IsolationUsesXactSnapshot()) {
         call([] { PushCopiedSnapshot(GetTransactionSnapshot()); });
         return false;
     }
-    if (begin_fill_in_fixed_transaction(group, asking))
+    if (begin_fill_in_fixed_transaction(group, request))
         return false;
     call([] { PushCopiedSnapshot(GetTransactionSnapshot()); });
     require_snapshot_serves(group);
@@ -253,21 +253,21 @@ const char *name_of_attempt(Action action)
 
 namespace {
 
-std::vector<Outcome> refresh_group_openly(const Asking &asking, Unrefreshed *unrefreshed)
+std::vector<Outcome> refresh_group_openly(const RefreshRequest &request, Unrefreshed *unrefreshed)
 {
     call([] { require_none_running(); });
     discard_stale();
-    Group group = lock_group(asking);
+    Group group = lock_group(request);
     if (unrefreshed != nullptr)
         *unrefreshed = group.unrefreshed;
     if (group.members.empty())
         return {};
     TimestampTz data_timestamp = GetCurrentTimestamp();
-    const bool has_older_snapshot = push_snapshot(group, asking);
+    const bool has_older_snapshot = push_snapshot(group, request);
     require_still_captured(group);
     if (has_older_snapshot) /* which was taken later than this */
         data_timestamp = GetCurrentTransactionStartTimestamp();
-    leave_out_held(group, asking);
+    leave_out_held(group, request);
     if (unrefreshed != nullptr)
         *unrefreshed = group.unrefreshed;
     run_members_until_done(group);
@@ -298,10 +298,10 @@ std::vector<Outcome> refresh_group_openly(const Asking &asking, Unrefreshed *unr
 
 } // namespace
 
-std::vector<Outcome> refresh_group(const Asking &asking, Unrefreshed *unrefreshed)
+std::vector<Outcome> refresh_group(const RefreshRequest &request, Unrefreshed *unrefreshed)
 {
     try {
-        return refresh_group_openly(asking, unrefreshed);
+        return refresh_group_openly(request, unrefreshed);
     } catch (const MemberError &error) {
         if (error.hidden_as.empty() || error.is_public)
             throw;

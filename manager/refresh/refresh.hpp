@@ -25,12 +25,12 @@ namespace pgtrickle::refresh {
  * as one group under one snapshot. Must be called without an active snapshot of its own
  * in use for the result. With skip_if_locked, returns an empty list when another
  * transaction holds a member's object lock, and says whose in `locked`; as it does, with reach named, of one that is bound to
- * others of whom the asking does not know, or is suspended. Throws PgError, a MemberError where one member is at
+ * others of whom the request does not know, or is suspended. Throws PgError, a MemberError where one member is at
  * fault; then nothing has changed once the caller's (sub)transaction is rolled back.
  * Who is held, or suspended, stays as it is (excluded_members.hpp): for an owner, one who is named makes an error, 55000; of
  * others it is told in `held`. In a REPEATABLE READ transaction those who are named all have rows, or none has; and whoever else
  * would have to be filled where they are not, or the other way round, stays as it is, too. */
-std::vector<Outcome> refresh_group(const Asking &asking, Unrefreshed *unrefreshed = nullptr);
+std::vector<Outcome> refresh_group(const RefreshRequest &request, Unrefreshed *unrefreshed = nullptr);
 
 /* First fill, under a snapshot taken after capture was made sure of. */
 Outcome initialize(Oid relid);

@@ -106,8 +106,8 @@ template <class Visitor, class Item>
 void visit(Visitor &visitor, Item &job)
 {
     visitor(job.kind);
-    visitor(job.initiator);
-    visitor(job.is_hurried);
+    visitor(job.requested_by);
+    visitor(job.no_lock_wait);
     visitor(job.is_prune_due);
     visitor(job.is_of_all);
     visitor(job.slots);

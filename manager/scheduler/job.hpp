@@ -12,6 +12,7 @@
 #pragma once
 
 #include "scheduler/graph/graph.hpp"
+#include "scheduler/graph/requested_by.hpp"
 #include "scheduler/time/schedule.hpp"
 
 #include <string>
@@ -19,8 +20,6 @@
 #include <vector>
 
 namespace pgtrickle::scheduler {
-
-enum class Initiator : uint8_t { scheduler, reader };
 
 /* How a stream table fared in an attempt to refresh it. */
 enum class Verdict : uint8_t {
@@ -34,13 +33,13 @@ enum class Verdict : uint8_t {
 /* A stream table that a job involves. */
 struct Involved {
     enum class Role : uint8_t {
-        wanted,    /* due, or asked for */
-        companion, /* comes along if it need not be waited for */
-        follower,  /* comes along with one of those, which reads it or is bound to it */
-        upstream,  /* is read by one of those, as it stands */
+        requested, /* due, or asked for */
+        optional,  /* refreshed, too, unless that means waiting */
+        required,  /* refreshed because one of those is, which reads it or is of its atomic set */
+        upstream,  /* read by one of those, as it stands */
     };
     Id id = 0;
-    Role role = Role::wanted;
+    Role role = Role::requested;
     Id bond = 0;                     /* the same for all that are refreshed together or not at all; 0: alone */
     bool is_restless = false;        /* another answer without a change */
     bool is_program_written = false; /* to the catalog, of this generation */
@@ -59,8 +58,8 @@ struct Involved {
 struct Job {
     enum class Kind : uint8_t { refresh, upkeep };
     Kind kind = Kind::refresh;
-    Initiator initiator = Initiator::scheduler;
-    bool is_hurried = false;        /* who is wanted does not wait either for what others hold locked */
+    RequestedBy requested_by = RequestedBy::scheduler;
+    bool no_lock_wait = false;      /* requested ones, too, are refreshed only if nothing they need is locked */
     bool is_prune_due = false;      /* upkeep: of the history */
     bool is_of_all = false;         /* upkeep: of all logs */
     std::vector<uint32_t> slots;    /* upkeep: else of those of sources with these counters, ascending */

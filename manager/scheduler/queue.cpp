@@ -156,7 +156,7 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
                          : is_unknown ? refreshed_at
                                       : std::min(dirty_since, now);
     /* What stays unknown is not refreshed over and over. */
-    Microseconds rested_at = is_unknown ? refreshed_at + spacing_us : std::min(task.rest.until(), now + spacing_us);
+    Microseconds ready_at = is_unknown ? refreshed_at + spacing_us : std::min(task.throttle.until(), now + spacing_us);
     std::optional<Microseconds> due;
     auto take = [&](std::optional<Microseconds> at) {
         if (at && (!due || (task.waits_for_all ? *at > *due : *at < *due)))
@@ -166,10 +166,10 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
         if (!schedule.is_on_change())
             take(next_due(schedule, after, zone));
         else if (!is_clean)
-            take(std::max(after, rested_at));
+            take(std::max(after, ready_at));
     }
     if (task.schedules.empty() && !is_clean)
-        take(std::max(after, rested_at));
+        take(std::max(after, ready_at));
     if (!due)
         return std::nullopt;
     return std::max(*due, not_before);

@@ -38,7 +38,7 @@ struct Task : AutoUnlinkDue, AutoUnlinkIdle {
     Microseconds refreshed_at = 0;     /* start of its last refresh, 0: unknown */
     Microseconds not_before = 0;       /* back-off */
     Microseconds due_at = 0;           /* while queued */
-    Rest rest;                         /* if it is refreshed on change */
+    Throttle throttle;                 /* if it is refreshed on change */
     bool is_queued() const { return AutoUnlinkDue::is_linked(); }
     bool is_idle() const { return AutoUnlinkIdle::is_linked(); }
 };
@@ -61,7 +61,7 @@ class Queue {
     void start(Task &task);
 
     Ids idle() const;
-    bool is_every_one_idle() const { return idle_count_ == tasks_.size(); }
+    bool all_idle() const { return idle_count_ == tasks_.size(); }
     std::optional<Microseconds> first_due() const;
     /* The first due time after `now`. */
     std::optional<Microseconds> first_due_after(Microseconds now) const;
@@ -93,13 +93,13 @@ class Queue {
 
 /* When a task is to be refreshed whose oldest change not included is of `dirty_since`
  * (0: it is clean; INT64_MIN: nobody knows, so as if it were since its last refresh, and at once if there was
- * none). `spacing_us` is the longest rest of one that is refreshed on change. Nothing: not at all. What is
+ * none). `spacing_us` is the longest pause of one that is refreshed on change. Nothing: not at all. What is
  * past due is due once, however many due times have gone by; what is remembered of a time later than `now` holds nothing up. */
 std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, Microseconds now,
                                    Microseconds spacing_us, const Zone &zone);
 
 constexpr Microseconds longest_back_off_us = 600 * second_us;
-/* Of a full disk or memory nobody tells when there is room again, and then all wait. */
+/* Nothing signals when disk space or memory becomes available, so retry at this interval. */
 constexpr Microseconds longest_wait_for_room_us = 60 * second_us;
 
 /* How long after its n-th failure in a row a task waits: a second, doubled each time, at

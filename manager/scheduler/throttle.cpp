@@ -4,7 +4,7 @@
 
 namespace pgtrickle::scheduler {
 
-double Rest::own_us(double took_us, double commits)
+double Throttle::own_us(double took_us, double commits)
 {
     constexpr double fading = 0.9;
     constexpr double least_spread = 0.15; /* standard deviation of the numbers of commits, by their mean */
@@ -25,7 +25,7 @@ double Rest::own_us(double took_us, double commits)
     return std::min(took_us, own_share_ * usual_us);
 }
 
-void Rest::note_refresh(Microseconds took_us, int64_t commits, Microseconds now, Microseconds longest_us)
+void Throttle::record_refresh(Microseconds took_us, int64_t commits, Microseconds now, Microseconds longest_us)
 {
     const bool is_hot = commits >= many_commits;
     const Microseconds divisor = is_hot ? 32 : 2;
@@ -34,21 +34,21 @@ void Rest::note_refresh(Microseconds took_us, int64_t commits, Microseconds now,
     credit_us_ = std::min(is_hot ? 0 : most_us, credit_us_ + passed / divisor) - (is_hot ? own : took_us);
     as_of_ = now;
     until_ = 0;
-    fruitless_ = 0;
+    empty_ = 0;
     if (credit_us_ < 0) {
         Microseconds rest_us = std::min(-credit_us_ * divisor, longest_us);
-        if (is_hot && ++rests_ % 4 == 0)
+        if (is_hot && ++pauses_ % 4 == 0)
             rest_us = 0;
-        /* What the longest rest does not pay back is let off: an old debt must not slow down what is quick again. */
+        /* What the longest pause does not pay back is let off: an old debt must not slow down what is quick again. */
         credit_us_ = -rest_us / divisor;
         until_ = now + rest_us;
     }
 }
 
-void Rest::note_fruitless(Microseconds now, Microseconds longest_us)
+void Throttle::record_empty_refresh(Microseconds now, Microseconds longest_us)
 {
-    fruitless_ = std::min(fruitless_ + 1, 20);
-    until_ = std::max(until_, now + std::min(Microseconds{500} << fruitless_, longest_us));
+    empty_ = std::min(empty_ + 1, 20);
+    until_ = std::max(until_, now + std::min(Microseconds{500} << empty_, longest_us));
 }
 
 } // namespace pgtrickle::scheduler

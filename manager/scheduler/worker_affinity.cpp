@@ -7,39 +7,39 @@ namespace pgtrickle::scheduler {
 namespace {
 
 /* Who has worked last, so that the others can leave. */
-const Hand *idle_one(const std::vector<Hand> &hands)
+const WorkerStatus *idle_one(const std::vector<WorkerStatus> &workers)
 {
-    const Hand *chosen = nullptr;
-    for (const Hand &hand : hands)
-        if (!hand.is_busy && (chosen == nullptr || hand.since > chosen->since))
-            chosen = &hand;
+    const WorkerStatus *chosen = nullptr;
+    for (const WorkerStatus &worker : workers)
+        if (!worker.is_busy && (chosen == nullptr || worker.since > chosen->since))
+            chosen = &worker;
     return chosen;
 }
 
 /* Who will be free first, as far as one can say. */
-const Hand *latest_to_begin(const std::vector<Hand> &hands)
+const WorkerStatus *latest_to_begin(const std::vector<WorkerStatus> &workers)
 {
-    auto latest = std::max_element(hands.begin(), hands.end(),
-                                   [](const Hand &one, const Hand &other) { return one.since < other.since; });
-    return latest == hands.end() ? nullptr : &*latest;
+    auto latest = std::max_element(workers.begin(), workers.end(),
+                                   [](const WorkerStatus &one, const WorkerStatus &other) { return one.since < other.since; });
+    return latest == workers.end() ? nullptr : &*latest;
 }
 
 } // namespace
 
-Assignment assign(const std::vector<Hand> &hands, int home, Microseconds wanted_since, Microseconds now)
+Assignment assign(const std::vector<WorkerStatus> &workers, int preferred_worker, Microseconds wanted_since, Microseconds now)
 {
-    auto own = std::find_if(hands.begin(), hands.end(), [=](const Hand &hand) { return hand.number == home; });
-    const Hand *idle = own != hands.end() && !own->is_busy ? &*own : idle_one(hands);
-    const bool has_home = own != hands.end();
-    if (idle != nullptr && (!has_home || idle->number == home))
-        return {Assignment::To::hand, idle->number};
-    if (const Hand *awaited = has_home ? &*own : latest_to_begin(hands)) {
+    auto own = std::find_if(workers.begin(), workers.end(), [=](const WorkerStatus &worker) { return worker.number == preferred_worker; });
+    const WorkerStatus *idle = own != workers.end() && !own->is_busy ? &*own : idle_one(workers);
+    const bool has_preferred = own != workers.end();
+    if (idle != nullptr && (!has_preferred || idle->number == preferred_worker))
+        return {Assignment::To::worker, idle->number};
+    if (const WorkerStatus *awaited = has_preferred ? &*own : latest_to_begin(workers)) {
         Microseconds until = std::min(std::min(wanted_since, now) + patience_us, awaited->since + long_job_us);
         if (awaited->since <= now && now < until)
             return {Assignment::To::later, 0, until};
     }
     if (idle != nullptr)
-        return {Assignment::To::hand, idle->number};
+        return {Assignment::To::worker, idle->number};
     return {Assignment::To::another};
 }
 

@@ -76,7 +76,7 @@ class Launcher {
     bool pass_over(Oid database);
     bool start(Oid database);
     void lack_room(TimestampTz now);
-    void settle_wishes();
+    void settle_start_requests();
     void ask_for_room(TimestampTz now);
     void forget_others(const std::vector<Oid> &databases);
     void forget_gone();
@@ -207,7 +207,7 @@ bool Launcher::may_start(Oid database) const
     TimestampTz now = GetCurrentTimestamp();
     /* A pause of later than any was set by a clock that has been set back. */
     bool is_paused = pause != not_before_.end() && now < pause->second && pause->second <= now + longest_pause_us;
-    return !is_paused && !mailbox::is_barred(database);
+    return !is_paused && !mailbox::is_blocked(database);
 }
 
 /* Where nobody may connect any more, a manager would fail to begin again and again. */
@@ -216,7 +216,7 @@ bool Launcher::pass_over(Oid database)
     std::vector<Oid> databases = read_databases();
     if (databases.empty() || std::find(databases.begin(), databases.end(), database) != databases.end())
         return false;
-    mailbox::settle_wish(database);
+    mailbox::settle_start_request(database);
     to_look_into_.erase(database);
     return true;
 }
@@ -261,18 +261,18 @@ void Launcher::lack_room(TimestampTz now)
     bool is_soon = now < no_room_since_ + soon_us;
     mailbox::launcher_lacks_process(is_soon);
     if (!is_soon)
-        settle_wishes();
+        settle_start_requests();
     if (now >= no_room_since_ + no_room_us)
         ask_for_room(now);
 }
 
 /* Readers need not wait for those: they are told so, and the databases wait for their turn. */
-void Launcher::settle_wishes()
+void Launcher::settle_start_requests()
 {
-    for (Oid database : mailbox::wished_managers()) {
+    for (Oid database : mailbox::requested_managers()) {
         if (running_.count(database) != 0)
             continue;
-        mailbox::settle_wish(database);
+        mailbox::settle_start_request(database);
         to_look_into_.insert(database);
     }
 }
@@ -299,7 +299,7 @@ void Launcher::ask_for_room(TimestampTz now)
 /* Those without a manager that are to have one, or to be looked into: who had one least lately first. */
 std::vector<Oid> Launcher::waiting() const
 {
-    std::vector<Oid> databases = mailbox::wished_managers();
+    std::vector<Oid> databases = mailbox::requested_managers();
     for (Oid database : to_look_into_)
         if (std::find(databases.begin(), databases.end(), database) == databases.end())
             databases.push_back(database);
@@ -352,7 +352,7 @@ long Launcher::pause_ms() const
     if (no_room_since_ != 0 && GetCurrentTimestamp() >= no_room_since_ + soon_us)
         return 5 * soon_ms;
     bool is_waiting = is_registry_doubtful_ || !to_look_into_.empty() || is_looking() ||
-                      mailbox::is_manager_wished() || !gone_.empty();
+                      mailbox::is_start_requested() || !gone_.empty();
     return is_waiting ? soon_ms : idle_ms;
 }
 
@@ -361,7 +361,7 @@ void Launcher::run()
     while (!ShutdownRequestPending) {
         (void)call([] { return wake_up(); });
         reap();
-        if (mailbox::take_lost_wish()) {
+        if (mailbox::take_lost_start_request()) {
             looked_into_.clear();
             is_registry_doubtful_ = true;
         }

@@ -54,12 +54,12 @@ PoolWorker *Pool::find(int worker)
     return found == workers_.end() ? nullptr : &*found;
 }
 
-scheduler::Assignment Pool::look_for(int home, TimestampTz wanted_since, TimestampTz now)
+scheduler::Assignment Pool::look_for(int preferred_worker, TimestampTz wanted_since, TimestampTz now)
 {
-    std::vector<scheduler::Hand> hands;
+    std::vector<scheduler::WorkerStatus> workers;
     for (const PoolWorker &worker : workers_)
-        hands.push_back({worker.number, worker.is_busy, worker.since});
-    scheduler::Assignment assignment = scheduler::assign(hands, home, wanted_since, now);
+        workers.push_back({worker.number, worker.is_busy, worker.since});
+    scheduler::Assignment assignment = scheduler::assign(workers, preferred_worker, wanted_since, now);
     if (assignment.to == scheduler::Assignment::To::later && (look_at_ == 0 || assignment.until < look_at_))
         look_at_ = assignment.until;
     return assignment;
@@ -101,14 +101,14 @@ void Pool::end_round()
         mailbox::want_no_share();
 }
 
-Pool::Choice Pool::choose(int home, TimestampTz wanted_since, TimestampTz now, const Ids &owners)
+Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const Ids &owners)
 {
     const mailbox::Turn turn = turn_for(owners);
     is_waiting_ = false;
-    const scheduler::Assignment assignment = look_for(home, wanted_since, now);
+    const scheduler::Assignment assignment = look_for(preferred_worker, wanted_since, now);
     if (assignment.to == scheduler::Assignment::To::later)
         return {Chance::its_own, nobody};
-    if (assignment.to == scheduler::Assignment::To::hand) {
+    if (assignment.to == scheduler::Assignment::To::worker) {
         PoolWorker *worker = find(assignment.number);
         if (mailbox::Admission admission = mailbox::admit(worker->key, turn); admission != mailbox::Admission::admitted)
             return refused(admission, owners);
@@ -247,9 +247,9 @@ void Pool::send(int worker, std::string bytes)
     send_on(*receiver);
 }
 
-void Pool::move(const Ids &members, int home, int worker)
+void Pool::move(const Ids &members, int preferred_worker, int worker)
 {
-    PoolWorker *before = home == worker ? nullptr : find(home), *from_now_on = find(worker);
+    PoolWorker *before = preferred_worker == worker ? nullptr : find(preferred_worker), *from_now_on = find(worker);
     if (before != nullptr)
         before->taken.insert(members.begin(), members.end());
     if (from_now_on != nullptr)

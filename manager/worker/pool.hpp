@@ -57,10 +57,10 @@ class Pool {
     Pool(const Pool &) = delete;
     Pool &operator=(const Pool &) = delete;
 
-    /* Who would do a job that has been wanted for so long and is at home with that worker. What waits for its own is
+    /* Picks a worker for a job, given its preferred worker and since when it waits. A job that waits for its own worker is
      * looked at again: see attend_at(). */
-    scheduler::Assignment look_for(int home, TimestampTz wanted_since, TimestampTz now);
-    /* The same, and that one is busy from now on; its turn has begun. `its_own`: it is to wait for its home;
+    scheduler::Assignment look_for(int preferred_worker, TimestampTz wanted_since, TimestampTz now);
+    /* The same, and that one is busy from now on; its turn has begun. `its_own`: it is to wait for its preferred worker;
      * `its_share`: until its owners have fewer workers; `later`: it is not this database's turn, or no process can be had, for
      * this job as for others. */
     enum class Chance { later, its_own, its_share, worker, myself };
@@ -69,7 +69,7 @@ class Pool {
         int worker = nobody;
     };
     /* `owners`: of what the job refreshes. */
-    Choice choose(int home, TimestampTz wanted_since, TimestampTz now, const scheduler::Ids &owners);
+    Choice choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const scheduler::Ids &owners);
     /* Between the two each owner whose share is exhausted is found once. */
     void begin_round()
     {
@@ -79,8 +79,8 @@ class Pool {
     void end_round();
     bool is_share_exhausted(scheduler::Id owner) const { return exhausted_.count(owner) != 0; }
     void send(int worker, std::string bytes);
-    /* The members are done by `worker` now, and were by `home` so far. */
-    void move(const scheduler::Ids &members, int home, int worker);
+    /* The members are done by `worker` now, and were by `preferred_worker` so far. */
+    void move(const scheduler::Ids &members, int preferred_worker, int worker);
     /* What the worker has compiled for nothing, since the last call. */
     scheduler::Ids take_forgotten(int worker);
     /* There is nothing to choose anybody for. */
@@ -126,7 +126,7 @@ class Pool {
     int last_number_ = nobody;
     TimestampTz start_after_ = 0; /* no process could be started: not before */
     int failed_starts_ = 0;       /* in a row, each of which is in the server's log */
-    TimestampTz look_at_ = 0;     /* a job that waits for its home, 0: none */
+    TimestampTz look_at_ = 0;     /* a job that waits for its preferred worker, 0: none */
     TimestampTz let_go_at_ = 0;   /* the first idle one that is not needed, 0: none */
     bool is_waiting_ = false;     /* for a turn */
     /* In this round: owners whose share is exhausted, and the owners of all jobs that wait for a share. */

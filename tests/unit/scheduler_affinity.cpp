@@ -10,19 +10,19 @@ constexpr Microseconds ms = 1000;
 constexpr Microseconds now = 1000 * second_us;
 using To = Assignment::To;
 
-Hand busy(int number, Microseconds for_us)
+WorkerStatus busy(int number, Microseconds for_us)
 {
     return {number, true, now - for_us};
 }
 
-Hand idle(int number, Microseconds for_us)
+WorkerStatus idle(int number, Microseconds for_us)
 {
     return {number, false, now - for_us};
 }
 
 TEST(Affinity, work_goes_home)
 {
-    EXPECT_EQ(assign({idle(1, 5 * ms), idle(2, 1 * ms), busy(3, 1 * ms)}, 1, now, now), (Assignment{To::hand, 1}));
+    EXPECT_EQ(assign({idle(1, 5 * ms), idle(2, 1 * ms), busy(3, 1 * ms)}, 1, now, now), (Assignment{To::worker, 1}));
 }
 
 TEST(Affinity, a_busy_home_is_waited_for_though_another_is_idle)
@@ -33,20 +33,20 @@ TEST(Affinity, a_busy_home_is_waited_for_though_another_is_idle)
 
 TEST(Affinity, who_has_waited_long_goes_to_another)
 {
-    EXPECT_EQ(assign({busy(1, 5 * ms), idle(2, 1 * ms)}, 1, now - 50 * ms, now), (Assignment{To::hand, 2}));
+    EXPECT_EQ(assign({busy(1, 5 * ms), idle(2, 1 * ms)}, 1, now - 50 * ms, now), (Assignment{To::worker, 2}));
     EXPECT_EQ(assign({busy(1, 5 * ms), busy(2, 1 * ms)}, 1, now - 50 * ms, now), (Assignment{To::another}));
 }
 
 TEST(Affinity, a_long_job_is_not_waited_for)
 {
-    EXPECT_EQ(assign({busy(1, 20 * ms), idle(2, 1 * ms)}, 1, now, now), (Assignment{To::hand, 2}));
+    EXPECT_EQ(assign({busy(1, 20 * ms), idle(2, 1 * ms)}, 1, now, now), (Assignment{To::worker, 2}));
     EXPECT_EQ(assign({busy(1, 20 * ms)}, 1, now, now), (Assignment{To::another}));
 }
 
 TEST(Affinity, who_is_nowhere_at_home_takes_who_has_worked_last)
 {
-    EXPECT_EQ(assign({idle(1, 5 * ms), idle(2, 1 * ms)}, 0, now, now), (Assignment{To::hand, 2}));
-    EXPECT_EQ(assign({idle(1, 5 * ms), busy(2, 1 * ms)}, 7, now, now), (Assignment{To::hand, 1}));
+    EXPECT_EQ(assign({idle(1, 5 * ms), idle(2, 1 * ms)}, 0, now, now), (Assignment{To::worker, 2}));
+    EXPECT_EQ(assign({idle(1, 5 * ms), busy(2, 1 * ms)}, 7, now, now), (Assignment{To::worker, 1}));
 }
 
 TEST(Affinity, who_is_nowhere_at_home_waits_for_whoever_began_last)

@@ -162,17 +162,17 @@ TEST(Hold, an_owner_gets_past_what_is_about_work_only)
 {
     auto hold = [](Kind kind) { return Hold{kind, 0, {}}; };
     for (Kind kind : {Kind::drained, Kind::all_paused}) {
-        EXPECT_FALSE(stops(hold(kind), Asked::owner, true));
-        EXPECT_FALSE(stops(hold(kind), Asked::owner, false));
+        EXPECT_FALSE(stops(hold(kind), RequestedBy::owner, true));
+        EXPECT_FALSE(stops(hold(kind), RequestedBy::owner, false));
     }
     for (Kind kind : {Kind::paused, Kind::frozen}) {
-        EXPECT_FALSE(stops(hold(kind), Asked::owner, true));
-        EXPECT_TRUE(stops(hold(kind), Asked::owner, false)) << "it stays where it is";
+        EXPECT_FALSE(stops(hold(kind), RequestedBy::owner, true));
+        EXPECT_TRUE(stops(hold(kind), RequestedBy::owner, false)) << "it stays where it is";
     }
     for (Kind kind : {Kind::gated, Kind::not_advanced})
-        EXPECT_TRUE(stops(hold(kind), Asked::owner, true));
+        EXPECT_TRUE(stops(hold(kind), RequestedBy::owner, true));
     for (Kind kind : {Kind::drained, Kind::all_paused, Kind::paused, Kind::frozen, Kind::gated, Kind::not_advanced})
-        for (Asked asked : {Asked::scheduler, Asked::reader})
+        for (RequestedBy asked : {RequestedBy::scheduler, RequestedBy::reader})
             EXPECT_TRUE(stops(hold(kind), asked, true));
 }
 

@@ -74,7 +74,7 @@ TEST(Queue, a_running_task_is_nowhere_else)
 TEST(Queue, knows_whether_every_one_is_idle)
 {
     Queue queue;
-    EXPECT_TRUE(queue.is_every_one_idle());
+    EXPECT_TRUE(queue.all_idle());
     std::mt19937 random(seed_of(4));
     for (int i = 0; i < 10000; i++) {
         Id id = random() % 4;
@@ -89,7 +89,7 @@ TEST(Queue, knows_whether_every_one_is_idle)
         bool is_every_one = true;
         for (Id known : queue.ids())
             is_every_one = is_every_one && queue.find(known)->is_idle();
-        ASSERT_EQ(queue.is_every_one_idle(), is_every_one);
+        ASSERT_EQ(queue.all_idle(), is_every_one);
         ASSERT_EQ(queue.idle().size() == queue.ids().size(), is_every_one);
     }
 }
@@ -158,9 +158,9 @@ TEST(Due, without_schedule_on_change_but_rested)
     Task task;
     task.refreshed_at = 60 * s;
     EXPECT_EQ(due_at(task, 60 * s + 1, 60 * s + 2, s, utc), 60 * s + 1);
-    task.rest.note_refresh(s / 100, 1000, 60 * s, s);
-    EXPECT_GT(task.rest.until(), 60 * s + 2);
-    EXPECT_EQ(due_at(task, 60 * s + 1, 60 * s + 2, s, utc), task.rest.until());
+    task.throttle.record_refresh(s / 100, 1000, 60 * s, s);
+    EXPECT_GT(task.throttle.until(), 60 * s + 2);
+    EXPECT_EQ(due_at(task, 60 * s + 1, 60 * s + 2, s, utc), task.throttle.until());
     EXPECT_EQ(due_at(task, 80 * s, 80 * s, s, utc), 80 * s);
     EXPECT_EQ(due_at(task, 10 * s, 10 * s, s, utc), 10 * s + s); /* the clock has been set back: no longer than this */
 }

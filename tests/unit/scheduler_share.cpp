@@ -40,18 +40,18 @@ TEST(Party, is_the_owners)
 
 TEST(Party, of_a_refresh_group_of_one_owner_is_the_owners)
 {
-    const Ids mates = {101, 102};
-    EXPECT_EQ(party_of(101, &mates, owner_of), party_of(103, nullptr, owner_of));
+    const Ids group_members = {101, 102};
+    EXPECT_EQ(party_of(101, &group_members, owner_of), party_of(103, nullptr, owner_of));
 }
 
 TEST(Party, of_a_refresh_group_of_several_owners_is_the_groups)
 {
-    const Ids mates = {101, 201};
-    EXPECT_EQ(party_of(101, &mates, owner_of), party_of(201, &mates, owner_of));
-    EXPECT_NE(party_of(101, &mates, owner_of), party_of(102, nullptr, owner_of));
-    EXPECT_NE(party_of(201, &mates, owner_of), party_of(202, nullptr, owner_of));
+    const Ids group_members = {101, 201};
+    EXPECT_EQ(party_of(101, &group_members, owner_of), party_of(201, &group_members, owner_of));
+    EXPECT_NE(party_of(101, &group_members, owner_of), party_of(102, nullptr, owner_of));
+    EXPECT_NE(party_of(201, &group_members, owner_of), party_of(202, nullptr, owner_of));
     const Ids others = {103, 202};
-    EXPECT_NE(party_of(101, &mates, owner_of), party_of(103, &others, owner_of));
+    EXPECT_NE(party_of(101, &group_members, owner_of), party_of(103, &others, owner_of));
 }
 
 TEST(Owners, are_counted_once)

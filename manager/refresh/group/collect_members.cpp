@@ -129,9 +129,9 @@ std::vector<Oid> in_order(const Collected &collected)
 
 /* With those that are named, and all that is below them, whoever is bound to any of these or is in a refresh group with
  * it. Who is dropped while he is waited for is bound to nobody. */
-void collect_all_below(const Asking &asking, Collected &collected)
+void collect_all_below(const RefreshRequest &request, Collected &collected)
 {
-    std::vector<Oid> open = asking.members;
+    std::vector<Oid> open = request.members;
     auto open_unless_found = [&](const std::vector<Oid> &relids) {
         for (Oid relid : relids)
             if (collected.found.count(relid) == 0)
@@ -142,34 +142,34 @@ void collect_all_below(const Asking &asking, Collected &collected)
             if (collected.named.count(relid) != 0 || call([=] { return definition::lock_if_there(relid, RowExclusiveLock); }))
                 collect(relid, collected);
         open.clear();
-        bindings().follow_news();
+        refresh_sets().follow_news();
         std::vector<Oid> all;
         for (const auto &[relid, member] : collected.found)
             all.push_back(relid);
-        bindings().look_around(all);
+        refresh_sets().look_around(all);
         for (Oid relid : all) {
-            open_unless_found(bindings().group_of(relid));
-            open_unless_found(bindings().bond_of(relid));
+            open_unless_found(refresh_sets().group_of(relid));
+            open_unless_found(refresh_sets().bond_of(relid));
         }
     }
 }
 
 /* Until those who are bound to somebody when he is locked are locked, too. Returns whose object lock is not to be had,
  * or InvalidOid. */
-Oid collect_and_lock(const Asking &asking, Collected &collected)
+Oid collect_and_lock(const RefreshRequest &request, Collected &collected)
 try {
     std::vector<Oid> locked;
     for (;;) {
-        if (asking.reach == Reach::all_below)
-            collect_all_below(asking, collected);
-        for (Oid relid : asking.members)
+        if (request.reach == Reach::all_below)
+            collect_all_below(request, collected);
+        for (Oid relid : request.members)
             collect(relid, collected);
         if (locked.size() == collected.found.size())
             return InvalidOid;
         unlock_objects(locked);
         locked = in_order(collected);
         for (Oid relid : locked)
-            if (!lock_object(relid, asking.wait))
+            if (!lock_object(relid, request.wait))
                 return relid;
     }
 } catch (const BeingRestored &restored) {
@@ -185,12 +185,12 @@ bool is_known(const std::vector<Oid> &bound, const std::vector<std::vector<Oid>>
 
 /* The first of those named that is bound to others of whom whoever named it does not know, or InvalidOid. What he has not
  * named, and comes along to be filled, nobody has seen a state of. */
-Oid first_bound_anew(const Asking &asking)
+Oid first_bound_anew(const RefreshRequest &request)
 {
-    bindings().follow_news();
-    bindings().look_around(asking.members);
-    for (Oid relid : asking.members)
-        if (!is_known(bindings().bond_of(relid), asking.bonds) || !is_known(bindings().group_of(relid), asking.groups))
+    refresh_sets().follow_news();
+    refresh_sets().look_around(request.members);
+    for (Oid relid : request.members)
+        if (!is_known(refresh_sets().bond_of(relid), request.bonds) || !is_known(refresh_sets().group_of(relid), request.groups))
             return relid;
     return InvalidOid;
 }
@@ -199,29 +199,29 @@ std::vector<std::vector<Oid>> bonds_among(const Collected &collected)
 {
     std::vector<std::vector<Oid>> bonds;
     for (const auto &[relid, member] : collected.found)
-        if (const std::vector<Oid> &bond = bindings().bond_of(relid); !bond.empty() && bond.front() == relid)
+        if (const std::vector<Oid> &bond = refresh_sets().bond_of(relid); !bond.empty() && bond.front() == relid)
             bonds.push_back(bond);
     return bonds;
 }
 
 } // namespace
 
-Group gather(const Asking &asking)
+Group gather(const RefreshRequest &request)
 {
-    const bool is_read = asking.asked == scheduler::Asked::reader && asking.reach == Reach::all_below;
-    Collected collected = {asking.reach,
-                           {asking.members.begin(), asking.members.end()},
+    const bool is_read = request.requested_by == scheduler::RequestedBy::reader && request.reach == Reach::all_below;
+    Collected collected = {request.reach,
+                           {request.members.begin(), request.members.end()},
                            is_read,
-                           asking.wait == LockWait::skip_if_locked,
+                           request.wait == LockWait::skip_if_locked,
                            {},
                            {}};
-    if (Oid locked = collect_and_lock(asking, collected); locked != InvalidOid)
+    if (Oid locked = collect_and_lock(request, collected); locked != InvalidOid)
         return Group::of_nobody({.locked = locked});
-    const bool is_named = asking.reach == Reach::named;
-    if (Oid other = is_named ? first_bound_anew(asking) : InvalidOid; other != InvalidOid)
+    const bool is_named = request.reach == Reach::named;
+    if (Oid other = is_named ? first_bound_anew(request) : InvalidOid; other != InvalidOid)
         return Group::of_nobody({.locked = other, .is_bound_anew = true});
     Group group;
-    group.bonds = is_named ? asking.bonds : bonds_among(collected);
+    group.bonds = is_named ? request.bonds : bonds_among(collected);
     for (Oid relid : in_order(collected))
         group.members.push_back(std::move(collected.found.at(relid)));
     return group;

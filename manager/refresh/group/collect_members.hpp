@@ -13,7 +13,7 @@
 namespace pgtrickle::refresh {
 
 /* Members and bonds; or none, and why. */
-Group gather(const Asking &asking);
+Group gather(const RefreshRequest &request);
 
 /* Raises 40001 unless it has_current_layout(): no lock keeps a role from being altered. */
 void require_current_layout(Oid relid);

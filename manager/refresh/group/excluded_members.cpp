@@ -27,9 +27,9 @@ struct Stop {
 
 using Stops = std::map<Oid, Stop>;
 
-bool is_named(const Asking &asking, Oid relid)
+bool is_named(const RefreshRequest &request, Oid relid)
 {
-    return std::find(asking.members.begin(), asking.members.end(), relid) != asking.members.end();
+    return std::find(request.members.begin(), request.members.end(), relid) != request.members.end();
 }
 
 bool is_suspended(const state::StateRow &state)
@@ -118,11 +118,11 @@ class Bonds {
     std::map<Oid, const std::vector<Oid> *> bond_of_;
 };
 
-void take_out(Group &group, const Asking &asking, const Stops &stops)
+void take_out(Group &group, const RefreshRequest &request, const Stops &stops)
 {
     for (const auto &[relid, stop] : stops)
-        if (is_named(asking, relid)) {
-            if (asking.asked == scheduler::Asked::owner)
+        if (is_named(request, relid)) {
+            if (request.requested_by == scheduler::RequestedBy::owner)
                 raise_stopped(relid, stop);
             group.unrefreshed.held.push_back(relid);
         }
@@ -135,7 +135,7 @@ void take_out(Group &group, const Asking &asking, const Stops &stops)
 }
 
 /* `own_stop` says what keeps a member by itself, given those that stay already. */
-template <class OwnStop> void leave_out(Group &group, const Asking &asking, OwnStop own_stop)
+template <class OwnStop> void leave_out(Group &group, const RefreshRequest &request, OwnStop own_stop)
 {
     const Bonds bonds(group);
     Stops stops;
@@ -146,7 +146,7 @@ template <class OwnStop> void leave_out(Group &group, const Asking &asking, OwnS
             if (stops.count(relid) != 0)
                 continue;
             std::optional<Stop> stop = own_stop(member, stops);
-            const bool is_first_fill = !member.state.is_populated && is_named(asking, relid);
+            const bool is_first_fill = !member.state.is_populated && is_named(request, relid);
             if (!stop && !is_first_fill)
                 stop = bonds.stop_of(member, stops);
             if (stop)
@@ -155,7 +155,7 @@ template <class OwnStop> void leave_out(Group &group, const Asking &asking, OwnS
         if (stops.empty())
             return;
     }
-    take_out(group, asking, stops);
+    take_out(group, request, stops);
 }
 
 /* Who is made from whom, as far as it concerns the group. */
@@ -187,17 +187,17 @@ Oid unpopulated_source(const Group &group, const Member &member, const Stops &st
 
 } // namespace
 
-void leave_out_suspended(Group &group, const Asking &asking)
+void leave_out_suspended(Group &group, const RefreshRequest &request)
 {
-    leave_out(group, asking, [&](const Member &member, const Stops &) -> std::optional<Stop> {
+    leave_out(group, request, [&](const Member &member, const Stops &) -> std::optional<Stop> {
         const Oid relid = member.compiled->relid();
-        if (!is_suspended(member.state) || (asking.asked == scheduler::Asked::owner && is_named(asking, relid)))
+        if (!is_suspended(member.state) || (request.requested_by == scheduler::RequestedBy::owner && is_named(request, relid)))
             return std::nullopt;
         return Stop{relid, {}, InvalidOid};
     });
 }
 
-void leave_out_held(Group &group, const Asking &asking)
+void leave_out_held(Group &group, const RefreshRequest &request)
 {
     scheduler::Holds holds = read_holds(GetActiveSnapshot());
     for (const Member &member : group.members)
@@ -205,12 +205,12 @@ void leave_out_held(Group &group, const Asking &asking)
             holds.frozen.insert(member.compiled->relid());
     const bool has_holds = !holds.is_empty();
     const scheduler::Graph graph = has_holds ? graph_of(group) : scheduler::Graph();
-    leave_out(group, asking, [&](const Member &member, const Stops &stops) -> std::optional<Stop> {
+    leave_out(group, request, [&](const Member &member, const Stops &stops) -> std::optional<Stop> {
         const Oid relid = member.compiled->relid();
         std::optional<Hold> hold;
         if (has_holds)
             hold = scheduler::hold_of(holds, graph, relid);
-        if (hold && scheduler::stops(*hold, asking.asked, is_named(asking, relid)))
+        if (hold && scheduler::stops(*hold, request.requested_by, is_named(request, relid)))
             return Stop{relid, hold, InvalidOid};
         if (Oid unpopulated = unpopulated_source(group, member, stops); unpopulated != InvalidOid)
             return Stop{relid, {}, unpopulated};
@@ -221,7 +221,7 @@ void leave_out_held(Group &group, const Asking &asking)
             note_taken_in(holds, graph, member.compiled->relid());
 }
 
-Explanation explain_rest(Oid relid)
+Explanation explain_inactive(Oid relid)
 {
     state::StateRow row;
     if (state::read(relid, &row) && is_suspended(row))
@@ -231,10 +231,10 @@ Explanation explain_rest(Oid relid)
         if (state::read(upstream, &row) && is_suspended(row))
             return {"It reads " + name_of_stream_table(upstream) + ", which is suspended.", resume_hint(upstream)};
     involved.insert(involved.begin(), relid);
-    bindings().follow_news();
-    bindings().look_around(involved);
+    refresh_sets().follow_news();
+    refresh_sets().look_around(involved);
     for (Oid one : involved)
-        for (Oid mate : bindings().bond_of(one)) {
+        for (Oid mate : refresh_sets().bond_of(one)) {
             if (state::read(mate, &row) && is_suspended(row))
                 return explain_by_bond({mate, {}, InvalidOid});
             if (std::optional<Hold> hold = hold_on(mate))

@@ -216,9 +216,9 @@ void release_trees(const Group &group)
         call([=] { capture::release_tree(source); });
 }
 
-Group lock_group(const Asking &asking)
+Group lock_group(const RefreshRequest &request)
 {
-    Group group = gather(asking);
+    Group group = gather(request);
     if (group.members.empty())
         return group;
     for (Member &member : group.members)
@@ -226,13 +226,13 @@ Group lock_group(const Asking &asking)
             raise({.message = "stream table \"" + member.compiled->definition.name + "\" has no state"});
     /* At its end the refresh would wait for him. */
     for (const Member &member : group.members)
-        if (asking.wait == LockWait::skip_if_locked && TransactionIdIsValid(member.state.written_by))
+        if (request.wait == LockWait::skip_if_locked && TransactionIdIsValid(member.state.written_by))
             return Group::of_nobody({.locked = member.compiled->relid()});
     /* Whoever named it has not heard yet that it is suspended: to him it is as good as locked, with all that hangs on it. */
     for (const Member &member : group.members)
-        if (asking.reach == Reach::named && member.state.status == state::Status::suspended)
+        if (request.reach == Reach::named && member.state.status == state::Status::suspended)
             return Group::of_nobody({.locked = member.compiled->relid()});
-    leave_out_suspended(group, asking);
+    leave_out_suspended(group, request);
     lock_what_is_read(group.members);
     keep_trees(group);
     observe(group);

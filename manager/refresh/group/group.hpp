@@ -50,7 +50,7 @@ void look_at_left_out(Group &group);
 
 /* Those who are asked for and whoever is within reach (but excluded_members.hpp), locked, with state rows read and the mailbox
  * observed. No members: unrefreshed.locked says why. */
-Group lock_group(const Asking &asking);
+Group lock_group(const RefreshRequest &request);
 /* To be called after the last statement under the snapshot: the transaction may stay open. */
 void release_trees(const Group &group);
 

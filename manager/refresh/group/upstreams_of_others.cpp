@@ -12,18 +12,18 @@ std::vector<Oid> upstreams_of_others(const std::vector<Oid> &relids)
 {
     std::set<Oid> members, others;
     std::vector<Oid> open = relids;
-    bindings().follow_news();
+    refresh_sets().follow_news();
     while (!open.empty()) {
         const Oid relid = open.back();
         open.pop_back();
         if (!members.insert(relid).second)
             continue;
         others.erase(relid);
-        bindings().look_around({relid});
-        for (Oid mate : bindings().group_of(relid))
-            open.push_back(mate);
-        for (Oid mate : bindings().bond_of(relid))
-            open.push_back(mate);
+        refresh_sets().look_around({relid});
+        for (Oid member : refresh_sets().group_of(relid))
+            open.push_back(member);
+        for (Oid member : refresh_sets().bond_of(relid))
+            open.push_back(member);
         for (const Source &source : definition::sources_of(relid)) {
             if (source.kind != SourceKind::stream_table || members.count(source.relid) != 0)
                 continue;

@@ -54,10 +54,10 @@ struct MemberError : PgError {
     std::string hidden_as;  /* the stream table's name, where the user may not see its texts; else empty */
 };
 
-struct Asking {
+struct RefreshRequest {
     std::vector<Oid> members;
     LockWait wait = LockWait::wait;
-    scheduler::Asked asked = scheduler::Asked::owner;
+    scheduler::RequestedBy requested_by = scheduler::RequestedBy::owner;
     Reach reach = Reach::all_below;
     /* Reach named: who is refreshed together or not at all; and who is of a refresh group, though not all of it may take part.
      * Each ascending. */
@@ -68,7 +68,7 @@ struct Asking {
 /* Who stays as he was although he was named. */
 struct Unrefreshed {
     Oid locked = InvalidOid;     /* not InvalidOid: it keeps all others from it too */
-    bool is_bound_anew = false;  /* that one, to more than the asking knows of */
+    bool is_bound_anew = false;  /* that one, to more than the request knows of */
     std::vector<Oid> held = {};
 };
 

@@ -19,20 +19,20 @@ namespace pgtrickle::refresh {
 namespace {
 
 /* Process-local; the bindings are made at the first use, and live as long as the process. */
-Bindings *instance = nullptr;
+RefreshSets *instance = nullptr;
 bool has_news = true;
 Oid told_by = InvalidOid; /* pgt_dependency, as it was when they were read last */
 
 } // namespace
 
-Bindings &bindings()
+RefreshSets &refresh_sets()
 {
     if (instance == nullptr)
-        instance = make_in<Bindings>(TopMemoryContext);
+        instance = make_in<RefreshSets>(TopMemoryContext);
     return *instance;
 }
 
-void Bindings::follow_news()
+void RefreshSets::follow_news()
 {
     call([] { AcceptInvalidationMessages(); });
     /* What comes while it is read is for the next time: whoever is bound by it has let go of no lock that is held here. */
@@ -48,14 +48,14 @@ void Bindings::follow_news()
     is_whole_ = true;
 }
 
-void Bindings::look_around(const std::vector<Oid> &relids)
+void RefreshSets::look_around(const std::vector<Oid> &relids)
 {
     is_whole_ = false;
     diamonds_.look_around(relids);
     is_whole_ = true;
 }
 
-const std::vector<Oid> &Bindings::group_of(Oid relid) const
+const std::vector<Oid> &RefreshSets::group_of(Oid relid) const
 {
     static const std::vector<Oid> none;
     auto found = groups_.find(relid);

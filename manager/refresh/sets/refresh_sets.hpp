@@ -18,7 +18,7 @@
 
 namespace pgtrickle::refresh {
 
-class Bindings {
+class RefreshSets {
   public:
     /* To be called after the locks. What is returned below is good until the next call. */
     void follow_news();
@@ -35,7 +35,7 @@ class Bindings {
 };
 
 /* This process's. */
-Bindings &bindings();
+RefreshSets &refresh_sets();
 
 /* Of the relation cache; InvalidOid: all. */
 void note_invalidated(Oid relation) noexcept;

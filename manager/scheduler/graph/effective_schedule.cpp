@@ -89,22 +89,22 @@ class Computation {
         }
     }
 
-    Pace pace_of(const Node &node) const
+    EffectiveSchedule pace_of(const Node &node) const
     {
-        Pace pace;
+        EffectiveSchedule pace;
         const std::vector<size_t> *bond = bond_of(node);
         if (bond == nullptr) {
             pace.schedules = node.tightest.schedules(node.terms.is_restless);
-            pace.is_kept = is_timed(node);
+            pace.has_own_schedule = is_timed(node);
         } else if (is_slowest(*bond)) {
             for (size_t member : *bond)
                 if (is_timed(nodes_[member]))
                     pace.schedules.push_back(nodes_[member].terms.schedule);
-            pace.waits_for_all = pace.is_kept = true;
+            pace.waits_for_all = pace.has_own_schedule = true;
         } else {
             /* A calculated one among them has what its readers go by, and so have all: they are hurried by nobody else. */
             pace.schedules = node.tightest.schedules(node.terms.is_restless);
-            pace.is_kept = is_timed(node);
+            pace.has_own_schedule = is_timed(node);
         }
         return pace;
     }
@@ -203,7 +203,7 @@ class Computation {
 
 } // namespace
 
-void Paces::compute(const Graph &graph, const std::function<Terms(Id)> &terms)
+void EffectiveSchedules::compute(const Graph &graph, const std::function<Terms(Id)> &terms)
 {
     Computation computation(graph, terms);
     paces_.clear();
@@ -224,21 +224,21 @@ void Paces::compute(const Graph &graph, const std::function<Terms(Id)> &terms)
     }
 }
 
-const Pace &Paces::of(Id id) const
+const EffectiveSchedule &EffectiveSchedules::of(Id id) const
 {
-    static const Pace on_change;
+    static const EffectiveSchedule on_change;
     auto found = paces_.find(id);
     return found == paces_.end() ? on_change : found->second;
 }
 
-const Ids &Paces::bound_to(Id id) const
+const Ids &EffectiveSchedules::bound_to(Id id) const
 {
     static const Ids none;
     auto found = bond_of_.find(id);
     return found == bond_of_.end() ? none : bonds_[found->second];
 }
 
-Ids with_company(const Graph &graph, const Paces &paces, const Ids &members, const std::function<bool(Id)> &comes)
+Ids with_required(const Graph &graph, const EffectiveSchedules &paces, const Ids &members, const std::function<bool(Id)> &comes)
 {
     std::unordered_set<Id> known;
     Ids result;

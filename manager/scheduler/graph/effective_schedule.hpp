@@ -32,31 +32,31 @@ struct Terms {
     Id owner = 0;
 };
 
-struct Pace {
+struct EffectiveSchedule {
     std::vector<Schedule> schedules; /* due when one of them is; none: on change */
     bool waits_for_all = false;      /* due when all of them are */
-    bool is_kept = false; /* not refreshed only because somebody is who reads it, and is not bound to it */
+    bool has_own_schedule = false; /* not refreshed only because somebody is who reads it, and is not bound to it */
     Id bond = 0;          /* the least of those that are bound to it, itself included; 0: nobody is */
-    bool operator==(const Pace &) const = default;
+    bool operator==(const EffectiveSchedule &) const = default;
 };
 
-class Paces {
+class EffectiveSchedules {
   public:
     /* `terms` is asked once for each stream table of the graph. */
     void compute(const Graph &graph, const std::function<Terms(Id)> &terms);
 
     /* On change, for one that it does not know. */
-    const Pace &of(Id id) const;
+    const EffectiveSchedule &of(Id id) const;
     /* Those that are refreshed together with it or not at all, itself included, ascending; empty: none but itself. */
     const Ids &bound_to(Id id) const;
 
   private:
-    std::unordered_map<Id, Pace> paces_;
+    std::unordered_map<Id, EffectiveSchedule> paces_;
     std::vector<Ids> bonds_;
     std::unordered_map<Id, size_t> bond_of_;
 };
 
 /* `members`, those that they read and that `come` along, and who is bound to any of these, at any depth; in order. */
-Ids with_company(const Graph &graph, const Paces &paces, const Ids &members, const std::function<bool(Id)> &comes);
+Ids with_required(const Graph &graph, const EffectiveSchedules &paces, const Ids &members, const std::function<bool(Id)> &comes);
 
 } // namespace pgtrickle::scheduler

@@ -113,9 +113,9 @@ std::optional<Hold> hold_of(const Holds &holds, const Graph &graph, Id stream_ta
     return std::nullopt;
 }
 
-bool stops(const Hold &hold, Asked asked, bool by_name)
+bool stops(const Hold &hold, RequestedBy requested_by, bool by_name)
 {
-    if (hold.is_about_data() || asked != Asked::owner)
+    if (hold.is_about_data() || requested_by != RequestedBy::owner)
         return true;
     bool is_of_one = hold.kind == Hold::Kind::paused || hold.kind == Hold::Kind::frozen;
     return is_of_one && !by_name;

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "scheduler/graph/graph.hpp"
+#include "scheduler/graph/requested_by.hpp"
 #include "scheduler/time/schedule.hpp"
 
 #include <map>
@@ -70,9 +71,7 @@ bool concerns(const Holds &holds, const WatermarkGroup &group, const Graph &grap
 /* The hold on the stream table, the one that matters most first: data before work, the widest before the narrow. */
 std::optional<Hold> hold_of(const Holds &holds, const Graph &graph, Id stream_table);
 
-enum class Asked { scheduler, reader, owner };
-
 /* Whether a hold of this kind keeps a refresh from one that was asked for, by name or as something that has to come first. */
-bool stops(const Hold &hold, Asked asked, bool by_name);
+bool stops(const Hold &hold, RequestedBy requested_by, bool by_name);
 
 } // namespace pgtrickle::scheduler

@@ -82,13 +82,13 @@ class Search {
     {
         members_.push_back(id);
         open_.push_back(id);
-        if (found.mates == nullptr)
+        if (found.group_members == nullptr)
             return;
-        for (Id mate : *found.mates)
-            add_mate(mate);
+        for (Id member : *found.group_members)
+            add_group_member(member);
     }
 
-    void add_mate(Id id)
+    void add_group_member(Id id)
     {
         auto waiting = std::find_if(may_come_.begin(), may_come_.end(), [&](const auto &other) { return other.first == id; });
         if (waiting != may_come_.end()) {
@@ -123,7 +123,7 @@ class Search {
             may_come_[i] = may_come_.back();
             may_come_.pop_back();
             add(id, found);
-            i = 0; /* its mates may have been among them */
+            i = 0; /* its group members may have been among them */
         }
     }
 
@@ -138,7 +138,7 @@ class Search {
 
 } // namespace
 
-Ids piece_of(const Graph &graph, Id start, const std::function<Candidate(Id)> &candidate)
+Ids batch_of(const Graph &graph, Id start, const std::function<Candidate(Id)> &candidate)
 {
     return Search(graph, candidate).run(start);
 }
@@ -169,11 +169,11 @@ std::unordered_set<Id> above_foreign(const Graph &graph, const Ids &ids, const s
 
 } // namespace
 
-Ids without_foreign_between(const Graph &graph, Id start, const Ids &piece, const std::function<bool(Id)> &is_foreign,
+Ids without_foreign_between(const Graph &graph, Id start, const Ids &batch, const std::function<bool(Id)> &is_foreign,
                             const std::function<bool(Id)> &is_fixed)
 {
     Ids result;
-    std::copy_if(piece.begin(), piece.end(), std::back_inserter(result), [&](Id member) {
+    std::copy_if(batch.begin(), batch.end(), std::back_inserter(result), [&](Id member) {
         return member == start || is_fixed(member) || above_foreign(graph, {member}, is_foreign).count(start) == 0;
     });
     const std::unordered_set<Id> behind = above_foreign(graph, result, is_foreign);

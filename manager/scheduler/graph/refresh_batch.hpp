@@ -1,12 +1,12 @@
 /*
- * What one job refreshes: a piece of the graph.
+ * A refresh batch: what one job refreshes.
  *
- * A piece is found from one of its wanted members (due, or asked for): all wanted ones that are
+ * A batch is found from one of its wanted members (due, or asked for): all wanted ones that are
  * connected with it, and the companions that are: free ones (neither failing nor busy) that have
- * the schedules of a wanted one in the piece, clean or not. So what comes due together is at one
+ * the schedules of a wanted one in the batch, clean or not. So what comes due together is at one
  * frontier, and a statement over several of them sees one state. Two stream tables are
  * connected if a chain of members leads from one to the other, each link sharing a relation (at any depth)
- * or reading the other. The mates of a member come along if they are free, connected or not.
+ * or reading the other. Members of the refresh group of a member come along if they are free, connected or not.
  *
  * The cost is that of the relations met, not of the whole graph. Pure C++; throws bad_alloc
  * and what the functions given throw.
@@ -24,18 +24,18 @@ struct Candidate {
     bool is_wanted = false;
     bool is_free = false;                            /* to come along */
     const std::vector<Schedule> *schedules = nullptr; /* if it is one of both */
-    const Ids *mates = nullptr;                       /* of its refresh group, or none */
+    const Ids *group_members = nullptr;              /* of its refresh group, or none */
 };
 
-/* The members of the piece that `start`, which is wanted, is in; upstreams first. `candidate` is
+/* The members of the batch that `start`, which is wanted, is in; upstreams first. `candidate` is
  * asked once for each stream table that is met. */
-Ids piece_of(const Graph &graph, Id start, const std::function<Candidate(Id)> &candidate);
+Ids batch_of(const Graph &graph, Id start, const std::function<Candidate(Id)> &candidate);
 
-/* What of `piece` one refresh can take to one state, if stream tables of others are refreshed apart (`is_foreign`): no foreign one
+/* What of `batch` one refresh can take to one state, if stream tables of others are refreshed apart (`is_foreign`): no foreign one
  * lies between two of its members, as that would have to be refreshed after one of them and before the other. `start` stays; of
  * others, those below it that a foreign one reads, and those that read a foreign one above a member, leave. Those that
- * `is_fixed` says stay, too. Costs a walk over what is above the piece. */
-Ids without_foreign_between(const Graph &graph, Id start, const Ids &piece, const std::function<bool(Id)> &is_foreign,
+ * `is_fixed` says stay, too. Costs a walk over what is above the batch. */
+Ids without_foreign_between(const Graph &graph, Id start, const Ids &batch, const std::function<bool(Id)> &is_foreign,
                             const std::function<bool(Id)> &is_fixed);
 
 /* `members`, and behind them all stream tables that they read, directly or by way of others. */

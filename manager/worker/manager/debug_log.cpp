@@ -45,10 +45,10 @@ void tell_begun(const scheduler::Job &job, int pid)
     std::string who = pid != 0 ? "process " + std::to_string(pid) : "the manager itself";
     if (job.kind == scheduler::Job::Kind::upkeep)
         return say(DEBUG1, who + " does the upkeep");
-    bool is_asked = job.initiator == scheduler::Initiator::reader;
+    bool is_asked = job.requested_by == scheduler::RequestedBy::reader;
     std::string text = who + " refreshes what " + (is_asked ? "a reader asks for: " : "is due: ") +
-                       names_of(job, Involved::Role::wanted);
-    std::string along = names_of(job, Involved::Role::companion);
+                       names_of(job, Involved::Role::requested);
+    std::string along = names_of(job, Involved::Role::optional);
     say(DEBUG1, along.empty() ? text : text + "; along with " + along);
 }
 

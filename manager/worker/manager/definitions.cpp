@@ -163,31 +163,31 @@ void Manager::set_task(Id relid, const LoadedState &state)
     mailbox::offer_state(relid, {state.is_populated, state.is_suspended, state.failures > 0});
 }
 
-void Manager::set_pace(Id relid, Known &known)
+void Manager::set_effective_schedule(Id relid, Known &known)
 {
-    const scheduler::Pace &pace = paces_.of(relid);
+    const scheduler::EffectiveSchedule &pace = effective_schedules_.of(relid);
     if (known.pace == pace)
         return;
     known.pace = pace;
     scheduler::Task &task = queue_.task(relid);
     task.schedules = pace.schedules;
     task.waits_for_all = pace.waits_for_all;
-    mailbox::tell_bond(relid, pace.bond);
-    mailbox::tell_pace(relid, pace.is_kept, pace.waits_for_all);
+    mailbox::set_atomic_set(relid, pace.bond);
+    mailbox::set_effective_schedule(relid, pace.has_own_schedule, pace.waits_for_all);
     if (task.is_queued())
         make_idle(task);
 }
 
 /* One that has come, gone or been altered may change the pace of others far from it. */
-void Manager::set_paces()
+void Manager::set_effective_schedules()
 {
-    paces_.compute(graph_, [&](Id id) {
+    effective_schedules_.compute(graph_, [&](Id id) {
         const Known &known = known_.at(id);
         return scheduler::Terms{known.schedule, known.is_restless, known.is_diamond_atomic, known.is_diamond_slowest,
                                 known.owner};
     });
     for (auto &[relid, known] : known_)
-        set_pace(relid, known);
+        set_effective_schedule(relid, known);
 }
 
 /* Takes it out, and notes who is above it. */
@@ -209,10 +209,10 @@ void Manager::take_in(Id relid, Known known, const Ids &sources, bool is_busy, s
     bool is_same = before != known_.end() && before->second.generation == known.generation;
     known.is_program_written = is_same && before->second.is_program_written;
     if (before != known_.end()) {
-        known.last_worker = before->second.last_worker;
+        known.preferred_worker = before->second.preferred_worker;
         known.is_suspended = before->second.is_suspended;
         known.hold = before->second.hold;
-        known.is_hold_told = before->second.is_hold_told;
+        known.hold_reported = before->second.hold_reported;
         known.is_stale_told = before->second.is_stale_told;
     }
     if (is_busy)
@@ -377,14 +377,14 @@ void Manager::take_in_all(const std::map<Id, LoadedState> &states, std::map<Id, 
     }
     if (has_gone || !changed.empty()) {
         count_owners();
-        set_paces();
+        set_effective_schedules();
     }
     for (Id relid : above) {
         if (known_.count(relid) == 0)
             continue;
         listening_.set(relid, scheduler::relations_below(graph_, relid));
         if (scheduler::Task *task = queue_.find(relid); task->is_idle())
-            unwatched_.push_back(relid);
+            to_check_.push_back(relid);
     }
 }
 

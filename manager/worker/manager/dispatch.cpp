@@ -20,7 +20,7 @@ namespace pgtrickle::worker {
 using scheduler::Candidate;
 using scheduler::Id;
 using scheduler::Ids;
-using scheduler::Initiator;
+using scheduler::RequestedBy;
 using scheduler::Involved;
 using scheduler::Job;
 using scheduler::MemberResult;
@@ -46,12 +46,12 @@ void Manager::note_trouble(const Task &task)
 
 /* Whoever is refreshed together with one that has failed waits for it, to go with it or after it; and an atomic diamond
  * goes as a whole or not at all. */
-Manager::Trouble Manager::trouble_of(Id id, Initiator initiator)
+Manager::Trouble Manager::trouble_of(Id id, RequestedBy requested_by)
 {
     Trouble trouble;
     if (troubled_.empty())
         return trouble;
-    for (Id other : company_of({id}, initiator)) {
+    for (Id other : with_required({id}, requested_by)) {
         const Task *task = queue_.find(other);
         if (task == nullptr || (!task->is_suspended && task->failures == 0))
             continue;
@@ -72,7 +72,7 @@ bool Manager::is_ready(Task &task, TimestampTz now)
         make_idle(task);
         return false;
     }
-    const Trouble trouble = trouble_of(task.id, Initiator::scheduler);
+    const Trouble trouble = trouble_of(task.id, RequestedBy::scheduler);
     if (trouble.until > now && !trouble.is_suspended) {
         queue_.queue(task, trouble.until);
         tell_put_off(known_[task.id], known_[trouble.culprit], trouble.until);
@@ -80,16 +80,16 @@ bool Manager::is_ready(Task &task, TimestampTz now)
     return trouble.until <= now;
 }
 
-/* The piece, and who is refreshed because it is: what is read, unless it keeps its pace and no reader has asked, or is
+/* The batch, and who is refreshed because it is: what is read, unless it keeps its pace and no reader has asked, or is
  * suspended; and who is bound to any of them, suspended or not. With `owners`, only what they own of what is read. */
-Ids Manager::company_of(const Ids &piece, Initiator initiator, const Ids *owners)
+Ids Manager::with_required(const Ids &batch, RequestedBy requested_by, const Ids *owners)
 {
-    return scheduler::with_company(graph_, paces_, piece, [&](Id id) {
+    return scheduler::with_required(graph_, effective_schedules_, batch, [&](Id id) {
         if (owners != nullptr && std::find(owners->begin(), owners->end(), owner_of(id)) == owners->end())
             return false;
         const Task *task = queue_.find(id);
-        bool is_in_use = task != nullptr && (!task->is_suspended || !paces_.bound_to(id).empty());
-        return is_in_use && (initiator == Initiator::reader || !paces_.of(id).is_kept);
+        bool is_in_use = task != nullptr && (!task->is_suspended || !effective_schedules_.bound_to(id).empty());
+        return is_in_use && (requested_by == RequestedBy::reader || !effective_schedules_.of(id).has_own_schedule);
     });
 }
 
@@ -99,7 +99,7 @@ void Manager::pull_readers(TimestampTz now)
 {
     const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
     for (Id id : queue_.due(now)) {
-        if (!paces_.of(id).is_kept)
+        if (!effective_schedules_.of(id).has_own_schedule)
             continue;
         TimestampTz dirty_since = own_pending_since(id);
         for (Id reader : graph_.downstreams(id)) {
@@ -135,31 +135,31 @@ std::vector<Ids> Manager::groups_of(const Ids &members)
     std::vector<Ids> groups;
     std::set<Id> seen;
     for (Id member : members) {
-        auto mates = mates_.find(member);
-        if (mates == mates_.end() || !seen.insert(mates->second.front()).second)
+        auto group_members = group_members_.find(member);
+        if (group_members == group_members_.end() || !seen.insert(group_members->second.front()).second)
             continue;
         Ids &group = groups.emplace_back();
-        for (Id mate : mates->second)
-            if (const Task *task = queue_.find(mate); task != nullptr && !task->is_running)
-                group.push_back(mate);
+        for (Id member : group_members->second)
+            if (const Task *task = queue_.find(member); task != nullptr && !task->is_running)
+                group.push_back(member);
     }
     return groups;
 }
 
 Job Manager::make_job(const Ids &involved, size_t member_count, const std::set<Id> &wanted,
-                      const std::set<Id> &companions, Initiator initiator)
+                      const std::set<Id> &companions, RequestedBy requested_by)
 {
     Job job;
-    job.initiator = initiator;
+    job.requested_by = requested_by;
     for (size_t i = 0; i < involved.size(); i++) {
         const Known &known = known_.at(involved[i]);
         Involved item;
         item.id = involved[i];
         item.role = i >= member_count                    ? Involved::Role::upstream
-                    : wanted.count(involved[i]) != 0     ? Involved::Role::wanted
-                    : companions.count(involved[i]) != 0 ? Involved::Role::companion
-                                                         : Involved::Role::follower;
-        if (const Ids &bound = paces_.bound_to(involved[i]); !bound.empty())
+                    : wanted.count(involved[i]) != 0     ? Involved::Role::requested
+                    : companions.count(involved[i]) != 0 ? Involved::Role::optional
+                                                         : Involved::Role::required;
+        if (const Ids &bound = effective_schedules_.bound_to(involved[i]); !bound.empty())
             item.bond = bound.front();
         item.is_restless = known.is_restless;
         item.is_program_written = known.is_program_written;
@@ -178,24 +178,24 @@ Job Manager::make_job(const Ids &involved, size_t member_count, const std::set<I
     return job;
 }
 
-/* The worker that most of them are at home with. */
-int Manager::home_of(const Ids &members) const
+/* The worker that most of them are at preferred_worker with. */
+int Manager::preferred_worker_of(const Ids &members) const
 {
     std::map<int, int> votes;
-    int home = nobody;
+    int preferred_worker = nobody;
     for (Id member : members)
-        if (int worker = known_.at(member).last_worker; ++votes[worker] > votes[home])
-            home = worker;
-    return home;
+        if (int worker = known_.at(member).preferred_worker; ++votes[worker] > votes[preferred_worker])
+            preferred_worker = worker;
+    return preferred_worker;
 }
 
-/* Begins the piece that `id` is in, unless something in it is busy, or it is to wait: for its own worker, for other owners'
+/* Begins the batch that `id` is in, unless something in it is busy, or it is to wait: for its own worker, for other owners'
  * stream tables, or until its owner has fewer workers. False: no process is there to do it, nor anything else. */
-bool Manager::dispatch_piece(Id id, const Wanted &asked, std::set<Id> *seen)
+bool Manager::dispatch_batch(Id id, const Wanted &asked, std::set<Id> *seen)
 {
     if (waits_for_share(id))
         return true;
-    const Initiator initiator = asked.initiator;
+    const RequestedBy requested_by = asked.requested_by;
     const scheduler::Party party = party_of(id);
     std::set<Id> wanted;
     std::map<Id, bool> known;
@@ -207,34 +207,34 @@ bool Manager::dispatch_piece(Id id, const Wanted &asked, std::set<Id> *seen)
         return place->second;
     };
     auto is_wanted_or_bound = [&](const Task &task) {
-        const Ids &bound = paces_.bound_to(task.id);
+        const Ids &bound = effective_schedules_.bound_to(task.id);
         return is_wanted_itself(task.id) || (!task.is_running && !task.is_suspended &&
                                              std::any_of(bound.begin(), bound.end(), is_wanted_itself));
     };
     auto is_free = [&](const Task &task) {
-        return !task.is_suspended && !task.is_running && trouble_of(task.id, initiator).until == 0;
+        return !task.is_suspended && !task.is_running && trouble_of(task.id, requested_by).until == 0;
     };
-    Ids piece = scheduler::piece_of(graph_, id, [&](Id other) {
+    Ids batch = scheduler::batch_of(graph_, id, [&](Id other) {
         Task *task = queue_.find(other);
         if (task == nullptr || party_of(other) != party)
             return Candidate{};
-        auto mates = mates_.find(other);
+        auto group_members = group_members_.find(other);
         Candidate found = {is_wanted_or_bound(*task), is_free(*task), &task->schedules,
-                           mates == mates_.end() ? nullptr : &mates->second};
+                           group_members == group_members_.end() ? nullptr : &group_members->second};
         if (found.is_wanted)
             wanted.insert(other);
         return found;
     });
-    piece = without_others_between(id, std::move(piece));
-    std::erase_if(wanted, [&](Id other) { return std::find(piece.begin(), piece.end(), other) == piece.end(); });
-    seen->insert(piece.begin(), piece.end());
-    for (Id member : piece)
-        if (mates_.count(member) != 0)
+    batch = without_others_between(id, std::move(batch));
+    std::erase_if(wanted, [&](Id other) { return std::find(batch.begin(), batch.end(), other) == batch.end(); });
+    seen->insert(batch.begin(), batch.end());
+    for (Id member : batch)
+        if (group_members_.count(member) != 0)
             wanted.insert(member);
-    const Ids owners = owners_of(piece);
-    Ids members = company_of(piece, initiator, &owners);
-    Ids forced = company_of(Ids(wanted.begin(), wanted.end()), initiator, &owners);
-    std::set<Id> companions(piece.begin(), piece.end());
+    const Ids owners = owners_of(batch);
+    Ids members = with_required(batch, requested_by, &owners);
+    Ids forced = with_required(Ids(wanted.begin(), wanted.end()), requested_by, &owners);
+    std::set<Id> companions(batch.begin(), batch.end());
     for (Id other : forced)
         companions.erase(other);
     if (Ids needed = needed_before(members, asked); !needed.empty())
@@ -242,7 +242,7 @@ bool Manager::dispatch_piece(Id id, const Wanted &asked, std::set<Id> *seen)
     return begin(members, wanted, companions, asked);
 }
 
-/* As dispatch_piece(). */
+/* As dispatch_batch(). */
 bool Manager::begin(const Ids &members, const std::set<Id> &wanted, const std::set<Id> &companions, const Wanted &asked)
 {
     RunningJob running;
@@ -255,18 +255,18 @@ bool Manager::begin(const Ids &members, const std::set<Id> &wanted, const std::s
     /* Of those that somebody holds locked, one at a time is waited for: they would take all workers, and
      * everybody's turns. The others look whether they can have their locks, and a reader waits until it is his turn. */
     const bool is_doubtful = was_locked(members), is_waiting = is_somebody_waiting_for_locks();
-    const bool is_for_reader = asked.initiator == Initiator::reader;
+    const bool is_for_reader = asked.requested_by == RequestedBy::reader;
     if (is_doubtful && is_waiting && is_for_reader)
         return true;
-    Pool::Choice choice = pool_.choose(home_of(members), asked.since, GetCurrentTimestamp(), owners_of(members));
+    Pool::Choice choice = pool_.choose(preferred_worker_of(members), asked.since, GetCurrentTimestamp(), owners_of(members));
     if (choice.chance == Pool::Chance::its_own || choice.chance == Pool::Chance::its_share)
         return true;
     if (choice.chance == Pool::Chance::later)
         return false;
-    Job job = make_job(running.involved, members.size(), wanted, companions, asked.initiator);
+    Job job = make_job(running.involved, members.size(), wanted, companions, asked.requested_by);
     job.groups = groups_of(members);
-    job.is_hurried = !is_for_reader && (is_doubtful ? is_waiting : !locked_.empty());
-    running.waits_for_locks = is_doubtful && !job.is_hurried;
+    job.no_lock_wait = !is_for_reader && (is_doubtful ? is_waiting : !locked_.empty());
+    running.waits_for_locks = is_doubtful && !job.no_lock_wait;
     start(choice, std::move(job), std::move(running));
     return true;
 }
@@ -279,7 +279,7 @@ bool Manager::dispatch_asked()
     for (Id id : asked) {
         if (seen.count(id) != 0 || busy_.count(id) != 0 || queue_.find(id) == nullptr)
             continue;
-        if (!dispatch_piece(id, {asked_since(id), is_wanted, Initiator::reader, {}}, &seen))
+        if (!dispatch_batch(id, {asked_since(id), is_wanted, RequestedBy::reader, {}}, &seen))
             return false;
     }
     return true;
@@ -295,16 +295,16 @@ bool Manager::dispatch_due()
     auto dispatch_one = [&](Id id) {
         Task *task = queue_.find(id);
         return seen.count(id) != 0 || busy_.count(id) != 0 || waits_for_share(id) || !is_ready(*task, now) ||
-               dispatch_piece(id, {task->due_at, is_wanted, Initiator::scheduler, {}}, &seen);
+               dispatch_batch(id, {task->due_at, is_wanted, RequestedBy::scheduler, {}}, &seen);
     };
     /* Who has its worker free goes first: an idle worker takes in strangers when it has nothing of its own to do. */
     Ids strangers;
     for (Id id : queue_.due(now)) {
-        int home = known_.at(id).last_worker;
-        scheduler::Assignment found = pool_.look_for(home, queue_.find(id)->due_at, now);
+        int preferred_worker = known_.at(id).preferred_worker;
+        scheduler::Assignment found = pool_.look_for(preferred_worker, queue_.find(id)->due_at, now);
         if (found.to == scheduler::Assignment::To::later)
             continue;
-        if (found.to == scheduler::Assignment::To::another || found.number != home)
+        if (found.to == scheduler::Assignment::To::another || found.number != preferred_worker)
             strangers.push_back(id);
         else if (!dispatch_one(id))
             return false;
@@ -359,7 +359,7 @@ void Manager::start(const Pool::Choice &choice, Job job, RunningJob begun)
         busy_[id] = running.number;
     for (Id id : running.members) {
         queue_.start(*queue_.find(id));
-        pool_.move({id}, std::exchange(known_[id].last_worker, choice.worker), choice.worker);
+        pool_.move({id}, std::exchange(known_[id].preferred_worker, choice.worker), choice.worker);
     }
     if (choice.chance == Pool::Chance::worker)
         job.taken = pool_.take_forgotten(choice.worker);
@@ -369,7 +369,7 @@ void Manager::start(const Pool::Choice &choice, Job job, RunningJob begun)
         return;
     }
     tell_who_serves();
-    scheduler::JobResult result = Refresher(job, Refresher::Hand::manager).run();
+    scheduler::JobResult result = Refresher(job, Refresher::Process::manager).run();
     pool_.end_own_turn();
     end(running_.back(), result);
     /* Who waited for it is to be served without delay. */
@@ -410,7 +410,7 @@ int64_t Manager::count_commits(const Ids &involved)
 }
 
 /* They are refreshed together again, so each pays for all. */
-void Manager::note_rests(const RunningJob &job, const scheduler::JobResult &result)
+void Manager::record_in_throttles(const RunningJob &job, const scheduler::JobResult &result)
 {
     TimestampTz now = GetCurrentTimestamp();
     for (const MemberResult &member : result.members) {
@@ -418,9 +418,9 @@ void Manager::note_rests(const RunningJob &job, const scheduler::JobResult &resu
         if (task == nullptr || member.verdict != Verdict::refreshed)
             continue;
         if (member.has_changed || mailbox::is_clean(member.id))
-            task->rest.note_refresh(result.took_us, job.commits, now, spacing_us());
+            task->throttle.record_refresh(result.took_us, job.commits, now, spacing_us());
         else
-            task->rest.note_fruitless(now, spacing_us());
+            task->throttle.record_empty_refresh(now, spacing_us());
     }
 }
 
@@ -475,7 +475,7 @@ void Manager::end(const RunningJob &job, const std::optional<scheduler::JobResul
     for (Id id : job.occupied)
         busy_.erase(id);
     if (result) {
-        note_rests(job, *result);
+        record_in_throttles(job, *result);
         for (const MemberResult &member : result->members) {
             verdicts[member.id] = member.verdict;
             if (member.has_changed)

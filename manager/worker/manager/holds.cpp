@@ -28,10 +28,10 @@ using scheduler::Ids;
 void Manager::read_holds()
 {
     holds_ = refresh::read_holds();
-    mates_.clear();
+    group_members_.clear();
     for (const auto &[name, members] : refresh::refresh_groups())
         for (Id member : members)
-            mates_[member] = members;
+            group_members_[member] = members;
     are_holds_read_ = true;
 }
 
@@ -77,9 +77,9 @@ void Manager::apply_hold(Id id)
     known.hold = scheduler::hold_of(holds_, graph_, id);
     known.is_released = !known.hold && is_released(id);
     if (known.hold != before)
-        known.is_hold_told = known.is_hold_told && known.hold.has_value();
-    if (is_untold(id))
-        untold_holds_.push_back(id);
+        known.hold_reported = known.hold_reported && known.hold.has_value();
+    if (is_unreported(id))
+        unreported_holds_.push_back(id);
     if (task == nullptr || known.is_suspended)
         return;
     if (known.hold)
@@ -87,7 +87,7 @@ void Manager::apply_hold(Id id)
     else if (task->is_suspended)
         make_idle(*task);
     else if (known.is_released && task->is_idle())
-        unwatched_.push_back(id); /* no change of a source has it looked at */
+        to_check_.push_back(id); /* no change of a source has it looked at */
     note_trouble(*task);
 }
 
@@ -144,10 +144,10 @@ std::optional<Id> Manager::held_upstream(Id id) const
     return std::nullopt;
 }
 
-bool Manager::is_untold(Id id) const
+bool Manager::is_unreported(Id id) const
 {
     auto known = known_.find(id);
-    return known != known_.end() && known->second.hold && !known->second.is_hold_told;
+    return known != known_.end() && known->second.hold && !known->second.hold_reported;
 }
 
 /* The history says once of each hold that a refresh was due and did not happen. Who is clean is listened for, and who is
@@ -156,14 +156,14 @@ void Manager::tell_holds()
 {
     TimestampTz now = GetCurrentTimestamp();
     for (; !holds_due_.empty() && holds_due_.begin()->first <= now; holds_due_.erase(holds_due_.begin()))
-        untold_holds_.push_back(holds_due_.begin()->second);
-    if (untold_holds_.empty())
+        unreported_holds_.push_back(holds_due_.begin()->second);
+    if (unreported_holds_.empty())
         return;
     std::vector<catalog::Refresh> rows;
     const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
-    for (Id id : std::exchange(untold_holds_, {})) {
+    for (Id id : std::exchange(unreported_holds_, {})) {
         const scheduler::Task *task = queue_.find(id);
-        if (task == nullptr || !is_untold(id))
+        if (task == nullptr || !is_unreported(id))
             continue;
         Known &known = known_.at(id);
         std::optional<TimestampTz> due = due_of(*task, mailbox::dirty_since(id), now, zone);
@@ -175,7 +175,7 @@ void Manager::tell_holds()
             holds_due_.emplace(*due, id);
         if (!due || *due > now)
             continue;
-        known.is_hold_told = true;
+        known.hold_reported = true;
         catalog::Refresh row;
         row.relid = id;
         row.started_at = row.ended_at = now;

@@ -50,7 +50,7 @@ std::optional<TimestampTz> Manager::due_of(const scheduler::Task &task, Timestam
 void Manager::make_idle(scheduler::Task &task)
 {
     queue_.make_idle(task);
-    unwatched_.push_back(task.id);
+    to_check_.push_back(task.id);
 }
 
 bool Manager::queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone)
@@ -77,26 +77,26 @@ void Manager::watch()
     if (was_set_back)
         forget_pauses(now);
     if (mailbox::take_doubt() || was_set_back) {
-        unwatched_ = queue_.idle();
-        untold_holds_ = resting_;
+        to_check_ = queue_.idle();
+        unreported_holds_ = resting_;
         is_all_to_trim_ = true;
     }
     Ids told = listening_.hear();
     may_trim_ = may_trim_ || !told.empty();
-    unwatched_.insert(unwatched_.end(), told.begin(), told.end());
-    if (unwatched_.empty())
+    to_check_.insert(to_check_.end(), told.begin(), told.end());
+    if (to_check_.empty())
         return;
     const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
-    for (Id id : unwatched_) {
+    for (Id id : to_check_) {
         scheduler::Task *task = queue_.find(id);
-        if (task != nullptr && task->is_suspended && is_untold(id))
-            untold_holds_.push_back(id);
+        if (task != nullptr && task->is_suspended && is_unreported(id))
+            unreported_holds_.push_back(id);
         if (task == nullptr || !task->is_idle() || queue_if_due(*task, now, zone))
             continue;
         listening_.listen(id);
         queue_if_due(*task, now, zone);
     }
-    unwatched_.clear();
+    to_check_.clear();
 }
 
 /* Where there is nothing to manage, this process leaves. */
@@ -140,7 +140,7 @@ void Manager::cycle()
 
 long Manager::sleep_ms()
 {
-    if (guc::enabled && !untold_holds_.empty())
+    if (guc::enabled && !unreported_holds_.empty())
         return 0;
     TimestampTz now = GetCurrentTimestamp();
     TimestampTz until = now + static_cast<TimestampTz>(longest_sleep_ms) * 1000;
@@ -156,10 +156,10 @@ long Manager::sleep_ms()
         take(no_longer_wait_at_);
     if (guc::enabled && !holds_due_.empty())
         take(holds_due_.begin()->first);
-    if (guc::stale_alert_after_s > 0 && !queue_.is_every_one_idle())
+    if (guc::stale_alert_after_s > 0 && !queue_.all_idle())
         take(look_for_stale_at_);
     /* Nobody listens to what is written to the sources of those that are not idle; their logs grow. */
-    if (!is_upkeep_running_ && (is_upkeep_wanted() || !queue_.is_every_one_idle()))
+    if (!is_upkeep_running_ && (is_upkeep_wanted() || !queue_.all_idle()))
         take(upkeep_after_);
     if (!is_loaded_ || load_after_ != 0)
         take(load_after_);

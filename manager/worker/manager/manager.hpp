@@ -6,7 +6,7 @@
  *   dirty now ─► jobs for those asked for, then for those due, to whoever is free ─► sleep until the
  *   first due time, a request, a result, or a commit
  *
- * A job is a piece: due stream tables that are connected, those of their schedule that are
+ * A job is a batch: due stream tables that are connected, those of their schedule that are
  * connected to them, and who comes along with any of these: what they read that keeps no schedule of its own, and atomic
  * diamonds as a whole. A reader's job takes along all that is read. All of it is of one owner (scheduler/share); what
  * belongs to others is refreshed by jobs before it, where it comes along, or read as it stands. Two jobs run side by side if none of what
@@ -55,12 +55,12 @@ struct Known {
     bool is_restless = false; /* another answer without a change: volatile functions, now() */
     bool has_overrun = false; /* as in a job */
     bool goes_alone = false;
-    int last_worker = nobody; /* who has its program compiled */
-    std::optional<scheduler::Pace> pace; /* as its task and the mailbox know it */
+    int preferred_worker = nobody; /* who has its program compiled */
+    std::optional<scheduler::EffectiveSchedule> pace; /* as its task and the mailbox know it */
     bool is_frozen = false;          /* its tier */
     bool is_suspended = false;
     std::optional<scheduler::Hold> hold;
-    bool is_hold_told = false;       /* in the history */
+    bool hold_reported = false;       /* in the history */
     bool is_stale_told = false;      /* in an alert */
     bool is_released = false;        /* a group has advanced: it is to be refreshed, even without changes */
 };
@@ -125,15 +125,15 @@ class Manager {
     bool dispatch_asked();
     bool dispatch_due();
     bool dispatch_upkeep();
-    int home_of(const scheduler::Ids &members) const;
+    int preferred_worker_of(const scheduler::Ids &members) const;
     /* What is to be refreshed, and why. */
     struct Wanted {
         TimestampTz since;
         std::function<bool(scheduler::Task &)> is_wanted;
-        scheduler::Initiator initiator;
+        scheduler::RequestedBy requested_by;
         scheduler::Ids serves; /* as in RunningJob */
     };
-    bool dispatch_piece(scheduler::Id id, const Wanted &wanted, std::set<scheduler::Id> *seen);
+    bool dispatch_batch(scheduler::Id id, const Wanted &wanted, std::set<scheduler::Id> *seen);
     bool begin(const scheduler::Ids &members, const std::set<scheduler::Id> &wanted, const std::set<scheduler::Id> &companions,
                const Wanted &asked);
     void pull_readers(TimestampTz now);
@@ -144,8 +144,8 @@ class Manager {
         bool is_suspended = false;
         TimestampTz until = 0; /* 0: there is none */
     };
-    Trouble trouble_of(scheduler::Id id, scheduler::Initiator initiator);
-    scheduler::Ids company_of(const scheduler::Ids &piece, scheduler::Initiator initiator,
+    Trouble trouble_of(scheduler::Id id, scheduler::RequestedBy requested_by);
+    scheduler::Ids with_required(const scheduler::Ids &batch, scheduler::RequestedBy requested_by,
                               const scheduler::Ids *owners = nullptr);
     bool is_busy(const scheduler::Ids &occupied) const;
     bool was_locked(const scheduler::Ids &members) const;
@@ -153,7 +153,7 @@ class Manager {
     std::vector<scheduler::Ids> groups_of(const scheduler::Ids &members);
     scheduler::Job make_job(const scheduler::Ids &involved, size_t member_count,
                             const std::set<scheduler::Id> &wanted, const std::set<scheduler::Id> &companions,
-                            scheduler::Initiator initiator);
+                            scheduler::RequestedBy requested_by);
     void start(const Pool::Choice &choice, scheduler::Job job, RunningJob running);
     void take_results();
     void end(const RunningJob &job, const std::optional<scheduler::JobResult> &result);
@@ -161,7 +161,7 @@ class Manager {
     TimestampTz held_up_at() const; /* when it is; DT_NOEND: never, as things are */
     void note_overrun(const RunningJob &job, const Pool::Overrun &overrun);
     int64_t count_commits(const scheduler::Ids &involved);
-    void note_rests(const RunningJob &job, const scheduler::JobResult &result);
+    void record_in_throttles(const RunningJob &job, const scheduler::JobResult &result);
     void settle(scheduler::Id id, scheduler::Verdict verdict, const scheduler::MemberResult *result);
 
     /* sharing.cpp */
@@ -171,7 +171,7 @@ class Manager {
     scheduler::Party party_of(scheduler::Id id) const;
     bool waits_for_share(scheduler::Id id) const;
     scheduler::Ids occupied_by(const scheduler::Ids &members, const scheduler::Ids &involved) const;
-    scheduler::Ids without_others_between(scheduler::Id start, scheduler::Ids piece) const;
+    scheduler::Ids without_others_between(scheduler::Id start, scheduler::Ids batch) const;
     scheduler::Ids needed_before(const scheduler::Ids &members, const Wanted &wanted);
     bool dispatch_before(const scheduler::Ids &needed, const scheduler::Ids &members, const Wanted &wanted,
                          std::set<scheduler::Id> *seen);
@@ -187,8 +187,8 @@ class Manager {
     void take_in(scheduler::Id relid, Known known, const scheduler::Ids &sources, bool is_busy,
                  std::set<scheduler::Id> *above);
     void forget(scheduler::Id relid, std::set<scheduler::Id> *above);
-    void set_paces();
-    void set_pace(scheduler::Id relid, Known &known);
+    void set_effective_schedules();
+    void set_effective_schedule(scheduler::Id relid, Known &known);
     void project_if_due();
     void project_definitions();
     void project_if_catalog_is_new();
@@ -206,7 +206,7 @@ class Manager {
     TimestampTz own_pending_since(scheduler::Id id) const;
     std::optional<scheduler::Id> held_upstream(scheduler::Id id) const;
     void tell_holds();
-    bool is_untold(scheduler::Id id) const;
+    bool is_unreported(scheduler::Id id) const;
 
     /* stale_alerts.cpp */
     void alert_of_stale();
@@ -223,7 +223,7 @@ class Manager {
     void note_read_on(scheduler::Id id);
 
     scheduler::Graph graph_;
-    scheduler::Paces paces_;
+    scheduler::EffectiveSchedules effective_schedules_;
     std::set<scheduler::Id> troubled_; /* suspended, or the last refresh failed */
     std::set<scheduler::Id> locked_;   /* somebody held what the last attempt needed */
     scheduler::Queue queue_;
@@ -237,11 +237,11 @@ class Manager {
     scheduler::Holds holds_;
     bool are_holds_read_ = false;
     scheduler::Ids resting_;         /* held or suspended, ascending */
-    scheduler::Ids untold_holds_;    /* something has happened to them, and the history may have to tell of their hold */
+    scheduler::Ids unreported_holds_;    /* something has happened to them, and the history may have to tell of their hold */
     std::set<std::pair<TimestampTz, scheduler::Id>> holds_due_; /* whose hold is to be told then */
     TimestampTz look_for_stale_at_ = 0; /* nobody is late before that */
     scheduler::Ids large_sources_;   /* whose logs an alert has told of */
-    std::map<scheduler::Id, scheduler::Ids> mates_; /* in its refresh group, itself included */
+    std::map<scheduler::Id, scheduler::Ids> group_members_; /* in its refresh group, itself included */
     std::optional<std::string> settings_; /* that this process was given by its database */
     uint32_t changes_seen_ = 0;
     bool is_loaded_ = false;
@@ -255,7 +255,7 @@ class Manager {
     TimestampTz dispatched_at_ = 0;  /* what was due then, and has not begun, waits for somebody */
     TimestampTz no_longer_wait_at_ = 0; /* the first job that waits for other owners' stream tables goes on; 0: none waits */
     Listening listening_;
-    scheduler::Ids unwatched_;       /* have become idle, or news are about them: to be looked at */
+    scheduler::Ids to_check_;       /* have become idle, or news are about them: to be looked at */
     std::map<uint32_t, uint64_t> commits_read_; /* by slot: how many there were at the last job that read the source */
     bool is_upkeep_running_ = false;
     bool is_catalog_new_ = false;

@@ -32,7 +32,7 @@ mailbox::Reply Manager::obstacle(Id id, TimestampTz now)
         if (task != nullptr && task->is_suspended && !known_.at(other).hold)
             return {mailbox::Answer::suspended, other};
     }
-    if (const Trouble trouble = trouble_of(id, scheduler::Initiator::reader); trouble.until > now)
+    if (const Trouble trouble = trouble_of(id, scheduler::RequestedBy::reader); trouble.until > now)
         return {!trouble.is_suspended                   ? mailbox::Answer::failed
                 : known_.at(trouble.culprit).hold ? mailbox::Answer::held
                                                   : mailbox::Answer::suspended,

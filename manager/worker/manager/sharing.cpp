@@ -21,7 +21,7 @@ namespace pgtrickle::worker {
 using scheduler::Below;
 using scheduler::Id;
 using scheduler::Ids;
-using scheduler::Initiator;
+using scheduler::RequestedBy;
 using scheduler::Party;
 using scheduler::Task;
 
@@ -55,15 +55,15 @@ Ids Manager::owners_of(const Ids &members) const
 Party Manager::party_of(Id id) const
 {
     auto of_one = [&](Id one) {
-        auto mates = mates_.find(one);
-        return scheduler::party_of(one, mates == mates_.end() ? nullptr : &mates->second,
+        auto group_members = group_members_.find(one);
+        return scheduler::party_of(one, group_members == group_members_.end() ? nullptr : &group_members->second,
                                    [&](Id other) { return owner_of(other); });
     };
     if (!has_several_owners_)
         return {};
-    if (mates_.empty())
+    if (group_members_.empty())
         return {owner_of(id), 0};
-    for (Id bound : paces_.bound_to(id))
+    for (Id bound : effective_schedules_.bound_to(id))
         if (Party party = of_one(bound); party.group != 0)
             return party;
     return of_one(id);
@@ -115,15 +115,15 @@ void Manager::note_overrun(const RunningJob &job, const Pool::Overrun &overrun)
     }
 }
 
-/* The piece of `start`, without what would wait for a stream table of another owner that waits for the rest of the piece. */
-Ids Manager::without_others_between(Id start, Ids piece) const
+/* The batch of `start`, without what would wait for a stream table of another owner that waits for the rest of the batch. */
+Ids Manager::without_others_between(Id start, Ids batch) const
 {
     if (!has_several_owners_)
-        return piece;
+        return batch;
     const Party party = party_of(start);
     auto is_of_others = [&](Id id) { return known_.count(id) != 0 && party_of(id) != party; };
-    auto is_bound = [&](Id id) { return mates_.count(id) != 0 || !paces_.bound_to(id).empty(); };
-    return scheduler::without_foreign_between(graph_, start, piece, is_of_others, is_bound);
+    auto is_bound = [&](Id id) { return group_members_.count(id) != 0 || !effective_schedules_.bound_to(id).empty(); };
+    return scheduler::without_foreign_between(graph_, start, batch, is_of_others, is_bound);
 }
 
 /* The stream tables of other owners that come along with the members and lack changes that these are wanted
@@ -134,7 +134,7 @@ Ids Manager::needed_before(const Ids &members, const Wanted &wanted)
         return {};
     const Ids owners = owners_of(members);
     const TimestampTz now = GetCurrentTimestamp(), since = std::min(wanted.since, now);
-    const bool is_for_reader = wanted.initiator == Initiator::reader;
+    const bool is_for_reader = wanted.requested_by == RequestedBy::reader;
     const bool is_waiting = is_for_reader || now < since + wait_for_others_us;
     Ids needed = scheduler::needed_before(graph_, members, [&](Id id) {
         const Task *task = queue_.find(id);
@@ -144,7 +144,7 @@ Ids Manager::needed_before(const Ids &members, const Wanted &wanted)
         const bool is_own = std::binary_search(owners.begin(), owners.end(), owner_of(id));
         if (!is_own && look.is_known && !look.state.is_populated)
             return Below::first;
-        if (!is_waiting || (!is_for_reader && paces_.of(id).is_kept))
+        if (!is_waiting || (!is_for_reader && effective_schedules_.of(id).has_own_schedule))
             return Below::as_it_stands;
         const TimestampTz pending = is_for_reader ? pending_since(id) : own_pending_since(id);
         const bool is_pending = pending != 0 && pending <= since;
@@ -159,7 +159,7 @@ Ids Manager::needed_before(const Ids &members, const Wanted &wanted)
 }
 
 /* Begins what is needed; the members wait. One that has failed or was locked is tried again when it is due.
- * Returns false as dispatch_piece() does. */
+ * Returns false as dispatch_batch() does. */
 bool Manager::dispatch_before(const Ids &needed, const Ids &members, const Wanted &wanted, std::set<Id> *seen)
 {
     const TimestampTz now = GetCurrentTimestamp();
@@ -170,11 +170,11 @@ bool Manager::dispatch_before(const Ids &needed, const Ids &members, const Wante
     const std::set<Id> all(needed.begin(), needed.end());
     Wanted before = wanted;
     before.is_wanted = [&](Task &task) { return all.count(task.id) != 0 || wanted.is_wanted(task); };
-    if (wanted.initiator == Initiator::reader)
+    if (wanted.requested_by == RequestedBy::reader)
         before.serves.insert(before.serves.end(), members.begin(), members.end());
     return std::all_of(needed.begin(), needed.end(), [&](Id id) {
         return busy_.count(id) != 0 || seen->count(id) != 0 || is_put_off(id) ||
-               dispatch_piece(id, before, seen);
+               dispatch_batch(id, before, seen);
     });
 }
 

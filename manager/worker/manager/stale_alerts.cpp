@@ -45,7 +45,7 @@ std::optional<TimestampTz> due_time(const scheduler::Task &task, TimestampTz sin
 void Manager::alert_of_stale()
 {
     TimestampTz now = GetCurrentTimestamp();
-    if (now < look_for_stale_at_ || guc::stale_alert_after_s == 0 || queue_.is_every_one_idle())
+    if (now < look_for_stale_at_ || guc::stale_alert_after_s == 0 || queue_.all_idle())
         return;
     const TimestampTz patience_us = static_cast<TimestampTz>(guc::stale_alert_after_s) * USECS_PER_SEC;
     /* What nobody has written yet is late by then, at the earliest. */

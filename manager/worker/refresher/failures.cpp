@@ -116,7 +116,7 @@ void Refresher::note_failure(const scheduler::Involved &member, const Failure &f
     row.ended_at = now;
     row.action = failure.tried;
     row.status = "FAILED";
-    row.initiated_by = job_.initiator == scheduler::Initiator::reader ? "SCAN" : "SCHEDULER";
+    row.initiated_by = job_.requested_by == scheduler::RequestedBy::reader ? "SCAN" : "SCHEDULER";
     row.error_message = failure.message;
     catalog::append_history({row});
     catalog::run([&](catalog::Database &catalog) {

@@ -29,7 +29,7 @@ void Refresher::note_attempt(Id first, size_t count) const
 /* The least of their limits. */
 TimeLimit Refresher::time_limit(const Ids &members) const
 {
-    TimeLimit limit = hand_ == Hand::manager ? TimeLimit::of_manager(attempts_) : TimeLimit::of_server();
+    TimeLimit limit = process_ == Process::manager ? TimeLimit::of_manager(attempts_) : TimeLimit::of_server();
     for (Id member : members)
         limit.tighten(involved_.at(member)->refresh_timeout_ms);
     return limit;

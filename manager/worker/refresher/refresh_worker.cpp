@@ -80,7 +80,7 @@ void RefreshWorker::run()
     call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
     while (std::optional<std::string> bytes = receive()) {
         scheduler::Job job = scheduler::job_of(*bytes);
-        scheduler::JobResult result = Refresher(job, Refresher::Hand::worker, words_).run();
+        scheduler::JobResult result = Refresher(job, Refresher::Process::worker, words_).run();
         if (!send(scheduler::to_bytes(result)))
             return;
         report_ms_ = call([] { return pgstat_report_stat(false); });

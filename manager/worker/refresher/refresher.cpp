@@ -21,7 +21,7 @@ namespace {
 
 using scheduler::Id;
 using scheduler::Ids;
-using scheduler::Initiator;
+using scheduler::RequestedBy;
 using scheduler::Involved;
 using scheduler::Verdict;
 
@@ -30,12 +30,12 @@ void add_to(Ids *ids, const Ids &more)
     ids->insert(ids->end(), more.begin(), more.end());
 }
 
-const char *name_of(Initiator initiator)
+const char *name_of(RequestedBy requested_by)
 {
-    return initiator == Initiator::reader ? "SCAN" : "SCHEDULER";
+    return requested_by == RequestedBy::reader ? "SCAN" : "SCHEDULER";
 }
 
-catalog::Refresh history_of(const refresh::Outcome &outcome, Initiator initiator)
+catalog::Refresh history_of(const refresh::Outcome &outcome, RequestedBy requested_by)
 {
     catalog::Refresh row;
     row.relid = outcome.relid;
@@ -44,7 +44,7 @@ catalog::Refresh history_of(const refresh::Outcome &outcome, Initiator initiator
     row.ended_at = outcome.ended_at;
     row.action = refresh::name_of(outcome.action);
     row.status = "COMPLETED";
-    row.initiated_by = name_of(initiator);
+    row.initiated_by = name_of(requested_by);
     row.rows_inserted = outcome.rows_inserted;
     row.rows_deleted = outcome.rows_deleted;
     row.delta_rows = outcome.delta_rows;
@@ -86,11 +86,6 @@ void limit_waiting()
     });
 }
 
-scheduler::Asked asked_by(Initiator initiator)
-{
-    return initiator == Initiator::reader ? scheduler::Asked::reader : scheduler::Asked::scheduler;
-}
-
 bool is_lockable(Oid relation, LOCKMODE mode)
 {
     return call([=] {
@@ -108,7 +103,7 @@ bool contains(const Ids &ids, Id id)
 
 } // namespace
 
-Refresher::Refresher(const scheduler::Job &job, Hand hand, LastWords *words) : job_(job), hand_(hand), words_(words)
+Refresher::Refresher(const scheduler::Job &job, Process process, LastWords *words) : job_(job), process_(process), words_(words)
 {
     for (const Involved &item : job.involved) {
         graph_.set(item.id, item.sources);
@@ -157,7 +152,7 @@ std::optional<Failure> Refresher::attempt(const Ids &members)
         limit.begin();
         outcomes = refresh::refresh_group({.members = std::vector<Oid>(members.begin(), members.end()),
                                            .wait = refresh::LockWait::skip_if_locked,
-                                           .asked = asked_by(job_.initiator),
+                                           .requested_by = job_.requested_by,
                                            .reach = refresh::Reach::named,
                                            .bonds = bonds(),
                                            .groups = job_.groups},
@@ -200,9 +195,9 @@ void Refresher::note_successes(const std::vector<refresh::Outcome> &outcomes, co
             catalog::run([&](catalog::Database &catalog) {
                 catalog::write_back_off(catalog, MyDatabaseId, {outcome.relid, 0, 0, 0});
             });
-        /* The history tells what was due; companions that had nothing to take in are no news. */
+        /* The history tells what was due; optional ones that had nothing to take in are no news. */
         if (result.has_changed || contains(dirty, outcome.relid))
-            history.push_back(history_of(outcome, job_.initiator));
+            history.push_back(history_of(outcome, job_.requested_by));
     }
     catalog::append_history(history);
 }
@@ -249,16 +244,16 @@ Ids Refresher::bound_to(Id id) const
     return bound;
 }
 
-/* Who shows one state with it where nobody fails or is held: its refresh group. */
-Ids Refresher::mates_of(Id id) const
+/* Members of its refresh group, which show one state with it where none fails or is held. */
+Ids Refresher::group_members_of(Id id) const
 {
-    Ids mates;
+    Ids group_members;
     for (const Ids &group : job_.groups)
         if (contains(group, id))
-            for (Id mate : group)
-                if (const Involved *other = find(mate); other != nullptr && other->role != Involved::Role::upstream)
-                    mates.push_back(mate);
-    return mates;
+            for (Id member : group)
+                if (const Involved *other = find(member); other != nullptr && other->role != Involved::Role::upstream)
+                    group_members.push_back(member);
+    return group_members;
 }
 
 std::vector<Ids> Refresher::bonds() const
@@ -285,7 +280,7 @@ void Refresher::leave_out(Id failed, Ids &members)
         Ids next = graph_.direct_downstreams(out[i]);
         add_to(&next, bound_to(out[i]));
         if (is_locked) /* which passes: a group waits for that, and for nothing that lasts */
-            add_to(&next, mates_of(out[i]));
+            add_to(&next, group_members_of(out[i]));
         for (Id id : next)
             if (known.insert(id).second)
                 out.push_back(id);
@@ -386,7 +381,7 @@ std::set<Id> Refresher::needed_by(Id id) const
         open.pop_back();
         const Involved *item = find(next);
         Ids more = item != nullptr && item->role != Involved::Role::upstream ? bound_to(next) : Ids{};
-        add_to(&more, mates_of(next));
+        add_to(&more, group_members_of(next));
         for (Id source : graph_.sources(next))
             if (graph_.contains(source))
                 more.push_back(source);
@@ -397,7 +392,7 @@ std::set<Id> Refresher::needed_by(Id id) const
     return needed;
 }
 
-/* What was wanted, and all that would have come along for it only. */
+/* One that was requested, and all that would be refreshed only because it is. */
 void Refresher::leave_out_busy(Id id, const std::set<Id> &coming)
 {
     for (Id needed : needed_by(id)) {
@@ -407,48 +402,48 @@ void Refresher::leave_out_busy(Id id, const std::set<Id> &coming)
     }
 }
 
-/* A companion comes along only if nothing it needs has to be waited for: a reader may hold
- * the very lock, and has nothing to do with it. In a hurried job that goes for all. Locks are tried and let go: whoever
+/* An optional one is refreshed only if nothing it needs has to be waited for: a reader may hold
+ * the very lock, and has nothing to do with it. With no_lock_wait that goes for all. Locks are tried and let go: whoever
  * takes one a moment later makes this refresh wait, no longer than lock_timeout. */
 Ids Refresher::without_busy()
 {
     std::set<Id> coming, free;
-    Ids companions;
+    Ids tried;
     auto take = [&](Id id) {
         std::set<Id> needed = needed_by(id);
         coming.insert(needed.begin(), needed.end());
     };
     for (const Involved &item : job_.involved) {
-        const bool is_wanted = item.role == Involved::Role::wanted;
-        if (is_wanted && !job_.is_hurried)
+        const bool is_requested = item.role == Involved::Role::requested;
+        if (is_requested && !job_.no_lock_wait)
             take(item.id);
-        else if (is_wanted || item.role == Involved::Role::companion)
-            companions.push_back(item.id);
+        else if (is_requested || item.role == Involved::Role::optional)
+            tried.push_back(item.id);
     }
-    if (!companions.empty()) {
+    if (!tried.empty()) {
         std::optional<Failure> failure = in_transaction([&] {
-            for (Id companion : companions) {
+            for (Id id : tried) {
                 bool is_free = true;
-                for (Id id : needed_by(companion)) {
-                    is_free = is_free && is_lockable(id, RowExclusiveLock);
-                    for (Id source : graph_.sources(id))
+                for (Id needed : needed_by(id)) {
+                    is_free = is_free && is_lockable(needed, RowExclusiveLock);
+                    for (Id source : graph_.sources(needed))
                         is_free = is_free && is_lockable(source, AccessShareLock);
                 }
                 if (is_free) {
-                    free.insert(companion);
-                    take(companion);
+                    free.insert(id);
+                    take(id);
                 }
             }
         });
         if (failure)
             free.clear();
     }
-    for (Id companion : companions)
-        if (find(companion)->role == Involved::Role::wanted && free.count(companion) == 0)
-            leave_out_busy(companion, coming);
+    for (Id id : tried)
+        if (find(id)->role == Involved::Role::requested && free.count(id) == 0)
+            leave_out_busy(id, coming);
     Ids members;
     for (const Involved &item : job_.involved) {
-        const std::set<Id> &those = item.role == Involved::Role::companion ? free : coming;
+        const std::set<Id> &those = item.role == Involved::Role::optional ? free : coming;
         if (item.role != Involved::Role::upstream && those.count(item.id) != 0)
             members.push_back(item.id);
     }

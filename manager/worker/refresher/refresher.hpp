@@ -28,9 +28,9 @@ using Programs = std::map<scheduler::Id, std::vector<catalog::ProgramStatement>>
 class Refresher {
   public:
     /* The process that does the job. A manager does nothing else meanwhile, so its time is limited. */
-    enum class Hand { worker, manager };
+    enum class Process { worker, manager };
     /* `job` must outlive it, as must `words`, in which it notes what it refreshes; or null. */
-    Refresher(const scheduler::Job &job, Hand hand, struct LastWords *words = nullptr);
+    Refresher(const scheduler::Job &job, Process process, struct LastWords *words = nullptr);
     Refresher(const Refresher &) = delete;
     Refresher &operator=(const Refresher &) = delete;
 
@@ -42,7 +42,7 @@ class Refresher {
     void leave_out_busy(scheduler::Id id, const std::set<scheduler::Id> &coming);
     std::set<scheduler::Id> needed_by(scheduler::Id id) const;
     scheduler::Ids bound_to(scheduler::Id id) const;
-    scheduler::Ids mates_of(scheduler::Id id) const;
+    scheduler::Ids group_members_of(scheduler::Id id) const;
     std::vector<scheduler::Ids> bonds() const;
     void refresh_all(scheduler::Ids members);
     void refresh_group(scheduler::Ids members);
@@ -74,7 +74,7 @@ class Refresher {
     void tell_growth(Oid source, int64_t bytes, scheduler::JobResult *result) const;
 
     const scheduler::Job &job_;
-    const Hand hand_;
+    const Process process_;
     struct LastWords *words_;
     size_t attempts_ = 1; /* that share the time of a manager */
     scheduler::Graph graph_; /* of those that the job involves */

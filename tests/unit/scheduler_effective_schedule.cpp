@@ -29,7 +29,7 @@ std::vector<Schedule> all(std::initializer_list<const char *> texts)
 struct World {
     Graph graph;
     std::map<Id, Terms> terms;
-    Paces paces;
+    EffectiveSchedules schedules;
 
     World &add(Id id, Ids sources, const char *schedule = "calculated")
     {
@@ -37,15 +37,15 @@ struct World {
         terms[id].schedule = parsed(schedule);
         return *this;
     }
-    const Pace &pace(Id id)
+    const EffectiveSchedule &effective(Id id)
     {
-        paces.compute(graph, [&](Id asked) { return terms[asked]; });
-        return paces.of(id);
+        schedules.compute(graph, [&](Id asked) { return terms[asked]; });
+        return schedules.of(id);
     }
     Ids bound(Id id)
     {
-        (void)pace(id);
-        return paces.bound_to(id);
+        (void)effective(id);
+        return schedules.bound_to(id);
     }
 };
 
@@ -53,42 +53,42 @@ TEST(Calculated, is_the_tightest_of_the_dependents)
 {
     World world;
     world.add(10, {1}).add(11, {10}).add(12, {11}, "30s").add(13, {11}, "7s").add(14, {10}, "1h");
-    EXPECT_EQ(world.pace(11).schedules, all({"7s"}));
-    EXPECT_EQ(world.pace(10).schedules, all({"7s"}));
-    EXPECT_FALSE(world.pace(10).is_kept);
+    EXPECT_EQ(world.effective(11).schedules, all({"7s"}));
+    EXPECT_EQ(world.effective(10).schedules, all({"7s"}));
+    EXPECT_FALSE(world.effective(10).has_own_schedule);
     /* Created, altered, dropped. */
     world.add(15, {10}, "@hourly");
-    EXPECT_EQ(world.pace(10).schedules, all({"7s", "@hourly"}));
+    EXPECT_EQ(world.effective(10).schedules, all({"7s", "@hourly"}));
     world.add(13, {11}, "2m");
-    EXPECT_EQ(world.pace(10).schedules, all({"30s", "@hourly"}));
+    EXPECT_EQ(world.effective(10).schedules, all({"30s", "@hourly"}));
     world.graph.remove(15);
     world.graph.remove(12);
     world.graph.remove(14);
-    EXPECT_EQ(world.pace(10).schedules, all({"2m"}));
+    EXPECT_EQ(world.effective(10).schedules, all({"2m"}));
     world.graph.remove(13);
-    EXPECT_EQ(world.pace(10).schedules, all({}));
+    EXPECT_EQ(world.effective(10).schedules, all({}));
 }
 
 TEST(Calculated, is_on_change_where_a_dependent_is)
 {
     World world;
     world.add(10, {1}).add(11, {10}, "1h").add(12, {10});
-    EXPECT_EQ(world.pace(10).schedules, all({}));
+    EXPECT_EQ(world.effective(10).schedules, all({}));
     world.add(12, {10}, "0s");
-    EXPECT_EQ(world.pace(10).schedules, all({}));
+    EXPECT_EQ(world.effective(10).schedules, all({}));
     /* What moves without a change is due by the clock as well. */
     world.terms[10].is_restless = true;
-    EXPECT_EQ(world.pace(10).schedules, all({"calculated", "1h"}));
+    EXPECT_EQ(world.effective(10).schedules, all({"calculated", "1h"}));
 }
 
 TEST(Own, schedules_are_kept)
 {
     World world;
     world.add(10, {1}, "1h").add(11, {10}, "1s").add(12, {1}, "0s");
-    EXPECT_EQ(world.pace(10).schedules, all({"1h"}));
-    EXPECT_TRUE(world.pace(10).is_kept);
-    EXPECT_EQ(world.pace(11).schedules, all({"1s"}));
-    EXPECT_FALSE(world.pace(12).is_kept); /* it follows every change in any case */
+    EXPECT_EQ(world.effective(10).schedules, all({"1h"}));
+    EXPECT_TRUE(world.effective(10).has_own_schedule);
+    EXPECT_EQ(world.effective(11).schedules, all({"1s"}));
+    EXPECT_FALSE(world.effective(12).has_own_schedule); /* it follows every change in any case */
     EXPECT_EQ(world.bound(11), Ids{});
 }
 
@@ -104,12 +104,12 @@ TEST(Diamond, goes_with_the_first_of_them)
     World world = diamond("10s", "1h", "1m");
     EXPECT_EQ(world.bound(10), (Ids{10, 11, 12}));
     for (Id id : {10, 11, 12}) {
-        EXPECT_EQ(world.pace(id).schedules, all({"10s"}));
-        EXPECT_FALSE(world.pace(id).waits_for_all);
-        EXPECT_TRUE(world.pace(id).is_kept);
+        EXPECT_EQ(world.effective(id).schedules, all({"10s"}));
+        EXPECT_FALSE(world.effective(id).waits_for_all);
+        EXPECT_TRUE(world.effective(id).has_own_schedule);
     }
     world = diamond("calculated", "1h", "calculated");
-    EXPECT_EQ(world.pace(11).schedules, all({})); /* the apex is on change */
+    EXPECT_EQ(world.effective(11).schedules, all({})); /* the apex is on change */
 }
 
 TEST(Diamond, comes_along_with_who_reads_a_calculated_one_of_it)
@@ -117,12 +117,12 @@ TEST(Diamond, comes_along_with_who_reads_a_calculated_one_of_it)
     World world = diamond("calculated", "1h", "1h");
     world.add(20, {10}, "5s").add(21, {11}, "1s");
     for (Id id : {10, 11, 12}) {
-        EXPECT_EQ(world.pace(id).schedules, all({"5s"}));
-        EXPECT_EQ(world.pace(id).bond, 10u);
+        EXPECT_EQ(world.effective(id).schedules, all({"5s"}));
+        EXPECT_EQ(world.effective(id).bond, 10u);
     }
-    EXPECT_FALSE(world.pace(10).is_kept);
-    EXPECT_TRUE(world.pace(11).is_kept);
-    EXPECT_EQ(world.pace(20).bond, 0u);
+    EXPECT_FALSE(world.effective(10).has_own_schedule);
+    EXPECT_TRUE(world.effective(11).has_own_schedule);
+    EXPECT_EQ(world.effective(20).bond, 0u);
 }
 
 TEST(Diamond, goes_with_the_last_of_them)
@@ -131,18 +131,18 @@ TEST(Diamond, goes_with_the_last_of_them)
     world.terms[12].is_diamond_slowest = true;
     world.add(9 + 20, {10}, "1s"); /* a reader of one of them hurries nobody */
     for (Id id : {10, 11, 12}) {
-        EXPECT_TRUE(world.pace(id).waits_for_all);
-        EXPECT_EQ(world.pace(id).schedules.size(), 2u);
-        EXPECT_TRUE(world.pace(id).is_kept);
+        EXPECT_TRUE(world.effective(id).waits_for_all);
+        EXPECT_EQ(world.effective(id).schedules.size(), 2u);
+        EXPECT_TRUE(world.effective(id).has_own_schedule);
     }
     /* What they read needs to be no fresher. */
     world.add(20, {2}).add(10, {1, 20}, "10s");
-    EXPECT_EQ(world.pace(20).schedules, all({"1h"}));
+    EXPECT_EQ(world.effective(20).schedules, all({"1h"}));
     /* Without any time there is nothing to wait for. */
     world = diamond("calculated", "calculated", "0s");
     world.terms[12].is_diamond_slowest = true;
-    EXPECT_EQ(world.pace(10).schedules, all({}));
-    EXPECT_FALSE(world.pace(10).waits_for_all);
+    EXPECT_EQ(world.effective(10).schedules, all({}));
+    EXPECT_FALSE(world.effective(10).waits_for_all);
 }
 
 TEST(Diamond, is_none_where_the_apex_says_so)
@@ -150,9 +150,9 @@ TEST(Diamond, is_none_where_the_apex_says_so)
     World world = diamond("10s", "1h", "1m");
     world.terms[12].is_diamond_atomic = false;
     EXPECT_EQ(world.bound(10), Ids{});
-    EXPECT_EQ(world.pace(10).schedules, all({"10s"}));
-    EXPECT_EQ(world.pace(11).schedules, all({"1h"}));
-    EXPECT_EQ(world.pace(12).schedules, all({"1m"}));
+    EXPECT_EQ(world.effective(10).schedules, all({"10s"}));
+    EXPECT_EQ(world.effective(11).schedules, all({"1h"}));
+    EXPECT_EQ(world.effective(12).schedules, all({"1m"}));
 }
 
 TEST(Diamond, shares_a_member_with_another)
@@ -161,21 +161,21 @@ TEST(Diamond, shares_a_member_with_another)
     world.terms[12].is_diamond_slowest = true;
     world.add(13, {1}, "5m").add(14, {11, 13}, "5m");
     EXPECT_EQ(world.bound(13), (Ids{10, 11, 12, 13, 14}));
-    EXPECT_EQ(world.pace(13).schedules, all({"10s"}));
+    EXPECT_EQ(world.effective(13).schedules, all({"10s"}));
     world.terms[14].is_diamond_slowest = true;
-    EXPECT_TRUE(world.pace(13).waits_for_all);
+    EXPECT_TRUE(world.effective(13).waits_for_all);
 }
 
 TEST(Company, is_what_comes_along_and_who_is_bound)
 {
     World world = diamond("calculated", "calculated", "calculated");
     world.add(20, {12}, "1h").add(21, {20}, "1s").add(22, {10}, "1s");
-    (void)world.pace(10);
-    auto comes = [&](Id id) { return !world.paces.of(id).is_kept; };
-    EXPECT_EQ(with_company(world.graph, world.paces, {21}, comes), Ids{21});
-    EXPECT_EQ(with_company(world.graph, world.paces, {20}, comes), (Ids{10, 11, 12, 20}));
-    EXPECT_EQ(with_company(world.graph, world.paces, {22}, comes), (Ids{10, 11, 12, 22}));
-    EXPECT_EQ(with_company(world.graph, world.paces, {21}, [](Id) { return true; }), (Ids{10, 11, 12, 20, 21}));
+    (void)world.effective(10);
+    auto comes = [&](Id id) { return !world.schedules.of(id).has_own_schedule; };
+    EXPECT_EQ(with_required(world.graph, world.schedules, {21}, comes), Ids{21});
+    EXPECT_EQ(with_required(world.graph, world.schedules, {20}, comes), (Ids{10, 11, 12, 20}));
+    EXPECT_EQ(with_required(world.graph, world.schedules, {22}, comes), (Ids{10, 11, 12, 22}));
+    EXPECT_EQ(with_required(world.graph, world.schedules, {21}, [](Id) { return true; }), (Ids{10, 11, 12, 20, 21}));
 }
 
 /* Nobody binds what belongs to others. */
@@ -190,8 +190,8 @@ TEST(Diamonds, of_several_owners_bind_what_is_of_the_apexs)
     EXPECT_EQ(world.bound(12), (Ids{11, 12}));
     EXPECT_EQ(world.bound(10), Ids{});
     world.terms[12].is_diamond_slowest = true;
-    EXPECT_EQ(world.pace(11).waits_for_all, true);
-    EXPECT_EQ(world.pace(10).waits_for_all, false);
+    EXPECT_EQ(world.effective(11).waits_for_all, true);
+    EXPECT_EQ(world.effective(10).waits_for_all, false);
 }
 
 /* Those that are bound to each other, from the diamonds of all apexes that say so. */
@@ -213,7 +213,7 @@ std::map<Id, std::set<Id>> bonds(const World &world)
     return bond_of;
 }
 
-/* Random graphs: what must hold of every pace, whatever the graph. */
+/* Random graphs: what must hold of every effective, whatever the graph. */
 TEST(RandomPaces, keep_their_promises)
 {
     std::mt19937 random(seed_of(9));
@@ -230,31 +230,31 @@ TEST(RandomPaces, keep_their_promises)
             world.terms[id].is_diamond_slowest = random() % 2;
             world.terms[id].owner = i % 4 == 0 ? random() % 2 : 0;
         }
-        (void)world.pace(10);
+        (void)world.effective(10);
         std::map<Id, std::set<Id>> expected = bonds(world);
         for (Id id = 10; id < 10 + count; id++) {
-            const Pace &pace = world.paces.of(id);
-            const Ids &bound = world.paces.bound_to(id);
+            const EffectiveSchedule &effective = world.schedules.of(id);
+            const Ids &bound = world.schedules.bound_to(id);
             const Schedule &own = world.terms[id].schedule;
             if (bound.empty() && own.kind != Schedule::Kind::calculated)
-                EXPECT_EQ(pace.schedules, own.is_on_change() ? all({}) : std::vector<Schedule>{own});
+                EXPECT_EQ(effective.schedules, own.is_on_change() ? all({}) : std::vector<Schedule>{own});
             for (Id mate : bound) {
-                const Pace &of_mate = world.paces.of(mate);
-                EXPECT_EQ(world.paces.bound_to(mate), bound);
-                EXPECT_EQ(of_mate.schedules, pace.schedules);
-                EXPECT_EQ(of_mate.waits_for_all, pace.waits_for_all);
+                const EffectiveSchedule &of_mate = world.schedules.of(mate);
+                EXPECT_EQ(world.schedules.bound_to(mate), bound);
+                EXPECT_EQ(of_mate.schedules, effective.schedules);
+                EXPECT_EQ(of_mate.waits_for_all, effective.waits_for_all);
                 EXPECT_EQ(of_mate.bond, bound.front());
             }
             /* Who reads a calculated one takes it along, unless those that it is bound to wait for the last of them. */
-            EXPECT_EQ(pace.is_kept, pace.waits_for_all || !own.is_on_change());
+            EXPECT_EQ(effective.has_own_schedule, effective.waits_for_all || !own.is_on_change());
             EXPECT_EQ(std::set<Id>(bound.begin(), bound.end()), expected[id]);
             /* Calculated and free: no looser than any reader. */
-            bool is_free = bound.empty() && own.kind == Schedule::Kind::calculated && !pace.schedules.empty();
+            bool is_free = bound.empty() && own.kind == Schedule::Kind::calculated && !effective.schedules.empty();
             for (Id reader : world.graph.direct_downstreams(id)) {
-                const Pace &of_reader = world.paces.of(reader);
+                const EffectiveSchedule &of_reader = world.schedules.of(reader);
                 if (is_free && !of_reader.waits_for_all) {
                     ASSERT_FALSE(of_reader.schedules.empty());
-                    EXPECT_LE(pace.schedules.front().seconds, of_reader.schedules.front().seconds);
+                    EXPECT_LE(effective.schedules.front().seconds, of_reader.schedules.front().seconds);
                 }
             }
         }

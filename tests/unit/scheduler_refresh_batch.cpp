@@ -18,22 +18,22 @@ struct Task {
     bool is_wanted = false;
     bool is_free = true;
     std::vector<Schedule> schedules = on_change;
-    Ids mates = {};
+    Ids group_members = {};
 };
 
 using Tasks = std::map<Id, Task>;
 
-Ids piece(const Graph &graph, Id start, const Tasks &tasks)
+Ids batch(const Graph &graph, Id start, const Tasks &tasks)
 {
-    return piece_of(graph, start, [&](Id id) {
+    return batch_of(graph, start, [&](Id id) {
         auto found = tasks.find(id);
         if (found == tasks.end())
             return Candidate{};
-        return Candidate{found->second.is_wanted, found->second.is_free, &found->second.schedules, &found->second.mates};
+        return Candidate{found->second.is_wanted, found->second.is_free, &found->second.schedules, &found->second.group_members};
     });
 }
 
-TEST(Piece, takes_along_who_shares_a_source_and_the_schedule)
+TEST(Batch, takes_along_who_shares_a_source_and_the_schedule)
 {
     Graph graph;
     graph.set(10, {1});
@@ -41,13 +41,13 @@ TEST(Piece, takes_along_who_shares_a_source_and_the_schedule)
     graph.set(12, {2});
     graph.set(13, {3});
     Tasks tasks = {{10, {true}}, {11, {}}, {12, {}}, {13, {}}};
-    EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 11, 12}));
+    EXPECT_EQ(batch(graph, 10, tasks), (Ids{10, 11, 12}));
     tasks[11].schedules = each_second;
-    EXPECT_EQ(piece(graph, 10, tasks), Ids{10}); /* nothing connects it with 12 */
+    EXPECT_EQ(batch(graph, 10, tasks), Ids{10}); /* nothing connects it with 12 */
     tasks[11].is_wanted = true;
-    EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 11, 12}));
+    EXPECT_EQ(batch(graph, 10, tasks), (Ids{10, 11, 12}));
     tasks[12].is_free = false;
-    EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 11}));
+    EXPECT_EQ(batch(graph, 10, tasks), (Ids{10, 11}));
 }
 
 /* No one of the others' lies on a way from a member up to another: it would wait for the one, and the other for it. */
@@ -61,7 +61,7 @@ bool has_foreign_between(const Graph &graph, const Ids &members, const std::set<
     });
 }
 
-TEST(Piece, has_no_stream_table_of_others_between_two_members)
+TEST(Batch, has_no_stream_table_of_others_between_two_members)
 {
     std::mt19937 random(20261121);
     int split = 0;
@@ -86,7 +86,7 @@ TEST(Piece, has_no_stream_table_of_others_between_two_members)
             tasks[id] = {random() % 2 == 0};
         const Id start = own[random() % own.size()];
         tasks[start].is_wanted = true;
-        const Ids whole = piece(graph, start, tasks);
+        const Ids whole = batch(graph, start, tasks);
         const Ids part = without_foreign_between(graph, start, whole, [&](Id id) { return foreign.count(id) != 0; },
                                                  [](Id) { return false; });
         EXPECT_FALSE(has_foreign_between(graph, part, foreign)) << "round " << round;
@@ -100,7 +100,7 @@ TEST(Piece, has_no_stream_table_of_others_between_two_members)
     EXPECT_GT(split, 100);
 }
 
-TEST(Piece, takes_the_mates_of_a_refresh_group_along)
+TEST(Batch, takes_the_members_of_a_refresh_group_along)
 {
     Graph graph;
     graph.set(10, {1});
@@ -108,43 +108,43 @@ TEST(Piece, takes_the_mates_of_a_refresh_group_along)
     graph.set(12, {2});
     graph.set(13, {11, 3});
     Tasks tasks = {{10, {true, true, on_change, {10, 13}}}, {11, {}}, {12, {}}, {13, {false, true, each_second, {10, 13}}}};
-    EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 11, 12, 13})) << "and what has the schedule of a wanted one and is connected now";
+    EXPECT_EQ(batch(graph, 10, tasks), (Ids{10, 11, 12, 13})) << "and what has the schedule of a wanted one and is connected now";
     tasks[11].is_free = false;
     tasks[12].schedules = each_second;
-    EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 13}));
+    EXPECT_EQ(batch(graph, 10, tasks), (Ids{10, 13}));
     tasks[13].is_free = false; /* suspended, held, or failing */
-    EXPECT_EQ(piece(graph, 10, tasks), Ids{10});
+    EXPECT_EQ(batch(graph, 10, tasks), Ids{10});
     tasks[13].is_free = true;
     tasks[10].is_wanted = false;
-    tasks[12].is_wanted = true; /* a mate that is a companion brings its mates */
+    tasks[12].is_wanted = true; /* a member that is a companion brings its group members */
     tasks[13].schedules = each_second;
-    EXPECT_EQ(piece(graph, 12, tasks), (Ids{10, 12, 13}));
+    EXPECT_EQ(batch(graph, 12, tasks), (Ids{10, 12, 13}));
 }
 
-TEST(Piece, comes_in_the_order_of_reading)
+TEST(Batch, comes_in_the_order_of_reading)
 {
     Graph graph;
     graph.set(20, {1});
     graph.set(15, {20});
     graph.set(10, {15});
     Tasks tasks = {{10, {true}}, {15, {}}, {20, {}}};
-    EXPECT_EQ(piece(graph, 10, tasks), (Ids{20, 15, 10}));
+    EXPECT_EQ(batch(graph, 10, tasks), (Ids{20, 15, 10}));
 }
 
-TEST(Piece, is_connected_through_those_that_do_not_come)
+TEST(Batch, is_connected_through_those_that_do_not_come)
 {
     Graph graph;
     graph.set(10, {1});
     graph.set(11, {10}); /* another schedule */
     graph.set(12, {11});
     Tasks tasks = {{10, {true}}, {11, {false, true, each_second}}, {12, {}}};
-    EXPECT_EQ(piece(graph, 10, tasks), (Ids{10, 12}));
+    EXPECT_EQ(batch(graph, 10, tasks), (Ids{10, 12}));
     EXPECT_EQ(with_upstreams(graph, {10, 12}), (Ids{10, 12, 11}));
 }
 
 /* What it is defined as: the group, among all who are wanted or free, with the schedules that the
  * wanted ones of the group have; found by trying until nothing changes. */
-Ids slow_piece(const Graph &graph, Id start, const Tasks &tasks)
+Ids slow_batch(const Graph &graph, Id start, const Tasks &tasks)
 {
     std::set<Id> members = {start};
     for (;;) {
@@ -166,7 +166,7 @@ Ids slow_piece(const Graph &graph, Id start, const Tasks &tasks)
     }
 }
 
-TEST(Piece, is_what_it_is_defined_as_in_random_graphs)
+TEST(Batch, is_what_it_is_defined_as_in_random_graphs)
 {
     std::mt19937 random(seed_of(1));
     auto below = [&](unsigned n) { return static_cast<Id>(random() % n); };
@@ -183,7 +183,7 @@ TEST(Piece, is_what_it_is_defined_as_in_random_graphs)
         }
         for (const auto &[id, task] : tasks)
             if (task.is_wanted)
-                ASSERT_EQ(piece(graph, id, tasks), slow_piece(graph, id, tasks)) << round;
+                ASSERT_EQ(batch(graph, id, tasks), slow_batch(graph, id, tasks)) << round;
     }
 }
 
