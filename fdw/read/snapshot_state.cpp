@@ -36,12 +36,12 @@ bool keeps_own_schedule(Oid relid)
 }
 
 /* C++ frame. */
-bool is_bound(Oid relid, Oid upstream)
+bool is_in_one_atomic_set(Oid relid, Oid upstream)
 {
     refresh::refresh_sets().follow_news();
     refresh::refresh_sets().look_around({relid});
-    const std::vector<Oid> &bond = refresh::refresh_sets().bond_of(relid);
-    return std::binary_search(bond.begin(), bond.end(), upstream);
+    const std::vector<Oid> &set = refresh::refresh_sets().atomic_set_of(relid);
+    return std::binary_search(set.begin(), set.end(), upstream);
 }
 
 /* C++ frame. */
@@ -76,7 +76,7 @@ bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
             return true;
         bool is_walked = source.kind == SourceKind::stream_table &&
                          !(counted.own_only && call([&] { return keeps_own_schedule(source.relid); }) &&
-                           !is_bound(relid, source.relid));
+                           !is_in_one_atomic_set(relid, source.relid));
         if (is_walked && has_pending_below(source.relid, snapshot, counted, left))
             return true;
     }

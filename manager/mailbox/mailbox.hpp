@@ -80,7 +80,7 @@ void note_state(Oid relid, const State &state) noexcept;
 /* The same, at once, if the mailbox knows nothing of `relid`: for the manager, which
  * reads pgt_state at its start. */
 void offer_state(Oid relid, const State &state) noexcept;
-/* For the manager. `has_own_schedule`: who reads `relid` and is due does not have it refreshed, but reads it as it stands.
+/* For the manager. `has_own_schedule`: refreshing a downstream stream table that is due does not refresh `relid`.
  * `waits_for_others`: it is not refreshed when its own schedule says so. At once; until then, and after the mailbox has lost
  * it, that is not so. */
 void set_effective_schedule(Oid relid, bool has_own_schedule, bool waits_for_others) noexcept;
@@ -99,7 +99,7 @@ struct Look {
     TimestampTz dirty_since = DT_NOBEGIN;
     /* The oldest refresh of those that it consists of, itself or upstreams, and that are restless; 0: none is. */
     TimestampTz moving_since = 0;
-    /* The same two without what lies below upstreams that keep a pace of their own: what a refresh of this one, when it
+    /* The same two without what lies below upstreams that have schedules of their own: what a refresh of this one, when it
      * is due, would bring in. */
     TimestampTz own_dirty_since = DT_NOBEGIN;
     TimestampTz own_moving_since = 0;
@@ -123,7 +123,7 @@ bool is_current(Oid relid) noexcept; /* as Look::is_current() */
 TimestampTz dirty_since(Oid relid) noexcept; /* as Look::dirty_since */
 /* Microseconds; 0 when clean; INT64_MAX when unknown. */
 /* The same, without what lies below any of the stream tables of `resting` (ascending): for a manager that
- * does not refresh those. `own_only`: nor below those that keep their pace. Of all that it walks over nothing is kept in
+ * does not refresh those. `own_only`: nor below those that have schedules of their own. Of all that it walks over nothing is kept in
  * mind. */
 TimestampTz dirty_since_beside(Oid relid, const Oid *resting, int count, bool own_only = false) noexcept;
 int64_t staleness_us(Oid relid, TimestampTz now) noexcept;

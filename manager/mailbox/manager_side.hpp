@@ -76,9 +76,9 @@ bool is_waiting(const Request &request) noexcept;
 void tell_who_serves(const Request &request, const std::vector<int> &pids) noexcept;
 void answer(const Request &request, const Reply &reply) noexcept;
 
-/* What has the same bond is refreshed together: who reads `relid` and is bound to it does not read it as it stands, though it
- * keeps its pace. InvalidOid: nobody is bound to it. At once, as set_effective_schedule(), and to be called before that. */
-void set_atomic_set(Oid relid, Oid bond) noexcept;
+/* `first`: the first member of the atomic set of `relid`, which is refreshed as a whole, regardless of the members' own
+ * schedules. InvalidOid: it is in none. At once, as set_effective_schedule(), and to be called before that. */
+void set_atomic_set(Oid relid, Oid first) noexcept;
 
 /* ---- news of changes; see news.cpp for why none is lost ---- */
 

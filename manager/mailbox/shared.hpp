@@ -68,7 +68,7 @@ struct Entry {
     bool is_over_restless; /* it, or an upstream of it */
     bool has_own_schedule; /* see set_effective_schedule(), as for the next one */
     bool waits_for_others;
-    Oid bond; /* see set_atomic_set() */
+    Oid atomic_set; /* see set_atomic_set() */
     int32_t first_cell; /* the stream table's own slot and the database's are the first two */
     TimestampTz as_of;
     TimestampTz refreshed_at; /* not after its last refresh took its snapshot */

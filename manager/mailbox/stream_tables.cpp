@@ -47,7 +47,7 @@ Entry *find_or_make(Oid relid) noexcept
         entry->is_over_restless = false;
         entry->has_own_schedule = false;
         entry->waits_for_others = false;
-        entry->bond = InvalidOid;
+        entry->atomic_set = InvalidOid;
         entry->as_of = DT_NOBEGIN;
         entry->refreshed_at = DT_NOBEGIN;
         entry->dirty_since.store(0);
@@ -95,7 +95,7 @@ enum class Depth { base, own };
 /* Whether a refresh of `reader` that is due leaves `upstream` as it is. */
 bool is_left_alone(const Entry *upstream, const Entry *reader) noexcept
 {
-    return upstream->has_own_schedule && (upstream->bond == InvalidOid || upstream->bond != reader->bond);
+    return upstream->has_own_schedule && (upstream->atomic_set == InvalidOid || upstream->atomic_set != reader->atomic_set);
 }
 
 TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept;
@@ -326,13 +326,13 @@ void set_effective_schedule(Oid relid, bool has_own_schedule, bool waits_for_oth
     LWLockRelease(shared->entry_lock);
 }
 
-void set_atomic_set(Oid relid, Oid bond) noexcept
+void set_atomic_set(Oid relid, Oid atomic_set) noexcept
 {
     if (!is_available())
         return;
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
     if (Entry *entry = find_or_make(relid))
-        entry->bond = bond;
+        entry->atomic_set = atomic_set;
     LWLockRelease(shared->entry_lock);
 }
 

@@ -30,6 +30,13 @@ class Writer {
         bytes_.append(text);
     }
     template <class Item> void operator()(const std::vector<Item> &items);
+    void operator()(const AtomicSets &sets)
+    {
+        std::vector<Ids> all;
+        for (const auto &[first, members] : sets.all())
+            all.push_back(members);
+        (*this)(all);
+    }
     std::string take() { return std::move(bytes_); }
 
   private:
@@ -47,6 +54,13 @@ class Reader {
     }
     void operator()(std::string &text) { text = take(take_count()); }
     template <class Item> void operator()(std::vector<Item> &items);
+    void operator()(AtomicSets &sets)
+    {
+        std::vector<Ids> all;
+        (*this)(all);
+        for (Ids &members : all)
+            sets.add(std::move(members));
+    }
     bool is_at_end() const { return bytes_.empty(); }
 
   private:
@@ -73,7 +87,6 @@ void visit(Visitor &visitor, Item &item)
 {
     visitor(item.id);
     visitor(item.role);
-    visitor(item.bond);
     visitor(item.is_restless);
     visitor(item.is_program_written);
     visitor(item.has_overrun);
@@ -112,6 +125,7 @@ void visit(Visitor &visitor, Item &job)
     visitor(job.is_of_all);
     visitor(job.slots);
     visitor(job.large_sources);
+    visitor(job.atomic_sets);
     visitor(job.groups);
     visitor(job.taken);
     visitor(job.involved);

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "scheduler/graph/graph.hpp"
+#include "scheduler/graph/atomic_sets.hpp"
 #include "scheduler/graph/requested_by.hpp"
 #include "scheduler/time/schedule.hpp"
 
@@ -40,7 +40,6 @@ struct Involved {
     };
     Id id = 0;
     Role role = Role::requested;
-    Id bond = 0;                     /* the same for all that are refreshed together or not at all; 0: alone */
     bool is_restless = false;        /* another answer without a change */
     bool is_program_written = false; /* to the catalog, of this generation */
     bool has_overrun = false;        /* the process of its last refresh was terminated: a failure, to be written down */
@@ -64,6 +63,7 @@ struct Job {
     bool is_of_all = false;         /* upkeep: of all logs */
     std::vector<uint32_t> slots;    /* upkeep: else of those of sources with these counters, ascending */
     Ids large_sources;              /* upkeep: whose logs an alert has told of */
+    AtomicSets atomic_sets;         /* of those involved */
     std::vector<Ids> groups;        /* refresh groups of members, each ascending: they wait for each other's locks */
     Ids taken;                      /* what others refresh from now on: it need not be kept compiled */
     std::vector<Involved> involved; /* members in order, upstreams first; then who is only read */
@@ -92,7 +92,7 @@ struct JobResult {
     bool has_given_way = false;  /* upkeep, to refreshes: what it has not come to is among the untrimmed */
     bool has_unpruned = false;   /* upkeep has pruned the history: there may be more */
     bool is_catalog_new = false; /* the catalog was made anew: what is projected into it has to be written again */
-    bool is_outdated = false;    /* members are bound to others than the job says: definitions have to be read again */
+    bool is_outdated = false;    /* members are in larger atomic sets than the job says: definitions have to be read again */
     bool operator==(const JobResult &) const = default;
 };
 

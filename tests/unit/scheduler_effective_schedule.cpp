@@ -1,4 +1,5 @@
 #include "scheduler/graph/effective_schedule.hpp"
+#include "scheduler/graph/refresh_batch.hpp"
 #include "seed.hpp"
 
 #include <gtest/gtest.h>
@@ -42,10 +43,10 @@ struct World {
         schedules.compute(graph, [&](Id asked) { return terms[asked]; });
         return schedules.of(id);
     }
-    Ids bound(Id id)
+    Ids atomic_set(Id id)
     {
         (void)effective(id);
-        return schedules.bound_to(id);
+        return schedules.atomic_sets().of(id);
     }
 };
 
@@ -89,7 +90,7 @@ TEST(Own, schedules_are_kept)
     EXPECT_TRUE(world.effective(10).has_own_schedule);
     EXPECT_EQ(world.effective(11).schedules, all({"1s"}));
     EXPECT_FALSE(world.effective(12).has_own_schedule); /* it follows every change in any case */
-    EXPECT_EQ(world.bound(11), Ids{});
+    EXPECT_EQ(world.atomic_set(11), Ids{});
 }
 
 World diamond(const char *left, const char *right, const char *apex)
@@ -102,7 +103,7 @@ World diamond(const char *left, const char *right, const char *apex)
 TEST(Diamond, goes_with_the_first_of_them)
 {
     World world = diamond("10s", "1h", "1m");
-    EXPECT_EQ(world.bound(10), (Ids{10, 11, 12}));
+    EXPECT_EQ(world.atomic_set(10), (Ids{10, 11, 12}));
     for (Id id : {10, 11, 12}) {
         EXPECT_EQ(world.effective(id).schedules, all({"10s"}));
         EXPECT_FALSE(world.effective(id).waits_for_all);
@@ -118,11 +119,11 @@ TEST(Diamond, comes_along_with_who_reads_a_calculated_one_of_it)
     world.add(20, {10}, "5s").add(21, {11}, "1s");
     for (Id id : {10, 11, 12}) {
         EXPECT_EQ(world.effective(id).schedules, all({"5s"}));
-        EXPECT_EQ(world.effective(id).bond, 10u);
+        EXPECT_EQ(world.effective(id).atomic_set, 10u);
     }
     EXPECT_FALSE(world.effective(10).has_own_schedule);
     EXPECT_TRUE(world.effective(11).has_own_schedule);
-    EXPECT_EQ(world.effective(20).bond, 0u);
+    EXPECT_EQ(world.effective(20).atomic_set, 0u);
 }
 
 TEST(Diamond, goes_with_the_last_of_them)
@@ -149,7 +150,7 @@ TEST(Diamond, is_none_where_the_apex_says_so)
 {
     World world = diamond("10s", "1h", "1m");
     world.terms[12].is_diamond_atomic = false;
-    EXPECT_EQ(world.bound(10), Ids{});
+    EXPECT_EQ(world.atomic_set(10), Ids{});
     EXPECT_EQ(world.effective(10).schedules, all({"10s"}));
     EXPECT_EQ(world.effective(11).schedules, all({"1h"}));
     EXPECT_EQ(world.effective(12).schedules, all({"1m"}));
@@ -160,61 +161,61 @@ TEST(Diamond, shares_a_member_with_another)
     World world = diamond("10s", "1h", "1m");
     world.terms[12].is_diamond_slowest = true;
     world.add(13, {1}, "5m").add(14, {11, 13}, "5m");
-    EXPECT_EQ(world.bound(13), (Ids{10, 11, 12, 13, 14}));
+    EXPECT_EQ(world.atomic_set(13), (Ids{10, 11, 12, 13, 14}));
     EXPECT_EQ(world.effective(13).schedules, all({"10s"}));
     world.terms[14].is_diamond_slowest = true;
     EXPECT_TRUE(world.effective(13).waits_for_all);
 }
 
-TEST(Company, is_what_comes_along_and_who_is_bound)
+TEST(Required, are_upstreams_without_own_schedules_and_atomic_sets)
 {
     World world = diamond("calculated", "calculated", "calculated");
     world.add(20, {12}, "1h").add(21, {20}, "1s").add(22, {10}, "1s");
     (void)world.effective(10);
     auto comes = [&](Id id) { return !world.schedules.of(id).has_own_schedule; };
-    EXPECT_EQ(with_required(world.graph, world.schedules, {21}, comes), Ids{21});
-    EXPECT_EQ(with_required(world.graph, world.schedules, {20}, comes), (Ids{10, 11, 12, 20}));
-    EXPECT_EQ(with_required(world.graph, world.schedules, {22}, comes), (Ids{10, 11, 12, 22}));
-    EXPECT_EQ(with_required(world.graph, world.schedules, {21}, [](Id) { return true; }), (Ids{10, 11, 12, 20, 21}));
+    EXPECT_EQ(with_required(world.graph, world.schedules.atomic_sets(), {21}, comes), Ids{21});
+    EXPECT_EQ(with_required(world.graph, world.schedules.atomic_sets(), {20}, comes), (Ids{10, 11, 12, 20}));
+    EXPECT_EQ(with_required(world.graph, world.schedules.atomic_sets(), {22}, comes), (Ids{10, 11, 12, 22}));
+    EXPECT_EQ(with_required(world.graph, world.schedules.atomic_sets(), {21}, [](Id) { return true; }), (Ids{10, 11, 12, 20, 21}));
 }
 
-/* Nobody binds what belongs to others. */
-TEST(Diamonds, of_several_owners_bind_what_is_of_the_apexs)
+/* No apex has what belongs to others in its set. */
+TEST(Diamonds, of_several_owners_are_sets_of_what_is_of_the_apexs)
 {
     World world = diamond("1s", "1s", "1s");
-    EXPECT_EQ(world.bound(12), (Ids{10, 11, 12}));
+    EXPECT_EQ(world.atomic_set(12), (Ids{10, 11, 12}));
     world.terms[12].owner = 1;
     for (Id id : {10, 11, 12})
-        EXPECT_EQ(world.bound(id), Ids{}) << id;
+        EXPECT_EQ(world.atomic_set(id), Ids{}) << id;
     world.terms[11].owner = 1;
-    EXPECT_EQ(world.bound(12), (Ids{11, 12}));
-    EXPECT_EQ(world.bound(10), Ids{});
+    EXPECT_EQ(world.atomic_set(12), (Ids{11, 12}));
+    EXPECT_EQ(world.atomic_set(10), Ids{});
     world.terms[12].is_diamond_slowest = true;
     EXPECT_EQ(world.effective(11).waits_for_all, true);
     EXPECT_EQ(world.effective(10).waits_for_all, false);
 }
 
-/* Those that are bound to each other, from the diamonds of all apexes that say so. */
-std::map<Id, std::set<Id>> bonds(const World &world)
+/* The atomic sets, from the diamonds of all apexes that say so. */
+std::map<Id, std::set<Id>> atomic_sets(const World &world)
 {
-    std::map<Id, std::set<Id>> bond_of;
+    std::map<Id, std::set<Id>> set_of;
     for (const auto &[apex, terms] : world.terms) {
         Ids members = terms.is_diamond_atomic ? world.graph.diamond_of(apex) : Ids();
         std::erase_if(members, [&, owner = terms.owner](Id member) { return world.terms.at(member).owner != owner; });
         if (members.empty())
             continue;
-        std::set<Id> bond(members.begin(), members.end());
-        bond.insert(apex);
-        for (Id member : std::set<Id>(bond))
-            bond.insert(bond_of[member].begin(), bond_of[member].end());
-        for (Id member : bond)
-            bond_of[member] = bond;
+        std::set<Id> set(members.begin(), members.end());
+        set.insert(apex);
+        for (Id member : std::set<Id>(set))
+            set.insert(set_of[member].begin(), set_of[member].end());
+        for (Id member : set)
+            set_of[member] = set;
     }
-    return bond_of;
+    return set_of;
 }
 
-/* Random graphs: what must hold of every effective, whatever the graph. */
-TEST(RandomPaces, keep_their_promises)
+/* Random graphs: what must hold of every effective schedule, whatever the graph. */
+TEST(RandomEffectiveSchedules, keep_their_promises)
 {
     std::mt19937 random(seed_of(9));
     const char *schedules[] = {"calculated", "calculated", "0s", "10s", "1m", "1h"};
@@ -231,25 +232,25 @@ TEST(RandomPaces, keep_their_promises)
             world.terms[id].owner = i % 4 == 0 ? random() % 2 : 0;
         }
         (void)world.effective(10);
-        std::map<Id, std::set<Id>> expected = bonds(world);
+        std::map<Id, std::set<Id>> expected = atomic_sets(world);
         for (Id id = 10; id < 10 + count; id++) {
             const EffectiveSchedule &effective = world.schedules.of(id);
-            const Ids &bound = world.schedules.bound_to(id);
+            const Ids &atomic_set = world.schedules.atomic_sets().of(id);
             const Schedule &own = world.terms[id].schedule;
-            if (bound.empty() && own.kind != Schedule::Kind::calculated)
+            if (atomic_set.empty() && own.kind != Schedule::Kind::calculated)
                 EXPECT_EQ(effective.schedules, own.is_on_change() ? all({}) : std::vector<Schedule>{own});
-            for (Id mate : bound) {
-                const EffectiveSchedule &of_mate = world.schedules.of(mate);
-                EXPECT_EQ(world.schedules.bound_to(mate), bound);
-                EXPECT_EQ(of_mate.schedules, effective.schedules);
-                EXPECT_EQ(of_mate.waits_for_all, effective.waits_for_all);
-                EXPECT_EQ(of_mate.bond, bound.front());
+            for (Id other : atomic_set) {
+                const EffectiveSchedule &of_other = world.schedules.of(other);
+                EXPECT_EQ(world.schedules.atomic_sets().of(other), atomic_set);
+                EXPECT_EQ(of_other.schedules, effective.schedules);
+                EXPECT_EQ(of_other.waits_for_all, effective.waits_for_all);
+                EXPECT_EQ(of_other.atomic_set, atomic_set.front());
             }
-            /* Who reads a calculated one takes it along, unless those that it is bound to wait for the last of them. */
+            /* A calculated one is refreshed with its dependents, unless its atomic set waits for the last of its members. */
             EXPECT_EQ(effective.has_own_schedule, effective.waits_for_all || !own.is_on_change());
-            EXPECT_EQ(std::set<Id>(bound.begin(), bound.end()), expected[id]);
+            EXPECT_EQ(std::set<Id>(atomic_set.begin(), atomic_set.end()), expected[id]);
             /* Calculated and free: no looser than any reader. */
-            bool is_free = bound.empty() && own.kind == Schedule::Kind::calculated && !effective.schedules.empty();
+            bool is_free = atomic_set.empty() && own.kind == Schedule::Kind::calculated && !effective.schedules.empty();
             for (Id reader : world.graph.direct_downstreams(id)) {
                 const EffectiveSchedule &of_reader = world.schedules.of(reader);
                 if (is_free && !of_reader.waits_for_all) {

@@ -16,12 +16,12 @@ Job sample_job()
     job.no_lock_wait = true;
     job.is_prune_due = job.is_of_all = true;
     job.slots = {0, 16383};
+    job.atomic_sets.add({7, 4000000000u});
     job.groups = {{7, 8}, {}, {9}};
     for (Id id : {7u, 4000000000u}) {
         Involved involved;
         involved.id = id;
         involved.role = Involved::Role::optional;
-        involved.bond = 7;
         involved.is_restless = involved.is_program_written = involved.has_overrun = involved.goes_alone = true;
         involved.refresh_timeout_ms = -1;
         involved.failures = 2;

@@ -23,7 +23,7 @@ bool has_been_filled(Oid relid)
     return state::read(relid, &row) && row.is_populated;
 }
 
-/* Whom a walk down takes along. */
+/* What a walk down collects. */
 struct Collected {
     Reach reach;
     std::set<Oid> named;
@@ -127,8 +127,8 @@ std::vector<Oid> in_order(const Collected &collected)
     return relids;
 }
 
-/* With those that are named, and all that is below them, whoever is bound to any of these or is in a refresh group with
- * it. Who is dropped while he is waited for is bound to nobody. */
+/* Those that are named and all their upstreams, with the atomic sets and refresh groups of any of these. One that is dropped
+ * while its lock is waited for is in no set. */
 void collect_all_below(const RefreshRequest &request, Collected &collected)
 {
     std::vector<Oid> open = request.members;
@@ -149,12 +149,12 @@ void collect_all_below(const RefreshRequest &request, Collected &collected)
         refresh_sets().look_around(all);
         for (Oid relid : all) {
             open_unless_found(refresh_sets().group_of(relid));
-            open_unless_found(refresh_sets().bond_of(relid));
+            open_unless_found(refresh_sets().atomic_set_of(relid));
         }
     }
 }
 
-/* Until those who are bound to somebody when he is locked are locked, too. Returns whose object lock is not to be had,
+/* Until the sets that one is in when it is locked are locked, too. Returns the one whose object lock is not to be had,
  * or InvalidOid. */
 Oid collect_and_lock(const RefreshRequest &request, Collected &collected)
 try {
@@ -176,32 +176,33 @@ try {
     return restored.relid;
 }
 
-bool is_known(const std::vector<Oid> &bound, const std::vector<std::vector<Oid>> &known)
+bool is_known(const std::vector<Oid> &found, const std::vector<std::vector<Oid>> &known)
 {
-    return bound.empty() || std::any_of(known.begin(), known.end(), [&](const std::vector<Oid> &other) {
-               return std::includes(other.begin(), other.end(), bound.begin(), bound.end());
+    return found.empty() || std::any_of(known.begin(), known.end(), [&](const std::vector<Oid> &other) {
+               return std::includes(other.begin(), other.end(), found.begin(), found.end());
            });
 }
 
-/* The first of those named that is bound to others of whom whoever named it does not know, or InvalidOid. What he has not
- * named, and comes along to be filled, nobody has seen a state of. */
-Oid first_bound_anew(const RefreshRequest &request)
+/* The first of those named that is in a larger set than the request knows of, or InvalidOid. What it has not named, and is
+ * refreshed to be filled, has shown no state to any reader. A request that keeps more together than the catalogs do is right,
+ * too: the manager reads that a set has become smaller when it reads definitions next. */
+Oid first_in_larger_set(const RefreshRequest &request)
 {
     refresh_sets().follow_news();
     refresh_sets().look_around(request.members);
     for (Oid relid : request.members)
-        if (!is_known(refresh_sets().bond_of(relid), request.bonds) || !is_known(refresh_sets().group_of(relid), request.groups))
+        if (!request.atomic_sets.cover(refresh_sets().atomic_set_of(relid)) ||
+            !is_known(refresh_sets().group_of(relid), request.groups))
             return relid;
     return InvalidOid;
 }
 
-std::vector<std::vector<Oid>> bonds_among(const Collected &collected)
+scheduler::AtomicSets sets_among(const Collected &collected)
 {
-    std::vector<std::vector<Oid>> bonds;
+    std::vector<Oid> relids;
     for (const auto &[relid, member] : collected.found)
-        if (const std::vector<Oid> &bond = refresh_sets().bond_of(relid); !bond.empty() && bond.front() == relid)
-            bonds.push_back(bond);
-    return bonds;
+        relids.push_back(relid);
+    return refresh_sets().atomic_sets().among(relids);
 }
 
 } // namespace
@@ -218,10 +219,10 @@ Group gather(const RefreshRequest &request)
     if (Oid locked = collect_and_lock(request, collected); locked != InvalidOid)
         return Group::of_nobody({.locked = locked});
     const bool is_named = request.reach == Reach::named;
-    if (Oid other = is_named ? first_bound_anew(request) : InvalidOid; other != InvalidOid)
-        return Group::of_nobody({.locked = other, .is_bound_anew = true});
+    if (Oid other = is_named ? first_in_larger_set(request) : InvalidOid; other != InvalidOid)
+        return Group::of_nobody({.locked = other, .is_in_larger_set = true});
     Group group;
-    group.bonds = is_named ? request.bonds : bonds_among(collected);
+    group.atomic_sets = is_named ? request.atomic_sets : sets_among(collected);
     for (Oid relid : in_order(collected))
         group.members.push_back(std::move(collected.found.at(relid)));
     return group;

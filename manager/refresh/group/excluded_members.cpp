@@ -62,8 +62,8 @@ std::string words_of(const Stop &stop)
     return stop.unpopulated != InvalidOid ? "cannot be populated" : "is suspended";
 }
 
-/* Of one that stays because the culprit does. */
-Explanation explain_by_bond(const Stop &stop)
+/* Why one stays that is excluded because the culprit is. */
+Explanation explain_by_atomic_set(const Stop &stop)
 {
     return {"Stream table " + name_of_stream_table(stop.culprit) +
                 ", of an atomic diamond that it is part of or reads, " + words_of(stop) + ".",
@@ -75,7 +75,7 @@ Explanation explain_by_bond(const Stop &stop)
 Explanation explain(Oid relid, const Stop &stop)
 {
     if (stop.culprit != relid)
-        return explain_by_bond(stop);
+        return explain_by_atomic_set(stop);
     if (stop.hold)
         return {sentence_of(*stop.hold), hint_of(*stop.hold, relid)};
     return {"It reads stream table " + name_of_stream_table(stop.unpopulated) + ", which has not been populated.",
@@ -91,32 +91,19 @@ Explanation explain(Oid relid, const Stop &stop)
            .hint = explanation.hint});
 }
 
-/* ---- who stays ---------------------------------------------------------------------- */
+/* ---- which are excluded ------------------------------------------------------------- */
 
-class Bonds {
-  public:
-    explicit Bonds(const Group &group)
-    {
-        for (const std::vector<Oid> &bond : group.bonds)
-            for (Oid member : bond)
-                bond_of_[member] = &bond;
-    }
-    /* Of one that is bound to, or reads, one that stays with all that are bound to it. */
-    std::optional<Stop> stop_of(const Member &member, const Stops &stops) const
-    {
-        if (auto bond = bond_of_.find(member.compiled->relid()); bond != bond_of_.end())
-            for (Oid mate : *bond->second)
-                if (auto found = stops.find(mate); found != stops.end())
-                    return found->second;
-        for (const CompiledSource &source : member.compiled->sources)
-            if (auto found = stops.find(source.relid); found != stops.end() && bond_of_.count(source.relid) != 0)
-                return found->second;
-        return std::nullopt;
-    }
-
-  private:
-    std::map<Oid, const std::vector<Oid> *> bond_of_;
-};
+/* For a member of an atomic set, or one that reads such a member: that which keeps the set from being refreshed. */
+std::optional<Stop> stop_of_set(const Group &group, const Member &member, const Stops &stops)
+{
+    for (Oid other : group.atomic_sets.of(member.compiled->relid()))
+        if (auto found = stops.find(other); found != stops.end())
+            return found->second;
+    for (const CompiledSource &source : member.compiled->sources)
+        if (auto found = stops.find(source.relid); found != stops.end() && group.atomic_sets.first_of(source.relid) != 0)
+            return found->second;
+    return std::nullopt;
+}
 
 void take_out(Group &group, const RefreshRequest &request, const Stops &stops)
 {
@@ -137,7 +124,6 @@ void take_out(Group &group, const RefreshRequest &request, const Stops &stops)
 /* `own_stop` says what keeps a member by itself, given those that stay already. */
 template <class OwnStop> void leave_out(Group &group, const RefreshRequest &request, OwnStop own_stop)
 {
-    const Bonds bonds(group);
     Stops stops;
     for (size_t before = 1; before != stops.size();) {
         before = stops.size();
@@ -148,7 +134,7 @@ template <class OwnStop> void leave_out(Group &group, const RefreshRequest &requ
             std::optional<Stop> stop = own_stop(member, stops);
             const bool is_first_fill = !member.state.is_populated && is_named(request, relid);
             if (!stop && !is_first_fill)
-                stop = bonds.stop_of(member, stops);
+                stop = stop_of_set(group, member, stops);
             if (stop)
                 stops.emplace(relid, *stop);
         }
@@ -234,11 +220,11 @@ Explanation explain_inactive(Oid relid)
     refresh_sets().follow_news();
     refresh_sets().look_around(involved);
     for (Oid one : involved)
-        for (Oid mate : refresh_sets().bond_of(one)) {
-            if (state::read(mate, &row) && is_suspended(row))
-                return explain_by_bond({mate, {}, InvalidOid});
-            if (std::optional<Hold> hold = hold_on(mate))
-                return explain_by_bond({mate, hold, InvalidOid});
+        for (Oid other : refresh_sets().atomic_set_of(one)) {
+            if (state::read(other, &row) && is_suspended(row))
+                return explain_by_atomic_set({other, {}, InvalidOid});
+            if (std::optional<Hold> hold = hold_on(other))
+                return explain_by_atomic_set({other, hold, InvalidOid});
         }
     return {};
 }

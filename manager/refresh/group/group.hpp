@@ -33,7 +33,7 @@ struct Group {
     std::vector<ObservedSource> observed; /* sources and members, ascending by OID */
     std::vector<LeftOut> left_out;
     std::vector<Oid> kept_trees; /* sources that no partition or child with rows comes to */
-    std::vector<std::vector<Oid>> bonds; /* each is refreshed as a whole or not at all */
+    scheduler::AtomicSets atomic_sets;
     Unrefreshed unrefreshed;
 
     static Group of_nobody(const Unrefreshed &why);

@@ -22,7 +22,7 @@ std::vector<Oid> upstreams_of_others(const std::vector<Oid> &relids)
         refresh_sets().look_around({relid});
         for (Oid member : refresh_sets().group_of(relid))
             open.push_back(member);
-        for (Oid member : refresh_sets().bond_of(relid))
+        for (Oid member : refresh_sets().atomic_set_of(relid))
             open.push_back(member);
         for (const Source &source : definition::sources_of(relid)) {
             if (source.kind != SourceKind::stream_table || members.count(source.relid) != 0)

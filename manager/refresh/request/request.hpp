@@ -5,6 +5,7 @@
 
 #include "pg/boundary.hpp"
 #include "scheduler/cost/cost_model.hpp"
+#include "scheduler/graph/atomic_sets.hpp"
 #include "scheduler/graph/hold.hpp"
 
 #include <string>
@@ -59,16 +60,16 @@ struct RefreshRequest {
     LockWait wait = LockWait::wait;
     scheduler::RequestedBy requested_by = scheduler::RequestedBy::owner;
     Reach reach = Reach::all_below;
-    /* Reach named: who is refreshed together or not at all; and who is of a refresh group, though not all of it may take part.
-     * Each ascending. */
-    std::vector<std::vector<Oid>> bonds = {};
+    /* Reach named: the atomic sets and the refresh groups that the request knows of. Of a group, each ascending, not all may
+     * take part. */
+    scheduler::AtomicSets atomic_sets = {};
     std::vector<std::vector<Oid>> groups = {};
 };
 
-/* Who stays as he was although he was named. */
+/* The stream tables that stay as they were although they were named. */
 struct Unrefreshed {
     Oid locked = InvalidOid;     /* not InvalidOid: it keeps all others from it too */
-    bool is_bound_anew = false;  /* that one, to more than the request knows of */
+    bool is_in_larger_set = false; /* that one, than the request knows of */
     std::vector<Oid> held = {};
 };
 

@@ -59,6 +59,11 @@ bool is_atomic(Oid relid)
     return definition.is_diamond_atomic;
 }
 
+Oid owner_of(Oid relid)
+{
+    return call([=] { return owner_of_relation(relid, true); });
+}
+
 } // namespace
 
 void Diamonds::look_around(std::vector<Oid> open)
@@ -83,19 +88,7 @@ void Diamonds::look_at_ends(const scheduler::Ids &ends)
 {
     for (Oid end : ends)
         add_below(end, graph_);
-    scheduler::DiamondSearch diamonds(graph_, scheduler::with_upstreams(graph_, ends));
-    for (Oid end : ends) {
-        scheduler::Ids members = diamonds.of(end);
-        if (members.empty())
-            continue;
-        /* As scheduler/bond has it. */
-        const Oid owner = call([=] { return owner_of_relation(end, true); });
-        std::erase_if(members, [=](Oid member) { return call([=] { return owner_of_relation(member, true); }) != owner; });
-        if (members.empty() || !is_atomic(end))
-            continue;
-        members.push_back(end);
-        bind(members);
-    }
+    atomic_sets_.add(scheduler::find_atomic_sets(graph_, scheduler::with_upstreams(graph_, ends), is_atomic, owner_of));
 }
 
 std::vector<Oid> members_of_other_owners(Oid relid)
@@ -103,36 +96,11 @@ std::vector<Oid> members_of_other_owners(Oid relid)
     scheduler::Graph graph;
     add_below(relid, graph);
     scheduler::Ids members = scheduler::DiamondSearch(graph, scheduler::with_upstreams(graph, {relid})).of(relid);
-    const Oid owner = call([=] { return owner_of_relation(relid, true); });
-    std::erase_if(members, [=](Oid member) { return call([=] { return owner_of_relation(member, true); }) == owner; });
+    const Oid owner = owner_of(relid);
+    std::erase_if(members, [=](Oid member) { return owner_of(member) == owner; });
     if (members.empty() || !is_atomic(relid))
         return {};
     return {members.begin(), members.end()};
-}
-
-void Diamonds::bind(const std::vector<Oid> &members)
-{
-    std::set<Oid> all(members.begin(), members.end());
-    std::set<size_t> before;
-    for (Oid member : members)
-        if (auto found = bond_of_.find(member); found != bond_of_.end())
-            before.insert(found->second);
-    for (size_t bond : before)
-        all.insert(bonds_[bond].begin(), bonds_[bond].end());
-    if (before.size() == 1 && bonds_[*before.begin()].size() == all.size())
-        return;
-    for (size_t bond : before)
-        bonds_[bond] = {};
-    for (Oid member : all)
-        bond_of_[member] = bonds_.size();
-    bonds_.emplace_back(all.begin(), all.end());
-}
-
-const std::vector<Oid> &Diamonds::bound_to(Oid relid) const
-{
-    static const std::vector<Oid> none;
-    auto found = bond_of_.find(relid);
-    return found == bond_of_.end() ? none : bonds_[found->second];
 }
 
 } // namespace pgtrickle::refresh

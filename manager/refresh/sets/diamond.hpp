@@ -15,31 +15,27 @@
 #pragma once
 
 #include "pg/boundary.hpp"
-#include "scheduler/graph/graph.hpp"
+#include "scheduler/graph/atomic_sets.hpp"
 
-#include <map>
 #include <set>
 #include <vector>
 
 namespace pgtrickle::refresh {
 
-/* The atomic diamonds around some stream tables, those that share a member as one. */
+/* The atomic sets around some stream tables, as the catalogs have them. */
 class Diamonds {
   public:
-    /* Finds those that any of these is in, by way of the ends above it. What was looked at once is not looked at again:
-     * a group of many levels has as many ends as members. */
+    /* Finds those that any of these is in, by way of the ends downstream. A stream table is looked at once: a group of many
+     * levels has as many ends as members. */
     void look_around(std::vector<Oid> relids);
-    /* Those that are refreshed together with it or not at all, itself included, ascending; empty: none but itself. */
-    const std::vector<Oid> &bound_to(Oid relid) const;
+    const scheduler::AtomicSets &atomic_sets() const { return atomic_sets_; }
 
   private:
     void look_at_ends(const scheduler::Ids &ends);
-    void bind(const std::vector<Oid> &members);
 
     scheduler::Graph graph_;
     std::set<Oid> seen_;
-    std::vector<std::vector<Oid>> bonds_;
-    std::map<Oid, size_t> bond_of_;
+    scheduler::AtomicSets atomic_sets_;
 };
 
 /* The members of the diamond whose end `relid` is that have other owners, and are therefore not refreshed together with it;

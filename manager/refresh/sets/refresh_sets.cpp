@@ -1,6 +1,6 @@
 /*
- * What is announced is an invalidation of pgt_dependency, whose rows say who reads whom: a table that no refresh
- * reads, so that it costs nobody more than this.
+ * What is announced is an invalidation of pgt_dependency, whose rows say which stream table reads which relation: a table that no refresh
+ * reads, so that it costs no more than this.
  */
 #include "refresh/sets/refresh_sets.hpp"
 
@@ -18,7 +18,7 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* Process-local; the bindings are made at the first use, and live as long as the process. */
+/* Process-local; made at the first use, and lives as long as the process. */
 RefreshSets *instance = nullptr;
 bool has_news = true;
 Oid told_by = InvalidOid; /* pgt_dependency, as it was when they were read last */
@@ -35,7 +35,7 @@ RefreshSets &refresh_sets()
 void RefreshSets::follow_news()
 {
     call([] { AcceptInvalidationMessages(); });
-    /* What comes while it is read is for the next time: whoever is bound by it has let go of no lock that is held here. */
+    /* What comes while it is read is for the next time: a transaction that makes a set by it has released no lock that is held here. */
     if (!std::exchange(has_news, false) && is_whole_)
         return;
     is_whole_ = false;

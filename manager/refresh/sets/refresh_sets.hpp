@@ -1,11 +1,12 @@
 /*
- * Who is refreshed together, as the catalogs have it: atomic diamonds, and refresh groups.
+ * The stream tables that are refreshed together, as the catalogs have them: atomic sets, and refresh groups.
  *
- * Invariant: a refresh knows all that was bound by transactions that had let go of their locks when it got its object locks,
- * whatever the manager knew when it sent the job. Whoever writes what binds announces it by state::invalidate_refresh_sets():
- * PostgreSQL sends that after the commit (of a prepared transaction, too) and before it lets the locks go. Whoever
- * refreshes looks for news after he has got his. That is early enough: who binds stream tables by filling one above them holds
- * their object locks until then, and what binds without a fill, an option or a group, promises nothing of the states they are in.
+ * Invariant: a refresh knows all sets written by transactions that had released their locks when it got its object locks,
+ * whatever the manager knew when it sent the job. A transaction that writes what makes a set calls
+ * state::invalidate_refresh_sets(): PostgreSQL sends the invalidation after the commit (of a prepared transaction, too) and before it
+ * releases the locks. A refresh looks for news after it has got its locks. That is early enough: a transaction that makes a set
+ * by filling a stream table downstream holds the object locks of the set until then, and what makes one without a fill, an
+ * option or a group, promises nothing of the states that its members are in.
  *
  * One a process, kept from one refresh to the next: what was looked at is not looked at again until there are news.
  * C++ frames, where nothing else is said; they throw PgError.
@@ -24,8 +25,10 @@ class RefreshSets {
     void follow_news();
     void look_around(const std::vector<Oid> &relids);
 
-    /* Ascending, itself included; empty: none but itself. Of those that have been looked around, and whom they are bound to. */
-    const std::vector<Oid> &bond_of(Oid relid) const { return diamonds_.bound_to(relid); }
+    /* Those of the stream tables around which look_around() has looked. */
+    const scheduler::AtomicSets &atomic_sets() const { return diamonds_.atomic_sets(); }
+    const std::vector<Oid> &atomic_set_of(Oid relid) const { return atomic_sets().of(relid); }
+    /* Its refresh group: ascending, itself included; empty: it is in none. */
     const std::vector<Oid> &group_of(Oid relid) const;
 
   private:

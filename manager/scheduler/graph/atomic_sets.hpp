@@ -1,39 +1,54 @@
 /*
- * Who is refreshed together or not at all: an atomic diamond's apex, and its members that have the same owner. Diamonds that
- * have a member in common are one bond. So a bond has one owner.
+ * Atomic sets: stream tables that are refreshed together or not at all.
  *
- * Pure C++; throws bad_alloc and what `is_atomic` throws. Costs little more than one walk over a graph whose diamonds hang
- * together; one over all that is below an apex for each apex where they do not.
+ * One is an atomic diamond's apex and those of its members that have the same owner. Diamonds that have a member in common
+ * are one set, so a set has one owner. A stream table is in one set at most, and a set has two members at least.
+ *
+ * A manager finds the sets of its whole graph, a refresh those around its members as the catalogs have them, by one function;
+ * a job carries the sets that the manager knows of, and the refresh compares them with its own.
+ * Pure C++; a value. Throws bad_alloc only.
  */
 #pragma once
 
-#include "scheduler/graph/diamond.hpp"
+#include "scheduler/graph/graph.hpp"
 
 #include <functional>
+#include <map>
+#include <unordered_map>
 
 namespace pgtrickle::scheduler {
 
-/* Stream tables go by their numbers in the search: their places in the graph's order, backwards. */
-class Bonds : DiamondSearch {
+class AtomicSets {
   public:
-    Bonds(const Graph &graph, const std::function<bool(Id)> &is_atomic, const std::function<Id(Id)> &owner_of);
+    /* Makes one set of `members` and of all sets that one of them is in. */
+    void add(Ids members);
+    void add(const AtomicSets &others);
 
-    /* The least of those that it is bound to, itself included. */
-    size_t leader(size_t stream_table);
-    /* Who is the apex of an atomic diamond, and bound by it. */
-    const std::vector<size_t> &apexes() const { return apexes_; }
+    /* The set that `id` is in, itself included, ascending; empty: it is in none. Good until the next add(). */
+    const Ids &of(Id id) const;
+    /* The first member of that set; 0: it is in none. */
+    Id first_of(Id id) const;
+    /* All sets, by their first members. */
+    const std::map<Id, Ids> &all() const { return sets_; }
+    bool is_empty() const { return sets_.empty(); }
+
+    /* What is left of the sets without those that are not among `ids`. */
+    AtomicSets among(const Ids &ids) const;
+    /* Whether a refresh that goes by these sets keeps `set` together. */
+    bool cover(const Ids &set) const;
+
+    bool operator==(const AtomicSets &) const = default;
 
   private:
-    void bind(Number apex);
-    void bind_all_below(Number apex);
-    void join(Number one, Number other);
-    bool is_one_below(Number relation);
-
-    std::vector<bool> may_be_inside_; /* ways meet below it, whoever they part at: only then is it a member of a diamond */
-    std::vector<bool> is_one_;        /* it and all that may be inside below it are one bond; or this is not known */
-    std::vector<Id> owners_;
-    std::vector<size_t> leaders_;
-    std::vector<size_t> apexes_;
+    std::map<Id, Ids> sets_;
+    std::unordered_map<Id, Id> first_; /* by member */
 };
+
+/* The sets of the diamonds whose apexes are among `ids`, which contains with each stream table all that it reads. `apexes`, if
+ * given, is set to those whose diamonds are atomic and not only of others. Asks `is_atomic` only about possible apexes; throws
+ * what the functions throw. Costs little more than one walk over a graph whose diamonds hang together; one over all that is
+ * below an apex for each apex where they do not. */
+AtomicSets find_atomic_sets(const Graph &graph, const Ids &ids, const std::function<bool(Id)> &is_atomic,
+                            const std::function<Id(Id)> &owner_of, Ids *apexes = nullptr);
 
 } // namespace pgtrickle::scheduler

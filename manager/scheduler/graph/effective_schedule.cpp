@@ -1,10 +1,8 @@
 /*
- * Schedules are handed down from readers to what they read, and to and fro between those that are bound, until nothing
+ * Schedules are handed down from dependents to what they read, and to and fro within atomic sets, until nothing
  * changes: they only ever get tighter, so that ends, mostly after two rounds.
  */
 #include "scheduler/graph/effective_schedule.hpp"
-
-#include "scheduler/graph/atomic_sets.hpp"
 
 #include <algorithm>
 #include <map>
@@ -45,7 +43,7 @@ struct Tightest {
     std::vector<Schedule> schedules(bool is_restless) const
     {
         std::vector<Schedule> result;
-        /* Each change is taken in at once: times are for what moves without one. */
+        /* Each change is applied at once: times are for what moves without one. */
         if (is_on_change && !is_restless)
             return result;
         if (is_on_change)
@@ -70,7 +68,7 @@ struct Node {
     Id id;
     Terms terms;
     Tightest tightest;
-    size_t bond; /* the number of a node, the same for all that are bound */
+    Id set; /* the first member of its atomic set, or 0 */
 };
 
 class Computation {
@@ -80,80 +78,84 @@ class Computation {
         Ids ids = graph.in_order(graph.ids());
         for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
             number_[*id] = nodes_.size();
-            nodes_.push_back({*id, terms(*id), {}, nodes_.size()});
+            nodes_.push_back({*id, terms(*id), {}, 0});
         }
-        bind();
+        find_sets();
         for (Node &node : nodes_)
             begin(node);
         while (hand_down()) {
         }
     }
 
-    EffectiveSchedule pace_of(const Node &node) const
+    EffectiveSchedule schedule_of(const Node &node) const
     {
-        EffectiveSchedule pace;
-        const std::vector<size_t> *bond = bond_of(node);
-        if (bond == nullptr) {
-            pace.schedules = node.tightest.schedules(node.terms.is_restless);
-            pace.has_own_schedule = is_timed(node);
-        } else if (is_slowest(*bond)) {
-            for (size_t member : *bond)
+        EffectiveSchedule schedule;
+        schedule.atomic_set = node.set;
+        const std::vector<size_t> *set = set_of(node);
+        if (set == nullptr) {
+            schedule.schedules = node.tightest.schedules(node.terms.is_restless);
+            schedule.has_own_schedule = is_timed(node);
+        } else if (is_slowest(*set)) {
+            for (size_t member : *set)
                 if (is_timed(nodes_[member]))
-                    pace.schedules.push_back(nodes_[member].terms.schedule);
-            pace.waits_for_all = pace.has_own_schedule = true;
+                    schedule.schedules.push_back(nodes_[member].terms.schedule);
+            schedule.waits_for_all = schedule.has_own_schedule = true;
         } else {
-            /* A calculated one among them has what its readers go by, and so have all: they are hurried by nobody else. */
-            pace.schedules = node.tightest.schedules(node.terms.is_restless);
-            pace.has_own_schedule = is_timed(node);
+            /* A calculated one among them has the schedules of its dependents, and so have all: no others are refreshed more often. */
+            schedule.schedules = node.tightest.schedules(node.terms.is_restless);
+            schedule.has_own_schedule = is_timed(node);
         }
-        return pace;
+        return schedule;
     }
 
     const std::vector<Node> &nodes() const { return nodes_; }
-    const std::map<size_t, std::vector<size_t>> &bonds() const { return bonds_; }
+    AtomicSets take_atomic_sets() { return std::move(atomic_sets_); }
 
   private:
     static bool is_timed(const Node &node) { return !node.terms.schedule.is_on_change(); }
-    bool has_timed(const std::vector<size_t> &bond) const
+    bool has_timed(const std::vector<size_t> &set) const
     {
-        return std::any_of(bond.begin(), bond.end(), [&](size_t member) { return is_timed(nodes_[member]); });
+        return std::any_of(set.begin(), set.end(), [&](size_t member) { return is_timed(nodes_[member]); });
     }
-    bool is_slowest(const std::vector<size_t> &bond) const
+    bool is_slowest(const std::vector<size_t> &set) const
     {
-        return has_timed(bond) && !hurried_.count(nodes_[bond.front()].bond);
+        return has_timed(set) && !fastest_.count(nodes_[set.front()].set);
     }
 
-    void bind()
+    void find_sets()
     {
-        Bonds bonds(graph_, [&](Id id) { return nodes_[number_[id]].terms.is_diamond_atomic; },
-                    [&](Id id) { return nodes_[number_[id]].terms.owner; });
+        Ids apexes;
+        atomic_sets_ = find_atomic_sets(graph_, graph_.ids(), [&](Id id) { return terms_of(id).is_diamond_atomic; },
+                                        [&](Id id) { return terms_of(id).owner; }, &apexes);
         for (size_t i = 0; i < nodes_.size(); i++) {
-            nodes_[i].bond = bonds.leader(i);
-            bonds_[nodes_[i].bond].push_back(i);
+            nodes_[i].set = atomic_sets_.first_of(nodes_[i].id);
+            if (nodes_[i].set != 0)
+                sets_[nodes_[i].set].push_back(i);
         }
-        std::erase_if(bonds_, [](const auto &bond) { return bond.second.size() < 2; });
-        for (size_t apex : bonds.apexes())
-            if (!nodes_[apex].terms.is_diamond_slowest)
-                hurried_.insert(nodes_[apex].bond);
+        for (Id apex : apexes)
+            if (!terms_of(apex).is_diamond_slowest)
+                fastest_.insert(atomic_sets_.first_of(apex));
     }
 
-    const std::vector<size_t> *bond_of(const Node &node) const
+    const Terms &terms_of(Id id) { return nodes_[number_[id]].terms; }
+
+    const std::vector<size_t> *set_of(const Node &node) const
     {
-        auto found = bonds_.find(node.bond);
-        return found == bonds_.end() ? nullptr : &found->second;
+        auto found = sets_.find(node.set);
+        return found == sets_.end() ? nullptr : &found->second;
     }
 
     void begin(Node &node)
     {
-        const std::vector<size_t> *bond = bond_of(node);
-        if (bond == nullptr || !is_slowest(*bond)) {
+        const std::vector<size_t> *set = set_of(node);
+        if (set == nullptr || !is_slowest(*set)) {
             if (node.terms.schedule.kind != Schedule::Kind::calculated)
                 (void)node.tightest.take(node.terms.schedule);
             return;
         }
-        /* What it hands down: who waits for the last of them needs nothing more often than that. */
+        /* What it hands down: a set that waits for the last of its members needs nothing more often than that. */
         int64_t longest = 0;
-        for (size_t member : *bond) {
+        for (size_t member : *set) {
             const Schedule &schedule = nodes_[member].terms.schedule;
             if (schedule.kind == Schedule::Kind::cron)
                 (void)node.tightest.take(schedule);
@@ -166,8 +168,8 @@ class Computation {
 
     bool is_handed_to(const Node &node) const
     {
-        const std::vector<size_t> *bond = bond_of(node);
-        return node.terms.schedule.kind == Schedule::Kind::calculated && (bond == nullptr || !is_slowest(*bond));
+        const std::vector<size_t> *set = set_of(node);
+        return node.terms.schedule.kind == Schedule::Kind::calculated && (set == nullptr || !is_slowest(*set));
     }
 
     bool hand_down()
@@ -182,7 +184,7 @@ class Computation {
             for (Id reader : readers)
                 is_changed |= node.tightest.take(nodes_[number_[reader]].tightest);
         }
-        for (const auto &[number, members] : bonds_) {
+        for (const auto &[first, members] : sets_) {
             if (is_slowest(members))
                 continue;
             Tightest all;
@@ -197,8 +199,9 @@ class Computation {
     const Graph &graph_;
     std::vector<Node> nodes_; /* readers first */
     std::unordered_map<Id, size_t> number_;
-    std::map<size_t, std::vector<size_t>> bonds_;
-    std::unordered_set<size_t> hurried_; /* bonds that have an apex whose policy is fastest */
+    AtomicSets atomic_sets_;
+    std::map<Id, std::vector<size_t>> sets_; /* numbers of the members, by the first one */
+    std::unordered_set<Id> fastest_; /* sets that have an apex whose policy is fastest */
 };
 
 } // namespace
@@ -206,57 +209,17 @@ class Computation {
 void EffectiveSchedules::compute(const Graph &graph, const std::function<Terms(Id)> &terms)
 {
     Computation computation(graph, terms);
-    paces_.clear();
-    bonds_.clear();
-    bond_of_.clear();
+    schedules_.clear();
     for (const Node &node : computation.nodes())
-        paces_[node.id] = computation.pace_of(node);
-    for (const auto &[number, members] : computation.bonds()) {
-        Ids ids;
-        for (size_t member : members)
-            ids.push_back(computation.nodes()[member].id);
-        std::sort(ids.begin(), ids.end());
-        for (Id id : ids) {
-            bond_of_[id] = bonds_.size();
-            paces_[id].bond = ids.front();
-        }
-        bonds_.push_back(std::move(ids));
-    }
+        schedules_[node.id] = computation.schedule_of(node);
+    atomic_sets_ = computation.take_atomic_sets();
 }
 
 const EffectiveSchedule &EffectiveSchedules::of(Id id) const
 {
     static const EffectiveSchedule on_change;
-    auto found = paces_.find(id);
-    return found == paces_.end() ? on_change : found->second;
-}
-
-const Ids &EffectiveSchedules::bound_to(Id id) const
-{
-    static const Ids none;
-    auto found = bond_of_.find(id);
-    return found == bond_of_.end() ? none : bonds_[found->second];
-}
-
-Ids with_required(const Graph &graph, const EffectiveSchedules &paces, const Ids &members, const std::function<bool(Id)> &comes)
-{
-    std::unordered_set<Id> known;
-    Ids result;
-    auto add = [&](Id id) {
-        if (graph.contains(id) && known.insert(id).second)
-            result.push_back(id);
-    };
-    for (Id member : members)
-        add(member);
-    for (size_t i = 0; i < result.size(); i++) {
-        for (Id mate : paces.bound_to(result[i]))
-            add(mate);
-        const Ids sources = graph.sources(result[i]);
-        for (Id source : sources)
-            if (graph.contains(source) && known.count(source) == 0 && comes(source))
-                add(source);
-    }
-    return graph.in_order(std::move(result));
+    auto found = schedules_.find(id);
+    return found == schedules_.end() ? on_change : found->second;
 }
 
 } // namespace pgtrickle::scheduler

@@ -1,21 +1,19 @@
 /*
- * The pace of each stream table: when the manager refreshes it by itself, and whom with.
+ * The effective schedule of each stream table: when the manager refreshes it, and because of which others.
  *
- *   own schedule       it keeps to that. Who reads it and is due more often reads it as it stands.
- *   calculated         the tightest of what its dependents go by, else on change; so it comes along with them.
- *   atomic diamond     what lies on the ways between an apex and where they part goes together with the apex, in one
- *                      transaction or not at all. Policy fastest: when the first of them is due; slowest: when the
- *                      last of those with a time of their own is. Diamonds that share a member are one, and go by
- *                      the fastest unless all say slowest. An apex binds what has its owner: a definition does not decide when
- *                      other owners' stream tables are refreshed.
+ *   own schedule       is its effective one. A dependent that is due more often reads it as it stands.
+ *   calculated         the tightest of the effective schedules of its dependents, else on change; so it is refreshed with them.
+ *   atomic set         (atomic_sets.hpp) is refreshed as a whole. Policy fastest: when the first of its members is due;
+ *                      slowest: when the last of those with a schedule of their own is. A set of several diamonds goes by
+ *                      the fastest unless all apexes say slowest.
  *
- * A reader who asks, and a refresh by hand, take all that is read below along, whatever its pace.
- * Computed at once for a whole graph, in a few walks over it and one over what lies below each apex; to be computed anew when
+ * A reader's request, and a refresh by hand, refresh all upstreams, whatever their schedules.
+ * Computed at once for a whole graph, in a few walks over it and one over what lies below each apex; to be computed again when
  * a stream table comes, goes or is altered. Pure C++; throws bad_alloc and what `terms` throws.
  */
 #pragma once
 
-#include "scheduler/graph/graph.hpp"
+#include "scheduler/graph/atomic_sets.hpp"
 #include "scheduler/time/schedule.hpp"
 
 #include <functional>
@@ -35,8 +33,8 @@ struct Terms {
 struct EffectiveSchedule {
     std::vector<Schedule> schedules; /* due when one of them is; none: on change */
     bool waits_for_all = false;      /* due when all of them are */
-    bool has_own_schedule = false; /* not refreshed only because somebody is who reads it, and is not bound to it */
-    Id bond = 0;          /* the least of those that are bound to it, itself included; 0: nobody is */
+    bool has_own_schedule = false;   /* not refreshed only because a dependent is that is not of its atomic set */
+    Id atomic_set = 0;               /* the first member of its atomic set; 0: it is in none */
     bool operator==(const EffectiveSchedule &) const = default;
 };
 
@@ -47,16 +45,11 @@ class EffectiveSchedules {
 
     /* On change, for one that it does not know. */
     const EffectiveSchedule &of(Id id) const;
-    /* Those that are refreshed together with it or not at all, itself included, ascending; empty: none but itself. */
-    const Ids &bound_to(Id id) const;
+    const AtomicSets &atomic_sets() const { return atomic_sets_; }
 
   private:
-    std::unordered_map<Id, EffectiveSchedule> paces_;
-    std::vector<Ids> bonds_;
-    std::unordered_map<Id, size_t> bond_of_;
+    std::unordered_map<Id, EffectiveSchedule> schedules_;
+    AtomicSets atomic_sets_;
 };
-
-/* `members`, those that they read and that `come` along, and who is bound to any of these, at any depth; in order. */
-Ids with_required(const Graph &graph, const EffectiveSchedules &paces, const Ids &members, const std::function<bool(Id)> &comes);
 
 } // namespace pgtrickle::scheduler

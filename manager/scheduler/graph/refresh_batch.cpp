@@ -181,6 +181,27 @@ Ids without_foreign_between(const Graph &graph, Id start, const Ids &batch, cons
     return result;
 }
 
+Ids with_required(const Graph &graph, const AtomicSets &sets, const Ids &members, const std::function<bool(Id)> &comes)
+{
+    std::unordered_set<Id> known;
+    Ids result;
+    auto add = [&](Id id) {
+        if (graph.contains(id) && known.insert(id).second)
+            result.push_back(id);
+    };
+    for (Id member : members)
+        add(member);
+    for (size_t i = 0; i < result.size(); i++) {
+        for (Id other : sets.of(result[i]))
+            add(other);
+        const Ids sources = graph.sources(result[i]);
+        for (Id source : sources)
+            if (graph.contains(source) && known.count(source) == 0 && comes(source))
+                add(source);
+    }
+    return graph.in_order(std::move(result));
+}
+
 Ids with_upstreams(const Graph &graph, const Ids &members)
 {
     Ids result = members;

@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "scheduler/graph/graph.hpp"
+#include "scheduler/graph/atomic_sets.hpp"
 #include "scheduler/time/schedule.hpp"
 
 #include <functional>
@@ -37,6 +37,10 @@ Ids batch_of(const Graph &graph, Id start, const std::function<Candidate(Id)> &c
  * `is_fixed` says stay, too. Costs a walk over what is above the batch. */
 Ids without_foreign_between(const Graph &graph, Id start, const Ids &batch, const std::function<bool(Id)> &is_foreign,
                             const std::function<bool(Id)> &is_fixed);
+
+/* `members`, those upstreams that `comes` says are refreshed with them, and the atomic sets of any of these, at any depth; in
+ * order. */
+Ids with_required(const Graph &graph, const AtomicSets &sets, const Ids &members, const std::function<bool(Id)> &comes);
 
 /* `members`, and behind them all stream tables that they read, directly or by way of others. */
 Ids with_upstreams(const Graph &graph, const Ids &members);

@@ -172,7 +172,7 @@ void Manager::set_effective_schedule(Id relid, Known &known)
     scheduler::Task &task = queue_.task(relid);
     task.schedules = pace.schedules;
     task.waits_for_all = pace.waits_for_all;
-    mailbox::set_atomic_set(relid, pace.bond);
+    mailbox::set_atomic_set(relid, pace.atomic_set);
     mailbox::set_effective_schedule(relid, pace.has_own_schedule, pace.waits_for_all);
     if (task.is_queued())
         make_idle(task);

@@ -84,11 +84,11 @@ bool Manager::is_ready(Task &task, TimestampTz now)
  * suspended; and who is bound to any of them, suspended or not. With `owners`, only what they own of what is read. */
 Ids Manager::with_required(const Ids &batch, RequestedBy requested_by, const Ids *owners)
 {
-    return scheduler::with_required(graph_, effective_schedules_, batch, [&](Id id) {
+    return scheduler::with_required(graph_, effective_schedules_.atomic_sets(), batch, [&](Id id) {
         if (owners != nullptr && std::find(owners->begin(), owners->end(), owner_of(id)) == owners->end())
             return false;
         const Task *task = queue_.find(id);
-        bool is_in_use = task != nullptr && (!task->is_suspended || !effective_schedules_.bound_to(id).empty());
+        bool is_in_use = task != nullptr && (!task->is_suspended || !effective_schedules_.atomic_sets().of(id).empty());
         return is_in_use && (requested_by == RequestedBy::reader || !effective_schedules_.of(id).has_own_schedule);
     });
 }
@@ -159,8 +159,6 @@ Job Manager::make_job(const Ids &involved, size_t member_count, const std::set<I
                     : wanted.count(involved[i]) != 0     ? Involved::Role::requested
                     : companions.count(involved[i]) != 0 ? Involved::Role::optional
                                                          : Involved::Role::required;
-        if (const Ids &bound = effective_schedules_.bound_to(involved[i]); !bound.empty())
-            item.bond = bound.front();
         item.is_restless = known.is_restless;
         item.is_program_written = known.is_program_written;
         item.refresh_timeout_ms = known.refresh_timeout_ms;
@@ -207,7 +205,7 @@ bool Manager::dispatch_batch(Id id, const Wanted &asked, std::set<Id> *seen)
         return place->second;
     };
     auto is_wanted_or_bound = [&](const Task &task) {
-        const Ids &bound = effective_schedules_.bound_to(task.id);
+        const Ids &bound = effective_schedules_.atomic_sets().of(task.id);
         return is_wanted_itself(task.id) || (!task.is_running && !task.is_suspended &&
                                              std::any_of(bound.begin(), bound.end(), is_wanted_itself));
     };
@@ -264,6 +262,7 @@ bool Manager::begin(const Ids &members, const std::set<Id> &wanted, const std::s
     if (choice.chance == Pool::Chance::later)
         return false;
     Job job = make_job(running.involved, members.size(), wanted, companions, asked.requested_by);
+    job.atomic_sets = effective_schedules_.atomic_sets().among(running.involved);
     job.groups = groups_of(members);
     job.no_lock_wait = !is_for_reader && (is_doubtful ? is_waiting : !locked_.empty());
     running.waits_for_locks = is_doubtful && !job.no_lock_wait;

@@ -63,7 +63,7 @@ Party Manager::party_of(Id id) const
         return {};
     if (group_members_.empty())
         return {owner_of(id), 0};
-    for (Id bound : effective_schedules_.bound_to(id))
+    for (Id bound : effective_schedules_.atomic_sets().of(id))
         if (Party party = of_one(bound); party.group != 0)
             return party;
     return of_one(id);
@@ -122,7 +122,7 @@ Ids Manager::without_others_between(Id start, Ids batch) const
         return batch;
     const Party party = party_of(start);
     auto is_of_others = [&](Id id) { return known_.count(id) != 0 && party_of(id) != party; };
-    auto is_bound = [&](Id id) { return group_members_.count(id) != 0 || !effective_schedules_.bound_to(id).empty(); };
+    auto is_bound = [&](Id id) { return group_members_.count(id) != 0 || !effective_schedules_.atomic_sets().of(id).empty(); };
     return scheduler::without_foreign_between(graph_, start, batch, is_of_others, is_bound);
 }
 

@@ -154,7 +154,7 @@ std::optional<Failure> Refresher::attempt(const Ids &members)
                                            .wait = refresh::LockWait::skip_if_locked,
                                            .requested_by = job_.requested_by,
                                            .reach = refresh::Reach::named,
-                                           .bonds = bonds(),
+                                           .atomic_sets = job_.atomic_sets,
                                            .groups = job_.groups},
                                           &unrefreshed_);
         alert_of_reinitialized(outcomes);
@@ -164,7 +164,7 @@ std::optional<Failure> Refresher::attempt(const Ids &members)
     note_attempt(InvalidOid, 0);
     if (failure)
         limit.explain(*failure);
-    is_outdated_ = is_outdated_ || unrefreshed_.is_bound_anew;
+    is_outdated_ = is_outdated_ || unrefreshed_.is_in_larger_set;
     if (failure || outcomes.empty())
         return failure;
     note_successes(outcomes, dirty);
@@ -231,17 +231,11 @@ void Refresher::write_programs(const Programs &programs)
         result_of(relid).is_program_written = true;
 }
 
-/* Who is refreshed with it or not at all; itself if that is nobody else. */
-Ids Refresher::bound_to(Id id) const
+/* Its atomic set as far as the job involves it; itself if it is in none. */
+Ids Refresher::atomic_set_of(Id id) const
 {
-    const Involved *item = find(id);
-    if (item == nullptr || item->bond == 0)
-        return {id};
-    Ids bound;
-    for (const Involved &other : job_.involved)
-        if (other.bond == item->bond)
-            bound.push_back(other.id);
-    return bound;
+    const Ids &set = job_.atomic_sets.of(id);
+    return set.empty() ? Ids{id} : set;
 }
 
 /* Members of its refresh group, which show one state with it where none fails or is held. */
@@ -256,21 +250,7 @@ Ids Refresher::group_members_of(Id id) const
     return group_members;
 }
 
-std::vector<Ids> Refresher::bonds() const
-{
-    std::map<Id, Ids> bonds;
-    for (const Involved &item : job_.involved)
-        if (item.bond != 0)
-            bonds[item.bond].push_back(item.id);
-    std::vector<Ids> result;
-    for (auto &[number, members] : bonds) {
-        std::sort(members.begin(), members.end());
-        result.push_back(std::move(members));
-    }
-    return result;
-}
-
-/* Takes the one that failed or is locked out of `members`, with all that are bound to it, and those that read any of these. */
+/* Takes the one that failed or is locked out of `members`, with its atomic set, and those that read any of these. */
 void Refresher::leave_out(Id failed, Ids &members)
 {
     Ids out = {failed};
@@ -278,7 +258,7 @@ void Refresher::leave_out(Id failed, Ids &members)
     const bool is_locked = result_of(failed).verdict == Verdict::locked;
     for (size_t i = 0; i < out.size(); i++) {
         Ids next = graph_.direct_downstreams(out[i]);
-        add_to(&next, bound_to(out[i]));
+        add_to(&next, atomic_set_of(out[i]));
         if (is_locked) /* which passes: a group waits for that, and for nothing that lasts */
             add_to(&next, group_members_of(out[i]));
         for (Id id : next)
@@ -291,7 +271,7 @@ void Refresher::leave_out(Id failed, Ids &members)
     std::erase_if(members, [&](Id member) { return known.count(member) != 0; });
 }
 
-/* Each by itself, and whoever is bound to it, upstreams first: the failing one is tied to others in a way that only a
+/* Each with its atomic set only, upstreams first: the failing one is tied to others in a way that only a
  * refresh knows. */
 void Refresher::refresh_alone(Ids members)
 {
@@ -299,9 +279,9 @@ void Refresher::refresh_alone(Ids members)
     attempts_ = std::max(attempts_, tried_together);
     while (!members.empty()) {
         Id first = members.front();
-        Ids bound = bound_to(first), together;
+        Ids set = atomic_set_of(first), together;
         for (Id member : members)
-            if (contains(bound, member))
+            if (contains(set, member))
                 together.push_back(member);
         if (together.size() == tried_together) {
             for (Id member : members)
@@ -334,7 +314,7 @@ void Refresher::refresh_group(Ids members)
             return;
         }
         if (!failure) {
-            /* Somebody else refreshes it, perhaps in a long transaction, or it is bound to others: who is not goes on. */
+            /* Somebody else refreshes it, perhaps in a long transaction, or it is in a larger set: the others go on. */
             size_t before = members.size();
             set_verdict(locked, Verdict::locked);
             leave_out(locked, members);
@@ -370,8 +350,8 @@ void Refresher::refresh_group(Ids members)
     }
 }
 
-/* All that has to stand still or come along for a refresh of `id`, itself included. What is read as it stands brings
- * nobody along. */
+/* All that has to stand still or be refreshed for a refresh of `id`, itself included. What is read as it stands requires
+ * no others. */
 std::set<Id> Refresher::needed_by(Id id) const
 {
     std::set<Id> needed = {id};
@@ -380,7 +360,7 @@ std::set<Id> Refresher::needed_by(Id id) const
         const Id next = open.back();
         open.pop_back();
         const Involved *item = find(next);
-        Ids more = item != nullptr && item->role != Involved::Role::upstream ? bound_to(next) : Ids{};
+        Ids more = item != nullptr && item->role != Involved::Role::upstream ? atomic_set_of(next) : Ids{};
         add_to(&more, group_members_of(next));
         for (Id source : graph_.sources(next))
             if (graph_.contains(source))

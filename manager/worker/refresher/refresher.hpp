@@ -41,9 +41,8 @@ class Refresher {
     scheduler::Ids without_busy();
     void leave_out_busy(scheduler::Id id, const std::set<scheduler::Id> &coming);
     std::set<scheduler::Id> needed_by(scheduler::Id id) const;
-    scheduler::Ids bound_to(scheduler::Id id) const;
+    scheduler::Ids atomic_set_of(scheduler::Id id) const;
     scheduler::Ids group_members_of(scheduler::Id id) const;
-    std::vector<scheduler::Ids> bonds() const;
     void refresh_all(scheduler::Ids members);
     void refresh_group(scheduler::Ids members);
     void refresh_alone(scheduler::Ids members);
