@@ -30,7 +30,7 @@ CREATE TABLE pgtrickle.pgt_mark (
   reason text,                                      -- why it must start over; NULL: only its definition has changed
   PRIMARY KEY (relid, xid, number)
 );
-COMMENT ON TABLE pgtrickle.pgt_mark IS 'internal: what has changed of stream tables that no refresh has taken in yet';
+COMMENT ON TABLE pgtrickle.pgt_mark IS 'internal: reasons for reinitialization, and definition changes, that no refresh has processed yet';
 REVOKE ALL ON pgtrickle.pgt_mark FROM PUBLIC;
 
 CREATE TABLE pgtrickle.pgt_dependency (
@@ -49,7 +49,7 @@ REVOKE ALL ON pgtrickle.pgt_dependency FROM PUBLIC;
 -- schemas, and pg_dump from dumping it: both are derived data.
 SET LOCAL allow_system_table_mods = on;
 CREATE SCHEMA pg_trickle_storage;
-COMMENT ON SCHEMA pg_trickle_storage IS 'internal: the heaps that stream tables are served from';
+COMMENT ON SCHEMA pg_trickle_storage IS 'internal: heaps that hold the rows of stream tables and their arrangements';
 CREATE SCHEMA pg_trickle_log;
 COMMENT ON SCHEMA pg_trickle_log IS 'internal: change logs of sources';
 RESET allow_system_table_mods;

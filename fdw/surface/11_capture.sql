@@ -30,7 +30,7 @@ REVOKE ALL ON pgtrickle.pgt_source_format FROM PUBLIC;
 CREATE UNLOGGED TABLE pgtrickle.pgt_witness (
   relid oid PRIMARY KEY                             -- a source with an unlogged table in it
 );
-COMMENT ON TABLE pgtrickle.pgt_witness IS 'internal: unlogged sources that no crash has emptied since they are captured';
+COMMENT ON TABLE pgtrickle.pgt_witness IS 'internal: unlogged sources that no crash has emptied since their capture started';
 REVOKE ALL ON pgtrickle.pgt_witness FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.pgt_capture() RETURNS trigger

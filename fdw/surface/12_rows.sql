@@ -3,14 +3,14 @@
 CREATE FUNCTION pgtrickle.key_hash(VARIADIC "any") RETURNS int8
   LANGUAGE c IMMUTABLE PARALLEL SAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_key_hash';
-COMMENT ON FUNCTION pgtrickle.key_hash(VARIADIC "any") IS 'internal: hash of values by the equality of their types';
+COMMENT ON FUNCTION pgtrickle.key_hash(VARIADIC "any") IS 'internal: hash of values, consistent with the equality operators of their types';
 
 CREATE FUNCTION pgtrickle.image_hash(VARIADIC "any") RETURNS int8
   LANGUAGE c IMMUTABLE PARALLEL SAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_image_hash';
-COMMENT ON FUNCTION pgtrickle.image_hash(VARIADIC "any") IS 'internal: hash of the bytes of values';
+COMMENT ON FUNCTION pgtrickle.image_hash(VARIADIC "any") IS 'internal: hash of the binary images of values';
 
 CREATE FUNCTION pgtrickle.row_image(VARIADIC "any") RETURNS bytea
   LANGUAGE c IMMUTABLE PARALLEL SAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_row_image';
-COMMENT ON FUNCTION pgtrickle.row_image(VARIADIC "any") IS 'internal: the bytes of values, equal only where all of them are';
+COMMENT ON FUNCTION pgtrickle.row_image(VARIADIC "any") IS 'internal: binary image of values, equal only if all values are identical';

@@ -6,11 +6,11 @@ GRANT USAGE ON SCHEMA pgtrickle TO PUBLIC;
 CREATE FUNCTION pgtrickle.pgtrickle_fdw_handler() RETURNS fdw_handler
   LANGUAGE c STRICT
   AS 'MODULE_PATHNAME', 'pgtrickle_fdw_handler';
-COMMENT ON FUNCTION pgtrickle.pgtrickle_fdw_handler() IS 'internal: handler of the wrapper of stream tables';
+COMMENT ON FUNCTION pgtrickle.pgtrickle_fdw_handler() IS 'internal: handler of the foreign-data wrapper for stream tables';
 CREATE FUNCTION pgtrickle.pgtrickle_fdw_validator(text[], oid) RETURNS void
   LANGUAGE c STRICT
   AS 'MODULE_PATHNAME', 'pgtrickle_fdw_validator';
-COMMENT ON FUNCTION pgtrickle.pgtrickle_fdw_validator(text[], oid) IS 'internal: checks the options of stream tables';
+COMMENT ON FUNCTION pgtrickle.pgtrickle_fdw_validator(text[], oid) IS 'internal: validates the options of stream tables';
 
 CREATE FOREIGN DATA WRAPPER pgtrickle_fdw
   HANDLER pgtrickle.pgtrickle_fdw_handler VALIDATOR pgtrickle.pgtrickle_fdw_validator;

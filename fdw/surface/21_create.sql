@@ -9,7 +9,7 @@ CREATE FUNCTION pgtrickle.create_stream_table(
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_create_stream_table';
 COMMENT ON FUNCTION pgtrickle.create_stream_table(text, text, text, text, bool, text, text, text, bool, bool, text, int, float8)
-  IS 'creates a stream table: a foreign table of the server pgtrickle';
+  IS 'creates a stream table, which is a foreign table on the server pgtrickle';
 
 CREATE FUNCTION pgtrickle.create_stream_table_if_not_exists(
     name text, query text, schedule text DEFAULT 'calculated', refresh_mode text DEFAULT 'AUTO',
@@ -20,7 +20,7 @@ CREATE FUNCTION pgtrickle.create_stream_table_if_not_exists(
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_create_stream_table_if_not_exists';
 COMMENT ON FUNCTION pgtrickle.create_stream_table_if_not_exists(text, text, text, text, bool, text, text, text, bool, bool, text, int, float8)
-  IS 'creates a stream table; a NOTICE and nothing else if the name exists';
+  IS 'creates a stream table; if the name exists, raises a NOTICE and does nothing';
 
 CREATE FUNCTION pgtrickle.create_or_replace_stream_table(
     name text, query text, schedule text DEFAULT 'calculated', refresh_mode text DEFAULT 'AUTO',
@@ -42,7 +42,7 @@ CREATE FUNCTION pgtrickle.alter_stream_table(
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_alter_stream_table';
 COMMENT ON FUNCTION pgtrickle.alter_stream_table(text, text, text, text, text, text, text, text, bool, bool, text)
-  IS 'changes a stream table; an argument that is NULL changes nothing';
+  IS 'alters a stream table; an argument that is NULL leaves its property unchanged';
 
 CREATE FUNCTION pgtrickle.drop_stream_table(name text, cascade bool DEFAULT false) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -53,10 +53,10 @@ CREATE FUNCTION pgtrickle.resume_stream_table(name text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_resume_stream_table';
 COMMENT ON FUNCTION pgtrickle.resume_stream_table(text)
-  IS 'makes a suspended stream table active again and clears its error count';
+  IS 'reactivates a suspended stream table and clears its error count';
 
 CREATE FUNCTION pgtrickle.refresh_stream_table(name text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_refresh_stream_table';
 COMMENT ON FUNCTION pgtrickle.refresh_stream_table(text)
-  IS 'refreshes a stream table, and the stream tables that it reads, in this transaction';
+  IS 'refreshes a stream table and its upstream stream tables in the current transaction';

@@ -16,7 +16,7 @@ CREATE FUNCTION pgtrickle.stream_table_rows(
 COMMENT ON FUNCTION pgtrickle.stream_table_rows() IS 'internal: rows of pgtrickle.pgt_stream_tables';
 
 CREATE VIEW pgtrickle.pgt_stream_tables AS SELECT * FROM pgtrickle.stream_table_rows();
-COMMENT ON VIEW pgtrickle.pgt_stream_tables IS 'the stream tables of this database that the caller may read';
+COMMENT ON VIEW pgtrickle.pgt_stream_tables IS 'stream tables of this database that the caller may read';
 GRANT SELECT ON pgtrickle.pgt_stream_tables TO PUBLIC;
 
 CREATE FUNCTION pgtrickle.pgt_status(
@@ -31,15 +31,15 @@ CREATE FUNCTION pgtrickle.get_staleness(name text) RETURNS float8
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_get_staleness';
 COMMENT ON FUNCTION pgtrickle.get_staleness(text)
-  IS 'seconds since the oldest change that a stream table does not show; 0 when nothing is pending, NULL when it was never filled';
+  IS 'age in seconds of the oldest pending change of a stream table; 0 if no change is pending, NULL if it was never filled';
 
 CREATE FUNCTION pgtrickle.data_timestamp(name text) RETURNS timestamptz
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_data_timestamp';
 COMMENT ON FUNCTION pgtrickle.data_timestamp(text)
-  IS 'time as of which the rows of a stream table are current; the current time when nothing is pending, NULL when it was never filled';
+  IS 'time as of which the rows of a stream table are current; the current time if no change is pending, NULL if it was never filled';
 
 CREATE FUNCTION pgtrickle.parse_duration_seconds(duration text) RETURNS bigint
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_parse_duration_seconds';
-COMMENT ON FUNCTION pgtrickle.parse_duration_seconds(text) IS 'seconds of a duration such as 1h30m';
+COMMENT ON FUNCTION pgtrickle.parse_duration_seconds(text) IS 'converts a duration such as 1h30m to seconds';

@@ -11,7 +11,7 @@ CREATE FUNCTION pgtrickle.refresh_history_rows(
 COMMENT ON FUNCTION pgtrickle.refresh_history_rows() IS 'internal: rows of pgtrickle.pgt_refresh_history';
 
 CREATE VIEW pgtrickle.pgt_refresh_history AS SELECT * FROM pgtrickle.refresh_history_rows();
-COMMENT ON VIEW pgtrickle.pgt_refresh_history IS 'refreshes of the stream tables that the caller may read, including fills and full refreshes that still run; excluding those kept as sums only';
+COMMENT ON VIEW pgtrickle.pgt_refresh_history IS 'refreshes of the stream tables that the caller may read, including fills and full refreshes in progress; refreshes that are counted in totals only are not listed';
 GRANT SELECT ON pgtrickle.pgt_refresh_history TO PUBLIC;
 
 CREATE FUNCTION pgtrickle.get_refresh_history(name text, max_rows int DEFAULT 20,
@@ -21,4 +21,4 @@ CREATE FUNCTION pgtrickle.get_refresh_history(name text, max_rows int DEFAULT 20
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_get_refresh_history';
-COMMENT ON FUNCTION pgtrickle.get_refresh_history(text, int) IS 'the latest refreshes of a stream table, newest first';
+COMMENT ON FUNCTION pgtrickle.get_refresh_history(text, int) IS 'latest refreshes of a stream table, newest first';

@@ -5,7 +5,7 @@ CREATE FUNCTION pgtrickle.dependency_rows(
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_dependency_rows';
-COMMENT ON FUNCTION pgtrickle.dependency_rows(oid) IS 'internal: rows of pgtrickle.pgt_dependencies, of one stream table or all';
+COMMENT ON FUNCTION pgtrickle.dependency_rows(oid) IS 'internal: rows of pgtrickle.pgt_dependencies, for one stream table or all';
 
 CREATE VIEW pgtrickle.pgt_dependencies AS SELECT * FROM pgtrickle.dependency_rows();
 COMMENT ON VIEW pgtrickle.pgt_dependencies IS 'sources of the stream tables that the caller may read';

@@ -11,15 +11,15 @@ CREATE FUNCTION pgtrickle.validate_query(query text, OUT check_name text, OUT re
   RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_validate_query';
-COMMENT ON FUNCTION pgtrickle.validate_query(text) IS 'whether and how a query could be kept as a stream table';
+COMMENT ON FUNCTION pgtrickle.validate_query(text) IS 'reports whether and how a query can be maintained as a stream table';
 
 CREATE FUNCTION pgtrickle.export_definition(name text) RETURNS text
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_export_definition';
-COMMENT ON FUNCTION pgtrickle.export_definition(text) IS 'the statements that create a stream table and its indexes';
+COMMENT ON FUNCTION pgtrickle.export_definition(text) IS 'statements that create a stream table and its indexes';
 
 CREATE FUNCTION pgtrickle.wait_until_fresh(name text, timeout interval DEFAULT '1min') RETURNS bool
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_wait_until_fresh';
 COMMENT ON FUNCTION pgtrickle.wait_until_fresh(text, interval)
-  IS 'waits until a stream table shows everything that was committed before the call; false when the timeout has passed';
+  IS 'waits until a stream table reflects all changes committed before the call; returns false if the timeout expires';

@@ -4,4 +4,4 @@
 CREATE FUNCTION pgtrickle.pgt_only_row(value anyelement, number_of_rows bigint) RETURNS anyelement
   LANGUAGE c IMMUTABLE PARALLEL SAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_only_row';
-COMMENT ON FUNCTION pgtrickle.pgt_only_row(anyelement, bigint) IS 'internal: the value of a subquery of one row; an error for more';
+COMMENT ON FUNCTION pgtrickle.pgt_only_row(anyelement, bigint) IS 'internal: value of a single-row subquery; raises an error for more than one row';

@@ -3,4 +3,4 @@
 CREATE FUNCTION pgtrickle.pgt_resting_text(text) RETURNS text
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_resting_text';
-COMMENT ON FUNCTION pgtrickle.pgt_resting_text(text) IS 'internal: the text, unless it is a time that moves, such as today';
+COMMENT ON FUNCTION pgtrickle.pgt_resting_text(text) IS 'internal: returns the text; raises an error for date/time input that depends on the current time, such as today';

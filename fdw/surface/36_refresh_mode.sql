@@ -5,7 +5,7 @@ CREATE FUNCTION pgtrickle.explain_refresh_mode(name text,
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_explain_refresh_mode';
 COMMENT ON FUNCTION pgtrickle.explain_refresh_mode(text)
-  IS 'how a stream table was refreshed last, or will be, and why by a full refresh where deltas were configured';
+  IS 'configured and effective refresh mode of a stream table, with the reason if it is refreshed in full although deltas are configured';
 
 CREATE FUNCTION pgtrickle.recommend_refresh_mode(name text DEFAULT NULL,
     OUT pgt_schema text, OUT pgt_name text, OUT current_mode text, OUT effective_mode text,
@@ -13,7 +13,7 @@ CREATE FUNCTION pgtrickle.recommend_refresh_mode(name text DEFAULT NULL,
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_recommend_refresh_mode';
 COMMENT ON FUNCTION pgtrickle.recommend_refresh_mode(text)
-  IS 'recommended refresh mode, by the times of past refreshes: of a stream table, or of all that the caller may read';
+  IS 'recommended refresh mode, based on past refresh times, of one stream table or of all that the caller may read';
 
 CREATE FUNCTION pgtrickle.refresh_efficiency(
     OUT pgt_schema text, OUT pgt_name text, OUT refresh_mode text, OUT total_refreshes bigint,
@@ -22,4 +22,4 @@ CREATE FUNCTION pgtrickle.refresh_efficiency(
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_refresh_efficiency';
 COMMENT ON FUNCTION pgtrickle.refresh_efficiency()
-  IS 'times of refreshes by deltas and of full ones, for each stream table that the caller may read; the first fill counts as a full refresh where there was no other';
+  IS 'times of differential and full refreshes of each stream table that the caller may read; the first fill counts as a full refresh if there was no other';

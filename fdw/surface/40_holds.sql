@@ -9,7 +9,7 @@ CREATE TABLE pgtrickle.pgt_hold (
   by_role    text NOT NULL,
   PRIMARY KEY (kind, relation, group_name)
 );
-COMMENT ON TABLE pgtrickle.pgt_hold IS 'internal: what holds refreshes back';
+COMMENT ON TABLE pgtrickle.pgt_hold IS 'internal: pauses, drains, gates and watermark groups that hold refreshes';
 REVOKE ALL ON pgtrickle.pgt_hold FROM PUBLIC;
 GRANT SELECT ON pgtrickle.pgt_hold TO pg_database_owner; -- whose pg_dump reads it
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_hold',
@@ -19,28 +19,28 @@ CREATE FUNCTION pgtrickle.pause_scheduler(nodes text[] DEFAULT NULL) RETURNS voi
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_pause_scheduler';
 COMMENT ON FUNCTION pgtrickle.pause_scheduler(text[])
-  IS 'keeps the manager from refreshing these stream tables until they are resumed; NULL: all of this database';
+  IS 'prevents the manager from refreshing the given stream tables until they are resumed; NULL means all stream tables of this database';
 REVOKE ALL ON FUNCTION pgtrickle.pause_scheduler(text[]) FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.resume_scheduler(nodes text[] DEFAULT NULL) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_resume_scheduler';
 COMMENT ON FUNCTION pgtrickle.resume_scheduler(text[])
-  IS 'ends the pause of these stream tables; NULL: the pause of all, and a drain';
+  IS 'resumes the given stream tables; NULL ends the pause of the whole database and a drain';
 REVOKE ALL ON FUNCTION pgtrickle.resume_scheduler(text[]) FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.drain(timeout_s int DEFAULT 60) RETURNS bool
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_drain';
 COMMENT ON FUNCTION pgtrickle.drain(int)
-  IS 'keeps the manager from starting refreshes in this database, and waits for those that run; false when timeout_s seconds have passed';
+  IS 'stops the manager from starting refreshes in this database, and waits for running refreshes; returns false if they have not finished after timeout_s seconds';
 REVOKE ALL ON FUNCTION pgtrickle.drain(int) FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.is_drained() RETURNS bool
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_is_drained';
 COMMENT ON FUNCTION pgtrickle.is_drained()
-  IS 'true when this database is drained and no refresh of the manager runs';
+  IS 'true if this database is drained and no refresh of the manager is running';
 
 CREATE FUNCTION pgtrickle.holds(
     OUT pgt_schema text, OUT pgt_name text, OUT hold text, OUT reason text, OUT culprit text, OUT since timestamptz,
@@ -48,4 +48,4 @@ CREATE FUNCTION pgtrickle.holds(
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_holds';
-COMMENT ON FUNCTION pgtrickle.holds() IS 'the stream tables that are held back, and why, as far as the caller may read them';
+COMMENT ON FUNCTION pgtrickle.holds() IS 'held stream tables that the caller may read, with the reasons';

@@ -4,17 +4,17 @@ CREATE FUNCTION pgtrickle.gate_source(source text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_gate_source';
 COMMENT ON FUNCTION pgtrickle.gate_source(text)
-  IS 'keeps all stream tables downstream of this table from being refreshed until it is ungated';
+  IS 'gates a table: all stream tables downstream of it are held until it is ungated';
 
 CREATE FUNCTION pgtrickle.ungate_source(source text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_ungate_source';
 COMMENT ON FUNCTION pgtrickle.ungate_source(text)
-  IS 'opens the gate of a table: stream tables that are due are refreshed at once';
+  IS 'removes the gate of a table: downstream stream tables that are due are refreshed at once';
 
 CREATE FUNCTION pgtrickle.source_gates(
     OUT source_schema text, OUT source_name text, OUT gated_at timestamptz, OUT gated_by text
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_source_gates';
-COMMENT ON FUNCTION pgtrickle.source_gates() IS 'the gated tables that the caller may read';
+COMMENT ON FUNCTION pgtrickle.source_gates() IS 'gated tables that the caller may read';

@@ -6,7 +6,7 @@ CREATE TABLE pgtrickle.pgt_watermark_group (
   tolerance_s float8 NOT NULL,
   created_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-COMMENT ON TABLE pgtrickle.pgt_watermark_group IS 'internal: groups of sources that are loaded together';
+COMMENT ON TABLE pgtrickle.pgt_watermark_group IS 'internal: groups of sources that are loaded together, with their tolerances';
 REVOKE ALL ON pgtrickle.pgt_watermark_group FROM PUBLIC;
 GRANT SELECT ON pgtrickle.pgt_watermark_group TO pg_database_owner; -- whose pg_dump reads it
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_watermark_group', '');
@@ -17,7 +17,7 @@ CREATE TABLE pgtrickle.pgt_watermark (
   advanced_at timestamptz NOT NULL,
   advanced_by text NOT NULL
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE pgtrickle.pgt_watermark IS 'internal: how far each source is complete';
+COMMENT ON TABLE pgtrickle.pgt_watermark IS 'internal: watermark of each source';
 REVOKE ALL ON pgtrickle.pgt_watermark FROM PUBLIC;
 GRANT SELECT ON pgtrickle.pgt_watermark TO pg_database_owner; -- whose pg_dump reads it
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_watermark',
@@ -31,39 +31,39 @@ CREATE TABLE pgtrickle.pgt_watermark_taken (
   group_created_at timestamptz NOT NULL,            -- else it was another group of that name
   PRIMARY KEY (relid, group_name)
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE pgtrickle.pgt_watermark_taken IS 'internal: the watermarks that each stream table has taken in';
+COMMENT ON TABLE pgtrickle.pgt_watermark_taken IS 'internal: watermarks as of the last refresh of each stream table';
 REVOKE ALL ON pgtrickle.pgt_watermark_taken FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.create_watermark_group(name text, sources text[], tolerance_secs float8 DEFAULT 0) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_create_watermark_group';
 COMMENT ON FUNCTION pgtrickle.create_watermark_group(text, text[], float8)
-  IS 'creates a group of sources: stream tables that read one of them are refreshed only when the watermarks of all have advanced and are no further apart than the tolerance';
+  IS 'creates a watermark group: stream tables that read one of its sources are refreshed only when the watermarks of all its sources have advanced and differ by no more than the tolerance';
 
 CREATE FUNCTION pgtrickle.drop_watermark_group(name text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_drop_watermark_group';
-COMMENT ON FUNCTION pgtrickle.drop_watermark_group(text) IS 'drops a watermark group; the stream tables that it held back are refreshed when due';
+COMMENT ON FUNCTION pgtrickle.drop_watermark_group(text) IS 'drops a watermark group; stream tables that it held are refreshed when due';
 
 CREATE FUNCTION pgtrickle.advance_watermark(source text, watermark timestamptz) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_advance_watermark';
 COMMENT ON FUNCTION pgtrickle.advance_watermark(text, timestamptz)
-  IS 'sets the time up to which the data of a table are complete, with effect from the commit; never moves back';
+  IS 'sets the time up to which the data of a table is complete, effective at commit; the watermark cannot move back';
 
 CREATE FUNCTION pgtrickle.watermarks(
     OUT source_schema text, OUT source_name text, OUT watermark timestamptz, OUT advanced_at timestamptz, OUT advanced_by text
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_watermarks';
-COMMENT ON FUNCTION pgtrickle.watermarks() IS 'the watermarks of the tables that the caller may read';
+COMMENT ON FUNCTION pgtrickle.watermarks() IS 'watermarks of the tables that the caller may read';
 
 CREATE FUNCTION pgtrickle.watermark_groups(
     OUT group_name text, OUT sources text[], OUT tolerance_secs float8, OUT created_at timestamptz
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_watermark_groups';
-COMMENT ON FUNCTION pgtrickle.watermark_groups() IS 'the watermark groups whose tables the caller may read';
+COMMENT ON FUNCTION pgtrickle.watermark_groups() IS 'watermark groups whose tables the caller may read';
 
 CREATE FUNCTION pgtrickle.watermark_status(
     OUT group_name text, OUT advanced_to timestamptz, OUT least_watermark timestamptz, OUT greatest_watermark timestamptz,
@@ -72,4 +72,4 @@ CREATE FUNCTION pgtrickle.watermark_status(
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_watermark_status';
 COMMENT ON FUNCTION pgtrickle.watermark_status()
-  IS 'how far each watermark group has advanced as a whole (NULL: it has not), the source that is last, and the number of stream tables that wait for it';
+  IS 'progress of each watermark group (NULL if it has not advanced as a whole), the source that is last, and the number of stream tables that wait for it';

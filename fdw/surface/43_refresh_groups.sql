@@ -14,7 +14,7 @@ CREATE TABLE pgtrickle.pgt_refresh_group_member (
   relid      regclass PRIMARY KEY,
   group_name text NOT NULL
 );
-COMMENT ON TABLE pgtrickle.pgt_refresh_group_member IS 'internal: the refresh group that a stream table is in';
+COMMENT ON TABLE pgtrickle.pgt_refresh_group_member IS 'internal: members of refresh groups';
 REVOKE ALL ON pgtrickle.pgt_refresh_group_member FROM PUBLIC;
 GRANT SELECT ON pgtrickle.pgt_refresh_group_member TO pg_database_owner; -- whose pg_dump reads it
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_refresh_group_member',
@@ -24,7 +24,7 @@ CREATE FUNCTION pgtrickle.create_refresh_group(name text, members text[], isolat
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_create_refresh_group';
 COMMENT ON FUNCTION pgtrickle.create_refresh_group(text, text[], text)
-  IS 'creates a refresh group: its members are refreshed together, in one transaction under one snapshot';
+  IS 'creates a refresh group, whose members are refreshed together, in one transaction under one snapshot';
 
 CREATE FUNCTION pgtrickle.drop_refresh_group(name text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -36,4 +36,4 @@ CREATE FUNCTION pgtrickle.refresh_groups(
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_refresh_groups';
-COMMENT ON FUNCTION pgtrickle.refresh_groups() IS 'the refresh groups of stream tables that the caller may read';
+COMMENT ON FUNCTION pgtrickle.refresh_groups() IS 'refresh groups of stream tables that the caller may read';

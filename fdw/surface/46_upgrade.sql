@@ -6,19 +6,19 @@ CREATE TABLE pgtrickle.pgt_upgrade (
   status     text NOT NULL,
   indexes    text[] NOT NULL                        -- of its storage
 );
-COMMENT ON TABLE pgtrickle.pgt_upgrade IS 'internal: what pg_upgrade does not carry of stream tables';
+COMMENT ON TABLE pgtrickle.pgt_upgrade IS 'internal: properties of stream tables that pg_upgrade does not preserve';
 REVOKE ALL ON pgtrickle.pgt_upgrade FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.prepare_upgrade() RETURNS bigint
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_prepare_upgrade';
 COMMENT ON FUNCTION pgtrickle.prepare_upgrade()
-  IS 'before pg_upgrade, in each database: drops the rows and logs of all stream tables, and keeps their definitions; returns their number';
+  IS 'prepares a database for pg_upgrade: drops the storage and change logs of all stream tables and keeps their definitions; returns the number of stream tables';
 REVOKE ALL ON FUNCTION pgtrickle.prepare_upgrade() FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.finish_upgrade() RETURNS bigint
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_finish_upgrade';
 COMMENT ON FUNCTION pgtrickle.finish_upgrade()
-  IS 'after pg_upgrade, or instead of it: creates again what prepare_upgrade() dropped; the manager fills the stream tables; returns their number';
+  IS 'recreates what prepare_upgrade() dropped, after pg_upgrade or instead of it; the manager then fills the stream tables; returns the number of stream tables';
 REVOKE ALL ON FUNCTION pgtrickle.finish_upgrade() FROM PUBLIC;

@@ -9,7 +9,7 @@ CREATE FUNCTION pgtrickle.stream_table_states(
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_stream_table_states';
-COMMENT ON FUNCTION pgtrickle.stream_table_states() IS 'internal: the state of each stream table that you may read';
+COMMENT ON FUNCTION pgtrickle.stream_table_states() IS 'internal: state of each stream table that the caller may read';
 
 CREATE FUNCTION pgtrickle.statistics_rows(
     OUT pgt_relid oid, OUT action text, OUT refreshes bigint, OUT failures bigint, OUT rows_inserted bigint,
@@ -18,7 +18,7 @@ CREATE FUNCTION pgtrickle.statistics_rows(
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_statistics_rows';
-COMMENT ON FUNCTION pgtrickle.statistics_rows() IS 'internal: what refreshes did, by stream table and action';
+COMMENT ON FUNCTION pgtrickle.statistics_rows() IS 'internal: statistics of refreshes, by stream table and action';
 
 CREATE FUNCTION pgtrickle.source_rows(
     of_relid oid DEFAULT NULL, OUT source_relid oid, OUT source_type text, OUT is_captured bool, OUT log_bytes bigint, OUT damage text,
@@ -26,7 +26,7 @@ CREATE FUNCTION pgtrickle.source_rows(
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_source_rows';
-COMMENT ON FUNCTION pgtrickle.source_rows(oid) IS 'internal: the sources of one stream table or all, if you may read it';
+COMMENT ON FUNCTION pgtrickle.source_rows(oid) IS 'internal: sources of one stream table, or of all, that the caller may read';
 
 CREATE FUNCTION pgtrickle.pending_rows(
     of_relid oid DEFAULT NULL, OUT pgt_relid oid, OUT source_relid oid, OUT pending_rows bigint, OUT pending_bytes bigint,
@@ -34,7 +34,7 @@ CREATE FUNCTION pgtrickle.pending_rows(
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_pending_rows';
-COMMENT ON FUNCTION pgtrickle.pending_rows(oid) IS 'internal: what one stream table or all have not taken in of each of their sources';
+COMMENT ON FUNCTION pgtrickle.pending_rows(oid) IS 'internal: pending changes of one stream table, or of all, by source';
 
 CREATE FUNCTION pgtrickle.trigger_rows(
     OUT source_relid oid, OUT table_relid oid, OUT trigger_name text, OUT event text, OUT is_for_rows bool,
@@ -42,7 +42,7 @@ CREATE FUNCTION pgtrickle.trigger_rows(
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_trigger_rows';
-COMMENT ON FUNCTION pgtrickle.trigger_rows() IS 'internal: the triggers that the capture of each source needs';
+COMMENT ON FUNCTION pgtrickle.trigger_rows() IS 'internal: capture triggers that each source needs';
 
 CREATE FUNCTION pgtrickle.progress_rows(
     OUT pid int, OUT datid oid, OUT datname text, OUT relid oid, OUT phase text, OUT part int, OUT parts int,
@@ -59,7 +59,7 @@ CREATE FUNCTION pgtrickle.running_refreshes(
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_running_refreshes';
 COMMENT ON FUNCTION pgtrickle.running_refreshes()
-  IS 'internal: what each refresh worker refreshes now, by the first stream table of that; other databases are for pg_monitor';
+  IS 'internal: current refresh of each refresh worker, identified by its first stream table; pg_monitor sees other databases, too';
 
 CREATE FUNCTION pgtrickle.server_state(
     OUT is_preloaded bool, OUT is_enabled bool, OUT is_standby bool, OUT launcher_pid int, OUT manager_pid int,
@@ -77,13 +77,13 @@ CREATE FUNCTION pgtrickle.missing_index_rows(
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_missing_index_rows';
 COMMENT ON FUNCTION pgtrickle.missing_index_rows(oid[])
-  IS 'internal: indexes that would keep refreshes of these stream tables from reading whole sources';
+  IS 'internal: indexes that would avoid scans of whole sources in refreshes of the given stream tables';
 
 CREATE FUNCTION pgtrickle.visible_stream_table(name text) RETURNS oid
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_visible_stream_table';
 COMMENT ON FUNCTION pgtrickle.visible_stream_table(text)
-  IS 'internal: the stream table of that name; an error where there is none that you may read';
+  IS 'internal: OID of the stream table of that name; raises an error if there is none that the caller may read';
 
 CREATE FUNCTION pgtrickle.name_list(names text[]) RETURNS text
   LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -91,4 +91,4 @@ BEGIN ATOMIC
   SELECT array_to_string(names[1:10], ', ')
          || CASE WHEN cardinality(names) > 10 THEN ' and ' || cardinality(names) - 10 || ' more' ELSE '' END;
 END;
-COMMENT ON FUNCTION pgtrickle.name_list(text[]) IS 'internal: names in a sentence, the first ten of them';
+COMMENT ON FUNCTION pgtrickle.name_list(text[]) IS 'internal: list of names for a message, limited to ten';

@@ -4,7 +4,7 @@ CREATE VIEW pgtrickle.stream_tables_info AS
   SELECT t.*, s.staleness, s.is_stale, s.hold
   FROM pgtrickle.pgt_stream_tables t JOIN pgtrickle.stream_table_states() s USING (pgt_relid);
 COMMENT ON VIEW pgtrickle.stream_tables_info
-  IS 'the columns of pgt_stream_tables, with the staleness, whether that is much more than the schedule allows, and the hold';
+  IS 'columns of pgt_stream_tables, with the staleness, whether the staleness exceeds the schedule by far, and the hold';
 GRANT SELECT ON pgtrickle.stream_tables_info TO PUBLIC;
 
 CREATE VIEW pgtrickle.pg_stat_stream_tables AS
@@ -49,7 +49,7 @@ BEGIN ATOMIC
   FROM pgtrickle.stream_table_states() s JOIN pgtrickle.pg_stat_stream_tables r USING (pgt_relid)
   ORDER BY 1, 2;
 END;
-COMMENT ON FUNCTION pgtrickle.st_refresh_stats() IS 'one row for each stream table: its state, and statistics of its refreshes';
+COMMENT ON FUNCTION pgtrickle.st_refresh_stats() IS 'state and refresh statistics, one row for each stream table';
 
 CREATE FUNCTION pgtrickle.refresh_timeline(max_rows int DEFAULT 50,
     OUT pgt_schema text, OUT pgt_name text, OUT start_time timestamptz, OUT end_time timestamptz, OUT action text,
@@ -58,4 +58,4 @@ CREATE FUNCTION pgtrickle.refresh_timeline(max_rows int DEFAULT 50,
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_refresh_timeline';
-COMMENT ON FUNCTION pgtrickle.refresh_timeline(int) IS 'the latest refreshes of all stream tables, newest first';
+COMMENT ON FUNCTION pgtrickle.refresh_timeline(int) IS 'latest refreshes of all stream tables, newest first';

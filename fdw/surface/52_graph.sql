@@ -6,13 +6,13 @@ CREATE FUNCTION pgtrickle.dependency_tree(
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_dependency_tree';
 COMMENT ON FUNCTION pgtrickle.dependency_tree()
-  IS 'tree of dependencies: the stream tables that no other one reads, and under each its sources';
+  IS 'dependency tree: stream tables that no other stream table reads, each followed by its sources';
 
 CREATE FUNCTION pgtrickle.explain_dag(format text DEFAULT 'mermaid') RETURNS text
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_explain_dag';
 COMMENT ON FUNCTION pgtrickle.explain_dag(text)
-  IS 'the graph of stream tables with their states and ages, as Mermaid or as DOT (''dot'')';
+  IS 'graph of stream tables with their states and ages, in Mermaid or DOT format (''dot'')';
 
 CREATE FUNCTION pgtrickle.diamond_groups(
     OUT pgt_schema text, OUT pgt_name text, OUT group_id int, OUT is_convergence bool, OUT diamond_consistency text,
@@ -21,4 +21,4 @@ CREATE FUNCTION pgtrickle.diamond_groups(
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_diamond_groups';
 COMMENT ON FUNCTION pgtrickle.diamond_groups()
-  IS 'members of diamonds: stream tables that read one source by several ways (is_convergence), and those on these ways';
+  IS 'members of diamonds: stream tables that read one source through several paths (is_convergence), and the stream tables on these paths';

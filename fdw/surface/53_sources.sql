@@ -18,7 +18,7 @@ BEGIN ATOMIC
   ORDER BY 1, 2;
 END;
 COMMENT ON FUNCTION pgtrickle.list_sources(text)
-  IS 'sources of a stream table, and the changes of each that are pending';
+  IS 'sources of a stream table, with the pending changes of each';
 
 CREATE FUNCTION pgtrickle.old_transactions()
   RETURNS TABLE (holder text, since timestamptz)
@@ -33,7 +33,7 @@ BEGIN ATOMIC
   FROM pg_prepared_xacts x WHERE x.database = current_database();
 END;
 COMMENT ON FUNCTION pgtrickle.old_transactions()
-  IS 'internal: transactions whose snapshots may keep change logs from being emptied';
+  IS 'internal: transactions whose snapshots may prevent the trimming of change logs';
 
 CREATE FUNCTION pgtrickle.change_buffer_sizes()
   RETURNS TABLE (source_schema text, source_name text, source_relid oid, source_type text, log_bytes bigint,
@@ -63,7 +63,7 @@ BEGIN ATOMIC
   ORDER BY r.log_bytes DESC, 1, 2;
 END;
 COMMENT ON FUNCTION pgtrickle.change_buffer_sizes()
-  IS 'change log of each source: its size, the pending changes, since when, and what keeps the log from being emptied';
+  IS 'change log of each source: its size, the pending changes and their age, and what prevents the trimming of the log';
 
 CREATE FUNCTION pgtrickle.trigger_inventory()
   RETURNS TABLE (source_schema text, source_name text, table_schema text, table_name text, trigger_name text,
@@ -81,7 +81,7 @@ BEGIN ATOMIC
   ORDER BY 1, 2, 3, 4, 5;
 END;
 COMMENT ON FUNCTION pgtrickle.trigger_inventory()
-  IS 'capture triggers that each source needs, whether they are present and enabled, and the stream tables that need them, with their owners for the owner of the table';
+  IS 'capture triggers that each source needs, whether they are present and enabled, and the stream tables that need them; their owners are shown to the owner of the table';
 
 CREATE FUNCTION pgtrickle.max_log_bytes() RETURNS bigint
   LANGUAGE sql STABLE PARALLEL SAFE
@@ -109,7 +109,7 @@ BEGIN ATOMIC
        LEFT JOIN pgtrickle.change_buffer_sizes() b ON b.source_relid = r.source_relid
   ORDER BY 1, 2;
 END;
-COMMENT ON FUNCTION pgtrickle.check_cdc_health() IS 'how the changes of each source become known, and what is wrong with it; NULL: nothing';
+COMMENT ON FUNCTION pgtrickle.check_cdc_health() IS 'capture method of each source, and its fault; NULL if there is none';
 
 CREATE VIEW pgtrickle.pgt_heaps AS
   SELECT h.heap_name, h.kind, n.nspname AS of_schema, c.relname AS of_name, c.oid AS of_relid,

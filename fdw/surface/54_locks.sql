@@ -65,4 +65,4 @@ BEGIN ATOMIC
   ORDER BY 1, 2, 9, 7, 4, 5;
 END;
 COMMENT ON FUNCTION pgtrickle.blocked_refreshes()
-  IS 'stream tables that locks of other transactions keep from being refreshed, with the locks, held or waited for, and their holders; as far as the caller may read them';
+  IS 'stream tables that the caller may read and that locks of other transactions prevent from being refreshed, with these locks, held or awaited, and their holders';

@@ -31,7 +31,7 @@ CREATE VIEW pgtrickle.quick_health AS
                array_agg(x.name ORDER BY x.name) FILTER (WHERE s.status = 'HELD') AS held
         FROM pgtrickle.stream_table_states() s, LATERAL (SELECT s.pgt_schema || '.' || s.pgt_name) x (name)) c,
        pgtrickle.server_state() v;
-COMMENT ON VIEW pgtrickle.quick_health IS 'one row: the number of stream tables in each state, and whether all is well';
+COMMENT ON VIEW pgtrickle.quick_health IS 'one row: number of stream tables in each state, and overall health';
 GRANT SELECT ON pgtrickle.quick_health TO PUBLIC;
 
 -- Each check is one row. A list of names that is NULL has nothing in it.
@@ -69,7 +69,7 @@ BEGIN ATOMIC
               'pg_trickle/catalog.db has ' || pg_size_pretty(v.catalog_bytes)))
   ) k (rank, check_name, severity, detail);
 END;
-COMMENT ON FUNCTION pgtrickle.server_checks() IS 'internal: the checks of health_check() of what surrounds the stream tables';
+COMMENT ON FUNCTION pgtrickle.server_checks() IS 'internal: checks of health_check() for the server';
 
 CREATE FUNCTION pgtrickle.stream_table_checks()
   RETURNS TABLE (rank int, check_name text, severity text, detail text)
@@ -129,7 +129,7 @@ BEGIN ATOMIC
          CASE WHEN f.names IS NULL THEN f.ok ELSE f.what || pgtrickle.name_list(f.names) END
   FROM found f;
 END;
-COMMENT ON FUNCTION pgtrickle.stream_table_checks() IS 'internal: the checks of health_check() of the stream tables';
+COMMENT ON FUNCTION pgtrickle.stream_table_checks() IS 'internal: checks of health_check() for stream tables';
 
 -- Tests do not wait until something takes long. A first fill has no usual time, and may be large.
 CREATE FUNCTION pgtrickle.worker_checks(long_time interval DEFAULT '1 minute', long_fill interval DEFAULT '1 hour')
@@ -163,7 +163,7 @@ BEGIN ATOMIC
   FROM stuck s;
 END;
 COMMENT ON FUNCTION pgtrickle.worker_checks(interval, interval)
-  IS 'internal: the check of health_check() of the refresh workers';
+  IS 'internal: check of health_check() for refresh workers';
 
 -- Tests do not wait until something is old or large.
 CREATE FUNCTION pgtrickle.source_checks(large_log bigint DEFAULT pgtrickle.max_log_bytes() / 2,
@@ -210,7 +210,7 @@ BEGIN ATOMIC
   FROM found f;
 END;
 COMMENT ON FUNCTION pgtrickle.source_checks(bigint, interval, bigint)
-  IS 'internal: the checks of health_check() of the sources and what holds their logs';
+  IS 'internal: checks of health_check() for sources and the retention of their change logs';
 
 CREATE FUNCTION pgtrickle.health_check()
   RETURNS TABLE (check_name text, severity text, detail text)
@@ -222,4 +222,4 @@ BEGIN ATOMIC
   ORDER BY k.rank;
 END;
 COMMENT ON FUNCTION pgtrickle.health_check()
-  IS 'one row for each check: its severity, and where that is not OK the fault, and where to look';
+  IS 'one row for each check: its severity and, unless that is OK, the fault and where to look';

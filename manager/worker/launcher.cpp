@@ -391,7 +391,7 @@ void register_worker()
     if (!process_shared_preload_libraries_in_progress)
         return;
     DefineCustomIntVariable("pg_trickle.max_log_size",
-                            "Size of a change log beyond which stream tables that hold it back start over.",
+                            "Sets the change log size beyond which stream tables that prevent its trimming are reinitialized.",
                             "0 means no limit.", &max_log_mb, 1024, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB, nullptr,
                             nullptr, nullptr);
     /* pg_upgrade wants nobody else in the databases. */
