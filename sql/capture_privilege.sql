@@ -1,4 +1,4 @@
--- Capture puts triggers on sources: that takes the TRIGGER privilege of the owner of the stream table, on each relation that gets one.
+-- Capture creates triggers on sources: that takes the TRIGGER privilege of the owner of the stream table, on each relation that gets one.
 CREATE SCHEMA capture_privilege;
 SET search_path = capture_privilege;
 CREATE ROLE capture_privilege_a; CREATE ROLE capture_privilege_b; CREATE ROLE capture_privilege_group;

@@ -46,7 +46,7 @@ SELECT count(*) > 0 AS is_explained FROM unnest('{limited,groups,ends,joined}'::
 SELECT count(*) = 0 AS is_none_advised FROM pgtrickle.missing_index_rows(ARRAY['joined'::regclass::oid]);
 ALTER FOREIGN TABLE joined OPTIONS (SET refresh_mode 'FULL');
 ALTER FOREIGN TABLE joined OPTIONS (SET refresh_mode 'DIFFERENTIAL');
-SELECT pgtrickle.repair_stream_table('groups') ~ 'Nothing was found damaged' AS is_repaired;
+SELECT pgtrickle.repair_stream_table('groups') ~ 'No damage found' AS is_repaired;
 SELECT * FROM contents();
 
 -- whose_rows_are_counted

@@ -18,7 +18,7 @@ SELECT v FROM rp_sum;
 -- disabled_triggers
 ALTER TABLE rp_items DISABLE TRIGGER ALL;
 INSERT INTO rp_items VALUES (3, 30);
-SELECT pgtrickle.repair_stream_table('rp_rows') ~ '^Found damaged: of source public.rp_items .*: 1 inserted or deleted\.$' AS is_repaired;
+SELECT pgtrickle.repair_stream_table('rp_rows') ~ '^Damage found: for source public.rp_items, .*: 1 inserted or deleted\.$' AS is_repaired;
 INSERT INTO rp_items VALUES (4, 40);
 SELECT pgtrickle.refresh_stream_table('rp_sum') \g /dev/null
 SELECT (SELECT count(*) FROM rp_rows) AS rows, v FROM rp_sum;

@@ -6,7 +6,7 @@ from pathlib import Path
 
 # A process that died, damage that was found, and errors that no user can be the reason of.
 ALARM = re.compile(
-    r"TRAP:|PANIC:|was terminated by|terminated abnormally|lost touch|row to be retracted was not found|cache lookup failed|"
+    r"TRAP:|PANIC:|was terminated by|terminated abnormally|inconsistent with its query|row to be retracted was not found|cache lookup failed|"
     r"(reference|refcount|file) leak| XX\d{3} (?!.*tuple concurrently)")
 # A user's statement may meet what is dropped beside it, a refresh has looked for what it reads.
 ALARM_OF_OURS = re.compile(r" pg_trickle \w+ .*could not open relation with OID")

@@ -79,8 +79,8 @@ void check_retyping(Oid relid, const AlterTableStmt *statement)
                             errmsg("cannot alter type of a column used by a stream table"),
                             errdetail("Stream table %s depends on column \"%s\".",
                                       definition::qualified_name(linitial_oid(users)), command->name),
-                            errhint("Drop the stream table, alter the column, and create it again: "
-                                    "pgtrickle.export_definition(%s) shows how.",
+                            errhint("Drop the stream table, alter the column, and create the stream table again; "
+                                    "see pgtrickle.export_definition(%s) for the statements.",
                                     quote_literal_cstr(quoted_relation_name(linitial_oid(users))))));
     }
 }
@@ -104,9 +104,9 @@ void check_commands(Oid relid, const AlterTableStmt *statement)
             definition::require_owner(relid);
             ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                             errmsg("cannot alter stream table \"%s\" in this way", get_rel_name(relid)),
-                            errdetail("Its columns are those of its defining query, and its rows are kept by pg_trickle."),
-                            errhint("Only its options, owner, schema, parents, its name and those of its columns can be changed; "
-                                    "to have other columns, drop it and create it again.")));
+                            errdetail("Its columns are defined by its query, and its rows are maintained by pg_trickle."),
+                            errhint("Only its options, owner, schema, parents, name and column names can be changed; "
+                                    "to change its columns, drop it and create it again.")));
         }
 }
 
@@ -144,7 +144,7 @@ std::vector<options::Option> apply_changes(std::vector<options::Option> options,
         if (options::is_kept(change.option.name))
             raise({.sqlstate = ERRCODE_FDW_INVALID_OPTION_NAME,
                    .message = "option \"" + change.option.name + "\" cannot be changed",
-                   .detail = "It is kept by pg_trickle.",
+                   .detail = "It is maintained by pg_trickle.",
                    .hint = "Change the option \"query\"."});
         auto found = find(options, change.option.name);
         if (found != options.end() && change.change == Change::add)
@@ -279,7 +279,7 @@ void alter_table(const UtilityCall &utility)
         call([=] {
             if (list_length(statement->cmds) > 1)
                 ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                                errmsg("the options of a stream table must be altered by a statement of their own")));
+                                errmsg("the options of a stream table must be altered in a separate statement")));
             definition::require_owner(relid);
             LockRelationOid(relid, AccessExclusiveLock);
         });

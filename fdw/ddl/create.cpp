@@ -65,7 +65,7 @@ void check_statement(CreateForeignTableStmt *statement)
         if (column->colname != nullptr && strncmp(column->colname, "pgt_", 4) == 0)
             ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME),
                             errmsg("column name \"%s\" is reserved", column->colname),
-                            errdetail("Names that start with \"pgt_\" are those of hidden columns.")));
+                            errdetail("Names that start with \"pgt_\" are reserved for hidden columns.")));
     }
 }
 

@@ -21,7 +21,7 @@ void note_missing_indexes(Oid relid)
         call([&] {
             ereport(NOTICE, (errmsg("refreshes of stream table \"%s\" may read the whole of \"%s\"",
                                     get_rel_name(relid), get_rel_name(missing.source)),
-                             errhint("An index avoids it: %s;", missing.statement.c_str())));
+                             errhint("An index avoids this: %s;", missing.statement.c_str())));
         });
 }
 
@@ -35,8 +35,8 @@ void note_other_owners(Oid relid)
     call([&] {
         ereport(NOTICE, (errmsg("stream table \"%s\" is not refreshed together with stream tables of other owners",
                                 get_rel_name(relid)),
-                         errdetail("It reads a source by way of %s, and may show two states of that source.", names.c_str()),
-                         errhint("A refresh group keeps them at one state: see pgtrickle.create_refresh_group().")));
+                         errdetail("It also reads a source through %s, and may reflect two states of that source.", names.c_str()),
+                         errhint("Use pgtrickle.create_refresh_group() to refresh them together.")));
     });
 }
 
@@ -65,9 +65,9 @@ void note_uncaptured_inputs(Oid relid, const Query *query, const std::vector<tra
     if (input.empty())
         return;
     call([&] {
-        ereport(NOTICE, (errmsg("stream table \"%s\" is refreshed by itself only when a captured source changes", get_rel_name(relid)),
-                         errdetail("What it shows also depends on %s.", input.c_str()),
-                         errhint("Give it a schedule at which it is due, such as '1m', or 0s, with which each read is fresh.")));
+        ereport(NOTICE, (errmsg("stream table \"%s\" is refreshed automatically only when a captured source changes", get_rel_name(relid)),
+                         errdetail("Its rows also depend on %s.", input.c_str()),
+                         errhint("Use a schedule such as '1m', or '0s' to make each read fresh.")));
     });
 }
 

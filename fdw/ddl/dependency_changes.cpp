@@ -312,7 +312,7 @@ bool is_switching_policies(const AlterTableStmt *statement)
 
 void note_policies(Oid relid)
 {
-    call([=] { mark_users(RelationRelationId, relid, "who reads a source, or the policies in force for it, may be others"); });
+    call([=] { mark_users(RelationRelationId, relid, "the role that reads a source, or the policies in force for it, may have changed"); });
     redefine_automatic_users(relid);
 }
 

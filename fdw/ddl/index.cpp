@@ -68,11 +68,11 @@ Oid owned_target(const IndexStmt *statement)
     if (statement->concurrent)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot create an index on stream table \"%s\" concurrently", get_rel_name(relid)),
-                        errhint("Leave out CONCURRENTLY.")));
+                        errhint("Remove CONCURRENTLY.")));
     if (statement->unique || statement->primary)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot create a unique index on stream table \"%s\"", get_rel_name(relid)),
-                        errdetail("Rows change one after the other in a refresh, and may be equal in between."),
+                        errdetail("A refresh changes rows one at a time, and rows may be equal temporarily."),
                         errhint("Create it without UNIQUE.")));
     return relid;
 }
@@ -94,7 +94,7 @@ void check_name(const char *name)
 {
     if (storage::is_heap_name(name) || definition::is_view_name(name))
         ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("index name \"%s\" is reserved", name),
-                        errdetail("Names such as \"st_1\" and \"def_1\" are those of the storage of stream tables.")));
+                        errdetail("Names such as \"st_1\" and \"def_1\" are reserved for the storage of stream tables.")));
 }
 
 /* A name that core would choose, were the stream table an ordinary one. */
@@ -143,7 +143,7 @@ void analyze(IndexStmt *statement, Relation table, const char *text)
 {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("cannot create an index on whole rows of stream table \"%s\"", get_rel_name(relid)),
-                    errhint("Name the columns that the index is to hold.")));
+                    errhint("Specify the columns to be indexed.")));
 }
 
 /* An expression over the stream table, as one over its storage. */
@@ -286,7 +286,7 @@ bool check_droppable(Oid index, List *name, bool missing_ok)
     if (OidIsValid(RangeVarGetRelid(makeRangeVarFromNameList(name), NoLock, true)))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot drop indexes of stream tables and \"%s\" in one statement", text),
-                        errhint("Drop them one after the other.")));
+                        errhint("Drop them in separate statements.")));
     ereport(missing_ok ? NOTICE : ERROR,
             (errcode(ERRCODE_UNDEFINED_OBJECT), missing_ok ? errmsg("index \"%s\" does not exist, skipping", text)
                                                            : errmsg("index \"%s\" does not exist", text)));

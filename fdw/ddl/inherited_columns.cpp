@@ -55,7 +55,7 @@ void check_dropping_from_parent(Oid relid, const AlterTableStmt *statement)
                 ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                                 errmsg("cannot drop column \"%s\" of stream table \"%s\"", command->name,
                                        get_rel_name(lfirst_oid(child))),
-                                errdetail("Its columns are those of its query, and it inherits this one."),
+                                errdetail("Its columns are defined by its query, and it inherits this column."),
                                 errhint("Detach the stream table first.")));
     }
 }
@@ -74,8 +74,8 @@ bool has_columns_of_its_query(Oid relid)
         auto *value = reinterpret_cast<::Node *>(target->expr);
         if (column->attisdropped)
             ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                            errmsg("stream table \"%s\" has lost column %d of its query", get_rel_name(relid), target->resno),
-                            errdetail("It was dropped with that of a parent or of its type."),
+                            errmsg("stream table \"%s\" lacks column %d of its query", get_rel_name(relid), target->resno),
+                            errdetail("The column was dropped with a column of a parent table or of the type of the table."),
                             errhint("Drop the stream table, and create it again without the column.")));
         is_fitting &= column->atttypid == exprType(value) && column->attcollation == exprCollation(value) &&
                       (column->atttypmod == -1 || column->atttypmod == exprTypmod(value));

@@ -59,7 +59,7 @@ void refuse_column(Oid relid)
 {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("cannot add a column to stream table \"%s\"", get_rel_name(relid)),
-                    errhint("The columns of a stream table are those of its defining query.")));
+                    errhint("The columns of a stream table are defined by its query.")));
 }
 
 } // namespace

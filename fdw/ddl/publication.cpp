@@ -12,8 +12,8 @@ namespace {
 void warn_of(const char *publication)
 {
     ereport(WARNING, (errmsg("publication \"%s\" contains the internal tables of stream tables", publication),
-                      errdetail("Subscribers lack these, and stop at the first change of one."),
-                      errhint("Publish tables by name, or schemas of them, instead of FOR ALL TABLES.")));
+                      errdetail("Subscribers do not have these tables, and fail at the first change of one."),
+                      errhint("Publish individual tables or schemas instead of FOR ALL TABLES.")));
 }
 
 } // namespace

@@ -192,7 +192,7 @@ void rename_storage_column(Oid relid, const char *old_name, const char *new_name
 {
     if (strncmp(new_name, "pgt_", 4) == 0)
         ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("column name \"%s\" is reserved", new_name),
-                        errdetail("Names that start with \"pgt_\" are those of hidden columns.")));
+                        errdetail("Names that start with \"pgt_\" are reserved for hidden columns.")));
     Oid heap = storage::storage_of(relid);
     if (OidIsValid(heap))
         rename_column(heap, old_name, new_name);

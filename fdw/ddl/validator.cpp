@@ -24,7 +24,7 @@ SQL_FUNCTION(pgtrickle_fdw_validator)
     } else if (!given.empty()) {
         raise({.sqlstate = ERRCODE_FDW_INVALID_OPTION_NAME,
                .message = "invalid option \"" + given.front().name + "\"",
-               .hint = "Only stream tables themselves, which are foreign tables, have options."});
+               .hint = "Options are accepted for stream tables only."});
     }
     PG_RETURN_VOID();
 }

@@ -57,7 +57,7 @@ std::string text_of(const JsonbValue &value)
     case jbvBool: return value.val.boolean ? "true" : "false";
     case jbvNumeric:
         return call([&] { return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric))); });
-    default: refuse("a value must be a text, a number or a boolean");
+    default: refuse("a value must be a string, a number or a boolean");
     }
 }
 

@@ -37,8 +37,8 @@ Oid own_captured_source(FunctionCallInfo fcinfo, const char *what)
     call([=] {
         if (capture::relations_asked(source) == NIL)
             ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                            errmsg("%s has no capture that could be stopped", quoted_relation_name(source)),
-                            errdetail("No trigger is on a foreign table: it is compared, or its refreshes write its log.")));
+                            errmsg("%s has no capture that can be stopped", quoted_relation_name(source)),
+                            errdetail("Foreign tables have no capture triggers; their rows are compared, or their refreshes write the change log.")));
     });
     return source;
 }
@@ -54,7 +54,7 @@ void note_readers(Oid source)
         const std::string name = call([=] { return quoted_relation_name(reader); });
         const std::string owner = call([=] { return GetUserNameFromId(owner_of_relation(reader, true), false); });
         call([&] {
-            ereport(NOTICE, (errmsg("stream table %s of role %s will be kept by full refreshes", name.c_str(), owner.c_str())));
+            ereport(NOTICE, (errmsg("stream table %s of role %s will be maintained by full refreshes", name.c_str(), owner.c_str())));
         });
         const std::string schema_name = call([=] { return get_namespace_name(get_rel_namespace(reader)); });
         const std::string bare_name = call([=] { return get_rel_name(reader); });
@@ -81,7 +81,7 @@ void stop(FunctionCallInfo fcinfo)
                             "ON CONFLICT DO NOTHING RETURNING 1",
                             {std::to_string(relation), current_role()});
     if (inserted.empty())
-        call([=] { ereport(NOTICE, (errmsg("capture of %s is stopped already", quoted_relation_name(relation)))); });
+        call([=] { ereport(NOTICE, (errmsg("capture of %s is already stopped", quoted_relation_name(relation)))); });
     for (Oid source : sources_at(relation))
         if (call([=] { return capture::stop(source); }))
             note_readers(source);

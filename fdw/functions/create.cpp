@@ -23,11 +23,11 @@ void look_at_ignored(const NamedArguments &arguments)
     if (arguments.has("partition_by"))
         raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
                .message = "the storage of a stream table cannot be partitioned",
-               .hint = "Leave out partition_by."});
+               .hint = "Remove partition_by."});
     if (arguments.has("max_differential_joins"))
         note_ignored("max_differential_joins", "the number of joins is not limited");
     if (arguments.has("max_delta_fraction"))
-        note_ignored("max_delta_fraction", "AUTO learns from the refreshes when a full one is cheaper");
+        note_ignored("max_delta_fraction", "AUTO learns from past refreshes when a full refresh is cheaper");
 }
 
 /* Every option that the function has an argument for; a boolean only if it is not what a definition says without it. */

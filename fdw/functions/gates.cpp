@@ -25,7 +25,7 @@ void gate(FunctionCallInfo fcinfo)
                             "ON CONFLICT DO NOTHING RETURNING 1",
                             {std::to_string(source), current_role()});
     if (inserted.empty())
-        call([=] { ereport(NOTICE, (errmsg("source %s is gated already", quoted_relation_name(source)))); });
+        call([=] { ereport(NOTICE, (errmsg("source %s is already gated", quoted_relation_name(source)))); });
     mailbox::note_definition_change();
 }
 

@@ -74,8 +74,8 @@ void tell_not_paused(Oid relid)
     call([=] {
         const char *name = definition::qualified_name(relid);
         if (are_all)
-            ereport(NOTICE, (errmsg("stream table %s is not held by name, but with all of this database", name),
-                             errhint("pgtrickle.resume_scheduler() without names ends that.")));
+            ereport(NOTICE, (errmsg("stream table %s is held only because the whole database is paused or drained", name),
+                             errhint("Call pgtrickle.resume_scheduler() without names to resume the database.")));
         else
             ereport(NOTICE, (errmsg("stream table %s is not paused", name)));
     });
@@ -91,7 +91,7 @@ void tell_who_stays_paused()
     call([&] {
         ereport(NOTICE, (errmsg("stream tables that were paused by name stay paused"),
                          errdetail("They are: %s.", rows[0][1]->c_str()),
-                         errhint("Name them in pgtrickle.resume_scheduler() to resume them.")));
+                         errhint("Pass their names to pgtrickle.resume_scheduler() to resume them.")));
     });
 }
 

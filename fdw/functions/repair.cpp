@@ -51,7 +51,7 @@ std::string damaged_capture(const Definition &definition)
 {
     for (const Source &source : definition.sources)
         if (const char *damage = call([&] { return capture::damage_of(source.relid); }))
-            return "of source " + std::string(call([&] { return quoted_relation_name(source.relid); })) + " " + damage;
+            return "for source " + std::string(call([&] { return quoted_relation_name(source.relid); })) + ", " + damage;
     return {};
 }
 
@@ -65,7 +65,7 @@ std::string rows_made_anew(Oid relid)
     mailbox::note_change(relid);
     mailbox::note_definition_change();
     if (std::optional<scheduler::Hold> hold = refresh::hold_on(relid); hold && hold->is_about_data())
-        return "its rows are made anew when it is not held back any more. " + refresh::sentence_of(*hold);
+        return "its rows will be recomputed when it is no longer held. " + refresh::sentence_of(*hold);
     call([=] { refresh_others_for(relid); });
     int64_t wrong = 0;
     const TimestampTz started_at = GetCurrentTimestamp();
@@ -107,12 +107,12 @@ std::string repair(Oid relid)
         state::StateRow after;
         if (state::read(relid, &after) && !after.is_populated)
             fill(relid);
-        return "Found damaged: " + found + "; all that is kept of it was made anew.";
+        return "Damage found: " + found + "; storage, arrangements and state were rebuilt.";
     }
     found = damaged_capture(definition);
-    std::string result = (found.empty() ? "Nothing was found damaged; " : "Found damaged: " + found + "; ") + rows_made_anew(relid);
+    std::string result = (found.empty() ? "No damage found; " : "Damage found: " + found + "; ") + rows_made_anew(relid);
     if (row.status == state::Status::suspended)
-        result += " It is suspended still: pgtrickle.resume_stream_table() ends that.";
+        result += " It is still suspended; call pgtrickle.resume_stream_table() to resume it.";
     return result;
 }
 

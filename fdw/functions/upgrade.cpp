@@ -125,9 +125,9 @@ void warn_of_resting()
         return;
     const std::string more = count > 10 ? " and " + std::to_string(count - 10) + " more" : "";
     call([&] {
-        ereport(WARNING, (errmsg("stream tables that are suspended or held will have no rows after the upgrade until that is ended"),
+        ereport(WARNING, (errmsg("suspended or held stream tables will have no rows after the upgrade until they are resumed"),
                           errdetail("They are: %s%s.", found[1]->c_str(), more.c_str()),
-                          errhint("Resume them before or after it: see pgtrickle.resume_stream_table() and pgtrickle.holds().")));
+                          errhint("Resume them before or after the upgrade; see pgtrickle.resume_stream_table() and pgtrickle.holds().")));
     });
 }
 
@@ -135,8 +135,8 @@ int64_t prepare_upgrade()
 {
     if (!OidIsValid(storage::namespace_oid()))
         raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-               .message = "the stream tables of this database are prepared for pg_upgrade already",
-               .hint = "pgtrickle.finish_upgrade() makes them again."});
+               .message = "the stream tables of this database are already prepared for pg_upgrade",
+               .hint = "Call pgtrickle.finish_upgrade() to create them again."});
     const std::vector<Oid> stream_tables = relids_of(foreign_tables_of_ours);
     for (Oid relid : stream_tables)
         call([=] { (void)definition::lock_if_there(relid, AccessExclusiveLock); });
@@ -203,9 +203,9 @@ void make_indexes_again()
         if (auto failure = attempt([&] { restore_index(relid, owner, *row[1]); }))
             call([&] {
                 ereport(WARNING, (errcode(failure->sqlstate),
-                                  errmsg("could not make an index of stream table \"%s\" again: %s", get_rel_name(relid),
+                                  errmsg("could not recreate an index of stream table \"%s\": %s", get_rel_name(relid),
                                          failure->message.c_str()),
-                                  errdetail("It was: %s", row[1]->c_str())));
+                                  errdetail("The definition of the index is: %s", row[1]->c_str())));
             });
     }
 }

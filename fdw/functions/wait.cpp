@@ -49,7 +49,7 @@ void pause(long limit_ms)
     const refresh::Explanation explanation = refresh::explain_inactive(relid);
     raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
            .message = std::string("stream table ") + call([=] { return definition::qualified_name(relid); }) +
-                      " is suspended, or reads one that is",
+                      " is suspended, or reads a suspended stream table",
            .detail = explanation.sentence,
            .hint = explanation.hint});
 }

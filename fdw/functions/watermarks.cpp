@@ -118,7 +118,7 @@ void advance(FunctionCallInfo fcinfo)
         call([=] {
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("invalid argument: the watermark of source %s cannot go back", quoted_relation_name(source)),
-                            errhint("See pgtrickle.watermarks() for where it is.")));
+                            errhint("See pgtrickle.watermarks() for its current value.")));
         });
     mailbox::note_definition_change();
 }

@@ -94,7 +94,7 @@ std::string kept_columns(const engine::Step &step)
     std::vector<std::string> columns;
     for (const engine::ArrangementColumn &column : step.columns)
         columns.push_back(column.column.name);
-    return (step.layout == engine::Layout::groups ? "one row a group: " : "one row a copy: ") + join(columns);
+    return (step.layout == engine::Layout::groups ? "one row per group: " : "one row per copy: ") + join(columns);
 }
 
 void explain_steps(Rows &rows, const refresh::Compiled &compiled)

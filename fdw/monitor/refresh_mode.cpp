@@ -159,7 +159,7 @@ void add_recommendation(Rows &rows, const Definition &definition, const std::vec
     scheduler::Recommendation recommendation = scheduler::recommend(signals);
     rows.text(definition.schema_name).text(definition.name).text(options::name_of(signals.configured)).text(options::name_of(in_force.mode));
     rows.text(options::name_of(recommendation.mode)).text(recommendation.confidence);
-    rows.text(with_texts || signals.objection.empty() ? recommendation.reason : "it cannot be kept by deltas");
+    rows.text(with_texts || signals.objection.empty() ? recommendation.reason : "it cannot be maintained by deltas");
     rows.datum(as_jsonb(signals), JSONBOID).add();
 }
 
@@ -181,7 +181,7 @@ SQL_FUNCTION(pgtrickle_explain_refresh_mode)
     Definition definition = definition::load(relid);
     ModeInForce in_force = mode_in_force(definition);
     if (in_force.why && !call([=] { return may_see_texts(relid); }))
-        in_force.why = "it is for the owner and pg_monitor to know";
+        in_force.why = "hidden: visible to the owner and pg_monitor only";
     rows.text(options::name_of(definition.mode)).text(options::name_of(in_force.mode)).text(in_force.why).add();
     return 0;
 }

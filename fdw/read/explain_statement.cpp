@@ -51,7 +51,7 @@ void explain_wait(const Wait &wait, ExplainState *es)
     ExplainPropertyText("Refreshed Before Reading",
                         wait.has_refreshed ? "in this transaction"
                         : !wait.has_asked ? "no"
-                        : wait.is_in_vain ? "no, though it was waited for"
+                        : wait.is_in_vain ? "no, despite waiting for it"
                                           : "by the manager",
                         es);
     if (es->timing && (wait.has_refreshed || wait.has_asked))

@@ -53,25 +53,25 @@ const char *explain(Oid relid, Obstacle obstacle)
     case Obstacle::locked:
         return "Another transaction holds its lock.";
     case Obstacle::fixed_snapshot:
-        return "The snapshot of this transaction or function is fixed, and changes that it sees are not "
-               "taken in.";
+        return "The snapshot of this transaction or function is fixed, and changes that are visible to it have not been "
+               "applied.";
     case Obstacle::read_only:
-        return "Only this transaction could refresh it, and may not write now.";
+        return "Only this transaction could refresh it, but it cannot write now.";
     case Obstacle::standby:
         return "A standby cannot refresh it.";
     case Obstacle::own_changes:
-        return "This transaction has changed what it is made from, and its user may not refresh it in a transaction that stays open.";
+        return "This transaction has changed its sources, and the user of the transaction is not permitted to refresh it before the transaction ends.";
     case Obstacle::none:
         break;
     }
-    return "It has changed again since it was refreshed.";
+    return "Its sources have changed again since it was refreshed.";
 }
 
 const char *advise(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
     case Obstacle::failed:
-        return psprintf("pgtrickle.get_refresh_history(%s) tells why.",
+        return psprintf("See pgtrickle.get_refresh_history(%s) for the error.",
                         quote_literal_cstr(quoted_relation_name(relid)));
     case Obstacle::suspended:
     case Obstacle::held:
@@ -82,12 +82,12 @@ const char *advise(Oid relid, Obstacle obstacle)
     case Obstacle::locked:
         return "See pgtrickle.blocked_refreshes() for locks that it waits for, call pgtrickle.refresh_stream_table(), or try again.";
     case Obstacle::read_only:
-        return "Read it before SET TRANSACTION READ ONLY, and not by a function that is PARALLEL SAFE or RESTRICTED.";
+        return "Read it before SET TRANSACTION READ ONLY, and not in a function that is PARALLEL SAFE or RESTRICTED.";
     case Obstacle::fixed_snapshot:
-        return "LOCK TABLE name IN ACCESS SHARE MODE as the first statement of the transaction refreshes it.";
+        return "To refresh it, run LOCK TABLE name IN ACCESS SHARE MODE as the first statement of the transaction.";
     case Obstacle::own_changes:
-        return "Commit first. In their own transactions, roles refresh what they own, and what is made directly from tables that "
-               "they may UPDATE, DELETE or TRUNCATE.";
+        return "Commit first. Within a transaction, a role can refresh stream tables that it owns, and those that directly read tables that "
+               "it may UPDATE, DELETE or TRUNCATE.";
     default:
         return "Call pgtrickle.refresh_stream_table(), or try again.";
     }
@@ -135,7 +135,7 @@ void apply_on_stale(Oid relid, Obstacle obstacle)
     const char *hint = advise(relid, obstacle);
     ereport(is_error ? ERROR : WARNING,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-             errmsg("stream table \"%s\" is staler than it may be", get_rel_name(relid)),
+             errmsg("stream table \"%s\" exceeds its maximum staleness", get_rel_name(relid)),
              errdetail("%s", detail), errhint("%s", hint)));
 }
 

@@ -136,7 +136,7 @@ void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot)
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                         errmsg("could not read stream table \"%s\" under this transaction's snapshot",
                                get_rel_name(relid)),
-                        errdetail("Its storage was made or altered after the snapshot was taken."),
+                        errdetail("Its storage was created or altered after the snapshot was taken."),
                         errhint("Retry the transaction.")));
 }
 

@@ -61,7 +61,7 @@ bool is_hidden(const char *column)
 [[noreturn]] void raise_misfit(Relation table)
 {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("storage of stream table \"%s\" does not fit its columns",
+                    errmsg("storage of stream table \"%s\" does not match its columns",
                            RelationGetRelationName(table)),
                     errhint("Run pgtrickle.repair_stream_table() on it.")));
 }

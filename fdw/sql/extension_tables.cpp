@@ -97,7 +97,7 @@ Oid relation_with_data(const std::string &name)
             return relid;
         default:
             ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a table", get_rel_name(relid)),
-                            errhint("Name the tables that stream tables are made from, not views on them.")));
+                            errhint("Specify tables that stream tables read, not views on them.")));
         }
     });
 }

@@ -14,7 +14,7 @@ BEGIN
                                  AND d.classid OPERATOR(pg_catalog.<>) 'pg_catalog.pg_extension'::pg_catalog.regclass))) THEN
     RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
       MESSAGE = 'schema "pgtrickle" exists and does not belong to the extension',
-      HINT = 'Drop the schema: CREATE EXTENSION makes it.';
+      HINT = 'Drop the schema; CREATE EXTENSION creates it.';
   END IF;
 END $$;
 

@@ -61,7 +61,7 @@ BEGIN ATOMIC
     (6, 'shared_memory',
      CASE WHEN v.known_stream_tables < v.max_stream_tables AND v.free_readings > 0 OR NOT v.is_preloaded THEN 'OK' ELSE 'WARN' END,
      CASE WHEN NOT v.is_preloaded THEN 'there is none'
-          ELSE v.known_stream_tables || ' of pg_trickle.max_stream_tables = ' || v.max_stream_tables || ' are known in it, '
+          ELSE v.known_stream_tables || ' of pg_trickle.max_stream_tables = ' || v.max_stream_tables || ' are in use, '
                || (v.max_readings - v.free_readings) || ' of ' || v.max_readings || ' entries for what they read are used'
      END),
     (7, 'catalog', CASE WHEN v.catalog_fault IS NULL THEN 'OK' ELSE 'WARN' END,
@@ -84,7 +84,7 @@ BEGIN ATOMIC
           ORDER BY x.total_ms DESC LIMIT 20) r
   ), found (rank, check_name, bad, names, what, ok) AS (
     SELECT 11, 'suspended', 'ERROR', array_agg(s.name ORDER BY s.name) FILTER (WHERE s.status = 'SUSPENDED'),
-           'left alone until pgtrickle.resume_stream_table(), see pgtrickle.get_refresh_history(): ', 'none is suspended'
+           'not refreshed until pgtrickle.resume_stream_table(), see pgtrickle.get_refresh_history(): ', 'none is suspended'
     FROM s
     UNION ALL
     SELECT 12, 'failing', 'WARN', array_agg(s.name ORDER BY s.name) FILTER (WHERE s.status = 'ERROR'),
@@ -105,24 +105,24 @@ BEGIN ATOMIC
            'not filled, so they cannot be read: ', 'all are filled' FROM s
     UNION ALL
     SELECT 16, 'to_reinitialize', 'WARN', array_agg(s.name ORDER BY s.name) FILTER (WHERE s.needs_reinit),
-           'the next refresh starts from nothing: ', 'none is to be filled anew' FROM s
+           'the next refresh reinitializes: ', 'none is to be reinitialized' FROM s
     UNION ALL
     SELECT 17, 'overloaded', 'WARN',
            array_agg(s.name || ' (' || round(r.mean_refresh_time) || ' ms, schedule ' || s.schedule || ')' ORDER BY s.name)
              FILTER (WHERE s.schedule ~ '^[0-9]+[smhdw]' AND r.mean_refresh_time > 1000
                            AND r.mean_refresh_time > 1000 * pgtrickle.parse_duration_seconds(s.schedule)),
-           'a refresh takes longer than the schedule: ', 'refreshes take less time than the schedules leave'
+           'a refresh takes longer than the schedule: ', 'refreshes take less time than the schedules allow'
     FROM s JOIN pgtrickle.pg_stat_stream_tables r USING (pgt_relid)
     UNION ALL
     SELECT 18, 'missing_indexes', 'WARN', array_agg(DISTINCT m.statement),
-           'slow refreshes read whole sources for want of: ', 'no slow refresh misses an index'
+           'slow refreshes scan whole sources because indexes are missing: ', 'no slow refresh lacks an index'
     FROM slow, pgtrickle.missing_index_rows(slow.relids) m
     UNION ALL
     /* What waits for a moment is no news. */
     SELECT 19, 'locked', 'WARN',
            array_agg(DISTINCT b.pgt_schema || '.' || b.pgt_name || ' (' || b.lock_mode || ' on ' || b.locked_relation || ', ' || b.holder || ')')
              FILTER (WHERE b.staleness > interval '5 seconds'),
-           'not refreshed while others have locks, see pgtrickle.blocked_refreshes(): ', 'no refresh waits for a lock'
+           'blocked by locks of other transactions, see pgtrickle.blocked_refreshes(): ', 'no refresh waits for a lock'
     FROM pgtrickle.blocked_refreshes() b
   )
   SELECT f.rank, f.check_name, CASE WHEN f.names IS NULL THEN 'OK' ELSE f.bad END,
@@ -158,7 +158,7 @@ BEGIN ATOMIC
          CASE WHEN s.names IS NULL THEN 'no refresh takes much longer than usual'
               ELSE 'refreshes take much longer than usual'
                    || coalesce(', and other stream tables wait for a worker, of ' || s.owners, '')
-                   || '; pg_cancel_backend() ends one, which is tried again unless it is suspended, refresh_timeout and pg_trickle.max_refresh_time limit them: '
+                   || '; pg_cancel_backend() cancels one, which is retried unless its stream table is suspended; refresh_timeout and pg_trickle.max_refresh_time limit them: '
                    || pgtrickle.name_list(s.names) END
   FROM stuck s;
 END;
@@ -176,7 +176,7 @@ BEGIN ATOMIC
     FROM pgtrickle.source_rows() r JOIN pg_class c ON c.oid = r.source_relid JOIN pg_namespace n ON n.oid = c.relnamespace
   ), found (rank, check_name, bad, names, what, ok) AS (
     SELECT 21, 'capture', 'ERROR', array_agg(s.name || ' (' || s.damage || ')' ORDER BY s.name) FILTER (WHERE s.damage IS NOT NULL),
-           'changes may have been lost, the next refresh starts from nothing: ', 'the changes of all sources are captured'
+           'changes may have been lost, the next refresh reinitializes the stream tables: ', 'the changes of all sources are captured'
     FROM sources s
     UNION ALL
     SELECT 22, 'change_logs', 'WARN',
@@ -189,20 +189,20 @@ BEGIN ATOMIC
     SELECT 23, 'old_transactions', 'WARN',
            array_agg(t.holder || ' (since ' || date_trunc('second', t.since) || ')' ORDER BY t.since)
              FILTER (WHERE t.since < now() - source_checks.old_age),
-           'they keep change logs from being emptied, and hot rows of storages from being pruned: ',
+           'they prevent the trimming of change logs and the pruning of storage: ',
            'no transaction is older than 10 minutes'
     FROM pgtrickle.old_transactions() t
     UNION ALL
     SELECT 24, 'wal', 'WARN',
            array_agg(w.slot_name || ' (' || pg_size_pretty(w.bytes) || ')' ORDER BY w.bytes DESC)
              FILTER (WHERE w.bytes > source_checks.much_wal),
-           'replication slots keep WAL, of which change logs make more: ', 'no replication slot keeps more than 1 GB of WAL'
+           'replication slots retain WAL, to which change logs add: ', 'no replication slot retains more than 1 GB of WAL'
     FROM (SELECT l.slot_name, pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
                                                    ELSE pg_current_wal_lsn() END, l.restart_lsn) AS bytes
           FROM pg_replication_slots l) w
     UNION ALL
     SELECT 25, 'publications', 'WARN', array_agg(p.pubname::text ORDER BY p.pubname),
-           'FOR ALL TABLES: they contain internal tables, which subscribers lack: ', 'no publication is FOR ALL TABLES'
+           'FOR ALL TABLES includes internal tables, which subscribers lack: ', 'no publication is FOR ALL TABLES'
     FROM pg_publication p WHERE p.puballtables
   )
   SELECT f.rank, f.check_name, CASE WHEN f.names IS NULL THEN 'OK' ELSE f.bad END,

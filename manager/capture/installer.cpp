@@ -290,7 +290,7 @@ class Patience {
 [[noreturn]] void raise_timeout()
 {
     raise({.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE,
-           .message = "could not begin to capture changes of a source in time",
+           .message = "could not start capturing changes of a source in time",
            .detail = "Another transaction writes to the source, or holds a lock on it, for longer than lock_timeout allows."});
 }
 
@@ -325,8 +325,8 @@ void require_lock_right(Oid source)
     if (!definition::is_stream_table(source) || definition::may_stop_refreshes(source))
         return;
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-                    errmsg("could not begin to log the changes of stream table \"%s\"", get_rel_name(source)),
-                    errdetail("There was no background process for it, and this transaction may not keep the stream table from being refreshed."),
+                    errmsg("could not start logging the changes of stream table \"%s\"", get_rel_name(source)),
+                    errdetail("No background process was available, and this transaction is not permitted to block refreshes of the stream table."),
                     errhint("Try again, or increase max_worker_processes.")));
 }
 

@@ -119,7 +119,7 @@ bool is_needed(Oid source, const SourceRow &row, int number, bool force)
             continue;
         if (!force)
             return true;
-        call([&] { state::mark_needs_reinit(reader, "its source's change log was over its size limit"); });
+        call([&] { state::mark_needs_reinit(reader, "the change log of a source exceeded its size limit"); });
     }
     return false;
 }

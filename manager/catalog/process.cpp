@@ -70,9 +70,9 @@ void warn_once()
         return;
     local().has_warned = true;
     call([] {
-        ereport(WARNING, (errcode(ERRCODE_IO_ERROR), errmsg("pg_trickle cannot write its catalog"),
+        ereport(WARNING, (errcode(ERRCODE_IO_ERROR), errmsg("could not write the catalog of pg_trickle"),
                           errdetail("%s", mine().failure().c_str()),
-                          errhint("Stream tables are kept and read as before; their refresh history is not.")));
+                          errhint("Stream tables are maintained and read as before, but their refresh history is not recorded.")));
     });
 }
 
@@ -83,8 +83,8 @@ void tell_notice()
         return;
     call([&] {
         ereport(WARNING,
-                (errmsg("pg_trickle has renewed its catalog \"pg_trickle/catalog.db\""), errdetail("%s.", notice.c_str()),
-                 errhint("Some of the refresh history may be lost; stream tables are kept and read as before.")));
+                (errmsg("pg_trickle has recreated its catalog \"pg_trickle/catalog.db\""), errdetail("%s.", notice.c_str()),
+                 errhint("Some of the refresh history may be lost; stream tables are maintained and read as before.")));
     });
 }
 

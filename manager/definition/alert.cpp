@@ -39,9 +39,9 @@ bool send_alert(const std::string &text)
         if (has_room)
             Async_Notify(channel, text.c_str());
         else
-            ereport(WARNING, (errmsg("could not send an alert, as the NOTIFY queue is full"),
+            ereport(WARNING, (errmsg("could not send an alert because the NOTIFY queue is full"),
                               errdetail("The alert is: %s", text.c_str()),
-                              errhint("A session that listens has been in a transaction for long: end that one.")));
+                              errhint("A listening session has a long-running transaction; end it.")));
         return has_room;
     });
 }

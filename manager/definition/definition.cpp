@@ -273,7 +273,7 @@ void raise_cycle(const std::vector<Oid> &path)
         circle += (circle.empty() ? "" : " -> ") + std::string(call([=] { return qualified_name(member); }));
     raise({.sqlstate = ERRCODE_INVALID_SCHEMA_DEFINITION,
            .message = "cycle detected in dependency graph: " + circle,
-           .hint = "A stream table cannot read itself, directly or by way of others."});
+           .hint = "A stream table cannot read itself, directly or through other stream tables."});
 }
 
 void require_owner(Oid relid)

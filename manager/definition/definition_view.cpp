@@ -291,8 +291,8 @@ Query *query_of(Oid relid)
     Oid view_oid = view_of(relid);
     if (!OidIsValid(view_oid))
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("stream table \"%s\" has lost its definition", get_rel_name(relid)),
-                        errhint("Drop it and create it again.")));
+                        errmsg("definition of stream table \"%s\" is missing", get_rel_name(relid)),
+                        errhint("Drop the stream table and create it again.")));
     Relation view = table_open(view_oid, AccessShareLock);
     auto *query = static_cast<Query *>(copyObjectImpl(get_view_query(view)));
     table_close(view, AccessShareLock);

@@ -90,7 +90,7 @@ extern "C" bool check_consistent_reads(bool *value, void **, GucSource)
         return true;
     GUC_check_errcode(ERRCODE_FEATURE_NOT_SUPPORTED);
     GUC_check_errmsg("pg_trickle.consistent_reads is not supported");
-    GUC_check_errhint("With pg_trickle.max_staleness = 0 all stream tables of a statement are refreshed to one state.");
+    GUC_check_errhint("Set pg_trickle.max_staleness to 0 to refresh all stream tables of a statement to one state.");
     return false;
 }
 

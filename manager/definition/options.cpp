@@ -29,7 +29,7 @@ void check_query(const std::string &, const std::string &value)
     if (value.find_first_not_of(" \t\r\n;") == std::string::npos)
         raise({.sqlstate = ERRCODE_SYNTAX_ERROR,
                .message = "query parse error: the defining query is empty",
-               .hint = "Give one SELECT statement."});
+               .hint = "Specify one SELECT statement."});
 }
 
 void check_any(const std::string &, const std::string &)
@@ -51,7 +51,7 @@ void check_mode(const std::string &, const std::string &value)
     if (!rules_of(parse_mode(value)).is_supported)
         raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
                .message = "refresh mode IMMEDIATE is not supported",
-               .hint = "Use refresh_mode 'DIFFERENTIAL' with schedule '0s': then each read is fresh."});
+               .hint = "Use refresh_mode 'DIFFERENTIAL' with schedule '0s' to make each read fresh."});
 }
 
 void check_boolean(const std::string &name, const std::string &value)
@@ -103,7 +103,7 @@ int parse_quantity(const std::string &name, const std::string &value, int flags)
 void check_work_mem(const std::string &name, const std::string &value)
 {
     if (parse_quantity(name, value, GUC_UNIT_KB) < 64)
-        refuse(name + " \"" + value + "\"", "At least 64kB are needed.");
+        refuse(name + " \"" + value + "\"", "The minimum is 64kB.");
 }
 
 void check_timeout(const std::string &name, const std::string &value)
@@ -198,7 +198,7 @@ void check_setting(const std::string &name)
                      [&](const char *recorded) { return pg_strcasecmp(recorded, setting.c_str()) == 0; }))
         raise({.sqlstate = ERRCODE_FDW_INVALID_OPTION_NAME,
                .message = "invalid option \"" + name + "\"",
-               .detail = "No expression depends on a setting \"" + setting + "\"."});
+               .detail = "The setting cannot be recorded: no expression depends on \"" + setting + "\"."});
 }
 
 } // namespace
@@ -316,7 +316,7 @@ void check_interval(const scheduler::Schedule &schedule)
     if (schedule.shortest_interval_s(guc::min_schedule_seconds) < guc::min_schedule_seconds)
         raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
                .message = "schedule must be at least " + std::to_string(guc::min_schedule_seconds) + "s",
-               .detail = "So the setting pg_trickle.min_schedule_seconds says.",
+               .detail = "The minimum is set by pg_trickle.min_schedule_seconds.",
                .hint = "Use a longer schedule, or 0s for a stream table that is always fresh on read."});
 }
 

@@ -243,9 +243,9 @@ std::string Program::explain(const std::vector<std::string> &source_names) const
 std::optional<Objection> objection(const PlanPtr &plan)
 {
     if (plan->depth() > max_depth)
-        return Objection{"query of more than " + std::to_string(max_depth) + " operators one above the other",
-                         "Whatever walks over all of them needs too much of the stack.",
-                         "Make a stream table of a part of it, or use refresh_mode 'FULL'."};
+        return Objection{"query of more than " + std::to_string(max_depth) + " nested operators",
+                         "Processing all of them would exceed the stack depth.",
+                         "Create a stream table for a part of it, or use refresh_mode 'FULL'."};
     if (auto found = plan->objection())
         return found;
     for (const auto &input : plan->inputs())

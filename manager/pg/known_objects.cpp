@@ -149,7 +149,7 @@ void require_all(List *found, List *known, bool are_functions)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("%s \"%s\" is not part of the defining query", are_functions ? "function" : "type",
                                are_functions ? get_func_name(object) : format_type_be(object)),
-                        errdetail("A cast, operator or function made since the stream table was defined is found in place of one "
+                        errdetail("A cast, operator or function created after the stream table was defined is found instead of one "
                                   "that the query uses."),
                         errhint("Drop it, or use refresh_mode 'FULL'.")));
     }

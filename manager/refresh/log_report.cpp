@@ -8,7 +8,7 @@ namespace {
 
 std::string work_of(const Outcome &outcome)
 {
-    std::string text = std::to_string(outcome.delta_rows) + " changes taken in, " +
+    std::string text = std::to_string(outcome.delta_rows) + " changes applied, " +
                        std::to_string(outcome.rows_inserted) + " rows inserted, " +
                        std::to_string(outcome.rows_deleted) + " rows deleted";
     return outcome.was_full_fallback ? text + ", in full rather than by deltas" : text;

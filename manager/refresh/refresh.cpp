@@ -55,8 +55,8 @@ bool begin_fill_in_fixed_transaction(Group &group, const RefreshRequest &request
             raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
                    .message = "could not refresh stream table \"" + member.compiled->definition.name +
                               "\" under this transaction's snapshot",
-                   .detail = "It has to start over, and changes that the snapshot does not see may not have been captured.",
-                   .hint = "Refresh it in a READ COMMITTED transaction, or retry when the manager has done so."});
+                   .detail = "The stream table must be reinitialized, and this snapshot predates some changes that were not captured.",
+                   .hint = "Refresh it in a READ COMMITTED transaction, or retry after the manager has refreshed it."});
     return false;
 }
 

@@ -35,11 +35,11 @@ translate::Objection objection_to(Oid source, const capture::Denial &denial, Oid
     objection.construct = "permission denied to capture changes of table \"" + name + "\"";
     if (denial.is_stopped) {
         objection.why = "The owner of " + denied + " has stopped the capture of its changes.";
-        objection.hint = "The owner can allow it again by pgtrickle.allow_capture().";
+        objection.hint = "The owner can allow it again with pgtrickle.allow_capture().";
         return objection;
     }
     const std::string grantee = call([=] { return quote_identifier(GetUserNameFromId(role, false)); });
-    objection.why = "Capture puts triggers on " + denied + ", and " + grantee + " lacks the TRIGGER privilege on it.";
+    objection.why = "Capture creates triggers on " + denied + ", and " + grantee + " lacks the TRIGGER privilege on it.";
     objection.hint = "GRANT TRIGGER ON " + denied + " TO " + grantee + " allows it.";
     return objection;
 }
@@ -72,7 +72,7 @@ void raise_denied_capture(const translate::Objection &objection)
     raise({.sqlstate = ERRCODE_INSUFFICIENT_PRIVILEGE,
            .message = objection.construct,
            .detail = objection.why,
-           .hint = objection.hint + " refresh_mode 'FULL' does without."});
+           .hint = objection.hint + " refresh_mode 'FULL' does not need it."});
 }
 
 } // namespace pgtrickle::setup

@@ -13,7 +13,7 @@ void note_full_refreshes(const engine::Objection &objection)
 {
     bool is_news = !objection.hint.empty() && objection.hint != translate::use_full;
     call([&] {
-        ereport(NOTICE, (errmsg("the stream table will be kept by full refreshes: %s", objection.construct.c_str()),
+        ereport(NOTICE, (errmsg("the stream table will be maintained by full refreshes: %s", objection.construct.c_str()),
                          errdetail("%s", objection.why.c_str()),
                          is_news ? errhint("%s", objection.hint.c_str()) : 0));
     });

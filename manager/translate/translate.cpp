@@ -49,7 +49,7 @@ std::optional<engine::Objection> unstorable(const engine::PlanPtr &plan)
     for (const engine::Step &step : program.steps())
         for (const engine::ArrangementColumn &column : step.columns)
             if (is_anonymous_row(column.column))
-                return engine::Objection{"anonymous row type", "The value would have to be stored, and no table has a column of it.",
+                return engine::Objection{"anonymous row type", "The value would have to be stored, and a table cannot have a column of this type.",
                                          "Use its columns, or a composite type."};
     return std::nullopt;
 }
@@ -66,21 +66,21 @@ void refuse_restless(const Query *query)
                "Compute the value when the source's row is written, or use refresh_mode 'FULL'.",
                found.location);
     case Restless::now:
-        refuse(name, "Its value moves on although no source changes.",
+        refuse(name, "Its value changes although no source changes.",
                "Compare with the time when the stream table is read, or use refresh_mode 'FULL'.",
                found.location);
     case Restless::session:
-        refuse(name, "Its value depends on the session.", "Leave it out, or use refresh_mode 'FULL'.",
+        refuse(name, "Its value depends on the session.", "Remove it, or use refresh_mode 'FULL'.",
                found.location);
     case Restless::words:
         refuse("conversion of text by " + name,
-               "Texts such as 'now' and 'today' mean another time each time.",
+               "Strings such as 'now' and 'today' depend on the current time.",
                "Use to_date(text, format) or to_timestamp(text, format), or use refresh_mode 'FULL'.",
                found.location);
     default:
         refuse("STABLE function " + name, "Its value may depend on more than its arguments.",
                found.is_user_function
-                   ? "Declare it IMMUTABLE if that is what it is, or use refresh_mode 'FULL'."
+                   ? "Declare it IMMUTABLE if it is, or use refresh_mode 'FULL'."
                    : use_full,
                found.location);
     }

@@ -291,7 +291,7 @@ void Launcher::ask_for_room(TimestampTz now)
         return;
     logged_at_ = now;
     call([] {
-        ereport(LOG, (errmsg("pg_trickle has no room for a manager in each database: they take turns"),
+        ereport(LOG, (errmsg("too few worker processes for a pg_trickle manager in each database; managers take turns"),
                       errhint("You might need to increase max_worker_processes.")));
     });
 }

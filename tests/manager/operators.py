@@ -119,7 +119,7 @@ def health_tells_of_slots_that_keep_wal():
     db.run("SELECT pg_create_physical_replication_slot('operators', true); INSERT INTO source VALUES (5, 5)")
     severity, detail = check("wal", much_wal=0)
     assert severity == "WARN" and "operators (" in detail, detail
-    assert check("wal") == ("OK", "no replication slot keeps more than 1 GB of WAL")
+    assert check("wal") == ("OK", "no replication slot retains more than 1 GB of WAL")
     db.run("SELECT pg_drop_replication_slot('operators')")
 
 
@@ -142,7 +142,7 @@ def a_failing_one_says_how_to_see_why():
     db.run("SET client_min_messages = warning; SET pg_trickle.max_staleness = 0; SELECT * FROM \"Odd one\"")
     notice = "".join(db.session.notices)
     assert "DETAIL:  Its last refresh failed." in notice, notice
-    assert "HINT:  pgtrickle.get_refresh_history('public.\"Odd one\"') tells why." in notice, notice
+    assert "HINT:  See pgtrickle.get_refresh_history('public.\"Odd one\"') for the error." in notice, notice
     db.run("RESET ALL; DROP FOREIGN TABLE \"Odd one\"; DELETE FROM source WHERE n = 0")
 
 
@@ -152,7 +152,7 @@ def a_suspended_one_says_how_to_see_why_and_to_resume():
     db.run("SET client_min_messages = warning; SET pg_trickle.max_staleness = 0; SELECT * FROM below")
     notice = "".join(db.session.notices)
     assert "DETAIL:  It is suspended." in notice, notice
-    assert "HINT:  Somebody suspended it: pgtrickle.resume_stream_table('public.below') ends that." in notice, notice
+    assert "HINT:  It was suspended manually; call pgtrickle.resume_stream_table('public.below') to resume it." in notice, notice
     # By failures it is another matter.
     db.run("SELECT pgtrickle.resume_stream_table('below')")
     db.run("SELECT pgtrickle.alter_stream_table('below', query => 'SELECT id, 6 / n AS n FROM source')")
@@ -161,7 +161,7 @@ def a_suspended_one_says_how_to_see_why_and_to_resume():
     db.session.notices.clear()
     db.run("SELECT * FROM below")
     notice = "".join(db.session.notices)
-    assert "HINT:  pgtrickle.get_refresh_history('public.below') tells why. Remove the reason, then call " \
+    assert "HINT:  See pgtrickle.get_refresh_history('public.below') for the error. Remove its cause, then call " \
            "pgtrickle.resume_stream_table('public.below')." in notice, notice
     db.run("DELETE FROM source WHERE n = 0; RESET ALL")
 
@@ -175,7 +175,7 @@ def an_upgrade_warns_of_what_rests():
     db.session.notices.clear()
     db.run("SET client_min_messages = warning; BEGIN; SELECT pgtrickle.prepare_upgrade(); ROLLBACK")
     notice = "".join(db.session.notices)
-    assert "WARNING:  stream tables that are suspended or held will have no rows after the upgrade" in notice, notice
+    assert "WARNING:  suspended or held stream tables will have no rows after the upgrade" in notice, notice
     assert 'DETAIL:  They are: "Odd"."It\'s" (paused), public.below (suspended).\n' in notice, notice
     db.run("SELECT pgtrickle.gate_source('other')")
     db.session.notices.clear()

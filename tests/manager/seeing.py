@@ -59,21 +59,21 @@ def a_refresh_is_told_by_how_long_it_took():
     set_for_all("pg_trickle.log_min_duration", "0")
     db.run("INSERT INTO source VALUES (3, 1), (4, 1)")
     told(r'LOG:  refresh of stream table "public\.logged": DIFFERENTIAL, \d+\.\d{3} ms\n.*'
-         r'DETAIL:  2 changes taken in, 2 rows inserted, 0 rows deleted\n')
+         r'DETAIL:  2 changes applied, 2 rows inserted, 0 rows deleted\n')
     set_for_all("pg_trickle.log_min_duration", "-1")
 
 
 def decisions_are_told_on_demand():
-    assert "is due: " not in log.read_text()
+    assert "refreshes due stream tables: " not in log.read_text()
     set_for_all("log_min_messages", "debug2")
     db.run("INSERT INTO source VALUES (5, 1)")
-    found = told(r"DEBUG:  process (\d+) refreshes what is due: .*public\.logged")
+    found = told(r"DEBUG:  process (\d+) refreshes due stream tables: .*public\.logged")
     assert db.value("SELECT backend_type LIKE 'pg_trickle%%' FROM pg_stat_activity WHERE pid = %s", int(found[1]))
     db.run("SET pg_trickle.max_staleness = 0; INSERT INTO source VALUES (6, 1)")
     db.run("SELECT * FROM logged")
-    told(r"DEBUG:  process \d+ refreshes what a reader asks for: public\.logged")
+    told(r"DEBUG:  process \d+ refreshes on request of a reader: public\.logged")
     db.run("RESET pg_trickle.max_staleness; INSERT INTO source VALUES (7, 0)")
-    told(r"DEBUG:  public\.logged is tried again: its refresh has failed")
+    told(r"DEBUG:  public\.logged will be retried: its refresh has failed")
     db.run("UPDATE source SET n = 1 WHERE id = 7")
     set_for_all("log_min_messages", "warning")
 

@@ -74,7 +74,7 @@ class Session(threading.Thread):
     def do(self, statement):
         self.cursor.execute(statement)
         for notice in self.connection.notices:
-            if "lost touch" in notice or "leak" in notice:
+            if "inconsistent with its query" in notice or "leak" in notice:
                 self.run_of.fault("%s\n%s" % (notice, statement))
         del self.connection.notices[:]
 

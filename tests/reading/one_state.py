@@ -245,7 +245,7 @@ def others_come_between_again_and_again_and_the_reader_may_not_write():
     reader = read_with_others_between("serve")
     assert reader.error is None, reader.error
     assert reader.row[0] != reader.row[1], reader.row
-    assert 'stream table "other" is staler than it may be' in "".join(reader.session.notices), reader.session.notices
+    assert 'stream table "other" exceeds its maximum staleness' in "".join(reader.session.notices), reader.session.notices
 
 
 def the_database_can_be_dropped():

@@ -32,7 +32,7 @@ def is_refused(read, *before):
     try:
         db.run(read)
     except psycopg2.errors.ObjectNotInPrerequisiteState as error:
-        assert "is staler than it may be" in str(error), error
+        assert "exceeds its maximum staleness" in str(error), error
         return True
     finally:
         db.run("ROLLBACK")

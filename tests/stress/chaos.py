@@ -146,7 +146,7 @@ class Session:
     def run(self, statement):
         self.cursor.execute(statement)
         for notice in self.session.notices:
-            if "lost touch" in notice or "leak" in notice:
+            if "inconsistent with its query" in notice or "leak" in notice:
                 self.chaos.fault(f"{notice}\n{statement}")
         self.session.notices.clear()
 

@@ -185,7 +185,7 @@ class Comparer(Session):
             found = self.do(comparison(query, name))[0][0]
             self.do("COMMIT")
             # What others hold locked is told.
-            is_told = any("staler than it may be" in notice for notice in notices)
+            is_told = any("exceeds its maximum staleness" in notice for notice in notices)
             if found != 0 and not is_told:
                 with lock:
                     faults.append(f"{name} by {way}: {found} rows differ")

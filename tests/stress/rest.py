@@ -52,7 +52,7 @@ def check_history(cursor, fault):
     """No refresh has found rows that were not what they had to be."""
     cursor.execute("SELECT s.pgt_name, h.start_time, h.action, h.status, h.reason, h.error_message "
                    "FROM pgtrickle.pgt_refresh_history h JOIN pgtrickle.pgt_stream_tables s USING (pgt_id) "
-                   "WHERE concat(h.reason, h.error_message) ~ 'was not found|lost touch|internal error' "
+                   "WHERE concat(h.reason, h.error_message) ~ 'was not found|inconsistent with its query|internal error' "
                    "ORDER BY h.refresh_id LIMIT 10")
     for row in cursor.fetchall():
         fault(f"history: {row}")

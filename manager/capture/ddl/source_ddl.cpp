@@ -167,7 +167,7 @@ void after_attach(Oid child, Oid parent)
         lock_out_writers(levels);
     install_missing_triggers(levels);
     if (has_rows)
-        mark(parent, is_partition ? "a partition was attached" : "a child came to it");
+        mark(parent, is_partition ? "a partition was attached" : "a child was added");
     invalidate_targets(child);
 }
 
@@ -176,7 +176,7 @@ void after_detach(Oid child, Oid parent)
     if (exists(parent)) {
         if (is_any_captured(lcons_oid(parent, ancestors_of(parent))) && may_hold_rows(child))
             mark(parent, get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "a partition was detached"
-                                                                               : "a child left it");
+                                                                               : "a child was removed");
         invalidate_targets(parent);
     }
     invalidate_targets(child);
@@ -271,7 +271,7 @@ void before_drop_of_trigger(Oid trigger_oid)
         ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
                         errmsg("cannot drop trigger \"%s\" of table \"%s\"", NameStr(name), get_rel_name(relid)),
                         errdetail("It captures changes for stream tables."),
-                        errhint("Drop the stream tables that read the table; the trigger goes with them.")));
+                        errhint("Drop the stream tables that read the table; the trigger is dropped with them.")));
     remember(relid, InvalidOid, true);
 }
 
@@ -313,7 +313,7 @@ void refuse_drop_of_log(List *name)
         ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
                         errmsg("cannot drop \"%s\"", get_rel_name(relid)),
                         errdetail("It is the change log of a source of stream tables."),
-                        errhint("Drop the stream tables that read the source; the log goes with them.")));
+                        errhint("Drop the stream tables that read the source; the change log is dropped with them.")));
 }
 
 /* Dropping the extension would lock the logs before their sources, a writer locks the source first: one of them
@@ -356,7 +356,7 @@ void after_alter_table(const AlterTableStmt *statement)
     const Oid relid = sets_any ? RangeVarGetRelid(statement->relation, NoLock, true) : InvalidOid;
     if (OidIsValid(relid)) {
         CommandCounterIncrement();
-        mark_around(relid, "a generated column has another expression");
+        mark_around(relid, "the expression of a generated column was changed");
     }
 }
 

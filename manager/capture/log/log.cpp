@@ -197,7 +197,7 @@ void take_chunk(Reader *reader, TupleTableSlot *slot)
         return;
     const Decoder *decoder = decoder_of(reader, DatumGetInt16(values[l_version - 1]));
     if (decoder->lacks_column) {
-        stop_at_marker(reader, "a column is read that was not logged then");
+        stop_at_marker(reader, "a column is read that was not logged before");
         return;
     }
     MemoryContext old_context = MemoryContextSwitchTo(reader->row_memory);

@@ -80,7 +80,7 @@ bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
         if (!is_same) {
             if (row.version == PG_INT16_MAX)
                 ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                                errmsg("change log of \"%s\" has had too many formats", get_rel_name(source))));
+                                errmsg("change log of \"%s\" has too many formats", get_rel_name(source))));
             row.version++;
             insert_format(source, row.version, all, count);
         }
@@ -103,7 +103,7 @@ void refit(Oid source)
     Format *format = find_format(source, row.version);
     if (format == nullptr || fits(source, format))
         return;
-    mark(source, "a column changed its type");
+    mark(source, "the type of a column was changed");
     ensure_log(source, nullptr, 0);
 }
 

@@ -118,9 +118,9 @@ void require_no_open_statement(Oid source)
     if (!statement_is_open(source))
         return;
     ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
-                    errmsg("cannot refresh while a statement that changes \"%s\" is under way", get_rel_name(source)),
-                    errdetail("In the middle of a statement its table is changed and its change log is not complete."),
-                    errhint("Refresh after the statement, not in a trigger or function that it runs.")));
+                    errmsg("cannot refresh while a statement that changes \"%s\" is in progress", get_rel_name(source)),
+                    errdetail("The change log of the table is incomplete until the statement ends."),
+                    errhint("Refresh after the statement, not in a trigger or function that the statement runs.")));
 }
 
 } // namespace pgtrickle::capture

@@ -31,7 +31,7 @@ void log_to(const Target *target, TupleTableSlot *old_row, TupleTableSlot *new_r
         return;
     ChunkWriter *writer = open_chunk_writer(target);
     if (must_mark)
-        append_marker(writer, target->must_mark ? "a column of it has changed its type"
+        append_marker(writer, target->must_mark ? "the type of one of its columns was changed"
                                                 : "it was written while pg_trickle was not preloaded");
     if (!must_mark && old_row != nullptr)
         append_row(writer, old_row->tts_values, old_row->tts_isnull, -1);

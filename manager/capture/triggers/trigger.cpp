@@ -149,7 +149,7 @@ void log_statement(const TriggerData *trigger)
         const Target *target = &targets->items[i];
         if (target->must_mark || !mailbox::is_available()) {
             ChunkWriter *writer = open_chunk_writer(target);
-            append_marker(writer, target->must_mark ? "a column of it has changed its type"
+            append_marker(writer, target->must_mark ? "the type of one of its columns was changed"
                                                     : "it was written while pg_trickle was not preloaded");
             close_chunk_writer(writer);
         } else {

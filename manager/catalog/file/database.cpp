@@ -122,7 +122,7 @@ void Database::attempt(const char *begin, const Work &work)
     execute(begin);
     /* Gone while we waited for the lock. */
     if (!files_.look().main.is_same_file(marks_.main))
-        throw CatalogError(SQLITE_READONLY_DBMOVED, path() + " is another file now");
+        throw CatalogError(SQLITE_READONLY_DBMOVED, path() + " was replaced by another file");
     work(*this);
     execute("COMMIT");
 }

@@ -80,8 +80,8 @@ bool Database::find_file()
     bool has_lost_index = (is_same && !found.has_same_index(marks_)) || files_.is_in_the_way("-shm");
     if (!is_overwritten && !has_lost_log && !has_lost_index)
         return true;
-    notice(is_overwritten ? "it was replaced or written to by somebody else"
-                          : "a file that belongs to it was removed, truncated or taken away");
+    notice(is_overwritten ? "it was replaced or written to by another process"
+                          : "a file that belongs to it was removed, truncated or replaced");
     files_.renew(!is_overwritten && !has_lost_log);
     is_new_ = true;
     return false;

@@ -49,9 +49,9 @@ RawStmt *parse_one_select(const char *text)
 {
     List *statements = pg_parse_query(text);
     if (statements == NIL)
-        refuse_statement(text, "There is no statement in it.", -1);
+        refuse_statement(text, "It contains no statement.", -1);
     if (list_length(statements) > 1)
-        refuse_statement(text, "There is more than one statement in it.",
+        refuse_statement(text, "It contains more than one statement.",
                          start_of(text, lsecond_node(RawStmt, statements)));
     auto *statement = static_cast<RawStmt *>(linitial(statements));
     if (!IsA(statement->stmt, SelectStmt))
@@ -124,7 +124,7 @@ void drop_useless_order(Query *query)
     if (query->sortClause == NIL || !leaves_all_rows(query) || query->hasDistinctOn || is_sorted_by_sets(query))
         return;
     ereport(WARNING, (errmsg("ORDER BY without LIMIT is ignored in a defining query"),
-                      errhint("Give ORDER BY in the queries that read the stream table.")));
+                      errhint("Specify ORDER BY in the queries that read the stream table.")));
     query->sortClause = NIL;
     List *kept = NIL;
     ListCell *cell;
@@ -249,7 +249,7 @@ void check_count(int found, WantedColumn *wanted, int count, const char *stateme
                   psprintf("the number of declared columns (%d) differs from that of the defining query (%d)", count, found),
                   statement != nullptr
                       ? "Declare one column for each output column of the query, or none at all to take them from the query."
-                      : "Another query must have the same columns; to have others, drop the stream table and create it again.");
+                      : "A new query must have the same columns; to change the columns, drop the stream table and create it again.");
 }
 
 void check_names(const ParsedQuery &parsed, WantedColumn *wanted, int count, const char *statement)
@@ -262,7 +262,7 @@ void check_names(const ParsedQuery &parsed, WantedColumn *wanted, int count, con
             report_misfit(statement, wanted[i].location, ERRCODE_INVALID_TABLE_DEFINITION,
                           psprintf("column %d is declared as \"%s\", but the defining query calls it \"%s\"", i + 1,
                                    wanted[i].name, strVal(alias)),
-                          "Give both the same name.");
+                          "Use the same name for both.");
     }
 }
 

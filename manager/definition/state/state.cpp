@@ -192,7 +192,7 @@ void insert(Oid relid)
 {
     Relation table = definition::open_extension_table("pgt_state", RowExclusiveLock);
     if (table == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"pg_trickle\" is not in this database"),
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"pg_trickle\" is not installed in this database"),
                         errhint("Run CREATE EXTENSION pg_trickle.")));
     remove_marks(relid); /* of one dropped before that had the OID */
     Datum values[column_count] = {};

@@ -21,7 +21,7 @@ const std::vector<Construct> &construct_table()
         {"`LATERAL`; functions in `FROM`, `ROWS FROM`, `WITH ORDINALITY`; set-returning functions in `SELECT`", {"lateral"}, "follows the delta"},
         {"`VALUES`, `SELECT` without `FROM`", {"values"}, "none: it never changes"},
         {"`[NOT] EXISTS`, `[NOT] IN`, `ANY`, `ALL`, anywhere", {"semi join"}, "follows the delta"},
-        {"scalar and `ARRAY` sub-queries, correlated or not", {"semi join", "outer join", "aggregate"}, "touched groups: those of the columns they read of the outer query; all rows where an uncorrelated one moves, but of a comparison in `WHERE` those between its old and new value"},
+        {"scalar and `ARRAY` sub-queries, correlated or not", {"semi join", "outer join", "aggregate"}, "touched groups of the outer columns that they read; all rows if the value of an uncorrelated one changes, but for a comparison in `WHERE` only those between its old and new value"},
         {"`count`, `sum`, `avg`, `bool_and`, `bool_or`, `variance`; `GROUP BY`, `HAVING`, `FILTER`", {"aggregate"}, "follows the delta"},
         {"`min`, `max`", {"aggregate"}, "follows the delta; touched groups where the extremum leaves"},
         {"any other aggregate; `DISTINCT` and `ORDER BY` inside; ordered-set, hypothetical, user-defined", {"aggregate"}, "touched groups"},

@@ -100,8 +100,8 @@ bool lock_object(Oid relid, LockWait wait)
         raise({.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE,
                .message = "could not lock stream table " + std::string(call([=] { return definition::qualified_name(relid); })) +
                           " in time",
-               .detail = "Another refresh of it runs, waits for locks itself, or is not committed.",
-               .hint = "pgtrickle.blocked_refreshes() shows whose locks are in the way.",
+               .detail = "Another refresh of it is running, waiting for locks, or not yet committed.",
+               .hint = "See pgtrickle.blocked_refreshes() for the lock holders.",
                .is_public = true});
     }
 }

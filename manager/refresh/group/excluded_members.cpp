@@ -50,8 +50,8 @@ std::string resume_hint(Oid relid)
     state::StateRow row;
     /* The history has no entry of somebody's own doing. */
     if (state::read(relid, &row) && row.consecutive_errors == 0)
-        return "Somebody suspended it: pgtrickle.resume_stream_table(" + argument + ") ends that.";
-    return "pgtrickle.get_refresh_history(" + argument + ") tells why. Remove the reason, then call pgtrickle.resume_stream_table(" +
+        return "It was suspended manually; call pgtrickle.resume_stream_table(" + argument + ") to resume it.";
+    return "See pgtrickle.get_refresh_history(" + argument + ") for the error. Remove its cause, then call pgtrickle.resume_stream_table(" +
            argument + ").";
 }
 
@@ -66,7 +66,7 @@ std::string words_of(const Stop &stop)
 Explanation explain_by_atomic_set(const Stop &stop)
 {
     return {"Stream table " + name_of_stream_table(stop.culprit) +
-                ", of an atomic diamond that it is part of or reads, " + words_of(stop) + ".",
+                ", a member of an atomic diamond that it belongs to or reads, " + words_of(stop) + ".",
             stop.hold                        ? hint_of(*stop.hold, stop.culprit)
             : stop.unpopulated != InvalidOid ? "Resume or refresh " + name_of_stream_table(stop.unpopulated) + " first."
                                              : resume_hint(stop.culprit)};
@@ -79,7 +79,7 @@ Explanation explain(Oid relid, const Stop &stop)
     if (stop.hold)
         return {sentence_of(*stop.hold), hint_of(*stop.hold, relid)};
     return {"It reads stream table " + name_of_stream_table(stop.unpopulated) + ", which has not been populated.",
-            "Resume or refresh that one first."};
+            "Resume or refresh that stream table first."};
 }
 
 [[noreturn]] void raise_stopped(Oid relid, const Stop &stop)

@@ -65,7 +65,7 @@ void lock_source_of(Oid member, Oid source)
                    .message = "could not lock source " + std::string(call([&] { return definition::qualified_name(source); })) +
                               " in time",
                    .detail = "Another transaction holds a lock on it, or on its change log.",
-                   .hint = "pgtrickle.blocked_refreshes() shows whose.",
+                   .hint = "See pgtrickle.blocked_refreshes() for the lock holder.",
                    .is_public = true});
         }
     });
@@ -86,7 +86,7 @@ void restore_capture(Member &member)
             continue;
         wanted.push_back({source.relid, source.columns});
         if (damage != nullptr)
-            member.reinitialize_reason = std::string("of a source: ") + damage;
+            member.reinitialize_reason = std::string("damaged capture of a source: ") + damage;
     }
     capture::begin_capture(wanted, member.compiled->definition.owner);
 }

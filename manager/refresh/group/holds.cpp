@@ -271,20 +271,20 @@ std::string sentence_of(const Hold &hold)
     case Hold::Kind::not_advanced: break;
     }
     if (hold.culprit != InvalidOid)
-        return "Watermark group \"" + hold.group + "\" is kept back by " + name_of_relation(hold.culprit) + ".";
-    return "Watermark group \"" + hold.group + "\" has not advanced since it was refreshed last.";
+        return "Watermark group \"" + hold.group + "\" is held back by " + name_of_relation(hold.culprit) + ".";
+    return "Watermark group \"" + hold.group + "\" has not advanced since the last refresh.";
 }
 
 std::string hint_of(const Hold &hold, Oid relid)
 {
     switch (hold.kind) {
     case Hold::Kind::drained:
-    case Hold::Kind::all_paused: return "pgtrickle.resume_scheduler() ends that.";
+    case Hold::Kind::all_paused: return "Call pgtrickle.resume_scheduler() to end this.";
     case Hold::Kind::paused:
-        return "pgtrickle.resume_scheduler(ARRAY['" + name_of_relation(relid) + "']) ends that.";
-    case Hold::Kind::frozen: return "Give it another tier, or call pgtrickle.refresh_stream_table().";
+        return "Call pgtrickle.resume_scheduler(ARRAY['" + name_of_relation(relid) + "']) to resume it.";
+    case Hold::Kind::frozen: return "Set another tier, or call pgtrickle.refresh_stream_table().";
     case Hold::Kind::gated:
-        return "Call pgtrickle.ungate_source('" + name_of_relation(hold.culprit) + "') when its data can be looked at.";
+        return "Call pgtrickle.ungate_source('" + name_of_relation(hold.culprit) + "') when its data is ready.";
     case Hold::Kind::not_advanced: break;
     }
     return "Call pgtrickle.advance_watermark() when the sources of the group are complete.";

@@ -64,8 +64,8 @@ void require_sources_seen(const Member &member, const capture::OldSnapshot &old,
                    .message = "could not refresh stream table \"" + member.compiled->definition.name +
                               "\" due to a concurrent change of a source",
                    .detail = std::string("Source ") + call([&] { return definition::qualified_name(source.relid); }) +
-                             " was truncated, rewritten or given other partitions, and the snapshot of this transaction "
-                             "does not see all that has been committed.",
+                             " was truncated, rewritten or repartitioned, and the snapshot of this transaction "
+                             "does not include all committed changes.",
                    .hint = "Retry the transaction."});
 }
 

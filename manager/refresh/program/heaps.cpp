@@ -85,10 +85,10 @@ void require_own_heaps(const Compiled &compiled)
 {
     if (!compiled.has_current_layout)
         raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-               .message = "storage of stream table \"" + compiled.definition.name + "\" has to be made anew",
-               .detail = "Policies bind the role that its query reads as, and did not when it was made, or the other way round; or "
-                         "columns of it were dropped or altered.",
-               .hint = "The manager does it when it refreshes it, and so does pgtrickle.refresh_stream_table()."});
+               .message = "storage of stream table \"" + compiled.definition.name + "\" must be rebuilt",
+               .detail = "Row-level security applies differently than when the storage was created, or "
+                         "columns of the storage were dropped or altered.",
+               .hint = "The next refresh, by the manager or by pgtrickle.refresh_stream_table(), rebuilds it."});
 }
 
 } // namespace pgtrickle::refresh

@@ -200,7 +200,7 @@ int64_t number_of(const KeptPlan &plan)
     NumberReceiver self{{receive_number, start_number, end_number, destroy_in_time, DestTuplestore}, 0, 0};
     run(plan, &self.receiver);
     if (self.rows != 1)
-        raise({.message = "maintenance statement has not answered with one number"});
+        raise({.message = "maintenance query did not return exactly one bigint"});
     return self.number;
 }
 

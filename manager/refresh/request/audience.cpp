@@ -73,7 +73,7 @@ void raise_without_texts(const ErrorData &error, const std::string &name, const 
            .message = std::string("could not ") + verb + " stream table " + name,
            .hint = is_in_history ? "The owner of the stream table and members of pg_monitor can see the error in "
                                    "pgtrickle.pgt_refresh_history."
-                                 : "The error is in the server's log; only the owner of the stream table is shown it."});
+                                 : "The error is in the server log; it is shown only to the owner of the stream table."});
 }
 
 } // namespace pgtrickle::refresh

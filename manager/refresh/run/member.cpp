@@ -42,14 +42,14 @@ std::string reason_to_start_over(const Member &member)
     if (!state.is_populated || state.frontier.empty())
         return "it has not been filled";
     if (state.needs_reinit)
-        return state.reinit_reason.empty() ? "it was marked" : state.reinit_reason;
+        return state.reinit_reason.empty() ? "it was marked for reinitialization" : state.reinit_reason;
     if (!member.reinitialize_reason.empty())
         return member.reinitialize_reason;
     /* What a full refresh reads, a policy for one may hide from no delta. */
     if (state.kept_by_deltas && *state.kept_by_deltas == member.compiled->is_full_only())
-        return member.compiled->is_full_only() ? "it can no longer be kept by deltas" : "it can be kept by deltas now";
+        return member.compiled->is_full_only() ? "it can no longer be maintained by deltas" : "it can be maintained by deltas now";
     if (state.system_identifier != static_cast<int64_t>(call([] { return GetSystemIdentifier(); })))
-        return "its frontier is another cluster's";
+        return "its frontier belongs to another cluster";
     return {};
 }
 
@@ -76,7 +76,7 @@ void warn_inconsistent(const Definition &definition)
     call([&] {
         ereport(WARNING,
                 (errcode(ERRCODE_DATA_CORRUPTED),
-                 errmsg("stream table %s.%s had lost touch with its query and was reinitialized",
+                 errmsg("stream table %s.%s was inconsistent with its query and has been reinitialized",
                         quote_identifier(definition.schema_name.c_str()), quote_identifier(definition.name.c_str())),
                  errdetail("A row to be retracted was not found."),
                  errhint("Please report this as a bug of pg_trickle.")));
@@ -154,7 +154,7 @@ std::string refresh_from_frontier(Member &member, Run &run)
         return reason;
     if (member.has_failed_delta) {
         member.outcome.was_full_fallback = true;
-        member.outcome.reason = "the delta met values that the query itself does not";
+        member.outcome.reason = "the delta failed on values that the query itself does not evaluate";
         refresh_fully(member, run, Action::full);
     } else {
         refresh_the_cheaper_way(member, run, deliberation);

@@ -32,22 +32,22 @@ Recommendation for_differential(const Signals &signals)
 {
     const double full = signals.from_nothing_us();
     if (signals.deltas == 0 || full <= 0)
-        return {RefreshMode::differential, "low", "there is nothing to compare yet"};
+        return {RefreshMode::differential, "low", "there are no refreshes to compare yet"};
     const char *confidence = confidence_of(signals.fulls > 0 ? std::min(signals.deltas, signals.fulls * 3) : std::min<int64_t>(signals.deltas, 9));
     if (signals.delta_us > clearly * full)
-        return {RefreshMode::automatic, confidence, "a delta takes " + ms(signals.delta_us) + " on average, computing from nothing " + ms(full)};
+        return {RefreshMode::automatic, confidence, "a differential refresh takes " + ms(signals.delta_us) + " on average, a full refresh " + ms(full)};
     if (signals.dearest_delta_us > clearly * full)
-        return {RefreshMode::automatic, confidence, "the dearest delta took " + ms(signals.dearest_delta_us) + ", computing from nothing takes " + ms(full)};
-    return {RefreshMode::differential, confidence, "no delta took longer than computing from nothing, which takes " + ms(full)};
+        return {RefreshMode::automatic, confidence, "the slowest differential refresh took " + ms(signals.dearest_delta_us) + ", a full refresh takes " + ms(full)};
+    return {RefreshMode::differential, confidence, "no differential refresh took longer than a full refresh, which takes " + ms(full)};
 }
 
 Recommendation for_full(const Signals &signals)
 {
     if (signals.fulls == 0)
-        return {RefreshMode::automatic, "low", std::string("it can be kept by deltas, and has not been refreshed ") + since_when(signals)};
+        return {RefreshMode::automatic, "low", std::string("it can be maintained by deltas, and has not been refreshed ") + since_when(signals)};
     if (signals.stored_rows <= 0 || signals.written_rows > few_written * signals.stored_rows)
         return {RefreshMode::full, "low", "a large part of its rows changes from one refresh to the next"};
-    return {RefreshMode::automatic, signals.fulls >= 3 ? "medium" : "low", "it can be kept by deltas, and few of its rows change from one refresh to the next"};
+    return {RefreshMode::automatic, signals.fulls >= 3 ? "medium" : "low", "it can be maintained by deltas, and few of its rows change from one refresh to the next"};
 }
 
 Recommendation for_auto(const Signals &signals)
@@ -55,10 +55,10 @@ Recommendation for_auto(const Signals &signals)
     const char *confidence = confidence_of(signals.deltas + signals.fulls);
     if (signals.deltas == 0 && signals.fulls == 0)
         return {RefreshMode::automatic, confidence, std::string("it has not been refreshed ") + since_when(signals)};
-    std::string reason = "the cheaper way is taken at each refresh: " + std::to_string(signals.deltas) + " by deltas";
+    std::string reason = "each refresh uses the cheaper method: " + std::to_string(signals.deltas) + " by deltas";
     if (signals.deltas > 0)
         reason += ", " + ms(signals.delta_us) + " on average";
-    reason += "; " + std::to_string(signals.fulls) + " from nothing";
+    reason += "; " + std::to_string(signals.fulls) + " in full";
     if (signals.fulls > 0)
         reason += ", " + ms(signals.full_us) + " on average";
     return {RefreshMode::automatic, confidence, reason};
@@ -69,7 +69,7 @@ Recommendation for_auto(const Signals &signals)
 Recommendation recommend(const Signals &signals)
 {
     if (!signals.objection.empty())
-        return {signals.configured, "high", "it cannot be kept by deltas: " + signals.objection};
+        return {signals.configured, "high", "it cannot be maintained by deltas: " + signals.objection};
     switch (signals.configured) {
     case RefreshMode::automatic:
         return for_auto(signals);
@@ -80,7 +80,7 @@ Recommendation recommend(const Signals &signals)
     case RefreshMode::immediate:
         break;
     }
-    return {signals.configured, "high", "it is kept by the transactions that change its sources"};
+    return {signals.configured, "high", "it is maintained by the transactions that change its sources"};
 }
 
 } // namespace pgtrickle::scheduler

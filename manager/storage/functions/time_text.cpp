@@ -20,9 +20,9 @@ extern "C" Datum pgtrickle_resting_text(PG_FUNCTION_ARGS)
         for (const char *rest = text; *rest != '\0'; rest++) {
             if (pg_strncasecmp(rest, word, strlen(word)) == 0)
                 ereport(ERROR,
-                        (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("\"%s\" means another time each time", text),
-                         errdetail("A stream table in DIFFERENTIAL mode follows its sources, not the clock."),
-                         errhint("Write the time itself, or use refresh_mode 'FULL'.")));
+                        (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("date/time input \"%s\" depends on the current time", text),
+                         errdetail("A stream table in DIFFERENTIAL mode changes only when its sources change."),
+                         errhint("Specify a fixed date or time, or use refresh_mode 'FULL'.")));
         }
     }
     PG_RETURN_DATUM(PG_GETARG_DATUM(0));

@@ -24,7 +24,7 @@ struct Refusal {
 
 /* What to do about most constructs. */
 inline const char *const use_full =
-    "Use refresh_mode 'FULL' or 'AUTO', which keep the query by full refreshes.";
+    "Use refresh_mode 'FULL' or 'AUTO', which maintain the query by full refreshes.";
 /* What to do about a relation whose changes no refresh mode hears of. */
 inline const char *const use_a_table = "Read a permanent table, a partitioned table or a stream table.";
 

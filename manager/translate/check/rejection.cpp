@@ -143,23 +143,23 @@ Rejection rejection_for(const Search &search)
     switch (search.ground) {
     case Ground::statement:
         return {ERRCODE_SYNTAX_ERROR, "query parse error: the defining query must be a SELECT",
-                "A stream table is kept equal to the answer of a query, which changes nothing.",
+                "The defining query of a stream table must not change data.",
                 "Remove INSERT, UPDATE, DELETE and utility statements, also from WITH.", search.location};
     case Ground::row_marks:
         return {ERRCODE_FEATURE_NOT_SUPPORTED, "FOR UPDATE and FOR SHARE are not allowed in a defining query",
-                "A stream table's refresh locks no rows of its sources.", "Remove the locking clause.",
+                "A refresh does not lock rows of its sources.", "Remove the locking clause.",
                 search.location};
     case Ground::table_sample:
         return {ERRCODE_FEATURE_NOT_SUPPORTED, "TABLESAMPLE is not allowed in a defining query",
-                "The sample of " + name + " would be another one at each refresh.", "Remove TABLESAMPLE.",
+                "The sample of " + name + " would differ at each refresh.", "Remove TABLESAMPLE.",
                 search.location};
     case Ground::limit:
         return {ERRCODE_FEATURE_NOT_SUPPORTED, "LIMIT without ORDER BY is not allowed in a defining query",
-                "Which rows are kept would be left to chance.",
+                "The rows within the limit would be unpredictable.",
                 "Add an ORDER BY, or remove LIMIT and OFFSET.", search.location};
     case Ground::offset:
         return {ERRCODE_FEATURE_NOT_SUPPORTED, "OFFSET without ORDER BY is not allowed in a defining query",
-                "Which rows are left out would be left to chance.", "Add an ORDER BY, or remove OFFSET.",
+                "The rows that are skipped would be unpredictable.", "Add an ORDER BY, or remove OFFSET.",
                 search.location};
     case Ground::system_catalog:
         return {ERRCODE_FEATURE_NOT_SUPPORTED,
@@ -169,7 +169,7 @@ Rejection rejection_for(const Search &search)
     case Ground::temporary:
         return {ERRCODE_FEATURE_NOT_SUPPORTED,
                 "temporary table " + name + " cannot be a source of a stream table",
-                "It is gone at the end of the session, and no other session sees its rows.",
+                "It is dropped at the end of the session, and its rows are not visible to other sessions.",
                 "Use a permanent table.", search.location};
     default:
         return {ERRCODE_INVALID_SCHEMA_DEFINITION,

@@ -38,8 +38,8 @@ void refuse_barrier(Query *view, Oid owner)
     if (call([&] { return is_kept_from(reinterpret_cast<Node *>(view), &owner); }))
         refuse("security barrier view",
                "Its conditions would not be evaluated before those of the query, whose owner may not read the "
-               "tables below the view.",
-               "Let a role own the stream table that may read them, or use refresh_mode 'FULL'.");
+               "tables that the view reads.",
+               "Change the owner of the stream table to a role that may read them, or use refresh_mode 'FULL'.");
 }
 
 } // namespace pgtrickle::translate

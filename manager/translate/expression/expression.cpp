@@ -244,7 +244,7 @@ engine::Expression printed_expression(Node *node, const Scope &scope, bool is_ca
         refuse_unusable(printed.unusable);
     if (!printed.is_same)
         refuse("expression " + std::string(printed.text),
-               "It is not the same expression when it is printed and parsed again.", use_full,
+               "It changes when it is printed and parsed again.", use_full,
                call([&] { return exprLocation(node); }));
     engine::Expression expression;
     expression.pieces = with_constants(split_slots(printed.text), nodes);

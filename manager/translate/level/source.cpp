@@ -113,7 +113,7 @@ int Sources::add(const RangeTblEntry *entry, Oid read_by, const std::set<AttrNum
         refuse_other_reader(call([&] { return quoted_relation_name(relid); }));
     if (used.contains(TableOidAttributeNumber) && entry->relkind != RELKIND_RELATION &&
         entry->relkind != RELKIND_PARTITIONED_TABLE)
-        refuse("system column", "The tableoid of what is no table is not kept.", "Leave it out.");
+        refuse("system column", "The tableoid of a relation that is not a table is not maintained.", "Remove the column.");
     sources_[number].is_read_by_owner |= is_read_by_owner_;
     columns_[number].insert(used.begin(), used.end());
     if (columns_[number].empty())
@@ -169,7 +169,7 @@ AttrNumber cheapest_column(Oid relid)
         return best;
     });
     if (column == InvalidAttrNumber)
-        refuse("table without columns", "Its rows cannot be told from one another.", use_full);
+        refuse("table without columns", "Its rows cannot be distinguished.", use_full);
     return column;
 }
 

@@ -148,7 +148,7 @@ class Over {
     void offset(Node *value, const char *direction)
     {
         if (call([&] { return contain_subplans(value); }))
-            refuse("subquery in a window's frame", "How far the frame reaches may change with every row.", use_full,
+            refuse("subquery in a window's frame", "The extent of the frame may change with every row.", use_full,
                    call([&] { return exprLocation(value); }));
         node(value);
         text(direction);

@@ -82,10 +82,10 @@ const CommonTableExpr *find_cte(const Query *query, const char *name)
 void refuse_entry(const RangeTblEntry *entry)
 {
     if (is_computed(entry))
-        refuse("RIGHT or FULL JOIN with a function of what is beside the join",
-               "It would have to be evaluated for each row beside it.", use_full,
+        refuse("RIGHT or FULL JOIN with a function that refers to FROM items outside the join",
+               "It would have to be evaluated for each row of these items.", use_full,
                call([&] { return exprLocation(computation_of(entry)); }));
-    refuse("FROM item", "It is no table, subquery or join.", use_full);
+    refuse("FROM item", "It is not a table, subquery or join.", use_full);
 }
 
 } // namespace
@@ -448,7 +448,7 @@ Input FromClause::leaf(int number)
 Input FromClause::relation(int number, const RangeTblEntry *entry)
 {
     if (entry->tablesample != nullptr)
-        refuse("TABLESAMPLE", "The sample would be another one at each refresh.", "Remove TABLESAMPLE.");
+        refuse("TABLESAMPLE", "The sample would differ at each refresh.", "Remove TABLESAMPLE.");
     const auto used = used_.find(number);
     const auto computed = used == used_.end() ? VirtualColumns() : virtual_columns_of(number, entry->relid, used->second);
     std::set<AttrNumber> attributes = attributes_of(computed);

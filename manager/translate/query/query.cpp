@@ -27,9 +27,9 @@ void refuse_policies(const Query *query)
         if (lfirst_node(RangeTblEntry, cell)->securityQuals != NIL)
             refuse(
                 "row level security",
-                "Policies are in force for the role that the query reads a table as; captured changes pass "
-                "none.",
-                "Let a role own the stream table for which no policy is in force, or use refresh_mode "
+                "Policies are in force for the role that reads the table; captured changes are not subject to "
+                "policies.",
+                "Change the owner of the stream table to a role that is not subject to policies, or use refresh_mode "
                 "'FULL'.");
     }
 }
@@ -38,7 +38,7 @@ void refuse_policies(const Query *query)
 void refuse_clauses(const Query *query)
 {
     if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
-        refuse("data-modifying statement", "It is no query.", "Write a SELECT.");
+        refuse("data-modifying statement", "It is not a query.", "Write a SELECT.");
 }
 
 void note_used(FromClause::UsedColumns &used, Node *node)
@@ -46,7 +46,7 @@ void note_used(FromClause::UsedColumns &used, Node *node)
     for (Var *var : vars_of(node)) {
         if (var->varattno < 0 && var->varattno != TableOidAttributeNumber)
             refuse("system column", "The values of ctid, xmin, cmin ... change without a change of the row.",
-                   "Leave it out, or use refresh_mode 'FULL'.", var->location);
+                   "Remove it, or use refresh_mode 'FULL'.", var->location);
         if (var->varattno != 0 && (var->vartype == RECORDOID || var->vartype == RECORDARRAYOID))
             refuse("anonymous row type", "Its columns have no names that a printed expression could use.",
                    "Name the columns, or use a composite type.", var->location);
@@ -117,7 +117,7 @@ void Translator::count_levels(int more)
     if (levels_ > max_levels)
         refuse("query of more than " + std::to_string(max_levels) + " subqueries",
                "Each reference to a CTE or view adds to the statements of a refresh.",
-               "Make a stream table of what is referred to often, or use refresh_mode 'FULL'.");
+               "Create a stream table for a CTE or view that is referenced often, or use refresh_mode 'FULL'.");
 }
 
 engine::PlanPtr Translator::shared_query(const Level &level, const std::vector<int> &needed)
@@ -255,7 +255,7 @@ std::vector<Node *> conjuncts_of(Node *condition)
         /* Most become an operator each, one above the other; a text of some megabytes has a million. */
         if (all.size() > engine::max_depth)
             refuse("condition of more than " + std::to_string(engine::max_depth) + " parts joined by AND",
-                   "Each part is a step on the way of every change.", use_full);
+                   "Each part adds a step to the processing of every change.", use_full);
         return all;
     }
     return {condition};
@@ -336,7 +336,7 @@ std::vector<int> all_targets(const Query *query)
             numbers.push_back(entry->resno);
     }
     if (numbers.empty())
-        refuse("SELECT without columns", "Its rows cannot be told from one another.", use_full);
+        refuse("SELECT without columns", "Its rows cannot be distinguished.", use_full);
     return numbers;
 }
 

@@ -62,7 +62,7 @@ engine::PlanPtr Translator::recursive_cte(const CommonTableExpr *cte, const Leve
     auto &[domain, plan] = known->second;
     if (!is_new && (domain != level.domain || plan == nullptr))
         refuse("recursive CTE that reads columns of several queries around it",
-               "Each reference to it has rows of its own.", use_full, cte->location);
+               "Each reference to it has different rows.", use_full, cte->location);
     if (!is_new)
         return plan;
 

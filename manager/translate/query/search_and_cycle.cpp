@@ -428,14 +428,14 @@ void spell(CommonTableExpr *cte, Query *holder)
         ListCell *cell;
         foreach (cell, told_by) {
             if (engine::is_loose(column_of(value_type(static_cast<Node *>(lfirst(cell))))))
-                refuse("CYCLE by values that are equal and look different", "They are told apart by their images.",
+                refuse("CYCLE on values that can be equal but not identical", "Cycles are detected by identical values.",
                        use_full, cte->cycle_clause->location);
         }
         reading.path = call([&] { return held_path(cte); });
     }
     (void)call([&] { return find_other_reading(reinterpret_cast<Node *>(holder), &reading); });
     if (reading.is_refused)
-        refuse("column of SEARCH or CYCLE that is not only sorted by", "It is an array of rows without a type.",
+        refuse("column of SEARCH or CYCLE that is used other than for sorting", "It is an array of rows without a type.",
                "Sort by the column of SEARCH, read the mark of CYCLE, or use refresh_mode 'FULL'.", reading.location);
 }
 

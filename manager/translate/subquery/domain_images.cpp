@@ -176,7 +176,7 @@ void tell_images_apart(Query *query, std::vector<Reference> &references, int &ne
         }
         if (!call([&] { return has_equality(value.type); }))
             refuse("correlated subquery that reads a column of type " + column_of(value).type,
-                   "The type has no equality to tell the values by.",
+                   "The type has no equality operator.",
                    "Use a type that has one, such as jsonb, or use refresh_mode 'FULL'.",
                    call([&] { return exprLocation(reference.outer); }));
         if (!engine::is_loose(column_of(value)))

@@ -140,7 +140,7 @@ Node *SublinkOver::value()
     case ROWCOMPARE_SUBLINK:
         return row_comparison();
     default:
-        refuse("subquery in an expression", "It is of a kind that a SELECT does not have.", use_full,
+        refuse("subquery in an expression", "A SELECT cannot contain a subquery of this kind.", use_full,
                link_->location);
     }
     const std::vector<Node *> all = tests();

@@ -46,10 +46,10 @@ void tell_begun(const scheduler::Job &job, int pid)
     if (job.kind == scheduler::Job::Kind::upkeep)
         return say(DEBUG1, who + " does the upkeep");
     bool is_asked = job.requested_by == scheduler::RequestedBy::reader;
-    std::string text = who + " refreshes what " + (is_asked ? "a reader asks for: " : "is due: ") +
+    std::string text = who + " refreshes " + (is_asked ? "on request of a reader: " : "due stream tables: ") +
                        names_of(job, Involved::Role::requested);
     std::string along = names_of(job, Involved::Role::optional);
-    say(DEBUG1, along.empty() ? text : text + "; along with " + along);
+    say(DEBUG1, along.empty() ? text : text + "; together with " + along);
 }
 
 void tell_put_off(const Known &known, const Known &upstream, int64_t until)
@@ -66,9 +66,9 @@ void tell_left(const Known &known, scheduler::Verdict verdict)
     if (!is_heard(DEBUG1))
         return;
     const char *why = verdict == scheduler::Verdict::failed   ? "its refresh has failed"
-                      : verdict == scheduler::Verdict::behind ? "one that it is refreshed with has failed"
-                                                              : "it or one that it reads is locked";
-    say(DEBUG1, name_of(known) + " is tried again: " + why);
+                      : verdict == scheduler::Verdict::behind ? "a refresh in the same atomic set has failed"
+                                                              : "the stream table or one that it reads is locked";
+    say(DEBUG1, name_of(known) + " will be retried: " + why);
 }
 
 } // namespace pgtrickle::worker

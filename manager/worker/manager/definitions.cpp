@@ -254,7 +254,7 @@ void Manager::note_failed_load(const Failure &failure)
     if (std::exchange(load_fault_, failure.message) == failure.message)
         return;
     call([&] {
-        ereport(LOG, (errmsg("pg_trickle cannot read the definitions of stream tables: %s", failure.message.c_str())));
+        ereport(LOG, (errmsg("pg_trickle could not read the definitions of stream tables: %s", failure.message.c_str())));
     });
 }
 

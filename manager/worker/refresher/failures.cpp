@@ -62,7 +62,7 @@ void alert(const char *event, const scheduler::Involved &member, const Failure &
         definition::alert_of(event, member.schema_name, member.name)
             .number("consecutive_errors", errors)
             .text("sqlstate", sqlstate)
-            .ending_with("error", "The owner and members of pg_monitor find the error in pgtrickle.pgt_refresh_history."));
+            .ending_with("error", "The owner and members of pg_monitor can see the error in pgtrickle.pgt_refresh_history."));
 }
 
 } // namespace

@@ -52,14 +52,14 @@ void run(InstallerTask *task)
     call([&] {
         SetConfigOption("lock_timeout", limit.c_str(), PGC_SUSET, PGC_S_OVERRIDE);
         SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
-        pgstat_report_activity(STATE_RUNNING, "beginning to capture sources of a stream table");
+        pgstat_report_activity(STATE_RUNNING, "starting to capture sources of a stream table");
     });
     const std::optional<Failure> failure = in_transaction([=] { call([=] { install(task); }); });
     if (failure)
         call([&] {
             ereport(LOG, (errcode(failure->sqlstate),
-                          errmsg("could not begin to capture the sources of a stream table: %s", failure->message.c_str()),
-                          errdetail("The session that creates or fills it does that in its own transaction.")));
+                          errmsg("could not start capturing the sources of a stream table: %s", failure->message.c_str()),
+                          errdetail("The session that creates or fills it starts the capture in its own transaction.")));
         });
     const auto outcome = !failure                                           ? InstallerOutcome::done
                          : failure->sqlstate == ERRCODE_LOCK_NOT_AVAILABLE ? InstallerOutcome::timed_out

@@ -111,7 +111,7 @@ std::string TimeLimit::reason() const
     if (by_ == By::option)
         return "it took longer than the refresh_timeout of the stream table (" + time + ")";
     return "it took longer than " + time +
-           " in the manager, as no refresh worker could be started: max_worker_processes "
+           " in the manager because no refresh worker could be started: max_worker_processes "
            "leaves no room for one";
 }
 

@@ -1,6 +1,6 @@
 """Those who read, and hold each answer against what was promised.
 
-An answer with a WARNING is served although it is staler than it may be, and an error is no answer: neither promises how old
+An answer with a WARNING is served although it exceeds its maximum staleness, and an error is no answer: neither promises how old
 it is. But nothing ever goes back in time, no answer holds what is not committed yet, and none is torn inside.
 """
 
@@ -12,7 +12,7 @@ import psycopg2
 from .session import Session
 from .world import CLOCKS, COLUMNS, OVER_ANOTHER, OVER_SCHEDULED, PASSING, TOTAL, UNIONS, WRITERS
 
-STALE = "staler than it may be"
+STALE = "exceeds its maximum staleness"
 # As it is set, and in seconds; none: as the schedule says.
 STALENESS = (("0", 0), ("0", 0), ("0", 0), ("1s", 1), ("1s", 1), ("3s", 3), ("-1", None), ("-1", None), ("1h", 3600))
 

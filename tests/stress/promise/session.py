@@ -54,7 +54,7 @@ class Session:
         self.warnings = list(self.session.notices)
         del self.session.notices[:]
         for warning in self.warnings:
-            if "lost touch" in warning or "leak" in warning:
+            if "inconsistent with its query" in warning or "leak" in warning:
                 self.world.fault(f"{warning}\n{statement}")
         self.note(begun, done, " ".join([str(rows)[:1000] if rows else "", *self.warnings]))
         return rows

@@ -92,7 +92,7 @@ std::optional<Objection> objection_to_sum(const AggregateCall &call, const char 
     if (call.argument && call.argument->result.kind != Kind::other)
         return std::nullopt;
     return Objection{std::string(name) + "() of this type",
-                     "no way is known to take a value back out of its state",
+                     "values cannot be removed from its state",
                      "Use refresh mode FULL, or sum a numeric expression."};
 }
 

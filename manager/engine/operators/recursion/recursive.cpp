@@ -143,14 +143,14 @@ std::optional<Objection> Recursive::objection() const
 {
     if (const PlanNode *node = obstacle(step(), leaf_))
         return Objection{"recursive term in which the recursion's own rows pass a " + node->describe(),
-                         "its value depends on which rows one iteration finds, not on the rows alone",
+                         "its value depends on the rows that a single iteration finds",
                          "Move it out of the recursive term, or use refresh mode FULL."};
     if (!is_set_)
         return std::nullopt;
     for (const auto &column : columns())
         if (is_loose(column))
             return Objection{"recursive UNION on column \"" + column.name + "\" of type " + column.type,
-                             "equal values of this type can look different, and the recursion goes on from one of them",
+                             "equal values of this type need not be identical, and the recursion continues with one of them",
                              "Cast it to a type whose equality is identity, such as text or numeric(20,4), or use refresh mode FULL."};
     return std::nullopt;
 }
