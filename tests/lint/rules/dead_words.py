@@ -1,11 +1,13 @@
 """One word a thing: words that have a better one in this project are not used.
 
-Only words that are never PostgreSQL's own are listed: `record`, `view`, `event`, `offset`,
+Only words that are never PostgreSQL's own are listed for all files: `record`, `view`, `event`, `offset`,
 `queue`, `cache`, `rebuild` and `backend` name things of PostgreSQL's too, and a script cannot tell
 which is meant.
 
-Documents (README.md, docs/, the decisions and their like) obey a longer list, of the words that persons and
-translations bring in: a document says what a thing does, in the field's own words.
+Texts that users read obey a longer list, of the words that persons and translations bring in: a text says what a thing
+does, in the field's own words. Such texts are Markdown files, string literals of C++ that hold more than a word, and COMMENTs
+and other literals of the SQL surface. Comments of the code obey it in the folders of COMMENTS, and do not begin with
+"Of", "The same" or "What" there; a folder is added when its comments are clean.
 """
 
 import re
@@ -23,7 +25,7 @@ DEAD = {
     r"unsupported reasons?": "objection",
     r"daemons?": "manager or launcher",
 }
-DEAD_IN_DOCUMENTS = {
+DEAD_IN_TEXTS = {
     r"whoever|whom|who is named": "the role, session or process that is meant",
     r"(no|some|every|any)bod(y|y's)": "the role, session or process that is meant",
     r"anew": "again, or from nothing",
@@ -31,7 +33,8 @@ DEAD_IN_DOCUMENTS = {
     r"tells?|told|telling": "says, shows, reports",
     r"wish(es|ed)?": "wants, or needs",
     r"(take|takes|taken|took|taking) (along|in)": "refreshes as well; applies",
-    r"rests?|restless": "throttled, held, suspended or time-dependent",
+    r"rests?|resting|restless": "throttled, held, suspended or time-dependent",
+    r"staler": "exceeds its maximum staleness",
     r"left alone|leaves? (it|them) alone": "not refreshed",
     r"bonds?|mates?|kin": "atomic set",
     r"diffs?": "delta",
@@ -42,24 +45,23 @@ DEAD_IN_DOCUMENTS = {
 EXEMPT = re.compile(
     r"~~[^~]*~~|(create_|drop_|advance_)?watermark(_group|_groups|_status|s)?\b(?=\s*\(|_)|cdc_mode|check_cdc_health|"
     r"what runs as whom|subtype_diff|(SM|MED|LG) BAG|BOX,BAG,JAR|pg_lsn|daemon=True|pg_current_wal_lsn|pg_last_wal_replay_lsn|restart_lsn|pg_wal_lsn_diff|XLogRecPtr", re.I)
+# Folders whose comments obey the longer list.
+COMMENTS = ("manager/setup",)
+SUFFIXES = {".cpp", ".hpp", ".def", ".sql", ".md", ".py", ".spec", ""}
+BEGINS_BADLY = re.compile(r"\s*(?:Of|The same|What)\b")
+CPP = re.compile(r'(?P<comment>/\*.*?\*/|//[^\n]*)|R"(?P<mark>\w*)\(.*?\)(?P=mark)"|"(?P<text>(?:\\.|[^"\\\n])*)"'
+                 r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'|^[ \t]*#[^\n]*", re.S | re.M)
+SQL = re.compile(r"(?P<comment>/\*.*?\*/|--[^\n]*)|'(?P<text>(?:''|[^'])*)'", re.S)
 
 
-def pattern(words):
-    """Finds one of the words; the group's number is the word's."""
+def pattern(words, part="A-Za-z"):
+    """Finds one of the words, which is not beside a `part` of another one; the group's number is the word's."""
     named = "|".join(f"(?P<w{i}>{word})" for i, word in enumerate(words))
-    return re.compile(rf"(?<![A-Za-z])(?:{named})(?![A-Za-z])", re.I)
+    return re.compile(rf"(?<![{part}])(?:{named})(?![{part}])", re.I)
 
 
 PATTERN = pattern(DEAD)
-DOCUMENT_PATTERN = pattern(DEAD_IN_DOCUMENTS)
-SUFFIXES = {".cpp", ".hpp", ".def", ".sql", ".md", ".py", ".spec", ""}
-
-
-def is_document(path, text):
-    """Written by hand; not what a script makes of COMMENTs."""
-    is_there = str(path) in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/README.md")
-    is_there = is_there or path.parts[0] in ("docs", "manager") and path.suffix == ".md"
-    return is_there and not text.startswith("<!-- written by")
+TEXT_PATTERN = pattern(DEAD_IN_TEXTS, "A-Za-z_")  # not in names of columns and functions
 
 
 def dead_word(line, words, expression):
@@ -70,14 +72,42 @@ def dead_word(line, words, expression):
     return None
 
 
+def parts(path, text):
+    """What of the file users read, and the comments that are held to the same words: a kind, a line and the text."""
+    if path.suffix == ".md":
+        yield from (("text", number, line) for number, line in enumerate(text.splitlines(), 1))
+        return
+    is_surface = path.parts[:2] == ("fdw", "surface") and path.suffix == ".sql"
+    if not is_surface and (path.parts[0] not in ("fdw", "manager") or path.suffix not in (".cpp", ".hpp", ".def")):
+        return
+    has_clean_comments = any(str(path).startswith(folder + "/") for folder in COMMENTS)
+    for match in (SQL if is_surface else CPP).finditer(text):
+        kind = "comment" if match.group("comment") else "text"
+        if kind == "comment" and not has_clean_comments:
+            continue
+        first = text.count("\n", 0, match.start()) + 1
+        for number, line in enumerate((match.group(kind) or "").split("\n"), first):
+            if kind == "comment" or " " in line:
+                yield kind, number, line
+
+
+def bad_beginning(kind, line):
+    opening = re.match(r"(?:/\*+|//|--)", line)
+    if kind == "comment" and opening and BEGINS_BADLY.match(line[opening.end():]):
+        return "a comment does not begin with \"Of\", \"The same\" or \"What\""
+    return None
+
+
 def check(top, files):
     for path in files:
         if path.suffix not in SUFFIXES or path.parts[:2] == ("tests", "lint"):
             continue
         text = (top / path).read_text(errors="replace")
-        lists = [(DEAD, PATTERN)] + ([(DEAD_IN_DOCUMENTS, DOCUMENT_PATTERN)] if is_document(path, text) else [])
         for number, line in enumerate(text.splitlines(), 1):
-            for words, expression in lists:
-                found = dead_word(EXEMPT.sub("", line), words, expression)
-                if found:
-                    yield f"{path}:{number}: {found}"
+            found = dead_word(EXEMPT.sub("", line), DEAD, PATTERN)
+            if found:
+                yield f"{path}:{number}: {found}"
+        for kind, number, line in parts(path, text):
+            found = dead_word(EXEMPT.sub("", line), DEAD_IN_TEXTS, TEXT_PATTERN) or bad_beginning(kind, line)
+            if found:
+                yield f"{path}:{number}: {found}"
