@@ -51,7 +51,8 @@ SELECT pgtrickle.alter_stream_table('by_delta', refresh_mode => 'DIFFERENTIAL') 
 
 -- efficiency
 SELECT pgt_name, refresh_mode, total_refreshes, diff_count, full_count, avg_diff_ms > 0 AS diff, avg_full_ms > 0 AS "full",
-       round(avg_change_ratio::numeric, 2) AS ratio, diff_speedup > 0 AS speedup, last_refresh_at <= now() + '1 min' AS at
+       round(avg_change_ratio::numeric, 2) AS ratio, diff_speedup > 0 AS speedup, last_refresh_at <= now() + '1 min' AS at,
+       length(replace(ltrim(avg_diff_ms::text, '0.'), '.', '')) <= 6 AS six_digits
 FROM pgtrickle.refresh_efficiency() WHERE pgt_schema = 'refresh_mode' ORDER BY 1;
 -- recommendation
 SELECT pgt_name, current_mode, effective_mode, recommended_mode IN ('AUTO', 'FULL', 'DIFFERENTIAL') AS mode,

@@ -16,7 +16,8 @@ SELECT refreshes, differential_refreshes, full_refreshes, reinitializations, emp
   FROM pgtrickle.pg_stat_stream_tables WHERE pgt_name = 'ss_kept';
 SELECT total_refresh_time >= max_refresh_time AS sum_is_more, max_refresh_time >= mean_refresh_time AS max_is_more,
        mean_refresh_time > 0 AS took_time, last_refresh_time > 0 AS last_took_time,
-       last_refresh BETWEEN stats_since AND clock_timestamp() AS was_then
+       last_refresh BETWEEN stats_since AND clock_timestamp() AS was_then,
+       scale(mean_refresh_time::numeric) <= 3 AND scale(total_refresh_time::numeric) <= 3 AS are_microseconds
   FROM pgtrickle.pg_stat_stream_tables WHERE pgt_name = 'ss_kept';
 
 -- a failure is counted although its transaction rolled back, and a refresh that was rolled back is one

@@ -165,7 +165,7 @@ void add_recommendation(Rows &rows, const Definition &definition, const std::vec
 
 Rows &real_or_null(Rows &rows, double number)
 {
-    return number > 0 ? rows.real(number) : rows.null();
+    return number > 0 ? rows.real(std::stod(number_text(number))) : rows.null();
 }
 
 } // namespace

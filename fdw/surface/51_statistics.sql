@@ -18,8 +18,9 @@ CREATE VIEW pgtrickle.pg_stat_stream_tables AS
          coalesce(sum(r.rows_inserted), 0)::bigint AS rows_inserted,
          coalesce(sum(r.rows_deleted), 0)::bigint AS rows_deleted,
          coalesce(sum(r.delta_rows), 0)::bigint AS delta_rows,
-         coalesce(sum(r.total_ms), 0) AS total_refresh_time,
-         coalesce(sum(r.total_ms) / nullif(sum(r.refreshes), 0)::float8, 0) AS mean_refresh_time,
+         -- Microseconds are measured.
+         coalesce(round(sum(r.total_ms)::numeric, 3), 0)::float8 AS total_refresh_time,
+         coalesce(round(sum(r.total_ms)::numeric / nullif(sum(r.refreshes), 0), 3), 0)::float8 AS mean_refresh_time,
          coalesce(max(r.max_ms), 0) AS max_refresh_time,
          coalesce((array_agg(r.last_ms ORDER BY r.completed_at DESC NULLS LAST))[1], 0) AS last_refresh_time,
          max(r.completed_at) AS last_refresh,
