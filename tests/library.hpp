@@ -1,6 +1,6 @@
 /*
- * What of the C++ library most files include: `make check` compiles it once (PRECOMPILED in the
- * Makefile). No file includes this.
+ * The part of the C++ library that most files include, compiled once (PRECOMPILED in the Makefile).
+ * No file includes this one.
  */
 #include <algorithm>
 #include <functional>

@@ -24,7 +24,7 @@ def check(config):
     copy_sources(folder)
     environment = dict(plain_environment(), PG_CONFIG=config)
     has_server = (Path(answer(config, "--bindir")) / "initdb").exists()
-    command = ["tests/run", "check", "regress"] if has_server else ["make", "-s", f"-j{os.cpu_count()}", "PRECOMPILED=1"]
+    command = ["tests/run", "check", "regress"] if has_server else ["make", "-s", f"-j{os.cpu_count()}"]
     done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if has_server:
         subprocess.run(["tests/scratch", "destroy"], cwd=folder, env=environment)
