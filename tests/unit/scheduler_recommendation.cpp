@@ -67,7 +67,7 @@ TEST(Recommendation, AUTO_and_IMMEDIATE_stay)
 {
     EXPECT_EQ(recommend(of(RefreshMode::automatic, 3, 5000, 3, 1000)).mode, RefreshMode::automatic);
     EXPECT_EQ(recommend(of(RefreshMode::automatic, 0, 0, 0, 0)).confidence, "low");
-    EXPECT_EQ(recommend(of("IMMEDIATE", 3, 5000, 3, 1000)).mode, "IMMEDIATE");
+    EXPECT_EQ(recommend(of(RefreshMode::immediate, 3, 5000, 3, 1000)).mode, RefreshMode::immediate);
 }
 
 } // namespace
