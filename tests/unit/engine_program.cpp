@@ -278,7 +278,8 @@ TEST(EngineProgram, a_key_that_equality_does_not_identify_shows_one_of_its_image
     EXPECT_EQ(step.columns[0].role, Role::state);
     EXPECT_EQ(step.columns[step.key[0]].column.name, "pgt_key_1");
     EXPECT_TRUE(contains(Program(distinct(scan(0, {number}))).full_sql(0, names), "pgtrickle.any_one(i.k1) FILTER"));
-    number.type = "numeric(10,2)";
+    number = column("x", "numeric(10,2)");
+    number.equality = Equality::scaled;
     EXPECT_EQ(Program(distinct(scan(0, {number}))).steps().at(0).columns[0].role, Role::key);
     EXPECT_FALSE(objection(distinct(scan(0, {number}))).has_value());
 }
