@@ -7,6 +7,7 @@ import random
 import psycopg2
 
 import choices as choosing
+import kinds
 import query
 import schema
 import server
@@ -223,5 +224,5 @@ class Play:
 
 def readable(built):
     """Whether a query over it still has one answer."""
-    return not built.may_fail and bool(built.columns) and all(kind not in ("inexact", "json") for _, kind in built.columns) and not any(
-        kind in ("numeric", "float8", "interval", "ci", "icu") for _, kind in built.columns)
+    undetermined = kinds.AMBIGUOUS + ("inexact", "json")
+    return not built.may_fail and bool(built.columns) and all(kind not in undetermined for _, kind in built.columns)
