@@ -71,8 +71,8 @@ void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
     es->indent++;
     if (OidIsValid(serving->storage))
         ExplainPropertyText("Storage", quoted_relation_name(serving->storage), es);
-    if (seen.status != nullptr && strcmp(seen.status, state::name_of(state::Status::active)) != 0)
-        ExplainPropertyText("Status", seen.status, es);
+    if (seen.exists && seen.status != state::Status::active)
+        ExplainPropertyText("Status", state::name_of(seen.status), es);
     if (const char *hold = hold_of(relid))
         ExplainPropertyText("Held", hold, es);
     if (!seen.is_populated)

@@ -73,7 +73,7 @@ struct SeenRow {
     bool is_own = false; /* this transaction wrote the row: it created, altered or refreshed the stream table */
     bool is_populated = false;
     bool needs_reinit = false;
-    char *status = nullptr;
+    Status status = Status::initializing;
     char *frontier = nullptr; /* as text; null: none */
     uint64 own_xid = 0;
     int32 own_seq = 0;
