@@ -116,7 +116,7 @@ TEST(Batch, takes_the_members_of_a_refresh_group_along)
     EXPECT_EQ(batch(graph, 10, tasks), Ids{10});
     tasks[13].is_free = true;
     tasks[10].is_wanted = false;
-    tasks[12].is_wanted = true; /* a member that is a companion brings its group members */
+    tasks[12].is_wanted = true; /* an optional member brings its group members */
     tasks[13].schedules = each_second;
     EXPECT_EQ(batch(graph, 12, tasks), (Ids{10, 12, 13}));
 }

@@ -1,6 +1,6 @@
 /*
  * From each member a walk goes down to all that it reads, and from everything met there a walk goes up
- * to all that read it: whoever is met on the way up shares a relation with the member. Each relation is
+ * to all that read it: what is met on the way up shares a relation with the member. Each relation is
  * walked over once in each direction.
  */
 #include "scheduler/graph/refresh_batch.hpp"
@@ -68,9 +68,9 @@ class Search {
             admit(id, found);
         else if (found.is_free)
             may_come_.push_back({id, found});
-        /* Who was met before one that it is a companion of waits for that one. */
+        /* One that was met before a wanted one of its schedule waits for that one. */
         if (found.is_free && !found.is_wanted && is_known(*found.schedules))
-            admit_companions(*found.schedules);
+            admit_optional(*found.schedules);
     }
 
     bool is_known(const std::vector<Schedule> &schedules) const
@@ -109,10 +109,10 @@ class Search {
         if (is_known(*found.schedules))
             return;
         schedules_.push_back(found.schedules);
-        admit_companions(*found.schedules);
+        admit_optional(*found.schedules);
     }
 
-    void admit_companions(const std::vector<Schedule> &schedules)
+    void admit_optional(const std::vector<Schedule> &schedules)
     {
         for (size_t i = 0; i < may_come_.size();) {
             auto [id, found] = may_come_[i];

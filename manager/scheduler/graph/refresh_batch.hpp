@@ -2,11 +2,11 @@
  * A refresh batch: what one job refreshes.
  *
  * A batch is found from one of its wanted members (due, or asked for): all wanted ones that are
- * connected with it, and the companions that are: free ones (neither failing nor busy) that have
+ * connected with it, and the optional ones that are: free ones (neither failing nor busy) that have
  * the schedules of a wanted one in the batch, clean or not. So what comes due together is at one
  * frontier, and a statement over several of them sees one state. Two stream tables are
  * connected if a chain of members leads from one to the other, each link sharing a relation (at any depth)
- * or reading the other. Members of the refresh group of a member come along if they are free, connected or not.
+ * or reading the other. Members of the refresh group of a member are refreshed, too, if they are free, connected or not.
  *
  * The cost is that of the relations met, not of the whole graph. Pure C++; throws bad_alloc
  * and what the functions given throw.
@@ -22,7 +22,7 @@ namespace pgtrickle::scheduler {
 
 struct Candidate {
     bool is_wanted = false;
-    bool is_free = false;                            /* to come along */
+    bool is_free = false;                            /* to be refreshed, too */
     const std::vector<Schedule> *schedules = nullptr; /* if it is one of both */
     const Ids *group_members = nullptr;              /* of its refresh group, or none */
 };

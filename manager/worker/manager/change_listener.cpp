@@ -11,7 +11,7 @@ namespace pgtrickle::worker {
 using scheduler::Id;
 using scheduler::Ids;
 
-void Listening::set(Id id, const Ids &relations)
+void ChangeListener::set(Id id, const Ids &relations)
 {
     remove(id);
     for (Bits *bits : {&listening_, &read_, &stirred_})
@@ -32,7 +32,7 @@ void Listening::set(Id id, const Ids &relations)
     slots_[id] = std::move(slots);
 }
 
-void Listening::remove(Id id)
+void ChangeListener::remove(Id id)
 {
     auto found = slots_.find(id);
     if (found == slots_.end())
@@ -42,8 +42,8 @@ void Listening::remove(Id id)
     slots_.erase(found);
 }
 
-/* A slot that is listened to already is left alone: clearing its bit would take news from others. */
-void Listening::listen(Id id)
+/* A slot that is listened to already is left as it is: clearing its bit would lose changes for others. */
+void ChangeListener::listen(Id id)
 {
     for (uint32_t slot : slots_[id]) {
         if (has(listening_, slot))
@@ -54,11 +54,11 @@ void Listening::listen(Id id)
     }
 }
 
-Ids Listening::hear()
+Ids ChangeListener::take_changed()
 {
-    Ids told;
+    Ids changed;
     if (!mailbox::take_news())
-        return told;
+        return changed;
     for (size_t word = 0; word < listening_.size(); word++) {
         if (listening_[word] == 0)
             continue;
@@ -67,13 +67,13 @@ Ids Listening::hear()
         stirred_[word] |= news;
         for (; news != 0; news &= news - 1) {
             const Ids &readers = readers_[word * 64 + std::countr_zero(news)];
-            told.insert(told.end(), readers.begin(), readers.end());
+            changed.insert(changed.end(), readers.begin(), readers.end());
         }
     }
-    return told;
+    return changed;
 }
 
-std::vector<uint32_t> Listening::take_written()
+std::vector<uint32_t> ChangeListener::take_written()
 {
     std::vector<uint32_t> written;
     for (size_t word = 0; word < read_.size(); word++) {

@@ -1,12 +1,12 @@
 /*
- * Whose sources a manager wants to hear of, and whom news are about.
+ * Which sources' changes a manager waits for, and which stream tables they concern.
  *
- * A slot is listened to while one of the stream tables that read it, at any depth, is idle. News of it
- * end that until listen() is called again: all who read it are looked at, and those that are dirty are
- * queued and need no more news. Process-local; over the bits of mailbox/news.cpp.
+ * Owns which slots are listened to, and which stream tables read each slot. A slot is listened to while one of the stream tables
+ * that read it, at any depth, is idle. A change of it ends that until listen() is called again: all that read it are looked at,
+ * and those that are dirty are queued and need no more news. Owned by Tasks; over the bits of mailbox/news.cpp.
  *
- * A source that is listened to was not written to since: so of what was written to only those need to be asked that were
- * not listened to all the time.
+ * Invariant: a source that is listened to was not written to since: so only those that were not listened to all the
+ * time have to be asked whether they were. C++ frames.
  */
 #pragma once
 
@@ -18,17 +18,17 @@
 
 namespace pgtrickle::worker {
 
-class Listening {
+class ChangeListener {
   public:
     /* What `id` reads, and `id` first: relations whose changes make it dirty. */
     void set(scheduler::Id id, const scheduler::Ids &relations);
     void remove(scheduler::Id id);
 
-    /* From now on news about what `id` reads is heard; then look whether it is clean. */
+    /* From now on changes of what `id` reads are heard; look then whether it is clean. */
     void listen(scheduler::Id id);
-    /* Whom the news since the last call are about, each once or more often. */
-    scheduler::Ids hear();
-    /* The slots of what anybody reads and somebody has written to since the last call. */
+    /* Stream tables whose sources changed since the last call; may contain duplicates. */
+    scheduler::Ids take_changed();
+    /* The slots of sources that were written to since the last call. */
     std::vector<uint32_t> take_written();
 
   private:
@@ -40,7 +40,7 @@ class Listening {
     Bits listening_;
     Bits read_;                                      /* of relations that are sources, and of the database */
     Bits stirred_;                                   /* not listened to all the time since take_written() */
-    std::vector<uint64_t> counted_;                  /* by slot: the commits that take_written() has told of */
+    std::vector<uint64_t> counted_;                  /* by slot: the commits that take_written() has counted */
     std::vector<scheduler::Ids> readers_;            /* by slot */
     std::unordered_map<scheduler::Id, std::vector<uint32_t>> slots_;
 };

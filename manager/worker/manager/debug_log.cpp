@@ -1,6 +1,6 @@
 #include "worker/manager/debug_log.hpp"
 
-#include "worker/manager/manager.hpp"
+#include "worker/manager/definitions.hpp"
 
 extern "C" {
 #include "utils/timestamp.h"
@@ -12,12 +12,12 @@ namespace {
 
 using scheduler::Involved;
 
-bool is_heard(int level)
+bool is_logged(int level)
 {
     return message_level_is_interesting(level);
 }
 
-void say(int level, const std::string &text)
+void write(int level, const std::string &text)
 {
     call([&] { ereport(level, (errmsg_internal("%s", text.c_str()), errhidestmt(true))); });
 }
@@ -38,37 +38,37 @@ std::string names_of(const scheduler::Job &job, Involved::Role role)
 
 } // namespace
 
-void tell_begun(const scheduler::Job &job, int pid)
+void log_begin(const scheduler::Job &job, int pid)
 {
-    if (!is_heard(DEBUG1))
+    if (!is_logged(DEBUG1))
         return;
     std::string who = pid != 0 ? "process " + std::to_string(pid) : "the manager itself";
     if (job.kind == scheduler::Job::Kind::upkeep)
-        return say(DEBUG1, who + " does the upkeep");
+        return write(DEBUG1, who + " does the upkeep");
     bool is_asked = job.requested_by == scheduler::RequestedBy::reader;
     std::string text = who + " refreshes " + (is_asked ? "on request of a reader: " : "due stream tables: ") +
                        names_of(job, Involved::Role::requested);
     std::string along = names_of(job, Involved::Role::optional);
-    say(DEBUG1, along.empty() ? text : text + "; together with " + along);
+    write(DEBUG1, along.empty() ? text : text + "; together with " + along);
 }
 
-void tell_put_off(const Known &known, const Known &upstream, int64_t until)
+void log_put_off(const Known &known, const Known &upstream, int64_t until)
 {
-    if (!is_heard(DEBUG2))
+    if (!is_logged(DEBUG2))
         return;
     const char *time = call([=] { return timestamptz_to_str(until); });
-    say(DEBUG2, name_of(known) + " is due, and waits until " + time + " for " + name_of(upstream) +
+    write(DEBUG2, name_of(known) + " is due, and waits until " + time + " for " + name_of(upstream) +
                     ", whose refresh has failed");
 }
 
-void tell_left(const Known &known, scheduler::Verdict verdict)
+void log_retry(const Known &known, scheduler::Verdict verdict)
 {
-    if (!is_heard(DEBUG1))
+    if (!is_logged(DEBUG1))
         return;
     const char *why = verdict == scheduler::Verdict::failed   ? "its refresh has failed"
                       : verdict == scheduler::Verdict::behind ? "a refresh in the same atomic set has failed"
                                                               : "the stream table or one that it reads is locked";
-    say(DEBUG1, name_of(known) + " will be retried: " + why);
+    write(DEBUG1, name_of(known) + " will be retried: " + why);
 }
 
 } // namespace pgtrickle::worker

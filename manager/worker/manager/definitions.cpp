@@ -1,25 +1,25 @@
 /*
- * Loading the definitions: the graph, the tasks, and their projection into the catalog.
- *
  * One scan of pgt_state tells which generations are new; only those definitions are read, and those that the
- * relcache says were altered. What follows from the graph (schedules of those above, sources of those below)
- * is computed anew for those that are connected with them.
+ * relcache says were altered. What follows from the graph (schedules of upstreams, sources of what is downstream)
+ * is computed again for those that are connected with them.
  *
- * A definition is read with its stream table locked: whoever altered it announces that before others are sure to be told
- * that their caches are out of date, but lets the lock go after that.
+ * A definition is read with its stream table locked: a transaction that alters it announces that before other processes are
+ * sure to learn that their caches are out of date, but releases the lock after that.
  */
+#include "worker/manager/definitions.hpp"
+
+#include "capture/source/source_rows.hpp"
 #include "catalog/process.hpp"
-#include "pg/database_settings.hpp"
 #include "definition/definition.hpp"
+#include "definition/definition_view.hpp"
 #include "definition/state/state.hpp"
 #include "definition/time_zone.hpp"
-#include "definition/definition_view.hpp"
-#include "scheduler/graph/refresh_batch.hpp"
+#include "mailbox/manager_side.hpp"
+#include "pg/database_settings.hpp"
+#include "refresh/sets/refresh_groups.hpp"
+#include "translate/check/dependence.hpp"
 #include "translate/translate.hpp"
 #include "worker/manager/invalidations.hpp"
-#include "worker/manager/manager.hpp"
-#include "capture/source/source_rows.hpp"
-#include "translate/check/dependence.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -30,7 +30,6 @@ extern "C" {
 }
 
 #include <algorithm>
-#include <malloc.h>
 #include <utility>
 
 namespace pgtrickle::worker {
@@ -38,37 +37,27 @@ namespace pgtrickle::worker {
 using scheduler::Id;
 using scheduler::Ids;
 
-struct LoadedState {
-    bool is_populated = false;
-    bool is_suspended = false;
-    int failures = 0;
-    TimestampTz data_timestamp = 0; /* 0: unpopulated */
-    std::string status;
-};
-
-struct Loaded {
+struct LoadedDefinition {
     Known known;
     Ids sources;
-    bool is_there = false; /* false: somebody has dropped it, or keeps it locked and it is known already */
-    bool is_busy = false;  /* somebody keeps it or a source locked: what is known of it is not all */
+    bool is_there = false; /* false: it was dropped, or is locked and known already */
+    bool is_busy = false;  /* it or a source is locked: what is known of it is not all */
 };
 
 namespace {
 
 constexpr TimestampTz first_reload_pause_us = 10'000;
 constexpr TimestampTz longest_reload_pause_us = 1'000'000;
-constexpr TimestampTz project_pause_us = 1'000'000;
-/* What was counted later may be of a stream table made after the definitions were read. */
-constexpr TimestampTz statistics_pause_us = 600'000'000;
 
-/* Reading a query's views and sources takes locks, and nobody's long ALTER TABLE or TRUNCATE
+/* Reading a query's views and sources takes locks, and no long ALTER TABLE or TRUNCATE
  * may stop the manager. PostgreSQL frame. */
 bool try_lock(Oid source)
 {
     return ConditionalLockRelationOid(source, AccessShareLock);
 }
 
-/* Those that `query` reads, and those that these read. The rule of `view`, which it is of, names that one, too. PostgreSQL frame. */
+/* Locks the views that `query` reads, and those that these read. `view`: the one whose rule it is, which the rule names, too.
+ * PostgreSQL frame. */
 bool try_lock_views(Query *query, Oid view)
 {
     ListCell *cell;
@@ -89,10 +78,10 @@ bool try_lock_views(Query *query, Oid view)
 
 /* One that is locked is looked at again soon; until then what was known of it counts, or what the last commit says. A manager
  * that has just begun would take the rest of its diamond for unconnected otherwise. */
-Loaded load_one(const state::Glance &glance, bool is_known)
+LoadedDefinition load_one(const state::Glance &glance, bool is_known)
 {
     const Oid relid = glance.relid;
-    Loaded loaded;
+    LoadedDefinition loaded;
     loaded.is_busy = !call([=] { return try_lock(relid); });
     if (loaded.is_busy && is_known)
         return loaded;
@@ -126,9 +115,9 @@ Loaded load_one(const state::Glance &glance, bool is_known)
     return loaded;
 }
 
-LoadedState state_of(const state::Glance &glance)
+StoredState state_of(const state::Glance &glance)
 {
-    LoadedState state;
+    StoredState state;
     state.is_populated = glance.is_populated;
     state.is_suspended = strcmp(glance.status, state::name_of(state::Status::suspended)) == 0;
     state.failures = glance.consecutive_errors;
@@ -137,102 +126,11 @@ LoadedState state_of(const state::Glance &glance)
     return state;
 }
 
-void add(std::set<Id> *set, const Ids &ids)
-{
-    set->insert(ids.begin(), ids.end());
-}
-
-} // namespace
-
-/* Puts the task where its state belongs. A new one is looked at in this cycle. */
-void Manager::set_task(Id relid, const LoadedState &state)
-{
-    scheduler::Task &task = queue_.task(relid);
-    task.is_due_when_clean = known_[relid].is_restless;
-    /* What moves by itself is due by the time of its last refresh, whoever did it. */
-    if (task.is_due_when_clean && task.refreshed_at == 0)
-        task.refreshed_at = state.data_timestamp;
-    task.failures = state.failures;
-    if (state.failures == 0)
-        task.not_before = 0;
-    if (state.is_suspended)
-        queue_.suspend(task);
-    else if (!task.is_running)
-        make_idle(task);
-    note_trouble(task);
-    mailbox::offer_state(relid, {state.is_populated, state.is_suspended, state.failures > 0});
-}
-
-void Manager::set_effective_schedule(Id relid, Known &known)
-{
-    const scheduler::EffectiveSchedule &pace = effective_schedules_.of(relid);
-    if (known.pace == pace)
-        return;
-    known.pace = pace;
-    scheduler::Task &task = queue_.task(relid);
-    task.schedules = pace.schedules;
-    task.waits_for_all = pace.waits_for_all;
-    mailbox::set_atomic_set(relid, pace.atomic_set);
-    mailbox::set_effective_schedule(relid, pace.has_own_schedule, pace.waits_for_all);
-    if (task.is_queued())
-        make_idle(task);
-}
-
-/* One that has come, gone or been altered may change the pace of others far from it. */
-void Manager::set_effective_schedules()
-{
-    effective_schedules_.compute(graph_, [&](Id id) {
-        const Known &known = known_.at(id);
-        return scheduler::Terms{known.schedule, known.is_restless, known.is_diamond_atomic, known.is_diamond_slowest,
-                                known.owner};
-    });
-    for (auto &[relid, known] : known_)
-        set_effective_schedule(relid, known);
-}
-
-/* Takes it out, and notes who is above it. */
-void Manager::forget(Id relid, std::set<Id> *above)
-{
-    add(above, graph_.downstreams(relid));
-    troubled_.erase(relid);
-    locked_.erase(relid);
-    graph_.remove(relid);
-    known_.erase(relid);
-    queue_.remove(relid);
-    listening_.remove(relid);
-}
-
-/* Takes in what was read of it, and notes those above, which read other sources. */
-void Manager::take_in(Id relid, Known known, const Ids &sources, bool is_busy, std::set<Id> *above)
-{
-    auto before = known_.find(relid);
-    bool is_same = before != known_.end() && before->second.generation == known.generation;
-    known.is_program_written = is_same && before->second.is_program_written;
-    if (before != known_.end()) {
-        known.preferred_worker = before->second.preferred_worker;
-        known.is_suspended = before->second.is_suspended;
-        known.hold = before->second.hold;
-        known.hold_reported = before->second.hold_reported;
-        known.is_stale_told = before->second.is_stale_told;
-    }
-    if (is_busy)
-        known.is_restless = is_same && before->second.is_restless;
-    bool has_other_sources = before == known_.end() || graph_.sources(relid) != sources;
-    if (has_other_sources) {
-        graph_.set(relid, sources);
-        add(above, graph_.downstreams(relid));
-    }
-    above->insert(relid);
-    known_[relid] = std::move(known);
-}
-
-namespace {
-
 /* What is known of all in one transaction would lock all of them, and their sources: no lock table has room for thousands. */
 constexpr size_t loaded_at_once = 10;
 
 std::optional<Failure> load_all(const std::vector<state::Glance> &glances, const std::map<Id, Known> &known,
-                                std::map<Id, Loaded> *loaded)
+                                std::map<Id, LoadedDefinition> *loaded)
 {
     for (size_t first = 0; first < glances.size(); first += loaded_at_once) {
         std::optional<Failure> failure = in_transaction([&] {
@@ -245,12 +143,54 @@ std::optional<Failure> load_all(const std::vector<state::Glance> &glances, const
     return std::nullopt;
 }
 
+/* True if it is another one than before. In a transaction. */
+bool read_time_zone()
+{
+    return call([] {
+        pg_tz *before = definition::told_time_zone();
+        definition::tell_time_zone();
+        return definition::told_time_zone() != before;
+    });
+}
+
 } // namespace
 
-/* Tried again soon; the log tells of it once. */
-void Manager::note_failed_load(const Failure &failure)
+/* ---- when ----------------------------------------------------------------------------- */
+
+/* One that is locked is tried again after a while, but a change is read at once: half of a new diamond would be
+ * refreshed otherwise, and a session that resumes a stream table and reads it would learn that it is held. */
+bool Definitions::is_due() const
 {
-    reload_later();
+    const TimestampTz now = GetCurrentTimestamp();
+    const bool has_changed = mailbox::definition_changes() != changes_seen_;
+    const bool is_tried_again = !is_loaded_ && now >= load_after_;
+    const bool is_put_off = !load_fault_.empty() && now < load_after_;
+    return is_tried_again || (has_changed && !is_put_off);
+}
+
+void Definitions::read_again_at(TimestampTz at)
+{
+    is_loaded_ = false;
+    load_after_ = at;
+}
+
+void Definitions::read_again_later()
+{
+    reload_pause_us_ = std::clamp(2 * reload_pause_us_, first_reload_pause_us, longest_reload_pause_us);
+    read_again_at(GetCurrentTimestamp() + reload_pause_us_);
+}
+
+std::optional<TimestampTz> Definitions::next_at() const
+{
+    if (is_loaded_ && load_after_ == 0)
+        return std::nullopt;
+    return load_after_;
+}
+
+/* The log shows a fault once. */
+void Definitions::record_failed_read(const Failure &failure)
+{
+    read_again_later();
     if (std::exchange(load_fault_, failure.message) == failure.message)
         return;
     call([&] {
@@ -258,9 +198,9 @@ void Manager::note_failed_load(const Failure &failure)
     });
 }
 
-/* Settings of the database are for processes that begin: when others are given, another manager takes this one's
+/* Settings of the database are for processes that begin: when they have changed, another manager takes this one's
  * place, with workers of its own, once what runs is done. In a transaction. */
-void Manager::leave_if_others_are_given()
+void Definitions::leave_if_settings_changed()
 {
     std::string settings = call([] { return settings_to_begin_with(); });
     if (!settings_.has_value())
@@ -269,36 +209,33 @@ void Manager::leave_if_others_are_given()
         mailbox::make_room();
 }
 
-/* False if there is no extension in this database, or nothing to manage: no stream table, nor what is captured for none. */
-bool Manager::load_definitions()
+/* ---- reading -------------------------------------------------------------------------- */
+
+std::optional<DefinitionChanges> Definitions::read(const std::function<void()> &also)
 {
-    uint32_t changes = mailbox::definition_changes();
-    std::map<Id, LoadedState> states;
+    const uint32_t changes_seen = mailbox::definition_changes();
+    DefinitionChanges changes;
     std::vector<state::Glance> to_load;
-    std::map<Id, Loaded> loaded;
+    std::map<Id, LoadedDefinition> loaded;
     Invalidated invalidated;
-    bool has_other_zone = false, is_anything_captured = false;
+    bool is_anything_captured = false;
     std::optional<Failure> failure = in_transaction([&] {
         invalidated = take_invalidated();
         catalog::note_database_name();
-        has_other_zone = call([] {
-            pg_tz *before = definition::told_time_zone();
-            definition::tell_time_zone();
-            return definition::told_time_zone() != before;
-        });
-        leave_if_others_are_given();
+        changes.has_other_time_zone = read_time_zone();
+        leave_if_settings_changed();
         int count = 0;
         state::Glance *glances = call([&] { return state::glance_at_all(&count); });
         for (int i = 0; i < count; i++) {
             const state::Glance &glance = glances[i];
             auto known = known_.find(glance.relid);
-            states[glance.relid] = state_of(glance);
+            changes.states[glance.relid] = state_of(glance);
             if (known == known_.end() || known->second.generation != glance.generation ||
                 invalidated.contains(glance.relid) || to_reload_.count(glance.relid) != 0)
                 to_load.push_back(glance);
         }
         if (call([] { return OidIsValid(state::state_table()); }))
-            read_holds();
+            also();
         is_anything_captured = call([] { return capture::captured_sources() != NIL; });
     });
     if (!failure)
@@ -307,135 +244,150 @@ bool Manager::load_definitions()
         for (const auto &[relid, known] : known_)
             if (invalidated.contains(relid))
                 to_reload_.insert(relid);
-        note_failed_load(*failure);
-        return true;
+        record_failed_read(*failure);
+        return std::nullopt;
     }
     load_fault_.clear();
-    changes_seen_ = changes;
+    changes_seen_ = changes_seen;
     is_loaded_ = true;
     load_after_ = 0;
-    take_in_all(states, loaded);
-    apply_holds();
-    if (has_other_zone)
-        judge_all_anew();
+    changes.is_empty = changes.states.empty();
+    changes.is_nothing_to_manage = changes.is_empty && !is_anything_captured;
+    apply(loaded, &changes);
     if (to_reload_.empty())
         reload_pause_us_ = 0;
     else
-        reload_later();
-    is_all_to_trim_ = true; /* logs of dropped stream tables are to be trimmed */
-    look_for_stale_at_ = 0; /* and others may be late sooner than it looked */
-    is_projection_due_ = true;
-    if (states.empty())
-        upkeep_after_ = 0; /* it is all there is to do */
-    return !states.empty() || is_anything_captured;
+        read_again_later();
+    return changes;
 }
 
-/* Due times are of another time zone now. */
-void Manager::judge_all_anew()
+void Definitions::read_refresh_groups()
 {
-    for (Id relid : queue_.ids())
-        if (scheduler::Task *task = queue_.find(relid); task->is_queued())
-            make_idle(*task);
+    refresh_groups_.clear();
+    for (const auto &[name, members] : refresh::refresh_groups())
+        for (Id member : members)
+            refresh_groups_[member] = members;
 }
 
-void Manager::reload_later()
+void Definitions::apply(std::map<Id, LoadedDefinition> &loaded, DefinitionChanges *changes)
 {
-    reload_pause_us_ = std::clamp(2 * reload_pause_us_, first_reload_pause_us, longest_reload_pause_us);
-    is_loaded_ = false;
-    load_after_ = GetCurrentTimestamp() + reload_pause_us_;
-}
-
-void Manager::take_in_all(const std::map<Id, LoadedState> &states, std::map<Id, Loaded> &loaded)
-{
-    std::set<Id> above, changed;
-    bool has_gone = false;
     to_reload_.clear();
-    for (Id relid : queue_.ids())
-        if (states.count(relid) == 0) {
-            forget(relid, &above);
-            has_gone = true;
-        }
+    for (const auto &[relid, known] : known_)
+        if (changes->states.count(relid) == 0)
+            changes->gone.push_back(relid);
+    for (Id relid : changes->gone)
+        forget(relid, changes);
     for (auto &[relid, item] : loaded) {
         if (item.is_busy)
             to_reload_.insert(relid);
-        if (!item.is_there)
-            continue;
-        take_in(relid, std::move(item.known), item.sources, item.is_busy, &above);
-        changed.insert(relid);
+        if (item.is_there)
+            put(relid, item, changes);
     }
-    for (const auto &[relid, state] : states) {
-        auto known = known_.find(relid);
-        if (known == known_.end())
-            continue;
-        known->second.status = state.status;
-        bool was_suspended = std::exchange(known->second.is_suspended, state.is_suspended);
-        const scheduler::Task *task = queue_.find(relid);
-        bool is_other = task == nullptr || was_suspended != state.is_suspended ||
-                        (task->failures > 0) != (state.failures > 0);
-        if (is_other || changed.count(relid) != 0)
-            set_task(relid, state);
+    std::erase_if(changes->states, [&](const auto &state) { return known_.count(state.first) == 0; });
+    for (auto &[relid, state] : changes->states) {
+        Known &known = known_.at(relid);
+        known.status = state.status;
+        const bool was_suspended = std::exchange(known.is_suspended, state.is_suspended);
+        state.has_changed = was_suspended != state.is_suspended || changes->read.count(relid) != 0;
     }
-    if (has_gone || !changed.empty()) {
+    std::erase_if(changes->below_changed, [&](Id relid) { return known_.count(relid) == 0; });
+    if (!changes->gone.empty() || !changes->read.empty()) {
         count_owners();
-        set_effective_schedules();
-    }
-    for (Id relid : above) {
-        if (known_.count(relid) == 0)
-            continue;
-        listening_.set(relid, scheduler::relations_below(graph_, relid));
-        if (scheduler::Task *task = queue_.find(relid); task->is_idle())
-            to_check_.push_back(relid);
+        compute_effective_schedules();
     }
 }
 
-void Manager::project_if_due()
+void Definitions::forget(Id relid, DefinitionChanges *changes)
 {
-    TimestampTz now = GetCurrentTimestamp();
-    if (!is_projection_due_ || now < project_after_)
-        return;
-    is_projection_due_ = false;
-    project_after_ = now + project_pause_us;
-    project_definitions();
-    /* Reading a thousand definitions leaves twice what is kept as holes in the heap. */
-    malloc_trim(0);
+    const Ids downstreams = graph_.downstreams(relid);
+    changes->below_changed.insert(downstreams.begin(), downstreams.end());
+    graph_.remove(relid);
+    known_.erase(relid);
 }
 
-void Manager::project_definitions()
+/* Puts what was read of it in the place of what was known. */
+void Definitions::put(Id relid, LoadedDefinition &loaded, DefinitionChanges *changes)
 {
-    std::vector<catalog::Registered> rows;
-    std::vector<catalog::Edge> edges;
-    for (const auto &[relid, known] : known_) {
-        rows.push_back({relid, known.generation, known.schema_name, known.name, known.schedule_text, known.status});
-        for (scheduler::Id source : graph_.sources(relid))
-            edges.push_back({relid, source, graph_.contains(source)});
+    Known &known = loaded.known;
+    auto before = known_.find(relid);
+    const bool is_same = before != known_.end() && before->second.generation == known.generation;
+    known.is_program_written = is_same && before->second.is_program_written;
+    if (before != known_.end())
+        known.is_suspended = before->second.is_suspended;
+    if (loaded.is_busy)
+        known.is_restless = is_same && before->second.is_restless;
+    if (before == known_.end() || graph_.sources(relid) != loaded.sources) {
+        graph_.set(relid, loaded.sources);
+        const Ids downstreams = graph_.downstreams(relid);
+        changes->below_changed.insert(downstreams.begin(), downstreams.end());
     }
-    catalog::Cluster cluster = catalog::this_cluster();
-    int64_t now = GetCurrentTimestamp();
-    is_projected_ = catalog::run([&](catalog::Database &catalog) {
-        catalog::write_registry(catalog, cluster, MyDatabaseId, rows, now);
-        catalog::write_graph(catalog, MyDatabaseId, edges);
-        catalog::prune_statistics(catalog, MyDatabaseId, now - statistics_pause_us);
-        catalog::prune_measured(catalog, MyDatabaseId);
-        for (const catalog::BackOff &row : catalog::back_offs_of(catalog, MyDatabaseId)) {
-            scheduler::Task *task = queue_.find(row.relid);
-            if (task == nullptr || known_[row.relid].generation != row.generation)
-                catalog::write_back_off(catalog, MyDatabaseId, {row.relid, 0, 0, 0});
-            else if (task->failures > 0)
-                task->not_before = std::max(task->not_before, row.not_before);
-        }
+    changes->below_changed.insert(relid);
+    changes->read.insert(relid);
+    known_[relid] = std::move(known);
+}
+
+/* One that has come, gone or been altered may change the schedules of others far from it. */
+void Definitions::compute_effective_schedules()
+{
+    effective_schedules_.compute(graph_, [&](Id id) {
+        const Known &known = known_.at(id);
+        return scheduler::Terms{known.schedule, known.is_restless, known.is_diamond_atomic, known.is_diamond_slowest,
+                                known.owner};
     });
-    (void)catalog::take_is_new();
 }
 
-/* Somebody has removed or damaged it, and it was made anew. */
-void Manager::project_if_catalog_is_new()
+void Definitions::count_owners()
 {
-    if (!is_catalog_new_ && is_projected_)
-        return;
-    for (auto &[relid, known] : known_)
-        known.is_program_written = known.is_program_written && !is_catalog_new_;
-    is_catalog_new_ = false;
-    project_definitions();
+    has_several_owners_ = std::any_of(known_.begin(), known_.end(), [&](const auto &known) {
+        return known.second.owner != known_.begin()->second.owner;
+    });
+}
+
+/* ---- what is known -------------------------------------------------------------------- */
+
+Known *Definitions::find(Id id)
+{
+    auto found = known_.find(id);
+    return found == known_.end() ? nullptr : &found->second;
+}
+
+const Known *Definitions::find(Id id) const
+{
+    auto found = known_.find(id);
+    return found == known_.end() ? nullptr : &found->second;
+}
+
+Id Definitions::owner_of(Id id) const
+{
+    const Known *known = find(id);
+    return known == nullptr ? 0 : known->owner;
+}
+
+Ids Definitions::owners_of(const Ids &members) const
+{
+    return scheduler::owners_of(members, [&](Id id) { return owner_of(id); });
+}
+
+const Ids *Definitions::refresh_group_of(Id id) const
+{
+    auto found = refresh_groups_.find(id);
+    return found == refresh_groups_.end() ? nullptr : &found->second;
+}
+
+/* A stream table of an atomic set with one in a refresh group of several owners goes with that group. */
+scheduler::Party Definitions::party_of(Id id) const
+{
+    auto of_one = [&](Id one) {
+        return scheduler::party_of(one, refresh_group_of(one), [&](Id other) { return owner_of(other); });
+    };
+    if (!has_several_owners_)
+        return {};
+    if (refresh_groups_.empty())
+        return {owner_of(id), 0};
+    for (Id member : atomic_sets().of(id))
+        if (scheduler::Party party = of_one(member); party.group != 0)
+            return party;
+    return of_one(id);
 }
 
 } // namespace pgtrickle::worker

@@ -5,6 +5,7 @@
 #include "mailbox/manager_side.hpp"
 #include "refresh/program/compiled.hpp"
 #include "refresh/group/holds.hpp"
+#include "worker/refresher/log_upkeep.hpp"
 
 extern "C" {
 #include "pgstat.h"
@@ -437,7 +438,7 @@ scheduler::JobResult Refresher::run()
     for (Id id : job_.taken)
         refresh::forget(id);
     if (job_.kind == scheduler::Job::Kind::upkeep)
-        keep_up(&result);
+        LogUpkeep(job_, result).run();
     else
         refresh_all(without_busy());
     call([] { pgstat_report_activity(STATE_IDLE, nullptr); });

@@ -1,5 +1,5 @@
 /*
- * The execution of one job, by whoever does it: a refresh worker, or a manager that has none.
+ * The execution of one job, in a refresh worker, or in a manager that has none.
  *
  * A refresh: one transaction for all members; if one fails, the same again without it and
  * without those that read it, so that the others still reach one frontier together. Who reads a
@@ -63,14 +63,6 @@ class Refresher {
     /* failures.cpp */
     void note_failure(const scheduler::Involved &member, const Failure &failure, TimestampTz started_at);
     bool write_failure(const scheduler::Involved &member, const Failure &failure, scheduler::MemberResult *result);
-
-    /* upkeep.cpp */
-    void keep_up(scheduler::JobResult *result);
-    void trim_logs(scheduler::JobResult *result);
-
-    /* stale_alerts.cpp */
-    std::optional<int64_t> look_at_log_size(Oid source, scheduler::JobResult *result) const;
-    void tell_growth(Oid source, int64_t bytes, scheduler::JobResult *result) const;
 
     const scheduler::Job &job_;
     const Process process_;

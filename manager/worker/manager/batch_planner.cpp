@@ -1,0 +1,177 @@
+#include "worker/manager/batch_planner.hpp"
+
+#include "mailbox/mailbox.hpp"
+#include "scheduler/graph/refresh_batch.hpp"
+
+#include <algorithm>
+
+namespace pgtrickle::worker {
+
+using scheduler::Below;
+using scheduler::Candidate;
+using scheduler::Id;
+using scheduler::Ids;
+using scheduler::Party;
+using scheduler::RequestedBy;
+using scheduler::Task;
+
+namespace {
+
+/* How long a due stream table waits for those of other owners. */
+constexpr TimestampTz wait_for_others_us = 500'000;
+
+} // namespace
+
+Batch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
+{
+    const RequestedBy requested_by = wanted.requested_by;
+    const Party party = definitions_.party_of(id);
+    Batch batch;
+    std::map<Id, bool> known;
+    auto is_wanted_itself = [&](Id other) {
+        auto [place, is_new] = known.emplace(other, false);
+        Task *task = is_new ? tasks_.find(other) : nullptr;
+        if (task != nullptr)
+            place->second = !task->is_running && wanted.is_wanted(*task);
+        return place->second;
+    };
+    auto is_wanted = [&](const Task &task) {
+        const Ids &set = definitions_.atomic_sets().of(task.id);
+        return is_wanted_itself(task.id) || (!task.is_running && !task.is_suspended &&
+                                             std::any_of(set.begin(), set.end(), is_wanted_itself));
+    };
+    auto is_free = [&](const Task &task) {
+        return !task.is_suspended && !task.is_running && trouble_of(task.id, requested_by).until == 0;
+    };
+    Ids members = scheduler::batch_of(definitions_.graph(), id, [&](Id other) {
+        Task *task = tasks_.find(other);
+        if (task == nullptr || definitions_.party_of(other) != party)
+            return Candidate{};
+        Candidate found = {is_wanted(*task), is_free(*task), &task->schedules, definitions_.refresh_group_of(other)};
+        if (found.is_wanted)
+            batch.requested.insert(other);
+        return found;
+    });
+    members = without_others_between(id, std::move(members));
+    std::erase_if(batch.requested,
+                  [&](Id other) { return std::find(members.begin(), members.end(), other) == members.end(); });
+    seen->insert(members.begin(), members.end());
+    for (Id member : members)
+        if (definitions_.refresh_group_of(member) != nullptr)
+            batch.requested.insert(member);
+    const Ids owners = definitions_.owners_of(members);
+    batch.members = with_required(members, requested_by, &owners);
+    batch.optional.insert(members.begin(), members.end());
+    for (Id other : with_required(Ids(batch.requested.begin(), batch.requested.end()), requested_by, &owners))
+        batch.optional.erase(other);
+    return batch;
+}
+
+/* Its batch without what would wait for a stream table of another owner that waits for the rest of the batch. */
+Ids BatchPlanner::without_others_between(Id start, Ids batch) const
+{
+    if (!definitions_.has_several_owners())
+        return batch;
+    const Party party = definitions_.party_of(start);
+    auto is_of_others = [&](Id id) { return definitions_.find(id) != nullptr && definitions_.party_of(id) != party; };
+    auto is_in_set = [&](Id id) {
+        return definitions_.refresh_group_of(id) != nullptr || definitions_.atomic_sets().first_of(id) != 0;
+    };
+    return scheduler::without_foreign_between(definitions_.graph(), start, batch, is_of_others, is_in_set);
+}
+
+/* With the members, what is refreshed because one of them is: upstreams, unless they have their own schedules and no reader has
+ * asked, or are suspended; and the atomic sets of any of these, suspended or not. With `owners`, only what they own of the
+ * upstreams. */
+Ids BatchPlanner::with_required(const Ids &members, RequestedBy requested_by, const Ids *owners)
+{
+    return scheduler::with_required(definitions_.graph(), definitions_.atomic_sets(), members, [&](Id id) {
+        if (owners != nullptr && std::find(owners->begin(), owners->end(), definitions_.owner_of(id)) == owners->end())
+            return false;
+        const Task *task = tasks_.find(id);
+        const bool is_in_use = task != nullptr && (!task->is_suspended || definitions_.atomic_sets().first_of(id) != 0);
+        return is_in_use &&
+               (requested_by == RequestedBy::reader || !definitions_.effective_schedule(id).has_own_schedule);
+    });
+}
+
+/* One that is refreshed together with one that has failed waits for it, to go with it or after it; and an atomic set
+ * goes as a whole or not at all. */
+Trouble BatchPlanner::trouble_of(Id id, RequestedBy requested_by)
+{
+    Trouble trouble;
+    if (!tasks_.has_trouble())
+        return trouble;
+    for (Id other : with_required({id}, requested_by)) {
+        const Task *task = tasks_.find(other);
+        if (task == nullptr || (!task->is_suspended && task->failures == 0))
+            continue;
+        if (task->is_suspended)
+            return {other, true, DT_NOEND};
+        if (task->not_before > trouble.until)
+            trouble = {other, false, task->not_before};
+    }
+    return trouble;
+}
+
+TimestampTz BatchPlanner::wait_until(const Wanted &wanted, TimestampTz now)
+{
+    return std::min(wanted.since, now) + wait_for_others_us;
+}
+
+/* Those that are to be refreshed with the members and lack changes that these are wanted for. */
+Ids BatchPlanner::needed_before(const Ids &members, const Wanted &wanted, bool *is_waiting)
+{
+    *is_waiting = false;
+    if (!definitions_.has_several_owners())
+        return {};
+    const Ids owners = definitions_.owners_of(members);
+    const TimestampTz now = GetCurrentTimestamp(), since = std::min(wanted.since, now);
+    const bool is_for_reader = wanted.requested_by == RequestedBy::reader;
+    const bool may_wait = is_for_reader || now < wait_until(wanted, now);
+    Ids needed = scheduler::needed_before(definitions_.graph(), members, [&](Id id) {
+        const Task *task = tasks_.find(id);
+        if (task == nullptr || task->is_suspended)
+            return Below::as_it_stands;
+        const mailbox::Look look = mailbox::look(id);
+        const bool is_own = std::binary_search(owners.begin(), owners.end(), definitions_.owner_of(id));
+        if (!is_own && look.is_known && !look.state.is_populated)
+            return Below::first;
+        if (!may_wait || (!is_for_reader && definitions_.effective_schedule(id).has_own_schedule))
+            return Below::as_it_stands;
+        const TimestampTz pending = is_for_reader ? tasks_.pending_since(id) : tasks_.own_pending_since(id);
+        const bool is_pending = pending != 0 && pending <= since;
+        const bool is_moving = look.moving_since != 0 && look.moving_since <= since;
+        return (is_pending || is_moving) && task->refreshed_at < since ? Below::first : Below::fresh;
+    });
+    *is_waiting = !needed.empty() && !is_for_reader && may_wait;
+    return needed;
+}
+
+Ids BatchPlanner::occupied_by(const Ids &members, const Ids &involved) const
+{
+    const Ids owners = definitions_.owners_of(members);
+    Ids occupied(involved.begin(), involved.begin() + static_cast<long>(members.size()));
+    for (size_t i = members.size(); i < involved.size(); i++)
+        if (std::binary_search(owners.begin(), owners.end(), definitions_.owner_of(involved[i])))
+            occupied.push_back(involved[i]);
+    return occupied;
+}
+
+std::vector<Ids> BatchPlanner::refresh_groups_of(const Ids &members)
+{
+    std::vector<Ids> groups;
+    std::set<Id> seen;
+    for (Id member : members) {
+        const Ids *whole = definitions_.refresh_group_of(member);
+        if (whole == nullptr || !seen.insert(whole->front()).second)
+            continue;
+        Ids &group = groups.emplace_back();
+        for (Id other : *whole)
+            if (const Task *task = tasks_.find(other); task != nullptr && !task->is_running)
+                group.push_back(other);
+    }
+    return groups;
+}
+
+} // namespace pgtrickle::worker

@@ -1,0 +1,79 @@
+/*
+ * From what is asked for and what is due to jobs.
+ *
+ *   readers' requests, then due tasks ─► batch (batch_planner.hpp) ─► a worker that is free, its preferred one first ─► job
+ *   upkeep when nothing is due, but not never: where refreshes do not keep up logs grow most
+ *
+ * Two jobs run side by side if none of what one occupies (its members, and all of their owners that they read) is occupied by
+ * the other. An owner whose share of the workers is exhausted waits, and others overtake it.
+ *
+ * Owns which worker each stream table prefers, which is the one that has its program compiled, and until when dispatching looked.
+ * The loop calls it; it passes results on to JobResults. Where no worker can be had, this process does the job itself.
+ * C++ frames; outside of transactions.
+ */
+#pragma once
+
+#include "worker/manager/batch_planner.hpp"
+#include "worker/manager/job_results.hpp"
+#include "worker/manager/reader_requests.hpp"
+#include "worker/manager/running_jobs.hpp"
+#include "worker/manager/upkeep.hpp"
+#include "worker/pool.hpp"
+
+#include <map>
+#include <optional>
+#include <set>
+
+namespace pgtrickle::worker {
+
+class Dispatcher {
+  public:
+    Dispatcher(Definitions &definitions, Tasks &tasks, BatchPlanner &planner, Upkeep &upkeep, ReaderRequests &requests,
+               JobResults &results, RunningJobs &jobs, Pool &pool)
+        : definitions_(definitions), tasks_(tasks), planner_(planner), upkeep_(upkeep), requests_(requests),
+          results_(results), jobs_(jobs), pool_(pool)
+    {
+    }
+    Dispatcher(const Dispatcher &) = delete;
+    Dispatcher &operator=(const Dispatcher &) = delete;
+
+    void take_results();
+    void dispatch();
+    /* When dispatch() may begin something that it could not at its last call; but for what a result lets begin. */
+    std::optional<TimestampTz> next_at() const;
+    void forget(scheduler::Id id) { preferred_workers_.erase(id); }
+
+  private:
+    bool dispatch_requested();
+    bool dispatch_due();
+    bool dispatch_upkeep();
+    bool dispatch_batch(scheduler::Id id, const Wanted &wanted, std::set<scheduler::Id> *seen);
+    bool dispatch_before(const scheduler::Ids &needed, const scheduler::Ids &members, const Wanted &wanted,
+                         std::set<scheduler::Id> *seen);
+    bool begin(const Batch &batch, const Wanted &wanted);
+    void start(const Pool::Choice &choice, scheduler::Job job, RunningJob begun);
+    scheduler::Job make_job(const scheduler::Ids &involved, const Batch &batch, scheduler::RequestedBy requested_by);
+    scheduler::Involved involved_of(scheduler::Id id);
+    void pull_dependents(TimestampTz now);
+    bool is_ready(scheduler::Task &task, TimestampTz now);
+    bool waits_for_share(scheduler::Id id) const;
+    bool was_locked(const scheduler::Ids &members) const;
+    int preferred_worker_of(scheduler::Id id) const;
+    int preferred_worker_of(const scheduler::Ids &members) const;
+    int64_t count_commits(const scheduler::Ids &involved);
+
+    Definitions &definitions_;
+    Tasks &tasks_;
+    BatchPlanner &planner_;
+    Upkeep &upkeep_;
+    ReaderRequests &requests_;
+    JobResults &results_;
+    RunningJobs &jobs_;
+    Pool &pool_;
+    std::map<scheduler::Id, int> preferred_workers_;
+    std::map<uint32_t, uint64_t> commits_read_; /* by slot: how many there were at the last job that read the source */
+    TimestampTz dispatched_at_ = 0;     /* what was due then, and has not begun, waits for something */
+    TimestampTz no_longer_wait_at_ = 0; /* the first job that waits for other owners' stream tables goes on; 0: none waits */
+};
+
+} // namespace pgtrickle::worker

@@ -1,0 +1,190 @@
+#include "worker/manager/hold_tracker.hpp"
+
+#include "catalog/tables/history.hpp"
+#include "definition/time_zone.hpp"
+#include "mailbox/mailbox.hpp"
+#include "refresh/group/holds.hpp"
+#include "worker/transaction.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace pgtrickle::worker {
+
+using scheduler::Hold;
+using scheduler::Id;
+using scheduler::Ids;
+
+void HoldTracker::read()
+{
+    holds_ = refresh::read_holds();
+    definitions_.read_refresh_groups();
+    are_read_ = true;
+}
+
+void HoldTracker::read_if_due()
+{
+    if (are_read_ || !definitions_.is_current())
+        return;
+    const scheduler::Holds before = holds_;
+    std::optional<Failure> failure = in_transaction([&] { read(); });
+    if (failure)
+        return;
+    add_frozen();
+    if (holds_ != before)
+        apply();
+}
+
+void HoldTracker::add_frozen()
+{
+    for (const auto &[id, known] : definitions_.all())
+        if (known.is_frozen)
+            holds_.frozen.insert(id);
+}
+
+void HoldTracker::apply()
+{
+    add_frozen();
+    std::erase_if(held_, [&](const auto &held) { return definitions_.find(held.first) == nullptr; });
+    Ids inactive;
+    for (const auto &[id, known] : definitions_.all()) {
+        apply_to(id);
+        const scheduler::Task *task = tasks_.find(id);
+        if (task != nullptr && task->is_suspended)
+            inactive.push_back(id);
+    }
+    tasks_.set_inactive(std::move(inactive));
+}
+
+/* Puts the task of a stream table where its hold says. */
+void HoldTracker::apply_to(Id id)
+{
+    Held &held = held_[id];
+    std::optional<Hold> before = std::exchange(held.hold, scheduler::hold_of(holds_, definitions_.graph(), id));
+    const bool is_to_be_refreshed = !held.hold && is_released(id);
+    tasks_.set_released(id, is_to_be_refreshed);
+    if (held.hold != before)
+        held.is_reported = held.is_reported && held.hold.has_value();
+    if (is_unreported(id))
+        unreported_holds_.push_back(id);
+    scheduler::Task *task = tasks_.find(id);
+    if (task == nullptr || definitions_.at(id).is_suspended)
+        return;
+    if (held.hold)
+        tasks_.suspend(*task);
+    else if (task->is_suspended)
+        tasks_.make_idle(*task);
+    else if (is_to_be_refreshed && task->is_idle())
+        tasks_.check_later(id); /* no change of a source has it looked at */
+    tasks_.record_trouble(*task);
+}
+
+/* Whether a group has advanced, as a whole, beyond what the stream table's last refresh applied: it is refreshed then, even
+ * without changes, so that the changes of the next load are not taken for those of this one. */
+bool HoldTracker::is_released(Id id) const
+{
+    return std::any_of(holds_.groups.begin(), holds_.groups.end(), [&](const scheduler::WatermarkGroup &group) {
+        std::optional<TimestampTz> advanced = scheduler::advanced_to(holds_, group);
+        if (!advanced || !scheduler::concerns(holds_, group, definitions_.graph(), id))
+            return false;
+        auto applied = holds_.taken_in.find({id, group.name});
+        return applied == holds_.taken_in.end() || applied->second < *advanced;
+    });
+}
+
+void HoldTracker::record_refresh(Id id)
+{
+    for (const scheduler::WatermarkGroup &group : holds_.groups)
+        if (scheduler::concerns(holds_, group, definitions_.graph(), id))
+            if (std::optional<TimestampTz> advanced = scheduler::advanced_to(holds_, group))
+                holds_.taken_in[{id, group.name}] = *advanced;
+    if (holds_.groups.empty())
+        return;
+    apply_to(id);
+    /* The refresh may have begun before they advanced so far: what it really applied is written down. */
+    are_read_ = false;
+}
+
+const std::optional<Hold> &HoldTracker::hold_of(Id id) const
+{
+    static const std::optional<Hold> none;
+    auto found = held_.find(id);
+    return found == held_.end() ? none : found->second.hold;
+}
+
+std::optional<Id> HoldTracker::held_upstream(Id id) const
+{
+    for (Id upstream : definitions_.graph().upstreams(id))
+        if (is_held(upstream))
+            return upstream;
+    return std::nullopt;
+}
+
+/* ---- the history ---------------------------------------------------------------------- */
+
+bool HoldTracker::is_unreported(Id id) const
+{
+    auto found = held_.find(id);
+    return found != held_.end() && found->second.hold && !found->second.is_reported;
+}
+
+void HoldTracker::check(const Ids &ids)
+{
+    for (Id id : ids)
+        if (const scheduler::Task *task = tasks_.find(id); task != nullptr && task->is_suspended && is_unreported(id))
+            unreported_holds_.push_back(id);
+}
+
+void HoldTracker::check_all()
+{
+    unreported_holds_ = tasks_.inactive();
+}
+
+std::optional<TimestampTz> HoldTracker::next_at() const
+{
+    if (!unreported_holds_.empty())
+        return DT_NOBEGIN;
+    if (!due_.empty())
+        return due_.begin()->first;
+    return std::nullopt;
+}
+
+/* A clean one is listened for; one that lacks changes has its due time in `due_`. */
+void HoldTracker::report()
+{
+    TimestampTz now = GetCurrentTimestamp();
+    for (; !due_.empty() && due_.begin()->first <= now; due_.erase(due_.begin()))
+        unreported_holds_.push_back(due_.begin()->second);
+    if (unreported_holds_.empty())
+        return;
+    std::vector<catalog::Refresh> rows;
+    const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
+    for (Id id : std::exchange(unreported_holds_, {})) {
+        const scheduler::Task *task = tasks_.find(id);
+        if (task == nullptr || !is_unreported(id))
+            continue;
+        std::optional<TimestampTz> due = tasks_.due_of(*task, mailbox::dirty_since(id), now, zone);
+        if (!due) {
+            tasks_.listen(id);
+            due = tasks_.due_of(*task, mailbox::dirty_since(id), now, zone);
+        }
+        if (due && *due > now)
+            due_.emplace(*due, id);
+        if (!due || *due > now)
+            continue;
+        Held &held = held_.at(id);
+        held.is_reported = true;
+        catalog::Refresh row;
+        row.relid = id;
+        row.started_at = row.ended_at = now;
+        row.action = "SKIP";
+        row.status = "SKIPPED";
+        row.initiated_by = "SCHEDULER";
+        (void)in_transaction([&] { row.error_message = refresh::sentence_of(*held.hold); });
+        rows.push_back(std::move(row));
+    }
+    if (!rows.empty())
+        catalog::append_history(rows);
+}
+
+} // namespace pgtrickle::worker

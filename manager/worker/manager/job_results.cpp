@@ -1,0 +1,120 @@
+#include "worker/manager/job_results.hpp"
+
+#include "mailbox/mailbox.hpp"
+#include "worker/manager/debug_log.hpp"
+
+#include <algorithm>
+
+namespace pgtrickle::worker {
+
+using scheduler::Id;
+using scheduler::MemberResult;
+using scheduler::Task;
+using scheduler::Verdict;
+
+/* Where several were refreshed together, it is not known which of them took too long: the next job refreshes
+ * each alone. */
+void JobResults::record_overrun(const RunningJob &job, const Pool::Overrun &overrun)
+{
+    for (Id id : job.members) {
+        Known *known = definitions_.find(id);
+        if (known == nullptr)
+            continue;
+        known->has_overrun = overrun.count == 1 && id == overrun.first;
+        known->goes_alone = overrun.count > 1;
+    }
+}
+
+/* Members are refreshed together again, so each pays for all. */
+void JobResults::record_in_throttles(const RunningJob &job, const scheduler::JobResult &result)
+{
+    TimestampTz now = GetCurrentTimestamp();
+    for (const MemberResult &member : result.members) {
+        Task *task = tasks_.find(member.id);
+        if (task == nullptr || member.verdict != Verdict::refreshed)
+            continue;
+        if (member.has_changed || mailbox::is_clean(member.id))
+            task->throttle.record_refresh(result.took_us, job.commits, now, spacing_us());
+        else
+            task->throttle.record_empty_refresh(now, spacing_us());
+    }
+}
+
+void JobResults::record(Task &task, const MemberResult &result)
+{
+    Known &known = definitions_.at(task.id);
+    known.is_program_written = result.is_program_written;
+    known.has_overrun = known.goes_alone = false;
+    task.failures = result.failures;
+    task.not_before = result.not_before;
+    if (result.verdict == Verdict::refreshed) {
+        task.refreshed_at = result.started_at;
+        holds_.record_refresh(task.id);
+    }
+    /* Holds have changed since they were last read. */
+    if (result.verdict == Verdict::held)
+        holds_.read_again();
+    if (result.is_suspended) {
+        /* A user may have resumed it meanwhile: pgt_state knows. */
+        tasks_.suspend(task);
+        known.is_suspended = true;
+        definitions_.read_again();
+    }
+}
+
+/* One that is idle is looked at in this cycle. */
+void JobResults::put_back(Task &task, Verdict verdict)
+{
+    if (verdict == Verdict::refreshed)
+        return tasks_.make_idle(task);
+    log_retry(definitions_.at(task.id), verdict);
+    if (verdict == Verdict::failed)
+        tasks_.queue(task, task.not_before);
+    else
+        tasks_.queue(task, std::max<TimestampTz>(task.not_before, GetCurrentTimestamp() + spacing_us()));
+}
+
+/* Puts a task where it belongs after a job. */
+void JobResults::settle(Id id, Verdict verdict, const MemberResult *result)
+{
+    Task *task = tasks_.find(id);
+    if (task == nullptr)
+        return;
+    if (result != nullptr)
+        record(*task, *result);
+    tasks_.record_trouble(*task);
+    tasks_.set_locked(id, verdict == Verdict::locked);
+    if (!task->is_suspended)
+        put_back(*task, verdict);
+}
+
+/* What became of the members of a worker that died, the mailbox knows. */
+void JobResults::end(const RunningJob &job, const std::optional<scheduler::JobResult> &result)
+{
+    Verdicts verdicts;
+    for (Id id : job.members)
+        verdicts[id] = Verdict::locked;
+    if (result) {
+        record_in_throttles(job, *result);
+        for (const MemberResult &member : result->members) {
+            verdicts[member.id] = member.verdict;
+            if (member.has_changed)
+                upkeep_.record_refresh(member.id);
+            settle(member.id, member.verdict, &member);
+        }
+        if (result->is_catalog_new)
+            projection_.record_new_catalog();
+        if (result->is_outdated)
+            definitions_.read_again();
+    }
+    /* Those that were left out, and those of a worker that died. */
+    for (Id id : job.members)
+        if (const Task *task = tasks_.find(id); task != nullptr && task->is_running)
+            settle(id, result ? Verdict::refreshed : Verdict::locked, nullptr);
+    requests_.resolve_by(job, verdicts);
+    if (job.kind == scheduler::Job::Kind::upkeep)
+        upkeep_.end(result);
+    jobs_.remove(job.number);
+}
+
+} // namespace pgtrickle::worker

@@ -1,0 +1,50 @@
+/*
+ * From the end of a job back to the tasks, the holds and the requests that it concerns.
+ *
+ * Owns nothing: it knows which objects of the manager a result is for. Called by the Dispatcher, which receives results.
+ * A failing member is counted, put off, and in the end suspended, and never stops the others. C++ frames; runs no SQL.
+ */
+#pragma once
+
+#include "worker/manager/catalog_projection.hpp"
+#include "worker/manager/hold_tracker.hpp"
+#include "worker/manager/reader_requests.hpp"
+#include "worker/manager/running_jobs.hpp"
+#include "worker/manager/upkeep.hpp"
+
+#include <optional>
+
+namespace pgtrickle::worker {
+
+class JobResults {
+  public:
+    JobResults(Definitions &definitions, Tasks &tasks, HoldTracker &holds, Upkeep &upkeep,
+               CatalogProjection &projection, ReaderRequests &requests, RunningJobs &jobs)
+        : definitions_(definitions), tasks_(tasks), holds_(holds), upkeep_(upkeep), projection_(projection),
+          requests_(requests), jobs_(jobs)
+    {
+    }
+    JobResults(const JobResults &) = delete;
+    JobResults &operator=(const JobResults &) = delete;
+
+    /* Its process took too long, could not be canceled, and was terminated; end() follows. */
+    void record_overrun(const RunningJob &job, const Pool::Overrun &overrun);
+    /* The job has ended; it is none of the running ones any more. Without a result its worker has died. */
+    void end(const RunningJob &job, const std::optional<scheduler::JobResult> &result);
+
+  private:
+    void record_in_throttles(const RunningJob &job, const scheduler::JobResult &result);
+    void settle(scheduler::Id id, scheduler::Verdict verdict, const scheduler::MemberResult *result);
+    void record(scheduler::Task &task, const scheduler::MemberResult &result);
+    void put_back(scheduler::Task &task, scheduler::Verdict verdict);
+
+    Definitions &definitions_;
+    Tasks &tasks_;
+    HoldTracker &holds_;
+    Upkeep &upkeep_;
+    CatalogProjection &projection_;
+    ReaderRequests &requests_;
+    RunningJobs &jobs_;
+};
+
+} // namespace pgtrickle::worker

@@ -1,0 +1,73 @@
+/*
+ * Requests of readers that wait for a refresh.
+ *
+ * They are taken at once, served by jobs, and answered when the last of their stream tables has been refreshed by a job that
+ * began after the request came, and that applied what all upstreams had to apply: each of them was refreshed by it too, or
+ * had nothing pending when it began. A job for what came due reads what has its own schedule as it stands, so it may be no
+ * answer; the reader's own job follows.
+ *
+ * Owns the requests that are not answered yet. The loop has them taken and answered; the Dispatcher asks what they
+ * are for, and JobResults says how jobs ended. C++ frames; runs no SQL.
+ */
+#pragma once
+
+#include "mailbox/manager_side.hpp"
+#include "worker/manager/batch_planner.hpp"
+#include "worker/manager/hold_tracker.hpp"
+#include "worker/manager/running_jobs.hpp"
+
+#include <list>
+#include <set>
+
+namespace pgtrickle::worker {
+
+class ReaderRequests {
+  public:
+    ReaderRequests(Definitions &definitions, Tasks &tasks, const HoldTracker &holds, BatchPlanner &planner,
+                   const RunningJobs &jobs, const Pool &pool)
+        : definitions_(definitions), tasks_(tasks), holds_(holds), planner_(planner), jobs_(jobs), pool_(pool)
+    {
+    }
+    ReaderRequests(const ReaderRequests &) = delete;
+    ReaderRequests &operator=(const ReaderRequests &) = delete;
+
+    bool is_empty() const { return pending_.empty(); }
+    void take();
+    /* Answers those that can be answered now, and forgets those that no session waits for. */
+    void settle();
+    /* pg_trickle.enabled is off. */
+    void refuse_all();
+
+    /* The stream tables that readers wait for, in the order of the requests. */
+    scheduler::Ids wanted() const;
+    TimestampTz wanted_since(scheduler::Id id) const;
+
+    void resolve_by(const RunningJob &job, const Verdicts &verdicts);
+    /* Readers find in the mailbox which processes they wait for: those that execute a job that involves what they asked for, be
+     * it the one that serves them or one that has to end before. */
+    void show_serving_processes() const;
+
+  private:
+    /* A request that is not answered yet. Only jobs that began after it came say anything about it. */
+    struct PendingRequest {
+        mailbox::Request request;
+        TimestampTz came_at = 0;
+        uint64_t came_after = 0;      /* the last job that had begun */
+        std::set<scheduler::Id> open; /* not refreshed since */
+        mailbox::Reply reply = {mailbox::Answer::done, InvalidOid};
+    };
+    mailbox::Reply obstacle(scheduler::Id id, TimestampTz now);
+    void resolve(PendingRequest &pending, scheduler::Id id, mailbox::Answer answer, scheduler::Id culprit);
+    void resolve_served(PendingRequest &pending, const RunningJob &job, const Verdicts &verdicts);
+    bool lacks_anything(const RunningJob &job, const Verdicts &verdicts, scheduler::Id id, TimestampTz before) const;
+
+    Definitions &definitions_;
+    Tasks &tasks_;
+    const HoldTracker &holds_;
+    BatchPlanner &planner_;
+    const RunningJobs &jobs_;
+    const Pool &pool_;
+    std::list<PendingRequest> pending_;
+};
+
+} // namespace pgtrickle::worker

@@ -1,0 +1,181 @@
+#include "worker/manager/tasks.hpp"
+
+#include "definition/guc.hpp"
+#include "definition/time_zone.hpp"
+#include "mailbox/manager_side.hpp"
+#include "scheduler/graph/refresh_batch.hpp"
+
+namespace pgtrickle::worker {
+
+using scheduler::Id;
+using scheduler::Ids;
+
+TimestampTz spacing_us()
+{
+    return static_cast<TimestampTz>(guc::scheduler_interval_ms) * 1000;
+}
+
+/* ---- following definitions ------------------------------------------------------------ */
+
+void Tasks::apply(const DefinitionChanges &changes)
+{
+    for (Id relid : changes.gone)
+        forget(relid);
+    for (Id relid : changes.read)
+        schedules_.erase(relid);
+    for (const auto &[relid, state] : changes.states) {
+        const scheduler::Task *task = queue_.find(relid);
+        if (task == nullptr || state.has_changed || (task->failures > 0) != (state.failures > 0))
+            set(relid, state);
+    }
+    if (!changes.gone.empty() || !changes.read.empty())
+        for (const auto &[relid, known] : definitions_.all())
+            set_effective_schedule(relid);
+    for (Id relid : changes.below_changed) {
+        listener_.set(relid, scheduler::relations_below(definitions_.graph(), relid));
+        if (queue_.find(relid)->is_idle())
+            to_check_.push_back(relid);
+    }
+}
+
+/* Puts the task where its state belongs. */
+void Tasks::set(Id relid, const StoredState &state)
+{
+    scheduler::Task &task = queue_.task(relid);
+    task.is_due_when_clean = definitions_.at(relid).is_restless;
+    /* One whose answer changes without a change is due by the time of its last refresh, in whichever session. */
+    if (task.is_due_when_clean && task.refreshed_at == 0)
+        task.refreshed_at = state.data_timestamp;
+    task.failures = state.failures;
+    if (state.failures == 0)
+        task.not_before = 0;
+    if (state.is_suspended)
+        queue_.suspend(task);
+    else if (!task.is_running)
+        make_idle(task);
+    record_trouble(task);
+    mailbox::offer_state(relid, {state.is_populated, state.is_suspended, state.failures > 0});
+}
+
+void Tasks::set_effective_schedule(Id relid)
+{
+    const scheduler::EffectiveSchedule &schedule = definitions_.effective_schedule(relid);
+    auto known = schedules_.find(relid);
+    if (known != schedules_.end() && known->second == schedule)
+        return;
+    schedules_[relid] = schedule;
+    scheduler::Task &task = queue_.task(relid);
+    task.schedules = schedule.schedules;
+    task.waits_for_all = schedule.waits_for_all;
+    mailbox::set_atomic_set(relid, schedule.atomic_set);
+    mailbox::set_effective_schedule(relid, schedule.has_own_schedule, schedule.waits_for_all);
+    if (task.is_queued())
+        make_idle(task);
+}
+
+void Tasks::forget(Id relid)
+{
+    troubled_.erase(relid);
+    locked_.erase(relid);
+    released_.erase(relid);
+    schedules_.erase(relid);
+    queue_.remove(relid);
+    listener_.remove(relid);
+}
+
+void Tasks::check_all_queued()
+{
+    for (Id relid : queue_.ids())
+        if (scheduler::Task *task = queue_.find(relid); task->is_queued())
+            make_idle(*task);
+}
+
+/* ---- checking ------------------------------------------------------------------------- */
+
+void Tasks::make_idle(scheduler::Task &task)
+{
+    queue_.make_idle(task);
+    to_check_.push_back(task.id);
+}
+
+std::optional<TimestampTz> Tasks::due_of(const scheduler::Task &task, TimestampTz since, TimestampTz now,
+                                         const scheduler::Zone &zone) const
+{
+    std::optional<TimestampTz> due = scheduler::due_at(task, since, now, spacing_us(), zone);
+    return !due && is_released(task.id) ? now : due;
+}
+
+bool Tasks::queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone)
+{
+    std::optional<TimestampTz> due = due_of(task, own_pending_since(task.id), now, zone);
+    if (due)
+        queue_.queue(task, *due);
+    return due.has_value();
+}
+
+bool Tasks::hear_changes()
+{
+    const Ids changed = listener_.take_changed();
+    to_check_.insert(to_check_.end(), changed.begin(), changed.end());
+    return !changed.empty();
+}
+
+void Tasks::check(TimestampTz now)
+{
+    if (to_check_.empty())
+        return;
+    const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
+    for (Id id : to_check_) {
+        scheduler::Task *task = queue_.find(id);
+        if (task == nullptr || !task->is_idle() || queue_if_due(*task, now, zone))
+            continue;
+        /* A change that comes before is seen by the second look, one that comes after that is heard. */
+        listener_.listen(id);
+        queue_if_due(*task, now, zone);
+    }
+    to_check_.clear();
+}
+
+TimestampTz Tasks::pending_since(Id id) const
+{
+    TimestampTz since = mailbox::dirty_since(id);
+    if (since == 0 || inactive_.empty())
+        return since;
+    return mailbox::dirty_since_beside(id, inactive_.data(), static_cast<int>(inactive_.size()));
+}
+
+TimestampTz Tasks::own_pending_since(Id id) const
+{
+    TimestampTz since = mailbox::look(id).own_dirty_since;
+    if (since == 0 || inactive_.empty())
+        return since;
+    return mailbox::dirty_since_beside(id, inactive_.data(), static_cast<int>(inactive_.size()), true);
+}
+
+/* ---- marks ---------------------------------------------------------------------------- */
+
+void Tasks::set_released(Id id, bool is_released)
+{
+    if (is_released)
+        released_.insert(id);
+    else
+        released_.erase(id);
+}
+
+void Tasks::record_trouble(const scheduler::Task &task)
+{
+    if (task.failures > 0 || task.is_suspended)
+        troubled_.insert(task.id);
+    else
+        troubled_.erase(task.id);
+}
+
+void Tasks::set_locked(Id id, bool is_locked)
+{
+    if (is_locked)
+        locked_.insert(id);
+    else
+        locked_.erase(id);
+}
+
+} // namespace pgtrickle::worker

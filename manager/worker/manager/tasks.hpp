@@ -1,0 +1,102 @@
+/*
+ * The tasks of a manager: when each stream table is to be refreshed, and which of them have to be looked at.
+ *
+ * Owns the queue, the listener for changes of sources, and what marks tasks: inactive, released, troubled, locked. All
+ * objects of the manager move tasks through it. A task is idle, queued, suspended or running (in a job); a running one is looked
+ * at again when its job ends, whatever has come in between. Of the idle ones only those are looked at that have become
+ * idle, or whose sources have changed.
+ *
+ * Invariants: there is a task for each stream table that Definitions knows. One that is idle is either to be checked, or the
+ * listener listens for it and it was clean after that. C++ frames; runs no SQL.
+ */
+#pragma once
+
+#include "scheduler/queue.hpp"
+#include "worker/manager/change_listener.hpp"
+#include "worker/manager/definitions.hpp"
+
+#include <map>
+#include <optional>
+#include <set>
+
+namespace pgtrickle::worker {
+
+/* The longest pause between two refreshes of one that is refreshed on change. */
+TimestampTz spacing_us();
+
+class Tasks {
+  public:
+    explicit Tasks(const Definitions &definitions) : definitions_(definitions) {}
+    Tasks(const Tasks &) = delete;
+    Tasks &operator=(const Tasks &) = delete;
+
+    /* Follows what Definitions has read; the mailbox learns of it, too. A new task is checked in this cycle. */
+    void apply(const DefinitionChanges &changes);
+
+    scheduler::Task *find(scheduler::Id id) { return queue_.find(id); }
+    bool all_idle() const { return queue_.all_idle(); }
+    scheduler::Ids due(TimestampTz now) const { return queue_.due(now); }
+    std::optional<TimestampTz> first_due_after(TimestampTz now) const { return queue_.first_due_after(now); }
+
+    /* ---- moving tasks ---- */
+    void make_idle(scheduler::Task &task);
+    void queue(scheduler::Task &task, TimestampTz due_at) { queue_.queue(task, due_at); }
+    void suspend(scheduler::Task &task) { queue_.suspend(task); }
+    void start(scheduler::Id id) { queue_.start(*queue_.find(id)); }
+
+    /* ---- checking idle ones ---- */
+    /* True if the clock was set back. */
+    bool notice_time(TimestampTz now) { return queue_.notice_time(now); }
+    void check_later(scheduler::Id id) { to_check_.push_back(id); }
+    void check_all_idle() { to_check_ = queue_.idle(); }
+    /* Their due times are of another time zone. */
+    void check_all_queued();
+    /* Those whose sources have changed are to be checked. False: none. */
+    bool hear_changes();
+    const scheduler::Ids &to_check() const { return to_check_; }
+    /* Queues those of to_check() that are due, and listens for the others. */
+    void check(TimestampTz now);
+    /* When it is due with changes since `since`; nothing: not at all. */
+    std::optional<TimestampTz> due_of(const scheduler::Task &task, TimestampTz since, TimestampTz now,
+                                      const scheduler::Zone &zone) const;
+    void listen(scheduler::Id id) { listener_.listen(id); }
+    /* Slots of sources that were written to since the last call. */
+    std::vector<uint32_t> take_written() { return listener_.take_written(); }
+
+    /* Since when it lacks changes that a refresh can apply: those below inactive stream tables do not count, as it would be
+     * refreshed over and over because of them. As mailbox::dirty_since(). */
+    TimestampTz pending_since(scheduler::Id id) const;
+    /* Of these, without what only upstreams with own schedules lack: what its refresh applies when it is due. */
+    TimestampTz own_pending_since(scheduler::Id id) const;
+
+    /* ---- marks ---- */
+    /* Held or suspended, ascending. */
+    const scheduler::Ids &inactive() const { return inactive_; }
+    void set_inactive(scheduler::Ids ids) { inactive_ = std::move(ids); }
+    /* It is to be refreshed even without changes. */
+    bool is_released(scheduler::Id id) const { return released_.count(id) != 0; }
+    void set_released(scheduler::Id id, bool is_released);
+    /* Suspended, or its last refresh failed. To be called when either has changed. */
+    void record_trouble(const scheduler::Task &task);
+    bool has_trouble() const { return !troubled_.empty(); }
+    /* What its last attempt needed was locked. */
+    void set_locked(scheduler::Id id, bool is_locked);
+    bool is_locked(scheduler::Id id) const { return locked_.count(id) != 0; }
+    bool has_locked() const { return !locked_.empty(); }
+
+  private:
+    void set(scheduler::Id relid, const StoredState &state);
+    void set_effective_schedule(scheduler::Id relid);
+    void forget(scheduler::Id relid);
+    bool queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone);
+
+    const Definitions &definitions_;
+    scheduler::Queue queue_;
+    ChangeListener listener_;
+    scheduler::Ids to_check_; /* have become idle, or their sources have changed */
+    std::map<scheduler::Id, scheduler::EffectiveSchedule> schedules_; /* as tasks and mailbox have them */
+    scheduler::Ids inactive_;
+    std::set<scheduler::Id> released_, troubled_, locked_;
+};
+
+} // namespace pgtrickle::worker
