@@ -147,7 +147,7 @@ void _PG_init(void)
     pgtrickle::guc::define_settings();
     if (pgtrickle::guc::is_preloaded())
         pgtrickle::register_prepared();
-    pgtrickle::register_serving();
+    pgtrickle::register_served_relations();
     pgtrickle::refresh::register_refresh();
     pgtrickle::install_hooks(pgtrickle::hooks);
 }

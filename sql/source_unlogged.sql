@@ -18,7 +18,7 @@ TABLE fully;
 SELECT st, action FROM unnest(ARRAY['sums', 'of_sheets', 'fully']) st, LATERAL pgtrickle.get_refresh_history(st, 1) ORDER BY st;
 
 -- the_witness_gone, as_a_crash_leaves_it: each_reader_starts_over_once
-DELETE FROM pgtrickle.pgt_witness;
+DELETE FROM pgtrickle.pgt_unlogged_sentinel;
 SELECT pgtrickle.refresh_stream_table(st) FROM unnest(ARRAY['sums', 'of_sheets', 'fully']) st \g /dev/null
 SELECT st, action FROM unnest(ARRAY['sums', 'of_sheets', 'fully']) st, LATERAL pgtrickle.get_refresh_history(st, 1) ORDER BY st;
 INSERT INTO fleeting VALUES (11, 2);
@@ -27,7 +27,7 @@ SELECT st, action FROM unnest(ARRAY['sums', 'of_sheets', 'fully']) st, LATERAL p
 TABLE sums ORDER BY 1;
 
 -- a_stream_table_made_in_between_does_not_hide_the_crash_from_the_others
-DELETE FROM pgtrickle.pgt_witness;
+DELETE FROM pgtrickle.pgt_unlogged_sentinel;
 SELECT pgtrickle.create_stream_table('later', 'SELECT id FROM fleeting WHERE v = 2', '520w', 'DIFFERENTIAL');
 SELECT pgtrickle.refresh_stream_table('sums');
 SELECT action FROM pgtrickle.get_refresh_history('sums', 1);
@@ -44,4 +44,4 @@ TABLE later ORDER BY 1;
 
 -- the_witness_goes_with_its_source
 DROP SCHEMA source_unlogged CASCADE;
-SELECT count(*) FROM pgtrickle.pgt_witness w WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = w.relid);
+SELECT count(*) FROM pgtrickle.pgt_unlogged_sentinel w WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = w.relid);

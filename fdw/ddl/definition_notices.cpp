@@ -45,9 +45,9 @@ namespace {
 /* The first input whose changes are not captured, as the message names it; empty: there is none. */
 std::string uncaptured_input(const Query *query, const std::vector<translate::SourceRef> &sources)
 {
-    const translate::Restlessness restlessness = translate::restlessness_of(query);
-    if (!restlessness.function.empty())
-        return restlessness.function;
+    const translate::TimeDependence time_dependence = translate::time_dependence_of(query);
+    if (!time_dependence.function.empty())
+        return time_dependence.function;
     for (const translate::SourceRef &source : sources)
         if (!source.is_stream_table && call([&] { return get_rel_relkind(source.relid); }) == RELKIND_FOREIGN_TABLE)
             return std::string("foreign table ") + call([&] { return quoted_relation_name(source.relid); });

@@ -149,7 +149,7 @@ void analyze(IndexStmt *statement, Relation table, const char *text)
 /* An expression over the stream table, as one over its storage. */
 ::Node *stored(::Node *node, void *context)
 {
-    auto *serving = static_cast<const Serving *>(context);
+    auto *served = static_cast<const ServedRelation *>(context);
     if (node == nullptr)
         return nullptr;
     if (!IsA(node, Var))
@@ -158,34 +158,34 @@ void analyze(IndexStmt *statement, Relation table, const char *text)
     if (var->varattno < 0)
         refuse_system_column();
     if (var->varattno == 0)
-        refuse_whole_row(serving->relid);
-    var->varattno = serving->columns[var->varattno - 1];
+        refuse_whole_row(served->relid);
+    var->varattno = served->columns[var->varattno - 1];
     var->varattnosyn = var->varattno;
     return reinterpret_cast<::Node *>(var);
 }
 
-char *stored_name(const Serving *serving, const char *name)
+char *stored_name(const ServedRelation *served, const char *name)
 {
-    AttrNumber column = get_attnum(serving->relid, name);
+    AttrNumber column = get_attnum(served->relid, name);
     if (column == InvalidAttrNumber)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("column \"%s\" does not exist", name)));
     if (column < 0)
         refuse_system_column();
-    return get_attname(serving->storage, serving->columns[column - 1], false);
+    return get_attname(served->storage, served->columns[column - 1], false);
 }
 
-void turn_to_storage(IndexStmt *statement, const Serving *serving)
+void turn_to_storage(IndexStmt *statement, const ServedRelation *served)
 {
-    auto *context = const_cast<Serving *>(serving);
+    auto *context = const_cast<ServedRelation *>(served);
     statement->whereClause = stored(statement->whereClause, context);
     ListCell *cell;
     foreach (cell, list_concat_copy(statement->indexParams, statement->indexIncludingParams)) {
         auto *element = lfirst_node(IndexElem, cell);
         if (element->name != nullptr)
-            element->name = stored_name(serving, element->name);
+            element->name = stored_name(served, element->name);
         element->expr = stored(element->expr, context);
     }
-    statement->relation = makeRangeVar(pstrdup(storage::schema_name), get_rel_name(serving->storage), -1);
+    statement->relation = makeRangeVar(pstrdup(storage::schema_name), get_rel_name(served->storage), -1);
 }
 
 /* The privileges were checked. `statement` is changed. */
@@ -199,9 +199,9 @@ ObjectAddress create(Oid relid, IndexStmt *statement, const char *text)
     else
         check_name(statement->idxname);
     /* The lock on the stream table keeps its storage from being replaced. */
-    const Oid heap = serving_to_read(relid)->storage;
+    const Oid heap = served_relation_to_read(relid)->storage;
     LockRelationOid(heap, ShareLock);
-    turn_to_storage(statement, serving_of(relid));
+    turn_to_storage(statement, find_served_relation(relid));
     ObjectAddress index = define_index(heap, statement, true);
     CommandCounterIncrement();
     if (OidIsValid(index.objectId))
@@ -350,7 +350,7 @@ void restore_index(Oid relid, Oid owner, const std::string &text)
         foreach (cell, statement->indexParams)
             resolve_types(lfirst_node(IndexElem, cell)->expr);
         LockRelationOid(relid, AccessShareLock);
-        const Oid tablespace = get_rel_tablespace(serving_to_read(relid)->storage);
+        const Oid tablespace = get_rel_tablespace(served_relation_to_read(relid)->storage);
         statement->tableSpace = get_tablespace_name(OidIsValid(tablespace) ? tablespace : MyDatabaseTableSpace);
         create(relid, statement, nullptr);
         CommandCounterIncrement();

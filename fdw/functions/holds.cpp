@@ -67,7 +67,7 @@ void pause(FunctionCallInfo fcinfo)
     mailbox::note_definition_change();
 }
 
-void tell_not_paused(Oid relid)
+void report_not_paused(Oid relid)
 {
     auto rows = run_own("SELECT FROM pgtrickle.pgt_hold WHERE kind IN ('pause', 'drain') AND relation::oid = 0");
     const bool are_all = !rows.empty();
@@ -82,7 +82,7 @@ void tell_not_paused(Oid relid)
 }
 
 /* Whoever paused one by name had a reason that an end of the pause of all does not concern. */
-void tell_who_stays_paused()
+void report_still_paused()
 {
     auto rows = run_own("SELECT count(*), string_agg(relation::text, ', ' ORDER BY relation::text) "
                         "FROM pgtrickle.pgt_hold WHERE kind = 'pause' AND relation::oid <> 0");
@@ -101,11 +101,11 @@ void resume(FunctionCallInfo fcinfo)
     if (!has_argument(fcinfo, 0)) {
         remove_hold("pause", InvalidOid);
         remove_hold("drain", InvalidOid);
-        tell_who_stays_paused();
+        report_still_paused();
     } else {
         for (const std::string &name : text_array(fcinfo, 0, "nodes"))
             if (Oid relid = stream_table_named(name); !remove_hold("pause", relid))
-                tell_not_paused(relid);
+                report_not_paused(relid);
     }
     mailbox::note_definition_change();
 }

@@ -13,14 +13,14 @@ Age age_of(Oid relid, const state::StateRow &row)
     if (!row.is_populated)
         return {};
     TimestampTz now = GetCurrentTimestamp();
-    mailbox::Look look = mailbox::look(relid);
-    if (look.is_current())
+    mailbox::MailboxStatus known = mailbox::status_of(relid);
+    if (known.is_current())
         return {true, now, 0};
-    TimestampTz since = look.is_known && look.stale_since() != DT_NOBEGIN ? look.stale_since() : row.data_timestamp;
-    if (look.waits_for_others)
-        return {look.is_clean, row.data_timestamp, since > now ? 0 : now - since, 0, since};
-    TimestampTz own = look.is_known && look.own_stale_since() != DT_NOBEGIN ? look.own_stale_since() : row.data_timestamp;
-    return {look.is_clean, row.data_timestamp, since > now ? 0 : now - since, own == 0 || own > now ? 0 : now - own, since};
+    TimestampTz since = known.is_known && known.stale_since() != DT_NOBEGIN ? known.stale_since() : row.data_timestamp;
+    if (known.waits_for_others)
+        return {known.is_clean, row.data_timestamp, since > now ? 0 : now - since, 0, since};
+    TimestampTz own = known.is_known && known.own_stale_since() != DT_NOBEGIN ? known.own_stale_since() : row.data_timestamp;
+    return {known.is_clean, row.data_timestamp, since > now ? 0 : now - since, own == 0 || own > now ? 0 : now - own, since};
 }
 
 } // namespace pgtrickle

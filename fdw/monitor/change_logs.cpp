@@ -33,27 +33,27 @@ namespace pgtrickle {
 namespace {
 
 /* Those that the function is asked for: one, or all, which takes its time where there are thousands. */
-std::vector<Seen> asked_for(FunctionCallInfo fcinfo)
+std::vector<StreamTableInfo> asked_for(FunctionCallInfo fcinfo)
 {
     if (PG_NARGS() == 0 || PG_ARGISNULL(0))
         return visible_stream_tables();
-    std::optional<Seen> seen = look_at(PG_GETARG_OID(0));
-    return seen && seen->may_see ? std::vector<Seen>{*seen} : std::vector<Seen>();
+    std::optional<StreamTableInfo> seen = look_at(PG_GETARG_OID(0));
+    return seen && seen->may_see ? std::vector<StreamTableInfo>{*seen} : std::vector<StreamTableInfo>();
 }
 
-std::map<Oid, SourceKind> sources_of(const std::vector<Seen> &readers)
+std::map<Oid, SourceKind> sources_of(const std::vector<StreamTableInfo> &readers)
 {
     std::map<Oid, SourceKind> sources;
-    for (const Seen &seen : readers)
+    for (const StreamTableInfo &seen : readers)
         for (const Source &source : seen.definition.sources)
             sources[source.relid] = source.kind;
     return sources;
 }
 
 /* Whether it is captured for the only one of `readers`, or for any. */
-bool is_captured_for(const std::vector<Seen> &readers, Oid source)
+bool is_captured_for(const std::vector<StreamTableInfo> &readers, Oid source)
 {
-    for (const Seen &seen : readers)
+    for (const StreamTableInfo &seen : readers)
         for (const Source &read : seen.definition.sources)
             if (read.relid == source && read.is_captured)
                 return true;
@@ -82,7 +82,7 @@ LogSeen look_at_log(Oid source)
         return seen;
     seen.is_captured = true;
     seen.bytes = capture::log_size(source);
-    if (capture::is_witness_missing(source))
+    if (capture::is_sentinel_missing(source))
         seen.damage = "a crash may have emptied it";
     ListCell *cell;
     if (!definition::is_stream_table(source))
@@ -141,7 +141,7 @@ void add_triggers(Rows &rows, Oid source, bool is_seen)
     }
 }
 
-void add_pending(Rows &rows, const Seen &reader, Oid source)
+void add_pending(Rows &rows, const StreamTableInfo &reader, Oid source)
 {
     rows.oid(reader.definition.relid).oid(source);
     if (reader.age.is_clean || reader.state.frontier.empty()) {
@@ -169,7 +169,7 @@ SQL_FUNCTION(pgtrickle_source_rows)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    const std::vector<Seen> readers = asked_for(fcinfo);
+    const std::vector<StreamTableInfo> readers = asked_for(fcinfo);
     for (const auto &[source, kind] : sources_of(readers)) {
         LogSeen log = call([source = source] { return look_at_log(source); });
         if (!log.is_there)
@@ -185,7 +185,7 @@ SQL_FUNCTION(pgtrickle_pending_rows)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    for (const Seen &seen : asked_for(fcinfo))
+    for (const StreamTableInfo &seen : asked_for(fcinfo))
         for (const Source &source : seen.definition.sources)
             add_pending(rows, seen, source.relid);
     return 0;

@@ -58,7 +58,7 @@ const Look &look_of(const GraphNode &node)
     return look_named(node.seen->is_late ? "stale" : "active");
 }
 
-std::string age_text(const Seen &seen)
+std::string age_text(const StreamTableInfo &seen)
 {
     if (!seen.age.staleness_us)
         return "never filled";

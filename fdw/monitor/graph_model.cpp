@@ -23,7 +23,7 @@ bool comes_before(const GraphNode &a, const GraphNode &b)
 VisibleGraph visible_graph()
 {
     std::map<Oid, GraphNode> nodes;
-    for (Seen &seen : visible_stream_tables()) {
+    for (StreamTableInfo &seen : visible_stream_tables()) {
         GraphNode &node = nodes[seen.definition.relid];
         node.kind = SourceKind::stream_table;
         node.name = seen.name();

@@ -18,7 +18,7 @@ struct GraphNode {
     Oid relid = InvalidOid;
     SourceKind kind = SourceKind::table;
     std::string name;                      /* "schema.name", unquoted */
-    std::optional<Seen> seen;              /* a stream table that the user may see */
+    std::optional<StreamTableInfo> seen;              /* a stream table that the user may see */
     std::vector<size_t> sources;           /* positions among the nodes, ascending */
     bool has_readers = false;              /* that the user may see */
 

@@ -49,7 +49,7 @@ class Seers {
 };
 
 /* Newest first. Where some are not to be seen, of each stream table its own: a long history of others is not read. */
-std::vector<catalog::Refresh> timeline(const std::map<Oid, Seen> &visible, bool are_all_visible, int max_rows)
+std::vector<catalog::Refresh> timeline(const std::map<Oid, StreamTableInfo> &visible, bool are_all_visible, int max_rows)
 {
     std::vector<catalog::Refresh> found;
     if (!are_all_visible) {
@@ -135,15 +135,15 @@ SQL_FUNCTION(pgtrickle_refresh_timeline)
     if (max_rows < 0)
         raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: max_rows must not be negative"});
     Rows rows(fcinfo);
-    std::map<Oid, Seen> visible;
+    std::map<Oid, StreamTableInfo> visible;
     bool are_all_visible = true;
-    for (Seen &seen : all_stream_tables()) {
+    for (StreamTableInfo &seen : all_stream_tables()) {
         are_all_visible &= seen.may_see;
         if (seen.may_see)
             visible.emplace(seen.definition.relid, std::move(seen));
     }
     for (const catalog::Refresh &refresh : timeline(visible, are_all_visible, max_rows)) {
-        const Seen &seen = visible[refresh.relid];
+        const StreamTableInfo &seen = visible[refresh.relid];
         rows.text(seen.definition.schema_name).text(seen.definition.name).time(refresh.started_at);
         rows.time(refresh.ended_at).text(refresh.action).text(refresh.status).text(refresh.initiated_by);
         rows.number(refresh.rows_inserted).number(refresh.rows_deleted).number(refresh.delta_rows);

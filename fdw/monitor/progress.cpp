@@ -6,7 +6,7 @@
 #include "definition/guc.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "definition/visibility.hpp"
-#include "mailbox/census.hpp"
+#include "mailbox/stats.hpp"
 #include "mailbox/progress.hpp"
 #include "scheduler/share.hpp"
 

@@ -8,7 +8,7 @@
 #include "fdw/monitor/stream_table_list.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "definition/visibility.hpp"
-#include "mailbox/census.hpp"
+#include "mailbox/stats.hpp"
 #include "pg/versions/processes.hpp"
 #include "refresh/program/compiled.hpp"
 #include "refresh/program/missing_index.hpp"
@@ -51,7 +51,7 @@ bool lock_if_free(const Oid *relations, int count)
     return true;
 }
 
-void add_missing_indexes(Rows &rows, const Seen &seen)
+void add_missing_indexes(Rows &rows, const StreamTableInfo &seen)
 {
     std::vector<Oid> involved = {seen.definition.relid};
     for (const Source &source : seen.definition.sources)
@@ -70,14 +70,14 @@ SQL_FUNCTION(pgtrickle_server_state)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    mailbox::Census census = mailbox::census();
+    mailbox::MailboxStats stats = mailbox::stats();
     catalog::Condition catalog = catalog::condition();
     rows.boolean(guc::is_preloaded()).boolean(guc::enabled).boolean(call([] { return RecoveryInProgress(); }));
-    census.launcher_pid != 0 ? rows.integer(census.launcher_pid) : rows.null();
-    census.manager_pid != 0 ? rows.integer(census.manager_pid) : rows.null();
+    stats.launcher_pid != 0 ? rows.integer(stats.launcher_pid) : rows.null();
+    stats.manager_pid != 0 ? rows.integer(stats.manager_pid) : rows.null();
     rows.integer(call([] { return running_workers(); })).integer(max_worker_processes);
-    rows.number(census.stream_tables).number(census.stream_table_room);
-    rows.number(census.readings_free).number(census.readings_room);
+    rows.number(stats.stream_tables).number(stats.stream_table_room);
+    rows.number(stats.readings_free).number(stats.readings_room);
     rows.number(catalog.bytes);
     /* The reason names files. */
     bool may_see_reason = call([] { return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR); });
@@ -104,7 +104,7 @@ SQL_FUNCTION(pgtrickle_missing_index_rows)
     int count = ARR_NDIM(array) == 0 ? 0 : ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
     if (ARR_HASNULL(array))
         raise({.sqlstate = ERRCODE_NULL_VALUE_NOT_ALLOWED, .message = "invalid argument: NULL among the stream tables"});
-    for (const Seen &seen : visible_stream_tables())
+    for (const StreamTableInfo &seen : visible_stream_tables())
         if (seen.may_see_texts && std::find(relids, relids + count, seen.definition.relid) != relids + count)
             add_missing_indexes(rows, seen);
     return 0;

@@ -17,22 +17,22 @@ using scheduler::Schedule;
 /* Beyond the schedule, before anybody is told: a refresh takes its time, and comes after what is due before it. */
 constexpr int64_t grace_us = 5'000'000;
 
-using Readers = std::map<Oid, std::vector<const Seen *>>;
+using Readers = std::map<Oid, std::vector<const StreamTableInfo *>>;
 
-Readers readers_of(const std::vector<Seen> &all)
+Readers readers_of(const std::vector<StreamTableInfo> &all)
 {
     Readers readers;
-    for (const Seen &seen : all)
+    for (const StreamTableInfo &seen : all)
         for (const Source &source : seen.definition.sources)
             readers[source.relid].push_back(&seen);
     return readers;
 }
 
 /* The schedules by which it comes due: its own, or those of what reads it. None: as soon as something changes. */
-std::vector<Schedule> schedules_of(const Seen &seen, const Readers &readers)
+std::vector<Schedule> schedules_of(const StreamTableInfo &seen, const Readers &readers)
 {
     std::vector<Schedule> schedules;
-    std::vector<const Seen *> open = {&seen};
+    std::vector<const StreamTableInfo *> open = {&seen};
     std::set<Oid> known = {seen.definition.relid};
     for (size_t i = 0; i < open.size(); i++) {
         const Definition &definition = open[i]->definition;
@@ -41,7 +41,7 @@ std::vector<Schedule> schedules_of(const Seen &seen, const Readers &readers)
             continue;
         }
         auto found = readers.find(definition.relid);
-        for (const Seen *reader : found == readers.end() ? std::vector<const Seen *>() : found->second)
+        for (const StreamTableInfo *reader : found == readers.end() ? std::vector<const StreamTableInfo *>() : found->second)
             if (known.insert(reader->definition.relid).second)
                 open.push_back(reader);
     }
@@ -53,11 +53,11 @@ bool is_late_by(const Schedule &schedule, TimestampTz since, TimestampTz now)
 {
     if (schedule.kind == Schedule::Kind::duration)
         return now - since > 2 * schedule.seconds * scheduler::second_us + grace_us;
-    const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
+    const definition::DatabaseZone zone(call([] { return definition::published_time_zone(); }));
     return scheduler::is_due_for_reader(schedule, since, now - grace_us, zone);
 }
 
-bool is_late(const Seen &seen, const Readers &readers, TimestampTz now)
+bool is_late(const StreamTableInfo &seen, const Readers &readers, TimestampTz now)
 {
     if (!seen.hold.empty() || !seen.age.staleness_us || seen.age.own_staleness_us <= grace_us)
         return false;
@@ -69,31 +69,31 @@ bool is_late(const Seen &seen, const Readers &readers, TimestampTz now)
 }
 
 /* Where nothing is held, a look into small tables that are empty. */
-void find_holds(std::vector<Seen> &all)
+void find_holds(std::vector<StreamTableInfo> &all)
 {
     scheduler::Holds holds = refresh::read_holds();
-    for (const Seen &seen : all)
+    for (const StreamTableInfo &seen : all)
         if (seen.definition.is_frozen())
             holds.frozen.insert(seen.definition.relid);
     if (holds.is_empty())
         return;
     scheduler::Graph graph;
-    for (const Seen &seen : all) {
+    for (const StreamTableInfo &seen : all) {
         scheduler::Ids sources;
         for (const Source &source : seen.definition.sources)
             sources.push_back(source.relid);
         graph.set(seen.definition.relid, std::move(sources));
     }
-    for (Seen &seen : all)
+    for (StreamTableInfo &seen : all)
         if (std::optional<scheduler::Hold> hold = scheduler::hold_of(holds, graph, seen.definition.relid))
             seen.hold = refresh::sentence_of(*hold);
 }
 
 } // namespace
 
-std::optional<Seen> look_at(Oid relid)
+std::optional<StreamTableInfo> look_at(Oid relid)
 {
-    Seen seen;
+    StreamTableInfo seen;
     /* It may have been dropped by another transaction meanwhile. */
     if (!call([=] { return definition::is_stream_table(relid); }) || !state::read(relid, &seen.state))
         return std::nullopt;
@@ -104,25 +104,25 @@ std::optional<Seen> look_at(Oid relid)
     return seen;
 }
 
-std::vector<Seen> all_stream_tables()
+std::vector<StreamTableInfo> all_stream_tables()
 {
-    std::vector<Seen> all;
+    std::vector<StreamTableInfo> all;
     for (Oid relid : definition::all())
-        if (std::optional<Seen> seen = look_at(relid))
+        if (std::optional<StreamTableInfo> seen = look_at(relid))
             all.push_back(std::move(*seen));
     find_holds(all);
     TimestampTz now = GetCurrentTimestamp();
     Readers readers = readers_of(all);
-    for (Seen &seen : all)
+    for (StreamTableInfo &seen : all)
         seen.is_late = is_late(seen, readers, now);
     return all;
 }
 
-std::vector<Seen> visible_stream_tables()
+std::vector<StreamTableInfo> visible_stream_tables()
 {
-    std::vector<Seen> visible = all_stream_tables();
-    std::erase_if(visible, [](const Seen &seen) { return !seen.may_see; });
-    std::sort(visible.begin(), visible.end(), [](const Seen &a, const Seen &b) {
+    std::vector<StreamTableInfo> visible = all_stream_tables();
+    std::erase_if(visible, [](const StreamTableInfo &seen) { return !seen.may_see; });
+    std::sort(visible.begin(), visible.end(), [](const StreamTableInfo &a, const StreamTableInfo &b) {
         return std::tie(a.definition.schema_name, a.definition.name) < std::tie(b.definition.schema_name, b.definition.name);
     });
     return visible;

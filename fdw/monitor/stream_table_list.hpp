@@ -11,7 +11,7 @@
 
 namespace pgtrickle {
 
-struct Seen {
+struct StreamTableInfo {
     Definition definition;
     state::StateRow state;
     Age age;
@@ -30,10 +30,10 @@ struct Seen {
 };
 
 /* One, without its hold and whether it is late, for which all are looked at. Nothing: it has just been dropped. */
-std::optional<Seen> look_at(Oid relid);
+std::optional<StreamTableInfo> look_at(Oid relid);
 /* By OID. */
-std::vector<Seen> all_stream_tables();
+std::vector<StreamTableInfo> all_stream_tables();
 /* Those that the user may see, by schema and name. */
-std::vector<Seen> visible_stream_tables();
+std::vector<StreamTableInfo> visible_stream_tables();
 
 } // namespace pgtrickle

@@ -13,7 +13,7 @@ SQL_FUNCTION(pgtrickle_stream_table_states)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    for (const Seen &seen : visible_stream_tables()) {
+    for (const StreamTableInfo &seen : visible_stream_tables()) {
         const Definition &definition = seen.definition;
         rows.oid(definition.relid).text(definition.schema_name).text(definition.name).text(seen.shown_status());
         rows.text(options::name_of(definition.mode)).text(definition.schedule_text).boolean(seen.state.is_populated);
@@ -31,7 +31,7 @@ SQL_FUNCTION(pgtrickle_statistics_rows)
     using namespace pgtrickle;
     Rows rows(fcinfo);
     std::set<Oid> visible;
-    for (const Seen &seen : visible_stream_tables())
+    for (const StreamTableInfo &seen : visible_stream_tables())
         visible.insert(seen.definition.relid);
     for (const catalog::Statistics &row : catalog::read_statistics()) {
         if (visible.count(row.relid) == 0)

@@ -86,7 +86,7 @@ std::map<Oid, Past> pasts()
     return pasts;
 }
 
-void add_row(Rows &rows, const Seen &seen, const Past &past)
+void add_row(Rows &rows, const StreamTableInfo &seen, const Past &past)
 {
     const Definition &definition = seen.definition;
     const state::StateRow &row = seen.state;
@@ -140,7 +140,7 @@ SQL_FUNCTION(pgtrickle_stream_table_rows)
     using namespace pgtrickle;
     Rows rows(fcinfo);
     std::map<Oid, Past> past = pasts();
-    for (const Seen &seen : visible_stream_tables())
+    for (const StreamTableInfo &seen : visible_stream_tables())
         add_row(rows, seen, past[seen.definition.relid]);
     return 0;
 }
@@ -149,7 +149,7 @@ SQL_FUNCTION(pgtrickle_pgt_status)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    for (const Seen &seen : visible_stream_tables()) {
+    for (const StreamTableInfo &seen : visible_stream_tables()) {
         rows.text(seen.name()).text(seen.shown_status()).text(options::name_of(seen.definition.mode));
         rows.boolean(seen.state.is_populated).integer(seen.state.consecutive_errors);
         rows.text(seen.definition.schedule_text).time(seen.age.data_timestamp).interval(seen.age.staleness_us);

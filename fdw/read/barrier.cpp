@@ -48,9 +48,9 @@ bool ask_manager(const Oid *relids, int count)
             /* Refreshed as of the request: changes since then are none of this statement's. */
             Freshness freshness;
             freshness.is_populated =
-                mailbox::look(relids[i]).state.is_populated || state::seen_row(relids[i]).is_populated;
+                mailbox::status_of(relids[i]).state.is_populated || state::seen_row(relids[i]).is_populated;
             require_populated(relids[i], freshness);
-            if (has_to_be_current(relids[i]) && mailbox::own_part(relids[i]).has_changes) {
+            if (has_to_be_current(relids[i]) && mailbox::own_effects(relids[i]).has_changes) {
                 is_fresh = false;
                 apply_on_stale(relids[i], Obstacle::own_changes);
             }
@@ -109,23 +109,23 @@ void sort(Sorted *sorted, int count, Oid relid, const Freshness &freshness)
 bool refresh_here(const Oid *relids, int count)
 {
     const bool goes_by_schedules = std::none_of(relids, relids + count, has_to_be_current);
-    const LeftBehinds left = refresh_others(relids, count, goes_by_schedules);
+    const SkippedUpstreams left = refresh_others(relids, count, goes_by_schedules);
     auto *held = static_cast<Oid *>(palloc(sizeof(Oid) * count));
     int held_count = 0;
     enter([&] {
         std::vector<Oid> members(relids, relids + count);
-        refresh::Unrefreshed unrefreshed;
+        refresh::SkippedMembers skipped;
         TimestampTz started_at = GetCurrentTimestamp();
         try {
             for (const refresh::Outcome &outcome :
-                 refresh::refresh_group({.members = members, .requested_by = scheduler::RequestedBy::reader}, &unrefreshed))
+                 refresh::refresh_group({.members = members, .requested_by = scheduler::RequestedBy::reader}, &skipped))
                 note_refresh(outcome, "SCAN");
         } catch (const PgError &error) {
             note_failed_refresh(members.front(), started_at, "SCAN", error);
             throw;
         }
-        held_count = static_cast<int>(unrefreshed.held.size());
-        std::copy(unrefreshed.held.begin(), unrefreshed.held.end(), held);
+        held_count = static_cast<int>(skipped.held.size());
+        std::copy(skipped.held.begin(), skipped.held.end(), held);
     });
     CommandCounterIncrement();
     for (int i = 0; i < held_count; i++) {
@@ -143,7 +143,7 @@ bool can_refresh_all_here(const Oid *relids, int count)
     return std::all_of(relids, relids + count, can_refresh_here) && !reads_upstreams_of_others(relids, count);
 }
 
-Oid *those_of_one_state(const Oid *relids, int count, int *found_count)
+Oid *tables_to_align(const Oid *relids, int count, int *found_count)
 {
     auto *found = static_cast<Oid *>(palloc(sizeof(Oid) * count));
     *found_count = 0;
@@ -190,7 +190,7 @@ bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed
 {
     Sorted sorted = {};
     for (int i = 0; i < count; i++) {
-        mailbox::OwnPart own = mailbox::own_part(relids[i]);
+        mailbox::OwnEffects own = mailbox::own_effects(relids[i]);
         Freshness freshness = judge_as_of(relids[i], fixed.snapshot, fixed.taken_at);
         bool is_own = own.has_changes || own.holds_it;
         if (is_own && !fixed.is_inherited && freshness.verdict == Verdict::stale &&

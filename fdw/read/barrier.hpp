@@ -39,7 +39,7 @@ bool can_refresh_all_here(const Oid *relids, int count);
 /* Those of its stream tables that a statement is to see with the same changes, palloc'ed: those of which nothing may be stale.
  * That nothing is pending now does not tell that it does: one of them may have been refreshed before its snapshot, and the
  * other one, or what it reads, behind it. */
-Oid *those_of_one_state(const Oid *relids, int count, int *found_count);
+Oid *tables_to_align(const Oid *relids, int count, int *found_count);
 
 struct FixedSnapshot {
     Snapshot snapshot;

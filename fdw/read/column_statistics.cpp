@@ -52,9 +52,9 @@ bool is_refreshed_now(Oid heap)
 /* The column of the stream table that is stored as `stored`; 0: a hidden one. */
 AttrNumber shown_as(Oid relid, AttrNumber stored)
 {
-    const Serving *serving = serving_of(relid);
-    for (int i = 0; serving != nullptr && i < serving->column_count; i++)
-        if (serving->columns[i] == stored)
+    const ServedRelation *served = find_served_relation(relid);
+    for (int i = 0; served != nullptr && i < served->column_count; i++)
+        if (served->columns[i] == stored)
             return static_cast<AttrNumber>(i + 1);
     return 0;
 }
@@ -103,9 +103,9 @@ bool find_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column,
 {
     if (entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE && column > 0 &&
         !entry->inh) {
-        const Serving *serving = serving_of(entry->relid);
-        if (serving != nullptr && OidIsValid(serving->storage) && column <= serving->column_count) {
-            take_statistics(serving->storage, serving->columns[column - 1], false, variable);
+        const ServedRelation *served = find_served_relation(entry->relid);
+        if (served != nullptr && OidIsValid(served->storage) && column <= served->column_count) {
+            take_statistics(served->storage, served->columns[column - 1], false, variable);
             variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) ||
                                (entry->securityQuals == NIL &&
                                 may_read(entry->relid, column, reader_of(root->parse, entry)));

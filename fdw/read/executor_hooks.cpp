@@ -124,11 +124,11 @@ void note_wait(const Passed &passed)
 bool is_stream_table(const RangeTblEntry *entry)
 {
     return entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE &&
-           serving_of(entry->relid) != nullptr;
+           find_served_relation(entry->relid) != nullptr;
 }
 
 /* Each waits for one refresh by the manager. */
-constexpr int most_passes = 5, most_passes_of_who_cannot_refresh = 30;
+constexpr int most_passes = 5, max_passes_read_only = 30;
 
 /* For a statement that takes its snapshot when it has passed, and leaves it active. Somebody who refreshes one of the
  * stream tables alone may come between the refresh of all and the snapshot, or a commit between the refreshes of those that
@@ -137,16 +137,16 @@ constexpr int most_passes = 5, most_passes_of_who_cannot_refresh = 30;
 void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
 {
     int current_count = 0;
-    const Oid *current = those_of_one_state(relids, count, &current_count);
+    const Oid *current = tables_to_align(relids, count, &current_count);
     const bool can_refresh = can_refresh_all_here(current, current_count);
-    for (int left = (can_refresh ? most_passes : most_passes_of_who_cannot_refresh) - 1;; left--) {
+    for (int left = (can_refresh ? most_passes : max_passes_read_only) - 1;; left--) {
         const AskedRights rights = asked_rights(query->plannedstmt);
         Passed passed = pass_barrier(relids, count, &rights);
         note_wait(passed);
         renew_snapshot(query, passed.has_refreshed);
         if (!passed.is_fresh)
             return;
-        const Oid behind = one_behind(current, current_count, query->snapshot);
+        const Oid behind = find_lagging(current, current_count, query->snapshot);
         if (!OidIsValid(behind))
             return;
         if (left == 0 && !can_refresh) {

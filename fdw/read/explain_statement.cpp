@@ -28,9 +28,9 @@ namespace {
 /* When the oldest change was committed that may not be in, at the earliest; 0: none is pending. */
 TimestampTz pending_since(Oid relid, const state::SeenRow &seen)
 {
-    mailbox::Look look = mailbox::look(relid);
-    if (look.dirty_since != DT_NOBEGIN)
-        return look.dirty_since;
+    mailbox::MailboxStatus known = mailbox::status_of(relid);
+    if (known.dirty_since != DT_NOBEGIN)
+        return known.dirty_since;
     return seen.is_populated && has_pending_changes(relid, GetActiveSnapshot()) ? seen.data_timestamp : 0;
 }
 
@@ -60,7 +60,7 @@ void explain_wait(const Wait &wait, ExplainState *es)
 
 void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
 {
-    const Serving *serving = serving_of(relid);
+    const ServedRelation *served = find_served_relation(relid);
     state::SeenRow seen = state::seen_row(relid);
     TimestampTz since = pending_since(relid, seen);
     bool is_known = since != DT_NOBEGIN;
@@ -69,8 +69,8 @@ void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
     ExplainOpenGroup("Stream Table", nullptr, true, es);
     ExplainPropertyText("Stream Table", quoted_relation_name(relid), es);
     es->indent++;
-    if (OidIsValid(serving->storage))
-        ExplainPropertyText("Storage", quoted_relation_name(serving->storage), es);
+    if (OidIsValid(served->storage))
+        ExplainPropertyText("Storage", quoted_relation_name(served->storage), es);
     if (seen.exists && seen.status != state::Status::active)
         ExplainPropertyText("Status", state::name_of(seen.status), es);
     if (const char *hold = hold_of(relid))

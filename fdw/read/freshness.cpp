@@ -21,7 +21,7 @@ namespace {
  * their own show, and not of what is below them. */
 bool is_by_own_schedule(Oid relid)
 {
-    return guc::max_staleness_ms < 0 && !serving_of(relid)->schedule.is_always_fresh();
+    return guc::max_staleness_ms < 0 && !find_served_relation(relid)->schedule.is_always_fresh();
 }
 
 /* Whether what may be missing since `since` is too old for a reader at `now`. */
@@ -32,10 +32,10 @@ bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
         return true;
     if (guc::max_staleness_ms > 0)
         return since == DT_NOBEGIN || now - since > guc::max_staleness_ms * 1000;
-    const scheduler::Schedule &schedule = serving_of(relid)->schedule;
+    const scheduler::Schedule &schedule = find_served_relation(relid)->schedule;
     if (schedule.kind != scheduler::Schedule::Kind::cron)
         return scheduler::is_due_for_reader(schedule, since, now, scheduler::utc);
-    return scheduler::is_due_for_reader(schedule, since, now, definition::DatabaseZone(definition::told_time_zone()));
+    return scheduler::is_due_for_reader(schedule, since, now, definition::DatabaseZone(definition::published_time_zone()));
 }
 
 Freshness refused(const mailbox::State &state, bool is_populated)
@@ -49,7 +49,7 @@ bool has_to_be_current(Oid relid)
 {
     if (guc::max_staleness_ms >= 0)
         return guc::max_staleness_ms == 0;
-    return serving_of(relid)->schedule.is_always_fresh();
+    return find_served_relation(relid)->schedule.is_always_fresh();
 }
 
 bool can_refresh_here(Oid relid)
@@ -59,11 +59,11 @@ bool can_refresh_here(Oid relid)
 
 Freshness judge(Oid relid, TimestampTz now)
 {
-    mailbox::Look look = mailbox::look(relid);
-    mailbox::OwnPart own = mailbox::own_part(relid);
-    bool is_populated = look.is_known && !look.is_state_doubtful && look.state.is_populated && !own.holds_it;
+    mailbox::MailboxStatus known = mailbox::status_of(relid);
+    mailbox::OwnEffects own = mailbox::own_effects(relid);
+    bool is_populated = known.is_known && !known.is_state_doubtful && known.state.is_populated && !own.holds_it;
     TimestampTz own_since = DT_NOBEGIN; /* what was committed before that this transaction itself has taken in */
-    if (!is_populated || look.dirty_since == DT_NOBEGIN) {
+    if (!is_populated || known.dirty_since == DT_NOBEGIN) {
         /* The mailbox knows too little, as after a restart. What the frontier's snapshot saw is
          * in: nothing pending is older. */
         state::SeenRow seen = state::seen_row(relid);
@@ -71,15 +71,15 @@ Freshness judge(Oid relid, TimestampTz now)
         own.holds_it |= seen.is_own;
         if (seen.is_own && !seen.needs_reinit)
             own_since = seen.data_timestamp;
-        if (look.dirty_since == DT_NOBEGIN && !seen.needs_reinit)
-            look.dirty_since = seen.data_timestamp;
-        if (look.own_dirty_since == DT_NOBEGIN && !seen.needs_reinit)
-            look.own_dirty_since = seen.data_timestamp;
+        if (known.dirty_since == DT_NOBEGIN && !seen.needs_reinit)
+            known.dirty_since = seen.data_timestamp;
+        if (known.own_dirty_since == DT_NOBEGIN && !seen.needs_reinit)
+            known.own_dirty_since = seen.data_timestamp;
     }
     if (!guc::enabled)
         return {Verdict::serve, Obstacle::none, is_populated};
     /* The manager could not have the lock of an upstream or companion that this transaction holds. */
-    bool is_own = own.has_changes || own.holds_it || (mailbox::holds_any() && !look.is_current());
+    bool is_own = own.has_changes || own.holds_it || (mailbox::holds_any() && !known.is_current());
     if (is_own && has_to_be_current(relid)) {
         if (own.is_current && is_populated)
             return {Verdict::serve, Obstacle::none, true};
@@ -87,7 +87,7 @@ Freshness judge(Oid relid, TimestampTz now)
             return {Verdict::refresh_here, Obstacle::none, is_populated};
         const bool is_of_others = !definition::may_stop_refreshes(relid);
         /* What others have changed the manager takes in, and may find that this transaction has changed nothing of it. */
-        if (is_of_others && own.has_changes && !look.is_current() && !look.state.is_suspended && !look.state.is_failing)
+        if (is_of_others && own.has_changes && !known.is_current() && !known.state.is_suspended && !known.state.is_failing)
             return {Verdict::ask, Obstacle::none, is_populated, true};
         /* Nobody else sees what it has written, or has the lock. */
         if (own.has_changes || own.holds_it)
@@ -96,23 +96,23 @@ Freshness judge(Oid relid, TimestampTz now)
     if (own.holds_it && !is_populated)
         return {Verdict::serve, Obstacle::none, false};
     const bool is_by_schedule = is_by_own_schedule(relid);
-    TimestampTz since = is_by_schedule ? look.own_stale_since() : look.stale_since();
+    TimestampTz since = is_by_schedule ? known.own_stale_since() : known.stale_since();
     if (since != 0 && since < own_since)
         since = own_since;
-    if (is_populated && (since == 0 || (is_by_schedule && look.waits_for_others) || !is_too_old(relid, since, now)))
-        return {Verdict::serve, Obstacle::none, true, !own.holds_it && !look.state.is_suspended && !look.state.is_failing};
+    if (is_populated && (since == 0 || (is_by_schedule && known.waits_for_others) || !is_too_old(relid, since, now)))
+        return {Verdict::serve, Obstacle::none, true, !own.holds_it && !known.state.is_suspended && !known.state.is_failing};
     /* Nobody else can take the lock of a stream table that this transaction holds. */
     if (own.holds_it)
         return {can_refresh_here(relid) ? Verdict::refresh_here : Verdict::stale, Obstacle::read_only, true};
-    if (look.is_known && (look.state.is_suspended || look.state.is_failing))
-        return refused(look.state, is_populated);
+    if (known.is_known && (known.state.is_suspended || known.state.is_failing))
+        return refused(known.state, is_populated);
     return {Verdict::ask, Obstacle::none, is_populated, true};
 }
 
 Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)
 {
     state::SeenRow seen = state::seen_row(relid, snapshot);
-    require_storage_seen(relid, serving_of(relid)->storage, snapshot);
+    require_storage_seen(relid, find_served_relation(relid)->storage, snapshot);
     if (!guc::enabled || !seen.is_populated)
         return {Verdict::serve, Obstacle::none, seen.is_populated};
     /* All that was committed before the frontier's snapshot is in: nothing pending is older. */

@@ -29,7 +29,7 @@ namespace {
 
 void check_may_lock(const RangeVar *, Oid relid, Oid, void *)
 {
-    if (!OidIsValid(relid) || serving_of(relid) == nullptr)
+    if (!OidIsValid(relid) || find_served_relation(relid) == nullptr)
         return;
     AclResult allowed = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
     if (allowed != ACLCHECK_OK)
@@ -40,7 +40,7 @@ bool names_stream_table(RangeVar *name)
 {
     Oid relid = RangeVarGetRelid(name, NoLock, true);
     return OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE &&
-           serving_of(relid) != nullptr;
+           find_served_relation(relid) != nullptr;
 }
 
 /* Takes the stream tables out of the list, and locks them. */
@@ -86,7 +86,7 @@ void refuse_copy_to_stream_table(const UtilityCall &call)
     if (!statement->is_from || statement->relation == nullptr)
         return;
     Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
-    if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && serving_of(relid) != nullptr)
+    if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && find_served_relation(relid) != nullptr)
         refuse_copy_from(relid, statement->attlist);
 }
 

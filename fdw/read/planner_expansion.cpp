@@ -19,35 +19,35 @@ namespace pgtrickle {
 namespace {
 
 /* The parser notes every column referenced, by whatever part of the query. */
-bool is_expandable(const Query *query, const RangeTblEntry *entry, const Serving *serving)
+bool is_expandable(const Query *query, const RangeTblEntry *entry, const ServedRelation *served)
 {
     const Bitmapset *columns = rights_of(query, entry).columns;
-    if (serving->has_children && entry->inh)
+    if (served->has_children && entry->inh)
         return false;
     int whole_row = 0 - FirstLowInvalidHeapAttributeNumber;
     int first = bms_next_member(columns, -1);
     if (first >= 0 && first < whole_row)
         return false;
-    return !(serving->has_dropped_columns && bms_is_member(whole_row, columns));
+    return !(served->has_dropped_columns && bms_is_member(whole_row, columns));
 }
 
 /* One output column for each column of the foreign table, so that references keep their
  * numbers; a dropped one is NULL. */
-List *output_columns(Relation table, const Serving *serving, const RangeTblEntry *storage)
+List *output_columns(Relation table, const ServedRelation *served, const RangeTblEntry *storage)
 {
     List *targets = NIL;
-    for (int i = 0; i < serving->column_count; i++) {
+    for (int i = 0; i < served->column_count; i++) {
         Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), i);
         auto number = static_cast<AttrNumber>(i + 1);
         Expr *value = column->attisdropped
                           ? reinterpret_cast<Expr *>(makeNullConst(INT4OID, -1, InvalidOid))
-                          : reinterpret_cast<Expr *>(storage_column(storage, 2, serving->columns[i]));
+                          : reinterpret_cast<Expr *>(storage_column(storage, 2, served->columns[i]));
         targets = lappend(targets, makeTargetEntry(value, number, pstrdup(NameStr(column->attname)), false));
     }
     return targets;
 }
 
-Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const Serving *serving)
+Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const ServedRelation *served)
 {
     RangeTblEntry *stream_table = makeNode(RangeTblEntry);
     memcpy(stream_table, entry, sizeof(RangeTblEntry));
@@ -59,9 +59,9 @@ Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const 
     query->rtable = list_make1(stream_table);
     const EntryRights rights = rights_of(outer, entry);
     set_rights(query, stream_table, rights);
-    RangeTblEntry *storage = add_storage_entry(query, serving, entry->eref->aliasname, rights.read_as);
+    RangeTblEntry *storage = add_storage_entry(query, served, entry->eref->aliasname, rights.read_as);
     Relation table = table_open(entry->relid, NoLock);
-    query->targetList = output_columns(table, serving, storage);
+    query->targetList = output_columns(table, served, storage);
     table_close(table, NoLock);
     RangeTblRef *from = makeNode(RangeTblRef);
     from->rtindex = 2;
@@ -70,9 +70,9 @@ Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const 
 }
 
 /* The same that rewriting does to a view's entry. */
-void expand_entry(const Query *query, RangeTblEntry *entry, const Serving *serving)
+void expand_entry(const Query *query, RangeTblEntry *entry, const ServedRelation *served)
 {
-    entry->subquery = query_over_storage(query, entry, serving);
+    entry->subquery = query_over_storage(query, entry, served);
     /* Before anything is planned with the columns, as for a view. */
     AskedRights asked;
     keep_rights(&asked, entry->subquery);
@@ -116,11 +116,11 @@ void visit_entry(const Query *query, RangeTblEntry *entry, Statement *statement)
         visit_query(entry->subquery, statement);
     if (entry->rtekind != RTE_RELATION || entry->relkind != RELKIND_FOREIGN_TABLE)
         return;
-    if (!guc::enable_expansion || serving_of(entry->relid) == nullptr)
+    if (!guc::enable_expansion || find_served_relation(entry->relid) == nullptr)
         return;
-    const Serving *serving = serving_to_read(entry->relid);
-    if (is_expandable(query, entry, serving))
-        expand_entry(query, entry, serving);
+    const ServedRelation *served = served_relation_to_read(entry->relid);
+    if (is_expandable(query, entry, served))
+        expand_entry(query, entry, served);
 }
 
 void visit_query(Query *query, Statement *statement)

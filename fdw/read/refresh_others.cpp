@@ -37,11 +37,11 @@ bool is_populated_now(Oid relid)
 }
 
 /* Of one that the manager is to refresh; none: it is to be asked. */
-Obstacle obstacle_to_asking(const mailbox::Look &look)
+Obstacle obstacle_to_asking(const mailbox::MailboxStatus &known)
 {
-    if (!look.is_known)
+    if (!known.is_known)
         return Obstacle::none;
-    return look.state.is_suspended ? Obstacle::suspended : look.state.is_failing ? Obstacle::failed : Obstacle::none;
+    return known.state.is_suspended ? Obstacle::suspended : known.state.is_failing ? Obstacle::failed : Obstacle::none;
 }
 
 /* Where a worker waits for this transaction, what is asked for is read as it stands: a statement on a source, that has a stream table of
@@ -67,11 +67,11 @@ Obstacle obstacle_as_of(Oid relid, Snapshot snapshot)
 
 } // namespace
 
-LeftBehinds refresh_others(const Oid *relids, int count, bool goes_by_schedules)
+SkippedUpstreams refresh_others(const Oid *relids, int count, bool goes_by_schedules)
 {
     int upstream_count;
     Oid *upstreams = upstreams_of_others(relids, count, &upstream_count);
-    LeftBehinds left = {static_cast<LeftBehind *>(palloc(sizeof(LeftBehind) * (upstream_count + 1))), 0};
+    SkippedUpstreams left = {static_cast<SkippedUpstream *>(palloc(sizeof(SkippedUpstream) * (upstream_count + 1))), 0};
     auto *asked = static_cast<Oid *>(palloc(sizeof(Oid) * (upstream_count + 1)));
     int asked_count = 0;
     const TimestampTz now = GetCurrentTimestamp();
@@ -79,26 +79,26 @@ LeftBehinds refresh_others(const Oid *relids, int count, bool goes_by_schedules)
     auto leave = [&](Oid relid, Obstacle obstacle) { left.list[left.count++] = {relid, obstacle}; };
     for (int i = 0; i < upstream_count; i++) {
         const Oid upstream = upstreams[i];
-        const mailbox::Look look = mailbox::look(upstream);
+        const mailbox::MailboxStatus known = mailbox::status_of(upstream);
         const bool is_populated = is_populated_now(upstream);
-        if (is_populated && (look.is_current() || (goes_by_schedules && judge(upstream, now).verdict == Verdict::serve)))
+        if (is_populated && (known.is_current() || (goes_by_schedules && judge(upstream, now).verdict == Verdict::serve)))
             continue;
         if (is_populated && is_fixed) {
             if (Obstacle obstacle = obstacle_as_of(upstream, GetTransactionSnapshot()); obstacle != Obstacle::none)
                 leave(upstream, obstacle);
-        } else if (Obstacle obstacle = obstacle_to_asking(look); obstacle != Obstacle::none)
+        } else if (Obstacle obstacle = obstacle_to_asking(known); obstacle != Obstacle::none)
             leave(upstream, obstacle);
         else
             asked[asked_count++] = upstream;
     }
     if (Obstacle obstacle = ask(asked, asked_count); obstacle != Obstacle::none)
         for (int i = 0; i < asked_count; i++)
-            if (!mailbox::look(asked[i]).is_current())
+            if (!mailbox::status_of(asked[i]).is_current())
                 leave(asked[i], obstacle);
     /* What this transaction has changed is in none of them. */
     for (int i = 0; i < upstream_count; i++) {
-        auto is_it = [&](const LeftBehind &one) { return one.relid == upstreams[i]; };
-        if (!goes_by_schedules && mailbox::own_part(upstreams[i]).has_changes && std::none_of(left.list, left.list + left.count, is_it))
+        auto is_it = [&](const SkippedUpstream &one) { return one.relid == upstreams[i]; };
+        if (!goes_by_schedules && mailbox::own_effects(upstreams[i]).has_changes && std::none_of(left.list, left.list + left.count, is_it))
             leave(upstreams[i], Obstacle::own_changes);
     }
     return left;
@@ -111,7 +111,7 @@ bool reads_upstreams_of_others(const Oid *relids, int count)
 
 void refresh_others_for(Oid relid)
 {
-    const LeftBehinds left = refresh_others(&relid, 1, false);
+    const SkippedUpstreams left = refresh_others(&relid, 1, false);
     for (int i = 0; i < left.count; i++)
         apply_on_stale(left.list[i].relid, left.list[i].obstacle);
 }

@@ -10,18 +10,18 @@
 
 namespace pgtrickle {
 
-struct LeftBehind {
+struct SkippedUpstream {
     Oid relid;
     Obstacle obstacle;
 };
-struct LeftBehinds {
-    LeftBehind *list; /* palloc'ed */
+struct SkippedUpstreams {
+    SkippedUpstream *list; /* palloc'ed */
     int count;
 };
 
 /* Waits as readers do. What of the upstreams of others still lacks changes that the refresh is to show, and why: for a reader that goes
  * by schedules, not what these allow to lack. */
-LeftBehinds refresh_others(const Oid *relids, int count, bool goes_by_schedules);
+SkippedUpstreams refresh_others(const Oid *relids, int count, bool goes_by_schedules);
 
 bool reads_upstreams_of_others(const Oid *relids, int count);
 

@@ -31,8 +31,8 @@ struct Counted {
 
 bool keeps_own_schedule(Oid relid)
 {
-    const Serving *serving = serving_of(relid);
-    return serving != nullptr && !serving->schedule.is_on_change();
+    const ServedRelation *served = find_served_relation(relid);
+    return served != nullptr && !served->schedule.is_on_change();
 }
 
 /* C++ frame. */
@@ -69,7 +69,7 @@ bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
     const std::optional<Frontier> frontier = frontier_of(seen);
     if (--left < 0 || !frontier || seen.needs_reinit)
         return true;
-    if (counted.restless && call([=] { return is_restless(relid); }))
+    if (counted.restless && call([=] { return is_time_dependent(relid); }))
         return true;
     for (const Source &source : definition::sources_of(relid)) {
         if (is_pending(source.relid, *frontier, snapshot))
@@ -99,7 +99,7 @@ bool may_lack(Oid relid, const std::vector<Frontier> &frontiers, Snapshot snapsh
 }
 
 /* C++ frame. Of one that reads others the frontier tells when it has taken them in, and not how old they were. */
-Oid first_behind(const Oid *relids, int count, Snapshot snapshot)
+Oid first_lagging(const Oid *relids, int count, Snapshot snapshot)
 {
     std::vector<std::vector<Oid>> taken_in; /* by each, itself included */
     for (int i = 0; i < count; i++) {
@@ -148,9 +148,9 @@ bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only)
     });
 }
 
-Oid one_behind(const Oid *relids, int count, Snapshot snapshot)
+Oid find_lagging(const Oid *relids, int count, Snapshot snapshot)
 {
-    return enter([=] { return first_behind(relids, count, snapshot); });
+    return enter([=] { return first_lagging(relids, count, snapshot); });
 }
 
 } // namespace pgtrickle

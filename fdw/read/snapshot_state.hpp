@@ -26,6 +26,6 @@ bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only = false);
 /* One of these stream tables that, as `snapshot` sees them, may lack what another has taken in, or in which something below it
  * may lack what it has itself; InvalidOid: none does. Cost: index probes into state and dependencies, and where a frontier is
  * older into logs; of a single one that reads no other, into dependencies only. */
-Oid one_behind(const Oid *relids, int count, Snapshot snapshot);
+Oid find_lagging(const Oid *relids, int count, Snapshot snapshot);
 
 } // namespace pgtrickle

@@ -67,11 +67,11 @@ void offer(Reservoir *reservoir, HeapTuple row)
 
 int sample_rows(Relation table, int, HeapTuple *rows, int wanted, double *total_rows, double *total_dead_rows)
 {
-    const Serving *serving = serving_to_read(RelationGetRelid(table));
+    const ServedRelation *served = served_relation_to_read(RelationGetRelid(table));
     int count = RelationGetDescr(table)->natts;
     auto *columns = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (count + 1)));
-    memcpy(columns, serving->columns, sizeof(AttrNumber) * count);
-    Relation storage = table_open(serving->storage, NoLock);
+    memcpy(columns, served->columns, sizeof(AttrNumber) * count);
+    Relation storage = table_open(served->storage, NoLock);
     auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
     auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 1)));
 
@@ -115,7 +115,7 @@ bool is_within_a_sample()
 
 bool analyze_stream_table(Relation table, AcquireSampleRowsFunc *sample, BlockNumber *pages)
 {
-    Oid storage_oid = serving_to_read(RelationGetRelid(table))->storage;
+    Oid storage_oid = served_relation_to_read(RelationGetRelid(table))->storage;
     Relation storage = table_open(storage_oid, NoLock);
     *pages = RelationGetNumberOfBlocks(storage);
     table_close(storage, NoLock);

@@ -40,8 +40,8 @@ void print_lines(char *text, ExplainState *es)
 
 void scan_explain(ForeignScanState *node, ExplainState *es)
 {
-    const Serving *serving = serving_of(RelationGetRelid(node->ss.ss_currentRelation));
-    ExplainPropertyText("Storage", quoted_relation_name(serving->storage), es);
+    const ServedRelation *served = find_served_relation(RelationGetRelid(node->ss.ss_currentRelation));
+    ExplainPropertyText("Storage", quoted_relation_name(served->storage), es);
     QueryDesc *query = nested_query(node);
     if (query == nullptr) /* never fetched from */
         return;

@@ -114,17 +114,17 @@ bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause)
            !contain_volatile_functions(expression);
 }
 
-NestedPlan plan_nested(RelOptInfo *rel, const Serving *serving, Oid read_as, List *columns, List *clauses,
+NestedPlan plan_nested(RelOptInfo *rel, const ServedRelation *served, Oid read_as, List *columns, List *clauses,
                        const SortColumn *order, int order_count)
 {
     Query *query = makeNode(Query);
-    RangeTblEntry *storage = add_storage_entry(query, serving, "storage", read_as);
-    Translation translation = {rel->relid, serving->columns, storage, NIL};
+    RangeTblEntry *storage = add_storage_entry(query, served, "storage", read_as);
+    Translation translation = {rel->relid, served->columns, storage, NIL};
     query->commandType = CMD_SELECT;
     query->canSetTag = true;
     ListCell *cell;
     foreach (cell, columns) {
-        Var *var = storage_column(storage, 1, serving->columns[lfirst_int(cell) - 1]);
+        Var *var = storage_column(storage, 1, served->columns[lfirst_int(cell) - 1]);
         auto number = static_cast<AttrNumber>(list_length(query->targetList) + 1);
         query->targetList = lappend(query->targetList,
                                     makeTargetEntry(reinterpret_cast<Expr *>(var), number, nullptr, false));

@@ -37,7 +37,7 @@ bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause);
 
 /* SELECT `columns` FROM storage WHERE `clauses` ORDER BY `order`.
  * `clauses` are RestrictInfos that can_be_nested; `read_as` is that of storage_rte.hpp. */
-NestedPlan plan_nested(RelOptInfo *rel, const Serving *serving, Oid read_as, List *columns, List *clauses,
+NestedPlan plan_nested(RelOptInfo *rel, const ServedRelation *served, Oid read_as, List *columns, List *clauses,
                        const SortColumn *order, int order_count);
 
 } // namespace pgtrickle

@@ -52,7 +52,7 @@ template <class Type> Type *part(List *list, PathPrivate which)
 }
 
 /* Columns of `rel` that the scan has to return, all live ones for a whole row. */
-List *needed_columns(RelOptInfo *rel, const Serving *serving, List *own_clauses)
+List *needed_columns(RelOptInfo *rel, const ServedRelation *served, List *own_clauses)
 {
     Bitmapset *used = nullptr;
     pull_varattnos(reinterpret_cast<Node *>(rel->reltarget->exprs), rel->relid, &used);
@@ -61,8 +61,8 @@ List *needed_columns(RelOptInfo *rel, const Serving *serving, List *own_clauses)
         pull_varattnos(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause), rel->relid, &used);
     bool is_whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
     List *columns = NIL;
-    for (int column = 1; column <= serving->column_count; column++)
-        if (serving->columns[column - 1] != 0 &&
+    for (int column = 1; column <= served->column_count; column++)
+        if (served->columns[column - 1] != 0 &&
             (is_whole_row || bms_is_member(column - FirstLowInvalidHeapAttributeNumber, used)))
             columns = lappend_int(columns, column);
     return columns;
@@ -123,9 +123,9 @@ void add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid, const PathShap
                 own = lappend(own, clause);
         }
     }
-    const Serving *serving = serving_of(relid);
-    List *columns = needed_columns(rel, serving, own);
-    NestedPlan plan = plan_nested(rel, serving, read_as(root, rel, relid), columns, nested, shape.order, shape.order_count);
+    const ServedRelation *served = find_served_relation(relid);
+    List *columns = needed_columns(rel, served, own);
+    NestedPlan plan = plan_nested(rel, served, read_as(root, rel, relid), columns, nested, shape.order, shape.order_count);
     double rows = parameterised != nullptr ? parameterised->ppi_rows : rel->rows;
     QualCost own_cost;
     cost_qual_eval(&own_cost, own, root);
@@ -139,10 +139,10 @@ void add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid, const PathShap
 
 /* ---- ordered by an index of the storage ---------------------------------------------- */
 
-AttrNumber column_stored_as(const Serving *serving, AttrNumber stored)
+AttrNumber column_stored_as(const ServedRelation *served, AttrNumber stored)
 {
-    for (int i = 0; i < serving->column_count; i++)
-        if (stored != 0 && serving->columns[i] == stored)
+    for (int i = 0; i < served->column_count; i++)
+        if (stored != 0 && served->columns[i] == stored)
             return static_cast<AttrNumber>(i + 1);
     return 0;
 }
@@ -150,13 +150,13 @@ AttrNumber column_stored_as(const Serving *serving, AttrNumber stored)
 /* How far the query's pathkeys follow from reading `index` in one direction: pathkeys, and
  * in `order` what the nested query sorts by. Plain columns with the default order of NULLs
  * only. */
-List *order_of_index(PlannerInfo *root, RelOptInfo *rel, Relation table, const Serving *serving,
+List *order_of_index(PlannerInfo *root, RelOptInfo *rel, Relation table, const ServedRelation *served,
                      Relation index, bool is_backward, SortColumn *order, int *order_count)
 {
     List *pathkeys = NIL;
     *order_count = 0;
     for (int i = 0; i < index->rd_index->indnkeyatts; i++) {
-        AttrNumber column = column_stored_as(serving, index->rd_index->indkey.values[i]);
+        AttrNumber column = column_stored_as(served, index->rd_index->indkey.values[i]);
         bool is_descending = (index->rd_indoption[i] & INDOPTION_DESC) != 0;
         bool has_nulls_first = (index->rd_indoption[i] & INDOPTION_NULLS_FIRST) != 0;
         if (column == 0 || is_descending != has_nulls_first)
@@ -186,7 +186,7 @@ List *order_of_index(PlannerInfo *root, RelOptInfo *rel, Relation table, const S
 void add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
     Relation table = table_open(relid, NoLock);
-    Relation storage = table_open(serving_of(relid)->storage, NoLock);
+    Relation storage = table_open(find_served_relation(relid)->storage, NoLock);
     List *indexes = RelationGetIndexList(storage);
     ListCell *cell;
     foreach (cell, indexes) {
@@ -198,7 +198,7 @@ void add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
                 break;
             SortColumn order[INDEX_MAX_KEYS];
             PathShape shape;
-            shape.pathkeys = order_of_index(root, rel, table, serving_of(relid), index, is_backward, order,
+            shape.pathkeys = order_of_index(root, rel, table, find_served_relation(relid), index, is_backward, order,
                                             &shape.order_count);
             shape.order = order;
             shape.pathkeys = truncate_useless_pathkeys(root, rel, shape.pathkeys);
@@ -232,14 +232,14 @@ bool is_wanted_column(PlannerInfo *, RelOptInfo *rel, EquivalenceClass *, Equiva
 
 /* Columns that lead an index: a clause on another one would make the nested query scan the
  * whole storage for each outer row. */
-List *leading_columns(const Serving *serving)
+List *leading_columns(const ServedRelation *served)
 {
     List *columns = NIL;
-    Relation storage = table_open(serving->storage, NoLock);
+    Relation storage = table_open(served->storage, NoLock);
     ListCell *cell;
     foreach (cell, RelationGetIndexList(storage)) {
         Relation index = relation_open(lfirst_oid(cell), AccessShareLock);
-        AttrNumber column = column_stored_as(serving, index->rd_index->indkey.values[0]);
+        AttrNumber column = column_stored_as(served, index->rd_index->indkey.values[0]);
         if (column != 0)
             columns = list_append_unique_int(columns, column);
         relation_close(index, NoLock);
@@ -267,7 +267,7 @@ void add_parameterised_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
         parameterisations =
             add_parameterisation(root, rel, lfirst_node(RestrictInfo, cell), parameterisations);
     if (rel->has_eclass_joins) {
-        foreach (cell, leading_columns(serving_of(relid))) {
+        foreach (cell, leading_columns(find_served_relation(relid))) {
             WantedColumn wanted = {static_cast<AttrNumber>(lfirst_int(cell))};
             List *clauses = generate_implied_equalities_for_column(root, rel, is_wanted_column, &wanted,
                                                                    rel->lateral_referencers);
@@ -288,7 +288,7 @@ void add_parameterised_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 
 void scan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
-    Oid storage_oid = serving_to_read(relid)->storage;
+    Oid storage_oid = served_relation_to_read(relid)->storage;
     Relation storage = table_open(storage_oid, NoLock);
     double visible_fraction;
     estimate_rel_size(storage, nullptr, &rel->pages, &rel->tuples, &visible_fraction);

@@ -31,7 +31,7 @@ namespace pgtrickle {
 
 namespace {
 
-HTAB *servings = nullptr; /* Oid → Serving; lives as long as the backend */
+HTAB *served_relations = nullptr; /* Oid → Serving; lives as long as the backend */
 
 scheduler::Schedule schedule_of(Oid relid)
 {
@@ -97,7 +97,7 @@ bool match_columns(TupleDesc declared, TupleDesc stored, AttrNumber *columns)
     return true;
 }
 
-void set_columns(Serving *entry, Relation table, Relation storage)
+void set_columns(ServedRelation *entry, Relation table, Relation storage)
 {
     TupleDesc declared = RelationGetDescr(table);
     entry->column_count = declared->natts;
@@ -109,7 +109,7 @@ void set_columns(Serving *entry, Relation table, Relation storage)
         raise_misfit(table);
 }
 
-void fill(Serving *entry)
+void fill(ServedRelation *entry)
 {
     Oid relid = entry->relid;
     entry->is_stream_table = definition::is_stream_table(relid);
@@ -131,7 +131,7 @@ void fill(Serving *entry)
     relation_close(storage, NoLock);
     /* So that the invalidation of the storage finds the stream table. */
     bool is_found;
-    auto *back = static_cast<Serving *>(hash_search(servings, &entry->storage, HASH_ENTER, &is_found));
+    auto *back = static_cast<ServedRelation *>(hash_search(served_relations, &entry->storage, HASH_ENTER, &is_found));
     if (is_found && back->columns != nullptr)
         pfree(back->columns);
     *back = {};
@@ -139,7 +139,7 @@ void fill(Serving *entry)
     back->serves = relid;
 }
 
-void forget(Serving *entry)
+void forget(ServedRelation *entry)
 {
     entry->is_valid = false;
     entry->was_forgotten = true;
@@ -147,33 +147,33 @@ void forget(Serving *entry)
 
 void on_invalidated_relation(Oid relid)
 {
-    if (servings == nullptr)
+    if (served_relations == nullptr)
         return;
     if (!OidIsValid(relid)) {
         HASH_SEQ_STATUS scan;
-        hash_seq_init(&scan, servings);
-        while (auto *entry = static_cast<Serving *>(hash_seq_search(&scan)))
+        hash_seq_init(&scan, served_relations);
+        while (auto *entry = static_cast<ServedRelation *>(hash_seq_search(&scan)))
             forget(entry);
         return;
     }
-    auto *entry = static_cast<Serving *>(hash_search(servings, &relid, HASH_FIND, nullptr));
+    auto *entry = static_cast<ServedRelation *>(hash_search(served_relations, &relid, HASH_FIND, nullptr));
     if (entry != nullptr && OidIsValid(entry->serves))
-        entry = static_cast<Serving *>(hash_search(servings, &entry->serves, HASH_FIND, nullptr));
+        entry = static_cast<ServedRelation *>(hash_search(served_relations, &entry->serves, HASH_FIND, nullptr));
     if (entry != nullptr)
         forget(entry);
 }
 
-Serving *look_up(Oid relid)
+ServedRelation *look_up(Oid relid)
 {
-    if (servings == nullptr) {
+    if (served_relations == nullptr) {
         HASHCTL control = {};
         control.keysize = sizeof(Oid);
-        control.entrysize = sizeof(Serving);
+        control.entrysize = sizeof(ServedRelation);
         control.hcxt = CacheMemoryContext;
-        servings = hash_create("stream table servings", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+        served_relations = hash_create("stream table servings", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     }
     bool is_found;
-    auto *entry = static_cast<Serving *>(hash_search(servings, &relid, HASH_ENTER, &is_found));
+    auto *entry = static_cast<ServedRelation *>(hash_search(served_relations, &relid, HASH_ENTER, &is_found));
     if (is_found && entry->is_valid)
         return entry;
     if (is_found && entry->columns != nullptr)
@@ -188,16 +188,16 @@ Serving *look_up(Oid relid)
 
 } // namespace
 
-const Serving *serving_of(Oid relid)
+const ServedRelation *find_served_relation(Oid relid)
 {
-    Serving *entry = look_up(relid);
+    ServedRelation *entry = look_up(relid);
     return entry->is_stream_table ? entry : nullptr;
 }
 
-const Serving *serving_to_read(Oid relid)
+const ServedRelation *served_relation_to_read(Oid relid)
 {
     guc::require_stream_tables("read a stream table");
-    const Serving *entry = serving_of(relid);
+    const ServedRelation *entry = find_served_relation(relid);
     /* The lock may have to wait, and what it waited for may have replaced the storage. */
     for (;;) {
         Oid storage = entry != nullptr ? entry->storage : InvalidOid;
@@ -206,7 +206,7 @@ const Serving *serving_to_read(Oid relid)
                             errmsg("stream table \"%s\" has no storage", get_rel_name(relid)),
                             errhint("Run pgtrickle.repair_stream_table() on it.")));
         LockRelationOid(storage, AccessShareLock);
-        entry = serving_of(relid);
+        entry = find_served_relation(relid);
         if (entry != nullptr && entry->storage == storage)
             return entry;
         UnlockRelationOid(storage, AccessShareLock);
@@ -226,24 +226,24 @@ bool fits_its_storage(Oid relid)
     return is_fitting;
 }
 
-bool is_restless(Oid relid)
+bool is_time_dependent(Oid relid)
 {
     if (!look_up(relid)->is_stream_table)
         return false;
     if (!look_up(relid)->is_rest_known) {
         bool is_found = enter([=] {
-            const translate::Restlessness found =
-                translate::restlessness_of(call([=] { return definition::query_of(relid); }));
+            const translate::TimeDependence found =
+                translate::time_dependence_of(call([=] { return definition::query_of(relid); }));
             return found.is_volatile || found.is_now_dependent || definition::load(relid).uncaptured_source() != nullptr;
         });
-        Serving *entry = look_up(relid);
-        entry->is_restless = is_found;
+        ServedRelation *entry = look_up(relid);
+        entry->is_time_dependent = is_found;
         entry->is_rest_known = true;
     }
-    return look_up(relid)->is_restless;
+    return look_up(relid)->is_time_dependent;
 }
 
-void register_serving()
+void register_served_relations()
 {
     listen_to_relations(on_invalidated_relation);
 }

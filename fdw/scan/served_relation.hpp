@@ -20,7 +20,7 @@
 
 namespace pgtrickle {
 
-struct Serving {
+struct ServedRelation {
     Oid relid; /* the key */
     bool is_valid;
     bool was_forgotten; /* since it was last filled */
@@ -33,27 +33,27 @@ struct Serving {
     AttrNumber *columns;      /* storage column of each, 0 for dropped; the entry owns it */
     scheduler::Schedule schedule;
     bool is_rest_known;       /* whether the next one has been found out */
-    bool is_restless;
+    bool is_time_dependent;
 };
 
 /* Entries of a hash table of PostgreSQL, which knows no constructors. */
-static_assert(std::is_trivially_copyable_v<Serving>);
+static_assert(std::is_trivially_copyable_v<ServedRelation>);
 
 /* Null when `relid` is no stream table. The result is good until the next look-up. */
-const Serving *serving_of(Oid relid);
+const ServedRelation *find_served_relation(Oid relid);
 /* The same, for a stream table that is about to be read; locks the storage in AccessShare
  * to the end of the transaction. Raises 55000 when there is no storage to read, or when the
  * library was not preloaded. */
-const Serving *serving_to_read(Oid relid);
+const ServedRelation *served_relation_to_read(Oid relid);
 
 /* Whether its storage, which exists, has the columns of the stream table. */
 bool fits_its_storage(Oid relid);
 
 /* Whether its query may have another answer without a change of what it reads directly. Costs an analysis of the query, the
  * first time. */
-bool is_restless(Oid relid);
+bool is_time_dependent(Oid relid);
 
 /* Called once, by _PG_init. */
-void register_serving();
+void register_served_relations();
 
 } // namespace pgtrickle

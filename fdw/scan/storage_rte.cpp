@@ -11,12 +11,12 @@ extern "C" {
 
 namespace pgtrickle {
 
-RangeTblEntry *add_storage_entry(Query *query, const Serving *serving, const char *alias, Oid read_as)
+RangeTblEntry *add_storage_entry(Query *query, const ServedRelation *served, const char *alias, Oid read_as)
 {
-    Relation storage = table_open(serving->storage, NoLock);
+    Relation storage = table_open(served->storage, NoLock);
     RangeTblEntry *entry = makeNode(RangeTblEntry);
     entry->rtekind = RTE_RELATION;
-    entry->relid = serving->storage;
+    entry->relid = served->storage;
     entry->relkind = storage->rd_rel->relkind;
     entry->rellockmode = AccessShareLock;
     entry->inh = storage->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;

@@ -15,7 +15,7 @@ namespace pgtrickle {
 /* Appended to the range table of `query`. `alias` is what EXPLAIN calls it. It asks for no privilege: no role has one on a
  * storage, and the one that counts is that on the stream table, which the caller has checked. `read_as` is the role whose
  * privilege that is (InvalidOid: the current user); it decides which statistics the planner may use (column_statistics.hpp). */
-RangeTblEntry *add_storage_entry(Query *query, const Serving *serving, const char *alias, Oid read_as);
+RangeTblEntry *add_storage_entry(Query *query, const ServedRelation *served, const char *alias, Oid read_as);
 
 /* A reference to a column of the storage, which is entry `entry_number` of its query. */
 Var *storage_column(const RangeTblEntry *entry, Index entry_number, AttrNumber column);

@@ -84,7 +84,7 @@ void check_rights_of_all(const Query *statement)
 bool is_stream_table(RangeTblEntry *entry)
 {
     return entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE &&
-           serving_of(entry->relid) != nullptr;
+           find_served_relation(entry->relid) != nullptr;
 }
 
 } // namespace

@@ -27,11 +27,11 @@ COMMENT ON TABLE pgtrickle.pgt_source_format IS 'internal: formats in which chan
 REVOKE ALL ON pgtrickle.pgt_source_format FROM PUBLIC;
 
 -- A crash empties it together with every unlogged source.
-CREATE UNLOGGED TABLE pgtrickle.pgt_witness (
+CREATE UNLOGGED TABLE pgtrickle.pgt_unlogged_sentinel (
   relid oid PRIMARY KEY                             -- a source with an unlogged table in it
 );
-COMMENT ON TABLE pgtrickle.pgt_witness IS 'internal: unlogged sources that no crash has emptied since their capture started';
-REVOKE ALL ON pgtrickle.pgt_witness FROM PUBLIC;
+COMMENT ON TABLE pgtrickle.pgt_unlogged_sentinel IS 'internal: unlogged sources that no crash has emptied since their capture started';
+REVOKE ALL ON pgtrickle.pgt_unlogged_sentinel FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.pgt_capture() RETURNS trigger
   LANGUAGE c

@@ -69,7 +69,7 @@ void capture(Oid source, const AttrNumber *columns, int column_count, bool is_fo
     }
     if (definition::is_compared(source))
         return;
-    List *levels = levels_of(source, ShareRowExclusiveLock);
+    List *levels = related_relations(source, ShareRowExclusiveLock);
     lock_capture(source);
     const char *reason = refusal(source);
     if (reason != nullptr)
@@ -92,7 +92,7 @@ void capture(Oid source, const AttrNumber *columns, int column_count, bool is_fo
         if (is_table(lfirst_oid(cell)))
             install_triggers(lfirst_oid(cell));
     end_own_work();
-    leave_witness(source);
+    leave_sentinel(source);
     if (damage != nullptr) {
         mark(source, damage);
         CommandCounterIncrement();
@@ -163,10 +163,10 @@ const char *damage_of(Oid source)
     if (definition::is_stream_table(source))
         return nullptr;
     ListCell *cell;
-    foreach (cell, levels_of(source, AccessShareLock))
+    foreach (cell, related_relations(source, AccessShareLock))
         if (is_table(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell)))
             return "its capture triggers were missing or disabled";
-    return is_witness_missing(source) ? "a crash may have emptied it" : nullptr;
+    return is_sentinel_missing(source) ? "a crash may have emptied it" : nullptr;
 }
 
 void release_tree(Oid source)

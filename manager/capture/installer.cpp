@@ -65,7 +65,7 @@ bool is_locked_here(Oid relid)
 /* What its capture locks. */
 List *locked_relations(Oid source)
 {
-    return definition::is_stream_table(source) ? list_make1_oid(source) : levels_of(source, NoLock);
+    return definition::is_stream_table(source) ? list_make1_oid(source) : related_relations(source, NoLock);
 }
 
 bool is_for_others(Oid source)

@@ -39,7 +39,7 @@ List *relations_asked(Oid source)
 {
     if (definition::is_stream_table(source) || definition::is_compared(source))
         return NIL;
-    return is_table(source) ? levels_of(source, NoLock) : list_make1_oid(source);
+    return is_table(source) ? related_relations(source, NoLock) : list_make1_oid(source);
 }
 
 bool is_capture_stopped(Oid source)

@@ -2,7 +2,7 @@
  * Which roles may have the changes of a source captured.
  *
  * Capture puts triggers on every relation whose statements change the source: on the source, its ancestors, partitions
- * and children (levels_of). The owner of the stream table needs the TRIGGER privilege on each, as CREATE TRIGGER does, unless
+ * and children (related_relations). The owner of the stream table needs the TRIGGER privilege on each, as CREATE TRIGGER does, unless
  * pg_trickle.capture_privilege is 'select'. It is asked again at each refresh whose answer may have changed; a partition that has
  * come since its root was captured follows its root, as row triggers do. What needs no trigger (stream tables, foreign tables, materialized
  * views, whose REFRESH writes the log) needs no privilege.

@@ -268,7 +268,7 @@ void wake_readers(Oid source)
 bool remove_released(Oid source, SourceRow *row)
 {
     ListCell *cell;
-    List *levels = levels_of(source, NoLock);
+    List *levels = related_relations(source, NoLock);
     foreach (cell, levels)
         if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessExclusiveLock))
             return false;
@@ -285,7 +285,7 @@ bool remove_released(Oid source, SourceRow *row)
         ListCell *other;
         bool is_wanted = false;
         SourceRow other_row;
-        foreach (other, levels_of(lfirst_oid(cell), NoLock))
+        foreach (other, related_relations(lfirst_oid(cell), NoLock))
             is_wanted = is_wanted || find_source(lfirst_oid(other), &other_row);
         if (!is_wanted)
             remove_triggers(lfirst_oid(cell));
@@ -300,7 +300,7 @@ void remove_all_triggers()
     List *tables = NIL;
     ListCell *cell;
     foreach (cell, captured_sources())
-        tables = list_concat_unique_oid(tables, levels_of(lfirst_oid(cell), NoLock));
+        tables = list_concat_unique_oid(tables, related_relations(lfirst_oid(cell), NoLock));
     list_sort(tables, list_oid_cmp);
     foreach (cell, tables)
         LockRelationOid(lfirst_oid(cell), AccessExclusiveLock);

@@ -76,7 +76,7 @@ void warn_once()
     });
 }
 
-void tell_notice()
+void report_notice()
 {
     std::string notice = mine().take_notice();
     if (notice.empty())
@@ -135,7 +135,7 @@ void write(const std::vector<Refresh> &refreshes)
     for (const Refresh &refresh : refreshes)
         rows.push_back({MyDatabaseId, refresh});
     bool is_written = write_all(rows);
-    tell_notice();
+    report_notice();
     if (is_written) {
         own.has_warned = false;
         return;
@@ -207,7 +207,7 @@ void at_subtransaction_event(SubXactEvent event, SubTransactionId mine_id, SubTr
 bool run(const Database::Work &work)
 {
     bool is_done = mine().run(work);
-    tell_notice();
+    report_notice();
     if (!is_done)
         warn_once();
     return is_done;
@@ -216,7 +216,7 @@ bool run(const Database::Work &work)
 bool read(const Database::Work &work)
 {
     bool is_done = mine().read(work);
-    tell_notice();
+    report_notice();
     if (!is_done)
         warn_once();
     return is_done;
@@ -270,14 +270,14 @@ bool prune_history(int64_t before)
         has_more = true;
         local().count_after = 0;
     }
-    tell_notice();
+    report_notice();
     return has_more;
 }
 
 bool forget_history(uint32_t database)
 {
     bool has_more = Batches().run([=](Database &catalog) { return forget_some(catalog, database); });
-    tell_notice();
+    report_notice();
     return has_more;
 }
 

@@ -51,7 +51,7 @@ bool may_user_stop_refreshes(Oid stream_table, Oid user)
 
 bool may_stop_refreshes(Oid stream_table)
 {
-    return mailbox::own_part(stream_table).holds_it ||
+    return mailbox::own_effects(stream_table).holds_it ||
            may_user_stop_refreshes(stream_table, asking_user());
 }
 

@@ -43,7 +43,7 @@ constexpr pg_time_t epoch_s = static_cast<pg_time_t>(POSTGRES_EPOCH_JDATE - UNIX
 
 } // namespace
 
-void tell_time_zone()
+void publish_time_zone()
 {
     const char *zone = zone_set_for(MyDatabaseId);
     if (zone == nullptr)
@@ -51,10 +51,10 @@ void tell_time_zone()
     if (zone == nullptr)
         zone = pg_get_timezone_name(session_timezone);
     pg_tz *rules = zone_written(zone);
-    mailbox::tell_zone(rules != nullptr ? pg_get_timezone_name(rules) : "GMT");
+    mailbox::publish_zone(rules != nullptr ? pg_get_timezone_name(rules) : "GMT");
 }
 
-pg_tz *told_time_zone()
+pg_tz *published_time_zone()
 {
     char name[mailbox::zone_name_size];
     pg_tz *told = mailbox::copy_zone(name) ? pg_tzset(name) : nullptr;

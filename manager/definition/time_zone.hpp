@@ -15,10 +15,10 @@ extern "C" {
 namespace pgtrickle::definition {
 
 /* Finds out which it is and tells the mailbox. For the manager, in a transaction. PostgreSQL frame. */
-void tell_time_zone();
+void publish_time_zone();
 
 /* As the manager has told it; the session's where there is no manager. PostgreSQL frame. */
-pg_tz *told_time_zone();
+pg_tz *published_time_zone();
 
 /* The rules are PostgreSQL's, which keeps them for the life of the process. Frames of any kind. */
 class DatabaseZone final : public scheduler::Zone {

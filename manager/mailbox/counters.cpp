@@ -67,13 +67,13 @@ TimestampTz marked_time(const SourceSlot &slot, uint64_t count) noexcept
     return 0;
 }
 
-Seen observe(Oid source) noexcept
+SourceCounters observe(Oid source) noexcept
 {
     if (!is_available())
         return {};
     SourceSlot &slot = source_slots[slot_of(MyDatabaseId, source)];
     SourceSlot &database = source_slots[database_slot()];
-    Seen seen;
+    SourceCounters seen;
     seen.observed_at = GetCurrentTimestamp();
     seen.database_started = database.started.load();
     seen.database_finished = database.finished.load();

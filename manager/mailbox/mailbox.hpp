@@ -42,7 +42,7 @@ void note_change(Oid source) noexcept;
 /* ---- refreshes ------------------------------------------------------------------------ */
 
 /* What a source's counters were at a moment *before* the snapshot of the refresh. */
-struct Seen {
+struct SourceCounters {
     uint64_t started = 0;
     uint64_t finished = 0;
     uint64_t database_started = 0; /* COMMIT PREPARED in this database */
@@ -51,21 +51,21 @@ struct Seen {
 };
 
 /* Must be called after the locks and before the snapshot is taken. */
-Seen observe(Oid source) noexcept;
+SourceCounters observe(Oid source) noexcept;
 
 struct Reading {
     Oid source;
     bool is_stream_table;
-    Seen seen;
+    SourceCounters seen;
 };
 
 /* The refresh of `relid` in this transaction has taken in all its direct `readings`, as of
  * the snapshot taken after they were observed, and what this transaction itself noted up to
- * this call. `own` is observe(relid), taken at the same time. Restless: its query may have another answer
+ * this call. `own` is observe(relid), taken at the same time. Volatility: its query may have another answer
  * a moment later, without a change of a source. In effect when the
  * transaction commits; dropped when it (or the subtransaction) aborts or is prepared.
  * Call it once for each member, after the last write of the group. */
-void taken_in(Oid relid, const Seen &own, const Reading *readings, int count, bool is_restless) noexcept;
+void record_refresh(Oid relid, const SourceCounters &own, const Reading *readings, int count, bool is_time_dependent) noexcept;
 
 /* ---- state of a stream table, a copy of pgt_state for the barrier ----------------------- */
 
@@ -89,7 +89,7 @@ void forget(Oid relid) noexcept;
 
 /* ---- readers -------------------------------------------------------------------------- */
 
-struct Look {
+struct MailboxStatus {
     bool is_known = false; /* false: the mailbox knows nothing, read pgt_state; then it is dirty too */
     bool is_clean = false;
     bool is_state_doubtful = false; /* a prepared transaction was committed since, which may have altered it */
@@ -98,7 +98,7 @@ struct Look {
      * clean, DT_NOBEGIN when unknown. */
     TimestampTz dirty_since = DT_NOBEGIN;
     /* The oldest refresh of those that it consists of, itself or upstreams, and that are restless; 0: none is. */
-    TimestampTz moving_since = 0;
+    TimestampTz time_dependent_since = 0;
     /* The same two without what lies below upstreams that have schedules of their own: what a refresh of this one, when it
      * is due, would bring in. */
     TimestampTz own_dirty_since = DT_NOBEGIN;
@@ -106,9 +106,9 @@ struct Look {
     bool waits_for_others = false; /* see set_effective_schedule() */
 
     /* Nothing can be missing. */
-    bool is_current() const { return is_clean && moving_since == 0; }
+    bool is_current() const { return is_clean && time_dependent_since == 0; }
     /* Since when something may be missing; 0 if it is current. */
-    TimestampTz stale_since() const { return older(dirty_since, moving_since); }
+    TimestampTz stale_since() const { return older(dirty_since, time_dependent_since); }
     TimestampTz own_stale_since() const { return older(own_dirty_since, own_moving_since); }
 
   private:
@@ -116,7 +116,7 @@ struct Look {
 };
 
 /* All that the barrier decides by, of a stream table of this database. */
-Look look(Oid relid) noexcept;
+MailboxStatus status_of(Oid relid) noexcept;
 
 bool is_clean(Oid relid) noexcept;
 bool is_current(Oid relid) noexcept; /* as Look::is_current() */
@@ -129,12 +129,12 @@ TimestampTz dirty_since_beside(Oid relid, const Oid *resting, int count, bool ow
 int64_t staleness_us(Oid relid, TimestampTz now) noexcept;
 
 /* What this transaction itself has to do with a stream table: nobody else can see it. */
-struct OwnPart {
+struct OwnEffects {
     bool has_changes = false; /* it changed a source, directly or by way of others, after it last refreshed it */
     bool holds_it = false;    /* it refreshed, created, altered or dropped it: its lock is held */
     bool is_current = false;  /* it refreshed it, and no source has changed since, by anybody */
 };
-OwnPart own_part(Oid relid) noexcept;
+OwnEffects own_effects(Oid relid) noexcept;
 /* Whether it holds any stream table's lock: the manager might wait for this transaction. */
 bool holds_any() noexcept;
 

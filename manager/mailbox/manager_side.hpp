@@ -73,7 +73,7 @@ struct Request {
 std::vector<Request> take_requests() noexcept;
 /* Whether the reader still wants the answer. */
 bool is_waiting(const Request &request) noexcept;
-void tell_who_serves(const Request &request, const std::vector<int> &pids) noexcept;
+void log_workers(const Request &request, const std::vector<int> &pids) noexcept;
 void answer(const Request &request, const Reply &reply) noexcept;
 
 /* `first`: the first member of the atomic set of `relid`, which is refreshed as a whole, regardless of the members' own
@@ -94,7 +94,7 @@ uint64_t changed_word(int word) noexcept;
  * looking at who reads it. */
 void forget_change(uint32_t slot) noexcept;
 /* True once if something may have changed that no bit tells of. */
-bool take_doubt() noexcept;
+bool take_full_check() noexcept;
 /* Counts transactions that changed the source. */
 uint64_t commits_of(uint32_t slot) noexcept;
 

@@ -97,7 +97,7 @@ ManagerSlot *find_or_make_manager(Oid database) noexcept
         slot->has_come = true;
         slot->blocks = 0;
         slot->has_news.store(0);
-        slot->is_in_doubt.store(0);
+        slot->needs_full_check.store(0);
         slot->has_requests.store(0);
         slot->waits_since = 0;
         slot->share_owner = InvalidOid;

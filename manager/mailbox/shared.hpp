@@ -64,8 +64,8 @@ struct Entry {
     State state;
     bool has_state;
     bool has_readings;
-    bool is_restless; /* as of the last refresh, as is the next one */
-    bool is_over_restless; /* it, or an upstream of it */
+    bool is_time_dependent; /* as of the last refresh, as is the next one */
+    bool is_over_time_dependent; /* it, or an upstream of it */
     bool has_own_schedule; /* see set_effective_schedule(), as for the next one */
     bool waits_for_others;
     Oid atomic_set; /* see set_atomic_set() */
@@ -81,7 +81,7 @@ struct ManagerSlot {
     std::atomic<int32_t> pid;       /* 0: none is running */
     int32_t process;                /* its number in ProcGlobal */
     std::atomic<uint32_t> has_news;          /* a bit was set since the manager looked at all of them */
-    std::atomic<uint32_t> is_in_doubt;       /* something may have changed that no bit tells of */
+    std::atomic<uint32_t> needs_full_check;       /* something may have changed that no bit tells of */
     std::atomic<uint32_t> has_requests;
     std::atomic<uint32_t> definition_changes; /* counts */
     std::atomic<uint32_t> is_asked_to_exit;
@@ -171,7 +171,7 @@ struct SettledReading {
     bool is_settled;
     TimestampTz observed_at;
 };
-void apply_taken_in(Oid relid, const SettledReading *readings, int count, bool is_restless) noexcept;
+void apply_refresh(Oid relid, const SettledReading *readings, int count, bool is_time_dependent) noexcept;
 void apply_state(Oid relid, const State &state, bool only_if_absent) noexcept;
 void apply_forget(Oid relid) noexcept;
 void forget_database(Oid database) noexcept;
@@ -205,9 +205,9 @@ void drop_request_at_end() noexcept;
 
 /* ---- news.cpp ---- */
 /* The source of this slot has changed visibly: the manager is told, if it wants to know. */
-void tell_change(uint32_t slot) noexcept;
+void log_change(uint32_t slot) noexcept;
 /* The manager is to look at everything. */
-void tell_doubt() noexcept;
+void log_full_check() noexcept;
 
 /* ---- workers.cpp; request_lock is held ---- */
 /* The refresh workers of a database are to leave, and those that have not come yet not to stay. */

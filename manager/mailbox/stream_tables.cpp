@@ -43,8 +43,8 @@ Entry *find_or_make(Oid relid) noexcept
         entry->has_state = false;
         entry->has_readings = false;
         entry->first_cell = no_cell;
-        entry->is_restless = false;
-        entry->is_over_restless = false;
+        entry->is_time_dependent = false;
+        entry->is_over_time_dependent = false;
         entry->has_own_schedule = false;
         entry->waits_for_others = false;
         entry->atomic_set = InvalidOid;
@@ -194,7 +194,7 @@ bool append_reading(int32_t **link, const SettledReading &reading, Entry *entry)
     cell.as_of = reading.observed_at;
     if (reading.stream_table != InvalidOid) {
         Entry *upstream = find(reading.stream_table);
-        entry->is_over_restless |= upstream == nullptr || upstream->is_over_restless;
+        entry->is_over_time_dependent |= upstream == nullptr || upstream->is_over_time_dependent;
         cell.as_of = upstream != nullptr ? std::min(cell.as_of, upstream->as_of) : DT_NOBEGIN;
     }
     cell.next = no_cell;
@@ -204,11 +204,11 @@ bool append_reading(int32_t **link, const SettledReading &reading, Entry *entry)
     return true;
 }
 
-TimestampTz moving_since(const Entry *entry, Depth depth, int &steps) noexcept
+TimestampTz time_dependent_since(const Entry *entry, Depth depth, int &steps) noexcept
 {
-    if (!entry->is_over_restless)
+    if (!entry->is_over_time_dependent)
         return 0;
-    TimestampTz oldest = entry->is_restless ? entry->refreshed_at : 0;
+    TimestampTz oldest = entry->is_time_dependent ? entry->refreshed_at : 0;
     for (int32_t cell = entry->first_cell; cell != no_cell; cell = cells[cell].next) {
         if (++steps > walk_limit)
             return DT_NOBEGIN;
@@ -217,7 +217,7 @@ TimestampTz moving_since(const Entry *entry, Depth depth, int &steps) noexcept
         const Entry *upstream = find(cells[cell].stream_table);
         if (upstream != nullptr && depth == Depth::own && is_left_alone(upstream, entry))
             continue;
-        TimestampTz since = upstream != nullptr ? moving_since(upstream, depth, steps) : DT_NOBEGIN;
+        TimestampTz since = upstream != nullptr ? time_dependent_since(upstream, depth, steps) : DT_NOBEGIN;
         if (since != 0)
             oldest = oldest == 0 ? since : std::min(oldest, since);
     }
@@ -249,7 +249,7 @@ bool has_reading(Entry *entry, bool (*matches)(uint32_t slot), int &steps) noexc
 
 } // namespace
 
-void apply_taken_in(Oid relid, const SettledReading *readings, int count, bool is_restless) noexcept
+void apply_refresh(Oid relid, const SettledReading *readings, int count, bool is_time_dependent) noexcept
 {
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
     Entry *entry = find_or_make(relid);
@@ -257,8 +257,8 @@ void apply_taken_in(Oid relid, const SettledReading *readings, int count, bool i
         free_readings(entry);
         entry->as_of = readings[0].observed_at;
         entry->refreshed_at = readings[0].observed_at;
-        entry->is_restless = is_restless;
-        entry->is_over_restless = is_restless;
+        entry->is_time_dependent = is_time_dependent;
+        entry->is_over_time_dependent = is_time_dependent;
         entry->has_readings = true;
         int32_t *link = &entry->first_cell;
         for (int i = 0; i < count && entry->has_readings; i++) {
@@ -336,9 +336,9 @@ void set_atomic_set(Oid relid, Oid atomic_set) noexcept
     LWLockRelease(shared->entry_lock);
 }
 
-Look look(Oid relid) noexcept
+MailboxStatus status_of(Oid relid) noexcept
 {
-    Look result;
+    MailboxStatus result;
     if (!is_available())
         return result;
     LWLockAcquire(shared->entry_lock, LW_SHARED);
@@ -351,10 +351,10 @@ Look look(Oid relid) noexcept
         result.waits_for_others = entry->waits_for_others;
         result.dirty_since = pending_since(entry, Depth::base, steps[0]);
         result.is_clean = result.dirty_since == 0;
-        result.moving_since = moving_since(entry, Depth::base, steps[1]);
+        result.time_dependent_since = time_dependent_since(entry, Depth::base, steps[1]);
         /* Nothing below it is nothing of its own. */
         result.own_dirty_since = result.is_clean ? 0 : pending_since(entry, Depth::own, steps[2]);
-        result.own_moving_since = result.moving_since == 0 ? 0 : moving_since(entry, Depth::own, steps[3]);
+        result.own_moving_since = result.time_dependent_since == 0 ? 0 : time_dependent_since(entry, Depth::own, steps[3]);
     }
     LWLockRelease(shared->entry_lock);
     return result;
@@ -362,17 +362,17 @@ Look look(Oid relid) noexcept
 
 bool is_clean(Oid relid) noexcept
 {
-    return look(relid).is_clean;
+    return status_of(relid).is_clean;
 }
 
 bool is_current(Oid relid) noexcept
 {
-    return look(relid).is_current();
+    return status_of(relid).is_current();
 }
 
 TimestampTz dirty_since(Oid relid) noexcept
 {
-    return look(relid).dirty_since;
+    return status_of(relid).dirty_since;
 }
 
 TimestampTz dirty_since_beside(Oid relid, const Oid *resting, int count, bool own_only) noexcept
@@ -388,7 +388,7 @@ TimestampTz dirty_since_beside(Oid relid, const Oid *resting, int count, bool ow
 
 int64_t staleness_us(Oid relid, TimestampTz now) noexcept
 {
-    TimestampTz since = look(relid).stale_since();
+    TimestampTz since = status_of(relid).stale_since();
     if (since == 0)
         return 0;
     if (since == DT_NOBEGIN)

@@ -35,7 +35,7 @@ struct Changed {
     uint64_t last_note; /* sequence number of the last note_change of it */
 };
 
-enum class Kind : uint8_t { taken_in, state, forget };
+enum class Kind : uint8_t { refreshed, state, forget };
 
 struct Pending {
     Kind kind;
@@ -44,7 +44,7 @@ struct Pending {
     State state;
     uint64_t sequence; /* of the last note before it */
     std::vector<SettledReading> readings;
-    bool is_restless = false;
+    bool is_time_dependent = false;
 };
 
 constexpr int max_changed = 128; /* sources; beyond it the whole database counts as changed */
@@ -101,7 +101,7 @@ void note_slot(uint32_t slot) noexcept
 TimestampTz age_of_changes(uint32_t slot) noexcept
 {
     for (const Pending &pending : local().pending) {
-        if (pending.kind != Kind::taken_in || slot_of(MyDatabaseId, pending.relid) != slot)
+        if (pending.kind != Kind::refreshed || slot_of(MyDatabaseId, pending.relid) != slot)
             continue;
         TimestampTz since = dirty_since(pending.relid);
         if (since != 0)
@@ -157,15 +157,15 @@ void apply_pending() noexcept
     Local &mine = local();
     if (mine.is_pending_lost) {
         forget_database(MyDatabaseId);
-        tell_doubt();
+        log_full_check();
         return;
     }
     for (Pending &pending : mine.pending) {
         switch (pending.kind) {
-        case Kind::taken_in:
+        case Kind::refreshed:
             add_own_changes(pending);
-            apply_taken_in(pending.relid, pending.readings.data(), static_cast<int>(pending.readings.size()),
-                           pending.is_restless);
+            apply_refresh(pending.relid, pending.readings.data(), static_cast<int>(pending.readings.size()),
+                           pending.is_time_dependent);
             break;
         case Kind::state:
             apply_state(pending.relid, pending.state, false);
@@ -198,7 +198,7 @@ void commit() noexcept
     finish_all();
     apply_pending();
     for (int i = 0; i < mine.changed_count; i++)
-        tell_change(mine.changed[i].slot);
+        log_change(mine.changed[i].slot);
     if (mine.has_definition_change)
         announce_definition_change();
     if (mine.has_settings_change)
@@ -215,7 +215,7 @@ void add_pending(Pending &&pending) noexcept
     }
 }
 
-SettledReading settled(Oid source, bool is_stream_table, const Seen &seen) noexcept
+SettledReading settled(Oid source, bool is_stream_table, const SourceCounters &seen) noexcept
 {
     return {slot_of(MyDatabaseId, source), is_stream_table ? source : InvalidOid, seen.started,
             seen.observed_at != 0 && seen.started == seen.finished, seen.observed_at};
@@ -269,12 +269,12 @@ void note_change(Oid source) noexcept
         note_slot(slot_of(MyDatabaseId, source));
 }
 
-void taken_in(Oid relid, const Seen &own, const Reading *readings, int count, bool is_restless) noexcept
+void record_refresh(Oid relid, const SourceCounters &own, const Reading *readings, int count, bool is_time_dependent) noexcept
 {
     if (!is_available())
         return;
     try {
-        Pending pending = {Kind::taken_in, relid, GetCurrentSubTransactionId(), {}, local().sequence, {}, is_restless};
+        Pending pending = {Kind::refreshed, relid, GetCurrentSubTransactionId(), {}, local().sequence, {}, is_time_dependent};
         pending.readings.reserve(count + 2);
         pending.readings.push_back(settled(relid, false, own));
         pending.readings.push_back({database_slot(), InvalidOid, own.database_started,
@@ -330,10 +330,10 @@ bool holds_any() noexcept
     return !local().pending.empty() || local().is_pending_lost;
 }
 
-OwnPart own_part(Oid relid) noexcept
+OwnEffects own_effects(Oid relid) noexcept
 {
     Local &mine = local();
-    OwnPart part;
+    OwnEffects part;
     if (mine.changed_count == 0 && mine.pending.empty() && !mine.is_pending_lost)
         return part;
     const Pending *refreshed = nullptr;
@@ -341,21 +341,21 @@ OwnPart own_part(Oid relid) noexcept
         if (pending.relid != relid)
             continue;
         part.holds_it = true;
-        if (pending.kind == Kind::taken_in)
+        if (pending.kind == Kind::refreshed)
             refreshed = &pending;
     }
     if (refreshed == nullptr) {
         part.has_changes = has_reading(relid, [](uint32_t slot) noexcept { return find_changed(slot) != nullptr; });
         return part;
     }
-    part.is_current = !mine.is_pending_lost && !refreshed->is_restless;
+    part.is_current = !mine.is_pending_lost && !refreshed->is_time_dependent;
     for (const SettledReading &reading : refreshed->readings) {
         Changed *changed = find_changed(reading.slot);
         part.has_changes |= changed != nullptr && changed->last_note > refreshed->sequence;
         part.is_current &= reading.is_settled && source_slots[reading.slot].started.load() == reading.seen;
         if (reading.stream_table == InvalidOid)
             continue;
-        OwnPart upstream = own_part(reading.stream_table);
+        OwnEffects upstream = own_effects(reading.stream_table);
         part.has_changes |= upstream.has_changes;
         part.is_current &= upstream.is_current || (!upstream.holds_it && is_current(reading.stream_table));
     }

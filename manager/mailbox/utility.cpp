@@ -63,7 +63,7 @@ struct CommitPrepared {
     ~CommitPrepared()
     {
         finish_commit_prepared();
-        tell_change(database_slot());
+        log_change(database_slot());
     }
 };
 

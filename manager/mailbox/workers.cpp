@@ -8,7 +8,7 @@
  * Turns are not counted but looked up: they are the busy slots. So a process that dies has none, and
  * the sum cannot be wrong. So are the shares of owners, whose number each busy slot has.
  */
-#include "mailbox/census.hpp"
+#include "mailbox/stats.hpp"
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
 #include "scheduler/database_turn.hpp"

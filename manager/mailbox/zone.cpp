@@ -4,7 +4,7 @@
 
 namespace pgtrickle::mailbox {
 
-void tell_zone(const char *name) noexcept
+void publish_zone(const char *name) noexcept
 {
     if (!is_available())
         return;

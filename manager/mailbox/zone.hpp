@@ -13,7 +13,7 @@ namespace pgtrickle::mailbox {
 constexpr int zone_name_size = 256; /* the names PostgreSQL takes are shorter */
 
 /* For the manager of this database. */
-void tell_zone(const char *name) noexcept;
+void publish_zone(const char *name) noexcept;
 
 /* The name of this database's time zone into `name`; false if no manager has told it. */
 bool copy_zone(char (&name)[zone_name_size]) noexcept;

@@ -127,27 +127,27 @@ void write_state(Member &member, const Frontier &frontier, TimestampTz data_time
 }
 
 /* Its answer may be another one a moment later. */
-bool is_restless(const Compiled &compiled)
+bool is_time_dependent(const Compiled &compiled)
 {
-    return compiled.is_restless || !compiled.is_captured() || std::any_of(compiled.sources.begin(), compiled.sources.end(),
+    return compiled.is_time_dependent || !compiled.is_captured() || std::any_of(compiled.sources.begin(), compiled.sources.end(),
                                                [](const CompiledSource &source) { return source.is_compared; });
 }
 
 /* Nothing new and nothing wrong: the row stays as it is, and no WAL is written. What is restless was looked at anew. */
 bool is_state_unchanged(const Member &member)
 {
-    return !is_restless(*member.compiled) && member.outcome.action == Action::no_data && member.state.consecutive_errors == 0 &&
+    return !is_time_dependent(*member.compiled) && member.outcome.action == Action::no_data && member.state.consecutive_errors == 0 &&
            member.state.status != state::Status::error && member.state.marks.empty();
 }
 
-void tell_mailbox(const Group &group, const Member &member)
+void log_mailbox(const Group &group, const Member &member)
 {
     std::vector<mailbox::Reading> readings;
     for (const CompiledSource &source : member.compiled->sources)
         readings.push_back({source.relid, source.is_stream_table, group.seen(source.relid)});
     Oid relid = member.compiled->relid();
-    mailbox::taken_in(relid, group.seen(relid), readings.data(), static_cast<int>(readings.size()),
-                      is_restless(*member.compiled));
+    mailbox::record_refresh(relid, group.seen(relid), readings.data(), static_cast<int>(readings.size()),
+                      is_time_dependent(*member.compiled));
     mailbox::State state;
     state.is_populated = true;
     state.is_suspended = member.state.status == state::Status::suspended;
@@ -253,13 +253,13 @@ const char *name_of_attempt(Action action)
 
 namespace {
 
-std::vector<Outcome> refresh_group_openly(const RefreshRequest &request, Unrefreshed *unrefreshed)
+std::vector<Outcome> refresh_group_openly(const RefreshRequest &request, SkippedMembers *skipped)
 {
     call([] { require_none_running(); });
     discard_stale();
     Group group = lock_group(request);
-    if (unrefreshed != nullptr)
-        *unrefreshed = group.unrefreshed;
+    if (skipped != nullptr)
+        *skipped = group.skipped;
     if (group.members.empty())
         return {};
     TimestampTz data_timestamp = GetCurrentTimestamp();
@@ -268,8 +268,8 @@ std::vector<Outcome> refresh_group_openly(const RefreshRequest &request, Unrefre
     if (has_older_snapshot) /* which was taken later than this */
         data_timestamp = GetCurrentTransactionStartTimestamp();
     leave_out_held(group, request);
-    if (unrefreshed != nullptr)
-        *unrefreshed = group.unrefreshed;
+    if (skipped != nullptr)
+        *skipped = group.skipped;
     run_members_until_done(group);
     write_states(group, data_timestamp);
     report(group);
@@ -279,7 +279,7 @@ std::vector<Outcome> refresh_group_openly(const RefreshRequest &request, Unrefre
     std::vector<Outcome> outcomes;
     for (const Member &member : group.members) {
         if (!has_older_snapshot)
-            tell_mailbox(group, member);
+            log_mailbox(group, member);
         outcomes.push_back(member.outcome);
     }
     return outcomes;
@@ -298,10 +298,10 @@ std::vector<Outcome> refresh_group_openly(const RefreshRequest &request, Unrefre
 
 } // namespace
 
-std::vector<Outcome> refresh_group(const RefreshRequest &request, Unrefreshed *unrefreshed)
+std::vector<Outcome> refresh_group(const RefreshRequest &request, SkippedMembers *skipped)
 {
     try {
-        return refresh_group_openly(request, unrefreshed);
+        return refresh_group_openly(request, skipped);
     } catch (const MemberError &error) {
         if (error.hidden_as.empty() || error.is_public)
             throw;

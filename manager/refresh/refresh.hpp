@@ -30,7 +30,7 @@ namespace pgtrickle::refresh {
  * Who is held, or suspended, stays as it is (excluded_members.hpp): for an owner, one who is named makes an error, 55000; of
  * others it is told in `held`. In a REPEATABLE READ transaction those who are named all have rows, or none has; and whoever else
  * would have to be filled where they are not, or the other way round, stays as it is, too. */
-std::vector<Outcome> refresh_group(const RefreshRequest &request, Unrefreshed *unrefreshed = nullptr);
+std::vector<Outcome> refresh_group(const RefreshRequest &request, SkippedMembers *skipped = nullptr);
 
 /* First fill, under a snapshot taken after capture was made sure of. */
 Outcome initialize(Oid relid);

@@ -87,7 +87,7 @@ void visit(Visitor &visitor, Item &item)
 {
     visitor(item.id);
     visitor(item.role);
-    visitor(item.is_restless);
+    visitor(item.is_time_dependent);
     visitor(item.is_program_written);
     visitor(item.has_overrun);
     visitor(item.goes_alone);

@@ -40,7 +40,7 @@ struct Involved {
     };
     Id id = 0;
     Role role = Role::requested;
-    bool is_restless = false;        /* another answer without a change */
+    bool is_time_dependent = false;        /* another answer without a change */
     bool is_program_written = false; /* to the catalog, of this generation */
     bool has_overrun = false;        /* the process of its last refresh was terminated: a failure, to be written down */
     bool goes_alone = false;         /* as that of a refresh of several was: to be refreshed apart from the others */

@@ -144,7 +144,7 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
                                    Microseconds spacing_us, const Zone &zone)
 {
     bool is_clean = dirty_since == 0;
-    if (is_clean && !task.is_due_when_clean)
+    if (is_clean && !task.is_due_without_changes)
         return std::nullopt;
     /* What is remembered of a time to come was read from a clock that has been set back. */
     Microseconds not_before = std::min(task.not_before, now + longest_back_off_us);

@@ -31,7 +31,7 @@ struct Task : AutoUnlinkDue, AutoUnlinkIdle {
     Id id = 0;
     std::vector<Schedule> schedules;   /* due when one of them is; none: on change */
     bool waits_for_all = false;        /* due when all of them are */
-    bool is_due_when_clean = false;    /* its query has another answer without a change: volatile, now() */
+    bool is_due_without_changes = false;    /* its query has another answer without a change: volatile, now() */
     bool is_suspended = false;
     bool is_running = false;
     int failures = 0;                  /* in a row */

@@ -34,7 +34,7 @@ Assignment assign(const std::vector<WorkerStatus> &workers, int preferred_worker
     if (idle != nullptr && (!has_preferred || idle->number == preferred_worker))
         return {Assignment::To::worker, idle->number};
     if (const WorkerStatus *awaited = has_preferred ? &*own : latest_to_begin(workers)) {
-        Microseconds until = std::min(std::min(wanted_since, now) + patience_us, awaited->since + long_job_us);
+        Microseconds until = std::min(std::min(wanted_since, now) + time_limit_us, awaited->since + long_job_us);
         if (awaited->since <= now && now < until)
             return {Assignment::To::later, 0, until};
     }

@@ -4,7 +4,7 @@
  * A worker has what it has refreshed compiled: for these it is the preferred worker. Elsewhere it would be compiled once more, which takes longer than
  * most refreshes and as much memory again. So a job whose preferred worker is busy waits for it, while a
  * moment may do; and goes to another one, an idle one or a new one, when there is a real backlog: it has
- * waited for `patience_us`, or what its worker does is `long_job_us` old and may take who knows how long.
+ * waited for `time_limit_us`, or what its worker does is `long_job_us` old and may take who knows how long.
  * The worker it goes to then is its preferred one from now on, so lasting backlogs spread over the workers.
  *
  * A job without a preferred worker takes an idle one, and waits for one like the others.
@@ -19,7 +19,7 @@
 
 namespace pgtrickle::scheduler {
 
-constexpr Microseconds patience_us = 50'000;
+constexpr Microseconds time_limit_us = 50'000;
 constexpr Microseconds long_job_us = 20'000;
 
 struct WorkerStatus {

@@ -54,25 +54,25 @@ std::optional<engine::Objection> unstorable(const engine::PlanPtr &plan)
     return std::nullopt;
 }
 
-void refuse_restless(const Query *query)
+void refuse_volatile(const Query *query)
 {
     const Dependence found = call([&] { return dependence_of(const_cast<Query *>(query)); });
-    if (found.restless == Restless::no)
+    if (found.restless == Volatility::no)
         return;
-    const std::string name = call([&] { return restless_name(found); });
+    const std::string name = call([&] { return volatile_name(found); });
     switch (found.restless) {
-    case Restless::is_volatile:
+    case Volatility::is_volatile:
         refuse("volatile function " + name, "Its value changes from call to call.",
                "Compute the value when the source's row is written, or use refresh_mode 'FULL'.",
                found.location);
-    case Restless::now:
+    case Volatility::now:
         refuse(name, "Its value changes although no source changes.",
                "Compare with the time when the stream table is read, or use refresh_mode 'FULL'.",
                found.location);
-    case Restless::session:
+    case Volatility::session:
         refuse(name, "Its value depends on the session.", "Remove it, or use refresh_mode 'FULL'.",
                found.location);
-    case Restless::words:
+    case Volatility::words:
         refuse("conversion of text by " + name,
                "Strings such as 'now' and 'today' depend on the current time.",
                "Use to_date(text, format) or to_timestamp(text, format), or use refresh_mode 'FULL'.",
@@ -91,7 +91,7 @@ Translation translate_expanded(Query *query, Oid owner)
     call([&] { drop_idle_limits(query); });
     query = call([&] { return with_resting_texts(query); });
     const KnownObjects known = call([&] { return known_objects_of(query); });
-    refuse_restless(query);
+    refuse_volatile(query);
     spell_search_and_cycle(query);
     const Level level = {query, nullptr};
     Constants constants;

@@ -296,12 +296,12 @@ TEST_F(Catalog, forgets_what_dropped_stream_tables_did)
     EXPECT_EQ(statistics_of_one(catalog, 9).refreshes, 1);
 }
 
-Refresh measured(uint32_t relid, int64_t generation, pgtrickle::scheduler::Way way, double took_us)
+Refresh measured(uint32_t relid, int64_t generation, pgtrickle::scheduler::RefreshKind way, double took_us)
 {
     Refresh refresh;
     refresh.relid = relid;
     refresh.generation = generation;
-    refresh.measured.push_back({way, {5000, {{16, 70}, {4000000000, 1}}}, took_us, 12, way == pgtrickle::scheduler::Way::delta});
+    refresh.measured.push_back({way, {5000, {{16, 70}, {4000000000, 1}}}, took_us, 12, way == pgtrickle::scheduler::RefreshKind::delta});
     return refresh;
 }
 
@@ -314,29 +314,29 @@ std::vector<pgtrickle::scheduler::Measured> all_measured(Database &catalog, uint
 
 TEST_F(Catalog, keeps_what_the_latest_refreshes_of_each_way_took)
 {
-    using pgtrickle::scheduler::Way;
+    using pgtrickle::scheduler::RefreshKind;
     Database catalog(folder);
     catalog.run([](Database &c) {
-        add_measured(c, 1, measured(7, 3, Way::fill, 900));
+        add_measured(c, 1, measured(7, 3, RefreshKind::fill, 900));
         for (int i = 1; i <= 30; i++)
-            add_measured(c, 1, measured(7, 3, Way::delta, i));
-        add_measured(c, 1, measured(7, 3, Way::full, 500));
-        add_measured(c, 1, measured(8, 3, Way::full, 400));
-        add_measured(c, 2, measured(7, 3, Way::full, 400));
+            add_measured(c, 1, measured(7, 3, RefreshKind::delta, i));
+        add_measured(c, 1, measured(7, 3, RefreshKind::full, 500));
+        add_measured(c, 1, measured(8, 3, RefreshKind::full, 400));
+        add_measured(c, 2, measured(7, 3, RefreshKind::full, 400));
     });
     std::vector<pgtrickle::scheduler::Measured> rows = all_measured(catalog, 7, 3);
     ASSERT_EQ(rows.size(), 2u + pgtrickle::scheduler::most_measured);
-    EXPECT_EQ(rows.front().way, Way::fill);
+    EXPECT_EQ(rows.front().way, RefreshKind::fill);
     EXPECT_EQ(rows.front().number, 1);
     EXPECT_EQ(rows[1].took_us, 31 - pgtrickle::scheduler::most_measured);
     EXPECT_TRUE(rows[1].is_given_up);
-    EXPECT_EQ(rows.back().way, Way::full);
+    EXPECT_EQ(rows.back().way, RefreshKind::full);
     EXPECT_EQ(rows.back().number, 32);
     EXPECT_EQ(rows.back().took_us, 500);
     EXPECT_EQ(rows.back().staked_us, 12);
     EXPECT_EQ(rows.back().work.base_rows, 5000);
     EXPECT_EQ(rows.back().work.changes, (std::vector<pgtrickle::scheduler::ChangedRows>{{16, 70}, {4000000000, 1}}));
-    catalog.run([](Database &c) { add_measured(c, 1, measured(7, 4, Way::full, 1)); });
+    catalog.run([](Database &c) { add_measured(c, 1, measured(7, 4, RefreshKind::full, 1)); });
     EXPECT_EQ(all_measured(catalog, 7, 3).size(), 0u) << "of a definition that is no more";
     EXPECT_EQ(all_measured(catalog, 7, 4).size(), 1u);
 }

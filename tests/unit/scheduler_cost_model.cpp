@@ -59,11 +59,11 @@ struct Sums {
 void refresh(std::vector<Measured> &past, const Work &work, double delta, double full, Sums *sums)
 {
     Choice choice = choose(past, work, break_even);
-    double took = choice.way == Way::delta ? delta : full;
-    bool is_given_up = choice.way == Way::delta && choice.give_up_us > 0 && delta > choice.give_up_us;
+    double took = choice.way == RefreshKind::delta ? delta : full;
+    bool is_given_up = choice.way == RefreshKind::delta && choice.give_up_us > 0 && delta > choice.give_up_us;
     if (is_given_up) {
-        remember(past, {Way::delta, work, choice.give_up_us, choice.staked_us(Way::delta, choice.give_up_us + choice.full_us), true});
-        remember(past, {Way::full, work, full, 0, false});
+        remember(past, {RefreshKind::delta, work, choice.give_up_us, choice.staked_us(RefreshKind::delta, choice.give_up_us + choice.full_us), true});
+        remember(past, {RefreshKind::full, work, full, 0, false});
         took = choice.give_up_us + full;
     } else {
         remember(past, {choice.way, work, took, choice.staked_us(choice.way, took), false});
@@ -78,7 +78,7 @@ double play(const World &world, unsigned seed, int refreshes = 60)
     std::mt19937 random(seed);
     std::normal_distribution<> noise(0, world.noise);
     auto luck = [&] { return std::exp(noise(random)) * (std::uniform_real_distribution<>(0, 1)(random) < world.hiccups ? 3 : 1); };
-    std::vector<Measured> past = {{Way::fill, {rows, {}}, world.fill * std::exp(noise(random))}};
+    std::vector<Measured> past = {{RefreshKind::fill, {rows, {}}, world.fill * std::exp(noise(random))}};
     Sums sums;
     double drift = 1, growth = 1;
     for (int i = 0; i < refreshes; i++, drift *= world.drift, growth *= world.growth) {
@@ -165,85 +165,85 @@ TEST(CostModel, follows_deltas_that_recompute_all_beyond_some_size)
 
 TEST(CostModel, goes_by_the_share_while_nothing_is_known)
 {
-    EXPECT_EQ(choose({}, {rows, {{1, 0.1 * rows}}}, break_even).way, Way::delta);
+    EXPECT_EQ(choose({}, {rows, {{1, 0.1 * rows}}}, break_even).way, RefreshKind::delta);
     Choice choice = choose({}, {rows, {{1, 0.2 * rows}}}, break_even);
-    EXPECT_EQ(choice.way, Way::full);
+    EXPECT_EQ(choice.way, RefreshKind::full);
     EXPECT_EQ(choice.why, Why::share);
     EXPECT_EQ(choice.full_us, 0);
 }
 
 TEST(CostModel, the_ends_of_the_setting_decide_alone)
 {
-    std::vector<Measured> past = {{Way::full, {rows, {{1, 10}}}, s}, {Way::delta, {rows, {{1, 0.5 * rows}}}, 100 * s}};
-    EXPECT_EQ(choose(past, {rows, {{1, 0.5 * rows}}}, 1).way, Way::delta);
+    std::vector<Measured> past = {{RefreshKind::full, {rows, {{1, 10}}}, s}, {RefreshKind::delta, {rows, {{1, 0.5 * rows}}}, 100 * s}};
+    EXPECT_EQ(choose(past, {rows, {{1, 0.5 * rows}}}, 1).way, RefreshKind::delta);
     EXPECT_EQ(choose(past, {rows, {{1, 0.5 * rows}}}, 1).give_up_us, 0);
-    EXPECT_EQ(choose(past, {rows, {{1, 200}}}, 0).way, Way::full);
+    EXPECT_EQ(choose(past, {rows, {{1, 200}}}, 0).way, RefreshKind::full);
 }
 
 /* A row of a dimension costs what it matches. */
 TEST(CostModel, knows_what_a_row_of_each_source_costs)
 {
-    std::vector<Measured> past = {{Way::fill, {rows, {}}, s}};
+    std::vector<Measured> past = {{RefreshKind::fill, {rows, {}}, s}};
     for (int i = 0; i < 5; i++) {
-        remember(past, {Way::full, {rows, {{1, 1000}, {2, 50}}}, s});
-        remember(past, {Way::delta, {rows, {{1, 40'000.0 + i}}}, 0.1 * s});
-        remember(past, {Way::delta, {rows, {{2, 40.0 + i}}}, 2 * s});
+        remember(past, {RefreshKind::full, {rows, {{1, 1000}, {2, 50}}}, s});
+        remember(past, {RefreshKind::delta, {rows, {{1, 40'000.0 + i}}}, 0.1 * s});
+        remember(past, {RefreshKind::delta, {rows, {{2, 40.0 + i}}}, 2 * s});
     }
-    EXPECT_EQ(choose(past, {rows, {{1, 100'000}}}, break_even).way, Way::delta);
-    EXPECT_EQ(choose(past, {rows, {{2, 45}}}, break_even).way, Way::full);
-    EXPECT_EQ(choose(past, {rows, {{1, 10'000}, {2, 45}}}, break_even).way, Way::full);
+    EXPECT_EQ(choose(past, {rows, {{1, 100'000}}}, break_even).way, RefreshKind::delta);
+    EXPECT_EQ(choose(past, {rows, {{2, 45}}}, break_even).way, RefreshKind::full);
+    EXPECT_EQ(choose(past, {rows, {{1, 10'000}, {2, 45}}}, break_even).way, RefreshKind::full);
 }
 
 TEST(CostModel, does_not_waver_where_both_take_the_same)
 {
-    std::vector<Measured> past = {{Way::fill, {rows, {}}, s}};
+    std::vector<Measured> past = {{RefreshKind::fill, {rows, {}}, s}};
     for (int i = 0; i < 8; i++)
-        for (Way way : {Way::full, Way::delta})
-            remember(past, {way, {rows, {{1, 100'000}}}, way == Way::full ? 1.00 * s : 1.03 * s});
+        for (RefreshKind way : {RefreshKind::full, RefreshKind::delta})
+            remember(past, {way, {rows, {{1, 100'000}}}, way == RefreshKind::full ? 1.00 * s : 1.03 * s});
     Choice choice = choose(past, {rows, {{1, 100'000}}}, break_even);
-    EXPECT_EQ(choice.way, Way::delta);
+    EXPECT_EQ(choice.way, RefreshKind::delta);
     EXPECT_EQ(choice.why, Why::close);
     std::swap(past[past.size() - 1], past[past.size() - 2]);
-    EXPECT_EQ(choose(past, {rows, {{1, 100'000}}}, break_even).way, Way::full);
+    EXPECT_EQ(choose(past, {rows, {{1, 100'000}}}, break_even).way, RefreshKind::full);
 }
 
 TEST(CostModel, a_single_slow_refresh_changes_no_mind)
 {
-    std::vector<Measured> past = {{Way::fill, {rows, {}}, s}};
+    std::vector<Measured> past = {{RefreshKind::fill, {rows, {}}, s}};
     for (int i = 0; i < 6; i++) {
-        remember(past, {Way::full, {rows, {{1, 100'000}}}, s});
-        remember(past, {Way::delta, {rows, {{1, 100'000}}}, 0.6 * s});
+        remember(past, {RefreshKind::full, {rows, {{1, 100'000}}}, s});
+        remember(past, {RefreshKind::delta, {rows, {{1, 100'000}}}, 0.6 * s});
     }
     past.back().took_us *= 5;
-    EXPECT_EQ(choose(past, {rows, {{1, 100'000}}}, break_even).way, Way::delta);
+    EXPECT_EQ(choose(past, {rows, {{1, 100'000}}}, break_even).way, RefreshKind::delta);
 }
 
 TEST(CostModel, gives_up_a_delta_of_which_it_knows_nothing)
 {
-    std::vector<Measured> past = {{Way::fill, {rows, {}}, s}};
+    std::vector<Measured> past = {{RefreshKind::fill, {rows, {}}, s}};
     Choice choice = choose(past, {rows, {{1, 50'000}}}, break_even);
-    EXPECT_EQ(choice.way, Way::delta);
+    EXPECT_EQ(choice.way, RefreshKind::delta);
     EXPECT_GT(choice.give_up_us, 0.5 * s);
     EXPECT_LT(choice.give_up_us, 1.5 * s);
 }
 
 TEST(CostModel, counts_what_is_still_to_be_read_to_a_delta)
 {
-    std::vector<Measured> past = {{Way::fill, {rows, {}}, s}};
+    std::vector<Measured> past = {{RefreshKind::fill, {rows, {}}, s}};
     for (int i = 0; i < 6; i++) {
-        remember(past, {Way::full, {rows, {{1, 100'000}}}, s});
-        remember(past, {Way::delta, {rows, {{1, 100'000}}}, 0.8 * s});
+        remember(past, {RefreshKind::full, {rows, {{1, 100'000}}}, s});
+        remember(past, {RefreshKind::delta, {rows, {{1, 100'000}}}, 0.8 * s});
     }
     Work work{rows, {{1, 100'000}}};
-    EXPECT_EQ(choose(past, work, break_even).way, Way::delta);
+    EXPECT_EQ(choose(past, work, break_even).way, RefreshKind::delta);
     work.reading_us = 0.5 * s;
-    EXPECT_EQ(choose(past, work, break_even).way, Way::full);
+    EXPECT_EQ(choose(past, work, break_even).way, RefreshKind::full);
 }
 
 /* The way not taken becomes better: it is found out, and what that costs is bounded. */
 TEST(CostModel, comes_back_when_the_other_way_has_become_better)
 {
-    std::vector<Measured> past = {{Way::fill, {rows, {}}, s}};
+    std::vector<Measured> past = {{RefreshKind::fill, {rows, {}}, s}};
     Sums before, after;
     Work work{rows, {{1, 0.2 * rows}}};
     for (int i = 0; i < 30; i++)
@@ -251,7 +251,7 @@ TEST(CostModel, comes_back_when_the_other_way_has_become_better)
     EXPECT_LE(before.ratio(), 1.2);
     for (int i = 0; i < 60; i++)
         refresh(past, work, 0.3 * s, s, &after);
-    EXPECT_EQ(choose(past, work, break_even).way, Way::delta);
+    EXPECT_EQ(choose(past, work, break_even).way, RefreshKind::delta);
 }
 
 } // namespace

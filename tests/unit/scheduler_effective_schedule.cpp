@@ -78,7 +78,7 @@ TEST(Calculated, is_on_change_where_a_dependent_is)
     world.add(12, {10}, "0s");
     EXPECT_EQ(world.effective(10).schedules, all({}));
     /* What moves without a change is due by the clock as well. */
-    world.terms[10].is_restless = true;
+    world.terms[10].is_time_dependent = true;
     EXPECT_EQ(world.effective(10).schedules, all({"calculated", "1h"}));
 }
 

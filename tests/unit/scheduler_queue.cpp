@@ -119,7 +119,7 @@ TEST(Due, a_volatile_one_is_due_although_clean)
 {
     Task task;
     task.schedules = {every(30)};
-    task.is_due_when_clean = true;
+    task.is_due_without_changes = true;
     task.refreshed_at = 60 * s;
     EXPECT_EQ(due_at(task, 0, 61 * s, s, utc), 90 * s);
     task.schedules = {};

@@ -44,7 +44,7 @@ struct Life {
         for (Id id : queue.take_due(now)) {
             refreshed.push_back(now);
             queue.find(id)->refreshed_at = now;
-            dirty_since = task().is_due_when_clean ? 0 : now;
+            dirty_since = task().is_due_without_changes ? 0 : now;
             now += refresh_takes;
         }
     }
@@ -57,10 +57,10 @@ struct Life {
 
 TEST(Time, due_times_do_not_drift)
 {
-    for (bool is_restless : {false, true}) {
+    for (bool is_time_dependent : {false, true}) {
         Life life("30s");
-        life.task().is_due_when_clean = is_restless;
-        life.dirty_since = is_restless ? 0 : life.now;
+        life.task().is_due_without_changes = is_time_dependent;
+        life.dirty_since = is_time_dependent ? 0 : life.now;
         life.refresh_takes = 300'000;
         life.live(hour, 100'000);
         ASSERT_GE(life.refreshed.size(), 119u);
@@ -89,11 +89,11 @@ TEST(Time, after_a_pause_one_refresh_catches_up)
 TEST(Time, a_clock_set_back_does_not_stop_refreshes)
 {
     for (const char *schedule : {"30s", "* * * * *", "calculated"}) {
-        for (bool is_restless : {false, true}) {
-            if (is_restless && parsed(schedule).is_on_change())
+        for (bool is_time_dependent : {false, true}) {
+            if (is_time_dependent && parsed(schedule).is_on_change())
                 continue;
             Life life(schedule);
-            life.task().is_due_when_clean = is_restless;
+            life.task().is_due_without_changes = is_time_dependent;
             life.live(120 * s);
             life.now -= 3 * hour;
             size_t before = life.refreshed.size();

@@ -148,7 +148,7 @@ void install_missing_triggers(const List *levels)
 
 void after_attach(Oid child, Oid parent)
 {
-    List *levels = levels_of(child, NoLock);
+    List *levels = related_relations(child, NoLock);
     if (!is_any_captured(levels))
         return;
     const bool is_partition = get_rel_relispartition(child);
@@ -181,7 +181,7 @@ void after_detach(Oid child, Oid parent)
     }
     invalidate_targets(child);
     if (exists(parent) && get_rel_relkind(parent) == RELKIND_RELATION)
-        lock_out_writers(list_concat_unique_oid(levels_of(parent, NoLock), levels_of(child, NoLock)));
+        lock_out_writers(list_concat_unique_oid(related_relations(parent, NoLock), related_relations(child, NoLock)));
 }
 
 void after_column_change(Oid relid)
@@ -229,8 +229,8 @@ void before_drop_of_relation(Oid relid)
         return;
     List *ancestors = ancestors_of(relid);
     const bool is_partition = ancestors != NIL && get_rel_relispartition(relid);
-    if (ancestors != NIL && !is_partition && is_any_captured(levels_of(relid, NoLock))) {
-        lock_out_writers(levels_of(relid, NoLock));
+    if (ancestors != NIL && !is_partition && is_any_captured(related_relations(relid, NoLock))) {
+        lock_out_writers(related_relations(relid, NoLock));
         invalidate_targets(relid);
     }
     if (ancestors != NIL && is_any_captured(ancestors) && may_hold_rows(relid))
@@ -407,7 +407,7 @@ void after_subscribing(const UtilityCall &)
     ListCell *cell;
     foreach (cell, captured_sources())
         if (exists(lfirst_oid(cell)))
-            install_missing_triggers(levels_of(lfirst_oid(cell), NoLock));
+            install_missing_triggers(related_relations(lfirst_oid(cell), NoLock));
 }
 
 void around_statement(const UtilityCall &call)

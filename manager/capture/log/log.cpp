@@ -323,7 +323,7 @@ bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
     SourceRow row;
     if (definition::is_compared(source))
         return false;
-    if (!find_source(source, &row) || is_witness_missing(source))
+    if (!find_source(source, &row) || is_sentinel_missing(source))
         return true;
     Reader reader = reader_of(source, frontier, snapshot);
     read_log(&reader, &row);

@@ -51,7 +51,7 @@ void mark_above(Oid relation, const char *reason)
 
 void mark_around(Oid relation, const char *reason)
 {
-    mark_all(levels_of(relation, NoLock), relation, reason);
+    mark_all(related_relations(relation, NoLock), relation, reason);
 }
 
 } // namespace pgtrickle::capture

@@ -44,7 +44,7 @@ List *tree_of(Oid relid, LOCKMODE mode)
     return find_all_inheritors(relid, mode, nullptr);
 }
 
-List *levels_of(Oid relid, LOCKMODE mode)
+List *related_relations(Oid relid, LOCKMODE mode)
 {
     /* From the root down, as ALTER TABLE and TRUNCATE lock. */
     List *levels = NIL;

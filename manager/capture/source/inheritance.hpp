@@ -15,7 +15,7 @@ namespace pgtrickle::capture {
 
 /* The relations whose statements change `relid`: itself, what lies below it, and what lies above any
  * of these. The caller locks none; all are locked in `mode`, from the root down. */
-List *levels_of(Oid relid, LOCKMODE mode);
+List *related_relations(Oid relid, LOCKMODE mode);
 /* `relid` and what inherits from it, at any depth. */
 List *tree_of(Oid relid, LOCKMODE mode);
 /* `relid`'s parents and theirs, nearest first, each once; a partition being detached has none. */

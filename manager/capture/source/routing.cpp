@@ -242,7 +242,7 @@ const Targets *find_targets(Relation relation)
 void invalidate_targets(Oid relid)
 {
     ListCell *cell;
-    foreach (cell, levels_of(relid, NoLock))
+    foreach (cell, related_relations(relid, NoLock))
         if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(lfirst_oid(cell))))
             CacheInvalidateRelcacheByRelid(lfirst_oid(cell));
 }

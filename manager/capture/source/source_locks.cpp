@@ -31,7 +31,7 @@ List *relations_to_lock(const List *sources)
         if (definition::is_stream_table(lfirst_oid(cell)))
             relations = list_append_unique_oid(relations, lfirst_oid(cell));
         else if (!definition::is_compared(lfirst_oid(cell)))
-            relations = list_concat_unique_oid(relations, levels_of(lfirst_oid(cell), NoLock));
+            relations = list_concat_unique_oid(relations, related_relations(lfirst_oid(cell), NoLock));
     list_sort(relations, list_oid_cmp);
     return relations;
 }
@@ -76,7 +76,7 @@ void lock_sources(const List *sources)
         LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
 }
 
-void keep_tree(Oid source)
+void lock_inheritance_tree(Oid source)
 {
     if (is_table(source))
         lock_tree(source, ShareLock);

@@ -18,6 +18,6 @@ void lock_sources(const List *sources);
 /* No relation that has rows comes to `source` as a partition or child before release_tree(), or the end of the transaction. After the locks
  * on relations: whoever attaches one has locked that, and waits here. What is attached after release_tree() is told by a marker that
  * the snapshot of the refresh does not see. */
-void keep_tree(Oid source);
+void lock_inheritance_tree(Oid source);
 
 } // namespace pgtrickle::capture

@@ -235,7 +235,7 @@ void remove_source(Oid relid)
         systable_endscan(scan);
         table_close(table, RowExclusiveLock);
     }
-    remove_witness(relid);
+    remove_sentinel(relid);
     CommandCounterIncrement();
 }
 

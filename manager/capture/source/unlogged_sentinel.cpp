@@ -32,11 +32,11 @@ bool is_unlogged(Oid source)
 }
 
 /* Whether there is a witness; removes it if asked to. */
-bool find_witness(Oid source, bool removes)
+bool find_sentinel(Oid source, bool removes)
 {
-    Relation table = table_open(definition::extension_relation("pgt_witness"), removes ? RowExclusiveLock : AccessShareLock);
+    Relation table = table_open(definition::extension_relation("pgt_unlogged_sentinel"), removes ? RowExclusiveLock : AccessShareLock);
     ScanKeyData key;
-    SysScanDesc scan = definition::begin_scan_by_oid(table, "pgt_witness_pkey", 1, source, &key);
+    SysScanDesc scan = definition::begin_scan_by_oid(table, "pgt_unlogged_sentinel_pkey", 1, source, &key);
     HeapTuple tuple = systable_getnext(scan);
     const bool is_there = HeapTupleIsValid(tuple);
     if (is_there && removes)
@@ -48,16 +48,16 @@ bool find_witness(Oid source, bool removes)
 
 } // namespace
 
-bool is_witness_missing(Oid source)
+bool is_sentinel_missing(Oid source)
 {
-    return is_unlogged(source) && !find_witness(source, false);
+    return is_unlogged(source) && !find_sentinel(source, false);
 }
 
-void leave_witness(Oid source)
+void leave_sentinel(Oid source)
 {
-    if (!is_witness_missing(source))
+    if (!is_sentinel_missing(source))
         return;
-    Relation table = table_open(definition::extension_relation("pgt_witness"), RowExclusiveLock);
+    Relation table = table_open(definition::extension_relation("pgt_unlogged_sentinel"), RowExclusiveLock);
     Datum value = ObjectIdGetDatum(source);
     bool is_null = false;
     CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), &value, &is_null));
@@ -65,10 +65,10 @@ void leave_witness(Oid source)
     CommandCounterIncrement();
 }
 
-void remove_witness(Oid source)
+void remove_sentinel(Oid source)
 {
-    if (OidIsValid(definition::extension_relation("pgt_witness")))
-        (void)find_witness(source, true);
+    if (OidIsValid(definition::extension_relation("pgt_unlogged_sentinel")))
+        (void)find_sentinel(source, true);
 }
 
 } // namespace pgtrickle::capture

@@ -14,10 +14,10 @@
 namespace pgtrickle::capture {
 
 /* Whether rows of `source` lie in an unlogged table, and its witness is gone. */
-bool is_witness_missing(Oid source);
+bool is_sentinel_missing(Oid source);
 /* Leaves one if the source needs it and has none. */
-void leave_witness(Oid source);
+void leave_sentinel(Oid source);
 /* The source is no longer captured. */
-void remove_witness(Oid source);
+void remove_sentinel(Oid source);
 
 } // namespace pgtrickle::capture

@@ -217,7 +217,7 @@ List *triggers_of(Oid source)
     List *triggers = NIL;
     Relation table = table_open(TriggerRelationId, AccessShareLock);
     ListCell *cell;
-    foreach (cell, levels_of(source, NoLock)) {
+    foreach (cell, related_relations(source, NoLock)) {
         const char kind = get_rel_relkind(lfirst_oid(cell));
         if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE)
             triggers = append_triggers(triggers, table, lfirst_oid(cell));

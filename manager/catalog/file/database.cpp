@@ -9,7 +9,7 @@ namespace pgtrickle::catalog {
 
 namespace {
 
-constexpr int64_t patience_us = 200'000;
+constexpr int64_t time_limit_us = 200'000;
 constexpr int64_t haste_us = 1'000'000;
 constexpr int longest_nap_us = 1000;
 /* Less is not worth two fsyncs. */
@@ -79,7 +79,7 @@ bool Database::read(const Work &work)
 bool Database::transact(const char *begin, const Work &work)
 {
     int64_t now = clock_us();
-    give_up_at_us_ = now < in_haste_until_us_ ? now : now + patience_us;
+    give_up_at_us_ = now < in_haste_until_us_ ? now : now + time_limit_us;
     is_busy_ = false;
     is_suspect_ = false;
     for (int round = 0; round < 4; round++) {
@@ -201,7 +201,7 @@ void Database::checkpoint(bool in_any_case)
         files_.record();
         if (!is_held_back)
             return;
-        give_up_at_us_ = clock_us() + patience_us;
+        give_up_at_us_ = clock_us() + time_limit_us;
         execute("BEGIN IMMEDIATE");
         files_.renew(true);
         close();

@@ -12,24 +12,24 @@ namespace {
 
 using scheduler::ChangedRows;
 using scheduler::Measured;
-using scheduler::Way;
+using scheduler::RefreshKind;
 
-const char *name_of(Way way)
+const char *name_of(RefreshKind way)
 {
     switch (way) {
-    case Way::delta:
+    case RefreshKind::delta:
         return "DELTA";
-    case Way::full:
+    case RefreshKind::full:
         return "FULL";
-    case Way::fill:
+    case RefreshKind::fill:
         return "FILL";
     }
     return "";
 }
 
-Way way_named(const std::string &name)
+RefreshKind kind_named(const std::string &name)
 {
-    return name == "DELTA" ? Way::delta : name == "FULL" ? Way::full : Way::fill;
+    return name == "DELTA" ? RefreshKind::delta : name == "FULL" ? RefreshKind::full : RefreshKind::fill;
 }
 
 std::string text_of(const std::vector<ChangedRows> &changes)
@@ -95,7 +95,7 @@ std::vector<Measured> measured_of(Database &catalog, uint32_t database, uint32_t
     while (select.step()) {
         Measured row;
         row.number = select.number(0);
-        row.way = way_named(select.text(1));
+        row.way = kind_named(select.text(1));
         row.took_us = static_cast<double>(select.number(2));
         row.work = {static_cast<double>(select.number(3)), changes_in(select.text(4))};
         row.staked_us = static_cast<double>(select.number(5));

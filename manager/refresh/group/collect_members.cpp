@@ -217,10 +217,10 @@ Group gather(const RefreshRequest &request)
                            {},
                            {}};
     if (Oid locked = collect_and_lock(request, collected); locked != InvalidOid)
-        return Group::of_nobody({.locked = locked});
+        return Group::without_members({.locked = locked});
     const bool is_named = request.reach == Reach::named;
     if (Oid other = is_named ? first_in_larger_set(request) : InvalidOid; other != InvalidOid)
-        return Group::of_nobody({.locked = other, .is_in_larger_set = true});
+        return Group::without_members({.locked = other, .is_in_larger_set = true});
     Group group;
     group.atomic_sets = is_named ? request.atomic_sets : sets_among(collected);
     for (Oid relid : in_order(collected))

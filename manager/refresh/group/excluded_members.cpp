@@ -111,7 +111,7 @@ void take_out(Group &group, const RefreshRequest &request, const Stops &stops)
         if (is_named(request, relid)) {
             if (request.requested_by == scheduler::RequestedBy::owner)
                 raise_stopped(relid, stop);
-            group.unrefreshed.held.push_back(relid);
+            group.skipped.held.push_back(relid);
         }
     std::erase_if(group.members, [&](const Member &member) {
         const bool is_out = stops.count(member.compiled->relid()) != 0;
@@ -173,7 +173,7 @@ Oid unpopulated_source(const Group &group, const Member &member, const Stops &st
 
 } // namespace
 
-void leave_out_suspended(Group &group, const RefreshRequest &request)
+void exclude_suspended(Group &group, const RefreshRequest &request)
 {
     leave_out(group, request, [&](const Member &member, const Stops &) -> std::optional<Stop> {
         const Oid relid = member.compiled->relid();

@@ -16,7 +16,7 @@ namespace pgtrickle::refresh {
 
 /* Removes suspended members and those that must be refreshed with them. An owner's request that names one of the latter is an
  * error, 55000, while a suspended one that it names is refreshed; in other requests they are in group.unrefreshed. */
-void leave_out_suspended(Group &group, const RefreshRequest &request);
+void exclude_suspended(Group &group, const RefreshRequest &request);
 
 /* Removes likewise those that are held, and those that would read one without rows: it would look empty. Under the
  * active snapshot, which sees nothing of what a gate that it does not see is closed for. */

@@ -138,11 +138,11 @@ void lock_what_is_read(std::vector<Member> &members)
         });
 }
 
-void keep_trees(Group &group)
+void lock_trees(Group &group)
 {
     group.kept_trees = sources_of(group.members);
     for (Oid source : group.kept_trees)
-        call([=] { capture::keep_tree(source); });
+        call([=] { capture::lock_inheritance_tree(source); });
 }
 
 void observe(Group &group)
@@ -158,14 +158,14 @@ void observe(Group &group)
 
 } // namespace
 
-Group Group::of_nobody(const Unrefreshed &why)
+Group Group::without_members(const SkippedMembers &why)
 {
     Group nobody;
-    nobody.unrefreshed = why;
+    nobody.skipped = why;
     return nobody;
 }
 
-const mailbox::Seen &Group::seen(Oid relid) const
+const mailbox::SourceCounters &Group::seen(Oid relid) const
 {
     auto found = std::lower_bound(observed.begin(), observed.end(), relid,
                                   [](const ObservedSource &source, Oid wanted) { return source.relid < wanted; });
@@ -175,33 +175,33 @@ const mailbox::Seen &Group::seen(Oid relid) const
 /* What is called current here is not older than a snapshot taken later. */
 void look_at_left_out(Group &group)
 {
-    std::set<Oid> members, left_out;
-    group.left_out.clear();
+    std::set<Oid> members, excluded;
+    group.excluded.clear();
     for (const Member &member : group.members)
         members.insert(member.compiled->relid());
     for (const Member &member : group.members)
         for (const CompiledSource &source : member.compiled->sources)
             if (source.is_stream_table && members.count(source.relid) == 0)
-                left_out.insert(source.relid);
-    for (Oid relid : left_out)
+                excluded.insert(source.relid);
+    for (Oid relid : excluded)
         group.leave_out(relid);
 }
 
 void Group::leave_out(Oid relid)
 {
-    mailbox::Look look = mailbox::look(relid);
+    mailbox::MailboxStatus known = mailbox::status_of(relid);
     state::StateRow row;
-    if (look.is_current())
-        left_out.push_back({relid, DT_NOEND});
-    else if (look.stale_since() != DT_NOBEGIN)
-        left_out.push_back({relid, look.stale_since()});
+    if (known.is_current())
+        excluded.push_back({relid, DT_NOEND});
+    else if (known.stale_since() != DT_NOBEGIN)
+        excluded.push_back({relid, known.stale_since()});
     else
-        left_out.push_back({relid, state::read(relid, &row) ? row.data_timestamp : DT_NOBEGIN});
+        excluded.push_back({relid, state::read(relid, &row) ? row.data_timestamp : DT_NOBEGIN});
 }
 
 TimestampTz Group::as_of(Oid relid) const
 {
-    for (const LeftOut &one : left_out)
+    for (const ExcludedUpstream &one : excluded)
         if (one.relid == relid)
             return one.as_of;
     for (const Member &member : members)
@@ -227,14 +227,14 @@ Group lock_group(const RefreshRequest &request)
     /* At its end the refresh would wait for him. */
     for (const Member &member : group.members)
         if (request.wait == LockWait::skip_if_locked && TransactionIdIsValid(member.state.written_by))
-            return Group::of_nobody({.locked = member.compiled->relid()});
+            return Group::without_members({.locked = member.compiled->relid()});
     /* Whoever named it has not heard yet that it is suspended: to him it is as good as locked, with all that hangs on it. */
     for (const Member &member : group.members)
         if (request.reach == Reach::named && member.state.status == state::Status::suspended)
-            return Group::of_nobody({.locked = member.compiled->relid()});
-    leave_out_suspended(group, request);
+            return Group::without_members({.locked = member.compiled->relid()});
+    exclude_suspended(group, request);
     lock_what_is_read(group.members);
-    keep_trees(group);
+    lock_trees(group);
     observe(group);
     look_at_left_out(group);
     return group;

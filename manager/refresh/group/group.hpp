@@ -19,11 +19,11 @@ namespace pgtrickle::refresh {
 
 struct ObservedSource {
     Oid relid;
-    mailbox::Seen seen;
+    mailbox::SourceCounters seen;
 };
 
 /* A stream table that members read and that takes no part. */
-struct LeftOut {
+struct ExcludedUpstream {
     Oid relid;
     TimestampTz as_of; /* no change before it is missing in what it shows */
 };
@@ -31,17 +31,17 @@ struct LeftOut {
 struct Group {
     std::vector<Member> members; /* upstreams first */
     std::vector<ObservedSource> observed; /* sources and members, ascending by OID */
-    std::vector<LeftOut> left_out;
+    std::vector<ExcludedUpstream> excluded;
     std::vector<Oid> kept_trees; /* sources that no partition or child with rows comes to */
     scheduler::AtomicSets atomic_sets;
-    Unrefreshed unrefreshed;
+    SkippedMembers skipped;
 
-    static Group of_nobody(const Unrefreshed &why);
+    static Group without_members(const SkippedMembers &why);
 
-    const mailbox::Seen &seen(Oid relid) const;
+    const mailbox::SourceCounters &seen(Oid relid) const;
     /* Somebody whom members read takes no part, or no longer; what he shows is what the refresh reads. */
     void leave_out(Oid relid);
-    /* Of a stream table that members read: what LeftOut says, or the data_timestamp of a member; DT_NOEND before it has one. */
+    /* Of a stream table that members read: what ExcludedUpstream says, or the data_timestamp of a member; DT_NOEND before it has one. */
     TimestampTz as_of(Oid relid) const;
 };
 

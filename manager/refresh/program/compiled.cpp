@@ -234,8 +234,8 @@ Compiled *compile(Oid relid)
                        source.is_captured);
         compiled->steps.emplace_back().step = setup::step_of_rows(relid);
         Query *query = call([&] { return definition::query_of(relid); });
-        translate::Restlessness restlessness = translate::restlessness_of(query);
-        compiled->is_restless = restlessness.is_volatile || restlessness.is_now_dependent;
+        translate::TimeDependence time_dependence = translate::time_dependence_of(query);
+        compiled->is_time_dependent = time_dependence.is_volatile || time_dependence.is_now_dependent;
     }
     compiled->relations.push_back(relid);
     compiled->capture_privilege = guc::capture_privilege;

@@ -71,8 +71,8 @@ struct Compiled : CacheEntry {
     int capture_privilege = 0;     /* guc::capture_privilege, as it was then */
     bool is_elsewhere = false;     /* another process refreshes it from now on */
     std::vector<Oid> relations;    /* its own, with their indexes */
-    std::shared_ptr<Experience> experience; /* survives this */
-    bool is_restless = false;      /* its answer changes without its sources: see translate */
+    std::shared_ptr<LocalCostHints> experience; /* survives this */
+    bool is_time_dependent = false;      /* its answer changes without its sources: see translate */
     /* Absent: kept by full refresh, one step of layout rows. */
     std::unique_ptr<engine::Program> program;
     QueryParts parts; /* what the program's texts use */

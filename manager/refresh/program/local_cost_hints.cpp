@@ -10,14 +10,14 @@ constexpr size_t most_remembered = 10'000;
 
 } // namespace
 
-std::shared_ptr<Experience> experience_of(Oid stream_table)
+std::shared_ptr<LocalCostHints> experience_of(Oid stream_table)
 {
-    static auto *all = new std::unordered_map<Oid, std::shared_ptr<Experience>>;
+    static auto *all = new std::unordered_map<Oid, std::shared_ptr<LocalCostHints>>;
     if (all->size() >= most_remembered)
         all->clear();
-    std::shared_ptr<Experience> &one = (*all)[stream_table];
+    std::shared_ptr<LocalCostHints> &one = (*all)[stream_table];
     if (one == nullptr)
-        one = std::make_shared<Experience>();
+        one = std::make_shared<LocalCostHints>();
     return one;
 }
 

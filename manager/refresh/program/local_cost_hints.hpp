@@ -14,7 +14,7 @@
 namespace pgtrickle::refresh {
 
 /* 0: unknown */
-struct Experience {
+struct LocalCostHints {
     int64_t last_delta_us = 0;
     double base_rows = 0;  /* of the sources, when last asked for */
     double reading_us = 0; /* to read a changed row */
@@ -28,6 +28,6 @@ struct Experience {
     }
 };
 
-std::shared_ptr<Experience> experience_of(Oid stream_table);
+std::shared_ptr<LocalCostHints> experience_of(Oid stream_table);
 
 } // namespace pgtrickle::refresh

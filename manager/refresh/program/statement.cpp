@@ -81,7 +81,7 @@ extern "C" void end_number(DestReceiver *)
 }
 
 /* As SPI shows it, to a session that may see the stream table's texts. */
-extern "C" void tell_statement(void *argument)
+extern "C" void log_statement_text(void *argument)
 {
     const char *text = static_cast<const char *>(argument);
     const int position = geterrposition();
@@ -130,7 +130,7 @@ StatementText::StatementText(const char *its_text, ErrorContextCallback *its_cal
     : text(its_text), callback(its_callback)
 {
     callback->previous = error_context_stack;
-    callback->callback = tell_statement;
+    callback->callback = log_statement_text;
     callback->arg = const_cast<char *>(text);
     error_context_stack = callback;
 }

@@ -67,7 +67,7 @@ struct RefreshRequest {
 };
 
 /* The stream tables that stay as they were although they were named. */
-struct Unrefreshed {
+struct SkippedMembers {
     Oid locked = InvalidOid;     /* not InvalidOid: it keeps all others from it too */
     bool is_in_larger_set = false; /* that one, than the request knows of */
     std::vector<Oid> held = {};

@@ -13,7 +13,7 @@ namespace pgtrickle::refresh {
 namespace {
 
 /* A PostgreSQL frame: the error's context. */
-extern "C" void tell_stream_table(void *definition)
+extern "C" void log_stream_table(void *definition)
 {
     const auto *refreshed = static_cast<const Definition *>(definition);
     errcontext("refresh of stream table \"%s.%s\"", refreshed->schema_name.c_str(), refreshed->name.c_str());
@@ -23,7 +23,7 @@ extern "C" void tell_stream_table(void *definition)
 class ErrorContext {
   public:
     explicit ErrorContext(Definition &definition)
-        : callback_{error_context_stack, tell_stream_table, &definition}
+        : callback_{error_context_stack, log_stream_table, &definition}
     {
         error_context_stack = &callback_;
     }
@@ -102,16 +102,16 @@ void refresh_fully(Member &member, Run &run, Action action)
 }
 
 /* As AUTO has it, which learns from it. */
-void refresh_the_cheaper_way(Member &member, Run &run, Deliberation &deliberation)
+void refresh_the_cheaper_way(Member &member, Run &run, ModeChoice &mode_choice)
 {
     if (!run.is_unread())
-        deliberation.consider(run.net_changes_by_source());
-    member.outcome.action = deliberation.wants_full() ? Action::full : Action::differential;
+        mode_choice.consider(run.net_changes_by_source());
+    member.outcome.action = mode_choice.wants_full() ? Action::full : Action::differential;
     Stopwatch stopwatch(run);
-    if (!deliberation.wants_full()) {
-        Applied applied = run.apply_deltas(deliberation.patience_us());
-        deliberation.note(scheduler::Way::delta, stopwatch.us(), applied == Applied::gave_up);
-        if (applied == Applied::lost_touch) {
+    if (!mode_choice.wants_full()) {
+        Applied applied = run.apply_deltas(mode_choice.time_limit_us());
+        mode_choice.note(scheduler::RefreshKind::delta, stopwatch.us(), applied == Applied::gave_up);
+        if (applied == Applied::is_inconsistent) {
             warn_inconsistent(member.compiled->definition);
             member.outcome.reason = "a row to be retracted was not found";
             refresh_fully(member, run, Action::reinitialize);
@@ -122,12 +122,12 @@ void refresh_the_cheaper_way(Member &member, Run &run, Deliberation &deliberatio
     }
     if (member.outcome.action == Action::full) {
         refresh_fully(member, run, Action::full);
-        deliberation.note(scheduler::Way::full, stopwatch.us(), false);
+        mode_choice.note(scheduler::RefreshKind::full, stopwatch.us(), false);
         member.outcome.was_full_fallback = true;
     }
     if (member.outcome.action != Action::reinitialize)
-        member.outcome.reason = deliberation.reason();
-    member.outcome.measured = deliberation.measured();
+        member.outcome.reason = mode_choice.reason();
+    member.outcome.measured = mode_choice.measured();
 }
 
 /* From the frontier, where that is possible. Returns why it is not. */
@@ -142,13 +142,13 @@ std::string refresh_from_frontier(Member &member, Run &run)
         return {};
     }
     if (compiled.is_full_only()) {
-        if (compiled.is_restless || has_new_changes(compiled, frontier))
+        if (compiled.is_time_dependent || has_new_changes(compiled, frontier))
             refresh_fully(member, run, Action::full);
         return {};
     }
-    Deliberation deliberation(compiled, member.state.generation);
-    std::string reason = run.read_sources(frontier, deliberation.most_unasked(), [&](const Run::Logged &logged) {
-        return deliberation.wants_full_unread(logged);
+    ModeChoice mode_choice(compiled, member.state.generation);
+    std::string reason = run.read_sources(frontier, mode_choice.most_unasked(), [&](const Run::Logged &logged) {
+        return mode_choice.wants_full_unread(logged);
     });
     if (!reason.empty() || run.changed_rows() == 0)
         return reason;
@@ -157,7 +157,7 @@ std::string refresh_from_frontier(Member &member, Run &run)
         member.outcome.reason = "the delta failed on values that the query itself does not evaluate";
         refresh_fully(member, run, Action::full);
     } else {
-        refresh_the_cheaper_way(member, run, deliberation);
+        refresh_the_cheaper_way(member, run, mode_choice);
     }
     return {};
 }

@@ -53,11 +53,11 @@ bool is_free_to_choose(const Compiled &compiled)
 
 } // namespace
 
-Deliberation::Deliberation(Compiled &compiled, int64_t generation) : compiled_(compiled), generation_(generation)
+ModeChoice::ModeChoice(Compiled &compiled, int64_t generation) : compiled_(compiled), generation_(generation)
 {
 }
 
-int64_t Deliberation::most_unasked() const
+int64_t ModeChoice::most_unasked() const
 {
     auto is_compared = [](const CompiledSource &source) { return source.is_compared; };
     if (compiled_.experience->reading_us <= 0 || !is_free_to_choose(compiled_) ||
@@ -66,7 +66,7 @@ int64_t Deliberation::most_unasked() const
     return static_cast<int64_t>(large_part * compiled_.experience->base_rows);
 }
 
-bool Deliberation::wants_full_unread(const Run::Logged &logged)
+bool ModeChoice::wants_full_unread(const Run::Logged &logged)
 {
     double all = 0;
     for (const scheduler::ChangedRows &change : logged) {
@@ -84,7 +84,7 @@ bool Deliberation::wants_full_unread(const Run::Logged &logged)
     return is_unread_;
 }
 
-void Deliberation::consider(std::vector<scheduler::ChangedRows> changes)
+void ModeChoice::consider(std::vector<scheduler::ChangedRows> changes)
 {
     work_ = {0, std::move(changes)};
     is_asked_ = false;
@@ -94,7 +94,7 @@ void Deliberation::consider(std::vector<scheduler::ChangedRows> changes)
         ask();
 }
 
-void Deliberation::ask()
+void ModeChoice::ask()
 {
     work_.base_rows = compiled_.experience->base_rows = base_rows(compiled_);
     is_asked_ = work_.base_rows >= small_base;
@@ -103,9 +103,9 @@ void Deliberation::ask()
                                     guc::differential_max_change_ratio);
 }
 
-void Deliberation::note(scheduler::Way way, int64_t took_us, bool is_given_up)
+void ModeChoice::note(scheduler::RefreshKind way, int64_t took_us, bool is_given_up)
 {
-    if (way == scheduler::Way::delta)
+    if (way == scheduler::RefreshKind::delta)
         compiled_.experience->last_delta_us = took_us;
     if (!is_free_to_choose(compiled_) || (!is_asked_ && took_us < dear_us))
         return;
@@ -117,7 +117,7 @@ void Deliberation::note(scheduler::Way way, int64_t took_us, bool is_given_up)
     measured_.push_back({way, work_, static_cast<double>(took_us), choice_.staked_us(way, wasted_us), is_given_up});
 }
 
-std::string Deliberation::reason() const
+std::string ModeChoice::reason() const
 {
     if (!is_asked_)
         return {};
@@ -144,7 +144,7 @@ std::vector<scheduler::Measured> measured_fill(const Compiled &compiled, int64_t
     scheduler::Work work{base_rows(compiled), {}};
     if (work.base_rows < small_base)
         return {};
-    return {{scheduler::Way::fill, work, static_cast<double>(took_us), 0, false}};
+    return {{scheduler::RefreshKind::fill, work, static_cast<double>(took_us), 0, false}};
 }
 
 } // namespace pgtrickle::refresh

@@ -12,9 +12,9 @@
 
 namespace pgtrickle::refresh {
 
-class Deliberation {
+class ModeChoice {
   public:
-    Deliberation(Compiled &compiled, int64_t generation);
+    ModeChoice(Compiled &compiled, int64_t generation);
 
     /* How many changed rows of a source are read without asking; 0: all. */
     int64_t most_unasked() const;
@@ -24,11 +24,11 @@ class Deliberation {
     /* Otherwise: after the sources have been read, of which something changed. */
     void consider(std::vector<scheduler::ChangedRows> changes);
 
-    bool wants_full() const { return choice_.way == scheduler::Way::full; }
+    bool wants_full() const { return choice_.way == scheduler::RefreshKind::full; }
     /* How long deltas may be applied; 0: as long as it takes. */
-    int64_t patience_us() const { return static_cast<int64_t>(choice_.give_up_us); }
+    int64_t time_limit_us() const { return static_cast<int64_t>(choice_.give_up_us); }
 
-    void note(scheduler::Way way, int64_t took_us, bool is_given_up);
+    void note(scheduler::RefreshKind way, int64_t took_us, bool is_given_up);
     const std::vector<scheduler::Measured> &measured() const { return measured_; }
     /* Why it went the way it did, with figures, for people; empty: it was not asked about. */
     std::string reason() const;

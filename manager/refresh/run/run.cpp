@@ -184,9 +184,9 @@ template <class Prepare> const KeptPlan &Run::prepared(Prepare prepare)
     return plan;
 }
 
-Applied Run::apply_deltas(int64_t patience_us)
+Applied Run::apply_deltas(int64_t time_limit_us)
 {
-    give_up_at_ = patience_us > 0 ? GetCurrentTimestamp() + patience_us : 0;
+    give_up_at_ = time_limit_us > 0 ? GetCurrentTimestamp() + time_limit_us : 0;
     for (int i = 0; i < static_cast<int>(compiled_.steps.size()); i++) {
         uint64_t changed = changed_inputs(compiled_.steps[i].step);
         if (changed == 0)
@@ -254,7 +254,7 @@ Applied Run::apply_step(int index, uint64_t changed)
     if (!run_until(plan, &delta->receiver, give_up_at_))
         applied = Applied::gave_up;
     else if (!apply_rows(index, arrangement, delta))
-        applied = Applied::lost_touch;
+        applied = Applied::is_inconsistent;
     call([&] {
         storage::end_delta_sort(delta);
         storage::close_arrangement(arrangement);

@@ -24,7 +24,7 @@ namespace pgtrickle::refresh {
 /* AUTO: up to here, it is not worth while to count the keys that a delta touches. */
 constexpr int64_t small_delta_rows = 1000;
 
-enum class Applied { all, lost_touch, gave_up };
+enum class Applied { all, is_inconsistent, gave_up };
 
 class Run {
   public:
@@ -42,8 +42,8 @@ class Run {
     std::vector<scheduler::ChangedRows> net_changes_by_source() const;
 
     /* Unless all was applied, replace_all() must follow: an arrangement lost touch with its query, or
-     * `patience_us` was over (0: it never is) while a statement delivered rows, or before one began. */
-    Applied apply_deltas(int64_t patience_us = 0);
+     * `time_limit_us` was over (0: it never is) while a statement delivered rows, or before one began. */
+    Applied apply_deltas(int64_t time_limit_us = 0);
     /* Computes every arrangement from nothing and applies the difference. */
     void replace_all();
     /* Must be called last. */

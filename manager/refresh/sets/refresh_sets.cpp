@@ -21,7 +21,7 @@ namespace {
 /* Process-local; made at the first use, and lives as long as the process. */
 RefreshSets *instance = nullptr;
 bool has_news = true;
-Oid told_by = InvalidOid; /* pgt_dependency, as it was when they were read last */
+Oid announcing_table = InvalidOid; /* pgt_dependency, as it was when they were read last */
 
 } // namespace
 
@@ -39,7 +39,7 @@ void RefreshSets::follow_news()
     if (!std::exchange(has_news, false) && is_whole_)
         return;
     is_whole_ = false;
-    told_by = call([] { return state::dependency_table(); });
+    announcing_table = call([] { return state::dependency_table(); });
     diamonds_ = Diamonds();
     groups_.clear();
     for (const auto &[name, members] : refresh_groups())
@@ -64,7 +64,7 @@ const std::vector<Oid> &RefreshSets::group_of(Oid relid) const
 
 void note_invalidated(Oid relation) noexcept
 {
-    has_news = has_news || relation == InvalidOid || relation == told_by;
+    has_news = has_news || relation == InvalidOid || relation == announcing_table;
 }
 
 } // namespace pgtrickle::refresh

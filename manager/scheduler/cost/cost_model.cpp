@@ -213,7 +213,7 @@ double weight_of(const Measured &one, const std::vector<Measured> &past)
 }
 
 /* The least that one of `rows_of` took, for want of anything better; 0: nothing was measured. */
-template <class RowsOf> double least_a_row(const std::vector<Measured> &past, Way way, RowsOf rows_of)
+template <class RowsOf> double least_a_row(const std::vector<Measured> &past, RefreshKind way, RowsOf rows_of)
 {
     double least = 0;
     for (const Measured &one : past) {
@@ -235,7 +235,7 @@ double changed_of(const Work &work)
 }
 
 template <class FeaturesOf>
-std::vector<Observed> observed_of(const std::vector<Measured> &past, Way way, FeaturesOf features_of)
+std::vector<Observed> observed_of(const std::vector<Measured> &past, RefreshKind way, FeaturesOf features_of)
 {
     std::vector<Observed> observed;
     for (const Measured &one : past)
@@ -248,11 +248,11 @@ std::vector<Observed> observed_of(const std::vector<Measured> &past, Way way, Fe
  * of either way tell; 0: they tell nothing. */
 double full_a_row(const std::vector<Measured> &past, double break_even)
 {
-    if (double a_row = least_a_row(past, Way::fill, base_of); a_row > 0)
+    if (double a_row = least_a_row(past, RefreshKind::fill, base_of); a_row > 0)
         return fill_to_full * a_row;
-    if (double a_row = least_a_row(past, Way::full, base_of); a_row > 0)
+    if (double a_row = least_a_row(past, RefreshKind::full, base_of); a_row > 0)
         return a_row;
-    return break_even * least_a_row(past, Way::delta, changed_of);
+    return break_even * least_a_row(past, RefreshKind::delta, changed_of);
 }
 
 Numbers full_features(const Work &work)
@@ -284,22 +284,22 @@ Numbers delta_features(const Work &work, const std::vector<uint32_t> &sources)
     return features;
 }
 
-Way last_way(const std::vector<Measured> &past, Way otherwise)
+RefreshKind last_way(const std::vector<Measured> &past, RefreshKind otherwise)
 {
     for (auto one = past.rbegin(); one != past.rend(); ++one)
-        if (one->way != Way::fill && !one->is_given_up)
+        if (one->way != RefreshKind::fill && !one->is_given_up)
             return one->way;
     return otherwise;
 }
 
-Way other(Way way)
+RefreshKind other(RefreshKind way)
 {
-    return way == Way::delta ? Way::full : Way::delta;
+    return way == RefreshKind::delta ? RefreshKind::full : RefreshKind::delta;
 }
 
 struct Estimates {
     Estimate delta, full;
-    const Estimate &of(Way way) const { return way == Way::delta ? delta : full; }
+    const Estimate &of(RefreshKind way) const { return way == RefreshKind::delta ? delta : full; }
 };
 
 /* What a delta is thought to take at first: half of what the cheapest one took beyond its rows, at least `least`; and a changed row of
@@ -311,14 +311,14 @@ Numbers delta_prior(const std::vector<Measured> &past, const std::vector<uint32_
     prior[0] = least;
     double cheapest = 0;
     for (const Measured &one : past)
-        if (one.way == Way::delta && !one.is_given_up && (cheapest == 0 || one.took_us < cheapest)) {
+        if (one.way == RefreshKind::delta && !one.is_given_up && (cheapest == 0 || one.took_us < cheapest)) {
             cheapest = one.took_us;
             prior[0] = std::max(least, (one.took_us - usual * one.work.changed_rows()) / 2);
         }
     for (size_t j = 0; j < sources.size(); j++) {
         for (const Measured &one : past)
             for (const ChangedRows &change : one.work.changes)
-                if (one.way == Way::delta && change.source == sources[j] && change.rows > 0)
+                if (one.way == RefreshKind::delta && change.source == sources[j] && change.rows > 0)
                     prior[j + 1] = std::min(prior[j + 1], one.took_us / change.rows);
     }
     return prior;
@@ -328,10 +328,10 @@ Numbers delta_prior(const std::vector<Measured> &past, const std::vector<uint32_
  * to the changes, and a full refresh with few is thought to be free. */
 std::vector<Observed> full_observed(const std::vector<Measured> &past)
 {
-    std::vector<Observed> observed = observed_of(past, Way::full, full_features);
+    std::vector<Observed> observed = observed_of(past, RefreshKind::full, full_features);
     if (!observed.empty())
         for (const Measured &one : past)
-            if (one.way == Way::fill && one.took_us > 0)
+            if (one.way == RefreshKind::fill && one.took_us > 0)
                 observed.push_back({full_features(one.work), fill_to_full * one.took_us, weight_of_fill, false});
     return observed;
 }
@@ -342,7 +342,7 @@ Estimates estimates_of(const std::vector<Measured> &past, const Work &work, doub
     std::vector<uint32_t> sources = sources_of(past, work);
     auto features = [&](const Work &of) { return delta_features(of, sources); };
     Numbers prior = delta_prior(past, sources, a_row * std::max(work.base_rows, 1.0) / 100, a_row / break_even);
-    Line delta(prior, observed_of(past, Way::delta, features), 1, delta_prior_weight);
+    Line delta(prior, observed_of(past, RefreshKind::delta, features), 1, delta_prior_weight);
     return {delta.estimate(features(work)), full.estimate(full_features(work))};
 }
 
@@ -351,7 +351,7 @@ double allowance(const std::vector<Measured> &past, double expected_us)
 {
     double left = 0;
     for (const Measured &one : past)
-        if (one.way != Way::fill)
+        if (one.way != RefreshKind::fill)
             left += weight_of(one, past) * (stake * one.took_us - one.staked_us);
     return left + expected_us / 2;
 }
@@ -376,7 +376,7 @@ std::optional<Choice> trial(const Choice &choice, const Estimates &estimates, co
     if (estimates.of(tried.way).least_us() >= now * (1 - band))
         return std::nullopt;
     double allowed = allowance(past, now);
-    if (tried.way == Way::full)
+    if (tried.way == RefreshKind::full)
         return then - now <= allowed ? std::optional(tried) : std::nullopt;
     tried.give_up_us = std::min(allowed, 1.25 * now);
     return tried.give_up_us >= std::max(least_trial * now, 1.25 * longest_given_up(past)) ? std::optional(tried) : std::nullopt;
@@ -398,7 +398,7 @@ double Work::changed_rows() const
     return rows;
 }
 
-double Choice::staked_us(Way taken, double took_us) const
+double Choice::staked_us(RefreshKind taken, double took_us) const
 {
     if (why != Why::trial || taken != way)
         return 0;
@@ -408,23 +408,23 @@ double Choice::staked_us(Way taken, double took_us) const
 Choice choose(const std::vector<Measured> &past, const Work &work, double break_even)
 {
     if (break_even <= 0 || break_even >= 1)
-        return {break_even <= 0 ? Way::full : Way::delta, Why::setting};
+        return {break_even <= 0 ? RefreshKind::full : RefreshKind::delta, Why::setting};
     double a_row = full_a_row(past, break_even);
     if (a_row <= 0)
-        return {work.changed_rows() > break_even * work.base_rows ? Way::full : Way::delta, Why::share};
+        return {work.changed_rows() > break_even * work.base_rows ? RefreshKind::full : RefreshKind::delta, Why::share};
     Estimates estimates = estimates_of(past, work, a_row, break_even);
     estimates.delta.us += work.reading_us;
-    Choice choice{Way::delta, Why::cheaper, estimates.delta.us, estimates.full.us};
+    Choice choice{RefreshKind::delta, Why::cheaper, estimates.delta.us, estimates.full.us};
     if (choice.full_us < choice.delta_us)
-        choice.way = Way::full;
-    Way last = last_way(past, choice.way);
+        choice.way = RefreshKind::full;
+    RefreshKind last = last_way(past, choice.way);
     if (last != choice.way && choice.expected_us(last) < choice.expected_us(choice.way) * (1 + band)) {
         choice.way = last;
         choice.why = Why::close;
     }
     if (!estimates.delta.is_measured)
         choice.why = Why::share;
-    if (choice.way == Way::delta)
+    if (choice.way == RefreshKind::delta)
         choice.give_up_us = patience(choice, estimates);
     return trial(choice, estimates, past).value_or(choice);
 }

@@ -31,7 +31,7 @@
 
 namespace pgtrickle::scheduler {
 
-enum class Way { delta, full, fill };
+enum class RefreshKind { delta, full, fill };
 
 struct ChangedRows {
     uint32_t source;
@@ -49,7 +49,7 @@ struct Work {
 };
 
 struct Measured {
-    Way way = Way::delta;
+    RefreshKind way = RefreshKind::delta;
     Work work;
     double took_us = 0;
     double staked_us = 0;       /* what a trial took beyond the other way's expectation */
@@ -66,15 +66,15 @@ enum class Why {
 };
 
 struct Choice {
-    Way way = Way::delta; /* or full */
+    RefreshKind way = RefreshKind::delta; /* or full */
     Why why = Why::share;
     double delta_us = 0; /* expected; 0: nothing is known */
     double full_us = 0;
     double give_up_us = 0; /* a delta is given up after that; 0: never */
 
-    double expected_us(Way of) const { return of == Way::delta ? delta_us : full_us; }
+    double expected_us(RefreshKind of) const { return of == RefreshKind::delta ? delta_us : full_us; }
     /* Measured::staked_us, when it took so long. */
-    double staked_us(Way taken, double took_us) const;
+    double staked_us(RefreshKind taken, double took_us) const;
 };
 
 /* `past`: the latest refreshes that were measured, oldest first; most_measured of a way are enough. */

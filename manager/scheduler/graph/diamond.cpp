@@ -43,7 +43,7 @@ DiamondSearch::DiamondSearch(const Graph &graph, const Ids &ids)
 
 void DiamondSearch::reach(Number relation, Number from)
 {
-    Way &way = ways_[relation];
+    RefreshKind &way = ways_[relation];
     if (!way.is_open) {
         way = {from, true, false, false};
         open_count_++;
@@ -78,7 +78,7 @@ void DiamondSearch::collect()
 {
     members_.clear();
     for (auto reached = reached_.rbegin(); reached != reached_.rend(); ++reached) {
-        Way &way = ways_[*reached];
+        RefreshKind &way = ways_[*reached];
         for (Number source : relations_[*reached].sources)
             way.is_on_one = way.is_on_one || ways_[source].is_parting || ways_[source].is_on_one;
         if (way.is_on_one)

@@ -27,7 +27,7 @@ class DiamondSearch {
         std::vector<Number> sources; /* each once */
     };
     /* What the walk below the last apex knows of a relation. */
-    struct Way {
+    struct RefreshKind {
         Number from;     /* the last relation that every way from the apex passes, but the apex itself */
         bool is_open;    /* reached, and not walked on from */
         bool is_parting; /* two ways that have nothing else in common lead there */
@@ -49,7 +49,7 @@ class DiamondSearch {
     void reach(Number relation, Number from);
 
     std::unordered_map<Id, Number> number_;
-    std::vector<Way> ways_;
+    std::vector<RefreshKind> ways_;
     size_t open_count_ = 0;
     bool is_parted_ = false;
 };

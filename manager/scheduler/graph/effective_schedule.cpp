@@ -40,11 +40,11 @@ struct Tightest {
             is_tighter |= take_cron(cron);
         return is_tighter;
     }
-    std::vector<Schedule> schedules(bool is_restless) const
+    std::vector<Schedule> schedules(bool is_time_dependent) const
     {
         std::vector<Schedule> result;
         /* Each change is applied at once: times are for what moves without one. */
-        if (is_on_change && !is_restless)
+        if (is_on_change && !is_time_dependent)
             return result;
         if (is_on_change)
             result.emplace_back();
@@ -93,7 +93,7 @@ class Computation {
         schedule.atomic_set = node.set;
         const std::vector<size_t> *set = set_of(node);
         if (set == nullptr) {
-            schedule.schedules = node.tightest.schedules(node.terms.is_restless);
+            schedule.schedules = node.tightest.schedules(node.terms.is_time_dependent);
             schedule.has_own_schedule = is_timed(node);
         } else if (is_slowest(*set)) {
             for (size_t member : *set)
@@ -102,7 +102,7 @@ class Computation {
             schedule.waits_for_all = schedule.has_own_schedule = true;
         } else {
             /* A calculated one among them has the schedules of its dependents, and so have all: no others are refreshed more often. */
-            schedule.schedules = node.tightest.schedules(node.terms.is_restless);
+            schedule.schedules = node.tightest.schedules(node.terms.is_time_dependent);
             schedule.has_own_schedule = is_timed(node);
         }
         return schedule;

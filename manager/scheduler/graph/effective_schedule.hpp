@@ -24,7 +24,7 @@ namespace pgtrickle::scheduler {
 /* What the definition of a stream table says. */
 struct Terms {
     Schedule schedule;
-    bool is_restless = false; /* another answer without a change */
+    bool is_time_dependent = false; /* another answer without a change */
     bool is_diamond_atomic = true;
     bool is_diamond_slowest = false;
     Id owner = 0;

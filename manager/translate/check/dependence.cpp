@@ -41,7 +41,7 @@ enum class Direction { input, output };
 
 void note_function(Search *search, Oid function, Direction direction, Oid contained_in);
 
-void note_restless(Search *search, Restless restless, Oid function)
+void note_volatility(Search *search, Volatility restless, Oid function)
 {
     if (restless <= search->found.restless)
         return;
@@ -84,7 +84,7 @@ void note_anonymous_row(Search *search, Direction direction)
         note_type(search, lfirst_oid(cell), direction);
     if (!search->anonymous_rows->are_known) {
         search->found.settings |= all_settings;
-        note_restless(search, Restless::unknown, F_RECORD_OUT);
+        note_volatility(search, Volatility::unknown, F_RECORD_OUT);
     }
 }
 
@@ -156,7 +156,7 @@ void note_columns(Search *search, Oid function)
     } else if (item != nullptr && item->funcexpr == search->node && item->funccoltypes != NIL) {
         note_read_columns(search, item->funccoltypes);
     } else {
-        note_restless(search, Restless::unknown, function);
+        note_volatility(search, Volatility::unknown, function);
     }
 }
 
@@ -216,16 +216,16 @@ void note_function(Search *search, Oid function, Direction direction, Oid contai
     if (takes_any_type(function))
         note_printed(search, arguments_of(search->node));
     if (volatility == PROVOLATILE_VOLATILE) {
-        note_restless(search, Restless::is_volatile, function);
+        note_volatility(search, Volatility::is_volatile, function);
     } else if (known == nullptr) {
         if (volatility == PROVOLATILE_STABLE)
-            note_restless(search, Restless::unknown, function);
+            note_volatility(search, Volatility::unknown, function);
     } else {
         search->found.settings |= known->settings;
         if (known->beyond == Beyond::now)
-            note_restless(search, Restless::now, function);
+            note_volatility(search, Volatility::now, function);
         else if (known->beyond == Beyond::words)
-            note_restless(search, Restless::words, function);
+            note_volatility(search, Volatility::words, function);
         else if (known->beyond == Beyond::arguments)
             note_printed(search, arguments_of(search->node));
         else if (known->beyond == Beyond::columns)
@@ -286,11 +286,11 @@ bool visit(Node *node, void *context)
         /* The others of them are a time of some place. */
         if (is_time && op != SVFOP_CURRENT_TIMESTAMP && op != SVFOP_CURRENT_TIMESTAMP_N)
             search->found.settings |= on_time_zone;
-        note_restless(search, is_time ? Restless::now : Restless::session, InvalidOid);
+        note_volatility(search, is_time ? Volatility::now : Volatility::session, InvalidOid);
         break;
     }
     case T_NextValueExpr:
-        note_restless(search, Restless::is_volatile, InvalidOid);
+        note_volatility(search, Volatility::is_volatile, InvalidOid);
         break;
     case T_XmlExpr:
         search->found.settings |= on_xml_binary | on_xml_option | on_time_zone | on_date_style |
@@ -338,7 +338,7 @@ Dependence dependence_of(Query *query)
     return search.found;
 }
 
-const char *restless_name(const Dependence &found)
+const char *volatile_name(const Dependence &found)
 {
     if (!OidIsValid(found.function))
         return IsA(found.node, NextValueExpr) ? "nextval()"
@@ -362,14 +362,14 @@ std::vector<std::string> settings_of(const Query *query)
     return names;
 }
 
-Restlessness restlessness_of(const Query *query)
+TimeDependence time_dependence_of(const Query *query)
 {
     const Dependence found = call([&] { return dependence_of(expand_views(query)); });
-    Restlessness answer;
-    answer.is_volatile = found.restless == Restless::is_volatile;
-    answer.is_now_dependent = found.restless != Restless::no && !answer.is_volatile;
-    if (found.restless != Restless::no)
-        answer.function = call([&] { return restless_name(found); });
+    TimeDependence answer;
+    answer.is_volatile = found.restless == Volatility::is_volatile;
+    answer.is_now_dependent = found.restless != Volatility::no && !answer.is_volatile;
+    if (found.restless != Volatility::no)
+        answer.function = call([&] { return volatile_name(found); });
     if (call([&] { return reads_uncaptured(reinterpret_cast<Node *>(expand_views(query)), nullptr); }))
         answer.is_now_dependent = true;
     return answer;

@@ -12,7 +12,7 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-enum class Restless {
+enum class Volatility {
     no,
     unknown, /* a STABLE function that may depend on anything */
     session, /* current_user and its kin */
@@ -23,7 +23,7 @@ enum class Restless {
 
 struct Dependence {
     unsigned settings = 0;            /* SettingBit */
-    Restless restless = Restless::no; /* the worst found */
+    Volatility restless = Volatility::no; /* the worst found */
     Oid function = InvalidOid;        /* the first of that kind, or … */
     Node *node = nullptr;             /* the expression that is no function of the catalog */
     int location = -1;
@@ -33,7 +33,7 @@ struct Dependence {
 /* A PostgreSQL frame. `query` with its views expanded; opfuncids are filled in. */
 Dependence dependence_of(Query *query);
 /* A PostgreSQL frame: the function or construct found, printed (palloc'd). */
-const char *restless_name(const Dependence &found);
+const char *volatile_name(const Dependence &found);
 
 /* Names of the settings that the value of an expression of `query` depends on (TimeZone, DateStyle …),
  * sorted, each once; most queries depend on none. */
@@ -42,12 +42,12 @@ std::vector<std::string> settings_of(const Query *query);
 /* The query's answer may change although no source does: it calls a volatile function (the name of
  * the first one found, for the NOTICE), or one of now()'s kin, or a STABLE function we know nothing of.
  * In FULL mode such a query is refreshed at each due time; in every mode, one that reads a foreign table. */
-struct Restlessness {
+struct TimeDependence {
     bool is_volatile = false;
     bool is_now_dependent = false; /* or depends on anything else outside sources and settings */
     std::string function;          /* printed; empty if neither */
 };
 
-Restlessness restlessness_of(const Query *query);
+TimeDependence time_dependence_of(const Query *query);
 
 } // namespace pgtrickle::translate

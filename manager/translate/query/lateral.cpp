@@ -257,7 +257,7 @@ Input FromClause::lateral(int number, Input outer, const Detached &subquery, con
     if (auto rows = translator_.plain_rows(level_, subquery.query, needed, false))
         return translator_.filtered(level_, with_whole(number, joined_plainly(outer, subquery, *rows, vars)), own);
     std::vector<Reference> references = subquery.references;
-    tell_images_apart(subquery.query, references, translator_.next_param());
+    distinguish_images(subquery.query, references, translator_.next_param());
     const Domain domain = domain_of(outer, references);
     Input result = this->subquery(number, rt_fetch(number, level_.query->rtable),
                                   {subquery.query, &level_, &domain, true});
@@ -391,7 +391,7 @@ std::vector<Reference> FromClause::references_beside(JoinExpr *join, const Input
                     continue;
                 beside.push_back(reference);
             }
-            tell_images_apart(nullptr, beside, translator_.next_param());
+            distinguish_images(nullptr, beside, translator_.next_param());
             return beside;
         }
     }

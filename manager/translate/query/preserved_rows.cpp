@@ -78,7 +78,7 @@ engine::PlanPtr unmatched(const Input &side, const engine::PlanPtr &pairs, size_
     }
     if (references.empty())
         return engine::semi_join(engine::SemiKind::anti, side.plan, pairs, {{}, {always()}});
-    tell_images_apart(nullptr, references, next_param);
+    distinguish_images(nullptr, references, next_param);
     const Domain seen = domain_of(matched, references);
     return engine::semi_join(engine::SemiKind::anti, side.plan, seen.plan,
                              joining_back(side, references, {seen.plan, seen.scope}));

@@ -424,9 +424,9 @@ void spell(CommonTableExpr *cte, Query *holder)
                    use_full, cte->search_clause->location);
     }
     if (cte->cycle_clause != nullptr) {
-        List *told_by = call([&] { return values_of(term_of(cte, false), cte->cycle_clause->cycle_col_list); });
+        List *announcing_table = call([&] { return values_of(term_of(cte, false), cte->cycle_clause->cycle_col_list); });
         ListCell *cell;
-        foreach (cell, told_by) {
+        foreach (cell, announcing_table) {
             if (engine::is_loose(column_of(value_type(static_cast<Node *>(lfirst(cell))))))
                 refuse("CYCLE on values that can be equal but not identical", "Cycles are detected by identical values.",
                        use_full, cte->cycle_clause->location);

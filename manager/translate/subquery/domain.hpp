@@ -43,7 +43,7 @@ engine::Condition joining_back(const Input &outer, const std::vector<Reference> 
  * the outer rows is equal, are told apart by one more reference each, to the image (domain_images.cpp).
  * Values without equality are read as their text: `query`, a detached one, makes them of it. Without
  * `query` everything counts as looked at. */
-void tell_images_apart(Query *query, std::vector<Reference> &references, int &next_param);
+void distinguish_images(Query *query, std::vector<Reference> &references, int &next_param);
 /* To the image alone, of what is to be told apart and not read. */
 Reference image_reference(Node *outer, int &next_param);
 bool has_equality(const ValueType &value);

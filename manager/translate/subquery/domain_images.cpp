@@ -164,7 +164,7 @@ bool has_equality(const ValueType &value)
     return call([&] { return has_equality(value.type); });
 }
 
-void tell_images_apart(Query *query, std::vector<Reference> &references, int &next_param)
+void distinguish_images(Query *query, std::vector<Reference> &references, int &next_param)
 {
     auto *tree = reinterpret_cast<Node *>(query);
     for (size_t i = 0, count = references.size(); i < count; i++) {

@@ -243,7 +243,7 @@ SublinkOver::Other SublinkOver::other_of(const std::vector<int> &needed)
     Domain domain;
     other.has_domain = !subquery_.references.empty();
     if (other.has_domain) {
-        tell_images_apart(query, subquery_.references, translator_.next_param());
+        distinguish_images(query, subquery_.references, translator_.next_param());
         domain = domain_of(input_, subquery_.references);
     }
     other.input.plan = translator_.query({query, &level_, other.has_domain ? &domain : nullptr, true}, numbers);

@@ -211,7 +211,7 @@ std::vector<Node *> SublinkOver::values_of(Query *subquery, const std::vector<in
     Domain domain;
     const bool is_correlated = !subquery_.references.empty();
     if (is_correlated) {
-        tell_images_apart(subquery, subquery_.references, translator_.next_param());
+        distinguish_images(subquery, subquery_.references, translator_.next_param());
         domain = domain_of(input_, subquery_.references);
     }
     result.plan = translator_.query({subquery, &level_, is_correlated ? &domain : nullptr, true}, needed);
@@ -245,7 +245,7 @@ std::vector<Node *> SublinkOver::single_row(const std::vector<int> &needed)
     Domain domain;
     const bool is_correlated = !subquery_.references.empty();
     if (is_correlated) {
-        tell_images_apart(query, subquery_.references, translator_.next_param());
+        distinguish_images(query, subquery_.references, translator_.next_param());
         domain = domain_of(input_, subquery_.references);
     }
     engine::PlanPtr rows = translator_.query({query, &level_, is_correlated ? &domain : nullptr, true}, needed);

@@ -133,15 +133,15 @@ Ids BatchPlanner::needed_before(const Ids &members, const Wanted &wanted, bool *
         const Task *task = tasks_.find(id);
         if (task == nullptr || task->is_suspended)
             return Below::as_it_stands;
-        const mailbox::Look look = mailbox::look(id);
+        const mailbox::MailboxStatus known = mailbox::status_of(id);
         const bool is_own = std::binary_search(owners.begin(), owners.end(), definitions_.owner_of(id));
-        if (!is_own && look.is_known && !look.state.is_populated)
+        if (!is_own && known.is_known && !known.state.is_populated)
             return Below::first;
         if (!may_wait || (!is_for_reader && definitions_.effective_schedule(id).has_own_schedule))
             return Below::as_it_stands;
         const TimestampTz pending = is_for_reader ? tasks_.pending_since(id) : tasks_.own_pending_since(id);
         const bool is_pending = pending != 0 && pending <= since;
-        const bool is_moving = look.moving_since != 0 && look.moving_since <= since;
+        const bool is_moving = known.time_dependent_since != 0 && known.time_dependent_since <= since;
         return (is_pending || is_moving) && task->refreshed_at < since ? Below::first : Below::fresh;
     });
     *is_waiting = !needed.empty() && !is_for_reader && may_wait;

@@ -3,7 +3,7 @@
  *
  * Owns which slots are listened to, and which stream tables read each slot. A slot is listened to while one of the stream tables
  * that read it, at any depth, is idle. A change of it ends that until listen() is called again: all that read it are looked at,
- * and those that are dirty are queued and need no more news. Owned by Tasks; over the bits of mailbox/news.cpp.
+ * and those that are dirty are queued and need no more news. Owned by Tasks; over the bits of mailbox/changed_bits.cpp.
  *
  * Invariant: a source that is listened to was not written to since: so only those that were not listened to all the
  * time have to be asked whether they were. C++ frames.

@@ -109,9 +109,9 @@ LoadedDefinition load_one(const state::Glance &glance, bool is_known)
     loaded.is_busy = !call([=] { return try_lock_views(query, InvalidOid); });
     if (loaded.is_busy)
         return loaded;
-    translate::Restlessness restlessness = translate::restlessness_of(query);
-    loaded.known.is_restless =
-        restlessness.is_volatile || restlessness.is_now_dependent || definition.uncaptured_source() != nullptr;
+    translate::TimeDependence time_dependence = translate::time_dependence_of(query);
+    loaded.known.is_time_dependent =
+        time_dependence.is_volatile || time_dependence.is_now_dependent || definition.uncaptured_source() != nullptr;
     return loaded;
 }
 
@@ -147,9 +147,9 @@ std::optional<Failure> load_all(const std::vector<state::Glance> &glances, const
 bool read_time_zone()
 {
     return call([] {
-        pg_tz *before = definition::told_time_zone();
-        definition::tell_time_zone();
-        return definition::told_time_zone() != before;
+        pg_tz *before = definition::published_time_zone();
+        definition::publish_time_zone();
+        return definition::published_time_zone() != before;
     });
 }
 
@@ -315,7 +315,7 @@ void Definitions::put(Id relid, LoadedDefinition &loaded, DefinitionChanges *cha
     if (before != known_.end())
         known.is_suspended = before->second.is_suspended;
     if (loaded.is_busy)
-        known.is_restless = is_same && before->second.is_restless;
+        known.is_time_dependent = is_same && before->second.is_time_dependent;
     if (before == known_.end() || graph_.sources(relid) != loaded.sources) {
         graph_.set(relid, loaded.sources);
         const Ids downstreams = graph_.downstreams(relid);
@@ -331,7 +331,7 @@ void Definitions::compute_effective_schedules()
 {
     effective_schedules_.compute(graph_, [&](Id id) {
         const Known &known = known_.at(id);
-        return scheduler::Terms{known.schedule, known.is_restless, known.is_diamond_atomic, known.is_diamond_slowest,
+        return scheduler::Terms{known.schedule, known.is_time_dependent, known.is_diamond_atomic, known.is_diamond_slowest,
                                 known.owner};
     });
 }

@@ -38,7 +38,7 @@ struct Known {
     bool is_diamond_atomic = true;
     bool is_diamond_slowest = false;
     bool is_program_written = false; /* to the catalog, of this generation */
-    bool is_restless = false; /* another answer without a change: volatile functions, now() */
+    bool is_time_dependent = false; /* another answer without a change: volatile functions, now() */
     bool has_overrun = false; /* as in a job */
     bool goes_alone = false;
     bool is_frozen = false;          /* its tier */

@@ -121,7 +121,7 @@ bool Dispatcher::dispatch_upkeep()
  * too old already are refreshed with it, and not in a job of their own after it. */
 void Dispatcher::pull_dependents(TimestampTz now)
 {
-    const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
+    const definition::DatabaseZone zone(call([] { return definition::published_time_zone(); }));
     for (Id id : tasks_.due(now)) {
         if (!definitions_.effective_schedule(id).has_own_schedule)
             continue;
@@ -143,7 +143,7 @@ bool Dispatcher::is_ready(Task &task, TimestampTz now)
 {
     if (!task.is_queued() || task.due_at > now)
         return false;
-    if (!task.is_due_when_clean && !tasks_.is_released(task.id) && tasks_.pending_since(task.id) == 0) {
+    if (!task.is_due_without_changes && !tasks_.is_released(task.id) && tasks_.pending_since(task.id) == 0) {
         tasks_.make_idle(task);
         return false;
     }
@@ -271,7 +271,7 @@ Involved Dispatcher::involved_of(Id id)
     const Known &known = definitions_.at(id);
     Involved item;
     item.id = id;
-    item.is_restless = known.is_restless;
+    item.is_time_dependent = known.is_time_dependent;
     item.is_program_written = known.is_program_written;
     item.refresh_timeout_ms = known.refresh_timeout_ms;
     item.owner = known.owner;
@@ -312,8 +312,8 @@ void Dispatcher::start(const Pool::Choice &choice, Job job, RunningJob begun)
     begun.commits = count_commits(begun.involved);
     if (!requests_.is_empty())
         for (Id id : begun.involved)
-            if (const mailbox::Look look = mailbox::look(id); !look.is_current())
-                begun.pending.emplace(id, look.stale_since());
+            if (const mailbox::MailboxStatus known = mailbox::status_of(id); !known.is_current())
+                begun.pending.emplace(id, known.stale_since());
     const RunningJob &running = jobs_.add(std::move(begun));
     for (Id id : running.members) {
         tasks_.start(id);

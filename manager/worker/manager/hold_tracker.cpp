@@ -158,7 +158,7 @@ void HoldTracker::report()
     if (unreported_holds_.empty())
         return;
     std::vector<catalog::Refresh> rows;
-    const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
+    const definition::DatabaseZone zone(call([] { return definition::published_time_zone(); }));
     for (Id id : std::exchange(unreported_holds_, {})) {
         const scheduler::Task *task = tasks_.find(id);
         if (task == nullptr || !is_unreported(id))

@@ -48,7 +48,7 @@ void Manager::check_tasks()
     const bool was_set_back = tasks_.notice_time(now);
     if (was_set_back)
         forget_pauses(now);
-    if (mailbox::take_doubt() || was_set_back) {
+    if (mailbox::take_full_check() || was_set_back) {
         tasks_.check_all_idle();
         holds_.check_all();
         upkeep_.trim_all();

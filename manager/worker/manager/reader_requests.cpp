@@ -180,7 +180,7 @@ void ReaderRequests::show_serving_processes() const
                     pids.insert(pool_.pid_of(job->worker));
         }
         pids.erase(0);
-        mailbox::tell_who_serves(pending.request, std::vector<int>(pids.begin(), pids.end()));
+        mailbox::log_workers(pending.request, std::vector<int>(pids.begin(), pids.end()));
     }
 }
 

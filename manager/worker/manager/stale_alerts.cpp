@@ -46,7 +46,7 @@ void StaleAlerts::send()
     const TimestampTz late_after_us = static_cast<TimestampTz>(guc::stale_alert_after_s) * USECS_PER_SEC;
     /* A change that is not written yet is late by then, at the earliest. */
     TimestampTz next_late = now + late_after_us;
-    const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
+    const definition::DatabaseZone zone(call([] { return definition::published_time_zone(); }));
     Stale unsent;
     std::set<Id> stale;
     for (const auto &[id, known] : definitions_.all()) {

@@ -42,9 +42,9 @@ void Tasks::apply(const DefinitionChanges &changes)
 void Tasks::set(Id relid, const StoredState &state)
 {
     scheduler::Task &task = queue_.task(relid);
-    task.is_due_when_clean = definitions_.at(relid).is_restless;
+    task.is_due_without_changes = definitions_.at(relid).is_time_dependent;
     /* One whose answer changes without a change is due by the time of its last refresh, in whichever session. */
-    if (task.is_due_when_clean && task.refreshed_at == 0)
+    if (task.is_due_without_changes && task.refreshed_at == 0)
         task.refreshed_at = state.data_timestamp;
     task.failures = state.failures;
     if (state.failures == 0)
@@ -124,7 +124,7 @@ void Tasks::check(TimestampTz now)
 {
     if (to_check_.empty())
         return;
-    const definition::DatabaseZone zone(call([] { return definition::told_time_zone(); }));
+    const definition::DatabaseZone zone(call([] { return definition::published_time_zone(); }));
     for (Id id : to_check_) {
         scheduler::Task *task = queue_.find(id);
         if (task == nullptr || !task->is_idle() || queue_if_due(*task, now, zone))
@@ -146,7 +146,7 @@ TimestampTz Tasks::pending_since(Id id) const
 
 TimestampTz Tasks::own_pending_since(Id id) const
 {
-    TimestampTz since = mailbox::look(id).own_dirty_since;
+    TimestampTz since = mailbox::status_of(id).own_dirty_since;
     if (since == 0 || inactive_.empty())
         return since;
     return mailbox::dirty_since_beside(id, inactive_.data(), static_cast<int>(inactive_.size()), true);

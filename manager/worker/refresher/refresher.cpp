@@ -137,16 +137,16 @@ std::optional<Failure> Refresher::attempt(const Ids &members)
     Programs programs;
     Ids dirty;
     for (Id member : members)
-        if (!mailbox::is_clean(member) || involved_.at(member)->is_restless)
+        if (!mailbox::is_clean(member) || involved_.at(member)->is_time_dependent)
             dirty.push_back(member);
     const TimeLimit limit = time_limit(members);
     std::string text = description_of(members, involved_);
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
     note_attempt(members.front(), members.size());
-    unrefreshed_ = {};
+    skipped_ = {};
     std::optional<Failure> failure = in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); })) {
-            unrefreshed_.held.assign(members.begin(), members.end());
+            skipped_.held.assign(members.begin(), members.end());
             return;
         }
         limit_waiting();
@@ -157,7 +157,7 @@ std::optional<Failure> Refresher::attempt(const Ids &members)
                                            .reach = refresh::Reach::named,
                                            .atomic_sets = job_.atomic_sets,
                                            .groups = job_.groups},
-                                          &unrefreshed_);
+                                          &skipped_);
         alert_of_reinitialized(outcomes);
         programs = unwritten_programs(outcomes);
         limit.end();
@@ -165,7 +165,7 @@ std::optional<Failure> Refresher::attempt(const Ids &members)
     note_attempt(InvalidOid, 0);
     if (failure)
         limit.explain(*failure);
-    is_outdated_ = is_outdated_ || unrefreshed_.is_in_larger_set;
+    is_outdated_ = is_outdated_ || skipped_.is_in_larger_set;
     if (failure || outcomes.empty())
         return failure;
     note_successes(outcomes, dirty);
@@ -308,10 +308,10 @@ void Refresher::refresh_group(Ids members)
         }
         TimestampTz started_at = GetCurrentTimestamp();
         std::optional<Failure> failure = attempt(members);
-        const Oid locked = unrefreshed_.locked;
+        const Oid locked = skipped_.locked;
         if (!failure && locked == InvalidOid) {
             for (Id member : members)
-                set_verdict(member, contains(unrefreshed_.held, member) ? Verdict::held : Verdict::refreshed);
+                set_verdict(member, contains(skipped_.held, member) ? Verdict::held : Verdict::refreshed);
             return;
         }
         if (!failure) {

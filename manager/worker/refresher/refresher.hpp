@@ -71,7 +71,7 @@ class Refresher {
     scheduler::Graph graph_; /* of those that the job involves */
     std::map<scheduler::Id, const scheduler::Involved *> involved_;
     std::map<scheduler::Id, scheduler::MemberResult> results_;
-    refresh::Unrefreshed unrefreshed_; /* of the last attempt */
+    refresh::SkippedMembers skipped_; /* of the last attempt */
     bool is_outdated_ = false;
 };
 

@@ -9,7 +9,7 @@
 
 namespace pgtrickle::mailbox {
 
-struct Census {
+struct MailboxStats {
     int launcher_pid = 0;          /* 0: none is running */
     int manager_pid = 0;           /* of this database */
     int64_t stream_tables = 0;     /* known, of all databases */
@@ -19,7 +19,7 @@ struct Census {
 };
 
 /* All zero without shared memory. */
-Census census() noexcept;
+MailboxStats stats() noexcept;
 
 /* What a refresh worker, or a manager that stands in for one, refreshes now. */
 struct RunningRefresh {

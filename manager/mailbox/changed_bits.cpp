@@ -42,7 +42,7 @@ constexpr uint64_t mask_of(uint32_t slot) noexcept
 
 } // namespace
 
-void tell_change(uint32_t slot) noexcept
+void log_change(uint32_t slot) noexcept
 {
     ManagerSlot *manager = find_manager(MyDatabaseId);
     if (manager == nullptr || manager->pid.load() == 0)
@@ -57,12 +57,12 @@ void tell_change(uint32_t slot) noexcept
     wake_process(manager->process);
 }
 
-void tell_doubt() noexcept
+void log_full_check() noexcept
 {
     ManagerSlot *manager = find_manager(MyDatabaseId);
     if (manager == nullptr)
         return;
-    manager->is_in_doubt.store(1);
+    manager->needs_full_check.store(1);
     if (manager->pid.load() != 0)
         wake_process(manager->process);
 }
@@ -98,9 +98,9 @@ void forget_change(uint32_t slot) noexcept
     word_of(own_manager_slot(), slot).fetch_and(~mask_of(slot));
 }
 
-bool take_doubt() noexcept
+bool take_full_check() noexcept
 {
-    std::atomic<uint32_t> &doubt = own_manager_slot()->is_in_doubt;
+    std::atomic<uint32_t> &doubt = own_manager_slot()->needs_full_check;
     return doubt.load() != 0 && doubt.exchange(0) != 0;
 }
 
