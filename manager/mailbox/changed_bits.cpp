@@ -1,27 +1,30 @@
 /*
- * How a manager learns which sources have changed, without looking at all of them, and
- * without being woken by commits that tell it nothing new.
+ * How a manager is notified of changed sources, without looking at all of them, and without being woken by
+ * commits that add nothing to what it knows.
  *
- * For each source slot it has a bit. A writer whose commit is visible sets the bits of its sources, and the
- * manager's latch where a bit was not set. The manager clears a bit when it wants to hear of the next
- * commit: while somebody who reads the source is thought to be clean. Where all who read it are dirty, queued, or being
- * refreshed, the bit stays set, and writers pass it by with one load.
+ * The manager has a bit for each source slot. A writer whose commit is visible sets the bits of its sources,
+ * and the manager's latch where a bit was not set. The manager clears a bit when it needs to be notified of
+ * the next commit: while some stream table that reads the source is believed to be clean. Where all stream
+ * tables that read it are dirty, queued or being refreshed, the bit stays set, and costs a writer one load.
  *
- * No change is lost. Writer and manager do, each in this order and all of it sequentially consistent:
+ * No change is lost. Writer and manager do the following, each in this order, and all of it is sequentially
+ * consistent:
  *
- *     writer    started++ (before the commit is visible)      manager   clear the bit
- *               commit, finished++                                      look: started = what the last refresh saw?
- *               look at the bit; if it is 0, set it and the latch       if so, it is clean: sleep
+ *     writer    started++ (before the commit is visible)    manager   clear the bit
+ *               commit, finished++                                    look: started as at the last refresh?
+ *               look at the bit; if it is 0, set it and the latch     if so, it is clean: sleep
  *
- * If the writer finds the bit set, it looked before the manager cleared it, so its started++ was before the
- * manager's look, which finds the stream table dirty. If it finds 0, it sets the latch, and the manager's next
- * wake-up finds the bit: it looks for bits where `has_news` is set, which the writer sets between the two, and the manager
- * clears before it looks. So the manager clears before it looks, looks at every one whose bits it cleared, and lets
- * a stream table be idle only if that look called it clean. A new manager clears and looks at all: a writer that did
- * not see its process id yet had started++ before.
+ * If the writer finds the bit set, it looked before the manager cleared it. Its started++ was then before the
+ * manager's look, which finds the stream table dirty. If the writer finds 0, it sets the latch, and the
+ * manager's next wake-up finds the bit: the manager looks for bits if `has_news` is set, which the writer
+ * sets between the bit and the latch, and which the manager clears before it looks. The manager therefore
+ * clears before it looks, looks at every stream table whose bits it cleared, and treats a stream table as idle
+ * only if that look found it clean. A new manager clears all bits and looks at all stream tables: a writer that
+ * did not see its process id yet had incremented `started` before.
  *
- * A latch is set at most once a clearing: the writers of a hot source pay for a wake-up once a refresh, not once
- * a commit. What is not a change of a source (a lost note, for lack of memory) is a doubt: look at everything.
+ * A latch is set at most once for each clearing: the writers of a hot source pay for one wake-up for each
+ * refresh, not for each commit. A change that belongs to no source (a note lost for lack of memory) is a
+ * doubt, and makes the manager check everything.
  */
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"

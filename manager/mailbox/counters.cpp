@@ -1,15 +1,15 @@
 /*
  * The counters of a source.
  *
- * A writer bumps `started` before its commit can become visible and `finished` after it
- * has. Let a refresh observe finished = started = s before it takes its snapshot. While
- * started is still s, exactly s transactions ever reached PRE_COMMIT, and all of them were over when
- * `finished` was read, hence visible to the snapshot: nothing is missing. So "clean" is one
- * load and one comparison. Whatever commits later, or shares the slot by its hash, bumps `started` first.
+ * A writer increments `started` before its commit can become visible and `finished` after it has. Let a
+ * refresh observe finished = started = s before it takes its snapshot. While started is still s, exactly s
+ * transactions ever reached PRE_COMMIT, and all of them had ended when `finished` was read, hence they are
+ * visible to the snapshot: nothing is missing. "Clean" is therefore one load and one comparison. Any
+ * transaction that commits later, or whose source shares the slot by its hash, increments `started` first.
  *
- * Marks tell *since when* the source is dirty: an observer asks for one, and the next
- * bump notes its number and time. The reader who has seen s wants the time of bump s + 1; if
- * that mark was overwritten or lost in a race, the time of the observation is an older bound.
+ * Marks record *since when* the source is dirty: an observer asks for one, and the next increment stores its
+ * number and time. A refresh that has seen s needs the time of increment s + 1; if that mark was overwritten
+ * or lost in a race, the time of the observation is an earlier bound.
  */
 #include "mailbox/shared.hpp"
 

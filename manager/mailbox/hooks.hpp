@@ -1,6 +1,6 @@
 /*
- * What PostgreSQL calls in this room: entries of fdw/module.cpp. PostgreSQL frames. Those of transactions never ereport, and
- * all do nothing without shared memory.
+ * Functions of this room that PostgreSQL calls: entries of fdw/module.cpp. PostgreSQL frames. The functions
+ * called at the end of transactions never ereport; none of the functions has an effect without shared memory.
  */
 #pragma once
 
@@ -16,14 +16,14 @@ void start_progress_memory();
 
 /* ---- commands that concern a whole database (utility.cpp) ---- */
 void around_commit_prepared(const UtilityCall &call);
-/* DropdbStmt, CreatedbStmt, AlterDatabaseStmt, RenameStmt: the database's manager is asked to exit. */
+/* DropdbStmt, CreatedbStmt, AlterDatabaseStmt, RenameStmt: makes the database's manager exit. */
 void before_database_statement(const UtilityCall &call);
 void after_settings_statement(const UtilityCall &call); /* AlterDatabaseSetStmt, AlterRoleSetStmt */
 
 /* ---- the end of a transaction (transaction.cpp) ---- */
 void at_transaction_event(XactEvent event);
 void at_subtransaction_event(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
-/* Of one that is aborted, this backend's progress is not shown any more. */
+/* Clears this backend's progress when the transaction is aborted. */
 void clear_progress(XactEvent event);
 
 } // namespace pgtrickle::mailbox

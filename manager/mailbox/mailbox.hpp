@@ -1,18 +1,18 @@
 /*
  * The mailbox: shared memory between writers, readers and the manager.
  *
- * It answers, in well under a microsecond and without a catalog look-up, whether a stream
- * table has taken in all that its sources have committed, and carries readers' requests to
- * the manager of their database.
+ * It answers, in well under a microsecond and without a catalog look-up, whether a stream table has applied
+ * all changes that its sources have committed, and it carries readers' requests to the manager of their
+ * database.
  *
- * It never lies: a stream table is called clean only if no change of any source can have
- * become visible that its last refresh did not read. Every doubt (a hash collision, a full
- * table, a restart, COMMIT PREPARED, a transaction between PRE_COMMIT and the end of its
- * commit) makes it dirty more often. `dirty_since` errs only towards older.
+ * Invariant: a stream table is called clean only if no change of any source can have become visible that its
+ * last refresh did not read. Every doubt (a hash collision, a full table, a restart, COMMIT PREPARED, a
+ * transaction between PRE_COMMIT and the end of its commit) makes it dirty more often. `dirty_since` errs
+ * only towards earlier times.
  *
- * Every function here is noexcept and never ereports: it may be called from PostgreSQL
- * frames and C++ frames alike. Without shared memory (not preloaded) is_available() is
- * false, nothing is ever clean, and noting a change does nothing.
+ * Every function here is noexcept and never ereports: it may be called from PostgreSQL frames and C++ frames
+ * alike. Without shared memory (the library is not preloaded) is_available() is false, no stream table is
+ * ever clean, and note_change() has no effect.
  */
 #pragma once
 
@@ -22,35 +22,36 @@
 
 namespace pgtrickle::mailbox {
 
-/* Of a refresh group of several owners this many are counted; every other job has one owner. */
+/* Number of owners of a refresh group that are counted against their shares; every other job has one
+ * owner. */
 constexpr int max_owners_counted = 8;
 
-/* To be called by _PG_init; without preloading there are none. */
+/* Called by _PG_init. The settings exist only if the library is preloaded. */
 void define_mailbox_settings();
 
 bool is_available() noexcept;
 
 /* ---- writers -------------------------------------------------------------------------- */
 
-/* This transaction changes `source`: a table, or a stream table that others read. Call it
- * at every change, before or after logging it; the first one of a transaction costs some
- * nanoseconds more than the others. Also for a stream table that is to be reinitialised
- * (its own OID): then it is dirty from this transaction's commit on. Rolling back to a savepoint does not
- * take it back: the source is then dirty without need. */
+/* Notes that this transaction changes `source`: a table, or a stream table that has dependents. Called at
+ * every change, before or after the change is logged; the first call of a transaction costs some nanoseconds
+ * more than the others. Also called with the OID of a stream table that is to be reinitialized, which is then
+ * dirty from this transaction's commit on. A rollback to a savepoint does not undo the note: the dependents
+ * of the source are then dirty without need. */
 void note_change(Oid source) noexcept;
 
 /* ---- refreshes ------------------------------------------------------------------------ */
 
-/* What a source's counters were at a moment *before* the snapshot of the refresh. */
+/* Counters of a source at a moment *before* the snapshot of the refresh was taken. */
 struct SourceCounters {
     uint64_t started = 0;
     uint64_t finished = 0;
-    uint64_t database_started = 0; /* COMMIT PREPARED in this database */
+    uint64_t database_started = 0; /* counts COMMIT PREPARED in this database */
     uint64_t database_finished = 0;
     TimestampTz observed_at = 0; /* 0: nothing was observed */
 };
 
-/* Must be called after the locks and before the snapshot is taken. */
+/* Reads the counters of `source`. Must be called after the locks and before the snapshot are taken. */
 SourceCounters observe(Oid source) noexcept;
 
 struct Reading {
@@ -59,12 +60,12 @@ struct Reading {
     SourceCounters seen;
 };
 
-/* The refresh of `relid` in this transaction has taken in all its direct `readings`, as of
- * the snapshot taken after they were observed, and what this transaction itself noted up to
- * this call. `own` is observe(relid), taken at the same time. Volatility: its query may have another answer
- * a moment later, without a change of a source. In effect when the
- * transaction commits; dropped when it (or the subtransaction) aborts or is prepared.
- * Call it once for each member, after the last write of the group. */
+/* Records that the refresh of `relid` in this transaction has applied the changes of all its direct
+ * `readings`, as of the snapshot taken after they were observed, and the changes that this transaction itself
+ * noted up to this call. `own` is observe(relid), called at the same time. `is_time_dependent`: the result of
+ * its query may differ a moment later without a change of a source. Takes effect when the transaction
+ * commits; discarded when the transaction (or the subtransaction) aborts, or when the transaction is
+ * prepared. Called once for each member, after the last write of the group. */
 void record_refresh(Oid relid, const SourceCounters &own, const Reading *readings, int count, bool is_time_dependent) noexcept;
 
 /* ---- state of a stream table, a copy of pgt_state for the barrier ----------------------- */
@@ -75,39 +76,40 @@ struct State {
     bool is_failing = false; /* its last refresh failed */
 };
 
-/* In effect when the transaction commits. */
+/* Records the state of `relid`. Takes effect when the transaction commits. */
 void note_state(Oid relid, const State &state) noexcept;
-/* The same, at once, if the mailbox knows nothing of `relid`: for the manager, which
- * reads pgt_state at its start. */
+/* Records the state of `relid` at once, if the mailbox has no state of it. For the manager, which reads
+ * pgt_state when it starts. */
 void offer_state(Oid relid, const State &state) noexcept;
-/* For the manager. `has_own_schedule`: refreshing a downstream stream table that is due does not refresh `relid`.
- * `waits_for_others`: it is not refreshed when its own schedule says so. At once; until then, and after the mailbox has lost
- * it, that is not so. */
+/* For the manager. `has_own_schedule`: refreshing a dependent that is due does not refresh `relid`.
+ * `waits_for_others`: `relid` is not refreshed at the times of its own schedule. Takes effect at once. Both
+ * are false until the first call, and after the mailbox has lost the entry of `relid`. */
 void set_effective_schedule(Oid relid, bool has_own_schedule, bool waits_for_others) noexcept;
-/* At commit: the stream table is dropped. */
+/* Records that the stream table is dropped. Takes effect when the transaction commits. */
 void forget(Oid relid) noexcept;
 
 /* ---- readers -------------------------------------------------------------------------- */
 
 struct MailboxStatus {
-    bool is_known = false; /* false: the mailbox knows nothing, read pgt_state; then it is dirty too */
+    bool is_known = false; /* false: no state is known, read pgt_state; it is then dirty too */
     bool is_clean = false;
-    bool is_state_doubtful = false; /* a prepared transaction was committed since, which may have altered it */
+    bool is_state_doubtful = false; /* a prepared transaction committed since may have changed it */
     State state;
-    /* Commit time, or older, of the oldest change of a base source that is not in; 0 when
-     * clean, DT_NOBEGIN when unknown. */
+    /* Commit time, or earlier, of the oldest base change that has not been applied; 0 when clean, DT_NOBEGIN
+     * when unknown. */
     TimestampTz dirty_since = DT_NOBEGIN;
-    /* The oldest refresh of those that it consists of, itself or upstreams, and that are restless; 0: none is. */
+    /* Time of the oldest refresh among the time-dependent stream tables out of itself and its upstreams; 0:
+     * none of them is time-dependent. */
     TimestampTz time_dependent_since = 0;
-    /* The same two without what lies below upstreams that have schedules of their own: what a refresh of this one, when it
-     * is due, would bring in. */
+    /* As dirty_since and time_dependent_since, without what is upstream of upstreams that have schedules of
+     * their own: covers what a refresh of this stream table, when it is due, would apply. */
     TimestampTz own_dirty_since = DT_NOBEGIN;
     TimestampTz own_moving_since = 0;
     bool waits_for_others = false; /* see set_effective_schedule() */
 
-    /* Nothing can be missing. */
+    /* True if no change can be missing. */
     bool is_current() const { return is_clean && time_dependent_since == 0; }
-    /* Since when something may be missing; 0 if it is current. */
+    /* Since when a change may be missing; 0 if the stream table is current. */
     TimestampTz stale_since() const { return older(dirty_since, time_dependent_since); }
     TimestampTz own_stale_since() const { return older(own_dirty_since, own_moving_since); }
 
@@ -115,27 +117,27 @@ struct MailboxStatus {
     static TimestampTz older(TimestampTz a, TimestampTz b) { return a == 0 ? b : b == 0 ? a : a < b ? a : b; }
 };
 
-/* All that the barrier decides by, of a stream table of this database. */
+/* Everything that the barrier's decision about a stream table of this database depends on. */
 MailboxStatus status_of(Oid relid) noexcept;
 
 bool is_clean(Oid relid) noexcept;
-bool is_current(Oid relid) noexcept; /* as Look::is_current() */
-TimestampTz dirty_since(Oid relid) noexcept; /* as Look::dirty_since */
-/* Microseconds; 0 when clean; INT64_MAX when unknown. */
-/* The same, without what lies below any of the stream tables of `resting` (ascending): for a manager that
- * does not refresh those. `own_only`: nor below those that have schedules of their own. Of all that it walks over nothing is kept in
- * mind. */
+bool is_current(Oid relid) noexcept; /* as MailboxStatus::is_current() */
+TimestampTz dirty_since(Oid relid) noexcept; /* as MailboxStatus::dirty_since */
+/* Like dirty_since(), but ignores changes that the given stream tables (ascending) have not applied yet.
+ * For a manager that does not refresh those. `own_only`: also ignores changes that upstreams with schedules
+ * of their own have not applied. The result is not cached in the entries that the walk visits. */
 TimestampTz dirty_since_beside(Oid relid, const Oid *resting, int count, bool own_only = false) noexcept;
+/* Microseconds since when a change may be missing; 0 when current; INT64_MAX when unknown. */
 int64_t staleness_us(Oid relid, TimestampTz now) noexcept;
 
-/* What this transaction itself has to do with a stream table: nobody else can see it. */
+/* Effects of this transaction on a stream table, which are not visible to other processes. */
 struct OwnEffects {
-    bool has_changes = false; /* it changed a source, directly or by way of others, after it last refreshed it */
-    bool holds_it = false;    /* it refreshed, created, altered or dropped it: its lock is held */
-    bool is_current = false;  /* it refreshed it, and no source has changed since, by anybody */
+    bool has_changes = false; /* it changed a source, at any depth, after it last refreshed it */
+    bool holds_it = false;    /* it refreshed, created, altered or dropped it, and holds its lock */
+    bool is_current = false;  /* it refreshed it, and no transaction has changed a source since */
 };
 OwnEffects own_effects(Oid relid) noexcept;
-/* Whether it holds any stream table's lock: the manager might wait for this transaction. */
+/* Whether this transaction holds the lock of any stream table, so that the manager might wait for it. */
 bool holds_any() noexcept;
 
 /* ---- requests of readers to the manager of their database -------------------------------- */
@@ -143,14 +145,14 @@ bool holds_any() noexcept;
 constexpr int max_requested = 32; /* stream tables in one request */
 
 enum class Answer {
-    none,       /* nothing was asked */
+    none,       /* no request was made */
     waiting,    /* the manager has not answered yet; its latch has been set */
-    done,       /* each is at least as fresh as the moment of the request */
+    done,       /* each stream table is at least as fresh as at the moment of the request */
     failed,     /* the refresh of `culprit` failed; the reason is in its history */
     suspended,  /* `culprit` or an upstream of it is suspended */
-    held,       /* `culprit` is not to be refreshed now: paused, gated … */
+    held,       /* `culprit` is not refreshed now: paused, gated … */
     locked,     /* another transaction is refreshing `culprit` or holds its lock */
-    no_manager, /* this database has none, or it went away; the launcher has been poked */
+    no_manager, /* this database has no manager, or its manager has exited; the launcher has been woken */
 };
 
 struct Reply {
@@ -158,26 +160,29 @@ struct Reply {
     Oid culprit = InvalidOid;
 };
 
-/* Asks the manager of this database to refresh `relids` (at most max_requested); replaces an earlier
- * request of this backend. This backend's latch (MyLatch) is set when the answer is there: wait for it
- * with WaitLatch and look at reply(). A request ends with its transaction. */
+/* Requests that the manager of this database refresh `relids` (at most max_requested); replaces an earlier
+ * request of this backend. The manager sets this backend's latch (MyLatch) when it has answered: the caller
+ * waits with WaitLatch and looks at reply(). A request ends with its transaction. */
 Reply request_refresh(const Oid *relids, int count) noexcept;
 Reply reply() noexcept;
 void withdraw_request() noexcept;
 constexpr int max_served_by = 8;
-/* Process ids of those that this backend's request waits for: who executes the jobs that serve it, or that
- * have to end first. For the deadlock probe; at most max_served_by, returns how many. */
+/* Stores the process ids of the workers that this backend's request waits for: those that run the jobs that
+ * serve it, and those whose jobs must end before. For the deadlock probe. Stores at most max_served_by and
+ * returns their number. */
 int serving_pids(int *pids) noexcept;
-/* Process id of the manager of a database, 0 when there is none. */
+/* Process id of the manager of a database; 0 if there is none. */
 int manager_pid_of(Oid database) noexcept;
 
-/* A stream table was created, altered or dropped by this transaction, or its schedule was: when the
- * transaction commits, the manager of this database looks at the definitions again (the
- * launcher starts one when there is none). */
+/* Notes that this transaction created, altered or dropped a stream table, or changed its schedule: when the
+ * transaction commits, the manager of this database reads the definitions again. The launcher starts a
+ * manager if there is none. */
 void note_definition_change() noexcept;
-/* The same, and the manager looks too when the transaction is rolled back: something that it had others do is to be undone. */
+/* Like note_definition_change(), but the manager also reads the definitions when the transaction is rolled
+ * back: work that other processes did for the transaction must be undone. */
 void note_definition_attempt() noexcept;
-/* Whether this transaction has noted one. It is lost when it is prepared. */
+/* Whether this transaction has noted a definition change. The note is lost when the transaction is
+ * prepared. */
 bool has_definition_change() noexcept;
 
 } // namespace pgtrickle::mailbox

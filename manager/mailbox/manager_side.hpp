@@ -1,12 +1,12 @@
 /*
- * The mailbox as the launcher and the managers see it. Includes of worker/ only.
+ * The mailbox as the launcher and the managers see it. Included by worker/ only.
  *
- * As in mailbox.hpp, every function is noexcept and never ereports, the registering ones
- * aside (on_shmem_exit may).
+ * As in mailbox.hpp, every function is noexcept and never ereports, except those that register a process
+ * (before_shmem_exit may).
  *
- * A manager or a refresh worker that goes away in any manner that keeps the server up leaves by
- * before_shmem_exit; the manager answers its waiting readers `no_manager`. A process killed by a
- * signal takes shared memory with it: the postmaster restarts the cluster.
+ * A manager or a refresh worker that exits in a manner that keeps the server up frees its slot by
+ * before_shmem_exit; the manager answers its waiting readers `no_manager`. A process killed by a signal makes
+ * the postmaster restart the cluster, and shared memory is initialized again.
  */
 #pragma once
 
@@ -18,89 +18,97 @@ namespace pgtrickle::mailbox {
 
 /* ---- the launcher ---- */
 
-/* This process is the launcher from now on, until it exits. */
+/* Registers this process as the launcher, until it exits. */
 void become_launcher();
-/* Counts the calls; the launcher's latch is set by each. */
+/* Number of wake-ups requested of the launcher so far; its latch is set by each. */
 uint32_t launcher_calls() noexcept;
-/* Databases in which a manager is wanted and none is there: a backend asked for one, or the last one left without having
- * retired. Each is returned until settle_start_request(), but while it is blocked. None on out of memory. */
+/* Databases for which a manager is requested and that have none: a backend requested one, or the last manager
+ * exited without having retired. Each is returned until settle_start_request(), except while the database is
+ * blocked. Empty if out of memory. */
 std::vector<Oid> requested_managers() noexcept;
-/* Whether there are any. */
+/* Whether requested_managers() would return any database. */
 bool is_start_requested() noexcept;
-/* The launcher cannot start one: the waiting readers of the database are answered `no_manager`. */
+/* Withdraws the start request of a database whose manager the launcher cannot start: the waiting readers of
+ * the database are answered `no_manager`. */
 void settle_start_request(Oid database) noexcept;
-/* One is about to be started: the start request stands until it is there, for it may fail before that. False: there is no
- * room for more managers and start requests. */
+/* Records that a manager is about to be started. The start request stands until that manager has registered,
+ * since it may fail before. Returns false if there is no room for more managers and start requests. */
 bool expect_manager(Oid database) noexcept;
-/* False if the one last expected failed before it was there. */
+/* False if the last expected manager has not registered; once it has exited, this means that it failed before
+ * it could. */
 bool has_come(Oid database) noexcept;
-/* Another database is in need of a process: of those managers that have been there for `turn_us` and are not asked yet, the
- * one that has been there for the longest time is to leave when what it has begun is done. */
+/* Makes room for a process of another database: among the managers that have been running for `turn_us` and
+ * have not been asked yet, asks the one that has been running for the longest time to exit when it has
+ * finished its jobs. */
 void ask_for_room(TimestampTz now, int64_t turn_us) noexcept;
-/* A backend is dropping, renaming or copying the database: no manager now. */
+/* Whether a backend is dropping, renaming or copying the database, which must have no manager meanwhile. */
 bool is_blocked(Oid database) noexcept;
-/* The registry may not know every database: true once after each restart and each doubt. */
+/* True once after each restart and each doubt_registry(): the registry may not list every database. */
 bool take_registry_doubt() noexcept;
-/* A start was requested where there was no room for the request: true once. Any database may be meant. */
+/* True once after a start was requested while there was no room for the request. Any database may be
+ * concerned. */
 bool take_lost_start_request() noexcept;
 void doubt_registry() noexcept;
-/* Frees what is kept of stream tables in other databases than these: they were dropped. */
+/* Frees the entries of stream tables in databases other than these: those databases were dropped. */
 void keep_databases(const std::vector<Oid> &databases) noexcept;
 
 /* ---- a manager ---- */
 
-/* This process is the manager of its database from now on, until it exits; false if there
- * is another, or the database is blocked. */
+/* Registers this process as the manager of its database, until it exits. Returns false if there is another
+ * one, or if the database is blocked. */
 bool become_manager();
-/* Counts transactions that changed definitions or states. */
+/* Number of transactions that changed definitions or states. */
 uint32_t definition_changes() noexcept;
-/* There is nothing to do in this database: no manager is wanted any more. False if definitions have
- * changed since there were `changes_seen` changes; true: the process must exit. */
+/* Unregisters this manager because there is nothing to do in this database, which no longer needs a manager.
+ * Returns false if definitions have changed since there were `changes_seen` changes; after true, the process
+ * must exit. */
 bool retire(uint32_t changes_seen) noexcept;
-/* Another database is in need of this process, or it has settings that are no longer those of its database: begin nothing
- * any more. */
+/* Whether the manager must start no further jobs: another database needs this process, or the process has
+ * settings that its database no longer has. */
 bool is_asked_for_room() noexcept;
-/* This manager asks itself. */
+/* Sets is_asked_for_room() of this manager itself. */
 void make_room() noexcept;
-/* Of a refresh worker too: the database is to be left. */
+/* Whether this process must leave the database. For a manager or a refresh worker. */
 bool is_asked_to_exit() noexcept;
 struct Request {
     int slot;
     uint64_t generation;
     std::vector<Oid> relids;
 };
-/* Takes all waiting requests of this database. */
+/* Returns all waiting requests of this database and marks them as taken. */
 std::vector<Request> take_requests() noexcept;
-/* Whether the reader still wants the answer. */
+/* Whether the reader still waits for the answer. */
 bool is_waiting(const Request &request) noexcept;
 void log_workers(const Request &request, const std::vector<int> &pids) noexcept;
 void answer(const Request &request, const Reply &reply) noexcept;
 
-/* `first`: the first member of the atomic set of `relid`, which is refreshed as a whole, regardless of the members' own
- * schedules. InvalidOid: it is in none. At once, as set_effective_schedule(), and to be called before that. */
+/* `first`: the first member of the atomic set of `relid`, which is refreshed as a whole, regardless of its
+ * members' own schedules; InvalidOid: it is in no atomic set. Takes effect at once, as
+ * set_effective_schedule() does, and must be called before it. */
 void set_atomic_set(Oid relid, Oid first) noexcept;
 
-/* ---- news of changes; see news.cpp for why none is lost ---- */
+/* ---- notifications of changes; changed_bits.cpp shows why none is lost ---- */
 
 int slot_total() noexcept;
 uint32_t slot_of_source(Oid source) noexcept;
-/* What every stream table reads beside its sources: COMMIT PREPARED counts there. */
+/* Slot that every stream table reads in addition to those of its sources; it counts COMMIT PREPARED. */
 uint32_t slot_of_database() noexcept;
-/* True once if any bit was set: before that none needs to be looked at. */
+/* True once after any bit was set: until then no bit needs to be looked at. */
 bool take_news() noexcept;
-/* The bits of 64 slots: 1 where something has changed since forget_change(). */
+/* Bits of 64 slots: 1 where a source has changed since forget_change(). */
 uint64_t changed_word(int word) noexcept;
-/* From now on the first commit that changes the slot's source sets its bit and this process's latch. To be called before
- * looking at who reads it. */
+/* Clears the bit of the slot. The next commit that changes a source of the slot sets the bit and this
+ * process's latch. Must be called before the stream tables that read it are checked. */
 void forget_change(uint32_t slot) noexcept;
-/* True once if something may have changed that no bit tells of. */
+/* True once after changes may have happened that set no bit. */
 bool take_full_check() noexcept;
-/* Counts transactions that changed the source. */
+/* Number of transactions that changed a source of the slot. */
 uint64_t commits_of(uint32_t slot) noexcept;
 
 /* ---- refresh workers ----
- * One that is about to be started has a slot already, so that the refreshes of all databases
- * are counted by looking at the slots, and nothing is counted wrong when a process dies. */
+ *
+ * A worker that is about to be started already has a slot. The number of refreshes of all databases is found
+ * by looking at the slots; it stays correct when a process dies. */
 
 struct WorkerKey {
     int slot = -1;
@@ -108,49 +116,53 @@ struct WorkerKey {
     bool is_valid() const { return slot >= 0; }
 };
 
-/* A job for which a turn is wanted, and the owners of what it refreshes; none for upkeep. */
+/* A job for which a turn is requested, and the owners of the stream tables that it refreshes; no owners for
+ * upkeep. */
 struct Turn {
-    int limit = 0;       /* of turns at once, in all databases */
-    int owner_limit = 0; /* of those of one owner */
+    int limit = 0;       /* maximum number of turns at once, in all databases */
+    int owner_limit = 0; /* maximum number of turns of one owner */
     int owner_count = 0;
-    Oid owners[max_owners_counted] = {}; /* each once */
+    Oid owners[max_owners_counted] = {}; /* without duplicates */
 };
 enum class Admission {
     admitted,
-    not_its_turn, /* others come first, for every owner */
-    not_its_share /* an owner of it has as many workers as it may: jobs of others may be admitted */
+    not_its_turn, /* no turn is free or other databases come first, whatever the owner of the job */
+    not_its_share /* one of its owners has as many workers as it may have: jobs of other owners may be
+                   * admitted */
 };
 
-/* A turn to refresh, among all databases, for a worker that is to be started; `key` is that worker's, if admitted. Else
- * this manager's latch will be set when it is worth another try. Who has waited for two
- * seconds comes first, then whose database has the fewest, then who waits longest; for a fifth of a second
- * after a turn came none overtakes them. The same holds among those that wait for a share of the same owner. */
+/* Requests a turn to refresh, among all databases, for a worker that is to be started, and stores its `key`
+ * if it is admitted. Otherwise this manager's latch will be set when a retry is worth while. A manager that
+ * has waited for two seconds comes first, then the one whose database has the fewest busy workers, then the
+ * one that has waited longest; for a fifth of a second after a turn became free no other manager overtakes
+ * them. The managers that wait for a share of one owner are ordered by the same rules. */
 Admission admit_new(const Turn &turn, WorkerKey *key) noexcept;
-/* The same for a worker of this manager that is there. */
+/* Like admit_new(), for a worker of this manager that is already running. */
 Admission admit(const WorkerKey &worker, const Turn &turn) noexcept;
-/* Its turn is over. */
+/* Ends the turn of `worker`. */
 void end_turn(const WorkerKey &worker) noexcept;
-/* It could not be started, or is gone. */
+/* Frees the slot of a worker that could not be started or has exited. */
 void forget_worker(const WorkerKey &worker) noexcept;
-/* This manager has nothing to refresh for which it would want a turn. */
+/* Records that this manager has no job for which it needs a turn. */
 void want_no_turn() noexcept;
-/* The owner whose share this manager waits for, the first of several; InvalidOid: none. */
+/* Owner for whose share this manager waits, the first of several; InvalidOid: none. */
 Oid awaited_share() noexcept;
 void want_no_share() noexcept;
-/* For a refresh worker, or a manager that stands in for one: it begins to refresh these in one transaction; `first`
- * InvalidOid: it has ended. */
+/* Called by a refresh worker, or by a manager that stands in for one, when it begins to refresh `count`
+ * stream tables in one transaction. `first` InvalidOid: the refresh has ended. */
 void note_attempt(Oid first, int count) noexcept;
-/* 0 if it has not come yet. */
+/* Process id of `worker`; 0 if it has not registered yet. */
 int pid_of(const WorkerKey &worker) noexcept;
-/* This process, a manager, does the work of `worker` itself. */
+/* Records that this process, a manager, does the work of `worker` itself. */
 void stand_in(const WorkerKey &worker) noexcept;
-/* This process is that worker from now on; false if it is not wanted any more. */
+/* Registers this process as `worker`; false if the worker is no longer needed. */
 bool become_worker(const WorkerKey &worker);
 
-/* No process can be started in place of this one's: who has idle workers is to let them go. Wakes all managers. */
+/* Records whether this manager cannot start a process. Other managers then end their idle workers; wakes all
+ * managers. */
 void lack_process(bool is_lacking) noexcept;
 void launcher_lacks_process(bool is_lacking) noexcept;
-/* Whether a manager of another database, or the launcher, lacks one. */
+/* Whether a manager of another database, or the launcher, cannot start a process. */
 bool is_process_lacked() noexcept;
 
 } // namespace pgtrickle::mailbox

@@ -1,13 +1,13 @@
 /*
- * Which databases have a manager, request the start of one, or are to be without one.
+ * Which databases have a manager, request the start of one, or must not have one.
  *
- * A start request is made by a session that needs a manager and finds none, and by a manager that leaves while there is
- * work. It stands until a manager is there, whatever becomes of those that the launcher starts: none of them may come, or
- * the launcher may learn of their end long after. Blocks are of transactions that need the database without sessions:
- * start requests outlast them.
+ * A start request is made by a session that needs a manager and finds none, and by a manager that exits while
+ * there is work. It stands until a manager has registered, whatever becomes of the processes that the
+ * launcher starts: a process may never register, or the launcher may learn of its end long after. Blocks
+ * belong to transactions that need the database without sessions; start requests outlast them.
  *
- * A slot belongs to a database as long as one of these holds. Where there is no slot for a start request it is lost, and
- * the launcher learns that one was: then it looks into every database.
+ * A slot belongs to a database as long as one of these holds. If there is no slot for a start request, the
+ * request is lost, and the launcher learns only that one was: it then examines every database.
  */
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
@@ -22,7 +22,7 @@ namespace {
 
 ManagerSlot *my_manager_slot = nullptr; /* in the manager */
 
-/* request_lock is held, exclusively, by the callers of the following. */
+/* The callers of the following functions hold request_lock, exclusively. */
 
 bool is_to_be_started(const ManagerSlot &slot) noexcept
 {
@@ -44,7 +44,7 @@ extern "C" void pgtrickle_launcher_leaves(int, Datum)
     LWLockRelease(shared->request_lock);
 }
 
-/* From here on the slot is another manager's, or another database's. */
+/* After this the slot may belong to another manager, or to another database. */
 void leave_slot(bool is_to_be_replaced) noexcept
 {
     my_manager_slot->pid.store(0);
@@ -113,7 +113,7 @@ ManagerSlot *find_or_make_manager(Oid database) noexcept
 bool request_start(Oid database) noexcept
 {
     if (shared->launcher_pid.load() == 0)
-        return false; /* the next one looks into every database */
+        return false; /* the next launcher examines every database */
     ManagerSlot *slot = find_or_make_manager(database);
     if (slot == nullptr) {
         shared->has_lost_start_request.store(1);
@@ -260,7 +260,7 @@ void ask_for_room(TimestampTz now, int64_t turn_us) noexcept
         ManagerSlot &slot = managers[i];
         if (slot.pid.load() == 0 || slot.is_asked_for_room.load() != 0)
             continue;
-        /* One that came later than now came before the clock was set back. */
+        /* A manager whose start is later than now started before the clock was set back. */
         bool has_had_turn = now >= slot.came_at + turn_us || now < slot.came_at;
         if (has_had_turn && (oldest == nullptr || slot.came_at < oldest->came_at))
             oldest = &slot;
@@ -314,7 +314,7 @@ bool become_manager()
         slot->came_at = GetCurrentTimestamp();
         slot->is_asked_to_exit.store(0);
         slot->is_asked_for_room.store(0);
-        slot->has_requests.store(1); /* those that waited for it */
+        slot->has_requests.store(1); /* requests that waited for a manager */
         slot->pid.store(MyProcPid);
         my_manager_slot = slot;
     }

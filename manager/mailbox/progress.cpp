@@ -89,7 +89,7 @@ void start_progress_memory()
     LWLockRelease(AddinShmemInitLock);
 }
 
-/* An error unwinds to the destructor; a process that is terminated aborts its transaction, and no more. */
+/* After an error the destructor clears the slot; a process that is terminated only aborts its transaction. */
 void clear_progress(XactEvent event)
 {
     if (event != XACT_EVENT_ABORT)
@@ -144,7 +144,7 @@ void Progress::enter(Phase phase, double rows_expected) noexcept
     });
 }
 
-/* One word: whoever reads it sees an old or a new number. */
+/* The count is one word: a process that reads it sees an old or a new number. */
 void Progress::count() noexcept
 {
     if (slot_ != nullptr)
@@ -156,7 +156,8 @@ std::vector<ProgressSeen> progress_seen()
     std::vector<ProgressSeen> all;
     for (int i = 0; slots != nullptr && i < MaxBackends; i++) {
         const ProgressSlot &slot = slots[i];
-        /* A writer takes some nanoseconds; one that was put to sleep meanwhile is left out. */
+        /* A write takes some nanoseconds; the slot of a backend that is descheduled during a write is
+         * skipped. */
         for (int tries = 0; tries < 1000; tries++) {
             uint32_t version = slot.version.load();
             ProgressSeen seen = {slot.pid.load(), slot.database.load(), slot.relid.load(), slot.started_at.load(),

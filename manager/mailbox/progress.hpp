@@ -1,15 +1,14 @@
 /*
- * How far fills and full refreshes are, in shared memory: one slot a backend.
+ * Progress of fills and full refreshes, in shared memory: one slot for each backend.
  *
  *     Progress progress(relid);                  begins
- *     progress.enter(Phase::comparing, …);       from phase to phase
- *     progress.count();                          each row: an increment and a store
+ *     progress.enter(Phase::comparing, …);       goes to the next phase
+ *     progress.count();                          counts a row: an increment and a store
  *
- * A slot is written by its backend alone and read without a lock: whoever reads repeats until nothing was
- * written meanwhile, as for pg_stat_activity. It is empty again when the object is destroyed, and when the
- * transaction ends however that may be; a refresh within another one (of an upstream) shows the
- * innermost. Without shared memory nothing is shown.
- * Nothing here ereports.
+ * A slot is written by its backend alone and read without a lock: the reading process repeats until no write
+ * happened meanwhile, as for pg_stat_activity. The slot is empty again when the object is destroyed, and when
+ * the transaction aborts for any reason. A refresh within another one (of an upstream) shows the innermost.
+ * Without shared memory nothing is shown. Nothing here ereports.
  */
 #pragma once
 
@@ -21,8 +20,8 @@
 namespace pgtrickle::mailbox {
 
 enum class Phase : uint32_t {
-    computing, /* rows come out of the query, and are stored or sorted */
-    comparing, /* sorted rows are compared with those that are stored */
+    computing, /* the query returns rows, which are stored or sorted */
+    comparing, /* sorted rows are compared with the stored rows */
     indexing,  /* indexes are built */
 };
 const char *name_of(Phase phase);
@@ -34,14 +33,14 @@ class Progress {
     Progress(const Progress &) = delete;
     Progress &operator=(const Progress &) = delete;
 
-    /* `part` of `parts`, from 1: the heaps of a stream table are made one after another. */
+    /* Begins part `part` of `parts`, from 1: the heaps of a stream table are filled one after another. */
     void begin_part(int part, int parts) noexcept;
-    /* Begins to count anew. `rows_expected` is an estimate; 0: none. */
+    /* Enters `phase` and sets the count to 0. `rows_expected` is an estimate; 0: none. */
     void enter(Phase phase, double rows_expected) noexcept;
     void count() noexcept;
 
   private:
-    struct ProgressSlot *slot_; /* null: nothing is shown */
+    struct ProgressSlot *slot_; /* null: progress is not shown */
     int64_t rows_ = 0;
 };
 
@@ -54,10 +53,10 @@ struct ProgressSeen {
     int part;  /* from 1 */
     int parts;
     int64_t rows_done;
-    int64_t rows_expected; /* 0: nobody knows */
+    int64_t rows_expected; /* 0: unknown */
 };
 
-/* Of all databases. May throw bad_alloc. */
+/* Progress of all backends, of all databases. May throw bad_alloc. */
 std::vector<ProgressSeen> progress_seen();
 
 } // namespace pgtrickle::mailbox

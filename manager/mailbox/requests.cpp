@@ -1,10 +1,10 @@
 /*
- * Readers' requests. Each backend has one slot of its own, at its process number; its
- * state goes free → waiting (the reader) → taken (the manager) → answered (the manager) → free
- * (the reader). A generation number keeps a late answer from being taken for that of the next request.
+ * Readers' requests. Each backend has one slot of its own, at its process number; its state goes free →
+ * waiting (the reader) → taken (the manager) → answered (the manager) → free (the reader). A generation
+ * number keeps a late answer from being used for the next request.
  *
- * A reader whose database has no manager waits while the launcher starts one, if there is a
- * launcher; every way in which that can fail answers `no_manager`.
+ * A reader whose database has no manager waits while the launcher starts one, if there is a launcher; every
+ * failure of that start answers `no_manager`.
  */
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"

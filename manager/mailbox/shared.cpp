@@ -50,7 +50,7 @@ int manager_total()
     return max_worker_processes;
 }
 
-/* PostgreSQL frames from here on: sizes and the postmaster's start-up. */
+/* PostgreSQL frames from here on: sizes, and initialization by the postmaster. */
 
 Size arrays_size()
 {

@@ -2,14 +2,14 @@
  * The layout of the mailbox in shared memory. For manager/mailbox/ only.
  *
  *   SourceSlot[n]   counters of sources, hashed by (database, source); lock-free
- *   entries         one a stream table, a hash table under `entry_lock`
+ *   entries         a hash table with one entry for each stream table, under `entry_lock`
  *   ReadingCell[n]  what each entry's last refresh read, linked lists under `entry_lock`
- *   ManagerSlot[n]  the managers, one a database, under `request_lock`
- *   changed bits    one a source slot for each manager: news for it; lock-free
+ *   ManagerSlot[n]  the managers, one for each database, under `request_lock`
+ *   changed bits    one for each source slot and manager: unread notifications; lock-free
  *   WorkerSlot[n]   the refresh workers of all databases, under `request_lock`
- *   RequestSlot[n]  one a backend, by its process number, under `request_lock`
+ *   RequestSlot[n]  one for each backend, by its process number, under `request_lock`
  *
- * Indices, no pointers. Nothing ereports while a lock is held.
+ * Structures refer to each other by index, not by pointer. Nothing ereports while a lock is held.
  */
 #pragma once
 
@@ -25,7 +25,7 @@ extern "C" {
 
 namespace pgtrickle::mailbox {
 
-/* When the change that made `started` equal to `count` was about to commit. */
+/* Time at which the change that made `started` equal to `count` was about to commit. */
 struct Mark {
     std::atomic<uint64_t> count;
     std::atomic<int64_t> at;
@@ -35,8 +35,8 @@ constexpr int marks_per_slot = 14;
 
 struct alignas(256) SourceSlot {
     std::atomic<uint64_t> started;    /* transactions that changed the source and reached PRE_COMMIT */
-    std::atomic<uint64_t> finished;   /* those of them that are over, visibly */
-    std::atomic<uint32_t> wants_mark; /* somebody has observed since the last mark */
+    std::atomic<uint64_t> finished;   /* those of them that have ended, visibly to other transactions */
+    std::atomic<uint32_t> wants_mark; /* an observation was made since the last mark */
     std::atomic<uint32_t> next_mark;
     Mark marks[marks_per_slot];
 };
@@ -53,9 +53,9 @@ struct ReadingCell {
     uint32_t slot;
     Oid stream_table; /* the upstream, or InvalidOid for a table */
     uint64_t seen;
-    bool is_settled; /* nothing was between PRE_COMMIT and its end when observed */
+    bool is_settled; /* no transaction was between PRE_COMMIT and its end when it was observed */
     TimestampTz observed_at;
-    TimestampTz as_of; /* stream tables: no base change before it is missing in what was read */
+    TimestampTz as_of; /* of stream tables: no base change before it is missing in what was read */
     int32_t next;
 };
 
@@ -64,15 +64,15 @@ struct Entry {
     State state;
     bool has_state;
     bool has_readings;
-    bool is_time_dependent; /* as of the last refresh, as is the next one */
-    bool is_over_time_dependent; /* it, or an upstream of it */
-    bool has_own_schedule; /* see set_effective_schedule(), as for the next one */
+    bool is_time_dependent; /* as of the last refresh; the next member likewise */
+    bool is_over_time_dependent; /* the stream table or an upstream of it is time-dependent */
+    bool has_own_schedule; /* see set_effective_schedule(), which also sets the next member */
     bool waits_for_others;
     Oid atomic_set; /* see set_atomic_set() */
-    int32_t first_cell; /* the stream table's own slot and the database's are the first two */
+    int32_t first_cell; /* the first two cells are for the stream table's own slot and the database's */
     TimestampTz as_of;
-    TimestampTz refreshed_at; /* not after its last refresh took its snapshot */
-    std::atomic<int64_t> dirty_since; /* as last computed, 0: not since the last refresh */
+    TimestampTz refreshed_at; /* not later than the snapshot of its last refresh */
+    std::atomic<int64_t> dirty_since; /* as last computed; 0: not computed since the last refresh */
     std::atomic<int64_t> own_dirty_since;
 };
 
@@ -80,34 +80,35 @@ struct ManagerSlot {
     std::atomic<uint32_t> database; /* InvalidOid: free */
     std::atomic<int32_t> pid;       /* 0: none is running */
     int32_t process;                /* its number in ProcGlobal */
-    std::atomic<uint32_t> has_news;          /* a bit was set since the manager looked at all of them */
-    std::atomic<uint32_t> needs_full_check;       /* something may have changed that no bit tells of */
+    std::atomic<uint32_t> has_news;          /* a bit was set since the manager last looked at all bits */
+    std::atomic<uint32_t> needs_full_check;       /* changes may have happened that set no bit */
     std::atomic<uint32_t> has_requests;
-    std::atomic<uint32_t> definition_changes; /* counts */
+    std::atomic<uint32_t> definition_changes; /* number of changes */
     std::atomic<uint32_t> is_asked_to_exit;
-    std::atomic<uint32_t> is_asked_for_room; /* to leave when what it has begun is done */
-    bool is_wanted;    /* the launcher is to start one */
-    bool has_come;     /* the one that it started last */
+    std::atomic<uint32_t> is_asked_for_room; /* to exit when it has finished its jobs */
+    bool is_wanted;    /* the launcher must start one */
+    bool has_come;     /* the manager that the launcher started last has registered */
     TimestampTz came_at;
-    TimestampTz waits_since;  /* for its turn to refresh; 0: it does not */
-    Oid share_owner;          /* the owner for a share of which it waits; InvalidOid: none */
+    TimestampTz waits_since;  /* for a turn to refresh; 0: it does not wait */
+    Oid share_owner;          /* owner for whose share it waits; InvalidOid: none */
     TimestampTz share_since;
-    std::atomic<uint32_t> lacks_process; /* it could not start a refresh worker: there were too many processes */
-    int32_t blocks;    /* of backends that drop, rename or copy the database */
-    char zone[zone_name_size]; /* the database's time zone, empty: not told yet; under request_lock */
+    std::atomic<uint32_t> lacks_process; /* it could not start a refresh worker: too many processes */
+    int32_t blocks;    /* number of backends that drop, rename or copy the database */
+    char zone[zone_name_size]; /* the database's time zone; empty: not published yet; under request_lock */
 };
 
-/* From before a refresh worker is started until it has left. A manager that refreshes by itself has one too. */
+/* Taken from before a refresh worker is started until it has exited. A manager that refreshes by itself has a
+ * slot too. */
 struct WorkerSlot {
     Oid database; /* InvalidOid: free */
-    uint32_t generation; /* counts its users */
-    int32_t pid;     /* 0: it has not come yet */
+    uint32_t generation; /* number of workers that have used the slot */
+    int32_t pid;     /* 0: not registered yet */
     int32_t process; /* its number in ProcGlobal */
     bool is_busy;
     std::atomic<uint32_t> is_asked_to_exit;
-    int32_t owner_count; /* while it is busy: the owners of what it refreshes */
+    int32_t owner_count; /* while it is busy: the owners of the stream tables that it refreshes */
     Oid owners[max_owners_counted];
-    std::atomic<uint32_t> first_member; /* of the attempt under way; InvalidOid: none is */
+    std::atomic<uint32_t> first_member; /* of the refresh under way; InvalidOid: none is */
     std::atomic<int32_t> member_count;
     std::atomic<int64_t> attempt_since;
 };
@@ -120,7 +121,7 @@ struct RequestSlot {
     RequestState state;
     int32_t count;
     Oid relids[max_requested];
-    int32_t served_by[max_served_by]; /* process ids, as far as there is room, then 0 */
+    int32_t served_by[max_served_by]; /* process ids, as many as there is room for, then 0 */
     Reply reply;
 };
 
@@ -135,13 +136,13 @@ struct Shared {
     std::atomic<int32_t> launcher_pid;
     int32_t launcher_process;
     std::atomic<uint32_t> launcher_lacks_process;
-    TimestampTz turn_came_at; /* when a refresh last ended, or a manager stopped waiting for its turn */
-    std::atomic<uint32_t> launcher_calls; /* counts pokes */
-    std::atomic<uint32_t> is_registry_doubtful; /* the launcher is to look at the databases there are */
-    std::atomic<uint32_t> has_lost_start_request; /* any database may want a manager */
+    TimestampTz turn_came_at; /* when a refresh last ended, or a manager last stopped waiting for its turn */
+    std::atomic<uint32_t> launcher_calls; /* number of wake-ups */
+    std::atomic<uint32_t> is_registry_doubtful; /* the launcher must look at the list of databases */
+    std::atomic<uint32_t> has_lost_start_request; /* any database may need a manager */
 };
 
-/* This process's view; shared is nullptr without shared memory. */
+/* Addresses in this process; `shared` is nullptr without shared memory. */
 extern Shared *shared;
 extern SourceSlot *source_slots;
 extern ReadingCell *cells;
@@ -157,10 +158,11 @@ inline uint32_t database_slot() noexcept
 {
     return slot_of(MyDatabaseId, InvalidOid);
 }
-/* `since`: commit time of the oldest base change in it, 0 for now. Returns as which of all changes of the slot it counts. */
+/* Counts a change as started, and returns its number among all changes of the slot. `since`: commit time of
+ * the oldest base change that it contains; 0: now. */
 uint64_t start(uint32_t slot, TimestampTz since) noexcept;
 void finish(uint32_t slot) noexcept;
-/* The time marked for count `count` in `slot`, 0 if there is none. */
+/* The time marked for number `count` in `slot`; 0 if there is none. */
 TimestampTz marked_time(const SourceSlot &slot, uint64_t count) noexcept;
 
 /* ---- stream_tables.cpp ---- */
@@ -175,54 +177,60 @@ void apply_refresh(Oid relid, const SettledReading *readings, int count, bool is
 void apply_state(Oid relid, const State &state, bool only_if_absent) noexcept;
 void apply_forget(Oid relid) noexcept;
 void forget_database(Oid database) noexcept;
-/* Whether what `relid` read at its last committed refresh includes a slot for which `matches`;
- * true if nothing is known of it. */
+/* Whether the slots that `relid` read at its last committed refresh, directly or through upstreams, include
+ * one for which `matches` returns true; true if no refresh of it is known. */
 bool has_reading(Oid relid, bool (*matches)(uint32_t slot)) noexcept;
 
 /* ---- managers.cpp ---- */
-/* Called with request_lock held; nullptr when there is none. */
+/* Requires request_lock. Returns nullptr if there is none. */
 ManagerSlot *find_manager(Oid database) noexcept;
-/* Exclusively. nullptr when there are too many databases. */
+/* Requires request_lock, exclusively. Returns nullptr if there are too many databases. */
 ManagerSlot *find_or_make_manager(Oid database) noexcept;
-/* Exclusively. What nobody is in, wants or blocks is not kept. */
+/* Requires request_lock, exclusively. Frees a slot that has no manager, no start request and no block. */
 void free_if_idle(ManagerSlot *slot) noexcept;
-/* Exclusively. True if a manager will come soon. The start request for one in a blocked database stands until the blocks are lifted. */
+/* Requires request_lock, exclusively. Requests a manager; returns true if it will start soon. A start request
+ * for a blocked database stands until the blocks are lifted. */
 bool request_start(Oid database) noexcept;
-ManagerSlot *own_manager_slot() noexcept; /* in a manager; else nullptr */
+ManagerSlot *own_manager_slot() noexcept; /* in a manager; otherwise nullptr */
 void wake_launcher() noexcept;
 void announce_definition_change() noexcept;
-/* To the managers of all databases. */
+/* Makes the managers of all databases read definitions and settings again. */
 void announce_settings_change() noexcept;
-/* When this transaction commits, settings of a database, or of all of them, are others. */
+/* Notes that this transaction changes settings of a database, or of all of them; announced when it
+ * commits. */
 void note_settings_change() noexcept;
 
 /* ---- requests.cpp ---- */
 int32_t my_process() noexcept;
 void wake_process(int32_t process) noexcept;
-/* Exclusively. Those that wait in the database. */
+/* Requires request_lock, exclusively. Answers all waiting requests of the database. */
 void answer_all(Oid database, const Reply &reply) noexcept;
 void drop_request_at_end() noexcept;
 
-/* ---- news.cpp ---- */
-/* The source of this slot has changed visibly: the manager is told, if it wants to know. */
+/* ---- changed_bits.cpp ---- */
+/* Called when a change of the source of this slot is visible. Notifies the manager unless the slot's bit is
+ * set. */
 void log_change(uint32_t slot) noexcept;
-/* The manager is to look at everything. */
+/* Makes the manager check everything. */
 void log_full_check() noexcept;
 
-/* ---- workers.cpp; request_lock is held ---- */
-/* The refresh workers of a database are to leave, and those that have not come yet not to stay. */
+/* ---- workers.cpp; these functions require request_lock ---- */
+/* Makes the refresh workers of a database exit; workers that have not registered yet exit when they try
+ * to. */
 void send_workers_away(Oid database) noexcept;
-/* This manager leaves: those it has started that have not come are not to stay, and it does nothing any more itself. */
+/* Frees the slots of this manager's workers that have not registered, and the slot that it uses itself. For a
+ * manager that exits. */
 void forget_own_workers() noexcept;
-/* The manager of `slot` waits for its turn no more. */
+/* The manager of `slot` no longer waits for a turn or a share. */
 void stop_waiting(ManagerSlot *slot) noexcept;
 
 /* ---- transaction.cpp, utility.cpp ---- */
-/* The counters of COMMIT PREPARED that this backend started and has not finished. */
+/* Finishes the counters of COMMIT PREPARED that this backend has started and not finished. */
 void finish_commit_prepared() noexcept;
-/* Managers may run again in the databases this transaction needed without sessions. */
+/* Removes this transaction's blocks: managers may run again in the databases that it needed without
+ * sessions. */
 void lift_bars() noexcept;
-/* The same for those that a subtransaction needed, which is rolled back. */
+/* Removes the blocks of a subtransaction that is rolled back. */
 void lift_bars_of(SubTransactionId subtransaction) noexcept;
 void pass_bars_on(SubTransactionId subtransaction, SubTransactionId parent) noexcept;
 

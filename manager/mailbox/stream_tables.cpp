@@ -1,18 +1,18 @@
 /*
- * What the mailbox knows of each stream table: its state, and the counters its last
- * refresh saw.
+ * What the mailbox knows of each stream table: its state, and the counters that its last refresh saw.
  *
- * A stream table is clean if each counter it read stands where it stood, and each stream table
- * it reads is clean itself. Its own counter is among them (a DDL command that wants it reinitialised
- * bumps it), and the database's (COMMIT PREPARED).
+ * A stream table is clean if each counter that it read is unchanged, and each stream table that it reads is
+ * clean itself. Its own counter is among them (a DDL command after which it must be reinitialized increments
+ * it), and the database's (COMMIT PREPARED).
  *
- * dirty_since of an upstream that was refreshed without its downstream: what it took in is
- * older than its commit, so its bump is marked with the upstream's own dirty_since; where the
- * mark is lost, `as_of` is the bound: no base change before it was missing in what the
- * downstream read.
+ * dirty_since after an upstream was refreshed without its dependent: the changes that the upstream applied
+ * are older than its commit, so its increment of the counter is marked with the upstream's own dirty_since;
+ * where the mark is lost, `as_of` is the bound: no base change before it is missing in what the dependent
+ * read.
  *
- * What is restless may be another a moment after its refresh, and so may be what reads it: no counter
- * tells. Both are as old as that refresh, and go on ageing while they are clean.
+ * The result of a time-dependent stream table may differ a moment after its refresh, and so may the results
+ * of its dependents; no counter shows this. Their age is counted from that refresh, and grows while they are
+ * clean.
  */
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
@@ -23,8 +23,8 @@ namespace pgtrickle::mailbox {
 
 namespace {
 
-/* Each walk over a graph visits at most this many readings; a larger graph of diamonds
- * is called dirty. */
+/* Maximum number of readings that a walk over a graph visits; a stream table of a larger graph of diamonds is
+ * called dirty. */
 constexpr int walk_limit = 4096;
 
 Entry *find(Oid relid) noexcept
@@ -76,7 +76,7 @@ void remove(Entry *entry) noexcept
     hash_search(entries, &key, HASH_REMOVE, nullptr);
 }
 
-/* Whatever is kept of the stream tables of databases that `is_gone` names. */
+/* Removes the entries of the databases for which `is_gone` returns true. */
 template <class IsGone> void remove_where(IsGone is_gone) noexcept
 {
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
@@ -89,10 +89,10 @@ template <class IsGone> void remove_where(IsGone is_gone) noexcept
     LWLockRelease(shared->entry_lock);
 }
 
-/* How far a walk goes: to the base, or to what the stream table's own refresh would bring in. */
+/* Depth of a walk: to tables, or to what the stream table's own refresh would apply. */
 enum class Depth { base, own };
 
-/* Whether a refresh of `reader` that is due leaves `upstream` as it is. */
+/* Whether a refresh of `reader` that is due does not refresh `upstream`. */
 bool is_left_alone(const Entry *upstream, const Entry *reader) noexcept
 {
     return upstream->has_own_schedule && (upstream->atomic_set == InvalidOid || upstream->atomic_set != reader->atomic_set);
@@ -100,7 +100,7 @@ bool is_left_alone(const Entry *upstream, const Entry *reader) noexcept
 
 TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept;
 
-/* 0: what `reader` has read there is still all there is. */
+/* Time of the oldest change that `reader` has not read there; 0: there is none. */
 TimestampTz pending_since(const ReadingCell &cell, const Entry *reader, Depth depth, int &steps) noexcept
 {
     const SourceSlot &slot = source_slots[cell.slot];
@@ -132,8 +132,8 @@ TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept
         if (since != 0)
             oldest = oldest == 0 ? since : std::min(oldest, since);
     }
-    /* What is once known to be pending stays pending until the next refresh; a mark that
-     * proves it may be overwritten meanwhile. */
+    /* A change once known to be pending stays pending until the next refresh; a mark that proves it may be
+     * overwritten meanwhile. */
     std::atomic<int64_t> &remembered = depth == Depth::base ? entry->dirty_since : entry->own_dirty_since;
     TimestampTz known = remembered.load();
     if (oldest == 0) {
@@ -224,7 +224,8 @@ TimestampTz time_dependent_since(const Entry *entry, Depth depth, int &steps) no
     return oldest;
 }
 
-/* The state that a prepared transaction gave it nobody has told. */
+/* Whether a prepared transaction was committed since the last refresh: it may have changed the state without
+ * a notice to the mailbox. */
 bool may_have_other_state(const Entry *entry) noexcept
 {
     if (!entry->has_readings)
@@ -352,7 +353,7 @@ MailboxStatus status_of(Oid relid) noexcept
         result.dirty_since = pending_since(entry, Depth::base, steps[0]);
         result.is_clean = result.dirty_since == 0;
         result.time_dependent_since = time_dependent_since(entry, Depth::base, steps[1]);
-        /* Nothing below it is nothing of its own. */
+        /* If nothing is pending down to tables, nothing of its own is pending. */
         result.own_dirty_since = result.is_clean ? 0 : pending_since(entry, Depth::own, steps[2]);
         result.own_moving_since = result.time_dependent_since == 0 ? 0 : time_dependent_since(entry, Depth::own, steps[3]);
     }

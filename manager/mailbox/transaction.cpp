@@ -1,18 +1,19 @@
 /*
- * The backend's side: what this transaction changed and took in, and when the mailbox learns it.
+ * What this transaction changed and refreshed, and when the backend records it in the mailbox.
  *
  *   PRE_COMMIT, PRE_PREPARE   started++ of each source changed
- *   COMMIT, ABORT, PREPARE    finished++ of each that was started
- *   COMMIT                    then what refreshes of this transaction took in, states, news for
+ *   COMMIT, ABORT, PREPARE    finished++ of each source that was started
+ *   COMMIT                    then the refreshes of this transaction, states, notifications of
  *                             the manager, start requests
  *
- * The object lock of a refreshed stream table is held until after the COMMIT callbacks, so
- * two refreshes of one stream table reach the mailbox in the order of their commits.
+ * The object lock of a refreshed stream table is held until after the COMMIT callbacks, so that two refreshes
+ * of one stream table reach the mailbox in the order of their commits.
  *
- * Own changes: a refresh reads what its own transaction wrote before it, and this
- * transaction's bump comes at its end. A note made before taken_in() is therefore in, and one made
- * after it is not: the bump is added to what the refresh saw in the first case only. Nor is it where others' bumps came in
- * between: theirs are the first that the refresh did not see, and it is their age that counts.
+ * Own changes: a refresh reads what its own transaction wrote before it, and this transaction increments the
+ * counters only at its end. A change noted before record_refresh() is therefore applied, and one noted after
+ * it is not: this transaction's increment is added to what the refresh saw in the first case only. It is not
+ * added either if increments of other transactions came in between: theirs are the first that the refresh did
+ * not see, and dirty_since is their time.
  */
 #include "mailbox/hooks.hpp"
 #include "mailbox/shared.hpp"
@@ -31,8 +32,8 @@ namespace {
 struct Changed {
     uint32_t slot;
     bool is_started;
-    uint64_t count; /* as which of all changes of the slot it was started */
-    uint64_t last_note; /* sequence number of the last note_change of it */
+    uint64_t count; /* number of this change among all changes of the slot */
+    uint64_t last_note; /* sequence number of the last note_change() of it */
 };
 
 enum class Kind : uint8_t { refreshed, state, forget };
@@ -42,7 +43,7 @@ struct Pending {
     Oid relid;
     SubTransactionId subtransaction;
     State state;
-    uint64_t sequence; /* of the last note before it */
+    uint64_t sequence; /* of the last note before the refresh was recorded */
     std::vector<SettledReading> readings;
     bool is_time_dependent = false;
 };
@@ -52,7 +53,7 @@ constexpr int max_changed = 128; /* sources; beyond it the whole database counts
 struct Local {
     Changed changed[max_changed + 1];
     int changed_count = 0;
-    bool is_starting = false; /* PRE_COMMIT has come: further notes start at once */
+    bool is_starting = false; /* PRE_COMMIT has run: further notes are started at once */
     uint64_t sequence = 0;
     std::vector<Pending> pending;
     bool is_pending_lost = false; /* out of memory */
@@ -97,7 +98,9 @@ void note_slot(uint32_t slot) noexcept
     changed->last_note = mine.sequence;
 }
 
-/* A stream table refreshed here hands its readers changes as old as its own dirt. */
+/* Commit time of the oldest base change that reaches dependents by this transaction's changes of `slot`: if
+ * the slot is of a stream table that this transaction refreshed, its dirty_since, which is still that of
+ * before the refresh; 0: now. */
 TimestampTz age_of_changes(uint32_t slot) noexcept
 {
     for (const Pending &pending : local().pending) {
@@ -110,8 +113,9 @@ TimestampTz age_of_changes(uint32_t slot) noexcept
     return 0;
 }
 
-/* The worker of a subscription commits what another server prepared by no command, in a transaction of its own that writes
- * nothing. Its sources are not known, and it is visible already: a reader may be told of it some microseconds late. */
+/* The worker of a subscription commits a transaction that was prepared on another server without a command,
+ * in a transaction of its own that writes nothing. The sources of the prepared transaction are not known, and
+ * its changes are visible already: a reader may see the stream table as dirty some microseconds late. */
 bool may_have_committed_prepared() noexcept
 {
     return IsLogicalWorker() && !TransactionIdIsValid(GetTopTransactionIdIfAny());
@@ -323,7 +327,7 @@ bool has_definition_change() noexcept
     return local().has_definition_change;
 }
 
-/* ---- what only this transaction sees ---- */
+/* ---- what is visible to this transaction only ---- */
 
 bool holds_any() noexcept
 {

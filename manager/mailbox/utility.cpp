@@ -1,12 +1,12 @@
 /*
  * Commands that concern a whole database.
  *
- * COMMIT PREPARED makes changes visible without knowing of which sources: the database's own
- * counter, which every stream table reads, counts it.
+ * COMMIT PREPARED makes changes visible, and the sources of these changes are not known: it is counted by the
+ * database's own counter, which every stream table reads.
  *
  * DROP DATABASE, ALTER DATABASE … RENAME or SET TABLESPACE and CREATE DATABASE … TEMPLATE need the database
- * without sessions: its manager is asked to exit, and the launcher starts none until the
- * command's transaction is over. PostgreSQL itself waits some seconds for sessions to leave.
+ * without sessions: its manager is asked to exit, and the launcher starts none until the command's
+ * transaction has ended. PostgreSQL itself waits some seconds for sessions to exit.
  */
 #include "mailbox/hooks.hpp"
 #include "mailbox/manager_side.hpp"
@@ -36,14 +36,14 @@ namespace pgtrickle::mailbox {
 
 namespace {
 
-bool is_committing_prepared = false; /* `started` was bumped, `finished` was not */
+bool is_committing_prepared = false; /* `started` was incremented, `finished` was not */
 
 struct Block {
     Oid database;
     SubTransactionId subtransaction;
 };
 
-/* Of this transaction, which may rename several databases. */
+/* Blocks of this transaction, which may rename several databases. */
 std::vector<Block> &own_blocks() noexcept
 {
     static std::vector<Block> blocks;
@@ -74,14 +74,15 @@ extern "C" void pgtrickle_lift_bars_at_exit(int, Datum)
     lift_bars();
 }
 
-/* Others may need the same database without sessions, and go on needing it when this backend does not. */
+/* Counts a block: other backends may need the same database without sessions, and may need it for longer than
+ * this one. */
 void block(Oid database) noexcept
 {
     std::vector<Block> &blocks = own_blocks();
     try {
         blocks.push_back({database, GetCurrentSubTransactionId()});
     } catch (...) {
-        return; /* then PostgreSQL waits for the manager in vain */
+        return; /* PostgreSQL then waits for the manager until it times out */
     }
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
     if (ManagerSlot *slot = find_or_make_manager(database); slot == nullptr) {
@@ -90,7 +91,7 @@ void block(Oid database) noexcept
         slot->blocks++;
         slot->is_asked_to_exit.store(1);
         if (slot->pid.load() != 0) {
-            /* The latch ends its sleep, the cancel request a refresh under way. */
+            /* The latch ends the manager's sleep; the cancel request ends a refresh under way. */
             wake_process(slot->process);
             kill(slot->pid.load(), SIGINT);
         }
@@ -115,11 +116,12 @@ template <class IsOver> void lift_where(IsOver is_over) noexcept
     }
     LWLockRelease(shared->request_lock);
     std::erase_if(blocks, is_over);
-    /* The database may still be there, or a copy of it with stream tables of its own. */
+    /* The database may still exist, or a copy of it with stream tables of its own. */
     doubt_registry();
 }
 
-/* A session that ends by FATAL unwinds no frame. A PostgreSQL frame. */
+/* Registers the removal of the blocks at exit: a session that ends by FATAL unwinds no frame. A PostgreSQL
+ * frame. */
 void lift_bars_at_exit()
 {
     static bool is_registered = false;
@@ -139,7 +141,8 @@ const char *template_of(CreatedbStmt *statement)
     return "template1";
 }
 
-/* Who may create databases at all may copy a template, and anybody's that is one for everybody. */
+/* Whether the current role may create databases, and hence may copy any database that is marked as a
+ * template. */
 bool may_copy_templates()
 {
     HeapTuple role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
@@ -158,8 +161,8 @@ bool is_template(Oid database)
     return is_one;
 }
 
-/* The database that must be without sessions, InvalidOid if none, or if the command will be refused: nobody's
- * manager is sent away by whoever has no right to. A PostgreSQL frame. */
+/* The database that the command needs without sessions; InvalidOid if there is none, or if the command will
+ * be refused: a role without the right must not make a manager exit. A PostgreSQL frame. */
 Oid database_to_leave(::Node *utility)
 {
     const char *name = nullptr;
@@ -203,7 +206,7 @@ void before_database_statement(const UtilityCall &utility)
     block(database);
 }
 
-/* Also a time zone, which is read with the definitions. */
+/* The settings include time zones, which the manager reads with the definitions. */
 void after_settings_statement(const UtilityCall &)
 {
     if (is_available())

@@ -1,12 +1,12 @@
 /*
- * The refresh workers of all databases, and whose turn it is to refresh.
+ * The refresh workers of all databases, and the order in which managers get turns to refresh.
  *
- * A slot is free → taken (by a manager, for a worker that it starts) → come (by that process) →
- * free (when the process leaves, or its manager knows that it never came). The generation keeps who
- * is late from touching the slot of the next.
+ * A slot is free → taken (by a manager, for a worker that it starts) → registered (by that process) → free
+ * (when the process exits, or its manager knows that it never registered). The generation keeps a late
+ * process from touching a slot that another worker has taken since.
  *
- * Turns are not counted but looked up: they are the busy slots. So a process that dies has none, and
- * the sum cannot be wrong. So are the shares of owners, whose number each busy slot has.
+ * Turns are not counted but looked up: they are the busy slots. A process that dies has none, and the sum
+ * cannot be wrong. Shares of owners are looked up as well: each busy slot has the owners of its job.
  */
 #include "mailbox/stats.hpp"
 #include "mailbox/manager_side.hpp"
@@ -27,7 +27,7 @@ namespace {
 constexpr TimestampTz turn_grace_us = 200'000;
 
 WorkerKey my_key;       /* in a refresh worker */
-WorkerKey stood_in_for; /* in a manager that did its work last */
+WorkerKey stood_in_for; /* in a manager that last did its work */
 
 WorkerSlot *find_worker(const WorkerKey &key) noexcept
 {
@@ -35,7 +35,7 @@ WorkerSlot *find_worker(const WorkerKey &key) noexcept
     return slot.generation == key.generation && slot.database != InvalidOid ? &slot : nullptr;
 }
 
-/* request_lock is held, exclusively, by the callers of the following. */
+/* The callers of the following functions hold request_lock, exclusively. */
 
 int busy_workers(Oid database) noexcept
 {
@@ -50,7 +50,7 @@ bool is_owned_by(const WorkerSlot &slot, Oid owner) noexcept
     return std::find(slot.owners, slot.owners + slot.owner_count, owner) != slot.owners + slot.owner_count;
 }
 
-/* Those of one owner, in one database or all. */
+/* Number of busy workers of one owner, in one database or all. */
 int busy_workers_of(Oid owner, Oid database) noexcept
 {
     int count = 0;
@@ -60,7 +60,7 @@ int busy_workers_of(Oid owner, Oid database) noexcept
     return count;
 }
 
-/* How many managers come before `mine`. */
+/* Number of managers that come before `mine`. */
 int count_before(const ManagerSlot &mine, const scheduler::Waiting &turn, TimestampTz now) noexcept
 {
     int count = 0;
@@ -73,7 +73,7 @@ int count_before(const ManagerSlot &mine, const scheduler::Waiting &turn, Timest
     return count;
 }
 
-/* Of those that wait for a worker of this owner. */
+/* Number of managers that wait for a worker of this owner and come before `mine`. */
 int count_before_for(Oid owner, const ManagerSlot &mine, const scheduler::Waiting &turn, TimestampTz now) noexcept
 {
     int count = 0;
@@ -101,14 +101,15 @@ bool has_share(Oid owner, int limit, TimestampTz now) noexcept
 {
     const ManagerSlot *mine = own_manager_slot();
     const int free_workers = limit - busy_workers_of(owner, InvalidOid);
-    /* As with turns. */
+    /* As in is_own_turn(). */
     if (free_workers <= 0 || now >= shared->turn_came_at + turn_grace_us)
         return free_workers > 0;
     const TimestampTz since = mine->share_owner == owner ? mine->share_since : now;
     return count_before_for(owner, *mine, {since, busy_workers_of(owner, MyDatabaseId)}, now) < free_workers;
 }
 
-/* Of several owners that wait the first one is remembered. */
+/* Whether the job has a share of each of its owners. If not, records the first owner that has none, unless
+ * this manager already waits for another owner. */
 bool take_share(const Turn &turn, TimestampTz now) noexcept
 {
     ManagerSlot *mine = own_manager_slot();
@@ -129,13 +130,13 @@ bool take_share(const Turn &turn, TimestampTz now) noexcept
 bool is_own_turn(int limit, TimestampTz since, TimestampTz now) noexcept
 {
     int free_turns = limit - busy_workers(InvalidOid);
-    /* Somebody who does not come when it is his turn must not stop everybody. */
+    /* A manager that does not use its turn must not block all others. */
     if (free_turns <= 0 || now >= shared->turn_came_at + turn_grace_us)
         return free_turns > 0;
     return count_before(*own_manager_slot(), {since, busy_workers(MyDatabaseId)}, now) < free_turns;
 }
 
-/* The share first: a manager that waits for one keeps no turn from others. */
+/* Checks the share first: a manager that waits for a share keeps no turn from others. */
 Admission take_turn(const Turn &turn) noexcept
 {
     ManagerSlot *mine = own_manager_slot();
