@@ -18,9 +18,9 @@
  * manager's look, which finds the stream table dirty. If the writer finds 0, it sets the latch, and the
  * manager's next wake-up finds the bit: the manager looks for bits if `has_news` is set, which the writer
  * sets between the bit and the latch, and which the manager clears before it looks. The manager therefore
- * clears before it looks, looks at every stream table whose bits it cleared, and treats a stream table as idle
- * only if that look found it clean. A new manager clears all bits and looks at all stream tables: a writer that
- * did not see its process id yet had incremented `started` before.
+ * clears before it looks, looks at every stream table whose bits it cleared, and treats a stream table as
+ * idle only if that look found it clean. A new manager clears all bits and looks at all stream tables: a
+ * writer that did not see its process id yet had incremented `started` before.
  *
  * A latch is set at most once for each clearing: the writers of a hot source pay for one wake-up for each
  * refresh, not for each commit. A change that belongs to no source (a note lost for lack of memory) is a

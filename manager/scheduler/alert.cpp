@@ -51,7 +51,7 @@ Alert &Alert::number(std::string_view name, int64_t value)
 
 namespace {
 
-/* The character at the beginning of `text`, whole if the text has all of it. */
+/* The first character of `text`: whole, unless `text` ends within it. */
 std::string_view first_character(std::string_view text, const Encoding &encoding)
 {
     size_t length = encoding.is_ascii_only ? 1 : static_cast<size_t>(std::max(1, encoding.character_length(text.data())));
@@ -78,7 +78,7 @@ std::string Alert::ending_with(std::string_view name, std::string_view value)
     append_name(name);
     json_ += '"';
     const size_t room = longest_alert - std::string_view("\"}").size();
-    size_t fitting = json_.size(); /* up to there the mark of a cut fits too */
+    size_t fitting = json_.size(); /* up to this size, the mark of a cut still fits */
     while (!value.empty()) {
         std::string_view character = first_character(value, encoding_);
         std::string written = escaped(character);

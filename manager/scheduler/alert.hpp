@@ -1,9 +1,10 @@
 /*
- * The text of an alert: a JSON object that NOTIFY takes, whatever names and messages are in it.
+ * The text of an alert: a JSON object that NOTIFY accepts, whatever names and messages it contains.
  *
- * It is valid JSON of at most 7,999 bytes: a text that is too long is cut between two characters, and ends in "...".
- * Of names at most 63 bytes are expected. Texts are in the server's encoding; in one that says nothing about
- * bytes beyond ASCII those are escaped. Pure C++; throws bad_alloc only.
+ * The text is valid JSON of at most 7,999 bytes: a value that is too long is cut between two characters, and
+ * ends in "...". Names are expected to have at most 63 bytes. Texts are in the server's encoding; in an
+ * encoding that assigns no characters to bytes beyond ASCII, those bytes are escaped. Pure C++; throws
+ * bad_alloc only.
  */
 #pragma once
 
@@ -15,10 +16,10 @@ namespace pgtrickle::scheduler {
 
 constexpr size_t longest_alert = 7999;
 
-/* How texts are cut and escaped. */
+/* Determines where texts may be cut, and what is escaped. */
 struct Encoding {
-    int (*character_length)(const char *at); /* of the character that begins there */
-    bool is_ascii_only;                      /* bytes beyond ASCII mean nothing that anybody knows */
+    int (*character_length)(const char *at); /* length of the character that begins at `at` */
+    bool is_ascii_only;                      /* bytes beyond ASCII have no defined meaning */
 };
 
 class Alert {
@@ -26,15 +27,15 @@ class Alert {
     Alert(std::string_view event, std::string_view schema, std::string_view name, const Encoding &encoding);
 
     Alert &number(std::string_view name, int64_t value);
-    /* A name or a short text, whole. */
+    /* Appends a name or a short text, uncut. */
     Alert &text(std::string_view name, std::string_view value);
-    /* A text of any length, with which the object ends: as much of it as there is room for. */
+    /* Appends a text of any length, cut to the room that is left, and ends the object. */
     std::string ending_with(std::string_view name, std::string_view value);
     std::string end();
 
   private:
     void append_name(std::string_view name);
-    /* As JSON has it, without the quotes. */
+    /* The character as it is written in a JSON string, without quotes. */
     std::string escaped(std::string_view character) const;
 
     Encoding encoding_;

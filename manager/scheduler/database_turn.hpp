@@ -1,6 +1,6 @@
 /*
- * Whose turn it is to refresh, of the databases that wait for one: a rule by which all of them agree, as each asks for
- * itself whether others come before it.
+ * The order in which waiting databases get a turn to refresh. All managers apply the same rule, since each
+ * determines for itself whether others come before it.
  */
 #pragma once
 
@@ -10,11 +10,12 @@ namespace pgtrickle::scheduler {
 
 struct Waiting {
     Microseconds since;
-    int busy; /* refreshes of that database under way */
+    int busy; /* number of that database's refreshes under way */
 };
 
-/* Who has waited for two seconds comes first, so that a database with one long refresh is not kept from all others by
- * databases with short ones; else whose database has the fewest. */
+/* Whether `a` comes before `b`. A database that has waited for two seconds comes first, so that databases
+ * with short refreshes do not keep a database with one long refresh waiting; otherwise the database with the
+ * fewest refreshes under way, then the one that has waited longest. */
 bool comes_before(const Waiting &a, const Waiting &b, Microseconds now);
 
 } // namespace pgtrickle::scheduler

@@ -1,5 +1,6 @@
 /*
- * Each struct names its members once, in visit(); writing and reading are two visitors.
+ * Serialization of jobs and results. Each struct names its members once, in visit(); the writer and the
+ * reader are two visitors.
  */
 #include "scheduler/job.hpp"
 
@@ -161,7 +162,8 @@ template <class Item> void Reader::operator()(std::vector<Item> &items)
 {
     uint64_t count = take_count();
     items.clear();
-    /* One at a time: a damaged count ends at the end of the bytes, not of the memory. */
+    /* One item at a time: with a damaged count, reading ends at the end of the bytes rather than by
+     * exhausting memory. */
     for (uint64_t i = 0; i < count; i++) {
         Item item{};
         if constexpr (is_value<Item>)

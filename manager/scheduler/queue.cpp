@@ -6,7 +6,7 @@ namespace pgtrickle::scheduler {
 
 namespace {
 
-/* A clock that is kept right by small steps back does no harm. */
+/* The clock is considered set back only beyond this; small adjustments do no harm. */
 constexpr Microseconds tolerated_us = second_us;
 
 } // namespace
@@ -46,7 +46,7 @@ Ids Queue::ids() const
     return result;
 }
 
-/* It is nowhere then. */
+/* Removes the task from its place; it is in none afterwards. */
 void Queue::take_out(Task &task)
 {
     idle_count_ -= task.is_idle();
@@ -146,7 +146,7 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
     bool is_clean = dirty_since == 0;
     if (is_clean && !task.is_due_without_changes)
         return std::nullopt;
-    /* What is remembered of a time to come was read from a clock that has been set back. */
+    /* A remembered time in the future was read from a clock that has been set back since. */
     Microseconds not_before = std::min(task.not_before, now + longest_back_off_us);
     Microseconds refreshed_at = std::min(task.refreshed_at, now);
     bool is_unknown = dirty_since == INT64_MIN;
@@ -155,7 +155,7 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
     Microseconds after = is_clean     ? std::max(refreshed_at, not_before)
                          : is_unknown ? refreshed_at
                                       : std::min(dirty_since, now);
-    /* What stays unknown is not refreshed over and over. */
+    /* A task whose time of change stays unknown is refreshed at this spacing at most. */
     Microseconds ready_at = is_unknown ? refreshed_at + spacing_us : std::min(task.throttle.until(), now + spacing_us);
     std::optional<Microseconds> due;
     auto take = [&](std::optional<Microseconds> at) {
@@ -177,7 +177,7 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
 
 namespace {
 
-/* Spreads what lies close together over all 64 bits (the finalizer of splitmix64). */
+/* Distributes similar values over all 64 bits (the finalizer of splitmix64). */
 uint64_t scatter(uint64_t value)
 {
     value += 0x9e3779b97f4a7c15;

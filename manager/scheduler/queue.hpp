@@ -1,13 +1,14 @@
 /*
- * When each stream table of a database is to be refreshed.
+ * When each stream table of a database must be refreshed.
  *
  * A task is in one of four places:
- *   idle       clean, or not looked at since; a commit may make it dirty
- *   queued     dirty; due at a known time, which the back-off may have put off
+ *   idle       clean, or not examined since; a commit may make it dirty
+ *   queued     dirty; due at a known time, which a back-off may have postponed
  *   suspended  not refreshed until resumed
- *   running    in a job, until who runs it puts it elsewhere
- * Tasks are owned by the queue; references stay valid until remove(). Times are arguments.
- * Pure C++; throws bad_alloc only.
+ *   running    in a job, until the caller moves it elsewhere
+ *
+ * Tasks are owned by the queue; references stay valid until remove(). Times are arguments. Pure C++; throws
+ * bad_alloc only.
  */
 #pragma once
 
@@ -29,16 +30,16 @@ using AutoUnlinkIdle = boost::intrusive::list_base_hook<boost::intrusive::link_m
 
 struct Task : AutoUnlinkDue, AutoUnlinkIdle {
     Id id = 0;
-    std::vector<Schedule> schedules;   /* due when one of them is; none: on change */
+    std::vector<Schedule> schedules;   /* due when one of them is; empty: on change */
     bool waits_for_all = false;        /* due when all of them are */
-    bool is_due_without_changes = false;    /* its query has another answer without a change: volatile, now() */
+    bool is_due_without_changes = false;    /* time-dependent: volatile functions, now() */
     bool is_suspended = false;
     bool is_running = false;
-    int failures = 0;                  /* in a row */
-    Microseconds refreshed_at = 0;     /* start of its last refresh, 0: unknown */
-    Microseconds not_before = 0;       /* back-off */
+    int failures = 0;                  /* failures in a row */
+    Microseconds refreshed_at = 0;     /* start of its last refresh; 0: unknown */
+    Microseconds not_before = 0;       /* end of the back-off */
     Microseconds due_at = 0;           /* while queued */
-    Throttle throttle;                 /* if it is refreshed on change */
+    Throttle throttle;                 /* used if it is refreshed on change */
     bool is_queued() const { return AutoUnlinkDue::is_linked(); }
     bool is_idle() const { return AutoUnlinkIdle::is_linked(); }
 };
@@ -63,14 +64,16 @@ class Queue {
     Ids idle() const;
     bool all_idle() const { return idle_count_ == tasks_.size(); }
     std::optional<Microseconds> first_due() const;
-    /* The first due time after `now`. */
+    /* The first due time later than `now`. */
     std::optional<Microseconds> first_due_after(Microseconds now) const;
-    /* Those due at `now`, earliest first; they stay queued. */
+    /* Tasks due at `now`, earliest first; they stay queued. */
     Ids due(Microseconds now) const;
-    /* What time it is, at each look at the queue. Due times were read from the same clock: if it has been set
-     * back, all queued ones become idle, to be judged anew, and the answer is true. */
+    /* Called with the current time at each look at the queue. Due times were computed by the same clock: if
+     * it has been set back, makes all queued tasks idle, so that they are examined again, and returns
+     * true. */
     bool notice_time(Microseconds now);
-    /* Removes those due at `now` from the queue, earliest first; they are idle then. */
+    /* Removes the tasks due at `now` from the queue, earliest first, and returns them; they are idle
+     * afterwards. */
     Ids take_due(Microseconds now);
 
   private:
@@ -81,7 +84,7 @@ class Queue {
     void take_out(Task &task);
 
     Microseconds noticed_ = INT64_MIN + 2 * second_us;
-    std::unordered_map<Id, Task> tasks_; /* owns them */
+    std::unordered_map<Id, Task> tasks_; /* owns the tasks */
     size_t idle_count_ = 0;
     boost::intrusive::multiset<Task, boost::intrusive::base_hook<AutoUnlinkDue>,
                                boost::intrusive::key_of_value<KeyOfDue>, boost::intrusive::constant_time_size<false>>
@@ -91,10 +94,11 @@ class Queue {
         idle_;
 };
 
-/* When a task is to be refreshed whose oldest change not included is of `dirty_since`
- * (0: it is clean; INT64_MIN: nobody knows, so as if it were since its last refresh, and at once if there was
- * none). `spacing_us` is the longest pause of one that is refreshed on change. Nothing: not at all. What is
- * past due is due once, however many due times have gone by; what is remembered of a time later than `now` holds nothing up. */
+/* Time at which to refresh a task whose oldest change not applied is of `dirty_since` (0: the task is clean;
+ * INT64_MIN: the time is unknown; then the time of its last refresh is used, or the task is due at once if
+ * there was none). `spacing_us` is the longest pause of a task that is refreshed on change. Returns nothing
+ * if the task is not due at any time. A task is due once, however many due times have passed. A time
+ * remembered from before the clock was set back does not hold up the task. */
 std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, Microseconds now,
                                    Microseconds spacing_us, const Zone &zone);
 
@@ -102,9 +106,9 @@ constexpr Microseconds longest_back_off_us = 600 * second_us;
 /* Nothing signals when disk space or memory becomes available, so retry at this interval. */
 constexpr Microseconds longest_wait_for_room_us = 60 * second_us;
 
-/* How long after its n-th failure in a row a task waits: a second, doubled each time, at
- * most `longest_us`; less a part of up to a quarter that depends on the task, so that those that failed
- * together, by each other's locks perhaps, do not come back together. */
+/* Back-off after the n-th failure of a task in a row: a second, doubled each time, at most `longest_us`; less
+ * a part of up to a quarter that depends on the task, so that tasks that failed together, perhaps because of
+ * each other's locks, are not retried together. */
 Microseconds back_off_us(Id id, int failures, Microseconds longest_us = longest_back_off_us);
 
 } // namespace pgtrickle::scheduler

@@ -2,12 +2,12 @@
  * Fair shares of the refresh workers among the owners of stream tables.
  *
  * By default an owner may occupy all workers but one at the same time: whatever its queries do, the other
- * owners have one. A job that would exceed the share waits, and jobs of other owners overtake it. A job is of
- * one party, so that it occupies a worker of one owner, and no stream table waits for what another role has
- * defined. A party is an owner, or a refresh group of several owners, which only a role that may act for all
- * of them can make.
+ * owners have one. A job that would exceed the share waits, and jobs of other owners overtake it. A job
+ * belongs to one party, so that it occupies a worker of one owner, and no stream table waits for one that
+ * another role has defined. A party is an owner, or a refresh group of several owners, which only a role that
+ * may act for all of them can create.
  *
- * Owners are opaque numbers, 0 none. Pure C++.
+ * Owners are opaque numbers; 0 is none. Pure C++.
  */
 #pragma once
 
@@ -17,29 +17,31 @@
 
 namespace pgtrickle::scheduler {
 
-/* How many of `workers` one owner may occupy; `setting` 0: all but one. */
+/* Number of the `workers` that one owner may occupy; `setting` 0: all but one. */
 int share_of(int setting, int workers);
 
-/* The stream tables that may share a job: all of an owner, or those of a refresh group of several owners. */
+/* The stream tables that may share a job: those of an owner, or those of a refresh group of several
+ * owners. */
 struct Party {
-    Id owner = 0; /* or 0 */
-    Id group = 0; /* the first of it, or 0 */
+    Id owner = 0; /* 0: the party is a group */
+    Id group = 0; /* first member of the group; 0: the party is an owner */
     bool operator==(const Party &) const = default;
 };
 
-/* `group`: its refresh group, ascending, or null. */
+/* The party of `id`. `group`: its refresh group, ascending, or null. */
 Party party_of(Id id, const Ids *group, const std::function<Id(Id)> &owner_of);
 
-/* The owners of the members, each once, ascending. */
+/* The owners of the members, ascending, without duplicates. */
 Ids owners_of(const Ids &members, const std::function<Id(Id)> &owner_of);
 
-/* How an upstream counts that takes no part in a job. */
+/* Effect on a job of an upstream that is not part of it. */
 enum class Below {
-    as_it_stands, /* it is read whatever it shows */
-    fresh,        /* it needs no refresh now; what it reads itself may */
-    first,        /* it is to be refreshed before those that read it */
+    as_it_stands, /* the upstream is read whatever rows it has */
+    fresh,        /* the upstream needs no refresh now; its own upstreams may need one */
+    first,        /* the upstream must be refreshed before its dependents */
 };
-/* The upstreams of `members` that are to be refreshed before them: on each way down the first one. */
+/* The upstreams of `members` that must be refreshed before them: on each path towards the sources, the first
+ * such upstream. `look` classifies upstreams. */
 Ids needed_before(const Graph &graph, const Ids &members, const std::function<Below(Id)> &look);
 
 } // namespace pgtrickle::scheduler

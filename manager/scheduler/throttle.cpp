@@ -7,7 +7,7 @@ namespace pgtrickle::scheduler {
 double Throttle::own_us(double took_us, double commits)
 {
     constexpr double fading = 0.9;
-    constexpr double least_spread = 0.15; /* standard deviation of the numbers of commits, by their mean */
+    constexpr double least_spread = 0.15; /* relative standard deviation of the numbers of commits */
     for (double *sum : {&weight_, &commits_, &took_, &commits_squared_, &products_})
         *sum *= fading;
     const double weight = 1 / std::max(took_us * took_us, 1.0);
@@ -39,7 +39,8 @@ void Throttle::record_refresh(Microseconds took_us, int64_t commits, Microsecond
         Microseconds rest_us = std::min(-credit_us_ * divisor, longest_us);
         if (is_hot && ++pauses_ % 4 == 0)
             rest_us = 0;
-        /* What the longest pause does not pay back is let off: an old debt must not slow down what is quick again. */
+        /* Debt beyond the longest pause is cancelled: an old debt must not slow down refreshes that are quick
+         * again. */
         credit_us_ = -rest_us / divisor;
         until_ = now + rest_us;
     }

@@ -6,7 +6,7 @@ namespace pgtrickle::scheduler {
 
 namespace {
 
-/* Who has worked last, so that the others can leave. */
+/* The idle worker that has worked last, so that the others become idle for long enough to exit. */
 const WorkerStatus *idle_one(const std::vector<WorkerStatus> &workers)
 {
     const WorkerStatus *chosen = nullptr;
@@ -16,7 +16,7 @@ const WorkerStatus *idle_one(const std::vector<WorkerStatus> &workers)
     return chosen;
 }
 
-/* Who will be free first, as far as one can say. */
+/* The busy worker that began its job last: the best guess at which one will be free first. */
 const WorkerStatus *latest_to_begin(const std::vector<WorkerStatus> &workers)
 {
     auto latest = std::max_element(workers.begin(), workers.end(),

@@ -1,11 +1,12 @@
 /*
- * The fit: let θ⁰ⱼ be what coefficient j is thought to be before, fₛⱼ feature j of refresh s, and yₛ what it took. In
- * zₛⱼ = fₛⱼ θ⁰ⱼ / yₛ every refresh asks for the sum 1 and every coefficient is 1 before:
+ * The fit: let θ⁰ⱼ be the prior of coefficient j, fₛⱼ feature j of refresh s, and yₛ its time. With zₛⱼ = fₛⱼ
+ * θ⁰ⱼ / yₛ, the target of every refresh is the sum 1, and the prior of every coefficient is 1:
  *
  *     minimize  Σₛ wₛ (1 − Σⱼ zₛⱼ uⱼ)² + λ Σⱼ (uⱼ − 1)²   over uⱼ ≥ 0
  *
- * which is solved coordinate by coordinate, and again with less weight for those that are far off λ is small: it decides what the
- * refreshes leave open. How far they do is the standard error of an estimate, by the inverse of the same matrix.
+ * This is solved coordinate by coordinate, and again with less weight for refreshes that are far off. λ is
+ * small: the prior decides only what the refreshes leave open. How much they leave open is the standard error
+ * of an estimate, which follows from the inverse of the same matrix.
  */
 #include "scheduler/cost/cost_model.hpp"
 
@@ -20,26 +21,26 @@ namespace {
 
 using Numbers = std::vector<double>;
 
-constexpr double forgotten_a_refresh = 0.07; /* of the weight */
-constexpr double delta_prior_weight = 1e-3;  /* λ, in refreshes */
+constexpr double forgotten_a_refresh = 0.07; /* share of the weight that each further refresh removes */
+constexpr double delta_prior_weight = 1e-3;  /* λ, as a number of refreshes */
 constexpr double full_prior_weight = 0.05;   /* likewise */
-constexpr double weight_of_fill = 0.3;       /* in refreshes */
-constexpr double usual_error = 0.15;         /* relative, of what a refresh takes: at least */
-constexpr double outlier = 0.3;              /* relative error from which on the weight falls */
-constexpr double similar = 0.35;             /* natural logarithm of the ratio of expectations */
-constexpr double most_corrected = 3.0;       /* likewise */
-constexpr double band = 0.08;                /* of hysteresis */
-constexpr double stake = 0.08;               /* share of what was spent that trials may cost */
-constexpr double least_trial = 0.4;          /* of what the other way takes: less shows nothing */
-constexpr double most_doubt = 4.0;           /* an estimate without evidence may be too high by a factor of 1 + this */
-constexpr double little_doubt = 0.25;        /* is none */
-constexpr double fill_to_full = 1.0;         /* what a full refresh takes of what a fill took */
+constexpr double weight_of_fill = 0.3;       /* as a number of refreshes */
+constexpr double usual_error = 0.15;         /* least relative error of the time of a refresh */
+constexpr double outlier = 0.3;              /* relative error beyond which the weight falls */
+constexpr double similar = 0.35;             /* scale of likeness: natural logarithm of the ratio of sizes */
+constexpr double most_corrected = 3.0;       /* greatest correction, as a natural logarithm */
+constexpr double band = 0.08;                /* relative width of the hysteresis */
+constexpr double stake = 0.08;               /* share of the time spent that trials may cost */
+constexpr double least_trial = 0.4;          /* share of the other way's time: less shows nothing */
+constexpr double most_doubt = 4.0;           /* without evidence, an estimate may be too high by 1 + this */
+constexpr double little_doubt = 0.25;        /* doubt up to this is ignored */
+constexpr double fill_to_full = 1.0;         /* time of a full refresh relative to that of a fill */
 
 struct Observed {
     Numbers features;
     double took_us;
     double weight;
-    bool is_least; /* it would have taken longer */
+    bool is_least; /* the refresh was given up: it would have taken longer */
 };
 
 double product(const Numbers &a, const Numbers &b)
@@ -49,11 +50,11 @@ double product(const Numbers &a, const Numbers &b)
 
 struct Estimate {
     double us = 0;
-    double error_us = 0;      /* standard error of the line, as far as nothing similar corrects it */
-    double evidence = 0;      /* refreshes like this one, in fresh ones */
-    bool is_measured = false; /* by any refresh */
+    double error_us = 0;      /* standard error of the line, reduced where similar refreshes correct it */
+    double evidence = 0;      /* number of similar refreshes, by their weights */
+    bool is_measured = false; /* by a refresh that was not given up */
 
-    /* What it may take if it is overestimated. */
+    /* Lower bound of the time, in case it is overestimated. */
     double least_us() const
     {
         double doubt = most_doubt / (1 + 8 * evidence);
@@ -61,10 +62,10 @@ struct Estimate {
     }
 };
 
-/* One way's costs: what its coefficients are, and what they leave unexplained. */
+/* Costs of one way: the coefficients, and what they leave unexplained. */
 class Line {
   public:
-    /* Features from `first_of_size` on say how much there was to do. */
+    /* Features from `first_of_size` on measure the size of the work. */
     Line(const Numbers &prior, std::vector<Observed> observed, size_t first_of_size, double prior_weight)
         : prior_weight_(prior_weight), prior_(prior), coefficients_(prior), observed_(std::move(observed)), first_of_size_(first_of_size)
     {
@@ -94,13 +95,14 @@ class Line {
     Numbers usual_;
 };
 
-/* Of what was given up nothing is known but that it takes longer: twice as long, or three times if as much is expected anyway. */
+/* The time to fit. All that is known of a refresh that was given up is that it takes longer: the target is
+ * twice the time, or up to three times if the line expects that anyway. */
 double Line::target(const Observed &one) const
 {
     return one.is_least ? std::clamp(at(one.features), 2 * one.took_us, 3 * one.took_us) : one.took_us;
 }
 
-/* Of `observed`: the sums of products of the z's by pairs of coefficients, and of the z's. */
+/* Sums over `observed`: of the products of the z's for each pair of coefficients, and of the z's. */
 Line::Sums Line::sums(const Numbers &prior) const
 {
     const size_t count = prior.size();
@@ -159,8 +161,8 @@ double Line::error_at(const Numbers &features) const
     return usual_error * std::sqrt(squares);
 }
 
-/* Of two refreshes: 1 if as much of the same was before them, each source's rows measured by how many there usually are; whatever the
- * line makes of it. */
+/* Likeness of two refreshes: 1 if both had the same amount of the same work, with the rows of each source
+ * relative to their usual number; independent of the line. */
 double Line::likeness(const Numbers &a, const Numbers &b) const
 {
     double all_a = 0, all_b = 0, common = 0;
@@ -176,7 +178,7 @@ double Line::likeness(const Numbers &a, const Numbers &b) const
     return common * std::exp(-distance * distance / 2);
 }
 
-/* Each feature's mean where there is any of it. */
+/* Sets the usual value of each feature: its mean over the refreshes that have any of it. */
 void Line::note_what_is_usual()
 {
     usual_.assign(prior_.size(), 1);
@@ -206,13 +208,14 @@ Estimate Line::estimate(const Numbers &features) const
     return {us, observed_.empty() ? 0 : error_at(features) / (1 + 8 * weights), weights, is_measured};
 }
 
-/* 1 for the latest, less for what was measured before that. */
+/* 1 for the latest refresh, less for earlier ones. */
 double weight_of(const Measured &one, const std::vector<Measured> &past)
 {
     return std::pow(1 - forgotten_a_refresh, static_cast<double>(past.back().number - one.number));
 }
 
-/* The least that one of `rows_of` took, for want of anything better; 0: nothing was measured. */
+/* The least time for a row, as counted by `rows_of`, over the refreshes of this way; a rough substitute for a
+ * fit. 0: nothing was measured. */
 template <class RowsOf> double least_a_row(const std::vector<Measured> &past, RefreshKind way, RowsOf rows_of)
 {
     double least = 0;
@@ -244,8 +247,8 @@ std::vector<Observed> observed_of(const std::vector<Measured> &past, RefreshKind
     return observed;
 }
 
-/* Microseconds a row of the sources and the share at which a delta takes as long, as far as measurements
- * of either way tell; 0: they tell nothing. */
+/* Microseconds that a full refresh takes for a row of the sources, from fills, else from full refreshes, else
+ * from deltas and the share `break_even`; 0: nothing was measured. */
 double full_a_row(const std::vector<Measured> &past, double break_even)
 {
     if (double a_row = least_a_row(past, RefreshKind::fill, base_of); a_row > 0)
@@ -302,9 +305,11 @@ struct Estimates {
     const Estimate &of(RefreshKind way) const { return way == RefreshKind::delta ? delta : full; }
 };
 
-/* What a delta is thought to take at first: half of what the cheapest one took beyond its rows, at least `least`; and a changed row of
- * each source, `usual`, if that is not more than all that a refresh took that had changes of it. So what only small deltas tell
- * of is taken for cheap: that is found out within the patience for it, the contrary never. */
+/* Prior coefficients of a delta. The constant part: half of the time that the cheapest delta took beyond its
+ * rows, at least `least`. A changed row of each source: `usual`, but at most the whole time for a changed row
+ * in any delta that had changes of this source. Costs of which only small deltas are known are thus assumed
+ * to be low: if that is wrong, it is found out within the time after which a delta is given up, whereas a
+ * cost assumed too high is never corrected. */
 Numbers delta_prior(const std::vector<Measured> &past, const std::vector<uint32_t> &sources, double least, double usual)
 {
     Numbers prior(sources.size() + 1, usual);
@@ -324,8 +329,9 @@ Numbers delta_prior(const std::vector<Measured> &past, const std::vector<uint32_
     return prior;
 }
 
-/* And the fill, with changes of nothing: else, after refreshes with many changes only, all that these took may be put down
- * to the changes, and a full refresh with few is thought to be free. */
+/* Full refreshes, and the fill as one without changes. Without it, after refreshes with many changes only,
+ * their whole time may be attributed to the changes, and a full refresh with few changes is expected to cost
+ * nothing. */
 std::vector<Observed> full_observed(const std::vector<Measured> &past)
 {
     std::vector<Observed> observed = observed_of(past, RefreshKind::full, full_features);
@@ -346,7 +352,7 @@ Estimates estimates_of(const std::vector<Measured> &past, const Work &work, doub
     return {delta.estimate(features(work)), full.estimate(full_features(work))};
 }
 
-/* What a trial may cost now: at first half of a refresh, later a share of what was spent. */
+/* Time that a trial may cost now: half of a refresh at first, a share of the time spent later. */
 double allowance(const std::vector<Measured> &past, double expected_us)
 {
     double left = 0;
@@ -356,7 +362,8 @@ double allowance(const std::vector<Measured> &past, double expected_us)
     return left + expected_us / 2;
 }
 
-/* Of deltas given up not long ago; a trial has to go on for longer to show anything new. */
+/* The longest time of a delta that was recently given up; a trial must run longer than that to show anything
+ * new. */
 double longest_given_up(const std::vector<Measured> &past)
 {
     double longest = 0;
@@ -382,7 +389,7 @@ std::optional<Choice> trial(const Choice &choice, const Estimates &estimates, co
     return tried.give_up_us >= std::max(least_trial * now, 1.25 * longest_given_up(past)) ? std::optional(tried) : std::nullopt;
 }
 
-/* A delta that is no trial. */
+/* Time after which a delta that is not a trial is given up. */
 double patience(const Choice &choice, const Estimates &estimates)
 {
     return estimates.delta.evidence < 1 ? choice.full_us : 3 * std::max(choice.full_us, choice.delta_us);

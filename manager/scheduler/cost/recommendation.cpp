@@ -7,8 +7,8 @@ namespace pgtrickle::scheduler {
 
 namespace {
 
-constexpr double clearly = 1.2; /* what one way must take of the other's time to be spoken against */
-constexpr double few_written = 0.3; /* of the rows kept */
+constexpr double clearly = 1.2; /* ratio of the times of two ways from which on one is not recommended */
+constexpr double few_written = 0.3; /* share of the stored rows */
 
 std::string ms(double us)
 {
@@ -22,7 +22,7 @@ const char *confidence_of(int64_t refreshes)
     return refreshes >= 10 ? "high" : refreshes >= 3 ? "medium" : "low";
 }
 
-/* Of one that was not refreshed. */
+/* The phrase for a stream table that was not refreshed. */
 const char *since_when(const Signals &signals)
 {
     return signals.fills > 0 ? "since it was filled" : "yet";

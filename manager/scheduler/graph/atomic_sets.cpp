@@ -1,7 +1,7 @@
 /*
- * From what is read up to what reads it. Where all that may be inside of an apex's diamond is one set already, it is
- * enough to know whether it has one at all: the apex joins that set then, and a walk that ends where the first ways meet
- * says so. Only where that is not so does the walk go to the end.
+ * Stream tables are visited upstreams first. If all possible inner members of an apex's diamond are one set
+ * already, the search only needs to know whether there is a diamond at all: the apex then joins that set, and
+ * a walk that ends where the first paths meet suffices. Only otherwise does the walk go to the end.
  */
 #include "scheduler/graph/atomic_sets.hpp"
 
@@ -69,7 +69,8 @@ bool AtomicSets::cover(const Ids &set) const
 
 namespace {
 
-/* Stream tables go by their numbers in the search: their places in the graph's order, backwards. */
+/* Stream tables are identified by their numbers in the search: their places in the graph's order,
+ * reversed. */
 class Search : DiamondSearch {
   public:
     Search(const Graph &graph, const Ids &ids, const std::function<bool(Id)> &is_atomic,
@@ -86,8 +87,10 @@ class Search : DiamondSearch {
     std::vector<Number> inside_of(Number apex) const;
     bool is_one_below(Number relation);
 
-    std::vector<bool> may_be_inside_; /* ways meet below it, wherever they part: only then is it a member of a diamond */
-    std::vector<bool> is_one_;        /* it and all that may be inside below it are one set; or this is not known */
+    std::vector<bool> may_be_inside_; /* paths meet upstream of it, wherever they part: only then can it be a
+                                       * member of a diamond */
+    std::vector<bool> is_one_;        /* it and all possible inner members upstream of it are one set; false
+                                       * if this is not known */
     std::vector<Id> owners_;
     std::vector<Number> leaders_;
     Ids apexes_;
@@ -151,7 +154,7 @@ bool Search::is_one_below(Number relation)
     });
 }
 
-/* Which of the relations that it reads may be inside of its diamond. */
+/* The relations read by `apex` that may be inside its diamond. */
 auto Search::inside_of(Number apex) const -> std::vector<Number>
 {
     std::vector<Number> inside;
@@ -169,7 +172,7 @@ void Search::join_below(Number apex)
     });
     if (!is_one)
         return join_all_below(apex);
-    /* It is one set, so it has one owner. */
+    /* All of them are one set, and hence have one owner. */
     if (owners_[apex] != owners_[inside.front()])
         return;
     if (!walk(apex, Until::first_parting))

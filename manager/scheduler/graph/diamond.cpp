@@ -1,14 +1,15 @@
 /*
- * Where ways part and meet again.
+ * Where paths part and meet again.
  *
- *          r              Every way from d to r could be cut at one relation, or else there are two that
- *         / \             have nothing in common but their ends: then d, and nothing between d and r, is where
- *        a   b  ...       they meet. So r is where a diamond of d parts iff the ways by which its readers are
- *         \ /             reached begin differently. The diamond is what lies on the ways between.
- *          d
+ *          r              Either every path from d to r can be cut at one relation, or there are two paths
+ *         / \             that have nothing in common but their ends: then they meet in d, and in nothing
+ *        a   b  ...       between d and r. A diamond of d hence parts at r if and only if the paths by which
+ *         \ /             the readers of r are reached begin differently. The diamond consists of what lies
+ *          d              on the paths between.
  *
- * How all ways to a relation begin is known after one pass over what d reaches, each relation after its readers: as all
- * those to its readers do, if these agree; where they do not, and for what d reads itself, with the relation.
+ * How all paths to a relation begin is known after one pass over what d reaches, each relation after its
+ * readers: as the paths to its readers do, if these agree; if they do not agree, and for a relation that d
+ * itself reads, the paths begin with the relation.
  */
 #include "scheduler/graph/diamond.hpp"
 
@@ -31,7 +32,7 @@ DiamondSearch::DiamondSearch(const Graph &graph, const Ids &ids)
             auto [place, is_new] = number_.emplace(source, static_cast<Number>(relations_.size()));
             if (is_new)
                 relations_.push_back({source, {}});
-            if (place->second > i) /* or there is a cycle */
+            if (place->second > i) /* false if there is a cycle */
                 sources.push_back(place->second);
         }
         std::sort(sources.begin(), sources.end());
@@ -66,14 +67,14 @@ bool DiamondSearch::walk(Number apex, Until until)
         open_count_--;
         reached_.push_back(i);
         if (is_parted_ && until == Until::first_parting)
-            continue; /* to close what is open */
+            continue; /* only to close what is open */
         for (Number source : relations_[i].sources)
             reach(source, ways_[i].from);
     }
     return is_parted_;
 }
 
-/* Backwards, each before those that read it. */
+/* In reverse order, each relation before those that read it. */
 void DiamondSearch::collect()
 {
     members_.clear();

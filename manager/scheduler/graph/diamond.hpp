@@ -1,8 +1,8 @@
 /*
- * The diamonds of a graph, one apex after the other: what Graph::diamond_of() says, for many.
+ * The diamonds of a graph, for many apexes: the same result as Graph::diamond_of().
  *
- * The graph is numbered once; a diamond costs one walk over what lies below its apex then, some nanoseconds a step.
- * It keeps no reference to the graph. Pure C++; throws bad_alloc only.
+ * The graph is numbered once; a diamond then costs one walk over everything upstream of its apex, some
+ * nanoseconds for each step. Keeps no reference to the graph. Pure C++; throws bad_alloc only.
  */
 #pragma once
 
@@ -14,36 +14,38 @@ namespace pgtrickle::scheduler {
 
 class DiamondSearch {
   public:
-    /* `ids`: all that the apexes to come reach, themselves included. */
+    /* `ids`: everything that the apexes to be examined reach, the apexes included. */
     DiamondSearch(const Graph &graph, const Ids &ids);
 
-    /* In order. Empty, too, for one that is not among `ids`. */
+    /* The members of the diamond of `apex`, in order; empty if there is none, or if `apex` is not among
+     * `ids`. */
     Ids of(Id apex);
 
   protected:
     using Number = uint32_t;
     struct Relation {
         Id id;
-        std::vector<Number> sources; /* each once */
+        std::vector<Number> sources; /* without duplicates */
     };
-    /* What the walk below the last apex knows of a relation. */
+    /* State of a relation in the walk upstream from the last apex. */
     struct RefreshKind {
-        Number from;     /* the last relation that every way from the apex passes, but the apex itself */
-        bool is_open;    /* reached, and not walked on from */
-        bool is_parting; /* two ways that have nothing else in common lead there */
-        bool is_on_one;  /* it leads to such a relation */
+        Number from;     /* the last relation, other than the apex, that every path from the apex passes */
+        bool is_open;    /* reached, and its sources not visited yet */
+        bool is_parting; /* two paths that have nothing else in common lead to it */
+        bool is_on_one;  /* on a path to such a relation */
     };
 
-    /* Whether ways part somewhere. */
+    /* walk() returns whether paths part somewhere; first_parting: it stops visiting at the first such
+     * place. */
     enum class Until { end, first_parting };
     bool walk(Number apex, Until until);
-    /* After a walk to the end. */
+    /* Sets members_; requires a walk to the end. */
     void collect();
 
-    std::vector<Relation> relations_; /* each after those that read it */
-    Number stream_table_count_;       /* they come first */
+    std::vector<Relation> relations_; /* each after the relations that read it */
+    Number stream_table_count_;       /* stream tables come first */
     std::vector<Number> reached_;     /* by the last walk */
-    std::vector<Number> members_;     /* of the diamond collected last, in order */
+    std::vector<Number> members_;     /* of the last collected diamond, in order */
 
   private:
     void reach(Number relation, Number from);

@@ -1,6 +1,6 @@
 /*
- * Schedules are handed down from dependents to what they read, and to and fro within atomic sets, until nothing
- * changes: they only ever get tighter, so that ends, mostly after two rounds.
+ * Schedules are handed from dependents to their upstreams, and among the members of atomic sets, until
+ * nothing changes. Schedules only become tighter, so that the loop ends, mostly after two rounds.
  */
 #include "scheduler/graph/effective_schedule.hpp"
 
@@ -13,13 +13,13 @@ namespace pgtrickle::scheduler {
 
 namespace {
 
-/* The tightest of several schedules: of durations the shortest, and each cron expression. */
+/* The tightest of several schedules: the shortest of the durations, and each cron expression. */
 struct Tightest {
     bool is_on_change = false;
     int64_t seconds = INT64_MAX;
     std::vector<Schedule> crons;
 
-    /* Returns whether it has become tighter, as do the next ones. */
+    /* Includes `schedule`. Returns whether the result has become tighter, as do the functions below. */
     bool take(const Schedule &schedule)
     {
         if (schedule.kind == Schedule::Kind::cron)
@@ -43,7 +43,7 @@ struct Tightest {
     std::vector<Schedule> schedules(bool is_time_dependent) const
     {
         std::vector<Schedule> result;
-        /* Each change is applied at once: times are for what moves without one. */
+        /* Each change is applied at once: due times matter only for results that differ without a change. */
         if (is_on_change && !is_time_dependent)
             return result;
         if (is_on_change)
@@ -101,7 +101,8 @@ class Computation {
                     schedule.schedules.push_back(nodes_[member].terms.schedule);
             schedule.waits_for_all = schedule.has_own_schedule = true;
         } else {
-            /* A calculated one among them has the schedules of its dependents, and so have all: no others are refreshed more often. */
+            /* A calculated member has the schedules of its dependents, and all members of the set have them
+             * with it: the other members are not refreshed more often. */
             schedule.schedules = node.tightest.schedules(node.terms.is_time_dependent);
             schedule.has_own_schedule = is_timed(node);
         }
@@ -153,7 +154,8 @@ class Computation {
                 (void)node.tightest.take(node.terms.schedule);
             return;
         }
-        /* What it hands down: a set that waits for the last of its members needs nothing more often than that. */
+        /* The schedule that it hands to its upstreams: a set that is due when its last member is needs its
+         * upstreams no more often than that. */
         int64_t longest = 0;
         for (size_t member : *set) {
             const Schedule &schedule = nodes_[member].terms.schedule;
@@ -197,11 +199,11 @@ class Computation {
     }
 
     const Graph &graph_;
-    std::vector<Node> nodes_; /* readers first */
+    std::vector<Node> nodes_; /* dependents first */
     std::unordered_map<Id, size_t> number_;
     AtomicSets atomic_sets_;
     std::map<Id, std::vector<size_t>> sets_; /* numbers of the members, by the first one */
-    std::unordered_set<Id> fastest_; /* sets that have an apex whose policy is fastest */
+    std::unordered_set<Id> fastest_; /* sets with an apex whose policy is fastest */
 };
 
 } // namespace

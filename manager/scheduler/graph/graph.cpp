@@ -22,7 +22,7 @@ Ids each_once(Ids ids)
     return ids;
 }
 
-/* Breadth first from `start`, which is not among the result. */
+/* Nodes reached from `start`, breadth first, without `start`. */
 template <class Next> Ids reached_from(Id start, Next next)
 {
     std::unordered_set<Id> seen = {start};
@@ -39,7 +39,7 @@ template <class Next> Ids reached_from(Id start, Next next)
     return found;
 }
 
-/* Sets of things that are joined one pair at a time. */
+/* A union-find structure: sets of numbers that are joined pair by pair. */
 class Union {
   public:
     explicit Union(size_t size) : leaders_(size)
@@ -88,7 +88,7 @@ void Graph::remove(Id stream_table)
     forget_levels();
 }
 
-/* Clearing an empty table would cost what was in it once. */
+/* Clearing an empty hash table costs as much as the most that it ever contained. */
 void Graph::forget_levels()
 {
     if (!levels_.empty())
@@ -138,7 +138,7 @@ Ids Graph::upstreams(Id id) const
     });
 }
 
-/* The longest ways, each node after what it reads: linear also for ladders of diamonds. */
+/* Computes the longest paths, each node after its upstreams: linear also for ladders of diamonds. */
 const std::unordered_map<Id, int> &Graph::levels() const
 {
     if (!levels_.empty() || nodes_.empty())
@@ -187,7 +187,7 @@ Ids Graph::in_order(Ids ids) const
 
 std::optional<Ids> Graph::cycle_with(Id stream_table, const Ids &sources) const
 {
-    /* Breadth first along what is read; `from` leads back towards stream_table. */
+    /* Breadth first along what is read; `from` leads back to stream_table. */
     std::unordered_map<Id, Id> from;
     Ids open;
     auto visit = [&](Id id, Id reader) {
@@ -211,8 +211,8 @@ std::optional<Ids> Graph::cycle_with(Id stream_table, const Ids &sources) const
     return path;
 }
 
-/* Whoever reads a relation that a due one reaches is joined with it; what two due ones both reach joins
- * them, and every step of a walk from a due one is a step of its own. */
+/* Each relation that a due stream table reaches is joined with its reader; due stream tables that reach a
+ * common relation are thereby joined. Every step is part of a walk that begins at a due stream table. */
 std::vector<Ids> Graph::groups(const Ids &due) const
 {
     Ids members = in_order(due);

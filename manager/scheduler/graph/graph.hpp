@@ -1,14 +1,14 @@
 /*
- * Who reads whom: the stream tables of a database and what they read.
+ * The graph of the stream tables of a database and the relations that they read.
  *
- * A node is a stream table; what it reads are other nodes or tables, both by their ids
- * (OIDs). Nodes may be added in any order: an id that is not a node is a table. The graph
- * has no cycle, if set() is called only where cycle_with() finds none; if there is one all the same,
- * everything ends, and the members of the cycle are of some level.
+ * A node is a stream table; it reads other nodes or tables, both identified by their ids (OIDs). Nodes may be
+ * added in any order: an id that is not a node is a table. The graph has no cycle if set() is called only
+ * where cycle_with() finds none; if there is a cycle nevertheless, all functions end, and the levels of its
+ * members are unspecified.
  *
- * set() and remove() cost what the node reads, and what reads that; every question costs at most one walk
- * over what it reaches, levels one over the whole graph after each change of it.
- * Owned and used by one process. Pure C++; throws bad_alloc only.
+ * set() and remove() cost time proportional to what the node reads and to the direct dependents of these
+ * relations; every other function costs at most one walk over what it reaches, except that levels cost a walk
+ * over the whole graph after each change. Owned and used by one process. Pure C++; throws bad_alloc only.
  */
 #pragma once
 
@@ -24,7 +24,7 @@ using Ids = std::vector<Id>;
 
 class Graph {
   public:
-    /* Adds the stream table, or replaces what it reads. */
+    /* Adds the stream table, or replaces the list of what it reads. */
     void set(Id stream_table, Ids sources);
     void remove(Id stream_table);
     void clear();
@@ -32,32 +32,33 @@ class Graph {
     size_t size() const { return nodes_.size(); }
     Ids ids() const; /* of the stream tables, ascending */
 
-    /* Stream tables that `id` reads, or that read it (a table too), directly or by way of
-     * others; nearest first, each once, without `id`. */
+    /* Stream tables that `id` reads, or that read it (`id` may be a table), directly or through others;
+     * nearest first, without duplicates and without `id`. */
     Ids upstreams(Id id) const;
     Ids downstreams(Id id) const;
-    /* Ascending. Good until the graph is changed, as is the next one. */
+    /* Stream tables that read `id` directly, ascending. Valid until the graph is changed, as is the result of
+     * sources(). */
     const Ids &direct_downstreams(Id id) const;
-    /* What it reads directly, tables included, as given to set(); empty if it is no node. */
+    /* Relations that `id` reads directly, tables included, as given to set(); empty if it is not a node. */
     const Ids &sources(Id id) const;
 
-    /* 0 for one that reads only tables, else one more than its highest upstream. */
+    /* 0 for a stream table that reads only tables; otherwise one more than its highest upstream. */
     int level(Id id) const;
-    /* By level, then id: each comes after what it reads. Ids that are no nodes are left out. */
+    /* Sorts `ids` by level, then id: each comes after its upstreams. Ids that are not nodes are removed. */
     Ids in_order(Ids ids) const;
 
-    /* The cycle that would be if `stream_table` read `sources`: a path on which each reads the
-     * next, from stream_table back to itself; or nothing. */
+    /* The cycle that would exist if `stream_table` read `sources`: a path on which each relation reads the
+     * next, from stream_table back to itself; nothing if there is none. */
     std::optional<Ids> cycle_with(Id stream_table, const Ids &sources) const;
 
-    /* What one transaction refreshes together: `due` split so that two of them are in the same
-     * group iff a chain of them connects the two, each link sharing a source (at any depth) or
-     * reading the other. Each group is in order; groups by their first id. */
+    /* Splits `due` into the groups that one transaction refreshes together: two stream tables are in the same
+     * group if and only if a chain of members of `due` connects them, each link sharing a source (at any
+     * depth) or reading the other. Each group is in order; groups are sorted by their lowest id. */
     std::vector<Ids> groups(const Ids &due) const;
 
-    /* The stream tables below `id` on ways that part at one relation and meet again in `id` and not before:
-     * refreshed at different times, they would show `id` two states of that relation. In order; empty if id is not
-     * the end of a diamond. */
+    /* The stream tables upstream of `id` on paths that part at one relation and meet again in `id` and not
+     * before: refreshed at different times, they would show `id` two states of that relation. In order; empty
+     * if `id` is not the apex of a diamond. */
     Ids diamond_of(Id id) const;
 
   private:
@@ -66,8 +67,8 @@ class Graph {
     const std::unordered_map<Id, int> &levels() const;
     void forget_levels();
 
-    Neighbours nodes_;   /* what each stream table reads */
-    Neighbours readers_; /* who reads each relation, ascending; none is empty */
+    Neighbours nodes_;   /* relations read by each stream table */
+    Neighbours readers_; /* stream tables that read each relation, ascending; no list is empty */
     mutable std::unordered_map<Id, int> levels_; /* of all nodes, if not empty */
 };
 

@@ -6,7 +6,8 @@ namespace pgtrickle::scheduler {
 
 namespace {
 
-/* `reached`: all relations that a stream table is made from. */
+/* Whether `source`, or a relation that a write to it reaches, is among `reached`: all relations that a stream
+ * table is computed from. */
 bool meets(const Holds &holds, const std::set<Id> &reached, Id source)
 {
     if (reached.count(source) != 0)
@@ -83,7 +84,7 @@ std::optional<Microseconds> advanced_to(const Holds &holds, const WatermarkGroup
             last = source;
         }
     }
-    /* Both ends of time are watermarks too: their difference fits without a sign only. */
+    /* A watermark may be -infinity or infinity: the difference fits only into an unsigned number. */
     if (least && static_cast<uint64_t>(greatest) - static_cast<uint64_t>(*least) >
                      static_cast<uint64_t>(group.tolerance_us)) {
         if (laggard != nullptr)

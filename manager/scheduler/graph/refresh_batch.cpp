@@ -1,7 +1,7 @@
 /*
- * From each member a walk goes down to all that it reads, and from everything met there a walk goes up
- * to all that read it: what is met on the way up shares a relation with the member. Each relation is
- * walked over once in each direction.
+ * From each member a walk goes upstream to everything that it reads, and from each relation found there a
+ * walk goes downstream to everything that reads it: a stream table found on the way downstream shares a
+ * relation with the member. Each relation is visited once in each direction.
  */
 #include "scheduler/graph/refresh_batch.hpp"
 
@@ -68,7 +68,8 @@ class Search {
             admit(id, found);
         else if (found.is_free)
             may_come_.push_back({id, found});
-        /* One that was met before a wanted one of its schedule waits for that one. */
+        /* A candidate that is visited before a wanted one of its schedules waits for that one in
+         * may_come_. */
         if (found.is_free && !found.is_wanted && is_known(*found.schedules))
             admit_optional(*found.schedules);
     }
@@ -123,14 +124,14 @@ class Search {
             may_come_[i] = may_come_.back();
             may_come_.pop_back();
             add(id, found);
-            i = 0; /* its group members may have been among them */
+            i = 0; /* start again: adding it may have removed its group members from the list */
         }
     }
 
     const Graph &graph_;
     const std::function<Candidate(Id)> &candidate_;
     Ids members_;
-    Ids open_; /* members from which no walk has gone down yet */
+    Ids open_; /* members from which no walk upstream has started yet */
     std::unordered_set<Id> below_, walked_up_, above_;
     std::vector<const std::vector<Schedule> *> schedules_; /* of the wanted members */
     std::vector<std::pair<Id, Candidate>> may_come_;
@@ -145,7 +146,7 @@ Ids batch_of(const Graph &graph, Id start, const std::function<Candidate(Id)> &c
 
 namespace {
 
-/* Those above `ids` on a way on which a foreign one lies. */
+/* Stream tables downstream of `ids` on a path that has a foreign one, foreign ones included. */
 std::unordered_set<Id> above_foreign(const Graph &graph, const Ids &ids, const std::function<bool(Id)> &is_foreign)
 {
     std::unordered_set<Id> plain(ids.begin(), ids.end()), behind;

@@ -1,5 +1,6 @@
 /*
- * On behalf of which party a refresh runs: the manager's schedule, a session that reads, or the owner (by hand). Pure C++.
+ * On whose behalf a refresh runs: the manager's schedule, a session that reads, or the owner (by hand). Pure
+ * C++.
  */
 #pragma once
 

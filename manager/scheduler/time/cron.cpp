@@ -1,10 +1,10 @@
 /*
  * Cron expressions.
  *
- * A field is a set of bits. The next time is found from the coarsest field to the finest: a
- * day whose month, day and weekday match; in it the first hour, minute and second not before
- * the time asked. Days are stepped one by one (at most eight years of them: 29 February may be
- * that far when a century is in between), everything below by the bits.
+ * A field is a set of bits. The next match is found from the coarsest field to the finest: a day whose month,
+ * day and weekday match; in it the first hour, minute and second not before the given time. Days are stepped
+ * one by one (at most eight years: the next 29 February may be that far when a century lies in between), the
+ * finer fields by their bits.
  */
 #include "scheduler/time/cron.hpp"
 
@@ -23,7 +23,7 @@ struct Field {
     const char *name;
     int lowest;
     int highest;
-    const char *words; /* three letters each, from the lowest value on */
+    const char *words; /* three letters for each value, from the lowest on */
 };
 
 constexpr uint32_t every_hour = (1u << 24) - 1;
@@ -85,7 +85,7 @@ std::optional<int> parse_value(std::string_view text, const Field &field)
     return value;
 }
 
-/* One member of the list: *, a, a-b, each with an optional /step. */
+/* Adds one member of the list: *, a or a-b, each with an optional /step. */
 bool add_member(std::string_view member, const Field &field, uint64_t *bits)
 {
     int step = 1;
@@ -108,7 +108,7 @@ bool add_member(std::string_view member, const Field &field, uint64_t *bits)
         last = slash == std::string_view::npos ? first : field.highest;
     }
     if (&field == &weekday_field && first && last == 0 && *first > 0)
-        last = 7; /* fri-sun */
+        last = 7; /* as in fri-sun */
     if (!first || !last || *first > *last)
         return false;
     for (int value = *first; value <= *last; value += step)
@@ -148,7 +148,7 @@ std::vector<std::string_view> split(std::string_view text)
 
 using Days = std::chrono::sys_days;
 
-/* 2000-01-01, the first moment of Microseconds. */
+/* 2000-01-01, where Microseconds begin. */
 constexpr Days epoch = std::chrono::year(2000) / std::chrono::January / 1;
 
 bool matches_day(const Cron &cron, Days day)
@@ -163,7 +163,7 @@ bool matches_day(const Cron &cron, Days day)
     return is_day || is_weekday;
 }
 
-/* The lowest set bit >= from, or -1. */
+/* The lowest set bit that is not below `from`; -1 if there is none. */
 int next_bit(uint64_t bits, int from)
 {
     if (from > 63)
@@ -172,7 +172,7 @@ int next_bit(uint64_t bits, int from)
     return rest == 0 ? -1 : std::countr_zero(rest);
 }
 
-/* The first second of the day >= `from` that matches, or -1. */
+/* The first matching second of the day that is not before `from`; -1 if there is none. */
 int64_t next_second(const Cron &cron, int64_t from)
 {
     int hour = static_cast<int>(from / 3600);
@@ -189,7 +189,7 @@ int64_t next_second(const Cron &cron, int64_t from)
     return -1;
 }
 
-/* The first local time >= `from` that matches, or nothing within eight years. */
+/* The first matching local time that is not before `from`; nothing if there is none within eight years. */
 std::optional<Microseconds> first_match(const Cron &cron, Microseconds from)
 {
     constexpr std::chrono::days searched_days{8 * 366 + 1};
@@ -206,11 +206,11 @@ std::optional<Microseconds> first_match(const Cron &cron, Microseconds from)
     return std::nullopt;
 }
 
-/* The same, which remembers what it found: asked for later and later times it searches once. */
+/* first_match() with a memory of the last result: for ascending times it searches each match once. */
 class Matches {
   public:
     explicit Matches(const Cron &cron) : cron_(cron) {}
-    /* INT64_MAX: none. */
+    /* INT64_MAX if there is none. */
     Microseconds first(Microseconds from)
     {
         bool is_known = from >= searched_from_ && from <= found_;
@@ -224,7 +224,7 @@ class Matches {
   private:
     const Cron &cron_;
     Microseconds searched_from_ = 1;
-    Microseconds found_ = 0; /* less than searched_from_: nothing is known yet */
+    Microseconds found_ = 0; /* less than searched_from_: no result yet */
 };
 
 } // namespace
@@ -261,7 +261,7 @@ std::optional<Cron> parse_cron(std::string_view written, std::string *fault)
     cron.hours = static_cast<uint32_t>(bits[2]);
     cron.days = static_cast<uint32_t>(bits[3]);
     cron.months = static_cast<uint16_t>(bits[4]);
-    cron.weekdays = static_cast<uint8_t>((bits[5] | bits[5] >> 7) & 0x7f); /* 7 is Sunday too */
+    cron.weekdays = static_cast<uint8_t>((bits[5] | bits[5] >> 7) & 0x7f); /* 7 is also Sunday */
     cron.any_day = fields[first + 2][0] == '*' || fields[first + 2][0] == '?';
     cron.any_weekday = fields[first + 4][0] == '*' || fields[first + 4][0] == '?';
     return cron;
@@ -269,18 +269,18 @@ std::optional<Cron> parse_cron(std::string_view written, std::string *fault)
 
 std::optional<Microseconds> next_cron(const Cron &cron, Microseconds after, const Zone &zone)
 {
-    constexpr int most_spans = 64; /* of a zone in eight years, and some */
+    constexpr int most_spans = 64; /* more than a zone has in eight years */
     constexpr Microseconds longest_shift = 27 * 3600 * second_us;
     Matches matches(cron);
     const bool is_hourly = cron.hours == every_hour;
-    /* What was local time some time before: a shift may lie in between. */
+    /* Begins with an earlier local time: a shift may lie between then and `after`. */
     Microseconds begin = after - longest_shift;
     Zone::Span span = zone.span_at(begin);
-    Microseconds passed = begin + span.offset; /* local times before this one have been */
+    Microseconds passed = begin + span.offset; /* earlier local times have passed */
     for (int i = 0; i < most_spans; i++) {
         Microseconds first_local = begin + span.offset;
         Microseconds end_local = span.until == INT64_MAX ? INT64_MAX : span.until + span.offset;
-        /* Skipped: those that fall into the gap come at its end, as one. */
+        /* Local times that are skipped by a shift match at its end, together once. */
         if (!is_hourly && first_local > passed && begin > after && matches.first(passed) < first_local)
             return begin;
         Microseconds from = is_hourly ? first_local : std::max(first_local, passed);
@@ -299,8 +299,8 @@ std::optional<Microseconds> next_cron(const Cron &cron, Microseconds after, cons
 
 int64_t shortest_gap_s(const Cron &cron, int64_t seconds)
 {
-    /* Within so many days of so many seconds any two that can follow each other have done so: those of one day,
-     * and the last and the first of two days. */
+    /* Within these days and matches, any two matches that can follow each other have done so: those within a
+     * day, and the last and the first of two days. */
     constexpr int most_steps = 100'000;
     constexpr Microseconds searched = 400 * 86400 * second_us;
     Matches matches(cron);

@@ -17,7 +17,7 @@ struct Unit {
 
 constexpr Unit units[] = {{'w', 604800}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
 
-/* As intervals are written, so in any case. */
+/* Units are accepted in any case, as in intervals. */
 char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -36,7 +36,8 @@ std::string_view trim(std::string_view text)
     return text.substr(first, text.find_last_not_of(" \t\n\r") - first + 1);
 }
 
-/* Takes the number at the head of `text`, at most longest_s (then longest_s + 1). */
+/* Removes the number at the beginning of `text` and returns it; longest_s + 1 if it is greater than
+ * longest_s. */
 int64_t take_number(std::string_view *text)
 {
     int64_t number = 0;
