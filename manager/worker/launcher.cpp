@@ -1,14 +1,15 @@
 /*
- * The launcher sees to it that every database with stream tables has a manager.
+ * The launcher, which ensures that every database with stream tables has a manager.
  *
- * It learns of them from three sides: the catalog's registry tells at a start which databases
- * had some; a backend that needs a manager and finds none pokes it; and after a start, or
- * whenever databases came or went, it looks into each database it has not yet looked into,
- * one after the other, by starting a manager there, which retires when there is nothing to do. It runs
- * no SQL and reads pg_database only then.
+ * It learns of such databases in three ways. At its start, the registry in the catalog lists databases that
+ * had stream tables. A backend that needs a manager and finds none wakes the launcher. After the start, and
+ * whenever databases were created or dropped, it examines each database that it has not examined yet, one
+ * after the other, by starting a manager there, which retires if there is nothing to do. The launcher runs no
+ * SQL, and reads pg_database only in the last case.
  *
- * Where there are more databases than processes (max_worker_processes), they take turns: who is without a manager
- * for the longest time comes next, in place of the manager that has been there for the longest time.
+ * If there are more databases than processes (max_worker_processes), the databases take turns: the one that
+ * has been without a manager for the longest time is next, in place of the manager that has been running for
+ * the longest time.
  */
 #include "catalog/process.hpp"
 #include "mailbox/manager_side.hpp"
@@ -47,16 +48,16 @@ namespace pgtrickle::worker {
 namespace {
 
 constexpr int64_t restart_pause_us = 1'000'000;
-constexpr int64_t longest_pause_us = 60'000'000; /* of those that double where managers fail to begin */
-constexpr long soon_ms = 100;              /* an idle refresh worker makes room when it is told that room is lacking … */
-constexpr int64_t soon_us = 500'000;       /* … until then, or there is none */
-constexpr int64_t no_room_us = 3'000'000;  /* after that a manager is asked to make room */
-constexpr int64_t turn_us = 5'000'000;     /* if it has been there for so long */
+constexpr int64_t longest_pause_us = 60'000'000; /* where managers repeatedly fail to begin */
+constexpr long soon_ms = 100;              /* an idle refresh worker exits when a process is lacking … */
+constexpr int64_t soon_us = 500'000;       /* … within this time; otherwise there is no room */
+constexpr int64_t no_room_us = 3'000'000;  /* after this time a manager is asked to make room */
+constexpr int64_t turn_us = 5'000'000;     /* if it has been running for this time */
 constexpr int64_t log_pause_us = 600'000'000;
 constexpr long idle_ms = 60'000;
 
 struct Running {
-    BackgroundWorkerHandle *handle; /* in TopMemoryContext, freed when it has stopped */
+    BackgroundWorkerHandle *handle; /* in TopMemoryContext, freed when the process has stopped */
     TimestampTz started_at;
 };
 
@@ -83,21 +84,21 @@ class Launcher {
     long pause_ms() const;
 
     std::map<Oid, Running> running_;
-    std::map<Oid, TimestampTz> not_before_; /* a pause after a failure */
-    std::map<Oid, int64_t> pauses_us_;      /* where the last one failed to begin */
-    std::map<Oid, uint64_t> last_started_; /* which start that was, of all */
+    std::map<Oid, TimestampTz> not_before_; /* end of the pause after a failure */
+    std::map<Oid, int64_t> pauses_us_;      /* pauses of databases where the last manager failed to begin */
+    std::map<Oid, uint64_t> last_started_; /* number of the last start, counting all starts */
     uint64_t start_count_ = 0;
     std::set<Oid> looked_into_;
     std::set<Oid> to_look_into_;
-    std::set<Oid> gone_; /* and the catalog has not forgotten them yet */
+    std::set<Oid> gone_; /* dropped databases of which the catalog still has rows */
     Oid looking_into_ = InvalidOid;
-    TimestampTz no_room_since_ = 0; /* or since a manager was asked to make some; 0: there is room */
+    TimestampTz no_room_since_ = 0; /* or since a manager was last asked to make room; 0: there is room */
     TimestampTz logged_at_ = 0;
-    bool is_registry_doubtful_ = false; /* the databases are to be looked at, and could not be */
+    bool is_registry_doubtful_ = false; /* the list of databases must be read, or could not be read */
 };
 
-/* The databases that take connections, or all, templates and half dropped ones included. A PostgreSQL frame: the list
- * lives in the current context. */
+/* The databases that accept connections; with `is_any` all databases, including templates and partly dropped
+ * ones. The list is allocated in the current memory context. A PostgreSQL frame. */
 List *list_databases(bool is_any)
 {
     List *databases = NIL;
@@ -113,7 +114,7 @@ List *list_databases(bool is_any)
     return databases;
 }
 
-/* None: they could not be read. */
+/* Returns no databases if they could not be read. */
 std::vector<Oid> read_databases(bool is_any = false)
 {
     std::vector<Oid> databases;
@@ -126,7 +127,7 @@ std::vector<Oid> read_databases(bool is_any = false)
     return has_failed ? std::vector<Oid>() : databases;
 }
 
-/* False: they could not be read. */
+/* Returns false if the databases could not be read. */
 bool Launcher::notice_databases()
 {
     const std::vector<Oid> databases = read_databases(), existing = read_databases(true);
@@ -145,7 +146,7 @@ bool Launcher::notice_databases()
         auto row = std::find_if(known.begin(), known.end(), [&](auto &k) { return k.database == database; });
         bool had_some = row != known.end() && row->stream_tables > 0;
         if (has_manager(database)) {
-            last_started_.try_emplace(database, ++start_count_); /* where another launcher has started it */
+            last_started_.try_emplace(database, ++start_count_); /* started by another launcher */
             continue;
         }
         bool is_started = had_some && no_room_since_ == 0 && may_start(database) && start(database);
@@ -155,7 +156,8 @@ bool Launcher::notice_databases()
     return true;
 }
 
-/* Of what the catalog keeps of databases that are gone, so much at a time that nobody waits for it. */
+/* Deletes rows of the catalog that belong to dropped databases, in small portions so that no other process
+ * waits for long. */
 void Launcher::forget_gone()
 {
     if (!gone_.empty() && !catalog::forget_history(*gone_.begin()))
@@ -189,7 +191,8 @@ void Launcher::reap()
     }
 }
 
-/* Where something keeps managers from beginning, a damaged database say, each try is an error in the log. */
+/* Where something prevents managers from beginning, such as a damaged database, each attempt is an error in
+ * the log. */
 int64_t Launcher::next_pause_us(Oid database)
 {
     if (mailbox::has_come(database)) {
@@ -205,12 +208,12 @@ bool Launcher::may_start(Oid database) const
 {
     auto pause = not_before_.find(database);
     TimestampTz now = GetCurrentTimestamp();
-    /* A pause of later than any was set by a clock that has been set back. */
+    /* A pause longer than the longest one was set by a clock that has been set back since. */
     bool is_paused = pause != not_before_.end() && now < pause->second && pause->second <= now + longest_pause_us;
     return !is_paused && !mailbox::is_blocked(database);
 }
 
-/* Where nobody may connect any more, a manager would fail to begin again and again. */
+/* Removes a database that no longer accepts connections: a manager would fail to begin again and again. */
 bool Launcher::pass_over(Oid database)
 {
     std::vector<Oid> databases = read_databases();
@@ -221,7 +224,7 @@ bool Launcher::pass_over(Oid database)
     return true;
 }
 
-/* False if there is no room for one more process. */
+/* Returns false if there is no room for another process. */
 bool Launcher::start(Oid database)
 {
     TimestampTz now = GetCurrentTimestamp();
@@ -257,7 +260,7 @@ bool Launcher::start(Oid database)
 void Launcher::lack_room(TimestampTz now)
 {
     if (no_room_since_ == 0 || now < no_room_since_)
-        no_room_since_ = now; /* also by a clock that has been set back */
+        no_room_since_ = now; /* also if the clock has been set back */
     bool is_soon = now < no_room_since_ + soon_us;
     mailbox::launcher_lacks_process(is_soon);
     if (!is_soon)
@@ -266,7 +269,8 @@ void Launcher::lack_room(TimestampTz now)
         ask_for_room(now);
 }
 
-/* Readers need not wait for those: they are told so, and the databases wait for their turn. */
+/* Answers readers that wait for a manager of a database without one, as they need not wait for its turn; the
+ * databases remain to be examined. */
 void Launcher::settle_start_requests()
 {
     for (Oid database : mailbox::requested_managers()) {
@@ -277,7 +281,8 @@ void Launcher::settle_start_requests()
     }
 }
 
-/* Of a manager that has been there for long, whichever launcher has started it; and of those that cannot begin. */
+/* Makes a manager exit that has been running for long, whichever launcher has started it, and terminates
+ * managers that cannot begin. */
 void Launcher::ask_for_room(TimestampTz now)
 {
     no_room_since_ = now;
@@ -296,7 +301,7 @@ void Launcher::ask_for_room(TimestampTz now)
     });
 }
 
-/* Those without a manager that are to have one, or to be looked into: who had one least lately first. */
+/* Databases without a manager that need one or must be examined, least recently started first. */
 std::vector<Oid> Launcher::waiting() const
 {
     std::vector<Oid> databases = mailbox::requested_managers();
@@ -311,14 +316,15 @@ std::vector<Oid> Launcher::waiting() const
     return databases;
 }
 
-/* Or one that has not come yet, or whose end is not told yet. */
+/* Whether the database has a manager, including one that has not registered yet, or whose end has not been
+ * noticed yet. */
 bool Launcher::has_manager(Oid database) const
 {
     return running_.count(database) != 0 || mailbox::manager_pid_of(database) != 0;
 }
 
-/* A manager that has found work stays, and one may have to wait for its database, which somebody has locked: the next look
- * need not wait for them. */
+/* Whether a database is being examined, so that the next one must wait. Not if its manager has found work and
+ * stays, nor if that takes long, as while another session has locked the database. */
 bool Launcher::is_looking() const
 {
     auto looking = running_.find(looking_into_);
@@ -394,7 +400,7 @@ void register_worker()
                             "Sets the change log size beyond which stream tables that prevent its trimming are reinitialized.",
                             "0 means no limit.", &max_log_mb, 1024, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB, nullptr,
                             nullptr, nullptr);
-    /* pg_upgrade wants nobody else in the databases. */
+    /* pg_upgrade requires that no other process is connected to the databases. */
     if (IsBinaryUpgrade)
         return;
     BackgroundWorker worker = {};
@@ -424,6 +430,7 @@ extern "C" void pgtrickle_launcher_main(Datum)
         worker::Launcher launcher;
         launcher.run();
     });
-    /* 0 would be taken for "never again": it is to come back unless the server stops. */
+    /* An exit code of 0 would mean "never restart": the launcher must be restarted unless the server
+     * stops. */
     proc_exit(1);
 }

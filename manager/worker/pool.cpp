@@ -20,7 +20,7 @@ using scheduler::Ids;
 
 namespace {
 
-/* The process may end without leaving run(). */
+/* The pool of this process, for its exit: the process may end without leaving run(). */
 Pool *own_pool = nullptr;
 
 extern "C" void pgtrickle_pool_leaves(int, Datum)
@@ -29,12 +29,12 @@ extern "C" void pgtrickle_pool_leaves(int, Datum)
         own_pool->leave();
 }
 
-constexpr TimestampTz idle_stay_us = 5'000'000;    /* of one that is not the last */
-constexpr TimestampTz start_pause_us = 1'000'000;  /* after no process could be started */
-constexpr TimestampTz longest_start_pause_us = 64'000'000; /* after several in a row */
+constexpr TimestampTz idle_stay_us = 5'000'000;    /* of a worker that is not the last one */
+constexpr TimestampTz start_pause_us = 1'000'000;  /* after a process could not be started */
+constexpr TimestampTz longest_start_pause_us = 64'000'000; /* after several failures in a row */
 constexpr TimestampTz stuck_after_us = 1'000'000;
-constexpr TimestampTz turn_pause_us = 250'000;     /* should a wake-up for a turn not come */
-constexpr TimestampTz share_pause_us = 1'000'000;  /* nor one for a share */
+constexpr TimestampTz turn_pause_us = 250'000;     /* in case a wake-up for a turn does not arrive */
+constexpr TimestampTz share_pause_us = 1'000'000;  /* in case a wake-up for a share does not arrive */
 
 mailbox::Turn turn_for(const Ids &owners)
 {
@@ -65,7 +65,7 @@ scheduler::Assignment Pool::look_for(int preferred_worker, TimestampTz wanted_si
     return assignment;
 }
 
-/* All are busy, and none will be free soon. */
+/* Whether all workers are busy, and none is expected to be free soon. */
 bool Pool::is_stuck(TimestampTz now) const
 {
     return !workers_.empty() && std::all_of(workers_.begin(), workers_.end(), [=](const PoolWorker &worker) {
@@ -117,9 +117,10 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
         worker->owners = owners;
         return {Chance::worker, worker->number};
     }
-    /* Or the clock has been set back. */
+    /* The second condition: the clock has been set back. */
     bool can_start = now >= start_after_ || start_after_ > now + longest_start_pause_us;
-    /* Where no more can be started, and those that are there do not end, this process refreshes for owners who have none. */
+    /* If no worker can be started and the existing ones do not end their jobs, this process refreshes for
+     * owners that have no worker. */
     const bool is_to_stand_in = workers_.empty() || is_stuck(now);
     if (!can_start && !is_to_stand_in)
         return {};
@@ -158,7 +159,8 @@ void Pool::end_own_turn()
     own_turn_ = {};
 }
 
-/* After the first that has failed another is tried at once: it may have been terminated by somebody. */
+/* After the first failure another worker is tried at once: the first one may have been terminated by an
+ * administrator. */
 void Pool::note_start(bool has_succeeded, TimestampTz now)
 {
     failed_starts_ = has_succeeded ? 0 : failed_starts_ + 1;
@@ -174,7 +176,7 @@ void Pool::leave() noexcept
     own_pool = nullptr;
 }
 
-/* Nothing if there is no room for one more process, or no shared memory. */
+/* Returns nothing if there is no room for another process, or no shared memory. */
 std::optional<int> Pool::start(const mailbox::WorkerKey &key, TimestampTz now)
 {
     if (own_pool == nullptr) {
@@ -264,7 +266,7 @@ Ids Pool::take_forgotten(int worker)
     return {taken.begin(), taken.end()};
 }
 
-/* A worker that is gone is noticed by attend(). */
+/* If the worker is gone, attend() notices it. */
 void Pool::send_on(PoolWorker &worker)
 {
     if (worker.unsent.empty())
@@ -276,7 +278,7 @@ void Pool::send_on(PoolWorker &worker)
         worker.unsent.clear();
 }
 
-/* Its queues are detached: it leaves when it has done what it does. */
+/* Detaches the worker's queues: it exits when it has finished its job. */
 void Pool::let_go(PoolWorker &worker)
 {
     call([&] {
@@ -302,7 +304,7 @@ std::optional<Pool::Overrun> overrun_of(const PoolWorker &worker)
 std::vector<Pool::Ended> Pool::attend(TimestampTz now)
 {
     std::vector<Ended> ended;
-    look_at_ = 0; /* who waits still will say so */
+    look_at_ = 0; /* jobs that still wait set it again */
     for (auto worker = workers_.begin(); worker != workers_.end();) {
         send_on(*worker);
         Size size = 0;
@@ -331,7 +333,7 @@ std::vector<Pool::Ended> Pool::attend(TimestampTz now)
     return ended;
 }
 
-/* The slot of one that leaves is freed by itself. */
+/* A worker that exits frees its slot itself. */
 void Pool::let_idle_go(TimestampTz now)
 {
     let_go_at_ = 0;

@@ -1,16 +1,17 @@
 /*
- * The refresh workers of a manager: background processes, each with two queues in a
- * segment of shared memory of its own, jobs in, results out.
+ * The refresh workers of a manager: background processes, each with two queues in a segment of shared memory
+ * of its own, one for jobs and one for results.
  *
- * They are started when there is a backlog of jobs (scheduler/affinity), as long as it is this
- * database's turn (mailbox: admit), and `limit` at most. The last idle one stays, because it has
- * its programs compiled; others leave after a short while; and all idle ones do when somebody
- * cannot start a process. Those that die before their first answer, as where a database takes no connections any more,
- * are started less and less often; the manager refreshes meanwhile. An idle worker whose manager is gone finds its queues detached and leaves;
- * a busy one is terminated. A manager sees a dead worker in the same way.
+ * Workers are started when there is a backlog of jobs (scheduler/worker_affinity.hpp) and the mailbox admits
+ * one (admit_new(), which limits their number in all databases). The last idle worker stays, because it has
+ * its programs compiled; other idle workers exit after a short while, and all idle workers exit when some
+ * process cannot be started. Workers that die before their first answer, as in a database that no longer
+ * accepts connections, are started less and less often; the manager refreshes meanwhile. An idle worker whose
+ * manager has gone finds its queues detached and exits; a busy one is terminated. A manager notices a dead
+ * worker in the same way.
  *
- * Nothing here waits: what does not fit into a queue is sent on when the worker has read. Owned by one
- * manager. C++ frames; outside of transactions.
+ * Nothing here waits: what does not fit into a queue is sent when the worker has read. Owned by one manager.
+ * C++ frames; outside of transactions.
  */
 #pragma once
 
@@ -34,18 +35,18 @@ struct BackgroundWorkerHandle;
 namespace pgtrickle::worker {
 
 struct PoolWorker {
-    int number = 0; /* never given twice */
+    int number = 0; /* never used again for another worker */
     mailbox::WorkerKey key;
     dsm_segment *segment = nullptr;
     shm_mq_handle *jobs = nullptr;
     shm_mq_handle *results = nullptr;
     BackgroundWorkerHandle *handle = nullptr; /* in TopMemoryContext */
     std::string unsent;                       /* bytes of a job that are not in the queue yet */
-    bool is_busy = false;                     /* then it has a handle */
-    bool has_answered = false; /* it could connect */
-    TimestampTz since = 0; /* it has been busy, or idle */
-    scheduler::Ids owners; /* of what it does, or did last */
-    std::set<scheduler::Id> taken; /* what it has compiled and others do now */
+    bool is_busy = false;                     /* it then has a handle */
+    bool has_answered = false; /* it was able to connect */
+    TimestampTz since = 0; /* since when it has been busy, or idle */
+    scheduler::Ids owners; /* of the stream tables of its current or last job */
+    std::set<scheduler::Id> taken; /* compiled here, and refreshed by other workers now */
 };
 
 constexpr int nobody = 0;
@@ -57,20 +58,22 @@ class Pool {
     Pool(const Pool &) = delete;
     Pool &operator=(const Pool &) = delete;
 
-    /* Picks a worker for a job, given its preferred worker and since when it waits. A job that waits for its own worker is
-     * looked at again: see attend_at(). */
+    /* Finds a worker for a job, given its preferred worker and the time since which it waits. If the job
+     * waits for its preferred worker, attend_at() includes the time at which to look again. */
     scheduler::Assignment look_for(int preferred_worker, TimestampTz wanted_since, TimestampTz now);
-    /* The same, and that one is busy from now on; its turn has begun. `its_own`: it is to wait for its preferred worker;
-     * `its_share`: until its owners have fewer workers; `later`: it is not this database's turn, or no process can be had, for
-     * this job as for others. */
+    /* Outcome of choose(). `later`: it is not this database's turn, or no process is available, for this job
+     * as for others; `its_own`: the job must wait for its preferred worker; `its_share`: it must wait until
+     * its owners have fewer workers; `myself`: this process does the job. */
     enum class Chance { later, its_own, its_share, worker, myself };
     struct Choice {
         Chance chance = Chance::later;
         int worker = nobody;
     };
-    /* `owners`: of what the job refreshes. */
+    /* Finds a worker as look_for() does, requests a turn, and marks the worker as busy. `owners`: of the
+     * stream tables that the job refreshes. */
     Choice choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const scheduler::Ids &owners);
-    /* Between the two each owner whose share is exhausted is found once. */
+    /* Begins a round of choices, which lasts until end_round(); each owner whose share is exhausted is
+     * determined once in a round. */
     void begin_round()
     {
         exhausted_.clear();
@@ -79,33 +82,35 @@ class Pool {
     void end_round();
     bool is_share_exhausted(scheduler::Id owner) const { return exhausted_.count(owner) != 0; }
     void send(int worker, std::string bytes);
-    /* The members are done by `worker` now, and were by `preferred_worker` so far. */
+    /* Records that `worker` refreshes the members from now on, which `preferred_worker` refreshed until
+     * now. */
     void move(const scheduler::Ids &members, int preferred_worker, int worker);
-    /* What the worker has compiled for nothing, since the last call. */
+    /* Stream tables whose programs the worker has compiled and no longer needs, since the last call. */
     scheduler::Ids take_forgotten(int worker);
-    /* There is nothing to choose anybody for. */
+    /* Records that there is no job that needs a worker. */
     void want_nobody();
 
-    /* What a worker refreshed that took too long, could not be canceled, and was terminated. */
+    /* A refresh that took too long, could not be canceled, and whose worker was terminated. */
     struct Overrun {
         scheduler::Id first;
-        int count; /* together with that */
+        int count; /* number of stream tables refreshed together, including `first` */
     };
     struct Ended {
         int worker;
-        std::optional<std::string> result; /* none: it is gone, and what became of its job is not known */
+        std::optional<std::string> result; /* none: the worker is gone, and the outcome unknown */
         std::optional<Overrun> overrun = {};
     };
-    /* What has come since the last call; also sends on, and lets go who is not needed. */
+    /* Returns the jobs that have ended since the last call; also sends pending bytes, and lets workers go
+     * that are not needed. */
     std::vector<Ended> attend(TimestampTz now);
-    /* This process has done what it was chosen for. */
+    /* Ends the turn of this process, after a job for which choose() returned `myself`. */
     void end_own_turn();
 
     int pid_of(int worker) const;
-    /* The manager goes, whatever the reason: a refresh that nobody waits for any more is broken off, or the next
-     * manager would wait for its locks. Calls nothing that may fail. */
+    /* Terminates busy workers because the manager exits, for whatever reason: otherwise the next manager
+     * would wait for the locks of a refresh that is no longer needed. Calls nothing that may fail. */
     void leave() noexcept;
-    /* When attend() or choose() would do something new by itself. */
+    /* Time at which attend() or choose() may have something new to do without any event. */
     std::optional<TimestampTz> attend_at() const;
 
   private:
@@ -124,12 +129,12 @@ class Pool {
     std::list<PoolWorker> workers_;
     mailbox::WorkerKey own_turn_;
     int last_number_ = nobody;
-    TimestampTz start_after_ = 0; /* no process could be started: not before */
-    int failed_starts_ = 0;       /* in a row, each of which is in the server's log */
-    TimestampTz look_at_ = 0;     /* a job that waits for its preferred worker, 0: none */
-    TimestampTz let_go_at_ = 0;   /* the first idle one that is not needed, 0: none */
+    TimestampTz start_after_ = 0; /* a process could not be started: no further attempt before this time */
+    int failed_starts_ = 0;       /* in a row; each of them is in the server's log */
+    TimestampTz look_at_ = 0;     /* for a job that waits for its preferred worker; 0: none */
+    TimestampTz let_go_at_ = 0;   /* time to let the first idle worker go that is not needed; 0: none */
     bool is_waiting_ = false;     /* for a turn */
-    /* In this round: owners whose share is exhausted, and the owners of all jobs that wait for a share. */
+    /* In this round: owners whose share is exhausted, and owners of all jobs that wait for a share. */
     std::set<scheduler::Id> exhausted_, awaited_;
 };
 

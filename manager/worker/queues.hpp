@@ -1,6 +1,6 @@
 /*
- * The segment of shared memory between a manager and one of its refresh workers: a queue
- * for jobs, a queue for results, and a few words. Each side attaches to both; when one is gone, the other finds its
+ * The segment of shared memory between a manager and one of its refresh workers: a queue for jobs, a queue
+ * for results, and LastWords. Each side attaches to both queues; when one side is gone, the other finds its
  * queues detached.
  */
 #pragma once
@@ -16,13 +16,13 @@ extern "C" {
 
 namespace pgtrickle::worker {
 
-constexpr Size queue_bytes = 65536; /* a larger job takes several rounds */
+constexpr Size queue_bytes = 65536; /* a larger job is sent in several parts */
 constexpr Size segment_bytes = 2 * queue_bytes + 64;
 
-/* Behind the queues: what a worker refreshed when it was terminated. */
+/* Stored after the queues: what a worker was refreshing when it was terminated. */
 struct LastWords {
     std::atomic<uint32_t> has_overrun;
-    std::atomic<uint32_t> first_member; /* of the attempt under way */
+    std::atomic<uint32_t> first_member; /* of the refresh under way */
     std::atomic<int32_t> member_count;
 };
 
@@ -41,7 +41,7 @@ inline shm_mq *result_queue(dsm_segment *segment)
     return reinterpret_cast<shm_mq *>(static_cast<char *>(dsm_segment_address(segment)) + queue_bytes);
 }
 
-/* What a manager tells a worker at its start, in bgw_extra. */
+/* Passed from a manager to a worker at its start, in bgw_extra. */
 struct WorkerStart {
     Oid database;
     int slot;

@@ -38,7 +38,7 @@ void commit_transaction()
     call([] { CommitTransactionCommand(); });
 }
 
-/* An error while aborting ends the process, as in a backend: the launcher starts another. */
+/* An error while aborting ends the process, as in a backend; the launcher starts another one. */
 void abort_transaction() noexcept
 {
     disable_all_timeouts(false);
@@ -52,7 +52,7 @@ Failure failure_of(const PgError &error)
     failure.sqlstate = error.data->sqlerrcode;
     failure.message = error.data->message != nullptr ? error.data->message : "";
     failure.detail = error.data->detail != nullptr ? error.data->detail : "";
-    /* A worker runs as a superuser, who sees all errors whole. */
+    /* A worker runs as a superuser, for which error messages are complete. */
     if (const auto *of_member = dynamic_cast<const refresh::MemberError *>(&error)) {
         failure.culprit = of_member->relid;
         failure.tried = refresh::name_of_attempt(of_member->action);

@@ -1,7 +1,7 @@
 /*
- * A transaction of a worker's own: in_transaction(work) runs it and commits, or aborts and
- * returns what failed. This is the one place beside enter() where a PgError ends: the
- * whole transaction is rolled back first, so nothing is left that only abort puts right.
+ * A transaction of a worker's own: in_transaction(work) runs `work` and commits, or aborts and returns what
+ * failed. This is the only place besides enter() where a PgError ends: the whole transaction is rolled back
+ * first, so that no state remains that only an abort cleans up.
  *
  * C++ frames. Afterwards no memory, snapshot or lock of the transaction is held.
  */
@@ -18,14 +18,15 @@ struct Failure {
     int sqlstate = 0;
     std::string message;
     std::string detail;
-    Oid culprit = InvalidOid; /* the stream table whose part of a refresh failed, if that is known */
-    const char *tried = "SKIP"; /* what was being done to it, as in the history */
-    bool has_timed_out = false; /* it took longer than its own refresh_timeout, or than any may */
+    Oid culprit = InvalidOid; /* the stream table whose part of a refresh failed, if it is known */
+    const char *tried = "SKIP"; /* the attempted action, as in the history */
+    bool has_timed_out = false; /* it exceeded its own refresh_timeout, or the server's limit */
 
-    /* It may go away by itself: a lock, a deadlock, a serialization failure, a cancel
+    /* Whether the cause may pass without intervention: a lock, a deadlock, a serialization failure, a cancel
      * request. */
     bool is_transient() const;
-    /* Neither the definition nor the data are at fault: the disk or the memory is full. It may last. */
+    /* Whether the disk or the memory is full, so that neither the definition nor the data are at fault. The
+     * cause may last. */
     bool is_lack_of_resources() const;
 };
 

@@ -1,15 +1,16 @@
 /*
- * What each of our processes does first whenever it has been woken.
+ * The first step of each process of the extension after it has been woken.
  *
- * One that sleeps for hours is asked by others to take in what they have invalidated; whoever does not is told in the end
- * that anything may have changed, and a worker then compiles all of its stream tables anew.
+ * A process that sleeps for hours is asked by others to process their invalidation messages; if it does not,
+ * all its caches are reset in the end, and a worker then compiles all of its stream tables again.
  */
 #pragma once
 
 namespace pgtrickle::worker {
 
-/* Outside of transactions. Resets the latch: what is looked at after that is not missed. True if the configuration was read
- * anew. A PostgreSQL frame. */
+/* Resets the latch, so that no event after this call is missed, and processes interrupts, invalidations and
+ * SIGHUP. Returns true if the configuration was read again. Must be called outside of transactions. A
+ * PostgreSQL frame. */
 bool wake_up();
 
 } // namespace pgtrickle::worker

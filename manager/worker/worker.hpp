@@ -1,6 +1,6 @@
 /*
- * The background workers: one launcher a server, one manager a database that
- * has stream tables, and its refresh workers.
+ * The background workers: one launcher for the server, one manager for each database that has stream tables,
+ * and the refresh workers of each manager.
  */
 #pragma once
 
@@ -8,14 +8,15 @@
 
 namespace pgtrickle::worker {
 
-/* To be called by _PG_init, before the settings' prefix is closed: registers the launcher
- * when the library is being preloaded. */
+/* Registers the launcher when the library is being preloaded. Called by _PG_init, before the prefix of the
+ * settings is reserved. */
 void register_worker();
 
-/* For a manager or worker that has just connected. A PostgreSQL frame. */
+/* Sets the isolation level to READ COMMITTED. Called by a manager or worker that has just connected. A
+ * PostgreSQL frame. */
 void read_what_is_committed();
 
-/* pg_trickle.max_log_size in bytes, 0 for no limit. */
+/* pg_trickle.max_log_size in bytes; 0: no limit. */
 int64_t max_log_bytes();
 
 } // namespace pgtrickle::worker

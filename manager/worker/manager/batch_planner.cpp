@@ -67,7 +67,8 @@ Batch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
     return batch;
 }
 
-/* Its batch without what would wait for a stream table of another owner that waits for the rest of the batch. */
+/* The batch without members that would wait for a stream table of another owner which waits for another
+ * member. */
 Ids BatchPlanner::without_others_between(Id start, Ids batch) const
 {
     if (!definitions_.has_several_owners())
@@ -80,9 +81,9 @@ Ids BatchPlanner::without_others_between(Id start, Ids batch) const
     return scheduler::without_foreign_between(definitions_.graph(), start, batch, is_of_others, is_in_set);
 }
 
-/* With the members, what is refreshed because one of them is: upstreams, unless they have their own schedules and no reader has
- * asked, or are suspended; and the atomic sets of any of these, suspended or not. With `owners`, only what they own of the
- * upstreams. */
+/* The members and the stream tables that must be refreshed because of them: upstreams, except those that are
+ * suspended, and those with schedules of their own unless a reader has requested the refresh; and the atomic
+ * sets of all of these, suspended or not. With `owners`, only upstreams of these owners. */
 Ids BatchPlanner::with_required(const Ids &members, RequestedBy requested_by, const Ids *owners)
 {
     return scheduler::with_required(definitions_.graph(), definitions_.atomic_sets(), members, [&](Id id) {
@@ -95,8 +96,8 @@ Ids BatchPlanner::with_required(const Ids &members, RequestedBy requested_by, co
     });
 }
 
-/* One that is refreshed together with one that has failed waits for it, to go with it or after it; and an atomic set
- * goes as a whole or not at all. */
+/* A stream table that is refreshed together with one that has failed waits for it, to be refreshed with it or
+ * after it; an atomic set is refreshed as a whole or not at all. */
 Trouble BatchPlanner::trouble_of(Id id, RequestedBy requested_by)
 {
     Trouble trouble;
@@ -119,7 +120,7 @@ TimestampTz BatchPlanner::wait_until(const Wanted &wanted, TimestampTz now)
     return std::min(wanted.since, now) + wait_for_others_us;
 }
 
-/* Those that are to be refreshed with the members and lack changes that these are wanted for. */
+/* Upstreams that must be refreshed with the members and lack changes that the members are wanted for. */
 Ids BatchPlanner::needed_before(const Ids &members, const Wanted &wanted, bool *is_waiting)
 {
     *is_waiting = false;

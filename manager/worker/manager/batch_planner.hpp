@@ -1,18 +1,21 @@
 /*
- * Which stream tables a job refreshes together, and what a job of one owner does about the stream tables of others.
+ * Decides which stream tables a job refreshes together, and what a job of one owner does about stream tables
+ * of other owners.
  *
- * A job refreshes a batch: due stream tables that are connected, those of their schedule that are connected to them
- * (scheduler/graph/refresh_batch.hpp), and with any of these the upstreams that have no schedule of their own, and
- * atomic sets as a whole. A reader's job refreshes all upstreams.
+ * A job refreshes a batch: due stream tables that are connected, those of their schedule that are connected
+ * to them (scheduler/graph/refresh_batch.hpp), and with any of these the upstreams that have no schedule of
+ * their own, and atomic sets as a whole. A reader's job refreshes all upstreams.
  *
- * All of it is of one party (scheduler/share.hpp), and a job keeps no other job from refreshing what it reads of others: its
- * refresh holds no lock on these that their refresh waits for. So an endless query stops its own stream table and
- * those of its owner upstream and downstream, and no others. A stream table of another owner that is to be refreshed with one
- * that is due is refreshed by a job of its own before it. A reader's request waits for that job; what is due waits for a moment
- * and then reads the other one as it stands, as the other owner could stop it otherwise. A stream table that was never
- * filled is waited for without a limit: the refresh would fill it in its own transaction.
+ * All members are of one party (scheduler/share.hpp), and a job prevents no other job from refreshing the
+ * stream tables of other owners that it reads: its refresh holds no lock on them for which their refresh
+ * would wait. An endless query therefore blocks its own stream table and those of its owner upstream and
+ * downstream, and no others. A stream table of another owner that must be refreshed with a due one is
+ * refreshed by a job of its own before. A reader's request waits for that job; a due stream table waits for a
+ * moment and then reads the other one as it stands, since otherwise the other owner could block it. For a
+ * stream table that was never filled there is no limit: the refresh would fill it in its own transaction.
  *
- * Owns nothing: it looks at definitions and tasks, and changes neither. Called by the Dispatcher and ReaderRequests. C++ frames.
+ * Owns nothing: it reads definitions and tasks, and changes neither. Called by the Dispatcher and
+ * ReaderRequests. C++ frames.
  */
 #pragma once
 
@@ -25,7 +28,7 @@
 
 namespace pgtrickle::worker {
 
-/* What is to be refreshed, and why. */
+/* Selects what must be refreshed, and why. */
 struct Wanted {
     TimestampTz since;
     std::function<bool(scheduler::Task &)> is_wanted;
@@ -35,14 +38,14 @@ struct Wanted {
 
 struct Batch {
     scheduler::Ids members; /* upstreams first */
-    std::set<scheduler::Id> requested, optional; /* of these; the others are required */
+    std::set<scheduler::Id> requested, optional; /* subsets of the members; the others are required */
 };
 
-/* What has failed or is suspended and has to be refreshed with a stream table. */
+/* A stream table that must be refreshed with another one, and has failed or is suspended. */
 struct Trouble {
     scheduler::Id culprit = 0;
     bool is_suspended = false;
-    TimestampTz until = 0; /* 0: there is none */
+    TimestampTz until = 0; /* 0: there is no trouble */
 };
 
 class BatchPlanner {
@@ -51,17 +54,18 @@ class BatchPlanner {
     BatchPlanner(const BatchPlanner &) = delete;
     BatchPlanner &operator=(const BatchPlanner &) = delete;
 
-    /* The batch of `id`, which is wanted. Adds to `seen` what was looked at as a part of it. */
+    /* The batch of `id`, which is wanted. Adds the members that were considered to `seen`. */
     Batch plan(scheduler::Id id, const Wanted &wanted, std::set<scheduler::Id> *seen);
     Trouble trouble_of(scheduler::Id id, scheduler::RequestedBy requested_by);
-    /* The stream tables of other owners that are to be refreshed before the members. `is_waiting` is set if only a moment is
-     * waited for them, until wait_until(). */
+    /* The stream tables of other owners that must be refreshed before the members. Sets `is_waiting` if the
+     * members wait for them for a moment only, until wait_until(). */
     scheduler::Ids needed_before(const scheduler::Ids &members, const Wanted &wanted, bool *is_waiting);
     static TimestampTz wait_until(const Wanted &wanted, TimestampTz now);
-    /* The members, which are the first of those involved, and the upstreams of the same owners. */
+    /* The members, which are the first of `involved`, and the upstreams that have the same owners. */
     scheduler::Ids occupied_by(const scheduler::Ids &members, const scheduler::Ids &involved) const;
-    /* The refresh groups of the members: of each, those that are refreshed or stay for a reason that lasts: not one that is
-     * being refreshed, nor one that is yet to be read. */
+    /* The refresh groups of the members: in each, the stream tables that are refreshed, or that are not
+     * refreshed for a reason that lasts; without those that are being refreshed and those whose definitions
+     * have not been read yet. */
     std::vector<scheduler::Ids> refresh_groups_of(const scheduler::Ids &members);
 
   private:

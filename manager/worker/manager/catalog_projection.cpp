@@ -16,7 +16,8 @@ using scheduler::Id;
 namespace {
 
 constexpr TimestampTz pause_us = 1'000'000;
-/* What was counted later may be of a stream table made after the definitions were read. */
+/* Statistics that are younger may belong to a stream table that was created after the definitions were
+ * read. */
 constexpr TimestampTz statistics_pause_us = 600'000'000;
 
 } // namespace
@@ -36,7 +37,7 @@ void CatalogProjection::write_if_due()
     is_due_ = false;
     write_after_ = now + pause_us;
     write();
-    /* Reading a thousand definitions leaves twice what is kept as holes in the heap. */
+    /* Reading a thousand definitions leaves twice the size of what is kept as free holes in the heap. */
     malloc_trim(0);
 }
 

@@ -1,9 +1,9 @@
 /*
- * The projection of the known definitions into the catalog, for monitoring from other databases, and the back-offs that the
- * catalog remembers for tasks.
+ * The projection of the known definitions into the catalog, for monitoring from other databases, and the
+ * back-offs that the catalog has recorded for tasks.
  *
- * Owns whether and when it has to be written. The loop calls it in each cycle; JobResults reports a catalog that was made new.
- * Runs no SQL. C++ frames.
+ * Owns whether and when the projection must be written. The loop calls it in each cycle; JobResults reports a
+ * catalog that was created again. Runs no SQL. C++ frames.
  */
 #pragma once
 
@@ -20,9 +20,9 @@ class CatalogProjection {
     CatalogProjection(const CatalogProjection &) = delete;
     CatalogProjection &operator=(const CatalogProjection &) = delete;
 
-    /* Definitions were read. */
+    /* Requests a write after definitions were read. */
     void request() { is_due_ = true; }
-    /* The catalog was removed or damaged, and was made new. */
+    /* Records that the catalog was removed or damaged, and was created again. */
     void record_new_catalog() { is_catalog_new_ = true; }
 
     void write_if_catalog_is_new();
@@ -35,10 +35,10 @@ class CatalogProjection {
 
     Definitions &definitions_;
     Tasks &tasks_;
-    bool is_due_ = false; /* what is known is not in the catalog yet */
+    bool is_due_ = false; /* known definitions are not in the catalog yet */
     TimestampTz write_after_ = 0;
     bool is_catalog_new_ = false;
-    bool is_written_ = true; /* the catalog has what was to be written last */
+    bool is_written_ = true; /* the last write succeeded */
 };
 
 } // namespace pgtrickle::worker

@@ -42,7 +42,8 @@ void ChangeListener::remove(Id id)
     slots_.erase(found);
 }
 
-/* A slot that is listened to already is left as it is: clearing its bit would lose changes for others. */
+/* A slot that is listened to already is not changed: clearing its bit would lose changes for other stream
+ * tables. */
 void ChangeListener::listen(Id id)
 {
     for (uint32_t slot : slots_[id]) {

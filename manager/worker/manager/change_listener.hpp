@@ -1,12 +1,13 @@
 /*
- * Which sources' changes a manager waits for, and which stream tables they concern.
+ * Notifies a manager of changes of the sources that it waits for, and of the stream tables concerned.
  *
- * Owns which slots are listened to, and which stream tables read each slot. A slot is listened to while one of the stream tables
- * that read it, at any depth, is idle. A change of it ends that until listen() is called again: all that read it are looked at,
- * and those that are dirty are queued and need no more news. Owned by Tasks; over the bits of mailbox/changed_bits.cpp.
+ * Owns which slots are listened to, and which stream tables read each slot. A slot is listened to while one
+ * of the stream tables that read it, at any depth, is idle. A change of the source ends that until listen()
+ * is called again: all stream tables that read it are checked, and those that are dirty are queued and need
+ * no further notification. Owned by Tasks; based on the bits of mailbox/changed_bits.cpp.
  *
- * Invariant: a source that is listened to was not written to since: so only those that were not listened to all the
- * time have to be asked whether they were. C++ frames.
+ * Invariant: a source that is listened to has not been written to since. Therefore only sources that were not
+ * listened to all the time have to be checked for writes. C++ frames.
  */
 #pragma once
 
@@ -20,27 +21,27 @@ namespace pgtrickle::worker {
 
 class ChangeListener {
   public:
-    /* What `id` reads, and `id` first: relations whose changes make it dirty. */
+    /* `relations`: `id` itself, first, and what it reads: the relations whose changes make it dirty. */
     void set(scheduler::Id id, const scheduler::Ids &relations);
     void remove(scheduler::Id id);
 
-    /* From now on changes of what `id` reads are heard; look then whether it is clean. */
+    /* Listens for changes of what `id` reads; the caller must then check whether it is clean. */
     void listen(scheduler::Id id);
     /* Stream tables whose sources changed since the last call; may contain duplicates. */
     scheduler::Ids take_changed();
-    /* The slots of sources that were written to since the last call. */
+    /* Slots of sources that were written to since the last call. */
     std::vector<uint32_t> take_written();
 
   private:
-    using Bits = std::vector<uint64_t>; /* as many as the mailbox has slots */
+    using Bits = std::vector<uint64_t>; /* one bit for each slot of the mailbox */
 
     static bool has(const Bits &bits, uint32_t slot) { return (bits[slot / 64] >> (slot % 64) & 1) != 0; }
     static void add(Bits &bits, uint32_t slot) { bits[slot / 64] |= uint64_t{1} << (slot % 64); }
 
     Bits listening_;
-    Bits read_;                                      /* of relations that are sources, and of the database */
+    Bits read_;                                      /* slots of sources, and of the database */
     Bits stirred_;                                   /* not listened to all the time since take_written() */
-    std::vector<uint64_t> counted_;                  /* by slot: the commits that take_written() has counted */
+    std::vector<uint64_t> counted_;                  /* by slot: commits at the last take_written() */
     std::vector<scheduler::Ids> readers_;            /* by slot */
     std::unordered_map<scheduler::Id, std::vector<uint32_t>> slots_;
 };

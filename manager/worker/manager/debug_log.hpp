@@ -1,6 +1,6 @@
 /*
- * The manager's decisions in the server's log, with log_min_messages = debug1 (what is begun, and by which process) or
- * debug2 (what is put off, too). Costs a comparison otherwise. C++ frames.
+ * The manager's decisions in the server's log, with log_min_messages = debug1 (jobs that begin, and their
+ * processes) or debug2 (also postponed tasks). Costs one comparison otherwise. C++ frames.
  */
 #pragma once
 
@@ -10,11 +10,11 @@ namespace pgtrickle::worker {
 
 struct Known;
 
-/* `pid` of the worker; 0: the manager itself. */
+/* Logs the beginning of a job. `pid`: its worker; 0: the manager itself. */
 void log_begin(const scheduler::Job &job, int pid);
-/* Until then it waits for `upstream`, which has failed. */
+/* Logs that a due stream table waits for `upstream`, which has failed, until `until`. */
 void log_put_off(const Known &known, const Known &upstream, int64_t until);
-/* It was not refreshed by a job, and is tried again. */
+/* Logs that a stream table was not refreshed by a job and will be retried. */
 void log_retry(const Known &known, scheduler::Verdict verdict);
 
 } // namespace pgtrickle::worker

@@ -1,10 +1,10 @@
 /*
- * One scan of pgt_state tells which generations are new; only those definitions are read, and those that the
- * relcache says were altered. What follows from the graph (schedules of upstreams, sources of what is downstream)
- * is computed again for those that are connected with them.
+ * One scan of pgt_state shows which generations are new; only those definitions are read, and those of stream
+ * tables that were altered according to the relcache. Data derived from the graph (schedules of upstreams,
+ * sources of downstreams) is computed again for the stream tables connected with them.
  *
- * A definition is read with its stream table locked: a transaction that alters it announces that before other processes are
- * sure to learn that their caches are out of date, but releases the lock after that.
+ * A definition is read with its stream table locked: a transaction that alters it announces that before other
+ * processes are guaranteed to have received its invalidations, but releases the lock after that.
  */
 #include "worker/manager/definitions.hpp"
 
@@ -41,7 +41,7 @@ struct LoadedDefinition {
     Known known;
     Ids sources;
     bool is_there = false; /* false: it was dropped, or is locked and known already */
-    bool is_busy = false;  /* it or a source is locked: what is known of it is not all */
+    bool is_busy = false;  /* it or a source is locked: what is known of it is incomplete */
 };
 
 namespace {
@@ -49,15 +49,15 @@ namespace {
 constexpr TimestampTz first_reload_pause_us = 10'000;
 constexpr TimestampTz longest_reload_pause_us = 1'000'000;
 
-/* Reading a query's views and sources takes locks, and no long ALTER TABLE or TRUNCATE
- * may stop the manager. PostgreSQL frame. */
+/* Tries to lock a source. Reading a query's views and sources takes locks, and a long ALTER TABLE or TRUNCATE
+ * must not block the manager. PostgreSQL frame. */
 bool try_lock(Oid source)
 {
     return ConditionalLockRelationOid(source, AccessShareLock);
 }
 
-/* Locks the views that `query` reads, and those that these read. `view`: the one whose rule it is, which the rule names, too.
- * PostgreSQL frame. */
+/* Tries to lock the views that `query` reads, directly or through views. `view`: the view whose rule `query`
+ * is, since the rule also names that view. PostgreSQL frame. */
 bool try_lock_views(Query *query, Oid view)
 {
     ListCell *cell;
@@ -76,8 +76,9 @@ bool try_lock_views(Query *query, Oid view)
     return true;
 }
 
-/* One that is locked is looked at again soon; until then what was known of it counts, or what the last commit says. A manager
- * that has just begun would take the rest of its diamond for unconnected otherwise. */
+/* Reads a definition. If the stream table is locked, it is read again soon; until then the known definition
+ * stays valid, or, if there is none, the last committed one is used: otherwise a manager that has just
+ * started would treat the remaining members of its diamond as unconnected. */
 LoadedDefinition load_one(const state::Glance &glance, bool is_known)
 {
     const Oid relid = glance.relid;
@@ -126,7 +127,8 @@ StoredState state_of(const state::Glance &glance)
     return state;
 }
 
-/* What is known of all in one transaction would lock all of them, and their sources: no lock table has room for thousands. */
+/* Number of definitions read in a transaction. A transaction that reads all of them would lock all stream
+ * tables and their sources: the lock table has no room for thousands. */
 constexpr size_t loaded_at_once = 10;
 
 std::optional<Failure> load_all(const std::vector<state::Glance> &glances, const std::map<Id, Known> &known,
@@ -143,7 +145,7 @@ std::optional<Failure> load_all(const std::vector<state::Glance> &glances, const
     return std::nullopt;
 }
 
-/* True if it is another one than before. In a transaction. */
+/* Publishes the time zone and returns whether it has changed. In a transaction. */
 bool read_time_zone()
 {
     return call([] {
@@ -157,8 +159,9 @@ bool read_time_zone()
 
 /* ---- when ----------------------------------------------------------------------------- */
 
-/* One that is locked is tried again after a while, but a change is read at once: half of a new diamond would be
- * refreshed otherwise, and a session that resumes a stream table and reads it would learn that it is held. */
+/* A locked stream table is retried after a pause, but a change is read at once: otherwise half of a new
+ * diamond would be refreshed, and a session that resumes a stream table and reads it would get the answer
+ * that it is held. */
 bool Definitions::is_due() const
 {
     const TimestampTz now = GetCurrentTimestamp();
@@ -187,7 +190,7 @@ std::optional<TimestampTz> Definitions::next_at() const
     return load_after_;
 }
 
-/* The log shows a fault once. */
+/* Logs each fault once. */
 void Definitions::record_failed_read(const Failure &failure)
 {
     read_again_later();
@@ -198,8 +201,8 @@ void Definitions::record_failed_read(const Failure &failure)
     });
 }
 
-/* Settings of the database are for processes that begin: when they have changed, another manager takes this one's
- * place, with workers of its own, once what runs is done. In a transaction. */
+/* Settings of the database apply to processes that start: when they have changed, another manager replaces
+ * this one, with workers of its own, once the running jobs have ended. In a transaction. */
 void Definitions::leave_if_settings_changed()
 {
     std::string settings = call([] { return settings_to_begin_with(); });
@@ -305,7 +308,7 @@ void Definitions::forget(Id relid, DefinitionChanges *changes)
     known_.erase(relid);
 }
 
-/* Puts what was read of it in the place of what was known. */
+/* Replaces what was known of a stream table by what was read. */
 void Definitions::put(Id relid, LoadedDefinition &loaded, DefinitionChanges *changes)
 {
     Known &known = loaded.known;
@@ -326,7 +329,7 @@ void Definitions::put(Id relid, LoadedDefinition &loaded, DefinitionChanges *cha
     known_[relid] = std::move(known);
 }
 
-/* One that has come, gone or been altered may change the schedules of others far from it. */
+/* A stream table that was created, dropped or altered may change the schedules of others far from it. */
 void Definitions::compute_effective_schedules()
 {
     effective_schedules_.compute(graph_, [&](Id id) {
@@ -374,7 +377,8 @@ const Ids *Definitions::refresh_group_of(Id id) const
     return found == refresh_groups_.end() ? nullptr : &found->second;
 }
 
-/* A stream table of an atomic set with one in a refresh group of several owners goes with that group. */
+/* If a stream table is in an atomic set with a member of a refresh group of several owners, its party is that
+ * group. */
 scheduler::Party Definitions::party_of(Id id) const
 {
     auto of_one = [&](Id one) {

@@ -1,12 +1,13 @@
 /*
  * The known graph: what a manager has read of the definitions of its database's stream tables.
  *
- * Owns a record for each stream table, the graph of what they read, their effective schedules and atomic sets, and their
- * refresh groups; and knows when definitions have to be read again. The loop calls read() when it is due; all other objects of the
- * manager look things up here.
+ * Owns a record for each stream table, the graph of what they read, their effective schedules and atomic
+ * sets, and their refresh groups; determines when definitions must be read again. The loop calls read() when
+ * it is due; all other objects of the manager look definitions up here.
  *
- * Invariants: the graph has a node for each record and no others. The effective schedules are of that graph. A reference to
- * a record is good until the next read(). C++ frames; read() is to be called outside of transactions.
+ * Invariants: the graph has a node for each record and no others. The effective schedules are those of that
+ * graph. A reference to a record is valid until the next read(). C++ frames; read() must be called outside of
+ * transactions.
  */
 #pragma once
 
@@ -25,7 +26,7 @@
 
 namespace pgtrickle::worker {
 
-/* What is known of a stream table. */
+/* A stream table as far as it is known. */
 struct Known {
     std::string schema_name;
     std::string name;
@@ -37,15 +38,15 @@ struct Known {
     scheduler::Id owner = 0;
     bool is_diamond_atomic = true;
     bool is_diamond_slowest = false;
-    bool is_program_written = false; /* to the catalog, of this generation */
-    bool is_time_dependent = false; /* another answer without a change: volatile functions, now() */
-    bool has_overrun = false; /* as in a job */
+    bool is_program_written = false; /* its program of this generation is written to the catalog */
+    bool is_time_dependent = false; /* its result may differ without a change: volatile functions, now() */
+    bool has_overrun = false; /* this and the next member: as in a job */
     bool goes_alone = false;
-    bool is_frozen = false;          /* its tier */
+    bool is_frozen = false;          /* its tier is frozen */
     bool is_suspended = false;
 };
 
-/* What pgt_state says of a stream table, as far as its task depends on it. */
+/* The part of a stream table's row in pgt_state that its task depends on. */
 struct StoredState {
     bool is_populated = false;
     bool is_suspended = false;
@@ -55,15 +56,15 @@ struct StoredState {
     std::string status;
 };
 
-/* What has come of reading the definitions. */
+/* The changes that a read of the definitions has found. */
 struct DefinitionChanges {
-    std::map<scheduler::Id, StoredState> states; /* of all stream tables, but those that nothing is known of yet */
+    std::map<scheduler::Id, StoredState> states; /* of all stream tables whose definitions are known */
     scheduler::Ids gone;
-    std::set<scheduler::Id> read;                /* whose definitions were read */
-    std::set<scheduler::Id> below_changed;       /* those, and all that are downstream of a change of the graph */
+    std::set<scheduler::Id> read;                /* stream tables whose definitions were read */
+    std::set<scheduler::Id> below_changed;       /* those, and all downstream of a change of the graph */
     bool has_other_time_zone = false;
     bool is_empty = false;               /* there is no stream table, or no extension */
-    bool is_nothing_to_manage = false;   /* nor a captured source */
+    bool is_nothing_to_manage = false;   /* in addition, no source is captured */
 };
 
 struct LoadedDefinition;
@@ -74,8 +75,8 @@ class Definitions {
     Definitions(const Definitions &) = delete;
     Definitions &operator=(const Definitions &) = delete;
 
-    /* Reads what has changed. `also` runs in the transaction that lists the stream tables, if the extension is there.
-     * Nothing: that failed, and is tried again later. */
+    /* Reads what has changed. `also` runs in the transaction that lists the stream tables, if the extension
+     * is installed. Returns nothing if the read failed; it is retried later. */
     std::optional<DefinitionChanges> read(const std::function<void()> &also);
     /* In a transaction. */
     void read_refresh_groups();
@@ -87,7 +88,7 @@ class Definitions {
     void read_again_at(TimestampTz at);
     std::optional<TimestampTz> next_at() const;
     void forget_pauses(TimestampTz now) { load_after_ = std::min(load_after_, now); }
-    /* The count of definition changes that the mailbox had when they were read. */
+    /* The count of definition changes in the mailbox when the definitions were read. */
     uint32_t changes_seen() const { return changes_seen_; }
 
     /* ---- what is known ---- */
@@ -103,7 +104,7 @@ class Definitions {
     bool has_several_owners() const { return has_several_owners_; }
     scheduler::Id owner_of(scheduler::Id id) const; /* 0: unknown */
     scheduler::Ids owners_of(const scheduler::Ids &members) const;
-    /* Its refresh group, itself included, ascending; null: it is in none. */
+    /* The refresh group of `id`, itself included, ascending; null if it is in none. */
     const scheduler::Ids *refresh_group_of(scheduler::Id id) const;
     scheduler::Party party_of(scheduler::Id id) const;
 
@@ -123,13 +124,13 @@ class Definitions {
     bool has_several_owners_ = false;
     std::map<scheduler::Id, scheduler::Ids> refresh_groups_; /* by each member */
 
-    std::optional<std::string> settings_; /* that this process was given by its database */
+    std::optional<std::string> settings_; /* settings of the database with which this process has started */
     uint32_t changes_seen_ = 0;
     bool is_loaded_ = false;
-    TimestampTz load_after_ = 0; /* a failed read is repeated then */
+    TimestampTz load_after_ = 0; /* a failed read is repeated at this time */
     TimestampTz reload_pause_us_ = 0;
-    std::string load_fault_;              /* that the log shows already */
-    std::set<scheduler::Id> to_reload_;   /* these or sources of theirs were locked */
+    std::string load_fault_;              /* the fault that is in the log already */
+    std::set<scheduler::Id> to_reload_;   /* the stream table or one of its sources was locked */
 };
 
 } // namespace pgtrickle::worker

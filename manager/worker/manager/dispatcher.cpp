@@ -46,7 +46,7 @@ void Dispatcher::take_results()
     }
 }
 
-/* ---- what is dispatched, and in which order ------------------------------------------- */
+/* ---- selecting what to dispatch, and in which order ------------------------------------ */
 
 void Dispatcher::dispatch()
 {
@@ -88,7 +88,8 @@ bool Dispatcher::dispatch_due()
         return seen.count(id) != 0 || jobs_.is_busy(id) || waits_for_share(id) || !is_ready(*task, now) ||
                dispatch_batch(id, {task->due_at, is_wanted, RequestedBy::scheduler, {}}, &seen);
     };
-    /* Those whose preferred workers are free go first: an idle worker does others when none of its own is due. */
+    /* Stream tables whose preferred workers are free come first: an idle worker refreshes others when none of
+     * its own is due. */
     Ids strangers;
     for (Id id : tasks_.due(now)) {
         const int preferred_worker = preferred_worker_of(id);
@@ -117,8 +118,9 @@ bool Dispatcher::dispatch_upkeep()
     return true;
 }
 
-/* A refresh of one with its own schedule hands its dependents changes as old as those that it applies. Those for which that is
- * too old already are refreshed with it, and not in a job of their own after it. */
+/* A refresh of a stream table with its own schedule passes changes to its dependents that are as old as those
+ * that it applies. Dependents for which these are already too old are refreshed in its job, not in a job of
+ * their own after it. */
 void Dispatcher::pull_dependents(TimestampTz now)
 {
     const definition::DatabaseZone zone(call([] { return definition::published_time_zone(); }));
@@ -138,7 +140,7 @@ void Dispatcher::pull_dependents(TimestampTz now)
     }
 }
 
-/* Whether a queued one is really to be refreshed at `now`; if not, it is put where it belongs. */
+/* Whether a queued task must be refreshed at `now`; if not, moves it to its proper place. */
 bool Dispatcher::is_ready(Task &task, TimestampTz now)
 {
     if (!task.is_queued() || task.due_at > now)
@@ -160,8 +162,9 @@ bool Dispatcher::waits_for_share(Id id) const
     return pool_.is_share_exhausted(definitions_.owner_of(id)) && definitions_.party_of(id).group == 0;
 }
 
-/* Begins the batch that `id` is in, unless something in it is busy, or it is to wait: for its own worker, for other owners'
- * stream tables, or until its owner has fewer workers. False: no process is there to do it, nor anything else. */
+/* Begins the batch that contains `id`, unless a member is busy or the batch must wait: for its preferred
+ * worker, for other owners' stream tables, or until its owner has fewer workers. Returns false if no process
+ * is available for this or any other job. */
 bool Dispatcher::dispatch_batch(Id id, const Wanted &wanted, std::set<Id> *seen)
 {
     if (waits_for_share(id))
@@ -176,8 +179,8 @@ bool Dispatcher::dispatch_batch(Id id, const Wanted &wanted, std::set<Id> *seen)
     return needed.empty() ? begin(batch, wanted) : dispatch_before(needed, batch.members, wanted, seen);
 }
 
-/* Begins what is needed; the members wait. One that has failed or was locked is tried again when it is due.
- * Returns false as dispatch_batch() does. */
+/* Begins the jobs that are needed before; the members wait. A needed stream table that has failed or was
+ * locked is retried when it is due. Returns false as dispatch_batch() does. */
 bool Dispatcher::dispatch_before(const Ids &needed, const Ids &members, const Wanted &wanted, std::set<Id> *seen)
 {
     const TimestampTz now = GetCurrentTimestamp();
@@ -208,7 +211,7 @@ int Dispatcher::preferred_worker_of(Id id) const
     return found == preferred_workers_.end() ? nobody : found->second;
 }
 
-/* The worker that most of them prefer. */
+/* The worker that most of the members prefer. */
 int Dispatcher::preferred_worker_of(const Ids &members) const
 {
     std::map<int, int> votes;
@@ -219,7 +222,7 @@ int Dispatcher::preferred_worker_of(const Ids &members) const
     return preferred_worker;
 }
 
-/* As dispatch_batch(). */
+/* Returns false as dispatch_batch() does. */
 bool Dispatcher::begin(const Batch &batch, const Wanted &wanted)
 {
     const Ids &members = batch.members;
@@ -230,8 +233,9 @@ bool Dispatcher::begin(const Batch &batch, const Wanted &wanted)
     running.serves = wanted.serves;
     if (jobs_.is_busy(running.occupied))
         return true;
-    /* Of those that other sessions hold locked, one at a time is waited for: they would occupy all workers, and
-     * the turns of all databases. The others try whether they can have their locks, and a reader waits for its turn. */
+    /* Only one job at a time waits for locks of other sessions: such jobs would occupy all workers, and the
+     * turns of all databases. Other jobs with locked stream tables only try the locks, and a reader's job is
+     * postponed. */
     const bool is_doubtful = was_locked(members), is_waiting = jobs_.is_waiting_for_locks();
     const bool is_for_reader = wanted.requested_by == RequestedBy::reader;
     if (is_doubtful && is_waiting && is_for_reader)
@@ -286,7 +290,7 @@ Involved Dispatcher::involved_of(Id id)
     return item;
 }
 
-/* How many transactions have changed the busiest of the sources since a job last read it. */
+/* Number of transactions that have changed the busiest of the sources since a job last read it. */
 int64_t Dispatcher::count_commits(const Ids &involved)
 {
     const scheduler::Graph &graph = definitions_.graph();
@@ -330,7 +334,7 @@ void Dispatcher::start(const Pool::Choice &choice, Job job, RunningJob begun)
     scheduler::JobResult result = Refresher(job, Refresher::Process::manager).run();
     pool_.end_own_turn();
     results_.end(running, result);
-    /* Readers that wait for it are to be served without delay. */
+    /* The loop must serve waiting readers without delay. */
     SetLatch(MyLatch);
 }
 

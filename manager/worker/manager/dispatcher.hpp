@@ -1,15 +1,16 @@
 /*
- * From what is asked for and what is due to jobs.
+ * Turns requests and due tasks into jobs.
  *
- *   readers' requests, then due tasks ─► batch (batch_planner.hpp) ─► a worker that is free, its preferred one first ─► job
- *   upkeep when nothing is due, but not never: where refreshes do not keep up logs grow most
+ *   requests, then due tasks ─► batch (batch_planner.hpp) ─► a free worker, preferably its own ─► job
+ *   upkeep when nothing is due, but also when it is late: where refreshes do not keep up, logs grow most
  *
- * Two jobs run side by side if none of what one occupies (its members, and all of their owners that they read) is occupied by
- * the other. An owner whose share of the workers is exhausted waits, and others overtake it.
+ * Two jobs run at the same time if nothing that one occupies (its members, and everything of their owners
+ * that they read) is occupied by the other. An owner whose share of the workers is exhausted waits, and
+ * others overtake it.
  *
- * Owns which worker each stream table prefers, which is the one that has its program compiled, and until when dispatching looked.
- * The loop calls it; it passes results on to JobResults. Where no worker can be had, this process does the job itself.
- * C++ frames; outside of transactions.
+ * Owns which worker each stream table prefers, which is the one that has its program compiled, and the time
+ * up to which due tasks were examined. The loop calls it; it passes results on to JobResults. If no worker is
+ * available, this process runs the job itself. C++ frames; outside of transactions.
  */
 #pragma once
 
@@ -39,7 +40,8 @@ class Dispatcher {
 
     void take_results();
     void dispatch();
-    /* When dispatch() may begin something that it could not at its last call; but for what a result lets begin. */
+    /* Time at which dispatch() may begin a job that it could not begin at its last call; does not include
+     * jobs that become possible by a result. */
     std::optional<TimestampTz> next_at() const;
     void forget(scheduler::Id id) { preferred_workers_.erase(id); }
 
@@ -71,9 +73,9 @@ class Dispatcher {
     RunningJobs &jobs_;
     Pool &pool_;
     std::map<scheduler::Id, int> preferred_workers_;
-    std::map<uint32_t, uint64_t> commits_read_; /* by slot: how many there were at the last job that read the source */
-    TimestampTz dispatched_at_ = 0;     /* what was due then, and has not begun, waits for something */
-    TimestampTz no_longer_wait_at_ = 0; /* the first job that waits for other owners' stream tables goes on; 0: none waits */
+    std::map<uint32_t, uint64_t> commits_read_; /* by slot: commits at the last job that read the source */
+    TimestampTz dispatched_at_ = 0;     /* what was due then and has not begun waits for an event */
+    TimestampTz no_longer_wait_at_ = 0; /* end of the first wait for other owners' stream tables; 0: none */
 };
 
 } // namespace pgtrickle::worker

@@ -56,7 +56,7 @@ void HoldTracker::apply()
     tasks_.set_inactive(std::move(inactive));
 }
 
-/* Puts the task of a stream table where its hold says. */
+/* Moves the task of a stream table to the place that its hold requires. */
 void HoldTracker::apply_to(Id id)
 {
     Held &held = held_[id];
@@ -75,12 +75,13 @@ void HoldTracker::apply_to(Id id)
     else if (task->is_suspended)
         tasks_.make_idle(*task);
     else if (is_to_be_refreshed && task->is_idle())
-        tasks_.check_later(id); /* no change of a source has it looked at */
+        tasks_.check_later(id); /* no change of a source causes it to be checked */
     tasks_.record_trouble(*task);
 }
 
-/* Whether a group has advanced, as a whole, beyond what the stream table's last refresh applied: it is refreshed then, even
- * without changes, so that the changes of the next load are not taken for those of this one. */
+/* Whether a group has advanced, as a whole, beyond what the stream table's last refresh applied: the stream
+ * table is then refreshed even without changes, so that changes of the next load are not applied as those of
+ * this one. */
 bool HoldTracker::is_released(Id id) const
 {
     return std::any_of(holds_.groups.begin(), holds_.groups.end(), [&](const scheduler::WatermarkGroup &group) {
@@ -101,7 +102,8 @@ void HoldTracker::record_refresh(Id id)
     if (holds_.groups.empty())
         return;
     apply_to(id);
-    /* The refresh may have begun before they advanced so far: what it really applied is written down. */
+    /* The refresh may have begun before the group advanced so far; what it really applied is stored and must
+     * be read. */
     are_read_ = false;
 }
 
@@ -149,7 +151,7 @@ std::optional<TimestampTz> HoldTracker::next_at() const
     return std::nullopt;
 }
 
-/* A clean one is listened for; one that lacks changes has its due time in `due_`. */
+/* A clean stream table is listened for; one that lacks changes has its due time in `due_`. */
 void HoldTracker::report()
 {
     TimestampTz now = GetCurrentTimestamp();

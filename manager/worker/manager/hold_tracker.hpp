@@ -1,15 +1,17 @@
 /*
- * Holds, as a manager keeps to them.
+ * The holds that a manager observes.
  *
- * Owns what was said of holds in the database, the hold on each stream table, and which holds the history has yet to
- * mention. The loop reads them when they may have changed, and has them reported; ReaderRequests and JobResults ask and notify it.
+ * Owns the holds of the database as they were last read, the hold on each stream table, and which holds are
+ * not yet in the history. The loop reads the holds when they may have changed, and has them reported;
+ * ReaderRequests and JobResults query and notify this object.
  *
- * The task of a held stream table is suspended; when a hold changes, all are looked at again. The refresh itself looks once
- * more, under its own snapshot. The history mentions a hold when a refresh would have been due. As with idle tasks, only those
- * are looked at to which something has happened, or whose time has come.
+ * The task of a held stream table is suspended; when a hold changes, all stream tables are checked again. The
+ * refresh itself checks holds once more, under its own snapshot. The history mentions a hold when a refresh
+ * would have been due. As with idle tasks, only those are checked that are concerned by an event, or whose
+ * due time has come.
  *
- * Invariant: the task of a stream table with a hold is suspended, and no other but those that pgt_state says are
- * suspended. C++ frames; outside of transactions, but for read().
+ * Invariant: the tasks of stream tables with a hold are suspended, and no others except those that are
+ * suspended according to pgt_state. C++ frames; outside of transactions, except for read().
  */
 #pragma once
 
@@ -28,26 +30,27 @@ class HoldTracker {
     HoldTracker(const HoldTracker &) = delete;
     HoldTracker &operator=(const HoldTracker &) = delete;
 
-    /* In the transaction that reads definitions, or in one of its own; apply() follows. With the refresh groups. */
+    /* Reads the holds and the refresh groups, in the transaction that reads definitions or in one of its own;
+     * the caller calls apply() afterwards. */
     void read();
-    /* To be called after definitions were read, too. */
+    /* Applies the holds to tasks. Must also be called after definitions were read. */
     void apply();
     void read_again() { are_read_ = false; }
     void read_if_due();
 
     bool is_held(scheduler::Id id) const { return hold_of(id).has_value(); }
-    /* The first upstream that is held. */
+    /* The first upstream that is held; nothing if there is none. */
     std::optional<scheduler::Id> held_upstream(scheduler::Id id) const;
-    /* It has been refreshed, up to what its watermark groups have advanced to. */
+    /* Records that `id` was refreshed, up to what its watermark groups have advanced to. */
     void record_refresh(scheduler::Id id);
 
     /* ---- the history ---- */
-    /* Those of `ids` whose holds are not reported are looked at by report(). */
+    /* Marks the stream tables of `ids` whose holds are not reported for report(). */
     void check(const scheduler::Ids &ids);
     void check_all();
-    /* Says once of each hold that a refresh was due and did not happen. */
+    /* Writes each hold to the history once, when a refresh was due and did not happen. */
     void report();
-    /* When report() has something to do: now, if DT_NOBEGIN. */
+    /* Time at which report() has something to do; DT_NOBEGIN: now. */
     std::optional<TimestampTz> next_at() const;
 
   private:
@@ -66,8 +69,8 @@ class HoldTracker {
     scheduler::Holds holds_;
     bool are_read_ = false;
     std::map<scheduler::Id, Held> held_;
-    scheduler::Ids unreported_holds_; /* something has happened to them since report() */
-    std::set<std::pair<TimestampTz, scheduler::Id>> due_; /* whose hold is to be reported then */
+    scheduler::Ids unreported_holds_; /* concerned by an event since the last report() */
+    std::set<std::pair<TimestampTz, scheduler::Id>> due_; /* times to report the holds of stream tables */
 };
 
 } // namespace pgtrickle::worker

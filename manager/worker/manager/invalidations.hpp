@@ -1,8 +1,9 @@
 /*
- * Which relations have been altered, as the relcache tells: of a stream table, its options or its name.
+ * Which relations have been altered according to the relcache: stream tables whose options or names may have
+ * changed.
  *
- * One list a process. The relcache's callback writes it; whoever takes it, in a transaction and with the relation
- * locked, reads what is current.
+ * One list for the process. The relcache callback adds to it. A caller that takes the list in a transaction
+ * and then locks a relation reads its current definition.
  */
 #pragma once
 
@@ -18,9 +19,9 @@ struct Invalidated {
     bool contains(Oid relid) const { return is_all || relids.count(relid) != 0; }
 };
 
-/* Once a process. A PostgreSQL frame. */
+/* Registers the callbacks; called once in a process. A PostgreSQL frame. */
 void watch_invalidations();
-/* Since the last call. */
+/* Returns the relations altered since the last call. */
 Invalidated take_invalidated();
 
 } // namespace pgtrickle::worker

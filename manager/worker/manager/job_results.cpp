@@ -12,8 +12,8 @@ using scheduler::MemberResult;
 using scheduler::Task;
 using scheduler::Verdict;
 
-/* Where several were refreshed together, it is not known which of them took too long: the next job refreshes
- * each alone. */
+/* If several stream tables were refreshed together, it is not known which of them took too long: the next job
+ * refreshes each one alone. */
 void JobResults::record_overrun(const RunningJob &job, const Pool::Overrun &overrun)
 {
     for (Id id : job.members) {
@@ -25,7 +25,7 @@ void JobResults::record_overrun(const RunningJob &job, const Pool::Overrun &over
     }
 }
 
-/* Members are refreshed together again, so each pays for all. */
+/* The members will be refreshed together again, therefore each is charged for the whole job. */
 void JobResults::record_in_throttles(const RunningJob &job, const scheduler::JobResult &result)
 {
     TimestampTz now = GetCurrentTimestamp();
@@ -55,14 +55,14 @@ void JobResults::record(Task &task, const MemberResult &result)
     if (result.verdict == Verdict::held)
         holds_.read_again();
     if (result.is_suspended) {
-        /* A user may have resumed it meanwhile: pgt_state knows. */
+        /* A user may have resumed it meanwhile; pgt_state is read again for that. */
         tasks_.suspend(task);
         known.is_suspended = true;
         definitions_.read_again();
     }
 }
 
-/* One that is idle is looked at in this cycle. */
+/* A task that becomes idle here is checked in this cycle. */
 void JobResults::put_back(Task &task, Verdict verdict)
 {
     if (verdict == Verdict::refreshed)
@@ -74,7 +74,7 @@ void JobResults::put_back(Task &task, Verdict verdict)
         tasks_.queue(task, std::max<TimestampTz>(task.not_before, GetCurrentTimestamp() + spacing_us()));
 }
 
-/* Puts a task where it belongs after a job. */
+/* Moves a task to its place after a job. */
 void JobResults::settle(Id id, Verdict verdict, const MemberResult *result)
 {
     Task *task = tasks_.find(id);
@@ -88,7 +88,7 @@ void JobResults::settle(Id id, Verdict verdict, const MemberResult *result)
         put_back(*task, verdict);
 }
 
-/* What became of the members of a worker that died, the mailbox knows. */
+/* If the worker died, the mailbox knows what became of its members. */
 void JobResults::end(const RunningJob &job, const std::optional<scheduler::JobResult> &result)
 {
     Verdicts verdicts;
@@ -107,7 +107,7 @@ void JobResults::end(const RunningJob &job, const std::optional<scheduler::JobRe
         if (result->is_outdated)
             definitions_.read_again();
     }
-    /* Those that were left out, and those of a worker that died. */
+    /* Members that the result does not mention, and those of a worker that died. */
     for (Id id : job.members)
         if (const Task *task = tasks_.find(id); task != nullptr && task->is_running)
             settle(id, result ? Verdict::refreshed : Verdict::locked, nullptr);

@@ -1,8 +1,9 @@
 /*
- * From the end of a job back to the tasks, the holds and the requests that it concerns.
+ * Applies the end of a job to the tasks, the holds and the requests that it concerns.
  *
- * Owns nothing: it knows which objects of the manager a result is for. Called by the Dispatcher, which receives results.
- * A failing member is counted, put off, and in the end suspended, and never stops the others. C++ frames; runs no SQL.
+ * Owns nothing: it passes each part of a result to the object of the manager that it concerns. Called by the
+ * Dispatcher, which receives results. Failures of a member are counted; it is postponed, in the end
+ * suspended, and never stops the other members. C++ frames; runs no SQL.
  */
 #pragma once
 
@@ -27,9 +28,11 @@ class JobResults {
     JobResults(const JobResults &) = delete;
     JobResults &operator=(const JobResults &) = delete;
 
-    /* Its process took too long, could not be canceled, and was terminated; end() follows. */
+    /* Records that the worker of `job` took too long, could not be canceled, and was terminated; end()
+     * follows. */
     void record_overrun(const RunningJob &job, const Pool::Overrun &overrun);
-    /* The job has ended; it is none of the running ones any more. Without a result its worker has died. */
+    /* Records that the job has ended, and removes it from the running jobs. No result: its worker has
+     * died. */
     void end(const RunningJob &job, const std::optional<scheduler::JobResult> &result);
 
   private:

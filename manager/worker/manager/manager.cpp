@@ -27,12 +27,13 @@ namespace pgtrickle::worker {
 
 namespace {
 
-/* A clock that has been set is noticed after so long, at the latest. */
+/* Longest time after which a change of the clock is noticed. */
 constexpr long longest_sleep_ms = 60'000;
 
 } // namespace
 
-/* The clock was set back: what was put off until a time would be for as long as that. */
+/* Called when the clock was set back: pauses that end at a given time would otherwise last for as long as the
+ * clock was set back. */
 void Manager::forget_pauses(TimestampTz now)
 {
     definitions_.forget_pauses(now);
@@ -41,7 +42,7 @@ void Manager::forget_pauses(TimestampTz now)
     stale_alerts_.forget_pauses(now);
 }
 
-/* Looks at the tasks that have become idle, and at those whose sources have changed. */
+/* Checks the tasks that have become idle, and those whose sources have changed. */
 void Manager::check_tasks()
 {
     const TimestampTz now = GetCurrentTimestamp();
@@ -71,14 +72,14 @@ void Manager::read_definitions()
     holds_.apply();
     if (changes->has_other_time_zone)
         tasks_.check_all_queued();
-    upkeep_.trim_all(); /* logs of dropped stream tables are to be trimmed */
+    upkeep_.trim_all(); /* logs of dropped stream tables must be trimmed */
     stale_alerts_.look_soon();
     projection_.request();
     if (changes->is_empty)
         upkeep_.begin_soon();
 }
 
-/* Where there is nothing to manage, this process leaves. */
+/* Exits if there is nothing to manage. */
 void Manager::read_definitions_if_due()
 {
     if (definitions_.is_due())
@@ -89,9 +90,10 @@ void Manager::read_definitions_if_due()
 
 void Manager::cycle()
 {
-    /* Before definitions are looked at: a suspension that had ended before a reader asked is no answer to it. */
+    /* Before definitions are read: a suspension that had ended before a reader's request must not be the
+     * answer to it. */
     requests_.take();
-    /* A result may say that something is to be read again. */
+    /* A result may require that definitions are read again. */
     dispatcher_.take_results();
     read_definitions_if_due();
     holds_.read_if_due();
@@ -107,7 +109,7 @@ void Manager::cycle()
     requests_.show_serving_processes();
     projection_.write_if_catalog_is_new();
     projection_.write_if_due();
-    /* Tasks that this cycle made idle; what changes from here on sets the latch. */
+    /* Checks tasks that this cycle made idle; changes from here on set the latch. */
     check_tasks();
 }
 
@@ -143,7 +145,7 @@ void Manager::run()
     });
     while (!mailbox::is_asked_to_exit() && !(mailbox::is_asked_for_room() && jobs_.is_empty())) {
         if (call([] { return wake_up(); }))
-            definitions_.read_again(); /* the server's time zone may be another one */
+            definitions_.read_again(); /* the server's time zone may have changed */
         cycle();
         long wait_ms = sleep_ms();
         call([=] {

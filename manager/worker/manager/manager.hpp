@@ -1,22 +1,23 @@
 /*
- * The manager of a database: sees to it that its stream tables are refreshed when they are
- * due, and at once when a reader asks. It only schedules; refresh workers refresh.
+ * The manager of a database: ensures that its stream tables are refreshed when they are due, and at once when
+ * a reader requests it. It only schedules; refresh workers refresh.
  *
- *   wake up ─► requests ─► results of jobs ─► definitions changed? read ─► holds ─► idle tasks whose sources have
- *   changed ─► answers ─► alerts ─► jobs for what was asked for, then for what is due ─► sleep until the
- *   first due time, a request, a result, or a commit
+ *   wake up ─► requests ─► results of jobs ─► definitions changed? read ─► holds ─► idle tasks whose sources
+ *   have changed ─► answers ─► alerts ─► jobs for requests, then for due tasks ─► sleep until the first due
+ *   time, a request, a result, or a commit
  *
- * Owns the objects that do this, and runs the loop that calls them; it is the only one that knows all of them. An object may
- * use those before it.
+ * Owns the objects that do this, and runs the loop that calls them; it is the only one that knows all of
+ * them. An object may use the objects before it.
  *
  *   Definitions        the known graph                      HoldTracker        holds
- *   Tasks              when each is due, what to look at    BatchPlanner       what is refreshed together
+ *   Tasks              due times, tasks to be checked       BatchPlanner       what is refreshed together
  *   Upkeep             logs that need trimming              StaleAlerts        alerts of stale stream tables
- *   CatalogProjection  what the catalog shows               RunningJobs        what workers do now
- *   ReaderRequests     readers that wait                    JobResults         from the end of a job back to these
- *   Pool               the workers                          Dispatcher         from tasks and requests to jobs
+ *   CatalogProjection  what the catalog shows               RunningJobs        jobs that run now
+ *   ReaderRequests     readers that wait                    JobResults         from results back to these
+ *   Pool               the workers                          Dispatcher         from tasks, requests to jobs
  *
- * While nothing changes the manager runs no SQL, holds no snapshot and does not wake up. One process, C++ frames.
+ * While nothing changes the manager runs no SQL, holds no snapshot and does not wake up. One process, C++
+ * frames.
  */
 #pragma once
 
@@ -41,7 +42,7 @@ class Manager {
     Manager(const Manager &) = delete;
     Manager &operator=(const Manager &) = delete;
 
-    /* Until it is asked to exit or has nothing to do. */
+    /* Runs until the manager is asked to exit or has nothing to manage. */
     void run();
 
   private:
@@ -64,7 +65,7 @@ class Manager {
     ReaderRequests requests_{definitions_, tasks_, holds_, planner_, jobs_, pool_};
     JobResults results_{definitions_, tasks_, holds_, upkeep_, projection_, requests_, jobs_};
     Dispatcher dispatcher_{definitions_, tasks_, planner_, upkeep_, requests_, results_, jobs_, pool_};
-    bool has_nothing_ = false; /* no extension, or no stream table */
+    bool has_nothing_ = false; /* no extension, or neither a stream table nor a captured source */
 };
 
 } // namespace pgtrickle::worker

@@ -33,7 +33,8 @@ void ReaderRequests::take()
         PendingRequest pending;
         pending.came_at = GetCurrentTimestamp();
         pending.came_after = jobs_.last_number();
-        /* All of a statement together, so that they reach one frontier, if one of them needs it. */
+        /* If one stream table of a statement needs a refresh, all of them are refreshed, so that they reach
+         * one frontier. */
         if (!std::all_of(request.relids.begin(), request.relids.end(), mailbox::is_current))
             pending.open.insert(request.relids.begin(), request.relids.end());
         pending.request = std::move(request);
@@ -41,11 +42,11 @@ void ReaderRequests::take()
     }
 }
 
-/* Why one that a reader asked for cannot be refreshed now; Answer::none: it can. */
+/* Why a requested stream table cannot be refreshed now; Answer::none: it can be. */
 mailbox::Reply ReaderRequests::obstacle(Id id, TimestampTz now)
 {
     if (!definitions_.graph().contains(id)) {
-        /* The reader knows it, so it is new: it is asked for again in a moment. */
+        /* It exists for the reader, hence it is new: the reader requests it again in a moment. */
         definitions_.read_again();
         return {mailbox::Answer::locked, id};
     }
@@ -63,14 +64,14 @@ mailbox::Reply ReaderRequests::obstacle(Id id, TimestampTz now)
                 : holds_.is_held(trouble.culprit) ? mailbox::Answer::held
                                                   : mailbox::Answer::suspended,
                 trouble.culprit};
-    /* It has applied what it can: the rest is held back upstream. */
+    /* It has applied all available changes; a hold on an upstream keeps the others back. */
     if (tasks_.pending_since(id) == 0)
         if (std::optional<Id> upstream = holds_.held_upstream(id))
             return {mailbox::Answer::held, *upstream};
     return {};
 }
 
-/* One that is only locked is worth another try; anything else is not. */
+/* A stream table that is only locked is worth a retry; other failures are not. */
 void ReaderRequests::resolve(PendingRequest &pending, Id id, mailbox::Answer answer, Id culprit)
 {
     pending.open.erase(id);
@@ -82,7 +83,8 @@ void ReaderRequests::resolve(PendingRequest &pending, Id id, mailbox::Answer ans
         pending.reply = {answer, culprit};
 }
 
-/* Whether what `job` refreshed lacks changes of up to then that an upstream is yet to apply, and is not kept from. */
+/* Whether an upstream of `id` was not refreshed by `job`, had changes of up to `before` pending when the job
+ * began, and is not held. */
 bool ReaderRequests::lacks_anything(const RunningJob &job, const Verdicts &verdicts, Id id, TimestampTz before) const
 {
     const Ids upstreams = definitions_.graph().upstreams(id);
@@ -94,7 +96,8 @@ bool ReaderRequests::lacks_anything(const RunningJob &job, const Verdicts &verdi
     });
 }
 
-/* What was to be refreshed before it was not. */
+/* Resolves requests whose stream tables were to be refreshed after `job`, if it failed to refresh an upstream
+ * of them. */
 void ReaderRequests::resolve_served(PendingRequest &pending, const RunningJob &job, const Verdicts &verdicts)
 {
     for (Id id : job.serves)

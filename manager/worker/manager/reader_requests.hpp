@@ -1,13 +1,14 @@
 /*
  * Requests of readers that wait for a refresh.
  *
- * They are taken at once, served by jobs, and answered when the last of their stream tables has been refreshed by a job that
- * began after the request came, and that applied what all upstreams had to apply: each of them was refreshed by it too, or
- * had nothing pending when it began. A job for what came due reads what has its own schedule as it stands, so it may be no
- * answer; the reader's own job follows.
+ * Requests are taken at once, served by jobs, and answered when the last of their stream tables has been
+ * refreshed by a job that began after the request came and that applied the changes of all upstreams: each
+ * upstream was refreshed by the job as well, or had nothing pending when the job began. A job for due stream
+ * tables reads upstreams with own schedules as they stand and hence may not answer the request; the reader's
+ * own job follows.
  *
- * Owns the requests that are not answered yet. The loop has them taken and answered; the Dispatcher asks what they
- * are for, and JobResults says how jobs ended. C++ frames; runs no SQL.
+ * Owns the requests that are not answered yet. The loop has them taken and answered; the Dispatcher queries
+ * what they request, and JobResults reports how jobs ended. C++ frames; runs no SQL.
  */
 #pragma once
 
@@ -33,9 +34,9 @@ class ReaderRequests {
 
     bool is_empty() const { return pending_.empty(); }
     void take();
-    /* Answers those that can be answered now, and forgets those that no session waits for. */
+    /* Answers the requests that can be answered now, and removes those for which no session waits. */
     void settle();
-    /* pg_trickle.enabled is off. */
+    /* Called when pg_trickle.enabled is off. */
     void refuse_all();
 
     /* The stream tables that readers wait for, in the order of the requests. */
@@ -43,17 +44,17 @@ class ReaderRequests {
     TimestampTz wanted_since(scheduler::Id id) const;
 
     void resolve_by(const RunningJob &job, const Verdicts &verdicts);
-    /* Readers find in the mailbox which processes they wait for: those that execute a job that involves what they asked for, be
-     * it the one that serves them or one that has to end before. */
+    /* Publishes in the mailbox the processes that each reader waits for: those that run a job which involves
+     * the requested stream tables, either the job that serves the request or one that must end before. */
     void show_serving_processes() const;
 
   private:
-    /* A request that is not answered yet. Only jobs that began after it came say anything about it. */
+    /* A request that is not answered yet. Only jobs that began after it came can answer it. */
     struct PendingRequest {
         mailbox::Request request;
         TimestampTz came_at = 0;
-        uint64_t came_after = 0;      /* the last job that had begun */
-        std::set<scheduler::Id> open; /* not refreshed since */
+        uint64_t came_after = 0;      /* number of the last job that had begun */
+        std::set<scheduler::Id> open; /* stream tables that were not refreshed since */
         mailbox::Reply reply = {mailbox::Answer::done, InvalidOid};
     };
     mailbox::Reply obstacle(scheduler::Id id, TimestampTz now);

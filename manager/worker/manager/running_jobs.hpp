@@ -1,10 +1,10 @@
 /*
- * The jobs that refresh workers do now, or this process itself.
+ * The jobs that run now, in refresh workers or in this process itself.
  *
- * Owns the jobs, and which stream tables they keep other jobs from. The Dispatcher adds a job when it begins, JobResults removes
- * it when it has ended.
+ * Owns the jobs, and which stream tables each of them occupies. The Dispatcher adds a job when it begins,
+ * JobResults removes it when it has ended.
  *
- * Invariant: no stream table is occupied by two jobs. References stay good until remove(). C++ frames.
+ * Invariant: no stream table is occupied by two jobs. References are valid until remove(). C++ frames.
  */
 #pragma once
 
@@ -20,17 +20,18 @@ namespace pgtrickle::worker {
 using Verdicts = std::map<scheduler::Id, scheduler::Verdict>;
 
 struct RunningJob {
-    uint64_t number = 0; /* ascending in the order of their begins */
+    uint64_t number = 0; /* ascending in the order in which jobs begin */
     TimestampTz began_at = 0;
     scheduler::Job::Kind kind = scheduler::Job::Kind::refresh;
-    int worker = nobody; /* this process, for nobody */
+    int worker = nobody; /* 0: this process */
     scheduler::Ids members;
     scheduler::Ids involved;
-    scheduler::Ids occupied; /* of those, what no other job may refresh meanwhile */
-    std::map<scheduler::Id, TimestampTz> pending; /* those involved that were not current at its begin, and since when; for readers only */
-    scheduler::Ids serves; /* what readers have asked for that reads the members; a later job refreshes it */
-    bool waits_for_locks = false; /* something it needs was locked when last tried, and may be so still */
-    int64_t commits = 0; /* of a source since it was last read for a job; of the busiest one */
+    scheduler::Ids occupied; /* subset of `involved` that no other job may refresh meanwhile */
+    std::map<scheduler::Id, TimestampTz> pending; /* subset of `involved` that was not current when the job
+                                                   * began, and since when; set only if readers wait */
+    scheduler::Ids serves; /* requested stream tables downstream, which a later job refreshes */
+    bool waits_for_locks = false; /* a lock that it needs was held when last tried, and may still be */
+    int64_t commits = 0; /* transactions that changed the busiest source since a job last read it */
 };
 
 class RunningJobs {
@@ -39,7 +40,7 @@ class RunningJobs {
     RunningJobs(const RunningJobs &) = delete;
     RunningJobs &operator=(const RunningJobs &) = delete;
 
-    /* Gives it its number. */
+    /* Adds the job and assigns its number. */
     const RunningJob &add(RunningJob job);
     void remove(uint64_t number);
 
@@ -53,14 +54,15 @@ class RunningJobs {
     bool is_busy(const scheduler::Ids &ids) const;
     bool is_waiting_for_locks() const;
 
-    /* A manager that is asked for its place leaves when its jobs are done. An endless one keeps it, and the other
+    /* Whether a job has been running for so long that a manager which is asked for room continues to
+     * dispatch. Such a manager exits when its jobs have ended; an endless job prevents that, and the other
      * stream tables are refreshed meanwhile. */
     bool is_held_up(TimestampTz now) const;
-    TimestampTz held_up_at() const; /* when it is; DT_NOEND: never, as things are */
+    TimestampTz held_up_at() const; /* when is_held_up() becomes true; DT_NOEND if no job is running */
 
   private:
     std::list<RunningJob> jobs_;
-    std::map<scheduler::Id, uint64_t> busy_; /* what jobs occupy, and which of them */
+    std::map<scheduler::Id, uint64_t> busy_; /* occupied stream tables, and the numbers of their jobs */
     uint64_t last_number_ = 0;
 };
 

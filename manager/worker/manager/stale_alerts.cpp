@@ -17,7 +17,7 @@ namespace {
 
 constexpr TimestampTz look_pause_us = 5'000'000;
 
-/* When the changes since `since` were to be applied; nothing: by no time. */
+/* Time at which the changes since `since` were due to be applied; nothing if there is no such time. */
 std::optional<TimestampTz> due_time(const scheduler::Task &task, TimestampTz since, const scheduler::Zone &zone)
 {
     if (since == 0 || since == DT_NOBEGIN)
@@ -44,7 +44,7 @@ void StaleAlerts::send()
     if (now < look_at_ || guc::stale_alert_after_s == 0 || tasks_.all_idle())
         return;
     const TimestampTz late_after_us = static_cast<TimestampTz>(guc::stale_alert_after_s) * USECS_PER_SEC;
-    /* A change that is not written yet is late by then, at the earliest. */
+    /* Earliest time at which a change that has not been written yet can be late. */
     TimestampTz next_late = now + late_after_us;
     const definition::DatabaseZone zone(call([] { return definition::published_time_zone(); }));
     Stale unsent;
@@ -69,7 +69,7 @@ void StaleAlerts::send()
         std::erase_if(sent_, [&](Id id) { return unsent.count(id) != 0; });
 }
 
-/* False: they could not be sent, and are at the next look. */
+/* Returns false if the alerts could not be sent; they are sent at the next look. */
 bool StaleAlerts::send_all(const Stale &stale, TimestampTz now)
 {
     bool is_sent = true;

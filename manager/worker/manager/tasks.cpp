@@ -38,12 +38,12 @@ void Tasks::apply(const DefinitionChanges &changes)
     }
 }
 
-/* Puts the task where its state belongs. */
+/* Moves the task to the place that the stored state requires. */
 void Tasks::set(Id relid, const StoredState &state)
 {
     scheduler::Task &task = queue_.task(relid);
     task.is_due_without_changes = definitions_.at(relid).is_time_dependent;
-    /* One whose answer changes without a change is due by the time of its last refresh, in whichever session. */
+    /* A time-dependent stream table is due by the time of its last refresh, in whichever session that ran. */
     if (task.is_due_without_changes && task.refreshed_at == 0)
         task.refreshed_at = state.data_timestamp;
     task.failures = state.failures;
@@ -129,7 +129,7 @@ void Tasks::check(TimestampTz now)
         scheduler::Task *task = queue_.find(id);
         if (task == nullptr || !task->is_idle() || queue_if_due(*task, now, zone))
             continue;
-        /* A change that comes before is seen by the second look, one that comes after that is heard. */
+        /* The second check sees a change from before this call; the listener is notified of later changes. */
         listener_.listen(id);
         queue_if_due(*task, now, zone);
     }

@@ -1,13 +1,13 @@
 /*
- * The tasks of a manager: when each stream table is to be refreshed, and which of them have to be looked at.
+ * The tasks of a manager: when each stream table must be refreshed, and which tasks must be checked.
  *
- * Owns the queue, the listener for changes of sources, and what marks tasks: inactive, released, troubled, locked. All
- * objects of the manager move tasks through it. A task is idle, queued, suspended or running (in a job); a running one is looked
- * at again when its job ends, whatever has come in between. Of the idle ones only those are looked at that have become
- * idle, or whose sources have changed.
+ * Owns the queue, the listener for changes of sources, and the marks of tasks: inactive, released, troubled,
+ * locked. All objects of the manager move tasks through it. A task is idle, queued, suspended or running (in
+ * a job); a running task is checked again when its job ends, whatever has happened meanwhile. Among the idle
+ * tasks only those are checked that have become idle, or whose sources have changed.
  *
- * Invariants: there is a task for each stream table that Definitions knows. One that is idle is either to be checked, or the
- * listener listens for it and it was clean after that. C++ frames; runs no SQL.
+ * Invariants: there is a task for each stream table that Definitions knows. An idle task either is to be
+ * checked, or the listener listens for it and it was clean after that began. C++ frames; runs no SQL.
  */
 #pragma once
 
@@ -21,7 +21,7 @@
 
 namespace pgtrickle::worker {
 
-/* The longest pause between two refreshes of one that is refreshed on change. */
+/* The longest pause between two refreshes of a stream table that is refreshed on change. */
 TimestampTz spacing_us();
 
 class Tasks {
@@ -30,7 +30,8 @@ class Tasks {
     Tasks(const Tasks &) = delete;
     Tasks &operator=(const Tasks &) = delete;
 
-    /* Follows what Definitions has read; the mailbox learns of it, too. A new task is checked in this cycle. */
+    /* Follows the changes that Definitions has read, and updates the mailbox. A new task is checked in this
+     * cycle. */
     void apply(const DefinitionChanges &changes);
 
     scheduler::Task *find(scheduler::Id id) { return queue_.find(id); }
@@ -44,42 +45,44 @@ class Tasks {
     void suspend(scheduler::Task &task) { queue_.suspend(task); }
     void start(scheduler::Id id) { queue_.start(*queue_.find(id)); }
 
-    /* ---- checking idle ones ---- */
-    /* True if the clock was set back. */
+    /* ---- checking idle tasks ---- */
+    /* Returns true if the clock was set back. */
     bool notice_time(TimestampTz now) { return queue_.notice_time(now); }
     void check_later(scheduler::Id id) { to_check_.push_back(id); }
     void check_all_idle() { to_check_ = queue_.idle(); }
-    /* Their due times are of another time zone. */
+    /* Called when the time zone has changed, on which due times depend. */
     void check_all_queued();
-    /* Those whose sources have changed are to be checked. False: none. */
+    /* Adds the stream tables whose sources have changed to to_check(); false if there are none. */
     bool hear_changes();
     const scheduler::Ids &to_check() const { return to_check_; }
-    /* Queues those of to_check() that are due, and listens for the others. */
+    /* Queues the tasks of to_check() that are due at some time, and listens for the others. */
     void check(TimestampTz now);
-    /* When it is due with changes since `since`; nothing: not at all. */
+    /* Time at which a task with changes since `since` is due; nothing if it is not due at any time. */
     std::optional<TimestampTz> due_of(const scheduler::Task &task, TimestampTz since, TimestampTz now,
                                       const scheduler::Zone &zone) const;
     void listen(scheduler::Id id) { listener_.listen(id); }
     /* Slots of sources that were written to since the last call. */
     std::vector<uint32_t> take_written() { return listener_.take_written(); }
 
-    /* Since when it lacks changes that a refresh can apply: those below inactive stream tables do not count, as it would be
-     * refreshed over and over because of them. As mailbox::dirty_since(). */
+    /* Since when the stream table lacks changes that a refresh can apply, as mailbox::dirty_since(). Changes
+     * that have not passed an inactive upstream do not count: because of them it would be refreshed over and
+     * over. */
     TimestampTz pending_since(scheduler::Id id) const;
-    /* Of these, without what only upstreams with own schedules lack: what its refresh applies when it is due. */
+    /* Like pending_since(), but ignores changes that only upstreams with own schedules have not applied:
+     * covers what its refresh applies when it is due. */
     TimestampTz own_pending_since(scheduler::Id id) const;
 
     /* ---- marks ---- */
     /* Held or suspended, ascending. */
     const scheduler::Ids &inactive() const { return inactive_; }
     void set_inactive(scheduler::Ids ids) { inactive_ = std::move(ids); }
-    /* It is to be refreshed even without changes. */
+    /* It must be refreshed even without changes. */
     bool is_released(scheduler::Id id) const { return released_.count(id) != 0; }
     void set_released(scheduler::Id id, bool is_released);
-    /* Suspended, or its last refresh failed. To be called when either has changed. */
+    /* Marks a task that is suspended or whose last refresh failed. Must be called when either has changed. */
     void record_trouble(const scheduler::Task &task);
     bool has_trouble() const { return !troubled_.empty(); }
-    /* What its last attempt needed was locked. */
+    /* A lock that its last attempt needed was held by another transaction. */
     void set_locked(scheduler::Id id, bool is_locked);
     bool is_locked(scheduler::Id id) const { return locked_.count(id) != 0; }
     bool has_locked() const { return !locked_.empty(); }
@@ -93,7 +96,7 @@ class Tasks {
     const Definitions &definitions_;
     scheduler::Queue queue_;
     ChangeListener listener_;
-    scheduler::Ids to_check_; /* have become idle, or their sources have changed */
+    scheduler::Ids to_check_; /* tasks that have become idle, or whose sources have changed */
     std::map<scheduler::Id, scheduler::EffectiveSchedule> schedules_; /* as tasks and mailbox have them */
     scheduler::Ids inactive_;
     std::set<scheduler::Id> released_, troubled_, locked_;

@@ -13,8 +13,9 @@ namespace {
 
 constexpr TimestampTz upkeep_pause_us = 5'000'000;
 constexpr TimestampTz prune_pause_us = upkeep_pause_us;
-constexpr TimestampTz unread_pause_us = 100'000; /* before looking again for what nothing reads, where there is nothing else to do */
-constexpr TimestampTz late_after_us = 1'000'000; /* where upkeep is due, while refreshes are */
+constexpr TimestampTz unread_pause_us = 100'000; /* pause before captured sources that nothing reads are
+                                                  * looked for again, if there are no stream tables */
+constexpr TimestampTz late_after_us = 1'000'000; /* then upkeep is dispatched before due refreshes */
 
 } // namespace
 
@@ -33,7 +34,7 @@ bool Upkeep::is_late(TimestampTz now) const
     return now >= begin_after_ + late_after_us;
 }
 
-/* No news come of what is written to the sources of those that are not idle; their logs grow. */
+/* There are no notifications of writes to the sources of tasks that are not idle, but their logs grow. */
 std::optional<TimestampTz> Upkeep::next_at() const
 {
     if (is_running_ || (!is_wanted() && tasks_.all_idle()))
@@ -52,7 +53,8 @@ bool Upkeep::is_wanted() const
     return may_trim_ || is_all_to_trim_ || has_unpruned_ || !to_trim_.empty();
 }
 
-/* A transaction that has written to too many sources at once, or commits what was prepared, counts as a change of the database. */
+/* A transaction that has written to too many sources at once, or that commits a prepared transaction, counts
+ * as a change of the database. */
 void Upkeep::collect_written()
 {
     const std::vector<uint32_t> written = tasks_.take_written();
@@ -103,7 +105,8 @@ void Upkeep::end(const std::optional<scheduler::JobResult> &result)
     has_unpruned_ = has_unpruned_ || result->has_unpruned;
     if (result->has_given_way)
         begin_after_ = now;
-    /* Without stream tables this process stays for what is still captured: by one that is yet to be created, or was not. */
+    /* Without stream tables this process stays for sources that are still captured: for a stream table that
+     * is yet to be created, or whose creation failed. */
     if (definitions_.all().empty())
         definitions_.read_again_at(now + unread_pause_us);
 }

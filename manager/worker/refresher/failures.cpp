@@ -1,10 +1,11 @@
 /*
- * A failed refresh: counted in pgt_state, kept in the history, announced, put off by a
- * back-off, and after max_consecutive_errors in a row suspended until somebody resumes it.
+ * A failed refresh is counted in pgt_state, recorded in the history, announced, and postponed by a back-off;
+ * after max_consecutive_errors in a row the stream table is suspended until a user resumes it.
  *
- * What may go away by itself (a lock that was not to be had, a deadlock, a serialization failure, a
- * cancel request) is kept in the history and tried again, but not counted. A full disk or memory is counted and
- * put off longer and longer, but suspends nobody: it would be all of them, for somebody to resume.
+ * A failure whose cause may pass (a lock that was not available, a deadlock, a serialization failure, a
+ * cancel request) is recorded in the history and retried, but not counted. A full disk or memory is counted
+ * and postponed longer and longer, but suspends no stream table: all of them would be suspended, and a user
+ * would have to resume them.
  */
 #include "catalog/process.hpp"
 #include "definition/alert.hpp"
@@ -29,7 +30,8 @@ using scheduler::Id;
 
 /* PostgreSQL frames. */
 
-/* Neither waits for a transaction that refreshes or drops it. */
+/* Tries to lock the stream table and its row in pgt_state; false if another transaction refreshes, alters or
+ * drops it. */
 bool lock_state(Oid relid)
 {
     if (!ConditionalLockRelationOid(relid, AccessShareLock) || !definition::is_stream_table(relid))
@@ -54,7 +56,8 @@ void update_state(Oid relid, const char *status, int errors, const char *message
     (void)state::update_after_refresh(relid, values, nulls, replaces);
 }
 
-/* Any role of the database may listen, so the error's text, which may quote data, is not in it. */
+/* Any role of the database may listen. The alert therefore does not contain the error's text, which may quote
+ * data. */
 void alert(const char *event, const scheduler::Involved &member, const Failure &failure, int errors)
 {
     std::string sqlstate = call([&] { return unpack_sql_state(failure.sqlstate); });
@@ -67,7 +70,7 @@ void alert(const char *event, const scheduler::Involved &member, const Failure &
 
 } // namespace
 
-/* Counts the failure. True if the stream table is suspended from now on. */
+/* Counts the failure. Returns true if the stream table is suspended from now on. */
 bool Refresher::write_failure(const scheduler::Involved &member, const Failure &failure,
                               scheduler::MemberResult *result)
 {

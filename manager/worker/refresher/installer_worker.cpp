@@ -1,6 +1,6 @@
 /*
- * The installer: begins the capture of sources for a stream table that another session creates or fills, commits, and leaves. See
- * capture/installer.hpp.
+ * The installer: begins the capture of sources for a stream table that another session creates or fills,
+ * commits, and exits. See capture/installer.hpp.
  */
 #include "capture/capture.hpp"
 #include "capture/installer.hpp"
@@ -79,7 +79,7 @@ extern "C" void pgtrickle_installer_main(Datum argument)
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     dsm_segment *segment = dsm_attach(DatumGetUInt32(argument));
-    if (segment == nullptr) /* the reader has gone */
+    if (segment == nullptr) /* the waiting session has gone */
         proc_exit(0);
     dsm_pin_mapping(segment);
     auto *task = static_cast<capture::InstallerTask *>(dsm_segment_address(segment));

@@ -27,7 +27,7 @@ namespace {
 constexpr TimestampTz give_way_after_us = 5'000;
 constexpr int64_t large_without_limit = int64_t{512} << 20;
 
-/* Ascending. */
+/* The sources whose logs the job trims, ascending. */
 std::vector<Oid> sources_to_trim(const scheduler::Job &job)
 {
     std::vector<Oid> sources;
@@ -45,7 +45,8 @@ std::vector<Oid> sources_to_trim(const scheduler::Job &job)
     return sources;
 }
 
-/* In a transaction; to each stream table that reads the source. False if it could not be sent to all. */
+/* Sends an alert to each stream table that reads the source; false if not all alerts could be sent. In a
+ * transaction. */
 bool send_alerts_of_growth(Oid source, int64_t bytes, int64_t limit)
 {
     std::string source_name = call([=] { return quoted_relation_name(source); });
@@ -72,7 +73,7 @@ bool send_alerts_of_growth(Oid source, int64_t bytes, int64_t limit)
 void LogUpkeep::run()
 {
     call([] { pgstat_report_activity(STATE_RUNNING, "upkeep of change logs"); });
-    /* First: where sources are written to all the time there is always some log left to trim. */
+    /* Before trimming: while sources are written to all the time, there is always a log left to trim. */
     if (job_.is_prune_due) {
         TimestampTz before =
             GetCurrentTimestamp() - static_cast<TimestampTz>(guc::history_retention_days) * USECS_PER_DAY;
@@ -116,13 +117,14 @@ void LogUpkeep::trim_logs()
     }
 }
 
-/* In a transaction. The size of the log, if it is one that an alert is to be sent of. */
+/* The size of the log, if an alert must be sent for it. In a transaction. */
 std::optional<int64_t> LogUpkeep::look_at_size(Oid source)
 {
     const int64_t limit = max_log_bytes();
     const int64_t bytes = call([=] { return get_rel_name(source) == nullptr ? int64_t{0} : capture::log_size(source); });
     const bool is_reported = std::find(job_.large_sources.begin(), job_.large_sources.end(), source) != job_.large_sources.end();
-    /* A log that is trimmed while it is written to goes up and down: it is not over before half of it is gone. */
+    /* The size of a log that is trimmed while it is written to varies: a reported log counts as large until
+     * its size is below half of the threshold. */
     const int64_t large = limit > 0 ? limit / 2 : large_without_limit;
     if (bytes <= (is_reported ? large / 2 : large))
         return std::nullopt;
@@ -132,7 +134,8 @@ std::optional<int64_t> LogUpkeep::look_at_size(Oid source)
     return std::nullopt;
 }
 
-/* In a transaction of its own, so that it is sent whatever becomes of the trimming; and again unless it is committed. */
+/* In a transaction of its own, so that the alert is sent whatever the outcome of trimming; sent again unless
+ * the transaction commits. */
 void LogUpkeep::alert_of_growth(Oid source, int64_t bytes)
 {
     bool is_sent = false;

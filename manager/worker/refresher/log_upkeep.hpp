@@ -1,11 +1,12 @@
 /*
- * The execution of an upkeep job: change logs are trimmed, an alert is sent of each that grows towards its limit, the catalog's
- * write-ahead log is moved into its file, and old history is deleted.
+ * Runs an upkeep job: trims change logs, sends an alert for each log that grows towards its limit, moves the
+ * catalog's write-ahead log into its file, and deletes old history.
  *
- * It gives way after some milliseconds, for refreshes that prefer the same worker wait for it. An alert is sent once for a
- * log, until it is over: the manager remembers which, from result to job.
+ * Stops after some milliseconds, because refreshes that prefer the same worker wait for it. An alert is sent
+ * once for a log until the log has shrunk: the manager passes the reported logs from result to job.
  *
- * Lives for one job; no transaction is open before or after it. C++ frames; a failed trim is not thrown, but tried again.
+ * Lives for one job; no transaction is open before or after it. C++ frames; a failed trim does not throw, but
+ * is retried.
  */
 #pragma once
 
@@ -18,7 +19,7 @@ namespace pgtrickle::worker {
 
 class LogUpkeep {
   public:
-    /* Both must outlive it. */
+    /* Both arguments must outlive the object. */
     LogUpkeep(const scheduler::Job &job, scheduler::JobResult &result) : job_(job), result_(result) {}
     LogUpkeep(const LogUpkeep &) = delete;
     LogUpkeep &operator=(const LogUpkeep &) = delete;

@@ -1,7 +1,7 @@
 /*
- * Refreshes that take too long: their limit, and the failure of one that could not be canceled, so that its
- * process was terminated. No result came from that process: the next job counts the failure, and does not try
- * the refresh again.
+ * Refreshes that take too long: their limit, and the failure of a refresh that could not be canceled, so that
+ * its process was terminated. That process returned no result: the next job counts the failure, and does not
+ * retry the refresh.
  */
 #include "mailbox/manager_side.hpp"
 #include "worker/queues.hpp"
@@ -16,7 +16,8 @@ using scheduler::Ids;
 using scheduler::Involved;
 using scheduler::Verdict;
 
-/* For health_check(), and for the manager, should this process be terminated. */
+/* Records the refresh under way for health_check(), and for the manager in case this process is
+ * terminated. */
 void Refresher::note_attempt(Id first, size_t count) const
 {
     mailbox::note_attempt(first, static_cast<int>(count));
@@ -26,7 +27,7 @@ void Refresher::note_attempt(Id first, size_t count) const
     words_->member_count.store(static_cast<int32_t>(count));
 }
 
-/* The least of their limits. */
+/* The lowest limit of all members. */
 TimeLimit Refresher::time_limit(const Ids &members) const
 {
     TimeLimit limit = process_ == Process::manager ? TimeLimit::of_manager(attempts_) : TimeLimit::of_server();
@@ -35,7 +36,7 @@ TimeLimit Refresher::time_limit(const Ids &members) const
     return limit;
 }
 
-/* The process of the last job with it was terminated: that is a failure, which is counted now. */
+/* Counts a failure for each member whose process was terminated in its last job, and excludes that member. */
 void Refresher::leave_out_overrun(Ids &members)
 {
     for (const Involved &item : job_.involved) {

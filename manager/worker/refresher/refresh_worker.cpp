@@ -1,6 +1,6 @@
 /*
- * A refresh worker: does the jobs that its manager sends, one after the other, and leaves
- * when the manager has gone or wants it no more. Its programs stay compiled between jobs.
+ * A refresh worker: runs the jobs that its manager sends, one after the other, and exits when the manager has
+ * gone or no longer needs it. Its programs stay compiled between jobs.
  */
 #include "definition/guc.hpp"
 #include "mailbox/manager_side.hpp"
@@ -43,10 +43,10 @@ class RefreshWorker {
     shm_mq_handle *jobs_;
     shm_mq_handle *results_;
     LastWords *words_;
-    long report_ms_ = 0; /* until statistics are to be reported; 0: there are none */
+    long report_ms_ = 0; /* time until statistics must be reported; 0: there are none */
 };
 
-/* The next job; nothing when there will be none. */
+/* The next job; nothing when there will be no more. */
 std::optional<std::string> RefreshWorker::receive()
 {
     for (;;) {
@@ -87,7 +87,7 @@ void RefreshWorker::run()
     }
 }
 
-/* Both queues of the segment, or false: the manager is gone. A PostgreSQL frame. */
+/* Attaches to both queues of the segment; false if the manager is gone. A PostgreSQL frame. */
 bool attach(dsm_handle handle, shm_mq_handle **jobs, shm_mq_handle **results, LastWords **words)
 {
     MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
@@ -105,7 +105,8 @@ bool attach(dsm_handle handle, shm_mq_handle **jobs, shm_mq_handle **results, La
 
 } // namespace
 
-/* Whatever the database's default is: a snapshot older than its locks could never say that a stream table is fresh. */
+/* Independent of the database's default: with a snapshot older than its locks, a refresh could never state
+ * that a stream table is fresh. */
 void read_what_is_committed()
 {
     SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
@@ -121,7 +122,7 @@ extern "C" void pgtrickle_refresh_worker_main(Datum argument)
     pqsignal(SIGTERM, die);
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
-    /* Before it connects: a database that is to be dropped is not kept waiting by a worker that nobody knows. */
+    /* Before it connects: a worker that is not registered must not delay a DROP DATABASE. */
     if (!mailbox::become_worker({told.slot, told.generation}))
         proc_exit(0);
     shm_mq_handle *jobs, *results;

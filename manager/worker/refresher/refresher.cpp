@@ -71,10 +71,11 @@ std::string description_of(const Ids &members, const std::map<Id, const Involved
     return text;
 }
 
-/* A lock that is held for long must not stop the other stream tables; and where the manager is part of a
- * deadlock, it is the one to give way: it tries again, where a user's statement would fail. So it looks for
- * one as soon as it waits, and waits no longer than others do before they look. A reader who waits for it
- * looks more often than that for the deadlock that he is part of (request_refresh()). */
+/* Limits the time that a refresh waits for locks. A lock that is held for long must not block the other
+ * stream tables; and if this process is part of a deadlock, it must be the one that gives way: it can retry,
+ * whereas a user's statement would fail. It therefore checks for a deadlock as soon as it waits, and waits no
+ * longer than other processes do before they check. A reader that waits for the refresh checks more often
+ * than that for a deadlock that it is part of (request_refresh()). */
 void limit_waiting()
 {
     const std::string limit = std::to_string(std::max(DeadlockTimeout / 2, 1));
@@ -196,15 +197,15 @@ void Refresher::note_successes(const std::vector<refresh::Outcome> &outcomes, co
             catalog::run([&](catalog::Database &catalog) {
                 catalog::write_back_off(catalog, MyDatabaseId, {outcome.relid, 0, 0, 0});
             });
-        /* The history tells what was due; optional ones that had nothing to take in are no news. */
+        /* The history shows what was due; optional members that had nothing to apply are not recorded. */
         if (result.has_changed || contains(dirty, outcome.relid))
             history.push_back(history_of(outcome, job_.requested_by));
     }
     catalog::append_history(history);
 }
 
-/* The programs of those that are refreshed for the first time since their definitions changed. To be
- * called in the transaction of the refresh, whose locks keep what was compiled. */
+/* The programs of members that are refreshed for the first time since their definitions changed. Must be
+ * called in the transaction of the refresh, whose locks protect the compiled programs. */
 Programs Refresher::unwritten_programs(const std::vector<refresh::Outcome> &outcomes) const
 {
     Programs programs;
@@ -227,19 +228,19 @@ void Refresher::write_programs(const Programs &programs)
             catalog::write_program(catalog, MyDatabaseId, relid, find(relid)->generation, statements);
     });
     if (!is_written)
-        return; /* after the next refresh, then */
+        return; /* retried after the next refresh */
     for (const auto &[relid, statements] : programs)
         result_of(relid).is_program_written = true;
 }
 
-/* Its atomic set as far as the job involves it; itself if it is in none. */
+/* The atomic set of `id` as far as the job involves it; `id` itself if it is in none. */
 Ids Refresher::atomic_set_of(Id id) const
 {
     const Ids &set = job_.atomic_sets.of(id);
     return set.empty() ? Ids{id} : set;
 }
 
-/* Members of its refresh group, which show one state with it where none fails or is held. */
+/* Members of the refresh group of `id`, which show one state with it unless one of them fails or is held. */
 Ids Refresher::group_members_of(Id id) const
 {
     Ids group_members;
@@ -251,7 +252,8 @@ Ids Refresher::group_members_of(Id id) const
     return group_members;
 }
 
-/* Takes the one that failed or is locked out of `members`, with its atomic set, and those that read any of these. */
+/* Removes a member that failed or is locked from `members`, together with its atomic set and the dependents
+ * of any of these. */
 void Refresher::leave_out(Id failed, Ids &members)
 {
     Ids out = {failed};
@@ -260,7 +262,7 @@ void Refresher::leave_out(Id failed, Ids &members)
     for (size_t i = 0; i < out.size(); i++) {
         Ids next = graph_.direct_downstreams(out[i]);
         add_to(&next, atomic_set_of(out[i]));
-        if (is_locked) /* which passes: a group waits for that, and for nothing that lasts */
+        if (is_locked) /* a lock passes: a group waits for a locked member, but not for lasting obstacles */
             add_to(&next, group_members_of(out[i]));
         for (Id id : next)
             if (known.insert(id).second)
@@ -272,8 +274,8 @@ void Refresher::leave_out(Id failed, Ids &members)
     std::erase_if(members, [&](Id member) { return known.count(member) != 0; });
 }
 
-/* Each with its atomic set only, upstreams first: the failing one is tied to others in a way that only a
- * refresh knows. */
+/* Refreshes each member with its atomic set only, upstreams first: the failing one depends on others in a way
+ * that only a refresh determines. */
 void Refresher::refresh_alone(Ids members)
 {
     const size_t tried_together = members.size();
@@ -315,7 +317,8 @@ void Refresher::refresh_group(Ids members)
             return;
         }
         if (!failure) {
-            /* Somebody else refreshes it, perhaps in a long transaction, or it is in a larger set: the others go on. */
+            /* Another session refreshes it, perhaps in a long transaction, or it is in a larger atomic set:
+             * continue with the other members. */
             size_t before = members.size();
             set_verdict(locked, Verdict::locked);
             leave_out(locked, members);
@@ -325,7 +328,8 @@ void Refresher::refresh_group(Ids members)
                 set_verdict(member, Verdict::locked);
             return;
         }
-        /* It was the time of all of them that ran out: who takes too long is seen when each goes alone. */
+        /* The members exceeded the time limit together: refreshing each one alone shows which of them takes
+         * too long. */
         if (failure->has_timed_out && members.size() > 1) {
             refresh_alone(std::move(members));
             return;
@@ -351,8 +355,8 @@ void Refresher::refresh_group(Ids members)
     }
 }
 
-/* All that has to stand still or be refreshed for a refresh of `id`, itself included. What is read as it stands requires
- * no others. */
+/* Everything that must not change or must be refreshed for a refresh of `id`, itself included. Upstreams that
+ * are read as they stand require no others. */
 std::set<Id> Refresher::needed_by(Id id) const
 {
     std::set<Id> needed = {id};
@@ -373,7 +377,7 @@ std::set<Id> Refresher::needed_by(Id id) const
     return needed;
 }
 
-/* One that was requested, and all that would be refreshed only because it is. */
+/* Excludes a requested member, and everything that would be refreshed only because of it. */
 void Refresher::leave_out_busy(Id id, const std::set<Id> &coming)
 {
     for (Id needed : needed_by(id)) {
@@ -383,9 +387,10 @@ void Refresher::leave_out_busy(Id id, const std::set<Id> &coming)
     }
 }
 
-/* An optional one is refreshed only if nothing it needs has to be waited for: a reader may hold
- * the very lock, and has nothing to do with it. With no_lock_wait that goes for all. Locks are tried and let go: whoever
- * takes one a moment later makes this refresh wait, no longer than lock_timeout. */
+/* An optional member is refreshed only if nothing that it needs is locked: a reader that waits for this job
+ * may hold that very lock without having requested that member. With no_lock_wait this applies to all
+ * members. Locks are acquired and released at once: if another session takes such a lock a moment later, this
+ * refresh waits for it, no longer than lock_timeout. */
 Ids Refresher::without_busy()
 {
     std::set<Id> coming, free;

@@ -1,14 +1,14 @@
 /*
- * The execution of one job, in a refresh worker, or in a manager that has none.
+ * Runs one job, in a refresh worker, or in a manager that has no worker.
  *
- * A refresh: one transaction for all members; if one fails, the same again without it and
- * without those that read it, so that the others still reach one frontier together. Who reads a
- * failed one, or is its atomic sibling, is behind, and no error is counted against it. What
- * becomes of each member is written here, to pgt_state, history, catalog and alerts, before the result
- * tells the manager.
+ * A refresh job is one transaction for all members. If a member fails, the transaction is repeated without it
+ * and without its dependents, so that the other members still reach one frontier together. A dependent of a
+ * failed member, or a member of its atomic set, is behind, and no error is counted for it. The outcome of
+ * each member is written here, to pgt_state, history, catalog and alerts, before the result is returned to
+ * the manager.
  *
- * Lives for one job; no transaction is open before or after it. C++ frames; nothing of a
- * failed refresh is thrown.
+ * Lives for one job; no transaction is open before or after it. C++ frames; errors of a refresh are not
+ * thrown.
  */
 #pragma once
 
@@ -27,9 +27,10 @@ using Programs = std::map<scheduler::Id, std::vector<catalog::ProgramStatement>>
 
 class Refresher {
   public:
-    /* The process that does the job. A manager does nothing else meanwhile, so its time is limited. */
+    /* The process that runs the job. A manager does nothing else meanwhile, so that its time is limited. */
     enum class Process { worker, manager };
-    /* `job` must outlive it, as must `words`, in which it notes what it refreshes; or null. */
+    /* `job` must outlive the object, as must `words`, where it records what it refreshes; `words` may be
+     * null. */
     Refresher(const scheduler::Job &job, Process process, struct LastWords *words = nullptr);
     Refresher(const Refresher &) = delete;
     Refresher &operator=(const Refresher &) = delete;
@@ -67,8 +68,8 @@ class Refresher {
     const scheduler::Job &job_;
     const Process process_;
     struct LastWords *words_;
-    size_t attempts_ = 1; /* that share the time of a manager */
-    scheduler::Graph graph_; /* of those that the job involves */
+    size_t attempts_ = 1; /* number of attempts that share the time of a manager */
+    scheduler::Graph graph_; /* of the stream tables that the job involves */
     std::map<scheduler::Id, const scheduler::Involved *> involved_;
     std::map<scheduler::Id, scheduler::MemberResult> results_;
     refresh::SkippedMembers skipped_; /* of the last attempt */

@@ -1,6 +1,6 @@
 /*
- * PostgreSQL's statement_timeout fires once, and a function that catches the error is free of it. So this is
- * a timer of its own, which fires again each second.
+ * PostgreSQL's statement_timeout fires once, and a function that catches the error is not limited any longer.
+ * Therefore this is a separate timer, which fires again each second.
  */
 #include "worker/refresher/time_limit.hpp"
 
@@ -26,7 +26,7 @@ constexpr int again_ms = 1000;
 constexpr int most_cancels = 10;
 
 TimeoutId timeout = MAX_TIMEOUTS;
-volatile sig_atomic_t fired = 0; /* how often, since begin() */
+volatile sig_atomic_t fired = 0; /* number of times since begin() */
 std::atomic<uint32_t> *overrun = nullptr;
 
 /* Runs in a signal handler. */
@@ -98,7 +98,7 @@ void TimeLimit::end() const
     if (limit_ms_ > 0)
         call([] {
             disable_timeout(timeout, false);
-            /* A cancellation that is pending must not hit what is done next. */
+            /* A pending cancellation must not hit the next statement. */
             CHECK_FOR_INTERRUPTS();
         });
 }
@@ -119,7 +119,7 @@ void TimeLimit::explain(Failure &failure) const
 {
     if (fired == 0 || failure.sqlstate != ERRCODE_QUERY_CANCELED)
         return;
-    /* Which is no fault of the stream table. */
+    /* The stream table is not at fault. */
     if (by_ == By::manager)
         failure.sqlstate = ERRCODE_INSUFFICIENT_RESOURCES;
     failure.message = "canceling refresh: " + reason();
