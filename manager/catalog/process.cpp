@@ -1,9 +1,9 @@
 /*
- * Histories of refreshes in a user's transaction wait in memory for the transaction's end and
- * are written in its callback: the commit is visible by then, and nothing here calls
- * PostgreSQL while the catalog is open. What cannot be written, because another process holds the
- * file for long, goes to a file of its own (spool.hpp), or where even that fails stays in memory until the
- * next time, or the end of the process.
+ * The history of refreshes that run in a user's transaction waits in memory for the end of the transaction,
+ * and is written in the transaction callback: the commit is visible by then, and nothing here calls
+ * PostgreSQL while the catalog is open. Rows that cannot be written because another process holds the file
+ * locked for long are appended to a file of their own (spool.hpp). If that fails too, they stay in memory
+ * until the next write or the end of the process.
  */
 #include "catalog/process.hpp"
 
@@ -31,15 +31,16 @@ struct Waiting {
 
 struct Local {
     std::vector<Waiting> waiting; /* for the end of the transaction */
-    std::vector<LateRefresh> overdue; /* could not be written anywhere */
-    bool has_warned = false;          /* since it was last written */
+    std::vector<LateRefresh> overdue; /* rows that could not be written anywhere */
+    bool has_warned = false;          /* since history was last written */
     bool writes_at_exit = false;
-    int64_t count_after = 0; /* this refresh, how many of them there are */
+    int64_t count_after = 0; /* refresh_id after which the rows of the history are counted again */
     std::string database_name;
 };
 
 constexpr size_t most_overdue = 1000;
-/* Of the write-ahead log. Workers have more time than backends. */
+/* Pages of the write-ahead log after which run() makes a checkpoint. Workers have more time than backends,
+ * and do it earlier. */
 constexpr int pages_of_worker = 4000;
 constexpr int pages_of_backend = 16'000;
 constexpr std::chrono::milliseconds batches_take(100);
@@ -96,7 +97,7 @@ void write_refresh(Database &catalog, const LateRefresh &late)
         add_measured(catalog, late.database, late.refresh);
 }
 
-/* Also what others had to leave behind. */
+/* Writes `refreshes`, and the rows that other processes had to append to the spool. */
 bool write_all(const std::vector<LateRefresh> &refreshes)
 {
     LateRefreshes earlier(folder());
@@ -111,7 +112,7 @@ bool write_all(const std::vector<LateRefresh> &refreshes)
     return is_written;
 }
 
-/* What a session had to leave behind is to be seen by it. */
+/* Writes the rows of the spool, so that a reader of the history sees them. */
 void take_late()
 {
     bool is_any = !LateRefreshes(folder()).rows().empty();
@@ -182,7 +183,7 @@ void at_transaction_event(XactEvent event)
     if (local().waiting.empty())
         return;
     enter([&] {
-        /* The transaction is over: an error here would be a PANIC, and a history is not worth a server. */
+        /* The transaction is over: an error here would be a PANIC, so history is lost instead. */
         try {
             end_transaction(event != XACT_EVENT_ABORT);
         } catch (const std::bad_alloc &) {
@@ -234,10 +235,10 @@ void checkpoint()
 
 namespace {
 
-/* Batches, a transaction each, until there are no more, or it has taken some milliseconds. */
+/* Runs batches, a transaction each, until there is nothing left to do or batches_take has passed. */
 class Batches {
   public:
-    /* True if there are more. `batch` tells that of what it has done one of. */
+    /* Returns true if there is more to do. `batch` does one batch and returns whether there is more. */
     bool run(const std::function<bool(Database &)> &batch)
     {
         bool has_more = true;
@@ -294,7 +295,7 @@ Condition condition()
     bool is_usable = mine().run([](Database &catalog) {
         Statement select = catalog.prepare("SELECT refresh_id FROM history ORDER BY refresh_id DESC LIMIT 1");
         (void)select.step();
-        /* A page, as it is: only who writes finds that the disk is full. */
+        /* Writes a page with its present contents: only a write notices that the disk is full. */
         catalog.execute("PRAGMA application_id = 0");
     });
     if (!is_usable)

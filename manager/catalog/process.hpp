@@ -1,7 +1,8 @@
 /*
- * The catalog as this process of PostgreSQL uses it: the file pg_trickle/catalog.db in the
- * data directory. C++ frames; a failure is reported once a process, as a WARNING, which
- * is all these functions can raise.
+ * The connection of the current process to the catalog, the file pg_trickle/catalog.db in the data directory.
+ *
+ * C++ frames. These functions raise nothing but a WARNING: a failure is reported once, and again only after
+ * history has been written successfully in between.
  */
 #pragma once
 
@@ -10,33 +11,36 @@
 
 namespace pgtrickle::catalog {
 
-/* Entries of fdw/module.cpp, PostgreSQL frames: the history of refreshes is written when the transaction has ended. */
+/* Entries of fdw/module.cpp, PostgreSQL frames: they write the history of refreshes when the transaction has
+ * ended. */
 void at_transaction_event(XactEvent event);
 void at_subtransaction_event(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
 
-/* Database::run and Database::read on this process's connection. */
+/* Database::run() and Database::read() on the connection of this process. */
 bool run(const Database::Work &work);
 bool read(const Database::Work &work);
-/* As Database::take_is_new(). */
+/* Database::take_is_new() on the connection of this process. */
 bool take_is_new();
 void checkpoint();
-/* Removes history that ended before `before`, and merges what is too much, for some milliseconds at most. True
- * if there is more to do. */
+/* Removes history that ended before `before`, and merges rows beyond the limit of retention.hpp. Stops after
+ * a fraction of a second; returns true if there is more to do. */
 bool prune_history(int64_t before);
-/* Some of what is kept of a database that is gone, for as long. True if there is more to do. */
+/* Removes rows of a database that no longer exists. Stops after a fraction of a second; returns true if there
+ * is more to do. */
 bool forget_history(uint32_t database);
 
-/* The file as this process finds it, without a WARNING. */
+/* The state of the file, determined without a WARNING. */
 struct Condition {
     std::string path;
-    int64_t bytes = 0;     /* its write-ahead log included */
-    std::string fault;     /* why it cannot be used; empty: it can */
+    int64_t bytes = 0;     /* including its write-ahead log */
+    std::string fault;     /* why the file cannot be used; empty if it can */
 };
 Condition condition();
 
-/* In a transaction: what this process's database is called now. */
+/* Remembers the current name of the database of this process, for this_cluster(). Needs a transaction. */
 void note_database_name();
-/* This cluster, as of its control file, and the name that was noted last. */
+/* Returns this cluster, as its control file identifies it, with the name that note_database_name() remembered
+ * last. */
 Cluster this_cluster();
 
 } // namespace pgtrickle::catalog

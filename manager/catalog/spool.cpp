@@ -20,7 +20,7 @@ std::string path_in(const std::string &folder)
     return folder + "/catalog.late";
 }
 
-/* Every member, in one order for reading and writing. */
+/* Visits every member, in the same order for reading and writing. */
 template <class Refresh, class Numbers, class Texts> void each_member(Refresh &row, Numbers number, Texts text)
 {
     number(row.relid);
@@ -38,7 +38,7 @@ template <class Refresh, class Numbers, class Texts> void each_member(Refresh &r
     text(row.reason);
     number(row.is_fill);
     number(row.generation);
-    /* What it measured is not worth the trouble: the next one is measured, too. */
+    /* The measurements are omitted: the next refresh is measured, too. */
 }
 static_assert(sizeof(Refresh) == 8 * 8 + 8 + 5 * sizeof(std::string) + 2 * 8 + sizeof(Refresh::measured), "a member of Refresh is not in each_member");
 
@@ -47,7 +47,8 @@ void put(std::string &bytes, int64_t value)
     bytes.append(reinterpret_cast<const char *>(&value), sizeof value);
 }
 
-/* Behind its length, so that one that was not written to its end is known. */
+/* The bytes of a row, preceded by their length, by which a row that was not written completely is
+ * recognized. */
 std::string bytes_of(const LateRefresh &late)
 {
     std::string bytes;
@@ -141,7 +142,7 @@ bool keep_late(const std::string &folder, const std::vector<LateRefresh> &refres
     if (is_kept && ::write(file, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
         is_kept = false;
         if (::ftruncate(file, status.st_size) != 0)
-            is_kept = false; /* what comes behind it is lost with it */
+            is_kept = false; /* rows appended after the torn one are lost with it */
     }
     ::close(file);
     return is_kept;

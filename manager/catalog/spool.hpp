@@ -1,10 +1,12 @@
 /*
- * Refreshes that could not be written to the catalog when they ended, because somebody held it locked:
- * they go to the end of pg_trickle/catalog.late, and whoever writes to the catalog next takes them along.
- * Nobody waits, and nothing is left in the memory of a session that may be idle for hours.
+ * The spool: refreshes that could not be written to the catalog when they ended, because another process held
+ * it locked.
  *
- * A crash of the machine may lose them, a crash between the commit that took them and forget() doubles
- * them. Pure C++; nothing throws but out of memory.
+ * They are appended to pg_trickle/catalog.late, and the next process that writes to the catalog writes them
+ * as well. No process waits for them, and none stays in the memory of a session that may be idle for hours.
+ *
+ * A crash of the machine may lose rows of the spool. A crash between the commit that stored them in the
+ * catalog and forget() duplicates them. Pure C++; throws nothing but bad_alloc.
  */
 #pragma once
 
@@ -20,11 +22,11 @@ struct LateRefresh {
     Refresh refresh;
 };
 
-/* False if that is impossible too. */
+/* Appends `refreshes` to the spool; returns false if that fails. */
 bool keep_late(const std::string &folder, const std::vector<LateRefresh> &refreshes);
 
-/* What was kept, oldest first; nobody else has it while this lives. Empty if there is nothing, or another process
- * is at it. */
+/* The rows of the spool, oldest first, locked against other processes during the lifetime of the object.
+ * Empty if there are none, or if another process holds the lock. */
 class LateRefreshes {
   public:
     explicit LateRefreshes(const std::string &folder);
@@ -33,7 +35,7 @@ class LateRefreshes {
     LateRefreshes &operator=(const LateRefreshes &) = delete;
 
     const std::vector<LateRefresh> &rows() const { return rows_; }
-    /* To be called when they are in the catalog. */
+    /* Empties the spool; to be called when the rows are in the catalog. */
     void forget();
 
   private:

@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t time_limit_us = 200'000;
 constexpr int64_t haste_us = 1'000'000;
 constexpr int longest_nap_us = 1000;
-/* Less is not worth two fsyncs. */
+/* A smaller log is not worth two fsyncs. */
 constexpr int few_pages = 1000;
 
 int64_t clock_us()
@@ -75,7 +75,7 @@ bool Database::read(const Work &work)
     return transact("BEGIN", work);
 }
 
-/* Once as it is, and again after the file was opened again or made anew. */
+/* Tries the transaction again after the file was opened again or created. */
 bool Database::transact(const char *begin, const Work &work)
 {
     int64_t now = clock_us();
@@ -120,7 +120,7 @@ void Database::attempt(const char *begin, const Work &work)
     if (connection_ == nullptr)
         open();
     execute(begin);
-    /* Gone while we waited for the lock. */
+    /* The file may have been removed while this process waited for the lock. */
     if (!files_.look().main.is_same_file(marks_.main))
         throw CatalogError(SQLITE_READONLY_DBMOVED, path() + " was replaced by another file");
     work(*this);
@@ -133,7 +133,8 @@ void Database::roll_back()
         sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
-/* Transactions take microseconds, so do the naps: SQLite's own begin with a millisecond. */
+/* Sleeps between attempts to get SQLite's lock. Transactions take microseconds, and so do the naps; those of
+ * SQLite's own handler begin with a millisecond. */
 int Database::wait_for_others(void *self, int tries)
 {
     if (clock_us() >= static_cast<Database *>(self)->give_up_at_us_)
@@ -155,7 +156,7 @@ bool Database::take_is_new()
     return is_new;
 }
 
-/* What was begun and has failed is begun again: that is told when it is done. */
+/* A notice is kept until an attempt succeeds: what a failed attempt began is done again by the next one. */
 std::string Database::take_notice()
 {
     std::string taken;
@@ -186,8 +187,8 @@ int64_t Database::changed_rows() const
     return sqlite3_changes64(connection_);
 }
 
-/* The one place beside open() that writes to catalog.db itself, and so does it under the lock. Nobody waits for it:
- * who finds the lock taken leaves it to the other. */
+/* Beside open() the only function that writes to catalog.db itself, and therefore under the lock. It does not
+ * wait for the lock: a process that holds it opens the file or makes a checkpoint itself. */
 void Database::checkpoint(bool in_any_case)
 {
     if (connection_ == nullptr || (!in_any_case && log_pages_ < few_pages))
@@ -210,7 +211,7 @@ void Database::checkpoint(bool in_any_case)
     }
 }
 
-/* True if the log is too long, and some reader's snapshot keeps it from starting over. */
+/* Returns true if the log is too long and a reader's snapshot keeps it from starting over. */
 bool Database::copy_log()
 {
     int pages = 0;

@@ -1,20 +1,20 @@
 /*
- * One process's connection to the catalog, an SQLite file.
+ * The connection of a process to the catalog, an SQLite file.
  *
- * The file may be missing, damaged, removed, replaced or overwritten under the running server, read-only,
- * or of another release: run() makes a new one where it can, which take_notice() tells, and otherwise
- * fails with a reason, never with an exception. Before each use the files are compared with those that were opened
- * (files.hpp).
+ * The file may be missing, damaged, removed, replaced or overwritten under the running server, read-only, or
+ * of another release. run() creates a new file where it can, which take_notice() reports, and otherwise
+ * returns false with a reason; it never throws. Before each use the files are compared with those that were
+ * opened (files.hpp).
  *
- * A commit costs no fsync: nothing here is worth a writer's time, and a file that a crash of the machine tore is
- * found damaged. checkpoint() orders its writes by fsync, so that this is rare. Who finds the file locked waits
- * for 200 ms, and for the next second not at all.
+ * A commit costs no fsync, since the catalog is not worth delaying a writer; a file torn by a crash of the
+ * machine is recognized as damaged. checkpoint() orders its writes by fsync, so that this is rare. A process
+ * that finds the file locked waits for up to 200 ms, and does not wait at all during the following second.
  *
- * Connections do not delete the write-ahead log when they close: one that is left over from a removed file
- * would do it to the new file's.
+ * Connections do not delete the write-ahead log when they close: a connection left over from a removed file
+ * would delete the log of the new file.
  *
- * Opened on first use, after the fork. Not to be used while PostgreSQL is called: no
- * transaction here outlives a run(). Pure C++.
+ * The file is opened on first use, after the fork. PostgreSQL must not be called while a transaction is open:
+ * `work` does not call it, and no transaction outlives its run() or read(). Pure C++.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ struct sqlite3_stmt;
 
 namespace pgtrickle::catalog {
 
-/* SQLite's result code and message; thrown within run() only. */
+/* SQLite's result code and message; thrown within run() and read() only. */
 struct CatalogError : std::exception {
     CatalogError(int result, std::string text) : code(result), message(std::move(text)) {}
     const char *what() const noexcept override { return message.c_str(); }
@@ -39,7 +39,7 @@ struct CatalogError : std::exception {
     std::string message;
 };
 
-/* A prepared statement in use; reset when it goes out of scope. */
+/* A prepared statement in use; reset when the object goes out of scope. */
 class Statement {
   public:
     explicit Statement(sqlite3_stmt *statement) : statement_(statement) {}
@@ -53,7 +53,7 @@ class Statement {
         (bind_one(++position, values), ...);
         return *this;
     }
-    /* True while there is a row. */
+    /* Returns true while there is a row. */
     bool step();
     int64_t number(int column) const;
     std::string text(int column) const;
@@ -64,7 +64,8 @@ class Statement {
     sqlite3_stmt *statement_;
 };
 
-/* The text of a statement. The constructor runs at compile time only: the text lives as long as the process. */
+/* The text of a statement. The constructor runs at compile time only, so the text lives as long as the
+ * process. */
 class SqlLiteral {
   public:
     consteval SqlLiteral(const char *text) : text_(text) {}
@@ -78,35 +79,37 @@ class Database {
   public:
     using Work = std::function<void(Database &)>;
 
-    /* `folder` is made when missing. */
+    /* Creates `folder` on first use if it is missing. */
     explicit Database(std::string folder) : files_(std::move(folder)) {}
     ~Database() { close(); }
     Database(const Database &) = delete;
     Database &operator=(const Database &) = delete;
 
-    /* Runs `work` in a transaction and commits it. False if that is impossible now; failure()
-     * says why. `work` may be run twice, and throws CatalogError only. */
+    /* Runs `work` in a transaction and commits it. Returns false if that is impossible now; failure() says
+     * why. `work` may be run more than once, and throws CatalogError only. */
     bool run(const Work &work);
-    /* The same for work that only reads: it waits for no writer, and none waits for it. */
+    /* Runs `work`, which only reads, in a transaction: it waits for no writer, and no writer waits for it. */
     bool read(const Work &work);
     const std::string &failure() const { return failure_; }
-    /* The last failure was a lock that somebody else holds. */
+    /* Whether the last failure was a lock that another process holds. */
     bool is_busy() const { return is_busy_; }
-    /* True once after the file turned out to be another than before, or was made. */
+    /* Returns true once after the file was created or found to be another one than before. */
     bool take_is_new();
-    /* Once, what this process has done to a file that was not as it should be; else empty. */
+    /* Returns once what this process did about a file that was missing, damaged or replaced; otherwise
+     * empty. */
     std::string take_notice();
 
-    /* Within run() and read(). Statements are kept by the address of their text. */
+    /* For use within run() and read(). Statements are kept by the address of their text. */
     Statement prepare(SqlLiteral sql);
     void execute(const char *sql);
     int64_t changed_rows() const;
 
-    /* Moves the write-ahead log into the file if it has grown, or in any case. */
+    /* Moves the write-ahead log into the file if the log has grown, or in any case. */
     void checkpoint(bool in_any_case = false);
-    /* After a commit that leaves a log of so many pages, run() does it. */
+    /* Sets the number of pages of the log after which a commit makes run() move the log into the file. */
     void checkpoint_after(int pages) { most_pages_ = pages; }
-    /* A log that cannot start over, because somebody reads for long, goes on in another file beyond so many pages. */
+    /* Sets the number of pages beyond which a log that cannot start over, because a reader keeps an old
+     * snapshot, is continued in new files. */
     void limit_log(int pages) { too_many_pages_ = pages; }
     std::string path() const { return files_.path(); }
 
@@ -140,15 +143,15 @@ class Database {
         sqlite3_stmt *statement;
     };
     Files files_;
-    FileMarks marks_; /* of the files that are open, or were */
+    FileMarks marks_; /* of the files that are open, or were last */
     std::string failure_;
     std::string notice_;
     sqlite3 *connection_ = nullptr;
     bool is_new_ = false;
-    bool has_lost_files_ = false; /* while they were open */
+    bool has_lost_files_ = false; /* the files were lost while they were open */
     bool is_busy_ = false;
-    bool is_suspect_ = false; /* looks whole, and was found damaged */
-    int process_ = 0; /* that opened it */
+    bool is_suspect_ = false; /* the file was reported damaged, but its check found nothing */
+    int process_ = 0; /* the process that opened the file */
     int64_t give_up_at_us_ = 0;
     int64_t in_haste_until_us_ = 0;
     int most_pages_ = 16'000;

@@ -16,7 +16,7 @@ namespace pgtrickle::catalog {
 
 namespace {
 
-/* The server's umask takes from these what its data directory does not allow. */
+/* The server's umask removes the permissions that its data directory does not grant. */
 constexpr mode_t folder_mode = 0750;
 constexpr mode_t file_mode = 0640;
 constexpr int most_aside = 9;
@@ -28,7 +28,7 @@ constexpr int most_aside = 9;
                        path + ": " + std::strerror(error));
 }
 
-/* A descriptor that is closed when it goes out of scope. */
+/* A file descriptor that is closed when the object goes out of scope. */
 struct File {
     File(const std::string &name, int flags) : path(name), descriptor(::open(name.c_str(), flags | O_CLOEXEC, file_mode))
     {
@@ -60,7 +60,7 @@ struct File {
     int descriptor;
 };
 
-/* Also a folder, if it is empty. */
+/* Removes a file or an empty folder; a missing one is not an error. */
 void remove(const std::string &path)
 {
     if (std::remove(path.c_str()) != 0 && errno != ENOENT)
@@ -172,7 +172,7 @@ void Files::renew(bool with_log) const
 
 std::string Files::put_aside(const std::string &name) const
 {
-    /* A folder can be in the way; a file is replaced. */
+    /* A folder of that name prevents the rename; a file is replaced. */
     std::string aside = "." + name;
     for (int number = 2; ::rename(path().c_str(), path(aside.c_str()).c_str()) != 0; number++) {
         bool is_in_the_way = errno == EISDIR || errno == ENOTDIR || errno == ENOTEMPTY || errno == EEXIST;

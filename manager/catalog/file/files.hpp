@@ -1,12 +1,12 @@
 /*
- * The catalog's files: catalog.db with SQLite's -wal and -shm, and catalog.lock.
+ * The files of the catalog: catalog.db with SQLite's -wal and -shm, and catalog.lock.
  *
- * SQLite trusts its files: a write-ahead log is replayed into whatever file lies beside it, and a file
- * that is overwritten under open connections becomes a mixture of both. So who opens or checkpoints,
- * which are the only ways in which catalog.db itself is written, does it under the lock, and leaves in
- * the lock's file what catalog.db looks like afterwards. A catalog.db that looks otherwise
- * was put there by somebody else: it is taken as it stands, under a new inode and without the
- * log beside it, and every connection to the old one sees that its file is gone.
+ * SQLite trusts its files: a write-ahead log is replayed into any file that lies beside it, and a file that
+ * is overwritten under open connections becomes a mixture of both. catalog.db itself is written only when it
+ * is opened and by checkpoints. A process does both under the lock, and records in the lock file what
+ * catalog.db looks like afterwards. A catalog.db that looks different was put there from outside: it is
+ * accepted as it stands, under a new inode and without the log beside it, and every connection to the old
+ * file notices that its file is gone.
  *
  * Pure C++; throws CatalogError.
  */
@@ -18,7 +18,7 @@
 
 namespace pgtrickle::catalog {
 
-/* What stat() tells; all 0 if there is no such file. */
+/* The attributes of a file that stat() returns; all 0 if there is no such file. */
 struct FileMark {
     uint64_t device = 0;
     uint64_t inode = 0;
@@ -40,14 +40,16 @@ struct FileMarks {
     {
         return log.is_same_file(other.log) && log.size >= other.log.size;
     }
-    /* It is mapped into memory: below the size it had, there is nothing behind the addresses. */
+    /* The index is mapped into memory: if the file is shorter than it was, there is nothing behind the
+     * addresses. */
     bool has_same_index(const FileMarks &other) const
     {
         return index.is_same_file(other.index) && index.size >= other.index.size;
     }
 };
 
-/* Exclusive among processes while it lives; waits at most patience_ms. */
+/* An exclusive lock among processes, held during the lifetime of the object. The constructor waits for at
+ * most patience_ms, then throws CatalogError (SQLITE_BUSY). */
 class FileLock {
   public:
     FileLock(const std::string &path, int patience_ms);
@@ -69,20 +71,22 @@ class Files {
 
     void make_folder() const;
     FileMarks look() const;
-    /* Whether what is at path(suffix) is none that SQLite can use: a folder, a link to nothing, a file of somebody else. */
+    /* Whether SQLite cannot use the object at path(suffix): a folder, a dangling link, a file that this user
+     * may not read and write. */
     bool is_in_the_way(const char *suffix = "") const;
 
-    /* What was left in the lock's file: catalog.db must look like this, or it is not ours. Nothing while that may
-     * not be asked. */
+    /* The attributes that the lock file records: a catalog.db that differs was changed from outside. Nothing
+     * while there is no record to compare with. */
     std::optional<FileMark> recorded() const;
-    /* Under the lock. Until a record is made again, whatever catalog.db looks like is ours. */
+    /* Removes the record; needs the lock. Until the next record(), every state of catalog.db is accepted as
+     * our own. */
     void record_nothing() const;
     void record() const;
 
-    /* Under the lock: catalog.db becomes a file of its own, and its log with it if that is to be believed, so that whoever
-     * has the old one open sees that it is gone. */
+    /* Replaces catalog.db by a copy with an inode of its own, and likewise its log if that can be trusted, so
+     * that every process that has the old file open notices that it is gone. Needs the lock. */
     void renew(bool with_log) const;
-    /* catalog.db becomes catalog.db.`name`, its log goes with it; what was put there before is replaced. Returns the
+    /* Renames catalog.db to catalog.db.`name`, and its log with it; replaces a file of that name. Returns the
      * new name, without the folder. */
     std::string put_aside(const std::string &name) const;
     void remove_logs() const;

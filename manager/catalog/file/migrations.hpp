@@ -1,12 +1,12 @@
 /*
- * The versions of the catalog's schema: the files manager/catalog/migrations/NNN_what.sql. Step N
- * leads from version N - 1 to N; an empty file goes through all of them, as does one of
- * an earlier release, in one transaction.
+ * The versions of the catalog's schema: the files manager/catalog/migrations/NNN_what.sql. Step N leads from
+ * version N - 1 to N. An empty file passes through all steps, a file of an earlier release through the
+ * missing ones, in one transaction.
  *
- * To change the schema, add a file with the next number, and nothing else: it is found by wildcard.
- * A step that has landed is never edited (files exist that went through it). What the rest relies
- * on: tables are STRICT; rows of one PostgreSQL database have a column `database`, by which they are
- * forgotten with it (forget_some). Two steps of one number do not compile.
+ * To change the schema, add a file with the next number, and nothing else: it is found by wildcard. A step
+ * that has been released is never edited, since there are files that passed through it. Other code relies on
+ * two rules: tables are STRICT, and rows of one PostgreSQL database have a column `database`, by which they
+ * are removed with the database (forget_some()). Two steps with the same number do not compile.
  *
  * Pure C++.
  */

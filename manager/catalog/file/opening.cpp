@@ -1,7 +1,7 @@
 /*
- * Who may make, replace or remove the file: whoever holds the lock. Two processes that both find the
- * file damaged would otherwise remove each other's new one. The lock is held for the
- * moment of opening only, and every check is repeated under it.
+ * Creating, replacing and removing the file needs the lock: otherwise two processes that both find the file
+ * damaged would remove each other's new one. The lock is held only while the file is opened, and every check
+ * is repeated under it.
  */
 #include "catalog/file/database.hpp"
 #include "catalog/file/migrations.hpp"
@@ -13,9 +13,9 @@ namespace pgtrickle::catalog {
 
 namespace {
 
-/* The first one after a crash reads the whole log while it holds the lock. */
+/* The first process that opens the file after a crash reads the whole log while it holds the lock. */
 constexpr int open_patience_ms = 2000;
-/* Beside SQLite's codes. */
+/* Distinct from SQLite's codes. */
 constexpr int newer_release = -1;
 
 bool is_damage(int code)
@@ -39,7 +39,8 @@ void Database::notice(const std::string &text)
         notice_ = text;
 }
 
-/* catalog.db changes only by us, and then it is as recorded. */
+/* Whether the open file is unchanged: catalog.db is changed only under the lock, and its attributes are then
+ * as recorded. */
 bool Database::is_ours()
 {
     FileMarks now = files_.look();
@@ -55,7 +56,7 @@ bool Database::is_ours()
     return true;
 }
 
-/* Sees to it that what lies at path() may be opened. False if it must be looked through. */
+/* Makes sure that the file at path() may be opened. Returns false if its contents must be checked. */
 bool Database::find_file()
 {
     bool was_open = marks_.main.exists() && process_ == getpid();
@@ -72,7 +73,8 @@ bool Database::find_file()
         is_new_ = true;
         return true;
     }
-    /* A log and an index that nobody has open are SQLite's to remove and to make anew. */
+    /* While no process has the catalog open, SQLite may remove and recreate the log and the index. Their loss
+     * matters only if this connection lost them while they were open. */
     bool is_same = has_lost_files_ && found.main.is_same_file(marks_.main);
     has_lost_files_ = false;
     bool is_overwritten = recorded && !recorded->is_unchanged(found.main);
@@ -111,7 +113,8 @@ void Database::open()
     if (!recorded || !recorded->is_unchanged(marks_.main))
         files_.record();
     process_ = getpid();
-    /* Removed since: nobody makes it again while we hold the lock. Another round will. */
+    /* The file was removed meanwhile, and no process creates it while this one holds the lock. The next
+     * attempt does. */
     if (!marks_.main.exists())
         throw CatalogError(SQLITE_READONLY_DBMOVED, path() + " was removed");
 }
@@ -132,7 +135,7 @@ void Database::configure()
     int is_on = 1;
     sqlite3_file_control(connection_, nullptr, SQLITE_FCNTL_PERSIST_WAL, &is_on);
     check(sqlite3_db_config(connection_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr));
-    /* Of a new file: a refresh changes a row each on five pages, and the log has whole pages. */
+    /* Applies to a new file: a refresh changes a row each on five pages, and the log contains whole pages. */
     execute("PRAGMA page_size = 1024");
     execute("PRAGMA journal_mode = WAL");
     execute("PRAGMA synchronous = OFF");
@@ -145,7 +148,7 @@ int Database::version()
     return statement.step() ? static_cast<int>(statement.number(0)) : 0;
 }
 
-/* All steps or none. */
+/* Applies the missing steps, in one transaction. */
 void Database::migrate()
 {
     int found = version();
@@ -161,7 +164,7 @@ void Database::migrate()
     execute("COMMIT");
 }
 
-/* Whether it has everything that a new one would have, and can be read from end to end. */
+/* Whether the file has everything that a new one would have, and can be read from end to end. */
 bool Database::is_whole()
 {
     Database fresh(files_.folder());
@@ -177,7 +180,7 @@ bool Database::is_whole()
     return check.step() && check.text(0) == "ok";
 }
 
-/* Closes the connection. True if another attempt may succeed. */
+/* Closes the connection. Returns true if another attempt may succeed. */
 bool Database::mend(const CatalogError &error)
 {
     has_lost_files_ = connection_ != nullptr && is_moved(error.code) && !is_ours();
@@ -208,7 +211,7 @@ void Database::put_newer_aside()
         probe.configure();
         found = probe.version();
     } catch (const CatalogError &) {
-        return; /* what is there now is another matter */
+        return; /* the next attempt examines the file that is there now */
     }
     if (found > schema_version())
         notice("it is of a later release, version " + std::to_string(found) + " where this one knows " +
@@ -219,7 +222,7 @@ void Database::put_newer_aside()
 void Database::remove_damaged(const std::string &reason)
 {
     FileLock lock(files_.lock_path(), open_patience_ms);
-    /* Somebody else may have replaced it already. */
+    /* Another process may have replaced the file already. */
     if (!is_suspect_) {
         Database probe(files_.folder());
         try {

@@ -1,6 +1,6 @@
 /*
- * Refreshes that were measured are appended, and the oldest beyond what the model looks at go: whoever learns
- * at the same time takes nothing back that another one wrote.
+ * Measured refreshes are appended, and the oldest ones beyond the number that the model uses are removed.
+ * Processes that measure at the same time do not overwrite each other's rows.
  */
 #include "catalog/tables/tables.hpp"
 
@@ -41,7 +41,7 @@ std::string text_of(const std::vector<ChangedRows> &changes)
     return text;
 }
 
-/* As text_of() made it: of anything else, what can be read of it. */
+/* The reverse of text_of(). Of a malformed text, returns the changes before the first error. */
 std::vector<ChangedRows> changes_in(const std::string &text)
 {
     std::vector<ChangedRows> changes;

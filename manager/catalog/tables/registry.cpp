@@ -6,7 +6,7 @@ namespace pgtrickle::catalog {
 
 namespace {
 
-/* What is registered on another timeline counts as unknown. */
+/* Entries registered on another timeline count as unknown. */
 std::map<uint32_t, Registered> registered_before(Database &catalog, const Cluster &cluster, uint32_t database)
 {
     std::map<uint32_t, Registered> rows;

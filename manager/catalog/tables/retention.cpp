@@ -8,10 +8,11 @@ namespace pgtrickle::catalog {
 namespace {
 
 constexpr int64_t batch_rows = 300;
-/* Merging goes somewhat below the limit, so that it is not due again with the next row. */
+/* Merging goes somewhat below the limit, so that the next row does not make it due again. */
 constexpr double filling = 0.9;
 
-/* The largest number of rows a stream table may have so that all have `most` together: least_each at least. */
+/* Returns the largest number of rows that each stream table may have so that all together have `most`;
+ * least_each at least. */
 int64_t cap_of(std::vector<Excess> counts, int64_t most, int64_t least_each)
 {
     std::sort(counts.begin(), counts.end(), [](const Excess &a, const Excess &b) { return a.rows < b.rows; });

@@ -1,11 +1,13 @@
 /*
- * How much history is kept, for as long as its database is there. By time: what ended before `before` goes. By size: a thousand refreshes a second
- * would be billions of rows; beyond most_rows the oldest rows of those stream tables that have the most
- * are merged, by the hour, into history_hour, so that none has more than any other needs, and none
- * is cut below least_each. Failed refreshes are merged last.
+ * How much history is kept while its database exists.
  *
- * In batches of some hundred rows, a transaction each: writers wait for a batch at most. Within Database::run();
- * pure C++.
+ * By time: rows that ended before `before` are removed. By size: a thousand refreshes a second would make
+ * billions of rows. Beyond most_rows, the oldest rows of the stream tables that have the most rows are merged
+ * by the hour into history_hour, down to a common limit per stream table, which is least_each at least.
+ * Failed refreshes are merged last.
+ *
+ * The work is done in batches of some hundred rows, a transaction each, so that a writer waits for one batch
+ * at most. For use within Database::run(); pure C++.
  */
 #pragma once
 
@@ -21,24 +23,27 @@ struct Retention {
     int64_t least_each = 1000;
 };
 
-/* Some of what is too old. True if there may be more. */
+/* Removes a batch of rows that are too old. Returns true if there may be more. */
 bool prune_old(Database &catalog, int64_t before);
 
 int64_t newest_refresh(Database &catalog);
 
-/* A stream table with rows to merge. */
+/* A stream table with `rows` rows to be merged. */
 struct Excess {
     uint32_t database = 0;
     uint32_t relid = 0;
     int64_t rows = 0;
 };
-/* Reads all of an index where there may be more than most_rows. */
+/* Returns the stream tables that have rows to be merged. Reads all of an index if there may be more than
+ * most_rows. */
 std::vector<Excess> excesses_of(Database &catalog, const Retention &retention);
-/* Some of them, of as many stream tables as a batch has room for; counts them down. True while there are more. */
+/* Merges a batch of rows, of as many stream tables as fit, and subtracts them from `excesses`. Returns true
+ * while there are more. */
 bool merge_some(Database &catalog, std::vector<Excess> *excesses);
 
-/* Some of what any table with a column `database` keeps of a database that is gone, its history first. True if there is more:
- * until then known_databases() knows it. */
+/* Removes a batch of rows of a database that no longer exists from the tables that have a column `database`,
+ * history first. Returns true if there may be more; until it returns false, known_databases() includes the
+ * database. */
 bool forget_some(Database &catalog, uint32_t database);
 
 } // namespace pgtrickle::catalog

@@ -1,7 +1,7 @@
 /*
- * The tables of the catalog, one file each: history_table (and retention), registry, graph, programs,
- * back_off, costs, statistics. These functions run within Database::run() and throw CatalogError.
- * `database` is the OID of a PostgreSQL database. Pure C++.
+ * The tables of the catalog, a file for each: history_table (and retention), registry, graph, programs,
+ * back_off, costs, statistics. These functions run within Database::run() or Database::read(), and throw
+ * CatalogError. `database` is the OID of a PostgreSQL database. Pure C++.
  */
 #pragma once
 
@@ -16,15 +16,16 @@ namespace pgtrickle::catalog {
 struct Cluster {
     int64_t system_identifier = 0;
     int64_t timeline = 0;
-    std::string database_name = {}; /* of the database that is being registered, for people */
+    std::string database_name = {}; /* name of the database that is registered, for human readers */
 };
 
 /* ---- history_table.cpp ---- */
 void write_history(Database &catalog, uint32_t database, const Refresh &refresh);
-/* Newest first, of smaller refresh_id than `before`; relid 0: of all stream tables of the database. */
+/* Returns rows with a refresh_id below `before`, newest first; relid 0 means all stream tables of the
+ * database. */
 std::vector<Refresh> history_of(Database &catalog, uint32_t database, uint32_t relid, int64_t max_rows,
                                 int64_t before = INT64_MAX);
-/* The latest one completed by a delta, or in full where a delta was possible. */
+/* Returns the latest refresh that completed by a delta, or as a full refresh where a delta was possible. */
 std::optional<Refresh> last_choice_of(Database &catalog, uint32_t database, uint32_t relid);
 
 /* ---- registry.cpp ---- */
@@ -37,8 +38,9 @@ struct Registered {
     std::string status;
     bool operator==(const Registered &) const = default;
 };
-/* Replaces what is registered of `database`, writing the differences only, and forgets what is kept of stream tables that
- * are gone, but for their history. */
+/* Replaces the registered stream tables of `database`, writing only the differences. Also removes the
+ * program, the back-off and the measurements of stream tables that no longer exist; their history and
+ * statistics stay. */
 void write_registry(Database &catalog, const Cluster &cluster, uint32_t database, const std::vector<Registered> &rows,
                     int64_t now);
 std::vector<Registered> registry_of(Database &catalog, uint32_t database);
@@ -46,7 +48,7 @@ struct KnownDatabase {
     uint32_t database;
     int64_t stream_tables;
 };
-/* The databases that were looked into on this cluster and timeline. */
+/* Returns the databases that have been registered on this cluster and timeline. */
 std::vector<KnownDatabase> known_databases(Database &catalog, const Cluster &cluster);
 
 /* ---- graph.cpp ---- */
@@ -56,7 +58,7 @@ struct Edge {
     bool is_stream_table;
     auto operator<=>(const Edge &) const = default;
 };
-/* Writes the differences only. */
+/* Replaces the edges of `database`, writing only the differences. */
 void write_graph(Database &catalog, uint32_t database, const std::vector<Edge> &edges);
 std::vector<Edge> graph_of(Database &catalog, uint32_t database);
 
@@ -68,7 +70,7 @@ struct ProgramStatement {
 };
 void write_program(Database &catalog, uint32_t database, uint32_t relid, int64_t generation,
                    const std::vector<ProgramStatement> &statements);
-/* Empty if none is kept of this generation. */
+/* Returns the statements of this generation; empty if none are stored. */
 std::vector<ProgramStatement> program_of(Database &catalog, uint32_t database, uint32_t relid, int64_t generation);
 
 /* ---- back_off.cpp ---- */
@@ -78,23 +80,23 @@ struct BackOff {
     int64_t failures;
     int64_t not_before;
 };
-/* failures = 0 removes the row. */
+/* Replaces the row of a stream table; failures = 0 removes it. */
 void write_back_off(Database &catalog, uint32_t database, const BackOff &row);
 std::vector<BackOff> back_offs_of(Database &catalog, uint32_t database);
 
 /* ---- costs.cpp ---- */
-/* What was measured of it. */
+/* Stores the measurements of a refresh. */
 void add_measured(Database &catalog, uint32_t database, const Refresh &refresh);
-/* Oldest first, the latest of each way. */
+/* Returns the latest measurements of each kind of refresh, oldest first. */
 std::vector<scheduler::Measured> measured_of(Database &catalog, uint32_t database, uint32_t relid, int64_t generation);
-/* Removes those of stream tables of which nothing is counted either. */
+/* Removes the measurements of stream tables that have no statistics either. */
 void prune_measured(Database &catalog, uint32_t database);
 
 /* ---- statistics.cpp ---- */
 void add_statistics(Database &catalog, uint32_t database, const Refresh &refresh);
 std::vector<Statistics> statistics_of(Database &catalog, uint32_t database);
-/* Removes those of stream tables that are not registered, unless something was counted after `before`: then
- * the registry may be older. */
+/* Removes the statistics of stream tables that are not registered, unless something was counted at or after
+ * `before`: the registry may be older than the count. */
 void prune_statistics(Database &catalog, uint32_t database, int64_t before);
 
 } // namespace pgtrickle::catalog
