@@ -95,7 +95,7 @@ IndexElem *index_element(Relation heap, const char *term, bool is_column, const 
     return element;
 }
 
-/* In the tablespace of its heap, whatever the session has set. */
+/* Places the index in the tablespace of its heap, independent of the session's settings. */
 IndexStmt *index_statement(Relation heap, const char *access_method)
 {
     Oid tablespace = heap->rd_rel->reltablespace;
@@ -120,9 +120,9 @@ void create_hash_index(Relation heap)
     define(RelationGetRelid(heap), statement);
 }
 
-/* The terms of a look-up that an index may hold: all of them in a btree if none can be too
- * long for one, else the fixed-length ones, else a hash index, which keeps no values, on the
- * first that has a hash. Values that are neither short nor hashed have no index. */
+/* Indexes the terms of a look-up: all of them in a btree if none can be too long for it, otherwise the
+ * fixed-length ones. Without such a term, a hash index, which stores no values, is created on the first term
+ * that has a hash function. Values that are neither short nor hashed have no index. */
 void create_lookup_index(Relation heap, const std::vector<engine::IndexTerm> &terms, const QueryParts &parts)
 {
     List *elements = NIL;
@@ -142,7 +142,8 @@ void create_lookup_index(Relation heap, const std::vector<engine::IndexTerm> &te
     define(RelationGetRelid(heap), statement);
 }
 
-/* So that no user drops one by hand, as its owner may by way of the stream table, or sees its statistics. */
+/* Makes the indexes depend on their heap and withholds privileges on them: the owner could otherwise drop an
+ * index through its rights on the stream table, or read its statistics. */
 void keep_indexes(Relation heap)
 {
     ObjectAddress owned, owner;
@@ -157,7 +158,7 @@ void keep_indexes(Relation heap)
 
 void create_indexes(Oid heap, const engine::Step &step, const QueryParts &parts)
 {
-    /* PostgreSQL folds the constants of an index's expression, by functions that may want a snapshot. */
+    /* PostgreSQL evaluates the constants of an index's expression by functions that may need a snapshot. */
     const bool needs_snapshot = !ActiveSnapshotSet();
     if (needs_snapshot)
         PushActiveSnapshot(GetTransactionSnapshot());
@@ -227,7 +228,7 @@ Oid tablespace_of(Oid heap)
 void drop_arrangement(Oid relid, Oid heap)
 {
     call([=] {
-        /* The INTERNAL dependency would turn the drop into a refusal. */
+        /* With the INTERNAL dependency, the drop would be refused. */
         deleteDependencyRecordsForSpecific(RelationRelationId, heap, DEPENDENCY_INTERNAL, RelationRelationId,
                                            relid);
         CommandCounterIncrement();

@@ -18,7 +18,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* Relations that depend INTERNALly on relid. */
+/* Returns the relations that depend INTERNALly on relid. */
 List *belongings_of(Oid relid)
 {
     List *relids = NIL;
@@ -47,7 +47,7 @@ void give_storage_to_owner(Oid relid)
     ListCell *cell;
     foreach (cell, belongings_of(relid))
         if (owner_of_relation(lfirst_oid(cell)) != owner)
-            /* "recursing" leaves out the questions that were answered for the stream table itself. */
+            /* "recursing" omits the checks that were made for the stream table itself. */
             ATExecChangeOwner(lfirst_oid(cell), owner, true, AccessExclusiveLock);
     CommandCounterIncrement();
 }

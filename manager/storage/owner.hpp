@@ -1,5 +1,5 @@
 /*
- * What belongs to a stream table belongs to its owner.
+ * The objects of a stream table belong to its owner.
  */
 #pragma once
 
@@ -7,8 +7,7 @@
 
 namespace pgtrickle {
 
-/* Storage, arrangements, internal view and log of `relid` follow it to its present owner.
- * PostgreSQL frame. */
+/* Gives storage, arrangements, internal view and log of `relid` to its present owner. PostgreSQL frame. */
 void give_storage_to_owner(Oid relid);
 
 } // namespace pgtrickle

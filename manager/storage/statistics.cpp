@@ -19,14 +19,15 @@ namespace pgtrickle::storage {
 
 namespace {
 
-/* Up to here the planner's guesses do no harm: it takes an empty table for one of ten pages. */
+/* Up to this size the planner's assumptions do no harm: it treats an empty table as one of ten pages. */
 constexpr BlockNumber smallest_to_sample = 10;
 
-/* 3,000 rows tell how many a key has; 30,000, as usual, would make a first fill take a fifth longer. What was written
- * still counts as unanalyzed: where autovacuum is on, it comes by with the usual target. */
+/* 3,000 rows suffice to estimate how many rows a key has; the usual 30,000 would make a first fill take a
+ * fifth longer. The rows written still count as not analyzed: autovacuum, where it is on, analyzes the heap
+ * with the usual target. */
 constexpr const char *sampling_target = "10";
 
-/* pgt_hash comes last, and is a column of every arrangement. */
+/* Looks at pgt_hash, the last column of every arrangement. */
 bool has_statistics(Relation heap)
 {
     return SearchSysCacheExists3(STATRELATTINH, ObjectIdGetDatum(RelationGetRelid(heap)),
@@ -41,8 +42,9 @@ bool has_outgrown_statistics(Relation heap)
     return static_cast<int64>(blocks) > 2 * static_cast<int64>(heap->rd_rel->relpages) || !has_statistics(heap);
 }
 
-/* By vacuum(), as analyze_rel() is not reentrant and only vacuum() refuses to be nested: ANALYZE runs the functions of
- * expression indexes, ours within this one, and this one may be within a user's. */
+/* Calls vacuum(), as analyze_rel() is not reentrant and only vacuum() refuses to be nested: ANALYZE runs the
+ * functions of expression indexes; it may run the extension's functions, and may itself be running in a
+ * function that a user's ANALYZE has called. */
 void gather_statistics(Oid heap)
 {
     VacuumParams params = {};
@@ -56,7 +58,8 @@ void gather_statistics(Oid heap)
     CommandCounterIncrement();
 }
 
-/* In pg_statistic a negative number is one for each row, times that; 0 is unknown. At most, each row has its own. */
+/* Estimates the number of distinct values of a column, at most one per row. In pg_statistic, a negative
+ * number is a fraction of the number of rows, and 0 means unknown. */
 double distinct_values(Relation heap, int position, double rows)
 {
     HeapTuple tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(RelationGetRelid(heap)),

@@ -1,10 +1,11 @@
 /*
- * What the planner knows of an arrangement.
+ * The planner's statistics of an arrangement.
  *
- * A statement that is driven by a delta looks the arrangement up if the planner knows how few rows a key has; where it
- * knows nothing it takes a two-hundredth of the rows for it, and reads a large arrangement whole. Autovacuum comes by within a minute,
- * or never. So whoever has written to an arrangement gathers statistics where there are none, or where they are of an
- * arrangement half as large: over its life that is one sample a doubling. ANALYZE invalidates the plans made before.
+ * A statement that is driven by a delta looks rows of the arrangement up by an index if the planner knows how
+ * few rows a key has. Without statistics the planner assumes half a percent of the rows, and reads a large
+ * arrangement as a whole. Autovacuum comes within a minute, or never. Therefore a process that has written to
+ * an arrangement gathers statistics if there are none, or if the arrangement has more than doubled since they
+ * were gathered: over its life that is one sample per doubling. ANALYZE invalidates the plans made before.
  * PostgreSQL frames.
  */
 #pragma once
@@ -13,12 +14,14 @@
 
 namespace pgtrickle::storage {
 
-/* Called after each write to `heap`, whose owner is the current user: a look at its size, and where that asks for it, ANALYZE. Never waits:
- * what somebody else analyzes or alters is left to a later call. Holds ShareUpdateExclusive until the end of the
- * transaction if it has sampled. */
+/* To be called after each write to `heap`, whose owner is the current user: compares its size with that of
+ * the last ANALYZE, and analyzes it if necessary. Never waits: a heap that another session analyzes or alters
+ * is skipped until a later call. Holds ShareUpdateExclusive until the end of the transaction if it has
+ * analyzed the heap. */
 void keep_statistics(Oid heap);
 
-/* Estimates: of the rows of the heap, and of how many different rows the columns at `positions` (0-based) of the heap have; where nothing is known, as many as there are rows. */
+/* Estimates of the number of rows of the heap, and of the number of distinct rows that its columns at
+ * `positions` (0-based) have. Without statistics, each row counts as distinct. */
 double stored_rows(Oid heap);
 double distinct_keys(Oid heap, const int *positions, int count);
 

@@ -17,7 +17,7 @@ Oid relation_of(const char *name)
     return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 }
 
-/* The stream table whose storage is named so; InvalidOid: none could be. */
+/* Returns the stream table whose storage has this name; InvalidOid if it is not the name of a storage. */
 Oid owner_of_storage_name(const char *name)
 {
     Oid relid;

@@ -76,7 +76,7 @@ extern "C" void destroy_fill(DestReceiver *)
 {
 }
 
-/* The stored rows, sorted by hash: all physical columns, then the row's address. */
+/* Sorts the stored rows by hash: all physical columns, then the row's address. */
 DeltaSort *sort_stored_rows(Arrangement *arrangement, const int *positions)
 {
     int count = arrangement->facts.column_count;
@@ -109,8 +109,8 @@ struct StoredRow {
     StoredRow *next;
 };
 
-/* Among the stored rows of one hash, an unmatched one that is the same row as `slot`; one
- * whose whole content is equal is preferred, so that equal copies are left alone. */
+/* Returns an unmatched row, among the stored rows of one hash, with the same identity as `slot`; NULL if
+ * there is none. */
 StoredRow *match(Arrangement *arrangement, StoredRow *stored, TupleTableSlot *slot)
 {
     gather_identity(arrangement, slot->tts_values, slot->tts_isnull);
@@ -129,7 +129,7 @@ StoredRow *match(Arrangement *arrangement, StoredRow *stored, TupleTableSlot *sl
     return nullptr;
 }
 
-/* Presents a kept stored row as arrangement->found would be. */
+/* Presents a kept stored row in the form of arrangement->found. */
 TupleTableSlot *as_slot(Arrangement *arrangement, TupleTableSlot *slot, const StoredRow *stored)
 {
     int count = arrangement->facts.column_count;
@@ -192,7 +192,7 @@ void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter
         }
         StoredRow *unmatched = stored;
         for (; has_new && hash_of_row(rows) == hash; has_new = next_row(rows)) {
-            /* Equal copies match from the front of the list, which keeps this linear. */
+            /* Equal copies match from the front of the list, which keeps the loop linear. */
             while (unmatched != nullptr && unmatched->is_matched)
                 unmatched = unmatched->next;
             StoredRow *same = match(arrangement, unmatched, rows->slot);

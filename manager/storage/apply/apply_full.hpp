@@ -1,13 +1,11 @@
 /*
- * Making an arrangement hold exactly what its full statement delivers.
+ * Makes an arrangement contain exactly the rows that its full statement returns.
  *
- * fill: a heap that this transaction created is filled in the order of the statement, without index maintenance;
- * the indexes are built afterwards, as CREATE INDEX would.
- * replace_content: otherwise both sides are sorted by the identity's hash and merged; only
- * rows that differ are written, in the old ones' stead, so readers keep their snapshots and
- * are never blocked, and what is emitted is the true difference. This is also how an
- * arrangement that lost touch with its query is mended.
- * PostgreSQL frames.
+ * A fill writes a heap that this transaction has created in the order of the statement, without index
+ * maintenance; the indexes are built afterwards, as CREATE INDEX would. replace_content() applies to all
+ * other heaps: both sides are sorted by the identity's hash and merged. Only rows that differ are written,
+ * and as row versions, so that readers keep their snapshots and are never blocked, and the true delta is
+ * emitted. This also repairs an arrangement that is inconsistent with its query. PostgreSQL frames.
  */
 #pragma once
 
@@ -16,15 +14,15 @@
 
 namespace pgtrickle::storage {
 
-/* A receiver that inserts what the full statement delivers into an arrangement with no
- * rows, and emits it. Count: emitter->inserted. */
+/* Returns a receiver that inserts the rows of the full statement into an arrangement without rows, and emits
+ * them. emitter->inserted counts them. */
 DestReceiver *begin_fill(Arrangement *arrangement, Emitter *emitter);
-/* Builds the indexes of the heap filled; the arrangement must be closed. */
+/* Builds the indexes of the filled heap; the arrangement must be closed. */
 void build_indexes(Oid heap);
-/* Created in this transaction and empty: nobody else can wait for its indexes. */
+/* Whether this transaction has created the heap and it is empty: no other process can need its indexes. */
 bool is_new_heap(Relation heap);
 
-/* `rows` holds all physical columns, and is finished. Each is counted in `progress`, which may be null. */
+/* `rows` has all physical columns, and is finished. `progress` counts its rows, and may be null. */
 void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter, mailbox::Progress *progress);
 
 } // namespace pgtrickle::storage

@@ -26,7 +26,8 @@ bool is_found(Arrangement *arrangement, const Datum *key_values, const bool *key
     return arrangement->identity.is_same(arrangement->identity_values, arrangement->identity_nulls, key_values, key_nulls);
 }
 
-/* The stored row of the key that leads `values` (in the order of the delta), or NULL. A key has one row. */
+/* Returns the stored row of the key, given in the order of the delta's columns, or NULL. A key has one
+ * row. */
 TupleTableSlot *find_group(Arrangement *arrangement, int64 hash, const Datum *key_values, const bool *key_nulls)
 {
     if (find_known(arrangement, hash) && is_found(arrangement, key_values, key_nulls))
@@ -77,7 +78,7 @@ void finish(GroupProgram *program)
         project_into(program->finals, program->final_targets, program->final_count, program->merged);
 }
 
-/* Handles one row of the delta; false: inconsistent. */
+/* Applies one row of the delta; returns false if the arrangement is inconsistent. */
 bool apply_group(Arrangement *arrangement, GroupProgram *program, DeltaSort *delta, Emitter *emitter, Touched *touched)
 {
     int64 hash = hash_of_row(delta);
@@ -156,7 +157,7 @@ bool apply_recomputed(Arrangement *arrangement, DeltaSort *rows, Emitter *emitte
         replace_row(arrangement, stored, rows->slot->tts_values, rows->slot->tts_isnull, hash_of_row(rows), emitter);
         seen++;
     }
-    /* Each touched key has rows (its count is positive), so each must have come back. */
+    /* Each touched key has rows (its count is positive), so the recompute statement must return each. */
     return seen == touched->count;
 }
 

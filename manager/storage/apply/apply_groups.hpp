@@ -1,13 +1,15 @@
 /*
- * Applying a delta to an arrangement of layout groups.
+ * Applies a delta to an arrangement of layout groups.
  *
- * For each key of the delta, with o the stored row (all NULL when absent):
- *     n = merge(o, d);  n.count < 0: inconsistent;  n.count = 0: the row goes (the global
- *     aggregate's stays);  else the row is inserted or updated.
- * A state that cannot be merged backwards (an extremum whose last copy is retracted, a float
- * sum) is not guessed: the key goes to `touched`, its row is left alone, and
- * apply_recomputed() puts in what the recompute statement finds. So every stored group is
- * either merged exactly or recomputed from its input, never approximated.
+ * For each key of the delta, with o the stored row (all NULL when absent) and d the delta row:
+ *   n = merge(o, d)
+ *   n.count < 0: inconsistent
+ *   n.count = 0: the row is deleted (the global aggregate's row stays)
+ *   otherwise: the row is inserted or updated
+ * A state that cannot be merged backwards (an extremum whose last copy is retracted, a float sum) is not
+ * approximated: the key is added to `touched`, its row stays as it is, and apply_recomputed() stores the
+ * result of the recompute statement. Thus every stored group is either merged exactly or recomputed from its
+ * input.
  */
 #pragma once
 
@@ -23,17 +25,18 @@ struct Touched {
     int64 count;
 };
 
-/* `delta` holds program->delta_descriptor's columns, one row a key, and is finished.
- * False: inconsistent; what was changed has been emitted. PostgreSQL frame. */
+/* Applies `delta`, which has program->delta_descriptor's columns, one row per key, and is finished. Returns
+ * false if the arrangement is inconsistent; the changes made have been emitted nevertheless. PostgreSQL
+ * frame. */
 bool apply_groups(Arrangement *arrangement, GroupProgram *program, DeltaSort *delta, Emitter *emitter,
                   Touched *touched);
 
-/* `rows` holds all physical columns for the touched keys, and is finished. */
+/* Applies `rows`, which has all physical columns for the touched keys, and is finished. Returns false if a
+ * touched key is missing in `rows`. */
 bool apply_recomputed(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter, const Touched *touched);
 
-/* Replaces the stored row (NULL: none) by the physical row `values` (NULL: none), keeping
- * the heap untouched where nothing changes, and emits the difference of its output columns.
- * `stored` is arrangement->found. */
+/* Replaces the stored row (NULL: none) by the physical row `values` (NULL: none) and emits the delta of its
+ * output columns. Does not write to the heap if nothing changes. `stored` is arrangement->found. */
 void replace_row(Arrangement *arrangement, TupleTableSlot *stored, const Datum *values, const bool *nulls,
                  int64 hash, Emitter *emitter);
 

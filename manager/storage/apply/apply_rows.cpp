@@ -11,7 +11,7 @@ bool is_same_row(Arrangement *arrangement, const KeptRow &a, TupleTableSlot *b)
     return arrangement->identity.is_same(a.values, a.nulls, b->tts_values, b->tts_isnull);
 }
 
-/* Removes `count` copies; returns how many there were to remove. */
+/* Removes up to `count` copies of the image; returns how many were stored. */
 int64 remove_copies(Arrangement *arrangement, const Image *image, int64 hash, int64 count)
 {
     int64 removed = 0;

@@ -1,13 +1,12 @@
 /*
- * Applying a delta to an arrangement of layout rows.
+ * Applies a delta to an arrangement of layout rows.
  *
- *     storage' = storage + delta,  as Z-sets over the images of the rows
+ *   storage' = storage + delta,  as Z-sets over the images of the rows
  *
- * The delta is summed per image first, so that a row that comes and goes within it is never
- * looked for. A row with net weight -w must be there w times: if it is not, the storage
- * has lost touch with its query, and apply says so (is_consistent = false) instead of going
- * on quietly; what it did change is emitted all the same, so a full refresh in the same
- * transaction mends storage, later steps and downstreams alike.
+ * The delta is summed per image first, so that a row that is inserted and deleted within it is never looked
+ * up. A row with net weight -w must be stored w times. Otherwise the storage is inconsistent with its query,
+ * and apply_rows() returns false. The changes made have been emitted nevertheless, so that a full refresh in
+ * the same transaction repairs the storage, later steps and downstream stream tables alike.
  */
 #pragma once
 
@@ -17,7 +16,7 @@
 
 namespace pgtrickle::storage {
 
-/* `delta` holds the value columns, then pgt_weight, and is finished. PostgreSQL frame. */
+/* `delta` has the value columns, then pgt_weight, and is finished. PostgreSQL frame. */
 bool apply_rows(Arrangement *arrangement, DeltaSort *delta, Emitter *emitter);
 
 } // namespace pgtrickle::storage

@@ -19,7 +19,7 @@ namespace pgtrickle::storage {
 
 namespace {
 
-/* The index on pgt_hash alone is ours; users may have added others. */
+/* Returns the extension's index, which has pgt_hash as its only column; users may have added others. */
 Relation hash_index_of(Arrangement *arrangement)
 {
     AttrNumber hash_number = arrangement->facts.column_count + 1;
@@ -53,7 +53,8 @@ void insert_index_entries(Arrangement *arrangement, IndexesToUpdate indexes)
     ResetPerTupleExprContext(arrangement->executor_state);
 }
 
-/* Groups alone have one row a key, and versions of it. */
+/* Remembers the address of a row that was written. Only groups have one row per key, of which versions follow
+ * each other. */
 void note_written(Arrangement *arrangement, int64 hash)
 {
     if (arrangement->facts.layout == RowLayout::groups)

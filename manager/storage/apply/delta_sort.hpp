@@ -1,10 +1,9 @@
 /*
- * A delta on its way into an arrangement: rows with the hash of their identity, sorted by
- * it, so that equal rows meet, memory is bounded by work_mem, and the index is walked in
- * order.
+ * A delta before it is applied to an arrangement: rows with the hash of their identity, sorted by it, so that
+ * equal rows are adjacent, memory is bounded by work_mem, and the index is visited in order.
  *
- * The sort holds `column_count` columns as the statement delivers them, then pgt_hash. The
- * identity's columns are at `identity_positions` among them. All PostgreSQL frames.
+ * The sort has `column_count` columns as the statement delivers them, then pgt_hash. The identity's columns
+ * are at `identity_positions` among them. All functions are PostgreSQL frames.
  */
 #pragma once
 
@@ -18,7 +17,7 @@ extern "C" {
 namespace pgtrickle::storage {
 
 struct DeltaSort {
-    DestReceiver receiver; /* hand this to the executor; must be first */
+    DestReceiver receiver; /* to be passed to the executor; must be first */
     const Identity *identity;
     int identity_count;
     const int *identity_positions;
@@ -32,12 +31,12 @@ struct DeltaSort {
     int64 row_count;
 };
 
-/* `columns` describes what the statement must deliver; a type that differs raises XX000.
- * Allocates in the current context. */
+/* `columns` describes the rows that the statement must deliver; another type raises XX000. Allocates in the
+ * current context. */
 DeltaSort *begin_delta_sort(TupleDesc columns, const Identity *identity, const int *identity_positions);
 /* Adds one row. */
 void put_row(DeltaSort *delta, const Datum *values, const bool *nulls);
-/* After the last row; then next_row() delivers the rows by hash into delta->slot, deformed. */
+/* Sorts the rows, after the last put_row(). next_row() then returns them by hash in delta->slot, deformed. */
 void finish_rows(DeltaSort *delta);
 bool next_row(DeltaSort *delta);
 int64 hash_of_row(const DeltaSort *delta);

@@ -19,8 +19,8 @@ namespace {
 
 constexpr const char *delta_name = "pgt_merge";
 
-/* Vars of the first relation (the stored row, o) read the outer slot, those of the second
- * (the delta row, d) the inner one. */
+/* Makes Vars of the first relation (the stored row, o) read the outer slot, and Vars of the second relation
+ * (the delta row, d) the inner slot. */
 Node *assign_slots(Node *node, void *context)
 {
     if (node == nullptr)
@@ -33,7 +33,7 @@ Node *assign_slots(Node *node, void *context)
     return mutate_expression(node, assign_slots, context);
 }
 
-/* The target list of one SELECT, before any planning. */
+/* Returns the target list of one SELECT, analyzed but not planned. */
 List *analyzed_targets(const char *sql, const QueryParts &parts, TupleDesc delta_descriptor)
 {
     auto *relation = static_cast<EphemeralNamedRelation>(palloc0(sizeof(EphemeralNamedRelationData)));
@@ -46,7 +46,8 @@ List *analyzed_targets(const char *sql, const QueryParts &parts, TupleDesc delta
     return analyze_internal(sql, parts, environment)->targetList;
 }
 
-/* Binds the expressions of a target list, as planning would. The result is a copy in `kept`. */
+/* Prepares the expressions of a target list for execution, as planning would. The result is a copy in
+ * `kept`. */
 List *plan_target_list(List *targets, bool has_two_rows, MemoryContext kept)
 {
     ListCell *cell;
@@ -62,7 +63,7 @@ List *plan_target_list(List *targets, bool has_two_rows, MemoryContext kept)
     return copy;
 }
 
-/* The descriptor of delta rows: key columns, then state columns. */
+/* Returns the descriptor of delta rows: key columns, then state columns. */
 TupleDesc describe_delta(TupleDesc physical, const int *targets, int count)
 {
     TupleDesc descriptor = CreateTemplateTupleDesc(count);
@@ -80,7 +81,7 @@ void append(std::string &list, const std::string &sql)
     list += (list.empty() ? "SELECT " : ", ") + ("(" + sql + ")");
 }
 
-/* Sorts the step's columns into what the program needs of each, by position. */
+/* Collects the step's columns by role: their positions in the program, and their expressions. */
 Texts collect(const engine::Step &step, GroupProgram *program)
 {
     Texts texts;
@@ -102,7 +103,7 @@ Texts collect(const engine::Step &step, GroupProgram *program)
     return texts;
 }
 
-/* The engine casts where needed: a mismatch here would store bytes of another type. */
+/* The engine casts where needed: with a mismatch here, bytes of another type would be stored. */
 void check_types(List *targets, const int *positions, TupleDesc physical)
 {
     for (int i = 0; i < list_length(targets); i++) {
@@ -149,7 +150,8 @@ void bind(GroupProgram *program, const Planned &planned, TupleDesc physical)
                                        nullptr);
     };
     program->context = CreateStandaloneExprContext();
-    /* All but empty between two refreshes: a kilobyte instead of eight, for each of a thousand. */
+    /* The context is nearly empty between two refreshes: it takes one kilobyte instead of eight, in each of a
+     * thousand programs. */
     MemoryContextDelete(program->context->ecxt_per_tuple_memory);
     program->context->ecxt_per_tuple_memory =
         AllocSetContextCreate(CurrentMemoryContext, "pg_trickle group", ALLOCSET_START_SMALL_SIZES);

@@ -15,8 +15,8 @@ namespace {
 
 constexpr uint64 null_hash = 0x9e3779b97f4a7c15ULL;
 
-/* Only the type's own bytes count: the rest of the Datum may differ between a stored and
- * a computed value (see datum_image_eq). */
+/* Only the type's own bytes count: the other bytes of the Datum may differ between a stored and a computed
+ * value (see datum_image_eq). */
 uint64 image_hash_by_value(Datum value, int16 typlen)
 {
     uint64 bytes = value;
@@ -53,8 +53,8 @@ IdentityColumn column_facts(TupleDesc descriptor, int position)
     return {attribute->attlen, attribute->attbyval, attribute->attcollation, nullptr, nullptr, false, true};
 }
 
-/* By equality, unless equality is identity and has no hash function. The type cache entry is
- * never freed, so its FmgrInfo may be pointed at. */
+/* The column is compared by equality, unless equal values are identical and the type has no hash function.
+ * The type cache entry is never freed, so pointers to its FmgrInfo stay valid. */
 IdentityColumn key_facts(TupleDesc descriptor, int position)
 {
     IdentityColumn column = column_facts(descriptor, position);

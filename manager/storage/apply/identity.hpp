@@ -1,14 +1,13 @@
 /*
- * When two rows of an arrangement are the same row.
+ * Defines when two rows of an arrangement are the same row.
  *
- * Layout rows: all value columns have the same *image* (the detoasted bytes). Layout
- * groups: the key columns are equal under their types' own equality, NULL being equal to
- * NULL. Either way the identity's 64-bit hash is kept in the hidden column pgt_hash, with
- * a plain btree on it: a hash, because a value can be too long for a btree entry and
- * because every type has an image. Equal rows have equal hashes; different rows may have
- * them too, so every look-up rechecks with is_same().
+ * Layout rows: all value columns have the same *image* (the detoasted bytes). Layout groups: the key columns
+ * are equal under the equality of their types, NULL being equal to NULL. In both cases the hidden column
+ * pgt_hash stores the 64-bit hash of the identity, with a plain btree on it: a hash, because a value can be
+ * too long for a btree entry and because every type has an image. Equal rows have equal hashes; different
+ * rows may have equal hashes too, so every look-up rechecks with is_same().
  *
- * All functions are PostgreSQL frames: they may ereport.
+ * All functions are PostgreSQL frames: they may raise errors.
  */
 #pragma once
 
@@ -32,9 +31,10 @@ struct IdentityColumn {
 
 class Identity {
   public:
-    /* By image over the first `count` columns of `descriptor`. Allocates in the current context. */
+    /* Identity by image of the first `count` columns of `descriptor`. Allocates in the current context. */
     static Identity of_image(TupleDesc descriptor, int count);
-    /* By equality over the `count` columns at `positions` (0-based). */
+    /* Identity by equality of the `count` columns at `positions` (0-based). Allocates in the current
+     * context. */
     static Identity of_key(TupleDesc descriptor, const int *positions, int count);
 
     /* `values`/`isnull` are indexed by position in the identity: 0 … count-1. */

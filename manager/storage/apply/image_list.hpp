@@ -1,9 +1,9 @@
 /*
  * A sorted delta, summed per image.
  *
- * Rows with one hash stand together; among them, those with the same image are one row with the sum of
- * their weights. Images are kept one hash at a time, so memory is bounded by how many rows share one.
- * PostgreSQL frames.
+ * Rows with the same hash are adjacent; those among them with the same image become one row with the sum of
+ * their weights. Only the images of one hash are kept at a time, so memory is bounded by the number of rows
+ * that share a hash. PostgreSQL frames.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ extern "C" {
 
 namespace pgtrickle::storage {
 
-/* One image among the rows that share a hash. */
+/* An image among the rows that share a hash. */
 struct Image {
     KeptRow row;
     int64 weight; /* the sum; may be 0 */
@@ -36,8 +36,8 @@ inline void add_to_images(Image **images, const Identity &identity, TupleTableSl
     *images = image;
 }
 
-/* Calls visit(images, hash) for each hash in `delta`, which is finished and whose last column is the
- * weight, in the context that is current at the call; the images are gone afterwards. */
+/* Calls visit(images, hash) for each hash in `delta`, in the memory context that is current at the call.
+ * `delta` is finished, and its last column is the weight. The images are freed afterwards. */
 template <class Visit> void for_images(DeltaSort *delta, const Identity &identity, Visit visit)
 {
     MemoryContext hash_context =

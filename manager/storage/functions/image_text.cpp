@@ -1,6 +1,6 @@
 /*
- * The image of some values as a text: the hexadecimal digits of their bytes, each with its length,
- * or, where these are many, of a digest that nobody finds two inputs for.
+ * The image of some values as a text: the hexadecimal digits of their bytes, each value with its length, or,
+ * if these are many, the digits of their SHA-256 digest.
  */
 #include "pg/boundary.hpp"
 #include "pg/versions/varlena.hpp"
@@ -25,9 +25,9 @@ struct ArgumentType {
     bool is_by_value;
 };
 
-/* The functions of this file are PostgreSQL frames but for the last. */
+/* All functions of this file but its SQL functions are PostgreSQL frames. */
 
-/* The argument types of the call, found once. */
+/* Returns the argument types of the call, looked up once. */
 const ArgumentType *argument_types(FunctionCallInfo fcinfo)
 {
     if (fcinfo->flinfo->fn_extra != nullptr)

@@ -1,10 +1,10 @@
 /*
- * SQL functions by which a maintenance statement finds a row in an arrangement: the hash that
- * the arrangement keeps of it (identity.hpp), whatever the columns' types, and the image that
- * tells rows apart where a type has no equality.
+ * SQL functions by which a maintenance statement finds a row in an arrangement: the hash that the arrangement
+ * stores for the row (identity.hpp), for columns of any type, and the image that distinguishes rows where a
+ * type has no equality.
  *
- *   pgtrickle.key_hash(VARIADIC "any")    of a key of groups
- *   pgtrickle.image_hash(VARIADIC "any")  of a row of rows
+ *   pgtrickle.key_hash(VARIADIC "any")    of a key of layout groups
+ *   pgtrickle.image_hash(VARIADIC "any")  of a row of layout rows
  *   pgtrickle.row_image(VARIADIC "any")   equal exactly if the images are
  *
  * PostgreSQL frames: nothing in this file has a destructor.
@@ -29,7 +29,7 @@ namespace pgtrickle::storage {
 
 namespace {
 
-/* What is kept from call to call, in the memory of the function's expression. */
+/* State kept between calls, in the memory context of the function's expression. */
 struct RowFacts {
     TupleDesc descriptor;
     Identity identity;

@@ -1,5 +1,5 @@
 /*
- * What statements of a refresh call for the value of a subquery that may return one row at most.
+ * The SQL function that checks, in statements of a refresh, that a scalar subquery returns at most one row.
  */
 #include "pg/boundary.hpp"
 
@@ -8,7 +8,8 @@ PGDLLEXPORT Datum pgtrickle_only_row(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(pgtrickle_only_row);
 }
 
-/* PostgreSQL's own words. NULL rows: there was none. */
+/* Returns the first argument, the subquery's value. The second argument is its number of rows, NULL if there
+ * were none; if it exceeds one, raises PostgreSQL's own error. */
 extern "C" Datum pgtrickle_only_row(PG_FUNCTION_ARGS)
 {
     if (!PG_ARGISNULL(1) && PG_GETARG_INT64(1) > 1)

@@ -1,5 +1,5 @@
 /*
- * What statements of a refresh call of a text that is to be read as a time.
+ * The SQL function that checks, in statements of a refresh, a text that is converted to a date or time.
  */
 #include "pg/boundary.hpp"
 
@@ -10,7 +10,8 @@ PGDLLEXPORT Datum pgtrickle_resting_text(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(pgtrickle_resting_text);
 }
 
-/* The words stand anywhere among others ('today 10:00'), and in no other word of a time. */
+/* Returns its argument, or raises 0A000 if the text depends on the current time. The words may stand anywhere
+ * among others ('today 10:00'), and are part of no other word of a time. */
 extern "C" Datum pgtrickle_resting_text(PG_FUNCTION_ARGS)
 {
     static const char *const moving[] = {"now", "today", "tomorrow", "yesterday"};
