@@ -1,9 +1,9 @@
 /*
- * Beginning and ending to capture a source.
+ * Beginning and ending the capture of a source.
  *
- * The order is what keeps changes from being missed: the lock on the source waits out every
- * writer; a writer that comes after it sees triggers and format, because taking its own lock
- * makes it read the invalidations; so what is not in the log is in any snapshot taken after.
+ * The order prevents missed changes: the lock on the source waits for every writer, and a later writer sees
+ * triggers and format, because it processes the invalidations when it takes its own lock. A change that is
+ * not in the log is therefore visible to any snapshot taken after that.
  */
 #include "capture/capture.hpp"
 
@@ -48,8 +48,8 @@ namespace {
 
 constexpr const char *was_not_logged = "its changes were not captured for a while";
 
-/* Why those who read the log of a source that is captured already must not go on from it. One that reads it alone is new, or
- * has found out by itself. */
+/* Returns why other stream tables that read the log of a source must not continue from it, which was not
+ * written before. A single dependent is the one for which capture begins, or has found the damage itself. */
 const char *damage_to_others(Oid source, bool is_begun, bool is_for_others)
 {
     return is_begun && list_length(state::log_readers_of(source)) > (is_for_others ? 0 : 1) ? was_not_logged : nullptr;
@@ -83,7 +83,7 @@ void capture(Oid source, const AttrNumber *columns, int column_count, bool is_fo
         relation_close(relation, NoLock);
     }
     const char *damage = is_logged(source) ? damage_of(source) : nullptr;
-    /* The log first: its format decides which triggers are needed. */
+    /* The log comes first: its format decides which triggers are needed. */
     const bool is_begun = ensure_log(source, columns, column_count);
     if (damage == nullptr)
         damage = damage_to_others(source, is_begun, is_for_others);
@@ -130,10 +130,12 @@ bool is_captured_with(Oid source, const AttrNumber *columns, int column_count)
 void release(Oid source)
 {
     SourceRow row;
-    /* The locks, which stay to the end of the transaction, keep the log from being trimmed: not taken for a source that is read. */
+    /* The locks below are held to the end of the transaction and keep the log from being trimmed, so they are
+     * not taken for a source that has dependents. */
     if (!OidIsValid(source_table()) || state::log_readers_of(source) != NIL)
         return;
-    /* What the transaction may not keep others from is left to trim(), as is a source of which another transaction adds or drops a reader. */
+    /* Left to trim() are a source whose capture changes this transaction may not block, and a source of which
+     * another transaction adds or drops a dependent. */
     if (!definition::may_stop_capture_changes(source) || !lock_capture_if_free(source) || !lock_unclaimed(source) ||
         state::log_readers_of(source) != NIL || !find_source(source, &row) || !row.is_active)
         return;

@@ -42,7 +42,7 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* ---- what another process can do: PostgreSQL frames ---- */
+/* ---- work for another process: PostgreSQL frames ---- */
 
 bool is_made_here(Oid relid)
 {
@@ -62,7 +62,7 @@ bool is_locked_here(Oid relid)
     return answer;
 }
 
-/* What its capture locks. */
+/* Returns the relations that capture of the source locks. */
 List *locked_relations(Oid source)
 {
     return definition::is_stream_table(source) ? list_make1_oid(source) : related_relations(source, NoLock);
@@ -77,7 +77,8 @@ bool is_for_others(Oid source)
     return true;
 }
 
-/* Waits for transactions, so that none that begins now waits behind this one. */
+/* Waits for the current writers without queueing for their locks, so that no later writer waits behind this
+ * transaction. */
 void wait_for_writers(const List *sources)
 {
     List *tags = NIL;
@@ -106,10 +107,12 @@ void require_unused(Oid source)
 
 /* ---- the process ---- */
 
-/* How long an installer waits for a lock, with writers behind it and a process of the server in use: at first, and after many attempts. */
+/* How long an installer waits for a lock, with writers behind it and a process of the server in use: at
+ * first, and after many attempts. */
 constexpr int first_wait_ms = 1000, longest_wait_ms = 30'000;
 
-/* An owner has one installer in the whole server; whose turn has not come waits as for any lock, and uses no process. */
+/* The turn of an owner, who has one installer in the whole server. A session waits for its turn as for any
+ * lock, and uses no process meanwhile. */
 LOCKTAG turn_of(Oid owner)
 {
     LOCKTAG tag;
@@ -131,7 +134,8 @@ void end_turn(Oid owner)
     AcceptInvalidationMessages();
 }
 
-/* That of this process, if it runs. Without its reader it is to go: it may be waiting for a lock, and writers behind it. */
+/* The installer of this process while it runs. It is terminated if its session goes away: it may be waiting
+ * for a lock, with writers behind it. */
 BackgroundWorkerHandle *installer = nullptr;
 
 void end_installer() noexcept
@@ -152,7 +156,7 @@ struct EndOfInstaller {
     ~EndOfInstaller() { end_installer(); }
 };
 
-/* False: there is no room for another process. PostgreSQL frame. */
+/* Returns false if no process is available. PostgreSQL frame. */
 bool launch(dsm_handle handle)
 {
     static bool is_registered = false;
@@ -182,7 +186,8 @@ bool has_outcome(const InstallerTask *task)
     return task->outcome != static_cast<int32>(InstallerOutcome::none);
 }
 
-/* Until it has an outcome or has ended. False: it waits for this transaction, by way of others perhaps. PostgreSQL frame. */
+/* Waits until the installer has an outcome or has ended. Returns false if the installer waits for this
+ * transaction, directly or indirectly. PostgreSQL frame. */
 bool wait_for_installer(const InstallerTask *task)
 {
     const long probing_ms = std::max(DeadlockTimeout / 4, 10);
@@ -231,7 +236,7 @@ InstallerOutcome run_installer(const std::vector<const WantedSource *> &wanted, 
     return outcome;
 }
 
-/* ---- the reader ---- */
+/* ---- the requesting session ---- */
 
 bool is_captured(const WantedSource &source)
 {
@@ -270,8 +275,8 @@ bool is_for_installer(const std::vector<const WantedSource *> &missing)
     });
 }
 
-/* How long installers may wait for a session that waits for them: each attempt longer than the last one, and all together not
- * longer than lock_timeout. */
+/* How long installers may wait for locks: each attempt longer than the last one, and all together not longer
+ * than the session's lock_timeout. */
 class Patience {
   public:
     int next_ms() const { return LockTimeout > 0 ? std::min(next_ms_, LockTimeout - spent_ms_) : next_ms_; }
@@ -294,7 +299,7 @@ class Patience {
            .detail = "Another transaction writes to the source, or holds a lock on it, for longer than lock_timeout allows."});
 }
 
-/* Returns which of `wanted` are not captured then. */
+/* Has installers capture the sources; returns those of `wanted` that are not captured afterwards. */
 std::vector<const WantedSource *> install_elsewhere(const std::vector<WantedSource> &wanted, Oid owner)
 {
     std::vector<const WantedSource *> missing = missing_of(wanted);
@@ -319,7 +324,8 @@ std::vector<const WantedSource *> install_elsewhere(const std::vector<WantedSour
     return missing;
 }
 
-/* A table is captured for those only that may lock it themselves; of a stream table, SELECT is enough to read its log. PostgreSQL frame. */
+/* Raises 53000 for a stream table whose refreshes the session may not block: SELECT is enough to read its
+ * log, whereas tables are captured only for roles that may lock them. PostgreSQL frame. */
 void require_lock_right(Oid source)
 {
     if (!definition::is_stream_table(source) || definition::may_stop_refreshes(source))
@@ -330,7 +336,7 @@ void require_lock_right(Oid source)
                     errhint("Try again, or increase max_worker_processes.")));
 }
 
-/* In this transaction. */
+/* Begins the capture in this transaction. */
 void install_here(const std::vector<const WantedSource *> &missing)
 {
     for (const WantedSource *source : missing)
@@ -339,7 +345,7 @@ void install_here(const std::vector<const WantedSource *> &missing)
     call([=] { lock_sources(sources); });
     for (const WantedSource *source : missing)
         call([&] {
-            /* Rows with long values are not written without one. */
+            /* A snapshot is needed to write rows with long values. */
             PushActiveSnapshot(GetLatestSnapshot());
             ensure_captured(source->relid, source->columns.data(), static_cast<int>(source->columns.size()));
             PopActiveSnapshot();

@@ -1,27 +1,30 @@
 /*
- * How the capture of sources begins for a stream table, so that no writer waits for its fill.
+ * How the capture of sources begins for a stream table without making writers wait for its fill.
  *
- * Triggers are put on a source under ShareRowExclusive, which no writer shares. A transaction that fills a stream table, or whose
- * session is in no hurry to commit, must not hold it. So an installer, a background process that lives for this, begins the capture
- * in a transaction of its own, which commits at once:
+ * Triggers are created under ShareRowExclusive, which conflicts with every writer. A transaction that fills a
+ * stream table, or whose session commits late, must not hold this lock. Therefore an installer, a background
+ * process for this purpose, begins the capture in a transaction of its own, which commits at once:
  *
- *   the reader                                   the installer
- *   claims the sources (until its end)
- *   waits until those have ended who write to them now; who comes later is not in the way
+ *   the requesting session                         the installer
+ *   claims the sources (to its end)
+ *   waits for transactions that are writing to them; later writers are not in the way
  *   waits for the turn of the stream table's owner
- *                                                ShareRowExclusive, log, triggers; commits
- *   finds them captured: locks the logs
+ *                                                  ShareRowExclusive, log, triggers; commits
+ *   finds the sources captured: locks the logs
  *
- * All who write without the triggers have ended before the installer had its lock, and so before a snapshot that the reader takes
- * after that. The claim keeps release() from ending the capture before the reader's dependencies are committed.
+ * All transactions that write without the triggers have ended before the installer gets its lock, and so
+ * before a snapshot that the session takes after that. The claim keeps release() from ending the capture
+ * before the session's dependencies are committed.
  *
- * Processes are few, and whose table is locked may keep an installer waiting. So an owner has one installer at a time in the whole
- * server, and it gives up after a while, beginning with a second; then the reader ends its turn, and starts over from the writers. Who
- * waits for a turn waits for a lock. While an installer waits for a lock, the reader looks whether it waits for this transaction, and then
- * takes the locks itself. An installer whose reader has gone is terminated; a reader whose installer has gone does the work itself.
+ * Processes are few, and the owner of a locked table may keep an installer waiting. Therefore an owner has
+ * one installer at a time in the whole server, and an installer gives up after a while, at first after a
+ * second; the session then ends its turn and waits for writers again. A session waits for its turn as for a
+ * lock. While an installer waits for a lock, the session checks whether the installer waits for the session's
+ * own transaction; if so, the session takes the locks itself. An installer whose session has gone is
+ * terminated; a session whose installer has gone does the work itself.
  *
- * What no other process can do is done in the reader's own transaction, under locks that it holds to its end: where that has created
- * or locked the source itself, or where no process is to be had.
+ * The session does in its own transaction, under locks that it holds to its end, what no other process can
+ * do: if it has created or locked the source itself, or if no process is available.
  */
 #pragma once
 
@@ -36,15 +39,16 @@ struct WantedSource {
     std::vector<AttrNumber> columns; /* ascending */
 };
 
-/* Makes sure that changes of these columns of these sources are logged, as ensure_captured() does, for the stream table of `owner` in
- * this transaction. Raises what ensure_captured() raises; lock_timeout applies to each wait, and to what installers wait for in
- * all. C++ frame. */
+/* Makes sure that changes of these columns of these sources are logged, as ensure_captured() does, for the
+ * stream table of `owner` in this transaction. Raises the errors of ensure_captured(). lock_timeout applies
+ * to each wait, and to the waits of all installers together. C++ frame. */
 void begin_capture(const std::vector<WantedSource> &wanted, Oid owner);
 
-/* What the installer is to do, in a segment of shared memory; then follow `count` times relid, number of columns, columns. */
+/* The task of the installer, in a segment of shared memory. `count` entries follow: relid, number of columns,
+ * columns. */
 struct InstallerTask {
     Oid database;
-    int32 reader; /* its number among the server's processes; its latch is set when there is an outcome */
+    int32 reader; /* process number of the requesting session, whose latch is set when there is an outcome */
     int32 lock_timeout_ms;
     int32 count;
     volatile int32 outcome; /* an InstallerOutcome */

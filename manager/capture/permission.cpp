@@ -62,7 +62,7 @@ Denial denial_of(Oid source, Oid role, bool is_captured)
             return {relation, true};
         if (is_captured && relation != source && get_rel_relispartition(relation) && !list_member_oid(ancestors, relation))
             continue;
-        /* One that has been dropped meanwhile is no reason. */
+        /* A relation that has been dropped meanwhile does not deny capture. */
         if (is_asked && is_table(relation) && pg_class_aclcheck(relation, role, ACL_TRIGGER) != ACLCHECK_OK)
             return {relation, false};
     }

@@ -1,14 +1,16 @@
 /*
  * Which roles may have the changes of a source captured.
  *
- * Capture puts triggers on every relation whose statements change the source: on the source, its ancestors, partitions
- * and children (related_relations). The owner of the stream table needs the TRIGGER privilege on each, as CREATE TRIGGER does, unless
- * pg_trickle.capture_privilege is 'select'. It is asked again at each refresh whose answer may have changed; a partition that has
- * come since its root was captured follows its root, as row triggers do. What needs no trigger (stream tables, foreign tables, materialized
- * views, whose REFRESH writes the log) needs no privilege.
+ * Capture creates triggers on every relation whose statements change the source: on the source, its
+ * ancestors, partitions and children (related_relations()). The owner of the stream table needs the TRIGGER
+ * privilege on each, as CREATE TRIGGER does, unless pg_trickle.capture_privilege is 'select'. The privilege
+ * is checked again at each refresh for which the answer may have changed; a partition that was added after
+ * its root was captured follows its root, as row triggers do. Sources without triggers (stream tables,
+ * foreign tables, materialized views, whose REFRESH writes the log) need no privilege.
  *
- * The owner of a relation may stop the capture of it (pgt_stopped_capture): that binds all, superusers included, until it is
- * allowed again. A source that may not be captured for a stream table is not captured for it, whatever is logged for others.
+ * The owner of a relation may stop its capture (pgt_stopped_capture). This applies to all roles, superusers
+ * included, until capture is allowed again. A source that may not be captured for a stream table is not
+ * captured for it, even if its changes are logged for others.
  *
  * PostgreSQL frames.
  */
@@ -19,23 +21,24 @@
 namespace pgtrickle::capture {
 
 struct Denial {
-    Oid relation;    /* InvalidOid: `role` may have the source captured */
-    bool is_stopped; /* its owner has stopped that; else it is the TRIGGER privilege on it that `role` lacks */
+    Oid relation;    /* InvalidOid if `role` may have the source captured */
+    bool is_stopped; /* the relation's owner has stopped capture; otherwise `role` lacks the TRIGGER privilege
+                      * on it */
 
     explicit operator bool() const { return OidIsValid(relation); }
 };
 
-/* Some look-ups in the syscache and in pg_inherits. Takes no lock. `is_captured`: it is captured for a stream table of this role,
- * which asks whether it may go on: not for partitions of the source. */
+/* Costs some look-ups in the syscache and in pg_inherits; takes no lock. `is_captured` says that the source
+ * is captured for a stream table of this role already; partitions of the source are then not checked. */
 Denial denial_of(Oid source, Oid role, bool is_captured = false);
 
-/* Whether the owner of this very relation has stopped its capture. */
+/* Whether the owner of this relation has stopped its capture. */
 bool is_stopped(Oid relation);
 
-/* Whether that of `source` is stopped, by the owner of any relation that it is captured at. */
+/* Whether the capture of `source` is stopped, by the owner of any relation at which it is captured. */
 bool is_capture_stopped(Oid source);
 
-/* What denial_of() looks at: an invalidation of any of these may change its answer. */
+/* The relations that denial_of() checks: an invalidation of any of them may change its answer. */
 List *relations_asked(Oid source);
 
 } // namespace pgtrickle::capture

@@ -1,18 +1,19 @@
 /*
- * Trimming: emptying the segments of a log that nobody needs any more.
+ * Trimming: emptying the segments of a log that no stream table needs any more.
  *
- * Writers write to one segment at a time, readers probe all three. When the current one
- * has grown and the next is empty, writers are moved on; once their transactions have
- * ended, the old one has no writer, and AccessExclusive on it can be had without waiting.
- * Under that lock
- *   - no transaction holds uncommitted rows in it, or reads it;
- *   - a reader that is being added has not committed yet, or has: it holds AccessShare to
- *     its end, so in the first case the lock was refused; in the second its row is seen, because the
- *     frontiers are read after the lock;
- * so if every committed frontier includes every row, nobody will miss it. TRUNCATE empties the segment
- * for old snapshots too, and those may see older frontiers: so it is noted when a segment was first
- * found unneeded, and it is emptied when every snapshot is younger than that, if nothing was
- * added since. (Frontiers move on all the time: waiting for the latest would be waiting for ever.)
+ * Writers write to one segment at a time, and refreshes read all three. When the current segment has grown
+ * and the next one is empty, writers are moved to the next one. Once their transactions have ended, the old
+ * segment has no writer, and AccessExclusive on it can be obtained without waiting. Under that lock
+ * - no transaction has uncommitted rows in the segment, or reads it;
+ * - a dependent that is being added has not committed yet, or has: its transaction holds AccessShare to its
+ *   end, so in the first case the lock was refused; in the second its row is visible, because the frontiers
+ *   are read after the lock;
+ * so if every committed frontier includes every row, no dependent misses a row.
+ *
+ * TRUNCATE empties the segment for old snapshots too, and those may see older frontiers. Therefore it is
+ * recorded when a segment was first found not to be needed, and the segment is emptied when every snapshot is
+ * younger than that, provided that nothing was added since. (Frontiers advance all the time; waiting for the
+ * latest one would never end.)
  */
 #include "capture/capture.hpp"
 #include "capture/triggers/trigger_setup.hpp"
@@ -50,19 +51,20 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* Writers are moved on when the current segment is larger than this. */
+/* Writers are moved to the next segment when the current one is larger than this. */
 constexpr BlockNumber segment_pages = 128;
 
-/* What a stream table still needs of a log. */
+/* The part of a log that a stream table still needs. */
 struct Hold {
     Oid reader;
-    bool is_populated;       /* else it will start from nothing: it needs no row */
+    bool is_populated;       /* otherwise it will start from nothing, and needs no row */
     const char *frontier;
     uint64 own_xid;
     int32 own_seq;
 };
 
-/* PostgreSQL frame. False: the row is gone, or it needs nothing. */
+/* Reads which part of the log the stream table needs. Returns false if it has no state row. PostgreSQL
+ * frame. */
 bool read_hold(Oid reader, Hold *hold)
 {
     Relation table = table_open(state::state_table(), AccessShareLock);
@@ -70,7 +72,8 @@ bool read_hold(Oid reader, Hold *hold)
     ScanKeyData key;
     ScanKeyInit(&key, state::relid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(reader));
     Oid index = get_relname_relid("pgt_state_pkey", get_rel_namespace(RelationGetRelid(table)));
-    /* One for both: a mark may be taken in meanwhile, and what comes after that is needed. */
+    /* One snapshot for state and marks: a mark may be applied meanwhile, and rows that are written after it
+     * are needed. */
     Snapshot snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(table)));
     SysScanDesc scan = systable_beginscan(table, index, true, snapshot, 1, &key);
     HeapTuple tuple = systable_getnext(scan);
@@ -94,8 +97,8 @@ bool read_hold(Oid reader, Hold *hold)
     return HeapTupleIsValid(tuple);
 }
 
-/* Whether the segment holds a row that the frontier does not include. A C++ frame: it owns the
- * frontier. The snapshot is a fresh one: the segment has no writer, so it sees all. */
+/* Whether the segment has a row that the frontier does not include. C++ frame, which owns the frontier. The
+ * snapshot is a new one: the segment has no writer, so the snapshot sees all rows. */
 bool needs_rows_of(Oid source, const SourceRow &row, int number, const Hold &hold)
 {
     const Frontier frontier = Frontier::from_text(hold.frontier, hold.own_xid, hold.own_seq);
@@ -107,7 +110,8 @@ bool needs_rows_of(Oid source, const SourceRow &row, int number, const Hold &hol
     });
 }
 
-/* C++ frame. With `force`, readers that hold the segment back lose their hold. */
+/* C++ frame. With `force`, stream tables that need the segment are marked for a full refresh and no longer
+ * need it. */
 bool is_needed(Oid source, const SourceRow &row, int number, bool force)
 {
     List *readers = call([&] { return state::log_readers_of(source); });
@@ -124,11 +128,11 @@ bool is_needed(Oid source, const SourceRow &row, int number, bool force)
     return false;
 }
 
-/* When a segment was found unneeded, remembered as long as the process lives. */
+/* When a segment was first found not to be needed; remembered for the lifetime of the process. */
 struct Finding {
     Oid segment;
-    char *frontier; /* everything that was in the segment then */
-    uint64 next_xid; /* a snapshot that holds back none below this sees the readers' frontiers */
+    char *frontier; /* includes everything that was in the segment then */
+    uint64 next_xid; /* once no snapshot has an older xmin, all see the dependents' frontiers */
 };
 HTAB *findings = nullptr;
 
@@ -156,7 +160,8 @@ void forget_finding(Oid segment)
     finding->frontier = nullptr;
 }
 
-/* C++ frame. The segment is unneeded now: has it been long enough? */
+/* Whether a segment that is not needed now was not needed for any snapshot that is still in use. C++
+ * frame. */
 bool is_unneeded_by_all_snapshots(Oid source, Oid segment)
 {
     Finding *finding = call([=] { return finding_of(segment); });
@@ -188,7 +193,8 @@ bool is_unneeded_by_all_snapshots(Oid source, Oid segment)
 
 /* PostgreSQL frames from here on. */
 
-/* Keeps no lock: whoever drops the source locks one segment after the other, and this may begin with any. */
+/* Keeps no lock: dropping the source locks one segment after the other, and this function may begin with
+ * any. */
 BlockNumber pages_of(Oid segment_oid)
 {
     Relation segment = table_open(segment_oid, AccessShareLock);
@@ -210,7 +216,7 @@ void note_horizon(SourceRow *row)
     update_source(row);
 }
 
-/* Tries for some milliseconds, without queueing: refreshes come and go. */
+/* Tries to lock for some milliseconds without queueing, since running refreshes end soon. */
 bool try_lock(Oid segment)
 {
     for (int i = 0; i < 10; i++) {
@@ -221,7 +227,7 @@ bool try_lock(Oid segment)
     return false;
 }
 
-/* C++ frame. True: emptied, or it would be worth another try. */
+/* C++ frame. Returns true if the segment was emptied, or if another attempt is worthwhile. */
 bool trim_segment(Oid source, SourceRow *row, int number, bool force)
 {
     const Oid segment = row->segments[number];
@@ -256,15 +262,17 @@ bool move_on(Oid source, SourceRow *row)
     return true;
 }
 
-/* Those for whom it is still captured, as far as they know, have to be refreshed to find out: one that was created while its
- * capture was stopped, or is allowed again by now. */
+/* Stream tables for which the source is still recorded as captured must be refreshed to notice that it is
+ * not: a stream table that was created while its capture was stopped, or for which capture is allowed again
+ * by now. */
 void wake_readers(Oid source)
 {
     if (state::log_readers_of(source) != NIL)
         mailbox::note_change(source);
 }
 
-/* Removes triggers and log of a source that no stream table reads, or may read, if no lock has to be waited for. */
+/* Removes triggers and log of a source that no stream table reads, or may read. Returns false if a lock is
+ * not available at once. */
 bool remove_released(Oid source, SourceRow *row)
 {
     ListCell *cell;
@@ -294,7 +302,7 @@ bool remove_released(Oid source, SourceRow *row)
     return true;
 }
 
-/* Triggers, wherever they are, under AccessExclusive. */
+/* Removes the triggers of all sources, on all their relations, under AccessExclusive. */
 void remove_all_triggers()
 {
     List *tables = NIL;
@@ -308,7 +316,7 @@ void remove_all_triggers()
         remove_triggers(lfirst_oid(cell));
 }
 
-/* Whether writers have room and nothing is left behind them. */
+/* Whether the current segment has room and the other segments are empty. */
 bool is_trimmed(const SourceRow &row)
 {
     for (int i = 0; i < segment_count; i++)
@@ -338,7 +346,7 @@ Trimmed trim_under_snapshot(Oid source, int64 size_limit)
                })
                    ? Trimmed::again
                    : Trimmed::held_back;
-    /* A transaction has claimed it, or had when release() looked. */
+    /* Another transaction has claimed the source, or had when release() looked. */
     const bool is_unread = call([&] { return state::log_readers_of(source) == NIL; });
     bool has_trimmed = call([&] { return move_on(source, &row); });
     const bool force = size_limit > 0 && call([&] { return log_size(source); }) > size_limit;
@@ -373,7 +381,7 @@ void remove_all()
 
 Trimmed trim(Oid source, int64 size_limit)
 {
-    /* Our tables may have out-of-line values, which are written under a snapshot only. */
+    /* The extension's tables may have out-of-line values, which are written under a snapshot only. */
     const bool needs_snapshot = !HaveRegisteredOrActiveSnapshot();
     if (needs_snapshot)
         call([] { PushActiveSnapshot(GetLatestSnapshot()); });

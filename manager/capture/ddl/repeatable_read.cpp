@@ -41,7 +41,7 @@ enum class Heap { same, other, unknown };
 
 struct HeapSeen {
     Heap heap;
-    bool is_own_row; /* of pg_class: the transaction has changed it */
+    bool is_own_row; /* the row of pg_class is the transaction's own: it has changed the relation */
 };
 
 Oid file_of(HeapTuple row)
@@ -69,7 +69,7 @@ HeapSeen heap_seen(Oid relid, Snapshot snapshot)
     return seen;
 }
 
-/* Whether all rows of the relation that one snapshot sees are seen by the other. */
+/* Whether the second snapshot sees all rows of the relation that the first one sees. */
 bool sees_all(Relation relation, Snapshot one, Snapshot other)
 {
     TupleTableSlot *slot = table_slot_create(relation, nullptr);
@@ -94,7 +94,7 @@ bool sees_any(Relation relation, Snapshot snapshot)
     return answer;
 }
 
-/* Rows frozen by COPY are seen by snapshots that are older than they. */
+/* Rows that COPY has frozen are visible to older snapshots. */
 bool shows_rows(Oid relid, Snapshot snapshot)
 {
     if (get_rel_relkind(relid) != RELKIND_RELATION)
@@ -141,7 +141,7 @@ bool is_source_seen(Oid source, const OldSnapshot &old)
         HeapSeen seen = heap_seen(lfirst_oid(cell), old.snapshot);
         if (seen.heap == Heap::other)
             return false;
-        /* A partition made since then has no rows but those made since then, or a marker tells of it. */
+        /* A partition created since then has only rows inserted since then, or a marker records it. */
         if (seen.heap == Heap::unknown && (lfirst_oid(cell) == source || shows_rows(lfirst_oid(cell), old.snapshot)))
             return false;
         is_own_work |= seen.is_own_row;

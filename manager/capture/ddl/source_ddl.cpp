@@ -47,12 +47,13 @@ namespace {
 
 int own_work = 0;
 
-/* Whether the statement drops triggers and nothing else. */
+/* Whether the statement is DROP TRIGGER. */
 bool is_dropping_triggers = false;
 
-/* What the statement has done to the tree, looked at when it is done and the catalogs are
- * consistent. With parent: (child, parent) came or went; without: a column of it changed, or a capture trigger went. What a
- * failed statement has left over goes with its subtransaction: the command that ends that has no transaction to look in. */
+/* A change of an inheritance tree by the statement, processed when the statement is done and the catalogs are
+ * consistent. With a parent: (child, parent) was added or removed; without: a column of the child changed, or
+ * a capture trigger was dropped. Changes of a failed statement are removed with its subtransaction: the
+ * command that ends it runs outside of a transaction in which catalogs could be read. */
 struct TreeChange {
     Oid child;
     Oid parent;
@@ -90,7 +91,7 @@ bool exists(Oid relid)
     return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
 }
 
-/* Whether the table, or a partition of it, may hold rows. */
+/* Whether the table or a partition of it may have rows. */
 bool may_hold_rows(Oid relid)
 {
     ListCell *cell;
@@ -112,7 +113,7 @@ bool is_child_of(Oid child, Oid parent)
     return list_member_oid(ancestors_of(child), parent);
 }
 
-/* ---- after the fact ------------------------------------------------------------------- */
+/* ---- after a statement ----------------------------------------------------------------- */
 
 void refuse_child(Oid child, Oid parent, Oid source, const char *reason)
 {
@@ -123,9 +124,9 @@ void refuse_child(Oid child, Oid parent, Oid source, const char *reason)
                               "more: %s.", get_rel_name(source), reason)));
 }
 
-/* Whose triggers tell which log changes with a tree of plain inheritance (routing.hpp). A writer that has
- * read one answer for its row triggers must not find another for its statement triggers: so
- * there is no writer while it changes. */
+/* In a tree of plain inheritance, the shape of the tree decides which triggers write to which log
+ * (routing.hpp). A writer must not find one routing for its row triggers and another for its statement
+ * triggers, so writers are locked out while the tree changes. */
 void lock_out_writers(const List *levels)
 {
     ListCell *cell;
@@ -158,7 +159,8 @@ void after_attach(Oid child, Oid parent)
         if (reason != nullptr)
             refuse_child(child, parent, lfirst_oid(cell), reason);
     }
-    /* First, while writers are not yet locked out: whoever has refreshed may go on to write. */
+    /* Taken before writers are locked out: a transaction that has refreshed holds this lock, and may write
+     * afterwards. */
     const bool has_rows = may_hold_rows(child);
     foreach (cell, levels)
         if (has_rows && is_captured(lfirst_oid(cell)) && is_child_of(child, lfirst_oid(cell)))
@@ -219,7 +221,7 @@ void settle_tree_changes()
     CommandCounterIncrement();
 }
 
-/* ---- as it happens -------------------------------------------------------------------- */
+/* ---- during a statement ---------------------------------------------------------------- */
 
 void before_drop_of_relation(Oid relid)
 {
@@ -238,7 +240,7 @@ void before_drop_of_relation(Oid relid)
     remove_source(relid);
 }
 
-/* The relation of a capture trigger; InvalidOid if it is another trigger. */
+/* Returns the relation of a capture trigger; InvalidOid for other triggers. */
 Oid relation_of_capture_trigger(Oid trigger_oid, NameData *name = nullptr)
 {
     Oid relid = InvalidOid;
@@ -259,8 +261,9 @@ Oid relation_of_capture_trigger(Oid trigger_oid, NameData *name = nullptr)
     return relid;
 }
 
-/* By whatever way: a statement that names it finds its table only when it has that locked. With something that it depends on it
- * goes nevertheless, and if the table stays, what was written since is missed. */
+/* Refuses DROP TRIGGER here rather than before the statement, which finds its table only when it has locked
+ * it. A capture trigger is dropped nevertheless with an object that it depends on; if the table remains,
+ * changes written from then on are missed, which the tree change records. */
 void before_drop_of_trigger(Oid trigger_oid)
 {
     NameData name;
@@ -284,7 +287,7 @@ void after_trigger_change(Oid trigger_oid)
 
 /* ---- before and after a statement ------------------------------------------------------ */
 
-/* Not to be asked by transaction commands: those may run outside of a transaction. */
+/* Not to be called for transaction commands: those may run outside of a transaction. */
 bool is_on_guard()
 {
     return own_work == 0 && OidIsValid(source_table());
@@ -296,7 +299,8 @@ bool is_capture_trigger_named(Oid relid, const char *name)
     return OidIsValid(trigger) && OidIsValid(relation_of_capture_trigger(trigger));
 }
 
-/* One that depended on an extension would be dropped with that, and one of another name be taken for missing. */
+/* Refuses to rename a capture trigger, or to make it depend on an extension, with which it would be
+ * dropped. */
 void refuse_alter_of_trigger(const RangeVar *table, const char *name)
 {
     Oid relid = RangeVarGetRelid(table, NoLock, true);
@@ -316,8 +320,9 @@ void refuse_drop_of_log(List *name)
                         errhint("Drop the stream tables that read the source; the change log is dropped with them.")));
 }
 
-/* Dropping the extension would lock the logs before their sources, a writer locks the source first: one of them
- * would be the victim of a deadlock. Each source loses its triggers, so its lock is no stronger for being taken now. */
+/* Dropping the extension would lock the logs before their sources, while a writer locks the source first,
+ * which could end in a deadlock. Each source loses its triggers anyway, so taking its lock now adds no
+ * conflict. */
 void lock_all_before_drop(const char *extension)
 {
     Oid oid = get_extension_oid(extension, true);
@@ -340,13 +345,14 @@ void before_alter_table(const AlterTableStmt *statement)
         Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
         if (!OidIsValid(relid))
             return;
-        /* The first of its two transactions takes the partition's rows out of queries. */
+        /* The first of the two transactions of DETACH CONCURRENTLY removes the partition's rows from
+         * queries. */
         mark(relid, "a partition was detached");
         invalidate_targets(relid);
     }
 }
 
-/* A stored column is written to in all rows, by no statement that triggers see. */
+/* A stored generated column is rewritten in all rows, by no statement that triggers see. */
 void after_alter_table(const AlterTableStmt *statement)
 {
     bool sets_any = false;
@@ -398,7 +404,7 @@ void before_alter_of_trigger(const UtilityCall &call)
         refuse_alter_of_trigger(rename->relation, rename->subname);
 }
 
-/* The subscription's workers begin when this has committed, and find the row triggers. */
+/* The workers of the subscription begin when this has committed, and find the row triggers. */
 void after_subscribing(const UtilityCall &)
 {
     if (!IsTransactionState() || !OidIsValid(source_table()))
@@ -455,7 +461,8 @@ void forget_at_subtransaction_abort(SubXactEvent moment, SubTransactionId aborte
     is_dropping_triggers = false;
     ListCell *cell;
     foreach (cell, tree_changes)
-        if (static_cast<TreeChange *>(lfirst(cell))->made_in >= aborted) /* in it, or in one inside it */
+        if (static_cast<TreeChange *>(lfirst(cell))->made_in >= aborted) /* made in it, or in a subtransaction
+                                                                          * of it */
             tree_changes = foreach_delete_current(tree_changes, cell);
 }
 

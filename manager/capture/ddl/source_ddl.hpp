@@ -1,14 +1,14 @@
 /*
- * Guard: what DDL does to sources behind the backs of their triggers.
+ * Effects of DDL on sources that their triggers do not see.
  *
- *   DROP of a partition or child, DETACH, NO INHERIT  marker for what was above it
- *   ATTACH, CREATE … PARTITION OF, INHERIT           triggers on it; marker if it holds rows
+ *   DROP of a partition or child, DETACH, NO INHERIT  marker for its ancestors
+ *   ATTACH, CREATE … PARTITION OF, INHERIT           triggers on the relation; marker if it has rows
  *   ENABLE, DISABLE TRIGGER of a capture trigger     marker
  *   ALTER TYPE of a column logged                    marker, and a format that fits
- *   DROP of a source                                 its rows in our tables go
- *   CREATE, ALTER SUBSCRIPTION that writes to it     row triggers on what it writes to
- *   DROP of a capture trigger with what it needs     marker
- *   DROP TRIGGER, DROP TABLE of what is ours         refused
+ *   DROP of a source                                 removal of its rows in the extension's tables
+ *   CREATE, ALTER SUBSCRIPTION that writes to it     row triggers on its relations
+ *   DROP of an object that a capture trigger needs   marker
+ *   DROP TRIGGER, DROP TABLE of the extension's own  refused
  *   a foreign or temporary partition or child of a source: refused
  */
 #pragma once
@@ -17,8 +17,8 @@
 
 namespace pgtrickle::capture {
 
-/* Entries of fdw/module.cpp. What a statement has done to trees is settled when it is done, whatever kind it is; so each statement
- * passes around_statement(), and the others come around it. */
+/* Entries of fdw/module.cpp. Changes of inheritance trees are processed at the end of a statement of any
+ * kind, so each statement passes around_statement(); the other entries run around it. */
 void before_drop(const UtilityCall &call);             /* DropStmt */
 void around_alter_table(const UtilityCall &call);      /* AlterTableStmt */
 void before_alter_of_trigger(const UtilityCall &call); /* AlterObjectDependsStmt, RenameStmt */
@@ -28,7 +28,8 @@ void watch_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_
 void forget_at_end(XactEvent moment);
 void forget_at_subtransaction_abort(SubXactEvent moment, SubTransactionId aborted, SubTransactionId parent);
 
-/* What happens between these is our own DDL: the guard looks away. An error ends it too. */
+/* DDL between these calls is the extension's own, and is ignored by the functions above. An error ends this,
+ * too. */
 void begin_own_work();
 void end_own_work();
 

@@ -23,7 +23,7 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* The chunks this transaction has written. A rolled back savepoint leaves a gap. */
+/* Number of chunks that this transaction has written. A rolled back savepoint leaves a gap. */
 FullTransactionId counted_xid = {0};
 int32_t counted = 0;
 
@@ -54,8 +54,8 @@ void begin_bulk(ChunkWriter *writer)
     MemoryContextSwitchTo(old_context);
 }
 
-/* Puts one log row into heap and index, below the executor: no privileges, no triggers,
- * no replica identity are asked for. */
+/* Inserts one log row into heap and index, bypassing the executor: privileges, triggers and replica identity
+ * do not apply. */
 void write_chunk(ChunkWriter *writer, int n, Datum data, Datum overflow)
 {
     if (writer->segment == nullptr)
@@ -102,7 +102,7 @@ void form_entry(ChunkWriter *writer, char *at, Size length, Size header, Size da
                     &tuple->t_infomask, has_nulls ? tuple->t_bits : nullptr);
 }
 
-/* What a value takes once it is detoasted. */
+/* Size of a value once it is detoasted. */
 Size plain_size(const ChunkWriter *writer, int i)
 {
     return writer->nulls[i] || TupleDescAttr(writer->target->packed, i)->attlen != -1
@@ -110,9 +110,8 @@ Size plain_size(const ChunkWriter *writer, int i)
                : toast_raw_datum_size(writer->values[i]);
 }
 
-/* Takes the columns to be logged out of the row, and their values out of line and
- * compression: what a log says must not depend on the source's TOAST table. Returns false
- * if the row is too big for a log. */
+/* Copies the columns to be logged from the row, detoasted and decompressed: the log must not depend on the
+ * source's TOAST table. Returns false if the row is too large for a log. */
 bool take_columns(ChunkWriter *writer, const Datum *values, const bool *nulls)
 {
     const Target *target = writer->target;
@@ -132,7 +131,7 @@ bool take_columns(ChunkWriter *writer, const Datum *values, const bool *nulls)
         if (writer->nulls[i] || TupleDescAttr(target->packed, i)->attlen != -1)
             continue;
         auto *plain = reinterpret_cast<struct varlena *>(DatumGetPointer(writer->values[i]));
-        /* Not VARATT_IS_EXTENDED: a short header is as good as a long one. */
+        /* Not VARATT_IS_EXTENDED: a short header need not be expanded. */
         if (VARATT_IS_EXTERNAL(plain) || VARATT_IS_COMPRESSED(plain)) {
             writer->values[i] = PointerGetDatum(detoast_attr(plain));
             writer->is_copy[i] = true;

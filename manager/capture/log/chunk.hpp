@@ -1,11 +1,11 @@
 /*
- * Packing rows into chunks and putting chunks into a segment.
+ * Packs rows into chunks and writes chunks to a segment.
  *
  *   chunk:  entry, entry, …          each MAXALIGNed
- *   entry:  a MinimalTuple whose t_len carries the weight: top bit set: -1, clear: +1
+ *   entry:  a MinimalTuple whose t_len contains the weight: top bit set: -1, clear: +1
  *
- * PostgreSQL frames. A ChunkWriter is plain memory; it holds an open segment and its index
- * from open to close; the locks stay to the end of the transaction.
+ * PostgreSQL frames. A ChunkWriter is plain memory. It keeps a segment and its index open from the first
+ * chunk to close_chunk_writer(); the locks are held to the end of the transaction.
  */
 #pragma once
 
@@ -21,12 +21,13 @@ extern "C" {
 namespace pgtrickle::capture {
 
 constexpr Size chunk_capacity = 8000;   /* a chunk and its heap tuple fill a page */
-constexpr Size overflow_limit = 256 * 1024 * 1024; /* a row above this becomes a marker */
+constexpr Size overflow_limit = 256 * 1024 * 1024; /* a larger row becomes a marker */
 constexpr uint32 minus_bit = 0x80000000;
 
 struct ChunkWriter {
     const Target *target;
-    MemoryContext memory; /* of open: rows may be appended in one that is reset row by row */
+    MemoryContext memory; /* context of open_chunk_writer(): rows may be appended in a context that is reset
+                           * row by row */
     Relation segment; /* nullptr until the first chunk is written */
     Relation index;
     IndexInfo *index_info;
@@ -34,21 +35,22 @@ struct ChunkWriter {
     char *buffer;     /* a bytea; entries begin MAXALIGNed */
     Size used;
     int rows;
-    Datum *values;    /* of the row being packed */
+    Datum *values;    /* values of the row being packed */
     bool *nulls;
-    bool *is_copy;    /* values[i] was detoasted by us */
+    bool *is_copy;    /* values[i] is a detoasted copy */
 };
 
 ChunkWriter *open_chunk_writer(const Target *target);
-/* values and nulls by the written relation's column numbers minus one. weight is 1 or -1. */
+/* `values` and `nulls` are indexed by the written relation's column numbers minus one. `weight` is 1 or
+ * -1. */
 void append_row(ChunkWriter *writer, const Datum *values, const bool *nulls, int weight);
 void append_marker(ChunkWriter *writer, const char *reason);
-/* Whether the two rows agree in every column logged, by image. */
+/* Whether the two rows agree in every logged column, by image. */
 bool is_same_image(const Target *target, const Datum *a, const bool *a_nulls, const Datum *b, const bool *b_nulls);
 void close_chunk_writer(ChunkWriter *writer);
 
-/* The number of the last chunk this transaction wrote to any log; 0: none. For Frontier::of_snapshot. C++ frames may call it, as it
- * raises nothing. */
+/* Number of the last chunk that this transaction wrote to any log; 0 if there is none. For
+ * Frontier::of_snapshot(). C++ frames may call it, as it raises nothing. */
 int32_t own_seq();
 
 } // namespace pgtrickle::capture

@@ -22,8 +22,8 @@ extern "C" {
 #include "utils/snapmgr.h"
 }
 
-/* PostgreSQL frames: nothing in this file has a destructor. Frontier, which has one, is only
- * read through a reference that the caller owns. */
+/* PostgreSQL frames: nothing in this file has a destructor. Frontier, which has one, is only read through a
+ * reference to the caller's. */
 
 namespace pgtrickle::capture {
 
@@ -42,8 +42,8 @@ LogWriter *open_log(Oid source)
     relation_close(relation, NoLock);
     if (targets->count == 0)
         return nullptr;
-    /* A copy: what the backend keeps may be rebuilt while this writer is open. */
-    const Target *target = &targets->items[0]; /* a stream table: captured by its refresh alone */
+    /* A copy, since the backend's entry may be rebuilt while this writer is open. */
+    const Target *target = &targets->items[0]; /* a stream table is captured by its refresh alone */
     auto *copy = static_cast<Target *>(palloc(sizeof(Target)));
     *copy = *target;
     copy->packed = CreateTupleDescCopy(target->packed);
@@ -78,11 +78,11 @@ void finish_log(LogWriter *writer)
 
 namespace {
 
-/* How to read the chunks of one version. */
+/* How to read the chunks of one format version. */
 struct Decoder {
     int16 version;
     Format *format;  /* nullptr: unknown */
-    int *positions;  /* of the wanted columns in the format; -1: not logged */
+    int *positions;  /* positions of the wanted columns in the format; -1: not logged */
     bool lacks_column;
     Decoder *next;
 };
@@ -93,15 +93,17 @@ struct Reader {
     Oid source;
     const AttrNumber *columns;
     int column_count;
-    int table_oid_position; /* in columns: rows of other tables than `source` are left out; -1: none is */
-    Tuplestorestate *out; /* nullptr: only whether there is anything, or how much until a marker */
+    int table_oid_position; /* position of tableoid in columns, to exclude rows of other tables than `source`;
+                             * -1: no row is excluded */
+    Tuplestorestate *out; /* nullptr: only determines whether there is any change, or counts rows up to a
+                           * marker */
     bool is_counting;
     Portion portion;
     TupleDesc out_desc;
     Datum *out_values;
     bool *out_nulls;
     Decoder *decoders;
-    MemoryContext row_memory; /* reset a chunk */
+    MemoryContext row_memory; /* reset after each chunk */
     Changes changes;
     bool is_done;
 };
@@ -145,7 +147,7 @@ void stop_at_marker(Reader *reader, const char *reason)
     reader->is_done = true;
 }
 
-/* Takes the n rows of a chunk, an aligned copy of whose entries is at `at`. */
+/* Reads the n rows of a chunk; `at` is an aligned copy of its entries. */
 void take_rows(Reader *reader, const Decoder *decoder, char *at, const char *end, int n)
 {
     const Format *format = decoder->format;
@@ -225,7 +227,7 @@ void scan_index(Reader *reader, IndexScanDesc scan, TupleTableSlot *slot, Strate
     }
 }
 
-/* What may be new to the frontier: xid >= xmax, and each xid that was running then. */
+/* Reads the rows that may be new to the frontier: xid >= xmax, and each xid that was running then. */
 void read_segment(Reader *reader, Oid segment_oid)
 {
     Relation segment = table_open(segment_oid, AccessShareLock);
@@ -247,7 +249,7 @@ void read_segment(Reader *reader, Oid segment_oid)
 void read_log(Reader *reader, const SourceRow *row)
 {
     if (row->trim_horizon != 0) {
-        /* A segment was emptied without regard to old snapshots: those must not read on. */
+        /* A segment was emptied without regard to old snapshots, which must not read the log any more. */
         TransactionId xid = static_cast<TransactionId>(row->trim_horizon);
         if (TransactionIdIsNormal(xid) && IsMVCCSnapshot(reader->snapshot) &&
             TransactionIdPrecedesOrEquals(reader->snapshot->xmin, xid) && XidInMVCCSnapshot(xid, reader->snapshot))

@@ -16,7 +16,7 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* Ascending union of two ascending lists. */
+/* Forms the ascending union of two ascending lists. */
 int unite(const AttrNumber *a, int a_count, const AttrNumber *b, int b_count, AttrNumber *out)
 {
     int n = 0, i = 0, j = 0;
@@ -29,7 +29,7 @@ int unite(const AttrNumber *a, int a_count, const AttrNumber *b, int b_count, At
     return n;
 }
 
-/* The columns of the format that are still there. */
+/* Returns the columns of the format that still exist. */
 int living_columns(Oid relid, const Format *format, AttrNumber *out)
 {
     Relation relation = relation_open(relid, AccessShareLock);
@@ -72,7 +72,7 @@ bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
             elog(ERROR, "change log of relation %u has no format %d", source, row.version);
         auto *living = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (format->column_count + 1)));
         auto *all = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (format->column_count + column_count + 1)));
-        /* Nobody has read the log while it was inactive: the old columns are not needed. */
+        /* No stream table has read the log while it was inactive, so the old columns are not needed. */
         int living_count = row.is_active ? living_columns(source, format, living) : 0;
         int count = unite(living, living_count, columns, column_count, all);
         bool is_same = count == format->column_count && memcmp(all, format->attnums, sizeof(AttrNumber) * count) == 0 &&

@@ -1,6 +1,8 @@
 /*
  * Which columns of a source its change log has, by format version.
- * PostgreSQL frames. The caller holds lock_capture(), or AccessExclusive on the source, to the end of its transaction.
+ *
+ * PostgreSQL frames. The caller holds lock_capture(), or AccessExclusive on the source, to the end of its
+ * transaction.
  */
 #pragma once
 
@@ -8,13 +10,14 @@
 
 namespace pgtrickle::capture {
 
-/* Gives the source a log whose current format has at least these columns. Returns whether changes were not logged before. */
+/* Gives the source a log whose current format has at least these columns. Returns whether changes were not
+ * logged before. */
 bool ensure_log(Oid source, const AttrNumber *columns, int column_count);
 
-/* Whether the columns are still there and as the format has them. */
+/* Whether the columns still exist and have the types of the format. */
 bool fits(Oid relid, const Format *format);
 
-/* Gives the log a format that fits, after a column of `source` has changed its type; marks it. */
+/* Gives the log a format that fits and writes a marker, after a column of `source` has changed its type. */
 void refit(Oid source);
 
 } // namespace pgtrickle::capture

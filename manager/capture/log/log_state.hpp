@@ -1,5 +1,6 @@
 /*
  * The change log of a source as a whole: whether it is written, its locks, its size.
+ *
  * PostgreSQL frames.
  */
 #pragma once
@@ -8,14 +9,14 @@
 
 namespace pgtrickle::capture {
 
-/* Whether the changes of `source`, which is not compared, are logged now. */
+/* Whether the changes of `source`, which is not a compared source, are logged now. */
 bool is_logged(Oid source);
 
-/* AccessShare on the segments of the log, to the end of the transaction. */
+/* Takes AccessShare on the segments of the log, to the end of the transaction. */
 void lock_logs(Oid source);
 
-/* Bytes of the log, its indexes and overflow included; 0 when there is none. What somebody else is dropping or emptying is not
- * waited for, and left out. */
+/* Returns the size of the log in bytes, including indexes and overflow; 0 if there is none. Does not wait for
+ * a segment that another transaction is dropping or emptying, and does not count it. */
 int64 log_size(Oid source);
 
 } // namespace pgtrickle::capture

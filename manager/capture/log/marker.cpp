@@ -16,7 +16,7 @@ namespace {
 
 void mark_all(List *relations, Oid cause, const char *reason)
 {
-    /* At commit, and where DDL commits in between, there is no snapshot to look through. */
+    /* At commit, and where DDL commits in between, there is no active snapshot. */
     const bool needs_snapshot = !HaveRegisteredOrActiveSnapshot();
     if (needs_snapshot)
         PushActiveSnapshot(GetLatestSnapshot());

@@ -1,5 +1,7 @@
 /*
- * Markers: what a change log cannot say row by row. A stream table that meets one in a log that it reads starts from nothing.
+ * Markers: changes that a change log cannot express row by row. A stream table that reads a marker starts
+ * from nothing.
+ *
  * PostgreSQL frames.
  */
 #pragma once
@@ -8,15 +10,15 @@
 
 namespace pgtrickle::capture {
 
-/* Writes a marker to the logs of `relation` and of everything above it that is captured.
- * Does nothing if none is. `reason` completes "…, because". */
+/* Writes a marker to the logs of `relation` and of all its ancestors that are captured. Does nothing if none
+ * is. `reason` is a clause about `relation`, whose name precedes it in the marker. */
 void mark(Oid relation, const char *reason);
 
-/* The same, but not to the log of `relation` itself. */
+/* Writes a marker to the logs of the ancestors of `relation` only. */
 void mark_above(Oid relation, const char *reason);
 
-/* The same for the logs of everything above and below it: of all that may have missed a
- * change made through `relation`. */
+/* Writes a marker to the logs of all relations that may have missed a change made through `relation`: its
+ * ancestors, itself, its descendants and their ancestors. */
 void mark_around(Oid relation, const char *reason);
 
 } // namespace pgtrickle::capture

@@ -46,7 +46,7 @@ void count_by_index(Pending *pending, const Frontier &frontier, IndexScanDesc sc
     }
 }
 
-/* As a refresh reads it: xid >= xmax, and each xid that was running at the frontier. */
+/* Reads the segment as a refresh does: xid >= xmax, and each xid that was running at the frontier. */
 void count_segment(Pending *pending, const Frontier &frontier, Snapshot snapshot, Oid segment_oid)
 {
     Relation segment = try_table_open(segment_oid, AccessShareLock);

@@ -1,8 +1,8 @@
 /*
- * For those who look: how much of a log a reader has not taken in.
+ * Monitoring: the part of a change log that a stream table has not applied.
  *
- * Nothing here waits for a lock longer than the trimmer holds one; what is gone meanwhile counts as nothing.
- * PostgreSQL frames; results live in the current memory context.
+ * Functions wait for no lock longer than the trimmer holds one; a segment that is dropped meanwhile counts as
+ * empty. PostgreSQL frames; results are allocated in the current memory context.
  */
 #pragma once
 
@@ -18,12 +18,12 @@ namespace pgtrickle::capture {
 
 struct Pending {
     int64 rows = 0;
-    int64 bytes = 0;          /* of rows, as they are packed */
-    bool has_marker = false;  /* the reader starts from nothing, whatever the rows are */
+    int64 bytes = 0;          /* size of the rows as they are packed */
+    bool has_marker = false;  /* the stream table starts from nothing, independent of the rows */
 };
 
-/* What `snapshot` sees of the log of `source` and the frontier does not include. It reads the chunks' heads
- * only; the cost follows the number of chunks. */
+/* Counts the changes in the log of `source` that `snapshot` sees and the frontier does not include. Reads the
+ * chunks' heads only, so the cost is proportional to the number of chunks. */
 Pending pending_of(Oid source, const Frontier &frontier, Snapshot snapshot);
 
 } // namespace pgtrickle::capture

@@ -47,7 +47,8 @@ TupleDesc segment_descriptor()
     TupleDescInitEntry(desc, l_version, "version", INT2OID, -1, 0);
     TupleDescInitEntry(desc, l_data, "data", BYTEAOID, -1, 0);
     TupleDescInitEntry(desc, l_overflow, "overflow", BYTEAOID, -1, 0);
-    /* A chunk fills a page as it is; only a row too big for one is compressed or moved out. */
+    /* A chunk fills a page as it is; only a row that is too large for a chunk is compressed or stored out of
+     * line. */
     TupleDescAttr(desc, l_data - 1)->attstorage = TYPSTORAGE_PLAIN;
     finish_column(desc, l_data - 1);
     return desc;
@@ -77,7 +78,7 @@ Oid create_segment(Oid source, int number)
     pg_snprintf(name, sizeof(name), "log_%u_%d", source, number);
     pg_snprintf(index_name, sizeof(index_name), "log_%u_%d_xid", source, number);
 
-    /* One that was left behind by a source of the same OID. */
+    /* A segment that was left behind by a source with the same OID. */
     Oid left = get_relname_relid(name, schema);
     if (OidIsValid(left)) {
         ObjectAddress address;

@@ -28,7 +28,8 @@ bool Frontier::includes(const Frontier &other) const
 
 namespace {
 
-/* An xid of a snapshot lies within two thousand million of the next one, and is not ahead of it. */
+/* Extends an xid of a snapshot, which is less than 2^31 behind the next xid and never ahead of it, by its
+ * epoch. */
 uint64_t widened(TransactionId xid, FullTransactionId next)
 {
     uint32_t epoch = EpochFromFullTransactionId(next);
@@ -50,8 +51,8 @@ Frontier Frontier::of_snapshot(Snapshot snapshot, int32_t own_seq)
     for (uint32_t i = 0; i < snapshot->xcnt; i++)
         frontier.xip.push_back(widened(snapshot->xip[i], next));
 
-    /* A snapshot leaves its own transaction out of xip: to itself it is no other. To those
-     * who read the frontier later it must be one that is not in, own changes aside. */
+    /* A snapshot does not list its own transaction in xip. For later readers of the frontier, the own
+     * transaction must count as not included, except for its changes up to own_seq. */
     const FullTransactionId own = GetTopFullTransactionIdIfAny();
     if (FullTransactionIdIsValid(own)) {
         frontier.own_xid = U64FromFullTransactionId(own);

@@ -46,7 +46,7 @@ List *tree_of(Oid relid, LOCKMODE mode)
 
 List *related_relations(Oid relid, LOCKMODE mode)
 {
-    /* From the root down, as ALTER TABLE and TRUNCATE lock. */
+    /* From the root down, in the lock order of ALTER TABLE and TRUNCATE. */
     List *levels = NIL;
     ListCell *cell, *below;
     List *ancestors = ancestors_of(relid);
@@ -59,7 +59,7 @@ List *related_relations(Oid relid, LOCKMODE mode)
         LockRelationOid(relid, mode);
     List *tree = tree_of(relid, mode);
     levels = list_concat_unique_oid(levels, tree);
-    /* A child may have parents that have nothing to do with `relid`. */
+    /* A child may have parents that are not related to `relid`. */
     foreach (cell, tree)
         foreach (below, ancestors_of(lfirst_oid(cell)))
             if (!list_member_oid(levels, lfirst_oid(below))) {

@@ -1,6 +1,7 @@
 /*
- * The relations around a source: its partitions or inheritance children, and what it is a partition or child of.
- * PostgreSQL frames; lists live in the current memory context.
+ * The relations around a source: its partitions or inheritance children, and its ancestors.
+ *
+ * PostgreSQL frames; lists are allocated in the current memory context.
  */
 #pragma once
 
@@ -13,12 +14,12 @@ extern "C" {
 
 namespace pgtrickle::capture {
 
-/* The relations whose statements change `relid`: itself, what lies below it, and what lies above any
- * of these. The caller locks none; all are locked in `mode`, from the root down. */
+/* Returns the relations whose statements change `relid`: itself, its descendants, and the ancestors of any of
+ * these. Locks all of them in `mode`, unless it is NoLock, from the root down. */
 List *related_relations(Oid relid, LOCKMODE mode);
-/* `relid` and what inherits from it, at any depth. */
+/* Returns `relid` and its descendants. */
 List *tree_of(Oid relid, LOCKMODE mode);
-/* `relid`'s parents and theirs, nearest first, each once; a partition being detached has none. */
+/* Returns the ancestors of `relid`, nearest first, each once; a partition that is being detached has none. */
 List *ancestors_of(Oid relid);
 
 } // namespace pgtrickle::capture

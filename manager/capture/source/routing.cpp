@@ -23,7 +23,7 @@ namespace pgtrickle::capture {
 namespace {
 
 HTAB *known = nullptr;
-uint64 invalidations = 0; /* counts what forget_targets() was told */
+uint64 invalidations = 0; /* number of calls of forget_targets() */
 
 void forget_targets(Oid relid)
 {
@@ -49,7 +49,7 @@ void create_table()
     listen_to_relations(forget_targets);
 }
 
-/* The number in `desc` of the column that `name` names; 0 if none does. */
+/* Returns the number of the column `name` in `desc`; 0 if there is none. */
 AttrNumber column_named(TupleDesc desc, const char *name)
 {
     for (int i = 0; i < desc->natts; i++) {
@@ -60,7 +60,8 @@ AttrNumber column_named(TupleDesc desc, const char *name)
     return 0;
 }
 
-/* Fills `target` for changes of `source` that are written through `written`. */
+/* Fills `target` for changes of `source` that are written through `written`. Returns false if the source is
+ * not captured. */
 bool fill_target(Relation written, Oid source_oid, Target *target)
 {
     SourceRow row;
@@ -86,7 +87,7 @@ bool fill_target(Relation written, Oid source_oid, Target *target)
         AttrNumber attnum = format->attnums[i];
         const FormData_pg_attribute *wanted = column_numbered(to, attnum);
         if (wanted == nullptr)
-            continue; /* nobody reads it any more */
+            continue; /* the column was dropped, so no query reads it */
         AttrNumber found = attnum < 0 || source_oid == RelationGetRelid(written)
                                ? attnum
                                : column_named(from, NameStr(wanted->attname));
@@ -99,8 +100,8 @@ bool fill_target(Relation written, Oid source_oid, Target *target)
     return true;
 }
 
-/* The rows of `written` that lie in its descendant: its partition constraint, in the
- * descendant's column numbers, with the map to those of `written`. */
+/* Selects the rows of `written` that belong to its descendant: the descendant's partition constraint, in its
+ * own column numbers, with the map to those of `written`. */
 void add_constraint(Relation written, Oid descendant, Target *target)
 {
     Relation partition = relation_open(descendant, AccessShareLock);
@@ -114,7 +115,7 @@ void add_constraint(Relation written, Oid descendant, Target *target)
     relation_close(partition, AccessShareLock);
 }
 
-/* Sources at and above `written`: what each row of it is a change of. */
+/* Adds `written` and its ancestors: each row of `written` is a change of these sources. */
 void build_above(Relation written, Targets *entry)
 {
     List *above = lcons_oid(entry->relid, ancestors_of(entry->relid));
@@ -131,7 +132,7 @@ void build_above(Relation written, Targets *entry)
     }
 }
 
-/* Sources below `written`, and those above what is below. */
+/* Adds the descendants of `written`, and the ancestors of these. */
 void build_below(Relation written, Targets *entry, List *below)
 {
     const bool is_partitioned = written->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
@@ -161,8 +162,8 @@ void build(Relation written, Targets *entry)
     build_below(written, entry, below);
 }
 
-/* Whether a relation below it, or itself, has a parent outside of its tree: through that one its rows
- * are written as well. A partition has one parent, whose rows its constraint tells apart. */
+/* Whether the source or a descendant of it has a parent outside of its tree, through which its rows are
+ * written as well. A partition has one parent, whose rows its constraint distinguishes. */
 bool is_written_from_outside(Oid source)
 {
     ListCell *cell, *above;
@@ -177,7 +178,8 @@ bool is_written_from_outside(Oid source)
     return false;
 }
 
-/* A relation that is gone is used by nobody; one that exists may be, however invalid its entry. */
+/* Removes entries of relations that no longer exist, which are not in use; an entry of an existing relation
+ * may be in use even if it is invalid. */
 void remove_dropped()
 {
     HASH_SEQ_STATUS status;
@@ -220,9 +222,9 @@ const Targets *find_targets(Relation relation)
     if (entry->is_valid)
         return entry;
 
-    /* Until it is complete the entry is not valid, so an error here costs a rebuild; an
-     * invalidation that comes meanwhile does too, and the answer is good for this statement,
-     * which holds its lock since before. */
+    /* The entry is not valid until it is complete, so an error here costs a rebuild. So does an invalidation
+     * that arrives meanwhile; the answer is still good for this statement, which has held its lock since
+     * before. */
     if (entry->memory != nullptr)
         MemoryContextDelete(entry->memory);
     *entry = {};

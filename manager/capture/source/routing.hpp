@@ -1,25 +1,25 @@
 /*
- * Where the changes of a relation go: its own log, if it is a source, the logs of
- * the sources above it, and those of partitions below it.
+ * To which logs the changes of a relation are written: its own log if it is a source, the logs of its
+ * ancestors that are sources, and those of its partitions.
  *
  *      root (source)     a row written through `leaf` is a change of leaf, mid and root;
- *       └ mid            one written through `root` is a change of root, and of that mid and
- *          └ leaf        leaf whose partition constraint it meets.
+ *       └ mid            a row written through `root` is a change of root, and of that mid and
+ *          └ leaf        leaf whose partition constraint it satisfies.
  *
- * A source is captured *by rows*, by row triggers on itself and all below it, where the transition
- * tables of the relation that is written do not say which rows are its own, or lack columns of it:
+ * A source is captured *by rows*, by row triggers on itself and all its descendants, if the transition tables
+ * of the relation that is written do not show which rows are its own, or lack columns of it:
  *
- *      parent           what is written through `parent` arrives there in the parent's columns, and
- *       └ child         without saying which rows are the child's: a child that is a source is
- *                       captured by rows, a parent (with children) is not;
- *      tableoid         whoever reads it asks for each row where it lies.
+ *      parent           a row written through `parent` is seen in the parent's columns, and without
+ *       └ child         its table: a child that is a source is captured by rows, a parent (with
+ *                       children) is not;
+ *      tableoid         a query that reads it needs the table of each row.
  *
- * Its own row triggers then tell its log, and no statement trigger does.
+ * The source's row triggers then write its log, and no statement trigger does.
  *
- * Each backend keeps the answer a relation, and drops it with the relation's relcache entry:
- * whoever changes a format, a current segment or the tree invalidates all relations of the tree.
- * An entry is rebuilt only by find_targets(), so a pointer is good until the next call for
- * the same relation. PostgreSQL frames.
+ * Each backend caches the answer per relation, and discards it with the relation's relcache entry: a
+ * transaction that changes a format, a current segment or the tree invalidates all relations of the tree. An
+ * entry is rebuilt only by find_targets(), so a pointer is valid until the next call for the same relation.
+ * PostgreSQL frames.
  */
 #pragma once
 
@@ -33,18 +33,19 @@ namespace pgtrickle::capture {
 
 struct Target {
     Oid source;
-    Oid written;            /* the relation written to: the row's tableoid, where rows are seen one by one */
+    Oid written;            /* the relation written to; its OID is the row's tableoid where rows are seen one
+                             * by one */
     bool is_by_rows;
     Oid segment;
     int16 version;
     int column_count;
     AttrNumber *attnums;    /* the written relation's numbers of the columns; 0: always NULL;
-                               table_oid_column: `written` */
-    AttrNumber highest;     /* of attnums */
+                             * table_oid_column: `written` */
+    AttrNumber highest;     /* largest of attnums */
     TupleDesc packed;
     bool must_mark;         /* the format does not fit the relation as it is now */
-    List *constraint;       /* of a partition below: the rows it holds; Vars of `constraint_map` … */
-    AttrNumber *constraint_map; /* … by the partition's numbers: the written relation's */
+    List *constraint;       /* of a descendant partition: selects its rows; Vars of `constraint_map` … */
+    AttrNumber *constraint_map; /* … which maps the partition's column numbers to the written relation's */
     int constraint_map_length;
 };
 
@@ -52,9 +53,9 @@ struct Targets {
     Oid relid;
     bool is_valid;
     int count;
-    Target *items;          /* of statements: sources that are captured by them */
+    Target *items;          /* for statement triggers: sources that are captured by statements */
     int row_count;
-    Target *row_items;      /* of rows that lie in this relation: sources at and above it */
+    Target *row_items;      /* for row triggers: the relation and its ancestors, as far as they are sources */
     List *touched;          /* every source that a statement on this relation may change */
     MemoryContext memory;
 };
@@ -62,11 +63,11 @@ struct Targets {
 /* Whether `source`, which need not exist, is captured by row triggers. */
 bool is_captured_by_rows(Oid source);
 
-/* Never nullptr; `touched` is NIL when nobody reads what `relation` holds. */
+/* Never returns nullptr; `touched` is NIL if no stream table reads rows of `relation`. */
 const Targets *find_targets(Relation relation);
 
-/* Makes every backend find the targets afresh, for all relations around `relid`, once the
- * transaction has committed. */
+/* Makes every backend determine the targets of all relations around `relid` again, once the transaction has
+ * committed. */
 void invalidate_targets(Oid relid);
 
 } // namespace pgtrickle::capture

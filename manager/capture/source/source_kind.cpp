@@ -19,7 +19,7 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* Why the statements on one relation of the source's tree cannot be captured. */
+/* Returns why the statements on one relation of the source's tree cannot be captured. */
 const char *refusal_of_level(Relation relation)
 {
     switch (relation->rd_rel->relkind) {

@@ -1,5 +1,6 @@
 /*
- * What kind of relation a source is, and what follows for its capture.
+ * The kinds of relations that a source can be, and their consequences for capture.
+ *
  * PostgreSQL frames.
  */
 #pragma once
@@ -8,14 +9,14 @@
 
 namespace pgtrickle::capture {
 
-/* What can have them: stream tables and materialized views that are read have logs alone. */
+/* Whether the relation can have capture triggers: stream tables and materialized views have logs only. */
 bool is_table(Oid relid);
 
 /* Whether a subscription writes to `relid`: its worker fires row triggers only. */
 bool is_subscribed(Oid relid);
 
-/* Why `source` cannot be captured, as the end of a sentence ("it is a foreign table"), in
- * the current memory context; nullptr if it can. */
+/* Returns why `source` cannot be captured, as the end of a sentence ("it is a foreign table"), in the current
+ * memory context; nullptr if it can. */
 const char *refusal(Oid source);
 
 } // namespace pgtrickle::capture

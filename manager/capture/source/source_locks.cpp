@@ -1,9 +1,9 @@
 /*
- * The locks under which a source's capture begins, on several sources at once.
+ * The locks under which the capture of sources begins, on several sources at once.
  *
- * Whoever waits for one of them holds none of the others, so that neither a writer of two sources nor somebody who
- * has them captured in another order waits in a circle. Writers that never pause could keep
- * that up for ever: after some rounds the locks are waited for in the order of OIDs.
+ * A process that waits for one of the locks holds none of the others, so that neither a writer of two sources
+ * nor a process that captures them in another order can deadlock with it. Writers that never pause could
+ * prevent success for ever, so after some rounds the locks are waited for in the order of OIDs.
  *
  * PostgreSQL frames: nothing in this file has a destructor.
  */
@@ -36,7 +36,8 @@ List *relations_to_lock(const List *sources)
     return relations;
 }
 
-/* All of them, given that `held` is, or none. Returns the one that is not to be had at once; InvalidOid: all are held. */
+/* Locks all relations, of which `held` is locked already, or none. Returns the relation whose lock is not
+ * available at once; InvalidOid if all are locked. */
 Oid try_to_lock(const List *relations, Oid held)
 {
     ListCell *cell;

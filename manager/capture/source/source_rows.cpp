@@ -164,8 +164,8 @@ bool find_source(Oid relid, SourceRow *row)
         read_row(tuple, RelationGetDescr(table), row);
     systable_endscan(scan);
     table_close(table, AccessShareLock);
-    /* A row may outlive its log where the extension's hooks were not loaded when the source
-     * was dropped, and the OID may have come back since. */
+    /* A row may outlive its log if the source was dropped while the extension's hooks were not loaded, and
+     * another relation may have got the same OID since. */
     for (int i = 0; found && i < segment_count; i++)
         found = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(row->segments[i]));
     return found;

@@ -1,9 +1,9 @@
 /*
- * The rows of pgtrickle.pgt_source and pgtrickle.pgt_source_format, and the packed form of
- * a row that a format describes.
+ * The rows of pgtrickle.pgt_source and pgtrickle.pgt_source_format, and the packed form of a row that a
+ * format describes.
  *
- * PostgreSQL frames throughout; results live in the current memory context. Writers hold
- * lock_capture() to the end of their transactions, or AccessExclusive on the source.
+ * All functions are PostgreSQL frames; results are allocated in the current memory context. Writers hold
+ * lock_capture(), or AccessExclusive on the source, to the end of their transactions.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ namespace pgtrickle::capture {
 
 constexpr int segment_count = 3;
 
-/* Format and consumers' columns may name it beside the numbers of plain columns. */
+/* The only system column that formats and consumers may list beside plain columns. */
 constexpr AttrNumber table_oid_column = TableOidAttributeNumber;
 
 struct SourceRow {
@@ -31,7 +31,7 @@ struct SourceRow {
     uint64 trim_horizon; /* 0: none */
 };
 
-/* One version: which columns a chunk holds, and how they lie in it. */
+/* One format version: which columns a chunk contains, and their layout. */
 struct Format {
     int16 version;
     int column_count;
@@ -41,39 +41,41 @@ struct Format {
     int32 *typmods;
 };
 
-/* Whoever has the source captured, or asks whether it is to be captured any longer, is alone with that until
- * the transaction ends: neither sees what the other has not committed. Taken after the lock on the source itself. */
+/* Serializes starting and stopping capture of a source; held to the end of the transaction, so that neither
+ * side overlooks uncommitted work of the other. Taken after the lock on the source itself. */
 void lock_capture(Oid source);
 bool lock_capture_if_free(Oid source);
-/* A stream table of this transaction is going to read the log of `source`: until the end of the transaction its capture does not end
- * for want of readers. Shared. */
+/* Announces that a stream table of this transaction is going to read the log of `source`: until the end of
+ * the transaction its capture does not end for lack of dependents. Shared. */
 void claim(Oid source);
-/* False: another transaction has claimed it. Else it cannot be claimed until this transaction ends. */
+/* Returns false if another transaction has claimed the source. Otherwise prevents claims until this
+ * transaction ends. */
 bool lock_unclaimed(Oid source);
-/* Whoever brings rows to the tree of `source` by way of a relation that has them already is alone, to the end of the
- * transaction; those who read the tree under one snapshot share it while they do: its locks on relations are none of their business
- * (ATTACH takes ShareUpdateExclusive on the parent), and the rows show through their snapshot. */
+/* Serializes, to the end of the transaction, the transactions that add a relation with rows to the tree of
+ * `source`. Refreshes that read the tree under one snapshot take it in a shared mode while they do. The locks
+ * on relations do not suffice: ATTACH takes ShareUpdateExclusive on the parent, which does not conflict with
+ * readers, and the added rows are visible under their snapshots. */
 void lock_tree(Oid source, LOCKMODE mode);
 void unlock_tree(Oid source, LOCKMODE mode);
 
-/* OID of pgtrickle.pgt_source; InvalidOid when the extension is not in this database. */
+/* OID of pgtrickle.pgt_source; InvalidOid if the extension is not installed in this database. */
 Oid source_table();
 
-/* False when `relid` is not captured, or its log is gone. */
+/* Returns false if `relid` is not captured, or its log is gone. */
 bool find_source(Oid relid, SourceRow *row);
 void insert_source(const SourceRow *row);
 void update_source(const SourceRow *row);
-void remove_source(Oid relid); /* with its formats; the log stays */
-/* OIDs of everything that is captured in this database (palloc'ed List). */
+void remove_source(Oid relid); /* with its formats; the log remains */
+/* OIDs of all captured sources of this database (palloc'ed List). */
 List *captured_sources();
 
-/* The column numbered `attnum`: tableoid, which alone of the system columns is logged, has a
- * negative number. nullptr when there is none, or it was dropped. */
+/* Returns the column numbered `attnum`; nullptr if there is none, or it was dropped. tableoid, the only
+ * system column that is logged, has a negative number. */
 const FormData_pg_attribute *column_numbered(TupleDesc descriptor, AttrNumber attnum);
 
-/* nullptr when there is no such version. */
+/* Returns nullptr if there is no such version. */
 Format *find_format(Oid relid, int16 version);
-/* Describes the columns as they are now, and stores that as `version`. */
+/* Stores a description of the columns as they are now as `version`. */
 void insert_format(Oid relid, int16 version, const AttrNumber *attnums, int column_count);
 
 } // namespace pgtrickle::capture

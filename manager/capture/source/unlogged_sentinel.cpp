@@ -31,7 +31,7 @@ bool is_unlogged(Oid source)
     return false;
 }
 
-/* Whether there is a witness; removes it if asked to. */
+/* Whether there is a sentinel; removes it if `removes` is set. */
 bool find_sentinel(Oid source, bool removes)
 {
     Relation table = table_open(definition::extension_relation("pgt_unlogged_sentinel"), removes ? RowExclusiveLock : AccessShareLock);

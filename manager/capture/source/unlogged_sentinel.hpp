@@ -1,11 +1,11 @@
 /*
- * Witnesses that no crash has emptied an unlogged source.
+ * Sentinels, which show that no crash has emptied an unlogged source.
  *
- * A crash empties every unlogged relation, and no trigger fires. So beside each unlogged source lies
- * a row in an unlogged table of ours, left there when it began to be captured: it goes with the source's
- * rows. A source without its witness has perhaps lost its rows: whoever finds that out writes a
- * marker to its log, for all who read it, and leaves a new witness.
- * PostgreSQL frames.
+ * A crash empties every unlogged relation, and no trigger fires. Therefore each unlogged source has a row in
+ * an unlogged table of the extension, its sentinel, which is inserted when capture begins and lost together
+ * with the rows of the source. A source without its sentinel may have lost its rows: a process that finds the
+ * sentinel missing writes a marker to the log of the source, for all stream tables that read it, and inserts
+ * a new one. PostgreSQL frames.
  */
 #pragma once
 
@@ -13,11 +13,11 @@
 
 namespace pgtrickle::capture {
 
-/* Whether rows of `source` lie in an unlogged table, and its witness is gone. */
+/* Whether rows of `source` are in an unlogged table, and its sentinel is missing. */
 bool is_sentinel_missing(Oid source);
-/* Leaves one if the source needs it and has none. */
+/* Inserts a sentinel if the source needs one and has none. */
 void leave_sentinel(Oid source);
-/* The source is no longer captured. */
+/* Removes the sentinel of a source that is no longer captured. */
 void remove_sentinel(Oid source);
 
 } // namespace pgtrickle::capture

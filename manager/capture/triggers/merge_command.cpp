@@ -18,7 +18,7 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* Whether a statement trigger for one of `events` is not ours. */
+/* Whether a statement trigger for one of `events` is not a capture trigger. */
 bool has_foreign_statement_trigger(const TriggerDesc *desc, int16 events)
 {
     const Oid function = trigger_function();
@@ -59,7 +59,7 @@ void start_merge(QueryDesc *query, int flags, const Next &next)
     if (IsA(query->planstate, ModifyTableState))
         watch_merge(castNode(ModifyTableState, query->planstate));
     ListCell *cell;
-    foreach (cell, query->estate->es_auxmodifytables) /* of WITH */
+    foreach (cell, query->estate->es_auxmodifytables) /* MERGE within WITH */
         watch_merge(lfirst_node(ModifyTableState, cell));
 }
 

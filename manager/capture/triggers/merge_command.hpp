@@ -1,10 +1,10 @@
 /*
  * MERGE that moves a row to another partition.
  *
- * PostgreSQL logs such a move as a DELETE and an INSERT, but fires the statement triggers of
- * the actions that the MERGE names only: a MERGE that only updates tells nobody of either row.
- * For a captured partitioned table the triggers of all three are made to fire; where that
- * would fire a user's trigger too, a marker is written instead. PostgreSQL frames.
+ * PostgreSQL executes such a move as a DELETE and an INSERT, but fires statement triggers only for the
+ * actions that the MERGE names: a MERGE that only updates shows neither row to a trigger. For a captured
+ * partitioned table the triggers of all three actions are made to fire; if that would fire a user's trigger
+ * too, a marker is written instead. PostgreSQL frames.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace pgtrickle::capture {
 
-/* Entry of fdw/module.cpp: an ExecutorStart, which decides what triggers fire. */
+/* Entry of fdw/module.cpp: runs at ExecutorStart, which decides which triggers fire. */
 void start_merge(QueryDesc *query, int flags, const Next &next);
 
 } // namespace pgtrickle::capture

@@ -21,7 +21,7 @@ struct OpenStatement {
     SubTransactionId subid;
 };
 
-/* A stack: what was opened last is at the end. Lives as long as the backend. */
+/* A stack: the statement opened last is at the end. Lives as long as the backend. */
 OpenStatement *statements = nullptr;
 int count = 0;
 int capacity = 0;

@@ -1,11 +1,11 @@
 /*
- * Which statements that change a captured relation are under way in this backend.
+ * Which statements that change a captured relation are in progress in this backend.
  *
- * A BEFORE STATEMENT trigger opens, the AFTER STATEMENT trigger of the same relation and
- * command closes. In between (row triggers, other CTEs of the statement, cascades) the table is
- * changed and its log is not complete. An error leaves its statement open until the
- * (sub)transaction it happened in aborts. A statement that is still open at commit was
- * stopped before its AFTER triggers (SPI with a row limit does that): a marker is written.
+ * A BEFORE STATEMENT trigger opens a statement; the AFTER STATEMENT trigger of the same relation and command
+ * closes it. In between (row triggers, other CTEs of the statement, cascades) the table is changed and its
+ * log is not complete. After an error, the statement stays open until the (sub)transaction aborts. A
+ * statement that is still open at commit was stopped before its AFTER triggers (SPI with a row limit does
+ * that): a marker is written.
  */
 #pragma once
 
@@ -20,13 +20,13 @@ namespace pgtrickle::capture {
 
 void open_statement(Oid relid, CmdType command);
 void close_statement(Oid relid, CmdType command);
-/* Whether a statement on one of the relations themselves is under way. */
+/* Whether a statement on one of these relations themselves is in progress. */
 bool is_statement_open_on(const List *relids);
 
-/* Whether a statement that changes `source` is under way in this transaction: its log is
- * not complete, and the source is in an intermediate state. A few nanoseconds. */
+/* Whether a statement that changes `source` is in progress in this transaction: the log of `source` is not
+ * complete, and `source` is in an intermediate state. Costs a few nanoseconds. */
 bool statement_is_open(Oid source);
-/* Raises 55006 if so. */
+/* Raises 55006 if statement_is_open(). */
 void require_no_open_statement(Oid source);
 
 /* Entries of fdw/module.cpp. */

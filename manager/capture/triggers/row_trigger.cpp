@@ -16,7 +16,7 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* Whether the row was changed by no statement, but by a subscription's worker. */
+/* Whether the row was changed by the worker of a subscription rather than by a statement. */
 bool is_applied(Relation relation)
 {
     return IsLogicalWorker() && !is_statement_open_on(lcons_oid(RelationGetRelid(relation),

@@ -1,13 +1,14 @@
 /*
- * What the row trigger of a relation logs.
+ * The changes that the row trigger of a relation logs.
  *
- * Each row is told once to each log:
- *   - a source captured by rows (routing.hpp) hears of it here, whoever writes and by whatever name;
- *   - the other sources hear of it by statement triggers, unless a subscription's worker applies a
- *     change: that fires row triggers only. The worker also copies a table when it begins to follow it,
- *     by a COPY, which is a statement and fires both; so an open statement tells the one from the other.
+ * Each row is written once to each log:
+ * - for a source captured by rows (routing.hpp), always by this trigger, whichever relation the statement
+ *   names;
+ * - for other sources by statement triggers, unless the worker of a subscription applies a change, which
+ *   fires row triggers only. The worker also copies a table when the subscription begins, by a COPY, which is
+ *   a statement and fires both kinds of triggers; an open statement distinguishes the two cases.
  *
- * Such a log takes a chunk a row. PostgreSQL frame.
+ * Such a log takes a chunk per row. PostgreSQL frame.
  */
 #pragma once
 

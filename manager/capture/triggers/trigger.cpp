@@ -1,10 +1,10 @@
 /*
- * The trigger function of a source: takes a statement's changes from its transition tables
- * to the logs of everything that reads the relation.
+ * The trigger function of a source: writes the changes of a statement from its transition tables to the logs
+ * of all sources that they belong to.
  *
- * The relation named in the statement fires, and the transition tables have its row type,
- * whichever partitions or children the rows lie in; so each row reaches each log at most once.
- * What they cannot tell, a row trigger does (row_trigger.hpp).
+ * The triggers of the relation named in the statement fire, and the transition tables have its row type,
+ * independent of the partitions or children that contain the rows; so each row is written to each log at most
+ * once. Changes that the transition tables do not show are logged by a row trigger (row_trigger.hpp).
  */
 #include "capture/log/chunk.hpp"
 #include "capture/triggers/open_statement.hpp"
@@ -29,12 +29,12 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* One log being written by this statement. */
+/* A log that is being written by this statement. */
 struct Sink {
     const Target *target;
     ChunkWriter *writer;      /* nullptr until there is a row */
-    ExprState *constraint;    /* of a partition below; else nullptr */
-    TupleTableSlot *row;      /* in the partition's column numbers, for the constraint */
+    ExprState *constraint;    /* of a partition of the relation; otherwise nullptr */
+    TupleTableSlot *row;      /* the row in the partition's column numbers, for the constraint */
 };
 
 struct Statement {
@@ -54,7 +54,7 @@ void prepare_constraint(Statement *statement, Sink *sink)
     sink->constraint = ExecPrepareCheck(sink->target->constraint, statement->estate);
 }
 
-/* Whether the row, which was written through a relation above, lies in this sink's partition. */
+/* Whether the row, which was written through an ancestor, belongs to this sink's partition. */
 bool is_in_partition(Statement *statement, Sink *sink, TupleTableSlot *slot)
 {
     if (sink->target->constraint == NIL)
@@ -83,8 +83,8 @@ void log_row(Statement *statement, Sink *sink, TupleTableSlot *slot, int weight)
     append_row(sink->writer, slot->tts_values, slot->tts_isnull, weight);
 }
 
-/* Reads both tables side by side: the pair of an UPDATE stands at the same place in both.
- * Where it does not, only the chance to drop an equal pair is missed. */
+/* Reads both tables side by side: the old and the new row of an UPDATE are at the same position. If they are
+ * not, only the opportunity to skip an equal pair is missed. */
 void log_transitions(Statement *statement, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
 {
     const TupleDesc desc = RelationGetDescr(statement->relation);

@@ -102,7 +102,7 @@ void create_trigger(Oid relid, const TriggerKind &kind, Oid function)
     CommandCounterIncrement();
 }
 
-/* By hand rather than by ALTER TABLE, whose hook would take it for a user's. */
+/* Updates pg_trigger directly rather than by ALTER TABLE, whose hook would regard it as a user's command. */
 void enable_always(Relation relation, Oid trigger_oid)
 {
     Relation table = table_open(TriggerRelationId, RowExclusiveLock);
@@ -184,7 +184,8 @@ bool is_of_kind(HeapTuple tuple, TupleDesc descriptor, const TriggerKind &kind, 
            !heap_attisnull(tuple, Anum_pg_trigger_tgnewtable, descriptor) == kind.reads_new;
 }
 
-/* Of one relation, by pg_trigger: whoever looks waits for nobody who has the relation locked. */
+/* Appends the triggers of one relation, read from pg_trigger: monitoring does not wait for a lock on the
+ * relation. */
 List *append_triggers(List *triggers, Relation table, Oid relid)
 {
     const Oid function = trigger_function();
