@@ -21,7 +21,7 @@ bool is_denied(const Definition &definition)
     });
 }
 
-/* Before its first fill nothing is written down of it: its query is translated. */
+/* Before the first fill the state row does not contain the answer, so the query is translated. */
 bool has_deltas(const Definition &definition, const state::StateRow &row)
 {
     const ModeRules &rules = rules_of(definition.mode);

@@ -1,5 +1,5 @@
 /*
- * The refresh mode that a stream table is in fact kept in.
+ * The refresh mode by which a stream table is actually maintained.
  */
 #pragma once
 
@@ -8,9 +8,10 @@
 
 namespace pgtrickle::refresh {
 
-/* FULL where there are no deltas: by its mode, because a source may not be captured, or because its query, which the mode allows,
- * has none. Of a mode that chooses at each refresh: how the last refresh that could go either way ran, or DIFFERENTIAL if there was
- * none; a first fill, which is always full, does not count. Else the mode of the definition. C++ frame. */
+/* Returns FULL if there are no deltas: because of the mode, because a source may not be captured, or because
+ * the query has none although the mode allows it. For a mode that chooses at each refresh, returns the kind
+ * of the last refresh that had a choice, or DIFFERENTIAL if there was none; a first fill, which is always
+ * full, does not count. Otherwise returns the mode of the definition. C++ frame. */
 RefreshMode effective_mode(const Definition &definition, const state::StateRow &row);
 
 } // namespace pgtrickle::refresh

@@ -1,5 +1,5 @@
 /*
- * Refreshes run by a statement of the user go into the history, whether its transaction commits or not.
+ * Records refreshes that a user's statement runs in the history, even if the transaction does not commit.
  */
 #pragma once
 
@@ -7,9 +7,9 @@
 
 namespace pgtrickle {
 
-/* C++ frames. initiated_by: MANUAL, INITIAL … */
+/* C++ frames. `initiated_by` is MANUAL, INITIAL … */
 void note_refresh(const refresh::Outcome &outcome, const char *initiated_by);
-/* The failed refresh of `relid`: of the member that failed, if that is another. */
+/* Records a failed refresh of `relid`, under the member that failed if that is another stream table. */
 void note_failed_refresh(Oid relid, TimestampTz started_at, const char *initiated_by, const PgError &error);
 
 } // namespace pgtrickle

@@ -1,5 +1,5 @@
 /*
- * What a refresh did, in the server's log.
+ * Reports of refreshes in the server's log.
  */
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace pgtrickle::refresh {
 
-/* A line for each member that took pg_trickle.log_min_duration or longer. C++ frame. */
+/* Writes a line for each member that took pg_trickle.log_min_duration or longer. C++ frame. */
 void report(const Group &group);
 
 } // namespace pgtrickle::refresh

@@ -34,11 +34,12 @@ bool is_to_be_filled(const Member &member)
     return !member.state.is_populated;
 }
 
-/* In REPEATABLE READ the snapshot may be older than the capture of a source: what was committed in
- * between is neither in it nor in the log. A fill therefore takes a snapshot of its own, after the locks, as storage
- * is derived; its populated upstreams are read as they are then, for this transaction may not see what
- * others have just made of them. So no refresh does both: those who are named decide, who all have rows or none has, and the
- * others stay as they are. False: it is no fill, and the transaction's snapshot will do. */
+/* In REPEATABLE READ the snapshot may be older than the capture of a source: changes that were committed in
+ * between are neither visible under it nor in the log. A fill therefore takes a snapshot of its own, after
+ * the locks, and reads populated upstreams as they are under that snapshot: it does not refresh them, since
+ * the transaction's snapshot may not see what other transactions have just written to them. So no refresh
+ * does both: the named stream tables decide, which are all populated or all unpopulated, and members that
+ * differ are skipped. Returns false if the refresh is no fill, and may use the transaction's snapshot. */
 bool begin_fill_in_fixed_transaction(Group &group, const RefreshRequest &request)
 {
     const bool is_fill = std::any_of(group.members.begin(), group.members.end(), [&](const Member &member) {
@@ -60,7 +61,7 @@ bool begin_fill_in_fixed_transaction(Group &group, const RefreshRequest &request
     return false;
 }
 
-/* Pushes the snapshot of the refresh. Returns whether it is older than what was observed. */
+/* Pushes the snapshot of the refresh. Returns whether it is older than the observed counters. */
 bool push_snapshot(Group &group, const RefreshRequest &request)
 {
     if (!IsolationUsesXactSnapshot()) {
@@ -74,8 +75,9 @@ bool push_snapshot(Group &group, const RefreshRequest &request)
     return true;
 }
 
-/* Capture is stopped without waiting for refreshes. A writer that is no longer captured has received the invalidation before it commits: if
- * the snapshot shows what it wrote, the message is here. */
+/* Capture is stopped without waiting for refreshes. A writer whose changes are no longer captured has
+ * processed the invalidation before it commits: if the snapshot sees its rows, the message has arrived
+ * here. */
 void require_still_captured(const Group &group)
 {
     call([] { AcceptInvalidationMessages(); });
@@ -91,7 +93,7 @@ void require_still_captured(const Group &group)
     }
 }
 
-/* Writes the new frontier; `values` live in the current context. */
+/* Writes the new frontier. Allocates in the current context. */
 void write_state(Member &member, const Frontier &frontier, TimestampTz data_timestamp)
 {
     std::string text = frontier.to_text();
@@ -126,14 +128,15 @@ void write_state(Member &member, const Frontier &frontier, TimestampTz data_time
         member.state.status = state::Status::suspended;
 }
 
-/* Its answer may be another one a moment later. */
+/* Whether the answer may change without a captured change. */
 bool is_time_dependent(const Compiled &compiled)
 {
     return compiled.is_time_dependent || !compiled.is_captured() || std::any_of(compiled.sources.begin(), compiled.sources.end(),
                                                [](const CompiledSource &source) { return source.is_compared; });
 }
 
-/* Nothing new and nothing wrong: the row stays as it is, and no WAL is written. What is restless was looked at anew. */
+/* Whether nothing is new and nothing is wrong: the row stays as it is, and no WAL is written. The row of a
+ * time-dependent stream table is written, since its query was evaluated again. */
 bool is_state_unchanged(const Member &member)
 {
     return !is_time_dependent(*member.compiled) && member.outcome.action == Action::no_data && member.state.consecutive_errors == 0 &&
@@ -163,9 +166,9 @@ void run_members(Group &group)
     }
 }
 
-/* Whether it was raised by what the query computes of the values that it met: by an expression, a domain,
- * a subquery that has too many rows, or a function of whatever language. A text that is no tsquery is a syntax error as a
- * statement may be, but one that points into no statement. */
+/* Whether the error was raised by what the query computes from the values that it read: by an expression, a
+ * domain, a subquery with too many rows, or a function in any language. A text that is not a valid tsquery
+ * raises a syntax error, as an invalid statement does, but without a position in a statement. */
 bool is_about_values(const ErrorData &error)
 {
     const int found = ERRCODE_TO_CATEGORY(error.sqlerrcode);
@@ -179,7 +182,7 @@ bool is_about_values(const ErrorData &error)
     return false;
 }
 
-/* False: the error is one of the query itself, or has nothing to do with its values. */
+/* Returns false if the error belongs to the query itself, or has nothing to do with its values. */
 bool may_help_to_start_over(Group &group, const MemberError &error)
 {
     if (error.action != Action::differential || !is_about_values(*error.data))
@@ -190,9 +193,10 @@ bool may_help_to_start_over(Group &group, const MemberError &error)
     return false;
 }
 
-/* A refresh fails only if the query does. The delta of a join pairs new rows of one side with old ones of
- * the other, and a log keeps values that have left their source: they cancel, but an expression may fail on them. Whose
- * delta failed is computed from nothing instead, with all others as before: the group has one snapshot. */
+/* A refresh fails only if the query does. The delta of a join pairs new rows of one side with old rows of the
+ * other, and a log contains values that have left their source: these rows cancel out, but an expression may
+ * fail on them. A member whose delta failed is therefore computed from nothing, together with all others as
+ * before: the group has one snapshot. */
 void run_members_until_done(Group &group)
 {
     if (std::all_of(group.members.begin(), group.members.end(), is_to_be_filled))
@@ -207,7 +211,8 @@ void run_members_until_done(Group &group)
     }
 }
 
-/* As of when the upstreams that took no part, and those that read such, are the answer of theirs. Members come in order. */
+/* Returns the time as of which the upstreams that are not members, and the members that read such upstreams,
+ * answer their queries. Members are in topological order. */
 TimestampTz oldest_read(const Group &group, const Member &member)
 {
     TimestampTz oldest = DT_NOEND;
@@ -220,7 +225,7 @@ TimestampTz oldest_read(const Group &group, const Member &member)
 
 void write_states(Group &group, TimestampTz data_timestamp)
 {
-    /* After the last chunk any member wrote: whoever reads those in this group has read them. */
+    /* Taken after the last chunk that any member wrote: members that read these chunks have read them. */
     Frontier frontier = Frontier::of_snapshot(GetActiveSnapshot(), capture::own_seq());
     for (Member &member : group.members) {
         member.outcome.data_timestamp = std::min(data_timestamp, oldest_read(group, member));
@@ -265,7 +270,7 @@ std::vector<Outcome> refresh_group_openly(const RefreshRequest &request, Skipped
     TimestampTz data_timestamp = GetCurrentTimestamp();
     const bool has_older_snapshot = push_snapshot(group, request);
     require_still_captured(group);
-    if (has_older_snapshot) /* which was taken later than this */
+    if (has_older_snapshot) /* the snapshot is not older than the start of the transaction */
         data_timestamp = GetCurrentTransactionStartTimestamp();
     leave_out_held(group, request);
     if (skipped != nullptr)
@@ -275,7 +280,7 @@ std::vector<Outcome> refresh_group_openly(const RefreshRequest &request, Skipped
     report(group);
     call([] { PopActiveSnapshot(); });
     release_trees(group);
-    /* What was observed after the snapshot was taken says nothing about it. */
+    /* Counters that were observed after the snapshot was taken say nothing about it. */
     std::vector<Outcome> outcomes;
     for (const Member &member : group.members) {
         if (!has_older_snapshot)

@@ -1,15 +1,15 @@
 /*
- * Refreshing: taking stream tables to a new frontier, in the current transaction.
+ * Refreshing: bringing stream tables to a new frontier, in the current transaction.
  *
  * Invariants:
- *   - all locks (object locks of the members, then relation locks on every source,
- *     upstream storage and log, in topological order) are held before the one snapshot
- *     of the refresh is taken, and to the end of the transaction;
- *   - everything is read under that snapshot (its command id moves on as we write), so
- *     all members reach the same frontier together, or none;
- *   - after it, the declared columns of each member's storage are the defining query's answer
- *     under that snapshot.
- * It runs with the owner's rights, under the recorded settings and a safe search_path.
+ * - all locks (object locks of the members, then relation locks on every source, upstream storage and log, in
+ *   topological order) are held before the one snapshot of the refresh is taken, and to the end of the
+ *   transaction;
+ * - everything is read under that snapshot (its command id advances with each write), so all members reach
+ *   the same frontier together, or none does;
+ * - after the refresh, the declared columns of each member's storage are the defining query's answer under
+ *   that snapshot.
+ * A refresh runs with the owner's rights, under the recorded settings and a safe search_path.
  */
 #pragma once
 
@@ -21,18 +21,22 @@
 
 namespace pgtrickle::refresh {
 
-/* Refreshes those who are asked for, and whoever else is within reach,
- * as one group under one snapshot. Must be called without an active snapshot of its own
- * in use for the result. With skip_if_locked, returns an empty list when another
- * transaction holds a member's object lock, and says whose in `locked`; as it does, with reach named, of one that is bound to
- * others of whom the request does not know, or is suspended. Throws PgError, a MemberError where one member is at
- * fault; then nothing has changed once the caller's (sub)transaction is rolled back.
- * Who is held, or suspended, stays as it is (excluded_members.hpp): for an owner, one who is named makes an error, 55000; of
- * others it is told in `held`. In a REPEATABLE READ transaction those who are named all have rows, or none has; and whoever else
- * would have to be filled where they are not, or the other way round, stays as it is, too. */
+/* Refreshes the requested stream tables, and others as request.reach says, as one group under one snapshot.
+ * The caller must not read the result under a snapshot that was active before the call.
+ *
+ * With skip_if_locked, returns an empty list if another transaction holds a member's object lock, and reports
+ * that member in skipped->locked; likewise, with reach named, for a member that is in a larger set than the
+ * request knows of, or is suspended. Throws PgError, a MemberError if a member is at fault; nothing has
+ * changed once the caller's (sub)transaction is rolled back.
+ *
+ * Held and suspended members are skipped (excluded_members.hpp), except that an owner's request refreshes a
+ * suspended stream table that it names. If a stream table that the request names must be skipped, an owner's
+ * request raises 55000; other requests report it in skipped->held. In a REPEATABLE READ transaction the named
+ * stream tables must be all populated or all unpopulated; other members for which this differs are skipped,
+ * too. */
 std::vector<Outcome> refresh_group(const RefreshRequest &request, SkippedMembers *skipped = nullptr);
 
-/* First fill, under a snapshot taken after capture was made sure of. */
+/* Fills a stream table for the first time, under a snapshot taken after its sources were captured. */
 Outcome initialize(Oid relid);
 
 } // namespace pgtrickle::refresh

@@ -23,14 +23,14 @@ bool has_been_filled(Oid relid)
     return state::read(relid, &row) && row.is_populated;
 }
 
-/* What a walk down collects. */
+/* Stream tables found on the way upstream. */
 struct Collected {
     Reach reach;
     std::set<Oid> named;
-    bool is_read; /* by this transaction: its plan has the heaps as they are */
-    bool waits_for_restores; /* the manager: what another session restores is not filled yet */
+    bool is_read; /* by this transaction: its plan refers to the heaps as they are */
+    bool waits_for_restores; /* set for the manager, which does not fill what a session restores */
     std::map<Oid, Member> found;
-    std::vector<Oid> path; /* that the walk is on: each reads the next */
+    std::vector<Oid> path; /* current path of the search: each stream table reads the next */
 
     bool takes(Oid upstream) const
     {
@@ -40,12 +40,13 @@ struct Collected {
     }
 };
 
-/* Thrown by collect(), before anything of the query is looked at: its owner may not be the right one yet. */
+/* Thrown by collect() before anything of the query is looked at, since its owner may not be the final one
+ * yet. */
 struct BeingRestored {
     Oid relid;
 };
 
-/* A view that was replaced where nobody saw it may have closed a circle. */
+/* A view that was replaced while the extension was not loaded may have closed a cycle. */
 void check_for_cycle(Oid relid, const std::vector<Oid> &path)
 {
     auto first = std::find(path.begin(), path.end(), relid);
@@ -56,7 +57,7 @@ void check_for_cycle(Oid relid, const std::vector<Oid> &path)
     definition::raise_cycle(circle);
 }
 
-/* Locks the definitions of `relid` and its upstreams, and gives each its level. */
+/* Locks the definitions of `relid` and its upstreams, and assigns each its level. */
 int collect(Oid relid, Collected &collected)
 {
     check_for_cycle(relid, collected.path);
@@ -106,7 +107,7 @@ bool lock_object(Oid relid, LockWait wait)
     }
 }
 
-/* One of several in this transaction is let go, if there was one before. */
+/* Releases one of the locks that this transaction has taken; an earlier lock on the same object stays. */
 void unlock_objects(const std::vector<Oid> &relids)
 {
     for (Oid relid : relids)
@@ -116,7 +117,7 @@ void unlock_objects(const std::vector<Oid> &relids)
         });
 }
 
-/* By level and OID. */
+/* Returns the stream tables by level and OID. */
 std::vector<Oid> in_order(const Collected &collected)
 {
     std::vector<Oid> relids;
@@ -127,8 +128,8 @@ std::vector<Oid> in_order(const Collected &collected)
     return relids;
 }
 
-/* Those that are named and all their upstreams, with the atomic sets and refresh groups of any of these. One that is dropped
- * while its lock is waited for is in no set. */
+/* Collects the named stream tables and all their upstreams, with the atomic sets and refresh groups of any of
+ * these. A stream table that is dropped while its lock is waited for is in no set. */
 void collect_all_below(const RefreshRequest &request, Collected &collected)
 {
     std::vector<Oid> open = request.members;
@@ -154,8 +155,8 @@ void collect_all_below(const RefreshRequest &request, Collected &collected)
     }
 }
 
-/* Until the sets that one is in when it is locked are locked, too. Returns the one whose object lock is not to be had,
- * or InvalidOid. */
+/* Repeats until the sets that the stream tables belong to under their locks are locked, too. Returns the
+ * stream table whose object lock is not available, or InvalidOid. */
 Oid collect_and_lock(const RefreshRequest &request, Collected &collected)
 try {
     std::vector<Oid> locked;
@@ -183,9 +184,10 @@ bool is_known(const std::vector<Oid> &found, const std::vector<std::vector<Oid>>
            });
 }
 
-/* The first of those named that is in a larger set than the request knows of, or InvalidOid. What it has not named, and is
- * refreshed to be filled, has shown no state to any reader. A request that keeps more together than the catalogs do is right,
- * too: the manager reads that a set has become smaller when it reads definitions next. */
+/* Returns the first named stream table that is in a larger set than the request knows of, or InvalidOid. A
+ * stream table that the request does not name, and that is refreshed to be filled, has shown no state to any
+ * reader. A request that keeps more stream tables together than the catalogs do is correct, too: the manager
+ * notices that a set has become smaller when it reads definitions next. */
 Oid first_in_larger_set(const RefreshRequest &request)
 {
     refresh_sets().follow_news();

@@ -1,11 +1,10 @@
 /*
- * Which stream tables take part in a refresh: those that are asked for and those within reach, with the locks on their foreign
- * tables and their object locks.
+ * Collects the stream tables that take part in a refresh: the requested ones and those within reach, with the
+ * locks on their foreign tables and their object locks.
  *
- * Their atomic sets and groups are looked for when these locks are held (refresh_sets.hpp). If a set has more members than take
- * part, the object locks are released, and those of all are taken, in order; a request that named all members itself ends
- * with is_in_larger_set.
- * C++ frames; they throw PgError.
+ * Their atomic sets and refresh groups are determined while these locks are held (refresh_sets.hpp). If a set
+ * has more members than take part, the object locks are released, and those of all members are taken, in
+ * order; a request that lists all members itself ends with is_in_larger_set. C++ frames; they throw PgError.
  */
 #pragma once
 
@@ -13,10 +12,10 @@
 
 namespace pgtrickle::refresh {
 
-/* Members and atomic sets; or none, and why. */
+/* Returns members and atomic sets; or no members, and the reason. */
 Group gather(const RefreshRequest &request);
 
-/* Raises 40001 unless it has_current_layout(): no lock keeps a role from being altered. */
+/* Raises 40001 unless has_current_layout(): no lock prevents a role from being altered. */
 void require_current_layout(Oid relid);
 
 } // namespace pgtrickle::refresh

@@ -18,11 +18,12 @@ namespace {
 
 using scheduler::Hold;
 
-/* What keeps `culprit` from being refreshed; neither of both: it is suspended. */
+/* The reason why `culprit` is not refreshed: a hold or an unpopulated upstream; without either it is
+ * suspended. */
 struct Stop {
     Oid culprit = InvalidOid;
     std::optional<Hold> hold;
-    Oid unpopulated = InvalidOid; /* what it reads */
+    Oid unpopulated = InvalidOid; /* the stream table without rows that it reads */
 };
 
 using Stops = std::map<Oid, Stop>;
@@ -42,13 +43,13 @@ std::string name_of_stream_table(Oid relid)
     return call([=] { return quoted_relation_name(relid); });
 }
 
-/* ---- in words ----------------------------------------------------------------------- */
+/* ---- texts ---------------------------------------------------------------------------- */
 
 std::string resume_hint(Oid relid)
 {
     const std::string argument = call([=] { return quote_literal_cstr(quoted_relation_name(relid)); });
     state::StateRow row;
-    /* The history has no entry of somebody's own doing. */
+    /* The history has no entry for a manual suspension. */
     if (state::read(relid, &row) && row.consecutive_errors == 0)
         return "It was suspended manually; call pgtrickle.resume_stream_table(" + argument + ") to resume it.";
     return "See pgtrickle.get_refresh_history(" + argument + ") for the error. Remove its cause, then call pgtrickle.resume_stream_table(" +
@@ -62,7 +63,7 @@ std::string words_of(const Stop &stop)
     return stop.unpopulated != InvalidOid ? "cannot be populated" : "is suspended";
 }
 
-/* Why one stays that is excluded because the culprit is. */
+/* Explains why a stream table is skipped together with the culprit. */
 Explanation explain_by_atomic_set(const Stop &stop)
 {
     return {"Stream table " + name_of_stream_table(stop.culprit) +
@@ -91,9 +92,10 @@ Explanation explain(Oid relid, const Stop &stop)
            .hint = explanation.hint});
 }
 
-/* ---- which are excluded ------------------------------------------------------------- */
+/* ---- members to be skipped ------------------------------------------------------------ */
 
-/* For a member of an atomic set, or one that reads such a member: that which keeps the set from being refreshed. */
+/* For a member of an atomic set, or a member that reads such a set: returns the reason why the set is not
+ * refreshed. */
 std::optional<Stop> stop_of_set(const Group &group, const Member &member, const Stops &stops)
 {
     for (Oid other : group.atomic_sets.of(member.compiled->relid()))
@@ -121,7 +123,7 @@ void take_out(Group &group, const RefreshRequest &request, const Stops &stops)
     });
 }
 
-/* `own_stop` says what keeps a member by itself, given those that stay already. */
+/* `own_stop` returns the reason for which a member itself is skipped, given those skipped already. */
 template <class OwnStop> void leave_out(Group &group, const RefreshRequest &request, OwnStop own_stop)
 {
     Stops stops;
@@ -144,7 +146,7 @@ template <class OwnStop> void leave_out(Group &group, const RefreshRequest &requ
     take_out(group, request, stops);
 }
 
-/* Who is made from whom, as far as it concerns the group. */
+/* Returns the sources of the group's members. */
 scheduler::Graph graph_of(const Group &group)
 {
     scheduler::Graph graph;
@@ -157,7 +159,8 @@ scheduler::Graph graph_of(const Group &group)
     return graph;
 }
 
-/* A stream table that the member reads, that has no rows yet and is not given any now; or none. */
+/* Returns a stream table that the member reads, and that has no rows yet and does not get any in this
+ * refresh; or InvalidOid. */
 Oid unpopulated_source(const Group &group, const Member &member, const Stops &stops)
 {
     for (const CompiledSource &source : member.compiled->sources) {

@@ -1,11 +1,11 @@
 /*
- * Members that stay as they are when others are refreshed: suspended ones, held ones, and those that would read
- * one that has no rows yet.
+ * Members that are skipped when others are refreshed: suspended ones, held ones, and members that would read
+ * a stream table that has no rows yet.
  *
- * Dependents of one of them go on from its rows as they are. But an atomic set is refreshed as a whole or not at all: with
- * one of its members all stay, and with these those that read any of them, as in the manager. Only a stream table that was
- * named, and has no rows yet, is filled all the same: no reader has seen a state of it.
- * C++ frames; they throw PgError.
+ * Dependents of a skipped member use its rows as they are. But an atomic set is refreshed as a whole or not
+ * at all: if one of its members is skipped, all are, and so are stream tables that read any of them, as in
+ * the manager. Only a stream table that the request names and that has no rows yet is filled all the same: no
+ * reader has seen a state of it. C++ frames; they throw PgError.
  */
 #pragma once
 
@@ -14,16 +14,18 @@
 
 namespace pgtrickle::refresh {
 
-/* Removes suspended members and those that must be refreshed with them. An owner's request that names one of the latter is an
- * error, 55000, while a suspended one that it names is refreshed; in other requests they are in group.unrefreshed. */
+/* Removes suspended members and those that must be refreshed with them. If an owner's request names one of
+ * the latter, raises 55000; a suspended stream table that it names is refreshed. Other requests find them in
+ * group.skipped.held. */
 void exclude_suspended(Group &group, const RefreshRequest &request);
 
-/* Removes likewise those that are held, and those that would read one without rows: it would look empty. Under the
- * active snapshot, which sees nothing of what a gate that it does not see is closed for. */
+/* Removes held members in the same way, and those that would read a stream table without rows, which would
+ * look empty. Uses the active snapshot: if it does not see a gate, it sees nothing that was written after the
+ * gate was closed. */
 void leave_out_held(Group &group, const RefreshRequest &request);
 
-/* Why a stream table that is not held is not refreshed all the same: it is suspended, or it reads, or is in an atomic set
- * with, one that is not refreshed. Empty: it is refreshed. */
+/* Returns why a stream table that is not held is not refreshed all the same: it is suspended, or it reads, or
+ * is in an atomic set with, a stream table that is not refreshed. Empty if it is refreshed. */
 Explanation explain_inactive(Oid relid);
 
 } // namespace pgtrickle::refresh

@@ -52,7 +52,7 @@ void lock_source(Oid source)
     });
 }
 
-/* Whose part that is, and what it is about, is what the history tells of a refresh that waited in vain. */
+/* Names the member and the source in the error, for the history of a refresh that could not get the lock. */
 void lock_source_of(Oid member, Oid source)
 {
     as_part_of(member, Action::no_data, [&] {
@@ -71,9 +71,9 @@ void lock_source_of(Oid member, Oid source)
     });
 }
 
-/* Changes may have been lost while triggers were missing or off: capture is put right, from
- * here on, and the content starts over. A restored stream table that was never filled has no
- * capture yet, a log of an upstream stream table included. */
+/* Changes may have been lost while triggers were missing or disabled: capture is repaired, and the stream
+ * table starts from nothing. A restored stream table that was never filled has no capture yet, which includes
+ * the logs of upstream stream tables. */
 void restore_capture(Member &member)
 {
     const bool is_populated = member.state.is_populated;
@@ -91,8 +91,9 @@ void restore_capture(Member &member)
     capture::begin_capture(wanted, member.compiled->definition.owner);
 }
 
-/* What is captured for it follows its owner's privileges, and those who own the sources. Its heaps are those of its program,
- * whether there are deltas or not: readers need not make room for others. */
+/* Makes the captured sources follow the privileges of the stream table's owner, and the decisions of the
+ * sources' owners. The heaps stay those of the program, even if there are no deltas: readers need not wait
+ * for other heaps. */
 void follow_privileges(Member &member)
 {
     if (member.compiled->is_captured_as_may_be)
@@ -119,9 +120,9 @@ void follow_privileges(Member &member)
     member.compiled = &compiled_of(relid);
 }
 
-/* The owner's privileges first: a definition comes from where it will, from a dump for one, and
- * until they are known nothing is done to a source. What was compiled before its sources were
- * locked may have been altered since; what it reads stays, because the foreign table is locked. */
+/* The owner's privileges are checked first: a definition may come from anywhere, for instance from a dump,
+ * and until they are checked nothing is done to a source. A stream table that was compiled before its sources
+ * were locked may have been altered since; the sources stay the same, because the foreign table is locked. */
 void lock_what_is_read(std::vector<Member> &members)
 {
     for (Member &member : members)
@@ -172,7 +173,7 @@ const mailbox::SourceCounters &Group::seen(Oid relid) const
     return found->seen;
 }
 
-/* What is called current here is not older than a snapshot taken later. */
+/* An upstream that is current here is not older than a snapshot taken later. */
 void look_at_left_out(Group &group)
 {
     std::set<Oid> members, excluded;
@@ -224,11 +225,12 @@ Group lock_group(const RefreshRequest &request)
     for (Member &member : group.members)
         if (!state::read(member.compiled->relid(), &member.state))
             raise({.message = "stream table \"" + member.compiled->definition.name + "\" has no state"});
-    /* At its end the refresh would wait for him. */
+    /* The refresh would have to wait at its end for the transaction that has written the state row. */
     for (const Member &member : group.members)
         if (request.wait == LockWait::skip_if_locked && TransactionIdIsValid(member.state.written_by))
             return Group::without_members({.locked = member.compiled->relid()});
-    /* Whoever named it has not heard yet that it is suspended: to him it is as good as locked, with all that hangs on it. */
+    /* The requester does not know yet that the stream table is suspended: it is reported like a locked one,
+     * with all that depends on it. */
     for (const Member &member : group.members)
         if (request.reach == Reach::named && member.state.status == state::Status::suspended)
             return Group::without_members({.locked = member.compiled->relid()});

@@ -65,7 +65,8 @@ WatermarkGroup &group_of(Holds &holds, const std::string &name)
     return holds.groups.back();
 }
 
-/* What else is written when `source` is, or holds what is written to it. */
+/* Returns the relations that are written when `source` is, or that contain rows written to it: its ancestors
+ * and descendants. */
 Ids relatives_of(Oid source)
 {
     List *list = call([=] {
@@ -119,7 +120,8 @@ void add_below(Oid relid, scheduler::Graph &graph)
         add_below(source, graph);
 }
 
-/* The row stays when the group is dropped, for a transaction that removed it would keep a refresh waiting. PostgreSQL frame. */
+/* The row stays when the group is dropped, for a transaction that removed it would make a refresh wait.
+ * PostgreSQL frame. */
 void write_taken_in(Oid relid, const char *name, TimestampTz created_at, TimestampTz watermark)
 {
     Relation table = table_open(get_relname_relid("pgt_watermark_taken", get_namespace_oid("pgtrickle", false)),
@@ -140,7 +142,7 @@ void write_taken_in(Oid relid, const char *name, TimestampTz created_at, Timesta
     HeapTuple latest = HeapTupleIsValid(found) ? lock_latest(table, found) : nullptr;
     if (latest != nullptr)
         CatalogTupleUpdate(table, &latest->t_self, tuple);
-    else if (!HeapTupleIsValid(found)) /* else the stream table has been dropped meanwhile */
+    else if (!HeapTupleIsValid(found)) /* otherwise the stream table has been dropped meanwhile */
         CatalogTupleInsert(table, tuple);
     systable_endscan(scan);
     table_close(table, RowExclusiveLock);

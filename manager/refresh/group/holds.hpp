@@ -1,10 +1,10 @@
 /*
- * What operators said about refreshing, as PostgreSQL keeps it: scheduler::Holds is read from pgt_hold and its
- * kin, which commit and roll back with everything else.
+ * The operators' instructions about refreshing: scheduler::Holds is read from pgt_hold and related tables,
+ * which commit and roll back with everything else.
  *
- * A refresh asks under its own snapshot, after its locks: whatever a gate is closed for was written
- * after the gate, so a refresh that does not see the gate does not see that either.
- * C++ frames unless said otherwise; they throw PgError.
+ * A refresh reads them under its own snapshot, after its locks: the changes that a closed gate holds back
+ * were written after the gate was closed, so a refresh that does not see the gate does not see the changes
+ * either. C++ frames unless said otherwise; they throw PgError.
  */
 #pragma once
 
@@ -17,40 +17,42 @@ extern "C" {
 
 namespace pgtrickle::refresh {
 
-/* As the snapshot sees it, or by now. Frozen tiers are part of definitions, and not filled in. Cost, when nothing is
- * held: a look into an empty table. */
+/* Reads the holds as the snapshot sees them, or the latest ones. Frozen tiers are part of definitions, and
+ * are not included. If nothing is held, the cost is a scan of an empty table. */
 scheduler::Holds read_holds(Snapshot snapshot = nullptr);
 
-/* The stream table has been refreshed: it has taken in what each group that concerns it has advanced to. To be called
- * in the refresh's transaction, under its object lock. */
+/* Records that the stream table has been refreshed up to the watermark of each group that concerns it. To be
+ * called in the refresh's transaction, under the object lock of the stream table. */
 void note_taken_in(const scheduler::Holds &holds, const scheduler::Graph &graph, Oid relid);
 
-/* Stream table `relid` and all it is made from. */
+/* Returns the graph of stream table `relid` and all its upstreams. */
 scheduler::Graph graph_below(Oid relid);
-/* The hold on one stream table by now, its tier included. */
+/* Returns the latest hold on one stream table, its tier included. */
 std::optional<scheduler::Hold> hold_on(Oid relid);
 
-/* What keeps a stream table from being fresh: its own hold, or that of one that it reads. In words; empty: nothing does. */
+/* Why a stream table is not fresh, in words: its own hold, or that of an upstream. Empty if there is none. */
 struct Explanation {
     std::string sentence;
     std::string hint;
 };
 Explanation explain_hold(Oid relid);
-/* The same in a sentence that every role may read: no names but those of relations. */
+/* Returns the explanation as a sentence for every role: it contains no names but those of relations. */
 std::string explain_hold_to_all(Oid relid);
 
-/* A hold in words: "Its source public.t is gated.", and what ends it. */
+/* Return a hold in words: "Its source public.t is gated.", and how to end it. */
 std::string sentence_of(const scheduler::Hold &hold);
 std::string hint_of(const scheduler::Hold &hold, Oid relid);
-/* drained, paused (of one or all), frozen, gated, watermark */
+/* Returns drained, all paused, paused, frozen, gated or watermark. */
 const char *name_of(scheduler::Hold::Kind kind);
-/* Removes what was said of a relation that is being dropped. Whether anything was. PostgreSQL frame. */
+/* Removes the instructions about a relation that is being dropped. Returns whether there were any. PostgreSQL
+ * frame. */
 bool forget_holds(Oid relation);
 
-/* While the manager refreshes, it holds a share of this lock of the database, and a drain waits for all of it. Whoever
- * waits keeps new shares from being given. To the end of the transaction. PostgreSQL frames. */
-bool take_work_lock();    /* false: the database is being drained */
-void wait_for_work();     /* until nobody holds a share; lock_timeout applies */
+/* While the manager refreshes, it holds this lock of the database in a shared mode. A drain waits for the
+ * exclusive mode, and while it waits no new shared lock is granted. Held to the end of the transaction.
+ * PostgreSQL frames. */
+bool take_work_lock();    /* returns false if the database is being drained */
+void wait_for_work();     /* waits until no process holds the shared lock; lock_timeout applies */
 bool is_work_going_on();
 
 } // namespace pgtrickle::refresh

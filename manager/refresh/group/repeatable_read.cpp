@@ -14,8 +14,8 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* Whether `committed`, the frontier a refresh starts from, has something in that `snapshot`
- * does not see: then the snapshot is too old to go on from it. */
+/* Whether `committed`, the frontier from which a refresh starts, includes a change that `snapshot` does not
+ * see: the snapshot is then too old to continue from the frontier. */
 bool is_newer_than(const Frontier &committed, Snapshot snapshot)
 {
     Frontier seen = Frontier::of_snapshot(snapshot, 0);
@@ -26,8 +26,8 @@ bool is_newer_than(const Frontier &committed, Snapshot snapshot)
     });
 }
 
-/* Whether a refresh has been committed that the active snapshot does not see: then it does not see
- * the rows either to which the frontier belongs, though the frontier may have nothing in that it lacks. */
+/* Whether a refresh has been committed that the active snapshot does not see: the snapshot then does not see
+ * the rows of the frontier either, even if the frontier includes no change that the snapshot lacks. */
 bool was_refreshed_since(const Member &member)
 {
     state::StateRow seen;

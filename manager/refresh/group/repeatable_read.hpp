@@ -1,5 +1,6 @@
 /*
- * Refreshing under a snapshot that is older than the locks, as a REPEATABLE READ transaction has it.
+ * Refreshing under a snapshot that is older than the locks, as in a REPEATABLE READ transaction.
+ *
  * C++ frames; they throw PgError.
  */
 #pragma once
@@ -8,8 +9,9 @@
 
 namespace pgtrickle::refresh {
 
-/* Raises 40001 unless each member can be taken from where it is to the active snapshot: nobody has refreshed it
- * since, and what it reads has not been changed by what shows through a snapshot. All are populated. */
+/* Raises 40001 unless each member can be brought from its frontier to the active snapshot: no other
+ * transaction has refreshed it since, and its sources have not been changed in a way that is visible to older
+ * snapshots. All members are populated. */
 void require_snapshot_serves(const Group &group);
 
 } // namespace pgtrickle::refresh

@@ -1,5 +1,7 @@
 /*
- * Which sources are captured for a stream table, and which its owner may have captured. Both follow each other: at the next refresh.
+ * Which sources are captured for a stream table, and which its owner may have captured. The former follows
+ * the latter at the next refresh.
+ *
  * C++ frames.
  */
 #pragma once
@@ -8,12 +10,13 @@
 
 namespace pgtrickle::refresh {
 
-/* Whether its owner may have the source captured, as things stand. */
+/* Whether the owner of the stream table may have the source captured at present. */
 bool may_capture(const Definition &definition, const Source &source);
 
 bool is_captured_for(const Definition &definition, Oid source);
 
-/* Whether what is captured for it is what may be; what that depends on is kept in `compiled`. */
+/* Whether the captured sources are those that may be captured. Stores in `compiled` the relations on which
+ * the answer depends. */
 bool is_captured_as_may_be(Compiled &compiled);
 
 } // namespace pgtrickle::refresh

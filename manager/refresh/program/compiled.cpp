@@ -36,7 +36,7 @@ namespace {
 
 using Cache = std::map<Oid, Compiled *>;
 
-/* Process-local; made at the first use, lives as long as the process. */
+/* Process-local; created at the first use, lives as long as the process. */
 Cache *cache = nullptr;
 
 Cache &compiled_cache()
@@ -62,10 +62,10 @@ bool was_built_from(const Compiled &compiled, Oid relation)
     return std::find(compiled.captured.begin(), compiled.captured.end(), relation) != compiled.captured.end();
 }
 
-/* An invalidation arrived while an entry was being built, which the cache does not hold yet. */
+/* An invalidation arrived while an entry was being built, which is not in the cache yet. */
 bool was_invalidated_meanwhile = false;
 
-/* Set with is_stale of any entry. */
+/* Set whenever is_stale of an entry is set. */
 bool has_stale = false;
 
 void mark_stale(Compiled &compiled)
@@ -73,7 +73,7 @@ void mark_stale(Compiled &compiled)
     compiled.is_stale = has_stale = true;
 }
 
-/* Only marks: an invalidation may arrive in the middle of a refresh that uses the entry. */
+/* Only marks entries: an invalidation may arrive in the middle of a refresh that uses one. */
 void on_invalidated_relation(Oid relation)
 {
     was_invalidated_meanwhile = true;
@@ -85,14 +85,15 @@ void on_invalidated_relation(Oid relation)
             mark_stale(*compiled);
 }
 
-/* Roles and their memberships decide whether a policy is in force for whoever a query reads a table as, and so whether
- * there is a program at all. */
+/* Roles and their memberships decide whether a policy applies to the role as which a query reads a table, and
+ * therefore whether there is a program at all. */
 extern "C" void on_role_invalidation(Datum, int, uint32)
 {
     on_invalidated_relation(InvalidOid);
 }
 
-/* Of a function or a type: expressions of groups are bound to it, and the privilege on it was checked then. */
+/* Invalidation of a function or a type: expressions of groups are bound to it, and the privilege on it was
+ * checked when they were compiled. */
 extern "C" void on_object_invalidation(Datum, int cache_id, uint32 hash)
 {
     was_invalidated_meanwhile = true;
@@ -115,7 +116,8 @@ TupleDesc leading_columns(TupleDesc all, int count, bool with_weight)
     });
 }
 
-/* The relation cache forgets nothing by itself: 12 kB a stream table, and 11 a defining view. */
+/* The relation cache does not evict entries: it keeps 12 kB for a stream table, and 11 kB for a defining
+ * view. */
 void let_go_of(Oid relid)
 {
     call([=] { RelationCacheInvalidateEntry(relid); });
@@ -205,15 +207,15 @@ Compiled *compile(Oid relid)
     });
     auto *compiled = make_in<Compiled>(context);
     compiled->context = context;
-    /* Immutable functions of constants are called by the way, and those of most languages want one. It is not the refresh's,
-     * which comes after the locks. */
+    /* Immutable functions of constants are evaluated on the way, and functions in most languages need a
+     * snapshot. It is not the snapshot of the refresh, which is taken after the locks. */
     call([] { PushCopiedSnapshot(GetCatalogSnapshot(InvalidOid)); });
-    /* What parsing, rewriting and translating leave behind is ten times what is kept. */
+    /* Parsing, rewriting and translating leave ten times as much memory behind as is kept. */
     Scratch scratch;
     compiled->definition = definition::load(relid);
     compiled->experience = experience_of(relid);
     const Definition &definition = compiled->definition;
-    /* In any session: expressions of the query are analyzed, folded and bound here. */
+    /* Independent of the session's settings: expressions of the query are analyzed, folded and bound here. */
     AsOwner as_owner(definition.owner);
     TextSettings text_settings;
     auto translation = setup::translation_of(definition);
@@ -246,7 +248,7 @@ Compiled *compile(Oid relid)
             compile_step(step, compiled->parts, context, compiled->relations);
     call([] { PopActiveSnapshot(); });
     let_go_of(call([=] { return definition::view_of(relid); }));
-    /* Until here an error frees it with the transaction. */
+    /* Up to here, an error frees the context with the transaction. */
     MemoryContextSetParent(context, TopMemoryContext);
     return compiled;
 }
@@ -258,13 +260,14 @@ template <class Make> const KeptPlan &ensure_plan(Compiled &compiled, KeptPlan &
             try {
                 plan = make();
             } catch (const PgError &) {
-                /* Names mean something else by now, perhaps: the query is translated again before the next try. */
+                /* Names may refer to other objects by now: the query is translated again before the next
+                 * attempt. */
                 mark_stale(compiled);
                 throw;
             }
             note_growth(compiled);
         }
-        /* What is waited for may have changed meanwhile. */
+        /* The relations may change while their locks are waited for. */
         plan.lock();
         if (plan.is_usable())
             return plan;
@@ -329,7 +332,7 @@ Compiled &look_up(Oid relid)
     if (found == all.end()) {
         was_invalidated_meanwhile = false;
         Compiled *compiled = compile(relid);
-        /* Good for this refresh, whose locks were held; the next one looks again. */
+        /* The entry is valid for this refresh, whose locks were held; the next refresh builds it again. */
         compiled->is_stale = was_invalidated_meanwhile;
         has_stale = has_stale || was_invalidated_meanwhile;
         found = all.emplace(relid, compiled).first;
@@ -434,7 +437,7 @@ void register_refresh()
     listen_to_relations(on_invalidated_relation);
     CacheRegisterSyscacheCallback(AUTHOID, on_role_invalidation, Datum{0});
     CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role_invalidation, Datum{0});
-    /* USAGE on a schema decides whether a program can name what is in it. */
+    /* USAGE on a schema decides whether a program can refer to the objects in it. */
     CacheRegisterSyscacheCallback(NAMESPACEOID, on_role_invalidation, Datum{0});
     for (int cache : {PROCOID, TYPEOID})
         CacheRegisterSyscacheCallback(cache, on_object_invalidation, Datum{0});

@@ -1,14 +1,13 @@
 /*
- * A stream table made ready for refreshing: its definition, its program, its heaps, and the
- * kept plans of the program's statements. Built once per backend and kept until anything
- * it was built from changes.
+ * A stream table prepared for refreshing: its definition, its program, its heaps, and the kept plans of the
+ * program's statements. Built once per backend and kept until anything that it was built from changes.
  *
- * Invariant: a Compiled that compiled_of() returns matches the catalogs as of the relation locks the
- * caller holds: a relcache invalidation of the stream table, a source or an arrangement
- * makes it stale, and it is built anew at the next call. Its memory is a context of its own
- * below TopMemoryContext, freed when it is replaced, or when others need the room (plan_cache.hpp).
+ * Invariant: a Compiled returned by compiled_of() matches the catalogs as of the relation locks that the
+ * caller holds: a relcache invalidation of the stream table, a source or an arrangement makes it stale, and
+ * the next call builds it again. Its memory is a context of its own below TopMemoryContext, freed when it is
+ * replaced, or when other entries need the memory (plan_cache.hpp).
  *
- * C++ frames throughout; they throw PgError.
+ * All functions are C++ frames; they throw PgError.
  */
 #pragma once
 
@@ -49,14 +48,14 @@ struct CompiledStep {
     storage::StepFacts facts;
     std::vector<int> key;
     TupleDesc physical = nullptr; /* without pgt_hash */
-    TupleDesc delta = nullptr;    /* what the delta statement delivers */
+    TupleDesc delta = nullptr;    /* columns of the delta statement */
     TupleDesc output = nullptr;   /* output columns and pgt_weight */
     TupleDesc touched = nullptr;  /* groups: the key columns */
     std::vector<int> delta_identity; /* positions of the identity's columns in `delta` */
-    std::vector<int> full_identity;  /* … and in `physical` */
+    std::vector<int> full_identity;  /* positions of the identity's columns in `physical` */
     storage::GroupProgram *groups = nullptr;
     std::map<uint64_t, KeptPlan> delta_plans; /* by mask of changed inputs */
-    std::map<uint64_t, KeptPlan> touched_count_plans; /* likewise */
+    std::map<uint64_t, KeptPlan> touched_count_plans; /* by mask of changed inputs */
     KeptPlan full_plan;
     KeptPlan recompute_plan;
 };
@@ -65,54 +64,59 @@ struct Compiled : CacheEntry {
     MemoryContext context = nullptr;
     Definition definition;
     bool is_stale = false;
-    bool has_current_layout = true; /* else its heaps are those of another program, or of none */
-    bool is_captured_as_may_be = true; /* else other sources are captured for it than its owner may have captured */
-    std::vector<Oid> captured;     /* whose privileges decide that */
-    int capture_privilege = 0;     /* guc::capture_privilege, as it was then */
-    bool is_elsewhere = false;     /* another process refreshes it from now on */
-    std::vector<Oid> relations;    /* its own, with their indexes */
-    std::shared_ptr<LocalCostHints> experience; /* survives this */
-    bool is_time_dependent = false;      /* its answer changes without its sources: see translate */
-    /* Absent: kept by full refresh, one step of layout rows. */
+    bool has_current_layout = true; /* otherwise its heaps are those of another program, or are missing */
+    bool is_captured_as_may_be = true; /* otherwise sources must begin or cease to be captured for it */
+    std::vector<Oid> captured;     /* relations whose privileges decide that */
+    int capture_privilege = 0;     /* guc::capture_privilege when this was built */
+    bool is_elsewhere = false;     /* another process refreshes the stream table from now on */
+    std::vector<Oid> relations;    /* relations of the stream table itself, with their indexes */
+    std::shared_ptr<LocalCostHints> experience; /* outlives this Compiled */
+    bool is_time_dependent = false;      /* the answer changes without its sources; see translate */
+    /* Absent if the stream table is maintained by full refreshes; it then has one step, of layout rows. */
     std::unique_ptr<engine::Program> program;
-    QueryParts parts; /* what the program's texts use */
+    QueryParts parts; /* constants and objects that the texts of the program use */
     std::vector<CachedObject> objects; /* functions and types that the program uses */
     std::vector<CompiledSource> sources;
     std::vector<CompiledStep> steps;
-    /* All that the query reads, views included, with the columns and the role they are read as. */
+    /* All relations that the query reads, views included, with the columns and the role as which they are
+     * read. */
     AskedRights asked;
 
     Oid relid() const { return definition.relid; }
     bool is_full_only() const { return program == nullptr; }
-    /* Else it has no deltas, with a program or without: what it shows may be out of date at any time. */
+    /* Whether all sources are captured. Otherwise there are no deltas, even if there is a program, and the
+     * contents may be out of date at any time. */
     bool is_captured() const { return definition.uncaptured_source() == nullptr; }
 };
 
-/* Whether its query has a program in its refresh mode, and its sources are captured: else it is kept by full refreshes. */
+/* Whether the query has a program in its refresh mode, and its sources are captured. Otherwise the stream
+ * table is maintained by full refreshes. */
 bool is_kept_by_deltas(const Definition &definition);
 
-/* Whether the heaps are those that its query needs. Policies and roles decide whether that has a program, and roles
- * change unseen. The caller holds a lock on the stream table. */
+/* Whether the heaps are those that the query needs. Policies and roles decide whether the query has a
+ * program, and roles can change without a lock. The caller holds a lock on the stream table. */
 bool has_current_layout(Oid relid);
 
-/* Rebuilds the heaps (setup/setup.hpp) if they are not those that its query needs; takes AccessExclusive then, and the stream table is
- * unpopulated after that. The caller holds a lock on the stream table. */
+/* Rebuilds the heaps (setup/setup.hpp) if they are not those that the query needs; this takes
+ * AccessExclusive, and leaves the stream table unpopulated. The caller holds a lock on the stream table. */
 void ensure_current_layout(Oid relid);
 
-/* The caller holds a lock on the stream table. Valid until the next call for the same
- * stream table, or of discard_stale(). Raises 55006 while a refresh runs, which uses what this might replace; and 55000
- * unless it has_current_layout(). */
+/* Returns the compiled stream table, which is valid until the next call for the same stream table, or of
+ * discard_stale(). The caller holds a lock on the stream table. Raises 55006 while a refresh runs, which uses
+ * entries that this call might replace, and 55000 unless has_current_layout(). */
 Compiled &compiled_of(Oid relid);
 
-/* Frees what is out of date, that of stream tables that were dropped included, and what is more than fits into
+/* Frees entries that are out of date, those of dropped stream tables included, and entries that exceed
  * pg_trickle.plan_cache_size. */
 void discard_stale();
 
-/* It is refreshed elsewhere from now on: what is kept of it goes at the next discard_stale(). */
+/* Says that another process refreshes the stream table from now on: the next discard_stale() frees its
+ * entry. */
 void forget(Oid relid) noexcept;
 
-/* The plan of a statement, prepared when it is missing or no longer valid; locked, to be run before anything else is
- * asked for. Within a connection that has the relations the statement reads registered. */
+/* Returns the plan of a statement, prepared if it is missing or no longer valid, with its relations locked;
+ * the caller runs it before it requests another plan. Needs a Connection with the relations that the
+ * statement reads registered. */
 const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed);
 const KeptPlan &full_plan(Compiled &compiled, int step);
 const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t changed);
@@ -123,21 +127,21 @@ struct ProgramText {
     std::string sql;
 };
 
-/* The statements of the program, one a step and changed input, for people to read; of a stream
- * table kept by full refresh, the query. */
+/* Returns the statements of the program, one for each step and changed input, for human readers; for a stream
+ * table maintained by full refreshes, the query. */
 std::vector<ProgramText> texts_of(const Compiled &compiled);
 
-/* A text of the program for people to read: with its constants as literals. */
+/* Returns a text of the program for human readers, with its constants as literals. */
 std::string readable(const std::string &text, const Compiled &compiled);
 
-/* Raises 42501 unless the owner may still read all that the defining query reads. */
+/* Raises 42501 unless the owner may still read all relations of the defining query. */
 void check_privileges(const Compiled &compiled);
 
-/* Names of the deltas among the relations of a statement. */
+/* Returns the name of a delta among the relations of a statement. */
 std::string delta_name(engine::DeltaInput input);
 constexpr const char *touched_name = "pgt_touched";
 
-/* Registers the invalidation callbacks; called once, by _PG_init. */
+/* Registers the invalidation callbacks; called once, by _PG_init(). */
 void register_refresh();
 
 } // namespace pgtrickle::refresh

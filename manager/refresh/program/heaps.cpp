@@ -14,8 +14,8 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* Whether it is there, and of that type; `name`, if given, is its name. A column of the stream table that was dropped has no
- * type ("-"). PostgreSQL frame. */
+/* Whether the column exists, and has that type; and the name `name`, if that is given. A dropped column of
+ * the stream table has no type ("-"). PostgreSQL frame. */
 bool has_column(Oid heap, AttrNumber number, const char *type, const char *name)
 {
     HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(heap), Int16GetDatum(number));
@@ -42,8 +42,8 @@ int column_count(Oid heap)
     });
 }
 
-/* Declared columns are renamed with their stream table; a hidden one keeps the name that its program gave it. Beside the
- * columns of the step there is pgt_hash. */
+/* Declared columns are renamed with their stream table; a hidden column keeps the name that its program gave
+ * it. Beside the columns of the step there is pgt_hash. */
 bool has_columns_of_its_step(const CompiledStep &compiled)
 {
     const std::vector<engine::ArrangementColumn> &columns = compiled.step.columns;

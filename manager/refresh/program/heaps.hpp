@@ -1,6 +1,6 @@
 /*
- * The heaps of a stream table's steps. They were made for the program that its query had then; whether it has another one by
- * now shows in their columns.
+ * The heaps of a stream table's steps. They were created for the program that the query had at that time;
+ * their columns show whether it has another program by now.
  *
  * C++ frames; they throw PgError.
  */
@@ -10,11 +10,11 @@
 
 namespace pgtrickle::refresh {
 
-/* Notes the heap of each step. False if they are those of another program, or of none. Raises 55000 if the storage is
- * missing. */
+/* Stores the heap of each step in `compiled`. Returns false if the heaps are those of another program, or are
+ * missing. Raises 55000 if the storage is missing. */
 bool find_heaps(Compiled &compiled);
 
-/* Raises 55000 unless they are those of its program. */
+/* Raises 55000 unless the heaps are those of the program. */
 void require_own_heaps(const Compiled &compiled);
 
 } // namespace pgtrickle::refresh

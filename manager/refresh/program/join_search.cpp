@@ -9,11 +9,12 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* Sets of as many relations that can be joined. A chain of relations has no more than its length, a star of eleven
- * 330; the genetic search makes a thousand times the length. */
+/* Largest number of joinable sets of the same number of relations. A chain of relations has at most its
+ * length of them, a star of eleven relations 330; the genetic search builds a thousand times the length. */
 constexpr int most_sets = 200;
 
-/* PostgreSQL frame, as standard_join_search. Null: there are more. */
+/* standard_join_search() with a limit: returns NULL if there are more sets than most_sets. PostgreSQL
+ * frame. */
 RelOptInfo *search_while_few(PlannerInfo *root, int levels_needed, List *initial_rels)
 {
     root->join_rel_level = static_cast<List **>(palloc0(sizeof(List *) * (levels_needed + 1)));
@@ -34,7 +35,7 @@ RelOptInfo *search_while_few(PlannerInfo *root, int levels_needed, List *initial
     return static_cast<RelOptInfo *>(linitial(root->join_rel_level[levels_needed]));
 }
 
-/* PostgreSQL frame. What has been made of an order is forgotten as the genetic search forgets it. */
+/* PostgreSQL frame. Discards what a search has built in the same way as the genetic search does. */
 extern "C" RelOptInfo *search_join_order(PlannerInfo *root, int levels_needed, List *initial_rels)
 {
     if (levels_needed < geqo_threshold)

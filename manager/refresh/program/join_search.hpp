@@ -1,9 +1,10 @@
 /*
- * The order of joins in a maintenance statement, which PostgreSQL's planner asks for.
+ * The search for a join order in a maintenance statement, on behalf of PostgreSQL's planner.
  *
- * From geqo_threshold on it would ask its genetic search at once. That one makes whole orders at random, of which hardly
- * any can be had where outer joins and semi joins stand one in the other: then it takes minutes for what the search of all
- * orders does in no time. So all orders are searched as long as they are few, and given up where they are not.
+ * From geqo_threshold on, the planner would use its genetic search at once. That search builds whole orders
+ * at random, of which hardly any is possible if outer joins and semi joins are nested: it then takes minutes
+ * where an exhaustive search takes almost no time. Therefore the exhaustive search is used as long as there
+ * are few sets of relations to join, and abandoned when there are too many.
  */
 #pragma once
 
@@ -15,7 +16,7 @@ extern "C" {
 
 namespace pgtrickle::refresh {
 
-/* For what is planned while it lives, whatever an extension does for other statements. */
+/* Sets the planner's hook during its lifetime, in place of the hook of any other extension. */
 class JoinSearch {
   public:
     JoinSearch();

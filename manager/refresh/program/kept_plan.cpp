@@ -33,16 +33,16 @@ using AutoUnlinkPlan = boost::intrusive::list_base_hook<boost::intrusive::link_m
 
 struct Prepared : AutoUnlinkPlan {
     MemoryContext context = nullptr; /* below TopMemoryContext; owned */
-    PlannedStmt *statement = nullptr; /* in it, with what it depends on itself */
-    char *text = nullptr;            /* in it */
+    PlannedStmt *statement = nullptr; /* in `context`; contains its own dependencies */
+    char *text = nullptr;            /* in `context` */
     bool is_valid = true;
-    /* Of the query: what it names, though the plan may do without. */
+    /* Dependencies of the query: objects that it names, even if the plan does not use them. */
     std::vector<Oid> relations;
     std::vector<CachedObject> objects;
-    Oid role = InvalidOid;           /* the only one it is for, if any */
+    Oid role = InvalidOid;           /* the only role for which the plan is valid, if any */
     bool has_row_security = false;
-    bool row_security = false;       /* the setting then */
-    TransactionId xmin = InvalidTransactionId; /* transient: good for that TransactionXmin only */
+    bool row_security = false;       /* setting of row_security when the plan was made */
+    TransactionId xmin = InvalidTransactionId; /* transient: valid for this TransactionXmin only */
 
     Prepared() = default;
     Prepared(const Prepared &) = delete;
@@ -58,7 +58,7 @@ namespace {
 
 using Plans = boost::intrusive::list<Prepared, boost::intrusive::constant_time_size<false>>;
 
-/* All there are. Process-local; made at the first use, lives as long as the process. */
+/* All plans. Process-local; created at the first use, lives as long as the process. */
 Plans *plans = nullptr;
 
 Plans &all_plans()
@@ -92,7 +92,7 @@ bool names(const Prepared &plan, int cache, uint32 hash)
     return false;
 }
 
-/* Of a function or a type. */
+/* Invalidation of a function or a type. */
 extern "C" void on_object_change(Datum, int cache, uint32 hash)
 {
     if (plans == nullptr)
@@ -101,15 +101,15 @@ extern "C" void on_object_change(Datum, int cache, uint32 hash)
         plan.is_valid = plan.is_valid && !names(plan, cache, hash);
 }
 
-/* Of what plans do not tell that they depend on. */
+/* Invalidation of an object that plans do not list among their dependencies. */
 extern "C" void on_any_change(Datum, int, uint32)
 {
     on_relation_change(InvalidOid);
 }
 
-/* A maintenance statement joins one relation more than its query for each change it looks
- * up, and in the order of its text it would read whole sources: so all orders are considered, and
- * beyond the threshold enough of them. */
+/* A maintenance statement joins one more relation than its query for each change that it looks up, and in the
+ * order of its text it would read whole sources: so all orders are considered, and beyond the threshold a
+ * sufficient number of them. */
 constexpr const char *planner_settings[][2] = {
     {"from_collapse_limit", "1000"},
     {"join_collapse_limit", "1000"},
@@ -134,14 +134,14 @@ constexpr const char *planner_settings[][2] = {
     {"enable_sort", "on"},
 };
 
-/* By the prices of a disk, ten look-ups by key are dearer than a scan of a thousand rows,
- * which takes ten times as long, at every refresh: a statement that is driven by the few rows of
- * a delta is planned as if all it reads were in memory. And such a statement is not compiled: what
- * its plan costs is mostly branches that do not run, such as the filling of a reserve, so that compiling it
- * would take a hundred times as long as running it, at every refresh. */
+/* With the cost settings for a disk, ten look-ups by key are estimated as more expensive than a scan of a
+ * thousand rows, although the scan takes ten times as long, at every refresh. Therefore a statement that is
+ * driven by the few rows of a delta is planned as if all its relations were in memory. Such a statement is
+ * not compiled, either: most of its plan's cost is in branches that do not run, such as the filling of a
+ * reserve, and compilation would take a hundred times as long as the run, at every refresh. */
 constexpr const char *settings_for_few_rows[][2] = {{"seq_page_cost", "0"}, {"random_page_cost", "0"}, {"jit", "off"}};
 
-/* `query` of `sql`, whose errors show it. */
+/* Calls make() for the query of `sql`, which errors show. */
 template <class Make> Query *made_of(const std::string &sql, Make make)
 {
     TextSettings text_settings;
@@ -154,7 +154,7 @@ template <class Make> Query *made_of(const std::string &sql, Make make)
     });
 }
 
-/* PostgreSQL frame. What the query depends on, before the planner takes it to pieces. */
+/* PostgreSQL frame. Collects the dependencies of the query before the planner modifies it. */
 void note_dependencies(Prepared *prepared, Query *query, bool is_bound_to_role)
 {
     List *relations, *items;
@@ -180,7 +180,8 @@ size_t bytes_used(MemoryContext context)
     return counters.totalspace - counters.freespace;
 }
 
-/* PostgreSQL frame. Copied twice: the second time into a context of the size that the first one had. */
+/* PostgreSQL frame. Copies the plan twice: the second time into a context of the size that the first copy
+ * needed. */
 void keep(Prepared *prepared, PlannedStmt *planned, const char *text)
 {
     constexpr Size block = 8192, largest_block = 1 << 20;
@@ -199,7 +200,7 @@ void keep(Prepared *prepared, PlannedStmt *planned, const char *text)
     MemoryContextSwitchTo(previous);
 }
 
-/* The one plan that serves every run: there are no parameters. */
+/* Returns a plan for all runs: there are no parameters. */
 PlannedStmt *planned(Query *query, const char *sql, Driver driver)
 {
     SettingsLevel level;
@@ -224,7 +225,8 @@ std::unique_ptr<Prepared> prepare(Query *query, const std::string &sql, Driver d
     call([&] { note_dependencies(prepared.get(), query, is_bound_to_role); });
     all_plans().push_back(*prepared);
     PlannedStmt *statement = planned(query, sql.c_str(), driver);
-    /* Where it is within its text does not matter, and a text that an extension cuts out of another is not. */
+    /* The location within the text is not needed, and without it an extension does not cut the statement out
+     * of a longer text. */
     statement->stmt_location = -1;
     statement->stmt_len = 0;
     call([&] { keep(prepared.get(), statement, sql.c_str()); });

@@ -1,8 +1,9 @@
 /*
- * What a process remembers of the refreshes of a stream table that it made, for AUTO: hints, of which nothing but speed depends.
+ * The measurements that a process remembers of its refreshes of a stream table, for AUTO: hints on which only
+ * speed depends.
  *
- * Kept in this process alone, beside what is compiled: that is made anew after each ANALYZE of a source, which changes
- * none of this. When there are many, all are forgotten.
+ * They are kept by this process alone, apart from the compiled stream table, which is built again after each
+ * ANALYZE of a source, while the hints stay valid. If there are too many, all are discarded.
  */
 #pragma once
 
@@ -13,13 +14,13 @@
 
 namespace pgtrickle::refresh {
 
-/* 0: unknown */
+/* A value of 0 means unknown. */
 struct LocalCostHints {
     int64_t last_delta_us = 0;
-    double base_rows = 0;  /* of the sources, when last asked for */
-    double reading_us = 0; /* to read a changed row */
-    std::map<Oid, double> net_shares; /* by source: what was left of many changes when they were summed, the last time */
-    int unread_in_a_row = 0; /* full refreshes without having read the changes */
+    double base_rows = 0;  /* number of rows of the sources when it was last determined */
+    double reading_us = 0; /* time to read a changed row */
+    std::map<Oid, double> net_shares; /* by source: share of many changes left after summing, the last time */
+    int unread_in_a_row = 0; /* number of consecutive full refreshes that did not read the changes */
 
     double net_share(Oid source) const
     {

@@ -28,14 +28,16 @@ namespace {
 
 /* The functions from here to has_index_on() are PostgreSQL frames. */
 
-/* The SQL expression over columns of `relation` as the catalog of indexes would hold it. */
+/* Returns the SQL expression over columns of `relation` in the form in which the catalog of indexes stores
+ * it. */
 Node *index_expression(Relation relation, const char *text, const QueryParts &parts)
 {
     return reinterpret_cast<Node *>(
         expression_planner(reinterpret_cast<Expr *>(analyze_internal_expression(text, parts, relation))));
 }
 
-/* Does the index begin with the term? A partial one, or one not valid, serves nobody; a range, a btree only. */
+/* Whether the index begins with the term and is usable: it is valid and not partial; for a range it must be a
+ * btree. */
 bool begins_with(Relation relation, Oid index_oid, const char *text, const QueryParts &parts, bool is_column, bool is_range)
 {
     Relation index = index_open(index_oid, AccessShareLock);

@@ -1,10 +1,9 @@
 /*
- * Which indexes on sources would keep a refresh from reading a whole source.
+ * Indexes on sources without which a refresh may read a whole source.
  *
- * The statements of a program look rows of a source up by key, driven by the few rows of a
- * delta. An index that begins with one of the key's columns or expressions serves. We neither create
- * indexes on sources nor copy sources: we say what is missing.
- * C++ frame; throws PgError.
+ * The statements of a program look up rows of a source by key, driven by the few rows of a delta. An index
+ * that begins with one of the key's columns or expressions suffices. The extension neither creates indexes on
+ * sources nor copies sources: it reports which indexes are missing. C++ frame; throws PgError.
  */
 #pragma once
 
@@ -20,7 +19,8 @@ struct MissingIndex {
     std::string statement; /* the exact CREATE INDEX, without a semicolon */
 };
 
-/* Each once, in the order of the sources; none for a stream table kept by full refresh. */
+/* Returns each missing index once, in the order of the sources; none for a stream table that is maintained by
+ * full refreshes. */
 std::vector<MissingIndex> missing_indexes(Oid relid);
 
 } // namespace pgtrickle::refresh

@@ -11,15 +11,15 @@ namespace pgtrickle::refresh {
 namespace {
 
 struct Budget {
-    boost::intrusive::list<CacheEntry, boost::intrusive::constant_time_size<false>> by_use; /* the latest first */
+    boost::intrusive::list<CacheEntry, boost::intrusive::constant_time_size<false>> by_use; /* latest use first */
     std::vector<Compiled *> grown;
     size_t bytes = 0;
-    size_t freed = 0; /* since the last give_back() that did something */
+    size_t freed = 0; /* since give_back() last returned memory */
 };
 
 constexpr size_t worth_giving_back = 8 << 20;
 
-/* Process-local; made at the first use, lives as long as the process. */
+/* Process-local; created at the first use, lives as long as the process. */
 Budget *instance = nullptr;
 
 Budget &budget()

@@ -1,10 +1,10 @@
 /*
- * How much memory the compiled stream tables of this process take, and which of them goes first when
- * that is more than pg_trickle.plan_cache_size: the one that was used longest ago.
+ * How much memory the compiled stream tables of this process take, and which of them is freed first if that
+ * exceeds pg_trickle.plan_cache_size: the least recently used one.
  *
- * It owns none of them: compiled.cpp does, and frees what it is told between two refreshes, so never one in use.
- * What is counted are memory contexts, those of plans included: a tenth more is in C++ objects. Counting takes
- * microseconds, and only what has grown is counted again.
+ * The entries belong to compiled.cpp, which frees them between two refreshes, and therefore never one in use.
+ * Memory contexts are counted, those of plans included; C++ objects add about a tenth. Counting takes
+ * microseconds, and only entries that have grown are counted again.
  */
 #pragma once
 
@@ -16,24 +16,25 @@ namespace pgtrickle::refresh {
 
 struct Compiled;
 
-/* The part of a Compiled by which it is found here. */
+/* The part of a Compiled by which it is linked here. */
 struct CacheEntry : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
     size_t counted_bytes = 0;
     bool has_grown = false;
 };
 
-/* It is used now: its turn to go comes after all others'. */
+/* Makes the entry the most recently used one. */
 void note_use(Compiled &compiled);
-/* It was made, or has a plan more than before. */
+/* Records that the entry was created, or has an additional plan. */
 void note_growth(Compiled &compiled);
-/* It is about to be freed. */
+/* Removes the entry, which is about to be freed. */
 void note_gone(Compiled &compiled);
 
-/* To be called when all are freed that are to be: after much, the kernel has the memory back. Else a worker
- * whose stream tables were all invalidated at once, and went to others, would keep it for good. */
+/* To be called after entries have been freed: returns memory to the kernel if much was freed. Otherwise a
+ * worker whose stream tables were all invalidated at once, and assigned to other workers, would keep it for
+ * good. */
 void give_back();
 
-/* The one to free now, nullptr if all there are fit into `limit_bytes`. */
+/* Returns the entry to be freed next; nullptr if all entries fit into `limit_bytes`. */
 Compiled *next_to_free(size_t limit_bytes);
 
 } // namespace pgtrickle::refresh

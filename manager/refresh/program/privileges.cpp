@@ -12,14 +12,14 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* What the query reads through a view, read by the owner himself. */
+/* Checks that the owner may read a source below a security_barrier view directly. */
 void check_owner_reads(const CompiledSource &source, Oid owner)
 {
     call([&] {
         if (pg_class_aclcheck(source.relid, owner, ACL_SELECT) == ACLCHECK_OK)
             return;
         for (size_t i = 0; i < source.columns.size(); i++)
-            if ((source.columns[i] > 0 || !source.is_only) && /* else it is us who read tableoid */
+            if ((source.columns[i] > 0 || !source.is_only) && /* otherwise the extension reads tableoid */
                 pg_attribute_aclcheck(source.relid, source.columns[i], owner, ACL_SELECT) != ACLCHECK_OK)
                 aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(source.relid)),
                                get_rel_name(source.relid));

@@ -1,5 +1,5 @@
 /*
- * How the statements of a program call what they read (engine::RelationNames).
+ * The names of relations in the statements of a program (engine::RelationNames).
  */
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace pgtrickle::refresh {
 
-/* Prints current names: a Names must not outlive the locks it was used under. */
+/* Prints current names: a Names object must not outlive the locks under which it was used. */
 class Names : public engine::RelationNames {
   public:
     explicit Names(const Compiled &compiled) : compiled_(compiled) {}
@@ -21,7 +21,7 @@ class Names : public engine::RelationNames {
     const Compiled &compiled_;
 };
 
-/* "schema.name", quoted. */
+/* Returns "schema.name", quoted. */
 std::string qualified_name(Oid relation);
 
 } // namespace pgtrickle::refresh

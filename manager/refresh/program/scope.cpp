@@ -16,7 +16,7 @@ Scope::Scope(const Definition &definition) : as_owner_(definition.owner)
 {
     call([&] {
         set_for_now("search_path", "pg_catalog, pg_temp");
-        /* Off, it raises an error where a policy applies. */
+        /* With row_security off, PostgreSQL raises an error where a policy applies. */
         if (!row_security)
             set_for_now("row_security", "on");
         for (size_t i = 0; i < definition.settings.size(); i++)

@@ -1,8 +1,7 @@
 /*
- * What surrounds everything a refresh runs of a stream table: its owner's rights, the
- * settings recorded with the query, and a safe search_path; and the fact that a refresh is
- * running, so that our own hooks leave its statements alone. Undone when it is destroyed,
- * or by transaction abort. C++ frames.
+ * The environment of everything that a refresh runs for a stream table: the owner's rights, the settings
+ * recorded with the query, and a safe search_path; and the fact that a refresh is running, so that the
+ * extension's own hooks ignore its statements. Undone by the destructor, or by transaction abort. C++ frames.
  */
 #pragma once
 
@@ -26,9 +25,9 @@ class Scope {
 /* Whether this backend is running the statements of a refresh. */
 bool is_running();
 
-/* Raises 55006 while a refresh runs in this backend: its arrangements are half done and its
- * plans are running, so nothing may be refreshed, created, altered or dropped, not by a
- * function of the defining query either. A PostgreSQL frame. */
+/* Raises 55006 while a refresh runs in this backend: its arrangements are incomplete and its plans are in
+ * use, so nothing may be refreshed, created, altered or dropped, not even by a function of the defining
+ * query. PostgreSQL frame. */
 void require_none_running();
 
 } // namespace pgtrickle::refresh

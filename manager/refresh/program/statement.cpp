@@ -13,11 +13,11 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* Frozen into kept plans, and small on purpose: planned for few rows, a large delta loses
- * nothing; planned for many, a small one pays a scan of the base. */
+/* Part of kept plans, and small on purpose: a plan for few rows costs a large delta nothing, whereas a plan
+ * for many rows would make a small delta scan the sources. */
 constexpr double estimated_rows = 10;
 
-/* Receives for another one until it is time to end. */
+/* Passes rows on to another receiver until the time limit is reached. */
 struct TimedReceiver {
     DestReceiver receiver; /* must be first */
     DestReceiver *other;
@@ -80,7 +80,7 @@ extern "C" void end_number(DestReceiver *)
 {
 }
 
-/* As SPI shows it, to a session that may see the stream table's texts. */
+/* Shows the statement as SPI does, if the session may see the stream table's texts. */
 extern "C" void log_statement_text(void *argument)
 {
     const char *text = static_cast<const char *>(argument);
@@ -97,7 +97,7 @@ extern "C" void log_statement_text(void *argument)
     }
 }
 
-/* Of the connection there is. */
+/* Belongs to the current connection. */
 QueryEnvironment *in_memory = nullptr;
 
 } // namespace

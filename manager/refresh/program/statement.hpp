@@ -1,6 +1,7 @@
 /*
- * Running the statements of a program: the relations in memory that statements read beside tables, and a kept plan
- * run into a receiver.
+ * Running the statements of a program: the relations in memory that statements read beside tables, and the
+ * execution of a kept plan into a receiver.
+ *
  * C++ frames; they throw PgError.
  */
 #pragma once
@@ -18,8 +19,9 @@ extern "C" {
 
 namespace pgtrickle::refresh {
 
-/* What the statements of a run share: a memory context, current until finish(), and the relations in memory. After an
- * error both go with the transaction. There is one at a time. */
+/* The state that the statements of a run share: a memory context, which is current until finish(), and the
+ * relations in memory. After an error both are freed with the transaction. There is one Connection at a
+ * time. */
 class Connection {
   public:
     Connection();
@@ -30,11 +32,12 @@ class Connection {
     MemoryContext previous_;
 };
 
-/* Of the current connection. */
+/* The relations in memory of the current connection. */
 QueryEnvironment *relations_in_memory();
 
-/* Tells in errors, until end(), which statement they are of, as PostgreSQL does for those of functions. In a PostgreSQL frame;
- * `callback` is the caller's and lives as long. An error needs no end(). */
+/* Adds the text of the statement to errors until end(), as PostgreSQL does for statements of functions. For
+ * use in a PostgreSQL frame; `callback` belongs to the caller and must live as long as this object. After an
+ * error, end() need not be called. */
 struct StatementText {
     StatementText(const char *text, ErrorContextCallback *callback);
     void end();
@@ -42,26 +45,27 @@ struct StatementText {
     ErrorContextCallback *callback;
 };
 
-/* An empty relation in memory; spills beyond work_mem. Must be ended before the transaction commits, or what it has
- * on disk is reported as a leak. */
+/* Returns an empty relation in memory, which is written to disk beyond work_mem. Must be ended before the
+ * transaction commits, or its temporary files are reported as a leak. */
 Tuplestorestate *begin_rows();
 void end_rows(Tuplestorestate *rows);
 
-/* Lets the statements of this connection read `rows` as `name`. */
+/* Makes `rows` readable as `name` in the statements of this connection. */
 void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor);
 void unregister_rows(const std::string &name);
 
 /* Runs `plan`, which is locked and usable, under the active snapshot into `receiver`. */
 void run(const KeptPlan &plan, DestReceiver *receiver);
 
-/* The same; false: it was `end`, not 0, before the statement was, and the rest of its rows have not been received. */
+/* run() with a time limit: returns false if the time `end` (0: none) came before the end of the statement,
+ * and the remaining rows have not been received. */
 bool run_until(const KeptPlan &plan, DestReceiver *receiver, TimestampTz end);
 
-/* The bigint that `plan` answers with. */
+/* Returns the bigint that is the result of `plan`. */
 int64_t number_of(const KeptPlan &plan);
 
-/* Makes what this command wrote visible to the active snapshot, which must be the
- * caller's own copy. */
+/* Makes the rows that this command wrote visible to the active snapshot, which must be the caller's own
+ * copy. */
 void advance_command();
 
 } // namespace pgtrickle::refresh

@@ -1,6 +1,6 @@
 /*
- * Functions and types that a query uses: as rows of system caches, by the hash that their invalidations have. C++ frames, but
- * for is_among(), which callbacks call.
+ * Functions and types that a query uses: as rows of system caches, by the hash values of their invalidations.
+ * C++ frames, except for is_among(), which callbacks call.
  */
 #pragma once
 
@@ -19,10 +19,11 @@ struct CachedObject {
     uint32 hash;
 };
 
-/* Of an analyzed query that has not been planned. Built-in ones are left out, as PostgreSQL does for plans. */
+/* Returns the objects of an analyzed query that has not been planned, without built-in ones, which PostgreSQL
+ * omits for plans, too. */
 std::vector<CachedObject> objects_of(const Query *query);
 
-/* Whether an invalidation concerns any of them; 0 is the hash of all. */
+/* Whether an invalidation concerns any of the objects; a hash of 0 means all. */
 bool is_among(const std::vector<CachedObject> &objects, int cache, uint32 hash);
 
 } // namespace pgtrickle::refresh

@@ -11,8 +11,9 @@ namespace {
 
 bool is_hiding = false;
 
-/* Which of several errors of a class it was is chosen by values, or by a function of the owner. What is not about values
- * decides whether to try again, or which administrator can help. */
+/* Values, or a function of the owner, determine which error of a class is raised, so only its class is shown.
+ * Errors that do not depend on values are shown as they are: they decide whether to try again, or which
+ * administrator can help. */
 int shown_sqlstate(int sqlstate)
 {
     for (int category : {ERRCODE_TRANSACTION_ROLLBACK, ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION, ERRCODE_INSUFFICIENT_RESOURCES,
@@ -22,7 +23,8 @@ int shown_sqlstate(int sqlstate)
     return ERRCODE_TO_CATEGORY(sqlstate);
 }
 
-/* The session's own cancel request or timeout, in PostgreSQL's words, and not in those of a function. */
+/* Whether the error is a cancel request or a timeout of the session itself, raised by PostgreSQL and not by a
+ * function. */
 bool is_interruption(const ErrorData &error)
 {
     return (error.sqlerrcode == ERRCODE_QUERY_CANCELED || error.sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE) &&

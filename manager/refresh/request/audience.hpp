@@ -1,11 +1,12 @@
 /*
- * Who sees what goes wrong with a stream table.
+ * Which roles see the errors of a stream table.
  *
- * Maintenance runs in sessions of other roles than the owner's: a stream table is refreshed with those that read it, filled when
- * one is created on it, defined again when the owner of a source alters that. Errors of the owner's query and functions quote
- * data. They are shown whole to roles that may see the stream table's texts (definition/texts.hpp); to all others, here and
- * nowhere else, as "could not refresh stream table s.t", with the class of the SQLSTATE and nothing else. The whole error goes
- * to the history and to the server's log.
+ * Maintenance also runs in sessions of other roles than the owner: a stream table is refreshed together with
+ * its dependents, filled when a dependent is created, and redefined when the owner of a source alters the
+ * source. Errors of the owner's query and functions quote data. Roles that may see the stream table's texts
+ * (definition/texts.hpp) see these errors as they are. For all other roles, the functions below, and no other
+ * code, replace an error by "could not refresh stream table s.t" with the class of the SQLSTATE and nothing
+ * else. The whole error is written to the history and to the server's log.
  *
  * C++ frames unless said otherwise; they throw PgError.
  */
@@ -15,8 +16,9 @@
 
 namespace pgtrickle::refresh {
 
-/* While it lives, what is done is done for `relid`: its statements are not shown in the context of messages unless errors
- * are. It looks before anything can go wrong, as catalogs cannot be read after an error. */
+/* During its lifetime the session works for `relid`: statements are omitted from the context of messages
+ * unless the role may see errors. The constructor determines this before anything can fail, as catalogs
+ * cannot be read after an error. */
 class Audience {
   public:
     explicit Audience(Oid relid);
@@ -25,7 +27,8 @@ class Audience {
     Audience &operator=(const Audience &) = delete;
 
     bool may_see() const { return name_.empty(); }
-    /* As messages name the stream table to those that may not see; empty: they may. */
+    /* The stream table's name in messages for roles that may not see its errors; empty if the session's role
+     * may. */
     const std::string &name() const { return name_; }
 
   private:
@@ -33,14 +36,15 @@ class Audience {
     bool was_hiding_;
 };
 
-/* Whether the text of the statements that run is to be left out of messages. PostgreSQL frame. */
+/* Whether the texts of running statements are to be omitted from messages. PostgreSQL frame. */
 bool hides_statements();
 
-/* Raises what roles that may not see `error`, of the stream table of that name, see in its place; and logs it whole. `verb` is
- * what could not be done: refresh, redefine, explain. */
+/* Raises the replacement of `error`, of the stream table `name`, for roles that may not see it, and logs the
+ * whole error. `verb` is the operation that failed: refresh, redefine, explain. */
 [[noreturn]] void raise_without_texts(const ErrorData &error, const std::string &name, const char *verb);
 
-/* Runs `act`, which is `relid`'s part of the refresh: what it throws, names it. */
+/* Runs `act`, which is the part of the refresh that concerns `relid`: its errors become MemberErrors of
+ * `relid`. */
 template <class Act> void as_part_of(Oid relid, const Action &tried, Act act)
 {
     const Audience audience(relid);
@@ -53,8 +57,9 @@ template <class Act> void as_part_of(Oid relid, const Action &tried, Act act)
     }
 }
 
-/* Runs `act`, which does something else than a refresh for `relid`, and raises its errors as the session may see them. What a
- * refresh in it raises is so already, and so is an objection, which quotes no data: the query, that any role may read. */
+/* Runs `act`, which does something other than a refresh for `relid`, and raises its errors as the session may
+ * see them. Errors of a refresh within it have this form already, and so have objections, which quote no data
+ * but the query, which every role may read. */
 template <class Act> auto for_stream_table(Oid relid, const char *verb, Act act) -> decltype(act())
 {
     const Audience audience(relid);

@@ -1,5 +1,5 @@
 /*
- * What is asked of a refresh, and what comes of it.
+ * The request for a refresh, and its outcome.
  */
 #pragma once
 
@@ -15,14 +15,15 @@ namespace pgtrickle::refresh {
 
 enum class Action { no_data, full, differential, reinitialize };
 const char *name_of(Action action); /* as in the history: NO_DATA … */
-const char *name_of_attempt(Action action); /* of what failed: SKIP before it was decided what to do */
+const char *name_of_attempt(Action action); /* after a failure: SKIP if nothing was decided yet */
 
 enum class LockWait { wait, skip_if_locked };
 
-/* Who takes part beside those that are named. */
+/* Which stream tables take part beside the named ones. */
 enum class Reach {
-    all_below, /* their atomic siblings, and all that any of them reads but upstreams_of_others() */
-    named,     /* nobody; what else they read is read as it stands, unless it has never been filled */
+    all_below, /* their atomic sets and refresh groups, and all upstreams of any of these except
+                * upstreams_of_others() */
+    named,     /* upstreams that have never been filled; others are read as they stand */
 };
 
 struct Outcome {
@@ -30,19 +31,19 @@ struct Outcome {
     Action action;
     int64_t rows_inserted = 0;
     int64_t rows_deleted = 0;
-    int64_t delta_rows = 0;      /* changes read */
+    int64_t delta_rows = 0;      /* number of changes read */
     bool was_full_fallback = false;
-    bool is_fill = false;        /* full, of what was empty */
-    std::string reason;          /* why it went this way, where there was a choice, or why it started over */
-    int64_t generation = 0;      /* of the definition */
-    std::vector<scheduler::Measured> measured; /* what AUTO is to learn from it */
+    bool is_fill = false;        /* a full refresh of an empty stream table */
+    std::string reason;          /* why this kind of refresh was chosen, or why it started from nothing */
+    int64_t generation = 0;      /* generation of the definition */
+    std::vector<scheduler::Measured> measured; /* measurements for AUTO */
     TimestampTz data_timestamp = 0;
     TimestampTz started_at = 0;
     TimestampTz ended_at = 0;
 };
 
-/* What ended a refresh, if it is known whose part of it did. What refresh_group() throws has in `data` what the session's user
- * may see (audience.hpp). */
+/* The error that ended a refresh, if it belongs to a known member. When refresh_group() throws it, `data` is
+ * what the session's user may see (audience.hpp). */
 struct MemberError : PgError {
     MemberError(const PgError &error, Oid member, Action tried, std::string hidden_name)
         : PgError(error), relid(member), action(tried), whole(error.data), hidden_as(std::move(hidden_name))
@@ -50,9 +51,9 @@ struct MemberError : PgError {
     }
     bool is_hidden() const { return data != whole; }
     Oid relid;
-    Action action; /* no_data: before it was decided */
-    const ErrorData *whole; /* for the history */
-    std::string hidden_as;  /* the stream table's name, where the user may not see its texts; else empty */
+    Action action; /* no_data: before the action was decided */
+    const ErrorData *whole; /* the unmodified error, for the history */
+    std::string hidden_as;  /* the stream table's name, if the user may not see its texts; otherwise empty */
 };
 
 struct RefreshRequest {
@@ -60,16 +61,16 @@ struct RefreshRequest {
     LockWait wait = LockWait::wait;
     scheduler::RequestedBy requested_by = scheduler::RequestedBy::owner;
     Reach reach = Reach::all_below;
-    /* Reach named: the atomic sets and the refresh groups that the request knows of. Of a group, each ascending, not all may
-     * take part. */
+    /* For reach named: the atomic sets and the refresh groups that the request knows of. A group is
+     * ascending, and not all its members need take part. */
     scheduler::AtomicSets atomic_sets = {};
     std::vector<std::vector<Oid>> groups = {};
 };
 
-/* The stream tables that stay as they were although they were named. */
+/* The stream tables that were not refreshed although the request named them. */
 struct SkippedMembers {
-    Oid locked = InvalidOid;     /* not InvalidOid: it keeps all others from it too */
-    bool is_in_larger_set = false; /* that one, than the request knows of */
+    Oid locked = InvalidOid;     /* the stream table that kept all members from being refreshed */
+    bool is_in_larger_set = false; /* `locked` is in a larger set than the request knows of */
     std::vector<Oid> held = {};
 };
 

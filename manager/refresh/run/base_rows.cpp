@@ -20,7 +20,8 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* As the cumulative statistics have it, which leave out dead rows; by its size where they say nothing. PostgreSQL frame. */
+/* Returns the number of rows by the cumulative statistics, which exclude dead rows, or by the heap's size if
+ * these do not contain it. PostgreSQL frame. */
 double live_rows(Oid heap)
 {
     const PgStat_StatTabEntry *counted = pgstat_fetch_stat_tabentry(heap);
@@ -28,7 +29,7 @@ double live_rows(Oid heap)
                                                            : storage::stored_rows(heap);
 }
 
-/* With its partitions and children. PostgreSQL frame. */
+/* Includes partitions and children. PostgreSQL frame. */
 double rows_now(Oid relid, bool is_stream_table, bool is_only)
 {
     if (is_stream_table)
@@ -40,7 +41,7 @@ double rows_now(Oid relid, bool is_stream_table, bool is_only)
         Oid member = lfirst_oid(cell);
         char kind = get_rel_relkind(member);
         bool has_heap = kind == RELKIND_RELATION || kind == RELKIND_MATVIEW;
-        /* Whoever has locked a partition is not waited for on this account. */
+        /* A locked partition is not waited for, since this is an estimate. */
         if (has_heap && ConditionalLockRelationOid(member, AccessShareLock))
             rows += get_rel_relkind(member) == kind ? live_rows(member) : 0;
         else

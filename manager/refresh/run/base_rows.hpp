@@ -1,5 +1,5 @@
 /*
- * How many rows a stream table's sources have, as far as can be told without reading them.
+ * The number of rows of a stream table's sources, as far as it is known without reading them.
  */
 #pragma once
 
@@ -7,13 +7,15 @@
 
 namespace pgtrickle::refresh {
 
-/* As counted, or by their sizes. Within a refresh, which has locked them; a partition that somebody else has locked is
- * not waited for. C++ frame. */
+/* Returns the number of rows by the cumulative statistics, or by the sizes of the sources. For use within a
+ * refresh, which has locked them; does not wait for a partition that another transaction has locked. C++
+ * frame. */
 double base_rows(const Compiled &compiled);
 
-/* As the last VACUUM or ANALYZE left it in pg_class; 0: unknown. No relation is opened. PostgreSQL frame. */
+/* Returns the number of rows that the last VACUUM or ANALYZE stored in pg_class; 0 if it is unknown. Opens no
+ * relation. PostgreSQL frame. */
 double known_rows(Oid relation);
-/* The same of all sources. C++ frame. */
+/* Returns the sum of known_rows() over all sources. C++ frame. */
 double known_base_rows(const Definition &definition);
 
 } // namespace pgtrickle::refresh

@@ -1,6 +1,6 @@
 /*
- * A receiver that hands each row on to another one, and counts it in a Progress; and how many rows a plan
- * is expected to deliver. PostgreSQL frames.
+ * A receiver that passes each row on to another one and counts it in a Progress; and the number of rows that
+ * a plan is expected to return. PostgreSQL frames.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ namespace pgtrickle::refresh {
 /* Allocated in the current context. */
 DestReceiver *begin_counting(DestReceiver *next, mailbox::Progress *progress);
 
-/* The planner's estimate. */
+/* Returns the planner's estimate. */
 double expected_rows(const KeptPlan &plan);
 
 } // namespace pgtrickle::refresh

@@ -12,14 +12,14 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* A PostgreSQL frame: the error's context. */
+/* PostgreSQL frame: the error's context. */
 extern "C" void log_stream_table(void *definition)
 {
     const auto *refreshed = static_cast<const Definition *>(definition);
     errcontext("refresh of stream table \"%s.%s\"", refreshed->schema_name.c_str(), refreshed->name.c_str());
 }
 
-/* Lets errors say which stream table was being refreshed. */
+/* Adds to errors which stream table was being refreshed. */
 class ErrorContext {
   public:
     explicit ErrorContext(Definition &definition)
@@ -35,7 +35,7 @@ class ErrorContext {
     ErrorContextCallback callback_;
 };
 
-/* Why the stored content cannot be gone on from; empty: it can. */
+/* Returns why a delta cannot be applied to the stored contents; empty if it can. */
 std::string reason_to_start_over(const Member &member)
 {
     const state::StateRow &state = member.state;
@@ -45,7 +45,8 @@ std::string reason_to_start_over(const Member &member)
         return state.reinit_reason.empty() ? "it was marked for reinitialization" : state.reinit_reason;
     if (!member.reinitialize_reason.empty())
         return member.reinitialize_reason;
-    /* What a full refresh reads, a policy for one may hide from no delta. */
+    /* A policy may hide rows from a full refresh that it hides from no delta, so neither kind of refresh
+     * continues from contents of the other. */
     if (state.kept_by_deltas && *state.kept_by_deltas == member.compiled->is_full_only())
         return member.compiled->is_full_only() ? "it can no longer be maintained by deltas" : "it can be maintained by deltas now";
     if (state.system_identifier != static_cast<int64_t>(call([] { return GetSystemIdentifier(); })))
@@ -83,7 +84,7 @@ void warn_inconsistent(const Definition &definition)
     });
 }
 
-/* What a part of a run takes, without the preparation of statements. */
+/* Measures the time of a part of a run, without the preparation of statements. */
 class Stopwatch {
   public:
     explicit Stopwatch(const Run &run) : run_(run) { restart(); }
@@ -101,7 +102,7 @@ void refresh_fully(Member &member, Run &run, Action action)
     run.replace_all();
 }
 
-/* As AUTO has it, which learns from it. */
+/* Refreshes as AUTO decides, and measures the refresh for later decisions. */
 void refresh_the_cheaper_way(Member &member, Run &run, ModeChoice &mode_choice)
 {
     if (!run.is_unread())
@@ -130,7 +131,7 @@ void refresh_the_cheaper_way(Member &member, Run &run, ModeChoice &mode_choice)
     member.outcome.measured = mode_choice.measured();
 }
 
-/* From the frontier, where that is possible. Returns why it is not. */
+/* Refreshes from the frontier if possible; otherwise returns why it is not. */
 std::string refresh_from_frontier(Member &member, Run &run)
 {
     Compiled &compiled = *member.compiled;
@@ -162,7 +163,8 @@ std::string refresh_from_frontier(Member &member, Run &run)
     return {};
 }
 
-/* The content anew, for `reason`. What a first fill takes is what AUTO knows of full refreshes until there was one. */
+/* Computes the contents from nothing, for `reason`. The duration of a first fill is AUTO's only measurement
+ * of a full refresh until there is another. */
 void start_over(Member &member, Run &run, const std::string &reason)
 {
     Stopwatch stopwatch(run);

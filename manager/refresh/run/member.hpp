@@ -1,7 +1,6 @@
 /*
- * One stream table's part in a refresh: which way its arrangements are brought to the
- * group's snapshot. The group (refresh.cpp) holds the locks and the snapshot.
- * C++ frames; they throw PgError.
+ * The part of one stream table in a refresh: how its arrangements are brought to the group's snapshot. The
+ * group (refresh.cpp) holds the locks and the snapshot. C++ frames; they throw PgError.
  */
 #pragma once
 
@@ -14,16 +13,15 @@ namespace pgtrickle::refresh {
 
 struct Member {
     Compiled *compiled;
-    int level; /* 0: reads no stream table; else one more than the highest upstream's */
+    int level; /* 0: reads no other member; otherwise one more than the highest upstream's */
     state::StateRow state;
-    std::string reinitialize_reason; /* not empty: what the group found out before the snapshot */
-    bool has_failed_delta = false; /* its delta could not be computed of the values at hand */
+    std::string reinitialize_reason; /* set by the group before the snapshot; empty: none */
+    bool has_failed_delta = false; /* the delta could not be computed from the values at hand */
     Outcome outcome;
 };
 
-/* Brings the member's arrangements to the active snapshot, which is the group's own copy and
- * whose command id moves on. Sets member.outcome's action and counts; the group writes the
- * state row. */
+/* Brings the member's arrangements to the active snapshot, which is the group's own copy and whose command id
+ * advances. Sets the action and the counts of member.outcome; the group writes the state row. */
 void refresh_member(Member &member);
 
 } // namespace pgtrickle::refresh

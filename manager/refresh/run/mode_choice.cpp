@@ -10,13 +10,14 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* Fewer changed rows than this are asked about only if they are a large part of a source, or the last delta was dear. */
+/* For fewer changed rows the model is consulted only if they are a large part of a source, or if the last
+ * delta took long. */
 constexpr double few_rows = 100;
-constexpr double large_part = 0.1; /* of a source */
-constexpr double small_base = 1000; /* rows of the sources: either way takes a moment */
-constexpr double many_each = 1000; /* rows of the sources to a changed one: a full refresh takes some milliseconds */
-constexpr int most_unread = 6; /* full refreshes without having read the changes, in a row */
-constexpr int64_t dear_us = 5'000; /* asking takes a hundredth of it */
+constexpr double large_part = 0.1; /* share of a source */
+constexpr double small_base = 1000; /* rows of the sources: either kind of refresh takes almost no time */
+constexpr double many_each = 1000; /* source rows per changed row: a full refresh takes some milliseconds */
+constexpr int most_unread = 6; /* consecutive full refreshes that have not read the changes */
+constexpr int64_t dear_us = 5'000; /* consulting the model takes a hundredth of it */
 
 bool changes_large_part(const Compiled &compiled, const std::vector<scheduler::ChangedRows> &changes)
 {

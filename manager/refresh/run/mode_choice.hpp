@@ -1,10 +1,10 @@
 /*
- * AUTO, for one refresh: whether to go by deltas or to compute from nothing, and what is to be learned from it.
+ * AUTO's decision for one refresh, by deltas or in full, and the measurements for later decisions.
  *
- * The catalog is asked, and the model (scheduler/cost_model), only where a full refresh could win: where many rows changed, or many
- * of a source, or the last delta took long. So a refresh of a few rows pays a comparison or two, and a DIFFERENTIAL
- * one nothing: it is never refreshed in full for its cost.
- * C++ frames; they throw PgError.
+ * The catalog and the cost model (scheduler/cost_model) are consulted only if a full refresh could be
+ * cheaper: if many rows changed, or a large part of a source, or the last delta took long. So a refresh of a
+ * few rows pays for a comparison or two, and a DIFFERENTIAL stream table for nothing: it is never refreshed
+ * in full because of its cost. C++ frames; they throw PgError.
  */
 #pragma once
 
@@ -16,21 +16,23 @@ class ModeChoice {
   public:
     ModeChoice(Compiled &compiled, int64_t generation);
 
-    /* How many changed rows of a source are read without asking; 0: all. */
+    /* Number of changed rows of a source that are read without consulting the model; 0: all. */
     int64_t most_unasked() const;
-    /* Whether to compute from nothing without having read the changes, of which so many were logged. What is left of them when
-     * they are summed is taken to be the share that was left the last time; so after a few such refreshes the answer is no. */
+    /* Whether to compute from nothing without having read the changes, whose numbers in the log are `logged`.
+     * Assumes that the same share of them is left after summing as the last time; so after a few such
+     * refreshes the answer is no. */
     bool wants_full_unread(const Run::Logged &logged);
-    /* Otherwise: after the sources have been read, of which something changed. */
+    /* Decides after the sources have been read and something has changed. */
     void consider(std::vector<scheduler::ChangedRows> changes);
 
     bool wants_full() const { return choice_.way == scheduler::RefreshKind::full; }
-    /* How long deltas may be applied; 0: as long as it takes. */
+    /* How long deltas may be applied; 0: without limit. */
     int64_t time_limit_us() const { return static_cast<int64_t>(choice_.give_up_us); }
 
     void note(scheduler::RefreshKind way, int64_t took_us, bool is_given_up);
     const std::vector<scheduler::Measured> &measured() const { return measured_; }
-    /* Why it went the way it did, with figures, for people; empty: it was not asked about. */
+    /* Returns the reason for the decision, with figures, for human readers; empty if the model was not
+     * consulted. */
     std::string reason() const;
 
   private:
@@ -45,7 +47,8 @@ class ModeChoice {
     std::vector<scheduler::Measured> measured_;
 };
 
-/* What a first fill that took so long shows: nothing unless the mode is AUTO and there is something to choose. */
+/* Returns the measurement of a first fill that took `took_us`; none unless the mode is AUTO and there is a
+ * choice. */
 std::vector<scheduler::Measured> measured_fill(const Compiled &compiled, int64_t took_us);
 
 } // namespace pgtrickle::refresh

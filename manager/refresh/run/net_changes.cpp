@@ -13,7 +13,7 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* Puts each image as often as its weight says; returns how many rows that were. */
+/* Puts each image as often as its weight says; returns the number of rows put. */
 int64_t put_images(const storage::Image *images, TupleDesc descriptor, Tuplestorestate *out)
 {
     const int weight_position = descriptor->natts - 1;
@@ -29,7 +29,7 @@ int64_t put_images(const storage::Image *images, TupleDesc descriptor, Tuplestor
     return rows;
 }
 
-/* Hashes of more rows are not kept: 64 MB. */
+/* For more rows, hashes are not kept: they would take more than 64 MB. */
 constexpr int64_t most_hashed = 8'000'000;
 
 constexpr uint64 buckets_a_row = 8;
@@ -38,7 +38,7 @@ constexpr uint64 bits_a_word = 64;
 /* A set of buckets of hashes. */
 struct Buckets {
     uint64 *words;
-    uint64 mask; /* one less than their number, a power of two */
+    uint64 mask; /* one less than the number of buckets, a power of two */
 
     explicit Buckets(int64_t rows) : words(nullptr), mask(bits_a_word - 1)
     {
@@ -46,7 +46,7 @@ struct Buckets {
             mask = mask * 2 + 1;
         words = static_cast<uint64 *>(MemoryContextAllocExtended(CurrentMemoryContext, (mask + 1) / 8, MCXT_ALLOC_ZERO | MCXT_ALLOC_HUGE));
     }
-    /* Whether it was in before. */
+    /* Adds a hash; returns whether its bucket was in the set before. */
     bool add(int64 hash) const
     {
         const uint64 bucket = static_cast<uint64>(hash) & mask;
@@ -88,8 +88,8 @@ void for_rows(Tuplestorestate *rows, TupleDesc descriptor, const storage::Identi
     MemoryContextDelete(row_memory);
 }
 
-/* Those that several rows have: among them are those of each image that occurs twice. Only hashes that share a
- * bucket are sorted, which are few unless many repeat. */
+/* Returns the hashes that several rows have, which include those of each image that occurs twice. Only hashes
+ * that share a bucket are sorted, which are few unless many repeat. */
 Hashes repeated_hashes(Tuplestorestate *changes, int64_t count, TupleDesc descriptor, const storage::Identity &identity)
 {
     auto *hashes = static_cast<int64 *>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * count));

@@ -1,12 +1,12 @@
 /*
- * The net of a source's changes, as one consumer sees them.
+ * The net of a source's changes for one stream table.
  *
- * A log holds the columns that any consumer reads. To one that reads fewer, an update of
- * the others is a row that goes and comes back; and of a row changed a thousand times only
- * the first image and the last matter. Both cancel in the sum per image, and they must:
- * each changed row of a small table, joined with a large one, costs what it matches there.
+ * A log has the columns that any stream table reads. For a stream table that reads fewer columns, an update
+ * of the others deletes and inserts the same row; and of a row changed a thousand times only the first image
+ * and the last matter. Both cancel in the sum per image, and they must: each changed row of a small table,
+ * joined with a large table, costs as much as its matches there.
  *
- *     net(Δ) = Δ as a Z-set: the same sum of weights for every image
+ *   net(Δ) = Δ as a Z-set: the same sum of weights for every image
  *
  * PostgreSQL frame.
  */
@@ -25,9 +25,10 @@ struct NetChanges {
     int64_t count;
 };
 
-/* The net of `count` rows of weight 1 or -1, in rows of such weights; takes `changes` over, which may
- * be their own net. `descriptor` describes both; its last column is the weight. Only rows whose image
- * repeats are sorted, within work_mem; the others cost a hash. Takes eleven bytes a row besides. */
+/* Returns the net of `count` rows of weight 1 or -1, as rows of such weights. Takes ownership of `changes`,
+ * and returns them if they are their own net. `descriptor` describes both; its last column is the weight.
+ * Only rows whose image repeats are sorted, within work_mem; the others cost a hash. Needs eleven bytes per
+ * row in addition. */
 NetChanges net_changes(Tuplestorestate *changes, int64_t count, TupleDesc descriptor);
 
 } // namespace pgtrickle::refresh

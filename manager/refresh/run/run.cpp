@@ -21,7 +21,8 @@ void append_to_log(void *log, const Datum *values, const bool *nulls, int weight
     capture::append_to_log(static_cast<capture::LogWriter *>(log), values, nulls, weight);
 }
 
-/* From here on, what reading them takes and what is left of them tells something of the next ones. */
+/* For more changes than this, the time to read them and the share that is left after summing are remembered
+ * for later refreshes. */
 constexpr int64_t many_changes = 1000;
 
 } // namespace
@@ -36,7 +37,7 @@ void Run::finish()
 {
     if (log_ != nullptr) {
         call([this] { capture::finish_log(log_); });
-        /* Whoever reads it in this group must see its last chunk, which the group's frontier includes. */
+        /* Dependents in this group must see the log's last chunk, which the group's frontier includes. */
         advance_command();
     }
     for (const Delta &delta : deltas_)
@@ -60,7 +61,7 @@ capture::Changes Run::read_source(const CompiledSource &source, const Frontier &
     });
 }
 
-/* Of each source that has any; nothing if there is a marker. */
+/* Returns the number of logged rows of each source that has any; nothing if there is a marker. */
 Run::Logged Run::logged_changes(const Frontier &frontier)
 {
     Logged logged;
@@ -210,7 +211,7 @@ std::vector<scheduler::ChangedRows> Run::net_changes_by_source() const
 {
     std::vector<scheduler::ChangedRows> changes;
     for (const Delta &delta : deltas_) {
-        /* A copy of a foreign table stands for it: its delta comes from a step. */
+        /* The copy of a foreign table represents it: its delta comes from a step. */
         Oid relid = delta.input.kind == engine::DeltaInput::Kind::source ? compiled_.sources[delta.input.index].relid
                                                                          : compiled_.steps[delta.input.index].heap;
         if (delta.count > 0)
@@ -219,8 +220,9 @@ std::vector<scheduler::ChangedRows> Run::net_changes_by_source() const
     return changes;
 }
 
-/* AUTO: a step that computes touched keys anew is computed whole, and compared with what is stored, when the delta touches more
- * than half of its keys: look-ups are dearer than a scan, and all that does not change is written and found again. */
+/* For AUTO: a step that recomputes touched keys is computed as a whole, and compared with the stored rows, if
+ * the delta touches more than half of its keys: look-ups are more expensive than a scan, and unchanged rows
+ * would be recomputed and looked up as well. */
 bool Run::touches_most(int index, uint64_t changed)
 {
     const CompiledStep &step = compiled_.steps[index];

@@ -1,11 +1,10 @@
 /*
  * One run over the steps of a program: deltas in, arrangements changed, deltas out.
  *
- *     sources ─► deltas ─► step 0 ─► its delta ─► step 1 ─► … ─► storage ─► change log of the stream table
+ *   sources ─► deltas ─► step 0 ─► its delta ─► step 1 ─► … ─► storage ─► change log of the stream table
  *
- * Each step is applied before the next one's statement runs, and that statement sees it:
- * the engine's rules are written on new states.
- * C++ frames; they throw PgError.
+ * Each step is applied before the statement of the next step runs, and that statement sees it: the engine's
+ * rules are written in terms of new states. C++ frames; they throw PgError.
  */
 #pragma once
 
@@ -21,7 +20,8 @@
 
 namespace pgtrickle::refresh {
 
-/* AUTO: up to here, it is not worth while to count the keys that a delta touches. */
+/* Up to this number of changed rows, AUTO does not count the keys that a delta touches, since counting costs
+ * more than it saves. */
 constexpr int64_t small_delta_rows = 1000;
 
 enum class Applied { all, is_inconsistent, gave_up };
@@ -31,28 +31,30 @@ class Run {
     explicit Run(Compiled &compiled);
 
     using Logged = std::vector<scheduler::ChangedRows>;
-    /* Reads what is new to `frontier` in the sources. Returns why it cannot be gone on from;
-     * empty: it can. If it meets more than `most_unasked` rows of a source (0: no limit; no source may be a compared one)
-     * it counts them all, and where `wants_full` says so reads no further: is_unread(), and replace_all() must follow. */
+    /* Reads the changes of the sources that are new to `frontier`. Returns why the contents cannot be
+     * continued from there; empty if they can. If there are more than `most_unasked` rows of a source (0: no
+     * limit; otherwise no source may be a compared one), counts all changes; if `wants_full` then returns
+     * true, reads no further: is_unread() is set, and replace_all() must follow. */
     std::string read_sources(const Frontier &frontier, int64_t most_unasked,
                              const std::function<bool(const Logged &)> &wants_full);
     bool is_unread() const { return is_unread_; }
     int64_t changed_rows() const { return changed_rows_; }
-    /* What is left of them when they are summed per image, by source. */
+    /* Returns the number of rows that are left when the changes are summed per image, by source. */
     std::vector<scheduler::ChangedRows> net_changes_by_source() const;
 
-    /* Unless all was applied, replace_all() must follow: an arrangement lost touch with its query, or
-     * `time_limit_us` was over (0: it never is) while a statement delivered rows, or before one began. */
+    /* Unless the result is Applied::all, replace_all() must follow: an arrangement is inconsistent with its
+     * query, or the time limit (0: none) was exceeded while a statement returned rows, or before a
+     * statement. */
     Applied apply_deltas(int64_t time_limit_us = 0);
     /* Computes every arrangement from nothing and applies the difference. */
     void replace_all();
     /* Must be called last. */
     void finish();
 
-    /* What it took so far to parse and plan statements, which are kept for later refreshes. */
+    /* Time spent so far on parsing and planning statements, which are kept for later refreshes. */
     int64_t preparing_us() const { return preparing_us_; }
 
-    /* Rows that appeared in and went from what users see. */
+    /* Rows that were inserted into and deleted from the visible contents. */
     int64_t inserted() const { return inserted_; }
     int64_t deleted() const { return deleted_; }
 
@@ -68,7 +70,7 @@ class Run {
                                  Tuplestorestate *rows);
     Logged logged_changes(const Frontier &frontier);
     void sum_changes(Oid source, Delta *delta, const capture::Changes &changes);
-    /* Copies of sources that tell no changes become what those are now, and the difference is a delta. */
+    /* Updates the copies of sources that have no change log, and adds the differences to the deltas. */
     void compare_copies();
     uint64_t changed_inputs(const engine::Step &step) const;
     bool touches_most(int index, uint64_t changed);

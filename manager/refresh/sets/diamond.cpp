@@ -19,7 +19,7 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* Adds `relid` and all below it to the graph. */
+/* Adds `relid` and all its upstreams to the graph. */
 void add_below(Oid relid, scheduler::Graph &graph)
 {
     if (graph.contains(relid))
@@ -36,7 +36,7 @@ void add_below(Oid relid, scheduler::Graph &graph)
         add_below(upstream, graph);
 }
 
-/* False: as above. PostgreSQL frame. */
+/* Reads the options of a foreign table. Returns false if it does not exist. PostgreSQL frame. */
 bool read_options(Oid relid, List **options)
 {
     HeapTuple tuple = SearchSysCache1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
@@ -74,7 +74,7 @@ void Diamonds::look_around(std::vector<Oid> open)
         open.pop_back();
         if (!seen_.insert(next).second)
             continue;
-        /* Most are none: there are two ways from an end. */
+        /* An apex reads at least two relations, which most stream tables do not. */
         if (call([=] { return list_length(state::sources_of(next)); }) > 1)
             ends.push_back(next);
         for (Oid reader : definition::readers_of(next))

@@ -1,16 +1,16 @@
 /*
- * Diamonds: a stream table that reads one source by two ways.
+ * Diamonds: stream tables that read one source in two ways.
  *
  *          base
  *         /    \
- *        a      b        a and b are siblings: d joins what they say of the same base
+ *        a      b        a and b are siblings: d joins results of both, derived from the same base
  *         \    /
  *           d
  *
- * Where d asks for it (diamond_consistency 'atomic'), the three are refreshed together or not at all, so that
- * a query that reads some of them never sees two states of the base. That holds for those that have d's owner: a definition does
- * not decide when other owners' stream tables are refreshed. What a diamond is, the scheduler's graph says.
- * C++ frames; they throw PgError.
+ * If d requests it (diamond_consistency 'atomic'), the three are refreshed together or not at all, so that a
+ * query that reads some of them never sees two states of the base. This applies to the stream tables of d's
+ * owner only: a definition does not decide when other owners' stream tables are refreshed. The scheduler's
+ * graph defines which stream tables form a diamond. C++ frames; they throw PgError.
  */
 #pragma once
 
@@ -22,11 +22,11 @@
 
 namespace pgtrickle::refresh {
 
-/* The atomic sets around some stream tables, as the catalogs have them. */
+/* The atomic sets around some stream tables, according to the catalogs. */
 class Diamonds {
   public:
-    /* Finds those that any of these is in, by way of the ends downstream. A stream table is looked at once: a group of many
-     * levels has as many ends as members. */
+    /* Finds the sets to which any of these stream tables belongs, by way of the apexes downstream. Each
+     * stream table is visited once: a group of many levels has as many apexes as members. */
     void look_around(std::vector<Oid> relids);
     const scheduler::AtomicSets &atomic_sets() const { return atomic_sets_; }
 
@@ -38,8 +38,8 @@ class Diamonds {
     scheduler::AtomicSets atomic_sets_;
 };
 
-/* The members of the diamond whose end `relid` is that have other owners, and are therefore not refreshed together with it;
- * none if it does not ask for that. */
+/* Returns the members of the diamond with apex `relid` that have other owners, and are therefore not
+ * refreshed together with it; none if `relid` does not request an atomic diamond. */
 std::vector<Oid> members_of_other_owners(Oid relid);
 
 } // namespace pgtrickle::refresh

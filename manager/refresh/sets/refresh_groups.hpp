@@ -1,6 +1,7 @@
 /*
- * Refresh groups: stream tables that an operator wants refreshed together, in one transaction under one snapshot,
- * though they share nothing. A stream table is in one at most. C++ frames; they throw PgError.
+ * Refresh groups: stream tables that an operator wants to be refreshed together, in one transaction under one
+ * snapshot, even if they have no source in common. A stream table is in one group at most. C++ frames; they
+ * throw PgError.
  */
 #pragma once
 
@@ -12,10 +13,12 @@
 
 namespace pgtrickle::refresh {
 
-/* The members of each group, by name; ascending. Cost, when there is no group: a look into an empty table. */
+/* Returns the members of each group, ascending, by the group's name. If there is no group, the cost is a scan
+ * of an empty table. */
 std::map<std::string, std::vector<Oid>> refresh_groups();
 
-/* Takes a stream table that is being dropped out of its group. Whether it was in one. PostgreSQL frame. */
+/* Removes a stream table that is being dropped from its group. Returns whether it was in one. PostgreSQL
+ * frame. */
 bool leave_group(Oid relid);
 
 } // namespace pgtrickle::refresh

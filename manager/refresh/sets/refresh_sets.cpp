@@ -1,6 +1,6 @@
 /*
- * What is announced is an invalidation of pgt_dependency, whose rows say which stream table reads which relation: a table that no refresh
- * reads, so that it costs no more than this.
+ * A change is announced by an invalidation of pgt_dependency, whose rows say which stream table reads which
+ * relation: no refresh reads this table, so the invalidation has no other cost.
  */
 #include "refresh/sets/refresh_sets.hpp"
 
@@ -18,10 +18,10 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* Process-local; made at the first use, and lives as long as the process. */
+/* Process-local; created at the first use, and lives as long as the process. */
 RefreshSets *instance = nullptr;
 bool has_news = true;
-Oid announcing_table = InvalidOid; /* pgt_dependency, as it was when they were read last */
+Oid announcing_table = InvalidOid; /* pgt_dependency when the sets were last read */
 
 } // namespace
 
@@ -35,7 +35,8 @@ RefreshSets &refresh_sets()
 void RefreshSets::follow_news()
 {
     call([] { AcceptInvalidationMessages(); });
-    /* What comes while it is read is for the next time: a transaction that makes a set by it has released no lock that is held here. */
+    /* An invalidation that arrives during the reads below counts for the next call: the transaction that sent
+     * it has not released a lock that is held here. */
     if (!std::exchange(has_news, false) && is_whole_)
         return;
     is_whole_ = false;
