@@ -22,8 +22,7 @@ namespace pgtrickle::capture {
 
 struct Denial {
     Oid relation;    /* InvalidOid if `role` may have the source captured */
-    bool is_stopped; /* the relation's owner has stopped capture; otherwise `role` lacks the TRIGGER privilege
-                      * on it */
+    bool is_stopped; /* capture stopped by the relation's owner; otherwise `role` lacks TRIGGER on it */
 
     explicit operator bool() const { return OidIsValid(relation); }
 };

@@ -461,8 +461,7 @@ void forget_at_subtransaction_abort(SubXactEvent moment, SubTransactionId aborte
     is_dropping_triggers = false;
     ListCell *cell;
     foreach (cell, tree_changes)
-        if (static_cast<TreeChange *>(lfirst(cell))->made_in >= aborted) /* made in it, or in a subtransaction
-                                                                          * of it */
+        if (static_cast<TreeChange *>(lfirst(cell))->made_in >= aborted) /* in it or a child of it */
             tree_changes = foreach_delete_current(tree_changes, cell);
 }
 

@@ -26,8 +26,7 @@ constexpr uint32 minus_bit = 0x80000000;
 
 struct ChunkWriter {
     const Target *target;
-    MemoryContext memory; /* context of open_chunk_writer(): rows may be appended in a context that is reset
-                           * row by row */
+    MemoryContext memory; /* of open_chunk_writer(); append_row() may run in a shorter-lived context */
     Relation segment; /* nullptr until the first chunk is written */
     Relation index;
     IndexInfo *index_info;

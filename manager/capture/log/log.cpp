@@ -93,10 +93,8 @@ struct Reader {
     Oid source;
     const AttrNumber *columns;
     int column_count;
-    int table_oid_position; /* position of tableoid in columns, to exclude rows of other tables than `source`;
-                             * -1: no row is excluded */
-    Tuplestorestate *out; /* nullptr: only determines whether there is any change, or counts rows up to a
-                           * marker */
+    int table_oid_position; /* in columns, to exclude rows of other tables than `source`; -1: no exclusion */
+    Tuplestorestate *out; /* nullptr: only checks for changes, or counts rows up to a marker */
     bool is_counting;
     Portion portion;
     TupleDesc out_desc;

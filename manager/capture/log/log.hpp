@@ -46,8 +46,7 @@ struct Changes {
     int64 rows = 0;             /* rows put into the tuplestore */
     int64 logged = 0;           /* rows of the chunks that were read, whether put or not */
     bool is_cut = false;        /* there may be more rows: see Portion */
-    bool has_marker = false;    /* a marker was found, or a chunk that lacks a column: the reader starts from
-                                 * nothing */
+    bool has_marker = false;    /* or a chunk lacks a column: start from nothing */
     const char *reason = nullptr; /* text of the first marker; in the current memory context */
 };
 

@@ -33,8 +33,7 @@ namespace pgtrickle::capture {
 
 struct Target {
     Oid source;
-    Oid written;            /* the relation written to; its OID is the row's tableoid where rows are seen one
-                             * by one */
+    Oid written;            /* the relation written to; the tableoid of its rows in row triggers */
     bool is_by_rows;
     Oid segment;
     int16 version;

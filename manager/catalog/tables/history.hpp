@@ -33,8 +33,7 @@ struct Refresh {
     int64_t delta_rows = 0;
     bool was_full_fallback = false;
     std::string error_message;
-    std::string reason;     /* why this kind of refresh was chosen, where there was a choice, or why it
-                             * started from nothing */
+    std::string reason;     /* why this kind of refresh was chosen, or why it started from nothing */
     bool is_fill = false;   /* a full refresh of an empty stream table */
     int64_t generation = 0; /* generation of the definition */
     std::vector<scheduler::Measured> measured;
