@@ -49,7 +49,8 @@ namespace {
 constexpr const char *was_not_logged = "its changes were not captured for a while";
 
 /* Returns why other stream tables that read the log of a source must not continue from it, which was not
- * written before. A single dependent is the one for which capture begins, or has found the damage itself. */
+ * written before. A single dependent is the stream table for which capture begins, or has found the damage
+ * itself. */
 const char *damage_to_others(Oid source, bool is_begun, bool is_for_others)
 {
     return is_begun && list_length(state::log_readers_of(source)) > (is_for_others ? 0 : 1) ? was_not_logged : nullptr;
@@ -134,8 +135,8 @@ void release(Oid source)
      * not taken for a source that has dependents. */
     if (!OidIsValid(source_table()) || state::log_readers_of(source) != NIL)
         return;
-    /* Left to trim() are a source whose capture changes this transaction may not block, and a source of which
-     * another transaction adds or drops a dependent. */
+    /* The source is left to trim() if this transaction may not block changes of its capture, or if another
+     * transaction adds or drops a dependent. */
     if (!definition::may_stop_capture_changes(source) || !lock_capture_if_free(source) || !lock_unclaimed(source) ||
         state::log_readers_of(source) != NIL || !find_source(source, &row) || !row.is_active)
         return;

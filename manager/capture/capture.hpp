@@ -24,13 +24,13 @@ namespace pgtrickle::capture {
 /* Makes sure that from now on every change of `columns` (ascending attribute numbers; may be empty) of
  * `source` is logged: creates logs and triggers, repairs them, or adds the columns. Takes ShareRowExclusive
  * on the source (and its partitions), so it waits for writers (lock_timeout applies), and AccessShare on the
- * log, both to the end of the transaction. A fill whose snapshot is taken after this call misses nothing.
+ * log, both to the end of the transaction. A fill under a snapshot taken after this call misses nothing.
  * Raises 0A000 if the source cannot be captured, 55006 if a statement on it is in progress. */
 void ensure_captured(Oid source, const AttrNumber *columns, int column_count);
 /* ensure_captured() for a stream table that this transaction does not see. */
 void ensure_captured_for_others(Oid source, const AttrNumber *columns, int column_count);
 
-/* Whether committed catalogs say that changes of these columns are logged: a fill whose snapshot is taken
+/* Whether committed catalogs say that changes of these columns are logged: a fill under a snapshot taken
  * after this call misses nothing either. Takes AccessShare on the source. */
 bool is_captured_with(Oid source, const AttrNumber *columns, int column_count);
 

@@ -324,7 +324,7 @@ std::vector<const WantedSource *> install_elsewhere(const std::vector<WantedSour
     return missing;
 }
 
-/* Raises 53000 for a stream table whose refreshes the session may not block: SELECT is enough to read its
+/* Raises 53000 for a stream table if the session may not block its refreshes: SELECT is enough to read its
  * log, whereas tables are captured only for roles that may lock them. PostgreSQL frame. */
 void require_lock_right(Oid source)
 {

@@ -2,7 +2,7 @@
  * How the capture of sources begins for a stream table without making writers wait for its fill.
  *
  * Triggers are created under ShareRowExclusive, which conflicts with every writer. A transaction that fills a
- * stream table, or whose session commits late, must not hold this lock. Therefore an installer, a background
+ * stream table, or that may stay open for long, must not hold this lock. Therefore an installer, a background
  * process for this purpose, begins the capture in a transaction of its own, which commits at once:
  *
  *   the requesting session                         the installer
@@ -20,8 +20,8 @@
  * one installer at a time in the whole server, and an installer gives up after a while, at first after a
  * second; the session then ends its turn and waits for writers again. A session waits for its turn as for a
  * lock. While an installer waits for a lock, the session checks whether the installer waits for the session's
- * own transaction; if so, the session takes the locks itself. An installer whose session has gone is
- * terminated; a session whose installer has gone does the work itself.
+ * own transaction; if so, the session takes the locks itself. If the session ends, its installer is
+ * terminated; if the installer ends without an outcome, the session does the work itself.
  *
  * The session does in its own transaction, under locks that it holds to its end, what no other process can
  * do: if it has created or locked the source itself, or if no process is available.
@@ -48,7 +48,7 @@ void begin_capture(const std::vector<WantedSource> &wanted, Oid owner);
  * columns. */
 struct InstallerTask {
     Oid database;
-    int32 reader; /* process number of the requesting session, whose latch is set when there is an outcome */
+    int32 reader; /* process number of the requesting session; its latch is set when there is an outcome */
     int32 lock_timeout_ms;
     int32 count;
     volatile int32 outcome; /* an InstallerOutcome */

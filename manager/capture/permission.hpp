@@ -1,12 +1,12 @@
 /*
  * Which roles may have the changes of a source captured.
  *
- * Capture creates triggers on every relation whose statements change the source: on the source, its
+ * Capture creates triggers on every relation through which statements change the source: on the source, its
  * ancestors, partitions and children (related_relations()). The owner of the stream table needs the TRIGGER
  * privilege on each, as CREATE TRIGGER does, unless pg_trickle.capture_privilege is 'select'. The privilege
  * is checked again at each refresh for which the answer may have changed; a partition that was added after
  * its root was captured follows its root, as row triggers do. Sources without triggers (stream tables,
- * foreign tables, materialized views, whose REFRESH writes the log) need no privilege.
+ * foreign tables, materialized views, where REFRESH writes the log) need no privilege.
  *
  * The owner of a relation may stop its capture (pgt_stopped_capture). This applies to all roles, superusers
  * included, until capture is allowed again. A source that may not be captured for a stream table is not

@@ -142,7 +142,7 @@ bool keep_late(const std::string &folder, const std::vector<LateRefresh> &refres
     if (is_kept && ::write(file, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
         is_kept = false;
         if (::ftruncate(file, status.st_size) != 0)
-            is_kept = false; /* rows appended after the torn one are lost with it */
+            is_kept = false; /* rows appended after the torn row are lost with it */
     }
     ::close(file);
     return is_kept;

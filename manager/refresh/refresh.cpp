@@ -37,9 +37,10 @@ bool is_to_be_filled(const Member &member)
 /* In REPEATABLE READ the snapshot may be older than the capture of a source: changes that were committed in
  * between are neither visible under it nor in the log. A fill therefore takes a snapshot of its own, after
  * the locks, and reads populated upstreams as they are under that snapshot: it does not refresh them, since
- * the transaction's snapshot may not see what other transactions have just written to them. So no refresh
- * does both: the named stream tables decide, which are all populated or all unpopulated, and members that
- * differ are skipped. Returns false if the refresh is no fill, and may use the transaction's snapshot. */
+ * the transaction's snapshot may not see what other transactions have just written to them. Therefore no
+ * refresh does both: the named stream tables decide, which are all populated or all unpopulated, and members
+ * that differ are skipped. Returns false if the refresh is no fill, and may use the transaction's
+ * snapshot. */
 bool begin_fill_in_fixed_transaction(Group &group, const RefreshRequest &request)
 {
     const bool is_fill = std::any_of(group.members.begin(), group.members.end(), [&](const Member &member) {
@@ -75,9 +76,8 @@ bool push_snapshot(Group &group, const RefreshRequest &request)
     return true;
 }
 
-/* Capture is stopped without waiting for refreshes. A writer whose changes are no longer captured has
- * processed the invalidation before it commits: if the snapshot sees its rows, the message has arrived
- * here. */
+/* Capture is stopped without waiting for refreshes. A writer that is no longer captured has processed the
+ * invalidation before it commits: if the snapshot sees its rows, the message has arrived here. */
 void require_still_captured(const Group &group)
 {
     call([] { AcceptInvalidationMessages(); });
@@ -195,7 +195,7 @@ bool may_help_to_start_over(Group &group, const MemberError &error)
 
 /* A refresh fails only if the query does. The delta of a join pairs new rows of one side with old rows of the
  * other, and a log contains values that have left their source: these rows cancel out, but an expression may
- * fail on them. A member whose delta failed is therefore computed from nothing, together with all others as
+ * fail on them. A member with a failed delta is therefore computed from nothing, together with all others as
  * before: the group has one snapshot. */
 void run_members_until_done(Group &group)
 {

@@ -5,8 +5,8 @@
  * few rows a key has. Without statistics the planner assumes half a percent of the rows, and reads a large
  * arrangement as a whole. Autovacuum comes within a minute, or never. Therefore a process that has written to
  * an arrangement gathers statistics if there are none, or if the arrangement has more than doubled since they
- * were gathered: over its life that is one sample per doubling. ANALYZE invalidates the plans made before.
- * PostgreSQL frames.
+ * were gathered: that is one sample per doubling. ANALYZE invalidates the plans made before. PostgreSQL
+ * frames.
  */
 #pragma once
 
@@ -14,10 +14,9 @@
 
 namespace pgtrickle::storage {
 
-/* To be called after each write to `heap`, whose owner is the current user: compares its size with that of
- * the last ANALYZE, and analyzes it if necessary. Never waits: a heap that another session analyzes or alters
- * is skipped until a later call. Holds ShareUpdateExclusive until the end of the transaction if it has
- * analyzed the heap. */
+/* To be called after each write to `heap`, by its owner: compares its size with that of the last ANALYZE, and
+ * analyzes it if necessary. Never waits: a heap that another session analyzes or alters is skipped until a
+ * later call. Holds ShareUpdateExclusive until the end of the transaction if it has analyzed the heap. */
 void keep_statistics(Oid heap);
 
 /* Estimates of the number of rows of the heap, and of the number of distinct rows that its columns at

@@ -17,7 +17,7 @@ Oid relation_of(const char *name)
     return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 }
 
-/* Returns the stream table whose storage has this name; InvalidOid if it is not the name of a storage. */
+/* Returns the stream table to which this name of a storage belongs; InvalidOid for another name. */
 Oid owner_of_storage_name(const char *name)
 {
     Oid relid;

@@ -30,12 +30,12 @@ struct LogWriter;
  * called before the first write to a stream table's storage, even if the stream table has no dependents. */
 LogWriter *open_log(Oid source);
 
-/* `slot` has a row of `source` (or of storage whose first columns are the source's). `weight` is not 0; a
+/* `slot` has a row of `source` (or of storage, which begins with the source's columns). `weight` is not 0; a
  * weight of n counts as n rows. */
 void append_to_log(LogWriter *writer, TupleTableSlot *slot, int64 weight);
 /* Appends a row given by arrays, which are indexed by the source's attribute numbers minus one. */
 void append_to_log(LogWriter *writer, const Datum *values, const bool *nulls, int64 weight);
-/* Writes the buffered rows and closes the log, whose lock is kept. Frees the writer. */
+/* Writes the buffered rows, closes the log and frees the writer. The lock on the log is kept. */
 void finish_log(LogWriter *writer);
 
 /* Returns the descriptor of the relation that read_changes() fills: the given columns of the source, under
@@ -70,12 +70,12 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot,
  * would put; -1 if it would meet a marker. Costs a hundredth of reading them if chunks are full. */
 int64 count_changes(Oid source, const Frontier &frontier, Snapshot snapshot);
 
-/* Whether there is any such change or marker; stops at the first. Also true if the source is not captured or
- * its sentinel is missing; false for a compared source. */
+/* Whether the log has any change or marker that `snapshot` sees and `frontier` does not include; stops at the
+ * first. Also true if the source is not captured or its sentinel is missing; false for a compared source. */
 bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot);
-/* Whether there is such a marker. */
+/* Whether the log has a marker that `snapshot` sees and `frontier` does not include. */
 bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot);
-/* Whether one segment of the log has any such change or marker. */
+/* has_changes() for one segment of the log, which must exist. */
 bool has_changes_in(Oid source, Oid segment, const Frontier &frontier, Snapshot snapshot);
 
 } // namespace pgtrickle::capture

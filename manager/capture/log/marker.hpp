@@ -11,7 +11,7 @@
 namespace pgtrickle::capture {
 
 /* Writes a marker to the logs of `relation` and of all its ancestors that are captured. Does nothing if none
- * is. `reason` is a clause about `relation`, whose name precedes it in the marker. */
+ * is. `reason` is a clause about `relation`; the marker begins with the relation's name. */
 void mark(Oid relation, const char *reason);
 
 /* Writes a marker to the logs of the ancestors of `relation` only. */

@@ -34,8 +34,8 @@ struct Frontier {
     /* Whether all changes that `other` includes are included. */
     bool includes(const Frontier &other) const;
 
-    /* Returns the frontier of `snapshot` in the current transaction, whose own changes up to `own_seq` are
-     * included. */
+    /* Returns the frontier of `snapshot` in the current transaction, including the transaction's own changes
+     * up to `own_seq`. */
     static Frontier of_snapshot(Snapshot snapshot, int32_t own_seq);
     /* The text form of pg_snapshot, "xmin:xmax:xip,…", which does not contain own_xid and own_seq. */
     std::string to_text() const;

@@ -14,8 +14,8 @@ extern "C" {
 
 namespace pgtrickle::capture {
 
-/* Returns the relations whose statements change `relid`: itself, its descendants, and the ancestors of any of
- * these. Locks all of them in `mode`, unless it is NoLock, from the root down. */
+/* Returns the relations through which statements change `relid`: itself, its descendants, and the ancestors
+ * of any of these. Locks all of them in `mode`, unless it is NoLock, from the root down. */
 List *related_relations(Oid relid, LOCKMODE mode);
 /* Returns `relid` and its descendants. */
 List *tree_of(Oid relid, LOCKMODE mode);

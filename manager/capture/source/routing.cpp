@@ -222,9 +222,9 @@ const Targets *find_targets(Relation relation)
     if (entry->is_valid)
         return entry;
 
-    /* The entry is not valid until it is complete, so an error here costs a rebuild. So does an invalidation
-     * that arrives meanwhile; the answer is still good for this statement, which has held its lock since
-     * before. */
+    /* The entry is not valid until it is complete, so an error here costs a rebuild. An invalidation that
+     * arrives meanwhile has the same effect; the answer is still valid for this statement, which has held its
+     * lock since before. */
     if (entry->memory != nullptr)
         MemoryContextDelete(entry->memory);
     *entry = {};

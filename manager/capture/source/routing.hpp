@@ -3,8 +3,8 @@
  * ancestors that are sources, and those of its partitions.
  *
  *      root (source)     a row written through `leaf` is a change of leaf, mid and root;
- *       └ mid            a row written through `root` is a change of root, and of that mid and
- *          └ leaf        leaf whose partition constraint it satisfies.
+ *       └ mid            a row written through `root` is a change of root, and of the mid and the
+ *          └ leaf        leaf with the partition constraint that it satisfies.
  *
  * A source is captured *by rows*, by row triggers on itself and all its descendants, if the transition tables
  * of the relation that is written do not show which rows are its own, or lack columns of it:

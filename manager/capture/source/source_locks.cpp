@@ -3,7 +3,7 @@
  *
  * A process that waits for one of the locks holds none of the others, so that neither a writer of two sources
  * nor a process that captures them in another order can deadlock with it. Writers that never pause could
- * prevent success for ever, so after some rounds the locks are waited for in the order of OIDs.
+ * prevent success forever, so after some rounds the locks are waited for in the order of OIDs.
  *
  * PostgreSQL frames: nothing in this file has a destructor.
  */
@@ -36,8 +36,8 @@ List *relations_to_lock(const List *sources)
     return relations;
 }
 
-/* Locks all relations, of which `held` is locked already, or none. Returns the relation whose lock is not
- * available at once; InvalidOid if all are locked. */
+/* Locks all relations, of which `held` is locked already, or none. Returns the relation that could not be
+ * locked at once; InvalidOid if all are locked. */
 Oid try_to_lock(const List *relations, Oid held)
 {
     ListCell *cell;

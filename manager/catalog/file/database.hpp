@@ -93,7 +93,7 @@ class Database {
     const std::string &failure() const { return failure_; }
     /* Whether the last failure was a lock that another process holds. */
     bool is_busy() const { return is_busy_; }
-    /* Returns true once after the file was created or found to be another one than before. */
+    /* Returns true once after the file was created or replaced by another file. */
     bool take_is_new();
     /* Returns once what this process did about a file that was missing, damaged or replaced; otherwise
      * empty. */

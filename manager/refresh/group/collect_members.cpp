@@ -156,7 +156,7 @@ void collect_all_below(const RefreshRequest &request, Collected &collected)
 }
 
 /* Repeats until the sets that the stream tables belong to under their locks are locked, too. Returns the
- * stream table whose object lock is not available, or InvalidOid. */
+ * stream table that could not be locked, or InvalidOid. */
 Oid collect_and_lock(const RefreshRequest &request, Collected &collected)
 try {
     std::vector<Oid> locked;

@@ -1,8 +1,8 @@
 /*
- * Limits a refresh in a session's transaction: it excludes the upstreams whose refreshes this transaction may
- * not block (definition/lock_right.hpp). They are not members, are locked with AccessShare only, and are read
- * as they stand under the snapshot of the refresh, rows and change log, as a job of the manager reads the
- * upstreams of other owners.
+ * Limits a refresh in a session's transaction: it excludes the upstreams that this transaction may not keep
+ * from being refreshed (definition/lock_right.hpp). They are not members, are locked with AccessShare only,
+ * and are read as they stand under the snapshot of the refresh, rows and change log, as a job of the manager
+ * reads the upstreams of other owners.
  */
 #pragma once
 

@@ -332,7 +332,8 @@ Compiled &look_up(Oid relid)
     if (found == all.end()) {
         was_invalidated_meanwhile = false;
         Compiled *compiled = compile(relid);
-        /* The entry is valid for this refresh, whose locks were held; the next refresh builds it again. */
+        /* The entry is valid for this refresh, which held its locks meanwhile; the next refresh builds it
+         * again. */
         compiled->is_stale = was_invalidated_meanwhile;
         has_stale = has_stale || was_invalidated_meanwhile;
         found = all.emplace(relid, compiled).first;

@@ -66,7 +66,7 @@ struct Compiled : CacheEntry {
     bool is_stale = false;
     bool has_current_layout = true; /* otherwise its heaps are those of another program, or are missing */
     bool is_captured_as_may_be = true; /* otherwise sources must begin or cease to be captured for it */
-    std::vector<Oid> captured;     /* relations whose privileges decide that */
+    std::vector<Oid> captured;     /* relations with the privileges that decide that */
     int capture_privilege = 0;     /* guc::capture_privilege when this was built */
     bool is_elsewhere = false;     /* another process refreshes the stream table from now on */
     std::vector<Oid> relations;    /* relations of the stream table itself, with their indexes */

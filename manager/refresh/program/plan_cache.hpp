@@ -30,8 +30,8 @@ void note_growth(Compiled &compiled);
 void note_gone(Compiled &compiled);
 
 /* To be called after entries have been freed: returns memory to the kernel if much was freed. Otherwise a
- * worker whose stream tables were all invalidated at once, and assigned to other workers, would keep it for
- * good. */
+ * worker would keep it permanently after all its stream tables were invalidated at once and assigned to other
+ * workers. */
 void give_back();
 
 /* Returns the entry to be freed next; nullptr if all entries fit into `limit_bytes`. */

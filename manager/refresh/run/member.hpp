@@ -16,7 +16,7 @@ struct Member {
     int level; /* 0: reads no other member; otherwise one more than the highest upstream's */
     state::StateRow state;
     std::string reinitialize_reason; /* set by the group before the snapshot; empty: none */
-    bool has_failed_delta = false; /* the delta could not be computed from the values at hand */
+    bool has_failed_delta = false; /* the delta could not be computed from the values that it read */
     Outcome outcome;
 };
 

@@ -2,8 +2,8 @@
  * AUTO's decision for one refresh, by deltas or in full, and the measurements for later decisions.
  *
  * The catalog and the cost model (scheduler/cost_model) are consulted only if a full refresh could be
- * cheaper: if many rows changed, or a large part of a source, or the last delta took long. So a refresh of a
- * few rows pays for a comparison or two, and a DIFFERENTIAL stream table for nothing: it is never refreshed
+ * cheaper: if many rows changed, or a large part of a source, or the last delta took long. A refresh of a few
+ * rows thus costs a comparison or two, and a DIFFERENTIAL stream table costs nothing: it is never refreshed
  * in full because of its cost. C++ frames; they throw PgError.
  */
 #pragma once

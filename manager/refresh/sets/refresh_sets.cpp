@@ -1,6 +1,6 @@
 /*
- * A change is announced by an invalidation of pgt_dependency, whose rows say which stream table reads which
- * relation: no refresh reads this table, so the invalidation has no other cost.
+ * A change is announced by an invalidation of pgt_dependency, the table that records which stream table reads
+ * which relation: no refresh reads this table, so the invalidation has no other cost.
  */
 #include "refresh/sets/refresh_sets.hpp"
 
