@@ -18,7 +18,8 @@ capture::Denial denial_of(Oid source, Oid role, bool is_captured)
     return call([=] { return capture::denial_of(source, role, is_captured); });
 }
 
-/* It is not locked, and may have been dropped. PostgreSQL frame. */
+/* Returns the name of a relation that is not locked, or its OID as text if the relation has been dropped.
+ * PostgreSQL frame. */
 const char *name_or_number(Oid relation, bool is_qualified)
 {
     const char *name = get_rel_name(relation);

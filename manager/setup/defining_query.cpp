@@ -24,7 +24,7 @@ definition::ParsedQuery parse_checked(const std::string &text, Oid self)
     return parsed;
 }
 
-/* The declared columns of a stream table, as fit_columns() expects them. */
+/* Returns the declared columns of a stream table, in the form that fit_columns() expects. */
 definition::WantedColumn *declared_columns(Oid relid, int *count)
 {
     Relation relation = table_open(relid, AccessShareLock);
@@ -41,7 +41,8 @@ definition::WantedColumn *declared_columns(Oid relid, int *count)
     return wanted;
 }
 
-/* A text search configuration by a name that means it under any search_path. PostgreSQL frame. */
+/* Returns the value to record for the setting. A text search configuration is recorded by its qualified name,
+ * which names it under any search_path. PostgreSQL frame. */
 const char *value_to_record(const char *name)
 {
     if (strcmp(name, definition::text_search_setting) == 0)

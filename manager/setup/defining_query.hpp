@@ -1,8 +1,10 @@
 /*
- * The defining query of a stream table: from its text to the query that is stored, and the settings recorded with it.
+ * The defining query of a stream table: from its text to the query that is stored, and the settings recorded
+ * with it.
  *
- * The settings on which a query depends are recorded when it is defined, as options of the stream table. Every later analysis of its
- * text, that of a dump included, takes place under the recorded ones, so the text keeps its meaning.
+ * The settings on which a query depends are recorded when it is defined, as options of the stream table.
+ * Every later analysis of its text, that of a dump included, takes place under the recorded ones, so the text
+ * keeps its meaning.
  *
  * C++ frames, unless said otherwise; they throw PgError.
  */
@@ -14,14 +16,16 @@
 
 namespace pgtrickle::setup {
 
-/* Parses the query of `definition`, under its recorded settings if it is being restored, else under the session's. `self` is the
- * stream table, or InvalidOid before it exists. Raises what parse_query() raises, and what no refresh mode accepts. */
+/* Parses the query of `definition`, under its recorded settings if it is being restored, otherwise under the
+ * session's. `self` is the stream table, or InvalidOid before it exists. Raises what parse_query() raises,
+ * and an error if no refresh mode accepts the query. */
 definition::ParsedQuery parse_defining_query(const Definition &definition, bool is_restored, Oid self);
 
-/* `parsed` cast to the columns that the stream table has. Raises 42P16 or 42804 if it does not fit. PostgreSQL frame. */
+/* Returns the query of `parsed` cast to the columns that the stream table has. Raises 42P16 or 42804 if it
+ * does not fit. PostgreSQL frame. */
 Query *fit_to_declared(Oid relid, const definition::ParsedQuery &parsed);
 
-/* The options that record the settings on which `query` depends, with their present values. */
+/* Returns the options that record the settings on which `query` depends, with their present values. */
 std::vector<options::Option> recorded_settings(const Query *query);
 
 } // namespace pgtrickle::setup

@@ -53,7 +53,8 @@ Bitmapset *columns_read(const RangeTblEntry *entry, const EntryRights &rights)
     return columns;
 }
 
-/* Those that rows hold, and those that virtual ones are computed of. */
+/* Replaces generated columns that are computed when they are read by the columns from which they are
+ * computed; the columns that rows contain stay. */
 Bitmapset *held_columns(Oid relid, const Bitmapset *columns)
 {
     Bitmapset *held = nullptr;

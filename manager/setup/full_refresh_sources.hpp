@@ -7,9 +7,9 @@
 
 namespace pgtrickle::setup {
 
-/* The base relations of a query that is kept by full refreshes, with the columns read, ascending by
- * OID. Raises 0A000 if one of them cannot be captured; `text`, empty if unknown, is what its position
- * counts in. C++ frame. */
+/* Returns the base relations of a query that is maintained by full refreshes, each once, with the columns
+ * read. Raises 0A000 if one of them cannot be captured; the error's position counts in `text`, which is empty
+ * if unknown. C++ frame. */
 std::vector<translate::SourceRef> sources_of_full_refresh(const Query *query, const std::string &text);
 
 } // namespace pgtrickle::setup

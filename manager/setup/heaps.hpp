@@ -1,8 +1,9 @@
 /*
- * The heaps of a stream table: its storage and the arrangements of the steps below it, empty (storage/layout.hpp).
+ * The heaps of a stream table: its storage and the arrangements of the other steps, created empty
+ * (storage/layout.hpp).
  *
- * The internal view and the dependencies of the stream table are there, and say which heaps it needs. The caller holds AccessExclusive
- * on the stream table, or has created it in this transaction.
+ * The internal view and the dependencies of the stream table exist already, and determine which heaps it
+ * needs. The caller holds AccessExclusive on the stream table, or has created it in this transaction.
  *
  * C++ frames; they throw PgError.
  */
@@ -12,12 +13,12 @@
 
 namespace pgtrickle::setup {
 
-/* Creates the heaps of a stream table that has none, in the tablespace that CREATE TABLE would choose in this session; raises 42501
- * if the owner may not create anything there. */
+/* Creates the heaps of a stream table that has none, in the tablespace that CREATE TABLE would choose in this
+ * session. Raises 42501 if the owner may not create anything there. */
 void create_heaps(Oid relid);
 
-/* Drops the heaps of a stream table, which may be incomplete, and creates those that its query needs, in the same tablespace. The
- * caller has unpopulated the stream table. */
+/* Drops the heaps of a stream table, which may be incomplete, and creates those that its query needs, in the
+ * same tablespace. The caller has unpopulated the stream table. */
 void replace_heaps(Oid relid);
 
 } // namespace pgtrickle::setup

@@ -19,7 +19,8 @@ void note_full_refreshes(const engine::Objection &objection)
     });
 }
 
-/* The query has a program, which has deltas if all sources may be captured. */
+/* Returns the sources of a query that has a program. It is maintained by deltas only if all sources may be
+ * captured. */
 std::vector<translate::SourceRef> sources_of_program(translate::Translation &translation, RefreshMode mode, Oid owner,
                                                      DeniedCapture denied)
 {
@@ -55,7 +56,7 @@ std::vector<translate::SourceRef> plan_maintenance(const Query *query, const std
     const translate::Objection &objection = std::get<translate::Objection>(translated);
     if (!rules_of(mode).may_fall_back)
         translate::raise_objection(objection, text.empty() ? nullptr : text.c_str());
-    /* First, because a source that cannot be captured is an error in this mode too. */
+    /* This comes before the notice, because a source that cannot be captured is an error in AUTO mode too. */
     std::vector<translate::SourceRef> sources = sources_without_program(query, text, owner);
     note_full_refreshes(objection);
     return sources;

@@ -15,10 +15,11 @@ enum class DeniedCapture {
     is_accepted,  /* every mode falls back silently: the grants of a restored definition may be missing as yet */
 };
 
-/* The sources of `query` in `mode`, by source number, each with whether it is captured for `owner`. `text` is what parse_query()
- * made the query of, empty if unknown; positions of errors count in it. Raises 0A000 if the mode cannot keep the query or no mode
- * can capture a source, and 42501 as `denied` says; a NOTICE names the reason for which AUTO falls back to full refreshes. Takes
- * AccessShare on every relation of the query. C++ frame. */
+/* Returns the sources of `query` in `mode`, by source number, each with whether it is captured for `owner`.
+ * `text` is the text from which parse_query() made the query, empty if unknown; positions of errors count in
+ * it. Raises 0A000 if the mode cannot maintain the query or no mode can capture a source, and 42501 as
+ * `denied` says; a NOTICE names the reason for which AUTO falls back to full refreshes. Takes AccessShare on
+ * every relation of the query. C++ frame. */
 std::vector<translate::SourceRef> plan_maintenance(const Query *query, const std::string &text, RefreshMode mode, Oid owner,
                                                    DeniedCapture denied);
 

@@ -24,7 +24,7 @@ namespace pgtrickle::setup {
 
 namespace {
 
-/* Writes the internal view and the dependencies, in place of those that are there. */
+/* Writes the internal view and the dependencies, and replaces existing ones. */
 void store_definition(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources)
 {
     call([=] {
@@ -32,7 +32,8 @@ void store_definition(Oid relid, Query *query, const std::vector<translate::Sour
         state::invalidate_refresh_sets();
         state::remove_dependencies(relid);
     });
-    /* A query may read an inheritance parent both with and without its children. */
+    /* A query may read an inheritance parent both with and without its children, but pgt_dependency has one
+     * row for each source. */
     std::vector<Oid> stored;
     for (const translate::SourceRef &source : sources) {
         if (std::find(stored.begin(), stored.end(), source.relid) != stored.end())
@@ -87,7 +88,7 @@ void replace_setup(Oid relid, Query *query, const std::vector<translate::SourceR
         state::forget_rows(relid);
     });
     replace_heaps(relid);
-    /* No retraction of the former rows reaches the stream tables that read them. */
+    /* The heaps are replaced without logging a change, so the dependents must start from nothing. */
     call([=] { capture::mark(relid, "the definition of a stream table that it reads was changed"); });
     mailbox::note_change(relid);
     const bool was_suspended = before.status == state::Status::suspended;
@@ -99,7 +100,7 @@ void replace_setup(Oid relid, Query *query, const std::vector<translate::SourceR
 
 void rebuild_storage(Oid relid)
 {
-    /* Catalog rows with long values are not written without an active snapshot. */
+    /* An active snapshot is required to write catalog rows with long values (TOAST). */
     call([=] {
         LockRelationOid(relid, AccessExclusiveLock);
         PushActiveSnapshot(GetLatestSnapshot());
