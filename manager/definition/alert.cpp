@@ -19,7 +19,8 @@ int character_length(const char *at)
     return pg_encoding_mblen(GetDatabaseEncoding(), at);
 }
 
-/* The share that is left is for what is sent between this and the commit. PostgreSQL frame. */
+/* Returns whether the NOTIFY queue has room for an alert. A tenth is kept free for the notifications that are
+ * sent between this check and the commit. PostgreSQL frame. */
 bool has_queue_room()
 {
     return DatumGetFloat8(OidFunctionCall0(F_PG_NOTIFICATION_QUEUE_USAGE)) < 0.9;

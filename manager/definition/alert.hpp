@@ -1,9 +1,10 @@
 /*
- * Alerts: NOTIFY pg_trickle_alert, in effect when the transaction commits. Never from a writer's transaction. It commits
- * whether or not anybody can be told: where NOTIFY's queue is full, a commit would fail.
+ * Alerts: NOTIFY pg_trickle_alert, delivered when the transaction commits. A writer's transaction sends none,
+ * because a commit fails if NOTIFY's queue is full, and a writer must be able to commit in any case.
  *
- * Any role that can connect to the database can listen. A payload has nothing in it that is not in catalogs that every role
- * reads: names of relations, counts, sizes, an SQLSTATE, and sentences of ours; no text of an error, of a query or of a user.
+ * Any role that can connect to the database can listen. A payload contains only what catalogs that every role
+ * can read contain: names of relations, counts, sizes, an SQLSTATE, and sentences of pg_trickle; no text of
+ * an error, of a query or of a user.
  */
 #pragma once
 
@@ -11,10 +12,11 @@
 
 namespace pgtrickle::definition {
 
-/* An alert about a stream table. C++ frame. */
+/* Returns an alert about a stream table. C++ frame. */
 scheduler::Alert alert_of(const char *event, const std::string &schema_name, const std::string &name);
 
-/* Sends the text of one; false, with a WARNING that has the text, where the queue has hardly any room. C++ frame. */
+/* Sends the text of an alert. If the queue has hardly any room, returns false and raises a WARNING that
+ * contains the text. C++ frame. */
 bool send_alert(const std::string &text);
 
 } // namespace pgtrickle::definition

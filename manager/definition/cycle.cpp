@@ -9,8 +9,8 @@ namespace pgtrickle {
 
 namespace {
 
-/* Depth first from the last of `path`, whose first is what must not be met again; leaves the
- * circle in `path` if there is one. */
+/* Searches depth first from the last element of `path` for its first element. Returns true if a cycle exists;
+ * `path` is the cycle then. */
 bool closes(std::vector<Oid> &path, std::vector<Oid> &seen, const std::vector<Oid> &next)
 {
     for (Oid relid : next) {

@@ -1,5 +1,5 @@
 /*
- * Stream tables read each other, never in a circle.
+ * Stream tables read each other without cycles; this check keeps it so.
  */
 #pragma once
 
@@ -9,7 +9,8 @@
 
 namespace pgtrickle {
 
-/* Raises 42P15 with the circle that would close if `relid` read `sources` directly. C++ frame. */
+/* Raises 42P15, with the path of the cycle, if one would exist once `relid` reads `sources` directly. C++
+ * frame. */
 void check_for_cycle(Oid relid, const std::vector<Oid> &sources);
 
 } // namespace pgtrickle

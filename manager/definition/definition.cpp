@@ -72,7 +72,7 @@ bool is_our_server(Oid server)
     return is_ours;
 }
 
-/* What load() takes from the catalogs, in memory of the current context. */
+/* Contents of the catalogs that load() uses, in memory of the current context. */
 struct RawDefinition {
     Oid owner;
     const char *schema_name;
@@ -92,7 +92,7 @@ RawDefinition read_catalogs(Oid relid)
     raw.name = pstrdup(NameStr(form->relname));
     raw.schema_name = get_namespace_name(form->relnamespace);
     ReleaseSysCache(tuple);
-    /* Without a lock, what is cached of a relation may outlive its schema. */
+    /* Without a lock, a cached entry of a relation may outlive its schema. */
     if (raw.schema_name == nullptr)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: it was dropped meanwhile"),
                         errdetail("Its OID was %u.", relid)));
@@ -100,7 +100,7 @@ RawDefinition read_catalogs(Oid relid)
     return raw;
 }
 
-/* One row of pgt_dependency. */
+/* A row of pgt_dependency. */
 struct RawSource {
     Oid relid;
     int position;
@@ -137,7 +137,7 @@ RawSource read_source(HeapTuple tuple, TupleDesc descriptor)
     return source;
 }
 
-/* The rows of pgt_dependency of one stream table, as a List of RawSource. */
+/* Returns the rows of pgt_dependency of a stream table (List of RawSource). */
 List *read_sources(Oid relid)
 {
     List *sources = NIL;
@@ -253,7 +253,8 @@ std::vector<Oid> readers_of(Oid source)
 std::vector<Oid> all()
 {
     std::vector<Oid> relids = to_vector(call([] { return state::all_stream_tables(); }));
-    /* A DROP that no hook saw, in a server without us, leaves its row behind. */
+    /* A DROP on a server that has not loaded the library runs no hook, and leaves the row of pgt_state
+     * behind. */
     std::erase_if(relids, [](Oid relid) { return !call([=] { return is_stream_table(relid); }); });
     return relids;
 }

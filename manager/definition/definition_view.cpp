@@ -59,7 +59,7 @@ ObjectAddress relation_address(Oid relid)
 
 void drop_view(Oid relid, Oid view)
 {
-    /* The INTERNAL dependency would turn the drop into a refusal. */
+    /* With the INTERNAL dependency, performDeletion() would raise an error. */
     deleteDependencyRecordsForSpecific(RelationRelationId, view, DEPENDENCY_INTERNAL, RelationRelationId, relid);
     CommandCounterIncrement();
     ObjectAddress address = relation_address(view);
@@ -86,7 +86,7 @@ Oid create_view(Oid relid, Query *query)
     return view;
 }
 
-/* The rule of a view; InvalidOid if there is none. */
+/* Returns the rule of a view, or InvalidOid if it has none. */
 Oid rule_of(Oid view)
 {
     return get_rewrite_oid(view, "_RETURN", true);
@@ -108,8 +108,8 @@ Form_pg_depend next_depend(SysScanDesc scan, HeapTuple *tuple)
     return HeapTupleIsValid(*tuple) ? reinterpret_cast<Form_pg_depend>(GETSTRUCT(*tuple)) : nullptr;
 }
 
-/* Removes the dependencies of the foreign table as a whole that store_query() made: all but those on its
- * schema and server, which core made. */
+/* Removes the dependencies of the foreign table as a whole that store_query() recorded: all except the ones
+ * on its schema and server, which PostgreSQL records. */
 void forget_query_dependencies(Oid relid)
 {
     Relation depend = table_open(DependRelationId, RowExclusiveLock);
@@ -152,7 +152,8 @@ void lock_what_is_used(Oid view)
         LockDatabaseObject(list_nth_oid(used, i), list_nth_oid(used, i + 1), 0, RowExclusiveLock);
 }
 
-/* A configuration that the query means by a setting is no less used than one that it names. */
+/* Records a dependency on the text search configuration that the query uses through a recorded setting, as on
+ * one that the query names. */
 void depend_on_settings(Oid relid, Oid view)
 {
     const Oid configuration = recorded_configuration(relid);
@@ -165,7 +166,7 @@ void depend_on_settings(Oid relid, Oid view)
     CommandCounterIncrement();
 }
 
-/* The foreign table depends on each whole object on which the view's rule depends. */
+/* Makes the foreign table depend on each whole object on which the view's rule depends. */
 void copy_rule_dependencies(Oid relid, Oid view)
 {
     ObjectAddresses *addresses = new_object_addresses();
@@ -208,7 +209,7 @@ bool collect_named(::Node *node, void *context)
     return walk_expression(node, collect_named, found);
 }
 
-/* The stream table whose internal view this is; InvalidOid for any other relation. */
+/* Returns the stream table whose internal view this is, or InvalidOid for any other relation. */
 Oid stream_table_of_view(Oid view)
 {
     if (get_rel_namespace(view) != get_namespace_oid(schema_name, true))
@@ -232,7 +233,7 @@ Oid relation_of_rule(Oid rule)
     return relation;
 }
 
-/* Views, materialized or not, whose rules refer to the object. */
+/* Returns the views, materialized or not, whose rules refer to the object. */
 List *relations_with_rules_on(Oid class_id, Oid object_id, int sub_id)
 {
     List *relations = NIL;
@@ -360,7 +361,8 @@ Oid namespace_of(Oid class_id, Oid object_id)
     return found;
 }
 
-/* Whether the rule of the view uses an object of the schema; the views it reads are added to `views`. */
+/* Returns whether the rule of the view uses an object of the schema, and adds the views that the rule reads
+ * to `views`. */
 bool rule_uses_schema(Oid view, Oid schema, List **views)
 {
     bool is_used = false;

@@ -1,11 +1,10 @@
 /*
- * The internal view of a stream table, pg_trickle_storage.def_<relid>: its rule keeps the
- * defining query as PostgreSQL keeps a view's, and carries its dependencies by column.
+ * The internal view of a stream table, pg_trickle_storage.def_<relid>: its rule stores the defining query as
+ * PostgreSQL stores a view's, and carries its dependencies by column.
  *
- * The view belongs to the stream table's owner and depends on the foreign table INTERNALly.
- * The foreign table in turn depends NORMALly on each whole object that the query names:
- * so pg_dump puts it after them, and a DROP of one names the stream table. Nobody reads
- * through the view.
+ * The view belongs to the owner of the stream table and depends on the foreign table INTERNALly. The foreign
+ * table in turn depends NORMALly on each whole object that the query names; so pg_dump dumps the stream table
+ * after these objects, and an error of DROP names the stream table. No query reads the view.
  *
  * All functions are PostgreSQL frames.
  */
@@ -19,34 +18,36 @@ extern "C" {
 
 namespace pgtrickle::definition {
 
-/* Makes the view of `relid` for `query` (analysed, output columns as declared), in place of
- * one that is there, and the foreign table's dependencies. */
+/* Creates the internal view of `relid` for `query` (analysed, output columns as declared), and records the
+ * dependencies of the foreign table. Replaces existing ones. */
 void store_query(Oid relid, Query *query);
 
-/* Whether a relation of that name, in the schema of storage, would be taken for such a view. */
+/* Returns true if a relation of this name in the schema of storage would be taken for an internal view. */
 bool is_view_name(const char *name);
 
-/* `query` printed with every name qualified, the same in every session. Leaves `query` as it
- * is. Takes AccessShare on its relations. */
+/* Returns the text of `query` with every name qualified, which is the same in every session. Does not change
+ * `query`. Takes AccessShare on its relations. */
 char *canonical_text(Query *query);
 
-/* Stream tables whose defining query uses the object, by its own text or by way of views
- * that it reads (List of OIDs, ascending). sub_id 0: any part of it. With `directly`,
- * only those whose own text names it. */
+/* Returns the stream tables whose defining query uses the object, by its own text or through views that it
+ * reads (List of OIDs, ascending). sub_id 0 means any part of the object. With `directly`, only stream tables
+ * whose own text names it. */
 List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly);
 
-/* A definition that uses a function, an operator or a text search object, and a statement that changes what that computes, exclude
- * each other to the ends of their transactions: else neither would see the other's rows. store_query() locks what the query uses,
- * by its views too; this is the statement's lock, which several may hold. */
+/* Locks the object for a statement that changes what a function, an operator or a text search object
+ * computes. The lock excludes definitions that use the object until the end of the transaction, because
+ * otherwise neither transaction would see the rows of the other. store_query() takes the conflicting lock on
+ * everything that the query uses, also through views. Several such statements can hold this lock. */
 void lock_meaning(Oid class_id, Oid object_id);
 
-/* Whether the query names, by its own text or by way of views, an object that lies in the schema. */
+/* How a query refers to objects of a schema: by its own text, or through views. */
 enum class SchemaUse { none, by_views, by_text };
 SchemaUse use_of_schema(Oid relid, Oid schema);
 
-/* The relations that `query` names, at any depth, views as such (List of OIDs). */
+/* Returns the relations that `query` names, at any depth; views are not expanded (List of OIDs). */
 List *relations_named(Query *query);
-/* The same of the query of a stream table, ascending, as the catalogs have it: no lock is taken. */
+/* Returns the relations on which the foreign table depends, which are the ones that its query names (List of
+ * OIDs, ascending). Reads only the catalogs, and takes no lock. */
 List *relations_depended_on(Oid relid);
 
 } // namespace pgtrickle::definition

@@ -38,7 +38,7 @@ namespace {
 
 bool preloaded = false;
 
-/* Of what there is one way of so far. */
+/* Settings that have a single permitted value as yet. */
 int read_mode = 0;
 bool has_consistent_reads = false;
 int on_error = 0;
@@ -55,7 +55,7 @@ const config_enum_entry on_stale_values[] = {{"serve", static_cast<int>(OnStale:
                                              {"error", static_cast<int>(OnStale::error), false},
                                              {nullptr, 0, false}};
 
-/* The parsed value travels to the assign hook in memory that guc.c frees with free(). */
+/* The assign hook receives the parsed value in memory that guc.c releases with free(). */
 extern "C" bool check_max_staleness(char **value, void **extra, GucSource)
 {
     return enter([&] {
@@ -94,7 +94,7 @@ extern "C" bool check_consistent_reads(bool *value, void **, GucSource)
     return false;
 }
 
-/* Kept plans were made for the other route. */
+/* Cached plans were made for the other route. */
 extern "C" void assign_enable_expansion(bool new_value, void *)
 {
     if (new_value != enable_expansion && IsTransactionState())

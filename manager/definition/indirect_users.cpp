@@ -1,7 +1,8 @@
 /*
- * A query that uses an operator or an aggregate depends on that, and only that on its functions; so does a function with a parsed
- * body. pg_depend is followed from the object up to the rules. It has no rows for objects that are pinned, such as the dictionary
- * "simple": of those pg_ts_config_map and the queries say who uses them.
+ * A query that uses an operator or an aggregate depends on the operator or aggregate, and only that depends
+ * on its functions; the same is true of a function with a parsed body. So pg_depend is followed from the
+ * object up to the rules. It has no rows for pinned objects, such as the dictionary "simple"; for pinned
+ * objects, pg_ts_config_map and the queries themselves are searched.
  */
 #include "definition/indirect_users.hpp"
 
@@ -35,7 +36,8 @@ namespace pgtrickle::definition {
 
 namespace {
 
-/* Objects found, each once, in the order in which they are looked at (List of ObjectAddress). */
+/* Adds an object to the objects found (List of ObjectAddress), each of which is in the list once, in the
+ * order in which they are examined. */
 void add(List **objects, Oid class_id, Oid object_id)
 {
     ListCell *cell;
@@ -118,7 +120,7 @@ bool is_named_by(Oid relid, ObjectAddress *object)
     return OidIsValid(view_of(relid)) && has_constant(reinterpret_cast<::Node *>(rewritten(query_of(relid))), object);
 }
 
-/* Only a superuser alters such an object. */
+/* This reads the query of every stream table, but only a superuser can alter a pinned object. */
 List *users_of_pinned(ObjectAddress *object)
 {
     List *users = NIL;

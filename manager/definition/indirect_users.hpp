@@ -1,6 +1,6 @@
 /*
- * Which stream tables an object computes for, by way of others: the functions and operators that call it, the text search
- * configurations that contain it, the policies that ask it.
+ * Finds the stream tables that use an object indirectly: through functions and operators that call it, text
+ * search configurations that contain it, or policies that use it.
  */
 #pragma once
 
@@ -12,9 +12,9 @@ extern "C" {
 
 namespace pgtrickle::definition {
 
-/* Those whose query uses the function, dictionary or configuration, also by views; ascending. What a function's body names as
- * text is not known to the catalogs. Waits for transactions that define such a stream table, and keeps others from doing so
- * (lock_meaning). PostgreSQL frame. */
+/* Returns the stream tables whose query uses the function, policy, dictionary or configuration, also through
+ * views; ascending. The catalogs do not record the names in the text of a function body. Waits for
+ * transactions that define such a stream table, and blocks new ones (lock_meaning). PostgreSQL frame. */
 List *indirect_users_of(Oid class_id, Oid object_id);
 
 } // namespace pgtrickle::definition

@@ -16,10 +16,10 @@ namespace pgtrickle::definition {
 
 namespace {
 
-/* As LOCK TABLE asks for any mode, and CREATE TRIGGER for ShareRowExclusive. */
+/* The privileges with which LOCK TABLE permits any mode, and CREATE TRIGGER permits ShareRowExclusive. */
 constexpr AclMode for_lock_table = ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE, for_create_trigger = ACL_TRIGGER;
 
-/* What this transaction has dropped is locked already. */
+/* Returns true also for a relation that this transaction has dropped, because it is locked already. */
 bool may_lock(Oid relation, Oid user, AclMode any_of)
 {
     const char kind = get_rel_relkind(relation);
@@ -29,7 +29,8 @@ bool may_lock(Oid relation, Oid user, AclMode any_of)
            pg_class_aclcheck(relation, user, any_of) == ACLCHECK_OK;
 }
 
-/* An upstream of the same owner is refreshed with it; one of another owner it does not wait for. */
+/* A refresh includes upstreams of the same owner, so their sources count. It does not wait for upstreams of
+ * other owners. */
 bool may_user_stop_refreshes(Oid stream_table, Oid user)
 {
     check_stack_depth();

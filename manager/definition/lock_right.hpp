@@ -1,13 +1,16 @@
 /*
- * What of other roles a transaction may keep locked.
+ * Decides which objects of other roles a transaction may keep locked.
  *
- * Invariant: an open transaction of a role delays work on a relation on which the role has no privilege but SELECT no longer than
- * the AccessShare lock of a reader does. All that a session does by itself for a stream table of its own, and that needs
- * another lock on what that one reads, asks here, and is left to the manager or to an installer, whose transactions end.
+ * Invariant: an open transaction of a role delays work on a relation on which the role has no privilege but
+ * SELECT no longer than the AccessShare lock of a reader does. Any action that a session takes on its own
+ * initiative for a stream table that its user owns, and that needs a stronger lock on a source, checks this
+ * first; if the lock is not permitted, the action is left to the manager or to an installer, whose
+ * transactions end soon.
  *
- * A role may keep locked what PostgreSQL lets it keep locked by other means: what it owns, and by LOCK TABLE and CREATE TRIGGER tables on
- * which it has the privileges for these. Asked is the user outside of all switches to the owner of a stream table: that one
- * decides when the transaction ends.
+ * A role may keep locked what PostgreSQL permits it to lock by other means: relations that it owns, and
+ * tables on which it has the privileges that LOCK TABLE or CREATE TRIGGER requires. The checked role is the
+ * user outside of all switches to the owner of a stream table, because that user decides when the transaction
+ * ends.
  *
  * PostgreSQL frames.
  */
@@ -17,11 +20,12 @@
 
 namespace pgtrickle::definition {
 
-/* Whether this transaction may keep the stream table from being refreshed by others: its user owns it, or may lock in
- * AccessExclusive what its refresh reads; or the transaction does so already. A refresh of it in this transaction does no more. */
+/* Returns true if this transaction may prevent others from refreshing the stream table: its user owns the
+ * stream table, or may lock in AccessExclusive a relation that the refresh reads; or the transaction prevents
+ * refreshes already. A refresh of the stream table in this transaction locks no more than that. */
 bool may_stop_refreshes(Oid stream_table);
 
-/* Whether this transaction may keep others from beginning and ending the capture of `source`. */
+/* Returns true if this transaction may prevent others from starting and ending the capture of `source`. */
 bool may_stop_capture_changes(Oid source);
 
 } // namespace pgtrickle::definition

@@ -8,8 +8,8 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* Writes one option of a foreign table, without the questions that a user's ALTER is asked.
- * DEFELEM_SET: it is there; DEFELEM_ADD: it is not. A PostgreSQL frame. */
+/* Writes one option of a foreign table, without the checks of a user's ALTER. The option exists with
+ * DEFELEM_SET, and does not with DEFELEM_ADD. PostgreSQL frame. */
 void write_option(Oid relid, const char *name, const char *value, DefElemAction action);
 
 } // namespace pgtrickle

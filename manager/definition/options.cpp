@@ -112,7 +112,7 @@ void check_timeout(const std::string &name, const std::string &value)
 }
 
 struct Known {
-    const char *name; /* of the argument of SQL functions, too */
+    const char *name; /* also the name of the argument of SQL functions */
     void (*check)(const std::string &name, const std::string &value);
     void (*apply)(Definition &definition, const std::string &value);
     std::string (*read)(const Definition &definition);
@@ -250,7 +250,7 @@ std::string value_of(const Definition &definition, const std::string &name)
     return find_known(name)->read(definition);
 }
 
-/* A query may be written as the user wrote it, or as it is shown. */
+/* A query may be given as the user wrote it, or as it is shown. */
 bool is_same(const Option &option, const Definition &definition)
 {
     Definition after;

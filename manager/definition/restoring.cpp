@@ -13,10 +13,12 @@ namespace pgtrickle::definition {
 
 namespace {
 
-/* What this session has restored, in TopMemoryContext; DISCARD ALL may have released the locks of some. */
+/* Stream tables that this session has restored, in TopMemoryContext. DISCARD ALL may have released some of
+ * their locks. */
 List *restored = NIL;
 
-/* Under the method of advisory locks, for an error releases all locks of a session under the other one. */
+/* Uses the lock method of advisory locks, because an error releases all session locks of the default
+ * method. */
 LOCKTAG restoring_lock(Oid relid)
 {
     LOCKTAG tag;
@@ -52,7 +54,8 @@ void end_restoring()
 
 bool is_restored_elsewhere(Oid relid)
 {
-    /* Conflicts with the session's lock, and not with that of another process that asks. */
+    /* RowExclusive conflicts with the lock of the session that restores, but not with the same check by
+     * another process. */
     LOCKTAG tag = restoring_lock(relid);
     if (LockAcquire(&tag, RowExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
         return true;

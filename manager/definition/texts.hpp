@@ -1,6 +1,6 @@
 /*
- * Who may see the texts of a stream table: its queries, and the errors of its refreshes, which quote data. Its owner and
- * members of pg_monitor. PostgreSQL frames.
+ * Decides who may see the texts of a stream table: its queries, and the errors of its refreshes, which quote
+ * data. These are its owner and members of pg_monitor. PostgreSQL frames.
  */
 #pragma once
 
@@ -8,11 +8,11 @@
 
 namespace pgtrickle::definition {
 
-/* Whether the current user may. */
+/* Returns true if the current user may see the texts of the stream table. */
 bool may_see_texts(Oid relid);
 
-/* Whether what is raised now may be seen by all that it reaches: the current user, and the user of the statement that the
- * session runs, if the owner of a stream table acts in its place. False if the relation is gone. */
+/* Returns true if every user that an error reaches may see the texts: the current user, and, if the session
+ * acts as the owner of a stream table, the user of the session's statement. False if the relation is gone. */
 bool may_show_texts(Oid relid);
 
 } // namespace pgtrickle::definition

@@ -15,7 +15,8 @@ namespace pgtrickle::definition {
 
 namespace {
 
-/* What is set for all roles in `database`, or, if that is invalid, in all databases; null: nothing is. */
+/* Returns the zone that is set for all roles in `database`, or, if `database` is invalid, in all databases;
+ * null if none is set. */
 const char *zone_set_for(Oid database)
 {
     ArrayType *settings = settings_given_in(database);
@@ -30,7 +31,8 @@ const char *zone_set_for(Oid database)
     return nullptr;
 }
 
-/* As the setting reads it: a name, a rule, or hours east of Greenwich. Null: none of these. */
+/* Returns the zone that a value of the setting means: a name, a rule, or hours east of Greenwich. Null if the
+ * value is none of these. */
 pg_tz *zone_written(const char *value)
 {
     char *end;

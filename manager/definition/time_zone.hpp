@@ -1,7 +1,7 @@
 /*
- * The time zone of this database, for cron schedules: what ALTER DATABASE … SET timezone says, else what
- * is set for all roles, else the server's. Never that of a role or session: a schedule is the same for all.
- * Its rules are PostgreSQL's.
+ * The time zone of this database, for cron schedules: the value of ALTER DATABASE … SET timezone, otherwise
+ * the value that is set for all roles, otherwise the server's. It is never that of a role or session, because
+ * a schedule is the same for all. The rules of the zone are PostgreSQL's.
  */
 #pragma once
 
@@ -14,13 +14,15 @@ extern "C" {
 
 namespace pgtrickle::definition {
 
-/* Finds out which it is and tells the mailbox. For the manager, in a transaction. PostgreSQL frame. */
+/* Determines the zone of the database and publishes it in the mailbox. For the manager, in a transaction.
+ * PostgreSQL frame. */
 void publish_time_zone();
 
-/* As the manager has told it; the session's where there is no manager. PostgreSQL frame. */
+/* Returns the zone that the manager has published, or the session's if there is no manager. PostgreSQL
+ * frame. */
 pg_tz *published_time_zone();
 
-/* The rules are PostgreSQL's, which keeps them for the life of the process. Frames of any kind. */
+/* A zone with PostgreSQL's rules, which PostgreSQL keeps for the life of the process. Frames of any kind. */
 class DatabaseZone final : public scheduler::Zone {
   public:
     explicit DatabaseZone(pg_tz *rules) : rules_(rules) {}

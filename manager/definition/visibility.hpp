@@ -1,6 +1,6 @@
 /*
- * Who may see what of a stream table: its status and plan, whoever may read it; its queries and error
- * texts, which quote data, its owner and pg_monitor.
+ * Decides who may see which facts about a stream table. A role that may read the stream table sees its status
+ * and plan; its owner and members of pg_monitor see its queries and error texts, which quote data.
  */
 #pragma once
 
@@ -8,17 +8,18 @@
 
 namespace pgtrickle {
 
-/* PostgreSQL frames. */
+/* All functions are PostgreSQL frames. */
 bool may_see(Oid relid);
 bool may_see_texts(Oid relid);
-/* The stream table of that name; raises 42P01, or 42501 unless the user may see it. */
+/* Returns the stream table of that name. Raises 42P01 if there is none, and 42501 unless the user may see
+ * it. */
 Oid visible_stream_table(const char *name);
-/* The same, and 42501 unless the user may see its texts. */
+/* As visible_stream_table(), and raises 42501 unless the user may see its texts. */
 Oid stream_table_with_texts(const char *name);
-/* The same, and 42501 unless the user owns it. */
+/* As visible_stream_table(), and raises 42501 unless the user owns it. */
 Oid owned_stream_table(const char *name);
-/* What `find` finds by that name, locked. Whom the lock has to wait for may drop it, or make another one of that name:
- * then it is looked for again. */
+/* Returns the stream table that `find` finds by that name, locked. While the lock waits, another transaction
+ * may drop the stream table or create another one of that name, so the name is looked up again afterwards. */
 Oid locked_stream_table(Oid (*find)(const char *name), const char *name, LOCKMODE mode);
 
 } // namespace pgtrickle

@@ -17,8 +17,8 @@ namespace {
 
 struct Search {
     List *grouped;   /* expressions of GROUP BY */
-    List *ungrouped; /* Vars of the query that stand outside of aggregates and of `grouped` */
-    int depth;       /* of subqueries entered */
+    List *ungrouped; /* Vars of the query outside of aggregates and of `grouped` */
+    int depth;       /* number of subqueries entered */
 };
 
 bool is_grouped(::Node *node, Search *search)
@@ -26,8 +26,8 @@ bool is_grouped(::Node *node, Search *search)
     return search->depth == 0 && list_member(search->grouped, node);
 }
 
-/* Collects what stands ungrouped. An aggregate of an outer query level is found in a subquery,
- * and its arguments belong to the level it is computed at. */
+/* Collects ungrouped columns. An aggregate of an outer query level may be in a subquery; its arguments belong
+ * to the level at which it is computed. */
 bool find_ungrouped(::Node *node, void *context)
 {
     auto *search = static_cast<Search *>(context);
@@ -56,7 +56,7 @@ bool find_ungrouped(::Node *node, void *context)
     return walk_expression(node, find_ungrouped, search);
 }
 
-/* Returns the reference of the new grouping column. */
+/* Adds a column to GROUP BY. Returns the reference of the new grouping column. */
 int add_to_grouping(Query *query, Var *column)
 {
     TargetEntry *target = tlist_member(reinterpret_cast<Expr *>(column), query->targetList);
@@ -89,7 +89,8 @@ void widen_level(Query *query)
     List *added = NIL;
     foreach (cell, search.ungrouped)
         added = lappend_int(added, add_to_grouping(query, static_cast<Var *>(lfirst(cell))));
-    /* The primary key that determines them is in every set, and so are they. */
+    /* Every grouping set contains the primary key that determines these columns, so every set gets them
+     * too. */
     if (query->groupingSets != NIL && added != NIL)
         query->groupingSets = lappend(query->groupingSets, makeGroupingSet(GROUPING_SET_SIMPLE, added, -1));
     query->constraintDeps = NIL;

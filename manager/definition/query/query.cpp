@@ -38,7 +38,8 @@ extern "C" void transpose_position(void *text)
              errdetail_internal("%s", detail), location < 0 ? 0 : errposition(pg_mbstrlen_with_len(text, location) + 1)));
 }
 
-/* Where a statement of `text` begins: until 17 its location is that of the space before it. */
+/* Returns the position at which a statement of `text` begins. Before PostgreSQL 17, stmt_location is the
+ * position of the white space before it. */
 int start_of(const char *text, const RawStmt *statement)
 {
     const int location = statement->stmt_location;
@@ -64,8 +65,8 @@ RawStmt *parse_one_select(const char *text)
     return statement;
 }
 
-/* The names given by AS, one an output column. A star stands for any number of columns: then
- * nothing can be said. */
+/* Returns the names given by AS, one for each output column. A star stands for any number of columns; NIL is
+ * returned then, because the text does not show which name belongs to which column. */
 List *aliases_of(SelectStmt *select)
 {
     while (select->op != SETOP_NONE)
@@ -106,7 +107,8 @@ bool is_referenced(Query *query, Index reference)
     return false;
 }
 
-/* `ORDER BY generate_series(1, n)`: a target that nobody sees, and yet makes rows. */
+/* Returns true for `ORDER BY generate_series(1, n)`: a target that is not part of the output, but multiplies
+ * rows. */
 bool is_sorted_by_sets(const Query *query)
 {
     ListCell *cell;
@@ -118,7 +120,7 @@ bool is_sorted_by_sets(const Query *query)
     return false;
 }
 
-/* ORDER BY without LIMIT says nothing about a table's content. */
+/* ORDER BY without LIMIT does not affect the contents of a table. */
 void drop_useless_order(Query *query)
 {
     if (query->sortClause == NIL || !leaves_all_rows(query) || query->hasDistinctOn || is_sorted_by_sets(query))
@@ -197,8 +199,8 @@ List *column_definitions(Query *query)
 
 namespace {
 
-/* SELECT every output column FROM (query): a cast must not change what DISTINCT, UNION or
- * ORDER BY within the query mean. */
+/* Returns SELECT every output column FROM (query): a cast must not change what DISTINCT, UNION or ORDER BY
+ * within the query mean. */
 Query *wrap(Query *query)
 {
     ParseState *state = make_parsestate(nullptr);
@@ -271,7 +273,7 @@ bool has_fitting_collation(::Node *expression, const WantedColumn *wanted)
     return !OidIsValid(wanted->collation) || exprCollation(expression) == wanted->collation;
 }
 
-/* The argument of an implicit conversion, or null. */
+/* Returns the argument of an implicit conversion, or null for any other expression. */
 Expr *converted(Expr *expression)
 {
     switch (nodeTag(expression)) {
@@ -300,8 +302,9 @@ Expr *converted(Expr *expression)
     }
 }
 
-/* Takes off what cast_to() has put on before: the value of an earlier type may have lost what the next one holds. A
- * query has no implicit conversion of its own around a target. */
+/* Removes a cast that cast_to() has added earlier, because the value of the earlier type may have lost
+ * information that the next type can hold. A query itself has no implicit conversion at the top of a
+ * target. */
 void undo_cast(TargetEntry *target)
 {
     while (Expr *argument = converted(target->expr))

@@ -1,6 +1,5 @@
 /*
- * From the text of a defining query to the analysed query whose output is exactly the
- * declared columns.
+ * Turns the text of a defining query into the analysed query whose output is exactly the declared columns.
  */
 #pragma once
 
@@ -16,36 +15,35 @@ namespace pgtrickle::definition {
 
 struct ParsedQuery {
     Query *query;
-    List *aliases; /* String nodes: what the text names its output columns by AS, NULL where it does
-                    * not; NIL when that cannot be said by looking at the text */
+    List *aliases; /* String nodes: the output columns' names given by AS, NULL where there is none; NIL if
+                    * the text does not show them */
 };
 
-/* Parses and analyses `text`, one SELECT, under the settings in force. Errors carry the cursor
- * position in the client's statement where the text is found in it, in the text otherwise;
- * syntax errors read "query parse error: …", others are PostgreSQL's own. Takes
- * AccessShare on the query's relations. C++ frame. */
+/* Parses and analyses `text`, one SELECT, under the settings in force. Errors carry the cursor position in
+ * the client's statement if the text is found in it, otherwise in the text; syntax errors read "query parse
+ * error: …", others are PostgreSQL's own. Takes AccessShare on the query's relations. C++ frame. */
 ParsedQuery parse_query(const std::string &text);
 
-/* An output column as it is to be. */
+/* An output column as declared or requested. */
 struct WantedColumn {
     const char *name;
     Oid type;
     int32 typmod;
     Oid collation;    /* InvalidOid: the query's */
-    int location;     /* in the statement that declares it, -1 unknown */
+    int location;     /* in the statement that declares it; -1: unknown */
 };
 
-/* `parsed` with its output columns cast to the wanted types and given the wanted names; completes the
- * wanted collations. Raises 42P16 or 42804 when it does not fit; statement (may be null) is what the
- * locations count in. PostgreSQL frame. */
+/* Returns the query of `parsed` with its output columns cast to the wanted types and given the wanted names;
+ * completes the wanted collations. Raises 42P16 or 42804 if the query does not fit. The locations count in
+ * `statement`, which may be null. PostgreSQL frame. */
 Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, const char *statement);
 
-/* The columns that `query` has by itself, types and collations resolved, as ColumnDefs. PostgreSQL
- * frame. */
+/* Returns the columns that `query` has without a declaration, with types and collations resolved, as
+ * ColumnDefs. PostgreSQL frame. */
 List *column_definitions(Query *query);
 
-/* While it lives, cursor positions of messages, which count in `text`, become positions in the client's statement. The text
- * outlives it. C++ frames. */
+/* While an object exists, cursor positions of messages, which count in `text`, become positions in the
+ * client's statement. The text must outlive the object. C++ frames. */
 class TransposedPositions {
   public:
     explicit TransposedPositions(const std::string &text);

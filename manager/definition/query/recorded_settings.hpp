@@ -1,6 +1,7 @@
 /*
- * The settings that the value of an expression may depend on. Those that a defining query depends on are recorded with it,
- * and are in force whenever it is parsed or run; a definition can bring no other setting, and least of all search_path.
+ * The settings on which the value of an expression may depend. The ones on which a defining query depends are
+ * recorded with it, and are in force whenever it is parsed or run. A definition can contain no other setting,
+ * and in particular not search_path.
  */
 #pragma once
 

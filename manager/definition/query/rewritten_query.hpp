@@ -1,7 +1,7 @@
 /*
- * What a query reads, as PostgreSQL's rewriter sees it: views expanded, policies added. Every relation
- * left in a range table is read, and carries the columns read and the role they are read as; a
- * view leaves an entry of its own behind, for its privileges.
+ * A query as PostgreSQL's rewriter returns it: views expanded, policies added. Every relation left in a range
+ * table is read, and carries the columns read and the role as which they are read; a view leaves an entry of
+ * its own behind, for its privileges.
  *
  * PostgreSQL frames.
  */
@@ -11,10 +11,10 @@
 
 namespace pgtrickle::definition {
 
-/* A rewritten copy of the SELECT `query`. Takes AccessShare on every relation. */
+/* Returns a rewritten copy of the SELECT `query`. Takes AccessShare on every relation. */
 Query *rewritten(const Query *query);
 
-/* Raises 42501 unless the current user may read all that `query` reads. */
+/* Raises 42501 unless the current user may read all relations and columns that `query` reads. */
 void check_read_privileges(const Query *query);
 
 template <class Visit> bool visit_level(::Node *node, void *visit)

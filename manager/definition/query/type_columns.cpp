@@ -1,6 +1,6 @@
 /*
- * Follows pg_depend upwards: a column depends on its type, a domain, array or range on the
- * type it is made of, and a composite type is a relation whose columns depend on theirs.
+ * Follows pg_depend upwards: a column depends on its type; a domain, array or range depends on the type on
+ * which it is based; and a composite type is a relation whose columns depend on their types.
  */
 #include "definition/query/type_columns.hpp"
 
@@ -27,7 +27,7 @@ ObjectAddress *column_of(const FormData_pg_depend *form)
     return column;
 }
 
-/* Adds to `columns` those of `type` itself, to `types` what is made of it. */
+/* Adds the columns of `type` itself to `columns`, and the types based on it to `types`. */
 void collect_dependents(Oid type, List **columns, List **types)
 {
     Relation depend = table_open(DependRelationId, AccessShareLock);

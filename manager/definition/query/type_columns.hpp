@@ -8,8 +8,9 @@ extern "C" {
 
 namespace pgtrickle::definition {
 
-/* The columns of tables whose values contain values of `type`: of the type itself, of arrays,
- * domains, ranges and composite types of it, at any depth. A List of ObjectAddress *. A PostgreSQL frame. */
+/* Returns the columns of tables whose values contain values of `type`: columns of the type itself, and of
+ * arrays, domains, ranges and composite types of it, at any depth (List of ObjectAddress *). PostgreSQL
+ * frame. */
 List *columns_holding(Oid type);
 
 } // namespace pgtrickle::definition

@@ -1,5 +1,5 @@
 /*
- * Rows of pgt_dependency, as heaps; found by name as those of pgt_state are (state.cpp).
+ * Rows of pgt_dependency, accessed as heap tuples. The table is found by name, like pgt_state (state.cpp).
  */
 #include "definition/state/state.hpp"
 
@@ -70,7 +70,7 @@ void set_captured(Oid relid, Oid source_relid, bool is_captured)
 
 namespace {
 
-/* Values of the column `wanted` where the column `by` is `key`. */
+/* Returns the values of the column `wanted` in the rows whose column `by` is `key`. */
 List *scan_dependencies(const char *index_name, DependencyColumn by, Oid key, DependencyColumn wanted,
                         bool is_captured_only = false)
 {

@@ -1,7 +1,7 @@
 /*
- * Small tables of the extension, read and written as heaps: no privileges are asked, no SPI is needed.
- * They are found by name each time, for an OID kept over DROP EXTENSION would be wrong.
- * PostgreSQL frames.
+ * Small tables of the extension, read and written as heaps: no privileges are checked, and no SPI is needed.
+ * They are looked up by name each time, because an OID kept over DROP EXTENSION would be wrong. PostgreSQL
+ * frames.
  */
 #pragma once
 
@@ -21,27 +21,31 @@ struct TableRows {
     int column_count = 0;
     Datum *values = nullptr; /* row by row */
     bool *nulls = nullptr;
-    Oid *types = nullptr; /* of the columns */
+    Oid *types = nullptr; /* types of the columns */
 
-    Datum value(int row, int column) const { return values[row * column_count + column - 1]; } /* columns from 1 */
+    Datum value(int row, int column) const { return values[row * column_count + column - 1]; } /* columns are numbered from 1 */
     bool is_null(int row, int column) const { return nulls[row * column_count + column - 1]; }
     Oid type(int column) const { return types[column - 1]; }
 };
 
-/* A table or index of the extension; InvalidOid when the extension is not (or no longer) in this database. */
+/* Returns the OID of a table or index of the extension, or InvalidOid if the extension is not (or no longer)
+ * in this database. */
 Oid extension_relation(const char *name);
 
-/* The table, or NULL when the extension is not (or no longer) in this database. */
+/* Opens the table. Returns NULL if the extension is not (or no longer) in this database. */
 ::Relation open_extension_table(const char *name, LOCKMODE lock);
 
-/* Begins a scan of the rows whose column, the first of the index, is `key`. `scan_key` is memory for the time of the scan. */
+/* Begins a scan of the rows whose column, the first of the index, is `key`. The caller provides `scan_key`,
+ * which must exist as long as the scan. */
 SysScanDesc begin_scan_by_oid(::Relation table, const char *index, int column, Oid key, ScanKeyData *scan_key,
                               Snapshot snapshot = nullptr);
 
-/* As the snapshot sees them, or by now; none when the extension is not in this database. */
+/* Returns the rows of the table under the snapshot, or under the latest one if there is none; no rows if the
+ * extension is not in this database. */
 TableRows rows_of(const char *table, Snapshot snapshot = nullptr);
 
-/* Removes the rows whose column, of type oid or regclass, is `relation`. Returns how many there were. */
+/* Removes the rows whose column, of type oid or regclass, is `relation`. Returns the number of rows
+ * removed. */
 int remove_rows_of(const char *table, int column, Oid relation);
 
 } // namespace pgtrickle::definition

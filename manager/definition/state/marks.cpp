@@ -26,7 +26,8 @@ namespace {
 enum MarkColumn : int { mark_relid = 1, mark_xid, mark_number, mark_reason };
 constexpr int mark_column_count = mark_reason;
 
-/* In the order in which they were made, by transactions. */
+/* Scans the marks of a stream table in the order of the transactions that inserted them, and within a
+ * transaction in the order of insertion. */
 SysScanDesc begin_scan(Relation table, Oid relid, ScanKeyData *key, Snapshot snapshot)
 {
     return definition::begin_scan_by_oid(table, "pgt_mark_pkey", mark_relid, relid, key, snapshot);
@@ -47,7 +48,8 @@ Mark read_mark(Relation table, HeapTuple tuple)
     return {{xid, DatumGetInt32(values[mark_number - 1])}, !nulls[mark_reason - 1], values[mark_reason - 1]};
 }
 
-/* Whether this subtransaction has inserted one that says as much: if it is undone, both are. */
+/* Returns true if this subtransaction has inserted an equivalent mark, which a rollback would undo together
+ * with the new one. */
 bool is_marked_here(Relation table, Oid relid, bool has_reason)
 {
     bool is_marked = false;
@@ -79,7 +81,7 @@ void insert_mark(Oid relid, const char *reason)
     CommandCounterIncrement();
 }
 
-/* Removes those that `is_to_go` says. */
+/* Removes the marks for which `is_to_go` returns true. */
 template <class IsToGo> int remove_where(Oid relid, IsToGo is_to_go)
 {
     Relation table = definition::open_extension_table("pgt_mark", RowExclusiveLock);

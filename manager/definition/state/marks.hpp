@@ -1,14 +1,16 @@
 /*
- * Marks: rows of pgtrickle.pgt_mark, which say that something a stream table is made from has changed.
+ * Marks: rows of pgtrickle.pgt_mark, which say that something used by a stream table was redefined.
  *
- * Who redefines a function that another owner's stream table uses may leave the transaction open for hours. So a mark is a
- * row of its own, inserted under no lock: no refresh waits for it. A refresh sees the marks that are committed when it begins, and
- * those of its own transaction; it removes these, and no other, when it has started over. One that is committed while
- * the refresh runs stays for the next.
+ * A session that redefines a function used by a stream table of another owner may leave its transaction open
+ * for hours. So a mark is a row of its own, inserted under no lock, and no refresh waits for it. A refresh
+ * sees the marks that are committed when it begins, and marks of its own transaction; it removes these, and
+ * no other, when it has started from nothing. A mark that is committed while the refresh runs remains for the
+ * next one.
  *
- * Each mark counts as one generation of the definition, as long as it is there; who removes it adds one to the row of pgt_state.
- * Marks are removed under the lock of refreshes or under AccessExclusive on the foreign table. One that commits after a DROP stays
- * until its OID is used again. PostgreSQL frames.
+ * Each mark counts as one generation of the definition as long as it exists; the transaction that removes it
+ * adds one to the row of pgt_state. Marks are removed under the lock of refreshes or under AccessExclusive on
+ * the foreign table. A mark that is committed after a DROP remains until the OID is used again. PostgreSQL
+ * frames.
  */
 #pragma once
 
@@ -28,23 +30,24 @@ struct MarkId {
 struct Marks {
     int count;
     MarkId *ids;
-    char *reason; /* of the first that has one; NULL: none says that the stream table must start over */
+    char *reason; /* of the first mark with one; NULL: no mark requires a start from nothing */
 };
 
-/* In the current memory context; as of now without a snapshot. */
+/* Returns the marks of a stream table, in the current memory context; under the latest snapshot if `snapshot`
+ * is null. */
 Marks marks_of(Oid relid, Snapshot snapshot);
 
-/* The stream table of each mark (List of OIDs), one that has several as often. */
+/* Returns the stream table of each mark (List of OIDs); one that has several marks appears as often. */
 List *all_marked(Snapshot snapshot);
 
-/* The next refresh to begin starts from nothing. */
+/* Makes the next refresh that begins start from nothing. */
 void mark_needs_reinit(Oid relid, const char *reason);
-/* Programs made for the definition as it was are void. */
+/* Invalidates the programs that were compiled for the present definition. */
 void bump_generation(Oid relid);
 
-/* Returns how many were there. */
+/* Removes these marks. Returns the number of marks that existed. */
 int remove_marks(Oid relid, const MarkId *marks, int count);
-/* All that can be seen. */
+/* Removes all visible marks of the stream table. */
 void remove_marks(Oid relid);
 
 } // namespace pgtrickle::state

@@ -1,7 +1,7 @@
 /*
- * Rows of pgt_state and pgt_dependency, as heaps. The tables are found by name in the
- * extension's schema each time (two syscache look-ups): an OID kept over DROP EXTENSION
- * and CREATE EXTENSION would be wrong. Their indexes are found by what they index.
+ * Rows of pgt_state and pgt_dependency, accessed as heap tuples. The tables are looked up by name in the
+ * extension's schema each time (two syscache look-ups), because an OID kept over DROP EXTENSION and CREATE
+ * EXTENSION would be wrong. Their indexes are looked up likewise.
  */
 #include "definition/state/state.hpp"
 
@@ -30,7 +30,8 @@ SysScanDesc begin_state_scan(Relation table, Oid key, ScanKeyData *scan_key, Sna
     return definition::begin_scan_by_oid(table, "pgt_state_pkey", Column::relid, key, scan_key, snapshot);
 }
 
-/* The row of relid, in the current memory context, or NULL; as of the latest snapshot without one. */
+/* Returns the row of relid, in the current memory context, or NULL; under the latest snapshot if `snapshot`
+ * is null. */
 HeapTuple find_row(Relation table, Oid relid, Snapshot snapshot)
 {
     if (snapshot == nullptr)
@@ -57,7 +58,7 @@ HeapTuple find_row(Relation table, Oid relid, Snapshot snapshot)
     return found;
 }
 
-/* Copies, in the current memory context, of the texts and numbers of one row. */
+/* Contents of one row, copied into the current memory context. */
 struct RawRow {
     bool is_found;
     bool is_own;
@@ -80,7 +81,8 @@ Status status_of(Datum value)
     elog(ERROR, "unknown status of a stream table: %s", name);
 }
 
-/* The row and its marks under one snapshot: a refresh moves what it takes in from these to that. */
+/* Reads the row and its marks under one snapshot, because a refresh removes marks and adds their number to
+ * the row in one transaction. */
 RawRow read_raw(Oid relid, Snapshot snapshot)
 {
     RawRow raw = {};
@@ -194,7 +196,7 @@ void insert(Oid relid)
     if (table == nullptr)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"pg_trickle\" is not installed in this database"),
                         errhint("Run CREATE EXTENSION pg_trickle.")));
-    remove_marks(relid); /* of one dropped before that had the OID */
+    remove_marks(relid); /* marks of a dropped stream table that had the same OID */
     Datum values[column_count] = {};
     bool nulls[column_count];
     memset(nulls, true, sizeof(nulls));
@@ -217,7 +219,7 @@ void insert(Oid relid)
 
 namespace {
 
-/* Columns of a row that are to be replaced. */
+/* New values for columns of a row. */
 struct Replacement {
     Datum values[column_count] = {};
     bool nulls[column_count] = {};
@@ -236,8 +238,8 @@ struct Replacement {
     }
 };
 
-/* Locks the row of relid and replaces what `fill` says of its latest version. Without a row, raises if
- * it must exist. */
+/* Locks the row of relid and replaces the columns that `fill` sets, given the latest version of the row.
+ * Raises an error if the row does not exist and `must_exist` is true. */
 template <class Fill> void replace(Oid relid, bool must_exist, Fill fill)
 {
     Relation table = definition::open_extension_table("pgt_state", RowExclusiveLock);
