@@ -1,5 +1,6 @@
 /*
- * The module: what PostgreSQL loads, and the list of all functions that it calls by a hook. _PG_init only registers.
+ * The module: the library that PostgreSQL loads, and the list of all functions that it calls by a hook.
+ * _PG_init only registers.
  */
 #include "capture/ddl/source_ddl.hpp"
 #include "capture/triggers/merge_command.hpp"
@@ -32,10 +33,10 @@ namespace pgtrickle {
 
 namespace {
 
-/* Outermost first. */
+/* From the outermost to the innermost. */
 constexpr UtilityEntry utility[] = {
-    /* Sources: what must not be done to them is refused before all other functions begin, and what was done to them is settled
-     * when these have ended. */
+    /* Sources: statements that are not permitted on them are refused before all other functions begin, and
+     * the effects of the permitted ones are handled after all others have ended. */
     {T_CreateSubscriptionStmt, When::after, capture::after_subscribing},
     {T_AlterSubscriptionStmt, When::after, capture::after_subscribing},
     {T_DropStmt, When::before, capture::before_drop},
@@ -44,11 +45,11 @@ constexpr UtilityEntry utility[] = {
     {T_RenameStmt, When::before, capture::before_alter_of_trigger},
     {every_kind, When::around, capture::around_statement},
 
-    /* Stream tables that are read. */
+    /* Reading stream tables. */
     {T_LockStmt, When::around, lock_table},
     {T_CopyStmt, When::before, refuse_copy_to_stream_table},
 
-    /* Definitions. */
+    /* Definitions of stream tables. */
     {T_CreateForeignTableStmt, When::around, follow<CreateForeignTableStmt>},
     {T_AlterTableStmt, When::around, follow<AlterTableStmt>},
     {T_RefreshMatViewStmt, When::around, follow<RefreshMatViewStmt>},
@@ -66,7 +67,7 @@ constexpr UtilityEntry utility[] = {
     {T_CreateTrigStmt, When::around, follow<CreateTrigStmt>},
     {commit_prepared_kind, When::around, follow_commit_prepared},
 
-    /* Databases as a whole: nothing of ours comes between these and the statement. */
+    /* Databases as a whole: no other function of this list runs between these functions and the statement. */
     {commit_prepared_kind, When::around, mailbox::around_commit_prepared},
     {T_DropdbStmt, When::before, mailbox::before_database_statement},
     {T_CreatedbStmt, When::before, mailbox::before_database_statement},
@@ -76,21 +77,22 @@ constexpr UtilityEntry utility[] = {
     {T_AlterRoleSetStmt, When::after, mailbox::after_settings_statement},
 };
 
-/* Outermost first: the triggers that a MERGE fires are decided when its plan state is there. */
+/* From the outermost to the innermost. The triggers that a MERGE fires are determined once its plan state
+ * exists. */
 constexpr ExecutorStartHandler executor_start[] = {
     capture::start_merge,
     start_behind_barrier,
 };
 
-/* One after another: a stream table that is dropped ceases to be defined before it ceases to be a source. */
+/* In this order: a dropped stream table ceases to be defined before it ceases to be a source. */
 constexpr ObjectAccessHandler object_access[] = {
     note_object_access,
     capture::watch_object,
 };
 
-/* One after another, at each event. The mailbox comes last: at PRE_COMMIT and PRE_PREPARE it counts the changes, of which a marker
- * of an open statement is one; at COMMIT and ABORT it lets readers that wait for a refresh go on, and the history that they
- * find is to hold it. */
+/* In this order, at each event. The mailbox comes last: at PRE_COMMIT and PRE_PREPARE it counts the changes,
+ * and a marker of an open statement is one of them; at COMMIT and ABORT it wakes readers that wait for a
+ * refresh, and the history must contain the refresh by then. */
 constexpr TransactionHandler transaction[] = {
     capture::forget_at_end,
     capture::settle_open_statements,
@@ -141,7 +143,8 @@ constexpr Hooks hooks = {
 
 void _PG_init(void)
 {
-    /* Its settings come before those whose definition closes the prefix. */
+    /* The mailbox settings come before guc::define_settings(), which closes the prefix to further
+     * settings. */
     pgtrickle::mailbox::define_mailbox_settings();
     pgtrickle::worker::register_worker();
     pgtrickle::guc::define_settings();

@@ -1,7 +1,7 @@
 /*
- * ANALYZE of a stream table: its rows are sampled from the blocks of the storage, as a
- * table's would be, and turned into rows of the foreign table. The planner uses the
- * storage's statistics, so the storage is analysed with it, if it is not for its parent's sake.
+ * ANALYZE of a stream table: its rows are sampled from the blocks of the storage, as PostgreSQL samples a
+ * table, and converted to rows of the foreign table. The planner uses the statistics of the storage, so the
+ * storage is analysed as well, unless this ANALYZE is of an inheritance parent.
  */
 #include "fdw/scan/execution.hpp"
 
@@ -24,7 +24,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* The row of `table` that `stored`, a row of its storage, stands for. */
+/* Returns the row of `table` that `stored`, a row of its storage, represents. */
 HeapTuple row_of(Relation table, const AttrNumber *columns, TupleTableSlot *stored, Datum *values, bool *nulls)
 {
     slot_getallattrs(stored);
@@ -41,11 +41,11 @@ struct Reservoir {
     int size;
     int used;
     double seen;
-    double skip; /* rows to pass over; negative: to be drawn */
+    double skip; /* rows to skip; negative: to be drawn */
     ReservoirStateData state;
 };
 
-/* Vitter's algorithm Z, as PostgreSQL's own sampling uses it. */
+/* Implements Vitter's algorithm Z, as PostgreSQL's own sampling does. */
 void offer(Reservoir *reservoir, HeapTuple row)
 {
     if (reservoir->used < reservoir->size) {
@@ -101,8 +101,9 @@ int sample_rows(Relation table, int, HeapTuple *rows, int wanted, double *total_
     return reservoir.used;
 }
 
-/* Whether ANALYZE is at work on an inheritance parent, of which the stream table is a child. It cannot be nested there, as it
- * keeps its memory context in a static variable; and that context, the current one or one above it, is all that tells. */
+/* Returns true if ANALYZE is processing an inheritance parent that has the stream table as a child. A nested
+ * ANALYZE is not possible then, because ANALYZE keeps its memory context in a static variable; that context,
+ * the current one or one of its ancestors, is the only sign of it. */
 bool is_within_a_sample()
 {
     for (MemoryContext context = CurrentMemoryContext; context != nullptr; context = context->parent)

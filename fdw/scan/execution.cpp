@@ -1,10 +1,9 @@
 /*
  * Execution of a nested scan.
  *
- * The nested plan is started at the first fetch, in the memory of the outer statement (a
- * fetch is called in memory that is reset per row), and with the outer statement's
- * snapshot. It is run by the standard executor, not through its hooks: it is a part of the
- * outer statement, which they have seen.
+ * The nested plan is started at the first fetch, with the outer statement's snapshot, and in its memory,
+ * because a fetch is called in memory that is reset for each row. The standard executor runs the plan without
+ * its hooks, because the plan is part of the outer statement, for which the hooks have run.
  */
 #include "fdw/scan/execution.hpp"
 
@@ -24,16 +23,16 @@ namespace pgtrickle {
 
 namespace {
 
-/* Lives in the outer statement's memory. */
+/* State of a nested scan, in the outer statement's memory. */
 struct NestedScan {
     PlannedStmt *plan;
-    int column_count;       /* of the nested plan's output, sort columns aside */
-    AttrNumber *columns;    /* the foreign table's column of each */
+    int column_count;       /* columns of the nested plan's output, except sort columns */
+    AttrNumber *columns;    /* the foreign table's column of each of them */
     QueryDesc *query;       /* null: not running */
-    bool has_to_rewind;     /* before the next fetch */
+    bool has_to_rewind;     /* rewind before the next fetch */
     List *parameter_states; /* ExprStates of the outer scan */
     ParamListInfo parameters;
-    MemoryContext parameter_memory; /* of values by reference */
+    MemoryContext parameter_memory; /* memory for values passed by reference */
 };
 
 template <class Type> Type *part(ForeignScanState *node, ScanPrivate which)
@@ -47,7 +46,8 @@ NestedScan *scan_of(ForeignScanState *node)
     return static_cast<NestedScan *>(node->fdw_state);
 }
 
-/* A valid cached plan reaches the executor without the locks of its nested plan. */
+/* Locks the relations of the nested plan, because a valid cached plan reaches the executor without these
+ * locks. */
 void lock_relations(PlannedStmt *plan)
 {
     ListCell *cell;
@@ -110,9 +110,9 @@ void stop(NestedScan *scan)
     scan->query = nullptr;
 }
 
-/* A plain scan looks at its parameters again when it is rescanned. Other nodes may keep
- * what they computed (a sort, partitions pruned at the start) as they know only parameters
- * of the executor: with other values they start anew. */
+/* Returns whether a rescan with other parameters is possible. A plain scan evaluates its parameters again in
+ * a rescan. Other nodes may keep results (a sort, partitions pruned at the start), because they track only
+ * parameters of the executor; they are started again for other values. */
 bool can_rewind(NestedScan *scan)
 {
     if (scan->parameter_memory == nullptr)
@@ -155,7 +155,7 @@ void scan_begin(ForeignScanState *node, int flags)
     ListCell *cell;
     foreach (cell, columns)
         scan->columns[foreach_current_index(cell)] = static_cast<AttrNumber>(lfirst_int(cell));
-    /* Columns that nobody needs stay NULL. */
+    /* Columns that the plan does not need stay NULL. */
     TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
     memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
     lock_relations(scan->plan);

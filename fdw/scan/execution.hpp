@@ -1,19 +1,18 @@
 /*
  * The FDW scan: a *nested scan* over the storage.
  *
- * Planning builds, for each path, the query
+ * For each path, planning builds the query
  *     SELECT cols FROM storage WHERE pushed-down quals [ORDER BY an index's columns]
- * as a tree and plans it: the path's cost is the nested plan's, and the plan is kept in the
- * path. Expressions that come from outside (outer columns of a parameterised path, values of
- * outer queries, parameters of the statement) are evaluated by the outer scan and handed to
- * the nested plan as its external parameters.
- * Execution runs the nested plan in an executor state of its own, under the outer
- * statement's snapshot, and hands each row on without copying the values.
+ * as a tree and plans it. The path's cost is that of the nested plan, and the path keeps the plan.
+ * Expressions that come from outside (outer columns of a parameterised path, values of outer queries,
+ * parameters of the statement) are evaluated by the outer scan and passed to the nested plan as its external
+ * parameters. Execution runs the nested plan in an executor state of its own, under the outer statement's
+ * snapshot, and returns each row without copying the values.
  *
- * It serves what the planner's expansion (planner_expansion.hpp) does not reach: partitions and
- * inheritance children, entries born while planning, system columns; and everything, when
- * pg_trickle.enable_expansion is off. All functions are PostgreSQL frames, called by
- * PostgreSQL as the callbacks of the same name.
+ * It serves the cases that the planner's expansion (planner_expansion.hpp) does not handle: partitions and
+ * inheritance children, entries created during planning, system columns; and all cases if
+ * pg_trickle.enable_expansion is off. All functions are PostgreSQL frames, which PostgreSQL calls as the
+ * callbacks of the same name.
  */
 #pragma once
 
@@ -27,10 +26,10 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* What scan_plan puts into ForeignScan.fdw_private, in this order. */
+/* Contents of ForeignScan.fdw_private as scan_plan creates it, in this order. */
 enum class ScanPrivate : int {
     plan,    /* PlannedStmt of the nested query */
-    columns, /* integer list: column of the foreign table that the nested plan's k-th output is */
+    columns, /* integer list: column of the foreign table that is the k-th output of the nested plan */
 };
 
 void scan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
@@ -44,12 +43,12 @@ TupleTableSlot *scan_iterate(ForeignScanState *node);
 void scan_rescan(ForeignScanState *node);
 void scan_end(ForeignScanState *node);
 
-/* The nested plan while it runs; null before the first fetch. */
+/* Returns the nested plan while it runs; null before the first fetch. */
 QueryDesc *nested_query(ForeignScanState *node);
 void scan_explain(ForeignScanState *node, ExplainState *es);
 
-/* ANALYZE of the foreign table: samples its rows, and analyses the storage, whose
- * statistics the planner uses. */
+/* ANALYZE of the foreign table: samples its rows, and analyses the storage, because the planner uses the
+ * storage's statistics. */
 bool analyze_stream_table(Relation table, AcquireSampleRowsFunc *sample, BlockNumber *pages);
 
 } // namespace pgtrickle

@@ -1,5 +1,5 @@
 /*
- * EXPLAIN of a nested scan: the heap that the rows come from, and the plan that reads it.
+ * EXPLAIN of a nested scan: the heap that contains the rows, and the plan that reads it.
  */
 #include "fdw/scan/execution.hpp"
 #include "fdw/scan/served_relation.hpp"
@@ -14,7 +14,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* The nested plan as text: of a plan that has been started, if only to be explained. */
+/* Returns the nested plan as text. The plan must have been started, at least for EXPLAIN. */
 char *plan_text(QueryDesc *query, const ExplainState *outer)
 {
     ExplainState *nested = NewExplainState();
@@ -43,7 +43,7 @@ void scan_explain(ForeignScanState *node, ExplainState *es)
     const ServedRelation *served = find_served_relation(RelationGetRelid(node->ss.ss_currentRelation));
     ExplainPropertyText("Storage", quoted_relation_name(served->storage), es);
     QueryDesc *query = nested_query(node);
-    if (query == nullptr) /* never fetched from */
+    if (query == nullptr) /* not fetched from */
         return;
     char *text = plan_text(query, es);
     if (es->format == EXPLAIN_FORMAT_TEXT) {

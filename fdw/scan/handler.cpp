@@ -1,6 +1,7 @@
 /*
- * The handler of the wrapper: which function answers which call of PostgreSQL. Scans are
- * real (execution.hpp); every way to change a stream table by hand is refused (write_rejection.hpp).
+ * The handler of the wrapper: the callbacks of a foreign-data wrapper and the functions that implement them.
+ * Scans are supported (execution.hpp); all direct changes of a stream table are refused
+ * (write_rejection.hpp).
  */
 #include "fdw/scan/write_rejection.hpp"
 #include "fdw/scan/execution.hpp"
@@ -11,13 +12,13 @@ extern "C" {
 
 namespace {
 
-/* Rules and information_schema ask; nothing can be written to a stream table. */
+/* Rules and information_schema use this. No command can write to a stream table. */
 int updatable_commands(Relation)
 {
     return 0;
 }
 
-/* Planning an UPDATE or DELETE comes here first, an INSERT to plan_modify. */
+/* Planning calls this for an UPDATE or DELETE, and plan_modify for an INSERT. */
 void add_row_identity(PlannerInfo *root, Index, RangeTblEntry *, Relation table)
 {
     pgtrickle::refuse_dml_of(root->parse, RelationGetRelid(table));
@@ -33,7 +34,7 @@ void truncate(List *tables, DropBehavior, bool)
     pgtrickle::refuse_direct_dml(RelationGetRelid(static_cast<Relation>(linitial(tables))));
 }
 
-/* A stream table beside locked tables is read as it is; its own rows cannot be locked. */
+/* A stream table that is joined with locked tables is read without locks; its own rows cannot be locked. */
 RowMarkType row_mark_type(RangeTblEntry *entry, LockClauseStrength strength)
 {
     if (strength != LCS_NONE)

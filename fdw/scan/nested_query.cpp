@@ -26,7 +26,7 @@ bool is_bound_outside(Node *node, void *rel)
     if (IsA(node, Var)) {
         auto *var = reinterpret_cast<Var *>(node);
         bool is_own = static_cast<Index>(var->varno) == *static_cast<Index *>(rel);
-        return is_own && var->varattno <= 0; /* system columns and whole rows are made outside */
+        return is_own && var->varattno <= 0; /* the outer scan computes system columns and whole rows */
     }
     if (IsA(node, PlaceHolderVar) || IsA(node, CurrentOfExpr) || IsA(node, SubPlan) ||
         IsA(node, AlternativeSubPlan) || IsA(node, SubLink) || IsA(node, Aggref) || IsA(node, WindowFunc))
@@ -106,7 +106,7 @@ List *sort_clauses(Query *query, const Translation &translation, const SortColum
 
 bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause)
 {
-    /* What a security barrier has to see first must not be overtaken. */
+    /* A clause must not be evaluated before the clauses of a security barrier. */
     if (clause->security_level > rel->baserestrict_min_security && !clause->leakproof)
         return false;
     auto *expression = reinterpret_cast<Node *>(clause->clause);

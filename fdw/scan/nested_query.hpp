@@ -1,10 +1,9 @@
 /*
  * The query that a nested scan runs over the storage, built as a tree and planned.
  *
- * Expressions of the outer query are translated: a column of the stream table becomes one
- * of the storage, and whatever the storage does not have (a column of another relation, a
- * parameter) becomes an external parameter of the nested query, whose value the outer scan
- * computes. PostgreSQL frames.
+ * Expressions of the outer query are translated: a column of the stream table becomes a column of the
+ * storage, and an expression that the storage does not have (a column of another relation, a parameter)
+ * becomes an external parameter of the nested query, whose value the outer scan computes. PostgreSQL frames.
  */
 #pragma once
 
@@ -27,16 +26,16 @@ struct SortColumn {
 
 struct NestedPlan {
     PlannedStmt *plan;
-    List *columns;    /* column of the stream table that the k-th output is (integers) */
+    List *columns;    /* columns of the stream table that are the outputs, in order (integers) */
     List *parameters; /* expressions for the external parameters 1, 2, … */
 };
 
-/* Whether `clause` may be evaluated by the nested query instead of the outer scan: its
- * value must not depend on where that happens. */
+/* Returns true if the nested query may evaluate `clause` instead of the outer scan: its value must not depend
+ * on where it is evaluated. */
 bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause);
 
-/* SELECT `columns` FROM storage WHERE `clauses` ORDER BY `order`.
- * `clauses` are RestrictInfos that can_be_nested; `read_as` is that of storage_rte.hpp. */
+/* Plans SELECT `columns` FROM storage WHERE `clauses` ORDER BY `order`. `clauses` are RestrictInfos for which
+ * can_be_nested() is true; `read_as` is that of storage_rte.hpp. */
 NestedPlan plan_nested(RelOptInfo *rel, const ServedRelation *served, Oid read_as, List *columns, List *clauses,
                        const SortColumn *order, int order_count);
 

@@ -1,10 +1,9 @@
 /*
- * Planning of a nested scan: size, paths (plain, ordered by the storage's indexes,
- * parameterised by join clauses), and the scan node. Each path keeps the nested plan that
- * it was costed by.
+ * Planning of a nested scan: size, paths (plain, ordered by the storage's indexes, parameterised by join
+ * clauses), and the scan node. Each path keeps the nested plan that determined its cost.
  *
- * `serving` is looked up anew wherever it is needed: planning the nested query may accept
- * an invalidation and rebuild it.
+ * `served` is looked up again wherever it is needed, because planning the nested query may process an
+ * invalidation and replace the entry.
  */
 #include "fdw/scan/nested_query.hpp"
 #include "pg/relation_owner.hpp"
@@ -36,12 +35,12 @@ namespace pgtrickle {
 
 namespace {
 
-/* What a path keeps in fdw_private. */
+/* Contents of a path's fdw_private. */
 enum class PathPrivate : int { plan, columns, parameters, nested_clauses };
 
-/* What RelOptInfo.fdw_private points to while its paths are made. */
+/* Contents of RelOptInfo.fdw_private while its paths are created. */
 struct ScanPlanning {
-    List *columns; /* needed above the scan, or by clauses evaluated in it */
+    List *columns; /* needed above the scan, or by clauses that the scan evaluates */
     List *nested_clauses;
     List *own_clauses;
 };
@@ -51,7 +50,8 @@ template <class Type> Type *part(List *list, PathPrivate which)
     return static_cast<Type *>(list_nth(list, static_cast<int>(which)));
 }
 
-/* Columns of `rel` that the scan has to return, all live ones for a whole row. */
+/* Returns the columns of `rel` that the scan has to return; for a whole row, all columns that are not
+ * dropped. */
 List *needed_columns(RelOptInfo *rel, const ServedRelation *served, List *own_clauses)
 {
     Bitmapset *used = nullptr;
@@ -68,7 +68,7 @@ List *needed_columns(RelOptInfo *rel, const ServedRelation *served, List *own_cl
     return columns;
 }
 
-/* Those of `restrictions` that the nested query cannot evaluate. */
+/* Returns the clauses of `restrictions` that the nested query cannot evaluate. */
 List *clauses_left_to_the_scan(RelOptInfo *rel, List *restrictions)
 {
     List *left = NIL;
@@ -81,8 +81,9 @@ List *clauses_left_to_the_scan(RelOptInfo *rel, List *restrictions)
     return left;
 }
 
-/* The role whose privileges decide which statistics may be used. What a parent is read through is readable with the
- * parent, as for any table: a role that may SELECT the whole of that reads its child as the child's owner. */
+/* Returns the role whose privileges decide which statistics may be used. A child is read with the
+ * privileges on its parent, as with any table: for a role that may SELECT the whole parent, this is the
+ * child's owner. */
 Oid read_as(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
     const Oid user = OidIsValid(rel->userid) ? rel->userid : GetUserId();
@@ -109,7 +110,7 @@ void add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid, const PathShap
     auto *planning = static_cast<ScanPlanning *>(rel->fdw_private);
     List *nested = list_copy(planning->nested_clauses);
     List *own = list_copy(planning->own_clauses);
-    /* A rel with lateral references is parameterised in any case. */
+    /* A relation with lateral references is parameterised in any case. */
     ParamPathInfo *parameterised = shape.parameterised != nullptr
                                        ? shape.parameterised
                                        : get_baserel_parampathinfo(root, rel, rel->lateral_relids);
@@ -147,9 +148,8 @@ AttrNumber column_stored_as(const ServedRelation *served, AttrNumber stored)
     return 0;
 }
 
-/* How far the query's pathkeys follow from reading `index` in one direction: pathkeys, and
- * in `order` what the nested query sorts by. Plain columns with the default order of NULLs
- * only. */
+/* Returns the pathkeys of the query that reading `index` in one direction provides, and sets `order` to the
+ * sort columns of the nested query. Supports only plain columns with the default order of NULLs. */
 List *order_of_index(PlannerInfo *root, RelOptInfo *rel, Relation table, const ServedRelation *served,
                      Relation index, bool is_backward, SortColumn *order, int *order_count)
 {
@@ -230,8 +230,8 @@ bool is_wanted_column(PlannerInfo *, RelOptInfo *rel, EquivalenceClass *, Equiva
            var->varattno == static_cast<WantedColumn *>(wanted)->column;
 }
 
-/* Columns that lead an index: a clause on another one would make the nested query scan the
- * whole storage for each outer row. */
+/* Returns the columns that are the first column of an index. With a clause on any other column, the nested
+ * query would scan the whole storage for each outer row. */
 List *leading_columns(const ServedRelation *served)
 {
     List *columns = NIL;
@@ -325,7 +325,7 @@ ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid, ForeignPath *pat
         else if (!clause->pseudoconstant)
             own = lappend(own, clause->clause);
     }
-    /* The statement's plan is invalid when something that the nested plan depends on changes. */
+    /* Invalidates the statement's plan if an object on which the nested plan depends changes. */
     root->glob->relationOids = list_concat(root->glob->relationOids, list_copy(plan->relationOids));
     root->glob->invalItems = list_concat(root->glob->invalItems, list_copy(plan->invalItems));
     return make_foreignscan(tlist, own, rel->relid, parameters, list_make2(plan, columns), NIL, recheck,
@@ -334,7 +334,8 @@ ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid, ForeignPath *pat
 
 List *scan_reparameterize(PlannerInfo *root, List *kept, RelOptInfo *child)
 {
-    /* The parameters name columns of an outer parent; a path for its child reads the child's. */
+    /* The parameters refer to columns of an outer parent, but a path for its child needs the child's
+     * columns. */
     kept = list_copy(kept);
     ListCell *parameters = list_nth_cell(kept, static_cast<int>(PathPrivate::parameters));
     lfirst(parameters) = adjust_to_child(root, static_cast<Node *>(lfirst(parameters)), child);

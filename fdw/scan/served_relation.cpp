@@ -31,7 +31,7 @@ namespace pgtrickle {
 
 namespace {
 
-HTAB *served_relations = nullptr; /* Oid → Serving; lives as long as the backend */
+HTAB *served_relations = nullptr; /* Oid → ServedRelation; lives as long as the backend */
 
 scheduler::Schedule schedule_of(Oid relid)
 {
@@ -66,7 +66,8 @@ bool is_hidden(const char *column)
                     errhint("Run pgtrickle.repair_stream_table() on it.")));
 }
 
-/* A column declared without a modifier holds values of any, and so what a query with one returns. */
+/* A column declared without a type modifier accepts values with any, including the results of a query that
+ * has one. */
 bool is_same_column(Form_pg_attribute declared, Form_pg_attribute stored)
 {
     return declared->atttypid == stored->atttypid &&
@@ -75,8 +76,9 @@ bool is_same_column(Form_pg_attribute declared, Form_pg_attribute stored)
            strcmp(NameStr(declared->attname), NameStr(stored->attname)) == 0;
 }
 
-/* Into columns[i], that of the storage for the i-th of the foreign table, 0 for a dropped one: the k-th live column of the
- * foreign table is the k-th declared one of the storage. False: it is not so. */
+/* Sets columns[i] to the storage's column for column i of the foreign table, or to 0 if that column is
+ * dropped: the k-th live column of the foreign table is the k-th declared column of the storage. Returns
+ * false if the columns do not match. */
 bool match_columns(TupleDesc declared, TupleDesc stored, AttrNumber *columns)
 {
     int next = 0;
@@ -120,7 +122,7 @@ void fill(ServedRelation *entry)
     entry->storage = enter([=] { return storage::storage_of(relid); });
     Relation storage = OidIsValid(entry->storage) ? try_relation_open(entry->storage, AccessShareLock) : nullptr;
     if (storage == nullptr) {
-        /* Making one does not invalidate the foreign table. */
+        /* Creating the storage does not invalidate the foreign table, so this entry is not kept. */
         entry->storage = InvalidOid;
         entry->was_forgotten = true;
         return;
@@ -129,7 +131,7 @@ void fill(ServedRelation *entry)
     set_columns(entry, table, storage);
     relation_close(table, NoLock);
     relation_close(storage, NoLock);
-    /* So that the invalidation of the storage finds the stream table. */
+    /* With this entry, an invalidation of the storage finds the stream table. */
     bool is_found;
     auto *back = static_cast<ServedRelation *>(hash_search(served_relations, &entry->storage, HASH_ENTER, &is_found));
     if (is_found && back->columns != nullptr)
@@ -180,7 +182,7 @@ ServedRelation *look_up(Oid relid)
         pfree(entry->columns);
     *entry = {};
     entry->relid = relid;
-    /* An invalidation that arrives while the entry is being filled is not lost. */
+    /* An invalidation that arrives while the entry is being filled must not be lost. */
     fill(entry);
     entry->is_valid = !entry->was_forgotten;
     return entry;
@@ -198,7 +200,7 @@ const ServedRelation *served_relation_to_read(Oid relid)
 {
     guc::require_stream_tables("read a stream table");
     const ServedRelation *entry = find_served_relation(relid);
-    /* The lock may have to wait, and what it waited for may have replaced the storage. */
+    /* While the lock waits, another transaction may replace the storage. */
     for (;;) {
         Oid storage = entry != nullptr ? entry->storage : InvalidOid;
         if (!OidIsValid(storage))

@@ -1,13 +1,12 @@
 /*
- * What a stream table is served from: its storage, and which column of it is which.
+ * The storage that a stream table is served from, and the mapping of its columns.
  *
- * Kept per backend and found by OID, never by name; entries are dropped by relcache
- * invalidation of the foreign table or of its storage. A look-up that finds an entry costs
- * one hash probe.
+ * Entries are kept in each backend and found by OID, never by name. Relcache invalidation of the foreign
+ * table or of its storage drops them. A look-up that finds an entry costs one hash probe.
  *
- * Columns are matched by position: the live columns of the foreign table are, in order, the
- * declared columns of the storage (hidden ones start with pgt_), of the same names and types. A storage that does not
- * fit its foreign table is an error (55000), never a guess.
+ * Columns are matched by position: the live columns of the foreign table are, in order, the declared columns
+ * of the storage (names of hidden ones start with pgt_), with the same names and types. A storage that does
+ * not match its foreign table is an error (55000), never a guess.
  *
  * All functions are PostgreSQL frames.
  */
@@ -23,37 +22,38 @@ namespace pgtrickle {
 struct ServedRelation {
     Oid relid; /* the key */
     bool is_valid;
-    bool was_forgotten; /* since it was last filled */
+    bool was_forgotten; /* invalidated since it was last filled */
     bool is_stream_table;
-    bool has_children;        /* other tables inherit from it, or did */
+    bool has_children;        /* other relations inherit from it, or did */
     bool has_dropped_columns; /* of the foreign table */
     Oid serves;               /* of an entry for a storage: its stream table; else invalid */
     Oid storage;              /* invalid: there is none */
     int column_count;         /* of the foreign table, dropped ones included */
-    AttrNumber *columns;      /* storage column of each, 0 for dropped; the entry owns it */
+    AttrNumber *columns;      /* column of the storage for each of them, 0 if dropped; owned by the entry */
     scheduler::Schedule schedule;
-    bool is_rest_known;       /* whether the next one has been found out */
+    bool is_rest_known;       /* whether is_time_dependent has been determined */
     bool is_time_dependent;
 };
 
-/* Entries of a hash table of PostgreSQL, which knows no constructors. */
+/* Required for entries of a PostgreSQL hash table, which does not call constructors. */
 static_assert(std::is_trivially_copyable_v<ServedRelation>);
 
-/* Null when `relid` is no stream table. The result is good until the next look-up. */
+/* Returns the entry of `relid`, or null if it is no stream table. The result is valid until the next
+ * look-up. */
 const ServedRelation *find_served_relation(Oid relid);
-/* The same, for a stream table that is about to be read; locks the storage in AccessShare
- * to the end of the transaction. Raises 55000 when there is no storage to read, or when the
- * library was not preloaded. */
+/* As find_served_relation(), for a stream table that is about to be read: locks the storage in AccessShare to
+ * the end of the transaction. Raises 55000 if there is no storage to read, or if the library was not
+ * preloaded. */
 const ServedRelation *served_relation_to_read(Oid relid);
 
-/* Whether its storage, which exists, has the columns of the stream table. */
+/* Returns true if the storage, which must exist, has the columns of the stream table. */
 bool fits_its_storage(Oid relid);
 
-/* Whether its query may have another answer without a change of what it reads directly. Costs an analysis of the query, the
- * first time. */
+/* Returns true if the answer of the query can change without a captured change of the relations that it reads
+ * directly. The first call analyses the query. */
 bool is_time_dependent(Oid relid);
 
-/* Called once, by _PG_init. */
+/* Registers the invalidation callback. Called once, by _PG_init. */
 void register_served_relations();
 
 } // namespace pgtrickle

@@ -1,6 +1,6 @@
 /*
- * The storage as an entry of a range table, for queries that read it in place of its
- * stream table. The storage must be locked. PostgreSQL frames.
+ * The storage as an entry of a range table, for queries that read it in place of its stream table. The
+ * storage must be locked. PostgreSQL frames.
  */
 #pragma once
 
@@ -12,12 +12,13 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* Appended to the range table of `query`. `alias` is what EXPLAIN calls it. It asks for no privilege: no role has one on a
- * storage, and the one that counts is that on the stream table, which the caller has checked. `read_as` is the role whose
- * privilege that is (InvalidOid: the current user); it decides which statistics the planner may use (column_statistics.hpp). */
+/* Appends an entry for the storage to the range table of `query`. EXPLAIN shows it as `alias`. The entry
+ * requires no privilege: no role has one on a storage, and the caller has checked the relevant one, which is
+ * on the stream table. `read_as` is the role that needs this privilege (InvalidOid: the current user); it
+ * decides which statistics the planner may use (column_statistics.hpp). */
 RangeTblEntry *add_storage_entry(Query *query, const ServedRelation *served, const char *alias, Oid read_as);
 
-/* A reference to a column of the storage, which is entry `entry_number` of its query. */
+/* Returns a reference to a column of the storage, which is entry `entry_number` of its query. */
 Var *storage_column(const RangeTblEntry *entry, Index entry_number, AttrNumber column);
 
 } // namespace pgtrickle

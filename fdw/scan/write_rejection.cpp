@@ -23,8 +23,8 @@ namespace pgtrickle {
 
 namespace {
 
-/* The names of what `relid` reads, in the order of its plan, separated by commas; empty if
- * nothing is known of it, or the user may not read it. */
+/* Returns the names of the relations that `relid` reads, ascending by OID, separated by commas; empty if they
+ * are unknown, or if the user may not see the stream table. */
 char *sources_of(Oid relid)
 {
     StringInfoData names;
@@ -51,7 +51,7 @@ char *sources_of(Oid relid)
     return names.data;
 }
 
-/* As the executor checks COPY FROM: of the relation, or else of each column. */
+/* Checks the privileges for COPY FROM as PostgreSQL does: on the relation, or otherwise on each column. */
 bool may_insert(Oid relid, List *columns)
 {
     if (pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) == ACLCHECK_OK)
@@ -67,7 +67,8 @@ bool may_insert(Oid relid, List *columns)
     return true;
 }
 
-/* All that the query itself asks for, not its subqueries; the planner may have taken entries from it that it has rights for still. */
+/* Checks the privileges that the query itself requires, without its subqueries. The planner may have removed
+ * range table entries on which the query still requires privileges. */
 void check_rights_of(const Query *query)
 {
     AskedRights asked;
@@ -75,7 +76,8 @@ void check_rights_of(const Query *query)
     check_rights(asked);
 }
 
-/* All levels, the outermost first: since 16 the rights to a view are asked for by the query around the view's. */
+/* Checks all levels, the outermost first: since PostgreSQL 16, the privileges on a view are checked with the
+ * query that contains the view. */
 void check_rights_of_all(const Query *statement)
 {
     definition::visit_levels(const_cast<Query *>(statement), check_rights_of);

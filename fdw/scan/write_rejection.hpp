@@ -1,6 +1,6 @@
 /*
- * What nobody may do to a stream table by hand: its rows are the answer of its query.
- * All functions are PostgreSQL frames and raise unless nothing is wrong.
+ * Operations that are refused on a stream table, because its rows are the answer of its query. All functions
+ * are PostgreSQL frames and raise an error; refuse_writes_of() only if there is a reason.
  */
 #pragma once
 
@@ -12,18 +12,20 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* "Direct DML on stream table …", 55000, with a HINT naming its sources where the current user may read it. That the user has
- * the privilege to do it to a table is checked before, here or by PostgreSQL. */
+/* Raises 55000 "Direct DML on stream table …", with a HINT that names the sources if the current user may see
+ * the stream table. The privilege to write to the table is checked before, here or by PostgreSQL. */
 [[noreturn]] void refuse_direct_dml(Oid relid);
-/* The same of COPY FROM to these columns, or to all where there are none: 42501 unless the user may insert into them. */
+/* As refuse_direct_dml(), for COPY FROM to these columns, or to all columns if the list is empty. Raises
+ * 42501 unless the user may insert into them. */
 [[noreturn]] void refuse_copy_from(Oid relid, List *columns);
-/* The same of a table that `query` writes to: 42501 unless the user has all rights that the query asks for. */
+/* As refuse_direct_dml(), for a table to which `query` writes. Raises 42501 unless the user has all
+ * privileges that the query requires. */
 [[noreturn]] void refuse_dml_of(const Query *query, Oid relid);
-/* "cannot lock rows in stream table …", 42809, as a materialized view does. */
+/* Raises 42809 "cannot lock rows in stream table …", as PostgreSQL does for a materialized view. */
 [[noreturn]] void refuse_row_locks(Oid relid);
 
-/* Raises one of these if `query` itself (not its subqueries), a level of `statement`, writes to a stream table or locks rows
- * of one; 42501 unless the user has all rights that the statement asks for. */
+/* Raises one of these errors if `query` itself (not its subqueries), a level of `statement`, writes to a
+ * stream table or locks rows of one; 42501 unless the user has all privileges that the statement requires. */
 void refuse_writes_of(const Query *statement, Query *query);
 
 } // namespace pgtrickle

@@ -23,7 +23,7 @@ struct NamedArguments::Names {
 
 namespace {
 
-/* In the current memory context. PostgreSQL frame. */
+/* Reads the names of a function's arguments, into the current memory context. PostgreSQL frame. */
 NamedArguments::Names *names_of(Oid function)
 {
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
@@ -38,7 +38,7 @@ NamedArguments::Names *names_of(Oid function)
     return found;
 }
 
-/* PostgreSQL frame. */
+/* Returns the names of a function's arguments, which are read once for each FmgrInfo. PostgreSQL frame. */
 const NamedArguments::Names *kept_names(FmgrInfo *function)
 {
     if (function->fn_extra == nullptr) {

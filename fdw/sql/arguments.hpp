@@ -11,23 +11,25 @@
 
 namespace pgtrickle {
 
-/* The text argument `number`; nothing when it is NULL or absent. C++ frame. */
+/* Returns the text argument `number`, or nothing if it is NULL or absent. C++ frame. */
 std::optional<std::string> text_argument(FunctionCallInfo fcinfo, int number);
-/* The same; raises 22023 when it is NULL. `what` names it: "name". */
+/* As text_argument(), but raises 22023 if the argument is NULL. `what` is its name in the message, such as
+ * "name". C++ frame. */
 std::string required_text(FunctionCallInfo fcinfo, int number, const char *what);
 
-/* The arguments of a call by their names, which are read from pg_proc once for each FmgrInfo. An argument that the function
- * does not have counts as NULL. Raises XX000 for one of another type than is asked for. C++ frames. */
+/* The arguments of a call by their names, which are read from pg_proc once for each FmgrInfo. An argument
+ * that the function does not have counts as NULL. Raises XX000 if an argument has a type other than the
+ * requested one. C++ frames. */
 class NamedArguments {
   public:
     explicit NamedArguments(FunctionCallInfo fcinfo);
 
     bool has(const char *name) const;
     std::optional<std::string> text(const char *name) const;
-    std::string required_text(const char *name) const; /* raises 22023 when it is NULL */
+    std::string required_text(const char *name) const; /* raises 22023 if it is NULL */
     std::optional<bool> boolean(const char *name) const;
-    bool is_boolean(const char *name) const; /* the function has it, as a boolean */
-    /* A text or a boolean as the value of an option. */
+    bool is_boolean(const char *name) const; /* whether the function has it, as a boolean */
+    /* Returns a text or boolean argument as the value of an option. */
     std::optional<std::string> option(const char *name) const;
 
     struct Names; /* in the memory of the FmgrInfo */
@@ -41,12 +43,13 @@ class NamedArguments {
     const Names *names_;
 };
 
-/* The names of the arguments of a function of the schema pgtrickle, in their order. C++ frame. */
+/* Returns the names of the arguments of a function in the schema pgtrickle, in their order. C++ frame. */
 std::vector<std::string> argument_names(const char *function);
 
-/* Says that the argument was not needed, as a NOTICE. */
+/* Raises a NOTICE that the argument has no effect. */
 void note_ignored(const char *argument, const char *why);
-/* The same of arguments that other implementations need; raises 22023 for a value that none knows. */
+/* Calls note_ignored() for arguments that only other implementations need. Raises 22023 for a value that no
+ * implementation accepts. */
 void look_at_compatibility(const NamedArguments &arguments);
 
 inline bool has_argument(FunctionCallInfo fcinfo, int number)

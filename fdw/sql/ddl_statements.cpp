@@ -36,7 +36,7 @@ std::string quoted(Oid relid)
     });
 }
 
-/* PostgreSQL's own list of option assignments. */
+/* Returns the options as PostgreSQL's parser represents them. */
 List *def_elements(const std::vector<options::Option> &options)
 {
     List *list = NIL;

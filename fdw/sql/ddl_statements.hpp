@@ -1,6 +1,5 @@
 /*
- * The statements that the SQL functions run: a function does nothing that its statement would
- * not do.
+ * The statements that the SQL functions run. A function has no effect beyond that of its statement.
  */
 #pragma once
 
@@ -8,16 +7,16 @@
 
 namespace pgtrickle {
 
-/* "s.t" or "t" as SQL would read it, quoted where needed. Raises 22023 or 42602 on a bad name. C++
- * frame. */
+/* Returns "s.t" or "t" as SQL would parse it, quoted where needed. Raises 22023 or 42602 if the name is
+ * invalid. C++ frame. */
 std::string quoted_name(const std::string &name);
 
-/* CREATE FOREIGN TABLE name () SERVER pgtrickle OPTIONS (…); `columns` is what stands between the
+/* Returns CREATE FOREIGN TABLE name (columns) SERVER pgtrickle OPTIONS (…); `columns` is the text between the
  * parentheses. C++ frame. */
 std::string create_statement(const std::string &quoted_name, const std::string &columns,
                              const std::vector<options::Option> &options);
 
-/* Run the statements, each through every hook. C++ frames. */
+/* The following functions run the statements, each through every hook. C++ frames. */
 void run_create(const std::string &name, const std::vector<options::Option> &options, bool if_not_exists);
 /* Sets options of a stream table. */
 void run_alter(Oid relid, const std::vector<options::Option> &options);

@@ -27,13 +27,14 @@ namespace pgtrickle {
 
 namespace {
 
-/* See the header: no code of a user runs under it. */
+/* The superuser as which the extension's own statements run; no code of a user runs under it (see the
+ * header). */
 class AsSuperuser : public UserSwitch {
   public:
     AsSuperuser() : UserSwitch(BOOTSTRAP_SUPERUSERID, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION) {}
 };
 
-/* Values of one row, in the context of SPI. PostgreSQL frame. */
+/* Returns a value of a row of SPI's result as text, in the context of SPI. PostgreSQL frame. */
 const char *value_at(uint64 row, int column)
 {
     return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);

@@ -1,17 +1,18 @@
 /*
- * Statements of ours on the extension's own tables, to which no user has any rights. Who may have them run is
- * checked before. C++ frames; they throw PgError.
+ * Statements of the extension on its own tables, on which no user has any privilege. The caller checks who
+ * may have them run. C++ frames; they throw PgError.
  *
- * They run as a superuser, and no code and no name of a user can be in them:
+ * The statements run as a superuser, so they must contain no code and no name that a user has written:
  *   - the text is a literal of this source (OwnSql): nothing is printed into it;
- *   - what users give are parameters of type text, cast to oid, float8 and timestamptz only, types of pg_catalog whose input
- *     functions call nothing;
- *   - it names relations of pg_catalog and pgtrickle, whose columns have types of pg_catalog, and no table of a user: so it
- *     meets no trigger, rule, policy, default, domain or index expression of one. Only the owner of these tables, who installed
- *     the extension, could add such;
- *   - functions and operators are found in pg_catalog alone, for pg_temp is not searched for them;
- *   - event triggers do not fire, since there is no DDL among them;
- *   - it is a security-restricted operation all the same.
+ *   - values from users are parameters of type text, which are cast only to oid, float8 and timestamptz, types
+ *     of pg_catalog whose input functions call no other code;
+ *   - the text names relations of pg_catalog and pgtrickle, whose columns have types of pg_catalog, and no
+ *     table of a user, so no user's trigger, rule, policy, default, domain or index expression is involved.
+ *     Only the owner of these tables, which installed the extension, could add one;
+ *   - functions and operators are found in pg_catalog alone, because pg_temp is not searched for them;
+ *   - event triggers do not fire, because none of the statements is DDL;
+ *   - in spite of all this, they run as a security-restricted operation.
+ *
  * Statements with a user's expressions, such as an index of a stream table, run as its owner (upgrade.cpp).
  */
 #pragma once
@@ -26,7 +27,7 @@ namespace pgtrickle {
 
 using Text = std::optional<std::string>;
 
-/* A statement that is known when this is compiled: a text made of anything else does not compile. */
+/* A statement that is a constant at compile time: any other text does not compile. */
 class OwnSql {
   public:
     consteval OwnSql(const char *literal) : text_(literal) {} // NOLINT(google-explicit-constructor)
@@ -36,25 +37,30 @@ class OwnSql {
     const char *text_;
 };
 
-/* Runs `sql` as a superuser, whatever the session has set; parameters and results are texts. */
+/* Runs `sql` as a superuser, with fixed text settings instead of the session's; parameters and results are
+ * texts. */
 std::vector<std::vector<Text>> run_own(OwnSql sql, const std::vector<Text> &parameters = {});
 
-/* The session's user as tables name him, and any relation that holds data, with AccessShare on it: raises 42P01, or
- * 42809 if nothing is written to it. */
+/* current_role() returns the name of the current user. relation_with_data() returns the relation of that
+ * name, with AccessShare on it; raises 42P01 if there is none, and 42809 if it is not a relation to which
+ * rows are written. */
 std::string current_role();
 Oid relation_with_data(const std::string &name);
-/* The same; raises 42501 unless the user owns it. */
+/* As relation_with_data(), and raises 42501 unless the user owns the relation. */
 Oid own_relation_with_data(const std::string &name);
 
-/* Raises unless stream tables are there and the transaction may write; `what` is the function as messages name it. */
+/* Raises an error unless the module was preloaded and the transaction may write. `what` is the function's
+ * name in messages. */
 void require_writable(const char *what);
-/* The argument "source" of a function that changes something about it, checked as these two do. */
+/* Returns the argument "source" of a function that changes a property of it, after the checks of
+ * require_writable() and own_relation_with_data(). */
 Oid own_source(FunctionCallInfo fcinfo, const char *what);
 
-/* An array of texts; raises 22023 if it is NULL or has a NULL in it. `what` names it. */
+/* Returns an array of texts. Raises 22023 if it is NULL or contains a NULL. `what` is its name in
+ * messages. */
 std::vector<std::string> text_array(FunctionCallInfo fcinfo, int number, const char *what);
 
-/* The names of those that are there, sorted, as text[]. */
+/* Returns the names of the relations that exist, sorted, as text[]. */
 Datum name_array(const std::vector<Oid> &relids);
 
 } // namespace pgtrickle

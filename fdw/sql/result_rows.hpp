@@ -1,9 +1,9 @@
 /*
  * The result of a set-returning SQL function, row by row.
  *
- * A row is built from left to right; the values are copied when it is added. PostgreSQL takes a Datum for what the
- * function declares it to be, so each value carries the type it was made as, and add() raises XX000 for a column that is
- * declared otherwise. All methods are for C++ frames.
+ * A row is built from left to right, and its values are copied when it is added. PostgreSQL interprets a
+ * Datum by the type that the function declares, so each value carries the type as which it was made, and
+ * add() raises XX000 if a column is declared with another type. All methods are for C++ frames.
  */
 #pragma once
 
