@@ -33,7 +33,8 @@ bool is_held(Oid relid)
     return enter([=] { return refresh::hold_on(relid).has_value(); });
 }
 
-/* Asks for all of them at once, and judges those anew that were not refreshed. Returns whether all are fresh. */
+/* Requests a refresh of all stream tables at once, and judges the ones that were not refreshed again. Returns
+ * whether all are fresh. */
 bool ask_manager(const Oid *relids, int count)
 {
     bool is_fresh = true;
@@ -45,7 +46,7 @@ bool ask_manager(const Oid *relids, int count)
     }
     for (int i = 0; i < count; i++) {
         if (obstacle == Obstacle::none) {
-            /* Refreshed as of the request: changes since then are none of this statement's. */
+            /* It was refreshed as of the request. Later changes do not concern this statement. */
             Freshness freshness;
             freshness.is_populated =
                 mailbox::status_of(relids[i]).state.is_populated || state::seen_row(relids[i]).is_populated;
@@ -76,7 +77,7 @@ struct Sorted {
     bool has_stale;
 };
 
-/* `freshness` of one of at most `count` stream tables: to be served, or put on a list. */
+/* Decides by `freshness` whether the stream table, one of at most `count`, is served or put on a list. */
 void sort(Sorted *sorted, int count, Oid relid, const Freshness &freshness)
 {
     definition::end_restoring();
@@ -165,14 +166,14 @@ Passed pass_barrier(const Oid *relids, int count, const AskedRights *rights)
     }
     if (sorted.asked_count + sorted.own_count == 0)
         return {false, !sorted.has_stale, false};
-    /* Those that are fresh enough go along: one refresh takes all to one frontier, and the
-     * statement does not see one of them with the changes that another lacks. */
+    /* Stream tables that are fresh enough are refreshed too: one refresh brings all to one frontier, so that
+     * the statement does not see one of them with changes that another lacks. */
     for (int i = 0; has_to_ask && i < count; i++) {
         Freshness freshness = judge(relids[i], now);
         bool is_asked = false;
         for (int j = 0; j < sorted.asked_count; j++)
             is_asked |= sorted.asked[j] == relids[i];
-        /* Also one that has become stale since it was judged above. */
+        /* This includes a stream table that has become stale since it was judged above. */
         if (!is_asked && freshness.can_ask)
             sorted.asked[sorted.asked_count++] = relids[i];
     }

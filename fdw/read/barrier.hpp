@@ -1,9 +1,8 @@
 /*
- * The barrier: what a statement passes before it reads stream tables.
+ * The barrier, which a statement passes before it reads stream tables.
  *
- * After it, each stream table of the statement is as fresh as it has to be (freshness.hpp)
- * or on_stale has been applied, none is unpopulated, and all of them are read under one
- * snapshot that sees the refresh.
+ * After the barrier, each stream table of the statement is as fresh as it has to be (freshness.hpp) or
+ * on_stale has been applied, none is unpopulated, and all are read under one snapshot that sees the refresh.
  *
  * PostgreSQL frames.
  */
@@ -21,53 +20,57 @@ extern "C" {
 namespace pgtrickle {
 
 struct Passed {
-    bool has_refreshed; /* this transaction did, itself: the rows are visible from the current command on */
-    bool is_fresh;      /* on_stale has not been applied to any */
-    bool has_asked;     /* the manager was, and has been waited for */
+    bool has_refreshed; /* by this transaction itself: the rows are visible from the current command on */
+    bool is_fresh;      /* on_stale has not been applied to any stream table */
+    bool has_asked;     /* a refresh was requested of the manager, and waited for */
 };
 
-/* Lets a statement pass that can still take a new snapshot. `rights` (may be
- * null) are checked before anything is waited for. */
+/* Passes a statement that can still take a new snapshot. `rights` (may be null) are checked before any
+ * wait. */
 Passed pass_barrier(const Oid *relids, int count, const AskedRights *rights);
 
-/* Refreshes in this transaction; its history is written when the transaction ends. Returns whether all of them were: to those
- * that rest, on_stale has been applied. */
+/* Refreshes in this transaction; the history is written when the transaction ends. Returns whether all were
+ * refreshed: on_stale has been applied to stream tables that are held and to upstreams that could not be
+ * refreshed. */
 bool refresh_here(const Oid *relids, int count);
-/* Whether it can refresh all of them, and all that they read, so that nobody comes between. */
+/* Returns true if this transaction can refresh all of them and everything that they read, so that no other
+ * refresh can come between. */
 bool can_refresh_all_here(const Oid *relids, int count);
 
-/* Those of its stream tables that a statement is to see with the same changes, palloc'ed: those of which nothing may be stale.
- * That nothing is pending now does not tell that it does: one of them may have been refreshed before its snapshot, and the
- * other one, or what it reads, behind it. */
+/* Returns the stream tables that a statement must see with the same changes, palloc'ed: the ones that must
+ * not be stale at all. It is not sufficient that nothing is pending now: one of them may have been refreshed
+ * before the statement's snapshot, and another one, or its upstream, after it. */
 Oid *tables_to_align(const Oid *relids, int count, int *found_count);
 
 struct FixedSnapshot {
     Snapshot snapshot;
-    TimestampTz taken_at; /* or later */
-    bool is_inherited;    /* a caller's, who goes on reading under it */
+    TimestampTz taken_at; /* this time or later */
+    bool is_inherited;    /* of a caller that continues to read under it */
 };
 
-/* The same for a statement whose snapshot is fixed. */
+/* As pass_barrier(), for a statement whose snapshot is fixed. Returns true if this transaction has refreshed
+ * stream tables. */
 bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, const AskedRights *rights);
 
-/* The stream tables that a plan reads, each once, palloc'ed; the flat range table has them
- * by either route. Null if there are none. */
+/* Returns the stream tables that a plan reads, each once, palloc'ed; null if there are none. The flat range
+ * table contains them on both read routes. */
 Oid *stream_tables_of(PlannedStmt *plan, int *count);
 
-/* Whether this process reads as a reader does: not the launcher, a manager, the statements
- * of a refresh, or a worker of a parallel query, whose leader has passed; but what functions read in such a worker, nobody has
- * passed for. */
+/* Returns true if this process reads as a reader does. The launcher, a manager and the statements of a
+ * refresh do not; neither does a parallel worker for its part of the leader's statement, which has passed the
+ * barrier. Statements of functions in a parallel worker do, because they have not passed it. */
 bool is_reader();
 
-/* How a statement came to be fresh, for EXPLAIN ANALYZE. */
+/* How a statement obtained fresh stream tables, for EXPLAIN ANALYZE. */
 struct Wait {
     bool has_passed;
     bool has_refreshed; /* in its own transaction */
     bool has_asked;
-    bool is_in_vain; /* it was not refreshed, or not in time: on_stale has been applied */
+    bool is_in_vain; /* the refresh failed or was not in time: on_stale has been applied */
     double ms;
 };
-/* Of the next statement that passes the barrier: to be called just before it starts. */
+/* Starts recording the Wait of the next statement that passes the barrier. To be called just before the
+ * statement starts. */
 void begin_noting_wait();
 Wait noted_wait();
 
@@ -75,7 +78,7 @@ Wait noted_wait();
 void start_behind_barrier(QueryDesc *query, int flags, const Next &next);
 void run_under_own_snapshot(QueryDesc *query, const Next &next);
 void finish_under_own_snapshot(QueryDesc *query, const Next &next);
-/* The statements that an error has ended run no more. */
+/* Remove the statements that an error has ended from the stack of running statements. */
 void end_running(XactEvent event);
 void end_running_of(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
 

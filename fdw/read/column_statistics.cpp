@@ -30,13 +30,13 @@ bool may_read_all(Oid relid, Oid user)
     return pg_class_aclcheck(relid, user, ACL_SELECT) == ACLCHECK_OK;
 }
 
-/* A column of a stream table. */
+/* Returns true if the user may read this column of a stream table. */
 bool may_read(Oid relid, AttrNumber column, Oid user)
 {
     return may_read_all(relid, user) || pg_attribute_aclcheck(relid, column, user, ACL_SELECT) == ACLCHECK_OK;
 }
 
-/* Whether a statement of a refresh is being planned. */
+/* Returns true if a statement of a refresh is being planned. */
 bool is_refreshed_now(Oid heap)
 {
     if (!InSecurityRestrictedOperation())
@@ -49,7 +49,8 @@ bool is_refreshed_now(Oid heap)
     return owner == GetUserId();
 }
 
-/* The column of the stream table that is stored as `stored`; 0: a hidden one. */
+/* Returns the column of the stream table whose values are in column `stored` of the storage; 0 if that column
+ * is hidden. */
 AttrNumber shown_as(Oid relid, AttrNumber stored)
 {
     const ServedRelation *served = find_served_relation(relid);
@@ -75,7 +76,7 @@ void take_statistics(Oid relation, AttrNumber column, bool with_children, Variab
     variable->freefunc = ReleaseSysCache;
 }
 
-/* An expression may read any column of the table, so all must be readable. */
+/* An expression of the index may read any column of the table, so all columns must be readable. */
 bool may_use_index(const Query *query, const RangeTblEntry *entry)
 {
     const Oid user = reader_of(query, entry);
@@ -87,7 +88,7 @@ bool may_use_index(const Query *query, const RangeTblEntry *entry)
     return OidIsValid(relid) && may_read_all(relid, user);
 }
 
-/* Those of a partial index describe some rows only. */
+/* The statistics of a partial index describe only some of the rows. */
 bool is_partial(const RelOptInfo *rel, Oid index)
 {
     ListCell *cell;
@@ -123,7 +124,7 @@ bool find_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column,
     return previous != nullptr && previous(root, entry, column, variable);
 }
 
-/* Where a cost is estimated there is no relation, and no operator is called. */
+/* Without a relation, a cost is being estimated, and no operator is called with the statistics. */
 bool find_index_statistics(PlannerInfo *root, Oid index, AttrNumber column, VariableStatData *variable)
 {
     const RangeTblEntry *entry = variable->rel != nullptr ? planner_rt_fetch(variable->rel->relid, root) : nullptr;

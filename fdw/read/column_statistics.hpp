@@ -1,9 +1,10 @@
 /*
  * The planner's statistics of a stream table's columns are those of its storage.
  *
- * A role has no privilege on a storage, so PostgreSQL would keep its statistics from every operator that is not leakproof. The
- * privilege that counts is the one on the stream table: of a column that the role may SELECT there, an operator may see what
- * the statistics hold, and of a hidden column only what a refresh evaluates, as the owner in a restricted operation.
+ * A role has no privilege on a storage, so PostgreSQL would withhold its statistics from every operator that
+ * is not leakproof. The relevant privilege is the one on the stream table: an operator may see the statistics
+ * of a column that the role may SELECT there. Statistics of a hidden column may be seen only by operators
+ * that a refresh evaluates, as the owner in a restricted operation.
  */
 #pragma once
 

@@ -1,15 +1,15 @@
 /*
- * Where statements meet the barrier: the start of the executor, which every way to run a
- * query passes (a planner hook would be skipped by cached plans).
+ * The executor hooks pass statements through the barrier. The start of the executor is used because every way
+ * to run a query includes it; a planner hook would be skipped by cached plans.
  *
- * In READ COMMITTED the statement gets a new snapshot whenever it reads a stream table, with the
- * old command id, so that it sees the refresh: its own was taken before the wait. The new
- * one is registered in place of the old one and active while the executor starts, runs and
- * finishes: parallel workers and functions take the active one.
+ * In READ COMMITTED the statement gets a new snapshot whenever it reads a stream table, with the old command
+ * id, so that it sees the refresh: its own snapshot was taken before the wait. The new snapshot is registered
+ * in place of the old one, and is active while the executor starts, runs and finishes, because parallel
+ * workers and functions take the active one.
  *
- * A STABLE function reads under its caller's snapshot. That is known by the snapshots of
- * the statements that are running, which are kept on a stack; an error that unwinds it is
- * seen as the abort of its (sub)transaction.
+ * A STABLE function reads under its caller's snapshot. Such a snapshot is recognized by comparison with the
+ * snapshots of the running statements, which are kept on a stack. An error that unwinds the stack is noticed
+ * as the abort of its (sub)transaction.
  */
 #include "fdw/read/barrier.hpp"
 #include "fdw/read/freshness.hpp"
@@ -38,11 +38,11 @@ namespace pgtrickle {
 
 namespace {
 
-/* ---- the statements that are running ------------------------------------------------- */
+/* ---- the running statements ---------------------------------------------------------- */
 
 struct Running {
     Snapshot snapshot;
-    int nest_level; /* of the transaction when it began to run */
+    int nest_level; /* of transactions, when the statement began to run */
 };
 
 Running *running = nullptr;
@@ -75,8 +75,8 @@ bool is_inherited(Snapshot snapshot)
 
 /* ---- snapshots ---------------------------------------------------------------------- */
 
-/* When the snapshot of the current REPEATABLE READ transaction was taken, or somewhat later:
- * the start of the first statement seen here. */
+/* Returns when the snapshot of the current REPEATABLE READ transaction was taken, or somewhat later: the
+ * start of the first statement that this hook has seen. */
 TimestampTz transaction_snapshot_time()
 {
     static LocalTransactionId transaction = InvalidLocalTransactionId;
@@ -88,7 +88,7 @@ TimestampTz transaction_snapshot_time()
     return taken_at;
 }
 
-/* Gives the statement a new snapshot, and leaves it active. */
+/* Gives the statement a new snapshot, and leaves the snapshot active. */
 void renew_snapshot(QueryDesc *query, bool has_refreshed)
 {
     CommandId command = has_refreshed ? GetCurrentCommandId(false) : query->snapshot->curcid;
@@ -98,7 +98,8 @@ void renew_snapshot(QueryDesc *query, bool has_refreshed)
     query->snapshot = RegisterSnapshot(GetActiveSnapshot());
 }
 
-/* Whether the statement's snapshot is not the active one: then it is one of ours. */
+/* Makes the statement's snapshot active, if it is not. It is one from renew_snapshot() then. Returns whether
+ * it was pushed. */
 bool push_snapshot(QueryDesc *query)
 {
     if (query->snapshot == InvalidSnapshot || !ActiveSnapshotSet() || GetActiveSnapshot() == query->snapshot)
@@ -107,7 +108,7 @@ bool push_snapshot(QueryDesc *query)
     return true;
 }
 
-/* ---- what EXPLAIN tells ---------------------------------------------------------------- */
+/* ---- what EXPLAIN shows ---------------------------------------------------------------- */
 
 Wait wait = {};
 bool is_wait_wanted = false;
@@ -116,7 +117,7 @@ void note_wait(const Passed &passed)
 {
     wait.has_refreshed |= passed.has_refreshed;
     wait.has_asked |= passed.has_asked;
-    wait.is_in_vain = !passed.is_fresh; /* of the last time it passed */
+    wait.is_in_vain = !passed.is_fresh; /* in the last pass */
 }
 
 /* ---- the barrier ---------------------------------------------------------------------- */
@@ -127,13 +128,14 @@ bool is_stream_table(const RangeTblEntry *entry)
            find_served_relation(entry->relid) != nullptr;
 }
 
-/* Each waits for one refresh by the manager. */
+/* Limits of passes, each of which waits for one refresh by the manager. */
 constexpr int most_passes = 5, max_passes_read_only = 30;
 
-/* For a statement that takes its snapshot when it has passed, and leaves it active. Somebody who refreshes one of the
- * stream tables alone may come between the refresh of all and the snapshot, or a commit between the refreshes of those that
- * this transaction has to refresh itself and of the others: then it passes once more, and in
- * the end refreshes all of them in its own transaction, where nobody comes between. */
+/* Passes a statement that takes its snapshot after the barrier, and leaves the snapshot active. Another
+ * process may refresh one of the stream tables alone between the refresh of all and the snapshot, or a commit
+ * may come between the refreshes that this transaction has to do itself and the others. The statement passes
+ * the barrier again then, and finally refreshes all stream tables in its own transaction, where no other
+ * refresh can come between. */
 void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
 {
     int current_count = 0;
@@ -164,13 +166,14 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
     }
 }
 
-/* Returns whether the statement has a new snapshot, which is active then. */
+/* Passes a statement in the way that its snapshot permits. Returns whether the statement has a new snapshot,
+ * which is active then. */
 bool pass_as_it_may(QueryDesc *query, const Oid *relids, int count)
 {
     const AskedRights rights = asked_rights(query->plannedstmt);
     FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp(),
                            is_inherited(query->snapshot)};
-    /* A worker of a parallel query knows nothing of what its transaction has written but what a snapshot shows. */
+    /* A parallel worker sees changes of its own transaction only through a snapshot. */
     if (!fixed.is_inherited && !IsolationUsesXactSnapshot() && !RecoveryInProgress() && !IsParallelWorker()) {
         pass_to_new_snapshot(query, relids, count);
         return true;

@@ -1,6 +1,6 @@
 /*
- * EXPLAIN of a statement that reads stream tables, by either route: after the plan, for each
- * of them where its rows lie, how stale they are, since when changes are pending, and the frontier.
+ * EXPLAIN of a statement that reads stream tables, by either route: after the plan, it shows for each stream
+ * table its storage, its staleness, the age of pending changes, and the frontier.
  */
 #include "fdw/read/explain_statement.hpp"
 
@@ -25,7 +25,8 @@ namespace pgtrickle {
 
 namespace {
 
-/* When the oldest change was committed that may not be in, at the earliest; 0: none is pending. */
+/* Returns the earliest time at which the oldest change that may not have been applied was committed; 0 if
+ * none is pending. */
 TimestampTz pending_since(Oid relid, const state::SeenRow &seen)
 {
     mailbox::MailboxStatus known = mailbox::status_of(relid);
@@ -34,7 +35,7 @@ TimestampTz pending_since(Oid relid, const state::SeenRow &seen)
     return seen.is_populated && has_pending_changes(relid, GetActiveSnapshot()) ? seen.data_timestamp : 0;
 }
 
-/* Why it is not to be refreshed, its own hold or that of one that it reads; null: it is. */
+/* Returns the reason why the stream table is held, itself or through an upstream; null if it is not. */
 const char *hold_of(Oid relid)
 {
     return enter([=]() -> const char * {
@@ -43,7 +44,7 @@ const char *hold_of(Oid relid)
     });
 }
 
-/* Of EXPLAIN ANALYZE: what the statement did before it read. */
+/* For EXPLAIN ANALYZE: shows how the statement refreshed stream tables before it read. */
 void explain_wait(const Wait &wait, ExplainState *es)
 {
     if (!es->analyze || !wait.has_passed)
@@ -93,7 +94,7 @@ void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
 
 } // namespace
 
-/* What PostgreSQL does without a hook, and then the stream tables. */
+/* Does what PostgreSQL does without a hook, and then explains the stream tables. */
 void explain_statement(Query *query, int options, IntoClause *into, ExplainState *es, const char *text,
                        ParamListInfo parameters, QueryEnvironment *environment)
 {

@@ -1,5 +1,5 @@
 /*
- * What EXPLAIN says of the stream tables that a statement reads.
+ * The part of EXPLAIN's output that describes the stream tables that a statement reads.
  */
 #pragma once
 

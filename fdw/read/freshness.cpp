@@ -17,17 +17,19 @@ namespace pgtrickle {
 
 namespace {
 
-/* Whether a reader goes by the schedule, which promises how old the answer is of what upstreams that keep to schedules of
- * their own show, and not of what is below them. */
+/* Returns true if staleness is judged by the stream table's own schedule. The schedule limits only how far it
+ * lags behind its direct upstreams if these have schedules of their own, and not how far they lag behind
+ * their sources. */
 bool is_by_own_schedule(Oid relid)
 {
     return guc::max_staleness_ms < 0 && !find_served_relation(relid)->schedule.is_always_fresh();
 }
 
-/* Whether what may be missing since `since` is too old for a reader at `now`. */
+/* Returns true if changes that may be missing since `since` make the stream table too old for a reader at
+ * `now`. */
 bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
 {
-    /* Where the clock has been set back nobody knows the age. Small steps do no harm. */
+    /* If the clock has been set back, the age is unknown. Small steps are tolerated. */
     if (guc::max_staleness_ms == 0 || since > now + USECS_PER_SEC)
         return true;
     if (guc::max_staleness_ms > 0)
@@ -62,10 +64,10 @@ Freshness judge(Oid relid, TimestampTz now)
     mailbox::MailboxStatus known = mailbox::status_of(relid);
     mailbox::OwnEffects own = mailbox::own_effects(relid);
     bool is_populated = known.is_known && !known.is_state_doubtful && known.state.is_populated && !own.holds_it;
-    TimestampTz own_since = DT_NOBEGIN; /* what was committed before that this transaction itself has taken in */
+    TimestampTz own_since = DT_NOBEGIN; /* this transaction has applied the changes committed before this time */
     if (!is_populated || known.dirty_since == DT_NOBEGIN) {
-        /* The mailbox knows too little, as after a restart. What the frontier's snapshot saw is
-         * in: nothing pending is older. */
+        /* The mailbox knows too little, for example after a restart. Changes visible to the frontier's
+         * snapshot have been applied, so no pending change is older. */
         state::SeenRow seen = state::seen_row(relid);
         is_populated = seen.is_populated;
         own.holds_it |= seen.is_own;
@@ -78,7 +80,7 @@ Freshness judge(Oid relid, TimestampTz now)
     }
     if (!guc::enabled)
         return {Verdict::serve, Obstacle::none, is_populated};
-    /* The manager could not have the lock of an upstream or companion that this transaction holds. */
+    /* The manager may have been unable to lock an upstream or companion that this transaction has locked. */
     bool is_own = own.has_changes || own.holds_it || (mailbox::holds_any() && !known.is_current());
     if (is_own && has_to_be_current(relid)) {
         if (own.is_current && is_populated)
@@ -86,10 +88,11 @@ Freshness judge(Oid relid, TimestampTz now)
         if (can_refresh_here(relid))
             return {Verdict::refresh_here, Obstacle::none, is_populated};
         const bool is_of_others = !definition::may_stop_refreshes(relid);
-        /* What others have changed the manager takes in, and may find that this transaction has changed nothing of it. */
+        /* The manager applies the changes of others, and may find that this transaction has changed nothing
+         * that the stream table reads. */
         if (is_of_others && own.has_changes && !known.is_current() && !known.state.is_suspended && !known.state.is_failing)
             return {Verdict::ask, Obstacle::none, is_populated, true};
-        /* Nobody else sees what it has written, or has the lock. */
+        /* Only this transaction sees its changes, or holds the lock. */
         if (own.has_changes || own.holds_it)
             return {Verdict::stale, is_of_others ? Obstacle::own_changes : Obstacle::read_only, is_populated};
     }
@@ -101,7 +104,7 @@ Freshness judge(Oid relid, TimestampTz now)
         since = own_since;
     if (is_populated && (since == 0 || (is_by_schedule && known.waits_for_others) || !is_too_old(relid, since, now)))
         return {Verdict::serve, Obstacle::none, true, !own.holds_it && !known.state.is_suspended && !known.state.is_failing};
-    /* Nobody else can take the lock of a stream table that this transaction holds. */
+    /* No other process can take the lock of a stream table that this transaction holds. */
     if (own.holds_it)
         return {can_refresh_here(relid) ? Verdict::refresh_here : Verdict::stale, Obstacle::read_only, true};
     if (known.is_known && (known.state.is_suspended || known.state.is_failing))
@@ -115,7 +118,8 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)
     require_storage_seen(relid, find_served_relation(relid)->storage, snapshot);
     if (!guc::enabled || !seen.is_populated)
         return {Verdict::serve, Obstacle::none, seen.is_populated};
-    /* All that was committed before the frontier's snapshot is in: nothing pending is older. */
+    /* All changes that were committed before the frontier's snapshot have been applied, so no pending change
+     * is older. */
     if (!is_too_old(relid, seen.data_timestamp, taken_at) || !has_pending_changes(relid, snapshot, is_by_own_schedule(relid)))
         return {Verdict::serve, Obstacle::none, true};
     return {Verdict::stale, RecoveryInProgress() ? Obstacle::standby : Obstacle::fixed_snapshot, true};

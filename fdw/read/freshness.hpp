@@ -1,12 +1,12 @@
 /*
- * Whether a stream table may be read as it is, and if not, what is to be done.
+ * Decides whether a stream table may be read without a refresh, and if not, how it is to be refreshed.
  *
- * Two ways to judge. Where the reader can still take a new snapshot, what is committed by
- * now counts: the mailbox knows it, without a look at a catalog. Where its snapshot is
- * fixed (REPEATABLE READ, a STABLE function, a standby), staleness is judged as of that
- * snapshot: by the frontier it sees, and the logged changes it sees beyond it.
+ * There are two ways to judge. If the reader can still take a new snapshot, all changes committed by now
+ * count: the mailbox knows them, and no catalog is read. If the snapshot is fixed (REPEATABLE READ, a STABLE
+ * function, a standby), staleness is judged as of that snapshot: by the frontier that is visible to it, and
+ * the logged changes visible to it beyond that frontier.
  *
- * Both err only towards stale. PostgreSQL frames.
+ * Both may report a fresh stream table as stale, but never the reverse. PostgreSQL frames.
  */
 #pragma once
 
@@ -21,11 +21,11 @@ namespace pgtrickle {
 enum class Verdict {
     serve,        /* fresh enough */
     ask,          /* the manager is to refresh it */
-    refresh_here, /* only this transaction can */
-    stale,        /* nobody can, or not in time: on_stale decides */
+    refresh_here, /* only this transaction can refresh it */
+    stale,        /* it cannot be refreshed, or not in time: on_stale decides */
 };
 
-/* Why it is not fresher. */
+/* The reason why a stream table is not fresher. */
 enum class Obstacle {
     none,
     timed_out,
@@ -44,20 +44,21 @@ struct Freshness {
     Verdict verdict = Verdict::serve;
     Obstacle obstacle = Obstacle::none;
     bool is_populated = true;
-    bool can_ask = false; /* it may be refreshed with others, so that they are at one frontier */
+    bool can_ask = false; /* it may be refreshed with others, so that all are at one frontier */
 };
 
-/* As of now. Cost, when nothing is pending: a look into shared memory. */
+/* Judges the present state. Cost, if nothing is pending: a look-up in shared memory. */
 Freshness judge(Oid relid, TimestampTz now);
 
-/* As of `snapshot`, taken at `taken_at`. Never `ask`. Raises 40001 if the storage is newer
- * than the snapshot. Cost: index probes into state, dependencies and logs. */
+/* Judges the state visible to `snapshot`, which was taken at `taken_at`. Never returns `ask`. Raises 40001 if
+ * the storage is newer than the snapshot. Cost: index probes into state, dependencies and logs. */
 Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at);
 
-/* Whether nothing at all may be pending. */
+/* Returns true if no change may be pending when the stream table is read. */
 bool has_to_be_current(Oid relid);
 
-/* Whether this transaction may refresh it: it writes, and its user may keep it from being refreshed by others. */
+/* Returns true if this transaction may refresh the stream table: the transaction can write, and its user may
+ * prevent others from refreshing it. */
 bool can_refresh_here(Oid relid);
 
 } // namespace pgtrickle

@@ -1,10 +1,10 @@
 /*
- * LOCK TABLE … IN ACCESS SHARE MODE on a stream table: passes the barrier. As the first
- * statement of a REPEATABLE READ transaction it does so before there is a snapshot, so that
- * everything the transaction reads is fresh as of its start. PostgreSQL refuses LOCK on
- * foreign tables, and still refuses the stronger modes.
+ * LOCK TABLE … IN ACCESS SHARE MODE on a stream table passes the barrier. As the first statement of a
+ * REPEATABLE READ transaction it does so before a snapshot exists, so that everything that the transaction
+ * reads is fresh as of its start. PostgreSQL refuses LOCK on foreign tables, and still refuses the stronger
+ * modes.
  *
- * COPY … FROM on a stream table: refused as other direct DML is.
+ * COPY … FROM on a stream table is refused like other direct DML.
  */
 #include "fdw/read/lock_table.hpp"
 
@@ -43,7 +43,7 @@ bool names_stream_table(RangeVar *name)
            find_served_relation(relid) != nullptr;
 }
 
-/* Takes the stream tables out of the list, and locks them. */
+/* Locks the stream tables of the statement, and returns the other relations. */
 List *lock_stream_tables(LockStmt *statement, Oid *relids, int *count)
 {
     List *others = NIL;
@@ -60,7 +60,7 @@ List *lock_stream_tables(LockStmt *statement, Oid *relids, int *count)
     return others;
 }
 
-/* Returns whether anything is left for PostgreSQL to lock. */
+/* Returns whether PostgreSQL has relations left to lock. */
 bool lock(LockStmt *statement, bool is_top_level)
 {
     if (statement->mode != AccessShareLock)

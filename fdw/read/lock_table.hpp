@@ -1,5 +1,5 @@
 /*
- * Commands on stream tables that PostgreSQL itself refuses or would answer badly.
+ * Commands on stream tables that PostgreSQL itself refuses, or for which its message would be misleading.
  */
 #pragma once
 

@@ -18,7 +18,8 @@ namespace pgtrickle {
 
 namespace {
 
-/* What has it rest, in words, or null if nothing does by now. PostgreSQL frame. */
+/* Returns the reason why the stream table is not refreshed, or the hint, as text; null if the reason no
+ * longer exists. PostgreSQL frame. */
 const char *explain_inactive(Oid relid, bool is_hint)
 {
     char *text = nullptr;
@@ -44,7 +45,7 @@ const char *explain(Oid relid, Obstacle obstacle)
     case Obstacle::held:
         if (const char *rest = explain_inactive(relid, false))
             return rest;
-        /* Its end is not seen. */
+        /* The hold or suspension has ended, but that is not visible to this snapshot. */
         if (IsolationUsesXactSnapshot())
             return explain(relid, Obstacle::fixed_snapshot);
         break;
@@ -109,8 +110,9 @@ void require_populated(Oid relid, const Freshness &freshness)
 
 namespace {
 
-/* One WARNING a statement of the client, however many statements of functions it runs; and one a transaction of what its
- * snapshot is the reason for, which stays what it is. */
+/* Limits warnings to one for each statement of the client, independent of the number of statements that its
+ * functions run; and to one for each transaction if its snapshot is the reason, because the snapshot stays
+ * the same. */
 bool is_first_warning(Obstacle obstacle)
 {
     static TimestampTz warned_at = 0;

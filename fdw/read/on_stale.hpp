@@ -1,5 +1,6 @@
 /*
- * What a session is told of a stream table that could not be refreshed: why it was not, and how it can be.
+ * Messages to a session about a stream table that could not be refreshed: the reason, and how it can be
+ * refreshed.
  *
  * PostgreSQL frames.
  */
@@ -9,10 +10,11 @@
 
 namespace pgtrickle {
 
-/* Raises 55000 for a stream table that is to be read but has never been filled. */
+/* Raises 55000 if a stream table is to be read but is not populated. */
 void require_populated(Oid relid, const Freshness &freshness);
 
-/* To be read, by the statement or by a refresh in this transaction, and staler than it may be: pg_trickle.on_stale decides. */
+/* Applies pg_trickle.on_stale to a stream table that exceeds its maximum staleness and is to be read, by the
+ * statement or by a refresh in this transaction. */
 void apply_on_stale(Oid relid, Obstacle obstacle);
 
 } // namespace pgtrickle

@@ -18,7 +18,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* The parser notes every column referenced, by whatever part of the query. */
+/* The columns come from the parser, which records every column that any part of the query references. */
 bool is_expandable(const Query *query, const RangeTblEntry *entry, const ServedRelation *served)
 {
     const Bitmapset *columns = rights_of(query, entry).columns;
@@ -31,8 +31,8 @@ bool is_expandable(const Query *query, const RangeTblEntry *entry, const ServedR
     return !(served->has_dropped_columns && bms_is_member(whole_row, columns));
 }
 
-/* One output column for each column of the foreign table, so that references keep their
- * numbers; a dropped one is NULL. */
+/* Returns one output column for each column of the foreign table, so that references keep their numbers; a
+ * dropped column is NULL. */
 List *output_columns(Relation table, const ServedRelation *served, const RangeTblEntry *storage)
 {
     List *targets = NIL;
@@ -69,21 +69,21 @@ Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const 
     return query;
 }
 
-/* The same that rewriting does to a view's entry. */
+/* Turns an entry into a subquery, as the rewriter does with the entry of a view. */
 void expand_entry(const Query *query, RangeTblEntry *entry, const ServedRelation *served)
 {
     entry->subquery = query_over_storage(query, entry, served);
-    /* Before anything is planned with the columns, as for a view. */
+    /* As for a view, privileges are checked before anything is planned with the columns. */
     AskedRights asked;
     keep_rights(&asked, entry->subquery);
     check_rights(asked);
     entry->rtekind = RTE_SUBQUERY;
-    entry->relkind = 0; /* relid stays, for whole rows to be of its type */
+    entry->relkind = 0; /* relid stays, so that whole rows have its type */
     entry->inh = false;
     leave_rights_to_subquery(entry);
 }
 
-/* A query may be planned twice. */
+/* Returns true if the entry has been expanded already, because a query may be planned twice. */
 bool is_expanded(const RangeTblEntry *entry)
 {
     if (!OidIsValid(entry->relid) || entry->subquery->rtable == NIL)
@@ -92,7 +92,7 @@ bool is_expanded(const RangeTblEntry *entry)
     return first->relkind == RELKIND_FOREIGN_TABLE && first->relid == entry->relid;
 }
 
-/* Levels of a statement. */
+/* The statement whose levels are visited. */
 struct Statement {
     const Query *whole;
 };

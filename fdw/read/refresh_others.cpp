@@ -36,7 +36,8 @@ bool is_populated_now(Oid relid)
     return state::seen_row(relid).is_populated;
 }
 
-/* Of one that the manager is to refresh; none: it is to be asked. */
+/* Returns why a stream table that the manager should refresh cannot be refreshed; `none` if a refresh is to
+ * be requested. */
 Obstacle obstacle_to_asking(const mailbox::MailboxStatus &known)
 {
     if (!known.is_known)
@@ -44,8 +45,9 @@ Obstacle obstacle_to_asking(const mailbox::MailboxStatus &known)
     return known.state.is_suspended ? Obstacle::suspended : known.state.is_failing ? Obstacle::failed : Obstacle::none;
 }
 
-/* Where a worker waits for this transaction, what is asked for is read as it stands: a statement on a source, that has a stream table of
- * another role defined again, does not fail by that. */
+/* Requests a refresh of the stream tables. If a worker waits for this transaction, it gives up, and the
+ * stream tables are read as they are: a statement on a source that changes the definition of another role's
+ * stream table must not fail because of that. */
 Obstacle ask(const Oid *relids, int count)
 {
     Obstacle obstacle = Obstacle::none;
@@ -54,7 +56,8 @@ Obstacle ask(const Oid *relids, int count)
     return obstacle;
 }
 
-/* A snapshot that is fixed does not show what the manager would do now; a fill takes one of its own (refresh.cpp). */
+/* A fixed snapshot does not show a refresh by the manager that happens now. A fill takes a snapshot of its
+ * own (refresh.cpp). */
 bool is_under_fixed_snapshot(const Oid *relids, int count)
 {
     return IsolationUsesXactSnapshot() && FirstSnapshotSet && std::all_of(relids, relids + count, is_populated_now);
@@ -95,7 +98,7 @@ SkippedUpstreams refresh_others(const Oid *relids, int count, bool goes_by_sched
         for (int i = 0; i < asked_count; i++)
             if (!mailbox::status_of(asked[i]).is_current())
                 leave(asked[i], obstacle);
-    /* What this transaction has changed is in none of them. */
+    /* None of these upstreams contains the changes of this transaction. */
     for (int i = 0; i < upstream_count; i++) {
         auto is_it = [&](const SkippedUpstream &one) { return one.relid == upstreams[i]; };
         if (!goes_by_schedules && mailbox::own_effects(upstreams[i]).has_changes && std::none_of(left.list, left.list + left.count, is_it))

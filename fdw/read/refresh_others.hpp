@@ -1,6 +1,8 @@
 /*
- * A refresh in a session's transaction reads upstreams that it leaves to others (refresh/group/upstreams_of_others.hpp). Before it, the
- * manager is asked to refresh these, in transactions of its own; what could not be refreshed is told.
+ * A refresh in a session's transaction reads upstreams of other owners without refreshing them
+ * (refresh/group/upstreams_of_others.hpp). Before such a refresh, these functions request a refresh of these
+ * upstreams from the manager, which runs in other transactions, and report the ones that could not be
+ * refreshed.
  *
  * PostgreSQL frames.
  */
@@ -19,13 +21,15 @@ struct SkippedUpstreams {
     int count;
 };
 
-/* Waits as readers do. What of the upstreams of others still lacks changes that the refresh is to show, and why: for a reader that goes
- * by schedules, not what these allow to lack. */
+/* Requests the refreshes and waits for them as readers do. Returns the upstreams that still lack changes that
+ * the refresh has to show, each with the reason. For a reader that judges by schedules, changes that the
+ * schedules permit to be missing do not count. */
 SkippedUpstreams refresh_others(const Oid *relids, int count, bool goes_by_schedules);
 
 bool reads_upstreams_of_others(const Oid *relids, int count);
 
-/* For a refresh that is asked for by name, or fills. Of those that are left behind, pg_trickle.on_stale decides. */
+/* Calls refresh_others() for a requested refresh or for a fill, and applies pg_trickle.on_stale to the
+ * upstreams that it returns. */
 void refresh_others_for(Oid relid);
 
 } // namespace pgtrickle

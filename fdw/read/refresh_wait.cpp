@@ -20,17 +20,17 @@ namespace pgtrickle {
 
 namespace {
 
-constexpr int locked_pause_ms = 20; /* before asking again for what somebody else refreshes */
-constexpr int chain_limit = 100;    /* processes looked at by one probe */
+constexpr int locked_pause_ms = 20; /* pause before the next request for what another process refreshes */
+constexpr int chain_limit = 100;    /* processes examined by one probe */
 
-/* Costs nothing, where asking for its blockers stops all locking for a moment. */
+/* A cheap check before pg_blocking_pids(), which locks the whole lock table for a moment. */
 bool is_waiting_for_lock(int pid)
 {
     const PGPROC *process = BackendPidGetProc(pid);
     return process != nullptr && (process->wait_event_info & 0xff000000U) == PG_WAIT_LOCK;
 }
 
-/* Adds whom `pid` waits for to the chain. */
+/* Adds the processes for which `pid` waits to the chain. */
 void add_blockers(int pid, int *chain, int *length)
 {
     if (!is_waiting_for_lock(pid))
@@ -59,8 +59,10 @@ bool is_blocked_by_me(int pid)
     return false;
 }
 
-/* Raises an error if a worker waits for a lock of this transaction. Returns whether it waits behind somebody else who does:
- * then no lock of its own choice is the reason, but those that whoever reads has; waiting is in vain all the same. */
+/* Returns whether a worker that serves this process waits, directly or through other processes, for this
+ * transaction. Raises an error if a worker does so directly and `on_deadlock` is `raise`. If it waits through
+ * another process, the cause is not a lock that this transaction has chosen to take, but one that any reader
+ * holds; waiting longer is useless in both cases. */
 bool is_waited_for(OnDeadlock on_deadlock)
 {
     int chain[chain_limit];
@@ -117,14 +119,14 @@ Obstacle request_refresh(const Oid *relids, int count, OnDeadlock on_deadlock)
 {
     const Stopwatch waited;
     const int64_t limit_ms = guc::scan_refresh_timeout_ms;
-    /* Twice while a refresh worker waits for a lock. */
+    /* A refresh worker waits for a lock twice as long, so it is probed during that time. */
     const int64_t probing_ms = std::max(DeadlockTimeout / 4, 1);
     int64_t probe_at_ms = probing_ms;
     mailbox::Reply reply = mailbox::request_refresh(relids, count);
     for (int64_t now_ms = 0;; now_ms = waited.ms()) {
         if (reply.answer != mailbox::Answer::waiting && reply.answer != mailbox::Answer::locked)
             break;
-        /* Perhaps by this transaction itself: then waiting would not help. */
+        /* The lock may be held by this transaction, and waiting would not help then. */
         if (reply.answer == mailbox::Answer::locked && mailbox::holds_any())
             break;
         if (now_ms >= limit_ms)

@@ -23,10 +23,10 @@ namespace pgtrickle {
 
 namespace {
 
-/* What counts as pending. */
+/* Conditions under which a stream table counts as pending. */
 struct Counted {
-    bool restless; /* another answer without a change */
-    bool own_only; /* nothing by way of upstreams that have a schedule of their own and are refreshed without it */
+    bool restless; /* time dependence counts as a pending change */
+    bool own_only; /* upstreams that have their own schedule and are refreshed separately do not count */
 };
 
 bool keeps_own_schedule(Oid relid)
@@ -35,7 +35,7 @@ bool keeps_own_schedule(Oid relid)
     return served != nullptr && !served->schedule.is_on_change();
 }
 
-/* C++ frame. */
+/* Returns whether both stream tables belong to one atomic set. C++ frame. */
 bool is_in_one_atomic_set(Oid relid, Oid upstream)
 {
     refresh::refresh_sets().follow_news();
@@ -44,7 +44,7 @@ bool is_in_one_atomic_set(Oid relid, Oid upstream)
     return std::binary_search(set.begin(), set.end(), upstream);
 }
 
-/* C++ frame. */
+/* Returns the frontier of a stream table, or nothing if it has none. C++ frame. */
 std::optional<Frontier> frontier_of(const state::SeenRow &seen)
 {
     if (seen.frontier == nullptr)
@@ -52,7 +52,7 @@ std::optional<Frontier> frontier_of(const state::SeenRow &seen)
     return Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq);
 }
 
-/* C++ frame. */
+/* Returns whether the source has a change beyond the frontier that is visible to the snapshot. C++ frame. */
 bool is_pending(Oid source, const Frontier &frontier, Snapshot snapshot)
 {
     return call([&] {
@@ -61,8 +61,8 @@ bool is_pending(Oid source, const Frontier &frontier, Snapshot snapshot)
     });
 }
 
-/* C++ frame. Whether one of the sources of `relid` has a change that it has not taken in; `left` bounds the walk over
- * upstream stream tables. */
+/* Returns whether one of the sources of `relid` has a change that has not been applied, at any distance
+ * upstream. `left` limits the number of stream tables visited. C++ frame. */
 bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
 {
     const state::SeenRow seen = call([=] { return state::seen_row(relid, snapshot); });
@@ -83,8 +83,8 @@ bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
     return false;
 }
 
-/* C++ frame. Whether `relid` itself lacks a change that one of these may have taken in. Such a change the snapshot sees, and
- * whoever lacks it has it pending. */
+/* Returns whether `relid` itself may lack a change that is included in one of these frontiers. The snapshot
+ * sees such a change, and for a stream table that lacks it, the change is pending. C++ frame. */
 bool may_lack(Oid relid, const std::vector<Frontier> &frontiers, Snapshot snapshot)
 {
     const state::SeenRow seen = call([=] { return state::seen_row(relid, snapshot); });
@@ -98,10 +98,11 @@ bool may_lack(Oid relid, const std::vector<Frontier> &frontiers, Snapshot snapsh
                        [&](const Source &source) { return is_pending(source.relid, *own, snapshot); });
 }
 
-/* C++ frame. Of one that reads others the frontier tells when it has taken them in, and not how old they were. */
+/* Implements find_lagging(). The upstreams are examined too, because the frontier of a stream table that
+ * reads others says when their changes were applied, but not how old these others were. C++ frame. */
 Oid first_lagging(const Oid *relids, int count, Snapshot snapshot)
 {
-    std::vector<std::vector<Oid>> taken_in; /* by each, itself included */
+    std::vector<std::vector<Oid>> taken_in; /* the upstreams of each stream table, and itself */
     for (int i = 0; i < count; i++) {
         taken_in.push_back(definition::upstreams_of(relids[i]));
         taken_in.back().push_back(relids[i]);
@@ -127,7 +128,7 @@ void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot)
 {
     HeapTuple row = SearchSysCache1(RELOID, ObjectIdGetDatum(storage));
     if (!HeapTupleIsValid(row))
-        return; /* the scan will say so */
+        return; /* the scan raises the error */
     TransactionId creator = HeapTupleHeaderGetXmin(row->t_data);
     bool is_seen = !TransactionIdIsNormal(creator) || HeapTupleHeaderXminFrozen(row->t_data) ||
                    TransactionIdIsCurrentTransactionId(creator) || !XidInMVCCSnapshot(creator, snapshot);

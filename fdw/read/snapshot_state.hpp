@@ -1,5 +1,5 @@
 /*
- * What a given snapshot sees of a stream table: its storage, and the logged changes of its
+ * The state of a stream table that is visible to a given snapshot: its storage, and the logged changes of its
  * sources that its frontier does not include.
  *
  * PostgreSQL frames.
@@ -14,18 +14,20 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* Raises 40001 unless `snapshot` sees that the storage was created: an older one would read
- * it as empty. */
+/* Raises 40001 unless the creation of the storage is visible to `snapshot`, which would otherwise read the
+ * storage as empty. */
 void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot);
 
-/* Whether `snapshot` sees a change of a source, direct or by way of other stream tables,
- * that the storage as it sees it has not taken in; if `own_only`, not by way of those that have a schedule of their own. What is
- * restless always has something pending. */
+/* Returns true if `snapshot` sees a change of a source, direct or through other stream tables, that the
+ * storage visible to it does not include. With `own_only`, changes through upstreams that have their own
+ * schedule and are refreshed separately do not count. A time-dependent stream table always has pending
+ * changes. */
 bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only = false);
 
-/* One of these stream tables that, as `snapshot` sees them, may lack what another has taken in, or in which something below it
- * may lack what it has itself; InvalidOid: none does. Cost: index probes into state and dependencies, and where a frontier is
- * older into logs; of a single one that reads no other, into dependencies only. */
+/* Returns a stream table of the list that, as `snapshot` sees it, may lack a change that another one
+ * includes, or has an upstream that may lack a change that the list's members include; InvalidOid if there is
+ * none. Cost: index probes into state and dependencies, and into logs where a frontier is older; for a single
+ * stream table that reads no other, into dependencies only. */
 Oid find_lagging(const Oid *relids, int count, Snapshot snapshot);
 
 } // namespace pgtrickle
