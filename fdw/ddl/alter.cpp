@@ -1,7 +1,8 @@
 /*
- * A stream table can be given other options, another owner, and a place in a hierarchy. Another
- * query must have the declared columns; it takes effect in this transaction, storage
- * and rows included. Everything else that core would accept would break it, and is refused.
+ * Alterations of a stream table. It can get other options, another owner, and a place in an inheritance
+ * hierarchy. Another query must have the declared columns; it takes effect in this transaction, including
+ * storage and rows. Everything else that PostgreSQL would accept would break the stream table, and is
+ * refused.
  */
 #include "fdw/ddl/alter.hpp"
 
@@ -39,7 +40,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* What an ALTER of options asks for. */
+/* The action of an ALTER on an option. */
 enum class Change { set, add, drop };
 
 struct OptionChange {
@@ -47,7 +48,8 @@ struct OptionChange {
     options::Option option;
 };
 
-/* What reaches stream tables that are not named, by what they read and by what they inherit from. */
+/* Returns whether the statement may affect stream tables that it does not name: dependents, and inheritance
+ * children. */
 bool is_changing_columns(const AlterTableStmt *statement)
 {
     ListCell *cell;
@@ -59,7 +61,7 @@ bool is_changing_columns(const AlterTableStmt *statement)
     return false;
 }
 
-/* ALTER TYPE of a column that a defining query reads: core would refuse it too, but it
+/* Refuses ALTER TYPE of a column that a defining query reads. PostgreSQL would refuse it too, but its message
  * would name the internal view. */
 void check_retyping(Oid relid, const AlterTableStmt *statement)
 {
@@ -135,8 +137,8 @@ auto find(std::vector<options::Option> &options, const std::string &name)
                         [&](const options::Option &option) { return option.name == name; });
 }
 
-/* The options as they will be. SET of an option that is not there adds it: whether a default stands
- * in the catalog is nobody's concern. */
+/* Returns the options after the changes. SET of an option that is absent adds it, because it does not matter
+ * whether the catalog contains a default. */
 std::vector<options::Option> apply_changes(std::vector<options::Option> options,
                                            const std::vector<OptionChange> &changes)
 {
@@ -165,7 +167,7 @@ std::vector<options::Option> apply_changes(std::vector<options::Option> options,
     return options;
 }
 
-/* The list of changes that makes `after` of `before`, for core to carry out. */
+/* Returns the list of changes that turns `before` into `after`, for PostgreSQL to execute. */
 List *as_def_elements(std::vector<options::Option> before, const std::vector<options::Option> &after)
 {
     List *list = NIL;

@@ -1,5 +1,5 @@
 /*
- * ALTER (FOREIGN) TABLE on a stream table or on a table that one reads.
+ * ALTER (FOREIGN) TABLE on a stream table or on a table that a stream table reads.
  */
 #pragma once
 
@@ -7,10 +7,10 @@
 
 namespace pgtrickle {
 
-/* Whether the AlterTableStmt concerns us. Cheap; takes no lock. PostgreSQL frame. */
+/* Returns true if the AlterTableStmt concerns a stream table. Cheap; takes no lock. PostgreSQL frame. */
 bool is_our_alter(const AlterTableStmt *statement);
 
-/* Carries it out. C++ frame. */
+/* Executes the statement. C++ frame. */
 void alter_table(const UtilityCall &call);
 
 } // namespace pgtrickle

@@ -25,11 +25,11 @@ namespace pgtrickle {
 
 namespace {
 
-/* A kind of objects that computes for stream tables. */
+/* A kind of objects that stream tables compute with. */
 struct Kind {
     Oid class_id;
     Oid oid_index;
-    AttrNumber name, schema, owner; /* columns that do not say what it computes */
+    AttrNumber name, schema, owner; /* columns that do not affect what it computes */
     const char *reason;
 };
 
@@ -42,9 +42,9 @@ constexpr Kind kinds[] = {
      Anum_pg_ts_dict_dictowner, "a text search object that it uses was altered"},
 };
 
-constexpr AttrNumber oid_column = 1; /* of all catalogs */
+constexpr AttrNumber oid_column = 1; /* in all catalogs */
 
-/* The row of the object in `catalog`, copied, or NULL. */
+/* Returns a copy of the object's row in `catalog`, or NULL. */
 HeapTuple row_of(Relation catalog, Oid oid_index, Oid object, Snapshot snapshot)
 {
     ScanKeyData key;
@@ -66,7 +66,7 @@ bool is_same(TupleDesc descriptor, AttrNumber column, HeapTuple a, HeapTuple b)
     return datum_image_eq(of_a, of_b, attribute->attbyval, attribute->attlen);
 }
 
-/* A function that runs as its owner computes as that role. */
+/* A SECURITY DEFINER function computes as its owner, so its owner matters. */
 bool runs_as_owner(const Kind &kind, HeapTuple row)
 {
     return kind.class_id == ProcedureRelationId && reinterpret_cast<Form_pg_proc>(GETSTRUCT(row))->prosecdef;
@@ -84,7 +84,8 @@ bool is_only_called_otherwise(const Kind &kind, TupleDesc descriptor, HeapTuple 
     return true;
 }
 
-/* One row all the same: the statement wrote to another catalog, as ALTER MAPPING does. What is new has meant nothing before. */
+/* Returns whether the object may compute something else now. If its row was not replaced, the statement wrote
+ * to another catalog, as ALTER MAPPING does, and the answer is yes. A new object has no earlier meaning. */
 bool may_mean_something_else(ObjectAccessType access, const Kind &kind, Oid object)
 {
     Relation catalog = table_open(kind.class_id, AccessShareLock);
@@ -98,7 +99,7 @@ bool may_mean_something_else(ObjectAccessType access, const Kind &kind, Oid obje
     return answer;
 }
 
-/* One that is being made no other snapshot sees. */
+/* Uses SnapshotSelf, because a rule that is being created is not visible to other snapshots. */
 Oid relation_of_rule(Oid rule)
 {
     Relation rules = table_open(RewriteRelationId, AccessShareLock);

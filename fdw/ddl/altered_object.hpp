@@ -1,8 +1,9 @@
 /*
- * What a statement has really created or altered, as core reports it (object_access_hook), by OID. A name in a statement says less:
- * where it is looked up depends on the statement, the path and what else has the name.
+ * Objects that a statement has created or altered, by OID, as PostgreSQL reports them to the object access
+ * hook. The name in a statement is less reliable: how it is looked up depends on the statement, the search
+ * path and other objects of that name.
  *
- * PostgreSQL frames, where nothing else is said.
+ * PostgreSQL frames, unless said otherwise.
  */
 #pragma once
 
@@ -14,11 +15,13 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* Marks the stream tables that use a function, a text search configuration or a dictionary, if it may mean something else now. To
- * be called before the command counter moves on: what is only renamed or given away is known by its old and its new row. */
+/* Marks the stream tables that use a function, a text search configuration or a dictionary, if it may compute
+ * something else now. Must be called before the command counter is incremented: comparing the old row with
+ * the new one shows whether the object was only renamed or given to another owner. */
 void note_altered_object(ObjectAccessType access, Oid class_id, Oid object_id);
 
-/* Relations of which a rule is made or replaced while it lives; the innermost one has them. C++ frames. */
+/* Collects the relations of which a rule is created or replaced while the object exists. Only the innermost
+ * object collects. C++ frames. */
 class ReplacedRules {
   public:
     ReplacedRules();
@@ -32,7 +35,7 @@ class ReplacedRules {
 
   private:
     ReplacedRules *previous_;
-    MemoryContext context_; /* that of its maker */
+    MemoryContext context_; /* the context of its creator */
     List *relations_ = NIL;
 };
 

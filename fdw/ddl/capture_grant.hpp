@@ -1,5 +1,5 @@
 /*
- * GRANT, as far as it lets a source be captured for a stream table. C++ frames.
+ * GRANT, to the extent that it permits the capture of a source for a stream table. C++ frames.
  */
 #pragma once
 
@@ -7,11 +7,11 @@
 
 namespace pgtrickle {
 
-/* Carries out a GrantStmt or GrantRoleStmt. */
+/* Executes a GrantStmt or GrantRoleStmt. */
 void grant(const UtilityCall &utility);
 
-/* Stream tables whose owners may have captured, by now, what is not captured for them are to be refreshed when this
- * transaction has committed: that refresh begins to capture it. */
+/* Requests refreshes, once this transaction has committed, of stream tables that read a source which is not
+ * captured for them, but may be now: that refresh begins the capture. */
 void note_allowed_captures();
 
 } // namespace pgtrickle

@@ -1,7 +1,8 @@
 /*
- * Whoever commits a prepared transaction knows its name only. So one that changes definitions announces refresh sets, whether or
- * not it binds anybody: PostgreSQL keeps the invalidation with it, over a restart, too, and sends it after COMMIT PREPARED, to
- * the session that commits as to all others.
+ * A session that commits a prepared transaction knows only its name. So a transaction that changes
+ * definitions invalidates the refresh sets before PREPARE, whether or not they change. PostgreSQL stores the
+ * invalidation with the transaction, also over a restart, and sends it after COMMIT PREPARED to all sessions,
+ * including the one that commits.
  */
 #include "fdw/ddl/commit_prepared.hpp"
 
@@ -18,7 +19,7 @@ namespace pgtrickle {
 
 namespace {
 
-Oid awaited = InvalidOid; /* pgt_dependency */
+Oid awaited = InvalidOid; /* OID of pgt_dependency */
 bool has_come = false;
 
 void note_invalidated(Oid relation)

@@ -1,5 +1,5 @@
 /*
- * What a prepared transaction did to definitions is told when it is committed.
+ * Changes of definitions by a prepared transaction are announced when it is committed.
  */
 #pragma once
 
@@ -7,12 +7,12 @@
 
 namespace pgtrickle {
 
-void commit_prepared(const UtilityCall &utility); /* COMMIT PREPARED. C++ frame. */
+void commit_prepared(const UtilityCall &utility); /* Executes COMMIT PREPARED. C++ frame. */
 
 /* Entry of fdw/module.cpp. PostgreSQL frame. */
 void announce_before_prepare(XactEvent event);
 
-/* Called once, by _PG_init, if the library is preloaded. */
+/* Registers the invalidation callback. Called once, by _PG_init, if the library is preloaded. */
 void register_prepared();
 
 } // namespace pgtrickle

@@ -1,13 +1,12 @@
 /*
- * The order of things: everything that can be refused is refused before core creates the
- * foreign table, so that errors speak of the query and not of catalogs. Then core runs;
- * then the internal view, the dependencies and the state row; then the storage; then capture,
- * which waits out writers; and last the fill, under a snapshot taken after that.
+ * The order of steps: all reasons for refusal are checked before PostgreSQL creates the foreign table, so
+ * that errors are about the query and not about catalogs. Then PostgreSQL creates the foreign table; then
+ * follow the internal view, the dependencies and the state row; then the storage; then capture, which waits
+ * for writers; and last the fill, under a snapshot taken after that.
  *
- * A definition that comes with original_query or recorded settings is being restored: its
- * query is read as it was printed, its sources may be empty as yet and its grants missing.
- * So nobody's privileges are asked, nothing is captured and nothing filled; the manager
- * does that later.
+ * A definition with original_query or recorded settings is being restored: its query is parsed as it was
+ * printed, its sources may still be empty and its grants missing. So no privileges are checked, and nothing
+ * is captured or filled; the manager does that later.
  */
 #include "fdw/ddl/create.hpp"
 
@@ -40,7 +39,7 @@ namespace {
                     errhint("%s", hint)));
 }
 
-/* What CREATE FOREIGN TABLE allows and a stream table cannot keep. */
+/* Refuses clauses that CREATE FOREIGN TABLE accepts and a stream table cannot support. */
 void check_statement(CreateForeignTableStmt *statement)
 {
     RangeVar *relation = statement->base.relation;
@@ -69,8 +68,10 @@ void check_statement(CreateForeignTableStmt *statement)
     }
 }
 
-/* Whether IF NOT EXISTS leaves nothing to do; raises if the name is taken. Core is not asked after that: it looks for itself, and
- * where somebody drops what has the name in between it would make a foreign table that we know nothing of. */
+/* Returns true if IF NOT EXISTS leaves nothing to do; raises an error if the name is in use otherwise. In
+ * these cases PostgreSQL's own code is not called, because it looks up the name again: if the relation of
+ * that name had been dropped in between, it would create a foreign table of which the extension knows
+ * nothing. */
 bool is_nothing_to_do(CreateForeignTableStmt *statement)
 {
     RangeVar *relation = statement->base.relation;
@@ -114,7 +115,7 @@ definition::WantedColumn *wanted_columns(List *column_definitions, const char *t
     return wanted;
 }
 
-/* The query cast to the declared columns, and the columns completed from the query. */
+/* Returns the query cast to the declared columns, and completes the columns from the query. */
 Query *reconcile_columns(CreateForeignTableStmt *statement, const definition::ParsedQuery &parsed, const char *text)
 {
     if (statement->base.tableElts == NIL)

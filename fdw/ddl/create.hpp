@@ -1,6 +1,6 @@
 /*
- * CREATE FOREIGN TABLE … SERVER pgtrickle, from the statement to a stream table that is filled,
- * in the statement's transaction.
+ * CREATE FOREIGN TABLE … SERVER pgtrickle, from the statement to a filled stream table, in the statement's
+ * transaction.
  */
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace pgtrickle {
 
-/* Carries out a CreateForeignTableStmt on our server. C++ frame. */
+/* Executes a CreateForeignTableStmt on the extension's server. C++ frame. */
 void create_stream_table(const UtilityCall &call);
 
 } // namespace pgtrickle

@@ -16,7 +16,7 @@ namespace pgtrickle {
 void note_missing_indexes(Oid relid)
 {
     if (definition::load(relid).uncaptured_source() != nullptr)
-        return; /* full refreshes use none */
+        return; /* full refreshes use no indexes */
     for (const refresh::MissingIndex &missing : refresh::missing_indexes(relid))
         call([&] {
             ereport(NOTICE, (errmsg("refreshes of stream table \"%s\" may read the whole of \"%s\"",
@@ -42,7 +42,8 @@ void note_other_owners(Oid relid)
 
 namespace {
 
-/* The first input whose changes are not captured, as the message names it; empty: there is none. */
+/* Returns the name, for the message, of the first input whose changes are not captured; empty if there is
+ * none. */
 std::string uncaptured_input(const Query *query, const std::vector<translate::SourceRef> &sources)
 {
     const translate::TimeDependence time_dependence = translate::time_dependence_of(query);

@@ -1,5 +1,6 @@
 /*
- * NOTICEs about a definition that is accepted: what makes its refreshes slow, or its rows different from what the user may expect.
+ * NOTICEs about a definition that is accepted: reasons why its refreshes may be slow, or its rows different
+ * from what the user may expect.
  *
  * C++ frames; they throw PgError.
  */
@@ -9,13 +10,16 @@
 
 namespace pgtrickle {
 
-/* The indexes on sources without which refreshes of `relid` read whole sources; none if it is kept by full refreshes. */
+/* Reports missing indexes on sources, without which refreshes of `relid` read whole sources; none if it is
+ * maintained by full refreshes. */
 void note_missing_indexes(Oid relid);
 
-/* Stream tables of other owners by way of which `relid` reads a source that it also reads otherwise: no atomic set has both. */
+/* Reports stream tables of other owners through which `relid` reads a source that it also reads on another
+ * path: they are not in one atomic set. */
 void note_other_owners(Oid relid);
 
-/* For a stream table without a schedule: what changes its answer although no captured source changes, so that no refresh follows. */
+/* Reports, for a stream table without a schedule, an input that changes its answer without a captured change
+ * of a source, so that no refresh follows. */
 void note_uncaptured_inputs(Oid relid, const Query *query, const std::vector<translate::SourceRef> &sources);
 
 } // namespace pgtrickle

@@ -1,7 +1,7 @@
 /*
- * Rows computed by the old meaning must not stand beside those computed by the new one: whoever uses the
- * object starts from nothing at the next refresh. A view may also read other tables than
- * before: its users are defined anew.
+ * Rows computed by the old meaning of an object must not stand beside rows computed by the new one, so stream
+ * tables that use the object start from nothing at the next refresh. A view may also read other tables than
+ * before, so stream tables that use it are redefined.
  */
 #include "fdw/ddl/dependency_changes.hpp"
 
@@ -90,7 +90,8 @@ bool has_whole_row(::Node *node, void *context)
     return walk_expression(node, has_whole_row, context);
 }
 
-/* By itself or by a view, which is read with its rows as a whole as well. */
+/* Returns whether the query, or the definition of a view that it reads, refers to a whole row. A reference to
+ * a whole row of a view counts, too. */
 bool reads_whole_rows(const Query *query)
 {
     Query *expanded = translate::expand_views(query);
@@ -98,8 +99,8 @@ bool reads_whole_rows(const Query *query)
            has_whole_row(reinterpret_cast<::Node *>(expanded), nullptr);
 }
 
-/* What the view now computes may depend on settings that nothing before it did. Those recorded
- * already keep their values. */
+/* Records settings on which the new definition of the view depends, but nothing before it did. Settings that
+ * are recorded already keep their values. */
 void record_further_settings(Oid relid, const Query *query)
 {
     std::vector<options::Option> current = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
@@ -112,7 +113,8 @@ void record_further_settings(Oid relid, const Query *query)
     }
 }
 
-/* What they read is computed by another expression or query, not by their own. */
+/* Redefines stream tables for which the expression or query behind a relation that they read has changed,
+ * while their own text has not. */
 void redefine_users(const std::vector<Oid> &users)
 {
     for (Oid relid : users) {
@@ -182,7 +184,8 @@ void alter_columns(const UtilityCall &utility)
 
 namespace {
 
-/* Under a lock that its readers do not notice, and that is let go: hardly anybody reads whole rows. */
+/* Uses an AccessShare lock, which readers do not notice, and releases it, because few queries read whole
+ * rows. */
 bool is_reader_of_whole_rows(Oid user)
 {
     return call([=] {
@@ -228,7 +231,8 @@ void note_columns(Oid relid, const AlterTableStmt *statement)
 
 namespace {
 
-/* Whose policy it is. One that is being created no other snapshot sees. */
+/* Returns the table of the policy. A policy that is being created is not visible to snapshots other than
+ * SnapshotSelf. */
 Oid table_of_policy(Oid policy)
 {
     Relation policies = table_open(PolicyRelationId, AccessShareLock);
@@ -252,7 +256,8 @@ void note_policy(Oid policy)
 
 namespace {
 
-/* What is kept by delta where that can be, and fully otherwise, may have to be kept the other way, in other heaps. */
+/* Redefines the stream tables that are maintained by deltas if possible, and otherwise by full refreshes: the
+ * choice may change, and then other heaps are needed. */
 void redefine_automatic_users(Oid relid)
 {
     for (Oid user : users_of_view(relid)) {
@@ -266,7 +271,8 @@ void redefine_automatic_users(Oid relid)
     }
 }
 
-/* As whom a view reads is a matter of its owner and of security_invoker; a table's policies do not bind its owner. */
+/* The owner of a view and security_invoker determine the role as which the view reads; policies of a table do
+ * not apply to its owner. */
 bool is_changing_reader(AlterTableType type, Oid relid)
 {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
@@ -283,14 +289,15 @@ bool is_changing_reader(AlterTableType type, Oid relid)
 
 } // namespace
 
-/* A diamond binds stream tables of one owner, and each owner has a share of the workers. */
+/* The refresh sets change too, because a diamond is an atomic set only within one owner, and each owner has a
+ * share of the workers. */
 void follow_owner(Oid relid)
 {
     call([] { state::invalidate_refresh_sets(); });
     mailbox::note_definition_change();
     const Definition definition = definition::load(relid);
     if (!rules_of(definition.mode).may_be_full_only())
-        return; /* which policies allow for nobody */
+        return; /* policies are an objection to this mode for every owner */
     if (!refresh::has_current_layout(relid))
         redefine(relid, call([=] { return definition::query_of(relid); }), {}, definition.mode);
     else if (refresh::compiled_of(relid).is_full_only())

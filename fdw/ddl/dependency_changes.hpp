@@ -1,6 +1,6 @@
 /*
- * Statements that change what a defining query means without touching the stream table: a function, view,
- * type or policy is replaced or altered. Functions and text search: altered_object.hpp.
+ * Statements that change what a defining query means without naming the stream table: a view, type or policy
+ * is replaced or altered. Functions and text search objects are in altered_object.hpp.
  */
 #pragma once
 
@@ -8,40 +8,46 @@
 
 namespace pgtrickle {
 
-/* C++ frames. */
+/* Execute the statements. C++ frames. */
 void replace_view(const UtilityCall &call);     /* ViewStmt … OR REPLACE; RuleStmt ON SELECT */
-void alter_columns(const UtilityCall &call);    /* AlterTableStmt that adds or drops columns, or alters the expression of a virtual one */
+void alter_columns(const UtilityCall &call);    /* AlterTableStmt on columns: adding, dropping, virtual expressions */
 void switch_policies(const UtilityCall &call);  /* AlterTableStmt … ROW LEVEL SECURITY, OWNER TO */
 
-/* Whether an AlterTableStmt on something that is no stream table adds or drops columns. PostgreSQL frame. */
+/* Returns true if an AlterTableStmt on a relation that is no stream table adds or drops columns. PostgreSQL
+ * frame. */
 bool is_altering_row_type(const AlterTableStmt *statement);
 
-/* Whether it gives a virtual column another expression. PostgreSQL frame. */
+/* Returns true if the statement changes the expression of a virtual column. PostgreSQL frame. */
 bool is_altering_virtual_column(const AlterTableStmt *statement);
 
-/* Whether it puts the policies of a table in force, or out of it, if only for whoever reads as the owner of a view or
- * of the table. PostgreSQL frame. */
+/* Returns true if the statement enables or disables policies of a table, even if only for the owner of the
+ * table or for the role as which a view reads. PostgreSQL frame. */
 bool is_switching_policies(const AlterTableStmt *statement);
 
-/* Stream tables that use the type start from nothing at the next refresh. A query that reads a column does not itself depend on the
- * column's type, but may print its values, so its stream table is one of them. PostgreSQL frame. */
+/* Makes stream tables that use the type start from nothing at the next refresh. This includes stream tables
+ * that read a column of the type, because a query may print its values although it does not itself depend on
+ * the type. PostgreSQL frame. */
 void mark_users_of_type(Oid type, const char *reason);
 
-/* The columns of a table or composite type are others, or have other names: what reads its rows as a whole is
- * defined anew, what prints values of the type starts from nothing. C++ frame. */
+/* Processes changed columns, or changed names of columns, of a table or composite type: stream tables that
+ * read its rows as a whole are redefined, and stream tables that print values of the type start from nothing.
+ * C++ frame. */
 void note_row_type(Oid relid);
 
-/* The statement has been run: the columns have changed as note_row_type() says, or what virtual ones compute. C++ frame. */
+/* Processes a statement that has run: columns have changed as described at note_row_type(), or virtual
+ * columns compute other values. C++ frame. */
 void note_columns(Oid relid, const AlterTableStmt *statement);
 
-/* The stream table has another owner, whom its query reads as: where policies are in force for him, or were for the one
- * before, its rows and its heaps are others. C++ frame. */
+/* Processes a new owner of the stream table. The query reads as its owner, so if policies apply to the new
+ * owner, or applied to the former one, the rows and heaps differ. C++ frame. */
 void follow_owner(Oid relid);
 
-/* A policy has been created or altered, or is about to be dropped, perhaps along with a role. PostgreSQL frame. */
+/* Processes a policy that has been created or altered, or is about to be dropped, possibly with a role.
+ * PostgreSQL frame. */
 void note_policy(Oid policy);
 
-/* The policies of a table, or below a view, are in force now for somebody, or no longer. C++ frame. */
+/* Processes policies of a table, or of tables that a view reads, that have been enabled or disabled for a
+ * role. C++ frame. */
 void note_policies(Oid relid);
 
 } // namespace pgtrickle

@@ -13,8 +13,9 @@ namespace pgtrickle {
 
 namespace {
 
-/* Whether the failure is of a stream table that stays when the transaction is rolled back: one that was read, or one that was
- * redefined by a session that may not see its texts. */
+/* Returns true if the failure belongs in the history: it is of a stream table that remains when the
+ * transaction is rolled back, which is one that was read, or one that was redefined by a session that may not
+ * see its texts. */
 bool is_of_history(Oid relid, const PgError &error)
 {
     const auto *of_member = dynamic_cast<const refresh::MemberError *>(&error);

@@ -1,5 +1,6 @@
 /*
- * The first fill of a stream table, or the one after its query has changed, in the transaction that asks for it.
+ * The first fill of a stream table, or the fill after its query has changed, in the transaction that requests
+ * it.
  */
 #pragma once
 
@@ -7,8 +8,8 @@
 
 namespace pgtrickle {
 
-/* Fills it, unless its sources are not to be looked at now: then a NOTICE says so, and the manager fills it when
- * they are. C++ frame. */
+/* Fills the stream table, unless a hold forbids reading its sources: then a NOTICE says so, and the manager
+ * fills it after the hold ends. C++ frame. */
 void fill(Oid relid);
 
 } // namespace pgtrickle

@@ -1,11 +1,13 @@
 /*
- * The index lies on the storage, on which no role has privileges, and no statement of core's could name it: so the statement is
- * carried out here, with the user's own rights, as core carries out one on a table.
+ * The index is created on the storage, on which no role has privileges, and no statement of PostgreSQL can
+ * name the storage. So the statement is executed here, with the user's own rights, as PostgreSQL executes one
+ * on a table.
  *
- * Keys, expressions and the predicate are analyzed over the stream table, which has no hidden columns, and then turned to the
- * storage's columns. Like core's, they are analyzed as the current user, and evaluated as the owner of the table.
+ * Keys, expressions and the predicate are analyzed over the stream table, which has no hidden columns, and
+ * then translated to the storage's columns. As in PostgreSQL, they are analyzed as the current user, and
+ * evaluated as the owner of the table.
  *
- * A name is looked for in the reserved schema where the search path has no such relation.
+ * A name is looked up in the reserved schema if the search path has no such relation.
  */
 #include "fdw/ddl/index.hpp"
 
@@ -53,7 +55,7 @@ namespace {
 
 /* ---- CREATE INDEX; PostgreSQL frames -------------------------------------------------- */
 
-/* A RangeVarGetRelidCallback: before it is locked. */
+/* A RangeVarGetRelidCallback, which is called before the relation is locked. */
 void check_owner(const RangeVar *, Oid relid, Oid, void *)
 {
     if (OidIsValid(relid))
@@ -77,7 +79,7 @@ Oid owned_target(const IndexStmt *statement)
     return relid;
 }
 
-/* define_index() checks no privileges. */
+/* Checks the privilege to use the tablespace, because define_index() checks none. */
 void check_tablespace(const IndexStmt *statement)
 {
     const Oid tablespace = statement->tableSpace != nullptr ? get_tablespace_oid(statement->tableSpace, false)
@@ -89,7 +91,7 @@ void check_tablespace(const IndexStmt *statement)
         aclcheck_error(allowed, OBJECT_TABLESPACE, get_tablespace_name(tablespace));
 }
 
-/* Storage is found by its name: the names that it may have are not those of an index. */
+/* Refuses names that storage may have, because storage is found by its name. */
 void check_name(const char *name)
 {
     if (storage::is_heap_name(name) || definition::is_view_name(name))
@@ -97,7 +99,7 @@ void check_name(const char *name)
                         errdetail("Names such as \"st_1\" and \"def_1\" are reserved for the storage of stream tables.")));
 }
 
-/* A name that core would choose, were the stream table an ordinary one. */
+/* Returns the name that PostgreSQL would choose if the stream table were an ordinary table. */
 char *default_index_name(Oid relid, IndexStmt *statement)
 {
     const char *column = "expr";
@@ -109,7 +111,7 @@ char *default_index_name(Oid relid, IndexStmt *statement)
     return name;
 }
 
-/* The expressions and the predicate, over the columns of `table`, as transformIndexStmt() does. */
+/* Analyzes the expressions and the predicate over the columns of `table`, as transformIndexStmt() does. */
 void analyze(IndexStmt *statement, Relation table, const char *text)
 {
     ParseState *state = make_parsestate(nullptr);
@@ -146,7 +148,7 @@ void analyze(IndexStmt *statement, Relation table, const char *text)
                     errhint("Specify the columns to be indexed.")));
 }
 
-/* An expression over the stream table, as one over its storage. */
+/* Translates an expression over the stream table into one over its storage. */
 ::Node *stored(::Node *node, void *context)
 {
     auto *served = static_cast<const ServedRelation *>(context);
@@ -188,7 +190,7 @@ void turn_to_storage(IndexStmt *statement, const ServedRelation *served)
     statement->relation = makeRangeVar(pstrdup(storage::schema_name), get_rel_name(served->storage), -1);
 }
 
-/* The privileges were checked. `statement` is changed. */
+/* Creates the index. The caller has checked the privileges. Changes `statement`. */
 ObjectAddress create(Oid relid, IndexStmt *statement, const char *text)
 {
     Relation table = table_open(relid, NoLock);
@@ -198,7 +200,7 @@ ObjectAddress create(Oid relid, IndexStmt *statement, const char *text)
         statement->idxname = default_index_name(relid, statement);
     else
         check_name(statement->idxname);
-    /* The lock on the stream table keeps its storage from being replaced. */
+    /* The lock on the stream table prevents the replacement of its storage. */
     const Oid heap = served_relation_to_read(relid)->storage;
     LockRelationOid(heap, ShareLock);
     turn_to_storage(statement, find_served_relation(relid));
@@ -211,7 +213,7 @@ ObjectAddress create(Oid relid, IndexStmt *statement, const char *text)
 
 /* ---- DROP INDEX; PostgreSQL frames ---------------------------------------------------- */
 
-/* The index of a stream table's storage that `name` names; InvalidOid: none. */
+/* Returns the index of a stream table's storage that has this name, or InvalidOid if there is none. */
 Oid index_named(List *name)
 {
     RangeVar *relation = makeRangeVarFromNameList(name);
@@ -232,7 +234,7 @@ bool names_an_index_of_ours(const DropStmt *statement)
     return false;
 }
 
-/* The heap before its index, as for a table. */
+/* Locks the heap before its index, as PostgreSQL does for a table. */
 Oid locked_index(List *name, LOCKMODE mode)
 {
     for (;;) {
@@ -247,7 +249,7 @@ Oid locked_index(List *name, LOCKMODE mode)
         LockRelationOid(heap, mode);
         LockRelationOid(index, mode);
         if (index_named(name) == index) {
-            definition::require_owner(relid); /* it may have another one by now */
+            definition::require_owner(relid); /* the owner may have changed in the meantime */
             return index;
         }
         UnlockRelationOid(index, mode);
@@ -271,7 +273,7 @@ bool is_kept(Oid index)
     return is_found;
 }
 
-/* False: there is none, and that is no error. */
+/* Returns false if the index does not exist, and that is no error. */
 bool check_droppable(Oid index, List *name, bool missing_ok)
 {
     const char *text = NameListToString(name);

@@ -1,5 +1,5 @@
 /*
- * CREATE INDEX on a stream table lands on its storage.
+ * CREATE INDEX on a stream table creates an index on its storage.
  */
 #pragma once
 
@@ -7,11 +7,11 @@
 
 namespace pgtrickle {
 
-/* C++ frames: an IndexStmt on a stream table; a DropStmt that may name such indexes. */
+/* Execute an IndexStmt on a stream table, and a DropStmt that may name such indexes. C++ frames. */
 void create_index(const UtilityCall &call);
 void drop_index(const UtilityCall &call);
-/* Makes an index of a stream table again, of which `text` is the definition, in the tablespace of the storage. As `owner`,
- * restricted; no event trigger fires. */
+/* Creates an index of a stream table again, as `owner`, in a security-restricted operation and in the
+ * tablespace of the storage. `text` is the definition of the index. No event trigger fires. */
 void restore_index(Oid relid, Oid owner, const std::string &text);
 
 } // namespace pgtrickle

@@ -86,7 +86,7 @@ bool has_columns_of_its_query(Oid relid)
 
 namespace {
 
-/* PostgreSQL frame. */
+/* Returns the stream tables among the inheritance descendants of relid. PostgreSQL frame. */
 List *stream_tables_below(Oid relid)
 {
     List *found = NIL;

@@ -1,9 +1,10 @@
 /*
- * Columns that a stream table inherits: they are those of its query, and are altered with those of its parents.
+ * Columns that a stream table inherits: they are the columns of its query, and are altered together with the
+ * columns of its parents.
  *
- *   DROP COLUMN    is refused, if the stream table would lose the column;
- *   ALTER TYPE     is followed: the query is cast to the new type and the rows are made of it, in the same statement. Where
- *                  the query has no value of that type the statement fails;
+ *   DROP COLUMN    is refused if the stream table would lose the column;
+ *   ALTER TYPE     is followed: the query is cast to the new type and the rows are recomputed, in the same
+ *                  statement, which fails if the query has no value of that type;
  *   RENAME         is followed (rename.cpp).
  */
 #pragma once
@@ -18,15 +19,16 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* PostgreSQL frame. */
+/* Raises 0A000 if the statement drops a column that a stream table inherits only from relid. PostgreSQL
+ * frame. */
 void check_dropping_from_parent(Oid relid, const AlterTableStmt *statement);
 
-/* Whether the types of the stream table's columns are those that its query returns. Raises 55000 where it has lost one.
- * PostgreSQL frame. */
+/* Returns true if the columns of the stream table have the types that its query returns. Raises 55000 if the
+ * stream table has lost a column. PostgreSQL frame. */
 bool has_columns_of_its_query(Oid relid);
 
-/* The stream tables whose columns the statement, which has run, has retyped with those of their parent; core has asked for
- * their ownership. C++ frame. */
+/* Returns the stream tables whose columns the statement, which has run, has given another type together with
+ * those of their parent. PostgreSQL has checked the ownership of the stream tables. C++ frame. */
 std::vector<Oid> retyped_children(Oid relid, const AlterTableStmt *statement);
 
 } // namespace pgtrickle

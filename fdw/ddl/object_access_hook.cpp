@@ -1,7 +1,7 @@
 /*
- * Core tells of each object that is about to be dropped, one by one. The storage and the internal
- * view go by their INTERNAL dependency on the foreign table; what is ours to remove are the rows of
- * pgt_state and pgt_dependency, and the hold on the sources' change logs.
+ * PostgreSQL calls this hook for each object that is about to be dropped, one by one. The INTERNAL dependency
+ * on the foreign table drops the storage and the internal view; the hook removes the rows of pgt_state and
+ * pgt_dependency, and releases the sources' change logs.
  */
 #include "fdw/ddl/object_access_hook.hpp"
 
@@ -27,7 +27,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* Rows of pgt_dependency may be gone already when the extension itself is being dropped. */
+/* If the extension itself is being dropped, the rows of pgt_dependency may be gone already. */
 void forget_stream_table(Oid relid)
 {
     List *sources = state::sources_of(relid);
@@ -41,7 +41,7 @@ void forget_stream_table(Oid relid)
     mailbox::note_definition_change();
 }
 
-/* What operators said of a relation goes with it. */
+/* Removes the settings of operators for a dropped relation: its holds and its place in a refresh group. */
 void forget_settings(Oid relid)
 {
     switch (get_rel_relkind(relid)) {
@@ -54,7 +54,7 @@ void forget_settings(Oid relid)
     }
 }
 
-/* A column that comes by way of a parent has no place in the defining query. */
+/* Refuses a column added through a parent, because it would have no place in the defining query. */
 void refuse_column(Oid relid)
 {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -1,6 +1,6 @@
 /*
- * What happens when objects go away or change under us, however that comes about: by DROP,
- * DROP OWNED, DROP SCHEMA … CASCADE, DROP EXTENSION … CASCADE.
+ * Reactions to objects that are dropped or altered by any statement: DROP, DROP OWNED, DROP SCHEMA … CASCADE,
+ * DROP EXTENSION … CASCADE.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /*
- * Publications FOR ALL TABLES contain what lies beneath stream tables: storage, change logs, state. PostgreSQL has no
- * way to leave it out, and a subscriber, who cannot have it, stops at its first change; so whoever brings the two together
- * is warned. PostgreSQL frames.
+ * Publications FOR ALL TABLES include the relations behind stream tables: storage, change logs, state.
+ * PostgreSQL has no way to exclude them, and a subscriber, which cannot have them, stops at their first
+ * change. So a statement that brings the two together raises a WARNING. PostgreSQL frames.
  */
 #pragma once
 
@@ -11,10 +11,10 @@ namespace pgtrickle {
 
 bool is_publishing_all_tables(const CreatePublicationStmt *statement);
 
-/* Runs the statement, and warns of the publication that it makes. C++ frame. */
+/* Runs the statement, and warns about the publication that it creates. C++ frame. */
 void create_publication(const UtilityCall &utility);
 
-/* Of those that are there when a stream table is created. */
+/* Warns about existing publications when a stream table is created. */
 void warn_of_publications();
 
 } // namespace pgtrickle

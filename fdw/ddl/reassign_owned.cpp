@@ -1,6 +1,6 @@
 /*
- * Who owns a stream table is whom its query reads as, and who owns a view, or a table with policies, decides who reads what
- * through it: what follows ALTER TABLE … OWNER TO follows here, for each of them.
+ * The query of a stream table reads as its owner, and the owner of a view, or of a table with policies,
+ * determines which rows are read through it. So each relation is processed as after ALTER TABLE … OWNER TO.
  */
 #include "fdw/ddl/reassign_owned.hpp"
 
@@ -21,7 +21,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* PostgreSQL frame. */
+/* Returns the relations of these owners for which the owner may matter. PostgreSQL frame. */
 List *relations_of(List *roles)
 {
     List *relids = NIL;

@@ -1,5 +1,5 @@
 /*
- * REASSIGN OWNED gives other owners to relations that it does not name.
+ * REASSIGN OWNED changes the owner of relations that it does not name.
  */
 #pragma once
 
@@ -7,6 +7,6 @@
 
 namespace pgtrickle {
 
-void reassign_owned(const UtilityCall &utility); /* C++ frame. */
+void reassign_owned(const UtilityCall &utility); /* Executes REASSIGN OWNED. C++ frame. */
 
 } // namespace pgtrickle

@@ -21,7 +21,8 @@ namespace pgtrickle {
 
 namespace {
 
-/* Whether the current user may read all that the query of the stream table reads. */
+/* Returns whether the current user may read all relations and columns that the query of the stream table
+ * reads. */
 bool may_be_read(Oid relid)
 {
     auto denied = attempt([=] { call([=] { definition::check_read_privileges(definition::query_of(relid)); }); });
@@ -35,14 +36,16 @@ void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMo
     /* Excludes readers and refreshes while the storage is replaced. */
     call([=] { LockRelationOid(relid, AccessExclusiveLock); });
     Definition definition = definition::load(relid);
-    /* The session may be that of the owner of a source, whose rights on the source alone suffice to alter it. */
+    /* The session may be that of the owner of a source, whose privileges on the source alone are sufficient
+     * to alter it. */
     AsOwner as_owner(definition.owner);
     const std::vector<translate::SourceRef> sources = setup::plan_maintenance(query, text, mode, definition.owner, denied);
     state::StateRow before;
     bool was_populated = state::read(relid, &before) && before.is_populated;
     setup::replace_setup(relid, query, sources);
-    /* A stream table that was never filled, such as a restored one, is left to the manager; so is one whose owner lost
-     * the right to read a source, which does not concern the session that alters a source. */
+    /* The manager fills a stream table that was never filled, such as a restored one. The same applies if its
+     * owner has lost the right to read a source, because that does not concern the session that alters a
+     * source. */
     if (!was_populated || !may_be_read(relid))
         return;
     setup::capture_sources(relid, sources);

@@ -21,17 +21,18 @@ namespace pgtrickle {
 
 namespace {
 
-/* PostgreSQL frames: nothing here has a destructor. */
+/* Only PostgreSQL frames, so nothing here has a destructor. */
 
 struct Difference {
     Oid view;
-    capture::Format *format; /* the columns that are logged */
-    TupleDesc descriptor;    /* they, and a weight */
+    capture::Format *format; /* the logged columns */
+    TupleDesc descriptor;    /* the logged columns, and a weight */
     Tuplestorestate *rows;
     int64 count;
 };
 
-/* The columns of a row as they are without TOAST, which goes with the old heap. */
+/* Copies the columns of a row without external TOAST references, because the TOAST table is dropped with the
+ * old heap. */
 void take_row(const Difference *difference, TupleTableSlot *slot, Datum *values, bool *nulls)
 {
     for (int i = 0; i < difference->format->column_count; i++) {

@@ -1,13 +1,14 @@
 /*
  * REFRESH MATERIALIZED VIEW of a source.
  *
- * No trigger fires. What it changed is the difference between the rows before and after, as a Z-set:
+ * The statement fires no trigger. Its change is the difference between the rows before and after it, as a
+ * Z-set:
  *
  *     Δ = new rows − old rows, summed by image
  *
- * which goes to the change log in the same transaction. The lock of the statement is taken before the
- * old rows are read, so no other REFRESH comes in between. Its cost follows the view's size, as
- * that of the statement does.
+ * which is written to the change log in the same transaction. The lock of the statement is taken before the
+ * old rows are read, so no other REFRESH can come between. The cost is proportional to the size of the view,
+ * as that of the statement itself.
  */
 #pragma once
 
@@ -15,9 +16,9 @@
 
 namespace pgtrickle {
 
-/* RefreshMatViewStmt. PostgreSQL frame. */
+/* Returns true if the statement refreshes a source. PostgreSQL frame. */
 bool is_refreshing_source(const RefreshMatViewStmt *statement);
-/* C++ frame. */
+/* Executes the statement and logs the difference. C++ frame. */
 void refresh_materialized_view(const UtilityCall &call);
 
 } // namespace pgtrickle

@@ -1,10 +1,11 @@
 /*
- * The rule of the internal view follows a rename by itself, being made of OIDs; the text in the options
- * does not. Who is concerned is found by dependencies before the statement runs: those whose own
- * text names the object get a new text; those that use it by way of views have it in their programs, which
- * are void. A renamed schema is part of the name of each object in it.
+ * The rule of the internal view follows a rename because it contains OIDs; the text in the options does not.
+ * The affected stream tables are found by dependencies before the statement runs: stream tables whose own
+ * text names the object get a new text; programs of stream tables that use the object through views contain
+ * its name, and are invalidated. A renamed schema is part of the name of each object in it.
  *
- * A renamed column of a stream table, its parent's included, is renamed in the storage too, and in the internal view.
+ * If a column of a stream table is renamed, also through its parent, the column is renamed in the storage and
+ * in the internal view, too.
  */
 #include "fdw/ddl/rename.hpp"
 
@@ -42,12 +43,12 @@ namespace pgtrickle {
 
 namespace {
 
-/* Stream tables that a rename concerns. */
+/* Stream tables that a rename affects. */
 struct Concerned {
-    List *by_text; /* whose text names the object */
+    List *by_text; /* their own text names the object */
     List *by_views;
-    List *configurations; /* of each in by_text, the one that its recorded setting means, or InvalidOid */
-    Oid relation;  /* the relation renamed, or whose column is */
+    List *configurations; /* for each in by_text, that of its recorded setting, or InvalidOid */
+    Oid relation;  /* the renamed relation, or the relation of the renamed column */
 };
 
 bool is_relation(ObjectType type)
@@ -64,7 +65,7 @@ bool is_relation(ObjectType type)
     }
 }
 
-/* Kinds of objects that a query can name. */
+/* Returns true for kinds of objects that a query can name. */
 bool is_nameable(ObjectType type)
 {
     switch (type) {
@@ -90,7 +91,7 @@ void add_users(Concerned *concerned, Oid class_id, Oid object_id)
         list_concat_unique_oid(concerned->by_views, definition::users_of(class_id, object_id, 0, false));
 }
 
-/* Stream tables that lie in the schema are of another name, too. */
+/* Stream tables in the schema also get another name. */
 void add_users_of_schema(Concerned *concerned, Oid schema)
 {
     ListCell *cell;
@@ -104,7 +105,7 @@ void add_users_of_schema(Concerned *concerned, Oid schema)
     }
 }
 
-/* `schema`: the name of the one that is renamed. */
+/* `schema` is the name of a renamed schema. */
 Concerned find_objects(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
 {
     Concerned concerned = {NIL, NIL, NIL, InvalidOid};
@@ -121,7 +122,7 @@ Concerned find_objects(ObjectType type, RangeVar *relation, ::Node *object, cons
             add_users_of_schema(&concerned, oid);
     } else if (is_nameable(type) && object != nullptr) {
         Relation opened = nullptr;
-        /* The statements name a type by a list, get_object_address() wants a TypeName. */
+        /* The statements name a type by a list, but get_object_address() expects a TypeName. */
         if ((type == OBJECT_TYPE || type == OBJECT_DOMAIN) && IsA(object, List))
             object = reinterpret_cast<::Node *>(makeTypeNameFromNameList(reinterpret_cast<List *>(object)));
         ObjectAddress address = get_object_address(type, object, &opened, AccessShareLock, true);
@@ -148,7 +149,7 @@ Concerned find_concerned(ObjectType type, RangeVar *relation, ::Node *object, co
     return concerned;
 }
 
-/* Its text, and the configuration that it means by a setting, as the names are now. */
+/* Writes the text, and the configuration that a recorded setting means, with the present names. */
 void rewrite_text(Oid relid, Oid configuration)
 {
     if (OidIsValid(definition::view_of(relid)))
@@ -160,7 +161,7 @@ void rewrite_text(Oid relid, Oid configuration)
 
 void follow(const Concerned &concerned)
 {
-    /* Two who rename different sources of one stream table take turns; refreshes go on. */
+    /* The lock serializes renames of different sources of one stream table, and does not block refreshes. */
     ListCell *cell, *configuration;
     forboth (cell, concerned.by_text, configuration, concerned.configurations) {
         if (!definition::lock_if_there(lfirst_oid(cell), ShareUpdateExclusiveLock))
@@ -173,7 +174,8 @@ void follow(const Concerned &concerned)
             state::bump_generation(lfirst_oid(cell));
 }
 
-/* In the catalog, as no statement reaches a storage. The stream table's own columns show that the name is free. */
+/* Renames a column of a storage in the catalog, because no statement can name a storage. The name is unused,
+ * because the stream table's own columns have no conflict. */
 void rename_column(Oid heap, const char *old_name, const char *new_name)
 {
     LockRelationOid(heap, AccessExclusiveLock);
@@ -198,7 +200,7 @@ void rename_storage_column(Oid relid, const char *old_name, const char *new_name
         rename_column(heap, old_name, new_name);
 }
 
-/* Of a stream table, or of a parent, with which its children's is renamed. */
+/* Processes a renamed column of a stream table, or of a parent whose children are renamed with it. */
 void follow_column(Oid relation, const char *old_name, const char *new_name)
 {
     ListCell *cell;
@@ -224,7 +226,7 @@ void run(const UtilityCall &utility, const Concerned &concerned)
     follow(concerned);
 }
 
-/* A label of the enumeration has another name. PostgreSQL frame. */
+/* Processes a renamed label of an enumeration. PostgreSQL frame. */
 void follow_label(Oid type)
 {
     Concerned concerned = {NIL, NIL, NIL, InvalidOid};

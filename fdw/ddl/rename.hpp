@@ -1,6 +1,6 @@
 /*
- * RENAME and SET SCHEMA of stream tables and of what they use, labels of enumerations included: the options follow, in the
- * same transaction.
+ * RENAME and SET SCHEMA of stream tables and of objects that they use, including labels of enumerations: the
+ * options follow, in the same transaction.
  */
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace pgtrickle {
 
-/* C++ frames for a RenameStmt, an AlterObjectSchemaStmt and an AlterEnumStmt. */
+/* Execute a RenameStmt, an AlterObjectSchemaStmt and an AlterEnumStmt. C++ frames. */
 void rename_object(const UtilityCall &call);
 void move_object(const UtilityCall &call);
 void alter_enumeration(const UtilityCall &call);

@@ -8,7 +8,8 @@ namespace pgtrickle {
 
 namespace {
 
-/* A part of another statement (CREATE SCHEMA) fires nothing; that one does. */
+/* Event triggers do not fire for a part of another statement, such as CREATE SCHEMA, but only for that
+ * statement. */
 bool is_complete(const UtilityCall &utility)
 {
     return utility.context != PROCESS_UTILITY_SUBCOMMAND;

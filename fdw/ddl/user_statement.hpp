@@ -1,10 +1,11 @@
 /*
- * A statement of the user that we carry out in core's place: what core does before and after one, so that it is refused where
- * core refuses it, and the event triggers fire for it once, as the current user, under the session's settings.
+ * A statement of the user that the extension executes in PostgreSQL's place. It does what PostgreSQL does
+ * before and after such a statement, so that the statement is refused where PostgreSQL refuses it, and event
+ * triggers fire for it once, as the current user, under the session's settings.
  *
  *     UserStatement statement(utility, "CREATE INDEX");
  *     statement.begin();      ddl_command_start
- *     …                       what the statement does; EventTriggerCollectSimpleCommand()
+ *     …                       the actions of the statement; EventTriggerCollectSimpleCommand()
  *     statement.end();        sql_drop, ddl_command_end
  *
  * Nothing that runs in between is passed to ProcessUtility(). C++ frames.

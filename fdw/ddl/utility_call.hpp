@@ -1,5 +1,6 @@
 /*
- * Utility statements that definitions of stream tables carry out in PostgreSQL's place.
+ * Utility statements that are executed in PostgreSQL's place because definitions of stream tables depend on
+ * them.
  */
 #pragma once
 
@@ -8,10 +9,11 @@
 
 namespace pgtrickle {
 
-/* Carries out a statement, of which it changes `planned` as it likes: it is a copy. C++ frame. */
+/* Executes a statement. It may change `planned`, which is a copy. C++ frame. */
 using StatementHandler = void (*)(const UtilityCall &call);
 
-/* Runs `statement` as a part of another, through every hook, ours included. PostgreSQL frame. */
+/* Runs `statement` as a part of another statement, through every hook, including the extension's own.
+ * PostgreSQL frame. */
 void run_statement(::Node *statement, const char *text);
 
 } // namespace pgtrickle

@@ -105,7 +105,7 @@ StatementHandler handler_of(const DropStmt *statement)
     return statement->removeType == OBJECT_INDEX ? drop_index : nullptr;
 }
 
-/* Core accepts a trigger on a foreign table; on a stream table it would never fire. */
+/* PostgreSQL accepts a trigger on a foreign table; on a stream table it would never fire. */
 StatementHandler handler_of(const CreateTrigStmt *statement)
 {
     if (is_stream_table_named(statement->relation))

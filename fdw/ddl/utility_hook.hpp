@@ -1,5 +1,6 @@
 /*
- * Which utility statements concern stream tables, and what carries them out. Every other statement passes as it came, uncopied.
+ * Selects the utility statements that concern stream tables, and the functions that execute them. Every other
+ * statement passes unchanged, without a copy.
  *
  * PostgreSQL frames.
  */
@@ -9,8 +10,8 @@
 
 namespace pgtrickle {
 
-/* What carries out a statement of this kind in PostgreSQL's place; null: PostgreSQL does. Asked in a database with the extension
- * only. */
+/* Return the function that executes a statement of this kind in PostgreSQL's place; null if PostgreSQL
+ * executes it. Called only in a database that has the extension. */
 StatementHandler handler_of(const CreateForeignTableStmt *statement);
 StatementHandler handler_of(const AlterTableStmt *statement);
 StatementHandler handler_of(const RefreshMatViewStmt *statement);
@@ -25,16 +26,17 @@ StatementHandler handler_of(const AlterEnumStmt *statement);
 StatementHandler handler_of(const CreatePublicationStmt *statement);
 StatementHandler handler_of(const IndexStmt *statement);
 StatementHandler handler_of(const DropStmt *statement);
-/* Refuses triggers on stream tables. */
+/* Raises 0A000 for a trigger on a stream table. */
 StatementHandler handler_of(const CreateTrigStmt *statement);
 
-/* Whether definitions follow statements here: the library is preloaded, and the database has the extension. */
+/* Returns true if definitions follow statements here: the library is preloaded, and the database has the
+ * extension. */
 bool is_definition_followed();
 
-/* Runs it by `handler`, or if that is null as it would be run without us. */
+/* Executes the statement by `handler`, or without the extension if `handler` is null. */
 void carry_out(const UtilityCall &call, StatementHandler handler);
 
-/* Entries of fdw/module.cpp, each for the kind of statement that it is called by. */
+/* Entries of fdw/module.cpp, each for one kind of statement. */
 template <class Statement> void follow(const UtilityCall &call)
 {
     auto *statement = reinterpret_cast<const Statement *>(call.statement());

@@ -1,6 +1,6 @@
 /*
- * The validator of the wrapper: what PostgreSQL calls with the complete options of a wrapper,
- * server or foreign table before it stores them.
+ * The validator of the wrapper: PostgreSQL calls it with the complete options of a wrapper, server or foreign
+ * table before it stores them.
  */
 #include "definition/guc.hpp"
 #include "definition/options.hpp"
@@ -17,7 +17,7 @@ SQL_FUNCTION(pgtrickle_fdw_validator)
     Oid catalog = PG_GETARG_OID(1);
     std::vector<options::Option> given = options::from_list(list);
     if (catalog == ForeignTableRelationId) {
-        /* What pg_upgrade carries over is made good by finish_upgrade(). */
+        /* finish_upgrade() completes the stream tables that pg_upgrade transfers. */
         if (!IsBinaryUpgrade)
             call([] { guc::require_preload("create or alter a stream table"); });
         options::check(given);
