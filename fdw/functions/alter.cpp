@@ -13,7 +13,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* Not locked: the statement that changes it will do that. */
+/* Takes no lock on the stream table: the statement that changes it does. */
 Oid stream_table_to_change(const NamedArguments &arguments)
 {
     std::string name = arguments.required_text("name");
@@ -26,7 +26,7 @@ Oid stream_table_to_set(const NamedArguments &arguments)
     return call([&] { return locked_stream_table(owned_stream_table, name.c_str(), AccessShareLock); });
 }
 
-/* The manager looks at the row again after the commit; the mailbox's copy is for readers. */
+/* The manager reads the row again after the commit; the mailbox's copy is for readers. */
 state::Before set_suspended(Oid relid, bool is_suspended)
 {
     const state::Before before = call([=] { return state::set_suspended(relid, is_suspended); });

@@ -1,7 +1,7 @@
 /*
- * bulk_create, bulk_alter_stream_tables and bulk_drop_stream_tables, as SQL functions. Each element is done by
- * the function for one, as a statement of the user, with the element in the context of its error. The transaction is
- * what makes it all or nothing.
+ * bulk_create, bulk_alter_stream_tables and bulk_drop_stream_tables, as SQL functions. The function for a
+ * single stream table processes each element, as a statement of the user; an error has the element in its
+ * context. The transaction makes it all or nothing.
  */
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
@@ -27,7 +27,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* Runs `act`; what it throws says which element it was about. */
+/* Runs `act`; the context of an error that it throws names the element. */
 template <class Act> auto for_element(const char *function, size_t number, const std::string &name, Act act)
 {
     try {
@@ -47,7 +47,7 @@ template <class Act> auto for_element(const char *function, size_t number, const
     raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: " + what, .hint = hint});
 }
 
-/* The members of an object, as texts; a JSON null is none. */
+/* The members of an object, as texts, without those that are JSON null. */
 using Members = std::map<std::string, std::string>;
 
 std::string text_of(const JsonbValue &value)
@@ -78,7 +78,8 @@ Members members_of(JsonbContainer *object)
     }
 }
 
-/* Calls a function of ours by name, as the user: its arguments are named, and cast by the parser. */
+/* Calls a function of the extension by name, as the user. Its arguments are named, and the parser casts
+ * them. */
 void call_function(const char *name, const Members &arguments)
 {
     std::string sql = std::string("SELECT pgtrickle.") + name + "(";
@@ -98,7 +99,7 @@ void call_function(const char *name, const Members &arguments)
     });
 }
 
-/* Only arguments of the function, so that a misspelt key is an error that names it. */
+/* Permits only keys that are arguments of the function, so that the error for a misspelt key names it. */
 void check_keys(const Members &members, const std::vector<std::string> &known)
 {
     for (const auto &[key, value] : members)
@@ -171,7 +172,7 @@ int bulk_alter(FunctionCallInfo fcinfo)
         refuse("params must be an object");
     Members members = members_of(&params->root);
     std::vector<std::string> keys = argument_names("alter_stream_table");
-    std::erase(keys, "name"); /* which `names` gives */
+    std::erase(keys, "name"); /* `names` provides it */
     check_keys(members, keys);
     for (size_t i = 0; i < names.size(); i++)
         for_element("bulk_alter_stream_tables", i + 1, names[i], [&] {
@@ -182,7 +183,7 @@ int bulk_alter(FunctionCallInfo fcinfo)
     return static_cast<int>(names.size());
 }
 
-/* Who reads one of them stands before it, so that RESTRICT finds nobody left. */
+/* Sorts dependents before the stream tables that they read, so that RESTRICT finds no dependents. */
 void order_for_dropping(std::vector<std::pair<Oid, size_t>> *relids)
 {
     std::map<Oid, size_t> level;

@@ -43,7 +43,7 @@ Oid own_captured_source(FunctionCallInfo fcinfo, const char *what)
     return source;
 }
 
-/* Each stream table for which the changes of `source` were captured. */
+/* Reports each stream table for which the changes of `source` were captured, by a NOTICE and an alert. */
 void note_readers(Oid source)
 {
     List *readers = call([=] { return state::log_readers_of(source); });
@@ -99,7 +99,7 @@ void allow(FunctionCallInfo fcinfo)
     mailbox::note_definition_change();
 }
 
-/* What is compiled for stream tables that read it is void. PostgreSQL frame. */
+/* Invalidates the programs of stream tables that read the relation. PostgreSQL frame. */
 Datum note_stopped(FunctionCallInfo fcinfo)
 {
     if (!CALLED_AS_TRIGGER(fcinfo))

@@ -1,6 +1,6 @@
 /*
- * create_stream_table and its kin, as SQL functions. Each turns its arguments into options and runs
- * the statement.
+ * create_stream_table and similar SQL functions. Each turns its arguments into options and runs the
+ * statement.
  */
 #include "definition/guc.hpp"
 #include "fdw/sql/arguments.hpp"
@@ -30,7 +30,8 @@ void look_at_ignored(const NamedArguments &arguments)
         note_ignored("max_delta_fraction", "AUTO learns from past refreshes when a full refresh is cheaper");
 }
 
-/* Every option that the function has an argument for; a boolean only if it is not what a definition says without it. */
+/* Returns every option for which the function has an argument; a boolean only if it differs from its
+ * default. */
 std::vector<options::Option> options_of(const NamedArguments &arguments)
 {
     (void)arguments.required_text("query");

@@ -1,8 +1,9 @@
 /*
  * pause_scheduler, resume_scheduler, drain and holds, as SQL functions.
  *
- * A drain has to be heard of before it is committed: whoever waits for the work lock keeps the manager from beginning
- * anything, and its row in pgt_hold says the same from the commit on, over restarts too, until somebody resumes.
+ * A drain must take effect before it is committed: while drain() waits for the work lock, the manager starts
+ * no job. From the commit on, the row in pgt_hold has the same effect, also after a restart, until
+ * resume_scheduler() removes it.
  */
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
@@ -38,7 +39,7 @@ void require_primary(const char *what)
 
 Oid stream_table_named(const std::string &name)
 {
-    /* Nobody drops it until its hold is committed. */
+    /* The lock prevents a DROP until the hold is committed. */
     return call([&] { return locked_stream_table(definition::relid_of_name, name.c_str(), AccessShareLock); });
 }
 
@@ -81,7 +82,8 @@ void report_not_paused(Oid relid)
     });
 }
 
-/* Whoever paused one by name had a reason that an end of the pause of all does not concern. */
+/* A stream table that was paused by name stays paused, because the reason for that is independent of a pause
+ * of all. */
 void report_still_paused()
 {
     auto rows = run_own("SELECT count(*), string_agg(relation::text, ', ' ORDER BY relation::text) "
@@ -110,7 +112,7 @@ void resume(FunctionCallInfo fcinfo)
     mailbox::note_definition_change();
 }
 
-/* False: it takes longer than this. */
+/* Waits until no refresh is running. Returns false if that takes longer than `timeout_s`. */
 bool is_idle_within(int timeout_s)
 {
     if (timeout_s == 0)
@@ -143,7 +145,7 @@ bool is_drained()
     return refresh::read_holds().is_draining && !call([] { return refresh::is_work_going_on(); });
 }
 
-/* Who set a hold, and when; nothing for one that is part of a definition. */
+/* Returns the role that set a hold, and when; nothing for a hold that is part of a definition. */
 std::vector<Text> origin_of(const scheduler::Hold &hold, Oid relid)
 {
     using Kind = scheduler::Hold::Kind;
@@ -180,7 +182,8 @@ void list_holds(FunctionCallInfo fcinfo)
     scheduler::Graph graph;
     std::vector<Definition> definitions;
     for (Oid relid : definition::all()) {
-        /* It may have been dropped by another transaction meanwhile. Who looks waits for nobody who alters one. */
+        /* Another transaction may have dropped it in the meantime. This function does not wait for
+         * transactions that alter a stream table. */
         if (!call([=] {
                 (void)ConditionalLockRelationOid(relid, AccessShareLock);
                 return definition::is_stream_table(relid);

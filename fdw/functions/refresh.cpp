@@ -1,6 +1,6 @@
 /*
- * refresh_stream_table, as an SQL function: in the caller's transaction, and written into the history
- * whether that commits or not.
+ * refresh_stream_table, as an SQL function: it refreshes in the caller's transaction, and the history records
+ * it whether the transaction commits or not.
  */
 #include "definition/guc.hpp"
 #include "definition/restoring.hpp"
@@ -15,7 +15,7 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
     std::string name = required_text(fcinfo, 0, "name");
     Oid relid = call([&] {
         guc::require_stream_tables("refresh a stream table");
-        /* A refresh writes below the executor, which would have said so. */
+        /* A refresh writes below the level of the executor, which would otherwise make these checks. */
         PreventCommandDuringRecovery("refresh_stream_table()");
         PreventCommandIfReadOnly("refresh_stream_table()");
         definition::end_restoring();

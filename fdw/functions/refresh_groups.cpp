@@ -31,7 +31,8 @@ std::string group_name(FunctionCallInfo fcinfo)
     return name;
 }
 
-/* One snapshot serves either: the weaker promise is kept as well. */
+/* Returns the isolation level of the group. All members are refreshed under one snapshot at both levels,
+ * which satisfies the weaker one too. */
 std::string isolation_of(FunctionCallInfo fcinfo)
 {
     std::string isolation = text_argument(fcinfo, 2).value_or("repeatable_read");

@@ -1,6 +1,6 @@
 /*
- * repair_stream_table, as an SQL function: what is found damaged is made anew, and in any case the rows are
- * compared with the query, for whoever calls it doubts them.
+ * repair_stream_table, as an SQL function: it rebuilds damaged parts, and without such damage it recomputes
+ * the rows and compares them with the stored ones, because the caller doubts them.
  */
 #include "capture/capture.hpp"
 #include "definition/guc.hpp"
@@ -36,7 +36,7 @@ Oid stream_table_to_repair(FunctionCallInfo fcinfo)
     });
 }
 
-/* What is missing of the heaps, the first of it; empty: nothing. */
+/* Returns a message about the first heap that is missing; empty if none is. */
 std::string missing_storage(const Definition &definition)
 {
     int last = static_cast<int>(setup::steps_of(definition).list.size()) - 1;
@@ -46,7 +46,7 @@ std::string missing_storage(const Definition &definition)
     return OidIsValid(storage::storage_of(definition.relid)) ? "" : "its storage was missing";
 }
 
-/* What of its sources' changes may have been lost. */
+/* Returns a message about the first source whose changes may have been lost; empty if there is none. */
 std::string damaged_capture(const Definition &definition)
 {
     for (const Source &source : definition.sources)
@@ -59,7 +59,8 @@ std::string rows_made_anew(Oid relid)
 {
     call([=] {
         state::mark_needs_reinit(relid, "repair_stream_table() was called");
-        /* Whoever reads it was not told how its rows came to be wrong, and cannot go on from how they are put right. */
+        /* The dependents have not received the changes that made the rows wrong, so they cannot continue from
+         * the correction. */
         capture::mark(relid, "a stream table that it reads was repaired");
     });
     mailbox::note_change(relid);

@@ -2,7 +2,7 @@
 #include "fdw/sql/arguments.hpp"
 #include "scheduler/time/schedule.hpp"
 
-/* STRICT: the argument is not NULL. */
+/* The function is STRICT, so the argument is not NULL. */
 SQL_FUNCTION(pgtrickle_parse_duration_seconds)
 {
     using namespace pgtrickle;

@@ -1,13 +1,15 @@
 /*
  * prepare_upgrade and finish_upgrade.
  *
- * pg_upgrade dumps definitions and takes the files of all tables along. The reserved schemas are not dumped, so it
- * would find files without a table, and give up. What lies in them is derived from the sources and the definitions:
- * without it a database is as if it had just been restored from a dump, but for the schemas themselves. As long as those are missing
- * nothing of ours runs in the database: statements pass (pg_upgrade's too), the manager finds no stream table,
- * and reads are refused as for any stream table that is not filled.
+ * pg_upgrade dumps definitions and transfers the files of all tables. The reserved schemas are not dumped, so
+ * it would find files without a table, and stop. Their contents are derived from the sources and the
+ * definitions: without them, a database is in the same state as after a restore from a dump, except that the
+ * schemas themselves are missing. As long as they are missing, the extension does nothing in the database:
+ * statements pass (pg_upgrade's too), the manager finds no stream table, and reads are refused, as for any
+ * stream table that is not filled.
  *
- * The OIDs of relations stay the same over pg_upgrade, so what operators said, and pgt_upgrade, go along.
+ * The OIDs of relations stay the same over pg_upgrade, so the settings of operators for relations, and
+ * pgt_upgrade, remain valid.
  */
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
@@ -55,7 +57,8 @@ void require_may_upgrade(const char *what)
     });
 }
 
-/* Oldest first, which is the order in which DDL on several of them locks, too. */
+/* Returns the OIDs in ascending order, which is also the order in which DDL on several stream tables locks
+ * them. */
 std::vector<Oid> relids_of(OwnSql sql)
 {
     std::vector<Oid> relids;
@@ -68,19 +71,20 @@ constexpr const char *foreign_tables_of_ours =
     "SELECT f.ftrelid FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver "
     "JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw WHERE w.fdwname = 'pgtrickle_fdw' ORDER BY 1";
 
-/* What depends on the stream table alone: its heaps and the internal view. */
+/* Objects that depend only on the stream table: its heaps and the internal view. */
 constexpr const char *kept_of_stream_tables =
     "SELECT d.objid FROM pg_depend d JOIN pg_class c ON c.oid = d.objid "
     "WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.deptype = 'i' "
     "AND c.relnamespace = 'pg_trickle_storage'::regnamespace AND c.relkind IN ('r', 'v') "
     "AND d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT relid FROM pgtrickle.pgt_upgrade) ORDER BY 1";
 
-/* With the indexes of the storage; which of these are its own is seen when it is made again. */
+/* Includes all indexes of the storage. The ones that belong to its layout are recognized when the storage is
+ * created again. */
 constexpr const char *remember =
     "INSERT INTO pgtrickle.pgt_upgrade SELECT s.relid, s.generation + (SELECT count(*) FROM pgtrickle.pgt_mark m WHERE m.relid = s.relid), s.status, coalesce((SELECT array_agg(pg_get_indexdef(i.indexrelid) ORDER BY i.indexrelid) "
     "FROM pg_index i WHERE i.indrelid = to_regclass('pg_trickle_storage.st_' || s.relid)), '{}') FROM pgtrickle.pgt_state s";
 
-/* The INTERNAL dependency on the stream table would turn the drop into one of that. PostgreSQL frame. */
+/* With the INTERNAL dependency, the drop would be turned into one of the stream table. PostgreSQL frame. */
 void drop_kept(Oid relid)
 {
     deleteDependencyRecordsForClass(RelationRelationId, relid, RelationRelationId, DEPENDENCY_INTERNAL);
@@ -110,7 +114,7 @@ void make_schema(const char *name)
     CommandCounterIncrement();
 }
 
-/* They get no rows until somebody has done what ends that. */
+/* Stream tables that will not be filled after the upgrade until they are resumed. */
 constexpr const char *resting =
     "SELECT count(*), string_agg(name || ' (' || why || ')', ', ' ORDER BY name) FILTER (WHERE number <= 10) "
     "FROM (SELECT name, why, row_number() OVER (ORDER BY name) AS number FROM ("
@@ -161,7 +165,8 @@ int64_t prepare_upgrade()
     return static_cast<int64_t>(stream_tables.size());
 }
 
-/* Those that read others come after them. The foreign table depends on what its query names: its views, too. */
+/* Sorts stream tables after the ones that they read. The foreign table depends on the relations that its
+ * query names, including views. */
 std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
 {
     std::multimap<Oid, Oid> reads;
@@ -188,8 +193,8 @@ std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
     return ordered;
 }
 
-/* Those that its layout does not have: users made them, with functions of theirs. One that fails does not keep the
- * others from being made. */
+/* Creates the indexes again that do not belong to the layout: users have created them, with functions of
+ * users. If one fails, the others are still created. */
 void make_indexes_again()
 {
     for (const std::vector<Text> &row :

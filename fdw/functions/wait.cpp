@@ -1,5 +1,5 @@
 /*
- * wait_until_fresh: until the manager has taken in all that was committed before the call.
+ * wait_until_fresh: waits until the manager has applied all changes that were committed before the call.
  */
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
@@ -25,9 +25,9 @@ namespace pgtrickle {
 
 namespace {
 
-constexpr int pause_ms = 100; /* before a manager that is not there, or whose refresh failed, is asked again */
+constexpr int pause_ms = 100; /* before another request, without a manager or after a failed refresh */
 
-/* One request, which waits `limit_ms` at most. PostgreSQL frame. */
+/* Makes one request, which waits for at most `limit_ms`. PostgreSQL frame. */
 Obstacle request_for(Oid relid, int limit_ms)
 {
     int level = NewGUCNestLevel();
@@ -54,7 +54,8 @@ void pause(long limit_ms)
            .hint = explanation.hint});
 }
 
-/* PostgreSQL frame. */
+/* Waits until the stream table is current. Returns false if that takes longer than `limit_ms`. PostgreSQL
+ * frame. */
 bool wait_until_fresh(Oid relid, int64_t limit_ms)
 {
     const Stopwatch waited;
@@ -72,7 +73,7 @@ bool wait_until_fresh(Oid relid, int64_t limit_ms)
     return true;
 }
 
-/* PostgreSQL frame. */
+/* Converts an interval to milliseconds from now. PostgreSQL frame. */
 int64_t ms_of(Interval *timeout)
 {
     TimestampTz now = GetCurrentTimestamp();

@@ -163,7 +163,7 @@ void list_groups(FunctionCallInfo fcinfo)
     }
 }
 
-/* Stream tables that are held because of the group. */
+/* Returns the number of stream tables that are held because of the group. */
 int count_waiting(const scheduler::Holds &holds, const scheduler::Graph &graph, const std::vector<Oid> &stream_tables,
                   const std::string &name)
 {
