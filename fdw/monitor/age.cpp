@@ -1,6 +1,6 @@
 /*
- * The mailbox knows since when changes are pending. Where it does not, after a restart for one, the
- * content may be as old as the last refresh, and is taken to be.
+ * The mailbox knows since when changes are pending. If it does not, for example after a restart, the contents
+ * are assumed to be as old as the last refresh.
  */
 #include "fdw/monitor/age.hpp"
 

@@ -1,5 +1,5 @@
 /*
- * How old a stream table's content is.
+ * The age of a stream table's contents.
  */
 #pragma once
 
@@ -10,14 +10,18 @@
 namespace pgtrickle {
 
 struct Age {
-    bool is_clean = false;        /* nothing is pending; what moves by itself may be old all the same */
-    TimestampTz data_timestamp = 0; /* its content is the query's answer as of then; now when current; 0: unpopulated */
+    /* No change is pending. The contents of a time-dependent stream table may be outdated nevertheless. */
+    bool is_clean = false;
+    /* The time as of which the contents are the query's answer; now if current; 0: unpopulated. */
+    TimestampTz data_timestamp = 0;
     std::optional<int64_t> staleness_us; /* nothing: unpopulated */
-    int64_t own_staleness_us = 0; /* the same without what is below upstreams that keep a pace of their own; 0: nor is it for its schedule to say */
-    TimestampTz pending_since = 0; /* what staleness_us is counted from; 0: nothing is pending */
+    /* As staleness_us, without changes further upstream than upstreams that have schedules of their own; 0
+     * also if its own schedule does not apply, because it waits for others. */
+    int64_t own_staleness_us = 0;
+    TimestampTz pending_since = 0; /* start of staleness_us; 0: no change is pending */
 };
 
-/* C++ frame. */
+/* Returns the age of a stream table, by the mailbox and the row of its state. C++ frame. */
 Age age_of(Oid relid, const state::StateRow &row);
 
 } // namespace pgtrickle

@@ -1,7 +1,7 @@
 /*
- * Sources, their change logs and the triggers that feed them, for SQL. A source is shown to roles that may see
- * a stream table that reads it; its triggers, and the names of all stream tables that they are for, also to the owners of the
- * relations that they are on.
+ * Sources, their change logs and the triggers that write them, for SQL. A source is shown to roles that may
+ * see a stream table that reads it. Its triggers, and the names of all stream tables that use them, are also
+ * shown to the owner of the relation that has the trigger.
  */
 #include "capture/triggers/trigger_setup.hpp"
 #include "capture/log/pending.hpp"
@@ -32,7 +32,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* Those that the function is asked for: one, or all, which takes its time where there are thousands. */
+/* Returns the requested stream tables: one, or all, which takes long if there are thousands. */
 std::vector<StreamTableInfo> asked_for(FunctionCallInfo fcinfo)
 {
     if (PG_NARGS() == 0 || PG_ARGISNULL(0))
@@ -50,7 +50,7 @@ std::map<Oid, SourceKind> sources_of(const std::vector<StreamTableInfo> &readers
     return sources;
 }
 
-/* Whether it is captured for the only one of `readers`, or for any. */
+/* Returns whether the source is captured for one of `readers`. */
 bool is_captured_for(const std::vector<StreamTableInfo> &readers, Oid source)
 {
     for (const StreamTableInfo &seen : readers)
@@ -60,7 +60,7 @@ bool is_captured_for(const std::vector<StreamTableInfo> &readers, Oid source)
     return false;
 }
 
-/* PostgreSQL frame. Nothing to say of a source that has just been dropped. */
+/* Returns false for a source that has just been dropped. PostgreSQL frame. */
 bool is_there(Oid relation)
 {
     return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation));
@@ -73,7 +73,7 @@ struct LogSeen {
     const char *damage; /* null: none */
 };
 
-/* PostgreSQL frame. */
+/* Reads the state of a source's change log. PostgreSQL frame. */
 LogSeen look_at_log(Oid source)
 {
     LogSeen seen = {is_there(source), false, 0, nullptr};
@@ -97,7 +97,8 @@ bool owns(Oid relation)
     return call([=] { return is_there(relation) && owns_relation(relation); });
 }
 
-/* Tables that may have capture triggers, and whether the user may see a stream table that reads them. */
+/* Returns the tables that may have capture triggers, and whether the user may see a stream table that reads
+ * them. */
 std::map<Oid, bool> captured_tables()
 {
     std::map<Oid, bool> tables;
@@ -111,7 +112,8 @@ std::map<Oid, bool> captured_tables()
     return tables;
 }
 
-/* The stream tables that the log of `source` is for, and their owners: all, or those that the user may see. */
+/* Adds the stream tables that read the log of `source`, and their owners: all if the user owns the source,
+ * otherwise the ones that the user may see. */
 void add_readers(Rows &rows, Oid source, bool is_owner)
 {
     std::vector<std::string> names, owners;

@@ -1,6 +1,6 @@
 /*
- * What reads what, for SQL: the relations whose changes reach a stream table, with the columns it reads,
- * and the views by way of which its query names them.
+ * Dependencies of stream tables, for SQL: the relations whose changes reach a stream table, with the columns
+ * that it reads, and the views through which its query names them.
  */
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
@@ -30,8 +30,8 @@ Datum column_names(const Source &source)
     });
 }
 
-/* Views that the query of relid names. Asked of the catalogs: the query is read with a lock, and who looks at what keeps
- * somebody from it waits for nobody. */
+/* Returns the views that the query of relid names. They are read from the catalogs, because reading the query
+ * takes a lock, and a user who looks for the cause of a wait must not wait. */
 std::vector<Oid> views_of(Oid relid)
 {
     List *named = call([=] { return definition::relations_depended_on(relid); });

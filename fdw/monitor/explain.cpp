@@ -1,6 +1,6 @@
 /*
- * explain_st: how a stream table is kept, as it is compiled in this session. Its statements quote the query's
- * constants, so it is for the owner and pg_monitor.
+ * explain_st: how a stream table is maintained, as compiled in this session. The statements quote constants
+ * of the query, so only the owner and pg_monitor may see them.
  */
 #include "definition/guc.hpp"
 #include "definition/options.hpp"
@@ -114,7 +114,8 @@ void explain_steps(Rows &rows, const refresh::Compiled &compiled)
     }
 }
 
-/* By no query: to plan one would call functions of the indexes that its owner has made, and nobody but superusers may read it. */
+/* Counts the rows without a query: planning one would call functions of indexes that the owner has created,
+ * and only superusers have the privilege to read the heap. */
 int64_t count_rows(Oid heap)
 {
     return call([=] {

@@ -1,5 +1,5 @@
 /*
- * export_definition: the statements that make a stream table again, wherever they are run.
+ * export_definition: the statements that create a stream table again in any session.
  */
 #include "definition/options.hpp"
 #include "fdw/sql/arguments.hpp"
@@ -21,7 +21,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* "name type [COLLATE …]" of each column. PostgreSQL frame. */
+/* Returns "name type [COLLATE …]" for each column. PostgreSQL frame. */
 char *column_list(Oid relid)
 {
     StringInfoData list;
@@ -40,8 +40,9 @@ char *column_list(Oid relid)
     return list.data;
 }
 
-/* What was made by CREATE INDEX on the stream table lies on its storage, beside what that is kept by, whose names begin
- * with that of the storage. pg_dump has none of them. */
+/* Returns CREATE INDEX statements for the indexes that users have created on the stream table. These indexes
+ * are on its storage, beside the storage's own indexes, whose names begin with the name of the storage.
+ * pg_dump dumps none of them. */
 std::string index_statements(Oid relid, const std::string &quoted)
 {
     const std::string storage = "st_" + std::to_string(relid);
@@ -66,7 +67,7 @@ SQL_FUNCTION(pgtrickle_export_definition)
     std::string name = required_text(fcinfo, 0, "name");
     Oid relid = call([&] { return locked_stream_table(stream_table_with_texts, name.c_str(), AccessShareLock); });
     std::vector<options::Option> options = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
-    /* The settings that it was defined under are part of what it says. */
+    /* The settings under which it was defined are part of the definition. */
     std::erase_if(options, [](const options::Option &option) {
         return options::is_kept(option.name) && !option.name.starts_with(options::setting_prefix);
     });

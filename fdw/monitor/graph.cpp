@@ -24,8 +24,9 @@ const char *type_of(SourceKind kind)
     }
 }
 
-/* What nobody reads stands at the left edge, below each stream table what it is made from. What was shown
- * in full before is named only: a graph of diamonds has more ways than lines that anybody reads. */
+/* A tree of text. Stream tables without dependents are at the left edge, and each stream table is followed by
+ * the relations that it reads. A subtree that was shown before is only named, because the number of paths in
+ * a graph of diamonds may exceed any useful number of lines. */
 class Tree {
   public:
     Tree(Rows &rows, const VisibleGraph &graph) : rows_(rows), graph_(graph) {}

@@ -1,9 +1,9 @@
 /*
  * The graph as Mermaid and as DOT.
  *
- * Names are the users' own, so nothing of a name may reach the reader's program as anything but text: in
- * Mermaid every character that could end a label, begin a directive, a tag or an entity is written as an
- * entity code; in DOT a label is a quoted string, in which quotes, backslashes and ampersands mean something.
+ * Users choose the names, so a name must never be anything but text to the program that shows the graph. In
+ * Mermaid, every character that could end a label or begin a directive, a tag or an entity is written as an
+ * entity code; in DOT, a label is a quoted string, in which quotes, backslashes and ampersands are special.
  */
 #include "definition/options.hpp"
 #include "fdw/monitor/graph_model.hpp"
@@ -14,7 +14,8 @@ namespace pgtrickle {
 
 namespace {
 
-/* The states a stream table is drawn in. Dark words on light colours, so that it can be read on any ground. */
+/* How stream tables are drawn in their states: dark text on light colours, so that it is legible on any
+ * background. */
 struct Look {
     const char *name;
     const char *fill;
@@ -75,7 +76,7 @@ std::string age_text(const StreamTableInfo &seen)
     return std::to_string(static_cast<int64_t>(seconds * 1000)) + " ms behind";
 }
 
-/* The lines below the name. */
+/* Returns the lines below the name. */
 std::vector<std::string> facts_of(const GraphNode &node)
 {
     switch (node.kind) {
@@ -91,7 +92,7 @@ std::vector<std::string> facts_of(const GraphNode &node)
             age_text(*node.seen)};
 }
 
-/* A label is one line a fact, whatever line breaks are in a name. */
+/* A label has one line for each fact, so line breaks in a name are replaced. */
 char without_controls(char c)
 {
     return static_cast<unsigned char>(c) < ' ' || c == '\x7f' ? ' ' : c;

@@ -1,9 +1,9 @@
 /*
- * The stream tables that the user may see and what they are made from, as a graph to be drawn.
+ * The stream tables that the user may see and the relations that they read, as a graph to be drawn.
  *
- * Nodes are sorted by what they are and by name, edges by nodes, so that a drawing of the same
- * graph is the same text. An upstream stream table that the user may not see is a node with a name and
- * nothing else, and nothing below it is told. C++ frames; they throw PgError.
+ * Nodes are sorted by kind and name, edges by nodes, so that the same graph is always drawn as the same text.
+ * An upstream stream table that the user may not see is a node with only a name, without its upstreams. C++
+ * frames; they throw PgError.
  */
 #pragma once
 
@@ -18,9 +18,9 @@ struct GraphNode {
     Oid relid = InvalidOid;
     SourceKind kind = SourceKind::table;
     std::string name;                      /* "schema.name", unquoted */
-    std::optional<StreamTableInfo> seen;              /* a stream table that the user may see */
+    std::optional<StreamTableInfo> seen;              /* for a stream table that the user may see */
     std::vector<size_t> sources;           /* positions among the nodes, ascending */
-    bool has_readers = false;              /* that the user may see */
+    bool has_readers = false;              /* whether it has dependents that the user may see */
 
     bool is_stream_table() const { return kind == SourceKind::stream_table; }
 };
@@ -28,10 +28,10 @@ struct GraphNode {
 using VisibleGraph = std::vector<GraphNode>; /* stream tables first, then by name */
 
 VisibleGraph visible_graph();
-/* The same as the scheduler has it: by OID. */
+/* Returns the graph as the scheduler represents it: by OID. */
 scheduler::Graph scheduler_graph(const VisibleGraph &graph);
 
-/* explain_dag. C++ frames; pure. */
+/* Drawings for explain_dag. C++ frames; pure functions. */
 std::string as_mermaid(const VisibleGraph &graph);
 std::string as_dot(const VisibleGraph &graph);
 

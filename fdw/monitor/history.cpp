@@ -1,5 +1,6 @@
 /*
- * The history of refreshes, for SQL. It lives in the SQLite catalog and holds what rolled back too.
+ * The history of refreshes, for SQL. It is stored in the SQLite catalog, and includes refreshes that were
+ * rolled back.
  */
 #include "catalog/tables/history.hpp"
 #include "definition/definition.hpp"
@@ -24,7 +25,8 @@ std::optional<std::string> error_text(const catalog::Refresh &refresh, bool with
     return refresh.error_message;
 }
 
-/* Whose entries may be shown: remembered, for a history is long and stream tables are few. */
+/* Returns what the user may see of a stream table's entries. Remembers the last answer, because adjacent
+ * entries are often of one stream table. */
 class Seers {
   public:
     struct Sight {
@@ -48,7 +50,8 @@ class Seers {
     Sight sight_ = {false, false};
 };
 
-/* Newest first. Where some are not to be seen, of each stream table its own: a long history of others is not read. */
+/* Returns the newest entries first. If the user may not see all stream tables, the history is read for each
+ * visible one, because the history of the others may be long. */
 std::vector<catalog::Refresh> timeline(const std::map<Oid, StreamTableInfo> &visible, bool are_all_visible, int max_rows)
 {
     std::vector<catalog::Refresh> found;
@@ -57,7 +60,7 @@ std::vector<catalog::Refresh> timeline(const std::map<Oid, StreamTableInfo> &vis
             for (catalog::Refresh &refresh : catalog::read_history(relid, max_rows))
                 found.push_back(std::move(refresh));
     } else {
-        /* The history has those of dropped ones, too. */
+        /* The history includes dropped stream tables, too. */
         catalog::each_refresh(InvalidOid, max_rows > 0 ? INT64_MAX : 0, [&](const catalog::Refresh &refresh) {
             if (visible.count(refresh.relid) != 0)
                 found.push_back(refresh);
@@ -72,7 +75,8 @@ std::vector<catalog::Refresh> timeline(const std::map<Oid, StreamTableInfo> &vis
     return found;
 }
 
-/* A refresh under way that takes long: a fill or a full one. It has no number until it has ended. */
+/* Adds refreshes in progress that take long: fills and full refreshes. Such a refresh has no number before it
+ * ends. */
 void add_running(Rows &rows, Seers &seers)
 {
     for (const mailbox::ProgressSeen &seen : mailbox::progress_seen()) {

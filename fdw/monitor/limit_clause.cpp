@@ -17,10 +17,11 @@ namespace {
 struct Found {
     bool has_limit, has_offset;
     int64 limit, offset;
-    int order_from, order_to; /* where the list of ORDER BY stands in the text, the words before it included; -1: nowhere */
+    int order_from, order_to; /* positions of ORDER BY's first expression and the first number; -1: none */
 };
 
-/* 10, or '10'::bigint as PostgreSQL prints it; false: computed, or ALL. PostgreSQL frames from here on. */
+/* Reads 10, or '10'::bigint as PostgreSQL prints it. Returns false if the number is computed, or ALL.
+ * PostgreSQL frames from here on. */
 bool read_number(Node *node, int64 *number)
 {
     if (node != nullptr && IsA(node, TypeCast))
@@ -66,7 +67,8 @@ Found find(const char *text)
 
 } // namespace
 
-/* The list goes from the words ORDER BY before its first expression to the word right before the first number. */
+/* The list extends from the words ORDER BY before its first expression to the keyword before the first
+ * number. */
 FirstRows first_rows_of(const std::string &query)
 {
     auto has = [&](const char *word) { return query.find(word) != std::string::npos; };

@@ -1,6 +1,6 @@
 /*
- * What a defining query takes of its answer: ORDER BY … OFFSET … LIMIT, as pgt_stream_tables shows it.
- * C++ frame; throws PgError.
+ * The part of its answer that a defining query selects: ORDER BY … OFFSET … LIMIT, as pgt_stream_tables
+ * shows it. C++ frame; throws PgError.
  */
 #pragma once
 
@@ -10,14 +10,15 @@
 
 namespace pgtrickle {
 
-/* All absent: the query takes all rows. A computed number is absent too. */
+/* If all are absent, the query selects all rows. A computed number is absent too. */
 struct FirstRows {
     std::optional<int64_t> limit;
     std::optional<int64_t> offset;
     std::optional<std::string> order_by; /* without the words ORDER BY */
 };
 
-/* Of a canonical query, as PostgreSQL prints it. Cheap where the query has no such words. */
+/* Returns the clauses of a canonical query, as PostgreSQL prints it. Cheap if the query does not contain such
+ * keywords. */
 FirstRows first_rows_of(const std::string &query);
 
 } // namespace pgtrickle

@@ -1,6 +1,7 @@
 /*
- * Fills and full refreshes under way, and what refresh workers do now, for SQL. Those of this database with their stream table, for roles that may
- * see it; of another database only that there is one, as pg_stat_activity shows its sessions.
+ * Fills and full refreshes in progress, and the current jobs of refresh workers, for SQL. A refresh of this
+ * database is shown with its stream table, to roles that may see it; for other databases only the existence
+ * of a refresh is shown, as pg_stat_activity shows their sessions.
  */
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
@@ -20,7 +21,8 @@ namespace pgtrickle {
 
 namespace {
 
-/* One that a running transaction creates is in no catalog yet: nothing is known of it but its OID. */
+/* A stream table that a running transaction creates is not visible in the catalogs, and nothing but its OID
+ * is known. */
 bool is_shown(const mailbox::ProgressSeen &seen)
 {
     if (seen.database != MyDatabaseId)
@@ -41,7 +43,7 @@ void add_row(Rows &rows, const mailbox::ProgressSeen &seen)
     rows.time(seen.started_at).add();
 }
 
-/* Of another database for those who monitor the server. */
+/* Refreshes of other databases are shown to roles that monitor the server. */
 bool is_shown(const mailbox::RunningRefresh &running)
 {
     return call([&] {

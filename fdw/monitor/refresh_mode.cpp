@@ -1,5 +1,5 @@
 /*
- * Which way stream tables are refreshed, why, and what that takes. What refreshes took is counted in the catalog.
+ * How stream tables are refreshed, why, and what it costs. The catalog file contains the measured costs.
  */
 #include "catalog/tables/history.hpp"
 #include "definition/definition.hpp"
@@ -26,7 +26,8 @@ namespace pgtrickle {
 
 namespace {
 
-/* Why it is kept in full although the query allows for deltas; empty: it is not. */
+/* Returns the reason why a source may not be captured, so that only full refreshes are possible although the
+ * query has deltas; empty if there is none. */
 std::string denial_to(const Definition &definition)
 {
     for (const Source &source : definition.sources)
@@ -35,7 +36,8 @@ std::string denial_to(const Definition &definition)
     return "";
 }
 
-/* Why its query cannot be kept by deltas; empty: it can, and so it is asked of a query kept in full by its mode. */
+/* Returns the reason why the query cannot be maintained by deltas; empty if it can. Also used for a query
+ * whose mode is FULL. */
 std::string objection_to(const Definition &definition)
 {
     return refresh::for_stream_table(definition.relid, "explain", [&]() -> std::string {
@@ -50,10 +52,10 @@ std::string objection_to(const Definition &definition)
 
 struct ModeInForce {
     RefreshMode mode;
-    std::optional<std::string> why; /* it is full, though its definition says otherwise; may quote the query */
+    std::optional<std::string> why; /* if full, though the definition does not say so; may quote the query */
 };
 
-/* The caller holds a lock on the stream table. */
+/* Returns the mode in which the stream table is refreshed. The caller holds a lock on the stream table. */
 ModeInForce mode_in_force(const Definition &definition)
 {
     state::StateRow row;
@@ -68,7 +70,7 @@ ModeInForce mode_in_force(const Definition &definition)
     return {mode, why.empty() ? std::nullopt : std::optional(why)};
 }
 
-/* What the counts of a stream table say. */
+/* The counters of a stream table. */
 struct Counts {
     catalog::Statistics delta, full;
     TimestampTz last_at = 0;
@@ -111,13 +113,13 @@ scheduler::Signals signals_of(const Definition &definition, const Counts &counts
     signals.base_rows = refresh::known_base_rows(definition);
     signals.stored_rows = call([&] { return refresh::known_rows(storage::storage_of(definition.relid)); });
     double written = static_cast<double>(counts.full.rows_inserted + counts.full.rows_deleted);
-    /* The fills wrote what is there, more or less. */
+    /* Each fill is assumed to have written as many rows as are stored now. */
     written -= static_cast<double>(signals.fills) * signals.stored_rows;
     signals.written_rows = average(std::max(written, 0.0), signals.fulls);
     return signals;
 }
 
-/* Those that the user may see, each locked against being dropped. */
+/* Visits the stream tables that the user may see, each locked against a DROP. */
 template <class Visit> void visit_visible(Visit visit)
 {
     for (Oid relid : definition::all())

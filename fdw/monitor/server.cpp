@@ -1,6 +1,6 @@
 /*
- * What surrounds the stream tables of this database, for the views over health: the processes, the shared memory,
- * the catalog file; and indexes that refreshes miss.
+ * The environment of this database's stream tables, for the views over health: the processes, the shared
+ * memory, the catalog file; and indexes that refreshes lack.
  */
 #include "catalog/process.hpp"
 #include "definition/guc.hpp"
@@ -30,7 +30,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* Background workers of whatever kind. PostgreSQL frame. */
+/* Returns the number of background workers of all kinds. PostgreSQL frame. */
 int running_workers()
 {
     int workers = 0;
@@ -42,7 +42,8 @@ int running_workers()
     return workers;
 }
 
-/* Without waiting for anybody: what is locked is not looked at. PostgreSQL frame. */
+/* Locks the relations without waiting. Returns false if one of them is locked; it is not examined then.
+ * PostgreSQL frame. */
 bool lock_if_free(const Oid *relations, int count)
 {
     for (int i = 0; i < count; i++)
@@ -79,7 +80,7 @@ SQL_FUNCTION(pgtrickle_server_state)
     rows.number(stats.stream_tables).number(stats.stream_table_room);
     rows.number(stats.readings_free).number(stats.readings_room);
     rows.number(catalog.bytes);
-    /* The reason names files. */
+    /* The reason contains names of files. */
     bool may_see_reason = call([] { return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR); });
     catalog.fault.empty() ? rows.null() : rows.text(may_see_reason ? catalog.fault : "it cannot be written");
     rows.add();

@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::string_view clauses[] = {"FROM ", "WHERE ", "GROUP BY ", "HAVING ", "UNION ALL SELECT "};
 
-/* The end of the quoted text that begins at `begin`; doubled quotes are two texts in a row. */
+/* Returns the end of the quoted text that begins at `begin`. A doubled quote counts as the end of one text
+ * and the start of another. */
 size_t end_of_quoted(const std::string &sql, size_t begin)
 {
     size_t end = sql.find(sql[begin], begin + 1);
@@ -24,7 +25,7 @@ bool begins_clause(std::string_view rest)
     return false;
 }
 
-/* After a comma, when the line is long. */
+/* Returns true after a comma in a long line. */
 bool is_full(const std::string &text)
 {
     constexpr size_t long_line = 90;
@@ -32,7 +33,8 @@ bool is_full(const std::string &text)
     return text.ends_with(',') && text.size() - (line == std::string::npos ? 0 : line + 1) > long_line;
 }
 
-/* Which parentheses around a place are subqueries: only their clauses get lines of their own. */
+/* Tracks which of the parentheses around a position are subqueries: only clauses of subqueries get lines of
+ * their own. */
 class Nesting {
   public:
     void open(bool is_subquery) { open_.push_back(is_subquery); }

@@ -1,8 +1,8 @@
 /*
- * The layout of a statement that people are to read.
+ * The layout of a statement for human readers.
  *
- * Statements of a program are printed on one line: an explain wraps them, so that a terminal shows
- * them. Only white space outside of quotes changes, so the statement stays the same.
+ * Statements of a program are printed on one line. EXPLAIN functions wrap them to fit a terminal. Only white
+ * space outside of quotes changes, so the statement stays the same.
  */
 #pragma once
 
@@ -10,7 +10,8 @@
 
 namespace pgtrickle {
 
-/* `sql` with a new line before each clause and in long lists, indented by the subqueries around it. */
+/* Returns `sql` with a line break before each clause and in long lists, indented by the depth of
+ * subqueries. */
 std::string laid_out(const std::string &sql);
 
 } // namespace pgtrickle

@@ -14,7 +14,8 @@ namespace {
 
 using scheduler::Schedule;
 
-/* Beyond the schedule, before anybody is told: a refresh takes its time, and comes after what is due before it. */
+/* Grace period beyond the schedule before a stream table counts as late: a refresh takes time, and waits for
+ * others that were due earlier. */
 constexpr int64_t grace_us = 5'000'000;
 
 using Readers = std::map<Oid, std::vector<const StreamTableInfo *>>;
@@ -28,7 +29,8 @@ Readers readers_of(const std::vector<StreamTableInfo> &all)
     return readers;
 }
 
-/* The schedules by which it comes due: its own, or those of what reads it. None: as soon as something changes. */
+/* Returns the schedules by which a stream table becomes due: its own, or those of its dependents. None: it is
+ * due as soon as something changes. */
 std::vector<Schedule> schedules_of(const StreamTableInfo &seen, const Readers &readers)
 {
     std::vector<Schedule> schedules;
@@ -48,7 +50,8 @@ std::vector<Schedule> schedules_of(const StreamTableInfo &seen, const Readers &r
     return schedules;
 }
 
-/* A duration may pass twice: once until it is due, and once more where it was written to just after that. */
+/* A duration is exceeded after twice its length: a change just after a refresh became due is applied by the
+ * next one. */
 bool is_late_by(const Schedule &schedule, TimestampTz since, TimestampTz now)
 {
     if (schedule.kind == Schedule::Kind::duration)
@@ -68,7 +71,7 @@ bool is_late(const StreamTableInfo &seen, const Readers &readers, TimestampTz no
            });
 }
 
-/* Where nothing is held, a look into small tables that are empty. */
+/* Costs a scan of small, empty tables if nothing is held. */
 void find_holds(std::vector<StreamTableInfo> &all)
 {
     scheduler::Holds holds = refresh::read_holds();
@@ -94,7 +97,7 @@ void find_holds(std::vector<StreamTableInfo> &all)
 std::optional<StreamTableInfo> look_at(Oid relid)
 {
     StreamTableInfo seen;
-    /* It may have been dropped by another transaction meanwhile. */
+    /* Another transaction may have dropped it in the meantime. */
     if (!call([=] { return definition::is_stream_table(relid); }) || !state::read(relid, &seen.state))
         return std::nullopt;
     seen.definition = definition::load(relid);

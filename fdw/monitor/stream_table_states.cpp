@@ -1,6 +1,6 @@
 /*
- * The state of all stream tables that the user may see, for the views over it; and what refreshes did since
- * they are counted.
+ * The state of all stream tables that the user may see, for the views over it; and the effects of their
+ * refreshes, accumulated since counting began.
  */
 #include "catalog/tables/history.hpp"
 #include "definition/options.hpp"

@@ -1,6 +1,6 @@
 /*
- * What stream tables there are and how they are: pgt_stream_tables, pgt_status and functions for one.
- * State is read as of now, not as of the caller's snapshot, so that what its own transaction did shows.
+ * The stream tables and their state: pgt_stream_tables, pgt_status and functions for a single one. State is
+ * read as of now, not as of the caller's snapshot, so that changes by its own transaction are visible.
  */
 #include "catalog/tables/history.hpp"
 #include "definition/definition.hpp"
@@ -29,7 +29,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* Without a lock on the source: somebody may hold it for long. */
+/* Takes no lock on the source, because another transaction may hold one for long. */
 bool is_keyless(Oid source)
 {
     Relation indexes = table_open(IndexRelationId, AccessShareLock);
@@ -60,7 +60,7 @@ Datum as_jsonb(const state::StateRow &row)
     return call([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.c_str())); });
 }
 
-/* The last error if nothing went well since. */
+/* The last error, if no refresh has succeeded since. */
 struct Past {
     std::optional<std::string> error_message;
     TimestampTz error_at = 0;

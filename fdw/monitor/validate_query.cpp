@@ -1,5 +1,5 @@
 /*
- * validate_query: what would become of a query, without creating anything.
+ * validate_query: how a query would be maintained, without creating anything.
  */
 #include "definition/options.hpp"
 #include "definition/query/query.hpp"
@@ -26,7 +26,7 @@ void add(Rows &rows, const char *check, const std::string &result, const char *s
     rows.text(check).text(result).text(severity).add();
 }
 
-/* An error as it would be raised: message and detail as sentences, and what to do. */
+/* Reports an error as it would be raised: message and detail as sentences, and the hint. */
 void report_error(Rows &rows, const char *check, const std::string &message, const std::string &detail,
                   const std::string &hint)
 {
