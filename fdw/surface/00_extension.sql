@@ -1,6 +1,7 @@
--- What a user finds first: the extension's schema and version.
+-- The extension's schema and version.
 
--- A schema that another role made before could be renamed by it, and hold functions that ours would be taken for.
+-- The creator of an existing schema could rename it, and it could contain functions that would be taken for
+-- the extension's.
 DO $$
 BEGIN
   IF EXISTS (SELECT FROM pg_catalog.pg_namespace n

@@ -1,21 +1,21 @@
--- What is captured, and in which format its change log is written.
+-- The captured relations, and the formats in which their change logs are written.
 
 CREATE TABLE pgtrickle.pgt_source (
   relid           oid  PRIMARY KEY,                 -- a table, a partitioned table or a stream table
   segments        oid[] NOT NULL,                   -- the heaps of its change log
-  current_segment int2 NOT NULL DEFAULT 0,          -- where writers write; readers probe all
-  version         int2 NOT NULL DEFAULT 1,          -- of the format writers write
-  is_active       bool NOT NULL DEFAULT true,       -- false: nobody reads it, its triggers do nothing
+  current_segment int2 NOT NULL DEFAULT 0,          -- the segment to which writers write; readers probe all
+  version         int2 NOT NULL DEFAULT 1,          -- of the format in which writers write
+  is_active       bool NOT NULL DEFAULT true,       -- false: the log has no readers, and the triggers do nothing
   trim_horizon    xid8                              -- a snapshot older than this must not read the log
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pgtrickle.pgt_source IS 'internal: relations whose changes are logged';
 REVOKE ALL ON pgtrickle.pgt_source FROM PUBLIC;
 
--- A chunk is decoded by the format it was written in, whatever has become of the columns since.
+-- A chunk is decoded by the format in which it was written, even if the columns have changed since.
 CREATE TABLE pgtrickle.pgt_source_format (
   relid    oid    NOT NULL,
   version  int2   NOT NULL,
-  attnums  int2[] NOT NULL,                         -- the columns logged, ascending
+  attnums  int2[] NOT NULL,                         -- the logged columns, ascending
   types    oid[]  NOT NULL,
   typmods  int4[] NOT NULL,
   lengths  int2[] NOT NULL,                         -- attlen, attbyval and attalign of each
@@ -26,9 +26,9 @@ CREATE TABLE pgtrickle.pgt_source_format (
 COMMENT ON TABLE pgtrickle.pgt_source_format IS 'internal: formats in which change logs are written';
 REVOKE ALL ON pgtrickle.pgt_source_format FROM PUBLIC;
 
--- A crash empties it together with every unlogged source.
+-- A crash empties this table together with all unlogged sources.
 CREATE UNLOGGED TABLE pgtrickle.pgt_unlogged_sentinel (
-  relid oid PRIMARY KEY                             -- a source with an unlogged table in it
+  relid oid PRIMARY KEY                             -- a source that is, or has as a child, an unlogged table
 );
 COMMENT ON TABLE pgtrickle.pgt_unlogged_sentinel IS 'internal: unlogged sources that no crash has emptied since their capture started';
 REVOKE ALL ON pgtrickle.pgt_unlogged_sentinel FROM PUBLIC;

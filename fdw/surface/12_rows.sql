@@ -1,4 +1,5 @@
--- How maintenance statements find a row in what is stored. They read nothing but their arguments.
+-- Functions with which maintenance statements find a row in the stored rows. They read nothing but their
+-- arguments.
 
 CREATE FUNCTION pgtrickle.key_hash(VARIADIC "any") RETURNS int8
   LANGUAGE c IMMUTABLE PARALLEL SAFE

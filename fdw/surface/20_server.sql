@@ -1,5 +1,5 @@
--- What makes a foreign table a stream table. Who may create stream tables is the DBA's decision:
--- GRANT USAGE ON FOREIGN SERVER pgtrickle TO …
+-- The foreign-data wrapper and server that make a foreign table a stream table. The administrator decides
+-- which roles may create stream tables: GRANT USAGE ON FOREIGN SERVER pgtrickle TO …
 
 GRANT USAGE ON SCHEMA pgtrickle TO PUBLIC;
 

@@ -1,4 +1,4 @@
--- The functions that create, change and drop stream tables. Each runs the statement that does it.
+-- The functions that create, change and drop stream tables. Each runs the corresponding statement.
 
 CREATE FUNCTION pgtrickle.create_stream_table(
     name text, query text, schedule text DEFAULT 'calculated', refresh_mode text DEFAULT 'AUTO',

@@ -1,4 +1,5 @@
--- What the statements of a refresh call, to tell the images of equal values apart and to take one.
+-- Functions that statements of a refresh call to distinguish the images of equal values and to choose one of
+-- them.
 
 CREATE FUNCTION pgtrickle.image(VARIADIC "any") RETURNS text
   LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE

@@ -1,5 +1,5 @@
--- What stream tables there are and how they are. Everybody sees the stream tables that they may read;
--- queries and error texts, which quote data, are for the owner and pg_monitor.
+-- The stream tables and their state. Every role sees the stream tables that it may read; queries and error
+-- texts, which quote data, are shown to the owner and pg_monitor.
 
 CREATE FUNCTION pgtrickle.stream_table_rows(
     OUT pgt_id bigint, OUT pgt_relid oid, OUT pgt_name text, OUT pgt_schema text, OUT defining_query text,

@@ -1,4 +1,4 @@
--- The history of refreshes, failed ones included.
+-- The history of refreshes, including failed ones.
 
 CREATE FUNCTION pgtrickle.refresh_history_rows(
     OUT refresh_id bigint, OUT pgt_id bigint, OUT data_timestamp timestamptz, OUT start_time timestamptz,

@@ -1,4 +1,4 @@
--- What reads what.
+-- The relations that each stream table reads.
 
 CREATE FUNCTION pgtrickle.dependency_rows(
     of_relid oid DEFAULT NULL, OUT pgt_id bigint, OUT source_relid oid, OUT source_type text, OUT columns_used text[]

@@ -1,4 +1,4 @@
--- How a stream table is kept, or would be.
+-- How a stream table is maintained, or a query would be.
 
 CREATE FUNCTION pgtrickle.explain_st(name text, with_analyze bool DEFAULT false, OUT property text, OUT value text)
   RETURNS SETOF record

@@ -1,5 +1,5 @@
--- What statements of a refresh call of a subquery that may return one row at most, beside any_one().
--- It is harmless to anybody who finds it.
+-- A function that statements of a refresh call for a subquery that may return at most one row, in addition to
+-- any_one(). Calls by users are harmless.
 
 CREATE FUNCTION pgtrickle.pgt_only_row(value anyelement, number_of_rows bigint) RETURNS anyelement
   LANGUAGE c IMMUTABLE PARALLEL SAFE

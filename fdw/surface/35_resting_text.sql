@@ -1,4 +1,5 @@
--- What statements of a refresh call of a text that is to be read as a time. It is harmless to anybody who finds it.
+-- A function that statements of a refresh call for a text that is converted to a date or time. Calls by users
+-- are harmless.
 
 CREATE FUNCTION pgtrickle.pgt_resting_text(text) RETURNS text
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

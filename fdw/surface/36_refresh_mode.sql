@@ -1,4 +1,4 @@
--- Which way a stream table is refreshed, why, and what it costs.
+-- The modes in which stream tables are refreshed, the reasons, and the costs.
 
 CREATE FUNCTION pgtrickle.explain_refresh_mode(name text,
     OUT configured_mode text, OUT effective_mode text, OUT downgrade_reason text) RETURNS SETOF record

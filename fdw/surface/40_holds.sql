@@ -1,5 +1,5 @@
--- What is held back: pauses, a drain, gates, and sources of watermark groups.
--- What operators set survives a dump by the names of relations; a drain belongs to this server's maintenance window.
+-- Holds on refreshes: pauses, a drain, gates, and sources of watermark groups. A dump preserves the settings
+-- of operators by the names of relations; a drain belongs to the maintenance window of this server.
 
 CREATE TABLE pgtrickle.pgt_hold (
   kind       text NOT NULL CHECK (kind IN ('drain', 'pause', 'gate', 'watermark')),
@@ -11,7 +11,7 @@ CREATE TABLE pgtrickle.pgt_hold (
 );
 COMMENT ON TABLE pgtrickle.pgt_hold IS 'internal: pauses, drains, gates and watermark groups that hold refreshes';
 REVOKE ALL ON pgtrickle.pgt_hold FROM PUBLIC;
-GRANT SELECT ON pgtrickle.pgt_hold TO pg_database_owner; -- whose pg_dump reads it
+GRANT SELECT ON pgtrickle.pgt_hold TO pg_database_owner; -- for pg_dump by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_hold',
   'WHERE kind <> ''drain'' AND (relation::oid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation))');
 

@@ -1,4 +1,4 @@
--- Gates: while one is closed, nothing made from its source is refreshed.
+-- Gates: while the gate of a source is closed, no stream table downstream of the source is refreshed.
 
 CREATE FUNCTION pgtrickle.gate_source(source text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -1,5 +1,5 @@
--- Watermarks: how far a source is complete. What reads a source of a group is refreshed once, each time the group
--- has advanced as a whole.
+-- Watermarks: the time up to which a source is complete. A stream table that reads a source of a group is
+-- refreshed once for each advance of the group as a whole.
 
 CREATE TABLE pgtrickle.pgt_watermark_group (
   name        text PRIMARY KEY,
@@ -8,7 +8,7 @@ CREATE TABLE pgtrickle.pgt_watermark_group (
 );
 COMMENT ON TABLE pgtrickle.pgt_watermark_group IS 'internal: groups of sources that are loaded together, with their tolerances';
 REVOKE ALL ON pgtrickle.pgt_watermark_group FROM PUBLIC;
-GRANT SELECT ON pgtrickle.pgt_watermark_group TO pg_database_owner; -- whose pg_dump reads it
+GRANT SELECT ON pgtrickle.pgt_watermark_group TO pg_database_owner; -- for pg_dump by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_watermark_group', '');
 
 CREATE TABLE pgtrickle.pgt_watermark (
@@ -19,16 +19,16 @@ CREATE TABLE pgtrickle.pgt_watermark (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pgtrickle.pgt_watermark IS 'internal: watermark of each source';
 REVOKE ALL ON pgtrickle.pgt_watermark FROM PUBLIC;
-GRANT SELECT ON pgtrickle.pgt_watermark TO pg_database_owner; -- whose pg_dump reads it
+GRANT SELECT ON pgtrickle.pgt_watermark TO pg_database_owner; -- for pg_dump by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_watermark',
   'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = source)');
 
--- Not dumped: what is restored is filled anew.
+-- Not dumped, because restored stream tables are filled from nothing.
 CREATE TABLE pgtrickle.pgt_watermark_taken (
   relid      oid NOT NULL,                          -- the stream table
   group_name text NOT NULL,
-  watermark  timestamptz NOT NULL,                  -- that the group had when it was refreshed
-  group_created_at timestamptz NOT NULL,            -- else it was another group of that name
+  watermark  timestamptz NOT NULL,                  -- of the group, when the stream table was refreshed
+  group_created_at timestamptz NOT NULL,            -- distinguishes it from other groups of that name
   PRIMARY KEY (relid, group_name)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pgtrickle.pgt_watermark_taken IS 'internal: watermarks as of the last refresh of each stream table';

@@ -1,4 +1,4 @@
--- Many stream tables at once: all, or none.
+-- Changes of many stream tables at once: all or none.
 
 CREATE FUNCTION pgtrickle.bulk_create(definitions jsonb) RETURNS jsonb
   LANGUAGE c VOLATILE PARALLEL UNSAFE

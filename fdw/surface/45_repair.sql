@@ -1,4 +1,4 @@
--- What is damaged is put right.
+-- Repair of damaged stream tables.
 
 CREATE FUNCTION pgtrickle.repair_stream_table(name text) RETURNS text
   LANGUAGE c VOLATILE PARALLEL UNSAFE

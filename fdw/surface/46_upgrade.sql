@@ -1,10 +1,11 @@
--- pg_upgrade carries definitions, not what lies in the reserved schemas: that is given up before it, and made anew after it.
+-- pg_upgrade transfers definitions, but not the contents of the reserved schemas, which are dropped before it
+-- and created again after it.
 
 CREATE TABLE pgtrickle.pgt_upgrade (
-  relid      oid PRIMARY KEY,                       -- a stream table that is prepared
-  generation int8 NOT NULL,                         -- what was compiled for it, or an earlier one, is void
+  relid      oid PRIMARY KEY,                       -- a prepared stream table
+  generation int8 NOT NULL,                         -- programs compiled for this or an earlier generation are invalid
   status     text NOT NULL,
-  indexes    text[] NOT NULL                        -- of its storage
+  indexes    text[] NOT NULL                        -- definitions of the indexes of its storage
 );
 COMMENT ON TABLE pgtrickle.pgt_upgrade IS 'internal: properties of stream tables that pg_upgrade does not preserve';
 REVOKE ALL ON pgtrickle.pgt_upgrade FROM PUBLIC;

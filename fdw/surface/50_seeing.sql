@@ -1,5 +1,5 @@
--- What the views over the stream tables are made of. Each row is of a stream table that the caller may read, or of
--- what such a one reads; so these functions are harmless to anybody who finds them.
+-- Functions on which the views over the stream tables are based. Each row describes a stream table that the
+-- caller may read, or a relation that such a stream table reads, so calls by users are harmless.
 
 CREATE FUNCTION pgtrickle.stream_table_states(
     OUT pgt_relid oid, OUT pgt_schema text, OUT pgt_name text, OUT status text, OUT refresh_mode text,

@@ -1,4 +1,4 @@
--- How stream tables are and what their refreshes did.
+-- The state of stream tables, and statistics of their refreshes.
 
 CREATE VIEW pgtrickle.stream_tables_info AS
   SELECT t.*, s.staleness, s.is_stale, s.hold
@@ -18,7 +18,7 @@ CREATE VIEW pgtrickle.pg_stat_stream_tables AS
          coalesce(sum(r.rows_inserted), 0)::bigint AS rows_inserted,
          coalesce(sum(r.rows_deleted), 0)::bigint AS rows_deleted,
          coalesce(sum(r.delta_rows), 0)::bigint AS delta_rows,
-         -- Microseconds are measured.
+         -- The measurements have a resolution of microseconds.
          coalesce(round(sum(r.total_ms)::numeric, 3), 0)::float8 AS total_refresh_time,
          coalesce(round(sum(r.total_ms)::numeric / nullif(sum(r.refreshes), 0), 3), 0)::float8 AS mean_refresh_time,
          coalesce(max(r.max_ms), 0) AS max_refresh_time,

@@ -1,4 +1,4 @@
--- What is made from what, to be looked at.
+-- The graph of stream tables and their sources, as text and as a drawing.
 
 CREATE FUNCTION pgtrickle.dependency_tree(
     OUT tree_line text, OUT node text, OUT node_type text, OUT depth int, OUT status text, OUT refresh_mode text

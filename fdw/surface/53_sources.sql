@@ -1,4 +1,4 @@
--- Sources, their change logs, and what feeds them and holds them back.
+-- Sources, their change logs, the triggers that write the logs, and reasons why a log is not trimmed.
 
 CREATE FUNCTION pgtrickle.list_sources(name text)
   RETURNS TABLE (source_schema text, source_name text, source_relid oid, source_type text, columns_used text[],
@@ -8,7 +8,7 @@ CREATE FUNCTION pgtrickle.list_sources(name text)
 BEGIN ATOMIC
   SELECT n.nspname, c.relname, c.oid, d.source_type, d.columns_used, coalesce(r.is_captured, false), r.log_bytes,
          p.pending_rows, p.pending_bytes, p.pending_since
-  /* LATERAL, so that the name is looked up also where there is no row at all to be joined. */
+  /* LATERAL, so that the name is looked up even if there is no row to join. */
   FROM (SELECT pgtrickle.visible_stream_table(list_sources.name) AS relid) st
        CROSS JOIN LATERAL pgtrickle.dependency_rows(st.relid) d
        JOIN pg_class c ON c.oid = d.source_relid
@@ -51,7 +51,7 @@ BEGIN ATOMIC
   )
   SELECT n.nspname, c.relname, c.oid, r.source_type, r.log_bytes, b.pending_rows, b.pending_bytes, b.pending_since,
          CASE WHEN b.readers IS NOT NULL THEN pgtrickle.name_list(b.readers)
-              /* A log of which nothing is needed is emptied, up to some pages, when no snapshot is older. */
+              /* A log without needed rows is truncated to a few pages once no older snapshot exists. */
               WHEN r.log_bytes > 4 * 1024 * 1024
               THEN (SELECT t.holder || ', since ' || t.since FROM pgtrickle.old_transactions() t ORDER BY t.since LIMIT 1)
          END

@@ -1,4 +1,4 @@
--- Whose locks keep stream tables from being refreshed.
+-- Locks of other transactions that block refreshes.
 
 CREATE FUNCTION pgtrickle.blocked_refreshes()
   RETURNS TABLE (pgt_schema text, pgt_name text, staleness interval, locked_relation text, lock_mode text, is_granted bool,
@@ -8,12 +8,13 @@ BEGIN ATOMIC
   WITH RECURSIVE all_locks AS MATERIALIZED (
     SELECT * FROM pg_locks
   ), others_locks AS MATERIALIZED (
-    /* The manager's own refreshes are no obstacle: they have one more lock, a share of the work. */
+    /* Refreshes by the manager do not count. They are recognized by a further lock, the shared work lock. */
     SELECT l.* FROM all_locks l
     WHERE NOT EXISTS (SELECT FROM all_locks w WHERE w.virtualtransaction = l.virtualtransaction AND w.locktype = 'object'
                       AND w.classid = 'pgtrickle.pgt_state'::regclass AND w.objid = 0 AND w.objsubid = 1)
   ), locks AS MATERIALIZED (
-    /* A refresh locks what it writes to, and the stream table as an object, against others of them, and what it reads against being altered. */
+    /* A refresh locks the heaps that it writes, and the stream table as an object, against other refreshes, and the
+       relations that it reads against DDL. */
     SELECT coalesce(l.relation, l.objid) AS relid, l.locktype = 'object' OR l.mode <> 'AccessExclusiveLock' AS is_for_writers,
            l.mode, l.granted, l.pid, l.virtualtransaction
     FROM others_locks l
@@ -45,11 +46,11 @@ BEGIN ATOMIC
     FROM locks l JOIN needed n USING (relid)
     WHERE n.is_written OR NOT l.is_for_writers
     UNION
-    /* A refresh writes to its state, as whoever resumes it, say. */
+    /* A refresh updates the row of its state, so it waits for other writers of that row, such as a resume. */
     SELECT s.pgt_relid, s.pgt_relid, w.mode, w.granted, w.pid, w.virtualtransaction
     FROM states s JOIN writers w ON w.transactionid = s.written_by
     UNION
-    /* Nor is what reads it. */
+    /* Dependents are blocked, too. */
     SELECT s.reader, b.named, b.mode, b.granted, b.pid, b.virtualtransaction
     FROM blocked b JOIN sources s ON s.source_relid = b.pgt_relid
   )

@@ -1,4 +1,4 @@
--- What takes long, while it runs.
+-- Progress of operations that take long.
 
 CREATE VIEW pgtrickle.pg_stat_progress_stream_table AS
   SELECT p.pid, p.datid, p.datname, p.relid, n.nspname AS pgt_schema, c.relname AS pgt_name, p.phase, p.part, p.parts,

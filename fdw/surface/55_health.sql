@@ -1,4 +1,4 @@
--- Whether all is well, in a line and in detail.
+-- Health checks, as a single row and in detail.
 
 CREATE VIEW pgtrickle.quick_health AS
   SELECT c.total_stream_tables, c.active_tables, c.initializing_tables, c.error_tables, c.suspended_tables,
@@ -23,7 +23,7 @@ CREATE VIEW pgtrickle.quick_health AS
                count(*) FILTER (WHERE s.status = 'SUSPENDED') AS suspended_tables,
                count(*) FILTER (WHERE s.status = 'HELD') AS held_tables,
                count(*) FILTER (WHERE s.is_stale) AS stale_tables,
-               /* NULL where there is none: then nothing is said of it. */
+               /* NULL if there are none, so that the text omits them. */
                array_agg(x.name ORDER BY x.name) FILTER (WHERE s.status = 'SUSPENDED') AS suspended,
                array_agg(x.name ORDER BY x.name) FILTER (WHERE s.status = 'ERROR') AS failing,
                array_agg(x.name || ' (' || date_trunc('second', s.staleness) || ')' ORDER BY s.staleness DESC, x.name)
@@ -34,7 +34,7 @@ CREATE VIEW pgtrickle.quick_health AS
 COMMENT ON VIEW pgtrickle.quick_health IS 'one row: number of stream tables in each state, and overall health';
 GRANT SELECT ON pgtrickle.quick_health TO PUBLIC;
 
--- Each check is one row. A list of names that is NULL has nothing in it.
+-- Each check is one row. A list of names is NULL if it is empty.
 CREATE FUNCTION pgtrickle.server_checks()
   RETURNS TABLE (rank int, check_name text, severity text, detail text)
   LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
@@ -95,7 +95,7 @@ BEGIN ATOMIC
              FILTER (WHERE s.is_stale),
            'much older than the schedule allows: ', 'none is much older than its schedule allows' FROM s
     UNION ALL
-    /* Each reason once: of a drain that is the same for all. */
+    /* Each reason is listed once, because that of a drain is the same for all. */
     SELECT 14, 'held', 'WARN', array_agg(h.names || ' (' || h.hold || ')' ORDER BY h.names),
            'not refreshed while they are held, see pgtrickle.holds(): ', 'none is paused, gated or frozen'
     FROM (SELECT s.hold, pgtrickle.name_list(array_agg(s.name ORDER BY s.name)) AS names FROM s
@@ -118,7 +118,7 @@ BEGIN ATOMIC
            'slow refreshes scan whole sources because indexes are missing: ', 'no slow refresh lacks an index'
     FROM slow, pgtrickle.missing_index_rows(slow.relids) m
     UNION ALL
-    /* What waits for a moment is no news. */
+    /* A momentary wait is not reported. */
     SELECT 19, 'locked', 'WARN',
            array_agg(DISTINCT b.pgt_schema || '.' || b.pgt_name || ' (' || b.lock_mode || ' on ' || b.locked_relation || ', ' || b.holder || ')')
              FILTER (WHERE b.staleness > interval '5 seconds'),
@@ -131,7 +131,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrickle.stream_table_checks() IS 'internal: checks of health_check() for stream tables';
 
--- Tests do not wait until something takes long. A first fill has no usual time, and may be large.
+-- The arguments exist for tests, which cannot wait until a job takes long. The duration of a first fill is
+-- not known in advance, and may be long.
 CREATE FUNCTION pgtrickle.worker_checks(long_time interval DEFAULT '1 minute', long_fill interval DEFAULT '1 hour')
   RETURNS TABLE (rank int, check_name text, severity text, detail text)
   LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
@@ -165,7 +166,7 @@ END;
 COMMENT ON FUNCTION pgtrickle.worker_checks(interval, interval)
   IS 'internal: check of health_check() for refresh workers';
 
--- Tests do not wait until something is old or large.
+-- The arguments exist for tests, which cannot wait until something is old or large.
 CREATE FUNCTION pgtrickle.source_checks(large_log bigint DEFAULT pgtrickle.max_log_bytes() / 2,
                                         old_age interval DEFAULT '10 minutes', much_wal bigint DEFAULT 1073741824)
   RETURNS TABLE (rank int, check_name text, severity text, detail text)

@@ -1,5 +1,5 @@
--- Without preloading, CREATE EXTENSION works, and all that a user does next is refused: say so, and what to do,
--- at the first statement.
+-- Without preloading, CREATE EXTENSION succeeds, and later statements of the user are refused. So the first
+-- statement warns about this, and says how to correct it.
 
 DO $$
 DECLARE
