@@ -39,7 +39,7 @@ NamedArguments::Names *names_of(Oid function)
 }
 
 /* Returns the names of a function's arguments, which are read once for each FmgrInfo. PostgreSQL frame. */
-const NamedArguments::Names *kept_names(FmgrInfo *function)
+const NamedArguments::Names *cached_names(FmgrInfo *function)
 {
     if (function->fn_extra == nullptr) {
         MemoryContext previous = MemoryContextSwitchTo(function->fn_mcxt);
@@ -58,7 +58,7 @@ const NamedArguments::Names *kept_names(FmgrInfo *function)
 } // namespace
 
 NamedArguments::NamedArguments(FunctionCallInfo fcinfo)
-    : fcinfo_(fcinfo), names_(call([=] { return kept_names(fcinfo->flinfo); }))
+    : fcinfo_(fcinfo), names_(call([=] { return cached_names(fcinfo->flinfo); }))
 {
 }
 
@@ -131,7 +131,8 @@ std::vector<std::string> argument_names(const char *function)
 {
     const NamedArguments::Names *found = call([=] {
         List *name = list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup(function)));
-        return names_of(LookupFuncName(name, -1, nullptr, false));
+        const Oid any = InvalidOid; /* the only function of that name, whatever its arguments */
+        return names_of(LookupFuncName(name, -1, &any, false));
     });
     return {found->names, found->names + found->count};
 }
@@ -156,7 +157,7 @@ void note_ignored(const char *argument, const char *why)
     call([=] { ereport(NOTICE, (errmsg("%s has no effect: %s", argument, why))); });
 }
 
-void look_at_compatibility(const NamedArguments &arguments)
+void check_compatibility_arguments(const NamedArguments &arguments)
 {
     if (std::optional<std::string> mode = arguments.text("cdc_mode")) {
         const std::string word = options::lower(*mode);

@@ -16,6 +16,7 @@ extern "C" {
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
+#include "utils/snapmgr.h"
 }
 
 extern "C" {
@@ -37,6 +38,8 @@ void install(const InstallerTask *task)
     for (int i = 0; i < task->count; i++, next += 2 + next[1])
         sources = lappend_oid(sources, static_cast<Oid>(next[0]));
     capture::lock_sources(sources);
+    /* Catalog rows may have toasted values, which PostgreSQL writes under an active snapshot only. */
+    PushActiveSnapshot(GetLatestSnapshot());
     next = task->numbers;
     for (int i = 0; i < task->count; i++, next += 2 + next[1]) {
         auto *columns = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (next[1] + 1)));
@@ -44,6 +47,7 @@ void install(const InstallerTask *task)
             columns[column] = static_cast<AttrNumber>(next[2 + column]);
         capture::ensure_captured_for_others(static_cast<Oid>(next[0]), columns, next[1]);
     }
+    PopActiveSnapshot();
 }
 
 void run(InstallerTask *task)
