@@ -86,7 +86,7 @@ constexpr ExecutorStartHandler executor_start[] = {
 
 /* In this order: a dropped stream table ceases to be defined before it ceases to be a source. */
 constexpr ObjectAccessHandler object_access[] = {
-    note_object_access,
+    handle_object_access,
     capture::watch_object,
 };
 

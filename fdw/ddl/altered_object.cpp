@@ -72,7 +72,7 @@ bool runs_as_owner(const Kind &kind, HeapTuple row)
     return kind.class_id == ProcedureRelationId && reinterpret_cast<Form_pg_proc>(GETSTRUCT(row))->prosecdef;
 }
 
-bool is_only_called_otherwise(const Kind &kind, TupleDesc descriptor, HeapTuple before, HeapTuple now)
+bool differs_only_in_name_or_owner(const Kind &kind, TupleDesc descriptor, HeapTuple before, HeapTuple now)
 {
     for (AttrNumber column = 1; column <= descriptor->natts; column++) {
         const bool says_nothing = column == kind.name || column == kind.schema ||
@@ -86,7 +86,7 @@ bool is_only_called_otherwise(const Kind &kind, TupleDesc descriptor, HeapTuple 
 
 /* Returns whether the object may compute something else now. If its row was not replaced, the statement wrote
  * to another catalog, as ALTER MAPPING does, and the answer is yes. A new object has no earlier meaning. */
-bool may_mean_something_else(ObjectAccessType access, const Kind &kind, Oid object)
+bool may_compute_otherwise(ObjectAccessType access, const Kind &kind, Oid object)
 {
     Relation catalog = table_open(kind.class_id, AccessShareLock);
     HeapTuple before = row_of(catalog, kind.oid_index, object, nullptr);
@@ -94,7 +94,7 @@ bool may_mean_something_else(ObjectAccessType access, const Kind &kind, Oid obje
     const bool is_new = before == nullptr;
     const bool has_both = !is_new && now != nullptr && !ItemPointerEquals(&before->t_self, &now->t_self);
     const bool answer = !is_new && (access == OAT_POST_CREATE || !has_both ||
-                                    !is_only_called_otherwise(kind, RelationGetDescr(catalog), before, now));
+                                    !differs_only_in_name_or_owner(kind, RelationGetDescr(catalog), before, now));
     table_close(catalog, AccessShareLock);
     return answer;
 }
@@ -119,7 +119,7 @@ void note_altered_object(ObjectAccessType access, Oid class_id, Oid object_id)
     auto kind = std::find_if(std::begin(kinds), std::end(kinds), [=](const Kind &each) { return each.class_id == class_id; });
     if (kind == std::end(kinds))
         return;
-    if (!may_mean_something_else(access, *kind, object_id))
+    if (!may_compute_otherwise(access, *kind, object_id))
         return;
     List *users = definition::indirect_users_of(class_id, object_id);
     if (users == NIL)

@@ -11,7 +11,7 @@ extern "C" {
 
 namespace pgtrickle {
 
-void note_allowed_captures()
+void request_allowed_captures()
 {
     for (Oid relid : definition::all()) {
         for (const Source &source : definition::sources_of(relid)) {
@@ -33,7 +33,7 @@ void grant(const UtilityCall &utility)
         utility.run();
         CommandCounterIncrement();
     });
-    note_allowed_captures();
+    request_allowed_captures();
 }
 
 } // namespace pgtrickle

@@ -12,6 +12,6 @@ void grant(const UtilityCall &utility);
 
 /* Requests refreshes, once this transaction has committed, of stream tables that read a source which is not
  * captured for them, but may be now: that refresh begins the capture. */
-void note_allowed_captures();
+void request_allowed_captures();
 
 } // namespace pgtrickle

@@ -72,7 +72,7 @@ void check_statement(CreateForeignTableStmt *statement)
  * these cases PostgreSQL's own code is not called, because it looks up the name again: if the relation of
  * that name had been dropped in between, it would create a foreign table of which the extension knows
  * nothing. */
-bool is_nothing_to_do(CreateForeignTableStmt *statement)
+bool has_nothing_to_do(CreateForeignTableStmt *statement)
 {
     RangeVar *relation = statement->base.relation;
     Oid existing;
@@ -159,7 +159,7 @@ Oid created_relation(CreateForeignTableStmt *statement)
 void create_stream_table(const UtilityCall &utility)
 {
     auto *statement = reinterpret_cast<CreateForeignTableStmt *>(utility.statement());
-    if (call([=] { return is_nothing_to_do(statement); }))
+    if (call([=] { return has_nothing_to_do(statement); }))
         return;
     statement->base.if_not_exists = false;
     call([=] { check_statement(statement); });

@@ -118,7 +118,7 @@ void record_further_settings(Oid relid, const Query *query)
 void redefine_users(const std::vector<Oid> &users)
 {
     for (Oid relid : users) {
-        if (!call([=] { return definition::lock_if_there(relid, AccessExclusiveLock); }))
+        if (!call([=] { return definition::lock_if_exists(relid, AccessExclusiveLock); }))
             continue;
         Query *query = call([=] { return definition::query_of(relid); });
         record_further_settings(relid, query);
@@ -189,7 +189,7 @@ namespace {
 bool is_reader_of_whole_rows(Oid user)
 {
     return call([=] {
-        if (!definition::lock_if_there(user, AccessShareLock))
+        if (!definition::lock_if_exists(user, AccessShareLock))
             return false;
         const bool answer = reads_whole_rows(definition::query_of(user));
         UnlockRelationOid(user, AccessShareLock);
@@ -207,7 +207,7 @@ void note_row_type(Oid relid)
     call([=] { mark_users_of_type(type, "a composite type that it uses was altered"); });
     for (Oid user : users_of_view(relid)) {
         if (!is_reader_of_whole_rows(user) ||
-            !call([=] { return definition::lock_if_there(user, AccessExclusiveLock); }))
+            !call([=] { return definition::lock_if_exists(user, AccessExclusiveLock); }))
             continue;
         Query *query = call([=] { return definition::query_of(user); });
         if (!call([=] { return reads_whole_rows(query); }))
@@ -261,7 +261,7 @@ namespace {
 void redefine_automatic_users(Oid relid)
 {
     for (Oid user : users_of_view(relid)) {
-        if (!call([=] { return definition::lock_if_there(user, AccessExclusiveLock); }))
+        if (!call([=] { return definition::lock_if_exists(user, AccessExclusiveLock); }))
             continue;
         const RefreshMode mode = definition::load(user).mode;
         if (!rules_of(mode).may_fall_back)

@@ -87,7 +87,7 @@ bool has_columns_of_its_query(Oid relid)
 namespace {
 
 /* Returns the stream tables among the inheritance descendants of relid. PostgreSQL frame. */
-List *stream_tables_below(Oid relid)
+List *stream_table_descendants(Oid relid)
 {
     List *found = NIL;
     ListCell *cell;
@@ -110,7 +110,7 @@ std::vector<Oid> retyped_children(Oid relid, const AlterTableStmt *statement)
     std::vector<Oid> retyped;
     if (!OidIsValid(relid) || !statement->relation->inh || !is_retyping(statement))
         return retyped;
-    List *children = call([=] { return stream_tables_below(relid); });
+    List *children = call([=] { return stream_table_descendants(relid); });
     ListCell *cell;
     foreach (cell, children)
         if (!is_as_declared(lfirst_oid(cell)))

@@ -64,7 +64,7 @@ void refuse_column(Oid relid)
 
 } // namespace
 
-void note_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *)
+void handle_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *)
 {
     if (!guc::is_preloaded())
         return;

@@ -9,6 +9,6 @@
 namespace pgtrickle {
 
 /* Entry of fdw/module.cpp: object access. PostgreSQL frame. */
-void note_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument);
+void handle_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument);
 
 } // namespace pgtrickle

@@ -44,7 +44,7 @@ namespace pgtrickle {
 namespace {
 
 /* Stream tables that a rename affects. */
-struct Concerned {
+struct AffectedTables {
     List *by_text; /* their own text names the object */
     List *by_views;
     List *configurations; /* for each in by_text, that of its recorded setting, or InvalidOid */
@@ -83,7 +83,7 @@ bool is_nameable(ObjectType type)
     }
 }
 
-void add_users(Concerned *concerned, Oid class_id, Oid object_id)
+void add_users(AffectedTables *concerned, Oid class_id, Oid object_id)
 {
     concerned->by_text =
         list_concat_unique_oid(concerned->by_text, definition::users_of(class_id, object_id, 0, true));
@@ -92,7 +92,7 @@ void add_users(Concerned *concerned, Oid class_id, Oid object_id)
 }
 
 /* Stream tables in the schema also get another name. */
-void add_users_of_schema(Concerned *concerned, Oid schema)
+void add_users_of_schema(AffectedTables *concerned, Oid schema)
 {
     ListCell *cell;
     foreach (cell, state::all_stream_tables()) {
@@ -106,9 +106,9 @@ void add_users_of_schema(Concerned *concerned, Oid schema)
 }
 
 /* `schema` is the name of a renamed schema. */
-Concerned find_objects(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
+AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
 {
-    Concerned concerned = {NIL, NIL, NIL, InvalidOid};
+    AffectedTables concerned = {NIL, NIL, NIL, InvalidOid};
     if (is_relation(type) && relation != nullptr) {
         concerned.relation = RangeVarGetRelid(relation, NoLock, true);
         if (!OidIsValid(concerned.relation))
@@ -134,7 +134,7 @@ Concerned find_objects(ObjectType type, RangeVar *relation, ::Node *object, cons
     return concerned;
 }
 
-void find_configurations(Concerned *concerned)
+void find_configurations(AffectedTables *concerned)
 {
     ListCell *cell;
     foreach (cell, concerned->by_text)
@@ -142,9 +142,9 @@ void find_configurations(Concerned *concerned)
             lappend_oid(concerned->configurations, definition::recorded_configuration(lfirst_oid(cell)));
 }
 
-Concerned find_concerned(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
+AffectedTables find_affected(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
 {
-    Concerned concerned = find_objects(type, relation, object, schema);
+    AffectedTables concerned = find_objects(type, relation, object, schema);
     find_configurations(&concerned);
     return concerned;
 }
@@ -159,12 +159,12 @@ void rewrite_text(Oid relid, Oid configuration)
                      definition::configuration_name(configuration), DEFELEM_SET);
 }
 
-void follow(const Concerned &concerned)
+void follow(const AffectedTables &concerned)
 {
     /* The lock serializes renames of different sources of one stream table, and does not block refreshes. */
     ListCell *cell, *configuration;
     forboth (cell, concerned.by_text, configuration, concerned.configurations) {
-        if (!definition::lock_if_there(lfirst_oid(cell), ShareUpdateExclusiveLock))
+        if (!definition::lock_if_exists(lfirst_oid(cell), ShareUpdateExclusiveLock))
             continue;
         rewrite_text(lfirst_oid(cell), lfirst_oid(configuration));
         state::bump_generation(lfirst_oid(cell));
@@ -219,7 +219,7 @@ void follow_column(Oid relation, const char *old_name, const char *new_name)
     }
 }
 
-void run(const UtilityCall &utility, const Concerned &concerned)
+void run(const UtilityCall &utility, const AffectedTables &concerned)
 {
     utility.run();
     CommandCounterIncrement();
@@ -229,7 +229,7 @@ void run(const UtilityCall &utility, const Concerned &concerned)
 /* Processes a renamed label of an enumeration. PostgreSQL frame. */
 void follow_label(Oid type)
 {
-    Concerned concerned = {NIL, NIL, NIL, InvalidOid};
+    AffectedTables concerned = {NIL, NIL, NIL, InvalidOid};
     add_users(&concerned, TypeRelationId, type);
     if (Oid array = get_array_type(type); OidIsValid(array))
         add_users(&concerned, TypeRelationId, array);
@@ -242,8 +242,8 @@ void follow_label(Oid type)
 void rename_object(const UtilityCall &utility)
 {
     auto *statement = reinterpret_cast<RenameStmt *>(utility.statement());
-    Concerned concerned =
-        call([=] { return find_concerned(statement->renameType, statement->relation, statement->object, statement->subname); });
+    AffectedTables concerned =
+        call([=] { return find_affected(statement->renameType, statement->relation, statement->object, statement->subname); });
     call([&] { run(utility, concerned); });
     Oid relid = concerned.relation;
     if (statement->renameType == OBJECT_COLUMN && OidIsValid(relid))
@@ -256,8 +256,8 @@ void rename_object(const UtilityCall &utility)
 void move_object(const UtilityCall &utility)
 {
     auto *statement = reinterpret_cast<AlterObjectSchemaStmt *>(utility.statement());
-    Concerned concerned =
-        call([=] { return find_concerned(statement->objectType, statement->relation, statement->object, nullptr); });
+    AffectedTables concerned =
+        call([=] { return find_affected(statement->objectType, statement->relation, statement->object, nullptr); });
     call([&] { run(utility, concerned); });
     mailbox::note_definition_change();
 }

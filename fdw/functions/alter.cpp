@@ -67,7 +67,7 @@ void alter(const NamedArguments &arguments)
     for (const char *name : options::names_for_users())
         if (std::optional<std::string> value = arguments.option(name))
             changes.push_back({name, *value});
-    look_at_compatibility(arguments);
+    check_compatibility_arguments(arguments);
     if (!changes.empty())
         run_alter(relid, changes);
     if (std::optional<std::string> status = arguments.text("status"))

@@ -35,7 +35,7 @@ Oid own_captured_source(FunctionCallInfo fcinfo, const char *what)
 {
     const Oid source = own_source(fcinfo, what);
     call([=] {
-        if (capture::relations_asked(source) == NIL)
+        if (capture::relations_checked(source) == NIL)
             ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                             errmsg("%s has no capture that can be stopped", quoted_relation_name(source)),
                             errdetail("Foreign tables have no capture triggers; their rows are compared, or their refreshes write the change log.")));
@@ -46,7 +46,7 @@ Oid own_captured_source(FunctionCallInfo fcinfo, const char *what)
 /* Reports each stream table for which the changes of `source` were captured, by a NOTICE and an alert. */
 void note_readers(Oid source)
 {
-    List *readers = call([=] { return state::log_readers_of(source); });
+    List *readers = call([=] { return state::log_dependents_of(source); });
     for (int i = 0; i < list_length(readers); i++) {
         const Oid reader = list_nth_oid(readers, i);
         if (!call([=] { return definition::is_stream_table(reader); }))
@@ -67,7 +67,7 @@ void note_readers(Oid source)
 
 std::vector<Oid> sources_at(Oid relation)
 {
-    List *asked = call([=] { return capture::relations_asked(relation); });
+    List *asked = call([=] { return capture::relations_checked(relation); });
     std::vector<Oid> sources;
     for (int i = 0; i < list_length(asked); i++)
         sources.push_back(list_nth_oid(asked, i));
@@ -95,7 +95,7 @@ void allow(FunctionCallInfo fcinfo)
                            {std::to_string(relation)});
     if (removed.empty())
         call([=] { ereport(NOTICE, (errmsg("capture of %s is not stopped", quoted_relation_name(relation)))); });
-    note_allowed_captures();
+    request_allowed_captures();
     mailbox::note_definition_change();
 }
 
@@ -111,7 +111,7 @@ Datum note_stopped(FunctionCallInfo fcinfo)
     if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation))) {
         CacheInvalidateRelcacheByRelid(relation);
         ListCell *cell;
-        foreach (cell, capture::relations_asked(relation))
+        foreach (cell, capture::relations_checked(relation))
             mailbox::note_change(lfirst_oid(cell));
     }
     return PointerGetDatum(data->tg_trigtuple);

@@ -19,7 +19,7 @@ namespace {
 
 void look_at_ignored(const NamedArguments &arguments)
 {
-    look_at_compatibility(arguments);
+    check_compatibility_arguments(arguments);
     if (arguments.has("partition_by"))
         raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
                .message = "the storage of a stream table cannot be partitioned",

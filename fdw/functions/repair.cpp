@@ -55,7 +55,7 @@ std::string damaged_capture(const Definition &definition)
     return {};
 }
 
-std::string rows_made_anew(Oid relid)
+std::string recompute_rows(Oid relid)
 {
     call([=] {
         state::mark_needs_reinit(relid, "repair_stream_table() was called");
@@ -111,7 +111,7 @@ std::string repair(Oid relid)
         return "Damage found: " + found + "; storage, arrangements and state were rebuilt.";
     }
     found = damaged_capture(definition);
-    std::string result = (found.empty() ? "No damage found; " : "Damage found: " + found + "; ") + rows_made_anew(relid);
+    std::string result = (found.empty() ? "No damage found; " : "Damage found: " + found + "; ") + recompute_rows(relid);
     if (row.status == state::Status::suspended)
         result += " It is still suspended; call pgtrickle.resume_stream_table() to resume it.";
     return result;

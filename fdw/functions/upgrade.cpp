@@ -72,7 +72,7 @@ constexpr const char *foreign_tables_of_ours =
     "JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw WHERE w.fdwname = 'pgtrickle_fdw' ORDER BY 1";
 
 /* Objects that depend only on the stream table: its heaps and the internal view. */
-constexpr const char *kept_of_stream_tables =
+constexpr const char *derived_relations =
     "SELECT d.objid FROM pg_depend d JOIN pg_class c ON c.oid = d.objid "
     "WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.deptype = 'i' "
     "AND c.relnamespace = 'pg_trickle_storage'::regnamespace AND c.relkind IN ('r', 'v') "
@@ -85,7 +85,7 @@ constexpr const char *remember =
     "FROM pg_index i WHERE i.indrelid = to_regclass('pg_trickle_storage.st_' || s.relid)), '{}') FROM pgtrickle.pgt_state s";
 
 /* With the INTERNAL dependency, the drop would be turned into one of the stream table. PostgreSQL frame. */
-void drop_kept(Oid relid)
+void drop_derived(Oid relid)
 {
     deleteDependencyRecordsForClass(RelationRelationId, relid, RelationRelationId, DEPENDENCY_INTERNAL);
     CommandCounterIncrement();
@@ -121,7 +121,7 @@ constexpr const char *resting =
     "SELECT relid::regclass::text AS name, 'suspended' AS why FROM pgtrickle.pgt_state WHERE status = 'SUSPENDED' "
     "UNION ALL SELECT format('%I.%I', pgt_schema, pgt_name), hold FROM pgtrickle.holds()) r) r";
 
-void warn_of_resting()
+void warn_of_inactive()
 {
     const std::vector<Text> found = run_own(resting).front();
     const int64_t count = std::stoll(*found[0]);
@@ -143,12 +143,12 @@ int64_t prepare_upgrade()
                .hint = "Call pgtrickle.finish_upgrade() to create them again."});
     const std::vector<Oid> stream_tables = relids_of(foreign_tables_of_ours);
     for (Oid relid : stream_tables)
-        call([=] { (void)definition::lock_if_there(relid, AccessExclusiveLock); });
-    warn_of_resting();
+        call([=] { (void)definition::lock_if_exists(relid, AccessExclusiveLock); });
+    warn_of_inactive();
     (void)run_own(remember);
     call([] { capture::remove_all(); });
-    for (Oid relid : relids_of(kept_of_stream_tables))
-        call([=] { drop_kept(relid); });
+    for (Oid relid : relids_of(derived_relations))
+        call([=] { drop_derived(relid); });
     call([] { state::invalidate_refresh_sets(); });
     for (Oid relid : stream_tables)
         call([=] {
@@ -195,7 +195,7 @@ std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
 
 /* Creates the indexes again that do not belong to the layout: users have created them, with functions of
  * users. If one fails, the others are still created. */
-void make_indexes_again()
+void recreate_indexes()
 {
     for (const std::vector<Text> &row :
          run_own("SELECT u.relid, statement FROM pgtrickle.pgt_upgrade u, unnest(u.indexes) WITH ORDINALITY AS x (statement, n), "
@@ -234,7 +234,7 @@ int64_t finish_upgrade()
         define_restored(relid);
         call([=] { CacheInvalidateRelcacheByRelid(relid); });
     }
-    make_indexes_again();
+    recreate_indexes();
     (void)run_own("UPDATE pgtrickle.pgt_state s SET status = u.status FROM pgtrickle.pgt_upgrade u "
                   "WHERE u.relid = s.relid AND u.status = 'SUSPENDED'");
     (void)run_own("DELETE FROM pgtrickle.pgt_upgrade");

@@ -66,7 +66,7 @@ bool is_there(Oid relation)
     return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation));
 }
 
-struct LogSeen {
+struct LogState {
     bool is_there;
     bool is_captured;
     int64 bytes;
@@ -74,9 +74,9 @@ struct LogSeen {
 };
 
 /* Reads the state of a source's change log. PostgreSQL frame. */
-LogSeen look_at_log(Oid source)
+LogState log_state_of(Oid source)
 {
-    LogSeen seen = {is_there(source), false, 0, nullptr};
+    LogState seen = {is_there(source), false, 0, nullptr};
     capture::SourceRow row;
     if (!seen.is_there || !capture::find_source(source, &row))
         return seen;
@@ -87,7 +87,7 @@ LogSeen look_at_log(Oid source)
     ListCell *cell;
     if (!definition::is_stream_table(source))
         foreach (cell, capture::triggers_of(source))
-            if (!static_cast<capture::TriggerSeen *>(lfirst(cell))->fires_always)
+            if (!static_cast<capture::TriggerStatus *>(lfirst(cell))->fires_always)
                 seen.damage = "its capture triggers are missing or disabled";
     return seen;
 }
@@ -117,7 +117,7 @@ std::map<Oid, bool> captured_tables()
 void add_readers(Rows &rows, Oid source, bool is_owner)
 {
     std::vector<std::string> names, owners;
-    List *readers = call([=] { return state::log_readers_of(source); });
+    List *readers = call([=] { return state::log_dependents_of(source); });
     for (int i = 0; i < list_length(readers); i++) {
         const Oid reader = list_nth_oid(readers, i);
         if (!call([=] { return is_there(reader) && (is_owner || may_see(reader)); }))
@@ -132,7 +132,7 @@ void add_triggers(Rows &rows, Oid source, bool is_seen)
 {
     List *triggers = call([=] { return capture::triggers_of(source); });
     for (int i = 0; i < list_length(triggers); i++) {
-        auto *trigger = static_cast<capture::TriggerSeen *>(list_nth(triggers, i));
+        auto *trigger = static_cast<capture::TriggerStatus *>(list_nth(triggers, i));
         const bool is_owner = owns(trigger->relation) || owns(source);
         if (!is_seen && !is_owner)
             continue;
@@ -173,7 +173,7 @@ SQL_FUNCTION(pgtrickle_source_rows)
     Rows rows(fcinfo);
     const std::vector<StreamTableInfo> readers = asked_for(fcinfo);
     for (const auto &[source, kind] : sources_of(readers)) {
-        LogSeen log = call([source = source] { return look_at_log(source); });
+        LogState log = call([source = source] { return log_state_of(source); });
         if (!log.is_there)
             continue;
         rows.oid(source).text(name_of(kind)).boolean(log.is_captured && is_captured_for(readers, source)).number(log.bytes);

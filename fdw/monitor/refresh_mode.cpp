@@ -108,7 +108,7 @@ scheduler::Signals signals_of(const Definition &definition, const Counts &counts
     signals.delta_us = average(static_cast<double>(counts.delta.total_us), signals.deltas);
     signals.full_us = average(static_cast<double>(counts.full.total_us - counts.full.fill_us), signals.fulls);
     signals.fill_us = average(static_cast<double>(counts.full.fill_us), signals.fills);
-    signals.dearest_delta_us = static_cast<double>(counts.delta.max_us);
+    signals.longest_delta_us = static_cast<double>(counts.delta.max_us);
     signals.changed_rows = average(static_cast<double>(counts.delta.delta_rows), signals.deltas);
     signals.base_rows = refresh::known_base_rows(definition);
     signals.stored_rows = call([&] { return refresh::known_rows(storage::storage_of(definition.relid)); });
@@ -123,7 +123,7 @@ scheduler::Signals signals_of(const Definition &definition, const Counts &counts
 template <class Visit> void visit_visible(Visit visit)
 {
     for (Oid relid : definition::all())
-        if (call([=] { return definition::lock_if_there(relid, AccessShareLock) && may_see(relid); }))
+        if (call([=] { return definition::lock_if_exists(relid, AccessShareLock) && may_see(relid); }))
             visit(definition::load(relid));
 }
 
@@ -145,7 +145,7 @@ Datum as_jsonb(const scheduler::Signals &signals)
     auto known = [](double number) { return number > 0 ? number_text(number) : "null"; };
     std::string json = "{" + part("differential", signals.deltas, signals.delta_us) +
                        part("full", signals.fulls, signals.full_us) + part("fill", signals.fills, signals.fill_us) +
-                       "\"dearest_differential_ms\": " + known(signals.dearest_delta_us / 1000) +
+                       "\"dearest_differential_ms\": " + known(signals.longest_delta_us / 1000) +
                        ", \"changed_rows\": " + known(signals.changed_rows) +
                        ", \"source_rows\": " + known(signals.base_rows) +
                        ", \"change_ratio\": " + known(signals.change_ratio()) + "}";
@@ -212,7 +212,7 @@ SQL_FUNCTION(pgtrickle_refresh_efficiency)
     visit_visible([&](const Definition &definition) {
         Counts counts = counts_of(all, definition.relid);
         scheduler::Signals signals = signals_of(definition, counts);
-        double full_us = signals.from_nothing_us();
+        double full_us = signals.full_or_fill_us();
         rows.text(definition.schema_name).text(definition.name).text(options::name_of(signals.configured));
         rows.number(signals.deltas + signals.fulls).number(signals.deltas).number(signals.fulls);
         real_or_null(real_or_null(rows, signals.delta_us / 1000), full_us / 1000);

@@ -49,7 +49,7 @@ bool ask_manager(const Oid *relids, int count)
             /* It was refreshed as of the request. Later changes do not concern this statement. */
             Freshness freshness;
             freshness.is_populated =
-                mailbox::status_of(relids[i]).state.is_populated || state::seen_row(relids[i]).is_populated;
+                mailbox::status_of(relids[i]).state.is_populated || state::visible_row(relids[i]).is_populated;
             require_populated(relids[i], freshness);
             if (has_to_be_current(relids[i]) && mailbox::own_effects(relids[i]).has_changes) {
                 is_fresh = false;
@@ -130,7 +130,7 @@ bool refresh_here(const Oid *relids, int count)
     });
     CommandCounterIncrement();
     for (int i = 0; i < held_count; i++) {
-        require_populated(held[i], {Verdict::stale, Obstacle::held, state::seen_row(held[i]).is_populated});
+        require_populated(held[i], {Verdict::stale, Obstacle::held, state::visible_row(held[i]).is_populated});
         apply_on_stale(held[i], Obstacle::held);
     }
     for (int i = 0; i < left.count; i++)
@@ -154,7 +154,7 @@ Oid *tables_to_align(const Oid *relids, int count, int *found_count)
     return found;
 }
 
-Passed pass_barrier(const Oid *relids, int count, const AskedRights *rights)
+Passed pass_barrier(const Oid *relids, int count, const RequiredRights *rights)
 {
     TimestampTz now = GetCurrentTimestamp();
     Sorted sorted = {};
@@ -187,7 +187,7 @@ Passed pass_barrier(const Oid *relids, int count, const AskedRights *rights)
     return {sorted.own_count > 0, is_fresh, sorted.asked_count > 0};
 }
 
-bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, const AskedRights *rights)
+bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, const RequiredRights *rights)
 {
     Sorted sorted = {};
     for (int i = 0; i < count; i++) {

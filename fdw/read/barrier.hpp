@@ -27,7 +27,7 @@ struct Passed {
 
 /* Passes a statement that can still take a new snapshot. `rights` (may be null) are checked before any
  * wait. */
-Passed pass_barrier(const Oid *relids, int count, const AskedRights *rights);
+Passed pass_barrier(const Oid *relids, int count, const RequiredRights *rights);
 
 /* Refreshes in this transaction; the history is written when the transaction ends. Returns whether all were
  * refreshed: on_stale has been applied to stream tables that are held and to upstreams that could not be
@@ -50,7 +50,7 @@ struct FixedSnapshot {
 
 /* As pass_barrier(), for a statement whose snapshot is fixed. Returns true if this transaction has refreshed
  * stream tables. */
-bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, const AskedRights *rights);
+bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, const RequiredRights *rights);
 
 /* Returns the stream tables that a plan reads, each once, palloc'ed; null if there are none. The flat range
  * table contains them on both read routes. */
@@ -66,13 +66,13 @@ struct Wait {
     bool has_passed;
     bool has_refreshed; /* in its own transaction */
     bool has_asked;
-    bool is_in_vain; /* the refresh failed or was not in time: on_stale has been applied */
+    bool has_failed; /* the refresh failed or was not in time: on_stale has been applied */
     double ms;
 };
 /* Starts recording the Wait of the next statement that passes the barrier. To be called just before the
  * statement starts. */
-void begin_noting_wait();
-Wait noted_wait();
+void begin_recording_wait();
+Wait recorded_wait();
 
 /* Entries of fdw/module.cpp (executor_hooks.cpp). */
 void start_behind_barrier(QueryDesc *query, int flags, const Next &next);

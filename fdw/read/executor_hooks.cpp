@@ -113,11 +113,11 @@ bool push_snapshot(QueryDesc *query)
 Wait wait = {};
 bool is_wait_wanted = false;
 
-void note_wait(const Passed &passed)
+void record_wait(const Passed &passed)
 {
     wait.has_refreshed |= passed.has_refreshed;
     wait.has_asked |= passed.has_asked;
-    wait.is_in_vain = !passed.is_fresh; /* in the last pass */
+    wait.has_failed = !passed.is_fresh; /* in the last pass */
 }
 
 /* ---- the barrier ---------------------------------------------------------------------- */
@@ -129,7 +129,7 @@ bool is_stream_table(const RangeTblEntry *entry)
 }
 
 /* Limits of passes, each of which waits for one refresh by the manager. */
-constexpr int most_passes = 5, max_passes_read_only = 30;
+constexpr int max_passes_writing = 5, max_passes_read_only = 30;
 
 /* Passes a statement that takes its snapshot after the barrier, and leaves the snapshot active. Another
  * process may refresh one of the stream tables alone between the refresh of all and the snapshot, or a commit
@@ -141,10 +141,10 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
     int current_count = 0;
     const Oid *current = tables_to_align(relids, count, &current_count);
     const bool can_refresh = can_refresh_all_here(current, current_count);
-    for (int left = (can_refresh ? most_passes : max_passes_read_only) - 1;; left--) {
-        const AskedRights rights = asked_rights(query->plannedstmt);
+    for (int left = (can_refresh ? max_passes_writing : max_passes_read_only) - 1;; left--) {
+        const RequiredRights rights = asked_rights(query->plannedstmt);
         Passed passed = pass_barrier(relids, count, &rights);
-        note_wait(passed);
+        record_wait(passed);
         renew_snapshot(query, passed.has_refreshed);
         if (!passed.is_fresh)
             return;
@@ -152,13 +152,13 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
         if (!OidIsValid(behind))
             return;
         if (left == 0 && !can_refresh) {
-            wait.is_in_vain = true;
+            wait.has_failed = true;
             apply_on_stale(behind, Obstacle::none);
             return;
         }
         PopActiveSnapshot();
         if (left == 0) {
-            wait.is_in_vain = !refresh_here(current, current_count);
+            wait.has_failed = !refresh_here(current, current_count);
             wait.has_refreshed = true;
             renew_snapshot(query, true);
             return;
@@ -168,9 +168,9 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
 
 /* Passes a statement in the way that its snapshot permits. Returns whether the statement has a new snapshot,
  * which is active then. */
-bool pass_as_it_may(QueryDesc *query, const Oid *relids, int count)
+bool pass_with_available_snapshot(QueryDesc *query, const Oid *relids, int count)
 {
-    const AskedRights rights = asked_rights(query->plannedstmt);
+    const RequiredRights rights = asked_rights(query->plannedstmt);
     FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp(),
                            is_inherited(query->snapshot)};
     /* A parallel worker sees changes of its own transaction only through a snapshot. */
@@ -190,12 +190,12 @@ bool pass_as_it_may(QueryDesc *query, const Oid *relids, int count)
 bool pass(QueryDesc *query, const Oid *relids, int count)
 {
     if (!is_wait_wanted)
-        return pass_as_it_may(query, relids, count);
+        return pass_with_available_snapshot(query, relids, count);
     is_wait_wanted = false;
     wait = {true, false, false, false, 0};
     instr_time begun, duration;
     INSTR_TIME_SET_CURRENT(begun);
-    bool has_new_snapshot = pass_as_it_may(query, relids, count);
+    bool has_new_snapshot = pass_with_available_snapshot(query, relids, count);
     INSTR_TIME_SET_CURRENT(duration);
     INSTR_TIME_SUBTRACT(duration, begun);
     wait.ms = INSTR_TIME_GET_MILLISEC(duration);
@@ -274,13 +274,13 @@ Oid *stream_tables_of(PlannedStmt *plan, int *count)
     return relids;
 }
 
-void begin_noting_wait()
+void begin_recording_wait()
 {
     is_wait_wanted = true;
     wait = {};
 }
 
-Wait noted_wait()
+Wait recorded_wait()
 {
     is_wait_wanted = false;
     return wait;

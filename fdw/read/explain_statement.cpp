@@ -27,7 +27,7 @@ namespace {
 
 /* Returns the earliest time at which the oldest change that may not have been applied was committed; 0 if
  * none is pending. */
-TimestampTz pending_since(Oid relid, const state::SeenRow &seen)
+TimestampTz pending_since(Oid relid, const state::VisibleRow &seen)
 {
     mailbox::MailboxStatus known = mailbox::status_of(relid);
     if (known.dirty_since != DT_NOBEGIN)
@@ -52,17 +52,17 @@ void explain_wait(const Wait &wait, ExplainState *es)
     ExplainPropertyText("Refreshed Before Reading",
                         wait.has_refreshed ? "in this transaction"
                         : !wait.has_asked ? "no"
-                        : wait.is_in_vain ? "no, despite waiting for it"
+                        : wait.has_failed ? "no, despite waiting for it"
                                           : "by the manager",
                         es);
     if (es->timing && (wait.has_refreshed || wait.has_asked))
-        ExplainPropertyFloat(wait.is_in_vain ? "Wait Time" : "Refresh Time", "ms", wait.ms, 3, es);
+        ExplainPropertyFloat(wait.has_failed ? "Wait Time" : "Refresh Time", "ms", wait.ms, 3, es);
 }
 
 void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
 {
     const ServedRelation *served = find_served_relation(relid);
-    state::SeenRow seen = state::seen_row(relid);
+    state::VisibleRow seen = state::visible_row(relid);
     TimestampTz since = pending_since(relid, seen);
     bool is_known = since != DT_NOBEGIN;
     double age_s =
@@ -111,9 +111,9 @@ void explain_statement(Query *query, int options, IntoClause *into, ExplainState
     INSTR_TIME_SUBTRACT(duration, started);
     BufferUsage used = {};
     BufferUsageAccumDiff(&used, &pgBufferUsage, &buffers);
-    begin_noting_wait();
+    begin_recording_wait();
     explain_plan(plan, into, es, text, parameters, environment, &duration, es->buffers ? &used : nullptr);
-    Wait wait = noted_wait();
+    Wait wait = recorded_wait();
     int count;
     Oid *relids = stream_tables_of(plan, &count);
     for (int i = 0; i < count; i++)

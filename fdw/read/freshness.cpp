@@ -68,7 +68,7 @@ Freshness judge(Oid relid, TimestampTz now)
     if (!is_populated || known.dirty_since == DT_NOBEGIN) {
         /* The mailbox knows too little, for example after a restart. Changes visible to the frontier's
          * snapshot have been applied, so no pending change is older. */
-        state::SeenRow seen = state::seen_row(relid);
+        state::VisibleRow seen = state::visible_row(relid);
         is_populated = seen.is_populated;
         own.holds_it |= seen.is_own;
         if (seen.is_own && !seen.needs_reinit)
@@ -87,14 +87,14 @@ Freshness judge(Oid relid, TimestampTz now)
             return {Verdict::serve, Obstacle::none, true};
         if (can_refresh_here(relid))
             return {Verdict::refresh_here, Obstacle::none, is_populated};
-        const bool is_of_others = !definition::may_stop_refreshes(relid);
+        const bool is_refreshable_by_others_only = !definition::may_stop_refreshes(relid);
         /* The manager applies the changes of others, and may find that this transaction has changed nothing
          * that the stream table reads. */
-        if (is_of_others && own.has_changes && !known.is_current() && !known.state.is_suspended && !known.state.is_failing)
+        if (is_refreshable_by_others_only && own.has_changes && !known.is_current() && !known.state.is_suspended && !known.state.is_failing)
             return {Verdict::ask, Obstacle::none, is_populated, true};
         /* Only this transaction sees its changes, or holds the lock. */
         if (own.has_changes || own.holds_it)
-            return {Verdict::stale, is_of_others ? Obstacle::own_changes : Obstacle::read_only, is_populated};
+            return {Verdict::stale, is_refreshable_by_others_only ? Obstacle::own_changes : Obstacle::read_only, is_populated};
     }
     if (own.holds_it && !is_populated)
         return {Verdict::serve, Obstacle::none, false};
@@ -114,7 +114,7 @@ Freshness judge(Oid relid, TimestampTz now)
 
 Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)
 {
-    state::SeenRow seen = state::seen_row(relid, snapshot);
+    state::VisibleRow seen = state::visible_row(relid, snapshot);
     require_storage_seen(relid, find_served_relation(relid)->storage, snapshot);
     if (!guc::enabled || !seen.is_populated)
         return {Verdict::serve, Obstacle::none, seen.is_populated};

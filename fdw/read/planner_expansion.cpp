@@ -74,7 +74,7 @@ void expand_entry(const Query *query, RangeTblEntry *entry, const ServedRelation
 {
     entry->subquery = query_over_storage(query, entry, served);
     /* As for a view, privileges are checked before anything is planned with the columns. */
-    AskedRights asked;
+    RequiredRights asked;
     keep_rights(&asked, entry->subquery);
     check_rights(asked);
     entry->rtekind = RTE_SUBQUERY;

@@ -33,12 +33,12 @@ Oid *upstreams_of_others(const Oid *relids, int count, int *found_count)
 
 bool is_populated_now(Oid relid)
 {
-    return state::seen_row(relid).is_populated;
+    return state::visible_row(relid).is_populated;
 }
 
 /* Returns why a stream table that the manager should refresh cannot be refreshed; `none` if a refresh is to
  * be requested. */
-Obstacle obstacle_to_asking(const mailbox::MailboxStatus &known)
+Obstacle obstacle_to_request(const mailbox::MailboxStatus &known)
 {
     if (!known.is_known)
         return Obstacle::none;
@@ -89,7 +89,7 @@ SkippedUpstreams refresh_others(const Oid *relids, int count, bool goes_by_sched
         if (is_populated && is_fixed) {
             if (Obstacle obstacle = obstacle_as_of(upstream, GetTransactionSnapshot()); obstacle != Obstacle::none)
                 leave(upstream, obstacle);
-        } else if (Obstacle obstacle = obstacle_to_asking(known); obstacle != Obstacle::none)
+        } else if (Obstacle obstacle = obstacle_to_request(known); obstacle != Obstacle::none)
             leave(upstream, obstacle);
         else
             asked[asked_count++] = upstream;

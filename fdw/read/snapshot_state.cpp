@@ -25,7 +25,7 @@ namespace {
 
 /* Conditions under which a stream table counts as pending. */
 struct Counted {
-    bool restless; /* time dependence counts as a pending change */
+    bool time_dependent; /* time dependence counts as a pending change */
     bool own_only; /* upstreams that have their own schedule and are refreshed separately do not count */
 };
 
@@ -38,14 +38,14 @@ bool keeps_own_schedule(Oid relid)
 /* Returns whether both stream tables belong to one atomic set. C++ frame. */
 bool is_in_one_atomic_set(Oid relid, Oid upstream)
 {
-    refresh::refresh_sets().follow_news();
-    refresh::refresh_sets().look_around({relid});
+    refresh::refresh_sets().process_invalidations();
+    refresh::refresh_sets().read_sets_around({relid});
     const std::vector<Oid> &set = refresh::refresh_sets().atomic_set_of(relid);
     return std::binary_search(set.begin(), set.end(), upstream);
 }
 
 /* Returns the frontier of a stream table, or nothing if it has none. C++ frame. */
-std::optional<Frontier> frontier_of(const state::SeenRow &seen)
+std::optional<Frontier> frontier_of(const state::VisibleRow &seen)
 {
     if (seen.frontier == nullptr)
         return {};
@@ -63,13 +63,13 @@ bool is_pending(Oid source, const Frontier &frontier, Snapshot snapshot)
 
 /* Returns whether one of the sources of `relid` has a change that has not been applied, at any distance
  * upstream. `left` limits the number of stream tables visited. C++ frame. */
-bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
+bool has_pending_upstream(Oid relid, Snapshot snapshot, Counted counted, int &left)
 {
-    const state::SeenRow seen = call([=] { return state::seen_row(relid, snapshot); });
+    const state::VisibleRow seen = call([=] { return state::visible_row(relid, snapshot); });
     const std::optional<Frontier> frontier = frontier_of(seen);
     if (--left < 0 || !frontier || seen.needs_reinit)
         return true;
-    if (counted.restless && call([=] { return is_time_dependent(relid); }))
+    if (counted.time_dependent && call([=] { return is_time_dependent(relid); }))
         return true;
     for (const Source &source : definition::sources_of(relid)) {
         if (is_pending(source.relid, *frontier, snapshot))
@@ -77,7 +77,7 @@ bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
         bool is_walked = source.kind == SourceKind::stream_table &&
                          !(counted.own_only && call([&] { return keeps_own_schedule(source.relid); }) &&
                            !is_in_one_atomic_set(relid, source.relid));
-        if (is_walked && has_pending_below(source.relid, snapshot, counted, left))
+        if (is_walked && has_pending_upstream(source.relid, snapshot, counted, left))
             return true;
     }
     return false;
@@ -87,7 +87,7 @@ bool has_pending_below(Oid relid, Snapshot snapshot, Counted counted, int &left)
  * sees such a change, and for a stream table that lacks it, the change is pending. C++ frame. */
 bool may_lack(Oid relid, const std::vector<Frontier> &frontiers, Snapshot snapshot)
 {
-    const state::SeenRow seen = call([=] { return state::seen_row(relid, snapshot); });
+    const state::VisibleRow seen = call([=] { return state::visible_row(relid, snapshot); });
     const std::optional<Frontier> own = frontier_of(seen);
     if (!own || seen.needs_reinit)
         return true;
@@ -111,7 +111,7 @@ Oid first_lagging(const Oid *relids, int count, Snapshot snapshot)
         return InvalidOid;
     std::vector<Frontier> frontiers;
     for (int i = 0; i < count; i++) {
-        std::optional<Frontier> frontier = frontier_of(call([=] { return state::seen_row(relids[i], snapshot); }));
+        std::optional<Frontier> frontier = frontier_of(call([=] { return state::visible_row(relids[i], snapshot); }));
         if (!frontier)
             return InvalidOid;
         frontiers.push_back(*std::move(frontier));
@@ -145,7 +145,7 @@ bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only)
 {
     return enter([=] {
         int left = 1000;
-        return has_pending_below(relid, snapshot, {true, own_only}, left);
+        return has_pending_upstream(relid, snapshot, {true, own_only}, left);
     });
 }
 

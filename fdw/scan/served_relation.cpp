@@ -232,7 +232,7 @@ bool is_time_dependent(Oid relid)
 {
     if (!look_up(relid)->is_stream_table)
         return false;
-    if (!look_up(relid)->is_rest_known) {
+    if (!look_up(relid)->is_time_dependence_known) {
         bool is_found = enter([=] {
             const translate::TimeDependence found =
                 translate::time_dependence_of(call([=] { return definition::query_of(relid); }));
@@ -240,7 +240,7 @@ bool is_time_dependent(Oid relid)
         });
         ServedRelation *entry = look_up(relid);
         entry->is_time_dependent = is_found;
-        entry->is_rest_known = true;
+        entry->is_time_dependence_known = true;
     }
     return look_up(relid)->is_time_dependent;
 }

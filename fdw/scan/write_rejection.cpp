@@ -71,7 +71,7 @@ bool may_insert(Oid relid, List *columns)
  * range table entries on which the query still requires privileges. */
 void check_rights_of(const Query *query)
 {
-    AskedRights asked;
+    RequiredRights asked;
     keep_rights(&asked, query);
     check_rights(asked);
 }

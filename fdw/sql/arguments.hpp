@@ -50,7 +50,7 @@ std::vector<std::string> argument_names(const char *function);
 void note_ignored(const char *argument, const char *why);
 /* Calls note_ignored() for arguments that only other implementations need. Raises 22023 for a value that no
  * implementation accepts. */
-void look_at_compatibility(const NamedArguments &arguments);
+void check_compatibility_arguments(const NamedArguments &arguments);
 
 inline bool has_argument(FunctionCallInfo fcinfo, int number)
 {

@@ -53,7 +53,7 @@ constexpr const char *was_not_logged = "its changes were not captured for a whil
  * itself. */
 const char *damage_to_others(Oid source, bool is_begun, bool is_for_others)
 {
-    return is_begun && list_length(state::log_readers_of(source)) > (is_for_others ? 0 : 1) ? was_not_logged : nullptr;
+    return is_begun && list_length(state::log_dependents_of(source)) > (is_for_others ? 0 : 1) ? was_not_logged : nullptr;
 }
 
 } // namespace
@@ -93,7 +93,7 @@ void capture(Oid source, const AttrNumber *columns, int column_count, bool is_fo
         if (is_table(lfirst_oid(cell)))
             install_triggers(lfirst_oid(cell));
     end_own_work();
-    leave_sentinel(source);
+    insert_sentinel(source);
     if (damage != nullptr) {
         mark(source, damage);
         CommandCounterIncrement();
@@ -133,12 +133,12 @@ void release(Oid source)
     SourceRow row;
     /* The locks below are held to the end of the transaction and keep the log from being trimmed, so they are
      * not taken for a source that has dependents. */
-    if (!OidIsValid(source_table()) || state::log_readers_of(source) != NIL)
+    if (!OidIsValid(source_table()) || state::log_dependents_of(source) != NIL)
         return;
     /* The source is left to trim() if this transaction may not block changes of its capture, or if another
      * transaction adds or drops a dependent. */
     if (!definition::may_stop_capture_changes(source) || !lock_capture_if_free(source) || !lock_unclaimed(source) ||
-        state::log_readers_of(source) != NIL || !find_source(source, &row) || !row.is_active)
+        state::log_dependents_of(source) != NIL || !find_source(source, &row) || !row.is_active)
         return;
     row.is_active = false;
     update_source(&row);

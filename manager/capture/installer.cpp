@@ -44,7 +44,7 @@ namespace {
 
 /* ---- work for another process: PostgreSQL frames ---- */
 
-bool is_made_here(Oid relid)
+bool is_created_here(Oid relid)
 {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
     if (!HeapTupleIsValid(tuple))
@@ -72,7 +72,7 @@ bool is_for_others(Oid source)
 {
     ListCell *cell;
     foreach (cell, locked_relations(source))
-        if (is_made_here(lfirst_oid(cell)) || is_locked_here(lfirst_oid(cell)))
+        if (is_created_here(lfirst_oid(cell)) || is_locked_here(lfirst_oid(cell)))
             return false;
     return true;
 }
@@ -268,7 +268,7 @@ List *relids_of(const std::vector<const WantedSource *> &sources)
 bool is_for_installer(const std::vector<const WantedSource *> &missing)
 {
     return call([&] {
-        bool answer = IsUnderPostmaster && !is_made_here(source_table());
+        bool answer = IsUnderPostmaster && !is_created_here(source_table());
         for (size_t i = 0; i < missing.size(); i++)
             answer = answer && refusal(missing[i]->relid) == nullptr && is_for_others(missing[i]->relid);
         return answer;
@@ -277,7 +277,7 @@ bool is_for_installer(const std::vector<const WantedSource *> &missing)
 
 /* How long installers may wait for locks: each attempt longer than the last one, and all together not longer
  * than the session's lock_timeout. */
-class Patience {
+class WaitBudget {
   public:
     int next_ms() const { return LockTimeout > 0 ? std::min(next_ms_, LockTimeout - spent_ms_) : next_ms_; }
     void note_timeout()
@@ -303,7 +303,7 @@ class Patience {
 std::vector<const WantedSource *> install_elsewhere(const std::vector<WantedSource> &wanted, Oid owner)
 {
     std::vector<const WantedSource *> missing = missing_of(wanted);
-    for (Patience patience; !missing.empty() && is_for_installer(missing);) {
+    for (WaitBudget patience; !missing.empty() && is_for_installer(missing);) {
         List *sources = relids_of(missing);
         call([=] {
             wait_for_writers(sources);

@@ -35,7 +35,7 @@ bool is_stopped(Oid relation)
     return is_found;
 }
 
-List *relations_asked(Oid source)
+List *relations_checked(Oid source)
 {
     if (definition::is_stream_table(source) || definition::is_compared(source))
         return NIL;
@@ -45,7 +45,7 @@ List *relations_asked(Oid source)
 bool is_capture_stopped(Oid source)
 {
     ListCell *cell;
-    foreach (cell, relations_asked(source))
+    foreach (cell, relations_checked(source))
         if (is_stopped(lfirst_oid(cell)))
             return true;
     return false;
@@ -56,7 +56,7 @@ Denial denial_of(Oid source, Oid role, bool is_captured)
     const bool is_asked = guc::capture_privilege == static_cast<int>(guc::CapturePrivilege::trigger);
     List *ancestors = is_captured ? ancestors_of(source) : NIL;
     ListCell *cell;
-    foreach (cell, relations_asked(source)) {
+    foreach (cell, relations_checked(source)) {
         const Oid relation = lfirst_oid(cell);
         if (is_stopped(relation))
             return {relation, true};

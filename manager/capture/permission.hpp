@@ -38,6 +38,6 @@ bool is_stopped(Oid relation);
 bool is_capture_stopped(Oid source);
 
 /* The relations that denial_of() checks: an invalidation of any of them may change its answer. */
-List *relations_asked(Oid source);
+List *relations_checked(Oid source);
 
 } // namespace pgtrickle::capture

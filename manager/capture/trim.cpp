@@ -114,7 +114,7 @@ bool needs_rows_of(Oid source, const SourceRow &row, int number, const Hold &hol
  * need it. */
 bool is_needed(Oid source, const SourceRow &row, int number, bool force)
 {
-    List *readers = call([&] { return state::log_readers_of(source); });
+    List *readers = call([&] { return state::log_dependents_of(source); });
     for (int i = 0; i < list_length(readers); i++) {
         Hold hold = {};
         const Oid reader = list_nth_oid(readers, i);
@@ -265,9 +265,9 @@ bool move_on(Oid source, SourceRow *row)
 /* Stream tables for which the source is still recorded as captured must be refreshed to notice that it is
  * not: a stream table that was created while its capture was stopped, or for which capture is allowed again
  * by now. */
-void wake_readers(Oid source)
+void wake_dependents(Oid source)
 {
-    if (state::log_readers_of(source) != NIL)
+    if (state::log_dependents_of(source) != NIL)
         mailbox::note_change(source);
 }
 
@@ -283,7 +283,7 @@ bool remove_released(Oid source, SourceRow *row)
     for (Oid segment : row->segments)
         if (!ConditionalLockRelationOid(segment, AccessExclusiveLock))
             return false;
-    if (!find_source(source, row) || row->is_active || (state::log_readers_of(source) != NIL && !is_capture_stopped(source)))
+    if (!find_source(source, row) || row->is_active || (state::log_dependents_of(source) != NIL && !is_capture_stopped(source)))
         return false;
     begin_own_work();
     drop_segments(row);
@@ -341,13 +341,13 @@ Trimmed trim_under_snapshot(Oid source, int64 size_limit)
     }
     if (!row.is_active)
         return call([&] {
-                   wake_readers(source);
+                   wake_dependents(source);
                    return remove_released(source, &row);
                })
                    ? Trimmed::again
                    : Trimmed::held_back;
     /* Another transaction has claimed the source, or had when release() looked. */
-    const bool is_unread = call([&] { return state::log_readers_of(source) == NIL; });
+    const bool is_unread = call([&] { return state::log_dependents_of(source) == NIL; });
     bool has_trimmed = call([&] { return move_on(source, &row); });
     const bool force = size_limit > 0 && call([&] { return log_size(source); }) > size_limit;
     for (int i = 0; i < segment_count; i++)

@@ -31,7 +31,7 @@ struct Waiting {
 
 struct Local {
     std::vector<Waiting> waiting; /* for the end of the transaction */
-    std::vector<LateRefresh> overdue; /* rows that could not be written anywhere */
+    std::vector<SpooledRefresh> overdue; /* rows that could not be written anywhere */
     bool has_warned = false;          /* since history was last written */
     bool writes_at_exit = false;
     int64_t count_after = 0; /* refresh_id after which the rows of the history are counted again */
@@ -89,7 +89,7 @@ void report_notice()
     });
 }
 
-void write_refresh(Database &catalog, const LateRefresh &late)
+void write_refresh(Database &catalog, const SpooledRefresh &late)
 {
     write_history(catalog, late.database, late.refresh);
     add_statistics(catalog, late.database, late.refresh);
@@ -98,13 +98,13 @@ void write_refresh(Database &catalog, const LateRefresh &late)
 }
 
 /* Writes `refreshes`, and the rows that other processes had to append to the spool. */
-bool write_all(const std::vector<LateRefresh> &refreshes)
+bool write_all(const std::vector<SpooledRefresh> &refreshes)
 {
-    LateRefreshes earlier(folder());
+    SpooledRefreshes earlier(folder());
     bool is_written = mine().run([&](Database &catalog) {
-        for (const LateRefresh &late : earlier.rows())
+        for (const SpooledRefresh &late : earlier.rows())
             write_refresh(catalog, late);
-        for (const LateRefresh &late : refreshes)
+        for (const SpooledRefresh &late : refreshes)
             write_refresh(catalog, late);
     });
     if (is_written)
@@ -113,9 +113,9 @@ bool write_all(const std::vector<LateRefresh> &refreshes)
 }
 
 /* Writes the rows of the spool, so that a reader of the history sees them. */
-void take_late()
+void write_spooled()
 {
-    bool is_any = !LateRefreshes(folder()).rows().empty();
+    bool is_any = !SpooledRefreshes(folder()).rows().empty();
     if (is_any)
         write_all({});
 }
@@ -124,14 +124,14 @@ extern "C" void pgtrickle_catalog_exit(int, Datum)
 {
     enter([] {
         if (!local().overdue.empty())
-            (void)(write_all(local().overdue) || keep_late(folder(), local().overdue));
+            (void)(write_all(local().overdue) || append_to_spool(folder(), local().overdue));
     });
 }
 
 void write(const std::vector<Refresh> &refreshes)
 {
     Local &own = local();
-    std::vector<LateRefresh> rows;
+    std::vector<SpooledRefresh> rows;
     rows.swap(own.overdue);
     for (const Refresh &refresh : refreshes)
         rows.push_back({MyDatabaseId, refresh});
@@ -141,7 +141,7 @@ void write(const std::vector<Refresh> &refreshes)
         own.has_warned = false;
         return;
     }
-    if (mine().is_busy() && keep_late(folder(), rows))
+    if (mine().is_busy() && append_to_spool(folder(), rows))
         return;
     warn_once();
     if (rows.size() < most_overdue)
@@ -326,7 +326,7 @@ void append_history(const std::vector<Refresh> &refreshes)
 
 void each_refresh(uint32_t relid, int64_t max_rows, const std::function<bool(const Refresh &)> &take)
 {
-    take_late();
+    write_spooled();
     uint32_t database = MyDatabaseId;
     int64_t before = INT64_MAX;
     std::vector<Refresh> rows;

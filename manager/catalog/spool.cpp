@@ -13,7 +13,7 @@ namespace pgtrickle::catalog {
 namespace {
 
 constexpr int64_t most_bytes = 64 * 1024 * 1024;
-constexpr int patience_ms = 50;
+constexpr int lock_timeout_ms = 50;
 
 std::string path_in(const std::string &folder)
 {
@@ -49,7 +49,7 @@ void put(std::string &bytes, int64_t value)
 
 /* The bytes of a row, preceded by their length, by which a row that was not written completely is
  * recognized. */
-std::string bytes_of(const LateRefresh &late)
+std::string bytes_of(const SpooledRefresh &late)
 {
     std::string bytes;
     put(bytes, late.database);
@@ -90,7 +90,7 @@ class Reader {
     const char *end_;
 };
 
-bool read_one(Reader &all, LateRefresh *late)
+bool read_one(Reader &all, SpooledRefresh *late)
 {
     int64_t size = 0;
     int64_t database = 0;
@@ -129,16 +129,16 @@ bool lock(int file, int wait_ms)
 
 } // namespace
 
-bool keep_late(const std::string &folder, const std::vector<LateRefresh> &refreshes)
+bool append_to_spool(const std::string &folder, const std::vector<SpooledRefresh> &refreshes)
 {
     std::string bytes;
-    for (const LateRefresh &late : refreshes)
+    for (const SpooledRefresh &late : refreshes)
         bytes += bytes_of(late);
     int file = ::open(path_in(folder).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (file < 0)
         return false;
     struct stat status;
-    bool is_kept = lock(file, patience_ms) && ::fstat(file, &status) == 0 && status.st_size < most_bytes;
+    bool is_kept = lock(file, lock_timeout_ms) && ::fstat(file, &status) == 0 && status.st_size < most_bytes;
     if (is_kept && ::write(file, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
         is_kept = false;
         if (::ftruncate(file, status.st_size) != 0)
@@ -148,7 +148,7 @@ bool keep_late(const std::string &folder, const std::vector<LateRefresh> &refres
     return is_kept;
 }
 
-LateRefreshes::LateRefreshes(const std::string &folder) : path_(path_in(folder))
+SpooledRefreshes::SpooledRefreshes(const std::string &folder) : path_(path_in(folder))
 {
     struct stat status;
     if (::stat(path_.c_str(), &status) != 0 || status.st_size == 0)
@@ -165,17 +165,17 @@ LateRefreshes::LateRefreshes(const std::string &folder) : path_(path_in(folder))
     for (ssize_t length; (length = ::read(file_, buffer.data(), buffer.size())) > 0;)
         bytes.append(buffer.data(), static_cast<size_t>(length));
     Reader all(bytes.data(), bytes.data() + bytes.size());
-    for (LateRefresh late; read_one(all, &late); late = {})
+    for (SpooledRefresh late; read_one(all, &late); late = {})
         rows_.push_back(late);
 }
 
-LateRefreshes::~LateRefreshes()
+SpooledRefreshes::~SpooledRefreshes()
 {
     if (file_ >= 0)
         ::close(file_);
 }
 
-void LateRefreshes::forget()
+void SpooledRefreshes::forget()
 {
     if (file_ >= 0 && ::ftruncate(file_, 0) != 0)
         ::unlink(path_.c_str());

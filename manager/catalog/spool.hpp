@@ -17,31 +17,31 @@
 
 namespace pgtrickle::catalog {
 
-struct LateRefresh {
+struct SpooledRefresh {
     uint32_t database = 0;
     Refresh refresh;
 };
 
 /* Appends `refreshes` to the spool; returns false if that fails. */
-bool keep_late(const std::string &folder, const std::vector<LateRefresh> &refreshes);
+bool append_to_spool(const std::string &folder, const std::vector<SpooledRefresh> &refreshes);
 
 /* The rows of the spool, oldest first, locked against other processes during the lifetime of the object.
  * Empty if there are none, or if another process holds the lock. */
-class LateRefreshes {
+class SpooledRefreshes {
   public:
-    explicit LateRefreshes(const std::string &folder);
-    ~LateRefreshes();
-    LateRefreshes(const LateRefreshes &) = delete;
-    LateRefreshes &operator=(const LateRefreshes &) = delete;
+    explicit SpooledRefreshes(const std::string &folder);
+    ~SpooledRefreshes();
+    SpooledRefreshes(const SpooledRefreshes &) = delete;
+    SpooledRefreshes &operator=(const SpooledRefreshes &) = delete;
 
-    const std::vector<LateRefresh> &rows() const { return rows_; }
+    const std::vector<SpooledRefresh> &rows() const { return rows_; }
     /* Empties the spool; to be called when the rows are in the catalog. */
     void forget();
 
   private:
     std::string path_;
     int file_ = -1;
-    std::vector<LateRefresh> rows_;
+    std::vector<SpooledRefresh> rows_;
 };
 
 } // namespace pgtrickle::catalog

@@ -203,7 +203,7 @@ bool is_compared(Oid source)
     return get_rel_relkind(source) == RELKIND_FOREIGN_TABLE && !is_stream_table(source);
 }
 
-bool lock_if_there(Oid relid, LOCKMODE mode)
+bool lock_if_exists(Oid relid, LOCKMODE mode)
 {
     LockRelationOid(relid, mode);
     if (is_stream_table(relid))

@@ -79,7 +79,7 @@ bool is_compared(Oid source);
 
 /* Locks relid, an OID that was found without a lock. Returns false, without the lock, if the stream table has
  * been dropped in the meantime. PostgreSQL frame. */
-bool lock_if_there(Oid relid, LOCKMODE mode);
+bool lock_if_exists(Oid relid, LOCKMODE mode);
 
 /* Returns true if foreign tables of this server are stream tables. PostgreSQL frame. */
 bool is_server_for_stream_tables(const char *server_name);

@@ -282,7 +282,7 @@ void store_query(Oid relid, Query *query)
     lock_what_is_used(view);
 }
 
-void lock_meaning(Oid class_id, Oid object_id)
+void lock_for_redefinition(Oid class_id, Oid object_id)
 {
     LockDatabaseObject(class_id, object_id, 0, ShareLock);
 }

@@ -38,7 +38,7 @@ List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly);
  * computes. The lock excludes definitions that use the object until the end of the transaction, because
  * otherwise neither transaction would see the rows of the other. store_query() takes the conflicting lock on
  * everything that the query uses, also through views. Several such statements can hold this lock. */
-void lock_meaning(Oid class_id, Oid object_id);
+void lock_for_redefinition(Oid class_id, Oid object_id);
 
 /* How a query refers to objects of a schema: by its own text, or through views. */
 enum class SchemaUse { none, by_views, by_text };

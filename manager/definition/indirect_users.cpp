@@ -127,7 +127,7 @@ List *users_of_pinned(ObjectAddress *object)
     ListCell *cell;
     foreach (cell, state::all_stream_tables()) {
         const Oid relid = lfirst_oid(cell);
-        if (!lock_if_there(relid, AccessShareLock))
+        if (!lock_if_exists(relid, AccessShareLock))
             continue;
         if (is_named_by(relid, object))
             users = lappend_oid(users, relid);
@@ -158,7 +158,7 @@ List *indirect_users_of(Oid class_id, Oid object_id)
     add(&objects, class_id, object_id);
     for (int i = 0; i < list_length(objects); i++) {
         auto *object = static_cast<ObjectAddress *>(list_nth(objects, i));
-        lock_meaning(object->classId, object->objectId);
+        lock_for_redefinition(object->classId, object->objectId);
         users = list_concat_unique_oid(users, direct_users(object));
         add_dependents(&objects, *object);
         if (object->classId == TSDictionaryRelationId)

@@ -14,7 +14,7 @@ namespace pgtrickle::definition {
 
 /* Returns the stream tables whose query uses the function, policy, dictionary or configuration, also through
  * views; ascending. The catalogs do not record the names in the text of a function body. Waits for
- * transactions that define such a stream table, and blocks new ones (lock_meaning). PostgreSQL frame. */
+ * transactions that define such a stream table, and blocks new ones (lock_for_redefinition). PostgreSQL frame. */
 List *indirect_users_of(Oid class_id, Oid object_id);
 
 } // namespace pgtrickle::definition

@@ -53,14 +53,14 @@ bool may_user_stop_refreshes(Oid stream_table, Oid user)
 bool may_stop_refreshes(Oid stream_table)
 {
     return mailbox::own_effects(stream_table).holds_it ||
-           may_user_stop_refreshes(stream_table, asking_user());
+           may_user_stop_refreshes(stream_table, statement_user());
 }
 
 bool may_stop_capture_changes(Oid source)
 {
     if (is_stream_table(source))
         return may_stop_refreshes(source);
-    return may_lock(source, asking_user(), for_lock_table | for_create_trigger);
+    return may_lock(source, statement_user(), for_lock_table | for_create_trigger);
 }
 
 } // namespace pgtrickle::definition

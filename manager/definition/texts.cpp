@@ -27,7 +27,7 @@ bool may_see_texts(Oid relid)
 
 bool may_show_texts(Oid relid)
 {
-    const Oid asking = asking_user();
+    const Oid asking = statement_user();
     if (superuser() && superuser_arg(asking))
         return true;
     return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) && may_see_texts(relid) &&

@@ -57,7 +57,7 @@ Oid owned_stream_table(const char *name)
 Oid locked_stream_table(Oid (*find)(const char *name), const char *name, LOCKMODE mode)
 {
     Oid relid = find(name);
-    while (!definition::lock_if_there(relid, mode))
+    while (!definition::lock_if_exists(relid, mode))
         relid = find(name);
     return relid;
 }

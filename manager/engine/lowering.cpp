@@ -249,8 +249,8 @@ class Lowering {
         PlanPtr node = plan;
         while (passes_partitions_on(node) && (node == plan || uses_.at(node.get()) == 1))
             node = node->inputs()[0];
-        bool is_of_others = node != plan && uses_.at(node.get()) > 1;
-        return is_of_others ? nullptr : std::dynamic_pointer_cast<const Window>(node);
+        bool is_refreshable_by_others_only = node != plan && uses_.at(node.get()) > 1;
+        return is_refreshable_by_others_only ? nullptr : std::dynamic_pointer_cast<const Window>(node);
     }
 
     /* A step whose arrangement is read from here on. */

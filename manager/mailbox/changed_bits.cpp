@@ -45,7 +45,7 @@ constexpr uint64_t mask_of(uint32_t slot) noexcept
 
 } // namespace
 
-void log_change(uint32_t slot) noexcept
+void notify_change(uint32_t slot) noexcept
 {
     ManagerSlot *manager = find_manager(MyDatabaseId);
     if (manager == nullptr || manager->pid.load() == 0)
@@ -56,11 +56,11 @@ void log_change(uint32_t slot) noexcept
         return;
     if ((word.fetch_or(mask) & mask) != 0)
         return;
-    manager->has_news.store(1);
+    manager->has_changed_bits.store(1);
     wake_process(manager->process);
 }
 
-void log_full_check() noexcept
+void notify_full_check() noexcept
 {
     ManagerSlot *manager = find_manager(MyDatabaseId);
     if (manager == nullptr)
@@ -85,9 +85,9 @@ uint32_t slot_of_database() noexcept
     return database_slot();
 }
 
-bool take_news() noexcept
+bool take_change_flag() noexcept
 {
-    std::atomic<uint32_t> &news = own_manager_slot()->has_news;
+    std::atomic<uint32_t> &news = own_manager_slot()->has_changed_bits;
     return news.load() != 0 && news.exchange(0) != 0;
 }
 

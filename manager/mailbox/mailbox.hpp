@@ -104,14 +104,14 @@ struct MailboxStatus {
     /* As dirty_since and time_dependent_since, without what is upstream of upstreams that have schedules of
      * their own: covers what a refresh of this stream table, when it is due, would apply. */
     TimestampTz own_dirty_since = DT_NOBEGIN;
-    TimestampTz own_moving_since = 0;
+    TimestampTz own_time_dependent_since = 0;
     bool waits_for_others = false; /* see set_effective_schedule() */
 
     /* True if no change can be missing. */
     bool is_current() const { return is_clean && time_dependent_since == 0; }
     /* Since when a change may be missing; 0 if the stream table is current. */
     TimestampTz stale_since() const { return older(dirty_since, time_dependent_since); }
-    TimestampTz own_stale_since() const { return older(own_dirty_since, own_moving_since); }
+    TimestampTz own_stale_since() const { return older(own_dirty_since, own_time_dependent_since); }
 
   private:
     static TimestampTz older(TimestampTz a, TimestampTz b) { return a == 0 ? b : b == 0 ? a : a < b ? a : b; }
@@ -126,7 +126,7 @@ TimestampTz dirty_since(Oid relid) noexcept; /* as MailboxStatus::dirty_since */
 /* Like dirty_since(), but ignores changes that the given stream tables (ascending) have not applied yet.
  * For a manager that does not refresh those. `own_only`: also ignores changes that upstreams with schedules
  * of their own have not applied. The result is not cached in the entries that the walk visits. */
-TimestampTz dirty_since_beside(Oid relid, const Oid *resting, int count, bool own_only = false) noexcept;
+TimestampTz dirty_since_ignoring(Oid relid, const Oid *resting, int count, bool own_only = false) noexcept;
 /* Microseconds since when a change may be missing; 0 when current; INT64_MAX when unknown. */
 int64_t staleness_us(Oid relid, TimestampTz now) noexcept;
 

@@ -21,7 +21,7 @@ namespace pgtrickle::mailbox {
 /* Registers this process as the launcher, until it exits. */
 void become_launcher();
 /* Number of wake-ups requested of the launcher so far; its latch is set by each. */
-uint32_t launcher_calls() noexcept;
+uint32_t launcher_wakeups() noexcept;
 /* Databases for which a manager is requested and that have none: a backend requested one, or the last manager
  * exited without having retired. Each is returned until settle_start_request(), except while the database is
  * blocked. Empty if out of memory. */
@@ -79,7 +79,7 @@ struct Request {
 std::vector<Request> take_requests() noexcept;
 /* Whether the reader still waits for the answer. */
 bool is_waiting(const Request &request) noexcept;
-void log_workers(const Request &request, const std::vector<int> &pids) noexcept;
+void publish_workers(const Request &request, const std::vector<int> &pids) noexcept;
 void answer(const Request &request, const Reply &reply) noexcept;
 
 /* `first`: the first member of the atomic set of `relid`, which is refreshed as a whole, regardless of its
@@ -94,7 +94,7 @@ uint32_t slot_of_source(Oid source) noexcept;
 /* Slot that every stream table reads in addition to those of its sources; it counts COMMIT PREPARED. */
 uint32_t slot_of_database() noexcept;
 /* True once after any bit was set: until then no bit needs to be looked at. */
-bool take_news() noexcept;
+bool take_change_flag() noexcept;
 /* Bits of 64 slots: 1 where a source has changed since forget_change(). */
 uint64_t changed_word(int word) noexcept;
 /* Clears the bit of the slot. The next commit that changes a source of the slot sets the bit and this
@@ -144,13 +144,13 @@ void end_turn(const WorkerKey &worker) noexcept;
 /* Frees the slot of a worker that could not be started or has exited. */
 void forget_worker(const WorkerKey &worker) noexcept;
 /* Records that this manager has no job for which it needs a turn. */
-void want_no_turn() noexcept;
+void stop_waiting_for_turn() noexcept;
 /* Owner for whose share this manager waits, the first of several; InvalidOid: none. */
 Oid awaited_share() noexcept;
-void want_no_share() noexcept;
+void stop_waiting_for_share() noexcept;
 /* Called by a refresh worker, or by a manager that stands in for one, when it begins to refresh `count`
  * stream tables in one transaction. `first` InvalidOid: the refresh has ended. */
-void note_attempt(Oid first, int count) noexcept;
+void publish_attempt(Oid first, int count) noexcept;
 /* Process id of `worker`; 0 if it has not registered yet. */
 int pid_of(const WorkerKey &worker) noexcept;
 /* Records that this process, a manager, does the work of `worker` itself. */
@@ -160,9 +160,9 @@ bool become_worker(const WorkerKey &worker);
 
 /* Records whether this manager cannot start a process. Other managers then end their idle workers; wakes all
  * managers. */
-void lack_process(bool is_lacking) noexcept;
+void set_process_shortage(bool is_lacking) noexcept;
 void launcher_lacks_process(bool is_lacking) noexcept;
 /* Whether a manager of another database, or the launcher, cannot start a process. */
-bool is_process_lacked() noexcept;
+bool is_process_short() noexcept;
 
 } // namespace pgtrickle::mailbox

@@ -51,7 +51,7 @@ void leave_slot(bool is_to_be_replaced) noexcept
     answer_all(MyDatabaseId, {Answer::no_manager, InvalidOid});
     stop_waiting(my_manager_slot);
     forget_own_workers();
-    my_manager_slot->lacks_process.store(0);
+    my_manager_slot->is_short_of_processes.store(0);
     if (is_to_be_replaced && shared->launcher_pid.load() != 0)
         my_manager_slot->is_wanted = true;
     free_if_idle(my_manager_slot);
@@ -96,12 +96,12 @@ ManagerSlot *find_or_make_manager(Oid database) noexcept
         slot->is_wanted = false;
         slot->has_come = true;
         slot->blocks = 0;
-        slot->has_news.store(0);
+        slot->has_changed_bits.store(0);
         slot->needs_full_check.store(0);
         slot->has_requests.store(0);
         slot->waits_since = 0;
         slot->share_owner = InvalidOid;
-        slot->lacks_process.store(0);
+        slot->is_short_of_processes.store(0);
         slot->is_asked_to_exit.store(0);
         slot->is_asked_for_room.store(0);
         slot->zone[0] = '\0';
@@ -125,7 +125,7 @@ bool request_start(Oid database) noexcept
 
 void wake_launcher() noexcept
 {
-    shared->launcher_calls.fetch_add(1);
+    shared->launcher_wakeups.fetch_add(1);
     if (shared->launcher_pid.load() != 0)
         wake_process(shared->launcher_process);
 }
@@ -177,9 +177,9 @@ void become_launcher()
     before_shmem_exit(pgtrickle_launcher_leaves, 0);
 }
 
-uint32_t launcher_calls() noexcept
+uint32_t launcher_wakeups() noexcept
 {
-    return shared->launcher_calls.load();
+    return shared->launcher_wakeups.load();
 }
 
 std::vector<Oid> requested_managers() noexcept

@@ -168,7 +168,7 @@ bool is_waiting(const Request &request) noexcept
     return is_waiting;
 }
 
-void log_workers(const Request &request, const std::vector<int> &pids) noexcept
+void publish_workers(const Request &request, const std::vector<int> &pids) noexcept
 {
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
     RequestSlot &slot = requests[request.slot];

@@ -80,7 +80,7 @@ struct ManagerSlot {
     std::atomic<uint32_t> database; /* InvalidOid: free */
     std::atomic<int32_t> pid;       /* 0: none is running */
     int32_t process;                /* its number in ProcGlobal */
-    std::atomic<uint32_t> has_news;          /* a bit was set since the manager last looked at all bits */
+    std::atomic<uint32_t> has_changed_bits;          /* a bit was set since the manager last looked at all bits */
     std::atomic<uint32_t> needs_full_check;       /* changes may have happened that set no bit */
     std::atomic<uint32_t> has_requests;
     std::atomic<uint32_t> definition_changes; /* number of changes */
@@ -92,7 +92,7 @@ struct ManagerSlot {
     TimestampTz waits_since;  /* for a turn to refresh; 0: it does not wait */
     Oid share_owner;          /* owner for whose share it waits; InvalidOid: none */
     TimestampTz share_since;
-    std::atomic<uint32_t> lacks_process; /* it could not start a refresh worker: too many processes */
+    std::atomic<uint32_t> is_short_of_processes; /* it could not start a refresh worker: too many processes */
     int32_t blocks;    /* number of backends that drop, rename or copy the database */
     char zone[zone_name_size]; /* the database's time zone; empty: not published yet; under request_lock */
 };
@@ -137,7 +137,7 @@ struct Shared {
     int32_t launcher_process;
     std::atomic<uint32_t> launcher_lacks_process;
     TimestampTz turn_came_at; /* when a refresh last ended, or a manager last stopped waiting for its turn */
-    std::atomic<uint32_t> launcher_calls; /* number of wake-ups */
+    std::atomic<uint32_t> launcher_wakeups; /* number of wake-ups */
     std::atomic<uint32_t> is_registry_doubtful; /* the launcher must look at the list of databases */
     std::atomic<uint32_t> has_lost_start_request; /* any database may need a manager */
 };
@@ -210,14 +210,14 @@ void drop_request_at_end() noexcept;
 /* ---- changed_bits.cpp ---- */
 /* Called when a change of the source of this slot is visible. Notifies the manager unless the slot's bit is
  * set. */
-void log_change(uint32_t slot) noexcept;
+void notify_change(uint32_t slot) noexcept;
 /* Makes the manager check everything. */
-void log_full_check() noexcept;
+void notify_full_check() noexcept;
 
 /* ---- workers.cpp; these functions require request_lock ---- */
 /* Makes the refresh workers of a database exit; workers that have not registered yet exit when they try
  * to. */
-void send_workers_away(Oid database) noexcept;
+void stop_workers(Oid database) noexcept;
 /* Frees the slots of this manager's workers that have not registered, and the slot that it uses itself. For a
  * manager that exits. */
 void forget_own_workers() noexcept;
@@ -229,9 +229,9 @@ void stop_waiting(ManagerSlot *slot) noexcept;
 void finish_commit_prepared() noexcept;
 /* Removes this transaction's blocks: managers may run again in the databases that it needed without
  * sessions. */
-void lift_bars() noexcept;
+void remove_blocks() noexcept;
 /* Removes the blocks of a subtransaction that is rolled back. */
-void lift_bars_of(SubTransactionId subtransaction) noexcept;
-void pass_bars_on(SubTransactionId subtransaction, SubTransactionId parent) noexcept;
+void remove_blocks_of(SubTransactionId subtransaction) noexcept;
+void move_blocks_to_parent(SubTransactionId subtransaction, SubTransactionId parent) noexcept;
 
 } // namespace pgtrickle::mailbox

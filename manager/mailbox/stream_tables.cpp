@@ -93,7 +93,7 @@ template <class IsGone> void remove_where(IsGone is_gone) noexcept
 enum class Depth { base, own };
 
 /* Whether a refresh of `reader` that is due does not refresh `upstream`. */
-bool is_left_alone(const Entry *upstream, const Entry *reader) noexcept
+bool is_not_refreshed_for(const Entry *upstream, const Entry *reader) noexcept
 {
     return upstream->has_own_schedule && (upstream->atomic_set == InvalidOid || upstream->atomic_set != reader->atomic_set);
 }
@@ -115,7 +115,7 @@ TimestampTz pending_since(const ReadingCell &cell, const Entry *reader, Depth de
     Entry *upstream = find(cell.stream_table);
     if (upstream == nullptr)
         return DT_NOBEGIN;
-    if (depth == Depth::own && is_left_alone(upstream, reader))
+    if (depth == Depth::own && is_not_refreshed_for(upstream, reader))
         return 0;
     return pending_since(upstream, depth, steps);
 }
@@ -155,7 +155,7 @@ struct Resting {
     bool has(Oid relid) const { return std::binary_search(relids, relids + count, relid); }
 };
 
-TimestampTz pending_beside(const Entry *entry, const Resting &resting, int &steps) noexcept
+TimestampTz pending_ignoring(const Entry *entry, const Resting &resting, int &steps) noexcept
 {
     if (entry == nullptr || !entry->has_readings)
         return DT_NOBEGIN;
@@ -170,8 +170,8 @@ TimestampTz pending_beside(const Entry *entry, const Resting &resting, int &step
             since = at != 0 ? at : cell.as_of;
         } else if (cell.stream_table != InvalidOid && !resting.has(cell.stream_table)) {
             const Entry *upstream = find(cell.stream_table);
-            bool is_passed = resting.own_only && upstream != nullptr && is_left_alone(upstream, entry);
-            since = is_passed ? 0 : pending_beside(upstream, resting, steps);
+            bool is_passed = resting.own_only && upstream != nullptr && is_not_refreshed_for(upstream, entry);
+            since = is_passed ? 0 : pending_ignoring(upstream, resting, steps);
         }
         if (since != 0)
             oldest = oldest == 0 ? since : std::min(oldest, since);
@@ -215,7 +215,7 @@ TimestampTz time_dependent_since(const Entry *entry, Depth depth, int &steps) no
         if (cells[cell].stream_table == InvalidOid)
             continue;
         const Entry *upstream = find(cells[cell].stream_table);
-        if (upstream != nullptr && depth == Depth::own && is_left_alone(upstream, entry))
+        if (upstream != nullptr && depth == Depth::own && is_not_refreshed_for(upstream, entry))
             continue;
         TimestampTz since = upstream != nullptr ? time_dependent_since(upstream, depth, steps) : DT_NOBEGIN;
         if (since != 0)
@@ -355,7 +355,7 @@ MailboxStatus status_of(Oid relid) noexcept
         result.time_dependent_since = time_dependent_since(entry, Depth::base, steps[1]);
         /* If nothing is pending down to tables, nothing of its own is pending. */
         result.own_dirty_since = result.is_clean ? 0 : pending_since(entry, Depth::own, steps[2]);
-        result.own_moving_since = result.time_dependent_since == 0 ? 0 : time_dependent_since(entry, Depth::own, steps[3]);
+        result.own_time_dependent_since = result.time_dependent_since == 0 ? 0 : time_dependent_since(entry, Depth::own, steps[3]);
     }
     LWLockRelease(shared->entry_lock);
     return result;
@@ -376,13 +376,13 @@ TimestampTz dirty_since(Oid relid) noexcept
     return status_of(relid).dirty_since;
 }
 
-TimestampTz dirty_since_beside(Oid relid, const Oid *resting, int count, bool own_only) noexcept
+TimestampTz dirty_since_ignoring(Oid relid, const Oid *resting, int count, bool own_only) noexcept
 {
     if (!is_available())
         return DT_NOBEGIN;
     int steps = 0;
     LWLockAcquire(shared->entry_lock, LW_SHARED);
-    TimestampTz since = pending_beside(find(relid), {resting, count, own_only}, steps);
+    TimestampTz since = pending_ignoring(find(relid), {resting, count, own_only}, steps);
     LWLockRelease(shared->entry_lock);
     return since;
 }

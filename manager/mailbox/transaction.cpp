@@ -161,7 +161,7 @@ void apply_pending() noexcept
     Local &mine = local();
     if (mine.is_pending_lost) {
         forget_database(MyDatabaseId);
-        log_full_check();
+        notify_full_check();
         return;
     }
     for (Pending &pending : mine.pending) {
@@ -192,7 +192,7 @@ void reset() noexcept
     mine.has_definition_attempt = false;
     mine.has_settings_change = false;
     finish_commit_prepared();
-    lift_bars();
+    remove_blocks();
     drop_request_at_end();
 }
 
@@ -202,7 +202,7 @@ void commit() noexcept
     finish_all();
     apply_pending();
     for (int i = 0; i < mine.changed_count; i++)
-        log_change(mine.changed[i].slot);
+        notify_change(mine.changed[i].slot);
     if (mine.has_definition_change)
         announce_definition_change();
     if (mine.has_settings_change)
@@ -257,13 +257,13 @@ void at_subtransaction_event(SubXactEvent event, SubTransactionId mine_id, SubTr
     auto &pending = local().pending;
     if (event == SUBXACT_EVENT_ABORT_SUB) {
         std::erase_if(pending, [&](const Pending &item) { return item.subtransaction == mine_id; });
-        lift_bars_of(mine_id);
+        remove_blocks_of(mine_id);
     } else if (event == SUBXACT_EVENT_COMMIT_SUB) {
         for (Pending &item : pending) {
             if (item.subtransaction == mine_id)
                 item.subtransaction = parent_id;
         }
-        pass_bars_on(mine_id, parent_id);
+        move_blocks_to_parent(mine_id, parent_id);
     }
 }
 

@@ -63,7 +63,7 @@ struct CommitPrepared {
     ~CommitPrepared()
     {
         finish_commit_prepared();
-        log_change(database_slot());
+        notify_change(database_slot());
     }
 };
 
@@ -71,7 +71,7 @@ struct CommitPrepared {
 
 extern "C" void pgtrickle_lift_bars_at_exit(int, Datum)
 {
-    lift_bars();
+    remove_blocks();
 }
 
 /* Counts a block: other backends may need the same database without sessions, and may need it for longer than
@@ -95,7 +95,7 @@ void block(Oid database) noexcept
             wake_process(slot->process);
             kill(slot->pid.load(), SIGINT);
         }
-        send_workers_away(database);
+        stop_workers(database);
     }
     LWLockRelease(shared->request_lock);
 }
@@ -122,7 +122,7 @@ template <class IsOver> void lift_where(IsOver is_over) noexcept
 
 /* Registers the removal of the blocks at exit: a session that ends by FATAL unwinds no frame. A PostgreSQL
  * frame. */
-void lift_bars_at_exit()
+void remove_blocks_at_exit()
 {
     static bool is_registered = false;
     if (!is_registered)
@@ -202,7 +202,7 @@ void before_database_statement(const UtilityCall &utility)
     Oid database = is_available() ? database_to_leave(utility.statement()) : InvalidOid;
     if (database == InvalidOid || database == MyDatabaseId)
         return;
-    lift_bars_at_exit();
+    remove_blocks_at_exit();
     block(database);
 }
 
@@ -221,17 +221,17 @@ void finish_commit_prepared() noexcept
     finish(database_slot());
 }
 
-void lift_bars() noexcept
+void remove_blocks() noexcept
 {
     lift_where([](const Block &) { return true; });
 }
 
-void lift_bars_of(SubTransactionId subtransaction) noexcept
+void remove_blocks_of(SubTransactionId subtransaction) noexcept
 {
     lift_where([=](const Block &block) { return block.subtransaction == subtransaction; });
 }
 
-void pass_bars_on(SubTransactionId subtransaction, SubTransactionId parent) noexcept
+void move_blocks_to_parent(SubTransactionId subtransaction, SubTransactionId parent) noexcept
 {
     for (Block &block : own_blocks())
         if (block.subtransaction == subtransaction)

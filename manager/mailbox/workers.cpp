@@ -201,7 +201,7 @@ void stop_waiting(ManagerSlot *slot) noexcept
     wake_waiting();
 }
 
-void send_workers_away(Oid database) noexcept
+void stop_workers(Oid database) noexcept
 {
     for (int i = 0; i < shared->manager_count; i++) {
         WorkerSlot &slot = workers[i];
@@ -278,7 +278,7 @@ void forget_worker(const WorkerKey &worker) noexcept
     LWLockRelease(shared->request_lock);
 }
 
-void want_no_turn() noexcept
+void stop_waiting_for_turn() noexcept
 {
     ManagerSlot *mine = own_manager_slot();
     if (mine->waits_since == 0)
@@ -294,7 +294,7 @@ Oid awaited_share() noexcept
     return own_manager_slot()->share_owner;
 }
 
-void want_no_share() noexcept
+void stop_waiting_for_share() noexcept
 {
     ManagerSlot *mine = own_manager_slot();
     if (mine->share_owner == InvalidOid)
@@ -305,7 +305,7 @@ void want_no_share() noexcept
     LWLockRelease(shared->request_lock);
 }
 
-void note_attempt(Oid first, int count) noexcept
+void publish_attempt(Oid first, int count) noexcept
 {
     const WorkerKey &key = my_key.is_valid() ? my_key : stood_in_for;
     WorkerSlot *slot = key.is_valid() ? find_worker(key) : nullptr;
@@ -403,9 +403,9 @@ std::vector<RunningRefresh> running_refreshes(int owner_limit)
     return running;
 }
 
-void lack_process(bool is_lacking) noexcept
+void set_process_shortage(bool is_lacking) noexcept
 {
-    bool was_lacking = own_manager_slot()->lacks_process.exchange(is_lacking ? 1 : 0) != 0;
+    bool was_lacking = own_manager_slot()->is_short_of_processes.exchange(is_lacking ? 1 : 0) != 0;
     if (is_lacking && !was_lacking)
         wake_managers();
 }
@@ -417,13 +417,13 @@ void launcher_lacks_process(bool is_lacking) noexcept
         wake_managers();
 }
 
-bool is_process_lacked() noexcept
+bool is_process_short() noexcept
 {
     if (shared->launcher_lacks_process.load() != 0)
         return true;
     for (int i = 0; i < shared->manager_count; i++) {
         if (&managers[i] != own_manager_slot() && managers[i].database.load() != InvalidOid &&
-            managers[i].lacks_process.load() != 0)
+            managers[i].is_short_of_processes.load() != 0)
             return true;
     }
     return false;

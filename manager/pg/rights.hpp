@@ -34,7 +34,7 @@ class UserSwitch {
     UserSwitch(const UserSwitch &) = delete;
     UserSwitch &operator=(const UserSwitch &) = delete;
 
-    static Oid asking_user() { return asking_ != InvalidOid ? asking_ : GetUserId(); }
+    static Oid statement_user() { return asking_ != InvalidOid ? asking_ : GetUserId(); }
 
   private:
     static inline Oid asking_ = InvalidOid;
@@ -53,9 +53,9 @@ class AsOwner : SharedSettings, UserSwitch {
 };
 
 /* The user of the statement that the session runs: the user outside of all switches. */
-inline Oid asking_user()
+inline Oid statement_user()
 {
-    return UserSwitch::asking_user();
+    return UserSwitch::statement_user();
 }
 
 } // namespace pgtrickle

@@ -47,7 +47,7 @@ bool begin_fill_in_fixed_transaction(Group &group, const RefreshRequest &request
         return is_to_be_filled(member) && is_among(request.members, member.compiled->relid());
     });
     std::erase_if(group.members, [=](const Member &member) { return is_to_be_filled(member) != is_fill; });
-    look_at_left_out(group);
+    find_excluded_upstreams(group);
     if (is_fill) {
         call([] { PushCopiedSnapshot(GetLatestSnapshot()); });
         return true;
@@ -121,7 +121,7 @@ void write_state(Member &member, const Frontier &frontier, TimestampTz data_time
         set(state::last_refresh_at, TimestampTzGetDatum(GetCurrentTimestamp()));
         set_null(state::last_error_message);
         const bool is_now_suspended = state::update_after_refresh(member.compiled->relid(), values, nulls, replaces);
-        state::take_in_marks(member.compiled->relid(), member.state.marks.data(), static_cast<int>(member.state.marks.size()));
+        state::remove_applied_marks(member.compiled->relid(), member.state.marks.data(), static_cast<int>(member.state.marks.size()));
         return is_now_suspended;
     });
     if (is_suspended)
@@ -143,7 +143,7 @@ bool is_state_unchanged(const Member &member)
            member.state.status != state::Status::error && member.state.marks.empty();
 }
 
-void log_mailbox(const Group &group, const Member &member)
+void record_in_mailbox(const Group &group, const Member &member)
 {
     std::vector<mailbox::Reading> readings;
     for (const CompiledSource &source : member.compiled->sources)
@@ -183,7 +183,7 @@ bool is_about_values(const ErrorData &error)
 }
 
 /* Returns false if the error belongs to the query itself, or has nothing to do with its values. */
-bool may_help_to_start_over(Group &group, const MemberError &error)
+bool may_recompute(Group &group, const MemberError &error)
 {
     if (error.action != Action::differential || !is_about_values(*error.data))
         return false;
@@ -205,7 +205,7 @@ void run_members_until_done(Group &group)
         try {
             return in_subtransaction([&] { run_members(group); });
         } catch (const MemberError &error) {
-            if (!may_help_to_start_over(group, error))
+            if (!may_recompute(group, error))
                 throw;
         }
     }
@@ -272,19 +272,19 @@ std::vector<Outcome> refresh_group_openly(const RefreshRequest &request, Skipped
     require_still_captured(group);
     if (has_older_snapshot) /* the snapshot is not older than the start of the transaction */
         data_timestamp = GetCurrentTransactionStartTimestamp();
-    leave_out_held(group, request);
+    exclude_held(group, request);
     if (skipped != nullptr)
         *skipped = group.skipped;
     run_members_until_done(group);
     write_states(group, data_timestamp);
     report(group);
     call([] { PopActiveSnapshot(); });
-    release_trees(group);
+    unlock_trees(group);
     /* Counters that were observed after the snapshot was taken say nothing about it. */
     std::vector<Outcome> outcomes;
     for (const Member &member : group.members) {
         if (!has_older_snapshot)
-            log_mailbox(group, member);
+            record_in_mailbox(group, member);
         outcomes.push_back(member.outcome);
     }
     return outcomes;

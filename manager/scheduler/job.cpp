@@ -91,7 +91,7 @@ void visit(Visitor &visitor, Item &item)
     visitor(item.is_time_dependent);
     visitor(item.is_program_written);
     visitor(item.has_overrun);
-    visitor(item.goes_alone);
+    visitor(item.is_refreshed_alone);
     visitor(item.refresh_timeout_ms);
     visitor(item.failures);
     visitor(item.owner);
@@ -141,7 +141,7 @@ void visit(Visitor &visitor, Item &result)
     visitor(result.large_sources);
     visitor(result.untrimmed);
     visitor(result.held_back);
-    visitor(result.has_given_way);
+    visitor(result.was_interrupted);
     visitor(result.has_unpruned);
     visitor(result.is_catalog_new);
     visitor(result.is_outdated);

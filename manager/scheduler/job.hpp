@@ -41,7 +41,7 @@ struct Involved {
     bool is_time_dependent = false;        /* its result may differ without a change */
     bool is_program_written = false; /* its program of this generation is written to the catalog */
     bool has_overrun = false;        /* its last process was terminated: a failure, to be recorded */
-    bool goes_alone = false;         /* that refresh had several members: to be refreshed alone */
+    bool is_refreshed_alone = false;         /* that refresh had several members: to be refreshed alone */
     int32_t refresh_timeout_ms = 0;
     int32_t failures = 0;            /* failures in a row */
     Id owner = 0;
@@ -87,7 +87,7 @@ struct JobResult {
     Ids large_sources;           /* upkeep: sources whose logs are large */
     Ids untrimmed;               /* upkeep: sources whose logs may have more to trim */
     Ids held_back;               /* upkeep: sources whose logs another process must release first */
-    bool has_given_way = false;  /* upkeep stopped for refreshes: the remaining logs are untrimmed */
+    bool was_interrupted = false;  /* upkeep stopped for refreshes: the remaining logs are untrimmed */
     bool has_unpruned = false;   /* upkeep has pruned the history and may not have finished */
     bool is_catalog_new = false; /* the catalog was created again, and must be filled again */
     bool is_outdated = false;    /* atomic sets are larger than in the job: read definitions again */

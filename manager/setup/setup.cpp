@@ -85,7 +85,7 @@ void replace_setup(Oid relid, Query *query, const std::vector<translate::SourceR
     store_definition(relid, query, sources);
     call([=] {
         state::bump_generation(relid);
-        state::forget_rows(relid);
+        state::set_unpopulated(relid);
     });
     replace_heaps(relid);
     /* The heaps are replaced without logging a change, so the dependents must start from nothing. */

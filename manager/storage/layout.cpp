@@ -144,7 +144,7 @@ void create_lookup_index(Relation heap, const std::vector<engine::IndexTerm> &te
 
 /* Makes the indexes depend on their heap and withholds privileges on them: the owner could otherwise drop an
  * index through its rights on the stream table, or read its statistics. */
-void keep_indexes(Relation heap)
+void protect_indexes(Relation heap)
 {
     ObjectAddress owned, owner;
     ObjectAddressSet(owner, RelationRelationId, RelationGetRelid(heap));
@@ -166,7 +166,7 @@ void create_indexes(Oid heap, const engine::Step &step, const QueryParts &parts)
     create_hash_index(relation);
     for (const std::vector<engine::IndexTerm> &terms : step.looked_up_by)
         create_lookup_index(relation, terms, parts);
-    keep_indexes(relation);
+    protect_indexes(relation);
     table_close(relation, NoLock);
     if (needs_snapshot)
         PopActiveSnapshot();

@@ -100,7 +100,7 @@ double distinct_keys(Oid heap, const int *positions, int count)
     return keys < rows ? keys : rows;
 }
 
-void keep_statistics(Oid heap)
+void maintain_statistics(Oid heap)
 {
     Relation relation = table_open(heap, AccessShareLock);
     bool has_outgrown = has_outgrown_statistics(relation);

@@ -17,7 +17,7 @@ namespace pgtrickle::storage {
 /* To be called after each write to `heap`, by its owner: compares its size with that of the last ANALYZE, and
  * analyzes it if necessary. Never waits: a heap that another session analyzes or alters is skipped until a
  * later call. Holds ShareUpdateExclusive until the end of the transaction if it has analyzed the heap. */
-void keep_statistics(Oid heap);
+void maintain_statistics(Oid heap);
 
 /* Estimates of the number of rows of the heap, and of the number of distinct rows that its columns at
  * `positions` (0-based) have. Without statistics, each row counts as distinct. */

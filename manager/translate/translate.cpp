@@ -57,10 +57,10 @@ std::optional<engine::Objection> unstorable(const engine::PlanPtr &plan)
 void refuse_volatile(const Query *query)
 {
     const Dependence found = call([&] { return dependence_of(const_cast<Query *>(query)); });
-    if (found.restless == Volatility::no)
+    if (found.volatility == Volatility::no)
         return;
     const std::string name = call([&] { return volatile_name(found); });
-    switch (found.restless) {
+    switch (found.volatility) {
     case Volatility::is_volatile:
         refuse("volatile function " + name, "Its value changes from call to call.",
                "Compute the value when the source's row is written, or use refresh_mode 'FULL'.",

@@ -88,10 +88,10 @@ class Launcher {
     std::map<Oid, int64_t> pauses_us_;      /* pauses of databases where the last manager failed to begin */
     std::map<Oid, uint64_t> last_started_; /* number of the last start, counting all starts */
     uint64_t start_count_ = 0;
-    std::set<Oid> looked_into_;
-    std::set<Oid> to_look_into_;
+    std::set<Oid> examined_;
+    std::set<Oid> to_examine_;
     std::set<Oid> gone_; /* dropped databases of which the catalog still has rows */
-    Oid looking_into_ = InvalidOid;
+    Oid examining_ = InvalidOid;
     TimestampTz no_room_since_ = 0; /* or since a manager was last asked to make room; 0: there is room */
     TimestampTz logged_at_ = 0;
     bool is_registry_doubtful_ = false; /* the list of databases must be read, or could not be read */
@@ -150,8 +150,8 @@ bool Launcher::notice_databases()
             continue;
         }
         bool is_started = had_some && no_room_since_ == 0 && may_start(database) && start(database);
-        if (!is_started && (had_some || !is_known || looked_into_.count(database) == 0))
-            to_look_into_.insert(database);
+        if (!is_started && (had_some || !is_known || examined_.count(database) == 0))
+            to_examine_.insert(database);
     }
     return true;
 }
@@ -170,8 +170,8 @@ void Launcher::forget_others(const std::vector<Oid> &databases)
     std::erase_if(not_before_, [&](auto &item) { return is_gone(item.first); });
     std::erase_if(pauses_us_, [&](auto &item) { return is_gone(item.first); });
     std::erase_if(last_started_, [&](auto &item) { return is_gone(item.first); });
-    std::erase_if(looked_into_, is_gone);
-    std::erase_if(to_look_into_, is_gone);
+    std::erase_if(examined_, is_gone);
+    std::erase_if(to_examine_, is_gone);
 }
 
 void Launcher::reap()
@@ -185,8 +185,8 @@ void Launcher::reap()
         Oid database = item->first;
         call([&] { pfree(item->second.handle); });
         not_before_[database] = item->second.started_at + next_pause_us(database);
-        if (looking_into_ == database)
-            looking_into_ = InvalidOid;
+        if (examining_ == database)
+            examining_ = InvalidOid;
         item = running_.erase(item);
     }
 }
@@ -220,7 +220,7 @@ bool Launcher::pass_over(Oid database)
     if (databases.empty() || std::find(databases.begin(), databases.end(), database) != databases.end())
         return false;
     mailbox::settle_start_request(database);
-    to_look_into_.erase(database);
+    to_examine_.erase(database);
     return true;
 }
 
@@ -250,10 +250,10 @@ bool Launcher::start(Oid database)
     no_room_since_ = 0;
     mailbox::launcher_lacks_process(false);
     not_before_.erase(database);
-    to_look_into_.erase(database);
+    to_examine_.erase(database);
     running_[database] = {handle, now};
     last_started_[database] = ++start_count_;
-    looked_into_.insert(database);
+    examined_.insert(database);
     return true;
 }
 
@@ -277,7 +277,7 @@ void Launcher::settle_start_requests()
         if (running_.count(database) != 0)
             continue;
         mailbox::settle_start_request(database);
-        to_look_into_.insert(database);
+        to_examine_.insert(database);
     }
 }
 
@@ -305,7 +305,7 @@ void Launcher::ask_for_room(TimestampTz now)
 std::vector<Oid> Launcher::waiting() const
 {
     std::vector<Oid> databases = mailbox::requested_managers();
-    for (Oid database : to_look_into_)
+    for (Oid database : to_examine_)
         if (std::find(databases.begin(), databases.end(), database) == databases.end())
             databases.push_back(database);
     auto last_started = [this](Oid database) {
@@ -327,8 +327,8 @@ bool Launcher::has_manager(Oid database) const
  * stays, nor if that takes long, as while another session has locked the database. */
 bool Launcher::is_looking() const
 {
-    auto looking = running_.find(looking_into_);
-    if (looking == running_.end() || mailbox::manager_pid_of(looking_into_) != 0)
+    auto looking = running_.find(examining_);
+    if (looking == running_.end() || mailbox::manager_pid_of(examining_) != 0)
         return false;
     TimestampTz now = GetCurrentTimestamp(), since = looking->second.started_at;
     return since <= now && now < since + turn_us;
@@ -338,16 +338,16 @@ void Launcher::start_waiting()
 {
     for (Oid database : waiting()) {
         if (has_manager(database)) {
-            to_look_into_.erase(database);
+            to_examine_.erase(database);
             continue;
         }
-        bool is_look = to_look_into_.count(database) != 0;
+        bool is_look = to_examine_.count(database) != 0;
         if ((is_look && is_looking()) || !may_start(database) || pass_over(database))
             continue;
         if (!start(database))
             return;
         if (is_look)
-            looking_into_ = database;
+            examining_ = database;
     }
     no_room_since_ = 0;
     mailbox::launcher_lacks_process(false);
@@ -357,7 +357,7 @@ long Launcher::pause_ms() const
 {
     if (no_room_since_ != 0 && GetCurrentTimestamp() >= no_room_since_ + soon_us)
         return 5 * soon_ms;
-    bool is_waiting = is_registry_doubtful_ || !to_look_into_.empty() || is_looking() ||
+    bool is_waiting = is_registry_doubtful_ || !to_examine_.empty() || is_looking() ||
                       mailbox::is_start_requested() || !gone_.empty();
     return is_waiting ? soon_ms : idle_ms;
 }
@@ -368,7 +368,7 @@ void Launcher::run()
         (void)call([] { return wake_up(); });
         reap();
         if (mailbox::take_lost_start_request()) {
-            looked_into_.clear();
+            examined_.clear();
             is_registry_doubtful_ = true;
         }
         is_registry_doubtful_ = mailbox::take_registry_doubt() || is_registry_doubtful_;

@@ -54,7 +54,7 @@ PoolWorker *Pool::find(int worker)
     return found == workers_.end() ? nullptr : &*found;
 }
 
-scheduler::Assignment Pool::look_for(int preferred_worker, TimestampTz wanted_since, TimestampTz now)
+scheduler::Assignment Pool::choose_worker(int preferred_worker, TimestampTz wanted_since, TimestampTz now)
 {
     std::vector<scheduler::WorkerStatus> workers;
     for (const PoolWorker &worker : workers_)
@@ -98,14 +98,14 @@ Pool::Choice Pool::await_share(const Ids &owners)
 void Pool::end_round()
 {
     if (awaited_.count(mailbox::awaited_share()) == 0)
-        mailbox::want_no_share();
+        mailbox::stop_waiting_for_share();
 }
 
 Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const Ids &owners)
 {
     const mailbox::Turn turn = turn_for(owners);
     is_waiting_ = false;
-    const scheduler::Assignment assignment = look_for(preferred_worker, wanted_since, now);
+    const scheduler::Assignment assignment = choose_worker(preferred_worker, wanted_since, now);
     if (assignment.to == scheduler::Assignment::To::later)
         return {Chance::its_own, nobody};
     if (assignment.to == scheduler::Assignment::To::worker) {
@@ -132,10 +132,10 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
     if (can_start) {
         if (std::optional<int> started = start(key, now)) {
             find(*started)->owners = owners;
-            mailbox::lack_process(false);
+            mailbox::set_process_shortage(false);
             return {Chance::worker, *started};
         }
-        mailbox::lack_process(true);
+        mailbox::set_process_shortage(true);
     }
     if (!is_to_stand_in || has_worker(owners)) {
         mailbox::forget_worker(key);
@@ -149,8 +149,8 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
 void Pool::want_nobody()
 {
     is_waiting_ = false;
-    mailbox::want_no_turn();
-    mailbox::lack_process(false);
+    mailbox::stop_waiting_for_turn();
+    mailbox::set_process_shortage(false);
 }
 
 void Pool::end_own_turn()
@@ -234,7 +234,7 @@ bool Pool::launch(PoolWorker &worker)
         }
         dsm_pin_mapping(segment);
         worker.handle = handle;
-        new (last_words(segment)) LastWords{};
+        new (last_words(segment)) WorkerReport{};
         worker.segment = segment;
         worker.jobs = shm_mq_attach(jobs, segment, handle);
         worker.results = shm_mq_attach(results, segment, handle);
@@ -259,7 +259,7 @@ void Pool::move(const Ids &members, int preferred_worker, int worker)
             from_now_on->taken.erase(member);
 }
 
-Ids Pool::take_forgotten(int worker)
+Ids Pool::take_reassigned(int worker)
 {
     std::set<Id> taken;
     std::swap(taken, find(worker)->taken);
@@ -293,7 +293,7 @@ namespace {
 
 std::optional<Pool::Overrun> overrun_of(const PoolWorker &worker)
 {
-    const LastWords *words = last_words(worker.segment);
+    const WorkerReport *words = last_words(worker.segment);
     if (words->has_overrun.load() == 0)
         return std::nullopt;
     return Pool::Overrun{words->first_member.load(), words->member_count.load()};
@@ -329,15 +329,15 @@ std::vector<Pool::Ended> Pool::attend(TimestampTz now)
         }
         ++worker;
     }
-    let_idle_go(now);
+    release_idle(now);
     return ended;
 }
 
 /* A worker that exits frees its slot itself. */
-void Pool::let_idle_go(TimestampTz now)
+void Pool::release_idle(TimestampTz now)
 {
-    let_go_at_ = 0;
-    bool is_lacked = mailbox::is_process_lacked();
+    release_at_ = 0;
+    bool is_lacked = mailbox::is_process_short();
     for (auto worker = workers_.begin(); worker != workers_.end();) {
         bool is_needless = is_lacked || (workers_.size() > 1 && now >= worker->since + idle_stay_us);
         if (worker->is_busy) {
@@ -346,8 +346,8 @@ void Pool::let_idle_go(TimestampTz now)
             let_go(*worker);
             worker = workers_.erase(worker);
         } else {
-            if (workers_.size() > 1 && (let_go_at_ == 0 || worker->since + idle_stay_us < let_go_at_))
-                let_go_at_ = worker->since + idle_stay_us;
+            if (workers_.size() > 1 && (release_at_ == 0 || worker->since + idle_stay_us < release_at_))
+                release_at_ = worker->since + idle_stay_us;
             ++worker;
         }
     }
@@ -365,8 +365,8 @@ std::optional<TimestampTz> Pool::attend_at() const
 {
     std::optional<TimestampTz> at;
     auto take = [&](TimestampTz other) { at = at ? std::min(*at, other) : other; };
-    if (let_go_at_ != 0)
-        take(let_go_at_);
+    if (release_at_ != 0)
+        take(release_at_);
     if (look_at_ != 0)
         take(look_at_);
     for (const PoolWorker &worker : workers_)

@@ -60,7 +60,7 @@ class Pool {
 
     /* Finds a worker for a job, given its preferred worker and the time since which it waits. If the job
      * waits for its preferred worker, attend_at() includes the time at which to look again. */
-    scheduler::Assignment look_for(int preferred_worker, TimestampTz wanted_since, TimestampTz now);
+    scheduler::Assignment choose_worker(int preferred_worker, TimestampTz wanted_since, TimestampTz now);
     /* Outcome of choose(). `later`: it is not this database's turn, or no process is available, for this job
      * as for others; `its_own`: the job must wait for its preferred worker; `its_share`: it must wait until
      * its owners have fewer workers; `myself`: this process does the job. */
@@ -69,7 +69,7 @@ class Pool {
         Chance chance = Chance::later;
         int worker = nobody;
     };
-    /* Finds a worker as look_for() does, requests a turn, and marks the worker as busy. `owners`: of the
+    /* Finds a worker as choose_worker() does, requests a turn, and marks the worker as busy. `owners`: of the
      * stream tables that the job refreshes. */
     Choice choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const scheduler::Ids &owners);
     /* Begins a round of choices, which lasts until end_round(); each owner whose share is exhausted is
@@ -86,7 +86,7 @@ class Pool {
      * now. */
     void move(const scheduler::Ids &members, int preferred_worker, int worker);
     /* Stream tables whose programs the worker has compiled and no longer needs, since the last call. */
-    scheduler::Ids take_forgotten(int worker);
+    scheduler::Ids take_reassigned(int worker);
     /* Records that there is no job that needs a worker. */
     void want_nobody();
 
@@ -124,7 +124,7 @@ class Pool {
     bool has_worker(const scheduler::Ids &owners) const;
     void send_on(PoolWorker &worker);
     void let_go(PoolWorker &worker);
-    void let_idle_go(TimestampTz now);
+    void release_idle(TimestampTz now);
 
     std::list<PoolWorker> workers_;
     mailbox::WorkerKey own_turn_;
@@ -132,7 +132,7 @@ class Pool {
     TimestampTz start_after_ = 0; /* a process could not be started: no further attempt before this time */
     int failed_starts_ = 0;       /* in a row; each of them is in the server's log */
     TimestampTz look_at_ = 0;     /* for a job that waits for its preferred worker; 0: none */
-    TimestampTz let_go_at_ = 0;   /* time to let the first idle worker go that is not needed; 0: none */
+    TimestampTz release_at_ = 0;   /* time to let the first idle worker go that is not needed; 0: none */
     bool is_waiting_ = false;     /* for a turn */
     /* In this round: owners whose share is exhausted, and owners of all jobs that wait for a share. */
     std::set<scheduler::Id> exhausted_, awaited_;

@@ -1,6 +1,6 @@
 /*
  * The segment of shared memory between a manager and one of its refresh workers: a queue for jobs, a queue
- * for results, and LastWords. Each side attaches to both queues; when one side is gone, the other finds its
+ * for results, and WorkerReport. Each side attaches to both queues; when one side is gone, the other finds its
  * queues detached.
  */
 #pragma once
@@ -20,15 +20,15 @@ constexpr Size queue_bytes = 65536; /* a larger job is sent in several parts */
 constexpr Size segment_bytes = 2 * queue_bytes + 64;
 
 /* Stored after the queues: what a worker was refreshing when it was terminated. */
-struct LastWords {
+struct WorkerReport {
     std::atomic<uint32_t> has_overrun;
     std::atomic<uint32_t> first_member; /* of the refresh under way */
     std::atomic<int32_t> member_count;
 };
 
-inline LastWords *last_words(dsm_segment *segment)
+inline WorkerReport *last_words(dsm_segment *segment)
 {
-    return reinterpret_cast<LastWords *>(static_cast<char *>(dsm_segment_address(segment)) + 2 * queue_bytes);
+    return reinterpret_cast<WorkerReport *>(static_cast<char *>(dsm_segment_address(segment)) + 2 * queue_bytes);
 }
 
 inline shm_mq *job_queue(dsm_segment *segment)

@@ -14,7 +14,7 @@ void register_worker();
 
 /* Sets the isolation level to READ COMMITTED. Called by a manager or worker that has just connected. A
  * PostgreSQL frame. */
-void read_what_is_committed();
+void set_read_committed();
 
 /* pg_trickle.max_log_size in bytes; 0: no limit. */
 int64_t max_log_bytes();

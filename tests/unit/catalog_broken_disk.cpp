@@ -159,9 +159,9 @@ TEST_F(BrokenDisk, what_is_late_is_kept_or_not_but_never_half)
         disk = {0, call, false, ENOSPC};
         size_t kept = 0;
         for (int i = 0; i < 5; i++)
-            kept += keep_late(folder, {{1, refresh}, {1, refresh}}) ? 2 : 0;
+            kept += append_to_spool(folder, {{1, refresh}, {1, refresh}}) ? 2 : 0;
         disk = {};
-        LateRefreshes late(folder);
+        SpooledRefreshes late(folder);
         EXPECT_EQ(late.rows().size(), kept) << call;
         late.forget();
     }

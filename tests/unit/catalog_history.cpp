@@ -211,10 +211,10 @@ TEST_F(History, what_is_late_comes_back_whole)
     failed.was_full_fallback = true;
     failed.rows_deleted = 9;
     failed.error_message = std::string("a\nb\0c", 5);
-    EXPECT_TRUE(keep_late(folder, {{1, failed}, {1, refreshed(8, hour)}}));
-    EXPECT_TRUE(keep_late(folder, {{2, refreshed(9, hour)}}));
+    EXPECT_TRUE(append_to_spool(folder, {{1, failed}, {1, refreshed(8, hour)}}));
+    EXPECT_TRUE(append_to_spool(folder, {{2, refreshed(9, hour)}}));
     {
-        LateRefreshes late(folder);
+        SpooledRefreshes late(folder);
         ASSERT_EQ(late.rows().size(), 3u);
         const Refresh &first = late.rows()[0].refresh;
         EXPECT_EQ(first.relid, 7u);
@@ -230,21 +230,21 @@ TEST_F(History, what_is_late_comes_back_whole)
         EXPECT_TRUE(first.was_full_fallback);
         EXPECT_EQ(first.error_message, failed.error_message);
         EXPECT_EQ(late.rows()[2].database, 2u);
-        EXPECT_TRUE(LateRefreshes(folder).rows().empty()) << "one at a time";
+        EXPECT_TRUE(SpooledRefreshes(folder).rows().empty()) << "one at a time";
     }
-    LateRefreshes again(folder);
+    SpooledRefreshes again(folder);
     EXPECT_EQ(again.rows().size(), 3u) << "not forgotten, so still there";
     again.forget();
-    EXPECT_TRUE(LateRefreshes(folder).rows().empty());
+    EXPECT_TRUE(SpooledRefreshes(folder).rows().empty());
 }
 
 TEST_F(History, what_was_not_written_to_its_end_is_left_out)
 {
-    EXPECT_TRUE(keep_late(folder, {{1, refreshed(7, hour)}, {1, refreshed(8, hour)}}));
+    EXPECT_TRUE(append_to_spool(folder, {{1, refreshed(7, hour)}, {1, refreshed(8, hour)}}));
     uintmax_t size = fs::file_size(folder / "catalog.late");
     for (uintmax_t cut = size - 1; cut > 0; cut -= 7) {
         fs::resize_file(folder / "catalog.late", cut);
-        EXPECT_EQ(LateRefreshes(folder).rows().size(), cut >= size / 2 ? 1u : 0u) << cut;
+        EXPECT_EQ(SpooledRefreshes(folder).rows().size(), cut >= size / 2 ? 1u : 0u) << cut;
         if (cut < 7)
             break;
     }
@@ -259,7 +259,7 @@ TEST_F(History, many_processes_are_late_at_once)
         child = fork();
         if (child == 0) {
             for (int i = 0; i < each; i++) {
-                if (!keep_late(folder, {{1, refreshed(7, hour)}}))
+                if (!append_to_spool(folder, {{1, refreshed(7, hour)}}))
                     _exit(1);
             }
             _exit(0);
@@ -270,7 +270,7 @@ TEST_F(History, many_processes_are_late_at_once)
         waitpid(child, &status, 0);
         EXPECT_EQ(status, 0);
     }
-    EXPECT_EQ(LateRefreshes(folder).rows().size(), static_cast<size_t>(processes * each));
+    EXPECT_EQ(SpooledRefreshes(folder).rows().size(), static_cast<size_t>(processes * each));
 }
 
 } // namespace

@@ -22,7 +22,7 @@ Job sample_job()
         Involved involved;
         involved.id = id;
         involved.role = Involved::Role::optional;
-        involved.is_time_dependent = involved.is_program_written = involved.has_overrun = involved.goes_alone = true;
+        involved.is_time_dependent = involved.is_program_written = involved.has_overrun = involved.is_refreshed_alone = true;
         involved.refresh_timeout_ms = -1;
         involved.failures = 2;
         involved.owner = 16384;
@@ -42,7 +42,7 @@ JobResult sample_result()
     result.took_us = 77;
     result.untrimmed = {4, 5};
     result.held_back = {6};
-    result.has_given_way = result.has_unpruned = true;
+    result.was_interrupted = result.has_unpruned = true;
     result.is_catalog_new = result.is_outdated = true;
     return result;
 }

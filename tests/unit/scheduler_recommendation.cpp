@@ -12,7 +12,7 @@ Signals of(RefreshMode configured, int64_t deltas, double delta_us, int64_t full
     Signals signals;
     signals.configured = configured;
     signals.deltas = deltas;
-    signals.delta_us = signals.dearest_delta_us = delta_us;
+    signals.delta_us = signals.longest_delta_us = delta_us;
     signals.fulls = fulls;
     signals.full_us = full_us;
     return signals;
@@ -24,7 +24,7 @@ TEST(Recommendation, a_mode_whose_deltas_are_dearer_gives_way_to_AUTO)
     EXPECT_EQ(recommend(of(RefreshMode::differential, 20, 5000, 20, 1000)).confidence, "high");
     EXPECT_EQ(recommend(of(RefreshMode::differential, 20, 500, 20, 1000)).mode, RefreshMode::differential);
     Signals signals = of(RefreshMode::differential, 20, 500, 20, 1000);
-    signals.dearest_delta_us = 9000;
+    signals.longest_delta_us = 9000;
     EXPECT_EQ(recommend(signals).mode, RefreshMode::automatic);
 }
 

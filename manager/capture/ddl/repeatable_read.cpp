@@ -123,7 +123,7 @@ bool has_same_rows(List *tree, const OldSnapshot &old)
 
 } // namespace
 
-bool is_heap_seen(Oid relid, Snapshot snapshot)
+bool is_heap_unchanged(Oid relid, Snapshot snapshot)
 {
     return heap_seen(relid, snapshot).heap == Heap::same;
 }

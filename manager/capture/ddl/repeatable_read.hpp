@@ -29,6 +29,6 @@ struct OldSnapshot {
 bool is_source_seen(Oid source, const OldSnapshot &old);
 
 /* Whether the relation existed under the snapshot and had the same heap as now. PostgreSQL frame. */
-bool is_heap_seen(Oid relid, Snapshot snapshot);
+bool is_heap_unchanged(Oid relid, Snapshot snapshot);
 
 } // namespace pgtrickle::capture

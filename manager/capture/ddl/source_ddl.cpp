@@ -288,7 +288,7 @@ void after_trigger_change(Oid trigger_oid)
 /* ---- before and after a statement ------------------------------------------------------ */
 
 /* Not to be called for transaction commands: those may run outside of a transaction. */
-bool is_on_guard()
+bool follows_ddl()
 {
     return own_work == 0 && OidIsValid(source_table());
 }
@@ -370,7 +370,7 @@ void after_alter_table(const AlterTableStmt *statement)
 
 void before_drop(const UtilityCall &call)
 {
-    if (!is_on_guard())
+    if (!follows_ddl())
         return;
     auto *statement = castNode(DropStmt, call.statement());
     ListCell *cell;
@@ -384,17 +384,17 @@ void before_drop(const UtilityCall &call)
 
 void around_alter_table(const UtilityCall &call)
 {
-    if (is_on_guard())
+    if (follows_ddl())
         before_alter_table(castNode(AlterTableStmt, call.statement()));
     call.run();
-    if (is_on_guard())
+    if (follows_ddl())
         after_alter_table(castNode(AlterTableStmt, call.statement()));
 }
 
 void before_alter_of_trigger(const UtilityCall &call)
 {
     Node *statement = call.statement();
-    if (!is_on_guard())
+    if (!follows_ddl())
         return;
     if (auto *depends = reinterpret_cast<AlterObjectDependsStmt *>(statement);
         IsA(statement, AlterObjectDependsStmt) && depends->objectType == OBJECT_TRIGGER)

@@ -53,7 +53,7 @@ bool is_sentinel_missing(Oid source)
     return is_unlogged(source) && !find_sentinel(source, false);
 }
 
-void leave_sentinel(Oid source)
+void insert_sentinel(Oid source)
 {
     if (!is_sentinel_missing(source))
         return;

@@ -16,7 +16,7 @@ namespace pgtrickle::capture {
 /* Whether rows of `source` are in an unlogged table, and its sentinel is missing. */
 bool is_sentinel_missing(Oid source);
 /* Inserts a sentinel if the source needs one and has none. */
-void leave_sentinel(Oid source);
+void insert_sentinel(Oid source);
 /* Removes the sentinel of a source that is no longer captured. */
 void remove_sentinel(Oid source);
 

@@ -193,7 +193,7 @@ List *append_triggers(List *triggers, Relation table, Oid relid)
     for (const TriggerKind &kind : kinds) {
         if (is_for_rows(kind) && !has_rows)
             continue;
-        auto *seen = static_cast<TriggerSeen *>(palloc(sizeof(TriggerSeen)));
+        auto *seen = static_cast<TriggerStatus *>(palloc(sizeof(TriggerStatus)));
         *seen = {relid, kind.name, kind.event, is_for_rows(kind), false, false};
         ScanKeyData key;
         ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));

@@ -39,7 +39,7 @@ bool has_all_triggers(Oid relid);
  * captured by rows, or a subscription writes to it. */
 bool needs_row_trigger(Oid relid);
 
-struct TriggerSeen {
+struct TriggerStatus {
     Oid relation;      /* the source, a descendant or an ancestor */
     const char *name;
     const char *event; /* as in "AFTER INSERT" */
@@ -48,7 +48,7 @@ struct TriggerSeen {
     bool fires_always;
 };
 
-/* Returns every trigger that the capture of a table needs (List of TriggerSeen *), whether it exists or
+/* Returns every trigger that the capture of a table needs (List of TriggerStatus *), whether it exists or
  * not. */
 List *triggers_of(Oid source);
 

@@ -79,7 +79,7 @@ bool Database::read(const Work &work)
 bool Database::transact(const char *begin, const Work &work)
 {
     int64_t now = clock_us();
-    give_up_at_us_ = now < in_haste_until_us_ ? now : now + time_limit_us;
+    deadline_us_ = now < no_wait_until_us_ ? now : now + time_limit_us;
     is_busy_ = false;
     is_suspect_ = false;
     for (int round = 0; round < 4; round++) {
@@ -92,7 +92,7 @@ bool Database::transact(const char *begin, const Work &work)
             is_busy_ = (error.code & 0xff) == SQLITE_BUSY;
             if (is_busy_) {
                 roll_back();
-                in_haste_until_us_ = clock_us() + haste_us;
+                no_wait_until_us_ = clock_us() + haste_us;
                 return false;
             }
             if (!mend(error))
@@ -137,7 +137,7 @@ void Database::roll_back()
  * SQLite's own handler begin with a millisecond. */
 int Database::wait_for_others(void *self, int tries)
 {
-    if (clock_us() >= static_cast<Database *>(self)->give_up_at_us_)
+    if (clock_us() >= static_cast<Database *>(self)->deadline_us_)
         return 0;
     usleep(static_cast<useconds_t>(std::min(20 << std::min(tries, 10), longest_nap_us)));
     return 1;
@@ -202,7 +202,7 @@ void Database::checkpoint(bool in_any_case)
         files_.record();
         if (!is_held_back)
             return;
-        give_up_at_us_ = clock_us() + time_limit_us;
+        deadline_us_ = clock_us() + time_limit_us;
         execute("BEGIN IMMEDIATE");
         files_.renew(true);
         close();

@@ -152,8 +152,8 @@ class Database {
     bool is_busy_ = false;
     bool is_suspect_ = false; /* the file was reported damaged, but its check found nothing */
     int process_ = 0; /* the process that opened the file */
-    int64_t give_up_at_us_ = 0;
-    int64_t in_haste_until_us_ = 0;
+    int64_t deadline_us_ = 0;
+    int64_t no_wait_until_us_ = 0;
     int most_pages_ = 16'000;
     int too_many_pages_ = 64'000;
     int log_pages_ = 0; /* after this connection's last commit */

@@ -94,13 +94,13 @@ FileMark mark_of(const std::string &path)
 
 } // namespace
 
-FileLock::FileLock(const std::string &path, int patience_ms)
+FileLock::FileLock(const std::string &path, int lock_timeout_ms)
     : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, file_mode))
 {
     if (file_ < 0)
         fail(path);
     for (int waited_us = 0; flock(file_, LOCK_EX | LOCK_NB) != 0; waited_us += 500) {
-        if (waited_us >= patience_ms * 1000) {
+        if (waited_us >= lock_timeout_ms * 1000) {
             ::close(file_);
             throw CatalogError(SQLITE_BUSY, path + " is locked by another process");
         }

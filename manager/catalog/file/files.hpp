@@ -49,10 +49,10 @@ struct FileMarks {
 };
 
 /* An exclusive lock among processes, held during the lifetime of the object. The constructor waits for at
- * most patience_ms, then throws CatalogError (SQLITE_BUSY). */
+ * most lock_timeout_ms, then throws CatalogError (SQLITE_BUSY). */
 class FileLock {
   public:
-    FileLock(const std::string &path, int patience_ms);
+    FileLock(const std::string &path, int lock_timeout_ms);
     ~FileLock();
     FileLock(const FileLock &) = delete;
     FileLock &operator=(const FileLock &) = delete;

@@ -14,7 +14,7 @@ namespace pgtrickle::catalog {
 namespace {
 
 /* The first process that opens the file after a crash reads the whole log while it holds the lock. */
-constexpr int open_patience_ms = 2000;
+constexpr int open_timeout_ms = 2000;
 /* Distinct from SQLite's codes. */
 constexpr int newer_release = -1;
 
@@ -92,7 +92,7 @@ bool Database::find_file()
 void Database::open()
 {
     files_.make_folder();
-    FileLock lock(files_.lock_path(), open_patience_ms);
+    FileLock lock(files_.lock_path(), open_timeout_ms);
     bool is_trusted = find_file();
     FileMark opened;
     try {
@@ -203,7 +203,7 @@ bool Database::mend(const CatalogError &error)
 
 void Database::put_newer_aside()
 {
-    FileLock lock(files_.lock_path(), open_patience_ms);
+    FileLock lock(files_.lock_path(), open_timeout_ms);
     int found = 0;
     try {
         Database probe(files_.folder());
@@ -221,7 +221,7 @@ void Database::put_newer_aside()
 
 void Database::remove_damaged(const std::string &reason)
 {
-    FileLock lock(files_.lock_path(), open_patience_ms);
+    FileLock lock(files_.lock_path(), open_timeout_ms);
     /* Another process may have replaced the file already. */
     if (!is_suspect_) {
         Database probe(files_.folder());

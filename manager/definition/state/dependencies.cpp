@@ -101,7 +101,7 @@ List *readers_of(Oid source_relid)
     return scan_dependencies("pgt_dependency_source", dependency_source, source_relid, dependency_relid);
 }
 
-List *log_readers_of(Oid source_relid)
+List *log_dependents_of(Oid source_relid)
 {
     return scan_dependencies("pgt_dependency_source", dependency_source, source_relid, dependency_relid, true);
 }

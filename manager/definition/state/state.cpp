@@ -170,9 +170,9 @@ bool read(Oid relid, StateRow *row, Snapshot snapshot)
     return true;
 }
 
-SeenRow seen_row(Oid relid, Snapshot snapshot)
+VisibleRow visible_row(Oid relid, Snapshot snapshot)
 {
-    SeenRow seen;
+    VisibleRow seen;
     const RawRow raw = read_raw(relid, snapshot);
     if (!raw.is_found)
         return seen;
@@ -343,7 +343,7 @@ void remove_dependencies(Oid relid)
     remove_rows("pgt_dependency", "pgt_dependency_pkey", relid);
 }
 
-void take_in_marks(Oid relid, const MarkId *marks, int count)
+void remove_applied_marks(Oid relid, const MarkId *marks, int count)
 {
     const int removed = remove_marks(relid, marks, count);
     if (removed == 0)
@@ -356,10 +356,10 @@ void take_in_marks(Oid relid, const MarkId *marks, int count)
     });
 }
 
-void forget_rows(Oid relid)
+void set_unpopulated(Oid relid)
 {
     const Marks marks = marks_of(relid, nullptr);
-    take_in_marks(relid, marks.ids, marks.count);
+    remove_applied_marks(relid, marks.ids, marks.count);
     replace(relid, true, [](HeapTuple, TupleDesc, Replacement *replacement) {
         replacement->set(Column::is_populated, BoolGetDatum(false));
         replacement->set_null(Column::frontier);
@@ -369,10 +369,10 @@ void forget_rows(Oid relid)
     });
 }
 
-Glance *glance_at_all(int *count)
+StateSummary *all_summaries(int *count)
 {
     int size = 64;
-    auto *glances = static_cast<Glance *>(palloc(sizeof(Glance) * size));
+    auto *glances = static_cast<StateSummary *>(palloc(sizeof(StateSummary) * size));
     *count = 0;
     Relation table = definition::open_extension_table("pgt_state", AccessShareLock);
     if (table == nullptr)
@@ -387,9 +387,9 @@ Glance *glance_at_all(int *count)
         heap_deform_tuple(tuple, RelationGetDescr(table), values, nulls);
         if (*count == size) {
             size *= 2;
-            glances = static_cast<Glance *>(repalloc(glances, sizeof(Glance) * size));
+            glances = static_cast<StateSummary *>(repalloc(glances, sizeof(StateSummary) * size));
         }
-        Glance *glance = &glances[(*count)++];
+        StateSummary *glance = &glances[(*count)++];
         glance->relid = DatumGetObjectId(values[Column::relid - 1]);
         glance->generation = DatumGetInt64(values[Column::generation - 1]);
         ListCell *cell;

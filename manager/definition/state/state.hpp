@@ -69,7 +69,7 @@ struct StateRow {
 };
 
 /* A row and its marks, for PostgreSQL frames; texts are in the memory context that is current at the call. */
-struct SeenRow {
+struct VisibleRow {
     bool exists = false;
     bool is_own = false; /* this transaction wrote the row: it created, altered or refreshed the stream table */
     bool is_populated = false;
@@ -94,7 +94,7 @@ LOCKTAG refresh_lock(Oid relid);
  * C++ frame. */
 bool read(Oid relid, StateRow *row, Snapshot snapshot = nullptr);
 /* Reads the row for a PostgreSQL frame. Without a snapshot, changes of this transaction are visible. */
-SeenRow seen_row(Oid relid, Snapshot snapshot = nullptr);
+VisibleRow visible_row(Oid relid, Snapshot snapshot = nullptr);
 
 /* The writers below are PostgreSQL frames. update() sets the columns c for which replaces[c - 1] is true, and
  * updated_at; it raises an error if there is no row, and ends with CommandCounterIncrement(). */
@@ -113,14 +113,14 @@ struct Before {
 Before set_suspended(Oid relid, bool is_suspended);
 void remove(Oid relid);
 /* Records that the storage is empty again: unpopulated, without a frontier and without marks. */
-void forget_rows(Oid relid);
+void set_unpopulated(Oid relid);
 /* Removes marks that a refresh, or the replacement of the definition, has applied, and adds their number to
  * the generation, which stays the same in sum. */
-void take_in_marks(Oid relid, const MarkId *marks, int count);
+void remove_applied_marks(Oid relid, const MarkId *marks, int count);
 
 /* The part of a stream table's state that shows whether anything about it has changed. Trivial, because a
  * PostgreSQL frame creates it. */
-struct Glance {
+struct StateSummary {
     Oid relid;
     int64_t generation; /* including marks */
     int32_t consecutive_errors;
@@ -130,7 +130,7 @@ struct Glance {
 };
 /* Returns the state of all stream tables of this database, read by one scan, palloc'ed; sets `count` to their
  * number. PostgreSQL frame. */
-Glance *glance_at_all(int *count);
+StateSummary *all_summaries(int *count);
 
 /* Returns the relids of all stream tables of this database (allocated List of OIDs). PostgreSQL frame. */
 List *all_stream_tables();
@@ -145,7 +145,7 @@ List *sources_of(Oid relid);
 /* Returns the stream tables that read source_relid directly (List of OIDs, ascending). */
 List *readers_of(Oid source_relid);
 /* Returns the stream tables that read the log of source_relid, because its changes are captured for them. */
-List *log_readers_of(Oid source_relid);
+List *log_dependents_of(Oid source_relid);
 
 /* Invalidates what processes keep about the stream tables that are refreshed together (refresh/sets), through
  * the relation cache's entry of pgt_dependency. Must be called before a dependency, an option or a group that

@@ -32,7 +32,7 @@ struct EntryRights {
 };
 
 /* Of all entries of one range table. */
-struct AskedRights {
+struct RequiredRights {
     List *entries = NIL;
     List *infos = NIL;
 };
@@ -74,7 +74,7 @@ inline void leave_rights_to_subquery(RangeTblEntry *entry)
 #endif
 }
 
-inline AskedRights asked_rights(const Query *query)
+inline RequiredRights asked_rights(const Query *query)
 {
 #if PG_VERSION_NUM < 160000
     return {query->rtable, NIL};
@@ -83,7 +83,7 @@ inline AskedRights asked_rights(const Query *query)
 #endif
 }
 
-inline AskedRights asked_rights(const PlannedStmt *statement)
+inline RequiredRights asked_rights(const PlannedStmt *statement)
 {
 #if PG_VERSION_NUM < 160000
     return {statement->rtable, NIL};
@@ -94,7 +94,7 @@ inline AskedRights asked_rights(const PlannedStmt *statement)
 
 /* Copies the relations of the query's range table, with their rights, to the end of `kept`. Since 16 a view is a subquery
  * with rights. */
-inline void keep_rights(AskedRights *kept, const Query *query)
+inline void keep_rights(RequiredRights *kept, const Query *query)
 {
     ListCell *cell;
     foreach (cell, query->rtable) {
@@ -115,7 +115,7 @@ inline void keep_rights(AskedRights *kept, const Query *query)
 }
 
 /* Raises 42501 unless the current user, or who is named, has them. */
-inline void check_rights(const AskedRights &rights)
+inline void check_rights(const RequiredRights &rights)
 {
 #if PG_VERSION_NUM < 160000
     ExecCheckRTPerms(rights.entries, true);

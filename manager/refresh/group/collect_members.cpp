@@ -36,7 +36,7 @@ struct Collected {
     {
         if (named.count(upstream) != 0)
             return true;
-        return reach == Reach::all_below ? call([=] { return definition::may_stop_refreshes(upstream); }) : !has_been_filled(upstream);
+        return reach == Reach::all_upstreams ? call([=] { return definition::may_stop_refreshes(upstream); }) : !has_been_filled(upstream);
     }
 };
 
@@ -140,14 +140,14 @@ void collect_all_below(const RefreshRequest &request, Collected &collected)
     };
     while (!open.empty()) {
         for (Oid relid : open)
-            if (collected.named.count(relid) != 0 || call([=] { return definition::lock_if_there(relid, RowExclusiveLock); }))
+            if (collected.named.count(relid) != 0 || call([=] { return definition::lock_if_exists(relid, RowExclusiveLock); }))
                 collect(relid, collected);
         open.clear();
-        refresh_sets().follow_news();
+        refresh_sets().process_invalidations();
         std::vector<Oid> all;
         for (const auto &[relid, member] : collected.found)
             all.push_back(relid);
-        refresh_sets().look_around(all);
+        refresh_sets().read_sets_around(all);
         for (Oid relid : all) {
             open_unless_found(refresh_sets().group_of(relid));
             open_unless_found(refresh_sets().atomic_set_of(relid));
@@ -161,7 +161,7 @@ Oid collect_and_lock(const RefreshRequest &request, Collected &collected)
 try {
     std::vector<Oid> locked;
     for (;;) {
-        if (request.reach == Reach::all_below)
+        if (request.reach == Reach::all_upstreams)
             collect_all_below(request, collected);
         for (Oid relid : request.members)
             collect(relid, collected);
@@ -190,8 +190,8 @@ bool is_known(const std::vector<Oid> &found, const std::vector<std::vector<Oid>>
  * notices that a set has become smaller when it reads definitions next. */
 Oid first_in_larger_set(const RefreshRequest &request)
 {
-    refresh_sets().follow_news();
-    refresh_sets().look_around(request.members);
+    refresh_sets().process_invalidations();
+    refresh_sets().read_sets_around(request.members);
     for (Oid relid : request.members)
         if (!request.atomic_sets.cover(refresh_sets().atomic_set_of(relid)) ||
             !is_known(refresh_sets().group_of(relid), request.groups))
@@ -211,7 +211,7 @@ scheduler::AtomicSets sets_among(const Collected &collected)
 
 Group gather(const RefreshRequest &request)
 {
-    const bool is_read = request.requested_by == scheduler::RequestedBy::reader && request.reach == Reach::all_below;
+    const bool is_read = request.requested_by == scheduler::RequestedBy::reader && request.reach == Reach::all_upstreams;
     Collected collected = {request.reach,
                            {request.members.begin(), request.members.end()},
                            is_read,

@@ -107,7 +107,7 @@ std::optional<Stop> stop_of_set(const Group &group, const Member &member, const 
     return std::nullopt;
 }
 
-void take_out(Group &group, const RefreshRequest &request, const Stops &stops)
+void remove_members(Group &group, const RefreshRequest &request, const Stops &stops)
 {
     for (const auto &[relid, stop] : stops)
         if (is_named(request, relid)) {
@@ -118,13 +118,13 @@ void take_out(Group &group, const RefreshRequest &request, const Stops &stops)
     std::erase_if(group.members, [&](const Member &member) {
         const bool is_out = stops.count(member.compiled->relid()) != 0;
         if (is_out)
-            group.leave_out(member.compiled->relid());
+            group.exclude(member.compiled->relid());
         return is_out;
     });
 }
 
 /* `own_stop` returns the reason for which a member itself is skipped, given those skipped already. */
-template <class OwnStop> void leave_out(Group &group, const RefreshRequest &request, OwnStop own_stop)
+template <class OwnStop> void exclude(Group &group, const RefreshRequest &request, OwnStop own_stop)
 {
     Stops stops;
     for (size_t before = 1; before != stops.size();) {
@@ -143,7 +143,7 @@ template <class OwnStop> void leave_out(Group &group, const RefreshRequest &requ
         if (stops.empty())
             return;
     }
-    take_out(group, request, stops);
+    remove_members(group, request, stops);
 }
 
 /* Returns the sources of the group's members. */
@@ -178,7 +178,7 @@ Oid unpopulated_source(const Group &group, const Member &member, const Stops &st
 
 void exclude_suspended(Group &group, const RefreshRequest &request)
 {
-    leave_out(group, request, [&](const Member &member, const Stops &) -> std::optional<Stop> {
+    exclude(group, request, [&](const Member &member, const Stops &) -> std::optional<Stop> {
         const Oid relid = member.compiled->relid();
         if (!is_suspended(member.state) || (request.requested_by == scheduler::RequestedBy::owner && is_named(request, relid)))
             return std::nullopt;
@@ -186,7 +186,7 @@ void exclude_suspended(Group &group, const RefreshRequest &request)
     });
 }
 
-void leave_out_held(Group &group, const RefreshRequest &request)
+void exclude_held(Group &group, const RefreshRequest &request)
 {
     scheduler::Holds holds = read_holds(GetActiveSnapshot());
     for (const Member &member : group.members)
@@ -194,7 +194,7 @@ void leave_out_held(Group &group, const RefreshRequest &request)
             holds.frozen.insert(member.compiled->relid());
     const bool has_holds = !holds.is_empty();
     const scheduler::Graph graph = has_holds ? graph_of(group) : scheduler::Graph();
-    leave_out(group, request, [&](const Member &member, const Stops &stops) -> std::optional<Stop> {
+    exclude(group, request, [&](const Member &member, const Stops &stops) -> std::optional<Stop> {
         const Oid relid = member.compiled->relid();
         std::optional<Hold> hold;
         if (has_holds)
@@ -207,7 +207,7 @@ void leave_out_held(Group &group, const RefreshRequest &request)
     });
     for (const Member &member : group.members)
         if (has_holds)
-            note_taken_in(holds, graph, member.compiled->relid());
+            record_applied_watermarks(holds, graph, member.compiled->relid());
 }
 
 Explanation explain_inactive(Oid relid)
@@ -220,8 +220,8 @@ Explanation explain_inactive(Oid relid)
         if (state::read(upstream, &row) && is_suspended(row))
             return {"It reads " + name_of_stream_table(upstream) + ", which is suspended.", resume_hint(upstream)};
     involved.insert(involved.begin(), relid);
-    refresh_sets().follow_news();
-    refresh_sets().look_around(involved);
+    refresh_sets().process_invalidations();
+    refresh_sets().read_sets_around(involved);
     for (Oid one : involved)
         for (Oid other : refresh_sets().atomic_set_of(one)) {
             if (state::read(other, &row) && is_suspended(row))

@@ -22,7 +22,7 @@ void exclude_suspended(Group &group, const RefreshRequest &request);
 /* Removes held members in the same way, and those that would read a stream table without rows, which would
  * look empty. Uses the active snapshot: if it does not see a gate, it sees nothing that was written after the
  * gate was closed. */
-void leave_out_held(Group &group, const RefreshRequest &request);
+void exclude_held(Group &group, const RefreshRequest &request);
 
 /* Returns why a stream table that is not held is not refreshed all the same: it is suspended, or it reads, or
  * is in an atomic set with, a stream table that is not refreshed. Empty if it is refreshed. */

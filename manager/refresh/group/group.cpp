@@ -34,7 +34,7 @@ std::vector<Oid> sources_of(const std::vector<Member> &members)
     return sources;
 }
 
-Oid first_reader(const std::vector<Member> &members, Oid source)
+Oid first_dependent(const std::vector<Member> &members, Oid source)
 {
     for (const Member &member : members)
         for (const CompiledSource &read : member.compiled->sources)
@@ -96,7 +96,7 @@ void restore_capture(Member &member)
  * for other heaps. */
 void follow_privileges(Member &member)
 {
-    if (member.compiled->is_captured_as_may_be)
+    if (member.compiled->captures_match_privileges)
         return;
     const Definition &definition = member.compiled->definition;
     const Oid relid = definition.relid;
@@ -128,7 +128,7 @@ void lock_what_is_read(std::vector<Member> &members)
     for (Member &member : members)
         as_part_of(member.compiled->relid(), Action::no_data, [&] { check_privileges(*member.compiled); });
     for (Oid source : sources_of(members))
-        lock_source_of(first_reader(members, source), source);
+        lock_source_of(first_dependent(members, source), source);
     for (Member &member : members)
         as_part_of(member.compiled->relid(), Action::no_data, [&] {
             const Oid relid = member.compiled->relid();
@@ -141,8 +141,8 @@ void lock_what_is_read(std::vector<Member> &members)
 
 void lock_trees(Group &group)
 {
-    group.kept_trees = sources_of(group.members);
-    for (Oid source : group.kept_trees)
+    group.locked_trees = sources_of(group.members);
+    for (Oid source : group.locked_trees)
         call([=] { capture::lock_inheritance_tree(source); });
 }
 
@@ -174,7 +174,7 @@ const mailbox::SourceCounters &Group::seen(Oid relid) const
 }
 
 /* An upstream that is current here is not older than a snapshot taken later. */
-void look_at_left_out(Group &group)
+void find_excluded_upstreams(Group &group)
 {
     std::set<Oid> members, excluded;
     group.excluded.clear();
@@ -185,10 +185,10 @@ void look_at_left_out(Group &group)
             if (source.is_stream_table && members.count(source.relid) == 0)
                 excluded.insert(source.relid);
     for (Oid relid : excluded)
-        group.leave_out(relid);
+        group.exclude(relid);
 }
 
-void Group::leave_out(Oid relid)
+void Group::exclude(Oid relid)
 {
     mailbox::MailboxStatus known = mailbox::status_of(relid);
     state::StateRow row;
@@ -211,9 +211,9 @@ TimestampTz Group::as_of(Oid relid) const
     return DT_NOEND;
 }
 
-void release_trees(const Group &group)
+void unlock_trees(const Group &group)
 {
-    for (Oid source : group.kept_trees)
+    for (Oid source : group.locked_trees)
         call([=] { capture::release_tree(source); });
 }
 
@@ -238,7 +238,7 @@ Group lock_group(const RefreshRequest &request)
     lock_what_is_read(group.members);
     lock_trees(group);
     observe(group);
-    look_at_left_out(group);
+    find_excluded_upstreams(group);
     return group;
 }
 

@@ -31,7 +31,7 @@ struct Group {
     std::vector<Member> members; /* upstreams first */
     std::vector<ObservedSource> observed; /* sources and members, ascending by OID */
     std::vector<ExcludedUpstream> excluded;
-    std::vector<Oid> kept_trees; /* sources to which no partition or child with rows is added */
+    std::vector<Oid> locked_trees; /* sources to which no partition or child with rows is added */
     scheduler::AtomicSets atomic_sets;
     SkippedMembers skipped;
 
@@ -39,20 +39,20 @@ struct Group {
 
     const mailbox::SourceCounters &seen(Oid relid) const;
     /* Records an upstream that is not, or no longer, a member: the refresh reads it as it stands. */
-    void leave_out(Oid relid);
+    void exclude(Oid relid);
     /* For a stream table that members read: ExcludedUpstream::as_of, or the data_timestamp of a member;
      * DT_NOEND before the member has one. */
     TimestampTz as_of(Oid relid) const;
 };
 
 /* Determines the excluded upstreams again. To be called before the snapshot is taken. */
-void look_at_left_out(Group &group);
+void find_excluded_upstreams(Group &group);
 
 /* Returns the requested stream tables and those within reach, without suspended ones (excluded_members.hpp),
  * locked, with state rows read and the mailbox observed. If there are no members, skipped.locked may say
  * why. */
 Group lock_group(const RefreshRequest &request);
 /* To be called after the last statement under the snapshot, since the transaction may stay open. */
-void release_trees(const Group &group);
+void unlock_trees(const Group &group);
 
 } // namespace pgtrickle::refresh

@@ -106,7 +106,7 @@ void read_watermarks(Holds &holds, Snapshot snapshot)
               [](const WatermarkGroup &a, const WatermarkGroup &b) { return a.name < b.name; });
 }
 
-void add_below(Oid relid, scheduler::Graph &graph)
+void add_upstreams(Oid relid, scheduler::Graph &graph)
 {
     if (graph.contains(relid) || !call([=] { return definition::is_stream_table(relid); }))
         return;
@@ -117,12 +117,12 @@ void add_below(Oid relid, scheduler::Graph &graph)
         sources.push_back(lfirst_oid(cell));
     graph.set(relid, sources);
     for (Id source : sources)
-        add_below(source, graph);
+        add_upstreams(source, graph);
 }
 
 /* The row stays when the group is dropped, for a transaction that removed it would make a refresh wait.
  * PostgreSQL frame. */
-void write_taken_in(Oid relid, const char *name, TimestampTz created_at, TimestampTz watermark)
+void write_applied_watermark(Oid relid, const char *name, TimestampTz created_at, TimestampTz watermark)
 {
     Relation table = table_open(get_relname_relid("pgt_watermark_taken", get_namespace_oid("pgtrickle", false)),
                                 RowExclusiveLock);
@@ -185,7 +185,7 @@ Holds read_holds(Snapshot snapshot)
     return holds;
 }
 
-void note_taken_in(const Holds &holds, const scheduler::Graph &graph, Oid relid)
+void record_applied_watermarks(const Holds &holds, const scheduler::Graph &graph, Oid relid)
 {
     for (const WatermarkGroup &group : holds.groups) {
         std::optional<scheduler::Microseconds> advanced = scheduler::advanced_to(holds, group);
@@ -193,14 +193,14 @@ void note_taken_in(const Holds &holds, const scheduler::Graph &graph, Oid relid)
             continue;
         auto before = holds.taken_in.find({relid, group.name});
         if (before == holds.taken_in.end() || before->second != *advanced)
-            call([&] { write_taken_in(relid, group.name.c_str(), group.created_at, *advanced); });
+            call([&] { write_applied_watermark(relid, group.name.c_str(), group.created_at, *advanced); });
     }
 }
 
-scheduler::Graph graph_below(Oid relid)
+scheduler::Graph graph_of_upstreams(Oid relid)
 {
     scheduler::Graph graph;
-    add_below(relid, graph);
+    add_upstreams(relid, graph);
     return graph;
 }
 
@@ -227,7 +227,7 @@ std::optional<Hold> hold_on(Oid relid)
         holds.frozen.insert(relid);
     if (holds.is_empty())
         return std::nullopt;
-    return scheduler::hold_of(holds, graph_below(relid), relid);
+    return scheduler::hold_of(holds, graph_of_upstreams(relid), relid);
 }
 
 std::string explain_hold_to_all(Oid relid)

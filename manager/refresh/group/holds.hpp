@@ -23,10 +23,10 @@ scheduler::Holds read_holds(Snapshot snapshot = nullptr);
 
 /* Records that the stream table has been refreshed up to the watermark of each group that concerns it. To be
  * called in the refresh's transaction, under the object lock of the stream table. */
-void note_taken_in(const scheduler::Holds &holds, const scheduler::Graph &graph, Oid relid);
+void record_applied_watermarks(const scheduler::Holds &holds, const scheduler::Graph &graph, Oid relid);
 
 /* Returns the graph of stream table `relid` and all its upstreams. */
-scheduler::Graph graph_below(Oid relid);
+scheduler::Graph graph_of_upstreams(Oid relid);
 /* Returns the latest hold on one stream table, its tier included. */
 std::optional<scheduler::Hold> hold_on(Oid relid);
 

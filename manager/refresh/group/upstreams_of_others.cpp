@@ -12,14 +12,14 @@ std::vector<Oid> upstreams_of_others(const std::vector<Oid> &relids)
 {
     std::set<Oid> members, others;
     std::vector<Oid> open = relids;
-    refresh_sets().follow_news();
+    refresh_sets().process_invalidations();
     while (!open.empty()) {
         const Oid relid = open.back();
         open.pop_back();
         if (!members.insert(relid).second)
             continue;
         others.erase(relid);
-        refresh_sets().look_around({relid});
+        refresh_sets().read_sets_around({relid});
         for (Oid member : refresh_sets().group_of(relid))
             open.push_back(member);
         for (Oid member : refresh_sets().atomic_set_of(relid))

@@ -17,13 +17,13 @@ bool is_captured_for(const Definition &definition, Oid source)
                        [=](const Source &read) { return read.relid == source && read.is_captured; });
 }
 
-bool is_captured_as_may_be(Compiled &compiled)
+bool captures_match_privileges(Compiled &compiled)
 {
     const Definition &definition = compiled.definition;
     bool answer = true;
     for (const Source &source : definition.sources) {
         answer = answer && source.is_captured == may_capture(definition, source);
-        List *asked = call([&] { return capture::relations_asked(source.relid); });
+        List *asked = call([&] { return capture::relations_checked(source.relid); });
         for (int i = 0; i < list_length(asked); i++)
             compiled.captured.push_back(list_nth_oid(asked, i));
     }

@@ -17,6 +17,6 @@ bool is_captured_for(const Definition &definition, Oid source);
 
 /* Whether the captured sources are those that may be captured. Stores in `compiled` the relations on which
  * the answer depends. */
-bool is_captured_as_may_be(Compiled &compiled);
+bool captures_match_privileges(Compiled &compiled);
 
 } // namespace pgtrickle::refresh

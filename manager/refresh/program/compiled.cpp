@@ -118,7 +118,7 @@ TupleDesc leading_columns(TupleDesc all, int count, bool with_weight)
 
 /* The relation cache does not evict entries: it keeps 12 kB for a stream table, and 11 kB for a defining
  * view. */
-void let_go_of(Oid relid)
+void drop_relcache_entry(Oid relid)
 {
     call([=] { RelationCacheInvalidateEntry(relid); });
 }
@@ -182,10 +182,10 @@ void add_source(Compiled &compiled, Oid relid, bool is_stream_table, bool is_onl
 }
 
 /* PostgreSQL frame. */
-AskedRights asked_rights_of(const Query *query, MemoryContext kept)
+RequiredRights asked_rights_of(const Query *query, MemoryContext kept)
 {
     MemoryContext previous = MemoryContextSwitchTo(kept);
-    AskedRights asked;
+    RequiredRights asked;
     definition::visit_levels(const_cast<Query *>(query), [&](const Query *level) { keep_rights(&asked, level); });
     MemoryContextSwitchTo(previous);
     return asked;
@@ -213,7 +213,7 @@ Compiled *compile(Oid relid)
     /* Parsing, rewriting and translating leave ten times as much memory behind as is kept. */
     Scratch scratch;
     compiled->definition = definition::load(relid);
-    compiled->experience = experience_of(relid);
+    compiled->experience = cost_hints_of(relid);
     const Definition &definition = compiled->definition;
     /* Independent of the session's settings: expressions of the query are analyzed, folded and bound here. */
     AsOwner as_owner(definition.owner);
@@ -241,13 +241,13 @@ Compiled *compile(Oid relid)
     }
     compiled->relations.push_back(relid);
     compiled->capture_privilege = guc::capture_privilege;
-    compiled->is_captured_as_may_be = is_captured_as_may_be(*compiled);
+    compiled->captures_match_privileges = captures_match_privileges(*compiled);
     compiled->has_current_layout = find_heaps(*compiled);
     if (compiled->has_current_layout)
         for (CompiledStep &step : compiled->steps)
             compile_step(step, compiled->parts, context, compiled->relations);
     call([] { PopActiveSnapshot(); });
-    let_go_of(call([=] { return definition::view_of(relid); }));
+    drop_relcache_entry(call([=] { return definition::view_of(relid); }));
     /* Up to here, an error frees the context with the transaction. */
     MemoryContextSetParent(context, TopMemoryContext);
     return compiled;
@@ -278,7 +278,7 @@ void discard(Compiled *compiled)
 {
     note_gone(*compiled);
     if (compiled->is_elsewhere)
-        std::for_each(compiled->relations.begin(), compiled->relations.end(), let_go_of);
+        std::for_each(compiled->relations.begin(), compiled->relations.end(), drop_relcache_entry);
     MemoryContextDelete(compiled->context);
 }
 
@@ -303,7 +303,7 @@ void discard_stale()
         all.erase(unused->relid());
         discard(unused);
     }
-    give_back();
+    return_memory();
 }
 
 void forget(Oid relid) noexcept

@@ -65,7 +65,7 @@ struct Compiled : CacheEntry {
     Definition definition;
     bool is_stale = false;
     bool has_current_layout = true; /* otherwise its heaps are those of another program, or are missing */
-    bool is_captured_as_may_be = true; /* otherwise sources must begin or cease to be captured for it */
+    bool captures_match_privileges = true; /* otherwise sources must begin or cease to be captured for it */
     std::vector<Oid> captured;     /* relations with the privileges that decide that */
     int capture_privilege = 0;     /* guc::capture_privilege when this was built */
     bool is_elsewhere = false;     /* another process refreshes the stream table from now on */
@@ -80,7 +80,7 @@ struct Compiled : CacheEntry {
     std::vector<CompiledStep> steps;
     /* All relations that the query reads, views included, with the columns and the role as which they are
      * read. */
-    AskedRights asked;
+    RequiredRights asked;
 
     Oid relid() const { return definition.relid; }
     bool is_full_only() const { return program == nullptr; }

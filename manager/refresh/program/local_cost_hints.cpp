@@ -10,7 +10,7 @@ constexpr size_t most_remembered = 10'000;
 
 } // namespace
 
-std::shared_ptr<LocalCostHints> experience_of(Oid stream_table)
+std::shared_ptr<LocalCostHints> cost_hints_of(Oid stream_table)
 {
     static auto *all = new std::unordered_map<Oid, std::shared_ptr<LocalCostHints>>;
     if (all->size() >= most_remembered)

@@ -29,6 +29,6 @@ struct LocalCostHints {
     }
 };
 
-std::shared_ptr<LocalCostHints> experience_of(Oid stream_table);
+std::shared_ptr<LocalCostHints> cost_hints_of(Oid stream_table);
 
 } // namespace pgtrickle::refresh

@@ -14,7 +14,7 @@ struct Budget {
     boost::intrusive::list<CacheEntry, boost::intrusive::constant_time_size<false>> by_use; /* latest use first */
     std::vector<Compiled *> grown;
     size_t bytes = 0;
-    size_t freed = 0; /* since give_back() last returned memory */
+    size_t freed = 0; /* since return_memory() last returned memory */
 };
 
 constexpr size_t worth_giving_back = 8 << 20;
@@ -74,7 +74,7 @@ void note_gone(Compiled &compiled)
     budget().freed += compiled.counted_bytes;
 }
 
-void give_back()
+void return_memory()
 {
     if (budget().freed < worth_giving_back)
         return;

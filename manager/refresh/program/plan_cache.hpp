@@ -32,7 +32,7 @@ void note_gone(Compiled &compiled);
 /* To be called after entries have been freed: returns memory to the kernel if much was freed. Otherwise a
  * worker would keep it permanently after all its stream tables were invalidated at once and assigned to other
  * workers. */
-void give_back();
+void return_memory();
 
 /* Returns the entry to be freed next; nullptr if all entries fit into `limit_bytes`. */
 Compiled *next_to_free(size_t limit_bytes);

@@ -81,7 +81,7 @@ extern "C" void end_number(DestReceiver *)
 }
 
 /* Shows the statement as SPI does, if the session may see the stream table's texts. */
-extern "C" void log_statement_text(void *argument)
+extern "C" void statement_error_context(void *argument)
 {
     const char *text = static_cast<const char *>(argument);
     const int position = geterrposition();
@@ -130,7 +130,7 @@ StatementText::StatementText(const char *its_text, ErrorContextCallback *its_cal
     : text(its_text), callback(its_callback)
 {
     callback->previous = error_context_stack;
-    callback->callback = log_statement_text;
+    callback->callback = statement_error_context;
     callback->arg = const_cast<char *>(text);
     error_context_stack = callback;
 }

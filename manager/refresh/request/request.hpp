@@ -21,7 +21,7 @@ enum class LockWait { wait, skip_if_locked };
 
 /* Which stream tables take part beside the named ones. */
 enum class Reach {
-    all_below, /* their atomic sets and refresh groups, and all upstreams of any of these except
+    all_upstreams, /* their atomic sets and refresh groups, and all upstreams of any of these except
                 * upstreams_of_others() */
     named,     /* upstreams that have never been filled; others are read as they stand */
 };
@@ -60,7 +60,7 @@ struct RefreshRequest {
     std::vector<Oid> members;
     LockWait wait = LockWait::wait;
     scheduler::RequestedBy requested_by = scheduler::RequestedBy::owner;
-    Reach reach = Reach::all_below;
+    Reach reach = Reach::all_upstreams;
     /* For reach named: the atomic sets and the refresh groups that the request knows of. A group is
      * ascending, and not all its members need take part. */
     scheduler::AtomicSets atomic_sets = {};

@@ -13,7 +13,7 @@ namespace pgtrickle::refresh {
 namespace {
 
 /* PostgreSQL frame: the error's context. */
-extern "C" void log_stream_table(void *definition)
+extern "C" void stream_table_error_context(void *definition)
 {
     const auto *refreshed = static_cast<const Definition *>(definition);
     errcontext("refresh of stream table \"%s.%s\"", refreshed->schema_name.c_str(), refreshed->name.c_str());
@@ -23,7 +23,7 @@ extern "C" void log_stream_table(void *definition)
 class ErrorContext {
   public:
     explicit ErrorContext(Definition &definition)
-        : callback_{error_context_stack, log_stream_table, &definition}
+        : callback_{error_context_stack, stream_table_error_context, &definition}
     {
         error_context_stack = &callback_;
     }
@@ -103,7 +103,7 @@ void refresh_fully(Member &member, Run &run, Action action)
 }
 
 /* Refreshes as AUTO decides, and measures the refresh for later decisions. */
-void refresh_the_cheaper_way(Member &member, Run &run, ModeChoice &mode_choice)
+void refresh_as_chosen(Member &member, Run &run, ModeChoice &mode_choice)
 {
     if (!run.is_unread())
         mode_choice.consider(run.net_changes_by_source());
@@ -148,7 +148,7 @@ std::string refresh_from_frontier(Member &member, Run &run)
         return {};
     }
     ModeChoice mode_choice(compiled, member.state.generation);
-    std::string reason = run.read_sources(frontier, mode_choice.most_unasked(), [&](const Run::Logged &logged) {
+    std::string reason = run.read_sources(frontier, mode_choice.max_rows_without_model(), [&](const Run::Logged &logged) {
         return mode_choice.wants_full_unread(logged);
     });
     if (!reason.empty() || run.changed_rows() == 0)
@@ -158,7 +158,7 @@ std::string refresh_from_frontier(Member &member, Run &run)
         member.outcome.reason = "the delta failed on values that the query itself does not evaluate";
         refresh_fully(member, run, Action::full);
     } else {
-        refresh_the_cheaper_way(member, run, mode_choice);
+        refresh_as_chosen(member, run, mode_choice);
     }
     return {};
 }

@@ -17,7 +17,7 @@ constexpr double large_part = 0.1; /* share of a source */
 constexpr double small_base = 1000; /* rows of the sources: either kind of refresh takes almost no time */
 constexpr double many_each = 1000; /* source rows per changed row: a full refresh takes some milliseconds */
 constexpr int most_unread = 6; /* consecutive full refreshes that have not read the changes */
-constexpr int64_t dear_us = 5'000; /* consulting the model takes a hundredth of it */
+constexpr int64_t expensive_us = 5'000; /* consulting the model takes a hundredth of it */
 
 bool changes_large_part(const Compiled &compiled, const std::vector<scheduler::ChangedRows> &changes)
 {
@@ -58,7 +58,7 @@ ModeChoice::ModeChoice(Compiled &compiled, int64_t generation) : compiled_(compi
 {
 }
 
-int64_t ModeChoice::most_unasked() const
+int64_t ModeChoice::max_rows_without_model() const
 {
     auto is_compared = [](const CompiledSource &source) { return source.is_compared; };
     if (compiled_.experience->reading_us <= 0 || !is_free_to_choose(compiled_) ||
@@ -91,7 +91,7 @@ void ModeChoice::consider(std::vector<scheduler::ChangedRows> changes)
     is_asked_ = false;
     choice_ = {};
     if (is_free_to_choose(compiled_) &&
-        (work_.changed_rows() > few_rows || compiled_.experience->last_delta_us > dear_us || changes_large_part(compiled_, work_.changes)))
+        (work_.changed_rows() > few_rows || compiled_.experience->last_delta_us > expensive_us || changes_large_part(compiled_, work_.changes)))
         ask();
 }
 
@@ -108,7 +108,7 @@ void ModeChoice::note(scheduler::RefreshKind way, int64_t took_us, bool is_given
 {
     if (way == scheduler::RefreshKind::delta)
         compiled_.experience->last_delta_us = took_us;
-    if (!is_free_to_choose(compiled_) || (!is_asked_ && took_us < dear_us))
+    if (!is_free_to_choose(compiled_) || (!is_asked_ && took_us < expensive_us))
         return;
     if (work_.base_rows == 0)
         work_.base_rows = base_rows(compiled_);

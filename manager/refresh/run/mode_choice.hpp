@@ -17,7 +17,7 @@ class ModeChoice {
     ModeChoice(Compiled &compiled, int64_t generation);
 
     /* Number of changed rows of a source that are read without consulting the model; 0: all. */
-    int64_t most_unasked() const;
+    int64_t max_rows_without_model() const;
     /* Whether to compute from nothing without having read the changes, whose numbers in the log are `logged`.
      * Assumes that the same share of them is left after summing as the last time; so after a few such
      * refreshes the answer is no. */

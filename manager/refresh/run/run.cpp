@@ -87,14 +87,14 @@ void Run::sum_changes(Oid source, Delta *delta, const capture::Changes &changes)
         compiled_.experience->net_shares[source] = static_cast<double>(delta->count) / static_cast<double>(changes.logged);
 }
 
-std::string Run::read_sources(const Frontier &frontier, int64_t most_unasked,
+std::string Run::read_sources(const Frontier &frontier, int64_t max_rows_without_model,
                               const std::function<bool(const Logged &)> &wants_full)
 {
     const TimestampTz started_at = GetCurrentTimestamp();
     for (size_t i = 0; i < compiled_.sources.size(); i++) {
         const CompiledSource &source = compiled_.sources[i];
         Delta delta{{engine::DeltaInput::Kind::source, static_cast<int>(i)}, begin_rows(), source.changes, 0};
-        capture::Changes changes = read_source(source, frontier, {0, most_unasked}, delta.rows);
+        capture::Changes changes = read_source(source, frontier, {0, max_rows_without_model}, delta.rows);
         if (changes.is_cut) {
             const Logged logged = logged_changes(frontier);
             if (!logged.empty() && wants_full(logged)) {
@@ -103,7 +103,7 @@ std::string Run::read_sources(const Frontier &frontier, int64_t most_unasked,
                 changed_rows_ = static_cast<int64_t>(scheduler::Work{0, logged}.changed_rows());
                 return {};
             }
-            most_unasked = 0;
+            max_rows_without_model = 0;
             const int64_t rows_before = changes.rows;
             changes = read_source(source, frontier, {changes.logged, 0}, delta.rows);
             changes.rows += rows_before;
@@ -261,7 +261,7 @@ Applied Run::apply_step(int index, uint64_t changed)
         storage::end_delta_sort(delta);
         storage::close_arrangement(arrangement);
         if (applied != Applied::gave_up)
-            storage::keep_statistics(step.heap);
+            storage::maintain_statistics(step.heap);
     });
     advance_command();
     return applied;
@@ -359,7 +359,7 @@ void Run::replace_step(int index)
             storage::close_arrangement(arrangement);
         });
     }
-    call([&] { storage::keep_statistics(step.heap); });
+    call([&] { storage::maintain_statistics(step.heap); });
     advance_command();
 }
 

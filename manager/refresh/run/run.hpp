@@ -32,10 +32,10 @@ class Run {
 
     using Logged = std::vector<scheduler::ChangedRows>;
     /* Reads the changes of the sources that are new to `frontier`. Returns why the contents cannot be
-     * continued from there; empty if they can. If there are more than `most_unasked` rows of a source (0: no
+     * continued from there; empty if they can. If there are more than `max_rows_without_model` rows of a source (0: no
      * limit; otherwise no source may be a compared one), counts all changes; if `wants_full` then returns
      * true, reads no further: is_unread() is set, and replace_all() must follow. */
-    std::string read_sources(const Frontier &frontier, int64_t most_unasked,
+    std::string read_sources(const Frontier &frontier, int64_t max_rows_without_model,
                              const std::function<bool(const Logged &)> &wants_full);
     bool is_unread() const { return is_unread_; }
     int64_t changed_rows() const { return changed_rows_; }

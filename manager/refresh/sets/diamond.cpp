@@ -20,7 +20,7 @@ namespace pgtrickle::refresh {
 namespace {
 
 /* Adds `relid` and all its upstreams to the graph. */
-void add_below(Oid relid, scheduler::Graph &graph)
+void add_upstreams(Oid relid, scheduler::Graph &graph)
 {
     if (graph.contains(relid))
         return;
@@ -33,7 +33,7 @@ void add_below(Oid relid, scheduler::Graph &graph)
     }
     graph.set(relid, std::move(sources));
     for (Oid upstream : upstreams)
-        add_below(upstream, graph);
+        add_upstreams(upstream, graph);
 }
 
 /* Reads the options of a foreign table. Returns false if it does not exist. PostgreSQL frame. */
@@ -66,7 +66,7 @@ Oid owner_of(Oid relid)
 
 } // namespace
 
-void Diamonds::look_around(std::vector<Oid> open)
+void Diamonds::read_sets_around(std::vector<Oid> open)
 {
     scheduler::Ids ends;
     while (!open.empty()) {
@@ -87,14 +87,14 @@ void Diamonds::look_around(std::vector<Oid> open)
 void Diamonds::look_at_ends(const scheduler::Ids &ends)
 {
     for (Oid end : ends)
-        add_below(end, graph_);
+        add_upstreams(end, graph_);
     atomic_sets_.add(scheduler::find_atomic_sets(graph_, scheduler::with_upstreams(graph_, ends), is_atomic, owner_of));
 }
 
 std::vector<Oid> members_of_other_owners(Oid relid)
 {
     scheduler::Graph graph;
-    add_below(relid, graph);
+    add_upstreams(relid, graph);
     scheduler::Ids members = scheduler::DiamondSearch(graph, scheduler::with_upstreams(graph, {relid})).of(relid);
     const Oid owner = owner_of(relid);
     std::erase_if(members, [=](Oid member) { return owner_of(member) == owner; });

@@ -27,7 +27,7 @@ class Diamonds {
   public:
     /* Finds the sets to which any of these stream tables belongs, by way of the apexes downstream. Each
      * stream table is visited once: a group of many levels has as many apexes as members. */
-    void look_around(std::vector<Oid> relids);
+    void read_sets_around(std::vector<Oid> relids);
     const scheduler::AtomicSets &atomic_sets() const { return atomic_sets_; }
 
   private:

@@ -20,7 +20,7 @@ namespace {
 
 /* Process-local; created at the first use, and lives as long as the process. */
 RefreshSets *instance = nullptr;
-bool has_news = true;
+bool is_invalidated = true;
 Oid announcing_table = InvalidOid; /* pgt_dependency when the sets were last read */
 
 } // namespace
@@ -32,12 +32,12 @@ RefreshSets &refresh_sets()
     return *instance;
 }
 
-void RefreshSets::follow_news()
+void RefreshSets::process_invalidations()
 {
     call([] { AcceptInvalidationMessages(); });
     /* An invalidation that arrives during the reads below counts for the next call: the transaction that sent
      * it has not released a lock that is held here. */
-    if (!std::exchange(has_news, false) && is_whole_)
+    if (!std::exchange(is_invalidated, false) && is_whole_)
         return;
     is_whole_ = false;
     announcing_table = call([] { return state::dependency_table(); });
@@ -49,10 +49,10 @@ void RefreshSets::follow_news()
     is_whole_ = true;
 }
 
-void RefreshSets::look_around(const std::vector<Oid> &relids)
+void RefreshSets::read_sets_around(const std::vector<Oid> &relids)
 {
     is_whole_ = false;
-    diamonds_.look_around(relids);
+    diamonds_.read_sets_around(relids);
     is_whole_ = true;
 }
 
@@ -65,7 +65,7 @@ const std::vector<Oid> &RefreshSets::group_of(Oid relid) const
 
 void note_invalidated(Oid relation) noexcept
 {
-    has_news = has_news || relation == InvalidOid || relation == announcing_table;
+    is_invalidated = is_invalidated || relation == InvalidOid || relation == announcing_table;
 }
 
 } // namespace pgtrickle::refresh

@@ -24,10 +24,10 @@ class RefreshSets {
   public:
     /* Discards what has been read if an invalidation has arrived. To be called after the locks have been
      * taken. The results of the functions below are valid until the next call. */
-    void follow_news();
-    void look_around(const std::vector<Oid> &relids);
+    void process_invalidations();
+    void read_sets_around(const std::vector<Oid> &relids);
 
-    /* Atomic sets of the stream tables that have been passed to look_around(). */
+    /* Atomic sets of the stream tables that have been passed to read_sets_around(). */
     const scheduler::AtomicSets &atomic_sets() const { return diamonds_.atomic_sets(); }
     const std::vector<Oid> &atomic_set_of(Oid relid) const { return atomic_sets().of(relid); }
     /* Returns the refresh group of `relid`: ascending, itself included; empty if there is none. */

@@ -69,7 +69,7 @@ class Line {
     Line(const Numbers &prior, std::vector<Observed> observed, size_t first_of_size, double prior_weight)
         : prior_weight_(prior_weight), prior_(prior), coefficients_(prior), observed_(std::move(observed)), first_of_size_(first_of_size)
     {
-        note_what_is_usual();
+        compute_usual();
         for (int round = 0; round < 4; round++)
             fit(prior);
     }
@@ -85,7 +85,7 @@ class Line {
     double at(const Numbers &features) const { return product(coefficients_, features); }
     double target(const Observed &one) const;
     double likeness(const Numbers &a, const Numbers &b) const;
-    void note_what_is_usual();
+    void compute_usual();
 
     double prior_weight_; /* λ */
     Numbers prior_;
@@ -179,7 +179,7 @@ double Line::likeness(const Numbers &a, const Numbers &b) const
 }
 
 /* Sets the usual value of each feature: its mean over the refreshes that have any of it. */
-void Line::note_what_is_usual()
+void Line::compute_usual()
 {
     usual_.assign(prior_.size(), 1);
     for (size_t j = 0; j < usual_.size(); j++) {

@@ -30,14 +30,14 @@ const char *since_when(const Signals &signals)
 
 Recommendation for_differential(const Signals &signals)
 {
-    const double full = signals.from_nothing_us();
+    const double full = signals.full_or_fill_us();
     if (signals.deltas == 0 || full <= 0)
         return {RefreshMode::differential, "low", "there are no refreshes to compare yet"};
     const char *confidence = confidence_of(signals.fulls > 0 ? std::min(signals.deltas, signals.fulls * 3) : std::min<int64_t>(signals.deltas, 9));
     if (signals.delta_us > clearly * full)
         return {RefreshMode::automatic, confidence, "a differential refresh takes " + ms(signals.delta_us) + " on average, a full refresh " + ms(full)};
-    if (signals.dearest_delta_us > clearly * full)
-        return {RefreshMode::automatic, confidence, "the slowest differential refresh took " + ms(signals.dearest_delta_us) + ", a full refresh takes " + ms(full)};
+    if (signals.longest_delta_us > clearly * full)
+        return {RefreshMode::automatic, confidence, "the slowest differential refresh took " + ms(signals.longest_delta_us) + ", a full refresh takes " + ms(full)};
     return {RefreshMode::differential, confidence, "no differential refresh took longer than a full refresh, which takes " + ms(full)};
 }
 

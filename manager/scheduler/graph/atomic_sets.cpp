@@ -89,7 +89,7 @@ class Search : DiamondSearch {
 
     std::vector<bool> may_be_inside_; /* paths meet upstream of it, wherever they part: only then can it be a
                                        * member of a diamond */
-    std::vector<bool> is_one_;        /* it and all possible inner members upstream of it are one set; false
+    std::vector<bool> is_single_set_;        /* it and all possible inner members upstream of it are one set; false
                                        * if this is not known */
     std::vector<Id> owners_;
     std::vector<Number> leaders_;
@@ -105,7 +105,7 @@ Search::Search(const Graph &graph, const Ids &ids, const std::function<bool(Id)>
         for (Number source : relation.sources)
             readers[source]++;
     may_be_inside_.resize(relations_.size());
-    is_one_.resize(relations_.size());
+    is_single_set_.resize(relations_.size());
     for (Number i = 0; i < stream_table_count_; i++) {
         leaders_.push_back(i);
         owners_.push_back(owner_of(relations_[i].id));
@@ -117,7 +117,7 @@ Search::Search(const Graph &graph, const Ids &ids, const std::function<bool(Id)>
         });
         if (!inside_of(i).empty() && is_atomic(relations_[i].id))
             join_below(i);
-        is_one_[i] = is_one_below(i);
+        is_single_set_[i] = is_one_below(i);
     }
 }
 
@@ -150,7 +150,7 @@ bool Search::is_one_below(Number relation)
 {
     const std::vector<Number> &sources = relations_[relation].sources;
     return std::all_of(sources.begin(), sources.end(), [&](Number source) {
-        return !may_be_inside_[source] || (is_one_[source] && leader(source) == leader(relation));
+        return !may_be_inside_[source] || (is_single_set_[source] && leader(source) == leader(relation));
     });
 }
 
@@ -168,7 +168,7 @@ void Search::join_below(Number apex)
 {
     const std::vector<Number> inside = inside_of(apex);
     const bool is_one = std::all_of(inside.begin(), inside.end(), [&](Number source) {
-        return is_one_[source] && leader(source) == leader(inside.front());
+        return is_single_set_[source] && leader(source) == leader(inside.front());
     });
     if (!is_one)
         return join_all_below(apex);
@@ -192,7 +192,7 @@ void Search::join_all_below(Number apex)
         join(apex, member);
     for (auto below = reached_.rbegin(); below != reached_.rend(); ++below)
         if (*below < stream_table_count_)
-            is_one_[*below] = is_one_below(*below);
+            is_single_set_[*below] = is_one_below(*below);
 }
 
 } // namespace

@@ -39,18 +39,18 @@ DiamondSearch::DiamondSearch(const Graph &graph, const Ids &ids)
         sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
         relations_[i].sources = std::move(sources);
     }
-    ways_.resize(relations_.size());
+    paths_.resize(relations_.size());
 }
 
 void DiamondSearch::reach(Number relation, Number from)
 {
-    RefreshKind &way = ways_[relation];
-    if (!way.is_open) {
-        way = {from, true, false, false};
+    PathState &path = paths_[relation];
+    if (!path.is_open) {
+        path = {from, true, false, false};
         open_count_++;
-    } else if (way.from != from) {
-        way.from = relation;
-        way.is_parting = is_parted_ = true;
+    } else if (path.from != from) {
+        path.from = relation;
+        path.is_parting = is_parted_ = true;
     }
 }
 
@@ -61,15 +61,15 @@ bool DiamondSearch::walk(Number apex, Until until)
     for (Number source : relations_[apex].sources)
         reach(source, source);
     for (Number i = apex + 1; open_count_ > 0; i++) {
-        if (!ways_[i].is_open)
+        if (!paths_[i].is_open)
             continue;
-        ways_[i].is_open = false;
+        paths_[i].is_open = false;
         open_count_--;
         reached_.push_back(i);
         if (is_parted_ && until == Until::first_parting)
             continue; /* only to close what is open */
         for (Number source : relations_[i].sources)
-            reach(source, ways_[i].from);
+            reach(source, paths_[i].from);
     }
     return is_parted_;
 }
@@ -79,10 +79,10 @@ void DiamondSearch::collect()
 {
     members_.clear();
     for (auto reached = reached_.rbegin(); reached != reached_.rend(); ++reached) {
-        RefreshKind &way = ways_[*reached];
+        PathState &path = paths_[*reached];
         for (Number source : relations_[*reached].sources)
-            way.is_on_one = way.is_on_one || ways_[source].is_parting || ways_[source].is_on_one;
-        if (way.is_on_one)
+            path.is_on_one = path.is_on_one || paths_[source].is_parting || paths_[source].is_on_one;
+        if (path.is_on_one)
             members_.push_back(*reached);
     }
 }

@@ -28,7 +28,7 @@ class DiamondSearch {
         std::vector<Number> sources; /* without duplicates */
     };
     /* State of a relation in the walk upstream from the last apex. */
-    struct RefreshKind {
+    struct PathState {
         Number from;     /* the last relation, other than the apex, that every path from the apex passes */
         bool is_open;    /* reached, and its sources not visited yet */
         bool is_parting; /* two paths that have nothing else in common lead to it */
@@ -51,7 +51,7 @@ class DiamondSearch {
     void reach(Number relation, Number from);
 
     std::unordered_map<Id, Number> number_;
-    std::vector<RefreshKind> ways_;
+    std::vector<PathState> paths_;
     size_t open_count_ = 0;
     bool is_parted_ = false;
 };

@@ -83,7 +83,7 @@ class Computation {
         find_sets();
         for (Node &node : nodes_)
             begin(node);
-        while (hand_down()) {
+        while (propagate_schedule()) {
         }
     }
 
@@ -168,17 +168,17 @@ class Computation {
             node.tightest.seconds = longest;
     }
 
-    bool is_handed_to(const Node &node) const
+    bool inherits_schedule(const Node &node) const
     {
         const std::vector<size_t> *set = set_of(node);
         return node.terms.schedule.kind == Schedule::Kind::calculated && (set == nullptr || !is_slowest(*set));
     }
 
-    bool hand_down()
+    bool propagate_schedule()
     {
         bool is_changed = false;
         for (Node &node : nodes_) {
-            if (!is_handed_to(node))
+            if (!inherits_schedule(node))
                 continue;
             const Ids &readers = graph_.direct_downstreams(node.id);
             if (readers.empty())

@@ -67,9 +67,9 @@ class Search {
         if (found.is_wanted)
             admit(id, found);
         else if (found.is_free)
-            may_come_.push_back({id, found});
+            candidates_.push_back({id, found});
         /* A candidate that is visited before a wanted one of its schedules waits for that one in
-         * may_come_. */
+         * candidates_. */
         if (found.is_free && !found.is_wanted && is_known(*found.schedules))
             admit_optional(*found.schedules);
     }
@@ -91,9 +91,9 @@ class Search {
 
     void add_group_member(Id id)
     {
-        auto waiting = std::find_if(may_come_.begin(), may_come_.end(), [&](const auto &other) { return other.first == id; });
-        if (waiting != may_come_.end()) {
-            may_come_.erase(waiting);
+        auto waiting = std::find_if(candidates_.begin(), candidates_.end(), [&](const auto &other) { return other.first == id; });
+        if (waiting != candidates_.end()) {
+            candidates_.erase(waiting);
         } else if (!above_.insert(id).second) {
             return;
         }
@@ -115,14 +115,14 @@ class Search {
 
     void admit_optional(const std::vector<Schedule> &schedules)
     {
-        for (size_t i = 0; i < may_come_.size();) {
-            auto [id, found] = may_come_[i];
+        for (size_t i = 0; i < candidates_.size();) {
+            auto [id, found] = candidates_[i];
             if (*found.schedules != schedules) {
                 i++;
                 continue;
             }
-            may_come_[i] = may_come_.back();
-            may_come_.pop_back();
+            candidates_[i] = candidates_.back();
+            candidates_.pop_back();
             add(id, found);
             i = 0; /* start again: adding it may have removed its group members from the list */
         }
@@ -134,7 +134,7 @@ class Search {
     Ids open_; /* members from which no walk upstream has started yet */
     std::unordered_set<Id> below_, walked_up_, above_;
     std::vector<const std::vector<Schedule> *> schedules_; /* of the wanted members */
-    std::vector<std::pair<Id, Candidate>> may_come_;
+    std::vector<std::pair<Id, Candidate>> candidates_;
 };
 
 } // namespace
@@ -216,7 +216,7 @@ Ids with_upstreams(const Graph &graph, const Ids &members)
     return result;
 }
 
-Ids relations_below(const Graph &graph, Id id)
+Ids with_all_upstreams(const Graph &graph, Id id)
 {
     Ids result = {id};
     std::unordered_set<Id> known = {id};

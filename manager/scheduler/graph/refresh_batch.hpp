@@ -48,6 +48,6 @@ Ids with_required(const Graph &graph, const AtomicSets &sets, const Ids &members
 Ids with_upstreams(const Graph &graph, const Ids &members);
 
 /* `id` and all relations that it reads, at any depth, tables included. */
-Ids relations_below(const Graph &graph, Id id);
+Ids with_all_upstreams(const Graph &graph, Id id);
 
 } // namespace pgtrickle::scheduler

@@ -55,7 +55,7 @@ void insert_index_entries(Arrangement *arrangement, IndexesToUpdate indexes)
 
 /* Remembers the address of a row that was written. Only groups have one row per key, of which versions follow
  * each other. */
-void note_written(Arrangement *arrangement, int64 hash)
+void remember_written(Arrangement *arrangement, int64 hash)
 {
     if (arrangement->facts.layout == RowLayout::groups)
         note_row(arrangement->heap, static_cast<uint64>(hash), &arrangement->write_slot->tts_tid);
@@ -149,7 +149,7 @@ void insert_row(Arrangement *arrangement, const Datum *values, const bool *nulls
     fill_write_slot(arrangement, values, nulls, hash);
     table_tuple_insert(arrangement->heap, arrangement->write_slot, GetCurrentCommandId(true), 0, nullptr);
     insert_index_entries(arrangement, all_indexes);
-    note_written(arrangement, hash);
+    remember_written(arrangement, hash);
 }
 
 void update_row(Arrangement *arrangement, ItemPointer tid, const Datum *values, const bool *nulls, int64 hash)
@@ -165,7 +165,7 @@ void update_row(Arrangement *arrangement, ItemPointer tid, const Datum *values, 
         concurrent_write(arrangement);
     if (indexes != no_indexes)
         insert_index_entries(arrangement, indexes);
-    note_written(arrangement, hash);
+    remember_written(arrangement, hash);
 }
 
 void delete_row(Arrangement *arrangement, ItemPointer tid)

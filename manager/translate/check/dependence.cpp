@@ -41,11 +41,11 @@ enum class Direction { input, output };
 
 void note_function(Search *search, Oid function, Direction direction, Oid contained_in);
 
-void note_volatility(Search *search, Volatility restless, Oid function)
+void note_volatility(Search *search, Volatility volatility, Oid function)
 {
-    if (restless <= search->found.restless)
+    if (volatility <= search->found.volatility)
         return;
-    search->found.restless = restless;
+    search->found.volatility = volatility;
     search->found.function = function;
     search->found.node = search->node;
     search->found.location = exprLocation(search->node);
@@ -366,9 +366,9 @@ TimeDependence time_dependence_of(const Query *query)
 {
     const Dependence found = call([&] { return dependence_of(expand_views(query)); });
     TimeDependence answer;
-    answer.is_volatile = found.restless == Volatility::is_volatile;
-    answer.is_now_dependent = found.restless != Volatility::no && !answer.is_volatile;
-    if (found.restless != Volatility::no)
+    answer.is_volatile = found.volatility == Volatility::is_volatile;
+    answer.is_now_dependent = found.volatility != Volatility::no && !answer.is_volatile;
+    if (found.volatility != Volatility::no)
         answer.function = call([&] { return volatile_name(found); });
     if (call([&] { return reads_uncaptured(reinterpret_cast<Node *>(expand_views(query)), nullptr); }))
         answer.is_now_dependent = true;

@@ -23,7 +23,7 @@ enum class Volatility {
 
 struct Dependence {
     unsigned settings = 0;            /* SettingBit */
-    Volatility restless = Volatility::no; /* the worst found */
+    Volatility volatility = Volatility::no; /* the worst found */
     Oid function = InvalidOid;        /* the first of that kind, or … */
     Node *node = nullptr;             /* the expression that is no function of the catalog */
     int location = -1;

@@ -74,11 +74,11 @@ Ids BatchPlanner::without_others_between(Id start, Ids batch) const
     if (!definitions_.has_several_owners())
         return batch;
     const Party party = definitions_.party_of(start);
-    auto is_of_others = [&](Id id) { return definitions_.find(id) != nullptr && definitions_.party_of(id) != party; };
+    auto is_refreshable_by_others_only = [&](Id id) { return definitions_.find(id) != nullptr && definitions_.party_of(id) != party; };
     auto is_in_set = [&](Id id) {
         return definitions_.refresh_group_of(id) != nullptr || definitions_.atomic_sets().first_of(id) != 0;
     };
-    return scheduler::without_foreign_between(definitions_.graph(), start, batch, is_of_others, is_in_set);
+    return scheduler::without_foreign_between(definitions_.graph(), start, batch, is_refreshable_by_others_only, is_in_set);
 }
 
 /* The members and the stream tables that must be refreshed because of them: upstreams, except those that are

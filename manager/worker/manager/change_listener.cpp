@@ -14,7 +14,7 @@ using scheduler::Ids;
 void ChangeListener::set(Id id, const Ids &relations)
 {
     remove(id);
-    for (Bits *bits : {&listening_, &read_, &stirred_})
+    for (Bits *bits : {&listening_, &read_, &unwatched_})
         bits->resize(mailbox::slot_total() / 64);
     counted_.resize(mailbox::slot_total());
     readers_.resize(mailbox::slot_total());
@@ -50,7 +50,7 @@ void ChangeListener::listen(Id id)
         if (has(listening_, slot))
             continue;
         add(listening_, slot);
-        add(stirred_, slot);
+        add(unwatched_, slot);
         mailbox::forget_change(slot);
     }
 }
@@ -58,16 +58,16 @@ void ChangeListener::listen(Id id)
 Ids ChangeListener::take_changed()
 {
     Ids changed;
-    if (!mailbox::take_news())
+    if (!mailbox::take_change_flag())
         return changed;
     for (size_t word = 0; word < listening_.size(); word++) {
         if (listening_[word] == 0)
             continue;
-        uint64_t news = mailbox::changed_word(static_cast<int>(word)) & listening_[word];
-        listening_[word] &= ~news;
-        stirred_[word] |= news;
-        for (; news != 0; news &= news - 1) {
-            const Ids &readers = readers_[word * 64 + std::countr_zero(news)];
+        uint64_t bits = mailbox::changed_word(static_cast<int>(word)) & listening_[word];
+        listening_[word] &= ~bits;
+        unwatched_[word] |= bits;
+        for (; bits != 0; bits &= bits - 1) {
+            const Ids &readers = readers_[word * 64 + std::countr_zero(bits)];
             changed.insert(changed.end(), readers.begin(), readers.end());
         }
     }
@@ -78,8 +78,8 @@ std::vector<uint32_t> ChangeListener::take_written()
 {
     std::vector<uint32_t> written;
     for (size_t word = 0; word < read_.size(); word++) {
-        uint64_t doubtful = read_[word] & (stirred_[word] | ~listening_[word]);
-        stirred_[word] = 0;
+        uint64_t doubtful = read_[word] & (unwatched_[word] | ~listening_[word]);
+        unwatched_[word] = 0;
         for (; doubtful != 0; doubtful &= doubtful - 1) {
             uint32_t slot = static_cast<uint32_t>(word * 64 + std::countr_zero(doubtful));
             uint64_t count = mailbox::commits_of(slot);

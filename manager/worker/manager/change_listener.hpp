@@ -40,7 +40,7 @@ class ChangeListener {
 
     Bits listening_;
     Bits read_;                                      /* slots of sources, and of the database */
-    Bits stirred_;                                   /* not listened to all the time since take_written() */
+    Bits unwatched_;                                   /* not listened to all the time since take_written() */
     std::vector<uint64_t> counted_;                  /* by slot: commits at the last take_written() */
     std::vector<scheduler::Ids> readers_;            /* by slot */
     std::unordered_map<scheduler::Id, std::vector<uint32_t>> slots_;

@@ -79,7 +79,7 @@ bool try_lock_views(Query *query, Oid view)
 /* Reads a definition. If the stream table is locked, it is read again soon; until then the known definition
  * stays valid, or, if there is none, the last committed one is used: otherwise a manager that has just
  * started would treat the remaining members of its diamond as unconnected. */
-LoadedDefinition load_one(const state::Glance &glance, bool is_known)
+LoadedDefinition load_one(const state::StateSummary &glance, bool is_known)
 {
     const Oid relid = glance.relid;
     LoadedDefinition loaded;
@@ -116,7 +116,7 @@ LoadedDefinition load_one(const state::Glance &glance, bool is_known)
     return loaded;
 }
 
-StoredState state_of(const state::Glance &glance)
+StoredState state_of(const state::StateSummary &glance)
 {
     StoredState state;
     state.is_populated = glance.is_populated;
@@ -131,7 +131,7 @@ StoredState state_of(const state::Glance &glance)
  * tables and their sources: the lock table has no room for thousands. */
 constexpr size_t loaded_at_once = 10;
 
-std::optional<Failure> load_all(const std::vector<state::Glance> &glances, const std::map<Id, Known> &known,
+std::optional<Failure> load_all(const std::vector<state::StateSummary> &glances, const std::map<Id, Known> &known,
                                 std::map<Id, LoadedDefinition> *loaded)
 {
     for (size_t first = 0; first < glances.size(); first += loaded_at_once) {
@@ -218,7 +218,7 @@ std::optional<DefinitionChanges> Definitions::read(const std::function<void()> &
 {
     const uint32_t changes_seen = mailbox::definition_changes();
     DefinitionChanges changes;
-    std::vector<state::Glance> to_load;
+    std::vector<state::StateSummary> to_load;
     std::map<Id, LoadedDefinition> loaded;
     Invalidated invalidated;
     bool is_anything_captured = false;
@@ -228,9 +228,9 @@ std::optional<DefinitionChanges> Definitions::read(const std::function<void()> &
         changes.has_other_time_zone = read_time_zone();
         leave_if_settings_changed();
         int count = 0;
-        state::Glance *glances = call([&] { return state::glance_at_all(&count); });
+        state::StateSummary *glances = call([&] { return state::all_summaries(&count); });
         for (int i = 0; i < count; i++) {
-            const state::Glance &glance = glances[i];
+            const state::StateSummary &glance = glances[i];
             auto known = known_.find(glance.relid);
             changes.states[glance.relid] = state_of(glance);
             if (known == known_.end() || known->second.generation != glance.generation ||
@@ -293,7 +293,7 @@ void Definitions::apply(std::map<Id, LoadedDefinition> &loaded, DefinitionChange
         const bool was_suspended = std::exchange(known.is_suspended, state.is_suspended);
         state.has_changed = was_suspended != state.is_suspended || changes->read.count(relid) != 0;
     }
-    std::erase_if(changes->below_changed, [&](Id relid) { return known_.count(relid) == 0; });
+    std::erase_if(changes->downstream_of_changes, [&](Id relid) { return known_.count(relid) == 0; });
     if (!changes->gone.empty() || !changes->read.empty()) {
         count_owners();
         compute_effective_schedules();
@@ -303,7 +303,7 @@ void Definitions::apply(std::map<Id, LoadedDefinition> &loaded, DefinitionChange
 void Definitions::forget(Id relid, DefinitionChanges *changes)
 {
     const Ids downstreams = graph_.downstreams(relid);
-    changes->below_changed.insert(downstreams.begin(), downstreams.end());
+    changes->downstream_of_changes.insert(downstreams.begin(), downstreams.end());
     graph_.remove(relid);
     known_.erase(relid);
 }
@@ -322,9 +322,9 @@ void Definitions::put(Id relid, LoadedDefinition &loaded, DefinitionChanges *cha
     if (before == known_.end() || graph_.sources(relid) != loaded.sources) {
         graph_.set(relid, loaded.sources);
         const Ids downstreams = graph_.downstreams(relid);
-        changes->below_changed.insert(downstreams.begin(), downstreams.end());
+        changes->downstream_of_changes.insert(downstreams.begin(), downstreams.end());
     }
-    changes->below_changed.insert(relid);
+    changes->downstream_of_changes.insert(relid);
     changes->read.insert(relid);
     known_[relid] = std::move(known);
 }

@@ -41,7 +41,7 @@ struct Known {
     bool is_program_written = false; /* its program of this generation is written to the catalog */
     bool is_time_dependent = false; /* its result may differ without a change: volatile functions, now() */
     bool has_overrun = false; /* this and the next member: as in a job */
-    bool goes_alone = false;
+    bool is_refreshed_alone = false;
     bool is_frozen = false;          /* its tier is frozen */
     bool is_suspended = false;
 };
@@ -61,7 +61,7 @@ struct DefinitionChanges {
     std::map<scheduler::Id, StoredState> states; /* of all stream tables whose definitions are known */
     scheduler::Ids gone;
     std::set<scheduler::Id> read;                /* stream tables whose definitions were read */
-    std::set<scheduler::Id> below_changed;       /* those, and all downstream of a change of the graph */
+    std::set<scheduler::Id> downstream_of_changes;       /* those, and all downstream of a change of the graph */
     bool has_other_time_zone = false;
     bool is_empty = false;               /* there is no stream table, or no extension */
     bool is_nothing_to_manage = false;   /* in addition, no source is captured */

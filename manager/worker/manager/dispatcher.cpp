@@ -51,7 +51,7 @@ void Dispatcher::take_results()
 void Dispatcher::dispatch()
 {
     no_longer_wait_at_ = 0;
-    if (mailbox::is_asked_for_room() && !jobs_.is_held_up(GetCurrentTimestamp()))
+    if (mailbox::is_asked_for_room() && !jobs_.has_long_job(GetCurrentTimestamp()))
         return pool_.want_nobody();
     pool_.begin_round();
     bool is_all_begun = !upkeep_.is_late(GetCurrentTimestamp()) || dispatch_upkeep();
@@ -80,7 +80,7 @@ bool Dispatcher::dispatch_due()
 {
     TimestampTz now = GetCurrentTimestamp();
     dispatched_at_ = now;
-    pull_dependents(now);
+    queue_dependents(now);
     std::set<Id> seen;
     auto is_wanted = [&](Task &task) { return is_ready(task, now); };
     auto dispatch_one = [&](Id id) {
@@ -90,18 +90,18 @@ bool Dispatcher::dispatch_due()
     };
     /* Stream tables whose preferred workers are free come first: an idle worker refreshes others when none of
      * its own is due. */
-    Ids strangers;
+    Ids without_preferred;
     for (Id id : tasks_.due(now)) {
         const int preferred_worker = preferred_worker_of(id);
-        scheduler::Assignment found = pool_.look_for(preferred_worker, tasks_.find(id)->due_at, now);
+        scheduler::Assignment found = pool_.choose_worker(preferred_worker, tasks_.find(id)->due_at, now);
         if (found.to == scheduler::Assignment::To::later)
             continue;
         if (found.to == scheduler::Assignment::To::another || found.number != preferred_worker)
-            strangers.push_back(id);
+            without_preferred.push_back(id);
         else if (!dispatch_one(id))
             return false;
     }
-    return std::all_of(strangers.begin(), strangers.end(), dispatch_one);
+    return std::all_of(without_preferred.begin(), without_preferred.end(), dispatch_one);
 }
 
 bool Dispatcher::dispatch_upkeep()
@@ -121,7 +121,7 @@ bool Dispatcher::dispatch_upkeep()
 /* A refresh of a stream table with its own schedule passes changes to its dependents that are as old as those
  * that it applies. Dependents for which these are already too old are refreshed in its job, not in a job of
  * their own after it. */
-void Dispatcher::pull_dependents(TimestampTz now)
+void Dispatcher::queue_dependents(TimestampTz now)
 {
     const definition::DatabaseZone zone(call([] { return definition::published_time_zone(); }));
     for (Id id : tasks_.due(now)) {
@@ -280,7 +280,7 @@ Involved Dispatcher::involved_of(Id id)
     item.refresh_timeout_ms = known.refresh_timeout_ms;
     item.owner = known.owner;
     item.has_overrun = known.has_overrun;
-    item.goes_alone = known.goes_alone;
+    item.is_refreshed_alone = known.is_refreshed_alone;
     item.generation = known.generation;
     item.schema_name = known.schema_name;
     item.name = known.name;
@@ -324,13 +324,13 @@ void Dispatcher::start(const Pool::Choice &choice, Job job, RunningJob begun)
         pool_.move({id}, std::exchange(preferred_workers_[id], choice.worker), choice.worker);
     }
     if (choice.chance == Pool::Chance::worker)
-        job.taken = pool_.take_forgotten(choice.worker);
+        job.taken = pool_.take_reassigned(choice.worker);
     log_begin(job, choice.chance == Pool::Chance::worker ? pool_.pid_of(choice.worker) : 0);
     if (choice.chance == Pool::Chance::worker) {
         pool_.send(choice.worker, scheduler::to_bytes(job));
         return;
     }
-    requests_.show_serving_processes();
+    requests_.publish_serving_processes();
     scheduler::JobResult result = Refresher(job, Refresher::Process::manager).run();
     pool_.end_own_turn();
     results_.end(running, result);

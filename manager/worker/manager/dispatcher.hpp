@@ -56,7 +56,7 @@ class Dispatcher {
     void start(const Pool::Choice &choice, scheduler::Job job, RunningJob begun);
     scheduler::Job make_job(const scheduler::Ids &involved, const Batch &batch, scheduler::RequestedBy requested_by);
     scheduler::Involved involved_of(scheduler::Id id);
-    void pull_dependents(TimestampTz now);
+    void queue_dependents(TimestampTz now);
     bool is_ready(scheduler::Task &task, TimestampTz now);
     bool waits_for_share(scheduler::Id id) const;
     bool was_locked(const scheduler::Ids &members) const;

@@ -21,7 +21,7 @@ void JobResults::record_overrun(const RunningJob &job, const Pool::Overrun &over
         if (known == nullptr)
             continue;
         known->has_overrun = overrun.count == 1 && id == overrun.first;
-        known->goes_alone = overrun.count > 1;
+        known->is_refreshed_alone = overrun.count > 1;
     }
 }
 
@@ -44,7 +44,7 @@ void JobResults::record(Task &task, const MemberResult &result)
 {
     Known &known = definitions_.at(task.id);
     known.is_program_written = result.is_program_written;
-    known.has_overrun = known.goes_alone = false;
+    known.has_overrun = known.is_refreshed_alone = false;
     task.failures = result.failures;
     task.not_before = result.not_before;
     if (result.verdict == Verdict::refreshed) {

@@ -54,7 +54,7 @@ void Manager::check_tasks()
         holds_.check_all();
         upkeep_.trim_all();
     }
-    if (tasks_.hear_changes())
+    if (tasks_.take_changes())
         upkeep_.record_changes();
     holds_.check(tasks_.to_check());
     tasks_.check(now);
@@ -106,7 +106,7 @@ void Manager::cycle()
     }
     stale_alerts_.send();
     dispatcher_.dispatch();
-    requests_.show_serving_processes();
+    requests_.publish_serving_processes();
     projection_.write_if_catalog_is_new();
     projection_.write_if_due();
     /* Checks tasks that this cycle made idle; changes from here on set the latch. */
@@ -125,8 +125,8 @@ long Manager::sleep_ms() const
         take(holds_.next_at());
         take(dispatcher_.next_at());
     }
-    if (mailbox::is_asked_for_room() && now < jobs_.held_up_at())
-        take(jobs_.held_up_at());
+    if (mailbox::is_asked_for_room() && now < jobs_.long_job_at())
+        take(jobs_.long_job_at());
     take(stale_alerts_.next_at());
     take(upkeep_.next_at());
     take(definitions_.next_at());
@@ -164,7 +164,7 @@ extern "C" void pgtrickle_manager_main(Datum argument)
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
     pgstat_report_appname("pg_trickle manager");
-    worker::read_what_is_committed();
+    worker::set_read_committed();
     worker::prepare_time_limits(nullptr);
     if (mailbox::become_manager())
         enter([] {

@@ -171,7 +171,7 @@ TimestampTz ReaderRequests::wanted_since(Id id) const
     return DT_NOEND;
 }
 
-void ReaderRequests::show_serving_processes() const
+void ReaderRequests::publish_serving_processes() const
 {
     for (const PendingRequest &pending : pending_) {
         std::set<int> pids;
@@ -183,7 +183,7 @@ void ReaderRequests::show_serving_processes() const
                     pids.insert(pool_.pid_of(job->worker));
         }
         pids.erase(0);
-        mailbox::log_workers(pending.request, std::vector<int>(pids.begin(), pids.end()));
+        mailbox::publish_workers(pending.request, std::vector<int>(pids.begin(), pids.end()));
     }
 }
 

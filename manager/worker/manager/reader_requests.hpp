@@ -46,7 +46,7 @@ class ReaderRequests {
     void resolve_by(const RunningJob &job, const Verdicts &verdicts);
     /* Publishes in the mailbox the processes that each reader waits for: those that run a job which involves
      * the requested stream tables, either the job that serves the request or one that must end before. */
-    void show_serving_processes() const;
+    void publish_serving_processes() const;
 
   private:
     /* A request that is not answered yet. Only jobs that began after it came can answer it. */

@@ -53,14 +53,14 @@ bool RunningJobs::is_waiting_for_locks() const
     return std::any_of(jobs_.begin(), jobs_.end(), [](const RunningJob &job) { return job.waits_for_locks; });
 }
 
-bool RunningJobs::is_held_up(TimestampTz now) const
+bool RunningJobs::has_long_job(TimestampTz now) const
 {
     return std::any_of(jobs_.begin(), jobs_.end(), [=](const RunningJob &job) {
         return now >= job.began_at + wait_to_leave_us || now < job.began_at;
     });
 }
 
-TimestampTz RunningJobs::held_up_at() const
+TimestampTz RunningJobs::long_job_at() const
 {
     TimestampTz first = DT_NOEND;
     for (const RunningJob &job : jobs_)

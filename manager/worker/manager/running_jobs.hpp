@@ -57,8 +57,8 @@ class RunningJobs {
     /* Whether a job has been running for so long that a manager which is asked for room continues to
      * dispatch. Such a manager exits when its jobs have ended; an endless job prevents that, and the other
      * stream tables are refreshed meanwhile. */
-    bool is_held_up(TimestampTz now) const;
-    TimestampTz held_up_at() const; /* when is_held_up() becomes true; DT_NOEND if no job is running */
+    bool has_long_job(TimestampTz now) const;
+    TimestampTz long_job_at() const; /* when has_long_job() becomes true; DT_NOEND if no job is running */
 
   private:
     std::list<RunningJob> jobs_;

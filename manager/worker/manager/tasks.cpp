@@ -31,8 +31,8 @@ void Tasks::apply(const DefinitionChanges &changes)
     if (!changes.gone.empty() || !changes.read.empty())
         for (const auto &[relid, known] : definitions_.all())
             set_effective_schedule(relid);
-    for (Id relid : changes.below_changed) {
-        listener_.set(relid, scheduler::relations_below(definitions_.graph(), relid));
+    for (Id relid : changes.downstream_of_changes) {
+        listener_.set(relid, scheduler::with_all_upstreams(definitions_.graph(), relid));
         if (queue_.find(relid)->is_idle())
             to_check_.push_back(relid);
     }
@@ -113,7 +113,7 @@ bool Tasks::queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler
     return due.has_value();
 }
 
-bool Tasks::hear_changes()
+bool Tasks::take_changes()
 {
     const Ids changed = listener_.take_changed();
     to_check_.insert(to_check_.end(), changed.begin(), changed.end());
@@ -141,7 +141,7 @@ TimestampTz Tasks::pending_since(Id id) const
     TimestampTz since = mailbox::dirty_since(id);
     if (since == 0 || inactive_.empty())
         return since;
-    return mailbox::dirty_since_beside(id, inactive_.data(), static_cast<int>(inactive_.size()));
+    return mailbox::dirty_since_ignoring(id, inactive_.data(), static_cast<int>(inactive_.size()));
 }
 
 TimestampTz Tasks::own_pending_since(Id id) const
@@ -149,7 +149,7 @@ TimestampTz Tasks::own_pending_since(Id id) const
     TimestampTz since = mailbox::status_of(id).own_dirty_since;
     if (since == 0 || inactive_.empty())
         return since;
-    return mailbox::dirty_since_beside(id, inactive_.data(), static_cast<int>(inactive_.size()), true);
+    return mailbox::dirty_since_ignoring(id, inactive_.data(), static_cast<int>(inactive_.size()), true);
 }
 
 /* ---- marks ---------------------------------------------------------------------------- */

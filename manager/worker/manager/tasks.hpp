@@ -53,7 +53,7 @@ class Tasks {
     /* Called when the time zone has changed, on which due times depend. */
     void check_all_queued();
     /* Adds the stream tables whose sources have changed to to_check(); false if there are none. */
-    bool hear_changes();
+    bool take_changes();
     const scheduler::Ids &to_check() const { return to_check_; }
     /* Queues the tasks of to_check() that are due at some time, and listens for the others. */
     void check(TimestampTz now);

@@ -103,7 +103,7 @@ void Upkeep::end(const std::optional<scheduler::JobResult> &result)
         held_back_.insert(mailbox::slot_of_source(source));
     large_sources_ = result->large_sources;
     has_unpruned_ = has_unpruned_ || result->has_unpruned;
-    if (result->has_given_way)
+    if (result->was_interrupted)
         begin_after_ = now;
     /* Without stream tables this process stays for sources that are still captured: for a stream table that
      * is yet to be created, or whose creation failed. */

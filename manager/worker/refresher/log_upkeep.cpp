@@ -90,8 +90,8 @@ void LogUpkeep::trim_logs()
     const std::vector<Oid> sources = sources_to_trim(job_);
     auto next = sources.begin();
     while (next != sources.end() && !mailbox::is_asked_to_exit()) {
-        result_.has_given_way = next != sources.begin() && GetCurrentTimestamp() >= end;
-        if (result_.has_given_way)
+        result_.was_interrupted = next != sources.begin() && GetCurrentTimestamp() >= end;
+        if (result_.was_interrupted)
             break;
         const Oid source = *next++;
         Trimmed trimmed = Trimmed::held_back;

@@ -18,9 +18,9 @@ using scheduler::Verdict;
 
 /* Records the refresh under way for health_check(), and for the manager in case this process is
  * terminated. */
-void Refresher::note_attempt(Id first, size_t count) const
+void Refresher::publish_attempt(Id first, size_t count) const
 {
-    mailbox::note_attempt(first, static_cast<int>(count));
+    mailbox::publish_attempt(first, static_cast<int>(count));
     if (words_ == nullptr)
         return;
     words_->first_member.store(first);
@@ -37,24 +37,24 @@ TimeLimit Refresher::time_limit(const Ids &members) const
 }
 
 /* Counts a failure for each member whose process was terminated in its last job, and excludes that member. */
-void Refresher::leave_out_overrun(Ids &members)
+void Refresher::exclude_overrun(Ids &members)
 {
     for (const Involved &item : job_.involved) {
         if (!item.has_overrun || std::find(members.begin(), members.end(), item.id) == members.end())
             continue;
         set_verdict(item.id, Verdict::failed);
         note_failure(item, time_limit({item.id}).failure_of_terminated(), GetCurrentTimestamp());
-        leave_out(item.id, members);
+        exclude(item.id, members);
     }
 }
 
 void Refresher::refresh_all(Ids members)
 {
-    leave_out_overrun(members);
+    exclude_overrun(members);
     const bool is_alone =
-        std::any_of(members.begin(), members.end(), [&](Id member) { return find(member)->goes_alone; });
+        std::any_of(members.begin(), members.end(), [&](Id member) { return find(member)->is_refreshed_alone; });
     if (is_alone && members.size() > 1)
-        refresh_alone(std::move(members));
+        refresh_separately(std::move(members));
     else
         refresh_group(std::move(members));
 }

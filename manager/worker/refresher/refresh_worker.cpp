@@ -30,7 +30,7 @@ namespace {
 
 class RefreshWorker {
   public:
-    RefreshWorker(shm_mq_handle *jobs, shm_mq_handle *results, LastWords *words)
+    RefreshWorker(shm_mq_handle *jobs, shm_mq_handle *results, WorkerReport *words)
         : jobs_(jobs), results_(results), words_(words)
     {
     }
@@ -42,7 +42,7 @@ class RefreshWorker {
 
     shm_mq_handle *jobs_;
     shm_mq_handle *results_;
-    LastWords *words_;
+    WorkerReport *words_;
     long report_ms_ = 0; /* time until statistics must be reported; 0: there are none */
 };
 
@@ -88,7 +88,7 @@ void RefreshWorker::run()
 }
 
 /* Attaches to both queues of the segment; false if the manager is gone. A PostgreSQL frame. */
-bool attach(dsm_handle handle, shm_mq_handle **jobs, shm_mq_handle **results, LastWords **words)
+bool attach(dsm_handle handle, shm_mq_handle **jobs, shm_mq_handle **results, WorkerReport **words)
 {
     MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
     dsm_segment *segment = dsm_attach(handle);
@@ -107,7 +107,7 @@ bool attach(dsm_handle handle, shm_mq_handle **jobs, shm_mq_handle **results, La
 
 /* Independent of the database's default: with a snapshot older than its locks, a refresh could never state
  * that a stream table is fresh. */
-void read_what_is_committed()
+void set_read_committed()
 {
     SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
 }
@@ -126,12 +126,12 @@ extern "C" void pgtrickle_refresh_worker_main(Datum argument)
     if (!mailbox::become_worker({told.slot, told.generation}))
         proc_exit(0);
     shm_mq_handle *jobs, *results;
-    worker::LastWords *words;
+    worker::WorkerReport *words;
     if (!worker::attach(DatumGetUInt32(argument), &jobs, &results, &words))
         proc_exit(0);
     BackgroundWorkerInitializeConnectionByOid(told.database, InvalidOid, 0);
     pgstat_report_appname("pg_trickle refresh worker");
-    worker::read_what_is_committed();
+    worker::set_read_committed();
     worker::prepare_time_limits(&words->has_overrun);
     enter([&] {
         worker::RefreshWorker worker(jobs, results, words);

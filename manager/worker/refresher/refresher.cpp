@@ -105,7 +105,7 @@ bool contains(const Ids &ids, Id id)
 
 } // namespace
 
-Refresher::Refresher(const scheduler::Job &job, Process process, LastWords *words) : job_(job), process_(process), words_(words)
+Refresher::Refresher(const scheduler::Job &job, Process process, WorkerReport *words) : job_(job), process_(process), words_(words)
 {
     for (const Involved &item : job.involved) {
         graph_.set(item.id, item.sources);
@@ -143,7 +143,7 @@ std::optional<Failure> Refresher::attempt(const Ids &members)
     const TimeLimit limit = time_limit(members);
     std::string text = description_of(members, involved_);
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
-    note_attempt(members.front(), members.size());
+    publish_attempt(members.front(), members.size());
     skipped_ = {};
     std::optional<Failure> failure = in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); })) {
@@ -163,7 +163,7 @@ std::optional<Failure> Refresher::attempt(const Ids &members)
         programs = unwritten_programs(outcomes);
         limit.end();
     });
-    note_attempt(InvalidOid, 0);
+    publish_attempt(InvalidOid, 0);
     if (failure)
         limit.explain(*failure);
     is_outdated_ = is_outdated_ || skipped_.is_in_larger_set;
@@ -254,7 +254,7 @@ Ids Refresher::group_members_of(Id id) const
 
 /* Removes a member that failed or is locked from `members`, together with its atomic set and the dependents
  * of any of these. */
-void Refresher::leave_out(Id failed, Ids &members)
+void Refresher::exclude(Id failed, Ids &members)
 {
     Ids out = {failed};
     std::set<Id> known = {failed};
@@ -276,7 +276,7 @@ void Refresher::leave_out(Id failed, Ids &members)
 
 /* Refreshes each member with its atomic set only, upstreams first: the failing one depends on others in a way
  * that only a refresh determines. */
-void Refresher::refresh_alone(Ids members)
+void Refresher::refresh_separately(Ids members)
 {
     const size_t tried_together = members.size();
     attempts_ = std::max(attempts_, tried_together);
@@ -295,7 +295,7 @@ void Refresher::refresh_alone(Ids members)
         if (result_of(first).verdict == Verdict::refreshed)
             std::erase_if(members, [&](Id member) { return contains(together, member); });
         else
-            leave_out(first, members);
+            exclude(first, members);
     }
 }
 
@@ -321,7 +321,7 @@ void Refresher::refresh_group(Ids members)
              * continue with the other members. */
             size_t before = members.size();
             set_verdict(locked, Verdict::locked);
-            leave_out(locked, members);
+            exclude(locked, members);
             if (members.size() < before)
                 continue;
             for (Id member : members)
@@ -331,7 +331,7 @@ void Refresher::refresh_group(Ids members)
         /* The members exceeded the time limit together: refreshing each one alone shows which of them takes
          * too long. */
         if (failure->has_timed_out && members.size() > 1) {
-            refresh_alone(std::move(members));
+            refresh_separately(std::move(members));
             return;
         }
         Id culprit = failure->culprit;
@@ -344,12 +344,12 @@ void Refresher::refresh_group(Ids members)
                 note_failure(*item, *failure, started_at);
         }
         if (contains(members, culprit)) {
-            leave_out(culprit, members);
+            exclude(culprit, members);
         } else if (members.size() == 1) {
             set_verdict(members.front(), Verdict::behind);
             return;
         } else {
-            refresh_alone(std::move(members));
+            refresh_separately(std::move(members));
             return;
         }
     }
@@ -378,7 +378,7 @@ std::set<Id> Refresher::needed_by(Id id) const
 }
 
 /* Excludes a requested member, and everything that would be refreshed only because of it. */
-void Refresher::leave_out_busy(Id id, const std::set<Id> &coming)
+void Refresher::exclude_busy(Id id, const std::set<Id> &coming)
 {
     for (Id needed : needed_by(id)) {
         const Involved *item = find(needed);
@@ -426,7 +426,7 @@ Ids Refresher::without_busy()
     }
     for (Id id : tried)
         if (find(id)->role == Involved::Role::requested && free.count(id) == 0)
-            leave_out_busy(id, coming);
+            exclude_busy(id, coming);
     Ids members;
     for (const Involved &item : job_.involved) {
         const std::set<Id> &those = item.role == Involved::Role::optional ? free : coming;

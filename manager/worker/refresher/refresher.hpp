@@ -31,7 +31,7 @@ class Refresher {
     enum class Process { worker, manager };
     /* `job` must outlive the object, as must `words`, where it records what it refreshes; `words` may be
      * null. */
-    Refresher(const scheduler::Job &job, Process process, struct LastWords *words = nullptr);
+    Refresher(const scheduler::Job &job, Process process, struct WorkerReport *words = nullptr);
     Refresher(const Refresher &) = delete;
     Refresher &operator=(const Refresher &) = delete;
 
@@ -40,18 +40,18 @@ class Refresher {
   private:
     /* refresher.cpp */
     scheduler::Ids without_busy();
-    void leave_out_busy(scheduler::Id id, const std::set<scheduler::Id> &coming);
+    void exclude_busy(scheduler::Id id, const std::set<scheduler::Id> &coming);
     std::set<scheduler::Id> needed_by(scheduler::Id id) const;
     scheduler::Ids atomic_set_of(scheduler::Id id) const;
     scheduler::Ids group_members_of(scheduler::Id id) const;
     void refresh_all(scheduler::Ids members);
     void refresh_group(scheduler::Ids members);
-    void refresh_alone(scheduler::Ids members);
-    void leave_out(scheduler::Id failed, scheduler::Ids &members);
+    void refresh_separately(scheduler::Ids members);
+    void exclude(scheduler::Id failed, scheduler::Ids &members);
     std::optional<Failure> attempt(const scheduler::Ids &members);
     TimeLimit time_limit(const scheduler::Ids &members) const;
-    void note_attempt(scheduler::Id first, size_t count) const;
-    void leave_out_overrun(scheduler::Ids &members);
+    void publish_attempt(scheduler::Id first, size_t count) const;
+    void exclude_overrun(scheduler::Ids &members);
     void note_successes(const std::vector<refresh::Outcome> &outcomes, const scheduler::Ids &dirty);
     void alert_of_reinitialized(const std::vector<refresh::Outcome> &outcomes) const;
     Programs unwritten_programs(const std::vector<refresh::Outcome> &outcomes) const;
@@ -67,7 +67,7 @@ class Refresher {
 
     const scheduler::Job &job_;
     const Process process_;
-    struct LastWords *words_;
+    struct WorkerReport *words_;
     size_t attempts_ = 1; /* number of attempts that share the time of a manager */
     scheduler::Graph graph_; /* of the stream tables that the job involves */
     std::map<scheduler::Id, const scheduler::Involved *> involved_;
