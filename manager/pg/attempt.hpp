@@ -1,8 +1,11 @@
 /*
- * To go on after a PostgreSQL error, what raised it is run in a subtransaction, and undone with it.
+ * Subtransactions for work that may raise an error which the caller handles.
  *
- * However a C++ frame leaves it, the subtransaction has ended: a caller further up, such as a block of PL/pgSQL
- * that catches the error, ends its own and no other.
+ * PostgreSQL's state is consistent after an error only once a (sub)transaction has been aborted. A caller
+ * that continues after an error runs the work in a subtransaction, which is rolled back.
+ *
+ * The subtransaction has ended when a C++ frame leaves it, by whatever path: a caller further up, such as a
+ * block of PL/pgSQL that catches the error, ends its own subtransaction and no other.
  */
 #pragma once
 
@@ -16,7 +19,8 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* Runs `act`, a C++ frame, in a subtransaction. If it throws, what it did is undone, and the exception goes on. */
+/* Runs `act`, a C++ frame, in a subtransaction. If `act` throws, rolls the subtransaction back and rethrows
+ * the exception. */
 template <class Act> void in_subtransaction(Act act)
 {
     MemoryContext context = CurrentMemoryContext;
@@ -26,7 +30,8 @@ template <class Act> void in_subtransaction(Act act)
         CurrentResourceOwner = owner;
     };
     call([=] {
-        /* It may not begin while the invalidations of an earlier change are still to be heard of. */
+        /* A subtransaction must not begin while invalidations of an earlier change are pending in this
+         * command. */
         CommandCounterIncrement();
         BeginInternalSubTransaction(nullptr);
         MemoryContextSwitchTo(context);
@@ -45,11 +50,11 @@ template <class Act> void in_subtransaction(Act act)
 struct Failure {
     int sqlstate;
     std::string message;
-    std::string detail; /* empty if there is none, as the hint */
+    std::string detail; /* empty if there is none; likewise `hint` */
     std::string hint;
 };
 
-/* in_subtransaction(), and how it failed, if it did. */
+/* Runs `act` by in_subtransaction(). Returns how it failed, or nothing if it succeeded. */
 template <class Act> std::optional<Failure> attempt(Act act)
 {
     try {

@@ -8,9 +8,9 @@ namespace boundary {
 
 void throw_current_error(MemoryContext memory)
 {
-    /* The error is copied out of ErrorContext into the transaction's context, which
-     * outlives every frame the exception passes, also that of a subtransaction; outside a
-     * transaction, into the context that was current. Failing to copy is out of memory. */
+    /* The error is copied out of ErrorContext into the transaction's context, which outlives every frame that
+     * the exception passes, including the frame of a subtransaction. Outside of a transaction it is copied
+     * into the context that was current. If copying fails, out of memory is raised. */
     MemoryContextSwitchTo(TopTransactionContext != nullptr ? TopTransactionContext : memory);
     ErrorData *error = CopyErrorData();
     FlushErrorState();

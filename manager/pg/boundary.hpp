@@ -1,5 +1,5 @@
 /*
- * The door between PostgreSQL (C, errors by longjmp) and our C++ (exceptions).
+ * The boundary between PostgreSQL (C, errors by longjmp) and the C++ code of the extension (exceptions).
  *
  * Each stack frame belongs to one of two worlds:
  *
@@ -7,11 +7,10 @@
  *     a destructor while it does;
  *   - a *C++ frame* owns what it likes, and calls PostgreSQL only through call().
  *
- * enter() leads from C into C++: wrap the body of every function PostgreSQL calls.
- * call() leads from C++ into PostgreSQL: an ereport(ERROR) inside it becomes a
- * PgError exception. A PgError must reach enter() (or the catch of a
- * subtransaction that is then rolled back): locks, pins and snapshots are put
- * right by (sub)transaction abort only, so nobody swallows one.
+ * enter() leads from C into C++: it wraps the body of every function that PostgreSQL calls. call() leads from
+ * C++ into PostgreSQL: an ereport(ERROR) inside it becomes a PgError exception. A PgError must reach enter(),
+ * or the catch of a subtransaction that is then rolled back: only the abort of a (sub)transaction releases
+ * locks, pins and snapshots, so a PgError must not be swallowed.
  */
 #pragma once
 
@@ -25,17 +24,17 @@
 
 namespace pgtrickle {
 
-/* A PostgreSQL error in flight through C++ frames; data lives in the memory context
- * of the current transaction (ErrorContext's copy has been flushed). */
+/* A PostgreSQL error that propagates through C++ frames. `data` lives in the memory context of the current
+ * transaction; the copy in ErrorContext has been flushed. */
 struct PgError : std::exception {
     explicit PgError(ErrorData *error) noexcept : data(error) {}
     const char *what() const noexcept override { return data->message; }
     ErrorData *data;
-    bool is_public = false; /* in words of ours that quote no data of a user */
+    bool is_public = false; /* the message is the extension's own and quotes no data of a user */
 };
 
-/* What raise() reports. position is a 1-based character offset into the query that
- * the client sent, 0 for none. */
+/* An error for raise(). `position` is a 1-based character offset into the query that the client sent, 0 for
+ * none. */
 struct Report {
     int sqlstate = ERRCODE_INTERNAL_ERROR;
     std::string message;
@@ -50,7 +49,8 @@ struct Report {
 
 namespace boundary {
 
-/* Restores PostgreSQL's error handling to what it was, however the frame is left. */
+/* Saves PostgreSQL's error handling state, and restores it when the frame is left by return or by
+ * exception. */
 class SavedErrorState {
   public:
     SavedErrorState()
@@ -79,9 +79,9 @@ char *copy_message(const char *message) noexcept;
 
 } // namespace boundary
 
-/* Runs `lambda`, in which PostgreSQL may ereport, and returns what it returns.
- * The lambda is a PostgreSQL frame: it owns nothing with a destructor and returns a
- * trivial type. Throws PgError. Costs some nanoseconds: guard the batch, not the row. */
+/* Runs `lambda`, in which PostgreSQL may ereport, and returns its result. The lambda is a PostgreSQL frame:
+ * it owns nothing with a destructor and returns a trivial type. Throws PgError. A call costs some
+ * nanoseconds: wrap a batch of rows, not each row. */
 template <class Lambda> auto call(Lambda &&lambda) -> std::invoke_result_t<Lambda>
 {
     using Result = std::invoke_result_t<Lambda>;
@@ -97,10 +97,9 @@ template <class Lambda> auto call(Lambda &&lambda) -> std::invoke_result_t<Lambd
     boundary::throw_current_error(saved.memory());
 }
 
-/* Runs `lambda`, a C++ frame, from a function that PostgreSQL called. Whatever the
- * lambda throws leaves here as ereport(ERROR), after the catch block has been left:
- * a PgError whole (SQLSTATE, DETAIL, HINT, position), bad_alloc as 53200, any other
- * exception as XX000. */
+/* Runs `lambda`, a C++ frame, from a function that PostgreSQL called. An exception of the lambda is raised
+ * again by ereport(ERROR), after the catch block has been left: a PgError unchanged (SQLSTATE, DETAIL, HINT,
+ * position), bad_alloc as 53200, any other exception as XX000. */
 template <class Lambda> auto enter(Lambda &&lambda) -> std::invoke_result_t<Lambda>
 {
     static_assert(std::is_void_v<std::invoke_result_t<Lambda>> ||

@@ -1,12 +1,12 @@
 /*
  * C++ objects that live in a memory context.
  *
- * make_in<T>(context, …) builds a T in `context`; its destructor runs when the context is
- * reset or deleted, exactly once. So a C++ object that must outlive a call has the same
- * life as the PostgreSQL objects beside it, also when a transaction aborts.
+ * make_in<T>(context, …) builds a T in `context`; its destructor runs exactly once, when the context is reset
+ * or deleted. A C++ object that must outlive a call therefore has the lifetime of the PostgreSQL objects
+ * beside it, also when a transaction aborts.
  *
- * A Scratch is for work whose leavings are many and whose result is small: what is to be kept is allocated, or
- * copied, under a ContextSwitch within it.
+ * A Scratch is a memory context for work that allocates much and returns little. A result that is kept is
+ * allocated, or copied, under a ContextSwitch inside the Scratch.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ template <class T, class... Arguments> T *make_in(MemoryContext context, Argumen
     return object;
 }
 
-/* Makes `context` current while it lives. */
+/* Makes `context` current during the lifetime of the object. */
 class ContextSwitch {
   public:
     explicit ContextSwitch(MemoryContext context) : previous_(MemoryContextSwitchTo(context)) {}
@@ -43,7 +43,7 @@ class ContextSwitch {
     MemoryContext previous_;
 };
 
-/* A context of its own, current while it lives, and gone with it. */
+/* A new memory context, which is current during the lifetime of the object and deleted with it. */
 class Scratch {
   public:
     Scratch() : previous_(CurrentMemoryContext)

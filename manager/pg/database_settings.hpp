@@ -1,6 +1,6 @@
 /*
- * What ALTER DATABASE … SET and ALTER ROLE ALL SET give to the sessions of a database. Processes that are there already
- * keep what they began with.
+ * Settings that ALTER DATABASE … SET and ALTER ROLE ALL SET give to new sessions of a database. Running
+ * processes keep the values with which they started.
  */
 #pragma once
 
@@ -12,15 +12,17 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* For all roles in `database`, or, if that is invalid, in all databases: "name=value" of each, or null. In a
- * transaction, in the current context. PostgreSQL frame. */
+/* Returns the settings for all roles in `database`, or in all databases if `database` is invalid:
+ * "name=value" for each setting, or null if there are none. Must be called in a transaction; the result is
+ * allocated in the current memory context. PostgreSQL frame. */
 ArrayType *settings_given_in(Oid database);
 
-/* The part after "name=" of an entry; null if it is another setting. */
+/* Returns the part of an entry after "name="; null if the entry sets another setting. */
 const char *value_of(const char *entry, const char *name);
 
-/* One text of all that a process of this database is given, but for the time zone, which is read on the way. In a
- * transaction, in the current context. PostgreSQL frame. */
+/* Returns the settings that a new process of this database starts with, as one text for comparison. TimeZone
+ * is left out, as its readers check it themselves. Must be called in a transaction; the result is allocated
+ * in the current memory context. PostgreSQL frame. */
 char *settings_to_begin_with();
 
 } // namespace pgtrickle

@@ -1,8 +1,9 @@
 /*
- * A type whose default btree opclass vouches by its `equalimage` function (support function 4,
- * under the column's collation) has one image for all equal values. An exception is bpchar without
- * a length, which vouches although 'a' and 'a ' are equal (padding to a declared length makes
- * them one image). A few types of the catalog have no btree opclass and compare their bytes.
+ * If the default btree operator class of a type has an `equalimage` function (support function 4) that
+ * returns true under the column's collation, equal values of the type have one image. An exception is bpchar
+ * without a length: its function returns true although 'a' and 'a ' are equal (padding to a declared length
+ * makes them one image). A few types of the system catalogs have no btree operator class and compare their
+ * bytes.
  */
 #include "pg/equality.hpp"
 

@@ -1,5 +1,5 @@
 /*
- * What equality says of a type.
+ * Properties of the equality of a type.
  */
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace pgtrickle {
 
-/* Values of the type that are equal under its own equality and `collation` have the same image.
+/* Whether values of the type that are equal under its own equality and `collation` have the same image.
  * PostgreSQL frame. */
 bool is_equality_identity(Oid type, int32 typmod, Oid collation);
 

@@ -2,7 +2,7 @@
 
 #include <bit>
 
-/* PostgreSQL frames: nothing in this file has a destructor. */
+/* All functions of this file are PostgreSQL frames: no object in it has a destructor. */
 
 namespace pgtrickle {
 
@@ -20,7 +20,7 @@ shmem_startup_hook_type previous_startup = nullptr;
 
 /* ---- ProcessUtility --------------------------------------------------------------------- */
 
-/* Of each kind of statement, which entries are for it, a bit each: the first one of the list is the lowest. */
+/* Entries for each kind of statement, a bit for each entry; the lowest bit is the first entry of the list. */
 uint64_t entries_of[commit_prepared_kind + 1];
 
 void sort_entries()
@@ -73,7 +73,7 @@ extern "C" void pgtrickle_executor_start(QueryDesc *query, int flags)
     start_from(0, query, flags);
 }
 
-/* Until 17 there is one argument more: whether it is run once only. */
+/* Up to PostgreSQL 17, ExecutorRun has one more argument, execute_once. */
 template <class... More> void run(QueryDesc *query, ScanDirection direction, uint64 count, More... more)
 {
     auto rest = [=] { previous_run(query, direction, count, more...); };
@@ -124,7 +124,7 @@ extern "C" void pgtrickle_shared_memory_startup()
         handler();
 }
 
-/* Sets `variable`, and returns what it was; `standard` for null. */
+/* Sets `variable` to `hook` and returns its previous value, or `standard` if that was null. */
 template <class Hook> Hook replace(Hook &variable, Hook hook, Hook standard = nullptr)
 {
     Hook before = variable != nullptr ? variable : standard;

@@ -1,32 +1,33 @@
 /*
  * PostgreSQL's hooks and its (sub)transaction callbacks, each of which the extension sets once.
  *
- * install_hooks() sets them from one list, `Hooks`, which fdw/module.cpp holds: this room is below the rooms whose functions it
- * calls. The order in which the functions of a hook run is the order of the list, whatever the order of _PG_init. No other file
- * sets a hook variable or registers a callback (tests/lint/rules/hooks.py), but for refresh/program/join_search, which has a hook
- * while a maintenance statement is planned.
+ * install_hooks() sets the hooks from one list, `Hooks`, which fdw/module.cpp holds: this folder is below the
+ * folders whose functions are called. The functions of a hook run in the order of the list, whatever the
+ * order of _PG_init. No other file sets a hook variable or registers a callback (tests/lint/rules/hooks.py),
+ * except refresh/program/join_search, which sets a hook while a maintenance statement is planned.
  *
  *   ProcessUtility          the entries for the kind of statement, outermost first, each around those that follow it; innermost
  *                           the function that had the hook before, or standard_ProcessUtility
  *   ExecutorStart           as ProcessUtility, for every statement
- *   object access           the function that had the hook before, then all of the list, in its order
- *   shared memory           the function that had the hook before, then all of the list; while the library is preloaded only
- *   transaction,            all of the list, in its order. PostgreSQL calls first what was registered last, so an extension that was
- *   subtransaction          loaded before is called after the whole list, and one that was loaded after, before it
- *   all others              one function has the hook, and calls what had it before by previous_hooks() or `next`
+ *   object access           the function that had the hook before, then all functions of the list, in its order
+ *   shared memory           the function that had the hook before, then all functions of the list; only if preloaded
+ *   transaction,            all functions of the list, in its order. PostgreSQL calls the callback registered last first, so
+ *   subtransaction          an extension that was loaded earlier is called after the whole list, one loaded later before it
+ *   all others              one function has the hook, and calls the previous one by previous_hooks() or `next`
  *
- * All hooks are set at the same moment, so with regard to other extensions the whole list stands where the extension was loaded.
+ * All hooks are set at the same moment, so other extensions see the whole list at the place where this
+ * extension was loaded.
  *
- * All functions of the list are PostgreSQL frames: they may ereport, unless it is said of them that they may not, and enter C++
- * by enter(). An error leaves all functions that are under way, and those of the list that have not begun are not called: what a
- * function has to put right after an error it does at the abort of the (sub)transaction. A function may run statements, which
- * pass through the whole list again.
+ * All functions of the list are PostgreSQL frames: they may ereport, unless their description excludes it,
+ * and enter C++ by enter(). An error ends all functions that are running, and functions of the list that have
+ * not begun are not called: a function that must clean up after an error does so at the abort of the
+ * (sub)transaction. A function may run statements, which pass through the whole list again.
  *
- * The functions are installed in every process that loads the library, with or without preloading. One that needs shared memory
- * or definitions asks whether it has them.
+ * The functions are installed in every process that loads the library, with or without preloading. A function
+ * that needs shared memory or definitions checks that they exist.
  *
- * A transaction or subtransaction function must not raise an error but at the events PRE_COMMIT and PRE_PREPARE: the others come
- * when the transaction is over, where an error becomes a PANIC.
+ * A transaction or subtransaction function must not raise an error except at the events PRE_COMMIT and
+ * PRE_PREPARE: at the other events the transaction is over, and an error becomes a PANIC.
  */
 #pragma once
 
@@ -50,7 +51,7 @@ namespace pgtrickle {
 
 /* ---- ProcessUtility --------------------------------------------------------------------- */
 
-/* One utility statement on its way through the list. */
+/* A utility statement while it passes through the list. */
 struct UtilityCall {
     PlannedStmt *planned;
     const char *text; /* of the client's statement */
@@ -60,36 +61,39 @@ struct UtilityCall {
     QueryEnvironment *environment;
     DestReceiver *receiver;
     QueryCompletion *completion;
-    mutable uint64_t left; /* the entries that it has not passed, a bit each */
+    mutable uint64_t left; /* entries that the statement has not passed, a bit each */
 
     ::Node *statement() const { return planned->utilityStmt; }
-    /* Runs the statement as it would be without this entry and those before it. Not again after an error. PostgreSQL frame. */
+    /* Runs the statement as if this entry and those before it did not exist. Must not be called again after
+     * an error. PostgreSQL frame. */
     void run() const;
 };
 
-/* PostgreSQL frame. */
+/* A handler is a PostgreSQL frame. */
 using UtilityHandler = void (*)(const UtilityCall &call);
 
 enum class When : uint8_t {
-    before, /* the statement runs afterwards, unchanged */
-    after,  /* it has run, without an error */
-    around, /* the handler calls run(), on `call` or on a changed copy; without that the statement does not run */
+    before, /* the handler runs before the statement, which is unchanged */
+    after,  /* the handler runs after the statement has succeeded */
+    around, /* the handler calls run(), on `call` or on a changed copy; otherwise the statement does not run */
 };
 
-/* Kinds that are no node tags. every_kind: an entry for all statements, those that run outside of a transaction included. COMMIT
- * PREPARED is a kind of its own, as nothing is to be done at BEGIN and COMMIT, which are many. */
+/* Kinds that are not node tags. every_kind: the entry applies to all statements, including those that run
+ * outside of a transaction block. COMMIT PREPARED is a kind of its own, so that the frequent BEGIN and COMMIT
+ * pass no entry. */
 constexpr int every_kind = T_Invalid, commit_prepared_kind = 1023;
 
-/* A statement costs two calls for each entry of its kind, and nothing for others. */
+/* A handler for a kind of utility statement. A statement costs two calls for each entry of its kind, and
+ * nothing for others. */
 struct UtilityEntry {
-    int kind; /* a node tag, or one of the above */
+    int kind; /* a node tag, or one of the constants above */
     When when;
     UtilityHandler handler;
 };
 
 /* ---- the executor ------------------------------------------------------------------------ */
 
-/* The rest of a hook: the function calls it once. Lives as long as the call. */
+/* The functions of a hook that follow the current one. A function calls it once. Valid during the call. */
 class Next {
   public:
     template <class Lambda>
@@ -134,13 +138,13 @@ struct Hooks {
     std::span<const SharedMemoryHandler> shared_memory_startup;
 };
 
-/* Called once, by _PG_init. `hooks` lives as long as the process. PostgreSQL frame. */
+/* Sets all hooks. Called once, by _PG_init. `hooks` must live as long as the process. PostgreSQL frame. */
 void install_hooks(const Hooks &hooks);
 
-/* What had the hooks before. */
+/* Functions that had the hooks before install_hooks(). */
 struct PreviousHooks {
-    planner_hook_type planner; /* or standard_planner */
-    /* Null: none. */
+    planner_hook_type planner; /* standard_planner if there was none */
+    /* The following are null if there was none. */
     ExplainOneQuery_hook_type explain;
     get_relation_stats_hook_type relation_statistics;
     get_index_stats_hook_type index_statistics;

@@ -1,6 +1,7 @@
 /*
- * A relation of the text is analyzed as a relation in memory that has its columns, because PostgreSQL asks no privilege
- * for the name of one; afterwards its range table entry is made one of the relation itself.
+ * A relation of the text is analyzed as a relation in memory that has its columns, because PostgreSQL
+ * requires no privilege to name one. After analysis its range table entry is turned into one of the relation
+ * itself.
  */
 #include "pg/internal_query.hpp"
 
@@ -32,14 +33,14 @@ namespace pgtrickle {
 
 namespace {
 
-/* The name that stands for a relation while the text is analyzed; `only` leaves out children. */
+/* Names that represent a relation while the text is analyzed; `only` excludes inheritance children. */
 constexpr const char *all_format = "pgt_relation_%u";
 constexpr const char *only_format = "pgt_only_relation_%u";
 
 struct Text {
     const List *constants;
-    QueryEnvironment *given; /* relations in memory that it may read; nullptr: none */
-    QueryEnvironment *environment; /* what it reads, of this analysis alone */
+    QueryEnvironment *given; /* relations in memory that the text may read; nullptr: none */
+    QueryEnvironment *environment; /* relations that the text reads, for this analysis only */
 };
 
 bool is_scalar_of_postgres(Oid type)
@@ -58,7 +59,7 @@ bool is_scalar_of_postgres(Oid type)
     case REGNAMESPACEOID:
     case REGCONFIGOID:
     case REGDICTIONARYOID:
-        return false; /* a name, looked up */
+        return false; /* the input function looks up a name in the catalogs */
     default:
         return true;
     }
@@ -78,7 +79,7 @@ Oid relation_named(const RangeVar *name)
     return relation;
 }
 
-/* The statement reads the relation by a name of ours. */
+/* Replaces the name of a relation by a name in memory, under which analysis finds its columns. */
 void read_in_memory(RangeVar *name, Text *text)
 {
     Oid relation = relation_named(name);
@@ -96,7 +97,8 @@ void read_in_memory(RangeVar *name, Text *text)
     register_ENR(text->environment, columns);
 }
 
-/* Any other name is one of the statement's own WITH. */
+/* Registers the relation in memory of that name. If there is none, the name belongs to a WITH of the
+ * statement itself. */
 void read_given(const RangeVar *name, Text *text)
 {
     EphemeralNamedRelation given = text->given != nullptr ? get_ENR(text->given, name->relname) : nullptr;
@@ -110,7 +112,8 @@ bool is_text(Node *node)
            IsA(&castNode(A_Const, node)->val, String);
 }
 
-/* Functions that the grammar itself calls by a field's or a form's name, such as EXTRACT. */
+/* Whether the grammar itself produced the call of a function of pg_catalog, as for EXTRACT: a text argument
+ * is then the name of a field or a form, not a literal. */
 bool is_function_of_postgres(const FuncCall *call)
 {
     return list_length(call->funcname) == 2 && strcmp(strVal(linitial(call->funcname)), "pg_catalog") == 0;
@@ -133,7 +136,8 @@ bool resolve_arguments(FuncCall *call, void *context)
     return false;
 }
 
-/* All of `node` but the literal at `place`, which is read as a type that no user can influence. */
+/* Resolves the names in `node`, except the literal at `place`, which is read as a type that no user can
+ * influence. */
 bool resolve_beside(Node **place, Node *node, void *context)
 {
     Node *literal = *place;
@@ -143,7 +147,8 @@ bool resolve_beside(Node **place, Node *node, void *context)
     return false;
 }
 
-/* PostgreSQL would name a column after the type it is cast to, by the name that resolve_type() has taken away. */
+/* Names a column whose name PostgreSQL would take from the type of a cast: resolve_type() has removed that
+ * name. */
 void name_target(ResTarget *target)
 {
     if (target->name != nullptr)
@@ -216,7 +221,7 @@ Oid relation_in_memory(const RangeTblEntry *entry, bool *is_only)
     return *is_only || sscanf(entry->enrname, all_format, &relation) == 1 ? relation : InvalidOid;
 }
 
-/* The one statement of `sql`, ready for analysis. */
+/* Returns the one statement of `sql`, ready for analysis. */
 RawStmt *parse_resolved(const char *sql, Text *text)
 {
     List *statements = raw_parser(sql, RAW_PARSE_DEFAULT);
@@ -227,7 +232,7 @@ RawStmt *parse_resolved(const char *sql, Text *text)
     return statement;
 }
 
-/* A system column, which a relation in memory does not have. */
+/* Returns a reference to a system column, which a relation in memory does not have. */
 Node *system_column(ParseState *state, ColumnRef *reference, Node *found)
 {
     Node *field = static_cast<Node *>(llast(reference->fields));

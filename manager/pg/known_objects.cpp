@@ -16,7 +16,7 @@ namespace pgtrickle {
 namespace {
 
 struct Found : KnownObjects {
-    bool is_of_text = false; /* then only types that analysis has found a coercion to; columns have others */
+    bool is_of_text = false; /* then only types of coercions count, as its columns have types that the query does not */
 };
 
 bool is_of_user(Oid object)
@@ -43,7 +43,7 @@ void add_operator(KnownObjects *found, Oid number)
         }
 }
 
-/* With what it is compared by, and its parts. */
+/* Adds a type with its comparison operators and the types it consists of. */
 void add_type(KnownObjects *found, Oid type)
 {
     if (!is_of_user(type) || list_member_oid(found->types, type))
@@ -99,7 +99,7 @@ void add_set_operations(Found *found, Node *node)
     add_set_operations(found, operation->rarg);
 }
 
-/* Those of PostgreSQL's nodes that call the functions of a type, or evaluate a domain's CHECK. */
+/* Whether the node is one that calls the functions of a type, or evaluates the CHECK of a domain. */
 bool is_coercion(Node *node)
 {
     return IsA(node, CoerceToDomain) || IsA(node, CoerceViaIO) || IsA(node, ArrayCoerceExpr) || IsA(node, ConvertRowtypeExpr);

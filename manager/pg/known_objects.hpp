@@ -1,11 +1,13 @@
 /*
  * The functions and types of users that a query uses, by OID.
  *
- * A query names its functions, operators and casts by OID, as a view does. Text that we print of it names them by name, and a
- * cast, or a function with another signature, that somebody has made since would be found in their place, and run with the
- * rights of the stream table's owner. So what an analysis of our text has found is compared with what the query uses.
+ * A query refers to its functions, operators and casts by OID, as a view does. The SQL text that the
+ * extension prints from it refers to them by name. A cast, or a function with another signature, that was
+ * created since could be found in their place, and would run with the rights of the stream table's owner. For
+ * this reason the objects that analysis of a printed text has found are compared with those that the query
+ * uses.
  *
- * PostgreSQL frames. Lists live in the memory context they were made in.
+ * PostgreSQL frames. Lists are allocated in the memory context that is current when they are made.
  */
 #pragma once
 
@@ -18,15 +20,15 @@ extern "C" {
 namespace pgtrickle {
 
 struct KnownObjects {
-    List *functions = NIL; /* OIDs: those of operators, casts and aggregates, too */
-    List *types = NIL;     /* OIDs */
+    List *functions = NIL; /* OIDs of functions, including those of operators, casts and aggregates */
+    List *types = NIL;     /* OIDs of types */
 };
 
-/* Of an analyzed and rewritten query, with the comparison functions of its types. */
+/* Returns the objects of an analyzed and rewritten query, with the comparison functions of its types. */
 KnownObjects known_objects_of(const Query *query);
 
-/* Raises 55000 if `node`, a query or an expression of our text, uses a function or type of a user that is not known. Those of
- * this extension are. */
+/* Raises 55000 if `node`, a query or an expression of a printed text, uses a function or type of a user that
+ * is not known. Objects of this extension are known. */
 void require_known(::Node *node, const KnownObjects &known);
 
 } // namespace pgtrickle

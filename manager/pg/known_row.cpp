@@ -14,13 +14,13 @@ namespace {
 
 struct KnownRow {
     Oid heap;
-    Oid file; /* another one since it was rewritten or truncated */
+    Oid file; /* relfilenode; differs after the heap was rewritten or truncated */
     uint64 key;
     ItemPointerData tid;
 };
 
 constexpr uint64 place_count = 1024;
-KnownRow *places; /* in TopMemoryContext, once there is one */
+KnownRow *places; /* in TopMemoryContext; null until the first row is noted */
 
 KnownRow *place_of(Relation heap, uint64 key)
 {
@@ -43,7 +43,7 @@ bool fetch_known_row(Relation heap, uint64 key, Snapshot snapshot, TupleTableSlo
     KnownRow *known = place_of(heap, key);
     if (known->heap != RelationGetRelid(heap) || known->file != heap->rd_rel->relfilenode || known->key != key)
         return false;
-    /* Fetching from a block that is gone would be an error. */
+    /* Fetching from a block that was truncated away would raise an error. */
     if (ItemPointerGetBlockNumber(&known->tid) >= RelationGetNumberOfBlocks(heap))
         return false;
     return table_tuple_fetch_row_version(heap, &known->tid, snapshot, slot);

@@ -1,13 +1,16 @@
 /*
- * Where this process knows a row to have been last, so that it need not be looked for in an index.
+ * The last known place of a row in this process, which saves looking it up in an index.
  *
- * An index holds an entry for each version of a row that some snapshot may still see, or the row a chain of them: while an old
- * snapshot is open, a row that is updated a thousand times is found behind a thousand dead versions. Here it is found at once.
+ * An index has an entry for each version of a row that some snapshot may still see, or for a chain of them:
+ * while an old snapshot is open, an index finds a row that was updated a thousand times behind a thousand
+ * dead versions. Fetching by the known place avoids that.
  *
- * A hint, and no more: the caller checks that what stands there is the row it looks for, and goes by the index otherwise. It must
- * be one of which a snapshot sees one version at most. What is fetched is visible to the snapshot, so it is that version, whatever became of
- * the place meanwhile: the row may have moved on, been removed, or never have been committed, and the place be another's.
- * PostgreSQL frames. 40 kB a process, once it is used.
+ * The place is only a hint: the caller checks that the row found is the one it looks for, and otherwise uses
+ * the index. A snapshot must see at most one version of such a row. The fetched version is visible to the
+ * snapshot, so it is that version, whatever happened to the place meanwhile: the row may have moved, been
+ * removed, or never have been committed, and another row may occupy the place.
+ *
+ * PostgreSQL frames. Takes 40 kB in each process that notes a row.
  */
 #pragma once
 
@@ -21,10 +24,11 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* `key` is what the caller finds its rows by; rows of other keys may take their place. */
+/* Notes the place of a row. `key` identifies the row for the caller; a row with another key may replace
+ * it. */
 void note_row(Relation heap, uint64 key, ItemPointer tid);
 
-/* Whether a row that `snapshot` sees is where the one of `key` was noted; it is in `slot` then. */
+/* Whether `snapshot` sees a row at the place noted for `key`; `slot` then contains the row. */
 bool fetch_known_row(Relation heap, uint64 key, Snapshot snapshot, TupleTableSlot *slot);
 
 } // namespace pgtrickle

@@ -1,6 +1,6 @@
 /*
- * A row that is about to be changed or removed, where somebody else may be at it too: the second waits for the first instead
- * of failing, as it would in a system catalog. PostgreSQL frames.
+ * Changing or removing a row that another transaction may change at the same time: the second transaction
+ * waits for the first instead of failing, as it would in a system catalog. PostgreSQL frames.
  */
 #pragma once
 
@@ -13,13 +13,15 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* The newest version of the row, locked, in the current memory context. NULL: somebody has removed it. */
+/* Locks the newest version of the row and returns it, in the current memory context; NULL if another
+ * transaction has removed the row. */
 HeapTuple lock_latest(Relation table, HeapTuple tuple);
 
-/* Removes the row, whatever its newest version is. False: somebody else has. */
+/* Removes the newest version of the row. Returns false if another transaction has removed the row. */
 bool remove_latest(Relation table, HeapTuple tuple);
 
-/* The other transaction, by its topmost xid, that has written to the row, or is about to, and has not ended; InvalidTransactionId: none. */
+/* Returns the topmost xid of another transaction in progress that has changed or locked the row, or
+ * InvalidTransactionId. A row that several transactions have locked counts as not written. */
 TransactionId writer_of(HeapTuple tuple);
 
 } // namespace pgtrickle

@@ -13,7 +13,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* The constant that `count` is, below its conversion to int8; or null. */
+/* Returns `count` as a constant, without its conversion to int8, or null if it is none. */
 const Const *constant_of(const ::Node *count)
 {
     if (count != nullptr && IsA(count, FuncExpr)) {
@@ -24,7 +24,7 @@ const Const *constant_of(const ::Node *count)
     return count != nullptr && IsA(count, Const) ? reinterpret_cast<const Const *>(count) : nullptr;
 }
 
-/* A constant of another type counts as unknown. */
+/* Returns the value of an integer constant, or nothing for a constant of another type. */
 std::optional<int64> value_of(const Const *constant)
 {
     if (constant == nullptr || constant->constisnull)

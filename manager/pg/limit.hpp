@@ -1,5 +1,6 @@
 /*
- * LIMIT and OFFSET as parse analysis leaves them. PostgreSQL frames; no function is called, as constants are not folded.
+ * LIMIT and OFFSET as parse analysis produces them. PostgreSQL frames; no function is called, as constants
+ * are not folded.
  */
 #pragma once
 
@@ -11,9 +12,9 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* LIMIT ALL, LIMIT NULL, OFFSET NULL and none at all leave every row. */
+/* Whether `count` of a LIMIT or OFFSET removes no row because it is absent, ALL or NULL. */
 bool is_no_limit(const ::Node *count);
-/* OFFSET 0 does, too. */
+/* Whether an OFFSET removes no row: as is_no_limit(), and OFFSET 0. */
 bool is_no_offset(const ::Node *count);
 
 inline bool leaves_all_rows(const Query *query)
@@ -21,10 +22,10 @@ inline bool leaves_all_rows(const Query *query)
     return is_no_limit(query->limitCount) && is_no_offset(query->limitOffset);
 }
 
-/* Whether a row is left where there are any. False where it is not known. */
+/* Whether the query returns a row if its input has any. False if that is unknown. */
 bool leaves_a_row(const Query *query);
 
-/* Removes, at all levels of the query, what leaves every row. */
+/* Removes each LIMIT and OFFSET that removes no row, at all levels of the query. */
 void drop_idle_limits(Query *query);
 
 } // namespace pgtrickle

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int chain_limit = 100;
 
-/* Costs nothing, where asking for its blockers stops all locking for a moment. */
+/* Costs nothing, whereas pg_blocking_pids() holds all partitions of the lock table for a moment. */
 bool is_waiting_for_lock(int pid)
 {
     const PGPROC *process = BackendPidGetProc(pid);

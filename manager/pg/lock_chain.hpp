@@ -1,5 +1,6 @@
 /*
- * Waits that PostgreSQL does not know of: a session waits on its latch for another process, which may wait for locks.
+ * Waits that PostgreSQL's deadlock detector does not see: a session waits on its latch for another process,
+ * which may wait for locks.
  */
 #pragma once
 
@@ -7,8 +8,8 @@
 
 namespace pgtrickle {
 
-/* Whether the process waits for a lock of this one's transaction, or for others that do. It looks at a hundred processes at most.
- * PostgreSQL frame. */
+/* Whether the process waits for a lock of this process, directly or by way of other waiting processes. At
+ * most a hundred processes are examined. PostgreSQL frame. */
 bool waits_for_me(int pid);
 
 } // namespace pgtrickle

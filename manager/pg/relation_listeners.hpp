@@ -1,6 +1,7 @@
 /*
- * Who is told of invalidated relations, all by one callback: PostgreSQL has room for ten in a process, its own and those of
- * all extensions together, and ends a process that asks for one more.
+ * Functions that are called when a relation is invalidated. All share one relcache callback: PostgreSQL has
+ * room for ten in a process, its own and those of all extensions together, and terminates a process that
+ * registers one more.
  */
 #pragma once
 
@@ -8,10 +9,11 @@
 
 namespace pgtrickle {
 
-/* InvalidOid: any relation may have changed. A PostgreSQL frame that raises no error: it may run at any time. */
+/* The relation is InvalidOid if any relation may have changed. A PostgreSQL frame that must not raise an
+ * error: it may run at any time. */
 using RelationListener = void (*)(Oid relation);
 
-/* For the life of the process. */
+/* Registers `listener` for the life of the process. */
 void listen_to_relations(RelationListener listener);
 
 } // namespace pgtrickle

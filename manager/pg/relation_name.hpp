@@ -1,5 +1,5 @@
 /*
- * A relation's name as SQL says it: with its schema, and quoted where needed.
+ * The name of a relation in SQL: with its schema, and quoted where needed.
  */
 #pragma once
 
@@ -7,7 +7,8 @@
 
 namespace pgtrickle {
 
-/* PostgreSQL frame. Allocated in the current memory context; an error if there is no such relation. */
+/* Returns the name, allocated in the current memory context. Raises an error if there is no such relation.
+ * PostgreSQL frame. */
 char *quoted_relation_name(Oid relation);
 
 } // namespace pgtrickle

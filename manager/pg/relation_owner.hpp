@@ -1,5 +1,5 @@
 /*
- * The owner of a relation, as the system cache has it.
+ * The owner of a relation, from the system cache.
  */
 #pragma once
 
@@ -7,7 +7,8 @@
 
 namespace pgtrickle {
 
-/* PostgreSQL frame. Where there is no such relation: InvalidOid if missing_ok, else an error. */
+/* Returns the owner. If there is no such relation, returns InvalidOid if missing_ok, and raises an error
+ * otherwise. PostgreSQL frame. */
 Oid owner_of_relation(Oid relation, bool missing_ok = false);
 
 } // namespace pgtrickle

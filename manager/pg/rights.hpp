@@ -1,12 +1,12 @@
 /*
- * Whose rights are in force.
+ * Switching the current user and the security context.
  *
- * No text, node or type of a user is parsed, folded, planned, evaluated, indexed or analyzed with any rights but those of
- * the stream table's owner in a security-restricted operation: AsOwner. What another switch of rights is for, and why no code of
- * a user can run under it, is listed in tests/lint/rules/rights.py.
+ * Text, nodes and types of a user are parsed, folded, planned, evaluated, indexed and analyzed only with the
+ * rights of the stream table's owner in a security-restricted operation: AsOwner. tests/lint/rules/rights.py
+ * lists the purpose of every other switch, and why no code of a user can run under it.
  *
- * A switch restores what was in force when it is destroyed; a PostgreSQL error that passes restores it by (sub)transaction
- * abort as well.
+ * A switch restores the previous user and security context when it is destroyed; after a PostgreSQL error the
+ * abort of the (sub)transaction restores them as well.
  */
 #pragma once
 
@@ -43,7 +43,9 @@ class UserSwitch {
     bool is_outermost_;
 };
 
-/* Settings of the session's own do not reach user code; what that sets meanwhile is undone with it, as in every security-restricted operation of PostgreSQL. */
+/* Rights of the stream table's owner in a security-restricted operation. User code does not see custom
+ * settings of the session; settings that it changes are restored afterwards, as in every security-restricted
+ * operation of PostgreSQL. */
 class AsOwner : SharedSettings, UserSwitch {
   public:
     explicit AsOwner(Oid owner)
@@ -52,8 +54,8 @@ class AsOwner : SharedSettings, UserSwitch {
     }
 };
 
-/* The user of the statement that the session runs: the user outside of all switches. */
-inline Oid statement_user()
+/* Returns the user of the statement that the session runs: the current user outside of all switches. */
+inline Oid asking_user()
 {
     return UserSwitch::statement_user();
 }

@@ -13,7 +13,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* Which of the entries "name=value" sets `name`; null: none. */
+/* Returns the value to which the entries "name=value" set `name`, or null. */
 const char *value_among(ArrayType *entries, const char *name)
 {
     Datum *texts = nullptr;
@@ -26,8 +26,9 @@ const char *value_among(ArrayType *entries, const char *name)
     return found;
 }
 
-/* The value that a session began with, if that is not of a role or a client; else what it would have been without these,
- * but for the server's file, whose value PostgreSQL has not kept then. */
+/* Returns the value that all sessions of the database have: the value that the session started with, unless a
+ * role or a client set it; otherwise the value of the database or of all databases, or ''. A value of
+ * postgresql.conf is missing in the second case, as PostgreSQL has not kept it. */
 const char *shared_value(const config_string *setting)
 {
     const char *value = setting->reset_val;
@@ -39,7 +40,8 @@ const char *shared_value(const config_string *setting)
     return value != nullptr ? value : "";
 }
 
-/* PostgreSQL has nothing but '' for a setting that was made and is not set. */
+/* Sets each custom setting to its shared value. PostgreSQL has only '' for a setting that was created and is
+ * not set. */
 void share_settings()
 {
     int count;
@@ -75,7 +77,7 @@ void set_text_settings()
         {"array_nulls", "on"},
         {"transform_null_equals", "off"},
         {"xmloption", "content"},
-        {"row_security", "on"}, /* off: an error where a policy would apply */
+        {"row_security", "on"}, /* "off" would raise an error where a policy applies */
     };
     for (const auto &setting : settings)
         set_for_now(setting[0], setting[1]);

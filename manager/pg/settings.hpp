@@ -1,8 +1,8 @@
 /*
- * Settings that are in force for a while.
+ * Settings that are in force temporarily.
  *
- * Text settings are those under which we print and parse SQL: whatever the session has set,
- * a name, a literal or an operator in our text means one thing.
+ * Text settings are those under which the extension prints and parses SQL: whatever the session has set, a
+ * name, a literal or an operator in a printed text has one meaning.
  */
 #pragma once
 
@@ -10,11 +10,12 @@
 
 namespace pgtrickle {
 
-/* PostgreSQL frames. Both are undone with the nest level of settings they were made in. */
+/* PostgreSQL frames. The effect of both functions ends with the GUC nest level in which they are called. */
 void set_for_now(const char *name, const char *value);
 void set_text_settings();
 
-/* A nest level of settings: what is set while it lives is undone when it is destroyed. C++ frames. */
+/* A GUC nest level: settings that are made during the lifetime of the object are undone when it is destroyed.
+ * C++ frames. */
 class SettingsLevel {
   public:
     SettingsLevel();
@@ -26,8 +27,9 @@ class SettingsLevel {
     int level_;
 };
 
-/* What a session has set of its own (app.x) is, while the outermost one of these lives, what the database gives to all: what code of a
- * stream table finds does not depend on the session or worker that runs it. In a transaction. */
+/* Replaces custom settings of the session (app.x) by the values that the database gives to all sessions,
+ * during the lifetime of the outermost such object: the values that code of a stream table reads do not
+ * depend on the session or worker that runs it. Must be used in a transaction. */
 class SharedSettings : public SettingsLevel {
   public:
     SharedSettings();
@@ -37,7 +39,7 @@ class SharedSettings : public SettingsLevel {
     static inline int depth_ = 0;
 };
 
-/* The text settings, while it lives. */
+/* Puts the text settings in force during the lifetime of the object. */
 class TextSettings : public SettingsLevel {
   public:
     TextSettings();

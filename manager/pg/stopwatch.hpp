@@ -1,5 +1,6 @@
 /*
- * How much time has passed, whatever the clock is set to meanwhile. Of no use to anybody else: not a time of day.
+ * Measures elapsed time, unaffected by changes of the clock. The value has no meaning as a time of day or in
+ * another process.
  */
 #pragma once
 

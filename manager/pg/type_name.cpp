@@ -17,7 +17,8 @@ namespace pgtrickle {
 
 namespace {
 
-/* The OID that the last two parts of a name mean; InvalidOid where core has to look. */
+/* Returns the OID of the type that a name with or without schema refers to; InvalidOid if PostgreSQL has to
+ * look it up. */
 Oid type_named(List *names)
 {
     char *schema, *type;

@@ -1,11 +1,11 @@
 /*
- * Types and collations named in texts of ours, looked up without the privileges of the current user.
+ * Types and collations that printed texts name, looked up without the privileges of the current user.
  *
- * The text of an expression or of a column names its types with their schemas, on which the owner of the stream table need
- * not have USAGE (any more): what the query uses was checked when it was defined. A TypeName that has its OID is not looked
- * up by PostgreSQL's parser, so it asks for no privilege.
+ * The text of an expression or of a column names its types with their schemas, on which the owner of the
+ * stream table may no longer have USAGE: the objects that the query uses were checked when it was defined.
+ * PostgreSQL's parser does not look up a TypeName that has its OID, and therefore checks no privilege.
  *
- * All functions are PostgreSQL frames. A name that means nothing is the parser's own error.
+ * All functions are PostgreSQL frames. For a name that does not exist, the parser raises its own error.
  */
 #pragma once
 
@@ -22,15 +22,16 @@ struct NamedType {
     int32 typmod;
 };
 
-/* Turns a name into the OID it means, its array bounds included; its typmods stay. A name without a schema is one of pg_catalog.
- * Leaves alone what has its OID or is not found, which is an error of the parser's. */
+/* Replaces a name by the OID of its type, array bounds included; its typmods stay. A name without a schema
+ * refers to pg_catalog. A TypeName that has its OID, or that is not found, stays as it is; in the latter case
+ * the parser raises an error. */
 void resolve_type(TypeName *name);
-/* The same for every type named in a raw parse tree. */
+/* Applies resolve_type() to every type named in a raw parse tree. */
 void resolve_types(::Node *raw);
 
-/* A type as SQL writes it: "pg_catalog.numeric(10,2)", "s.t[]". */
+/* Looks up a type as SQL writes it: "pg_catalog.numeric(10,2)", "s.t[]". */
 NamedType named_type(const char *text);
-/* "pg_catalog.\"C\"" */
+/* Looks up a collation as SQL writes it: "pg_catalog.\"C\"". */
 Oid named_collation(const char *text);
 
 } // namespace pgtrickle

@@ -1,7 +1,7 @@
 /*
- * PostgreSQL's walkers and mutators of expression trees, called alike in all versions: until
- * 15 the callback is declared without parameters, which C++ reads as none. For PostgreSQL
- * frames: the callbacks are called from C and must not throw.
+ * PostgreSQL's walkers and mutators of expression trees, with one signature in all versions: up to 15 the
+ * callback is declared without parameters, which C++ takes to mean none. For PostgreSQL frames: the callbacks
+ * are called from C and must not throw.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ inline bool walk_query(Query *query, Walker walker, void *context, int flags)
     return query_tree_walker(query, for_core(walker), context, flags);
 }
 
-/* A raw parse tree. */
+/* Walks a raw parse tree. */
 inline bool walk_raw(::Node *node, Walker walker, void *context)
 {
     return raw_expression_tree_walker(node, for_core(walker), context);

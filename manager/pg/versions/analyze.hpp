@@ -29,7 +29,7 @@ inline void vacuum_relation(Oid relid, VacuumParams *params)
 #endif
 }
 
-/* The blocks that `sampler` chooses, one after the other. */
+/* Blocks that `sampler` chooses, in order. */
 struct SampledBlocks {
     TableScanDesc scan;
     BlockSamplerData *sampler;
@@ -45,7 +45,7 @@ struct SampledBlocks {
 #endif
 };
 
-/* False if there are no more. */
+/* Advances to the next block. Returns false if there are no more. */
 inline bool to_next_block(SampledBlocks *blocks)
 {
 #if PG_VERSION_NUM < 170000

@@ -1,5 +1,5 @@
 /*
- * Expressions printed. PostgreSQL frames.
+ * Printing expressions. PostgreSQL frames.
  */
 #pragma once
 
@@ -13,11 +13,11 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* A window function over an empty window, whichever window it has: `f(x) OVER ()`. */
+/* Prints a window function as if its window were empty, whichever window it has: `f(x) OVER ()`. */
 inline char *window_function_text(WindowFunc *function)
 {
 #if PG_VERSION_NUM < 180000
-    /* A window that is not to be found is printed so. */
+    /* PostgreSQL prints "(?)" for a window that it cannot find. */
     const char *window = "(?)";
     char *text = deparse_expression(reinterpret_cast<::Node *>(function), NIL, false, true);
 #else

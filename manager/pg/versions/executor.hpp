@@ -11,7 +11,7 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* A plan that has been started, once. */
+/* Runs to its end a plan that has been started and is run once only. */
 inline void run_to_end(QueryDesc *query)
 {
 #if PG_VERSION_NUM < 180000

@@ -1,5 +1,5 @@
 /*
- * Functions that the catalog of some versions only has, by their numbers.
+ * OIDs of functions that exist in some versions only.
  */
 #pragma once
 

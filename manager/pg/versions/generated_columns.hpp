@@ -1,6 +1,6 @@
 /*
- * Generated columns: since 17 their expressions can be altered, since 18 there are virtual ones, which no row holds. PostgreSQL
- * frames.
+ * Generated columns: since 17 their expressions can be altered, since 18 there are virtual ones, which are
+ * not stored. PostgreSQL frames.
  */
 #pragma once
 
@@ -26,8 +26,8 @@ inline bool is_virtual([[maybe_unused]] const FormData_pg_attribute *column)
 #endif
 }
 
-/* The expression of a virtual column of a relation that is locked, over the columns of entry `number` of a range table; null for any
- * other column. */
+/* Returns the expression of a virtual column of a relation that is locked, over the columns of entry `number`
+ * of a range table; null for any other column. */
 inline ::Node *virtual_expression([[maybe_unused]] Oid relid, [[maybe_unused]] AttrNumber column, [[maybe_unused]] int number)
 {
 #if PG_VERSION_NUM < 180000
@@ -43,7 +43,7 @@ inline ::Node *virtual_expression([[maybe_unused]] Oid relid, [[maybe_unused]] A
 #endif
 }
 
-/* Whether the command gives a generated column another expression. */
+/* Whether the command changes the expression of a generated column. */
 inline bool sets_expression([[maybe_unused]] const AlterTableCmd *command)
 {
 #if PG_VERSION_NUM < 170000
@@ -53,7 +53,7 @@ inline bool sets_expression([[maybe_unused]] const AlterTableCmd *command)
 #endif
 }
 
-/* Whether the command gives a virtual column another expression, by which no row is written. */
+/* Whether the command changes the expression of a virtual column, which rewrites no row. */
 inline bool sets_virtual_expression([[maybe_unused]] Oid relid, [[maybe_unused]] const AlterTableCmd *command)
 {
 #if PG_VERSION_NUM < 180000

@@ -1,5 +1,5 @@
 /*
- * Heaps and indexes: making them, writing to them. PostgreSQL frames.
+ * Creating heaps and indexes and writing to them. PostgreSQL frames.
  */
 #pragma once
 
@@ -28,7 +28,7 @@ inline int64 live_tuples(const PgStat_StatTabEntry &counted)
 #endif
 }
 
-/* Of an index of plain columns, not unique, complete. */
+/* Describes an index of plain columns, not unique, ready for inserts. */
 inline IndexInfo *plain_index_info(int columns, Oid access_method)
 {
 #if PG_VERSION_NUM < 160000
@@ -40,7 +40,7 @@ inline IndexInfo *plain_index_info(int columns, Oid access_method)
 #endif
 }
 
-/* On one column, in the tablespace of the heap. */
+/* Creates an index on one column, in the tablespace of the heap. */
 inline void create_plain_index(Relation heap, const char *name, IndexInfo *info, const char *column, Oid operator_class)
 {
     List *columns = list_make1(const_cast<char *>(column));
@@ -75,7 +75,7 @@ inline void truncate_relation(Relation relation)
     );
 }
 
-/* Of the rows that `snapshot` sees, by keys of the index. */
+/* Begins a scan of the rows that `snapshot` sees, by `keys` keys of the index. */
 inline IndexScanDesc begin_index_scan(Relation heap, Relation index, Snapshot snapshot, int keys)
 {
 #if PG_VERSION_NUM < 180000
@@ -94,7 +94,8 @@ inline MinimalTuple form_minimal_tuple(TupleDesc columns, Datum *values, bool *n
 #endif
 }
 
-/* Since 16, an update may have left all indexes alone but those that summarize blocks. */
+/* Indexes that an update must insert into. Since 16, an update may require only those that summarize
+ * blocks. */
 #if PG_VERSION_NUM < 160000
 using IndexesToUpdate = bool;
 constexpr IndexesToUpdate all_indexes = true, no_indexes = false;
@@ -103,7 +104,7 @@ using IndexesToUpdate = TU_UpdateIndexes;
 constexpr IndexesToUpdate all_indexes = TU_All, no_indexes = TU_None;
 #endif
 
-/* For a row just written, of a relation whose indexes are open. */
+/* Inserts the index entries of a row just written to a relation whose indexes are open. */
 inline void insert_index_tuples(ResultRelInfo *relation, TupleTableSlot *slot, EState *state, IndexesToUpdate indexes)
 {
     if (indexes == no_indexes)
@@ -115,7 +116,8 @@ inline void insert_index_tuples(ResultRelInfo *relation, TupleTableSlot *slot, E
 #endif
 }
 
-/* To be called after the attribute of a column was written to: what forms and deforms rows is derived from it. */
+/* Must be called after the attribute of a column was changed: forming and deforming of tuples uses data
+ * derived from it. */
 inline void finish_column([[maybe_unused]] TupleDesc columns, [[maybe_unused]] int index)
 {
 #if PG_VERSION_NUM < 180000
@@ -125,14 +127,14 @@ inline void finish_column([[maybe_unused]] TupleDesc columns, [[maybe_unused]] i
 #endif
 }
 
-/* The column of a new relation holds no NULL. */
+/* Sets a column of a new relation NOT NULL. */
 inline void set_not_null(TupleDesc columns, AttrNumber column)
 {
     TupleDescAttr(columns, column - 1)->attnotnull = true;
     finish_column(columns, column - 1);
 }
 
-/* Makes the index of an analyzed statement on `heap`; the caller has checked the privileges. */
+/* Creates the index of an analyzed statement on `heap`; the caller has checked the privileges. */
 inline ObjectAddress define_index(Oid heap, IndexStmt *statement, bool check_not_in_use)
 {
     return DefineIndex(heap, statement, InvalidOid, InvalidOid, InvalidOid,

@@ -1,6 +1,6 @@
 /*
- * SQL/JSON: constructors, and JSON_ARRAYAGG and JSON_OBJECTAGG, since 16; JSON_VALUE, JSON_QUERY, JSON_EXISTS and JSON_TABLE since 17.
- * PostgreSQL frames.
+ * SQL/JSON: constructors, JSON_ARRAYAGG and JSON_OBJECTAGG, since 16; JSON_VALUE, JSON_QUERY, JSON_EXISTS and
+ * JSON_TABLE, since 17. PostgreSQL frames.
  */
 #pragma once
 
@@ -14,11 +14,11 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* What a node of SQL/JSON does without calling a function of the catalog. */
+/* The work of an SQL/JSON node that calls no function of the catalog. */
 struct JsonWork {
     List *printed = NIL;         /* expressions whose values are printed as JSON */
-    Oid read = InvalidOid;       /* the type that a text is read as */
-    bool is_on_path = false;     /* evaluates a jsonpath, with the session's time zone */
+    Oid read = InvalidOid;       /* the type as which a text is read */
+    bool is_on_path = false;     /* whether it evaluates a jsonpath, with the session's time zone */
 };
 
 inline JsonWork json_work([[maybe_unused]] const ::Node *node)
@@ -50,7 +50,7 @@ inline ::Node *normalize_json_of(::Node *node, void *context)
 {
     if (node == nullptr)
         return nullptr;
-    if (IsA(node, TableFunc)) /* JSON_TABLE has such functions of its own */
+    if (IsA(node, TableFunc)) /* JSON_TABLE contains JsonExpr nodes of its own */
         return static_cast<::Node *>(copyObjectImpl(node));
     if (IsA(node, Query))
         return reinterpret_cast<::Node *>(
@@ -75,8 +75,8 @@ inline ::Node *normalize_json_of(::Node *node, void *context)
 }
 #endif
 
-/* JSON_ARRAYAGG and JSON_OBJECTAGG as the calls of aggregates that they are; the type that JSON_QUERY returns as if it was
- * written, as it is when that is printed. */
+/* Returns the query with JSON_ARRAYAGG and JSON_OBJECTAGG as plain aggregate calls, and with the FORMAT of
+ * JSON_QUERY's RETURNING made explicit, as it is after printing and parsing. */
 inline Query *normalize_json(Query *query)
 {
 #if PG_VERSION_NUM < 160000
@@ -86,7 +86,8 @@ inline Query *normalize_json(Query *query)
 #endif
 }
 
-/* A raw node that holds a jsonpath as a literal without a type: the literal's place; null for any other. */
+/* Returns the place in a raw node that holds a jsonpath as a literal without a type; null for any other
+ * node. */
 inline ::Node **json_path_of([[maybe_unused]] ::Node *node)
 {
 #if PG_VERSION_NUM >= 170000

@@ -1,5 +1,6 @@
 /*
- * The block by which the server knows a module; since 18 with the name and the version that pg_get_loaded_modules() shows.
+ * The magic block by which the server recognizes a module; since 18 with the name and the version that
+ * pg_get_loaded_modules() shows.
  */
 #pragma once
 

@@ -12,7 +12,7 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* Raises 42602 for what is none. */
+/* Parses a qualified name. Raises 42602 if the text is not one. */
 inline List *parse_qualified_name(const char *text)
 {
 #if PG_VERSION_NUM < 160000
@@ -22,7 +22,7 @@ inline List *parse_qualified_name(const char *text)
 #endif
 }
 
-/* A type as SQL writes it, parsed and not yet looked up. */
+/* Parses a type as SQL writes it, without looking it up. */
 inline TypeName *parse_type_name(const char *text)
 {
 #if PG_VERSION_NUM < 160000

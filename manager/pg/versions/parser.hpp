@@ -1,5 +1,5 @@
 /*
- * Parse trees as the parser makes and reads them. PostgreSQL frames.
+ * Parse trees as the parser produces and reads them. PostgreSQL frames.
  */
 #pragma once
 
@@ -13,7 +13,8 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* The columns of an entry of a range table, as columns of its number `number`; dropped ones only `with_dropped`. */
+/* Returns the names and Vars of the columns of a range table entry whose index is `number`; dropped columns
+ * only `with_dropped`. */
 inline void columns_of_entry(const RangeTblEntry *entry, int number, bool with_dropped, List **names, List **vars)
 {
     auto *same = const_cast<RangeTblEntry *>(entry);
@@ -24,7 +25,7 @@ inline void columns_of_entry(const RangeTblEntry *entry, int number, bool with_d
 #endif
 }
 
-/* Whether an index in some order knows the operator. */
+/* Whether the operator belongs to an operator family of an ordered index. */
 inline bool is_in_ordered_family(Oid operation)
 {
 #if PG_VERSION_NUM < 180000

@@ -14,7 +14,7 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* `node` of `query`, its columns those of relations, not of joins. */
+/* Returns `node` of `query` with Vars of joins replaced by Vars of their relations. */
 inline ::Node *without_join_aliases(Query *query, ::Node *node)
 {
 #if PG_VERSION_NUM < 160000
@@ -39,7 +39,7 @@ inline Path *foreign_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost 
     return &path->path;
 }
 
-/* Since 18 a clause says itself whether it sorts by a `>`. */
+/* Since 18, a clause states itself whether it sorts in reverse order. */
 inline void set_reversed([[maybe_unused]] SortGroupClause *clause, [[maybe_unused]] bool is_reverse)
 {
 #if PG_VERSION_NUM >= 180000
@@ -47,7 +47,8 @@ inline void set_reversed([[maybe_unused]] SortGroupClause *clause, [[maybe_unuse
 #endif
 }
 
-/* The pathkeys of one relation's expression, sorted by `operation`; NIL if no query asks for such an order. */
+/* Returns the pathkeys of an expression over one relation, sorted by `operation`; NIL if no query needs that
+ * order. */
 inline List *known_pathkeys(PlannerInfo *root, Expr *expression, Oid operation, Relids relids)
 {
 #if PG_VERSION_NUM < 160000
@@ -57,7 +58,7 @@ inline List *known_pathkeys(PlannerInfo *root, Expr *expression, Oid operation, 
 #endif
 }
 
-/* `node` of the topmost parent of `child`, as the child has it. */
+/* Translates `node`, an expression over the topmost parent of `child`, to the columns of `child`. */
 inline ::Node *adjust_to_child(PlannerInfo *root, ::Node *node, RelOptInfo *child)
 {
 #if PG_VERSION_NUM < 160000

@@ -1,10 +1,9 @@
 /*
  * PostgreSQL's headers, as C++ sees them.
  *
- * Every file that talks to PostgreSQL includes this one first and no PostgreSQL
- * header before it; further PostgreSQL headers go between `extern "C" {` and `}`
- * after it. Files below engine/ and scheduler/ must not include it at all: the
- * macro PGTRICKLE_POSTGRES lets them assert that.
+ * Every file that uses PostgreSQL includes this header first and no PostgreSQL header before it; further
+ * PostgreSQL headers follow between `extern "C" {` and `}`. Files in engine/ and scheduler/ must not include
+ * it at all: the macro PGTRICKLE_POSTGRES lets them assert that.
  */
 #pragma once
 
@@ -26,7 +25,7 @@ extern "C" {
 #include "utils/timestamp.h"
 }
 
-/* PostgreSQL's port layer redefines what the C++ library declares. */
+/* PostgreSQL's port layer redefines names that the C++ library declares. */
 #undef printf
 #undef fprintf
 #undef vprintf

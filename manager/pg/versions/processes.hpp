@@ -23,7 +23,7 @@ inline LocalTransactionId own_local_xid()
 #endif
 }
 
-/* In ProcGlobal->allProcs. */
+/* Index of this process in ProcGlobal->allProcs. */
 inline int own_process_number() noexcept
 {
 #if PG_VERSION_NUM < 170000
@@ -33,7 +33,8 @@ inline int own_process_number() noexcept
 #endif
 }
 
-/* Of the pgstat_fetch_stat_numbackends() there are, from 1; null if it has gone. */
+/* Returns the status of one of the pgstat_fetch_stat_numbackends() backends, counted from 1; null if it has
+ * gone. */
 inline const LocalPgBackendStatus *backend_status(int number)
 {
 #if PG_VERSION_NUM < 160000
@@ -43,10 +44,10 @@ inline const LocalPgBackendStatus *backend_status(int number)
 #endif
 }
 
-/* snapshot_too_old went with old_snapshot_threshold, in 17. */
+/* snapshot_too_old was removed with old_snapshot_threshold, in 17. */
 constexpr int errcode_snapshot_too_old = MAKE_SQLSTATE('7', '2', '0', '0', '0');
 
-/* Whether this process holds the lock, in this mode. */
+/* Whether this process holds the lock in this mode. */
 inline bool holds_lock(const LOCKTAG &tag, LOCKMODE mode)
 {
 #if PG_VERSION_NUM < 170000

@@ -1,5 +1,5 @@
 /*
- * The rights that a query asks for, owners and privileges. PostgreSQL frames.
+ * Privileges that a query requires, ownership and privileges of objects. PostgreSQL frames.
  */
 #pragma once
 
@@ -24,15 +24,16 @@ namespace pgtrickle {
 
 /* ---- rights that a query asks for ---------------------------------------------------- */
 
-/* Of an entry of a range table: until 15 it has them itself, since 16 its query has, in a list of their own. */
+/* Privileges required for an entry of a range table. Up to 15 the entry itself has them; since 16 its query
+ * has them, in a separate list. */
 struct EntryRights {
     AclMode required = 0;
-    Oid read_as = InvalidOid;      /* the owner of a view; else the current user */
+    Oid read_as = InvalidOid;      /* the owner of a view; InvalidOid: the current user */
     Bitmapset *columns = nullptr;  /* offset by FirstLowInvalidHeapAttributeNumber */
 };
 
-/* Of all entries of one range table. */
-struct RequiredRights {
+/* Privileges required for all entries of one range table. */
+struct AskedRights {
     List *entries = NIL;
     List *infos = NIL;
 };
@@ -62,8 +63,8 @@ inline void set_rights([[maybe_unused]] Query *query, RangeTblEntry *entry, cons
     info->selectedCols = rights.columns;
 }
 
-/* For an entry whose relation is read by a subquery in its place, which asks for the rights. Since 16 a cached plan locks
- * also the relation of a subquery, so that the lock's mode stays. */
+/* Clears the privileges of an entry whose relation is read by a subquery in its place, which requires them.
+ * Since 16 a cached plan also locks the relation of a subquery, so its lock mode stays. */
 inline void leave_rights_to_subquery(RangeTblEntry *entry)
 {
 #if PG_VERSION_NUM < 160000
@@ -92,9 +93,9 @@ inline RequiredRights asked_rights(const PlannedStmt *statement)
 #endif
 }
 
-/* Copies the relations of the query's range table, with their rights, to the end of `kept`. Since 16 a view is a subquery
- * with rights. */
-inline void keep_rights(RequiredRights *kept, const Query *query)
+/* Appends copies of the relations of the query's range table, with their required privileges, to `kept`.
+ * Since 16, a subquery that was a view has required privileges as well. */
+inline void keep_rights(AskedRights *kept, const Query *query)
 {
     ListCell *cell;
     foreach (cell, query->rtable) {
@@ -114,8 +115,8 @@ inline void keep_rights(RequiredRights *kept, const Query *query)
     }
 }
 
-/* Raises 42501 unless the current user, or who is named, has them. */
-inline void check_rights(const RequiredRights &rights)
+/* Raises 42501 unless the current user, or the role as which an entry is checked, has the privileges. */
+inline void check_rights(const AskedRights &rights)
 {
 #if PG_VERSION_NUM < 160000
     ExecCheckRTPerms(rights.entries, true);
@@ -124,7 +125,7 @@ inline void check_rights(const RequiredRights &rights)
 #endif
 }
 
-/* Entries for OLD and NEW that a view's rule keeps ahead of the query's own. */
+/* Number of entries for OLD and NEW that the rule of a view has before the entries of the query. */
 constexpr int rule_entries = PG_VERSION_NUM < 160000 ? 2 : 0;
 
 /* ---- owners and privileges ----------------------------------------------------------- */
@@ -139,7 +140,7 @@ constexpr int rule_entries = PG_VERSION_NUM < 160000 ? 2 : 0;
                                        : pg_tablespace_aclcheck(object, user, mode))
 #endif
 
-/* Whether the current user does. */
+/* Whether the current user owns the object. */
 inline bool owns_relation(Oid relid)
 {
     return object_ownercheck(RelationRelationId, relid, GetUserId());
@@ -167,14 +168,15 @@ inline bool may_use_schema(Oid schema, Oid user)
     return object_aclcheck(NamespaceRelationId, schema, user, ACL_USAGE) == ACLCHECK_OK;
 }
 
-/* For RangeVarGetRelidExtended(): who may refresh a materialized view. */
+/* Callback of RangeVarGetRelidExtended() that checks the privilege to refresh a materialized view. */
 #if PG_VERSION_NUM < 170000
 constexpr RangeVarGetRelidCallback may_refresh_matview = RangeVarCallbackOwnsTable;
 #else
 constexpr RangeVarGetRelidCallback may_refresh_matview = RangeVarCallbackMaintainsTable;
 #endif
 
-/* The privileges of a storage's owner: none. Since 17 ANALYZE and VACUUM need one. */
+/* Returns the privileges of the owner of a storage heap: none up to 16; since 17 MAINTAIN, which ANALYZE and
+ * VACUUM require. */
 inline Acl *acl_of_storage([[maybe_unused]] Oid owner)
 {
     Acl *acl = make_empty_acl();

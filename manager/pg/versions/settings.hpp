@@ -1,5 +1,5 @@
 /*
- * Settings. PostgreSQL frames.
+ * Configuration settings (GUC). PostgreSQL frames.
  */
 #pragma once
 
@@ -12,7 +12,8 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* What a setting's check hook leaves for its assign hook, freed by the server. Null if there is no memory. */
+/* Allocates the `extra` value that the check hook of a setting passes to its assign hook; the server frees
+ * it. Returns null if out of memory. */
 inline void *allocate_for_setting(size_t bytes)
 {
 #if PG_VERSION_NUM < 160000
@@ -22,7 +23,7 @@ inline void *allocate_for_setting(size_t bytes)
 #endif
 }
 
-/* All settings of the process; do not change or free them. */
+/* Returns all settings of the process; the caller must not change or free them. */
 inline config_generic **all_settings_of_process(int *count)
 {
 #if PG_VERSION_NUM < 160000

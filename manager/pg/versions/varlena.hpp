@@ -5,7 +5,7 @@
 
 #include "pg/versions/postgres.hpp"
 
-/* Until 15, postgres.h has it. */
+/* Up to 15, postgres.h includes these. */
 #if PG_VERSION_NUM >= 160000
 extern "C" {
 #include "varatt.h"

@@ -1,5 +1,6 @@
 /*
- * Walkers and mutators of expression trees, and what a tree says in some versions only; README.md. PostgreSQL frames.
+ * Walkers and mutators of expression trees, and parts of a tree that exist in some versions only; README.md.
+ * PostgreSQL frames.
  */
 #pragma once
 
@@ -15,7 +16,7 @@ namespace pgtrickle {
 using Walker = bool (*)(::Node *, void *);
 using Mutator = ::Node *(*)(::Node *, void *);
 
-/* Until 15 the callback is declared without parameters, which C++ reads as none. */
+/* Up to 15 the callback is declared without parameters, which C++ takes to mean none. */
 #if PG_VERSION_NUM < 160000
 using CoreWalker = bool (*)();
 using CoreMutator = ::Node *(*)();
@@ -24,7 +25,7 @@ using CoreWalker = Walker;
 using CoreMutator = Mutator;
 #endif
 
-/* The way over void (*)() tells the compiler that this is meant. */
+/* Casting by way of void (*)() shows the compiler that the conversion is intended. */
 inline CoreWalker for_core(Walker walker)
 {
     return reinterpret_cast<CoreWalker>(reinterpret_cast<void (*)()>(walker));
@@ -35,9 +36,9 @@ inline CoreMutator for_core(Mutator mutator)
 }
 
 /*
- * Since 16 a column tells which outer joins may have made it null, so that it is another one above such a join than below;
- * since 18 what GROUP BY names is a column of an entry of the range table. The planner needs both, and equal expressions do not
- * look equal by them.
+ * Removes the marks that only the planner needs. Since 16, a Var records the outer joins that may have made
+ * it null, and differs above and below such a join; since 18, an expression of GROUP BY is a Var of a range
+ * table entry. With these marks, equal expressions do not compare as equal.
  */
 inline bool remove_planner_marks_of(::Node *node, void *)
 {
@@ -69,7 +70,7 @@ inline bool remove_planner_marks_of(::Node *node, void *)
     return expression_tree_walker(node, for_core(remove_planner_marks_of), nullptr);
 }
 
-/* Takes from all of a query, which the planner must not see any more, the marks that only the planner needs. */
+/* Removes the planner's marks from the whole query, which must not be planned afterwards. */
 inline void remove_planner_marks(Query *query)
 {
     if (PG_VERSION_NUM >= 160000)
