@@ -39,7 +39,8 @@ bool has_anonymous_rows(const engine::PlanPtr &plan, std::set<const engine::Plan
                        [&](const engine::PlanPtr &input) { return has_anonymous_rows(input, seen); });
 }
 
-/* No heap has a column of type record: keys, sort keys and the values that an aggregate keeps may be none. */
+/* Returns an objection if the plan stores a value of type record: no heap can have such a column, so keys,
+ * sort keys and values kept by aggregates cannot be anonymous rows. */
 std::optional<engine::Objection> unstorable(const engine::PlanPtr &plan)
 {
     std::set<const engine::PlanNode *> seen;

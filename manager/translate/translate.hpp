@@ -1,13 +1,12 @@
 /*
  * From PostgreSQL's Query to the engine's plan.
  *
- * The input of every function is a parse-analysed Query that is not rewritten: fresh from
- * parse analysis (then objections carry a location), or that of the internal view's rule.
- * It is never modified. Views and non-recursive CTEs are expanded here, so sources are
- * tables and stream tables only.
+ * The input of every function is a parse-analysed Query that is not rewritten: fresh from parse analysis
+ * (objections then have a location), or that of the internal view's rule. It is never modified. Views and
+ * non-recursive CTEs are expanded here, so sources are tables and stream tables only.
  *
- * Locks: AccessShare on every relation of the query, views included, to the end of the
- * transaction. All functions are C++ frames; they throw PgError.
+ * Locks: AccessShare on every relation of the query, including views, to the end of the transaction. All
+ * functions are C++ frames; they throw PgError.
  */
 #pragma once
 
@@ -29,13 +28,13 @@ namespace pgtrickle::translate {
 
 struct Translation {
     engine::PlanPtr plan;
-    std::vector<SourceRef> sources; /* index: the engine's source number */
-    QueryParts parts;               /* what the plan's expressions use */
+    std::vector<SourceRef> sources; /* indexed by the engine's source number */
+    QueryParts parts;               /* parts of the query that the plan's expressions use */
 };
 
-/* The plan of `query`, as the role `owner` would run it, or an objection (ours, or the engine's to
- * the finished plan). The plan's columns are the query's output columns, named as the targets are.
- * Functions of the query that are called for it are called as `owner`, in a security-restricted operation. */
+/* Returns the plan of `query`, as the role `owner` would run it, or an objection of the translation or of the
+ * engine to the finished plan. The plan's columns are the query's output columns, named like the targets.
+ * Functions of the query that translation calls are called as `owner`, in a security-restricted operation. */
 std::variant<Translation, Objection> translate(const Query *query, Oid owner);
 
 } // namespace pgtrickle::translate

@@ -1,4 +1,4 @@
-/* Every function of this file is a PostgreSQL frame. */
+/* All functions of this file are PostgreSQL frames. */
 #include "translate/check/anonymous_rows.hpp"
 
 #include "pg/walker.hpp"
@@ -17,7 +17,7 @@ namespace pgtrickle::translate {
 
 namespace {
 
-/* A query and those around it, which Vars go up through. */
+/* A query and the queries around it, to which Vars of outer levels refer. */
 struct QueryLevel {
     Query *query;
     const QueryLevel *parent;
@@ -26,14 +26,14 @@ struct QueryLevel {
 struct RowSearch {
     AnonymousRows *found;
     const QueryLevel *level;
-    Node *from_function; /* of the FROM item being walked: its columns are those of the item */
+    Node *from_function; /* function of the FROM item being walked; its columns are the item's */
 };
 
 bool is_row_or_rows(Oid type) { return type == RECORDOID || type == RECORDARRAYOID; }
 
 void add_type(RowSearch *search, Oid type)
 {
-    if (!is_row_or_rows(type)) /* whose columns are found where it is made */
+    if (!is_row_or_rows(type)) /* the columns of an anonymous row are found where it is constructed */
         search->found->types = list_append_unique_oid(search->found->types, type);
 }
 
@@ -57,7 +57,8 @@ void add_whole_row(RowSearch *search, const Var *var)
     add_expressions(search, columns);
 }
 
-/* The declared result is looked at, since a polymorphic function returns the rows that it is given. */
+/* The declared result type decides, since a polymorphic function returns rows that are among its
+ * arguments. */
 void add_function(RowSearch *search, Node *call, Oid function)
 {
     TupleDesc descriptor;
@@ -76,7 +77,7 @@ void add_function(RowSearch *search, Node *call, Oid function)
     }
 }
 
-/* A column definition list can say record. */
+/* A column definition list may declare a column of type record. */
 void add_from_function(RowSearch *search, const RangeTblFunction *item)
 {
     ListCell *cell;
@@ -88,7 +89,7 @@ void add_from_function(RowSearch *search, const RangeTblFunction *item)
     }
 }
 
-/* SEARCH and CYCLE make rows of columns of the CTE. */
+/* SEARCH and CYCLE construct rows of columns of the CTE. */
 void add_common_table(RowSearch *search, const CommonTableExpr *cte)
 {
     ListCell *cell;

@@ -1,8 +1,9 @@
 /*
- * What the anonymous rows of a query contain.
+ * Column types of the anonymous rows of a query.
  *
- * No column of a table is of type record: a query makes its anonymous rows itself, by ROW(), as whole rows of what has no row
- * type, or by functions that return record. So the columns of all rows that it makes contain those of any one that it prints.
+ * No column of a table is of type record: a query constructs its anonymous rows itself, by ROW(), as whole
+ * rows of FROM items without a row type, or by functions that return record. Therefore the columns of all
+ * rows that a query constructs include those of any row that it prints.
  */
 #pragma once
 
@@ -15,11 +16,11 @@ extern "C" {
 namespace pgtrickle::translate {
 
 struct AnonymousRows {
-    List *types = NIL;             /* of columns, each once; none is record itself */
-    bool are_known = true; /* false: a function returns rows, and nothing says of which columns */
+    List *types = NIL;             /* types of columns, each once; never record itself */
+    bool are_known = true; /* false if a function returns rows whose columns are unknown */
 };
 
-/* PostgreSQL frame; the list lies in the current context. */
+/* Returns the types; the list is allocated in the current memory context. PostgreSQL frame. */
 AnonymousRows anonymous_rows_of(Query *query);
 
 } // namespace pgtrickle::translate

@@ -1,16 +1,17 @@
 /*
- * A function is taken for total if it is PostgreSQL's own and leakproof, which excludes errors that depend on its arguments,
- * or is in a list here. A function of a user is not, whatever it is declared as: its body can be replaced.
+ * A function is considered total if it is PostgreSQL's own and leakproof, which excludes errors that depend
+ * on its arguments, or if it is in a list here. A function of a user is not, whatever its declaration: its
+ * body can be replaced.
  *
- * Why those of the list are total:
- *   lower, upper     a text is valid in the encoding of the database, which that of the locale is held to; which collation it
- *                    has does not depend on the values;
+ * The functions of the list are total for these reasons:
+ *   lower, upper     a text is valid in the encoding of the database, and the locale must match that encoding; its
+ *                    collation does not depend on the values;
  *   lengths, trims,
  *   concatenation    count and copy characters;
  *   integer, uuid → text  every value has a text;
- *   timestamp::date  every timestamp is a day's, and a date has a wider range;
- *   jsonb ->> text   is NULL where there is no such field, or no object; what is there has a text;
- *   x / c, x % c     of integers, c a constant other than 0 and -1: neither division by zero nor overflow.
+ *   timestamp::date  every timestamp belongs to a day, and a date has a wider range;
+ *   jsonb ->> text   is NULL where there is no such field, or no object; an existing field has a text;
+ *   x / c, x % c     for integers and a constant c other than 0 and -1: neither division by zero nor overflow.
  */
 #include "translate/check/can_fail.hpp"
 
@@ -53,7 +54,7 @@ bool is_partial(Oid function, void *)
            !(get_func_leakproof(function) || is_among(std::begin(total_functions), std::end(total_functions), function));
 }
 
-/* The constant of an integer type that `node` is, perhaps of a wider type than it was written as; or null. */
+/* Returns `node` as a constant of an integer type, below conversions to a wider type; null if it is none. */
 const Const *integer_constant(Node *node)
 {
     while (IsA(node, FuncExpr) && is_among(std::begin(widenings), std::end(widenings), castNode(FuncExpr, node)->funcid))
@@ -124,7 +125,7 @@ bool finds_partial(Node *node, void *context)
             return true;
         return walk_expression(node, finds_partial, context);
     case T_ArrayExpr:
-        if (castNode(ArrayExpr, node)->multidims) /* of elements that must have one length */
+        if (castNode(ArrayExpr, node)->multidims) /* raises an error unless its elements have the same length */
             return true;
         break;
     default:

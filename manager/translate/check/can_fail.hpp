@@ -1,9 +1,10 @@
 /*
  * Whether an expression can raise an error.
  *
- * What an index or an arrangement holds is evaluated for every row of a relation, and a query evaluates its
- * expressions for those rows only that its joins and filters leave. So what is held must be total: it has a value
- * for all values of its columns, lack of memory aside, and runs no code but PostgreSQL's own.
+ * The expressions of an index or an arrangement are evaluated for every row of a relation, whereas a query
+ * evaluates its expressions only for the rows that its joins and filters return. Therefore a stored
+ * expression must be total: it has a value for all values of its columns, apart from lack of memory, and runs
+ * no code but PostgreSQL's own.
  */
 #pragma once
 
@@ -11,7 +12,7 @@
 
 namespace pgtrickle::translate {
 
-/* PostgreSQL frame. `node` as parsed, its constants not yet folded. True where it is not known. */
+/* `node` is as parsed, its constants not folded. Returns true if the answer is unknown. PostgreSQL frame. */
 bool may_fail(Node *node);
 
 } // namespace pgtrickle::translate

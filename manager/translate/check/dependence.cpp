@@ -1,4 +1,4 @@
-/* Every function of this file is a PostgreSQL frame, but for those for other rooms at its end. */
+/* All functions of this file are PostgreSQL frames, except those for other folders at its end. */
 #include "translate/check/dependence.hpp"
 
 #include "translate/check/anonymous_rows.hpp"
@@ -32,9 +32,9 @@ namespace {
 struct Search {
     Dependence found;
     Query *query;
-    const AnonymousRows *anonymous_rows; /* of `query`; null until they are asked for */
-    Node *node; /* whose functions are being looked at */
-    const RangeTblFunction *from_item; /* the last one seen of a FROM clause */
+    const AnonymousRows *anonymous_rows; /* anonymous rows of `query`; null until they are needed */
+    Node *node; /* the node whose functions are being examined */
+    const RangeTblFunction *from_item; /* the last FROM item seen */
 };
 
 enum class Direction { input, output };
@@ -52,7 +52,7 @@ void note_volatility(Search *search, Volatility volatility, Oid function)
     search->found.is_user_function = function >= FirstNormalObjectId;
 }
 
-/* What printing or reading a value of `type` depends on. */
+/* Adds the dependencies of the output or input function of `type`. */
 void note_type(Search *search, Oid type, Direction direction)
 {
     Oid function;
@@ -68,7 +68,7 @@ void note_type(Search *search, Oid type, Direction direction)
     note_function(search, function, direction, type);
 }
 
-/* An anonymous row has an output, and no input. */
+/* An anonymous row has an output function, but no input function. */
 void note_anonymous_row(Search *search, Direction direction)
 {
     ListCell *cell;
@@ -88,7 +88,7 @@ void note_anonymous_row(Search *search, Direction direction)
     }
 }
 
-/* The types inside of an array, range, domain or row. */
+/* Adds the dependencies of the types that an array, range, domain or row contains. */
 void note_contents(Search *search, Oid type, Direction direction)
 {
     const Oid element = get_element_type(type);
@@ -125,7 +125,7 @@ List *arguments_of(Node *node)
     return NIL;
 }
 
-/* The values are written as text. */
+/* Adds the dependencies of writing the values as text. */
 void note_printed(Search *search, List *values)
 {
     ListCell *cell;
@@ -146,7 +146,8 @@ void note_read_columns(Search *search, List *types)
         note_type(search, lfirst_oid(cell), Direction::input);
 }
 
-/* Columns are read from text: those of a FROM item's definition, or of the type returned. */
+/* Adds the dependencies of reading columns from text: the columns of a FROM item's definition, or of the type
+ * returned. */
 void note_columns(Search *search, Oid function)
 {
     const RangeTblFunction *item = search->from_item;
@@ -160,7 +161,8 @@ void note_columns(Search *search, Oid function)
     }
 }
 
-/* Nobody sees what a function does that is neither ours nor compiled. */
+/* Whether the body of a function cannot be trusted to be as declared: it is a user's function and not
+ * compiled. */
 bool is_opaque(Oid function)
 {
     if (function < FirstNormalObjectId)
@@ -174,8 +176,8 @@ bool is_opaque(Oid function)
 }
 
 /*
- * A function of a user that takes values of any type: it is declared for none of them, and what it does with any is to write it
- * as text (hstore(record) is declared IMMUTABLE).
+ * Whether a user's function takes values of any type. Such a function is declared without regard to the type,
+ * and usually writes the value as text (hstore(record) is declared IMMUTABLE).
  */
 bool takes_any_type(Oid function)
 {
@@ -189,7 +191,7 @@ bool takes_any_type(Oid function)
                        [](Oid type) { return type == ANYOID || type == RECORDOID || IsPolymorphicType(type); });
 }
 
-/* The catalog's word for a user's aggregate says nothing: what its functions do counts. */
+/* The volatility in the catalog is meaningless for a user's aggregate: that of its functions counts. */
 void note_aggregate(Search *search, Oid function)
 {
     HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(function));
@@ -210,7 +212,7 @@ void note_function(Search *search, Oid function, Direction direction, Oid contai
     const KnownFunction *known = known_function(function);
     const char volatility = func_volatile(function);
 
-    /* Users call IMMUTABLE what reads settings all the same, for an index on it. */
+    /* Users declare functions that read settings IMMUTABLE to be able to index them. */
     if (is_opaque(function))
         search->found.settings |= all_settings;
     if (takes_any_type(function))
@@ -235,7 +237,7 @@ void note_function(Search *search, Oid function, Direction direction, Oid contai
     }
 }
 
-/* What reading a text as a value depends on; not on the clock if the text has been looked at. */
+/* Adds the dependencies of reading a text as a value; the clock is not one of them if the text is checked. */
 void note_read(Search *search, const CoerceViaIO *cast)
 {
     const Dependence before = search->found;
@@ -283,7 +285,7 @@ bool visit(Node *node, void *context)
     case T_SQLValueFunction: {
         const SQLValueFunctionOp op = castNode(SQLValueFunction, node)->op;
         const bool is_time = op <= SVFOP_LOCALTIMESTAMP_N;
-        /* The others of them are a time of some place. */
+        /* CURRENT_DATE, LOCALTIME and the like are times in the session's time zone. */
         if (is_time && op != SVFOP_CURRENT_TIMESTAMP && op != SVFOP_CURRENT_TIMESTAMP_N)
             search->found.settings |= on_time_zone;
         note_volatility(search, is_time ? Volatility::now : Volatility::session, InvalidOid);
@@ -313,7 +315,8 @@ bool visit(Node *node, void *context)
 
 namespace {
 
-/* Whether it reads what changes without a change that is captured: a foreign table, or ctid, xmin and their like. */
+/* Whether the query reads values that change without a captured change: those of a foreign table, or ctid,
+ * xmin and other system columns. */
 bool reads_uncaptured(Node *node, void *context)
 {
     if (node == nullptr)

@@ -1,8 +1,8 @@
 /*
- * The list holds every STABLE built-in whose value is a function of its arguments and of
- * settings (the catalogs' look-ups are not: they change without notice), and those IMMUTABLE
- * ones that read a setting all the same: the output functions of floats, bytea and
- * geometric types, and age(), which computes in the session's time zone.
+ * The list contains every STABLE built-in function whose value is a function of its arguments and of settings
+ * (functions that look up catalogs are not: their results change without notice), and those IMMUTABLE
+ * functions that nevertheless read a setting: the output functions of floats, bytea and geometric types, and
+ * age(), which computes in the session's time zone.
  */
 #include "translate/check/known_function.hpp"
 
@@ -15,7 +15,7 @@ namespace {
 constexpr unsigned on_number_format = on_lc_numeric | on_lc_monetary;
 
 constexpr KnownFunction known_functions[] = {
-    /* Time and its kin. */
+    /* Current time. */
     {F_NOW, 0, Beyond::now},
     {F_TRANSACTION_TIMESTAMP, 0, Beyond::now},
     {F_STATEMENT_TIMESTAMP, 0, Beyond::now},
@@ -193,7 +193,7 @@ constexpr KnownFunction known_functions[] = {
     {F_ENUM_RANGE_ANYENUM, 0, Beyond::nothing},
     {F_ENUM_RANGE_ANYENUM_ANYENUM, 0, Beyond::nothing},
 
-    /* Text search, XML. */
+    /* Text search and XML. */
     {F_GET_CURRENT_TS_CONFIG, on_text_search, Beyond::nothing},
     {F_TO_TSVECTOR_TEXT, on_text_search, Beyond::nothing},
     {F_TO_TSVECTOR_JSON, on_text_search, Beyond::nothing},

@@ -1,5 +1,5 @@
 /*
- * What PostgreSQL's own functions depend on besides their arguments.
+ * Dependencies of PostgreSQL's own functions besides their arguments.
  */
 #pragma once
 
@@ -25,12 +25,12 @@ enum SettingBit : unsigned {
 inline constexpr unsigned all_settings = (1u << lengthof(recorded_settings)) - 1;
 
 enum class Beyond {
-    nothing,   /* arguments and settings decide */
-    arguments, /* also what the output functions of the arguments' types depend on */
-    contents,  /* an input or output function: what those of the contained types depend on */
+    nothing,   /* the value depends on arguments and settings only */
+    arguments, /* also on the output functions of the arguments' types */
+    contents,  /* for an input or output function: also on those of the contained types */
     now,       /* the time of the transaction or statement */
-    columns,   /* also what the input functions of the types of the columns it returns depend on */
-    words,     /* an input function that knows 'now', 'today' … */
+    columns,   /* also on the input functions of the types of the columns returned */
+    words,     /* an input function that accepts 'now', 'today' … */
 };
 
 struct KnownFunction {
@@ -39,8 +39,8 @@ struct KnownFunction {
     Beyond beyond;
 };
 
-/* nullptr for a function that is not in the list: if it is IMMUTABLE it depends on nothing,
- * if it is STABLE nobody knows on what. */
+/* Returns nullptr for a function that is not in the list: an IMMUTABLE one depends on nothing, and the
+ * dependencies of a STABLE one are unknown. */
 const KnownFunction *known_function(Oid function);
 
 } // namespace pgtrickle::translate

@@ -1,6 +1,6 @@
 /*
- * How translation stops: an objection thrown through C++ frames only, and caught by
- * translate(), which returns it. It never crosses a frame of PostgreSQL's.
+ * How translation stops: an objection is thrown through C++ frames only, and caught by translate(), which
+ * returns it. It never crosses a PostgreSQL frame.
  */
 #pragma once
 
@@ -22,10 +22,10 @@ struct Refusal {
     throw Refusal{std::move(objection)};
 }
 
-/* What to do about most constructs. */
+/* Hint for most constructs. */
 inline const char *const use_full =
     "Use refresh_mode 'FULL' or 'AUTO', which maintain the query by full refreshes.";
-/* What to do about a relation whose changes no refresh mode hears of. */
+/* Hint for a relation whose changes are not captured in any refresh mode. */
 inline const char *const use_a_table = "Read a permanent table, a partitioned table or a stream table.";
 
 } // namespace pgtrickle::translate

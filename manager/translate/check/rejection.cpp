@@ -1,6 +1,6 @@
 /*
- * What no refresh mode accepts. The query is searched as it stands, where locations are
- * known, then with its views expanded.
+ * Constructs that no refresh mode accepts. The query is searched as given, where locations are known, and
+ * then with its views expanded.
  */
 #include "translate/check/relation_location.hpp"
 #include "translate/check/rewrite.hpp"
@@ -76,7 +76,7 @@ struct Referenced {
     const Query *query;
 };
 
-/* Only what is in FROM counts: the rule of a view has entries for the view itself. */
+/* Only relations in FROM count: the rule of a view has range table entries for the view itself. */
 bool search_from(Node *node, void *context)
 {
     const auto *referenced = static_cast<const Referenced *>(context);
@@ -92,7 +92,7 @@ bool search_from(Node *node, void *context)
 
 bool search_query(Node *node, void *context);
 
-/* `is_counted`: nothing but whether there are rows is asked of the query, which does not depend on chance. */
+/* `is_counted`: only the existence of rows matters, which does not depend on the choice of rows. */
 bool search_level(Query *query, Search *search, bool is_counted)
 {
     Referenced referenced = {search, query};
@@ -130,7 +130,7 @@ Search search_all(const Query *query, Oid self)
     return search;
 }
 
-/* C++ frames from here. */
+/* The functions from here on are C++ frames. */
 
 Rejection rejection_for(const Search &search)
 {

@@ -1,5 +1,5 @@
 /*
- * Rejections: what no refresh mode accepts. C++ frames; they throw PgError.
+ * Rejections: constructs that no refresh mode accepts. C++ frames; they throw PgError.
  */
 #pragma once
 
@@ -14,7 +14,7 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-/* What no refresh mode accepts (FOR UPDATE, TABLESAMPLE, LIMIT without ORDER BY, system catalogs,
+/* A construct that no refresh mode accepts (FOR UPDATE, TABLESAMPLE, LIMIT without ORDER BY, system catalogs,
  * temporary tables, other statements than SELECT, the stream table `self` as its own source). */
 struct Rejection {
     int sqlstate;
@@ -22,12 +22,12 @@ struct Rejection {
     std::string detail;
     std::string hint;
     int location = -1; /* as in Objection */
-    Oid relid = InvalidOid; /* of the relation that is at fault, if one is */
+    Oid relid = InvalidOid; /* the relation that causes the rejection, if there is one */
 };
 
 std::optional<Rejection> find_rejection(const Query *query, Oid self = InvalidOid);
 
-/* Raises it. query_text as in raise_objection. */
+/* Raises an error if the query has such a construct. `query_text` is as in raise_objection(). */
 void check_rejected(const Query *query, const char *query_text, Oid self = InvalidOid);
 
 } // namespace pgtrickle::translate

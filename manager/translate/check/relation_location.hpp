@@ -1,6 +1,6 @@
 /*
- * Where a query names a relation. Analysis keeps the location of expressions, but not that of
- * the relations in FROM: it is found again in the raw parse tree.
+ * Where a query names a relation. Analysis keeps the location of expressions, but not of the relations in
+ * FROM; it is found in the raw parse tree.
  */
 #pragma once
 
@@ -8,8 +8,8 @@
 
 namespace pgtrickle::translate {
 
-/* The byte of `query_text`, one statement, at which `relid` is first named, under the search_path
- * in force; -1 where that is not to be seen in the text, as below a view. PostgreSQL frame. */
+/* Returns the byte offset in `query_text`, one statement, at which `relid` is first named, under the
+ * search_path in force; -1 if the text does not name it, as when a view reads it. PostgreSQL frame. */
 int location_of_relation(const char *query_text, Oid relid);
 
 } // namespace pgtrickle::translate

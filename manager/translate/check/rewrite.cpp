@@ -14,7 +14,7 @@ namespace pgtrickle::translate {
 Query *expand_views(const Query *query)
 {
     auto *copy = static_cast<Query *>(copyObjectImpl(query));
-    /* With row_security off the rewriter would raise an error where a policy applies. */
+    /* With row_security off, the rewriter would raise an error where a policy applies. */
     const int nest_level = NewGUCNestLevel();
     set_for_now("row_security", "on");
     copy->querySource = QSRC_ORIGINAL;

@@ -1,5 +1,5 @@
 /*
- * Views are rewritten away by PostgreSQL's own rewriter.
+ * Expansion of views by PostgreSQL's own rewriter.
  */
 #pragma once
 
@@ -11,9 +11,9 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-/* A PostgreSQL frame. A copy of the SELECT `query`, in which every view is a subquery and row
- * level security, as it is in force for the current user or for the owner of a view, has left its
- * securityQuals; not for the planner (remove_planner_marks). Locks every relation. */
+/* Returns a copy of the SELECT `query` in which every view is a subquery, and in which row level security, as
+ * in force for the current user or for the owner of a view, has added its securityQuals. The copy must not be
+ * planned (remove_planner_marks). Locks every relation. PostgreSQL frame. */
 Query *expand_views(const Query *query);
 
 } // namespace pgtrickle::translate

@@ -12,7 +12,7 @@ namespace pgtrickle::translate {
 
 namespace {
 
-/* PostgreSQL frame. Whether something in FROM is not the reader's to read; he is in `context`. */
+/* Whether the role in `context` may not read a relation in FROM. PostgreSQL frame. */
 bool is_kept_from(Node *node, void *context)
 {
     if (node == nullptr)

@@ -1,9 +1,9 @@
 /*
- * Texts that are read as times.
+ * Casts of text to a date or time.
  *
- * 'now' and 'today' mean another time each time, and nobody hears of it; any other text means the same for as long as
- * the settings do. So a cast of text to a date or time is kept, of a text that is looked at first: one that moves is an
- * error of the refresh that finds it.
+ * 'now' and 'today' have another meaning at each evaluation, without any captured change; the meaning of any
+ * other text depends on settings only. A query with a cast of text to a date or time is therefore maintained
+ * by deltas if the text is checked first: a refresh that finds a text with such a word raises an error.
  *
  * PostgreSQL frames.
  */
@@ -20,7 +20,7 @@ namespace pgtrickle::translate {
 
 Query *with_resting_texts(Query *query);
 
-/* Whether the text that is cast is looked at. */
+/* Whether the text that is cast is checked. */
 bool is_of_resting_text(const CoerceViaIO *cast);
 
 } // namespace pgtrickle::translate

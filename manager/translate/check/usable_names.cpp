@@ -48,7 +48,7 @@ UnusableName unusable_in(Node *node)
         return unusable_function(castNode(WindowFunc, node)->winfnoid);
     case T_OpExpr:
     case T_DistinctExpr:
-    case T_NullIfExpr: /* the same struct */
+    case T_NullIfExpr: /* same struct as OpExpr */
         return unusable_operator(reinterpret_cast<OpExpr *>(node)->opno);
     case T_ScalarArrayOpExpr:
         return unusable_operator(castNode(ScalarArrayOpExpr, node)->opno);

@@ -1,9 +1,9 @@
 /*
- * The constants of a translation that no printed text holds (pg/internal_query.hpp): each different one has a number,
- * and is `$number` in the text of expressions.
+ * Constants of a translation that printed texts do not contain (pg/internal_query.hpp): each distinct
+ * constant has a number, and is `$number` in the text of expressions.
  *
- * There is one collection at a time, that of the translation under way; translations that a function of the user
- * starts meanwhile have their own.
+ * There is one current collection, that of the running translation; a translation that a function of the user
+ * starts meanwhile has its own.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-/* Collects constants while it lives. C++ frames. */
+/* Collects constants during its lifetime. C++ frames. */
 class Constants {
   public:
     Constants() : previous_(current_), context_(CurrentMemoryContext) { current_ = this; }
@@ -25,10 +25,11 @@ class Constants {
     Constants(const Constants &) = delete;
     Constants &operator=(const Constants &) = delete;
 
-    /* The nodes, the first one being $1; in the memory context in which the collection began. */
+    /* Returns the Const nodes, the first of which is $1; allocated in the memory context that was current
+     * when the collection began. */
     List *nodes() const { return nodes_; }
 
-    /* The number of `constant` in the current collection. PostgreSQL frame. */
+    /* Returns the number of `constant` in the current collection. PostgreSQL frame. */
     static int number_of(const Const *constant);
 
   private:
@@ -36,11 +37,11 @@ class Constants {
     Constants *previous_;
     MemoryContext context_;
     List *nodes_ = NIL;
-    List *hashes_ = NIL; /* integers: of each node, to compare few of them */
+    List *hashes_ = NIL; /* integers: the hash of each node, to reduce comparisons */
 };
 
-/* `text` with `constants` as literals, for people to read. Functions of their types are called as the current user,
- * under the text settings. C++ frame. */
+/* Returns `text` with `constants` as literals, for messages. Output functions of their types are called as
+ * the current user, under the text settings. C++ frame. */
 std::string with_literals(const std::string &text, const List *constants);
 
 } // namespace pgtrickle::translate

@@ -27,7 +27,8 @@ namespace pgtrickle::translate {
 
 namespace {
 
-/* What the parameters of a tree stand for: the items of the scope, then the constants of the tree that are not printed. */
+/* Meaning of the parameters of a tree: the items of the scope, then the constants of the tree that are not
+ * printed. */
 struct Nodes {
     Node *const *items;
     int count;
@@ -35,9 +36,9 @@ struct Nodes {
 };
 
 struct Printed {
-    UnusableName unusable; /* then there is no text */
+    UnusableName unusable; /* if set, there is no text */
     const char *text;
-    bool is_same; /* parsing the text gives the tree again */
+    bool is_same; /* parsing the text yields the same tree */
     bool is_strict;
     bool may_fail;
     bool is_immutable;
@@ -72,7 +73,7 @@ Node *substitute(Node *node, void *context)
     return mutate_expression(node, substitute, context);
 }
 
-/* The tree with a parameter for each constant that is not printed. */
+/* Returns the tree with a parameter for each constant that is not printed. */
 Node *without_constants(Node *node, void *context)
 {
     if (node == nullptr)
@@ -98,13 +99,13 @@ Node *resolve_param(ParseState *state, ParamRef *reference)
     return node == nullptr ? nullptr : reinterpret_cast<Node *>(param_of(reference->number - 1, node));
 }
 
-/* `$n` of a tree as the text of the program has it. */
+/* Returns the `$n` by which the text of the program refers to a constant. */
 const char *constant_text(const Nodes *nodes, int position)
 {
     return psprintf("$%d", Constants::number_of(castNode(Const, node_numbered(nodes, position + 1))));
 }
 
-/* XMLTABLE is no expression, but stands in FROM alone. */
+/* Parses XMLTABLE, which is not an expression and may appear in FROM only. */
 Node *parse_in_from(ParseState *state, const char *text)
 {
     SelectStmt *select = parse_internal(psprintf("SELECT FROM %s AS t", text));
@@ -126,7 +127,7 @@ Node *parse_again(const char *text, Nodes *nodes, bool is_in_from)
     return result;
 }
 
-/* A window function gets the window that it has when its text is parsed. */
+/* A window function is printed with the window that it has when its text is parsed. */
 const char *deparse(Node *tree)
 {
     if (!IsA(tree, WindowFunc))
@@ -135,7 +136,7 @@ const char *deparse(Node *tree)
     return window_function_text(castNode(WindowFunc, tree));
 }
 
-/* Is the tree the same when it is printed and parsed again? */
+/* Whether the tree is the same after printing and parsing. */
 bool survives_printing(Node *tree, Nodes *nodes, Printed *printed)
 {
     nodes->constants = NIL;
@@ -144,8 +145,8 @@ bool survives_printing(Node *tree, Nodes *nodes, Printed *printed)
     return equal(tree, parse_again(printed->text, nodes, IsA(tree, TableFunc)));
 }
 
-/* varchar(value, 24, false), which an assignment has made of a value that may be too long: printed as a cast it would be
- * an explicit one, which cuts the value off. */
+/* Whether the node is varchar(value, 24, false), the implicit length coercion of an assignment: printed as a
+ * cast it would become an explicit one, which truncates the value. */
 bool is_length_of_assignment(Node *node)
 {
     if (!IsA(node, FuncExpr) || !exprIsLengthCoercion(node, nullptr) || list_length(castNode(FuncExpr, node)->args) != 3)
@@ -155,7 +156,7 @@ bool is_length_of_assignment(Node *node)
            !DatumGetBool(castNode(Const, is_explicit)->constvalue);
 }
 
-/* The tree with such conversions as the calls that they are. */
+/* Returns the tree with such length coercions as function calls. */
 Node *with_lengths_spelled(Node *node, void *context)
 {
     if (node == nullptr)
@@ -180,7 +181,7 @@ bool calls_users_function(Node *node, void *context)
 
 Printed print(Node *node, Nodes *nodes, bool is_call)
 {
-    /* Of a call, the arguments are read from the input, not the call itself. */
+    /* For a call, the arguments are read from the input; the call itself is not. */
     Node *tree = is_call ? mutate_expression(node, substitute, nodes) : substitute(node, nodes);
     tree = with_own_operators_spelled(tree);
     tree = with_lengths_spelled(tree, nullptr);
@@ -190,7 +191,7 @@ Printed print(Node *node, Nodes *nodes, bool is_call)
         return printed;
     printed.is_same = survives_printing(tree, nodes, &printed);
     if (!printed.is_same) {
-        /* A cast of ARRAY[…] is parsed as one of its elements. Folding constants gets rid of most. */
+        /* A cast of ARRAY[…] is parsed as casts of its elements. Folding constants resolves most cases. */
         Node *folded = fold_constants(tree);
         Printed again = {};
         if (survives_printing(folded, nodes, &again)) {
@@ -221,7 +222,7 @@ namespace {
 
 using Pieces = std::vector<std::variant<std::string, int>>;
 
-/* The constants become text; text beside text is one piece. */
+/* Replaces the constants by text, and joins adjacent text into one piece. */
 Pieces with_constants(const Pieces &pieces, const Nodes &nodes)
 {
     Pieces result;

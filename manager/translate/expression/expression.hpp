@@ -1,10 +1,10 @@
 /*
  * Expressions: from PostgreSQL's trees to SQL text with slots.
  *
- * PostgreSQL prints the tree itself (deparse_expression); then the text is parsed again
- * and compared with the tree, so that what the executor will run is what was meant, or
- * there is an objection. Both happen under the text settings (pg/settings.hpp), with the rights of
- * the stream table's owner. Constants of types that a user can influence are not printed (constants.hpp).
+ * PostgreSQL prints the tree (deparse_expression); then the text is parsed again and compared with the tree.
+ * If they differ, there is an objection, so the executor always runs the intended expression. Both steps take
+ * place under the text settings (pg/settings.hpp), with the rights of the stream table's owner. Constants of
+ * types that a user can influence are not printed (constants.hpp).
  */
 #pragma once
 
@@ -20,8 +20,8 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-/* scope[i] is the subtree that slot i stands for: a Var, a grouping expression, an Aggref;
- * nullptr stands for nothing. The nodes live in the memory context of the translation. */
+/* scope[i] is the subtree that slot i represents: a Var, a grouping expression, an Aggref; nullptr represents
+ * nothing. The nodes live in the memory context of the translation. */
 using Scope = std::vector<Node *>;
 
 struct ValueType {
@@ -33,16 +33,16 @@ struct ValueType {
 
 ValueType value_type(Node *node);
 
-/* With constants folded, unless functions of users would be called for it. PostgreSQL frame. */
+/* Returns the node with constants folded, unless that would call functions of users. PostgreSQL frame. */
 Node *fold_constants(Node *node);
 engine::Column column_of(const ValueType &value, std::string name = {});
-/* PostgreSQL frame: the operator as an expression between others names it; `=` for none. */
+/* Returns the name of the operator for use between two operands; `=` for InvalidOid. PostgreSQL frame. */
 const char *operator_name(Oid number);
 
-/* Of a window function the text ends with ` OVER ()`, for the caller to fill in.
- * Every Var of `node` must be in the scope, alone or inside of a larger subtree. */
-engine::Expression expression_of(Node *node, const Scope &scope); /* a TableFunc, too: without a result */
-/* An aggregate call as a whole, over the columns that its arguments read. */
+/* Prints `node` over the columns of `scope`. Every Var of `node` must be in the scope, alone or as part of a
+ * larger subtree. The text of a window function ends with ` OVER ()`, which the caller completes. */
+engine::Expression expression_of(Node *node, const Scope &scope); /* also a TableFunc, which has no result */
+/* Prints an aggregate call as a whole, over the columns that its arguments read. */
 engine::Expression call_of(Node *node, const Scope &scope);
 
 } // namespace pgtrickle::translate

@@ -91,14 +91,14 @@ Node *spelled_nullif(const NullIfExpr *value)
                          exprType(left), collation);
 }
 
-/* context: what the CASE tests. */
+/* Replaces each CaseTestExpr by `context`, the expression that the CASE tests. */
 Node *put_in(Node *node, void *context)
 {
     if (node == nullptr)
         return nullptr;
     if (IsA(node, CaseTestExpr))
         return copy_of(context);
-    /* The rest of these has a CaseTestExpr of its own. */
+    /* Its other part has a CaseTestExpr of its own. */
     if (IsA(node, ArrayCoerceExpr)) {
         auto *cast = castNode(ArrayCoerceExpr, copy_of(node));
         cast->arg = reinterpret_cast<Expr *>(put_in(reinterpret_cast<Node *>(cast->arg), context));

@@ -1,11 +1,11 @@
 /*
  * Expressions whose operators PostgreSQL prints without their schemas.
  *
- * `a IS DISTINCT FROM b`, `NULLIF(a, b)`, `CASE a WHEN b` and row comparisons name no operator; parsed again, they
- * find one by the search path alone, which has no schema of an extension's type (citext). Each is spelled here by
- * `OPERATOR(schema.=)`, in other words that mean the same.
+ * `a IS DISTINCT FROM b`, `NULLIF(a, b)`, `CASE a WHEN b` and row comparisons name no operator; when parsed
+ * again, they look one up along the search path, which does not include the schema of an extension's type
+ * (citext). Each of them is rewritten here to an equivalent expression that uses `OPERATOR(schema.=)`.
  *
- * A PostgreSQL frame.
+ * PostgreSQL frame.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-/* The same expression; `node` itself stays as it is. */
+/* Returns the equivalent expression; `node` itself is not modified. */
 Node *with_own_operators_spelled(Node *node);
 
 } // namespace pgtrickle::translate

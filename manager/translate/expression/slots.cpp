@@ -11,7 +11,7 @@ bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Whether `c` can belong to an identifier; bytes above ASCII can. */
+/* Whether `c` can be part of an identifier; bytes above ASCII can. */
 bool continues_word(char c)
 {
     return is_digit(c) || c == '_' || c == '$' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -61,7 +61,7 @@ class Splitter {
         at_ += count;
     }
 
-    /* A quote is doubled inside; in E'…' a backslash takes the next character with it. */
+    /* A quote inside is doubled; in E'…' a backslash escapes the next character. */
     void quoted(char quote, bool has_escapes)
     {
         take(1);

@@ -1,10 +1,10 @@
 /*
- * What the engine must know of a column's type.
+ * Properties of a column's type that the engine uses.
  *
- * Equality decides how a key is kept: where equal values may differ in image, a group counts the
- * images that it has. numeric's image is the value and its scale. Printed comparisons of keys
- * use the operator of the type's own equality: another `=` may stand in pg_catalog for an operand
- * that can be cast (two citexts are compared as text there).
+ * Equality determines how a key is kept: where equal values may differ in image, a group counts its images.
+ * The image of a numeric is its value and its scale. Printed comparisons of keys use the operator of the
+ * type's own equality: pg_catalog may have another `=` that applies after a cast of the operands (two citexts
+ * are compared as text there).
  */
 #include "translate/expression/expression.hpp"
 
@@ -93,7 +93,8 @@ engine::Kind kind_of(Oid type)
     }
 }
 
-/* Eleven bits of the modifier, signed. A value of a negative scale is shown without digits after the point. */
+/* Returns the scale, eleven signed bits of the modifier. A value of a negative scale is shown without
+ * fractional digits. */
 int scale_of_numeric(int32 typmod)
 {
     const int scale = (((typmod - VARHDRSZ) & 0x7ff) ^ 0x400) - 0x400;
@@ -109,7 +110,7 @@ engine::Equality equality_of(const ValueType &value)
                                                                            : engine::Equality::none;
 }
 
-/* bit(4), say: no value of it is too long for a btree. */
+/* Whether no value is too long for a btree, as with bit(4). */
 bool is_short(const ValueType &value)
 {
     constexpr int most_bytes = 1000;

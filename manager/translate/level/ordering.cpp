@@ -16,13 +16,13 @@ namespace pgtrickle::translate {
 
 namespace {
 
-/* So many rows are kept beyond the limit, and with so many in all a reserve is worth it. */
+/* Number of rows that a reserve keeps beyond the limit, and the largest limit for which a reserve is used. */
 constexpr int64 reserve_rows = 100;
 constexpr int64 most_kept_rows = 10000;
 
 constexpr const char *int8_type = "pg_catalog.int8";
 
-/* PostgreSQL frame. */
+/* Returns the USING clause that names the operator. PostgreSQL frame. */
 const char *operator_text(Oid op)
 {
     HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(op));
@@ -35,10 +35,10 @@ const char *operator_text(Oid op)
     return text;
 }
 
-/* LIMIT or OFFSET, if the number is the same for as long as the query is. */
+/* LIMIT or OFFSET; known if it is a constant. */
 struct Bound {
     bool is_known;
-    std::optional<int64> value; /* none for NULL */
+    std::optional<int64> value; /* empty for NULL */
 };
 
 Bound bound_of(Node *node, const char *clause)
@@ -128,7 +128,7 @@ bool has_limit(const Query *query)
 
 namespace {
 
-/* `plan` with its rows numbered, and those of equal rank given one number if ties are kept. */
+/* Numbers the rows of `plan`; if ties are kept, adds their rank. */
 engine::PlanPtr numbered(engine::PlanPtr plan, bool has_ties, const std::vector<SortKey> &order,
                          const std::vector<int> &partition)
 {
@@ -147,7 +147,7 @@ engine::Expression framed(std::vector<std::variant<std::string, int>> pieces, co
     return frame.compose(parts);
 }
 
-/* `value`, or, if it is negative, the error that PostgreSQL has for it. */
+/* Returns `value`, or, if it is negative, an expression that raises PostgreSQL's error for it. */
 engine::Expression checked(const engine::Expression &value, const std::string &clause)
 {
     return framed({std::string("CASE WHEN "), 0, std::string(" < 0 THEN (SELECT 0::pg_catalog.int8 " + clause + " "), 0,
@@ -155,7 +155,8 @@ engine::Expression checked(const engine::Expression &value, const std::string &c
                   {value}, INT8OID);
 }
 
-/* The rows within a limit that is computed, from other rows or from the outer ones. `from` numbers the rows. */
+/* Returns the rows within a limit that is computed from other rows or from outer ones. `from` numbers the
+ * rows. */
 engine::PlanPtr within_computed(Translator &translator, const Level &level, engine::PlanPtr from, int width,
                                 const std::vector<int> &partition)
 {
@@ -205,7 +206,7 @@ engine::PlanPtr limited(Translator &translator, const Level &level, engine::Plan
     const auto count = limit.value;
     const int64 offset = skipped.value.value_or(0);
     int64 last = 0;
-    /* Beyond the largest number there is nothing to leave out. */
+    /* On overflow the limit excludes no row. */
     const bool has_last = count && !__builtin_add_overflow(offset, *count, &last);
     if (partition.empty() && has_last && last > 0 && last <= most_kept_rows)
         plan = engine::reserve(std::move(plan), {order, last, last + reserve_rows, has_ties});

@@ -1,14 +1,14 @@
 /*
- * ORDER BY: how sort clauses are printed, and the queries that keep the first rows of an order.
+ * ORDER BY: printing of sort clauses, and queries that return the first rows of an order.
  *
  *   LIMIT n OFFSET m           row_number() > m AND row_number() <= m + n
  *   … FETCH FIRST n WITH TIES  row_number() > m AND rank() <= m + n
  *                              (n and m may be computed: columns beside the numbers)
  *   DISTINCT ON (k)            row_number() over k = 1
  *
- * The rows beyond the limit come from a reserve (engine/operators/keyed/reserve.hpp), unless it would be large,
- * or the query is evaluated for several outer rows at once.
- * Of ties PostgreSQL promises nothing, and neither does this. All are C++ frames.
+ * The rows come from a reserve (engine/operators/keyed/reserve.hpp), unless it would be large, or the query
+ * is evaluated for several outer rows at once. As in PostgreSQL, the choice among ties is undefined. All
+ * functions are C++ frames.
  */
 #pragma once
 
@@ -19,18 +19,19 @@ namespace pgtrickle::translate {
 
 using engine::SortKey;
 
-/* What `clause` says after an expression of type `type`. */
+/* Returns the text of `clause` that follows an expression of type `type`. */
 std::string direction_of(const SortGroupClause *clause, Oid type);
 
-/* Whether the query keeps the first rows only. LIMIT NULL and OFFSET NULL are none. */
+/* Whether the query has a LIMIT or OFFSET that may exclude rows; LIMIT NULL and OFFSET NULL do not. */
 bool has_limit(const Query *query);
 
-/* The first rows of each partition, as the LIMIT of the level's query says: all columns of `plan`. `partition`
- * are the columns of the domain, if the query is evaluated for several outer rows at once. */
+/* Returns the first rows of each partition, as many as the LIMIT of the level's query allows, with all
+ * columns of `plan`. `partition` are the columns of the domain, if the query is evaluated for several outer
+ * rows at once. */
 engine::PlanPtr limited(Translator &translator, const Level &level, engine::PlanPtr plan,
                         const std::vector<SortKey> &order, const std::vector<int> &partition);
 
-/* The first row of each value of the columns `keys`. */
+/* Returns the first row for each value of the columns `keys`. */
 engine::PlanPtr first_of_each(engine::PlanPtr plan, const std::vector<int> &keys,
                               const std::vector<SortKey> &order);
 

@@ -1,10 +1,10 @@
 /*
  * The CTEs of a query: each is one node of the plan, however many references it has.
  *
- * The node has the columns that all references together need. Like the columns of the
- * sources (source.hpp), these are known after one pass over the query; a later pass then
- * makes the node once. A reference that needs more than what is known gets a node of its
- * own, which is right, only not shared; so is what is left after the last pass.
+ * The node has the columns that all references together need. Like the columns of the sources (source.hpp),
+ * these are known after one pass over the query; a later pass then creates the node once. A reference that
+ * needs a column which is not known yet gets a node of its own, which is correct but not shared; the same
+ * holds for references that still differ in the last pass.
  */
 #pragma once
 
@@ -21,15 +21,15 @@ extern "C" {
 namespace pgtrickle::translate {
 
 struct SharedQuery {
-    std::set<int> needed;     /* by any reference, in any pass */
-    engine::PlanPtr plan;     /* of this pass; null before the first reference */
-    std::vector<int> present; /* the columns of `plan` */
-    int levels = 0;           /* query levels in it, those of CTEs that it refers to included */
+    std::set<int> needed;     /* columns read by any reference, in any pass */
+    engine::PlanPtr plan;     /* plan of this pass; null before the first reference */
+    std::vector<int> present; /* column numbers of `plan` */
+    int levels = 0;           /* query levels in the plan, including those of CTEs to which it refers */
 };
 
 class SharedQueries {
   public:
-    /* The reference stays good until the next pass. */
+    /* The result is valid until the next pass. */
     SharedQuery &of(const Query *query) { return all_[query]; }
     void want_another_pass() { is_incomplete_ = true; }
     bool needs_another_pass() const { return is_incomplete_ && passes_ < max_passes_writing; }

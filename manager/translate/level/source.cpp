@@ -74,7 +74,8 @@ void refuse_kind(const RelationFacts &facts)
                "Changes of a foreign table cannot be captured.", use_a_table);
 }
 
-/* Its user mapping is that of the view's owner, and our statements run as the stream table's. */
+/* The user mapping that applies is the view owner's, but maintenance statements run as the stream table's
+ * owner. */
 void refuse_other_reader(const std::string &name)
 {
     refuse("foreign table " + name + " in another role's view",

@@ -1,5 +1,5 @@
 /*
- * The relations a query reads.
+ * The relations that a query reads.
  */
 #pragma once
 
@@ -12,42 +12,45 @@ namespace pgtrickle::translate {
 
 struct SourceRef {
     Oid relid;
-    /* What the query reads, ascending, never empty: the columns of every engine scan of this
-     * source, in this order. */
+    /* Columns that the query reads, ascending, never empty; every engine scan of this source has these
+     * columns, in this order. */
     std::vector<AttrNumber> columns;
     bool is_stream_table;
-    /* Of an inheritance parent only its own rows: then `columns` has tableoid, by which the changes of
-     * its children are left out. */
+    /* Only the rows of an inheritance parent itself are read: `columns` then has tableoid, by which the
+     * changes of its children are excluded. */
     bool is_only;
-    /* A foreign table: nothing tells its changes, so it is compared with a copy at each refresh. */
+    /* The source is a foreign table: its changes cannot be captured, so it is compared with a copy at each
+     * refresh. */
     bool is_compared;
-    /* It is below a security_barrier view, so the owner of the stream table must be one who may read it himself. */
+    /* A security_barrier view reads the source, so the owner of the stream table must be allowed to read it
+     * itself. */
     bool is_read_by_owner;
-    /* Set by those who define stream tables: false where its owner may not have the source captured. */
+    /* Set by code that defines stream tables: false if the owner may not have the source captured. */
     bool is_captured = true;
 };
 
-/* Numbers the sources and gathers the columns read of each. Every scan of a source has the
- * same columns: the union of what the whole query reads of it. That is known after one pass
- * over the query, so a query that reads different columns in different places takes a second
- * pass, which finds the union at its first look. */
+/* Numbers the sources and collects the columns read of each. Every scan of a source has the same columns: the
+ * union of those that the whole query reads. The union is known after one pass over the query, so a query
+ * that reads different columns in different places takes a second pass, in which each scan has the union from
+ * the beginning. */
 class Sources {
   public:
     explicit Sources(Oid owner) : owner_(owner) {}
 
-    /* Adds `used` to the columns of the source, which `read_by` reads (none: who asks), and returns its number. Refuses a relation
-     * whose changes are not captured. */
+    /* Adds `used` to the columns of the source, which `read_by` reads (InvalidOid: the current user), and
+     * returns its number. Refuses a relation whose changes are not captured. */
     int add(const RangeTblEntry *entry, Oid read_by, const std::set<AttrNumber> &used);
     const std::set<AttrNumber> &columns(int source) const { return columns_[source]; }
-    /* Whether a scan was made of fewer columns than are now known. */
+    /* Whether a scan has fewer columns than are now known. */
     bool needs_another_pass() const;
     void start_pass() { scanned_.clear(); }
     std::vector<SourceRef> result() const;
-    /* What stands for `scan`, a scan of the source with all columns known: the scan, or of a source that is
-     * compared its copy, one for all its scans. */
+    /* Returns the plan for `scan`, a scan of the source with all columns known: the scan itself or, for a
+     * source that is compared, its copy, which all its scans share. */
     engine::PlanPtr plan_of(int source, engine::PlanPtr scan);
 
-    /* Until the next call, what is added is read by the owner of the stream table too, beside whom else. */
+    /* Sets whether the owner of the stream table counts as a reader of the sources added from now on, besides
+     * other roles. */
     void set_read_by_owner(bool is_read) { is_read_by_owner_ = is_read; }
     bool is_read_by_owner() const { return is_read_by_owner_; }
     Oid owner() const { return owner_; }
@@ -56,12 +59,12 @@ class Sources {
     Oid owner_;
     std::vector<SourceRef> sources_;
     std::vector<std::set<AttrNumber>> columns_;
-    std::vector<std::pair<int, size_t>> scanned_; /* source, number of columns then */
+    std::vector<std::pair<int, size_t>> scanned_; /* source, and number of columns at the time of the scan */
     std::map<std::pair<int, int>, engine::PlanPtr> copies_; /* by source and number of columns */
     bool is_read_by_owner_ = false;
 };
 
-/* A column of the relation that every query may read instead of none. */
+/* Returns a column of the relation for a query that reads none. */
 AttrNumber cheapest_column(Oid relid);
 
 } // namespace pgtrickle::translate

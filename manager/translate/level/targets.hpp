@@ -1,5 +1,5 @@
 /*
- * What a level computes of its rows: targets, and what it sorts and tells apart by.
+ * Expressions that a level computes from its rows: targets, sort keys and DISTINCT keys.
  */
 #pragma once
 
@@ -9,19 +9,19 @@ namespace pgtrickle::translate {
 
 using Targets = std::vector<const TargetEntry *>;
 
-/* What a level computes: the needed targets first, then, each once, what it sorts and tells apart by. */
+/* Returns the expressions: the needed targets first, then, each once, the sort and DISTINCT keys. */
 Targets targets_of(const Query *query, const std::vector<int> &numbers, bool is_sorted);
-/* Numbers of targets, junk ones included. */
+/* Returns the numbers of targets, including junk ones. */
 std::vector<int> numbers_of(const Targets &targets);
-/* What the targets, the windows and the functions that return sets are computed from. */
+/* Returns the expressions from which targets, windows and set-returning functions are computed. */
 std::vector<Node *> outputs_of(const Query *query, const Targets &targets);
 std::vector<Node *> expressions_of(const Targets &targets);
 std::vector<Node *> grouping_keys(const Query *query);
-/* What the level reads of its FROM. */
+/* Returns the expressions that the level reads of its FROM clause. */
 std::vector<Node *> read_by(const Query *query, const Targets &targets);
-/* The targets, then the domain's columns. */
+/* Computes the targets, followed by the domain's columns. */
 engine::PlanPtr project(const Input &input, const Targets &targets, const Domain *domain);
-/* DISTINCT, DISTINCT ON and LIMIT, each for every combination of the domain by itself. */
+/* Applies DISTINCT, DISTINCT ON and LIMIT, separately for each combination of the domain. */
 engine::PlanPtr ordered(Translator &translator, const Level &level, engine::PlanPtr plan, const Targets &targets,
                         const std::vector<int> &needed);
 

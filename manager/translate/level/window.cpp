@@ -72,7 +72,7 @@ std::vector<Node *> expressions_of(const Query *query, const List *clauses)
     return expressions;
 }
 
-/* `input` with each of `keys` among its columns. */
+/* Returns `input` with each of `keys` among its columns. */
 Input with_columns(const Input &input, const std::vector<Node *> &keys)
 {
     Input result = input;
@@ -104,7 +104,7 @@ class Over {
   public:
     Over(engine::Expression function, const Scope &scope) : result_(std::move(function)), scope_(scope)
     {
-        /* It ends with ` OVER ()`. */
+        /* The text of the function ends with ` OVER ()`. */
         auto &last = std::get<std::string>(result_.pieces.back());
         last.pop_back();
     }
@@ -188,13 +188,13 @@ void Over::frame(const WindowClause *window)
         text(" EXCLUDE TIES");
 }
 
-/* The functions of one set of partition keys. */
+/* Functions with the same partition keys. */
 struct WindowsOfKeys {
     std::vector<int> partition; /* ascending, each once */
     std::vector<const WindowFunc *> functions;
 };
 
-/* The keys of the partition that a function sees; a constant divides nothing. */
+/* Returns the partition keys of a function; constants are left out, as they divide nothing. */
 std::vector<Node *> partition_keys(const Query *query, const WindowFunc *function, const std::vector<Node *> &outer)
 {
     std::vector<Node *> keys = outer;

@@ -1,12 +1,11 @@
 /*
- * Window functions of a query level: each becomes a column over what the level's FROM and
- * grouping give.
+ * Window functions of a query level: each becomes a column over the rows of the level's FROM and grouping.
  *
  *   grouping ─► project (only if a partition key is an expression) ─► window ─► window …
  *
- * One window node a set of partition keys, so that each follows the partitions touched by
- * itself. The finer partitions come first: their changes are small inputs of the coarser ones.
- * All are C++ frames.
+ * There is one window node for each set of partition keys, so that each node recomputes only the partitions
+ * that were changed. Nodes with finer partitions come first: their changes are small inputs of the nodes with
+ * coarser ones. All functions are C++ frames.
  */
 #pragma once
 
@@ -14,12 +13,13 @@
 
 namespace pgtrickle::translate {
 
-/* What the windows of `outputs` partition and order by: the level reads it, too. */
+/* Returns the expressions by which the windows of `outputs` partition and order, which the level must
+ * read. */
 std::vector<Node *> window_keys(const Query *query, const std::vector<Node *> &outputs);
 
-/* `input` with a column for each window function in `outputs`. `outer` are expressions of the scope that stand
- * for the rows the level is evaluated for, if it is evaluated for several at once: every window
- * partitions by them as well. */
+/* Returns `input` with a column for each window function in `outputs`. If the level is evaluated for several
+ * outer rows at once, `outer` are the expressions of the scope that identify them: every window partitions by
+ * them as well. */
 Input windowed(const Query *query, const std::vector<Node *> &outputs, Input input,
                const std::vector<Node *> &outer = {});
 

@@ -1,10 +1,9 @@
 /*
- * By what an aggregate is kept: count, sum, avg, min and max by states that follow the delta,
- * where the engine has one for the type; what is a function of counts and sums (bool_and, variance) by
- * these; any other call as a whole, whose touched groups are
- * recomputed.
+ * How an aggregate is maintained: count, sum, avg, min and max by states that follow the delta, where the
+ * engine has a state for the type; functions of counts and sums (bool_and, variance) by these; any other call
+ * as a whole, whose changed groups are recomputed.
  *
- * DISTINCT changes no minimum, and the order of the rows no exact sum: there they are left out.
+ * DISTINCT changes no minimum, and the order of the rows no exact sum: in these cases they are omitted.
  */
 #include "translate/level/level.hpp"
 
@@ -53,7 +52,7 @@ engine::Expression composed(std::vector<std::variant<std::string, int>> pieces, 
     return made;
 }
 
-/* The calls that an aggregate is made of share its FILTER. */
+/* The calls that make up an aggregate share its FILTER. */
 class Parts {
   public:
     Parts(const Aggref *aggregate, const Scope &scope)
@@ -89,7 +88,7 @@ engine::Expression answer_of(std::vector<std::variant<std::string, int>> pieces,
     return answer;
 }
 
-/* bool_and is true where nothing is false, bool_or where something is true. */
+/* bool_and is true where no value is false, bool_or where some value is true. */
 KeptCall boolean_call(const Parts &parts, bool is_and)
 {
     std::vector<std::variant<std::string, int>> decisive = {std::string("CASE WHEN "), 0, std::string(" THEN true END")};
@@ -112,9 +111,9 @@ KeptCall pairs_call(const Parts &parts)
 }
 
 /*
- * (n Σx² - (Σx)²) / (n (n - 1)), or / n² for the population: the operations of PostgreSQL's own
- * function on the same numbers, so that the scale and the rounding are its own. It gives a plain
- * 0 for a numerator that is not positive.
+ * (n Σx² - (Σx)²) / (n (n - 1)), or / n² for the population: the same operations on the same numbers as in
+ * PostgreSQL's own function, so scale and rounding are the same. It returns a plain 0 for a numerator that is
+ * not positive.
  */
 KeptCall variance_call(const Parts &parts, bool is_sample)
 {
@@ -125,7 +124,8 @@ KeptCall variance_call(const Parts &parts, bool is_sample)
     auto square = composed({std::string("("), 0, cast + " * ", 0, cast + ")" + (is_integer ? cast + "(1000,0)" : "")},
                            numeric, {x});
     if (is_integer)
-        square.result = column_of({NUMERICOID, numeric_modifier(1000, 0), InvalidOid}); /* no largest scale to be kept */
+        square.result = column_of({NUMERICOID, numeric_modifier(1000, 0), InvalidOid}); /* no largest scale, which would have to
+                                                                                         * be kept */
     KeptCall made;
     made.calls = {parts.make(engine::count_family, x, bigint, "values"), parts.make(engine::sum_family, x, sum_type, "total"),
                   parts.make(engine::sum_family, square, numeric, "squares")};
@@ -157,7 +157,7 @@ bool is_exact_number(const engine::Expression &argument)
     }
 }
 
-/* Aggregates of the catalog that are functions of counts and sums. */
+/* Returns an aggregate of the catalog that is a function of counts and sums. */
 std::optional<KeptCall> composite_call(const Aggref *aggregate, const std::string &name, const Scope &scope)
 {
     const bool is_and = name == "bool_and" || name == "every";

@@ -1,7 +1,7 @@
 /*
- * FROM items that read no relation: VALUES, functions, XMLTABLE. Their rows are constants, or
- * computed from what is beside them: then they are lateral over that. A subquery in them is
- * evaluated for the rows beside them.
+ * FROM items that read no relation: VALUES, functions, XMLTABLE. Their rows are constants, or computed from
+ * other FROM items, to which they are then lateral. A subquery in them is evaluated for the rows of these
+ * items.
  */
 #include "pg/versions/parser.hpp"
 #include "translate/subquery/sublink.hpp"
@@ -16,7 +16,7 @@ namespace pgtrickle::translate {
 
 namespace {
 
-/* The columns of a FROM item, all of them; scope[i] is the Var of column i. */
+/* Adds all columns of a FROM item; scope[i] is the Var of column i. */
 void add_columns(int number, const RangeTblEntry *entry, std::vector<engine::Column> &columns, Scope &scope)
 {
     List *names = NIL;
@@ -35,7 +35,7 @@ void append(Pieces &pieces, const engine::Expression &expression)
     pieces.insert(pieces.end(), expression.pieces.begin(), expression.pieces.end());
 }
 
-/* FROM takes calls only; anything else, such as a cast, is written as CAST. */
+/* FROM accepts calls only; any other expression, such as a cast, is written as CAST. */
 bool is_written_as_call(Node *node)
 {
     if (IsA(node, FuncExpr))
@@ -44,7 +44,7 @@ bool is_written_as_call(Node *node)
     return IsA(node, CoalesceExpr) || IsA(node, MinMaxExpr) || IsA(node, NullIfExpr) || IsA(node, XmlExpr);
 }
 
-/* `c1 type COLLATE …`, for a function that returns records. */
+/* Returns `c1 type COLLATE …`, for a function that returns records. */
 std::string column_definitions(const RangeTblFunction *function)
 {
     std::string text;

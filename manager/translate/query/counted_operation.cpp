@@ -23,7 +23,7 @@ engine::Expression expression(std::vector<std::variant<std::string, int>> pieces
     return made;
 }
 
-/* The columns of the plan under names that no other column has. */
+/* Returns the columns of the plan under distinct names. */
 std::vector<engine::NamedExpression> all_columns(const engine::PlanPtr &plan, int count)
 {
     std::vector<engine::NamedExpression> expressions;

@@ -1,17 +1,17 @@
 /*
- * The FROM clause: inner joins of any nesting become one join of n inputs; each condition
- * goes as far down as its meaning allows.
+ * The FROM clause: inner joins of any nesting become one join of n inputs; each condition is applied as early
+ * as its meaning allows.
  *
- * A conjunct that is true of every row of an inner join and reads one input filters that
- * input. Beside an outer join, with P the preserved and N the nullable side:
+ * A conjunct that is true of every row of an inner join and reads one input filters that input. For an outer
+ * join, with P the preserved and N the nullable side:
  *   - a conjunct of ON over N alone filters N (rows of N that fail it match nothing);
  *   - a conjunct from above over P alone filters P;
- *   - everything else stays where it was written: ON in the condition, WHERE above.
- * FULL preserves both sides, so nothing moves. A conjunct with a subquery that reads one input
- * filters that input; any other is applied to the joined rows.
+ *   - any other conjunct keeps its place: ON in the condition, WHERE above.
+ * FULL preserves both sides, so no conjunct moves. A conjunct with a subquery that reads one input filters
+ * that input; any other is applied to the joined rows.
  *
- * In a correlated subquery the domain (domain.hpp) comes in wherever it is read: beside the
- * preserved side of an outer join, into each subquery of FROM, else as one more input.
+ * In a correlated subquery the domain (domain.hpp) is added wherever it is read: to the preserved side of an
+ * outer join, to each subquery of FROM, else as an input.
  */
 #include "pg/versions/rights.hpp"
 #include "translate/check/security_barrier.hpp"
@@ -36,7 +36,7 @@ bool is_within(const Relids &inner, const Relids &outer)
     return !inner.empty() && std::includes(outer.begin(), outer.end(), inner.begin(), inner.end());
 }
 
-/* The side that all of `relids` belong to, -1 if there is none. */
+/* Returns the side to which all of `relids` belong, -1 if there is none. */
 int side_of(const Relids &relids, const std::vector<Relids> &sides)
 {
     for (size_t i = 0; i < sides.size(); i++) {
@@ -108,7 +108,7 @@ std::pair<Node *, Node *> equality_arguments(Node *node)
 
 namespace {
 
-/* A full join of two inputs that both carry the domain: its columns are there on one side at least. */
+/* In a full join of two inputs that both carry the domain, its columns are not NULL on one side at least. */
 Input with_either(Input joined, const Input &left, const std::vector<Reference> &beside)
 {
     const auto columns = engine::columns(joined.plan);
@@ -224,7 +224,7 @@ Input FromClause::build(const InnerJoin &all, bool carries)
     return translator_.filtered(level_, std::move(result), of_none);
 }
 
-/* The inner join of the parts with those of the conjuncts, which are removed, that read no others. */
+/* Returns the inner join of the parts by the conjuncts that read no others, and removes these conjuncts. */
 Part FromClause::merged(std::vector<Part> parts, std::vector<Node *> &conjuncts)
 {
     Part result;
@@ -253,14 +253,14 @@ Part FromClause::merged(std::vector<Part> parts, std::vector<Node *> &conjuncts)
     return result;
 }
 
-/* Where several parts carry the domain, its columns are the first one's. */
+/* Joins the parts. If several parts carry the domain, the columns of the first represent it. */
 engine::PlanPtr FromClause::joined(const std::vector<Part> &parts, const std::vector<Node *> &conjuncts,
                                    Scope &scope) const
 {
     std::vector<engine::PlanPtr> inputs;
     std::vector<Relids> sides;
     std::vector<engine::Column> columns;
-    std::vector<std::pair<int, int>> same; /* places of a Param */
+    std::vector<std::pair<int, int>> same; /* columns of the same Param */
 
     for (const Part &part : parts) {
         inputs.push_back(part.input.plan);

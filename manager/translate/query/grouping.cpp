@@ -3,9 +3,8 @@
  *
  *   FROM ─► project (only if a key is an expression) ─► aggregate ─► filter (HAVING)
  *
- * The keys are the grouping expressions, each once, and the columns that PostgreSQL lets
- * the targets read because a grouped primary key determines them: as keys they change no
- * group.
+ * The keys are the grouping expressions, each once, and the columns that PostgreSQL allows the targets to
+ * read because a grouped primary key determines them: as keys they change no group.
  */
 #include "translate/subquery/domain.hpp"
 
@@ -22,7 +21,7 @@ namespace pgtrickle::translate {
 
 namespace {
 
-/* What the targets and HAVING read of the groups. */
+/* Expressions that the targets and HAVING read of the groups. */
 struct Reads {
     List *keys;       /* grouping expressions */
     List *ungrouped;  /* Vars outside of aggregates and keys */
@@ -75,7 +74,7 @@ void append_nodes(std::vector<Node *> &nodes, List *more)
         nodes.push_back(static_cast<Node *>(lfirst(cell)));
 }
 
-/* `from` with the keys first, then the columns that the aggregates read. */
+/* Returns `from` with the keys first, followed by the columns that the aggregates read. */
 Input with_keys(const Input &from, const std::vector<Node *> &keys, const std::vector<Node *> &aggregates)
 {
     Input result;
@@ -103,7 +102,7 @@ Input with_keys(const Input &from, const std::vector<Node *> &keys, const std::v
 
 namespace {
 
-/* The groups with one column a key and one an answer. */
+/* Returns the groups with one column for each key and one for each value of an aggregate. */
 engine::PlanPtr answers(const engine::PlanPtr &from, std::vector<int> keys, const std::vector<KeptCall> &kept)
 {
     const int key_count = static_cast<int>(keys.size());
@@ -155,7 +154,7 @@ Input groups_of(Input from, const std::vector<Node *> &keys, const std::vector<N
         calls.push_back(aggregate_call(castNode(Aggref, aggregate), from.scope));
         result.scope.push_back(aggregate);
     }
-    /* A global aggregate of which nothing is read still has its one row. */
+    /* A global aggregate of which nothing is read still returns one row. */
     if (calls.empty()) {
         const engine::Column count = column_of({INT8OID, -1, InvalidOid}, "count");
         calls.push_back({{{&engine::count_family, {}, {}, count}}, {}});

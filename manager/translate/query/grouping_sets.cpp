@@ -3,11 +3,11 @@
  *
  *   GROUP BY ROLLUP (a, b)   ─►   groups of (a, b) ∪ groups of (a, NULL) ∪ the one row of (NULL, NULL)
  *
- * In each branch a key that is not in its set is a NULL, and grouping() a constant. A set that
- * is written twice gives its groups twice. HAVING goes into the branches, where it leaves groups out.
+ * In each branch a key that is not in its set is a NULL, and grouping() a constant. A set that is written
+ * twice returns its groups twice. HAVING is evaluated in each branch.
  *
- * In a correlated subquery every set has the domain's columns as well. One that has no more is the empty
- * set, whose row is there even if there is none to be grouped: it is grouped with the rows made up.
+ * In a correlated subquery every set has the domain's columns as well. A set without further columns is the
+ * empty set, which returns a row even if there are no rows to group: it is grouped with the added rows.
  */
 #include "translate/level/level.hpp"
 
@@ -48,7 +48,7 @@ std::vector<Set> sets_of(const Query *query)
     return sets;
 }
 
-/* The bits of grouping(a, b …): 1 where the argument is not in the set. */
+/* Returns the bits of grouping(a, b …): 1 where the argument is not in the set. */
 int grouping_value(const GroupingFunc *grouping, const Set &set)
 {
     int value = 0;
@@ -114,7 +114,7 @@ class SetBranch {
     {
         return call([&] { return get_sortgroupclause_expr(clause, query_->targetList); });
     }
-    /* The column of the groups that `node` is, or a NULL of its type. */
+    /* Outputs the column of the groups that `node` is, or a NULL of its type. */
     void pass_key(Node *node)
     {
         if (position_in(result_.scope, node) >= 0)

@@ -31,7 +31,7 @@ bool are_sets_postponed(const Query *query)
     return true;
 }
 
-/* All rows that tie with the last one are shown, whatever their order is. */
+/* WITH TIES returns all rows that tie with the last one, whatever their order is. */
 bool depends_on_order_of_sets(const Query *query)
 {
     return query->hasDistinctOn || query->limitOption != LIMIT_OPTION_WITH_TIES ||
@@ -44,7 +44,8 @@ struct Reading {
     size_t count;
 };
 
-/* PostgreSQL frame. Subqueries are looked at by what they read of this level. */
+/* Marks the columns that `node` reads. Subqueries are represented by their references to this level.
+ * PostgreSQL frame. */
 bool note_read(Node *node, void *context)
 {
     const auto *reading = static_cast<Reading *>(context);

@@ -1,13 +1,15 @@
 /*
- * Targets that are computed of the rows that DISTINCT ON and LIMIT leave, and not of those that they choose from.
+ * Targets that are computed from the rows that DISTINCT ON and LIMIT return, and not from those among which
+ * they choose.
  *
- * PostgreSQL computes a target after the sort if nothing is sorted, grouped or told apart by it, and it
- *   - returns sets, and none of what is sorted, grouped or told apart by does (make_sort_input_target()). So a DISTINCT ON
- *     with ORDER BY chooses among rows that are not expanded yet, and a LIMIT among those that are, in the order in which the
- *     function has returned them;
- *   - or is expensive, which a subquery is, and there is a LIMIT.
- * Beyond a limit a target is not needed either. One that may fail is computed within it: a reserve holds rows that the
- * query never shows, so it holds what such a target is computed from.
+ * PostgreSQL computes a target after the sort if it is no key of sorting, grouping or DISTINCT, and
+ *   - it returns sets, and no key of sorting, grouping or DISTINCT does (make_sort_input_target()). A DISTINCT ON with
+ *     ORDER BY then chooses among rows that are not expanded yet, and a LIMIT among those that are, in the order in which
+ *     the function has returned them;
+ *   - or it is expensive, such as a subquery, and there is a LIMIT.
+ * Targets of rows beyond a limit are not needed. A target that may fail is computed after the limit: a
+ * reserve holds rows that the query never returns, so it holds the columns from which such a target is
+ * computed.
  *
  * C++ frames.
  */
@@ -23,13 +25,14 @@ class LateTargets {
     LateTargets(const Query *query, const Targets &targets);
 
     bool has_any() const { return has_sets_ || !numbers_.empty(); }
-    /* Whether the functions that return sets are among them. */
+    /* Whether set-returning functions are among the late targets. */
     bool has_sets() const { return has_sets_; }
     const std::vector<int> &numbers() const { return numbers_; }
 
-    /* The others of `targets`. */
+    /* Returns those of `targets` that are not late. */
     Targets early(const Targets &targets) const;
-    /* The others of `targets`, and targets for the columns of `scope` that the late ones of `query` read. */
+    /* Returns those of `targets` that are not late, and targets for the columns of `scope` that the late ones
+     * of `query` read. */
     Targets kept(const Query *query, const Targets &targets, const Scope &scope, int &next_param) const;
 
   private:

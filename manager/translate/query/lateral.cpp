@@ -1,9 +1,9 @@
 /*
- * Subqueries of FROM that read columns of what is beside them, or of queries further out.
+ * Subqueries of FROM that read columns of other FROM items, or of queries further out.
  *
- * One that is no more than FROM and WHERE is a join like any other: its correlated conjuncts are
- * the condition. Any other is translated with the domain of what it reads, and joined back. What
- * the right side of a LEFT JOIN reads of the left is one domain for the whole of that side.
+ * A subquery that consists of FROM and WHERE is a join like any other: its correlated conjuncts are the
+ * condition. Any other is translated with the domain of the values it reads, and joined back. The values of
+ * the left side that the right side of a LEFT JOIN reads form one domain for the whole right side.
  */
 #include "translate/subquery/domain.hpp"
 
@@ -21,11 +21,11 @@ namespace pgtrickle::translate {
 
 namespace {
 
-/* PostgreSQL frame. The outermost references of a query to CTEs of the queries around it. */
+/* Outermost references of a query to CTEs of the queries around it. PostgreSQL frame. */
 struct OuterCtes {
     Index depth;
     List *entries;
-    List *levels; /* how far out, from the query around it on */
+    List *levels; /* distance of the query that has the CTE; 0: the query directly around */
 };
 
 bool find_outer_ctes(Node *node, void *context)
@@ -73,8 +73,8 @@ void add_missing(std::vector<Reference> &all, const std::vector<Reference> &some
     }
 }
 
-/* What the recursions read of a domain that `query`, which stands in `level`, refers to: of other correlated CTEs no
- * reference is left (correlated_cte.hpp). */
+/* Returns the references to a domain in the recursive CTEs to which `query`, which is part of `level`,
+ * refers. There are no references to other correlated CTEs left (correlated_cte.hpp). */
 std::vector<Reference> read_by_recursions(const Query *query, const Level &level)
 {
     std::vector<Reference> all;
@@ -129,7 +129,7 @@ bool is_param(const Reference &reference)
 
 } // namespace
 
-/* What a FROM item, or any part of it, reads of the domain or of other items. */
+/* Returns the columns of the domain or of other items that a FROM item, or any part of it, reads. */
 std::vector<Reference> FromClause::references_of(const Node *item) const
 {
     std::vector<Reference> all;
@@ -187,7 +187,7 @@ bool FromClause::is_computed_lateral(Node *item) const
     return entry != nullptr && is_computed(entry) && is_lateral(item);
 }
 
-/* A function of the left side's columns needs no join. */
+/* A function of the left side's columns is evaluated for each row and needs no join. */
 Input FromClause::computed_left_join(JoinExpr *join, const std::vector<Node *> &conjuncts)
 {
     const int number = castNode(RangeTblRef, join->rarg)->rtindex;
@@ -209,7 +209,7 @@ Input FromClause::computed_left_join(JoinExpr *join, const std::vector<Node *> &
     return translator_.filtered(level_, std::move(rows), conjuncts);
 }
 
-/* The parts that it reads become one, which it then widens. */
+/* Adds a lateral item: the parts that it reads become one part, which gets the item's columns. */
 void FromClause::add_lateral(std::vector<Part> &parts, Node *item, const std::vector<Node *> &own,
                              std::vector<Node *> &conjuncts)
 {
@@ -271,7 +271,7 @@ Input FromClause::lateral(int number, Input outer, const Detached &subquery, con
     return translator_.filtered(level_, with_whole(number, std::move(all)), own);
 }
 
-/* The outer columns, then the subquery's targets as the columns `vars`. */
+/* Returns the outer columns, followed by the subquery's targets as the columns `vars`. */
 Input FromClause::joined_plainly(const Input &outer, const Detached &subquery, const PlainRows &rows,
                                  const std::vector<Node *> &vars) const
 {
@@ -303,7 +303,7 @@ Input FromClause::joined_plainly(const Input &outer, const Detached &subquery, c
     return result;
 }
 
-/* Those of `others` whose columns `item` reads, and those they read. */
+/* Returns those of `others` whose columns `item` reads, and those that these read in turn. */
 std::vector<Node *> FromClause::items_read(Node *item, const std::vector<Node *> &others) const
 {
     std::vector<Node *> read;
@@ -325,7 +325,7 @@ std::vector<Node *> FromClause::items_read(Node *item, const std::vector<Node *>
     return read;
 }
 
-/* A LEFT JOIN that reads other items: they are joined on its left side already, O ⋈ (A ⟕ B) = (O ⋈ A) ⟕ B. */
+/* Moves the items that a LEFT JOIN reads to its left side: O ⋈ (A ⟕ B) = (O ⋈ A) ⟕ B. */
 InnerJoin FromClause::with_inputs_inside(InnerJoin join) const
 {
     for (size_t i = 0; i < join.items.size(); i++) {
@@ -354,7 +354,7 @@ InnerJoin FromClause::with_inputs_inside(InnerJoin join) const
     return join;
 }
 
-/* A function in a join on the right side reads columns of the left one. */
+/* Whether a function in a join on the right side reads columns of the left side. */
 bool FromClause::has_function_beside(JoinExpr *join) const
 {
     const Relids left = relids_of_item(join->larg);
@@ -364,7 +364,7 @@ bool FromClause::has_function_beside(JoinExpr *join) const
     });
 }
 
-/* The right side for each row of the left one, as an inner join has it. */
+/* Translates a LEFT JOIN as an inner join of both sides, and the rows of the left side without a match. */
 Input FromClause::paired_left_join(const InnerJoin &left, const InnerJoin &right, const std::vector<Node *> &on,
                                    bool carries)
 {
@@ -376,7 +376,7 @@ Input FromClause::paired_left_join(const InnerJoin &left, const InnerJoin &right
     return with_unmatched(arranged(build(both, carries), rows.scope), &rows, nullptr, translator_.next_param());
 }
 
-/* What has to be equal on both sides of an outer join besides its condition. */
+/* Returns the references that must be equal on both sides of an outer join in addition to its condition. */
 std::vector<Reference> FromClause::references_beside(JoinExpr *join, const Input &left) const
 {
     if (join->jointype == JOIN_LEFT) {

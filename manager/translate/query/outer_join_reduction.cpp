@@ -6,7 +6,7 @@ extern "C" {
 #include "optimizer/clauses.h"
 }
 
-/* PostgreSQL frames: nothing in this file has a destructor. */
+/* All functions are PostgreSQL frames: no object in this file has a destructor. */
 
 namespace pgtrickle::translate {
 
@@ -27,7 +27,8 @@ Relids relations_in(Node *node)
     return relids;
 }
 
-/* `wanted`: relations of which no row that is NULL-extended passes what is above. */
+/* wants_left, wants_right: a condition above excludes rows in which the relations of that side are
+ * NULL-extended. */
 JoinType reduced(JoinType type, bool wants_left, bool wants_right)
 {
     if (type == JOIN_FULL)
@@ -49,8 +50,8 @@ void reduce(Node *node, Relids wanted)
         auto *join = castNode(JoinExpr, node);
         join->jointype = reduced(join->jointype, bms_overlap(wanted, relations_in(join->larg)),
                                  bms_overlap(wanted, relations_in(join->rarg)));
-        /* What ON demands is true of the rows of a side that is not preserved; what is demanded above, of
-         * a side that is. */
+        /* For a side that is not preserved, conditions above and ON exclude NULL-extended rows; for a
+         * preserved side only conditions above do; for both sides of a FULL JOIN none does. */
         Relids on = find_nonnullable_rels(join->quals);
         Relids both = bms_union(wanted, on);
         Relids left = join->jointype == JOIN_LEFT ? wanted : join->jointype == JOIN_FULL ? nullptr : both;

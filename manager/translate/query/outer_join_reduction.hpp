@@ -1,10 +1,10 @@
 /*
- * Outer joins that are none: a condition above that no NULL-extended row passes makes a full join
- * one-sided and a one-sided join inner.
+ * Reduction of outer joins: a condition above that excludes NULL-extended rows turns a full join into a
+ * one-sided one, and a one-sided join into an inner one.
  *
  *     SELECT … FROM a LEFT JOIN b ON a.k = b.k WHERE b.v > 0     a row of a without a match is dropped anyway
  *
- * An inner join costs a refresh look-ups, an outer one the counting of matches besides.
+ * In a refresh an inner join costs look-ups, an outer join the counting of matches in addition.
  */
 #pragma once
 
@@ -16,8 +16,8 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-/* Changes the join types in `jointree`, whose expressions see through the columns of JOINs; the RTEs
- * keep theirs, which nothing here reads. PostgreSQL frame. */
+/* Changes the join types in `jointree`, in whose expressions Vars of JOINs are replaced; those of the RTEs
+ * stay, as they are not read here. PostgreSQL frame. */
 void reduce_outer_joins(FromExpr *jointree);
 
 } // namespace pgtrickle::translate

@@ -1,11 +1,11 @@
 /*
- * Outer joins whose condition cannot be one of the engine's: it has a subquery that reads both sides, or what is
- * joined is computed from the rows preserved.
+ * Outer joins whose condition the engine does not support: it has a subquery that reads both sides, or one
+ * side is computed from the preserved rows.
  *
  *   A ⟕ B  =  M ∪ (A ▷ M) × NULLs,   where M are the pairs for which the condition is true
  *
- * A row of A is known again in M by its columns: by their values, and by their images where equal ones may look
- * different. Copies of it are all matched or none.
+ * A row of A is identified in M by its columns: by their values, and by their images where equal values may
+ * look different. Either all copies of a row are matched or none.
  */
 #include "translate/subquery/domain.hpp"
 
@@ -25,7 +25,7 @@ engine::Expression null_of(engine::Column column)
     return null;
 }
 
-/* The columns [first, first + count) of `plan`, among NULLs in place of the other columns. */
+/* Returns the columns [first, first + count) of `plan`, with NULLs in place of the other columns. */
 engine::PlanPtr padded(const engine::PlanPtr &plan, size_t first, const std::vector<engine::Column> &columns)
 {
     std::vector<engine::NamedExpression> expressions;
@@ -54,14 +54,14 @@ engine::Expression always()
     return expression;
 }
 
-/* Not what other columns of the row tell. */
+/* Whether the column identifies rows; a whole row does not, as other columns determine it. */
 bool tells_rows_apart(const Node *node)
 {
     const auto *var = reinterpret_cast<const Var *>(node);
     return node != nullptr && !(IsA(node, Var) && var->varattno == 0);
 }
 
-/* The rows of `side`, whose columns are those of `pairs` from `first` on, that are in no pair. */
+/* Returns the rows of `side`, whose columns are those of `pairs` from `first` on, that are in no pair. */
 engine::PlanPtr unmatched(const Input &side, const engine::PlanPtr &pairs, size_t first, int &next_param)
 {
     Input matched = {pairs, Scope(engine::columns(pairs).size(), nullptr)};

@@ -34,7 +34,7 @@ void refuse_policies(const Query *query)
     }
 }
 
-/* What a level as a whole may not have. */
+/* Refuses a level with clauses that cannot be translated. */
 void refuse_clauses(const Query *query)
 {
     if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
@@ -54,7 +54,8 @@ void note_used(FromClause::UsedColumns &used, Node *node)
     }
 }
 
-/* PostgreSQL frame. A copy of a lateral entry whose columns are those of relations, not of joins. */
+/* Returns a copy of a lateral entry in which Vars of joins are replaced by those of relations. PostgreSQL
+ * frame. */
 RangeTblEntry *flattened_entry(Query *query, const RangeTblEntry *entry)
 {
     auto flatten = [query](void *node) {
@@ -184,7 +185,7 @@ engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &n
         input = grouped(flat, std::move(input), query, [&] { return outputs_of(query, targets()); },
                         makes_a_row ? nullptr : level.domain);
     const LateTargets late(query, targets());
-    /* A subquery may be inside of a window's call, which is computed early. */
+    /* The call of a window function may contain a subquery, and is computed before the late targets. */
     evaluate_targets(flat, input, query, numbers_of(query->hasWindowFuncs ? targets() : late.early(targets())));
     if (query->hasWindowFuncs) {
         const std::vector<Node *> outputs = expressions_of(targets());
@@ -210,8 +211,8 @@ engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &n
     return project(input, shown, level.domain);
 }
 
-/* Subqueries in keys and aggregates are evaluated below the grouping, all others above it. `made_up`: whose
- * combinations the empty grouping set has a row for. */
+/* Translates grouping. Subqueries in keys and aggregates are evaluated below it, all others above it.
+ * `made_up` is the domain for whose combinations the empty grouping set returns a row. */
 Input Translator::grouped(const Level &level, Input input, Query *query,
                           const std::function<std::vector<Node *>()> &outputs, const Domain *made_up)
 {
@@ -252,7 +253,8 @@ std::vector<Node *> conjuncts_of(Node *condition)
             for (Node *part : conjuncts_of(static_cast<Node *>(lfirst(cell))))
                 all.push_back(part);
         }
-        /* Most become an operator each, one above the other; a text of some megabytes has a million. */
+        /* Most conjuncts become one operator each, one above the other; a text of some megabytes has a
+         * million. */
         if (all.size() > engine::max_depth)
             refuse("condition of more than " + std::to_string(engine::max_depth) + " parts joined by AND",
                    "Each part adds a step to the processing of every change.", use_full);

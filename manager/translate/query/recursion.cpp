@@ -1,11 +1,10 @@
 /*
- * WITH RECURSIVE. A recursive CTE is `base UNION [ALL] recursive term`, and PostgreSQL has
- * seen to it that the recursive term refers to the CTE once, not below an aggregate, the
- * nullable side of an outer join or a subquery in an expression. The reference inside
- * becomes the leaf of the engine's recursion; a reference from outside the recursion itself,
- * which is one plan however many there are.
+ * WITH RECURSIVE. A recursive CTE is `base UNION [ALL] recursive term`, and PostgreSQL has checked that the
+ * recursive term refers to the CTE once, not below an aggregate, the nullable side of an outer join or a
+ * subquery in an expression. The reference inside becomes the leaf of the engine's recursion; a reference
+ * from outside becomes the recursion itself, which is one plan for all references.
  *
- * All columns of the CTE are kept: which rows a UNION takes for equal depends on each.
+ * All columns of the CTE are kept: each of them determines which rows a UNION considers equal.
  */
 #include "translate/level/level.hpp"
 
@@ -38,7 +37,7 @@ std::vector<engine::Column> columns_of(const CommonTableExpr *cte)
     return columns;
 }
 
-/* With these columns first, and what the domain adds after them. */
+/* Returns the plan with these columns first, followed by those that the domain adds. */
 engine::PlanPtr renamed(const engine::PlanPtr &plan, const std::vector<engine::Column> &columns)
 {
     std::vector<engine::NamedExpression> expressions;
@@ -95,7 +94,7 @@ Input FromClause::recursive_cte(int number, const CommonTableExpr *cte, const Le
         input.scope = {nullptr};
     } else {
         for (const auto &[attribute, var] : used->second) {
-            if (attribute == 0) /* made of the others: whole_row.cpp */
+            if (attribute == 0) /* computed from the other columns: whole_row.cpp */
                 continue;
             needed.push_back(attribute);
             input.scope.push_back(var);

@@ -24,13 +24,13 @@ namespace pgtrickle::translate {
 
 namespace {
 
-/* A CTE, and the query that has it. */
+/* CTEs with SEARCH or CYCLE, and for each the query that has it. */
 struct Holding {
     List *ctes;
     List *holders;
 };
 
-/* A column that is to be held. */
+/* A column of a CTE that is replaced by an array. */
 struct HeldColumn {
     AttrNumber number;
     Oid type; /* an array */
@@ -58,7 +58,7 @@ bool find_clauses(Node *node, void *context)
     return walk_query(query, find_clauses, context, 0);
 }
 
-/* The two terms of the CTE's query, as PostgreSQL has rewritten them. */
+/* Returns a term of the CTE's query, as PostgreSQL has rewritten it. */
 Query *term_of(const CommonTableExpr *cte, bool is_recursive)
 {
     const auto *query = castNode(Query, cte->ctequery);
@@ -72,7 +72,7 @@ TargetEntry *target_of(const Query *query, int number)
     return list_nth_node(TargetEntry, query->targetList, number - 1);
 }
 
-/* What the CTE is searched by, or told by. */
+/* Returns the expressions of the columns by which the CTE searches or detects cycles. */
 List *values_of(const Query *term, const List *names)
 {
     List *values = NIL;
@@ -94,7 +94,7 @@ bool is_integer(Oid type)
     return type == INT2OID || type == INT4OID || type == INT8OID;
 }
 
-/* The type of the array's elements, none if the values have none in common. */
+/* Returns the type of the array's elements, InvalidOid if the values have no common type. */
 Oid element_type(List *values, bool with_depth)
 {
     const Oid first = exprType(static_cast<Node *>(linitial(values)));
@@ -139,7 +139,7 @@ Node *appended(const HeldColumn &column, Node *array)
         makeFuncExpr(F_ARRAY_CAT, column.type, list_make2(before, array), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
 }
 
-/* One more than the first element of the column. */
+/* Returns one more than the first element of the column. */
 Node *next_depth(const HeldColumn &column)
 {
     const Oid element = get_element_type(column.type);
@@ -196,7 +196,7 @@ void set_operators(SortGroupClause *clause, Oid type)
         clause->sortop = is_descending ? greater : less;
 }
 
-/* The column of the CTE's own query and of its terms, whose targets are set already. */
+/* Sets the type of the column in the CTE's own query and in its terms; their targets have it already. */
 void set_types(CommonTableExpr *cte, const HeldColumn &column)
 {
     auto *query = castNode(Query, cte->ctequery);
@@ -260,20 +260,20 @@ HeldColumn held_path(CommonTableExpr *cte)
     return column;
 }
 
-/* Readers of the CTE: each must have the columns' new types. */
+/* Search for references to the CTE, each of which must get the columns' new types. */
 struct Reading {
     const CommonTableExpr *cte;
-    HeldColumn sequence; /* number 0: none */
+    HeldColumn sequence; /* number is 0 if there is none */
     HeldColumn path;
-    Index depth;         /* of the query below the one that has the CTE */
-    const List *entries; /* of the query that reads it; the rest looks for its Vars */
-    int number;          /* of the reference among them */
+    Index depth;         /* of the current query, below the query that has the CTE */
+    const List *entries; /* range table of the query that reads the CTE; the other members describe its Vars */
+    int number;          /* range table index of the reference */
     Index below;
-    int location;        /* of a Var that may not be there */
+    int location;        /* location of a Var that cannot be supported */
     bool is_refused;
 };
 
-/* The column of the CTE that `var` is, by its own name or by that of a join; 0: the whole row. */
+/* Returns the column of the CTE to which `var` refers, directly or through a join; 0 is the whole row. */
 std::optional<AttrNumber> column_read(const Reading *reading, const Var *var)
 {
     if (var->varlevelsup != reading->below)
@@ -283,7 +283,7 @@ std::optional<AttrNumber> column_read(const Reading *reading, const Var *var)
         if (entry->rtekind != RTE_JOIN)
             return std::nullopt;
         if (var->varattno == 0)
-            return 0; /* of a join, which may have it */
+            return 0; /* the whole row of a join, which may contain the CTE */
         auto *alias = static_cast<Node *>(list_nth(entry->joinaliasvars, var->varattno - 1));
         if (alias == nullptr || !IsA(alias, Var))
             return std::nullopt;
@@ -303,7 +303,7 @@ bool is_held(const Reading *reading, const Var *var)
     return column == 0 || is_sequence(reading, var) || (reading->path.number > 0 && column == reading->path.number);
 }
 
-/* The columns of joins carry what they are made of, read or not. */
+/* Sets the columns of joins, which contain Vars of the CTE whether they are read or not. */
 void set_aliases(const Reading *reading)
 {
     ListCell *cell, *alias;
@@ -317,7 +317,7 @@ void set_aliases(const Reading *reading)
     }
 }
 
-/* ORDER BY of a query, a window or an aggregate. */
+/* Sets the operators in the ORDER BY of a query, a window or an aggregate. */
 void set_order(List *clauses, const TargetEntry *entry, Oid type)
 {
     ListCell *cell;
@@ -412,7 +412,7 @@ bool find_other_reading(Node *node, void *context)
     return is_refused;
 }
 
-/* C++ frames from here. */
+/* The functions from here on are C++ frames. */
 
 void spell(CommonTableExpr *cte, Query *holder)
 {

@@ -1,14 +1,14 @@
 /*
  * SEARCH and CYCLE of recursive CTEs.
  *
- * PostgreSQL has rewritten them already, to columns of rows without a name and of arrays of such, which no table can
- * hold. Here they become columns of arrays that can be held:
+ * PostgreSQL has rewritten them to columns of anonymous rows and arrays of such rows, which no table can
+ * store. This file replaces these columns by arrays that can be stored:
  *
- *   DEPTH FIRST BY a     the values of `a` on the way, an array of their type: arrays compare as rows of them do
+ *   DEPTH FIRST BY a     the values of `a` along the path, an array of their type: arrays compare as rows of them do
  *   BREADTH FIRST BY a   the depth, then the values
- *   CYCLE a, b USING p   the images of the rows (a, b) on the way, which are equal where these rows are
+ *   CYCLE a, b USING p   the images of the rows (a, b) along the path, which are equal where these rows are
  *
- * The sequence may be sorted by, and that is all; of a cycle the mark may be read, the path may not.
+ * The query may use the sequence column only to sort by it; it may read the cycle mark, but not the path.
  */
 #pragma once
 
@@ -20,7 +20,7 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-/* Changes the rewritten query. A C++ frame: refuses what it has no arrays for. */
+/* Modifies the rewritten query. Refuses a clause for which there is no array type. C++ frame. */
 void spell_search_and_cycle(Query *query);
 
 } // namespace pgtrickle::translate

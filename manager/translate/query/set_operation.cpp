@@ -1,9 +1,9 @@
 /*
- * Trees of set operations. A UNION is DISTINCT over a UNION ALL; that of an operand is left
- * out where the operation above makes its rows distinct by the same equality anyway.
+ * Trees of set operations. A UNION is DISTINCT over a UNION ALL; the DISTINCT of an operand is omitted where
+ * the operation above makes its rows distinct by the same equality anyway.
  *
- * Parse analysis leaves the operands with their own types, and says what the types of the
- * operation are: the casts are put in here, below each operation.
+ * Parse analysis leaves the operands with their own types, and records the types of the operation: the casts
+ * are added here, below each operation.
  */
 #include "translate/level/ordering.hpp"
 
@@ -22,7 +22,7 @@ namespace pgtrickle::translate {
 
 namespace {
 
-/* All columns of an operation, of which translation may need some. */
+/* Returns the types of all columns of an operation, some of which may not be needed. */
 std::vector<ValueType> types_of(const SetOperationStmt *operation)
 {
     std::vector<ValueType> types;
@@ -32,15 +32,15 @@ std::vector<ValueType> types_of(const SetOperationStmt *operation)
     return types;
 }
 
-/* Inside of `above` it makes no difference but to where a value is cast. */
+/* Whether the operation can be merged into `above`, so that only the place of casts changes. */
 bool is_part_of(const SetOperationStmt *operation, const SetOperationStmt *above)
 {
     return operation->op == SETOP_UNION && above->op == SETOP_UNION && (operation->all || !above->all) &&
            types_of(operation) == types_of(above);
 }
 
-/* Of unions in a union those of all, side by side: to pull nested ones up takes PostgreSQL's planner a time
- * that grows with the third power of their number. */
+/* Adds the operands of nested unions to one list: PostgreSQL's planner pulls nested unions up in a time that
+ * grows with the third power of their number. */
 void add_operands(const SetOperationStmt *operation, std::vector<Node *> &operands)
 {
     for (Node *operand : {operation->larg, operation->rarg}) {
@@ -51,7 +51,7 @@ void add_operands(const SetOperationStmt *operation, std::vector<Node *> &operan
     }
 }
 
-/* PostgreSQL frame: `var` as a value of the type `wanted`. */
+/* Returns `var` as a value of the type `wanted`. PostgreSQL frame. */
 Node *coerced(Var *var, const ValueType &wanted)
 {
     Node *node = coerce_to_common_type(nullptr, reinterpret_cast<Node *>(var), wanted.type, "UNION");
@@ -69,7 +69,7 @@ Node *coerced(Var *var, const ValueType &wanted)
     return node;
 }
 
-/* The needed columns, and those that a LIMIT sorts by. */
+/* Returns the needed columns, and those by which a LIMIT sorts. */
 std::vector<int> with_sorted(const Query *query, const std::vector<int> &needed)
 {
     std::set<int> numbers(needed.begin(), needed.end());
@@ -158,7 +158,7 @@ engine::PlanPtr Translator::set_operation(const Level &level, const std::vector<
     return is_same ? plan : engine::project(std::move(plan), std::move(expressions));
 }
 
-/* Returns the needed columns; `types` becomes those of all columns. */
+/* Returns the needed columns; sets `types` to the types of all columns. */
 engine::PlanPtr Translator::set_operand(const Level &level, Node *node, const std::vector<int> &needed,
                                         std::vector<ValueType> &types, const SetOperationStmt *above)
 {

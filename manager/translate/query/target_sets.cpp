@@ -1,11 +1,11 @@
 /*
  * Set-returning functions in the target list.
  *
- * All targets of a level that return sets are evaluated together for each row, in lockstep,
- * the shorter sets padded with NULLs, nested ones by the rules of PostgreSQL's ProjectSet: the
- * rows of a `LATERAL (SELECT target, target …)`, which PostgreSQL evaluates itself. They come
- * after grouping and windows, but for those that are themselves keys of one. A target makes rows
- * whether anybody reads it or not.
+ * All targets of a level that return sets are evaluated together for each row, in lockstep, the shorter sets
+ * padded with NULLs, nested ones by the rules of PostgreSQL's ProjectSet: as the rows of a `LATERAL (SELECT
+ * target, target …)`, which PostgreSQL evaluates itself. They are evaluated after grouping and windows,
+ * except those that are keys of grouping or of a window themselves. A target produces rows whether its value
+ * is read or not.
  */
 #include "translate/level/level.hpp"
 
@@ -16,7 +16,7 @@ namespace pgtrickle::translate {
 namespace {
 
 struct Search {
-    Node *const *known; /* columns already: what is in them has been evaluated */
+    Node *const *known; /* columns of the input, whose set-returning functions have been evaluated */
     size_t known_count;
 };
 

@@ -1,8 +1,8 @@
 /*
- * Virtual generated columns of a source, which neither its rows nor its log hold.
+ * Virtual generated columns of a source, which neither its rows nor its log contain.
  *
- * They are columns that the FROM item computes of those that rows hold, so that an outer join pads them as PostgreSQL does:
- * with NULL, whatever the expression makes of NULLs.
+ * The FROM item computes them from the stored columns, so that an outer join pads them as PostgreSQL does:
+ * with NULL, whatever the value of the expression for NULLs is.
  */
 #pragma once
 
@@ -16,10 +16,10 @@ struct VirtualColumn {
 };
 using VirtualColumns = std::map<AttrNumber, VirtualColumn>;
 
-/* Those among the columns used of entry `number`, a relation. */
+/* Returns the virtual columns among the columns used of entry `number`, a relation. */
 VirtualColumns virtual_columns_of(int number, Oid relid, const std::map<AttrNumber, Node *> &used);
 
-/* The columns that their expressions read. */
+/* Returns the columns that their expressions read. */
 std::set<AttrNumber> attributes_of(const VirtualColumns &columns);
 
 Input with_virtual_columns(Input input, const VirtualColumns &columns);

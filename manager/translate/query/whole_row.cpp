@@ -1,12 +1,13 @@
 /*
  * A row as one value: `t` or `t.*` in an expression.
  *
- * It is a column that the FROM item itself computes, from all of its columns, so that an outer
- * join pads it as a whole: a row of NULLs is not a NULL. A named row type is ROW(…)::type; an
- * anonymous one is the row of a subquery, which gives its fields their names.
+ * The FROM item itself computes this column from all its columns, so that an outer join pads it as a whole: a
+ * row of NULLs is not a NULL. A row of a named type is ROW(…)::type; an anonymous one is the row of a
+ * subquery, which gives its fields their names.
  *
- * PostgreSQL's planner takes ROW(…) IS NOT NULL apart and finds the NULL that stands for a
- * dropped column there; a row of such a type is hidden from it behind OFFSET 0.
+ * PostgreSQL's planner expands ROW(…) IS NOT NULL, and finds the NULL that represents a dropped column in it;
+ * a row of a type with dropped columns is therefore computed below an OFFSET 0, where the planner does not
+ * expand it.
  */
 #include "translate/level/level.hpp"
 #include "pg/versions/parser.hpp"
@@ -25,7 +26,7 @@ namespace {
 
 struct Columns {
     List *names;
-    List *vars; /* a constant for a dropped column, if asked for */
+    List *vars; /* includes a constant for a dropped column, if requested */
 };
 
 Columns all_columns(int number, const RangeTblEntry *entry, bool with_dropped)
@@ -36,7 +37,8 @@ Columns all_columns(int number, const RangeTblEntry *entry, bool with_dropped)
     return {names, vars};
 }
 
-/* PostgreSQL frame. Dropped columns are the constants that the parser makes of them. */
+/* Returns a row of a named type. Dropped columns are the constants that the parser puts in their place.
+ * PostgreSQL frame. */
 Node *row_of_type(List *vars, Oid type)
 {
     RowExpr *row = makeNode(RowExpr);

@@ -22,13 +22,13 @@ bool find_param(Node *node, void *)
     return walk_expression(node, find_param, nullptr);
 }
 
-/* A reference to `cte` in a query `depth` levels below the one that has it. */
+/* Whether the entry refers to `cte`, in a query `depth` levels below the query that has it. */
 bool is_reference(const RangeTblEntry *entry, const CommonTableExpr *cte, Index depth)
 {
     return entry->rtekind == RTE_CTE && entry->ctelevelsup == depth && strcmp(entry->ctename, cte->ctename) == 0;
 }
 
-/* What in the query of `cte` refers to itself, at the level that is `far` further out than where it stands now. */
+/* References to itself in the query of a CTE, after the CTE was moved `far` levels further in. */
 struct OwnReferences {
     const CommonTableExpr *cte;
     Index depth;
@@ -55,7 +55,8 @@ bool bring_home(Node *node, void *context)
     return false;
 }
 
-/* WITH RECURSIVE cte SELECT * FROM cte, for a reference `depth` levels below the query that has the CTE. */
+/* Returns WITH RECURSIVE cte SELECT * FROM cte, for a reference `depth` levels below the query that has the
+ * CTE. */
 Query *query_of_recursion(const CommonTableExpr *original, const RangeTblEntry *reference, Index depth)
 {
     auto *cte = static_cast<CommonTableExpr *>(copyObjectImpl(original));
@@ -95,7 +96,7 @@ Query *query_of(const CommonTableExpr *cte, const RangeTblEntry *reference, Inde
 
 struct Inlining {
     const CommonTableExpr *cte;
-    Index depth; /* of the query that is being looked at, below the one that has the CTE */
+    Index depth; /* of the current query, below the query that has the CTE */
     bool has_inlined;
 };
 
@@ -136,7 +137,8 @@ bool is_read_beside(const Query *query, const CommonTableExpr *cte)
     return false;
 }
 
-/* Inlines one of the CTEs of `query`, which has it no more if nothing else reads it; false if there is none to inline. */
+/* Inlines one of the CTEs of `query`, and removes it from the query if it is no longer referred to; returns
+ * false if there is none to inline. */
 bool inline_one(Query *query)
 {
     ListCell *cell;

@@ -1,11 +1,11 @@
 /*
  * CTEs of a detached subquery that read a domain.
  *
- * Their rows differ from outer row to outer row, so that no two references could share them. Each reference becomes
- * the subquery itself; whatever reads it then reads the domain, at whatever depth. Of a recursive one this is done
- * with the references from further in only: those beside it share one recursion.
+ * Their rows differ between outer rows, so references cannot share them. Each reference is replaced by the
+ * CTE's query, and the query with the reference then reads the domain, at any depth. For a recursive CTE this
+ * is done only with the references from deeper levels: those of the query that has it share one recursion.
  *
- * A PostgreSQL frame.
+ * PostgreSQL frame.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-/* Changes `tree`, which must be a copy. */
+/* Modifies `tree`, which must be a copy. */
 void inline_correlated_ctes(Query *tree);
 
 } // namespace pgtrickle::translate

@@ -101,7 +101,7 @@ Node *detach(Node *node, void *context)
     return mutate_expression(node, detach, context);
 }
 
-/* context: the Params found. */
+/* Collects the Params of domains in the list `context`. */
 bool find_domain_params(Node *node, void *context)
 {
     if (node == nullptr)
@@ -119,7 +119,7 @@ bool find_domain_params(Node *node, void *context)
     return walk_expression(node, find_domain_params, context);
 }
 
-/* A domain or a varchar as the operator takes it, and as the parser would write it. */
+/* Returns a domain or a varchar coerced to the input type of the operator, as the parser would do it. */
 Expr *operand(Node *value, Oid equals)
 {
     Oid left, right;
@@ -202,7 +202,7 @@ Detached detached(const Query *subquery, int &next_param, const std::vector<Refe
         return result;
     });
     Detached result = {castNode(Query, query), {}};
-    /* What only a CTE referred to that nobody reads is gone with it. */
+    /* References that only an unused CTE contained have been removed with it. */
     const std::vector<Reference> left = params_of(query);
     for (int i = 0; i < list_length(detaching.outer); i++) {
         auto *param = static_cast<Node *>(list_nth(detaching.params, i));
@@ -258,13 +258,14 @@ Scope seen_from_inside(const Scope &outer, const std::vector<Reference> &referen
 
 namespace {
 
-/* Of a value without equality, not an image beside a value. */
+/* Whether the reference is to the text of a value without equality, not to an image of a value with
+ * equality. */
 bool is_text(const Reference &reference)
 {
     return what_is_read(reference).outer != reference.outer;
 }
 
-/* `pair` with its slots replaced. */
+/* Returns `pair` with its slots replaced. */
 engine::Condition::Pair with_operands(const engine::Condition::Pair &pair,
                                       const std::vector<engine::Expression> &operands)
 {
@@ -303,8 +304,8 @@ engine::Condition::Pair null_safe_pair(int left, const engine::Column &left_colu
                                     engine::column_reference(right, right_column), expression_of(equal, scope)};
     if (!left_column.may_be_null || !right_column.may_be_null)
         return pair;
-    /* The first part can be hashed, for it is an equality that knows no NULL; the second can be
-     * answered from an index on a side, the first cannot. */
+    /* The first part can be hashed, as an equality for which NULLs are equal; the second part can be looked
+     * up in an index on a side, which the first cannot. */
     engine::Expression frame;
     frame.pieces = {std::string("ARRAY["), 0, std::string("] OPERATOR(pg_catalog.=) ARRAY["), 1,
                     std::string("] AND ("), 2, std::string(" OR "), 0, std::string(" IS NULL AND "), 1,
@@ -339,7 +340,7 @@ engine::Condition joining_back(const Input &outer, const std::vector<Reference> 
                               {text, engine::column_reference(width + right, same)}));
             continue;
         }
-        /* Not what rows are looked up by: the value itself is. */
+        /* Rows are not looked up by the image, but by the value. */
         Node *is_same_image =
             call([&] { return reinterpret_cast<Node *>(equality(reference.outer, reference.param)); });
         condition.others.push_back(expression_of(is_same_image, both));

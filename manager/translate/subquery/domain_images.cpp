@@ -1,11 +1,11 @@
 /*
  * Domains of values that are equal and look different: 1.0 and 1.00, 'A' and 'a' as citext, 0 and -0.
  *
- * A domain has equal values once, with one of their images. That is enough for a subquery that
- * only compares them by the operators of their own equality and order; one that shows them, or
- * computes with them, would show the image of another row. For such a one the image is a second
- * column of the domain: its rows are told apart by it, and joined back by both. Of a type that has
- * no equality (json, xml) the domain has the text alone, of which the subquery makes the value again.
+ * A domain has equal values once, with one of their images. That is sufficient for a subquery that only
+ * compares them by the operators of their own equality and order; a subquery that returns them, or computes
+ * with them, would see the image of another row. For such a subquery the image is a second column of the
+ * domain: its rows are distinguished by it, and joined back by both. For a type without equality (json, xml)
+ * the domain has the text only, from which the subquery computes the value.
  */
 #include "translate/subquery/domain.hpp"
 
@@ -27,7 +27,7 @@ namespace {
 
 /* The functions of this namespace are PostgreSQL frames. */
 
-/* Equal images or not, the operator says the same of equal values. */
+/* Whether the operator has the same result for equal values, whatever their images. */
 bool sees_values_only(const Param *param, const OpExpr *test)
 {
     const TypeCacheEntry *entry = lookup_type_cache(param->paramtype, TYPECACHE_BTREE_OPFAMILY | TYPECACHE_HASH_OPFAMILY);
@@ -36,7 +36,7 @@ bool sees_values_only(const Param *param, const OpExpr *test)
     return (is_of_order || is_of_hash) && (!OidIsValid(param->paramcollid) || test->inputcollid == param->paramcollid);
 }
 
-/* context: the Param. */
+/* Whether the image of the Param in `context` can be seen in `node`. */
 bool is_shown(Node *node, void *context)
 {
     const auto *param = static_cast<const Param *>(context);
@@ -58,7 +58,7 @@ bool is_shown(Node *node, void *context)
     return walk_expression(node, is_shown, context);
 }
 
-/* pgtrickle.image(value) COLLATE "C" */
+/* Returns pgtrickle.image(value) COLLATE "C". */
 Node *image_of(Node *value)
 {
     Oid any[] = {ANYOID};
@@ -79,7 +79,7 @@ bool has_equality(Oid type)
     return OidIsValid(lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr);
 }
 
-/* Whether the value can be made of its text again, whatever the settings. */
+/* Whether the value can be computed from its text, whatever the settings. */
 bool is_its_text(Oid type)
 {
     const Oid element = get_element_type(type);
@@ -122,7 +122,8 @@ Node *put_in(Node *node, void *context)
     return mutate_expression(node, put_in, context);
 }
 
-/* The value of a type without equality, read as its text and made of it again. */
+/* Returns a reference to the text of a value without equality, and replaces the value in `query` by a cast of
+ * the text. */
 Reference read_as_text(const Reference &reference, Query *query, int &next_param)
 {
     Node *text = new_param({TEXTOID, -1, C_COLLATION_OID}, next_param);

@@ -2,17 +2,17 @@
  * Subqueries in expressions.
  *
  *   [NOT] EXISTS, [NOT] IN, op ANY, op ALL as a conjunct     a semi or anti join
- *   the same anywhere else                                   a mark join, whose boolean is read
+ *   these anywhere else                                      a mark join, whose boolean is read
  *   scalar subquery, ARRAY (subquery)                        a join with its value
  *   scalar subqueries that are not correlated, in a conjunct  a semi join with their row
  *
- * x op ANY (S) is TRUE if the test is true of a row of S, else NULL if it is NULL of one, else FALSE:
+ * x op ANY (S) is TRUE if the test is true for a row of S, else NULL if it is NULL for one, else FALSE:
  *
- *     m OR (n AND NULL)     m: a row passes the test;  n: the test is NULL of a row
+ *     m OR (n AND NULL)     m: a row passes the test;  n: the test is NULL for a row
  *
- * and x op ALL (S) is NOT (x negated op ANY (S)). Where the test is a conjunction of equalities (and
- * other comparisons that are NULL only of a NULL), n is a question about NULLs: of one column,
- * "S has a row with NULL, or x is NULL and S has a row"; and none at all where no NULL can be.
+ * and x op ALL (S) is NOT (x negated op ANY (S)). Where the test is a conjunction of equalities (and other
+ * comparisons that are NULL only for a NULL), n can be computed from NULLs: for one column, "S has a row with
+ * NULL, or x is NULL and S has a row"; n is not needed where no NULL can occur.
  */
 #include "translate/subquery/sublink.hpp"
 #include "translate/level/window.hpp"
@@ -147,7 +147,7 @@ void Translator::evaluate_targets(const Level &level, Input &input, Query *query
 
 namespace {
 
-/* PostgreSQL frame: the aggregates of the level that have a subquery in them. */
+/* Finds the aggregates of the level that contain a subquery. PostgreSQL frame. */
 bool find_aggregates(Node *node, void *context)
 {
     if (node == nullptr)

@@ -12,16 +12,16 @@ class SublinkOver {
     /* Columns are added to `input`. */
     SublinkOver(Translator &translator, const Level &level, Input &input, const SubLink *link);
 
-    /* What the subquery is, as an expression over the input. */
+    /* Returns the value of the subquery, as an expression over the input. */
     Node *value();
     bool is_correlated() const { return !subquery_.references.empty(); }
-    /* Leaves the rows of the input for which it is true, or, `is_negated`, false. Returns false,
-     * having done nothing, for a scalar subquery. */
+    /* Keeps the rows of the input for which the subquery is true or, if `is_negated`, false. Returns false,
+     * without any effect, for a scalar subquery. */
     bool select(bool is_negated);
 
   private:
-    /* The rows of the subquery, as the other side of a semi join: its scope has the targets as the
-     * link's own Params, and what the conjuncts read. */
+    /* The rows of the subquery, as the other side of a semi join: its scope has the targets, as the link's
+     * own Params, and the columns that the conjuncts read. */
     struct Other {
         Input input;
         std::vector<Node *> conjuncts;
@@ -54,14 +54,15 @@ class SublinkOver {
     Detached subquery_;
 };
 
-/* Leaves the rows for which the conjunct is true, if all its subqueries are scalar and not correlated:
- * by a semi join with their only row (sublink_filter.cpp). Otherwise returns false. */
+/* Keeps the rows for which the conjunct is true, if all its subqueries are scalar and not correlated, by a
+ * semi join with their only row (sublink_filter.cpp). Returns false otherwise. */
 bool filter_by_scalars(Translator &translator, const Level &level, Input &input, Node *conjunct);
 
-/* The function that is the value of a scalar subquery, or an error if there is a second row. */
+/* Returns the function that returns the value of a scalar subquery, or raises an error if there is a second
+ * row. */
 Oid only_row_function();
 
-/* `node` with each of `originals` replaced. */
+/* Returns `node` with each of `originals` replaced. */
 Node *replaced(Node *node, const std::vector<Node *> &originals, const std::vector<Node *> &replacements);
 
 } // namespace pgtrickle::translate

@@ -1,10 +1,10 @@
 /*
- * A conjunct with scalar subqueries that are not correlated, `c_acctbal > (SELECT avg(…) …)`, as a semi
- * join with the only row of their values.
+ * A conjunct with scalar subqueries that are not correlated, `c_acctbal > (SELECT avg(…) …)`, as a semi join
+ * with the only row of their values.
  *
- * Nothing beyond the conjunct reads the values, so that a change of them is a change of the rows for which
- * the conjunct becomes true or false, not of all rows. Of a comparison by the default order of a type the
- * engine is told the order (engine/operators/joins/truth_changes.cpp), and finds these rows by a range.
+ * Only the conjunct reads the values, so a change of them changes the rows for which the conjunct becomes
+ * true or false, not all rows. For a comparison by the default order of a type, the plan includes the order
+ * (engine/operators/joins/truth_changes.cpp), and the engine finds these rows by a range.
  */
 #include "translate/subquery/sublink.hpp"
 
@@ -27,11 +27,11 @@ namespace pgtrickle::translate {
 
 namespace {
 
-/* An ordering comparison; `first` and `second` are its arguments. */
+/* An ordering comparison; [0] and [1] are its first and second argument. */
 struct Order {
     bool is_found;
     Oid opposite;
-    Oid less[2], greater[2]; /* by which each of the arguments is sorted */
+    Oid less[2], greater[2]; /* operators by which each of the arguments is sorted */
     bool is_greater;         /* > or >= */
 };
 
@@ -44,8 +44,9 @@ constexpr StrategyNumber opposites[] = {0,
                                         BTLessStrategyNumber,
                                         BTLessEqualStrategyNumber};
 
-/* In the family by which indexes are ordered by default, and by one collation: otherwise the extremes
- * of a plain ORDER BY, and an index, would be of another order. */
+/* Returns the order if the comparison belongs to the family by which indexes are ordered by default, and has
+ * the collation of its arguments: otherwise the extremes of a plain ORDER BY, and an index, would have
+ * another order. */
 Order order_of(const OpExpr *test)
 {
     Order order = {};
@@ -74,7 +75,7 @@ Order order_of(const OpExpr *test)
     return order;
 }
 
-/* `test` by another operator. */
+/* Returns `test` with another operator. */
 Node *opposite_of(const OpExpr *test, Oid number)
 {
     auto *opposite = static_cast<OpExpr *>(copyObjectImpl(test));
@@ -83,8 +84,8 @@ Node *opposite_of(const OpExpr *test, Oid number)
     return reinterpret_cast<Node *>(opposite);
 }
 
-/* pgt_only_row(value, rows) as NULL, which the engine looks at row by row, where it would raise the error: of
- * no row, nothing reads the value. */
+/* Returns pgt_only_row(value, rows) as an expression that is NULL where the function would raise an error:
+ * the engine evaluates it row by row, and for no row the value is not read. */
 Node *without_error(Node *node, void *context)
 {
     if (node == nullptr)
@@ -109,7 +110,8 @@ Node *without_error(Node *node, void *context)
     return reinterpret_cast<Node *>(choice);
 }
 
-/* `conjunct` over `scope`, the first `left_width` columns of which are the rows'. */
+/* Returns `conjunct` as a comparison of the rows, which are the first `left_width` columns of `scope`, with
+ * the values. */
 std::optional<engine::Comparison> comparison_of(Node *conjunct, const Scope &scope, int left_width)
 {
     if (!IsA(conjunct, OpExpr) || list_length(castNode(OpExpr, conjunct)->args) != 2)

@@ -49,13 +49,13 @@ Node *negation(Node *test)
     return reinterpret_cast<Node *>(negated);
 }
 
-/* Whether there is a row depends neither on their order nor on how many there are beyond one. */
+/* Removes clauses that do not affect whether there is a row: the order, and limits on the number of rows. */
 void strip_for_exists(Query *query)
 {
     if (leaves_a_row(query)) {
         query->limitCount = query->limitOffset = nullptr;
         query->limitOption = LIMIT_OPTION_COUNT;
-        /* The first row that DISTINCT ON takes may have an empty set. */
+        /* The order decides which row DISTINCT ON returns, and the set of that row may be empty. */
         if (!query->hasDistinctOn || !query->hasTargetSRFs)
             query->sortClause = NIL;
     }
@@ -63,7 +63,7 @@ void strip_for_exists(Query *query)
         query->groupClause = NIL;
 }
 
-/* An operator that gives NULL only for a NULL. */
+/* Whether the test is an operator that returns NULL only for a NULL argument. */
 bool is_comparison(const Node *test)
 {
     if (!IsA(test, OpExpr) || list_length(reinterpret_cast<const OpExpr *>(test)->args) != 2)
@@ -93,7 +93,8 @@ OpExpr *comparison(Node *test)
     return call([&] { return is_comparison(test); }) ? castNode(OpExpr, test) : nullptr;
 }
 
-/* `scope` without what only the other side's conjuncts read, or, `of_link` false, without its targets. */
+/* Returns `scope` without the columns that only the subquery's conjuncts read or, if `of_link` is false,
+ * without the targets. */
 Scope only(const Scope &scope, bool of_link)
 {
     Scope result = scope;
@@ -179,7 +180,7 @@ bool SublinkOver::select(bool is_negated)
     return true;
 }
 
-/* The conjunction that has to be true of some row; for ALL, what a row must pass to make it false. */
+/* Returns the conjunction that must be true for some row; for ALL, the conjunction that makes it false. */
 std::vector<Node *> SublinkOver::tests()
 {
     std::vector<Node *> nodes = {link_->testexpr};
@@ -253,7 +254,7 @@ SublinkOver::Other SublinkOver::other_of(const std::vector<int> &needed)
     return other;
 }
 
-/* The correlated conjuncts see the outer columns as Params, the tests see them as they are. */
+/* The correlated conjuncts see the outer columns as Params, the tests see them unchanged. */
 engine::Condition SublinkOver::condition(const Other &other, const std::vector<Node *> &tests) const
 {
     engine::Condition condition;
@@ -283,7 +284,8 @@ Node *SublinkOver::add_column(engine::PlanPtr plan, const ValueType &type)
     return param;
 }
 
-/* Whether a row passes the tests; of all rows of the input alike where nothing connects the two. */
+/* Returns whether a row passes the tests; one value for all rows of the input if no condition connects the
+ * two. */
 Node *SublinkOver::mark(const Other &other, const std::vector<Node *> &tests)
 {
     engine::Condition condition = this->condition(other, tests);
@@ -311,7 +313,7 @@ void SublinkOver::keep(engine::SemiKind kind, const Other &other, const std::vec
     input_.plan = engine::filter(input_.plan, expression_of(wanted, input_.scope));
 }
 
-/* Whether the tests are NULL of some row; nullptr if that cannot be. */
+/* Returns whether the tests are NULL for some row; nullptr if that is impossible. */
 Node *SublinkOver::null_mark(Other &other, const std::vector<Node *> &tests)
 {
     std::vector<Node *> certain;
@@ -332,7 +334,7 @@ Node *SublinkOver::null_mark(Other &other, const std::vector<Node *> &tests)
     return mark(other, certain);
 }
 
-/* A row of the subquery with NULL, or any row where the value compared is NULL. */
+/* Returns whether there is a row of the subquery with NULL, or any row if the compared value is NULL. */
 Node *SublinkOver::null_mark_of_one(Other &other, std::vector<Node *> certain, OpExpr *test)
 {
     auto *left = static_cast<Node *>(linitial(test->args));

@@ -1,10 +1,9 @@
 /*
  * Scalar subqueries, rows compared with a subquery, and ARRAY (subquery): joins with the value.
  *
- * A subquery that has exactly one row for each combination of its domain is joined. Of any other,
- * the rows are counted, and whoever reads the value of more than one raises PostgreSQL's own error:
- * the count travels with the value to the expression, so that a CASE that does not look at the
- * subquery raises nothing.
+ * A subquery that has exactly one row for each combination of its domain is joined. For any other, the rows
+ * are counted, and reading the value of more than one row raises PostgreSQL's own error: the count is passed
+ * with the value to the expression, so that a CASE that does not read the subquery raises no error.
  */
 #include "translate/subquery/sublink.hpp"
 
@@ -28,7 +27,7 @@ namespace pgtrickle::translate {
 
 namespace {
 
-/* Whether the query has one row whatever its input is. */
+/* Whether the query returns one row for every input. */
 bool has_one_row(const Query *query)
 {
     return query->hasAggs && query->groupClause == NIL && query->groupingSets == NIL &&
@@ -58,7 +57,7 @@ Node *only_row(Node *value, Node *count)
                                                  collation, COERCE_EXPLICIT_CALL));
 }
 
-/* The targets of `subquery`, junk included, as columns of range table entry 1. */
+/* Returns the targets of `subquery`, including junk, as columns of range table entry 1. */
 List *columns_of(const Query *subquery)
 {
     List *columns = NIL;
@@ -91,7 +90,7 @@ Aggref *array_agg_of(const Query *subquery)
     forboth (cell, subquery->targetList, column, columns) {
         const auto *entry = lfirst_node(TargetEntry, cell);
         const bool is_value = aggregate->args == NIL;
-        /* What the subquery is grouped by has a number, too. */
+        /* Grouping columns have a sort-group reference, too. */
         const bool is_sorted_by = entry->ressortgroupref > 0 &&
                                   get_sortgroupref_clause_noerr(entry->ressortgroupref, subquery->sortClause) != nullptr;
         if (!is_value && !is_sorted_by)
@@ -105,7 +104,7 @@ Aggref *array_agg_of(const Query *subquery)
     return aggregate;
 }
 
-/* SELECT array_agg(column ORDER BY …) FROM (subquery). */
+/* Returns SELECT array_agg(column ORDER BY …) FROM (subquery). */
 Query *array_query(const Query *original)
 {
     Query *subquery = copied(original);
@@ -203,7 +202,7 @@ Node *SublinkOver::array()
     return call([&] { return or_empty(array); });
 }
 
-/* The columns of a subquery that has one row. */
+/* Returns the columns of a subquery that has one row. */
 std::vector<Node *> SublinkOver::values_of(Query *subquery, const std::vector<int> &needed)
 {
     std::vector<Node *> values;
@@ -230,7 +229,7 @@ std::vector<Node *> SublinkOver::values_of(Query *subquery, const std::vector<in
     return values;
 }
 
-/* Beside each row of the input; an input that has no plan as yet becomes it. */
+/* Adds the columns of one row to each row of the input; an input without a plan becomes that row. */
 void SublinkOver::add_row(const Input &row)
 {
     input_.plan = input_.plan ? engine::join({input_.plan, row.plan}, {}) : row.plan;

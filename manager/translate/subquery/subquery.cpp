@@ -1,9 +1,9 @@
 /*
- * What a correlated subquery is made of: rows that outer rows select some of, and the rows of an
- * aggregate that has a row even where there are none.
+ * The parts of a correlated subquery: rows that outer rows select, and the rows of an aggregate that returns
+ * a row even for no input.
  *
- * In a global aggregate under a domain D each combination of D is a group, also one without rows:
- * it is D ⟕ rows with a marker, grouped by D, and every aggregate is filtered by the marker.
+ * In a global aggregate under a domain D each combination of D is a group, including those without rows: the
+ * input is D ⟕ rows with a marker, grouped by D, and every aggregate is filtered by the marker.
  */
 #include "translate/subquery/sublink.hpp"
 #include "translate/level/targets.hpp"
@@ -32,7 +32,7 @@ struct Marking {
     Index depth;
 };
 
-/* PostgreSQL frame: every aggregate of the level skips rows whose marker is not true. */
+/* Makes every aggregate of the level skip rows whose marker is not true. PostgreSQL frame. */
 Node *filter_aggregates(Node *node, void *context)
 {
     auto *marking = static_cast<Marking *>(context);
@@ -62,7 +62,7 @@ engine::Column marker_column()
     return column;
 }
 
-/* `rows` with one more column, which `node` stands for. */
+/* Returns `rows` with one more column, which `node` represents. */
 Input with_column(Input rows, engine::Expression value, Node *node)
 {
     std::vector<engine::NamedExpression> expressions;
@@ -82,7 +82,7 @@ Input with_column(Input rows, engine::Expression value, Node *node)
     return rows;
 }
 
-/* `rows` with a column that is true, which `marker` stands for. */
+/* Returns `rows` with a column that is true, which `marker` represents. */
 Input marked(Input rows, Node *marker)
 {
     engine::Expression constant;
@@ -92,7 +92,7 @@ Input marked(Input rows, Node *marker)
     return with_column(std::move(rows), std::move(constant), marker);
 }
 
-/* The outer rows with `rows`, or with NULLs. */
+/* Returns the outer rows joined with `rows`, or with NULLs. */
 Input beside(const Input &outer, const Input &rows, engine::Condition condition)
 {
     Input result;
