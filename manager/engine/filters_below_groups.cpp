@@ -41,8 +41,9 @@ class Mover {
         return inputs == last->inputs() ? last : last->with_inputs(inputs);
     }
 
-    /* `plan` with the filter somewhere below; null if it does not get below a grouping. What may fail is evaluated for the rows
-     * that the query evaluates it for, which another filter or a join below may have fewer of. */
+    /* Returns `plan` with the filter moved down; null if it cannot be moved below a grouping. An expression
+     * that may fail is not moved: it must be evaluated only for the rows for which the query evaluates it,
+     * and another filter or a join below may exclude rows. */
     PlanPtr below_groups(const PlanPtr &plan, const Expression &predicate) const
     {
         auto uses = uses_.find(plan.get());
@@ -86,8 +87,8 @@ class Mover {
         return is_any_below ? plan->with_inputs(inputs) : nullptr;
     }
 
-    /* `columns` are what the leading columns of `plan` are in its input, `keys` those of the input that have one value in
-     * each of its groups. */
+    /* `columns` are the columns of the input that the leading columns of `plan` pass on; `keys` are those of
+     * the input that have one value in each group. */
     static PlanPtr below_keys(const PlanPtr &plan, const std::vector<int> &columns, const std::vector<int> &keys, Expression predicate)
     {
         const PlanPtr &input = plan->inputs()[0];
@@ -119,8 +120,9 @@ class Mover {
         return plan->is_linear_in(from) ? in_input(plan, from, predicate) : nullptr;
     }
 
-    /* `join`, with what one of its inputs is filtered by asked of the groups of another one, too, where they are equal. What
-     * may fail is not asked for values that join nothing. */
+    /* Returns `join` with filters of one of its inputs applied also to the groups of another input, where an
+     * equality relates the filtered columns. An expression that may fail is not applied to values that have
+     * no match. */
     PlanPtr with_filters_of_sides(const Join &join) const
     {
         std::vector<PlanPtr> inputs = join.inputs();
@@ -155,14 +157,14 @@ class Mover {
         return predicate;
     }
 
-    /* Equal values of one are those of the other. */
+    /* Whether both columns consider the same values equal, and equal values look the same. */
     static bool is_same(const Column &left, const Column &right)
     {
         return left.type == right.type && left.collation == right.collation && !is_loose(left) && !is_loose(right);
     }
 
-    const std::map<const PlanNode *, int> uses_; /* in the plan as it was; a node made here is used once */
-    std::map<PlanPtr, PlanPtr> moved_;           /* of nodes made here, too, which live as long */
+    const std::map<const PlanNode *, int> uses_; /* uses in the original plan; a node created here is used once */
+    std::map<PlanPtr, PlanPtr> moved_;           /* includes nodes created here, which it keeps alive */
 };
 
 } // namespace

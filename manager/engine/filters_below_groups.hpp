@@ -1,15 +1,16 @@
 /*
- * Filters over groups that only ask for the group's key, moved below the grouping.
+ * Moves filters over groups that only read the group's key below the grouping.
  *
  *     σ_p(key) γ_key R  =  γ_key σ_p(key) R
  *
- * PostgreSQL does the same, so that its aggregates meet the rows of those groups only: an expression that fails for
- * another group would fail a refresh, though not the query. And what nothing reads is not kept.
+ * PostgreSQL does the same, so its aggregates see only the rows of the groups that pass: an expression that
+ * fails for another group would fail a refresh, though not the query. In addition, groups that are not read
+ * are not stored.
  *
- * A filter is moved down as long as its columns are passed on from one input in which the node is linear, and only if
- * there is a grouping, a DISTINCT or a window's partition below which it ends; from one side of a join's equality to the
- * other one, too. It stays above what others read as well, and above keys of which equal values may look different, since
- * it may tell those apart.
+ * A filter is moved down as long as its columns are passed on from one input in which the node is linear, and
+ * only if it arrives below a grouping, a DISTINCT or the partitions of a window; it is also moved from one
+ * side of a join's equality to the other. It stays above a node that has other uses, and above keys whose
+ * equal values may look different, since it may distinguish them.
  */
 #pragma once
 
@@ -17,7 +18,7 @@
 
 namespace pgtrickle::engine {
 
-/* A plan of the same meaning. Returns `plan` itself if nothing is moved. */
+/* Returns a plan of the same meaning; `plan` itself if no filter is moved. */
 PlanPtr with_filters_below_groups(const PlanPtr &plan);
 
 } // namespace pgtrickle::engine

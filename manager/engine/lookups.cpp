@@ -1,9 +1,9 @@
 /*
- * Which relations a refresh looks up by which columns: both sides of every join's
- * equalities, what is compared with a single row, and the keys of groups and partitions that may be recomputed. A side may be an
- * expression: it is followed down through projections to the one relation whose columns it reads,
- * where an index on the expression serves, provided that it is immutable and cannot fail: an index
- * evaluates it for every row of the relation, the query only for those that its joins and filters leave.
+ * Relations that a refresh looks up, and by which columns: both sides of every join's equalities, columns
+ * that are compared with a single row, and the keys of groups and partitions that may be recomputed. A side
+ * may be an expression: it is traced through projections to the one relation whose columns it reads, where an
+ * index on the expression is usable, provided that it is immutable and cannot fail: an index evaluates it for
+ * every row of the relation, the query only for the rows that its joins and filters return.
  */
 #include "engine/operators/joins/join.hpp"
 #include "engine/operators/recursion/recursive.hpp"
@@ -23,7 +23,8 @@ struct LeafTerm {
     IndexTerm term;
 };
 
-/* `expression` over the columns of one input; none when it reads several or is made here. */
+/* Returns `expression` over the columns of one input; nothing if it reads several inputs or is computed
+ * here. */
 std::optional<std::pair<int, Expression>> below(const PlanNode &plan, Expression expression)
 {
     if (auto project = dynamic_cast<const Project *>(&plan))
@@ -92,7 +93,7 @@ void keep(std::vector<Lookup> &lookups, const std::vector<Together> &all)
             lookups.push_back(one.lookup);
 }
 
-/* Over the inputs side by side: the first input that `side` reads. */
+/* Returns the first input that `side` reads; columns are numbered over the concatenated inputs. */
 int input_of(const PlanPtr &plan, const Expression &side)
 {
     auto columns = side.columns();
@@ -137,7 +138,7 @@ void walk(const PlanPtr &plan, std::vector<Lookup> &lookups)
         walk(input, lookups);
 }
 
-/* The rows of touched keys are looked up. */
+/* Adds lookups of the rows of touched keys. */
 void add_keys(const PlanPtr &input, const std::vector<int> &keys, std::vector<Lookup> &lookups)
 {
     std::vector<Together> all;

@@ -1,17 +1,15 @@
 /*
  * Lowering: from a plan to steps.
  *
- * The plan is cut at every grouping. Projections over a grouping become part of its
- * arrangement: an expression becomes a `final` column computed when the group changes. An
- * output that is just a key or a state is that physical column, so that a count or a sum is
- * stored once. An arrangement holds every group, so it holds only expressions that the query
- * evaluates for every group: those of its own select list and those that cannot fail. A filter
- * (HAVING) and what stands above it are computed from the arrangement, by the step that reads
- * it, so that the storage has a row for each row of the answer and no other.
+ * The plan is cut at every grouping. Projections over a grouping become part of its arrangement: an
+ * expression becomes a `final` column computed when the group changes. An output that is a key or a state is
+ * that physical column, so that a count or a sum is stored once. An arrangement holds every group, so it
+ * holds only expressions that the query evaluates for every group: those of its own select list and those
+ * that cannot fail. A filter (HAVING) and the nodes above it are computed from the arrangement, by the step
+ * that reads it, so that the storage has a row for each row of the answer and no other.
  *
- * A node that the plan uses more than once (a CTE) is lowered once, so that its grouping is
- * one step, whoever reads it. What one of its readers puts on top of it is therefore not
- * made part of its arrangement.
+ * A node that the plan uses more than once (a CTE) is lowered once, so that its grouping is one step for all
+ * nodes that read it. Projections over one of its uses are therefore not made part of its arrangement.
  */
 #include "engine/operators/differentiator.hpp"
 #include "engine/operators/aggregates/family.hpp"
@@ -35,8 +33,8 @@ namespace {
 /* A grouping with the projections over it. */
 struct Chain {
     std::shared_ptr<const Aggregate> grouping;
-    std::shared_ptr<const Recursive> recursion; /* what the grouping is of, for a recursive UNION */
-    std::vector<Expression> outputs; /* over the grouping's output columns */
+    std::shared_ptr<const Recursive> recursion; /* the recursive UNION that is grouped, if there is one */
+    std::vector<Expression> outputs; /* expressions over the grouping's output columns */
 };
 
 void compose_all(Chain &chain, const std::vector<Expression> &inner)
@@ -60,7 +58,7 @@ void collect_inputs(const PlanPtr &plan, std::vector<DeltaInput> &inputs)
         collect_inputs(input, inputs);
 }
 
-/* A type may be written in two ways: pg_catalog.int8 and bigint. */
+/* Whether the types are the same: a type may have two names, pg_catalog.int8 and bigint. */
 bool is_same_type(const Column &left, const Column &right)
 {
     return left.type == right.type || (!left.has_modifier && !right.has_modifier && left.kind != Kind::other &&
@@ -134,7 +132,7 @@ class Arrangement {
         return expression.print(
             [&](int slot) { return "n." + quoted(step_.columns[place_of_.at(slot)].column.name); });
     }
-    /* Every name is settled: print what refers to names. */
+    /* All names are known: prints the expressions that refer to them. */
     void name_everything()
     {
         for (size_t slot = 0; slot < place_of_.size(); slot++) {
@@ -150,7 +148,7 @@ class Arrangement {
         if (std::find(group_.recompute.begin(), group_.recompute.end(), "true") != group_.recompute.end())
             step_.recomputed_by = step_.key;
     }
-    /* A group that has gone needs no recomputation, except the global one, which stays. */
+    /* A group without rows needs no recomputation, except the global group, which always has a row. */
     std::string recompute_condition() const
     {
         if (group_.recompute.empty())
@@ -168,7 +166,7 @@ class Arrangement {
     Chain chain_;
     Group group_;
     int key_count_;
-    std::vector<int> place_of_; /* of keys, then states */
+    std::vector<int> place_of_; /* physical columns of the keys, then of the states */
     Step step_;
     StepPlan plan_;
 };
@@ -214,8 +212,9 @@ class Lowering {
     }
 
   private:
-    /* The grouping that `plan` is an arrangement of; none if it is not one. Above the arrangement of a grouping
-     * that is not the root, a row may be left out before an expression is evaluated that fails for it. */
+    /* Returns the grouping that `plan` is an arrangement of; nothing if it is none. Projections that may fail
+     * are computed above the arrangement of a grouping that is not the root: a filter there may exclude a row
+     * before an expression is evaluated that fails for it. */
     std::optional<Chain> chain_of(const PlanPtr &plan) const
     {
         Chain chain;
@@ -243,7 +242,7 @@ class Lowering {
         }
     }
 
-    /* The window that `plan` is an arrangement of; null if it is not one. */
+    /* Returns the window that `plan` is an arrangement of; null if it is none. */
     std::shared_ptr<const Window> window_of(const PlanPtr &plan) const
     {
         PlanPtr node = plan;
@@ -253,7 +252,7 @@ class Lowering {
         return is_refreshable_by_others_only ? nullptr : std::dynamic_pointer_cast<const Window>(node);
     }
 
-    /* A step whose arrangement is read from here on. */
+    /* Adds a step; returns the scan of its arrangement that replaces the plan from here on. */
     PlanPtr add(const std::pair<Step, std::shared_ptr<const StepPlan>> &made, bool has_one_row = false)
     {
         const Step &step = made.first;
@@ -302,7 +301,7 @@ class Lowering {
         return inputs == plan->inputs() ? plan : plan->with_inputs(inputs);
     }
 
-    /* A recursive UNION ALL whose columns `plan` at most renames. */
+    /* Returns the recursive UNION ALL of which `plan` at most renames columns. */
     std::shared_ptr<const Recursive> recursive_union_all(const PlanPtr &plan) const
     {
         PlanPtr node = plan;
@@ -332,7 +331,8 @@ class Lowering {
         return std::dynamic_pointer_cast<const Recursive>(with_lowered_inputs(recursive.shared_from_this()));
     }
 
-    /* Of the step that is about to be added, whose arrangement has these columns for R's. */
+    /* Returns the plan of the recursion for the step that is added next, whose arrangement has the columns
+     * `names` for those of R. */
     RecursionPlan recursion_plan(const Recursive &recursive, const std::vector<std::string> &names,
                                  const std::string &count) const
     {

@@ -1,9 +1,9 @@
 /*
  * Printing the statements of a program.
  *
- * A group's statement has up to three levels: the rows with keys k1 … and arguments a1 …;
- * over them, only where a state asks for it, windows w1 …; over these the GROUP BY. The
- * finals of a full statement are computed one level further out, from the row n.
+ * A group's statement has up to three levels: the rows with keys k1 … and arguments a1 …; over them, only if
+ * a state requires it, windows w1 …; over these the GROUP BY. The finals of a full statement are computed one
+ * level further out, from the row n.
  */
 #include "engine/program.hpp"
 
@@ -34,7 +34,7 @@ std::vector<std::string> key_references(const Group &group)
     return keys;
 }
 
-/* The rows of a group with its windows, as a FROM item called i. */
+/* Returns the rows of a group with its windows, as a FROM item called i. */
 std::string rows_with_windows(const Group &group, const std::string &rows, bool is_delta)
 {
     std::vector<std::string> windows;
@@ -66,7 +66,7 @@ std::vector<std::string> key_targets(const StepPlan &plan)
     return targets;
 }
 
-/* No input has changed: a statement of the right shape without rows. */
+/* Returns a statement of the correct columns without rows, for a step none of whose inputs has changed. */
 std::string empty_delta(const Step &step)
 {
     std::vector<std::string> targets;
@@ -83,7 +83,7 @@ std::string empty_delta(const Step &step)
     return "SELECT " + joined(targets, ", ") + " WHERE false";
 }
 
-/* State number of a physical column. */
+/* Returns the state number of a physical column. */
 int state_of(const StepPlan &plan, const std::string &name)
 {
     for (size_t i = 0; i < plan.state_names.size(); i++)
@@ -142,8 +142,8 @@ std::string describe(const PlanPtr &plan, const std::vector<std::string> &source
     return plan->describe() + (plan->keeps() ? " (kept)" : "");
 }
 
-/* One line a node. A node used more than once is shown where it is first met, with a number
- * that its other places refer to. */
+/* Prints one line for each node. A node used more than once is shown at its first occurrence, with a number
+ * to which its other occurrences refer. */
 class Explanation {
   public:
     Explanation(const PlanPtr &plan, const std::vector<std::string> &source_names)

@@ -13,7 +13,7 @@ namespace pgtrickle::engine {
 
 namespace {
 
-/* A plan that passes the window's partition on: its columns, and where the keys are. */
+/* A plan that passes on the window's partition keys, and their positions in it. */
 struct Carried {
     PlanPtr plan;
     std::vector<int> keys;
@@ -32,7 +32,7 @@ std::string free_name(const std::vector<NamedExpression> &expressions, const std
     return name;
 }
 
-/* `project` over `input`, with the keys that it does not have appended. */
+/* Returns `project` over `input`, with missing partition keys appended. */
 Carried carried(const Project &project_node, const Carried &input)
 {
     Carried result;
@@ -53,7 +53,7 @@ Carried carried(const Project &project_node, const Carried &input)
     return result;
 }
 
-/* `plan` with the window over `rows`. */
+/* Returns `plan` with the window over `rows`, and with the partition keys as columns. */
 Carried rebuilt(const PlanPtr &plan, const PlanPtr &rows)
 {
     if (auto window = dynamic_cast<const Window *>(plan.get()))
@@ -64,7 +64,7 @@ Carried rebuilt(const PlanPtr &plan, const PlanPtr &rows)
     return {plan->with_inputs({input.plan}), input.keys};
 }
 
-/* `plan` with another input below the window. */
+/* Returns `plan` with `rows` as the window's input. */
 PlanPtr over(const PlanPtr &plan, const PlanPtr &rows)
 {
     if (dynamic_cast<const Window *>(plan.get()))

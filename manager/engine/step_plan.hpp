@@ -1,6 +1,6 @@
 /*
- * How a step is computed: the linear plan below its arrangement and, for groups, how a
- * group is kept. Names in a group's SQL (`#3`) are resolved by name_of_state.
+ * How a step is computed: the linear plan below its arrangement and, for groups, how a group is kept. Names
+ * in a group's SQL (`#3`) are resolved by name_of_state.
  */
 #pragma once
 
@@ -13,17 +13,17 @@
 
 namespace pgtrickle::engine {
 
-/* A step whose touched keys are recomputed (operators/recompute.hpp). */
+/* A step whose touched keys are recomputed (operators/keyed/recompute.hpp). */
 struct Recompute {
-    PlanPtr rows;                 /* below the operator: linear over scans and arrangements */
-    std::vector<int> keys;        /* of the columns of `rows` */
-    PlanPtr stored;               /* the step's own arrangement, hidden columns included */
-    std::vector<int> stored_keys; /* the same keys among its columns */
+    PlanPtr rows;                 /* input of the operator: linear over scans and arrangements */
+    std::vector<int> keys;        /* key columns of `rows` */
+    PlanPtr stored;               /* the step's own arrangement, including hidden columns */
+    std::vector<int> stored_keys; /* key columns of `stored` */
 };
 
-/* A step that keeps the first rows of an order (operators/reserve.hpp). */
+/* A step that keeps the first rows of an order (operators/keyed/reserve.hpp). */
 struct ReserveStep {
-    PlanPtr rows;   /* below the operator */
+    PlanPtr rows;   /* input of the operator */
     PlanPtr stored; /* the step's own arrangement */
     ReserveTerms terms;
 };
@@ -35,24 +35,24 @@ struct StepPlan {
     std::vector<std::string> state_names;
     std::optional<Recompute> recompute = {}; /* rows only */
     std::optional<ReserveStep> reserve = {}; /* rows only */
-    std::optional<RecursionPlan> recursion = {}; /* the change is recursion_delta() then */
+    std::optional<RecursionPlan> recursion = {}; /* if set, the change is recursion_delta() */
 
-    /* `text` with each `#n` replaced by the quoted name of state n. */
+    /* Returns `text` with each `#n` replaced by the quoted name of state n. */
     std::string resolve(const std::string &text) const;
-    /* `input`'s keys and arguments as columns k1 … a1 …, over `rows` in place of the input. */
+    /* Returns the keys and arguments of `input` as columns k1 … a1 …, over `rows` in place of the input. */
     PlanPtr prepared(const PlanPtr &rows) const;
 };
 
-/* The change of the step's input when exactly `changed` have changed; null: none. */
+/* Returns the change of the step's input when exactly `changed` have changed; null: none. */
 PlanPtr delta_plan(const StepPlan &plan, const std::vector<DeltaInput> &changed);
-/* Of a step with recomputed_by: the keys that a change of `changed` touches; null: none. */
+/* For a step with recomputed_by: returns the keys that a change of `changed` touches; null: none. */
 PlanPtr touched_plan(const StepPlan &plan, const std::vector<DeltaInput> &changed);
-/* The rows of the touched groups. */
+/* Returns the rows of the touched groups. */
 std::vector<PlanPtr> touched_plans(const StepPlan &plan);
 
 /* Lowers `plan` into steps: cuts it at every operator that keeps an arrangement. */
 void lower(const PlanPtr &plan, std::vector<Step> &steps, std::vector<std::shared_ptr<const StepPlan>> &plans);
-/* Fills in what each step looks up by key, and is looked up by. */
+/* Sets for each step the look-ups that it does, and those by which later steps read it. */
 void find_lookups(std::vector<Step> &steps, const std::vector<std::shared_ptr<const StepPlan>> &plans);
 
 } // namespace pgtrickle::engine

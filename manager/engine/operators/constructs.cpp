@@ -1,7 +1,7 @@
 /*
- * The costs, in the words of the table: "follows the delta" is work proportional to the changed
- * rows and those they meet through an index; "touched groups" and "touched partitions" read the
- * groups or partitions that a changed row belongs to, and no others.
+ * The costs, in the words of the table: "follows the delta" is work proportional to the changed rows and
+ * those they meet through an index; "touched groups" and "touched partitions" read the groups or partitions
+ * that a changed row belongs to, and no others.
  */
 #include "engine/operators/constructs.hpp"
 
@@ -48,7 +48,7 @@ const Operator *operator_called(const std::string &name)
     return nullptr;
 }
 
-/* None where an operator is not in the table: then the construct is refused, and has no line. */
+/* Returns nothing where an operator is not in the table: the construct is then refused, and has no line. */
 std::optional<std::string> kept_by(const Construct &construct)
 {
     std::vector<std::string> phrases;

@@ -1,9 +1,9 @@
 /*
- * Copy: keeps its input as it was when it was last looked at.
+ * Copy: keeps its input as it was at the last refresh.
  *
- * A source that cannot tell its changes (a foreign table) is read once a refresh, as a whole, and compared
- * with its copy; the difference is the delta, and the copy stands for the source everywhere else,
- * so that all statements of a refresh see it at one state.
+ * A source whose changes cannot be captured (a foreign table) is read once in a refresh, as a whole, and
+ * compared with its copy; the difference is the delta. The copy replaces the source everywhere else, so that
+ * all statements of a refresh read it in one state.
  */
 #pragma once
 

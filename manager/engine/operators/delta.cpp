@@ -1,6 +1,6 @@
 /*
- * Deltas, arrangements, and the touched keys of a recomputation: the leaves and the sign of
- * what derivatives are made of. The anti-join's halves are in anti_join.cpp.
+ * Deltas, arrangements, and the touched keys of a recomputation: the leaves of derivatives, and their
+ * negation. The anti-join's halves are in anti_join.cpp.
  */
 #include "engine/operators/delta.hpp"
 
@@ -14,7 +14,7 @@ namespace pgtrickle::engine {
 
 namespace {
 
-/* Nodes of derivatives are never differentiated again. */
+/* Nodes of derivatives are never differentiated. */
 class DerivativeNode : public PlanNode {
   public:
     using PlanNode::PlanNode;
@@ -105,9 +105,9 @@ class TouchedRows final : public DerivativeNode {
     bool with_nulls_;
 };
 
-/* Without NULLs, an IN that the planner turns into look-ups; an EXISTS where an operator is not
- * the catalog's own, for a row of IN has only one. With NULLs, a branch behind a one-time filter,
- * which costs nothing while no touched key has a NULL. IS NULL would be true of a row of NULLs, too. */
+/* Without NULLs, prints an IN, which the planner turns into look-ups; an EXISTS if an operator is not that of
+ * the catalog, since a row IN uses one operator only. With NULLs, prints a branch behind a one-time filter,
+ * which costs nothing while no touched key has a NULL. IS NULL would also be true of a row of NULLs. */
 Select TouchedRows::print(Printer &printer) const
 {
     Select select = printer.select(inputs()[0]);

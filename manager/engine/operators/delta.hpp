@@ -1,6 +1,6 @@
 /*
- * The nodes that only derivatives are made of: deltas, what is kept, and the halves of
- * the derivatives of anti, semi and mark joins. They are evaluated and printed like any operator.
+ * Nodes that occur in derivatives only: deltas, arrangements, and the halves of the derivatives of anti, semi
+ * and mark joins. They are evaluated and printed like any operator.
  */
 #pragma once
 
@@ -8,28 +8,28 @@
 
 namespace pgtrickle::engine {
 
-/* The delta of a source or of an earlier step. */
+/* Returns the delta of a source or of an earlier step. */
 PlanPtr delta_scan(DeltaInput input, std::vector<Column> columns);
-/* The rows of an earlier step's arrangement, output columns only. */
+/* Returns the rows of an earlier step's arrangement, output columns only. */
 PlanPtr arrangement_scan(int step, std::vector<Column> columns, bool has_one_row = false);
 PlanPtr negate(PlanPtr input);
 
-/* The rows of `rows` (a delta of A) that matched nothing in the old B: weight times
- * [cnt_old = 0], cnt_old = cnt_new - d. `delta` (of B) is null when B has not changed.
- * Slots of the condition: A's columns, then B's. */
+/* Returns the rows of `rows` (a delta of A) that matched nothing in the old B: weight times [cnt_old = 0],
+ * cnt_old = cnt_new - d. `delta` (of B) is null when B has not changed. Slots of the condition: A's columns,
+ * then B's. */
 PlanPtr unmatched(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition);
-/* Those that matched something in the old B. */
+/* Returns the rows that matched a row of the old B. */
 PlanPtr matched(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition);
-/* All of them, each with whether it matched something in the old B as one more column. */
+/* Returns all rows, with one more column: whether the row matched a row of the old B. */
 PlanPtr marked(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition, const Column &mark);
-/* The rows of A that gained their first match (-1) or lost their last one (+1). */
+/* Returns the rows of A that gained their first match (-1) or lost their last one (+1). */
 PlanPtr transition(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition);
-/* Of a semi join whose other side has exactly one row, before and after `delta`: the rows for which the
- * condition may have become true or false. It does not differ for the others. */
+/* For a semi join whose other side has exactly one row, before and after `delta`: returns the rows for which
+ * the truth of the condition may have changed. It is unchanged for all other rows. */
 PlanPtr truth_changes(PlanPtr rows, PlanPtr delta, Condition condition, std::optional<Comparison> comparison);
 
-/* The rows of `input` whose columns `keys` are one of the touched keys (a table of the
- * columns `names`), under `=` or, `with_nulls`, of those that have a NULL. */
+/* Returns the rows of `input` whose columns `keys` equal one of the touched keys (a table of the columns
+ * `names`), under `=`; if `with_nulls`, only for those keys that have a NULL. */
 PlanPtr touched_rows(PlanPtr input, std::vector<int> keys, std::vector<std::string> names, bool with_nulls);
 
 } // namespace pgtrickle::engine

@@ -1,8 +1,8 @@
 /*
  * The differentiator: derivatives of a whole plan for a given set of changed inputs.
  *
- * Each node's derivative is made once and shared, so that a delta used in several terms is
- * one node, which the printer then computes once.
+ * Each node's derivative is created once and shared, so that a delta used in several terms is one node, which
+ * the printer then computes once.
  */
 #pragma once
 
@@ -16,9 +16,9 @@ class Differentiator {
   public:
     explicit Differentiator(std::vector<DeltaInput> changed) : changed_(std::move(changed)) {}
 
-    /* The change of `plan`'s meaning, or null when it cannot have changed. */
+    /* Returns the change of `plan`'s meaning, or null when it cannot have changed. */
     PlanPtr delta(const PlanPtr &plan);
-    /* `plan` before the change, in terms of new states and deltas. */
+    /* Returns `plan` before the change, in terms of new states and deltas. */
     PlanPtr old(const PlanPtr &plan);
     bool is_changed(DeltaInput input) const;
 
@@ -28,7 +28,7 @@ class Differentiator {
     std::vector<PlanPtr> owned_; /* keeps the keys of deltas_ alive */
 };
 
-/* The union of the terms that are not null; null when there is none. */
+/* Returns the union of the terms that are not null; null when there is none. */
 PlanPtr sum_of(const std::vector<PlanPtr> &terms);
 
 } // namespace pgtrickle::engine

@@ -1,10 +1,10 @@
 /*
- * Filter, also for the recomputation of partitions, which passes them on through filters, and for the step that moves
- * filters below groups.
+ * Filter. It is visible to the recomputation of partitions, which moves partitions through filters, and to
+ * the step that moves filters below groups.
  *
- * A fence is the filter by which we compute an operator that PostgreSQL has a node of its own for: EXCEPT, LIMIT. The query
- * evaluates nothing above it for rows that it removes. In one WHERE PostgreSQL evaluates what is cheap first, so a filter above
- * that may fail is evaluated where the fence is known to be true.
+ * A fence is a filter that implements an operator for which PostgreSQL has a separate node: EXCEPT, LIMIT.
+ * The query evaluates no expression above it for rows that it removes. In one WHERE, PostgreSQL evaluates
+ * cheap conditions first, so a filter above that may fail is evaluated where the fence is known to be true.
  */
 #pragma once
 

@@ -1,11 +1,9 @@
 /*
- * Lateral: each row of the input beside the rows that are computed from it alone, by
- * functions, VALUES or a set-returning expression. A row's rows depend on nothing else, so
- * it is linear: D(lateral A) = lateral D(A).
+ * Lateral: each row of the input with the rows that functions, VALUES or a set-returning expression compute
+ * from it alone. The computed rows depend on nothing else, so it is linear: D(lateral A) = lateral D(A).
  *
- * The left form keeps a row for which no computed row meets the condition, padded with
- * NULLs. It is printed as a subquery of its own, since ON could not name the columns of a
- * FROM item further to the left.
+ * The left form keeps a row for which no computed row meets the condition, padded with NULLs. It is printed
+ * as a separate subquery, since ON could not name the columns of a FROM item further to the left.
  */
 #include "engine/operators/differentiator.hpp"
 #include "engine/operators/operator.hpp"

@@ -1,5 +1,5 @@
 /*
- * What all operators share: Z-sets, the evaluation of a tree, checks.
+ * Code that all operators share: Z-sets, the evaluation of a tree, checks.
  */
 #include "engine/operators/operator.hpp"
 

@@ -1,20 +1,20 @@
 /*
- * What an operator is: a meaning and the derivative of its meaning, side by side.
+ * An operator: a meaning and the derivative of its meaning, in one file.
  *
  *   meaning     evaluates small Z-sets in memory: the oracle, readable and slow;
  *   derivative  returns a plan over deltas and new states whose meaning is the change of
  *               this node's meaning. Deltas are nodes like any other (delta.hpp), so the
- *               reference evaluator and the SQL printer both read what the derivative says;
- *   keeps       says that the node cannot be printed inline: it keeps an arrangement, and
- *               its derivative is what apply changed there;
- *   objection   says why it cannot be kept incrementally;
- *   print       gives its SQL.
+ *               reference evaluator and the SQL printer both read the derivative;
+ *   keeps       states that the node cannot be printed inline: it keeps an arrangement, and
+ *               its derivative is the change that apply made there;
+ *   objection   states why it cannot be maintained by deltas;
+ *   print       returns its SQL.
  *
- * The law: after any sequence of refreshes, the sum of the emitted deltas equals the
- * meaning of the sum of the inputs.
+ * The law: after any sequence of refreshes, the sum of the emitted deltas equals the meaning of the sum of
+ * the inputs.
  *
- * Nodes are immutable and shared; identity of a node is its address, by which the printer
- * sees that a delta is used twice and computes it once.
+ * Nodes are immutable and shared; the identity of a node is its address, by which the printer detects that a
+ * delta is used twice and computes it once.
  */
 #pragma once
 
@@ -33,7 +33,7 @@ class Differentiator; /* differentiator.hpp */
 class Printer;        /* sql.hpp */
 struct Select;        /* sql.hpp */
 
-/* The toy world of the reference evaluator: integers and NULL. */
+/* The value domain of the reference evaluator: integers and NULL. */
 using Value = std::optional<int64_t>;
 using Row = std::vector<Value>;
 
@@ -47,35 +47,37 @@ class ZSet {
     bool operator==(const ZSet &) const = default;
 
   private:
-    std::map<Row, int64_t> rows_; /* no zero weights */
+    std::map<Row, int64_t> rows_; /* has no zero weights */
 };
 
 class PlanNode;
 
-/* What the reference evaluator needs of its surroundings. */
+/* The environment of the reference evaluator. */
 class Evaluation {
   public:
     virtual ~Evaluation() = default;
     virtual Value evaluate(const Expression &expression, const Row &row) const = 0;
-    /* What stands for all values that are equal to `value` in a column like this. */
+    /* Returns the representative of all values that are equal to `value` in a column like this. */
     virtual Value equality_class(const Column &column, const Value &value) const = 0;
-    /* An aggregate call over rows of positive weight. */
+    /* Evaluates an aggregate call over rows of positive weight. */
     virtual Value aggregate(const Expression &call, const ZSet &rows) const = 0;
-    /* The rows that `rows` computes from one row. */
+    /* Returns the rows that `rows` computes from one row. */
     virtual std::vector<Row> rows(const Expression &rows, const Row &row) const = 0;
     virtual ZSet state(DeltaInput input) const = 0;
     virtual ZSet delta(DeltaInput input) const = 0;
-    /* The rows of a step's own arrangement, hidden columns included, before they are changed. */
+    /* Returns the rows of a step's own arrangement, including hidden columns, before they are changed. */
     virtual ZSet stored(int step) const = 0;
-    /* The values of a window function for each of the rows of a partition. */
+    /* Returns the values of a window function for each of the rows of a partition. */
     virtual std::vector<Value> windowed(const Expression &call, const std::vector<Row> &rows) const = 0;
-    /* Is this the key of a group to be recomputed? */
+    /* Whether this is the key of a group to be recomputed. */
     virtual bool is_touched(const Row &key) const = 0;
-    /* What the leaf of a recursion stands for while the recursion is evaluated: no rows outside of it. */
+    /* Returns the rows bound to the leaf of a recursion while the recursion is evaluated; outside of that, no
+     * rows. */
     ZSet rows_of_leaf(const PlanNode *leaf) const;
-    /* Returns what the leaf stood for. */
+    /* Binds the leaf to rows; returns the rows to which it was bound. */
     ZSet bind_leaf(const PlanNode *leaf, ZSet rows) const;
-    /* The arrangement of the step itself before the refresh: its keys with their counts, or its rows. */
+    /* Returns the arrangement of the step itself before the refresh: its keys with their counts, or its
+     * rows. */
     virtual ZSet kept(int step) const;
     bool is_true(const Expression &expression, const Row &row) const
     {
@@ -102,35 +104,39 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     const std::vector<PlanPtr> &inputs() const { return inputs_; }
     const std::vector<Column> &columns() const { return columns_; }
     int width() const { return static_cast<int>(columns_.size()); }
-    /* How many nodes are on the longest way down from it, which is how deep those calls nest that walk the plan. */
+    /* Returns the number of nodes on the longest path to a leaf, which is the depth of recursive functions
+     * over the plan. */
     int depth() const { return depth_; }
 
-    /* The word for it in explain, with its parameters. */
+    /* Returns the operator's name in explain, with its parameters. */
     virtual std::string describe() const = 0;
     virtual ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const = 0;
-    /* Null when no input has changed. */
+    /* Returns the derivative; null when no input has changed. */
     virtual PlanPtr derivative(Differentiator &differentiator) const = 0;
     virtual bool keeps() const { return false; }
-    /* The old state is the same node over the old states of its inputs. */
+    /* Whether the old state is the same node over the old states of its inputs. */
     virtual bool is_multilinear() const { return false; }
-    /* What a row of that input gives does not depend on the other rows of the input. */
+    /* Whether the output for a row of that input does not depend on the other rows of the input. */
     virtual bool is_linear_in(size_t /* input */) const { return is_multilinear(); }
     virtual std::optional<Objection> objection() const { return std::nullopt; }
     virtual Select print(Printer &printer) const = 0;
     virtual PlanPtr with_inputs(std::vector<PlanPtr> inputs) const = 0;
-    /* Rows carry a column pgt_weight; otherwise each row printed counts once. */
+    /* Whether rows carry a column pgt_weight; otherwise each printed row counts once. */
     virtual bool is_weighted() const;
-    /* What a leaf reads the state of; none for other nodes and for deltas. */
+    /* Returns the input whose state a leaf reads; none for other nodes and for deltas. */
     virtual std::optional<DeltaInput> leaf() const { return std::nullopt; }
-    /* A UNION ALL: what filters it by key filters its inputs, or the planner could not. */
+    /* Whether the node is a UNION ALL: a filter by key is applied to its inputs, as the planner could not
+     * move it there. */
     virtual bool is_union() const { return false; }
-    /* What it joins its inputs on, over their columns side by side; null: it is no join. */
+    /* Returns the join condition, over the concatenated columns of its inputs; null if the node is no
+     * join. */
     virtual const Condition *joins_on() const { return nullptr; }
-    /* What of the columns of its first input it looks up by ranges; null: nothing. */
+    /* Returns the expression over the columns of its first input that is looked up by ranges; null if there
+     * is none. */
     virtual const Expression *ranges_over() const { return nullptr; }
-    /* It has exactly one row, whatever its sources hold. */
+    /* Whether it has exactly one row, whatever its sources contain. */
     virtual bool has_one_row() const { return false; }
-    /* The input and its column that output column `position` merely passes on; -1: none. */
+    /* Returns the input and its column that output column `position` passes on unchanged; -1: none. */
     virtual std::pair<int, int> origin(int position) const { return {-1, position}; }
 
   private:
@@ -139,16 +145,16 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     int depth_ = 1;
 };
 
-/* How often each node of the plan is an input of another. */
+/* Returns how often each node of the plan is an input of another. */
 std::map<const PlanNode *, int> uses_of(const PlanPtr &plan);
 
-/* The meaning of the whole plan; a node used twice is evaluated once. */
+/* Returns the meaning of the whole plan; a node used twice is evaluated once. */
 ZSet evaluate(const PlanPtr &plan, const Evaluation &evaluation);
 
 /* Checks that every slot of `expression` is below `width`. Throws std::invalid_argument. */
 void check_slots(const Expression &expression, int width);
 void check_condition(const Condition &condition, int width);
-/* Condition with slot i replaced by slot map[i]. */
+/* Returns the condition with slot i replaced by slot map[i]. */
 Condition renumber(const Condition &condition, const std::vector<int> &map);
 
 /* Random parameters for the law test; the test implements it. */
@@ -156,25 +162,25 @@ class Sampler {
   public:
     virtual ~Sampler() = default;
     virtual int below(int limit) = 0;
-    /* A random plan, shallower than the one asked for. */
+    /* Returns a random plan, shallower than the requested one. */
     virtual PlanPtr plan() = 0;
     virtual PlanPtr source(int index) = 0;
-    /* A random plan with exactly `width` columns. */
+    /* Returns a random plan with exactly `width` columns. */
     virtual PlanPtr plan_of_width(int width) = 0;
     virtual Expression scalar(int width) = 0;
     virtual Expression predicate(int width) = 0;
-    /* Computes rows of one column. */
+    /* Returns an expression that computes rows of one column. */
     virtual Expression rows(int width) = 0;
-    /* `left slot = right slot`. */
+    /* Returns `left slot = right slot`. */
     virtual Expression equality(int left, int right) = 0;
     virtual Column column() = 0;
     Condition condition(const std::vector<int> &widths);
 };
 
-/* An operator of the table: all a list-driven test needs to know. */
+/* An operator of the table, with the properties that a list-driven test needs. */
 struct Operator {
     const char *name;
-    const char *kept; /* how it is kept, one phrase for the README's table */
+    const char *kept; /* how it is kept, as a phrase for the README's table */
     PlanPtr (*sample)(Sampler &sampler);
 };
 const std::vector<Operator> &operator_table(); /* table.cpp */

@@ -1,6 +1,6 @@
 /*
- * Project, visible to the lowering of programs, which computes the expressions over a
- * grouped subquery in the group's arrangement.
+ * Project, visible to the lowering of programs, which computes the expressions over a grouped subquery in the
+ * group's arrangement.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ class Project final : public PlanNode {
     std::vector<NamedExpression> expressions_;
 };
 
-/* Its output columns as expressions over its input's, without their names. */
+/* Returns its output columns as expressions over its input's, without their names. */
 std::vector<Expression> expressions_of(const Project &project);
 
 } // namespace pgtrickle::engine

@@ -146,8 +146,8 @@ void Printer::share(const PlanPtr &plan)
     count_uses(plan);
 }
 
-/* Leaves are not worth a WITH entry; neither is anything without a delta in it, though the keys
- * touched by a delta may be looked up below it. */
+/* A leaf needs no WITH entry; nor does a plan without a delta, though the keys touched by a delta may be
+ * looked up below it. */
 void Printer::count_uses(const PlanPtr &plan)
 {
     if (plan->inputs().empty())

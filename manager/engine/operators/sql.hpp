@@ -1,10 +1,10 @@
 /*
- * The printer: a plan as SQL that PostgreSQL's planner can see through.
+ * The printer: a plan as SQL that PostgreSQL's planner can optimize as a whole.
  *
- * A linear node is printed into a Select, which its parent goes on building: one FROM
- * list and one WHERE for a whole tree of filters, projections and inner joins. Nothing
- * that would stop the planner from reordering (OFFSET 0, aggregates, DISTINCT) is printed
- * where the meaning does not ask for it. A delta used more than once is a WITH entry.
+ * A linear node is printed into a Select, to which its parent adds: one FROM list and one WHERE for a whole
+ * tree of filters, projections and inner joins. Constructs that would stop the planner from reordering
+ * (OFFSET 0, aggregates, DISTINCT) are printed only where the meaning requires them. A delta used more than
+ * once is a WITH entry.
  */
 #pragma once
 
@@ -22,17 +22,17 @@ namespace pgtrickle::engine {
 struct Select {
     std::vector<std::string> from;
     std::vector<std::string> where;
-    std::vector<std::string> fences;  /* those of `where` that a filter to come is evaluated behind */
-    std::vector<std::string> outputs; /* one a column */
+    std::vector<std::string> fences;  /* those of `where` behind which a later filter is evaluated */
+    std::vector<std::string> outputs; /* one for each column */
     std::vector<std::string> weights; /* factors of pgt_weight; none: 1 */
     std::vector<bool> is_atom;        /* outputs[i] is a column reference: no parentheses needed */
-    bool is_distinct = false;         /* of a SELECT that is wrapped as it is */
+    bool is_distinct = false;         /* the SELECT is DISTINCT, and is wrapped unchanged */
 
     void add_output(std::string text, bool atom);
-    /* Output i, fit to be pasted into an expression. */
+    /* Returns output i in a form that can be inserted into an expression. */
     std::string slot(int position) const;
     std::string weight() const;
-    /* All of them. */
+    /* Returns all outputs in that form. */
     std::vector<std::string> slots() const;
 };
 
@@ -43,27 +43,28 @@ class Printer {
     const RelationNames &names() const { return names_; }
     std::string alias();
     Select select(const PlanPtr &plan);
-    /* For a filter that may fail: what of the plan removes rows first is known to it, or not merged with it. */
+    /* For a filter that may fail: the conditions of the plan that remove rows first are returned as fences,
+     * or are in a subquery that is not merged. */
     Select select_with_fences(const PlanPtr &plan);
     bool keeps_fences() const { return filters_above_ > 0; }
-    /* `select` as a complete SELECT, columns called `column_names`, then pgt_weight if asked. */
+    /* Returns `select` as a complete SELECT, columns named `column_names`, then pgt_weight if requested. */
     static std::string statement(const Select &select, const std::vector<std::string> &column_names, bool with_weight);
-    /* The plan as a SELECT with columns c1 … cn. */
+    /* Returns the plan as a SELECT with columns c1 … cn. */
     std::string subquery(const PlanPtr &plan, bool with_weight);
     static std::string numbered(const Select &select, bool with_weight);
-    /* A Select over `(text) AS alias`, columns c1 … cn. */
+    /* Returns a Select over `(text) AS alias`, columns c1 … cn. */
     Select wrap(const std::string &text, int width, bool with_weight);
     std::string condition(const Condition &condition, const std::vector<std::string> &slots) const;
 
-    /* Finds the deltas of `plan` that are used more than once: call before printing. */
+    /* Finds the deltas of `plan` that are used more than once. Must be called before printing. */
     void share(const PlanPtr &plan);
-    /* A new name for a WITH entry, which add_recursive() makes; `columns` may follow the name. */
+    /* Returns a new name for a WITH entry, which add_recursive() adds; `columns` may follow the name. */
     std::string new_entry();
     void add_recursive(const std::string &name_and_columns, const std::string &text);
-    /* The entry that was made for a node; empty: none. */
+    /* Returns the name of the entry of a node; empty: none. */
     std::string entry_of(const PlanNode *node) const;
     void remember_entry(const PlanNode *node, const std::string &name) { entries_[node] = name; }
-    /* "WITH …" for the shared deltas and recursions printed so far, or empty. */
+    /* Returns "WITH …" for the shared deltas and recursions printed so far, or an empty text. */
     std::string with_clause() const;
 
   private:
@@ -79,12 +80,12 @@ class Printer {
     int recursive_entries_ = 0;
 };
 
-/* "name", with inner quotes doubled. */
+/* Returns "name", with inner quotes doubled. */
 std::string quoted(const std::string &name);
-/* Values as the left side of IN (SELECT …). The one value of a list may itself be written ROW(…)::type, which IN would
- * take for the list. */
+/* Returns values as the left side of IN (SELECT …). The only value of a list may itself be written
+ * ROW(…)::type, which IN would take for the list. */
 std::string list_of(const std::vector<std::string> &values);
-/* Strings joined by a separator. */
+/* Joins strings by a separator. */
 std::string joined(const std::vector<std::string> &parts, const std::string &separator);
 
 } // namespace pgtrickle::engine

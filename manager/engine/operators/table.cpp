@@ -1,5 +1,5 @@
 /*
- * The list of operators. What tests and documents enumerate, they take from here.
+ * The list of operators, from which tests and documents enumerate them.
  */
 #include "engine/operators/operator.hpp"
 

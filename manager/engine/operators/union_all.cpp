@@ -1,6 +1,6 @@
 /*
- * UNION ALL: linear, D(A ⊎ B) = D(A) ⊎ D(B). Deltas and plain relations may be mixed: a
- * plain row counts once.
+ * UNION ALL: linear, D(A ⊎ B) = D(A) ⊎ D(B). Deltas and plain relations may be mixed: a plain row counts
+ * once.
  */
 #include "engine/operators/differentiator.hpp"
 #include "engine/operators/operator.hpp"

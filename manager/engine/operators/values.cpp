@@ -1,6 +1,6 @@
 /*
- * VALUES: a relation that never changes. Without columns it is the one row that a SELECT
- * without FROM is evaluated over.
+ * VALUES: a relation that never changes. Without columns it is the one row over which a SELECT without FROM
+ * is evaluated.
  */
 #include "engine/operators/differentiator.hpp"
 #include "engine/operators/sql.hpp"

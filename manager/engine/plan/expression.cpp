@@ -1,5 +1,5 @@
 /*
- * Expressions are text with holes; everything here is substitution.
+ * Expressions are text with slots; all functions here substitute slots.
  */
 #include "engine/plan/expression.hpp"
 
@@ -49,7 +49,7 @@ Expression Expression::compose(const std::vector<Expression> &inner) const
     if (only >= 0) {
         Column column = result.result;
         result = inner.at(only);
-        /* The outer expression may know more of the column than the inner one. */
+        /* The outer expression may have more properties of the column than the inner one. */
         if (result.result.type.empty())
             result.result = column;
         return result;

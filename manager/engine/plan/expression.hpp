@@ -1,13 +1,12 @@
 /*
- * An expression, as the engine sees it: opaque SQL text with holes for columns.
+ * An expression, as the engine sees it: opaque SQL text with slots for columns.
  *
- * The engine never evaluates SQL; PostgreSQL's executor does. It only substitutes
- * columns into the holes ("slots"), composes projections and looks at the flags. The
- * law test gives expressions of a toy language over small integers and NULL, printed
- * into the same form.
+ * The engine never evaluates SQL; PostgreSQL's executor does. The engine only substitutes columns for the
+ * slots, composes projections and reads the flags. The law test uses expressions of a small language over
+ * integers and NULL, printed into the same form.
  *
- * Invariant: the text between the slots is a complete, parenthesised-where-needed SQL
- * fragment, fully qualified, so that it means the same wherever it is pasted.
+ * Invariant: the text between the slots is a complete SQL fragment, parenthesised where needed and fully
+ * qualified, so that it has the same meaning wherever it is inserted.
  */
 #pragma once
 
@@ -19,25 +18,25 @@
 
 namespace pgtrickle::engine {
 
-/* How equality of a type relates to its image (the bytes a user sees). */
+/* How equality of a type relates to its image (the bytes that a user sees). */
 enum class Equality {
     image,  /* equal values have equal images: int4, text under a deterministic collation … */
     scaled, /* numeric: 1.0 = 1.00; the image is the value and its scale */
     none,   /* neither: citext, float, interval … */
 };
 
-/* The types whose values the engine adds and subtracts. A domain over one of them is `other`. */
+/* Types whose values the engine adds and subtracts. A domain over one of them is `other`. */
 enum class Kind { int2, int4, int8, numeric, float4, float8, money, interval, other };
 
-/* A column of a plan's output. type and collation are printed, qualified SQL
- * ("pg_catalog.int4", "pg_catalog.numeric(10,2)"); collation is empty for the type's own. */
+/* A column of a plan's output. `type` and `collation` are printed, qualified SQL ("pg_catalog.int4",
+ * "pg_catalog.numeric(10,2)"); `collation` is empty for the type's own. */
 struct Column {
     std::string name;
     std::string type;
     std::string collation = {};
     Kind kind = Kind::other;
-    std::optional<int> scale = {}; /* that every finite value has: 2 for numeric(10,2) */
-    bool has_modifier = false;     /* the type has one: numeric(10,2), interval(3) */
+    std::optional<int> scale = {}; /* the scale that every finite value has: 2 for numeric(10,2) */
+    bool has_modifier = false;     /* the type has a modifier: numeric(10,2), interval(3) */
     Equality equality = Equality::image;
     std::string equals = "=";    /* the operator of that equality, qualified outside of pg_catalog */
     bool has_hash = true;        /* the type has a hash function under its equality */
@@ -50,33 +49,33 @@ struct Column {
 struct Expression {
     /* Literal SQL, or the position of an input column. */
     std::vector<std::variant<std::string, int>> pieces;
-    Column result;           /* name is unused here */
+    Column result;           /* its name is unused */
     bool is_strict = false;  /* NULL whenever one of its columns is NULL */
     bool may_fail = true;    /* may raise an error (division by zero …) for some values, or runs code of a user */
-    bool is_immutable = false; /* its value depends on its columns alone */
+    bool is_immutable = false; /* its value depends only on its columns */
 
-    /* The text with slot i printed by print_slot(i). */
+    /* Returns the text with slot i printed by print_slot(i). */
     std::string print(const std::function<std::string(int)> &print_slot) const;
-    /* The input columns read, ascending, each once. */
+    /* Returns the input columns that it reads, ascending, each once. */
     std::vector<int> columns() const;
-    /* The column position if the expression is just that column, else -1. */
+    /* Returns the column position if the expression is a plain column, else -1. */
     int as_column() const;
-    /* The expression with each slot i replaced by inner[i], parenthesised. */
+    /* Returns the expression with each slot i replaced by inner[i], parenthesised. */
     Expression compose(const std::vector<Expression> &inner) const;
 };
 
-/* A NULL of the column's type, as SQL. A domain's is an element that an empty array does not have:
- * a cast to a domain asks its constraints, NOT NULL among them, while the padding of an outer join
- * and an aggregate over nothing do not. */
+/* Returns a NULL of the column's type, as SQL. For a domain it is an element that an empty array does not
+ * have: a cast to a domain checks its constraints, including NOT NULL, while the padding of an outer join and
+ * an aggregate over no rows do not. */
 std::string typed_null(const Column &column);
 
-/* A column without a name of a kind that is not `other`. */
+/* Returns a column without a name of a kind that is not `other`. */
 Column column_of(Kind kind);
 
-/* Different images of equal values may stand under one key of this column. */
+/* Whether one key of this column may have equal values with different images. */
 bool is_loose(const Column &column);
 
-/* The expression that is column `position`, of type `column`. */
+/* Returns the expression that is column `position`, of type `column`. */
 Expression column_reference(int position, const Column &column);
 
 } // namespace pgtrickle::engine

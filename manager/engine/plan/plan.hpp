@@ -1,14 +1,13 @@
 /*
- * The relational tree of a defining query, and how it is built.
+ * The relational tree of a defining query, and functions that build it.
  *
- * A plan is immutable and shared. Its meaning is a Z-set: rows with signed weights.
- * Slots of an expression number the columns of the node's input; of a join's condition,
- * the concatenation of its inputs' columns.
+ * A plan is immutable and shared. Its meaning is a Z-set: rows with signed weights. Slots of an expression
+ * number the columns of the node's input; those of a join's condition, the concatenation of its inputs'
+ * columns.
  *
- * The functions below are the only way to make a node; translate/ and the law test use
- * them alike. They throw std::invalid_argument on a plan that makes no sense (a slot out
- * of range), which is a bug of the caller. Whether a plan can be kept incrementally is
- * answered by objection() (differentiator.hpp), not here.
+ * The functions below are the only way to create a node; translate/ and the law test both use them. They
+ * throw std::invalid_argument on an invalid plan (a slot out of range), which is a bug of the caller. Whether
+ * a plan can be maintained by deltas is determined by objection() (program.hpp), not here.
  */
 #pragma once
 
@@ -24,9 +23,9 @@ namespace pgtrickle::engine {
 class PlanNode; /* operators/operator.hpp */
 using PlanPtr = std::shared_ptr<const PlanNode>;
 
-/* A conjunction: every `equalities[i]` (left side = right side, the type's own equality,
- * each side reading the columns of one input only) and every expression of `others`.
- * An empty condition is true. Equalities drive index look-ups by key. */
+/* A conjunction: every `equalities[i]` (left side = right side, the type's own equality, each side reading
+ * the columns of one input only) and every expression of `others`. An empty condition is true. Equalities
+ * drive index look-ups by key. */
 struct Condition {
     struct Pair {
         Expression left;   /* reads one input of the join */
@@ -37,8 +36,9 @@ struct Condition {
     std::vector<Expression> others;
 };
 
-/* The only conjunct of a condition, where it is `left op right` by the order of a btree (left reads the rows,
- * right the other side), so that which rows it is true of can be told from the least and the greatest `right`. */
+/* The only conjunct of a condition, if it is `left op right` by the order of a btree (left reads the rows,
+ * right the other side), so that the rows for which it is true are determined by the least and the greatest
+ * `right`. */
 struct Comparison {
     Expression left;
     Expression right;
@@ -46,7 +46,7 @@ struct Comparison {
     Expression fails;    /* its opposite for values that are not NULL */
     std::string less;    /* the operators of the order of `right`, qualified */
     std::string greater;
-    bool is_upwards;     /* it holds of most rows for the least `right`, otherwise for the greatest */
+    bool is_upwards;     /* true for most rows with the least `right`, otherwise with the greatest */
 };
 
 enum class OuterKind { left, right, full };
@@ -58,9 +58,9 @@ enum class SemiKind { semi, anti, mark };
 struct Family;
 extern const Family count_family, sum_family, holistic_family;
 
-/* One aggregate call. `argument` is empty for count(*). `result` names the output column
- * and its type; argument and result types together choose the state that is kept. A
- * holistic call is any other aggregate: `whole` is all of it, as SQL over the input's columns. */
+/* One aggregate call. `argument` is empty for count(*). `result` names the output column and its type;
+ * argument and result types together determine the state that is kept. A holistic call is any other
+ * aggregate: `whole` is the entire call, as SQL over the input's columns. */
 struct AggregateCall {
     const Family *family;
     std::optional<Expression> argument;
@@ -74,67 +74,69 @@ struct NamedExpression {
     std::string name;
 };
 
-/* Source number `source` of the query (counting relations, not occurrences: a self-join
- * scans one source twice); `columns` as named in the source. */
+/* Returns a scan of source number `source` of the query (relations are counted, not occurrences: a self-join
+ * scans one source twice); `columns` have their names in the source. */
 PlanPtr scan(int source, std::vector<Column> columns);
-/* Constant rows; their expressions read no column. Without columns: exactly one row. */
+/* Returns constant rows; their expressions read no column. Without columns: exactly one row. */
 PlanPtr values(std::vector<Column> columns, std::vector<std::vector<Expression>> rows);
 PlanPtr filter(PlanPtr input, Expression predicate);
-/* A filter that is part of an operator: what may fail above is not evaluated for rows that it removes (operators/filter.hpp). */
+/* Returns a filter that is part of an operator: an expression above that may fail is not evaluated for rows
+ * that the fence removes (operators/filter.hpp). */
 PlanPtr fence(PlanPtr input, Expression predicate);
 PlanPtr project(PlanPtr input, std::vector<NamedExpression> expressions);
-/* Inner join of two or more inputs; an empty condition is the cross product. */
+/* Returns the inner join of two or more inputs; an empty condition is the cross product. */
 PlanPtr join(std::vector<PlanPtr> inputs, Condition condition);
 PlanPtr outer_join(OuterKind kind, PlanPtr left, PlanPtr right, Condition condition);
-/* Slots of the condition: `rows`, then `other`. Output: `rows`, for a mark join a boolean more.
- * `comparison` is what the condition says, if it is one. */
+/* Slots of the condition: `rows`, then `other`. Output: `rows`, and for a mark join a boolean. `comparison`
+ * is the meaning of the condition, if that is a comparison. */
 PlanPtr semi_join(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition,
                   std::optional<Comparison> comparison = std::nullopt);
-/* Output: the key columns of `input` in the order given, then one column an aggregate.
- * Without keys: the global aggregate, always one row. */
+/* Output: the key columns of `input` in the order given, then one column for each aggregate. Without keys:
+ * the global aggregate, always one row. */
 PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls);
 PlanPtr distinct(PlanPtr input);
-/* The same rows, kept: for a scan of a source that cannot tell its changes. */
+/* Returns the same rows, kept in an arrangement: for a scan of a source whose changes cannot be captured. */
 PlanPtr copy(PlanPtr input);
-/* Each row of `input` beside the rows computed from it: `rows` is the SQL of a FROM item
- * without an alias over the input's columns, `computed` are its columns. With a condition
- * (a conjunction over both) a row that nothing computed matches stays, padded with NULLs. */
+/* Returns each row of `input` with the rows computed from it: `rows` is the SQL of a FROM item without an
+ * alias over the input's columns, `computed` are its columns. With a condition (a conjunction over both), a
+ * row that no computed row matches is kept, padded with NULLs. */
 PlanPtr lateral(PlanPtr input, Expression rows, std::vector<Column> computed,
                 std::optional<std::vector<Expression>> condition = std::nullopt);
-/* Output: the columns of `input`, then one a call, a window function with its OVER clause. Every call
- * must partition by the columns `partition`, perhaps among others; none: the rows are one partition. */
+/* Output: the columns of `input`, then one for each call, a window function with its OVER clause. Every call
+ * must partition by the columns `partition`, possibly among others; if `partition` is empty, the rows are one
+ * partition. */
 PlanPtr window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls);
-/* Same number and types of columns; names from the first. */
+/* The inputs have the same number and types of columns; the names are those of the first. */
 PlanPtr union_all(std::vector<PlanPtr> inputs);
-/* The rows that a recursion has found so far, in its recursive term only. */
+/* Returns the rows that a recursion has found so far; used in its recursive term only. */
 PlanPtr recursion_leaf(std::vector<Column> columns);
-/* The rows of `base` and what `step`, which reads them through `leaf`, gives of them and of what it
- * gives: as a set, or every derivation once. */
+/* Returns the rows of `base` and those that `step`, which reads them through `leaf`, derives from them and
+ * from rows it has derived: as a set, or every derivation once. */
 PlanPtr recursive(PlanPtr base, PlanPtr step, PlanPtr leaf, bool is_set);
 
 const std::vector<Column> &columns(const PlanPtr &plan);
 
-/* A delta a step reads: of source `index`, or of the earlier step `index`. */
+/* A delta that a step reads: of source `index`, or of the earlier step `index`. */
 struct DeltaInput {
     enum class Kind { source, step } kind;
     int index;
     bool operator==(const DeltaInput &) const = default;
 };
 
-/* Why `plan` cannot be kept incrementally: the construct, why, what to do. */
+/* Why `plan` cannot be maintained by deltas: the construct, the reason, and a hint. */
 struct Objection {
     std::string construct;
     std::string why;
     std::string hint;
 };
 
-/* What an index holds at one place: a column of its relation, or an expression that is immutable and cannot fail. */
+/* A term of an index: a column of its relation, or an expression that is immutable and cannot fail. */
 struct IndexTerm {
     std::string text; /* the column's name, or SQL over quoted column names */
     bool is_column = true;
     bool is_fixed_length = true; /* false: a value can be too long for a btree entry */
-    bool has_hash = true;        /* false: no hash index can hold it */
-    bool is_range = false;       /* looked up by a range: no hash index serves */
+    bool has_hash = true;        /* false: a hash index is impossible */
+    bool is_range = false;       /* looked up by a range: a hash index is unusable */
     bool operator==(const IndexTerm &) const = default;
 };
 

@@ -1,5 +1,5 @@
 /*
- * The names that statements of a program have for relations.
+ * Names of relations in the statements of a program.
  */
 #pragma once
 
@@ -7,18 +7,18 @@
 
 namespace pgtrickle::engine {
 
-/* How a statement calls what it reads. All are FROM items without alias, quoted and
- * qualified where that applies. */
+/* How a statement refers to the relations it reads. All names are FROM items without alias, quoted and
+ * qualified where applicable. */
 class RelationNames {
   public:
     virtual ~RelationNames() = default;
-    /* New state of a source: `ONLY public.orders`, or a parenthesised query. */
+    /* Returns the new state of a source: `ONLY public.orders`, or a parenthesised query. */
     virtual std::string source(int index) const = 0;
-    /* Heap of an earlier step's arrangement, all physical columns. */
+    /* Returns the heap of an earlier step's arrangement, with all physical columns. */
     virtual std::string arrangement(int step) const = 0;
-    /* Delta of a source or step: its columns, then pgt_weight bigint. */
+    /* Returns the delta of a source or step: its columns, then pgt_weight bigint. */
     virtual std::string delta(DeltaInput input) const = 0;
-    /* groups: the touched keys to be recomputed: the key columns. */
+    /* For groups: returns the touched keys to be recomputed, with the key columns. */
     virtual std::string touched() const = 0;
 };
 

@@ -1,7 +1,7 @@
 /*
- * Grouping. It is not linear: it keeps an arrangement, one row a group with the states of
- * its aggregates (aggregates/group.hpp), and its derivative is what apply changed there.
- * Without keys it is the global aggregate: one row, also of nothing.
+ * Grouping. It is not linear: it keeps an arrangement, one row for each group with the states of its
+ * aggregates (aggregates/group.hpp), and its derivative is the change that apply made there. Without keys it
+ * is the global aggregate, which has one row even for no input.
  */
 #include "engine/operators/aggregates/aggregate.hpp"
 
@@ -138,7 +138,7 @@ PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCal
 
 namespace {
 
-/* Aggregates that no other family keeps. */
+/* A random call of an aggregate that belongs to the holistic family. */
 Expression sample_whole(Sampler &sampler, int width)
 {
     Expression frame;

@@ -31,7 +31,7 @@ class Aggregate final : public PlanNode {
 class Distinct final : public PlanNode {
   public:
     explicit Distinct(const PlanPtr &input) : PlanNode({input}, input->columns()) {}
-    /* The same meaning as an Aggregate. */
+    /* Returns an Aggregate with the same meaning. */
     std::shared_ptr<const Aggregate> as_aggregate() const;
 
     std::string describe() const override { return "distinct"; }
@@ -43,7 +43,7 @@ class Distinct final : public PlanNode {
     std::pair<int, int> origin(int position) const override { return {0, position}; }
 };
 
-/* A random call over `width` columns. */
+/* Returns a random call over `width` columns. */
 AggregateCall sample_call(Sampler &sampler, int width);
 
 } // namespace pgtrickle::engine

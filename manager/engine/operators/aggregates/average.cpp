@@ -1,6 +1,6 @@
 /*
- * avg(x): PostgreSQL's own division of the sum by the number of values, so that the image
- * (scale, rounding) is PostgreSQL's too. The sum is NULL when there is nothing to divide.
+ * avg(x): PostgreSQL's own division of the sum by the number of values, so that the image (scale, rounding)
+ * is PostgreSQL's too. The sum is NULL when there are no values.
  */
 #include "engine/operators/aggregates/family.hpp"
 

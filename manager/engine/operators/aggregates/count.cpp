@@ -1,5 +1,5 @@
 /*
- * count(*), count(x), with FILTER: the number itself is the state.
+ * count(*), count(x), with FILTER: the count itself is the state.
  */
 #include "engine/operators/aggregates/family.hpp"
 

@@ -1,5 +1,5 @@
 /*
- * The list of families of aggregates. Whatever enumerates or finds families goes by it.
+ * The list of families of aggregates. Code that enumerates or finds families uses it.
  */
 #include "engine/operators/aggregates/family.hpp"
 

@@ -1,6 +1,6 @@
 /*
- * Building groups, and the two states that several families share: sums that know when
- * they are empty, and extrema that know their ties.
+ * Building groups, and the two states that several families share: sums that are NULL when they are empty,
+ * and extrema with the number of their ties.
  */
 #include "engine/operators/aggregates/group.hpp"
 
@@ -148,20 +148,18 @@ int GroupBuilder::sum_of(const std::string &key, const std::string &argument, Co
 }
 
 /*
- * The extremum m of the values and t, the number of rows that have it. A delta tells four
- * things: I, the extremum of its rows of positive weight, cI, the net weight of all its rows
- * with that value, and R, cR likewise for negative weight. A value may come and go in one
- * delta; only net weights count.
+ * States: the extremum m of the values, and t, the number of rows that have it. A delta has four values: I,
+ * the extremum of its rows of positive weight, cI, the net weight of all its rows with that value, and R and
+ * cR likewise for negative weight. A value may be inserted and deleted in one delta; only net weights count.
  *
  *   I beats m        m := I, t := cI      (below m nothing was stored, so cI is all there is)
  *   I = m            t := t + cI
  *   else, R = m      t := t + cR
  *   else             nothing changes
  *
- * t <= 0 after that means that the next value must be looked for: recompute. It is also what
- * happens when I beats m but was retracted again (cI = 0), where the runner-up is unknown.
- * Where equal values may differ in image, retracting an extremum always recomputes, because
- * the image shown might be the one that has gone.
+ * If t <= 0 afterwards, the next value must be found: recompute. This includes the case that I beats m but
+ * was retracted again (cI = 0), where the runner-up is unknown. Where equal values may differ in image,
+ * retracting an extremum always recomputes, because the image shown may be the one that was deleted.
  */
 bool GroupBuilder::has_windows() const
 {

@@ -1,14 +1,13 @@
 /*
- * How a group is kept: the states of its aggregates, how a delta changes them, and how the
- * output is computed from them. The families fill in a Group through GroupBuilder.
+ * How a group is kept: the states of its aggregates, how a delta changes them, and how the output is computed
+ * from them. The families fill in a Group through GroupBuilder.
  *
- * A group's input rows are called i and have columns k1 … (keys), a1 … (arguments), w1 …
- * (windows) and, in a delta, pgt_weight. States are named by number, `#3`, until their
- * physical names are known; `##` is a plain `#`.
+ * A group's input rows are called i and have columns k1 … (keys), a1 … (arguments), w1 … (windows) and, in a
+ * delta, pgt_weight. States are referred to by number, `#3`, until their physical names are known; `##` is a
+ * plain `#`.
  *
- * Invariant: for each state, merging the delta's value into the old one gives what `full`
- * gives on the new rows, unless `recompute` holds. So filling and refreshing meet in the
- * same bytes.
+ * Invariant: for each state, merging the delta's value into the old value yields the value of `full` on the
+ * new rows, unless `recompute` holds. Therefore filling and refreshing produce the same bytes.
  */
 #pragma once
 
@@ -24,11 +23,11 @@ namespace pgtrickle::engine {
 struct GroupState {
     Column column; /* its name is a proposal */
     std::string delta; /* an aggregate over i.…, weighted */
-    std::string full;  /* the same over plain rows */
+    std::string full;  /* the same aggregate over plain rows */
     std::string merge; /* over o.#… and d.#… */
 };
 
-/* An aggregate of i.… over all rows of the same key, a column of i for the states. */
+/* An aggregate of i.… over all rows of the same key, as a column of i for the states. */
 struct GroupWindow {
     std::string delta;
     std::string full;
@@ -38,64 +37,66 @@ struct Group {
     PlanPtr input;
     std::vector<int> keys;
     std::vector<Column> key_columns;
-    std::vector<Expression> arguments; /* over the input's columns */
+    std::vector<Expression> arguments; /* expressions over the input's columns */
     std::vector<GroupWindow> windows;
-    std::vector<GroupState> states;    /* the first is the number of rows */
-    std::vector<std::string> recompute; /* any of them: over o.#… and d.#… */
-    /* Ordinary changes ask for it, not only NaN or a change of scale: an index on the key pays. */
+    std::vector<GroupState> states;    /* the first state is the number of rows */
+    std::vector<std::string> recompute; /* conditions, any of which causes a recomputation: over o.#… and d.#… */
+    /* Ordinary changes cause recomputations, not only NaN or a change of scale: an index on the key is
+     * worthwhile. */
     bool is_often_recomputed = false;
-    /* The aggregate's output columns over the slots keys, then states. */
+    /* Output columns of the aggregates, over the slots keys, then states. */
     std::vector<Expression> outputs;
     std::set<int> states_of_delta_only; /* NULL in the arrangement */
 };
 
-/* What a family that builds on an extremum must know of it. */
+/* Names of an extremum's parts, for a family that builds on it. */
 struct Extremum {
-    int state;             /* the extremum itself */
+    int state;             /* number of the state that has the extremum itself */
     std::string inserted;  /* i.wN: the extremum of the delta's (or all) rows */
-    std::string is_beaten; /* over o.#… and d.#…: the delta's becomes the new one */
+    std::string is_beaten; /* condition over o.#… and d.#…: the delta's extremum becomes the new one */
 };
 
 class GroupBuilder {
   public:
     explicit GroupBuilder(Group &group) : group_(group) {}
 
-    /* `i.aN`, the call's argument, NULL where its filter is not true. */
+    /* Returns `i.aN`, the call's argument, NULL where its filter is not true. */
     std::string argument(const AggregateCall &call);
-    /* Column `position` of the input: `i.kN` if it is a key, else an argument. */
+    /* Returns column `position` of the input: `i.kN` if it is a key, else an argument. */
     std::string input_column(int position);
     int state(Column column, std::string delta, std::string full, std::string merge);
-    /* The number that the next state will have. */
+    /* Returns the number that the next state will have. */
     int next_state() const { return static_cast<int>(group_.states.size()); }
-    /* The state made before under the same key, or -1. */
+    /* Returns the state created before under the same key, or -1. */
     int known(const std::string &key) const;
     void remember(const std::string &key, int state) { known_[key] = state; }
-    /* A state that only the delta has: it asks for a recomputation. */
+    /* Adds a state that exists in the delta only, from which the need for a recomputation is determined. */
     int delta_state(Column column, std::string delta);
     std::string window(std::string delta, std::string full);
     void expect_recomputation() { group_.is_often_recomputed = true; }
     void recompute_if(std::string condition) { group_.recompute.push_back(std::move(condition)); }
-    /* `text`, with `#n` standing for state n, as an output of type `result`. */
+    /* Returns `text`, in which `#n` represents state n, as an output of type `result`. */
     Expression output(const std::string &text, const Column &result) const;
     Expression output_state(int state) const;
 
-    /* The number of values that are not NULL. */
+    /* Adds the number of values that are not NULL. */
     int count_of(const std::string &argument);
-    /* A sum that is NULL when count_of is zero, from a delta and a full aggregate. */
+    /* Adds a sum that is NULL when count_of is zero, from a delta and a full aggregate. */
     int sum_of(const std::string &key, const std::string &argument, Column column, std::string delta,
                std::string full);
-    /* The extremum of `value` and how many rows have it; returns the former. */
+    /* Adds the extremum of `value` and the number of rows that have it; returns the former. */
     int extremum_of(const std::string &value, Column column, bool is_maximum, bool is_image)
     {
         return extremum(value, std::move(column), is_maximum, is_image).state;
     }
     Extremum extremum(const std::string &value, Column column, bool is_maximum, bool is_image);
-    /* The answer of `full`, an aggregate over i.…, which no delta changes: it is always recomputed. */
+    /* Adds the value of `full`, an aggregate over i.…, as a state that is always recomputed and never
+     * merged. */
     int recomputed(const Column &column, const std::string &full);
-    /* Rows of a group can be told from others by a window: not without an order of the keys. */
+    /* Whether a window can distinguish the rows of a group, which requires an order of the keys. */
     bool has_windows() const;
     const Group &group() const { return group_; }
-    /* `i.aN`: an expression over the input's columns. */
+    /* Returns `i.aN` for an expression over the input's columns. */
     std::string add_argument(const Expression &argument);
 
   private:
@@ -104,10 +105,10 @@ class GroupBuilder {
     std::map<std::string, Extremum> extrema_;
 };
 
-/* The keys as the group shows them (shown_key.cpp). */
+/* Returns the keys as the group shows them (shown_key.cpp). */
 std::vector<Expression> shown_keys(GroupBuilder &builder);
 
-/* The group of an aggregate node, as it is kept over `input` (its lowered input). */
+/* Returns the group of an aggregate node, as it is kept over `input`, its lowered input. */
 Group group_of(const Aggregate &aggregate, PlanPtr input);
 
 } // namespace pgtrickle::engine

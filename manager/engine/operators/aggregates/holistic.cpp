@@ -1,8 +1,8 @@
 /*
- * Any other aggregate: array_agg, string_agg, percentiles, a user's own; with DISTINCT, ORDER BY
- * and FILTER inside. The call is opaque. Nothing is merged: a touched group is recomputed from its
- * rows, through an index on the group's key, and what is kept is the answer itself. So the value
- * and its image are always PostgreSQL's own.
+ * Any other aggregate: array_agg, string_agg, percentiles, a user's own; with DISTINCT, ORDER BY and FILTER
+ * inside. The call is opaque. No state is merged: a touched group is recomputed from its rows, through an
+ * index on the group's key, and the stored state is the value itself. So the value and its image are always
+ * PostgreSQL's own.
  */
 #include "engine/operators/aggregates/family.hpp"
 
@@ -17,7 +17,7 @@ Value meaning(const std::map<int64_t, int64_t> &)
     throw std::logic_error("a holistic aggregate means what its whole call says");
 }
 
-/* The text of a call may contain the sign that names a state. */
+/* Escapes the text of a call, which may contain the sign that refers to a state. */
 std::string without_state_names(const std::string &text)
 {
     std::string result;

@@ -1,5 +1,5 @@
 /*
- * min(x), max(x): the extremum with its ties (group.cpp argues why that is enough).
+ * min(x), max(x): the extremum with its ties (group.cpp proves that they are sufficient).
  */
 #include "engine/operators/aggregates/family.hpp"
 

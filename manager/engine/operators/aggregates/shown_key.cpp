@@ -1,11 +1,11 @@
 /*
  * Which image of its key a group shows.
  *
- * Where equal values may look different ('A' and 'a' as citext, 1.0 and 1.00, 0 and -0), the rows of
- * one group have several images of the key. The group shows the least one, in an order of images
- * that means nothing but is the same for ever; that is an extremum like any other, with its ties,
- * so that a shown image whose last copy goes gives way to one that is still there. The images of
- * all such columns are compared together: what a group shows, one of its rows has.
+ * Where equal values may look different ('A' and 'a' as citext, 1.0 and 1.00, 0 and -0), the rows of one
+ * group have several images of the key. The group shows the least one, in an arbitrary but fixed order of
+ * images; that is an extremum like any other, with its ties, so that a shown image whose last copy is deleted
+ * is replaced by one that still exists. The images of all such columns are compared together: one of the rows
+ * of a group has the image that the group shows.
  *
  * Where the keys have no order there are no windows, and a touched group is recomputed.
  */
@@ -24,7 +24,7 @@ std::vector<int> loose_keys(const Group &group)
     return loose;
 }
 
-/* The images of the loose keys as one text without collation. */
+/* Returns the images of the loose keys as one text without collation. */
 Expression image_of(const Group &group, const std::vector<int> &loose)
 {
     Expression image;

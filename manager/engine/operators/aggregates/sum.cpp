@@ -1,11 +1,11 @@
 /*
- * sum(x). Exact sums (integers, money, interval) are taken back by subtraction. The number
- * of values that are not NULL tells when the sum is NULL, so the state is the answer itself.
+ * sum(x). Exact sums (integers, money, interval) are reversed by subtraction. The number of values that are
+ * not NULL determines whether the sum is NULL, so the state is the value itself.
  *
- * numeric: the image of a sum has the largest scale of its values, which a subtraction
- * does not take back; NaN and the infinities can be added but not subtracted. So the largest
- * scale is kept with its ties, and retracting the last value of that scale recomputes the
- * group, and so does any special value in the delta (one may have come for another).
+ * numeric: the image of a sum has the largest scale of its values, which a subtraction does not reverse; NaN
+ * and the infinities can be added but not subtracted. So the largest scale is kept with its ties. Retracting
+ * the last value of that scale recomputes the group, and so does any special value in the delta (a special
+ * value may have been deleted in exchange for another).
  *
  * float: additions only. A retraction recomputes the group (1e16 + 1 - 1e16 = 0).
  */

@@ -1,12 +1,12 @@
 /*
- * The halves of the derivatives of anti, semi and mark joins and so of outer joins
- * (outer_join.cpp and semi_join.cpp have the equations).
+ * The halves of the derivatives of anti, semi and mark joins and therefore of outer joins (outer_join.cpp and
+ * semi_join.cpp have the equations).
  *
- * Counting matches is bounded: to know whether cnt_old = cnt_new - d is zero it is enough
- * to look at max(d, 0) + 1 matches in the new B. d is summed once a key where the condition
- * is a conjunction of equalities of columns, by a grouped D(B) that is then joined;
- * otherwise once a row, for all rows in one join that the condition's equalities can drive:
- * were D(B) read for each row anew, the cost would be the product of both deltas.
+ * Counting matches is bounded: to determine whether cnt_old = cnt_new - d is zero it is sufficient to find
+ * max(d, 0) + 1 matches in the new B. d is summed once for each key where the condition is a conjunction of
+ * equalities of columns, by a grouped D(B) that is then joined; otherwise once for each row, for all rows in
+ * one join that the condition's equalities can drive: if D(B) were read again for each row, the cost would be
+ * the product of both deltas.
  */
 #include "engine/operators/delta.hpp"
 #include "engine/operators/sql.hpp"
@@ -45,7 +45,7 @@ class AntiJoinHalf : public PlanNode {
     }
     bool has_delta() const { return inputs().size() == 3; }
 
-    /* Can D(B) be grouped by the condition's columns of B? */
+    /* Whether D(B) can be grouped by the condition's columns of B. */
     bool is_keyed() const
     {
         const auto &columns = inputs()[1]->columns();
@@ -56,11 +56,11 @@ class AntiJoinHalf : public PlanNode {
                           columns[position].equality != Equality::none;
                });
     }
-    /* D(B) by key: c1 …, d. */
+    /* Returns D(B) by key: c1 …, d. */
     std::string delta_by_key(Printer &printer) const
     {
         Select delta = printer.select(inputs()[2]);
-        /* Grouped by position: a key that is a constant would be taken for one. */
+        /* Grouped by position: a constant in GROUP BY would be taken as a position. */
         std::vector<std::string> keys, targets;
         for (const auto &pair : condition_.equalities) {
             keys.push_back(std::to_string(keys.size() + 1));
@@ -73,7 +73,7 @@ class AntiJoinHalf : public PlanNode {
             text += " WHERE " + joined(delta.where, " AND ");
         return text + " GROUP BY " + joined(keys, ", ") + " HAVING " + weight + " <> 0";
     }
-    /* The condition between rows whose slots are `rows` and the grouped delta `alias`. */
+    /* Returns the condition between rows whose slots are `rows` and the grouped delta `alias`. */
     std::string key_condition(Printer &printer, const std::vector<std::string> &rows, const std::string &alias) const
     {
         std::vector<std::string> parts;
@@ -85,8 +85,8 @@ class AntiJoinHalf : public PlanNode {
         }
         return joined(parts, " AND ");
     }
-    /* FROM … WHERE … of the rows of `other` that match the row whose slots are `rows`; these come from
-     * outside, or from `source`. */
+    /* Returns FROM … WHERE … of the rows of `other` that match the row whose slots are `rows`, which are
+     * those of an outer query or of `source`. */
     std::string matching(const Select &other, Printer &printer, const std::vector<std::string> &rows,
                          const Condition &condition, const std::string &source = {}) const
     {
@@ -97,9 +97,9 @@ class AntiJoinHalf : public PlanNode {
         return " FROM " + (source.empty() ? "" : source + ", ") + joined(other.from, ", ") + " WHERE " +
                joined(where, " AND ");
     }
-    /* `rows` as a Select whose last output is the row's d; rows of A that match as often as before are left
-     * out if `only_changed`. The rows are numbered, because equal ones are rows of their own and not
-     * every type can be grouped by. */
+    /* Returns `rows` as a Select whose last output is the row's d; if `only_changed`, without the rows of A
+     * whose number of matches is unchanged. The rows are numbered, because equal rows must stay separate and
+     * not every type can be grouped by. */
     Select with_delta_of_row(Printer &printer, const Select &rows, bool only_changed) const
     {
         const int width = inputs()[0]->width();
@@ -130,7 +130,7 @@ class AntiJoinHalf : public PlanNode {
         rows.is_atom.pop_back();
         return last;
     }
-    /* The number of matches in the new B, counted no further than needed. */
+    /* Returns the number of matches in the new B, counted no further than needed. */
     std::string bounded_count(Printer &printer, const std::vector<std::string> &rows, const std::string &d) const
     {
         return "(SELECT pg_catalog.count(*) FROM (SELECT" +
@@ -141,7 +141,7 @@ class AntiJoinHalf : public PlanNode {
     Condition condition_;
 };
 
-/* Rows of a delta by what they matched in the old B. */
+/* Which rows of a delta to return, by whether they matched in the old B. */
 enum class Chosen { unmatched, matched, marked };
 
 std::vector<Column> columns_of(Chosen chosen, const PlanPtr &rows, const Column &mark)
@@ -262,7 +262,7 @@ class Transition final : public AntiJoinHalf {
     }
 
   private:
-    /* The rows that some row of D(B) may match: by the equalities when there are any, so
+    /* Returns the condition for rows that some row of D(B) may match: by the equalities if there are any, so
      * that an index on the key finds them. */
     std::string touched(Printer &printer, const std::vector<std::string> &rows) const
     {

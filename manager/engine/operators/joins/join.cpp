@@ -1,14 +1,14 @@
 /*
- * Inner join of n inputs: multilinear, so its derivative is the sum over every non-empty
- * set S of changed inputs of
+ * Inner join of n inputs: multilinear, so its derivative is the sum over every non-empty set S of changed
+ * inputs of
  *
  *     (-1)^(|S|+1) · ⋈ (D(P_i) for i in S, P_i' for the others)
  *
- * on new states. Every term is a join of small deltas with plain relations, so that the
- * planner looks the relations up by index and hashes two deltas with each other. With more
- * than two changed inputs it is the derivative of joins of two, one around the other, each
- * of which has three terms; the delta of an inner one is computed once. An old state, P' ⊎ -D(P),
- * appears nowhere: the planner knows no statistics of a union, and reads all of it.
+ * on new states. Every term is a join of small deltas with plain relations, so that the planner looks the
+ * relations up by index and hashes two deltas with each other. With more than two changed inputs it is the
+ * derivative of nested joins of two inputs, each of which has three terms; the delta of an inner join is
+ * computed once. An old state, P' ⊎ -D(P), is never used: the planner has no statistics of a union, and reads
+ * all of it.
  */
 #include "engine/operators/differentiator.hpp"
 #include "engine/operators/delta.hpp"

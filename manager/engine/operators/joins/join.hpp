@@ -1,5 +1,5 @@
 /*
- * Joins, visible to whoever looks for the key look-ups a plan makes (program.cpp).
+ * Joins, visible to the code that collects the key look-ups of a plan (lookups.cpp).
  */
 #pragma once
 
@@ -37,7 +37,7 @@ class OuterJoin final : public PlanNode {
     std::string describe() const override;
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
     PlanPtr derivative(Differentiator &differentiator) const override;
-    /* In the side whose rows are preserved, if only one is. */
+    /* Linear in the side whose rows are preserved, if only one is. */
     bool is_linear_in(size_t input) const override
     {
         return input == 0 ? kind_ == OuterKind::left : kind_ == OuterKind::right;
@@ -53,7 +53,7 @@ class OuterJoin final : public PlanNode {
     Condition condition_;
 };
 
-/* The input that column `position` of the inputs side by side belongs to, and its place there. */
+/* Returns the input to which column `position` of the concatenated inputs belongs, and its place there. */
 std::pair<int, int> origin_in_concatenation(const std::vector<PlanPtr> &inputs, int position);
 std::string describe_condition(const Condition &condition, const std::vector<Column> &columns);
 

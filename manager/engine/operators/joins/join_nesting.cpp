@@ -1,7 +1,7 @@
 /*
- * A join of n inputs as joins of two, one around the other. Each input joins those before
- * it by an equality if there is one to any of them, so that no delta meets all rows of an
- * input unless the query says so; a condition stands at the first join that has what it reads.
+ * A join of n inputs as nested joins of two inputs. Each input joins those before it by an equality if there
+ * is one to any of them, so that no delta is joined with all rows of an input unless the query requires it; a
+ * condition is evaluated at the first join that has the columns it reads.
  */
 #include "engine/operators/joins/join.hpp"
 
@@ -11,10 +11,10 @@ namespace pgtrickle::engine {
 
 namespace {
 
-/* Where each input's columns stand: side by side as written, and in the order of nesting. */
+/* Position of each input's columns: in the order written, and in the order of nesting. */
 struct Places {
-    std::vector<int> starts;   /* by input, and the width of all of them */
-    std::vector<int> input_of; /* by column as written */
+    std::vector<int> starts;   /* indexed by input, and the width of all inputs */
+    std::vector<int> input_of; /* indexed by column as written */
 
     explicit Places(const std::vector<PlanPtr> &inputs)
     {
@@ -41,7 +41,7 @@ bool reads_only(const Expression &expression, const Places &places, const std::v
     return std::all_of(slots.begin(), slots.end(), [&](int slot) { return known[places.input_of[slot]]; });
 }
 
-/* An equality between a column of the known inputs and one of `candidate`. */
+/* Whether there is an equality between a column of the known inputs and one of `candidate`. */
 bool is_connected(const Condition &condition, const Places &places, std::vector<bool> known, size_t candidate)
 {
     std::vector<bool> alone(known.size());
@@ -71,7 +71,7 @@ std::vector<size_t> order_of(const Condition &condition, const Places &places, s
     return order;
 }
 
-/* Takes out of `condition` what the known inputs can decide. */
+/* Removes from `condition` the parts that the known inputs can decide, and returns them. */
 Condition take_decided(Condition &condition, const Places &places, const std::vector<bool> &known)
 {
     Condition decided, rest;
@@ -83,7 +83,7 @@ Condition take_decided(Condition &condition, const Places &places, const std::ve
     return decided;
 }
 
-/* The left side of an equality belongs to the earlier input. */
+/* Swaps the sides of equalities whose left side does not belong to the earlier input. */
 void turn_around(Condition &condition, int first_of_later)
 {
     for (auto &pair : condition.equalities) {

@@ -7,11 +7,10 @@
  *
  *     D(A ▷ B) = Σ_dA w·[cnt_old = 0]  +  Σ_A' w·([cnt_new = 0] − [cnt_old = 0])
  *
- * with the matches of a row of A counted in B. cnt_old is cnt_new − d, d the weight of the
- * matching rows of D(B): the old count in the dA term too, because the second sum runs over
- * all of the new A and so already takes dA's rows from old to new. A NULL key matches
- * nothing: such rows come and go with dA alone. Where B has not changed, the matches of dA
- * and its rows without one are dA LEFT B'.
+ * with the matches of a row of A counted in B. cnt_old is cnt_new − d, d the weight of the matching rows of
+ * D(B): the old count is used in the dA term too, because the second sum runs over all of the new A and so
+ * already moves dA's rows from old to new. A NULL key matches nothing: such rows change with dA only. Where B
+ * has not changed, the matches of dA and its rows without one are dA LEFT B'.
  */
 #include "engine/operators/differentiator.hpp"
 #include "engine/operators/delta.hpp"
@@ -40,7 +39,7 @@ Expression null_of(const Column &column)
     return expression;
 }
 
-/* The condition of A ⋈ B with B's columns first. */
+/* Returns the condition of A ⋈ B with B's columns first. */
 Condition swapped(const Condition &condition, int left_width, int right_width)
 {
     std::vector<int> map(left_width + right_width);
@@ -52,8 +51,8 @@ Condition swapped(const Condition &condition, int left_width, int right_width)
     return result;
 }
 
-/* A side of an outer join as a FROM item; the null-extended side must consist of bare columns. A delta is
- * only ever on the preserved side, whose weight is then the row's. */
+/* Returns a side of an outer join as a FROM item; the null-extended side must consist of bare columns. Only
+ * the preserved side can be a delta, and its weight is then the row's weight. */
 Select as_one_item(Printer &printer, const PlanPtr &plan)
 {
     Select select = printer.select(plan);

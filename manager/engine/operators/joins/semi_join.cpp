@@ -1,21 +1,22 @@
 /*
- * Semi join ⋉ (rows with a match), anti join ▷ (rows without one) and mark join (every row,
- * with whether it has one):
+ * Semi join ⋉ (rows with a match), anti join ▷ (rows without one) and mark join (every row, with whether it
+ * has one):
  *
  *     D(A ⋉ B) = Σ_dA w·[cnt_old > 0]  −  t        t = Σ_A' w·([cnt_new = 0] − [cnt_old = 0])
  *     D(A ▷ B) = Σ_dA w·[cnt_old = 0]  +  t
  *     D(mark)  = Σ_dA w·(row, cnt_old > 0)  +  t × false  −  t × true
  *
- * with the matches of a row of A counted in B; outer_join.cpp says why the old count is right
- * beside dA. Copies of a row of B, or several matches, change nothing: only whether the count
- * is zero matters. The condition has to be true, so a NULL matches nothing; what IN and NOT IN
- * make of NULLs is the business of translate/subquery/sublink.cpp.
+ * with the matches of a row of A counted in B; outer_join.cpp explains why the dA term uses the old count.
+ * Copies of a row of B, or several matches, change nothing: only whether the count is zero matters. The
+ * condition must be true, so a NULL matches nothing; translate/subquery/sublink.cpp handles the NULLs of IN
+ * and NOT IN.
  *
- * Where B has exactly one row, whatever the sources hold, A ⋉ B is A ⋈ B without B's columns, and changes like it:
+ * Where B has exactly one row, whatever the sources contain, A ⋉ B is A ⋈ B without B's columns, and changes
+ * like it:
  *
  *     D(A ⋉ B) = dA ⋉ B'  +  A' ⋈ dB  −  dA ⋈ dB
  *
- * in the middle term only for the rows of A that truth_changes.cpp finds.
+ * where the middle term reads only the rows of A that truth_changes.cpp finds.
  */
 #include "engine/operators/joins/semi_join.hpp"
 
@@ -110,7 +111,7 @@ PlanPtr SemiJoin::delta_by_one_row(const PlanPtr &rows_delta, const PlanPtr &oth
     if (rows_delta)
         terms.push_back(semi_join(kind_, rows_delta, inputs()[1], condition_, comparison_));
     if (other_delta) {
-        /* Rows that are equal to something are looked up by it. */
+        /* With an equality, rows are looked up by it. */
         PlanPtr rows = condition_.equalities.empty()
                            ? truth_changes(inputs()[0], other_delta, condition_, comparison_)
                            : inputs()[0];
@@ -181,7 +182,8 @@ Select SemiJoin::print(Printer &printer) const
     return rows;
 }
 
-/* The only row by scalar subqueries, which the planner computes once, and takes for one value. */
+/* Returns the columns of the only row as scalar subqueries, which the planner computes once and estimates as
+ * one value. */
 std::vector<std::string> SemiJoin::slots_beside_one_row(Printer &printer, const Select &rows) const
 {
     Select other = printer.select(inputs()[1]);
@@ -222,7 +224,8 @@ PlanPtr semi_join(SemiKind kind, PlanPtr rows, PlanPtr other, Condition conditio
 
 namespace {
 
-/* A column of the left side compared with one of the right side, from either end. */
+/* Returns a random semi join whose condition compares a column of the left side with one of the right side,
+ * from either end. */
 PlanPtr sample_comparison(Sampler &sampler, const PlanPtr &rows, const PlanPtr &other)
 {
     static const char *const words[] = {"<", ">=", "<=", ">"};

@@ -1,5 +1,5 @@
 /*
- * Semi, anti and mark joins, visible to whoever looks for the key look-ups a plan makes.
+ * Semi, anti and mark joins, visible to the code that collects the key look-ups of a plan.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ class SemiJoin final : public PlanNode {
     std::string describe() const override;
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
     PlanPtr derivative(Differentiator &differentiator) const override;
-    /* What a row of the left side gives depends on no other row of it. */
+    /* The output for a row of the left side does not depend on other rows of that side. */
     bool is_linear_in(size_t input) const override { return input == 0; }
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;

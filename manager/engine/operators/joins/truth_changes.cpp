@@ -1,16 +1,16 @@
 /*
- * Which rows a condition with the only row s of another side changes for, when s becomes another:
+ * The rows for which a condition with the only row s of another side changes, when s is replaced:
  *
  *     D(A ⋉ S) ∋ Σ_A' w·([θ(a, s_new)] − [θ(a, s_old)])
  *
- * The weights of D(S) sum up to zero, because S has one row before and after. So a row of A for which
- * θ is true of all rows of D(S), or of none, contributes nothing, however D(S) is written; the others are
- * found before the join, which would otherwise bring all rows above the old average and all above the
- * new one, only to cancel.
+ * The weights of D(S) sum up to zero, because S has one row before and after. So a row of A for which θ is
+ * true for all rows of D(S), or for none, contributes nothing, whatever the form of D(S); the other rows are
+ * found before the join, which would otherwise return all rows above the old average and all above the new
+ * one, only to cancel them.
  *
- * Of a comparison `x > s` they are a range, x > least s and not x > greatest s, which an index on x
- * finds. A NULL is neither least nor greatest; where D(S) has one, as when the input of an average was
- * empty, the rows are asked one by one. The two ways are two branches, each behind a one-time filter.
+ * For a comparison `x > s` they are a range, x > least s and not x > greatest s, which an index on x finds. A
+ * NULL is neither least nor greatest; where D(S) has one, as when the input of an average was empty, each row
+ * is tested. The two methods are two branches, each behind a one-time filter.
  */
 #include "engine/operators/delta.hpp"
 #include "engine/operators/sql.hpp"
@@ -30,7 +30,7 @@ class TruthChanges : public PlanNode {
     {
         throw std::logic_error("a derivative has no derivative");
     }
-    /* Which rows there are in the delta counts, not how often. */
+    /* Only the presence of rows in the delta matters, not their number. */
     bool is_weighted() const override { return inputs()[0]->is_weighted(); }
     std::string describe() const override { return "truth changes"; }
 
@@ -41,7 +41,7 @@ class TruthChanges : public PlanNode {
         pair.insert(pair.end(), other.begin(), other.end());
         return pair;
     }
-    /* The value of `expression`, which reads the delta, over each row of it. */
+    /* Returns the value of `expression`, which reads the delta, for each row of it. */
     std::vector<Value> values(const Evaluation &evaluation, const Expression &expression, const ZSet &delta) const
     {
         std::vector<Value> values;
@@ -49,7 +49,8 @@ class TruthChanges : public PlanNode {
             values.push_back(evaluation.evaluate(expression, beside(Row(inputs()[0]->width()), row)));
         return values;
     }
-    /* SELECT `targets` of the delta; `rows` are the slots of the row beside it. */
+    /* Returns SELECT `targets` of the delta; `targets` receives the slots of the row, then those of the
+     * delta. */
     std::string of_delta(Printer &printer, const std::function<std::string(std::vector<std::string>)> &targets) const
     {
         Select delta = printer.select(inputs()[1]);
@@ -63,7 +64,8 @@ class TruthChanges : public PlanNode {
     {
         return "(" + expression.print([&](int i) { return slots.at(i); }) + ")";
     }
-    /* A one-time filter: `aggregate` of whether a row of the delta has a NULL, or one that is none. */
+    /* Returns a one-time filter: `aggregate` over whether `value` is NULL, or is not NULL, in the rows of the
+     * delta. */
     std::string gate(Printer &printer, const Expression &value, const std::string &aggregate, bool is_null) const
     {
         return "(" + of_delta(printer, [&](const auto &slots) {
@@ -72,8 +74,8 @@ class TruthChanges : public PlanNode {
     }
 };
 
-/* The rows of which θ is true for some row of the delta and not for another. With `value`, only
- * where that is NULL in some row of the delta. */
+/* The rows for which θ is true for some row of the delta and not for another. With `value`, empty unless that
+ * is NULL in some row of the delta. */
 class Tested final : public TruthChanges {
   public:
     Tested(const PlanPtr &rows, const PlanPtr &delta, Condition condition, std::optional<Expression> value)
@@ -97,8 +99,9 @@ class Tested final : public TruthChanges {
         }
         return result;
     }
-    /* Compared with a number, because the planner takes an equality for rare. The truths are columns of a
-     * subquery, as an aggregate over columns from outside alone would be one of the query outside. */
+    /* The count is compared with a number, because the planner estimates that an equality is rarely true. The
+     * truth values are columns of a subquery: an aggregate whose arguments are only outer columns would
+     * belong to the outer query. */
     Select print(Printer &printer) const override
     {
         Select rows = printer.select(inputs()[0]);
@@ -124,7 +127,8 @@ class Tested final : public TruthChanges {
     std::optional<Expression> value_;
 };
 
-/* The same of a comparison, where no value in the delta is NULL. */
+/* The rows of a comparison that is true for some row of the delta and not for another; empty if a value in
+ * the delta is NULL. */
 class Range final : public TruthChanges {
   public:
     Range(const PlanPtr &rows, const PlanPtr &delta, Comparison comparison)
@@ -163,7 +167,7 @@ class Range final : public TruthChanges {
     }
 
   private:
-    /* The value in the delta that is first in the order of an operator. */
+    /* Returns the value in the delta that is first in the order of an operator. */
     std::string first(Printer &printer, const std::string &by) const
     {
         std::string value;

@@ -33,7 +33,7 @@ Select Distinct::print(Printer &) const
 
 PlanPtr Distinct::with_inputs(std::vector<PlanPtr> inputs) const { return distinct(inputs.at(0)); }
 
-/* Without columns it would be taken for the global group, which has its row always. */
+/* Without columns it would be the global group, which always has its row. */
 PlanPtr distinct(PlanPtr input)
 {
     if (input->width() == 0)

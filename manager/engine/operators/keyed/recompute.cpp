@@ -74,10 +74,10 @@ class TouchedKeys final : public RecomputeNode {
     std::vector<int> keys_;
 };
 
-/* Which keys a branch is about. Without NULLs it is an IN, which the planner turns into
- * look-ups, or an EXISTS where an operator is not the catalog's own, for a row of IN has only
- * one; with NULLs a branch behind a one-time filter, which costs nothing while no touched key has
- * a NULL. IS NULL would be true of a row of NULLs, too. */
+/* Which keys a branch matches. The branch without NULLs is an IN, which the planner turns into look-ups, or
+ * an EXISTS if an operator is not that of the catalog, since a row IN uses one operator only; the branch with
+ * NULLs is behind a one-time filter, which costs nothing while no touched key has a NULL. IS NULL would also
+ * be true of a row of NULLs. */
 enum class Branch { without_nulls, with_nulls };
 
 class KeyedRows final : public RecomputeNode {
@@ -147,7 +147,7 @@ Select KeyedRows::print(Printer &printer) const
         select.where.push_back(sides[0] + " IS NOT DISTINCT FROM NULL");
         return select;
     }
-    /* A join, since each key is there once, and in this form an index can serve it. */
+    /* A join is possible, since each key exists once, and in this form an index is usable. */
     select.from.insert(select.from.end(), touched.from.begin(), touched.from.end());
     select.where.insert(select.where.end(), touched.where.begin(), touched.where.end());
     select.where.push_back(has_null);
@@ -180,7 +180,7 @@ class StoredRows final : public RecomputeNode {
 
 PlanPtr branch_of_keys(const PlanPtr &input, const std::vector<int> &keys, const PlanPtr &touched, Branch branch);
 
-/* Below `input`, or null where the keys are not columns of one input. */
+/* Returns the rows of the keys, selected below `input`; null where the keys are not columns of one input. */
 PlanPtr pushed_down(const PlanPtr &input, const std::vector<int> &keys, const PlanPtr &touched, Branch branch)
 {
     if (input->is_union()) {

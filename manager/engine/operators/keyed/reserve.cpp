@@ -24,7 +24,7 @@ std::vector<Column> with_complete(std::vector<Column> columns)
     return columns;
 }
 
-/* "c1, c2 …" of the relation `alias`. */
+/* Returns "c1, c2 …" of the relation `alias`. */
 std::vector<std::string> numbered(const std::string &alias, int width)
 {
     std::vector<std::string> names;
@@ -51,8 +51,8 @@ int64_t size_of(const ZSet &rows)
     return size;
 }
 
-/* The first rows and whether these are all, as a statement with columns c1 …; `gate`, if not empty,
- * is a condition that does not depend on the rows: nothing is read unless it is true. */
+/* Returns the first rows and whether these are all, as a statement with columns c1 …; `gate`, if not empty,
+ * is a condition that does not depend on the rows: unless it is true, no row is read. */
 std::string first_rows(Printer &printer, const PlanPtr &input, const ReserveTerms &terms, const std::string &gate)
 {
     const int width = input->width();
@@ -167,8 +167,8 @@ ZSet ReserveDelta::meaning(const Evaluation &evaluation, const std::vector<ZSet>
     return result;
 }
 
-/* The rows of the delta that are not beyond the last stored one. Which they are the executor finds by
- * sorting both together, so that each direction, NULLS FIRST and collation is its own. */
+/* Returns the rows of the delta that are not beyond the last stored one. The executor finds them by sorting
+ * both together, so that directions, NULLS FIRST and collations are PostgreSQL's own. */
 std::string ReserveDelta::rows_within(Printer &printer, const std::string &delta, const std::string &stored) const
 {
     const int width = inputs()[0]->width();
@@ -286,7 +286,7 @@ PlanPtr sample_reserve(Sampler &sampler)
             terms.order.push_back({i, direction});
     if (terms.order.empty())
         return input;
-    /* Without ties the order is total, so that there is one answer. */
+    /* Without ties the order is total, so the result is unique. */
     Expression call, first;
     call.pieces.emplace_back(std::string("pg_catalog.rank() OVER ("));
     for (size_t i = 0; i < terms.order.size(); i++) {

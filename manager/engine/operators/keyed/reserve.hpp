@@ -1,20 +1,19 @@
 /*
  * The first rows of an order, kept with a reserve.
  *
- * Whoever reads the first `count` rows of P need not know the others. The step R keeps a
- * prefix of P: more than `count` rows at first, so that a deletion rarely asks P for the
- * next ones, while a row beyond the last of R costs nothing.
+ * A node that reads the first `count` rows of P does not need the others. The step R keeps a prefix of P:
+ * more than `count` rows at first, so that a deletion rarely reads P for the next ones, while a row beyond
+ * the last of R costs nothing.
  *
  *     R = { p in P : p <= max(R) },  and R = P if it is complete
  *
- * It stays true when rows of D(P) beyond max(R) are left out. R is filled again, by the first
- * `kept` rows of P, only when fewer than `count` rows remain and R is not complete, or when
- * it has grown beyond twice of what a fill would keep. Rows equal in the order are in R together
- * or not at all; unless ties are wanted, the image of a row ends the order, so that those
- * are copies.
+ * This stays true when rows of D(P) beyond max(R) are ignored. R is filled again, by the first `kept` rows of
+ * P, only when fewer than `count` rows remain and R is not complete, or when it has grown beyond twice the
+ * size of a fill. Rows equal in the order are in R together or not at all; unless ties are wanted, the image
+ * of a row ends the order, so that such rows are copies.
  *
- * How many rows R has depends on what happened, and so does which of them are hidden. As a
- * plan, a reserve means its input: that is what it is for whoever reads the first `count` rows.
+ * The number of rows in R, and which of them are hidden, depend on past changes. As a plan, a reserve means
+ * its input: it has that meaning for a node that reads the first `count` rows.
  */
 #pragma once
 
@@ -22,7 +21,7 @@
 
 namespace pgtrickle::engine {
 
-/* A column, and ` DESC NULLS LAST` … after it. */
+/* A column of ORDER BY, and the text that follows it, such as ` DESC NULLS LAST`. */
 struct SortKey {
     int position;
     std::string direction;
@@ -30,9 +29,9 @@ struct SortKey {
 
 struct ReserveTerms {
     std::vector<SortKey> order;
-    int64_t count; /* so many rows are always there, if P has them */
-    int64_t kept;  /* so many are there after a fill */
-    bool with_ties; /* rows that tie with the last of `count` are asked for, too */
+    int64_t count; /* number of rows that are always present, if P has them */
+    int64_t kept;  /* number of rows after a fill */
+    bool with_ties; /* rows that tie with the last of `count` are needed, too */
 };
 
 class Reserve final : public PlanNode {
@@ -54,12 +53,12 @@ class Reserve final : public PlanNode {
 
 PlanPtr reserve(PlanPtr input, ReserveTerms terms);
 
-/* What R is filled with: the first rows, and whether these are all. */
+/* Returns the content for a fill of R: the first rows, and whether these are all. */
 PlanPtr reserve_rows(PlanPtr input, const ReserveTerms &terms);
-/* The change of R: `stored` are its rows, `delta` and `input` are of P. */
+/* Returns the change of R: `stored` are its rows, `delta` and `input` are of P. */
 PlanPtr reserve_delta(PlanPtr delta, PlanPtr stored, PlanPtr input, const ReserveTerms &terms);
 
-/* For each of `rows` its rank in the order. */
+/* Returns for each of `rows` its rank in the order. */
 std::vector<Value> ranks(const Evaluation &evaluation, const ReserveTerms &terms, const std::vector<Row> &rows);
 
 } // namespace pgtrickle::engine

@@ -1,11 +1,11 @@
 /*
- * Window functions: each row of the input with the values that functions of its partition
- * have for it. A changed row changes nothing outside of its partition, so the step that a
- * window becomes recomputes the partitions of the changed rows (recompute.hpp), whatever
- * the functions, their orders and their frames are: they stay text.
+ * Window functions: each row of the input with the values of functions over its partition. A changed row
+ * changes nothing outside of its partition, so the step that a window becomes recomputes the partitions of
+ * the changed rows (recompute.hpp), whatever the functions, their orders and their frames are: they stay
+ * text.
  *
- * A function whose value depends on the order of ties has several right values; all rows of
- * a partition come from one run of one statement, so what is stored is one of the answers.
+ * A function whose value depends on the order of ties has several correct values; all rows of a partition
+ * come from one execution of one statement, so the stored values are one of the correct answers.
  */
 #include "engine/operators/keyed/window.hpp"
 

@@ -10,7 +10,7 @@ namespace pgtrickle::engine {
 class Window final : public PlanNode {
   public:
     Window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls);
-    /* Columns of the input that every call partitions by, perhaps among others. */
+    /* Returns columns of the input by which every call partitions, possibly among others. */
     const std::vector<int> &partition() const { return partition_; }
 
     std::string describe() const override;

@@ -12,9 +12,10 @@ namespace pgtrickle::engine {
 
 namespace {
 
-/* What a delta starts from is a few rows, but a planner without statistics of an arrangement sees
- * hundreds for each look-up, ten times as many for a recursion that starts with them, and reads
- * whole tables for so many. It takes a LIMIT whose value it cannot see for a tenth. */
+/* Limits the planner's estimate. A delta starts from a few rows, but without statistics of an arrangement
+ * the planner estimates hundreds for each look-up, and ten times as many for a recursion that starts with
+ * them, and would read whole tables for so many rows. It estimates that a LIMIT of unknown value returns a
+ * tenth. */
 std::string few(const std::string &text)
 {
     const std::string limit = " LIMIT (SELECT 9223372036854775807)";
@@ -36,7 +37,7 @@ class KeptRows final : public PlanNode {
             result.add(row, count_.empty() ? count : 1);
         return result;
     }
-    /* Each row with its count of derivations, or of copies. */
+    /* Returns each row with its number of derivations, or of copies. */
     ZSet counts(const Evaluation &evaluation) const { return evaluation.kept(step_); }
     PlanPtr derivative(Differentiator &) const override { return nullptr; }
     PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
@@ -64,9 +65,9 @@ class KeptRows final : public PlanNode {
     {
         return count_.empty() ? "1::pg_catalog.int8" : alias + "." + quoted(count_);
     }
-    /* The ctid of the first stored copy of the row of `values`, or NULL; `except` for those that an
-     * entry lists. An aggregate, so that it is
-     * looked up row by row, by index, whatever the planner expects. */
+    /* Returns the ctid of the first stored copy of the row of `values`, or NULL; `except` names an entry
+     * whose ctids are excluded. An aggregate, so that the planner looks it up row by row, by index, whatever
+     * its estimates. */
     std::string first_tid(Printer &printer, const std::vector<std::string> &values, const std::string &except = {}) const
     {
         std::string alias = printer.alias();
@@ -74,7 +75,7 @@ class KeptRows final : public PlanNode {
                             " WHERE " + is_same(alias, values);
         return found + (except.empty() ? "" : " AND " + alias + ".ctid NOT IN (SELECT tid FROM " + except + ")") + ")";
     }
-    /* The stored row `alias` is the row of `values`. */
+    /* Returns the condition that the stored row `alias` is the row of `values`. */
     std::string is_same(const std::string &alias, const std::vector<std::string> &values) const
     {
         std::string all = joined(values, ", ");
@@ -107,7 +108,7 @@ class ListedRows final : public PlanNode {
     PlanPtr derivative(Differentiator &) const override { return nullptr; }
     PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
     Select print(Printer &printer) const override { return print(printer, nullptr); }
-    /* And the count of each. */
+    /* Prints the rows, and sets `count` to the count of each. */
     Select print(Printer &printer, std::string *count) const
     {
         std::string listed = printer.alias(), alias = printer.alias();
@@ -124,7 +125,7 @@ class ListedRows final : public PlanNode {
     std::string entry_;
 };
 
-/* What the nodes below have in common. */
+/* Common base of the following nodes. */
 class RecursionNode : public PlanNode {
   public:
     RecursionNode(std::vector<PlanPtr> inputs, const RecursionPlan &recursion)
@@ -140,7 +141,8 @@ class RecursionNode : public PlanNode {
     {
         return evaluate_with_leaf(recursion_.step, recursion_.leaf, rows, evaluation);
     }
-    /* The row of `values` is not in S: not stored, or among the ctids of `removed`. */
+    /* Returns the condition that the row of `values` is not in S: not stored, or among the ctids of
+     * `removed`. */
     std::string goes(Printer &printer, const std::vector<std::string> &values, const std::string &removed) const
     {
         return kept_->first_tid(printer, values, removed) + " IS NULL";
@@ -159,7 +161,7 @@ class Removed final : public RecursionNode {
     }
     std::string describe() const override { return "rows that may have gone"; }
 
-    /* Derivations from different rows must not cancel out, and a Z-set would let them: row by row. */
+    /* Evaluated row by row: derivations from different rows must not cancel, as they would in a Z-set. */
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &) const override
     {
         ZSet counts = kept_->counts(evaluation);
@@ -191,7 +193,7 @@ class Removed final : public RecursionNode {
             result.add(row, recursion_.is_set ? 1 : counts.rows().at(row));
         return result;
     }
-    /* All copies of the rows listed. */
+    /* Returns all copies of the rows listed. */
     Select print(Printer &printer) const override
     {
         Select rows = listed(printer)->print(printer);
@@ -206,7 +208,7 @@ class Removed final : public RecursionNode {
             rows.outputs[i] = copies + ".c" + std::to_string(i + 1);
         return printer.wrap(few(Printer::numbered(rows, false)), width(), false);
     }
-    /* The WITH entry that lists the ctid of each row of O, of one copy where there are several. */
+    /* Returns the WITH entry that lists the ctid of each row of O, of one copy where there are several. */
     std::string entry(Printer &printer) const
     {
         std::string known = printer.entry_of(this);
@@ -314,7 +316,7 @@ class Seeds final : public RecursionNode {
                                 goes(printer, columns, removed().entry(printer)),
                             width(), false);
     }
-    /* By image, which any type has; as many rows as there are copies. */
+    /* Rows are identified by image, which any type has; as many rows are returned as there are copies. */
     Select print_all(Printer &printer, const std::string &rows, const std::vector<std::string> &columns) const
     {
         std::string numbered = "SELECT u.*, pg_catalog.sum(u.pgt_weight) OVER p AS copies, "

@@ -11,7 +11,7 @@ namespace pgtrickle::engine {
 
 namespace {
 
-/* More iterations than any toy recursion that ends. */
+/* More iterations than any terminating recursion of the law test has. */
 constexpr int most_iterations = 1000;
 
 class RecursionLeaf final : public PlanNode {
@@ -59,7 +59,7 @@ bool contains(const PlanPtr &plan, const PlanPtr &leaf)
                                        [&](const auto &input) { return contains(input, leaf); });
 }
 
-/* The node on the way from `plan` down to the leaf that is not linear in it; null: none. */
+/* Returns the node on the path from `plan` to the leaf that is not linear in it; null: none. */
 const PlanNode *obstacle(const PlanPtr &plan, const PlanPtr &leaf)
 {
     if (plan == leaf)
@@ -75,13 +75,13 @@ const PlanNode *obstacle(const PlanPtr &plan, const PlanPtr &leaf)
         if (const PlanNode *below = obstacle(input, leaf))
             return below;
     }
-    /* A branch of a union that R is not in would give its rows at each iteration again. */
+    /* A branch of a union that does not contain R would return its rows again at each iteration. */
     bool is_one = plan->is_union() ? found == static_cast<int>(plan->inputs().size()) : found == 1;
     return is_one ? nullptr : plan.get();
 }
 
-/* `plan` without DISTINCT on the way down to the leaf: what is above it is linear, and duplicates
- * make no difference to the rows that a UNION finds. */
+/* Returns `plan` without DISTINCT on the path to the leaf: the nodes above it are linear, and duplicates do
+ * not affect the set of rows that a UNION finds. */
 PlanPtr without_distinct(const PlanPtr &plan, const PlanPtr &leaf)
 {
     if (plan == leaf || !contains(plan, leaf))
@@ -229,8 +229,8 @@ Expression wrapped(const Expression &value, const std::string &before, const std
 
 } // namespace
 
-/* Every column stays within a few values, and for UNION ALL the first one rises at each step, so
- * that every recursion ends. */
+/* Every column stays within a few values, and for UNION ALL the first one rises at each step, so that every
+ * recursion terminates. */
 PlanPtr sample_recursive(Sampler &sampler)
 {
     bool is_set = sampler.below(2) == 0;

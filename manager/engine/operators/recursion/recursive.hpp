@@ -4,9 +4,9 @@
  *     UNION ALL   R = B ⊎ T(R)    the least Z-set:  B ⊎ T(B) ⊎ T(T(B)) ⊎ …
  *     UNION       R = B ∪ T(R)    the least set
  *
- * and T, the recursive term, is linear: what a row of R gives does not depend on the other
- * rows of R. That is what PostgreSQL's own restrictions come to, except for windows, LIMIT,
- * DISTINCT and the like of the rows of one iteration, which are objections here.
+ * and T, the recursive term, is linear: the rows derived from a row of R do not depend on the other rows of
+ * R. PostgreSQL's own restrictions ensure that, except for windows, LIMIT, DISTINCT and similar operations on
+ * the rows of one iteration, for which there are objections here.
  *
  * R is an arrangement of its own; recursion_delta.hpp has its derivative.
  */
@@ -16,7 +16,7 @@
 
 namespace pgtrickle::engine {
 
-/* The reference to R inside of T: `leaf` is that very node. */
+/* `leaf` is the node that refers to R inside of T. */
 class Recursive final : public PlanNode {
   public:
     Recursive(PlanPtr base, PlanPtr step, PlanPtr leaf, bool is_set);
@@ -24,10 +24,10 @@ class Recursive final : public PlanNode {
     const PlanPtr &step() const { return inputs()[1]; }
     const PlanPtr &reference() const { return leaf_; }
     bool is_set() const { return is_set_; }
-    /* B ⊎ T(R), each derivation of a row once: R itself for UNION ALL; for UNION, what R is the
-     * DISTINCT of. */
+    /* Returns B ⊎ T(R), each derivation of a row once: R itself for UNION ALL; for UNION, R is the DISTINCT
+     * of it. */
     PlanPtr derivations() const;
-    /* UNION: the grouping of derivations() that R is kept as. */
+    /* Returns, for UNION, the grouping of derivations() as which R is kept. */
     std::shared_ptr<const Aggregate> as_aggregate() const;
 
     std::string describe() const override;
@@ -35,7 +35,7 @@ class Recursive final : public PlanNode {
     PlanPtr derivative(Differentiator &differentiator) const override;
     bool keeps() const override { return true; }
     std::optional<Objection> objection() const override;
-    /* The whole of R, by a WITH RECURSIVE of the statement. */
+    /* Prints the whole of R, by a WITH RECURSIVE of the statement. */
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
 
@@ -44,13 +44,13 @@ class Recursive final : public PlanNode {
     bool is_set_;
 };
 
-/* `plan` with `by` in place of `leaf`. */
+/* Returns `plan` with `by` in place of `leaf`. */
 PlanPtr with_leaf(const PlanPtr &plan, const PlanPtr &leaf, const PlanPtr &by);
-/* The meaning of `plan` where `leaf` stands for `rows`. */
+/* Returns the meaning of `plan` where `leaf` represents `rows`. */
 ZSet evaluate_with_leaf(const PlanPtr &plan, const PlanPtr &leaf, const ZSet &rows, const Evaluation &evaluation);
-/* The FROM item `name`, with columns c1 …: a WITH entry of the statement that is printed. */
+/* Returns the FROM item `name`, with columns c1 …: a WITH entry of the statement that is printed. */
 PlanPtr named_rows(std::string name, std::vector<Column> columns);
-/* Output i as a value of exactly the column's type, as both terms of a WITH RECURSIVE must be. */
+/* Returns output i as a value of exactly the column's type, as required of both terms of a WITH RECURSIVE. */
 std::vector<std::string> typed_outputs(const Select &select, const std::vector<Column> &columns);
 
 } // namespace pgtrickle::engine
