@@ -1,7 +1,7 @@
 /*
- * Every single call that writes is made to fail once, and then all from some call on: whatever the moment, what run()
- * says was written is there, what it says was not is not, and the catalog works when the disk does.
- * The functions below stand before the C library's, for SQLite too.
+ * Makes each call that writes fail once, and then all calls from some call on: at any moment, the rows that
+ * run() reports as written are there, those that it reports as not written are not, and the catalog works
+ * once the disk does. The functions below take precedence over the C library's, for SQLite too.
  */
 #include "catalog/spool.hpp"
 #include "tests/unit/catalog_fixture.hpp"
@@ -15,7 +15,7 @@ namespace {
 
 struct Disk {
     long calls = 0;
-    long fails_at = 0; /* 0: never */
+    long fails_at = 0; /* number of the call that fails; 0: none */
     bool stays_broken = false;
     int error = ENOSPC;
 
@@ -59,7 +59,7 @@ int ftruncate64(int file, off64_t size) noexcept
     static auto *real = next<int(int, off64_t)>("ftruncate64");
     return disk.fails() ? -1 : real(file, size);
 }
-/* Nothing here outlives a crash of the machine. */
+/* The test does not simulate a crash of the machine, so nothing is flushed. */
 int fsync(int)
 {
     return disk.fails() ? -1 : 0;
@@ -90,7 +90,7 @@ class BrokenDisk : public Catalog {
             add_statistics(c, 1, refresh);
         });
     }
-    /* A life of a catalog, of two processes' connections. How many rows it says it has written. */
+    /* Runs a catalog with the connections of two processes. Returns how many rows it reports as written. */
     size_t live(Database &catalog, Database &other)
     {
         size_t written = 0;
@@ -102,7 +102,7 @@ class BrokenDisk : public Catalog {
         return written;
     }
 
-    /* False when no call was made to fail any more. */
+    /* Returns false when no call was left to fail. */
     bool is_survived(long fails_at, bool stays_broken, int error)
     {
         fs::path own = folder / std::to_string(fails_at);

@@ -143,7 +143,7 @@ TEST_F(Catalog, many_processes_write_at_once_while_it_is_removed)
             _exit(written == each ? 0 : 1);
         }
     }
-    /* Twice, because a write that meets it three times gives up. */
+    /* Twice, because a write that finds the file missing three times gives up. */
     for (int i = 0; i < 2; i++) {
         usleep(5000);
         fs::remove(folder / "catalog.db");

@@ -1,4 +1,4 @@
-/* What befalls the catalog's files under connections that have them open. */
+/* Damage to the catalog's files while connections have them open. */
 #include "catalog/file/migrations.hpp"
 #include "tests/unit/catalog_fixture.hpp"
 
@@ -7,7 +7,7 @@
 
 namespace {
 
-/* What stands in the file itself, and not in its log. */
+/* Moves all content to the file itself, out of its log. */
 void settle(Database &catalog)
 {
     catalog.checkpoint(true);
@@ -143,7 +143,7 @@ TEST_F(Catalog, random_bytes_anywhere_do_not_stop_it)
         }
         EXPECT_TRUE(append(catalog, 7)) << round << catalog.failure();
         EXPECT_TRUE(append(other, 7)) << round << other.failure();
-        count(catalog); /* it may find what the writers passed by */
+        count(catalog); /* it may find damage that the writers did not read */
         EXPECT_TRUE(append(other, 7));
         size_t before = count(catalog);
         EXPECT_GE(before, 1u) << round;

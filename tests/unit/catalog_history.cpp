@@ -1,4 +1,4 @@
-/* How much history is kept, and what becomes of what cannot be written at once. */
+/* How much history is kept, and the handling of rows that cannot be written at once. */
 #include "catalog/spool.hpp"
 #include "catalog/tables/retention.hpp"
 #include "catalog/tables/tables.hpp"

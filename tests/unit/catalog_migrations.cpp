@@ -1,4 +1,5 @@
-/* Files of every version that was ever released, kept as text in catalog_versions/, must reach this one. */
+/* Files of every version that was ever released, kept as text in catalog_versions/, must migrate to the
+ * present one. */
 #include "catalog/file/migrations.hpp"
 #include "catalog/tables/tables.hpp"
 

@@ -1,4 +1,5 @@
-/* The table of constructs in docs/sql.md is the one that the engine's lists make. With WRITE=1 this program writes it. */
+/* The table of constructs in docs/sql.md must be the one that the engine's lists produce. With WRITE=1 this
+ * program writes it. */
 #include "engine/operators/constructs.hpp"
 #include "engine/operators/operator.hpp"
 

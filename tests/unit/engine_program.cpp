@@ -1,4 +1,4 @@
-/* What the engine prints, and how a plan is cut into steps. */
+/* SQL that the engine prints, and how a plan is cut into steps. */
 #include "engine/operators/aggregates/family.hpp"
 #include "engine/operators/operator.hpp"
 #include "engine/program.hpp"

@@ -17,7 +17,7 @@ int utf8_length(const char *at)
 const Encoding utf8 = {utf8_length, false};
 const Encoding ascii = {utf8_length, true};
 
-/* The one text of a JSON object like ours that ends with it, or nothing if it is not valid. */
+/* Returns the text at the end of a JSON object such as an alert, or nothing if the object is not valid. */
 std::optional<std::string> last_text(const std::string &json)
 {
     size_t from = json.rfind(": \"");
@@ -92,7 +92,7 @@ TEST(Alert, holds_the_longest_names)
 TEST(Alert, escapes_what_no_encoding_explains)
 {
     EXPECT_EQ(*last_text(failed("caf\xe9", ascii)), "caf\\u00e9");
-    /* A text that ends within a character. */
+    /* The text ends within a character. */
     EXPECT_TRUE(last_text(failed("caf\xc3")));
 }
 

@@ -61,8 +61,8 @@ TEST(AtomicSets, cover_what_is_within_one_of_them)
     EXPECT_FALSE(sets.cover({30, 31}));
 }
 
-/* A refresh finds the sets of its members from what is downstream of them and upstream of that; a manager from its whole
- * graph. */
+/* A refresh finds the sets of its members from their downstreams and the upstreams of these; a manager from
+ * its whole graph. */
 TEST(AtomicSets, around_a_stream_table_are_those_of_the_whole_graph)
 {
     std::mt19937 random(seed_of(11));
@@ -97,7 +97,7 @@ TEST(AtomicSets, around_a_stream_table_are_those_of_the_whole_graph)
                     set = around.of(id);
             }
             ASSERT_EQ(around.of(id), whole.of(id)) << round;
-            /* Nothing is kept together that belongs apart. */
+            /* Every set found is a union of sets of the whole graph. */
             for (const auto &[first, members] : around.all())
                 ASSERT_TRUE(whole.cover(members)) << round;
         }

@@ -1,4 +1,5 @@
-/* AUTO's model against simulated costs: with noise, drift, growth, wrong priors, and nothing known at first. */
+/* AUTO's model against simulated costs: with noise, drift, growth, wrong priors, and no measurements at
+ * first. */
 #include "scheduler/cost/cost_model.hpp"
 
 #include <gtest/gtest.h>
@@ -17,16 +18,16 @@ constexpr double rows = 1'000'000;
 constexpr double s = 1'000'000; /* microseconds */
 constexpr double break_even = 0.15;
 
-/* What refreshes really take, by the share of rows changed. */
+/* Actual cost of refreshes, by the share of rows changed. */
 struct World {
     std::function<double(double share)> delta;
     std::function<double(double share)> full;
     std::function<double(std::mt19937 &, int number)> share;
     double fill = s;
     double noise = 0.15;       /* standard deviation of the logarithm */
-    double hiccups = 0.03;     /* how often it takes three times as long */
-    double drift = 1;          /* of a delta's time, a refresh */
-    double growth = 1;         /* of the sources, a refresh */
+    double hiccups = 0.03;     /* probability that a refresh takes three times as long */
+    double drift = 1;          /* factor of a delta's time from one refresh to the next */
+    double growth = 1;         /* factor of the sources' size from one refresh to the next */
 };
 
 World linear(double even_at)
@@ -55,7 +56,7 @@ struct Sums {
     double ratio() const { return taken / std::min(deltas, fulls); }
 };
 
-/* What a refresh takes, one way and the other. */
+/* Simulates one refresh, given its cost by a delta and by a full refresh. */
 void refresh(std::vector<Measured> &past, const Work &work, double delta, double full, Sums *sums)
 {
     Choice choice = choose(past, work, break_even);
@@ -89,7 +90,8 @@ double play(const World &world, unsigned seed, int refreshes = 60)
     return sums.ratio();
 }
 
-/* The promise: no more than 1.2 of the better way over a run. On average far less; of 40 runs with hiccups, the third worst. */
+/* A run costs at most 1.2 times the better way, except two of 40 runs with hiccups, and at most 1.12 times on
+ * average. */
 void expect_near_the_better_way(const char *what, const World &world)
 {
     std::vector<double> ratios;
@@ -130,7 +132,7 @@ TEST(CostModel, stays_near_it_when_the_first_fill_misleads)
     }
 }
 
-/* Small deltas say little about large ones. */
+/* Small deltas predict large ones poorly. */
 TEST(CostModel, stays_near_it_when_only_small_deltas_were_seen_at_first)
 {
     for (double even_at : {0.03, 0.15, 1.5}) {
@@ -180,7 +182,7 @@ TEST(CostModel, the_ends_of_the_setting_decide_alone)
     EXPECT_EQ(choose(past, {rows, {{1, 200}}}, 0).way, RefreshKind::full);
 }
 
-/* A row of a dimension costs what it matches. */
+/* The cost of a row of a dimension depends on the rows that it matches. */
 TEST(CostModel, knows_what_a_row_of_each_source_costs)
 {
     std::vector<Measured> past = {{RefreshKind::fill, {rows, {}}, s}};
@@ -240,7 +242,7 @@ TEST(CostModel, counts_what_is_still_to_be_read_to_a_delta)
     EXPECT_EQ(choose(past, work, break_even).way, RefreshKind::full);
 }
 
-/* The way not taken becomes better: it is found out, and what that costs is bounded. */
+/* The other way becomes better: the model detects it, and the cost of finding out is bounded. */
 TEST(CostModel, comes_back_when_the_other_way_has_become_better)
 {
     std::vector<Measured> past = {{RefreshKind::fill, {rows, {}}, s}};

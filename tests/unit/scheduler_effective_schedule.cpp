@@ -26,7 +26,7 @@ std::vector<Schedule> all(std::initializer_list<const char *> texts)
     return schedules;
 }
 
-/* Tables are 1 to 9, stream tables from 10 on; calculated and atomic unless said otherwise. */
+/* Tables are 1 to 9, stream tables from 10 on; calculated and atomic unless stated otherwise. */
 struct World {
     Graph graph;
     std::map<Id, Terms> terms;
@@ -57,7 +57,7 @@ TEST(Calculated, is_the_tightest_of_the_dependents)
     EXPECT_EQ(world.effective(11).schedules, all({"7s"}));
     EXPECT_EQ(world.effective(10).schedules, all({"7s"}));
     EXPECT_FALSE(world.effective(10).has_own_schedule);
-    /* Created, altered, dropped. */
+    /* Stream tables are created, altered, dropped. */
     world.add(15, {10}, "@hourly");
     EXPECT_EQ(world.effective(10).schedules, all({"7s", "@hourly"}));
     world.add(13, {11}, "2m");
@@ -77,7 +77,7 @@ TEST(Calculated, is_on_change_where_a_dependent_is)
     EXPECT_EQ(world.effective(10).schedules, all({}));
     world.add(12, {10}, "0s");
     EXPECT_EQ(world.effective(10).schedules, all({}));
-    /* What moves without a change is due by the clock as well. */
+    /* A time-dependent stream table is due by the clock as well. */
     world.terms[10].is_time_dependent = true;
     EXPECT_EQ(world.effective(10).schedules, all({"calculated", "1h"}));
 }
@@ -110,7 +110,7 @@ TEST(Diamond, goes_with_the_first_of_them)
         EXPECT_TRUE(world.effective(id).has_own_schedule);
     }
     world = diamond("calculated", "1h", "calculated");
-    EXPECT_EQ(world.effective(11).schedules, all({})); /* the apex is on change */
+    EXPECT_EQ(world.effective(11).schedules, all({})); /* the apex is refreshed on change */
 }
 
 TEST(Diamond, comes_along_with_who_reads_a_calculated_one_of_it)
@@ -130,16 +130,16 @@ TEST(Diamond, goes_with_the_last_of_them)
 {
     World world = diamond("10s", "1h", "calculated");
     world.terms[12].is_diamond_slowest = true;
-    world.add(9 + 20, {10}, "1s"); /* a reader of one of them hurries nobody */
+    world.add(9 + 20, {10}, "1s"); /* a dependent of one member does not change the schedule of the set */
     for (Id id : {10, 11, 12}) {
         EXPECT_TRUE(world.effective(id).waits_for_all);
         EXPECT_EQ(world.effective(id).schedules.size(), 2u);
         EXPECT_TRUE(world.effective(id).has_own_schedule);
     }
-    /* What they read needs to be no fresher. */
+    /* The upstreams of the set need not be fresher than its slowest member. */
     world.add(20, {2}).add(10, {1, 20}, "10s");
     EXPECT_EQ(world.effective(20).schedules, all({"1h"}));
-    /* Without any time there is nothing to wait for. */
+    /* Without a schedule by time, no member is slower than the others. */
     world = diamond("calculated", "calculated", "0s");
     world.terms[12].is_diamond_slowest = true;
     EXPECT_EQ(world.effective(10).schedules, all({}));
@@ -179,7 +179,7 @@ TEST(Required, are_upstreams_without_own_schedules_and_atomic_sets)
     EXPECT_EQ(with_required(world.graph, world.schedules.atomic_sets(), {21}, [](Id) { return true; }), (Ids{10, 11, 12, 20, 21}));
 }
 
-/* No apex has what belongs to others in its set. */
+/* An apex has no stream tables of other owners in its atomic set. */
 TEST(Diamonds, of_several_owners_are_sets_of_what_is_of_the_apexs)
 {
     World world = diamond("1s", "1s", "1s");
@@ -195,7 +195,7 @@ TEST(Diamonds, of_several_owners_are_sets_of_what_is_of_the_apexs)
     EXPECT_EQ(world.effective(10).waits_for_all, false);
 }
 
-/* The atomic sets, from the diamonds of all apexes that say so. */
+/* Returns the atomic sets, from the diamonds of all atomic apexes. */
 std::map<Id, std::set<Id>> atomic_sets(const World &world)
 {
     std::map<Id, std::set<Id>> set_of;
@@ -214,7 +214,7 @@ std::map<Id, std::set<Id>> atomic_sets(const World &world)
     return set_of;
 }
 
-/* Random graphs: what must hold of every effective schedule, whatever the graph. */
+/* Properties of every effective schedule, on random graphs. */
 TEST(RandomEffectiveSchedules, keep_their_promises)
 {
     std::mt19937 random(seed_of(9));
@@ -246,10 +246,12 @@ TEST(RandomEffectiveSchedules, keep_their_promises)
                 EXPECT_EQ(of_other.waits_for_all, effective.waits_for_all);
                 EXPECT_EQ(of_other.atomic_set, atomic_set.front());
             }
-            /* A calculated one is refreshed with its dependents, unless its atomic set waits for the last of its members. */
+            /* A calculated stream table is refreshed with its dependents, unless its atomic set waits for the
+             * slowest member. */
             EXPECT_EQ(effective.has_own_schedule, effective.waits_for_all || !own.is_on_change());
             EXPECT_EQ(std::set<Id>(atomic_set.begin(), atomic_set.end()), expected[id]);
-            /* Calculated and free: no looser than any reader. */
+            /* A calculated stream table outside of atomic sets is refreshed at least as often as each
+             * dependent. */
             bool is_free = atomic_set.empty() && own.kind == Schedule::Kind::calculated && !effective.schedules.empty();
             for (Id reader : world.graph.direct_downstreams(id)) {
                 const EffectiveSchedule &of_reader = world.schedules.of(reader);

@@ -64,7 +64,7 @@ TEST(Graph, groups_what_shares_a_source_at_any_depth)
     graph.set(21, {5, 20});
     graph.set(22, {3});
     EXPECT_EQ(graph.groups({21, 13, 20, 22}), (std::vector<Ids>{{22, 13}, {20, 21}}));
-    /* 13 and a reader of table 1 meet in 10, which is not due itself. */
+    /* 13 and a dependent of table 1 have 10 in common, which is not due itself. */
     graph.set(30, {1});
     EXPECT_EQ(graph.groups({30, 13}), (std::vector<Ids>{{30, 13}}));
     EXPECT_EQ(graph.groups({20, 22}), (std::vector<Ids>{{20}, {22}}));
@@ -84,7 +84,7 @@ TEST(Graph, joins_groups_that_a_third_connects)
 TEST(Graph, finds_the_arms_of_a_diamond)
 {
     Graph graph = diamond();
-    EXPECT_EQ(graph.diamond_of(13), (Ids{11, 12})); /* in 10 the ways have parted already */
+    EXPECT_EQ(graph.diamond_of(13), (Ids{11, 12})); /* the paths part above 10 */
     EXPECT_EQ(graph.diamond_of(12), Ids{});
     graph.set(14, {13, 2});
     EXPECT_EQ(graph.diamond_of(14), (Ids{10, 11, 12, 13}));

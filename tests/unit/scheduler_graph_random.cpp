@@ -1,5 +1,6 @@
 /*
- * The graph against the slow definitions of what it answers, on random graphs; and how long large ones take.
+ * Compares the graph with slow definitions of its answers, on random graphs; and bounds the time that large
+ * ones take.
  */
 #include "scheduler/graph/diamond.hpp"
 #include "seed.hpp"
@@ -16,7 +17,7 @@ using namespace pgtrickle::scheduler;
 
 namespace {
 
-/* Tables are 1 to 9, stream tables from 10 on; each reads what is below it. */
+/* Tables are 1 to 9, stream tables from 10 on; each reads relations with smaller numbers. */
 struct Drawn {
     Graph graph;
     std::map<Id, Ids> reads;
@@ -38,7 +39,7 @@ Drawn draw(std::mt19937 &random)
     }
     for (const auto &[id, sources] : drawn.reads)
         drawn.graph.set(id, sources);
-    /* What is replaced and removed leaves nothing behind. */
+    /* Replaced and removed stream tables leave no traces. */
     drawn.graph.set(99, {10, 1});
     drawn.graph.set(99, {2, 1});
     drawn.graph.remove(99);
@@ -63,7 +64,7 @@ int level(const Drawn &drawn, Id id)
     return highest;
 }
 
-/* Every way from `from` to `to`, each without its ends. */
+/* Finds every path from `from` to `to`, each without its ends. */
 void ways(const Drawn &drawn, Id from, Id to, std::vector<Id> &way, std::vector<std::set<Id>> &found)
 {
     auto reads = drawn.reads.find(from);
@@ -88,7 +89,7 @@ std::set<Id> diamond(const Drawn &drawn, Id apex)
         std::vector<Id> way;
         if (relation != apex)
             ways(drawn, apex, relation, way, all);
-        /* Two ways that have nothing in common: then all that lead there are ways of the diamond. */
+        /* If two paths have no relation in common, all paths to that relation belong to the diamond. */
         bool is_parting = false;
         for (size_t i = 0; i < all.size(); i++)
             for (size_t j = i + 1; j < all.size(); j++)
@@ -164,10 +165,11 @@ TEST(RandomGraphs, answer_as_the_slow_definitions_do)
     }
 }
 
-/* Ten times as many may take twelve times as long, and something for the caches; squares would be a hundred. */
+/* Ten times as many stream tables may take twelve times as long, plus an allowance for CPU caches; a
+ * quadratic algorithm would take a hundred times as long. */
 double seconds_for(Id count)
 {
-    std::clock_t began = std::clock(); /* of this process: others do not matter */
+    std::clock_t began = std::clock(); /* CPU time of this process, which other processes do not affect */
     std::mt19937 random(seed_of(5));
     Graph graph;
     Ids all;
@@ -175,7 +177,7 @@ double seconds_for(Id count)
         Id id = 1'000'000 + i;
         Ids sources = {1 + random() % 1000};
         if (i >= 100)
-            sources.push_back(id - 1 - random() % 100); /* chains of many, a common one of all */
+            sources.push_back(id - 1 - random() % 100); /* many chains, and a source that all have in common */
         graph.set(id, sources);
         all.push_back(id);
     }

@@ -136,7 +136,7 @@ TEST(Watermarks, one_advance_is_one_refresh)
     holds.taken_in[{12, "load"}] = 100;
     EXPECT_EQ(hold_of(holds, sample(), 12), (Hold{Kind::not_advanced, 0, "load"}));
     EXPECT_EQ(kind_of(holds, 11), std::nullopt) << "which has not been refreshed since";
-    holds.watermarks[1] = 105; /* one has advanced, and is within the tolerance; the group has not */
+    holds.watermarks[1] = 105; /* one source has advanced, and is within the tolerance; the group has not advanced */
     EXPECT_EQ(hold_of(holds, sample(), 12), (Hold{Kind::not_advanced, 0, "load"}));
     holds.watermarks[2] = 101;
     EXPECT_EQ(kind_of(holds, 12), std::nullopt);

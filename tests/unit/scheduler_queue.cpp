@@ -162,7 +162,7 @@ TEST(Due, without_schedule_on_change_but_rested)
     EXPECT_GT(task.throttle.until(), 60 * s + 2);
     EXPECT_EQ(due_at(task, 60 * s + 1, 60 * s + 2, s, utc), task.throttle.until());
     EXPECT_EQ(due_at(task, 80 * s, 80 * s, s, utc), 80 * s);
-    EXPECT_EQ(due_at(task, 10 * s, 10 * s, s, utc), 10 * s + s); /* the clock has been set back: no longer than this */
+    EXPECT_EQ(due_at(task, 10 * s, 10 * s, s, utc), 10 * s + s); /* the clock was set back: the wait is limited to this */
 }
 
 TEST(Due, back_off_puts_it_off)
@@ -191,7 +191,7 @@ TEST(Queue, failing_tasks_wait_longer_and_longer)
 TEST(Queue, those_that_failed_together_come_back_apart)
 {
     for (int failures : {1, 2, 20}) {
-        std::set<Microseconds> parts; /* tenths of the quarter */
+        std::set<Microseconds> parts; /* tenths of the last quarter of the delay */
         Microseconds longest = std::min(s << (std::min(failures, 12) - 1), 600 * s);
         for (Id id = 16384; id < 16484; id++)
             parts.insert((longest - back_off_us(id, failures)) * 40 / longest);

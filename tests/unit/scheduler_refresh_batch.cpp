@@ -43,14 +43,15 @@ TEST(Batch, takes_along_who_shares_a_source_and_the_schedule)
     Tasks tasks = {{10, {true}}, {11, {}}, {12, {}}, {13, {}}};
     EXPECT_EQ(batch(graph, 10, tasks), (Ids{10, 11, 12}));
     tasks[11].schedules = each_second;
-    EXPECT_EQ(batch(graph, 10, tasks), Ids{10}); /* nothing connects it with 12 */
+    EXPECT_EQ(batch(graph, 10, tasks), Ids{10}); /* no member connects it with 12 */
     tasks[11].is_wanted = true;
     EXPECT_EQ(batch(graph, 10, tasks), (Ids{10, 11, 12}));
     tasks[12].is_free = false;
     EXPECT_EQ(batch(graph, 10, tasks), (Ids{10, 11}));
 }
 
-/* No one of the others' lies on a way from a member up to another: it would wait for the one, and the other for it. */
+/* Whether a stream table of another batch lies on a path between two members: it would wait for one of them,
+ * and the other member for it. */
 bool has_foreign_between(const Graph &graph, const Ids &members, const std::set<Id> &foreign)
 {
     const std::set<Id> all(members.begin(), members.end());
@@ -142,8 +143,8 @@ TEST(Batch, is_connected_through_those_that_do_not_come)
     EXPECT_EQ(with_upstreams(graph, {10, 12}), (Ids{10, 12, 11}));
 }
 
-/* What it is defined as: the group, among all who are wanted or free, with the schedules that the
- * wanted ones of the group have; found by trying until nothing changes. */
+/* The definition of a batch: the group of `start` among all stream tables that are wanted, or free with the
+ * schedule of a wanted member; found by iteration to a fixed point. */
 Ids slow_batch(const Graph &graph, Id start, const Tasks &tasks)
 {
     std::set<Id> members = {start};

@@ -16,7 +16,7 @@ constexpr Microseconds ms = 1000;
 constexpr Microseconds longest = second_us;
 constexpr Microseconds start = 1000 * second_us;
 
-/* Share of the time that refreshes of `took` get in a minute, if there is always something to take in,
+/* Returns the share of a minute that refreshes of duration `took` use, if there are always changes to apply,
  * `per_second` commits. */
 double share(Microseconds took, int64_t per_second)
 {
@@ -57,10 +57,11 @@ TEST(Throttle, bounds_the_share_of_a_core)
     EXPECT_LT(share(2 * ms, 1), 0.55);
     EXPECT_LT(share(2 * ms, 5000), 0.05);
     EXPECT_LT(share(10 * ms, 5000), 0.05);
-    EXPECT_GT(share(2 * ms, 5000), 0.02); /* and is not idle either */
+    EXPECT_GT(share(2 * ms, 5000), 0.02); /* refreshes are not stopped either */
 }
 
-/* Commits cost the same whenever they are taken in. Charged for them too, it ended at the longest pause. */
+/* A commit costs the same whenever it is applied. If commits were charged as well, the pause would grow to
+ * its maximum. */
 TEST(Throttle, of_a_hot_one_pays_for_what_a_refresh_takes_by_itself)
 {
     for (double each_us : {2.0, 50.0, 120.0}) {
@@ -86,7 +87,7 @@ TEST(Throttle, of_a_hot_one_pays_for_what_a_refresh_takes_by_itself)
     }
 }
 
-/* Other processes take the core away, now and then for long. */
+/* Other processes use the core, sometimes for long. */
 TEST(Throttle, of_a_hot_one_is_not_made_long_by_disturbed_refreshes)
 {
     std::mt19937 random(seed_of(7));

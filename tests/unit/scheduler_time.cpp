@@ -1,6 +1,6 @@
 /*
- * What a manager would do in the course of time: it looks, refreshes what is due, and sleeps. The clock is
- * a number that the tests set forward and back.
+ * The actions of a manager in the course of time: it looks for work, refreshes stream tables that are due,
+ * and sleeps. The clock is a number that the tests set forward and back.
  */
 #include "scheduler/queue.hpp"
 
@@ -21,7 +21,8 @@ Schedule parsed(const char *text)
     return parse_schedule(text, &fault).value();
 }
 
-/* A manager with one stream table, which is written to all the time: each refresh leaves it dirty since then. */
+/* A manager with one stream table, whose source is written to all the time: it is dirty again from the moment
+ * of each refresh. */
 struct Life {
     Queue queue;
     Microseconds now = 1000 * hour + 7 * s;
@@ -76,7 +77,7 @@ TEST(Time, after_a_pause_one_refresh_catches_up)
     for (const char *schedule : {"30s", "* * * * *"}) {
         Life life(schedule);
         life.live(120 * s);
-        life.now += 5 * hour; /* nobody looked, or the clock was set forward */
+        life.now += 5 * hour; /* the manager did not run, or the clock was set forward */
         size_t before = life.refreshed.size();
         life.look();
         life.look();
@@ -100,7 +101,7 @@ TEST(Time, a_clock_set_back_does_not_stop_refreshes)
             life.live(150 * s);
             EXPECT_GE(life.refreshed.size(), before + 2) << schedule;
             if (!parsed(schedule).is_on_change())
-                EXPECT_LE(life.refreshed.size(), before + 6) << schedule; /* and there is no burst */
+                EXPECT_LE(life.refreshed.size(), before + 6) << schedule; /* there is no burst of refreshes */
         }
     }
 }

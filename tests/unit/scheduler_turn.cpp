@@ -42,7 +42,7 @@ TEST(Turn, nobody_comes_before_himself)
         EXPECT_FALSE(comes_before({since, 1}, {since, 1}, now));
 }
 
-/* After a step back of the clock. */
+/* A stream table may be queued later than now after the clock was set back. */
 TEST(Turn, who_waits_since_later_than_now_is_not_late)
 {
     expect_first({now + 3600 * second_us, 0}, {now - 10, 1});

@@ -1,7 +1,7 @@
 /*
- * Cron expressions where local time leaps. The slow definition, against which random expressions are held, walks minute
- * by minute: a minute whose local time matches fires, unless that local time has been before; and the first minute
- * after a gap fires if anything in the gap matches.
+ * Cron expressions where local time leaps. The slow definition, with which random expressions are compared,
+ * goes minute by minute: a minute whose local time matches fires, unless that local time has occurred before;
+ * and the first minute after a gap fires if a time in the gap matches.
  */
 #include "scheduler/time/cron.hpp"
 #include "scheduler/time/schedule.hpp"
@@ -20,7 +20,7 @@ constexpr Microseconds minute = 60 * second_us;
 constexpr Microseconds hour = 60 * minute;
 constexpr Microseconds day = 24 * hour;
 
-/* Offsets that hold from certain moments on. */
+/* A zone whose offset changes at certain moments. */
 class LeapingZone final : public Zone {
   public:
     struct Leap {
@@ -88,7 +88,7 @@ std::vector<Microseconds> fired_slowly(const std::string &text, const Zone &zone
     const bool is_hourly = cron.hours == (1u << 24) - 1;
     std::vector<Microseconds> times;
     Microseconds begin = after - 2 * day;
-    Microseconds passed = begin + zone.span_at(begin).offset - minute; /* the latest local minute there was */
+    Microseconds passed = begin + zone.span_at(begin).offset - minute; /* the latest local minute that has occurred */
     for (Microseconds at = begin; at < until; at += minute) {
         Microseconds local = at + zone.span_at(at).offset;
         bool fires = matches(cron, local) && (is_hourly || local > passed);
@@ -109,7 +109,7 @@ TEST(Leaps, a_time_that_does_not_exist_comes_once_when_the_clock_has_been_put_fo
                                          forward + 2 * day - 30 * minute}));
     EXPECT_EQ(fired("*/10 2 * * *", berlin(), forward - 10 * minute, forward + hour),
               (std::vector<Microseconds>{forward}));
-    /* What matches at the end of the gap as well is still one. */
+    /* A match at the end of the gap does not fire a second time. */
     EXPECT_EQ(fired("0 2,3 * * *", berlin(), forward - hour, forward + hour), (std::vector<Microseconds>{forward}));
 }
 
@@ -117,7 +117,7 @@ TEST(Leaps, a_time_that_exists_twice_comes_once)
 {
     EXPECT_EQ(fired("30 2 * * *", berlin(), backward - 2 * hour, backward + day),
               (std::vector<Microseconds>{backward - 30 * minute}));
-    /* Also for whoever asks between the two. */
+    /* A query between the two occurrences of the time has that result, too. */
     EXPECT_EQ(fired("30 2 * * *", berlin(), backward + 10 * minute, backward + day), std::vector<Microseconds>{});
     EXPECT_EQ(fired("0 3 * * *", berlin(), backward - hour, backward + 2 * hour),
               (std::vector<Microseconds>{backward + hour}));
@@ -163,7 +163,7 @@ TEST(Leaps, random_expressions_agree_with_the_slow_definition)
     }
 }
 
-/* Schedules and times at random: a reader has to wait only if the manager is late, or no wait would help. */
+/* Random schedules and times: a reader waits only if the manager is late, or if no wait would help. */
 TEST(Readers, agree_with_the_manager)
 {
     std::mt19937_64 random(seed_of(11));
@@ -180,7 +180,8 @@ TEST(Readers, agree_with_the_manager)
         std::optional<Microseconds> due = next_due(schedule, since, zone);
         ASSERT_TRUE(due) << text;
         bool waits = is_due_for_reader(schedule, since, now, zone);
-        /* Never before the manager is at it; and once a whole interval has passed, or a time of a cron expression. */
+        /* A reader never waits before the stream table is due for the manager; it waits once a whole
+         * interval, or a time of a cron expression, has passed. */
         if (waits)
             EXPECT_LE(*due, now) << text;
         bool is_cron = schedule.kind == Schedule::Kind::cron;

@@ -1,4 +1,4 @@
-/* The splitter of printed expressions: what is a slot, and what only looks like one. */
+/* The splitter of printed expressions: slots, and text that looks like a slot. */
 #include "translate/expression/slots.hpp"
 
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@ using pgtrickle::translate::split_slots;
 
 namespace {
 
-/* Pieces in one line: text as it is, slots as <position>. */
+/* Returns the pieces in one line: text unchanged, slots as <position>. */
 std::string shown(std::string_view sql)
 {
     std::string line;
@@ -58,7 +58,7 @@ TEST(Slots, a_backslash_escapes_only_in_an_escape_string)
     EXPECT_EQ(shown("E'\\\\' || $1"), "E'\\\\' || <0>");
     /* A doubled quote does not end the string, so the escape after it still counts. */
     EXPECT_EQ(shown("E'a''\\' $1' || $1"), "E'a''\\' $1' || <0>");
-    /* The E must be a word of its own. */
+    /* The E must be a separate word. */
     EXPECT_EQ(shown("Etc'\\' || $1"), "Etc'\\' || <0>");
     EXPECT_EQ(shown("N'\\' || $1"), "N'\\' || <0>");
 }
