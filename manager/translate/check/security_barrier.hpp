@@ -19,8 +19,8 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-/* Refuses the view whose query is given, unless `owner` may read all relations that the query reads. C++
- * frame. */
+/* Refuses the view whose query is given, unless `owner` may read all relations that the query reads.
+ * C++ frame. */
 void refuse_barrier(Query *view, Oid owner);
 
 } // namespace pgtrickle::translate
