@@ -1,4 +1,4 @@
-"""What test scripts share: a database of their own, and waiting."""
+"""Functions that test scripts share: a database of their own, and waiting."""
 
 import os
 import subprocess
@@ -42,7 +42,7 @@ class Database:
         return self.run(statement, *values)[0][0]
 
     def wait_for(self, statement, wanted, limit_s=30):
-        """Until the statement's one value is as wanted."""
+        """Waits until the statement's one value is as wanted."""
         deadline = time.monotonic() + limit_s
         while (found := self.value(statement)) != wanted:
             if time.monotonic() > deadline:
@@ -60,7 +60,7 @@ class Database:
 
 
 def as_soon_as_it_connects(connect, limit_s=60):
-    """What connect() returns, once the server takes connections; its error after so long."""
+    """Returns the result of connect(), once the server accepts connections; raises its error after the limit."""
     deadline = time.monotonic() + limit_s
     while True:
         try:
@@ -89,7 +89,8 @@ class Server:
 
 
 def server_that_lacks(files):
-    """One that lacks what files say (tests/manager/lack.c): their paths, by the variables that name them."""
+    """Returns a server that lacks resources as files say (tests/manager/lack.c): their paths, by the
+    variables that name them."""
     folder = Path(os.environ["SCRATCH"] + ".other")
     folder.mkdir(exist_ok=True)
     library = folder / "lack.so"
@@ -104,7 +105,7 @@ def server_that_lacks(files):
 
 
 def run_cases(cases):
-    """Runs the functions, prints a line each, and exits."""
+    """Runs the functions, prints a line for each, and exits."""
     failed = 0
     for case in cases:
         try:

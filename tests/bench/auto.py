@@ -1,11 +1,15 @@
 #!/usr/bin/python3 -B
-"""AUTO over runs of refreshes whose deltas differ in size, from 1 changed row to 60 % of the largest source, against stream tables of the
-same query that always go by deltas, and always in full: what AUTO took to what the better of the two took over the whole run, and
-to what the better one took at each refresh. `in full` is an AUTO stream table that always computes from nothing (the setting 0), which
-is the choice that AUTO has; mode FULL keeps no arrangements and reads no changes: what AUTO took to the better of DIFFERENTIAL and that is shown beside it.
+"""Compares AUTO with DIFFERENTIAL and with always computing in full, over runs of refreshes whose deltas
+differ in size.
 
-Each change is taken in by all of them, in turns of changing order. BENCH_ONLY selects queries by a part of their names;
-BENCH_SEED another order of sizes; BENCH_TRACE prints each refresh."""
+The deltas range from 1 changed row to 60 % of the largest source. The figures are the time that AUTO took
+relative to the better of the two others over the whole run, and relative to the better one at each refresh.
+`in full` is an AUTO stream table that always computes from nothing (the setting 0), which is the choice that
+AUTO has; mode FULL keeps no arrangements and reads no changes: AUTO relative to the better of DIFFERENTIAL
+and FULL is shown beside it.
+
+All stream tables apply each change, in changing order. BENCH_ONLY selects queries by a part of their names;
+BENCH_SEED selects another order of sizes; BENCH_TRACE prints each refresh."""
 import os
 import random
 
@@ -41,7 +45,8 @@ WAYS = {  # stream table: (mode, differential_max_change_ratio)
 
 
 def sizes(numbers):
-    """Of REFRESHES deltas: half of them log-evenly from 0.1 % on, the others evenly up to 60 %, and a few single rows."""
+    """Returns the sizes of REFRESHES deltas: half of them log-evenly from 0.1 % on, the others evenly up to
+    60 %, and a few single rows."""
     shares = [0.001 * 600 ** numbers.random() for _ in range(REFRESHES // 2)]
     shares += [numbers.uniform(0.01, 0.6) for _ in range(REFRESHES - len(shares) - 3)] + [0, 0, 0]
     numbers.shuffle(shares)
@@ -60,7 +65,7 @@ def trace(cursor, count, taken):
 
 
 def run(cursor, changes, numbers):
-    """[{way: ms}] of each refresh."""
+    """Returns [{way: ms}] of each refresh."""
     times = []
     for turn, count in enumerate(sizes(numbers)):
         first = numbers.randint(0, ROWS - count)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
-"""What a writer pays for being followed: single-row UPDATEs and COPY, with and without capture.
+"""Measures the cost of capture for a writer: single-row UPDATEs and COPY, with and without capture.
 
-The two tables are alike but for the stream table on one of them; measurements alternate.
+The two tables are alike except for the stream table over one of them; measurements alternate.
 """
 
 import io
@@ -25,7 +25,7 @@ def take_in(cursor):
 
 
 def update_cpu(cursor, name):
-    """CPU seconds the backend spends on single-row updates, each its own transaction."""
+    """Returns the CPU seconds that the backend spends on single-row updates, each in its own transaction."""
     pid = [cursor.connection.get_backend_pid()]
     cursor.execute(f"PREPARE change_{name} AS UPDATE {name} SET val = val + 1 WHERE id = $1")
     started = cpu_s(pid)

@@ -1,6 +1,6 @@
-"""The constructs whose refresh is measured, one line each: what it is, its query over the tables of SETUP, and whether
-it is global by nature, so that its cost may grow with the tables. `fact` is what changes; at {n} rows a
-group has 10 rows, a part 100, and a link's closure 10."""
+"""The constructs whose refresh is measured, one line each: its name, its query over the tables of SETUP, and
+whether it is global by nature, so that its cost may grow with the tables. `fact` is the table that changes;
+at {n} rows a group has 10 rows, a part 100, and a link's closure 10."""
 
 SETUP = """
 CREATE TABLE fact (id int PRIMARY KEY, grp int NOT NULL, part int NOT NULL, amount int, price numeric(10,2), name text);
@@ -18,8 +18,8 @@ CREATE INDEX ON link (start);
 CREATE INDEX ON link (finish);
 """
 
-# Changes {count} rows from number {first} on, back and forth. A link is cut off and mended: were it moved on by one, ten
-# thousand of them would join the chains, and the closure have millions of rows.
+# Changes {count} rows from number {first} on, and back. A link is removed and restored: if it was moved on by
+# one, ten thousand links would join the chains, and the closure would have millions of rows.
 CHANGE = "UPDATE fact SET amount = (amount + 1) % 997, price = price + 0.1 WHERE id >= {first} AND id < {first} + {count}"
 CHANGE_LINK = "UPDATE link SET finish = CASE WHEN finish = start + 1 THEN -start ELSE start + 1 END WHERE id >= {first} AND id < {first} + {count}"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""An idle server with 200 stream tables: CPU of all its processes, and transactions it runs."""
+"""Measures an idle server with 200 stream tables: CPU of all its processes, and transactions that it runs."""
 
 import time
 
@@ -26,7 +26,7 @@ def main():
         ran, used, started = transactions(cursor), cpu_s(pids), time.monotonic()
         time.sleep(SECONDS)
         percent = (cpu_s(pids) - used) / (time.monotonic() - started) * 100
-        # statistics reach the view when a backend reports; our own two reads are in it too
+        # a backend reports statistics with a delay; the two reads of this script are included
         ran = transactions(cursor) - ran
         row(f"idle server, {TABLES} stream tables of schedule 1s", f"{percent:.2f} % of a core, {ran} transactions in {SECONDS} s",
             "< 1 %, none but the two of the measurement")

@@ -1,12 +1,13 @@
 #!/usr/bin/python3 -B
-"""From the commit of one row to seeing it in a stream table elsewhere, nobody asking for it.
+"""Measures the time from the commit of one row until another session sees it in a stream table, without a
+refresh request.
 
-Names of functions as arguments run these alone, on a server that is there (tests/scratch run).
+Names of functions as arguments run only these, on a server that is running (tests/scratch run).
 
-The time starts when COMMIT is sent and ends when a plain SELECT of another session has the row: stream
+The time starts when COMMIT is sent and ends when a plain SELECT of another session returns the row: stream
 tables of schedule `calculated`, whose reads never wait. The reader sleeps for 100 µs (the kernel makes it
-160) between its looks, so that it keeps a fifth of a core busy and its core is free for the manager;
-what it adds to a figure is half of that and the time of a look, 0.2 ms. Commits are 5 to 50 ms apart, at random.
+160) between reads, so that it uses a fifth of a core and leaves its core to the manager; it adds half of that
+and the time of a read, 0.2 ms, to a figure. Commits are 5 to 50 ms apart, at random.
 """
 
 import os
@@ -30,7 +31,7 @@ def kept(cursor, name, query, schedule="calculated"):
 
 
 class Watched:
-    """A writer of rows numbered upwards, and a reader who looks for the last one."""
+    """A writer of rows numbered upwards, and a reader that looks for the last one."""
 
     def __init__(self, database, write, looks):
         self.writer, self.reader = connect(database), connect(database)
@@ -96,13 +97,13 @@ def latency():
 
 
 def beside(database, script):
-    """pgbench as one client that never pauses."""
+    """Runs pgbench as one client without pauses."""
     return subprocess.Popen(["pgbench", "-n", "-c", "1", "-T", "3600", "-M", "prepared", "-f", script, database],
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def latency_beside_writer():
-    """Beside a client that writes to the same source as fast as it can, other customers' orders."""
+    """Measures orders of other customers, while a client writes to the same source as fast as it can."""
     with Database("latency") as cursor:
         make_orders(cursor)
         database = cursor.connection.info.dbname
@@ -154,7 +155,7 @@ def diamond():
 
 
 def levels():
-    """Ten tables a level; each reads one of the level above and, as a join, its neighbour."""
+    """Measures ten tables in each level; each reads one of the level above and, as a join, its neighbour."""
     with Database("latency") as cursor:
         make_source(cursor)
         for level in range(1, 7):

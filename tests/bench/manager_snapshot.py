@@ -1,7 +1,8 @@
 #!/usr/bin/python3 -B
-"""Refreshes of one changed row of a global aggregate while an old snapshot is open: none of the versions of its
-one row can be pruned, nor those of its row in pgt_state. What counts is how many there are, not how old the
-snapshot is: ten minutes of a refresh each 100 ms are 6,000.
+"""Measures refreshes of one changed row of a global aggregate while an old snapshot is open.
+
+No version of its one row can be pruned, nor of its row in pgt_state. The number of versions matters, not the
+age of the snapshot: ten minutes of a refresh each 100 ms are 6,000.
 """
 
 import os
@@ -12,7 +13,7 @@ STEPS = [int(step) for step in os.environ.get("BENCH_VERSIONS", "0,1000,6000,200
 
 
 def refresh_costs(cursor, pid, count):
-    """Medians of time, and mean CPU time of the backend, in ms a refresh."""
+    """Returns medians of time, and mean CPU time of the backend, in ms for each refresh."""
     times, used = [], 0
     for _ in range(count):
         cursor.execute("UPDATE source SET amount = amount + 1 WHERE id = 7")

@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
-"""What the manager of 1,000 stream tables costs: creating them, resting, waking up for nothing, keeping
-up with 100 sources that are written once a second, and the memory of it all.
+"""Measures the manager of 1,000 stream tables: creating them, idling, waking up without work, refreshing them
+while 100 sources are written once a second, and its memory.
 
-Names of functions as arguments run these alone, on a server that is there (tests/scratch run).
+Names of functions as arguments run only these, on a server that is running (tests/scratch run).
 """
 
 import os
@@ -20,8 +20,9 @@ random.seed(1)
 
 
 def creation(database):
-    """By kinds, as some take longer than others: number 1,000 against number 10 of the same sort. A source's first stream
-    table makes its capture as well, so the comparison begins with the second hundred."""
+    """Measures creation by kinds, as some take longer than others: number 1,000 against number 10 of the same
+    kind. A source's first stream table begins its capture as well, so the comparison starts with the second
+    hundred."""
     def around(numbers):
         return median(database.creation_ms[n] for n in numbers)
     hundreds = [around(range(k * SOURCES, (k + 1) * SOURCES)) for k in range(len(KINDS))]
@@ -55,7 +56,8 @@ def idle(cursor):
 
 
 def cycle(cursor):
-    """Commits to a source whose stream tables are not due for an hour; and to a table that nobody reads."""
+    """Measures commits to a source whose stream tables are not due for an hour, and to a table that no stream
+    table reads."""
     database = cursor.connection.info.dbname
     everybody = all_pids(cursor, database)
     pid = trickle_pids(cursor, database)["manager"][0]
@@ -79,7 +81,7 @@ def cycle(cursor):
 
 
 def ages_while_written(cursor, seconds):
-    """Ages of stream tables taken at random, and how many refreshes there were."""
+    """Returns ages of stream tables sampled at random, and the number of refreshes."""
     database = cursor.connection.info.dbname
     pids = all_pids(cursor, database)
     writers = Writers(database)
@@ -130,7 +132,7 @@ def memory(cursor):
 
 
 def flat(cursor):
-    """Memory over a longer stretch of refreshes."""
+    """Measures memory over a longer series of refreshes."""
     database = cursor.connection.info.dbname
     sizes = []
     for _ in range(6):

@@ -1,7 +1,7 @@
-"""What the benchmarks measure with: connections, times of statements, CPU time of processes,
-and lines of the table.
+"""Functions that the benchmarks share: connections, times of statements, CPU time of processes, and lines of
+the table.
 
-Ratios are taken within one run, from alternating or neighbouring measurements on one server.
+Ratios are computed within one run, from alternating or neighbouring measurements on one server.
 """
 
 import os
@@ -19,7 +19,7 @@ def connect(database=None):
 
 
 class Database:
-    """A fresh database with the extension, dropped at the end."""
+    """A new database with the extension, dropped at the end."""
 
     def __init__(self, name):
         self.name = f"bench_{name}"
@@ -41,7 +41,7 @@ class Database:
 
 
 def ms(cursor, statement, arguments=None):
-    """Milliseconds from sending a statement to having its answer."""
+    """Returns the milliseconds from sending a statement to receiving its result."""
     started = time.perf_counter()
     cursor.execute(statement, arguments)
     return (time.perf_counter() - started) * 1e3
@@ -52,7 +52,7 @@ def median(values):
 
 
 def cpu_s(pids):
-    """CPU seconds of processes, to the nanosecond the scheduler counts."""
+    """Returns the CPU seconds of processes, in the scheduler's resolution of a nanosecond."""
     total = 0
     for pid in pids:
         try:
@@ -63,7 +63,7 @@ def cpu_s(pids):
 
 
 def server_pids(cursor):
-    """The postmaster and all its children."""
+    """Returns the postmaster and all its children."""
     cursor.execute("SHOW data_directory")
     postmaster = int((Path(cursor.fetchone()[0]) / "postmaster.pid").read_text().split()[0])
     children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
@@ -71,7 +71,7 @@ def server_pids(cursor):
 
 
 def create(cursor, name, query, schedule="1h"):
-    """A stream table that only we refresh, unless the schedule says otherwise."""
+    """Creates a stream table that only the test refreshes, unless the schedule requires more."""
     cursor.execute("SELECT pgtrickle.create_stream_table(%s, %s, %s, 'DIFFERENTIAL')", (name, query, schedule))
 
 
@@ -80,5 +80,5 @@ def row(what, measured, reach):
 
 
 def scale(rows):
-    """Row counts shrink by BENCH_SHRINK, for trying the scripts out."""
+    """Returns the number of rows divided by BENCH_SHRINK, for trying the scripts out."""
     return max(1000, rows // int(os.environ.get("BENCH_SHRINK", 1)))

@@ -1,5 +1,5 @@
-"""What the benchmarks of the manager measure processes with: who they are, their CPU time, how often
-they woke up, and their memory.
+"""Functions by which the benchmarks of the manager measure processes: process ids, CPU time, wake-ups, and
+memory.
 """
 
 import os
@@ -11,7 +11,8 @@ from measure import cpu_s
 
 
 def trickle_pids(cursor, database=None):
-    """Process ids of the launcher, and of managers and refresh workers (of one database, if it is named)."""
+    """Returns the process ids of the launcher, and of managers and refresh workers (of one database, if it is
+    named)."""
     cursor.execute("SELECT backend_type, pid FROM pg_stat_activity WHERE backend_type LIKE 'pg_trickle%%' "
                    "AND (%s IS NULL OR datname = %s OR datname IS NULL)", (database, database))
     found = {}
@@ -25,15 +26,15 @@ def manager_pid(cursor, database):
 
 
 def wake_ups(pid):
-    """How often a process has gone to sleep of itself, which is once a wake-up."""
+    """Returns how often a process has gone to sleep voluntarily, which is once for each wake-up."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.M).group(1))
 
 
 def memory_bytes(pid):
-    """Private memory: what this process alone has, of which its end would give back every byte; and the proportional set
-    size (PSS), which adds its share of what it has in common with others. Pages of shared_buffers are never private, though
-    the kernel counts them so while only one process has touched them."""
+    """Returns private memory, every byte of which the end of the process would release; and the proportional
+    set size (PSS), which adds its share of shared memory. Pages of shared_buffers never count as private,
+    though the kernel counts them so while only one process has touched them."""
     private = pss = 0
     is_shared = False
     for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
@@ -52,7 +53,7 @@ def private_bytes(pid):
 
 
 def context_bytes(cursor, pid):
-    """Total of the process's memory contexts, by what it writes to the server's log when asked."""
+    """Returns the total of the process's memory contexts, as it writes it to the server's log on request."""
     log = Path(os.environ["SCRATCH"]) / "server.log"
     start = log.stat().st_size
     cursor.execute("SELECT pg_log_backend_memory_contexts(%s)", (pid,))
@@ -68,8 +69,8 @@ def context_bytes(cursor, pid):
 
 
 class Usage:
-    """CPU time and wake-ups of processes over a stretch of time; of those that are there at its end, for idle
-    workers leave."""
+    """CPU time and wake-ups of processes during an interval; of those that exist at its end, as idle workers
+    exit."""
 
     def __init__(self, pids):
         self.started = time.monotonic()
@@ -103,7 +104,7 @@ def wait_until(condition, limit_s=60, pause_s=0.05):
 
 
 def run_chosen(functions, names):
-    """The functions that are named, or all."""
+    """Runs the functions that are named, or all."""
     for function in functions:
         if not names or function.__name__ in names:
             function()

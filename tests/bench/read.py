@@ -1,13 +1,12 @@
 #!/usr/bin/python3 -B
-"""Reading a stream table against reading its storage, and what a read costs beyond that when
-nothing is pending.
+"""Compares reading a stream table with reading its storage, and measures the cost that a read adds when no
+change is pending.
 
-The ratios are of the best times, the two alternating statement by statement: of the backend's CPU
-time, so that other load on the machine does not count, and of the clock where workers take part.
-The added cost is the median difference of the CPU time of many small batches of a look-up by
-key: as a simple query (planning, expansion and barrier) beyond one of the storage, and as a kept generic
-plan beyond one of a view of the storage, which has as many relations to lock and to check
-(the barrier alone).
+The ratios are of the best times, the two alternating statement by statement: of the backend's CPU time, so
+that other load on the machine does not count, and of the clock where parallel workers participate. The added
+cost is the median difference of the CPU time of many small batches of a look-up by key: as a simple query
+(planning, expansion and barrier) beyond one of the storage, and as a kept generic plan beyond one of a view
+of the storage, which has as many relations to lock and to check (the barrier alone).
 """
 
 from measure import Database, cpu_s, create, median, ms, row, scale
@@ -74,7 +73,7 @@ def main():
         storage = storage_of(cursor, "kept")
         cursor.execute("CREATE INDEX ON kept (id)")
         cursor.execute("ANALYZE kept")
-        # Hint bits of a fresh heap are set by whoever reads it first.
+        # Hint bits of a new heap are set by the first session that reads it.
         cursor.execute("SELECT sum(qty) FROM kept")
         cursor.execute("SET max_parallel_workers_per_gather = 0")
         for name, query in QUERIES.items():

@@ -1,8 +1,10 @@
 #!/usr/bin/python3 -B
-"""For each construct: a refresh after 1, 100 and 10,000 changed rows, at 100,000 and 1,000,000 rows, against REFRESH
-MATERIALIZED VIEW of the same query in the same run; best times, and in brackets how much faster than that. The growth
-of one row's refresh is that of its CPU time in the backend, and what it reads is counted, too, in rows of sources and arrangements: times
-are those of a machine that others may use. BENCH_ONLY selects constructs by a part of their names."""
+"""Measures a refresh of each construct after 1, 100 and 10,000 changed rows, at 100,000 and 1,000,000 rows,
+against REFRESH MATERIALIZED VIEW of the same query in the same run.
+
+The times are best times, and in brackets the factor to REFRESH MATERIALIZED VIEW. The growth of one row's
+refresh is that of its CPU time in the backend; the rows of sources and arrangements that it reads are counted
+as well, as other load on the machine affects times. BENCH_ONLY selects constructs by a part of their names."""
 import os
 import random
 from contextlib import ExitStack
@@ -25,7 +27,7 @@ def missing_indexes(cursor):
 
 
 def rows_read(cursor, change):
-    """By the refresh of one changed row, in sources and arrangements."""
+    """Returns the rows of sources and arrangements that the refresh of one changed row reads."""
     cursor.execute("BEGIN; " + change)
     counts = []
     for refresh in ("SELECT", "SELECT pgtrickle.refresh_stream_table('kept')"):
@@ -37,7 +39,8 @@ def rows_read(cursor, change):
 
 
 def measure(cursor, query, n):
-    """(ms by number of changed rows, ms of REFRESH MATERIALIZED VIEW; of one changed row: CPU seconds, rows read)"""
+    """Returns (ms by number of changed rows, ms of REFRESH MATERIALIZED VIEW; for one changed row: CPU
+    seconds, rows read)."""
     create(cursor, "kept", query)
     indexes = missing_indexes(cursor)
     for number, statement in enumerate(indexes):

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""A refresh after 1,000 changed rows against REFRESH MATERIALIZED VIEW of the same query, in turns; best times."""
+"""Compares a refresh after 1,000 changed rows with REFRESH MATERIALIZED VIEW of the same query, alternating;
+best times."""
 
 from measure import Database, create, ms, row, scale
 

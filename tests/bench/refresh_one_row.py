@@ -1,10 +1,10 @@
 #!/usr/bin/python3 -B
-"""The time of refresh_stream_table after one changed row, at three sizes of the sources: the lower
-quartile, which other load on the machine disturbs least, and the median.
+"""Measures refresh_stream_table after one changed row, at three sizes of the sources: the lower quartile,
+which other load on the machine disturbs least, and the median.
 
-The rows that change are the same 50 in turn, spread over the table, at each size: what grows with
-the tables then shows, and not that 300 random rows of a large table lie on 300 pages that nobody has
-touched before, of a small one on few.
+At each size the same 50 rows, spread over the table, change in turn: the result shows growth with the size of
+the tables, and not that 300 random rows of a large table are on 300 untouched pages, and those of a small one
+on few.
 """
 
 import random

@@ -1,7 +1,7 @@
-"""A thousand stream tables over a hundred sources, ten a source, of the kinds that people make.
+"""A thousand stream tables over a hundred sources, ten for each source, of common kinds.
 
-Every source has 1,000 rows, and a row 0 whose `number` says how often the source was written:
-every stream table shows the largest, so that anybody can tell from outside how far it is.
+Every source has 1,000 rows, and a row 0 whose `number` counts the writes to the source: every stream table
+shows the largest number, so that its age can be determined from outside.
 """
 
 import os
@@ -37,7 +37,7 @@ def source_of(number):
 
 
 class Thousand(Database):
-    """The database with its sources and all stream tables; creation_ms has how long each took."""
+    """The database with its sources and all stream tables; creation_ms has the duration of each creation."""
 
     def __init__(self, schedule):
         super().__init__("thousand")
@@ -64,7 +64,8 @@ class Thousand(Database):
         cursor.execute(f"INSERT INTO {name} SELECT g, g % 10, 1 + g % 7, 0 FROM generate_series(0, 999) g")
 
     def create_like_the_first(self, cursor, number):
-        """After all others, by the query of the first ones and over a source of its own, as theirs was new to capture."""
+        """Creates a stream table after all others, with the query of the first ones and over a new source, as
+        theirs was new to capture."""
         self.make_source(cursor, f"later_{number}")
         cursor.execute(f"VACUUM ANALYZE later_{number}")
         return self.create_ms(cursor, f"kept_later_{number}", KINDS[0].format(s=f"later_{number}"))
@@ -73,7 +74,7 @@ class Thousand(Database):
         return ms(cursor, "SELECT pgtrickle.create_stream_table(%s, %s, %s)", (name, query, self.schedule))
 
     def wait_for_manager(self, cursor):
-        """Until the manager knows all, and rests."""
+        """Waits until the manager knows all stream tables, and is idle."""
         database = cursor.connection.info.dbname
         wait_until(lambda: "manager" in trickle_pids(cursor, database))
 
@@ -86,12 +87,12 @@ class Thousand(Database):
 
 
 class Writers(threading.Thread):
-    """Writes each source once a second, evenly spread over the second; knows when each write was committed."""
+    """Writes each source once a second, evenly spread over the second; records when each write was committed."""
 
     def __init__(self, database):
         super().__init__()
         self.database = database
-        self.committed = [[time.monotonic()] for _ in range(SOURCES)] # of source s, number k: [s][k]
+        self.committed = [[time.monotonic()] for _ in range(SOURCES)] # time of commit of source s, number k: [s][k]
         self.stopping = threading.Event()
         self.late_s = 0
 
@@ -112,6 +113,7 @@ class Writers(threading.Thread):
         connection.close()
 
     def age_s(self, number, shown, at):
-        """How old what stream table `number` showed at that time was: since when something is missing."""
+        """Returns the age at that time of the state that stream table `number` showed: the time since the
+        first change that is missing."""
         commits = self.committed[source_of(number)]
         return max(0, at - commits[shown + 1]) if shown + 1 < len(commits) else 0

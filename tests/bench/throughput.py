@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""pgbench's transactions a second with the demonstration's five stream tables and without, in turns."""
+"""Measures pgbench's transactions per second with the demonstration's five stream tables and without,
+alternating."""
 
 import os
 import re

@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
-"""The 22 queries of TPC-H as stream tables: a refresh of each after about 100 changed rows over all tables, against
-REFRESH MATERIALIZED VIEW of the same query in the same run. TPCH_SCALE is 1 in `make bench`; 0.1 is quick."""
+"""Measures the 22 queries of TPC-H as stream tables: a refresh of each after about 100 changed rows over all
+tables, against REFRESH MATERIALIZED VIEW of the same query in the same run. TPCH_SCALE is 1 in `make bench`;
+0.1 is quick."""
 import os
 
 import psycopg2
@@ -13,7 +14,8 @@ SLOWEST, FAST = 1.2, 10
 
 
 def keep(warehouse, queries):
-    """Makes the stream tables with the indexes they ask for, and the materialized views; returns those that are kept."""
+    """Creates the stream tables with the indexes they suggest, and the materialized views; returns those that
+    can be maintained."""
     cursor, kept = warehouse.cursor, {}
     for name, sql in queries.items():
         try:

@@ -1,7 +1,9 @@
-"""A schema with generated rows, queries over it that are kept as stream tables, and changes: the folders tpch and tpcds.
+"""A schema with generated rows, queries over it that are kept as stream tables, and changes: the folders tpch
+and tpcds.
 
-schema.sql and generate.sql (which reads the setting of the folder's name, `.scale`) make the sources;
-queries.sql has a comment `-- NAME` before each query; changes.sql and upheaval.sql change rows, others in each turn.
+schema.sql and generate.sql (which reads the setting of the folder's name, `.scale`) create the sources;
+queries.sql has a comment `-- NAME` before each query; changes.sql and upheaval.sql change rows, different
+ones in each round.
 """
 import re
 from pathlib import Path
@@ -26,7 +28,7 @@ class Warehouse:
         self.cursor.execute("VACUUM ANALYZE")
 
     def queries(self):
-        """{name: sql}"""
+        """Returns {name: sql}."""
         text = self.text("queries", fraction=f"{0.0001 / self.scale:f}", quantity=300 if self.scale >= 0.1 else 240)
         return dict((name.lower(), sql) for name, sql in re.findall(r"^-- (Q\w+).*\n((?:(?!--).*\n)*?(?!--).*);$", text, re.M))
 
@@ -34,7 +36,7 @@ class Warehouse:
         self.cursor.execute(self.text(name, turn=turn))
 
     def add_missing_indexes(self, stream_table):
-        """The indexes on sources that the stream table asks for. Returns their statements."""
+        """Creates the indexes on sources that the stream table suggests. Returns their statements."""
         self.cursor.execute("SELECT value FROM pgtrickle.explain_st(%s) WHERE property = 'missing index'", (stream_table,))
         statements = [value for (value,) in self.cursor.fetchall()]
         for statement in statements:
@@ -42,13 +44,13 @@ class Warehouse:
         return statements
 
     def differences(self, stream_table, sql):
-        """How many rows are in only one of stream table and query, as multisets."""
+        """Returns how many rows are in only one of stream table and query, as multisets."""
         self.cursor.execute(f"""SELECT (SELECT count(*) FROM (SELECT q::text FROM {stream_table} q EXCEPT ALL SELECT q::text FROM ({sql}) q) x)
           + (SELECT count(*) FROM (SELECT q::text FROM ({sql}) q EXCEPT ALL SELECT q::text FROM {stream_table} q) x)""")
         return self.cursor.fetchone()[0]
 
     def other_actions(self, stream_table):
-        """Refreshes since the first that were not made by a delta."""
+        """Returns the refreshes since the first that were not made by a delta."""
         self.cursor.execute("""SELECT DISTINCT action FROM (SELECT action FROM pgtrickle.get_refresh_history(%s, 1000) ORDER BY refresh_id OFFSET 1) x
           WHERE action NOT IN ('DIFFERENTIAL', 'NO_DATA')""", (stream_table,))
         return [action for (action,) in self.cursor.fetchall()]

@@ -1,9 +1,10 @@
 #!/usr/bin/python3 -B
-"""What a killed process, a stopped server, a cancelled refresh and a full disk leave behind is right.
+"""Shows that stream tables are correct after a process is killed, the server is stopped, refreshes are
+cancelled, and the disk is full.
 
-Sessions write and refresh all the time; then one process is killed with SIGKILL, the server is stopped, everybody
-is cancelled, or the catalog's folder is out of order. Afterwards a manager is there again without
-being asked for, and every stream table, read plainly, equals its query.
+Sessions write and refresh continuously; then one process is killed with SIGKILL, the server is stopped, all
+sessions are cancelled, or the catalog's folder is unusable. Afterwards a manager runs again without a
+request, and every stream table, read plainly, equals its query.
 """
 
 import os
@@ -97,7 +98,7 @@ def a_killed_process_leaves_the_truth():
             pids = db.run(f"SELECT pid FROM pg_stat_activity WHERE {kind} AND pid <> pg_backend_pid()")
             if pids:
                 os.kill(pids[0][0], signal.SIGKILL)
-        as_soon_as_it_connects(check)  # a session that was let in before the server noticed goes down with it
+        as_soon_as_it_connects(check)  # a session that connected before the server noticed the crash ends with it
 
 
 def a_stopped_server_leaves_the_truth():
@@ -151,7 +152,7 @@ def the_extension_goes_while_all_are_at_work():
             try:
                 db.run("DROP EXTENSION pg_trickle CASCADE")
                 break
-            except psycopg2.errors.DeadlockDetected:  # with a refresh, and so by right
+            except psycopg2.errors.DeadlockDetected:  # a deadlock with a refresh, which is legitimate
                 continue
     left = "SELECT count(*) FROM pg_class WHERE relnamespace::regnamespace::text LIKE 'pg_trickle%'"
     assert db.value(left) == 0

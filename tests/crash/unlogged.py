@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""A crash empties unlogged sources; their stream tables are then empty too, and not what they were."""
+"""Shows that stream tables over unlogged sources are empty after a crash, which empties these sources."""
 
 import os
 import signal
@@ -55,7 +55,7 @@ def crash(by):
 def kill_a_backend():
     other = db.connect()
     os.kill(db.value("SELECT pg_backend_pid()"), signal.SIGKILL)
-    try:  # until the server has noticed, and lets nobody in before it has recovered
+    try:  # until the server has noticed the crash, and refuses connections until it has recovered
         while True:
             other.cursor().execute("SELECT pg_sleep(0.01)")
     except psycopg2.Error:
@@ -85,7 +85,7 @@ def emptied_by_a_crash():
 def whole_again_afterwards():
     db.run("INSERT INTO fleeting SELECT i, i FROM generate_series(1, 5) i; INSERT INTO sheets VALUES (15)")
     check(5)
-    # By whoever was first, and with what has found nothing to do since.
+    # Any session may have refreshed them first; stream tables without changes are not refreshed again.
     db.wait_for("SELECT count(*) FROM pgtrickle.get_refresh_history('rows', 20) WHERE action = 'DIFFERENTIAL' AND rows_inserted = 5", 1)
 
 

@@ -1,9 +1,8 @@
-"""The bank of pgbench, and what is kept of it in stream tables.
+"""The bank of pgbench, and its stream tables.
 
-All five are connected: each shares a source with another or reads it. They have one
-schedule, so each refresh takes all of them to one frontier, and one statement over them sees one
-state of the bank. TPC-B moves the same amount in an account, a teller, a branch and the
-history; so in every such state the four sums agree.
+All five are connected: each shares a source with another or reads it. They have one schedule, so each refresh
+brings all of them to one frontier, and one statement over them sees one state of the bank. TPC-B adds the
+same amount to an account, a teller, a branch and the history, so in every such state the four sums agree.
 """
 
 from dataclasses import dataclass
@@ -40,7 +39,7 @@ STREAM_TABLES = [
         FROM in_the_red GROUP BY bid"""),
 ]
 
-# Everything that must agree, in one statement over the stream tables.
+# All values that must agree, in one statement over the stream tables.
 INVARIANT = """
     SELECT coalesce((SELECT sum(balance) FROM branch_balance), 0) AS accounts,
            coalesce((SELECT sum(total) FROM teller_total), 0) AS history,
@@ -68,7 +67,8 @@ def drop_stream_tables(cursor):
 
 
 def compare(cursor, table):
-    """Rows, and how many are in only one of the stream table and its query, as multisets."""
+    """Returns the number of rows, and how many are in only one of the stream table and its query, as
+    multisets."""
     cursor.execute("SET pg_trickle.max_staleness = 0")
     cursor.execute(f"""
         WITH kept AS (SELECT * FROM {table.name}), truth AS ({table.query})

@@ -14,7 +14,7 @@ RESULT = re.compile(r"tps = ([\d.]+)")
 
 
 class Writers:
-    """pgbench's TPC-B with some clients for some seconds; tps_now follows it."""
+    """Runs pgbench's TPC-B with some clients for some seconds; tps_now is the present rate."""
 
     def __init__(self, clients, seconds, database):
         self.tps_now = 0.0
@@ -35,7 +35,7 @@ class Writers:
                 self.tps = float(match.group(1))
 
     def wait(self):
-        """Transactions a second over the whole run; raises if a client failed."""
+        """Returns the transactions per second over the whole run; raises if a client failed."""
         status = self.process.wait()
         self.thread.join()
         if status or self.tps is None:
@@ -44,8 +44,8 @@ class Writers:
 
 
 class Reader:
-    """Reads all stream tables in one statement, ten times a second; each fifth read wants
-    them fresh, so it waits for a refresh. Keeps the first states that contradict themselves."""
+    """Reads all stream tables in one statement, ten times a second; each fifth read requires fresh data, so
+    it waits for a refresh. Keeps the first contradictory states."""
 
     def __init__(self):
         self.reads = 0

@@ -1,5 +1,5 @@
-"""What the demonstration shows while it runs: on a terminal a picture that is redrawn in place and never wider than
-the terminal, a line every five seconds elsewhere."""
+"""The display of the demonstration while it runs: on a terminal a picture that is redrawn in place and never
+wider than the terminal, a line every five seconds elsewhere."""
 
 import re
 import shutil
@@ -31,12 +31,12 @@ class State:
 
 
 def columns():
-    """One is left free: a terminal may break a line that fills it."""
+    """Returns the width of the terminal less one: a terminal may break a line that fills it."""
     return min(shutil.get_terminal_size().columns - 1, WIDEST)
 
 
 def clipped(line, width):
-    """The line without what does not fit; colours take no room."""
+    """Returns the line cut to the width; escape sequences of colours have none."""
     parts = ESCAPE.split(line)
     for i in range(0, len(parts), 2):
         parts[i] = parts[i][:width]
@@ -56,7 +56,7 @@ def bar(part, whole, width):
 
 
 class Status:
-    """A line about what runs, on a terminal only; `end` replaces it."""
+    """A line about the running step, on a terminal only; `end` replaces it."""
 
     def __init__(self):
         self.is_terminal = sys.stdout.isatty()

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""docs/reference.md is what the catalogs of a server say of the SQL surface.
+"""Shows that docs/reference.md agrees with the catalogs of a server.
 
-Functions and views are described by their COMMENTs, settings by pg_settings, options by the lists below, which are
-compared with what the server accepts. With WRITE=1 this script writes the document:
+Functions and views are described by their COMMENTs, settings by pg_settings, options by the lists below,
+which are compared with those that the server accepts. With WRITE=1 this script writes the document:
 
     WRITE=1 tests/scratch run tests/documents/reference.py
 """
@@ -51,7 +51,7 @@ FUNCTIONS = {
         "prepare_upgrade", "finish_upgrade"],
 }
 
-# Name, default, meaning; the values are those that the server names, or what stands here.
+# Name, default, meaning; the values are those that the server lists, or those given here.
 OPTIONS = {
     "query": ("", "one `SELECT`", "The defining query, see [sql.md](sql.md). Required."),
     "schedule": ("calculated", "a duration in whole seconds (`30s`, `5m`, `1h30m`, `2d`), `0s`, a cron expression of 5 or 6 fields "
@@ -67,7 +67,7 @@ OPTIONS = {
     "work_mem": ("", "a size, `64kB` at least", "The setting `work_mem` of its refreshes, by default that of the server."),
     "refresh_timeout": ("", "a time", "The longest time that a refresh by the manager may take, without limit by default; one that takes longer is canceled and has failed."),
 }
-# What a COMMENT has no room for.
+# Descriptions that are too long for a COMMENT.
 NOTES = {
     "create_stream_table": [
         "`name` is an SQL name, quoted where SQL needs it; without a schema, the first one of `search_path` is meant. The columns are",
@@ -107,7 +107,7 @@ OBJECTS = """\
 
 
 def sentence(text):
-    """A COMMENT as a sentence; what stands in it for a table is escaped."""
+    """Returns a COMMENT as a sentence; characters with a meaning in tables are escaped."""
     if not text:
         return ""
     text = text.replace("|", "\\|")
@@ -125,7 +125,7 @@ def functions():
 
 
 def split_arguments(arguments):
-    """What goes in and what comes out, by OUT or by RETURNS TABLE."""
+    """Returns the input and output arguments, the latter from OUT or RETURNS TABLE."""
     given, returned = [], []
     for argument in re.split(r", (?![^(]*\))", arguments) if arguments else []:
         (returned if argument.startswith("OUT ") else given).append(argument.removeprefix("OUT "))
@@ -133,7 +133,7 @@ def split_arguments(arguments):
 
 
 def wrapped(opening, arguments, closing):
-    """A signature in lines that end after an argument; the types of defaults are those of the arguments."""
+    """Returns a signature in lines that end after an argument; defaults have the types of their arguments."""
     together = ", ".join(re.sub(r"::[\w ]+$", "", argument).replace(" ", "\u00a0") for argument in arguments)
     text = textwrap.fill(opening + together + closing.replace(" ", "\u00a0"), WIDTH, subsequent_indent="    ",
                          break_long_words=False, break_on_hyphens=False)
