@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""Alerts: what happens to stream tables is told by NOTIFY, in JSON that is always valid."""
+"""Shows that NOTIFY sends alerts about stream tables, in JSON that is always valid."""
 
 import json
 import select
@@ -11,9 +11,10 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 
 db = Database()
-# As the database's manager starts with the first stream table, these are its settings. What fails is to fail before it is late.
+# The database's manager starts with the first stream table, and then reads these settings. A failure must be
+# reported before the stream table is late.
 db.run(f"ALTER DATABASE {db.name} SET pg_trickle.stale_alert_after = 5")
-# Readers of this session must not bring about what is tested.
+# Reads of this session must not cause the refreshes that are tested.
 db.run("SET pg_trickle.enabled = off")
 listener = db.connect()
 listener.cursor().execute("LISTEN pg_trickle_alert")
@@ -21,7 +22,7 @@ heard = []
 
 
 def wait_for(event, name, limit_s=30):
-    """The next alert of that kind about that stream table."""
+    """Returns the next alert of that kind about that stream table."""
     deadline = time.monotonic() + limit_s
     while True:
         for i, alert in enumerate(heard):
@@ -37,7 +38,7 @@ def wait_for(event, name, limit_s=30):
 
 
 def forget():
-    """All that was told by now: alerts come in the order of their commits."""
+    """Discards all alerts sent so far: alerts come in the order of their commits."""
     db.run("SELECT pg_notify('pg_trickle_alert', '{\"event\": \"mark\", \"pgt_name\": \"mark\"}')")
     wait_for("mark", "mark")
     heard.clear()
@@ -47,7 +48,8 @@ def failures_and_suspension_and_resumption():
     db.run("CREATE TABLE source (id int PRIMARY KEY, v int)")
     db.run("INSERT INTO source VALUES (1, 1)")
     db.run("SELECT pgtrickle.create_stream_table('shares', 'SELECT id, 1 / v AS v FROM source', 'calculated')")
-    # Nor is the first refresh to be late: a manager that has just looked into a new database comes back after a second.
+    # The first refresh must not be late either: a manager that has just looked into a new database returns
+    # after a second.
     db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' "
                 "AND datname = current_database()", 1)
     db.run("UPDATE source SET v = 0")
@@ -56,13 +58,13 @@ def failures_and_suspension_and_resumption():
         assert (alert["pgt_schema"], alert["consecutive_errors"], alert["sqlstate"]) == ("public", errors, "22012"), alert
     alert = wait_for("auto_suspended", "shares")
     assert (alert["consecutive_errors"], alert["sqlstate"]) == (3, "22012"), alert
-    # What failed is not in: after a while it is late.
+    # Changes of a failed refresh are not applied: after a while the stream table is late.
     assert wait_for("stale_data", "shares")["reason"] in ("Its last refresh failed.", "It is suspended.")
     db.run("UPDATE source SET v = 1")
     db.run("SELECT pgtrickle.resume_stream_table('shares')")
     wait_for("resumed", "shares")
     db.wait_for("SELECT v FROM shares", 1)
-    # Of one that is not suspended there is nothing to tell.
+    # Resuming a stream table that is not suspended sends no alert.
     db.run("SELECT pgtrickle.resume_stream_table('shares')")
 
 
@@ -94,7 +96,7 @@ def names_of_any_kind_and_no_data():
             assert alert["sqlstate"] == "P0001" and alert["error"], alert
             assert set(alert) == {"event", "pgt_schema", "pgt_name", "consecutive_errors", "sqlstate", "error"}, alert
             assert secret not in json.dumps(alert, ensure_ascii=False).replace(plain, ""), alert
-        # It is where only the owner and members of pg_monitor see it.
+        # The error is visible only to the owner and members of pg_monitor.
         assert db.value("SELECT last_error_message FROM pgtrickle.pgt_stream_tables WHERE pgt_name LIKE '%😀%'").startswith(secret)
         db.run("DELETE FROM long_source WHERE v <> ''")
         db.run(f"SELECT pgtrickle.alter_stream_table('{name}', status => 'ACTIVE')".replace("%", "%%"))
@@ -103,7 +105,7 @@ def names_of_any_kind_and_no_data():
 
 
 def a_watermark_group_is_not_named():
-    """Which group keeps a stream table back is for those who may read its sources."""
+    """Only roles that may read its sources may see which group holds a stream table."""
     db.run("CREATE TABLE loaded (id int PRIMARY KEY)")
     db.run("SELECT pgtrickle.create_stream_table('loads', 'SELECT id FROM loaded', 'calculated')")
     db.run("SELECT pgtrickle.create_watermark_group('of patient s3cr3t', ARRAY['loaded'])")
@@ -121,7 +123,7 @@ def a_held_one_is_stale_once():
     assert wait_for("stale_data", "sums")["reason"] == "Its source public.source is gated."
     assert wait_for("stale_data", "shares")["staleness_seconds"] >= 5
     db.run("INSERT INTO source VALUES (6, 1)")
-    time.sleep(2.5)  # there is no condition to wait for when nothing is to happen
+    time.sleep(2.5)  # there is no condition to wait for when no alert is expected
     listener.poll()
     assert not listener.notifies
     db.run("SELECT pgtrickle.ungate_source('source')")

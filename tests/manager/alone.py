@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""The manager keeps stream tables true although nobody reads them."""
+"""Shows that the manager refreshes stream tables without readers."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 
 db = Database()
-# Readers of this session must not bring about what is tested.
+# Reads of this session must not cause the refreshes that are tested.
 db.run("SET pg_trickle.enabled = off")
 
 
@@ -27,7 +27,7 @@ def a_due_stream_table_is_refreshed():
 
 def those_on_stream_tables_follow_at_one_frontier():
     db.run("SELECT pgtrickle.create_stream_table('grand', 'SELECT sum(amount) AS amount FROM totals', '1s')")
-    for total in 495, 525:  # the first time the manager may not know it yet
+    for total in 495, 525:  # the first time the manager may not know the stream table yet
         db.run("UPDATE orders SET amount = amount + 1")
         db.wait_for("SELECT amount::int FROM grand", total)
     assert db.value("SELECT count(DISTINCT frontier::text) FROM pgtrickle.pgt_state") == 1
@@ -45,7 +45,7 @@ def a_restored_one_is_captured_and_filled():
     restore.cursor().execute(
         "CREATE FOREIGN TABLE restored (id int) SERVER pgtrickle OPTIONS (query 'SELECT id FROM public.restored_source', "
         "original_query 'SELECT id FROM restored_source', schedule '1s')")
-    # The session may go on to give it to its owner. Others are refreshed meanwhile.
+    # The session may still change the owner of the stream table. Others are refreshed meanwhile.
     db.run("INSERT INTO orders VALUES (90, 76, 1)")
     db.wait_for("SELECT count(*) FROM totals WHERE region = 76", 1)
     is_populated = "SELECT is_populated FROM pgtrickle.pgt_state WHERE relid = 'restored'::regclass"
@@ -72,7 +72,7 @@ def without_changes_nothing_runs():
     # The history is written after the commit.
     db.wait_for(f"SELECT count(*) FROM pgtrickle.get_refresh_history('totals', 1000) WHERE data_timestamp = '{taken_in_at}'", 1)
     before = refreshes("totals")
-    time.sleep(2.5)  # more than two due times: there is no condition to wait for when nothing is to happen
+    time.sleep(2.5)  # more than two due times: there is no condition to wait for when no refresh is expected
     assert refreshes("totals") == before
 
 
@@ -85,7 +85,7 @@ def one_that_reads_the_clock_is_refreshed_without_changes():
 
 def one_that_reads_the_clock_waits_for_its_time():
     db.run("SELECT pgtrickle.create_stream_table('seldom', 'SELECT id, now() AS at FROM orders', '3650d', 'FULL')")
-    # The manager has come to know it when one made later is refreshed.
+    # The manager knows the stream table once a later one is refreshed.
     db.run("SELECT pgtrickle.create_stream_table('often', 'SELECT id, now() AS at FROM orders', '1s', 'FULL')")
     db.wait_for("SELECT count(*) >= 2 FROM pgtrickle.get_refresh_history('often') WHERE action = 'FULL'", True)
     assert db.value("SELECT count(*) FROM pgtrickle.get_refresh_history('seldom')") == 1
@@ -112,7 +112,7 @@ def a_resumed_one_heals():
 
 
 def values_that_never_met_fail_nothing():
-    """The new row of one table and the old one of the other break the domain, which no state of both does."""
+    """The new row of one table and the old row of the other violate the domain, but no committed state does."""
     db.run("CREATE DOMAIN small AS int CHECK (VALUE < 100)")
     db.run("CREATE TABLE price (id int PRIMARY KEY, v int); INSERT INTO price VALUES (1, 20)")
     db.run("CREATE TABLE amount (id int PRIMARY KEY, v int); INSERT INTO amount VALUES (1, 2)")
@@ -130,7 +130,7 @@ def a_sibling_of_a_failing_one_waits_and_is_not_blamed():
     db.run("SELECT pgtrickle.create_stream_table('both', 'SELECT good.id, q FROM good JOIN bad USING (id)', '1s')")
     db.run("INSERT INTO base VALUES (2, 0)")
     db.wait_for("SELECT status FROM pgtrickle.pgt_state WHERE relid = 'bad'::regclass", "SUSPENDED")
-    assert db.value("SELECT count(*) FROM good") == 1  # an atomic diamond: all of it or nothing
+    assert db.value("SELECT count(*) FROM good") == 1  # an atomic diamond: all members or none
     db.wait_for("SELECT count(*) > 0 FROM pgtrickle.get_refresh_history('bad', 100) WHERE action = 'FULL' AND status = 'FAILED'", True)
     for name in "good", "both":
         failed = db.value("SELECT count(*) FROM pgtrickle.get_refresh_history(%s, 100) WHERE status = 'FAILED'", name)

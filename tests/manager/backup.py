@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""A base backup takes the catalog along, torn perhaps and soon out of date: what runs on it is right all the same."""
+"""Shows that a server on a base backup, whose copy of the catalog may be torn and out of date, is correct."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ db = Database(server.host)
 
 
 class Clone:
-    """A server on a base backup of the other one, which is being written to while it is taken."""
+    """A server on a base backup of another one, which is being written to while the backup is taken."""
 
     def __init__(self, is_standby):
         self.environment = dict(os.environ, SCRATCH=os.environ["SCRATCH"] + ".clone")
@@ -69,7 +69,7 @@ class Clone:
         return rows
 
     def wait_for_catalog(self, statement, wanted, limit_s=30):
-        """It is written to after the commits that it tells of."""
+        """Waits: the catalog is written after the commits that it records."""
         deadline = time.monotonic() + limit_s
         while (found := self.catalog(statement)) != wanted:
             assert time.monotonic() < deadline, found
@@ -114,7 +114,7 @@ def a_standby_is_read_and_promoted():
         assert db.value("SELECT pg_is_in_recovery()")
         assert db.value("SELECT count(*) FROM sums") == 5
         assert db.value("SELECT count(*) FROM pgtrickle.get_refresh_history('sums', 10)") >= 0
-        # Stream tables that are made after the backup are in no catalog that the standby has.
+        # The standby's catalog does not have stream tables that are created after the backup.
         session = psycopg2.connect(host=server.host, user="postgres", dbname=db.name)
         session.autocommit = True
         cursor = session.cursor()

@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -B
-"""What is to be refreshed together is so from the commit on that says it, whoever has not heard of it yet.
+"""Shows that stream tables are refreshed together from the commit on that binds them, even by processes that
+do not know of it yet.
 
-A creation tells the manager after its commit, and lets its locks go after that; a job may have been on its way before. So each
-case stops somebody where he does not know what is bound by now.
+A creation notifies the manager after its commit, and releases its locks after that; a job may have been
+started before. So each case stops a process at a point where it does not know the new atomic set.
 """
 
 import sys
@@ -15,9 +16,9 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 
 db = Database()
-# Whoever refreshes waits for locks for half of that.
+# A refresh waits for locks for half of that.
 db.admin(f"ALTER DATABASE {db.name} SET deadlock_timeout = '60s'")
-# Readers of this session must not bring about what is tested.
+# Reads of this session must not cause the refreshes that are tested.
 db.run("SET pg_trickle.enabled = off")
 
 
@@ -50,8 +51,9 @@ def refresh_by_hand(name, errors):
 
 
 def make_sides(source, schedule="1s"):
-    """Two that read the same, of which one may be due at once and the other is not, and one over each. A diamond over those is
-    made without a lock on the relations below: to begin to capture one keeps those from it who refresh it."""
+    """Creates two stream tables over one source, of which one may be due at once and the other is not, and a
+    dependent of each. A diamond over the dependents is created without a lock on the relations below:
+    beginning to capture one would block its refresh."""
     db.run(f"CREATE TABLE {source} (id int PRIMARY KEY)")
     create(f"{source}_left", f"SELECT count(*) AS n FROM {source}", schedule)
     create(f"{source}_right", f"SELECT max(id) AS id FROM {source}", "520w")
@@ -60,7 +62,8 @@ def make_sides(source, schedule="1s"):
 
 
 def while_a_job_waits_for(name, source, act):
-    """Acts in a transaction that keeps the definition from a job, which a row of the source has brought about."""
+    """Acts in a transaction that locks the definition against a job, which an insert into the source has
+    caused."""
     maker = begin()
     maker.cursor().execute(f"ALTER FOREIGN TABLE {name} OPTIONS (ADD work_mem '4MB')")
     db.run(f"INSERT INTO {source} VALUES (1)")
@@ -71,7 +74,7 @@ def while_a_job_waits_for(name, source, act):
 
 
 def make_known(source, name):
-    """To the manager: it refreshes it."""
+    """Makes the stream table known to the manager, which refreshes it."""
     db.run(f"INSERT INTO {source} VALUES (0)")
     db.wait_for(f"SELECT n FROM {name}", 1)
 
@@ -86,10 +89,10 @@ def shown(source):
 
 
 def assert_went_together(since, *names):
-    """Each refresh by the manager was one of all of them: it gives them one data_timestamp."""
+    """Asserts that each refresh by the manager included all of them: they then have one data_timestamp."""
     history = ("FROM pgtrickle.pgt_refresh_history h JOIN pgtrickle.pgt_stream_tables USING (pgt_id) "
                f"WHERE initiated_by = 'SCHEDULER' AND start_time > '{since}' AND pgt_name = ")
-    db.wait_for(f"SELECT count(*) > 0 {history} '{names[0]}'", True)  # it is written after the commit
+    db.wait_for(f"SELECT count(*) > 0 {history} '{names[0]}'", True)  # the history is written after the commit
     times = [db.run(f"SELECT h.data_timestamp {history} '{name}' ORDER BY 1") for name in names]
     assert all(other == times[0] for other in times), times
 
@@ -110,7 +113,8 @@ def a_job_from_before_a_diamond_was_made_takes_no_half_of_it():
 
 
 def a_diamond_is_whole_though_the_manager_cannot_read_its_definition():
-    """Somebody keeps it locked from the moment on in which it has become a diamond. Others go on."""
+    """Another session locks the definition from the moment on at which the stream table becomes part of a
+    diamond. Other stream tables are refreshed."""
     make_sides("hidden")
     make_known("hidden", "hidden_left")
     create("hidden_both", "SELECT n, n::int AS id FROM hidden_over_left", "520w")
@@ -166,7 +170,7 @@ def of_two_creations_the_second_takes_the_diamond_of_the_first_along():
 
 
 def a_prepared_creation_binds_when_it_is_committed():
-    """Nobody tells the manager: whoever is to refresh half of the diamond does."""
+    """The manager is not notified: the process that is to refresh half of the diamond finds out."""
     make_sides("prepared")
     make_known("prepared", "prepared_left")
     maker = db.connect()
@@ -203,7 +207,7 @@ def what_is_dropped_while_a_refresh_by_hand_waits_for_it_fails_nobody():
 
 
 def a_creation_that_is_rolled_back_binds_nobody():
-    """Though the session has refreshed the diamond that there is no more."""
+    """The session has refreshed the diamond, which no longer exists."""
     make_sides("undone", "520w")
     maker = begin()
     for number, (start, end) in enumerate((("SELECT 1", "ABORT AND CHAIN"), ("SAVEPOINT made", "ROLLBACK TO made"))):

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""The SQLite catalog under a running server: read by others, locked, damaged, replaced, without room."""
+"""Shows that a running server survives other readers, locks, damage, replacement and lack of space of its
+SQLite catalog."""
 
 import os
 import re
@@ -43,7 +44,7 @@ def warnings():
 
 
 def refresh(session=None):
-    """One change and the refresh that takes it in, which must be right at once."""
+    """Makes one change and the refresh that applies it, which must be correct at once."""
     run = db.run if session is None else session.cursor().execute
     run("INSERT INTO source VALUES (1)")
     run("SELECT pgtrickle.refresh_stream_table('kept')")
@@ -59,13 +60,13 @@ def health():
 
 
 def settle():
-    """So that the file itself, not only its log, holds what was written. That somebody else did that is told."""
+    """Moves the content of the log to the file itself. The change by another process is reported."""
     subprocess.run(["sqlite3", catalog, "PRAGMA wal_checkpoint"], check=True, stdout=subprocess.DEVNULL)
     refresh()
 
 
 def reconnect():
-    """After a crash, when the server takes connections again."""
+    """Connects after a crash, when the server accepts connections again."""
     for _ in range(600):
         try:
             return another_session()
@@ -88,7 +89,7 @@ def another_session():
 
 
 def until_registered(*names):
-    """The manager does it, when it hears of them."""
+    """Waits until the manager has registered all stream tables that it was notified of."""
     for _ in range(300):
         registered = whoever_is_a_reader("SELECT name FROM registry").split()
         if set(names) <= set(registered):
@@ -98,7 +99,7 @@ def until_registered(*names):
 
 
 def one_warning(mishap):
-    """What befalls the file is told once, and everything goes on."""
+    """Damages the file: one warning is reported, and all work continues."""
     def case():
         refresh()
         before = warnings()
@@ -141,7 +142,7 @@ def the_queries_of_the_document_run_beside_the_server():
 
 
 def a_reader_of_another_user_keeps_nobody_waiting():
-    """Whoever owns the server's files reads them with an open transaction; writing goes on."""
+    """The owner of the server's files reads them in an open transaction; writing continues."""
     reader = subprocess.Popen(["sqlite3", str(catalog)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     reader.stdin.write("BEGIN;\nSELECT count(*) FROM history;\n")
     reader.stdin.flush()
@@ -168,7 +169,7 @@ def what_was_locked_out_is_written_later():
     assert history() == before, "reading goes on"
     hog.execute("ROLLBACK")
     hog.close()
-    # The session that could not write has done nothing since.
+    # The session that could not write has been idle since.
     stranger = db.connect()
     cursor = stranger.cursor()
     cursor.execute("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE initiated_by = 'MANUAL'")
@@ -261,7 +262,7 @@ def an_older_copy_over_it():
 
 @one_warning
 def an_older_copy_in_its_place():
-    """Beside the log of the newer one."""
+    """Puts an older copy beside the log of the newer one."""
     os.rename(folder / "older", catalog)
 
 
@@ -311,7 +312,7 @@ def a_full_disk_costs_history_only():
 
 
 def a_full_disk_is_told_to_who_asks():
-    """Only what makes a file longer fails there: the catalog opens, and is read."""
+    """Only operations that extend a file fail: the catalog can be opened and read."""
     full_flag.write_text("pg_trickle/catalog.db-wal\n")
     try:
         severity, detail = health()

@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""A clock that is set, by a day or a year, makes nobody wait for it and nothing older than it may be."""
+"""Shows that a clock that is set, by a day or a year, makes no session wait and no answer too old."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ db = Database(server.host)
 
 
 def set_clock(by_s):
-    """From what it is by itself; at once for all."""
+    """Sets the clock relative to its true value, for all processes at once."""
     written = clock.with_suffix(".new")
     written.write_text(str(by_s))
     written.rename(clock)
@@ -47,7 +47,7 @@ def in_a_year_each_is_refreshed_once():
 
 
 def a_day_back_nothing_is_older_than_it_may_be():
-    """What was written before that was written at a time to come."""
+    """Rows written before carry times in the future."""
     db.run("INSERT INTO source VALUES (3)")
     db.wait_for("SELECT n FROM by_second", 3)
     set_clock(364 * DAY_S)
@@ -71,7 +71,7 @@ def who_waits_waits_no_longer():
         set_clock(0)
         setter = threading.Timer(1, set_clock, (-DAY_S,))
         setter.start()
-        limit = threading.Timer(20, db.session.cancel)  # PostgreSQL's own timeouts go by the clock
+        limit = threading.Timer(20, db.session.cancel)  # PostgreSQL's own timeouts depend on the clock
         limit.start()
         db.run(wait)
         limit.cancel()

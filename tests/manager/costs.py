@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""AUTO: what it learns, by several processes at once, and that whichever way it goes, also the one it gives up, is the query's answer."""
+"""Shows what AUTO learns from several processes at once, and that every way, including one that is given up,
+yields the query's answer."""
 
 import sqlite3
 import sys
@@ -18,7 +19,7 @@ QUERIES = {
     "places": "SELECT id, grp, rank() OVER (PARTITION BY grp ORDER BY amount, id) AS place FROM fact",
     "labelled": "SELECT f.id, f.amount, d.label FROM fact f LEFT JOIN dim d ON d.id = f.grp",
 }
-# Above them, so that what is emitted shows.
+# Dependents, which show the emitted deltas.
 ABOVE = {name: f"SELECT count(*) AS n, sum(hashtext(x::text)) AS all_of_it FROM {name} x" for name in QUERIES}
 
 
@@ -32,7 +33,7 @@ def catalog(statement, *values):
 
 
 def measured(name):
-    """(number, way) of what is kept of it, oldest first."""
+    """Returns (number, way) of each kept measurement, oldest first."""
     return catalog("SELECT number, way FROM measured WHERE relid = ? ORDER BY number", db.value("SELECT %s::regclass::oid::int", name))
 
 
@@ -42,7 +43,8 @@ def pretend_a_fill_took(name, took_us):
 
 
 def change_few(turn):
-    """A hundredth of the rows: a delta is expected to be so much cheaper that a full refresh is not even tried, and takes longer than 20 µs."""
+    """Changes a hundredth of the rows: a delta is expected to be so much cheaper that a full refresh is not
+    tried, and takes longer than 20 µs."""
     db.run("UPDATE fact SET amount = amount + 1 WHERE id %% 220 = %s", turn)
     db.run("DELETE FROM fact WHERE id %% 1997 = %s", 100 + turn)
 
@@ -93,7 +95,7 @@ def a_delta_given_up_anywhere_leaves_the_answer():
 
 
 def both_are_measured_when_a_delta_is_given_up():
-    for turn in range(20):  # on a busy machine what was asked before may have shown that it is too dear to be begun
+    for turn in range(20):  # on a busy machine earlier refreshes may have shown that a delta is too expensive to begin
         pretend_a_fill_took("totals", 20)
         change_few(turn)
         db.run("SELECT pgtrickle.refresh_stream_table('totals')")
@@ -120,7 +122,7 @@ def what_is_rolled_back_is_not_learned():
 
 def few_rows_are_not_asked_about():
     db.run("SELECT pgtrickle.refresh_stream_table('totals')")
-    # The first one may follow a dear delta.
+    # The first refresh may follow an expensive delta.
     for _ in range(3):
         before = measured("totals")
         db.run("UPDATE fact SET amount = amount + 1 WHERE id < 10")
@@ -139,12 +141,12 @@ def two_processes_learn_at_once():
                 cursor = session.cursor()
                 for _ in range(refreshes):
                     cursor.execute("UPDATE fact SET amount = amount + 1 WHERE id %% 20 = %s AND id %% 2 = %s", (remainder, remainder % 2))
-                    # Both rows and refresh in one transaction: each refresh has something to take in.
+                    # Rows and refresh are in one transaction: each refresh has changes to apply.
                     cursor.execute("BEGIN")
                     cursor.execute("UPDATE fact SET amount = amount + 1 WHERE id %% 20 = %s", (remainder,))
                     cursor.execute("SELECT pgtrickle.refresh_stream_table('labelled')")
                     cursor.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001: told below
+        except Exception as error:  # noqa: BLE001: reported below
             failures.append(error)
 
     threads = [threading.Thread(target=learn, args=(remainder,)) for remainder in (3, 4)]
@@ -155,7 +157,7 @@ def two_processes_learn_at_once():
     assert not failures, failures
     kept = measured("labelled")
     numbers = [number for number, _ in kept]
-    # A delta that was given up counts as two; what came before and is not kept any more counts, too.
+    # A delta that was given up counts twice; measurements that are no longer kept count, too.
     assert numbers[-1] >= before + 2 * refreshes, kept
     assert len(set(numbers)) == len(numbers)
     for way in ("DELTA", "FULL"):
@@ -168,7 +170,8 @@ def change_all(turn):
 
 
 def many_changes_are_only_counted_where_it_is_clear():
-    """And downstreams get the difference; some are read now and then, which tells what is left of them."""
+    """Dependents get the difference; some stream tables are read now and then, which shows the rows that are
+    left."""
     db.run("DELETE FROM fact WHERE id > 20000")
     for turn in range(12):
         change_all(turn)
@@ -186,7 +189,7 @@ def what_is_counted_may_end_in_a_marker():
 
 
 def reading_goes_on_where_it_stopped_to_ask():
-    """Over several chunks and transactions, one of which was running at the refresh before."""
+    """Over several chunks and transactions, one of which was running during the refresh before."""
     with closing(db.connect()) as other, closing(db.connect()) as session:
         session.autocommit = True
         cursor = session.cursor()
@@ -219,7 +222,7 @@ def a_changed_query_starts_to_learn_anew():
     db.run("DROP FOREIGN TABLE above_totals")
     db.run("SELECT pgtrickle.alter_stream_table('totals', query => 'SELECT grp, max(amount) AS total, count(*) AS n FROM fact GROUP BY grp')")
     db.wait_for("SELECT count(*) FROM totals", 2000)
-    # The refresh that fills it is the manager's or that statement's own.
+    # The refresh that fills the stream table is the manager's or this statement's.
     assert [way for _, way in measured("totals") if way != "FILL"] == [], measured("totals")
 
 

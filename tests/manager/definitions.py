@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
-"""The manager knows every definition as it is, though it reads only those that have changed.
+"""Shows that the manager knows every definition, though it reads only those that have changed.
 
-What it knows it projects into the SQLite catalog: after any sequence of definitions, and of changes of them, the registry
-and the graph there are what PostgreSQL says.
+It projects the definitions into the SQLite catalog: after any sequence of creations and changes, the registry
+and the graph there agree with PostgreSQL.
 """
 
 import sqlite3
@@ -92,7 +92,7 @@ def what_changes_in_any_way_is_known():
                 db.run(f"ALTER FOREIGN TABLE {schema}.{name} SET SCHEMA {to}")
                 db.run(f"ALTER FOREIGN TABLE {to}.{name} SET SCHEMA public")
         except psycopg2.Error as error:
-            # has dependents, or would read itself
+            # it has dependents, or would read itself
             assert error.pgcode in ("2BP01", "42P15"), error
         if number % 20 == 19:
             is_as_defined()
@@ -157,7 +157,7 @@ def a_view_that_is_kept_locked_holds_up_nobody_else():
         create("beside_" + view, "SELECT id FROM s2", "1s")
         db.run("INSERT INTO s2 SELECT count(*) FROM s2")
         db.wait_for(f"SELECT count(*) = (SELECT count(*) FROM s2) FROM beside_{view}", True)
-        # Nor has the manager the stream table locked meanwhile.
+        # The manager does not hold a lock on the stream table meanwhile.
         locking.cursor().execute("SET lock_timeout = '5s'; ALTER FOREIGN TABLE by_view OWNER TO CURRENT_USER")
         locking.close()
         is_as_defined()

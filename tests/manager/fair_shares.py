@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""Endless refreshes of one owner keep nothing of others waiting, however many they are and whoever asks for them."""
+"""Shows that endless refreshes of one owner do not delay other owners' refreshes, whatever their number and
+whoever requests them."""
 
 import sys
 import threading
@@ -24,7 +25,7 @@ ENDLESS = {
 
 
 def restart(**settings):
-    """The server, with settings, and a new database in it."""
+    """Restarts the server, with settings, and creates a new database in it."""
     global db
     if db:
         db.drop()
@@ -57,7 +58,7 @@ def create_healthy(name="healthy", of=None, owner="fair_healthy"):
 
 
 def create_endless(count, kinds=("sleeping",), of=None, owner="fair_endless", prefix="endless"):
-    """Never filled: so each refresh of theirs is a first fill, too."""
+    """Creates stream tables that are never filled, so each of their refreshes is a first fill."""
     for k in range(count):
         (of or db).run(f"SET ROLE {owner}; CREATE TABLE {prefix}{k}_source (id int PRIMARY KEY); "
                        f"INSERT INTO {prefix}{k}_source VALUES (1); RESET ROLE")
@@ -65,7 +66,8 @@ def create_endless(count, kinds=("sleeping",), of=None, owner="fair_endless", pr
 
 
 def keeps_up(name="healthy", times=5, of=None, limit_s=20):
-    """Refreshed so many times, each of which takes in what was written before it."""
+    """Waits until the stream table is refreshed that many times; each refresh applies the rows written before
+    it."""
     of = of or db
     for _ in range(times):
         of.run(f"INSERT INTO {name}_source SELECT coalesce(max(id), 0) + 1 FROM {name}_source")
@@ -85,12 +87,13 @@ def wait_until(condition, what, limit_s=30):
 
 
 def occupy_their_share(share=WORKERS - 1, name="endless"):
-    """The endless ones have begun as many refreshes as they may; no more are begun while the others keep up."""
+    """Waits until the endless stream tables have as many refreshes as they may; no more begin while the
+    others keep up."""
     wait_until(lambda: len(refreshing(name)) == share, f"not {share} of them are refreshed")
 
 
 def check(role, long_time="0 s"):
-    """What health_check() tells that role of the workers, if so long is long."""
+    """Returns what health_check() shows that role about the workers, given the limit for a long refresh."""
     db.run(f"SET ROLE {role}")
     severity, detail = db.run("SELECT severity, detail FROM pgtrickle.worker_checks(%s, '1 h')", long_time)[0]
     db.run("RESET ROLE")
@@ -136,7 +139,7 @@ def nor_do_they_take_it_when_readers_ask_for_them():
         try:
             session.cursor().execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error; "
                                      f"SET pg_trickle.scan_refresh_timeout = '10min'; SELECT FROM {name}")
-        except Exception:  # noqa: BLE001: it is canceled in the end
+        except Exception:  # noqa: BLE001: it is cancelled in the end
             pass
 
     threads = [threading.Thread(target=read, args=(f"endless{k}",)) for k in range(8) for _ in range(2)]
@@ -162,7 +165,8 @@ def nor_do_they_take_it_when_readers_ask_for_them():
 
 
 def create_soon_endless(name, query):
-    """Filled while that ends. A fill holds locks that later refreshes do without."""
+    """Creates a stream table that is filled while its function ends. A fill holds locks that later refreshes
+    do not need."""
     create("fair_endless", name, query, mode="FULL", is_filled=True)
 
 
@@ -171,7 +175,8 @@ def switch_on():
 
 
 def nor_what_they_read():
-    """Neither its sources, nor itself, be it by way of a diamond or not. What is connected is refreshed by one worker."""
+    """The upstreams of endless stream tables are refreshed, in a diamond or not. One worker refreshes connected
+    stream tables."""
     restart()
     create_healthy()
     create("fair_healthy", "healthy_sum", "SELECT count(*) AS n, sum(id) AS s FROM healthy_source", is_filled=True)
@@ -187,7 +192,8 @@ def nor_what_they_read():
 
 
 def nor_what_they_bring_along():
-    """A calculated stream table of others comes along with those that read it; so does whatever a reader's request needs."""
+    """Calculated upstreams of other owners are refreshed with their dependents, and so are all upstreams that
+    a reader's request needs."""
     restart()
     create_healthy()
     create("fair_healthy", "calculated", "SELECT id FROM healthy_source", schedule="calculated", is_filled=True)
@@ -202,7 +208,7 @@ def nor_what_they_bring_along():
         try:
             reader.cursor().execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.scan_refresh_timeout = '10min'; "
                                     "SELECT FROM endless_asked, endless_above")
-        except Exception:  # noqa: BLE001: it is canceled in the end
+        except Exception:  # noqa: BLE001: it is cancelled in the end
             pass
 
     asking = threading.Thread(target=ask)
@@ -218,7 +224,7 @@ def nor_what_they_bring_along():
 
 
 def what_is_filled_for_the_first_time_is_of_its_owner_too():
-    """A refresh fills what it reads and was never filled, unless that is another owner's."""
+    """A refresh also fills an upstream that was never filled, unless that belongs to another owner."""
     restart()
     db.run("SET ROLE fair_healthy; CREATE TABLE healthy_source (id int PRIMARY KEY); RESET ROLE")
     db.run("ALTER SYSTEM SET pg_trickle.enabled = off")
@@ -234,7 +240,7 @@ def what_is_filled_for_the_first_time_is_of_its_owner_too():
 
 
 def a_reader_gets_what_others_refresh_for_his():
-    """While the source is written to all the time."""
+    """The source is written to continuously."""
     restart()
     db.run("SET ROLE fair_healthy; CREATE TABLE busy (id int PRIMARY KEY); RESET ROLE")
     create("fair_healthy", "below", "SELECT id FROM busy", schedule="calculated", is_filled=True)
@@ -264,7 +270,7 @@ def a_reader_gets_what_others_refresh_for_his():
 
 
 def a_chain_that_comes_back_to_an_owner_is_refreshed_in_order():
-    """Those of one owner are no batch where one of another owner lies between them."""
+    """Stream tables of one owner are not one batch if a stream table of another owner is between them."""
     restart()
     db.run("SET ROLE fair_healthy; CREATE TABLE ground (id int PRIMARY KEY); RESET ROLE; GRANT SELECT ON ground TO fair_reader")
     create("fair_reader", "lowest", "SELECT id FROM ground", schedule="1h", is_filled=True)
@@ -290,7 +296,7 @@ def a_superuser_is_an_owner_like_others():
 
 
 def health_check_names_them():
-    """To those who may see them, with what can be done about it."""
+    """health_check() shows them, with a hint, to roles that may see them."""
     restart()
     create_healthy()
     db.run("GRANT pg_monitor TO fair_reader")
@@ -345,7 +351,7 @@ def who_takes_longer_than_any_refresh_may_fails():
 
 
 def also_who_catches_what_cancels_it():
-    """So that its process is terminated."""
+    """The function catches the cancellation, so its process is terminated."""
     db.run("CREATE FUNCTION stubborn(id int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN LOOP BEGIN PERFORM pg_sleep(3600); "
            "EXCEPTION WHEN query_canceled THEN END; END LOOP; END $$")
     db.run("SET ROLE fair_endless; CREATE TABLE stubborn_source (id int PRIMARY KEY); INSERT INTO stubborn_source VALUES (1); RESET ROLE")
@@ -360,7 +366,7 @@ def only_a_superuser_lifts_the_limit():
     for setting in "pg_trickle.max_refresh_time", "pg_trickle.max_workers_per_owner":
         try:
             db.run(f"SET ROLE fair_endless; SET {setting} = 0")
-        except Exception as error:  # noqa: BLE001: what it says counts
+        except Exception as error:  # noqa: BLE001: its message is checked
             assert "permission denied" in str(error) or "cannot be changed now" in str(error), error
         else:
             raise AssertionError(setting)

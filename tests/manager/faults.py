@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
-"""What goes wrong in a refresh, and around it, costs that refresh only: it is tried again, less and less often, and
-nothing else is late, wrong, counted twice or left running."""
+"""Shows that a fault in or around a refresh affects that refresh only: it is retried at growing intervals,
+and no other stream table is late, wrong, counted twice or left running."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def another_session():
 
 
 def reconnect():
-    """After a crash or a start, when the server takes connections again."""
+    """Connects after a crash or a start, when the server accepts connections again."""
     for _ in range(600):
         try:
             return another_session()
@@ -46,7 +46,7 @@ def create(name, query, schedule="1s"):
 
 
 def wait_until_true(name, query, limit_s=30):
-    """Without asking for it: this session's reads refresh nothing."""
+    """Waits without a request: reads of this session refresh nothing."""
     db.wait_for(f"SELECT NOT EXISTS (({query}) EXCEPT ALL TABLE {name}) AND NOT EXISTS (TABLE {name} EXCEPT ALL ({query}))",
                 True, limit_s)
 
@@ -60,7 +60,7 @@ def failures(name):
 
 
 def wait_for_failures(name, wanted):
-    """In the history, which is written after the commit that shows them."""
+    """Waits for failures in the history, which is written after the commit that shows them."""
     db.wait_for(f"SELECT count(*) {wanted} FROM pgtrickle.get_refresh_history('{name}', NULL) WHERE status = 'FAILED'", True)
 
 
@@ -68,7 +68,7 @@ HEALTHY = "SELECT count(*) AS n FROM beside"
 
 
 def others_go_on():
-    """While the fault lasts, and after it."""
+    """Asserts that others are refreshed during the fault and after it."""
     db.run("INSERT INTO beside VALUES (1)")
     wait_until_true("healthy", HEALTHY)
 
@@ -77,7 +77,7 @@ def set_up():
     db.run("SET pg_trickle.enabled = off")
     db.run("CREATE TABLE beside (id int)")
     create("healthy", HEALTHY)
-    # Immutable as far as anybody knows, so a refresh can be made to take its time: as long as there is a file.
+    # Declared immutable, so a refresh can be made to last as long as a file exists.
     db.run("CREATE FUNCTION nap(id int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$"
            f"BEGIN WHILE (pg_stat_file('{napping}', true)).size IS NOT NULL LOOP PERFORM pg_sleep(0.02); END LOOP; RETURN 1; END$$")
     db.run("CREATE TABLE naps (id int PRIMARY KEY)")
@@ -93,7 +93,7 @@ def is_napping():
 
 
 def start_napping():
-    """A refresh that lasts until stop_napping()."""
+    """Starts a refresh that lasts until stop_napping()."""
     napping.write_text("")
     db.run("INSERT INTO naps SELECT coalesce(max(id), 0) + 1 FROM naps")
     db.wait_for(is_napping(), 1)
@@ -120,7 +120,7 @@ def a_failing_member_is_left_behind_and_shown():
 def it_is_suspended_after_the_third_failure_and_resumed():
     db.wait_for("SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'quotients'", "SUSPENDED")
     assert status("quotients") == ("SUSPENDED", 3)
-    wait_for_failures("quotients", "= 3")  # once a failure, whatever is tried together
+    wait_for_failures("quotients", "= 3")  # one failure in each attempt, whatever is refreshed together
     starts = [row[0] for row in db.run("SELECT extract(epoch FROM start_time)::float8 FROM pgtrickle.get_refresh_history('quotients', NULL) "
                                        "WHERE status = 'FAILED' ORDER BY start_time")]
     assert starts[1] - starts[0] >= 0.75 and starts[2] - starts[1] >= 1.5, "it waits longer each time"
@@ -153,12 +153,13 @@ def a_refresh_beyond_its_own_time_is_a_failure_of_its_own():
 
 
 def who_is_left_at_last_is_refreshed_too():
-    """When one of several took too long each goes by itself; asked for once, as their schedules are long."""
+    """After one of several took too long, each is refreshed separately; one request, as their schedules are
+    long."""
     db.run("CREATE TABLE hours (id int)")
     for name, option in (("slow_hour", ", refresh_timeout '300ms'"), ("quick_hour", "")):
         db.run(f"CREATE FOREIGN TABLE {name} (id int) SERVER pgtrickle "
                f"OPTIONS (query 'SELECT {'nap(id)' if option else 'id'} AS id FROM hours', schedule '520w'{option})")
-    for number in (1, 2):  # when both are known
+    for number in (1, 2):  # when the manager knows both
         db.run("INSERT INTO hours VALUES (%s)", number)
         db.run("SET pg_trickle.enabled = on; SET pg_trickle.max_staleness = 0; SET pg_trickle.scan_refresh_timeout = '1min'")
         db.run("SELECT FROM slow_hour, quick_hour")
@@ -175,7 +176,7 @@ def a_locked_source_costs_no_error():
     holder.autocommit = False
     holder.cursor().execute("LOCK TABLE numbers IN ACCESS EXCLUSIVE MODE; INSERT INTO numbers VALUES (3, 5)")
     others_go_on()
-    time.sleep(2)  # more than one try
+    time.sleep(2)  # more than one attempt
     others_go_on()
     holder.commit()
     holder.close()
@@ -219,7 +220,7 @@ def fill_the_disk_of_the_newest_storage():
 
 
 def waits_for():
-    """Seconds until the one that has failed is tried again."""
+    """Returns the seconds until the failed stream table is retried."""
     path = Path(db.value("SHOW data_directory")) / "pg_trickle" / "catalog.db"
     with closing(sqlite3.connect(path, timeout=30)) as catalog:
         microseconds = catalog.execute("SELECT max(not_before) FROM back_off").fetchone()[0]
@@ -265,7 +266,7 @@ def a_lack_of_memory_suspends_nobody():
     db.run("CREATE TABLE texts (id int, t text)")
     create("joined", "SELECT string_agg(t, ',' ORDER BY id) AS t FROM texts")
     others_go_on()
-    # The writer has what it needs; it would lack it as well.
+    # The writer has the resource, which it would otherwise lack as well.
     db.run("BEGIN")
     db.run("INSERT INTO texts SELECT i, repeat('x', 10000) FROM generate_series(1, 300) i")
     no_memory.write_text("")
@@ -299,7 +300,7 @@ def a_manager_that_is_terminated_without_shared_memory_takes_nobody_along():
 
 
 def no_refresh_is_lost_or_counted_twice():
-    """Under cancels and terminations the history tells of each row once."""
+    """Under cancellations and terminations the history has each row once."""
     db.run("CREATE TABLE told (id serial, at int)")
     create("telling", "SELECT id FROM told", "calculated")
     is_over = threading.Event()
@@ -383,7 +384,8 @@ def schemas_come_and_go_while_definitions_are_read():
 
 
 def in_database(statement):
-    """From another database, while a refresh of ours naps: nobody is left after the 5 s that PostgreSQL itself waits."""
+    """Runs a statement from another database while a refresh lasts: all processes have exited within the 5 s
+    that PostgreSQL itself waits."""
     start_napping()
     pids = [row[0] for row in db.run(f"SELECT pid FROM pg_stat_activity WHERE {OURS} AND datname = current_database()")]
     db.session.close()
@@ -445,7 +447,7 @@ def a_shutdown_waits_for_no_refresh():
 
 
 def refreshes_by_database():
-    """What the catalog keeps of databases that it knows."""
+    """Returns the refreshes that the catalog has of each database."""
     with sqlite3.connect(f"file:{server.folder}/data/pg_trickle/catalog.db?mode=ro", uri=True) as file:
         return dict(file.execute("SELECT name, count(relid) FROM cluster_database LEFT JOIN history USING (database) GROUP BY name"))
 
@@ -458,7 +460,7 @@ def wait_until_known(name, is_known):
 
 
 def a_dropped_database_leaves_nothing_behind():
-    """And one that takes no connections for a while is not taken for dropped."""
+    """A database that accepts no connections for a while is not considered dropped."""
     closed = Database(server.host)
     closed.run("CREATE TABLE source (id int)")
     closed.run("SELECT pgtrickle.create_stream_table('counted', 'SELECT count(*) FROM source', '520w')")

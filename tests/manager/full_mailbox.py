@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
-"""More stream tables than shared memory has room for: what dropped databases had is free again, and those
-it does not know are refreshed when due, not over and over. And more than there is room for locks.
+"""Shows what happens to more stream tables than shared memory has room for: the room of dropped databases is
+reused, and stream tables without room are refreshed when due, not continuously. Also shows that more locks than there is room for are handled.
 
-On a server of its own with room for 16, and for some hundred locks.
+Runs on a server of its own with room for 16 stream tables, and for some hundred locks.
 """
 
 import sys
@@ -27,12 +27,12 @@ def filled(count, schedule):
 
 
 def is_known_fresh(db, number):
-    """Whether a read that may neither be stale nor wait gets an answer."""
+    """Whether a read that may neither be stale nor wait returns an answer."""
     db.run("SET pg_trickle.max_staleness = 0; SET pg_trickle.scan_refresh_timeout = 0; SET pg_trickle.on_stale = error")
     try:
         db.run(f"SELECT value FROM kept_{number}")
         return True
-    except Exception:  # noqa: BLE001: the error that on_stale asks for
+    except Exception:  # noqa: BLE001: the error that on_stale requires
         return False
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
-"""NOTIFY's queue is full, as somebody who listens has been in a transaction for long: nothing fails for that but the
-alerts, and what lasts until there is room is told then."""
+"""Shows that only alerts fail while NOTIFY's queue is full because a listening session has a long
+transaction, and that conditions which last are reported once there is room."""
 
 import json
 import os
@@ -20,7 +20,7 @@ library = Path(os.environ["SCRATCH"] + ".lack.so")
 
 
 def start_server():
-    """The queue has room for 8 GB, which the disk need not have: nobody reads it."""
+    """Starts a server whose queue has room for 8 GB, which the disk need not have: no process reads it."""
     subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/manager/lack.c", "-ldl"], check=True)
     os.environ.update(LD_PRELOAD=str(library), DISCARDED="/pg_notify/")
     try:
@@ -41,7 +41,7 @@ def create(name, query):
 
 
 def fill():
-    """A page for each."""
+    """Fills the queue, a page for each notification."""
     for statement in "LISTEN something", "BEGIN", "SELECT 1":
         blocker.cursor().execute(statement)
     for count in 10000, 1:
@@ -84,7 +84,7 @@ def what_starts_over_does():
 
 
 def stop_manager():
-    """While it waits: elsewhere it may hold what others need."""
+    """Stops the manager while it waits: elsewhere it may hold locks that other processes need."""
     manager = db.manager_pid()
     deadline = time.monotonic() + 30
     while True:
@@ -106,7 +106,7 @@ def what_is_still_late_is_told_when_there_is_room():
             assert time.monotonic() < deadline, "nobody noticed that it is late"
             time.sleep(0.1)
     manager = stop_manager()
-    try:  # it is told once, as soon as there is room: not before somebody listens
+    try:  # the alert is sent once, as soon as there is room, and not before a session listens
         blocker.close()
         db.wait_for("SELECT pg_notification_queue_usage()", 0)
         listener = db.connect()

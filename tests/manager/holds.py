@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""What operators hold back the manager leaves alone, says so, and takes up again at once."""
+"""Shows that the manager does not refresh stream tables that operators hold, reports that, and resumes them
+at once."""
 
 import sys
 import threading
@@ -12,7 +13,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 
 db = Database()
-# Readers of this session must not bring about what is tested.
+# Reads of this session must not cause the refreshes that are tested.
 db.run("SET pg_trickle.enabled = off")
 
 
@@ -48,7 +49,7 @@ def what_is_gated_is_skipped_once_and_refreshed_when_ungated():
     wait_until_skipped("loaded")
     wait_until_skipped("loaded_count")
     db.run("INSERT INTO load VALUES (100)")
-    time.sleep(1.5)  # there is no condition to wait for when nothing is to happen
+    time.sleep(1.5)  # there is no condition to wait for when no refresh is expected
     assert count("loaded") == 0
     assert statuses("loaded") == 1, "once, however often it came due"
     reason = db.value("SELECT error_message FROM pgtrickle.get_refresh_history('loaded', 1)")
@@ -83,7 +84,7 @@ def a_reader_of_a_held_one_is_told_at_once():
         try:
             cursor.execute(f"SELECT * FROM {name}")
             raise AssertionError("it was not told")
-        except Exception as error:  # noqa: BLE001: any is looked at
+        except Exception as error:  # noqa: BLE001: any error is examined
             assert getattr(error, "diag", None) and error.diag.message_detail == detail, error
         assert time.monotonic() - started < 30
     db.run("SELECT pgtrickle.resume_scheduler(ARRAY['loaded'])")
@@ -121,7 +122,7 @@ def who_reads_one_that_rests_is_not_refreshed_over_and_over():
         before = refreshes("joined")
         time.sleep(2)
         assert refreshes("joined") - before < 8, refreshes("joined") - before
-        # It goes on from the rows that are there.
+        # It continues from the rows that are there.
         db.run("INSERT INTO other SELECT generate_series(0, 5)")
         db.wait_for("SELECT count(*) FROM joined", 6)
         db.run(lift)
@@ -146,7 +147,7 @@ def a_group_that_advances_is_one_refresh():
     advance("rows", 1)
     db.wait_for("SELECT r.n FROM row_count r", 2)
     db.wait_for("SELECT h.n FROM head_count h", 1)
-    # The next one changes rows alone: head_count has nothing to take in, and does not go on with what comes later.
+    # The next advance changes only `rows`: head_count has no changes to apply, and must not apply later ones.
     db.run("INSERT INTO rows VALUES (3)")
     advance("rows", 2)
     advance("heads", 2)
@@ -160,7 +161,7 @@ def a_group_that_advances_is_one_refresh():
 
 
 def an_advance_during_a_refresh_is_one_more():
-    """The refresh has its snapshot when the group advances, and waits; what it takes in is the advance before."""
+    """The refresh has its snapshot when the group advances, and waits; it applies the advance before."""
     db.run("CREATE TABLE lines (id int PRIMARY KEY)")
     db.run("CREATE FUNCTION waiting(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS "
            "'BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN $1; END'")
@@ -175,7 +176,7 @@ def an_advance_during_a_refresh_is_one_more():
     db.wait_for("SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", True)
     db.run("INSERT INTO lines VALUES (2)")
     db.run("SELECT pgtrickle.advance_watermark('lines', '2030-01-01 3:00Z')")
-    time.sleep(0.3)  # the manager hears of it
+    time.sleep(0.3)  # the manager is notified
     blocker.close()
     db.wait_for("SELECT count(*) FROM line_ids", 2)
     db.run("SELECT pgtrickle.drop_watermark_group('hourly')")
@@ -193,7 +194,7 @@ def a_frozen_one_rests_and_thaws():
 
 
 def a_drain_waits_for_what_runs():
-    # It asks again and again, as a refresh does not wait long for a lock.
+    # The function polls, as a refresh does not wait long for a lock.
     db.run("CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS "
            "$$BEGIN WHILE NOT pg_try_advisory_xact_lock_shared(8) LOOP PERFORM pg_sleep(0.02); END LOOP; RETURN $1; END$$")
     db.run("CREATE TABLE steps (id int PRIMARY KEY)")
@@ -229,7 +230,7 @@ def nothing_begins_while_a_drain_is_not_committed():
 
 
 def a_gate_that_comes_while_a_refresh_waits_holds_it():
-    """The refresh has begun, and waits for a lock on its source; by the time it gets it the gate is closed."""
+    """The refresh has begun, and waits for a lock on its source; when it gets the lock, the gate is closed."""
     db.run("SET pg_trickle.enabled = on")
     blocker = db.connect()
     blocker.autocommit = False
@@ -240,7 +241,7 @@ def a_gate_that_comes_while_a_refresh_waits_holds_it():
         session = db.connect()
         try:
             session.cursor().execute("SELECT pgtrickle.refresh_stream_table('loaded')")
-        except Exception as error:  # noqa: BLE001: any is looked at
+        except Exception as error:  # noqa: BLE001: any error is examined
             errors.append(str(error))
         session.close()
 
@@ -261,13 +262,13 @@ def a_gate_that_comes_while_a_refresh_waits_holds_it():
 
 
 def a_hold_that_comes_while_a_diamond_waits_holds_all_of_it():
-    """A worker has begun, and waits for a lock; by the time it gets it one of the three is paused."""
+    """A worker has begun, and waits for a lock; when it gets the lock, one of the three is paused."""
     db.run("CREATE TABLE facet (id int PRIMARY KEY); CREATE TABLE beside_facet (id int PRIMARY KEY)")
     create("facet_left", "SELECT id FROM facet")
     create("facet_right", "SELECT id FROM facet LEFT JOIN beside_facet USING (id)")
     create("facet_both", "SELECT count(*) AS n FROM facet_left JOIN facet_right USING (id)")
     db.run("INSERT INTO facet VALUES (0)")
-    db.wait_for("SELECT n FROM facet_both", 1)  # the manager knows them all
+    db.wait_for("SELECT n FROM facet_both", 1)  # the manager knows all of them
     blocker = db.connect()
     blocker.autocommit = False
     blocker.cursor().execute("LOCK TABLE beside_facet IN ACCESS EXCLUSIVE MODE")
@@ -304,7 +305,7 @@ def a_refresh_group_is_refreshed_by_the_manager_as_one():
 
 
 def a_refresh_group_waits_for_a_locked_member():
-    """One beside them, of the same source, tells that the manager has been there."""
+    """A stream table beside them, over the same source, shows that the manager has looked."""
     create("beside_left", "SELECT max(id) AS id FROM left_side", "1s")
     db.run("INSERT INTO left_side VALUES (3)")
     db.wait_for("SELECT (SELECT n FROM on_left) = 3 AND (SELECT n FROM on_right) = 2", True)
@@ -325,7 +326,7 @@ def a_refresh_group_waits_for_a_locked_member():
 
 
 def a_resumed_one_is_read_beside_a_definition_that_cannot_be():
-    """Of which somebody keeps a source locked, so that the manager tries to read it less and less often."""
+    """A session locks a source of the definition, so that the manager tries to read it at growing intervals."""
     db.run("CREATE TABLE kept (id int); CREATE TABLE resumed_on (id int)")
     create("keeper", "SELECT id FROM kept", "520w")
     create("resumed", "SELECT count(*) AS n FROM resumed_on", "520w")

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""Sessions that begin to capture sources share one installer an owner, which gives a lock up that it cannot have."""
+"""Shows that sessions that begin to capture sources share one installer for each owner, which gives up a lock
+that it cannot get."""
 
 import sys
 import threading
@@ -51,7 +52,8 @@ class Creator(threading.Thread):
 
 
 class Locked:
-    """Tables that sessions of their owner keep locked, and creations over them that have waited for another session's locks."""
+    """Tables that sessions of their owner lock, and creations over them that wait for another session's
+    locks."""
 
     def __init__(self, role, prefix, count, settings="SET client_min_messages = error"):
         self.tables = [f"{prefix}_{i}" for i in range(count)]
@@ -96,8 +98,8 @@ def an_owner_has_one_installer_which_gives_up():
         return len(installing | queued) == TABLES
 
     until(all_have_waited)
-    assert most <= 2, f"{most} installers"  # one of which may be about to exit
-    # The others' stream tables are created and refreshed by processes meanwhile.
+    assert most <= 2, f"{most} installers"  # one of them may be about to exit
+    # Other processes create and refresh the other owners' stream tables meanwhile.
     other = session_of("install_one").cursor()
     other.execute("CREATE TABLE one (id int PRIMARY KEY)")
     creation = Creator("install_one", "one")
@@ -106,7 +108,7 @@ def an_owner_has_one_installer_which_gives_up():
     other.execute("INSERT INTO one VALUES (1)")
     db.run("SELECT pgtrickle.alter_stream_table('st_one', schedule => '1s')")
     db.wait_for("SELECT count(*) FROM st_one", 1)
-    # An installer that cannot have its lock leaves its turn to the next one.
+    # An installer that cannot get its lock lets the next one proceed.
     until(lambda: (all_have_waited() or True) and len(installing) > 1)
     locked.unlock()
     assert all(creator.error is None for creator in locked.creators), [str(c.error) for c in locked.creators]

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""Every database comes to its manager: whoever started the others, however many want one at once, and whoever is in the way."""
+"""Shows that every database gets its manager, whoever started the others, however many need one at once, and
+whatever blocks one."""
 
 import signal
 import sys
@@ -34,7 +35,8 @@ MANAGERS = """SELECT count(*) FROM pg_stat_activity
 
 
 def look_into(base):
-    """A manager has come, and has found nothing; nor does the catalog know of anything there."""
+    """Waits until a manager has looked into the database and found no stream table; the catalog has none of
+    it either."""
     holder = base.connect()
     holder.autocommit = False
     holder.cursor().execute("LOCK TABLE pgtrickle.pgt_state")
@@ -64,7 +66,8 @@ def in_background(session, statement):
 
 
 def databases_take_turns_under_another_launcher():
-    """It has started none of those that are there; and whoever waits already comes before one that has to leave for that."""
+    """The new launcher has started none of the running managers; a waiting database has priority over one
+    whose manager has to exit for it."""
     # the launcher, the launcher of logical replication, one manager
     server.call("start", "max_worker_processes=3")
     there, waiting = new_database(), new_database()
@@ -85,7 +88,7 @@ def databases_take_turns_under_another_launcher():
 
 
 def one_whose_database_is_locked_is_not_in_the_way():
-    """Who has renamed it has prepared that: a manager waits until that is over."""
+    """A session has prepared a transaction that renames the database: a manager waits for its end."""
     server.call("start", "max_worker_processes=3")
     base, locked = new_database(), new_database()
     keep(locked)
@@ -106,7 +109,7 @@ def one_whose_database_is_locked_is_not_in_the_way():
 
 
 def more_at_once_than_can_be_counted_wait_their_turn():
-    """Each of those that are renamed takes the place of one."""
+    """Each renamed database occupies the place of one manager."""
     server.call("start", "max_worker_processes=3")
     base = new_database()
     look_into(base)
@@ -158,7 +161,8 @@ def waits(base, pid):
 
 
 def a_second_command_finds_the_database_as_empty_as_the_first():
-    """It waits for locks while the first one ends. The manager of the other database is back then, and began later."""
+    """The second command waits for locks while the first one ends. The manager of the other database is back
+    then, and started later."""
     base, other = new_database(), new_database()
     for each in base, other:
         keep(each)

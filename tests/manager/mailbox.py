@@ -1,9 +1,10 @@
 #!/usr/bin/python3 -B
-"""The mailbox never calls clean what is not: what a session committed before a read began is in it.
+"""Shows that the mailbox never reports a dirty stream table as clean: a read contains all that a session
+committed before it began.
 
-Writers commit, by COMMIT, by COMMIT PREPARED, after a savepoint that was rolled back, with a refresh of their
-own after or before the change, or one that was rolled back; at once another session, which may not read anything stale, must find the row. A second stream
-table reads the first one.
+Writers commit by COMMIT, by COMMIT PREPARED, after a savepoint that was rolled back, with a refresh of their
+own before or after the change, or with one that was rolled back; at once another session, whose reads may not
+be stale, must find the row. A second stream table reads the first one.
 """
 
 import os
@@ -65,7 +66,8 @@ class Pair:
         self.is_done = True
 
     def read_all(self):
-        """What has become visible in the source is in, though its writer has not heard of its commit."""
+        """Reads all rows that have become visible in the source, including those whose writer has not yet
+        received the reply to its COMMIT."""
         cursor = self.watcher.cursor()
         while not self.is_done and len(self.missed) < 5:
             cursor.execute(f"SELECT coalesce(max(value), 0) FROM source WHERE number = {self.number}")
@@ -124,7 +126,7 @@ def nothing_committed_by_several_is_missed():
 def a_clean_one_is_not_refreshed_by_reading():
     db.run("SET pg_trickle.max_staleness = 0")
     db.run("SELECT count(*) FROM newest_of_newest")
-    # A reader is served when the refresh has committed, and the worker writes the history after that.
+    # A reader is served when the refresh has committed; the worker writes the history after that.
     at_work = ("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker' "
                "AND datname = current_database() AND state = 'active'")
     db.wait_for(at_work, 0)
@@ -146,7 +148,7 @@ def a_prepared_change_counts_from_its_commit():
 
 
 def every_source_of_a_transaction_counts():
-    """Beyond 128 of them the whole database does."""
+    """With more than 128 sources, the whole database counts as changed."""
     count = 130
     db.run("; ".join(f"CREATE TABLE many_{i} (a int)" for i in range(count)))
     query = " UNION ALL ".join(f"SELECT a FROM many_{i}" for i in range(count))
@@ -166,7 +168,7 @@ def what_others_commit_beside_an_own_refresh_is_as_old_as_their_commit():
     own.cursor().execute("BEGIN; INSERT INTO shared_source VALUES (1); SELECT pgtrickle.refresh_stream_table('beside')")
     db.run("INSERT INTO shared_source VALUES (2)")
     committed_at = db.value("SELECT clock_timestamp()")
-    # Somebody wants to know the age of the next change: that of the own transaction.
+    # A session requests the age of the next change: that of its own transaction.
     db.run("SELECT pgtrickle.refresh_stream_table('beholder')")
     own.cursor().execute("COMMIT")
     assert db.value("SELECT clock_timestamp() - pgtrickle.get_staleness('beside') * interval '1 s' <= %s", committed_at)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""A maintenance window: a drain stays over a restart; logs that grow meanwhile are told of."""
+"""Shows a maintenance window: a drain persists over a restart; alerts report logs that grow meanwhile."""
 
 import json
 import select
@@ -35,7 +35,7 @@ def a_drain_stays_over_a_restart():
 
 
 def told_of_growth(listener, name, limit_s=60):
-    """The alerts of its log until the limit, or the first one."""
+    """Returns the alerts about its log until the limit, or the first one."""
     deadline = time.monotonic() + limit_s
     alerts = []
     while not alerts and time.monotonic() < deadline:
@@ -52,7 +52,7 @@ def a_growing_log_is_told_of_once():
     db.run("SELECT pg_reload_conf()")
     listener = db.connect()
     listener.cursor().execute("LISTEN pg_trickle_alert")
-    # Values that do not compress; upkeep looks at logs some seconds after they are written.
+    # The values do not compress; upkeep examines logs some seconds after they are written.
     db.run("INSERT INTO source SELECT i, (SELECT string_agg(md5((i + j)::text), '') FROM generate_series(1, 10) j) "
            "FROM generate_series(10, 4500) i")
     alerts = told_of_growth(listener, "counted")
@@ -61,7 +61,7 @@ def a_growing_log_is_told_of_once():
     assert (alert["pgt_name"], alert["source"], alert["limit_bytes"]) == ("counted", "public.source", 2 << 20), alert
     assert alert["log_bytes"] > 1 << 20, alert
     db.run("INSERT INTO source VALUES (2, '')")
-    time.sleep(6)  # there is no condition to wait for when nothing is to be told
+    time.sleep(6)  # there is no condition to wait for when no alert is expected
     listener.poll()
     events = [json.loads(notify.payload)["event"] for notify in listener.notifies]
     assert "buffer_growth_warning" not in events, events
@@ -75,7 +75,8 @@ def a_log_that_cannot_be_trimmed_is_told_of():
     db.run("SELECT pgtrickle.create_stream_table('seldom', 'SELECT id, filling FROM other_source', '1d', 'DIFFERENTIAL')")
     listener = db.connect()
     listener.cursor().execute("LISTEN pg_trickle_alert")
-    # Trimming a log beyond the limit marks its readers, and waits for whoever has their state locked.
+    # Trimming a log beyond the limit marks the stream tables that read it, and waits for a session that has
+    # locked their state.
     other = db.connect()
     other.autocommit = False
     other.cursor().execute("SELECT FROM pgtrickle.pgt_state WHERE relid = 'seldom'::regclass FOR UPDATE")

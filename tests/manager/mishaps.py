@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""What befalls managers and the catalog passes by without a failed query."""
+"""Shows that faults of managers and of the catalog cause no failed query."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ catalog = server.folder / "data/pg_trickle/catalog.db"
 
 
 def reconnect():
-    """After a crash, when the server takes connections again."""
+    """Connects after a crash, when the server accepts connections again."""
     for _ in range(600):
         try:
             db.session = db.connect()
@@ -67,7 +67,7 @@ def launcher_pid():
 
 
 def without_a_launcher_managers_go_on():
-    """It is back after five seconds."""
+    """The launcher is back after five seconds."""
     pid = launcher_pid()
     os.kill(pid, signal.SIGTERM)
     db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}", 0)
@@ -91,7 +91,7 @@ def the_catalog_knows_graph_and_program():
 
 
 def wait_for_catalog():
-    """It is written to after the commit of a refresh."""
+    """Waits: the catalog is written after the commit of a refresh."""
     deadline = time.monotonic() + 30
     while not catalog.exists():
         assert time.monotonic() < deadline, "there is no catalog"
@@ -106,7 +106,7 @@ def a_removed_catalog_comes_back():
 
 
 def remove_folder():
-    """At once: while it is emptied, somebody would fill it."""
+    """Removes the folder at once: while it is emptied, another process could create files in it."""
     gone = catalog.parent.with_name("gone")
     catalog.parent.rename(gone)
     shutil.rmtree(gone)
@@ -131,7 +131,7 @@ def without_a_catalog_everything_goes_on():
         try:
             remove_folder()
             catalog.parent.write_text("in the way")
-        except IsADirectoryError:  # somebody was faster
+        except IsADirectoryError:  # another process was faster
             continue
     insert_and_wait()
     db.run("SELECT pgtrickle.refresh_stream_table('kept')")
@@ -175,7 +175,8 @@ def several_databases_are_renamed_at_once():
 
 
 def a_manager_whose_end_is_told_late_is_replaced():
-    """The launcher looks at the renamed database while the postmaster has not told it yet that the manager has left."""
+    """The launcher looks at the renamed database before the postmaster has notified it that the manager has
+    exited."""
     postmaster = int((server.folder / "data/postmaster.pid").read_text().split()[0])
     insert_and_wait()
     db.session.close()
@@ -183,7 +184,7 @@ def a_manager_whose_end_is_told_late_is_replaced():
     os.kill(postmaster, signal.SIGSTOP)
     try:
         db.run(f"ALTER DATABASE {name} RENAME TO {name}_3")
-        for _ in range(10):  # in a row: it has looked, and waits
+        for _ in range(10):  # several times in succession: it has looked, and waits
             db.wait_for("SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'pg_trickle launcher'", "Extension")
             signal.sigtimedwait([], 0.05)
     finally:

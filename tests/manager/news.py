@@ -1,8 +1,10 @@
 #!/usr/bin/python3 -B
-"""No wake-up is lost: what anybody commits, in any manner, comes into stream tables that nobody asks for.
+"""Shows that no wake-up is lost: whatever is committed, in any manner, arrives in stream tables without a
+request.
 
-Their schedule is `calculated`, whose reads never wait. Writers commit and stop; from then on only the manager can
-bring in what is missing, and it has to within seconds. A lost wake-up would leave the last rows out for ever.
+Their schedule is `calculated`, whose reads never wait. Writers commit and stop; from then on only the manager
+can apply the missing changes, and it must do so within seconds. After a lost wake-up the last rows would be
+missing for ever.
 """
 
 import contextlib
@@ -43,7 +45,7 @@ STATES = [(f"last{k}", f"SELECT writer, max(value), count(*) FROM s{k} GROUP BY 
 
 
 def all_arrives(limit_s=30):
-    """Every stream table equals its query, though no read asks for a refresh."""
+    """Waits until every stream table equals its query, though no read requests a refresh."""
     db.run("SET pg_trickle.enabled = off")
     for name, query in STATES:
         db.wait_for(f"SELECT count(*) FROM ((TABLE {name} EXCEPT ALL {query}) UNION ALL ({query} EXCEPT ALL TABLE {name})) d",
@@ -90,7 +92,7 @@ class Writer:
         try:
             while time.monotonic() < until:
                 self.write()
-                # bursts and pauses: the manager is now asleep, now resting, now in the middle of a refresh
+                # bursts and pauses: the manager is asleep, throttled, or in the middle of a refresh
                 time.sleep(self.random.choice([0, 0, 0, 0.001, 0.005, 0.05]))
         except psycopg2.Error as error:
             self.failure = error
@@ -115,8 +117,8 @@ def nothing_that_several_commit_is_lost():
 
 
 def a_single_commit_is_seen_soon():
-    """One at a time, after rests of any length; with so few commits none has to wait for a rest to end. A busy machine may take
-    its time: then once more."""
+    """Commits one row at a time, after pauses of any length; with so few commits none is throttled. On a busy
+    machine it may take two attempts."""
     chooser = dice()
     for turn in range(5):
         late = []
@@ -134,11 +136,12 @@ def a_single_commit_is_seen_soon():
 
 
 def work_of_workers_s():
-    """Of those that there are. By the clock a refresh takes as long as others let it."""
+    """Returns the CPU time of the present workers. By the clock, the time of a refresh depends on other
+    processes."""
     pids = db.run("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker' AND datname = current_database()")
     ticks = 0
     for pid, in pids:
-        with contextlib.suppress(OSError):  # it has left
+        with contextlib.suppress(OSError):  # it has exited
             ticks += sum(int(field) for field in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13])
     return ticks / os.sysconf("SC_CLK_TCK")
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
-"""Allocations of C++ fail here and there, in every process: that is an error like PostgreSQL's own, which ends a
-statement or a refresh and nothing else, and nothing is wrong afterwards."""
+"""Shows that a failed allocation of C++, in any process, is an error like PostgreSQL's own: it ends one
+statement or refresh, and has no other effect."""
 
 import os
 import subprocess
@@ -61,7 +61,8 @@ def set_up():
 
 
 def work():
-    """One round of statements, of which those may fail that lack memory, or what another would have made."""
+    """Runs one round of statements, which may fail for lack of memory, or for lack of an object whose
+    creation failed."""
     n = next(numbers)
     for statement in STATEMENTS:
         try:
@@ -71,7 +72,7 @@ def work():
 
 
 def work_while(wanted, one_in, limit_s):
-    """Lacks memory while wanted() is true, but no longer than so long."""
+    """Makes allocations fail while wanted() is true, but no longer than the limit."""
     no_memory.write_text(str(one_in))
     try:
         deadline = time.monotonic() + limit_s

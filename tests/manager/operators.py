@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""What operators are told of what keeps stream tables back: locks, old transactions, large logs, what rests over an upgrade."""
+"""Shows operators the causes that delay stream tables: locks, old transactions, large logs, stream tables
+suspended over an upgrade."""
 
 import sys
 import threading
@@ -16,7 +17,7 @@ OTHERS = "SELECT pgt_name, locked_relation, lock_mode, is_granted, pid, holder F
 
 
 def check(name, large_log=1 << 40, old_age="1 day", much_wal=1 << 40):
-    """What health_check() says if these are the limits."""
+    """Returns the result of health_check() with these limits."""
     return db.run("SELECT severity, detail FROM pgtrickle.source_checks(%s, %s, %s) WHERE check_name = %s",
                   large_log, old_age, much_wal, name)[0]
 
@@ -40,13 +41,13 @@ def a_lock_on_a_source_is_named_with_its_holder():
         blocked = [(name, "public." + locked, "AccessExclusiveLock", True, pid, f"process {pid} of postgres") for name in ("above", "below")]
         assert set(blocked) <= set(db.run(OTHERS)), db.run(OTHERS)
         other.rollback()
-    # What a refresh does not mind.
+    # Locks that do not block a refresh.
     cursor.execute("LOCK TABLE source IN EXCLUSIVE MODE; INSERT INTO source VALUES (2, 2); SELECT * FROM below")
     assert db.run(OTHERS) == []
     other.rollback()
-    # A refresh that somebody has not committed; and one who waits for a lock is in the way as well.
+    # An uncommitted refresh blocks others, and so does a session that waits for a lock.
     cursor.execute("SELECT pgtrickle.refresh_stream_table('below')")
-    # Who refreshes it and will not wait for long is told what for.
+    # A refresh with a short lock_timeout reports the lock it waited for.
     try:
         db.run("SET lock_timeout = '100ms'; SELECT pgtrickle.refresh_stream_table('below')")
         raise AssertionError("it was refreshed")
@@ -78,7 +79,7 @@ def health_tells_of_locks_that_make_something_old():
     detail = db.value("SELECT detail FROM pgtrickle.health_check() WHERE check_name = 'locked'")
     holder = f"(ExclusiveLock on public.below, process {other.info.backend_pid} of postgres)"
     assert detail.endswith(f": public.above {holder}, public.below {holder}"), detail
-    # A reader is told where to look, and only of what he may see.
+    # A reader sees where to look, and only stream tables that it may read.
     db.run("SET ROLE operators_reader")
     assert [row[0] for row in db.run(OTHERS)] == ["below"], db.run(OTHERS)
     db.run("RESET ROLE")
@@ -124,7 +125,7 @@ def health_tells_of_slots_that_keep_wal():
 
 
 def settings_of_the_database_reach_its_manager():
-    """Which keeps those that it began with, and lets another one take its place."""
+    """The manager keeps the settings with which it started, and another one takes its place."""
     before = db.manager_pid()
     db.admin(f"ALTER DATABASE {db.name} SET pg_trickle.enabled = off")
     db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {before}", 0)
@@ -153,7 +154,7 @@ def a_suspended_one_says_how_to_see_why_and_to_resume():
     notice = "".join(db.session.notices)
     assert "DETAIL:  It is suspended." in notice, notice
     assert "HINT:  It was suspended manually; call pgtrickle.resume_stream_table('public.below') to resume it." in notice, notice
-    # By failures it is another matter.
+    # After a suspension by failures the hint is different.
     db.run("SELECT pgtrickle.resume_stream_table('below')")
     db.run("SELECT pgtrickle.alter_stream_table('below', query => 'SELECT id, 6 / n AS n FROM source')")
     db.run("INSERT INTO source VALUES (9, 0)")

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""What a prepared transaction did to definitions is so from COMMIT PREPARED on, whoever gives that, after a restart, too."""
+"""Shows that changes of definitions by a prepared transaction take effect at COMMIT PREPARED, in whichever
+session, and after a restart, too."""
 
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ def create(name, schedule="calculated"):
 
 
 def has(name, rows):
-    """By itself: nobody's reading brings it about."""
+    """Waits for the rows, without a read that requests them."""
     db.wait_for(f"SELECT n FROM {name}", rows)
 
 
@@ -89,7 +90,8 @@ def what_was_emptied_is_not_served():
 
 
 def while_it_is_prepared_nobody_fails():
-    """Whose state it has written waits, and that is shown; what uses a function that it replaced goes on with the old one."""
+    """Refreshes of stream tables whose state it has written wait, which is shown; stream tables that use a
+    function that it replaced keep using the old one."""
     db.run("SET pg_trickle.enabled = off; CREATE TABLE measures (id int)")
     db.run("CREATE FUNCTION scaled(id int) RETURNS int IMMUTABLE LANGUAGE sql BEGIN ATOMIC SELECT id; END")
     for name, column in (("resumed", "id"), ("redefined", "scaled(id)"), ("beside", "id")):
@@ -97,7 +99,7 @@ def while_it_is_prepared_nobody_fails():
     prepare("SAVEPOINT inner_one", "SELECT pgtrickle.alter_stream_table('resumed', status => 'ACTIVE')", "RELEASE inner_one",
             "CREATE OR REPLACE FUNCTION scaled(id int) RETURNS int IMMUTABLE LANGUAGE sql BEGIN ATOMIC SELECT 2 * id; END")
     db.run("INSERT INTO measures VALUES (1)")
-    for number in (2, 3):  # more than one try
+    for number in (2, 3):  # more than one attempt
         db.wait_for("SELECT count(*) FROM beside", number - 1)
         db.run("INSERT INTO measures VALUES (%s)", number)
     holders = db.run("SELECT pgt_name, holder FROM pgtrickle.blocked_refreshes() ORDER BY 1")

@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
-"""Prepared transactions outlive crashes. In whatever order they end, with changes, definitions, refreshes and readers in between,
-every stream table comes to equal its query by itself, nothing hangs, and no log is kept for nobody.
+"""Shows that prepared transactions outlive crashes: in whatever order they end, with changes, definitions,
+refreshes and readers in between, every stream table comes to equal its query without a request, no session
+hangs, and no log is kept without need.
 
   prepared_and_killed.py [STEPS]
 """
@@ -18,7 +19,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, Server, as_soon_as_it_connects, run_cases  # noqa: E402: needs the path above
 from seeds import SEED, dice  # noqa: E402
 
-# All of one shape, so that each may take the place of another.
+# All have one shape, so that each can replace another.
 QUERIES = [
     "SELECT k, count(*) AS n FROM a GROUP BY k",
     "SELECT k, sum(v) AS n FROM a GROUP BY k",
@@ -27,7 +28,7 @@ QUERIES = [
     "SELECT k, id::bigint AS n FROM b EXCEPT ALL SELECT k, id::bigint FROM a",
 ]
 SCHEDULES = ["calculated", "1s", "0s"]
-# What one transaction may do to another, prepared ones among them.
+# Errors that one transaction may cause in another, prepared ones included.
 IN_THE_WAY = (errors.LockNotAvailable, errors.DeadlockDetected, errors.UndefinedTable, errors.DuplicateTable)
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 60
 chooser = dice()
@@ -75,7 +76,7 @@ def definition():
 
 
 def transact(end):
-    """False: something was in its way."""
+    """Returns False if another transaction was in the way."""
     statements = [change() if chooser.random() < 0.7 else definition() for _ in range(chooser.randrange(1, 4))]
     done.append("; ".join(["BEGIN", *statements, end]))
     with_it = session()
@@ -134,7 +135,8 @@ def crash():
 
 
 def is_true(name, query):
-    """Nobody's reading brings it about. What cannot be read for a lock is somebody's to end."""
+    """Whether the stream table equals its query, without a read that requests it. A lock that prevents the
+    read belongs to a transaction that will end."""
     try:
         return db.value(f"SELECT NOT EXISTS (({query}) EXCEPT ALL TABLE {name}) AND NOT EXISTS (TABLE {name} EXCEPT ALL ({query}))")
     except errors.ObjectNotInPrerequisiteState:

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""Fills and full refreshes show how far they are while they run, and nothing when they have ended, however."""
+"""Shows that fills and full refreshes report their progress while they run, and nothing afterwards, however
+they end."""
 
 import sys
 import threading
@@ -16,7 +17,7 @@ ROWS = 400
 
 
 class Beside:
-    """A statement of another session, which takes its time."""
+    """A statement of another session, which takes some time."""
 
     def __init__(self, statement):
         self.session = db.connect()
@@ -64,7 +65,7 @@ def a_fill_shows_how_far_it_is():
     before = progress("rows_done")[0]
     db.wait_for(f"SELECT count(*) {OURS} AND rows_done > {before + 10}", 1)
     assert progress("started_at < clock_timestamp()")[0]
-    # It is in no catalog that another session sees.
+    # It is not yet in the catalogs that another session sees.
     assert progress("pgt_name") == (None,)
     beside.wait()
     assert beside.error is None, beside.error

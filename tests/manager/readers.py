@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""Who wants nothing stale is served by a refresh of all that is below what he reads, not by any that comes along."""
+"""Shows that a read that may not be stale is served by a refresh of all its upstreams, not by just any
+refresh."""
 
 import sys
 import threading
@@ -11,9 +12,9 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 
 db = Database()
-# Whoever refreshes waits for locks for half of that.
+# A refresh waits for locks for half of that.
 db.admin(f"ALTER DATABASE {db.name} SET deadlock_timeout = '60s'")
-# Readers of this session must not bring about what is tested.
+# Reads of this session must not cause the refreshes that are tested.
 db.run("SET pg_trickle.enabled = off")
 
 
@@ -22,7 +23,8 @@ def create(name, query, schedule):
 
 
 class Reader(threading.Thread):
-    """Of one stream table, who wants nothing stale; his answer is the rows, or the error's SQLSTATE."""
+    """A reader of one stream table that accepts no stale rows; its answer is the rows, or the error's
+    SQLSTATE."""
 
     def __init__(self, name):
         super().__init__()
@@ -49,8 +51,9 @@ class Reader(threading.Thread):
 
 
 def what_comes_due_meanwhile_is_no_answer():
-    """`reading` reads `kept`, which keeps an hour's schedule, as it stands. A reader of it has to have both refreshed, and so
-    the diamond that `kept` is of, and `busy` below that, which is being refreshed: he has to wait, and `reading` comes due beside him."""
+    """`reading` reads `kept`, which has its own schedule of an hour, as it is. A reader of `reading` needs
+    both refreshed, and so the diamond that `kept` belongs to, and `busy` below that, which is being
+    refreshed: the reader has to wait, and `reading` becomes due meanwhile."""
     db.run("CREATE TABLE below (id int); CREATE TABLE beside (id int); CREATE TABLE elsewhere (id int)")
     create("kept", "SELECT count(*) AS n FROM below", "520w")
     create("reading", "SELECT n, (SELECT count(*) FROM beside) AS of_beside FROM kept", "calculated")
@@ -76,8 +79,9 @@ def what_comes_due_meanwhile_is_no_answer():
 
 
 def who_waits_for_a_readers_refresh_is_not_the_victim():
-    """A refresh for a reader holds `first` and waits for `second`; somebody who holds `third` waits for `first`. When it goes
-    on to `third` that is a deadlock, and the refresh has to give way, although the other waits longer."""
+    """A refresh for a reader holds `first` and waits for `second`; a session that holds `third` waits for
+    `first`. When the refresh requests `third`, that is a deadlock, and the refresh must give way, although
+    the session has waited longer."""
     db.run("CREATE TABLE first (id int); CREATE TABLE second (id int); CREATE TABLE third (id int)")
     create("all_three", "SELECT (SELECT count(*) FROM first) AS a, (SELECT count(*) FROM second) AS b, (SELECT count(*) FROM third) AS c", "520w")
     db.run("INSERT INTO third VALUES (1)")

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""What the manager and its workers tell of what they do: the log, numbers that outlive a restart, the picture."""
+"""Shows what the manager and its workers report of their work: the log, counters that outlive a restart, the
+display."""
 
 import re
 import sys
@@ -19,7 +20,7 @@ db = Database(server.host)
 
 
 def told(pattern, limit_s=30):
-    """The first match of the pattern in the log."""
+    """Returns the first match of the pattern in the log."""
     deadline = time.monotonic() + limit_s
     while not (found := re.search(pattern, log.read_text(errors="replace"))):
         assert time.monotonic() < deadline, f"the log has no {pattern}"
@@ -28,7 +29,8 @@ def told(pattern, limit_s=30):
 
 
 def set_for_all(setting, value):
-    """It is in force for what begins from now on: who sees it in a new session began when all had been told."""
+    """Changes a setting for sessions and processes that start from now on: once a new session has it, all
+    have been notified."""
     db.run(f"ALTER SYSTEM SET {setting} = {value}")
     db.run("SELECT pg_reload_conf()")
     deadline = time.monotonic() + 30
@@ -83,7 +85,7 @@ def statistics_outlive_a_restart():
     statement = ("SELECT refreshes, differential_refreshes, failed_refreshes, rows_inserted, total_refresh_time, stats_since "
                  "FROM pgtrickle.pg_stat_stream_tables WHERE pgt_name = 'logged'")
     set_for_all("pg_trickle.enabled", "off")
-    # What has begun ends, and the history is written after its commit.
+    # Running refreshes end, and the history is written after their commits.
     db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker' AND state = 'active'", 0)
     before = db.run(statement)
     assert before[0][1] >= 4 and before[0][2] >= 1, before
@@ -101,7 +103,7 @@ EVERYTHING = ["health_check()", "running_refreshes()", "blocked_refreshes()", "q
               "holds()", "source_gates()", "watermark_status()", "refresh_groups()", "get_refresh_history('logged')", "get_staleness('logged')"]
 
 
-# These look into logs, or at the size of files, which PostgreSQL does under a lock.
+# These read logs, or sizes of files, for which PostgreSQL takes a lock.
 LOCKING = {"pgt_heaps", "st_size('logged')", "change_buffer_sizes()", "check_cdc_health()", "list_sources('logged')"}
 
 
@@ -130,7 +132,7 @@ def nor_for_anybody_who_redefines_or_drops():
 
 
 def what_is_much_older_than_scheduled_is_stale():
-    """The switch that is off keeps the manager from refreshing anything."""
+    """The manager refreshes nothing while the setting is off."""
     db.run("CREATE TABLE aging (id int PRIMARY KEY)")
     db.run("SELECT pgtrickle.create_stream_table('below', 'SELECT id FROM aging', 'calculated')")
     db.run("SELECT pgtrickle.create_stream_table('rarely', 'SELECT id FROM below', '520w')")

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""Upkeep trims every log that can be trimmed, however it was written, and leaves alone what was not written to; and old history goes."""
+"""Shows that upkeep trims every log that can be trimmed, however it was written, does not read logs without
+new changes, and removes old history."""
 
 import sys
 import threading
@@ -23,7 +24,7 @@ def megabytes_of_log(source):
 
 
 def write(source, run=db.run):
-    """More than a segment of its log."""
+    """Writes more than a segment of the source's log."""
     run(f"INSERT INTO {source} SELECT i, repeat('x', 100) FROM generate_series(1, 40000) i")
 
 
@@ -32,7 +33,7 @@ def wait_until_trimmed(source):
 
 
 def set_up():
-    # the looks that are counted are index scans, and are not to be our own
+    # index scans are counted as looks, so this session must not use any
     db.run("SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off")
     db.run("CREATE TABLE wide (id int, filling text); CREATE TABLE other (id int, filling text)")
     create("of_wide", "SELECT id, filling FROM wide")
@@ -57,7 +58,7 @@ def looks_while_one_is_trimmed():
 
 def what_was_not_written_to_is_left_alone():
     set_up()
-    # because of the new stream tables all are looked at, once
+    # after the creation of stream tables all logs are examined, once
     looks = []
     while not looks or looks[-1] >= QUIET:
         assert len(looks) < 5, looks
@@ -66,12 +67,12 @@ def what_was_not_written_to_is_left_alone():
 
 def a_log_that_was_held_back_is_trimmed_along_with_others():
     write("wide")
-    # upkeep has seen what can not be trimmed yet when the other's log is trimmed
+    # when the other's log is trimmed, upkeep has seen that this one cannot be trimmed yet
     write("other")
     db.run("SELECT pgtrickle.refresh_stream_table('of_other')")
     wait_until_trimmed("other")
     assert db.value(megabytes_of_log("wide")) > 1
-    # nobody tells of this one
+    # this refresh sends no notification
     db.run("SELECT pgtrickle.refresh_stream_table('of_wide')")
     db.run("INSERT INTO quiet_0 VALUES (1)")
     wait_until_trimmed("wide")
@@ -90,7 +91,7 @@ def what_was_prepared_is_trimmed():
 
 
 def what_one_transaction_wrote_to_very_many_is_trimmed():
-    """The mailbox takes it for a change of the whole database."""
+    """The mailbox counts it as a change of the whole database."""
     for k in range(MANY):
         db.run(f"CREATE TABLE many_{k} (id int)")
         create(f"of_many_{k}", f"SELECT id FROM many_{k}")
@@ -138,7 +139,8 @@ def the_database_can_be_dropped():
 
 
 def nobody_waits_for_a_segment_who_has_another():
-    """Whoever drops a source locks one after the other: with upkeep, which begins with the current one, that was a deadlock."""
+    """Dropping a source locks its segments one after the other; with upkeep, which begins with the current
+    one, that was a deadlock."""
     first, *others = db.value("SELECT array_agg(s::regclass::text ORDER BY n) FROM pgtrickle.pgt_source, "
                               "unnest(segments) WITH ORDINALITY x (s, n) WHERE relid = 'wide'::regclass")
     while db.value("SELECT current_segment FROM pgtrickle.pgt_source WHERE relid = 'wide'::regclass") == 0:

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""Refresh workers come when they are needed, work side by side, and leave: nobody is kept waiting by one, and none stays behind."""
+"""Shows that refresh workers start when they are needed, work in parallel, and exit: no session waits for
+one, and none stays behind."""
 
 import os
 import signal
@@ -19,7 +20,7 @@ db = None
 
 
 def restart(**settings):
-    """The server, with settings, and a new database in it."""
+    """Restarts the server, with settings, and creates a new database in it."""
     global db
     if db:
         db.drop()
@@ -40,7 +41,7 @@ def create(name, query, schedule="1s", mode="AUTO", of=None, is_filled=True):
 
 
 def create_slow(name, seconds, of=None):
-    """Its refresh takes so long, each time."""
+    """Creates a stream table whose refreshes take that long."""
     of = of or db
     of.run(f"CREATE TABLE {name}_source AS SELECT 1 AS id")
     create(name, f"SELECT slow(id, {seconds}) AS id FROM {name}_source", mode="FULL", of=of, is_filled=False)
@@ -77,7 +78,7 @@ def is_running(name):
 
 
 def processes_of_server():
-    """Of ours; the server's title is in their command line."""
+    """Returns the extension's processes, whose command line has the server's title."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
@@ -159,7 +160,7 @@ def idle_workers_leave_but_one():
 
 
 def locked_sources_keep_nobody_waiting():
-    """However many of them: each is waited for, but not by all workers."""
+    """Whatever the number of locked sources, each is waited for, but not by all workers."""
     names = [f"locked{k}" for k in range(32)]
     for name in names:
         create_quick(name)
@@ -214,12 +215,12 @@ def a_reader_jumps_the_queue():
         assert db.value("SELECT count(*) FROM quick WHERE id = %s", 1000 + k) == 1
         begun = db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE start_time BETWEEN %s AND clock_timestamp() "
                          "AND pgt_id <> 'quick'::regclass", asked_at)
-        assert begun <= 2, begun  # one may have just begun, and another before the reader was heard
+        assert begun <= 2, begun  # one may have just begun, and another before the reader's request arrived
     db.run("SET pg_trickle.enabled = off; RESET pg_trickle.scan_refresh_timeout")
 
 
 def logs_are_emptied_under_overload():
-    """Something is always due, of what the case before made."""
+    """Some stream table of the case before is always due."""
     size = "SELECT log_bytes{} FROM pgtrickle.change_buffer_sizes() WHERE source_name = 'quick_source'"
     db.run("INSERT INTO quick_source SELECT hashint4(g) FROM generate_series(1, 300000) g")
     assert db.value(size.format("")) > 1 << 20
@@ -228,7 +229,8 @@ def logs_are_emptied_under_overload():
 
 
 def who_sleeps_takes_in_what_others_invalidate():
-    """Else PostgreSQL would tell them in the end that anything may have changed, and all that they have compiled would go."""
+    """Otherwise PostgreSQL would invalidate everything in the end, and all compiled programs would be
+    discarded."""
     restart(log_min_messages="debug4")
     create_quick("kept")
     keeps_up("kept")
@@ -285,7 +287,7 @@ def a_launcher_that_could_not_look_at_the_databases_looks_again():
 
 
 def a_manager_that_fails_as_it_begins_is_started_again():
-    """Also where nobody asks for it and the launcher has looked into the database once before."""
+    """Even without a request, and if the launcher has looked into the database once before."""
     restart()
     create_quick("quick")
     keeps_up("quick")
@@ -318,12 +320,12 @@ def without_room_for_workers_the_manager_does_it():
 
 
 def nobody_tries_for_ever_to_connect_where_that_is_not_allowed():
-    """A manager that is there already goes on by itself. Each that cannot connect is in the log, so they are few."""
+    """A manager that runs already continues. Each failed connection is in the log, so there must be few."""
     restart()
     create_quick("quick")
     keeps_up("quick")
     manager = db.manager_pid()
-    os.kill(manager, signal.SIGSTOP)  # so that it does not hear of the command, which sends it away otherwise
+    os.kill(manager, signal.SIGSTOP)  # so that it does not receive the command, which would otherwise terminate it
     safety = threading.Timer(10, os.kill, (manager, signal.SIGCONT))
     safety.start()
     db.admin(f"ALTER DATABASE {db.name} ALLOW_CONNECTIONS false")
@@ -376,7 +378,8 @@ def prepare_for_leaving():
 
 
 def leave(statement):
-    """While a refresh of ten minutes runs. Nobody is to be left after the 5 s that PostgreSQL itself waits."""
+    """Runs a statement during a refresh of ten minutes. All processes must exit within the 5 s that
+    PostgreSQL itself waits."""
     name = db.name
     db.session.close()
     started = time.monotonic()
@@ -424,7 +427,7 @@ def the_extension_can_be_dropped_and_made_again():
 
 
 def shut_down(kind):
-    """How long those of ours took to leave."""
+    """Returns how long the extension's processes took to exit."""
     global db
     restart()
     prepare_for_leaving()
@@ -441,7 +444,7 @@ def shut_down(kind):
 
 
 def a_shutdown_takes_no_second():
-    """Unless the machine is busy: then another one does not."""
+    """If the machine is busy, a second attempt is made."""
     for kind in (signal.SIGINT, signal.SIGTERM):
         took = [shut_down(kind)]
         while min(took) >= 1:

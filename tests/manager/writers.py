@@ -1,7 +1,9 @@
 #!/usr/bin/python3 -B
-"""Writers of a source wait for no creation of a stream table and for no fill, and nothing that they write is lost.
+"""Shows that writers of a source wait for no creation of a stream table and for no fill, and that none of
+their changes is lost.
 
-A fill is stopped by a function of the query that waits for an advisory lock; writers have little patience meanwhile.
+A function of the query waits for an advisory lock and thereby stops a fill; writers have a short lock_timeout
+meanwhile.
 """
 
 import functools
@@ -32,7 +34,7 @@ def connect():
 
 
 def closing(case):
-    """The case, after which no session of it is left: one that fails leaves no locks to the next one."""
+    """Runs the case and closes all its sessions: a failing case leaves no locks to the next one."""
     @functools.wraps(case)
     def closed():
         try:
@@ -57,7 +59,7 @@ def impatient():
 
 
 def write(table, first):
-    """In all ways, without waiting."""
+    """Writes in all ways, without waiting."""
     cursor = impatient().cursor()
     cursor.execute(f"INSERT INTO {table} SELECT i, i %% 5 FROM generate_series(%s, %s) i", (first, first + 9))
     cursor.execute(f"UPDATE {table} SET k = k + 1 WHERE id % 3 = 0")
@@ -75,7 +77,7 @@ def make_source(table):
 
 
 def difference(name, query):
-    """Rows that only one of the two has, as often as it has them."""
+    """Returns the rows that only one of the two has, as often as it has them."""
     return db.run(f"(TABLE {name} EXCEPT ALL ({query})) UNION ALL (({query}) EXCEPT ALL TABLE {name})")
 
 
@@ -113,7 +115,7 @@ def nor_for_one_over_two_sources_and_a_second_one_beside_it():
     session.rollback()
     write("one", 301)
     is_true_by_deltas("of_one", "SELECT id, k FROM one")
-    # What only the one that was rolled back reads is not captured for long.
+    # A source that only the rolled-back stream table reads does not stay captured for long.
     db.wait_for("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'other'::regclass", 0)
 
 
@@ -192,7 +194,7 @@ def what_is_stopped_beside_a_creation_is_noticed_when_that_is_committed():
 
 
 class Writers:
-    """Write to two tables all the time, but for pauses, in which no transaction of theirs is open."""
+    """Writes to two tables continuously, except for pauses, in which its transactions are closed."""
 
     def __init__(self, count):
         self.lock, self.is_over, self.errors = threading.Lock(), False, []
@@ -207,7 +209,7 @@ class Writers:
             with self.locks[number]:
                 try:
                     self.write(cursor, chooser)
-                except psycopg2.errors.DeadlockDetected:  # among the writers' own rows
+                except psycopg2.errors.DeadlockDetected:  # a deadlock among the writers' own rows
                     cursor.execute("ROLLBACK")
                 except Exception as error:  # noqa: BLE001: the main thread reports it
                     self.errors.append(error)
