@@ -1,4 +1,4 @@
-"""What rules read of C++: text without comments, literals and directives, of the same length and with the same lines."""
+"""C++ text for rules: without comments, literals and directives, of the same length and with the same lines."""
 
 import re
 
@@ -8,7 +8,7 @@ def blank(text):
 
 
 def code(text):
-    """Blanks comments and directives, and what is between quotes."""
+    """Blanks comments and directives, and the content of literals."""
     pattern = (r'/\*.*?\*/|//[^\n]*|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])\'(?:\\.|[^\'\\\n])+\''
                r"|^[ \t]*#(?:[^\n]*\\\n)*[^\n]*")
 
@@ -20,7 +20,7 @@ def code(text):
 
 
 def end_of(text, begin, pair="()"):
-    """The place of the bracket that closes the one at `begin`."""
+    """Returns the place of the bracket that closes the one at `begin`."""
     depth = 0
     for place in range(begin, len(text)):
         depth += (text[place] == pair[0]) - (text[place] == pair[1])

@@ -1,7 +1,8 @@
-"""META.json has what the PGXN Meta Spec 1.0.0 requires, and names the release that is built.
+"""META.json has the fields that the PGXN Meta Spec 1.0.0 requires, and names the release that is built.
 
-The release is RELEASE in the Makefile; pg_trickle.control and the first entry of CHANGELOG.md have the same. The
-distribution does not have the name of the extension, which is taken on PGXN by a public extension of another origin.
+The release is RELEASE in the Makefile; pg_trickle.control and the first entry of CHANGELOG.md have the same.
+The distribution does not have the name of the extension, which is taken on PGXN by a public extension of
+another origin.
 """
 
 import json

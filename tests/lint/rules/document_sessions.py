@@ -1,8 +1,7 @@
-"""The SQL in a document is what the tests see: its parts stand, in order, in the output of a regress test.
+"""The SQL in a document is tested: its parts occur, in order, in the output of a regress test.
 
-README.md has expected/readme.out, docs/x.md has expected/docs_x.out. A part is what empty lines separate in a block
-of SQL: statements, with their output or without. A block that a reader has to adapt before it runs is marked as
-`text`.
+README.md has expected/readme.out, docs/x.md has expected/docs_x.out. A part is a paragraph of a block of SQL:
+statements, with their output or without. A block that a reader must adapt before it runs is marked as `text`.
 """
 
 import re

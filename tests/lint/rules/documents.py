@@ -30,7 +30,7 @@ def longest_line(path):
 
 
 def anchor(heading):
-    """As GitHub makes it of a heading."""
+    """Returns the anchor that GitHub derives from a heading."""
     text = re.sub(r"[`*]", "", heading.strip().lower())
     return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
 

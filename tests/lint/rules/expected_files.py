@@ -1,6 +1,6 @@
 """Each sql/x.sql has an expected/x.out (or x_1.out …), and each expected file its input.
 
-The same for isolation specs. An orphan is a test that nobody runs.
+The rule applies to isolation specs, too. An orphan is a test that is never run.
 """
 
 import re

@@ -1,12 +1,13 @@
-"""Each frame is of one world (manager/pg/boundary.hpp): where C++ objects live, PostgreSQL is called by call() only, as a
-longjmp would skip their destructors; and a lambda of call() owns none. Reads tokens, not C++: what it cannot see is an object
-of a caller, a temporary, and a type or function that neither this file nor the comment of a header names as what it is."""
+"""Each frame belongs to one world (manager/pg/boundary.hpp): where C++ objects live, PostgreSQL is called by
+call() only, as a longjmp would skip their destructors; and a lambda of call() owns none. The rule reads
+tokens, not C++: it does not see an object of a caller, a temporary, nor a type or function that neither the
+file nor the comment of a header describes."""
 
 import re
 
 import cpp
 
-# Functions of PostgreSQL that may raise an error, if only for want of memory.
+# Functions of PostgreSQL that may raise an error, if only for lack of memory.
 POSTGRES = re.compile(r"(?<![\w.>:])(" + "|".join((
     r"palloc0?|repalloc|MemoryContextAlloc\w*|AllocSetContextCreate|psprintf|pstrdup|ereport|elog|CHECK_FOR_INTERRUPTS",
     r"lappend\w*|lcons\w*|list_(?:make|copy|concat|append|delete|union|intersection|difference)\w*|make[A-Z]\w+|copyObject\w*",
@@ -27,11 +28,11 @@ POSTGRES = re.compile(r"(?<![\w.>:])(" + "|".join((
 OWNER = r"std::(?:string|vector|map|set|unordered_map|unordered_set|optional|function|list|deque|unique_ptr|shared_ptr)\b(?:<[^;(){}]*>)?"
 CLASS = re.compile(r"\b(?:struct|class) (\w+)[^;{}()=]*(?=\{)")
 TEMPORARY = re.compile(r"std::to_string\s*\(|\.str\(\)|\.to_text\(\)|std::string\s*[({]")
-# What runs a lambda as a PostgreSQL frame.
+# Functions that run a lambda as a PostgreSQL frame.
 CALLERS = ("call", "made_of")
-# Classes of ours, in a namespace, that have the name of a type of PostgreSQL, which owns nothing.
+# Classes of the extension, in a namespace, that have the name of a type of PostgreSQL, which owns nothing.
 POSTGRES_TYPES = {"Relation"}
-# Headers say of their functions what frames they are.
+# The comments of headers state the frames of their functions.
 SAID = re.compile(r"\b(PostgreSQL|C\+\+) frames?\b")
 DECLARED = re.compile(r"^(?:[\w:<>,]+[ *&]+)+(\w+)\([^;{]*\);", re.M)
 
@@ -42,7 +43,7 @@ def said_in(comment):
 
 
 def frames_of(header):
-    """The functions of a header, each with the world that the comments put it in, None where they do not."""
+    """Returns the functions of a header, each with the world that the comments state, None where they do not."""
     head = re.match(r"\s*/\*.*?\*/", header, re.S)
     usual = said_in(" ".join(head.group().split())) if head else None
     said = usual
@@ -56,7 +57,7 @@ def frames_of(header):
 
 
 def own_frames(top, files):
-    """The PostgreSQL frames among our functions, by header: those of whose name nothing else is said."""
+    """Returns the extension's PostgreSQL frames, by header: functions whose name has no other description."""
     said, by_header = {}, {}
     for path in files:
         if path.suffix == ".hpp":
@@ -67,12 +68,12 @@ def own_frames(top, files):
 
 
 def classes(text):
-    """The classes that a file defines, with what is in each."""
+    """Returns the classes that a file defines, with their contents."""
     return {match.group(1): text[match.end():cpp.end_of(text, match.end(), "{}")] for match in CLASS.finditer(text)}
 
 
 def owners(defined, known=frozenset()):
-    """Those of the classes that have a destructor to run: they declare one, or have a member that has one."""
+    """Returns the classes that have a destructor to run: they declare one, or have a member that has one."""
     found = set(known)
     while True:
         declared = declaration_of(found)
@@ -88,21 +89,21 @@ def declaration_of(names):
 
 
 def arguments_of(text, *names):
-    """What these functions are given where it has a lambda: begin and end."""
+    """Returns the arguments of these functions that contain a lambda: begin and end."""
     for match in re.finditer(r"(?<![\w.>])(?:%s)\([^()\[\];{}]*\[" % "|".join(names), text):
         begin = text.index("(", match.start())
         yield begin, cpp.end_of(text, begin)
 
 
 def without(text, *names):
-    """Without the lambdas that these functions run."""
+    """Returns the text without the lambdas that these functions run."""
     for begin, end in list(arguments_of(text, *names)):
         text = text[:begin] + cpp.blank(text[begin:end]) + text[end:]
     return text
 
 
 def bodies(text):
-    """Function bodies: their brace is alone on its line."""
+    """Returns function bodies: their brace is alone on its line."""
     for match in re.finditer(r"^([ ]*)\{\n.*?^\1\}", text, re.S | re.M):
         yield match.start(), match.end()
 

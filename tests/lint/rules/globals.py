@@ -5,7 +5,8 @@ import re
 
 import cpp
 
-# Beside constexpr: values that the loader lays out. Structs of this list have no constructor and no destructor.
+# Allowed besides constexpr: values that the loader lays out. Structs of this list have no constructor and no
+# destructor.
 PLAIN = re.compile(
     r"^(?:static |inline |const |volatile |thread_local )*(?:"
     r"bool|char|int|long|double|float|unsigned(?: int)?|size_t|Size|Oid|TimestampTz|AttrNumber|BlockNumber|TimeoutId|sig_atomic_t"
@@ -17,7 +18,7 @@ SCOPE = re.compile(r"^(?:inline )?namespace\b[\w: ]*$|^extern \"\s*\"$")
 
 
 def statements(text):
-    """The declarations at namespace scope, each with its line; what is between braces is left out."""
+    """Returns the declarations at namespace scope, each with its line, without the content of braces."""
     begin = place = 0
     written = ""
     while place < len(text):

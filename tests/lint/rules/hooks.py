@@ -1,14 +1,16 @@
-"""PostgreSQL's hooks and its (sub)transaction callbacks are set in one place, manager/pg/hooks.cpp, from the list in fdw/module.cpp.
-Elsewhere an assignment to a hook variable, or a registration, would put a function in an order that the list does not show.
+"""PostgreSQL's hooks and its (sub)transaction callbacks are set in one place, manager/pg/hooks.cpp, from the
+list in fdw/module.cpp. An assignment to a hook variable, or a registration, elsewhere would put a function in
+an order that the list does not show.
 
-A hook variable is a name that ends in _hook and that the file does not declare itself; a member of that name is none."""
+A hook variable is a name that ends in _hook and that the file does not declare itself; a member of that name
+is none."""
 
 import re
 
 import cpp
 
 INSTALLER = "manager/pg/hooks.cpp"
-# Files that set a hook nevertheless, each with the variable and why.
+# Files that set a hook nevertheless, each with the variable and the reason.
 EXCEPTIONS = {
     ("manager/refresh/program/join_search.cpp", "join_search_hook"): "for what is planned while an object lives, which puts it back",
     ("manager/refresh/program/join_search.hpp", "join_search_hook"): "puts it back",

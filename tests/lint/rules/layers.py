@@ -24,7 +24,7 @@ ROOMS = {
     "worker": ("capture", "catalog", "definition", "mailbox", "pg", "refresh", "scheduler", "translate"),
     "fdw": ("capture", "catalog", "definition", "mailbox", "pg", "refresh", "scheduler", "setup", "storage", "translate"),
 }
-# Of each room that has sub-rooms, these from the highest floor to the lowest; "" is the room's own folder.
+# For each room that has sub-rooms, these from the highest floor to the lowest; "" is the room's own folder.
 FLOORS = {
     "engine": (("",), ("operators/recursion",), ("operators/joins", "operators/keyed"), ("operators/aggregates",), ("operators",), ("plan",)),
     "scheduler": (("",), ("graph",), ("time", "cost")),
@@ -38,7 +38,7 @@ FLOORS = {
     "worker": (("manager",), ("refresher",), ("",)),
     "fdw": (("",), ("functions", "monitor"), ("sql",), ("ddl",), ("read",), ("scan",)),
 }
-# One file that includes what its room may not, and why.
+# Files that include a header outside of their room's list, with the reason.
 EXCEPTIONS = {
     ("fdw/module.cpp", "worker/worker.hpp"): "_PG_init registers the launcher",
 }
@@ -53,14 +53,14 @@ POSTGRES = re.compile(
 
 
 def place_of(parts):
-    """Room and sub-room of a path below the top; None outside of fdw/ and manager/."""
+    """Returns room and sub-room of a path below the top; None outside of fdw/ and manager/."""
     if parts[0] == "manager" and len(parts) > 2:
         return parts[1], "/".join(parts[2:-1])
     return ("fdw", "/".join(parts[1:-1])) if parts[0] == "fdw" else None
 
 
 def target_of(name, path):
-    """The place that an include line leads to; None for headers that are not ours."""
+    """Returns the place to which an include line leads; None for headers of other projects."""
     if not name.endswith((".hpp", ".def")):
         return None
     parts = name.split("/")
@@ -74,7 +74,7 @@ def floor_of(room, sub_room):
 
 
 def complaints_of(path, text):
-    """What is wrong with the includes of one file, and the rooms that it includes."""
+    """Returns the violations in the includes of one file, and the rooms that it includes."""
     room, sub_room = place_of(path.parts)
     if room not in ROOMS:
         return [f"{path}: {room} is not a room; name it in layers.py and in manager/README.md"], set()

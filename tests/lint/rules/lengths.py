@@ -1,6 +1,6 @@
 """A file of more than 500 lines holds two ideas; so does a function of more than 70.
 
-The body of a function is what stands between a `{` and a `}` in the first column.
+The body of a function is the text between a `{` and a `}` in the first column.
 """
 
 LONGEST_FILE = 500

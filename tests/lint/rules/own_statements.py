@@ -1,7 +1,8 @@
-"""Objects of ours are made by PostgreSQL's C functions. A utility statement would fire event triggers, follow the session's settings
-and find its names by the search path.
+"""Objects of the extension are created by PostgreSQL's C functions. A utility statement would fire event
+triggers, follow the session's settings and find its names by the search path.
 
-Each file that runs statements is listed with whose they are; and no text of a utility statement stands in the code, but where it is shown.
+Each file that runs statements is listed with their origin; and the code contains no text of a utility
+statement, except to show it.
 """
 
 import re

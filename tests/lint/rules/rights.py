@@ -1,7 +1,8 @@
-"""Code runs with the rights of the current user or, by AsOwner, of a stream table's owner in a restricted operation; never as the superuser.
+"""Code runs with the rights of the current user or, by AsOwner, of a stream table's owner in a restricted
+operation; never as the superuser.
 
-Each file that names a switch of rights, or the bootstrap superuser, is listed with the argument why no code and no text of a user runs under
-it. A listed file that does so no longer is refused too: the list only gets shorter.
+Each file that names a switch of rights, or the bootstrap superuser, is listed with the reason why no code and
+no text of a user runs under it. A listed file without such a name is refused too: the list only gets shorter.
 """
 
 import re

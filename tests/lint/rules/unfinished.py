@@ -1,4 +1,4 @@
-"""A thing exists when it works, or it is not there: nothing is left for later in the code."""
+"""Code is complete or absent: it contains no notes of later work."""
 
 import re
 

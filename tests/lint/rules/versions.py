@@ -1,4 +1,5 @@
-"""The headers manager/pg/versions/*.hpp know PostgreSQL's versions: a port to the next one changes these, and no other file asks."""
+"""Only the headers manager/pg/versions/*.hpp depend on PostgreSQL's versions: a port to the next one changes
+these, and no other file."""
 
 HEADERS = "manager/pg/versions/*.hpp"
 
