@@ -1,6 +1,7 @@
-"""Aggregates of all kinds: DISTINCT, ORDER BY and FILTER inside, ordered-set and hypothetical ones.
+"""Aggregates of all kinds: with DISTINCT, ORDER BY and FILTER inside, ordered-set and hypothetical ones.
 
-Their arguments come from the scope alone: one that reads only columns of the query around would belong to that query.
+Their arguments come from the scope alone: an aggregate that reads only columns of the outer query would
+belong to that query.
 """
 import expressions
 import kinds
@@ -19,7 +20,7 @@ def filtered(query, scope):
 
 
 def aggregate(query, scope, wanted=None):
-    """(sql, kind); of exactly the kind `wanted` if that is given."""
+    """Returns (sql, kind); of exactly the kind `wanted` if that is given."""
     if wanted:
         return of_kind(query, scope, wanted) + (wanted,)
     family = query.choices.weighted((14, count), (16, number), (10, extremum), (6, boolean), (4, bits), (8, list_of),
@@ -29,7 +30,7 @@ def aggregate(query, scope, wanted=None):
 
 
 def of_kind(query, scope, wanted):
-    """An aggregate with values of this kind: an extremum where there is such a column."""
+    """Returns an aggregate with values of this kind: an extremum if there is such a column."""
     found = pick(query, scope, (wanted,))
     if wanted == "bigint" or not found:
         sql = count(query, scope)[0] if wanted == "bigint" else "max(%s)" % kinds.constant(query.choices, wanted, 0)
@@ -85,7 +86,7 @@ def bits(query, scope):
 
 
 def list_of(query, scope):
-    """array_agg and string_agg, in an order that tells their values apart."""
+    """Returns array_agg or string_agg, in an order that distinguishes their values."""
     found = pick(query, scope, ("int", "text", "bigint", "timestamp", "bool"))
     if not found:
         return None
@@ -145,7 +146,7 @@ def hypothetical(query, scope):
 
 
 def own(query, scope):
-    """A user's aggregate; its values are few and small."""
+    """Returns a user's aggregate; its values are few and small."""
     found = pick(query, scope, ("int",))
     return found and ("total(%s)%s" % (found[0], filtered(query, scope)), "int")
 

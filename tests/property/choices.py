@@ -1,9 +1,9 @@
-"""The source of all randomness: a sequence of small numbers that can be replayed and made simpler.
+"""The source of all randomness: a sequence of small numbers that can be replayed and simplified.
 
-A generator asks `below(n)` for everything it decides, and takes 0 for its simplest way out. So a case
-is its sequence of choices, and a shorter or smaller sequence is a simpler case of the same grammar: nothing
-else needs to know how to shrink a query. `span` marks the choices that made one part, so that shrinking can
-drop the part or put one of its own parts of the same label in its place.
+A generator calls `below(n)` for every decision, and 0 is the simplest choice. So a case is its sequence of
+choices, and a shorter or smaller sequence is a simpler case of the same grammar: no other code needs to know
+how to shrink a query. `span` marks the choices that produced one part, so that shrinking can drop the part or
+replace it by one of its own parts with the same label.
 """
 from contextlib import contextmanager
 
@@ -31,7 +31,7 @@ class Choices:
         return items[self.below(len(items))]
 
     def weighted(self, *pairs):
-        """pairs of (weight, item); the first is the simplest."""
+        """Chooses one of the pairs (weight, item); the first is the simplest."""
         at = self.below(sum(weight for weight, _ in pairs))
         for weight, item in pairs:
             if at < weight:
@@ -40,7 +40,7 @@ class Choices:
         raise AssertionError("unreachable")
 
     def some(self, items, least=0):
-        """A random part of the items, in random order; the first ones are the simplest."""
+        """Returns a random part of the items, in random order; the first ones are the simplest."""
         left, chosen = list(items), []
         count = least + self.below(len(left) - least + 1) if len(left) > least else len(left)
         for _ in range(count):
@@ -55,7 +55,7 @@ class Choices:
 
 
 def simpler(made, spans):
-    """Simpler sequences, the boldest first."""
+    """Returns simpler sequences, the shortest first."""
     for label, start, end in sorted(spans, key=lambda span: span[1] - span[2]):
         yield made[:start] + [0] * (end - start) + made[end:]
         yield made[:start] + made[end:]

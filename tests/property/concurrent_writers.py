@@ -1,14 +1,16 @@
 #!/usr/bin/python3 -B
-"""Random queries kept incrementally while several sessions write, refresh and read at once.
+"""Shows that random queries are maintained correctly while several sessions write, refresh and read at once.
 
 Each round two sessions run random transactions at every isolation level, with savepoints, rollbacks, prepared
-transactions, COPY, MERGE and refreshes of their own in the middle; one refreshes by hand; one reads with
-max_staleness = 0, and half of the stream tables are the manager's as well, once a second. What is checked:
-- a transaction that has locked out the writers finds each stream table equal to its query, refreshed by hand or by reading it;
-- a statement over two stream tables of one query finds them equal, whatever is going on;
+transactions, COPY, MERGE and refreshes of their own in the middle; one refreshes manually; one reads with
+max_staleness = 0, and the manager refreshes half of the stream tables as well, once a second. Checked:
+- a transaction that has locked out the writers finds each stream table equal to its query, refreshed manually
+  or by reading it;
+- a statement over two stream tables of one query finds them equal at any time;
 - when all have ended, every stream table equals its query.
 
-DURATION_S says for how long databases are tried, SEED where to begin. DATABASES=1 repeats one, though not how its sessions interleave.
+DURATION_S is the time during which databases are tried, SEED the first seed. DATABASES=1 repeats one, though
+not how its sessions interleave.
 """
 import io
 import os
@@ -32,12 +34,12 @@ from seeds import SEED  # noqa: E402
 
 WRITERS, ROUNDS, TRANSACTIONS = 2, 2, 25
 ENDED_BY_OTHERS = {"40P01", "40001", "55P03"}
-TOO_SLOW, MOST_SLOW = "57014", 10  # a database: cross products behind a DISTINCT, mostly
+TOO_SLOW, MOST_SLOW = "57014", 10  # for each database: cross products behind a DISTINCT, mostly
 play.STREAM_TABLES = 14
 
 
 class WriterChanges(schema.Changes):
-    """Its keys are nobody else's, so that inserts do not collide."""
+    """Changes whose keys no other session uses, so that inserts do not collide."""
 
     def __init__(self, choices, tables, first_key, number):
         super().__init__(choices, tables)
@@ -61,7 +63,7 @@ class WriterChanges(schema.Changes):
 
 
 class Session(threading.Thread):
-    """`step` is done again and again until `ends`; whatever is not to be expected is a fault of the run."""
+    """Repeats `step` until `ends`; an unexpected error is a fault of the run."""
 
     def __init__(self, run, seed):
         super().__init__()
@@ -89,13 +91,14 @@ class Session(threading.Thread):
                 except psycopg2.Error as error:
                     self.judge(error)
                     self.do("ROLLBACK")
-        except Exception:  # noqa: BLE001: whatever it was
+        except Exception:  # noqa: BLE001: any error
             self.run_of.fault("%s: %s\n%s" % (type(self).__name__, traceback.format_exc(), self.cursor.query))
         finally:
             self.connection.close()
 
     def judge(self, error):
-        """Others end a transaction or hold a lock, keys collide, and a query may fail for some values."""
+        """Decides whether an error is expected: other sessions end a transaction or hold a lock, keys
+        collide, and a query may fail for some values."""
         self.run_of.count(error.pgcode)
         if error.pgcode == TOO_SLOW:
             self.run_of.slow += 1
@@ -184,7 +187,7 @@ class Reader(Refresher):
         self.run_of.count("reads of two")
 
     def compare_alone(self):
-        """The writers wait; nobody else's locks are needed."""
+        """Compares while the writers wait; the locks of other sessions are not needed."""
         stream_table, is_by_read = self.stream_table(), self.random.random() < 0.5
         self.do("RESET pg_trickle.max_staleness; BEGIN")
         self.do("LOCK TABLE %s IN SHARE MODE" % ", ".join(table.name for table in self.run_of.play.tables))
@@ -201,7 +204,7 @@ class Reader(Refresher):
 
 
 class Run:
-    """One random database."""
+    """A run with one random database."""
 
     def __init__(self, database, seed, counts):
         self.database, self.seed, self.counts, self.faults, self.lock = database, seed, counts, [], threading.Lock()

@@ -1,7 +1,8 @@
-"""Expressions over a scope, which is a list of (sql, kind): what a row of the FROM clause, or of a grouping, offers.
+"""Expressions over a scope, which is a list of (sql, kind): the columns of a row of the FROM clause, or of a
+grouping.
 
-Columns of the queries around are in `query.outer`: whoever chooses from a scope sometimes chooses from there instead,
-which makes a sub-query correlated.
+Columns of outer queries are in `query.outer`: code that chooses from a scope sometimes chooses from there
+instead, which makes a sub-query correlated.
 """
 import kinds
 import subqueries
@@ -14,7 +15,7 @@ def columns_of(scope, wanted):
 
 
 def column(query, scope, wanted):
-    """A column of the kinds, or None."""
+    """Returns a column of the kinds, or None."""
     found = columns_of(scope, wanted)
     outside = columns_of(query.outer, wanted)
     if outside and (not found or query.choices.chance(query.correlation)):
@@ -44,7 +45,7 @@ def integer(query, scope, depth=0):
 
 
 def integer_of_other(query, scope):
-    """An integer made of a value of another kind, of which equal values give the same."""
+    """Returns an integer computed from a value of another kind, the same for equal values."""
     forms = {"text": "length(%s)", "ints": "coalesce(array_length(%s, 1), 0)", "timestamp": "extract(day FROM %s)::int",
              "jsonb": "(%s->>'k')::int", "range": "upper(%s)", "bool": "(%s)::int", "date": "(%s - date '2024-01-01')",
              "money2": "round(%s)::int", "mood": "(CASE %s WHEN 'sad' THEN 0 WHEN 'ok' THEN 1 END)",
@@ -59,7 +60,7 @@ def integer_of_other(query, scope):
     return forms[kind] % sql
 
 
-# Conditions on one value, of which equal values give the same.
+# Conditions on one value, with the same result for equal values.
 TESTS = {
     "jsonb": ["%s @> '{\"k\": 1}'", "jsonb_path_exists(%s, '$.l[*] ? (@ > 1)')", "%s ? 'k'", "%s @@ '$.k == 1'"],
     "json": ["%s ->> 'k' = '1'", "json_typeof(%s) = 'array'"],
@@ -85,7 +86,7 @@ TESTS = {
 
 
 def test(query, scope):
-    """A condition on one value by the operators of its type, or None."""
+    """Returns a condition on one value by the operators of its type, or None."""
     found = [(sql, kind) for sql, kind in scope if kind in TESTS]
     if not found:
         return None
@@ -94,7 +95,7 @@ def test(query, scope):
 
 
 def of_kind(query, scope, kind, depth=0):
-    """An expression of exactly this kind."""
+    """Returns an expression of exactly this kind."""
     choices = query.choices
     if kind == "int":
         found = integer(query, scope, depth)
@@ -121,7 +122,7 @@ def of_kind(query, scope, kind, depth=0):
 
 
 def that_may_fail(query, scope):
-    """(sql, kind) of what has no answer for some values."""
+    """Returns (sql, kind) of an expression that fails for some values."""
     query.may_fail = True
     if query.choices.chance(50):
         return "(12 / (%s - 6))::int" % integer(query, scope, NEST), "int"
@@ -129,7 +130,7 @@ def that_may_fail(query, scope):
 
 
 def any_of(query, scope, wanted=None):
-    """(sql, kind) of any kind, or of one that `wanted` accepts."""
+    """Returns (sql, kind) of any kind, or of one that `wanted` accepts."""
     fitting = [(sql, kind) for sql, kind in scope if wanted is None or wanted(kind)]
     form = query.choices.weighted((62, "column"), (15, "integer"), (8, "text"), (8, "of kind"), (4, "nested"), (3, "row"))
     if form == "column" and fitting:

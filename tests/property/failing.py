@@ -1,10 +1,11 @@
-"""Expressions that fail for some values, over rows and groups of which a condition, a join or HAVING removes those.
+"""Expressions that fail for some values, over rows and groups from which a condition, a join or HAVING
+removes those values.
 
-PostgreSQL evaluates them for what is left: the select list after WHERE and HAVING, a condition on keys below the grouping, one on
-a set operation above it.
-A stream table has to do the same wherever it keeps something: in arrangements, in their indexes, in what it recomputes.
-Only columns of tables and stream tables serve: where a view or WITH has a constant as a column, PostgreSQL's planner
-folds the expression, and fails, unless something keeps it from looking through, such as an unused WITH beside it.
+PostgreSQL evaluates them for the remaining rows: the select list after WHERE and HAVING, a condition on keys
+below the grouping, one on a set operation above it. A stream table must do the same wherever it stores
+values: in arrangements, in their indexes, in recomputed rows. Only columns of tables and stream tables are
+used: if a view or WITH has a constant as a column, PostgreSQL's planner folds the expression, and fails,
+unless it cannot inline the query, for example because of an unused WITH beside it.
 """
 import re
 
@@ -12,7 +13,7 @@ import selects
 
 LOOKED_THROUGH = re.compile(r"[vw]\d")
 
-# What fails, and for which values it does not.
+# Expressions that fail, and the values for which they do not.
 PARTIAL = (("12 / (%(x)s - 6)", "%(x)s <> 6"), ("1 / %(x)s", "%(x)s <> 0"), ("sqrt(%(x)s)::int", "%(x)s >= 0"),
            ("(%(x)s || CASE WHEN %(x)s < 2 THEN 'x' ELSE '' END)::int", "%(x)s >= 2"))
 AGGREGATES = ("sum(%s)::int", "max(%s)", "min(%s)", "count(%s)::int")
@@ -23,7 +24,7 @@ def integers(scope):
 
 
 def relation(query):
-    """One that has an integer, or None."""
+    """Returns a relation that has an integer, or None."""
     for _ in range(3):
         sql, scope = query.relation()
         if integers(scope) and not LOOKED_THROUGH.match(sql):
@@ -37,7 +38,7 @@ def partial(query, value):
 
 
 def selection(query, depth):
-    """(sql, [(name, kind)]), or None where there is no integer."""
+    """Returns (sql, [(name, kind)]), or None if there is no integer."""
     found = relation(query)
     if not found:
         return None
@@ -66,7 +67,8 @@ def over_rows(query, source, columns):
 
 
 def used(query, expression, source, condition, other, is_guarded):
-    """Each place that makes something be kept of it. A side of a join is computed before the join removes anything."""
+    """Uses the expression in each place whose values are stored. A side of a join is computed before the join
+    removes rows."""
     choices = query.choices
     place = choices.weighted((40, "key"), (15, "list"), (15, "side"), (10, "distinct"), (10, "argument"), (10, "partition"))
     if place == "side" and is_guarded:
@@ -90,7 +92,8 @@ def used(query, expression, source, condition, other, is_guarded):
 
 
 def below_a_filter(query, source, columns):
-    """Computed in a sub-query, of which a condition on its keys takes a part."""
+    """Returns a sub-query that computes the expression, and from which a condition on its keys selects a
+    part."""
     choices, alias = query.choices, query.fresh("g")
     key, expression = choices.pick(columns), partial(query, choices.pick(columns))[0]
     inner = choices.pick(["SELECT %s AS k, sum(%s)::int AS v FROM %s GROUP BY 1", "SELECT DISTINCT %s AS k, %s AS v FROM %s",
@@ -103,7 +106,8 @@ def below_a_filter(query, source, columns):
 
 
 def over_removed_rows(query, source, columns):
-    """A condition so cheap that it comes first in any WHERE, on what a set operation leaves."""
+    """Returns a condition so cheap that PostgreSQL evaluates it first in any WHERE, on the rows that a set
+    operation returns."""
     choices, alias = query.choices, query.fresh("g")
     value = choices.pick(columns)
     rows = "SELECT %s AS v FROM %s EXCEPT %sSELECT %s FROM %s WHERE NOT %s <> 6" % (

@@ -1,4 +1,4 @@
-"""What stands in FROM: relations, joins of all kinds nested in any order, sub-queries, LATERAL, VALUES, functions.
+"""Items of FROM: relations, joins of all kinds nested in any order, sub-queries, LATERAL, VALUES, functions.
 
 Each function returns the item's SQL and its scope, and, if it is LATERAL, may read the scope so far.
 """
@@ -8,7 +8,7 @@ import selects
 
 
 def subselect(query, depth, outer=()):
-    """A sub-query as (sql, [(name, kind)]); what it reads of `outer` makes it correlated."""
+    """Returns a sub-query as (sql, [(name, kind)]); columns of `outer` that it reads make it correlated."""
     saved = query.outer
     query.outer = list(outer)
     query.nesting += 1
@@ -124,7 +124,7 @@ def join(query, depth):
 
 
 def using(query):
-    """A join by USING or NATURAL over two relations that share a column of one kind."""
+    """Returns a join by USING or NATURAL over two relations that share a column of one kind."""
     choices = query.choices
     pairs = [(one, other, name, kind) for one in query.relations for other in query.relations
              for name, kind in query.relations[one]
@@ -148,7 +148,7 @@ def using(query):
 
 
 def from_clause(query, depth):
-    """(sql, scope, conditions): several items, joined by conditions that go to WHERE."""
+    """Returns (sql, scope, conditions): several items, joined by conditions that belong in WHERE."""
     choices = query.choices
     items, scope, conditions = [], [], []
     for number in range(choices.weighted((60, 1), (28, 2), (12, 3))):

@@ -1,11 +1,11 @@
-"""Kinds of values: the types of columns, and what may be done with them without losing the one answer.
+"""Kinds of values: the types of columns, and the operations on them that keep a single correct answer.
 
-Values are few, so that groups merge, joins match and rows repeat; NULLs, NaN, infinities, -0, and values
-that are equal but look different (1.0 and 1.00, 'x' and 'X' of citext, '1 day' and '24 hours') occur on purpose.
+Values are few, so that groups merge, joins match and rows repeat; NULLs, NaN, infinities, -0, and values that
+are equal but look different (1.0 and 1.00, 'x' and 'X' of citext, '1 day' and '24 hours') occur on purpose.
 
 A kind is *ambiguous* if equal values may look different: which of them a DISTINCT or GROUP BY shows is not
-determined, so such columns are compared by their type's equality, and nothing is computed from their looks.
-A query about looks (`images`) instead makes ambiguous values plain before it groups by them.
+determined, so such columns are compared by their type's equality, and no value is computed from their images.
+A query about images (`images`) instead makes ambiguous values plain before it groups by them.
 """
 
 SQL_TYPE = {
@@ -31,10 +31,10 @@ CREATE AGGREGATE total(int) (sfunc = int4pl, stype = int, initcond = '0');
 INTEGERS = ("int", "bigint", "small")
 NUMBERS = ("int", "bigint", "small", "numeric", "money2", "float8")
 AMBIGUOUS = ("numeric", "float8", "interval", "ci", "icu", "nums", "loose")
-NOT_COMPARED = ("inexact", "json", "spot")  # no equality, or none to rely on
+NOT_COMPARED = ("inexact", "json", "spot")  # no equality, or an unreliable one
 STORED = ("int", "bigint", "numeric", "money2", "float8", "text", "bool", "timestamp", "interval", "ints", "jsonb",
           "mood", "range", "ci", "icu", "pair", "small", "bits", "date", "nums", "loose", "vector")
-# Columns are of these kinds, the frequent ones more often.
+# Kinds of columns, the frequent ones more often.
 COLUMN_KINDS = ("int", "int", "int", "int", "text", "text", "numeric", "numeric", "bigint", "money2", "float8", "bool",
                 "timestamp", "date", "ints", "jsonb", "mood", "range", "ci", "interval", "icu", "pair", "small", "bits",
                 "nums", "loose", "vector", "spot", "json")
@@ -62,7 +62,7 @@ TYPE_OF_LITERAL = {"money2": "numeric", "small": "small", "bits": "bit(4)"}
 
 
 def literal(choices, kind, nulls=12):
-    """A value as it is written in an INSERT."""
+    """Returns a value as it is written in an INSERT."""
     if choices.chance(nulls):
         return "NULL"
     if kind in INTEGERS:
@@ -79,7 +79,7 @@ def literal(choices, kind, nulls=12):
 
 
 def constant(choices, kind, nulls=5):
-    """A value as it is written in a query."""
+    """Returns a value as it is written in a query."""
     value = literal(choices, kind, nulls) if kind in LITERALS or kind in STORED else "NULL"
     if kind == "int" and value != "NULL":
         return value
@@ -87,7 +87,7 @@ def constant(choices, kind, nulls=5):
 
 
 def plain(sql, kind):
-    """The value as something of which equal values look the same, and its kind."""
+    """Returns the value in a form in which equal values look the same, and its kind."""
     if kind == "numeric":
         return "trim_scale(%s)" % sql, "plain_numeric"
     if kind == "float8":
@@ -111,8 +111,9 @@ def groupable(kind):
 
 
 def compared(column, kind, images):
-    """The column as the comparison with the defining query shows it, or an order over all that it shows. Float sums in another order differ in the last
-    bits; equal values of an ambiguous kind may look different."""
+    """Returns the column as the comparison with the defining query shows it, or an order over all columns
+    shown. Float sums in another order differ in the last bits; equal values of an ambiguous kind may look
+    different."""
     if kind == "inexact":
         return "round((%s)::numeric, 4)" % column
     if kind in NOT_COMPARED or images:

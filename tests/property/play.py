@@ -1,6 +1,8 @@
-"""One random database: tables and views, stream tables over them, transactions, and ten refreshes of each.
+"""Plays with one random database: tables and views, stream tables over them, transactions, and ten refreshes
+of each.
 
-A stream table that fails is reported and left behind; the others go on. What a seed does is determined by it.
+A stream table that fails is reported and dropped from the test; the others continue. The seed determines all
+actions.
 """
 import random
 
@@ -16,7 +18,7 @@ STREAM_TABLES, ROUNDS, MOST_ROWS = 40, 10, 3000
 
 
 class Failure(Exception):
-    """What is wrong: its class (what shrinking must keep), and the details."""
+    """A failure: its class (which shrinking must keep), and the details."""
 
     def __init__(self, what, details):
         super().__init__("%s: %s" % (what, details))
@@ -40,8 +42,8 @@ class StreamTable:
 
 
 def refresh_and_compare(database, stream_table, is_by_read=False):
-    """Raises Failure unless the stream table can be refreshed and then equals its query. By reading it, unless its last
-    refresh failed, which a read does not repeat."""
+    """Raises Failure unless the stream table can be refreshed and then equals its query. The refresh is
+    requested by a read, unless its last refresh failed, which a read does not repeat."""
     what = "refresh"
     is_inside = database.is_in_transaction()
     if is_inside:
@@ -72,13 +74,14 @@ def refresh_and_compare(database, stream_table, is_by_read=False):
 
 
 class Play:
-    """`units` is the history: lists of statements that make sense only together; None refreshes and compares."""
+    """`units` is the history: lists of statements that are meaningful only together; None refreshes and
+    compares."""
 
     def __init__(self, database, seed):
         self.database, self.seed = database, seed
         self.choices = choosing.Choices(random.Random(seed))
         self.units, self.kept, self.failures, self.refusals, self.made = [], [], [], [], 0
-        self.failed_with_query = 0  # refreshes
+        self.failed_with_query = 0  # number of refreshes
         self.without_answer, self.slow = [], []  # slow: cross products behind a DISTINCT, mostly
 
     def do(self, *statements):
@@ -87,7 +90,7 @@ class Play:
             self.database.run(statement)
 
     def transact(self, statements):
-        """Whether they went through: a change that violates a key ends the transaction."""
+        """Returns whether the statements succeeded: a change that violates a key ends the transaction."""
         try:
             self.do(*statements)
             return True
@@ -145,7 +148,7 @@ class Play:
     def create(self, name, relations):
         built, own = self.generate(int(name[2:]), relations)
         if not self.has_answer(built.sql) or (built.may_fail and any(one.name in built.sql for one in self.kept)):
-            return  # an atomic set would not be refreshed while one of it fails
+            return  # an atomic set is not refreshed while one of its members fails
         stream_table = StreamTable(name, built, own.made, own.spans, "DIFFERENTIAL", dict(relations))
         self.made += 1
         try:
@@ -167,7 +170,7 @@ class Play:
             relations[name] = built.columns
 
     def fail(self, stream_table, failure):
-        """Where the query itself fails, the stream table is to follow when it has an answer again."""
+        """If the query itself fails, the stream table must follow when the query has an answer again."""
         if stream_table in self.kept:
             if not self.database.connection.closed and not self.has_answer(stream_table.built.sql):
                 self.failed_with_query += 1
@@ -189,7 +192,7 @@ class Play:
                 self.fail(stream_table, failure)
 
     def check_inside(self):
-        """In a transaction that sees its own changes."""
+        """Checks inside of a transaction that sees its own changes."""
         transaction = self.changes.transaction(self.may_truncate)
         if not self.transact(transaction[:-1]):
             return
@@ -211,7 +214,8 @@ class Play:
             self.check_all()
 
     def actions(self):
-        """{action: count} of all refreshes; a reinitialisation that nothing asked for fails its stream table."""
+        """Returns {action: count} of all refreshes; a reinitialisation without a cause fails its stream
+        table."""
         found = {}
         for stream_table in self.kept:
             for action, count in self.database.fetch(
@@ -223,6 +227,6 @@ class Play:
 
 
 def readable(built):
-    """Whether a query over it still has one answer."""
+    """Whether a query over it still has only one correct answer."""
     undetermined = kinds.AMBIGUOUS + ("inexact", "json")
     return not built.may_fail and bool(built.columns) and all(kind not in undetermined for _, kind in built.columns)

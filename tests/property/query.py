@@ -1,7 +1,8 @@
-"""A random query and what its parts share while it is built.
+"""A random query and the state that its parts share during construction.
 
-Every query has one answer as a multiset: rows are ordered by all that tells them apart wherever an order decides,
-nothing volatile is called, and no value is computed from the looks of equal values that look different.
+Every query has one answer as a multiset: where an order decides, rows are ordered by all columns that
+distinguish them, no volatile function is called, and no value is computed from the images of equal values
+that look different.
 """
 import kinds
 import selects
@@ -14,10 +15,10 @@ class Query:
         self.choices, self.relations = choices, dict(relations)
         self.names, self.nesting, self.outer = 0, 0, []
         self.correlation = 35
-        self.positional = None  # partition and order of the windows in which a row's place decides
+        self.positional = None  # partition and order of the windows in which the position of a row decides
         self.fuel = choices.pick([1, 2, 2, 3, 3, 4, 5, 6])
         self.images = choices.chance(30)
-        self.may_fail = False  # for some values
+        self.may_fail = False  # the query fails for some values
 
     def fresh(self, prefix):
         self.names += 1
@@ -27,13 +28,13 @@ class Query:
         return self.fuel > 0 and self.nesting < 3
 
     def grouped(self, sql, kind):
-        """What may be grouped by: as it is, or made plain where looks matter."""
+        """Returns an expression for GROUP BY: unchanged, or made plain where images matter."""
         if not kinds.groupable(kind) or (self.images and kind in kinds.AMBIGUOUS):
             return kinds.plain(sql, kind)
         return sql, kind
 
     def order(self, columns, total=True):
-        """ORDER BY over all columns, which tells apart all rows that differ; or over some of them."""
+        """Returns ORDER BY over all columns, which distinguishes all rows that differ; or over some of them."""
         terms = []
         for sql, kind in self.choices.some(columns, len(columns) if total else 1):
             direction = self.choices.pick(["", " DESC", " NULLS FIRST", " DESC NULLS LAST"])
@@ -44,7 +45,7 @@ class Query:
         return ", ".join(terms)
 
     def relation(self):
-        """One of the relations by name, and its columns as seen through a fresh alias."""
+        """Returns one of the relations by name, and its columns as seen through a new alias."""
         self.fuel -= 1
         name = self.choices.pick(list(self.relations))
         alias = self.fresh("x")
@@ -52,7 +53,7 @@ class Query:
 
 
 class Built:
-    """A query, its columns (name, kind), and whether it is compared by looks."""
+    """A query, its columns (name, kind), and whether it is compared by images."""
 
     def __init__(self, choices, relations):
         query = Query(choices, relations)

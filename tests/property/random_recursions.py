@@ -1,11 +1,13 @@
 #!/usr/bin/python3 -B
-"""Recursive queries over random graphs, against PostgreSQL's own answer.
+"""Shows that recursive queries over random graphs equal PostgreSQL's own answer.
 
-Closures, reachability with a limit of depth, counts of ways and shortest ways, over graphs with cycles, loops and parallel
-edges. Each transaction inserts, deletes and updates a few rows of several tables; then every stream table is refreshed and
-compared with its query. A failing case prints its seed and the transactions since the stream tables were filled.
+Closures, reachability with a limit of depth, numbers of paths and shortest paths, over graphs with cycles,
+loops and parallel edges. Each transaction inserts, deletes and updates a few rows of several tables; then
+every stream table is refreshed and compared with its query. A failing case prints its seed and the
+transactions since the stream tables were filled.
 
-GRAPHS says how many graphs to try, the first of which has the seed SEED; without it DURATION_S says for how long.
+GRAPHS is the number of graphs to try, the first of which has the seed SEED; without it DURATION_S limits the
+time.
 """
 import os
 import random
@@ -62,7 +64,7 @@ QUERIES = {
 
 
 class Graph:
-    """Random statements; few nodes, so that ways meet and close."""
+    """Random statements; few nodes, so that paths meet and close."""
 
     def __init__(self, rng):
         self.rng = rng
@@ -100,7 +102,7 @@ class Graph:
             return "UPDATE start SET node = %s WHERE %s" % (self.node(), self.some(table))
         if table == "closed":
             return "UPDATE closed SET node = node + %d WHERE node = (SELECT max(node) FROM closed)" % rng.randrange(1, 3)
-        # A row hangs below a smaller one only: the tree stays one.
+        # A row is below a smaller one only: the tree stays a tree.
         return "UPDATE tree SET parent = %s WHERE %s" % (rng.choice(
             ["NULL", "(SELECT max(id) FROM tree t WHERE t.id < tree.id)"]), self.some(table))
 
@@ -127,7 +129,7 @@ def refresh(database, name):
 
 
 def play(database, seed):
-    """What went wrong with one graph: (stream table, what)."""
+    """Returns the failures of one graph: (stream table, description)."""
     graph = Graph(random.Random(seed))
     database.renew_schema()
     database.run(TABLES)

@@ -1,14 +1,14 @@
 #!/usr/bin/python3 -B
-"""Random queries kept incrementally, against PostgreSQL's own answer.
+"""Shows that random queries, maintained by deltas, equal PostgreSQL's own answer.
 
-Random databases are played with (play.py): forty random queries a database over the whole of SELECT (selects.py and
-the files it uses), kept as stream tables, ten rounds of random transactions, and after each round every stream table
-is refreshed and compared with its query. Wrong rows, a failing refresh, a warning and a reinitialisation that nothing
-asked for are failures; so is it if more than 2 % of the queries are refused. A failing case is shrunk
-(shrink.py) to a psql script, printed and, with SCRIPTS_TO, written to a file.
+Each random database is played with (play.py): forty random queries over the whole of SELECT (selects.py and
+the files it uses), kept as stream tables, ten rounds of random transactions, and after each round every
+stream table is refreshed and compared with its query. Wrong rows, a failing refresh, a warning and a
+reinitialisation without a cause are failures; so is a refusal of more than 2 % of the queries. A failing case
+is shrunk (shrink.py) to a psql script, printed and, with SCRIPTS_TO, written to a file.
 
-QUERIES says how many queries to try, in databases of forty, the first of which has the seed SEED; without it DURATION_S says for
-how long. QUERIES=1 repeats one database.
+QUERIES is the number of queries to try, in databases of forty, the first of which has the seed SEED; without
+it DURATION_S limits the time. QUERIES=1 repeats one database.
 """
 import collections
 import multiprocessing
@@ -31,7 +31,7 @@ SHRINKING_S = float(os.environ.get("SHRINKING_S", 40))
 
 
 class Result:
-    """What one database showed."""
+    """Results of one database."""
 
     def __init__(self, seed):
         self.failed_with_query = 0
@@ -76,7 +76,7 @@ def shrunk(database, stream_table, failure, units, seed):
 
 
 def work(number, next_seed, end_before, end_at, reported, results):
-    """Plays the next seed that nobody has taken until the time or the seeds have run out."""
+    """Plays the next seed that no other process has taken until the time or the seeds have run out."""
     database = server.Database("property_%d" % number)
     database.renew()
     while time.monotonic() < end_at:
@@ -150,7 +150,7 @@ def main():
     while any(process.is_alive() for process in processes) or not results.empty():
         try:
             result = results.get(timeout=1)
-        except Exception:  # noqa: BLE001: nothing yet
+        except Exception:  # noqa: BLE001: no message yet
             continue
         if result is not None:
             summary.add(result)

@@ -1,9 +1,9 @@
-"""WITH RECURSIVE that comes to an end: closures under UNION, and depths or counters that are limited."""
+"""WITH RECURSIVE that terminates: closures under UNION, and depths or counters with a limit."""
 
 
 def recursive(query, name):
-    """(sql, columns) of the recursive query called `name`, or None if no relation has two integer columns. The SQL may end in
-    the clauses SEARCH and CYCLE, which stand behind its parenthesis."""
+    """Returns (sql, columns) of the recursive query called `name`, or None if no relation has two integer
+    columns. The SQL may end in the clauses SEARCH and CYCLE, which follow its parenthesis."""
     choices = query.choices
     edges = [(relation, [column for column, kind in columns if kind == "int"]) for relation, columns in query.relations.items()]
     edges = [(relation, columns) for relation, columns in edges if len(columns) > 1]

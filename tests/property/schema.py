@@ -106,7 +106,8 @@ class Changes:
         return self.rows(table, self.choices.pick([1, 1, 2, 4]))
 
     def transaction(self, may_truncate=False):
-        """Statements from BEGIN to its end, over several tables, with savepoints; some are rolled back."""
+        """Returns statements from BEGIN to its end, over several tables, with savepoints; some are rolled
+        back."""
         statements = []
         for _ in range(self.choices.pick([1, 2, 2, 4])):
             statement = self.statement(may_truncate)

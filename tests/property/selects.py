@@ -86,9 +86,10 @@ def group_keys(query, scope):
 
 
 def grouping(query, keys):
-    """GROUP BY …, with the plain keys whose `grouping()` may be asked for. Sets of keys of different kinds only: two columns of
-    a sub-query may be one of a table, and before version 18 PostgreSQL's HAVING takes one of them for the other. No ROW(): before
-    version 18 PostgreSQL takes a field of it from the row's expression, which is no key of the set."""
+    """Returns GROUP BY …, with the plain keys for which `grouping()` is allowed. Sets consist of keys of
+    different kinds only: two columns of a sub-query may be one column of a table, and before version 18
+    PostgreSQL's HAVING confuses them. ROW() is not used: before version 18 PostgreSQL takes a field of it
+    from the row's expression, which is no key of the set."""
     names = [sql for sql, _ in keys]
     form = query.choices.weighted((70, "plain"), (9, "rollup"), (7, "cube"), (9, "sets"), (5, "mixed"))
     is_plain_only = len({kind for _, kind in keys}) < len(keys) or any(sql.startswith("ROW(") for sql in names)
@@ -105,7 +106,7 @@ def grouping(query, keys):
 
 
 def grouped_scope(query, depth):
-    """(FROM … GROUP BY … HAVING …, what the groups offer): keys and aggregates."""
+    """Returns (FROM … GROUP BY … HAVING …, the columns of the groups): keys and aggregates."""
     from_sql, scope, conditions = from_items.from_clause(query, depth)
     filter_sql = where(query, scope, conditions)
     keys = group_keys(query, scope)
@@ -139,7 +140,7 @@ def grouped(query, depth, wanted):
 
 
 def windowed(query, depth, wanted):
-    """Windows over rows or over groups; half of them filtered outside."""
+    """Returns windows over rows or over groups; half of them filtered outside."""
     if query.choices.chance(25):
         sql, scope = grouped_scope(query, depth)
     else:
@@ -163,7 +164,8 @@ def windowed(query, depth, wanted):
 
 
 def ordered(query, depth, wanted):
-    """ORDER BY … LIMIT: by all columns, or WITH TIES by some of them. What is computed beside them may fail."""
+    """Returns ORDER BY … LIMIT: by all columns, or WITH TIES by some of them. Other expressions beside them
+    may fail."""
     inner, names = select(query, depth - 1, wanted, plain=True)
     choices = query.choices
     alias, late = query.fresh("o"), []
@@ -217,7 +219,7 @@ def set_operation(query, depth, wanted):
 
 
 def with_clause(query):
-    """WITH of one or two queries, which those after them may read several times."""
+    """Returns WITH of one or two queries, which those after them may read several times."""
     parts, word = [], "WITH "
     for _ in range(1 + query.choices.below(2)):
         name = query.fresh("w")
@@ -239,7 +241,7 @@ def with_clause(query):
 
 
 def with_own_clause(query, build):
-    """What `build` makes, sometimes behind a WITH of its own, which may be correlated."""
+    """Returns the result of `build`, sometimes after a WITH of its own, which may be correlated."""
     if query.fuel < 2 or query.nesting > 2 or not query.choices.chance(5):
         return build()
     known = dict(query.relations)

@@ -73,14 +73,14 @@ class Database:
             return cursor.fetchall()
 
     def warnings(self):
-        """What the server said since the last call, that is not said of a good refresh."""
+        """Returns messages of the server since the last call, except those of a good refresh."""
         found = [notice.strip() for notice in self.connection.notices if notice.startswith("WARNING")]
         del self.connection.notices[:]
         return found
 
 
 def comparison(name, built):
-    """A query for rows that are in only one of stream table and defining query, as multisets."""
+    """Returns a query for rows that are in only one of stream table and defining query, as multisets."""
     outputs = ", ".join("%s AS %s" % (kinds.compared(column, kind, built.images), column) for column, kind in built.columns)
     kept, true = "SELECT %s FROM %s" % (outputs, name), "SELECT %s FROM (%s) q" % (outputs, built.sql)
     return ("(SELECT 'only kept', d::text FROM (%s EXCEPT ALL %s) d LIMIT 3) UNION ALL "

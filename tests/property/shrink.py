@@ -1,4 +1,4 @@
-"""Makes a failing case small: fewer statements, a simpler query, fewer rows; and writes it as a psql script."""
+"""Reduces a failing case: fewer statements, a simpler query, fewer rows; and writes it as a psql script."""
 import re
 import time
 
@@ -12,7 +12,7 @@ import server
 
 
 def alone(units, stream_table):
-    """The history as far as it concerns this stream table, its INSERTs row by row."""
+    """Returns the history as far as it concerns this stream table, its INSERTs row by row."""
     shorter = []
     for unit in units:
         if isinstance(unit[0], play.StreamTable):
@@ -34,7 +34,7 @@ def single_rows(unit):
 
 
 def run_unit(database, unit, stream_table):
-    """Raises Failure if the stream table is wrong after it; statements that fail are passed over."""
+    """Raises Failure if the stream table is wrong afterwards; statements that fail are skipped."""
     for statement in unit:
         if isinstance(statement, play.StreamTable):
             is_own = statement.name == stream_table.name
@@ -53,7 +53,7 @@ def run_unit(database, unit, stream_table):
 
 
 def failure_of(database, units, stream_table):
-    """The class of the failure that the history ends in, or None."""
+    """Returns the class of the failure in which the history ends, or None."""
     try:
         database.renew_schema()
         for unit in units:
@@ -109,7 +109,7 @@ class Shrinker:
                     self.units = fewer
 
     def simpler_query(self):
-        """Whether some simpler query still fails."""
+        """Whether a simpler query still fails."""
         was, tried = self.stream_table, {self.stream_table.built.sql}
         for made in choosing.simpler(was.made, was.spans):
             own = choosing.Choices(replayed=made)

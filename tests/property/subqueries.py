@@ -8,7 +8,8 @@ import kinds
 import selects
 
 
-# What a query offers to those inside it: its columns, plain keys, and aggregates that are seen to be its own.
+# Columns of a query that inner queries may read: its columns, plain keys, and aggregates that clearly belong
+# to it.
 OFFERED = re.compile(r"(?:(?:sum|min|max|avg|count)\()?\w+\.\w+\)?")
 
 
@@ -16,7 +17,7 @@ COMPARED = kinds.NUMBERS + ("text", "timestamp", "date", "mood", "interval", "ci
 
 
 class Inside:
-    """While a sub-query is built that reads columns of `scope`, and of the queries around."""
+    """Context while a sub-query is built that reads columns of `scope`, and of outer queries."""
 
     def __init__(self, query, scope):
         self.query, self.scope = query, scope
@@ -60,7 +61,7 @@ def condition(query, scope):
 
 
 def with_one_value(query, scope):
-    """A comparison with a value that is the same for all rows, from either end, also of another type."""
+    """Returns a comparison with a value that is the same for all rows, from either end, also of another type."""
     choices = query.choices
     kind = choices.pick(["int", "text"] + [kind for _, kind in scope if kind in COMPARED])
     left = expressions.of_kind(query, scope, kind, 2)
@@ -77,7 +78,7 @@ def array(query, scope):
 
 
 def scalar(query, scope, kind):
-    """One value at most: an aggregate over everything, or the first in an order by itself."""
+    """Returns one value at most: an aggregate over everything, or the first in a total order."""
     choices = query.choices
     with choices.span("scalar"), Inside(query, scope):
         if choices.chance(60):
@@ -89,7 +90,7 @@ def scalar(query, scope, kind):
 
 
 def of_one_row(query, scope):
-    """The value of a sub-query that may have several rows, which is an error."""
+    """Returns the value of a sub-query that may have several rows, which is an error."""
     with query.choices.span("scalar"), Inside(query, scope):
         relation, inner = query.relation()
         ints = [sql for sql, kind in inner if kind in kinds.INTEGERS] or ["1"]
@@ -99,7 +100,7 @@ def of_one_row(query, scope):
 
 
 def any_value(query, scope):
-    """(sql, kind)"""
+    """Returns (sql, kind)."""
     form = query.choices.weighted((60, "scalar"), (15, "array"), (25, "condition"))
     if form == "array":
         return array(query, scope), "ints"

@@ -1,7 +1,7 @@
 """Window functions with any partition, order and frame.
 
-A function that depends on where a row stands among its peers gets an order over the whole scope, which leaves
-only rows that agree in everything as peers; others may have any order. All such functions of a SELECT share partition and
+A function that depends on the position of a row among its peers gets an order over the whole scope, so that
+peers agree in all columns; others may have any order. All such functions of a SELECT share partition and
 order: which of two equal rows is first in one order and which in another is not determined.
 """
 import aggregates
@@ -49,7 +49,7 @@ def over(query, scope, is_positional):
 
 
 def window(query, scope):
-    """(sql, kind)"""
+    """Returns (sql, kind)."""
     choices = query.choices
     form = choices.weighted((20, "row_number"), (12, "rank"), (40, "aggregate"), (28, "value"))
     if form == "row_number":
