@@ -1,9 +1,9 @@
-"""What is executed: every function of the SQL surface and every kind of statement, as texts.
+"""The executed actions: every function of the SQL surface and every kind of statement, as texts.
 
-In them NAME is a stream table of the owner, SOURCE its source, PLACE its name without schema, and
-QUERY its defining query. `kind` says in which way plain PostgreSQL would meet user code there (see
-places.py); `define` is a statement that contains user code itself. A statement that changes what
-the next ones need is run in a transaction that is rolled back: what a canary wrote stays in the log.
+In them NAME is a stream table of the owner, SOURCE its source, PLACE its name without schema, and QUERY its
+defining query. `kind` is the way in which plain PostgreSQL would run user code there (see places.py);
+`define` is a statement that contains user code itself. A statement that changes objects that the next ones
+need is run in a transaction that is rolled back: messages of a canary stay in the log.
 """
 
 import re
@@ -16,9 +16,9 @@ class Action:
     kind: str
     statements: tuple
     is_rolled_back: bool = False
-    owners: frozenset = frozenset({"canary_owner"})  # who may own the stream table while it runs
-    is_superusers: bool = False  # what it returns is what a superuser's function passes on
-    only: str = ""  # the places that it makes sense for, as a pattern
+    owners: frozenset = frozenset({"canary_owner"})  # roles that may own the stream table while it runs
+    is_superusers: bool = False  # it returns the result of a superuser's function
+    only: str = ""  # a pattern of the places to which it applies
 
     def suits(self, place):
         return re.search(self.only, place) is not None
@@ -53,7 +53,7 @@ CALLS = {
     "pgtrickle_fdw_validator": "(ARRAY['query=SELECT 1'], 'pg_foreign_table'::regclass)", "explain_dag": "('dot')", "refresh_timeline": "(50)",
     "drain": "(0)", "max_log_bytes": "()", "prepare_upgrade": "()", "finish_upgrade": "()",
 }
-# Those without arguments.
+# Functions without arguments.
 CALLS.update(dict.fromkeys((
     "blocked_refreshes", "change_buffer_sizes", "check_cdc_health", "dependency_tree", "diamond_groups", "health_check", "holds", "is_drained",
     "old_transactions", "pgt_capture", "pgt_note_stopped_capture", "pgt_status", "pgtrickle_fdw_handler", "progress_rows", "refresh_efficiency",
@@ -63,9 +63,9 @@ CALLS.update(dict.fromkeys((
 DEFINES = {"validate_query", "alter_stream_table", "create_stream_table", "create_stream_table_if_not_exists",
            "create_or_replace_stream_table", "bulk_create"}
 KEPT = {"refresh_stream_table", "wait_until_fresh", "get_staleness", "validate_query", "explain_st"}
-# Of these, one call a run: they concern all stream tables of the database.
+# One call of these in each run: they concern all stream tables of the database.
 WHOLE = {"prepare_upgrade", "finish_upgrade", "drain"}
-# What is to be there before.
+# Objects that must exist before.
 BEFORE = {"drop_watermark_group": "create_watermark_group", "drop_refresh_group": "create_refresh_group", "ungate_source": "gate_source",
           "resume_scheduler": "pause_scheduler", "allow_capture": "stop_capture"}
 SUITS = {"create_refresh_group": "^(?!cast$)", "drop_refresh_group": "^(?!cast$)"}
@@ -76,7 +76,7 @@ for function, arguments in CALLS.items():
         action("call " + function, "define" if function in DEFINES else "call", *before,
                "SELECT " + call if function == "any_one" else "SELECT * FROM " + call,
                is_rolled_back=function not in KEPT and "'" in arguments, only=SUITS.get(function, ""))
-# What this version refuses to all roles.
+# Statements that this version refuses to all roles.
 REFUSED = {"call pgt_capture", "call pgt_note_stopped_capture", "call pgtrickle_fdw_handler", "exact read", "consistent read",
            "COPY the stream table", "IMPORT FOREIGN SCHEMA", "add a CHECK to it", "add a column to it", "ALTER DOMAIN"}
 

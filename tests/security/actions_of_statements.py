@@ -54,7 +54,7 @@ undone("inheritance", "ddl", "CREATE TABLE own.parent (LIKE NAME)", "ALTER FOREI
 
 action("read the view above", "read", "SELECT * FROM NAME_v", only="^view_above$")
 
-# Sources and what a defining query uses.
+# Sources and objects that a defining query uses.
 undone("ANALYZE the source", "ddl", "ANALYZE SOURCE", "SELECT pgtrickle.refresh_stream_table('NAME')")
 undone("add a column to the source", "ddl", "ALTER TABLE SOURCE ADD x int DEFAULT 1", "SELECT pgtrickle.refresh_stream_table('NAME')")
 undone("retype a column of the source", "ddl", "ALTER TABLE SOURCE ALTER w TYPE varchar", "SELECT pgtrickle.refresh_stream_table('NAME')")

@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""User code runs only with its owner's rights, and hidden data stays hidden: the named cases.
+"""Shows by named cases that user code runs only with its owner's rights, and that hidden data stays hidden.
 
     canary.py [NAME …]      all of them, or these
 """

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""User code in random places, and random actions by random roles, for PLACES places or DURATION_S seconds; SEED repeats a run."""
+"""Shows that user code in random places runs only with its owner's rights, whatever random roles do, for
+PLACES places or DURATION_S seconds; SEED repeats a run."""
 
 import os
 import sys
@@ -35,7 +36,7 @@ refused = 0
 
 
 def made_at_random(number):
-    """A random place with a stream table; None where PostgreSQL or the extension refuses it."""
+    """Returns a random place with a stream table; None if PostgreSQL or the extension refuses it."""
     global refused
     place = random_place(random, f"random_{number}")
     owner = stage.session("owner", "plain")

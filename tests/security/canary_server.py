@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""User code beside what a server does: autovacuum, dump and restore, a standby and its promotion.
+"""Shows that user code runs only with its owner's rights in autovacuum, dump and restore, a standby and its
+promotion.
 
     canary_server.py [NAME …]      all cases, or these
 """
@@ -24,7 +25,7 @@ STATES = """SELECT count(*) = (SELECT count(*) FROM pg_foreign_table) AND bool_a
 WRITTEN = """SELECT c.oid::regclass::text FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid AND attname = 'g'
   WHERE relname ~ '_t$' AND relnamespace = 'own'::regnamespace AND relkind IN ('r', 'p')"""
 
-# What ANALYZE evaluates.
+# Expressions that ANALYZE evaluates.
 ANALYZED = {"source_index", "source_statistics", "subtype_diff", "index_expression", "index_predicate"}
 
 server = Server()
@@ -58,7 +59,7 @@ def autovacuum_runs_code_as_the_tables_owner():
 
 
 def restore_by_a_superuser_fills_as_the_owners():
-    """The statements of a dump are the restoring role's, as those of views are; fills are not."""
+    """The statements of a dump run as the restoring role, as those of views do; fills do not."""
     name = arena.db.name + "_restored"
     arena.db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker'")
     dump = run_program("pg_dump", "postgres", "-d", arena.db.name)
@@ -74,7 +75,7 @@ def restore_by_a_superuser_fills_as_the_owners():
         events = []
 
         def is_filled():
-            """Data comes after definitions, so a fill may find nothing, and a refresh the rows."""
+            """Data comes after definitions, so a fill may find no rows, and a refresh the rows."""
             events.extend(arena.log.events())
             cursor.execute(STATES)
             return cursor.fetchone()[0] and len({event.place for event in events if not event.is_of_client}) > 20

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""Every function and statement, by every kind of role, beside user code in every place: it runs with its owner's rights only.
+"""Shows that every function and statement, used by every kind of role with user code in every place, runs
+that code with its owner's rights only.
 
     canary_surface.py              the cases
     canary_surface.py --matrix     a table of the places of user code, and of the roles that were seen to run it
@@ -34,7 +35,8 @@ arena = stage.arena
 
 
 def perform_all():
-    """The usual actions on every target, and each action by each kind of role on some targets, which differ from role to role."""
+    """Performs the usual actions on every target, and each action by each kind of role on some targets, which
+    differ from role to role."""
     for target in stage.targets:
         for name in USUAL:
             for kind in ("owner", "superuser", "reader"):
@@ -125,7 +127,7 @@ def no_role_sees_a_secret():
 
 
 def the_catalog_file_is_the_servers():
-    """What is in it is for superusers and the operating system's user of the server."""
+    """Only superusers and the operating system's user of the server may read it."""
     folder = Path(arena.db.value("SHOW data_directory")) / "pg_trickle"
     files = [folder, *folder.iterdir()]
     assert len(files) > 1, "no catalog"
@@ -134,7 +136,8 @@ def the_catalog_file_is_the_servers():
 
 
 def matrix():
-    """Places, and the roles that were seen to run their code, by what met it; those of equal cells in one row."""
+    """Prints places, and the roles that were seen to run their code, by action; places with equal cells are
+    in one row."""
     rows = {}
     for place in PLACES.values():
         cells = tuple(", or ".join(sorted(stage.ran.get((place.name, way), {"–"}))) for way in WAYS)
@@ -144,7 +147,7 @@ def matrix():
 
 
 def the_documentation_lists_every_place():
-    """With the statements that may run its code as their own role."""
+    """It also lists the statements that may run its code as their own role."""
     text = (TOP / "docs/security.md").read_text()
     missing = [place.where for place in PLACES.values() if place.where not in text]
     assert not missing, f"docs/security.md lacks {missing}"

@@ -1,11 +1,11 @@
-"""Named cases: user code runs with its owner's rights only. A case is what was once found to be wrong."""
+"""Named cases: user code runs with its owner's rights only. A case is a violation that was found once."""
 
 from judge import OWNER, demand
 from places import PLACES
 
 
 class Rights:
-    """The cases; each makes what it needs in the arena, of which it uses names of its own."""
+    """The cases; each creates the objects it needs in the arena, under names of its own."""
 
     def __init__(self, arena):
         self.arena = arena
@@ -14,7 +14,7 @@ class Rights:
         return [getattr(self, name) for name in vars(Rights) if not name.startswith("_") and name != "cases"]
 
     def _made(self, name, schedule="520w"):
-        """A place, made once; what happened before is forgotten."""
+        """Returns a place, created once; earlier events are discarded."""
         place, owner = PLACES[name], self.arena.session("owner")
         if owner.value(f"SELECT to_regclass('own.{name}') IS NULL"):
             place.prepare(owner.run)
@@ -25,7 +25,7 @@ class Rights:
         return place
 
     def _created(self, *names):
-        """As created, filled and refreshed by the owner."""
+        """Asserts that the owner created, filled and refreshed it."""
         for name in names:
             self._made(name)
             self.arena.run("owner", f"INSERT INTO own.{name}_t (id, g, v) VALUES (7, 1, 7)",
@@ -33,7 +33,7 @@ class Rights:
             demand(self._some(name))
 
     def _some(self, name):
-        """What the canary of a place has written, which must be something, or the case shows nothing."""
+        """Returns the messages of a place's canary, of which there must be some, or the case shows nothing."""
         events = [event for event in self.arena.log.events() if event.place == name]
         assert events, f"the canary of {name} has not run at all"
         return events
@@ -79,7 +79,8 @@ class Rights:
         demand(self.arena.log.events())
 
     def restored_stream_table_is_not_filled_as_the_restoring_superuser(self):
-        """A dump creates it, and gives it its owner by a statement of its own; a worker may be faster."""
+        """A dump creates the stream table, and sets its owner by a separate statement; a worker may be
+        faster."""
         place = self._made("immutable_of_constant")
         populated = "SELECT is_populated FROM pgtrickle.pgt_state WHERE relid = 'own.restored'::regclass"
         session = self.arena.fresh_session("superuser")
@@ -92,7 +93,7 @@ class Rights:
         demand([event for event in self._some(place.name) if not event.is_of_client])
 
     def settings_that_no_expression_depends_on_are_refused(self):
-        """A definition brings settings, as a dump has them; a worker sets them."""
+        """A definition contains settings, as a dump has them; a worker sets them."""
         accepted = []
         for setting in ("role = canary_owner", "session_authorization = canary_owner", "search_path = own", "row_security = off",
                         "default_tablespace = pg_default", "session_replication_role = replica"):
@@ -105,7 +106,7 @@ class Rights:
 
     # 2: user code runs as the caller.
     def _by_others(self, statement, *kinds):
-        """The statement, given for several stream tables by roles that may read them."""
+        """Runs the statement for several stream tables, as roles that may read them."""
         found = []
         for name in ("array_of_domain", "immutable_of_constant", "literal_in_having", "plain_view"):
             self._made(name)
@@ -129,7 +130,8 @@ class Rights:
         self._by_others("SELECT pgtrickle.refresh_stream_table('NAME')", "superuser")
 
     def a_read_in_a_refreshing_transaction_runs_nothing_as_the_reader(self):
-        """The reader's transaction has changed the source, which it may lock as well, so its read refreshes by itself."""
+        """The reader's transaction has changed the source, which it may lock as well, so its read refreshes
+        by itself."""
         found = []
         for name in ("array_of_domain", "immutable_of_column"):
             self._made(name)
@@ -146,7 +148,7 @@ class Rights:
         demand(found)
 
     def creation_on_top_runs_nothing_as_the_creator(self):
-        """A refresh of it refreshes what it reads, if its role may lock the source of that."""
+        """A refresh of the new stream table refreshes its upstream, if its role may lock the source of that."""
         found = []
         for name in ("array_of_domain", "immutable_of_column"):
             self._made(name)
@@ -162,7 +164,7 @@ class Rights:
 
     # 3: event triggers.
     def _event_trigger(self, *statements):
-        """An audit trigger as a DBA writes them; the statements are the owner's."""
+        """Creates an audit trigger as a DBA writes them; the statements are the owner's."""
         db = self.arena.db
         db.run("CREATE TABLE public.audit (who text, tag text)")
         db.run("GRANT INSERT ON public.audit TO PUBLIC")

@@ -1,4 +1,4 @@
-"""Named cases: a role sees nothing that a plain view would not show it."""
+"""Named cases: a role sees no data that a plain view would not show it."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ class Secrets:
                 self.arena.run(kind, text)
 
     def _over_views(self):
-        """Stream tables of the owner over the keeper's views."""
+        """Creates stream tables of the owner over the keeper's views."""
         self._once(("keeper", SALARIES), *(
             ("owner", f"CREATE FOREIGN TABLE own.of_{name} () SERVER pgtrickle OPTIONS (query 'SELECT * FROM keep.{name}', schedule '1s'); "
                       f"ANALYZE own.of_{name}") for name in SALARY_VIEWS))

@@ -1,4 +1,4 @@
-"""Named cases: what one role may do to the writers, the workers and the storage of others."""
+"""Named cases: effects of one role on the writers, the workers and the storage of others."""
 
 import time
 
@@ -22,7 +22,7 @@ class Shares:
                        f"GRANT {privileges} ON keep.{name} TO canary_creator")
 
     def _writes(self, name):
-        """What the keeper's writer meets; None if all goes well."""
+        """Returns the error of the keeper's writer; None if it succeeds."""
         keeper = self.arena.fresh_session("keeper")
         keeper.run("SET lock_timeout = '1s'")
         error = keeper.attempt(f"INSERT INTO keep.{name} SELECT max(id) + 1, 1 FROM keep.{name}")
@@ -128,7 +128,7 @@ class Shares:
 
     # Storage that was damaged.
     def repair_mends_or_refuses_dropped_and_retyped_columns(self):
-        """After it reads are right, or they fail by an error that says what to do."""
+        """Afterwards reads are correct, or they fail by an error with a hint."""
         db, wrong = self.arena.db, []
         db.run("SET allow_system_table_mods = on")
         for number, damage in enumerate(("DROP COLUMN a", "ALTER b TYPE text", "ALTER a TYPE text USING 'x'", "DROP COLUMN a, ADD COLUMN a int",

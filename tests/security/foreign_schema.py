@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""CREATE EXTENSION in a database where another role has made schema pgtrickle before."""
+"""Shows CREATE EXTENSION in a database where another role has created schema pgtrickle before."""
 
 import sys
 import uuid
@@ -15,7 +15,7 @@ role = "test_foreign_schema_" + uuid.uuid4().hex[:8]
 
 
 def creation_error(*preparations):
-    """What CREATE EXTENSION says after the preparations in a new database; None if it succeeds."""
+    """Returns the error of CREATE EXTENSION after the preparations in a new database; None if it succeeds."""
     name = "test_" + uuid.uuid4().hex[:12]
     db.admin("CREATE DATABASE " + name)
     session = db.connect(name)

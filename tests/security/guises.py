@@ -1,7 +1,9 @@
-"""How a session is dressed before it acts: names that shadow others'. Their canaries are of the places named here.
+"""Settings and objects of a session by which names shadow others'. Their canaries belong to the places named
+here.
 
-PostgreSQL itself looks temporary tables and types up first, and functions and operators along
-search_path: what a session's own statement runs by that is the session's matter. It is never another role's.
+PostgreSQL itself looks temporary tables and types up first, and functions and operators along search_path:
+code that a session's own statement runs in this way is the session's responsibility. It must never run as
+another role.
 """
 
 # Functions of pg_catalog that internal statements are likely to call, and operators.

@@ -1,11 +1,12 @@
-"""Whose rights a canary may run with: what plain PostgreSQL would do with a materialized view in the stream table's place."""
+"""Which rights a canary may run with: those with which plain PostgreSQL would run it for a materialized view
+in the stream table's place."""
 
 OWNER = "canary_owner"
 
 
 def is_allowed(event, caller_may=False, owner=OWNER):
-    """The stream table's owner in a security-restricted operation, or its own statement; and,
-    where plain PostgreSQL would let it, the role that gave the statement."""
+    """The stream table's owner in a security-restricted operation, or its own statement; and, where plain
+    PostgreSQL allows it, the role that executed the statement."""
     if event.has_stolen and not event.is_superuser:
         return False
     if event.user == owner and (event.is_restricted or event.is_of_client and event.session == owner):
@@ -14,7 +15,7 @@ def is_allowed(event, caller_may=False, owner=OWNER):
 
 
 def wrongs(events, caller_may=False, owner=OWNER):
-    """The events that are not allowed, as sentences, each once."""
+    """Returns the events that are not allowed, as sentences, each once."""
     return sorted({str(event) + f", whose session is {event.session}"
                    for event in events if not is_allowed(event, caller_may, owner)})
 

@@ -2,9 +2,9 @@
 
 import re
 
-# SECRET_ is the owner's, HIDDEN_ and numbers that begin with 7700 are the keeper's.
+# SECRET_ belongs to the owner, HIDDEN_ and numbers that begin with 7700 to the keeper.
 MARK = re.compile(r"(?:SECRET|HIDDEN)_\w+|\b7700\d{5}\b")
-# Who may know which: how the marks begin. pg_monitor reads error texts and queries.
+# Roles that may see secrets, by the beginning of their marks. pg_monitor reads error texts and queries.
 KNOWS = {"superuser": ("",), "monitor": ("",), "owner": ("SECRET_",), "keeper": ("HIDDEN_", "7700")}
 
 
@@ -21,7 +21,8 @@ def demand_none(text, what, kind=None):
     assert not found, f"{what} shows {', '.join(found[:5])}" + (f" and {len(found) - 5} more" if len(found) > 5 else "")
 
 
-# Views of the keeper that hide a column of its table, and rows beyond a LIMIT, from those who may read them; a policy hides rows.
+# Views of the keeper that hide a column of its table, and rows beyond a LIMIT, from roles that may read them;
+# a policy hides rows.
 SALARIES = """
 CREATE TABLE keep.emp (id int PRIMARY KEY, name text, dept int, salary int);
 INSERT INTO keep.emp SELECT i, CASE WHEN i <= 240 THEN 'HIDDEN_' ELSE 'name' END || i, i % 7, 770000000 + i FROM generate_series(1, 300) i;
@@ -63,7 +64,7 @@ CREATE FOREIGN TABLE own.big_towns (town text, n bigint) SERVER pgtrickle
 ANALYZE own.big_towns;
 """
 
-# A cast that fails quotes the value; the source is the owner's alone.
+# A cast that fails quotes the value; the source belongs to the owner only.
 FAILING = """
 CREATE TABLE own.texts (id int PRIMARY KEY, t text);
 INSERT INTO own.texts VALUES (1, '12');

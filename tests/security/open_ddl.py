@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""An open transaction with DDL and the refreshes of other owners.
+"""Shows that an open transaction with DDL does not disturb the refreshes of other owners.
 
-1. A role that has objects of its own only, with the names of those that another owner's stream tables use, gives every kind of
+1. A role that has only objects of its own, with the names of those that another owner's stream tables use, runs every kind of
    statement on them in an open transaction: nothing of the other owner is marked or locked, and its stream tables are refreshed.
-2. A role whose objects are used by another owner's stream tables alters them: refreshes go on with the old meaning while the
-   transaction is open or prepared, see the new one once it is committed, and the transaction itself reads by the new one.
+2. A role whose objects are used by another owner's stream tables alters them: refreshes use the old meaning while the
+   transaction is open or prepared, and the new one once it is committed; the transaction itself reads by the new one.
 """
 
 import sys
@@ -74,7 +74,8 @@ KINDS = {
 NAMES = {"function": "f(int)", "procedure": "p(int)", "aggregate": "a(int)", "operator": "### (int, int)", "type": "mood",
          "composite type": "pair", "domain": "small", "view": "v", "table": "t", "materialized view": "m", "collation": "c",
          "text search dictionary": "d", "text search configuration": "words", "sequence": "q"}
-# What all kinds of objects have in common. {k}: the word of the kind, {n}: the name, as the owner's object has it.
+# Statements that apply to all kinds of objects. {k}: the keyword of the kind, {n}: the name, which is that of
+# the owner's object.
 COMMON = ["ALTER {k} {n} RENAME TO renamed", "ALTER {k} {n} SET SCHEMA {s}_2", "ALTER {k} {n} OWNER TO {s}_group", "DROP {k} {n} CASCADE",
           "COMMENT ON {k} {n} IS 'x'", "GRANT {right} ON {g} {n} TO PUBLIC", "ALTER {k} {n} DEPENDS ON EXTENSION plpgsql"]
 RIGHTS = {"function": ("EXECUTE", "FUNCTION"), "procedure": ("EXECUTE", "PROCEDURE"), "type": ("USAGE", "TYPE"), "domain": ("USAGE", "DOMAIN"),
@@ -130,7 +131,7 @@ other.close()
 
 
 def refresh_all(limit="10s"):
-    """A refresh of each of the owner's stream tables, by the owner, after a change of its source."""
+    """Refreshes each of the owner's stream tables, as the owner, after a change of its source."""
     run(owner, f"UPDATE {OWNER}.source SET n = n + 1")
     run(owner, f"SET lock_timeout = '{limit}'")
     for name in STREAM_TABLES:
@@ -138,7 +139,8 @@ def refresh_all(limit="10s"):
 
 
 def locked_by(session):
-    """Relations of the owner, and of the extension for it, that the session has locked in more than AccessShare."""
+    """Returns the relations of the owner, and of the extension for it, that the session has locked in more
+    than AccessShare."""
     return db.run(
         "SELECT c.relname, l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = %s "
         "AND (c.relowner = %s::regrole) AND l.mode <> 'AccessShareLock'", session.get_backend_pid(), OWNER)
@@ -166,7 +168,7 @@ def statements():
 
 
 def unrelated(statement):
-    """What the statement in an open transaction leaves of the first property: a list of complaints."""
+    """Runs the statement in an open transaction; returns the violations of the first property."""
     session = as_role(OTHER, f"{OTHER}, {OWNER}")
     run(session, "BEGIN")
     try:
@@ -215,7 +217,8 @@ def the_manager_refreshes_beside_open_ddl():
 
 # ---- what is really used --------------------------------------------------------------------
 
-# name: (made by the other role in {s}, query of the owner's stream table, statement, whether rows are others after it)
+# name: (created by the other role in {s}, query of the owner's stream table, statement, whether the rows
+# differ afterwards)
 USED = {
     "function": (["CREATE FUNCTION {s}.uf(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 + 1; END'"],
                  "SELECT id, {s}.uf(n) AS x FROM {o}.source",
@@ -400,7 +403,7 @@ def dropping_a_watermark_group_keeps_no_refresh_waiting():
         run(owner, "SET lock_timeout = '500ms'")
         run(owner, f"SELECT pgtrickle.refresh_stream_table('{OWNER}.of_loaded')")
     run(dropping, "COMMIT")
-    # Another group of that name has advanced nowhere yet.
+    # Another group of that name has not advanced yet.
     run(loading, f"SELECT pgtrickle.create_watermark_group('g', ARRAY['{OTHER}.loaded'])")
     run(owner, f"SELECT pgtrickle.refresh_stream_table('{OWNER}.of_loaded')")
     assert db.value("SELECT count(*) FROM pgtrickle.pgt_watermark_taken JOIN pgtrickle.pgt_watermark_group g ON name = group_name "
@@ -433,7 +436,8 @@ def waits(session):
 
 
 def a_creation_and_a_replacement_see_each_other():
-    """Neither sees what the other has not committed; whichever comes second waits, and the rows are those of the new function."""
+    """Neither transaction sees the uncommitted changes of the other; the second one waits, and the rows are
+    those of the new function."""
     replace = "CREATE OR REPLACE FUNCTION {s}.seen(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 + {n}; END'"
     run(owner, "RESET lock_timeout")
     creating, replacing = as_role(OWNER), as_role(OTHER)

@@ -1,10 +1,12 @@
 #!/usr/bin/python3 -B
-"""An open transaction of a role delays nothing of relations on which the role may only SELECT, but what a reader's lock delays.
+"""Shows that an open transaction of a role delays operations on relations on which it has only SELECT no more
+than a reader's lock does.
 
-Whatever a client can do with a stream table of its own over another owner's is done in a transaction that stays open, or is
-prepared. Then the other owner writes, and the manager must refresh what that owner has; so must the owner by hand; the owner must
-be able to create stream tables and to attach partitions. The locks of the transaction are looked at as well: those on what belongs
-to the other owner are AccessShare, or are shared with all that this owner does.
+Every action that a client can perform with a stream table of its own over another owner's is performed in a
+transaction that stays open, or is prepared. Then the other owner writes, and the manager must refresh that
+owner's stream tables; so must the owner manually; the owner must be able to create stream tables and to
+attach partitions. The locks of the transaction are checked as well: locks on relations of the other owner are
+AccessShare, or do not conflict with any action of that owner.
 """
 
 import sys
@@ -72,7 +74,7 @@ CREATE = "SELECT pgtrickle.create_stream_table('made', 'SELECT u.id, o.n FROM al
 REFRESH = "SELECT pgtrickle.refresh_stream_table('second')"
 READ = "SELECT (SELECT count(*) FROM second), (SELECT count(*) FROM alice.upstream), (SELECT count(*) FROM alice.on_it)"
 FRESH = "SET LOCAL pg_trickle.max_staleness = 0"
-# By name: the statements of the transaction. `first` and `second` are there before, and are mallory's.
+# By name: the statements of the transaction. `first` and `second` exist before, and belong to mallory.
 ACTIONS = {
     "create": [CREATE],
     "create_wanting_a_column_that_is_not_captured": [
@@ -104,7 +106,7 @@ ACTIONS = {
 
 
 def forbidden_locks():
-    """Of mallory, on what is not mallory's: stronger than a reader's."""
+    """Returns mallory's locks on relations of other owners that are stronger than a reader's."""
     return db.run(f"""
         SELECT l.locktype, coalesce(l.relation, l.objid)::regclass::text, l.mode, l.objsubid
         FROM pg_locks l JOIN pg_class c ON c.oid = coalesce(l.relation, l.objid)
@@ -149,7 +151,7 @@ def open_transaction(name, level, is_prepared):
     run(setup, "SELECT count(*) FROM second")
     mallory = session(MALLORY, "SET application_name = 'open'")
     try:
-        # There is something to take in for each.
+        # Each has changes to apply.
         run(session(ALICE), "INSERT INTO source VALUES (1, 1)")
         run(session(ALICE), "DELETE FROM source WHERE id IN (SELECT id FROM source GROUP BY id HAVING count(*) > 1)")
         run(session(ALICE), f"INSERT INTO source SELECT 1, 1 WHERE NOT EXISTS (SELECT FROM source WHERE id = 1) AND {rows} > 0")
@@ -177,7 +179,8 @@ def open_transaction(name, level, is_prepared):
 
 
 def own_changes_are_told():
-    """INSERT on a source is no right to lock it: what is written is not seen by way of the stream table, and that is said."""
+    """The privilege INSERT on a source does not include locking it: the session does not see its own rows in
+    the stream table, and a message says so."""
     writer = session(WRITER, "SET client_min_messages = warning", "SET pg_trickle.max_staleness = 0")
     before = run(writer, "SELECT count(*) FROM alice.upstream")[0][0]
     run(writer, "BEGIN")
@@ -192,11 +195,11 @@ def own_changes_are_told():
     expect_error(writer, "SELECT count(*) FROM alice.upstream", "55000")
     run(writer, "ROLLBACK TO s")
     run(writer, "ROLLBACK")
-    # What has nothing to do with it is read without a word, by a transaction that writes as well.
+    # A transaction that writes reads unrelated stream tables without a message.
     del writer.notices[:]
     assert run(writer, "SELECT count(*) FROM alice.upstream")[0][0] == before
     assert not writer.notices, writer.notices
-    # Nor are they seen by way of one of its own above it.
+    # They are not visible in a dependent of its own either.
     db.run(f"GRANT CREATE ON SCHEMA mallory TO {WRITER}")
     run(writer, "SELECT pgtrickle.create_stream_table('mallory.written', 'SELECT id FROM alice.upstream', '0s')")
     for level in "READ COMMITTED", "REPEATABLE READ":
@@ -247,7 +250,7 @@ def unpopulated_upstream_is_filled_by_others_or_refused():
 
 
 def superuser_and_member_refresh_all_together():
-    """To own includes membership in the owner."""
+    """Owning includes membership in the owner."""
     setup = session(MALLORY)
     run(setup, FIRST[0])
     run(session(ALICE), "INSERT INTO source VALUES (60000, 6)")
@@ -279,7 +282,8 @@ def case(name, level, is_prepared=False):
 
 
 def statement_on_a_source_does_not_fail_by_stream_tables_of_others():
-    """A view is replaced beside a lock of the source: what others have on the view is made again over what cannot be refreshed now."""
+    """A view is replaced while the source is locked: other owners' triggers on the view are created again,
+    although the stream tables cannot be refreshed now."""
     alice, mallory, writer = session(ALICE), session(MALLORY), session(WRITER)
     db.run("RESET pg_trickle.enabled")
     db.run(f"GRANT CREATE ON SCHEMA mallory TO {WRITER}")
@@ -306,7 +310,7 @@ def statement_on_a_source_does_not_fail_by_stream_tables_of_others():
 
 
 def without_a_process_it_is_refused():
-    """The log of a stream table that nobody reads yet would be made by the transaction itself."""
+    """The log of a stream table without dependents would be created by the transaction itself."""
     global db
     server, before = Server(), db
     try:
@@ -324,13 +328,13 @@ def without_a_process_it_is_refused():
 
 
 set_up()
-db.run("SET pg_trickle.enabled = off")  # read as it stands
+db.run("SET pg_trickle.enabled = off")  # read as it is
 CASES = [case(name, level) for name in ACTIONS for level in ("READ COMMITTED", "REPEATABLE READ")]
 CASES += [case(name, "READ COMMITTED", True) for name in ("create", "refresh", "refresh_and_read_all_fresh", "drop_and_create", "repair")]
 CASES += [own_changes_are_told, own_changes_are_seen_by_who_may_lock, unpopulated_upstream_is_filled_by_others_or_refused,
           superuser_and_member_refresh_all_together, statement_on_a_source_does_not_fail_by_stream_tables_of_others,
           without_a_process_it_is_refused]
-CASES = [one for one in CASES if one.__name__ != "repair_in_repeatable_read"]  # is refused with 40001, as any fill of what has rows
+CASES = [one for one in CASES if one.__name__ != "repair_in_repeatable_read"]  # is refused with 40001
 try:
     run_cases([one for one in CASES if len(sys.argv) < 2 or sys.argv[1] in one.__name__])
 finally:

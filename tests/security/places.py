@@ -1,18 +1,19 @@
-"""Where PostgreSQL accepts a user's code: one entry a place. Its canary writes who runs it (recorder.py).
+"""Places where PostgreSQL accepts a user's code, one entry each. The canary of a place logs the role that
+runs it (recorder.py).
 
 In the texts PLACE is the name of the place. Each has a source own.PLACE_t and an IMMUTABLE canary
-own.PLACE_f(int), which returns true; `make` adds what the place needs; `query` defines the stream
-table own.PLACE, `columns` are its declared ones; `after` runs once it exists; all as the role owner.
-`also` names the kinds of statements in which plain PostgreSQL, for a materialized view or a table
-in the stream table's place, runs that code as the role that gives the statement:
+own.PLACE_f(int), which returns true; `make` adds the objects that the place needs; `query` defines the stream
+table own.PLACE, `columns` are its declared ones; `after` runs once it exists; all as the role owner. `also`
+names the kinds of statements in which plain PostgreSQL, for a materialized view or a table in the stream
+table's place, runs that code as the role that executes the statement:
 
     read    a query that reads the stream table
     write   DML on a source
     ddl     a utility statement on the source or the stream table
 
-To add a place: an entry here or in places_of_queries.py, nothing else. What PostgreSQL accepts from
-superusers only has no entry: functions of operator classes, canonical functions of ranges,
-selectivity functions, templates of text search, languages, and base types.
+To add a place, add an entry here or in places_of_queries.py. Code that PostgreSQL accepts from superusers
+only has no entry: functions of operator classes, canonical functions of ranges, selectivity functions,
+templates of text search, languages, and base types.
 """
 
 import re
@@ -24,7 +25,7 @@ INSERT INTO own.PLACE_t SELECT i, i % 2, i * 10, 'w' || i FROM generate_series(1
 CREATE FUNCTION own.PLACE_f(v int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS
   $$ BEGIN PERFORM canary.note('PLACE'); RETURN true; END $$;
 """
-# The same canary as an integer, where a truth value does not fit.
+# The same canary as an integer, for places that do not accept a boolean.
 NUMBER = """
 CREATE FUNCTION own.PLACE_i(v int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
   $$ BEGIN PERFORM canary.note('PLACE'); RETURN v; END $$;
@@ -49,7 +50,7 @@ class Place:
     also: frozenset = frozenset()
     mode: str = "AUTO"
     columns: str = ""
-    options: str = ""  # more of them, each after a comma
+    options: str = ""  # further options, each after a comma
 
     def text(self, template):
         return WORD.sub(self.name, template)
@@ -59,7 +60,7 @@ class Place:
                 f"(query $q${self.text(self.query)}$q$, schedule '{schedule}', refresh_mode '{self.mode}')")
 
     def prepare(self, run):
-        """By a session of the role owner: the source and the canary."""
+        """Creates the source and the canary, in a session of the role owner."""
         run(self.text(SOURCE))
         if self.make:
             run(self.text(self.make))
@@ -155,7 +156,7 @@ place("subtype_diff", "subtype_diff function of a range, which ANALYZE calls",
       "ALTER TABLE own.PLACE_t ADD r own.PLACE_r; UPDATE own.PLACE_t SET r = own.PLACE_r(id, v);",
       "SELECT id, r FROM own.PLACE_t", also="read write ddl")
 
-# What a user adds to a stream table.
+# Objects that a user adds to a stream table.
 place("index_expression", "index expression on a stream table", NUMBER, after="CREATE INDEX ON own.PLACE (own.PLACE_i(v))")
 place("index_predicate", "index predicate on a stream table", after="CREATE INDEX ON own.PLACE (v) WHERE own.PLACE_f(v)")
 place("stream_table_statistics", "extended statistics of a stream table", NUMBER,

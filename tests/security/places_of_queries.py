@@ -9,7 +9,7 @@ CREATE FUNCTION own.PLACE_g(a int, b int) RETURNS bool LANGUAGE plpgsql IMMUTABL
 
 
 def aggregate(name, where, noted, definition, query=None):
-    """An aggregate, one of whose functions is a canary."""
+    """Returns an aggregate, one of whose functions is a canary."""
     functions = {"s": ("a int, b int", "coalesce(a, 0) + coalesce(b, 0)"), "c": ("a int, b int", "coalesce(a, 0) + coalesce(b, 0)"),
                  "m": ("a int, b int", "coalesce(a, 0) - coalesce(b, 0)"), "e": ("a int", "a")}
     make = ""

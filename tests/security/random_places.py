@@ -1,4 +1,5 @@
-"""Random places: user code of several kinds in one defining query, on a source and a stream table with more of it."""
+"""Random places: user code of several kinds in one defining query, on a source and a stream table with
+further user code."""
 
 from places import DOMAIN, LITERAL, NUMBER, TRIGGER, Place
 
@@ -51,7 +52,7 @@ MODES = ("AUTO", "AUTO", "DIFFERENTIAL", "FULL")
 
 
 def condition(random, argument):
-    """One, or two of them."""
+    """Returns one condition, or two of them."""
     text = random.choice(CONDITIONS)
     if random.random() < 0.3:
         text = f"({text} {random.choice(('AND', 'OR'))} {random.choice(CONDITIONS)})"
@@ -59,7 +60,7 @@ def condition(random, argument):
 
 
 def _with_argument(text, argument):
-    """The condition on that argument instead of x, which is a word of its own."""
+    """Returns the condition on that argument instead of x, which is a separate word."""
     result, word = "", ""
     for letter in text + " ":
         if letter.isalnum() or letter in "_'":

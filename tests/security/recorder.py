@@ -1,8 +1,8 @@
-"""What a canary does when it is run: canary.note(place) writes who runs it into the server log.
+"""The action of a canary: canary.note(place) writes the role that runs it into the server log.
 
-The log survives a rollback, needs no privilege and works in every process. A canary also tries
-what only a superuser may do, an insert into canary.vault, and a statement that PostgreSQL refuses
-in a security-restricted operation.
+The log survives a rollback, needs no privilege and works in every process. A canary also tries an action that
+only a superuser may perform, an insert into canary.vault, and a statement that PostgreSQL refuses in a
+security-restricted operation.
 """
 
 import json
@@ -40,7 +40,8 @@ END $$;
 CREATE FUNCTION canary.as_superuser(statement text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN EXECUTE statement; END $$;
 """
 
-# The prefix that tests/scratch gives its servers: time, process, its type, database if it is a client's, SQLSTATE.
+# The prefix that tests/scratch sets for its servers: time, process, its type, database if it is a client's,
+# SQLSTATE.
 LINE = re.compile(r"^\S+ \S+ \S+ \[(\d+)\] (.+?) \S* \w{5} LOG:  canary (\{.*?\})(?: at character \d+)?$", re.M)
 
 
@@ -68,14 +69,14 @@ class Event:
 
 
 class Log:
-    """What the server's log says of one database's canaries."""
+    """The canary messages of one database in the server's log."""
 
     def __init__(self, path, database):
         self.path, self.database = path, database
         self.read_to = self.path.stat().st_size
 
     def events(self):
-        """Those since the last call."""
+        """Returns the events since the last call."""
         with self.path.open("rb") as log:
             log.seek(self.read_to)
             news = log.read()

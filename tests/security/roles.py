@@ -1,6 +1,6 @@
-"""The kinds of roles, and a database in which each has its place.
+"""The kinds of roles, and a database in which each has its objects.
 
-Names in SQL texts: role canary_KIND, and for those who create something a schema of their own.
+Names in SQL texts: role canary_KIND, and for roles that create objects a schema of their own.
 """
 
 import os
@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database  # noqa: E402: needs the path above
 from recorder import RECORDER, Log  # noqa: E402
 
-# What each is, and the schema in which it creates.
+# Each role, and the schema in which it creates objects.
 KINDS = {
     "owner": ("USAGE on the server; owns the stream tables and the user code", "own"),
     "creator": ("USAGE on the server; SELECT on what the owner has made", "cre"),
@@ -42,7 +42,7 @@ def role_of(kind):
 
 
 class Session:
-    """A connection of a role, which remembers every text that it was sent."""
+    """A connection of a role, which records every text that it receives."""
 
     def __init__(self, arena, kind, database=None, host=None):
         self.kind = kind
@@ -50,12 +50,12 @@ class Session:
             host=host or arena.db.host, user=role_of(kind), dbname=database or arena.db.name,
             options="-c statement_timeout=30s -c lock_timeout=10s")
         self.connection.autocommit = True
-        self.connection.notices = deque()  # a list keeps fifty
+        self.connection.notices = deque()  # a list would keep only fifty
         self.pid = self.connection.info.backend_pid
         self.heard = []
 
     def run(self, statement):
-        """Rows of the last statement; a PostgreSQL error as an exception."""
+        """Returns the rows of the last statement; a PostgreSQL error as an exception."""
         cursor = self.connection.cursor()
         try:
             cursor.execute(statement)
@@ -69,7 +69,7 @@ class Session:
             self.listen()
 
     def attempt(self, statement):
-        """The rows, or the error, which is a fine answer too."""
+        """Returns the rows, or the error, which is a valid answer too."""
         try:
             return self.run(statement)
         except psycopg2.Error as error:
@@ -91,7 +91,7 @@ class Session:
         self.connection.notifies.clear()
 
     def hear(self):
-        """What was heard since the last text()."""
+        """Collects the messages since the last text()."""
         self.listen()
         return self.heard
 
@@ -127,13 +127,13 @@ class Arena:
         self.db.run(RECORDER)
 
     def session(self, kind):
-        """The session that this kind of role keeps."""
+        """Returns the session of this kind of role, which is kept."""
         if kind not in self.sessions or self.sessions[kind].connection.closed:
             self.sessions[kind] = Session(self, kind)
         return self.sessions[kind]
 
     def fresh_session(self, kind):
-        """A session of its own, for one that sets things or shadows names."""
+        """Returns a new session, for actions that set things or shadow names."""
         return Session(self, kind)
 
     def run(self, kind, *statements):
@@ -146,7 +146,7 @@ class Arena:
         return self.session(kind).attempt(statement)
 
     def wait_until(self, condition, what, limit_s=30):
-        """A condition in Python; False after the limit if there is nothing to be said of it."""
+        """Waits for a condition in Python; returns False after the limit if `what` is empty."""
         deadline = time.monotonic() + limit_s
         while not (found := condition()):
             if time.monotonic() > deadline:
@@ -157,7 +157,8 @@ class Arena:
         return found
 
     def refreshed_by_manager(self, stream_table, write, limit_s=30):
-        """Writes as the superuser and waits until a process of ours has refreshed the stream table, or failed to."""
+        """Writes as the superuser and waits until a process of the extension has refreshed the stream table,
+        or failed to."""
         state = f"SELECT last_refresh_at, last_error_at, consecutive_errors FROM pgtrickle.pgt_state WHERE relid = '{stream_table}'::regclass"
         before = self.db.run(state)
         self.db.run(write)
@@ -171,7 +172,7 @@ class Arena:
 
 
 def remove_remains(host):
-    """Of this script, or of one that was killed."""
+    """Removes objects of this script, or of a run that was killed."""
     session = psycopg2.connect(host=host or os.environ["PGHOST"], user="postgres", dbname="postgres")
     session.autocommit = True
     cursor = session.cursor()
@@ -185,5 +186,5 @@ def remove_remains(host):
 
 
 def name_of(user):
-    """The kind of a role of the arena, by its name."""
+    """Returns the kind of a role of the arena, by its name."""
     return "superuser" if user == "postgres" else re.sub("^canary_", "", user)

@@ -36,13 +36,13 @@ class Target:
 class Stage:
     def __init__(self, schedule="1s", host=None, log=None):
         self.arena = Arena(host, log)
-        self.ran = defaultdict(set)  # place, what met it → the roles that ran it: the matrix
+        self.ran = defaultdict(set)  # (place, action) → the roles that ran it: the matrix
         self.sessions = {}
         self.targets = []
         self.wrongs = {}  # each kind of violation once, with an example
         self.shown = {}   # and each secret
         self.done = set()  # actions that succeeded
-        self.failed = {}  # the others, with what they met
+        self.failed = {}  # the others, with their errors
         owner = self.arena.session("owner")
         for place in PLACES.values():
             place.prepare(owner.run)
@@ -69,7 +69,7 @@ class Stage:
         self.targets.append(Target("numbers", "own.numbers", "own.texts", "SELECT id, t::int FROM own.texts"))
 
     def session(self, kind, guise):
-        """One for each role and guise; it listens to alerts."""
+        """Returns one session for each role and guise; it listens to alerts."""
         session = self.sessions.get((kind, guise))
         if session is None or session.connection.closed:
             session = self.sessions[kind, guise] = self.arena.fresh_session(kind)
@@ -80,7 +80,7 @@ class Stage:
         return session
 
     def perform(self, action, kind, target, guise="plain"):
-        """Does it, and remembers what was wrong: canaries and secrets."""
+        """Performs the action, and records violations: canaries and secrets."""
         session = self.session(kind, guise)
         is_failed = False
         if action.is_rolled_back:
@@ -100,7 +100,7 @@ class Stage:
             self.done.add(action.name)
 
     def look(self, action, kind, pid, way, owners=("canary_owner",), about=None):
-        """Judges what canaries have written since the last look."""
+        """Judges the messages of canaries since the last look."""
         self.judge(self.arena.log.events(), action, kind, pid, way, owners, about)
 
     def judge(self, events, action, kind, pid, way, owners=("canary_owner",), about=None):
@@ -133,7 +133,7 @@ class Stage:
                     self.shown.setdefault((kind, mark[:6], by.split(" on ")[0]), f"{by}: {kind} sees {mark}")
 
     def move(self, host, log):
-        """To another server that has the same database: a copy of this one."""
+        """Moves to another server that has the same database: a copy of this one."""
         self.leave()
         self.arena.db.host, self.arena.log = host, Log(log, self.arena.db.name)
         self.arena.db.session = self.arena.db.connect()
@@ -150,7 +150,7 @@ class Stage:
 
 
 def role_seen(event):
-    """As the matrix says it."""
+    """Returns the role as the matrix shows it."""
     if event.is_of_client and event.user == event.session:
         return "the owner, restricted" if event.is_restricted else "the role of the statement"
     kind = name_of(event.user)
@@ -158,7 +158,7 @@ def role_seen(event):
 
 
 def do(session, statement):
-    """One statement, or a COPY from or to the client; an error is an answer."""
+    """Runs one statement, or a COPY from or to the client; an error is a valid answer."""
     if not re.match("COPY ", statement):
         return session.attempt(statement)
     cursor, output = session.connection.cursor(), io.StringIO()
