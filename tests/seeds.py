@@ -1,7 +1,8 @@
-"""Where randomness in tests comes from: the seed SEED, which tests/run gives to all it starts.
+"""The source of randomness in tests: the seed SEED, which tests/run gives to all programs that it starts.
 
-`make check` uses FIXED, so that it tries the same cases each time; a commit that changes FIXED makes it try others. SEED=random and
-`make soak` draw a new one. As a program: prints the seed, for shell scripts. Names of databases and the like need no seed.
+`make check` uses FIXED, so that it tries the same cases each time; a commit that changes FIXED makes it try
+others. SEED=random and `make soak` draw a new one. As a program: prints the seed, for shell scripts. Names of
+databases and the like need no seed.
 """
 
 import os
@@ -11,7 +12,7 @@ FIXED = 1
 
 
 def chosen(by_default=FIXED):
-    """The seed that the environment asks for: a number, or a new one."""
+    """Returns the seed given in the environment: a number, or a new one."""
     wanted = os.environ.get("SEED") or by_default
     return random.SystemRandom().randrange(1 << 20) if wanted == "random" else int(wanted)
 
@@ -20,7 +21,7 @@ SEED = chosen()
 
 
 def dice(number=0):
-    """A generator of its own for each number, such as that of a thread."""
+    """Returns a generator of its own for each number, such as that of a thread."""
     return random.Random(SEED * 1000 + number)
 
 

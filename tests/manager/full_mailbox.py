@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
-"""Shows what happens to more stream tables than shared memory has room for: the room of dropped databases is
-reused, and stream tables without room are refreshed when due, not continuously. Also shows that more locks than there is room for are handled.
+"""Shows what happens to more stream tables, and to more locks, than shared memory has room for: the room of
+dropped databases is reused, and stream tables without room are refreshed when due, not continuously.
 
 Runs on a server of its own with room for 16 stream tables, and for some hundred locks.
 """

@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -B
-"""A statement that may see nothing stale sees all of its stream tables with the same changes, or is told that it does not.
+"""Shows that a statement that may see nothing stale sees all of its stream tables with the same changes, or
+reports that it does not.
 
-In each case something is committed between the refresh of one stream table and the refresh, or the reading, of the other: a
-worker is kept waiting by a lock, and the reader is stopped while it waits for the worker.
+In each case a change is committed between the refresh of one stream table and the refresh, or the reading, of
+the other: a lock makes a worker wait, and the reader is stopped while it waits for the worker.
 """
 
 import contextlib
@@ -38,7 +39,7 @@ def commit_a_row():
 
 
 def is_so(condition, limit_s=30):
-    """Whether it came to be so."""
+    """Whether the condition became true."""
     deadline = time.monotonic() + limit_s
     while not condition():
         if time.monotonic() > deadline:
@@ -48,12 +49,12 @@ def is_so(condition, limit_s=30):
 
 
 class Reader:
-    """A session whose statement runs beside this one."""
+    """A session whose statement runs in parallel."""
 
     def __init__(self, on_stale):
         self.session = db.connect()
         self.pid = self.session.info.backend_pid
-        # It must not look for deadlocks, and hold what is needed for that, when it is stopped.
+        # A stopped reader must not be checking for deadlocks, as it would hold the locks for that.
         self.run(f"SET deadlock_timeout = '60s'; SET pg_trickle.scan_refresh_timeout = '60s'; SET pg_trickle.max_staleness = 0; "
                  f"SET pg_trickle.on_stale = {on_stale}")
 
@@ -89,7 +90,7 @@ class Reader:
 
 
 class Holder:
-    """Keeps the workers from refreshing what reads `table`."""
+    """Keeps the workers from refreshing the stream tables that read `table`."""
 
     def __init__(self, table):
         self.table = table
@@ -106,7 +107,7 @@ class Holder:
         return db.value("SELECT count(*) FROM pg_locks WHERE relation = %s::regclass AND NOT granted", self.table) > 0
 
     def keep_waiting(self, reader):
-        """Whether somebody waits for it, before the reader has ended."""
+        """Whether a process waits for it, before the reader has ended."""
         assert is_so(lambda: reader.has_ended() or self.is_waited_for()), "nobody waits, and nobody ends"
         return not reader.has_ended()
 
@@ -127,7 +128,7 @@ def read_beside_own(reader):
 
 def beside_one_that_the_reader_refreshes_himself():
     reader = Reader("error")
-    # The worker does not wait for ever.
+    # The worker's wait is limited.
     assert is_so(lambda: not isinstance(read_beside_own(reader), Stale)), reader.error
     reader.session.close()
     assert reader.error is None, reader.error
@@ -148,7 +149,8 @@ def refresh_one():
 
 
 def refresh_one_and_then_what_is_above_an_older_one():
-    """By the manager, as its upstream has changed, which keeps to a schedule of its own."""
+    """Refreshes one stream table by the manager, as its upstream, which has its own schedule, has changed;
+    then the other."""
     commit_a_row()
     another, before = Reader("error"), frontier("above")
     another.run("BEGIN")
@@ -161,7 +163,8 @@ def refresh_one_and_then_what_is_above_an_older_one():
 
 
 def come_between(reader, holder, name, act):
-    """After the refresh of `name` for the reader, and before he reads. False: the worker had just stopped waiting, and he will ask again."""
+    """Acts after the refresh of `name` for the reader, and before the reader reads. Returns False if the
+    worker had just stopped waiting; the reader then requests again."""
     before = frontier(name)
     with reader.stopped():
         holder.let_go()
@@ -173,7 +176,7 @@ def come_between(reader, holder, name, act):
 
 
 def read_with_one_between(reader, query, holder, name, act):
-    """What is pending and whom it waits for is the caller's."""
+    """The caller determines the pending changes and the lock that the reader waits for."""
     times = 0
     reader.start(query)
     while times == 0 and holder.keep_waiting(reader):
@@ -192,7 +195,7 @@ def beside_one_that_is_above_an_older_one():
 
 
 def one_that_is_over_an_older_one():
-    """It is refreshed for its other source, and not what keeps to a schedule of its own below it."""
+    """The dependent is refreshed for its other source, but its upstream with a schedule of its own is not."""
     db.run("CREATE TABLE left_rows (id serial PRIMARY KEY); CREATE TABLE right_rows (id serial PRIMARY KEY)")
     db.run("SELECT pgtrickle.create_stream_table('below', 'SELECT id FROM left_rows', '520w')")
     db.run("SELECT pgtrickle.create_stream_table('over', 'SELECT id FROM below UNION ALL SELECT -id FROM right_rows', 'calculated')")
@@ -208,7 +211,7 @@ def one_that_is_over_an_older_one():
 
 
 def beside_another_where_the_schedules_want_nothing_stale():
-    """The manager refreshes both whenever it can."""
+    """The manager refreshes both as soon as it can."""
     db.run("CREATE TABLE elsewhere (id int)")
     db.run("SELECT pgtrickle.create_stream_table('first', 'SELECT id FROM common', '0s')")
     db.run("SELECT pgtrickle.create_stream_table('second', 'SELECT id FROM common UNION ALL SELECT id FROM elsewhere WHERE id > 0', '0s')")

@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -B
-"""Who reads by the schedule gets nothing older than that allows: what a refresh that is due would bring in counts, whatever stream
-table it comes by.
+"""Shows that a reader that accepts the schedule's staleness gets nothing older: changes that a due refresh
+would apply count, through whichever stream table they arrive.
 
-In each case a session keeps from being refreshed what is to be read, so that it grows too old; that must be said.
+In each case a session blocks the refresh of the stream table to be read, so that it becomes too old; the read
+must report that.
 """
 
 import sys
@@ -19,7 +20,7 @@ db.run("SET pg_trickle.scan_refresh_timeout = '200ms'")
 
 
 def make_diamond(name, west, east, ends):
-    """Over the table of that name."""
+    """Creates a diamond over the table of that name."""
     db.run(f"CREATE TABLE {name} (id int PRIMARY KEY); INSERT INTO {name} VALUES (1)")
     for part, schedule, query in (("west", west, f"SELECT id FROM {name}"), ("east", east, f"SELECT max(id) AS id FROM {name}"),
                                   ("ends", ends, f"SELECT id FROM {name}_west JOIN {name}_east USING (id)")):
@@ -40,7 +41,7 @@ def is_refused(read, *before):
 
 
 def check_refused_when_old(name, held):
-    """Once `name` is older than a second."""
+    """Checks that the read is refused once `name` is older than a second."""
     holder = db.connect()
     holder.cursor().execute(f"BEGIN; SELECT pgtrickle.refresh_stream_table('{held}')")
     db.run(f"INSERT INTO {name.split('_')[0]} VALUES (2)")

@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""Refreshes that wait for what others do to their sources."""
+"""Shows refreshes that wait for changes of their sources by other sessions."""
 
 import sys
 import threading
@@ -16,7 +16,7 @@ db.run("SET pg_trickle.enabled = off")
 
 
 def in_background(session, statement):
-    """Runs it in a thread, once the session waits for a lock; returns (thread, what went wrong)."""
+    """Runs the statement in a thread until the session waits for a lock; returns (thread, errors)."""
     faults = []
 
     def run():
@@ -68,12 +68,12 @@ def a_source_that_its_owner_may_not_read_is_not_locked():
     intruder.cursor().execute(f"SET ROLE {role}")
     intruder.cursor().execute("SET client_min_messages = error")
     for name, mode in (("faked", "DIFFERENTIAL"), ("faked_in_full", "FULL")):
-        # As pg_restore writes it: nobody is asked for privileges yet.
+        # As pg_restore writes it: no privileges are checked yet.
         intruder.cursor().execute(
             f"CREATE FOREIGN TABLE {name} (id int) SERVER pgtrickle OPTIONS (query 'SELECT id FROM public.secret', "
             f"original_query 'SELECT 1', refresh_mode '{mode}')")
         db.run("BEGIN")
-        db.run("LOCK TABLE secret IN ROW EXCLUSIVE MODE")  # what a writer holds
+        db.run("LOCK TABLE secret IN ROW EXCLUSIVE MODE")  # the lock of a writer
         intruder.cursor().execute("SET lock_timeout = '200ms'")
         try:
             intruder.cursor().execute(f"SELECT pgtrickle.refresh_stream_table('{name}')")

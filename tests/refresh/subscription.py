@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
-"""What a subscription copies and applies reaches stream tables, by delta.
+"""Shows that rows that a subscription copies and applies reach stream tables, by delta.
 
-Two databases of one server, one following the other. Its worker fires row triggers only, but copies a table by a
-COPY, which fires both kinds: each row must be told once.
+Two databases of one server, one of which subscribes to the other. The worker of a subscription fires row
+triggers only, but copies a table by a COPY, which fires both kinds: each row must be logged once.
 """
 
 import subprocess
@@ -42,7 +42,7 @@ def set_up():
     subscriber.run(TABLES)
     for name, query in MAINTAINED.items():
         subscriber.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w', 'DIFFERENTIAL')", name, query)
-    subscriber.run("CREATE MATERIALIZED VIEW kept AS SELECT id FROM plain")  # has a log, and can have no triggers, as "groups" above
+    subscriber.run("CREATE MATERIALIZED VIEW kept AS SELECT id FROM plain")  # cannot have triggers, as "groups" above
     subscriber.run("SELECT pgtrickle.create_stream_table('of_kept', 'SELECT id FROM kept')")
     publisher.run("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', false, true)", subscriber.name)
     subscriber.run(f"CREATE SUBSCRIPTION follower CONNECTION 'host={server.host} user=postgres dbname={publisher.name}' "
@@ -98,7 +98,8 @@ def a_truncation_there_starts_over():
 
 
 def a_prepared_transaction_is_told_at_its_commit():
-    """As the mailbox knows it: a read that may not be stale brings the row in, and nobody asks for a refresh."""
+    """The mailbox learns of the commit: a read that may not be stale returns the row, and no refresh is
+    requested."""
     subscriber.run("SET pg_trickle.max_staleness = 0")
     publisher.run("BEGIN; INSERT INTO plain VALUES (500, 1, 'two'); PREPARE TRANSACTION 'halves'")
     caught_up()

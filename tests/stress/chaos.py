@@ -1,11 +1,11 @@
 #!/usr/bin/python3 -B
-"""Everything at once, in random order, and in the end every stream table equals its query.
+"""Shows that after random concurrent actions every stream table equals its query.
 
 Sessions write, read, refresh, create, alter and drop stream tables, truncate, rewrite and index their
-sources, move partitions, prepare transactions and leave them open for a while; another one cancels
-and terminates them, the manager included. A session may be told to try again (a deadlock, a
-serialization failure, a lock timeout), or that what it names is gone or in use; nothing may
-hang, no error may be an internal one, and nothing may stay behind.
+sources, move partitions, prepare transactions and leave them open for a while; another one cancels and
+terminates them, including the manager. A session may get an error after which it can retry (a deadlock, a
+serialization failure, a lock timeout), or the error that an object does not exist or is in use; no session
+may hang, no error may be an internal one, and no object may stay behind.
 
   chaos.py [--seconds N] [--sessions N] [--seed N]
 """
@@ -65,7 +65,8 @@ QUERIES = (
 )
 NAMES = [f"st{i}" for i in range(8)]
 TRY_AGAIN = {"40P01", "40001", "55P03"}
-# Gone, there already, in use, not filled, has dependents, a circle, rolled back by an error before it.
+# Does not exist, exists already, in use, not filled, has dependents, a circle, rolled back by an error before
+# it.
 MET_ANOTHER = {"42P01", "42P07", "42704", "42703", "42710", "42P15", "2BP01", "55000", "55006", "23505",
                "25P02", "42P16", "0A000", "42P17", "23514",
                "42804"}  # another query has other types
@@ -126,7 +127,7 @@ class Chaos:
 
 
 class Session:
-    """One of those that do anything."""
+    """A session that performs any of the actions."""
 
     def __init__(self, chaos, number):
         self.chaos = chaos
@@ -139,7 +140,8 @@ class Session:
     def open_session(self):
         self.session = self.chaos.connect()
         self.cursor = self.session.cursor()
-        # A reader may wait for its own timeout, a lock for its, and each is a fraction of this.
+        # A reader waits for at most its own timeout, a lock request for its own, and each is a fraction of
+        # this.
         self.run("SET statement_timeout = '25s'; SET client_min_messages = warning; SET lock_timeout = '3s'; "
                  "SET pg_trickle.scan_refresh_timeout = '2s'")
 
@@ -285,7 +287,7 @@ class Session:
                         raise
                     self.chaos.count("killed")
                     self.open_session()
-        except Exception:  # noqa: BLE001: whatever it was, it is a fault
+        except Exception:  # noqa: BLE001: any other error is a fault
             self.chaos.fault(f"session {self.number}: {traceback.format_exc()}")
 
     def attempt(self):
@@ -302,7 +304,7 @@ class Session:
             self.roll_back()
 
     def roll_back(self):
-        """Though that is cancelled as well."""
+        """Rolls back, even if that is cancelled as well."""
         while True:
             try:
                 return self.run("ROLLBACK")
@@ -340,7 +342,7 @@ def finish_and_kill(chaos):
 
 
 def check(chaos, log):
-    """Returns how many stream tables there are in the end."""
+    """Returns the number of stream tables in the end."""
     session = chaos.connect()
     cursor = session.cursor()
     rest.check_leftovers(cursor, chaos.fault)

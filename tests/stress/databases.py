@@ -1,7 +1,9 @@
 #!/usr/bin/python3 -B
-"""Databases come, go, are copied, renamed and locked, managers and the launcher are sent away or sleep, there may be fewer
-processes than managers, and who is to be told of it is told late: in the end every database that has stream tables has one
-manager, or has it in turn, which takes in what is committed without anybody asking, and every other has none.
+"""Shows that in the end every database that has stream tables has one manager, or has it in turn, which
+applies committed changes without a request, and every other database has none.
+
+Databases are created, dropped, copied, renamed and locked, managers and the launcher are terminated or
+stopped, there may be fewer processes than managers, and notifications of all that may be late.
 
   databases.py [STEPS]
 """
@@ -22,7 +24,7 @@ from database import Server, as_soon_as_it_connects, run_cases  # noqa: E402: ne
 from seeds import SEED, dice  # noqa: E402
 
 LIMIT_S = 60
-# Somebody is still connected, or the name is taken: a statement that was refused has done nothing.
+# A session is still connected, or the name exists: a refused statement has no effect.
 REFUSED = (errors.ObjectInUse, errors.DuplicateDatabase, errors.InvalidCatalogName, errors.LockNotAvailable,
            errors.DeadlockDetected, errors.QueryCanceled)
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 60
@@ -32,7 +34,7 @@ server = Server()
 server.call("start", f"max_worker_processes={processes}")
 postmaster = int((server.folder / "data/postmaster.pid").read_text().split()[0])
 made = 0
-untouched = set()  # for the time being: locked by others, or in a transaction of ours
+untouched = set()  # at present: locked by others, or in a transaction of this script
 readers, done = [], []
 
 
@@ -63,7 +65,7 @@ admin = connect("postgres")
 
 
 def ours():
-    """Those that can be used: a DROP may have been broken off half way."""
+    """Returns the databases that can be used: a DROP may have been cancelled half way."""
     found = run(admin, "SELECT datname FROM pg_database WHERE datname ~ '^d[0-9]+$' AND datconnlimit <> -2 ORDER BY 1")
     return [name for name, in found if name not in untouched]
 
@@ -128,7 +130,7 @@ def rename():
 
 
 def rename_some():
-    """In one transaction, which may not come to pass, or only later."""
+    """Renames some in one transaction, which may be rolled back, or committed later."""
     names = chooser.sample(ours(), min(len(ours()), chooser.randint(1, 3)))
     renamer = connect("postgres")
     try:
@@ -149,7 +151,7 @@ def rename_some():
 
 
 def rename_in_vain():
-    """The manager has left in vain, and is back before the transaction is over."""
+    """The manager has exited for nothing, and is back before the transaction is over."""
     name = any_of_ours()
     session, renamer = connect(name), connect("postgres")
     try:
@@ -174,11 +176,12 @@ def write():
 
 
 def read():
-    """As fresh as can be: asks for a manager, and waits for it; who sends either away or drops the database does not wait."""
+    """Reads with no staleness: requests a manager, and waits for it; an action that terminates either or
+    drops the database does not wait."""
     def ask(name):
         try:
             in_database(name, "SET pg_trickle.enabled = on", "SELECT count(*) FROM kept", limit_s=0)
-        except psycopg2.Error:  # it is not there, or not any more
+        except psycopg2.Error:  # it does not exist, or no longer
             pass
     readers.append(threading.Thread(target=ask, args=[any_of_ours()]))
     readers[-1].start()
@@ -216,10 +219,10 @@ WITHOUT_THE_POSTMASTER = [rename, set_something, send_away, pause]
 
 
 def asleep():
-    """While the postmaster sleeps nobody is told of a process's end, and none begins."""
+    """Stops the postmaster: no process learns that another one has exited, and none starts."""
     pid = chooser.choice([0, pid_of_any_process()]) or postmaster
-    waker = threading.Timer(3, os.kill, [pid, signal.SIGCONT])  # it may hold a lock that we wait for
-    with suppress(ProcessLookupError):  # it was leaving
+    waker = threading.Timer(3, os.kill, [pid, signal.SIGCONT])  # it may hold a lock that this script waits for
+    with suppress(ProcessLookupError):  # it was exiting
         os.kill(pid, signal.SIGSTOP)
         waker.start()
         try:
@@ -248,7 +251,7 @@ MANAGERS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trick
 
 
 def is_kept_up(*names):
-    """Without anybody asking."""
+    """Whether changes arrive without a request."""
     kept = [name for name in names or ours() if is_kept(name)]
     for name in kept:
         in_database(name, "INSERT INTO source DEFAULT VALUES")

@@ -1,10 +1,9 @@
 #!/usr/bin/python3 -B
-"""Every committed change reaches the stream tables once: 0 lost, 0 doubled.
+"""Shows that every committed change reaches the stream tables once: 0 lost, 0 doubled.
 
-Writers insert, update and delete in transactions with savepoints, rollbacks and two-phase
-commit; refreshers refresh, alone or in the middle of transactions that write as well and
-may roll back. In the end nothing may be missing or twice. A refresh that started from
-nothing would hide a loss, so there must have been none.
+Writers insert, update and delete in transactions with savepoints, rollbacks and two-phase commit; refreshers
+refresh, alone or in the middle of transactions that write as well and may roll back. In the end no row may be
+missing or twice. A full refresh would hide a loss, so there must have been none.
 
   frontier.py [--seconds N] [--writers N] [--refreshers N] [--seed N]
 """
@@ -33,7 +32,7 @@ OWNERS = 20
 
 
 class StreamTables:
-    """What is checked: the stream tables of MAINTAINED."""
+    """The stream tables of MAINTAINED, which are checked."""
 
     def create(self, cursor):
         cursor.execute("CREATE EXTENSION pg_trickle")
@@ -44,13 +43,13 @@ class StreamTables:
         cursor.execute("SELECT pgtrickle.refresh_stream_table(%s)", (chooser.choice(list(MAINTAINED)),))
 
     def discard(self):
-        """The transaction of the last refresh was rolled back."""
+        """Discards the last state: the transaction of the last refresh was rolled back."""
 
     def keep(self):
-        """It was committed."""
+        """Keeps the last state: the transaction was committed."""
 
     def faults(self, cursor):
-        """Lists (what, how many)."""
+        """Lists (description, count)."""
         found = []
         for name, query in MAINTAINED.items():
             cursor.execute("SELECT pgtrickle.refresh_stream_table(%s)", (name,))
@@ -64,7 +63,7 @@ class StreamTables:
 
 
 class Run:
-    """Connections, the end of the run, and what went wrong in a thread."""
+    """Connections, the end of the run, and errors of threads."""
 
     def __init__(self, database, seconds, seed):
         self.database = database
@@ -98,7 +97,7 @@ class Run:
 
 
 def change(cursor, chooser):
-    """One statement that changes some rows of src."""
+    """Runs one statement that changes some rows of src."""
     kind = chooser.random()
     owner, low = chooser.randrange(OWNERS), chooser.randrange(3000)
     if kind < 0.45:
@@ -134,7 +133,7 @@ def write(run, chooser):
             cursor.execute("BEGIN")
             changes_with_savepoints(cursor, chooser)
             if chooser.random() < 0.2:
-                time.sleep(chooser.random() * 0.02)  # a transaction that lasts
+                time.sleep(chooser.random() * 0.02)  # a transaction of some duration
             end = chooser.random()
             if end < 0.15:
                 cursor.execute("ROLLBACK")
@@ -193,7 +192,7 @@ def run_all(options, kinds):
     admin.autocommit = True
     admin.cursor().execute(f"CREATE DATABASE {database}")
     try:
-        # No lock is waited for longer than this: a prepared transaction may hold it.
+        # The wait for a lock is limited to this: a prepared transaction may hold it.
         admin.cursor().execute(f"ALTER DATABASE {database} SET lock_timeout = '300ms'")
         run = Run(database, options.seconds, options.seed)
         connection = run.connect()

@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -B
-"""A session's memory does not grow with what it has done: refreshes, failing ones, stream tables that are gone.
+"""Shows that a session's memory does not grow with its work: refreshes, failing ones, stream tables that were
+dropped.
 
-After each kind of work has been done some times its memory is what a session needs; after as
-many times again it may not have grown by more than what a few of them would leave.
+After each kind of work has been done some times, its memory is the amount a session needs; after as many
+times again it may not have grown by more than a few of them would leave.
 """
 
 import sys
@@ -11,7 +12,7 @@ import uuid
 import psycopg2
 
 ROUNDS = 150
-ALLOWED_BYTES = 200 * ROUNDS  # the least thing left each time would be more
+ALLOWED_BYTES = 200 * ROUNDS  # the smallest leak in each round would be more
 
 MAINTAINED = {
     "totals": "SELECT k, count(*) AS n, sum(v) AS total FROM a GROUP BY k",
@@ -42,7 +43,7 @@ class Session:
         self.cursor.execute(statement, values or None)
 
     def used_bytes(self):
-        """PostgreSQL remembers by name what is gone: that is not ours."""
+        """PostgreSQL keeps entries of dropped objects by name: these are not the extension's."""
         self.run("SELECT sum(used_bytes) FROM pg_backend_memory_contexts WHERE name <> 'CacheMemoryContext'")
         return int(self.cursor.fetchone()[0])
 
@@ -58,10 +59,11 @@ class Session:
         for name in MAINTAINED:
             self.run("SELECT pgtrickle.refresh_stream_table(%s)", name)
 
-    # ---- the kinds of work, each told how often it was done before
+    # ---- the kinds of work, each given the number of repetitions before
 
     def refreshes(self, number):
-        # Each row in turn, and all of them before it is measured: what statements a refresh needs depends on the row.
+        # Changes each row in turn, and all of them before the measurement: the row determines which
+        # statements a refresh needs.
         self.run("UPDATE a SET v = v + 1, k = (k + 1) %% 20 WHERE id = %s", number % 100 + 1)
         self.refresh_all()
 
@@ -107,7 +109,7 @@ def main():
         for number in range(ROUNDS):
             kind(number)
         grown = growth(session, kind)
-        for _ in range(5):  # autovacuum has had statements planned anew: what is left each time is left once more
+        for _ in range(5):  # autovacuum has caused statements to be planned again: a real leak occurs in each attempt
             if grown > ALLOWED_BYTES:
                 grown = growth(session, kind)
         is_flat = grown <= ALLOWED_BYTES

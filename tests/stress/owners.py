@@ -1,12 +1,14 @@
 #!/usr/bin/python3 -B
-"""Stream tables of three owners over each other, in chains and diamonds, beside writers and transactions that stay open.
+"""Shows that stream tables of three owners over each other, in chains and diamonds, stay correct beside
+writers and transactions that stay open.
 
-Each owner refreshes, reads, alters, repairs and creates in transactions that end late, are rolled back or are prepared. Checked:
-- while nothing is written, a stream table equals its query when its owner has refreshed it in a transaction, or when it is read with
-  max_staleness = 0, under READ COMMITTED;
+Each owner refreshes, reads, alters, repairs and creates in transactions that end late, are rolled back or are
+prepared. Checked:
+- without concurrent writes, a stream table equals its query when its owner has refreshed it in a transaction,
+  or when it is read with max_staleness = 0, under READ COMMITTED;
 - when all have ended, every stream table equals its query.
 
-DURATION_S says for how long; SEED repeats the choices, though not how sessions interleave.
+DURATION_S is the duration; SEED repeats the choices, though not how sessions interleave.
 """
 
 import os
@@ -50,7 +52,7 @@ def count(what):
 
 
 def comparison(query, name):
-    """Rows that only the stream table, and only the query over the tables has."""
+    """Returns the rows that only the stream table, and only the query over the tables has."""
     over_tables = ", ".join(f"{upstream} AS ({of})" for _, upstream, of, _ in STREAM_TABLES)
     return (f"WITH {over_tables}, kept AS MATERIALIZED (TABLE public.{name}), query AS MATERIALIZED ({query}) "
             "SELECT (SELECT count(*) FROM (TABLE kept EXCEPT ALL TABLE query) x) + (SELECT count(*) FROM (TABLE query EXCEPT ALL TABLE kept) x)")
@@ -97,7 +99,7 @@ class Session(threading.Thread):
                         raise
                     count(error.pgcode)
                     self.do("ROLLBACK")
-        except Exception:  # noqa: BLE001: whatever it was
+        except Exception:  # noqa: BLE001: any error
             with lock:
                 faults.append(f"{type(self).__name__} of {self.role}: {traceback.format_exc()}\n{self.cursor.query}")
         finally:
@@ -126,7 +128,7 @@ class Writer(Session):
 
 
 class Owner(Session):
-    """Transactions that do something with its own stream tables, and stay open for a while."""
+    """Runs transactions on its own stream tables, which stay open for a while."""
 
     def statement(self):
         _, name, query, _ = self.own()
@@ -155,7 +157,7 @@ class Owner(Session):
 
 
 class Comparer(Session):
-    """While another session keeps writers out, which is not the one that refreshes."""
+    """Compares while another session, which is not the one that refreshes, locks out writers."""
 
     def __init__(self, number, role):
         super().__init__(number, role)
@@ -184,7 +186,7 @@ class Comparer(Session):
                 self.do(f"SELECT pgtrickle.refresh_stream_table('{name}')")
             found = self.do(comparison(query, name))[0][0]
             self.do("COMMIT")
-            # What others hold locked is told.
+            # Locks held by other sessions are reported.
             is_told = any("exceeds its maximum staleness" in notice for notice in notices)
             if found != 0 and not is_told:
                 with lock:

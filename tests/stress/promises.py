@@ -1,10 +1,11 @@
 #!/usr/bin/python3 -B
-"""Every single answer is held against what pg_trickle promises, while everything happens at once.
+"""Shows that every answer satisfies pg_trickle's promises during concurrent random actions.
 
-Writers number their transactions, so each answer shows how far it is: it may not be older than max_staleness or the schedule
-allows, stream tables of one statement may not differ where they have to be of one state, nothing goes back in time, and no
-age that is told is younger than the rows. Meanwhile definitions change, refreshes are held back, locks are held, and processes
-are ended. When all is quiet again every stream table equals its query, and neither the history nor the log tells of damage.
+Writers number their transactions, so each answer shows its state: it may not be older than max_staleness or
+the schedule allows, stream tables of one statement may not differ where they must be of one state, no answer
+goes back in time, and no reported age is younger than the rows. Meanwhile definitions change, refreshes are
+held, locks are held, and processes are terminated. When all sessions have ended, every stream table equals
+its query, and neither the history nor the log reports damage.
 
   promises.py [--seconds N] [--readers N] [--seed N] [--crash]
 """
@@ -26,13 +27,14 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from server_log import ServerLog  # noqa: E402: needs the path above
 from seeds import SEED  # noqa: E402
 
-# What may fail a refresh here: it was cancelled or ended, had to wait, or met what is renamed, dropped or held.
+# Expected causes of a failed refresh: it was cancelled or terminated, had to wait, or read an object that is
+# renamed, dropped or held.
 CAUSES = re.compile(r"canceling statement|terminating (connection|background worker)|lock timeout|deadlock|could not (obtain lock|lock source)|concurrent (refresh|change)|"
                     r"could not serialize|cannot be refreshed now|is (gated|paused|suspended|drained)|does not exist|was rolled back|tuple concurrently|was altered")
 
 
 def check_history(cursor, world):
-    """Each failed refresh has a cause that somebody here is."""
+    """Checks that each failed refresh was caused by a session of this script."""
     rest.check_history(cursor, world.fault)
     cursor.execute("SELECT s.pgt_name, h.start_time, h.action, h.initiated_by, h.error_message "
                    "FROM pgtrickle.pgt_refresh_history h JOIN pgtrickle.pgt_stream_tables s USING (pgt_id) "
@@ -60,7 +62,7 @@ def check(world, log, allowed):
 
 
 def tell(world, path):
-    """What was not so, and to a file what was done in the seconds before."""
+    """Prints the faults, and writes to a file the actions in the seconds before."""
     with open(path, "w", encoding="utf-8") as file:
         for begun, ended, who, statement, outcome in sorted(world.history):
             file.write(f"{begun:.6f} {ended:.6f} {who}: {statement}\n    {outcome}\n")

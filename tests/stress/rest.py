@@ -1,13 +1,13 @@
-"""What must be so when all is quiet, for tests that do many things at once.
+"""Conditions that must hold once all sessions have ended, for tests that do many things at once.
 
-Each function takes a cursor and `fault`, which it calls with a sentence for each thing that is not so.
+Each function takes a cursor and `fault`, which it calls with a sentence for each violated condition.
 """
 
 import psycopg2
 
 
 def check_leftovers(cursor, fault):
-    """Nothing is left of what is gone."""
+    """Checks that dropped stream tables leave no objects."""
     cursor.execute("""
         SELECT c.relname FROM pg_class c
         WHERE c.relnamespace = 'pg_trickle_storage'::regnamespace AND c.relkind IN ('r', 'v')
@@ -24,7 +24,8 @@ def check_leftovers(cursor, fault):
 
 
 def check_equality(cursor, fault):
-    """By a plain read, which the manager must serve, and again after a refresh. Returns how many stream tables there are."""
+    """Compares by a plain read, which the manager must serve, and again after a refresh. Returns the number
+    of stream tables."""
     cursor.execute("SET statement_timeout = '60s'; SET client_min_messages = error; SET pg_trickle.max_staleness = 0; "
                    "SET pg_trickle.scan_refresh_timeout = '30s'; SET pg_trickle.on_stale = error")
     cursor.execute("SELECT pgt_name, defining_query, status FROM pgtrickle.pgt_stream_tables ORDER BY pgt_id")
@@ -49,7 +50,7 @@ def check_equality(cursor, fault):
 
 
 def check_history(cursor, fault):
-    """No refresh has found rows that were not what they had to be."""
+    """Checks that no refresh has found unexpected rows."""
     cursor.execute("SELECT s.pgt_name, h.start_time, h.action, h.status, h.reason, h.error_message "
                    "FROM pgtrickle.pgt_refresh_history h JOIN pgtrickle.pgt_stream_tables s USING (pgt_id) "
                    "WHERE concat(h.reason, h.error_message) ~ 'was not found|inconsistent with its query|internal error' "

@@ -1,4 +1,5 @@
-"""Copies of this checkout's sources, each to be built for another PostgreSQL; kept, so that the next build compiles only what changed."""
+"""Copies of this checkout's sources, each to be built for another PostgreSQL; kept, so that the next build
+compiles only changed files."""
 
 import filecmp
 import os
@@ -17,7 +18,7 @@ def source_files():
 
 
 def copy_sources(folder):
-    """Files that are the same already keep their times."""
+    """Unchanged files keep their times."""
     folder = Path(folder)
     names = source_files()
     for name in names:
@@ -31,19 +32,20 @@ def copy_sources(folder):
         name = str(old.relative_to(folder))
         if name not in known and not name.startswith("build/"):
             old.unlink()
-    # The rules look for files that version control knows.
+    # The rules look for files under version control.
     if not (folder / ".git").exists():
         subprocess.run(["git", "init", "-q", str(folder)], check=True)
 
 
 def plain_environment():
-    """Without the scratch server of the script that runs; a warning of the compiler is an error."""
+    """Returns the environment without the scratch server of the running script; a compiler warning is an
+    error."""
     names = ("SCRATCH", "PGHOST", "PGUSER", "PGDATABASE", "PG_CONFIG", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DURATION_S", "QUERIES")
     return dict({name: value for name, value in os.environ.items() if name not in names}, WERROR="1")
 
 
 def verdict(name, status, output):
-    """Prints what a run of tests/run says, as one case; returns whether all passed."""
+    """Prints the result of a run of tests/run, as one case; returns whether all passed."""
     counts = re.findall(r"^\d+ passed, \d+ failed$", output, re.M)
     good = status == 0 and bool(counts)
     print("ok" if good else "not ok", f"{name}: {counts[-1] if counts else 'nothing was run'}", flush=True)

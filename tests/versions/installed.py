@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
-"""Compiles for each other PostgreSQL that is installed with its headers, without a warning, and runs the regress tests there if its
-server is installed as well. A machine with one PostgreSQL has nothing to do."""
+"""Shows that the extension compiles without a warning for each other PostgreSQL that is installed with its
+headers, and passes the regress tests there if its server is installed as well. With one PostgreSQL there is
+nothing to do."""
 
 import glob
 import os
@@ -39,5 +40,5 @@ others = [config for config in sorted(glob.glob(INSTALLED))
           if answer(config, "--includedir-server") != own and (Path(answer(config, "--includedir-server")) / "postgres.h").exists()]
 if not others:
     print("ok no other PostgreSQL is installed with its headers")
-# The list first: each is to be run, whatever the ones before it say.
+# A list first: each must be run, whatever the results of the ones before.
 sys.exit(0 if all([check(config) for config in others]) else 1)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
-"""What PostgreSQL 16 to 18 accept and 15 does not, in defining queries and on sources. A case whose syntax the server does not
-have is skipped, and says so."""
+"""Shows syntax that PostgreSQL 16 to 18 accept and 15 does not, in defining queries and on sources. A case
+whose syntax the server does not support is skipped, with a message."""
 
 import sys
 from pathlib import Path
@@ -59,7 +59,8 @@ class Kept:
 
 
 def kept_by_deltas(queries, changes):
-    """Each kept by deltas, and equal to its query after each of the changes, also if the session has other settings."""
+    """Checks that each is maintained by deltas, and equals its query after each of the changes, also if the
+    session has other settings."""
     kept = [Kept(query) for query in queries]
     for change in changes:
         db.run(change)
@@ -70,7 +71,7 @@ def kept_by_deltas(queries, changes):
 
 
 def kept_in_full(queries, changes):
-    """Each refused by deltas, with a reason, and equal to its query in full."""
+    """Checks that each is refused by deltas, with a reason, and equals its query by full refreshes."""
     for query in queries:
         try:
             db.run("SELECT pgtrickle.create_stream_table('refused', %s, '1h', 'DIFFERENTIAL')", query)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
-"""The queries of TPC-H, and others in the manner of TPC-DS, as stream tables: each equals its query after
-mixed inserts, updates and deletes on all tables, and was kept by deltas alone. A refusal is a failure."""
+"""Shows that the queries of TPC-H, and others in the manner of TPC-DS, as stream tables, equal their queries
+after mixed inserts, updates and deletes on all tables, maintained by deltas alone. A refusal is a failure."""
 import os
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ TURNS = ["changes", "changes", "upheaval", "changes"]
 
 
 class Kept:
-    """Stream tables of a warehouse; a case each, with the first thing that was wrong."""
+    """Stream tables of a warehouse; one case each, with the first error."""
 
     def __init__(self, warehouse, queries):
         self.warehouse, self.queries, self.wrong = warehouse, queries, {}

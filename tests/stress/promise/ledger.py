@@ -1,7 +1,8 @@
-"""What was committed when, and how old an answer may be: what readers hold an answer against.
+"""The record of commits and of the promised age of answers, with which readers compare each answer.
 
 A *clock* is a writer's latest number, and an answer shows one clock of each writer. Times are those of this
-machine's clock, which the server shares. A number is entered when its COMMIT has returned: it was visible before.
+machine's clock, which the server shares. A number is entered when its COMMIT has returned: it was visible
+before.
 """
 
 import bisect
@@ -15,34 +16,34 @@ class Ledger:
         self.numbers = {writer: [0] for writer in range(writers)}
 
     def enter(self, writer, number):
-        # Whoever looks between the two finds a number for each time.
+        # A concurrent look between the two finds a number for each time.
         self.numbers[writer].append(number)
         self.times[writer].append(time.time())
 
     def before(self, moment):
-        """The clocks of which all that was committed before the moment is seen."""
+        """Returns the clocks of all transactions that were committed before the moment."""
         return {writer: self.numbers[writer][bisect.bisect_left(times, moment) - 1] for writer, times in self.times.items()}
 
 
 class Promises:
-    """How old the answer of each stream table may be by its own schedule, in seconds; none: nothing is promised."""
+    """The promised age of each stream table's answer by its own schedule, in seconds; none: no promise."""
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.told = {}  # of a stream table: (since, seconds or none)
+        self.told = {}  # for each stream table: (since, seconds or none)
 
     def tell(self, name, seconds):
         with self.lock:
             self.told.setdefault(name, []).append((time.time(), seconds))
 
     def weaken(self, name, seconds):
-        """Until the next tell() the old promise or the new one holds."""
+        """Until the next tell() either the old or the new promise applies."""
         with self.lock:
             told = self.told.setdefault(name, [(0.0, None)])
             told.append((time.time(), weaker(told[-1][1], seconds)))
 
     def within(self, name, begin, end):
-        """The weakest promise that held between the two moments."""
+        """Returns the weakest promise in force between the two moments."""
         with self.lock:
             told = self.told.get(name, [(0.0, None)])
             found = [seconds for since, seconds in told if begin <= since <= end]
@@ -58,18 +59,18 @@ def weaker(one, other):
 
 
 class Unions:
-    """Since when the members of a diamond or refresh group are known to be of one state: a read of all of them that had
-    to be fresh has begun after the last time that somebody did something that parts them."""
+    """The moment since when the members of a diamond or refresh group are known to be of one state: a read of
+    all of them that had to be fresh has begun after the last action that separates them."""
 
     def __init__(self, unions):
         self.members = unions
         self.lock = threading.Lock()
-        self.parting = {name: 0 for name in unions}  # how many do so now
+        self.parting = {name: 0 for name in unions}  # number of sessions that do so now
         self.parted_at = {name: time.time() for name in unions}
         self.joined_at = {name: 0.0 for name in unions}
 
     def of(self, tables):
-        """Those that have a member among these stream tables."""
+        """Returns the unions that have a member among these stream tables."""
         return [name for name, members in self.members.items() if set(members) & set(tables)]
 
     def begin_to_part(self, tables):

@@ -1,4 +1,4 @@
-"""Those who alter and operate: definitions, holds, locks, and processes that are ended."""
+"""Sessions that alter and operate: definitions, holds, locks, and processes that are terminated."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from .world import CLOCKS, COLUMNS, FIRST_SCHEDULE, PASSING, QUERIES, SCHEDULES,
 
 
 class Definer(Session):
-    """Alters sources and stream tables; what it renames has its name again before anything else is done."""
+    """Alters sources and stream tables; a renamed object gets its name back before the next action."""
 
     def act(self):
         self.random.choice((self.alter_source, self.alter_query, self.alter_schedule, self.alter_mode, self.make_another,
@@ -17,7 +17,7 @@ class Definer(Session):
         self.pause(0.4)
 
     def put_right(self):
-        """What has another name has its own again."""
+        """Restores the names of renamed objects."""
         for relation, away in [(name, f"{name}_away") for name in SOURCES + tuple(CLOCKS)]:
             if self.run(f"SELECT to_regclass('{away}')")[0][0]:
                 self.rename_back(relation, away)
@@ -29,7 +29,7 @@ class Definer(Session):
         self.run(f"ALTER {kind} {away} RENAME TO {relation}")
 
     def parting(self, names, statement, *values):
-        """A statement that refreshes these, and not those that are refreshed with them."""
+        """Runs a statement that refreshes these, and not the other members of their sets."""
         self.world.unions.begin_to_part(names)
         try:
             self.run(statement, *values)
@@ -83,7 +83,7 @@ class Definer(Session):
     def rename(self):
         relation, kind = self.random.choice([(name, "TABLE") for name in SOURCES] + [("marks", "COLUMN")] +
                                             [(name, "FOREIGN TABLE") for name in ("t_max", "c1", "d_left")])
-        self.is_put_right = False  # whatever comes between
+        self.is_put_right = False  # whatever happens in between
         if kind == "COLUMN":
             self.run("ALTER TABLE marks RENAME COLUMN n TO m")
             self.pause(0.2)
@@ -101,7 +101,7 @@ class Definer(Session):
 
 
 class Operator(Session):
-    """Holds back, and lifts the hold after a moment; refreshes and repairs by hand."""
+    """Holds stream tables, and lifts the hold after a moment; refreshes and repairs manually."""
 
     is_group_parted = False
 
@@ -111,7 +111,7 @@ class Operator(Session):
         self.pause(0.5)
 
     def put_right(self):
-        """Lifts all holds. What is in error stays as it is."""
+        """Lifts all holds. Stream tables in error stay as they are."""
         self.run("SELECT pgtrickle.resume_scheduler()")
         for (name,) in self.run("SELECT DISTINCT relation::text FROM pgtrickle.pgt_hold WHERE kind = 'pause' AND relation <> 0"):
             self.run("SELECT pgtrickle.resume_scheduler(ARRAY[%s])", name)
@@ -125,8 +125,8 @@ class Operator(Session):
         return self.random.choice(list(QUERIES) + PASSING)
 
     def holding(self, names, hold, lift):
-        """A union that is held in part may be torn until all of it has been read fresh."""
-        self.is_put_right = False  # whatever comes between
+        """A union of which a part is held may be of several states until all of it has been read fresh."""
+        self.is_put_right = False  # whatever happens in between
         self.world.unions.begin_to_part(names)
         try:
             self.run(hold)
@@ -166,7 +166,7 @@ class Operator(Session):
             self.world.unions.have_parted([name])
 
     def group(self):
-        self.is_put_right = False  # whatever comes between
+        self.is_put_right = False  # whatever happens in between
         self.world.unions.begin_to_part(UNIONS["bank"])
         self.is_group_parted = True
         self.run("SELECT pgtrickle.drop_refresh_group('bank')")
@@ -185,7 +185,7 @@ class Operator(Session):
         self.run(f"SELECT pgtrickle.refresh_stream_table('{self.any_name()}')")
 
     def refresh_and_wait(self):
-        """In a transaction that goes on, and may be rolled back."""
+        """Refreshes in a transaction that continues, and may be rolled back."""
         self.run("BEGIN")
         self.refresh()
         self.pause(1)
@@ -209,7 +209,7 @@ class Locker(Session):
 
 
 class Killer(Session):
-    """Cancels and terminates, the manager and its workers above all; and crashes the server where that is wanted."""
+    """Cancels and terminates, especially the manager and its workers; crashes the server if requested."""
 
     def __init__(self, world, number, crashes):
         self.crashes = crashes

@@ -1,7 +1,8 @@
-"""Those who read, and hold each answer against what was promised.
+"""Sessions that read, and compare each answer with the promises.
 
-An answer with a WARNING is served although it exceeds its maximum staleness, and an error is no answer: neither promises how old
-it is. But nothing ever goes back in time, no answer holds what is not committed yet, and none is torn inside.
+An answer with a WARNING is served although it exceeds its maximum staleness, and an error is no answer:
+neither promises an age. But no answer ever goes back in time, contains uncommitted changes, or mixes two
+states.
 """
 
 import collections
@@ -13,7 +14,7 @@ from .session import Session
 from .world import CLOCKS, COLUMNS, OVER_ANOTHER, OVER_SCHEDULED, PASSING, TOTAL, UNIONS, WRITERS
 
 STALE = "exceeds its maximum staleness"
-# As it is set, and in seconds; none: as the schedule says.
+# The setting, and its seconds; none: as the schedule says.
 STALENESS = (("0", 0), ("0", 0), ("0", 0), ("1s", 1), ("1s", 1), ("3s", 3), ("-1", None), ("-1", None), ("1h", 3600))
 
 View = collections.namedtuple("View", "table column")  # a column of clocks
@@ -23,12 +24,12 @@ class Reader(Session):
     def prepare(self):
         self.run("CREATE OR REPLACE FUNCTION pg_temp.look(query text) RETURNS TABLE (view text, writer int, n bigint) "
                  "LANGUAGE plpgsql AS 'BEGIN RETURN QUERY EXECUTE query; END'")
-        # By which route, and whether by parallel workers.
+        # The read route, and whether parallel workers read.
         self.run(f"SET pg_trickle.enable_expansion = {self.random.choice(['on', 'on', 'off'])}")
         if self.random.random() < 0.4:
             self.run("SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0")
         self.prepared = {}
-        self.last = {}  # the clocks last seen of each stream table
+        self.last = {}  # the clocks last seen in each stream table
 
     def begin_again(self):
         last = self.last
@@ -38,7 +39,7 @@ class Reader(Session):
     # ---- the statement
 
     def choose(self):
-        """Stream tables to be read in one statement."""
+        """Returns stream tables to be read in one statement."""
         chance = self.random.random()
         if chance < 0.2:
             return list(UNIONS["diamond"])[:self.random.choice([2, 3, 3])]
@@ -55,14 +56,14 @@ class Reader(Session):
                                   for table, column in views)
 
     def joined(self, tables):
-        """The same by a join: a row a writer, unfolded."""
+        """Returns a query of them as a join: a row for each writer, unfolded."""
         views = [View(table, column) for table in tables for column in COLUMNS.get(table, ["n"])]
         unfolded = ", ".join(f"('{view.table}.{view.column}', {view.table}.{view.column})" for view in views)
         source = tables[0] + "".join(f" JOIN {table} ON {table}.writer = {tables[0]}.writer" for table in tables[1:])
         return f"SELECT v.view, {tables[0]}.writer, v.n FROM {source}, LATERAL (VALUES {unfolded}) v (view, n)"
 
     def ask(self, query):
-        """By one of the ways to run it."""
+        """Runs the query in one of several ways."""
         way = self.random.random()
         if way < 0.5:
             return self.run(query)
@@ -80,7 +81,7 @@ class Reader(Session):
         return self.run(f"EXECUTE {name}")
 
     def among(self, query, *before):
-        """In a transaction, with the warnings of all statements."""
+        """Runs it in a transaction, with the warnings of all statements."""
         warnings = []
         for statement in before:
             self.run(statement)
@@ -91,7 +92,7 @@ class Reader(Session):
         self.warnings = warnings
         return rows
 
-    # ---- what is promised
+    # ---- promises
 
     def fault(self, what, query, promised, clocks):
         found = "\n".join(f"    {view}: {dict(sorted(seen.items()))}" for view, seen in clocks.items())
@@ -135,7 +136,7 @@ class Reader(Session):
 
     def check_order(self, query, clocks):
         for view, seen in clocks.items():
-            # One that was made anew may read another that is older.
+            # A stream table that was created again may read an older one.
             last = self.last.get(view, {}) if view.split(".")[0] not in PASSING else {}
             if any(seen[writer] < number for writer, number in last.items()):
                 self.fault(f"{view} went back in time", query, dict(last), clocks)
@@ -145,7 +146,8 @@ class Reader(Session):
             self.fault("a stream table is ahead of its source", query, dict(source), clocks)
 
     def check_state(self, query, tables, clocks, begun, seconds, is_stale):
-        """Which of these views are to show the same clocks: those of one stream table, and what one refresh takes along."""
+        """Checks that views that must be of one state show the same clocks: those of one stream table, and of
+        stream tables that one refresh includes."""
         groups = [[view for view in clocks if view.startswith(table + ".")] for table in tables if table not in OVER_ANOTHER]
         views = [view for view in clocks if view.split(".")[0] in tables]
         if len(tables) > 1 and seconds == 0 and not is_stale:
@@ -181,7 +183,7 @@ class Reader(Session):
         self.check(query, tables, rows, begun, seconds, self.is_stale())
 
     def read_repeatably(self):
-        """Under one snapshot all answers are of one moment."""
+        """All answers under one snapshot are of one moment."""
         seconds = self.set_staleness()
         tables = self.choose()
         self.run("BEGIN ISOLATION LEVEL " + self.random.choice(["REPEATABLE READ", "SERIALIZABLE"]) +
@@ -196,7 +198,7 @@ class Reader(Session):
             if number == 0 and not is_locked:
                 begun = time.time()
             rows = self.run(query)
-            # It is told once a transaction that its snapshot is too old.
+            # The error that its snapshot is too old occurs once in a transaction.
             is_stale = is_stale or self.is_stale()
             self.check(query, tables, rows, begun, seconds, is_stale)
             if first is not None and sorted(rows) != first:
@@ -224,7 +226,7 @@ class Reader(Session):
             self.world.unions.have_been_read_fresh(tables, begun)
 
     def read_age(self):
-        """Whatever was committed before the time that is told is in the rows, which are looked at later."""
+        """All changes committed before the reported time are in the rows, which are read later."""
         table = self.random.choice(list(CLOCKS))
         self.run("SET pg_trickle.max_staleness = '1h'")
         self.run("SET pg_trickle.on_stale = serve")
@@ -238,14 +240,14 @@ class Reader(Session):
             f"WHERE name LIKE '%{table}'"))
         rows = self.run(query)
         told = rows[0][0] if rows else None
-        if told is None:  # renamed just now
+        if told is None:  # just renamed
             return
         statement = self.text([table], False)
         begun = time.time()
         rows = self.run(statement)
         self.check(statement, [table], rows, begun, 3600, False)
         self.world.count("ages")
-        # The arithmetic of floats.
+        # Rounding of floats.
         expected = self.world.ledger.before(float(told) - 0.00001)
         for seen in self.clocks_of(rows).values():
             if any(seen[writer] < number for writer, number in expected.items()):
@@ -260,7 +262,7 @@ class Reader(Session):
                 detail = (error.diag.message_detail or "").split(".")[0]
                 self.world.count("errors of the stale: " + detail.replace(self.world.database, ""))
             if error.pgcode in ("0A000", "26000", "42P05"):
-                # What a prepared statement returns has changed, or its name outlived a rollback.
+                # The result type of a prepared statement has changed, or its name outlived a rollback.
                 self.run("ROLLBACK")
                 self.run("DEALLOCATE ALL")
                 self.prepared.clear()

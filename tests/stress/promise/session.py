@@ -1,4 +1,4 @@
-"""A session of somebody who acts: what it does is noted, and which errors it may be told."""
+"""A session that acts: its actions are recorded, with the errors that it may get."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ import traceback
 import psycopg2
 
 TRY_AGAIN = {"40P01", "40001", "55P03", "57014"}
-# Renamed or gone for a moment, there already, in use, held, stale, rolled back by an error before it.
+# Renamed or dropped for a moment, exists already, in use, held, stale, rolled back by an error before it.
 MET_ANOTHER = {"42P01", "42P07", "42703", "42704", "42701", "42710", "42712", "42P15", "2BP01", "55000", "55006", "25P02",
                "42P05", "26000", "0A000", "42P16", "42883", "42809", "22023", "34000"}
 KILLED = {"57P01", "57P02", "57P03"}
@@ -15,7 +15,7 @@ HANG = "canceling statement due to statement timeout"
 
 
 class Undo(Exception):
-    """The transaction met another one, and is to be rolled back."""
+    """The transaction conflicted with another one, and must be rolled back."""
 
 
 class Session:
@@ -30,13 +30,14 @@ class Session:
         self.session = self.world.connect()
         self.session.notices = []
         self.cursor = self.session.cursor()
-        # A reader may wait for its own timeout, a lock for its, and each is a fraction of this.
+        # A reader waits for at most its own timeout, a lock request for its own, and each is a fraction of
+        # this.
         self.run("SET statement_timeout = '40s'; SET client_min_messages = warning; SET lock_timeout = '3s'; "
                  "SET pg_trickle.scan_refresh_timeout = '3s'")
         self.prepare()
 
     def prepare(self):
-        """What a kind of session needs besides."""
+        """Prepares further requirements of a kind of session."""
 
     def note(self, begun, statement, outcome):
         self.world.history.append((begun, time.time(), self.who, statement, outcome))
@@ -70,12 +71,12 @@ class Session:
         time.sleep(self.random.random() * longest_s)
 
     def has_ended(self, error):
-        # Without a code: the server has gone, which the connection does not always know yet.
+        # Without a code: the server has gone, which the connection does not always detect yet.
         is_gone = error.pgcode is None and not isinstance(error, psycopg2.ProgrammingError)
         return bool(self.session.closed) or is_gone or error.pgcode in KILLED
 
     def begin_again(self):
-        """After the connection was lost."""
+        """Begins again after the connection was lost."""
         self.world.count("connections lost")
         self.is_put_right = False
         while True:
@@ -88,7 +89,7 @@ class Session:
                     raise
 
     def attempt(self, act):
-        """Returns whether the act came to its end. What it had begun is rolled back otherwise."""
+        """Returns whether the act was completed. Otherwise its transaction is rolled back."""
         try:
             act()
             return True
@@ -100,7 +101,7 @@ class Session:
             try:
                 self.run("ROLLBACK")
                 return False
-            except psycopg2.Error as error:  # killed or cancelled once more
+            except psycopg2.Error as error:  # killed or cancelled again
                 self.end_or_judge(error)
 
     def end_or_judge(self, error):
@@ -116,7 +117,7 @@ class Session:
         raise NotImplementedError
 
     def put_right(self):
-        """What a lost connection has left, and in the end whatever was left."""
+        """Repairs the effects of a lost connection, and at the end all remaining ones."""
 
     def put_right_and_act(self):
         if not self.is_put_right:
@@ -128,8 +129,8 @@ class Session:
         try:
             while self.world.goes_on():
                 if not self.attempt(self.put_right_and_act):
-                    self.pause(0.1)  # whatever was in the way, a name that is away for one, is still there at once
-        except Exception:  # noqa: BLE001: whatever it was, it is a fault
+                    self.pause(0.1)  # the obstacle, such as a missing name, is still there
+        except Exception:  # noqa: BLE001: any other error is a fault
             self.world.fault(f"{self.who}: {traceback.format_exc()}")
 
     def start(self):
@@ -138,6 +139,6 @@ class Session:
         return thread
 
     def end(self):
-        """When all others have stopped."""
+        """Called when all others have stopped."""
         self.attempt(self.put_right)
         self.session.close()

@@ -1,4 +1,4 @@
-"""The sources, the stream tables over them, and what everybody who acts shares."""
+"""The sources, the stream tables over them, and the state that all sessions share."""
 
 import collections
 import random
@@ -15,7 +15,8 @@ SOURCES = ("ticks", "marks", "accounts", "vault")
 ACCOUNTS, BALANCE = 20, 100
 TOTAL = 2 * ACCOUNTS * BALANCE
 
-# Each shows a clock a writer. Queries of one stream table have the same answer, and the columns after `writer` are equal.
+# Each shows a clock for each writer. Queries of one stream table have the same answer, and the columns after
+# `writer` are equal.
 LATEST = ("SELECT writer, max(n) AS n FROM ticks GROUP BY writer",
           "SELECT DISTINCT ON (writer) writer, n FROM ticks ORDER BY writer, n DESC",
           "SELECT writer, n FROM ticks t WHERE NOT EXISTS (SELECT FROM ticks o WHERE o.writer = t.writer AND o.n > t.n)",
@@ -49,13 +50,14 @@ QUERIES = {**CLOCKS, **BANK}
 COLUMNS = {name: [column for column in ("n", "tick", "other") if f" AS {column} " in queries[0] or column == "n"]
            for name, queries in CLOCKS.items()}
 FIRST_SCHEDULE = {"up": "calculated", "c1": "calculated"}
-# Reads a source as it is, and a stream table as it stands.
+# Reads the present state of a source, and the stored state of a stream table.
 OVER_ANOTHER = {"mixed"}
-# In seconds; the cron expression comes round each second.
+# In seconds; the cron expression fires each second.
 SCHEDULES = {"0s": 0, "1s": 1, "2s": 2, "* * * * * *": 1, "calculated": None}
 UNIONS = {"diamond": ("d_left", "d_right", "d_join"), "bank": ("branch_sums", "vault_sums")}
-PASSING = [f"x{i}" for i in range(4)]  # come and go
-# Their schedules promise how old what they read is shown, and not how old that is; to others they promise no less.
+PASSING = [f"x{i}" for i in range(4)]  # created and dropped
+# Their schedules promise how old the state is that they show of their upstreams, and not how old that is; to
+# others they promise the same.
 OVER_SCHEDULED = {"up", *PASSING}
 
 
@@ -68,9 +70,9 @@ class World:
         self.unions = Unions(UNIONS)
         self.faults = []
         self.counts = collections.Counter()
-        self.history = collections.deque(maxlen=20000)  # (begun, ended, who, statement, how it went)
+        self.history = collections.deque(maxlen=20000)  # (begun, ended, session, statement, result)
         self.lock = threading.Lock()
-        self.is_crashing = False  # processes are killed: anybody's connection may end
+        self.is_crashing = False  # processes are killed: any connection may end
         self.admin(f"CREATE DATABASE {self.database}")
         self.ends_at = time.time() + seconds
 

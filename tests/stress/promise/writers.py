@@ -1,4 +1,5 @@
-"""Those who write: each transaction gives the writer's next number to both clocks, and moves money without making any."""
+"""Sessions that write: each transaction gives the writer's next number to both clocks, and moves money
+without changing its sum."""
 
 import psycopg2
 
@@ -7,7 +8,7 @@ from .world import ACCOUNTS
 
 
 class Writer(Session):
-    """Knows the number that it has committed last; `pending` is the name of a prepared transaction."""
+    """Keeps the number that it has committed last; `pending` is the name of a prepared transaction."""
 
     def __init__(self, world, writer):
         self.writer = writer
@@ -21,7 +22,7 @@ class Writer(Session):
         self.world.count("transactions")
 
     def put_right(self):
-        """Finds out whether the last transaction was committed, which nobody has said."""
+        """Finds out whether the last transaction was committed, as the reply to its COMMIT was lost."""
         if self.pending:
             if self.run("SELECT 1 FROM pg_prepared_xacts WHERE gid = %s", self.pending):
                 self.run(f"COMMIT PREPARED '{self.pending}'")
@@ -33,7 +34,8 @@ class Writer(Session):
     # ---- statements
 
     def change(self, statement, rows, *values):
-        """The row may be gone with a transaction that was waited for, and a rewritten table is empty to an older snapshot."""
+        """The row may be missing after waiting for a transaction, and a rewritten table is empty to an older
+        snapshot."""
         self.run(statement, *values)
         if self.cursor.rowcount != rows:
             raise Undo
@@ -56,7 +58,7 @@ class Writer(Session):
         self.change(f"UPDATE {other} SET balance = balance + {amount} WHERE id = {taker}", 1)
 
     def shuffle(self):
-        """Many rows at once."""
+        """Changes many rows at once."""
         table = self.random.choice(("accounts", "vault"))
         self.change(self.random.choice((
             f"UPDATE {table} SET branch = (branch + 1) % 4",
@@ -64,7 +66,8 @@ class Writer(Session):
             f"UPDATE {table} SET note = md5(random()::text)")), ACCOUNTS)
 
     def move(self):
-        """What an account has goes to the vault with its row, and the row comes back empty."""
+        """The balance of an account moves to the vault with its row, and the row returns with a balance of
+        zero."""
         number = self.random.randint(1, ACCOUNTS)
         self.change(f"WITH gone AS (DELETE FROM accounts WHERE id = {number} RETURNING *) "
                     "UPDATE vault v SET balance = v.balance + gone.balance FROM gone WHERE v.id = gone.id", 1)
@@ -82,7 +85,7 @@ class Writer(Session):
         self.run(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM kept")
 
     def in_vain(self, number):
-        """What is rolled back to a savepoint has never been."""
+        """Changes that are rolled back to a savepoint must never be visible."""
         self.run("SAVEPOINT s")
         try:
             self.run("UPDATE marks SET n = n + 1000000 WHERE writer = %s", self.writer)
@@ -94,7 +97,7 @@ class Writer(Session):
         self.run("ROLLBACK TO s")
 
     def read_own(self, number):
-        """A session that wants it fresh sees what it has written itself, and all of one state."""
+        """A session that reads fresh data sees its own changes, and all of one state."""
         self.run("SET LOCAL pg_trickle.max_staleness = 0")
         self.run("SET LOCAL pg_trickle.on_stale = error")
         if self.random.random() < 0.2:
