@@ -21,7 +21,7 @@ ArrayType *settings_given_in(Oid database);
 const char *value_of(const char *entry, const char *name);
 
 /* Returns the settings that a new process of this database starts with, as one text for comparison. TimeZone
- * is left out, as its readers check it themselves. Must be called in a transaction; the result is allocated
+ * is left out: a running manager reads its changes. Must be called in a transaction; the result is allocated
  * in the current memory context. PostgreSQL frame. */
 char *settings_to_begin_with();
 

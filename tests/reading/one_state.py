@@ -149,8 +149,7 @@ def refresh_one():
 
 
 def refresh_one_and_then_what_is_above_an_older_one():
-    """Refreshes one stream table by the manager, as its upstream, which has its own schedule, has changed;
-    then the other."""
+    """The manager refreshes `above`, as its upstream, which has a schedule of its own, has changed."""
     commit_a_row()
     another, before = Reader("error"), frontier("above")
     another.run("BEGIN")

@@ -282,8 +282,8 @@ def case(name, level, is_prepared=False):
 
 
 def statement_on_a_source_does_not_fail_by_stream_tables_of_others():
-    """A view is replaced while the source is locked: other owners' triggers on the view are created again,
-    although the stream tables cannot be refreshed now."""
+    """A view is replaced while the source is locked: another owner's stream table over the view is set up again,
+    over an upstream that cannot be refreshed now."""
     alice, mallory, writer = session(ALICE), session(MALLORY), session(WRITER)
     db.run("RESET pg_trickle.enabled")
     db.run(f"GRANT CREATE ON SCHEMA mallory TO {WRITER}")

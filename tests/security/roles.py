@@ -146,7 +146,8 @@ class Arena:
         return self.session(kind).attempt(statement)
 
     def wait_until(self, condition, what, limit_s=30):
-        """Waits for a condition in Python; returns False after the limit if `what` is empty."""
+        """Waits for a condition in Python; after the limit, raises an error about `what`, or returns False if it is
+        None."""
         deadline = time.monotonic() + limit_s
         while not (found := condition()):
             if time.monotonic() > deadline:

@@ -162,7 +162,7 @@ class Session:
         others = [name for name in NAMES if name != other_than]
         return self.random.choice(QUERIES).format(t=self.random.choice(READ), u=self.random.choice(READ), s=self.random.choice(others))
 
-    # ---- what it does
+    # ---- actions
 
     def write(self):
         r = self.random

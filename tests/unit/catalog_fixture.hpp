@@ -1,4 +1,4 @@
-/* A catalog in a folder of its own, removed at the end; and what stands for what refreshes write there. */
+/* A catalog in a folder of its own, removed at the end; and rows in place of those that refreshes write there. */
 #pragma once
 
 #include "catalog/tables/tables.hpp"
@@ -38,8 +38,8 @@ class Catalog : public testing::Test {
             add_measured(c, 1, refresh);
         });
     }
-    /* On a busy machine others may hold the file for longer than one try waits, and the next tries of who met that do
-       not wait at all: what was not written then is told so. */
+    /* On a busy machine another process may hold the file for longer than one attempt waits, and the next attempts
+       of this process then do not wait at all: the rows are reported as not written. */
     static bool append_patiently(Database &catalog, uint32_t relid)
     {
         for (int tries = 0; tries < 3000; tries++) {

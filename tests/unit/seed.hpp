@@ -1,4 +1,4 @@
-/* Seeds of random unit tests: what tests/seeds.py chose, if tests/run gives it, and a number of the test's own. */
+/* Seeds of random unit tests: the seed that tests/run gives to all tests, if any, and a number of the test's own. */
 #pragma once
 
 #include <cstdlib>

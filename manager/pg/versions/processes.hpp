@@ -34,7 +34,7 @@ inline int own_process_number() noexcept
 }
 
 /* Returns the status of one of the pgstat_fetch_stat_numbackends() backends, counted from 1; null if it has
- * gone. */
+ * exited. */
 inline const LocalPgBackendStatus *backend_status(int number)
 {
 #if PG_VERSION_NUM < 160000

@@ -1,5 +1,5 @@
 /*
- * What the value of a query depends on besides its sources: functions whose results change, and settings.
+ * Dependencies of the value of a query besides its sources: functions whose results change, and settings.
  */
 #pragma once
 

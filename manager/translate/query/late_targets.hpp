@@ -1,6 +1,6 @@
 /*
- * Targets that are computed from the rows that DISTINCT ON and LIMIT return, and not from those among which
- * they choose.
+ * Targets that are computed from the rows that DISTINCT ON and LIMIT return, not from the rows among
+ * which they choose.
  *
  * PostgreSQL computes a target after the sort if it is no key of sorting, grouping or DISTINCT, and
  *   - it returns sets, and no key of sorting, grouping or DISTINCT does (make_sort_input_target()). A DISTINCT ON with
