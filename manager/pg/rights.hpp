@@ -55,7 +55,7 @@ class AsOwner : SharedSettings, UserSwitch {
 };
 
 /* Returns the user of the statement that the session runs: the current user outside of all switches. */
-inline Oid asking_user()
+inline Oid statement_user()
 {
     return UserSwitch::statement_user();
 }

@@ -33,7 +33,7 @@ struct EntryRights {
 };
 
 /* Privileges required for all entries of one range table. */
-struct AskedRights {
+struct RequiredRights {
     List *entries = NIL;
     List *infos = NIL;
 };
@@ -95,7 +95,7 @@ inline RequiredRights asked_rights(const PlannedStmt *statement)
 
 /* Appends copies of the relations of the query's range table, with their required privileges, to `kept`.
  * Since 16, a subquery that was a view has required privileges as well. */
-inline void keep_rights(AskedRights *kept, const Query *query)
+inline void keep_rights(RequiredRights *kept, const Query *query)
 {
     ListCell *cell;
     foreach (cell, query->rtable) {
@@ -116,7 +116,7 @@ inline void keep_rights(AskedRights *kept, const Query *query)
 }
 
 /* Raises 42501 unless the current user, or the role as which an entry is checked, has the privileges. */
-inline void check_rights(const AskedRights &rights)
+inline void check_rights(const RequiredRights &rights)
 {
 #if PG_VERSION_NUM < 160000
     ExecCheckRTPerms(rights.entries, true);

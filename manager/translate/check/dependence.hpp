@@ -22,7 +22,7 @@ enum class Volatility {
 
 struct Dependence {
     unsigned settings = 0;            /* bits of SettingBit */
-    Volatility restless = Volatility::no; /* the highest volatility found */
+    Volatility volatility = Volatility::no; /* the highest volatility found */
     Oid function = InvalidOid;        /* the first function of that volatility, or … */
     Node *node = nullptr;             /* … the first expression that is not a function of the catalog */
     int location = -1;
