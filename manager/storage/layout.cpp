@@ -22,6 +22,7 @@ extern "C" {
 #include "catalog/toasting.h"
 #include "commands/tablespace.h"
 #include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -131,7 +132,8 @@ void create_lookup_index(Relation heap, const std::vector<engine::IndexTerm> &te
             elements = lappend(elements, index_element(heap, term.text.c_str(), term.is_column, parts));
     const char *access_method = DEFAULT_INDEX_TYPE;
     if (elements == NIL) {
-        auto hashed = std::find_if(terms.begin(), terms.end(), [](const auto &term) { return term.has_hash && !term.is_range; });
+        auto hashed =
+            std::find_if(terms.begin(), terms.end(), [](const auto &term) { return term.has_hash && !term.is_range; });
         if (hashed == terms.end())
             return;
         access_method = "hash";
@@ -190,9 +192,11 @@ Oid create_arrangement(Oid relid, const std::string &relation_name, const engine
 void withhold_privileges(Oid relation)
 {
     Relation classes = table_open(RelationRelationId, RowExclusiveLock);
-    HeapTuple tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(relation));
+    /* The lock of the row, as GRANT takes it: VACUUM and CREATE INDEX update rows of pg_class in place. */
+    HeapTuple tuple = SearchSysCacheLockedCopy1(RELOID, ObjectIdGetDatum(relation));
     if (!HeapTupleIsValid(tuple))
         elog(ERROR, "cache lookup failed for relation %u", relation);
+    ItemPointerData locked = tuple->t_self;
     Datum values[Natts_pg_class] = {};
     bool nulls[Natts_pg_class] = {}, replaced[Natts_pg_class] = {};
     const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
@@ -200,6 +204,7 @@ void withhold_privileges(Oid relation)
     replaced[Anum_pg_class_relacl - 1] = true;
     tuple = heap_modify_tuple(tuple, RelationGetDescr(classes), values, nulls, replaced);
     CatalogTupleUpdate(classes, &tuple->t_self, tuple);
+    UnlockTuple(classes, &locked, InplaceUpdateTupleLock);
     table_close(classes, RowExclusiveLock);
     CommandCounterIncrement();
 }
@@ -229,8 +234,7 @@ void drop_arrangement(Oid relid, Oid heap)
 {
     call([=] {
         /* With the INTERNAL dependency, the drop would be refused. */
-        deleteDependencyRecordsForSpecific(RelationRelationId, heap, DEPENDENCY_INTERNAL, RelationRelationId,
-                                           relid);
+        deleteDependencyRecordsForSpecific(RelationRelationId, heap, DEPENDENCY_INTERNAL, RelationRelationId, relid);
         CommandCounterIncrement();
         ObjectAddress object;
         ObjectAddressSet(object, RelationRelationId, heap);
