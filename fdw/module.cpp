@@ -2,6 +2,7 @@
  * The module: the library that PostgreSQL loads, and the list of all functions that it calls by a hook.
  * _PG_init only registers.
  */
+#include "pg/versions/module.hpp"
 #include "capture/ddl/source_ddl.hpp"
 #include "capture/triggers/merge_command.hpp"
 #include "capture/triggers/open_statement.hpp"
@@ -20,7 +21,6 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/boundary.hpp"
 #include "pg/hooks.hpp"
-#include "pg/versions/module.hpp"
 #include "refresh/program/compiled.hpp"
 #include "worker/worker.hpp"
 
@@ -94,20 +94,13 @@ constexpr ObjectAccessHandler object_access[] = {
  * and a marker of an open statement is one of them; at COMMIT and ABORT it wakes readers that wait for a
  * refresh, and the history must contain the refresh by then. */
 constexpr TransactionHandler transaction[] = {
-    capture::forget_at_end,
-    capture::settle_open_statements,
-    catalog::at_transaction_event,
-    end_running,
-    announce_before_prepare,
-    mailbox::clear_progress,
-    mailbox::at_transaction_event,
+    capture::forget_at_end,  capture::settle_open_statements, catalog::at_transaction_event, end_running,
+    announce_before_prepare, mailbox::clear_progress,         mailbox::at_transaction_event,
 };
 
 constexpr SubtransactionHandler subtransaction[] = {
-    capture::forget_at_subtransaction_abort,
-    capture::settle_open_statements_of,
-    catalog::at_subtransaction_event,
-    end_running_of,
+    capture::forget_at_subtransaction_abort, capture::settle_open_statements_of,
+    catalog::at_subtransaction_event,        end_running_of,
     mailbox::at_subtransaction_event,
 };
 

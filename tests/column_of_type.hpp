@@ -1,5 +1,6 @@
 /*
- * Columns for tests of the engine, from the names of types as SQL has them: what translate/ makes of a type's OID and modifier.
+ * Columns for tests of the engine, from the names of types as SQL has them: what translate/ makes of a type's OID and
+ * modifier.
  */
 #pragma once
 
@@ -12,7 +13,7 @@ inline pgtrickle::engine::Column column_of_type(const std::string &name, const s
 {
     using pgtrickle::engine::Kind;
     static const std::map<std::string, Kind> kinds = {
-        {"int4", Kind::int4},       {"integer", Kind::int4}, {"int8", Kind::int8},   {"bigint", Kind::int8},
+        {"int4", Kind::int4},       {"integer", Kind::int4},  {"int8", Kind::int8},   {"bigint", Kind::int8},
         {"numeric", Kind::numeric}, {"float8", Kind::float8}, {"money", Kind::money}, {"interval", Kind::interval}};
     pgtrickle::engine::Column column;
     column.name = name;

@@ -19,11 +19,11 @@
 #include "storage/owner.hpp"
 
 extern "C" {
-#include "catalog/namespace.h"
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "access/table.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -104,11 +104,12 @@ void check_commands(Oid relid, const AlterTableStmt *statement)
     foreach (cell, statement->cmds)
         if (!is_allowed(static_cast<AlterTableCmd *>(lfirst(cell))->subtype)) {
             definition::require_owner(relid);
-            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                            errmsg("cannot alter stream table \"%s\" in this way", get_rel_name(relid)),
-                            errdetail("Its columns are defined by its query, and its rows are maintained by pg_trickle."),
-                            errhint("Only its options, owner, schema, parents, name and column names can be changed; "
-                                    "to change its columns, drop it and create it again.")));
+            ereport(ERROR,
+                    (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                     errmsg("cannot alter stream table \"%s\" in this way", get_rel_name(relid)),
+                     errdetail("Its columns are defined by its query, and its rows are maintained by pg_trickle."),
+                     errhint("Only its options, owner, schema, parents, name and column names can be changed; "
+                             "to change its columns, drop it and create it again.")));
         }
 }
 
@@ -223,7 +224,8 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
         CommandCounterIncrement();
     });
     if (query != nullptr)
-        redefine(relid, query, is_new_query ? after.query : std::string(), after.mode, setup::DeniedCapture::is_refused);
+        redefine(relid, query, is_new_query ? after.query : std::string(), after.mode,
+                 setup::DeniedCapture::is_refused);
     else
         call([=] { state::bump_generation(relid); });
     mailbox::note_definition_change();

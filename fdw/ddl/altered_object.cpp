@@ -59,7 +59,8 @@ HeapTuple row_of(Relation catalog, Oid oid_index, Oid object, Snapshot snapshot)
 bool is_same(TupleDesc descriptor, AttrNumber column, HeapTuple a, HeapTuple b)
 {
     bool is_null_a, is_null_b;
-    Datum of_a = heap_getattr(a, column, descriptor, &is_null_a), of_b = heap_getattr(b, column, descriptor, &is_null_b);
+    Datum of_a = heap_getattr(a, column, descriptor, &is_null_a),
+          of_b = heap_getattr(b, column, descriptor, &is_null_b);
     if (is_null_a || is_null_b)
         return is_null_a == is_null_b;
     Form_pg_attribute attribute = TupleDescAttr(descriptor, column - 1);
@@ -116,7 +117,8 @@ void note_altered_object(ObjectAccessType access, Oid class_id, Oid object_id)
 {
     if (class_id == RewriteRelationId && listening != nullptr)
         listening->add(relation_of_rule(object_id));
-    auto kind = std::find_if(std::begin(kinds), std::end(kinds), [=](const Kind &each) { return each.class_id == class_id; });
+    auto kind =
+        std::find_if(std::begin(kinds), std::end(kinds), [=](const Kind &each) { return each.class_id == class_id; });
     if (kind == std::end(kinds))
         return;
     if (!may_compute_otherwise(access, *kind, object_id))

@@ -34,9 +34,9 @@ namespace {
 
 [[noreturn]] void refuse_clause(const RangeVar *relation, const char *what, const char *hint)
 {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("%s of stream table \"%s\" is not supported", what, relation->relname),
-                    errhint("%s", hint)));
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("%s of stream table \"%s\" is not supported", what, relation->relname), errhint("%s", hint)));
 }
 
 /* Refuses clauses that CREATE FOREIGN TABLE accepts and a stream table cannot support. */
@@ -62,8 +62,7 @@ void check_statement(CreateForeignTableStmt *statement)
         if (column->fdwoptions != NIL)
             refuse_clause(relation, "a column option", "Options belong to the stream table as a whole.");
         if (column->colname != nullptr && strncmp(column->colname, "pgt_", 4) == 0)
-            ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME),
-                            errmsg("column name \"%s\" is reserved", column->colname),
+            ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("column name \"%s\" is reserved", column->colname),
                             errdetail("Names that start with \"pgt_\" are reserved for hidden columns.")));
     }
 }
@@ -89,8 +88,7 @@ bool has_nothing_to_do(CreateForeignTableStmt *statement)
                         errmsg("stream table already exists: %s", definition::qualified_name(existing)),
                         errhint("Use IF NOT EXISTS, create_or_replace_stream_table, or another name.")));
     else
-        ereport(ERROR,
-                (errcode(ERRCODE_DUPLICATE_TABLE), errmsg("relation \"%s\" already exists", relation->relname)));
+        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE), errmsg("relation \"%s\" already exists", relation->relname)));
     return true;
 }
 

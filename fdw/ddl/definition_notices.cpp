@@ -35,7 +35,8 @@ void note_other_owners(Oid relid)
     call([&] {
         ereport(NOTICE, (errmsg("stream table \"%s\" is not refreshed together with stream tables of other owners",
                                 get_rel_name(relid)),
-                         errdetail("It also reads a source through %s, and may reflect two states of that source.", names.c_str()),
+                         errdetail("It also reads a source through %s, and may reflect two states of that source.",
+                                   names.c_str()),
                          errhint("Use pgtrickle.create_refresh_group() to refresh them together.")));
     });
 }
@@ -54,7 +55,8 @@ std::string uncaptured_input(const Query *query, const std::vector<translate::So
             return std::string("foreign table ") + call([&] { return quoted_relation_name(source.relid); });
     for (const translate::SourceRef &source : sources)
         if (!source.is_captured)
-            return std::string("table ") + call([&] { return quoted_relation_name(source.relid); }) + ", which is not captured";
+            return std::string("table ") + call([&] { return quoted_relation_name(source.relid); }) +
+                   ", which is not captured";
     return {};
 }
 
@@ -66,7 +68,8 @@ void note_uncaptured_inputs(Oid relid, const Query *query, const std::vector<tra
     if (input.empty())
         return;
     call([&] {
-        ereport(NOTICE, (errmsg("stream table \"%s\" is refreshed automatically only when a captured source changes", get_rel_name(relid)),
+        ereport(NOTICE, (errmsg("stream table \"%s\" is refreshed automatically only when a captured source changes",
+                                get_rel_name(relid)),
                          errdetail("Its rows also depend on %s.", input.c_str()),
                          errhint("Use a schedule such as '1m', or '0s' to make each read fresh.")));
     });

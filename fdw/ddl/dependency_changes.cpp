@@ -6,16 +6,16 @@
 #include "fdw/ddl/dependency_changes.hpp"
 
 #include "definition/definition.hpp"
-#include "definition/options.hpp"
-#include "definition/state/state.hpp"
 #include "definition/definition_view.hpp"
-#include "definition/query/type_columns.hpp"
-#include "fdw/ddl/altered_object.hpp"
 #include "definition/option_row.hpp"
+#include "definition/options.hpp"
+#include "definition/query/type_columns.hpp"
+#include "definition/state/state.hpp"
+#include "fdw/ddl/altered_object.hpp"
 #include "fdw/ddl/redefinition.hpp"
+#include "mailbox/mailbox.hpp"
 #include "pg/versions/generated_columns.hpp"
 #include "pg/walker.hpp"
-#include "mailbox/mailbox.hpp"
 #include "refresh/program/compiled.hpp"
 #include "setup/defining_query.hpp"
 #include "translate/check/rewrite.hpp"
@@ -105,9 +105,8 @@ void record_further_settings(Oid relid, const Query *query)
 {
     std::vector<options::Option> current = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
     for (const options::Option &setting : setup::recorded_settings(query)) {
-        bool is_recorded = std::any_of(current.begin(), current.end(), [&](const options::Option &option) {
-            return option.name == setting.name;
-        });
+        bool is_recorded = std::any_of(current.begin(), current.end(),
+                                       [&](const options::Option &option) { return option.name == setting.name; });
         if (!is_recorded)
             call([&] { write_option(relid, setting.name.c_str(), setting.value.c_str(), DEFELEM_ADD); });
     }
@@ -319,7 +318,10 @@ bool is_switching_policies(const AlterTableStmt *statement)
 
 void note_policies(Oid relid)
 {
-    call([=] { mark_users(RelationRelationId, relid, "the role that reads a source, or the policies in force for it, may have changed"); });
+    call([=] {
+        mark_users(RelationRelationId, relid,
+                   "the role that reads a source, or the policies in force for it, may have changed");
+    });
     redefine_automatic_users(relid);
 }
 

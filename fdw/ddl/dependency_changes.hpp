@@ -9,9 +9,9 @@
 namespace pgtrickle {
 
 /* Execute the statements. C++ frames. */
-void replace_view(const UtilityCall &call);     /* ViewStmt … OR REPLACE; RuleStmt ON SELECT */
-void alter_columns(const UtilityCall &call);    /* AlterTableStmt on columns: adding, dropping, virtual expressions */
-void switch_policies(const UtilityCall &call);  /* AlterTableStmt … ROW LEVEL SECURITY, OWNER TO */
+void replace_view(const UtilityCall &call);    /* ViewStmt … OR REPLACE; RuleStmt ON SELECT */
+void alter_columns(const UtilityCall &call);   /* AlterTableStmt on columns: adding, dropping, virtual expressions */
+void switch_policies(const UtilityCall &call); /* AlterTableStmt … ROW LEVEL SECURITY, OWNER TO */
 
 /* Returns true if an AlterTableStmt on a relation that is no stream table adds or drops columns. PostgreSQL
  * frame. */

@@ -1,8 +1,8 @@
 #include "fdw/ddl/fill.hpp"
 
-#include "refresh/history.hpp"
 #include "fdw/read/refresh_others.hpp"
 #include "refresh/group/holds.hpp"
+#include "refresh/history.hpp"
 #include "refresh/refresh.hpp"
 
 extern "C" {

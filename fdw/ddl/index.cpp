@@ -13,8 +13,8 @@
 
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
-#include "fdw/scan/served_relation.hpp"
 #include "fdw/ddl/user_statement.hpp"
+#include "fdw/scan/served_relation.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "pg/type_name.hpp"
@@ -66,7 +66,8 @@ Oid owned_target(const IndexStmt *statement)
 {
     Oid relid = RangeVarGetRelidExtended(statement->relation, AccessShareLock, 0, check_owner, nullptr);
     if (!definition::is_stream_table(relid))
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a stream table", get_rel_name(relid))));
+        ereport(ERROR,
+                (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a stream table", get_rel_name(relid))));
     if (statement->concurrent)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot create an index on stream table \"%s\" concurrently", get_rel_name(relid)),
@@ -95,8 +96,9 @@ void check_tablespace(const IndexStmt *statement)
 void check_name(const char *name)
 {
     if (storage::is_heap_name(name) || definition::is_view_name(name))
-        ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("index name \"%s\" is reserved", name),
-                        errdetail("Names such as \"st_1\" and \"def_1\" are reserved for the storage of stream tables.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_RESERVED_NAME), errmsg("index name \"%s\" is reserved", name),
+                 errdetail("Names such as \"st_1\" and \"def_1\" are reserved for the storage of stream tables.")));
 }
 
 /* Returns the name that PostgreSQL would choose if the stream table were an ordinary table. */
@@ -106,7 +108,8 @@ char *default_index_name(Oid relid, IndexStmt *statement)
     auto *first = static_cast<IndexElem *>(linitial(statement->indexParams));
     if (first->name != nullptr)
         column = first->name;
-    char *name = ChooseRelationName(get_rel_name(relid), column, "idx", get_namespace_oid(storage::schema_name, false), false);
+    char *name =
+        ChooseRelationName(get_rel_name(relid), column, "idx", get_namespace_oid(storage::schema_name, false), false);
     check_name(name);
     return name;
 }
@@ -119,7 +122,8 @@ void analyze(IndexStmt *statement, Relation table, const char *text)
     ParseNamespaceItem *columns = addRangeTableEntryForRelation(state, table, AccessShareLock, nullptr, false, true);
     addNSItemToQuery(state, columns, false, true, true);
     if (statement->whereClause != nullptr) {
-        statement->whereClause = transformWhereClause(state, statement->whereClause, EXPR_KIND_INDEX_PREDICATE, "WHERE");
+        statement->whereClause =
+            transformWhereClause(state, statement->whereClause, EXPR_KIND_INDEX_PREDICATE, "WHERE");
         assign_expr_collations(state, statement->whereClause);
     }
     ListCell *cell;
@@ -138,7 +142,8 @@ void analyze(IndexStmt *statement, Relation table, const char *text)
 
 [[noreturn]] void refuse_system_column()
 {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("index creation on system columns is not supported")));
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("index creation on system columns is not supported")));
 }
 
 [[noreturn]] void refuse_whole_row(Oid relid)
@@ -279,10 +284,9 @@ bool check_droppable(Oid index, List *name, bool missing_ok)
     const char *text = NameListToString(name);
     if (OidIsValid(index)) {
         if (is_kept(index))
-            ereport(ERROR,
-                    (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-                     errmsg("cannot drop index \"%s\" because stream table \"%s\" requires it", text,
-                            get_rel_name(storage::served_from(IndexGetRelation(index, false))))));
+            ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                            errmsg("cannot drop index \"%s\" because stream table \"%s\" requires it", text,
+                                   get_rel_name(storage::served_from(IndexGetRelation(index, false))))));
         return true;
     }
     if (OidIsValid(RangeVarGetRelid(makeRangeVarFromNameList(name), NoLock, true)))
@@ -302,8 +306,8 @@ void check_concurrent(const DropStmt *statement, bool is_top_level)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("DROP INDEX CONCURRENTLY does not support dropping multiple objects")));
     if (statement->behavior == DROP_CASCADE)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("DROP INDEX CONCURRENTLY does not support CASCADE")));
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("DROP INDEX CONCURRENTLY does not support CASCADE")));
 }
 
 void drop(const DropStmt *statement, bool is_top_level)

@@ -73,10 +73,11 @@ bool has_columns_of_its_query(Oid relid)
         Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), target->resno - 1);
         auto *value = reinterpret_cast<::Node *>(target->expr);
         if (column->attisdropped)
-            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                            errmsg("stream table \"%s\" lacks column %d of its query", get_rel_name(relid), target->resno),
-                            errdetail("The column was dropped with a column of a parent table or of the type of the table."),
-                            errhint("Drop the stream table, and create it again without the column.")));
+            ereport(ERROR,
+                    (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                     errmsg("stream table \"%s\" lacks column %d of its query", get_rel_name(relid), target->resno),
+                     errdetail("The column was dropped with a column of a parent table or of the type of the table."),
+                     errhint("Drop the stream table, and create it again without the column.")));
         is_fitting &= column->atttypid == exprType(value) && column->attcollation == exprCollation(value) &&
                       (column->atttypmod == -1 || column->atttypmod == exprTypmod(value));
     }

@@ -13,8 +13,8 @@
 #include "fdw/ddl/dependency_changes.hpp"
 #include "mailbox/mailbox.hpp"
 #include "refresh/group/holds.hpp"
-#include "refresh/sets/refresh_groups.hpp"
 #include "refresh/program/scope.hpp"
+#include "refresh/sets/refresh_groups.hpp"
 
 extern "C" {
 #include "catalog/objectaccess.h"

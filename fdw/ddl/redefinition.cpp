@@ -27,7 +27,8 @@ bool may_be_read(Oid relid)
 {
     auto denied = attempt([=] { call([=] { definition::check_read_privileges(definition::query_of(relid)); }); });
     if (denied && denied->sqlstate != ERRCODE_INSUFFICIENT_PRIVILEGE)
-        raise({.sqlstate = denied->sqlstate, .message = denied->message, .detail = denied->detail, .hint = denied->hint});
+        raise(
+            {.sqlstate = denied->sqlstate, .message = denied->message, .detail = denied->detail, .hint = denied->hint});
     return !denied;
 }
 
@@ -39,7 +40,8 @@ void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMo
     /* The session may be that of the owner of a source, whose privileges on the source alone are sufficient
      * to alter it. */
     AsOwner as_owner(definition.owner);
-    const std::vector<translate::SourceRef> sources = setup::plan_maintenance(query, text, mode, definition.owner, denied);
+    const std::vector<translate::SourceRef> sources =
+        setup::plan_maintenance(query, text, mode, definition.owner, denied);
     state::StateRow before;
     bool was_populated = state::read(relid, &before) && before.is_populated;
     setup::replace_setup(relid, query, sources);

@@ -1,10 +1,10 @@
 #include "fdw/ddl/refresh_matview.hpp"
 
 #include "capture/log/log.hpp"
+#include "capture/log/marker.hpp"
 #include "capture/source/source_rows.hpp"
 #include "pg/versions/rights.hpp"
 #include "refresh/run/net_changes.hpp"
-#include "capture/log/marker.hpp"
 
 extern "C" {
 #include "access/detoast.h"
@@ -110,9 +110,9 @@ Difference begin_difference(Oid view)
 
 void run_and_log(const UtilityCall &utility, RefreshMatViewStmt *statement)
 {
-    Oid view = RangeVarGetRelidExtended(statement->relation,
-                                        statement->concurrent ? ExclusiveLock : AccessExclusiveLock, 0,
-                                        may_refresh_matview, nullptr);
+    Oid view =
+        RangeVarGetRelidExtended(statement->relation, statement->concurrent ? ExclusiveLock : AccessExclusiveLock, 0,
+                                 may_refresh_matview, nullptr);
     Difference difference = begin_difference(view);
     const bool is_logged = difference.format != nullptr && !statement->skipData;
     if (is_logged)

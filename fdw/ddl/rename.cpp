@@ -10,21 +10,21 @@
 #include "fdw/ddl/rename.hpp"
 
 #include "definition/definition.hpp"
+#include "definition/definition_view.hpp"
+#include "definition/option_row.hpp"
 #include "definition/options.hpp"
 #include "definition/state/state.hpp"
 #include "definition/text_search_setting.hpp"
-#include "definition/definition_view.hpp"
-#include "fdw/ddl/inherited_columns.hpp"
-#include "definition/option_row.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
+#include "fdw/ddl/inherited_columns.hpp"
 #include "mailbox/mailbox.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
-#include "catalog/indexing.h"
 #include "access/reloptions.h"
 #include "access/table.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
@@ -48,7 +48,7 @@ struct AffectedTables {
     List *by_text; /* their own text names the object */
     List *by_views;
     List *configurations; /* for each in by_text, that of its recorded setting, or InvalidOid */
-    Oid relation;  /* the renamed relation, or the relation of the renamed column */
+    Oid relation;         /* the renamed relation, or the relation of the renamed column */
 };
 
 bool is_relation(ObjectType type)
@@ -85,8 +85,7 @@ bool is_nameable(ObjectType type)
 
 void add_users(AffectedTables *concerned, Oid class_id, Oid object_id)
 {
-    concerned->by_text =
-        list_concat_unique_oid(concerned->by_text, definition::users_of(class_id, object_id, 0, true));
+    concerned->by_text = list_concat_unique_oid(concerned->by_text, definition::users_of(class_id, object_id, 0, true));
     concerned->by_views =
         list_concat_unique_oid(concerned->by_views, definition::users_of(class_id, object_id, 0, false));
 }
@@ -163,7 +162,8 @@ void follow(const AffectedTables &concerned)
 {
     /* The lock serializes renames of different sources of one stream table, and does not block refreshes. */
     ListCell *cell, *configuration;
-    forboth (cell, concerned.by_text, configuration, concerned.configurations) {
+    forboth(cell, concerned.by_text, configuration, concerned.configurations)
+    {
         if (!definition::lock_if_exists(lfirst_oid(cell), ShareUpdateExclusiveLock))
             continue;
         rewrite_text(lfirst_oid(cell), lfirst_oid(configuration));
@@ -209,9 +209,10 @@ void follow_column(Oid relation, const char *old_name, const char *new_name)
         if (!definition::is_stream_table(relid))
             continue;
         if (!has_columns_of_its_query(relid))
-            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                            errmsg("columns of stream table \"%s\" do not have the types of its query", get_rel_name(relid)),
-                            errhint("Run pgtrickle.repair_stream_table() on it.")));
+            ereport(ERROR,
+                    (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                     errmsg("columns of stream table \"%s\" do not have the types of its query", get_rel_name(relid)),
+                     errhint("Run pgtrickle.repair_stream_table() on it.")));
         rename_storage_column(relid, old_name, new_name);
         definition::store_query(relid, definition::query_of(relid));
         rewrite_text(relid, InvalidOid);
@@ -242,8 +243,9 @@ void follow_label(Oid type)
 void rename_object(const UtilityCall &utility)
 {
     auto *statement = reinterpret_cast<RenameStmt *>(utility.statement());
-    AffectedTables concerned =
-        call([=] { return find_affected(statement->renameType, statement->relation, statement->object, statement->subname); });
+    AffectedTables concerned = call([=] {
+        return find_affected(statement->renameType, statement->relation, statement->object, statement->subname);
+    });
     call([&] { run(utility, concerned); });
     Oid relid = concerned.relation;
     if (statement->renameType == OBJECT_COLUMN && OidIsValid(relid))

@@ -4,9 +4,9 @@
 #include "definition/alert.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
+#include "definition/visibility.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/ddl_statements.hpp"
-#include "definition/visibility.hpp"
 #include "mailbox/mailbox.hpp"
 
 namespace pgtrickle {

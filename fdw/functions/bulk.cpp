@@ -6,8 +6,8 @@
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "fdw/sql/arguments.hpp"
-#include "fdw/sql/extension_tables.hpp"
 #include "fdw/sql/ddl_statements.hpp"
+#include "fdw/sql/extension_tables.hpp"
 #include "pg/relation_name.hpp"
 
 extern "C" {
@@ -33,10 +33,12 @@ template <class Act> auto for_element(const char *function, size_t number, const
     try {
         return act();
     } catch (const PgError &error) {
-        std::string text = std::string(function) + ", element " + std::to_string(number) + (name.empty() ? "" : ": " + name);
+        std::string text =
+            std::string(function) + ", element " + std::to_string(number) + (name.empty() ? "" : ": " + name);
         call([&] {
-            error.data->context =
-                error.data->context == nullptr ? pstrdup(text.c_str()) : psprintf("%s\n%s", error.data->context, text.c_str());
+            error.data->context = error.data->context == nullptr
+                                      ? pstrdup(text.c_str())
+                                      : psprintf("%s\n%s", error.data->context, text.c_str());
         });
         throw;
     }
@@ -56,7 +58,8 @@ std::string text_of(const JsonbValue &value)
     case jbvString: return std::string(value.val.string.val, value.val.string.len);
     case jbvBool: return value.val.boolean ? "true" : "false";
     case jbvNumeric:
-        return call([&] { return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric))); });
+        return call(
+            [&] { return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric))); });
     default: refuse("a value must be a string, a number or a boolean");
     }
 }
@@ -86,7 +89,9 @@ void call_function(const char *name, const Members &arguments)
     bool is_first = true;
     for (const auto &[argument, value] : arguments) {
         sql += (is_first ? "" : ", ");
-        sql += call([&] { return psprintf("%s => %s", quote_identifier(argument.c_str()), quote_literal_cstr(value.c_str())); });
+        sql += call([&] {
+            return psprintf("%s => %s", quote_identifier(argument.c_str()), quote_literal_cstr(value.c_str()));
+        });
         is_first = false;
     }
     sql += ")";
@@ -129,7 +134,8 @@ std::string name_in(const JsonbValue &element)
     if (element.type != jbvBinary || !JsonContainerIsObject(element.val.binary.data))
         return {};
     JsonbValue found;
-    const JsonbValue *name = call([&] { return getKeyJsonValueFromContainer(element.val.binary.data, "name", 4, &found); });
+    const JsonbValue *name =
+        call([&] { return getKeyJsonValueFromContainer(element.val.binary.data, "name", 4, &found); });
     return name != nullptr && name->type == jbvString ? std::string(name->val.string.val, name->val.string.len) : "";
 }
 
@@ -198,9 +204,8 @@ int bulk_drop(FunctionCallInfo fcinfo)
     std::vector<std::string> names = text_array(fcinfo, 0, "names");
     std::vector<std::pair<Oid, size_t>> relids;
     for (size_t i = 0; i < names.size(); i++) {
-        Oid relid = for_element("bulk_drop_stream_tables", i + 1, names[i], [&] {
-            return call([&] { return definition::relid_of_name(names[i].c_str()); });
-        });
+        Oid relid = for_element("bulk_drop_stream_tables", i + 1, names[i],
+                                [&] { return call([&] { return definition::relid_of_name(names[i].c_str()); }); });
         if (std::none_of(relids.begin(), relids.end(), [=](const auto &other) { return other.first == relid; }))
             relids.push_back({relid, i});
     }

@@ -8,11 +8,11 @@
 #include "definition/guc.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
-#include "fdw/sql/arguments.hpp"
+#include "definition/visibility.hpp"
 #include "fdw/ddl/capture_grant.hpp"
+#include "fdw/sql/arguments.hpp"
 #include "fdw/sql/extension_tables.hpp"
 #include "fdw/sql/result_rows.hpp"
-#include "definition/visibility.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/relation_owner.hpp"
@@ -38,7 +38,8 @@ Oid own_captured_source(FunctionCallInfo fcinfo, const char *what)
         if (capture::relations_checked(source) == NIL)
             ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                             errmsg("%s has no capture that can be stopped", quoted_relation_name(source)),
-                            errdetail("Foreign tables have no capture triggers; their rows are compared, or their refreshes write the change log.")));
+                            errdetail("Foreign tables have no capture triggers; their rows are compared, or their "
+                                      "refreshes write the change log.")));
     });
     return source;
 }
@@ -54,7 +55,8 @@ void note_readers(Oid source)
         const std::string name = call([=] { return quoted_relation_name(reader); });
         const std::string owner = call([=] { return GetUserNameFromId(owner_of_relation(reader, true), false); });
         call([&] {
-            ereport(NOTICE, (errmsg("stream table %s of role %s will be maintained by full refreshes", name.c_str(), owner.c_str())));
+            ereport(NOTICE, (errmsg("stream table %s of role %s will be maintained by full refreshes", name.c_str(),
+                                    owner.c_str())));
         });
         const std::string schema_name = call([=] { return get_namespace_name(get_rel_namespace(reader)); });
         const std::string bare_name = call([=] { return get_rel_name(reader); });

@@ -3,10 +3,10 @@
  */
 #include "definition/guc.hpp"
 #include "definition/state/extension_table.hpp"
+#include "definition/visibility.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/extension_tables.hpp"
 #include "fdw/sql/result_rows.hpp"
-#include "definition/visibility.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 
@@ -32,8 +32,9 @@ void gate(FunctionCallInfo fcinfo)
 void ungate(FunctionCallInfo fcinfo)
 {
     Oid source = own_source(fcinfo, "ungate_source()");
-    auto removed = run_own("DELETE FROM pgtrickle.pgt_hold WHERE kind = 'gate' AND relation = $1::oid::regclass RETURNING 1",
-                           {std::to_string(source)});
+    auto removed =
+        run_own("DELETE FROM pgtrickle.pgt_hold WHERE kind = 'gate' AND relation = $1::oid::regclass RETURNING 1",
+                {std::to_string(source)});
     if (removed.empty())
         call([=] { ereport(NOTICE, (errmsg("source %s is not gated", quoted_relation_name(source)))); });
     mailbox::note_definition_change();
@@ -48,8 +49,8 @@ void list_gates(FunctionCallInfo fcinfo)
     for (int i = 0; i < holds.count; i++) {
         Oid source = DatumGetObjectId(holds.value(i, hold_relation));
         bool is_shown = call([&] {
-            return strcmp(TextDatumGetCString(holds.value(i, hold_kind)), "gate") == 0 && get_rel_name(source) != nullptr &&
-                   may_see(source);
+            return strcmp(TextDatumGetCString(holds.value(i, hold_kind)), "gate") == 0 &&
+                   get_rel_name(source) != nullptr && may_see(source);
         });
         if (!is_shown)
             continue;

@@ -5,17 +5,17 @@
  * no job. From the commit on, the row in pgt_hold has the same effect, also after a restart, until
  * resume_scheduler() removes it.
  */
+#include "refresh/group/holds.hpp"
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
+#include "definition/visibility.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/extension_tables.hpp"
 #include "fdw/sql/result_rows.hpp"
-#include "definition/visibility.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/settings.hpp"
-#include "refresh/group/holds.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
@@ -75,8 +75,9 @@ void report_not_paused(Oid relid)
     call([=] {
         const char *name = definition::qualified_name(relid);
         if (are_all)
-            ereport(NOTICE, (errmsg("stream table %s is held only because the whole database is paused or drained", name),
-                             errhint("Call pgtrickle.resume_scheduler() without names to resume the database.")));
+            ereport(NOTICE,
+                    (errmsg("stream table %s is held only because the whole database is paused or drained", name),
+                     errhint("Call pgtrickle.resume_scheduler() without names to resume the database.")));
         else
             ereport(NOTICE, (errmsg("stream table %s is not paused", name)));
     });
@@ -125,7 +126,10 @@ bool is_idle_within(int timeout_s)
         });
     });
     if (failure && failure->sqlstate != ERRCODE_LOCK_NOT_AVAILABLE)
-        raise({.sqlstate = failure->sqlstate, .message = failure->message, .detail = failure->detail, .hint = failure->hint});
+        raise({.sqlstate = failure->sqlstate,
+               .message = failure->message,
+               .detail = failure->detail,
+               .hint = failure->hint});
     return !failure;
 }
 
@@ -154,10 +158,11 @@ std::vector<Text> origin_of(const scheduler::Hold &hold, Oid relid)
                        : hold.kind == Kind::not_advanced ? "watermark"
                                                          : "pause";
     Oid relation = hold.is_about_data() ? hold.culprit : hold.kind == Kind::paused ? relid : InvalidOid;
-    auto rows = run_own("SELECT ((extract(epoch FROM since) - 946684800) * 1000000)::int8, by_role FROM pgtrickle.pgt_hold "
-                        "WHERE kind = $1 AND ($2::oid = relation::oid OR $2::oid = 0 AND $1 = 'watermark') AND group_name = $3 "
-                        "ORDER BY since LIMIT 1",
-                        {kind, std::to_string(relation), hold.group});
+    auto rows =
+        run_own("SELECT ((extract(epoch FROM since) - 946684800) * 1000000)::int8, by_role FROM pgtrickle.pgt_hold "
+                "WHERE kind = $1 AND ($2::oid = relation::oid OR $2::oid = 0 AND $1 = 'watermark') AND group_name = $3 "
+                "ORDER BY since LIMIT 1",
+                {kind, std::to_string(relation), hold.group});
     if (rows.empty() || hold.kind == Kind::frozen)
         return {{}, {}};
     return rows[0];

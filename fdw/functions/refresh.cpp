@@ -4,10 +4,10 @@
  */
 #include "definition/guc.hpp"
 #include "definition/restoring.hpp"
+#include "definition/visibility.hpp"
+#include "fdw/read/refresh_others.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "refresh/history.hpp"
-#include "fdw/read/refresh_others.hpp"
-#include "definition/visibility.hpp"
 
 SQL_FUNCTION(pgtrickle_refresh_stream_table)
 {

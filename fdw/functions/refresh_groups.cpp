@@ -1,16 +1,16 @@
 /*
  * Refresh groups, as SQL functions.
  */
-#include "definition/state/state.hpp"
+#include "refresh/sets/refresh_groups.hpp"
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/extension_table.hpp"
+#include "definition/state/state.hpp"
+#include "definition/visibility.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/extension_tables.hpp"
 #include "fdw/sql/result_rows.hpp"
-#include "definition/visibility.hpp"
 #include "mailbox/mailbox.hpp"
-#include "refresh/sets/refresh_groups.hpp"
 
 #include <algorithm>
 
@@ -55,12 +55,14 @@ void create_group(FunctionCallInfo fcinfo)
     if (members.size() < 2)
         refuse("a refresh group needs at least two stream tables");
     call([] { state::invalidate_refresh_sets(); });
-    if (run_own("INSERT INTO pgtrickle.pgt_refresh_group (name, isolation) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1",
+    if (run_own("INSERT INTO pgtrickle.pgt_refresh_group (name, isolation) VALUES ($1, $2) ON CONFLICT DO NOTHING "
+                "RETURNING 1",
                 {name, isolation})
             .empty())
         raise({.sqlstate = ERRCODE_DUPLICATE_OBJECT, .message = "refresh group \"" + name + "\" already exists"});
     for (Oid relid : members)
-        if (run_own("INSERT INTO pgtrickle.pgt_refresh_group_member VALUES ($1::oid, $2) ON CONFLICT DO NOTHING RETURNING 1",
+        if (run_own("INSERT INTO pgtrickle.pgt_refresh_group_member VALUES ($1::oid, $2) ON CONFLICT DO NOTHING "
+                    "RETURNING 1",
                     {std::to_string(relid), name})
                 .empty())
             raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -98,8 +100,10 @@ void list_groups(FunctionCallInfo fcinfo)
     std::map<std::string, std::vector<Oid>> groups = refresh::refresh_groups();
     definition::TableRows found = call([] { return definition::rows_of("pgt_refresh_group"); });
     for (int i = 0; i < found.count; i++) {
-        const std::vector<Oid> &members = groups[call([&] { return TextDatumGetCString(found.value(i, group_column_name)); })];
-        bool is_shown = std::all_of(members.begin(), members.end(), [](Oid relid) { return call([=] { return may_see(relid); }); });
+        const std::vector<Oid> &members =
+            groups[call([&] { return TextDatumGetCString(found.value(i, group_column_name)); })];
+        bool is_shown =
+            std::all_of(members.begin(), members.end(), [](Oid relid) { return call([=] { return may_see(relid); }); });
         if (!is_shown)
             continue;
         rows.copy(found, i, group_column_name).datum(name_array(members), TEXTARRAYOID);

@@ -3,23 +3,23 @@
  * the rows and compares them with the stored ones, because the caller doubts them.
  */
 #include "capture/capture.hpp"
+#include "capture/log/marker.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
-#include "fdw/sql/arguments.hpp"
+#include "definition/visibility.hpp"
 #include "fdw/ddl/fill.hpp"
-#include "refresh/history.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
 #include "fdw/ddl/redefinition.hpp"
 #include "fdw/read/refresh_others.hpp"
 #include "fdw/scan/served_relation.hpp"
-#include "definition/visibility.hpp"
+#include "fdw/sql/arguments.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
-#include "refresh/program/compiled.hpp"
 #include "refresh/group/holds.hpp"
+#include "refresh/history.hpp"
+#include "refresh/program/compiled.hpp"
 #include "setup/steps.hpp"
 #include "storage/storage.hpp"
-#include "capture/log/marker.hpp"
 
 namespace pgtrickle {
 
@@ -51,7 +51,8 @@ std::string damaged_capture(const Definition &definition)
 {
     for (const Source &source : definition.sources)
         if (const char *damage = call([&] { return capture::damage_of(source.relid); }))
-            return "for source " + std::string(call([&] { return quoted_relation_name(source.relid); })) + ", " + damage;
+            return "for source " + std::string(call([&] { return quoted_relation_name(source.relid); })) + ", " +
+                   damage;
     return {};
 }
 
@@ -103,7 +104,8 @@ std::string repair(Oid relid)
         if (is_retyped)
             redefine_as_declared(relid);
         else
-            redefine(relid, call([=] { return definition::query_of(relid); }), definition.original_query, definition.mode);
+            redefine(relid, call([=] { return definition::query_of(relid); }), definition.original_query,
+                     definition.mode);
         mailbox::note_definition_change();
         state::StateRow after;
         if (state::read(relid, &after) && !after.is_populated)
@@ -111,7 +113,8 @@ std::string repair(Oid relid)
         return "Damage found: " + found + "; storage, arrangements and state were rebuilt.";
     }
     found = damaged_capture(definition);
-    std::string result = (found.empty() ? "No damage found; " : "Damage found: " + found + "; ") + recompute_rows(relid);
+    std::string result =
+        (found.empty() ? "No damage found; " : "Damage found: " + found + "; ") + recompute_rows(relid);
     if (row.status == state::Status::suspended)
         result += " It is still suspended; call pgtrickle.resume_stream_table() to resume it.";
     return result;

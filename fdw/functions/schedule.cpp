@@ -1,6 +1,6 @@
+#include "scheduler/time/schedule.hpp"
 #include "definition/options.hpp"
 #include "fdw/sql/arguments.hpp"
-#include "scheduler/time/schedule.hpp"
 
 /* The function is STRICT, so the argument is not NULL. */
 SQL_FUNCTION(pgtrickle_parse_duration_seconds)

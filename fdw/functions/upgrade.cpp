@@ -11,27 +11,27 @@
  * The OIDs of relations stay the same over pg_upgrade, so the settings of operators for relations, and
  * pgt_upgrade, remain valid.
  */
+#include "capture/trim.hpp"
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
+#include "fdw/ddl/index.hpp"
 #include "fdw/ddl/redefinition.hpp"
 #include "fdw/sql/arguments.hpp"
-#include "fdw/ddl/index.hpp"
 #include "fdw/sql/extension_tables.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
 #include "refresh/program/scope.hpp"
 #include "storage/storage.hpp"
-#include "capture/trim.hpp"
 
 extern "C" {
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
-#include "catalog/objectaddress.h"
 #include "commands/extension.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -81,8 +81,10 @@ constexpr const char *derived_relations =
 /* Includes all indexes of the storage. The ones that belong to its layout are recognized when the storage is
  * created again. */
 constexpr const char *remember =
-    "INSERT INTO pgtrickle.pgt_upgrade SELECT s.relid, s.generation + (SELECT count(*) FROM pgtrickle.pgt_mark m WHERE m.relid = s.relid), s.status, coalesce((SELECT array_agg(pg_get_indexdef(i.indexrelid) ORDER BY i.indexrelid) "
-    "FROM pg_index i WHERE i.indrelid = to_regclass('pg_trickle_storage.st_' || s.relid)), '{}') FROM pgtrickle.pgt_state s";
+    "INSERT INTO pgtrickle.pgt_upgrade SELECT s.relid, s.generation + (SELECT count(*) FROM pgtrickle.pgt_mark m WHERE "
+    "m.relid = s.relid), s.status, coalesce((SELECT array_agg(pg_get_indexdef(i.indexrelid) ORDER BY i.indexrelid) "
+    "FROM pg_index i WHERE i.indrelid = to_regclass('pg_trickle_storage.st_' || s.relid)), '{}') FROM "
+    "pgtrickle.pgt_state s";
 
 /* With the INTERNAL dependency, the drop would be turned into one of the stream table. PostgreSQL frame. */
 void drop_derived(Oid relid)
@@ -129,9 +131,11 @@ void warn_of_inactive()
         return;
     const std::string more = count > 10 ? " and " + std::to_string(count - 10) + " more" : "";
     call([&] {
-        ereport(WARNING, (errmsg("suspended or held stream tables will have no rows after the upgrade until they are resumed"),
-                          errdetail("They are: %s%s.", found[1]->c_str(), more.c_str()),
-                          errhint("Resume them before or after the upgrade; see pgtrickle.resume_stream_table() and pgtrickle.holds().")));
+        ereport(WARNING,
+                (errmsg("suspended or held stream tables will have no rows after the upgrade until they are resumed"),
+                 errdetail("They are: %s%s.", found[1]->c_str(), more.c_str()),
+                 errhint("Resume them before or after the upgrade; see pgtrickle.resume_stream_table() and "
+                         "pgtrickle.holds().")));
     });
 }
 
@@ -170,12 +174,13 @@ int64_t prepare_upgrade()
 std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
 {
     std::multimap<Oid, Oid> reads;
-    for (const std::vector<Text> &row : run_own(
-             "SELECT DISTINCT user_of, source FROM ("
-             "  SELECT d.objid AS user_of, d.refobjid AS source FROM pg_depend d "
-             "  WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass "
-             "  UNION ALL SELECT r.ev_class, d.refobjid FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid "
-             "  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass) x WHERE user_of <> source"))
+    for (const std::vector<Text> &row :
+         run_own("SELECT DISTINCT user_of, source FROM ("
+                 "  SELECT d.objid AS user_of, d.refobjid AS source FROM pg_depend d "
+                 "  WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass "
+                 "  UNION ALL SELECT r.ev_class, d.refobjid FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid "
+                 "  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass) x WHERE user_of "
+                 "<> source"))
         reads.emplace(std::stoul(*row[0]), std::stoul(*row[1]));
     std::vector<Oid> ordered;
     std::set<Oid> visited;
@@ -198,10 +203,12 @@ std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
 void recreate_indexes()
 {
     for (const std::vector<Text> &row :
-         run_own("SELECT u.relid, statement FROM pgtrickle.pgt_upgrade u, unnest(u.indexes) WITH ORDINALITY AS x (statement, n), "
+         run_own("SELECT u.relid, statement FROM pgtrickle.pgt_upgrade u, unnest(u.indexes) WITH ORDINALITY AS x "
+                 "(statement, n), "
                  "to_regclass('pg_trickle_storage.st_' || u.relid) AS heap "
                  "WHERE heap IS NOT NULL AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = heap AND "
-                 "substring(pg_get_indexdef(i.indexrelid) FROM ' ON pg_trickle_storage\\..*') = substring(statement FROM ' ON pg_trickle_storage\\..*')) "
+                 "substring(pg_get_indexdef(i.indexrelid) FROM ' ON pg_trickle_storage\\..*') = substring(statement "
+                 "FROM ' ON pg_trickle_storage\\..*')) "
                  "ORDER BY u.relid, n")) {
         const Oid relid = static_cast<Oid>(std::stoul(*row[0]));
         const Oid owner = definition::load(relid).owner;
@@ -230,7 +237,8 @@ int64_t finish_upgrade()
             state::insert(relid);
         });
         (void)run_own("UPDATE pgtrickle.pgt_state s SET generation = u.generation FROM pgtrickle.pgt_upgrade u "
-                      "WHERE u.relid = s.relid AND s.relid = $1::oid", {std::to_string(relid)});
+                      "WHERE u.relid = s.relid AND s.relid = $1::oid",
+                      {std::to_string(relid)});
         define_restored(relid);
         call([=] { CacheInvalidateRelcacheByRelid(relid); });
     }

@@ -3,9 +3,9 @@
  */
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
-#include "fdw/sql/arguments.hpp"
-#include "fdw/read/refresh_wait.hpp"
 #include "definition/visibility.hpp"
+#include "fdw/read/refresh_wait.hpp"
+#include "fdw/sql/arguments.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/settings.hpp"
 #include "pg/stopwatch.hpp"

@@ -4,10 +4,10 @@
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/extension_table.hpp"
+#include "definition/visibility.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/extension_tables.hpp"
 #include "fdw/sql/result_rows.hpp"
-#include "definition/visibility.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/rights.hpp"
@@ -50,7 +50,8 @@ void create_group(FunctionCallInfo fcinfo)
         refuse("tolerance_secs must be a number of seconds, 0 or more");
     std::vector<Oid> sources;
     for (const std::string &source : text_array(fcinfo, 1, "sources"))
-        if (Oid relid = own_relation_with_data(source); std::find(sources.begin(), sources.end(), relid) == sources.end())
+        if (Oid relid = own_relation_with_data(source);
+            std::find(sources.begin(), sources.end(), relid) == sources.end())
             sources.push_back(relid);
     if (sources.empty())
         refuse("sources must name at least one table");
@@ -60,7 +61,8 @@ void create_group(FunctionCallInfo fcinfo)
     if (inserted.empty())
         raise({.sqlstate = ERRCODE_DUPLICATE_OBJECT, .message = "watermark group \"" + name + "\" already exists"});
     for (Oid source : sources)
-        run_own("INSERT INTO pgtrickle.pgt_hold (kind, relation, group_name, by_role) VALUES ('watermark', $1::oid, $2, $3)",
+        run_own("INSERT INTO pgtrickle.pgt_hold (kind, relation, group_name, by_role) VALUES ('watermark', $1::oid, "
+                "$2, $3)",
                 {std::to_string(source), name, current_role()});
     mailbox::note_definition_change();
 }
@@ -88,7 +90,8 @@ void drop_group(FunctionCallInfo fcinfo)
         for (Oid source : group->sources)
             call([=] {
                 if (get_rel_name(source) != nullptr && !owns_relation(source))
-                    aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(source)), get_rel_name(source));
+                    aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(source)),
+                                   get_rel_name(source));
             });
     if (run_own("DELETE FROM pgtrickle.pgt_watermark_group WHERE name = $1 RETURNING 1", {name}).empty())
         raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT, .message = "watermark group \"" + name + "\" does not exist"});
@@ -108,16 +111,17 @@ void advance(FunctionCallInfo fcinfo)
     if (!has_argument(fcinfo, 1))
         refuse("watermark must not be NULL");
     TimestampTz watermark = PG_GETARG_TIMESTAMPTZ(1);
-    auto advanced =
-        run_own("INSERT INTO pgtrickle.pgt_watermark AS w (source, watermark, advanced_at, advanced_by) "
-                "VALUES ($1::oid, $2::timestamptz, clock_timestamp(), $3) ON CONFLICT (source) DO UPDATE SET "
-                "watermark = excluded.watermark, advanced_at = excluded.advanced_at, advanced_by = excluded.advanced_by "
-                "WHERE w.watermark <= excluded.watermark RETURNING 1",
-                {std::to_string(source), time_text(watermark), current_role()});
+    auto advanced = run_own(
+        "INSERT INTO pgtrickle.pgt_watermark AS w (source, watermark, advanced_at, advanced_by) "
+        "VALUES ($1::oid, $2::timestamptz, clock_timestamp(), $3) ON CONFLICT (source) DO UPDATE SET "
+        "watermark = excluded.watermark, advanced_at = excluded.advanced_at, advanced_by = excluded.advanced_by "
+        "WHERE w.watermark <= excluded.watermark RETURNING 1",
+        {std::to_string(source), time_text(watermark), current_role()});
     if (advanced.empty())
         call([=] {
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                            errmsg("invalid argument: the watermark of source %s cannot go back", quoted_relation_name(source)),
+                            errmsg("invalid argument: the watermark of source %s cannot go back",
+                                   quoted_relation_name(source)),
                             errhint("See pgtrickle.watermarks() for its current value.")));
         });
     mailbox::note_definition_change();
@@ -191,7 +195,8 @@ void add_status(Rows &rows, const scheduler::Holds &holds, const scheduler::Wate
     time(least);
     time(greatest);
     least ? rows.real((static_cast<double>(*greatest) - static_cast<double>(*least)) / 1e6) : rows.null();
-    laggard != InvalidOid && is_there(laggard) ? rows.text(call([=] { return quoted_relation_name(laggard); })) : rows.null();
+    laggard != InvalidOid &&is_there(laggard) ? rows.text(call([=] { return quoted_relation_name(laggard); }))
+                                              : rows.null();
     rows.integer(waiting).add();
 }
 

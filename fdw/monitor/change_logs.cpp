@@ -3,19 +3,19 @@
  * see a stream table that reads it. Its triggers, and the names of all stream tables that use them, are also
  * shown to the owner of the relation that has the trigger.
  */
-#include "capture/triggers/trigger_setup.hpp"
+#include "capture/log/log_state.hpp"
 #include "capture/log/pending.hpp"
 #include "capture/permission.hpp"
+#include "capture/source/source_kind.hpp"
 #include "capture/source/source_rows.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
+#include "capture/triggers/trigger_setup.hpp"
 #include "definition/state/state.hpp"
+#include "definition/visibility.hpp"
 #include "fdw/monitor/stream_table_list.hpp"
 #include "fdw/sql/result_rows.hpp"
-#include "definition/visibility.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/relation_owner.hpp"
-#include "capture/source/source_kind.hpp"
-#include "capture/log/log_state.hpp"
 #include "pg/versions/rights.hpp"
 
 extern "C" {
@@ -150,8 +150,7 @@ void add_pending(Rows &rows, const StreamTableInfo &reader, Oid source)
         rows.number(0).number(0).boolean(reader.state.frontier.empty()).null().add();
         return;
     }
-    Frontier frontier =
-        Frontier::from_text(reader.state.frontier.c_str(), reader.state.own_xid, reader.state.own_seq);
+    Frontier frontier = Frontier::from_text(reader.state.frontier.c_str(), reader.state.own_xid, reader.state.own_seq);
     capture::Pending pending = call([&] {
         Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
         capture::Pending counted = capture::pending_of(source, frontier, snapshot);
@@ -176,7 +175,10 @@ SQL_FUNCTION(pgtrickle_source_rows)
         LogState log = call([source = source] { return log_state_of(source); });
         if (!log.is_there)
             continue;
-        rows.oid(source).text(name_of(kind)).boolean(log.is_captured && is_captured_for(readers, source)).number(log.bytes);
+        rows.oid(source)
+            .text(name_of(kind))
+            .boolean(log.is_captured && is_captured_for(readers, source))
+            .number(log.bytes);
         log.damage != nullptr ? rows.text(log.damage) : rows.null();
         rows.number(static_cast<int64_t>(definition::readers_of(source).size())).add();
     }

@@ -4,8 +4,8 @@
  */
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
-#include "fdw/sql/result_rows.hpp"
 #include "definition/visibility.hpp"
+#include "fdw/sql/result_rows.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"
@@ -55,7 +55,11 @@ SQL_FUNCTION(pgtrickle_dependency_rows)
         if (!call([=] { return definition::is_stream_table(relid) && may_see(relid); }))
             continue;
         for (const Source &source : definition::sources_of(relid))
-            rows.number(relid).oid(source.relid).text(name_of(source.kind)).datum(column_names(source), TEXTARRAYOID).add();
+            rows.number(relid)
+                .oid(source.relid)
+                .text(name_of(source.kind))
+                .datum(column_names(source), TEXTARRAYOID)
+                .add();
         for (Oid view : views_of(relid))
             rows.number(relid).oid(view).text("VIEW").null().add();
     }

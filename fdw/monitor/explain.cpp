@@ -5,11 +5,11 @@
 #include "definition/guc.hpp"
 #include "definition/options.hpp"
 #include "definition/state/state.hpp"
-#include "fdw/monitor/age.hpp"
-#include "fdw/sql/arguments.hpp"
-#include "fdw/monitor/sql_wrapping.hpp"
-#include "fdw/sql/result_rows.hpp"
 #include "definition/visibility.hpp"
+#include "fdw/monitor/age.hpp"
+#include "fdw/monitor/sql_wrapping.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/sql/result_rows.hpp"
 #include "refresh/program/missing_index.hpp"
 #include "refresh/program/relation_names.hpp"
 
@@ -108,9 +108,11 @@ void explain_steps(Rows &rows, const refresh::Compiled &compiled)
         if (compiled.is_full_only())
             continue;
         uint64_t all_changed = (uint64_t{1} << step.step.inputs.size()) - 1;
-        add(rows, label + ": delta statement", laid_out(refresh::readable(compiled.program->delta_sql(i, all_changed, names), compiled)));
+        add(rows, label + ": delta statement",
+            laid_out(refresh::readable(compiled.program->delta_sql(i, all_changed, names), compiled)));
         if (!step.step.recompute_sql_condition.empty())
-            add(rows, label + ": a group is recomputed if", refresh::readable(step.step.recompute_sql_condition, compiled));
+            add(rows, label + ": a group is recomputed if",
+                refresh::readable(step.step.recompute_sql_condition, compiled));
     }
 }
 

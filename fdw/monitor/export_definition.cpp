@@ -2,10 +2,10 @@
  * export_definition: the statements that create a stream table again in any session.
  */
 #include "definition/options.hpp"
-#include "fdw/sql/arguments.hpp"
-#include "fdw/sql/extension_tables.hpp"
-#include "fdw/sql/ddl_statements.hpp"
 #include "definition/visibility.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/sql/ddl_statements.hpp"
+#include "fdw/sql/extension_tables.hpp"
 #include "pg/relation_name.hpp"
 
 extern "C" {
@@ -47,11 +47,12 @@ std::string index_statements(Oid relid, const std::string &quoted)
 {
     const std::string storage = "st_" + std::to_string(relid);
     std::string statements;
-    auto rows = run_own("SELECT replace(pg_get_indexdef(c.oid), ' ON pg_trickle_storage.' || $1 || ' ', ' ON ' || $2 || ' ') "
-                        "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
-                        "WHERE indrelid = to_regclass('pg_trickle_storage.' || $1) AND NOT starts_with(relname::text, $1 || '_') "
-                        "ORDER BY relname",
-                        {storage, quoted});
+    auto rows = run_own(
+        "SELECT replace(pg_get_indexdef(c.oid), ' ON pg_trickle_storage.' || $1 || ' ', ' ON ' || $2 || ' ') "
+        "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+        "WHERE indrelid = to_regclass('pg_trickle_storage.' || $1) AND NOT starts_with(relname::text, $1 || '_') "
+        "ORDER BY relname",
+        {storage, quoted});
     for (const auto &row : rows)
         statements += ";\n" + *row[0];
     return statements;

@@ -2,9 +2,9 @@
  * The graph of stream tables, for SQL: as a tree of text, as a drawing, and its diamonds.
  */
 #include "definition/options.hpp"
+#include "fdw/monitor/graph_model.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/result_rows.hpp"
-#include "fdw/monitor/graph_model.hpp"
 
 #include <algorithm>
 #include <map>

@@ -45,14 +45,10 @@ const Look &look_of(const GraphNode &node)
     if (!node.seen)
         return look_named("hidden");
     switch (node.seen->state.status) {
-    case state::Status::suspended:
-        return look_named("suspended");
-    case state::Status::error:
-        return look_named("error");
-    case state::Status::initializing:
-        return look_named("initializing");
-    case state::Status::active:
-        break;
+    case state::Status::suspended: return look_named("suspended");
+    case state::Status::error: return look_named("error");
+    case state::Status::initializing: return look_named("initializing");
+    case state::Status::active: break;
     }
     if (!node.seen->hold.empty())
         return look_named("held");
@@ -157,30 +153,31 @@ std::string as_mermaid(const VisibleGraph &graph)
         text += "  " + id_of(i) + (is_source ? "[(\"" : "[\"") + label_of(graph[i], mermaid_text, "<br/>") +
                 (is_source ? "\")]" : "\"]") + ":::" + look_of(graph[i]).name + "\n";
     }
-    visit_edges(graph, [&](size_t source, size_t reader) {
-        text += "  " + id_of(source) + " --> " + id_of(reader) + "\n";
-    });
+    visit_edges(graph,
+                [&](size_t source, size_t reader) { text += "  " + id_of(source) + " --> " + id_of(reader) + "\n"; });
     for (const Look &look : looks)
-        text += std::string("  classDef ") + look.name + " fill:" + look.fill + ",stroke:" + look.line + ",color:#111\n";
+        text +=
+            std::string("  classDef ") + look.name + " fill:" + look.fill + ",stroke:" + look.line + ",color:#111\n";
     return text;
 }
 
 std::string as_dot(const VisibleGraph &graph)
 {
-    std::string text = "digraph stream_tables {\n"
-                       "  rankdir=LR; bgcolor=\"transparent\";\n"
-                       "  node [style=\"filled,rounded\", shape=box, fontname=\"Helvetica,Arial,sans-serif\", fontsize=11];\n"
-                       "  edge [color=\"#808080\"];\n";
+    std::string text =
+        "digraph stream_tables {\n"
+        "  rankdir=LR; bgcolor=\"transparent\";\n"
+        "  node [style=\"filled,rounded\", shape=box, fontname=\"Helvetica,Arial,sans-serif\", fontsize=11];\n"
+        "  edge [color=\"#808080\"];\n";
     for (size_t i = 0; i < graph.size(); i++) {
         const Look &look = look_of(graph[i]);
         text += "  " + id_of(i) + " [label=\"" + label_of(graph[i], dot_text, "\\n") + "\"";
         if (!graph[i].is_stream_table())
             text += ", shape=cylinder, style=filled";
-        text += std::string(", fillcolor=\"") + look.fill + "\", color=\"" + look.line + "\", fontcolor=\"#111111\"];\n";
+        text +=
+            std::string(", fillcolor=\"") + look.fill + "\", color=\"" + look.line + "\", fontcolor=\"#111111\"];\n";
     }
-    visit_edges(graph, [&](size_t source, size_t reader) {
-        text += "  " + id_of(source) + " -> " + id_of(reader) + ";\n";
-    });
+    visit_edges(graph,
+                [&](size_t source, size_t reader) { text += "  " + id_of(source) + " -> " + id_of(reader) + ";\n"; });
     return text + "}\n";
 }
 

@@ -17,10 +17,10 @@ namespace pgtrickle {
 struct GraphNode {
     Oid relid = InvalidOid;
     SourceKind kind = SourceKind::table;
-    std::string name;                      /* "schema.name", unquoted */
-    std::optional<StreamTableInfo> seen;              /* for a stream table that the user may see */
-    std::vector<size_t> sources;           /* positions among the nodes, ascending */
-    bool has_readers = false;              /* whether it has dependents that the user may see */
+    std::string name;                    /* "schema.name", unquoted */
+    std::optional<StreamTableInfo> seen; /* for a stream table that the user may see */
+    std::vector<size_t> sources;         /* positions among the nodes, ascending */
+    bool has_readers = false;            /* whether it has dependents that the user may see */
 
     bool is_stream_table() const { return kind == SourceKind::stream_table; }
 };

@@ -4,10 +4,10 @@
  */
 #include "catalog/tables/history.hpp"
 #include "definition/definition.hpp"
-#include "fdw/sql/arguments.hpp"
-#include "fdw/monitor/stream_table_list.hpp"
-#include "fdw/sql/result_rows.hpp"
 #include "definition/visibility.hpp"
+#include "fdw/monitor/stream_table_list.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/sql/result_rows.hpp"
 #include "mailbox/progress.hpp"
 
 #include <algorithm>
@@ -52,7 +52,8 @@ class Seers {
 
 /* Returns the newest entries first. If the user may not see all stream tables, the history is read for each
  * visible one, because the history of the others may be long. */
-std::vector<catalog::Refresh> timeline(const std::map<Oid, StreamTableInfo> &visible, bool are_all_visible, int max_rows)
+std::vector<catalog::Refresh> timeline(const std::map<Oid, StreamTableInfo> &visible, bool are_all_visible,
+                                       int max_rows)
 {
     std::vector<catalog::Refresh> found;
     if (!are_all_visible) {
@@ -67,9 +68,8 @@ std::vector<catalog::Refresh> timeline(const std::map<Oid, StreamTableInfo> &vis
             return found.size() < static_cast<size_t>(max_rows);
         });
     }
-    std::sort(found.begin(), found.end(), [](const catalog::Refresh &a, const catalog::Refresh &b) {
-        return a.refresh_id > b.refresh_id;
-    });
+    std::sort(found.begin(), found.end(),
+              [](const catalog::Refresh &a, const catalog::Refresh &b) { return a.refresh_id > b.refresh_id; });
     if (found.size() > static_cast<size_t>(max_rows))
         found.resize(max_rows);
     return found;
@@ -118,7 +118,8 @@ SQL_FUNCTION(pgtrickle_get_refresh_history)
     std::string name = required_text(fcinfo, 0, "name");
     int max_rows = has_argument(fcinfo, 1) ? PG_GETARG_INT32(1) : INT_MAX;
     if (max_rows < 0)
-        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: max_rows must not be negative"});
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
+               .message = "invalid argument: max_rows must not be negative"});
     Oid relid = call([&] { return visible_stream_table(name.c_str()); });
     bool with_texts = call([=] { return may_see_texts(relid); });
     Rows rows(fcinfo);
@@ -137,7 +138,8 @@ SQL_FUNCTION(pgtrickle_refresh_timeline)
     using namespace pgtrickle;
     int max_rows = has_argument(fcinfo, 0) ? PG_GETARG_INT32(0) : INT_MAX;
     if (max_rows < 0)
-        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: max_rows must not be negative"});
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
+               .message = "invalid argument: max_rows must not be negative"});
     Rows rows(fcinfo);
     std::map<Oid, StreamTableInfo> visible;
     bool are_all_visible = true;

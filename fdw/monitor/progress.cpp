@@ -3,12 +3,12 @@
  * database is shown with its stream table, to roles that may see it; for other databases only the existence
  * of a refresh is shown, as pg_stat_activity shows their sessions.
  */
+#include "mailbox/progress.hpp"
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
-#include "fdw/sql/result_rows.hpp"
 #include "definition/visibility.hpp"
+#include "fdw/sql/result_rows.hpp"
 #include "mailbox/stats.hpp"
-#include "mailbox/progress.hpp"
 #include "scheduler/share.hpp"
 
 extern "C" {
@@ -27,9 +27,7 @@ bool is_shown(const mailbox::ProgressSeen &seen)
 {
     if (seen.database != MyDatabaseId)
         return true;
-    return call([&] {
-        return !definition::is_stream_table(seen.relid) || may_see(seen.relid);
-    });
+    return call([&] { return !definition::is_stream_table(seen.relid) || may_see(seen.relid); });
 }
 
 void add_row(Rows &rows, const mailbox::ProgressSeen &seen)

@@ -4,9 +4,9 @@
 #include "catalog/tables/history.hpp"
 #include "definition/definition.hpp"
 #include "definition/options.hpp"
+#include "definition/visibility.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/result_rows.hpp"
-#include "definition/visibility.hpp"
 #include "refresh/effective_mode.hpp"
 #include "refresh/request/audience.hpp"
 #include "refresh/request/request.hpp"
@@ -159,7 +159,10 @@ void add_recommendation(Rows &rows, const Definition &definition, const std::vec
     signals.objection = objection_to(definition);
     const ModeInForce in_force = mode_in_force(definition);
     scheduler::Recommendation recommendation = scheduler::recommend(signals);
-    rows.text(definition.schema_name).text(definition.name).text(options::name_of(signals.configured)).text(options::name_of(in_force.mode));
+    rows.text(definition.schema_name)
+        .text(definition.name)
+        .text(options::name_of(signals.configured))
+        .text(options::name_of(in_force.mode));
     rows.text(options::name_of(recommendation.mode)).text(recommendation.confidence);
     rows.text(with_texts || signals.objection.empty() ? recommendation.reason : "it cannot be maintained by deltas");
     rows.datum(as_jsonb(signals), JSONBOID).add();

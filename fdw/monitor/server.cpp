@@ -4,10 +4,10 @@
  */
 #include "catalog/process.hpp"
 #include "definition/guc.hpp"
-#include "fdw/sql/arguments.hpp"
-#include "fdw/monitor/stream_table_list.hpp"
-#include "fdw/sql/result_rows.hpp"
 #include "definition/visibility.hpp"
+#include "fdw/monitor/stream_table_list.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/sql/result_rows.hpp"
 #include "mailbox/stats.hpp"
 #include "pg/versions/processes.hpp"
 #include "refresh/program/compiled.hpp"
@@ -15,9 +15,9 @@
 
 extern "C" {
 #include "access/xlog.h"
+#include "catalog/pg_authid.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
-#include "catalog/pg_authid.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -104,7 +104,8 @@ SQL_FUNCTION(pgtrickle_missing_index_rows)
     const auto *relids = reinterpret_cast<const Oid *>(ARR_DATA_PTR(array));
     int count = ARR_NDIM(array) == 0 ? 0 : ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
     if (ARR_HASNULL(array))
-        raise({.sqlstate = ERRCODE_NULL_VALUE_NOT_ALLOWED, .message = "invalid argument: NULL among the stream tables"});
+        raise(
+            {.sqlstate = ERRCODE_NULL_VALUE_NOT_ALLOWED, .message = "invalid argument: NULL among the stream tables"});
     for (const StreamTableInfo &seen : visible_stream_tables())
         if (seen.may_see_texts && std::find(relids, relids + count, seen.definition.relid) != relids + count)
             add_missing_indexes(rows, seen);

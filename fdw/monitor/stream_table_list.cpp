@@ -43,7 +43,8 @@ std::vector<Schedule> schedules_of(const StreamTableInfo &seen, const Readers &r
             continue;
         }
         auto found = readers.find(definition.relid);
-        for (const StreamTableInfo *reader : found == readers.end() ? std::vector<const StreamTableInfo *>() : found->second)
+        for (const StreamTableInfo *reader :
+             found == readers.end() ? std::vector<const StreamTableInfo *>() : found->second)
             if (known.insert(reader->definition.relid).second)
                 open.push_back(reader);
     }
@@ -66,9 +67,8 @@ bool is_late(const StreamTableInfo &seen, const Readers &readers, TimestampTz no
         return false;
     TimestampTz since = now - seen.age.own_staleness_us;
     std::vector<Schedule> schedules = schedules_of(seen, readers);
-    return schedules.empty() || std::any_of(schedules.begin(), schedules.end(), [&](const Schedule &schedule) {
-               return is_late_by(schedule, since, now);
-           });
+    return schedules.empty() || std::any_of(schedules.begin(), schedules.end(),
+                                            [&](const Schedule &schedule) { return is_late_by(schedule, since, now); });
 }
 
 /* Costs a scan of small, empty tables if nothing is held. */
@@ -126,7 +126,8 @@ std::vector<StreamTableInfo> visible_stream_tables()
     std::vector<StreamTableInfo> visible = all_stream_tables();
     std::erase_if(visible, [](const StreamTableInfo &seen) { return !seen.may_see; });
     std::sort(visible.begin(), visible.end(), [](const StreamTableInfo &a, const StreamTableInfo &b) {
-        return std::tie(a.definition.schema_name, a.definition.name) < std::tie(b.definition.schema_name, b.definition.name);
+        return std::tie(a.definition.schema_name, a.definition.name) <
+               std::tie(b.definition.schema_name, b.definition.name);
     });
     return visible;
 }

@@ -5,20 +5,20 @@
 #include "catalog/tables/history.hpp"
 #include "definition/definition.hpp"
 #include "definition/options.hpp"
-#include "fdw/sql/arguments.hpp"
+#include "definition/visibility.hpp"
 #include "fdw/monitor/limit_clause.hpp"
 #include "fdw/monitor/stream_table_list.hpp"
+#include "fdw/sql/arguments.hpp"
 #include "fdw/sql/result_rows.hpp"
-#include "definition/visibility.hpp"
 #include "refresh/effective_mode.hpp"
 
 extern "C" {
 #include "access/genam.h"
+#include "access/table.h"
 #include "catalog/pg_index.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
-#include "utils/fmgroids.h"
-#include "access/table.h"
 }
 
 #include <algorithm>
@@ -102,7 +102,7 @@ void add_row(Rows &rows, const StreamTableInfo &seen, const Past &past)
     rows.time(row.last_refresh_at).integer(row.consecutive_errors).boolean(row.needs_reinit);
     FirstRows first = first_rows_of(definition.query);
     auto small = [&](const std::optional<int64_t> &number) {
-        number && *number <= INT_MAX ? rows.integer(static_cast<int32_t>(*number)) : rows.null();
+        number &&*number <= INT_MAX ? rows.integer(static_cast<int32_t>(*number)) : rows.null();
     };
     small(first.limit);
     rows.text(first.order_by ? if_allowed(*first.order_by) : std::nullopt);

@@ -1,6 +1,7 @@
 /*
  * validate_query: how a query would be maintained, without creating anything.
  */
+#include "capture/source/source_kind.hpp"
 #include "definition/options.hpp"
 #include "definition/query/query.hpp"
 #include "definition/query/rewritten_query.hpp"
@@ -8,10 +9,9 @@
 #include "fdw/sql/result_rows.hpp"
 #include "pg/attempt.hpp"
 #include "setup/capture_objection.hpp"
-#include "translate/expression/constants.hpp"
-#include "capture/source/source_kind.hpp"
 #include "translate/check/dependence.hpp"
 #include "translate/check/rejection.hpp"
+#include "translate/expression/constants.hpp"
 
 extern "C" {
 #include "utils/lsyscache.h"
@@ -39,8 +39,8 @@ void report_source(Rows &rows, const translate::SourceRef &source)
 {
     std::string columns;
     for (AttrNumber column : source.columns)
-        columns += (columns.empty() ? "" : ", ") +
-                   std::string(call([&] { return get_attname(source.relid, column, false); }));
+        columns +=
+            (columns.empty() ? "" : ", ") + std::string(call([&] { return get_attname(source.relid, column, false); }));
     std::string name = call([&] { return definition::qualified_name(source.relid); });
     const char *refusal = call([&] { return capture::refusal(source.relid); });
     if (refusal != nullptr)
@@ -68,7 +68,8 @@ void report_maintenance(Rows &rows, const Query *query)
     std::vector<std::string> names;
     for (const translate::SourceRef &source : translation.sources)
         names.push_back(call([&] { return definition::qualified_name(source.relid); }));
-    add(rows, "operators", translate::with_literals(engine::Program(translation.plan).explain(names), translation.parts.constants), "OK");
+    add(rows, "operators",
+        translate::with_literals(engine::Program(translation.plan).explain(names), translation.parts.constants), "OK");
     for (const translate::SourceRef &source : translation.sources)
         report_source(rows, source);
 }

@@ -1,19 +1,19 @@
 #include "fdw/read/barrier.hpp"
 
 #include "definition/guc.hpp"
-#include "definition/state/state.hpp"
 #include "definition/restoring.hpp"
+#include "definition/state/state.hpp"
 #include "fdw/read/freshness.hpp"
-#include "refresh/history.hpp"
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_others.hpp"
 #include "fdw/read/refresh_wait.hpp"
-#include "fdw/scan/served_relation.hpp"
 #include "fdw/read/snapshot_state.hpp"
+#include "fdw/scan/served_relation.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/processes.hpp"
 #include "pg/versions/rights.hpp"
 #include "refresh/group/holds.hpp"
+#include "refresh/history.hpp"
 #include "refresh/refresh.hpp"
 
 extern "C" {
@@ -41,8 +41,7 @@ bool ask_manager(const Oid *relids, int count)
     Obstacle obstacle = Obstacle::none;
     for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested) {
         int rest = count - first;
-        obstacle =
-            request_refresh(relids + first, rest < mailbox::max_requested ? rest : mailbox::max_requested);
+        obstacle = request_refresh(relids + first, rest < mailbox::max_requested ? rest : mailbox::max_requested);
     }
     for (int i = 0; i < count; i++) {
         if (obstacle == Obstacle::none) {
@@ -99,9 +98,7 @@ void sort(Sorted *sorted, int count, Oid relid, const Freshness &freshness)
         sorted->has_stale = true;
         apply_on_stale(relid, freshness.obstacle);
         return;
-    case Verdict::serve:
-        require_populated(relid, freshness);
-        return;
+    case Verdict::serve: require_populated(relid, freshness); return;
     }
 }
 
@@ -194,8 +191,8 @@ bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed
         mailbox::OwnEffects own = mailbox::own_effects(relids[i]);
         Freshness freshness = judge_as_of(relids[i], fixed.snapshot, fixed.taken_at);
         bool is_own = own.has_changes || own.holds_it;
-        if (is_own && !fixed.is_inherited && freshness.verdict == Verdict::stale &&
-            guc::max_staleness_ms == 0 && can_refresh_here(relids[i]))
+        if (is_own && !fixed.is_inherited && freshness.verdict == Verdict::stale && guc::max_staleness_ms == 0 &&
+            can_refresh_here(relids[i]))
             freshness.verdict = Verdict::refresh_here;
         sort(&sorted, count, relids[i], freshness);
     }

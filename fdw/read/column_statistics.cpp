@@ -71,8 +71,8 @@ bool may_use_storage(Oid heap, AttrNumber stored, Oid user)
 
 void take_statistics(Oid relation, AttrNumber column, bool with_children, VariableStatData *variable)
 {
-    variable->statsTuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relation), Int16GetDatum(column),
-                                           BoolGetDatum(with_children));
+    variable->statsTuple =
+        SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relation), Int16GetDatum(column), BoolGetDatum(with_children));
     variable->freefunc = ReleaseSysCache;
 }
 
@@ -102,22 +102,21 @@ bool is_partial(const RelOptInfo *rel, Oid index)
 
 bool find_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column, VariableStatData *variable)
 {
-    if (entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE && column > 0 &&
-        !entry->inh) {
+    if (entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE && column > 0 && !entry->inh) {
         const ServedRelation *served = find_served_relation(entry->relid);
         if (served != nullptr && OidIsValid(served->storage) && column <= served->column_count) {
             take_statistics(served->storage, served->columns[column - 1], false, variable);
-            variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) ||
-                               (entry->securityQuals == NIL &&
-                                may_read(entry->relid, column, reader_of(root->parse, entry)));
+            variable->acl_ok =
+                !HeapTupleIsValid(variable->statsTuple) ||
+                (entry->securityQuals == NIL && may_read(entry->relid, column, reader_of(root->parse, entry)));
             return true;
         }
     }
     if (entry->rtekind == RTE_RELATION && column > 0 && storage::is_heap(entry->relid)) {
         take_statistics(entry->relid, column, entry->inh, variable);
-        variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) ||
-                           (entry->securityQuals == NIL &&
-                            may_use_storage(entry->relid, column, reader_of(root->parse, entry)));
+        variable->acl_ok =
+            !HeapTupleIsValid(variable->statsTuple) ||
+            (entry->securityQuals == NIL && may_use_storage(entry->relid, column, reader_of(root->parse, entry)));
         return true;
     }
     const auto previous = previous_hooks().relation_statistics;

@@ -16,8 +16,8 @@
 
 #include "definition/guc.hpp"
 #include "fdw/read/on_stale.hpp"
-#include "fdw/scan/served_relation.hpp"
 #include "fdw/read/snapshot_state.hpp"
+#include "fdw/scan/served_relation.hpp"
 #include "pg/versions/processes.hpp"
 #include "pg/versions/rights.hpp"
 #include "refresh/program/scope.hpp"
@@ -171,8 +171,7 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
 bool pass_with_available_snapshot(QueryDesc *query, const Oid *relids, int count)
 {
     const RequiredRights rights = asked_rights(query->plannedstmt);
-    FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp(),
-                           is_inherited(query->snapshot)};
+    FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp(), is_inherited(query->snapshot)};
     /* A parallel worker sees changes of its own transaction only through a snapshot. */
     if (!fixed.is_inherited && !IsolationUsesXactSnapshot() && !RecoveryInProgress() && !IsParallelWorker()) {
         pass_to_new_snapshot(query, relids, count);

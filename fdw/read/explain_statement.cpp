@@ -4,12 +4,12 @@
  */
 #include "fdw/read/explain_statement.hpp"
 
+#include "definition/state/state.hpp"
 #include "fdw/read/barrier.hpp"
 #include "fdw/read/freshness.hpp"
+#include "fdw/read/snapshot_state.hpp"
 #include "fdw/scan/execution.hpp"
 #include "fdw/scan/served_relation.hpp"
-#include "fdw/read/snapshot_state.hpp"
-#include "definition/state/state.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/explain.hpp"
@@ -51,9 +51,9 @@ void explain_wait(const Wait &wait, ExplainState *es)
         return;
     ExplainPropertyText("Refreshed Before Reading",
                         wait.has_refreshed ? "in this transaction"
-                        : !wait.has_asked ? "no"
-                        : wait.has_failed ? "no, despite waiting for it"
-                                          : "by the manager",
+                        : !wait.has_asked  ? "no"
+                        : wait.has_failed  ? "no, despite waiting for it"
+                                           : "by the manager",
                         es);
     if (es->timing && (wait.has_refreshed || wait.has_asked))
         ExplainPropertyFloat(wait.has_failed ? "Wait Time" : "Refresh Time", "ms", wait.ms, 3, es);
@@ -65,8 +65,7 @@ void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
     state::VisibleRow seen = state::visible_row(relid);
     TimestampTz since = pending_since(relid, seen);
     bool is_known = since != DT_NOBEGIN;
-    double age_s =
-        since != 0 && is_known ? static_cast<double>(GetCurrentTimestamp() - since) / USECS_PER_SEC : 0;
+    double age_s = since != 0 && is_known ? static_cast<double>(GetCurrentTimestamp() - since) / USECS_PER_SEC : 0;
     ExplainOpenGroup("Stream Table", nullptr, true, es);
     ExplainPropertyText("Stream Table", quoted_relation_name(relid), es);
     es->indent++;

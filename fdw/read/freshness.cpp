@@ -1,11 +1,11 @@
 #include "fdw/read/freshness.hpp"
 
 #include "definition/guc.hpp"
-#include "definition/state/state.hpp"
 #include "definition/lock_right.hpp"
+#include "definition/state/state.hpp"
 #include "definition/time_zone.hpp"
-#include "fdw/scan/served_relation.hpp"
 #include "fdw/read/snapshot_state.hpp"
+#include "fdw/scan/served_relation.hpp"
 #include "mailbox/mailbox.hpp"
 
 extern "C" {
@@ -37,7 +37,8 @@ bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
     const scheduler::Schedule &schedule = find_served_relation(relid)->schedule;
     if (schedule.kind != scheduler::Schedule::Kind::cron)
         return scheduler::is_due_for_reader(schedule, since, now, scheduler::utc);
-    return scheduler::is_due_for_reader(schedule, since, now, definition::DatabaseZone(definition::published_time_zone()));
+    return scheduler::is_due_for_reader(schedule, since, now,
+                                        definition::DatabaseZone(definition::published_time_zone()));
 }
 
 Freshness refused(const mailbox::State &state, bool is_populated)
@@ -90,11 +91,13 @@ Freshness judge(Oid relid, TimestampTz now)
         const bool is_refreshable_by_others_only = !definition::may_stop_refreshes(relid);
         /* The manager applies the changes of others, and may find that this transaction has changed nothing
          * that the stream table reads. */
-        if (is_refreshable_by_others_only && own.has_changes && !known.is_current() && !known.state.is_suspended && !known.state.is_failing)
+        if (is_refreshable_by_others_only && own.has_changes && !known.is_current() && !known.state.is_suspended &&
+            !known.state.is_failing)
             return {Verdict::ask, Obstacle::none, is_populated, true};
         /* Only this transaction sees its changes, or holds the lock. */
         if (own.has_changes || own.holds_it)
-            return {Verdict::stale, is_refreshable_by_others_only ? Obstacle::own_changes : Obstacle::read_only, is_populated};
+            return {Verdict::stale, is_refreshable_by_others_only ? Obstacle::own_changes : Obstacle::read_only,
+                    is_populated};
     }
     if (own.holds_it && !is_populated)
         return {Verdict::serve, Obstacle::none, false};
@@ -103,7 +106,8 @@ Freshness judge(Oid relid, TimestampTz now)
     if (since != 0 && since < own_since)
         since = own_since;
     if (is_populated && (since == 0 || (is_by_schedule && known.waits_for_others) || !is_too_old(relid, since, now)))
-        return {Verdict::serve, Obstacle::none, true, !own.holds_it && !known.state.is_suspended && !known.state.is_failing};
+        return {Verdict::serve, Obstacle::none, true,
+                !own.holds_it && !known.state.is_suspended && !known.state.is_failing};
     /* No other process can take the lock of a stream table that this transaction holds. */
     if (own.holds_it)
         return {can_refresh_here(relid) ? Verdict::refresh_here : Verdict::stale, Obstacle::read_only, true};
@@ -120,7 +124,8 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)
         return {Verdict::serve, Obstacle::none, seen.is_populated};
     /* All changes that were committed before the frontier's snapshot have been applied, so no pending change
      * is older. */
-    if (!is_too_old(relid, seen.data_timestamp, taken_at) || !has_pending_changes(relid, snapshot, is_by_own_schedule(relid)))
+    if (!is_too_old(relid, seen.data_timestamp, taken_at) ||
+        !has_pending_changes(relid, snapshot, is_by_own_schedule(relid)))
         return {Verdict::serve, Obstacle::none, true};
     return {Verdict::stale, RecoveryInProgress() ? Obstacle::standby : Obstacle::fixed_snapshot, true};
 }

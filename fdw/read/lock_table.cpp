@@ -9,8 +9,8 @@
 #include "fdw/read/lock_table.hpp"
 
 #include "fdw/read/barrier.hpp"
-#include "fdw/scan/write_rejection.hpp"
 #include "fdw/scan/served_relation.hpp"
+#include "fdw/scan/write_rejection.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -52,8 +52,7 @@ List *lock_stream_tables(LockStmt *statement, Oid *relids, int *count)
         auto *name = lfirst_node(RangeVar, cell);
         if (names_stream_table(name)) {
             int options = statement->nowait ? RVR_NOWAIT : 0;
-            relids[(*count)++] =
-                RangeVarGetRelidExtended(name, AccessShareLock, options, check_may_lock, nullptr);
+            relids[(*count)++] = RangeVarGetRelidExtended(name, AccessShareLock, options, check_may_lock, nullptr);
         } else
             others = lappend(others, name);
     }

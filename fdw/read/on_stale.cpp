@@ -4,8 +4,8 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/processes.hpp"
-#include "refresh/group/holds.hpp"
 #include "refresh/group/excluded_members.hpp"
+#include "refresh/group/holds.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -37,10 +37,8 @@ const char *explain_inactive(Oid relid, bool is_hint)
 const char *explain(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
-    case Obstacle::timed_out:
-        return "It was not refreshed within pg_trickle.scan_refresh_timeout.";
-    case Obstacle::failed:
-        return "Its last refresh failed.";
+    case Obstacle::timed_out: return "It was not refreshed within pg_trickle.scan_refresh_timeout.";
+    case Obstacle::failed: return "Its last refresh failed.";
     case Obstacle::suspended:
     case Obstacle::held:
         if (const char *rest = explain_inactive(relid, false))
@@ -49,21 +47,18 @@ const char *explain(Oid relid, Obstacle obstacle)
         if (IsolationUsesXactSnapshot())
             return explain(relid, Obstacle::fixed_snapshot);
         break;
-    case Obstacle::no_manager:
-        return "No manager is running in this database.";
-    case Obstacle::locked:
-        return "Another transaction holds its lock.";
+    case Obstacle::no_manager: return "No manager is running in this database.";
+    case Obstacle::locked: return "Another transaction holds its lock.";
     case Obstacle::fixed_snapshot:
-        return "The snapshot of this transaction or function is fixed, and changes that are visible to it have not been "
+        return "The snapshot of this transaction or function is fixed, and changes that are visible to it have not "
+               "been "
                "applied.";
-    case Obstacle::read_only:
-        return "Only this transaction could refresh it, but it cannot write now.";
-    case Obstacle::standby:
-        return "A standby cannot refresh it.";
+    case Obstacle::read_only: return "Only this transaction could refresh it, but it cannot write now.";
+    case Obstacle::standby: return "A standby cannot refresh it.";
     case Obstacle::own_changes:
-        return "This transaction has changed its sources, and the user of the transaction is not permitted to refresh it before the transaction ends.";
-    case Obstacle::none:
-        break;
+        return "This transaction has changed its sources, and the user of the transaction is not permitted to refresh "
+               "it before the transaction ends.";
+    case Obstacle::none: break;
     }
     return "Its sources have changed again since it was refreshed.";
 }
@@ -81,16 +76,17 @@ const char *advise(Oid relid, Obstacle obstacle)
         return advise(relid, IsolationUsesXactSnapshot() ? Obstacle::fixed_snapshot : Obstacle::none);
     case Obstacle::timed_out:
     case Obstacle::locked:
-        return "See pgtrickle.blocked_refreshes() for locks that it waits for, call pgtrickle.refresh_stream_table(), or try again.";
+        return "See pgtrickle.blocked_refreshes() for locks that it waits for, call pgtrickle.refresh_stream_table(), "
+               "or try again.";
     case Obstacle::read_only:
         return "Read it before SET TRANSACTION READ ONLY, and not in a function that is PARALLEL SAFE or RESTRICTED.";
     case Obstacle::fixed_snapshot:
         return "To refresh it, run LOCK TABLE name IN ACCESS SHARE MODE as the first statement of the transaction.";
     case Obstacle::own_changes:
-        return "Commit first. Within a transaction, a role can refresh stream tables that it owns, and those that directly read tables that "
+        return "Commit first. Within a transaction, a role can refresh stream tables that it owns, and those that "
+               "directly read tables that "
                "it may UPDATE, DELETE or TRUNCATE.";
-    default:
-        return "Call pgtrickle.refresh_stream_table(), or try again.";
+    default: return "Call pgtrickle.refresh_stream_table(), or try again.";
     }
 }
 
@@ -137,8 +133,8 @@ void apply_on_stale(Oid relid, Obstacle obstacle)
     const char *hint = advise(relid, obstacle);
     ereport(is_error ? ERROR : WARNING,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-             errmsg("stream table \"%s\" exceeds its maximum staleness", get_rel_name(relid)),
-             errdetail("%s", detail), errhint("%s", hint)));
+             errmsg("stream table \"%s\" exceeds its maximum staleness", get_rel_name(relid)), errdetail("%s", detail),
+             errhint("%s", hint)));
 }
 
 } // namespace pgtrickle

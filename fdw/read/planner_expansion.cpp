@@ -1,8 +1,8 @@
 #include "fdw/read/planner_expansion.hpp"
 
 #include "definition/guc.hpp"
-#include "fdw/scan/write_rejection.hpp"
 #include "fdw/scan/storage_rte.hpp"
+#include "fdw/scan/write_rejection.hpp"
 #include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
 
@@ -39,9 +39,8 @@ List *output_columns(Relation table, const ServedRelation *served, const RangeTb
     for (int i = 0; i < served->column_count; i++) {
         Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), i);
         auto number = static_cast<AttrNumber>(i + 1);
-        Expr *value = column->attisdropped
-                          ? reinterpret_cast<Expr *>(makeNullConst(INT4OID, -1, InvalidOid))
-                          : reinterpret_cast<Expr *>(storage_column(storage, 2, served->columns[i]));
+        Expr *value = column->attisdropped ? reinterpret_cast<Expr *>(makeNullConst(INT4OID, -1, InvalidOid))
+                                           : reinterpret_cast<Expr *>(storage_column(storage, 2, served->columns[i]));
         targets = lappend(targets, makeTargetEntry(value, number, pstrdup(NameStr(column->attname)), false));
     }
     return targets;

@@ -52,7 +52,8 @@ Obstacle ask(const Oid *relids, int count)
 {
     Obstacle obstacle = Obstacle::none;
     for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested)
-        obstacle = request_refresh(relids + first, std::min(count - first, mailbox::max_requested), OnDeadlock::give_up);
+        obstacle =
+            request_refresh(relids + first, std::min(count - first, mailbox::max_requested), OnDeadlock::give_up);
     return obstacle;
 }
 
@@ -84,7 +85,8 @@ SkippedUpstreams refresh_others(const Oid *relids, int count, bool goes_by_sched
         const Oid upstream = upstreams[i];
         const mailbox::MailboxStatus known = mailbox::status_of(upstream);
         const bool is_populated = is_populated_now(upstream);
-        if (is_populated && (known.is_current() || (goes_by_schedules && judge(upstream, now).verdict == Verdict::serve)))
+        if (is_populated &&
+            (known.is_current() || (goes_by_schedules && judge(upstream, now).verdict == Verdict::serve)))
             continue;
         if (is_populated && is_fixed) {
             if (Obstacle obstacle = obstacle_as_of(upstream, GetTransactionSnapshot()); obstacle != Obstacle::none)
@@ -101,7 +103,8 @@ SkippedUpstreams refresh_others(const Oid *relids, int count, bool goes_by_sched
     /* None of these upstreams contains the changes of this transaction. */
     for (int i = 0; i < upstream_count; i++) {
         auto is_it = [&](const SkippedUpstream &one) { return one.relid == upstreams[i]; };
-        if (!goes_by_schedules && mailbox::own_effects(upstreams[i]).has_changes && std::none_of(left.list, left.list + left.count, is_it))
+        if (!goes_by_schedules && mailbox::own_effects(upstreams[i]).has_changes &&
+            std::none_of(left.list, left.list + left.count, is_it))
             leave(upstreams[i], Obstacle::own_changes);
     }
     return left;

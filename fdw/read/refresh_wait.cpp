@@ -70,12 +70,11 @@ bool is_waited_for(OnDeadlock on_deadlock)
     const int worker_count = length;
     for (int next = 0; next < length; next++) {
         if (on_deadlock == OnDeadlock::raise && next < worker_count && is_blocked_by_me(chain[next]))
-            ereport(ERROR,
-                    (errcode(ERRCODE_T_R_DEADLOCK_DETECTED), errmsg("deadlock detected"),
-                     errdetail("This transaction waits for a refresh worker (process %d) to refresh a stream "
-                               "table; the worker waits for a lock that this transaction holds.",
-                               chain[next]),
-                     errhint("Read stream tables before locking their sources.")));
+            ereport(ERROR, (errcode(ERRCODE_T_R_DEADLOCK_DETECTED), errmsg("deadlock detected"),
+                            errdetail("This transaction waits for a refresh worker (process %d) to refresh a stream "
+                                      "table; the worker waits for a lock that this transaction holds.",
+                                      chain[next]),
+                            errhint("Read stream tables before locking their sources.")));
         if (chain[next] == MyProcPid)
             return true;
         add_blockers(chain[next], chain, &length);
@@ -86,21 +85,14 @@ bool is_waited_for(OnDeadlock on_deadlock)
 Obstacle obstacle_of(mailbox::Answer answer)
 {
     switch (answer) {
-    case mailbox::Answer::done:
-        return Obstacle::none;
-    case mailbox::Answer::failed:
-        return Obstacle::failed;
-    case mailbox::Answer::suspended:
-        return Obstacle::suspended;
-    case mailbox::Answer::held:
-        return Obstacle::held;
-    case mailbox::Answer::locked:
-        return Obstacle::locked;
-    case mailbox::Answer::waiting:
-        return Obstacle::timed_out;
+    case mailbox::Answer::done: return Obstacle::none;
+    case mailbox::Answer::failed: return Obstacle::failed;
+    case mailbox::Answer::suspended: return Obstacle::suspended;
+    case mailbox::Answer::held: return Obstacle::held;
+    case mailbox::Answer::locked: return Obstacle::locked;
+    case mailbox::Answer::waiting: return Obstacle::timed_out;
     case mailbox::Answer::none:
-    case mailbox::Answer::no_manager:
-        break;
+    case mailbox::Answer::no_manager: break;
     }
     return Obstacle::no_manager;
 }

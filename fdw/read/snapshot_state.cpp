@@ -1,11 +1,11 @@
 #include "fdw/read/snapshot_state.hpp"
 
 #include "capture/log/log.hpp"
+#include "capture/log/log_state.hpp"
 #include "definition/definition.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "refresh/sets/refresh_sets.hpp"
-#include "capture/log/log_state.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -26,7 +26,7 @@ namespace {
 /* Conditions under which a stream table counts as pending. */
 struct Counted {
     bool time_dependent; /* time dependence counts as a pending change */
-    bool own_only; /* upstreams that have their own schedule and are refreshed separately do not count */
+    bool own_only;       /* upstreams that have their own schedule and are refreshed separately do not count */
 };
 
 bool keeps_own_schedule(Oid relid)
@@ -117,7 +117,8 @@ Oid first_lagging(const Oid *relids, int count, Snapshot snapshot)
         frontiers.push_back(*std::move(frontier));
     }
     for (int i = 0; i < count; i++)
-        if (std::any_of(taken_in[i].begin(), taken_in[i].end(), [&](Oid each) { return may_lack(each, frontiers, snapshot); }))
+        if (std::any_of(taken_in[i].begin(), taken_in[i].end(),
+                        [&](Oid each) { return may_lack(each, frontiers, snapshot); }))
             return relids[i];
     return InvalidOid;
 }
@@ -134,11 +135,11 @@ void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot)
                    TransactionIdIsCurrentTransactionId(creator) || !XidInMVCCSnapshot(creator, snapshot);
     ReleaseSysCache(row);
     if (!is_seen)
-        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                        errmsg("could not read stream table \"%s\" under this transaction's snapshot",
-                               get_rel_name(relid)),
-                        errdetail("Its storage was created or altered after the snapshot was taken."),
-                        errhint("Retry the transaction.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                 errmsg("could not read stream table \"%s\" under this transaction's snapshot", get_rel_name(relid)),
+                 errdetail("Its storage was created or altered after the snapshot was taken."),
+                 errhint("Retry the transaction.")));
 }
 
 bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only)

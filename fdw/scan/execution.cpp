@@ -79,8 +79,8 @@ void set_parameters(ForeignScanState *node, NestedScan *scan)
     ListCell *cell;
     foreach (cell, scan->parameter_states) {
         ParamExternData *parameter = &scan->parameters->params[foreach_current_index(cell)];
-        parameter->value = ExecEvalExprSwitchContext(static_cast<ExprState *>(lfirst(cell)),
-                                                     node->ss.ps.ps_ExprContext, &parameter->isnull);
+        parameter->value = ExecEvalExprSwitchContext(static_cast<ExprState *>(lfirst(cell)), node->ss.ps.ps_ExprContext,
+                                                     &parameter->isnull);
         int16 length;
         bool is_by_value;
         get_typlenbyval(parameter->ptype, &length, &is_by_value);
@@ -94,8 +94,8 @@ void set_parameters(ForeignScanState *node, NestedScan *scan)
 
 void start(ForeignScanState *node, NestedScan *scan, int flags)
 {
-    scan->query = CreateQueryDesc(scan->plan, "", node->ss.ps.state->es_snapshot, InvalidSnapshot,
-                                  None_Receiver, scan->parameters, nullptr, 0);
+    scan->query = CreateQueryDesc(scan->plan, "", node->ss.ps.state->es_snapshot, InvalidSnapshot, None_Receiver,
+                                  scan->parameters, nullptr, 0);
     standard_ExecutorStart(scan->query, flags | EXEC_FLAG_SKIP_TRIGGERS);
 }
 
@@ -121,10 +121,8 @@ bool can_rewind(NestedScan *scan)
     case T_SeqScan:
     case T_IndexScan:
     case T_IndexOnlyScan:
-    case T_BitmapHeapScan:
-        return true;
-    default:
-        return false;
+    case T_BitmapHeapScan: return true;
+    default: return false;
     }
 }
 

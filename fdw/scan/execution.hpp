@@ -34,8 +34,8 @@ enum class ScanPrivate : int {
 
 void scan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 void scan_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
-ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List *tlist,
-                       List *clauses, Plan *outer_plan);
+ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List *tlist, List *clauses,
+                       Plan *outer_plan);
 List *scan_reparameterize(PlannerInfo *root, List *kept, RelOptInfo *child);
 
 void scan_begin(ForeignScanState *node, int eflags);

@@ -1,10 +1,10 @@
 /*
  * EXPLAIN of a nested scan: the heap that contains the rows, and the plan that reads it.
  */
+#include "pg/versions/explain.hpp"
 #include "fdw/scan/execution.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "pg/relation_name.hpp"
-#include "pg/versions/explain.hpp"
 
 extern "C" {
 #include "utils/lsyscache.h"

@@ -28,8 +28,8 @@ bool is_bound_outside(Node *node, void *rel)
         bool is_own = static_cast<Index>(var->varno) == *static_cast<Index *>(rel);
         return is_own && var->varattno <= 0; /* the outer scan computes system columns and whole rows */
     }
-    if (IsA(node, PlaceHolderVar) || IsA(node, CurrentOfExpr) || IsA(node, SubPlan) ||
-        IsA(node, AlternativeSubPlan) || IsA(node, SubLink) || IsA(node, Aggref) || IsA(node, WindowFunc))
+    if (IsA(node, PlaceHolderVar) || IsA(node, CurrentOfExpr) || IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) ||
+        IsA(node, SubLink) || IsA(node, Aggref) || IsA(node, WindowFunc))
         return true;
     return walk_expression(node, is_bound_outside, rel);
 }
@@ -126,18 +126,18 @@ NestedPlan plan_nested(RelOptInfo *rel, const ServedRelation *served, Oid read_a
     foreach (cell, columns) {
         Var *var = storage_column(storage, 1, served->columns[lfirst_int(cell) - 1]);
         auto number = static_cast<AttrNumber>(list_length(query->targetList) + 1);
-        query->targetList = lappend(query->targetList,
-                                    makeTargetEntry(reinterpret_cast<Expr *>(var), number, nullptr, false));
+        query->targetList =
+            lappend(query->targetList, makeTargetEntry(reinterpret_cast<Expr *>(var), number, nullptr, false));
     }
     List *quals = NIL;
     foreach (cell, clauses)
-        quals = lappend(quals, translate(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause),
-                                         &translation));
+        quals =
+            lappend(quals, translate(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause), &translation));
     query->sortClause = sort_clauses(query, translation, order, order_count);
     RangeTblRef *from = makeNode(RangeTblRef);
     from->rtindex = 1;
-    query->jointree = makeFromExpr(
-        list_make1(from), quals == NIL ? nullptr : reinterpret_cast<Node *>(make_ands_explicit(quals)));
+    query->jointree =
+        makeFromExpr(list_make1(from), quals == NIL ? nullptr : reinterpret_cast<Node *>(make_ands_explicit(quals)));
     NestedPlan nested;
     nested.plan = standard_planner(query, "", order_count > 0 ? CURSOR_OPT_FAST_PLAN : 0, nullptr);
     nested.columns = columns;

@@ -5,9 +5,9 @@
  * `served` is looked up again wherever it is needed, because planning the nested query may process an
  * invalidation and replace the entry.
  */
+#include "fdw/scan/execution.hpp"
 #include "fdw/scan/nested_query.hpp"
 #include "pg/relation_owner.hpp"
-#include "fdw/scan/execution.hpp"
 #include "pg/versions/planner.hpp"
 
 extern "C" {
@@ -126,7 +126,8 @@ void add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid, const PathShap
     }
     const ServedRelation *served = find_served_relation(relid);
     List *columns = needed_columns(rel, served, own);
-    NestedPlan plan = plan_nested(rel, served, read_as(root, rel, relid), columns, nested, shape.order, shape.order_count);
+    NestedPlan plan =
+        plan_nested(rel, served, read_as(root, rel, relid), columns, nested, shape.order, shape.order_count);
     double rows = parameterised != nullptr ? parameterised->ppi_rows : rel->rows;
     QualCost own_cost;
     cost_qual_eval(&own_cost, own, root);
@@ -150,8 +151,8 @@ AttrNumber column_stored_as(const ServedRelation *served, AttrNumber stored)
 
 /* Returns the pathkeys of the query that reading `index` in one direction provides, and sets `order` to the
  * sort columns of the nested query. Supports only plain columns with the default order of NULLs. */
-List *order_of_index(PlannerInfo *root, RelOptInfo *rel, Relation table, const ServedRelation *served,
-                     Relation index, bool is_backward, SortColumn *order, int *order_count)
+List *order_of_index(PlannerInfo *root, RelOptInfo *rel, Relation table, const ServedRelation *served, Relation index,
+                     bool is_backward, SortColumn *order, int *order_count)
 {
     List *pathkeys = NIL;
     *order_count = 0;
@@ -217,8 +218,7 @@ struct WantedColumn {
     AttrNumber column;
 };
 
-bool is_wanted_column(PlannerInfo *, RelOptInfo *rel, EquivalenceClass *, EquivalenceMember *member,
-                      void *wanted)
+bool is_wanted_column(PlannerInfo *, RelOptInfo *rel, EquivalenceClass *, EquivalenceMember *member, void *wanted)
 {
     Node *expression = reinterpret_cast<Node *>(member->em_expr);
     while (expression != nullptr && IsA(expression, RelabelType))
@@ -226,8 +226,7 @@ bool is_wanted_column(PlannerInfo *, RelOptInfo *rel, EquivalenceClass *, Equiva
     if (expression == nullptr || !IsA(expression, Var))
         return false;
     auto *var = reinterpret_cast<Var *>(expression);
-    return static_cast<Index>(var->varno) == rel->relid &&
-           var->varattno == static_cast<WantedColumn *>(wanted)->column;
+    return static_cast<Index>(var->varno) == rel->relid && var->varattno == static_cast<WantedColumn *>(wanted)->column;
 }
 
 /* Returns the columns that are the first column of an index. With a clause on any other column, the nested
@@ -264,13 +263,12 @@ void add_parameterised_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
     List *parameterisations = NIL;
     ListCell *cell;
     foreach (cell, rel->joininfo)
-        parameterisations =
-            add_parameterisation(root, rel, lfirst_node(RestrictInfo, cell), parameterisations);
+        parameterisations = add_parameterisation(root, rel, lfirst_node(RestrictInfo, cell), parameterisations);
     if (rel->has_eclass_joins) {
         foreach (cell, leading_columns(find_served_relation(relid))) {
             WantedColumn wanted = {static_cast<AttrNumber>(lfirst_int(cell))};
-            List *clauses = generate_implied_equalities_for_column(root, rel, is_wanted_column, &wanted,
-                                                                   rel->lateral_referencers);
+            List *clauses =
+                generate_implied_equalities_for_column(root, rel, is_wanted_column, &wanted, rel->lateral_referencers);
             ListCell *inner;
             foreach (inner, clauses)
                 parameterisations =
@@ -308,8 +306,7 @@ void scan_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
     add_parameterised_paths(root, rel, relid);
 }
 
-ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid, ForeignPath *path, List *tlist, List *clauses,
-                       Plan *)
+ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid, ForeignPath *path, List *tlist, List *clauses, Plan *)
 {
     auto *plan = part<PlannedStmt>(path->fdw_private, PathPrivate::plan);
     auto *columns = part<List>(path->fdw_private, PathPrivate::columns);
@@ -328,8 +325,7 @@ ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid, ForeignPath *pat
     /* Invalidates the statement's plan if an object on which the nested plan depends changes. */
     root->glob->relationOids = list_concat(root->glob->relationOids, list_copy(plan->relationOids));
     root->glob->invalItems = list_concat(root->glob->invalItems, list_copy(plan->invalItems));
-    return make_foreignscan(tlist, own, rel->relid, parameters, list_make2(plan, columns), NIL, recheck,
-                            nullptr);
+    return make_foreignscan(tlist, own, rel->relid, parameters, list_make2(plan, columns), NIL, recheck, nullptr);
 }
 
 List *scan_reparameterize(PlannerInfo *root, List *kept, RelOptInfo *child)

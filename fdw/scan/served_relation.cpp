@@ -5,8 +5,8 @@
 #include "definition/options.hpp"
 #include "pg/relation_listeners.hpp"
 #include "storage/storage.hpp"
-#include "translate/translate.hpp"
 #include "translate/check/dependence.hpp"
+#include "translate/translate.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -61,8 +61,7 @@ bool is_hidden(const char *column)
 [[noreturn]] void raise_misfit(Relation table)
 {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("storage of stream table \"%s\" does not match its columns",
-                           RelationGetRelationName(table)),
+                    errmsg("storage of stream table \"%s\" does not match its columns", RelationGetRelationName(table)),
                     errhint("Run pgtrickle.repair_stream_table() on it.")));
 }
 
@@ -236,7 +235,8 @@ bool is_time_dependent(Oid relid)
         bool is_found = enter([=] {
             const translate::TimeDependence found =
                 translate::time_dependence_of(call([=] { return definition::query_of(relid); }));
-            return found.is_volatile || found.is_now_dependent || definition::load(relid).uncaptured_source() != nullptr;
+            return found.is_volatile || found.is_now_dependent ||
+                   definition::load(relid).uncaptured_source() != nullptr;
         });
         ServedRelation *entry = look_up(relid);
         entry->is_time_dependent = is_found;

@@ -31,7 +31,7 @@ struct ServedRelation {
     int column_count;         /* of the foreign table, dropped ones included */
     AttrNumber *columns;      /* column of the storage for each of them, 0 if dropped; owned by the entry */
     scheduler::Schedule schedule;
-    bool is_time_dependence_known;       /* whether is_time_dependent has been determined */
+    bool is_time_dependence_known; /* whether is_time_dependent has been determined */
     bool is_time_dependent;
 };
 

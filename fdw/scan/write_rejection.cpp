@@ -1,9 +1,9 @@
 #include "fdw/scan/write_rejection.hpp"
 
-#include "definition/state/extension_table.hpp"
-#include "fdw/scan/served_relation.hpp"
-#include "definition/visibility.hpp"
 #include "definition/query/rewritten_query.hpp"
+#include "definition/state/extension_table.hpp"
+#include "definition/visibility.hpp"
+#include "fdw/scan/served_relation.hpp"
 #include "pg/versions/rights.hpp"
 
 extern "C" {
@@ -115,9 +115,9 @@ void refuse_dml_of(const Query *query, Oid relid)
 
 void refuse_row_locks(Oid relid)
 {
-    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                    errmsg("cannot lock rows in stream table \"%s\"", get_rel_name(relid)),
-                    errhint("Name the tables to lock: FOR UPDATE OF table_name")));
+    ereport(ERROR,
+            (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("cannot lock rows in stream table \"%s\"", get_rel_name(relid)),
+             errhint("Name the tables to lock: FOR UPDATE OF table_name")));
 }
 
 void refuse_writes_of(const Query *statement, Query *query)

@@ -70,7 +70,10 @@ int NamedArguments::number_of(const char *name) const
     return -1;
 }
 
-Oid NamedArguments::type_of(int number) const { return names_->types[number]; }
+Oid NamedArguments::type_of(int number) const
+{
+    return names_->types[number];
+}
 
 void NamedArguments::expect(int number, Oid type) const
 {

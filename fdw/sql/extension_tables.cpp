@@ -94,8 +94,7 @@ Oid relation_with_data(const std::string &name)
         case RELKIND_RELATION:
         case RELKIND_PARTITIONED_TABLE:
         case RELKIND_FOREIGN_TABLE:
-        case RELKIND_MATVIEW:
-            return relid;
+        case RELKIND_MATVIEW: return relid;
         default:
             ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a table", get_rel_name(relid)),
                             errhint("Specify tables that stream tables read, not views on them.")));
@@ -166,7 +165,8 @@ Datum name_array(const std::vector<Oid> &relids)
         auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (names.size() + 1)));
         for (size_t i = 0; i < names.size(); i++)
             values[i] = CStringGetTextDatum(names[i].c_str());
-        return PointerGetDatum(construct_array(values, static_cast<int>(names.size()), TEXTOID, -1, false, TYPALIGN_INT));
+        return PointerGetDatum(
+            construct_array(values, static_cast<int>(names.size()), TEXTOID, -1, false, TYPALIGN_INT));
     });
 }
 

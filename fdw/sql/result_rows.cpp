@@ -87,8 +87,8 @@ Rows &Rows::texts(const std::vector<std::string> &values)
                     auto *texts = static_cast<Datum *>(palloc(sizeof(Datum) * (values.size() + 1)));
                     for (size_t i = 0; i < values.size(); i++)
                         texts[i] = CStringGetTextDatum(values[i].c_str());
-                    return PointerGetDatum(construct_array(texts, static_cast<int>(values.size()), TEXTOID, -1, false,
-                                                           TYPALIGN_INT));
+                    return PointerGetDatum(
+                        construct_array(texts, static_cast<int>(values.size()), TEXTOID, -1, false, TYPALIGN_INT));
                 }),
                 false, TEXTARRAYOID);
 }

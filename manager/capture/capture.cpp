@@ -7,21 +7,21 @@
  */
 #include "capture/capture.hpp"
 
-#include "capture/log/chunk.hpp"
-#include "capture/triggers/trigger_setup.hpp"
-#include "capture/log/log.hpp"
-#include "capture/triggers/open_statement.hpp"
-#include "capture/log/segment.hpp"
-#include "capture/source/unlogged_sentinel.hpp"
 #include "capture/ddl/source_ddl.hpp"
+#include "capture/log/chunk.hpp"
+#include "capture/log/log.hpp"
+#include "capture/log/log_format.hpp"
+#include "capture/log/log_state.hpp"
+#include "capture/log/marker.hpp"
+#include "capture/log/segment.hpp"
+#include "capture/source/inheritance.hpp"
+#include "capture/source/source_kind.hpp"
+#include "capture/source/unlogged_sentinel.hpp"
+#include "capture/triggers/open_statement.hpp"
+#include "capture/triggers/trigger_setup.hpp"
 #include "definition/definition.hpp"
 #include "definition/lock_right.hpp"
 #include "definition/state/state.hpp"
-#include "capture/source/inheritance.hpp"
-#include "capture/source/source_kind.hpp"
-#include "capture/log/log_state.hpp"
-#include "capture/log/marker.hpp"
-#include "capture/log/log_format.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -34,8 +34,8 @@ extern "C" {
 #include "commands/tablecmds.h"
 #include "storage/lmgr.h"
 #include "utils/catcache.h"
-#include "utils/lsyscache.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
@@ -53,7 +53,8 @@ constexpr const char *was_not_logged = "its changes were not captured for a whil
  * itself. */
 const char *damage_to_others(Oid source, bool is_begun, bool is_for_others)
 {
-    return is_begun && list_length(state::log_dependents_of(source)) > (is_for_others ? 0 : 1) ? was_not_logged : nullptr;
+    return is_begun && list_length(state::log_dependents_of(source)) > (is_for_others ? 0 : 1) ? was_not_logged
+                                                                                               : nullptr;
 }
 
 } // namespace

@@ -1,17 +1,17 @@
 #include "capture/installer.hpp"
 
 #include "capture/capture.hpp"
+#include "capture/log/log_state.hpp"
+#include "capture/source/inheritance.hpp"
+#include "capture/source/source_kind.hpp"
+#include "capture/source/source_locks.hpp"
 #include "capture/source/source_rows.hpp"
+#include "capture/triggers/open_statement.hpp"
 #include "definition/definition.hpp"
 #include "definition/lock_right.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/lock_chain.hpp"
 #include "pg/versions/processes.hpp"
-#include "capture/source/inheritance.hpp"
-#include "capture/source/source_kind.hpp"
-#include "capture/source/source_locks.hpp"
-#include "capture/log/log_state.hpp"
-#include "capture/triggers/open_statement.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -196,7 +196,8 @@ bool wait_for_installer(const InstallerTask *task)
         const BgwHandleStatus status = GetBackgroundWorkerPid(installer, &pid);
         if (status == BGWH_STOPPED || status == BGWH_POSTMASTER_DIED || has_outcome(task))
             return true;
-        const int happened = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, probing_ms, PG_WAIT_EXTENSION);
+        const int happened =
+            WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, probing_ms, PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
         CHECK_FOR_INTERRUPTS();
         if ((happened & WL_TIMEOUT) != 0 && status == BGWH_STARTED && waits_for_me(pid))
@@ -294,9 +295,11 @@ class WaitBudget {
 
 [[noreturn]] void raise_timeout()
 {
-    raise({.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE,
-           .message = "could not start capturing changes of a source in time",
-           .detail = "Another transaction writes to the source, or holds a lock on it, for longer than lock_timeout allows."});
+    raise(
+        {.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE,
+         .message = "could not start capturing changes of a source in time",
+         .detail =
+             "Another transaction writes to the source, or holds a lock on it, for longer than lock_timeout allows."});
 }
 
 /* Has installers capture the sources; returns those of `wanted` that are not captured afterwards. */
@@ -332,7 +335,8 @@ void require_lock_right(Oid source)
         return;
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
                     errmsg("could not start logging the changes of stream table \"%s\"", get_rel_name(source)),
-                    errdetail("No background process was available, and this transaction is not permitted to block refreshes of the stream table."),
+                    errdetail("No background process was available, and this transaction is not permitted to block "
+                              "refreshes of the stream table."),
                     errhint("Try again, or increase max_worker_processes.")));
 }
 

@@ -1,10 +1,10 @@
 #include "capture/permission.hpp"
 
-#include "definition/state/extension_table.hpp"
-#include "definition/definition.hpp"
-#include "definition/guc.hpp"
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
+#include "definition/definition.hpp"
+#include "definition/guc.hpp"
+#include "definition/state/extension_table.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -60,7 +60,8 @@ Denial denial_of(Oid source, Oid role, bool is_captured)
         const Oid relation = lfirst_oid(cell);
         if (is_stopped(relation))
             return {relation, true};
-        if (is_captured && relation != source && get_rel_relispartition(relation) && !list_member_oid(ancestors, relation))
+        if (is_captured && relation != source && get_rel_relispartition(relation) &&
+            !list_member_oid(ancestors, relation))
             continue;
         /* A relation that has been dropped meanwhile does not deny capture. */
         if (is_asked && is_table(relation) && pg_class_aclcheck(relation, role, ACL_TRIGGER) != ACLCHECK_OK)

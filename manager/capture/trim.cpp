@@ -15,20 +15,20 @@
  * younger than that, provided that nothing was added since. (Frontiers advance all the time; waiting for the
  * latest one would never end.)
  */
+#include "capture/trim.hpp"
 #include "capture/capture.hpp"
-#include "capture/triggers/trigger_setup.hpp"
-#include "capture/log/log.hpp"
-#include "capture/permission.hpp"
-#include "capture/log/segment.hpp"
-#include "capture/source/routing.hpp"
 #include "capture/ddl/source_ddl.hpp"
+#include "capture/log/log.hpp"
+#include "capture/log/log_state.hpp"
+#include "capture/log/segment.hpp"
+#include "capture/permission.hpp"
+#include "capture/source/inheritance.hpp"
+#include "capture/source/routing.hpp"
+#include "capture/source/source_rows.hpp"
+#include "capture/triggers/trigger_setup.hpp"
 #include "definition/definition.hpp"
 #include "definition/state/state.hpp"
 #include "mailbox/mailbox.hpp"
-#include "capture/source/inheritance.hpp"
-#include "capture/source/source_rows.hpp"
-#include "capture/log/log_state.hpp"
-#include "capture/trim.hpp"
 #include "pg/versions/heaps.hpp"
 
 extern "C" {
@@ -57,7 +57,7 @@ constexpr BlockNumber segment_pages = 128;
 /* The part of a log that a stream table still needs. */
 struct Hold {
     Oid reader;
-    bool is_populated;       /* otherwise it will start from nothing, and needs no row */
+    bool is_populated; /* otherwise it will start from nothing, and needs no row */
     const char *frontier;
     uint64 own_xid;
     int32 own_seq;
@@ -131,7 +131,7 @@ bool is_needed(Oid source, const SourceRow &row, int number, bool force)
 /* When a segment was first found not to be needed; remembered for the lifetime of the process. */
 struct Finding {
     Oid segment;
-    char *frontier; /* includes everything that was in the segment then */
+    char *frontier;  /* includes everything that was in the segment then */
     uint64 next_xid; /* once no snapshot has an older xmin, all see the dependents' frontiers */
 };
 HTAB *findings = nullptr;
@@ -283,7 +283,8 @@ bool remove_released(Oid source, SourceRow *row)
     for (Oid segment : row->segments)
         if (!ConditionalLockRelationOid(segment, AccessExclusiveLock))
             return false;
-    if (!find_source(source, row) || row->is_active || (state::log_dependents_of(source) != NIL && !is_capture_stopped(source)))
+    if (!find_source(source, row) || row->is_active ||
+        (state::log_dependents_of(source) != NIL && !is_capture_stopped(source)))
         return false;
     begin_own_work();
     drop_segments(row);
@@ -341,9 +342,9 @@ Trimmed trim_under_snapshot(Oid source, int64 size_limit)
     }
     if (!row.is_active)
         return call([&] {
-                   wake_dependents(source);
-                   return remove_released(source, &row);
-               })
+            wake_dependents(source);
+            return remove_released(source, &row);
+        })
                    ? Trimmed::again
                    : Trimmed::held_back;
     /* Another transaction has claimed the source, or had when release() looked. */

@@ -30,9 +30,9 @@ struct Waiting {
 };
 
 struct Local {
-    std::vector<Waiting> waiting; /* for the end of the transaction */
+    std::vector<Waiting> waiting;        /* for the end of the transaction */
     std::vector<SpooledRefresh> overdue; /* rows that could not be written anywhere */
-    bool has_warned = false;          /* since history was last written */
+    bool has_warned = false;             /* since history was last written */
     bool writes_at_exit = false;
     int64_t count_after = 0; /* refresh_id after which the rows of the history are counted again */
     std::string database_name;
@@ -71,9 +71,11 @@ void warn_once()
         return;
     local().has_warned = true;
     call([] {
-        ereport(WARNING, (errcode(ERRCODE_IO_ERROR), errmsg("could not write the catalog of pg_trickle"),
-                          errdetail("%s", mine().failure().c_str()),
-                          errhint("Stream tables are maintained and read as before, but their refresh history is not recorded.")));
+        ereport(
+            WARNING,
+            (errcode(ERRCODE_IO_ERROR), errmsg("could not write the catalog of pg_trickle"),
+             errdetail("%s", mine().failure().c_str()),
+             errhint("Stream tables are maintained and read as before, but their refresh history is not recorded.")));
     });
 }
 
@@ -84,7 +86,8 @@ void report_notice()
         return;
     call([&] {
         ereport(WARNING,
-                (errmsg("pg_trickle has recreated its catalog \"pg_trickle/catalog.db\""), errdetail("%s.", notice.c_str()),
+                (errmsg("pg_trickle has recreated its catalog \"pg_trickle/catalog.db\""),
+                 errdetail("%s.", notice.c_str()),
                  errhint("Some of the refresh history may be lost; stream tables are maintained and read as before.")));
     });
 }

@@ -32,8 +32,8 @@ bool forget_history(uint32_t database);
 /* The state of the file, determined without a WARNING. */
 struct Condition {
     std::string path;
-    int64_t bytes = 0;     /* including its write-ahead log */
-    std::string fault;     /* why the file cannot be used; empty if it can */
+    int64_t bytes = 0; /* including its write-ahead log */
+    std::string fault; /* why the file cannot be used; empty if it can */
 };
 Condition condition();
 

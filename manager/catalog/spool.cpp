@@ -40,7 +40,8 @@ template <class Refresh, class Numbers, class Texts> void each_member(Refresh &r
     number(row.generation);
     /* The measurements are omitted: the next refresh is measured, too. */
 }
-static_assert(sizeof(Refresh) == 8 * 8 + 8 + 5 * sizeof(std::string) + 2 * 8 + sizeof(Refresh::measured), "a member of Refresh is not in each_member");
+static_assert(sizeof(Refresh) == 8 * 8 + 8 + 5 * sizeof(std::string) + 2 * 8 + sizeof(Refresh::measured),
+              "a member of Refresh is not in each_member");
 
 void put(std::string &bytes, int64_t value)
 {

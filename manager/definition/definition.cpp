@@ -6,7 +6,6 @@
 #include "pg/versions/rights.hpp"
 
 extern "C" {
-#include "storage/lmgr.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -17,6 +16,7 @@ extern "C" {
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_foreign_table.h"
 #include "foreign/foreign.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"

@@ -53,15 +53,15 @@ struct Definition {
     RefreshMode mode = RefreshMode::automatic; /* as configured */
     bool initialize = true;
     bool is_append_only = false;
-    bool is_diamond_atomic = true;         /* diamond_consistency 'atomic' */
+    bool is_diamond_atomic = true;          /* diamond_consistency 'atomic' */
     bool is_diamond_policy_slowest = false; /* diamond_schedule_policy 'slowest' */
-    std::string tier = "hot";             /* 'hot', 'warm', 'cold' or 'frozen'; `schedule` includes its
-                                           * effect, except that of 'frozen' */
+    std::string tier = "hot";               /* 'hot', 'warm', 'cold' or 'frozen'; `schedule` includes its
+                                             * effect, except that of 'frozen' */
     bool is_frozen() const { return tier == "frozen"; }
-    int work_mem_kb = 0;                   /* 0: the server's setting */
-    int refresh_timeout_ms = 0;            /* 0: no limit */
-    std::vector<Setting> settings;         /* in force whenever the query runs */
-    std::vector<Source> sources;           /* sources[i] is source number i of the plan */
+    int work_mem_kb = 0;           /* 0: the server's setting */
+    int refresh_timeout_ms = 0;    /* 0: no limit */
+    std::vector<Setting> settings; /* in force whenever the query runs */
+    std::vector<Source> sources;   /* sources[i] is source number i of the plan */
     /* A source whose changes are not captured, or null. With such a source, the answer of the query may
      * change at any time. */
     const Source *uncaptured_source() const;

@@ -74,10 +74,10 @@ Oid create_view(Oid relid, Query *query)
     Relation foreign_table = table_open(relid, NoLock);
     TupleDesc described = CreateTupleDescCopy(RelationGetDescr(foreign_table));
     table_close(foreign_table, NoLock);
-    Oid view = heap_create_with_catalog(name, get_namespace_oid(schema_name, false), InvalidOid, InvalidOid,
-                                        InvalidOid, InvalidOid, owner_of_relation(relid), InvalidOid, described, NIL,
-                                        RELKIND_VIEW, RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP,
-                                        static_cast<Datum>(0), false, true, true, InvalidOid, nullptr);
+    Oid view = heap_create_with_catalog(name, get_namespace_oid(schema_name, false), InvalidOid, InvalidOid, InvalidOid,
+                                        InvalidOid, owner_of_relation(relid), InvalidOid, described, NIL, RELKIND_VIEW,
+                                        RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP, static_cast<Datum>(0),
+                                        false, true, true, InvalidOid, nullptr);
     CommandCounterIncrement();
     StoreViewQuery(view, static_cast<Query *>(copyObjectImpl(query)), false);
     CommandCounterIncrement();
@@ -98,8 +98,8 @@ SysScanDesc scan_depend(Relation depend, bool by_referenced, Oid class_id, Oid o
     int object_column = by_referenced ? Anum_pg_depend_refobjid : Anum_pg_depend_objid;
     ScanKeyInit(&keys[0], class_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(class_id));
     ScanKeyInit(&keys[1], object_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object_id));
-    return systable_beginscan(depend, by_referenced ? DependReferenceIndexId : DependDependerIndexId, true, nullptr,
-                              2, keys);
+    return systable_beginscan(depend, by_referenced ? DependReferenceIndexId : DependDependerIndexId, true, nullptr, 2,
+                              keys);
 }
 
 Form_pg_depend next_depend(SysScanDesc scan, HeapTuple *tuple)
@@ -226,8 +226,7 @@ Oid relation_of_rule(Oid rule)
     ScanKeyInit(&key, Anum_pg_rewrite_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(rule));
     SysScanDesc scan = systable_beginscan(rewrite, RewriteOidIndexId, true, nullptr, 1, &key);
     HeapTuple tuple = systable_getnext(scan);
-    Oid relation =
-        HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_rewrite>(GETSTRUCT(tuple))->ev_class : InvalidOid;
+    Oid relation = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_rewrite>(GETSTRUCT(tuple))->ev_class : InvalidOid;
     systable_endscan(scan);
     table_close(rewrite, AccessShareLock);
     return relation;

@@ -103,87 +103,95 @@ extern "C" void assign_enable_expansion(bool new_value, void *)
 
 void define_reading()
 {
-    DefineCustomStringVariable("pg_trickle.max_staleness", "Sets the maximum staleness of a stream table when it is read.",
-                               "-1 applies the schedule of the stream table; 0 requires fresh data; otherwise a duration.",
-                               &max_staleness_text, "-1", PGC_USERSET, 0, check_max_staleness,
-                               assign_max_staleness, nullptr);
-    DefineCustomIntVariable("pg_trickle.scan_refresh_timeout", "Sets the maximum time that a scan waits for a refresh.", nullptr,
-                            &scan_refresh_timeout_ms, 5000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr,
+    DefineCustomStringVariable(
+        "pg_trickle.max_staleness", "Sets the maximum staleness of a stream table when it is read.",
+        "-1 applies the schedule of the stream table; 0 requires fresh data; otherwise a duration.",
+        &max_staleness_text, "-1", PGC_USERSET, 0, check_max_staleness, assign_max_staleness, nullptr);
+    DefineCustomIntVariable("pg_trickle.scan_refresh_timeout", "Sets the maximum time that a scan waits for a refresh.",
+                            nullptr, &scan_refresh_timeout_ms, 5000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr,
                             nullptr, nullptr);
-    DefineCustomEnumVariable("pg_trickle.on_stale", "Selects the action of a scan if the stream table cannot be refreshed.",
-                             "serve: return the stored rows with a warning; error: raise an error.", &on_stale,
-                             static_cast<int>(OnStale::serve), on_stale_values, PGC_USERSET, 0, nullptr, nullptr,
-                             nullptr);
+    DefineCustomEnumVariable(
+        "pg_trickle.on_stale", "Selects the action of a scan if the stream table cannot be refreshed.",
+        "serve: return the stored rows with a warning; error: raise an error.", &on_stale,
+        static_cast<int>(OnStale::serve), on_stale_values, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomEnumVariable("pg_trickle.read_mode", "Selects how reads obtain sufficiently fresh data.",
-                             "refresh: refresh the stream table before the read.", &read_mode, 0, read_modes, PGC_USERSET, 0, nullptr,
-                             nullptr, nullptr);
+                             "refresh: refresh the stream table before the read.", &read_mode, 0, read_modes,
+                             PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("pg_trickle.consistent_reads",
-                             "Reads all stream tables of a statement as of one state, regardless of their schedules.", nullptr,
-                             &has_consistent_reads, false, PGC_USERSET, 0, check_consistent_reads, nullptr, nullptr);
+                             "Reads all stream tables of a statement as of one state, regardless of their schedules.",
+                             nullptr, &has_consistent_reads, false, PGC_USERSET, 0, check_consistent_reads, nullptr,
+                             nullptr);
     DefineCustomBoolVariable("pg_trickle.enable_expansion",
                              "Enables the planner's replacement of a stream table by its storage.",
-                             "If off, stream tables are read by foreign scans.", &enable_expansion, true,
-                             PGC_USERSET, 0, nullptr, assign_enable_expansion, nullptr);
+                             "If off, stream tables are read by foreign scans.", &enable_expansion, true, PGC_USERSET,
+                             0, nullptr, assign_enable_expansion, nullptr);
 }
 
 void define_refreshing()
 {
-    DefineCustomBoolVariable("pg_trickle.enabled", "Enables scheduled refreshes and refreshes on read.",
-                             nullptr, &enabled, true, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable("pg_trickle.enabled", "Enables scheduled refreshes and refreshes on read.", nullptr,
+                             &enabled, true, PGC_SUSET, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_trickle.scheduler_interval_ms",
                             "Sets the maximum pause between refreshes of a stream table that is refreshed on change.",
-                            "Also the retry interval for stream tables that could not be locked.", &scheduler_interval_ms, 1000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
+                            "Also the retry interval for stream tables that could not be locked.",
+                            &scheduler_interval_ms, 1000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
                             nullptr);
-    DefineCustomIntVariable("pg_trickle.max_concurrent_refreshes",
-                            "Sets the maximum number of concurrent refreshes by managers, in all databases of the server together.",
-                            "Each refresh is run by a background worker, so max_worker_processes must leave room for them.",
-                            &max_concurrent_refreshes, 4, 1, 1024, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-    DefineCustomIntVariable("pg_trickle.max_workers_per_owner",
-                            "Sets the maximum number of concurrent refreshes of stream tables of one owner.",
-                            "0 means one less than pg_trickle.max_concurrent_refreshes, so that a worker remains for other owners.",
-                            &max_workers_per_owner, 0, 0, 1024, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-    DefineCustomIntVariable("pg_trickle.max_refresh_time",
-                            "Sets the maximum duration of a refresh run by a manager, including a first fill.",
-                            "A refresh that takes longer is canceled and counts as a failure. 0 means no limit other than the option "
-                            "refresh_timeout of the stream table.",
-                            &max_refresh_time_ms, 0, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "pg_trickle.max_concurrent_refreshes",
+        "Sets the maximum number of concurrent refreshes by managers, in all databases of the server together.",
+        "Each refresh is run by a background worker, so max_worker_processes must leave room for them.",
+        &max_concurrent_refreshes, 4, 1, 1024, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "pg_trickle.max_workers_per_owner",
+        "Sets the maximum number of concurrent refreshes of stream tables of one owner.",
+        "0 means one less than pg_trickle.max_concurrent_refreshes, so that a worker remains for other owners.",
+        &max_workers_per_owner, 0, 0, 1024, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "pg_trickle.max_refresh_time",
+        "Sets the maximum duration of a refresh run by a manager, including a first fill.",
+        "A refresh that takes longer is canceled and counts as a failure. 0 means no limit other than the option "
+        "refresh_timeout of the stream table.",
+        &max_refresh_time_ms, 0, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_trickle.max_consecutive_errors",
-                            "Sets the number of consecutive failed refreshes after which a stream table is suspended.", nullptr,
-                            &max_consecutive_errors, 3, 1, 1000000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+                            "Sets the number of consecutive failed refreshes after which a stream table is suspended.",
+                            nullptr, &max_consecutive_errors, 3, 1, 1000000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("pg_trickle.auto_backoff",
-                             "Refreshes a stream table less often while its refreshes fail or take too long.",
-                             nullptr, &auto_backoff, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-    DefineCustomIntVariable("pg_trickle.history_retention_days", "Sets the number of days for which the refresh history is kept.",
-                            nullptr, &history_retention_days, 90, 0, 36500, PGC_SIGHUP, 0, nullptr, nullptr,
-                            nullptr);
+                             "Refreshes a stream table less often while its refreshes fail or take too long.", nullptr,
+                             &auto_backoff, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_trickle.history_retention_days",
+                            "Sets the number of days for which the refresh history is kept.", nullptr,
+                            &history_retention_days, 90, 0, 36500, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_trickle.log_min_duration",
                             "Sets the minimum duration above which refreshes are logged.",
-                            "0 logs all refreshes. -1 turns this feature off.", &log_min_duration_ms, 600000, -1, INT_MAX, PGC_SUSET,
-                            GUC_UNIT_MS, nullptr, nullptr, nullptr);
+                            "0 logs all refreshes. -1 turns this feature off.", &log_min_duration_ms, 600000, -1,
+                            INT_MAX, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_trickle.stale_alert_after",
                             "Sets the delay after which an overdue refresh raises a stale_data alert.",
-                            "0 turns this feature off.", &stale_alert_after_s, 60, 0, 86400, PGC_SUSET, GUC_UNIT_S, nullptr,
-                            nullptr, nullptr);
-    DefineCustomIntVariable("pg_trickle.plan_cache_size",
-                            "Sets the memory in which a process keeps the programs and plans of the stream tables it refreshes.",
-                            "The least recently used are discarded, and compiled again at the next refresh.", &plan_cache_kb,
-                            256 * 1024, 0, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
+                            "0 turns this feature off.", &stale_alert_after_s, 60, 0, 86400, PGC_SUSET, GUC_UNIT_S,
+                            nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "pg_trickle.plan_cache_size",
+        "Sets the memory in which a process keeps the programs and plans of the stream tables it refreshes.",
+        "The least recently used are discarded, and compiled again at the next refresh.", &plan_cache_kb, 256 * 1024, 0,
+        MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
     DefineCustomRealVariable("pg_trickle.differential_max_change_ratio",
-                             "Sets the fraction of changed rows at which AUTO assumes that a full refresh costs as much as a delta, until this has been measured.",
+                             "Sets the fraction of changed rows at which AUTO assumes that a full refresh costs as "
+                             "much as a delta, until this has been measured.",
                              "0 always replaces a large delta by a full refresh; 1 never does.",
-                             &differential_max_change_ratio, 0.15, 0.0, 1.0, PGC_USERSET, 0, nullptr, nullptr,
-                             nullptr);
+                             &differential_max_change_ratio, 0.15, 0.0, 1.0, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_trickle.min_schedule_seconds", "Sets the minimum duration of a schedule.",
-                            "The schedule 0s is exempt.", &min_schedule_seconds, 0, 0, 86400, PGC_SUSET, 0, nullptr, nullptr,
-                            nullptr);
-    DefineCustomEnumVariable("pg_trickle.on_error", "Selects the effect of a maintenance failure on the writer in IMMEDIATE mode.",
+                            "The schedule 0s is exempt.", &min_schedule_seconds, 0, 0, 86400, PGC_SUSET, 0, nullptr,
+                            nullptr, nullptr);
+    DefineCustomEnumVariable("pg_trickle.on_error",
+                             "Selects the effect of a maintenance failure on the writer in IMMEDIATE mode.",
                              "Accepted for compatibility; no stream table is maintained in that mode.", &on_error, 0,
                              on_error_values, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomEnumVariable("pg_trickle.capture_privilege",
-                             "Selects the privilege that the owner of a stream table needs on each relation whose changes are captured for it.",
-                             "trigger: TRIGGER, as for a trigger of the owner; select: SELECT is sufficient.", &capture_privilege,
-                             static_cast<int>(CapturePrivilege::trigger), capture_privileges, PGC_SUSET, 0, nullptr, nullptr,
-                             nullptr);
+                             "Selects the privilege that the owner of a stream table needs on each relation whose "
+                             "changes are captured for it.",
+                             "trigger: TRIGGER, as for a trigger of the owner; select: SELECT is sufficient.",
+                             &capture_privilege, static_cast<int>(CapturePrivilege::trigger), capture_privileges,
+                             PGC_SUSET, 0, nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("pg_trickle.allow_circular", "Accepted for compatibility; has no effect.", nullptr,
                              &allow_circular, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 }

@@ -7,10 +7,10 @@
 #include "definition/indirect_users.hpp"
 
 #include "definition/definition.hpp"
+#include "definition/definition_view.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
 #include "definition/text_search_setting.hpp"
-#include "definition/definition_view.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -106,7 +106,8 @@ bool has_constant(::Node *node, void *context)
         auto *constant = reinterpret_cast<Const *>(node);
         auto *object = static_cast<const ObjectAddress *>(context);
         const Oid type = object->classId == TSConfigRelationId ? REGCONFIGOID : REGDICTIONARYOID;
-        return constant->consttype == type && !constant->constisnull && DatumGetObjectId(constant->constvalue) == object->objectId;
+        return constant->consttype == type && !constant->constisnull &&
+               DatumGetObjectId(constant->constvalue) == object->objectId;
     }
     if (IsA(node, Query))
         return walk_query(reinterpret_cast<Query *>(node), has_constant, context, 0);

@@ -52,8 +52,7 @@ bool may_user_stop_refreshes(Oid stream_table, Oid user)
 
 bool may_stop_refreshes(Oid stream_table)
 {
-    return mailbox::own_effects(stream_table).holds_it ||
-           may_user_stop_refreshes(stream_table, statement_user());
+    return mailbox::own_effects(stream_table).holds_it || may_user_stop_refreshes(stream_table, statement_user());
 }
 
 bool may_stop_capture_changes(Oid source)

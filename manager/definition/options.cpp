@@ -32,9 +32,7 @@ void check_query(const std::string &, const std::string &value)
                .hint = "Specify one SELECT statement."});
 }
 
-void check_any(const std::string &, const std::string &)
-{
-}
+void check_any(const std::string &, const std::string &) {}
 
 void check_schedule(const std::string &, const std::string &value)
 {
@@ -134,7 +132,9 @@ constexpr Known known_options[] = {
      [](Definition &definition, const std::string &value) { definition.mode = parse_mode(value); },
      [](const Definition &definition) { return std::string(name_of(definition.mode)); }},
     {"initialize", check_boolean,
-     [](Definition &definition, const std::string &value) { definition.initialize = parse_boolean("initialize", value); },
+     [](Definition &definition, const std::string &value) {
+         definition.initialize = parse_boolean("initialize", value);
+     },
      [](const Definition &definition) { return text_of(definition.initialize); }},
     {"diamond_consistency", check_diamond_consistency,
      [](Definition &definition, const std::string &value) { definition.is_diamond_atomic = lower(value) == "atomic"; },
@@ -340,8 +340,7 @@ void apply(const std::vector<Option> &options, Definition *definition)
             definition->settings.push_back({name.substr(strlen(setting_prefix)), value});
     }
     std::string fault;
-    definition->schedule =
-        scheduler::parse_schedule(definition->schedule_text, &fault).value_or(scheduler::Schedule{});
+    definition->schedule = scheduler::parse_schedule(definition->schedule_text, &fault).value_or(scheduler::Schedule{});
     definition->schedule = in_tier(definition->schedule, definition->tier);
     std::sort(definition->settings.begin(), definition->settings.end(),
               [](const Setting &a, const Setting &b) { return a.name < b.name; });

@@ -1,7 +1,7 @@
 #include "definition/time_zone.hpp"
 
-#include "pg/database_settings.hpp"
 #include "mailbox/zone.hpp"
+#include "pg/database_settings.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -69,8 +69,7 @@ scheduler::Zone::Span DatabaseZone::span_at(scheduler::Microseconds at) const
     long offset_s = 0, next_offset_s;
     int is_dst, is_dst_next;
     pg_time_t boundary;
-    int found =
-        pg_next_dst_boundary(&second, &offset_s, &is_dst, &boundary, &next_offset_s, &is_dst_next, rules_);
+    int found = pg_next_dst_boundary(&second, &offset_s, &is_dst, &boundary, &next_offset_s, &is_dst_next, rules_);
     if (found < 0)
         return {};
     Span span;

@@ -3,8 +3,8 @@
 #include "engine/operators/aggregates/aggregate.hpp"
 #include "engine/operators/filter.hpp"
 #include "engine/operators/joins/join.hpp"
-#include "engine/operators/project.hpp"
 #include "engine/operators/keyed/window.hpp"
+#include "engine/operators/project.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -89,7 +89,8 @@ class Mover {
 
     /* `columns` are the columns of the input that the leading columns of `plan` pass on; `keys` are those of
      * the input that have one value in each group. */
-    static PlanPtr below_keys(const PlanPtr &plan, const std::vector<int> &columns, const std::vector<int> &keys, Expression predicate)
+    static PlanPtr below_keys(const PlanPtr &plan, const std::vector<int> &columns, const std::vector<int> &keys,
+                              Expression predicate)
     {
         const PlanPtr &input = plan->inputs()[0];
         for (auto &piece : predicate.pieces) {
@@ -169,6 +170,9 @@ class Mover {
 
 } // namespace
 
-PlanPtr with_filters_below_groups(const PlanPtr &plan) { return Mover(plan).moved(plan); }
+PlanPtr with_filters_below_groups(const PlanPtr &plan)
+{
+    return Mover(plan).moved(plan);
+}
 
 } // namespace pgtrickle::engine

@@ -6,8 +6,8 @@
  * every row of the relation, the query only for the rows that its joins and filters return.
  */
 #include "engine/operators/joins/join.hpp"
-#include "engine/operators/recursion/recursive.hpp"
 #include "engine/operators/project.hpp"
+#include "engine/operators/recursion/recursive.hpp"
 #include "engine/operators/sql.hpp"
 #include "engine/step_plan.hpp"
 

@@ -11,15 +11,15 @@
  * A node that the plan uses more than once (a CTE) is lowered once, so that its grouping is one step for all
  * nodes that read it. Projections over one of its uses are therefore not made part of its arrangement.
  */
-#include "engine/operators/differentiator.hpp"
 #include "engine/operators/aggregates/family.hpp"
 #include "engine/operators/copy.hpp"
 #include "engine/operators/delta.hpp"
-#include "engine/operators/project.hpp"
+#include "engine/operators/differentiator.hpp"
 #include "engine/operators/keyed/recompute.hpp"
+#include "engine/operators/project.hpp"
 #include "engine/operators/recursion/recursive.hpp"
-#include "engine/recompute_step.hpp"
 #include "engine/operators/sql.hpp"
+#include "engine/recompute_step.hpp"
 #include "engine/step_plan.hpp"
 
 #include <algorithm>
@@ -34,7 +34,7 @@ namespace {
 struct Chain {
     std::shared_ptr<const Aggregate> grouping;
     std::shared_ptr<const Recursive> recursion; /* the recursive UNION that is grouped, if there is one */
-    std::vector<Expression> outputs; /* expressions over the grouping's output columns */
+    std::vector<Expression> outputs;            /* expressions over the grouping's output columns */
 };
 
 void compose_all(Chain &chain, const std::vector<Expression> &inner)
@@ -61,8 +61,8 @@ void collect_inputs(const PlanPtr &plan, std::vector<DeltaInput> &inputs)
 /* Whether the types are the same: a type may have two names, pg_catalog.int8 and bigint. */
 bool is_same_type(const Column &left, const Column &right)
 {
-    return left.type == right.type || (!left.has_modifier && !right.has_modifier && left.kind != Kind::other &&
-                                       left.kind == right.kind);
+    return left.type == right.type ||
+           (!left.has_modifier && !right.has_modifier && left.kind != Kind::other && left.kind == right.kind);
 }
 
 /* Lays out the physical columns of one arrangement of groups. */
@@ -70,8 +70,7 @@ class Arrangement {
   public:
     Arrangement(const PlanPtr &top, Chain chain, PlanPtr input)
         : top_(top), chain_(std::move(chain)), group_(group_of(*chain_.grouping, std::move(input))),
-          key_count_(static_cast<int>(group_.keys.size())),
-          place_of_(key_count_ + group_.states.size(), -1)
+          key_count_(static_cast<int>(group_.keys.size())), place_of_(key_count_ + group_.states.size(), -1)
     {
         compose_all(chain_, group_.outputs);
     }
@@ -129,8 +128,7 @@ class Arrangement {
     }
     std::string print(const Expression &expression) const
     {
-        return expression.print(
-            [&](int slot) { return "n." + quoted(step_.columns[place_of_.at(slot)].column.name); });
+        return expression.print([&](int slot) { return "n." + quoted(step_.columns[place_of_.at(slot)].column.name); });
     }
     /* All names are known: prints the expressions that refer to them. */
     void name_everything()
@@ -376,8 +374,7 @@ PlanPtr StepPlan::prepared(const PlanPtr &rows) const
 {
     std::vector<NamedExpression> expressions;
     for (size_t i = 0; i < group->keys.size(); i++)
-        expressions.push_back(
-            {column_reference(group->keys[i], group->key_columns[i]), "k" + std::to_string(i + 1)});
+        expressions.push_back({column_reference(group->keys[i], group->key_columns[i]), "k" + std::to_string(i + 1)});
     for (size_t i = 0; i < group->arguments.size(); i++)
         expressions.push_back({group->arguments[i], "a" + std::to_string(i + 1)});
     return project(rows, expressions);

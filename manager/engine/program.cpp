@@ -7,8 +7,8 @@
  */
 #include "engine/program.hpp"
 
-#include "engine/operators/differentiator.hpp"
 #include "engine/filters_below_groups.hpp"
+#include "engine/operators/differentiator.hpp"
 #include "engine/operators/sql.hpp"
 #include "engine/step_plan.hpp"
 
@@ -113,8 +113,7 @@ std::string groups_full(const Step &step, const StepPlan &plan, const std::vecto
     Printer printer(names);
     std::vector<std::string> rows;
     for (const auto &part : parts)
-        rows.push_back(
-            Printer::statement(printer.select(plan.prepared(part)), prepared_names(*plan.group), false));
+        rows.push_back(Printer::statement(printer.select(plan.prepared(part)), prepared_names(*plan.group), false));
     std::vector<std::string> inner = key_targets(plan), outer;
     for (size_t i = 0; i < plan.group->states.size(); i++)
         inner.push_back(plan.resolve(plan.group->states[i].full) + " AS " + quoted(plan.state_names[i]));
@@ -188,7 +187,10 @@ std::vector<DeltaInput> changed_inputs(const Step &step, uint64_t changed)
 
 } // namespace
 
-Program::Program(const PlanPtr &plan) : plan_(with_filters_below_groups(plan)) { lower(plan_, steps_, step_plans_); }
+Program::Program(const PlanPtr &plan) : plan_(with_filters_below_groups(plan))
+{
+    lower(plan_, steps_, step_plans_);
+}
 
 std::string Program::delta_sql(int step, uint64_t changed, const RelationNames &names) const
 {

@@ -36,8 +36,8 @@ enum class Layout {
 
 enum class Role {
     key,   /* groups: the value of the delta; set when the row is inserted */
-    state, /* groups: `sql` merges the old value o.<name> (NULL when the row is new) with d.<name>. Some states exist in the delta
-            * only, to determine when to recompute: their `sql` is a NULL constant. */
+    state, /* groups: `sql` merges the old value o.<name> (NULL when the row is new) with d.<name>. Some states exist in
+            * the delta only, to determine when to recompute: their `sql` is a NULL constant. */
     final, /* groups: `sql` computes it from the merged row n.<name> (states and keys) */
     value, /* rows */
 };
@@ -62,8 +62,8 @@ struct Step {
     Layout layout = Layout::rows;
     std::vector<ArrangementColumn> columns;
     int output_count = 0;
-    std::vector<int> key;      /* groups: positions in `columns`; empty: the global aggregate */
-    int count_column = -1;     /* groups: position of the number of input rows (bigint) */
+    std::vector<int> key;  /* groups: positions in `columns`; empty: the global aggregate */
+    int count_column = -1; /* groups: position of the number of input rows (bigint) */
     /* groups: SQL over o.<name> and d.<name>: true when the group must be recomputed from its input (a
      * retracted extremum, a float sum …); empty: never. */
     std::string recompute_sql_condition;
@@ -71,8 +71,9 @@ struct Step {
      * empty if it recomputes none. */
     std::vector<int> recomputed_by;
     std::vector<DeltaInput> inputs;
-    bool is_compared = false;  /* rows: the changes of its input cannot be captured; the result of full_sql is compared with it */
-    std::vector<Lookup> lookups;          /* look-ups by this step's statements */
+    bool is_compared =
+        false; /* rows: the changes of its input cannot be captured; the result of full_sql is compared with it */
+    std::vector<Lookup> lookups;                      /* look-ups by this step's statements */
     std::vector<std::vector<IndexTerm>> looked_up_by; /* terms of this arrangement by which later steps look it up */
 };
 
@@ -80,7 +81,10 @@ struct StepPlan;
 
 /* Returns the bit of inputs[i] in a set of changed inputs. Those from the 64th on share the last bit: an
  * input whose bit is set without a change has a delta without rows. */
-constexpr uint64_t changed_bit(size_t input) { return uint64_t{1} << (input < 63 ? input : 63); }
+constexpr uint64_t changed_bit(size_t input)
+{
+    return uint64_t{1} << (input < 63 ? input : 63);
+}
 
 /* Prints the statements. `changed` selects those of step.inputs whose delta is not empty (changed_bit); a
  * statement for fewer changed inputs has fewer terms. */

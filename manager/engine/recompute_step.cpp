@@ -1,9 +1,9 @@
 #include "engine/recompute_step.hpp"
 
-#include "engine/operators/filter.hpp"
-#include "engine/operators/project.hpp"
-#include "engine/operators/keyed/recompute.hpp"
 #include "engine/operators/delta.hpp"
+#include "engine/operators/filter.hpp"
+#include "engine/operators/keyed/recompute.hpp"
+#include "engine/operators/project.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -78,8 +78,8 @@ std::vector<ArrangementColumn> physical(const std::vector<Column> &columns)
     std::vector<ArrangementColumn> result;
     for (Column column : columns) {
         const std::string wanted = column.name;
-        for (int i = 1; std::any_of(result.begin(), result.end(),
-                                    [&](const auto &one) { return one.column.name == column.name; });
+        for (int i = 1;
+             std::any_of(result.begin(), result.end(), [&](const auto &one) { return one.column.name == column.name; });
              i++)
             column.name = wanted + "_" + std::to_string(i);
         result.push_back({column, Role::value, {}});
@@ -108,7 +108,8 @@ std::pair<Step, std::shared_ptr<const StepPlan>> recompute_step(const PlanPtr &p
         columns.push_back(column.column);
     StepPlan step_plan;
     step_plan.input = stored.plan;
-    step_plan.recompute = Recompute{rows, dynamic_cast<const Window &>(*below).partition(), stored_rows(step, columns), stored.keys};
+    step_plan.recompute =
+        Recompute{rows, dynamic_cast<const Window &>(*below).partition(), stored_rows(step, columns), stored.keys};
     if (auto terms = index_terms(columns, stored.keys); !terms.empty())
         result.looked_up_by.push_back(terms);
     result.recomputed_by = stored.keys;

@@ -33,8 +33,8 @@ struct StepPlan {
     std::optional<Group> group; /* groups only; group->input is `input` */
     std::vector<std::string> key_names;
     std::vector<std::string> state_names;
-    std::optional<Recompute> recompute = {}; /* rows only */
-    std::optional<ReserveStep> reserve = {}; /* rows only */
+    std::optional<Recompute> recompute = {};     /* rows only */
+    std::optional<ReserveStep> reserve = {};     /* rows only */
     std::optional<RecursionPlan> recursion = {}; /* if set, the change is recursion_delta() */
 
     /* Returns `text` with each `#n` replaced by the quoted name of state n. */

@@ -66,7 +66,8 @@ struct Reading {
  * its query may differ a moment later without a change of a source. Takes effect when the transaction
  * commits; discarded when the transaction (or the subtransaction) aborts, or when the transaction is
  * prepared. Called once for each member, after the last write of the group. */
-void record_refresh(Oid relid, const SourceCounters &own, const Reading *readings, int count, bool is_time_dependent) noexcept;
+void record_refresh(Oid relid, const SourceCounters &own, const Reading *readings, int count,
+                    bool is_time_dependent) noexcept;
 
 /* ---- state of a stream table, a copy of pgt_state for the barrier ----------------------- */
 
@@ -121,7 +122,7 @@ struct MailboxStatus {
 MailboxStatus status_of(Oid relid) noexcept;
 
 bool is_clean(Oid relid) noexcept;
-bool is_current(Oid relid) noexcept; /* as MailboxStatus::is_current() */
+bool is_current(Oid relid) noexcept;         /* as MailboxStatus::is_current() */
 TimestampTz dirty_since(Oid relid) noexcept; /* as MailboxStatus::dirty_since */
 /* Like dirty_since(), but ignores changes that the given stream tables (ascending) have not applied yet.
  * For a manager that does not refresh those. `own_only`: also ignores changes that upstreams with schedules

@@ -63,12 +63,9 @@ void clear(ProgressSlot *slot) noexcept
 const char *name_of(Phase phase)
 {
     switch (phase) {
-    case Phase::computing:
-        return "computing rows";
-    case Phase::comparing:
-        return "comparing with stored rows";
-    case Phase::indexing:
-        return "building indexes";
+    case Phase::computing: return "computing rows";
+    case Phase::comparing: return "comparing with stored rows";
+    case Phase::indexing: return "building indexes";
     }
     return "";
 }
@@ -160,9 +157,15 @@ std::vector<ProgressSeen> progress_seen()
          * skipped. */
         for (int tries = 0; tries < 1000; tries++) {
             uint32_t version = slot.version.load();
-            ProgressSeen seen = {slot.pid.load(), slot.database.load(), slot.relid.load(), slot.started_at.load(),
-                                 static_cast<Phase>(slot.phase.load()), slot.part.load(), slot.parts.load(),
-                                 slot.rows_done.load(), slot.rows_expected.load()};
+            ProgressSeen seen = {slot.pid.load(),
+                                 slot.database.load(),
+                                 slot.relid.load(),
+                                 slot.started_at.load(),
+                                 static_cast<Phase>(slot.phase.load()),
+                                 slot.part.load(),
+                                 slot.parts.load(),
+                                 slot.rows_done.load(),
+                                 slot.rows_expected.load()};
             if ((version & 1) != 0 || slot.version.load() != version)
                 continue;
             if (seen.pid != 0)

@@ -50,7 +50,7 @@ struct ProgressSeen {
     Oid relid;
     TimestampTz started_at;
     Phase phase;
-    int part;  /* from 1 */
+    int part; /* from 1 */
     int parts;
     int64_t rows_done;
     int64_t rows_expected; /* 0: unknown */

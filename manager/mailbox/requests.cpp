@@ -147,8 +147,7 @@ std::vector<Request> take_requests() noexcept
         if (request.state != RequestState::waiting || request.database != MyDatabaseId)
             continue;
         try {
-            taken.push_back({i, request.generation,
-                             std::vector<Oid>(request.relids, request.relids + request.count)});
+            taken.push_back({i, request.generation, std::vector<Oid>(request.relids, request.relids + request.count)});
             request.state = RequestState::taken;
         } catch (...) {
             own_manager_slot()->has_requests.store(1);

@@ -101,10 +101,10 @@ void make_entries()
 
 void define_sizes()
 {
-    DefineCustomIntVariable("pg_trickle.mailbox_slots",
-                            "Sets the number of change counters shared by all sources of the server.",
-                            "Changes of one source also mark the stream tables of the sources that share its counter as changed.",
-                            &slot_setting, 16384, 64, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "pg_trickle.mailbox_slots", "Sets the number of change counters shared by all sources of the server.",
+        "Changes of one source also mark the stream tables of the sources that share its counter as changed.",
+        &slot_setting, 16384, 64, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_trickle.max_stream_tables",
                             "Sets the number of stream tables whose freshness is tracked in shared memory.",
                             "Stream tables beyond this number work, but each read of them asks the manager.",

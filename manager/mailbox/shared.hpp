@@ -64,46 +64,46 @@ struct Entry {
     State state;
     bool has_state;
     bool has_readings;
-    bool is_time_dependent; /* as of the last refresh; the next member likewise */
+    bool is_time_dependent;      /* as of the last refresh; the next member likewise */
     bool is_over_time_dependent; /* the stream table or an upstream of it is time-dependent */
-    bool has_own_schedule; /* see set_effective_schedule(), which also sets the next member */
+    bool has_own_schedule;       /* see set_effective_schedule(), which also sets the next member */
     bool waits_for_others;
-    Oid atomic_set; /* see set_atomic_set() */
+    Oid atomic_set;     /* see set_atomic_set() */
     int32_t first_cell; /* the first two cells are for the stream table's own slot and the database's */
     TimestampTz as_of;
-    TimestampTz refreshed_at; /* not later than the snapshot of its last refresh */
+    TimestampTz refreshed_at;         /* not later than the snapshot of its last refresh */
     std::atomic<int64_t> dirty_since; /* as last computed; 0: not computed since the last refresh */
     std::atomic<int64_t> own_dirty_since;
 };
 
 struct ManagerSlot {
-    std::atomic<uint32_t> database; /* InvalidOid: free */
-    std::atomic<int32_t> pid;       /* 0: none is running */
-    int32_t process;                /* its number in ProcGlobal */
-    std::atomic<uint32_t> has_changed_bits;          /* a bit was set since the manager last looked at all bits */
-    std::atomic<uint32_t> needs_full_check;       /* changes may have happened that set no bit */
+    std::atomic<uint32_t> database;         /* InvalidOid: free */
+    std::atomic<int32_t> pid;               /* 0: none is running */
+    int32_t process;                        /* its number in ProcGlobal */
+    std::atomic<uint32_t> has_changed_bits; /* a bit was set since the manager last looked at all bits */
+    std::atomic<uint32_t> needs_full_check; /* changes may have happened that set no bit */
     std::atomic<uint32_t> has_requests;
     std::atomic<uint32_t> definition_changes; /* number of changes */
     std::atomic<uint32_t> is_asked_to_exit;
     std::atomic<uint32_t> is_asked_for_room; /* to exit when it has finished its jobs */
-    bool is_wanted;    /* the launcher must start one */
-    bool has_come;     /* the manager that the launcher started last has registered */
+    bool is_wanted;                          /* the launcher must start one */
+    bool has_come;                           /* the manager that the launcher started last has registered */
     TimestampTz came_at;
-    TimestampTz waits_since;  /* for a turn to refresh; 0: it does not wait */
-    Oid share_owner;          /* owner for whose share it waits; InvalidOid: none */
+    TimestampTz waits_since; /* for a turn to refresh; 0: it does not wait */
+    Oid share_owner;         /* owner for whose share it waits; InvalidOid: none */
     TimestampTz share_since;
     std::atomic<uint32_t> is_short_of_processes; /* it could not start a refresh worker: too many processes */
-    int32_t blocks;    /* number of backends that drop, rename or copy the database */
+    int32_t blocks;                              /* number of backends that drop, rename or copy the database */
     char zone[zone_name_size]; /* the database's time zone; empty: not published yet; under request_lock */
 };
 
 /* Taken from before a refresh worker is started until it has exited. A manager that refreshes by itself has a
  * slot too. */
 struct WorkerSlot {
-    Oid database; /* InvalidOid: free */
+    Oid database;        /* InvalidOid: free */
     uint32_t generation; /* number of workers that have used the slot */
-    int32_t pid;     /* 0: not registered yet */
-    int32_t process; /* its number in ProcGlobal */
+    int32_t pid;         /* 0: not registered yet */
+    int32_t process;     /* its number in ProcGlobal */
     bool is_busy;
     std::atomic<uint32_t> is_asked_to_exit;
     int32_t owner_count; /* while it is busy: the owners of the stream tables that it refreshes */
@@ -137,8 +137,8 @@ struct Shared {
     int32_t launcher_process;
     std::atomic<uint32_t> launcher_lacks_process;
     TimestampTz turn_came_at; /* when a refresh last ended, or a manager last stopped waiting for its turn */
-    std::atomic<uint32_t> launcher_wakeups; /* number of wake-ups */
-    std::atomic<uint32_t> is_registry_doubtful; /* the launcher must look at the list of databases */
+    std::atomic<uint32_t> launcher_wakeups;       /* number of wake-ups */
+    std::atomic<uint32_t> is_registry_doubtful;   /* the launcher must look at the list of databases */
     std::atomic<uint32_t> has_lost_start_request; /* any database may need a manager */
 };
 

@@ -95,7 +95,8 @@ enum class Depth { base, own };
 /* Whether a refresh of `reader` that is due does not refresh `upstream`. */
 bool is_not_refreshed_for(const Entry *upstream, const Entry *reader) noexcept
 {
-    return upstream->has_own_schedule && (upstream->atomic_set == InvalidOid || upstream->atomic_set != reader->atomic_set);
+    return upstream->has_own_schedule &&
+           (upstream->atomic_set == InvalidOid || upstream->atomic_set != reader->atomic_set);
 }
 
 TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept;
@@ -355,7 +356,8 @@ MailboxStatus status_of(Oid relid) noexcept
         result.time_dependent_since = time_dependent_since(entry, Depth::base, steps[1]);
         /* If nothing is pending down to tables, nothing of its own is pending. */
         result.own_dirty_since = result.is_clean ? 0 : pending_since(entry, Depth::own, steps[2]);
-        result.own_time_dependent_since = result.time_dependent_since == 0 ? 0 : time_dependent_since(entry, Depth::own, steps[3]);
+        result.own_time_dependent_since =
+            result.time_dependent_since == 0 ? 0 : time_dependent_since(entry, Depth::own, steps[3]);
     }
     LWLockRelease(shared->entry_lock);
     return result;

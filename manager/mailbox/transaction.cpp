@@ -32,7 +32,7 @@ namespace {
 struct Changed {
     uint32_t slot;
     bool is_started;
-    uint64_t count; /* number of this change among all changes of the slot */
+    uint64_t count;     /* number of this change among all changes of the slot */
     uint64_t last_note; /* sequence number of the last note_change() of it */
 };
 
@@ -169,14 +169,10 @@ void apply_pending() noexcept
         case Kind::refreshed:
             add_own_changes(pending);
             apply_refresh(pending.relid, pending.readings.data(), static_cast<int>(pending.readings.size()),
-                           pending.is_time_dependent);
+                          pending.is_time_dependent);
             break;
-        case Kind::state:
-            apply_state(pending.relid, pending.state, false);
-            break;
-        case Kind::forget:
-            apply_forget(pending.relid);
-            break;
+        case Kind::state: apply_state(pending.relid, pending.state, false); break;
+        case Kind::forget: apply_forget(pending.relid); break;
         }
     }
 }
@@ -233,12 +229,8 @@ void at_transaction_event(XactEvent event)
         return;
     switch (event) {
     case XACT_EVENT_PRE_COMMIT:
-    case XACT_EVENT_PRE_PREPARE:
-        start_all();
-        break;
-    case XACT_EVENT_COMMIT:
-        commit();
-        break;
+    case XACT_EVENT_PRE_PREPARE: start_all(); break;
+    case XACT_EVENT_COMMIT: commit(); break;
     case XACT_EVENT_ABORT:
         if (local().has_definition_attempt)
             announce_definition_change();
@@ -247,8 +239,7 @@ void at_transaction_event(XactEvent event)
         finish_all();
         reset();
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -273,12 +264,14 @@ void note_change(Oid source) noexcept
         note_slot(slot_of(MyDatabaseId, source));
 }
 
-void record_refresh(Oid relid, const SourceCounters &own, const Reading *readings, int count, bool is_time_dependent) noexcept
+void record_refresh(Oid relid, const SourceCounters &own, const Reading *readings, int count,
+                    bool is_time_dependent) noexcept
 {
     if (!is_available())
         return;
     try {
-        Pending pending = {Kind::refreshed, relid, GetCurrentSubTransactionId(), {}, local().sequence, {}, is_time_dependent};
+        Pending pending = {Kind::refreshed,  relid, GetCurrentSubTransactionId(), {}, local().sequence, {},
+                           is_time_dependent};
         pending.readings.reserve(count + 2);
         pending.readings.push_back(settled(relid, false, own));
         pending.readings.push_back({database_slot(), InvalidOid, own.database_started,

@@ -20,9 +20,9 @@ extern "C" {
 #include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "storage/ipc.h"
-#include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/syscache.h"
@@ -178,8 +178,7 @@ Oid database_to_leave(::Node *utility)
     if (name == nullptr || !IsTransactionState() || (is_copy && !superuser() && !may_copy_templates()))
         return InvalidOid;
     Oid database = get_database_oid(name, true);
-    bool may = OidIsValid(database) &&
-               (owns_database(database) || (is_copy && is_template(database)));
+    bool may = OidIsValid(database) && (owns_database(database) || (is_copy && is_template(database)));
     return may ? database : InvalidOid;
 }
 

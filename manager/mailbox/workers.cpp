@@ -8,9 +8,9 @@
  * Turns are not counted but looked up: they are the busy slots. A process that dies has none, and the sum
  * cannot be wrong. Shares of owners are looked up as well: each busy slot has the owners of its job.
  */
-#include "mailbox/stats.hpp"
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
+#include "mailbox/stats.hpp"
 #include "scheduler/database_turn.hpp"
 
 extern "C" {
@@ -146,7 +146,8 @@ Admission take_turn(const Turn &turn) noexcept
     TimestampTz since = mine->waits_since != 0 ? mine->waits_since : now;
     const bool is_mine = is_own_turn(turn.limit, since, now);
     mine->waits_since = is_mine ? 0 : since;
-    if (is_mine && std::find(turn.owners, turn.owners + turn.owner_count, mine->share_owner) != turn.owners + turn.owner_count)
+    if (is_mine &&
+        std::find(turn.owners, turn.owners + turn.owner_count, mine->share_owner) != turn.owners + turn.owner_count)
         mine->share_owner = InvalidOid;
     return is_mine ? Admission::admitted : Admission::not_its_turn;
 }
@@ -373,8 +374,14 @@ bool is_share_awaited(Oid owner) noexcept
 
 RunningRefresh look_at(const WorkerSlot &slot, int owner_limit) noexcept
 {
-    RunningRefresh seen = {slot.pid, slot.database, slot.first_member.load(), slot.member_count.load(), slot.attempt_since.load(),
-                           slot.owner_count > 0 ? slot.owners[0] : InvalidOid, false, false};
+    RunningRefresh seen = {slot.pid,
+                           slot.database,
+                           slot.first_member.load(),
+                           slot.member_count.load(),
+                           slot.attempt_since.load(),
+                           slot.owner_count > 0 ? slot.owners[0] : InvalidOid,
+                           false,
+                           false};
     for (int i = 0; i < slot.owner_count && !seen.is_share_awaited; i++) {
         if (busy_workers_of(slot.owners[i], InvalidOid) < owner_limit)
             continue;

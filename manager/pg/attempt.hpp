@@ -62,7 +62,7 @@ template <class Act> std::optional<Failure> attempt(Act act)
     } catch (const PgError &error) {
         auto text = [](const char *field) { return std::string(field == nullptr ? "" : field); };
         return Failure{error.data->sqlerrcode, text(error.data->message), text(error.data->detail),
-                         text(error.data->hint)};
+                       text(error.data->hint)};
     }
     return std::nullopt;
 }

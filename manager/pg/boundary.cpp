@@ -24,14 +24,13 @@ void rethrow(ErrorData *error, bool is_out_of_memory, const char *message)
         ReThrowError(error);
     if (is_out_of_memory)
         ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-                    errmsg_internal("%s", message != nullptr ? message : "out of memory")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("%s", message != nullptr ? message : "out of memory")));
 }
 
 char *copy_message(const char *message) noexcept
 {
-    auto *copy =
-        static_cast<char *>(MemoryContextAllocExtended(ErrorContext, strlen(message) + 1, MCXT_ALLOC_NO_OOM));
+    auto *copy = static_cast<char *>(MemoryContextAllocExtended(ErrorContext, strlen(message) + 1, MCXT_ALLOC_NO_OOM));
     if (copy != nullptr)
         strcpy(copy, message);
     return copy;
@@ -43,11 +42,10 @@ void raise(const Report &report)
 {
     try {
         call([&] {
-            ereport(ERROR,
-                    (errcode(report.sqlstate), errmsg("%s", report.message.c_str()),
-                     report.detail.empty() ? 0 : errdetail("%s", report.detail.c_str()),
-                     report.hint.empty() ? 0 : errhint("%s", report.hint.c_str()),
-                     report.position > 0 ? errposition(report.position) : 0));
+            ereport(ERROR, (errcode(report.sqlstate), errmsg("%s", report.message.c_str()),
+                            report.detail.empty() ? 0 : errdetail("%s", report.detail.c_str()),
+                            report.hint.empty() ? 0 : errhint("%s", report.hint.c_str()),
+                            report.position > 0 ? errposition(report.position) : 0));
         });
     } catch (PgError &error) {
         error.is_public = report.is_public;

@@ -53,8 +53,7 @@ namespace boundary {
  * exception. */
 class SavedErrorState {
   public:
-    SavedErrorState()
-        : stack_(PG_exception_stack), context_stack_(error_context_stack), memory_(CurrentMemoryContext)
+    SavedErrorState() : stack_(PG_exception_stack), context_stack_(error_context_stack), memory_(CurrentMemoryContext)
     {
     }
     ~SavedErrorState() { restore(); }
@@ -126,14 +125,14 @@ template <class Lambda> auto enter(Lambda &&lambda) -> std::invoke_result_t<Lamb
 
 /* Defines the SQL-callable C function `name`; the body that follows is a C++ frame
  * with `fcinfo` in scope. */
-#define SQL_FUNCTION(name)                                                                         \
-    static Datum name##_body(FunctionCallInfo fcinfo);                                             \
-    extern "C" {                                                                                   \
-    PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                                                      \
-    PG_FUNCTION_INFO_V1(name);                                                                     \
-    Datum name(PG_FUNCTION_ARGS)                                                                   \
-    {                                                                                              \
-        return pgtrickle::enter([&] { return name##_body(fcinfo); });                              \
-    }                                                                                              \
-    }                                                                                              \
+#define SQL_FUNCTION(name)                                                                                             \
+    static Datum name##_body(FunctionCallInfo fcinfo);                                                                 \
+    extern "C" {                                                                                                       \
+    PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                                                                          \
+    PG_FUNCTION_INFO_V1(name);                                                                                         \
+    Datum name(PG_FUNCTION_ARGS)                                                                                       \
+    {                                                                                                                  \
+        return pgtrickle::enter([&] { return name##_body(fcinfo); });                                                  \
+    }                                                                                                                  \
+    }                                                                                                                  \
     static Datum name##_body([[maybe_unused]] FunctionCallInfo fcinfo)

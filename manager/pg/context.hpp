@@ -48,9 +48,8 @@ class Scratch {
   public:
     Scratch() : previous_(CurrentMemoryContext)
     {
-        context_ = call([] {
-            return AllocSetContextCreate(CurrentMemoryContext, "pg_trickle scratch", ALLOCSET_DEFAULT_SIZES);
-        });
+        context_ = call(
+            [] { return AllocSetContextCreate(CurrentMemoryContext, "pg_trickle scratch", ALLOCSET_DEFAULT_SIZES); });
         MemoryContextSwitchTo(context_);
     }
     ~Scratch()

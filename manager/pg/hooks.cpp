@@ -88,7 +88,8 @@ extern "C" void pgtrickle_executor_finish(QueryDesc *query)
 
 /* ---- events ------------------------------------------------------------------------------ */
 
-extern "C" void pgtrickle_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument)
+extern "C" void pgtrickle_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
+                                        void *argument)
 {
     if (previous_object_access != nullptr)
         previous_object_access(access, class_id, object_id, sub_id, argument);

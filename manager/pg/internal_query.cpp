@@ -39,7 +39,7 @@ constexpr const char *only_format = "pgt_only_relation_%u";
 
 struct Text {
     const List *constants;
-    QueryEnvironment *given; /* relations in memory that the text may read; nullptr: none */
+    QueryEnvironment *given;       /* relations in memory that the text may read; nullptr: none */
     QueryEnvironment *environment; /* relations that the text reads, for this analysis only */
 };
 
@@ -58,10 +58,8 @@ bool is_scalar_of_postgres(Oid type)
     case REGROLEOID:
     case REGNAMESPACEOID:
     case REGCONFIGOID:
-    case REGDICTIONARYOID:
-        return false; /* the input function looks up a name in the catalogs */
-    default:
-        return true;
+    case REGDICTIONARYOID: return false; /* the input function looks up a name in the catalogs */
+    default: return true;
     }
 }
 
@@ -108,8 +106,7 @@ void read_given(const RangeVar *name, Text *text)
 
 bool is_text(Node *node)
 {
-    return IsA(node, A_Const) && !castNode(A_Const, node)->isnull &&
-           IsA(&castNode(A_Const, node)->val, String);
+    return IsA(node, A_Const) && !castNode(A_Const, node)->isnull && IsA(&castNode(A_Const, node)->val, String);
 }
 
 /* Whether the grammar itself produced the call of a function of pg_catalog, as for EXTRACT: a text argument
@@ -157,11 +154,8 @@ void name_target(ResTarget *target)
     case T_TypeCast:
     case T_CollateClause:
     case T_CaseExpr:
-    case T_A_Indirection:
-        target->name = pstrdup("?column?");
-        break;
-    default:
-        break;
+    case T_A_Indirection: target->name = pstrdup("?column?"); break;
+    default: break;
     }
 }
 
@@ -242,7 +236,8 @@ Node *system_column(ParseState *state, ColumnRef *reference, Node *found)
     ParseNamespaceItem *item = nullptr;
     int levels_up = 0;
     if (list_length(reference->fields) == 2)
-        item = refnameNamespaceItem(state, nullptr, strVal(linitial(reference->fields)), reference->location, &levels_up);
+        item =
+            refnameNamespaceItem(state, nullptr, strVal(linitial(reference->fields)), reference->location, &levels_up);
     else if (list_length(state->p_namespace) == 1)
         item = static_cast<ParseNamespaceItem *>(linitial(state->p_namespace));
     bool is_only;

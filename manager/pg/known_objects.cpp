@@ -102,15 +102,16 @@ void add_set_operations(Found *found, Node *node)
 /* Whether the node is one that calls the functions of a type, or evaluates the CHECK of a domain. */
 bool is_coercion(Node *node)
 {
-    return IsA(node, CoerceToDomain) || IsA(node, CoerceViaIO) || IsA(node, ArrayCoerceExpr) || IsA(node, ConvertRowtypeExpr);
+    return IsA(node, CoerceToDomain) || IsA(node, CoerceViaIO) || IsA(node, ArrayCoerceExpr) ||
+           IsA(node, ConvertRowtypeExpr);
 }
 
 bool has_type(Node *node)
 {
-    return is_coercion(node) || IsA(node, Var) || IsA(node, Const) || IsA(node, Param) || IsA(node, FuncExpr) || IsA(node, OpExpr) ||
-           IsA(node, Aggref) || IsA(node, WindowFunc) || IsA(node, RelabelType) || IsA(node, ArrayExpr) || IsA(node, RowExpr) ||
-           IsA(node, FieldSelect) || IsA(node, SubscriptingRef) || IsA(node, CaseExpr) || IsA(node, CoalesceExpr) ||
-           IsA(node, MinMaxExpr);
+    return is_coercion(node) || IsA(node, Var) || IsA(node, Const) || IsA(node, Param) || IsA(node, FuncExpr) ||
+           IsA(node, OpExpr) || IsA(node, Aggref) || IsA(node, WindowFunc) || IsA(node, RelabelType) ||
+           IsA(node, ArrayExpr) || IsA(node, RowExpr) || IsA(node, FieldSelect) || IsA(node, SubscriptingRef) ||
+           IsA(node, CaseExpr) || IsA(node, CoalesceExpr) || IsA(node, MinMaxExpr);
 }
 
 bool collect(Node *node, void *context)
@@ -146,12 +147,14 @@ void require_all(List *found, List *known, bool are_functions)
             continue;
         if (are_functions && get_func_namespace(object) == get_namespace_oid("pgtrickle", true))
             continue;
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("%s \"%s\" is not part of the defining query", are_functions ? "function" : "type",
-                               are_functions ? get_func_name(object) : format_type_be(object)),
-                        errdetail("A cast, operator or function created after the stream table was defined is found instead of one "
-                                  "that the query uses."),
-                        errhint("Drop it, or use refresh_mode 'FULL'.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("%s \"%s\" is not part of the defining query", are_functions ? "function" : "type",
+                        are_functions ? get_func_name(object) : format_type_be(object)),
+                 errdetail(
+                     "A cast, operator or function created after the stream table was defined is found instead of one "
+                     "that the query uses."),
+                 errhint("Drop it, or use refresh_mode 'FULL'.")));
     }
 }
 

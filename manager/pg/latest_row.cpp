@@ -19,11 +19,12 @@ HeapTuple lock_in_mode(Relation table, HeapTuple tuple, LockTupleMode mode)
 {
     TupleTableSlot *slot = table_slot_create(table, nullptr);
     TM_FailureData failure;
-    TM_Result result = table_tuple_lock(table, &tuple->t_self, SnapshotAny, slot, GetCurrentCommandId(true), mode, LockWaitBlock,
-                                        TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
+    TM_Result result = table_tuple_lock(table, &tuple->t_self, SnapshotAny, slot, GetCurrentCommandId(true), mode,
+                                        LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
     if (result != TM_Ok && result != TM_Deleted)
-        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                        errmsg("a row of table \"%s\" was changed by another transaction", RelationGetRelationName(table))));
+        ereport(ERROR,
+                (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                 errmsg("a row of table \"%s\" was changed by another transaction", RelationGetRelationName(table))));
     HeapTuple latest = result == TM_Ok ? ExecCopySlotHeapTuple(slot) : nullptr;
     ExecDropSingleTupleTableSlot(slot);
     return latest;

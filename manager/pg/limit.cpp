@@ -30,14 +30,10 @@ std::optional<int64> value_of(const Const *constant)
     if (constant == nullptr || constant->constisnull)
         return std::nullopt;
     switch (constant->consttype) {
-    case INT2OID:
-        return DatumGetInt16(constant->constvalue);
-    case INT4OID:
-        return DatumGetInt32(constant->constvalue);
-    case INT8OID:
-        return DatumGetInt64(constant->constvalue);
-    default:
-        return std::nullopt;
+    case INT2OID: return DatumGetInt16(constant->constvalue);
+    case INT4OID: return DatumGetInt32(constant->constvalue);
+    case INT8OID: return DatumGetInt64(constant->constvalue);
+    default: return std::nullopt;
     }
 }
 

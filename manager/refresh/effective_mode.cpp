@@ -15,9 +15,8 @@ namespace {
 bool is_denied(const Definition &definition)
 {
     return std::any_of(definition.sources.begin(), definition.sources.end(), [&](const Source &source) {
-        return call([&] {
-            return static_cast<bool>(capture::denial_of(source.relid, definition.owner, source.is_captured));
-        });
+        return call(
+            [&] { return static_cast<bool>(capture::denial_of(source.relid, definition.owner, source.is_captured)); });
     });
 }
 

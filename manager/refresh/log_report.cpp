@@ -27,11 +27,11 @@ void report(const Group &group)
             continue;
         std::string work = work_of(outcome);
         call([&] {
-            ereport(LOG_SERVER_ONLY, (errmsg("refresh of stream table \"%s.%s\": %s, %.3f ms",
-                                             member.compiled->definition.schema_name.c_str(),
-                                             member.compiled->definition.name.c_str(), name_of(outcome.action),
-                                             static_cast<double>(took_us) / 1000.0),
-                                      errdetail("%s", work.c_str()), errhidestmt(true), errhidecontext(true)));
+            ereport(LOG_SERVER_ONLY,
+                    (errmsg("refresh of stream table \"%s.%s\": %s, %.3f ms",
+                            member.compiled->definition.schema_name.c_str(), member.compiled->definition.name.c_str(),
+                            name_of(outcome.action), static_cast<double>(took_us) / 1000.0),
+                     errdetail("%s", work.c_str()), errhidestmt(true), errhidecontext(true)));
         });
     }
 }

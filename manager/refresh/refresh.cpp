@@ -1,14 +1,14 @@
 #include "refresh/refresh.hpp"
 
+#include "capture/log/chunk.hpp"
+#include "capture/log/log_state.hpp"
 #include "capture/source/frontier.hpp"
 #include "pg/attempt.hpp"
-#include "refresh/group/repeatable_read.hpp"
-#include "refresh/group/group.hpp"
 #include "refresh/group/excluded_members.hpp"
+#include "refresh/group/group.hpp"
+#include "refresh/group/repeatable_read.hpp"
 #include "refresh/log_report.hpp"
 #include "refresh/program/scope.hpp"
-#include "capture/log/log_state.hpp"
-#include "capture/log/chunk.hpp"
 
 extern "C" {
 #include "access/xlog.h"
@@ -57,7 +57,8 @@ bool begin_fill_in_fixed_transaction(Group &group, const RefreshRequest &request
             raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
                    .message = "could not refresh stream table \"" + member.compiled->definition.name +
                               "\" under this transaction's snapshot",
-                   .detail = "The stream table must be reinitialized, and this snapshot predates some changes that were not captured.",
+                   .detail = "The stream table must be reinitialized, and this snapshot predates some changes that "
+                             "were not captured.",
                    .hint = "Refresh it in a READ COMMITTED transaction, or retry after the manager has refreshed it."});
     return false;
 }
@@ -121,7 +122,8 @@ void write_state(Member &member, const Frontier &frontier, TimestampTz data_time
         set(state::last_refresh_at, TimestampTzGetDatum(GetCurrentTimestamp()));
         set_null(state::last_error_message);
         const bool is_now_suspended = state::update_after_refresh(member.compiled->relid(), values, nulls, replaces);
-        state::remove_applied_marks(member.compiled->relid(), member.state.marks.data(), static_cast<int>(member.state.marks.size()));
+        state::remove_applied_marks(member.compiled->relid(), member.state.marks.data(),
+                                    static_cast<int>(member.state.marks.size()));
         return is_now_suspended;
     });
     if (is_suspended)
@@ -131,16 +133,18 @@ void write_state(Member &member, const Frontier &frontier, TimestampTz data_time
 /* Whether the answer may change without a captured change. */
 bool is_time_dependent(const Compiled &compiled)
 {
-    return compiled.is_time_dependent || !compiled.is_captured() || std::any_of(compiled.sources.begin(), compiled.sources.end(),
-                                               [](const CompiledSource &source) { return source.is_compared; });
+    return compiled.is_time_dependent || !compiled.is_captured() ||
+           std::any_of(compiled.sources.begin(), compiled.sources.end(),
+                       [](const CompiledSource &source) { return source.is_compared; });
 }
 
 /* Whether nothing is new and nothing is wrong: the row stays as it is, and no WAL is written. The row of a
  * time-dependent stream table is written, since its query was evaluated again. */
 bool is_state_unchanged(const Member &member)
 {
-    return !is_time_dependent(*member.compiled) && member.outcome.action == Action::no_data && member.state.consecutive_errors == 0 &&
-           member.state.status != state::Status::error && member.state.marks.empty();
+    return !is_time_dependent(*member.compiled) && member.outcome.action == Action::no_data &&
+           member.state.consecutive_errors == 0 && member.state.status != state::Status::error &&
+           member.state.marks.empty();
 }
 
 void record_in_mailbox(const Group &group, const Member &member)
@@ -150,7 +154,7 @@ void record_in_mailbox(const Group &group, const Member &member)
         readings.push_back({source.relid, source.is_stream_table, group.seen(source.relid)});
     Oid relid = member.compiled->relid();
     mailbox::record_refresh(relid, group.seen(relid), readings.data(), static_cast<int>(readings.size()),
-                      is_time_dependent(*member.compiled));
+                            is_time_dependent(*member.compiled));
     mailbox::State state;
     state.is_populated = true;
     state.is_suspended = member.state.status == state::Status::suspended;
@@ -239,14 +243,10 @@ void write_states(Group &group, TimestampTz data_timestamp)
 const char *name_of(Action action)
 {
     switch (action) {
-    case Action::no_data:
-        return "NO_DATA";
-    case Action::full:
-        return "FULL";
-    case Action::differential:
-        return "DIFFERENTIAL";
-    case Action::reinitialize:
-        return "REINITIALIZE";
+    case Action::no_data: return "NO_DATA";
+    case Action::full: return "FULL";
+    case Action::differential: return "DIFFERENTIAL";
+    case Action::reinitialize: return "REINITIALIZE";
     }
     return "";
 }

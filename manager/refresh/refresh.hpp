@@ -13,7 +13,6 @@
  */
 #pragma once
 
-
 #include "refresh/request/request.hpp"
 
 #include <string>

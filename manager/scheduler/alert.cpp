@@ -54,7 +54,8 @@ namespace {
 /* The first character of `text`: whole, unless `text` ends within it. */
 std::string_view first_character(std::string_view text, const Encoding &encoding)
 {
-    size_t length = encoding.is_ascii_only ? 1 : static_cast<size_t>(std::max(1, encoding.character_length(text.data())));
+    size_t length =
+        encoding.is_ascii_only ? 1 : static_cast<size_t>(std::max(1, encoding.character_length(text.data())));
     return text.substr(0, length);
 }
 

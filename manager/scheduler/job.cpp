@@ -20,11 +20,8 @@ template <class Item> constexpr bool is_value = std::is_arithmetic_v<Item> || st
 class Writer {
   public:
     template <class Value>
-        requires std::is_arithmetic_v<Value> || std::is_enum_v<Value>
-    void operator()(Value value)
-    {
-        bytes_.append(reinterpret_cast<const char *>(&value), sizeof(value));
-    }
+    requires std::is_arithmetic_v<Value> || std::is_enum_v<Value>
+    void operator()(Value value) { bytes_.append(reinterpret_cast<const char *>(&value), sizeof(value)); }
     void operator()(const std::string &text)
     {
         (*this)(static_cast<uint64_t>(text.size()));
@@ -48,11 +45,8 @@ class Reader {
   public:
     explicit Reader(std::string_view bytes) : bytes_(bytes) {}
     template <class Value>
-        requires std::is_arithmetic_v<Value> || std::is_enum_v<Value>
-    void operator()(Value &value)
-    {
-        memcpy(&value, take(sizeof(value)).data(), sizeof(value));
-    }
+    requires std::is_arithmetic_v<Value> || std::is_enum_v<Value>
+    void operator()(Value &value) { memcpy(&value, take(sizeof(value)).data(), sizeof(value)); }
     void operator()(std::string &text) { text = take(take_count()); }
     template <class Item> void operator()(std::vector<Item> &items);
     void operator()(AtomicSets &sets)
@@ -83,7 +77,7 @@ class Reader {
 };
 
 template <class Visitor, class Item>
-    requires std::is_same_v<std::remove_const_t<Item>, Involved>
+requires std::is_same_v<std::remove_const_t<Item>, Involved>
 void visit(Visitor &visitor, Item &item)
 {
     visitor(item.id);
@@ -102,7 +96,7 @@ void visit(Visitor &visitor, Item &item)
 }
 
 template <class Visitor, class Item>
-    requires std::is_same_v<std::remove_const_t<Item>, MemberResult>
+requires std::is_same_v<std::remove_const_t<Item>, MemberResult>
 void visit(Visitor &visitor, Item &item)
 {
     visitor(item.id);
@@ -116,7 +110,7 @@ void visit(Visitor &visitor, Item &item)
 }
 
 template <class Visitor, class Item>
-    requires std::is_same_v<std::remove_const_t<Item>, Job>
+requires std::is_same_v<std::remove_const_t<Item>, Job>
 void visit(Visitor &visitor, Item &job)
 {
     visitor(job.kind);
@@ -133,7 +127,7 @@ void visit(Visitor &visitor, Item &job)
 }
 
 template <class Visitor, class Item>
-    requires std::is_same_v<std::remove_const_t<Item>, JobResult>
+requires std::is_same_v<std::remove_const_t<Item>, JobResult>
 void visit(Visitor &visitor, Item &result)
 {
     visitor(result.members);

@@ -38,12 +38,12 @@ struct Involved {
     };
     Id id = 0;
     Role role = Role::requested;
-    bool is_time_dependent = false;        /* its result may differ without a change */
+    bool is_time_dependent = false;  /* its result may differ without a change */
     bool is_program_written = false; /* its program of this generation is written to the catalog */
     bool has_overrun = false;        /* its last process was terminated: a failure, to be recorded */
-    bool is_refreshed_alone = false;         /* that refresh had several members: to be refreshed alone */
+    bool is_refreshed_alone = false; /* that refresh had several members: to be refreshed alone */
     int32_t refresh_timeout_ms = 0;
-    int32_t failures = 0;            /* failures in a row */
+    int32_t failures = 0; /* failures in a row */
     Id owner = 0;
     int64_t generation = 0;
     std::string schema_name;
@@ -72,9 +72,9 @@ struct Job {
 struct MemberResult {
     Id id = 0;
     Verdict verdict = Verdict::locked;
-    bool is_suspended = false;       /* from now on */
+    bool is_suspended = false; /* from now on */
     bool is_program_written = false;
-    bool has_changed = false;        /* changes were applied */
+    bool has_changed = false; /* changes were applied */
     int32_t failures = 0;
     Microseconds started_at = 0;
     Microseconds not_before = 0;
@@ -84,13 +84,13 @@ struct MemberResult {
 struct JobResult {
     std::vector<MemberResult> members;
     Microseconds took_us = 0;
-    Ids large_sources;           /* upkeep: sources whose logs are large */
-    Ids untrimmed;               /* upkeep: sources whose logs may have more to trim */
-    Ids held_back;               /* upkeep: sources whose logs another process must release first */
-    bool was_interrupted = false;  /* upkeep stopped for refreshes: the remaining logs are untrimmed */
-    bool has_unpruned = false;   /* upkeep has pruned the history and may not have finished */
-    bool is_catalog_new = false; /* the catalog was created again, and must be filled again */
-    bool is_outdated = false;    /* atomic sets are larger than in the job: read definitions again */
+    Ids large_sources;            /* upkeep: sources whose logs are large */
+    Ids untrimmed;                /* upkeep: sources whose logs may have more to trim */
+    Ids held_back;                /* upkeep: sources whose logs another process must release first */
+    bool was_interrupted = false; /* upkeep stopped for refreshes: the remaining logs are untrimmed */
+    bool has_unpruned = false;    /* upkeep has pruned the history and may not have finished */
+    bool is_catalog_new = false;  /* the catalog was created again, and must be filled again */
+    bool is_outdated = false;     /* atomic sets are larger than in the job: read definitions again */
     bool operator==(const JobResult &) const = default;
 };
 

@@ -30,16 +30,16 @@ using AutoUnlinkIdle = boost::intrusive::list_base_hook<boost::intrusive::link_m
 
 struct Task : AutoUnlinkDue, AutoUnlinkIdle {
     Id id = 0;
-    std::vector<Schedule> schedules;   /* due when one of them is; empty: on change */
-    bool waits_for_all = false;        /* due when all of them are */
-    bool is_due_without_changes = false;    /* time-dependent: volatile functions, now() */
+    std::vector<Schedule> schedules;     /* due when one of them is; empty: on change */
+    bool waits_for_all = false;          /* due when all of them are */
+    bool is_due_without_changes = false; /* time-dependent: volatile functions, now() */
     bool is_suspended = false;
     bool is_running = false;
-    int failures = 0;                  /* failures in a row */
-    Microseconds refreshed_at = 0;     /* start of its last refresh; 0: unknown */
-    Microseconds not_before = 0;       /* end of the back-off */
-    Microseconds due_at = 0;           /* while queued */
-    Throttle throttle;                 /* used if it is refreshed on change */
+    int failures = 0;              /* failures in a row */
+    Microseconds refreshed_at = 0; /* start of its last refresh; 0: unknown */
+    Microseconds not_before = 0;   /* end of the back-off */
+    Microseconds due_at = 0;       /* while queued */
+    Throttle throttle;             /* used if it is refreshed on change */
     bool is_queued() const { return AutoUnlinkDue::is_linked(); }
     bool is_idle() const { return AutoUnlinkIdle::is_linked(); }
 };

@@ -13,9 +13,8 @@ int share_of(int setting, int workers)
 Party party_of(Id id, const Ids *group, const std::function<Id(Id)> &owner_of)
 {
     const Id owner = owner_of(id);
-    const bool is_of_several = group != nullptr && std::any_of(group->begin(), group->end(), [&](Id member) {
-                                   return owner_of(member) != owner;
-                               });
+    const bool is_of_several = group != nullptr && std::any_of(group->begin(), group->end(),
+                                                               [&](Id member) { return owner_of(member) != owner; });
     return is_of_several ? Party{0, group->front()} : Party{owner, 0};
 }
 

@@ -29,7 +29,8 @@ void Throttle::record_refresh(Microseconds took_us, int64_t commits, Microsecond
 {
     const bool is_hot = commits >= many_commits;
     const Microseconds divisor = is_hot ? 32 : 2;
-    const Microseconds own = static_cast<Microseconds>(own_us(static_cast<double>(took_us), static_cast<double>(commits)));
+    const Microseconds own =
+        static_cast<Microseconds>(own_us(static_cast<double>(took_us), static_cast<double>(commits)));
     Microseconds passed = std::clamp<Microseconds>(now - as_of_, 0, 3600 * second_us);
     credit_us_ = std::min(is_hot ? 0 : most_us, credit_us_ + passed / divisor) - (is_hot ? own : took_us);
     as_of_ = now;

@@ -49,7 +49,7 @@ class Throttle {
     Microseconds credit_us_ = most_us;
     Microseconds as_of_ = 0;
     Microseconds until_ = 0;
-    int empty_ = 0;     /* empty refreshes in a row */
+    int empty_ = 0; /* empty refreshes in a row */
     unsigned pauses_ = 0;
     /* The last refreshes: their weight, and the weighted sums for the line. */
     double weight_ = 0, commits_ = 0, took_ = 0, commits_squared_ = 0, products_ = 0;

@@ -19,16 +19,19 @@ const WorkerStatus *idle_one(const std::vector<WorkerStatus> &workers)
 /* The busy worker that began its job last: the best guess at which one will be free first. */
 const WorkerStatus *latest_to_begin(const std::vector<WorkerStatus> &workers)
 {
-    auto latest = std::max_element(workers.begin(), workers.end(),
-                                   [](const WorkerStatus &one, const WorkerStatus &other) { return one.since < other.since; });
+    auto latest =
+        std::max_element(workers.begin(), workers.end(),
+                         [](const WorkerStatus &one, const WorkerStatus &other) { return one.since < other.since; });
     return latest == workers.end() ? nullptr : &*latest;
 }
 
 } // namespace
 
-Assignment assign(const std::vector<WorkerStatus> &workers, int preferred_worker, Microseconds wanted_since, Microseconds now)
+Assignment assign(const std::vector<WorkerStatus> &workers, int preferred_worker, Microseconds wanted_since,
+                  Microseconds now)
 {
-    auto own = std::find_if(workers.begin(), workers.end(), [=](const WorkerStatus &worker) { return worker.number == preferred_worker; });
+    auto own = std::find_if(workers.begin(), workers.end(),
+                            [=](const WorkerStatus &worker) { return worker.number == preferred_worker; });
     const WorkerStatus *idle = own != workers.end() && !own->is_busy ? &*own : idle_one(workers);
     const bool has_preferred = own != workers.end();
     if (idle != nullptr && (!has_preferred || idle->number == preferred_worker))

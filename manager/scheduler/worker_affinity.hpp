@@ -31,7 +31,7 @@ struct WorkerStatus {
 
 struct Assignment {
     enum class To {
-        worker,    /* worker `number`, which is idle */
+        worker,  /* worker `number`, which is idle */
         another, /* a worker that has to be started */
         later,   /* no worker before `until`, unless one becomes free before */
     };
@@ -44,6 +44,7 @@ struct Assignment {
 /* Assigns a job. `preferred_worker` is the number of no worker if the job has none. A time later than `now`
  * was read before the clock was set back: a job queued since then counts as queued just now, and a worker
  * busy since then is not waited for. */
-Assignment assign(const std::vector<WorkerStatus> &workers, int preferred_worker, Microseconds wanted_since, Microseconds now);
+Assignment assign(const std::vector<WorkerStatus> &workers, int preferred_worker, Microseconds wanted_since,
+                  Microseconds now);
 
 } // namespace pgtrickle::scheduler

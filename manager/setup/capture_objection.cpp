@@ -40,7 +40,8 @@ translate::Objection objection_to(Oid source, const capture::Denial &denial, Oid
         return objection;
     }
     const std::string grantee = call([=] { return quote_identifier(GetUserNameFromId(role, false)); });
-    objection.why = "Capture creates triggers on " + denied + ", and " + grantee + " lacks the TRIGGER privilege on it.";
+    objection.why =
+        "Capture creates triggers on " + denied + ", and " + grantee + " lacks the TRIGGER privilege on it.";
     objection.hint = "GRANT TRIGGER ON " + denied + " TO " + grantee + " allows it.";
     return objection;
 }

@@ -30,8 +30,8 @@ definition::WantedColumn *declared_columns(Oid relid, int *count)
     Relation relation = table_open(relid, AccessShareLock);
     TupleDesc descriptor = RelationGetDescr(relation);
     *count = descriptor->natts;
-    auto *wanted = static_cast<definition::WantedColumn *>(
-        palloc0(sizeof(definition::WantedColumn) * (descriptor->natts + 1)));
+    auto *wanted =
+        static_cast<definition::WantedColumn *>(palloc0(sizeof(definition::WantedColumn) * (descriptor->natts + 1)));
     for (int i = 0; i < descriptor->natts; i++) {
         Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
         wanted[i] = {pstrdup(NameStr(attribute->attname)), attribute->atttypid, attribute->atttypmod,

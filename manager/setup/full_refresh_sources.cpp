@@ -1,12 +1,12 @@
 #include "setup/full_refresh_sources.hpp"
 
+#include "capture/source/source_kind.hpp"
 #include "definition/definition.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "pg/versions/generated_columns.hpp"
 #include "pg/versions/rights.hpp"
 #include "translate/check/refusal.hpp"
 #include "translate/check/relation_location.hpp"
-#include "capture/source/source_kind.hpp"
 
 extern "C" {
 #include "access/sysattr.h"

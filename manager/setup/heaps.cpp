@@ -14,7 +14,8 @@ void create_heaps_in(Oid relid, Oid tablespace)
     const Steps steps = steps_of(definition);
     int last = static_cast<int>(steps.list.size()) - 1;
     for (int k = 0; k <= last; k++)
-        storage::create_arrangement(relid, k == last ? storage::storage_name(relid) : storage::arrangement_name(relid, k),
+        storage::create_arrangement(relid,
+                                    k == last ? storage::storage_name(relid) : storage::arrangement_name(relid, k),
                                     steps.list[k], steps.parts, tablespace);
 }
 

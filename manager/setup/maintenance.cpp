@@ -13,9 +13,9 @@ void note_full_refreshes(const engine::Objection &objection)
 {
     bool is_news = !objection.hint.empty() && objection.hint != translate::use_full;
     call([&] {
-        ereport(NOTICE, (errmsg("the stream table will be maintained by full refreshes: %s", objection.construct.c_str()),
-                         errdetail("%s", objection.why.c_str()),
-                         is_news ? errhint("%s", objection.hint.c_str()) : 0));
+        ereport(NOTICE,
+                (errmsg("the stream table will be maintained by full refreshes: %s", objection.construct.c_str()),
+                 errdetail("%s", objection.why.c_str()), is_news ? errhint("%s", objection.hint.c_str()) : 0));
     });
 }
 
@@ -44,8 +44,8 @@ std::vector<translate::SourceRef> sources_without_program(const Query *query, co
 
 } // namespace
 
-std::vector<translate::SourceRef> plan_maintenance(const Query *query, const std::string &text, RefreshMode mode, Oid owner,
-                                                   DeniedCapture denied)
+std::vector<translate::SourceRef> plan_maintenance(const Query *query, const std::string &text, RefreshMode mode,
+                                                   Oid owner, DeniedCapture denied)
 {
     definition::TransposedPositions transposed(text);
     if (!rules_of(mode).may_use_deltas)

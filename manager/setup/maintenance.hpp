@@ -10,9 +10,9 @@ namespace pgtrickle::setup {
 
 /* How to proceed if a source that deltas need may not be captured for the owner. */
 enum class DeniedCapture {
-    is_refused,   /* the owner asks for that mode: 42501; AUTO says in a NOTICE that it falls back to full refreshes */
-    is_noted,     /* every mode falls back to full refreshes, and says so */
-    is_accepted,  /* every mode falls back silently: the grants of a restored definition may be missing as yet */
+    is_refused,  /* the owner asks for that mode: 42501; AUTO says in a NOTICE that it falls back to full refreshes */
+    is_noted,    /* every mode falls back to full refreshes, and says so */
+    is_accepted, /* every mode falls back silently: the grants of a restored definition may be missing as yet */
 };
 
 /* Returns the sources of `query` in `mode`, by source number, each with whether it is captured for `owner`.
@@ -20,7 +20,7 @@ enum class DeniedCapture {
  * it. Raises 0A000 if the mode cannot maintain the query or no mode can capture a source, and 42501 as
  * `denied` says; a NOTICE names the reason for which AUTO falls back to full refreshes. Takes AccessShare on
  * every relation of the query. C++ frame. */
-std::vector<translate::SourceRef> plan_maintenance(const Query *query, const std::string &text, RefreshMode mode, Oid owner,
-                                                   DeniedCapture denied);
+std::vector<translate::SourceRef> plan_maintenance(const Query *query, const std::string &text, RefreshMode mode,
+                                                   Oid owner, DeniedCapture denied);
 
 } // namespace pgtrickle::setup

@@ -108,7 +108,8 @@ void rebuild_storage(Oid relid)
     Definition definition = definition::load(relid);
     AsOwner as_owner(definition.owner);
     Query *query = call([=] { return definition::query_of(relid); });
-    replace_setup(relid, query, plan_maintenance(query, {}, definition.mode, definition.owner, DeniedCapture::is_accepted));
+    replace_setup(relid, query,
+                  plan_maintenance(query, {}, definition.mode, definition.owner, DeniedCapture::is_accepted));
     mailbox::note_definition_change();
     call([] { PopActiveSnapshot(); });
 }

@@ -37,7 +37,8 @@ engine::Step step_of_rows(Oid relid)
                                         FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
         });
         if (call([=] {
-                return OidIsValid(attribute->attcollation) && attribute->attcollation != get_typcollation(attribute->atttypid);
+                return OidIsValid(attribute->attcollation) &&
+                       attribute->attcollation != get_typcollation(attribute->atttypid);
             }))
             column.collation = call([=] { return generate_collation_name(attribute->attcollation); });
         step.columns.push_back({column, engine::Role::value, ""});

@@ -25,7 +25,7 @@ engine::Step step_of_rows(Oid relid);
 
 struct Steps {
     std::vector<engine::Step> list; /* never empty; the last one is the storage, the others are arrangements */
-    QueryParts parts; /* the query's parts that the texts of the steps use */
+    QueryParts parts;               /* the query's parts that the texts of the steps use */
 };
 Steps steps_of(const Definition &definition);
 

@@ -24,8 +24,8 @@ Oid storage_of(Oid relid);
 Oid arrangement_of(Oid relid, int step);
 
 /* PostgreSQL frames, for callbacks of the planner and of utility statements. */
-bool is_heap(Oid relation);  /* whether it is storage or an arrangement of any stream table */
-Oid served_from(Oid heap);   /* the stream table that is served from it; InvalidOid if there is none */
+bool is_heap(Oid relation); /* whether it is storage or an arrangement of any stream table */
+Oid served_from(Oid heap);  /* the stream table that is served from it; InvalidOid if there is none */
 
 /* Whether a relation of that name in the schema would be regarded as storage or an arrangement. PostgreSQL
  * frame. */

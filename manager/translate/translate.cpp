@@ -5,11 +5,11 @@
 #include "pg/limit.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
-#include "translate/expression/constants.hpp"
 #include "translate/check/dependence.hpp"
-#include "translate/level/level.hpp"
-#include "translate/check/time_text.hpp"
 #include "translate/check/rewrite.hpp"
+#include "translate/check/time_text.hpp"
+#include "translate/expression/constants.hpp"
+#include "translate/level/level.hpp"
 #include "translate/query/search_and_cycle.hpp"
 
 extern "C" {
@@ -50,8 +50,10 @@ std::optional<engine::Objection> unstorable(const engine::PlanPtr &plan)
     for (const engine::Step &step : program.steps())
         for (const engine::ArrangementColumn &column : step.columns)
             if (is_anonymous_row(column.column))
-                return engine::Objection{"anonymous row type", "The value would have to be stored, and a table cannot have a column of this type.",
-                                         "Use its columns, or a composite type."};
+                return engine::Objection{
+                    "anonymous row type",
+                    "The value would have to be stored, and a table cannot have a column of this type.",
+                    "Use its columns, or a composite type."};
     return std::nullopt;
 }
 
@@ -64,25 +66,18 @@ void refuse_volatile(const Query *query)
     switch (found.volatility) {
     case Volatility::is_volatile:
         refuse("volatile function " + name, "Its value changes from call to call.",
-               "Compute the value when the source's row is written, or use refresh_mode 'FULL'.",
-               found.location);
+               "Compute the value when the source's row is written, or use refresh_mode 'FULL'.", found.location);
     case Volatility::now:
         refuse(name, "Its value changes although no source changes.",
-               "Compare with the time when the stream table is read, or use refresh_mode 'FULL'.",
-               found.location);
+               "Compare with the time when the stream table is read, or use refresh_mode 'FULL'.", found.location);
     case Volatility::session:
-        refuse(name, "Its value depends on the session.", "Remove it, or use refresh_mode 'FULL'.",
-               found.location);
+        refuse(name, "Its value depends on the session.", "Remove it, or use refresh_mode 'FULL'.", found.location);
     case Volatility::words:
-        refuse("conversion of text by " + name,
-               "Strings such as 'now' and 'today' depend on the current time.",
-               "Use to_date(text, format) or to_timestamp(text, format), or use refresh_mode 'FULL'.",
-               found.location);
+        refuse("conversion of text by " + name, "Strings such as 'now' and 'today' depend on the current time.",
+               "Use to_date(text, format) or to_timestamp(text, format), or use refresh_mode 'FULL'.", found.location);
     default:
         refuse("STABLE function " + name, "Its value may depend on more than its arguments.",
-               found.is_user_function
-                   ? "Declare it IMMUTABLE if it is, or use refresh_mode 'FULL'."
-                   : use_full,
+               found.is_user_function ? "Declare it IMMUTABLE if it is, or use refresh_mode 'FULL'." : use_full,
                found.location);
     }
 }

@@ -11,9 +11,9 @@
 #pragma once
 
 #include "engine/program.hpp"
+#include "pg/internal_query.hpp"
 #include "translate/check/objection.hpp"
 #include "translate/level/source.hpp"
-#include "pg/internal_query.hpp"
 
 extern "C" {
 #include "nodes/parsenodes.h"

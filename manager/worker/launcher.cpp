@@ -49,10 +49,10 @@ namespace {
 
 constexpr int64_t restart_pause_us = 1'000'000;
 constexpr int64_t longest_pause_us = 60'000'000; /* where managers repeatedly fail to begin */
-constexpr long soon_ms = 100;              /* an idle refresh worker exits when a process is lacking … */
-constexpr int64_t soon_us = 500'000;       /* … within this time; otherwise there is no room */
-constexpr int64_t no_room_us = 3'000'000;  /* after this time a manager is asked to make room */
-constexpr int64_t turn_us = 5'000'000;     /* if it has been running for this time */
+constexpr long soon_ms = 100;                    /* an idle refresh worker exits when a process is lacking … */
+constexpr int64_t soon_us = 500'000;             /* … within this time; otherwise there is no room */
+constexpr int64_t no_room_us = 3'000'000;        /* after this time a manager is asked to make room */
+constexpr int64_t turn_us = 5'000'000;           /* if it has been running for this time */
 constexpr int64_t log_pause_us = 600'000'000;
 constexpr long idle_ms = 60'000;
 
@@ -86,7 +86,7 @@ class Launcher {
     std::map<Oid, Running> running_;
     std::map<Oid, TimestampTz> not_before_; /* end of the pause after a failure */
     std::map<Oid, int64_t> pauses_us_;      /* pauses of databases where the last manager failed to begin */
-    std::map<Oid, uint64_t> last_started_; /* number of the last start, counting all starts */
+    std::map<Oid, uint64_t> last_started_;  /* number of the last start, counting all starts */
     uint64_t start_count_ = 0;
     std::set<Oid> examined_;
     std::set<Oid> to_examine_;
@@ -119,11 +119,11 @@ std::vector<Oid> read_databases(bool is_any = false)
 {
     std::vector<Oid> databases;
     const bool has_failed = in_transaction([&] {
-        List *list = call([=] { return list_databases(is_any); });
-        ListCell *cell;
-        foreach (cell, list)
-            databases.push_back(lfirst_oid(cell));
-    }).has_value();
+                                List *list = call([=] { return list_databases(is_any); });
+                                ListCell *cell;
+                                foreach (cell, list)
+                                    databases.push_back(lfirst_oid(cell));
+                            }).has_value();
     return has_failed ? std::vector<Oid>() : databases;
 }
 
@@ -135,7 +135,8 @@ bool Launcher::notice_databases()
         return false;
     catalog::Cluster cluster = catalog::this_cluster();
     std::vector<catalog::KnownDatabase> known;
-    const bool is_known = catalog::run([&](catalog::Database &catalog) { known = catalog::known_databases(catalog, cluster); });
+    const bool is_known =
+        catalog::run([&](catalog::Database &catalog) { known = catalog::known_databases(catalog, cluster); });
     gone_.clear();
     for (const catalog::KnownDatabase &row : known)
         if (std::find(existing.begin(), existing.end(), row.database) == existing.end())
@@ -166,7 +167,9 @@ void Launcher::forget_gone()
 
 void Launcher::forget_others(const std::vector<Oid> &databases)
 {
-    auto is_gone = [&](Oid database) { return std::find(databases.begin(), databases.end(), database) == databases.end(); };
+    auto is_gone = [&](Oid database) {
+        return std::find(databases.begin(), databases.end(), database) == databases.end();
+    };
     std::erase_if(not_before_, [&](auto &item) { return is_gone(item.first); });
     std::erase_if(pauses_us_, [&](auto &item) { return is_gone(item.first); });
     std::erase_if(last_started_, [&](auto &item) { return is_gone(item.first); });
@@ -312,7 +315,8 @@ std::vector<Oid> Launcher::waiting() const
         auto found = last_started_.find(database);
         return found == last_started_.end() ? 0 : found->second;
     };
-    std::stable_sort(databases.begin(), databases.end(), [&](Oid a, Oid b) { return last_started(a) < last_started(b); });
+    std::stable_sort(databases.begin(), databases.end(),
+                     [&](Oid a, Oid b) { return last_started(a) < last_started(b); });
     return databases;
 }
 
@@ -357,8 +361,8 @@ long Launcher::pause_ms() const
 {
     if (no_room_since_ != 0 && GetCurrentTimestamp() >= no_room_since_ + soon_us)
         return 5 * soon_ms;
-    bool is_waiting = is_registry_doubtful_ || !to_examine_.empty() || is_looking() ||
-                      mailbox::is_start_requested() || !gone_.empty();
+    bool is_waiting = is_registry_doubtful_ || !to_examine_.empty() || is_looking() || mailbox::is_start_requested() ||
+                      !gone_.empty();
     return is_waiting ? soon_ms : idle_ms;
 }
 
@@ -396,10 +400,10 @@ void register_worker()
 {
     if (!process_shared_preload_libraries_in_progress)
         return;
-    DefineCustomIntVariable("pg_trickle.max_log_size",
-                            "Sets the change log size beyond which stream tables that prevent its trimming are reinitialized.",
-                            "0 means no limit.", &max_log_mb, 1024, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB, nullptr,
-                            nullptr, nullptr);
+    DefineCustomIntVariable(
+        "pg_trickle.max_log_size",
+        "Sets the change log size beyond which stream tables that prevent its trimming are reinitialized.",
+        "0 means no limit.", &max_log_mb, 1024, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB, nullptr, nullptr, nullptr);
     /* pg_upgrade requires that no other process is connected to the databases. */
     if (IsBinaryUpgrade)
         return;

@@ -29,12 +29,12 @@ extern "C" void pgtrickle_pool_leaves(int, Datum)
         own_pool->leave();
 }
 
-constexpr TimestampTz idle_stay_us = 5'000'000;    /* of a worker that is not the last one */
-constexpr TimestampTz start_pause_us = 1'000'000;  /* after a process could not be started */
+constexpr TimestampTz idle_stay_us = 5'000'000;            /* of a worker that is not the last one */
+constexpr TimestampTz start_pause_us = 1'000'000;          /* after a process could not be started */
 constexpr TimestampTz longest_start_pause_us = 64'000'000; /* after several failures in a row */
 constexpr TimestampTz stuck_after_us = 1'000'000;
-constexpr TimestampTz turn_pause_us = 250'000;     /* in case a wake-up for a turn does not arrive */
-constexpr TimestampTz share_pause_us = 1'000'000;  /* in case a wake-up for a share does not arrive */
+constexpr TimestampTz turn_pause_us = 250'000;    /* in case a wake-up for a turn does not arrive */
+constexpr TimestampTz share_pause_us = 1'000'000; /* in case a wake-up for a share does not arrive */
 
 mailbox::Turn turn_for(const Ids &owners)
 {
@@ -76,8 +76,8 @@ bool Pool::is_stuck(TimestampTz now) const
 bool Pool::has_worker(const Ids &owners) const
 {
     return std::any_of(workers_.begin(), workers_.end(), [&](const PoolWorker &worker) {
-        return worker.is_busy && std::find_first_of(worker.owners.begin(), worker.owners.end(), owners.begin(), owners.end()) !=
-                                     worker.owners.end();
+        return worker.is_busy && std::find_first_of(worker.owners.begin(), worker.owners.end(), owners.begin(),
+                                                    owners.end()) != worker.owners.end();
     });
 }
 
@@ -271,9 +271,8 @@ void Pool::send_on(PoolWorker &worker)
 {
     if (worker.unsent.empty())
         return;
-    shm_mq_result sent = call([&] {
-        return shm_mq_send(worker.jobs, worker.unsent.size(), worker.unsent.data(), true, true);
-    });
+    shm_mq_result sent =
+        call([&] { return shm_mq_send(worker.jobs, worker.unsent.size(), worker.unsent.data(), true, true); });
     if (sent != SHM_MQ_WOULD_BLOCK)
         worker.unsent.clear();
 }

@@ -16,8 +16,8 @@
 #pragma once
 
 #include "mailbox/manager_side.hpp"
-#include "scheduler/worker_affinity.hpp"
 #include "scheduler/job.hpp"
+#include "scheduler/worker_affinity.hpp"
 #include "worker/transaction.hpp"
 
 #include <list>
@@ -43,10 +43,10 @@ struct PoolWorker {
     BackgroundWorkerHandle *handle = nullptr; /* in TopMemoryContext */
     std::string unsent;                       /* bytes of a job that are not in the queue yet */
     bool is_busy = false;                     /* it then has a handle */
-    bool has_answered = false; /* it was able to connect */
-    TimestampTz since = 0; /* since when it has been busy, or idle */
-    scheduler::Ids owners; /* of the stream tables of its current or last job */
-    std::set<scheduler::Id> taken; /* compiled here, and refreshed by other workers now */
+    bool has_answered = false;                /* it was able to connect */
+    TimestampTz since = 0;                    /* since when it has been busy, or idle */
+    scheduler::Ids owners;                    /* of the stream tables of its current or last job */
+    std::set<scheduler::Id> taken;            /* compiled here, and refreshed by other workers now */
 };
 
 constexpr int nobody = 0;
@@ -132,7 +132,7 @@ class Pool {
     TimestampTz start_after_ = 0; /* a process could not be started: no further attempt before this time */
     int failed_starts_ = 0;       /* in a row; each of them is in the server's log */
     TimestampTz look_at_ = 0;     /* for a job that waits for its preferred worker; 0: none */
-    TimestampTz release_at_ = 0;   /* time to let the first idle worker go that is not needed; 0: none */
+    TimestampTz release_at_ = 0;  /* time to let the first idle worker go that is not needed; 0: none */
     bool is_waiting_ = false;     /* for a turn */
     /* In this round: owners whose share is exhausted, and owners of all jobs that wait for a share. */
     std::set<scheduler::Id> exhausted_, awaited_;

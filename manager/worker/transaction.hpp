@@ -18,7 +18,7 @@ struct Failure {
     int sqlstate = 0;
     std::string message;
     std::string detail;
-    Oid culprit = InvalidOid; /* the stream table whose part of a refresh failed, if it is known */
+    Oid culprit = InvalidOid;   /* the stream table whose part of a refresh failed, if it is known */
     const char *tried = "SKIP"; /* the attempted action, as in the history */
     bool has_timed_out = false; /* it exceeded its own refresh_timeout, or the server's limit */
 

@@ -61,15 +61,15 @@ class Dice final : public Sampler {
     PlanPtr plan_of_width(int width) override { return narrowed(plan(), width); }
     Expression scalar(int width) override
     {
-        static const char *const shapes[] = {"#", "#", "#", "(# + #) % 4", "coalesce(#, 1)", "2", "# - #",
-                                             "CASE WHEN # > 1 THEN # END"};
+        static const char *const shapes[] = {
+            "#", "#", "#", "(# + #) % 4", "coalesce(#, 1)", "2", "# - #", "CASE WHEN # > 1 THEN # END"};
         return shaped(shapes[below(8)], width);
     }
     Expression predicate(int width) override
     {
-        static const char *const shapes[] = {"# > 1",       "# = #",          "# IS NULL",      "# <= # OR # = 2",
-                                             "NOT (# = 1)", "# IS NOT NULL", "true",           "NULL",
-                                             "# < 2",       "# IS DISTINCT FROM 1"};
+        static const char *const shapes[] = {
+            "# > 1",         "# = #", "# IS NULL", "# <= # OR # = 2", "NOT (# = 1)",
+            "# IS NOT NULL", "true",  "NULL",      "# < 2",           "# IS DISTINCT FROM 1"};
         return shaped(shapes[below(10)], width);
     }
     Expression rows(int width) override { return shaped("pg_catalog.generate_series(#, #)", width); }
@@ -218,8 +218,7 @@ bool shrink_plan(Case &one)
         below.push_back(dice.source(0));
         for (const auto &candidate : below) {
             if (candidate->width() != one.plan->inputs()[i]->width() || candidate == one.plan->inputs()[i] ||
-                is_torn(candidate) || is_torn(one.plan->inputs()[i]) ||
-                one.plan->inputs()[i]->inputs().empty())
+                is_torn(candidate) || is_torn(one.plan->inputs()[i]) || one.plan->inputs()[i]->inputs().empty())
                 continue;
             auto inputs = one.plan->inputs();
             inputs[i] = candidate;
@@ -264,7 +263,8 @@ void report(Case one)
 {
     for (int effort = 0; effort < 500 && (shrink_plan(one) || shrink_rows(one)); effort++)
         ;
-    std::cout << "law broken: " << verdict(one) << " (seed " << one.seed << ")\n" << Program(one.plan).explain() << "\n";
+    std::cout << "law broken: " << verdict(one) << " (seed " << one.seed << ")\n"
+              << Program(one.plan).explain() << "\n";
     for (size_t round = 0; round < one.rounds.size(); round++) {
         std::cout << (round == 0 ? "fill" : "refresh") << "\n";
         for (const auto &change : one.rounds[round]) {

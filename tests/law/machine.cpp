@@ -6,8 +6,8 @@ namespace law {
 
 Machine::Machine(const PlanPtr &plan, std::vector<ZSet> sources, unsigned seed)
     : plan_(plan), program_(plan), sources_(std::move(sources)), source_deltas_(sources_.size()),
-      rows_(program_.steps().size()), stored_(program_.steps().size()), groups_(program_.steps().size()), step_deltas_(program_.steps().size()),
-      random_(seed)
+      rows_(program_.steps().size()), stored_(program_.steps().size()), groups_(program_.steps().size()),
+      step_deltas_(program_.steps().size()), random_(seed)
 {
 }
 
@@ -258,8 +258,7 @@ void Machine::refresh_groups(int step, const std::vector<DeltaInput> &changed)
             auto place = old.find(name.substr(2));
             return place == old.end() ? Value{} : place->second;
         };
-        if (!one.recompute_sql_condition.empty() &&
-            evaluate_text(one.recompute_sql_condition, lookup).value_or(0) != 0)
+        if (!one.recompute_sql_condition.empty() && evaluate_text(one.recompute_sql_condition, lookup).value_or(0) != 0)
             touched_[key] = true;
         Physical merged = change;
         for (const auto &column : one.columns)

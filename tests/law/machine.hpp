@@ -66,9 +66,9 @@ class Machine final : public Evaluation {
     PlanPtr plan_;
     Program program_;
     std::vector<ZSet> sources_, source_deltas_;
-    std::vector<ZSet> rows_;      /* by step: its output */
-    std::vector<ZSet> stored_;    /* by step of layout rows: with hidden columns */
-    std::vector<Groups> groups_;  /* by step */
+    std::vector<ZSet> rows_;     /* by step: its output */
+    std::vector<ZSet> stored_;   /* by step of layout rows: with hidden columns */
+    std::vector<Groups> groups_; /* by step */
     std::vector<ZSet> step_deltas_;
     std::map<Row, bool> touched_;
     std::vector<Column> touched_columns_;

@@ -49,10 +49,7 @@ class Parser {
     }
 
   private:
-    [[noreturn]] void fail() const
-    {
-        throw std::runtime_error("cannot evaluate at '" + token_ + "': " + text_);
-    }
+    [[noreturn]] void fail() const { throw std::runtime_error("cannot evaluate at '" + token_ + "': " + text_); }
     void next()
     {
         while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_])))
@@ -215,8 +212,8 @@ class Parser {
     }
     NodePtr literal()
     {
-        int64_t value = token_ == "'Infinity'" ? std::numeric_limits<int64_t>::max()
-                                               : std::numeric_limits<int64_t>::min();
+        int64_t value =
+            token_ == "'Infinity'" ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
         if (token_ != "'Infinity'" && token_ != "'-Infinity'")
             fail();
         next();
@@ -264,26 +261,27 @@ class Parser {
     bool is_quoted_ = false;
 };
 
-int64_t wrap(uint64_t value) { return static_cast<int64_t>(value); }
+int64_t wrap(uint64_t value)
+{
+    return static_cast<int64_t>(value);
+}
 
 Value arithmetic(char operation, int64_t left, int64_t right)
 {
     auto l = static_cast<uint64_t>(left), r = static_cast<uint64_t>(right);
     switch (operation) {
-    case '+':
-        return wrap(l + r);
-    case '-':
-        return wrap(l - r);
-    case '*':
-        return wrap(l * r);
-    case '/':
-        return right == 0 ? throw std::runtime_error("division by zero") : left / right;
-    default:
-        return right == 0 ? throw std::runtime_error("division by zero") : left % right;
+    case '+': return wrap(l + r);
+    case '-': return wrap(l - r);
+    case '*': return wrap(l * r);
+    case '/': return right == 0 ? throw std::runtime_error("division by zero") : left / right;
+    default: return right == 0 ? throw std::runtime_error("division by zero") : left % right;
     }
 }
 
-Value truth(bool value) { return value ? 1 : 0; }
+Value truth(bool value)
+{
+    return value ? 1 : 0;
+}
 
 class Run {
   public:

@@ -69,21 +69,14 @@ class Generator {
         if (depth == 0 || below(8) == 0)
             return source();
         switch (below(8)) {
-        case 0:
-            return filtered(query(depth - 1));
-        case 1:
-            return projected(query(depth - 1));
+        case 0: return filtered(query(depth - 1));
+        case 1: return projected(query(depth - 1));
         case 2:
-        case 3:
-            return joined(depth);
-        case 4:
-            return outer_joined(depth);
-        case 5:
-            return distinct_of(depth);
-        case 6:
-            return union_of(depth);
-        default:
-            return grouped(query(depth - 1));
+        case 3: return joined(depth);
+        case 4: return outer_joined(depth);
+        case 5: return distinct_of(depth);
+        case 6: return union_of(depth);
+        default: return grouped(query(depth - 1));
         }
     }
 
@@ -146,18 +139,16 @@ class Generator {
             break;
         case 1:
             if (is_plain)
-                return expression({std::string("CASE WHEN "), position, std::string(" > 1 THEN "), position,
-                                   std::string(" END")},
-                                  column);
+                return expression(
+                    {std::string("CASE WHEN "), position, std::string(" > 1 THEN "), position, std::string(" END")},
+                    column);
             break;
         case 2:
             if (column.type == "text")
                 return expression({std::string("coalesce("), position, std::string(", 'z'::text)")}, column);
             break;
-        case 3:
-            return expression({std::string("2::int4")}, typed("", "int4"));
-        default:
-            break;
+        case 3: return expression({std::string("2::int4")}, typed("", "int4"));
+        default: break;
         }
         return column_reference(position, column);
     }
@@ -167,10 +158,8 @@ class Generator {
         const std::string &type = input[position].type;
         Column boolean = typed("", "bool");
         switch (below(4)) {
-        case 0:
-            return expression({position, std::string(" IS NOT NULL")}, boolean);
-        case 1:
-            return expression({position, std::string(" IS NULL")}, boolean);
+        case 0: return expression({position, std::string(" IS NOT NULL")}, boolean);
+        case 1: return expression({position, std::string(" IS NULL")}, boolean);
         default:
             if (is_number(type))
                 return expression({position, std::string(below(2) ? " > 1" : " <= 2")}, boolean);
@@ -198,15 +187,16 @@ class Generator {
             expressions.push_back({scalar(columns(input.plan)), q(i)});
             targets.push_back(print(expressions.back().expression) + " AS " + q(i));
         }
-        return {project(input.plan, expressions), "SELECT " + list(targets) + " FROM (" + input.sql + ") AS " + alias()};
+        return {project(input.plan, expressions),
+                "SELECT " + list(targets) + " FROM (" + input.sql + ") AS " + alias()};
     }
     static bool is_comparable(const std::string &left, const std::string &right)
     {
         return left == right || (is_number(left) && is_number(right));
     }
     /* A condition over inputs side by side, and its text over aliases. */
-    std::string condition(const std::vector<Query> &inputs, const std::vector<std::string> &aliases,
-                          Condition &made, bool only_equalities)
+    std::string condition(const std::vector<Query> &inputs, const std::vector<std::string> &aliases, Condition &made,
+                          bool only_equalities)
     {
         std::vector<Column> all;
         std::vector<std::string> names;

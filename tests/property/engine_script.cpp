@@ -93,8 +93,8 @@ class Script {
             std::string name = "s" + std::to_string(source), definition;
             for (size_t i = 0; i < source_types[source].size(); i++)
                 definition += (i ? ", c" : "c") + std::to_string(i + 1) + " " + source_types[source][i];
-            std::cout << "CREATE TEMP TABLE " << name << " (" << definition << ");\nCREATE TEMP TABLE d" << name
-                      << " (" << definition << ", pgt_weight int8);\n";
+            std::cout << "CREATE TEMP TABLE " << name << " (" << definition << ");\nCREATE TEMP TABLE d" << name << " ("
+                      << definition << ", pgt_weight int8);\n";
             int count = generator_.below(12);
             for (int i = 0; i < count; i++)
                 std::cout << "INSERT INTO " << name << " VALUES (" << row(source) << ");\n";
@@ -151,8 +151,8 @@ class Script {
     {
         std::string all = quoted_list(one, one.output_count);
         std::string qualified = quoted_list(one, one.output_count, "d.");
-        std::cout << "CREATE TEMP TABLE net AS SELECT (array_agg(x))[1] AS x, sum(w) AS w FROM (SELECT ROW("
-                  << all << ")::text AS x, 1 AS w FROM " << arr << " UNION ALL SELECT ROW(" << all
+        std::cout << "CREATE TEMP TABLE net AS SELECT (array_agg(x))[1] AS x, sum(w) AS w FROM (SELECT ROW(" << all
+                  << ")::text AS x, 1 AS w FROM " << arr << " UNION ALL SELECT ROW(" << all
                   << ")::text, pgt_weight FROM d) AS u GROUP BY x;\n"
                   << "DO $check$ BEGIN IF EXISTS (SELECT FROM net WHERE w < 0) THEN RAISE EXCEPTION "
                      "'a retraction finds nothing'; END IF; END $check$;\n"
@@ -180,14 +180,15 @@ class Script {
         for (const auto &column : one.columns) {
             std::string name = "\"" + column.column.name + "\"";
             if (column.role != Role::final)
-                base += (base.empty() ? "" : ", ") + (column.role == Role::key ? "d." + name : column.sql) + " AS " + name;
+                base +=
+                    (base.empty() ? "" : ", ") + (column.role == Role::key ? "d." + name : column.sql) + " AS " + name;
             all += (all.empty() ? "" : ", ") + (column.role == Role::final ? column.sql : "n." + name) + " AS " + name;
         }
         std::string outputs = quoted_list(one, one.output_count);
         std::string recompute = one.recompute_sql_condition.empty() ? "false" : one.recompute_sql_condition;
         std::cout << "CREATE TEMP TABLE old AS SELECT * FROM " << arr << ";\n"
-                  << "CREATE TEMP TABLE touched AS SELECT " << (keys.empty() ? "1 AS x" : keys) << " FROM d LEFT JOIN old AS o ON "
-                  << same_key(one, "o", "d") << " WHERE " << recompute << ";\n"
+                  << "CREATE TEMP TABLE touched AS SELECT " << (keys.empty() ? "1 AS x" : keys)
+                  << " FROM d LEFT JOIN old AS o ON " << same_key(one, "o", "d") << " WHERE " << recompute << ";\n"
                   << "DELETE FROM " << arr << " AS a USING d WHERE " << same_key(one, "a", "d") << ";\n"
                   << "INSERT INTO " << arr << " SELECT " << all << " FROM (SELECT " << base
                   << " FROM d LEFT JOIN old AS o ON " << same_key(one, "o", "d") << ") AS n WHERE "
@@ -198,8 +199,8 @@ class Script {
         std::string numbered = "row_number() OVER (PARTITION BY ROW(" + outputs + ")::text) AS pgt_n, ROW(" + outputs +
                                ")::text AS pgt_image";
         auto only_in = [&](const std::string &left, const std::string &right, const char *weight) {
-            return "SELECT " + outputs + ", " + weight + " FROM (SELECT " + outputs + ", " + numbered + " FROM " + left +
-                   ") AS l WHERE NOT EXISTS (SELECT FROM (SELECT " + numbered + " FROM " + right +
+            return "SELECT " + outputs + ", " + weight + " FROM (SELECT " + outputs + ", " + numbered + " FROM " +
+                   left + ") AS l WHERE NOT EXISTS (SELECT FROM (SELECT " + numbered + " FROM " + right +
                    ") AS r WHERE r.pgt_n = l.pgt_n AND r.pgt_image = l.pgt_image)";
         };
         std::cout << "TRUNCATE da" << step << ";\nINSERT INTO da" << step << " " << only_in(arr, "old", "1::int8")
@@ -217,7 +218,8 @@ class Script {
                 names.push_back("f.\"" + column.column.name + "\"");
             }
             std::string row = image(all, names, generator_.is_image_open);
-            compare(what + "arrangement " + std::to_string(step), "SELECT " + row + " FROM arr" + std::to_string(step) + " AS f",
+            compare(what + "arrangement " + std::to_string(step),
+                    "SELECT " + row + " FROM arr" + std::to_string(step) + " AS f",
                     "SELECT " + row + " FROM (" + program_.full_sql(static_cast<int>(step), names_) + ") AS f");
         }
         const Step &last = program_.steps().back();

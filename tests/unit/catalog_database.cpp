@@ -301,7 +301,8 @@ Refresh measured(uint32_t relid, int64_t generation, pgtrickle::scheduler::Refre
     Refresh refresh;
     refresh.relid = relid;
     refresh.generation = generation;
-    refresh.measured.push_back({way, {5000, {{16, 70}, {4000000000, 1}}}, took_us, 12, way == pgtrickle::scheduler::RefreshKind::delta});
+    refresh.measured.push_back(
+        {way, {5000, {{16, 70}, {4000000000, 1}}}, took_us, 12, way == pgtrickle::scheduler::RefreshKind::delta});
     return refresh;
 }
 

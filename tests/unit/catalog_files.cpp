@@ -63,7 +63,8 @@ TEST_F(Catalog, a_copy_of_a_whole_stopped_cluster_keeps_its_history)
         settle(catalog);
         append(catalog, 2);
     }
-    ASSERT_EQ(std::system(("cp -a '" + (folder / "from").string() + "' '" + (folder / "to").string() + "'").c_str()), 0);
+    ASSERT_EQ(std::system(("cp -a '" + (folder / "from").string() + "' '" + (folder / "to").string() + "'").c_str()),
+              0);
     Database catalog(folder / "to");
     EXPECT_EQ(count(catalog), 2u);
     EXPECT_EQ(catalog.take_notice(), "");

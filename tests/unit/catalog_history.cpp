@@ -201,7 +201,8 @@ TEST_F(History, merging_stays_ahead_of_a_thousand_a_second)
     merge({.most_rows = 1000, .least_each = 10});
     auto took = std::chrono::steady_clock::now() - started;
     EXPECT_LT(took, std::chrono::seconds(10)) << "19,100 rows";
-    RecordProperty("us_per_row", static_cast<int>(std::chrono::duration_cast<std::chrono::microseconds>(took).count() / 19'100));
+    RecordProperty("us_per_row",
+                   static_cast<int>(std::chrono::duration_cast<std::chrono::microseconds>(took).count() / 19'100));
 }
 
 TEST_F(History, what_is_late_comes_back_whole)

@@ -120,13 +120,15 @@ TEST_F(Migrations, names_and_times_are_for_people)
     make_version(1);
     Database catalog(folder);
     catalog.run([](Database &c) {
-        write_registry(c, {7000000000000000001, 1, "shop"}, 5, {{100, 3, "public", "orders_by_day", "1m", "ACTIVE"}}, 9);
+        write_registry(c, {7000000000000000001, 1, "shop"}, 5, {{100, 3, "public", "orders_by_day", "1m", "ACTIVE"}},
+                       9);
     });
     EXPECT_EQ(value(catalog, "SELECT database || ' ' || stream_table || ' ' || started_at || ' ' || took_ms"
                              " FROM refresh_history WHERE action = 'DIFFERENTIAL'"),
               "shop public.orders_by_day 2026-10-11T02:13:20.000Z 0.75");
-    EXPECT_EQ(value(catalog, "SELECT stream_table || ' ' || error_message FROM refresh_history WHERE status = 'FAILED'"),
-              "relation 101 division by zero");
+    EXPECT_EQ(
+        value(catalog, "SELECT stream_table || ' ' || error_message FROM refresh_history WHERE status = 'FAILED'"),
+        "relation 101 division by zero");
     EXPECT_EQ(value(catalog, "SELECT database || ' ' || stream_table || ' ' || schedule FROM stream_tables"),
               "shop public.orders_by_day 1m");
 }

@@ -15,7 +15,8 @@ using namespace pgtrickle::engine;
 namespace {
 
 const char *const document = "docs/sql.md";
-const std::string begin = "<!-- constructs: written by tests/unit/engine_constructs.cpp -->\n", end = "<!-- end of constructs -->\n";
+const std::string begin = "<!-- constructs: written by tests/unit/engine_constructs.cpp -->\n",
+                  end = "<!-- end of constructs -->\n";
 
 std::string read(const char *path)
 {
@@ -28,7 +29,8 @@ TEST(Constructs, table_is_up_to_date)
 {
     std::string text = read(document);
     auto from = text.find(begin), to = text.find(end);
-    ASSERT_NE(from, std::string::npos) << document << " has no table of constructs (run this program in the project's folder)";
+    ASSERT_NE(from, std::string::npos) << document
+                                       << " has no table of constructs (run this program in the project's folder)";
     ASSERT_NE(to, std::string::npos);
     from += begin.size();
     if (std::getenv("WRITE") != nullptr) {

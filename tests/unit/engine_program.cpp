@@ -1,8 +1,8 @@
 /* SQL that the engine prints, and how a plan is cut into steps. */
+#include "../column_of_type.hpp"
 #include "engine/operators/aggregates/family.hpp"
 #include "engine/operators/operator.hpp"
 #include "engine/program.hpp"
-#include "../column_of_type.hpp"
 
 #include <gtest/gtest.h>
 
@@ -36,8 +36,14 @@ Expression expression(std::vector<std::variant<std::string, int>> pieces, const 
     return made;
 }
 
-PlanPtr orders() { return scan(0, {column("id"), column("customer"), column("amount", "numeric(10,2)")}); }
-PlanPtr customers() { return scan(1, {column("id"), column("region", "pg_catalog.text")}); }
+PlanPtr orders()
+{
+    return scan(0, {column("id"), column("customer"), column("amount", "numeric(10,2)")});
+}
+PlanPtr customers()
+{
+    return scan(1, {column("id"), column("region", "pg_catalog.text")});
+}
 
 Condition equal(int left, int right)
 {
@@ -47,7 +53,10 @@ Condition equal(int left, int right)
     return made;
 }
 
-AggregateCall count_rows(const std::string &name) { return {&count_family, {}, {}, column(name, "bigint")}; }
+AggregateCall count_rows(const std::string &name)
+{
+    return {&count_family, {}, {}, column(name, "bigint")};
+}
 
 AggregateCall sum_of(int position, const std::string &type, const std::string &result)
 {
@@ -62,7 +71,10 @@ PlanPtr named(const PlanPtr &plan, const std::vector<std::pair<int, std::string>
     return project(plan, expressions);
 }
 
-bool contains(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string &text, const std::string &part)
+{
+    return text.find(part) != std::string::npos;
+}
 
 } // namespace
 
@@ -129,8 +141,7 @@ TEST(EngineProgram, having_is_computed_from_the_groups_into_a_storage_of_what_it
     EXPECT_EQ(program.steps()[0].output_count, 2);
     EXPECT_EQ(program.steps()[1].layout, Layout::rows);
     EXPECT_EQ(program.steps()[1].columns.size(), 1U);
-    EXPECT_EQ(program.full_sql(1, names),
-              "SELECT 1 / (t1.\"n\" - 1) AS \"x\" FROM arr0 AS t1 WHERE (t1.\"n\" <> 1)");
+    EXPECT_EQ(program.full_sql(1, names), "SELECT 1 / (t1.\"n\" - 1) AS \"x\" FROM arr0 AS t1 WHERE (t1.\"n\" <> 1)");
     EXPECT_EQ(program.delta_sql(1, 1, names),
               "SELECT 1 / (t1.\"n\" - 1) AS \"x\", t1.pgt_weight AS pgt_weight FROM da0 AS t1 WHERE (t1.\"n\" <> 1)");
 }
@@ -182,7 +193,8 @@ TEST(EngineProgram, filter_on_keys_is_below_their_grouping)
     one_customer.may_fail = false;
     PlanPtr many = filter(groups, expression({1, std::string(" > 1")}, "boolean"));
     PlanPtr beside = named(join({customers(), groups}, equal(0, 2)), {{2, "customer"}, {3, "n"}});
-    for (const PlanPtr &plan : {groups, named(groups, {{0, "c"}}), many, beside, distinct(named(orders(), {{1, "c"}}))}) {
+    for (const PlanPtr &plan :
+         {groups, named(groups, {{0, "c"}}), many, beside, distinct(named(orders(), {{1, "c"}}))}) {
         Program program(filter(plan, one_customer));
         EXPECT_TRUE(contains(program.full_sql(0, names), "(t1.\"customer\" = 7)")) << program.explain();
     }
@@ -203,12 +215,14 @@ TEST(EngineProgram, filter_on_more_than_keys_or_on_what_others_read_stays)
     PlanPtr loose = filter(distinct(scan(0, {number})), expression({0, std::string("::text = '1.0'")}, "boolean"));
     EXPECT_EQ(Program(loose).steps().size(), 2U);
     PlanPtr padded = outer_join(OuterKind::left, customers(), groups, equal(0, 2));
-    EXPECT_FALSE(contains(Program(filter(padded, expression({2, std::string(" = 7")}, "boolean"))).full_sql(0, names), "= 7"));
+    EXPECT_FALSE(
+        contains(Program(filter(padded, expression({2, std::string(" = 7")}, "boolean"))).full_sql(0, names), "= 7"));
 }
 
 TEST(EngineProgram, values_never_change)
 {
-    PlanPtr list = values({column("k")}, {{expression({std::string("1")}, "integer")}, {expression({std::string("2")}, "integer")}});
+    PlanPtr list = values({column("k")},
+                          {{expression({std::string("1")}, "integer")}, {expression({std::string("2")}, "integer")}});
     Program program(named(join({orders(), list}, equal(1, 3)), {{0, "id"}}));
     EXPECT_EQ(program.steps()[0].inputs.size(), 1U);
     EXPECT_TRUE(contains(program.delta_sql(0, 1, names), "FROM ds0 AS t1, (VALUES (1), (2)) AS t2(c1)"));
@@ -229,8 +243,8 @@ TEST(EngineProgram, grouping_below_a_join_is_a_step_of_its_own)
 
 TEST(EngineProgram, reader_of_an_arrangement_computes_its_having)
 {
-    PlanPtr groups = filter(aggregate(orders(), {1}, {count_rows("n")}),
-                            expression({1, std::string(" > 1")}, "boolean"));
+    PlanPtr groups =
+        filter(aggregate(orders(), {1}, {count_rows("n")}), expression({1, std::string(" > 1")}, "boolean"));
     Program program(named(join({customers(), groups}, equal(0, 2)), {{1, "region"}}));
     EXPECT_TRUE(contains(program.delta_sql(1, 1, names), "(t2.\"n\" > 1)"));
     EXPECT_TRUE(contains(program.delta_sql(1, 2, names), "(t2.\"n\" > 1)"));

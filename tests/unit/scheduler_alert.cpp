@@ -47,7 +47,8 @@ TEST(Alert, is_an_object)
 {
     EXPECT_EQ(failed("division by zero"), "{\"event\": \"refresh_failed\", \"pgt_schema\": \"s\", \"pgt_name\": \"t\", "
                                           "\"consecutive_errors\": 2, \"error\": \"division by zero\"}");
-    EXPECT_EQ(Alert("resumed", "s", "t", utf8).end(), "{\"event\": \"resumed\", \"pgt_schema\": \"s\", \"pgt_name\": \"t\"}");
+    EXPECT_EQ(Alert("resumed", "s", "t", utf8).end(),
+              "{\"event\": \"resumed\", \"pgt_schema\": \"s\", \"pgt_name\": \"t\"}");
     EXPECT_EQ(Alert("x", "o\"d\\d", "\x01\n\té", utf8).text("y", "").end(),
               "{\"event\": \"x\", \"pgt_schema\": \"o\\\"d\\\\d\", \"pgt_name\": \"\\u0001\\n\\té\", \"y\": \"\"}");
 }

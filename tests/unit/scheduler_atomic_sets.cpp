@@ -80,7 +80,8 @@ TEST(AtomicSets, around_a_stream_table_are_those_of_the_whole_graph)
             owners[id] = round % 3 == 0 ? random() % 2 : 0;
         }
         auto find = [&](const Ids &ids) {
-            return find_atomic_sets(graph, ids, [&](Id id) { return is_atomic[id]; }, [&](Id id) { return owners[id]; });
+            return find_atomic_sets(
+                graph, ids, [&](Id id) { return is_atomic[id]; }, [&](Id id) { return owners[id]; });
         };
         const AtomicSets whole = find(graph.ids());
         for (Id id = 10; id < 10 + count; id++) {

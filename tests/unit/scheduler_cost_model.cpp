@@ -24,17 +24,20 @@ struct World {
     std::function<double(double share)> full;
     std::function<double(std::mt19937 &, int number)> share;
     double fill = s;
-    double noise = 0.15;       /* standard deviation of the logarithm */
-    double hiccups = 0.03;     /* probability that a refresh takes three times as long */
-    double drift = 1;          /* factor of a delta's time from one refresh to the next */
-    double growth = 1;         /* factor of the sources' size from one refresh to the next */
+    double noise = 0.15;   /* standard deviation of the logarithm */
+    double hiccups = 0.03; /* probability that a refresh takes three times as long */
+    double drift = 1;      /* factor of a delta's time from one refresh to the next */
+    double growth = 1;     /* factor of the sources' size from one refresh to the next */
 };
 
 World linear(double even_at)
 {
     return {.delta = [=](double share) { return 2000 + s * share / even_at; },
             .full = [=](double share) { return 0.9 * s + 0.05 * s * share / even_at; },
-            .share = [](std::mt19937 &random, int) { return std::exp(std::uniform_real_distribution<>(std::log(0.005), std::log(0.6))(random)); }};
+            .share =
+                [](std::mt19937 &random, int) {
+                    return std::exp(std::uniform_real_distribution<>(std::log(0.005), std::log(0.6))(random));
+                }};
 }
 
 auto between(double least, double most)
@@ -63,7 +66,8 @@ void refresh(std::vector<Measured> &past, const Work &work, double delta, double
     double took = choice.way == RefreshKind::delta ? delta : full;
     bool is_given_up = choice.way == RefreshKind::delta && choice.give_up_us > 0 && delta > choice.give_up_us;
     if (is_given_up) {
-        remember(past, {RefreshKind::delta, work, choice.give_up_us, choice.staked_us(RefreshKind::delta, choice.give_up_us + choice.full_us), true});
+        remember(past, {RefreshKind::delta, work, choice.give_up_us,
+                        choice.staked_us(RefreshKind::delta, choice.give_up_us + choice.full_us), true});
         remember(past, {RefreshKind::full, work, full, 0, false});
         took = choice.give_up_us + full;
     } else {
@@ -78,7 +82,9 @@ double play(const World &world, unsigned seed, int refreshes = 60)
 {
     std::mt19937 random(seed);
     std::normal_distribution<> noise(0, world.noise);
-    auto luck = [&] { return std::exp(noise(random)) * (std::uniform_real_distribution<>(0, 1)(random) < world.hiccups ? 3 : 1); };
+    auto luck = [&] {
+        return std::exp(noise(random)) * (std::uniform_real_distribution<>(0, 1)(random) < world.hiccups ? 3 : 1);
+    };
     std::vector<Measured> past = {{RefreshKind::fill, {rows, {}}, world.fill * std::exp(noise(random))}};
     Sums sums;
     double drift = 1, growth = 1;
@@ -138,7 +144,9 @@ TEST(CostModel, stays_near_it_when_only_small_deltas_were_seen_at_first)
     for (double even_at : {0.03, 0.15, 1.5}) {
         World world = linear(even_at);
         world.delta = [=](double share) { return 0.03 * s + s * share / even_at; };
-        world.share = [](std::mt19937 &random, int number) { return number < 4 ? 0.0003 : number % 3 == 0 ? 0.0005 : std::uniform_real_distribution<>(0.01, 0.6)(random); };
+        world.share = [](std::mt19937 &random, int number) {
+            return number < 4 ? 0.0003 : number % 3 == 0 ? 0.0005 : std::uniform_real_distribution<>(0.01, 0.6)(random);
+        };
         expect_near_the_better_way("small ones first", world);
     }
 }
@@ -176,7 +184,8 @@ TEST(CostModel, goes_by_the_share_while_nothing_is_known)
 
 TEST(CostModel, the_ends_of_the_setting_decide_alone)
 {
-    std::vector<Measured> past = {{RefreshKind::full, {rows, {{1, 10}}}, s}, {RefreshKind::delta, {rows, {{1, 0.5 * rows}}}, 100 * s}};
+    std::vector<Measured> past = {{RefreshKind::full, {rows, {{1, 10}}}, s},
+                                  {RefreshKind::delta, {rows, {{1, 0.5 * rows}}}, 100 * s}};
     EXPECT_EQ(choose(past, {rows, {{1, 0.5 * rows}}}, 1).way, RefreshKind::delta);
     EXPECT_EQ(choose(past, {rows, {{1, 0.5 * rows}}}, 1).give_up_us, 0);
     EXPECT_EQ(choose(past, {rows, {{1, 200}}}, 0).way, RefreshKind::full);

@@ -176,7 +176,8 @@ TEST(Required, are_upstreams_without_own_schedules_and_atomic_sets)
     EXPECT_EQ(with_required(world.graph, world.schedules.atomic_sets(), {21}, comes), Ids{21});
     EXPECT_EQ(with_required(world.graph, world.schedules.atomic_sets(), {20}, comes), (Ids{10, 11, 12, 20}));
     EXPECT_EQ(with_required(world.graph, world.schedules.atomic_sets(), {22}, comes), (Ids{10, 11, 12, 22}));
-    EXPECT_EQ(with_required(world.graph, world.schedules.atomic_sets(), {21}, [](Id) { return true; }), (Ids{10, 11, 12, 20, 21}));
+    EXPECT_EQ(with_required(world.graph, world.schedules.atomic_sets(), {21}, [](Id) { return true; }),
+              (Ids{10, 11, 12, 20, 21}));
 }
 
 /* An apex has no stream tables of other owners in its atomic set. */

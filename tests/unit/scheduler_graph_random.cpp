@@ -139,7 +139,8 @@ TEST(RandomGraphs, answer_as_the_slow_definitions_do)
             below.erase(id);
             above.erase(id);
             std::erase_if(below, [&](Id reached) { return drawn.reads.count(reached) == 0; });
-            Ids up = drawn.graph.upstreams(id), down = drawn.graph.downstreams(id), on_ways = drawn.graph.diamond_of(id);
+            Ids up = drawn.graph.upstreams(id), down = drawn.graph.downstreams(id),
+                on_ways = drawn.graph.diamond_of(id);
             ASSERT_EQ(std::set<Id>(up.begin(), up.end()), below);
             ASSERT_EQ(up.size(), below.size());
             ASSERT_EQ(std::set<Id>(down.begin(), down.end()), above);

@@ -162,7 +162,8 @@ TEST(Due, without_schedule_on_change_but_rested)
     EXPECT_GT(task.throttle.until(), 60 * s + 2);
     EXPECT_EQ(due_at(task, 60 * s + 1, 60 * s + 2, s, utc), task.throttle.until());
     EXPECT_EQ(due_at(task, 80 * s, 80 * s, s, utc), 80 * s);
-    EXPECT_EQ(due_at(task, 10 * s, 10 * s, s, utc), 10 * s + s); /* the clock was set back: the wait is limited to this */
+    EXPECT_EQ(due_at(task, 10 * s, 10 * s, s, utc),
+              10 * s + s); /* the clock was set back: the wait is limited to this */
 }
 
 TEST(Due, back_off_puts_it_off)

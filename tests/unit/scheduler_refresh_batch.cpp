@@ -29,7 +29,8 @@ Ids batch(const Graph &graph, Id start, const Tasks &tasks)
         auto found = tasks.find(id);
         if (found == tasks.end())
             return Candidate{};
-        return Candidate{found->second.is_wanted, found->second.is_free, &found->second.schedules, &found->second.group_members};
+        return Candidate{found->second.is_wanted, found->second.is_free, &found->second.schedules,
+                         &found->second.group_members};
     });
 }
 
@@ -88,11 +89,12 @@ TEST(Batch, has_no_stream_table_of_others_between_two_members)
         const Id start = own[random() % own.size()];
         tasks[start].is_wanted = true;
         const Ids whole = batch(graph, start, tasks);
-        const Ids part = without_foreign_between(graph, start, whole, [&](Id id) { return foreign.count(id) != 0; },
-                                                 [](Id) { return false; });
+        const Ids part = without_foreign_between(
+            graph, start, whole, [&](Id id) { return foreign.count(id) != 0; }, [](Id) { return false; });
         EXPECT_FALSE(has_foreign_between(graph, part, foreign)) << "round " << round;
         EXPECT_EQ(std::count(part.begin(), part.end(), start), 1);
-        EXPECT_TRUE(std::all_of(part.begin(), part.end(), [&](Id id) { return std::count(whole.begin(), whole.end(), id) == 1; }));
+        EXPECT_TRUE(std::all_of(part.begin(), part.end(),
+                                [&](Id id) { return std::count(whole.begin(), whole.end(), id) == 1; }));
         if (has_foreign_between(graph, whole, foreign))
             split++;
         else
@@ -108,8 +110,10 @@ TEST(Batch, takes_the_members_of_a_refresh_group_along)
     graph.set(11, {2});
     graph.set(12, {2});
     graph.set(13, {11, 3});
-    Tasks tasks = {{10, {true, true, on_change, {10, 13}}}, {11, {}}, {12, {}}, {13, {false, true, each_second, {10, 13}}}};
-    EXPECT_EQ(batch(graph, 10, tasks), (Ids{10, 11, 12, 13})) << "and what has the schedule of a wanted one and is connected now";
+    Tasks tasks = {
+        {10, {true, true, on_change, {10, 13}}}, {11, {}}, {12, {}}, {13, {false, true, each_second, {10, 13}}}};
+    EXPECT_EQ(batch(graph, 10, tasks), (Ids{10, 11, 12, 13}))
+        << "and what has the schedule of a wanted one and is connected now";
     tasks[11].is_free = false;
     tasks[12].schedules = each_second;
     EXPECT_EQ(batch(graph, 10, tasks), (Ids{10, 13}));

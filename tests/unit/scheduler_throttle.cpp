@@ -101,11 +101,13 @@ TEST(Throttle, of_a_hot_one_is_not_made_long_by_disturbed_refreshes)
             if (begun > start + 20 * second_us)
                 pauses.push_back(begun - now);
             const double commits = static_cast<double>(begun - last) * 8000 / second_us;
-            const double took = (500 + commits * each_us) * std::exp(slowing(random)) + (random() % 50 == 0 ? 20'000 : 0);
+            const double took =
+                (500 + commits * each_us) * std::exp(slowing(random)) + (random() % 50 == 0 ? 20'000 : 0);
             now = begun + static_cast<Microseconds>(took);
             last = begun;
             busy += static_cast<Microseconds>(took);
-            throttle.record_refresh(static_cast<Microseconds>(took), std::max<int64_t>(1, static_cast<int64_t>(commits)), now, longest);
+            throttle.record_refresh(static_cast<Microseconds>(took),
+                                    std::max<int64_t>(1, static_cast<int64_t>(commits)), now, longest);
         }
         std::sort(pauses.begin(), pauses.end());
         EXPECT_LT(pauses[pauses.size() / 2], 20 * ms) << each_us;

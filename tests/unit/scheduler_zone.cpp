@@ -172,7 +172,8 @@ TEST(Readers, agree_with_the_manager)
     for (int i = 0; i < 20000; i++) {
         Schedule schedule;
         std::string fault;
-        std::string text = random() % 2 ? std::to_string(random() % 4000) : std::string(crons[random() % std::size(crons)]);
+        std::string text =
+            random() % 2 ? std::to_string(random() % 4000) : std::string(crons[random() % std::size(crons)]);
         schedule = parse_schedule(text, &fault).value();
         Microseconds around = random() % 2 ? forward : backward;
         Microseconds since = around - day + static_cast<Microseconds>(random() % (2 * day));

@@ -1,9 +1,9 @@
 #include "capture/ddl/repeatable_read.hpp"
 
+#include "capture/log/chunk.hpp"
 #include "capture/log/log.hpp"
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
-#include "capture/log/chunk.hpp"
 #include "definition/definition.hpp"
 
 extern "C" {
@@ -113,7 +113,8 @@ bool has_same_rows(List *tree, const OldSnapshot &old)
         if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW)
             continue;
         Relation relation = table_open(lfirst_oid(cell), AccessShareLock);
-        const bool is_same = sees_all(relation, old.latest, old.snapshot) && sees_all(relation, old.snapshot, old.latest);
+        const bool is_same =
+            sees_all(relation, old.latest, old.snapshot) && sees_all(relation, old.snapshot, old.latest);
         table_close(relation, NoLock);
         if (!is_same)
             return false;

@@ -1,13 +1,13 @@
 #include "capture/ddl/source_ddl.hpp"
 
-#include "capture/triggers/trigger_setup.hpp"
+#include "capture/log/log_format.hpp"
+#include "capture/log/marker.hpp"
 #include "capture/log/segment.hpp"
-#include "capture/source/routing.hpp"
 #include "capture/source/inheritance.hpp"
+#include "capture/source/routing.hpp"
 #include "capture/source/source_kind.hpp"
 #include "capture/source/source_rows.hpp"
-#include "capture/log/marker.hpp"
-#include "capture/log/log_format.hpp"
+#include "capture/triggers/trigger_setup.hpp"
 #include "pg/versions/generated_columns.hpp"
 #include "pg/versions/rights.hpp"
 
@@ -121,7 +121,8 @@ void refuse_child(Oid child, Oid parent, Oid source, const char *reason)
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("table \"%s\" cannot %s \"%s\"", get_rel_name(child), relation, get_rel_name(parent)),
                     errdetail("Changes of \"%s\", a source of stream tables, could not be captured any "
-                              "more: %s.", get_rel_name(source), reason)));
+                              "more: %s.",
+                              get_rel_name(source), reason)));
 }
 
 /* In a tree of plain inheritance, the shape of the tree decides which triggers write to which log
@@ -178,7 +179,7 @@ void after_detach(Oid child, Oid parent)
     if (exists(parent)) {
         if (is_any_captured(lcons_oid(parent, ancestors_of(parent))) && may_hold_rows(child))
             mark(parent, get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "a partition was detached"
-                                                                               : "a child was removed");
+                                                                              : "a child was removed");
         invalidate_targets(parent);
     }
     invalidate_targets(child);
@@ -314,10 +315,10 @@ void refuse_drop_of_log(List *name)
 {
     Oid relid = RangeVarGetRelid(makeRangeVarFromNameList(name), NoLock, true);
     if (OidIsValid(relid) && get_rel_namespace(relid) == log_namespace())
-        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-                        errmsg("cannot drop \"%s\"", get_rel_name(relid)),
-                        errdetail("It is the change log of a source of stream tables."),
-                        errhint("Drop the stream tables that read the source; the change log is dropped with them.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST), errmsg("cannot drop \"%s\"", get_rel_name(relid)),
+                 errdetail("It is the change log of a source of stream tables."),
+                 errhint("Drop the stream tables that read the source; the change log is dropped with them.")));
 }
 
 /* Dropping the extension would lock the logs before their sources, while a writer locks the source first,

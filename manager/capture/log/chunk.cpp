@@ -75,8 +75,8 @@ void write_chunk(ChunkWriter *writer, int n, Datum data, Datum overflow)
     nulls[l_overflow - 1] = DatumGetPointer(overflow) == nullptr;
     HeapTuple tuple = heap_form_tuple(RelationGetDescr(writer->segment), values, nulls);
     heap_insert(writer->segment, tuple, GetCurrentCommandId(true), 0, writer->bulk);
-    index_insert(writer->index, &values[l_xid - 1], &nulls[l_xid - 1], &tuple->t_self, writer->segment,
-                 UNIQUE_CHECK_NO, false, writer->index_info);
+    index_insert(writer->index, &values[l_xid - 1], &nulls[l_xid - 1], &tuple->t_self, writer->segment, UNIQUE_CHECK_NO,
+                 false, writer->index_info);
     heap_freetuple(tuple);
 }
 
@@ -98,8 +98,8 @@ void form_entry(ChunkWriter *writer, char *at, Size length, Size header, Size da
     tuple->t_len = static_cast<uint32>(length) | (weight < 0 ? minus_bit : 0);
     HeapTupleHeaderSetNatts(tuple, writer->target->column_count);
     tuple->t_hoff = static_cast<uint8>(header + MINIMAL_TUPLE_OFFSET);
-    heap_fill_tuple(writer->target->packed, writer->values, writer->nulls, at + header, data_size,
-                    &tuple->t_infomask, has_nulls ? tuple->t_bits : nullptr);
+    heap_fill_tuple(writer->target->packed, writer->values, writer->nulls, at + header, data_size, &tuple->t_infomask,
+                    has_nulls ? tuple->t_bits : nullptr);
 }
 
 /* Size of a value once it is detoasted. */
@@ -144,8 +144,7 @@ bool take_columns(ChunkWriter *writer, const Datum *values, const bool *nulls)
 
 int32_t own_seq()
 {
-    return FullTransactionIdIsValid(counted_xid) &&
-                   FullTransactionIdEquals(counted_xid, GetTopFullTransactionIdIfAny())
+    return FullTransactionIdIsValid(counted_xid) && FullTransactionIdEquals(counted_xid, GetTopFullTransactionIdIfAny())
                ? counted
                : 0;
 }

@@ -12,31 +12,31 @@
 #include "capture/source/routing.hpp"
 
 extern "C" {
-#include "access/htup.h"
 #include "access/genam.h"
 #include "access/heapam.h"
+#include "access/htup.h"
 #include "nodes/execnodes.h"
 }
 
 namespace pgtrickle::capture {
 
-constexpr Size chunk_capacity = 8000;   /* a chunk and its heap tuple fill a page */
+constexpr Size chunk_capacity = 8000;              /* a chunk and its heap tuple fill a page */
 constexpr Size overflow_limit = 256 * 1024 * 1024; /* a larger row becomes a marker */
 constexpr uint32 minus_bit = 0x80000000;
 
 struct ChunkWriter {
     const Target *target;
     MemoryContext memory; /* of open_chunk_writer(); append_row() may run in a shorter-lived context */
-    Relation segment; /* nullptr until the first chunk is written */
+    Relation segment;     /* nullptr until the first chunk is written */
     Relation index;
     IndexInfo *index_info;
     BulkInsertState bulk; /* from the second chunk on */
-    char *buffer;     /* a bytea; entries begin MAXALIGNed */
+    char *buffer;         /* a bytea; entries begin MAXALIGNed */
     Size used;
     int rows;
-    Datum *values;    /* values of the row being packed */
+    Datum *values; /* values of the row being packed */
     bool *nulls;
-    bool *is_copy;    /* values[i] is a detoasted copy */
+    bool *is_copy; /* values[i] is a detoasted copy */
 };
 
 ChunkWriter *open_chunk_writer(const Target *target);

@@ -2,8 +2,8 @@
 
 #include "capture/log/chunk.hpp"
 #include "capture/log/segment.hpp"
-#include "capture/source/unlogged_sentinel.hpp"
 #include "capture/source/source_kind.hpp"
+#include "capture/source/unlogged_sentinel.hpp"
 #include "definition/definition.hpp"
 #include "pg/versions/heaps.hpp"
 #include "pg/versions/processes.hpp"
@@ -81,8 +81,8 @@ namespace {
 /* How to read the chunks of one format version. */
 struct Decoder {
     int16 version;
-    Format *format;  /* nullptr: unknown */
-    int *positions;  /* positions of the wanted columns in the format; -1: not logged */
+    Format *format; /* nullptr: unknown */
+    int *positions; /* positions of the wanted columns in the format; -1: not logged */
     bool lacks_column;
     Decoder *next;
 };
@@ -94,7 +94,7 @@ struct Reader {
     const AttrNumber *columns;
     int column_count;
     int table_oid_position; /* in columns, to exclude rows of other tables than `source`; -1: no exclusion */
-    Tuplestorestate *out; /* nullptr: only checks for changes, or counts rows up to a marker */
+    Tuplestorestate *out;   /* nullptr: only checks for changes, or counts rows up to a marker */
     bool is_counting;
     Portion portion;
     TupleDesc out_desc;
@@ -156,8 +156,8 @@ void take_rows(Reader *reader, const Decoder *decoder, char *at, const char *end
         const int64 weight = (tuple->t_len & minus_bit) != 0 ? -1 : 1;
         tuple->t_len &= ~minus_bit;
         if (at + tuple->t_len > end)
-            ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("change log of relation %u is damaged",
-                                                                    reader->source)));
+            ereport(ERROR,
+                    (errcode(ERRCODE_DATA_CORRUPTED), errmsg("change log of relation %u is damaged", reader->source)));
         HeapTupleData heap_tuple = {};
         heap_tuple.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
         heap_tuple.t_data = reinterpret_cast<HeapTupleHeader>(at - MINIMAL_TUPLE_OFFSET);

@@ -43,10 +43,10 @@ void finish_log(LogWriter *writer);
 TupleDesc changes_descriptor(Oid source, const AttrNumber *columns, int column_count);
 
 struct Changes {
-    int64 rows = 0;             /* rows put into the tuplestore */
-    int64 logged = 0;           /* rows of the chunks that were read, whether put or not */
-    bool is_cut = false;        /* there may be more rows: see Portion */
-    bool has_marker = false;    /* or a chunk lacks a column: start from nothing */
+    int64 rows = 0;               /* rows put into the tuplestore */
+    int64 logged = 0;             /* rows of the chunks that were read, whether put or not */
+    bool is_cut = false;          /* there may be more rows: see Portion */
+    bool has_marker = false;      /* or a chunk lacks a column: start from nothing */
     const char *reason = nullptr; /* text of the first marker; in the current memory context */
 };
 
@@ -63,8 +63,8 @@ struct Portion {
  * then of no use. The caller has called lock_logs(source) before it took the snapshot. Costs two index probes
  * per segment and one more per transaction that was running when the frontier was taken. Raises 55000 if the
  * source is not captured. */
-Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot,
-                     const AttrNumber *columns, int column_count, bool is_only, Portion portion, Tuplestorestate *out);
+Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, const AttrNumber *columns,
+                     int column_count, bool is_only, Portion portion, Tuplestorestate *out);
 
 /* Returns the number of logged rows that read_changes() would read, which is an upper bound of the rows it
  * would put; -1 if it would meet a marker. Costs a hundredth of reading them if chunks are full. */

@@ -18,8 +18,8 @@ namespace pgtrickle::capture {
 
 struct Pending {
     int64 rows = 0;
-    int64 bytes = 0;          /* size of the rows as they are packed */
-    bool has_marker = false;  /* the stream table starts from nothing, independent of the rows */
+    int64 bytes = 0;         /* size of the rows as they are packed */
+    bool has_marker = false; /* the stream table starts from nothing, independent of the rows */
 };
 
 /* Counts the changes in the log of `source` that `snapshot` sees and the frontier does not include. Reads the

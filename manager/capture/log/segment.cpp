@@ -3,6 +3,8 @@
 #include "pg/versions/heaps.hpp"
 
 extern "C" {
+#include "access/relation.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/heap.h"
@@ -18,8 +20,6 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/relcache.h"
 #include "utils/syscache.h"
-#include "access/table.h"
-#include "access/relation.h"
 }
 
 /* PostgreSQL frames: nothing in this file has a destructor. */
@@ -86,10 +86,10 @@ Oid create_segment(Oid source, int number)
         performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
         CommandCounterIncrement();
     }
-    Oid segment = heap_create_with_catalog(
-        name, schema, InvalidOid, InvalidOid, InvalidOid, InvalidOid, owner_of_namespace(schema),
-        HEAP_TABLE_AM_OID, segment_descriptor(), NIL, RELKIND_RELATION, RELPERSISTENCE_PERMANENT, false, false,
-        ONCOMMIT_NOOP, static_cast<Datum>(0), false, true, true, InvalidOid, nullptr);
+    Oid segment = heap_create_with_catalog(name, schema, InvalidOid, InvalidOid, InvalidOid, InvalidOid,
+                                           owner_of_namespace(schema), HEAP_TABLE_AM_OID, segment_descriptor(), NIL,
+                                           RELKIND_RELATION, RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP,
+                                           static_cast<Datum>(0), false, true, true, InvalidOid, nullptr);
     CommandCounterIncrement();
     NewRelationCreateToastTable(segment, static_cast<Datum>(0));
     CommandCounterIncrement();

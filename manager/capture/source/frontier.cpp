@@ -22,8 +22,8 @@ bool Frontier::includes(const Frontier &other) const
 {
     bool is_own_included = other.own_xid == 0 || includes(other.own_xid, other.own_seq);
     return is_own_included && other.xmax <= xmax && std::all_of(xip.begin(), xip.end(), [&](uint64_t xid) {
-        return xid >= other.xmax || std::binary_search(other.xip.begin(), other.xip.end(), xid);
-    });
+               return xid >= other.xmax || std::binary_search(other.xip.begin(), other.xip.end(), xid);
+           });
 }
 
 namespace {
@@ -82,8 +82,8 @@ Frontier Frontier::from_text(const char *text, uint64_t own_xid, int32_t own_seq
         uint64_t value = 0;
         auto [rest, error] = std::from_chars(at, end, value);
         if (error != std::errc() || (after != '\0' && (rest == end || *rest != after)))
-            raise({.sqlstate = ERRCODE_INVALID_TEXT_REPRESENTATION,
-                   .message = "invalid frontier: " + std::string(text)});
+            raise(
+                {.sqlstate = ERRCODE_INVALID_TEXT_REPRESENTATION, .message = "invalid frontier: " + std::string(text)});
         at = after == '\0' ? rest : rest + 1;
         return value;
     };

@@ -24,10 +24,10 @@ extern "C" {
 namespace pgtrickle {
 
 struct Frontier {
-    uint64_t xmin = 0;          /* all xids below are included */
-    uint64_t xmax = 0;          /* no xid at or above is included, except for own changes */
-    std::vector<uint64_t> xip;  /* xids in [xmin, xmax) that are not included; sorted */
-    uint64_t own_xid = 0;       /* 0: the transaction that took the frontier had no xid */
+    uint64_t xmin = 0;         /* all xids below are included */
+    uint64_t xmax = 0;         /* no xid at or above is included, except for own changes */
+    std::vector<uint64_t> xip; /* xids in [xmin, xmax) that are not included; sorted */
+    uint64_t own_xid = 0;      /* 0: the transaction that took the frontier had no xid */
     int32_t own_seq = 0;
 
     bool includes(uint64_t xid, int32_t seq) const;

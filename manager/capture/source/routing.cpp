@@ -1,7 +1,7 @@
 #include "capture/source/routing.hpp"
 
-#include "pg/relation_listeners.hpp"
 #include "capture/source/inheritance.hpp"
+#include "pg/relation_listeners.hpp"
 
 extern "C" {
 #include "access/attmap.h"

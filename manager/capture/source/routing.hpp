@@ -33,17 +33,17 @@ namespace pgtrickle::capture {
 
 struct Target {
     Oid source;
-    Oid written;            /* the relation written to; the tableoid of its rows in row triggers */
+    Oid written; /* the relation written to; the tableoid of its rows in row triggers */
     bool is_by_rows;
     Oid segment;
     int16 version;
     int column_count;
-    AttrNumber *attnums;    /* the written relation's numbers of the columns; 0: always NULL;
-                             * table_oid_column: `written` */
-    AttrNumber highest;     /* largest of attnums */
+    AttrNumber *attnums; /* the written relation's numbers of the columns; 0: always NULL;
+                          * table_oid_column: `written` */
+    AttrNumber highest;  /* largest of attnums */
     TupleDesc packed;
-    bool must_mark;         /* the format does not fit the relation as it is now */
-    List *constraint;       /* of a descendant partition: selects its rows; Vars of `constraint_map` … */
+    bool must_mark;             /* the format does not fit the relation as it is now */
+    List *constraint;           /* of a descendant partition: selects its rows; Vars of `constraint_map` … */
     AttrNumber *constraint_map; /* … which maps the partition's column numbers to the written relation's */
     int constraint_map_length;
 };
@@ -52,10 +52,10 @@ struct Targets {
     Oid relid;
     bool is_valid;
     int count;
-    Target *items;          /* for statement triggers: sources that are captured by statements */
+    Target *items; /* for statement triggers: sources that are captured by statements */
     int row_count;
-    Target *row_items;      /* for row triggers: the relation and its ancestors, as far as they are sources */
-    List *touched;          /* every source that a statement on this relation may change */
+    Target *row_items; /* for row triggers: the relation and its ancestors, as far as they are sources */
+    List *touched;     /* every source that a statement on this relation may change */
     MemoryContext memory;
 };
 

@@ -25,14 +25,10 @@ const char *refusal_of_level(Relation relation)
     switch (relation->rd_rel->relkind) {
     case RELKIND_RELATION:
     case RELKIND_PARTITIONED_TABLE:
-    case RELKIND_MATVIEW:
-        break;
-    case RELKIND_FOREIGN_TABLE:
-        return "it is a foreign table";
-    case RELKIND_VIEW:
-        return "it is a view";
-    default:
-        return "it is not a table";
+    case RELKIND_MATVIEW: break;
+    case RELKIND_FOREIGN_TABLE: return "it is a foreign table";
+    case RELKIND_VIEW: return "it is a view";
+    default: return "it is not a table";
     }
     if (IsCatalogRelation(relation))
         return "it is a system catalog";

@@ -7,11 +7,11 @@
  *
  * PostgreSQL frames: nothing in this file has a destructor.
  */
-#include "definition/definition.hpp"
+#include "capture/source/source_locks.hpp"
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
-#include "capture/source/source_locks.hpp"
 #include "capture/source/source_rows.hpp"
+#include "definition/definition.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"

@@ -1,7 +1,7 @@
 #include "capture/source/source_rows.hpp"
 
-#include "definition/state/extension_table.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
+#include "definition/state/extension_table.hpp"
 #include "pg/versions/heaps.hpp"
 
 extern "C" {
@@ -182,8 +182,7 @@ List *captured_sources()
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         bool is_null;
-        relids = lappend_oid(relids,
-                             DatumGetObjectId(heap_getattr(tuple, s_relid, RelationGetDescr(table), &is_null)));
+        relids = lappend_oid(relids, DatumGetObjectId(heap_getattr(tuple, s_relid, RelationGetDescr(table), &is_null)));
     }
     systable_endscan(scan);
     table_close(table, AccessShareLock);

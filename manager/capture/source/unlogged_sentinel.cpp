@@ -1,7 +1,7 @@
 #include "capture/source/unlogged_sentinel.hpp"
 
-#include "definition/state/extension_table.hpp"
 #include "capture/source/inheritance.hpp"
+#include "definition/state/extension_table.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -34,7 +34,8 @@ bool is_unlogged(Oid source)
 /* Whether there is a sentinel; removes it if `removes` is set. */
 bool find_sentinel(Oid source, bool removes)
 {
-    Relation table = table_open(definition::extension_relation("pgt_unlogged_sentinel"), removes ? RowExclusiveLock : AccessShareLock);
+    Relation table = table_open(definition::extension_relation("pgt_unlogged_sentinel"),
+                                removes ? RowExclusiveLock : AccessShareLock);
     ScanKeyData key;
     SysScanDesc scan = definition::begin_scan_by_oid(table, "pgt_unlogged_sentinel_pkey", 1, source, &key);
     HeapTuple tuple = systable_getnext(scan);

@@ -1,8 +1,8 @@
 #include "capture/triggers/merge_command.hpp"
 
-#include "capture/triggers/trigger_setup.hpp"
-#include "capture/source/routing.hpp"
 #include "capture/log/marker.hpp"
+#include "capture/source/routing.hpp"
+#include "capture/triggers/trigger_setup.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"
@@ -36,8 +36,8 @@ void watch_merge(ModifyTableState *state)
     Relation relation = root->ri_RelationDesc;
     constexpr int all = MERGE_INSERT | MERGE_UPDATE | MERGE_DELETE;
     if (state->operation != CMD_MERGE || relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE ||
-        (state->mt_merge_subcommands & MERGE_UPDATE) == 0 || (state->mt_merge_subcommands & all) == all || root->ri_TrigDesc == nullptr ||
-        find_targets(relation)->count == 0)
+        (state->mt_merge_subcommands & MERGE_UPDATE) == 0 || (state->mt_merge_subcommands & all) == all ||
+        root->ri_TrigDesc == nullptr || find_targets(relation)->count == 0)
         return;
     int16 added = 0;
     added |= (state->mt_merge_subcommands & MERGE_INSERT) == 0 ? TRIGGER_TYPE_INSERT : 0;

@@ -1,7 +1,7 @@
 #include "capture/triggers/open_statement.hpp"
 
-#include "capture/source/routing.hpp"
 #include "capture/log/marker.hpp"
+#include "capture/source/routing.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -45,11 +45,8 @@ void settle_open_statements(XactEvent moment)
         break;
     case XACT_EVENT_COMMIT:
     case XACT_EVENT_ABORT:
-    case XACT_EVENT_PREPARE:
-        count = 0;
-        break;
-    default:
-        break;
+    case XACT_EVENT_PREPARE: count = 0; break;
+    default: break;
     }
 }
 

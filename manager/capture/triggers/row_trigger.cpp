@@ -1,9 +1,9 @@
 #include "capture/triggers/row_trigger.hpp"
 
 #include "capture/log/chunk.hpp"
+#include "capture/source/inheritance.hpp"
 #include "capture/triggers/open_statement.hpp"
 #include "mailbox/mailbox.hpp"
-#include "capture/source/inheritance.hpp"
 
 extern "C" {
 #include "executor/tuptable.h"
@@ -19,8 +19,8 @@ namespace {
 /* Whether the row was changed by the worker of a subscription rather than by a statement. */
 bool is_applied(Relation relation)
 {
-    return IsLogicalWorker() && !is_statement_open_on(lcons_oid(RelationGetRelid(relation),
-                                                                ancestors_of(RelationGetRelid(relation))));
+    return IsLogicalWorker() &&
+           !is_statement_open_on(lcons_oid(RelationGetRelid(relation), ancestors_of(RelationGetRelid(relation))));
 }
 
 void log_to(const Target *target, TupleTableSlot *old_row, TupleTableSlot *new_row)

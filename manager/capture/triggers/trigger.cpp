@@ -7,10 +7,10 @@
  * once. Changes that the transition tables do not show are logged by a row trigger (row_trigger.hpp).
  */
 #include "capture/log/chunk.hpp"
+#include "capture/log/marker.hpp"
 #include "capture/triggers/open_statement.hpp"
 #include "capture/triggers/row_trigger.hpp"
 #include "mailbox/mailbox.hpp"
-#include "capture/log/marker.hpp"
 
 extern "C" {
 #include "commands/trigger.h"
@@ -32,9 +32,9 @@ namespace {
 /* A log that is being written by this statement. */
 struct Sink {
     const Target *target;
-    ChunkWriter *writer;      /* nullptr until there is a row */
-    ExprState *constraint;    /* of a partition of the relation; otherwise nullptr */
-    TupleTableSlot *row;      /* the row in the partition's column numbers, for the constraint */
+    ChunkWriter *writer;   /* nullptr until there is a row */
+    ExprState *constraint; /* of a partition of the relation; otherwise nullptr */
+    TupleTableSlot *row;   /* the row in the partition's column numbers, for the constraint */
 };
 
 struct Statement {

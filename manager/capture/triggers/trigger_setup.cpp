@@ -1,7 +1,7 @@
 #include "capture/triggers/trigger_setup.hpp"
 
-#include "capture/source/routing.hpp"
 #include "capture/source/inheritance.hpp"
+#include "capture/source/routing.hpp"
 #include "capture/source/source_kind.hpp"
 
 extern "C" {
@@ -41,8 +41,8 @@ struct TriggerKind {
 };
 
 constexpr TriggerKind kinds[] = {
-    {"pg_trickle_before", "BEFORE INSERT OR UPDATE OR DELETE", TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, false,
-     false},
+    {"pg_trickle_before", "BEFORE INSERT OR UPDATE OR DELETE", TRIGGER_TYPE_BEFORE,
+     TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, false, false},
     {"pg_trickle_insert", "AFTER INSERT", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT, false, true},
     {"pg_trickle_update", "AFTER UPDATE", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_UPDATE, true, true},
     {"pg_trickle_delete", "AFTER DELETE", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_DELETE, true, false},
@@ -81,8 +81,8 @@ void create_trigger(Oid relid, const TriggerKind &kind, Oid function)
 {
     CreateTrigStmt *statement = makeNode(CreateTrigStmt);
     statement->trigname = const_cast<char *>(kind.name);
-    statement->funcname = list_make2(makeString(const_cast<char *>("pgtrickle")),
-                                     makeString(const_cast<char *>("pgt_capture")));
+    statement->funcname =
+        list_make2(makeString(const_cast<char *>("pgtrickle")), makeString(const_cast<char *>("pgt_capture")));
     statement->row = is_for_rows(kind);
     statement->timing = kind.timing & ~TRIGGER_TYPE_ROW;
     statement->events = kind.events;
@@ -90,9 +90,8 @@ void create_trigger(Oid relid, const TriggerKind &kind, Oid function)
         statement->transitionRels = lappend(statement->transitionRels, transition("pgt_old", false));
     if (kind.reads_new)
         statement->transitionRels = lappend(statement->transitionRels, transition("pgt_new", true));
-    ObjectAddress trigger =
-        CreateTriggerFiringOn(statement, nullptr, relid, InvalidOid, InvalidOid, InvalidOid, function, InvalidOid,
-                              nullptr, true, false, TRIGGER_FIRES_ALWAYS);
+    ObjectAddress trigger = CreateTriggerFiringOn(statement, nullptr, relid, InvalidOid, InvalidOid, InvalidOid,
+                                                  function, InvalidOid, nullptr, true, false, TRIGGER_FIRES_ALWAYS);
     ObjectAddress referenced;
     ObjectAddressSet(referenced, ProcedureRelationId, function);
     CommandCounterIncrement();

@@ -40,7 +40,7 @@ bool has_all_triggers(Oid relid);
 bool needs_row_trigger(Oid relid);
 
 struct TriggerStatus {
-    Oid relation;      /* the source, a descendant or an ancestor */
+    Oid relation; /* the source, a descendant or an ancestor */
     const char *name;
     const char *event; /* as in "AFTER INSERT" */
     bool is_for_rows;

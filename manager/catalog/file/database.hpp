@@ -151,7 +151,7 @@ class Database {
     bool has_lost_files_ = false; /* the files were lost while they were open */
     bool is_busy_ = false;
     bool is_suspect_ = false; /* the file was reported damaged, but its check found nothing */
-    int process_ = 0; /* the process that opened the file */
+    int process_ = 0;         /* the process that opened the file */
     int64_t deadline_us_ = 0;
     int64_t no_wait_until_us_ = 0;
     int most_pages_ = 16'000;

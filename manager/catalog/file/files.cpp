@@ -30,7 +30,8 @@ constexpr int most_aside = 9;
 
 /* A file descriptor that is closed when the object goes out of scope. */
 struct File {
-    File(const std::string &name, int flags) : path(name), descriptor(::open(name.c_str(), flags | O_CLOEXEC, file_mode))
+    File(const std::string &name, int flags)
+        : path(name), descriptor(::open(name.c_str(), flags | O_CLOEXEC, file_mode))
     {
         if (descriptor < 0)
             fail(path);

@@ -27,10 +27,7 @@ struct FileMark {
 
     bool exists() const { return inode != 0; }
     bool is_same_file(const FileMark &other) const { return device == other.device && inode == other.inode; }
-    bool is_unchanged(const FileMark &other) const
-    {
-        return modified_ns == other.modified_ns && size == other.size;
-    }
+    bool is_unchanged(const FileMark &other) const { return modified_ns == other.modified_ns && size == other.size; }
 };
 
 struct FileMarks {

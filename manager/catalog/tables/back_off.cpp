@@ -22,8 +22,7 @@ std::vector<BackOff> back_offs_of(Database &catalog, uint32_t database)
     select.bind(database);
     std::vector<BackOff> rows;
     while (select.step())
-        rows.push_back({static_cast<uint32_t>(select.number(0)), select.number(1), select.number(2),
-                        select.number(3)});
+        rows.push_back({static_cast<uint32_t>(select.number(0)), select.number(1), select.number(2), select.number(3)});
     return rows;
 }
 

@@ -17,12 +17,9 @@ using scheduler::RefreshKind;
 const char *name_of(RefreshKind way)
 {
     switch (way) {
-    case RefreshKind::delta:
-        return "DELTA";
-    case RefreshKind::full:
-        return "FULL";
-    case RefreshKind::fill:
-        return "FILL";
+    case RefreshKind::delta: return "DELTA";
+    case RefreshKind::full: return "FULL";
+    case RefreshKind::fill: return "FILL";
     }
     return "";
 }
@@ -108,7 +105,8 @@ std::vector<Measured> measured_of(Database &catalog, uint32_t database, uint32_t
 void prune_measured(Database &catalog, uint32_t database)
 {
     catalog
-        .prepare("DELETE FROM measured WHERE database = ?1 AND relid NOT IN (SELECT relid FROM statistics WHERE database = ?1)")
+        .prepare("DELETE FROM measured WHERE database = ?1 AND relid NOT IN (SELECT relid FROM statistics WHERE "
+                 "database = ?1)")
         .bind(database)
         .step();
 }

@@ -31,8 +31,8 @@ std::vector<Edge> graph_of(Database &catalog, uint32_t database)
     select.bind(database);
     std::vector<Edge> edges;
     while (select.step())
-        edges.push_back({static_cast<uint32_t>(select.number(0)), static_cast<uint32_t>(select.number(1)),
-                         select.number(2) != 0});
+        edges.push_back(
+            {static_cast<uint32_t>(select.number(0)), static_cast<uint32_t>(select.number(1)), select.number(2) != 0});
     return edges;
 }
 

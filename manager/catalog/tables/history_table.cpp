@@ -50,7 +50,8 @@ std::vector<Refresh> history_of(Database &catalog, uint32_t database, uint32_t r
 {
     constexpr SqlLiteral of_one =
         HISTORY_COLUMNS " WHERE database = ?1 AND relid = ?2 AND refresh_id < ?3 ORDER BY refresh_id DESC LIMIT ?4";
-    constexpr SqlLiteral of_all = HISTORY_COLUMNS " WHERE +database = ?1 AND ?2 = 0 AND refresh_id < ?3 ORDER BY refresh_id DESC LIMIT ?4";
+    constexpr SqlLiteral of_all =
+        HISTORY_COLUMNS " WHERE +database = ?1 AND ?2 = 0 AND refresh_id < ?3 ORDER BY refresh_id DESC LIMIT ?4";
     Statement select = catalog.prepare(relid != 0 ? of_one : of_all);
     select.bind(database, relid, before, max_rows);
     return rows_of(select);

@@ -44,11 +44,13 @@ int64_t merge(Database &catalog, const Excess &excess, int64_t rows, SqlLiteral 
     " SELECT database, relid, ended_at / 3600000000 * 3600000000 AS hour, action, status, initiated_by, count(*),"     \
     " sum(rows_inserted), sum(rows_deleted), sum(delta_rows), sum(ended_at - started_at),"                             \
     " max(ended_at - started_at), max(error_message)"                                                                  \
-    " FROM " OLDEST("*", condition) " WHERE true GROUP BY hour, action, status, initiated_by"                          \
-    " ON CONFLICT DO UPDATE SET refreshes = refreshes + excluded.refreshes,"                                           \
-    " rows_inserted = rows_inserted + excluded.rows_inserted, rows_deleted = rows_deleted + excluded.rows_deleted,"    \
-    " delta_rows = delta_rows + excluded.delta_rows, total_us = total_us + excluded.total_us,"                         \
-    " max_us = max(max_us, excluded.max_us), error_message = excluded.error_message"
+    " FROM " OLDEST(                                                                                                   \
+        "*", condition) " WHERE true GROUP BY hour, action, status, initiated_by"                                      \
+                        " ON CONFLICT DO UPDATE SET refreshes = refreshes + excluded.refreshes,"                       \
+                        " rows_inserted = rows_inserted + excluded.rows_inserted, rows_deleted = rows_deleted + "      \
+                        "excluded.rows_deleted,"                                                                       \
+                        " delta_rows = delta_rows + excluded.delta_rows, total_us = total_us + excluded.total_us,"     \
+                        " max_us = max(max_us, excluded.max_us), error_message = excluded.error_message"
 #define REMOVE(condition) "DELETE FROM history WHERE refresh_id IN " OLDEST("refresh_id", condition)
 
 } // namespace
@@ -85,8 +87,8 @@ std::vector<Excess> excesses_of(Database &catalog, const Retention &retention)
     int64_t total = 0;
     Statement select = catalog.prepare("SELECT database, relid, count(*) FROM history GROUP BY database, relid");
     while (select.step()) {
-        counts.push_back({static_cast<uint32_t>(select.number(0)), static_cast<uint32_t>(select.number(1)),
-                          select.number(2)});
+        counts.push_back(
+            {static_cast<uint32_t>(select.number(0)), static_cast<uint32_t>(select.number(1)), select.number(2)});
         total += select.number(2);
     }
     if (total <= retention.most_rows)
@@ -104,7 +106,8 @@ bool merge_some(Database &catalog, std::vector<Excess> *excesses)
     for (int64_t left = batch_rows; left > 0 && !excesses->empty();) {
         Excess &excess = excesses->back();
         int64_t rows = std::min(excess.rows, left);
-        int64_t merged = merge(catalog, excess, rows, MERGE(" AND status = 'COMPLETED'"), REMOVE(" AND status = 'COMPLETED'"));
+        int64_t merged =
+            merge(catalog, excess, rows, MERGE(" AND status = 'COMPLETED'"), REMOVE(" AND status = 'COMPLETED'"));
         if (merged == 0)
             merged = merge(catalog, excess, rows, MERGE(""), REMOVE(""));
         excess.rows -= merged;
@@ -118,7 +121,8 @@ bool merge_some(Database &catalog, std::vector<Excess> *excesses)
 bool forget_some(Database &catalog, uint32_t database)
 {
     for (SqlLiteral remove :
-         {SqlLiteral("DELETE FROM history WHERE refresh_id IN (SELECT refresh_id FROM history WHERE database = ?1 LIMIT ?2)"),
+         {SqlLiteral(
+              "DELETE FROM history WHERE refresh_id IN (SELECT refresh_id FROM history WHERE database = ?1 LIMIT ?2)"),
           SqlLiteral("DELETE FROM history_hour WHERE (database, relid, hour, action, status, initiated_by) IN"
                      " (SELECT database, relid, hour, action, status, initiated_by FROM history_hour"
                      " WHERE database = ?1 LIMIT ?2)")}) {

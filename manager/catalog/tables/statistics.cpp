@@ -48,7 +48,8 @@ std::vector<Statistics> statistics_of(Database &catalog, uint32_t database)
 {
     Statement select = catalog.prepare(
         "SELECT relid, action, refreshes, failures, rows_inserted, rows_deleted, delta_rows, total_us, max_us, last_us,"
-        " first_at, completed_at, chosen_at, failed_at, error_message, fills, fill_us FROM statistics WHERE database = ?"
+        " first_at, completed_at, chosen_at, failed_at, error_message, fills, fill_us FROM statistics WHERE database = "
+        "?"
         " ORDER BY relid, action");
     select.bind(database);
     std::vector<Statistics> rows;
@@ -57,9 +58,9 @@ std::vector<Statistics> statistics_of(Database &catalog, uint32_t database)
         row.relid = static_cast<uint32_t>(select.number(0));
         row.action = select.text(1);
         int column = 2;
-        for (int64_t *value : {&row.refreshes, &row.failures, &row.rows_inserted, &row.rows_deleted, &row.delta_rows,
-                               &row.total_us, &row.max_us, &row.last_us, &row.first_at, &row.completed_at,
-                               &row.chosen_at, &row.failed_at})
+        for (int64_t *value :
+             {&row.refreshes, &row.failures, &row.rows_inserted, &row.rows_deleted, &row.delta_rows, &row.total_us,
+              &row.max_us, &row.last_us, &row.first_at, &row.completed_at, &row.chosen_at, &row.failed_at})
             *value = select.number(column++);
         row.error_message = select.text(column++);
         row.fills = select.number(column++);

@@ -68,11 +68,12 @@ int add_to_grouping(Query *query, Var *column)
     get_sort_group_operators(column->vartype, false, false, false, &clause->sortop, &clause->eqop, nullptr,
                              &clause->hashable);
     if (!OidIsValid(clause->eqop))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("a column of type %s is used in a defining query without being grouped",
-                               format_type_be(column->vartype)),
-                        errdetail("It depends on the grouped primary key of the table, and its type cannot be grouped."),
-                        errhint("Use an aggregate, or join the table to the grouped result.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("a column of type %s is used in a defining query without being grouped",
+                        format_type_be(column->vartype)),
+                 errdetail("It depends on the grouped primary key of the table, and its type cannot be grouped."),
+                 errhint("Use an aggregate, or join the table to the grouped result.")));
     clause->tleSortGroupRef = assignSortGroupRef(target, query->targetList);
     query->groupClause = lappend(query->groupClause, clause);
     return static_cast<int>(clause->tleSortGroupRef);

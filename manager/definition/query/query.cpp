@@ -33,9 +33,10 @@ extern "C" void transpose_position(void *text)
 
 [[noreturn]] void refuse_statement(const char *text, const char *detail, int location)
 {
-    ereport(ERROR,
-            (errcode(ERRCODE_SYNTAX_ERROR), errmsg("query parse error: the defining query must be one SELECT statement"),
-             errdetail_internal("%s", detail), location < 0 ? 0 : errposition(pg_mbstrlen_with_len(text, location) + 1)));
+    ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
+                    errmsg("query parse error: the defining query must be one SELECT statement"),
+                    errdetail_internal("%s", detail),
+                    location < 0 ? 0 : errposition(pg_mbstrlen_with_len(text, location) + 1)));
 }
 
 /* Returns the position at which a statement of `text` begins. Before PostgreSQL 17, stmt_location is the
@@ -204,8 +205,7 @@ namespace {
 Query *wrap(Query *query)
 {
     ParseState *state = make_parsestate(nullptr);
-    ParseNamespaceItem *item =
-        addRangeTableEntryForSubquery(state, query, makeAlias("query", NIL), false, true);
+    ParseNamespaceItem *item = addRangeTableEntryForSubquery(state, query, makeAlias("query", NIL), false, true);
     addNSItemToQuery(state, item, true, false, false);
     Query *outer = makeNode(Query);
     outer->commandType = CMD_SELECT;
@@ -227,12 +227,10 @@ Query *wrap(Query *query)
 
 void report_misfit(const char *statement, int location, int sqlstate, const char *message, const char *hint)
 {
-    ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", message), errhint("%s", hint),
-                    statement == nullptr || location < 0
-                        ? 0
-                        : errposition(pg_mbstrlen_with_len(statement, location) + 1)));
+    ereport(ERROR,
+            (errcode(sqlstate), errmsg_internal("%s", message), errhint("%s", hint),
+             statement == nullptr || location < 0 ? 0 : errposition(pg_mbstrlen_with_len(statement, location) + 1)));
 }
-
 
 int output_count(Query *query)
 {
@@ -247,11 +245,13 @@ void check_count(int found, WantedColumn *wanted, int count, const char *stateme
 {
     if (found == count)
         return;
-    report_misfit(statement, count > found && count > 0 ? wanted[found].location : -1, ERRCODE_INVALID_TABLE_DEFINITION,
-                  psprintf("the number of declared columns (%d) differs from that of the defining query (%d)", count, found),
-                  statement != nullptr
-                      ? "Declare one column for each output column of the query, or none at all to take them from the query."
-                      : "A new query must have the same columns; to change the columns, drop the stream table and create it again.");
+    report_misfit(
+        statement, count > found && count > 0 ? wanted[found].location : -1, ERRCODE_INVALID_TABLE_DEFINITION,
+        psprintf("the number of declared columns (%d) differs from that of the defining query (%d)", count, found),
+        statement != nullptr
+            ? "Declare one column for each output column of the query, or none at all to take them from the query."
+            : "A new query must have the same columns; to change the columns, drop the stream table and create it "
+              "again.");
 }
 
 void check_names(const ParsedQuery &parsed, WantedColumn *wanted, int count, const char *statement)
@@ -297,8 +297,7 @@ Expr *converted(Expr *expression)
         auto *cast = reinterpret_cast<CoerceToDomain *>(expression);
         return cast->coercionformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
     }
-    default:
-        return nullptr;
+    default: return nullptr;
     }
 }
 
@@ -314,8 +313,7 @@ void undo_cast(TargetEntry *target)
 bool fits(TargetEntry *target, const WantedColumn *wanted)
 {
     auto *expression = reinterpret_cast<::Node *>(target->expr);
-    return exprType(expression) == wanted->type &&
-           (wanted->typmod == -1 || exprTypmod(expression) == wanted->typmod) &&
+    return exprType(expression) == wanted->type && (wanted->typmod == -1 || exprTypmod(expression) == wanted->typmod) &&
            has_fitting_collation(expression, wanted);
 }
 
@@ -323,14 +321,15 @@ Expr *cast_to(TargetEntry *target, const WantedColumn *wanted, const char *state
 {
     auto *expression = reinterpret_cast<::Node *>(target->expr);
     Oid type = exprType(expression);
-    ::Node *cast = coerce_to_target_type(nullptr, expression, type, wanted->type, wanted->typmod,
-                                         COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
+    ::Node *cast = coerce_to_target_type(nullptr, expression, type, wanted->type, wanted->typmod, COERCION_ASSIGNMENT,
+                                         COERCE_IMPLICIT_CAST, -1);
     if (cast == nullptr)
         report_misfit(statement, wanted->location, ERRCODE_DATATYPE_MISMATCH,
                       psprintf("column \"%s\" is of type %s, but the defining query returns type %s", wanted->name,
                                format_type_with_typemod(wanted->type, wanted->typmod), format_type_be(type)),
-                      statement != nullptr ? "Declare the type that the query returns, or cast the expression in the query."
-                                           : "Cast the expression in the query.");
+                      statement != nullptr
+                          ? "Declare the type that the query returns, or cast the expression in the query."
+                          : "Cast the expression in the query.");
     assign_expr_collations(nullptr, cast);
     if (!has_fitting_collation(cast, wanted)) {
         CollateExpr *collate = makeNode(CollateExpr);

@@ -29,8 +29,8 @@ struct WantedColumn {
     const char *name;
     Oid type;
     int32 typmod;
-    Oid collation;    /* InvalidOid: the query's */
-    int location;     /* in the statement that declares it; -1: unknown */
+    Oid collation; /* InvalidOid: the query's */
+    int location;  /* in the statement that declares it; -1: unknown */
 };
 
 /* Returns the query of `parsed` with its output columns cast to the wanted types and given the wanted names;

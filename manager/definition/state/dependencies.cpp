@@ -20,12 +20,19 @@ namespace pgtrickle::state {
 
 namespace {
 
-enum DependencyColumn : int { dependency_relid = 1, dependency_source, dependency_position, dependency_columns, dependency_captured };
+enum DependencyColumn : int {
+    dependency_relid = 1,
+    dependency_source,
+    dependency_position,
+    dependency_columns,
+    dependency_captured
+};
 constexpr int dependency_column_count = dependency_captured;
 
 } // namespace
 
-void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count, bool is_captured)
+void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count,
+                       bool is_captured)
 {
     Relation table = definition::open_extension_table("pgt_dependency", RowExclusiveLock);
     if (table == nullptr)
@@ -83,7 +90,8 @@ List *scan_dependencies(const char *index_name, DependencyColumn by, Oid key, De
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         bool is_null;
-        if (is_captured_only && !DatumGetBool(heap_getattr(tuple, dependency_captured, RelationGetDescr(table), &is_null)))
+        if (is_captured_only &&
+            !DatumGetBool(heap_getattr(tuple, dependency_captured, RelationGetDescr(table), &is_null)))
             continue;
         Datum found = heap_getattr(tuple, wanted, RelationGetDescr(table), &is_null);
         relids = lappend_oid(relids, DatumGetObjectId(found));

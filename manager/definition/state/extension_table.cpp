@@ -27,7 +27,8 @@ Oid extension_relation(const char *name)
     return OidIsValid(table) ? try_table_open(table, lock) : nullptr;
 }
 
-SysScanDesc begin_scan_by_oid(::Relation table, const char *index, int column, Oid key, ScanKeyData *scan_key, Snapshot snapshot)
+SysScanDesc begin_scan_by_oid(::Relation table, const char *index, int column, Oid key, ScanKeyData *scan_key,
+                              Snapshot snapshot)
 {
     ScanKeyInit(scan_key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(key));
     return systable_beginscan(table, extension_relation(index), true, snapshot, 1, scan_key);

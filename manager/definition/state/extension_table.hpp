@@ -23,7 +23,10 @@ struct TableRows {
     bool *nulls = nullptr;
     Oid *types = nullptr; /* types of the columns */
 
-    Datum value(int row, int column) const { return values[row * column_count + column - 1]; } /* columns are numbered from 1 */
+    Datum value(int row, int column) const
+    {
+        return values[row * column_count + column - 1];
+    } /* columns are numbered from 1 */
     bool is_null(int row, int column) const { return nulls[row * column_count + column - 1]; }
     Oid type(int column) const { return types[column - 1]; }
 };

@@ -58,7 +58,8 @@ bool is_marked_here(Relation table, Oid relid, bool has_reason)
     SysScanDesc scan = begin_scan(table, relid, &key, nullptr);
     HeapTuple tuple;
     while (!is_marked && HeapTupleIsValid(tuple = systable_getnext(scan)))
-        is_marked = HeapTupleHeaderGetRawXmin(tuple->t_data) == here && read_mark(table, tuple).has_reason == has_reason;
+        is_marked =
+            HeapTupleHeaderGetRawXmin(tuple->t_data) == here && read_mark(table, tuple).has_reason == has_reason;
     systable_endscan(scan);
     return is_marked;
 }
@@ -70,9 +71,9 @@ void insert_mark(Oid relid, const char *reason)
     if (table == nullptr)
         return;
     if (!is_marked_here(table, relid, reason != nullptr)) {
-        Datum values[mark_column_count] = {ObjectIdGetDatum(relid), FullTransactionIdGetDatum(GetTopFullTransactionId()),
-                                           Int32GetDatum(next_number++),
-                                           reason != nullptr ? CStringGetTextDatum(reason) : Datum{0}};
+        Datum values[mark_column_count] = {
+            ObjectIdGetDatum(relid), FullTransactionIdGetDatum(GetTopFullTransactionId()), Int32GetDatum(next_number++),
+            reason != nullptr ? CStringGetTextDatum(reason) : Datum{0}};
         bool nulls[mark_column_count] = {};
         nulls[mark_reason - 1] = reason == nullptr;
         CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
@@ -139,7 +140,8 @@ List *all_marked(Snapshot snapshot)
     HeapTuple tuple;
     bool is_null;
     while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-        relids = lappend_oid(relids, DatumGetObjectId(heap_getattr(tuple, mark_relid, RelationGetDescr(table), &is_null)));
+        relids =
+            lappend_oid(relids, DatumGetObjectId(heap_getattr(tuple, mark_relid, RelationGetDescr(table), &is_null)));
     systable_endscan(scan);
     table_close(table, AccessShareLock);
     return relids;

@@ -98,8 +98,7 @@ RawRow read_raw(Oid relid, Snapshot snapshot)
         heap_deform_tuple(tuple, RelationGetDescr(table), raw.values, raw.nulls);
         raw.status = status_of(raw.values[Column::status - 1]);
         if (!raw.nulls[Column::frontier - 1])
-            raw.frontier = DatumGetCString(
-                OidFunctionCall1(F_PG_SNAPSHOT_OUT, raw.values[Column::frontier - 1]));
+            raw.frontier = DatumGetCString(OidFunctionCall1(F_PG_SNAPSHOT_OUT, raw.values[Column::frontier - 1]));
         if (!raw.nulls[Column::last_error_message - 1])
             raw.last_error_message = TextDatumGetCString(raw.values[Column::last_error_message - 1]);
         raw.marks = marks_of(relid, snapshot);
@@ -186,7 +185,8 @@ VisibleRow visible_row(Oid relid, Snapshot snapshot)
     seen.frontier = raw.frontier;
     seen.own_xid = is_null(Column::own_xid) ? 0 : DatumGetUInt64(value(Column::own_xid));
     seen.own_seq = is_null(Column::own_seq) ? 0 : DatumGetInt32(value(Column::own_seq));
-    seen.data_timestamp = is_null(Column::data_timestamp) ? DT_NOBEGIN : DatumGetTimestampTz(value(Column::data_timestamp));
+    seen.data_timestamp =
+        is_null(Column::data_timestamp) ? DT_NOBEGIN : DatumGetTimestampTz(value(Column::data_timestamp));
     return seen;
 }
 
@@ -194,7 +194,8 @@ void insert(Oid relid)
 {
     Relation table = definition::open_extension_table("pgt_state", RowExclusiveLock);
     if (table == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"pg_trickle\" is not installed in this database"),
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("extension \"pg_trickle\" is not installed in this database"),
                         errhint("Run CREATE EXTENSION pg_trickle.")));
     remove_marks(relid); /* marks of a dropped stream table that had the same OID */
     Datum values[column_count] = {};
@@ -301,7 +302,8 @@ Before set_suspended(Oid relid, bool is_suspended)
     Before before = {};
     replace(relid, true, [&](HeapTuple latest, TupleDesc descriptor, Replacement *replacement) {
         bool is_null;
-        before.was_suspended = status_of(heap_getattr(latest, Column::status, descriptor, &is_null)) == Status::suspended;
+        before.was_suspended =
+            status_of(heap_getattr(latest, Column::status, descriptor, &is_null)) == Status::suspended;
         before.is_populated = DatumGetBool(heap_getattr(latest, Column::is_populated, descriptor, &is_null));
         const Status status = is_suspended          ? Status::suspended
                               : before.is_populated ? Status::active
@@ -415,11 +417,13 @@ List *all_stream_tables()
     Relation table = definition::open_extension_table("pgt_state", AccessShareLock);
     if (table == nullptr)
         return NIL;
-    SysScanDesc scan = systable_beginscan(table, definition::extension_relation("pgt_state_pkey"), true, nullptr, 0, nullptr);
+    SysScanDesc scan =
+        systable_beginscan(table, definition::extension_relation("pgt_state_pkey"), true, nullptr, 0, nullptr);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         bool is_null;
-        relids = lappend_oid(relids, DatumGetObjectId(heap_getattr(tuple, Column::relid, RelationGetDescr(table), &is_null)));
+        relids = lappend_oid(relids,
+                             DatumGetObjectId(heap_getattr(tuple, Column::relid, RelationGetDescr(table), &is_null)));
     }
     systable_endscan(scan);
     table_close(table, AccessShareLock);

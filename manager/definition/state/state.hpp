@@ -57,9 +57,9 @@ struct StateRow {
     int64_t system_identifier = 0;
     TimestampTz data_timestamp = 0;
     int32_t consecutive_errors = 0;
-    int64_t generation = 0; /* including the visible marks */
+    int64_t generation = 0;             /* including the visible marks */
     std::optional<bool> kept_by_deltas; /* unknown before the first fill */
-    TimestampTz last_refresh_at = 0; /* times: 0 for none */
+    TimestampTz last_refresh_at = 0;    /* times: 0 for none */
     std::string last_error_message;
     TimestampTz last_error_at = 0;
     TimestampTz created_at = 0;
@@ -136,7 +136,8 @@ StateSummary *all_summaries(int *count);
 List *all_stream_tables();
 
 /* Rows of pgt_dependency. `columns`: attribute numbers, ascending. PostgreSQL frames. */
-void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count, bool is_captured);
+void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count,
+                       bool is_captured);
 /* Records whether changes of the source are captured for `relid`. */
 void set_captured(Oid relid, Oid source_relid, bool is_captured);
 void remove_dependencies(Oid relid);

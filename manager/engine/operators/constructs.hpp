@@ -10,9 +10,9 @@
 namespace pgtrickle::engine {
 
 struct Construct {
-    const char *written;                /* as a user would write it */
+    const char *written;                 /* as a user would write it */
     std::vector<const char *> operators; /* names in operator_table() */
-    const char *cost;                   /* the quantity to which a refresh's work is proportional */
+    const char *cost;                    /* the quantity to which a refresh's work is proportional */
 };
 const std::vector<Construct> &construct_table();
 

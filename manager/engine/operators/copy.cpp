@@ -16,10 +16,19 @@ Select Copy::print(Printer &) const
     throw std::logic_error("a copy is read through its arrangement");
 }
 
-PlanPtr Copy::with_inputs(std::vector<PlanPtr> inputs) const { return copy(inputs.at(0)); }
+PlanPtr Copy::with_inputs(std::vector<PlanPtr> inputs) const
+{
+    return copy(inputs.at(0));
+}
 
-PlanPtr copy(PlanPtr input) { return std::make_shared<Copy>(input); }
+PlanPtr copy(PlanPtr input)
+{
+    return std::make_shared<Copy>(input);
+}
 
-PlanPtr sample_copy(Sampler &sampler) { return copy(sampler.plan()); }
+PlanPtr sample_copy(Sampler &sampler)
+{
+    return copy(sampler.plan());
+}
 
 } // namespace pgtrickle::engine

@@ -18,18 +18,12 @@ namespace {
 class DerivativeNode : public PlanNode {
   public:
     using PlanNode::PlanNode;
-    PlanPtr derivative(Differentiator &) const override
-    {
-        throw std::logic_error("a derivative has no derivative");
-    }
+    PlanPtr derivative(Differentiator &) const override { throw std::logic_error("a derivative has no derivative"); }
 };
 
 class DeltaScan final : public DerivativeNode {
   public:
-    DeltaScan(DeltaInput input, std::vector<Column> columns)
-        : DerivativeNode({}, std::move(columns)), input_(input)
-    {
-    }
+    DeltaScan(DeltaInput input, std::vector<Column> columns) : DerivativeNode({}, std::move(columns)), input_(input) {}
     std::string describe() const override { return "delta"; }
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &) const override
     {
@@ -122,14 +116,15 @@ Select TouchedRows::print(Printer &printer) const
         columns.push_back(alias + "." + quoted(names_[i]));
         nulls.push_back(columns.back() + " IS NOT DISTINCT FROM NULL");
         equal.push_back(sides.back() + " " + equals + " " + columns.back());
-        same.push_back("(" + equal.back() + " OR " + sides.back() + " IS NOT DISTINCT FROM NULL AND " + nulls.back() + ")");
+        same.push_back("(" + equal.back() + " OR " + sides.back() + " IS NOT DISTINCT FROM NULL AND " + nulls.back() +
+                       ")");
         if (equals == "=")
             same.back() = "NOT " + sides.back() + " IS DISTINCT FROM " + columns.back();
     }
     if (!with_nulls_) {
-        select.where.push_back(is_plain ? list_of(sides) + " IN (SELECT " + joined(columns, ", ") + " FROM " +
-                                              touched + ")"
-                                        : "EXISTS (SELECT FROM " + touched + " WHERE " + joined(equal, " AND ") + ")");
+        select.where.push_back(is_plain
+                                   ? list_of(sides) + " IN (SELECT " + joined(columns, ", ") + " FROM " + touched + ")"
+                                   : "EXISTS (SELECT FROM " + touched + " WHERE " + joined(equal, " AND ") + ")");
         return select;
     }
     select.where.push_back("EXISTS (SELECT FROM " + touched + " WHERE " + joined(nulls, " OR ") + ")");
@@ -187,7 +182,10 @@ PlanPtr arrangement_scan(int step, std::vector<Column> columns, bool has_one_row
     return std::make_shared<ArrangementScan>(step, std::move(columns), has_one_row);
 }
 
-PlanPtr negate(PlanPtr input) { return std::make_shared<Negate>(input); }
+PlanPtr negate(PlanPtr input)
+{
+    return std::make_shared<Negate>(input);
+}
 
 PlanPtr touched_rows(PlanPtr input, std::vector<int> keys, std::vector<std::string> names, bool with_nulls)
 {

@@ -1,8 +1,8 @@
 /*
  * Filter: linear, D(σ P) = σ D(P).
  */
-#include "engine/operators/differentiator.hpp"
 #include "engine/operators/filter.hpp"
+#include "engine/operators/differentiator.hpp"
 #include "engine/operators/project.hpp"
 #include "engine/operators/sql.hpp"
 
@@ -71,7 +71,10 @@ PlanPtr Filter::with_input(PlanPtr input) const
     return std::make_shared<Filter>(std::move(input), predicate_, is_fence_);
 }
 
-PlanPtr Filter::with_inputs(std::vector<PlanPtr> inputs) const { return with_input(inputs.at(0)); }
+PlanPtr Filter::with_inputs(std::vector<PlanPtr> inputs) const
+{
+    return with_input(inputs.at(0));
+}
 
 PlanPtr filter(PlanPtr input, Expression predicate)
 {

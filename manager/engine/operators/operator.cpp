@@ -44,7 +44,10 @@ ZSet Evaluation::bind_leaf(const PlanNode *leaf, ZSet rows) const
     return rows;
 }
 
-ZSet Evaluation::kept(int) const { return {}; }
+ZSet Evaluation::kept(int) const
+{
+    return {};
+}
 
 bool PlanNode::is_weighted() const
 {
@@ -86,7 +89,10 @@ ZSet evaluate(const PlanPtr &plan, const Evaluation &evaluation)
     return evaluate_once(plan, evaluation, known);
 }
 
-const std::vector<Column> &columns(const PlanPtr &plan) { return plan->columns(); }
+const std::vector<Column> &columns(const PlanPtr &plan)
+{
+    return plan->columns();
+}
 
 void check_slots(const Expression &expression, int width)
 {

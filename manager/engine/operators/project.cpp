@@ -69,7 +69,10 @@ Select Project::print(Printer &printer) const
     return select;
 }
 
-PlanPtr Project::with_inputs(std::vector<PlanPtr> inputs) const { return project(inputs.at(0), expressions_); }
+PlanPtr Project::with_inputs(std::vector<PlanPtr> inputs) const
+{
+    return project(inputs.at(0), expressions_);
+}
 
 std::pair<int, int> Project::origin(int position) const
 {

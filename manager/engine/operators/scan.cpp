@@ -1,8 +1,8 @@
 /*
  * Scan: the new state of a source. Its derivative is the source's delta.
  */
-#include "engine/operators/differentiator.hpp"
 #include "engine/operators/delta.hpp"
+#include "engine/operators/differentiator.hpp"
 #include "engine/operators/sql.hpp"
 
 namespace pgtrickle::engine {

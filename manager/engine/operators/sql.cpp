@@ -50,7 +50,10 @@ std::vector<std::string> Select::slots() const
     return all;
 }
 
-std::string Printer::alias() { return "t" + std::to_string(++aliases_); }
+std::string Printer::alias()
+{
+    return "t" + std::to_string(++aliases_);
+}
 
 namespace {
 
@@ -158,7 +161,10 @@ void Printer::count_uses(const PlanPtr &plan)
         count_uses(input);
 }
 
-std::string Printer::new_entry() { return "r" + std::to_string(++recursive_entries_); }
+std::string Printer::new_entry()
+{
+    return "r" + std::to_string(++recursive_entries_);
+}
 
 void Printer::add_recursive(const std::string &name_and_columns, const std::string &text)
 {

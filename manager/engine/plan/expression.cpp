@@ -92,24 +92,15 @@ Column column_of(Kind kind)
         return column;
     };
     switch (kind) {
-    case Kind::int2:
-        return named("pg_catalog.int2");
-    case Kind::int4:
-        return named("pg_catalog.int4");
-    case Kind::int8:
-        return named("pg_catalog.int8");
-    case Kind::numeric:
-        return named("pg_catalog.numeric");
-    case Kind::float4:
-        return named("pg_catalog.float4");
-    case Kind::float8:
-        return named("pg_catalog.float8");
-    case Kind::money:
-        return named("pg_catalog.money");
-    case Kind::interval:
-        return named("pg_catalog.interval");
-    case Kind::other:
-        break;
+    case Kind::int2: return named("pg_catalog.int2");
+    case Kind::int4: return named("pg_catalog.int4");
+    case Kind::int8: return named("pg_catalog.int8");
+    case Kind::numeric: return named("pg_catalog.numeric");
+    case Kind::float4: return named("pg_catalog.float4");
+    case Kind::float8: return named("pg_catalog.float8");
+    case Kind::money: return named("pg_catalog.money");
+    case Kind::interval: return named("pg_catalog.interval");
+    case Kind::other: break;
     }
     throw std::invalid_argument("a kind that stands for many types");
 }

@@ -49,9 +49,9 @@ struct Column {
 struct Expression {
     /* Literal SQL, or the position of an input column. */
     std::vector<std::variant<std::string, int>> pieces;
-    Column result;           /* its name is unused */
-    bool is_strict = false;  /* NULL whenever one of its columns is NULL */
-    bool may_fail = true;    /* may raise an error (division by zero …) for some values, or runs code of a user */
+    Column result;             /* its name is unused */
+    bool is_strict = false;    /* NULL whenever one of its columns is NULL */
+    bool may_fail = true;      /* may raise an error (division by zero …) for some values, or runs code of a user */
     bool is_immutable = false; /* its value depends only on its columns */
 
     /* Returns the text with slot i printed by print_slot(i). */

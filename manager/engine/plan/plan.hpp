@@ -28,9 +28,9 @@ using PlanPtr = std::shared_ptr<const PlanNode>;
  * drive index look-ups by key. */
 struct Condition {
     struct Pair {
-        Expression left;   /* reads one input of the join */
-        Expression right;  /* reads another, later input */
-        Expression whole;  /* `left = right` as PostgreSQL prints it */
+        Expression left;  /* reads one input of the join */
+        Expression right; /* reads another, later input */
+        Expression whole; /* `left = right` as PostgreSQL prints it */
     };
     std::vector<Pair> equalities;
     std::vector<Expression> others;
@@ -42,11 +42,11 @@ struct Condition {
 struct Comparison {
     Expression left;
     Expression right;
-    Expression holds;    /* `left op right`; slot 0 is left, slot 1 is right */
-    Expression fails;    /* its opposite for values that are not NULL */
-    std::string less;    /* the operators of the order of `right`, qualified */
+    Expression holds; /* `left op right`; slot 0 is left, slot 1 is right */
+    Expression fails; /* its opposite for values that are not NULL */
+    std::string less; /* the operators of the order of `right`, qualified */
     std::string greater;
-    bool is_upwards;     /* true for most rows with the least `right`, otherwise with the greatest */
+    bool is_upwards; /* true for most rows with the least `right`, otherwise with the greatest */
 };
 
 enum class OuterKind { left, right, full };

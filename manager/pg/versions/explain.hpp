@@ -15,12 +15,14 @@ extern "C" {
 
 namespace pgtrickle {
 
-inline void explain_plan(PlannedStmt *plan, IntoClause *into, ExplainState *es, const char *text, ParamListInfo parameters,
-                         QueryEnvironment *environment, const instr_time *planning, const BufferUsage *buffers)
+inline void explain_plan(PlannedStmt *plan, IntoClause *into, ExplainState *es, const char *text,
+                         ParamListInfo parameters, QueryEnvironment *environment, const instr_time *planning,
+                         const BufferUsage *buffers)
 {
     ExplainOnePlan(plan, into, es, text, parameters, environment, planning, buffers
 #if PG_VERSION_NUM >= 170000
-                   , nullptr
+                   ,
+                   nullptr
 #endif
     );
 }

@@ -28,7 +28,8 @@ inline bool is_virtual([[maybe_unused]] const FormData_pg_attribute *column)
 
 /* Returns the expression of a virtual column of a relation that is locked, over the columns of entry `number`
  * of a range table; null for any other column. */
-inline ::Node *virtual_expression([[maybe_unused]] Oid relid, [[maybe_unused]] AttrNumber column, [[maybe_unused]] int number)
+inline ::Node *virtual_expression([[maybe_unused]] Oid relid, [[maybe_unused]] AttrNumber column,
+                                  [[maybe_unused]] int number)
 {
 #if PG_VERSION_NUM < 180000
     return nullptr;

@@ -70,7 +70,8 @@ inline void truncate_relation(Relation relation)
 {
     ExecuteTruncateGuts(list_make1(relation), list_make1_oid(RelationGetRelid(relation)), NIL, DROP_RESTRICT, false
 #if PG_VERSION_NUM >= 160000
-                        , false
+                        ,
+                        false
 #endif
     );
 }

@@ -16,9 +16,9 @@ namespace pgtrickle {
 
 /* The work of an SQL/JSON node that calls no function of the catalog. */
 struct JsonWork {
-    List *printed = NIL;         /* expressions whose values are printed as JSON */
-    Oid read = InvalidOid;       /* the type as which a text is read */
-    bool is_on_path = false;     /* whether it evaluates a jsonpath, with the session's time zone */
+    List *printed = NIL;     /* expressions whose values are printed as JSON */
+    Oid read = InvalidOid;   /* the type as which a text is read */
+    bool is_on_path = false; /* whether it evaluates a jsonpath, with the session's time zone */
 };
 
 inline JsonWork json_work([[maybe_unused]] const ::Node *node)

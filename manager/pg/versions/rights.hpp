@@ -28,8 +28,8 @@ namespace pgtrickle {
  * has them, in a separate list. */
 struct EntryRights {
     AclMode required = 0;
-    Oid read_as = InvalidOid;      /* the owner of a view; InvalidOid: the current user */
-    Bitmapset *columns = nullptr;  /* offset by FirstLowInvalidHeapAttributeNumber */
+    Oid read_as = InvalidOid;     /* the owner of a view; InvalidOid: the current user */
+    Bitmapset *columns = nullptr; /* offset by FirstLowInvalidHeapAttributeNumber */
 };
 
 /* Privileges required for all entries of one range table. */
@@ -131,12 +131,12 @@ constexpr int rule_entries = PG_VERSION_NUM < 160000 ? 2 : 0;
 /* ---- owners and privileges ----------------------------------------------------------- */
 
 #if PG_VERSION_NUM < 160000
-#define object_ownercheck(class_id, object, user)                              \
-    ((class_id) == RelationRelationId     ? pg_class_ownercheck(object, user)  \
-     : (class_id) == ExtensionRelationId  ? pg_extension_ownercheck(object, user) \
-                                          : pg_database_ownercheck(object, user))
-#define object_aclcheck(class_id, object, user, mode)                          \
-    ((class_id) == NamespaceRelationId ? pg_namespace_aclcheck(object, user, mode) \
+#define object_ownercheck(class_id, object, user)                                                                      \
+    ((class_id) == RelationRelationId    ? pg_class_ownercheck(object, user)                                           \
+     : (class_id) == ExtensionRelationId ? pg_extension_ownercheck(object, user)                                       \
+                                         : pg_database_ownercheck(object, user))
+#define object_aclcheck(class_id, object, user, mode)                                                                  \
+    ((class_id) == NamespaceRelationId ? pg_namespace_aclcheck(object, user, mode)                                     \
                                        : pg_tablespace_aclcheck(object, user, mode))
 #endif
 

@@ -27,7 +27,7 @@ bool has_been_filled(Oid relid)
 struct Collected {
     Reach reach;
     std::set<Oid> named;
-    bool is_read; /* by this transaction: its plan refers to the heaps as they are */
+    bool is_read;            /* by this transaction: its plan refers to the heaps as they are */
     bool waits_for_restores; /* set for the manager, which does not fill what a session restores */
     std::map<Oid, Member> found;
     std::vector<Oid> path; /* current path of the search: each stream table reads the next */
@@ -36,7 +36,8 @@ struct Collected {
     {
         if (named.count(upstream) != 0)
             return true;
-        return reach == Reach::all_upstreams ? call([=] { return definition::may_stop_refreshes(upstream); }) : !has_been_filled(upstream);
+        return reach == Reach::all_upstreams ? call([=] { return definition::may_stop_refreshes(upstream); })
+                                             : !has_been_filled(upstream);
     }
 };
 
@@ -69,7 +70,8 @@ int collect(Oid relid, Collected &collected)
         raise({.sqlstate = ERRCODE_UNDEFINED_TABLE,
                .message = "stream table not found: it was dropped meanwhile",
                .detail = "Its OID was " + std::to_string(relid) + "."});
-    if (collected.waits_for_restores && !has_been_filled(relid) && call([=] { return definition::is_restored_elsewhere(relid); }))
+    if (collected.waits_for_restores && !has_been_filled(relid) &&
+        call([=] { return definition::is_restored_elsewhere(relid); }))
         throw BeingRestored{relid};
     Member member{};
     member.outcome.relid = relid;
@@ -99,8 +101,8 @@ bool lock_object(Oid relid, LockWait wait)
         if (error.data->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
             throw;
         raise({.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE,
-               .message = "could not lock stream table " + std::string(call([=] { return definition::qualified_name(relid); })) +
-                          " in time",
+               .message = "could not lock stream table " +
+                          std::string(call([=] { return definition::qualified_name(relid); })) + " in time",
                .detail = "Another refresh of it is running, waiting for locks, or not yet committed.",
                .hint = "See pgtrickle.blocked_refreshes() for the lock holders.",
                .is_public = true});
@@ -140,7 +142,8 @@ void collect_all_below(const RefreshRequest &request, Collected &collected)
     };
     while (!open.empty()) {
         for (Oid relid : open)
-            if (collected.named.count(relid) != 0 || call([=] { return definition::lock_if_exists(relid, RowExclusiveLock); }))
+            if (collected.named.count(relid) != 0 ||
+                call([=] { return definition::lock_if_exists(relid, RowExclusiveLock); }))
                 collect(relid, collected);
         open.clear();
         refresh_sets().process_invalidations();
@@ -211,7 +214,8 @@ scheduler::AtomicSets sets_among(const Collected &collected)
 
 Group gather(const RefreshRequest &request)
 {
-    const bool is_read = request.requested_by == scheduler::RequestedBy::reader && request.reach == Reach::all_upstreams;
+    const bool is_read =
+        request.requested_by == scheduler::RequestedBy::reader && request.reach == Reach::all_upstreams;
     Collected collected = {request.reach,
                            {request.members.begin(), request.members.end()},
                            is_read,

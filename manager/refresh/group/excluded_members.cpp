@@ -52,8 +52,8 @@ std::string resume_hint(Oid relid)
     /* The history has no entry for a manual suspension. */
     if (state::read(relid, &row) && row.consecutive_errors == 0)
         return "It was suspended manually; call pgtrickle.resume_stream_table(" + argument + ") to resume it.";
-    return "See pgtrickle.get_refresh_history(" + argument + ") for the error. Remove its cause, then call pgtrickle.resume_stream_table(" +
-           argument + ").";
+    return "See pgtrickle.get_refresh_history(" + argument +
+           ") for the error. Remove its cause, then call pgtrickle.resume_stream_table(" + argument + ").";
 }
 
 std::string words_of(const Stop &stop)
@@ -102,7 +102,8 @@ std::optional<Stop> stop_of_set(const Group &group, const Member &member, const 
         if (auto found = stops.find(other); found != stops.end())
             return found->second;
     for (const CompiledSource &source : member.compiled->sources)
-        if (auto found = stops.find(source.relid); found != stops.end() && group.atomic_sets.first_of(source.relid) != 0)
+        if (auto found = stops.find(source.relid);
+            found != stops.end() && group.atomic_sets.first_of(source.relid) != 0)
             return found->second;
     return std::nullopt;
 }
@@ -180,7 +181,8 @@ void exclude_suspended(Group &group, const RefreshRequest &request)
 {
     exclude(group, request, [&](const Member &member, const Stops &) -> std::optional<Stop> {
         const Oid relid = member.compiled->relid();
-        if (!is_suspended(member.state) || (request.requested_by == scheduler::RequestedBy::owner && is_named(request, relid)))
+        if (!is_suspended(member.state) ||
+            (request.requested_by == scheduler::RequestedBy::owner && is_named(request, relid)))
             return std::nullopt;
         return Stop{relid, {}, InvalidOid};
     });

@@ -2,12 +2,12 @@
 
 #include "capture/capture.hpp"
 #include "capture/installer.hpp"
-#include "refresh/program/captured.hpp"
+#include "capture/log/log_state.hpp"
+#include "capture/source/source_locks.hpp"
+#include "capture/triggers/open_statement.hpp"
 #include "refresh/group/collect_members.hpp"
 #include "refresh/group/excluded_members.hpp"
-#include "capture/source/source_locks.hpp"
-#include "capture/log/log_state.hpp"
-#include "capture/triggers/open_statement.hpp"
+#include "refresh/program/captured.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -62,8 +62,8 @@ void lock_source_of(Oid member, Oid source)
             if (error.data->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
                 throw;
             raise({.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE,
-                   .message = "could not lock source " + std::string(call([&] { return definition::qualified_name(source); })) +
-                              " in time",
+                   .message = "could not lock source " +
+                              std::string(call([&] { return definition::qualified_name(source); })) + " in time",
                    .detail = "Another transaction holds a lock on it, or on its change log.",
                    .hint = "See pgtrickle.blocked_refreshes() for the lock holder.",
                    .is_public = true});

@@ -28,7 +28,7 @@ struct ExcludedUpstream {
 };
 
 struct Group {
-    std::vector<Member> members; /* upstreams first */
+    std::vector<Member> members;          /* upstreams first */
     std::vector<ObservedSource> observed; /* sources and members, ascending by OID */
     std::vector<ExcludedUpstream> excluded;
     std::vector<Oid> locked_trees; /* sources to which no partition or child with rows is added */

@@ -1,11 +1,11 @@
 #include "refresh/group/holds.hpp"
 
+#include "capture/source/inheritance.hpp"
 #include "definition/definition.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
 #include "pg/latest_row.hpp"
 #include "pg/relation_name.hpp"
-#include "capture/source/inheritance.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -37,7 +37,13 @@ using scheduler::WatermarkGroup;
 enum HoldColumn : int { hold_kind = 1, hold_relation, hold_group };
 enum GroupColumn : int { group_name = 1, group_tolerance, group_created_at };
 enum WatermarkColumn : int { watermark_source = 1, watermark_value };
-enum TakenColumn : int { taken_relid = 1, taken_group, taken_watermark, taken_group_created_at, taken_column_count = taken_group_created_at };
+enum TakenColumn : int {
+    taken_relid = 1,
+    taken_group,
+    taken_watermark,
+    taken_group_created_at,
+    taken_column_count = taken_group_created_at
+};
 
 using definition::TableRows;
 
@@ -87,7 +93,8 @@ void read_watermarks(Holds &holds, Snapshot snapshot)
     TableRows groups = read("pgt_watermark_group", snapshot);
     for (int i = 0; i < groups.count; i++) {
         WatermarkGroup &group = group_of(holds, text_at(groups, i, group_name));
-        group.tolerance_us = static_cast<int64_t>(DatumGetFloat8(groups.value(i, group_tolerance)) * scheduler::second_us);
+        group.tolerance_us =
+            static_cast<int64_t>(DatumGetFloat8(groups.value(i, group_tolerance)) * scheduler::second_us);
         group.created_at = DatumGetTimestampTz(groups.value(i, group_created_at));
     }
     TableRows watermarks = read("pgt_watermark", snapshot);
@@ -98,8 +105,9 @@ void read_watermarks(Holds &holds, Snapshot snapshot)
     for (int i = 0; i < taken.count; i++) {
         const std::string name = text_at(taken, i, taken_group);
         const TimestampTz created_at = DatumGetTimestampTz(taken.value(i, taken_group_created_at));
-        if (std::any_of(holds.groups.begin(), holds.groups.end(),
-                        [&](const WatermarkGroup &group) { return group.name == name && group.created_at == created_at; }))
+        if (std::any_of(holds.groups.begin(), holds.groups.end(), [&](const WatermarkGroup &group) {
+                return group.name == name && group.created_at == created_at;
+            }))
             holds.taken_in[{id_at(taken, i, taken_relid), name}] = DatumGetTimestampTz(taken.value(i, taken_watermark));
     }
     std::sort(holds.groups.begin(), holds.groups.end(),
@@ -124,8 +132,8 @@ void add_upstreams(Oid relid, scheduler::Graph &graph)
  * PostgreSQL frame. */
 void write_applied_watermark(Oid relid, const char *name, TimestampTz created_at, TimestampTz watermark)
 {
-    Relation table = table_open(get_relname_relid("pgt_watermark_taken", get_namespace_oid("pgtrickle", false)),
-                                RowExclusiveLock);
+    Relation table =
+        table_open(get_relname_relid("pgt_watermark_taken", get_namespace_oid("pgtrickle", false)), RowExclusiveLock);
     Datum values[taken_column_count] = {ObjectIdGetDatum(relid), CStringGetTextDatum(name),
                                         TimestampTzGetDatum(watermark), TimestampTzGetDatum(created_at)};
     bool nulls[taken_column_count] = {};

@@ -51,8 +51,8 @@ bool forget_holds(Oid relation);
 /* While the manager refreshes, it holds this lock of the database in a shared mode. A drain waits for the
  * exclusive mode, and while it waits no new shared lock is granted. Held to the end of the transaction.
  * PostgreSQL frames. */
-bool take_work_lock();    /* returns false if the database is being drained */
-void wait_for_work();     /* waits until no process holds the shared lock; lock_timeout applies */
+bool take_work_lock(); /* returns false if the database is being drained */
+void wait_for_work();  /* waits until no process holds the shared lock; lock_timeout applies */
 bool is_work_going_on();
 
 } // namespace pgtrickle::refresh

@@ -51,9 +51,9 @@ void require_not_refreshed_since(const Member &member)
 
 bool is_seen(const CompiledSource &source, const capture::OldSnapshot &old)
 {
-    return call([&] { return capture::is_source_seen(source.relid, old); }) &&
-           (!source.is_stream_table ||
-            call([&] { return capture::is_heap_unchanged(storage::storage_of(source.relid), old.snapshot); }));
+    return call([&] { return capture::is_source_seen(source.relid, old); }) && (!source.is_stream_table || call([&] {
+               return capture::is_heap_unchanged(storage::storage_of(source.relid), old.snapshot);
+           }));
 }
 
 void require_sources_seen(const Member &member, const capture::OldSnapshot &old, std::set<Oid> &known)

@@ -7,15 +7,15 @@
 #include "pg/relation_listeners.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
-#include "refresh/sets/refresh_sets.hpp"
 #include "refresh/program/captured.hpp"
 #include "refresh/program/heaps.hpp"
 #include "refresh/program/relation_names.hpp"
 #include "refresh/program/scope.hpp"
+#include "refresh/sets/refresh_sets.hpp"
 #include "setup/setup.hpp"
 #include "setup/steps.hpp"
-#include "translate/expression/constants.hpp"
 #include "translate/check/dependence.hpp"
+#include "translate/expression/constants.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -151,7 +151,8 @@ void describe(CompiledStep &compiled, MemoryContext compiled_in, std::vector<Oid
                       step.count_column};
 }
 
-void compile_step(CompiledStep &compiled, const QueryParts &parts, MemoryContext compiled_in, std::vector<Oid> &relations)
+void compile_step(CompiledStep &compiled, const QueryParts &parts, MemoryContext compiled_in,
+                  std::vector<Oid> &relations)
 {
     compiled.heap_name = qualified_name(compiled.heap);
     describe(compiled, compiled_in, relations);
@@ -178,7 +179,8 @@ void add_source(Compiled &compiled, Oid relid, bool is_stream_table, bool is_onl
     int count = static_cast<int>(columns.size());
     ContextSwitch in_kept(compiled.context);
     TupleDesc changes = call([=] { return capture::changes_descriptor(relid, numbers, count); });
-    compiled.sources.push_back({relid, is_stream_table, is_only, is_compared, columns, is_read_by_owner, changes, is_captured});
+    compiled.sources.push_back(
+        {relid, is_stream_table, is_only, is_compared, columns, is_read_by_owner, changes, is_captured});
 }
 
 /* PostgreSQL frame. */
@@ -221,8 +223,8 @@ Compiled *compile(Oid relid)
     auto translation = setup::translation_of(definition);
     if (translation) {
         for (const translate::SourceRef &source : translation->sources)
-            add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.is_compared, source.columns,
-                       source.is_read_by_owner, is_captured_for(definition, source.relid));
+            add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.is_compared,
+                       source.columns, source.is_read_by_owner, is_captured_for(definition, source.relid));
         const Query *rewritten = call([=] { return definition::rewritten(definition::query_of(relid)); });
         compiled->asked = call([=] { return asked_rights_of(rewritten, context); });
         compiled->objects = objects_of(rewritten);
@@ -232,8 +234,8 @@ Compiled *compile(Oid relid)
             compiled->steps.emplace_back().step = step;
     } else {
         for (const Source &source : definition.sources)
-            add_source(*compiled, source.relid, source.kind == SourceKind::stream_table, false, false, source.columns, false,
-                       source.is_captured);
+            add_source(*compiled, source.relid, source.kind == SourceKind::stream_table, false, false, source.columns,
+                       false, source.is_captured);
         compiled->steps.emplace_back().step = setup::step_of_rows(relid);
         Query *query = call([&] { return definition::query_of(relid); });
         translate::TimeDependence time_dependence = translate::time_dependence_of(query);
@@ -413,7 +415,9 @@ std::vector<ProgramText> texts_of(const Compiled &compiled)
         return {{"full", compiled.definition.query}};
     Names names(compiled);
     std::vector<ProgramText> texts;
-    auto add = [&](const std::string &purpose, const std::string &text) { texts.push_back({purpose, readable(text, compiled)}); };
+    auto add = [&](const std::string &purpose, const std::string &text) {
+        texts.push_back({purpose, readable(text, compiled)});
+    };
     for (int k = 0; k < static_cast<int>(compiled.steps.size()); k++) {
         const engine::Step &step = compiled.steps[k].step;
         std::string prefix = "step " + std::to_string(k) + ": ";

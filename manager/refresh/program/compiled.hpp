@@ -14,10 +14,10 @@
 #include "definition/definition.hpp"
 #include "engine/program.hpp"
 #include "pg/boundary.hpp"
-#include "refresh/program/local_cost_hints.hpp"
 #include "pg/versions/rights.hpp"
-#include "refresh/program/plan_cache.hpp"
 #include "refresh/program/kept_plan.hpp"
+#include "refresh/program/local_cost_hints.hpp"
+#include "refresh/program/plan_cache.hpp"
 #include "refresh/program/used_objects.hpp"
 #include "storage/apply/group_program.hpp"
 #include "translate/translate.hpp"
@@ -33,28 +33,28 @@ namespace pgtrickle::refresh {
 struct CompiledSource {
     Oid relid;
     bool is_stream_table;
-    bool is_only;     /* as in SourceRef */
+    bool is_only; /* as in SourceRef */
     bool is_compared;
     std::vector<AttrNumber> columns;
     bool is_read_by_owner; /* as in SourceRef */
-    TupleDesc changes; /* capture::changes_descriptor */
+    TupleDesc changes;     /* capture::changes_descriptor */
     bool is_captured;
 };
 
 struct CompiledStep {
     engine::Step step;
     Oid heap = InvalidOid;
-    std::string heap_name;     /* qualified and quoted */
+    std::string heap_name; /* qualified and quoted */
     storage::StepFacts facts;
     std::vector<int> key;
-    TupleDesc physical = nullptr; /* without pgt_hash */
-    TupleDesc delta = nullptr;    /* columns of the delta statement */
-    TupleDesc output = nullptr;   /* output columns and pgt_weight */
-    TupleDesc touched = nullptr;  /* groups: the key columns */
+    TupleDesc physical = nullptr;    /* without pgt_hash */
+    TupleDesc delta = nullptr;       /* columns of the delta statement */
+    TupleDesc output = nullptr;      /* output columns and pgt_weight */
+    TupleDesc touched = nullptr;     /* groups: the key columns */
     std::vector<int> delta_identity; /* positions of the identity's columns in `delta` */
     std::vector<int> full_identity;  /* positions of the identity's columns in `physical` */
     storage::GroupProgram *groups = nullptr;
-    std::map<uint64_t, KeptPlan> delta_plans; /* by mask of changed inputs */
+    std::map<uint64_t, KeptPlan> delta_plans;         /* by mask of changed inputs */
     std::map<uint64_t, KeptPlan> touched_count_plans; /* by mask of changed inputs */
     KeptPlan full_plan;
     KeptPlan recompute_plan;
@@ -64,17 +64,17 @@ struct Compiled : CacheEntry {
     MemoryContext context = nullptr;
     Definition definition;
     bool is_stale = false;
-    bool has_current_layout = true; /* otherwise its heaps are those of another program, or are missing */
-    bool captures_match_privileges = true; /* otherwise sources must begin or cease to be captured for it */
-    std::vector<Oid> captured;     /* relations with the privileges that decide that */
-    int capture_privilege = 0;     /* guc::capture_privilege when this was built */
-    bool is_elsewhere = false;     /* another process refreshes the stream table from now on */
-    std::vector<Oid> relations;    /* relations of the stream table itself, with their indexes */
+    bool has_current_layout = true;             /* otherwise its heaps are those of another program, or are missing */
+    bool captures_match_privileges = true;      /* otherwise sources must begin or cease to be captured for it */
+    std::vector<Oid> captured;                  /* relations with the privileges that decide that */
+    int capture_privilege = 0;                  /* guc::capture_privilege when this was built */
+    bool is_elsewhere = false;                  /* another process refreshes the stream table from now on */
+    std::vector<Oid> relations;                 /* relations of the stream table itself, with their indexes */
     std::shared_ptr<LocalCostHints> experience; /* outlives this Compiled */
-    bool is_time_dependent = false;      /* the answer changes without its sources; see translate */
+    bool is_time_dependent = false;             /* the answer changes without its sources; see translate */
     /* Absent if the stream table is maintained by full refreshes; it then has one step, of layout rows. */
     std::unique_ptr<engine::Program> program;
-    QueryParts parts; /* constants and objects that the texts of the program use */
+    QueryParts parts;                  /* constants and objects that the texts of the program use */
     std::vector<CachedObject> objects; /* functions and types that the program uses */
     std::vector<CompiledSource> sources;
     std::vector<CompiledStep> steps;

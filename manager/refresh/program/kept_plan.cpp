@@ -32,16 +32,16 @@ namespace pgtrickle::refresh {
 using AutoUnlinkPlan = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 struct Prepared : AutoUnlinkPlan {
-    MemoryContext context = nullptr; /* below TopMemoryContext; owned */
+    MemoryContext context = nullptr;  /* below TopMemoryContext; owned */
     PlannedStmt *statement = nullptr; /* in `context`; contains its own dependencies */
-    char *text = nullptr;            /* in `context` */
+    char *text = nullptr;             /* in `context` */
     bool is_valid = true;
     /* Dependencies of the query: objects that it names, even if the plan does not use them. */
     std::vector<Oid> relations;
     std::vector<CachedObject> objects;
-    Oid role = InvalidOid;           /* the only role for which the plan is valid, if any */
+    Oid role = InvalidOid; /* the only role for which the plan is valid, if any */
     bool has_row_security = false;
-    bool row_security = false;       /* setting of row_security when the plan was made */
+    bool row_security = false;                 /* setting of row_security when the plan was made */
     TransactionId xmin = InvalidTransactionId; /* transient: valid for this TransactionXmin only */
 
     Prepared() = default;

@@ -17,10 +17,10 @@ namespace pgtrickle::refresh {
 /* A value of 0 means unknown. */
 struct LocalCostHints {
     int64_t last_delta_us = 0;
-    double base_rows = 0;  /* number of rows of the sources when it was last determined */
-    double reading_us = 0; /* time to read a changed row */
+    double base_rows = 0;             /* number of rows of the sources when it was last determined */
+    double reading_us = 0;            /* time to read a changed row */
     std::map<Oid, double> net_shares; /* by source: share of many changes left after summing, the last time */
-    int unread_in_a_row = 0; /* number of consecutive full refreshes that did not read the changes */
+    int unread_in_a_row = 0;          /* number of consecutive full refreshes that did not read the changes */
 
     double net_share(Oid source) const
     {

@@ -38,7 +38,8 @@ Node *index_expression(Relation relation, const char *text, const QueryParts &pa
 
 /* Whether the index begins with the term and is usable: it is valid and not partial; for a range it must be a
  * btree. */
-bool begins_with(Relation relation, Oid index_oid, const char *text, const QueryParts &parts, bool is_column, bool is_range)
+bool begins_with(Relation relation, Oid index_oid, const char *text, const QueryParts &parts, bool is_column,
+                 bool is_range)
 {
     Relation index = index_open(index_oid, AccessShareLock);
     AttrNumber column = index->rd_index->indkey.values[0];
@@ -48,7 +49,8 @@ bool begins_with(Relation relation, Oid index_oid, const char *text, const Query
         if (is_column)
             begins = column > 0 && strcmp(get_attname(RelationGetRelid(relation), column, false), text) == 0;
         else
-            begins = column == 0 && equal(linitial(RelationGetIndexExpressions(index)), index_expression(relation, text, parts));
+            begins = column == 0 &&
+                     equal(linitial(RelationGetIndexExpressions(index)), index_expression(relation, text, parts));
     }
     index_close(index, NoLock);
     return begins;
@@ -70,7 +72,8 @@ bool has_index_for(Oid relation, const std::vector<engine::IndexTerm> &terms, co
     AsOwner as_owner(compiled.definition.owner);
     TextSettings text_settings;
     return std::any_of(terms.begin(), terms.end(), [&](const engine::IndexTerm &term) {
-        return call([&] { return has_index_on(relation, term.text.c_str(), compiled.parts, term.is_column, term.is_range); });
+        return call(
+            [&] { return has_index_on(relation, term.text.c_str(), compiled.parts, term.is_column, term.is_range); });
     });
 }
 

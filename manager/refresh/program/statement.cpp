@@ -1,7 +1,7 @@
 #include "refresh/program/statement.hpp"
 
-#include "refresh/request/audience.hpp"
 #include "pg/versions/executor.hpp"
+#include "refresh/request/audience.hpp"
 
 extern "C" {
 #include "executor/executor.h"
@@ -53,9 +53,7 @@ extern "C" void shut_down_in_time(DestReceiver *receiver)
     timed(receiver)->other->rShutdown(timed(receiver)->other);
 }
 
-extern "C" void destroy_in_time(DestReceiver *)
-{
-}
+extern "C" void destroy_in_time(DestReceiver *) {}
 
 struct NumberReceiver {
     DestReceiver receiver; /* must be first */
@@ -72,13 +70,9 @@ extern "C" bool receive_number(TupleTableSlot *slot, DestReceiver *receiver)
     return true;
 }
 
-extern "C" void start_number(DestReceiver *, int, TupleDesc)
-{
-}
+extern "C" void start_number(DestReceiver *, int, TupleDesc) {}
 
-extern "C" void end_number(DestReceiver *)
-{
-}
+extern "C" void end_number(DestReceiver *) {}
 
 /* Shows the statement as SPI does, if the session may see the stream table's texts. */
 extern "C" void statement_error_context(void *argument)
@@ -190,7 +184,8 @@ bool run_until(const KeptPlan &plan, DestReceiver *receiver, TimestampTz end)
         run(plan, receiver);
         return true;
     }
-    TimedReceiver self{{receive_in_time, start_in_time, shut_down_in_time, destroy_in_time, DestTuplestore}, receiver, end, 0, false};
+    TimedReceiver self{
+        {receive_in_time, start_in_time, shut_down_in_time, destroy_in_time, DestTuplestore}, receiver, end, 0, false};
     run(plan, &self.receiver);
     return !self.is_over;
 }

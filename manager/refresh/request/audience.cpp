@@ -16,8 +16,9 @@ bool is_hiding = false;
  * administrator can help. */
 int shown_sqlstate(int sqlstate)
 {
-    for (int category : {ERRCODE_TRANSACTION_ROLLBACK, ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION, ERRCODE_INSUFFICIENT_RESOURCES,
-                         ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, ERRCODE_OPERATOR_INTERVENTION, ERRCODE_SYSTEM_ERROR})
+    for (int category :
+         {ERRCODE_TRANSACTION_ROLLBACK, ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION, ERRCODE_INSUFFICIENT_RESOURCES,
+          ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, ERRCODE_OPERATOR_INTERVENTION, ERRCODE_SYSTEM_ERROR})
         if (ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_TO_CATEGORY(category))
             return sqlstate;
     return ERRCODE_TO_CATEGORY(sqlstate);
@@ -73,9 +74,10 @@ void raise_without_texts(const ErrorData &error, const std::string &name, const 
     const bool is_in_history = strcmp(verb, "refresh") == 0;
     raise({.sqlstate = shown_sqlstate(error.sqlerrcode),
            .message = std::string("could not ") + verb + " stream table " + name,
-           .hint = is_in_history ? "The owner of the stream table and members of pg_monitor can see the error in "
-                                   "pgtrickle.pgt_refresh_history."
-                                 : "The error is in the server log; it is shown only to the owner of the stream table."});
+           .hint = is_in_history
+                       ? "The owner of the stream table and members of pg_monitor can see the error in "
+                         "pgtrickle.pgt_refresh_history."
+                       : "The error is in the server log; it is shown only to the owner of the stream table."});
 }
 
 } // namespace pgtrickle::refresh

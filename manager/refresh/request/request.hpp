@@ -14,7 +14,7 @@
 namespace pgtrickle::refresh {
 
 enum class Action { no_data, full, differential, reinitialize };
-const char *name_of(Action action); /* as in the history: NO_DATA … */
+const char *name_of(Action action);         /* as in the history: NO_DATA … */
 const char *name_of_attempt(Action action); /* after a failure: SKIP if nothing was decided yet */
 
 enum class LockWait { wait, skip_if_locked };
@@ -22,8 +22,8 @@ enum class LockWait { wait, skip_if_locked };
 /* Which stream tables take part beside the named ones. */
 enum class Reach {
     all_upstreams, /* their atomic sets and refresh groups, and all upstreams of any of these except
-                * upstreams_of_others() */
-    named,     /* upstreams that have never been filled; others are read as they stand */
+                    * upstreams_of_others() */
+    named,         /* upstreams that have never been filled; others are read as they stand */
 };
 
 struct Outcome {
@@ -31,11 +31,11 @@ struct Outcome {
     Action action;
     int64_t rows_inserted = 0;
     int64_t rows_deleted = 0;
-    int64_t delta_rows = 0;      /* number of changes read */
+    int64_t delta_rows = 0; /* number of changes read */
     bool was_full_fallback = false;
-    bool is_fill = false;        /* a full refresh of an empty stream table */
-    std::string reason;          /* why this kind of refresh was chosen, or why it started from nothing */
-    int64_t generation = 0;      /* generation of the definition */
+    bool is_fill = false;                      /* a full refresh of an empty stream table */
+    std::string reason;                        /* why this kind of refresh was chosen, or why it started from nothing */
+    int64_t generation = 0;                    /* generation of the definition */
     std::vector<scheduler::Measured> measured; /* measurements for AUTO */
     TimestampTz data_timestamp = 0;
     TimestampTz started_at = 0;
@@ -51,7 +51,7 @@ struct MemberError : PgError {
     }
     bool is_hidden() const { return data != whole; }
     Oid relid;
-    Action action; /* no_data: before the action was decided */
+    Action action;          /* no_data: before the action was decided */
     const ErrorData *whole; /* the unmodified error, for the history */
     std::string hidden_as;  /* the stream table's name, if the user may not see its texts; otherwise empty */
 };
@@ -69,7 +69,7 @@ struct RefreshRequest {
 
 /* The stream tables that were not refreshed although the request named them. */
 struct SkippedMembers {
-    Oid locked = InvalidOid;     /* the stream table that kept all members from being refreshed */
+    Oid locked = InvalidOid;       /* the stream table that kept all members from being refreshed */
     bool is_in_larger_set = false; /* `locked` is in a larger set than the request knows of */
     std::vector<Oid> held = {};
 };

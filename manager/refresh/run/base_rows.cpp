@@ -68,7 +68,8 @@ double known_base_rows(const Definition &definition)
     double rows = 0;
     for (const Source &source : definition.sources)
         rows += call([&] {
-            return known_rows(source.kind == SourceKind::stream_table ? storage::storage_of(source.relid) : source.relid);
+            return known_rows(source.kind == SourceKind::stream_table ? storage::storage_of(source.relid)
+                                                                      : source.relid);
         });
     return rows;
 }

@@ -1,7 +1,7 @@
 #include "refresh/run/member.hpp"
 
-#include "refresh/run/mode_choice.hpp"
 #include "refresh/program/scope.hpp"
+#include "refresh/run/mode_choice.hpp"
 
 extern "C" {
 #include "access/xlog.h"
@@ -48,7 +48,8 @@ std::string reason_to_start_over(const Member &member)
     /* A policy may hide rows from a full refresh that it hides from no delta, so neither kind of refresh
      * continues from contents of the other. */
     if (state.kept_by_deltas && *state.kept_by_deltas == member.compiled->is_full_only())
-        return member.compiled->is_full_only() ? "it can no longer be maintained by deltas" : "it can be maintained by deltas now";
+        return member.compiled->is_full_only() ? "it can no longer be maintained by deltas"
+                                               : "it can be maintained by deltas now";
     if (state.system_identifier != static_cast<int64_t>(call([] { return GetSystemIdentifier(); })))
         return "its frontier belongs to another cluster";
     return {};
@@ -148,9 +149,9 @@ std::string refresh_from_frontier(Member &member, Run &run)
         return {};
     }
     ModeChoice mode_choice(compiled, member.state.generation);
-    std::string reason = run.read_sources(frontier, mode_choice.max_rows_without_model(), [&](const Run::Logged &logged) {
-        return mode_choice.wants_full_unread(logged);
-    });
+    std::string reason =
+        run.read_sources(frontier, mode_choice.max_rows_without_model(),
+                         [&](const Run::Logged &logged) { return mode_choice.wants_full_unread(logged); });
     if (!reason.empty() || run.changed_rows() == 0)
         return reason;
     if (member.has_failed_delta) {

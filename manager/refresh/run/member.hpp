@@ -5,8 +5,8 @@
 #pragma once
 
 #include "definition/state/state.hpp"
-#include "refresh/request/audience.hpp"
 #include "refresh/program/compiled.hpp"
+#include "refresh/request/audience.hpp"
 #include "refresh/request/request.hpp"
 
 namespace pgtrickle::refresh {
@@ -16,7 +16,7 @@ struct Member {
     int level; /* 0: reads no other member; otherwise one more than the highest upstream's */
     state::StateRow state;
     std::string reinitialize_reason; /* set by the group before the snapshot; empty: none */
-    bool has_failed_delta = false; /* the delta could not be computed from the values that it read */
+    bool has_failed_delta = false;   /* the delta could not be computed from the values that it read */
     Outcome outcome;
 };
 

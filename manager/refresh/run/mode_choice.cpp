@@ -13,10 +13,10 @@ namespace {
 /* For fewer changed rows the model is consulted only if they are a large part of a source, or if the last
  * delta took long. */
 constexpr double few_rows = 100;
-constexpr double large_part = 0.1; /* share of a source */
-constexpr double small_base = 1000; /* rows of the sources: either kind of refresh takes almost no time */
-constexpr double many_each = 1000; /* source rows per changed row: a full refresh takes some milliseconds */
-constexpr int most_unread = 6; /* consecutive full refreshes that have not read the changes */
+constexpr double large_part = 0.1;      /* share of a source */
+constexpr double small_base = 1000;     /* rows of the sources: either kind of refresh takes almost no time */
+constexpr double many_each = 1000;      /* source rows per changed row: a full refresh takes some milliseconds */
+constexpr int most_unread = 6;          /* consecutive full refreshes that have not read the changes */
 constexpr int64_t expensive_us = 5'000; /* consulting the model takes a hundredth of it */
 
 bool changes_large_part(const Compiled &compiled, const std::vector<scheduler::ChangedRows> &changes)
@@ -54,9 +54,7 @@ bool is_free_to_choose(const Compiled &compiled)
 
 } // namespace
 
-ModeChoice::ModeChoice(Compiled &compiled, int64_t generation) : compiled_(compiled), generation_(generation)
-{
-}
+ModeChoice::ModeChoice(Compiled &compiled, int64_t generation) : compiled_(compiled), generation_(generation) {}
 
 int64_t ModeChoice::max_rows_without_model() const
 {
@@ -91,7 +89,8 @@ void ModeChoice::consider(std::vector<scheduler::ChangedRows> changes)
     is_asked_ = false;
     choice_ = {};
     if (is_free_to_choose(compiled_) &&
-        (work_.changed_rows() > few_rows || compiled_.experience->last_delta_us > expensive_us || changes_large_part(compiled_, work_.changes)))
+        (work_.changed_rows() > few_rows || compiled_.experience->last_delta_us > expensive_us ||
+         changes_large_part(compiled_, work_.changes)))
         ask();
 }
 
@@ -122,19 +121,21 @@ std::string ModeChoice::reason() const
 {
     if (!is_asked_)
         return {};
-    std::string changed = rows_text(work_.changed_rows()) + (is_unread_ ? " changed rows, estimated, of " : " changed rows, of ") + rows_text(work_.base_rows) + " in the sources";
+    std::string changed = rows_text(work_.changed_rows()) +
+                          (is_unread_ ? " changed rows, estimated, of " : " changed rows, of ") +
+                          rows_text(work_.base_rows) + " in the sources";
     std::string expected = ms_text(choice_.delta_us) + " expected by deltas, " + ms_text(choice_.full_us) + " in full";
     if (!measured_.empty() && measured_.front().is_given_up)
-        return "given up: a delta of " + changed + ", took more than " + ms_text(measured_.front().took_us) + "; " + expected;
+        return "given up: a delta of " + changed + ", took more than " + ms_text(measured_.front().took_us) + "; " +
+               expected;
     switch (choice_.why) {
     case scheduler::Why::setting:
-        return wants_full() ? "setting: differential_max_change_ratio is 0" : "setting: differential_max_change_ratio is 1";
+        return wants_full() ? "setting: differential_max_change_ratio is 0"
+                            : "setting: differential_max_change_ratio is 1";
     case scheduler::Why::share:
         return "share: " + changed + "; no delta was measured yet, so differential_max_change_ratio decides";
-    case scheduler::Why::trial:
-        return "trial: " + changed + "; " + expected;
-    default:
-        return "cost: " + changed + "; " + expected;
+    case scheduler::Why::trial: return "trial: " + changed + "; " + expected;
+    default: return "cost: " + changed + "; " + expected;
     }
 }
 

@@ -44,7 +44,8 @@ struct Buckets {
     {
         while (mask < static_cast<uint64>(rows) * buckets_a_row)
             mask = mask * 2 + 1;
-        words = static_cast<uint64 *>(MemoryContextAllocExtended(CurrentMemoryContext, (mask + 1) / 8, MCXT_ALLOC_ZERO | MCXT_ALLOC_HUGE));
+        words = static_cast<uint64 *>(
+            MemoryContextAllocExtended(CurrentMemoryContext, (mask + 1) / 8, MCXT_ALLOC_ZERO | MCXT_ALLOC_HUGE));
     }
     /* Adds a hash; returns whether its bucket was in the set before. */
     bool add(int64 hash) const
@@ -147,9 +148,8 @@ NetChanges net_changes(Tuplestorestate *changes, int64_t count, TupleDesc descri
     if (are_hashes_known)
         pfree(repeated.values);
     storage::finish_rows(sort);
-    storage::for_images(sort, identity, [&](const storage::Image *images, int64) {
-        rows += put_images(images, descriptor, out);
-    });
+    storage::for_images(sort, identity,
+                        [&](const storage::Image *images, int64) { rows += put_images(images, descriptor, out); });
     storage::end_delta_sort(sort);
     return {out, rows};
 }

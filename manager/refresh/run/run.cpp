@@ -66,8 +66,7 @@ Run::Logged Run::logged_changes(const Frontier &frontier)
 {
     Logged logged;
     for (const CompiledSource &source : compiled_.sources) {
-        const int64_t rows =
-            call([&] { return capture::count_changes(source.relid, frontier, GetActiveSnapshot()); });
+        const int64_t rows = call([&] { return capture::count_changes(source.relid, frontier, GetActiveSnapshot()); });
         if (rows < 0)
             return {};
         if (rows > 0)
@@ -84,7 +83,8 @@ void Run::sum_changes(Oid source, Delta *delta, const capture::Changes &changes)
         delta->count = net.count;
     }
     if (changes.logged > many_changes)
-        compiled_.experience->net_shares[source] = static_cast<double>(delta->count) / static_cast<double>(changes.logged);
+        compiled_.experience->net_shares[source] =
+            static_cast<double>(delta->count) / static_cast<double>(changes.logged);
 }
 
 std::string Run::read_sources(const Frontier &frontier, int64_t max_rows_without_model,
@@ -119,7 +119,8 @@ std::string Run::read_sources(const Frontier &frontier, int64_t max_rows_without
         deltas_.push_back(delta);
     }
     if (changed_rows_ > many_changes)
-        compiled_.experience->reading_us = static_cast<double>(GetCurrentTimestamp() - started_at) / static_cast<double>(changed_rows_);
+        compiled_.experience->reading_us =
+            static_cast<double>(GetCurrentTimestamp() - started_at) / static_cast<double>(changed_rows_);
     compare_copies();
     return {};
 }
@@ -171,7 +172,9 @@ void Run::end_emitting(int index)
         deleted_ += emitter_.deleted;
         return;
     }
-    Delta delta{{engine::DeltaInput::Kind::step, index}, emitter_.store, emitter_.descriptor,
+    Delta delta{{engine::DeltaInput::Kind::step, index},
+                emitter_.store,
+                emitter_.descriptor,
                 emitter_.inserted + emitter_.deleted};
     register_rows(delta_name(delta.input), delta.rows, delta.descriptor);
     deltas_.push_back(delta);
@@ -240,7 +243,8 @@ bool Run::touches_most(int index, uint64_t changed)
                    ? storage::stored_rows(step.heap)
                    : storage::distinct_keys(step.heap, keys.data(), static_cast<int>(keys.size()));
     });
-    const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return touched_count_plan(compiled_, index, changed); });
+    const KeptPlan &plan =
+        prepared([&]() -> const KeptPlan & { return touched_count_plan(compiled_, index, changed); });
     return static_cast<double>(number_of(plan)) > all / 2;
 }
 
@@ -249,9 +253,8 @@ Applied Run::apply_step(int index, uint64_t changed)
     CompiledStep &step = compiled_.steps[index];
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return delta_plan(compiled_, index, changed); });
     storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
-    storage::DeltaSort *delta = call([&] {
-        return storage::begin_delta_sort(step.delta, &arrangement->identity, step.delta_identity.data());
-    });
+    storage::DeltaSort *delta =
+        call([&] { return storage::begin_delta_sort(step.delta, &arrangement->identity, step.delta_identity.data()); });
     Applied applied = Applied::all;
     if (!run_until(plan, &delta->receiver, give_up_at_))
         applied = Applied::gave_up;
@@ -293,9 +296,8 @@ bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const 
     CompiledStep &step = compiled_.steps[index];
     register_rows(touched_name, touched.keys, touched.descriptor);
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return recompute_plan(compiled_, index); });
-    storage::DeltaSort *rows = call([&] {
-        return storage::begin_delta_sort(step.physical, &arrangement->identity, step.full_identity.data());
-    });
+    storage::DeltaSort *rows = call(
+        [&] { return storage::begin_delta_sort(step.physical, &arrangement->identity, step.full_identity.data()); });
     run(plan, &rows->receiver);
     bool is_consistent = call([&] {
         storage::finish_rows(rows);
@@ -326,8 +328,7 @@ void Run::run_counted(const KeptPlan &plan, DestReceiver *receiver, double rows_
 {
     if (progress_ == nullptr)
         return run(plan, receiver);
-    progress_->enter(mailbox::Phase::computing,
-                     rows_expected > 0 ? rows_expected : expected_rows(plan));
+    progress_->enter(mailbox::Phase::computing, rows_expected > 0 ? rows_expected : expected_rows(plan));
     run(plan, call([&] { return begin_counting(receiver, progress_); }));
 }
 

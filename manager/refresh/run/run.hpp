@@ -8,8 +8,8 @@
  */
 #pragma once
 
-#include "capture/source/frontier.hpp"
 #include "capture/log/log.hpp"
+#include "capture/source/frontier.hpp"
 #include "mailbox/progress.hpp"
 #include "refresh/program/compiled.hpp"
 #include "refresh/program/statement.hpp"

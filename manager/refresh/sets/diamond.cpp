@@ -1,9 +1,9 @@
 #include "refresh/sets/diamond.hpp"
 
-#include "pg/relation_owner.hpp"
 #include "definition/definition.hpp"
 #include "definition/options.hpp"
 #include "definition/state/state.hpp"
+#include "pg/relation_owner.hpp"
 #include "scheduler/graph/diamond.hpp"
 #include "scheduler/graph/refresh_batch.hpp"
 

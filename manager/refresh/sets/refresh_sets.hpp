@@ -36,7 +36,7 @@ class RefreshSets {
   private:
     Diamonds diamonds_;
     std::map<Oid, std::vector<Oid>> groups_; /* by member */
-    bool is_whole_ = false; /* false: reading was ended by an error */
+    bool is_whole_ = false;                  /* false: reading was ended by an error */
 };
 
 /* The object of this process. */

@@ -67,7 +67,8 @@ class Line {
   public:
     /* Features from `first_of_size` on measure the size of the work. */
     Line(const Numbers &prior, std::vector<Observed> observed, size_t first_of_size, double prior_weight)
-        : prior_weight_(prior_weight), prior_(prior), coefficients_(prior), observed_(std::move(observed)), first_of_size_(first_of_size)
+        : prior_weight_(prior_weight), prior_(prior), coefficients_(prior), observed_(std::move(observed)),
+          first_of_size_(first_of_size)
     {
         compute_usual();
         for (int round = 0; round < 4; round++)
@@ -204,7 +205,8 @@ Estimate Line::estimate(const Numbers &features) const
         corrections += weight * std::clamp(off, -most_corrected, most_corrected);
     }
     double us = at(features) * std::exp(corrections / (weights + 0.5));
-    bool is_measured = std::any_of(observed_.begin(), observed_.end(), [](const Observed &one) { return !one.is_least; });
+    bool is_measured =
+        std::any_of(observed_.begin(), observed_.end(), [](const Observed &one) { return !one.is_least; });
     return {us, observed_.empty() ? 0 : error_at(features) / (1 + 8 * weights), weights, is_measured};
 }
 
@@ -386,7 +388,8 @@ std::optional<Choice> trial(const Choice &choice, const Estimates &estimates, co
     if (tried.way == RefreshKind::full)
         return then - now <= allowed ? std::optional(tried) : std::nullopt;
     tried.give_up_us = std::min(allowed, 1.25 * now);
-    return tried.give_up_us >= std::max(least_trial * now, 1.25 * longest_given_up(past)) ? std::optional(tried) : std::nullopt;
+    return tried.give_up_us >= std::max(least_trial * now, 1.25 * longest_given_up(past)) ? std::optional(tried)
+                                                                                          : std::nullopt;
 }
 
 /* Time after which a delta that is not a trial is given up. */

@@ -45,9 +45,9 @@ struct ChangedRows {
 
 /* The work that a refresh has to do. */
 struct Work {
-    double base_rows = 0; /* rows of the sources, estimated */
+    double base_rows = 0;             /* rows of the sources, estimated */
     std::vector<ChangedRows> changes; /* one entry for each source */
-    double reading_us = 0; /* additional time of a delta, for reading the changes */
+    double reading_us = 0;            /* additional time of a delta, for reading the changes */
 
     double changed_rows() const;
 };
@@ -56,9 +56,9 @@ struct Measured {
     RefreshKind way = RefreshKind::delta;
     Work work;
     double took_us = 0;
-    double staked_us = 0;       /* of a trial: its time beyond what was expected of the other way */
-    bool is_given_up = false;   /* a delta that was given up: it would have taken longer */
-    int64_t number = 0;         /* of the refresh; counts those of its stream table, kept or not */
+    double staked_us = 0;     /* of a trial: its time beyond what was expected of the other way */
+    bool is_given_up = false; /* a delta that was given up: it would have taken longer */
+    int64_t number = 0;       /* of the refresh; counts those of its stream table, kept or not */
 };
 
 enum class Why {

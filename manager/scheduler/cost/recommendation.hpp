@@ -13,8 +13,8 @@ namespace pgtrickle::scheduler {
 /* Measurements of a stream table. */
 struct Signals {
     RefreshMode configured = RefreshMode::automatic;
-    std::string objection; /* why it cannot be maintained by deltas; empty: it can be */
-    int64_t deltas = 0, fulls = 0, fills = 0; /* completed; a fill is not counted as a full refresh */
+    std::string objection;                         /* why it cannot be maintained by deltas; empty: it can be */
+    int64_t deltas = 0, fulls = 0, fills = 0;      /* completed; a fill is not counted as a full refresh */
     double delta_us = 0, full_us = 0, fill_us = 0; /* averages */
     double longest_delta_us = 0;
     double changed_rows = 0; /* of all sources, average of a delta */

@@ -6,11 +6,8 @@ namespace pgtrickle {
 
 const ModeRules &rules_of(RefreshMode mode)
 {
-    static constexpr ModeRules automatic = {.name = "AUTO",
-                                            .is_supported = true,
-                                            .may_use_deltas = true,
-                                            .may_fall_back = true,
-                                            .may_choose_full = true};
+    static constexpr ModeRules automatic = {
+        .name = "AUTO", .is_supported = true, .may_use_deltas = true, .may_fall_back = true, .may_choose_full = true};
     static constexpr ModeRules differential = {.name = "DIFFERENTIAL",
                                                .is_supported = true,
                                                .may_use_deltas = true,
@@ -27,14 +24,10 @@ const ModeRules &rules_of(RefreshMode mode)
                                             .may_fall_back = false,
                                             .may_choose_full = false};
     switch (mode) {
-    case RefreshMode::automatic:
-        return automatic;
-    case RefreshMode::differential:
-        return differential;
-    case RefreshMode::full:
-        return full;
-    case RefreshMode::immediate:
-        return immediate;
+    case RefreshMode::automatic: return automatic;
+    case RefreshMode::differential: return differential;
+    case RefreshMode::full: return full;
+    case RefreshMode::immediate: return immediate;
     }
     std::abort();
 }

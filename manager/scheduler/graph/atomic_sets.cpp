@@ -89,7 +89,7 @@ class Search : DiamondSearch {
 
     std::vector<bool> may_be_inside_; /* paths meet upstream of it, wherever they part: only then can it be a
                                        * member of a diamond */
-    std::vector<bool> is_single_set_;        /* it and all possible inner members upstream of it are one set; false
+    std::vector<bool> is_single_set_; /* it and all possible inner members upstream of it are one set; false
                                        * if this is not known */
     std::vector<Id> owners_;
     std::vector<Number> leaders_;
@@ -112,9 +112,8 @@ Search::Search(const Graph &graph, const Ids &ids, const std::function<bool(Id)>
     }
     for (Number i = stream_table_count_; i-- > 0;) {
         const std::vector<Number> &sources = relations_[i].sources;
-        may_be_inside_[i] = std::any_of(sources.begin(), sources.end(), [&](Number source) {
-            return readers[source] > 1 || may_be_inside_[source];
-        });
+        may_be_inside_[i] = std::any_of(sources.begin(), sources.end(),
+                                        [&](Number source) { return readers[source] > 1 || may_be_inside_[source]; });
         if (!inside_of(i).empty() && is_atomic(relations_[i].id))
             join_below(i);
         is_single_set_[i] = is_one_below(i);

@@ -126,8 +126,9 @@ class Computation {
     void find_sets()
     {
         Ids apexes;
-        atomic_sets_ = find_atomic_sets(graph_, graph_.ids(), [&](Id id) { return terms_of(id).is_diamond_atomic; },
-                                        [&](Id id) { return terms_of(id).owner; }, &apexes);
+        atomic_sets_ = find_atomic_sets(
+            graph_, graph_.ids(), [&](Id id) { return terms_of(id).is_diamond_atomic; },
+            [&](Id id) { return terms_of(id).owner; }, &apexes);
         for (size_t i = 0; i < nodes_.size(); i++) {
             nodes_[i].set = atomic_sets_.first_of(nodes_[i].id);
             if (nodes_[i].set != 0)
@@ -203,7 +204,7 @@ class Computation {
     std::unordered_map<Id, size_t> number_;
     AtomicSets atomic_sets_;
     std::map<Id, std::vector<size_t>> sets_; /* numbers of the members, by the first one */
-    std::unordered_set<Id> fastest_; /* sets with an apex whose policy is fastest */
+    std::unordered_set<Id> fastest_;         /* sets with an apex whose policy is fastest */
 };
 
 } // namespace

@@ -85,8 +85,8 @@ std::optional<Microseconds> advanced_to(const Holds &holds, const WatermarkGroup
         }
     }
     /* A watermark may be -infinity or infinity: the difference fits only into an unsigned number. */
-    if (least && static_cast<uint64_t>(greatest) - static_cast<uint64_t>(*least) >
-                     static_cast<uint64_t>(group.tolerance_us)) {
+    if (least &&
+        static_cast<uint64_t>(greatest) - static_cast<uint64_t>(*least) > static_cast<uint64_t>(group.tolerance_us)) {
         if (laggard != nullptr)
             *laggard = last;
         return std::nullopt;

@@ -16,9 +16,7 @@ namespace {
 
 class Search {
   public:
-    Search(const Graph &graph, const std::function<Candidate(Id)> &candidate) : graph_(graph), candidate_(candidate)
-    {
-    }
+    Search(const Graph &graph, const std::function<Candidate(Id)> &candidate) : graph_(graph), candidate_(candidate) {}
 
     Ids run(Id start)
     {
@@ -91,7 +89,8 @@ class Search {
 
     void add_group_member(Id id)
     {
-        auto waiting = std::find_if(candidates_.begin(), candidates_.end(), [&](const auto &other) { return other.first == id; });
+        auto waiting =
+            std::find_if(candidates_.begin(), candidates_.end(), [&](const auto &other) { return other.first == id; });
         if (waiting != candidates_.end()) {
             candidates_.erase(waiting);
         } else if (!above_.insert(id).second) {

@@ -23,9 +23,9 @@ namespace pgtrickle::scheduler {
 
 struct Candidate {
     bool is_wanted = false;
-    bool is_free = false;                            /* may be refreshed as well */
+    bool is_free = false;                             /* may be refreshed as well */
     const std::vector<Schedule> *schedules = nullptr; /* set if it is wanted or free */
-    const Ids *group_members = nullptr;              /* of its refresh group; null if it is in none */
+    const Ids *group_members = nullptr;               /* of its refresh group; null if it is in none */
 };
 
 /* The members of the batch that contains `start`, which is wanted; upstreams first. `candidate` is called for

@@ -57,8 +57,7 @@ extern "C" void start_fill(DestReceiver *receiver, int, TupleDesc type)
 {
     Arrangement *arrangement = fill_of(receiver)->arrangement;
     if (type->natts != arrangement->facts.column_count)
-        elog(ERROR, "a full statement delivers %d columns instead of %d", type->natts,
-             arrangement->facts.column_count);
+        elog(ERROR, "a full statement delivers %d columns instead of %d", type->natts, arrangement->facts.column_count);
     for (int i = 0; i < type->natts; i++)
         if (TupleDescAttr(type, i)->atttypid != TupleDescAttr(arrangement->descriptor, i)->atttypid)
             elog(ERROR, "a full statement delivers column \"%s\" with type %s instead of %s",
@@ -72,9 +71,7 @@ extern "C" void end_fill(DestReceiver *receiver)
     FreeBulkInsertState(fill_of(receiver)->bulk);
 }
 
-extern "C" void destroy_fill(DestReceiver *)
-{
-}
+extern "C" void destroy_fill(DestReceiver *) {}
 
 /* Sorts the stored rows by hash: all physical columns, then the row's address. */
 DeltaSort *sort_stored_rows(Arrangement *arrangement, const int *positions)
@@ -181,9 +178,9 @@ void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter
     while (has_stored || has_new) {
         CHECK_FOR_INTERRUPTS();
         MemoryContext previous = MemoryContextSwitchTo(run_context);
-        int64 hash = !has_stored  ? hash_of_row(rows)
-                     : !has_new   ? hash_of_row(stored_rows)
-                                  : std::min(hash_of_row(rows), hash_of_row(stored_rows));
+        int64 hash = !has_stored ? hash_of_row(rows)
+                     : !has_new  ? hash_of_row(stored_rows)
+                                 : std::min(hash_of_row(rows), hash_of_row(stored_rows));
         StoredRow *stored = nullptr;
         for (; has_stored && hash_of_row(stored_rows) == hash; has_stored = next_row(stored_rows)) {
             auto *one = static_cast<StoredRow *>(palloc(sizeof(StoredRow)));

@@ -23,7 +23,8 @@ bool is_same_prefix(const Arrangement *arrangement, int count, const TupleTableS
 bool is_found(Arrangement *arrangement, const Datum *key_values, const bool *key_nulls)
 {
     gather_identity(arrangement, arrangement->found->tts_values, arrangement->found->tts_isnull);
-    return arrangement->identity.is_same(arrangement->identity_values, arrangement->identity_nulls, key_values, key_nulls);
+    return arrangement->identity.is_same(arrangement->identity_values, arrangement->identity_nulls, key_values,
+                                         key_nulls);
 }
 
 /* Returns the stored row of the key, given in the order of the delta's columns, or NULL. A key has one
@@ -128,8 +129,7 @@ void replace_row(Arrangement *arrangement, TupleTableSlot *stored, const Datum *
     }
 }
 
-bool apply_groups(Arrangement *arrangement, GroupProgram *program, DeltaSort *delta, Emitter *emitter,
-                  Touched *touched)
+bool apply_groups(Arrangement *arrangement, GroupProgram *program, DeltaSort *delta, Emitter *emitter, Touched *touched)
 {
     bool is_consistent = true;
     while (next_row(delta)) {

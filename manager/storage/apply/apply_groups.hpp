@@ -37,7 +37,7 @@ bool apply_recomputed(Arrangement *arrangement, DeltaSort *rows, Emitter *emitte
 
 /* Replaces the stored row (NULL: none) by the physical row `values` (NULL: none) and emits the delta of its
  * output columns. Does not write to the heap if nothing changes. `stored` is arrangement->found. */
-void replace_row(Arrangement *arrangement, TupleTableSlot *stored, const Datum *values, const bool *nulls,
-                 int64 hash, Emitter *emitter);
+void replace_row(Arrangement *arrangement, TupleTableSlot *stored, const Datum *values, const bool *nulls, int64 hash,
+                 Emitter *emitter);
 
 } // namespace pgtrickle::storage

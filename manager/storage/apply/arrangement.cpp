@@ -158,9 +158,8 @@ void update_row(Arrangement *arrangement, ItemPointer tid, const Datum *values, 
     LockTupleMode lock_mode;
     IndexesToUpdate indexes;
     fill_write_slot(arrangement, values, nulls, hash);
-    TM_Result result =
-        table_tuple_update(arrangement->heap, tid, arrangement->write_slot, GetCurrentCommandId(true),
-                           GetActiveSnapshot(), InvalidSnapshot, true, &failure, &lock_mode, &indexes);
+    TM_Result result = table_tuple_update(arrangement->heap, tid, arrangement->write_slot, GetCurrentCommandId(true),
+                                          GetActiveSnapshot(), InvalidSnapshot, true, &failure, &lock_mode, &indexes);
     if (result != TM_Ok)
         concurrent_write(arrangement);
     if (indexes != no_indexes)

@@ -39,14 +39,14 @@ struct StepFacts {
 struct Arrangement {
     StepFacts facts;
     Relation heap;
-    TupleDesc descriptor;      /* physical columns and pgt_hash */
+    TupleDesc descriptor; /* physical columns and pgt_hash */
     Identity identity;
     ResultRelInfo *result_info;
     EState *executor_state;
-    IndexScanDesc scan;        /* on pgt_hash */
-    TupleTableSlot *found;     /* the row found by next_with_hash() or find_known() */
+    IndexScanDesc scan;    /* on pgt_hash */
+    TupleTableSlot *found; /* the row found by next_with_hash() or find_known() */
     TupleTableSlot *write_slot;
-    Datum *identity_values;    /* scratch memory of gather_identity() */
+    Datum *identity_values; /* scratch memory of gather_identity() */
     bool *identity_nulls;
 };
 

@@ -37,9 +37,7 @@ extern "C" void start_up(DestReceiver *receiver, int, TupleDesc type)
                  format_type_be(TupleDescAttr(delta->descriptor, i)->atttypid));
 }
 
-extern "C" void do_nothing(DestReceiver *)
-{
-}
+extern "C" void do_nothing(DestReceiver *) {}
 
 } // namespace
 
@@ -119,7 +117,8 @@ void end_delta_sort(DeltaSort *delta)
 KeptRow keep_row(TupleTableSlot *slot)
 {
     int count = slot->tts_tupleDescriptor->natts;
-    KeptRow row = {static_cast<Datum *>(palloc(sizeof(Datum) * count)), static_cast<bool *>(palloc(sizeof(bool) * count))};
+    KeptRow row = {static_cast<Datum *>(palloc(sizeof(Datum) * count)),
+                   static_cast<bool *>(palloc(sizeof(bool) * count))};
     MinimalTuple copy = ExecCopySlotMinimalTuple(slot);
     HeapTupleData tuple = {};
     tuple.t_len = copy->t_len + MINIMAL_TUPLE_OFFSET;

@@ -18,19 +18,19 @@
 namespace pgtrickle::storage {
 
 struct GroupProgram {
-    TupleDesc delta_descriptor;      /* key columns, then state columns */
+    TupleDesc delta_descriptor; /* key columns, then state columns */
     int delta_count;
-    int *delta_targets;              /* physical position of each delta column */
+    int *delta_targets; /* physical position of each delta column */
     int state_count;
-    int *state_targets;              /* physical position of each merged state */
-    ProjectionInfo *states;          /* o, d → states */
-    ExprState *must_recompute;       /* o, d → boolean; NULL: never */
+    int *state_targets;        /* physical position of each merged state */
+    ProjectionInfo *states;    /* o, d → states */
+    ExprState *must_recompute; /* o, d → boolean; NULL: never */
     int final_count;
     int *final_targets;
-    ProjectionInfo *finals;          /* n → finals; NULL: there are none */
+    ProjectionInfo *finals; /* n → finals; NULL: there are none */
     ExprContext *context;
-    TupleTableSlot *merged;          /* n: physical columns and pgt_hash */
-    TupleTableSlot *absent;          /* o if there is no stored row: all NULL */
+    TupleTableSlot *merged; /* n: physical columns and pgt_hash */
+    TupleTableSlot *absent; /* o if there is no stored row: all NULL */
 };
 
 /* Compiles `step`, whose arrangement is `heap` (named `heap_name`, qualified and quoted), in the current

@@ -59,9 +59,8 @@ IdentityColumn key_facts(TupleDesc descriptor, int position)
 {
     IdentityColumn column = column_facts(descriptor, position);
     Form_pg_attribute attribute = TupleDescAttr(descriptor, position);
-    TypeCacheEntry *entry =
-        lookup_type_cache(attribute->atttypid, TYPECACHE_EQ_OPR_FINFO | TYPECACHE_HASH_PROC_FINFO |
-                                                   TYPECACHE_HASH_EXTENDED_PROC_FINFO);
+    TypeCacheEntry *entry = lookup_type_cache(attribute->atttypid, TYPECACHE_EQ_OPR_FINFO | TYPECACHE_HASH_PROC_FINFO |
+                                                                       TYPECACHE_HASH_EXTENDED_PROC_FINFO);
     if (OidIsValid(entry->hash_extended_proc)) {
         column.hash = &entry->hash_extended_proc_finfo;
         column.is_extended = true;

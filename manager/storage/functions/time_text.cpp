@@ -20,10 +20,10 @@ extern "C" Datum pgtrickle_resting_text(PG_FUNCTION_ARGS)
     for (const char *word : moving) {
         for (const char *rest = text; *rest != '\0'; rest++) {
             if (pg_strncasecmp(rest, word, strlen(word)) == 0)
-                ereport(ERROR,
-                        (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("date/time input \"%s\" depends on the current time", text),
-                         errdetail("A stream table in DIFFERENTIAL mode changes only when its sources change."),
-                         errhint("Specify a fixed date or time, or use refresh_mode 'FULL'.")));
+                ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                                errmsg("date/time input \"%s\" depends on the current time", text),
+                                errdetail("A stream table in DIFFERENTIAL mode changes only when its sources change."),
+                                errhint("Specify a fixed date or time, or use refresh_mode 'FULL'.")));
         }
     }
     PG_RETURN_DATUM(PG_GETARG_DATUM(0));

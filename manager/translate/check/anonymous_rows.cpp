@@ -29,7 +29,10 @@ struct RowSearch {
     Node *from_function; /* function of the FROM item being walked; its columns are the item's */
 };
 
-bool is_row_or_rows(Oid type) { return type == RECORDOID || type == RECORDARRAYOID; }
+bool is_row_or_rows(Oid type)
+{
+    return type == RECORDOID || type == RECORDARRAYOID;
+}
 
 void add_type(RowSearch *search, Oid type)
 {
@@ -65,7 +68,8 @@ void add_function(RowSearch *search, Node *call, Oid function)
 
     if (call == search->from_function || !is_row_or_rows(get_func_rettype(function)))
         return;
-    if (get_func_rettype(function) == RECORDARRAYOID || get_expr_result_type(call, nullptr, &descriptor) != TYPEFUNC_COMPOSITE) {
+    if (get_func_rettype(function) == RECORDARRAYOID ||
+        get_expr_result_type(call, nullptr, &descriptor) != TYPEFUNC_COMPOSITE) {
         search->found->are_known = false;
         return;
     }
@@ -126,26 +130,13 @@ bool visit(Node *node, void *context)
         if (is_row_or_rows(castNode(Const, node)->consttype) && !castNode(Const, node)->constisnull)
             search->found->are_known = false;
         break;
-    case T_RangeTblFunction:
-        add_from_function(search, castNode(RangeTblFunction, node));
-        break;
-    case T_CommonTableExpr:
-        add_common_table(search, castNode(CommonTableExpr, node));
-        break;
-    case T_FuncExpr:
-        add_function(search, node, castNode(FuncExpr, node)->funcid);
-        break;
-    case T_OpExpr:
-        add_function(search, node, castNode(OpExpr, node)->opfuncid);
-        break;
-    case T_Aggref:
-        add_function(search, node, castNode(Aggref, node)->aggfnoid);
-        break;
-    case T_WindowFunc:
-        add_function(search, node, castNode(WindowFunc, node)->winfnoid);
-        break;
-    default:
-        break;
+    case T_RangeTblFunction: add_from_function(search, castNode(RangeTblFunction, node)); break;
+    case T_CommonTableExpr: add_common_table(search, castNode(CommonTableExpr, node)); break;
+    case T_FuncExpr: add_function(search, node, castNode(FuncExpr, node)->funcid); break;
+    case T_OpExpr: add_function(search, node, castNode(OpExpr, node)->opfuncid); break;
+    case T_Aggref: add_function(search, node, castNode(Aggref, node)->aggfnoid); break;
+    case T_WindowFunc: add_function(search, node, castNode(WindowFunc, node)->winfnoid); break;
+    default: break;
     }
     return walk_expression(node, visit, context);
 }

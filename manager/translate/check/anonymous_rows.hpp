@@ -16,7 +16,7 @@ extern "C" {
 namespace pgtrickle::translate {
 
 struct AnonymousRows {
-    List *types = NIL;             /* types of columns, each once; never record itself */
+    List *types = NIL;     /* types of columns, each once; never record itself */
     bool are_known = true; /* false if a function returns rows whose columns are unknown */
 };
 

@@ -31,9 +31,9 @@ namespace pgtrickle::translate {
 namespace {
 
 constexpr Oid total_functions[] = {
-    F_LOWER_TEXT,      F_UPPER_TEXT,      F_LENGTH_TEXT,       F_CHAR_LENGTH_TEXT, F_CHARACTER_LENGTH_TEXT,
-    F_OCTET_LENGTH_TEXT, F_BTRIM_TEXT,    F_BTRIM_TEXT_TEXT,   F_LTRIM_TEXT,       F_LTRIM_TEXT_TEXT,
-    F_RTRIM_TEXT,      F_RTRIM_TEXT_TEXT, F_TEXTCAT,           F_DATE_TIMESTAMP,   F_JSONB_OBJECT_FIELD_TEXT,
+    F_LOWER_TEXT,        F_UPPER_TEXT,      F_LENGTH_TEXT,     F_CHAR_LENGTH_TEXT, F_CHARACTER_LENGTH_TEXT,
+    F_OCTET_LENGTH_TEXT, F_BTRIM_TEXT,      F_BTRIM_TEXT_TEXT, F_LTRIM_TEXT,       F_LTRIM_TEXT_TEXT,
+    F_RTRIM_TEXT,        F_RTRIM_TEXT_TEXT, F_TEXTCAT,         F_DATE_TIMESTAMP,   F_JSONB_OBJECT_FIELD_TEXT,
 };
 
 constexpr Oid divisions[] = {
@@ -51,13 +51,15 @@ bool is_among(const Oid *first, const Oid *last, Oid function)
 bool is_partial(Oid function, void *)
 {
     return function >= FirstNormalObjectId ||
-           !(get_func_leakproof(function) || is_among(std::begin(total_functions), std::end(total_functions), function));
+           !(get_func_leakproof(function) ||
+             is_among(std::begin(total_functions), std::end(total_functions), function));
 }
 
 /* Returns `node` as a constant of an integer type, below conversions to a wider type; null if it is none. */
 const Const *integer_constant(Node *node)
 {
-    while (IsA(node, FuncExpr) && is_among(std::begin(widenings), std::end(widenings), castNode(FuncExpr, node)->funcid))
+    while (IsA(node, FuncExpr) &&
+           is_among(std::begin(widenings), std::end(widenings), castNode(FuncExpr, node)->funcid))
         node = static_cast<Node *>(linitial(castNode(FuncExpr, node)->args));
     return IsA(node, Const) ? castNode(Const, node) : nullptr;
 }
@@ -65,14 +67,10 @@ const Const *integer_constant(Node *node)
 int64 integer_of(const Const *constant)
 {
     switch (constant->consttype) {
-    case INT2OID:
-        return DatumGetInt16(constant->constvalue);
-    case INT4OID:
-        return DatumGetInt32(constant->constvalue);
-    case INT8OID:
-        return DatumGetInt64(constant->constvalue);
-    default:
-        return 0;
+    case INT2OID: return DatumGetInt16(constant->constvalue);
+    case INT4OID: return DatumGetInt32(constant->constvalue);
+    case INT8OID: return DatumGetInt64(constant->constvalue);
+    default: return 0;
     }
 }
 
@@ -118,8 +116,7 @@ bool finds_partial(Node *node, void *context)
     case T_CaseTestExpr:
     case T_CoalesceExpr:
     case T_NullTest:
-    case T_BooleanTest:
-        break;
+    case T_BooleanTest: break;
     case T_CoerceViaIO:
         if (!is_total_text(node))
             return true;
@@ -128,8 +125,7 @@ bool finds_partial(Node *node, void *context)
         if (castNode(ArrayExpr, node)->multidims) /* raises an error unless its elements have the same length */
             return true;
         break;
-    default:
-        return true;
+    default: return true;
     }
     if (!is_division_by_constant(node) && check_functions_in_node(node, is_partial, context))
         return true;

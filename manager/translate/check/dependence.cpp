@@ -1,17 +1,17 @@
 /* All functions of this file are PostgreSQL frames, except those for other folders at its end. */
 #include "translate/check/dependence.hpp"
 
-#include "translate/check/anonymous_rows.hpp"
-#include "translate/check/known_function.hpp"
-#include "translate/check/time_text.hpp"
-#include "translate/check/rewrite.hpp"
+#include "definition/definition.hpp"
 #include "pg/versions/json.hpp"
 #include "pg/walker.hpp"
-#include "definition/definition.hpp"
+#include "translate/check/anonymous_rows.hpp"
+#include "translate/check/known_function.hpp"
+#include "translate/check/rewrite.hpp"
+#include "translate/check/time_text.hpp"
 
 extern "C" {
-#include "access/sysattr.h"
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/transam.h"
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_language.h"
@@ -33,8 +33,8 @@ struct Search {
     Dependence found;
     Query *query;
     const AnonymousRows *anonymous_rows; /* anonymous rows of `query`; null until they are needed */
-    Node *node; /* the node whose functions are being examined */
-    const RangeTblFunction *from_item; /* the last FROM item seen */
+    Node *node;                          /* the node whose functions are being examined */
+    const RangeTblFunction *from_item;   /* the last FROM item seen */
 };
 
 enum class Direction { input, output };
@@ -275,13 +275,10 @@ bool visit(Node *node, void *context)
     search->node = node;
     switch (nodeTag(node)) {
     case T_CoerceViaIO:
-        note_type(search, exprType(reinterpret_cast<Node *>(castNode(CoerceViaIO, node)->arg)),
-                  Direction::output);
+        note_type(search, exprType(reinterpret_cast<Node *>(castNode(CoerceViaIO, node)->arg)), Direction::output);
         note_read(search, castNode(CoerceViaIO, node));
         break;
-    case T_RangeTblFunction:
-        search->from_item = castNode(RangeTblFunction, node);
-        break;
+    case T_RangeTblFunction: search->from_item = castNode(RangeTblFunction, node); break;
     case T_SQLValueFunction: {
         const SQLValueFunctionOp op = castNode(SQLValueFunction, node)->op;
         const bool is_time = op <= SVFOP_LOCALTIMESTAMP_N;
@@ -291,18 +288,14 @@ bool visit(Node *node, void *context)
         note_volatility(search, is_time ? Volatility::now : Volatility::session, InvalidOid);
         break;
     }
-    case T_NextValueExpr:
-        note_volatility(search, Volatility::is_volatile, InvalidOid);
-        break;
+    case T_NextValueExpr: note_volatility(search, Volatility::is_volatile, InvalidOid); break;
     case T_XmlExpr:
-        search->found.settings |= on_xml_binary | on_xml_option | on_time_zone | on_date_style |
-                                  on_interval_style | on_float_digits;
+        search->found.settings |=
+            on_xml_binary | on_xml_option | on_time_zone | on_date_style | on_interval_style | on_float_digits;
         note_printed(search, castNode(XmlExpr, node)->named_args);
         note_printed(search, castNode(XmlExpr, node)->args);
         break;
-    case T_TableFunc:
-        note_read_columns(search, castNode(TableFunc, node)->coltypes);
-        break;
+    case T_TableFunc: note_read_columns(search, castNode(TableFunc, node)->coltypes); break;
     default:
         (void)check_functions_in_node(node, note_called, context);
         note_json(search, json_work(node));
@@ -344,8 +337,7 @@ Dependence dependence_of(Query *query)
 const char *volatile_name(const Dependence &found)
 {
     if (!OidIsValid(found.function))
-        return IsA(found.node, NextValueExpr) ? "nextval()"
-                                              : deparse_expression(found.node, NIL, false, false);
+        return IsA(found.node, NextValueExpr) ? "nextval()" : deparse_expression(found.node, NIL, false, false);
     const char *name = get_func_name(found.function);
     const Oid schema = get_func_namespace(found.function);
     if (found.function < FirstNormalObjectId)

@@ -21,10 +21,10 @@ enum class Volatility {
 };
 
 struct Dependence {
-    unsigned settings = 0;            /* bits of SettingBit */
+    unsigned settings = 0;                  /* bits of SettingBit */
     Volatility volatility = Volatility::no; /* the highest volatility found */
-    Oid function = InvalidOid;        /* the first function of that volatility, or … */
-    Node *node = nullptr;             /* … the first expression that is not a function of the catalog */
+    Oid function = InvalidOid;              /* the first function of that volatility, or … */
+    Node *node = nullptr;                   /* … the first expression that is not a function of the catalog */
     int location = -1;
     bool is_user_function = false;
 };

@@ -23,8 +23,7 @@ struct Refusal {
 }
 
 /* Hint for most constructs. */
-inline const char *const use_full =
-    "Use refresh_mode 'FULL' or 'AUTO', which maintain the query by full refreshes.";
+inline const char *const use_full = "Use refresh_mode 'FULL' or 'AUTO', which maintain the query by full refreshes.";
 /* Hint for a relation whose changes are not captured in any refresh mode. */
 inline const char *const use_a_table = "Read a permanent table, a partitioned table or a stream table.";
 

@@ -2,12 +2,12 @@
  * Constructs that no refresh mode accepts. The query is searched as given, where locations are known, and
  * then with its views expanded.
  */
-#include "translate/check/relation_location.hpp"
-#include "translate/check/rewrite.hpp"
+#include "translate/check/rejection.hpp"
 #include "pg/limit.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/walker.hpp"
-#include "translate/check/rejection.hpp"
+#include "translate/check/relation_location.hpp"
+#include "translate/check/rewrite.hpp"
 
 extern "C" {
 #include "catalog/catalog.h"
@@ -42,8 +42,7 @@ bool found(Search *search, Ground ground, int location, Oid relid)
 
 bool is_ours_or_system(Oid relid)
 {
-    static const char *const schemas[] = {"information_schema", "pgtrickle", "pg_trickle_log",
-                                          "pg_trickle_storage"};
+    static const char *const schemas[] = {"information_schema", "pgtrickle", "pg_trickle_log", "pg_trickle_storage"};
     if (IsCatalogRelationOid(relid) || IsCatalogNamespace(get_rel_namespace(relid)) ||
         IsToastNamespace(get_rel_namespace(relid)))
         return true;
@@ -58,8 +57,8 @@ bool is_ours_or_system(Oid relid)
 bool search_entry(Search *search, const RangeTblEntry *entry)
 {
     if (entry->tablesample != nullptr)
-        return found(search, Ground::table_sample,
-                     exprLocation(reinterpret_cast<Node *>(entry->tablesample->args)), entry->relid);
+        return found(search, Ground::table_sample, exprLocation(reinterpret_cast<Node *>(entry->tablesample->args)),
+                     entry->relid);
     if (entry->rtekind != RTE_RELATION)
         return false;
     if (entry->relid == search->self)
@@ -147,33 +146,28 @@ Rejection rejection_for(const Search &search)
                 "Remove INSERT, UPDATE, DELETE and utility statements, also from WITH.", search.location};
     case Ground::row_marks:
         return {ERRCODE_FEATURE_NOT_SUPPORTED, "FOR UPDATE and FOR SHARE are not allowed in a defining query",
-                "A refresh does not lock rows of its sources.", "Remove the locking clause.",
-                search.location};
+                "A refresh does not lock rows of its sources.", "Remove the locking clause.", search.location};
     case Ground::table_sample:
         return {ERRCODE_FEATURE_NOT_SUPPORTED, "TABLESAMPLE is not allowed in a defining query",
-                "The sample of " + name + " would differ at each refresh.", "Remove TABLESAMPLE.",
-                search.location};
+                "The sample of " + name + " would differ at each refresh.", "Remove TABLESAMPLE.", search.location};
     case Ground::limit:
         return {ERRCODE_FEATURE_NOT_SUPPORTED, "LIMIT without ORDER BY is not allowed in a defining query",
-                "The rows within the limit would be unpredictable.",
-                "Add an ORDER BY, or remove LIMIT and OFFSET.", search.location};
+                "The rows within the limit would be unpredictable.", "Add an ORDER BY, or remove LIMIT and OFFSET.",
+                search.location};
     case Ground::offset:
         return {ERRCODE_FEATURE_NOT_SUPPORTED, "OFFSET without ORDER BY is not allowed in a defining query",
                 "The rows that are skipped would be unpredictable.", "Add an ORDER BY, or remove OFFSET.",
                 search.location};
     case Ground::system_catalog:
-        return {ERRCODE_FEATURE_NOT_SUPPORTED,
-                "system catalog " + name + " cannot be a source of a stream table",
+        return {ERRCODE_FEATURE_NOT_SUPPORTED, "system catalog " + name + " cannot be a source of a stream table",
                 "Changes of system catalogs and of this extension's own tables are not captured.",
                 "Copy what is needed into a table.", search.location};
     case Ground::temporary:
-        return {ERRCODE_FEATURE_NOT_SUPPORTED,
-                "temporary table " + name + " cannot be a source of a stream table",
+        return {ERRCODE_FEATURE_NOT_SUPPORTED, "temporary table " + name + " cannot be a source of a stream table",
                 "It is dropped at the end of the session, and its rows are not visible to other sessions.",
                 "Use a permanent table.", search.location};
     default:
-        return {ERRCODE_INVALID_SCHEMA_DEFINITION,
-                "cycle detected in dependency graph: " + name + " -> " + name,
+        return {ERRCODE_INVALID_SCHEMA_DEFINITION, "cycle detected in dependency graph: " + name + " -> " + name,
                 "The stream table reads itself.", "Remove it from its own defining query.", search.location};
     }
 }

@@ -21,7 +21,7 @@ struct Rejection {
     std::string message;
     std::string detail;
     std::string hint;
-    int location = -1; /* as in Objection */
+    int location = -1;      /* as in Objection */
     Oid relid = InvalidOid; /* the relation that causes the rejection, if there is one */
 };
 

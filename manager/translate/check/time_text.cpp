@@ -16,8 +16,8 @@ namespace {
 Oid resting_text_function()
 {
     Oid text[] = {TEXTOID};
-    return LookupFuncName(list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup("pgt_resting_text"))), 1, text,
-                          false);
+    return LookupFuncName(list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup("pgt_resting_text"))), 1,
+                          text, false);
 }
 
 bool is_of_text(const CoerceViaIO *cast)

@@ -40,24 +40,16 @@ UnusableName unusable_function(Oid number)
 UnusableName unusable_in(Node *node)
 {
     switch (nodeTag(node)) {
-    case T_FuncExpr:
-        return unusable_function(castNode(FuncExpr, node)->funcid);
-    case T_Aggref:
-        return unusable_function(castNode(Aggref, node)->aggfnoid);
-    case T_WindowFunc:
-        return unusable_function(castNode(WindowFunc, node)->winfnoid);
+    case T_FuncExpr: return unusable_function(castNode(FuncExpr, node)->funcid);
+    case T_Aggref: return unusable_function(castNode(Aggref, node)->aggfnoid);
+    case T_WindowFunc: return unusable_function(castNode(WindowFunc, node)->winfnoid);
     case T_OpExpr:
     case T_DistinctExpr:
-    case T_NullIfExpr: /* same struct as OpExpr */
-        return unusable_operator(reinterpret_cast<OpExpr *>(node)->opno);
-    case T_ScalarArrayOpExpr:
-        return unusable_operator(castNode(ScalarArrayOpExpr, node)->opno);
-    case T_RowCompareExpr:
-        return unusable_operator(linitial_oid(castNode(RowCompareExpr, node)->opnos));
-    case T_CollateExpr:
-        return unusable_collation(castNode(CollateExpr, node)->collOid);
-    default:
-        return {};
+    case T_NullIfExpr: /* same struct as OpExpr */ return unusable_operator(reinterpret_cast<OpExpr *>(node)->opno);
+    case T_ScalarArrayOpExpr: return unusable_operator(castNode(ScalarArrayOpExpr, node)->opno);
+    case T_RowCompareExpr: return unusable_operator(linitial_oid(castNode(RowCompareExpr, node)->opnos));
+    case T_CollateExpr: return unusable_collation(castNode(CollateExpr, node)->collOid);
+    default: return {};
     }
 }
 

@@ -3,12 +3,12 @@
 #include "pg/internal_query.hpp"
 #include "pg/versions/deparse.hpp"
 #include "pg/walker.hpp"
-#include "translate/expression/constants.hpp"
 #include "translate/check/can_fail.hpp"
-#include "translate/expression/own_operator.hpp"
 #include "translate/check/refusal.hpp"
-#include "translate/expression/slots.hpp"
 #include "translate/check/usable_names.hpp"
+#include "translate/expression/constants.hpp"
+#include "translate/expression/own_operator.hpp"
+#include "translate/expression/slots.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
@@ -64,8 +64,7 @@ Node *substitute(Node *node, void *context)
         return nullptr;
     const auto *nodes = static_cast<const Nodes *>(context);
     for (int i = 0; i < nodes->count; i++) {
-        if (nodes->items[i] != nullptr && nodeTag(nodes->items[i]) == nodeTag(node) &&
-            equal(nodes->items[i], node))
+        if (nodes->items[i] != nullptr && nodeTag(nodes->items[i]) == nodeTag(node) && equal(nodes->items[i], node))
             return reinterpret_cast<Node *>(param_of(i, node));
     }
     if (IsA(node, Var) || IsA(node, Aggref) || IsA(node, SubLink) || IsA(node, Param))
@@ -149,7 +148,8 @@ bool survives_printing(Node *tree, Nodes *nodes, Printed *printed)
  * cast it would become an explicit one, which truncates the value. */
 bool is_length_of_assignment(Node *node)
 {
-    if (!IsA(node, FuncExpr) || !exprIsLengthCoercion(node, nullptr) || list_length(castNode(FuncExpr, node)->args) != 3)
+    if (!IsA(node, FuncExpr) || !exprIsLengthCoercion(node, nullptr) ||
+        list_length(castNode(FuncExpr, node)->args) != 3)
         return false;
     auto *is_explicit = static_cast<Node *>(lthird(castNode(FuncExpr, node)->args));
     return IsA(is_explicit, Const) && !castNode(Const, is_explicit)->constisnull &&
@@ -244,8 +244,7 @@ engine::Expression printed_expression(Node *node, const Scope &scope, bool is_ca
     if (printed.unusable.name != nullptr)
         refuse_unusable(printed.unusable);
     if (!printed.is_same)
-        refuse("expression " + std::string(printed.text),
-               "It changes when it is printed and parsed again.", use_full,
+        refuse("expression " + std::string(printed.text), "It changes when it is printed and parsed again.", use_full,
                call([&] { return exprLocation(node); }));
     engine::Expression expression;
     expression.pieces = with_constants(split_slots(printed.text), nodes);

@@ -43,8 +43,7 @@ Node *null_test(Node *value, NullTestType kind)
 
 Node *applied(Oid operator_oid, Node *left, Node *right, Oid collation)
 {
-    return reinterpret_cast<Node *>(make_opclause(operator_oid, BOOLOID, false,
-                                                  reinterpret_cast<Expr *>(copy_of(left)),
+    return reinterpret_cast<Node *>(make_opclause(operator_oid, BOOLOID, false, reinterpret_cast<Expr *>(copy_of(left)),
                                                   reinterpret_cast<Expr *>(copy_of(right)), InvalidOid, collation));
 }
 
@@ -147,8 +146,8 @@ bool has_own_operator(const RowCompareExpr *test)
 Node *spelled(const RowCompareExpr *test)
 {
     Node *result = nullptr;
-    const int strategies[] = {0, BTLessStrategyNumber, BTLessStrategyNumber, 0, BTGreaterStrategyNumber,
-                              BTGreaterStrategyNumber};
+    const int strategies[] = {0, BTLessStrategyNumber,    BTLessStrategyNumber,
+                              0, BTGreaterStrategyNumber, BTGreaterStrategyNumber};
     for (int i = list_length(test->opnos) - 1; i >= 0; i--) {
         auto *left = static_cast<Node *>(list_nth(test->largs, i));
         auto *right = static_cast<Node *>(list_nth(test->rargs, i));
@@ -164,9 +163,10 @@ Node *spelled(const RowCompareExpr *test)
         const Oid before = get_opfamily_member(family, left_type, right_type, static_cast<int16>(strategies[strategy]));
         const Oid equal = get_opfamily_member(family, left_type, right_type, BTEqualStrategyNumber);
         Node *as_far = applied(equal, left, right, collation);
-        result = reinterpret_cast<Node *>(
-            makeBoolExpr(OR_EXPR, list_make2(applied(before, left, right, collation),
-                                             makeBoolExpr(AND_EXPR, list_make2(as_far, result), -1)), -1));
+        result = reinterpret_cast<Node *>(makeBoolExpr(
+            OR_EXPR,
+            list_make2(applied(before, left, right, collation), makeBoolExpr(AND_EXPR, list_make2(as_far, result), -1)),
+            -1));
     }
     return result;
 }

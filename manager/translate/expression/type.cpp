@@ -63,8 +63,7 @@ const char *collation_name(Oid collation)
     if (!HeapTupleIsValid(tuple))
         elog(ERROR, "cache lookup failed for collation %u", collation);
     auto *form = reinterpret_cast<Form_pg_collation>(GETSTRUCT(tuple));
-    const char *name =
-        quote_qualified_identifier(get_namespace_name(form->collnamespace), NameStr(form->collname));
+    const char *name = quote_qualified_identifier(get_namespace_name(form->collnamespace), NameStr(form->collname));
     ReleaseSysCache(tuple);
     return name;
 }
@@ -72,24 +71,15 @@ const char *collation_name(Oid collation)
 engine::Kind kind_of(Oid type)
 {
     switch (type) {
-    case INT2OID:
-        return engine::Kind::int2;
-    case INT4OID:
-        return engine::Kind::int4;
-    case INT8OID:
-        return engine::Kind::int8;
-    case NUMERICOID:
-        return engine::Kind::numeric;
-    case FLOAT4OID:
-        return engine::Kind::float4;
-    case FLOAT8OID:
-        return engine::Kind::float8;
-    case MONEYOID:
-        return engine::Kind::money;
-    case INTERVALOID:
-        return engine::Kind::interval;
-    default:
-        return engine::Kind::other;
+    case INT2OID: return engine::Kind::int2;
+    case INT4OID: return engine::Kind::int4;
+    case INT8OID: return engine::Kind::int8;
+    case NUMERICOID: return engine::Kind::numeric;
+    case FLOAT4OID: return engine::Kind::float4;
+    case FLOAT8OID: return engine::Kind::float8;
+    case MONEYOID: return engine::Kind::money;
+    case INTERVALOID: return engine::Kind::interval;
+    default: return engine::Kind::other;
     }
 }
 
@@ -121,10 +111,8 @@ bool is_short(const ValueType &value)
 Facts facts_of(const ValueType &value)
 {
     Facts facts = {};
-    facts.type =
-        format_type_extended(value.type, value.typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
-    const bool has_own_collation =
-        OidIsValid(value.collation) && value.collation != get_typcollation(value.type);
+    facts.type = format_type_extended(value.type, value.typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+    const bool has_own_collation = OidIsValid(value.collation) && value.collation != get_typcollation(value.type);
     facts.collation = has_own_collation ? collation_name(value.collation) : "";
     if (has_own_collation)
         facts.unusable = unusable_collation(value.collation);

@@ -20,8 +20,8 @@
  */
 #pragma once
 
-#include "translate/expression/expression.hpp"
 #include "translate/check/refusal.hpp"
+#include "translate/expression/expression.hpp"
 #include "translate/level/shared_query.hpp"
 #include "translate/level/source.hpp"
 
@@ -72,7 +72,7 @@ struct Reference {
 };
 
 struct Detached {
-    Query *query; /* has Params in place of the references */
+    Query *query;                      /* has Params in place of the references */
     std::vector<Reference> references; /* each once */
 };
 
@@ -130,8 +130,8 @@ class Translator {
      * it. */
     engine::PlanPtr recursive_cte(const CommonTableExpr *cte, const Level &level);
     engine::PlanPtr select(const Level &level, const std::vector<int> &needed);
-    Input grouped(const Level &level, Input input, Query *query,
-                  const std::function<std::vector<Node *>()> &outputs, const Domain *made_up);
+    Input grouped(const Level &level, Input input, Query *query, const std::function<std::vector<Node *>()> &outputs,
+                  const Domain *made_up);
     engine::PlanPtr set_operation(const Level &level, const std::vector<int> &needed);
     engine::PlanPtr set_operand(const Level &level, Node *node, const std::vector<int> &needed,
                                 std::vector<ValueType> &types, const SetOperationStmt *above = nullptr);
@@ -172,8 +172,7 @@ class FromClause {
     Input build(const InnerJoin &join, bool carries);
     Input build_item(Node *item, const std::vector<Node *> &conjuncts);
     Input outer_join(JoinExpr *join, const std::vector<Node *> &conjuncts);
-    engine::PlanPtr joined(const std::vector<Part> &parts, const std::vector<Node *> &conjuncts,
-                           Scope &scope) const;
+    engine::PlanPtr joined(const std::vector<Part> &parts, const std::vector<Node *> &conjuncts, Scope &scope) const;
     Part merged(std::vector<Part> parts, std::vector<Node *> &conjuncts);
     Input computed_left_join(JoinExpr *join, const std::vector<Node *> &conjuncts);
     Input paired_left_join(const InnerJoin &left, const InnerJoin &right, const std::vector<Node *> &on, bool carries);
@@ -197,8 +196,7 @@ class FromClause {
     Input joined_plainly(const Input &outer, const Detached &subquery, const PlainRows &rows,
                          const std::vector<Node *> &vars) const;
     std::vector<Reference> references_beside(JoinExpr *join, const Input &left) const;
-    Input build_right(const InnerJoin &right, bool carries, const std::vector<Reference> &beside,
-                      const Input &left);
+    Input build_right(const InnerJoin &right, bool carries, const std::vector<Reference> &beside, const Input &left);
 
     Input leaf(int number);
     /* Adds the whole row of the FROM item to `input`, if it is read. */
@@ -247,7 +245,7 @@ Input groups_of(Input from, const std::vector<Node *> &keys, const std::vector<N
 struct GroupedReads {
     std::vector<Node *> determined; /* Vars that a grouped primary key determines */
     std::vector<Node *> aggregates;
-    std::vector<Node *> groupings;  /* GroupingFuncs */
+    std::vector<Node *> groupings; /* GroupingFuncs */
 };
 /* Translates GROUPING SETS, ROLLUP, CUBE and HAVING over `from` (grouping_sets.cpp). */
 Input grouping_sets(const Query *query, const GroupedReads &reads, const Input &from, const EmptySet &empty);
@@ -329,8 +327,7 @@ engine::PlanPtr cast_columns(engine::PlanPtr plan, const std::vector<int> &neede
 
 /* Returns those columns of `plan` whose numbers in `present` are also in `wanted`, and all columns beyond
  * `present`. */
-engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present,
-                         const std::vector<int> &wanted);
+engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present, const std::vector<int> &wanted);
 
 /* Makes the names distinct by suffixes. */
 std::vector<std::string> distinct_names(std::vector<std::string> names);

@@ -45,9 +45,8 @@ Bound bound_of(Node *node, const char *clause)
 {
     if (node == nullptr)
         return {true, {}};
-    const auto *value = reinterpret_cast<Const *>(call([&] {
-        return fold_constants(static_cast<Node *>(copyObjectImpl(node)));
-    }));
+    const auto *value =
+        reinterpret_cast<Const *>(call([&] { return fold_constants(static_cast<Node *>(copyObjectImpl(node))); }));
     if (!IsA(value, Const))
         return {false, {}};
     if (value->constisnull)
@@ -138,8 +137,8 @@ engine::PlanPtr numbered(engine::PlanPtr plan, bool has_ties, const std::vector<
     return engine::window(std::move(plan), partition, std::move(calls));
 }
 
-engine::Expression framed(std::vector<std::variant<std::string, int>> pieces, const std::vector<engine::Expression> &parts,
-                          Oid type)
+engine::Expression framed(std::vector<std::variant<std::string, int>> pieces,
+                          const std::vector<engine::Expression> &parts, Oid type)
 {
     engine::Expression frame;
     frame.pieces = std::move(pieces);
@@ -184,8 +183,9 @@ engine::PlanPtr within_computed(Translator &translator, const Level &level, engi
                            std::string(" ELSE 0 END")},
                           {rest, count, row, rank}, INT8OID);
         }
-        input.plan = engine::fence(input.plan, framed({std::string("("), 0, std::string(" IS NULL OR "), 1, std::string(" <= "), 2, std::string(")")},
-                                                       {count, last, checked(count, "LIMIT")}, BOOLOID));
+        input.plan = engine::fence(input.plan, framed({std::string("("), 0, std::string(" IS NULL OR "), 1,
+                                                       std::string(" <= "), 2, std::string(")")},
+                                                      {count, last, checked(count, "LIMIT")}, BOOLOID));
     }
     return leading(input.plan, width);
 }

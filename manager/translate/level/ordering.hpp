@@ -32,7 +32,6 @@ engine::PlanPtr limited(Translator &translator, const Level &level, engine::Plan
                         const std::vector<SortKey> &order, const std::vector<int> &partition);
 
 /* Returns the first row for each value of the columns `keys`. */
-engine::PlanPtr first_of_each(engine::PlanPtr plan, const std::vector<int> &keys,
-                              const std::vector<SortKey> &order);
+engine::PlanPtr first_of_each(engine::PlanPtr plan, const std::vector<int> &keys, const std::vector<SortKey> &order);
 
 } // namespace pgtrickle::translate

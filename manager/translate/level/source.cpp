@@ -1,9 +1,9 @@
 #include "translate/level/source.hpp"
 
+#include "definition/definition.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/generated_columns.hpp"
 #include "translate/check/refusal.hpp"
-#include "definition/definition.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
@@ -69,8 +69,8 @@ void refuse_kind(const RelationFacts &facts)
     if (facts.kind == RELKIND_SEQUENCE)
         refuse("sequence " + name, "Changes of a sequence cannot be captured.", use_a_table);
     if (facts.foreign_leaf != nullptr)
-        refuse((facts.kind == RELKIND_PARTITIONED_TABLE ? "partition " : "child ") +
-                   std::string(facts.foreign_leaf) + " of " + name,
+        refuse((facts.kind == RELKIND_PARTITIONED_TABLE ? "partition " : "child ") + std::string(facts.foreign_leaf) +
+                   " of " + name,
                "Changes of a foreign table cannot be captured.", use_a_table);
 }
 
@@ -114,7 +114,8 @@ int Sources::add(const RangeTblEntry *entry, Oid read_by, const std::set<AttrNum
         refuse_other_reader(call([&] { return quoted_relation_name(relid); }));
     if (used.contains(TableOidAttributeNumber) && entry->relkind != RELKIND_RELATION &&
         entry->relkind != RELKIND_PARTITIONED_TABLE)
-        refuse("system column", "The tableoid of a relation that is not a table is not maintained.", "Remove the column.");
+        refuse("system column", "The tableoid of a relation that is not a table is not maintained.",
+               "Remove the column.");
     sources_[number].is_read_by_owner |= is_read_by_owner_;
     columns_[number].insert(used.begin(), used.end());
     if (columns_[number].empty())
@@ -161,7 +162,8 @@ AttrNumber cheapest_column(Oid relid)
         for (int i = 0; i < descriptor->natts; i++) {
             Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
             const int length = attribute->attlen > 0 ? attribute->attlen : 1000;
-            if (!attribute->attisdropped && !is_virtual(attribute) && (best == InvalidAttrNumber || length < best_length)) {
+            if (!attribute->attisdropped && !is_virtual(attribute) &&
+                (best == InvalidAttrNumber || length < best_length)) {
                 best = attribute->attnum;
                 best_length = length;
             }

@@ -59,7 +59,7 @@ class Sources {
     Oid owner_;
     std::vector<SourceRef> sources_;
     std::vector<std::set<AttrNumber>> columns_;
-    std::vector<std::pair<int, size_t>> scanned_; /* source, and number of columns at the time of the scan */
+    std::vector<std::pair<int, size_t>> scanned_;           /* source, and number of columns at the time of the scan */
     std::map<std::pair<int, int>, engine::PlanPtr> copies_; /* by source and number of columns */
     bool is_read_by_owner_ = false;
 };

@@ -20,9 +20,8 @@ Targets targets_of(const Query *query, const std::vector<int> &numbers, bool is_
     auto add = [&](const List *clauses) {
         ListCell *cell;
         foreach (cell, clauses) {
-            const TargetEntry *entry = call([&] {
-                return get_sortgroupclause_tle(lfirst_node(SortGroupClause, cell), query->targetList);
-            });
+            const TargetEntry *entry =
+                call([&] { return get_sortgroupclause_tle(lfirst_node(SortGroupClause, cell), query->targetList); });
             if (std::find(targets.begin(), targets.end(), entry) == targets.end())
                 targets.push_back(entry);
         }
@@ -53,7 +52,8 @@ std::vector<SortKey> order_of(const Query *query, const Targets &targets)
     std::vector<SortKey> order;
     for (int position : positions_of(query, query->sortClause, targets)) {
         const auto *clause = call([&] { return list_nth_node(SortGroupClause, query->sortClause, order.size()); });
-        order.push_back({position, direction_of(clause, value_type(reinterpret_cast<Node *>(targets[position]->expr)).type)});
+        order.push_back(
+            {position, direction_of(clause, value_type(reinterpret_cast<Node *>(targets[position]->expr)).type)});
     }
     return order;
 }
@@ -108,9 +108,8 @@ std::vector<Node *> grouping_keys(const Query *query)
     std::vector<Node *> keys;
     ListCell *cell;
     foreach (cell, query->groupClause)
-        keys.push_back(call([&] {
-            return get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList);
-        }));
+        keys.push_back(
+            call([&] { return get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList); }));
     return keys;
 }
 

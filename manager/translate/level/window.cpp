@@ -58,9 +58,7 @@ const WindowClause *clause_of(const Query *query, const WindowFunc *function)
 
 Node *sorted_expression(const Query *query, const SortGroupClause *clause)
 {
-    return call([&] {
-        return get_sortgroupclause_expr(const_cast<SortGroupClause *>(clause), query->targetList);
-    });
+    return call([&] { return get_sortgroupclause_expr(const_cast<SortGroupClause *>(clause), query->targetList); });
 }
 
 std::vector<Node *> expressions_of(const Query *query, const List *clauses)
@@ -171,8 +169,7 @@ void Over::frame(const WindowClause *window)
     else if ((options & FRAMEOPTION_START_CURRENT_ROW) != 0)
         text("CURRENT ROW");
     else
-        offset(window->startOffset,
-               (options & FRAMEOPTION_START_OFFSET_PRECEDING) != 0 ? " PRECEDING" : " FOLLOWING");
+        offset(window->startOffset, (options & FRAMEOPTION_START_OFFSET_PRECEDING) != 0 ? " PRECEDING" : " FOLLOWING");
     text(" AND ");
     if ((options & FRAMEOPTION_END_UNBOUNDED_FOLLOWING) != 0)
         text("UNBOUNDED FOLLOWING");
@@ -217,8 +214,8 @@ engine::Expression window_call(const Query *query, const WindowFunc *function, c
     return over.finish();
 }
 
-std::vector<WindowsOfKeys> nodes_of(const Query *query, const std::vector<const WindowFunc *> &functions, const Scope &scope,
-                            const std::vector<Node *> &outer)
+std::vector<WindowsOfKeys> nodes_of(const Query *query, const std::vector<const WindowFunc *> &functions,
+                                    const Scope &scope, const std::vector<Node *> &outer)
 {
     std::vector<WindowsOfKeys> nodes;
     for (const WindowFunc *function : functions) {
@@ -226,7 +223,8 @@ std::vector<WindowsOfKeys> nodes_of(const Query *query, const std::vector<const 
         for (Node *key : partition_keys(query, function, outer))
             positions.insert(position_in(scope, key));
         const std::vector<int> partition(positions.begin(), positions.end());
-        auto place = std::find_if(nodes.begin(), nodes.end(), [&](const auto &one) { return one.partition == partition; });
+        auto place =
+            std::find_if(nodes.begin(), nodes.end(), [&](const auto &one) { return one.partition == partition; });
         if (place == nodes.end())
             place = nodes.insert(nodes.end(), {partition, {}});
         place->functions.push_back(function);

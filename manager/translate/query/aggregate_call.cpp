@@ -59,13 +59,13 @@ class Parts {
     {
         ListCell *cell;
         foreach (cell, aggregate->args)
-            arguments_.push_back(
-                expression_of(reinterpret_cast<Node *>(lfirst_node(TargetEntry, cell)->expr), scope));
+            arguments_.push_back(expression_of(reinterpret_cast<Node *>(lfirst_node(TargetEntry, cell)->expr), scope));
         if (aggregate->aggfilter != nullptr)
             filter_ = expression_of(reinterpret_cast<Node *>(aggregate->aggfilter), scope);
     }
     const std::vector<engine::Expression> &arguments() const { return arguments_; }
-    engine::AggregateCall make(const engine::Family &family, engine::Expression argument, const ValueType &type, const char *name) const
+    engine::AggregateCall make(const engine::Family &family, engine::Expression argument, const ValueType &type,
+                               const char *name) const
     {
         return {&family, std::move(argument), filter_, column_of(type, name)};
     }
@@ -77,7 +77,10 @@ class Parts {
 
 constexpr ValueType bigint = {INT8OID, -1, InvalidOid};
 constexpr ValueType boolean = {BOOLOID, -1, InvalidOid};
-constexpr int32 numeric_modifier(int precision, int scale) { return ((precision << 16) | scale) + VARHDRSZ; }
+constexpr int32 numeric_modifier(int precision, int scale)
+{
+    return ((precision << 16) | scale) + VARHDRSZ;
+}
 constexpr ValueType numeric = {NUMERICOID, -1, InvalidOid};
 
 engine::Expression answer_of(std::vector<std::variant<std::string, int>> pieces, const ValueType &type)
@@ -91,22 +94,24 @@ engine::Expression answer_of(std::vector<std::variant<std::string, int>> pieces,
 /* bool_and is true where no value is false, bool_or where some value is true. */
 KeptCall boolean_call(const Parts &parts, bool is_and)
 {
-    std::vector<std::variant<std::string, int>> decisive = {std::string("CASE WHEN "), 0, std::string(" THEN true END")};
+    std::vector<std::variant<std::string, int>> decisive = {std::string("CASE WHEN "), 0,
+                                                            std::string(" THEN true END")};
     if (is_and)
         decisive = {std::string("CASE WHEN "), 0, std::string(" THEN NULL ELSE "), 0, std::string(" END")};
     KeptCall made;
     made.calls = {parts.make(engine::count_family, parts.arguments()[0], bigint, "values"),
                   parts.make(engine::count_family, composed(decisive, boolean, parts.arguments()), bigint, "decisive")};
-    made.answer = answer_of({std::string("CASE WHEN "), 0, std::string(" > 0 THEN "), 1,
-                             std::string(is_and ? " = 0 END" : " > 0 END")},
-                            boolean);
+    made.answer = answer_of(
+        {std::string("CASE WHEN "), 0, std::string(" > 0 THEN "), 1, std::string(is_and ? " = 0 END" : " > 0 END")},
+        boolean);
     return made;
 }
 
 KeptCall pairs_call(const Parts &parts)
 {
-    const auto pair = composed({std::string("CASE WHEN "), 0, std::string(" IS NOT NULL THEN "), 1, std::string(" END")},
-                               {FLOAT8OID, -1, InvalidOid}, parts.arguments());
+    const auto pair =
+        composed({std::string("CASE WHEN "), 0, std::string(" IS NOT NULL THEN "), 1, std::string(" END")},
+                 {FLOAT8OID, -1, InvalidOid}, parts.arguments());
     return {{parts.make(engine::count_family, pair, bigint, "regr_count")}, {}};
 }
 
@@ -124,14 +129,16 @@ KeptCall variance_call(const Parts &parts, bool is_sample)
     auto square = composed({std::string("("), 0, cast + " * ", 0, cast + ")" + (is_integer ? cast + "(1000,0)" : "")},
                            numeric, {x});
     if (is_integer)
-        square.result = column_of({NUMERICOID, numeric_modifier(1000, 0), InvalidOid}); /* no largest scale, which would have to
-                                                                                         * be kept */
+        square.result = column_of({NUMERICOID, numeric_modifier(1000, 0), InvalidOid}); /* no largest scale, which would
+                                                                                         * have to be kept */
     KeptCall made;
-    made.calls = {parts.make(engine::count_family, x, bigint, "values"), parts.make(engine::sum_family, x, sum_type, "total"),
+    made.calls = {parts.make(engine::count_family, x, bigint, "values"),
+                  parts.make(engine::sum_family, x, sum_type, "total"),
                   parts.make(engine::sum_family, square, numeric, "squares")};
     using Pieces = std::vector<std::variant<std::string, int>>;
     const Pieces numerator = {0, cast + " * ", 2, " - ", 1, cast + " * ", 1, cast};
-    Pieces pieces = {std::string("CASE WHEN "), 0, std::string(is_sample ? " > 1 THEN CASE WHEN " : " > 0 THEN CASE WHEN ")};
+    Pieces pieces = {std::string("CASE WHEN "), 0,
+                     std::string(is_sample ? " > 1 THEN CASE WHEN " : " > 0 THEN CASE WHEN ")};
     pieces.insert(pieces.end(), numerator.begin(), numerator.end());
     pieces.emplace_back(std::string(" <= 0 THEN 0") + cast + " ELSE (");
     pieces.insert(pieces.end(), numerator.begin(), numerator.end());
@@ -150,10 +157,8 @@ bool is_exact_number(const engine::Expression &argument)
     case engine::Kind::int2:
     case engine::Kind::int4:
     case engine::Kind::int8:
-    case engine::Kind::numeric:
-        return true;
-    default:
-        return false;
+    case engine::Kind::numeric: return true;
+    default: return false;
     }
 }
 
@@ -184,8 +189,8 @@ engine::AggregateCall single_call(const Aggref *aggregate, const std::string &na
     if (const auto *family = is_builtin(aggregate) ? engine::family_called(name) : nullptr) {
         engine::AggregateCall made = {family, {}, {}, result};
         if (aggregate->args != NIL)
-            made.argument = expression_of(
-                reinterpret_cast<Node *>(linitial_node(TargetEntry, aggregate->args)->expr), scope);
+            made.argument =
+                expression_of(reinterpret_cast<Node *>(linitial_node(TargetEntry, aggregate->args)->expr), scope);
         if (aggregate->aggfilter != nullptr)
             made.filter = expression_of(reinterpret_cast<Node *>(aggregate->aggfilter), scope);
         if (is_kept_by_states(aggregate, made))

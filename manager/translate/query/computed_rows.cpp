@@ -50,9 +50,9 @@ std::string column_definitions(const RangeTblFunction *function)
     std::string text;
     for (int i = 0; i < list_length(function->funccolnames); i++) {
         const char *name = call([&] { return quote_identifier(strVal(list_nth(function->funccolnames, i))); });
-        const engine::Column column = column_of({list_nth_oid(function->funccoltypes, i),
-                                                 list_nth_int(function->funccoltypmods, i),
-                                                 list_nth_oid(function->funccolcollations, i)});
+        const engine::Column column =
+            column_of({list_nth_oid(function->funccoltypes, i), list_nth_int(function->funccoltypmods, i),
+                       list_nth_oid(function->funccolcollations, i)});
         text += (i > 0 ? ", " : "") + std::string(name) + " " + column.type;
         if (!column.collation.empty())
             text += " COLLATE " + column.collation;

@@ -74,7 +74,9 @@ engine::PlanPtr counted_operation(SetOperation operation, bool all, engine::Plan
         outputs.push_back({times, "times"});
         plan = engine::project(plan, outputs);
         plan = engine::lateral(
-            plan, expression({std::string("pg_catalog.generate_series(1::pg_catalog.int8, "), width, std::string(")")}, INT8OID),
+            plan,
+            expression({std::string("pg_catalog.generate_series(1::pg_catalog.int8, "), width, std::string(")")},
+                       INT8OID),
             {column_of({INT8OID, -1, InvalidOid}, "copy")});
         outputs = all_columns(plan, width);
     }

@@ -1,6 +1,5 @@
 /*
- * The FROM clause: inner joins of any nesting become one join of n inputs; each condition is applied as early
- * as its meaning allows.
+ * The FROM clause: inner joins of any nesting become one join of n inputs; a condition is applied as early as possible.
  *
  * A conjunct that is true of every row of an inner join and reads one input filters that input. For an outer
  * join, with P the preserved and N the nullable side:
@@ -63,8 +62,7 @@ ValueType attribute_type(Oid relid, AttrNumber number)
 Node *make_var(int relation, AttrNumber number, const ValueType &value)
 {
     return call([&] {
-        return reinterpret_cast<Node *>(
-            makeVar(relation, number, value.type, value.typmod, value.collation, 0));
+        return reinterpret_cast<Node *>(makeVar(relation, number, value.type, value.typmod, value.collation, 0));
     });
 }
 
@@ -122,7 +120,8 @@ Input with_either(Input joined, const Input &left, const std::vector<Reference> 
         while (joined.scope[second] == nullptr || !call([&] { return equal(joined.scope[second], reference.param); }))
             second++;
         engine::Expression either;
-        either.pieces = {std::string("COALESCE("), first, std::string(", "), static_cast<int>(second), std::string(")")};
+        either.pieces = {std::string("COALESCE("), first, std::string(", "), static_cast<int>(second),
+                         std::string(")")};
         either.result = columns[first];
         either.result.may_be_null = columns[first].may_be_null || columns[second].may_be_null;
         either.may_fail = false;
@@ -339,8 +338,8 @@ Input FromClause::outer_join(JoinExpr *join, const std::vector<Node *> &conjunct
     return translator_.filtered(level_, std::move(result), above);
 }
 
-Input FromClause::outer_joined(engine::OuterKind kind, Part left, Part right,
-                               const std::vector<Reference> &beside, const std::vector<Node *> &on)
+Input FromClause::outer_joined(engine::OuterKind kind, Part left, Part right, const std::vector<Reference> &beside,
+                               const std::vector<Node *> &on)
 {
     std::vector<Node *> plain;
     std::vector<Node *> of_pairs;
@@ -381,8 +380,8 @@ Input FromClause::outer_joined(engine::OuterKind kind, Part left, Part right,
     return result;
 }
 
-engine::Condition FromClause::condition(const std::vector<Node *> &conjuncts,
-                                        const std::vector<Relids> &sides, const Scope &scope) const
+engine::Condition FromClause::condition(const std::vector<Node *> &conjuncts, const std::vector<Relids> &sides,
+                                        const Scope &scope) const
 {
     engine::Condition condition;
     for (Node *conjunct : conjuncts) {
@@ -450,21 +449,22 @@ Input FromClause::relation(int number, const RangeTblEntry *entry)
     if (entry->tablesample != nullptr)
         refuse("TABLESAMPLE", "The sample would differ at each refresh.", "Remove TABLESAMPLE.");
     const auto used = used_.find(number);
-    const auto computed = used == used_.end() ? VirtualColumns() : virtual_columns_of(number, entry->relid, used->second);
+    const auto computed =
+        used == used_.end() ? VirtualColumns() : virtual_columns_of(number, entry->relid, used->second);
     std::set<AttrNumber> attributes = attributes_of(computed);
     if (used != used_.end()) {
         for (const auto &[attribute, var] : used->second)
             if (attribute != 0 && !computed.contains(attribute))
                 attributes.insert(attribute);
     }
-    const int source = translator_.sources_.add(entry, call([&] { return rights_of(level_.query, entry).read_as; }), attributes);
+    const int source =
+        translator_.sources_.add(entry, call([&] { return rights_of(level_.query, entry).read_as; }), attributes);
 
     Input input;
     std::vector<engine::Column> columns;
     for (AttrNumber attribute : translator_.sources_.columns(source)) {
         const ValueType value = attribute_type(entry->relid, attribute);
-        columns.push_back(
-            column_of(value, call([&] { return get_attname(entry->relid, attribute, false); })));
+        columns.push_back(column_of(value, call([&] { return get_attname(entry->relid, attribute, false); })));
         input.scope.push_back(make_var(number, attribute, value));
     }
     input.plan = translator_.sources_.plan_of(source, engine::scan(source, std::move(columns)));

@@ -2,9 +2,9 @@
 
 #include "pg/limit.hpp"
 #include "pg/walker.hpp"
-#include "translate/subquery/domain.hpp"
 #include "translate/check/can_fail.hpp"
 #include "translate/level/ordering.hpp"
+#include "translate/subquery/domain.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"

@@ -4,8 +4,8 @@
  *
  * PostgreSQL computes a target after the sort if it is no key of sorting, grouping or DISTINCT, and
  *   - it returns sets, and no key of sorting, grouping or DISTINCT does (make_sort_input_target()). A DISTINCT ON with
- *     ORDER BY then chooses among rows that are not expanded yet, and a LIMIT among those that are, in the order in which
- *     the function has returned them;
+ *     ORDER BY then chooses among rows that are not expanded yet, and a LIMIT among those that are, in the order in
+ * which the function has returned them;
  *   - or it is expensive, such as a subquery, and there is a LIMIT.
  * Targets of rows beyond a limit are not needed. A target that may fail is computed after the limit: a
  * reserve holds rows that the query never returns, so it holds the columns from which such a target is

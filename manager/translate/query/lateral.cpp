@@ -233,9 +233,10 @@ void FromClause::add_lateral(std::vector<Part> &parts, Node *item, const std::ve
     Part outer = merged(std::move(read), conjuncts);
     if (is_computed)
         entry = without_sublinks(entry, outer.input);
-    outer.input = is_computed ? translator_.filtered(
-                                    level_, with_whole(number, computed_beside(number, entry, std::move(outer.input))), own)
-                              : lateral(number, std::move(outer.input), subquery, own);
+    outer.input = is_computed
+                      ? translator_.filtered(
+                            level_, with_whole(number, computed_beside(number, entry, std::move(outer.input))), own)
+                      : lateral(number, std::move(outer.input), subquery, own);
     outer.relids.insert(number);
     rest.push_back(std::move(outer));
     parts = std::move(rest);
@@ -259,8 +260,8 @@ Input FromClause::lateral(int number, Input outer, const Detached &subquery, con
     std::vector<Reference> references = subquery.references;
     distinguish_images(subquery.query, references, translator_.next_param());
     const Domain domain = domain_of(outer, references);
-    Input result = this->subquery(number, rt_fetch(number, level_.query->rtable),
-                                  {subquery.query, &level_, &domain, true});
+    Input result =
+        this->subquery(number, rt_fetch(number, level_.query->rtable), {subquery.query, &level_, &domain, true});
     std::copy(domain.scope.begin(), domain.scope.end(), result.scope.end() - static_cast<long>(domain.scope.size()));
     engine::Condition condition = joining_back(outer, references, result);
     hide(result.scope, references);

@@ -1,11 +1,11 @@
 #include "translate/subquery/domain.hpp"
 
-#include "translate/query/late_targets.hpp"
-#include "translate/level/ordering.hpp"
 #include "pg/versions/planner.hpp"
-#include "translate/query/outer_join_reduction.hpp"
+#include "translate/level/ordering.hpp"
 #include "translate/level/targets.hpp"
 #include "translate/level/window.hpp"
+#include "translate/query/late_targets.hpp"
+#include "translate/query/outer_join_reduction.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
@@ -78,11 +78,11 @@ Query *flattened(const Query *query)
         Query *flat = makeNode(Query);
         memcpy(flat, query, sizeof(Query));
         auto *original = const_cast<Query *>(query);
-        flat->targetList = reinterpret_cast<List *>(
-            without_join_aliases(original, reinterpret_cast<Node *>(query->targetList)));
+        flat->targetList =
+            reinterpret_cast<List *>(without_join_aliases(original, reinterpret_cast<Node *>(query->targetList)));
         flat->havingQual = without_join_aliases(original, query->havingQual);
-        flat->jointree = reinterpret_cast<FromExpr *>(
-            without_join_aliases(original, reinterpret_cast<Node *>(query->jointree)));
+        flat->jointree =
+            reinterpret_cast<FromExpr *>(without_join_aliases(original, reinterpret_cast<Node *>(query->jointree)));
         reduce_outer_joins(flat->jointree);
         flat->rtable = NIL;
         ListCell *cell;
@@ -99,7 +99,6 @@ void check_level(const Query *query)
     refuse_policies(query);
     refuse_clauses(query);
 }
-
 
 engine::PlanPtr Translator::query(const Level &level, const std::vector<int> &needed)
 {
@@ -168,8 +167,8 @@ Input Translator::from(const Level &level, const std::vector<Node *> &read)
 engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &needed)
 {
     Query *query = flattened(level.query);
-    const bool is_grouped = query->groupClause != NIL || query->groupingSets != NIL || query->hasAggs ||
-                            query->havingQual != nullptr;
+    const bool is_grouped =
+        query->groupClause != NIL || query->groupingSets != NIL || query->hasAggs || query->havingQual != nullptr;
     const bool makes_a_row = level.domain != nullptr && is_grouped && query->groupClause == NIL;
     const bool is_distinct = query->distinctClause != NIL && !query->hasDistinctOn;
     const bool is_limited = has_limit(query);
@@ -182,8 +181,9 @@ engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &n
     const std::vector<Node *> read = read_by(query, targets());
     Input input = makes_a_row ? rows_to_count(flat, query, read) : from(flat, read);
     if (is_grouped)
-        input = grouped(flat, std::move(input), query, [&] { return outputs_of(query, targets()); },
-                        makes_a_row ? nullptr : level.domain);
+        input = grouped(
+            flat, std::move(input), query, [&] { return outputs_of(query, targets()); },
+            makes_a_row ? nullptr : level.domain);
     const LateTargets late(query, targets());
     /* The call of a window function may contain a subquery, and is computed before the late targets. */
     evaluate_targets(flat, input, query, numbers_of(query->hasWindowFuncs ? targets() : late.early(targets())));
@@ -342,8 +342,7 @@ std::vector<int> all_targets(const Query *query)
     return numbers;
 }
 
-engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present,
-                         const std::vector<int> &wanted)
+engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present, const std::vector<int> &wanted)
 {
     if (present == wanted)
         return plan;
@@ -355,8 +354,8 @@ engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present,
     for (size_t position = present.size(); position < columns.size(); position++)
         positions.push_back(position);
     for (size_t position : positions)
-        expressions.push_back({engine::column_reference(static_cast<int>(position), columns.at(position)),
-                               columns.at(position).name});
+        expressions.push_back(
+            {engine::column_reference(static_cast<int>(position), columns.at(position)), columns.at(position).name});
     return engine::project(std::move(plan), std::move(expressions));
 }
 

@@ -1,8 +1,8 @@
 #include "translate/query/search_and_cycle.hpp"
 
-#include "translate/expression/expression.hpp"
-#include "translate/check/refusal.hpp"
 #include "pg/walker.hpp"
+#include "translate/check/refusal.hpp"
+#include "translate/expression/expression.hpp"
 
 extern "C" {
 #include "catalog/pg_collation.h"
@@ -117,7 +117,8 @@ Oid element_type(List *values, bool with_depth)
 
 Node *cast(Node *value, Oid type)
 {
-    return coerce_to_target_type(nullptr, value, exprType(value), type, -1, COERCION_EXPLICIT, COERCE_EXPLICIT_CAST, -1);
+    return coerce_to_target_type(nullptr, value, exprType(value), type, -1, COERCION_EXPLICIT, COERCE_EXPLICIT_CAST,
+                                 -1);
 }
 
 Node *array_of(List *values, Oid element)
@@ -135,8 +136,8 @@ Node *array_of(List *values, Oid element)
 Node *appended(const HeldColumn &column, Node *array)
 {
     Var *before = makeVar(1, column.number, column.type, -1, column.collation, 0);
-    return reinterpret_cast<Node *>(
-        makeFuncExpr(F_ARRAY_CAT, column.type, list_make2(before, array), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
+    return reinterpret_cast<Node *>(makeFuncExpr(F_ARRAY_CAT, column.type, list_make2(before, array), InvalidOid,
+                                                 InvalidOid, COERCE_EXPLICIT_CALL));
 }
 
 /* Returns one more than the first element of the column. */
@@ -148,7 +149,8 @@ Node *next_depth(const HeldColumn &column)
     depth->refelemtype = element;
     depth->refrestype = element;
     depth->reftypmod = -1;
-    depth->refupperindexpr = list_make1(makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(1), false, true));
+    depth->refupperindexpr =
+        list_make1(makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(1), false, true));
     depth->refexpr = reinterpret_cast<Expr *>(makeVar(1, column.number, column.type, -1, column.collation, 0));
     return reinterpret_cast<Node *>(makeFuncExpr(element == NUMERICOID ? F_NUMERIC_INC : F_INT8INC, element,
                                                  list_make1(depth), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
@@ -160,8 +162,8 @@ Node *image_of(List *values)
     const Oid function =
         LookupFuncName(list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup("image"))), 1, any, false);
     CollateExpr *collated = makeNode(CollateExpr);
-    collated->arg = reinterpret_cast<Expr *>(
-        makeFuncExpr(function, TEXTOID, values, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
+    collated->arg =
+        reinterpret_cast<Expr *>(makeFuncExpr(function, TEXTOID, values, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
     collated->collOid = C_COLLATION_OID;
     collated->location = -1;
     return reinterpret_cast<Node *>(collated);
@@ -226,7 +228,8 @@ HeldColumn held_sequence(CommonTableExpr *cte)
         return column;
     column.type = get_array_type(element);
     if (search->search_breadth_first)
-        first = lcons(makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, FLOAT8PASSBYVAL), first);
+        first =
+            lcons(makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, FLOAT8PASSBYVAL), first);
     Node *array = array_of(first, element);
     set_expression(target_of(base, column.number), array);
     column.collation = exprCollation(array);
@@ -247,8 +250,7 @@ HeldColumn held_path(CommonTableExpr *cte)
     Node *first = image_of(values_of(base, cte->cycle_clause->cycle_col_list));
     Node *next = image_of(values_of(step, cte->cycle_clause->cycle_col_list));
     set_expression(target_of(base, number), array_of(list_make1(first), TEXTOID));
-    set_expression(target_of(step, number),
-                   appended(column, array_of(list_make1(copyObjectImpl(next)), TEXTOID)));
+    set_expression(target_of(step, number), appended(column, array_of(list_make1(copyObjectImpl(next)), TEXTOID)));
     auto *mark = castNode(CaseExpr, target_of(step, number - 1)->expr);
     auto *test = castNode(ScalarArrayOpExpr, linitial_node(CaseWhen, mark->args)->expr);
     test->opno = TextEqualOperator;
@@ -269,7 +271,7 @@ struct Reading {
     const List *entries; /* range table of the query that reads the CTE; the other members describe its Vars */
     int number;          /* range table index of the reference */
     Index below;
-    int location;        /* location of a Var that cannot be supported */
+    int location; /* location of a Var that cannot be supported */
     bool is_refused;
 };
 
@@ -424,18 +426,20 @@ void spell(CommonTableExpr *cte, Query *holder)
                    use_full, cte->search_clause->location);
     }
     if (cte->cycle_clause != nullptr) {
-        List *announcing_table = call([&] { return values_of(term_of(cte, false), cte->cycle_clause->cycle_col_list); });
+        List *announcing_table =
+            call([&] { return values_of(term_of(cte, false), cte->cycle_clause->cycle_col_list); });
         ListCell *cell;
         foreach (cell, announcing_table) {
             if (engine::is_loose(column_of(value_type(static_cast<Node *>(lfirst(cell))))))
-                refuse("CYCLE on values that can be equal but not identical", "Cycles are detected by identical values.",
-                       use_full, cte->cycle_clause->location);
+                refuse("CYCLE on values that can be equal but not identical",
+                       "Cycles are detected by identical values.", use_full, cte->cycle_clause->location);
         }
         reading.path = call([&] { return held_path(cte); });
     }
     (void)call([&] { return find_other_reading(reinterpret_cast<Node *>(holder), &reading); });
     if (reading.is_refused)
-        refuse("column of SEARCH or CYCLE that is used other than for sorting", "It is an array of rows without a type.",
+        refuse("column of SEARCH or CYCLE that is used other than for sorting",
+               "It is an array of rows without a type.",
                "Sort by the column of SEARCH, read the mark of CYCLE, or use refresh_mode 'FULL'.", reading.location);
 }
 

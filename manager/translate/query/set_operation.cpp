@@ -56,8 +56,8 @@ Node *coerced(Var *var, const ValueType &wanted)
 {
     Node *node = coerce_to_common_type(nullptr, reinterpret_cast<Node *>(var), wanted.type, "UNION");
     if (exprTypmod(node) != wanted.typmod)
-        node = coerce_to_target_type(nullptr, node, exprType(node), wanted.type, wanted.typmod,
-                                     COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
+        node = coerce_to_target_type(nullptr, node, exprType(node), wanted.type, wanted.typmod, COERCION_IMPLICIT,
+                                     COERCE_IMPLICIT_CAST, -1);
     assign_expr_collations(nullptr, node);
     if (OidIsValid(wanted.collation) && exprCollation(node) != wanted.collation) {
         CollateExpr *collate = makeNode(CollateExpr);
@@ -75,9 +75,8 @@ std::vector<int> with_sorted(const Query *query, const std::vector<int> &needed)
     std::set<int> numbers(needed.begin(), needed.end());
     ListCell *cell;
     foreach (cell, query->sortClause)
-        numbers.insert(call([&] {
-            return get_sortgroupclause_tle(lfirst_node(SortGroupClause, cell), query->targetList)->resno;
-        }));
+        numbers.insert(call(
+            [&] { return get_sortgroupclause_tle(lfirst_node(SortGroupClause, cell), query->targetList)->resno; }));
     return {numbers.begin(), numbers.end()};
 }
 
@@ -89,9 +88,8 @@ engine::PlanPtr limited_operation(Translator &translator, const Level &level, en
     ListCell *cell;
     foreach (cell, query->sortClause) {
         const auto *clause = lfirst_node(SortGroupClause, cell);
-        const TargetEntry *entry = call([&] {
-            return get_sortgroupclause_tle(const_cast<SortGroupClause *>(clause), query->targetList);
-        });
+        const TargetEntry *entry =
+            call([&] { return get_sortgroupclause_tle(const_cast<SortGroupClause *>(clause), query->targetList); });
         const auto place = std::find(numbers.begin(), numbers.end(), entry->resno);
         order.push_back({static_cast<int>(place - numbers.begin()),
                          direction_of(clause, value_type(reinterpret_cast<Node *>(entry->expr)).type)});

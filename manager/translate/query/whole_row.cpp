@@ -9,8 +9,8 @@
  * a row of a type with dropped columns is therefore computed below an OFFSET 0, where the planner does not
  * expand it.
  */
-#include "translate/level/level.hpp"
 #include "pg/versions/parser.hpp"
+#include "translate/level/level.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
@@ -45,7 +45,8 @@ Node *row_of_type(List *vars, Oid type)
     ListCell *cell;
     foreach (cell, vars) {
         auto *field = static_cast<Node *>(lfirst(cell));
-        row->args = lappend(row->args, IsA(field, Var) ? field : reinterpret_cast<Node *>(makeNullConst(INT4OID, -1, InvalidOid)));
+        row->args = lappend(row->args,
+                            IsA(field, Var) ? field : reinterpret_cast<Node *>(makeNullConst(INT4OID, -1, InvalidOid)));
     }
     row->row_typeid = type;
     row->row_format = COERCE_EXPLICIT_CAST;

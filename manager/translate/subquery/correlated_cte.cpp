@@ -78,9 +78,9 @@ Query *query_of_recursion(const CommonTableExpr *original, const RangeTblEntry *
         const auto number = static_cast<AttrNumber>(i + 1);
         Var *column = makeVar(1, number, list_nth_oid(cte->ctecoltypes, i), list_nth_int(cte->ctecoltypmods, i),
                               list_nth_oid(cte->ctecolcollations, i), 0);
-        query->targetList = lappend(query->targetList,
-                                    makeTargetEntry(reinterpret_cast<Expr *>(column), number,
-                                                    pstrdup(strVal(list_nth(cte->ctecolnames, i))), false));
+        query->targetList =
+            lappend(query->targetList, makeTargetEntry(reinterpret_cast<Expr *>(column), number,
+                                                       pstrdup(strVal(list_nth(cte->ctecolnames, i))), false));
     }
     return query;
 }
@@ -111,7 +111,8 @@ bool inline_references(Node *node, void *context)
     ListCell *cell;
     foreach (cell, query->rtable) {
         auto *entry = lfirst_node(RangeTblEntry, cell);
-        if (!is_reference(entry, inlining->cte, inlining->depth) || (inlining->cte->cterecursive && inlining->depth == 0))
+        if (!is_reference(entry, inlining->cte, inlining->depth) ||
+            (inlining->cte->cterecursive && inlining->depth == 0))
             continue;
         entry->subquery = query_of(inlining->cte, entry, inlining->depth);
         entry->rtekind = RTE_SUBQUERY;

@@ -51,13 +51,14 @@ bool is_domain_param(const Node *node)
 Node *refer_to(Node *outer, Detaching *detaching)
 {
     ListCell *outer_cell, *param_cell;
-    forboth (outer_cell, detaching->outer, param_cell, detaching->params) {
+    forboth(outer_cell, detaching->outer, param_cell, detaching->params)
+    {
         if (equal(lfirst(outer_cell), outer))
             return static_cast<Node *>(copyObjectImpl(lfirst(param_cell)));
     }
-    Node *param = is_domain_param(outer) ? outer
-                                         : make_param(exprType(outer), exprTypmod(outer), exprCollation(outer),
-                                                      detaching->next_param);
+    Node *param = is_domain_param(outer)
+                      ? outer
+                      : make_param(exprType(outer), exprTypmod(outer), exprCollation(outer), detaching->next_param);
     detaching->outer = lappend(detaching->outer, outer);
     detaching->params = lappend(detaching->params, param);
     return static_cast<Node *>(copyObjectImpl(param));
@@ -114,8 +115,8 @@ bool find_domain_params(Node *node, void *context)
     if (IsA(node, Query))
         return walk_query(reinterpret_cast<Query *>(node), find_domain_params, context, 0);
     if (IsA(node, RangeTblEntry))
-        return range_table_entry_walker(reinterpret_cast<RangeTblEntry *>(node), for_core(find_domain_params),
-                                        context, 0);
+        return range_table_entry_walker(reinterpret_cast<RangeTblEntry *>(node), for_core(find_domain_params), context,
+                                        0);
     return walk_expression(node, find_domain_params, context);
 }
 
@@ -137,9 +138,8 @@ OpExpr *equality(Node *left, Node *right)
     if (!OidIsValid(entry->eq_opr))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
                         errmsg("could not identify an equality operator for type %s", format_type_be(type))));
-    return castNode(OpExpr,
-                    make_opclause(entry->eq_opr, BOOLOID, false, operand(left, entry->eq_opr),
-                                  operand(right, entry->eq_opr), InvalidOid, exprCollation(left)));
+    return castNode(OpExpr, make_opclause(entry->eq_opr, BOOLOID, false, operand(left, entry->eq_opr),
+                                          operand(right, entry->eq_opr), InvalidOid, exprCollation(left)));
 }
 
 SortGroupClause *grouping_by(Node *param, List **targets)
@@ -171,8 +171,7 @@ Query *add_keys(const Query *query, Node *const *params, int count)
         keys = lappend(keys, key);
         references = lappend_int(references, static_cast<int>(key->tleSortGroupRef));
     }
-    if (query->groupClause != NIL || query->hasAggs || query->havingQual != nullptr ||
-        query->groupingSets != NIL)
+    if (query->groupClause != NIL || query->hasAggs || query->havingQual != nullptr || query->groupingSets != NIL)
         result->groupClause = list_concat(copied(keys), query->groupClause);
     if (query->groupingSets != NIL) {
         GroupingSet *all = makeNode(GroupingSet);
@@ -280,9 +279,9 @@ Domain domain_of(const Input &outer, const std::vector<Reference> &references)
     std::vector<engine::NamedExpression> expressions;
     for (const Reference &reference : references) {
         const int position = position_in(outer.scope, reference.outer);
-        engine::Expression value =
-            position >= 0 ? engine::column_reference(position, engine::columns(outer.plan).at(position))
-                          : expression_of(reference.outer, outer.scope);
+        engine::Expression value = position >= 0
+                                       ? engine::column_reference(position, engine::columns(outer.plan).at(position))
+                                       : expression_of(reference.outer, outer.scope);
         const bool is_image = position < 0 && !is_text(reference);
         value.result.may_be_null = value.result.may_be_null && !is_image;
         expressions.push_back({std::move(value), "outer_" + std::to_string(expressions.size() + 1)});
@@ -307,8 +306,16 @@ engine::Condition::Pair null_safe_pair(int left, const engine::Column &left_colu
     /* The first part can be hashed, as an equality for which NULLs are equal; the second part can be looked
      * up in an index on a side, which the first cannot. */
     engine::Expression frame;
-    frame.pieces = {std::string("ARRAY["), 0, std::string("] OPERATOR(pg_catalog.=) ARRAY["), 1,
-                    std::string("] AND ("), 2, std::string(" OR "), 0, std::string(" IS NULL AND "), 1,
+    frame.pieces = {std::string("ARRAY["),
+                    0,
+                    std::string("] OPERATOR(pg_catalog.=) ARRAY["),
+                    1,
+                    std::string("] AND ("),
+                    2,
+                    std::string(" OR "),
+                    0,
+                    std::string(" IS NULL AND "),
+                    1,
                     std::string(" IS NULL)")};
     frame.result = pair.whole.result;
     frame.may_fail = pair.whole.may_fail;
@@ -372,9 +379,8 @@ void add_conjunct(engine::Condition &condition, Node *conjunct, const Scope &sco
         engine::Expression one = expression_of(left, scope), two = expression_of(right, scope);
         auto is_within = [&](const engine::Expression &side, bool is_left) {
             const auto columns = side.columns();
-            return !columns.empty() && std::all_of(columns.begin(), columns.end(), [&](int column) {
-                return (column < left_width) == is_left;
-            });
+            return !columns.empty() && std::all_of(columns.begin(), columns.end(),
+                                                   [&](int column) { return (column < left_width) == is_left; });
         };
         if (is_within(one, false))
             std::swap(one, two);

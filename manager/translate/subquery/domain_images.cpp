@@ -30,7 +30,8 @@ namespace {
 /* Whether the operator has the same result for equal values, whatever their images. */
 bool sees_values_only(const Param *param, const OpExpr *test)
 {
-    const TypeCacheEntry *entry = lookup_type_cache(param->paramtype, TYPECACHE_BTREE_OPFAMILY | TYPECACHE_HASH_OPFAMILY);
+    const TypeCacheEntry *entry =
+        lookup_type_cache(param->paramtype, TYPECACHE_BTREE_OPFAMILY | TYPECACHE_HASH_OPFAMILY);
     const bool is_of_order = OidIsValid(entry->btree_opf) && op_in_opfamily(test->opno, entry->btree_opf);
     const bool is_of_hash = OidIsValid(entry->hash_opf) && op_in_opfamily(test->opno, entry->hash_opf);
     return (is_of_order || is_of_hash) && (!OidIsValid(param->paramcollid) || test->inputcollid == param->paramcollid);
@@ -66,9 +67,9 @@ Node *image_of(Node *value)
         LookupFuncName(list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup("image"))), 1, any, false);
     const Oid input = exprCollation(value);
     CollateExpr *collated = makeNode(CollateExpr);
-    collated->arg = reinterpret_cast<Expr *>(
-        makeFuncExpr(function, TEXTOID, list_make1(copyObjectImpl(value)),
-                     OidIsValid(input) ? input : DEFAULT_COLLATION_OID, input, COERCE_EXPLICIT_CALL));
+    collated->arg = reinterpret_cast<Expr *>(makeFuncExpr(function, TEXTOID, list_make1(copyObjectImpl(value)),
+                                                          OidIsValid(input) ? input : DEFAULT_COLLATION_OID, input,
+                                                          COERCE_EXPLICIT_CALL));
     collated->collOid = C_COLLATION_OID;
     collated->location = -1;
     return reinterpret_cast<Node *>(collated);

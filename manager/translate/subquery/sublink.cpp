@@ -172,8 +172,8 @@ void Translator::evaluate_before_grouping(const Level &level, Input &input, Quer
         List *all = NIL;
         ListCell *cell;
         foreach (cell, query->groupClause)
-            all = list_append_unique(
-                all, get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList));
+            all = list_append_unique(all,
+                                     get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList));
         for (size_t i = 0; i < count; i++)
             (void)find_aggregates(items[i], &all);
         (void)find_aggregates(query->havingQual, &all);

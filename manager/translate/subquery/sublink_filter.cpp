@@ -13,8 +13,8 @@
 extern "C" {
 #include "access/stratnum.h"
 #include "catalog/pg_am.h"
-#include "commands/defrem.h"
 #include "catalog/pg_operator.h"
+#include "commands/defrem.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/fmgroids.h"
@@ -37,12 +37,8 @@ struct Order {
 
 /* The functions from here to without_error() are PostgreSQL frames. */
 
-constexpr StrategyNumber opposites[] = {0,
-                                        BTGreaterEqualStrategyNumber,
-                                        BTGreaterStrategyNumber,
-                                        0,
-                                        BTLessStrategyNumber,
-                                        BTLessEqualStrategyNumber};
+constexpr StrategyNumber opposites[] = {0, BTGreaterEqualStrategyNumber, BTGreaterStrategyNumber,
+                                        0, BTLessStrategyNumber,         BTLessEqualStrategyNumber};
 
 /* Returns the order if the comparison belongs to the family by which indexes are ordered by default, and has
  * the collation of its arguments: otherwise the extremes of a plain ORDER BY, and an index, would have
@@ -105,7 +101,8 @@ Node *without_error(Node *node, void *context)
     choice->casetype = exprType(value);
     choice->casecollid = exprCollation(value);
     choice->args = list_make1(when);
-    choice->defresult = reinterpret_cast<Expr *>(makeNullConst(choice->casetype, -1, get_typcollation(choice->casetype)));
+    choice->defresult =
+        reinterpret_cast<Expr *>(makeNullConst(choice->casetype, -1, get_typcollation(choice->casetype)));
     choice->location = -1;
     return reinterpret_cast<Node *>(choice);
 }
@@ -124,9 +121,8 @@ std::optional<engine::Comparison> comparison_of(Node *conjunct, const Scope &sco
     engine::Expression sides[] = {expression_of(arguments[0], scope), expression_of(arguments[1], scope)};
     auto is_within = [&](const engine::Expression &side, bool is_left) {
         const auto columns = side.columns();
-        return !columns.empty() && std::all_of(columns.begin(), columns.end(), [&](int column) {
-            return (column < left_width) == is_left;
-        });
+        return !columns.empty() && std::all_of(columns.begin(), columns.end(),
+                                               [&](int column) { return (column < left_width) == is_left; });
     };
     const int value = is_within(sides[0], false) ? 0 : 1; /* the argument that reads the values */
     if (!is_within(sides[1 - value], true) || !is_within(sides[value], false))
@@ -164,7 +160,8 @@ bool filter_by_scalars(Translator &translator, const Level &level, Input &input,
     std::optional<engine::Comparison> comparison;
     if (condition.equalities.empty())
         comparison = comparison_of(nodes[0], scope, width);
-    input.plan = engine::semi_join(engine::SemiKind::semi, input.plan, row.plan, std::move(condition), std::move(comparison));
+    input.plan =
+        engine::semi_join(engine::SemiKind::semi, input.plan, row.plan, std::move(condition), std::move(comparison));
     return true;
 }
 

@@ -69,9 +69,9 @@ bool is_comparison(const Node *test)
     if (!IsA(test, OpExpr) || list_length(reinterpret_cast<const OpExpr *>(test)->args) != 2)
         return false;
     const Oid op = reinterpret_cast<const OpExpr *>(test)->opno;
-    return op_strict(op) && (is_in_ordered_family(op) ||
-                             op_hashjoinable(op, exprType(static_cast<Node *>(
-                                                     linitial(reinterpret_cast<const OpExpr *>(test)->args)))));
+    return op_strict(op) &&
+           (is_in_ordered_family(op) ||
+            op_hashjoinable(op, exprType(static_cast<Node *>(linitial(reinterpret_cast<const OpExpr *>(test)->args)))));
 }
 
 bool reads_link(Node *node, void *)
@@ -129,17 +129,12 @@ SublinkOver::SublinkOver(Translator &translator, const Level &level, Input &inpu
 Node *SublinkOver::value()
 {
     switch (link_->subLinkType) {
-    case EXISTS_SUBLINK:
-        return mark(other_of({}), {});
+    case EXISTS_SUBLINK: return mark(other_of({}), {});
     case ANY_SUBLINK:
-    case ALL_SUBLINK:
-        break;
-    case EXPR_SUBLINK:
-        return scalar();
-    case ARRAY_SUBLINK:
-        return array();
-    case ROWCOMPARE_SUBLINK:
-        return row_comparison();
+    case ALL_SUBLINK: break;
+    case EXPR_SUBLINK: return scalar();
+    case ARRAY_SUBLINK: return array();
+    case ROWCOMPARE_SUBLINK: return row_comparison();
     default:
         refuse("subquery in an expression", "A SELECT cannot contain a subquery of this kind.", use_full,
                link_->location);
@@ -218,8 +213,8 @@ SublinkOver::Other SublinkOver::other_of(const std::vector<int> &needed)
         });
     };
     auto rows = translator_.plain_rows(level_, query, needed, true);
-    if (rows && std::none_of(rows->targets.begin(), rows->targets.end(),
-                             [](Node *target) { return reads_domain(target); })) {
+    if (rows &&
+        std::none_of(rows->targets.begin(), rows->targets.end(), [](Node *target) { return reads_domain(target); })) {
         std::vector<engine::NamedExpression> expressions;
         for (size_t i = 0; i < needed.size(); i++) {
             expressions.push_back({expression_of(rows->targets[i], rows->input.scope), {}});
@@ -293,8 +288,8 @@ Node *SublinkOver::mark(const Other &other, const std::vector<Node *> &tests)
         return add_column(
             engine::semi_join(engine::SemiKind::mark, input_.plan, other.input.plan, std::move(condition)), boolean);
     const engine::Column count = column_of({INT8OID, -1, InvalidOid}, "count");
-    engine::PlanPtr one = engine::aggregate(
-        other.input.plan, {}, {engine::AggregateCall{&engine::count_family, {}, {}, count}});
+    engine::PlanPtr one =
+        engine::aggregate(other.input.plan, {}, {engine::AggregateCall{&engine::count_family, {}, {}, count}});
     one = engine::project(one, {{is_positive(count), "mark"}});
     return add_column(engine::join({input_.plan, one}, {}), boolean);
 }
@@ -307,9 +302,8 @@ void SublinkOver::keep(engine::SemiKind kind, const Other &other, const std::vec
         return;
     }
     Node *is_there = mark(other, tests);
-    Node *wanted = kind == engine::SemiKind::semi
-                       ? is_there
-                       : call([&] { return make_bool(NOT_EXPR, list_make1(is_there)); });
+    Node *wanted =
+        kind == engine::SemiKind::semi ? is_there : call([&] { return make_bool(NOT_EXPR, list_make1(is_there)); });
     input_.plan = engine::filter(input_.plan, expression_of(wanted, input_.scope));
 }
 

@@ -10,8 +10,8 @@
 #include "pg/walker.hpp"
 
 extern "C" {
-#include "catalog/pg_aggregate.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_aggregate.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_func.h"
@@ -30,9 +30,9 @@ namespace {
 /* Whether the query returns one row for every input. */
 bool has_one_row(const Query *query)
 {
-    return query->hasAggs && query->groupClause == NIL && query->groupingSets == NIL &&
-           query->havingQual == nullptr && query->setOperations == nullptr && !query->hasTargetSRFs &&
-           query->limitCount == nullptr && query->limitOffset == nullptr;
+    return query->hasAggs && query->groupClause == NIL && query->groupingSets == NIL && query->havingQual == nullptr &&
+           query->setOperations == nullptr && !query->hasTargetSRFs && query->limitCount == nullptr &&
+           query->limitOffset == nullptr;
 }
 
 /* The functions from here to array_query() are PostgreSQL frames. */
@@ -53,8 +53,8 @@ Node *only_row(Node *value, Node *count)
 {
     const Oid function = find_only_row_function();
     const Oid collation = exprCollation(value);
-    return reinterpret_cast<Node *>(makeFuncExpr(function, exprType(value), list_make2(value, count), collation,
-                                                 collation, COERCE_EXPLICIT_CALL));
+    return reinterpret_cast<Node *>(
+        makeFuncExpr(function, exprType(value), list_make2(value, count), collation, collation, COERCE_EXPLICIT_CALL));
 }
 
 /* Returns the targets of `subquery`, including junk, as columns of range table entry 1. */
@@ -87,17 +87,19 @@ Aggref *array_agg_of(const Query *subquery)
     aggregate->aggorder = static_cast<List *>(copyObjectImpl(subquery->sortClause));
     ListCell *cell;
     ListCell *column;
-    forboth (cell, subquery->targetList, column, columns) {
+    forboth(cell, subquery->targetList, column, columns)
+    {
         const auto *entry = lfirst_node(TargetEntry, cell);
         const bool is_value = aggregate->args == NIL;
         /* Grouping columns have a sort-group reference, too. */
-        const bool is_sorted_by = entry->ressortgroupref > 0 &&
-                                  get_sortgroupref_clause_noerr(entry->ressortgroupref, subquery->sortClause) != nullptr;
+        const bool is_sorted_by =
+            entry->ressortgroupref > 0 &&
+            get_sortgroupref_clause_noerr(entry->ressortgroupref, subquery->sortClause) != nullptr;
         if (!is_value && !is_sorted_by)
             continue;
-        TargetEntry *argument = makeTargetEntry(static_cast<Expr *>(lfirst(column)),
-                                                static_cast<AttrNumber>(list_length(aggregate->args) + 1), nullptr,
-                                                !is_value);
+        TargetEntry *argument =
+            makeTargetEntry(static_cast<Expr *>(lfirst(column)),
+                            static_cast<AttrNumber>(list_length(aggregate->args) + 1), nullptr, !is_value);
         argument->ressortgroupref = is_sorted_by ? entry->ressortgroupref : 0;
         aggregate->args = lappend(aggregate->args, argument);
     }
@@ -130,8 +132,8 @@ Query *array_query(const Query *original)
     query->hasAggs = true;
     query->rtable = list_make1(entry);
     query->jointree = makeFromExpr(list_make1(reference), nullptr);
-    query->targetList = list_make1(makeTargetEntry(reinterpret_cast<Expr *>(array_agg_of(subquery)), 1,
-                                                   pstrdup("array"), false));
+    query->targetList =
+        list_make1(makeTargetEntry(reinterpret_cast<Expr *>(array_agg_of(subquery)), 1, pstrdup("array"), false));
     return query;
 }
 
@@ -215,8 +217,8 @@ std::vector<Node *> SublinkOver::values_of(Query *subquery, const std::vector<in
     }
     result.plan = translator_.query({subquery, &level_, is_correlated ? &domain : nullptr, true}, needed);
     for (int number : needed)
-        values.push_back(new_param(value_type(reinterpret_cast<Node *>(target(subquery, number)->expr)),
-                                   translator_.next_param()));
+        values.push_back(
+            new_param(value_type(reinterpret_cast<Node *>(target(subquery, number)->expr)), translator_.next_param()));
     result.scope = values;
     result.scope.insert(result.scope.end(), domain.scope.begin(), domain.scope.end());
     if (!is_correlated) {
@@ -262,8 +264,8 @@ std::vector<Node *> SublinkOver::single_row(const std::vector<int> &needed)
     result.scope.push_back(count);
     std::vector<Node *> values;
     for (int number : needed) {
-        Node *value = new_param(value_type(reinterpret_cast<Node *>(target(query, number)->expr)),
-                                translator_.next_param());
+        Node *value =
+            new_param(value_type(reinterpret_cast<Node *>(target(query, number)->expr)), translator_.next_param());
         result.scope.push_back(value);
         values.push_back(call([&] { return only_row(value, count); }));
     }

@@ -5,8 +5,8 @@
  * In a global aggregate under a domain D each combination of D is a group, including those without rows: the
  * input is D ⟕ rows with a marker, grouped by D, and every aggregate is filtered by the marker.
  */
-#include "translate/subquery/sublink.hpp"
 #include "translate/level/targets.hpp"
+#include "translate/subquery/sublink.hpp"
 
 #include "pg/walker.hpp"
 
@@ -47,9 +47,8 @@ Node *filter_aggregates(Node *node, void *context)
     if (IsA(node, Aggref) && castNode(Aggref, node)->agglevelsup == marking->depth) {
         auto *copy = static_cast<Aggref *>(copyObjectImpl(node));
         auto *marker = static_cast<Expr *>(copyObjectImpl(marking->marker));
-        copy->aggfilter = copy->aggfilter == nullptr
-                              ? marker
-                              : makeBoolExpr(AND_EXPR, list_make2(marker, copy->aggfilter), -1);
+        copy->aggfilter =
+            copy->aggfilter == nullptr ? marker : makeBoolExpr(AND_EXPR, list_make2(marker, copy->aggfilter), -1);
         return reinterpret_cast<Node *>(copy);
     }
     return mutate_expression(node, filter_aggregates, context);
@@ -126,8 +125,8 @@ Input with_own_keys(Query *query, Input input, const Domain &domain, int &next_p
         const int position = position_in(input.scope, keys[i]);
         shared.push_back(keys[i]);
         own.push_back(new_param(value_type(keys[i]), next_param));
-        input = with_column(std::move(input),
-                            engine::column_reference(position, engine::columns(input.plan)[position]), own.back());
+        input = with_column(std::move(input), engine::column_reference(position, engine::columns(input.plan)[position]),
+                            own.back());
     }
     if (shared.empty())
         return input;
@@ -226,8 +225,8 @@ Input Translator::rows_to_count(const Level &level, Query *query, const std::vec
     }
     call([&] {
         Marking marking = {marker, 0};
-        query->targetList = castNode(
-            List, mutate_expression(reinterpret_cast<Node *>(query->targetList), filter_aggregates, &marking));
+        query->targetList =
+            castNode(List, mutate_expression(reinterpret_cast<Node *>(query->targetList), filter_aggregates, &marking));
         query->havingQual = filter_aggregates(query->havingQual, &marking);
     });
     return result;

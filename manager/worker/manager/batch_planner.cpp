@@ -37,8 +37,8 @@ Batch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
     };
     auto is_wanted = [&](const Task &task) {
         const Ids &set = definitions_.atomic_sets().of(task.id);
-        return is_wanted_itself(task.id) || (!task.is_running && !task.is_suspended &&
-                                             std::any_of(set.begin(), set.end(), is_wanted_itself));
+        return is_wanted_itself(task.id) ||
+               (!task.is_running && !task.is_suspended && std::any_of(set.begin(), set.end(), is_wanted_itself));
     };
     auto is_free = [&](const Task &task) {
         return !task.is_suspended && !task.is_running && trouble_of(task.id, requested_by).until == 0;
@@ -74,11 +74,14 @@ Ids BatchPlanner::without_others_between(Id start, Ids batch) const
     if (!definitions_.has_several_owners())
         return batch;
     const Party party = definitions_.party_of(start);
-    auto is_refreshable_by_others_only = [&](Id id) { return definitions_.find(id) != nullptr && definitions_.party_of(id) != party; };
+    auto is_refreshable_by_others_only = [&](Id id) {
+        return definitions_.find(id) != nullptr && definitions_.party_of(id) != party;
+    };
     auto is_in_set = [&](Id id) {
         return definitions_.refresh_group_of(id) != nullptr || definitions_.atomic_sets().first_of(id) != 0;
     };
-    return scheduler::without_foreign_between(definitions_.graph(), start, batch, is_refreshable_by_others_only, is_in_set);
+    return scheduler::without_foreign_between(definitions_.graph(), start, batch, is_refreshable_by_others_only,
+                                              is_in_set);
 }
 
 /* The members and the stream tables that must be refreshed because of them: upstreams, except those that are

@@ -37,7 +37,7 @@ struct Wanted {
 };
 
 struct Batch {
-    scheduler::Ids members; /* upstreams first */
+    scheduler::Ids members;                      /* upstreams first */
     std::set<scheduler::Id> requested, optional; /* subsets of the members; the others are required */
 };
 

@@ -58,7 +58,7 @@ void log_put_off(const Known &known, const Known &upstream, int64_t until)
         return;
     const char *time = call([=] { return timestamptz_to_str(until); });
     write(DEBUG2, name_of(known) + " is due, and waits until " + time + " for " + name_of(upstream) +
-                    ", whose refresh has failed");
+                      ", whose refresh has failed");
 }
 
 void log_retry(const Known &known, scheduler::Verdict verdict)

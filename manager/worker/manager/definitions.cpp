@@ -197,7 +197,8 @@ void Definitions::record_failed_read(const Failure &failure)
     if (std::exchange(load_fault_, failure.message) == failure.message)
         return;
     call([&] {
-        ereport(LOG, (errmsg("pg_trickle could not read the definitions of stream tables: %s", failure.message.c_str())));
+        ereport(LOG,
+                (errmsg("pg_trickle could not read the definitions of stream tables: %s", failure.message.c_str())));
     });
 }
 
@@ -334,8 +335,8 @@ void Definitions::compute_effective_schedules()
 {
     effective_schedules_.compute(graph_, [&](Id id) {
         const Known &known = known_.at(id);
-        return scheduler::Terms{known.schedule, known.is_time_dependent, known.is_diamond_atomic, known.is_diamond_slowest,
-                                known.owner};
+        return scheduler::Terms{known.schedule, known.is_time_dependent, known.is_diamond_atomic,
+                                known.is_diamond_slowest, known.owner};
     });
 }
 

@@ -39,10 +39,10 @@ struct Known {
     bool is_diamond_atomic = true;
     bool is_diamond_slowest = false;
     bool is_program_written = false; /* its program of this generation is written to the catalog */
-    bool is_time_dependent = false; /* its result may differ without a change: volatile functions, now() */
-    bool has_overrun = false; /* this and the next member: as in a job */
+    bool is_time_dependent = false;  /* its result may differ without a change: volatile functions, now() */
+    bool has_overrun = false;        /* this and the next member: as in a job */
     bool is_refreshed_alone = false;
-    bool is_frozen = false;          /* its tier is frozen */
+    bool is_frozen = false; /* its tier is frozen */
     bool is_suspended = false;
 };
 
@@ -60,11 +60,11 @@ struct StoredState {
 struct DefinitionChanges {
     std::map<scheduler::Id, StoredState> states; /* of all stream tables whose definitions are known */
     scheduler::Ids gone;
-    std::set<scheduler::Id> read;                /* stream tables whose definitions were read */
-    std::set<scheduler::Id> downstream_of_changes;       /* those, and all downstream of a change of the graph */
+    std::set<scheduler::Id> read;                  /* stream tables whose definitions were read */
+    std::set<scheduler::Id> downstream_of_changes; /* those, and all downstream of a change of the graph */
     bool has_other_time_zone = false;
-    bool is_empty = false;               /* there is no stream table, or no extension */
-    bool is_nothing_to_manage = false;   /* in addition, no source is captured */
+    bool is_empty = false;             /* there is no stream table, or no extension */
+    bool is_nothing_to_manage = false; /* in addition, no source is captured */
 };
 
 struct LoadedDefinition;
@@ -98,7 +98,10 @@ class Definitions {
     Known &at(scheduler::Id id) { return known_.at(id); }
     const Known &at(scheduler::Id id) const { return known_.at(id); }
     const scheduler::Graph &graph() const { return graph_; }
-    const scheduler::EffectiveSchedule &effective_schedule(scheduler::Id id) const { return effective_schedules_.of(id); }
+    const scheduler::EffectiveSchedule &effective_schedule(scheduler::Id id) const
+    {
+        return effective_schedules_.of(id);
+    }
     const scheduler::AtomicSets &atomic_sets() const { return effective_schedules_.atomic_sets(); }
 
     bool has_several_owners() const { return has_several_owners_; }
@@ -129,8 +132,8 @@ class Definitions {
     bool is_loaded_ = false;
     TimestampTz load_after_ = 0; /* a failed read is repeated at this time */
     TimestampTz reload_pause_us_ = 0;
-    std::string load_fault_;              /* the fault that is in the log already */
-    std::set<scheduler::Id> to_reload_;   /* the stream table or one of its sources was locked */
+    std::string load_fault_;            /* the fault that is in the log already */
+    std::set<scheduler::Id> to_reload_; /* the stream table or one of its sources was locked */
 };
 
 } // namespace pgtrickle::worker

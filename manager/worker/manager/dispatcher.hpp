@@ -74,8 +74,8 @@ class Dispatcher {
     Pool &pool_;
     std::map<scheduler::Id, int> preferred_workers_;
     std::map<uint32_t, uint64_t> commits_read_; /* by slot: commits at the last job that read the source */
-    TimestampTz dispatched_at_ = 0;     /* what was due then and has not begun waits for an event */
-    TimestampTz no_longer_wait_at_ = 0; /* end of the first wait for other owners' stream tables; 0: none */
+    TimestampTz dispatched_at_ = 0;             /* what was due then and has not begun waits for an event */
+    TimestampTz no_longer_wait_at_ = 0;         /* end of the first wait for other owners' stream tables; 0: none */
 };
 
 } // namespace pgtrickle::worker

@@ -69,7 +69,7 @@ class HoldTracker {
     scheduler::Holds holds_;
     bool are_read_ = false;
     std::map<scheduler::Id, Held> held_;
-    scheduler::Ids unreported_holds_; /* concerned by an event since the last report() */
+    scheduler::Ids unreported_holds_;                     /* concerned by an event since the last report() */
     std::set<std::pair<TimestampTz, scheduler::Id>> due_; /* times to report the holds of stream tables */
 };
 

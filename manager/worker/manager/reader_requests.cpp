@@ -14,14 +14,10 @@ mailbox::Answer answer_of(const Verdicts &verdicts, Id id)
 {
     auto found = verdicts.find(id);
     switch (found != verdicts.end() ? found->second : Verdict::locked) {
-    case Verdict::refreshed:
-        return mailbox::Answer::done;
-    case Verdict::locked:
-        return mailbox::Answer::locked;
-    case Verdict::held:
-        return mailbox::Answer::held;
-    default:
-        return mailbox::Answer::failed;
+    case Verdict::refreshed: return mailbox::Answer::done;
+    case Verdict::locked: return mailbox::Answer::locked;
+    case Verdict::held: return mailbox::Answer::held;
+    default: return mailbox::Answer::failed;
     }
 }
 
@@ -60,7 +56,7 @@ mailbox::Reply ReaderRequests::obstacle(Id id, TimestampTz now)
             return {mailbox::Answer::suspended, other};
     }
     if (const Trouble trouble = planner_.trouble_of(id, scheduler::RequestedBy::reader); trouble.until > now)
-        return {!trouble.is_suspended              ? mailbox::Answer::failed
+        return {!trouble.is_suspended             ? mailbox::Answer::failed
                 : holds_.is_held(trouble.culprit) ? mailbox::Answer::held
                                                   : mailbox::Answer::suspended,
                 trouble.culprit};

@@ -26,11 +26,11 @@ struct RunningJob {
     int worker = nobody; /* 0: this process */
     scheduler::Ids members;
     scheduler::Ids involved;
-    scheduler::Ids occupied; /* subset of `involved` that no other job may refresh meanwhile */
+    scheduler::Ids occupied;                      /* subset of `involved` that no other job may refresh meanwhile */
     std::map<scheduler::Id, TimestampTz> pending; /* subset of `involved` that was not current when the job
                                                    * began, and since when; set only if readers wait */
-    scheduler::Ids serves; /* requested stream tables downstream, which a later job refreshes */
-    bool waits_for_locks = false; /* a lock that it needs was held when last tried, and may still be */
+    scheduler::Ids serves;                        /* requested stream tables downstream, which a later job refreshes */
+    bool waits_for_locks = false;                 /* a lock that it needs was held when last tried, and may still be */
     int64_t commits = 0; /* transactions that changed the busiest source since a job last read it */
 };
 

@@ -65,7 +65,8 @@ void alert(const char *event, const scheduler::Involved &member, const Failure &
         definition::alert_of(event, member.schema_name, member.name)
             .number("consecutive_errors", errors)
             .text("sqlstate", sqlstate)
-            .ending_with("error", "The owner and members of pg_monitor can see the error in pgtrickle.pgt_refresh_history."));
+            .ending_with("error",
+                         "The owner and members of pg_monitor can see the error in pgtrickle.pgt_refresh_history."));
 }
 
 } // namespace
@@ -123,7 +124,8 @@ void Refresher::note_failure(const scheduler::Involved &member, const Failure &f
     row.error_message = failure.message;
     catalog::append_history({row});
     catalog::run([&](catalog::Database &catalog) {
-        catalog::write_back_off(catalog, MyDatabaseId, {member.id, member.generation, result.failures, result.not_before});
+        catalog::write_back_off(catalog, MyDatabaseId,
+                                {member.id, member.generation, result.failures, result.not_before});
     });
 }
 

@@ -4,8 +4,8 @@
  */
 #include "capture/capture.hpp"
 #include "capture/installer.hpp"
-#include "worker/transaction.hpp"
 #include "capture/source/source_locks.hpp"
+#include "worker/transaction.hpp"
 
 extern "C" {
 #include "pgstat.h"
@@ -61,13 +61,14 @@ void run(InstallerTask *task)
     const std::optional<Failure> failure = in_transaction([=] { call([=] { install(task); }); });
     if (failure)
         call([&] {
-            ereport(LOG, (errcode(failure->sqlstate),
-                          errmsg("could not start capturing the sources of a stream table: %s", failure->message.c_str()),
-                          errdetail("The session that creates or fills it starts the capture in its own transaction.")));
+            ereport(LOG,
+                    (errcode(failure->sqlstate),
+                     errmsg("could not start capturing the sources of a stream table: %s", failure->message.c_str()),
+                     errdetail("The session that creates or fills it starts the capture in its own transaction.")));
         });
-    const auto outcome = !failure                                           ? InstallerOutcome::done
+    const auto outcome = !failure                                          ? InstallerOutcome::done
                          : failure->sqlstate == ERRCODE_LOCK_NOT_AVAILABLE ? InstallerOutcome::timed_out
-                                                                            : InstallerOutcome::failed;
+                                                                           : InstallerOutcome::failed;
     task->outcome = static_cast<int32>(outcome);
     /* Its exit, which the postmaster would report, takes as long as the work. */
     call([=] { SetLatch(&ProcGlobal->allProcs[task->reader].procLatch); });

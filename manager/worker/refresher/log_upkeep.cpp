@@ -96,11 +96,10 @@ void LogUpkeep::trim_logs()
         const Oid source = *next++;
         Trimmed trimmed = Trimmed::held_back;
         std::optional<int64_t> unreported_bytes;
-        std::optional<Failure> failure =
-            in_transaction([&] {
-                unreported_bytes = look_at_size(source);
-                trimmed = capture::trim(source, max_log_bytes());
-            });
+        std::optional<Failure> failure = in_transaction([&] {
+            unreported_bytes = look_at_size(source);
+            trimmed = capture::trim(source, max_log_bytes());
+        });
         if (unreported_bytes)
             alert_of_growth(source, *unreported_bytes);
         if (failure || trimmed == Trimmed::held_back)
@@ -121,8 +120,10 @@ void LogUpkeep::trim_logs()
 std::optional<int64_t> LogUpkeep::look_at_size(Oid source)
 {
     const int64_t limit = max_log_bytes();
-    const int64_t bytes = call([=] { return get_rel_name(source) == nullptr ? int64_t{0} : capture::log_size(source); });
-    const bool is_reported = std::find(job_.large_sources.begin(), job_.large_sources.end(), source) != job_.large_sources.end();
+    const int64_t bytes =
+        call([=] { return get_rel_name(source) == nullptr ? int64_t{0} : capture::log_size(source); });
+    const bool is_reported =
+        std::find(job_.large_sources.begin(), job_.large_sources.end(), source) != job_.large_sources.end();
     /* The size of a log that is trimmed while it is written to varies: a reported log counts as large until
      * its size is below half of the threshold. */
     const int64_t large = limit > 0 ? limit / 2 : large_without_limit;

@@ -3,8 +3,8 @@
 #include "catalog/process.hpp"
 #include "definition/alert.hpp"
 #include "mailbox/manager_side.hpp"
-#include "refresh/program/compiled.hpp"
 #include "refresh/group/holds.hpp"
+#include "refresh/program/compiled.hpp"
 #include "worker/refresher/log_upkeep.hpp"
 
 extern "C" {
@@ -22,8 +22,8 @@ namespace {
 
 using scheduler::Id;
 using scheduler::Ids;
-using scheduler::RequestedBy;
 using scheduler::Involved;
+using scheduler::RequestedBy;
 using scheduler::Verdict;
 
 void add_to(Ids *ids, const Ids &more)
@@ -105,7 +105,8 @@ bool contains(const Ids &ids, Id id)
 
 } // namespace
 
-Refresher::Refresher(const scheduler::Job &job, Process process, WorkerReport *words) : job_(job), process_(process), words_(words)
+Refresher::Refresher(const scheduler::Job &job, Process process, WorkerReport *words)
+    : job_(job), process_(process), words_(words)
 {
     for (const Involved &item : job.involved) {
         graph_.set(item.id, item.sources);
@@ -178,7 +179,8 @@ std::optional<Failure> Refresher::attempt(const Ids &members)
 void Refresher::alert_of_reinitialized(const std::vector<refresh::Outcome> &outcomes) const
 {
     for (const refresh::Outcome &outcome : outcomes)
-        if (const Involved *item = find(outcome.relid); item != nullptr && outcome.action == refresh::Action::reinitialize)
+        if (const Involved *item = find(outcome.relid);
+            item != nullptr && outcome.action == refresh::Action::reinitialize)
             (void)definition::send_alert(definition::alert_of("reinitialize_needed", item->schema_name, item->name)
                                              .ending_with("reason", outcome.reason));
 }

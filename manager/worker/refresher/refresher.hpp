@@ -68,7 +68,7 @@ class Refresher {
     const scheduler::Job &job_;
     const Process process_;
     struct WorkerReport *words_;
-    size_t attempts_ = 1; /* number of attempts that share the time of a manager */
+    size_t attempts_ = 1;    /* number of attempts that share the time of a manager */
     scheduler::Graph graph_; /* of the stream tables that the job involves */
     std::map<scheduler::Id, const scheduler::Involved *> involved_;
     std::map<scheduler::Id, scheduler::MemberResult> results_;

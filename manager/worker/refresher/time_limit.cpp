@@ -88,8 +88,7 @@ void TimeLimit::begin() const
     fired = 0;
     if (limit_ms_ > 0)
         call([this] {
-            enable_timeout_every(timeout, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), limit_ms_),
-                                 again_ms);
+            enable_timeout_every(timeout, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), limit_ms_), again_ms);
         });
 }
 

@@ -6,8 +6,7 @@ which is meant.
 
 Texts that users read obey a longer list, of the words that persons and translations bring in: a text says what a thing
 does, in the field's own words. Such texts are Markdown files, string literals of C++ that hold more than a word, and COMMENTs
-and other literals of the SQL surface. Comments of the code obey it in the folders of COMMENTS, and do not begin with
-"Of", "The same" or "What" there; a folder is added when its comments are clean.
+and other literals of the SQL surface. Comments of the code obey it, too, and do not begin with "Of", "The same" or "What".
 """
 
 import re
@@ -45,8 +44,6 @@ DEAD_IN_TEXTS = {
 EXEMPT = re.compile(
     r"~~[^~]*~~|(create_|drop_|advance_)?watermark(_group|_groups|_status|s)?\b(?=\s*\(|_)|cdc_mode|check_cdc_health|"
     r"what runs as whom|subtype_diff|(SM|MED|LG) BAG|BOX,BAG,JAR|pg_lsn|daemon=True|pg_current_wal_lsn|pg_last_wal_replay_lsn|restart_lsn|pg_wal_lsn_diff|XLogRecPtr", re.I)
-# Folders whose comments obey the longer list.
-COMMENTS = ("manager/setup",)
 SUFFIXES = {".cpp", ".hpp", ".def", ".sql", ".md", ".py", ".spec", ""}
 BEGINS_BADLY = re.compile(r"\s*(?:Of|The same|What)\b")
 CPP = re.compile(r'(?P<comment>/\*.*?\*/|//[^\n]*)|R"(?P<mark>\w*)\(.*?\)(?P=mark)"|"(?P<text>(?:\\.|[^"\\\n])*)"'
@@ -80,11 +77,8 @@ def parts(path, text):
     is_surface = path.parts[:2] == ("fdw", "surface") and path.suffix == ".sql"
     if not is_surface and (path.parts[0] not in ("fdw", "manager") or path.suffix not in (".cpp", ".hpp", ".def")):
         return
-    has_clean_comments = any(str(path).startswith(folder + "/") for folder in COMMENTS)
     for match in (SQL if is_surface else CPP).finditer(text):
         kind = "comment" if match.group("comment") else "text"
-        if kind == "comment" and not has_clean_comments:
-            continue
         first = text.count("\n", 0, match.start()) + 1
         for number, line in enumerate((match.group(kind) or "").split("\n"), first):
             if kind == "comment" or " " in line:

@@ -33,7 +33,8 @@ CALLERS = ("call", "made_of")
 # Classes of the extension, in a namespace, that have the name of a type of PostgreSQL, which owns nothing.
 POSTGRES_TYPES = {"Relation"}
 # The comments of headers state the frames of their functions.
-SAID = re.compile(r"\b(PostgreSQL|C\+\+) frames?\b")
+# A line of a comment may end between the two words.
+SAID = re.compile(r"\b(PostgreSQL|C\+\+)\s+(?:\*\s+)?frames?\b")
 DECLARED = re.compile(r"^(?:[\w:<>,]+[ *&]+)+(\w+)\([^;{]*\);", re.M)
 
 

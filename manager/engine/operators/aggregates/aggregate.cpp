@@ -115,7 +115,10 @@ std::optional<Objection> Aggregate::objection() const
     return std::nullopt;
 }
 
-PlanPtr Aggregate::with_inputs(std::vector<PlanPtr> inputs) const { return aggregate(inputs.at(0), keys_, calls_); }
+PlanPtr Aggregate::with_inputs(std::vector<PlanPtr> inputs) const
+{
+    return aggregate(inputs.at(0), keys_, calls_);
+}
 
 PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls)
 {
@@ -145,8 +148,8 @@ Expression sample_whole(Sampler &sampler, int width)
     if (sampler.below(2) == 0)
         frame.pieces = {std::string("pg_catalog.count(DISTINCT "), 0, std::string(")")};
     else
-        frame.pieces = {std::string("dot_product("), 0, std::string(", "), 1, std::string(") FILTER (WHERE "), 2,
-                        std::string(")")};
+        frame.pieces = {std::string("dot_product("),     0, std::string(", "), 1,
+                        std::string(") FILTER (WHERE "), 2, std::string(")")};
     return frame.compose({sampler.scalar(width), sampler.scalar(width), sampler.predicate(width)});
 }
 

@@ -22,7 +22,10 @@ Expression keep(GroupBuilder &group, const AggregateCall &call)
     return group.output_state(group.count_of(group.argument(call)));
 }
 
-std::optional<Objection> objection(const AggregateCall &) { return std::nullopt; }
+std::optional<Objection> objection(const AggregateCall &)
+{
+    return std::nullopt;
+}
 
 } // namespace
 

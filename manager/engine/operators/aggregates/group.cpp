@@ -22,9 +22,18 @@ Column bigint_column(const std::string &name)
     return column;
 }
 
-std::string number(int state) { return "#" + std::to_string(state); }
-std::string old_value(int state) { return "o." + number(state); }
-std::string delta_value(int state) { return "d." + number(state); }
+std::string number(int state)
+{
+    return "#" + std::to_string(state);
+}
+std::string old_value(int state)
+{
+    return "o." + number(state);
+}
+std::string delta_value(int state)
+{
+    return "d." + number(state);
+}
 
 } // namespace
 
@@ -126,9 +135,9 @@ int GroupBuilder::count_of(const std::string &argument)
     int place = static_cast<int>(group_.states.size());
     remember(key, place);
     return state(bigint_column("pgt_count_" + std::to_string(place)),
-                 "coalesce(pg_catalog.sum(i.pgt_weight) FILTER (WHERE " + argument + " IS DISTINCT FROM NULL), 0)::" + int8,
-                 "pg_catalog.count(" + argument + ")",
-                 "coalesce(" + old_value(place) + ", 0) + " + delta_value(place));
+                 "coalesce(pg_catalog.sum(i.pgt_weight) FILTER (WHERE " + argument +
+                     " IS DISTINCT FROM NULL), 0)::" + int8,
+                 "pg_catalog.count(" + argument + ")", "coalesce(" + old_value(place) + ", 0) + " + delta_value(place));
 }
 
 int GroupBuilder::sum_of(const std::string &key, const std::string &argument, Column column, std::string delta,
@@ -197,8 +206,8 @@ Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is
                             beats + old_value(m) + ")";
     std::string ties = "CASE WHEN " + is_beaten + " THEN " + delta_value(t) + " WHEN " + delta_value(m) + " = " +
                        old_value(m) + " THEN " + old_value(t) + " + " + delta_value(t) + " WHEN " + delta_value(r) +
-                       " = " + old_value(m) + " THEN " + old_value(t) + " + " + delta_value(rt) +
-                       " ELSE coalesce(" + old_value(t) + ", 0) END";
+                       " = " + old_value(m) + " THEN " + old_value(t) + " + " + delta_value(rt) + " ELSE coalesce(" +
+                       old_value(t) + ", 0) END";
     auto net = [&](const std::string &at) {
         return "coalesce(pg_catalog.sum(i.pgt_weight) FILTER (WHERE " + value + " = " + at + "), 0)::" + int8;
     };

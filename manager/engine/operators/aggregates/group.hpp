@@ -21,7 +21,7 @@
 namespace pgtrickle::engine {
 
 struct GroupState {
-    Column column; /* its name is a proposal */
+    Column column;     /* its name is a proposal */
     std::string delta; /* an aggregate over i.…, weighted */
     std::string full;  /* the same aggregate over plain rows */
     std::string merge; /* over o.#… and d.#… */
@@ -39,7 +39,7 @@ struct Group {
     std::vector<Column> key_columns;
     std::vector<Expression> arguments; /* expressions over the input's columns */
     std::vector<GroupWindow> windows;
-    std::vector<GroupState> states;    /* the first state is the number of rows */
+    std::vector<GroupState> states;     /* the first state is the number of rows */
     std::vector<std::string> recompute; /* conditions, any of which causes a recomputation: over o.#… and d.#… */
     /* Ordinary changes cause recomputations, not only NaN or a change of scale: an index on the key is
      * worthwhile. */
@@ -82,8 +82,7 @@ class GroupBuilder {
     /* Adds the number of values that are not NULL. */
     int count_of(const std::string &argument);
     /* Adds a sum that is NULL when count_of is zero, from a delta and a full aggregate. */
-    int sum_of(const std::string &key, const std::string &argument, Column column, std::string delta,
-               std::string full);
+    int sum_of(const std::string &key, const std::string &argument, Column column, std::string delta, std::string full);
     /* Adds the extremum of `value` and the number of rows that have it; returns the former. */
     int extremum_of(const std::string &value, Column column, bool is_maximum, bool is_image)
     {

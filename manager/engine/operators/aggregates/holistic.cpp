@@ -38,7 +38,10 @@ Expression keep(GroupBuilder &group, const AggregateCall &call)
     return group.output_state(group.recomputed(column, text));
 }
 
-std::optional<Objection> objection(const AggregateCall &) { return std::nullopt; }
+std::optional<Objection> objection(const AggregateCall &)
+{
+    return std::nullopt;
+}
 
 } // namespace
 

@@ -27,10 +27,19 @@ Expression keep(GroupBuilder &group, const AggregateCall &call, bool is_maximum)
     return group.output_state(group.extremum_of(group.argument(call), column, is_maximum, !is_loose(argument)));
 }
 
-Expression keep_min(GroupBuilder &group, const AggregateCall &call) { return keep(group, call, false); }
-Expression keep_max(GroupBuilder &group, const AggregateCall &call) { return keep(group, call, true); }
+Expression keep_min(GroupBuilder &group, const AggregateCall &call)
+{
+    return keep(group, call, false);
+}
+Expression keep_max(GroupBuilder &group, const AggregateCall &call)
+{
+    return keep(group, call, true);
+}
 
-std::optional<Objection> objection(const AggregateCall &) { return std::nullopt; }
+std::optional<Objection> objection(const AggregateCall &)
+{
+    return std::nullopt;
+}
 
 } // namespace
 

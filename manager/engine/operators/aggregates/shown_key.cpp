@@ -63,7 +63,8 @@ std::vector<Expression> shown_keys(GroupBuilder &builder)
         const int place = builder.next_state();
         column.name = "pgt_shown_" + std::to_string(key + 1);
         if (builder.has_windows()) {
-            const std::string one = "pgtrickle.any_one(" + value + ") FILTER (WHERE " + argument + " = " + least.inserted + ")";
+            const std::string one =
+                "pgtrickle.any_one(" + value + ") FILTER (WHERE " + argument + " = " + least.inserted + ")";
             const std::string number = "#" + std::to_string(place);
             builder.state(column, one, one,
                           "CASE WHEN " + least.is_beaten + " THEN d." + number + " ELSE o." + number + " END");

@@ -17,8 +17,8 @@ namespace {
 
 int keep_numeric_sum(GroupBuilder &group, const std::string &argument, const Column &of)
 {
-    const std::string finite = argument + " > '-Infinity'::pg_catalog.numeric AND " + argument +
-                               " < 'Infinity'::pg_catalog.numeric";
+    const std::string finite =
+        argument + " > '-Infinity'::pg_catalog.numeric AND " + argument + " < 'Infinity'::pg_catalog.numeric";
     std::string key = "sum numeric " + argument;
     if (group.known(key) >= 0)
         return group.known(key);
@@ -41,10 +41,10 @@ int keep_float_sum(GroupBuilder &group, const std::string &argument, Kind kind)
     if (group.known(key) >= 0)
         return group.known(key);
     std::string cast = "::" + made.type;
-    int sum = group.sum_of(key, argument, made,
-                           "pg_catalog.sum((i.pgt_weight * " + argument + ")" + cast +
-                               ") FILTER (WHERE i.pgt_weight > 0)",
-                           "pg_catalog.sum(" + argument + cast + ")");
+    int sum =
+        group.sum_of(key, argument, made,
+                     "pg_catalog.sum((i.pgt_weight * " + argument + ")" + cast + ") FILTER (WHERE i.pgt_weight > 0)",
+                     "pg_catalog.sum(" + argument + cast + ")");
     Column column = column_of(Kind::int8);
     column.name = "pgt_retracted_" + std::to_string(sum + 1);
     int retracted = group.delta_state(column, "pg_catalog.count(" + argument + ") FILTER (WHERE i.pgt_weight < 0)");
@@ -68,22 +68,16 @@ int keep_sum(GroupBuilder &group, const AggregateCall &call, bool as_float8)
     std::string weighted = "i.pgt_weight * " + argument;
     switch (call.argument->result.kind) {
     case Kind::int2:
-    case Kind::int4:
-        return keep_exact_sum(group, argument, Kind::int8, weighted);
-    case Kind::int8:
-        return keep_exact_sum(group, argument, Kind::numeric, weighted + "::pg_catalog.numeric");
-    case Kind::money:
-        return keep_exact_sum(group, argument, Kind::money, weighted);
+    case Kind::int4: return keep_exact_sum(group, argument, Kind::int8, weighted);
+    case Kind::int8: return keep_exact_sum(group, argument, Kind::numeric, weighted + "::pg_catalog.numeric");
+    case Kind::money: return keep_exact_sum(group, argument, Kind::money, weighted);
     case Kind::interval:
         return keep_exact_sum(group, argument, Kind::interval,
                               "CASE i.pgt_weight WHEN 1 THEN " + argument + " WHEN -1 THEN - " + argument +
                                   " ELSE i.pgt_weight::pg_catalog.float8 * " + argument + " END");
-    case Kind::float4:
-        return keep_float_sum(group, argument, as_float8 ? Kind::float8 : Kind::float4);
-    case Kind::float8:
-        return keep_float_sum(group, argument, Kind::float8);
-    default:
-        return keep_numeric_sum(group, argument, call.argument->result);
+    case Kind::float4: return keep_float_sum(group, argument, as_float8 ? Kind::float8 : Kind::float4);
+    case Kind::float8: return keep_float_sum(group, argument, Kind::float8);
+    default: return keep_numeric_sum(group, argument, call.argument->result);
     }
 }
 
@@ -91,8 +85,7 @@ std::optional<Objection> objection_to_sum(const AggregateCall &call, const char 
 {
     if (call.argument && call.argument->result.kind != Kind::other)
         return std::nullopt;
-    return Objection{std::string(name) + "() of this type",
-                     "values cannot be removed from its state",
+    return Objection{std::string(name) + "() of this type", "values cannot be removed from its state",
                      "Use refresh mode FULL, or sum a numeric expression."};
 }
 
@@ -111,7 +104,10 @@ Expression keep(GroupBuilder &group, const AggregateCall &call)
     return group.output_state(keep_sum(group, call, false));
 }
 
-std::optional<Objection> objection(const AggregateCall &call) { return objection_to_sum(call, "sum"); }
+std::optional<Objection> objection(const AggregateCall &call)
+{
+    return objection_to_sum(call, "sum");
+}
 
 } // namespace
 

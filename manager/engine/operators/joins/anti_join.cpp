@@ -25,10 +25,7 @@ class AntiJoinHalf : public PlanNode {
         : PlanNode(std::move(inputs), std::move(columns)), condition_(std::move(condition))
     {
     }
-    PlanPtr derivative(Differentiator &) const override
-    {
-        throw std::logic_error("a derivative has no derivative");
-    }
+    PlanPtr derivative(Differentiator &) const override { throw std::logic_error("a derivative has no derivative"); }
     bool is_weighted() const override { return true; }
 
   protected:
@@ -52,8 +49,7 @@ class AntiJoinHalf : public PlanNode {
         return condition_.others.empty() && !condition_.equalities.empty() &&
                std::all_of(condition_.equalities.begin(), condition_.equalities.end(), [&](const auto &pair) {
                    int position = pair.right.as_column() - inputs()[0]->width();
-                   return position >= 0 && columns[position].has_hash &&
-                          columns[position].equality != Equality::none;
+                   return position >= 0 && columns[position].has_hash && columns[position].equality != Equality::none;
                });
     }
     /* Returns D(B) by key: c1 …, d. */
@@ -67,8 +63,7 @@ class AntiJoinHalf : public PlanNode {
             targets.push_back(delta.outputs[pair.right.as_column() - inputs()[0]->width()] + " AS c" + keys.back());
         }
         std::string weight = "pg_catalog.sum(" + delta.weight() + ")::pg_catalog.int8";
-        std::string text = "SELECT " + joined(targets, ", ") + ", " + weight + " AS d FROM " +
-                           joined(delta.from, ", ");
+        std::string text = "SELECT " + joined(targets, ", ") + ", " + weight + " AS d FROM " + joined(delta.from, ", ");
         if (!delta.where.empty())
             text += " WHERE " + joined(delta.where, " AND ");
         return text + " GROUP BY " + joined(keys, ", ") + " HAVING " + weight + " <> 0";
@@ -182,8 +177,7 @@ class Counted final : public AntiJoinHalf {
         Select rows = printer.select(inputs()[0]);
         if (!has_delta()) {
             std::string exists =
-                "EXISTS (SELECT" +
-                matching(printer.select(inputs()[1]), printer, rows.slots(), condition_) + ")";
+                "EXISTS (SELECT" + matching(printer.select(inputs()[1]), printer, rows.slots(), condition_) + ")";
             choose(rows, exists, "NOT " + exists);
             return rows;
         }

@@ -10,9 +10,9 @@
  * computed once. An old state, P' ⊎ -D(P), is never used: the planner has no statistics of a union, and reads
  * all of it.
  */
-#include "engine/operators/differentiator.hpp"
-#include "engine/operators/delta.hpp"
 #include "engine/operators/joins/join.hpp"
+#include "engine/operators/delta.hpp"
+#include "engine/operators/differentiator.hpp"
 #include "engine/operators/sql.hpp"
 
 #include <algorithm>
@@ -40,7 +40,10 @@ Join::Join(std::vector<PlanPtr> inputs, Condition condition)
 {
 }
 
-std::string Join::describe() const { return "join" + describe_condition(condition_, columns()); }
+std::string Join::describe() const
+{
+    return "join" + describe_condition(condition_, columns());
+}
 
 ZSet Join::meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const
 {
@@ -110,9 +113,15 @@ bool Join::has_one_row() const
            std::all_of(inputs().begin(), inputs().end(), [](const auto &input) { return input->has_one_row(); });
 }
 
-PlanPtr Join::with_inputs(std::vector<PlanPtr> inputs) const { return join(std::move(inputs), condition_); }
+PlanPtr Join::with_inputs(std::vector<PlanPtr> inputs) const
+{
+    return join(std::move(inputs), condition_);
+}
 
-std::pair<int, int> Join::origin(int position) const { return origin_in_concatenation(inputs(), position); }
+std::pair<int, int> Join::origin(int position) const
+{
+    return origin_in_concatenation(inputs(), position);
+}
 
 PlanPtr join(std::vector<PlanPtr> inputs, Condition condition)
 {

@@ -12,8 +12,8 @@
  * already moves dA's rows from old to new. A NULL key matches nothing: such rows change with dA only. Where B
  * has not changed, the matches of dA and its rows without one are dA LEFT B'.
  */
-#include "engine/operators/differentiator.hpp"
 #include "engine/operators/delta.hpp"
+#include "engine/operators/differentiator.hpp"
 #include "engine/operators/joins/join.hpp"
 #include "engine/operators/sql.hpp"
 
@@ -129,8 +129,7 @@ PlanPtr OuterJoin::unmatched_delta(Differentiator &differentiator, bool of_left)
 {
     const PlanPtr &rows = inputs()[of_left ? 0 : 1];
     const PlanPtr &other = inputs()[of_left ? 1 : 0];
-    Condition condition =
-        of_left ? condition_ : swapped(condition_, inputs()[0]->width(), inputs()[1]->width());
+    Condition condition = of_left ? condition_ : swapped(condition_, inputs()[0]->width(), inputs()[1]->width());
     PlanPtr rows_delta = differentiator.delta(rows);
     PlanPtr other_delta = differentiator.delta(other);
     std::vector<PlanPtr> terms;
@@ -178,7 +177,10 @@ PlanPtr OuterJoin::with_inputs(std::vector<PlanPtr> inputs) const
     return outer_join(kind_, inputs.at(0), inputs.at(1), condition_);
 }
 
-std::pair<int, int> OuterJoin::origin(int position) const { return origin_in_concatenation(inputs(), position); }
+std::pair<int, int> OuterJoin::origin(int position) const
+{
+    return origin_in_concatenation(inputs(), position);
+}
 
 PlanPtr outer_join(OuterKind kind, PlanPtr left, PlanPtr right, Condition condition)
 {

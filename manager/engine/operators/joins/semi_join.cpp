@@ -20,9 +20,9 @@
  */
 #include "engine/operators/joins/semi_join.hpp"
 
-#include "engine/operators/differentiator.hpp"
 #include "engine/operators/aggregates/aggregate.hpp"
 #include "engine/operators/delta.hpp"
+#include "engine/operators/differentiator.hpp"
 #include "engine/operators/joins/join.hpp"
 #include "engine/operators/sql.hpp"
 
@@ -112,9 +112,8 @@ PlanPtr SemiJoin::delta_by_one_row(const PlanPtr &rows_delta, const PlanPtr &oth
         terms.push_back(semi_join(kind_, rows_delta, inputs()[1], condition_, comparison_));
     if (other_delta) {
         /* With an equality, rows are looked up by it. */
-        PlanPtr rows = condition_.equalities.empty()
-                           ? truth_changes(inputs()[0], other_delta, condition_, comparison_)
-                           : inputs()[0];
+        PlanPtr rows = condition_.equalities.empty() ? truth_changes(inputs()[0], other_delta, condition_, comparison_)
+                                                     : inputs()[0];
         terms.push_back(joined_with_delta(rows));
         if (rows_delta)
             terms.push_back(negate(joined_with_delta(rows_delta)));
@@ -126,12 +125,9 @@ PlanPtr SemiJoin::delta_of_rows(const PlanPtr &rows_delta, const PlanPtr &other_
 {
     const PlanPtr &other = inputs()[1];
     switch (kind_) {
-    case SemiKind::semi:
-        return matched(rows_delta, other, other_delta, condition_);
-    case SemiKind::anti:
-        return unmatched(rows_delta, other, other_delta, condition_);
-    default:
-        return marked(rows_delta, other, other_delta, condition_, columns().back());
+    case SemiKind::semi: return matched(rows_delta, other, other_delta, condition_);
+    case SemiKind::anti: return unmatched(rows_delta, other, other_delta, condition_);
+    default: return marked(rows_delta, other, other_delta, condition_, columns().back());
     }
 }
 
@@ -139,12 +135,9 @@ PlanPtr SemiJoin::delta_of_transitions(const PlanPtr &other_delta) const
 {
     PlanPtr changes = transition(inputs()[0], inputs()[1], other_delta, condition_);
     switch (kind_) {
-    case SemiKind::semi:
-        return negate(changes);
-    case SemiKind::anti:
-        return changes;
-    default:
-        return union_all({with_mark(changes, false), negate(with_mark(changes, true))});
+    case SemiKind::semi: return negate(changes);
+    case SemiKind::anti: return changes;
+    default: return union_all({with_mark(changes, false), negate(with_mark(changes, true))});
     }
 }
 
@@ -173,8 +166,7 @@ Select SemiJoin::print(Printer &printer) const
     for (const auto &slot : other.slots())
         slots.push_back(slot);
     where.push_back(printer.condition(condition_, slots));
-    std::string exists =
-        "EXISTS (SELECT FROM " + joined(other.from, ", ") + " WHERE " + joined(where, " AND ") + ")";
+    std::string exists = "EXISTS (SELECT FROM " + joined(other.from, ", ") + " WHERE " + joined(where, " AND ") + ")";
     if (kind_ == SemiKind::mark)
         rows.add_output(exists, false);
     else
@@ -210,8 +202,7 @@ const Expression *SemiJoin::ranges_over() const
     return is_by_one_row_ && comparison_ ? &comparison_->left : nullptr;
 }
 
-PlanPtr semi_join(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition,
-                  std::optional<Comparison> comparison)
+PlanPtr semi_join(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition, std::optional<Comparison> comparison)
 {
     check_condition(condition, rows->width() + other->width());
     if (comparison) {
@@ -238,8 +229,13 @@ PlanPtr sample_comparison(Sampler &sampler, const PlanPtr &rows, const PlanPtr &
         return expression;
     };
     Column column;
-    Comparison comparison{column_reference(left, column), column_reference(right, column), compared(0, 1, words[word]),
-                          compared(0, 1, words[word ^ 1]), "<", ">", (word % 2 == 1) != is_swapped};
+    Comparison comparison{column_reference(left, column),
+                          column_reference(right, column),
+                          compared(0, 1, words[word]),
+                          compared(0, 1, words[word ^ 1]),
+                          "<",
+                          ">",
+                          (word % 2 == 1) != is_swapped};
     return semi_join(SemiKind::semi, rows, other, {{}, {compared(left, right, words[word])}}, comparison);
 }
 

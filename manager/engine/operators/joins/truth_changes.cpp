@@ -26,10 +26,7 @@ namespace {
 class TruthChanges : public PlanNode {
   public:
     TruthChanges(const PlanPtr &rows, const PlanPtr &delta) : PlanNode({rows, delta}, rows->columns()) {}
-    PlanPtr derivative(Differentiator &) const override
-    {
-        throw std::logic_error("a derivative has no derivative");
-    }
+    PlanPtr derivative(Differentiator &) const override { throw std::logic_error("a derivative has no derivative"); }
     /* Only the presence of rows in the delta matters, not their number. */
     bool is_weighted() const override { return inputs()[0]->is_weighted(); }
     std::string describe() const override { return "truth changes"; }
@@ -68,9 +65,13 @@ class TruthChanges : public PlanNode {
      * delta. */
     std::string gate(Printer &printer, const Expression &value, const std::string &aggregate, bool is_null) const
     {
-        return "(" + of_delta(printer, [&](const auto &slots) {
-            return aggregate + "(" + printed(value, slots) + (is_null ? " IS NOT" : " IS") + " DISTINCT FROM NULL)";
-        }) + ")";
+        return "(" +
+               of_delta(printer,
+                        [&](const auto &slots) {
+                            return aggregate + "(" + printed(value, slots) + (is_null ? " IS NOT" : " IS") +
+                                   " DISTINCT FROM NULL)";
+                        }) +
+               ")";
     }
 };
 
@@ -113,8 +114,8 @@ class Tested final : public TruthChanges {
         });
         if (value_)
             rows.where.push_back(gate(printer, *value_, "pg_catalog.bool_or", true));
-        rows.where.push_back("(SELECT CASE WHEN pg_catalog.bool_or(" + alias + ".c1) AND NOT pg_catalog.bool_and(" + alias +
-                             ".c1) THEN 1 ELSE 0 END FROM (" + truths + ") AS " + alias + ") = 1");
+        rows.where.push_back("(SELECT CASE WHEN pg_catalog.bool_or(" + alias + ".c1) AND NOT pg_catalog.bool_and(" +
+                             alias + ".c1) THEN 1 ELSE 0 END FROM (" + truths + ") AS " + alias + ") = 1");
         return rows;
     }
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override
@@ -171,9 +172,8 @@ class Range final : public TruthChanges {
     std::string first(Printer &printer, const std::string &by) const
     {
         std::string value;
-        std::string text = of_delta(printer, [&](const auto &slots) {
-            return value = printed(comparison_.right, slots);
-        });
+        std::string text =
+            of_delta(printer, [&](const auto &slots) { return value = printed(comparison_.right, slots); });
         return "(" + text + " ORDER BY " + value + " USING " + by + " LIMIT 1)";
     }
 

@@ -31,7 +31,10 @@ Select Distinct::print(Printer &) const
     throw std::logic_error("a DISTINCT is read through its arrangement");
 }
 
-PlanPtr Distinct::with_inputs(std::vector<PlanPtr> inputs) const { return distinct(inputs.at(0)); }
+PlanPtr Distinct::with_inputs(std::vector<PlanPtr> inputs) const
+{
+    return distinct(inputs.at(0));
+}
 
 /* Without columns it would be the global group, which always has its row. */
 PlanPtr distinct(PlanPtr input)

@@ -15,10 +15,7 @@ namespace {
 class RecomputeNode : public PlanNode {
   public:
     using PlanNode::PlanNode;
-    PlanPtr derivative(Differentiator &) const override
-    {
-        throw std::logic_error("a derivative has no derivative");
-    }
+    PlanPtr derivative(Differentiator &) const override { throw std::logic_error("a derivative has no derivative"); }
 };
 
 std::vector<Column> chosen(const PlanPtr &plan, const std::vector<int> &positions)
@@ -129,7 +126,8 @@ Select KeyedRows::print(Printer &printer) const
         sides.push_back(select.slot(keys_[i]));
         nulls.push_back(touched.outputs[i] + " IS NOT DISTINCT FROM NULL");
         equal.push_back(sides.back() + " " + equals + " " + touched.outputs[i]);
-        same.push_back("(" + equal.back() + " OR " + sides.back() + " IS NOT DISTINCT FROM NULL AND " + nulls.back() + ")");
+        same.push_back("(" + equal.back() + " OR " + sides.back() + " IS NOT DISTINCT FROM NULL AND " + nulls.back() +
+                       ")");
     }
     if (keys_.empty()) {
         select.where.push_back("EXISTS (SELECT" + from_clause(touched, {}) + ")");

@@ -58,7 +58,8 @@ std::string first_rows(Printer &printer, const PlanPtr &input, const ReserveTerm
     const int width = input->width();
     std::string rows = printer.alias(), first = printer.alias();
     std::vector<std::string> targets = numbered(first, width);
-    targets.push_back("pg_catalog.count(*) OVER () < " + std::to_string(terms.kept) + " AS c" + std::to_string(width + 1));
+    targets.push_back("pg_catalog.count(*) OVER () < " + std::to_string(terms.kept) + " AS c" +
+                      std::to_string(width + 1));
     return "SELECT " + joined(targets, ", ") + " FROM (SELECT " + joined(numbered(rows, width), ", ") + " FROM (" +
            printer.subquery(input, false) + ") AS " + rows + order_by(terms, rows, width) + " FETCH FIRST " +
            std::to_string(terms.kept) + " ROWS WITH TIES) AS " + first + (gate.empty() ? "" : " WHERE " + gate);
@@ -158,8 +159,7 @@ ZSet ReserveDelta::meaning(const Evaluation &evaluation, const std::vector<ZSet>
     ZSet stored;
     for (size_t i = 0; i < stored_count; i++)
         stored.add(rows[i], std::next(inputs[1].rows().begin(), static_cast<long>(i))->second);
-    const bool has_grown =
-        size > 2 * terms_.kept && size > 2 * size_of(first_of(evaluation, stored));
+    const bool has_grown = size > 2 * terms_.kept && size > 2 * size_of(first_of(evaluation, stored));
     if (!has_grown && (is_complete || size >= terms_.count))
         return result;
     result = first_of(evaluation, inputs[2]);
@@ -203,16 +203,16 @@ Select ReserveDelta::print(Printer &printer) const
         stored + " AS MATERIALIZED (" + printer.subquery(inputs()[1], false) + ")",
         within + " AS MATERIALIZED (" + rows_within(printer, delta, stored) + ")",
         facts + " AS MATERIALIZED (SELECT f.is_complete, f.size < " + std::to_string(terms_.count) +
-            " AND NOT f.is_complete OR " + has_grown + " AS must_refill FROM (SELECT coalesce(pg_catalog.bool_and(s." + flag + "), true) AS is_complete, " + size +
-            " AS size FROM " + stored + " AS s) AS f)",
+            " AND NOT f.is_complete OR " + has_grown + " AS must_refill FROM (SELECT coalesce(pg_catalog.bool_and(s." +
+            flag + "), true) AS is_complete, " + size + " AS size FROM " + stored + " AS s) AS f)",
     };
     std::string refilled = printer.alias();
-    std::string text =
-        joined({parts[0], parts[1], parts[2], parts[3]}, ", ") + " SELECT " + joined(numbered(within, width), ", ") +
-        ", " + complete + " AS " + flag + ", " + within + ".pgt_weight FROM " + within + " WHERE NOT " + refill +
-        " UNION ALL SELECT " + joined(numbered(stored, width + 1), ", ") + ", -1 FROM " + stored + " WHERE " + refill +
-        " UNION ALL SELECT " + joined(numbered(refilled, width + 1), ", ") + ", 1 FROM (" +
-        first_rows(printer, inputs()[2], terms_, refill) + ") AS " + refilled;
+    std::string text = joined({parts[0], parts[1], parts[2], parts[3]}, ", ") + " SELECT " +
+                       joined(numbered(within, width), ", ") + ", " + complete + " AS " + flag + ", " + within +
+                       ".pgt_weight FROM " + within + " WHERE NOT " + refill + " UNION ALL SELECT " +
+                       joined(numbered(stored, width + 1), ", ") + ", -1 FROM " + stored + " WHERE " + refill +
+                       " UNION ALL SELECT " + joined(numbered(refilled, width + 1), ", ") + ", 1 FROM (" +
+                       first_rows(printer, inputs()[2], terms_, refill) + ") AS " + refilled;
     return printer.wrap(text, width + 1, true);
 }
 
@@ -226,16 +226,25 @@ std::string Reserve::describe() const
     return "first " + std::to_string(terms_.count) + " by " + joined(parts, ", ") + ", with a reserve";
 }
 
-ZSet Reserve::meaning(const Evaluation &, const std::vector<ZSet> &inputs) const { return inputs[0]; }
+ZSet Reserve::meaning(const Evaluation &, const std::vector<ZSet> &inputs) const
+{
+    return inputs[0];
+}
 
 PlanPtr Reserve::derivative(Differentiator &) const
 {
     throw std::logic_error("a reserve is differentiated through its arrangement");
 }
 
-Select Reserve::print(Printer &) const { throw std::logic_error("a reserve is read through its arrangement"); }
+Select Reserve::print(Printer &) const
+{
+    throw std::logic_error("a reserve is read through its arrangement");
+}
 
-PlanPtr Reserve::with_inputs(std::vector<PlanPtr> inputs) const { return reserve(inputs.at(0), terms_); }
+PlanPtr Reserve::with_inputs(std::vector<PlanPtr> inputs) const
+{
+    return reserve(inputs.at(0), terms_);
+}
 
 PlanPtr reserve(PlanPtr input, ReserveTerms terms)
 {

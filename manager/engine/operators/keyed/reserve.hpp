@@ -29,8 +29,8 @@ struct SortKey {
 
 struct ReserveTerms {
     std::vector<SortKey> order;
-    int64_t count; /* number of rows that are always present, if P has them */
-    int64_t kept;  /* number of rows after a fill */
+    int64_t count;  /* number of rows that are always present, if P has them */
+    int64_t kept;   /* number of rows after a fill */
     bool with_ties; /* rows that tie with the last of `count` are needed, too */
 };
 

@@ -103,8 +103,14 @@ PlanPtr window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpre
 
 namespace {
 
-void append(Expression &call, const std::string &text) { call.pieces.emplace_back(text); }
-void append(Expression &call, int slot) { call.pieces.emplace_back(std::in_place_type<int>, slot); }
+void append(Expression &call, const std::string &text)
+{
+    call.pieces.emplace_back(text);
+}
+void append(Expression &call, int slot)
+{
+    call.pieces.emplace_back(std::in_place_type<int>, slot);
+}
 
 void append(Expression &call, const char *word, const std::vector<int> &slots)
 {

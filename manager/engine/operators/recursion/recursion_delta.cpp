@@ -1,7 +1,7 @@
 #include "engine/operators/recursion/recursion_delta.hpp"
 
-#include "engine/operators/differentiator.hpp"
 #include "engine/operators/delta.hpp"
+#include "engine/operators/differentiator.hpp"
 #include "engine/operators/recursion/recursive.hpp"
 #include "engine/operators/sql.hpp"
 
@@ -68,7 +68,8 @@ class KeptRows final : public PlanNode {
     /* Returns the ctid of the first stored copy of the row of `values`, or NULL; `except` names an entry
      * whose ctids are excluded. An aggregate, so that the planner looks it up row by row, by index, whatever
      * its estimates. */
-    std::string first_tid(Printer &printer, const std::vector<std::string> &values, const std::string &except = {}) const
+    std::string first_tid(Printer &printer, const std::vector<std::string> &values,
+                          const std::string &except = {}) const
     {
         std::string alias = printer.alias();
         std::string found = "(SELECT pg_catalog.min(" + alias + ".ctid) AS tid FROM " + heap(printer, alias) +
@@ -370,7 +371,8 @@ class Added final : public RecursionNode {
         }
         then.outputs = typed_outputs(then, columns());
         printer.add_recursive(name, "(" + few(Printer::numbered(first, false)) + ")" +
-                                        (recursion_.is_set ? " UNION " : " UNION ALL ") + Printer::numbered(then, false));
+                                        (recursion_.is_set ? " UNION " : " UNION ALL ") +
+                                        Printer::numbered(then, false));
         Select found = printer.select(named_rows(name, columns()));
         return printer.wrap(few(Printer::numbered(found, false)), width(), false);
     }
@@ -392,8 +394,8 @@ PlanPtr recursion_delta(const RecursionPlan &recursion, const std::vector<DeltaI
     Differentiator differentiator(changed);
     PlanPtr base_change = differentiator.delta(recursion.base);
     PlanPtr step_change = differentiator.delta(recursion.step);
-    PlanPtr change = sum_of(
-        {base_change, step_change ? with_leaf(step_change, recursion.leaf, recursion.kept) : nullptr});
+    PlanPtr change =
+        sum_of({base_change, step_change ? with_leaf(step_change, recursion.leaf, recursion.kept) : nullptr});
     if (!change)
         return nullptr;
     auto next = [&](const PlanPtr &rows) { return with_leaf(recursion.step, recursion.leaf, rows); };

@@ -37,7 +37,7 @@ namespace pgtrickle::engine {
 struct RecursionPlan {
     PlanPtr base, step, leaf; /* linear over scans of sources and earlier arrangements */
     bool is_set = false;
-    PlanPtr kept;             /* the arrangement's rows before the refresh, kept_rows() */
+    PlanPtr kept; /* the arrangement's rows before the refresh, kept_rows() */
 };
 
 /* Returns the rows of the arrangement that the statement's own step keeps, as they were before the refresh;

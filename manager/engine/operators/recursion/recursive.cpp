@@ -113,7 +113,10 @@ std::shared_ptr<const Aggregate> Recursive::as_aggregate() const
     return std::make_shared<Aggregate>(base(), keys, std::vector<AggregateCall>{});
 }
 
-std::string Recursive::describe() const { return is_set_ ? "recursive union" : "recursive union all"; }
+std::string Recursive::describe() const
+{
+    return is_set_ ? "recursive union" : "recursive union all";
+}
 
 ZSet Recursive::meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const
 {
@@ -149,9 +152,11 @@ std::optional<Objection> Recursive::objection() const
         return std::nullopt;
     for (const auto &column : columns())
         if (is_loose(column))
-            return Objection{"recursive UNION on column \"" + column.name + "\" of type " + column.type,
-                             "equal values of this type need not be identical, and the recursion continues with one of them",
-                             "Cast it to a type whose equality is identity, such as text or numeric(20,4), or use refresh mode FULL."};
+            return Objection{
+                "recursive UNION on column \"" + column.name + "\" of type " + column.type,
+                "equal values of this type need not be identical, and the recursion continues with one of them",
+                "Cast it to a type whose equality is identity, such as text or numeric(20,4), or use refresh mode "
+                "FULL."};
     return std::nullopt;
 }
 
@@ -172,7 +177,10 @@ PlanPtr Recursive::with_inputs(std::vector<PlanPtr> inputs) const
     return recursive(inputs.at(0), inputs.at(1), leaf_, is_set_);
 }
 
-PlanPtr recursion_leaf(std::vector<Column> columns) { return std::make_shared<RecursionLeaf>(std::move(columns)); }
+PlanPtr recursion_leaf(std::vector<Column> columns)
+{
+    return std::make_shared<RecursionLeaf>(std::move(columns));
+}
 
 PlanPtr recursive(PlanPtr base, PlanPtr step, PlanPtr leaf, bool is_set)
 {
