@@ -117,6 +117,7 @@ void visit(Visitor &visitor, Item &job)
     visitor(job.requested_by);
     visitor(job.no_lock_wait);
     visitor(job.is_prune_due);
+    visitor(job.retention_days);
     visitor(job.is_of_all);
     visitor(job.slots);
     visitor(job.large_sources);

@@ -58,6 +58,7 @@ struct Job {
     RequestedBy requested_by = RequestedBy::scheduler;
     bool no_lock_wait = false;      /* requested members, too, are skipped if a lock is not available */
     bool is_prune_due = false;      /* upkeep: prune the history */
+    int32_t retention_days = 0;     /* of the history, as the manager has the setting; a worker may read it later */
     bool is_of_all = false;         /* upkeep: trim all logs */
     std::vector<uint32_t> slots;    /* upkeep: else trim logs of sources with these counters, ascending */
     Ids large_sources;              /* upkeep: sources for whose large logs an alert was sent already */

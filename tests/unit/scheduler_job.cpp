@@ -15,6 +15,7 @@ Job sample_job()
     job.requested_by = RequestedBy::reader;
     job.no_lock_wait = true;
     job.is_prune_due = job.is_of_all = true;
+    job.retention_days = 7;
     job.slots = {0, 16383};
     job.atomic_sets.add({7, 4000000000u});
     job.groups = {{7, 8}, {}, {9}};

@@ -1,5 +1,6 @@
 #include "worker/manager/upkeep.hpp"
 
+#include "definition/guc.hpp"
 #include "mailbox/manager_side.hpp"
 
 #include <algorithm>
@@ -83,6 +84,7 @@ scheduler::Job Upkeep::begin(TimestampTz now)
     may_trim_ = false;
     job.is_prune_due = now >= prune_after_;
     if (job.is_prune_due) {
+        job.retention_days = guc::history_retention_days;
         prune_after_ = now + prune_pause_us;
         has_unpruned_ = false;
     }

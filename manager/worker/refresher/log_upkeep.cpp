@@ -6,7 +6,6 @@
 #include "catalog/process.hpp"
 #include "definition/alert.hpp"
 #include "definition/definition.hpp"
-#include "definition/guc.hpp"
 #include "mailbox/manager_side.hpp"
 #include "pg/relation_name.hpp"
 #include "worker/transaction.hpp"
@@ -75,8 +74,7 @@ void LogUpkeep::run()
     call([] { pgstat_report_activity(STATE_RUNNING, "upkeep of change logs"); });
     /* Before trimming: while sources are written to all the time, there is always a log left to trim. */
     if (job_.is_prune_due) {
-        TimestampTz before =
-            GetCurrentTimestamp() - static_cast<TimestampTz>(guc::history_retention_days) * USECS_PER_DAY;
+        TimestampTz before = GetCurrentTimestamp() - static_cast<TimestampTz>(job_.retention_days) * USECS_PER_DAY;
         result_.has_unpruned = catalog::prune_history(before);
         catalog::checkpoint();
     }
