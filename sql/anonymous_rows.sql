@@ -6,6 +6,7 @@ CREATE TABLE s (k int PRIMARY KEY, c int);
 INSERT INTO s VALUES (1, 1), (2, 2), (3, 2);
 CREATE TABLE kept (name text PRIMARY KEY, query text);
 INSERT INTO kept VALUES
+  ('beside_cycle', 'SELECT q::text AS r FROM (WITH RECURSIVE w(k, n) AS (SELECT k, 1 FROM s UNION ALL SELECT s.k, n + 1 FROM w JOIN s ON s.k = w.k + 1 WHERE n < 3) CYCLE k SET is_cycle USING way SELECT k, is_cycle FROM w) q'),
   ('counted', 'SELECT c, count(DISTINCT ROW(c, k % 2)) AS n FROM s GROUP BY c'),
   ('distinct_inside', 'SELECT count(*) AS n FROM (SELECT DISTINCT ROW(c, k % 2) FROM s) q'),
   ('distinct_on', 'SELECT DISTINCT ON (ROW(c)) c, k FROM s ORDER BY ROW(c), k'),

@@ -133,7 +133,11 @@ bool visit(Node *node, void *context)
     case T_RangeTblFunction: add_from_function(search, castNode(RangeTblFunction, node)); break;
     case T_CommonTableExpr: add_common_table(search, castNode(CommonTableExpr, node)); break;
     case T_FuncExpr: add_function(search, node, castNode(FuncExpr, node)->funcid); break;
-    case T_OpExpr: add_function(search, node, castNode(OpExpr, node)->opfuncid); break;
+    case T_OpExpr:
+        /* A node that was read from a rule has no function yet. */
+        set_opfuncid(castNode(OpExpr, node));
+        add_function(search, node, castNode(OpExpr, node)->opfuncid);
+        break;
     case T_Aggref: add_function(search, node, castNode(Aggref, node)->aggfnoid); break;
     case T_WindowFunc: add_function(search, node, castNode(WindowFunc, node)->winfnoid); break;
     default: break;

@@ -29,7 +29,7 @@ struct Dependence {
     bool is_user_function = false;
 };
 
-/* `query` has its views expanded; opfuncids are filled in. PostgreSQL frame. */
+/* `query` has its views expanded. Fills in the opfuncids that nodes read from a rule lack. PostgreSQL frame. */
 Dependence dependence_of(Query *query);
 /* Returns the function or construct found, printed (palloc'd). PostgreSQL frame. */
 const char *volatile_name(const Dependence &found);
