@@ -89,12 +89,12 @@ class Server:
 
 
 def server_that_lacks(files):
-    """Returns a server that lacks resources as files say (tests/manager/lack.c): their paths, by the
+    """Returns a server that lacks resources as files say (tests/faults/lacking_resources.c): their paths, by the
     variables that name them."""
     folder = Path(os.environ["SCRATCH"] + ".other")
     folder.mkdir(exist_ok=True)
     library = folder / "lack.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/manager/lack.c", "-ldl"], check=True)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/faults/lacking_resources.c", "-ldl"], check=True)
     variables = {"LD_PRELOAD": str(library), **{name: str(path) for name, path in files.items()}}
     os.environ.update(variables)
     try:

@@ -78,12 +78,12 @@ class Thousand(Database):
         database = cursor.connection.info.dbname
         wait_until(lambda: "manager" in trickle_pids(cursor, database))
 
-        def is_resting():
+        def is_idle():
             pids = trickle_pids(cursor, database)["manager"]
             usage = Usage(pids)
             time.sleep(2)
             return usage.end().percent < 5
-        wait_until(is_resting, limit_s=300)
+        wait_until(is_idle, limit_s=300)
 
 
 class Writers(threading.Thread):

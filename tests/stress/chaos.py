@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psycopg2
 
-import rest
+import final_state
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from server_log import ServerLog  # noqa: E402: needs the path above
@@ -345,9 +345,9 @@ def check(chaos, log):
     """Returns the number of stream tables in the end."""
     session = chaos.connect()
     cursor = session.cursor()
-    rest.check_leftovers(cursor, chaos.fault)
-    count = rest.check_equality(cursor, chaos.fault)
-    rest.check_history(cursor, chaos.fault)
+    final_state.check_leftovers(cursor, chaos.fault)
+    count = final_state.check_equality(cursor, chaos.fault)
+    final_state.check_history(cursor, chaos.fault)
     session.close()
     for line in log.alarms():
         chaos.fault(line)

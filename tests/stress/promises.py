@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-import rest
+import final_state
 from promise.operators import Definer, Killer, Locker, Operator
 from promise.readers import Reader
 from promise.world import WRITERS, World
@@ -35,7 +35,7 @@ CAUSES = re.compile(r"canceling statement|terminating (connection|background wor
 
 def check_history(cursor, world):
     """Checks that each failed refresh was caused by a session of this script."""
-    rest.check_history(cursor, world.fault)
+    final_state.check_history(cursor, world.fault)
     cursor.execute("SELECT s.pgt_name, h.start_time, h.action, h.initiated_by, h.error_message "
                    "FROM pgtrickle.pgt_refresh_history h JOIN pgtrickle.pgt_stream_tables s USING (pgt_id) "
                    "WHERE h.status = 'FAILED' ORDER BY h.refresh_id")
@@ -50,8 +50,8 @@ def check(world, log, allowed):
     cursor.execute("SELECT pgt_name, last_error_message FROM pgtrickle.pgt_stream_tables WHERE status = 'ERROR'")
     for row in cursor.fetchall():
         world.fault(f"was given up: {row}")
-    rest.check_leftovers(cursor, world.fault)
-    world.counts["stream tables in the end"] = rest.check_equality(cursor, world.fault)
+    final_state.check_leftovers(cursor, world.fault)
+    world.counts["stream tables in the end"] = final_state.check_equality(cursor, world.fault)
     cursor.execute("SELECT name, staleness FROM pgtrickle.pgt_status() WHERE staleness <> interval '0'")
     for row in cursor.fetchall():
         world.fault(f"is said to be stale when all is quiet: {row}")

@@ -58,7 +58,7 @@ class Kept:
             self.check("after " + change)
 
 
-def kept_by_deltas(queries, changes):
+def maintained_by_delta(queries, changes):
     """Checks that each is maintained by deltas, and equals its query after each of the changes, also if the
     session has other settings."""
     kept = [Kept(query) for query in queries]
@@ -105,7 +105,7 @@ def documents():
 @since(16)
 def json_constructors():
     documents()
-    kept_by_deltas(["SELECT id, JSON_OBJECT('id': id, 'g': g ABSENT ON NULL RETURNING jsonb) AS o FROM doc",
+    maintained_by_delta(["SELECT id, JSON_OBJECT('id': id, 'g': g ABSENT ON NULL RETURNING jsonb) AS o FROM doc",
                     "SELECT id, JSON_ARRAY(id, g, NULL NULL ON NULL RETURNING jsonb) AS o FROM doc",
                     "SELECT id, JSON_ARRAY(id, at RETURNING text) AS o FROM doc",
                     "SELECT id, g IS JSON AS a, j::text IS JSON OBJECT WITH UNIQUE KEYS AS o FROM doc"], CHANGES)
@@ -114,7 +114,7 @@ def json_constructors():
 @since(16)
 def json_aggregates():
     documents()
-    kept_by_deltas(["SELECT g, JSON_ARRAYAGG(id ORDER BY id RETURNING jsonb) AS a FROM doc GROUP BY g",
+    maintained_by_delta(["SELECT g, JSON_ARRAYAGG(id ORDER BY id RETURNING jsonb) AS a FROM doc GROUP BY g",
                     "SELECT g, JSON_ARRAYAGG(at ORDER BY id NULL ON NULL) ::text AS a FROM doc GROUP BY g",
                     "SELECT g, JSON_OBJECTAGG(id: j ABSENT ON NULL RETURNING jsonb) AS a FROM doc GROUP BY g",
                     "SELECT g, JSON_OBJECTAGG(id: g WITH UNIQUE KEYS) ::jsonb AS a FROM doc GROUP BY g HAVING count(*) > 1",
@@ -135,14 +135,14 @@ def a_constructor_prints_with_the_settings_of_its_definition():
 @since(16)
 def any_value():
     table("v", "g int, x int", "(1, 5), (1, 5), (2, NULL), (2, 7)")
-    kept_by_deltas(["SELECT g, ANY_VALUE(x) AS x, count(*) AS n FROM v GROUP BY g"],
+    maintained_by_delta(["SELECT g, ANY_VALUE(x) AS x, count(*) AS n FROM v GROUP BY g"],
                    ["INSERT INTO v VALUES (3, 8), (2, 7)", "DELETE FROM v WHERE g = 1", "UPDATE v SET x = 1 WHERE g = 3"])
 
 
 @since(17)
 def json_functions():
     documents()
-    kept_by_deltas(["SELECT id, JSON_SCALAR(id) ::text AS s, JSON_SERIALIZE(JSON_OBJECT('a': g)) AS t FROM doc",
+    maintained_by_delta(["SELECT id, JSON_SCALAR(id) ::text AS s, JSON_SERIALIZE(JSON_OBJECT('a': g)) AS t FROM doc",
                     "SELECT id, JSON('[' || id || ']') ::text AS s FROM doc",
                     "SELECT id, JSON_VALUE(j, '$.a' RETURNING int DEFAULT -1 ON EMPTY) AS a FROM doc",
                     "SELECT id, JSON_QUERY(j, '$.b[*]' WITH WRAPPER) AS a, JSON_EXISTS(j, '$.b[*] ? (@ > $x)' PASSING id AS x) AS e "
@@ -154,7 +154,7 @@ def json_functions():
 @since(17)
 def json_table():
     documents()
-    kept_by_deltas(["SELECT d.id, t.n, t.b FROM doc d, JSON_TABLE(d.j, '$.b[*]' COLUMNS (n FOR ORDINALITY, b int PATH '$')) t",
+    maintained_by_delta(["SELECT d.id, t.n, t.b FROM doc d, JSON_TABLE(d.j, '$.b[*]' COLUMNS (n FOR ORDINALITY, b int PATH '$')) t",
                     "SELECT d.g, sum(t.b) AS s FROM doc d, JSON_TABLE(d.j, '$' COLUMNS (a int PATH '$.a', NESTED PATH '$.b[*]' "
                     "COLUMNS (b int PATH '$'))) t GROUP BY d.g",
                     "SELECT d.id, t.b FROM doc d LEFT JOIN LATERAL JSON_TABLE(d.j, '$.b[*] ? (@ > $x)' PASSING d.id AS x "
@@ -208,7 +208,7 @@ def virtual_columns():
     table("u", "id int PRIMARY KEY, x int, gone int, y int GENERATED ALWAYS AS (coalesce(x, -1) * 2) VIRTUAL", "(1, 1), (2, 2)")
     db.run("ALTER TABLE u DROP COLUMN gone")
     table("o", "id int PRIMARY KEY, u int", "(1, 1), (2, 7)")
-    kept_by_deltas(["SELECT id, y FROM u", "SELECT count(*) AS n FROM u", "SELECT y, count(*) AS n FROM u GROUP BY y",
+    maintained_by_delta(["SELECT id, y FROM u", "SELECT count(*) AS n FROM u", "SELECT y, count(*) AS n FROM u GROUP BY y",
                     "SELECT id FROM u WHERE y > 2", "SELECT u FROM u", "SELECT to_jsonb(u) AS r FROM u",
                     "SELECT o.id, u.y FROM o LEFT JOIN u ON u.id = o.u", "SELECT a.id, b.y FROM u a JOIN u b ON a.y = b.x * 2",
                     "SELECT id, (SELECT sum(u.y) FROM u WHERE u.id = o.u) AS s FROM o",
@@ -250,7 +250,7 @@ def temporal_keys():
     db.run("CREATE EXTENSION IF NOT EXISTS btree_gist")
     table("booking", "room int, during daterange, price int, PRIMARY KEY (room, during WITHOUT OVERLAPS)",
           "(1, '[2024-01-01,2024-01-05)', 10), (1, '[2024-01-05,2024-01-09)', 20)")
-    kept_by_deltas(["SELECT room, during, price FROM booking", "SELECT room, sum(price) AS s FROM booking GROUP BY room",
+    maintained_by_delta(["SELECT room, during, price FROM booking", "SELECT room, sum(price) AS s FROM booking GROUP BY room",
                     "SELECT DISTINCT room FROM booking",
                     "SELECT room, during, price FROM booking GROUP BY room, during",
                     "SELECT a.room, a.price, b.price AS other FROM booking a JOIN booking b USING (room)"],
@@ -273,7 +273,7 @@ def constraints_that_prove_nothing():
     db.run("ALTER TABLE child ADD CONSTRAINT x_known NOT NULL x NOT VALID")
     db.run("ALTER TABLE child ADD FOREIGN KEY (parent) REFERENCES parent NOT ENFORCED")
     db.run("ALTER TABLE child ADD CHECK (x > 100) NOT ENFORCED")
-    kept_by_deltas(["SELECT id FROM child WHERE id NOT IN (SELECT x FROM child WHERE id < 3)", "SELECT count(x) AS n, count(*) AS m FROM child",
+    maintained_by_delta(["SELECT id FROM child WHERE id NOT IN (SELECT x FROM child WHERE id < 3)", "SELECT count(x) AS n, count(*) AS m FROM child",
                     "SELECT c.id FROM child c JOIN parent p ON p.id = c.parent", "SELECT id FROM child WHERE x IS NULL",
                     "SELECT id FROM child WHERE x < 50"],
                    ["INSERT INTO child VALUES (3, 9, 1)", "DELETE FROM child WHERE id = 1", "INSERT INTO parent VALUES (9)"])
@@ -295,7 +295,7 @@ def event_triggers_on_login_and_reindex():
 @since(15)
 def grouping_by_expressions():
     table("s", "id int PRIMARY KEY, a int, b int", "(1, 1, 1), (2, 1, NULL), (3, NULL, 4)")
-    kept_by_deltas(["SELECT k, (SELECT max(x.b) FROM s x WHERE x.a + 1 = g.k) AS m FROM (SELECT a + 1 AS k FROM s GROUP BY a + 1) g",
+    maintained_by_delta(["SELECT k, (SELECT max(x.b) FROM s x WHERE x.a + 1 = g.k) AS m FROM (SELECT a + 1 AS k FROM s GROUP BY a + 1) g",
                     "SELECT id, a, b FROM s GROUP BY id", "SELECT coalesce(a, 0) AS k, b, count(*) AS n FROM s GROUP BY ROLLUP (coalesce(a, 0), b)",
                     "SELECT a, CASE WHEN a IS NULL THEN 'none' ELSE 'some' END AS w, grouping(a) AS g FROM s GROUP BY GROUPING SETS ((a), ()) "
                     "HAVING a IS NULL OR count(*) > 0",

@@ -169,7 +169,7 @@ def check(name):
     return db.run("SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = %s", name)[0]
 
 
-def what_makes_a_refresh_slow_is_told():
+def what_makes_a_refresh_slow_is_reported():
     db.run("""CREATE FUNCTION slow(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
               $$ BEGIN PERFORM pg_sleep(1.2); RETURN i; END $$;
               CREATE TABLE slow_left (id int PRIMARY KEY, k int);
@@ -189,7 +189,7 @@ def what_makes_a_refresh_slow_is_told():
     db.run("DROP TABLE slow_left, slow_right CASCADE")
 
 
-def a_catalog_that_cannot_be_used_is_told():
+def a_catalog_that_cannot_be_used_is_reported():
     folder = server.folder / "data/pg_trickle"
     away = folder.with_name("pg_trickle.away")
     folder.rename(away)
@@ -197,16 +197,16 @@ def a_catalog_that_cannot_be_used_is_told():
     try:
         severity, detail = check("catalog")
         assert severity == "WARN" and "cannot be used: " in detail, detail
-        db.run("CREATE ROLE seeing_reader; SET ROLE seeing_reader")
+        db.run("CREATE ROLE monitor_reader; SET ROLE monitor_reader")
         assert check("catalog")[1].endswith("cannot be used: it cannot be written"), check("catalog")
-        db.run("RESET ROLE; DROP ROLE seeing_reader")
+        db.run("RESET ROLE; DROP ROLE monitor_reader")
     finally:
         folder.unlink()
         away.rename(folder)
     assert check("catalog")[0] == "OK"
 
 
-def a_shared_memory_that_is_full_is_told():
+def a_shared_memory_that_is_full_is_reported():
     assert check("shared_memory")[0] == "OK"
     db.session.close()
     server.call("start", "pg_trickle.max_stream_tables=16")
@@ -239,8 +239,8 @@ prepare()
 try:
     run_cases([a_refresh_is_told_by_how_long_it_took, decisions_are_told_on_demand, statistics_outlive_a_restart,
                whoever_looks_waits_for_nobody_who_alters_or_locks, nor_for_anybody_who_redefines_or_drops, the_transaction_that_holds_a_log_back_is_named,
-               what_is_much_older_than_scheduled_is_stale, what_makes_a_refresh_slow_is_told,
-               a_catalog_that_cannot_be_used_is_told, a_shared_memory_that_is_full_is_told,
+               what_is_much_older_than_scheduled_is_stale, what_makes_a_refresh_slow_is_reported,
+               a_catalog_that_cannot_be_used_is_reported, a_shared_memory_that_is_full_is_reported,
                the_picture_is_of_the_demo, the_picture_of_the_demo_fits_80_columns])
 finally:
     db.session.close()

@@ -23,7 +23,7 @@ full_flag = Path(os.environ["SCRATCH"] + ".full")
 
 def preload_full_disk():
     library = Path(os.environ["SCRATCH"] + ".lack.so")
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/manager/lack.c", "-ldl"], check=True)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/faults/lacking_resources.c", "-ldl"], check=True)
     os.environ.update(LD_PRELOAD=str(library), FULL_DISK=str(full_flag))
     return library
 

@@ -38,7 +38,7 @@ STATEMENTS = [
 
 
 def start_server():
-    subprocess.run(["g++", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/manager/lack_new.cpp"], check=True)
+    subprocess.run(["g++", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/faults/failing_new.cpp"], check=True)
     no_memory.unlink(missing_ok=True)
     os.environ.update(LD_PRELOAD=str(library), NO_MEMORY=str(no_memory))
     try:

@@ -1,257 +1,82 @@
 -- What moves without a captured change is as old as its last refresh, and a read that may not be that old has it refreshed.
 SET client_min_messages = warning;
-CREATE SCHEMA restless_reads;
-SET search_path = restless_reads;
+CREATE SCHEMA time_dependent_reads;
+SET search_path = time_dependent_reads;
 CREATE TABLE limits (name text PRIMARY KEY, value int);
 INSERT INTO limits VALUES ('rows', 2);
-CREATE FUNCTION most() RETURNS int STABLE LANGUAGE sql SET search_path = restless_reads AS $$ SELECT value FROM limits WHERE name = 'rows' $$;
-CREATE PROCEDURE set_most(new int) LANGUAGE sql AS $$ UPDATE restless_reads.limits SET value = new WHERE name = 'rows' $$;
+CREATE FUNCTION most() RETURNS int STABLE LANGUAGE sql SET search_path = time_dependent_reads AS $$ SELECT value FROM limits WHERE name = 'rows' $$;
+CREATE PROCEDURE set_most(new int) LANGUAGE sql AS $$ UPDATE time_dependent_reads.limits SET value = new WHERE name = 'rows' $$;
 CREATE TABLE source (id int PRIMARY KEY);
 INSERT INTO source SELECT generate_series(1, 10);
 SELECT pgtrickle.create_stream_table('fresh', 'SELECT id FROM source WHERE id <= most()', '0s');
- create_stream_table 
----------------------
- 
-(1 row)
-
 SELECT pgtrickle.create_stream_table('seldom', 'SELECT id FROM source WHERE id <= most()', '3650d');
- create_stream_table 
----------------------
- 
-(1 row)
-
 SELECT pgtrickle.create_stream_table('on_change', 'SELECT id FROM source WHERE id <= most()');
- create_stream_table 
----------------------
- 
-(1 row)
-
 SELECT pgtrickle.create_stream_table('counted', 'SELECT count(*) AS n FROM on_change', '0s');
- create_stream_table 
----------------------
- 
-(1 row)
-
 SELECT pgtrickle.create_stream_table('quiet', 'SELECT count(*) AS n FROM source', '0s');
- create_stream_table 
----------------------
- 
-(1 row)
-
 -- always_fresh
 SELECT count(*) FROM fresh;
- count 
--------
-     2
-(1 row)
-
 CALL set_most(3);
 SELECT count(*) FROM fresh;
- count 
--------
-     3
-(1 row)
-
 CALL set_most(4);
 SELECT count(*) FROM fresh;
- count 
--------
-     4
-(1 row)
-
 -- always_fresh_over_one_that_moves
 SELECT n FROM counted;
- n 
----
- 4
-(1 row)
-
 CALL set_most(5);
 SELECT n FROM counted;
- n 
----
- 5
-(1 row)
-
 -- not_before_it_is_due
 SELECT count(*) FROM seldom;
- count 
--------
-     2
-(1 row)
-
 -- a_session_that_takes_nothing_stale
 SET pg_trickle.max_staleness = 0;
 SELECT count(*) FROM seldom;
- count 
--------
-     5
-(1 row)
-
 SELECT count(*) FROM on_change;
- count 
--------
-     5
-(1 row)
-
 CALL set_most(6);
 SELECT (SELECT count(*) FROM seldom) AS seldom, (SELECT count(*) FROM on_change) AS on_change, n FROM counted;
- seldom | on_change | n 
---------+-----------+---
-      6 |         6 | 6
-(1 row)
-
 -- a_session_that_takes_an_age
 SET pg_trickle.max_staleness = '1h';
 CALL set_most(7);
 SELECT count(*) FROM seldom;
- count 
--------
-     6
-(1 row)
-
 DO $$ BEGIN WHILE pgtrickle.get_staleness('seldom') < 1.01 LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
 SET pg_trickle.max_staleness = '1s';
 SELECT count(*) FROM seldom;
- count 
--------
-     7
-(1 row)
-
 RESET pg_trickle.max_staleness;
 -- in_a_transaction_of_its_own
 BEGIN;
 CALL set_most(8);
 SELECT pgtrickle.refresh_stream_table('fresh');
- refresh_stream_table 
-----------------------
- 
-(1 row)
-
 SELECT count(*) FROM fresh;
- count 
--------
-     8
-(1 row)
-
 CALL set_most(9);
 SELECT count(*) FROM fresh;
- count 
--------
-     9
-(1 row)
-
 ROLLBACK;
 SELECT count(*) FROM fresh;
- count 
--------
-     7
-(1 row)
-
 -- under_a_snapshot_that_is_fixed
 CALL set_most(10);
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT count(*) FROM fresh;
-WARNING:  stream table "fresh" exceeds its maximum staleness
-DETAIL:  The snapshot of this transaction or function is fixed, and changes that are visible to it have not been applied.
-HINT:  To refresh it, run LOCK TABLE name IN ACCESS SHARE MODE as the first statement of the transaction.
- count 
--------
-     7
-(1 row)
-
 SELECT count(*) FROM fresh; -- says so once
- count 
--------
-     7
-(1 row)
-
 SELECT n FROM quiet;
- n  
-----
- 10
-(1 row)
-
 COMMIT;
 SELECT count(*) FROM fresh;
- count 
--------
-    10
-(1 row)
-
 -- waiting_for_it
 CALL set_most(1);
 SELECT pgtrickle.wait_until_fresh('seldom');
- wait_until_fresh 
-------------------
- t
-(1 row)
-
 SELECT count(*) FROM seldom;
- count 
--------
-     1
-(1 row)
-
 -- ages
-SELECT pgt_name, pgtrickle.get_staleness(pgt_name) > 0 AS ages FROM pgtrickle.pgt_stream_tables WHERE pgt_schema = 'restless_reads' ORDER BY 1;
- pgt_name  | ages 
------------+------
- counted   | t
- fresh     | t
- on_change | t
- quiet     | f
- seldom    | t
-(5 rows)
-
+SELECT pgt_name, pgtrickle.get_staleness(pgt_name) > 0 AS ages FROM pgtrickle.pgt_stream_tables WHERE pgt_schema = 'time_dependent_reads' ORDER BY 1;
 -- a_foreign_table
-CREATE EXTENSION postgres_fdw SCHEMA restless_reads;
-DO $$ BEGIN EXECUTE format('CREATE SERVER restless_reads_here FOREIGN DATA WRAPPER postgres_fdw OPTIONS (dbname %L, host %L, port %L)',
+CREATE EXTENSION postgres_fdw SCHEMA time_dependent_reads;
+DO $$ BEGIN EXECUTE format('CREATE SERVER time_dependent_reads_here FOREIGN DATA WRAPPER postgres_fdw OPTIONS (dbname %L, host %L, port %L)',
   current_database(), split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port')); END $$;
-CREATE USER MAPPING FOR CURRENT_USER SERVER restless_reads_here;
-CREATE FOREIGN TABLE near (name text, value int) SERVER restless_reads_here OPTIONS (schema_name 'restless_reads', table_name 'limits');
+CREATE USER MAPPING FOR CURRENT_USER SERVER time_dependent_reads_here;
+CREATE FOREIGN TABLE near (name text, value int) SERVER time_dependent_reads_here OPTIONS (schema_name 'time_dependent_reads', table_name 'limits');
 SELECT pgtrickle.create_stream_table('fetched', 'SELECT name, value FROM near', '0s', 'DIFFERENTIAL');
- create_stream_table 
----------------------
- 
-(1 row)
-
 SELECT pgtrickle.create_stream_table('sum_of_fetched', 'SELECT sum(value) AS s FROM fetched', '0s', 'DIFFERENTIAL');
- create_stream_table 
----------------------
- 
-(1 row)
-
 CALL set_most(20);
 SELECT * FROM fetched;
- name | value 
-------+-------
- rows |    20
-(1 row)
-
 CALL set_most(30);
 SELECT s FROM sum_of_fetched;
- s  
-----
- 30
-(1 row)
-
 -- what_is_said_at_creation
 SET client_min_messages = notice;
 SELECT pgtrickle.create_stream_table('told', 'SELECT count(*) AS n FROM near');
-NOTICE:  stream table "told" is refreshed automatically only when a captured source changes
-DETAIL:  Its rows also depend on foreign table restless_reads.near.
-HINT:  Use a schedule such as '1m', or '0s' to make each read fresh.
- create_stream_table 
----------------------
- 
-(1 row)
-
 SELECT pgtrickle.create_stream_table('told_of_nothing', 'SELECT count(*) AS n FROM near', '0s');
- create_stream_table 
----------------------
- 
-(1 row)
-
 SET client_min_messages = warning;
-DROP SCHEMA restless_reads CASCADE;
+DROP SCHEMA time_dependent_reads CASCADE;

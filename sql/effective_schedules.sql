@@ -1,7 +1,7 @@
--- Who is refreshed with whom, and who keeps a pace of its own. The manager alone does it: reads take what is there.
+-- Which stream tables are refreshed together, and which have an effective schedule of their own. The manager alone refreshes: reads accept any age.
 SET client_min_messages = warning;
-CREATE SCHEMA paces;
-SET search_path = paces;
+CREATE SCHEMA effective_schedules;
+SET search_path = effective_schedules;
 SET pg_trickle.max_staleness = '3650d';
 CREATE TABLE base (id int PRIMARY KEY);
 CREATE TABLE other (id int PRIMARY KEY);
@@ -16,177 +16,66 @@ SELECT make('seldom', 'SELECT count(*) AS n FROM base', '3650d'),
 INSERT INTO base VALUES (2);
 INSERT INTO other VALUES (2);
 SELECT test.wait_for('SELECT n || '' '' || m FROM often', '1 2');
- wait_for 
-----------
- 1 2
-(1 row)
-
 SELECT n FROM seldom;
- n 
----
- 1
-(1 row)
-
 -- and_its_readers_wait_for_nothing_more
 RESET pg_trickle.max_staleness;
 SET pg_trickle.on_stale = error;
 SELECT n FROM often;
- n 
----
- 1
-(1 row)
-
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT n FROM often;
- n 
----
- 1
-(1 row)
-
 COMMIT;
 RESET pg_trickle.on_stale;
 SET pg_trickle.max_staleness = '3650d';
 -- its_age_is_shown
-SELECT pgt_name, data_timestamp <= statement_timestamp() - '1 ms'::interval AS is_old FROM pgtrickle.pgt_stream_tables WHERE pgt_schema = 'paces' ORDER BY 1;
- pgt_name | is_old 
-----------+--------
- often    | t
- seldom   | t
-(2 rows)
-
+SELECT pgt_name, data_timestamp <= statement_timestamp() - '1 ms'::interval AS is_old FROM pgtrickle.pgt_stream_tables WHERE pgt_schema = 'effective_schedules' ORDER BY 1;
 -- one_who_asks_for_more_gets_it
 SET pg_trickle.max_staleness = 0;
 SELECT n, m FROM often;
- n | m 
----+---
- 2 | 2
-(1 row)
-
 SET pg_trickle.max_staleness = '3650d';
 SELECT n FROM seldom;
- n 
----
- 2
-(1 row)
-
 -- calculated_follows_its_dependents
 SELECT make('between', 'SELECT id FROM base', 'calculated'),
        make('above', 'SELECT count(*) AS n FROM between', '1s') \g /dev/null
 INSERT INTO base VALUES (3);
 SELECT test.wait_for('SELECT n::text FROM above', '3');
- wait_for 
-----------
- 3
-(1 row)
-
 SELECT count(*) FROM between;
- count 
--------
-     3
-(1 row)
-
 DROP FOREIGN TABLE above, between, often, seldom;
 -- a_reader_of_one_with_its_own_schedule_comes_with_it_when_it_is_due
 SELECT make('first', 'SELECT id FROM base', '1s'), make('second', 'SELECT id FROM first', '0s'), make('third', 'SELECT count(*) AS n FROM second', 'calculated') \g /dev/null
 INSERT INTO base VALUES (4);
 SELECT test.wait_for('SELECT n::text FROM third', '4');
- wait_for 
-----------
- 4
-(1 row)
-
 SELECT test.wait_for($$SELECT count(DISTINCT h.data_timestamp) || ' state, ' || count(*) || ' refreshes' FROM pgtrickle.pgt_refresh_history h
   JOIN pgtrickle.pgt_stream_tables t USING (pgt_id) WHERE pgt_name IN ('first', 'second', 'third') AND initiated_by = 'SCHEDULER'$$, '1 state, 3 refreshes');
-       wait_for       
-----------------------
- 1 state, 3 refreshes
-(1 row)
-
 DROP FOREIGN TABLE third, second, first;
 -- fastest
 SELECT make('l', 'SELECT id FROM base', '1s'), make('r', 'SELECT id FROM base', '3650d'),
        make('d', 'SELECT count(*) AS n FROM l JOIN r USING (id)', '3650d') \g /dev/null
 INSERT INTO base VALUES (5);
 SELECT test.wait_for('SELECT count(*)::text FROM l', '5');
- wait_for 
-----------
- 5
-(1 row)
-
 SELECT (SELECT count(*) FROM r) AS r, (SELECT n FROM d) AS d;
- r | d 
----+---
- 5 | 5
-(1 row)
-
 DROP FOREIGN TABLE d;
 -- slowest: another one shows that the manager knows of it, and then that the time of the first has come
 SELECT make('d', 'SELECT count(*) AS n FROM l JOIN r USING (id)', 'calculated', 'atomic', 'slowest'),
        make('beside', 'SELECT count(*) AS n FROM base', '1s') \g /dev/null
 INSERT INTO base VALUES (6);
 SELECT test.wait_for('SELECT n::text FROM beside', '6');
- wait_for 
-----------
- 6
-(1 row)
-
 SELECT count(*) AS before FROM l \gset
 INSERT INTO base VALUES (7);
 SELECT test.wait_for('SELECT n::text FROM beside', '7');
- wait_for 
-----------
- 7
-(1 row)
-
 SELECT count(*) = :before AS waits FROM l;
- waits 
--------
- t
-(1 row)
-
 -- and who reads it goes by that
 RESET pg_trickle.max_staleness;
 SELECT count(*) = :before AS waits FROM l;
- waits 
--------
- t
-(1 row)
-
 SET pg_trickle.max_staleness = 0;
 SELECT count(*) FROM l;
- count 
--------
-     7
-(1 row)
-
 SET pg_trickle.max_staleness = '3650d';
 SELECT (SELECT count(*) FROM l) AS l, (SELECT count(*) FROM r) AS r, (SELECT n FROM d) AS d;
- l | r | d 
----+---+---
- 7 | 7 | 7
-(1 row)
-
 -- altered
 SELECT pgtrickle.alter_stream_table('d', diamond_schedule_policy => 'fastest');
- alter_stream_table 
---------------------
- 
-(1 row)
-
 INSERT INTO base VALUES (8);
 SELECT test.wait_for('SELECT n::text FROM d', '8');
- wait_for 
-----------
- 8
-(1 row)
-
 -- none: as soon as the manager knows of it, the one goes without the other
 SELECT pgtrickle.alter_stream_table('d', diamond_consistency => 'none', schedule => '1s');
- alter_stream_table 
---------------------
- 
-(1 row)
-
 DO $$
 DECLARE
   give_up_at timestamptz := clock_timestamp() + '30 s';
@@ -198,9 +87,4 @@ BEGIN
   END LOOP;
 END $$;
 SELECT (SELECT count(*) FROM r) < (SELECT count(*) FROM l) AS lags;
- lags 
-------
- t
-(1 row)
-
-DROP SCHEMA paces CASCADE;
+DROP SCHEMA effective_schedules CASCADE;

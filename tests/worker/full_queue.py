@@ -21,7 +21,7 @@ library = Path(os.environ["SCRATCH"] + ".lack.so")
 
 def start_server():
     """Starts a server whose queue has room for 8 GB, which the disk need not have: no process reads it."""
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/manager/lack.c", "-ldl"], check=True)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/faults/lacking_resources.c", "-ldl"], check=True)
     os.environ.update(LD_PRELOAD=str(library), DISCARDED="/pg_notify/")
     try:
         return Server()
