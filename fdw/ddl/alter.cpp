@@ -144,7 +144,7 @@ std::vector<options::Option> apply_changes(std::vector<options::Option> options,
                                            const std::vector<OptionChange> &changes)
 {
     for (const OptionChange &change : changes) {
-        if (options::is_kept(change.option.name))
+        if (options::is_internal(change.option.name))
             raise({.sqlstate = ERRCODE_FDW_INVALID_OPTION_NAME,
                    .message = "option \"" + change.option.name + "\" cannot be changed",
                    .detail = "It is maintained by pg_trickle.",
@@ -209,7 +209,7 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
         definition::ParsedQuery parsed = setup::parse_defining_query(after, false, relid);
         call([&] { definition::check_read_privileges(parsed.query); });
         query = call([&] { return setup::fit_to_declared(relid, parsed); });
-        std::erase_if(new_options, [](const options::Option &option) { return options::is_kept(option.name); });
+        std::erase_if(new_options, [](const options::Option &option) { return options::is_internal(option.name); });
         for (options::Option &setting : setup::recorded_settings(query))
             new_options.push_back(std::move(setting));
         find(new_options, "query")->value = call([=] { return definition::canonical_text(query); });

@@ -1,7 +1,7 @@
 #include "fdw/ddl/fill.hpp"
 
 #include "fdw/read/refresh_others.hpp"
-#include "refresh/group/holds.hpp"
+#include "refresh/batch/holds.hpp"
 #include "refresh/history.hpp"
 #include "refresh/refresh.hpp"
 
@@ -27,10 +27,10 @@ void fill_now(Oid relid)
     call([=] { refresh_others_for(relid); });
     const TimestampTz started_at = GetCurrentTimestamp();
     try {
-        note_refresh(refresh::initialize(relid), "INITIAL");
+        record_in_history(refresh::initialize(relid), catalog::InitiatedBy::initial);
     } catch (const PgError &error) {
         if (is_of_history(relid, error))
-            note_failed_refresh(relid, started_at, "INITIAL", error);
+            record_failure_in_history(relid, started_at, catalog::InitiatedBy::initial, error);
         throw;
     }
 }

@@ -263,7 +263,7 @@ Oid locked_index(List *name, LOCKMODE mode)
     }
 }
 
-bool is_kept(Oid index)
+bool is_required(Oid index)
 {
     Relation depend = table_open(DependRelationId, AccessShareLock);
     ScanKeyData keys[2];
@@ -283,7 +283,7 @@ bool check_droppable(Oid index, List *name, bool missing_ok)
 {
     const char *text = NameListToString(name);
     if (OidIsValid(index)) {
-        if (is_kept(index))
+        if (is_required(index))
             ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
                             errmsg("cannot drop index \"%s\" because stream table \"%s\" requires it", text,
                                    get_rel_name(storage::served_from(IndexGetRelation(index, false))))));

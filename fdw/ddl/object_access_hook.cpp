@@ -12,7 +12,7 @@
 #include "fdw/ddl/altered_object.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
 #include "mailbox/mailbox.hpp"
-#include "refresh/group/holds.hpp"
+#include "refresh/batch/holds.hpp"
 #include "refresh/program/scope.hpp"
 #include "refresh/sets/refresh_groups.hpp"
 

@@ -125,7 +125,7 @@ void run_and_log(const UtilityCall &utility, RefreshMatViewStmt *statement)
         log_rows(&difference, net.rows);
         tuplestore_end(net.rows);
     } else {
-        capture::mark(view, "it was emptied by REFRESH MATERIALIZED VIEW WITH NO DATA");
+        capture::write_marker(view, "it was emptied by REFRESH MATERIALIZED VIEW WITH NO DATA");
     }
     CommandCounterIncrement();
 }

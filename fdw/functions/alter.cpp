@@ -26,7 +26,7 @@ Oid stream_table_to_set(const NamedArguments &arguments)
     return call([&] { return locked_stream_table(owned_stream_table, name.c_str(), AccessShareLock); });
 }
 
-/* The manager reads the row again after the commit; the mailbox's copy is for readers. */
+/* The manager reads the row again after the commit; the mailbox's copy is for dependents. */
 state::Before set_suspended(Oid relid, bool is_suspended)
 {
     const state::Before before = call([=] { return state::set_suspended(relid, is_suspended); });
@@ -78,12 +78,13 @@ void drop(const NamedArguments &arguments)
 {
     Oid relid = stream_table_to_change(arguments);
     bool cascade = arguments.boolean("cascade").value_or(false);
-    std::vector<Oid> readers = definition::readers_of(relid);
-    if (!cascade && !readers.empty()) {
+    std::vector<Oid> dependents = definition::dependents_of(relid);
+    if (!cascade && !dependents.empty()) {
         std::string name = call([=] { return definition::qualified_name(relid); });
         std::string list;
-        for (Oid reader : readers)
-            list += (list.empty() ? "" : ", ") + std::string(call([=] { return definition::qualified_name(reader); }));
+        for (Oid dependent : dependents)
+            list +=
+                (list.empty() ? "" : ", ") + std::string(call([=] { return definition::qualified_name(dependent); }));
         raise({.sqlstate = ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
                .message = "stream table " + name + " has dependent stream tables",
                .detail = "It is read by: " + list + ".",

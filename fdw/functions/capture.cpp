@@ -45,21 +45,21 @@ Oid own_captured_source(FunctionCallInfo fcinfo, const char *what)
 }
 
 /* Reports each stream table for which the changes of `source` were captured, by a NOTICE and an alert. */
-void note_readers(Oid source)
+void report_dependents(Oid source)
 {
-    List *readers = call([=] { return state::log_dependents_of(source); });
-    for (int i = 0; i < list_length(readers); i++) {
-        const Oid reader = list_nth_oid(readers, i);
-        if (!call([=] { return definition::is_stream_table(reader); }))
+    List *dependents = call([=] { return state::log_dependents_of(source); });
+    for (int i = 0; i < list_length(dependents); i++) {
+        const Oid dependent = list_nth_oid(dependents, i);
+        if (!call([=] { return definition::is_stream_table(dependent); }))
             continue;
-        const std::string name = call([=] { return quoted_relation_name(reader); });
-        const std::string owner = call([=] { return GetUserNameFromId(owner_of_relation(reader, true), false); });
+        const std::string name = call([=] { return quoted_relation_name(dependent); });
+        const std::string owner = call([=] { return GetUserNameFromId(owner_of_relation(dependent, true), false); });
         call([&] {
             ereport(NOTICE, (errmsg("stream table %s of role %s will be maintained by full refreshes", name.c_str(),
                                     owner.c_str())));
         });
-        const std::string schema_name = call([=] { return get_namespace_name(get_rel_namespace(reader)); });
-        const std::string bare_name = call([=] { return get_rel_name(reader); });
+        const std::string schema_name = call([=] { return get_namespace_name(get_rel_namespace(dependent)); });
+        const std::string bare_name = call([=] { return get_rel_name(dependent); });
         (void)definition::send_alert(
             definition::alert_of("reinitialize_needed", schema_name, bare_name)
                 .ending_with("reason", "the owner of a source has stopped the capture of its changes"));
@@ -79,22 +79,24 @@ std::vector<Oid> sources_at(Oid relation)
 void stop(FunctionCallInfo fcinfo)
 {
     const Oid relation = own_captured_source(fcinfo, "stop_capture()");
-    auto inserted = run_own("INSERT INTO pgtrickle.pgt_stopped_capture (relation, by_role) VALUES ($1::oid, $2) "
-                            "ON CONFLICT DO NOTHING RETURNING 1",
-                            {std::to_string(relation), current_role()});
+    auto inserted =
+        run_extension_sql("INSERT INTO pgtrickle.pgt_stopped_capture (relation, by_role) VALUES ($1::oid, $2) "
+                          "ON CONFLICT DO NOTHING RETURNING 1",
+                          {std::to_string(relation), current_role()});
     if (inserted.empty())
         call([=] { ereport(NOTICE, (errmsg("capture of %s is already stopped", quoted_relation_name(relation)))); });
     for (Oid source : sources_at(relation))
         if (call([=] { return capture::stop(source); }))
-            note_readers(source);
+            report_dependents(source);
     mailbox::note_definition_change();
 }
 
 void allow(FunctionCallInfo fcinfo)
 {
     const Oid relation = own_captured_source(fcinfo, "allow_capture()");
-    auto removed = run_own("DELETE FROM pgtrickle.pgt_stopped_capture WHERE relation = $1::oid::regclass RETURNING 1",
-                           {std::to_string(relation)});
+    auto removed =
+        run_extension_sql("DELETE FROM pgtrickle.pgt_stopped_capture WHERE relation = $1::oid::regclass RETURNING 1",
+                          {std::to_string(relation)});
     if (removed.empty())
         call([=] { ereport(NOTICE, (errmsg("capture of %s is not stopped", quoted_relation_name(relation)))); });
     request_allowed_captures();

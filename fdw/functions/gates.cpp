@@ -21,9 +21,10 @@ namespace {
 void gate(FunctionCallInfo fcinfo)
 {
     Oid source = own_source(fcinfo, "gate_source()");
-    auto inserted = run_own("INSERT INTO pgtrickle.pgt_hold (kind, relation, by_role) VALUES ('gate', $1::oid, $2) "
-                            "ON CONFLICT DO NOTHING RETURNING 1",
-                            {std::to_string(source), current_role()});
+    auto inserted =
+        run_extension_sql("INSERT INTO pgtrickle.pgt_hold (kind, relation, by_role) VALUES ('gate', $1::oid, $2) "
+                          "ON CONFLICT DO NOTHING RETURNING 1",
+                          {std::to_string(source), current_role()});
     if (inserted.empty())
         call([=] { ereport(NOTICE, (errmsg("source %s is already gated", quoted_relation_name(source)))); });
     mailbox::note_definition_change();
@@ -32,9 +33,9 @@ void gate(FunctionCallInfo fcinfo)
 void ungate(FunctionCallInfo fcinfo)
 {
     Oid source = own_source(fcinfo, "ungate_source()");
-    auto removed =
-        run_own("DELETE FROM pgtrickle.pgt_hold WHERE kind = 'gate' AND relation = $1::oid::regclass RETURNING 1",
-                {std::to_string(source)});
+    auto removed = run_extension_sql(
+        "DELETE FROM pgtrickle.pgt_hold WHERE kind = 'gate' AND relation = $1::oid::regclass RETURNING 1",
+        {std::to_string(source)});
     if (removed.empty())
         call([=] { ereport(NOTICE, (errmsg("source %s is not gated", quoted_relation_name(source)))); });
     mailbox::note_definition_change();

@@ -5,7 +5,7 @@
  * no job. From the commit on, the row in pgt_hold has the same effect, also after a restart, until
  * resume_scheduler() removes it.
  */
-#include "refresh/group/holds.hpp"
+#include "refresh/batch/holds.hpp"
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/visibility.hpp"
@@ -45,15 +45,16 @@ Oid stream_table_named(const std::string &name)
 
 std::vector<std::vector<Text>> insert_hold(const char *kind, Oid relid)
 {
-    return run_own("INSERT INTO pgtrickle.pgt_hold (kind, relation, by_role) VALUES ($1, $2::oid, $3) "
-                   "ON CONFLICT DO NOTHING RETURNING 1",
-                   {kind, std::to_string(relid), current_role()});
+    return run_extension_sql("INSERT INTO pgtrickle.pgt_hold (kind, relation, by_role) VALUES ($1, $2::oid, $3) "
+                             "ON CONFLICT DO NOTHING RETURNING 1",
+                             {kind, std::to_string(relid), current_role()});
 }
 
 bool remove_hold(const char *kind, Oid relid)
 {
-    return !run_own("DELETE FROM pgtrickle.pgt_hold WHERE kind = $1 AND relation = $2::oid::regclass RETURNING 1",
-                    {kind, std::to_string(relid)})
+    return !run_extension_sql(
+                "DELETE FROM pgtrickle.pgt_hold WHERE kind = $1 AND relation = $2::oid::regclass RETURNING 1",
+                {kind, std::to_string(relid)})
                 .empty();
 }
 
@@ -70,7 +71,8 @@ void pause(FunctionCallInfo fcinfo)
 
 void report_not_paused(Oid relid)
 {
-    auto rows = run_own("SELECT FROM pgtrickle.pgt_hold WHERE kind IN ('pause', 'drain') AND relation::oid = 0");
+    auto rows =
+        run_extension_sql("SELECT FROM pgtrickle.pgt_hold WHERE kind IN ('pause', 'drain') AND relation::oid = 0");
     const bool are_all = !rows.empty();
     call([=] {
         const char *name = definition::qualified_name(relid);
@@ -87,8 +89,8 @@ void report_not_paused(Oid relid)
  * of all. */
 void report_still_paused()
 {
-    auto rows = run_own("SELECT count(*), string_agg(relation::text, ', ' ORDER BY relation::text) "
-                        "FROM pgtrickle.pgt_hold WHERE kind = 'pause' AND relation::oid <> 0");
+    auto rows = run_extension_sql("SELECT count(*), string_agg(relation::text, ', ' ORDER BY relation::text) "
+                                  "FROM pgtrickle.pgt_hold WHERE kind = 'pause' AND relation::oid <> 0");
     if (*rows[0][0] == "0")
         return;
     call([&] {
@@ -158,11 +160,11 @@ std::vector<Text> origin_of(const scheduler::Hold &hold, Oid relid)
                        : hold.kind == Kind::not_advanced ? "watermark"
                                                          : "pause";
     Oid relation = hold.is_about_data() ? hold.culprit : hold.kind == Kind::paused ? relid : InvalidOid;
-    auto rows =
-        run_own("SELECT ((extract(epoch FROM since) - 946684800) * 1000000)::int8, by_role FROM pgtrickle.pgt_hold "
-                "WHERE kind = $1 AND ($2::oid = relation::oid OR $2::oid = 0 AND $1 = 'watermark') AND group_name = $3 "
-                "ORDER BY since LIMIT 1",
-                {kind, std::to_string(relation), hold.group});
+    auto rows = run_extension_sql(
+        "SELECT ((extract(epoch FROM since) - 946684800) * 1000000)::int8, by_role FROM pgtrickle.pgt_hold "
+        "WHERE kind = $1 AND ($2::oid = relation::oid OR $2::oid = 0 AND $1 = 'watermark') AND group_name = $3 "
+        "ORDER BY since LIMIT 1",
+        {kind, std::to_string(relation), hold.group});
     if (rows.empty() || hold.kind == Kind::frozen)
         return {{}, {}};
     return rows[0];

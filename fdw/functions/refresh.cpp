@@ -24,10 +24,10 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
     call([=] { refresh_others_for(relid); });
     TimestampTz started_at = GetCurrentTimestamp();
     try {
-        for (const refresh::Outcome &outcome : refresh::refresh_group({.members = {relid}}))
-            note_refresh(outcome, "MANUAL");
+        for (const refresh::Outcome &outcome : refresh::refresh_batch({.members = {relid}}))
+            record_in_history(outcome, catalog::InitiatedBy::manual);
     } catch (const PgError &error) {
-        note_failed_refresh(relid, started_at, "MANUAL", error);
+        record_failure_in_history(relid, started_at, catalog::InitiatedBy::manual, error);
         throw;
     }
     PG_RETURN_VOID();

@@ -55,15 +55,17 @@ void create_group(FunctionCallInfo fcinfo)
     if (members.size() < 2)
         refuse("a refresh group needs at least two stream tables");
     call([] { state::invalidate_refresh_sets(); });
-    if (run_own("INSERT INTO pgtrickle.pgt_refresh_group (name, isolation) VALUES ($1, $2) ON CONFLICT DO NOTHING "
-                "RETURNING 1",
-                {name, isolation})
+    if (run_extension_sql(
+            "INSERT INTO pgtrickle.pgt_refresh_group (name, isolation) VALUES ($1, $2) ON CONFLICT DO NOTHING "
+            "RETURNING 1",
+            {name, isolation})
             .empty())
         raise({.sqlstate = ERRCODE_DUPLICATE_OBJECT, .message = "refresh group \"" + name + "\" already exists"});
     for (Oid relid : members)
-        if (run_own("INSERT INTO pgtrickle.pgt_refresh_group_member VALUES ($1::oid, $2) ON CONFLICT DO NOTHING "
-                    "RETURNING 1",
-                    {std::to_string(relid), name})
+        if (run_extension_sql(
+                "INSERT INTO pgtrickle.pgt_refresh_group_member VALUES ($1::oid, $2) ON CONFLICT DO NOTHING "
+                "RETURNING 1",
+                {std::to_string(relid), name})
                 .empty())
             raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                    .message = std::string("stream table ") + call([=] { return definition::qualified_name(relid); }) +
@@ -86,9 +88,9 @@ void drop_group(FunctionCallInfo fcinfo)
     for (Oid relid : members_of(name))
         call([=] { definition::require_owner(relid); });
     call([] { state::invalidate_refresh_sets(); });
-    if (run_own("DELETE FROM pgtrickle.pgt_refresh_group WHERE name = $1 RETURNING 1", {name}).empty())
+    if (run_extension_sql("DELETE FROM pgtrickle.pgt_refresh_group WHERE name = $1 RETURNING 1", {name}).empty())
         raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT, .message = "refresh group \"" + name + "\" does not exist"});
-    run_own("DELETE FROM pgtrickle.pgt_refresh_group_member WHERE group_name = $1", {name});
+    run_extension_sql("DELETE FROM pgtrickle.pgt_refresh_group_member WHERE group_name = $1", {name});
     mailbox::note_definition_change();
 }
 

@@ -15,7 +15,7 @@
 #include "fdw/sql/arguments.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
-#include "refresh/group/holds.hpp"
+#include "refresh/batch/holds.hpp"
 #include "refresh/history.hpp"
 #include "refresh/program/compiled.hpp"
 #include "setup/steps.hpp"
@@ -62,7 +62,7 @@ std::string recompute_rows(Oid relid)
         state::mark_needs_reinit(relid, "repair_stream_table() was called");
         /* The dependents have not received the changes that made the rows wrong, so they cannot continue from
          * the correction. */
-        capture::mark(relid, "a stream table that it reads was repaired");
+        capture::write_marker(relid, "a stream table that it reads was repaired");
     });
     mailbox::note_change(relid);
     mailbox::note_definition_change();
@@ -72,13 +72,13 @@ std::string recompute_rows(Oid relid)
     int64_t wrong = 0;
     const TimestampTz started_at = GetCurrentTimestamp();
     try {
-        for (const refresh::Outcome &outcome : refresh::refresh_group({.members = {relid}})) {
-            note_refresh(outcome, "MANUAL");
+        for (const refresh::Outcome &outcome : refresh::refresh_batch({.members = {relid}})) {
+            record_in_history(outcome, catalog::InitiatedBy::manual);
             if (outcome.relid == relid)
                 wrong = outcome.rows_inserted + outcome.rows_deleted;
         }
     } catch (const PgError &error) {
-        note_failed_refresh(relid, started_at, "MANUAL", error);
+        record_failure_in_history(relid, started_at, catalog::InitiatedBy::manual, error);
         throw;
     }
     return "its rows were compared with its query: " +

@@ -59,10 +59,10 @@ void require_may_upgrade(const char *what)
 
 /* Returns the OIDs in ascending order, which is also the order in which DDL on several stream tables locks
  * them. */
-std::vector<Oid> relids_of(OwnSql sql)
+std::vector<Oid> relids_of(ExtensionSql sql)
 {
     std::vector<Oid> relids;
-    for (const std::vector<Text> &row : run_own(sql))
+    for (const std::vector<Text> &row : run_extension_sql(sql))
         relids.push_back(static_cast<Oid>(std::stoul(*row[0])));
     return relids;
 }
@@ -117,7 +117,7 @@ void make_schema(const char *name)
 }
 
 /* Stream tables that will not be filled after the upgrade until they are resumed. */
-constexpr const char *resting =
+constexpr const char *inactive_after_upgrade =
     "SELECT count(*), string_agg(name || ' (' || why || ')', ', ' ORDER BY name) FILTER (WHERE number <= 10) "
     "FROM (SELECT name, why, row_number() OVER (ORDER BY name) AS number FROM ("
     "SELECT relid::regclass::text AS name, 'suspended' AS why FROM pgtrickle.pgt_state WHERE status = 'SUSPENDED' "
@@ -125,7 +125,7 @@ constexpr const char *resting =
 
 void warn_of_inactive()
 {
-    const std::vector<Text> found = run_own(resting).front();
+    const std::vector<Text> found = run_extension_sql(inactive_after_upgrade).front();
     const int64_t count = std::stoll(*found[0]);
     if (count == 0)
         return;
@@ -149,7 +149,7 @@ int64_t prepare_upgrade()
     for (Oid relid : stream_tables)
         call([=] { (void)definition::lock_if_exists(relid, AccessExclusiveLock); });
     warn_of_inactive();
-    (void)run_own(remember);
+    (void)run_extension_sql(remember);
     call([] { capture::remove_all(); });
     for (Oid relid : relids_of(derived_relations))
         call([=] { drop_derived(relid); });
@@ -174,13 +174,13 @@ int64_t prepare_upgrade()
 std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
 {
     std::multimap<Oid, Oid> reads;
-    for (const std::vector<Text> &row :
-         run_own("SELECT DISTINCT user_of, source FROM ("
-                 "  SELECT d.objid AS user_of, d.refobjid AS source FROM pg_depend d "
-                 "  WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass "
-                 "  UNION ALL SELECT r.ev_class, d.refobjid FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid "
-                 "  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass) x WHERE user_of "
-                 "<> source"))
+    for (const std::vector<Text> &row : run_extension_sql(
+             "SELECT DISTINCT user_of, source FROM ("
+             "  SELECT d.objid AS user_of, d.refobjid AS source FROM pg_depend d "
+             "  WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass "
+             "  UNION ALL SELECT r.ev_class, d.refobjid FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid "
+             "  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass) x WHERE user_of "
+             "<> source"))
         reads.emplace(std::stoul(*row[0]), std::stoul(*row[1]));
     std::vector<Oid> ordered;
     std::set<Oid> visited;
@@ -202,14 +202,14 @@ std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
  * users. If one fails, the others are still created. */
 void recreate_indexes()
 {
-    for (const std::vector<Text> &row :
-         run_own("SELECT u.relid, statement FROM pgtrickle.pgt_upgrade u, unnest(u.indexes) WITH ORDINALITY AS x "
-                 "(statement, n), "
-                 "to_regclass('pg_trickle_storage.st_' || u.relid) AS heap "
-                 "WHERE heap IS NOT NULL AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = heap AND "
-                 "substring(pg_get_indexdef(i.indexrelid) FROM ' ON pg_trickle_storage\\..*') = substring(statement "
-                 "FROM ' ON pg_trickle_storage\\..*')) "
-                 "ORDER BY u.relid, n")) {
+    for (const std::vector<Text> &row : run_extension_sql(
+             "SELECT u.relid, statement FROM pgtrickle.pgt_upgrade u, unnest(u.indexes) WITH ORDINALITY AS x "
+             "(statement, n), "
+             "to_regclass('pg_trickle_storage.st_' || u.relid) AS heap "
+             "WHERE heap IS NOT NULL AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = heap AND "
+             "substring(pg_get_indexdef(i.indexrelid) FROM ' ON pg_trickle_storage\\..*') = substring(statement "
+             "FROM ' ON pg_trickle_storage\\..*')) "
+             "ORDER BY u.relid, n")) {
         const Oid relid = static_cast<Oid>(std::stoul(*row[0]));
         const Oid owner = definition::load(relid).owner;
         if (auto failure = attempt([&] { restore_index(relid, owner, *row[1]); }))
@@ -236,16 +236,17 @@ int64_t finish_upgrade()
             LockRelationOid(relid, AccessExclusiveLock);
             state::insert(relid);
         });
-        (void)run_own("UPDATE pgtrickle.pgt_state s SET generation = u.generation FROM pgtrickle.pgt_upgrade u "
-                      "WHERE u.relid = s.relid AND s.relid = $1::oid",
-                      {std::to_string(relid)});
+        (void)run_extension_sql(
+            "UPDATE pgtrickle.pgt_state s SET generation = u.generation FROM pgtrickle.pgt_upgrade u "
+            "WHERE u.relid = s.relid AND s.relid = $1::oid",
+            {std::to_string(relid)});
         define_restored(relid);
         call([=] { CacheInvalidateRelcacheByRelid(relid); });
     }
     recreate_indexes();
-    (void)run_own("UPDATE pgtrickle.pgt_state s SET status = u.status FROM pgtrickle.pgt_upgrade u "
-                  "WHERE u.relid = s.relid AND u.status = 'SUSPENDED'");
-    (void)run_own("DELETE FROM pgtrickle.pgt_upgrade");
+    (void)run_extension_sql("UPDATE pgtrickle.pgt_state s SET status = u.status FROM pgtrickle.pgt_upgrade u "
+                            "WHERE u.relid = s.relid AND u.status = 'SUSPENDED'");
+    (void)run_extension_sql("DELETE FROM pgtrickle.pgt_upgrade");
     mailbox::note_definition_change();
     return static_cast<int64_t>(stream_tables.size());
 }

@@ -9,7 +9,7 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/settings.hpp"
 #include "pg/stopwatch.hpp"
-#include "refresh/group/excluded_members.hpp"
+#include "refresh/batch/excluded_members.hpp"
 
 extern "C" {
 #include "storage/latch.h"
@@ -32,7 +32,7 @@ Obstacle request_for(Oid relid, int limit_ms)
 {
     int level = NewGUCNestLevel();
     set_for_now("pg_trickle.scan_refresh_timeout", psprintf("%d", limit_ms));
-    Obstacle obstacle = request_refresh(&relid, 1);
+    Obstacle obstacle = refresh_and_wait(&relid, 1);
     AtEOXact_GUC(false, level);
     return obstacle;
 }

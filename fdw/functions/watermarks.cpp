@@ -11,7 +11,7 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/rights.hpp"
-#include "refresh/group/holds.hpp"
+#include "refresh/batch/holds.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -55,15 +55,17 @@ void create_group(FunctionCallInfo fcinfo)
             sources.push_back(relid);
     if (sources.empty())
         refuse("sources must name at least one table");
-    auto inserted = run_own("INSERT INTO pgtrickle.pgt_watermark_group (name, tolerance_s) VALUES ($1, $2::float8) "
-                            "ON CONFLICT DO NOTHING RETURNING 1",
-                            {name, call([=] { return psprintf("%.17g", tolerance_s); })});
+    auto inserted =
+        run_extension_sql("INSERT INTO pgtrickle.pgt_watermark_group (name, tolerance_s) VALUES ($1, $2::float8) "
+                          "ON CONFLICT DO NOTHING RETURNING 1",
+                          {name, call([=] { return psprintf("%.17g", tolerance_s); })});
     if (inserted.empty())
         raise({.sqlstate = ERRCODE_DUPLICATE_OBJECT, .message = "watermark group \"" + name + "\" already exists"});
     for (Oid source : sources)
-        run_own("INSERT INTO pgtrickle.pgt_hold (kind, relation, group_name, by_role) VALUES ('watermark', $1::oid, "
-                "$2, $3)",
-                {std::to_string(source), name, current_role()});
+        run_extension_sql(
+            "INSERT INTO pgtrickle.pgt_hold (kind, relation, group_name, by_role) VALUES ('watermark', $1::oid, "
+            "$2, $3)",
+            {std::to_string(source), name, current_role()});
     mailbox::note_definition_change();
 }
 
@@ -93,9 +95,9 @@ void drop_group(FunctionCallInfo fcinfo)
                     aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(source)),
                                    get_rel_name(source));
             });
-    if (run_own("DELETE FROM pgtrickle.pgt_watermark_group WHERE name = $1 RETURNING 1", {name}).empty())
+    if (run_extension_sql("DELETE FROM pgtrickle.pgt_watermark_group WHERE name = $1 RETURNING 1", {name}).empty())
         raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT, .message = "watermark group \"" + name + "\" does not exist"});
-    run_own("DELETE FROM pgtrickle.pgt_hold WHERE kind = 'watermark' AND group_name = $1", {name});
+    run_extension_sql("DELETE FROM pgtrickle.pgt_hold WHERE kind = 'watermark' AND group_name = $1", {name});
     mailbox::note_definition_change();
 }
 
@@ -111,7 +113,7 @@ void advance(FunctionCallInfo fcinfo)
     if (!has_argument(fcinfo, 1))
         refuse("watermark must not be NULL");
     TimestampTz watermark = PG_GETARG_TIMESTAMPTZ(1);
-    auto advanced = run_own(
+    auto advanced = run_extension_sql(
         "INSERT INTO pgtrickle.pgt_watermark AS w (source, watermark, advanced_at, advanced_by) "
         "VALUES ($1::oid, $2::timestamptz, clock_timestamp(), $3) ON CONFLICT (source) DO UPDATE SET "
         "watermark = excluded.watermark, advanced_at = excluded.advanced_at, advanced_by = excluded.advanced_by "

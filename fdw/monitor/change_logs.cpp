@@ -180,7 +180,7 @@ SQL_FUNCTION(pgtrickle_source_rows)
             .boolean(log.is_captured && is_captured_for(readers, source))
             .number(log.bytes);
         log.damage != nullptr ? rows.text(log.damage) : rows.null();
-        rows.number(static_cast<int64_t>(definition::readers_of(source).size())).add();
+        rows.number(static_cast<int64_t>(definition::dependents_of(source).size())).add();
     }
     return 0;
 }

@@ -47,7 +47,7 @@ std::string index_statements(Oid relid, const std::string &quoted)
 {
     const std::string storage = "st_" + std::to_string(relid);
     std::string statements;
-    auto rows = run_own(
+    auto rows = run_extension_sql(
         "SELECT replace(pg_get_indexdef(c.oid), ' ON pg_trickle_storage.' || $1 || ' ', ' ON ' || $2 || ' ') "
         "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
         "WHERE indrelid = to_regclass('pg_trickle_storage.' || $1) AND NOT starts_with(relname::text, $1 || '_') "
@@ -70,7 +70,7 @@ SQL_FUNCTION(pgtrickle_export_definition)
     std::vector<options::Option> options = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
     /* The settings under which it was defined are part of the definition. */
     std::erase_if(options, [](const options::Option &option) {
-        return options::is_kept(option.name) && !option.name.starts_with(options::setting_prefix);
+        return options::is_internal(option.name) && !option.name.starts_with(options::setting_prefix);
     });
     std::string columns = call([=] { return column_list(relid); });
     std::string quoted = call([=] { return quoted_relation_name(relid); });

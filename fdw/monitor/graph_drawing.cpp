@@ -16,43 +16,43 @@ namespace {
 
 /* How stream tables are drawn in their states: dark text on light colours, so that it is legible on any
  * background. */
-struct Look {
+struct Style {
     const char *name;
     const char *fill;
     const char *line;
 };
-constexpr std::array<Look, 8> looks = {{{"active", "#d7f0dd", "#2e7d4f"},
-                                        {"stale", "#fff1c2", "#a87600"},
-                                        {"initializing", "#dbe9fb", "#2f6fb5"},
-                                        {"held", "#e6e0f3", "#6a4fa3"},
-                                        {"error", "#ffdcc2", "#b8500b"},
-                                        {"suspended", "#f9d0d0", "#b02a2a"},
-                                        {"hidden", "#eeeeee", "#8a8a8a"},
-                                        {"source", "#f2f2f2", "#6b6b6b"}}};
+constexpr std::array<Style, 8> styles = {{{"active", "#d7f0dd", "#2e7d4f"},
+                                          {"stale", "#fff1c2", "#a87600"},
+                                          {"initializing", "#dbe9fb", "#2f6fb5"},
+                                          {"held", "#e6e0f3", "#6a4fa3"},
+                                          {"error", "#ffdcc2", "#b8500b"},
+                                          {"suspended", "#f9d0d0", "#b02a2a"},
+                                          {"hidden", "#eeeeee", "#8a8a8a"},
+                                          {"source", "#f2f2f2", "#6b6b6b"}}};
 
-const Look &look_named(std::string_view name)
+const Style &style_named(std::string_view name)
 {
-    for (const Look &look : looks)
-        if (name == look.name)
-            return look;
-    return looks.back();
+    for (const Style &style : styles)
+        if (name == style.name)
+            return style;
+    return styles.back();
 }
 
-const Look &look_of(const GraphNode &node)
+const Style &style_of(const GraphNode &node)
 {
     if (!node.is_stream_table())
-        return look_named("source");
+        return style_named("source");
     if (!node.seen)
-        return look_named("hidden");
+        return style_named("hidden");
     switch (node.seen->state.status) {
-    case state::Status::suspended: return look_named("suspended");
-    case state::Status::error: return look_named("error");
-    case state::Status::initializing: return look_named("initializing");
+    case state::Status::suspended: return style_named("suspended");
+    case state::Status::error: return style_named("error");
+    case state::Status::initializing: return style_named("initializing");
     case state::Status::active: break;
     }
     if (!node.seen->hold.empty())
-        return look_named("held");
-    return look_named(node.seen->is_late ? "stale" : "active");
+        return style_named("held");
+    return style_named(node.seen->is_late ? "stale" : "active");
 }
 
 std::string age_text(const StreamTableInfo &seen)
@@ -151,13 +151,13 @@ std::string as_mermaid(const VisibleGraph &graph)
     for (size_t i = 0; i < graph.size(); i++) {
         bool is_source = !graph[i].is_stream_table();
         text += "  " + id_of(i) + (is_source ? "[(\"" : "[\"") + label_of(graph[i], mermaid_text, "<br/>") +
-                (is_source ? "\")]" : "\"]") + ":::" + look_of(graph[i]).name + "\n";
+                (is_source ? "\")]" : "\"]") + ":::" + style_of(graph[i]).name + "\n";
     }
     visit_edges(graph,
                 [&](size_t source, size_t reader) { text += "  " + id_of(source) + " --> " + id_of(reader) + "\n"; });
-    for (const Look &look : looks)
+    for (const Style &style : styles)
         text +=
-            std::string("  classDef ") + look.name + " fill:" + look.fill + ",stroke:" + look.line + ",color:#111\n";
+            std::string("  classDef ") + style.name + " fill:" + style.fill + ",stroke:" + style.line + ",color:#111\n";
     return text;
 }
 
@@ -169,12 +169,12 @@ std::string as_dot(const VisibleGraph &graph)
         "  node [style=\"filled,rounded\", shape=box, fontname=\"Helvetica,Arial,sans-serif\", fontsize=11];\n"
         "  edge [color=\"#808080\"];\n";
     for (size_t i = 0; i < graph.size(); i++) {
-        const Look &look = look_of(graph[i]);
+        const Style &style = style_of(graph[i]);
         text += "  " + id_of(i) + " [label=\"" + label_of(graph[i], dot_text, "\\n") + "\"";
         if (!graph[i].is_stream_table())
             text += ", shape=cylinder, style=filled";
         text +=
-            std::string(", fillcolor=\"") + look.fill + "\", color=\"" + look.line + "\", fontcolor=\"#111111\"];\n";
+            std::string(", fillcolor=\"") + style.fill + "\", color=\"" + style.line + "\", fontcolor=\"#111111\"];\n";
     }
     visit_edges(graph,
                 [&](size_t source, size_t reader) { text += "  " + id_of(source) + " -> " + id_of(reader) + ";\n"; });

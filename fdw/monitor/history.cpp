@@ -4,6 +4,7 @@
  */
 #include "catalog/tables/history.hpp"
 #include "definition/definition.hpp"
+#include "definition/texts.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/monitor/stream_table_list.hpp"
 #include "fdw/sql/arguments.hpp"
@@ -27,27 +28,27 @@ std::optional<std::string> error_text(const catalog::Refresh &refresh, bool with
 
 /* Returns what the user may see of a stream table's entries. Remembers the last answer, because adjacent
  * entries are often of one stream table. */
-class Seers {
+class VisibilityCache {
   public:
-    struct Sight {
+    struct Visibility {
         bool may_see, may_see_texts;
     };
-    Sight operator()(Oid relid)
+    Visibility operator()(Oid relid)
     {
         if (relid != last_) {
             last_ = relid;
-            sight_ = call([=]() -> Sight {
+            visibility_ = call([=]() -> Visibility {
                 if (!definition::is_stream_table(relid))
                     return {false, false};
-                return {may_see(relid), may_see_texts(relid)};
+                return {may_see(relid), definition::may_see_texts(relid)};
             });
         }
-        return sight_;
+        return visibility_;
     }
 
   private:
     Oid last_ = InvalidOid;
-    Sight sight_ = {false, false};
+    Visibility visibility_ = {false, false};
 };
 
 /* Returns the newest entries first. If the user may not see all stream tables, the history is read for each
@@ -77,10 +78,10 @@ std::vector<catalog::Refresh> timeline(const std::map<Oid, StreamTableInfo> &vis
 
 /* Adds refreshes in progress that take long: fills and full refreshes. Such a refresh has no number before it
  * ends. */
-void add_running(Rows &rows, Seers &seers)
+void add_running(Rows &rows, VisibilityCache &visibility_of)
 {
     for (const mailbox::ProgressSeen &seen : mailbox::progress_seen()) {
-        if (seen.database != MyDatabaseId || !seers(seen.relid).may_see)
+        if (seen.database != MyDatabaseId || !visibility_of(seen.relid).may_see)
             continue;
         rows.null().number(seen.relid).null().time(seen.started_at).null().text("FULL");
         rows.null().null().null().null().null().text("RUNNING").null().null().add();
@@ -95,17 +96,17 @@ SQL_FUNCTION(pgtrickle_refresh_history_rows)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    Seers seers;
-    add_running(rows, seers);
+    VisibilityCache visibility_of;
+    add_running(rows, visibility_of);
     catalog::each_refresh(InvalidOid, INT64_MAX, [&](const catalog::Refresh &refresh) {
-        Seers::Sight sight = seers(refresh.relid);
-        if (!sight.may_see)
+        VisibilityCache::Visibility visibility = visibility_of(refresh.relid);
+        if (!visibility.may_see)
             return true;
         rows.number(refresh.refresh_id).number(refresh.relid).time(refresh.data_timestamp);
-        rows.time(refresh.started_at).time(refresh.ended_at).text(refresh.action);
+        rows.time(refresh.started_at).time(refresh.ended_at).text(name_of(refresh.action));
         rows.number(refresh.rows_inserted).number(refresh.rows_deleted).number(refresh.delta_rows);
-        rows.boolean(refresh.was_full_fallback).text(error_text(refresh, sight.may_see_texts));
-        rows.text(refresh.status).text(refresh.initiated_by);
+        rows.boolean(refresh.was_full_fallback).text(error_text(refresh, visibility.may_see_texts));
+        rows.text(name_of(refresh.status)).text(name_of(refresh.initiated_by));
         rows.text(refresh.reason.empty() ? std::nullopt : std::optional(refresh.reason)).add();
         return true;
     });
@@ -121,11 +122,14 @@ SQL_FUNCTION(pgtrickle_get_refresh_history)
         raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
                .message = "invalid argument: max_rows must not be negative"});
     Oid relid = call([&] { return visible_stream_table(name.c_str()); });
-    bool with_texts = call([=] { return may_see_texts(relid); });
+    bool with_texts = call([=] { return definition::may_see_texts(relid); });
     Rows rows(fcinfo);
     catalog::each_refresh(relid, max_rows, [&](const catalog::Refresh &refresh) {
         rows.number(refresh.refresh_id).time(refresh.data_timestamp).time(refresh.started_at).time(refresh.ended_at);
-        rows.text(refresh.action).text(refresh.status).number(refresh.rows_inserted).number(refresh.rows_deleted);
+        rows.text(name_of(refresh.action))
+            .text(name_of(refresh.status))
+            .number(refresh.rows_inserted)
+            .number(refresh.rows_deleted);
         rows.real(static_cast<double>(refresh.ended_at - refresh.started_at) / 1000.0);
         rows.text(error_text(refresh, with_texts)).add();
         return true;
@@ -151,7 +155,10 @@ SQL_FUNCTION(pgtrickle_refresh_timeline)
     for (const catalog::Refresh &refresh : timeline(visible, are_all_visible, max_rows)) {
         const StreamTableInfo &seen = visible[refresh.relid];
         rows.text(seen.definition.schema_name).text(seen.definition.name).time(refresh.started_at);
-        rows.time(refresh.ended_at).text(refresh.action).text(refresh.status).text(refresh.initiated_by);
+        rows.time(refresh.ended_at)
+            .text(name_of(refresh.action))
+            .text(name_of(refresh.status))
+            .text(name_of(refresh.initiated_by));
         rows.number(refresh.rows_inserted).number(refresh.rows_deleted).number(refresh.delta_rows);
         rows.real(static_cast<double>(refresh.ended_at - refresh.started_at) / 1000.0);
         rows.text(error_text(refresh, seen.may_see_texts)).add();

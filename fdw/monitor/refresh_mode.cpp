@@ -4,6 +4,7 @@
 #include "catalog/tables/history.hpp"
 #include "definition/definition.hpp"
 #include "definition/options.hpp"
+#include "definition/texts.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/result_rows.hpp"
@@ -84,9 +85,9 @@ Counts counts_of(const std::vector<catalog::Statistics> &all, Oid relid)
     for (const catalog::Statistics &row : all) {
         if (row.relid != relid)
             continue;
-        if (row.action == refresh::name_of(refresh::Action::differential))
+        if (row.action == refresh::Action::differential)
             counts.delta = row;
-        else if (row.action == refresh::name_of(refresh::Action::full))
+        else if (row.action == refresh::Action::full)
             counts.full = row;
         counts.last_at = std::max(counts.last_at, row.completed_at);
     }
@@ -154,7 +155,7 @@ Datum as_jsonb(const scheduler::Signals &signals)
 
 void add_recommendation(Rows &rows, const Definition &definition, const std::vector<catalog::Statistics> &all)
 {
-    bool with_texts = call([&] { return may_see_texts(definition.relid); });
+    bool with_texts = call([&] { return definition::may_see_texts(definition.relid); });
     scheduler::Signals signals = signals_of(definition, counts_of(all, definition.relid));
     signals.objection = objection_to(definition);
     const ModeInForce in_force = mode_in_force(definition);
@@ -185,7 +186,7 @@ SQL_FUNCTION(pgtrickle_explain_refresh_mode)
     Rows rows(fcinfo);
     Definition definition = definition::load(relid);
     ModeInForce in_force = mode_in_force(definition);
-    if (in_force.why && !call([=] { return may_see_texts(relid); }))
+    if (in_force.why && !call([=] { return definition::may_see_texts(relid); }))
         in_force.why = "hidden: visible to the owner and pg_monitor only";
     rows.text(options::name_of(definition.mode)).text(options::name_of(in_force.mode)).text(in_force.why).add();
     return 0;

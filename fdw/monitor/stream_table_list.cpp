@@ -1,8 +1,9 @@
 #include "fdw/monitor/stream_table_list.hpp"
 
+#include "definition/texts.hpp"
 #include "definition/time_zone.hpp"
 #include "definition/visibility.hpp"
-#include "refresh/group/holds.hpp"
+#include "refresh/batch/holds.hpp"
 
 #include <algorithm>
 #include <map>
@@ -18,20 +19,20 @@ using scheduler::Schedule;
  * others that were due earlier. */
 constexpr int64_t grace_us = 5'000'000;
 
-using Readers = std::map<Oid, std::vector<const StreamTableInfo *>>;
+using Dependents = std::map<Oid, std::vector<const StreamTableInfo *>>;
 
-Readers readers_of(const std::vector<StreamTableInfo> &all)
+Dependents dependents_of(const std::vector<StreamTableInfo> &all)
 {
-    Readers readers;
+    Dependents dependents;
     for (const StreamTableInfo &seen : all)
         for (const Source &source : seen.definition.sources)
-            readers[source.relid].push_back(&seen);
-    return readers;
+            dependents[source.relid].push_back(&seen);
+    return dependents;
 }
 
 /* Returns the schedules by which a stream table becomes due: its own, or those of its dependents. None: it is
  * due as soon as something changes. */
-std::vector<Schedule> schedules_of(const StreamTableInfo &seen, const Readers &readers)
+std::vector<Schedule> schedules_of(const StreamTableInfo &seen, const Dependents &dependents)
 {
     std::vector<Schedule> schedules;
     std::vector<const StreamTableInfo *> open = {&seen};
@@ -42,11 +43,11 @@ std::vector<Schedule> schedules_of(const StreamTableInfo &seen, const Readers &r
             schedules.push_back(definition.schedule);
             continue;
         }
-        auto found = readers.find(definition.relid);
-        for (const StreamTableInfo *reader :
-             found == readers.end() ? std::vector<const StreamTableInfo *>() : found->second)
-            if (known.insert(reader->definition.relid).second)
-                open.push_back(reader);
+        auto found = dependents.find(definition.relid);
+        for (const StreamTableInfo *dependent :
+             found == dependents.end() ? std::vector<const StreamTableInfo *>() : found->second)
+            if (known.insert(dependent->definition.relid).second)
+                open.push_back(dependent);
     }
     return schedules;
 }
@@ -61,12 +62,12 @@ bool is_late_by(const Schedule &schedule, TimestampTz since, TimestampTz now)
     return scheduler::is_due_for_reader(schedule, since, now - grace_us, zone);
 }
 
-bool is_late(const StreamTableInfo &seen, const Readers &readers, TimestampTz now)
+bool is_late(const StreamTableInfo &seen, const Dependents &dependents, TimestampTz now)
 {
     if (!seen.hold.empty() || !seen.age.staleness_us || seen.age.own_staleness_us <= grace_us)
         return false;
     TimestampTz since = now - seen.age.own_staleness_us;
-    std::vector<Schedule> schedules = schedules_of(seen, readers);
+    std::vector<Schedule> schedules = schedules_of(seen, dependents);
     return schedules.empty() || std::any_of(schedules.begin(), schedules.end(),
                                             [&](const Schedule &schedule) { return is_late_by(schedule, since, now); });
 }
@@ -102,7 +103,7 @@ std::optional<StreamTableInfo> look_at(Oid relid)
         return std::nullopt;
     seen.definition = definition::load(relid);
     seen.age = age_of(relid, seen.state);
-    seen.may_see_texts = call([=] { return may_see_texts(relid); });
+    seen.may_see_texts = call([=] { return definition::may_see_texts(relid); });
     seen.may_see = seen.may_see_texts || call([=] { return may_see(relid); });
     return seen;
 }
@@ -115,9 +116,9 @@ std::vector<StreamTableInfo> all_stream_tables()
             all.push_back(std::move(*seen));
     find_holds(all);
     TimestampTz now = GetCurrentTimestamp();
-    Readers readers = readers_of(all);
+    Dependents dependents = dependents_of(all);
     for (StreamTableInfo &seen : all)
-        seen.is_late = is_late(seen, readers, now);
+        seen.is_late = is_late(seen, dependents, now);
     return all;
 }
 

@@ -37,7 +37,11 @@ SQL_FUNCTION(pgtrickle_statistics_rows)
         if (visible.count(row.relid) == 0)
             continue;
         auto ms = [](int64_t microseconds) { return static_cast<double>(microseconds) / 1000.0; };
-        rows.oid(row.relid).text(row.action).number(row.refreshes).number(row.failures).number(row.rows_inserted);
+        rows.oid(row.relid)
+            .text(name_of(row.action))
+            .number(row.refreshes)
+            .number(row.failures)
+            .number(row.rows_inserted);
         rows.number(row.rows_deleted).number(row.delta_rows).real(ms(row.total_us)).real(ms(row.max_us));
         rows.real(ms(row.last_us)).time(row.first_at).time(row.completed_at).time(row.failed_at).add();
     }

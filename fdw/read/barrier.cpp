@@ -12,7 +12,7 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/processes.hpp"
 #include "pg/versions/rights.hpp"
-#include "refresh/group/holds.hpp"
+#include "refresh/batch/holds.hpp"
 #include "refresh/history.hpp"
 #include "refresh/refresh.hpp"
 
@@ -33,15 +33,15 @@ bool is_held(Oid relid)
     return enter([=] { return refresh::hold_on(relid).has_value(); });
 }
 
-/* Requests a refresh of all stream tables at once, and judges the ones that were not refreshed again. Returns
+/* Requests a refresh of all stream tables at once, and judges again those that were not refreshed. Returns
  * whether all are fresh. */
-bool ask_manager(const Oid *relids, int count)
+bool request_all(const Oid *relids, int count)
 {
     bool is_fresh = true;
     Obstacle obstacle = Obstacle::none;
     for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested) {
         int rest = count - first;
-        obstacle = request_refresh(relids + first, rest < mailbox::max_requested ? rest : mailbox::max_requested);
+        obstacle = refresh_and_wait(relids + first, rest < mailbox::max_requested ? rest : mailbox::max_requested);
     }
     for (int i = 0; i < count; i++) {
         if (obstacle == Obstacle::none) {
@@ -68,34 +68,34 @@ bool ask_manager(const Oid *relids, int count)
     return is_fresh;
 }
 
-struct Sorted {
-    Oid *asked;
-    int asked_count;
+struct Actions {
+    Oid *requested;
+    int requested_count;
     Oid *own;
     int own_count;
     bool has_stale;
 };
 
 /* Decides by `freshness` whether the stream table, one of at most `count`, is served or put on a list. */
-void sort(Sorted *sorted, int count, Oid relid, const Freshness &freshness)
+void act_on_verdict(Actions *actions, int count, Oid relid, const Freshness &freshness)
 {
     definition::end_restoring();
     switch (freshness.verdict) {
-    case Verdict::ask:
-        if (sorted->asked == nullptr)
-            sorted->asked = static_cast<Oid *>(palloc(sizeof(Oid) * count));
-        sorted->asked[sorted->asked_count++] = relid;
+    case Verdict::request:
+        if (actions->requested == nullptr)
+            actions->requested = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+        actions->requested[actions->requested_count++] = relid;
         return;
     case Verdict::refresh_here:
         if (is_held(relid))
-            return sort(sorted, count, relid, {Verdict::stale, Obstacle::held, freshness.is_populated});
-        if (sorted->own == nullptr)
-            sorted->own = static_cast<Oid *>(palloc(sizeof(Oid) * count));
-        sorted->own[sorted->own_count++] = relid;
+            return act_on_verdict(actions, count, relid, {Verdict::stale, Obstacle::held, freshness.is_populated});
+        if (actions->own == nullptr)
+            actions->own = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+        actions->own[actions->own_count++] = relid;
         return;
     case Verdict::stale:
         require_populated(relid, freshness);
-        sorted->has_stale = true;
+        actions->has_stale = true;
         apply_on_stale(relid, freshness.obstacle);
         return;
     case Verdict::serve: require_populated(relid, freshness); return;
@@ -116,10 +116,10 @@ bool refresh_here(const Oid *relids, int count)
         TimestampTz started_at = GetCurrentTimestamp();
         try {
             for (const refresh::Outcome &outcome :
-                 refresh::refresh_group({.members = members, .requested_by = scheduler::RequestedBy::reader}, &skipped))
-                note_refresh(outcome, "SCAN");
+                 refresh::refresh_batch({.members = members, .requested_by = scheduler::RequestedBy::reader}, &skipped))
+                record_in_history(outcome, catalog::InitiatedBy::scan);
         } catch (const PgError &error) {
-            note_failed_refresh(members.front(), started_at, "SCAN", error);
+            record_failure_in_history(members.front(), started_at, catalog::InitiatedBy::scan, error);
             throw;
         }
         held_count = static_cast<int>(skipped.held.size());
@@ -154,39 +154,39 @@ Oid *tables_to_align(const Oid *relids, int count, int *found_count)
 Passed pass_barrier(const Oid *relids, int count, const RequiredRights *rights)
 {
     TimestampTz now = GetCurrentTimestamp();
-    Sorted sorted = {};
-    bool has_to_ask = false;
+    Actions actions = {};
+    bool must_request = false;
     for (int i = 0; i < count; i++) {
         Freshness freshness = judge(relids[i], now);
-        has_to_ask |= freshness.verdict == Verdict::ask;
-        sort(&sorted, count, relids[i], freshness);
+        must_request |= freshness.verdict == Verdict::request;
+        act_on_verdict(&actions, count, relids[i], freshness);
     }
-    if (sorted.asked_count + sorted.own_count == 0)
-        return {false, !sorted.has_stale, false};
+    if (actions.requested_count + actions.own_count == 0)
+        return {false, !actions.has_stale, false};
     /* Stream tables that are fresh enough are refreshed too: one refresh brings all to one frontier, so that
      * the statement does not see one of them with changes that another lacks. */
-    for (int i = 0; has_to_ask && i < count; i++) {
+    for (int i = 0; must_request && i < count; i++) {
         Freshness freshness = judge(relids[i], now);
-        bool is_asked = false;
-        for (int j = 0; j < sorted.asked_count; j++)
-            is_asked |= sorted.asked[j] == relids[i];
+        bool is_requested = false;
+        for (int j = 0; j < actions.requested_count; j++)
+            is_requested |= actions.requested[j] == relids[i];
         /* This includes a stream table that has become stale since it was judged above. */
-        if (!is_asked && freshness.can_ask)
-            sorted.asked[sorted.asked_count++] = relids[i];
+        if (!is_requested && freshness.can_request)
+            actions.requested[actions.requested_count++] = relids[i];
     }
     if (rights != nullptr)
         check_rights(*rights);
-    bool is_fresh = !sorted.has_stale;
-    if (sorted.own_count > 0)
-        is_fresh = refresh_here(sorted.own, sorted.own_count) && is_fresh;
-    if (sorted.asked_count > 0)
-        is_fresh = ask_manager(sorted.asked, sorted.asked_count) && is_fresh;
-    return {sorted.own_count > 0, is_fresh, sorted.asked_count > 0};
+    bool is_fresh = !actions.has_stale;
+    if (actions.own_count > 0)
+        is_fresh = refresh_here(actions.own, actions.own_count) && is_fresh;
+    if (actions.requested_count > 0)
+        is_fresh = request_all(actions.requested, actions.requested_count) && is_fresh;
+    return {actions.own_count > 0, is_fresh, actions.requested_count > 0};
 }
 
 bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, const RequiredRights *rights)
 {
-    Sorted sorted = {};
+    Actions actions = {};
     for (int i = 0; i < count; i++) {
         mailbox::OwnEffects own = mailbox::own_effects(relids[i]);
         Freshness freshness = judge_as_of(relids[i], fixed.snapshot, fixed.taken_at);
@@ -194,13 +194,13 @@ bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed
         if (is_own && !fixed.is_inherited && freshness.verdict == Verdict::stale && guc::max_staleness_ms == 0 &&
             can_refresh_here(relids[i]))
             freshness.verdict = Verdict::refresh_here;
-        sort(&sorted, count, relids[i], freshness);
+        act_on_verdict(&actions, count, relids[i], freshness);
     }
-    if (sorted.own_count == 0)
+    if (actions.own_count == 0)
         return false;
     if (rights != nullptr)
         check_rights(*rights);
-    (void)refresh_here(sorted.own, sorted.own_count);
+    (void)refresh_here(actions.own, actions.own_count);
     return true;
 }
 

@@ -22,7 +22,7 @@ namespace pgtrickle {
 struct Passed {
     bool has_refreshed; /* by this transaction itself: the rows are visible from the current command on */
     bool is_fresh;      /* on_stale has not been applied to any stream table */
-    bool has_asked;     /* a refresh was requested of the manager, and waited for */
+    bool has_requested; /* a refresh was requested of the manager, and waited for */
 };
 
 /* Passes a statement that can still take a new snapshot. `rights` (may be null) are checked before any
@@ -65,7 +65,7 @@ bool is_reader();
 struct Wait {
     bool has_passed;
     bool has_refreshed; /* in its own transaction */
-    bool has_asked;
+    bool has_requested;
     bool has_failed; /* the refresh failed or was not in time: on_stale has been applied */
     double ms;
 };

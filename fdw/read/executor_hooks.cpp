@@ -98,8 +98,8 @@ void renew_snapshot(QueryDesc *query, bool has_refreshed)
     query->snapshot = RegisterSnapshot(GetActiveSnapshot());
 }
 
-/* Makes the statement's snapshot active, if it is not. It is one from renew_snapshot() then. Returns whether
- * it was pushed. */
+/* Pushes the snapshot that renew_snapshot() has given to the statement, if it is not the active one. Returns
+ * whether it was pushed. */
 bool push_snapshot(QueryDesc *query)
 {
     if (query->snapshot == InvalidSnapshot || !ActiveSnapshotSet() || GetActiveSnapshot() == query->snapshot)
@@ -116,7 +116,7 @@ bool is_wait_wanted = false;
 void record_wait(const Passed &passed)
 {
     wait.has_refreshed |= passed.has_refreshed;
-    wait.has_asked |= passed.has_asked;
+    wait.has_requested |= passed.has_requested;
     wait.has_failed = !passed.is_fresh; /* in the last pass */
 }
 

@@ -13,7 +13,7 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/explain.hpp"
-#include "refresh/group/holds.hpp"
+#include "refresh/batch/holds.hpp"
 
 extern "C" {
 #include "tcop/tcopprot.h"
@@ -50,12 +50,12 @@ void explain_wait(const Wait &wait, ExplainState *es)
     if (!es->analyze || !wait.has_passed)
         return;
     ExplainPropertyText("Refreshed Before Reading",
-                        wait.has_refreshed ? "in this transaction"
-                        : !wait.has_asked  ? "no"
-                        : wait.has_failed  ? "no, despite waiting for it"
-                                           : "by the manager",
+                        wait.has_refreshed    ? "in this transaction"
+                        : !wait.has_requested ? "no"
+                        : wait.has_failed     ? "no, despite waiting for it"
+                                              : "by the manager",
                         es);
-    if (es->timing && (wait.has_refreshed || wait.has_asked))
+    if (es->timing && (wait.has_refreshed || wait.has_requested))
         ExplainPropertyFloat(wait.has_failed ? "Wait Time" : "Refresh Time", "ms", wait.ms, 3, es);
 }
 

@@ -17,9 +17,8 @@ namespace pgtrickle {
 
 namespace {
 
-/* Returns true if staleness is judged by the stream table's own schedule. The schedule limits only how far it
- * lags behind its direct upstreams if these have schedules of their own, and not how far they lag behind
- * their sources. */
+/* Returns true if staleness is judged by the stream table's own schedule. Changes that
+ * upstreams with schedules of their own have not applied yet do not count then. */
 bool is_by_own_schedule(Oid relid)
 {
     return guc::max_staleness_ms < 0 && !find_served_relation(relid)->schedule.is_always_fresh();
@@ -93,7 +92,7 @@ Freshness judge(Oid relid, TimestampTz now)
          * that the stream table reads. */
         if (is_refreshable_by_others_only && own.has_changes && !known.is_current() && !known.state.is_suspended &&
             !known.state.is_failing)
-            return {Verdict::ask, Obstacle::none, is_populated, true};
+            return {Verdict::request, Obstacle::none, is_populated, true};
         /* Only this transaction sees its changes, or holds the lock. */
         if (own.has_changes || own.holds_it)
             return {Verdict::stale, is_refreshable_by_others_only ? Obstacle::own_changes : Obstacle::read_only,
@@ -113,7 +112,7 @@ Freshness judge(Oid relid, TimestampTz now)
         return {can_refresh_here(relid) ? Verdict::refresh_here : Verdict::stale, Obstacle::read_only, true};
     if (known.is_known && (known.state.is_suspended || known.state.is_failing))
         return refused(known.state, is_populated);
-    return {Verdict::ask, Obstacle::none, is_populated, true};
+    return {Verdict::request, Obstacle::none, is_populated, true};
 }
 
 Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)

@@ -20,7 +20,7 @@ namespace pgtrickle {
 
 enum class Verdict {
     serve,        /* fresh enough */
-    ask,          /* the manager is to refresh it */
+    request,      /* the manager is to refresh it */
     refresh_here, /* only this transaction can refresh it */
     stale,        /* it cannot be refreshed, or not in time: on_stale decides */
 };
@@ -44,13 +44,13 @@ struct Freshness {
     Verdict verdict = Verdict::serve;
     Obstacle obstacle = Obstacle::none;
     bool is_populated = true;
-    bool can_ask = false; /* it may be refreshed with others, so that all are at one frontier */
+    bool can_request = false; /* it may be refreshed with others, so that all are at one frontier */
 };
 
 /* Judges the present state. Cost, if nothing is pending: a look-up in shared memory. */
 Freshness judge(Oid relid, TimestampTz now);
 
-/* Judges the state visible to `snapshot`, which was taken at `taken_at`. Never returns `ask`. Raises 40001 if
+/* Judges the state visible to `snapshot`, which was taken at `taken_at`. Never returns `request`. Raises 40001 if
  * the storage is newer than the snapshot. Cost: index probes into state, dependencies and logs. */
 Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at);
 

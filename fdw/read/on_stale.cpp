@@ -4,8 +4,8 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/processes.hpp"
-#include "refresh/group/excluded_members.hpp"
-#include "refresh/group/holds.hpp"
+#include "refresh/batch/excluded_members.hpp"
+#include "refresh/batch/holds.hpp"
 
 extern "C" {
 #include "access/xact.h"

@@ -6,7 +6,7 @@
 #include "fdw/read/refresh_wait.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "mailbox/mailbox.hpp"
-#include "refresh/group/upstreams_of_others.hpp"
+#include "refresh/batch/upstreams_of_others.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -48,12 +48,12 @@ Obstacle obstacle_to_request(const mailbox::MailboxStatus &known)
 /* Requests a refresh of the stream tables. If a worker waits for this transaction, it gives up, and the
  * stream tables are read as they are: a statement on a source that changes the definition of another role's
  * stream table must not fail because of that. */
-Obstacle ask(const Oid *relids, int count)
+Obstacle request_all(const Oid *relids, int count)
 {
     Obstacle obstacle = Obstacle::none;
     for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested)
         obstacle =
-            request_refresh(relids + first, std::min(count - first, mailbox::max_requested), OnDeadlock::give_up);
+            refresh_and_wait(relids + first, std::min(count - first, mailbox::max_requested), OnDeadlock::give_up);
     return obstacle;
 }
 
@@ -76,8 +76,8 @@ SkippedUpstreams refresh_others(const Oid *relids, int count, bool goes_by_sched
     int upstream_count;
     Oid *upstreams = upstreams_of_others(relids, count, &upstream_count);
     SkippedUpstreams left = {static_cast<SkippedUpstream *>(palloc(sizeof(SkippedUpstream) * (upstream_count + 1))), 0};
-    auto *asked = static_cast<Oid *>(palloc(sizeof(Oid) * (upstream_count + 1)));
-    int asked_count = 0;
+    auto *requested = static_cast<Oid *>(palloc(sizeof(Oid) * (upstream_count + 1)));
+    int requested_count = 0;
     const TimestampTz now = GetCurrentTimestamp();
     const bool is_fixed = is_under_fixed_snapshot(relids, count);
     auto leave = [&](Oid relid, Obstacle obstacle) { left.list[left.count++] = {relid, obstacle}; };
@@ -94,12 +94,12 @@ SkippedUpstreams refresh_others(const Oid *relids, int count, bool goes_by_sched
         } else if (Obstacle obstacle = obstacle_to_request(known); obstacle != Obstacle::none)
             leave(upstream, obstacle);
         else
-            asked[asked_count++] = upstream;
+            requested[requested_count++] = upstream;
     }
-    if (Obstacle obstacle = ask(asked, asked_count); obstacle != Obstacle::none)
-        for (int i = 0; i < asked_count; i++)
-            if (!mailbox::status_of(asked[i]).is_current())
-                leave(asked[i], obstacle);
+    if (Obstacle obstacle = request_all(requested, requested_count); obstacle != Obstacle::none)
+        for (int i = 0; i < requested_count; i++)
+            if (!mailbox::status_of(requested[i]).is_current())
+                leave(requested[i], obstacle);
     /* None of these upstreams contains the changes of this transaction. */
     for (int i = 0; i < upstream_count; i++) {
         auto is_it = [&](const SkippedUpstream &one) { return one.relid == upstreams[i]; };

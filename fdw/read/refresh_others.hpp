@@ -1,6 +1,6 @@
 /*
  * A refresh in a session's transaction reads upstreams of other owners without refreshing them
- * (refresh/group/upstreams_of_others.hpp). Before such a refresh, these functions request a refresh of these
+ * (refresh/batch/upstreams_of_others.hpp). Before such a refresh, these functions request a refresh of these
  * upstreams from the manager, which runs in other transactions, and report the ones that could not be
  * refreshed.
  *

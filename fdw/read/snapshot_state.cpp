@@ -23,12 +23,6 @@ namespace pgtrickle {
 
 namespace {
 
-/* Conditions under which a stream table counts as pending. */
-struct Counted {
-    bool time_dependent; /* time dependence counts as a pending change */
-    bool own_only;       /* upstreams that have their own schedule and are refreshed separately do not count */
-};
-
 bool keeps_own_schedule(Oid relid)
 {
     const ServedRelation *served = find_served_relation(relid);
@@ -62,22 +56,23 @@ bool is_pending(Oid source, const Frontier &frontier, Snapshot snapshot)
 }
 
 /* Returns whether one of the sources of `relid` has a change that has not been applied, at any distance
- * upstream. `left` limits the number of stream tables visited. C++ frame. */
-bool has_pending_upstream(Oid relid, Snapshot snapshot, Counted counted, int &left)
+ * upstream; with `own_only`, without upstreams that have their own schedule and are refreshed separately. Time
+ * dependence counts as a pending change. `left` limits the number of stream tables visited. C++ frame. */
+bool has_pending_upstream(Oid relid, Snapshot snapshot, bool own_only, int &left)
 {
     const state::VisibleRow seen = call([=] { return state::visible_row(relid, snapshot); });
     const std::optional<Frontier> frontier = frontier_of(seen);
     if (--left < 0 || !frontier || seen.needs_reinit)
         return true;
-    if (counted.time_dependent && call([=] { return is_time_dependent(relid); }))
+    if (call([=] { return is_time_dependent(relid); }))
         return true;
     for (const Source &source : definition::sources_of(relid)) {
         if (is_pending(source.relid, *frontier, snapshot))
             return true;
         bool is_walked = source.kind == SourceKind::stream_table &&
-                         !(counted.own_only && call([&] { return keeps_own_schedule(source.relid); }) &&
+                         !(own_only && call([&] { return keeps_own_schedule(source.relid); }) &&
                            !is_in_one_atomic_set(relid, source.relid));
-        if (is_walked && has_pending_upstream(source.relid, snapshot, counted, left))
+        if (is_walked && has_pending_upstream(source.relid, snapshot, own_only, left))
             return true;
     }
     return false;
@@ -102,12 +97,12 @@ bool may_lack(Oid relid, const std::vector<Frontier> &frontiers, Snapshot snapsh
  * reads others says when their changes were applied, but not how old these others were. C++ frame. */
 Oid first_lagging(const Oid *relids, int count, Snapshot snapshot)
 {
-    std::vector<std::vector<Oid>> taken_in; /* the upstreams of each stream table, and itself */
+    std::vector<std::vector<Oid>> upstreams_of_each; /* the upstreams of each stream table, and itself */
     for (int i = 0; i < count; i++) {
-        taken_in.push_back(definition::upstreams_of(relids[i]));
-        taken_in.back().push_back(relids[i]);
+        upstreams_of_each.push_back(definition::upstreams_of(relids[i]));
+        upstreams_of_each.back().push_back(relids[i]);
     }
-    if (count == 0 || (count == 1 && taken_in.front().size() == 1))
+    if (count == 0 || (count == 1 && upstreams_of_each.front().size() == 1))
         return InvalidOid;
     std::vector<Frontier> frontiers;
     for (int i = 0; i < count; i++) {
@@ -117,7 +112,7 @@ Oid first_lagging(const Oid *relids, int count, Snapshot snapshot)
         frontiers.push_back(*std::move(frontier));
     }
     for (int i = 0; i < count; i++)
-        if (std::any_of(taken_in[i].begin(), taken_in[i].end(),
+        if (std::any_of(upstreams_of_each[i].begin(), upstreams_of_each[i].end(),
                         [&](Oid each) { return may_lack(each, frontiers, snapshot); }))
             return relids[i];
     return InvalidOid;
@@ -146,7 +141,7 @@ bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only)
 {
     return enter([=] {
         int left = 1000;
-        return has_pending_upstream(relid, snapshot, {true, own_only}, left);
+        return has_pending_upstream(relid, snapshot, own_only, left);
     });
 }
 

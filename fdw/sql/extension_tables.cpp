@@ -61,7 +61,7 @@ void execute(const char *sql, const std::vector<Text> &parameters)
 
 } // namespace
 
-std::vector<std::vector<Text>> run_own(OwnSql sql, const std::vector<Text> &parameters)
+std::vector<std::vector<Text>> run_extension_sql(ExtensionSql sql, const std::vector<Text> &parameters)
 {
     AsSuperuser as_superuser;
     TextSettings settings;

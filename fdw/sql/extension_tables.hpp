@@ -3,7 +3,7 @@
  * may have them run. C++ frames; they throw PgError.
  *
  * The statements run as a superuser, so they must contain no code and no name that a user has written:
- *   - the text is a literal of this source (OwnSql): nothing is printed into it;
+ *   - the text is a literal of this source (ExtensionSql): nothing is printed into it;
  *   - values from users are parameters of type text, which are cast only to oid, float8 and timestamptz, types
  *     of pg_catalog whose input functions call no other code;
  *   - the text names relations of pg_catalog and pgtrickle, whose columns have types of pg_catalog, and no
@@ -28,9 +28,9 @@ namespace pgtrickle {
 using Text = std::optional<std::string>;
 
 /* A statement that is a constant at compile time: any other text does not compile. */
-class OwnSql {
+class ExtensionSql {
   public:
-    consteval OwnSql(const char *literal) : text_(literal) {} // NOLINT(google-explicit-constructor)
+    consteval ExtensionSql(const char *literal) : text_(literal) {} // NOLINT(google-explicit-constructor)
     const char *text() const { return text_; }
 
   private:
@@ -39,7 +39,7 @@ class OwnSql {
 
 /* Runs `sql` as a superuser, with fixed text settings instead of the session's; parameters and results are
  * texts. */
-std::vector<std::vector<Text>> run_own(OwnSql sql, const std::vector<Text> &parameters = {});
+std::vector<std::vector<Text>> run_extension_sql(ExtensionSql sql, const std::vector<Text> &parameters = {});
 
 /* current_role() returns the name of the current user. relation_with_data() returns the relation of that
  * name, with AccessShare on it; raises 42P01 if there is none, and 42809 if it is not a relation to which

@@ -125,7 +125,9 @@ void Rows::require_declared_types() const
 void Rows::add()
 {
     if (static_cast<int>(values_.size()) != result_->setDesc->natts)
-        raise({.message = "a row of " + std::to_string(values_.size()) + " values does not fit the function's result"});
+        raise({.message = "a row of " + std::to_string(values_.size()) +
+                          " values does not fit the function's result of " + std::to_string(result_->setDesc->natts) +
+                          " columns"});
     require_declared_types();
     call([this] {
         tuplestore_putvalues(result_->setResult, result_->setDesc, values_.data(),

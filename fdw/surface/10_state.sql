@@ -12,7 +12,7 @@ CREATE TABLE pgtrickle.pgt_state (
   status             text NOT NULL DEFAULT 'INITIALIZING',
   consecutive_errors int4 NOT NULL DEFAULT 0,
   generation         int8 NOT NULL DEFAULT 1,       -- counts changes of the definition, without those in pgt_mark
-  kept_by_deltas     bool,                          -- whether a program has computed the rows, or the query itself
+  is_incremental     bool,                          -- whether a program has computed the rows, or the query itself
   last_refresh_at    timestamptz,
   last_error_message text,
   last_error_at      timestamptz,

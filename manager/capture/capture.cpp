@@ -96,7 +96,7 @@ void capture(Oid source, const AttrNumber *columns, int column_count, bool is_fo
     end_own_work();
     insert_sentinel(source);
     if (damage != nullptr) {
-        mark(source, damage);
+        write_marker(source, damage);
         CommandCounterIncrement();
     }
 }

@@ -96,7 +96,7 @@ void write_refresh(Database &catalog, const SpooledRefresh &late)
 {
     write_history(catalog, late.database, late.refresh);
     add_statistics(catalog, late.database, late.refresh);
-    if (late.refresh.status == "COMPLETED")
+    if (late.refresh.status == RefreshStatus::completed)
         add_measured(catalog, late.database, late.refresh);
 }
 
@@ -156,8 +156,8 @@ void write(const std::vector<Refresh> &refreshes)
 
 void fail(Refresh *refresh)
 {
-    if (refresh->status == "COMPLETED") {
-        refresh->status = "FAILED";
+    if (refresh->status == RefreshStatus::completed) {
+        refresh->status = RefreshStatus::failed;
         refresh->error_message = "the transaction was rolled back";
     }
 }

@@ -27,9 +27,9 @@ template <class Refresh, class Numbers, class Texts> void each_member(Refresh &r
     number(row.data_timestamp);
     number(row.started_at);
     number(row.ended_at);
-    text(row.action);
-    text(row.status);
-    text(row.initiated_by);
+    number(row.action);
+    number(row.status);
+    number(row.initiated_by);
     number(row.rows_inserted);
     number(row.rows_deleted);
     number(row.delta_rows);
@@ -40,7 +40,8 @@ template <class Refresh, class Numbers, class Texts> void each_member(Refresh &r
     number(row.generation);
     /* The measurements are omitted: the next refresh is measured, too. */
 }
-static_assert(sizeof(Refresh) == 8 * 8 + 8 + 5 * sizeof(std::string) + 2 * 8 + sizeof(Refresh::measured),
+static_assert(sizeof(Refresh) ==
+                  5 * 8 + 3 * 4 + 4 + 4 * 8 + 2 * sizeof(std::string) + 2 * 8 + sizeof(Refresh::measured),
               "a member of Refresh is not in each_member");
 
 void put(std::string &bytes, int64_t value)
@@ -139,14 +140,14 @@ bool append_to_spool(const std::string &folder, const std::vector<SpooledRefresh
     if (file < 0)
         return false;
     struct stat status;
-    bool is_kept = lock(file, lock_timeout_ms) && ::fstat(file, &status) == 0 && status.st_size < most_bytes;
-    if (is_kept && ::write(file, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
-        is_kept = false;
+    bool is_written = lock(file, lock_timeout_ms) && ::fstat(file, &status) == 0 && status.st_size < most_bytes;
+    if (is_written && ::write(file, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
+        is_written = false;
         if (::ftruncate(file, status.st_size) != 0)
-            is_kept = false; /* rows appended after the torn row are lost with it */
+            is_written = false; /* rows appended after the torn row are lost with it */
     }
     ::close(file);
-    return is_kept;
+    return is_written;
 }
 
 SpooledRefreshes::SpooledRefreshes(const std::string &folder) : path_(path_in(folder))

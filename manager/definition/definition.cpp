@@ -160,15 +160,6 @@ List *read_sources(Oid relid)
     return sources;
 }
 
-std::vector<Oid> to_vector(List *oids)
-{
-    std::vector<Oid> found;
-    ListCell *cell;
-    foreach (cell, oids)
-        found.push_back(lfirst_oid(cell));
-    return found;
-}
-
 } // namespace
 
 std::vector<Source> sources_of(Oid relid)
@@ -245,14 +236,14 @@ std::vector<Oid> upstreams_of(Oid relid)
     return found;
 }
 
-std::vector<Oid> readers_of(Oid source)
+std::vector<Oid> dependents_of(Oid source)
 {
-    return to_vector(call([=] { return state::readers_of(source); }));
+    return state::to_vector(call([=] { return state::dependents_of(source); }));
 }
 
 std::vector<Oid> all()
 {
-    std::vector<Oid> relids = to_vector(call([] { return state::all_stream_tables(); }));
+    std::vector<Oid> relids = state::to_vector(call([] { return state::all_stream_tables(); }));
     /* A DROP on a server that has not loaded the library runs no hook, and leaves the row of pgt_state
      * behind. */
     std::erase_if(relids, [](Oid relid) { return !call([=] { return is_stream_table(relid); }); });

@@ -102,7 +102,7 @@ std::vector<Source> sources_of(Oid relid);
  * itself. C++ frame. */
 std::vector<Oid> upstreams_of(Oid relid);
 /* Returns the stream tables that read `source`, which may be any relation, directly. C++ frame. */
-std::vector<Oid> readers_of(Oid source);
+std::vector<Oid> dependents_of(Oid source);
 /* Returns all stream tables of this database. C++ frame. */
 std::vector<Oid> all();
 

@@ -114,7 +114,7 @@ struct Known {
     void (*check)(const std::string &name, const std::string &value);
     void (*apply)(Definition &definition, const std::string &value);
     std::string (*read)(const Definition &definition);
-    bool is_kept = false;
+    bool is_internal = false;
 };
 
 std::string text_of(bool value)
@@ -230,17 +230,17 @@ std::vector<Option> from_list(List *def_elements)
     return found;
 }
 
-bool is_kept(const std::string &name)
+bool is_internal(const std::string &name)
 {
     const Known *known = find_known(name);
-    return known != nullptr ? known->is_kept : is_setting(name);
+    return known != nullptr ? known->is_internal : is_setting(name);
 }
 
 std::vector<const char *> names_for_users()
 {
     std::vector<const char *> names;
     for (const Known &known : known_options)
-        if (!known.is_kept)
+        if (!known.is_internal)
             names.push_back(known.name);
     return names;
 }

@@ -36,7 +36,7 @@ void check_value(const std::string &name, const std::string &value);
 void check_interval(const scheduler::Schedule &schedule);
 
 /* Returns true if pg_trickle itself writes this option. */
-bool is_kept(const std::string &name);
+bool is_internal(const std::string &name);
 /* Returns the options that users set, in the order of the table. C++ frame. */
 std::vector<const char *> names_for_users();
 /* Returns the value of an option of the table, as a user would write it. C++ frame. */

@@ -59,8 +59,8 @@ void publish_time_zone()
 pg_tz *published_time_zone()
 {
     char name[mailbox::zone_name_size];
-    pg_tz *told = mailbox::copy_zone(name) ? pg_tzset(name) : nullptr;
-    return told != nullptr ? told : session_timezone;
+    pg_tz *zone = mailbox::copy_zone(name) ? pg_tzset(name) : nullptr;
+    return zone != nullptr ? zone : session_timezone;
 }
 
 scheduler::Zone::Span DatabaseZone::span_at(scheduler::Microseconds at) const

@@ -10,14 +10,9 @@ extern "C" {
 
 namespace pgtrickle {
 
-bool may_see_texts(Oid relid)
-{
-    return definition::may_see_texts(relid);
-}
-
 bool may_see(Oid relid)
 {
-    return may_see_texts(relid) || pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+    return definition::may_see_texts(relid) || pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
            pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
 }
 
@@ -42,7 +37,7 @@ Oid visible_stream_table(const char *name)
 Oid stream_table_with_texts(const char *name)
 {
     Oid relid = definition::relid_of_name(name);
-    if (!may_see_texts(relid))
+    if (!definition::may_see_texts(relid))
         refuse(relid);
     return relid;
 }

@@ -10,7 +10,6 @@ namespace pgtrickle {
 
 /* All functions are PostgreSQL frames. */
 bool may_see(Oid relid);
-bool may_see_texts(Oid relid);
 /* Returns the stream table of that name. Raises 42P01 if there is none, and 42501 unless the user may see
  * it. */
 Oid visible_stream_table(const char *name);

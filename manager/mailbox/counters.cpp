@@ -8,7 +8,7 @@
  * transaction that commits later, or whose source shares the slot by its hash, increments `started` first.
  *
  * Marks record *since when* the source is dirty: an observer asks for one, and the next increment stores its
- * number and time. A refresh that has seen s needs the time of increment s + 1; if that mark was overwritten
+ * number and time. A refresh that has seen s needs the time of increment s + 1; if that change_time was overwritten
  * or lost in a race, the time of the observation is an earlier bound.
  */
 #include "mailbox/shared.hpp"
@@ -30,10 +30,10 @@ namespace {
 
 void write_mark(SourceSlot &slot, uint64_t count, TimestampTz at) noexcept
 {
-    Mark &mark = slot.marks[slot.next_mark.fetch_add(1) % marks_per_slot];
-    mark.count.store(0);
-    mark.at.store(at);
-    mark.count.store(count);
+    ChangeTime &change_time = slot.change_times[slot.next_change_time.fetch_add(1) % change_times_per_slot];
+    change_time.count.store(0);
+    change_time.at.store(at);
+    change_time.count.store(count);
 }
 
 } // namespace
@@ -41,11 +41,11 @@ void write_mark(SourceSlot &slot, uint64_t count, TimestampTz at) noexcept
 uint64_t start(uint32_t slot_number, TimestampTz since) noexcept
 {
     SourceSlot &slot = source_slots[slot_number];
-    if (slot.wants_mark.load(std::memory_order_relaxed) == 0)
+    if (slot.wants_change_time.load(std::memory_order_relaxed) == 0)
         return slot.started.fetch_add(1) + 1;
     TimestampTz at = since != 0 ? since : GetCurrentTimestamp();
     uint64_t count = slot.started.fetch_add(1) + 1;
-    if (slot.wants_mark.exchange(0) != 0)
+    if (slot.wants_change_time.exchange(0) != 0)
         write_mark(slot, count, at);
     return count;
 }
@@ -57,11 +57,11 @@ void finish(uint32_t slot_number) noexcept
 
 TimestampTz marked_time(const SourceSlot &slot, uint64_t count) noexcept
 {
-    for (const Mark &mark : slot.marks) {
-        if (mark.count.load() != count)
+    for (const ChangeTime &change_time : slot.change_times) {
+        if (change_time.count.load() != count)
             continue;
-        TimestampTz at = mark.at.load();
-        if (mark.count.load() == count)
+        TimestampTz at = change_time.at.load();
+        if (change_time.count.load() == count)
             return at;
     }
     return 0;
@@ -79,8 +79,8 @@ SourceCounters observe(Oid source) noexcept
     seen.database_finished = database.finished.load();
     seen.started = slot.started.load();
     seen.finished = slot.finished.load();
-    slot.wants_mark.store(1);
-    database.wants_mark.store(1);
+    slot.wants_change_time.store(1);
+    database.wants_change_time.store(1);
     return seen;
 }
 

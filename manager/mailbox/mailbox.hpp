@@ -83,7 +83,8 @@ void note_state(Oid relid, const State &state) noexcept;
  * pgt_state when it starts. */
 void offer_state(Oid relid, const State &state) noexcept;
 /* For the manager. `has_own_schedule`: refreshing a dependent that is due does not refresh `relid`.
- * `waits_for_others`: `relid` is not refreshed at the times of its own schedule. Takes effect at once. Both
+ * `waits_for_others`: `relid` is not refreshed at the times of its own schedule, because its atomic set waits
+ * for its slowest member. Takes effect at once. Both
  * are false until the first call, and after the mailbox has lost the entry of `relid`. */
 void set_effective_schedule(Oid relid, bool has_own_schedule, bool waits_for_others) noexcept;
 /* Records that the stream table is dropped. Takes effect when the transaction commits. */
@@ -127,7 +128,7 @@ TimestampTz dirty_since(Oid relid) noexcept; /* as MailboxStatus::dirty_since */
 /* Like dirty_since(), but ignores changes that the given stream tables (ascending) have not applied yet.
  * For a manager that does not refresh those. `own_only`: also ignores changes that upstreams with schedules
  * of their own have not applied. The result is not cached in the entries that the walk visits. */
-TimestampTz dirty_since_ignoring(Oid relid, const Oid *resting, int count, bool own_only = false) noexcept;
+TimestampTz dirty_since_ignoring(Oid relid, const Oid *ignored, int count, bool own_only = false) noexcept;
 /* Microseconds since when a change may be missing; 0 when current; INT64_MAX when unknown. */
 int64_t staleness_us(Oid relid, TimestampTz now) noexcept;
 

@@ -26,19 +26,19 @@ extern "C" {
 namespace pgtrickle::mailbox {
 
 /* Time at which the change that made `started` equal to `count` was about to commit. */
-struct Mark {
+struct ChangeTime {
     std::atomic<uint64_t> count;
     std::atomic<int64_t> at;
 };
 
-constexpr int marks_per_slot = 14;
+constexpr int change_times_per_slot = 14;
 
 struct alignas(256) SourceSlot {
-    std::atomic<uint64_t> started;    /* transactions that changed the source and reached PRE_COMMIT */
-    std::atomic<uint64_t> finished;   /* those of them that have ended, visibly to other transactions */
-    std::atomic<uint32_t> wants_mark; /* an observation was made since the last mark */
-    std::atomic<uint32_t> next_mark;
-    Mark marks[marks_per_slot];
+    std::atomic<uint64_t> started;           /* transactions that changed the source and reached PRE_COMMIT */
+    std::atomic<uint64_t> finished;          /* those of them that have ended, visibly to other transactions */
+    std::atomic<uint32_t> wants_change_time; /* an observation was made since the last change_time */
+    std::atomic<uint32_t> next_change_time;
+    ChangeTime change_times[change_times_per_slot];
 };
 
 struct EntryKey {

@@ -92,17 +92,17 @@ template <class IsGone> void remove_where(IsGone is_gone) noexcept
 /* Depth of a walk: to tables, or to what the stream table's own refresh would apply. */
 enum class Depth { base, own };
 
-/* Whether a refresh of `reader` that is due does not refresh `upstream`. */
-bool is_not_refreshed_for(const Entry *upstream, const Entry *reader) noexcept
+/* Whether a refresh of `dependent` that is due does not refresh `upstream`. */
+bool is_not_refreshed_for(const Entry *upstream, const Entry *dependent) noexcept
 {
     return upstream->has_own_schedule &&
-           (upstream->atomic_set == InvalidOid || upstream->atomic_set != reader->atomic_set);
+           (upstream->atomic_set == InvalidOid || upstream->atomic_set != dependent->atomic_set);
 }
 
 TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept;
 
-/* Time of the oldest change that `reader` has not read there; 0: there is none. */
-TimestampTz pending_since(const ReadingCell &cell, const Entry *reader, Depth depth, int &steps) noexcept
+/* Time of the oldest change that `dependent` has not read there; 0: there is none. */
+TimestampTz pending_since(const ReadingCell &cell, const Entry *dependent, Depth depth, int &steps) noexcept
 {
     const SourceSlot &slot = source_slots[cell.slot];
     if (!cell.is_settled)
@@ -116,7 +116,7 @@ TimestampTz pending_since(const ReadingCell &cell, const Entry *reader, Depth de
     Entry *upstream = find(cell.stream_table);
     if (upstream == nullptr)
         return DT_NOBEGIN;
-    if (depth == Depth::own && is_not_refreshed_for(upstream, reader))
+    if (depth == Depth::own && is_not_refreshed_for(upstream, dependent))
         return 0;
     return pending_since(upstream, depth, steps);
 }
@@ -149,14 +149,14 @@ TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept
     return oldest;
 }
 
-struct Resting {
+struct Ignored {
     const Oid *relids;
     int count;
     bool own_only;
     bool has(Oid relid) const { return std::binary_search(relids, relids + count, relid); }
 };
 
-TimestampTz pending_ignoring(const Entry *entry, const Resting &resting, int &steps) noexcept
+TimestampTz pending_ignoring(const Entry *entry, const Ignored &ignored, int &steps) noexcept
 {
     if (entry == nullptr || !entry->has_readings)
         return DT_NOBEGIN;
@@ -169,10 +169,10 @@ TimestampTz pending_ignoring(const Entry *entry, const Resting &resting, int &st
         if (!cell.is_settled || source_slots[cell.slot].started.load() != cell.seen) {
             TimestampTz at = cell.is_settled ? marked_time(source_slots[cell.slot], cell.seen + 1) : 0;
             since = at != 0 ? at : cell.as_of;
-        } else if (cell.stream_table != InvalidOid && !resting.has(cell.stream_table)) {
+        } else if (cell.stream_table != InvalidOid && !ignored.has(cell.stream_table)) {
             const Entry *upstream = find(cell.stream_table);
-            bool is_passed = resting.own_only && upstream != nullptr && is_not_refreshed_for(upstream, entry);
-            since = is_passed ? 0 : pending_ignoring(upstream, resting, steps);
+            bool is_passed = ignored.own_only && upstream != nullptr && is_not_refreshed_for(upstream, entry);
+            since = is_passed ? 0 : pending_ignoring(upstream, ignored, steps);
         }
         if (since != 0)
             oldest = oldest == 0 ? since : std::min(oldest, since);
@@ -378,13 +378,13 @@ TimestampTz dirty_since(Oid relid) noexcept
     return status_of(relid).dirty_since;
 }
 
-TimestampTz dirty_since_ignoring(Oid relid, const Oid *resting, int count, bool own_only) noexcept
+TimestampTz dirty_since_ignoring(Oid relid, const Oid *ignored, int count, bool own_only) noexcept
 {
     if (!is_available())
         return DT_NOBEGIN;
     int steps = 0;
     LWLockAcquire(shared->entry_lock, LW_SHARED);
-    TimestampTz since = pending_ignoring(find(relid), {resting, count, own_only}, steps);
+    TimestampTz since = pending_ignoring(find(relid), {ignored, count, own_only}, steps);
     LWLockRelease(shared->entry_lock);
     return since;
 }

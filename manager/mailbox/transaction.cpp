@@ -152,7 +152,7 @@ void add_own_changes(Pending &pending) noexcept
         if (changed == nullptr || changed->last_note > pending.sequence || changed->count != reading.seen + 1)
             continue;
         reading.seen++;
-        source_slots[reading.slot].wants_mark.store(1);
+        source_slots[reading.slot].wants_change_time.store(1);
     }
 }
 

@@ -7,10 +7,10 @@
  *     a destructor while it does;
  *   - a *C++ frame* owns what it likes, and calls PostgreSQL only through call().
  *
- * enter() leads from C into C++: it wraps the body of every function that PostgreSQL calls. call() leads from
- * C++ into PostgreSQL: an ereport(ERROR) inside it becomes a PgError exception. A PgError must reach enter(),
- * or the catch of a subtransaction that is then rolled back: only the abort of a (sub)transaction releases
- * locks, pins and snapshots, so a PgError must not be swallowed.
+ * enter() leads from C into C++: it is the body of each SQL function, and hooks, triggers and callbacks, which
+ * are PostgreSQL frames, call it where they need C++. call() leads from C++ into PostgreSQL: an ereport(ERROR) inside
+ * it becomes a PgError exception. A PgError must reach enter(), or the catch of a subtransaction that is then rolled
+ * back: only the abort of a (sub)transaction releases locks, pins and snapshots, so a PgError must not be swallowed.
  */
 #pragma once
 

@@ -6,14 +6,17 @@
  * order of _PG_init. No other file sets a hook variable or registers a callback (tests/lint/rules/hooks.py),
  * except refresh/program/join_search, which sets a hook while a maintenance statement is planned.
  *
- *   ProcessUtility          the entries for the kind of statement, outermost first, each around those that follow it;
- * innermost the function that had the hook before, or standard_ProcessUtility ExecutorStart           as
- * ProcessUtility, for every statement object access           the function that had the hook before, then all functions
- * of the list, in its order shared memory           the function that had the hook before, then all functions of the
- * list; only if preloaded transaction,            all functions of the list, in its order. PostgreSQL calls the
- * callback registered last first, so subtransaction          an extension that was loaded earlier is called after the
- * whole list, one loaded later before it all others              one function has the hook, and calls the previous one
- * by previous_hooks() or `next`
+ *   hook                    order of the calls
+ *   ----------------------  --------------------------------------------------------------------------------
+ *   ProcessUtility          the entries for the kind of statement, outermost first, each around those that
+ *                           follow it; innermost the function that had the hook before, or
+ *                           standard_ProcessUtility
+ *   ExecutorStart           as ProcessUtility, for every statement
+ *   object access           the function that had the hook before, then all functions of the list, in order
+ *   shared memory           the same; only if the library is preloaded
+ *   transaction,            all functions of the list, in order. PostgreSQL calls the callback registered last
+ *   subtransaction          first: an extension loaded earlier is called after the list, one loaded later before
+ *   all others              one function has the hook, and calls the previous one by previous_hooks() or `next`
  *
  * All hooks are set at the same moment, so other extensions see the whole list at the place where this
  * extension was loaded.

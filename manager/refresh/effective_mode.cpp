@@ -28,9 +28,9 @@ bool has_deltas(const Definition &definition, const state::StateRow &row)
         return false;
     if (!rules.may_fall_back)
         return true;
-    if (row.is_populated && row.kept_by_deltas)
-        return *row.kept_by_deltas;
-    return for_stream_table(definition.relid, "explain", [&] { return is_kept_by_deltas(definition); });
+    if (row.is_populated && row.is_incremental)
+        return *row.is_incremental;
+    return for_stream_table(definition.relid, "explain", [&] { return is_incremental(definition); });
 }
 
 } // namespace
@@ -42,7 +42,7 @@ RefreshMode effective_mode(const Definition &definition, const state::StateRow &
     if (!rules_of(definition.mode).may_choose_full)
         return definition.mode;
     const std::optional<catalog::Refresh> last = catalog::read_last_choice(definition.relid);
-    return last && last->action == name_of(Action::full) ? RefreshMode::full : RefreshMode::differential;
+    return last && last->action == Action::full ? RefreshMode::full : RefreshMode::differential;
 }
 
 } // namespace pgtrickle::refresh

@@ -1,42 +1,46 @@
 #include "refresh/history.hpp"
 
-#include "catalog/tables/history.hpp"
-
 namespace pgtrickle {
 
-void note_refresh(const refresh::Outcome &outcome, const char *initiated_by)
+catalog::Refresh history_row(const refresh::Outcome &outcome, catalog::InitiatedBy initiated_by)
 {
-    catalog::Refresh entry;
-    entry.relid = outcome.relid;
-    entry.data_timestamp = outcome.data_timestamp;
-    entry.started_at = outcome.started_at;
-    entry.ended_at = outcome.ended_at;
-    entry.action = refresh::name_of(outcome.action);
-    entry.status = "COMPLETED";
-    entry.initiated_by = initiated_by;
-    entry.rows_inserted = outcome.rows_inserted;
-    entry.rows_deleted = outcome.rows_deleted;
-    entry.delta_rows = outcome.delta_rows;
-    entry.was_full_fallback = outcome.was_full_fallback;
-    entry.is_fill = outcome.is_fill;
-    entry.reason = outcome.reason;
-    entry.generation = outcome.generation;
-    entry.measured = outcome.measured;
-    catalog::append_history_at_end(entry);
+    catalog::Refresh row;
+    row.relid = outcome.relid;
+    row.data_timestamp = outcome.data_timestamp;
+    row.started_at = outcome.started_at;
+    row.ended_at = outcome.ended_at;
+    row.action = outcome.action;
+    row.status = catalog::RefreshStatus::completed;
+    row.initiated_by = initiated_by;
+    row.rows_inserted = outcome.rows_inserted;
+    row.rows_deleted = outcome.rows_deleted;
+    row.delta_rows = outcome.delta_rows;
+    row.was_full_fallback = outcome.was_full_fallback;
+    row.is_fill = outcome.is_fill;
+    row.reason = outcome.reason;
+    row.generation = outcome.generation;
+    row.measured = outcome.measured;
+    return row;
 }
 
-void note_failed_refresh(Oid relid, TimestampTz started_at, const char *initiated_by, const PgError &error)
+void record_in_history(const refresh::Outcome &outcome, catalog::InitiatedBy initiated_by)
+{
+    catalog::append_history_at_end(history_row(outcome, initiated_by));
+}
+
+void record_failure_in_history(Oid relid, TimestampTz started_at, catalog::InitiatedBy initiated_by,
+                               const PgError &error)
 {
     const auto *of_member = dynamic_cast<const refresh::MemberError *>(&error);
-    catalog::Refresh entry;
-    entry.relid = of_member != nullptr ? of_member->relid : relid;
-    entry.started_at = started_at;
-    entry.ended_at = GetCurrentTimestamp();
-    entry.action = refresh::name_of_attempt(of_member != nullptr ? of_member->action : refresh::Action::no_data);
-    entry.status = "FAILED";
-    entry.initiated_by = initiated_by;
-    entry.error_message = (of_member != nullptr ? of_member->whole : error.data)->message;
-    catalog::append_history_at_end(entry);
+    catalog::Refresh row;
+    row.relid = of_member != nullptr ? of_member->relid : relid;
+    row.started_at = started_at;
+    row.ended_at = GetCurrentTimestamp();
+    row.action = of_member != nullptr ? of_member->action : refresh::Action::skip;
+    row.status = catalog::RefreshStatus::failed;
+    row.initiated_by = initiated_by;
+    row.error_message = (of_member != nullptr ? of_member->whole : error.data)->message;
+    catalog::append_history_at_end(row);
 }
 
 } // namespace pgtrickle

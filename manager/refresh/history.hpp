@@ -1,15 +1,19 @@
 /*
- * Records refreshes that a user's statement runs in the history, even if the transaction does not commit.
+ * The rows of the history. Refreshes that a user's statement runs are recorded even if the transaction does not
+ * commit.
  */
 #pragma once
 
+#include "catalog/tables/history.hpp"
 #include "refresh/refresh.hpp"
 
 namespace pgtrickle {
 
-/* C++ frames. `initiated_by` is MANUAL, INITIAL … */
-void note_refresh(const refresh::Outcome &outcome, const char *initiated_by);
+/* All functions are C++ frames. */
+catalog::Refresh history_row(const refresh::Outcome &outcome, catalog::InitiatedBy initiated_by);
+void record_in_history(const refresh::Outcome &outcome, catalog::InitiatedBy initiated_by);
 /* Records a failed refresh of `relid`, under the member that failed if that is another stream table. */
-void note_failed_refresh(Oid relid, TimestampTz started_at, const char *initiated_by, const PgError &error);
+void record_failure_in_history(Oid relid, TimestampTz started_at, catalog::InitiatedBy initiated_by,
+                               const PgError &error);
 
 } // namespace pgtrickle

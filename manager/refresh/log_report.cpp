@@ -16,11 +16,11 @@ std::string work_of(const Outcome &outcome)
 
 } // namespace
 
-void report(const Group &group)
+void report(const Batch &batch)
 {
     if (guc::log_min_duration_ms < 0)
         return;
-    for (const Member &member : group.members) {
+    for (const Member &member : batch.members) {
         const Outcome &outcome = member.outcome;
         int64_t took_us = outcome.ended_at - outcome.started_at;
         if (took_us < static_cast<int64_t>(guc::log_min_duration_ms) * 1000)

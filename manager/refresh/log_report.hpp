@@ -3,11 +3,11 @@
  */
 #pragma once
 
-#include "refresh/group/group.hpp"
+#include "refresh/batch/batch.hpp"
 
 namespace pgtrickle::refresh {
 
 /* Writes a line for each member that took pg_trickle.log_min_duration or longer. C++ frame. */
-void report(const Group &group);
+void report(const Batch &batch);
 
 } // namespace pgtrickle::refresh

@@ -4,9 +4,9 @@
 #include "capture/log/log_state.hpp"
 #include "capture/source/frontier.hpp"
 #include "pg/attempt.hpp"
-#include "refresh/group/excluded_members.hpp"
-#include "refresh/group/group.hpp"
-#include "refresh/group/repeatable_read.hpp"
+#include "refresh/batch/batch.hpp"
+#include "refresh/batch/excluded_members.hpp"
+#include "refresh/batch/repeatable_read.hpp"
 #include "refresh/log_report.hpp"
 #include "refresh/program/scope.hpp"
 
@@ -41,18 +41,18 @@ bool is_to_be_filled(const Member &member)
  * refresh does both: the named stream tables decide, which are all populated or all unpopulated, and members
  * that differ are skipped. Returns false if the refresh is no fill, and may use the transaction's
  * snapshot. */
-bool begin_fill_in_fixed_transaction(Group &group, const RefreshRequest &request)
+bool begin_fill_in_fixed_transaction(Batch &batch, const RefreshRequest &request)
 {
-    const bool is_fill = std::any_of(group.members.begin(), group.members.end(), [&](const Member &member) {
+    const bool is_fill = std::any_of(batch.members.begin(), batch.members.end(), [&](const Member &member) {
         return is_to_be_filled(member) && is_among(request.members, member.compiled->relid());
     });
-    std::erase_if(group.members, [=](const Member &member) { return is_to_be_filled(member) != is_fill; });
-    find_excluded_upstreams(group);
+    std::erase_if(batch.members, [=](const Member &member) { return is_to_be_filled(member) != is_fill; });
+    find_excluded_upstreams(batch);
     if (is_fill) {
         call([] { PushCopiedSnapshot(GetLatestSnapshot()); });
         return true;
     }
-    for (const Member &member : group.members)
+    for (const Member &member : batch.members)
         if (member.state.needs_reinit || !member.reinitialize_reason.empty())
             raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
                    .message = "could not refresh stream table \"" + member.compiled->definition.name +
@@ -64,25 +64,25 @@ bool begin_fill_in_fixed_transaction(Group &group, const RefreshRequest &request
 }
 
 /* Pushes the snapshot of the refresh. Returns whether it is older than the observed counters. */
-bool push_snapshot(Group &group, const RefreshRequest &request)
+bool push_snapshot(Batch &batch, const RefreshRequest &request)
 {
     if (!IsolationUsesXactSnapshot()) {
         call([] { PushCopiedSnapshot(GetTransactionSnapshot()); });
         return false;
     }
-    if (begin_fill_in_fixed_transaction(group, request))
+    if (begin_fill_in_fixed_transaction(batch, request))
         return false;
     call([] { PushCopiedSnapshot(GetTransactionSnapshot()); });
-    require_snapshot_serves(group);
+    require_snapshot_serves(batch);
     return true;
 }
 
 /* Capture is stopped without waiting for refreshes. A writer that is no longer captured has processed the
  * invalidation before it commits: if the snapshot sees its rows, the message has arrived here. */
-void require_still_captured(const Group &group)
+void require_still_captured(const Batch &batch)
 {
     call([] { AcceptInvalidationMessages(); });
-    for (const Member &member : group.members) {
+    for (const Member &member : batch.members) {
         if (!member.compiled->is_stale)
             continue;
         for (const CompiledSource &source : member.compiled->sources)
@@ -116,7 +116,7 @@ void write_state(Member &member, const Frontier &frontier, TimestampTz data_time
         set(state::system_identifier, Int64GetDatum(GetSystemIdentifier()));
         set(state::data_timestamp, TimestampTzGetDatum(data_timestamp));
         set(state::is_populated, BoolGetDatum(true));
-        set(state::kept_by_deltas, BoolGetDatum(!member.compiled->is_full_only()));
+        set(state::is_incremental, BoolGetDatum(!member.compiled->is_full_only()));
         set(state::status, CStringGetTextDatum(state::name_of(state::Status::active)));
         set(state::consecutive_errors, Int32GetDatum(0));
         set(state::last_refresh_at, TimestampTzGetDatum(GetCurrentTimestamp()));
@@ -147,13 +147,13 @@ bool is_state_unchanged(const Member &member)
            member.state.marks.empty();
 }
 
-void record_in_mailbox(const Group &group, const Member &member)
+void record_in_mailbox(const Batch &batch, const Member &member)
 {
     std::vector<mailbox::Reading> readings;
     for (const CompiledSource &source : member.compiled->sources)
-        readings.push_back({source.relid, source.is_stream_table, group.seen(source.relid)});
+        readings.push_back({source.relid, source.is_stream_table, batch.seen(source.relid)});
     Oid relid = member.compiled->relid();
-    mailbox::record_refresh(relid, group.seen(relid), readings.data(), static_cast<int>(readings.size()),
+    mailbox::record_refresh(relid, batch.seen(relid), readings.data(), static_cast<int>(readings.size()),
                             is_time_dependent(*member.compiled));
     mailbox::State state;
     state.is_populated = true;
@@ -161,9 +161,9 @@ void record_in_mailbox(const Group &group, const Member &member)
     mailbox::note_state(relid, state);
 }
 
-void run_members(Group &group)
+void run_members(Batch &batch)
 {
-    for (Member &member : group.members) {
+    for (Member &member : batch.members) {
         as_part_of(member.compiled->relid(), member.outcome.action, [&] { refresh_member(member); });
         if (member.outcome.rows_inserted + member.outcome.rows_deleted > 0)
             mailbox::note_change(member.compiled->relid());
@@ -187,11 +187,11 @@ bool is_about_values(const ErrorData &error)
 }
 
 /* Returns false if the error belongs to the query itself, or has nothing to do with its values. */
-bool may_recompute(Group &group, const MemberError &error)
+bool may_recompute(Batch &batch, const MemberError &error)
 {
     if (error.action != Action::differential || !is_about_values(*error.data))
         return false;
-    for (Member &member : group.members)
+    for (Member &member : batch.members)
         if (member.compiled->relid() == error.relid)
             return !std::exchange(member.has_failed_delta, true);
     return false;
@@ -200,16 +200,16 @@ bool may_recompute(Group &group, const MemberError &error)
 /* A refresh fails only if the query does. The delta of a join pairs new rows of one side with old rows of the
  * other, and a log contains values that have left their source: these rows cancel out, but an expression may
  * fail on them. A member with a failed delta is therefore computed from nothing, together with all others as
- * before: the group has one snapshot. */
-void run_members_until_done(Group &group)
+ * before: the batch has one snapshot. */
+void run_members_until_done(Batch &batch)
 {
-    if (std::all_of(group.members.begin(), group.members.end(), is_to_be_filled))
-        return run_members(group);
+    if (std::all_of(batch.members.begin(), batch.members.end(), is_to_be_filled))
+        return run_members(batch);
     for (;;) {
         try {
-            return in_subtransaction([&] { run_members(group); });
+            return in_subtransaction([&] { run_members(batch); });
         } catch (const MemberError &error) {
-            if (!may_recompute(group, error))
+            if (!may_recompute(batch, error))
                 throw;
         }
     }
@@ -217,22 +217,22 @@ void run_members_until_done(Group &group)
 
 /* Returns the time as of which the upstreams that are not members, and the members that read such upstreams,
  * answer their queries. Members are in topological order. */
-TimestampTz oldest_read(const Group &group, const Member &member)
+TimestampTz oldest_read(const Batch &batch, const Member &member)
 {
     TimestampTz oldest = DT_NOEND;
     for (const CompiledSource &source : member.compiled->sources) {
         if (source.is_stream_table)
-            oldest = std::min(oldest, group.as_of(source.relid));
+            oldest = std::min(oldest, batch.as_of(source.relid));
     }
     return oldest;
 }
 
-void write_states(Group &group, TimestampTz data_timestamp)
+void write_states(Batch &batch, TimestampTz data_timestamp)
 {
     /* Taken after the last chunk that any member wrote: members that read these chunks have read them. */
     Frontier frontier = Frontier::of_snapshot(GetActiveSnapshot(), capture::own_seq());
-    for (Member &member : group.members) {
-        member.outcome.data_timestamp = std::min(data_timestamp, oldest_read(group, member));
+    for (Member &member : batch.members) {
+        member.outcome.data_timestamp = std::min(data_timestamp, oldest_read(batch, member));
         if (!is_state_unchanged(member))
             write_state(member, frontier, member.outcome.data_timestamp);
     }
@@ -240,51 +240,35 @@ void write_states(Group &group, TimestampTz data_timestamp)
 
 } // namespace
 
-const char *name_of(Action action)
-{
-    switch (action) {
-    case Action::no_data: return "NO_DATA";
-    case Action::full: return "FULL";
-    case Action::differential: return "DIFFERENTIAL";
-    case Action::reinitialize: return "REINITIALIZE";
-    }
-    return "";
-}
-
-const char *name_of_attempt(Action action)
-{
-    return action == Action::no_data ? "SKIP" : name_of(action);
-}
-
 namespace {
 
-std::vector<Outcome> refresh_group_openly(const RefreshRequest &request, SkippedMembers *skipped)
+std::vector<Outcome> refresh_batch_openly(const RefreshRequest &request, SkippedMembers *skipped)
 {
     call([] { require_none_running(); });
     discard_stale();
-    Group group = lock_group(request);
+    Batch batch = lock_batch(request);
     if (skipped != nullptr)
-        *skipped = group.skipped;
-    if (group.members.empty())
+        *skipped = batch.skipped;
+    if (batch.members.empty())
         return {};
     TimestampTz data_timestamp = GetCurrentTimestamp();
-    const bool has_older_snapshot = push_snapshot(group, request);
-    require_still_captured(group);
+    const bool has_older_snapshot = push_snapshot(batch, request);
+    require_still_captured(batch);
     if (has_older_snapshot) /* the snapshot is not older than the start of the transaction */
         data_timestamp = GetCurrentTransactionStartTimestamp();
-    exclude_held(group, request);
+    exclude_held(batch, request);
     if (skipped != nullptr)
-        *skipped = group.skipped;
-    run_members_until_done(group);
-    write_states(group, data_timestamp);
-    report(group);
+        *skipped = batch.skipped;
+    run_members_until_done(batch);
+    write_states(batch, data_timestamp);
+    report(batch);
     call([] { PopActiveSnapshot(); });
-    unlock_trees(group);
+    unlock_trees(batch);
     /* Counters that were observed after the snapshot was taken say nothing about it. */
     std::vector<Outcome> outcomes;
-    for (const Member &member : group.members) {
+    for (const Member &member : batch.members) {
         if (!has_older_snapshot)
-            record_in_mailbox(group, member);
+            record_in_mailbox(batch, member);
         outcomes.push_back(member.outcome);
     }
     return outcomes;
@@ -303,10 +287,10 @@ std::vector<Outcome> refresh_group_openly(const RefreshRequest &request, Skipped
 
 } // namespace
 
-std::vector<Outcome> refresh_group(const RefreshRequest &request, SkippedMembers *skipped)
+std::vector<Outcome> refresh_batch(const RefreshRequest &request, SkippedMembers *skipped)
 {
     try {
-        return refresh_group_openly(request, skipped);
+        return refresh_batch_openly(request, skipped);
     } catch (const MemberError &error) {
         if (error.hidden_as.empty() || error.is_public)
             throw;
@@ -316,7 +300,7 @@ std::vector<Outcome> refresh_group(const RefreshRequest &request, SkippedMembers
 
 Outcome initialize(Oid relid)
 {
-    for (const Outcome &outcome : refresh_group({.members = {relid}}))
+    for (const Outcome &outcome : refresh_batch({.members = {relid}}))
         if (outcome.relid == relid)
             return outcome;
     raise({.message = "stream table was not refreshed"});

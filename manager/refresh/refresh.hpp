@@ -20,7 +20,7 @@
 
 namespace pgtrickle::refresh {
 
-/* Refreshes the requested stream tables, and others as request.reach says, as one group under one snapshot.
+/* Refreshes the requested stream tables, and others as request.reach says, as one batch under one snapshot.
  * The caller must not read the result under a snapshot that was active before the call.
  *
  * With skip_if_locked, returns an empty list if another transaction holds a member's object lock, and reports
@@ -33,7 +33,7 @@ namespace pgtrickle::refresh {
  * request raises 55000; other requests report it in skipped->held. In a REPEATABLE READ transaction the named
  * stream tables must be all populated or all unpopulated; other members for which this differs are skipped,
  * too. */
-std::vector<Outcome> refresh_group(const RefreshRequest &request, SkippedMembers *skipped = nullptr);
+std::vector<Outcome> refresh_batch(const RefreshRequest &request, SkippedMembers *skipped = nullptr);
 
 /* Fills a stream table for the first time, under a snapshot taken after its sources were captured. */
 Outcome initialize(Oid relid);

@@ -51,16 +51,6 @@ void store_definition(Oid relid, Query *query, const std::vector<translate::Sour
     }
 }
 
-std::vector<Oid> direct_sources(Oid relid)
-{
-    List *relids = call([=] { return state::sources_of(relid); });
-    std::vector<Oid> sources;
-    ListCell *cell;
-    foreach (cell, relids)
-        sources.push_back(lfirst_oid(cell));
-    return sources;
-}
-
 } // namespace
 
 void set_up(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources)
@@ -81,7 +71,7 @@ void replace_setup(Oid relid, Query *query, const std::vector<translate::SourceR
             captured.push_back(source.relid);
     }
     check_for_cycle(relid, reads);
-    std::vector<Oid> old_sources = direct_sources(relid);
+    std::vector<Oid> old_sources = state::to_vector(call([=] { return state::sources_of(relid); }));
     store_definition(relid, query, sources);
     call([=] {
         state::bump_generation(relid);
@@ -89,7 +79,7 @@ void replace_setup(Oid relid, Query *query, const std::vector<translate::SourceR
     });
     replace_heaps(relid);
     /* The heaps are replaced without logging a change, so the dependents must start from nothing. */
-    call([=] { capture::mark(relid, "the definition of a stream table that it reads was changed"); });
+    call([=] { capture::write_marker(relid, "the definition of a stream table that it reads was changed"); });
     mailbox::note_change(relid);
     const bool was_suspended = before.status == state::Status::suspended;
     mailbox::note_state(relid, {false, was_suspended, before.consecutive_errors > 0});

@@ -85,7 +85,7 @@ void refuse_volatile(const Query *query)
 Translation translate_expanded(Query *query, Oid owner)
 {
     call([&] { drop_idle_limits(query); });
-    query = call([&] { return with_resting_texts(query); });
+    query = call([&] { return with_checked_time_texts(query); });
     const KnownObjects known = call([&] { return known_objects_of(query); });
     refuse_volatile(query);
     spell_search_and_cycle(query);

@@ -92,7 +92,7 @@ Pool::Choice Pool::await_share(const Ids &owners)
     awaited_.insert(owners.begin(), owners.end());
     if (owners.size() == 1)
         exhausted_.insert(owners.front());
-    return {Chance::its_share, nobody};
+    return {Chance::its_share, no_worker};
 }
 
 void Pool::end_round()
@@ -107,7 +107,7 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
     is_waiting_ = false;
     const scheduler::Assignment assignment = choose_worker(preferred_worker, wanted_since, now);
     if (assignment.to == scheduler::Assignment::To::later)
-        return {Chance::its_own, nobody};
+        return {Chance::its_own, no_worker};
     if (assignment.to == scheduler::Assignment::To::worker) {
         PoolWorker *worker = find(assignment.number);
         if (mailbox::Admission admission = mailbox::admit(worker->key, turn); admission != mailbox::Admission::admitted)
@@ -143,10 +143,10 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
     }
     own_turn_ = key;
     mailbox::stand_in(key);
-    return {Chance::myself, nobody};
+    return {Chance::myself, no_worker};
 }
 
-void Pool::want_nobody()
+void Pool::want_no_worker()
 {
     is_waiting_ = false;
     mailbox::stop_waiting_for_turn();
@@ -207,7 +207,7 @@ std::optional<int> Pool::start(const mailbox::WorkerKey &key, TimestampTz now)
 /* In a transaction, whose abort releases the segment. */
 bool Pool::launch(PoolWorker &worker)
 {
-    const WorkerStart told = {MyDatabaseId, worker.key.slot, worker.key.generation};
+    const WorkerStart start = {MyDatabaseId, worker.key.slot, worker.key.generation};
     return call([&] {
         MemoryContextSwitchTo(TopMemoryContext);
         dsm_segment *segment = dsm_create(segment_bytes, 0);
@@ -221,8 +221,8 @@ bool Pool::launch(PoolWorker &worker)
         process.bgw_restart_time = BGW_NEVER_RESTART;
         process.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(segment));
         process.bgw_notify_pid = MyProcPid;
-        static_assert(sizeof(told) <= BGW_EXTRALEN);
-        memcpy(process.bgw_extra, &told, sizeof(told));
+        static_assert(sizeof(start) <= BGW_EXTRALEN);
+        memcpy(process.bgw_extra, &start, sizeof(start));
         strlcpy(process.bgw_library_name, "pg_trickle", BGW_MAXLEN);
         strlcpy(process.bgw_function_name, "pgtrickle_refresh_worker_main", BGW_MAXLEN);
         strlcpy(process.bgw_name, "pg_trickle refresh worker", BGW_MAXLEN);
@@ -357,7 +357,7 @@ int Pool::pid_of(int worker) const
     for (const PoolWorker &other : workers_)
         if (other.number == worker)
             return mailbox::pid_of(other.key);
-    return worker == nobody && own_turn_.is_valid() ? MyProcPid : 0;
+    return worker == no_worker && own_turn_.is_valid() ? MyProcPid : 0;
 }
 
 std::optional<TimestampTz> Pool::attend_at() const

@@ -49,7 +49,7 @@ struct PoolWorker {
     std::set<scheduler::Id> taken;            /* compiled here, and refreshed by other workers now */
 };
 
-constexpr int nobody = 0;
+constexpr int no_worker = 0;
 
 class Pool {
   public:
@@ -67,7 +67,7 @@ class Pool {
     enum class Chance { later, its_own, its_share, worker, myself };
     struct Choice {
         Chance chance = Chance::later;
-        int worker = nobody;
+        int worker = no_worker;
     };
     /* Finds a worker as choose_worker() does, requests a turn, and marks the worker as busy. `owners`: of the
      * stream tables that the job refreshes. */
@@ -88,7 +88,7 @@ class Pool {
     /* Stream tables whose programs the worker has compiled and no longer needs, since the last call. */
     scheduler::Ids take_reassigned(int worker);
     /* Records that there is no job that needs a worker. */
-    void want_nobody();
+    void want_no_worker();
 
     /* A refresh that took too long, could not be canceled, and whose worker was terminated. */
     struct Overrun {
@@ -128,7 +128,7 @@ class Pool {
 
     std::list<PoolWorker> workers_;
     mailbox::WorkerKey own_turn_;
-    int last_number_ = nobody;
+    int last_number_ = no_worker;
     TimestampTz start_after_ = 0; /* a process could not be started: no further attempt before this time */
     int failed_starts_ = 0;       /* in a row; each of them is in the server's log */
     TimestampTz look_at_ = 0;     /* for a job that waits for its preferred worker; 0: none */

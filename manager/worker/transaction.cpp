@@ -55,7 +55,7 @@ Failure failure_of(const PgError &error)
     /* A worker runs as a superuser, for which error messages are complete. */
     if (const auto *of_member = dynamic_cast<const refresh::MemberError *>(&error)) {
         failure.culprit = of_member->relid;
-        failure.tried = refresh::name_of_attempt(of_member->action);
+        failure.tried = of_member->action;
     }
     return failure;
 }

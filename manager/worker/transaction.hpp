@@ -8,6 +8,7 @@
 #pragma once
 
 #include "pg/boundary.hpp"
+#include "refresh/request/request.hpp"
 
 #include <optional>
 #include <string>
@@ -18,8 +19,8 @@ struct Failure {
     int sqlstate = 0;
     std::string message;
     std::string detail;
-    Oid culprit = InvalidOid;   /* the stream table whose part of a refresh failed, if it is known */
-    const char *tried = "SKIP"; /* the attempted action, as in the history */
+    Oid culprit = InvalidOid; /* the stream table whose part of a refresh failed, if it is known */
+    refresh::Action tried = refresh::Action::skip;
     bool has_timed_out = false; /* it exceeded its own refresh_timeout, or the server's limit */
 
     /* Whether the cause may pass without intervention: a lock, a deadlock, a serialization failure, a cancel

@@ -83,8 +83,8 @@ class BrokenDisk : public Catalog {
     {
         Refresh refresh;
         refresh.relid = 7;
-        refresh.action = "DIFFERENTIAL";
-        refresh.status = "COMPLETED";
+        refresh.action = RefreshAction::differential;
+        refresh.status = RefreshStatus::completed;
         return catalog.run([&](Database &c) {
             write_history(c, 1, refresh);
             add_statistics(c, 1, refresh);

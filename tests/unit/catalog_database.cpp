@@ -16,7 +16,7 @@ TEST_F(Catalog, keeps_what_is_written)
     std::vector<Refresh> rows;
     EXPECT_TRUE(other.run([&](Database &c) { rows = history_of(c, 1, 7, 10); }));
     ASSERT_EQ(rows.size(), 1u);
-    EXPECT_EQ(rows[0].action, "DIFFERENTIAL");
+    EXPECT_EQ(rows[0].action, RefreshAction::differential);
     EXPECT_EQ(rows[0].ended_at, 350);
     EXPECT_FALSE(other.take_is_new());
     EXPECT_EQ(count(other), 2u);
@@ -238,17 +238,17 @@ Statistics statistics_of_one(Database &catalog, uint32_t relid)
     return {};
 }
 
-void refreshed(Database &catalog, uint32_t relid, const char *status, int64_t ended_at, const char *initiated_by)
+void refreshed(Database &catalog, uint32_t relid, RefreshStatus status, int64_t ended_at, InitiatedBy initiated_by)
 {
     Refresh refresh;
     refresh.relid = relid;
-    refresh.action = "FULL";
+    refresh.action = RefreshAction::full;
     refresh.status = status;
     refresh.initiated_by = initiated_by;
     refresh.started_at = 100;
     refresh.ended_at = ended_at;
     refresh.rows_inserted = 3;
-    refresh.error_message = std::string(status) == "FAILED" ? "no" : "";
+    refresh.error_message = status == RefreshStatus::failed ? "no" : "";
     catalog.run([&](Database &c) {
         write_history(c, 1, refresh);
         add_statistics(c, 1, refresh);
@@ -273,10 +273,10 @@ void expect_counted(const Statistics &counted)
 TEST_F(Catalog, counts_what_the_history_forgets)
 {
     Database catalog(folder);
-    refreshed(catalog, 7, "COMPLETED", 150, "INITIAL");
+    refreshed(catalog, 7, RefreshStatus::completed, 150, InitiatedBy::initial);
     EXPECT_EQ(statistics_of_one(catalog, 7).chosen_at, 0);
-    refreshed(catalog, 7, "COMPLETED", 300, "MANUAL");
-    refreshed(catalog, 7, "FAILED", 900, "SCAN");
+    refreshed(catalog, 7, RefreshStatus::completed, 300, InitiatedBy::manual);
+    refreshed(catalog, 7, RefreshStatus::failed, 900, InitiatedBy::scan);
     catalog.run([](Database &c) { prune_old(c, 1000); });
     expect_counted(statistics_of_one(catalog, 7));
 }
@@ -284,9 +284,9 @@ TEST_F(Catalog, counts_what_the_history_forgets)
 TEST_F(Catalog, forgets_what_dropped_stream_tables_did)
 {
     Database catalog(folder);
-    refreshed(catalog, 7, "COMPLETED", 150, "MANUAL");
-    refreshed(catalog, 8, "COMPLETED", 150, "MANUAL");
-    refreshed(catalog, 9, "COMPLETED", 500, "MANUAL");
+    refreshed(catalog, 7, RefreshStatus::completed, 150, InitiatedBy::manual);
+    refreshed(catalog, 8, RefreshStatus::completed, 150, InitiatedBy::manual);
+    refreshed(catalog, 9, RefreshStatus::completed, 500, InitiatedBy::manual);
     catalog.run([](Database &c) {
         write_registry(c, {11, 1}, 1, {{8, 1, "public", "a", "1s", "ACTIVE"}}, 77);
         prune_statistics(c, 1, 400);
@@ -334,7 +334,7 @@ TEST_F(Catalog, keeps_what_the_latest_refreshes_of_each_way_took)
     EXPECT_EQ(rows.back().way, RefreshKind::full);
     EXPECT_EQ(rows.back().number, 32);
     EXPECT_EQ(rows.back().took_us, 500);
-    EXPECT_EQ(rows.back().staked_us, 12);
+    EXPECT_EQ(rows.back().trial_us, 12);
     EXPECT_EQ(rows.back().work.base_rows, 5000);
     EXPECT_EQ(rows.back().work.changes, (std::vector<pgtrickle::scheduler::ChangedRows>{{16, 70}, {4000000000, 1}}));
     catalog.run([](Database &c) { add_measured(c, 1, measured(7, 4, RefreshKind::full, 1)); });

@@ -28,8 +28,8 @@ class Catalog : public testing::Test {
     {
         Refresh refresh;
         refresh.relid = relid;
-        refresh.action = "DIFFERENTIAL";
-        refresh.status = "COMPLETED";
+        refresh.action = RefreshAction::differential;
+        refresh.status = RefreshStatus::completed;
         refresh.started_at = 100;
         refresh.ended_at = 350;
         refresh.delta_rows = 4;

@@ -18,18 +18,18 @@ namespace {
 
 constexpr int64_t hour = 3'600'000'000;
 
-Refresh refreshed(uint32_t relid, int64_t ended_at, const char *status = "COMPLETED")
+Refresh refreshed(uint32_t relid, int64_t ended_at, RefreshStatus status = RefreshStatus::completed)
 {
     Refresh refresh;
     refresh.relid = relid;
     refresh.started_at = ended_at - 250;
     refresh.ended_at = ended_at;
-    refresh.action = "DIFFERENTIAL";
+    refresh.action = RefreshAction::differential;
     refresh.status = status;
-    refresh.initiated_by = "SCHEDULER";
+    refresh.initiated_by = InitiatedBy::scheduler;
     refresh.rows_inserted = 2;
     refresh.delta_rows = 3;
-    refresh.error_message = refresh.status == "FAILED" ? "no" : "";
+    refresh.error_message = refresh.status == RefreshStatus::failed ? "no" : "";
     return refresh;
 }
 
@@ -183,7 +183,7 @@ TEST_F(History, failures_are_merged_last)
 {
     ASSERT_TRUE(catalog->run([&](Database &c) {
         for (int i = 0; i < 50; i++)
-            write_history(c, 1, refreshed(7, hour + i, "FAILED"));
+            write_history(c, 1, refreshed(7, hour + i, RefreshStatus::failed));
     }));
     fill(7, 3000);
     merge({.most_rows = 100, .least_each = 60});
@@ -207,7 +207,7 @@ TEST_F(History, merging_stays_ahead_of_a_thousand_a_second)
 
 TEST_F(History, what_is_late_comes_back_whole)
 {
-    Refresh failed = refreshed(7, hour, "FAILED");
+    Refresh failed = refreshed(7, hour, RefreshStatus::failed);
     failed.data_timestamp = 5;
     failed.was_full_fallback = true;
     failed.rows_deleted = 9;
@@ -222,9 +222,9 @@ TEST_F(History, what_is_late_comes_back_whole)
         EXPECT_EQ(first.data_timestamp, 5);
         EXPECT_EQ(first.started_at, hour - 250);
         EXPECT_EQ(first.ended_at, hour);
-        EXPECT_EQ(first.action, "DIFFERENTIAL");
-        EXPECT_EQ(first.status, "FAILED");
-        EXPECT_EQ(first.initiated_by, "SCHEDULER");
+        EXPECT_EQ(first.action, RefreshAction::differential);
+        EXPECT_EQ(first.status, RefreshStatus::failed);
+        EXPECT_EQ(first.initiated_by, InitiatedBy::scheduler);
         EXPECT_EQ(first.rows_inserted, 2);
         EXPECT_EQ(first.rows_deleted, 9);
         EXPECT_EQ(first.delta_rows, 3);

@@ -77,7 +77,7 @@ TEST_F(Migrations, what_version_1_has_in_its_history_is_counted)
     std::vector<Statistics> rows;
     ASSERT_TRUE(catalog.run([&](Database &c) { rows = statistics_of(c, 5); })) << catalog.failure();
     ASSERT_EQ(rows.size(), 3u);
-    EXPECT_EQ(rows[0].action, "DIFFERENTIAL");
+    EXPECT_EQ(rows[0].action, RefreshAction::differential);
     EXPECT_EQ(rows[0].refreshes, 1);
     EXPECT_EQ(rows[0].rows_inserted, 2);
     EXPECT_EQ(rows[0].rows_deleted, 1);
@@ -85,7 +85,7 @@ TEST_F(Migrations, what_version_1_has_in_its_history_is_counted)
     EXPECT_EQ(rows[0].total_us, 750);
     EXPECT_EQ(rows[0].last_us, 750);
     EXPECT_EQ(rows[0].chosen_at, 845000000000750);
-    EXPECT_EQ(rows[1].action, "FULL");
+    EXPECT_EQ(rows[1].action, RefreshAction::full);
     EXPECT_EQ(rows[1].chosen_at, 0);
     EXPECT_EQ(rows[2].failures, 1);
     EXPECT_EQ(rows[2].failed_at, 845000000100250);

@@ -67,11 +67,11 @@ void refresh(std::vector<Measured> &past, const Work &work, double delta, double
     bool is_given_up = choice.way == RefreshKind::delta && choice.give_up_us > 0 && delta > choice.give_up_us;
     if (is_given_up) {
         remember(past, {RefreshKind::delta, work, choice.give_up_us,
-                        choice.staked_us(RefreshKind::delta, choice.give_up_us + choice.full_us), true});
+                        choice.trial_us(RefreshKind::delta, choice.give_up_us + choice.full_us), true});
         remember(past, {RefreshKind::full, work, full, 0, false});
         took = choice.give_up_us + full;
     } else {
-        remember(past, {choice.way, work, took, choice.staked_us(choice.way, took), false});
+        remember(past, {choice.way, work, took, choice.trial_us(choice.way, took), false});
     }
     sums->taken += took;
     sums->deltas += delta;

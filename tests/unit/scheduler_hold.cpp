@@ -133,7 +133,7 @@ TEST(Watermarks, one_advance_is_one_refresh)
 {
     Holds holds = with_group(10);
     holds.watermarks = {{1, 100}, {2, 100}};
-    holds.taken_in[{12, "load"}] = 100;
+    holds.applied_watermarks[{12, "load"}] = 100;
     EXPECT_EQ(hold_of(holds, sample(), 12), (Hold{Kind::not_advanced, 0, "load"}));
     EXPECT_EQ(kind_of(holds, 11), std::nullopt) << "which has not been refreshed since";
     holds.watermarks[1] = 105; /* one source has advanced, and is within the tolerance; the group has not advanced */
@@ -154,7 +154,7 @@ TEST(Watermarks, each_group_has_to_advance)
     Holds holds;
     holds.groups = {{"a", {1}, 0}, {"b", {2}, 0}};
     holds.watermarks = {{1, 5}, {2, 5}};
-    holds.taken_in = {{{12, "a"}, 4}, {{12, "b"}, 5}};
+    holds.applied_watermarks = {{{12, "a"}, 4}, {{12, "b"}, 5}};
     EXPECT_EQ(hold_of(holds, sample(), 12), (Hold{Kind::not_advanced, 0, "b"}));
 }
 

@@ -170,7 +170,7 @@ void after_attach(Oid child, Oid parent)
         lock_out_writers(levels);
     install_missing_triggers(levels);
     if (has_rows)
-        mark(parent, is_partition ? "a partition was attached" : "a child was added");
+        write_marker(parent, is_partition ? "a partition was attached" : "a child was added");
     invalidate_targets(child);
 }
 
@@ -178,8 +178,8 @@ void after_detach(Oid child, Oid parent)
 {
     if (exists(parent)) {
         if (is_any_captured(lcons_oid(parent, ancestors_of(parent))) && may_hold_rows(child))
-            mark(parent, get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "a partition was detached"
-                                                                              : "a child was removed");
+            write_marker(parent, get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "a partition was detached"
+                                                                                      : "a child was removed");
         invalidate_targets(parent);
     }
     invalidate_targets(child);
@@ -348,7 +348,7 @@ void before_alter_table(const AlterTableStmt *statement)
             return;
         /* The first of the two transactions of DETACH CONCURRENTLY removes the partition's rows from
          * queries. */
-        mark(relid, "a partition was detached");
+        write_marker(relid, "a partition was detached");
         invalidate_targets(relid);
     }
 }

@@ -39,7 +39,7 @@ void mark_all(List *relations, Oid cause, const char *reason)
 
 } // namespace
 
-void mark(Oid relation, const char *reason)
+void write_marker(Oid relation, const char *reason)
 {
     mark_all(lcons_oid(relation, ancestors_of(relation)), relation, reason);
 }

@@ -12,7 +12,7 @@ namespace pgtrickle::capture {
 
 /* Writes a marker to the logs of `relation` and of all its ancestors that are captured. Does nothing if none
  * is. `reason` is a clause about `relation`; the marker begins with the relation's name. */
-void mark(Oid relation, const char *reason);
+void write_marker(Oid relation, const char *reason);
 
 /* Writes a marker to the logs of the ancestors of `relation` only. */
 void mark_above(Oid relation, const char *reason);

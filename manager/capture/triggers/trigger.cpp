@@ -185,7 +185,7 @@ Datum pgtrickle_capture(PG_FUNCTION_ARGS)
     if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event)) {
         log_row_change(trigger);
     } else if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
-        mark(relid, "it was truncated");
+        write_marker(relid, "it was truncated");
     } else if (TRIGGER_FIRED_BEFORE(trigger->tg_event)) {
         open_statement(relid, command_of(trigger->tg_event));
     } else {

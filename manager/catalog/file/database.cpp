@@ -7,6 +7,11 @@
 
 namespace pgtrickle::catalog {
 
+void throw_damaged(const std::string &what)
+{
+    throw CatalogError(SQLITE_CORRUPT, what);
+}
+
 namespace {
 
 constexpr int64_t time_limit_us = 200'000;

@@ -38,6 +38,8 @@ struct CatalogError : std::exception {
     int code;
     std::string message;
 };
+/* Throws the CatalogError for contents that no release has written: the file is damaged. */
+[[noreturn]] void throw_damaged(const std::string &what);
 
 /* A prepared statement in use; reset when the object goes out of scope. */
 class Statement {

@@ -18,6 +18,16 @@
 
 namespace pgtrickle::catalog {
 
+/* The action of a refresh that completed, or the attempted one; skip: none was begun. */
+enum class RefreshAction { skip, no_data, full, differential, reinitialize };
+enum class RefreshStatus { completed, failed, skipped };
+enum class InitiatedBy { scheduler, scan, manual, initial };
+
+/* The names as the catalog and SQL functions show them, in capitals: NO_DATA, COMPLETED, SCAN … */
+const char *name_of(RefreshAction action);
+const char *name_of(RefreshStatus status);
+const char *name_of(InitiatedBy initiated_by);
+
 /* One refresh. Times are microseconds as in TimestampTz; 0 means none. */
 struct Refresh {
     int64_t refresh_id = 0; /* assigned when the row is written */
@@ -25,9 +35,9 @@ struct Refresh {
     int64_t data_timestamp = 0;
     int64_t started_at = 0;
     int64_t ended_at = 0;
-    std::string action;       /* NO_DATA, FULL, DIFFERENTIAL, REINITIALIZE, SKIP */
-    std::string status;       /* COMPLETED, FAILED, SKIPPED */
-    std::string initiated_by; /* SCHEDULER, MANUAL, INITIAL, SCAN */
+    RefreshAction action = RefreshAction::skip;
+    RefreshStatus status = RefreshStatus::completed;
+    InitiatedBy initiated_by = InitiatedBy::scheduler;
     int64_t rows_inserted = 0;
     int64_t rows_deleted = 0;
     int64_t delta_rows = 0;
@@ -39,14 +49,17 @@ struct Refresh {
     std::vector<scheduler::Measured> measured;
 
     /* Whether the refresh completed and could have been a delta or a full one. */
-    bool is_choice() const { return status == "COMPLETED" && (action == "DIFFERENTIAL" || was_full_fallback); }
+    bool is_choice() const
+    {
+        return status == RefreshStatus::completed && (action == RefreshAction::differential || was_full_fallback);
+    }
 };
 
 /* Sums over all refreshes of a stream table with this action since counting began; pruning the history does
  * not change them. Times as above, sums in microseconds. */
 struct Statistics {
     uint32_t relid = 0;
-    std::string action;
+    RefreshAction action = RefreshAction::skip;
     int64_t refreshes = 0; /* completed refreshes */
     int64_t failures = 0;
     int64_t rows_inserted = 0;

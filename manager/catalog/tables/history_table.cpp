@@ -1,6 +1,59 @@
 #include "catalog/tables/tables.hpp"
 
+#include <initializer_list>
+
 namespace pgtrickle::catalog {
+
+const char *name_of(RefreshAction action)
+{
+    switch (action) {
+    case RefreshAction::skip: return "SKIP";
+    case RefreshAction::no_data: return "NO_DATA";
+    case RefreshAction::full: return "FULL";
+    case RefreshAction::differential: return "DIFFERENTIAL";
+    case RefreshAction::reinitialize: return "REINITIALIZE";
+    }
+    return "";
+}
+
+const char *name_of(RefreshStatus status)
+{
+    switch (status) {
+    case RefreshStatus::completed: return "COMPLETED";
+    case RefreshStatus::failed: return "FAILED";
+    case RefreshStatus::skipped: return "SKIPPED";
+    }
+    return "";
+}
+
+const char *name_of(InitiatedBy initiated_by)
+{
+    switch (initiated_by) {
+    case InitiatedBy::scheduler: return "SCHEDULER";
+    case InitiatedBy::scan: return "SCAN";
+    case InitiatedBy::manual: return "MANUAL";
+    case InitiatedBy::initial: return "INITIAL";
+    }
+    return "";
+}
+
+namespace {
+
+template <class Value> Value value_named(const std::string &name, std::initializer_list<Value> values)
+{
+    for (Value value : values)
+        if (name == name_of(value))
+            return value;
+    throw_damaged("the catalog contains the unknown word \"" + name + "\"");
+}
+
+} // namespace
+
+RefreshAction action_named(const std::string &name)
+{
+    return value_named(name, {RefreshAction::skip, RefreshAction::no_data, RefreshAction::full,
+                              RefreshAction::differential, RefreshAction::reinitialize});
+}
 
 void write_history(Database &catalog, uint32_t database, const Refresh &refresh)
 {
@@ -8,9 +61,10 @@ void write_history(Database &catalog, uint32_t database, const Refresh &refresh)
         "INSERT INTO history (database, relid, data_timestamp, started_at, ended_at, action, status, initiated_by,"
         " rows_inserted, rows_deleted, delta_rows, was_full_fallback, error_message, reason)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    insert.bind(database, refresh.relid, refresh.data_timestamp, refresh.started_at, refresh.ended_at, refresh.action,
-                refresh.status, refresh.initiated_by, refresh.rows_inserted, refresh.rows_deleted, refresh.delta_rows,
-                refresh.was_full_fallback, refresh.error_message, refresh.reason);
+    insert.bind(database, refresh.relid, refresh.data_timestamp, refresh.started_at, refresh.ended_at,
+                name_of(refresh.action), name_of(refresh.status), name_of(refresh.initiated_by), refresh.rows_inserted,
+                refresh.rows_deleted, refresh.delta_rows, refresh.was_full_fallback, refresh.error_message,
+                refresh.reason);
     insert.step();
 }
 
@@ -30,9 +84,11 @@ std::vector<Refresh> rows_of(Statement &select)
         row.data_timestamp = select.number(2);
         row.started_at = select.number(3);
         row.ended_at = select.number(4);
-        row.action = select.text(5);
-        row.status = select.text(6);
-        row.initiated_by = select.text(7);
+        row.action = action_named(select.text(5));
+        row.status =
+            value_named(select.text(6), {RefreshStatus::completed, RefreshStatus::failed, RefreshStatus::skipped});
+        row.initiated_by = value_named(
+            select.text(7), {InitiatedBy::scheduler, InitiatedBy::scan, InitiatedBy::manual, InitiatedBy::initial});
         row.rows_inserted = select.number(8);
         row.rows_deleted = select.number(9);
         row.delta_rows = select.number(10);

@@ -7,7 +7,7 @@ namespace {
 void add_completed(Database &catalog, uint32_t database, const Refresh &refresh)
 {
     int64_t took_us = refresh.ended_at - refresh.started_at;
-    int64_t chosen_at = refresh.initiated_by != "INITIAL" && !refresh.is_fill ? refresh.ended_at : 0;
+    int64_t chosen_at = refresh.initiated_by != InitiatedBy::initial && !refresh.is_fill ? refresh.ended_at : 0;
     catalog
         .prepare("INSERT INTO statistics (database, relid, action, refreshes, failures, rows_inserted, rows_deleted,"
                  " delta_rows, total_us, max_us, last_us, first_at, completed_at, chosen_at, failed_at, error_message,"
@@ -17,8 +17,8 @@ void add_completed(Database &catalog, uint32_t database, const Refresh &refresh)
                  " rows_inserted = rows_inserted + ?4, rows_deleted = rows_deleted + ?5,"
                  " delta_rows = delta_rows + ?6, total_us = total_us + ?7, max_us = max(max_us, ?7), last_us = ?7,"
                  " completed_at = ?8, chosen_at = max(chosen_at, ?9), fills = fills + ?10, fill_us = fill_us + ?11")
-        .bind(database, refresh.relid, refresh.action, refresh.rows_inserted, refresh.rows_deleted, refresh.delta_rows,
-              took_us, refresh.ended_at, chosen_at, refresh.is_fill, refresh.is_fill ? took_us : 0)
+        .bind(database, refresh.relid, name_of(refresh.action), refresh.rows_inserted, refresh.rows_deleted,
+              refresh.delta_rows, took_us, refresh.ended_at, chosen_at, refresh.is_fill, refresh.is_fill ? took_us : 0)
         .step();
 }
 
@@ -30,7 +30,7 @@ void add_failure(Database &catalog, uint32_t database, const Refresh &refresh)
                  " VALUES (?1, ?2, ?3, 0, 1, 0, 0, 0, 0, 0, 0, ?4, 0, 0, ?4, ?5)"
                  " ON CONFLICT (database, relid, action) DO UPDATE SET failures = failures + 1, failed_at = ?4,"
                  " error_message = ?5")
-        .bind(database, refresh.relid, refresh.action, refresh.ended_at, refresh.error_message)
+        .bind(database, refresh.relid, name_of(refresh.action), refresh.ended_at, refresh.error_message)
         .step();
 }
 
@@ -38,9 +38,9 @@ void add_failure(Database &catalog, uint32_t database, const Refresh &refresh)
 
 void add_statistics(Database &catalog, uint32_t database, const Refresh &refresh)
 {
-    if (refresh.status == "COMPLETED")
+    if (refresh.status == RefreshStatus::completed)
         add_completed(catalog, database, refresh);
-    else if (refresh.status == "FAILED")
+    else if (refresh.status == RefreshStatus::failed)
         add_failure(catalog, database, refresh);
 }
 
@@ -56,7 +56,7 @@ std::vector<Statistics> statistics_of(Database &catalog, uint32_t database)
     while (select.step()) {
         Statistics row;
         row.relid = static_cast<uint32_t>(select.number(0));
-        row.action = select.text(1);
+        row.action = action_named(select.text(1));
         int column = 2;
         for (int64_t *value :
              {&row.refreshes, &row.failures, &row.rows_inserted, &row.rows_deleted, &row.delta_rows, &row.total_us,

@@ -20,6 +20,7 @@ struct Cluster {
 };
 
 /* ---- history_table.cpp ---- */
+RefreshAction action_named(const std::string &name);
 void write_history(Database &catalog, uint32_t database, const Refresh &refresh);
 /* Returns rows with a refresh_id below `before`, newest first; relid 0 means all stream tables of the
  * database. */

@@ -104,7 +104,16 @@ List *scan_dependencies(const char *index_name, DependencyColumn by, Oid key, De
 
 } // namespace
 
-List *readers_of(Oid source_relid)
+std::vector<Oid> to_vector(const List *oids)
+{
+    std::vector<Oid> found;
+    const ListCell *cell;
+    foreach (cell, oids)
+        found.push_back(lfirst_oid(cell));
+    return found;
+}
+
+List *dependents_of(Oid source_relid)
 {
     return scan_dependencies("pgt_dependency_source", dependency_source, source_relid, dependency_relid);
 }

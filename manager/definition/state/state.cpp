@@ -157,8 +157,8 @@ bool read(Oid relid, StateRow *row, Snapshot snapshot)
     row->data_timestamp = is_null(Column::data_timestamp) ? 0 : DatumGetTimestampTz(value(Column::data_timestamp));
     row->consecutive_errors = DatumGetInt32(value(Column::consecutive_errors));
     row->generation = DatumGetInt64(value(Column::generation)) + raw.marks.count;
-    if (!is_null(Column::kept_by_deltas))
-        row->kept_by_deltas = DatumGetBool(value(Column::kept_by_deltas));
+    if (!is_null(Column::is_incremental))
+        row->is_incremental = DatumGetBool(value(Column::is_incremental));
     auto time = [&](Column column) { return is_null(column) ? TimestampTz{0} : DatumGetTimestampTz(value(column)); };
     row->last_refresh_at = time(Column::last_refresh_at);
     row->last_error_message = raw.last_error_message != nullptr ? raw.last_error_message : "";

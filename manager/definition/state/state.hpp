@@ -33,7 +33,7 @@ enum Column : int {
     status,
     consecutive_errors,
     generation,
-    kept_by_deltas,
+    is_incremental,
     last_refresh_at,
     last_error_message,
     last_error_at,
@@ -58,7 +58,7 @@ struct StateRow {
     TimestampTz data_timestamp = 0;
     int32_t consecutive_errors = 0;
     int64_t generation = 0;             /* including the visible marks */
-    std::optional<bool> kept_by_deltas; /* unknown before the first fill */
+    std::optional<bool> is_incremental; /* unknown before the first fill */
     TimestampTz last_refresh_at = 0;    /* times: 0 for none */
     std::string last_error_message;
     TimestampTz last_error_at = 0;
@@ -135,6 +135,9 @@ StateSummary *all_summaries(int *count);
 /* Returns the relids of all stream tables of this database (allocated List of OIDs). PostgreSQL frame. */
 List *all_stream_tables();
 
+/* Returns the OIDs of a list of the functions below. C++ frame. */
+std::vector<Oid> to_vector(const List *oids);
+
 /* Rows of pgt_dependency. `columns`: attribute numbers, ascending. PostgreSQL frames. */
 void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *columns, int column_count,
                        bool is_captured);
@@ -144,7 +147,7 @@ void remove_dependencies(Oid relid);
 /* Returns the relations that relid reads directly (List of OIDs), in no particular order. */
 List *sources_of(Oid relid);
 /* Returns the stream tables that read source_relid directly (List of OIDs, ascending). */
-List *readers_of(Oid source_relid);
+List *dependents_of(Oid source_relid);
 /* Returns the stream tables that read the log of source_relid, because its changes are captured for them. */
 List *log_dependents_of(Oid source_relid);
 

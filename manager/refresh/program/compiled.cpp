@@ -286,7 +286,7 @@ void discard(Compiled *compiled)
 
 } // namespace
 
-bool is_kept_by_deltas(const Definition &definition)
+bool is_incremental(const Definition &definition)
 {
     return definition.uncaptured_source() == nullptr && setup::translation_of(definition).has_value();
 }

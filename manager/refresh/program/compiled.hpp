@@ -91,7 +91,7 @@ struct Compiled : CacheEntry {
 
 /* Whether the query has a program in its refresh mode, and its sources are captured. Otherwise the stream
  * table is maintained by full refreshes. */
-bool is_kept_by_deltas(const Definition &definition);
+bool is_incremental(const Definition &definition);
 
 /* Whether the heaps are those that the query needs. Policies and roles decide whether the query has a
  * program, and roles can change without a lock. The caller holds a lock on the stream table. */

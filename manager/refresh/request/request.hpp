@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "catalog/tables/history.hpp"
 #include "pg/boundary.hpp"
 #include "scheduler/cost/cost_model.hpp"
 #include "scheduler/graph/atomic_sets.hpp"
@@ -13,9 +14,7 @@
 
 namespace pgtrickle::refresh {
 
-enum class Action { no_data, full, differential, reinitialize };
-const char *name_of(Action action);         /* as in the history: NO_DATA … */
-const char *name_of_attempt(Action action); /* after a failure: SKIP if nothing was decided yet */
+using Action = catalog::RefreshAction;
 
 enum class LockWait { wait, skip_if_locked };
 
@@ -42,16 +41,17 @@ struct Outcome {
     TimestampTz ended_at = 0;
 };
 
-/* The error that ended a refresh, if it belongs to a known member. When refresh_group() throws it, `data` is
+/* The error that ended a refresh, if it belongs to a known member. When refresh_batch() throws it, `data` is
  * what the session's user may see (audience.hpp). */
 struct MemberError : PgError {
     MemberError(const PgError &error, Oid member, Action tried, std::string hidden_name)
-        : PgError(error), relid(member), action(tried), whole(error.data), hidden_as(std::move(hidden_name))
+        : PgError(error), relid(member), action(tried == Action::no_data ? Action::skip : tried), whole(error.data),
+          hidden_as(std::move(hidden_name))
     {
     }
     bool is_hidden() const { return data != whole; }
     Oid relid;
-    Action action;          /* no_data: before the action was decided */
+    Action action;          /* skip: the error occurred before the action was decided */
     const ErrorData *whole; /* the unmodified error, for the history */
     std::string hidden_as;  /* the stream table's name, if the user may not see its texts; otherwise empty */
 };

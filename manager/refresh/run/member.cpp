@@ -47,7 +47,7 @@ std::string reason_to_start_over(const Member &member)
         return member.reinitialize_reason;
     /* A policy may hide rows from a full refresh that it hides from no delta, so neither kind of refresh
      * continues from contents of the other. */
-    if (state.kept_by_deltas && *state.kept_by_deltas == member.compiled->is_full_only())
+    if (state.is_incremental && *state.is_incremental == member.compiled->is_full_only())
         return member.compiled->is_full_only() ? "it can no longer be maintained by deltas"
                                                : "it can be maintained by deltas now";
     if (state.system_identifier != static_cast<int64_t>(call([] { return GetSystemIdentifier(); })))

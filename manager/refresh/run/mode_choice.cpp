@@ -114,7 +114,7 @@ void ModeChoice::note(scheduler::RefreshKind way, int64_t took_us, bool is_given
     if (work_.base_rows < small_base)
         return;
     double wasted_us = is_given_up ? static_cast<double>(took_us) + choice_.full_us : static_cast<double>(took_us);
-    measured_.push_back({way, work_, static_cast<double>(took_us), choice_.staked_us(way, wasted_us), is_given_up});
+    measured_.push_back({way, work_, static_cast<double>(took_us), choice_.trial_us(way, wasted_us), is_given_up});
 }
 
 std::string ModeChoice::reason() const

@@ -37,7 +37,7 @@ void Run::finish()
 {
     if (log_ != nullptr) {
         call([this] { capture::finish_log(log_); });
-        /* Dependents in this group must see the log's last chunk, which the group's frontier includes. */
+        /* Dependents in this batch must see the log's last chunk, which the batch's frontier includes. */
         advance_command();
     }
     for (const Delta &delta : deltas_)

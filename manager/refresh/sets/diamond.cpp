@@ -77,8 +77,8 @@ void Diamonds::read_sets_around(std::vector<Oid> open)
         /* An apex reads at least two relations, which most stream tables do not. */
         if (call([=] { return list_length(state::sources_of(next)); }) > 1)
             ends.push_back(next);
-        for (Oid reader : definition::readers_of(next))
-            open.push_back(reader);
+        for (Oid dependent : definition::dependents_of(next))
+            open.push_back(dependent);
     }
     if (!ends.empty())
         look_at_ends(ends);

@@ -360,7 +360,7 @@ double allowance(const std::vector<Measured> &past, double expected_us)
     double left = 0;
     for (const Measured &one : past)
         if (one.way != RefreshKind::fill)
-            left += weight_of(one, past) * (stake * one.took_us - one.staked_us);
+            left += weight_of(one, past) * (stake * one.took_us - one.trial_us);
     return left + expected_us / 2;
 }
 
@@ -408,7 +408,7 @@ double Work::changed_rows() const
     return rows;
 }
 
-double Choice::staked_us(RefreshKind taken, double took_us) const
+double Choice::trial_us(RefreshKind taken, double took_us) const
 {
     if (why != Why::trial || taken != way)
         return 0;

@@ -56,7 +56,7 @@ struct Measured {
     RefreshKind way = RefreshKind::delta;
     Work work;
     double took_us = 0;
-    double staked_us = 0;     /* of a trial: its time beyond what was expected of the other way */
+    double trial_us = 0;      /* of a trial: its time beyond what was expected of the other way */
     bool is_given_up = false; /* a delta that was given up: it would have taken longer */
     int64_t number = 0;       /* of the refresh; counts those of its stream table, kept or not */
 };
@@ -77,8 +77,8 @@ struct Choice {
     double give_up_us = 0; /* a delta is given up after this time; 0: never */
 
     double expected_us(RefreshKind of) const { return of == RefreshKind::delta ? delta_us : full_us; }
-    /* The value for Measured::staked_us if the refresh took `took_us`. */
-    double staked_us(RefreshKind taken, double took_us) const;
+    /* The value for Measured::trial_us if the refresh took `took_us`. */
+    double trial_us(RefreshKind taken, double took_us) const;
 };
 
 /* Chooses the way of the next refresh. `past`: the latest measured refreshes, oldest first; most_measured of

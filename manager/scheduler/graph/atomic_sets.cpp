@@ -100,10 +100,10 @@ Search::Search(const Graph &graph, const Ids &ids, const std::function<bool(Id)>
                const std::function<Id(Id)> &owner_of)
     : DiamondSearch(graph, ids)
 {
-    std::vector<Number> readers(relations_.size());
+    std::vector<Number> dependents(relations_.size());
     for (const Relation &relation : relations_)
         for (Number source : relation.sources)
-            readers[source]++;
+            dependents[source]++;
     may_be_inside_.resize(relations_.size());
     is_single_set_.resize(relations_.size());
     for (Number i = 0; i < stream_table_count_; i++) {
@@ -112,8 +112,9 @@ Search::Search(const Graph &graph, const Ids &ids, const std::function<bool(Id)>
     }
     for (Number i = stream_table_count_; i-- > 0;) {
         const std::vector<Number> &sources = relations_[i].sources;
-        may_be_inside_[i] = std::any_of(sources.begin(), sources.end(),
-                                        [&](Number source) { return readers[source] > 1 || may_be_inside_[source]; });
+        may_be_inside_[i] = std::any_of(sources.begin(), sources.end(), [&](Number source) {
+            return dependents[source] > 1 || may_be_inside_[source];
+        });
         if (!inside_of(i).empty() && is_atomic(relations_[i].id))
             join_below(i);
         is_single_set_[i] = is_one_below(i);

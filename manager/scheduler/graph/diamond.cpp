@@ -4,11 +4,11 @@
  *          r              Either every path from d to r can be cut at one relation, or there are two paths
  *         / \             that have nothing in common but their ends: then they meet in d, and in nothing
  *        a   b  ...       between d and r. A diamond of d hence parts at r if and only if the paths by which
- *         \ /             the readers of r are reached begin differently. The diamond consists of what lies
+ *         \ /             the dependents of r are reached begin differently. The diamond consists of what lies
  *          d              on the paths between.
  *
  * How all paths to a relation begin is known after one pass over what d reaches, each relation after its
- * readers: as the paths to its readers do, if these agree; if they do not agree, and for a relation that d
+ * dependents: as the paths to its dependents do, if these agree; if they do not agree, and for a relation that d
  * itself reads, the paths begin with the relation.
  */
 #include "scheduler/graph/diamond.hpp"

@@ -181,11 +181,11 @@ class Computation {
         for (Node &node : nodes_) {
             if (!inherits_schedule(node))
                 continue;
-            const Ids &readers = graph_.direct_downstreams(node.id);
-            if (readers.empty())
+            const Ids &dependents = graph_.direct_downstreams(node.id);
+            if (dependents.empty())
                 is_changed |= node.tightest.take(Schedule{});
-            for (Id reader : readers)
-                is_changed |= node.tightest.take(nodes_[number_[reader]].tightest);
+            for (Id dependent : dependents)
+                is_changed |= node.tightest.take(nodes_[number_[dependent]].tightest);
         }
         for (const auto &[first, members] : sets_) {
             if (is_slowest(members))

@@ -65,8 +65,8 @@ void Graph::set(Id stream_table, Ids sources)
 {
     remove(stream_table);
     for (Id source : each_once(sources)) {
-        Ids &readers = readers_[source];
-        readers.insert(std::lower_bound(readers.begin(), readers.end(), stream_table), stream_table);
+        Ids &dependents = dependents_[source];
+        dependents.insert(std::lower_bound(dependents.begin(), dependents.end(), stream_table), stream_table);
     }
     nodes_[stream_table] = std::move(sources);
     forget_levels();
@@ -78,11 +78,11 @@ void Graph::remove(Id stream_table)
     if (found == nodes_.end())
         return;
     for (Id source : each_once(found->second)) {
-        auto readers = readers_.find(source);
-        Ids &ids = readers->second;
+        auto dependents = dependents_.find(source);
+        Ids &ids = dependents->second;
         ids.erase(std::lower_bound(ids.begin(), ids.end(), stream_table));
         if (ids.empty())
-            readers_.erase(readers);
+            dependents_.erase(dependents);
     }
     nodes_.erase(found);
     forget_levels();
@@ -98,7 +98,7 @@ void Graph::forget_levels()
 void Graph::clear()
 {
     nodes_.clear();
-    readers_.clear();
+    dependents_.clear();
     levels_.clear();
 }
 
@@ -113,7 +113,7 @@ Ids Graph::ids() const
 
 const Ids &Graph::direct_downstreams(Id id) const
 {
-    return neighbours_of(readers_, id);
+    return neighbours_of(dependents_, id);
 }
 
 const Ids &Graph::sources(Id id) const
@@ -124,8 +124,8 @@ const Ids &Graph::sources(Id id) const
 Ids Graph::downstreams(Id id) const
 {
     return reached_from(id, [&](Id from, auto &&add) {
-        for (Id reader : direct_downstreams(from))
-            add(reader);
+        for (Id dependent : direct_downstreams(from))
+            add(dependent);
     });
 }
 
@@ -156,10 +156,10 @@ const std::unordered_map<Id, int> &Graph::levels() const
     while (!ready.empty()) {
         Id done = ready.back();
         ready.pop_back();
-        for (Id reader : direct_downstreams(done)) {
-            levels_[reader] = std::max(levels_[reader], levels_[done] + 1);
-            if (--unread[reader] == 0)
-                ready.push_back(reader);
+        for (Id dependent : direct_downstreams(done)) {
+            levels_[dependent] = std::max(levels_[dependent], levels_[done] + 1);
+            if (--unread[dependent] == 0)
+                ready.push_back(dependent);
         }
     }
     return levels_;
@@ -190,16 +190,16 @@ std::optional<Ids> Graph::cycle_with(Id stream_table, const Ids &sources) const
     /* Breadth first along what is read; `from` leads back to stream_table. */
     std::unordered_map<Id, Id> from;
     Ids open;
-    auto visit = [&](Id id, Id reader) {
-        if (from.emplace(id, reader).second)
+    auto visit = [&](Id id, Id dependent) {
+        if (from.emplace(id, dependent).second)
             open.push_back(id);
     };
     for (Id source : sources)
         visit(source, stream_table);
     for (size_t i = 0; i < open.size() && from.count(stream_table) == 0; i++) {
-        const Id reader = open[i];
-        for (Id source : this->sources(reader))
-            visit(source, reader);
+        const Id dependent = open[i];
+        for (Id source : this->sources(dependent))
+            visit(source, dependent);
     }
     if (from.count(stream_table) == 0)
         return std::nullopt;
@@ -211,7 +211,7 @@ std::optional<Ids> Graph::cycle_with(Id stream_table, const Ids &sources) const
     return path;
 }
 
-/* Each relation that a due stream table reaches is joined with its reader; due stream tables that reach a
+/* Each relation that a due stream table reaches is joined with its dependent; due stream tables that reach a
  * common relation are thereby joined. Every step is part of a walk that begins at a due stream table. */
 std::vector<Ids> Graph::groups(const Ids &due) const
 {
@@ -231,8 +231,8 @@ std::vector<Ids> Graph::groups(const Ids &due) const
         for (Id source : sources(reached[i]))
             steps.emplace_back(i, number_of(source));
     Union joined(reached.size());
-    for (const auto &[reader, source] : steps)
-        joined.join(reader, source);
+    for (const auto &[dependent, source] : steps)
+        joined.join(dependent, source);
     std::unordered_map<size_t, size_t> place_of;
     std::vector<Ids> result;
     for (Id member : members) {

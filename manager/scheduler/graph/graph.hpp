@@ -67,8 +67,8 @@ class Graph {
     const std::unordered_map<Id, int> &levels() const;
     void forget_levels();
 
-    Neighbours nodes_;   /* relations read by each stream table */
-    Neighbours readers_; /* stream tables that read each relation, ascending; no list is empty */
+    Neighbours nodes_;      /* relations read by each stream table */
+    Neighbours dependents_; /* stream tables that read each relation, ascending; no list is empty */
     mutable std::unordered_map<Id, int> levels_; /* of all nodes, if not empty */
 };
 

@@ -52,8 +52,8 @@ std::optional<Hold> hold_on_data(const Holds &holds, const Graph &graph, Id stre
         std::optional<Microseconds> advanced = advanced_to(holds, group, &laggard);
         if (!advanced)
             return Hold{Hold::Kind::not_advanced, laggard, group.name};
-        auto taken_in = holds.taken_in.find({stream_table, group.name});
-        if (taken_in != holds.taken_in.end() && *advanced <= taken_in->second)
+        auto applied = holds.applied_watermarks.find({stream_table, group.name});
+        if (applied != holds.applied_watermarks.end() && *advanced <= applied->second)
             return Hold{Hold::Kind::not_advanced, 0, group.name};
     }
     return std::nullopt;

@@ -54,7 +54,7 @@ struct Holds {
     std::vector<WatermarkGroup> groups; /* by name */
     std::map<Id, Microseconds> watermarks;
     /* Time to which a group had advanced when the stream table was last refreshed. */
-    std::map<std::pair<Id, std::string>, Microseconds> taken_in;
+    std::map<std::pair<Id, std::string>, Microseconds> applied_watermarks;
     /* Relations that a write to the key reaches as well: partitions and their partitioned tables. */
     std::map<Id, Ids> relatives;
 

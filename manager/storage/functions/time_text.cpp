@@ -6,13 +6,13 @@
 extern "C" {
 #include "utils/builtins.h"
 
-PGDLLEXPORT Datum pgtrickle_resting_text(PG_FUNCTION_ARGS);
-PG_FUNCTION_INFO_V1(pgtrickle_resting_text);
+PGDLLEXPORT Datum pgtrickle_time_text(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(pgtrickle_time_text);
 }
 
 /* Returns its argument, or raises 0A000 if the text depends on the current time. The words may stand anywhere
  * among others ('today 10:00'), and are part of no other word of a time. */
-extern "C" Datum pgtrickle_resting_text(PG_FUNCTION_ARGS)
+extern "C" Datum pgtrickle_time_text(PG_FUNCTION_ARGS)
 {
     static const char *const moving[] = {"now", "today", "tomorrow", "yesterday"};
     const char *text = text_to_cstring(PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0)));

@@ -242,7 +242,7 @@ void note_read(Search *search, const CoerceViaIO *cast)
 {
     const Dependence before = search->found;
     note_type(search, cast->resulttype, Direction::input);
-    if (!is_of_resting_text(cast))
+    if (!has_checked_text(cast))
         return;
     const unsigned settings = search->found.settings;
     search->found = before;

@@ -13,7 +13,7 @@ namespace pgtrickle::translate {
 namespace {
 
 /* Whether the role in `context` may not read a relation in FROM. PostgreSQL frame. */
-bool is_kept_from(Node *node, void *context)
+bool is_unreadable_for(Node *node, void *context)
 {
     if (node == nullptr)
         return false;
@@ -26,16 +26,16 @@ bool is_kept_from(Node *node, void *context)
                 pg_class_aclcheck(entry->relid, *static_cast<Oid *>(context), ACL_SELECT) != ACLCHECK_OK)
                 return true;
         }
-        return walk_query(query, is_kept_from, context, 0);
+        return walk_query(query, is_unreadable_for, context, 0);
     }
-    return walk_expression(node, is_kept_from, context);
+    return walk_expression(node, is_unreadable_for, context);
 }
 
 } // namespace
 
 void refuse_barrier(Query *view, Oid owner)
 {
-    if (call([&] { return is_kept_from(reinterpret_cast<Node *>(view), &owner); }))
+    if (call([&] { return is_unreadable_for(reinterpret_cast<Node *>(view), &owner); }))
         refuse("security barrier view",
                "Its conditions would not be evaluated before those of the query, whose owner may not read the "
                "tables that the view reads.",

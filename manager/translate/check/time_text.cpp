@@ -13,11 +13,11 @@ namespace pgtrickle::translate {
 
 namespace {
 
-Oid resting_text_function()
+Oid time_text_function()
 {
     Oid text[] = {TEXTOID};
-    return LookupFuncName(list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup("pgt_resting_text"))), 1,
-                          text, false);
+    return LookupFuncName(list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup("pgt_time_text"))), 1, text,
+                          false);
 }
 
 bool is_of_text(const CoerceViaIO *cast)
@@ -45,21 +45,21 @@ Node *look_at_texts(Node *node, void *context)
     exprSetCollation(text, collation);
     exprSetInputCollation(text, collation);
     cast->arg = reinterpret_cast<Expr *>(
-        makeFuncExpr(resting_text_function(), TEXTOID, list_make1(text), collation, collation, COERCE_EXPLICIT_CALL));
+        makeFuncExpr(time_text_function(), TEXTOID, list_make1(text), collation, collation, COERCE_EXPLICIT_CALL));
     return node;
 }
 
 } // namespace
 
-Query *with_resting_texts(Query *query)
+Query *with_checked_time_texts(Query *query)
 {
     return castNode(Query, look_at_texts(reinterpret_cast<Node *>(query), nullptr));
 }
 
-bool is_of_resting_text(const CoerceViaIO *cast)
+bool has_checked_text(const CoerceViaIO *cast)
 {
     return is_of_text(cast) && IsA(cast->arg, FuncExpr) &&
-           castNode(FuncExpr, cast->arg)->funcid == resting_text_function();
+           castNode(FuncExpr, cast->arg)->funcid == time_text_function();
 }
 
 } // namespace pgtrickle::translate

@@ -18,9 +18,9 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-Query *with_resting_texts(Query *query);
+Query *with_checked_time_texts(Query *query);
 
 /* Whether the text that is cast is checked. */
-bool is_of_resting_text(const CoerceViaIO *cast);
+bool has_checked_text(const CoerceViaIO *cast);
 
 } // namespace pgtrickle::translate

@@ -68,7 +68,7 @@ Node *searched_case(List *clauses, Node *otherwise, Oid type, Oid collation)
 }
 
 /* CASE WHEN a IS NULL THEN b IS NOT NULL WHEN b IS NULL THEN true ELSE NOT (a = b) END */
-Node *spelled(const DistinctExpr *test)
+Node *written_out(const DistinctExpr *test)
 {
     auto *left = static_cast<Node *>(linitial(test->args));
     auto *right = static_cast<Node *>(lsecond(test->args));
@@ -80,7 +80,7 @@ Node *spelled(const DistinctExpr *test)
 }
 
 /* CASE WHEN a = b THEN NULL ELSE a END */
-Node *spelled_nullif(const NullIfExpr *value)
+Node *written_out_nullif(const NullIfExpr *value)
 {
     auto *left = static_cast<Node *>(linitial(value->args));
     auto *right = static_cast<Node *>(lsecond(value->args));
@@ -120,7 +120,7 @@ bool has_own_operator(const CaseExpr *value)
 }
 
 /* CASE WHEN a = b THEN … */
-Node *spelled(const CaseExpr *value)
+Node *written_out(const CaseExpr *value)
 {
     auto *result = castNode(CaseExpr, copy_of(value));
     ListCell *cell;
@@ -143,7 +143,7 @@ bool has_own_operator(const RowCompareExpr *test)
 }
 
 /* a < c OR (a = c AND b <= d) */
-Node *spelled(const RowCompareExpr *test)
+Node *written_out(const RowCompareExpr *test)
 {
     Node *result = nullptr;
     const int strategies[] = {0, BTLessStrategyNumber,    BTLessStrategyNumber,
@@ -177,13 +177,13 @@ Node *spell(Node *node, void *context)
         return nullptr;
     node = mutate_expression(node, spell, context);
     if (IsA(node, DistinctExpr) && is_own(castNode(DistinctExpr, node)->opno))
-        return spelled(castNode(DistinctExpr, node));
+        return written_out(castNode(DistinctExpr, node));
     if (IsA(node, NullIfExpr) && is_own(castNode(NullIfExpr, node)->opno))
-        return spelled_nullif(castNode(NullIfExpr, node));
+        return written_out_nullif(castNode(NullIfExpr, node));
     if (IsA(node, CaseExpr) && castNode(CaseExpr, node)->arg != nullptr && has_own_operator(castNode(CaseExpr, node)))
-        return spelled(castNode(CaseExpr, node));
+        return written_out(castNode(CaseExpr, node));
     if (IsA(node, RowCompareExpr) && has_own_operator(castNode(RowCompareExpr, node)))
-        return spelled(castNode(RowCompareExpr, node));
+        return written_out(castNode(RowCompareExpr, node));
     return node;
 }
 

@@ -35,13 +35,13 @@ struct OwnReferences {
     Index far;
 };
 
-bool bring_home(Node *node, void *context)
+bool adjust_levels(Node *node, void *context)
 {
     auto *own = static_cast<OwnReferences *>(context);
     if (node == nullptr)
         return false;
     if (!IsA(node, Query))
-        return walk_expression(node, bring_home, context);
+        return walk_expression(node, adjust_levels, context);
     auto *query = castNode(Query, node);
     ListCell *cell;
     own->depth++;
@@ -50,7 +50,7 @@ bool bring_home(Node *node, void *context)
         if (is_reference(entry, own->cte, own->depth + own->far))
             entry->ctelevelsup = own->depth;
     }
-    (void)walk_query(query, bring_home, context, 0);
+    (void)walk_query(query, adjust_levels, context, 0);
     own->depth--;
     return false;
 }
@@ -62,7 +62,7 @@ Query *query_of_recursion(const CommonTableExpr *original, const RangeTblEntry *
     auto *cte = static_cast<CommonTableExpr *>(copyObjectImpl(original));
     OwnReferences own = {cte, 0, depth + 1};
     IncrementVarSublevelsUp(cte->ctequery, static_cast<int>(own.far), 1);
-    (void)bring_home(cte->ctequery, &own);
+    (void)adjust_levels(cte->ctequery, &own);
     auto *entry = static_cast<RangeTblEntry *>(copyObjectImpl(reference));
     entry->ctelevelsup = 0;
     RangeTblRef *item = makeNode(RangeTblRef);

@@ -17,7 +17,7 @@ void ChangeListener::set(Id id, const Ids &relations)
     for (Bits *bits : {&listening_, &read_, &unwatched_})
         bits->resize(mailbox::slot_total() / 64);
     counted_.resize(mailbox::slot_total());
-    readers_.resize(mailbox::slot_total());
+    dependents_.resize(mailbox::slot_total());
     std::vector<uint32_t> slots = {mailbox::slot_of_database()};
     for (Id relation : relations)
         if (relation != id)
@@ -28,7 +28,7 @@ void ChangeListener::set(Id id, const Ids &relations)
     std::sort(slots.begin(), slots.end());
     slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
     for (uint32_t slot : slots)
-        readers_[slot].push_back(id);
+        dependents_[slot].push_back(id);
     slots_[id] = std::move(slots);
 }
 
@@ -38,7 +38,7 @@ void ChangeListener::remove(Id id)
     if (found == slots_.end())
         return;
     for (uint32_t slot : found->second)
-        std::erase(readers_[slot], id);
+        std::erase(dependents_[slot], id);
     slots_.erase(found);
 }
 
@@ -67,8 +67,8 @@ Ids ChangeListener::take_changed()
         listening_[word] &= ~bits;
         unwatched_[word] |= bits;
         for (; bits != 0; bits &= bits - 1) {
-            const Ids &readers = readers_[word * 64 + std::countr_zero(bits)];
-            changed.insert(changed.end(), readers.begin(), readers.end());
+            const Ids &dependents = dependents_[word * 64 + std::countr_zero(bits)];
+            changed.insert(changed.end(), dependents.begin(), dependents.end());
         }
     }
     return changed;

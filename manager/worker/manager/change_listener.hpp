@@ -39,10 +39,10 @@ class ChangeListener {
     static void add(Bits &bits, uint32_t slot) { bits[slot / 64] |= uint64_t{1} << (slot % 64); }
 
     Bits listening_;
-    Bits read_;                           /* slots of sources, and of the database */
-    Bits unwatched_;                      /* not listened to all the time since take_written() */
-    std::vector<uint64_t> counted_;       /* by slot: commits at the last take_written() */
-    std::vector<scheduler::Ids> readers_; /* by slot */
+    Bits read_;                              /* slots of sources, and of the database */
+    Bits unwatched_;                         /* not listened to all the time since take_written() */
+    std::vector<uint64_t> counted_;          /* by slot: commits at the last take_written() */
+    std::vector<scheduler::Ids> dependents_; /* by slot */
     std::unordered_map<scheduler::Id, std::vector<uint32_t>> slots_;
 };
 

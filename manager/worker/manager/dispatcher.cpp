@@ -52,13 +52,13 @@ void Dispatcher::dispatch()
 {
     no_longer_wait_at_ = 0;
     if (mailbox::is_asked_for_room() && !jobs_.has_long_job(GetCurrentTimestamp()))
-        return pool_.want_nobody();
+        return pool_.want_no_worker();
     pool_.begin_round();
     bool is_all_begun = !upkeep_.is_late(GetCurrentTimestamp()) || dispatch_upkeep();
     if (is_all_begun && guc::enabled)
         is_all_begun = dispatch_requested() && dispatch_due();
     if (is_all_begun && dispatch_upkeep())
-        pool_.want_nobody();
+        pool_.want_no_worker();
     pool_.end_round();
 }
 
@@ -109,7 +109,7 @@ bool Dispatcher::dispatch_upkeep()
     TimestampTz now = GetCurrentTimestamp();
     if (upkeep_.is_running() || !upkeep_.is_due(now))
         return true;
-    Pool::Choice choice = pool_.choose(nobody, upkeep_.due_since(), now, {});
+    Pool::Choice choice = pool_.choose(no_worker, upkeep_.due_since(), now, {});
     if (choice.chance == Pool::Chance::its_own)
         return true;
     if (choice.chance == Pool::Chance::later)
@@ -208,14 +208,14 @@ bool Dispatcher::was_locked(const Ids &members) const
 int Dispatcher::preferred_worker_of(Id id) const
 {
     auto found = preferred_workers_.find(id);
-    return found == preferred_workers_.end() ? nobody : found->second;
+    return found == preferred_workers_.end() ? no_worker : found->second;
 }
 
 /* The worker that most of the members prefer. */
 int Dispatcher::preferred_worker_of(const Ids &members) const
 {
     std::map<int, int> votes;
-    int preferred_worker = nobody;
+    int preferred_worker = no_worker;
     for (Id member : members)
         if (int worker = preferred_worker_of(member); ++votes[worker] > votes[preferred_worker])
             preferred_worker = worker;

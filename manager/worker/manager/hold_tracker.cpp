@@ -3,7 +3,7 @@
 #include "catalog/tables/history.hpp"
 #include "definition/time_zone.hpp"
 #include "mailbox/mailbox.hpp"
-#include "refresh/group/holds.hpp"
+#include "refresh/batch/holds.hpp"
 #include "worker/transaction.hpp"
 
 #include <algorithm>
@@ -88,8 +88,8 @@ bool HoldTracker::is_released(Id id) const
         std::optional<TimestampTz> advanced = scheduler::advanced_to(holds_, group);
         if (!advanced || !scheduler::concerns(holds_, group, definitions_.graph(), id))
             return false;
-        auto applied = holds_.taken_in.find({id, group.name});
-        return applied == holds_.taken_in.end() || applied->second < *advanced;
+        auto applied = holds_.applied_watermarks.find({id, group.name});
+        return applied == holds_.applied_watermarks.end() || applied->second < *advanced;
     });
 }
 
@@ -98,7 +98,7 @@ void HoldTracker::record_refresh(Id id)
     for (const scheduler::WatermarkGroup &group : holds_.groups)
         if (scheduler::concerns(holds_, group, definitions_.graph(), id))
             if (std::optional<TimestampTz> advanced = scheduler::advanced_to(holds_, group))
-                holds_.taken_in[{id, group.name}] = *advanced;
+                holds_.applied_watermarks[{id, group.name}] = *advanced;
     if (holds_.groups.empty())
         return;
     apply_to(id);
@@ -179,9 +179,9 @@ void HoldTracker::report()
         catalog::Refresh row;
         row.relid = id;
         row.started_at = row.ended_at = now;
-        row.action = "SKIP";
-        row.status = "SKIPPED";
-        row.initiated_by = "SCHEDULER";
+        row.action = catalog::RefreshAction::skip;
+        row.status = catalog::RefreshStatus::skipped;
+        row.initiated_by = catalog::InitiatedBy::scheduler;
         (void)in_transaction([&] { row.error_message = refresh::sentence_of(*held.hold); });
         rows.push_back(std::move(row));
     }

@@ -23,7 +23,7 @@ struct RunningJob {
     uint64_t number = 0; /* ascending in the order in which jobs begin */
     TimestampTz began_at = 0;
     scheduler::Job::Kind kind = scheduler::Job::Kind::refresh;
-    int worker = nobody; /* 0: this process */
+    int worker = no_worker; /* 0: this process */
     scheduler::Ids members;
     scheduler::Ids involved;
     scheduler::Ids occupied;                      /* subset of `involved` that no other job may refresh meanwhile */

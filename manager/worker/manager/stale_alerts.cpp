@@ -4,7 +4,7 @@
 #include "definition/guc.hpp"
 #include "definition/time_zone.hpp"
 #include "mailbox/mailbox.hpp"
-#include "refresh/group/holds.hpp"
+#include "refresh/batch/holds.hpp"
 #include "worker/transaction.hpp"
 
 #include <algorithm>

@@ -152,7 +152,7 @@ TimestampTz Tasks::own_pending_since(Id id) const
     return mailbox::dirty_since_ignoring(id, inactive_.data(), static_cast<int>(inactive_.size()), true);
 }
 
-/* ---- marks ---------------------------------------------------------------------------- */
+/* ---- flags ---------------------------------------------------------------------------- */
 
 void Tasks::set_released(Id id, bool is_released)
 {

@@ -1,7 +1,7 @@
 /*
  * The tasks of a manager: when each stream table must be refreshed, and which tasks must be checked.
  *
- * Owns the queue, the listener for changes of sources, and the marks of tasks: inactive, released, troubled,
+ * Owns the queue, the listener for changes of sources, and the flags of tasks: inactive, released, troubled,
  * locked. All objects of the manager move tasks through it. A task is idle, queued, suspended or running (in
  * a job); a running task is checked again when its job ends, whatever has happened meanwhile. Among the idle
  * tasks only those are checked that have become idle, or whose sources have changed.
@@ -72,7 +72,7 @@ class Tasks {
      * covers what its refresh applies when it is due. */
     TimestampTz own_pending_since(scheduler::Id id) const;
 
-    /* ---- marks ---- */
+    /* ---- flags ---- */
     /* Held or suspended, ascending. */
     const scheduler::Ids &inactive() const { return inactive_; }
     void set_inactive(scheduler::Ids ids) { inactive_ = std::move(ids); }

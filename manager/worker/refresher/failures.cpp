@@ -119,8 +119,8 @@ void Refresher::note_failure(const scheduler::Involved &member, const Failure &f
     row.started_at = started_at;
     row.ended_at = now;
     row.action = failure.tried;
-    row.status = "FAILED";
-    row.initiated_by = job_.requested_by == scheduler::RequestedBy::reader ? "SCAN" : "SCHEDULER";
+    row.status = catalog::RefreshStatus::failed;
+    row.initiated_by = initiated_by();
     row.error_message = failure.message;
     catalog::append_history({row});
     catalog::run([&](catalog::Database &catalog) {

@@ -49,7 +49,7 @@ std::vector<Oid> sources_to_trim(const scheduler::Job &job)
 bool send_alerts_of_growth(Oid source, int64_t bytes, int64_t limit)
 {
     std::string source_name = call([=] { return quoted_relation_name(source); });
-    for (Oid dependent : definition::readers_of(source)) {
+    for (Oid dependent : definition::dependents_of(source)) {
         struct Names {
             const char *schema, *name;
         } names = call([=]() -> Names {

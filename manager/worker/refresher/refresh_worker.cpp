@@ -117,19 +117,19 @@ void set_read_committed()
 extern "C" void pgtrickle_refresh_worker_main(Datum argument)
 {
     using namespace pgtrickle;
-    worker::WorkerStart told;
-    memcpy(&told, MyBgworkerEntry->bgw_extra, sizeof(told));
+    worker::WorkerStart start;
+    memcpy(&start, MyBgworkerEntry->bgw_extra, sizeof(start));
     pqsignal(SIGTERM, die);
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
     /* Before it connects: a worker that is not registered must not delay a DROP DATABASE. */
-    if (!mailbox::become_worker({told.slot, told.generation}))
+    if (!mailbox::become_worker({start.slot, start.generation}))
         proc_exit(0);
     shm_mq_handle *jobs, *results;
     worker::WorkerReport *words;
     if (!worker::attach(DatumGetUInt32(argument), &jobs, &results, &words))
         proc_exit(0);
-    BackgroundWorkerInitializeConnectionByOid(told.database, InvalidOid, 0);
+    BackgroundWorkerInitializeConnectionByOid(start.database, InvalidOid, 0);
     pgstat_report_appname("pg_trickle refresh worker");
     worker::set_read_committed();
     worker::prepare_time_limits(&words->has_overrun);

@@ -3,7 +3,8 @@
 #include "catalog/process.hpp"
 #include "definition/alert.hpp"
 #include "mailbox/manager_side.hpp"
-#include "refresh/group/holds.hpp"
+#include "refresh/batch/holds.hpp"
+#include "refresh/history.hpp"
 #include "refresh/program/compiled.hpp"
 #include "worker/refresher/log_upkeep.hpp"
 
@@ -29,32 +30,6 @@ using scheduler::Verdict;
 void add_to(Ids *ids, const Ids &more)
 {
     ids->insert(ids->end(), more.begin(), more.end());
-}
-
-const char *name_of(RequestedBy requested_by)
-{
-    return requested_by == RequestedBy::reader ? "SCAN" : "SCHEDULER";
-}
-
-catalog::Refresh history_of(const refresh::Outcome &outcome, RequestedBy requested_by)
-{
-    catalog::Refresh row;
-    row.relid = outcome.relid;
-    row.data_timestamp = outcome.data_timestamp;
-    row.started_at = outcome.started_at;
-    row.ended_at = outcome.ended_at;
-    row.action = refresh::name_of(outcome.action);
-    row.status = "COMPLETED";
-    row.initiated_by = name_of(requested_by);
-    row.rows_inserted = outcome.rows_inserted;
-    row.rows_deleted = outcome.rows_deleted;
-    row.delta_rows = outcome.delta_rows;
-    row.was_full_fallback = outcome.was_full_fallback;
-    row.is_fill = outcome.is_fill;
-    row.reason = outcome.reason;
-    row.generation = outcome.generation;
-    row.measured = outcome.measured;
-    return row;
 }
 
 /* "refresh of a.b, c.d and 3 more", for pg_stat_activity. */
@@ -153,7 +128,7 @@ std::optional<Failure> Refresher::attempt(const Ids &members)
         }
         limit_waiting();
         limit.begin();
-        outcomes = refresh::refresh_group({.members = std::vector<Oid>(members.begin(), members.end()),
+        outcomes = refresh::refresh_batch({.members = std::vector<Oid>(members.begin(), members.end()),
                                            .wait = refresh::LockWait::skip_if_locked,
                                            .requested_by = job_.requested_by,
                                            .reach = refresh::Reach::named,
@@ -201,7 +176,7 @@ void Refresher::note_successes(const std::vector<refresh::Outcome> &outcomes, co
             });
         /* The history shows what was due; optional members that had nothing to apply are not recorded. */
         if (result.has_changed || contains(dirty, outcome.relid))
-            history.push_back(history_of(outcome, job_.requested_by));
+            history.push_back(history_row(outcome, initiated_by()));
     }
     catalog::append_history(history);
 }
@@ -293,7 +268,7 @@ void Refresher::refresh_separately(Ids members)
                 set_verdict(member, Verdict::behind);
             return;
         }
-        refresh_group(together);
+        refresh_batch(together);
         if (result_of(first).verdict == Verdict::refreshed)
             std::erase_if(members, [&](Id member) { return contains(together, member); });
         else
@@ -302,7 +277,7 @@ void Refresher::refresh_separately(Ids members)
 }
 
 /* Members are in order, upstreams first. */
-void Refresher::refresh_group(Ids members)
+void Refresher::refresh_batch(Ids members)
 {
     while (!members.empty()) {
         if (mailbox::is_asked_to_exit()) {

@@ -45,7 +45,7 @@ class Refresher {
     scheduler::Ids atomic_set_of(scheduler::Id id) const;
     scheduler::Ids group_members_of(scheduler::Id id) const;
     void refresh_all(scheduler::Ids members);
-    void refresh_group(scheduler::Ids members);
+    void refresh_batch(scheduler::Ids members);
     void refresh_separately(scheduler::Ids members);
     void exclude(scheduler::Id failed, scheduler::Ids &members);
     std::optional<Failure> attempt(const scheduler::Ids &members);
@@ -60,6 +60,12 @@ class Refresher {
     scheduler::MemberResult &result_of(scheduler::Id id);
     bool has_verdict(scheduler::Id id) const { return results_.count(id) != 0; }
     void set_verdict(scheduler::Id id, scheduler::Verdict verdict) { result_of(id).verdict = verdict; }
+
+    catalog::InitiatedBy initiated_by() const
+    {
+        return job_.requested_by == scheduler::RequestedBy::reader ? catalog::InitiatedBy::scan
+                                                                   : catalog::InitiatedBy::scheduler;
+    }
 
     /* failures.cpp */
     void note_failure(const scheduler::Involved &member, const Failure &failure, TimestampTz started_at);

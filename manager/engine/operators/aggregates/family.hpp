@@ -19,7 +19,10 @@ struct Family {
     /* Evaluates the aggregate over the values that are not NULL, with their weights. Not called for a
      * holistic call, whose meaning is that of the whole call. */
     Value (*meaning)(const std::map<int64_t, int64_t> &values);
+    /* Adds the states that keep the call, and returns its value. The law test passes calls of every kind, also
+     * those that objection() refuses. Its own evaluator (tests/law/toy.hpp) must know the SQL that is used. */
     Expression (*keep)(GroupBuilder &group, const AggregateCall &call);
+    /* Returns why the call cannot be kept by states: groups with such a call are recomputed. */
     std::optional<Objection> (*objection)(const AggregateCall &call);
     /* Relative frequency of the family among the random calls of the law test. */
     int sampler_weight = 1;

@@ -156,20 +156,6 @@ int GroupBuilder::sum_of(const std::string &key, const std::string &argument, Co
                      " END");
 }
 
-/*
- * States: the extremum m of the values, and t, the number of rows that have it. A delta has four values: I,
- * the extremum of its rows of positive weight, cI, the net weight of all its rows with that value, and R and
- * cR likewise for negative weight. A value may be inserted and deleted in one delta; only net weights count.
- *
- *   I beats m        m := I, t := cI      (below m nothing was stored, so cI is all there is)
- *   I = m            t := t + cI
- *   else, R = m      t := t + cR
- *   else             nothing changes
- *
- * If t <= 0 afterwards, the next value must be found: recompute. This includes the case that I beats m but
- * was retracted again (cI = 0), where the runner-up is unknown. Where equal values may differ in image,
- * retracting an extremum always recomputes, because the image shown may be the one that was deleted.
- */
 bool GroupBuilder::has_windows() const
 {
     return std::all_of(group_.key_columns.begin(), group_.key_columns.end(),
@@ -187,6 +173,20 @@ int GroupBuilder::recomputed(const Column &column, const std::string &full)
     return place;
 }
 
+/*
+ * States: the extremum m of the values, and t, the number of rows that have it. A delta has four values: I,
+ * the extremum of its rows of positive weight, cI, the net weight of all its rows with that value, and R and
+ * cR likewise for negative weight. A value may be inserted and deleted in one delta; only net weights count.
+ *
+ *   I beats m        m := I, t := cI      (below m nothing was stored, so cI is all there is)
+ *   I = m            t := t + cI
+ *   else, R = m      t := t + cR
+ *   else             nothing changes
+ *
+ * If t <= 0 afterwards, the next value must be found: recompute. This includes the case that I beats m but
+ * was retracted again (cI = 0), where the runner-up is unknown. Where equal values may differ in image,
+ * retracting an extremum always recomputes, because the image shown may be the one that was deleted.
+ */
 Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is_maximum, bool is_image)
 {
     std::string key = std::string(is_maximum ? "max " : "min ") + value;

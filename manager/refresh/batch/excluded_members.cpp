@@ -1,4 +1,4 @@
-#include "refresh/group/excluded_members.hpp"
+#include "refresh/batch/excluded_members.hpp"
 
 #include "pg/relation_name.hpp"
 #include "refresh/sets/refresh_sets.hpp"
@@ -96,62 +96,62 @@ Explanation explain(Oid relid, const Stop &stop)
 
 /* For a member of an atomic set, or a member that reads such a set: returns the reason why the set is not
  * refreshed. */
-std::optional<Stop> stop_of_set(const Group &group, const Member &member, const Stops &stops)
+std::optional<Stop> stop_of_set(const Batch &batch, const Member &member, const Stops &stops)
 {
-    for (Oid other : group.atomic_sets.of(member.compiled->relid()))
+    for (Oid other : batch.atomic_sets.of(member.compiled->relid()))
         if (auto found = stops.find(other); found != stops.end())
             return found->second;
     for (const CompiledSource &source : member.compiled->sources)
         if (auto found = stops.find(source.relid);
-            found != stops.end() && group.atomic_sets.first_of(source.relid) != 0)
+            found != stops.end() && batch.atomic_sets.first_of(source.relid) != 0)
             return found->second;
     return std::nullopt;
 }
 
-void remove_members(Group &group, const RefreshRequest &request, const Stops &stops)
+void remove_members(Batch &batch, const RefreshRequest &request, const Stops &stops)
 {
     for (const auto &[relid, stop] : stops)
         if (is_named(request, relid)) {
             if (request.requested_by == scheduler::RequestedBy::owner)
                 raise_stopped(relid, stop);
-            group.skipped.held.push_back(relid);
+            batch.skipped.held.push_back(relid);
         }
-    std::erase_if(group.members, [&](const Member &member) {
+    std::erase_if(batch.members, [&](const Member &member) {
         const bool is_out = stops.count(member.compiled->relid()) != 0;
         if (is_out)
-            group.exclude(member.compiled->relid());
+            batch.exclude(member.compiled->relid());
         return is_out;
     });
 }
 
 /* `own_stop` returns the reason for which a member itself is skipped, given those skipped already. */
-template <class OwnStop> void exclude(Group &group, const RefreshRequest &request, OwnStop own_stop)
+template <class OwnStop> void exclude(Batch &batch, const RefreshRequest &request, OwnStop own_stop)
 {
     Stops stops;
     for (size_t before = 1; before != stops.size();) {
         before = stops.size();
-        for (const Member &member : group.members) {
+        for (const Member &member : batch.members) {
             const Oid relid = member.compiled->relid();
             if (stops.count(relid) != 0)
                 continue;
             std::optional<Stop> stop = own_stop(member, stops);
             const bool is_first_fill = !member.state.is_populated && is_named(request, relid);
             if (!stop && !is_first_fill)
-                stop = stop_of_set(group, member, stops);
+                stop = stop_of_set(batch, member, stops);
             if (stop)
                 stops.emplace(relid, *stop);
         }
         if (stops.empty())
             return;
     }
-    remove_members(group, request, stops);
+    remove_members(batch, request, stops);
 }
 
-/* Returns the sources of the group's members. */
-scheduler::Graph graph_of(const Group &group)
+/* Returns the sources of the batch's members. */
+scheduler::Graph graph_of(const Batch &batch)
 {
     scheduler::Graph graph;
-    for (const Member &member : group.members) {
+    for (const Member &member : batch.members) {
         scheduler::Ids sources;
         for (const CompiledSource &source : member.compiled->sources)
             sources.push_back(source.relid);
@@ -162,13 +162,13 @@ scheduler::Graph graph_of(const Group &group)
 
 /* Returns a stream table that the member reads, and that has no rows yet and does not get any in this
  * refresh; or InvalidOid. */
-Oid unpopulated_source(const Group &group, const Member &member, const Stops &stops)
+Oid unpopulated_source(const Batch &batch, const Member &member, const Stops &stops)
 {
     for (const CompiledSource &source : member.compiled->sources) {
         auto is_it = [&](const Member &other) { return other.compiled->relid() == source.relid; };
         state::StateRow row;
         if (source.is_stream_table &&
-            (stops.count(source.relid) != 0 || std::none_of(group.members.begin(), group.members.end(), is_it)) &&
+            (stops.count(source.relid) != 0 || std::none_of(batch.members.begin(), batch.members.end(), is_it)) &&
             (!state::read(source.relid, &row) || !row.is_populated))
             return source.relid;
     }
@@ -177,9 +177,9 @@ Oid unpopulated_source(const Group &group, const Member &member, const Stops &st
 
 } // namespace
 
-void exclude_suspended(Group &group, const RefreshRequest &request)
+void exclude_suspended(Batch &batch, const RefreshRequest &request)
 {
-    exclude(group, request, [&](const Member &member, const Stops &) -> std::optional<Stop> {
+    exclude(batch, request, [&](const Member &member, const Stops &) -> std::optional<Stop> {
         const Oid relid = member.compiled->relid();
         if (!is_suspended(member.state) ||
             (request.requested_by == scheduler::RequestedBy::owner && is_named(request, relid)))
@@ -188,26 +188,26 @@ void exclude_suspended(Group &group, const RefreshRequest &request)
     });
 }
 
-void exclude_held(Group &group, const RefreshRequest &request)
+void exclude_held(Batch &batch, const RefreshRequest &request)
 {
     scheduler::Holds holds = read_holds(GetActiveSnapshot());
-    for (const Member &member : group.members)
+    for (const Member &member : batch.members)
         if (member.compiled->definition.is_frozen())
             holds.frozen.insert(member.compiled->relid());
     const bool has_holds = !holds.is_empty();
-    const scheduler::Graph graph = has_holds ? graph_of(group) : scheduler::Graph();
-    exclude(group, request, [&](const Member &member, const Stops &stops) -> std::optional<Stop> {
+    const scheduler::Graph graph = has_holds ? graph_of(batch) : scheduler::Graph();
+    exclude(batch, request, [&](const Member &member, const Stops &stops) -> std::optional<Stop> {
         const Oid relid = member.compiled->relid();
         std::optional<Hold> hold;
         if (has_holds)
             hold = scheduler::hold_of(holds, graph, relid);
         if (hold && scheduler::stops(*hold, request.requested_by, is_named(request, relid)))
             return Stop{relid, hold, InvalidOid};
-        if (Oid unpopulated = unpopulated_source(group, member, stops); unpopulated != InvalidOid)
+        if (Oid unpopulated = unpopulated_source(batch, member, stops); unpopulated != InvalidOid)
             return Stop{relid, {}, unpopulated};
         return std::nullopt;
     });
-    for (const Member &member : group.members)
+    for (const Member &member : batch.members)
         if (has_holds)
             record_applied_watermarks(holds, graph, member.compiled->relid());
 }

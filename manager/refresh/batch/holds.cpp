@@ -1,4 +1,4 @@
-#include "refresh/group/holds.hpp"
+#include "refresh/batch/holds.hpp"
 
 #include "capture/source/inheritance.hpp"
 #include "definition/definition.hpp"
@@ -108,7 +108,8 @@ void read_watermarks(Holds &holds, Snapshot snapshot)
         if (std::any_of(holds.groups.begin(), holds.groups.end(), [&](const WatermarkGroup &group) {
                 return group.name == name && group.created_at == created_at;
             }))
-            holds.taken_in[{id_at(taken, i, taken_relid), name}] = DatumGetTimestampTz(taken.value(i, taken_watermark));
+            holds.applied_watermarks[{id_at(taken, i, taken_relid), name}] =
+                DatumGetTimestampTz(taken.value(i, taken_watermark));
     }
     std::sort(holds.groups.begin(), holds.groups.end(),
               [](const WatermarkGroup &a, const WatermarkGroup &b) { return a.name < b.name; });
@@ -199,8 +200,8 @@ void record_applied_watermarks(const Holds &holds, const scheduler::Graph &graph
         std::optional<scheduler::Microseconds> advanced = scheduler::advanced_to(holds, group);
         if (!advanced || !scheduler::concerns(holds, group, graph, relid))
             continue;
-        auto before = holds.taken_in.find({relid, group.name});
-        if (before == holds.taken_in.end() || before->second != *advanced)
+        auto before = holds.applied_watermarks.find({relid, group.name});
+        if (before == holds.applied_watermarks.end() || before->second != *advanced)
             call([&] { write_applied_watermark(relid, group.name.c_str(), group.created_at, *advanced); });
     }
 }

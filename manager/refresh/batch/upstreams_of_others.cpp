@@ -1,4 +1,4 @@
-#include "refresh/group/upstreams_of_others.hpp"
+#include "refresh/batch/upstreams_of_others.hpp"
 
 #include "definition/definition.hpp"
 #include "definition/lock_right.hpp"

@@ -1,4 +1,4 @@
-#include "refresh/group/repeatable_read.hpp"
+#include "refresh/batch/repeatable_read.hpp"
 
 #include "capture/ddl/repeatable_read.hpp"
 #include "storage/storage.hpp"
@@ -71,15 +71,15 @@ void require_sources_seen(const Member &member, const capture::OldSnapshot &old,
 
 } // namespace
 
-void require_snapshot_serves(const Group &group)
+void require_snapshot_serves(const Batch &batch)
 {
-    for (const Member &member : group.members)
+    for (const Member &member : batch.members)
         require_not_refreshed_since(member);
     Snapshot snapshot = GetActiveSnapshot();
     call([] { PushCopiedSnapshot(GetLatestSnapshot()); });
     const capture::OldSnapshot old = capture::OldSnapshot::of(snapshot, GetActiveSnapshot());
     std::set<Oid> known;
-    for (const Member &member : group.members)
+    for (const Member &member : batch.members)
         require_sources_seen(member, old, known);
     call([] { PopActiveSnapshot(); });
 }

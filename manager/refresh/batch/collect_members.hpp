@@ -8,12 +8,12 @@
  */
 #pragma once
 
-#include "refresh/group/group.hpp"
+#include "refresh/batch/batch.hpp"
 
 namespace pgtrickle::refresh {
 
 /* Returns members and atomic sets; or no members, and the reason. */
-Group gather(const RefreshRequest &request);
+Batch collect_members(const RefreshRequest &request);
 
 /* Raises 40001 unless has_current_layout(): no lock prevents a role from being altered. */
 void require_current_layout(Oid relid);

@@ -1,4 +1,4 @@
-#include "refresh/group/collect_members.hpp"
+#include "refresh/batch/collect_members.hpp"
 
 #include "definition/lock_right.hpp"
 #include "definition/restoring.hpp"
@@ -76,7 +76,7 @@ int collect(Oid relid, Collected &collected)
     Member member{};
     member.outcome.relid = relid;
     collected.path.push_back(relid);
-    as_part_of(relid, Action::no_data, [&] {
+    as_part_of(relid, Action::skip, [&] {
         if (!collected.is_read) {
             ensure_current_layout(relid);
             require_current_layout(relid);
@@ -212,7 +212,7 @@ scheduler::AtomicSets sets_among(const Collected &collected)
 
 } // namespace
 
-Group gather(const RefreshRequest &request)
+Batch collect_members(const RefreshRequest &request)
 {
     const bool is_read =
         request.requested_by == scheduler::RequestedBy::reader && request.reach == Reach::all_upstreams;
@@ -223,15 +223,15 @@ Group gather(const RefreshRequest &request)
                            {},
                            {}};
     if (Oid locked = collect_and_lock(request, collected); locked != InvalidOid)
-        return Group::without_members({.locked = locked});
+        return Batch::without_members({.locked = locked});
     const bool is_named = request.reach == Reach::named;
     if (Oid other = is_named ? first_in_larger_set(request) : InvalidOid; other != InvalidOid)
-        return Group::without_members({.locked = other, .is_in_larger_set = true});
-    Group group;
-    group.atomic_sets = is_named ? request.atomic_sets : sets_among(collected);
+        return Batch::without_members({.locked = other, .is_in_larger_set = true});
+    Batch batch;
+    batch.atomic_sets = is_named ? request.atomic_sets : sets_among(collected);
     for (Oid relid : in_order(collected))
-        group.members.push_back(std::move(collected.found.at(relid)));
-    return group;
+        batch.members.push_back(std::move(collected.found.at(relid)));
+    return batch;
 }
 
 void require_current_layout(Oid relid)

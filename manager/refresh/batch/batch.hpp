@@ -1,7 +1,8 @@
 /*
- * The members of a refresh, and the locks that make one snapshot valid for all of them.
+ * A batch: the members of a refresh, which is one transaction, and the locks that make one snapshot valid for all
+ * of them.
  *
- * Locks are acquired in this order, so that two groups never deadlock: the foreign tables (RowExclusive:
+ * Locks are acquired in this order, so that two batches never deadlock: the foreign tables (RowExclusive:
  * definitions do not change, and a transaction that begins to read one of them waits until refreshes that
  * write its change log have ended, before it refreshes the stream table itself), the object locks (Exclusive:
  * one refresh of a stream table at a time) by level and OID, then sources and their logs (AccessShare) by
@@ -27,7 +28,7 @@ struct ExcludedUpstream {
     TimestampTz as_of; /* its rows include all changes before this time */
 };
 
-struct Group {
+struct Batch {
     std::vector<Member> members;          /* upstreams first */
     std::vector<ObservedSource> observed; /* sources and members, ascending by OID */
     std::vector<ExcludedUpstream> excluded;
@@ -35,7 +36,7 @@ struct Group {
     scheduler::AtomicSets atomic_sets;
     SkippedMembers skipped;
 
-    static Group without_members(const SkippedMembers &why);
+    static Batch without_members(const SkippedMembers &why);
 
     const mailbox::SourceCounters &seen(Oid relid) const;
     /* Records an upstream that is not, or no longer, a member: the refresh reads it as it stands. */
@@ -46,13 +47,13 @@ struct Group {
 };
 
 /* Determines the excluded upstreams again. To be called before the snapshot is taken. */
-void find_excluded_upstreams(Group &group);
+void find_excluded_upstreams(Batch &batch);
 
 /* Returns the requested stream tables and those within reach, without suspended ones (excluded_members.hpp),
  * locked, with state rows read and the mailbox observed. If there are no members, skipped.locked may say
  * why. */
-Group lock_group(const RefreshRequest &request);
+Batch lock_batch(const RefreshRequest &request);
 /* To be called after the last statement under the snapshot, since the transaction may stay open. */
-void unlock_trees(const Group &group);
+void unlock_trees(const Batch &batch);
 
 } // namespace pgtrickle::refresh

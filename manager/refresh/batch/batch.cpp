@@ -1,12 +1,12 @@
-#include "refresh/group/group.hpp"
+#include "refresh/batch/batch.hpp"
 
 #include "capture/capture.hpp"
 #include "capture/installer.hpp"
 #include "capture/log/log_state.hpp"
 #include "capture/source/source_locks.hpp"
 #include "capture/triggers/open_statement.hpp"
-#include "refresh/group/collect_members.hpp"
-#include "refresh/group/excluded_members.hpp"
+#include "refresh/batch/collect_members.hpp"
+#include "refresh/batch/excluded_members.hpp"
 #include "refresh/program/captured.hpp"
 
 extern "C" {
@@ -55,7 +55,7 @@ void lock_source(Oid source)
 /* Names the member and the source in the error, for the history of a refresh that could not get the lock. */
 void lock_source_of(Oid member, Oid source)
 {
-    as_part_of(member, Action::no_data, [&] {
+    as_part_of(member, Action::skip, [&] {
         try {
             lock_source(source);
         } catch (const PgError &error) {
@@ -126,11 +126,11 @@ void follow_privileges(Member &member)
 void lock_what_is_read(std::vector<Member> &members)
 {
     for (Member &member : members)
-        as_part_of(member.compiled->relid(), Action::no_data, [&] { check_privileges(*member.compiled); });
+        as_part_of(member.compiled->relid(), Action::skip, [&] { check_privileges(*member.compiled); });
     for (Oid source : sources_of(members))
         lock_source_of(first_dependent(members, source), source);
     for (Member &member : members)
-        as_part_of(member.compiled->relid(), Action::no_data, [&] {
+        as_part_of(member.compiled->relid(), Action::skip, [&] {
             const Oid relid = member.compiled->relid();
             require_current_layout(relid);
             member.compiled = &compiled_of(relid);
@@ -139,34 +139,34 @@ void lock_what_is_read(std::vector<Member> &members)
         });
 }
 
-void lock_trees(Group &group)
+void lock_trees(Batch &batch)
 {
-    group.locked_trees = sources_of(group.members);
-    for (Oid source : group.locked_trees)
+    batch.locked_trees = sources_of(batch.members);
+    for (Oid source : batch.locked_trees)
         call([=] { capture::lock_inheritance_tree(source); });
 }
 
-void observe(Group &group)
+void observe(Batch &batch)
 {
-    std::vector<Oid> relids = sources_of(group.members);
-    for (const Member &member : group.members)
+    std::vector<Oid> relids = sources_of(batch.members);
+    for (const Member &member : batch.members)
         relids.push_back(member.compiled->relid());
     std::sort(relids.begin(), relids.end());
     relids.erase(std::unique(relids.begin(), relids.end()), relids.end());
     for (Oid relid : relids)
-        group.observed.push_back({relid, mailbox::observe(relid)});
+        batch.observed.push_back({relid, mailbox::observe(relid)});
 }
 
 } // namespace
 
-Group Group::without_members(const SkippedMembers &why)
+Batch Batch::without_members(const SkippedMembers &why)
 {
-    Group nobody;
-    nobody.skipped = why;
-    return nobody;
+    Batch skipped_batch;
+    skipped_batch.skipped = why;
+    return skipped_batch;
 }
 
-const mailbox::SourceCounters &Group::seen(Oid relid) const
+const mailbox::SourceCounters &Batch::seen(Oid relid) const
 {
     auto found = std::lower_bound(observed.begin(), observed.end(), relid,
                                   [](const ObservedSource &source, Oid wanted) { return source.relid < wanted; });
@@ -174,21 +174,21 @@ const mailbox::SourceCounters &Group::seen(Oid relid) const
 }
 
 /* An upstream that is current here is not older than a snapshot taken later. */
-void find_excluded_upstreams(Group &group)
+void find_excluded_upstreams(Batch &batch)
 {
     std::set<Oid> members, excluded;
-    group.excluded.clear();
-    for (const Member &member : group.members)
+    batch.excluded.clear();
+    for (const Member &member : batch.members)
         members.insert(member.compiled->relid());
-    for (const Member &member : group.members)
+    for (const Member &member : batch.members)
         for (const CompiledSource &source : member.compiled->sources)
             if (source.is_stream_table && members.count(source.relid) == 0)
                 excluded.insert(source.relid);
     for (Oid relid : excluded)
-        group.exclude(relid);
+        batch.exclude(relid);
 }
 
-void Group::exclude(Oid relid)
+void Batch::exclude(Oid relid)
 {
     mailbox::MailboxStatus known = mailbox::status_of(relid);
     state::StateRow row;
@@ -200,7 +200,7 @@ void Group::exclude(Oid relid)
         excluded.push_back({relid, state::read(relid, &row) ? row.data_timestamp : DT_NOBEGIN});
 }
 
-TimestampTz Group::as_of(Oid relid) const
+TimestampTz Batch::as_of(Oid relid) const
 {
     for (const ExcludedUpstream &one : excluded)
         if (one.relid == relid)
@@ -211,35 +211,35 @@ TimestampTz Group::as_of(Oid relid) const
     return DT_NOEND;
 }
 
-void unlock_trees(const Group &group)
+void unlock_trees(const Batch &batch)
 {
-    for (Oid source : group.locked_trees)
+    for (Oid source : batch.locked_trees)
         call([=] { capture::release_tree(source); });
 }
 
-Group lock_group(const RefreshRequest &request)
+Batch lock_batch(const RefreshRequest &request)
 {
-    Group group = gather(request);
-    if (group.members.empty())
-        return group;
-    for (Member &member : group.members)
+    Batch batch = collect_members(request);
+    if (batch.members.empty())
+        return batch;
+    for (Member &member : batch.members)
         if (!state::read(member.compiled->relid(), &member.state))
             raise({.message = "stream table \"" + member.compiled->definition.name + "\" has no state"});
     /* The refresh would have to wait at its end for the transaction that has written the state row. */
-    for (const Member &member : group.members)
+    for (const Member &member : batch.members)
         if (request.wait == LockWait::skip_if_locked && TransactionIdIsValid(member.state.written_by))
-            return Group::without_members({.locked = member.compiled->relid()});
+            return Batch::without_members({.locked = member.compiled->relid()});
     /* The requester does not know yet that the stream table is suspended: it is reported like a locked one,
      * with all that depends on it. */
-    for (const Member &member : group.members)
+    for (const Member &member : batch.members)
         if (request.reach == Reach::named && member.state.status == state::Status::suspended)
-            return Group::without_members({.locked = member.compiled->relid()});
-    exclude_suspended(group, request);
-    lock_what_is_read(group.members);
-    lock_trees(group);
-    observe(group);
-    find_excluded_upstreams(group);
-    return group;
+            return Batch::without_members({.locked = member.compiled->relid()});
+    exclude_suspended(batch, request);
+    lock_what_is_read(batch.members);
+    lock_trees(batch);
+    observe(batch);
+    find_excluded_upstreams(batch);
+    return batch;
 }
 
 } // namespace pgtrickle::refresh

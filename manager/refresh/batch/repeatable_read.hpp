@@ -5,13 +5,13 @@
  */
 #pragma once
 
-#include "refresh/group/group.hpp"
+#include "refresh/batch/batch.hpp"
 
 namespace pgtrickle::refresh {
 
 /* Raises 40001 unless each member can be brought from its frontier to the active snapshot: no other
  * transaction has refreshed it since, and its sources have not been changed in a way that is visible to older
  * snapshots. All members are populated. */
-void require_snapshot_serves(const Group &group);
+void require_snapshot_serves(const Batch &batch);
 
 } // namespace pgtrickle::refresh
