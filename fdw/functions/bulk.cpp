@@ -8,6 +8,7 @@
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/ddl_statements.hpp"
 #include "fdw/sql/extension_tables.hpp"
+#include "fdw/sql/json_text.hpp"
 #include "pg/relation_name.hpp"
 
 extern "C" {
@@ -15,7 +16,6 @@ extern "C" {
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 }
@@ -152,17 +152,13 @@ Datum bulk_create(FunctionCallInfo fcinfo)
     for (uint32 i = 0; i < JB_ROOT_COUNT(definitions); i++) {
         JsonbValue *element = call([=] { return getIthJsonbValueFromContainer(&definitions->root, i); });
         Oid relid = for_element("bulk_create", i + 1, name_in(*element), [&] { return create_one(*element, keys); });
-        result += call([&] {
-            StringInfoData text;
-            initStringInfo(&text);
-            appendStringInfo(&text, "%s{\"pgt_id\": %u, \"status\": \"created\", \"name\": ", i > 0 ? ", " : "", relid);
-            escape_json(&text, quoted_relation_name(relid));
-            appendStringInfoChar(&text, '}');
-            return text.data;
-        });
+        const JsonObject created =
+            JsonObject().number("pgt_id", relid).text("status", "created").text("name", call([=] {
+                                                                                    return quoted_relation_name(relid);
+                                                                                }));
+        result += (i > 0 ? ", " : "") + created.written();
     }
-    result = "[" + result + "]";
-    return call([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(result.c_str())); });
+    return as_jsonb("[" + result + "]");
 }
 
 int bulk_alter(FunctionCallInfo fcinfo)

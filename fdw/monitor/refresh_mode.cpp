@@ -7,6 +7,7 @@
 #include "definition/texts.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/sql/arguments.hpp"
+#include "fdw/sql/json_text.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "refresh/effective_mode.hpp"
 #include "refresh/request/audience.hpp"
@@ -18,7 +19,6 @@
 
 extern "C" {
 #include "utils/fmgrprotos.h"
-#include "utils/jsonb.h"
 }
 
 #include <cmath>
@@ -128,29 +128,25 @@ template <class Visit> void visit_visible(Visit visit)
             visit(definition::load(relid));
 }
 
-std::string number_text(double number)
+JsonObject times_of(int64_t refreshes, double average_us)
 {
-    char text[32];
-    snprintf(text, sizeof(text), "%.6g", number);
-    return text;
+    JsonObject times;
+    times.number("refreshes", refreshes);
+    return refreshes > 0 ? times.real("avg_ms", average_us / 1000) : times.null("avg_ms");
 }
 
-std::string part(const char *name, int64_t refreshes, double average_us)
+Datum signals_as_jsonb(const scheduler::Signals &signals)
 {
-    std::string text = std::string("\"") + name + "\": {\"refreshes\": " + std::to_string(refreshes) + ", \"avg_ms\": ";
-    return text + (refreshes > 0 ? number_text(average_us / 1000) : "null") + "}, ";
-}
-
-Datum as_jsonb(const scheduler::Signals &signals)
-{
-    auto known = [](double number) { return number > 0 ? number_text(number) : "null"; };
-    std::string json = "{" + part("differential", signals.deltas, signals.delta_us) +
-                       part("full", signals.fulls, signals.full_us) + part("fill", signals.fills, signals.fill_us) +
-                       "\"dearest_differential_ms\": " + known(signals.longest_delta_us / 1000) +
-                       ", \"changed_rows\": " + known(signals.changed_rows) +
-                       ", \"source_rows\": " + known(signals.base_rows) +
-                       ", \"change_ratio\": " + known(signals.change_ratio()) + "}";
-    return call([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.c_str())); });
+    JsonObject object;
+    auto add = [&](const char *name, double number) { number > 0 ? object.real(name, number) : object.null(name); };
+    object.object("differential", times_of(signals.deltas, signals.delta_us));
+    object.object("full", times_of(signals.fulls, signals.full_us));
+    object.object("fill", times_of(signals.fills, signals.fill_us));
+    add("dearest_differential_ms", signals.longest_delta_us / 1000);
+    add("changed_rows", signals.changed_rows);
+    add("source_rows", signals.base_rows);
+    add("change_ratio", signals.change_ratio());
+    return as_jsonb(object.written());
 }
 
 void add_recommendation(Rows &rows, const Definition &definition, const std::vector<catalog::Statistics> &all)
@@ -166,12 +162,20 @@ void add_recommendation(Rows &rows, const Definition &definition, const std::vec
         .text(options::name_of(in_force.mode));
     rows.text(options::name_of(recommendation.mode)).text(recommendation.confidence);
     rows.text(with_texts || signals.objection.empty() ? recommendation.reason : "it cannot be maintained by deltas");
-    rows.datum(as_jsonb(signals), JSONBOID).add();
+    rows.datum(signals_as_jsonb(signals), JSONBOID).add();
+}
+
+/* Six significant digits, as in JSON. */
+double rounded(double number)
+{
+    char digits[32];
+    snprintf(digits, sizeof(digits), "%.6g", number);
+    return std::stod(digits);
 }
 
 Rows &real_or_null(Rows &rows, double number)
 {
-    return number > 0 ? rows.real(std::stod(number_text(number))) : rows.null();
+    return number > 0 ? rows.real(rounded(number)) : rows.null();
 }
 
 } // namespace

@@ -9,6 +9,7 @@
 #include "fdw/monitor/limit_clause.hpp"
 #include "fdw/monitor/stream_table_list.hpp"
 #include "fdw/sql/arguments.hpp"
+#include "fdw/sql/json_text.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "refresh/effective_mode.hpp"
 
@@ -18,7 +19,6 @@ extern "C" {
 #include "catalog/pg_index.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
-#include "utils/jsonb.h"
 }
 
 #include <algorithm>
@@ -53,11 +53,13 @@ bool has_keyless_source(const Definition &definition)
     return false;
 }
 
-Datum as_jsonb(const state::StateRow &row)
+Datum frontier_of(const state::StateRow &row)
 {
-    std::string json = "{\"snapshot\": \"" + row.frontier + "\", \"own_xid\": " + std::to_string(row.own_xid) +
-                       ", \"own_seq\": " + std::to_string(row.own_seq) + "}";
-    return call([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.c_str())); });
+    return as_jsonb(JsonObject()
+                        .text("snapshot", row.frontier)
+                        .number("own_xid", static_cast<int64_t>(row.own_xid))
+                        .number("own_seq", row.own_seq)
+                        .written());
 }
 
 /* The last error, if no refresh has succeeded since. */
@@ -98,7 +100,7 @@ void add_row(Rows &rows, const StreamTableInfo &seen, const Past &past)
     rows.text(if_allowed(definition.query)).text(if_allowed(definition.original_query));
     rows.text(definition.schedule_text).text(options::name_of(definition.mode)).text(state::name_of(row.status));
     rows.boolean(row.is_populated).time(seen.age.data_timestamp);
-    row.frontier.empty() ? rows.null() : rows.datum(as_jsonb(row), JSONBOID);
+    row.frontier.empty() ? rows.null() : rows.datum(frontier_of(row), JSONBOID);
     rows.time(row.last_refresh_at).integer(row.consecutive_errors).boolean(row.needs_reinit);
     FirstRows first = first_rows_of(definition.query);
     auto small = [&](const std::optional<int64_t> &number) {
