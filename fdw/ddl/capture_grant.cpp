@@ -1,7 +1,7 @@
 #include "fdw/ddl/capture_grant.hpp"
 
 #include "capture/permission.hpp"
-#include "definition/definition.hpp"
+#include "definition/stream_table.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_owner.hpp"
 

@@ -11,8 +11,8 @@
  */
 #include "fdw/ddl/index.hpp"
 
-#include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
+#include "definition/stream_table.hpp"
 #include "fdw/ddl/user_statement.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "pg/rights.hpp"

@@ -6,9 +6,9 @@
 #include "fdw/ddl/object_access_hook.hpp"
 
 #include "capture/capture.hpp"
-#include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
 #include "fdw/ddl/altered_object.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
 #include "mailbox/mailbox.hpp"

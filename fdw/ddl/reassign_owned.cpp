@@ -4,7 +4,7 @@
  */
 #include "fdw/ddl/reassign_owned.hpp"
 
-#include "definition/definition.hpp"
+#include "definition/stream_table.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
 
 extern "C" {

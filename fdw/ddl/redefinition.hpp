@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "scheduler/cost/refresh_mode.hpp"
 #include "setup/maintenance.hpp"
 
 namespace pgtrickle {

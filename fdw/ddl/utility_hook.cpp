@@ -1,7 +1,7 @@
 #include "fdw/ddl/utility_hook.hpp"
 
-#include "definition/definition.hpp"
 #include "definition/guc.hpp"
+#include "definition/stream_table.hpp"
 #include "fdw/ddl/alter.hpp"
 #include "fdw/ddl/capture_grant.hpp"
 #include "fdw/ddl/commit_prepared.hpp"

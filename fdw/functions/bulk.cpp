@@ -3,8 +3,8 @@
  * single stream table processes each element, as a statement of the user; an error has the element in its
  * context. The transaction makes it all or nothing.
  */
-#include "definition/definition.hpp"
 #include "definition/guc.hpp"
+#include "definition/stream_table.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/ddl_statements.hpp"
 #include "fdw/sql/extension_tables.hpp"

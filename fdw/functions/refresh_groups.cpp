@@ -2,10 +2,10 @@
  * Refresh groups, as SQL functions.
  */
 #include "refresh/sets/refresh_groups.hpp"
-#include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/extension_tables.hpp"

@@ -1,8 +1,8 @@
 /*
  * wait_until_fresh: waits until the manager has applied all changes that were committed before the call.
  */
-#include "definition/definition.hpp"
 #include "definition/guc.hpp"
+#include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/read/refresh_wait.hpp"
 #include "fdw/sql/arguments.hpp"

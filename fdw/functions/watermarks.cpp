@@ -1,9 +1,9 @@
 /*
  * Watermark groups, as SQL functions.
  */
-#include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/extension_table.hpp"
+#include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/extension_tables.hpp"

@@ -2,8 +2,8 @@
  * Dependencies of stream tables, for SQL: the relations whose changes reach a stream table, with the columns
  * that it reads, and the views through which its query names them.
  */
-#include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
+#include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/sql/result_rows.hpp"
 

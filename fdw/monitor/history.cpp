@@ -3,7 +3,7 @@
  * rolled back.
  */
 #include "catalog/tables/history.hpp"
-#include "definition/definition.hpp"
+#include "definition/stream_table.hpp"
 #include "definition/texts.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/monitor/stream_table_list.hpp"

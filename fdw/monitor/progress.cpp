@@ -4,8 +4,8 @@
  * of a refresh is shown, as pg_stat_activity shows their sessions.
  */
 #include "mailbox/progress.hpp"
-#include "definition/definition.hpp"
 #include "definition/guc.hpp"
+#include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "mailbox/stats.hpp"

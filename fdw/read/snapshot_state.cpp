@@ -2,8 +2,8 @@
 
 #include "capture/log/log.hpp"
 #include "capture/log/log_state.hpp"
-#include "definition/definition.hpp"
 #include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "refresh/sets/refresh_sets.hpp"
 

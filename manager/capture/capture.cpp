@@ -19,9 +19,9 @@
 #include "capture/source/unlogged_sentinel.hpp"
 #include "capture/triggers/open_statement.hpp"
 #include "capture/triggers/trigger_setup.hpp"
-#include "definition/definition.hpp"
 #include "definition/lock_right.hpp"
 #include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
 
 extern "C" {
 #include "access/relation.h"

@@ -2,9 +2,9 @@
 
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
-#include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/extension_table.hpp"
+#include "definition/stream_table.hpp"
 
 extern "C" {
 #include "access/genam.h"

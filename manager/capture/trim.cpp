@@ -26,8 +26,8 @@
 #include "capture/source/routing.hpp"
 #include "capture/source/source_rows.hpp"
 #include "capture/triggers/trigger_setup.hpp"
-#include "definition/definition.hpp"
 #include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/heaps.hpp"
 

@@ -1,7 +1,7 @@
 #include "definition/cycle.hpp"
 
-#include "definition/definition.hpp"
 #include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 #include "definition/lock_right.hpp"
 
-#include "definition/definition.hpp"
 #include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/rights.hpp"

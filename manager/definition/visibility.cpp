@@ -1,6 +1,6 @@
 #include "definition/visibility.hpp"
 
-#include "definition/definition.hpp"
+#include "definition/stream_table.hpp"
 #include "definition/texts.hpp"
 
 extern "C" {

@@ -1,8 +1,8 @@
 #include "setup/full_refresh_sources.hpp"
 
 #include "capture/source/source_kind.hpp"
-#include "definition/definition.hpp"
 #include "definition/query/rewritten_query.hpp"
+#include "definition/stream_table.hpp"
 #include "pg/versions/generated_columns.hpp"
 #include "pg/versions/rights.hpp"
 #include "translate/check/refusal.hpp"

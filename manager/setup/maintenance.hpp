@@ -3,7 +3,8 @@
  */
 #pragma once
 
-#include "definition/definition.hpp"
+#include "definition/stream_table.hpp"
+#include "scheduler/cost/refresh_mode.hpp"
 #include "translate/translate.hpp"
 
 namespace pgtrickle::setup {

@@ -4,7 +4,7 @@
 #include "capture/log/log.hpp"
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
-#include "definition/definition.hpp"
+#include "definition/stream_table.hpp"
 
 extern "C" {
 #include "access/genam.h"

@@ -4,7 +4,7 @@
 #include "capture/log/segment.hpp"
 #include "capture/source/source_kind.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
-#include "definition/definition.hpp"
+#include "definition/stream_table.hpp"
 #include "pg/versions/heaps.hpp"
 #include "pg/versions/processes.hpp"
 #include "pg/versions/varlena.hpp"

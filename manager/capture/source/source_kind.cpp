@@ -1,6 +1,6 @@
 #include "capture/source/source_kind.hpp"
 
-#include "definition/definition.hpp"
+#include "definition/stream_table.hpp"
 
 extern "C" {
 #include "access/relation.h"

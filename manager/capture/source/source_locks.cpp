@@ -11,7 +11,7 @@
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
 #include "capture/source/source_rows.hpp"
-#include "definition/definition.hpp"
+#include "definition/stream_table.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"

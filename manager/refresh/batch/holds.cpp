@@ -1,9 +1,9 @@
 #include "refresh/batch/holds.hpp"
 
 #include "capture/source/inheritance.hpp"
-#include "definition/definition.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
 #include "pg/latest_row.hpp"
 #include "pg/relation_name.hpp"
 

@@ -1,7 +1,7 @@
 #include "refresh/batch/upstreams_of_others.hpp"
 
-#include "definition/definition.hpp"
 #include "definition/lock_right.hpp"
+#include "definition/stream_table.hpp"
 #include "refresh/sets/refresh_sets.hpp"
 
 #include <set>

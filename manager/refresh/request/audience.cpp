@@ -1,6 +1,6 @@
 #include "refresh/request/audience.hpp"
 
-#include "definition/definition.hpp"
+#include "definition/stream_table.hpp"
 #include "definition/texts.hpp"
 
 #include <cstring>

@@ -1,7 +1,7 @@
 #include "refresh/sets/refresh_groups.hpp"
 
-#include "definition/definition.hpp"
 #include "definition/state/extension_table.hpp"
+#include "definition/stream_table.hpp"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 /* All functions of this file are PostgreSQL frames, except those for other folders at its end. */
 #include "translate/check/dependence.hpp"
 
-#include "definition/definition.hpp"
+#include "definition/stream_table.hpp"
 #include "pg/versions/json.hpp"
 #include "pg/walker.hpp"
 #include "translate/check/anonymous_rows.hpp"

@@ -1,6 +1,6 @@
 #include "translate/level/source.hpp"
 
-#include "definition/definition.hpp"
+#include "definition/stream_table.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/generated_columns.hpp"
 #include "translate/check/refusal.hpp"

@@ -9,9 +9,9 @@
  */
 #include "catalog/process.hpp"
 #include "definition/alert.hpp"
-#include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
 #include "mailbox/mailbox.hpp"
 #include "scheduler/queue.hpp"
 #include "worker/refresher/refresher.hpp"

@@ -5,7 +5,7 @@
 #include "capture/trim.hpp"
 #include "catalog/process.hpp"
 #include "definition/alert.hpp"
-#include "definition/definition.hpp"
+#include "definition/stream_table.hpp"
 #include "mailbox/manager_side.hpp"
 #include "pg/relation_name.hpp"
 #include "worker/transaction.hpp"

@@ -19,7 +19,7 @@ ROOMS = {
     "translate": ("definition", "engine", "pg"),
     "storage": ("engine", "mailbox", "pg"),
     "capture": ("definition", "mailbox", "pg"),
-    "setup": ("capture", "definition", "engine", "mailbox", "pg", "storage", "translate"),
+    "setup": ("capture", "definition", "engine", "mailbox", "pg", "scheduler", "storage", "translate"),
     "refresh": ("capture", "catalog", "definition", "engine", "mailbox", "pg", "scheduler", "setup", "storage", "translate"),
     "worker": ("capture", "catalog", "definition", "mailbox", "pg", "refresh", "scheduler", "translate"),
     "fdw": ("capture", "catalog", "definition", "mailbox", "pg", "refresh", "scheduler", "setup", "storage", "translate"),

@@ -1,0 +1,245 @@
+#include "definition/stream_table.hpp"
+
+#include "definition/state/state.hpp"
+#include "pg/versions/names.hpp"
+#include "pg/versions/rights.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_data_wrapper.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_foreign_table.h"
+#include "foreign/foreign.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle {
+
+const char *name_of(SourceKind kind)
+{
+    switch (kind) {
+    case SourceKind::stream_table: return "STREAM_TABLE";
+    case SourceKind::materialized_view: return "MATVIEW";
+    case SourceKind::foreign_table: return "FOREIGN_TABLE";
+    default: return "TABLE";
+    }
+}
+
+} // namespace pgtrickle
+
+namespace pgtrickle::definition {
+
+namespace {
+
+constexpr const char *wrapper_name = "pgtrickle_fdw";
+
+bool is_our_server(Oid server)
+{
+    HeapTuple server_tuple = SearchSysCache1(FOREIGNSERVEROID, ObjectIdGetDatum(server));
+    if (!HeapTupleIsValid(server_tuple))
+        return false;
+    Oid wrapper = reinterpret_cast<Form_pg_foreign_server>(GETSTRUCT(server_tuple))->srvfdw;
+    ReleaseSysCache(server_tuple);
+    HeapTuple tuple = SearchSysCache1(FOREIGNDATAWRAPPEROID, ObjectIdGetDatum(wrapper));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    auto *form = reinterpret_cast<Form_pg_foreign_data_wrapper>(GETSTRUCT(tuple));
+    bool is_ours = strcmp(NameStr(form->fdwname), wrapper_name) == 0;
+    ReleaseSysCache(tuple);
+    return is_ours;
+}
+
+/* A row of pgt_dependency. */
+struct RawSource {
+    Oid relid;
+    int position;
+    SourceKind kind;
+    int16 *columns;
+    int column_count;
+    bool is_captured;
+};
+
+SourceKind kind_of(Oid relid)
+{
+    switch (get_rel_relkind(relid)) {
+    case RELKIND_RELATION:
+    case RELKIND_PARTITIONED_TABLE: return SourceKind::table;
+    case RELKIND_MATVIEW: return SourceKind::materialized_view;
+    case RELKIND_FOREIGN_TABLE: return is_stream_table(relid) ? SourceKind::stream_table : SourceKind::foreign_table;
+    default: return SourceKind::other;
+    }
+}
+
+RawSource read_source(HeapTuple tuple, TupleDesc descriptor)
+{
+    Datum values[5];
+    bool nulls[5];
+    heap_deform_tuple(tuple, descriptor, values, nulls);
+    RawSource source = {};
+    source.relid = DatumGetObjectId(values[1]);
+    source.position = DatumGetInt32(values[2]);
+    source.kind = kind_of(source.relid);
+    ArrayType *array = DatumGetArrayTypePCopy(values[3]);
+    source.column_count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+    source.columns = reinterpret_cast<int16 *>(ARR_DATA_PTR(array));
+    source.is_captured = DatumGetBool(values[4]);
+    return source;
+}
+
+/* Returns the rows of pgt_dependency of a stream table (List of RawSource). */
+List *read_sources(Oid relid)
+{
+    List *sources = NIL;
+    Oid table_oid = state::dependency_table();
+    if (!OidIsValid(table_oid))
+        return NIL;
+    Relation table = table_open(table_oid, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    Oid index = get_relname_relid("pgt_dependency_pkey", get_rel_namespace(table_oid));
+    SysScanDesc scan = systable_beginscan(table, index, true, nullptr, 1, &key);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        auto *source = static_cast<RawSource *>(palloc(sizeof(RawSource)));
+        *source = read_source(tuple, RelationGetDescr(table));
+        sources = lappend(sources, source);
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return sources;
+}
+
+} // namespace
+
+std::vector<Source> sources_of(Oid relid)
+{
+    List *raw = call([=] { return read_sources(relid); });
+    std::vector<const RawSource *> rows;
+    ListCell *cell;
+    foreach (cell, raw)
+        rows.push_back(static_cast<RawSource *>(lfirst(cell)));
+    std::sort(rows.begin(), rows.end(),
+              [](const RawSource *a, const RawSource *b) { return a->position < b->position; });
+    std::vector<Source> sources;
+    for (const RawSource *row : rows)
+        sources.push_back({row->relid, row->kind, {row->columns, row->columns + row->column_count}, row->is_captured});
+    return sources;
+}
+
+bool is_stream_table(Oid relid)
+{
+    if (get_rel_relkind(relid) != RELKIND_FOREIGN_TABLE)
+        return false;
+    HeapTuple tuple = SearchSysCache1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    Oid server = reinterpret_cast<Form_pg_foreign_table>(GETSTRUCT(tuple))->ftserver;
+    ReleaseSysCache(tuple);
+    return is_our_server(server);
+}
+
+bool is_compared(Oid source)
+{
+    return get_rel_relkind(source) == RELKIND_FOREIGN_TABLE && !is_stream_table(source);
+}
+
+bool lock_if_exists(Oid relid, LOCKMODE mode)
+{
+    LockRelationOid(relid, mode);
+    if (is_stream_table(relid))
+        return true;
+    UnlockRelationOid(relid, mode);
+    return false;
+}
+
+bool is_server_for_stream_tables(const char *server_name)
+{
+    Oid server = get_foreign_server_oid(server_name, true);
+    return OidIsValid(server) && is_our_server(server);
+}
+
+std::vector<Oid> upstreams_of(Oid relid)
+{
+    std::vector<Oid> found;
+    std::vector<Oid> open = {relid};
+    for (size_t i = 0; i < open.size(); i++)
+        for (const Source &source : sources_of(open[i]))
+            if (source.kind == SourceKind::stream_table && source.relid != relid &&
+                std::find(found.begin(), found.end(), source.relid) == found.end()) {
+                found.push_back(source.relid);
+                open.push_back(source.relid);
+            }
+    return found;
+}
+
+std::vector<Oid> dependents_of(Oid source)
+{
+    return state::to_vector(call([=] { return state::dependents_of(source); }));
+}
+
+std::vector<Oid> all()
+{
+    std::vector<Oid> relids = state::to_vector(call([] { return state::all_stream_tables(); }));
+    /* A DROP on a server that has not loaded the library runs no hook, and leaves the row of pgt_state
+     * behind. */
+    std::erase_if(relids, [](Oid relid) { return !call([=] { return is_stream_table(relid); }); });
+    return relids;
+}
+
+char *qualified_name(Oid relid)
+{
+    char *name = get_rel_name(relid);
+    if (name == nullptr)
+        return psprintf("%u", relid);
+    return psprintf("%s.%s", get_namespace_name(get_rel_namespace(relid)), name);
+}
+
+void raise_cycle(const std::vector<Oid> &path)
+{
+    std::string circle;
+    for (Oid member : path)
+        circle += (circle.empty() ? "" : " -> ") + std::string(call([=] { return qualified_name(member); }));
+    raise({.sqlstate = ERRCODE_INVALID_SCHEMA_DEFINITION,
+           .message = "cycle detected in dependency graph: " + circle,
+           .hint = "A stream table cannot read itself, directly or through other stream tables."});
+}
+
+void require_owner(Oid relid)
+{
+    if (!owns_relation(relid))
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("must be owner of stream table %s", qualified_name(relid))));
+}
+
+Oid relid_of_name(const char *name)
+{
+    RangeVar *relation = makeRangeVarFromNameList(parse_qualified_name(name));
+    Oid relid = RangeVarGetRelid(relation, NoLock, true);
+    if (OidIsValid(relid) && is_stream_table(relid))
+        return relid;
+    const char *schema = relation->schemaname;
+    List *path = fetch_search_path(false);
+    if (schema == nullptr && OidIsValid(relid))
+        schema = get_namespace_name(get_rel_namespace(relid));
+    else if (schema == nullptr && path != NIL)
+        schema = get_namespace_name(linitial_oid(path));
+    const char *full = schema != nullptr ? psprintf("%s.%s", schema, relation->relname) : relation->relname;
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: %s", full),
+                    OidIsValid(relid) ? errdetail("\"%s\" is not a stream table.", relation->relname) : 0));
+}
+
+} // namespace pgtrickle::definition
