@@ -1,13 +1,13 @@
--- Every later file finds the extension in its database, and functions that files share.
+-- Creates the extension and the functions that the later files share.
 SET client_min_messages = warning;
 CREATE EXTENSION pg_trickle;
 SELECT pgtrickle.version();
--- Files prove by these that nothing is wrong; 01_test_functions.sql shows that each of them can fail.
--- They run with the rights and the search_path of the caller.
+-- Functions that the files compare results with; 01_test_functions.sql shows that each of them detects an error.
+-- They run with the privileges and the search_path of the caller.
 CREATE SCHEMA test;
 GRANT USAGE ON SCHEMA test TO PUBLIC;
--- How many rows of a query, by default the defining one, a stream table lacks and how many it has too many: as a multiset
--- of values, or of their texts where equal values have different texts or the type has no equality.
+-- Counts the rows that a stream table lacks, and those that it has in surplus, relative to a query, by default its defining query:
+-- as multisets of values, or of their texts where equal values have different texts or the type has no equality.
 CREATE FUNCTION test.differences(stream_table regclass, query text DEFAULT NULL, by_text bool DEFAULT false,
                                  OUT missing bigint, OUT surplus bigint) LANGUAGE plpgsql AS $$
 BEGIN
@@ -21,7 +21,7 @@ BEGIN
       'SELECT (SELECT count(*) FROM ((%1$s) EXCEPT ALL TABLE %2$s) x), (SELECT count(*) FROM (TABLE %2$s EXCEPT ALL (%1$s)) x)'
     END, query, stream_table) INTO missing, surplus;
 END $$;
--- Refreshes the stream tables that a table of names and queries lists; those that differ from their queries then.
+-- Refreshes the stream tables listed in a table of names and queries; returns those that then differ from their queries.
 CREATE FUNCTION test.wrong(listed regclass, by_text bool DEFAULT false)
 RETURNS TABLE (stream_table text, missing bigint, surplus bigint) LANGUAGE plpgsql AS $$
 DECLARE query text;
@@ -33,7 +33,7 @@ BEGIN
   END LOOP;
   IF NOT found THEN RAISE EXCEPTION '% lists no stream table', listed; END IF;
 END $$;
--- What the query's one value is in the end: the wanted one, or the one it still was at the limit.
+-- Waits until a query returns the wanted value, and returns it; after the limit, returns the last value found.
 CREATE FUNCTION test.wait_for(query text, wanted text, limit_s float8 DEFAULT 30) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   give_up_at timestamptz := clock_timestamp() + limit_s * interval '1 s';
@@ -50,7 +50,7 @@ END $$;
 CREATE FUNCTION test.wait_until_equal(stream_table regclass, query text, limit_s float8 DEFAULT 30) RETURNS text LANGUAGE sql
 RETURN test.wait_for(format('SELECT format(''%%s missing, %%s surplus'', missing, surplus) FROM test.differences(%L, %L)', stream_table, query),
                      '0 missing, 0 surplus', limit_s);
--- Makes a change, refreshes a stream table, and lists the tables of the current schema that were read row by row meanwhile.
+-- Makes a change, refreshes a stream table, and lists the tables of the current schema that the refresh scanned sequentially.
 CREATE FUNCTION test.whole_reads(stream_table text, change text) RETURNS TABLE (source name, read_whole bigint) LANGUAGE plpgsql AS $$
 BEGIN
   EXECUTE change;

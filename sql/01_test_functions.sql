@@ -1,4 +1,4 @@
--- The functions by which later files prove that nothing is wrong find what is wrong.
+-- The functions that the later files compare results with detect errors.
 SET client_min_messages = warning;
 CREATE SCHEMA test_functions;
 SET search_path = test_functions, public;
@@ -14,14 +14,14 @@ UPDATE t SET v = 10 WHERE id = 1;
 SELECT * FROM test.differences('st');
 SELECT pgtrickle.refresh_stream_table('test_functions.st');
 SELECT * FROM test.differences('st');
--- of_multisets_too
+-- multisets_are_compared
 SELECT * FROM test.differences('st', 'SELECT id, v FROM t UNION ALL SELECT id, v FROM t WHERE id > 5');
 -- by_text_equal_values_may_differ
 SELECT * FROM test.differences('st', 'SELECT id, v * 1.0 FROM t');
 SELECT * FROM test.differences('st', 'SELECT id, v * 1.0 FROM t', true);
--- what_is_no_stream_table_is_not_compared
+-- other_relations_are_refused
 SELECT * FROM test.differences('t');
--- wrong_names_those_that_differ
+-- wrong_lists_those_that_differ
 CREATE TABLE listed (name text, query text);
 SELECT * FROM test.wrong('listed');
 INSERT INTO listed VALUES ('st', 'SELECT id, v FROM t'), ('Other One', 'SELECT id FROM t');

@@ -28,12 +28,12 @@ SELECT * FROM test.wrong('kept', true);
 UPDATE t SET b = NOT b WHERE g = 2;
 DELETE FROM t WHERE g = 3 AND b;
 SELECT * FROM test.wrong('kept', true);
--- the_largest_scale_and_what_is_no_number
+-- the_largest_scale_and_nan
 DELETE FROM t WHERE id = 101;
 UPDATE t SET n = 'NaN' WHERE id = 5;
 UPDATE t SET n = '-Infinity' WHERE id = 6;
 SELECT * FROM test.wrong('kept', true);
--- one_that_is_no_number_for_another
+-- nan_and_infinity_replace_each_other
 UPDATE t SET n = 1 WHERE id = 5;
 SELECT * FROM test.wrong('kept', true);
 UPDATE t SET n = 'Infinity' WHERE id = 6;

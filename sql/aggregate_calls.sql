@@ -1,4 +1,4 @@
--- Any aggregate: the call as a whole, recomputed for the touched groups.
+-- Aggregates of any kind: the call as a whole is recomputed for the groups that changed.
 SET client_min_messages = warning;
 CREATE SCHEMA aggregate_calls;
 SET search_path = aggregate_calls;

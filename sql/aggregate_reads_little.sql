@@ -1,4 +1,4 @@
--- Groups that are computed anew are read through an index on their key: no source is read as a whole.
+-- Groups that are recomputed are read through an index on their key: no source is read as a whole.
 SET client_min_messages = warning;
 CREATE SCHEMA aggregate_reads_library;
 CREATE EXTENSION citext SCHEMA aggregate_reads_library;

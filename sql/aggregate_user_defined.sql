@@ -1,4 +1,4 @@
--- Aggregates that users made: any language, any number and kind of arguments, in a schema off the path.
+-- User-defined aggregates: in any language, with arguments of any number and kind, in a schema outside of search_path.
 SET client_min_messages = warning;
 CREATE SCHEMA aggregate_user_defined;
 CREATE SCHEMA aggregate_library;
@@ -10,7 +10,7 @@ CREATE INDEX ON t (g);
 CREATE FUNCTION aggregate_library.weighted(state numeric, value int, weight int) RETURNS numeric IMMUTABLE LANGUAGE plpgsql AS
   'BEGIN RETURN coalesce(state, 0) + coalesce(value * weight, 0); END';
 CREATE AGGREGATE aggregate_library.weighted(int, int) (sfunc = aggregate_library.weighted, stype = numeric);
--- a name of the catalog's, with another meaning
+-- A name that pg_catalog has, too, with another meaning.
 CREATE FUNCTION aggregate_library.more(state int, value int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT greatest(state, value) + 1';
 CREATE AGGREGATE aggregate_library.max(int) (sfunc = aggregate_library.more, stype = int, initcond = '0');
 CREATE FUNCTION aggregate_library.keep(state anyarray, value anyelement) RETURNS anyarray IMMUTABLE LANGUAGE sql AS 'SELECT state || value';
@@ -43,12 +43,12 @@ DELETE FROM t WHERE g = 2 OR id = 51;
 SELECT * FROM differs();
 SELECT * FROM st ORDER BY g;
 
--- a_function_inside_of_an_aggregate_is_replaced
+-- a_function_within_an_aggregate_is_replaced
 CREATE OR REPLACE FUNCTION aggregate_library.weighted(state numeric, value int, weight int) RETURNS numeric IMMUTABLE LANGUAGE plpgsql AS
   'BEGIN RETURN coalesce(state, 0) - coalesce(value * weight, 0); END';
 SELECT * FROM differs();
 SELECT sum(w) < 0 AS by_the_new_function FROM st;
--- the_aggregate_itself_is
+-- the_aggregate_itself_is_replaced
 CREATE OR REPLACE AGGREGATE aggregate_library.weighted(int, int) (sfunc = aggregate_library.weighted, stype = numeric, initcond = '1000000');
 SELECT * FROM differs();
 SELECT min(w) > 0 AS by_the_new_start FROM st;

@@ -1,4 +1,4 @@
--- ALTER of a stream table and of what it reads.
+-- ALTER of a stream table and of its sources.
 \set VERBOSITY default
 CREATE TABLE al_source (id int PRIMARY KEY, n int, unread text);
 CREATE TABLE al_other (id int PRIMARY KEY, n int);
@@ -57,7 +57,7 @@ UPDATE al_source SET n = 11 WHERE id = 1;
 SELECT pgtrickle.refresh_stream_table('al_reader');
 SELECT * FROM al_reader;
 
--- owner: everything follows
+-- owner: all internal tables get the new owner
 CREATE ROLE al_owner;
 ALTER FOREIGN TABLE al_st OWNER TO al_owner;
 SELECT DISTINCT relowner::regrole FROM pg_class

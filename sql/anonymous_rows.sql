@@ -1,4 +1,4 @@
--- Values of type record that a program would have to store: such a query is kept by full refreshes, and any other by deltas.
+-- A query whose program would store values of type record is maintained by full refreshes, any other query by deltas.
 SET client_min_messages = warning;
 CREATE SCHEMA anonymous_rows;
 SET search_path = anonymous_rows;

@@ -1,4 +1,4 @@
--- AUTO: what recomputes touched keys is computed whole when the delta touches most of them, and else by look-ups.
+-- AUTO: a step that recomputes changed keys computes all rows if the delta touches most of its keys, and uses look-ups otherwise.
 SET client_min_messages = warning;
 CREATE SCHEMA auto_touches_most;
 SET search_path = auto_touches_most;
@@ -23,7 +23,7 @@ BEGIN
   EXECUTE format('SELECT count(*) FROM ((TABLE %1$I EXCEPT ALL (%2$s)) UNION ALL ((%2$s) EXCEPT ALL TABLE %1$I)) d', name, query) INTO n;
   RETURN n;
 END $$;
--- Each stream table refreshed after the change: whether it looked fact up part by part, and whether it is right.
+-- Returns for each stream table, refreshed after the change, whether fact was looked up part by part, and the number of wrong rows.
 CREATE FUNCTION refreshed(change text) RETURNS TABLE (st text, part_by_part boolean, differences bigint) LANGUAGE plpgsql AS $$
 DECLARE query_of text; before bigint;
 BEGIN
@@ -40,7 +40,7 @@ END $$;
 -- a_delta_of_all_parts
 SELECT * FROM refreshed('UPDATE fact SET amount = amount + 1 WHERE id % 19 = 3');
 SELECT * FROM refreshed('UPDATE fact SET amount = amount + id % 5 WHERE id BETWEEN 4001 AND 6000');
--- of_a_few_parts, with as many rows
+-- a_delta_of_a_few_parts, with as many rows
 SELECT * FROM refreshed('UPDATE fact SET amount = amount - 2 WHERE part < 30');
 -- parts_come_and_go
 SELECT * FROM refreshed('DELETE FROM fact WHERE part < 400 AND id % 17 = 1');

@@ -1,7 +1,7 @@
--- What is refused at creation, with SQLSTATE, position and hint, and nothing left behind.
+-- Errors at creation, with SQLSTATE, position and hint; a failed creation leaves nothing behind.
 \set VERBOSITY default
 CREATE TABLE bi_source (id int PRIMARY KEY, n int, secret text);
--- Runs a CREATE and gives the SQLSTATE it fails with.
+-- Runs a CREATE and returns the SQLSTATE of its error.
 CREATE FUNCTION bi_try(options text, columns text DEFAULT '') RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   EXECUTE format('CREATE FOREIGN TABLE bi_st (%s) SERVER pgtrickle OPTIONS (%s)', columns, options);
@@ -66,7 +66,7 @@ SELECT o, bi_try(o) FROM (VALUES
   ($$query 'SELECT 1 AS a', colour 'red'$$), ($$query 'SELECT 1 AS a', schedule 'abc'$$),
   ($$query 'SELECT 1 AS a', refresh_mode 'x'$$)) v (o);
 
--- no right to read a source
+-- no privilege to read a source
 CREATE ROLE bi_reader;
 GRANT CREATE ON SCHEMA public TO bi_reader;
 GRANT SELECT (id, n) ON bi_source TO bi_reader; GRANT TRIGGER ON bi_source TO bi_reader;
@@ -78,7 +78,7 @@ SET ROLE bi_reader;
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id, secret FROM bi_source');
 RESET ROLE;
 
--- a value that cannot be computed with: the error says whose query it is, and the last good rows stay
+-- an error of a query at a value: the message names the stream table, which shows its previous rows
 CREATE TABLE bi_divisor (id int PRIMARY KEY, n int);
 INSERT INTO bi_divisor VALUES (1, 5);
 CREATE FOREIGN TABLE bi_quotient () SERVER pgtrickle OPTIONS (query 'SELECT id, 10 / n AS q FROM bi_divisor', schedule '520w');
@@ -102,7 +102,7 @@ DROP TABLE bi_source, bi_temp;
 DROP FUNCTION bi_try;
 DROP ROLE bi_reader;
 
--- settings of which there is one way so far
+-- settings that accept a single value so far
 SHOW pg_trickle.read_mode;
 SET pg_trickle.read_mode = 'refresh';
 SET pg_trickle.read_mode = 'exact';

@@ -1,4 +1,4 @@
--- Many stream tables at once: all, or none; errors name the element.
+-- Many stream tables in one call: all or none; errors name the element.
 SET client_min_messages = notice;
 CREATE TABLE bk_items (id int PRIMARY KEY, v int);
 INSERT INTO bk_items VALUES (1, 10), (2, 20);
@@ -11,7 +11,7 @@ FROM jsonb_array_elements(pgtrickle.bulk_create($$[
 SELECT (SELECT count(*) FROM bk_rows) AS rows, (SELECT v FROM "Bk Odd") AS odd, (SELECT n FROM bk_empty) AS n;
 SELECT pgtrickle.bulk_create('[]');
 
--- all_or_none: the second one fails, and the first is not there
+-- all_or_none: the second one fails, and the first one does not exist
 SELECT pgtrickle.bulk_create('[{"name": "bk_good", "query": "SELECT id FROM bk_items"}, {"name": "bk_bad", "query": "SELECT x FROM bk_items"}]');
 SELECT to_regclass('bk_good');
 SELECT pgtrickle.bulk_create('[{"name": "bk_good", "query": "SELECT id FROM bk_items"}, {"name": "bk_rows", "query": "SELECT id FROM bk_items"}]');
@@ -36,7 +36,7 @@ SELECT pgtrickle.bulk_alter_stream_tables(ARRAY['bk_rows', NULL], '{}');
 SELECT pgtrickle.bulk_alter_stream_tables(ARRAY['bk_rows'], '[]');
 SELECT pgt_name, schedule FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'bk_rows';
 
--- who_may: as each of them
+-- privileges: as for the single statements
 CREATE ROLE bk_stranger;
 SET ROLE bk_stranger;
 SELECT pgtrickle.bulk_alter_stream_tables(ARRAY['bk_rows'], '{"schedule": "3h"}');
@@ -44,7 +44,7 @@ SELECT pgtrickle.bulk_drop_stream_tables(ARRAY['bk_rows']);
 RESET ROLE;
 DROP ROLE bk_stranger;
 
--- dropped: whichever of them reads which
+-- dropped: in any order of dependents
 SELECT pgtrickle.bulk_drop_stream_tables(ARRAY['bk_empty', 'bk_rows']);
 SELECT pgtrickle.bulk_drop_stream_tables(ARRAY['bk_empty', 'bk_missing']);
 SELECT count(*) FROM pgtrickle.pgt_stream_tables WHERE pgt_name ~* '^bk';

@@ -1,10 +1,10 @@
--- A stream table that others read logs what its refresh changes, and they read it at once.
+-- The refresh of a stream table with dependents logs its changes, and the dependents apply them in the same refresh.
 CREATE TABLE cap_base (id int PRIMARY KEY, grp int, val int);
 SELECT pgtrickle.create_stream_table('cap_first', 'SELECT grp, sum(val) AS total FROM cap_base GROUP BY grp', '520w', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('cap_second', 'SELECT grp, total FROM cap_first WHERE total > 10', '520w', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('cap_third', 'SELECT count(*) AS n, sum(total) AS total FROM cap_second', '520w', 'DIFFERENTIAL');
 
--- one_refresh_takes_a_change_through_the_chain
+-- one_refresh_applies_a_change_to_the_whole_chain
 INSERT INTO cap_base VALUES (1, 1, 11), (2, 2, 5), (3, 3, 30);
 SELECT pgtrickle.refresh_stream_table('cap_third');
 SELECT * FROM cap_second ORDER BY grp;
@@ -28,7 +28,7 @@ UPDATE cap_base SET val = val + 1;
 SELECT pgtrickle.refresh_stream_table('cap_third');
 SELECT (SELECT count(*) FROM cap_base) AS groups, * FROM cap_third;
 
--- one_that_starts_over_logs_many_chunks
+-- a_reinitialization_logs_many_chunks
 TRUNCATE cap_base;
 INSERT INTO cap_base SELECT g, g, g FROM generate_series(1000, 3000) g;
 SELECT pgtrickle.refresh_stream_table('cap_third');

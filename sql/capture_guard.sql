@@ -1,4 +1,4 @@
--- What would silence capture is refused, or noticed in the same transaction.
+-- Statements that would silence capture are refused, or detected in the same transaction.
 CREATE TABLE cap_guarded (id int PRIMARY KEY, v text);
 SELECT pgtrickle.create_stream_table('cap_safe', 'SELECT id, v FROM cap_guarded', '520w', 'DIFFERENTIAL');
 INSERT INTO cap_guarded VALUES (1, 'one');
@@ -32,7 +32,7 @@ SELECT pgtrickle.refresh_stream_table('cap_safe');
 SELECT * FROM cap_safe ORDER BY id;
 SELECT action FROM pgtrickle.get_refresh_history('cap_safe', 1);
 
--- also_if_they_are_put_back_exactly_as_they_were
+-- also_if_they_are_restored_exactly
 CREATE FUNCTION cap_switch(how text) RETURNS void LANGUAGE plpgsql AS
 $$DECLARE name name; BEGIN
   FOR name IN SELECT tgname FROM pg_trigger WHERE tgrelid = 'cap_guarded'::regclass LOOP
@@ -46,7 +46,7 @@ SELECT * FROM cap_safe ORDER BY id;
 SELECT action FROM pgtrickle.get_refresh_history('cap_safe', 1);
 DROP FUNCTION cap_switch;
 
--- and_capture_is_whole_again
+-- and_capture_is_complete_again
 INSERT INTO cap_guarded VALUES (3, 'seen');
 SELECT pgtrickle.refresh_stream_table('cap_safe');
 SELECT * FROM cap_safe ORDER BY id;
@@ -77,10 +77,10 @@ END $$;
 SELECT cap_alter('DEPENDS ON EXTENSION plpgsql'), cap_alter('RENAME TO other');
 DROP FUNCTION cap_alter;
 
--- what_cannot_be_captured_is_refused
+-- a_temporary_child_is_refused, as_its_changes_cannot_be_captured
 CREATE TEMP TABLE cap_heir () INHERITS (cap_guarded);
 
--- a_source_goes_with_everything_of_it
+-- a_dropped_source_leaves_nothing_behind
 SELECT pgtrickle.drop_stream_table('cap_safe');
 DROP TABLE cap_guarded;
 SELECT count(*) FROM pgtrickle.pgt_source s WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = s.relid);

@@ -1,5 +1,5 @@
--- No way to take a capture trigger from a source, or to silence it, leaves a stream table stale without a word: it is refused, or
--- the next refresh has all rows.
+-- A statement that removes a capture trigger from a source, or silences it, does not leave a stream table stale unnoticed: it is
+-- refused, or the next refresh has all rows.
 SET client_min_messages = warning;
 CREATE SCHEMA guard_routes;
 SET search_path = guard_routes;
@@ -11,7 +11,7 @@ SELECT pgtrickle.create_stream_table('of_plain', 'SELECT id FROM guard_routes.pl
        pgtrickle.create_stream_table('of_root', 'SELECT id FROM guard_routes.root', '520w', 'DIFFERENTIAL') \g /dev/null
 CREATE FUNCTION name_of(trigger text, relation text) RETURNS text STABLE LANGUAGE sql
   RETURN (SELECT tgname FROM pg_trigger WHERE tgrelid = relation::regclass AND tgname ~ trigger);
--- Does it, writes, undoes it, and refreshes; what the stream tables have then is compared.
+-- Runs the statement, writes, reverts the statement, and refreshes; then the rows of the stream tables are compared.
 CREATE PROCEDURE attempt(relation text, route text, undo text, INOUT answer text DEFAULT 'done') LANGUAGE plpgsql AS $$
 DECLARE
   one text; next int = (SELECT count(*) FROM plain) + 1; name text = name_of('pg_trickle_insert', relation);
@@ -86,7 +86,7 @@ SELECT pgtrickle.refresh_stream_table('of_plain');
 SELECT count(*) FROM of_plain WHERE id = 1000;
 ROLLBACK;
 
--- nor_does_a_table_that_is_dropped_leave_more_behind_than_it_did
+-- dropping_an_empty_partition_causes_no_full_refresh
 INSERT INTO root VALUES (1001);
 CREATE TABLE empty_part PARTITION OF root FOR VALUES IN (2000);
 DROP TABLE empty_part;

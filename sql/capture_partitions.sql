@@ -1,4 +1,4 @@
--- Changes of a partitioned table arrive once, through whichever level they are written.
+-- Changes of a partitioned table are captured once, at whichever level they are written.
 CREATE TABLE cap_root (id int, k int, v text) PARTITION BY RANGE (k);
 CREATE TABLE cap_leaf (v text, dropped int, k int, id int);
 ALTER TABLE cap_leaf DROP COLUMN dropped;
@@ -34,7 +34,7 @@ SELECT pgtrickle.refresh_stream_table('cap_rows');
 SELECT * FROM cap_rows WHERE id > 5 ORDER BY id;
 SELECT action FROM pgtrickle.get_refresh_history('cap_rows', 1);
 
--- what_no_trigger_sees: each of these reinitialises
+-- changes_that_no_trigger_sees: each of these reinitialises
 ALTER TABLE cap_root DETACH PARTITION cap_attached;
 SELECT pgtrickle.refresh_stream_table('cap_rows');
 SELECT count(*) FROM cap_rows WHERE id = 7;
@@ -80,7 +80,7 @@ SELECT pgtrickle.refresh_stream_table('cap_rows');
 SELECT id FROM cap_rows ORDER BY id;
 SELECT action FROM pgtrickle.get_refresh_history('cap_rows', 1);
 
--- where_a_row_lies_is_kept_fully_too
+-- tableoid_is_maintained_by_full_refreshes_too
 SELECT pgtrickle.create_stream_table('cap_places', 'SELECT tableoid::regclass::text AS place, id FROM cap_root', '520w', 'FULL');
 UPDATE cap_root SET k = 15 WHERE id = 91;
 SELECT pgtrickle.refresh_stream_table('cap_places');

@@ -1,4 +1,4 @@
--- Capture creates triggers on sources: that takes the TRIGGER privilege of the owner of the stream table, on each relation that gets one.
+-- Capture creates triggers on sources: the owner of the stream table needs the TRIGGER privilege on each relation that gets one.
 CREATE SCHEMA capture_privilege;
 SET search_path = capture_privilege;
 CREATE ROLE capture_privilege_a; CREATE ROLE capture_privilege_b; CREATE ROLE capture_privilege_group;
@@ -18,13 +18,13 @@ CREATE FUNCTION last_action(name text) RETURNS text LANGUAGE sql
 SET ROLE capture_privilege_a;
 SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.t', '520w', 'DIFFERENTIAL');
 SELECT check_name, result, severity FROM pgtrickle.validate_query('SELECT sum(v) AS v FROM capture_privilege.t') WHERE severity <> 'OK';
--- automatic_is_kept_by_full_refreshes, says so, and puts nothing on the source
+-- automatic_is_maintained_by_full_refreshes, says so, and creates nothing on the source
 SELECT pgtrickle.create_stream_table('capture_privilege.st', 'SELECT sum(v) AS v FROM capture_privilege.t', '520w') \g /dev/null
 SELECT pgtrickle.create_stream_table('capture_privilege.whole', 'SELECT v FROM capture_privilege.t', '520w', 'FULL') \g /dev/null
 SELECT pgtrickle.create_stream_table('capture_privilege.on_change', 'SELECT max(v) AS v FROM capture_privilege.t') \g /dev/null
 SELECT triggers('t'), mode('st');
 SELECT is_captured FROM pgtrickle.list_sources('st');
--- it_does_not_take_itself_for_current
+-- it_is_not_considered_fresh
 RESET ROLE;
 UPDATE t SET v = v + 10;
 SET ROLE capture_privilege_a;
@@ -32,7 +32,7 @@ SET pg_trickle.max_staleness = '0';
 TABLE st; SELECT sum(v) FROM whole; TABLE on_change;
 RESET pg_trickle.max_staleness;
 ALTER FOREIGN TABLE st OPTIONS (SET refresh_mode 'DIFFERENTIAL');
--- a_granted_privilege_is_used at the next refresh, by all modes; which comes where nothing but a change makes it due
+-- a_granted_privilege_is_used at the next refresh, in all modes; that refresh takes place also where only a change makes it due
 RESET ROLE;
 GRANT TRIGGER ON t TO capture_privilege_a;
 SELECT pgtrickle.wait_until_fresh('on_change');
@@ -47,12 +47,12 @@ SELECT pgtrickle.refresh_stream_table('st');
 SELECT last_action('st');
 TABLE st;
 ALTER FOREIGN TABLE st OPTIONS (SET refresh_mode 'DIFFERENTIAL');
--- what_others_have_captured_is_not_captured_for_all
+-- a_source_captured_for_others_is_not_captured_for_all
 SET ROLE capture_privilege_b;
 SELECT pgtrickle.create_stream_table('capture_privilege.others', 'SELECT count(*) AS n FROM capture_privilege.t', '520w') \g /dev/null
 SELECT mode('others');
 RESET ROLE;
--- a_privilege_that_is_revoked leaves the mode as it is, and full refreshes
+-- a_revoked_privilege leaves the mode unchanged, and refreshes are full
 REVOKE TRIGGER ON t FROM capture_privilege_a;
 UPDATE t SET v = v + 10;
 SELECT pgtrickle.refresh_stream_table('st');
@@ -90,7 +90,7 @@ INSERT INTO root VALUES (1, 1);
 SELECT pgtrickle.refresh_stream_table('st') \g /dev/null
 SELECT last_action('st'); TABLE st;
 DROP FOREIGN TABLE st;
--- all_partitions, for their root; one that comes later follows it
+-- all_partitions, for their root; a later partition follows it
 GRANT SELECT ON root TO capture_privilege_a;
 CREATE TABLE part_1 PARTITION OF root FOR VALUES FROM (10) TO (20);
 SET ROLE capture_privilege_a;
@@ -106,7 +106,7 @@ SELECT pgtrickle.refresh_stream_table('st') \g /dev/null
 SELECT last_action('st'), mode('st'); TABLE st;
 DROP FOREIGN TABLE st;
 
--- the_setting_select asks for no other privilege, and is the superuser's
+-- the_setting_select requires no other privilege, and only a superuser may change it
 CREATE TABLE u (id int PRIMARY KEY, v int);
 GRANT SELECT ON u TO capture_privilege_a;
 SET ROLE capture_privilege_a;

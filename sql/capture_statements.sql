@@ -1,4 +1,4 @@
--- Every statement that changes a source reaches the stream table, each row once.
+-- Changes by any statement reach the stream table, each row once.
 CREATE TABLE cap_parent (id int PRIMARY KEY, val int, twice int GENERATED ALWAYS AS (val * 2) STORED);
 CREATE TABLE cap_child (id int PRIMARY KEY,
   parent_id int REFERENCES cap_parent ON DELETE CASCADE ON UPDATE CASCADE);

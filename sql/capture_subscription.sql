@@ -1,5 +1,5 @@
--- A subscription's worker fires row triggers only: what it writes to has some. (tests/refresh/subscription.py
--- has a real one write.)
+-- The worker of a subscription fires row triggers only, so its target tables get row triggers. (In tests/capture/subscription.py
+-- a real subscription writes.)
 SET client_min_messages = warning;
 CREATE SCHEMA subscribed;
 SET search_path = subscribed;
@@ -12,7 +12,7 @@ SET client_min_messages = error;
 CREATE SUBSCRIPTION subscribed CONNECTION 'dbname=nowhere' PUBLICATION nothing
   WITH (connect = false, slot_name = NONE, enabled = false);
 SET client_min_messages = warning;
--- What the subscription learns when it connects.
+-- Adds the row that the subscription adds when it connects.
 SET allow_system_table_mods = on;
 CREATE FUNCTION subscribe(relation regclass) RETURNS void LANGUAGE sql AS
   'INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) SELECT oid, relation, ''i'' FROM pg_subscription';
@@ -20,13 +20,13 @@ CREATE FUNCTION row_triggers() RETURNS TABLE (relation regclass) LANGUAGE sql AS
   $$ SELECT tgrelid::regclass FROM pg_trigger WHERE tgname LIKE 'pg_trickle_row%' AND tgenabled = 'A' ORDER BY tgrelid::regclass::text COLLATE "C" $$;
 SELECT subscribe('target'), subscribe('sheet');
 
--- what_a_subscription_writes_to_gets_row_triggers, its partitions too
+-- target_tables_of_a_subscription_get_row_triggers, their partitions too
 SELECT pgtrickle.create_stream_table('of_target', 'SELECT id, val FROM target', '520w', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('of_sheet', 'SELECT id, val FROM sheet', '520w', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('of_source', 'SELECT id, val FROM source', '520w', 'DIFFERENTIAL');
 SELECT * FROM row_triggers();
 
--- a_statement_here_is_told_once_all_the_same
+-- a_local_statement_is_nevertheless_captured_once
 INSERT INTO target VALUES (1, 1), (2, 2);
 UPDATE target SET val = 3 WHERE id = 2;
 INSERT INTO sheet VALUES (1, 1);
@@ -36,13 +36,13 @@ SELECT pgtrickle.refresh_stream_table('of_target'), pgtrickle.refresh_stream_tab
 TABLE of_target ORDER BY id;
 TABLE of_sheet ORDER BY id;
 
--- a_source_that_becomes_one, and_a_partition_made_later
+-- a_source_that_becomes_a_target, and_a_partition_created_later
 SELECT subscribe('source');
 ALTER SUBSCRIPTION subscribed SET (synchronous_commit = off);
 CREATE TABLE sheet_2 PARTITION OF sheet FOR VALUES FROM (100) TO (200);
 SELECT * FROM row_triggers();
 
--- one_that_nobody_noticed: the_next_refresh_starts_over
+-- a_target_that_went_unnoticed: the_next_refresh_starts_over
 SELECT pgtrickle.create_stream_table('of_unnoticed', 'SELECT id FROM unnoticed', '520w', 'DIFFERENTIAL');
 SELECT subscribe('unnoticed');
 SELECT pgtrickle.refresh_stream_table('of_unnoticed');

@@ -1,4 +1,4 @@
--- A refresh inside a transaction takes in what the transaction has done so far, once.
+-- A refresh inside a transaction applies the changes that the transaction has made so far, once.
 CREATE TABLE cap_own (id int PRIMARY KEY, v int);
 SELECT pgtrickle.create_stream_table('cap_mine', 'SELECT id, v FROM cap_own', '520w', 'DIFFERENTIAL');
 

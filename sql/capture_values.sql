@@ -1,4 +1,4 @@
--- Values of every size and kind arrive as they were; columns nobody reads cost nothing.
+-- Values of every size and kind are captured unchanged; unread columns cost nothing.
 CREATE TYPE cap_pair AS (a int, b text);
 CREATE TABLE cap_values (id int PRIMARY KEY, dropped int, big text, unread int, pair cap_pair, list text[], n numeric);
 ALTER TABLE cap_values DROP COLUMN dropped;
@@ -62,7 +62,7 @@ INSERT INTO cap_values (id, big, "The Number") VALUES (14, 'fourteen', 14);
 SELECT pgtrickle.refresh_stream_table('cap_kept');
 SELECT id, len, n FROM cap_kept WHERE id > 12 ORDER BY id;
 
--- nothing_is_read_but_how_many
+-- only_the_number_of_rows_is_read
 SELECT pgtrickle.create_stream_table('cap_count', 'SELECT count(*) AS n FROM cap_values', '520w', 'DIFFERENTIAL');
 DELETE FROM cap_values WHERE id > 9;
 SELECT pgtrickle.refresh_stream_table('cap_count');

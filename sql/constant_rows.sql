@@ -1,4 +1,4 @@
--- Rows that are computed from nothing: VALUES and SELECT without FROM, alone and beside sources.
+-- Rows without a source: VALUES and SELECT without FROM, alone and beside sources.
 SET client_min_messages = warning;
 CREATE SCHEMA constant_rows;
 SET search_path = constant_rows;
@@ -26,12 +26,12 @@ INSERT INTO kept VALUES
 SELECT pgtrickle.create_stream_table('constant_rows.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
--- what_is_filled
+-- filled
 SELECT * FROM test.wrong('kept');
 TABLE one_row;
 SELECT * FROM list ORDER BY 1;
 TABLE global_without_from;
--- what_is_refreshed
+-- refreshed
 INSERT INTO t VALUES (5, 9, 'e'), (6, 2, 'f'), (7, NULL, 'g');
 SELECT * FROM test.wrong('kept');
 UPDATE t SET k = 9 WHERE id = 1;

@@ -1,4 +1,4 @@
--- CTEs of correlated subqueries, read from within others: of those, of groups, of set operations, of one another.
+-- CTEs of correlated subqueries that are read by nested subqueries, groups, set operations and other CTEs.
 SET client_min_messages = warning;
 CREATE SCHEMA correlated_ctes;
 SET search_path = correlated_ctes;

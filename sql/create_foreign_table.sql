@@ -24,7 +24,7 @@ SELECT pgtrickle.refresh_stream_table('cf_as_text') \g /dev/null
 SELECT *, pg_collation_for(k) AS collation FROM cf_as_text;
 DROP TABLE cf_text CASCADE;
 
--- what_moves_without_a_change: a schedule on change alone would never come due
+-- time_dependent_queries: a schedule on change alone would never be due
 CREATE FOREIGN TABLE cf_recent () SERVER pgtrickle
   OPTIONS (query $$SELECT count(*) AS n FROM cf_order WHERE now() > timestamptz '2024-01-01 00:00+00'$$, refresh_mode 'FULL');
 CREATE FOREIGN TABLE cf_recent_due () SERVER pgtrickle

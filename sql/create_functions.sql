@@ -1,4 +1,4 @@
--- The functions that run the statements.
+-- The functions that execute the statements for foreign tables.
 CREATE TABLE fn_source (id int PRIMARY KEY, n int);
 INSERT INTO fn_source VALUES (1, 10), (2, 20);
 

@@ -1,5 +1,5 @@
--- Settings of a session's own (app.x) reach no query of a stream table: a refresh by a session finds what the database gives
--- to a process that has set nothing, as one by the manager does.
+-- Settings that a session defines (app.x) do not reach the query of a stream table: a refresh by a session uses the values that the
+-- database gives to a process that has set nothing, as a refresh by the manager does.
 SET client_min_messages = warning;
 CREATE SCHEMA custom_settings;
 CREATE ROLE custom_owner LOGIN;
@@ -17,7 +17,7 @@ SET pg_trickle.max_staleness = '520w';
 SET app.of_session = 'session';
 CREATE TABLE item (id int PRIMARY KEY);
 INSERT INTO item VALUES (1);
--- The owner calls it IMMUTABLE, for deltas.
+-- Declared IMMUTABLE by its owner, so that the query can be maintained by deltas.
 CREATE FUNCTION seen(int) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
 BEGIN
   RETURN (SELECT string_agg(coalesce(nullif(current_setting('app.' || name, true), ''), 'none'), ' ' ORDER BY n)

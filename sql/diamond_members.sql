@@ -1,4 +1,4 @@
--- An atomic diamond goes as a whole or not at all; whoever is beside it goes on.
+-- The members of an atomic diamond are refreshed together or not at all; other stream tables are refreshed as usual.
 SET client_min_messages = warning;
 CREATE SCHEMA diamond_members;
 SET search_path = diamond_members;
@@ -37,7 +37,7 @@ SET pg_trickle.max_staleness = '3650d';
 SELECT pgtrickle.alter_stream_table('r', status => 'ACTIVE');
 SELECT test.wait_for('SELECT n::text FROM above_r', '5');
 TABLE shown;
--- without_a_bond
+-- without_atomicity
 SELECT pgtrickle.alter_stream_table('d', diamond_consistency => 'none');
 SELECT pgtrickle.alter_stream_table('r', status => 'SUSPENDED');
 INSERT INTO base VALUES (7);

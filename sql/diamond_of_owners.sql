@@ -1,4 +1,4 @@
--- An atomic diamond binds what is of the owner of its end: no role holds up others' stream tables by a definition of its own.
+-- An atomic diamond contains only stream tables of its apex's owner: no role delays others' stream tables by a definition of its own.
 SET client_min_messages = warning;
 CREATE ROLE do_sides;
 CREATE ROLE do_end;
@@ -18,11 +18,11 @@ SELECT pgtrickle.create_stream_table('d', 'SELECT count(*) AS n FROM l JOIN r US
 SET client_min_messages = warning;
 RESET ROLE;
 CREATE VIEW shown AS SELECT (SELECT count(*) FROM l) AS l, (SELECT count(*) FROM r) AS r, d.n AS d FROM d;
--- a_side_is_refreshed_without_the_rest
+-- a_side_is_refreshed_without_the_others
 INSERT INTO base VALUES (2);
 SELECT pgtrickle.refresh_stream_table('l') \g /dev/null
 TABLE shown;
--- an_end_that_fails_stops_no_side
+-- a_suspended_apex_stops_no_side
 INSERT INTO base VALUES (3);
 SELECT pgtrickle.alter_stream_table('d', status => 'SUSPENDED') \g /dev/null
 SELECT pgtrickle.refresh_stream_table('l') \g /dev/null
@@ -32,13 +32,13 @@ SET pg_trickle.max_staleness = '1h';
 SELECT pgtrickle.alter_stream_table('d', status => 'ACTIVE') \g /dev/null
 SELECT pgtrickle.refresh_stream_table('d') \g /dev/null
 TABLE shown;
--- with_the_same_owner_they_are_bound
+-- with_the_same_owner_they_are_an_atomic_set
 ALTER FOREIGN TABLE l OWNER TO do_end;
 ALTER FOREIGN TABLE r OWNER TO do_end;
 INSERT INTO base VALUES (4);
 SELECT pgtrickle.refresh_stream_table('l') \g /dev/null
 TABLE shown;
--- and_no_more_when_it_is_given_away
+-- and_no_longer_when_the_apex_gets_another_owner
 ALTER FOREIGN TABLE d OWNER TO do_sides;
 INSERT INTO base VALUES (5);
 SELECT pgtrickle.refresh_stream_table('l') \g /dev/null

@@ -87,13 +87,13 @@ SELECT pgtrickle.export_definition(pgt_relid::regclass::text) FROM pgtrickle.pgt
 \o
 DROP EXTENSION pg_trickle;
 
--- A change of the query makes the storage again, without its indexes.
+-- A change of the query creates new storage, without the indexes of the previous one.
 SELECT pgtrickle.export_definition('revenue') LIKE '%CREATE INDEX%' AS has_index;
 ALTER FOREIGN TABLE revenue OPTIONS (SET query 'SELECT c.region, count(*), sum(2 * o.amount)
   FROM orders o JOIN customers c ON c.id = o.customer GROUP BY c.region');
 SELECT pgtrickle.export_definition('revenue') LIKE '%CREATE INDEX%' AS has_index;
 
--- What the text names beside them.
+-- Other objects that the text names.
 \o /dev/null
 SELECT * FROM pgtrickle.quick_health;
 SELECT * FROM pgtrickle.refresh_timeline();

@@ -17,7 +17,7 @@ INSERT INTO base VALUES (2);
 INSERT INTO other VALUES (2);
 SELECT test.wait_for('SELECT n || '' '' || m FROM often', '1 2');
 SELECT n FROM seldom;
--- and_its_readers_wait_for_nothing_more
+-- and_reads_of_its_dependents_do_not_wait
 RESET pg_trickle.max_staleness;
 SET pg_trickle.on_stale = error;
 SELECT n FROM often;
@@ -28,7 +28,7 @@ RESET pg_trickle.on_stale;
 SET pg_trickle.max_staleness = '3650d';
 -- its_age_is_shown
 SELECT pgt_name, data_timestamp <= statement_timestamp() - '1 ms'::interval AS is_old FROM pgtrickle.pgt_stream_tables WHERE pgt_schema = 'effective_schedules' ORDER BY 1;
--- one_who_asks_for_more_gets_it
+-- a_read_that_requires_fresh_rows_gets_them
 SET pg_trickle.max_staleness = 0;
 SELECT n, m FROM often;
 SET pg_trickle.max_staleness = '3650d';
@@ -40,7 +40,7 @@ INSERT INTO base VALUES (3);
 SELECT test.wait_for('SELECT n::text FROM above', '3');
 SELECT count(*) FROM between;
 DROP FOREIGN TABLE above, between, often, seldom;
--- a_reader_of_one_with_its_own_schedule_comes_with_it_when_it_is_due
+-- a_due_stream_table_with_its_own_schedule_is_refreshed_with_its_dependents
 SELECT make('first', 'SELECT id FROM base', '1s'), make('second', 'SELECT id FROM first', '0s'), make('third', 'SELECT count(*) AS n FROM second', 'calculated') \g /dev/null
 INSERT INTO base VALUES (4);
 SELECT test.wait_for('SELECT n::text FROM third', '4');
@@ -54,7 +54,7 @@ INSERT INTO base VALUES (5);
 SELECT test.wait_for('SELECT count(*)::text FROM l', '5');
 SELECT (SELECT count(*) FROM r) AS r, (SELECT n FROM d) AS d;
 DROP FOREIGN TABLE d;
--- slowest: another one shows that the manager knows of it, and then that the time of the first has come
+-- slowest: refreshes of another one show that the manager has the definition, and then that the fastest member would be due
 SELECT make('d', 'SELECT count(*) AS n FROM l JOIN r USING (id)', 'calculated', 'atomic', 'slowest'),
        make('beside', 'SELECT count(*) AS n FROM base', '1s') \g /dev/null
 INSERT INTO base VALUES (6);
@@ -63,7 +63,7 @@ SELECT count(*) AS before FROM l \gset
 INSERT INTO base VALUES (7);
 SELECT test.wait_for('SELECT n::text FROM beside', '7');
 SELECT count(*) = :before AS waits FROM l;
--- and who reads it goes by that
+-- and a read of a member accepts that schedule
 RESET pg_trickle.max_staleness;
 SELECT count(*) = :before AS waits FROM l;
 SET pg_trickle.max_staleness = 0;
@@ -74,7 +74,7 @@ SELECT (SELECT count(*) FROM l) AS l, (SELECT count(*) FROM r) AS r, (SELECT n F
 SELECT pgtrickle.alter_stream_table('d', diamond_schedule_policy => 'fastest');
 INSERT INTO base VALUES (8);
 SELECT test.wait_for('SELECT n::text FROM d', '8');
--- none: as soon as the manager knows of it, the one goes without the other
+-- none: once the manager has the definition, one member is refreshed without the other
 SELECT pgtrickle.alter_stream_table('d', diamond_consistency => 'none', schedule => '1s');
 DO $$
 DECLARE

@@ -1,4 +1,4 @@
--- What goes wrong with a stream table is shown whole to its owner and pg_monitor only, whichever role refreshes it.
+-- Errors of a stream table are shown completely only to its owner and to pg_monitor, whichever role refreshes it.
 SET client_min_messages = warning;
 CREATE ROLE errors_owner;
 CREATE ROLE errors_other;
@@ -14,7 +14,7 @@ INSERT INTO errors_owner.source VALUES (1, '12');
 CREATE FOREIGN TABLE errors_owner.numbers (id int, n int) SERVER pgtrickle
   OPTIONS (query 'SELECT id, t::int FROM errors_owner.source', schedule '520w');
 GRANT SELECT ON errors_owner.numbers TO errors_other, errors_monitor;
--- Roles that may lock what it reads refresh it in their own transactions.
+-- Roles that may lock the sources refresh the stream table in their own transactions.
 GRANT UPDATE ON errors_owner.source TO errors_other, errors_monitor;
 SET ROLE errors_other;
 CREATE TABLE errors_other.mine (id int PRIMARY KEY);
@@ -25,7 +25,7 @@ SET ROLE errors_monitor;
 CREATE FOREIGN TABLE errors_monitor.reading (n int) SERVER pgtrickle
   OPTIONS (query 'SELECT n FROM errors_owner.numbers', schedule '520w');
 RESET ROLE;
--- What the client gets: all fields of an error.
+-- Returns all fields of the error that the client gets.
 CREATE FUNCTION public.errors_fields(statement text) RETURNS TABLE (field text, value text) LANGUAGE plpgsql AS $$
 DECLARE s text; m text; d text; h text; c text; col text; tab text; typ text;
 BEGIN
@@ -61,14 +61,14 @@ SELECT * FROM errors_fields($$SELECT pgtrickle.bulk_create('[{"name": "errors_ot
 -- a_monitor_sees_it_whole
 SET ROLE errors_monitor;
 SELECT * FROM errors_fields($$SELECT pgtrickle.refresh_stream_table('errors_monitor.reading')$$);
--- a_function_with_the_rights_of_a_role_that_may
+-- a_function_with_the_privileges_of_the_owner
 RESET ROLE;
 CREATE FUNCTION public.errors_definer() RETURNS void LANGUAGE sql SECURITY DEFINER
   AS $$ SELECT pgtrickle.refresh_stream_table('errors_owner.numbers') $$;
 ALTER FUNCTION errors_definer() OWNER TO errors_owner;
 SET ROLE errors_other;
 SELECT * FROM errors_fields($$SELECT errors_definer()$$);
--- the_history_has_the_whole_error_for_those_who_may_see_it
+-- the_history_has_the_whole_error_for_roles_that_may_see_it
 SET ROLE errors_owner;
 SELECT DISTINCT error_message FROM pgtrickle.get_refresh_history('errors_owner.numbers') WHERE status = 'FAILED';
 SELECT count(*) > 5 AS all_are_in FROM pgtrickle.get_refresh_history('errors_owner.numbers') WHERE status = 'FAILED';
@@ -104,7 +104,7 @@ INSERT INTO errors_owner.states VALUES (2, 'notice');
 SELECT pgtrickle.refresh_stream_table('errors_owner.raised');
 SET client_min_messages = warning;
 \set SHOW_CONTEXT errors
--- the_owner_of_a_source_does_not_see_what_fails_when_it_is_redefined
+-- the_owner_of_a_source_does_not_see_errors_of_dependents_when_it_is_redefined
 CREATE VIEW errors_owner.shown AS SELECT id, t FROM errors_owner.source;
 GRANT SELECT ON errors_owner.shown TO errors_other;
 SET ROLE errors_other;

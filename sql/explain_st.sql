@@ -1,4 +1,4 @@
--- How a stream table is kept, or would be.
+-- How a stream table is maintained, or would be.
 CREATE TABLE ex_order (id int PRIMARY KEY, customer int, qty int);
 CREATE TABLE ex_customer (id int PRIMARY KEY, region text);
 INSERT INTO ex_customer VALUES (1, 'north');
@@ -29,7 +29,7 @@ SELECT * FROM pgtrickle.validate_query('SELECT FROM WHERE');
 SELECT count(*) FROM ex_order;
 COMMIT;
 
--- export_definition makes it again, with its indexes
+-- export_definition: recreates it, with its indexes
 CREATE INDEX ex_of_region ON ex_st (lower(region)) WHERE qty > 0;
 SELECT pgtrickle.export_definition('ex_st') AS statement \gset
 DROP FOREIGN TABLE ex_st;
@@ -39,7 +39,7 @@ RESET search_path;
 SELECT * FROM ex_st;
 SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%ex_of_region%lower(region)%WHERE (qty > 0)';
 
--- wait_until_fresh: the manager does it
+-- wait_until_fresh: the manager refreshes it
 INSERT INTO ex_order VALUES (2, 1, 6);
 SELECT pgtrickle.wait_until_fresh('ex_st');
 SELECT * FROM ex_st;
@@ -50,7 +50,7 @@ SELECT pgtrickle.resume_stream_table('ex_st');
 SELECT pgtrickle.wait_until_fresh('ex_st');
 SELECT * FROM ex_st;
 
--- the statements quote the query: not for everybody
+-- privileges: the statements quote the query
 CREATE ROLE ex_reader;
 GRANT SELECT ON ex_st TO ex_reader;
 SET ROLE ex_reader;

@@ -1,5 +1,5 @@
--- Rows compared with the value of a scalar subquery that is not correlated: when the value moves, the rows between
--- the old one and the new one come or go.
+-- Rows compared with the value of an uncorrelated scalar subquery: when the value changes, the rows between the old and the new
+-- value appear or disappear.
 SET client_min_messages = warning;
 CREATE SCHEMA filters_by_one_row;
 CREATE EXTENSION citext SCHEMA filters_by_one_row;
@@ -63,13 +63,13 @@ SELECT change, w.* FROM unnest(ARRAY[
     $$UPDATE s SET i = 7, n = 12.5, f = 5, t = 'a5', ci = 'x4', ts = '2020-01-09', a = ARRAY[2, 1], z = 'l'$$,
     -- the_value_falls
     $$UPDATE s SET i = 2, n = 1, f = 1, t = 'B1', ci = 'x1', ts = '2020-01-02', a = ARRAY[0, 2], z = 's'$$,
-    -- it_is_shown_in_another_way
+    -- its_image_changes
     $$UPDATE s SET n = 1.00, f = '-0', ci = 'X1'$$,
     -- it_becomes_null
     $$UPDATE s SET i = NULL, n = NULL, f = NULL, t = NULL, ci = NULL, ts = NULL, a = NULL, z = NULL$$,
-    -- its_row_goes
+    -- its_row_is_deleted
     'DELETE FROM s',
-    -- it_comes_from_nothing
+    -- its_row_is_inserted_again
     $$INSERT INTO s VALUES (1, 6, 'NaN', 'NaN', 'b', 'X3', '2020-01-05', ARRAY[3], 'm')$$,
     -- from_nan_to_infinity
     $$UPDATE s SET n = 'Infinity', f = 'Infinity', a = ARRAY[NULL, 1]$$,
@@ -104,7 +104,7 @@ SELECT pgtrickle.refresh_stream_table('filters_by_one_row.unread');
 DELETE FROM s WHERE id = 2;
 SELECT pgtrickle.refresh_stream_table('filters_by_one_row.unread');
 SELECT action FROM pgtrickle.get_refresh_history('filters_by_one_row.unread', 100) ORDER BY refresh_id;
--- what_is_explained
+-- explained
 SELECT st, property, value FROM unnest(ARRAY['n_gt', 'having_counts']) st, LATERAL pgtrickle.explain_st('filters_by_one_row.' || st) WHERE property IN ('operators', 'missing index');
 DROP INDEX v_n_idx;
 CREATE INDEX ON v USING hash (n);

@@ -1,4 +1,4 @@
--- ORDER BY … LIMIT keeps a reserve beyond its rows: what goes at the top rarely reads the source, what comes below costs nothing.
+-- ORDER BY … LIMIT keeps a reserve: a deletion among the first rows rarely reads the source, an insertion behind them costs nothing.
 SET client_min_messages = warning;
 CREATE SCHEMA first_rows;
 SET search_path = first_rows, public;
@@ -18,7 +18,7 @@ INSERT INTO defined VALUES
   ('without_order_of_its_type', 'SELECT id, document FROM score ORDER BY points, id LIMIT 5');
 SELECT pgtrickle.create_stream_table('first_rows.' || name, query, '520w', 'DIFFERENTIAL') FROM defined \g /dev/null
 
--- The stream tables that differ from their queries after a refresh, and the rows it read of the source: by scans, by index look-ups.
+-- Returns the stream tables that differ from their queries after a refresh, and the rows of the source read by scans and look-ups.
 CREATE FUNCTION look(OUT wrong text, OUT scanned bigint, OUT looked_up bigint) RETURNS record LANGUAGE plpgsql AS $$
 DECLARE st text; query text; differences bigint; before record;
 BEGIN

@@ -1,6 +1,6 @@
--- What a refresh reads follows its delta also where nobody has analyzed the arrangements yet.
+-- The number of rows that a refresh reads depends on its delta, also before the arrangements are analyzed.
 SET client_min_messages = warning;
--- An arrangement that autovacuum is at is left to a later call: here it is to keep away.
+-- A refresh postpones ANALYZE of an arrangement that autovacuum processes, so this test disables autovacuum.
 ALTER SYSTEM SET autovacuum = off;
 SELECT pg_reload_conf() \g /dev/null
 DO $$ BEGIN
@@ -23,7 +23,7 @@ INSERT INTO definition VALUES
 CREATE FUNCTION create_all() RETURNS void LANGUAGE sql AS
 $$ SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM definition $$;
 CREATE FUNCTION refresh_all() RETURNS void LANGUAGE sql AS $$ SELECT pgtrickle.refresh_stream_table(name) FROM definition $$;
--- Rows of sources and arrangements read in scans of the whole, in sum; and rows fetched by index.
+-- Returns the rows of sources and arrangements that were read in sequential scans, in sum, and those fetched by index.
 CREATE FUNCTION reads(st text, change text) RETURNS TABLE (whole bigint, by_index bigint) LANGUAGE plpgsql AS $$
 DECLARE whole_before bigint; index_before bigint;
 BEGIN
@@ -44,7 +44,7 @@ INSERT INTO orders SELECT g, g % 2000, g % 97 FROM generate_series(1, 20000) g;
 SELECT create_all() \g /dev/null
 SELECT * FROM reads_of_changes();
 
--- after_another_content_in_the_stead_of_little
+-- after_all_rows_are_replaced
 DELETE FROM orders;
 SELECT refresh_all() \g /dev/null
 INSERT INTO orders SELECT g, g % 2000, g % 97 FROM generate_series(1, 20000) g;
@@ -52,7 +52,7 @@ SELECT refresh_all() \g /dev/null
 SELECT * FROM reads_of_changes();
 SELECT pgtrickle.drop_stream_table(name) FROM definition \g /dev/null
 
--- grown_from_nothing_by_deltas, whose_statements_were_planned_for_empty_tables
+-- grown_from_empty_by_deltas, with_statements_planned_for_empty_tables
 TRUNCATE customer, orders;
 SELECT create_all() \g /dev/null
 INSERT INTO customer VALUES (1, 'c1');
@@ -67,7 +67,7 @@ SELECT * FROM reads_of_changes();
 SELECT d.name, c.reltuples BETWEEN 1900 AND 21000 AS tuples, s.n_distinct <> 0 AS has_distinct
 FROM definition d JOIN pg_class c ON c.relname = 'st_' || to_regclass(d.name)::oid LEFT JOIN pg_stats s ON s.tablename = c.relname AND s.attname = 'pgt_hash';
 
--- within_an_analyze: functions of indexes that are not what they claim
+-- within_an_analyze: functions of indexes that are not IMMUTABLE as declared
 CREATE FUNCTION refreshing(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
 $$ BEGIN IF $1 = 5 THEN PERFORM pgtrickle.refresh_stream_table('fresh_reads_little.growing'); END IF; RETURN $1; END $$;
 CREATE TABLE grown (id int PRIMARY KEY, n int) WITH (autovacuum_enabled = off);

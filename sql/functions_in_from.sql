@@ -1,4 +1,4 @@
--- Functions in FROM: alone, beside what they read, in lockstep, with ordinality, below outer joins.
+-- Functions in FROM: alone, LATERAL, in lockstep, with ordinality, below outer joins.
 SET client_min_messages = warning;
 CREATE SCHEMA functions_in_from;
 SET search_path = functions_in_from;
@@ -38,10 +38,10 @@ INSERT INTO kept VALUES
 SELECT pgtrickle.create_stream_table('functions_in_from.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
--- what_is_filled
+-- filled
 SELECT * FROM test.wrong('kept');
 SELECT * FROM lockstep WHERE id < 3 ORDER BY id, o;
--- what_is_refreshed
+-- refreshed
 UPDATE t SET n = n + 1, tags = tags || 'z'::text, doc = doc || '{"x": 8}' WHERE id IN (1, 2, 5);
 INSERT INTO s VALUES ('c', 1), ('q', 0);
 SELECT * FROM test.wrong('kept');

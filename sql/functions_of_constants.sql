@@ -1,5 +1,5 @@
--- A user's function of constants is called while his query is compiled or planned, or an index made for it: as the owner of the
--- stream table, whoever has that done, and by the manager too, which has no snapshot yet.
+-- A user's function of constants is called when the query is compiled or planned, or an index is created for it: as the owner of
+-- the stream table, whichever role causes it, and also by the manager, which has no snapshot at that point.
 SET client_min_messages = warning;
 CREATE SCHEMA functions_of_constants;
 SET search_path = functions_of_constants;
@@ -49,7 +49,7 @@ ALTER FOREIGN TABLE joined OPTIONS (SET refresh_mode 'DIFFERENTIAL');
 SELECT pgtrickle.repair_stream_table('groups') ~ 'No damage found' AS is_repaired;
 SELECT * FROM contents();
 
--- whose_rows_are_counted
+-- when_rows_are_counted
 SET ROLE fc_owner;
 CREATE INDEX ON limited ((id + functions_of_constants.three()));
 \c -

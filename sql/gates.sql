@@ -1,4 +1,4 @@
--- While a source is gated, nothing made from it is refreshed, by whomever.
+-- While a source is gated, no stream table computed from it is refreshed by any process.
 SET client_min_messages = notice;
 SET pg_trickle.max_staleness = '1h';
 CREATE TABLE gt_orders (id int PRIMARY KEY, amount int);
@@ -9,7 +9,7 @@ SELECT pgtrickle.create_stream_table('gt_rows', 'SELECT id, amount FROM gt_order
 SELECT pgtrickle.create_stream_table('gt_total', 'SELECT sum(amount) AS total FROM gt_rows', '520w') \g /dev/null
 SELECT pgtrickle.create_stream_table('gt_count', 'SELECT count(*) AS n FROM gt_other', '520w') \g /dev/null
 
--- gated: also what reads the source by way of others, but nothing else
+-- gated: also stream tables that read the source indirectly, but no others
 SELECT pgtrickle.gate_source('gt_orders') \g /dev/null
 SELECT source_schema, source_name, gated_at IS NOT NULL AS has_time, gated_by = current_user AS by_me FROM pgtrickle.source_gates();
 SELECT pgt_name, hold, reason, culprit, since IS NOT NULL AS has_since, by_role = current_user AS by_me FROM pgtrickle.holds() ORDER BY pgt_name;
@@ -29,10 +29,10 @@ INSERT INTO gt_orders VALUES (3, 30);
 SELECT count(*) FROM gt_rows;
 ROLLBACK;
 
--- created_meanwhile: defined, and filled when the gate is open
+-- created_meanwhile: defined, and filled when the gate opens
 SELECT pgtrickle.create_stream_table('gt_new', 'SELECT max(amount) AS most FROM gt_orders', '520w') \g /dev/null
 SELECT is_populated FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'gt_new';
--- what_it_would_read_has_no_rows: it does not look empty
+-- an_upstream_without_rows: the dependent does not look empty
 SELECT pgtrickle.create_stream_table('gt_newer', 'SELECT most FROM gt_new', '520w') \g /dev/null
 SELECT is_populated FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'gt_newer';
 
@@ -53,7 +53,7 @@ SELECT pgtrickle.refresh_stream_table('gt_newer') \g /dev/null
 SELECT (SELECT count(*) FROM gt_rows) AS rows, (SELECT total FROM gt_total) AS total, (SELECT most FROM gt_newer) AS most;
 SELECT count(*) FROM pgtrickle.holds();
 
--- altered behind a gate: it has no rows until that opens, which is not an empty answer
+-- altered behind a gate: it is unpopulated until the gate opens, which is not an empty answer
 CREATE TABLE gt_altered_t (v int);
 INSERT INTO gt_altered_t VALUES (1);
 SELECT pgtrickle.create_stream_table('gt_altered', 'SELECT v FROM gt_altered_t', '520w') \g /dev/null
@@ -64,7 +64,7 @@ SELECT pgtrickle.ungate_source('gt_altered_t') \g /dev/null
 SELECT * FROM gt_altered;
 DROP TABLE gt_altered_t CASCADE;
 
--- partitions: a gate on one holds who reads the whole
+-- partitions: a gate on one holds the stream tables that read the partitioned table
 CREATE TABLE gt_parts (k int, v int) PARTITION BY LIST (k);
 CREATE TABLE gt_part_1 PARTITION OF gt_parts FOR VALUES IN (1);
 CREATE TABLE gt_part_2 PARTITION OF gt_parts FOR VALUES IN (2);
@@ -75,13 +75,13 @@ SELECT pgt_name, reason FROM pgtrickle.holds() ORDER BY pgt_name;
 SELECT pgtrickle.gate_source('gt_parts') \g /dev/null
 SELECT pgt_name, reason FROM pgtrickle.holds() ORDER BY pgt_name;
 
--- what_is_dropped_is_gated_no_more; a rename is followed
+-- a_dropped_source_is_no_longer_gated; a rename is followed
 ALTER TABLE gt_part_2 RENAME TO gt_part_two;
 SELECT source_name FROM pgtrickle.source_gates() ORDER BY 1;
 DROP TABLE gt_parts CASCADE;
 SELECT count(*) FROM pgtrickle.source_gates();
 
--- who_may: the owner of the source
+-- privileges: the owner of the source
 CREATE ROLE gt_stranger;
 SET ROLE gt_stranger;
 SELECT pgtrickle.gate_source('gt_orders');

@@ -1,4 +1,4 @@
--- GROUPING SETS, ROLLUP and CUBE are kept as a union of groupings.
+-- GROUPING SETS, ROLLUP and CUBE are maintained as a union of groupings.
 SET client_min_messages = warning;
 CREATE SCHEMA grouping_sets;
 SET search_path = grouping_sets;

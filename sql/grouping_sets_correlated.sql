@@ -27,7 +27,7 @@ INSERT INTO kept VALUES
 SELECT pgtrickle.create_stream_table('grouping_sets_correlated.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
--- what_is_filled
+-- filled
 SELECT * FROM test.wrong('kept');
 SELECT id, w, n, g FROM rolled_up WHERE id IN (1, 3) ORDER BY id, g, w;
 -- rows_appear_one_with_null

@@ -1,4 +1,4 @@
--- An index on a stream table lands on its storage.
+-- An index on a stream table is created on its storage.
 CREATE TABLE ix_source (id int PRIMARY KEY, n int, t text);
 INSERT INTO ix_source SELECT i, i % 10, 'x' || i FROM generate_series(1, 1000) i;
 CREATE FOREIGN TABLE ix_st () SERVER pgtrickle OPTIONS (query 'SELECT id, n, t FROM ix_source', schedule '520w');
@@ -20,7 +20,7 @@ DROP INDEX ix_lower;
 RESET ROLE;
 DROP INDEX ix_lower;
 DROP INDEX ix_lower;
--- not_even_the_owner_drops_what_refreshes_need
+-- not_even_the_owner_drops_indexes_that_refreshes_need
 SELECT format('DROP INDEX st_%s_pgt_hash_idx', 'ix_st'::regclass::oid) AS drop_own \gset
 \set VERBOSITY sqlstate
 :drop_own;

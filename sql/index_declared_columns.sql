@@ -1,4 +1,4 @@
--- An index on a stream table sees its declared columns only, and is made with the rights of the statement's user.
+-- An index on a stream table sees its declared columns only, and is created with the privileges of the statement's user.
 CREATE ROLE xd_owner;
 CREATE ROLE xd_super SUPERUSER;
 GRANT USAGE ON FOREIGN SERVER pgtrickle TO xd_owner;
@@ -45,7 +45,7 @@ SELECT regexp_replace(pg_get_indexdef(indexrelid), 'st_\d+', 'st_<oid>', 'g') AS
 CREATE INDEX ON xd_st ((xd_tell(dept, 'by ' || current_user)));
 CREATE INDEX ON xd_st ((random()));
 CREATE INDEX ON xd_st ((SELECT 1));
--- a_literal_is_read_with_the_rights_of_the_statement_s_user
+-- a_literal_is_read_with_the_privileges_of_the_statement_s_user
 CREATE FUNCTION xd_check(v int) RETURNS bool LANGUAGE plpgsql AS $$
   BEGIN RAISE NOTICE 'checked as %', current_user; RETURN true; END $$;
 CREATE DOMAIN xd_domain AS int CHECK (xd_check(VALUE));
@@ -66,7 +66,7 @@ DROP INDEX xd_plain;
 BEGIN READ ONLY;
 CREATE INDEX xd_plain ON xd_st (n);
 ROLLBACK;
--- the_index_is_in_use_and_kept_by_refreshes
+-- the_index_is_used_and_maintained_by_refreshes
 CREATE INDEX xd_plain ON xd_st (dept);
 RESET ROLE;
 SELECT format('CREATE INDEX xd_of_super ON xd_st (millions); DROP INDEX st_%s_pgt_hash_idx', 'xd_st'::regclass::oid) AS as_super \gset

@@ -1,4 +1,4 @@
--- ALTER TYPE of a parent's column is followed by the stream tables that inherit it, or fails: none is left that cannot be read.
+-- ALTER TYPE of a parent's column also changes the stream tables that inherit it, or fails: none becomes unreadable.
 SET client_min_messages = warning;
 SET pg_trickle.max_staleness = 0;
 CREATE SCHEMA inherited_columns;
@@ -29,7 +29,7 @@ SELECT * FROM shown();
 ALTER TABLE grand ALTER COLUMN v TYPE varchar(5);
 \set VERBOSITY default
 SELECT * FROM shown();
--- what was cast before is not cast again
+-- values that were cast before are not cast again
 ALTER TABLE grand ALTER COLUMN v TYPE varchar(9);
 INSERT INTO src VALUES (3, 'abcdefghi');
 SELECT * FROM shown();
@@ -58,7 +58,7 @@ ALTER TABLE root ALTER COLUMN v TYPE text;
 SELECT * FROM root WHERE a = 4;
 ROLLBACK;
 SELECT * FROM root WHERE a = 4;
--- behind_our_back: the read says so, and repair follows
+-- without_an_ALTER_statement: a read raises an error, and a repair adapts the column
 SET allow_system_table_mods = on;
 UPDATE pg_attribute SET atttypmod = 24 WHERE attrelid IN ('root'::regclass, 'part'::regclass) AND attname = 'v';
 SELECT * FROM part WHERE a = 4;

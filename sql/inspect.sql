@@ -1,4 +1,4 @@
--- What stream tables say of themselves, and to whom.
+-- Properties of stream tables, and the roles that see them.
 CREATE TABLE in_source (id int PRIMARY KEY, n int);
 CREATE TABLE in_keyless (n int);
 INSERT INTO in_source VALUES (1, 10), (2, 0);
@@ -30,7 +30,7 @@ SELECT action, status, rows_inserted, rows_deleted, error_message, duration_ms >
 SELECT action, initiated_by FROM pgtrickle.pgt_refresh_history WHERE pgt_id = 'in_st'::regclass::oid::bigint
   ORDER BY refresh_id;
 
--- a failing refresh keeps the last good rows and shows its error
+-- a failed refresh leaves the previous rows, and its error is shown
 CREATE FOREIGN TABLE in_fails () SERVER pgtrickle OPTIONS (query 'SELECT id, 100 / n AS q FROM in_source WHERE id > 2', schedule '520w');
 SELECT * FROM in_fails;
 UPDATE in_source SET n = 0 WHERE id = 3;
@@ -41,7 +41,7 @@ SELECT * FROM in_fails;
 SELECT last_error_message FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'in_fails';
 SELECT status, error_message FROM pgtrickle.get_refresh_history('in_fails', 1);
 
--- who sees what
+-- privileges
 CREATE ROLE in_reader;
 GRANT SELECT ON in_fails TO in_reader;
 SET ROLE in_reader;
@@ -53,7 +53,7 @@ SELECT pgtrickle.refresh_stream_table('in_fails');
 SELECT pgtrickle.drop_stream_table('in_fails');
 RESET ROLE;
 
--- a first fill is full, which says nothing of the refreshes to come
+-- the first fill is full, which does not determine the mode of later refreshes
 CREATE FOREIGN TABLE in_auto () SERVER pgtrickle OPTIONS (query 'SELECT id FROM in_source', schedule '520w');
 CREATE FOREIGN TABLE in_full () SERVER pgtrickle OPTIONS (query 'SELECT id, current_date AS today FROM in_source', schedule '520w');
 SELECT pgt_name, refresh_mode, effective_refresh_mode FROM pgtrickle.pgt_stream_tables WHERE pgt_name IN ('in_auto', 'in_full') ORDER BY 1;

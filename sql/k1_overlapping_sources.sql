@@ -1,4 +1,4 @@
--- Two stream tables over overlapping sources tell the same story.
+-- Two stream tables over overlapping sources are consistent.
 SET client_min_messages = warning;
 CREATE TABLE ks_orders (id int PRIMARY KEY, customer text, amount numeric);
 CREATE TABLE ks_items (id int PRIMARY KEY, order_id int REFERENCES ks_orders (id), product text, qty int);

@@ -1,6 +1,6 @@
--- Two stream tables over overlapping sources tell the same story: nobody asks, the manager does it.
+-- Two stream tables over overlapping sources are consistent: the manager alone refreshes.
 SET client_min_messages = warning;
--- Reads take what is there: only the manager's schedule brings the changes in.
+-- Reads accept any age: only the manager refreshes, on schedule.
 SET pg_trickle.max_staleness = '1h';
 CREATE TABLE ks_orders (id int PRIMARY KEY, customer text, amount numeric);
 CREATE TABLE ks_items (id int PRIMARY KEY, order_id int REFERENCES ks_orders (id), product text, qty int);

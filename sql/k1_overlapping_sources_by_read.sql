@@ -1,4 +1,4 @@
--- Two stream tables over overlapping sources tell the same story: a plain read is enough.
+-- Two stream tables over overlapping sources are consistent: a plain read causes the refresh.
 SET client_min_messages = warning;
 SET pg_trickle.max_staleness = 0;
 CREATE TABLE ks_orders (id int PRIMARY KEY, customer text, amount numeric);

@@ -1,6 +1,6 @@
--- Two paths from one source, by disjoint filters, add up to the source: nobody asks, the manager does it.
+-- Two paths from one source, by disjoint filters, add up to the source: the manager alone refreshes.
 SET client_min_messages = warning;
--- Reads take what is there: only the manager's schedule brings the changes in.
+-- Reads accept any age: only the manager refreshes, on schedule.
 SET pg_trickle.max_staleness = '1h';
 CREATE TABLE ks_products (id int PRIMARY KEY, name text, price numeric);
 INSERT INTO ks_products VALUES

@@ -1,4 +1,4 @@
--- Two paths from one source, by disjoint filters, add up to the source: a plain read is enough.
+-- Two paths from one source, by disjoint filters, add up to the source: a plain read causes the refresh.
 SET client_min_messages = warning;
 SET pg_trickle.max_staleness = 0;
 CREATE TABLE ks_products (id int PRIMARY KEY, name text, price numeric);

@@ -10,14 +10,14 @@ INSERT INTO ks_bonus VALUES (1, 10), (2, 15), (3, 5);
 SELECT pgtrickle.create_stream_table('ks_payroll', :'ks_payroll_query', '1m', 'DIFFERENTIAL');
 -- as filled
 SELECT * FROM ks_payroll ORDER BY dept, emp;
--- a new department, and somebody moves there
+-- a new department, and an employee moves there
 INSERT INTO ks_dept VALUES (3, 'HR');
 UPDATE ks_emp SET dept_id = 3 WHERE id = 3;
 SELECT pgtrickle.refresh_stream_table('ks_payroll');
 SELECT count(*) AS too_much FROM (SELECT * FROM ks_payroll EXCEPT ALL (:ks_payroll_query)) x;
 SELECT count(*) AS missing FROM ((:ks_payroll_query) EXCEPT ALL SELECT * FROM ks_payroll) x;
 SELECT * FROM ks_payroll ORDER BY dept, emp;
--- a raise, a bonus, and somebody without one
+-- a raise, a bonus, and an employee without one
 UPDATE ks_emp SET salary = 130 WHERE id = 2;
 UPDATE ks_bonus SET bonus = 20 WHERE emp_id = 1;
 INSERT INTO ks_emp VALUES (4, 2, 'Diana', 95);

@@ -1,6 +1,6 @@
--- Changes interleaved over three joined sources converge round by round: nobody asks, the manager does it.
+-- Changes interleaved over three joined sources converge round by round: the manager alone refreshes.
 SET client_min_messages = warning;
--- Reads take what is there: only the manager's schedule brings the changes in.
+-- Reads accept any age: only the manager refreshes, on schedule.
 SET pg_trickle.max_staleness = '1h';
 CREATE TABLE ks_dept (id int PRIMARY KEY, name text);
 CREATE TABLE ks_emp (id int PRIMARY KEY, dept_id int, name text, salary int);
@@ -12,12 +12,12 @@ INSERT INTO ks_bonus VALUES (1, 10), (2, 15), (3, 5);
 SELECT pgtrickle.create_stream_table('ks_payroll', :'ks_payroll_query', '1s', 'DIFFERENTIAL');
 -- as filled
 SELECT * FROM ks_payroll ORDER BY dept, emp;
--- a new department, and somebody moves there
+-- a new department, and an employee moves there
 INSERT INTO ks_dept VALUES (3, 'HR');
 UPDATE ks_emp SET dept_id = 3 WHERE id = 3;
 SELECT test.wait_until_equal('ks_payroll', :'ks_payroll_query');
 SELECT * FROM ks_payroll ORDER BY dept, emp;
--- a raise, a bonus, and somebody without one
+-- a raise, a bonus, and an employee without one
 UPDATE ks_emp SET salary = 130 WHERE id = 2;
 UPDATE ks_bonus SET bonus = 20 WHERE emp_id = 1;
 INSERT INTO ks_emp VALUES (4, 2, 'Diana', 95);

@@ -1,6 +1,6 @@
--- Two aggregates of one source, refreshed atomically, never contradict each other: nobody asks, the manager does it.
+-- Two aggregates of one source, refreshed atomically, never contradict each other: the manager alone refreshes.
 SET client_min_messages = warning;
--- Reads take what is there: only the manager's schedule brings the changes in.
+-- Reads accept any age: only the manager refreshes, on schedule.
 SET pg_trickle.max_staleness = '1h';
 CREATE TABLE ks_ledger (id int PRIMARY KEY, account text, amount int);
 INSERT INTO ks_ledger VALUES (1, 'A', 100), (2, 'A', -30), (3, 'B', 200), (4, 'B', -50);

@@ -1,4 +1,4 @@
--- Two aggregates of one source, refreshed atomically, never contradict each other: a plain read is enough.
+-- Two aggregates of one source, refreshed atomically, never contradict each other: a plain read causes the refresh.
 SET client_min_messages = warning;
 SET pg_trickle.max_staleness = 0;
 CREATE TABLE ks_ledger (id int PRIMARY KEY, account text, amount int);

@@ -1,6 +1,6 @@
--- Ten rounds of changes in two joined sources leave no drift: nobody asks, the manager does it.
+-- Ten rounds of changes in two joined sources leave no drift: the manager alone refreshes.
 SET client_min_messages = warning;
--- Reads take what is there: only the manager's schedule brings the changes in.
+-- Reads accept any age: only the manager refreshes, on schedule.
 SET pg_trickle.max_staleness = '1h';
 CREATE TABLE ks_regions (id int PRIMARY KEY, name text);
 CREATE TABLE ks_sales (id serial PRIMARY KEY, region_id int, revenue int);

@@ -1,4 +1,4 @@
--- Ten rounds of changes in two joined sources leave no drift: a plain read is enough.
+-- Ten rounds of changes in two joined sources leave no drift: a plain read causes the refresh.
 SET client_min_messages = warning;
 SET pg_trickle.max_staleness = 0;
 CREATE TABLE ks_regions (id int PRIMARY KEY, name text);

@@ -1,4 +1,4 @@
--- Keys whose equal values look different: a group shows an image that is there.
+-- Keys whose equal values have different images: a group shows an image of one of its rows.
 SET client_min_messages = warning;
 CREATE SCHEMA keys_library;
 CREATE EXTENSION citext SCHEMA keys_library;
@@ -17,7 +17,7 @@ INSERT INTO kept VALUES
   ('extrema', 'SELECT c, max(f), max(c) AS mc, array_agg(id ORDER BY id) FROM t GROUP BY c'),
   ('rolled_up', 'SELECT c, n, count(*) FROM t GROUP BY ROLLUP (c, n)');
 
--- images shown by a group that no row of the table has
+-- Returns the images that a group shows and no row of the table has.
 CREATE FUNCTION strange_images() RETURNS TABLE (name text, image text) LANGUAGE plpgsql AS $$
 DECLARE col text;
 BEGIN
@@ -27,7 +27,7 @@ BEGIN
   RETURN QUERY SELECT 'two_keys', ROW(q.c, q.n)::text COLLATE "C" FROM two_keys q EXCEPT SELECT 'two_keys', ROW(q.c, q.n)::text COLLATE "C" FROM t q;
   RETURN QUERY SELECT 'distinct_rows', ROW(q.c, q.f, q.k)::text COLLATE "C" FROM distinct_rows q EXCEPT SELECT 'distinct_rows', ROW(q.c, q.f, q.k)::text COLLATE "C" FROM t q;
 END $$;
--- the same value in one of its images
+-- Inserts a value in one of its images.
 CREATE PROCEDURE put(id int, v int, image int) LANGUAGE sql AS $$
   INSERT INTO t SELECT id, (ARRAY['ab', 'AB', 'aB'])[image] || v, CASE WHEN v = 0 THEN (ARRAY['0', '-0', '0'])[image] WHEN v = 1 THEN 'NaN' ELSE v::text END::float8,
     (v || (ARRAY['.0', '.00', ''])[image])::numeric, (ARRAY[v || ' mon', 30 * v || ' days', 720 * v || ' hours'])[image]::interval, (ARRAY['ab', 'AB', 'aB'])[image] || v,

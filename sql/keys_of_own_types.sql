@@ -1,4 +1,4 @@
--- Keys of types that users made, with operators in a schema off every path: sorted and hashed, only sorted, only hashed.
+-- Keys of user-defined types with operators in a schema outside of search_path: sortable and hashable, only sortable, only hashable.
 SET client_min_messages = warning;
 CREATE SCHEMA keys_of_own_types;
 CREATE SCHEMA "Own Types";
@@ -32,7 +32,7 @@ INSERT INTO kept SELECT 'by_' || col, format('SELECT %1$s, count(*) AS rows, sum
 INSERT INTO kept VALUES ('pairs', 'SELECT DISTINCT b, s FROM t'), ('domain_having', 'SELECT d, d AS again FROM t GROUP BY d HAVING count(*) > 1'),
   ('hashed_pairs', 'SELECT b, h, min(n) FROM t GROUP BY b, h'),
   ('joined', 'SELECT x.id, y.rows FROM t x JOIN (SELECT b, count(*) AS rows FROM t GROUP BY b) y ON x.b OPERATOR("Own Types".=) y.b');
--- rows in only one of a stream table and its query; equal words count as equal
+-- Returns the rows that only a stream table or only its query has; equal words count as equal.
 CREATE FUNCTION differences(OUT name text, OUT missing bigint, OUT surplus bigint) RETURNS SETOF record LANGUAGE plpgsql AS $$
 DECLARE query text;
 BEGIN

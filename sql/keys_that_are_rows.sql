@@ -1,4 +1,4 @@
--- Keys written ROW(…)::type: a value, and not a list of values to be compared with others.
+-- Keys written ROW(…)::type: one value, and not a list of values that are compared one by one.
 SET client_min_messages = warning;
 CREATE SCHEMA keys_that_are_rows;
 SET search_path = keys_that_are_rows;

@@ -1,4 +1,4 @@
--- Deltas that do not fit into work_mem: what they leave on disk is gone with the refresh.
+-- Deltas that exceed work_mem: their temporary files are removed with the refresh.
 SET client_min_messages = warning;
 CREATE SCHEMA large_deltas;
 SET search_path = large_deltas;

@@ -1,4 +1,4 @@
--- Whether a query has a program depends on the policies in force for its reader, and so do the heaps: both follow roles and owners.
+-- The policies that apply to the owner decide if a query has a program, and so which heaps exist: both follow roles and owners.
 SET client_min_messages = warning;
 CREATE SCHEMA layout_follows_rights;
 SET search_path = layout_follows_rights;
@@ -15,7 +15,7 @@ SELECT pgtrickle.create_stream_table('layout_follows_rights.st', 'SELECT k, sum(
 SELECT pgtrickle.create_stream_table('layout_follows_rights.above', 'SELECT sum(v) AS v FROM layout_follows_rights.st', '520w') \g /dev/null
 TABLE st ORDER BY 1; TABLE above;
 RESET ROLE;
--- a_role_that_no_policy_binds_any_more
+-- no_policy_applies_to_the_role_any_more
 ALTER ROLE lfr_b BYPASSRLS;
 UPDATE t SET v = v + 100 WHERE id = 2;
 SELECT pgtrickle.refresh_stream_table('above') \g /dev/null
@@ -24,7 +24,7 @@ UPDATE t SET v = v + 100 WHERE id = 3;
 SELECT pgtrickle.refresh_stream_table('above') \g /dev/null
 SELECT action FROM pgtrickle.get_refresh_history('st', 1);
 TABLE st ORDER BY 1; TABLE above;
--- a_role_that_a_policy_binds_again
+-- a_policy_applies_to_the_role_again
 ALTER ROLE lfr_b NOBYPASSRLS;
 UPDATE t SET v = v + 100 WHERE id = 2;
 SELECT pgtrickle.refresh_stream_table('above') \g /dev/null
@@ -33,7 +33,7 @@ UPDATE t SET v = v + 100 WHERE id = 3;
 SELECT pgtrickle.refresh_stream_table('above') \g /dev/null
 SELECT action FROM pgtrickle.get_refresh_history('st', 1);
 TABLE st ORDER BY 1; TABLE above;
--- an_owner_whom_no_policy_binds, and one whom another one does
+-- an owner without a policy, and one with another policy
 ALTER ROLE lfr_a BYPASSRLS;
 ALTER FOREIGN TABLE st OWNER TO lfr_a; GRANT SELECT ON st TO lfr_b;
 TABLE st ORDER BY 1;

@@ -46,7 +46,7 @@ SELECT * FROM test.wrong('kept');
 -- the_limit_is_null
 UPDATE setting SET rows = NULL, skipped = NULL;
 SELECT * FROM test.wrong('kept');
--- the_limit_is_nothing
+-- the_limit_is_zero
 UPDATE setting SET rows = 0, skipped = 0;
 UPDATE a SET v = 1 WHERE v > 3;
 SELECT * FROM test.wrong('kept');

@@ -1,4 +1,4 @@
--- What a query with LIMIT computes of its rows is computed of those within the limit, and the reserve beyond it fails for none.
+-- The select list of a query with LIMIT is evaluated for rows within the limit only: a row of the reserve beyond it raises no error.
 SET client_min_messages = warning;
 CREATE SCHEMA limits_of_failing_targets;
 SET search_path = limits_of_failing_targets;
@@ -32,7 +32,7 @@ INSERT INTO kept VALUES
   ('subquery_that_fails', 'SELECT k, (SELECT sum(12 / u.x) FROM u WHERE u.x = t.x) AS v FROM t ORDER BY k LIMIT 2'),
   ('with_ties', 'SELECT k % 2 AS odd, 12 / x AS q FROM t ORDER BY k / 8 FETCH FIRST 2 ROWS WITH TIES');
 SELECT pgtrickle.create_stream_table('limits_of_failing_targets.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
--- PostgreSQL computes a cheap target before it sorts, so that the answers are taken of an index
+-- PostgreSQL evaluates a cheap select list before it sorts, so the answers to compare with are read from an index.
 SET enable_sort = off;
 SET enable_seqscan = off;
 CREATE FUNCTION wrong() RETURNS SETOF text LANGUAGE plpgsql AS $$

@@ -1,4 +1,4 @@
--- LIMIT ALL, LIMIT NULL and OFFSET 0 leave every row, so they need no ORDER BY.
+-- LIMIT ALL, LIMIT NULL and OFFSET 0 return every row, so they need no ORDER BY.
 SET client_min_messages = warning;
 CREATE SCHEMA limits_that_leave_all;
 SET search_path = limits_that_leave_all;
@@ -23,11 +23,11 @@ INSERT INTO kept VALUES
   ('view', 'SELECT v.id, a.val FROM fenced v LEFT JOIN a ON a.id = v.val');
 SELECT pgtrickle.create_stream_table('limits_that_leave_all.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 SELECT pgtrickle.create_stream_table('limits_that_leave_all.full_' || name, query, '520w', 'FULL') FROM kept WHERE name IN ('both', 'view') \g /dev/null
--- a limit that leaves a row is nothing to EXISTS: a semi join without numbered rows
+-- EXISTS ignores a limit of at least one row: a semi join without numbered rows
 SELECT pgtrickle.create_stream_table('limits_that_leave_all.asked_for_one', 'SELECT id FROM a WHERE EXISTS (SELECT FROM a b WHERE b.id = a.val ORDER BY b.val DESC LIMIT 1)', '520w', 'DIFFERENTIAL') \g /dev/null
 INSERT INTO kept VALUES ('asked_for_one', 'SELECT id FROM a WHERE EXISTS (SELECT FROM a b WHERE b.id = a.val ORDER BY b.val DESC LIMIT 1)');
 SELECT value ~ 'semi join' AS is_semi_join, value ~ 'window' AS has_window FROM pgtrickle.explain_st('asked_for_one') WHERE property = 'operators';
--- neither does what they fence need an order
+-- other limits need an ORDER BY
 \set VERBOSITY terse
 SELECT pgtrickle.create_stream_table('skips', 'SELECT id FROM a OFFSET 1', '520w');
 SELECT pgtrickle.create_stream_table('limited', 'SELECT id FROM a LIMIT 1 OFFSET 0', '520w');

@@ -5,7 +5,7 @@ SELECT format('CREATE TABLE t%s (id int PRIMARY KEY, v int)', i) FROM generate_s
 SELECT string_agg(format('SELECT %s AS source, id, v FROM many_inputs.t%s', i, i), ' UNION ALL ' ORDER BY i) AS query
   FROM generate_series(1, 70) i \gset
 SELECT pgtrickle.create_stream_table('everything', :'query', '520w', 'DIFFERENTIAL');
--- changes_of_the_first_and_of_the_last_are_taken_in, alone and together
+-- changes_of_the_first_and_of_the_last_are_applied, alone and together
 INSERT INTO t1 VALUES (1, 1);
 SELECT pgtrickle.refresh_stream_table('everything');
 SELECT * FROM everything ORDER BY source, id;

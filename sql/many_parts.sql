@@ -1,4 +1,4 @@
--- Queries of many parts take about as much time as PostgreSQL takes for them, not one that multiplies with each part.
+-- Queries of many parts are compiled in about the time that PostgreSQL takes for them, which does not multiply with each part.
 SET client_min_messages = warning;
 CREATE SCHEMA many_parts;
 SET search_path = many_parts;
@@ -20,7 +20,7 @@ DELETE FROM t WHERE x = 50;
 INSERT INTO t VALUES (200, 7);
 SELECT name, pgtrickle.refresh_stream_table(name) FROM kept;
 
--- Rows of the stream table and of its query, and in how many they differ.
+-- Returns the number of rows of the stream table and of its query, and the number of rows in which they differ.
 CREATE FUNCTION compared(name text, query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE answer text;
 BEGIN

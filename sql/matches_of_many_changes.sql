@@ -1,5 +1,5 @@
--- Matches by an equality and something else, when many rows of both sides have changed: what is summed of the
--- changes of the other side is summed for all rows at once, not for each row anew (which takes minutes here).
+-- Matches by an equality and another condition, when many rows of both sides have changed: sums over the changes of the other side
+-- are computed for all rows at once, and not once per row (which takes minutes here).
 SET client_min_messages = warning;
 CREATE SCHEMA matches_of_many_changes;
 SET search_path = matches_of_many_changes;

@@ -1,4 +1,4 @@
--- USING and NATURAL: the columns that a join merges, wherever they are read.
+-- USING and NATURAL: the columns that a join merges, in every place where they can be read.
 SET client_min_messages = warning;
 CREATE SCHEMA merged_columns;
 SET search_path = merged_columns;
@@ -34,7 +34,7 @@ INSERT INTO kept VALUES
 SELECT pgtrickle.create_stream_table('merged_columns.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
--- what_is_filled
+-- filled
 SELECT * FROM test.wrong('kept');
 -- partners_come
 INSERT INTO l VALUES (3, 3.0, 'l5'), (5, 5, 'l6');

@@ -24,7 +24,7 @@ CREATE FOREIGN TABLE mi_through () SERVER pgtrickle
 CREATE FOREIGN TABLE mi_stable () SERVER pgtrickle
   OPTIONS (query 'SELECT o.id FROM mi_order o JOIN mi_day d ON d.day = date_trunc(''day'', o.day)::timestamp');
 
--- neither_one_that_may_fail_nor_one_of_a_users_function_is_advised: the index would fail the INSERT of a row, or run it
+-- expressions that may fail or call a user's function are not advised: the index would make an INSERT fail, or run the function
 CREATE FUNCTION mi_code(email text) RETURNS text LANGUAGE sql IMMUTABLE LEAKPROOF RETURN md5(email);
 CREATE FOREIGN TABLE mi_failing () SERVER pgtrickle
   OPTIONS (query 'SELECT o.id, c.zone FROM mi_order o JOIN mi_customer c ON c.name = mi_code(o.email) AND c.zone::int = 100 / o.qty');

@@ -1,4 +1,4 @@
--- EXPLAIN says why a stream table is not fresh, and EXPLAIN ANALYZE what the statement waited for.
+-- EXPLAIN shows why a stream table is not fresh, and EXPLAIN ANALYZE which refreshes the statement waited for.
 CREATE TABLE ex_source (id int PRIMARY KEY);
 INSERT INTO ex_source VALUES (1);
 CREATE FOREIGN TABLE ex_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM ex_source', schedule '520w', refresh_mode 'DIFFERENTIAL');
@@ -11,7 +11,7 @@ BEGIN
   END LOOP;
 END $$;
 
--- nothing_was_to_be_waited_for
+-- no_refresh_was_waited_for
 SELECT ex_lines('SELECT * FROM ex_st', 'ANALYZE');
 SELECT ex_lines('SELECT * FROM ex_st', 'ANALYZE off');
 SELECT ex_lines('SELECT 1', 'ANALYZE');
@@ -24,7 +24,7 @@ SELECT ex_lines('SELECT * FROM ex_st', 'ANALYZE');
 INSERT INTO ex_source VALUES (3);
 SELECT ex_lines('SELECT * FROM ex_st', 'ANALYZE, TIMING off, SUMMARY off');
 
--- the_other_formats_are_whole
+-- the_other_formats_are_complete
 CREATE FUNCTION ex_json(query text) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE plan json;
 BEGIN
@@ -42,14 +42,14 @@ INSERT INTO ex_source VALUES (4);
 SELECT ex_lines('SELECT * FROM ex_st', 'ANALYZE');
 ROLLBACK;
 
--- what_a_function_reads_is_not_what_the_statement_waited_for
+-- a_read_by_a_function_is_not_a_wait_of_the_statement
 CREATE FUNCTION ex_reads() RETURNS bigint LANGUAGE sql VOLATILE AS 'SELECT count(*) FROM ex_st';
 INSERT INTO ex_source VALUES (5);
 SELECT ex_lines('SELECT ex_reads() FROM ex_st', 'ANALYZE');
 INSERT INTO ex_source VALUES (6);
 SELECT ex_lines('SELECT ex_reads()', 'ANALYZE');
 
--- what_was_waited_for_in_vain
+-- a_refresh_that_did_not_end_in_time
 INSERT INTO ex_source VALUES (61);
 BEGIN;
 LOCK TABLE ex_source;
@@ -61,7 +61,7 @@ RESET client_min_messages;
 ROLLBACK PREPARED 'ex_lock';
 SET pg_trickle.scan_refresh_timeout = '30s';
 
--- a_suspended_one_says_so
+-- a_suspended_one_is_reported
 SELECT pgtrickle.alter_stream_table('ex_st', status => 'SUSPENDED');
 INSERT INTO ex_source VALUES (7);
 SET client_min_messages = error;

@@ -1,4 +1,4 @@
--- How many rows of its answer a stream table takes, and by which order.
+-- The number of rows of its answer that a stream table takes, and their order.
 CREATE TABLE fr_source (id int PRIMARY KEY, "LIMIT" int, t text);
 SET client_min_messages = warning;
 CREATE FOREIGN TABLE fr_all () SERVER pgtrickle OPTIONS (query 'SELECT id, ''LIMIT 3'' AS l FROM fr_source', schedule '520w');

@@ -1,4 +1,4 @@
--- What is made from what: as a tree, as a drawing, and its diamonds.
+-- The graph of sources and stream tables: as a tree, as a drawing, and its diamonds.
 CREATE SCHEMA gr;
 SET search_path = gr;
 CREATE TABLE base (id int PRIMARY KEY, n int);
@@ -31,7 +31,7 @@ SELECT regexp_replace(line, '\d+ m?s behind', '… behind') AS line FROM regexp_
 SELECT tree_line, status FROM pgtrickle.dependency_tree() WHERE node = 'gr.a';
 RESET ROLE;
 
--- an upstream that one may not see has a name and nothing else
+-- an upstream without SELECT privilege is shown by its name alone
 REVOKE SELECT ON a, b, d, f FROM gr_reader;
 SET ROLE gr_reader;
 SELECT * FROM pgtrickle.dependency_tree();
@@ -41,13 +41,13 @@ RESET ROLE;
 DROP OWNED BY gr_reader;
 DROP ROLE gr_reader;
 
--- names are text, whatever is in them
+-- names are text, whatever they contain
 CREATE SCHEMA "%%{init: x}%%";
 CREATE FOREIGN TABLE "%%{init: x}%%"."q""]; n1 --> n2 <script>&amp; #35; `\N` $$x$$
 style:x" () SERVER pgtrickle OPTIONS (query 'SELECT id FROM gr.other', schedule '520w', refresh_mode 'DIFFERENTIAL');
 SELECT line FROM regexp_split_to_table(pgtrickle.explain_dag(), '\n') line WHERE line ~ 'script';
 SELECT line FROM regexp_split_to_table(pgtrickle.explain_dag('dot'), '\n') line WHERE line ~ 'script';
--- whatever they are, each line is of the grammar
+-- each line matches the grammar, whatever the names are
 SELECT line FROM regexp_split_to_table(rtrim(pgtrickle.explain_dag(), E'\n'), '\n') line
   WHERE line !~ '^(flowchart LR|  n\d+(\["[^"`%{}\\$]*"\]|\[\("[^"`%{}\\$]*"\)\]):::[a-z]+|  n\d+ --> n\d+|  classDef [a-z]+ [a-z#0-9,:]+)$';
 SELECT line FROM regexp_split_to_table(rtrim(pgtrickle.explain_dag('dot'), E'\n'), '\n') line

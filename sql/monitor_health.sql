@@ -1,4 +1,4 @@
--- Whether all is well: in a line, and check by check. By a role that sees these stream tables only.
+-- The state of all stream tables: in one row, and check by check. By a role that sees these stream tables only.
 CREATE TABLE he_source (id int PRIMARY KEY, n int);
 INSERT INTO he_source VALUES (1, 1);
 CREATE FOREIGN TABLE he_good () SERVER pgtrickle OPTIONS (query 'SELECT id FROM he_source', schedule '520w', refresh_mode 'DIFFERENTIAL');
@@ -33,7 +33,7 @@ SELECT pgtrickle.resume_stream_table('he_bad');
 SELECT pgtrickle.refresh_stream_table('he_good');
 SELECT pgtrickle.refresh_stream_table('he_bad');
 
--- never filled: nobody can read it
+-- never filled: it cannot be read
 CREATE FOREIGN TABLE he_empty () SERVER pgtrickle OPTIONS (query 'SELECT 1 / (n - 1) AS q FROM he_source', schedule '520w', refresh_mode 'DIFFERENTIAL', initialize 'false');
 SELECT pgtrickle.alter_stream_table('he_empty', status => 'SUSPENDED');
 GRANT SELECT ON he_empty TO he_reader;
@@ -46,7 +46,7 @@ SET pg_trickle.enabled = off;
 SELECT check_name, severity, detail FROM pgtrickle.health_check() WHERE check_name = 'enabled';
 RESET pg_trickle.enabled;
 
--- many names are too many
+-- a long list of names is shortened
 SELECT pgtrickle.name_list(ARRAY(SELECT 'n' || i FROM generate_series(1, 10) i));
 SELECT pgtrickle.name_list(ARRAY(SELECT 'n' || i FROM generate_series(1, 12) i));
 DROP TABLE he_source CASCADE;

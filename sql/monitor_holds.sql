@@ -1,4 +1,4 @@
--- What holds a stream table is told wherever its state is.
+-- The reason for which a stream table is held is shown wherever its state is shown.
 CREATE TABLE sh_source (id int PRIMARY KEY);
 CREATE FOREIGN TABLE sh_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM sh_source', schedule '520w', refresh_mode 'DIFFERENTIAL');
 CREATE FOREIGN TABLE sh_above () SERVER pgtrickle OPTIONS (query 'SELECT id FROM sh_st', schedule '520w', refresh_mode 'DIFFERENTIAL');

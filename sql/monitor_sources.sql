@@ -7,7 +7,7 @@ CREATE FOREIGN TABLE so_often () SERVER pgtrickle OPTIONS (query 'SELECT n, coun
 CREATE FOREIGN TABLE so_seldom () SERVER pgtrickle OPTIONS (query 'SELECT s.id, p.n FROM so_source s JOIN so_parts p USING (id)', schedule '2d', refresh_mode 'DIFFERENTIAL');
 CREATE FOREIGN TABLE so_above () SERVER pgtrickle OPTIONS (query 'SELECT c FROM so_often', schedule '520w', refresh_mode 'DIFFERENTIAL');
 
--- what is pending of which source, and since when
+-- the pending changes of each source, and since when they are pending
 SELECT source_schema, source_name, source_relid = source_name::regclass AS is_that, source_type, columns_used, is_captured,
        log_bytes > 0 AS has_log, pending_rows, pending_bytes, pending_since FROM pgtrickle.list_sources('so_often');
 SELECT source_name, source_type FROM pgtrickle.list_sources('so_above');
@@ -17,7 +17,7 @@ SELECT source_name, pending_rows, pending_bytes > 0 AS has_bytes, pending_since 
   FROM pgtrickle.list_sources('so_often') WHERE is_captured;
 SELECT source_name, source_type, pending_rows, held_back_by FROM pgtrickle.change_buffer_sizes() WHERE source_name LIKE 'so\_%' ORDER BY 1;
 
--- a reader that has taken them in holds nothing back
+-- a stream table that has applied the changes holds nothing back
 SELECT pgtrickle.refresh_stream_table('so_often');
 SELECT pgtrickle.alter_stream_table('so_seldom', status => 'SUSPENDED');
 SELECT source_name, pending_rows, held_back_by FROM pgtrickle.change_buffer_sizes() WHERE source_name LIKE 'so\_%' ORDER BY 1;
@@ -26,7 +26,7 @@ SELECT pgtrickle.refresh_stream_table('so_seldom');
 SELECT pgtrickle.refresh_stream_table('so_above');
 SELECT sum(pending_rows) AS pending, count(held_back_by) AS held FROM pgtrickle.change_buffer_sizes() WHERE source_name LIKE 'so\_%';
 
--- the triggers; what is missing or off is told
+-- triggers: missing and disabled ones are reported
 SELECT source_name, table_name, trigger_name, event, level, is_present, is_enabled FROM pgtrickle.trigger_inventory() WHERE source_name LIKE 'so\_%';
 SELECT source_name, cdc_mode, alert FROM pgtrickle.check_cdc_health() WHERE source_name LIKE 'so\_%';
 ALTER TABLE so_source DISABLE TRIGGER ALL;
@@ -35,7 +35,7 @@ SELECT source_name, alert FROM pgtrickle.check_cdc_health() WHERE alert IS NOT N
 SELECT pgtrickle.refresh_stream_table('so_often');
 SELECT count(*) FROM pgtrickle.trigger_inventory() WHERE source_name = 'so_source' AND is_enabled;
 
--- what the internal tables belong to, and what they take
+-- internal tables: the relations that they belong to, and their sizes
 SELECT kind, of_name, count(*), sum(bytes) > 0 AS has_bytes FROM pgtrickle.pgt_heaps WHERE of_name LIKE 'so\_%' GROUP BY 1, 2 ORDER BY 2, 1;
 SELECT pgtrickle.st_size('so_seldom') >= sum(bytes) AS has_all FROM pgtrickle.pgt_heaps WHERE of_name = 'so_seldom';
 SELECT pgtrickle.st_size('so_seldom') - (SELECT sum(bytes) FROM pgtrickle.pgt_heaps WHERE of_name = 'so_seldom') AS share_of_logs,
@@ -43,7 +43,7 @@ SELECT pgtrickle.st_size('so_seldom') - (SELECT sum(bytes) FROM pgtrickle.pgt_he
   FROM pgtrickle.list_sources('so_seldom');
 SELECT pgtrickle.st_size('nosuch');
 
--- who asks for one looks at no other: the look-ups into our tables do not grow with what else there is
+-- a question about one stream table reads no other: the look-ups in internal tables do not grow with the number of stream tables
 CREATE FUNCTION so_look_ups() RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE before bigint;
 BEGIN
@@ -58,7 +58,7 @@ SELECT :few > 0 AS there_are_some, so_look_ups() - :few AS more;
 SELECT pgtrickle.bulk_drop_stream_tables(ARRAY(SELECT 'so_beside_' || i FROM generate_series(1, 20) i));
 DROP FUNCTION so_look_ups;
 
--- an unprivileged role sees what belongs to the stream tables that it may read
+-- an unprivileged role sees the rows of the stream tables that it may read
 CREATE ROLE so_reader;
 GRANT SELECT ON so_seldom TO so_reader;
 SET ROLE so_reader;
@@ -71,7 +71,7 @@ SELECT pgtrickle.st_size('so_seldom') > 0 AS has_size;
 SELECT * FROM pgtrickle.list_sources('so_often');
 SELECT pgtrickle.st_size('so_often');
 RESET ROLE;
--- and who may read none is refused as well
+-- a role that may read none gets an error
 REVOKE SELECT ON so_seldom FROM so_reader;
 SET ROLE so_reader;
 SELECT * FROM pgtrickle.list_sources('so_often');

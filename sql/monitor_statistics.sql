@@ -1,4 +1,4 @@
--- What refreshes did, counted since a stream table was made.
+-- Statistics of refreshes, counted since the creation of a stream table.
 CREATE TABLE ss_source (id int PRIMARY KEY, n int);
 INSERT INTO ss_source SELECT i, i FROM generate_series(1, 3) i;
 CREATE FOREIGN TABLE ss_kept () SERVER pgtrickle OPTIONS (query 'SELECT id, 6 / n AS q FROM ss_source', schedule '520w', refresh_mode 'DIFFERENTIAL');
@@ -20,7 +20,7 @@ SELECT total_refresh_time >= max_refresh_time AS sum_is_more, max_refresh_time >
        scale(mean_refresh_time::numeric) <= 3 AND scale(total_refresh_time::numeric) <= 3 AS are_microseconds
   FROM pgtrickle.pg_stat_stream_tables WHERE pgt_name = 'ss_kept';
 
--- a failure is counted although its transaction rolled back, and a refresh that was rolled back is one
+-- a failure is counted although its transaction rolled back, and a refresh that was rolled back counts as a failure
 INSERT INTO ss_source VALUES (6, 0);
 \set VERBOSITY terse
 SELECT pgtrickle.refresh_stream_table('ss_kept');
@@ -41,7 +41,7 @@ SELECT pgt_name, action, status, initiated_by, rows_inserted, rows_deleted, delt
 SELECT count(*) FROM pgtrickle.refresh_timeline(2);
 SELECT count(*) FROM pgtrickle.refresh_timeline(0);
 SELECT * FROM pgtrickle.refresh_timeline(-1);
--- those that are gone take nobody's place
+-- refreshes of dropped stream tables do not count towards the limit
 CREATE FOREIGN TABLE ss_gone () SERVER pgtrickle OPTIONS (query 'SELECT id FROM ss_source');
 SELECT pgtrickle.repair_stream_table('ss_gone') \g /dev/null
 DROP FOREIGN TABLE ss_gone;
@@ -50,7 +50,7 @@ SELECT count(*) FROM pgtrickle.refresh_timeline(2);
 SELECT pgt_name, is_stale, staleness >= interval '0' AS has_age, pgt_relid = pgt_name::regclass AS is_that
   FROM pgtrickle.stream_tables_info WHERE pgt_name = 'ss_kept';
 
--- who may read one stream table sees that one, and no texts
+-- a role that may read one stream table sees that one only, and no texts
 CREATE ROLE ss_reader;
 GRANT SELECT ON ss_kept TO ss_reader;
 SET ROLE ss_reader;

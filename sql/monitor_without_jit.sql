@@ -1,4 +1,4 @@
--- Functions in SQL that show how stream tables are answer in milliseconds: their plans look expensive, and compiling one takes seconds.
+-- SQL functions that show the state of stream tables take milliseconds: their plans look expensive, and compiling one takes seconds.
 -- each_of_them_is_planned_without_jit
 SELECT p.oid::regprocedure AS compiled_to_machine_code
 FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang

@@ -1,4 +1,4 @@
--- A query means the functions, casts and types that it meant when it was defined, whatever has their names now.
+-- A query refers to the functions, casts and types that existed at its definition, even if other objects match their names now.
 CREATE ROLE nfa_owner;
 CREATE ROLE nfa_other;
 CREATE SCHEMA nfa AUTHORIZATION nfa_owner;
@@ -16,7 +16,7 @@ SELECT pgtrickle.create_stream_table('nfa.calls', 'SELECT id, nfa_shared.f(id) A
 SELECT pgtrickle.create_stream_table('nfa.groups', 'SELECT v::nfa_shared.mood AS m, nfa_shared.f(count(*)::int) AS n FROM nfa.t GROUP BY 1', '520w');
 INSERT INTO nfa.t VALUES (2, 'ok');
 SELECT pgtrickle.refresh_stream_table(name) FROM unnest('{nfa.casts,nfa.calls,nfa.groups}'::text[]) name;
--- another_role_makes_what_fits_better
+-- another_role_creates_objects_that_match_better
 SET ROLE nfa_other;
 CREATE FUNCTION nfa_shared.note(who text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'called as %', who; END $$;
 CREATE FUNCTION nfa_shared.mood_of(text) RETURNS nfa_shared.mood LANGUAGE plpgsql IMMUTABLE
@@ -40,7 +40,7 @@ SELECT pgtrickle.refresh_stream_table('nfa.casts');
 SELECT pgtrickle.refresh_stream_table('nfa.calls');
 SELECT pgtrickle.refresh_stream_table('nfa.groups');
 SELECT * FROM nfa.groups;
--- when_it_is_gone
+-- after_these_are_dropped
 RESET ROLE;
 DROP CAST (text AS nfa_shared.mood);
 DROP FUNCTION nfa_shared.f(int);

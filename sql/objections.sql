@@ -1,4 +1,4 @@
--- What cannot be kept by deltas: DIFFERENTIAL names the construct, why, and what to do.
+-- Queries that cannot be maintained by deltas: DIFFERENTIAL reports the construct, the reason, and a remedy.
 SET client_min_messages = warning;
 CREATE SCHEMA objections;
 SET search_path = objections, public;

@@ -20,7 +20,7 @@ SELECT differential('SELECT id FROM plain WHERE xmin::text = cmin::text');
 SELECT differential('SELECT last_value FROM numbers');
 SELECT differential('SELECT count(*) AS n FROM empty');
 SELECT differential('SELECT id FROM weighed WHERE pgt_weight > 1');
--- other names of ours may be theirs
+-- columns of sources may have other names of internal columns
 SELECT pgtrickle.create_stream_table('objections.counted', 'SELECT id, pgt_count AS n, (SELECT count(*) FROM weighed y WHERE y.pgt_count = x.id) AS c FROM weighed x', '1m', 'DIFFERENTIAL') \g /dev/null
 INSERT INTO weighed VALUES (1, 1, 1);
 SELECT pgtrickle.refresh_stream_table('objections.counted') \g /dev/null
@@ -29,7 +29,7 @@ SELECT pgtrickle.create_stream_table('objections.weights', 'SELECT pgt_weight AS
 INSERT INTO weighed VALUES (2, 2, 2);
 SELECT pgtrickle.refresh_stream_table('objections.weights') \g /dev/null
 SELECT * FROM weights ORDER BY w;
--- what cannot be captured is an error in AUTO and FULL too, without a promise before it
+-- a source that cannot be captured is an error in AUTO and FULL, too, without a NOTICE before it
 SET client_min_messages = notice;
 SELECT pgtrickle.create_stream_table('objections.st', 'SELECT last_value FROM numbers', '520w');
 SELECT pgtrickle.create_stream_table('objections.st', 'SELECT id FROM parent', '520w', 'FULL');

@@ -1,4 +1,4 @@
--- Expressions that name no operator, over a type whose operators are in a schema off every path.
+-- Expressions that name no operator, over a type whose operators are in a schema outside of search_path.
 SET client_min_messages = warning;
 CREATE SCHEMA operators_of_own_types;
 CREATE SCHEMA "Own Operators";

@@ -1,4 +1,4 @@
--- An outer join that a condition above makes inner is kept as an inner join; one side's change alone as one term.
+-- An outer join that a condition above makes inner is maintained as an inner join; a change of one side alone is one term.
 SET client_min_messages = warning;
 CREATE SCHEMA outer_join_reduction;
 SET search_path = outer_join_reduction;
@@ -26,7 +26,7 @@ INSERT INTO kept VALUES
   ('plain_right', 'SELECT a.v + 1 AS v, b.id FROM (SELECT id, v * 2 AS v FROM a WHERE v > 0) a RIGHT JOIN b ON a.id = b.id');
 SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
--- what_each_has_become
+-- the_resulting_joins
 SELECT name, kind FROM kept, LATERAL (SELECT string_agg(m[1], ' ') AS kind FROM regexp_matches(
   (SELECT string_agg(result, ' ') FROM pgtrickle.validate_query(query) WHERE check_name = 'operators'),
   '(left|right|full|inner)? ?join ', 'g') m) j ORDER BY name;

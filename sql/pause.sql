@@ -1,4 +1,4 @@
--- Pauses and drains hold back what nobody asked for by name.
+-- Pauses and drains stop all refreshes that are not requested by name.
 SET client_min_messages = notice;
 SET pg_trickle.max_staleness = '1h';
 CREATE TABLE ps_items (id int PRIMARY KEY);
@@ -11,14 +11,14 @@ SELECT pgtrickle.pause_scheduler(ARRAY['ps_rows', 'ps_rows']) \g /dev/null
 SELECT pgt_name, hold, reason, culprit, since IS NOT NULL AS has_since, by_role = current_user AS by_me FROM pgtrickle.holds();
 INSERT INTO ps_items VALUES (2);
 SELECT clock_timestamp() AS written_at \gset
--- what_reads_it_goes_on_from_where_it_is
+-- a_dependent_is_refreshed_from_the_present_rows
 SELECT pgtrickle.refresh_stream_table('ps_count') \g /dev/null
 SELECT (SELECT count(*) FROM ps_rows) AS rows, n FROM ps_count;
--- and_is_as_old_as_that, also when it is made
+-- and_is_as_old_as_these, also when it is created
 SELECT pgtrickle.create_stream_table('ps_more', 'SELECT count(*) AS n FROM ps_rows', '520w') \g /dev/null
 SELECT data_timestamp <= :'written_at' AS is_older FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'ps_more';
 SELECT pgtrickle.drop_stream_table('ps_more') \g /dev/null
--- its_owner_gets_past_it
+-- its_owner_may_refresh_it
 SELECT pgtrickle.refresh_stream_table('ps_rows') \g /dev/null
 SELECT (SELECT count(*) FROM ps_rows) AS rows, n FROM ps_count;
 -- resumed
@@ -27,15 +27,15 @@ INSERT INTO ps_items VALUES (3);
 SELECT pgtrickle.refresh_stream_table('ps_count') \g /dev/null
 SELECT (SELECT count(*) FROM ps_rows) AS rows, n FROM ps_count;
 
--- all_of_the_database: what its owner asks for comes with all that it reads
+-- all_of_the_database: a refresh that its owner requests refreshes the upstream stream tables as well
 SELECT pgtrickle.pause_scheduler(ARRAY['ps_count']), pgtrickle.pause_scheduler() \g /dev/null
 SELECT pgt_name, hold, reason FROM pgtrickle.holds() ORDER BY pgt_name;
 INSERT INTO ps_items VALUES (4);
 SELECT pgtrickle.refresh_stream_table('ps_count') \g /dev/null
 SELECT (SELECT count(*) FROM ps_rows) AS rows, n FROM ps_count;
--- by_name_is_not_what_ends_that
+-- resuming_by_name_does_not_end_that
 SELECT pgtrickle.resume_scheduler(ARRAY['ps_rows']) \g /dev/null
--- a_reader_is_told
+-- a_read_reports_it
 SET pg_trickle.max_staleness = 0;
 INSERT INTO ps_items VALUES (5);
 SELECT count(*) FROM ps_rows;
@@ -46,7 +46,7 @@ BEGIN;
 INSERT INTO ps_items VALUES (6);
 SELECT count(*) FROM ps_rows;
 ROLLBACK;
--- what_was_paused_by_name_stays_paused
+-- a_pause_by_name_remains
 SELECT pgtrickle.resume_scheduler() \g /dev/null
 SELECT pgt_name, hold FROM pgtrickle.holds();
 SELECT count(*) FROM ps_rows;
@@ -77,10 +77,10 @@ SELECT pgtrickle.pause_scheduler(ARRAY['ps_rows', NULL]);
 SELECT pgtrickle.drain(-1);
 SELECT pgtrickle.drain(NULL);
 SELECT count(*) FROM pgtrickle.holds();
--- of_none: an empty list is not all
+-- an_empty_list_is_not_all
 SELECT pgtrickle.pause_scheduler('{}') \g /dev/null
 SELECT count(*) FROM pgtrickle.holds();
--- who_may: a superuser, or who is granted it
+-- privileges: a superuser, or a role with EXECUTE
 CREATE ROLE ps_operator;
 SET ROLE ps_operator;
 SELECT pgtrickle.pause_scheduler();

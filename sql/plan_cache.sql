@@ -1,4 +1,4 @@
--- Programs and plans are kept within a limit: those used longest ago go, and come back when they are needed.
+-- Programs and plans are cached up to a limit: the least recently used ones are dropped, and created again when they are needed.
 CREATE TABLE pc_source (id int PRIMARY KEY, grp int, amount int);
 INSERT INTO pc_source SELECT g, g % 3, g FROM generate_series(1, 30) g;
 CREATE FUNCTION pc_make(name text, query text) RETURNS void LANGUAGE sql
@@ -7,7 +7,7 @@ SELECT pc_make('pc_sum', 'SELECT grp, sum(amount) AS amount, min(id) AS least FR
 SELECT pc_make('pc_rows', 'SELECT id, amount FROM pc_source WHERE grp = 1');
 SELECT pc_make('pc_pairs', 'SELECT a.id, b.amount FROM pc_source a JOIN pc_source b ON b.id = a.amount');
 SELECT pc_make('pc_above', 'SELECT count(*) AS n, sum(amount) AS amount FROM pc_sum');
--- each written and refreshed in turn, several times; how many are kept in the end
+-- Changes the sources and refreshes the stream tables in turn, several times; returns how many are cached in the end.
 CREATE FUNCTION pc_run(cache text) RETURNS TABLE (kept bigint) LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('pg_trickle.plan_cache_size', cache, false);
@@ -34,7 +34,7 @@ SELECT * FROM pc_sums;
 SELECT kept AS only_the_last FROM pc_run('0');
 SELECT * FROM pc_wrong;
 SELECT * FROM pc_sums;
--- room for one: the others make room
+-- room for one: the others are dropped
 SELECT kept BETWEEN 1 AND 2 AS few_are_kept FROM pc_run('85kB');
 SELECT * FROM pc_wrong;
 SELECT * FROM pc_sums;

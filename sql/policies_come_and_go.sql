@@ -1,4 +1,4 @@
--- A policy that comes into force or goes, by way of roles, for whoever a view is read as: the rows start over.
+-- A change of roles makes a policy apply, or no longer apply, to the role that a view reads as: the stream table is reinitialised.
 SET client_min_messages = warning;
 CREATE SCHEMA policies_come_and_go;
 SET search_path = policies_come_and_go;

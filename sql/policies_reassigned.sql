@@ -1,4 +1,4 @@
--- REASSIGN OWNED changes whom a stream table, or a view below it, reads as, and so which policies bind it.
+-- REASSIGN OWNED changes the role that a stream table, or a view in its query, reads as, and so the policies that apply.
 SET client_min_messages = warning;
 CREATE SCHEMA policies_reassigned;
 SET search_path = policies_reassigned;

@@ -1,4 +1,4 @@
--- A refresh reads what its stream table's owner may read at that time, of tables as of views, and as whom views read then.
+-- A refresh reads what the owner of the stream table may read at that time, and views as the roles that they read as at that time.
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 CREATE ROLE privileges_revoked_owner;
@@ -19,7 +19,7 @@ SET ROLE privileges_revoked_reader;
 SELECT pgtrickle.create_stream_table('by_view', 'SELECT id, v FROM seen', '520w', 'DIFFERENTIAL') \g /dev/null
 SELECT pgtrickle.create_stream_table('by_views', 'SELECT id FROM through', '520w', 'DIFFERENTIAL') \g /dev/null
 SELECT pgtrickle.create_stream_table('by_view_in_full', 'SELECT id, v FROM seen', '520w', 'FULL') \g /dev/null
--- any_column_will_do_to_count_rows
+-- a_privilege_on_any_column_suffices_to_count_rows
 SELECT pgtrickle.create_stream_table('counted', 'SELECT count(*) AS n FROM item', '520w', 'DIFFERENTIAL') \g /dev/null
 TABLE counted;
 RESET ROLE;
@@ -36,7 +36,7 @@ RESET ROLE;
 SELECT pgtrickle.refresh_stream_table('by_view');
 SELECT pgtrickle.refresh_stream_table('by_view_in_full');
 SELECT pgtrickle.refresh_stream_table('counted');
--- as_whom_the_outer_view_reads_has_not_changed
+-- the_role_that_the_outer_view_reads_as_has_not_changed
 SELECT pgtrickle.refresh_stream_table('by_views') \g /dev/null
 SELECT count(*) FROM by_views;
 -- granted_again: of the columns that are read
@@ -50,7 +50,7 @@ SET ROLE privileges_revoked_owner;
 REVOKE SELECT (v) ON seen FROM privileges_revoked_reader;
 RESET ROLE;
 SELECT pgtrickle.refresh_stream_table('by_view');
--- as_whom_a_view_reads: its owner has changed, and who he is decides which policies bind
+-- the_role_that_a_view_reads_as: its owner has changed, and with it the policies that apply
 RESET ROLE;
 GRANT SELECT ON seen TO privileges_revoked_reader;
 REVOKE SELECT (id) ON item FROM privileges_revoked_reader;
@@ -74,12 +74,12 @@ RESET ROLE;
 ALTER VIEW seen RESET (security_invoker);
 SELECT pgtrickle.refresh_stream_table('as_its_owner') \g /dev/null
 SELECT (SELECT count(*) FROM seen) AS seen, (SELECT count(*) FROM as_its_owner) AS kept;
--- so_does_the_owner_of_the_table
+-- the_owner_of_the_table_changes
 ALTER TABLE item OWNER TO privileges_revoked_reader;
 GRANT SELECT ON item TO privileges_revoked_owner;
 SELECT pgtrickle.refresh_stream_table('as_its_owner') \g /dev/null
 SELECT (SELECT count(*) FROM seen) AS seen, (SELECT count(*) FROM as_its_owner) AS kept;
--- who_has_lost_them_does_not_keep_others_from_altering_a_source
+-- an_owner_without_privileges_does_not_keep_others_from_altering_a_source
 ALTER TABLE item OWNER TO privileges_revoked_owner;
 ALTER TABLE item DISABLE ROW LEVEL SECURITY;
 REVOKE ALL ON seen, item FROM privileges_revoked_reader;

@@ -1,13 +1,13 @@
--- A publication FOR ALL TABLES contains what no subscriber has: whoever makes it is warned, and whoever makes a stream table beside it.
+-- A publication FOR ALL TABLES contains internal tables: its creation raises a warning, and so does that of a stream table beside it.
 CREATE TABLE pu_source (id int PRIMARY KEY);
--- of_tables_named_nothing_is_said
+-- no_warning_for_named_tables
 SET client_min_messages = error;   -- wal_level is what the server has
 CREATE PUBLICATION pu_named FOR TABLE pu_source;
 CREATE PUBLICATION pu_schema FOR TABLES IN SCHEMA public;
 RESET client_min_messages;
 CREATE FOREIGN TABLE pu_before () SERVER pgtrickle OPTIONS (query 'SELECT id FROM pu_source', schedule '520w');
 SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'publications';
--- of_all_tables
+-- for_all_tables
 \set VERBOSITY terse
 DO $$
 BEGIN
@@ -16,7 +16,7 @@ END $$;
 \set VERBOSITY default
 CREATE FOREIGN TABLE pu_after () SERVER pgtrickle OPTIONS (query 'SELECT id FROM pu_source', schedule '520w');
 SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'publications';
--- refreshes_go_on_beside_it
+-- refreshes_continue_beside_it
 INSERT INTO pu_source VALUES (1), (2);
 UPDATE pu_source SET id = 3 WHERE id = 1;
 DELETE FROM pu_source WHERE id = 2;

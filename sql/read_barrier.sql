@@ -1,4 +1,4 @@
--- The barrier, as far as one session can see it.
+-- The barrier, as far as a single session can test it.
 CREATE SCHEMA read_barrier;
 SET search_path = read_barrier;
 CREATE TABLE sale (id int PRIMARY KEY, region int, qty int);
@@ -7,7 +7,7 @@ CREATE FOREIGN TABLE total (k int, s bigint) SERVER pgtrickle
   OPTIONS (query 'SELECT region, sum(qty) FROM sale GROUP BY region', schedule '520w');
 CREATE FOREIGN TABLE grand (s numeric) SERVER pgtrickle OPTIONS (query 'SELECT sum(s) FROM total', schedule '520w');
 
--- young_enough_is_served
+-- rows_that_are_young_enough_are_served
 INSERT INTO sale VALUES (10, 0, 100);
 SELECT * FROM total ORDER BY k;
 -- a_transaction_sees_its_own_changes_if_nothing_may_be_pending
@@ -61,7 +61,7 @@ SELECT * FROM total ORDER BY k;
 SET LOCAL pg_trickle.on_stale = 'error';
 SELECT * FROM total ORDER BY k;
 ROLLBACK;
--- who_may_not_write_any_more_is_told_what_he_does_not_see
+-- a_transaction_that_became_read_only_is_warned_of_changes_that_it_does_not_see
 BEGIN;
 SET LOCAL pg_trickle.max_staleness = '0';
 UPDATE sale SET qty = 11 WHERE id = 2;
@@ -77,13 +77,13 @@ SELECT sum(s) FROM total;
 SET LOCAL pg_trickle.on_stale = 'error';
 SELECT s FROM grand;
 ROLLBACK;
--- what_is_clean_warns_nobody
+-- a_read_without_pending_changes_raises_no_warning
 SELECT pgtrickle.refresh_stream_table('total');
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SET LOCAL pg_trickle.max_staleness = '0';
 SELECT * FROM total ORDER BY k;
 COMMIT;
--- the_switch
+-- the_setting
 UPDATE sale SET qty = 20 WHERE id = 2;
 SET pg_trickle.enabled = off;
 SET pg_trickle.max_staleness = '0';

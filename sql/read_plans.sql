@@ -38,10 +38,10 @@ SET pg_trickle.enable_expansion = off;
 SELECT plan('SELECT * FROM big WHERE qty = 5');
 SELECT plan('SELECT qty FROM big ORDER BY qty DESC LIMIT 3');
 SELECT plan('SELECT * FROM other JOIN big ON big.qty = other.k');
--- what_must_be_evaluated_outside
+-- conditions_evaluated_outside_of_the_nested_scan
 SELECT plan('SELECT * FROM big WHERE qty = 5 AND random() < 2 AND big IS NOT NULL');
 
--- a_kept_plan_follows_the_switch
+-- a_cached_plan_follows_the_setting
 SET plan_cache_mode = force_generic_plan;
 PREPARE kept AS SELECT * FROM big WHERE qty = 5;
 EXECUTE kept;

@@ -1,4 +1,4 @@
--- A reader of a parent may have its children's statistics used, as of any table, and needs no privilege on the children.
+-- A query of a parent may use the statistics of its children, as with any table, and needs no privilege on the children.
 SET client_min_messages = warning;
 CREATE ROLE rpp_reader;
 CREATE TABLE rpp_source (id int PRIMARY KEY, n numeric);

@@ -1,4 +1,4 @@
--- Who may read a stream table: whoever has SELECT on it or on its columns, and nobody its storage.
+-- A role with SELECT on a stream table or on its columns may read it; no role may read its storage.
 CREATE SCHEMA read_privileges;
 SET search_path = read_privileges;
 CREATE TABLE sale (id int PRIMARY KEY, region int, qty int);

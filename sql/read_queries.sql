@@ -1,11 +1,11 @@
--- A stream table in every place of a query where a table can be: the same answers by both read routes.
+-- A stream table in every place of a query where a table can occur: both read routes give the same answers.
 CREATE SCHEMA read_queries;
 SET search_path = read_queries;
 CREATE TABLE sale (id int PRIMARY KEY, region int, qty int);
 INSERT INTO sale SELECT i, i % 12, i FROM generate_series(1, 120) i;
 CREATE TABLE region (k int PRIMARY KEY, name text);
 INSERT INTO region SELECT i, 'region ' || i FROM generate_series(0, 14) i;
--- HAVING keeps rows in the storage that no reader may see.
+-- The groups that HAVING excludes must not be visible.
 CREATE FOREIGN TABLE total (k int, n bigint, s bigint) SERVER pgtrickle
   OPTIONS (query 'SELECT region, count(*), sum(qty) FROM sale WHERE region < 10 GROUP BY region HAVING sum(qty) <> 620', schedule '520w');
 ANALYZE total;

@@ -1,4 +1,4 @@
--- Nobody changes a stream table by hand.
+-- A stream table cannot be changed by DML, and its rows cannot be locked.
 CREATE SCHEMA read_refused;
 SET search_path = read_refused;
 CREATE TABLE sale (id int PRIMARY KEY, region int, qty int);
@@ -27,7 +27,7 @@ SELECT * FROM total FOR KEY SHARE;
 SELECT r.k FROM region r, total t FOR SHARE;
 SELECT * FROM (SELECT * FROM total) t FOR UPDATE;
 SELECT * FROM updatable FOR UPDATE;
--- locking_what_stands_beside_it
+-- locking_another_table_of_the_join
 SELECT r.k FROM region r LEFT JOIN total t USING (k) FOR UPDATE OF r;
 -- lock_table
 LOCK TABLE total IN ACCESS SHARE MODE;

@@ -1,4 +1,4 @@
--- Settings that the rows depend on are recorded at creation and in force whenever the query runs.
+-- Settings that the rows depend on are recorded at creation and used whenever the query runs.
 SET TimeZone = 'America/New_York';
 CREATE TABLE rs_event (id int PRIMARY KEY, at timestamptz);
 INSERT INTO rs_event VALUES (1, '2024-06-01 23:30-04'), (2, '2024-06-02 00:30-04'), (3, '2024-06-01 22:00-04');
@@ -17,7 +17,7 @@ SELECT pgtrickle.refresh_stream_table('rs_per_day');
 SET TimeZone = 'America/New_York';
 SELECT * FROM rs_per_day ORDER BY day;
 
--- its exported definition says under which settings
+-- its exported definition contains the settings
 SELECT pgtrickle.export_definition('rs_per_day') AS statement \gset
 SELECT pgtrickle.drop_stream_table('rs_per_day') \g /dev/null
 SET TimeZone = 'Asia/Tokyo';
@@ -25,7 +25,7 @@ SET TimeZone = 'Asia/Tokyo';
 SET TimeZone = 'America/New_York';
 SELECT * FROM rs_per_day ORDER BY day;
 
--- a new query records anew
+-- a new query records the settings again
 SET TimeZone = 'Asia/Tokyo';
 ALTER FOREIGN TABLE rs_per_day OPTIONS (SET query $$SELECT date_trunc('day', at) AS day, count(*) AS n FROM rs_event GROUP BY 1$$);
 SELECT option FROM pg_foreign_table, unnest(ftoptions) option WHERE option LIKE 'setting%' ORDER BY 1;
@@ -51,7 +51,7 @@ DELETE FROM rs_event WHERE id = 2;
 SELECT pgtrickle.refresh_stream_table('rs_of_view');
 SELECT * FROM rs_of_view ORDER BY day;
 
--- what day it is depends on where
+-- the current date depends on the time zone
 SET TimeZone = 'Pacific/Kiritimati';
 CREATE FOREIGN TABLE rs_today () SERVER pgtrickle
   OPTIONS (query 'SELECT current_date AS day, localtimestamp AS at, count(*) AS n FROM rs_event', schedule '520w', refresh_mode 'FULL');
@@ -66,7 +66,7 @@ SELECT day = (now() AT TIME ZONE 'Pacific/Kiritimati')::date AS is_the_day, at =
 COMMIT;
 SET TimeZone = 'Asia/Tokyo';
 
--- nobody sees on what a user's function depends, whatever it is declared to be
+-- a user's function may depend on any setting, whatever it is declared to be
 CREATE FUNCTION rs_day(timestamptz) RETURNS date IMMUTABLE LANGUAGE sql AS 'SELECT $1::date';
 CREATE FOREIGN TABLE rs_of_function () SERVER pgtrickle
   OPTIONS (query 'SELECT rs_day(at) AS day, count(*) AS n FROM rs_event GROUP BY 1', schedule '520w', refresh_mode 'DIFFERENTIAL');
@@ -76,7 +76,7 @@ SELECT pgtrickle.refresh_stream_table('rs_of_function');
 SELECT * FROM rs_of_function ORDER BY day;
 RESET TimeZone;
 
--- a definition brings no setting that names are looked up by
+-- a definition contains no setting by which names are looked up
 CREATE FOREIGN TABLE rs_path () SERVER pgtrickle
   OPTIONS (query 'SELECT id FROM public.rs_event', original_query 'SELECT id FROM rs_event', "setting_search_path" 'rs_schema, pg_catalog');
 CREATE FOREIGN TABLE rs_role () SERVER pgtrickle OPTIONS (query 'SELECT id FROM public.rs_event', "setting_role" 'postgres');

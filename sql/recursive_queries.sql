@@ -1,4 +1,4 @@
--- Where a recursive CTE may stand and what it may contain.
+-- Places and contents of recursive CTEs.
 SET client_min_messages = warning;
 CREATE SCHEMA recursive_queries;
 SET search_path = recursive_queries;

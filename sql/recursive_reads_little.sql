@@ -1,4 +1,4 @@
--- A change of a tree of 100,000 nodes is taken in by look-ups, along what it reaches.
+-- A change of a tree of 100,000 nodes is applied by look-ups of the nodes that it affects.
 SET client_min_messages = warning;
 CREATE SCHEMA recursive_reads_little;
 SET search_path = recursive_reads_little;
@@ -14,7 +14,7 @@ SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM (
   ('ancestors', 'WITH RECURSIVE t AS (SELECT id, parent FROM tree WHERE id > 99000 UNION SELECT t.id, p.parent FROM tree p JOIN t ON p.id = t.parent) SELECT * FROM t WHERE parent IS NOT NULL')
 ) AS t(name, query) \g /dev/null
 
--- Rows of tables and arrangements read in scans of the whole, in sum; and rows fetched by index, at most.
+-- Returns the rows of tables and arrangements read in sequential scans, in sum, and an upper bound of the rows fetched by index.
 CREATE FUNCTION reads(st text, change text) RETURNS TABLE (whole bigint, at_most_by_index text) LANGUAGE plpgsql AS $$
 DECLARE whole_before bigint; index_before bigint; by_index bigint;
 BEGIN

@@ -15,7 +15,7 @@ BEGIN
   PERFORM pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL');
   EXECUTE format('CREATE VIEW v_%s AS %s', name, query);
 END $$;
--- What differs from the defining query, and whether it was a delta that led there.
+-- Refreshes the stream tables and returns those that differ from their queries.
 CREATE FUNCTION check_all() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE st text; wrong bigint;
 BEGIN

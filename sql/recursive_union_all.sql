@@ -33,7 +33,7 @@ SELECT pgtrickle.create_stream_table('recursive_union_all.' || name, query, '520
 -- compared as texts, because json has no equality
 SELECT * FROM test.wrong('kept', true);
 
--- a_branch_moves_with_all_below_it
+-- a_branch_moves_with_its_subtree
 UPDATE person SET boss = 3 WHERE id = 4;
 INSERT INTO barred VALUES (3), (5), (5);
 SELECT * FROM test.wrong('kept', true);
@@ -49,7 +49,7 @@ SELECT * FROM test.wrong('kept', true);
 UPDATE uses SET quantity = quantity + 0.5 WHERE whole = 1;
 SELECT * FROM test.wrong('kept', true);
 
--- what_is_no_longer_reached_may_become_a_cycle: old and new paths come to an end, those of the two together would not
+-- unreachable_edges_may_become_a_cycle: old and new paths come to an end, those of the two together would not
 CREATE TABLE edge (src int, dst int);
 CREATE TABLE start (node int);
 INSERT INTO start VALUES (1);

@@ -1,4 +1,4 @@
--- Redefining what a stream table uses reinitialises it.
+-- Redefining an object that a stream table uses reinitialises it.
 CREATE TABLE rd_source (id int PRIMARY KEY, n int);
 CREATE TABLE rd_second (id int PRIMARY KEY, n int);
 INSERT INTO rd_source VALUES (1, 10), (2, 20);
@@ -17,7 +17,7 @@ SELECT * FROM rd_by_way ORDER BY n;
 DROP FUNCTION rd_f(int);
 DROP FUNCTION rd_f(int) CASCADE;
 
--- view: its other table is captured from then on, the old one no longer
+-- view: its new table is captured from then on, the old one no longer
 CREATE VIEW rd_view AS SELECT id, n FROM rd_source;
 CREATE FOREIGN TABLE rd_of_view () SERVER pgtrickle OPTIONS (query 'SELECT id, n FROM rd_view', schedule '520w');
 SELECT * FROM rd_of_view ORDER BY id;
@@ -27,7 +27,7 @@ INSERT INTO rd_second VALUES (4, 40);
 SELECT pgtrickle.refresh_stream_table('rd_of_view');
 SELECT * FROM rd_of_view ORDER BY id;
 SELECT source_relid::regclass, source_type FROM pgtrickle.pgt_dependencies ORDER BY 2;
--- a view that closes a circle
+-- a view that closes a cycle
 CREATE OR REPLACE VIEW rd_view AS SELECT id, n FROM rd_of_view;
 CREATE FOREIGN TABLE rd_above () SERVER pgtrickle OPTIONS (query 'SELECT id, n FROM rd_of_view', schedule '520w');
 CREATE OR REPLACE VIEW rd_view AS SELECT id, n FROM rd_above;

@@ -1,4 +1,4 @@
--- What a text search configuration makes of a text may be altered.
+-- Text search configurations and dictionaries that a stream table uses may be altered.
 CREATE TABLE ts_source (id int PRIMARY KEY, body text);
 INSERT INTO ts_source VALUES (1, 'the running cats'), (2, 'a dog');
 CREATE FUNCTION ts_equals(name text) RETURNS bool LANGUAGE plpgsql AS $$

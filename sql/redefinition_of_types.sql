@@ -1,4 +1,4 @@
--- A type whose values are printed otherwise than before reinitialises what prints them, also by way of columns,
+-- A change of the text form of a type's values reinitialises the stream tables that convert them to text, also as columns,
 -- domains, arrays and whole rows.
 CREATE TYPE rt_mood AS ENUM ('sad', 'ok');
 CREATE DOMAIN rt_moods AS rt_mood[];
@@ -26,7 +26,7 @@ ALTER TYPE rt_pair ADD ATTRIBUTE c int;
 SELECT * FROM rt_json ORDER BY p;
 DROP FOREIGN TABLE rt_text, rt_array, rt_json;
 
--- whole rows, which full refreshes read, by way of a view too
+-- whole rows that a full refresh reads, also through a view
 CREATE TABLE rt_rows (id int PRIMARY KEY, x int);
 INSERT INTO rt_rows VALUES (1, 2);
 CREATE VIEW rt_view AS SELECT to_jsonb(r) AS j FROM rt_rows r;

@@ -1,4 +1,4 @@
--- Stream tables on stream tables: one refresh takes a whole chain or diamond along.
+-- Stream tables on stream tables: one refresh refreshes a whole chain or diamond.
 SET client_min_messages = warning;
 CREATE SCHEMA refresh_chain;
 SET search_path = refresh_chain;
@@ -9,7 +9,7 @@ SELECT pgtrickle.create_stream_table('rich', 'SELECT branch, total FROM by_branc
 SELECT pgtrickle.create_stream_table('summary', 'SELECT count(*) AS branches, sum(total) AS total FROM rich', '520w', 'DIFFERENTIAL');
 SELECT * FROM summary;
 
--- refreshing_the_end_takes_in_the_beginning
+-- refreshing_the_end_refreshes_the_beginning
 UPDATE account SET balance = balance + 100 WHERE id = 2;
 INSERT INTO account VALUES (10, 7, 500);
 SELECT pgtrickle.refresh_stream_table('summary');
@@ -17,7 +17,7 @@ SELECT * FROM by_branch ORDER BY branch;
 SELECT * FROM rich ORDER BY branch;
 SELECT * FROM summary;
 
--- a_retraction_goes_down_the_chain
+-- a_retraction_passes_through_the_chain
 DELETE FROM account WHERE branch = 7;
 SELECT pgtrickle.refresh_stream_table('summary');
 SELECT * FROM summary;
@@ -29,7 +29,7 @@ SELECT pgtrickle.refresh_stream_table('summary');
 SELECT * FROM rich ORDER BY branch;
 SELECT * FROM summary;
 
--- own_changes_of_the_transaction_are_in
+-- own_changes_of_the_transaction_are_applied
 BEGIN;
 INSERT INTO account VALUES (11, 1, 1000);
 SELECT pgtrickle.refresh_stream_table('summary');

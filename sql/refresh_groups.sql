@@ -1,4 +1,4 @@
--- Refresh groups: stream tables that share nothing are refreshed in one transaction, under one snapshot.
+-- Refresh groups: unrelated stream tables are refreshed in one transaction, under one snapshot.
 SET client_min_messages = notice;
 SET pg_trickle.max_staleness = '1h';
 CREATE TABLE rg_a (id int PRIMARY KEY);
@@ -12,14 +12,14 @@ CREATE VIEW rg_counts AS SELECT (SELECT n FROM rg_of_a) AS a, (SELECT n FROM rg_
 CREATE VIEW rg_frontiers AS
   SELECT count(DISTINCT frontier->>'snapshot') AS frontiers FROM pgtrickle.pgt_stream_tables WHERE pgt_name IN ('rg_of_a', 'rg_of_b');
 
--- one_is_asked_for: both are refreshed, to one frontier, and nobody else is
+-- one_is_requested: both are refreshed, to one frontier, and no other stream table
 INSERT INTO rg_a VALUES (1);
 INSERT INTO rg_b VALUES (1), (2);
 INSERT INTO rg_c VALUES (1);
 SELECT pgtrickle.refresh_stream_table('rg_of_a') \g /dev/null
 TABLE rg_counts;
 TABLE rg_frontiers;
--- and_so_is_a_reader_of_one
+-- a_dependent_of_one_refreshes_both
 SELECT pgtrickle.create_stream_table('rg_reader', 'SELECT n FROM rg_of_a', '520w') \g /dev/null
 INSERT INTO rg_a VALUES (10);
 INSERT INTO rg_b VALUES (10);
@@ -37,7 +37,7 @@ SELECT pgtrickle.refresh_stream_table('rg_of_b') \g /dev/null
 TABLE rg_counts;
 ROLLBACK;
 TABLE rg_counts;
--- a_suspended_member_is_left_behind
+-- a_suspended_member_is_skipped
 SELECT pgtrickle.alter_stream_table('rg_of_b', status => 'SUSPENDED') \g /dev/null
 INSERT INTO rg_a VALUES (2);
 INSERT INTO rg_b VALUES (3);
@@ -60,7 +60,7 @@ SELECT pgtrickle.create_refresh_group('rg_more', ARRAY['rg_of_c']);
 SELECT pgtrickle.create_refresh_group('rg_more', ARRAY['rg_of_c', 'rg_c']);
 SELECT pgtrickle.create_refresh_group('rg_more', ARRAY['rg_of_c', 'rg_of_b'], 'serializable');
 SELECT pgtrickle.drop_refresh_group('rg_more');
--- who_may: the owner of all members
+-- privileges: the owner of all members
 CREATE ROLE rg_stranger;
 SET ROLE rg_stranger;
 SELECT pgtrickle.create_refresh_group('rg_more', ARRAY['rg_of_c', 'rg_of_b']);

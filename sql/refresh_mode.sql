@@ -1,4 +1,4 @@
--- Which way a stream table is refreshed, and why: by its mode, an objection, the setting; deterministic, so not by cost.
+-- The effective mode of a refresh and its reason: the mode, an objection or the setting; deterministic, so not the cost.
 SET client_min_messages = warning;
 CREATE SCHEMA refresh_mode;
 SET search_path = refresh_mode;
@@ -13,7 +13,7 @@ INSERT INTO definition VALUES
   ('objected', 'AUTO', 'SELECT part, sum(amount) AS total, random() < 2 AS yes FROM fact GROUP BY part');
 SELECT pgtrickle.create_stream_table(name, query, '520w', mode) FROM definition \g /dev/null
 
--- Each refreshed after the change: what was done, whether it was a fallback, the first word of why, and what explain_refresh_mode says.
+-- Refreshes each stream table after the change; returns its modes, the reason without numbers, and the number of wrong rows.
 CREATE FUNCTION refreshed(change text) RETURNS TABLE (st text, configured text, effective text, why text, differences bigint) LANGUAGE plpgsql AS $$
 BEGIN
   EXECUTE change;
@@ -35,7 +35,7 @@ CREATE VIEW latest AS
 -- before_the_first_refresh
 SELECT d.name, e.* FROM definition d, pgtrickle.explain_refresh_mode(d.name) e ORDER BY 1;
 SELECT pgt_name, reason FROM pgtrickle.recommend_refresh_mode() WHERE pgt_schema = 'refresh_mode' AND pgt_name <> 'objected' ORDER BY 1;
--- at_0_a_large_delta_is_computed_from_nothing_in_auto_only
+-- at_0_auto_replaces_a_large_delta_by_a_full_refresh
 SET pg_trickle.differential_max_change_ratio = 0;
 SELECT * FROM refreshed('UPDATE fact SET amount = amount + 1 WHERE id <= 400');
 SELECT * FROM latest ORDER BY 1;
@@ -65,7 +65,7 @@ SELECT * FROM pgtrickle.recommend_refresh_mode('nobody');
 SELECT * FROM pgtrickle.explain_refresh_mode('nobody');
 SELECT * FROM pgtrickle.explain_refresh_mode(NULL);
 
--- who_may_see
+-- privileges
 CREATE ROLE refresh_mode_reader;
 GRANT USAGE ON SCHEMA refresh_mode, pgtrickle TO refresh_mode_reader;
 GRANT SELECT ON objected TO refresh_mode_reader;

@@ -1,10 +1,10 @@
--- A function of a defining query is run in the middle of a refresh. What it may not do there: refresh, create,
--- change or drop a stream table, the one that is being refreshed least of all.
+-- A function in a defining query runs in the middle of a refresh. It may not refresh, create, change or drop a stream table there,
+-- in particular not the one that is being refreshed.
 SET client_min_messages = warning;
 CREATE SCHEMA nested;
 CREATE TABLE nested.source (a int);
 INSERT INTO nested.source VALUES (1);
--- Runs `command` and tells whether it was let.
+-- Runs `command` and returns its outcome.
 CREATE FUNCTION nested.attempt(command text) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
   EXECUTE command;

@@ -1,4 +1,4 @@
--- Given an index on each join and group key, a refresh reads no source as a whole.
+-- With an index on each join and group key, a refresh reads no source as a whole.
 SET client_min_messages = warning;
 CREATE SCHEMA refresh_reads_little;
 SET search_path = refresh_reads_little;

@@ -1,4 +1,4 @@
--- When refresh_stream_table() refuses, and says why.
+-- Calls of refresh_stream_table() that are refused, and the errors.
 SET client_min_messages = warning;
 CREATE SCHEMA refresh_refused;
 SET search_path = refresh_refused;
@@ -17,13 +17,13 @@ BEGIN READ ONLY;
 SELECT pgtrickle.alter_stream_table('st', status => 'SUSPENDED');
 ROLLBACK;
 
--- of_what_is_no_stream_table
+-- not_a_stream_table
 SELECT pgtrickle.refresh_stream_table('t');
 SELECT pgtrickle.refresh_stream_table('nobody');
 SELECT pgtrickle.refresh_stream_table('a.b.c.d');
 SELECT pgtrickle.refresh_stream_table(NULL);
 
--- of_somebody_elses
+-- a_stream_table_of_another_owner
 CREATE ROLE refresh_refused_somebody;
 GRANT USAGE ON SCHEMA refresh_refused TO refresh_refused_somebody;
 GRANT SELECT ON st TO refresh_refused_somebody;
@@ -32,7 +32,7 @@ SELECT pgtrickle.refresh_stream_table('st');
 SELECT * FROM st;
 RESET ROLE;
 
--- in_a_transaction_whose_snapshot_is_older_than_a_refresh_it_goes_on_from
+-- in_a_transaction_whose_snapshot_is_older_than_the_last_refresh
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT count(*) FROM t;
 SELECT pgtrickle.refresh_stream_table('st');

@@ -1,4 +1,4 @@
--- What the session has set, and what stands in its search_path, changes neither the statements of a refresh nor
+-- The settings of a session, and objects in its search_path, change neither the statements of a refresh nor
 -- their meaning.
 CREATE SCHEMA settings_mine;
 CREATE SCHEMA settings_hostile;
@@ -24,7 +24,7 @@ SELECT pgtrickle.refresh_stream_table('total');
 SET search_path = settings_mine;
 SELECT grp, n, qty FROM total ORDER BY grp;
 
--- nor_for_an_index_of_what_is_kept
+-- nor_for_an_index_of_an_arrangement
 CREATE FUNCTION settings_hostile.lower(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'wrong'$$;
 SET search_path = settings_hostile, settings_mine, pg_catalog;
 CREATE FOREIGN TABLE settings_mine.looked_up () SERVER pgtrickle

@@ -1,4 +1,4 @@
--- What no refresh mode accepts.
+-- Queries that no refresh mode accepts.
 SET client_min_messages = warning;
 CREATE SCHEMA rejections;
 SET search_path = rejections, public;

@@ -1,4 +1,4 @@
--- A definition survives renames: the text follows in the same transaction, and reads what it read.
+-- A definition survives renames: its text is changed in the same transaction, and refers to the same relations.
 CREATE SCHEMA rn_a;
 CREATE TABLE rn_a.source (id int PRIMARY KEY, n int);
 INSERT INTO rn_a.source VALUES (1, 10);

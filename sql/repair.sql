@@ -1,4 +1,4 @@
--- repair_stream_table: what is damaged is made anew, and the rows are compared with the query.
+-- repair_stream_table: damaged parts are restored, and the rows are compared with the query.
 SET client_min_messages = warning;
 SET pg_trickle.max_staleness = '1h';
 SET allow_system_table_mods = on;
@@ -33,7 +33,7 @@ SELECT pgtrickle.alter_stream_table('rp_sum', status => 'SUSPENDED') \g /dev/nul
 SELECT pgtrickle.repair_stream_table('rp_sum');
 SELECT pgtrickle.gate_source('rp_items') \g /dev/null
 SELECT pgtrickle.repair_stream_table('rp_rows');
--- who_may: its owner
+-- privileges: its owner
 CREATE ROLE rp_stranger;
 SET ROLE rp_stranger;
 SELECT pgtrickle.repair_stream_table('rp_rows');

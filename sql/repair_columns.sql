@@ -1,4 +1,4 @@
--- Columns of a storage that are dropped or altered behind our back: a read raises an error, never the wrong column, and repair makes them again.
+-- Columns of a storage that are dropped or altered by a superuser: a read raises an error, never shows the wrong column, and repair restores them.
 SET client_min_messages = warning;
 SET pg_trickle.max_staleness = '1h';
 CREATE TABLE rc_items (id int PRIMARY KEY, g int, v int);
@@ -17,7 +17,7 @@ CREATE FOREIGN TABLE rc_strict (v varchar(20), n numeric(12,3), c char(7), i int
 SELECT * FROM rc_loose, rc_strict;
 SELECT pgtrickle.repair_stream_table(name) FROM unnest('{rc_loose, rc_strict}'::text[]) name;
 DROP TABLE rc_typed CASCADE;
--- a_declared_column_of_the_storage_dropped, a hidden one of its type takes no part
+-- a_declared_column_of_the_storage_dropped, a hidden one of its type does not replace it
 ALTER TABLE :sum DROP COLUMN v;
 SELECT g, v FROM rc_sum ORDER BY g;
 SELECT pgtrickle.repair_stream_table('rc_sum');

@@ -1,5 +1,5 @@
--- A function's rows have the types that it is declared with: where they have not, an error says so before PostgreSQL reads one
--- as what it is not. Each function of ours that returns rows is declared once more, all its columns as of another type.
+-- The rows of a function have the types that it is declared with: otherwise an error is raised before PostgreSQL reads a value
+-- as another type. Each set-returning function of the extension is declared once more, with all columns of another type.
 SET client_min_messages = warning;
 CREATE SCHEMA result_columns;
 SET search_path = result_columns, public;
@@ -20,7 +20,7 @@ SELECT pgtrickle.advance_watermark('item', '2026-01-31');
 SELECT pgtrickle.create_refresh_group('result_columns', ARRAY['result_columns.total', 'result_columns.other']);
 SELECT pgtrickle.gate_source('shop');
 SELECT pgtrickle.stop_capture('stopped');
--- What a call of a function comes to, with its columns declared as of another type if one is given. A caught error is not logged.
+-- Returns the outcome of calling a function, with columns declared of another type if one is given. A caught error is not logged.
 CREATE FUNCTION outcome(of_oid oid, other_type text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   called pg_proc := (SELECT p FROM pg_proc p WHERE p.oid = of_oid);
@@ -45,7 +45,7 @@ BEGIN
 EXCEPTION WHEN internal_error THEN
   RETURN regexp_replace(sqlerrm, 'column "c\d+" (.*), not .*', 'column C \1, not as it is made');
 END $$;
--- those_without_a_row_have_one_during_a_refresh_only
+-- functions_without_a_row_return_one_during_a_refresh_only
 SELECT p.proname, outcome(p.oid), outcome(p.oid, 'point') AS with_other_columns
   FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
   WHERE p.pronamespace = 'pgtrickle'::regnamespace AND l.lanname = 'c' AND p.proretset ORDER BY p.proname COLLATE "C";

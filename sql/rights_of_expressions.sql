@@ -1,4 +1,4 @@
--- Whose rights the expressions of a defining query are analyzed, planned and evaluated with.
+-- The role with whose privileges the expressions of a defining query are analyzed, planned and evaluated.
 CREATE ROLE roe_owner;
 CREATE ROLE roe_other;
 CREATE SCHEMA roe AUTHORIZATION roe_owner;
@@ -56,7 +56,7 @@ SELECT count(*) FILTER (WHERE pgtrickle.wait_until_fresh('roe.' || name)) FROM r
 SELECT DISTINCT who, restricted FROM roe.ran;
 SELECT count(pgtrickle.alter_stream_table('roe.' || name, schedule => '520w')) FROM roe.queries;
 TRUNCATE roe.ran;
--- asked_about_by_a_superuser
+-- explained_by_a_superuser
 SELECT count(*) > 0 FROM roe.queries, pgtrickle.explain_st('roe.' || name);
 SELECT count(*) > 0 FROM roe.queries, pgtrickle.explain_refresh_mode('roe.' || name);
 SELECT count(*) > 0 FROM pgtrickle.recommend_refresh_mode();

@@ -1,4 +1,4 @@
--- A rollback, also to a savepoint, leaves nothing anywhere.
+-- A rollback, also to a savepoint, leaves nothing behind.
 CREATE TABLE rb_source (id int PRIMARY KEY, n int);
 INSERT INTO rb_source VALUES (1, 1);
 CREATE FUNCTION rb_left() RETURNS TABLE (what text, how_many bigint) LANGUAGE sql AS $$
@@ -8,7 +8,7 @@ CREATE FUNCTION rb_left() RETURNS TABLE (what text, how_many bigint) LANGUAGE sq
     WHERE relnamespace IN ('pg_trickle_storage'::regnamespace, 'pg_trickle_log'::regnamespace)
   UNION ALL SELECT 'triggers', count(*) FROM pg_trigger WHERE tgrelid = 'rb_source'::regclass
   UNION ALL SELECT 'shown', count(*) FROM pgtrickle.pgt_stream_tables $$;
--- Capture begins in a transaction of its own: the manager ends it when that of the stream table is rolled back.
+-- Capture begins in a transaction of its own: the manager ends it if the creation of the stream table is rolled back.
 CREATE PROCEDURE rb_until_released() LANGUAGE plpgsql AS $$
 DECLARE
   give_up_at timestamptz = clock_timestamp() + '30 s';

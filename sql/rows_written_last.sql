@@ -1,4 +1,4 @@
--- A refresh knows where it wrote a group's row last: whatever has become of that place, it is the query's answer that is kept.
+-- A refresh remembers where it last wrote the row of a group: whatever happens to that place, the stream table equals its query.
 SET client_min_messages = warning;
 CREATE SCHEMA rows_written_last;
 SET search_path = rows_written_last;
@@ -21,7 +21,7 @@ BEGIN
                       differences('total', 'SELECT count(*), sum(v), max(v) FROM item'),
                       differences('above', 'SELECT n, count(*), sum(v) FROM (SELECT count(*) AS n, sum(v) AS v FROM item GROUP BY k) s GROUP BY n');
 END $$;
--- of what was rolled back
+-- the row was rolled back
 SELECT * FROM refreshed('UPDATE item SET v = v + 1 WHERE id = 1');
 BEGIN;
 SELECT * FROM refreshed('UPDATE item SET v = v + 1 WHERE id = 1');
@@ -31,7 +31,7 @@ ROLLBACK TO one;
 SELECT * FROM refreshed('UPDATE item SET v = v + 4 WHERE id = 1');
 ROLLBACK;
 SELECT * FROM refreshed('UPDATE item SET v = v + 8 WHERE id = 1');
--- of a place that is another row's by now
+-- the place contains another row
 CREATE VIEW heaps AS SELECT heap_name FROM pgtrickle.pgt_heaps WHERE kind <> 'log' AND of_schema = 'rows_written_last';
 SELECT * FROM refreshed($$DELETE FROM item WHERE k = 'k1'$$);
 \set ECHO none
@@ -39,7 +39,7 @@ SELECT 'VACUUM ' || heap_name FROM heaps \gexec
 \set ECHO all
 SELECT * FROM refreshed($$INSERT INTO item VALUES (101, 'k9', 1), (102, 'k8', 1)$$);
 SELECT * FROM refreshed($$INSERT INTO item VALUES (103, 'k1', 1); UPDATE item SET v = v + 1$$);
--- of another file, and of a place behind its end
+-- the place is in another file, or behind its end
 \set ECHO none
 SELECT 'VACUUM FULL ' || heap_name FROM heaps \gexec
 \set ECHO all
@@ -57,12 +57,12 @@ SELECT * FROM refreshed('DELETE FROM item WHERE id > 5');
 SELECT 'VACUUM ' || heap_name FROM heaps \gexec
 \set ECHO all
 SELECT * FROM refreshed($$INSERT INTO item SELECT g, 'l' || g, 1 FROM generate_series(1990, 2000) g$$);
--- of what was emptied, or filled anew
+-- the stream table was emptied, or repaired
 SELECT * FROM refreshed('TRUNCATE item');
 SELECT * FROM refreshed($$INSERT INTO item SELECT g, 'k' || g % 5, g FROM generate_series(1, 50) g$$);
 SELECT pgtrickle.repair_stream_table('sums') \g /dev/null
 SELECT * FROM refreshed('UPDATE item SET v = v + 1 WHERE id < 20');
--- of an older snapshot
+-- the snapshot is older
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT * FROM refreshed();
 SELECT * FROM refreshed('UPDATE item SET v = v + 1 WHERE id < 3');

@@ -1,4 +1,4 @@
--- What a schedule may be, and whose local time a cron expression means.
+-- Valid schedules, and the time zone of cron expressions.
 SET client_min_messages = warning;
 CREATE TABLE sd_source (id int PRIMARY KEY);
 -- setting_a_schedule_that_is_too_short
@@ -9,7 +9,7 @@ SELECT pgtrickle.create_stream_table('sd_short', 'SELECT id FROM sd_source', '* 
 SELECT pgtrickle.create_stream_table('sd_fresh', 'SELECT id FROM sd_source', '0s');
 SELECT pgtrickle.alter_stream_table('sd_short', schedule => '59s');
 ALTER FOREIGN TABLE sd_short OPTIONS (SET schedule '1m');
--- a_schedule_that_stands_stays
+-- an_existing_schedule_remains
 SET pg_trickle.min_schedule_seconds = 120;
 ALTER FOREIGN TABLE sd_short OPTIONS (ADD work_mem '8MB');
 SELECT pgtrickle.alter_stream_table('sd_short', refresh_mode => 'FULL');
@@ -43,17 +43,17 @@ BEGIN
   END LOOP;
 END $$;
 SELECT pgtrickle.create_stream_table('sd_cron', 'SELECT id FROM sd_source', '@yearly');
--- Neither the session nor the owner's role has a say.
+-- Neither the time zone of the session nor that of the owner's role applies.
 SET timezone = 'UTC';
 CALL pg_temp.set_zone('Asia/Tokyo');
 SELECT date_trunc('second', clock_timestamp() + '5 s') AS due \gset
 SELECT pgtrickle.alter_stream_table('sd_cron', schedule => pg_temp.at(:'due', 'Asia/Tokyo'));
 INSERT INTO sd_source VALUES (1);
--- The manager alone.
+-- The manager alone refreshes.
 SET pg_trickle.max_staleness = '1h';
 SELECT pg_temp.wait_for_rows(1);
 SELECT last_refresh_at >= :'due' AS is_when_due FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'sd_cron';
--- And a reader, who judges by the same time. A zone may be a number of hours.
+-- A read uses the same time. A zone may be a number of hours.
 RESET pg_trickle.max_staleness;
 CALL pg_temp.set_zone('-3');
 SELECT date_trunc('second', clock_timestamp() + '5 s') AS due \gset

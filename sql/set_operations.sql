@@ -32,7 +32,7 @@ INSERT INTO kept VALUES
 SELECT pgtrickle.create_stream_table('set_operations.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
--- what_is_filled
+-- filled
 SELECT * FROM test.wrong('kept');
 -- a_row_passes_from_one_side_to_the_other
 UPDATE b SET k = k - 1 WHERE id % 2 = 0;
@@ -47,7 +47,7 @@ INSERT INTO a SELECT g, g % 6, NULL FROM generate_series(21, 30) g;
 INSERT INTO b SELECT g, g % 6, NULL FROM generate_series(21, 25) g;
 UPDATE c SET k = k + 0.0;
 SELECT * FROM test.wrong('kept');
--- what_comes_and_goes_between_two_refreshes
+-- a_row_comes_and_goes_between_two_refreshes
 INSERT INTO a VALUES (100, 100, 'x');
 DELETE FROM a WHERE id = 100;
 SELECT * FROM test.wrong('kept');
@@ -59,7 +59,7 @@ SELECT * FROM test.wrong('kept');
 DELETE FROM a;
 SELECT * FROM test.wrong('kept');
 
--- a_union_of_unions_is_kept_once
+-- a_union_of_unions_is_stored_once
 SELECT k.name, count(*) FILTER (WHERE property ~ '^arrangement \d+$') AS arrangements
 FROM kept k, pgtrickle.explain_st('set_operations.' || k.name) WHERE k.name IN ('left_deep_union', 'union_in_all', 'intersect_all', 'intersect_rows') GROUP BY 1 ORDER BY 1;
 SELECT value FROM pgtrickle.explain_st('set_operations.except_all') WHERE property = 'operators';

@@ -1,4 +1,4 @@
--- A CTE that is referred to several times is one node of the plan and kept once.
+-- A CTE that is referred to several times is one node of the plan and stored once.
 SET client_min_messages = warning;
 CREATE SCHEMA shared_ctes;
 SET search_path = shared_ctes;
@@ -29,9 +29,9 @@ INSERT INTO kept VALUES
 SELECT pgtrickle.create_stream_table('shared_ctes.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
--- what_is_filled
+-- filled
 SELECT * FROM test.wrong('kept');
--- what_is_refreshed
+-- refreshed
 INSERT INTO sale SELECT g, g % 7, g % 4, -g FROM generate_series(31, 45) g;
 SELECT * FROM test.wrong('kept');
 UPDATE sale SET shop = 6, amount = amount + 0.25 WHERE id % 4 = 0;
@@ -43,7 +43,7 @@ SELECT * FROM test.wrong('kept');
 DELETE FROM sale;
 SELECT * FROM test.wrong('kept');
 
--- each_grouping_is_kept_once
+-- each_grouping_is_stored_once
 SELECT k.name, count(*) FILTER (WHERE property ~ '^arrangement \d+$') AS arrangements
 FROM kept k, pgtrickle.explain_st('shared_ctes.' || k.name) GROUP BY 1 ORDER BY 1;
 -- and_shown_once

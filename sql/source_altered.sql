@@ -1,4 +1,4 @@
--- What is altered below a stream table, for sources of every kind; columns made by the table; times that move.
+-- Sources of every kind that are altered; generated and identity columns; time-dependent queries.
 SET client_min_messages = warning;
 CREATE SCHEMA source_altered;
 SET search_path = source_altered;
@@ -64,7 +64,7 @@ UPDATE parent SET v = 100 WHERE id > 9;
 DELETE FROM brief WHERE m = 'soso';
 SELECT * FROM test.wrong('kept');
 
--- policies_enabled_and_disabled, of an inheritance parent
+-- policies_enabled_and_disabled, for an inheritance parent
 CREATE ROLE source_altered_owner;
 GRANT USAGE, CREATE ON SCHEMA source_altered_2 TO source_altered_owner;
 GRANT USAGE ON SCHEMA pgtrickle TO source_altered_owner;
@@ -83,7 +83,7 @@ SELECT pgtrickle.refresh_stream_table('fully');
 SELECT pgtrickle.refresh_stream_table('either');
 TABLE fully;
 SELECT sum(n) FROM either;
--- policies_created_altered_and_dropped, also along with a role
+-- policies_created_altered_and_dropped, also together with a role
 CREATE ROLE source_altered_reader;
 GRANT source_altered_reader TO source_altered_owner;
 CREATE POLICY more ON parent TO source_altered_reader USING (false);
@@ -106,7 +106,7 @@ SELECT pgtrickle.refresh_stream_table('either');
 SELECT sum(n) = (SELECT n FROM fully) AS sees_all FROM either;
 DROP OWNED BY source_altered_owner;
 
--- times_that_move: refused by_delta, kept fully at each due time though no source changes
+-- time_dependent: refused by_delta, refreshed in full whenever due although no source changes
 SELECT pgtrickle.create_stream_table('today', 'SELECT current_date AS d, count(*) AS n FROM brief', '1s', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('clock', 'SELECT id, statement_timestamp() AS at FROM brief', '1s', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('today', 'SELECT current_date AS d, count(*) AS n FROM brief', '1s') \g /dev/null

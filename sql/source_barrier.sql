@@ -1,4 +1,4 @@
--- A view with security_barrier is kept by delta where nothing below it is kept from the owner.
+-- A view with security_barrier is maintained by deltas if the owner of the stream table may read all relations of the view.
 SET client_min_messages = warning;
 CREATE SCHEMA source_barrier;
 SET search_path = source_barrier;
@@ -12,7 +12,7 @@ UPDATE secrets SET owner = 'all' WHERE id = 2;
 SELECT pgtrickle.refresh_stream_table('kept');
 TABLE kept ORDER BY id;
 
--- somebody_who_may_read_the_view_alone_is_refused, and_kept_by_full_refreshes
+-- a_role_that_may_read_the_view_alone_is_refused, and_uses_full_refreshes
 CREATE ROLE source_barrier_reader;
 GRANT USAGE, CREATE ON SCHEMA source_barrier TO source_barrier_reader;
 GRANT USAGE ON SCHEMA pgtrickle TO source_barrier_reader;
@@ -23,7 +23,7 @@ SELECT pgtrickle.create_stream_table('theirs', 'SELECT id, v FROM shown', '520w'
 SELECT pgtrickle.create_stream_table('theirs', 'SELECT id, v FROM shown', '520w', 'AUTO') \g /dev/null
 TABLE theirs ORDER BY id;
 
--- with_the_right_to_the_table_it_is_theirs_by_delta, as_long_as_they_have_it
+-- with_the_privilege_on_the_table_by_deltas, as_long_as_the_role_has_it
 RESET ROLE;
 GRANT SELECT, TRIGGER ON secrets TO source_barrier_reader;
 SET ROLE source_barrier_reader;

@@ -1,4 +1,4 @@
--- A foreign table tells no changes: it is compared with a copy at each refresh, and the difference is the delta.
+-- A foreign table reports no changes: it is compared with a copy at each refresh, and the difference is the delta.
 SET client_min_messages = warning;
 CREATE SCHEMA source_foreign;
 SET search_path = source_foreign;
@@ -21,7 +21,7 @@ INSERT INTO kept VALUES
   ('by_view', 'SELECT count(*) AS n FROM seen');
 SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 SELECT pgtrickle.create_stream_table('fully', 'SELECT sum(v) AS s FROM near', '520w', 'FULL') \g /dev/null
--- The manager may have refreshed them before us.
+-- The manager may have refreshed them first.
 CREATE FUNCTION actions() RETURNS TABLE (st name, action text) LANGUAGE sql AS $$
   SELECT name, h.action FROM kept, LATERAL pgtrickle.get_refresh_history(name, 1) h
   WHERE h.action NOT IN ('DIFFERENTIAL', 'NO_DATA') ORDER BY 1 $$;
@@ -55,7 +55,7 @@ INSERT INTO far VALUES (1, 1, 1);
 SELECT * FROM test.wrong('kept');
 SELECT * FROM actions();
 
--- it_is_refreshed_at_each_due_time_though_nothing_here_changes
+-- it_is_refreshed_whenever_due_though_nothing_here_changes
 SELECT pgtrickle.create_stream_table('often', 'SELECT id FROM near', '1s', 'DIFFERENTIAL') \g /dev/null
 INSERT INTO far VALUES (2, 1, 1);
 DO $$ BEGIN FOR i IN 1..300 LOOP

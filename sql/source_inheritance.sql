@@ -22,7 +22,7 @@ INSERT INTO kept VALUES
   ('of_both', 'SELECT a.id, b.v, c.extra FROM parent a LEFT JOIN ONLY parent b ON a.id = b.id LEFT JOIN child c ON c.id = a.id');
 SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
--- How the stream tables were refreshed.
+-- Returns how the stream tables were refreshed.
 CREATE FUNCTION actions() RETURNS TABLE (actions text) LANGUAGE sql AS
   $$ SELECT string_agg(action, ' ' ORDER BY name) FROM kept, LATERAL pgtrickle.get_refresh_history(name, 1) $$;
 
@@ -43,7 +43,7 @@ DELETE FROM grandchild WHERE id = 3;
 SELECT * FROM test.wrong('kept');
 SELECT * FROM actions();
 
--- an_update_of_what_the_parent_does_not_have_changes_the_child_only
+-- an_update_of_a_column_that_the_parent_lacks_changes_the_child_only
 UPDATE grandchild SET more = 'z';
 SELECT * FROM test.wrong('kept');
 SELECT * FROM actions();
@@ -62,14 +62,14 @@ COMMIT;
 SELECT * FROM test.wrong('kept');
 SELECT * FROM actions();
 
--- a_child_made_later_is_captured_and_costs_no_fill
+-- a_child_created_later_is_captured_and_costs_no_fill
 CREATE TABLE late (note text) INHERITS (parent);
 INSERT INTO late VALUES (700, 'late', 'n');
 UPDATE parent SET v = 'touched' WHERE id = 700;
 SELECT * FROM test.wrong('kept');
 SELECT * FROM actions();
 
--- a_second_parent_makes_its_writes_arrive_too
+-- a_second_parent_captures_its_writes_too
 ALTER TABLE child INHERIT other_parent;
 SELECT * FROM test.wrong('kept');
 INSERT INTO child VALUES (50, 'two', 800);
@@ -83,7 +83,7 @@ DELETE FROM other_parent WHERE id = 800;
 SELECT * FROM test.wrong('kept');
 SELECT * FROM actions();
 
--- what_no_trigger_sees: each of these reinitialises what had the rows
+-- changes_that_no_trigger_sees: each reinitialises the stream tables that had the rows
 ALTER TABLE child NO INHERIT other_parent;
 SELECT * FROM test.wrong('kept');
 SELECT * FROM actions();

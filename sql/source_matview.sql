@@ -1,4 +1,4 @@
--- A materialized view is read as a table; REFRESH tells what it changed.
+-- A materialized view is read as a table; REFRESH logs its changes.
 SET client_min_messages = warning;
 CREATE SCHEMA source_matview;
 SET search_path = source_matview;
@@ -47,7 +47,7 @@ REFRESH MATERIALIZED VIEW view;
 SELECT * FROM test.wrong('kept');
 SELECT * FROM actions();
 
--- emptied: its_readers_say_so, and come back
+-- emptied: refreshes_raise_an_error, until it has rows again
 REFRESH MATERIALIZED VIEW view WITH NO DATA;
 SELECT pgtrickle.refresh_stream_table('rows');
 REFRESH MATERIALIZED VIEW view;

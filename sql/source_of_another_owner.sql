@@ -1,4 +1,4 @@
--- Who owns a source alters it as if nobody else read it: what reads it is defined anew with its own owner's rights.
+-- The owner of a source alters it regardless of other owners' stream tables, which are redefined with their own owners' privileges.
 SET client_min_messages = warning;
 CREATE ROLE source_of_another_owner;
 CREATE ROLE source_of_another_reader;
@@ -16,7 +16,7 @@ CREATE TABLE source_of_another.plain (id int, unread int);
 INSERT INTO plain VALUES (1, 1), (2, 2);
 GRANT SELECT ON item, plain, seen TO source_of_another_reader;
 SET ROLE source_of_another_reader;
--- Whose rights it is computed with.
+-- Returns the role with whose privileges a row is computed.
 CREATE FUNCTION source_of_another_2.by_whom(int) RETURNS text STABLE LANGUAGE sql AS 'SELECT current_user::text';
 SELECT pgtrickle.create_stream_table('whole', 'SELECT item, by_whom(id) AS w FROM item', '520w') \g /dev/null
 SELECT pgtrickle.create_stream_table('by_view', 'SELECT next(v) AS v, count(*) AS n FROM seen GROUP BY 1', '520w') \g /dev/null
@@ -26,7 +26,7 @@ CREATE VIEW source_of_another_2.content AS
     (SELECT string_agg(v || ':' || n, ' ' ORDER BY v) FROM by_view) AS by_view;
 GRANT USAGE ON SCHEMA source_of_another_2 TO source_of_another_owner;
 
--- policies_come_and_go: they bind the reader, and not the owner, as whom the view reads
+-- policies_come_and_go: they apply to the stream table's owner, and not to the owner that the view reads as
 SET ROLE source_of_another_owner;
 CREATE POLICY few ON item USING (id < 4);
 ALTER TABLE item ENABLE ROW LEVEL SECURITY;

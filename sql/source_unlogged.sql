@@ -1,4 +1,4 @@
--- Unlogged tables are sources like others; what a crash does to them is tested by tests/crash/unlogged.py.
+-- Unlogged tables are sources like others; tests/crash/unlogged.py tests the effects of a crash.
 SET client_min_messages = warning;
 CREATE SCHEMA source_unlogged;
 SET search_path = source_unlogged;
@@ -17,7 +17,7 @@ TABLE of_sheets ORDER BY 1;
 TABLE fully;
 SELECT st, action FROM unnest(ARRAY['sums', 'of_sheets', 'fully']) st, LATERAL pgtrickle.get_refresh_history(st, 1) ORDER BY st;
 
--- the_witness_gone, as_a_crash_leaves_it: each_reader_starts_over_once
+-- the_witness_missing, as_after_a_crash: each_stream_table_starts_over_once
 DELETE FROM pgtrickle.pgt_unlogged_sentinel;
 SELECT pgtrickle.refresh_stream_table(st) FROM unnest(ARRAY['sums', 'of_sheets', 'fully']) st \g /dev/null
 SELECT st, action FROM unnest(ARRAY['sums', 'of_sheets', 'fully']) st, LATERAL pgtrickle.get_refresh_history(st, 1) ORDER BY st;
@@ -26,7 +26,7 @@ SELECT pgtrickle.refresh_stream_table(st) FROM unnest(ARRAY['sums', 'of_sheets',
 SELECT st, action FROM unnest(ARRAY['sums', 'of_sheets', 'fully']) st, LATERAL pgtrickle.get_refresh_history(st, 1) ORDER BY st;
 TABLE sums ORDER BY 1;
 
--- a_stream_table_made_in_between_does_not_hide_the_crash_from_the_others
+-- a_stream_table_created_in_between_does_not_hide_the_crash_from_the_others
 DELETE FROM pgtrickle.pgt_unlogged_sentinel;
 SELECT pgtrickle.create_stream_table('later', 'SELECT id FROM fleeting WHERE v = 2', '520w', 'DIFFERENTIAL');
 SELECT pgtrickle.refresh_stream_table('sums');
@@ -42,6 +42,6 @@ TABLE sums ORDER BY 1;
 TABLE of_sheets ORDER BY 1;
 TABLE later ORDER BY 1;
 
--- the_witness_goes_with_its_source
+-- the_witness_is_dropped_with_its_source
 DROP SCHEMA source_unlogged CASCADE;
 SELECT count(*) FROM pgtrickle.pgt_unlogged_sentinel w WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = w.relid);

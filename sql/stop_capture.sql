@@ -1,4 +1,4 @@
--- The owner of a table sees what captures its changes, and can end that; until it is allowed again, full refreshes keep what reads it.
+-- The owner of a table sees its capture, and can stop it; until capture is allowed again, its stream tables use full refreshes.
 SET client_min_messages = warning;
 CREATE SCHEMA stop_capture;
 SET search_path = stop_capture;
@@ -13,14 +13,14 @@ CREATE VIEW inventory AS
   SELECT table_name, count(*) AS triggers, bool_and(is_enabled) AS are_enabled, min(stream_tables::text) AS stream_tables, min(owners::text) AS owners
   FROM pgtrickle.trigger_inventory() WHERE table_schema = 'stop_capture' GROUP BY 1;
 GRANT SELECT ON inventory TO stop_capture_a, stop_capture_b;
--- triggers there, whatever is left of a log
+-- Counts the capture triggers, even if parts of a log remain.
 CREATE FUNCTION triggers(relation regclass) RETURNS bigint LANGUAGE sql
   RETURN (SELECT count(*) FROM pg_trigger WHERE tgrelid = relation AND tgname LIKE 'pg_trickle%');
 CREATE FUNCTION mode(name text) RETURNS text LANGUAGE sql
   RETURN (SELECT effective_mode || coalesce(': ' || downgrade_reason, '') FROM pgtrickle.explain_refresh_mode(name));
 CREATE FUNCTION last_action(name text) RETURNS text LANGUAGE sql
   RETURN (SELECT action FROM pgtrickle.get_refresh_history(name, 1));
--- the manager removes what nothing uses any more
+-- Waits until the manager has removed unused triggers.
 CREATE PROCEDURE until_no_trigger(relation regclass) LANGUAGE plpgsql AS $$
 DECLARE
   give_up_at timestamptz = clock_timestamp() + '30 s';
@@ -37,7 +37,7 @@ SET ROLE stop_capture_a;
 SELECT pgtrickle.create_stream_table('stop_capture.sum_a', 'SELECT sum(v) AS v FROM stop_capture.t', '520w') \g /dev/null
 SET ROLE stop_capture_b;
 SELECT pgtrickle.create_stream_table('stop_capture.max_b', 'SELECT max(v) AS v FROM stop_capture.t', '520w', 'DIFFERENTIAL') \g /dev/null
--- the_owner_of_the_table_sees_all, others what they may read
+-- the_owner_of_the_table_sees_all, others the stream tables that they may read
 SET ROLE stop_capture_owner;
 TABLE inventory;
 SELECT has_table_privilege('stop_capture.sum_a', 'SELECT');
@@ -55,7 +55,7 @@ SET client_min_messages = warning;
 CALL until_no_trigger('t');
 TABLE inventory;
 SELECT source_name, stopped_by FROM pgtrickle.stopped_captures();
--- what_reads_it_goes_on_by_full_refreshes, whatever its mode, and puts no trigger back
+-- stream_tables_continue_by_full_refreshes, whatever their mode, and create no trigger
 UPDATE t SET v = v + 10;
 SET ROLE stop_capture_a;
 SELECT mode('sum_a');
@@ -90,7 +90,7 @@ UPDATE t SET v = v + 10;
 SET ROLE stop_capture_a;
 SELECT pgtrickle.refresh_stream_table('sum_a');
 TABLE sum_a; SELECT last_action('sum_a'), mode('sum_a');
--- stopped_and_allowed_between_two_refreshes: what was not captured is not missed
+-- stopped_and_allowed_between_two_refreshes: changes that were not captured are not lost
 SET ROLE stop_capture_owner;
 SELECT pgtrickle.stop_capture('t');
 UPDATE t SET v = v + 10;
@@ -112,7 +112,7 @@ UPDATE t SET v = v + 1;
 SET ROLE stop_capture_b;
 SELECT pgtrickle.refresh_stream_table('max_b');
 TABLE max_b; SELECT last_action('max_b');
--- as_a_dump_brings_it
+-- as_restored_from_a_dump
 RESET ROLE;
 COPY pgtrickle.pgt_stopped_capture FROM STDIN;
 stop_capture.t	2000-01-01	somebody
@@ -120,7 +120,7 @@ stop_capture.t	2000-01-01	somebody
 UPDATE t SET v = v + 1;
 SELECT pgtrickle.refresh_stream_table('max_b');
 TABLE max_b; SELECT is_captured FROM pgtrickle.list_sources('max_b');
--- a_partition: what is captured at it is that of its root
+-- a_partition: it is captured for its root
 RESET ROLE;
 CREATE TABLE root (id int, v int) PARTITION BY RANGE (id);
 CREATE TABLE part PARTITION OF root FOR VALUES FROM (0) TO (10);
@@ -132,9 +132,9 @@ SELECT pgtrickle.stop_capture('part');
 INSERT INTO part VALUES (1, 1);
 RESET ROLE;
 TABLE of_root; SELECT mode('of_root');
--- what_has_no_trigger
+-- a_relation_without_triggers
 SELECT pgtrickle.stop_capture('sum_a');
--- a_table_that_is_dropped is forgotten
+-- a_dropped_table_is_forgotten
 DROP SCHEMA stop_capture CASCADE;
 SELECT count(*) FROM pgtrickle.pgt_stopped_capture;
 REVOKE ALL ON FOREIGN SERVER pgtrickle FROM stop_capture_a, stop_capture_b;

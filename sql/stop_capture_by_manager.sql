@@ -1,4 +1,4 @@
--- What is captured of a source changes without a change of the source: the manager refreshes those that read it, and nobody asks for that.
+-- The capture of a source changes without a change of its rows: the manager refreshes the stream tables that read it, without a request.
 SET client_min_messages = warning;
 SET pg_trickle.max_staleness = '520w';
 CREATE SCHEMA stop_by_manager;
@@ -27,7 +27,7 @@ BEGIN
 END $$;
 CALL wait_until('is_captured()');
 
--- a_row_that_a_dump_brings_is_noticed
+-- a_row_restored_from_a_dump_is_noticed
 COPY pgtrickle.pgt_stopped_capture FROM STDIN;
 stop_by_manager.t	2000-01-01	somebody
 \.
@@ -35,7 +35,7 @@ CALL wait_until('NOT is_captured()');
 DELETE FROM pgtrickle.pgt_stopped_capture WHERE relation = 't'::regclass;
 CALL wait_until('is_captured() AND is_logged()');
 
--- a_log_that_is_inactive_has_its_readers_refreshed, when the upkeep of logs meets it
+-- an_inactive_log_causes_a_refresh, when the maintenance of logs finds it
 UPDATE pgtrickle.pgt_source SET is_active = false WHERE relid = 't'::regclass;
 SELECT pgtrickle.create_stream_table('stop_by_manager.other', 'SELECT id FROM stop_by_manager.unrelated', '520w') \g /dev/null
 CALL wait_until('is_logged()');

@@ -1,4 +1,4 @@
--- The storage that readers read has a row for each row of the stream table, and no other.
+-- The heap that is read has a row for each row of the stream table, and no other.
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 CREATE SCHEMA storage_holds_visible_rows;
@@ -46,7 +46,7 @@ INSERT INTO shape VALUES
   ('shared_cte', 'WITH g AS (SELECT k, sum(s) AS s FROM t GROUP BY k) SELECT a.k, b.s FROM g a JOIN g b ON b.k = a.k + 1 WHERE a.s > 20');
 SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM shape \g /dev/null
 
--- The stream tables whose heap has another number of rows, or that are not what their query says.
+-- Returns the stream tables whose heap has another number of rows, or that differ from their query.
 CREATE FUNCTION differences() RETURNS TABLE (name text, heap bigint, read bigint, is_true boolean)
 LANGUAGE plpgsql AS $$
 DECLARE one record;

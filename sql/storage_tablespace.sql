@@ -1,4 +1,4 @@
--- Storage lies where the owner of the stream table may create tables, and stays there when it is made again.
+-- Storage is placed where the owner of the stream table may create tables, and stays there when it is rebuilt.
 SET client_min_messages = warning;
 SET allow_in_place_tablespaces = on;
 CREATE TABLESPACE tb_space LOCATION '';
@@ -29,7 +29,7 @@ CREATE FOREIGN TABLE tb_steps () SERVER pgtrickle OPTIONS (query 'SELECT count(*
 RESET default_tablespace;
 SELECT * FROM tb_spaces('tb_st');
 SELECT * FROM tb_spaces('tb_steps');
--- made_again_it_stays, whatever the session has set
+-- rebuilt_it_stays, whatever the session has set
 RESET ROLE;
 SET default_tablespace = tb_other;
 CREATE ACCESS METHOD tb_method TYPE TABLE HANDLER heap_tableam_handler;

@@ -1,4 +1,4 @@
--- Given an index on what subqueries compare with, a refresh reads no source as a whole.
+-- With an index on the columns that subqueries compare, a refresh reads no source as a whole.
 SET client_min_messages = warning;
 CREATE SCHEMA subqueries_read_little;
 SET search_path = subqueries_read_little;

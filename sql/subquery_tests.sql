@@ -33,7 +33,7 @@ INSERT INTO kept VALUES
 SELECT pgtrickle.create_stream_table('subquery_tests.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
--- what_is_filled
+-- filled
 SELECT * FROM test.wrong('kept');
 -- rows_of_the_subquery_appear_one_with_null
 INSERT INTO b VALUES (100, 5, 2), (101, NULL, 1), (102, 3, 0);

@@ -1,4 +1,4 @@
--- Set-returning functions in the target list make rows of each row, in lockstep and padded with NULLs.
+-- Set-returning functions in the target list return several rows for each row, in lockstep and padded with NULLs.
 SET client_min_messages = warning;
 CREATE SCHEMA target_sets;
 SET search_path = target_sets;
@@ -32,7 +32,7 @@ INSERT INTO kept VALUES
 SELECT pgtrickle.create_stream_table('target_sets.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
--- what_is_filled
+-- filled
 SELECT * FROM test.wrong('kept');
 SELECT * FROM composites ORDER BY 1, 2;
 -- a_set_grows_and_shrinks

@@ -1,4 +1,4 @@
--- PostgreSQL expands sets after ORDER BY, and after DISTINCT ON with it, unless what is sorted or told apart by has one.
+-- PostgreSQL expands sets after ORDER BY and DISTINCT ON, unless an expression of these returns a set.
 SET client_min_messages = warning;
 CREATE SCHEMA target_sets_ordered;
 SET search_path = target_sets_ordered;
@@ -49,7 +49,7 @@ DELETE FROM u WHERE id = 2;
 SELECT wrong();
 DELETE FROM t;
 SELECT wrong();
--- a limit among rows of one set, which have no order that the query says
+-- a limit within the rows of one set, whose order the query does not define
 \set VERBOSITY terse
 SELECT pgtrickle.create_stream_table('target_sets_ordered.among', 'SELECT k, unnest(a) AS e FROM t ORDER BY k, id LIMIT 2', '520w', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('target_sets_ordered.among', 'SELECT k, unnest(a) AS e FROM t ORDER BY k, id OFFSET 1 FETCH FIRST 2 ROWS WITH TIES', '520w', 'DIFFERENTIAL');

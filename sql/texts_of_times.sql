@@ -1,4 +1,4 @@
--- Texts that are read as dates and times; those that mean another time each time are an error of the refresh.
+-- Texts that are read as dates and times; a text whose meaning depends on the current time is an error of the refresh.
 SET client_min_messages = warning;
 CREATE SCHEMA texts_of_times;
 SET search_path = texts_of_times;
@@ -22,7 +22,7 @@ SELECT * FROM of_json ORDER BY at;
 UPDATE t SET d = '2024-05-01', v = '2024-01-03 09:30', j = j || '{"at": "2024-06-01T00:00:00+02"}' WHERE id IN (2, 21);
 DELETE FROM t WHERE id % 4 = 0;
 SELECT * FROM test.wrong('kept');
--- a_time_that_moves
+-- a_text_that_depends_on_the_current_time
 INSERT INTO t VALUES (30, ' Today ', '2024-01-01', '2024-01-01', '{}');
 \set VERBOSITY terse
 SELECT pgtrickle.refresh_stream_table('texts_of_times.casts');

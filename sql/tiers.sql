@@ -1,4 +1,4 @@
--- Tiers: how much of its schedule a stream table gets.
+-- Tiers: the multiple of its schedule by which a stream table is refreshed.
 SET client_min_messages = notice;
 CREATE TABLE tr_items (id int PRIMARY KEY);
 SELECT pgtrickle.create_stream_table('tr_rows', 'SELECT id FROM tr_items', '520w') \g /dev/null
@@ -15,7 +15,7 @@ SELECT refresh_tier FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'tr_rows';
 CREATE FOREIGN TABLE tr_made_warm () SERVER pgtrickle OPTIONS (query 'SELECT id FROM tr_items', schedule '520w', tier 'warm');
 SELECT refresh_tier FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'tr_made_warm';
 
--- a_reader_may_get_rows_as_old: two seconds, tenfold
+-- a_read_accepts_rows_of_that_age: two seconds, tenfold
 SELECT pgtrickle.alter_stream_table('tr_rows', schedule => '2s', tier => 'cold') \g /dev/null
 SELECT pgtrickle.alter_stream_table('tr_count', tier => 'frozen') \g /dev/null
 SELECT pgtrickle.pause_scheduler(ARRAY['tr_rows']) \g /dev/null
@@ -31,7 +31,7 @@ SELECT count(*) FROM tr_rows;
 SELECT pgtrickle.resume_scheduler(ARRAY['tr_rows']) \g /dev/null
 SELECT count(*) FROM tr_rows;
 
--- frozen: it stays where it is, unless its owner asks
+-- frozen: not refreshed, unless its owner requests it
 SELECT pgt_name, hold, reason, since FROM pgtrickle.holds();
 SET pg_trickle.max_staleness = 0;
 SELECT n FROM tr_count;

@@ -1,4 +1,4 @@
--- What moves without a captured change is as old as its last refresh, and a read that may not be that old has it refreshed.
+-- A stream table whose answer changes without a captured change is as old as its last refresh; a read that does not accept that age causes a refresh.
 SET client_min_messages = warning;
 CREATE SCHEMA time_dependent_reads;
 SET search_path = time_dependent_reads;
@@ -19,19 +19,19 @@ CALL set_most(3);
 SELECT count(*) FROM fresh;
 CALL set_most(4);
 SELECT count(*) FROM fresh;
--- always_fresh_over_one_that_moves
+-- always_fresh_over_a_time_dependent_one
 SELECT n FROM counted;
 CALL set_most(5);
 SELECT n FROM counted;
 -- not_before_it_is_due
 SELECT count(*) FROM seldom;
--- a_session_that_takes_nothing_stale
+-- a_session_that_accepts_no_stale_rows
 SET pg_trickle.max_staleness = 0;
 SELECT count(*) FROM seldom;
 SELECT count(*) FROM on_change;
 CALL set_most(6);
 SELECT (SELECT count(*) FROM seldom) AS seldom, (SELECT count(*) FROM on_change) AS on_change, n FROM counted;
--- a_session_that_takes_an_age
+-- a_session_that_accepts_an_age
 SET pg_trickle.max_staleness = '1h';
 CALL set_most(7);
 SELECT count(*) FROM seldom;
@@ -48,7 +48,7 @@ CALL set_most(9);
 SELECT count(*) FROM fresh;
 ROLLBACK;
 SELECT count(*) FROM fresh;
--- under_a_snapshot_that_is_fixed
+-- under_a_fixed_snapshot
 CALL set_most(10);
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT count(*) FROM fresh;
@@ -74,7 +74,7 @@ CALL set_most(20);
 SELECT * FROM fetched;
 CALL set_most(30);
 SELECT s FROM sum_of_fetched;
--- what_is_said_at_creation
+-- notices_at_creation
 SET client_min_messages = notice;
 SELECT pgtrickle.create_stream_table('told', 'SELECT count(*) AS n FROM near');
 SELECT pgtrickle.create_stream_table('told_of_nothing', 'SELECT count(*) AS n FROM near', '0s');

@@ -1,4 +1,4 @@
--- finish_upgrade() makes the indexes of users again, with the rights of the stream table's owner; one that fails keeps none from being made.
+-- finish_upgrade() creates users' indexes again, with the privileges of the stream table's owner; a failed one prevents no other.
 SELECT current_database() AS database \gset
 CREATE ROLE ui_owner;
 CREATE DATABASE ui_upgraded;

@@ -1,4 +1,4 @@
--- Whether a query can be kept by its sources alone depends on what it prints, however deep in a container that is:
+-- A query cannot be maintained from its sources alone if it converts certain values to text, however deep in a container:
 -- the text of a regnamespace is the name of a schema.
 SET client_min_messages = warning;
 CREATE SCHEMA values_as_text;
@@ -49,7 +49,7 @@ EXCEPTION WHEN feature_not_supported THEN
 END $$;
 SELECT name, objection_to('refused_' || name, query) FROM kept ORDER BY 1;
 
--- names_are_followed
+-- renames_are_followed
 SELECT count(pgtrickle.create_stream_table('values_as_text.' || name, query, '520w', 'AUTO')) FROM kept;
 ALTER SCHEMA old_name RENAME TO new_name;
 CREATE FUNCTION wrong() RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -63,7 +63,7 @@ BEGIN
 END $$;
 SELECT wrong();
 
--- rows_without_names_are_kept
+-- rows_without_names_are_maintained_by_deltas
 TRUNCATE kept;
 INSERT INTO kept VALUES
   ('array_2', 'SELECT k, ARRAY[ROW(k, ''a'')]::text AS x FROM s'),

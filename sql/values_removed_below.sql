@@ -1,5 +1,5 @@
--- What a set operation, LIMIT or DISTINCT ON removes is not met by expressions above it, however cheap they are: neither a fill
--- nor a delta fails where the query does not.
+-- Expressions are not evaluated for values that a set operation, LIMIT or DISTINCT ON below them removes, however cheap they are:
+-- neither a fill nor a delta fails unless the query does.
 SET client_min_messages = warning;
 CREATE SCHEMA values_removed_below;
 SET search_path = values_removed_below;
@@ -37,9 +37,9 @@ INSERT INTO shape VALUES
   ('rollup', 'SELECT a, g, count(*) AS n FROM l GROUP BY ROLLUP (a, g) HAVING count(*) > 1 AND 12 / a > 1'),
   ('grouped_above', 'SELECT fits(a) AS q, count(*) AS n FROM remaining WHERE fits(a) GROUP BY 1 HAVING count(*) > 0');
 SELECT count(pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL')) FROM shape;
--- PostgreSQL asks it of both sides.
+-- PostgreSQL evaluates it for both sides.
 SELECT pgtrickle.create_stream_table('intersect_', 'SELECT a FROM common WHERE fits(a)', '520w', 'DIFFERENTIAL') \g /dev/null
--- Those that are not kept by deltas, or not equal to their query; an error about a value has a stream table computed from nothing.
+-- Returns those not maintained by deltas, or not equal to their query; an error about a value causes a full refresh.
 CREATE FUNCTION different() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE one record; found text;
 BEGIN
@@ -52,7 +52,7 @@ BEGIN
 END $$;
 -- the_rows_of_the_first_fill
 SELECT name, action FROM shape, LATERAL (SELECT action FROM pgtrickle.get_refresh_history(name, 1)) h WHERE action <> 'FULL';
--- deltas, of which the row that is removed is a part
+-- deltas that contain the removed row
 INSERT INTO l VALUES (5, 12, 2);
 INSERT INTO r VALUES (3, 12, 2), (4, 0, 3);
 INSERT INTO o VALUES (12, 'twelve');

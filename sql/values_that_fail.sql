@@ -1,4 +1,4 @@
--- A refresh fails only if the query does, and when the query has an answer again, so has the stream table.
+-- A refresh fails only if the query does, and succeeds when the query succeeds again.
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 CREATE SCHEMA values_that_fail;
@@ -58,7 +58,7 @@ DELETE FROM c WHERE note = 'one';
 SELECT pgtrickle.refresh_stream_table('notes') \g /dev/null
 TABLE notes ORDER BY id;
 
--- in_a_group: what another stream table of it computed is kept, or done again
+-- in_a_batch: the results of another stream table of it remain, or are computed again
 UPDATE a SET x = 0 WHERE id = 1;
 SELECT pgtrickle.refresh_stream_table('sums');
 BEGIN;
@@ -91,7 +91,7 @@ UPDATE ending SET n = 2;
 SELECT refreshed('lengths');
 TABLE lengths;
 
--- expressions_over_rows_that_a_join_or_filter_removes: neither an index nor an arrangement evaluates them for others
+-- expressions_over_rows_that_a_join_or_filter_removes: neither an index nor an arrangement evaluates them for other rows
 CREATE TABLE t (id int PRIMARY KEY, k int, s int, word text);
 CREATE TABLE q (k int PRIMARY KEY);
 INSERT INTO t VALUES (1, 1, 6, 'x'), (2, 2, 7, '7');

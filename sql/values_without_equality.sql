@@ -1,4 +1,4 @@
--- Subqueries that read json and xml of the rows outside, which have no equality; functions with a list of columns.
+-- Subqueries that read json and xml of outer rows, which have no equality; functions with a column definition list.
 SET client_min_messages = warning;
 CREATE SCHEMA values_without_equality;
 SET search_path = values_without_equality;
@@ -35,7 +35,7 @@ INSERT INTO a SELECT g, g % 3, ('[{"f": ' || g % 4 || ', "g": "a", "x": 1, "y": 
 INSERT INTO b SELECT g, g % 4, g % 3, ('[{"f": ' || g % 5 || ', "g": "a", "x": 1, "y": "z"}, {"f" :null, "y": "' || g % 2 || '"}]')::json FROM generate_series(1, 10) g;
 SELECT * FROM test.wrong('kept', true);
 SELECT * FROM records_summed ORDER BY id LIMIT 4;
--- images_of_one_meaning
+-- images_of_one_value
 UPDATE a SET j = '[{"f": 1},  {"f": 2}]' WHERE id = 1;
 UPDATE a SET j = '[{"f":1},{"f":2}]' WHERE id = 2;
 UPDATE a SET j = NULL, b = NULL, x = NULL, js = NULL WHERE id = 3;
@@ -54,6 +54,6 @@ SELECT * FROM test.wrong('kept', true);
 DELETE FROM a;
 SELECT * FROM test.wrong('kept', true);
 SELECT name, action, count(*) FROM kept, LATERAL pgtrickle.get_refresh_history('values_without_equality.' || name) WHERE action NOT IN ('DIFFERENTIAL', 'NO_DATA') GROUP BY 1, 2 HAVING action <> 'FULL' OR count(*) > 1;
--- what_texts_mean_moves_on
+-- texts_that_depend_on_the_current_time
 SELECT pgtrickle.create_stream_table('values_without_equality.moving', 'SELECT a.id, q.d FROM a, json_to_recordset(a.j) AS q(d date)', '520w', 'DIFFERENTIAL');
 DROP SCHEMA values_without_equality CASCADE;

@@ -1,4 +1,4 @@
--- A query that is nested deeper than the stack has room for is kept by full refreshes; the server goes on.
+-- A query that is nested too deeply for the stack is maintained by full refreshes, and the server continues.
 SET search_path = public;
 CREATE TABLE deep_t (id int PRIMARY KEY, v int);
 INSERT INTO deep_t SELECT i, i FROM generate_series(1, 3) i;
@@ -23,7 +23,7 @@ SELECT pgtrickle.create_stream_table('deep_levels', with_levels(12), '520w');
 SELECT pgtrickle.create_stream_table('deep_refused', with_levels(12), '520w', 'DIFFERENTIAL');
 SELECT * FROM deep_levels ORDER BY id;
 
--- what_is_not_so_deep_is_kept_by_deltas
+-- less_deep_queries_are_maintained_by_deltas
 SELECT pgtrickle.create_stream_table('deep_enough', with_parts(500), '520w', 'DIFFERENTIAL');
 INSERT INTO deep_t VALUES (4, 4), (9000, 9000);
 SET pg_trickle.max_staleness = '0s';

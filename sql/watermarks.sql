@@ -1,9 +1,9 @@
--- Watermark groups: what reads sources that are loaded together is refreshed once all of them have advanced.
+-- Watermark groups: stream tables over sources that are loaded together are refreshed once all of these have advanced.
 SET client_min_messages = notice;
 SET pg_trickle.max_staleness = '1h';
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
--- The manager would refresh what a group lets go, at once.
+-- The manager would refresh released stream tables immediately.
 SELECT pgtrickle.pause_scheduler() \g /dev/null
 CREATE TABLE wm_orders (id int PRIMARY KEY);
 CREATE TABLE wm_lines (id int PRIMARY KEY, order_id int);
@@ -14,7 +14,7 @@ SELECT pgtrickle.create_stream_table('wm_other', 'SELECT count(*) AS n FROM wm_a
 SELECT pgtrickle.create_watermark_group('wm_load', ARRAY['wm_orders', 'wm_lines', 'public.wm_lines'], 60) \g /dev/null
 SELECT group_name, sources, tolerance_secs, created_at IS NOT NULL AS has_time FROM pgtrickle.watermark_groups();
 
--- nothing_has_advanced_yet: also who reads one of the sources waits for all
+-- nothing_has_advanced_yet: a stream table over one of the sources waits for all, too
 SELECT pgt_name, hold, reason, culprit FROM pgtrickle.holds() WHERE hold = 'watermark' ORDER BY pgt_name;
 INSERT INTO wm_orders VALUES (1);
 INSERT INTO wm_lines VALUES (1, 1), (2, 1);
@@ -47,7 +47,7 @@ SELECT advanced_to, waiting_stream_tables FROM pgtrickle.watermark_status();
 SELECT pgtrickle.refresh_stream_table('wm_joined') \g /dev/null
 SELECT count(*) FROM wm_joined;
 
--- in_the_transaction_that_loads: one sees the rows and the watermark, or neither
+-- in_the_transaction_that_loads: the rows and the watermark become visible together
 BEGIN;
 INSERT INTO wm_lines VALUES (4, 1);
 SELECT pgtrickle.advance_watermark('wm_orders', '2030-01-01 11:00Z'), pgtrickle.advance_watermark('wm_lines', '2030-01-01 11:00Z') \g /dev/null
@@ -72,7 +72,7 @@ SELECT pgtrickle.create_watermark_group('wm_none', ARRAY['wm_missing']);
 SELECT pgtrickle.create_watermark_group('wm_none', ARRAY['wm_orders'], -1);
 SELECT pgtrickle.create_watermark_group('', ARRAY['wm_orders']);
 SELECT pgtrickle.drop_watermark_group('wm_none');
--- who_may: the owner of the sources
+-- privileges: the owner of the sources
 CREATE ROLE wm_stranger;
 SET ROLE wm_stranger;
 SELECT pgtrickle.create_watermark_group('wm_none', ARRAY['wm_orders']);
@@ -82,7 +82,7 @@ SELECT (SELECT count(*) FROM pgtrickle.watermarks()) AS watermarks, (SELECT coun
        (SELECT count(*) FROM pgtrickle.watermark_status()) AS status;
 RESET ROLE;
 
--- a_dropped_source_keeps_nobody_back
+-- a_dropped_source_holds_no_stream_table
 SELECT pgtrickle.create_watermark_group('wm_mixed', ARRAY['wm_orders', 'wm_alone']) \g /dev/null
 SELECT pgt_name, reason FROM pgtrickle.holds() WHERE reason ~ 'wm_mixed' ORDER BY pgt_name;
 DROP TABLE wm_alone CASCADE;

@@ -36,10 +36,10 @@ INSERT INTO kept VALUES
 SELECT pgtrickle.create_stream_table('whole_rows.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 
--- what_is_filled
+-- filled
 SELECT * FROM test.wrong('kept');
 SELECT * FROM padded_as_a_whole ORDER BY id;
--- what_is_refreshed
+-- refreshed
 UPDATE t SET v = 'z' || id, k = k + 1 WHERE id IN (1, 3, 4);
 INSERT INTO s VALUES (2, 'two'), (2, NULL), (NULL, 'none');
 UPDATE p SET pair.b = 'y';
