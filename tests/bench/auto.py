@@ -4,7 +4,7 @@ differ in size.
 
 The deltas range from 1 changed row to 60 % of the largest source. The figures are the time that AUTO took
 relative to the better of the two others over the whole run, and relative to the better one at each refresh.
-`in full` is an AUTO stream table that always computes from nothing (the setting 0), which is the choice that
+`in full` is an AUTO stream table that always runs full refreshes (the setting 0), which is the choice that
 AUTO has; mode FULL keeps no arrangements and reads no changes: AUTO relative to the better of DIFFERENTIAL
 and FULL is shown beside it.
 

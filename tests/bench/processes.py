@@ -99,7 +99,7 @@ def wait_until(condition, limit_s=60, pause_s=0.05):
     deadline = time.monotonic() + limit_s
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError("waited in vain")
+            raise AssertionError("the condition was not met in time")
         time.sleep(pause_s)
 
 

@@ -135,7 +135,7 @@ def crash():
 
 
 def is_true(name, query):
-    """Whether the stream table equals its query, without a read that requests it. A lock that prevents the
+    """Returns True if the stream table equals its query, without a read that requests it. A lock that prevents the
     read belongs to a transaction that will end."""
     try:
         return db.value(f"SELECT NOT EXISTS (({query}) EXCEPT ALL TABLE {name}) AND NOT EXISTS (TABLE {name} EXCEPT ALL ({query}))")

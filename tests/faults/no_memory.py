@@ -105,7 +105,7 @@ def who_lacks_memory_is_not_suspended():
     wanted = refreshes_that_lacked_memory() + 5
     work_while(lambda: refreshes_that_lacked_memory() < wanted, 1000, 120)
     assert refreshes_that_lacked_memory() >= wanted, "too few refreshes have failed"
-    assert "bad_alloc" not in log(), "it is told as PostgreSQL's own"
+    assert "bad_alloc" not in log(), "the error is not reported as PostgreSQL's own"
     assert db.run("SELECT pgt_name FROM pgtrickle.pgt_stream_tables WHERE status = 'SUSPENDED'") == []
 
 

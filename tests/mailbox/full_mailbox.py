@@ -27,7 +27,7 @@ def filled(count, schedule):
 
 
 def is_known_fresh(db, number):
-    """Whether a read that may neither be stale nor wait returns an answer."""
+    """Returns True if a read that may neither be stale nor wait returns an answer."""
     db.run("SET pg_trickle.max_staleness = 0; SET pg_trickle.scan_refresh_timeout = 0; SET pg_trickle.on_stale = error")
     try:
         db.run(f"SELECT value FROM kept_{number}")

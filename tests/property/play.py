@@ -227,6 +227,6 @@ class Play:
 
 
 def readable(built):
-    """Whether a query over it still has only one correct answer."""
+    """Returns True if a query over it still has only one correct answer."""
     undetermined = kinds.AMBIGUOUS + ("inexact", "json")
     return not built.may_fail and bool(built.columns) and all(kind not in undetermined for _, kind in built.columns)

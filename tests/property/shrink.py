@@ -109,7 +109,7 @@ class Shrinker:
                     self.units = fewer
 
     def simpler_query(self):
-        """Whether a simpler query still fails."""
+        """Returns True if a simpler query still fails."""
         was, tried = self.stream_table, {self.stream_table.built.sql}
         for made in choosing.simpler(was.made, was.spans):
             own = choosing.Choices(replayed=made)

@@ -39,7 +39,7 @@ def commit_a_row():
 
 
 def is_so(condition, limit_s=30):
-    """Whether the condition became true."""
+    """Returns True if the condition became true."""
     deadline = time.monotonic() + limit_s
     while not condition():
         if time.monotonic() > deadline:
@@ -107,8 +107,8 @@ class Holder:
         return db.value("SELECT count(*) FROM pg_locks WHERE relation = %s::regclass AND NOT granted", self.table) > 0
 
     def keep_waiting(self, reader):
-        """Whether a process waits for it, before the reader has ended."""
-        assert is_so(lambda: reader.has_ended() or self.is_waited_for()), "nobody waits, and nobody ends"
+        """Returns True if a process waits for it before the reader has ended."""
+        assert is_so(lambda: reader.has_ended() or self.is_waited_for()), "no process waits, and the reader does not end"
         return not reader.has_ended()
 
 

@@ -235,7 +235,7 @@ def a_dropped_one_is_forgotten():
         if not catalog("SELECT 1 FROM measured WHERE relid = ?", relid):
             return
         db.run("SELECT pg_sleep(0.1)")
-    raise AssertionError("what was measured of a dropped stream table is kept")
+    raise AssertionError("measurements of a dropped stream table remain")
 
 
 run_cases([a_first_fill_is_learned, a_delta_given_up_anywhere_leaves_the_answer, both_are_measured_when_a_delta_is_given_up,

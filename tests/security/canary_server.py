@@ -80,7 +80,7 @@ def restore_by_a_superuser_fills_as_the_owners():
             cursor.execute(STATES)
             return cursor.fetchone()[0] and len({event.place for event in events if not event.is_of_client}) > 20
 
-        arena.wait_until(is_filled, "filling what was restored", 90)
+        arena.wait_until(is_filled, "filling the restored stream tables", 90)
         filled = [event for event in events if not event.is_of_client]
         stage.judge(filled, "restore", "superuser", 0, "define")
         violations()

@@ -20,7 +20,7 @@ from stage import Stage  # noqa: E402
 ROUNDS = 2 if float(os.environ.get("DURATION_S", 15)) < 60 else 15  # targets of each action and role
 USUAL = ("INSERT", "read after own write, expansion on", "call refresh_stream_table", "SELECT, expansion on", "read the view above",
          "ANALYZE the stream table", "VACUUM ANALYZE", "REFRESH a materialized view that is a source")
-WAYS = {"define": "its definition", "read": "reads", "write": "writes to a source", "ddl": "utility statements", "call": "functions and the rest",
+WAYS = {"define": "its definition", "read": "reads", "write": "writes to a source", "ddl": "utility statements", "call": "functions and other statements",
         "background": "workers"}
 # Only parallel workers run it.
 SILENT = {"aggregate_combine"}

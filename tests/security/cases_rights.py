@@ -89,7 +89,7 @@ class Rights:
         self.arena.wait_until(lambda: self.arena.db.run(populated) == [(True,)], None, 4)
         session.run("ALTER FOREIGN TABLE own.restored OWNER TO canary_owner")
         session.close()
-        self.arena.wait_until(lambda: self.arena.db.run(populated) == [(True,)], "filling what was restored")
+        self.arena.wait_until(lambda: self.arena.db.run(populated) == [(True,)], "filling the restored stream tables")
         demand([event for event in self._some(place.name) if not event.is_of_client])
 
     def settings_that_no_expression_depends_on_are_refused(self):

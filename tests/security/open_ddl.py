@@ -215,7 +215,7 @@ def the_manager_refreshes_beside_open_ddl():
         session.close()
 
 
-# ---- what is really used --------------------------------------------------------------------
+# ---- objects that are really used ---------------------------------------------------------------
 
 # name: (created by the other role in {s}, query of the owner's stream table, statement, whether the rows
 # differ afterwards)
@@ -290,7 +290,7 @@ USED = {
 
 
 def is_right(session, name, query):
-    """Whether the stream table, refreshed, has the rows of its query as it is now."""
+    """Returns True if the stream table, refreshed, has the rows of its query as it is now."""
     run(session, f"SELECT pgtrickle.refresh_stream_table('{OWNER}.{name}')")
     return has_rows_of_query(session, name)
 

@@ -236,7 +236,7 @@ STEPS = [create, drop_stream_tables, make_extension_anew, drop, copy, rename, re
          *[create_stream_tables, rename_some, write] * 2, *[read, send_away] * 3, *[asleep] * 4]
 
 
-# ---- what is promised ----
+# ---- promises ----
 
 def wait_for(name, statement, wanted):
     session = connect(name)
@@ -251,7 +251,7 @@ MANAGERS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trick
 
 
 def is_kept_up(*names):
-    """Whether changes arrive without a request."""
+    """Returns True if changes arrive without a request."""
     kept = [name for name in names or ours() if is_kept(name)]
     for name in kept:
         in_database(name, "INSERT INTO source DEFAULT VALUES")
@@ -268,7 +268,7 @@ def every_database_has_the_manager_that_it_needs():
             wait_for(name, MANAGERS, [(1 if name in kept else 0,)])
     for reader in readers:
         reader.join(LIMIT_S)
-        assert not reader.is_alive(), f"seed {SEED}: somebody reads for ever; {done}"
+        assert not reader.is_alive(), f"seed {SEED}: a reader does not end; {done}"
     readers.clear()
 
 

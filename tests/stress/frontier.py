@@ -58,7 +58,7 @@ class StreamTables:
                 found.append((f"{name}: {what}", cursor.fetchone()[0]))
             cursor.execute("SELECT count(*) FROM pgtrickle.get_refresh_history(%s, 1000000) "
                            "WHERE action IN ('FULL', 'REINITIALIZE')", (name,))
-            found.append((f"{name}: started from nothing again", max(0, cursor.fetchone()[0] - 1)))
+            found.append((f"{name}: filled again by a full refresh", max(0, cursor.fetchone()[0] - 1)))
         return found
 
 

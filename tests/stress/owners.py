@@ -191,7 +191,7 @@ class Comparer(Session):
             if found != 0 and not is_told:
                 with lock:
                     faults.append(f"{name} by {way}: {found} rows differ")
-            count(f"comparisons by {way}" + (" that were told of" if is_told else ""))
+            count(f"comparisons by {way}" + (" with a warning" if is_told else ""))
         finally:
             guard.execute("ROLLBACK")
 

@@ -66,8 +66,8 @@ def tell(world, path):
     with open(path, "w", encoding="utf-8") as file:
         for begun, ended, who, statement, outcome in sorted(world.history):
             file.write(f"{begun:.6f} {ended:.6f} {who}: {statement}\n    {outcome}\n")
-    print(f"not ok promises (seed {world.seed}, database {world.database}; what was done, with the begin and end of each, "
-          f"is in {path})")
+    print(f"not ok promises (seed {world.seed}, database {world.database}; all actions, each with its begin and end, "
+          f"are in {path})")
     for at, fault in world.faults[:10]:
         print(f"{at:.6f}: {fault}")
 

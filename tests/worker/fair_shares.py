@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 """Shows that endless refreshes of one owner do not delay other owners' refreshes, whatever their number and
-whoever requests them."""
+the role that requests them."""
 
 import sys
 import threading

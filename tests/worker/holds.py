@@ -83,7 +83,7 @@ def a_reader_of_a_held_one_is_told_at_once():
         started = time.monotonic()
         try:
             cursor.execute(f"SELECT * FROM {name}")
-            raise AssertionError("it was not told")
+            raise AssertionError("the read raised no error")
         except Exception as error:  # noqa: BLE001: any error is examined
             assert getattr(error, "diag", None) and error.diag.message_detail == detail, error
         assert time.monotonic() - started < 30
@@ -122,7 +122,7 @@ def who_reads_one_that_rests_is_not_refreshed_over_and_over():
         before = refreshes("joined")
         time.sleep(2)
         assert refreshes("joined") - before < 8, refreshes("joined") - before
-        # It continues from the rows that are there.
+        # It continues from the existing rows.
         db.run("INSERT INTO other SELECT generate_series(0, 5)")
         db.wait_for("SELECT count(*) FROM joined", 6)
         db.run(lift)
@@ -209,8 +209,8 @@ def a_drain_waits_for_what_runs():
     threading.Timer(1, blocker.close).start()
     assert db.value("SELECT pgtrickle.drain(30)") is True
     assert db.value("SELECT pgtrickle.is_drained()") is True
-    assert count("slowly") == 1, "what ran came to its end"
-    assert count("frozen") == 1, "and nothing began"
+    assert count("slowly") == 1, "the running refresh did not end"
+    assert count("frozen") == 1, "another refresh began"
     db.run("SELECT pgtrickle.resume_scheduler()")
     db.wait_for("SELECT count(*) FROM frozen", 2)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""Shows that every database gets its manager, whoever started the others, however many need one at once, and
+"""Shows that every database gets its manager, whatever started the others, however many need one at once, and
 whatever blocks one."""
 
 import signal

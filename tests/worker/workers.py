@@ -394,12 +394,12 @@ def a_database_can_be_copied_renamed_and_dropped_while_it_is_refreshed():
     prepare_for_leaving()
     leave("CREATE DATABASE copied TEMPLATE {0}")
     db.session = db.connect()
-    wait_until(lambda: is_running("slow_one"), "nobody goes on in the copied one")
+    wait_until(lambda: is_running("slow_one"), "no worker continues in the copied database")
     keeps_up("quick")
     db.session.close()
     db.session = db.connect("copied")
     db.run("SET pg_trickle.enabled = off")
-    wait_until(lambda: db.manager_pid(), "nobody works in the copy")
+    wait_until(lambda: db.manager_pid(), "the copy has no manager")
     keeps_up("quick")
     db.session.close()
     db.admin("DROP DATABASE copied")
@@ -407,7 +407,7 @@ def a_database_can_be_copied_renamed_and_dropped_while_it_is_refreshed():
     db.name = "renamed_" + db.name
     db.session = db.connect()
     db.run("SET pg_trickle.enabled = off")
-    wait_until(lambda: is_running("slow_one"), "nobody goes on in the renamed one")
+    wait_until(lambda: is_running("slow_one"), "no worker continues in the renamed database")
     keeps_up("quick")
     leave("DROP DATABASE {0}")
     db = new_database()
@@ -420,7 +420,7 @@ def the_extension_can_be_dropped_and_made_again():
     db.run("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE backend_type = %s AND state = 'active'", WORKER)
     db.run("DROP EXTENSION pg_trickle CASCADE")
     assert time.monotonic() - started < 60
-    wait_until(lambda: not workers() and not db.manager_pid(), "somebody stays in a database without the extension")
+    wait_until(lambda: not workers() and not db.manager_pid(), "a process remains in a database without the extension")
     db.run("CREATE EXTENSION pg_trickle")
     create("quick", "SELECT id FROM quick_source", "calculated")
     keeps_up("quick")
@@ -437,7 +437,7 @@ def shut_down(kind):
     db = None
     started = time.monotonic()
     os.kill(postmaster, kind)
-    wait_until(lambda: not processes_of_server(), "somebody outlives the server")
+    wait_until(lambda: not processes_of_server(), "a process outlives the server")
     gone = time.monotonic() - started
     wait_until(lambda: not (server.folder / "data/postmaster.pid").exists(), "the server does not stop")
     return gone

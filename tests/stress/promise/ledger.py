@@ -91,7 +91,7 @@ class Unions:
                     self.joined_at[name] = max(self.joined_at[name], time.time())
 
     def is_one(self, tables, begun):
-        """Whether these have been of one state since the moment."""
+        """Returns True if these have been of one state since the moment."""
         with self.lock:
             return any(set(tables) <= set(members) and not self.parting[name] and
                        self.parted_at[name] < self.joined_at[name] < begun

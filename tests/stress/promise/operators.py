@@ -221,7 +221,7 @@ class Killer(Session):
         how = self.random.choice(["cancel", "terminate"])
         ended = self.run(f"SELECT pid, backend_type, pg_{how}_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
                          "AND datname = current_database() AND backend_type LIKE %s ORDER BY random() LIMIT 1", kind)
-        self.world.count(f"{how} of {ended[0][1] if ended else 'nobody'}")
+        self.world.count(f"{how} of {ended[0][1] if ended else 'no process'}")
         if self.crashes and self.random.random() < 0.05:
             pid, = self.random.choice(self.run("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"))
             self.note(0, f"kill -9 {pid}", "")

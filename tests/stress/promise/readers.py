@@ -251,7 +251,7 @@ class Reader(Session):
         expected = self.world.ledger.before(float(told) - 0.00001)
         for seen in self.clocks_of(rows).values():
             if any(seen[writer] < number for writer, number in expected.items()):
-                self.fault(f"{table} is older than was told: {told}", query, expected, self.clocks_of(rows))
+                self.fault(f"{table} is older than reported: {told}", query, expected, self.clocks_of(rows))
 
     def act(self):
         kinds = ((self.read, 10), (self.read_bank, 3), (self.read_repeatably, 2), (self.read_age, 3))
