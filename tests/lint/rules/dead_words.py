@@ -7,6 +7,8 @@ which is meant.
 Texts that users read obey a longer list, of the words that persons and translations bring in: a text says what a thing
 does, in the field's own words. Such texts are Markdown files, string literals of C++ that hold more than a word, and COMMENTs
 and other literals of the SQL surface. Comments of the code obey it, too, and do not begin with "Of", "The same" or "What".
+So do comments of regress tests and isolation specs, in which the names of cases are read as the words that underscores
+separate; these do not begin with "Whether" or "Who" either.
 """
 
 import re
@@ -25,9 +27,9 @@ DEAD = {
     r"daemons?": "manager or launcher",
 }
 DEAD_IN_TEXTS = {
-    r"whoever|whom|who is named": "the role, session or process that is meant",
+    r"whoever|whom(ever)?|who is named": "the role, session or process that is meant",
     r"(no|some|every|any)bod(y|y's)": "the role, session or process that is meant",
-    r"anew": "again, or from nothing",
+    r"anew": "again, or by a full refresh",
     r"in vain": "without success",
     r"tells?|told|telling": "says, shows, reports",
     r"wish(es|ed)?": "wants, or needs",
@@ -45,7 +47,12 @@ EXEMPT = re.compile(
     r"~~[^~]*~~|(create_|drop_|advance_)?watermark(_group|_groups|_status|s)?\b(?=\s*\(|_)|cdc_mode|check_cdc_health|"
     r"what runs as whom|subtype_diff|(SM|MED|LG) BAG|BOX,BAG,JAR|pg_lsn|daemon=True|pg_current_wal_lsn|pg_last_wal_replay_lsn|restart_lsn|pg_wal_lsn_diff|XLogRecPtr", re.I)
 SUFFIXES = {".cpp", ".hpp", ".def", ".sql", ".md", ".py", ".spec", ""}
-BEGINS_BADLY = re.compile(r"\s*(?:Of|The same|What)\b")
+BEGINS_BADLY = {
+    "comment": re.compile(r"(?:/\*+|//|--)\s*(?P<word>Of|The same|What)\b"),
+    "test comment": re.compile(r"(?:--|#)\s*(?P<word>(?:Of|The same|What|Whether|Who)\b|(?:of|the_same|what|whether|who)(?=_))"),
+}
+TEST_COMMENT = re.compile(r"[ \t]*(?P<comment>--.*)")
+SPEC_COMMENT = re.compile(r"[ \t]*(?P<comment>(?:--|#).*)")
 CPP = re.compile(r'(?P<comment>/\*.*?\*/|//[^\n]*)|R"(?P<mark>\w*)\(.*?\)(?P=mark)"|"(?P<text>(?:\\.|[^"\\\n])*)"'
                  r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'|^[ \t]*#[^\n]*", re.S | re.M)
 SQL = re.compile(r"(?P<comment>/\*.*?\*/|--[^\n]*)|'(?P<text>(?:''|[^'])*)'", re.S)
@@ -74,6 +81,13 @@ def parts(path, text):
     if path.suffix == ".md":
         yield from (("text", number, line) for number, line in enumerate(text.splitlines(), 1))
         return
+    if path.suffix == ".spec" or (path.parts[0] == "sql" and path.suffix == ".sql"):
+        expression = SPEC_COMMENT if path.suffix == ".spec" else TEST_COMMENT
+        for number, line in enumerate(text.splitlines(), 1):
+            match = expression.match(line)
+            if match:
+                yield "test comment", number, match.group("comment")
+        return
     is_surface = path.parts[:2] == ("fdw", "surface") and path.suffix == ".sql"
     if not is_surface and (path.parts[0] not in ("fdw", "manager") or path.suffix not in (".cpp", ".hpp", ".def")):
         return
@@ -86,10 +100,8 @@ def parts(path, text):
 
 
 def bad_beginning(kind, line):
-    opening = re.match(r"(?:/\*+|//|--)", line)
-    if kind == "comment" and opening and BEGINS_BADLY.match(line[opening.end():]):
-        return "a comment does not begin with \"Of\", \"The same\" or \"What\""
-    return None
+    match = kind in BEGINS_BADLY and BEGINS_BADLY[kind].match(line)
+    return f"a comment does not begin with \"{match.group('word')}\"" if match else None
 
 
 def check(top, files):
@@ -102,6 +114,7 @@ def check(top, files):
             if found:
                 yield f"{path}:{number}: {found}"
         for kind, number, line in parts(path, text):
-            found = dead_word(EXEMPT.sub("", line), DEAD_IN_TEXTS, TEXT_PATTERN) or bad_beginning(kind, line)
+            words = line.replace("_", " ") if kind == "test comment" else EXEMPT.sub("", line)
+            found = dead_word(words, DEAD_IN_TEXTS, TEXT_PATTERN) or bad_beginning(kind, line)
             if found:
                 yield f"{path}:{number}: {found}"
