@@ -115,7 +115,7 @@ def an_owner_has_one_installer_which_gives_up():
     db.wait_for(INSTALLERS, 0)
 
 
-def who_waits_for_a_turn_observes_lock_timeout_and_cancel():
+def a_wait_for_a_turn_observes_lock_timeout_and_cancel():
     locked = Locked("install_many", "patient", 2)
     cursor = session_of("install_many").cursor()
     cursor.execute("CREATE TABLE impatient (id int PRIMARY KEY); CREATE TABLE cancelled (id int PRIMARY KEY)")
@@ -163,7 +163,7 @@ def a_reader_whose_installer_has_gone_does_its_work():
 try:
     run_cases([
         an_owner_has_one_installer_which_gives_up,
-        who_waits_for_a_turn_observes_lock_timeout_and_cancel,
+        a_wait_for_a_turn_observes_lock_timeout_and_cancel,
         lock_timeout_ends_what_installers_wait_for,
         an_installer_goes_with_its_reader,
         a_reader_whose_installer_has_gone_does_its_work,

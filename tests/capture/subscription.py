@@ -65,14 +65,14 @@ def check(actions):
         assert action in actions or (name, action) == ("above", "DIFFERENTIAL"), f"{name} was refreshed by {action}"
 
 
-def the_initial_copy_is_told_once():
+def the_initial_copy_is_captured_once():
     set_up()
     subscriber.wait_for("SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'", 0)
     caught_up()
     check({"DIFFERENTIAL"})
 
 
-def applied_changes_are_told():
+def applied_changes_are_captured():
     publisher.run("INSERT INTO plain SELECT i, i % 5, NULL FROM generate_series(60, 70) i")
     publisher.run("UPDATE plain SET v = v || '!', k = 4 WHERE id % 7 = 0")
     publisher.run("DELETE FROM plain WHERE id = 3")
@@ -82,7 +82,7 @@ def applied_changes_are_told():
     check({"DIFFERENTIAL"})
 
 
-def statements_here_are_told_beside():
+def local_statements_are_captured_beside_them():
     subscriber.run("INSERT INTO plain VALUES (1000, 1, 'here')")
     subscriber.run("UPDATE sheets SET k = 7 WHERE id = 199")
     publisher.run("UPDATE plain SET v = 'there' WHERE id = 1")
@@ -97,7 +97,7 @@ def a_truncation_there_starts_over():
     check({"REINITIALIZE", "NO_DATA"})
 
 
-def a_prepared_transaction_is_told_at_its_commit():
+def a_prepared_transaction_is_reported_at_its_commit():
     """The mailbox learns of the commit: a read that may not be stale returns the row, and no refresh is
     requested."""
     subscriber.run("SET pg_trickle.max_staleness = 0")
@@ -118,7 +118,7 @@ def clean_up():
 
 
 try:
-    run_cases([the_initial_copy_is_told_once, applied_changes_are_told, statements_here_are_told_beside,
-               a_truncation_there_starts_over, a_prepared_transaction_is_told_at_its_commit, clean_up])
+    run_cases([the_initial_copy_is_captured_once, applied_changes_are_captured, local_statements_are_captured_beside_them,
+               a_truncation_there_starts_over, a_prepared_transaction_is_reported_at_its_commit, clean_up])
 finally:
     server.destroy()

@@ -169,7 +169,7 @@ def a_creation_waits_for_writers_and_keeps_none_waiting():
     is_true_by_deltas("of_written", query)
 
 
-def what_the_transaction_made_itself_is_captured_in_it():
+def a_table_that_the_transaction_created_is_captured_in_it():
     session = begin()
     cursor = session.cursor()
     cursor.execute("CREATE TABLE own (id int PRIMARY KEY, k int); INSERT INTO own VALUES (1, 1)")
@@ -180,7 +180,7 @@ def what_the_transaction_made_itself_is_captured_in_it():
     is_true_by_deltas("of_own", "SELECT id, k FROM own")
 
 
-def what_is_stopped_beside_a_creation_is_noticed_when_that_is_committed():
+def a_stop_beside_a_creation_is_noticed_when_the_creation_commits():
     make_source("stopped")
     session = begin()
     session.cursor().execute("SELECT pgtrickle.create_stream_table('of_stopped', 'SELECT id, k FROM stopped', '0s', 'DIFFERENTIAL')")
@@ -241,7 +241,7 @@ class Writers:
             thread.join()
 
 
-def what_is_written_beside_a_creation_is_taken_in_once():
+def rows_written_beside_a_creation_are_applied_once():
     make_source("left_side")
     make_source("right_side")
     queries = ("SELECT l.k, count(*) AS n, sum(r.k) AS s FROM left_side l JOIN right_side r USING (id) GROUP BY l.k",
@@ -270,7 +270,7 @@ try:
     run_cases([closing(case) for case in (
         no_writer_waits_for_a_creation_that_is_not_committed, nor_for_one_over_two_sources_and_a_second_one_beside_it,
         nor_for_a_fill_in_a_session, nor_for_a_first_fill_by_the_manager, a_creation_waits_for_writers_and_keeps_none_waiting,
-        what_the_transaction_made_itself_is_captured_in_it,
-        what_is_stopped_beside_a_creation_is_noticed_when_that_is_committed, what_is_written_beside_a_creation_is_taken_in_once)])
+        a_table_that_the_transaction_created_is_captured_in_it,
+        a_stop_beside_a_creation_is_noticed_when_the_creation_commits, rows_written_beside_a_creation_are_applied_once)])
 finally:
     db.drop()

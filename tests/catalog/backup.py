@@ -101,7 +101,7 @@ def goes_on_by_itself():
     db.wait_for("SELECT (SELECT max(total) FROM sums) = (SELECT most FROM on_sums)", True)
 
 
-def a_copy_goes_on_by_itself():
+def a_copy_continues_by_itself():
     with Clone(is_standby=False) as clone:
         goes_on_by_itself()
         db.wait_for("SELECT count(*) > 0 FROM pgtrickle.get_refresh_history('sums', 10)", True)
@@ -134,6 +134,6 @@ def a_standby_is_read_and_promoted():
 
 try:
     set_up()
-    run_cases([a_copy_goes_on_by_itself, a_standby_is_read_and_promoted])
+    run_cases([a_copy_continues_by_itself, a_standby_is_read_and_promoted])
 finally:
     server.destroy()

@@ -141,7 +141,7 @@ def the_queries_of_the_document_run_beside_the_server():
     db.run("DROP FOREIGN TABLE failing")
 
 
-def a_reader_of_another_user_keeps_nobody_waiting():
+def a_reader_of_another_user_blocks_no_session():
     """The owner of the server's files reads them in an open transaction; writing continues."""
     reader = subprocess.Popen(["sqlite3", str(catalog)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     reader.stdin.write("BEGIN;\nSELECT count(*) FROM history;\n")
@@ -157,7 +157,7 @@ def a_reader_of_another_user_keeps_nobody_waiting():
     reader.communicate()
 
 
-def what_was_locked_out_is_written_later():
+def rows_that_were_locked_out_are_written_later():
     hog = sqlite3.connect(catalog, isolation_level=None)
     before, warned = history(), warnings()
     hog.execute("BEGIN IMMEDIATE")
@@ -283,7 +283,7 @@ def a_folder_in_its_place():
 
 
 @one_warning
-def a_file_that_nobody_may_write():
+def a_file_that_may_not_be_written():
     catalog.chmod(0o400)
     if os.geteuid() == 0:
         os.chown(catalog, 0, 0)
@@ -311,7 +311,7 @@ def a_full_disk_costs_history_only():
     assert db.value("SELECT status FROM pgtrickle.pgt_status() WHERE name LIKE '%kept'") == "ACTIVE"
 
 
-def a_full_disk_is_told_to_who_asks():
+def a_full_disk_is_reported_to_readers():
     """Only operations that extend a file fail: the catalog can be opened and read."""
     full_flag.write_text("pg_trickle/catalog.db-wal\n")
     try:
@@ -373,11 +373,11 @@ def no_days_of_retention_keep_nothing():
 
 try:
     run_cases([refreshes_are_in_the_history, the_queries_of_the_document_run_beside_the_server,
-               a_reader_of_another_user_keeps_nobody_waiting, what_was_locked_out_is_written_later,
+               a_reader_of_another_user_blocks_no_session, rows_that_were_locked_out_are_written_later,
                definitions_that_were_locked_out_are_written_later, ten_sessions_lose_nothing, a_removed_file, random_bytes, a_file_cut_in_half, a_file_of_no_bytes,
                keep_older_copy, an_older_copy_over_it, an_older_copy_in_its_place, an_index_of_no_bytes, a_removed_log,
-               a_folder_in_its_place, a_file_that_nobody_may_write, a_file_of_a_later_release,
-               a_full_disk_costs_history_only, a_full_disk_is_told_to_who_asks, the_manager_works_on_a_full_disk, a_crash_loses_no_history,
+               a_folder_in_its_place, a_file_that_may_not_be_written, a_file_of_a_later_release,
+               a_full_disk_costs_history_only, a_full_disk_is_reported_to_readers, the_manager_works_on_a_full_disk, a_crash_loses_no_history,
                no_days_of_retention_keep_nothing])
 finally:
     server.destroy()

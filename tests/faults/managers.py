@@ -66,7 +66,7 @@ def launcher_pid():
     return rows[0][0] if rows else None
 
 
-def without_a_launcher_managers_go_on():
+def without_a_launcher_managers_continue():
     """The launcher is back after five seconds."""
     pid = launcher_pid()
     os.kill(pid, signal.SIGTERM)
@@ -118,7 +118,7 @@ def a_removed_folder_comes_back():
     wait_for_catalog()
 
 
-def a_damaged_catalog_is_made_anew():
+def a_damaged_catalog_is_created_again():
     with open(catalog, "r+b") as file:
         file.write(b"\xa5" * os.path.getsize(catalog))
     insert_and_wait()
@@ -126,7 +126,7 @@ def a_damaged_catalog_is_made_anew():
     db.wait_for("SELECT count(*) > 0 FROM pgtrickle.get_refresh_history('kept', 10)", True)
 
 
-def without_a_catalog_everything_goes_on():
+def without_a_catalog_all_work_continues():
     while not catalog.parent.is_file():
         try:
             remove_folder()
@@ -174,7 +174,7 @@ def several_databases_are_renamed_at_once():
     db.admin("DROP DATABASE copied_2")
 
 
-def a_manager_whose_end_is_told_late_is_replaced():
+def a_manager_whose_end_is_reported_late_is_replaced():
     """The launcher looks at the renamed database before the postmaster has notified it that the manager has
     exited."""
     postmaster = int((server.folder / "data/postmaster.pid").read_text().split()[0])
@@ -195,7 +195,7 @@ def a_manager_whose_end_is_told_late_is_replaced():
     insert_and_wait()
 
 
-def nobody_sends_the_manager_of_another_away():
+def no_role_terminates_the_manager_of_another_database():
     before = db.manager_pid()
     db.run("CREATE ROLE nobody_special LOGIN")
     session = psycopg2.connect(host=db.host, user="nobody_special", dbname="postgres")
@@ -214,11 +214,11 @@ def nobody_sends_the_manager_of_another_away():
 
 try:
     run_cases([a_manager_starts_with_the_first_stream_table, a_terminated_manager_is_replaced,
-               a_killed_manager_is_replaced, without_a_launcher_managers_go_on,
+               a_killed_manager_is_replaced, without_a_launcher_managers_continue,
                the_catalog_knows_graph_and_program, a_removed_catalog_comes_back, a_removed_folder_comes_back,
-               a_damaged_catalog_is_made_anew, without_a_catalog_everything_goes_on, a_terminated_launcher_is_replaced,
+               a_damaged_catalog_is_created_again, without_a_catalog_all_work_continues, a_terminated_launcher_is_replaced,
                after_a_restart_the_manager_is_back, a_copied_database_gets_its_own_manager,
-               several_databases_are_renamed_at_once, a_manager_whose_end_is_told_late_is_replaced,
-               nobody_sends_the_manager_of_another_away])
+               several_databases_are_renamed_at_once, a_manager_whose_end_is_reported_late_is_replaced,
+               no_role_terminates_the_manager_of_another_database])
 finally:
     server.destroy()

@@ -101,7 +101,7 @@ def refreshes_that_lacked_memory():
     return log().count("failed: out of memory")
 
 
-def who_lacks_memory_is_not_suspended():
+def a_stream_table_that_lacks_memory_is_not_suspended():
     wanted = refreshes_that_lacked_memory() + 5
     work_while(lambda: refreshes_that_lacked_memory() < wanted, 1000, 120)
     assert refreshes_that_lacked_memory() >= wanted, "too few refreshes have failed"
@@ -111,7 +111,7 @@ def who_lacks_memory_is_not_suspended():
 
 try:
     set_up()
-    run_cases([nothing_but_what_lacks_memory_fails, who_lacks_memory_is_not_suspended, everything_is_right_afterwards])
+    run_cases([nothing_but_what_lacks_memory_fails, a_stream_table_that_lacks_memory_is_not_suspended, everything_is_right_afterwards])
 finally:
     server.destroy()
     for path in (library, no_memory):

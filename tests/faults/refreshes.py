@@ -152,7 +152,7 @@ def a_refresh_beyond_its_own_time_is_a_failure_of_its_own():
     db.run("DROP TABLE endless CASCADE")
 
 
-def who_is_left_at_last_is_refreshed_too():
+def the_last_one_is_refreshed_too():
     """After one of several took too long, each is refreshed separately; one request, as their schedules are
     long."""
     db.run("CREATE TABLE hours (id int)")
@@ -227,7 +227,7 @@ def waits_for():
     return db.value("SELECT extract(epoch FROM '2000-01-01 00:00+00'::timestamptz + %s * interval '1 us' - now())::float", microseconds or 0)
 
 
-def a_full_disk_suspends_nobody():
+def a_full_disk_suspends_no_stream_table():
     db.run("CREATE TABLE many (id int, t text)")
     create("copies", "SELECT id, t FROM many")
     others_go_on()
@@ -262,7 +262,7 @@ def a_full_disk_is_tried_again_within_a_minute():
     db.run("DROP FOREIGN TABLE behind; DROP TABLE far_too_many")
 
 
-def a_lack_of_memory_suspends_nobody():
+def a_lack_of_memory_suspends_no_stream_table():
     db.run("CREATE TABLE texts (id int, t text)")
     create("joined", "SELECT string_agg(t, ',' ORDER BY id) AS t FROM texts")
     others_go_on()
@@ -282,7 +282,7 @@ def a_lack_of_memory_suspends_nobody():
     db.run("DROP FOREIGN TABLE joined")
 
 
-def a_manager_that_is_terminated_without_shared_memory_takes_nobody_along():
+def a_manager_that_is_terminated_without_shared_memory_ends_no_other_process():
     if db.value("SHOW dynamic_shared_memory_type") != "posix":
         print("# shared memory is not in files here, so it cannot be made to lack")
         return
@@ -479,9 +479,9 @@ def a_dropped_database_leaves_nothing_behind():
 try:
     set_up()
     run_cases([a_failing_member_is_left_behind_and_shown, it_is_suspended_after_the_third_failure_and_resumed,
-               a_refresh_beyond_its_own_time_is_a_failure_of_its_own, who_is_left_at_last_is_refreshed_too, a_locked_source_costs_no_error, a_cancelled_refresh_is_tried_again, a_terminated_worker_is_replaced,
-               a_terminated_manager_leaves_no_worker_behind, a_full_disk_suspends_nobody, a_full_disk_is_tried_again_within_a_minute,
-               a_lack_of_memory_suspends_nobody, a_manager_that_is_terminated_without_shared_memory_takes_nobody_along,
+               a_refresh_beyond_its_own_time_is_a_failure_of_its_own, the_last_one_is_refreshed_too, a_locked_source_costs_no_error, a_cancelled_refresh_is_tried_again, a_terminated_worker_is_replaced,
+               a_terminated_manager_leaves_no_worker_behind, a_full_disk_suspends_no_stream_table, a_full_disk_is_tried_again_within_a_minute,
+               a_lack_of_memory_suspends_no_stream_table, a_manager_that_is_terminated_without_shared_memory_ends_no_other_process,
                no_refresh_is_lost_or_counted_twice, a_clock_set_back_by_an_hour_puts_nothing_off, killed_processes_come_back,
                schemas_come_and_go_while_definitions_are_read, a_database_is_renamed_and_copied_at_work,
                a_dropped_and_made_extension_works, a_shutdown_waits_for_no_refresh,

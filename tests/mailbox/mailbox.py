@@ -160,7 +160,7 @@ def every_source_of_a_transaction_counts():
     assert db.value("SELECT count(*) FROM last_one") == 1
 
 
-def what_others_commit_beside_an_own_refresh_is_as_old_as_their_commit():
+def changes_committed_beside_an_own_refresh_are_as_old_as_their_commit():
     db.run("CREATE TABLE shared_source (id int)")
     for name in ("beside", "beholder"):
         db.run(f"SELECT pgtrickle.create_stream_table('{name}', 'SELECT id FROM shared_source', '520w')")
@@ -181,5 +181,5 @@ def the_database_can_be_dropped():
 
 run_cases([nothing_committed_by_one_writer_is_missed, nothing_committed_by_several_is_missed,
            a_clean_one_is_not_refreshed_by_reading, a_prepared_change_counts_from_its_commit,
-           every_source_of_a_transaction_counts, what_others_commit_beside_an_own_refresh_is_as_old_as_their_commit,
+           every_source_of_a_transaction_counts, changes_committed_beside_an_own_refresh_are_as_old_as_their_commit,
            the_database_can_be_dropped])

@@ -69,7 +69,7 @@ def a_lock_on_a_source_is_named_with_its_holder():
     other.close()
 
 
-def health_tells_of_locks_that_make_something_old():
+def health_reports_locks_that_delay_refreshes():
     other = db.connect()
     other.autocommit = False
     other.cursor().execute("SELECT pgtrickle.refresh_stream_table('below')")
@@ -95,7 +95,7 @@ def health_tells_of_locks_that_make_something_old():
     db.wait_for("SELECT severity FROM pgtrickle.health_check() WHERE check_name = 'locked'", "OK")
 
 
-def health_tells_of_old_transactions():
+def health_reports_old_transactions():
     assert check("old_transactions") == ("OK", "no transaction is older than 10 minutes")
     other = db.connect()
     other.autocommit = False
@@ -110,13 +110,13 @@ def health_tells_of_old_transactions():
     assert check("old_transactions", old_age="0")[0] == "OK"
 
 
-def health_tells_of_large_logs():
+def health_reports_large_logs():
     assert check("change_logs")[0] == "OK"
     severity, detail = check("change_logs", large_log=0)
     assert severity == "WARN" and detail.startswith("near or over pg_trickle.max_log_size, see ") and "public.source (" in detail, detail
 
 
-def health_tells_of_slots_that_keep_wal():
+def health_reports_slots_that_retain_wal():
     db.run("SELECT pg_create_physical_replication_slot('operators', true); INSERT INTO source VALUES (5, 5)")
     severity, detail = check("wal", much_wal=0)
     assert severity == "WARN" and "operators (" in detail, detail
@@ -167,7 +167,7 @@ def a_suspended_one_says_how_to_see_why_and_to_resume():
     db.run("DELETE FROM source WHERE n = 0; RESET ALL")
 
 
-def an_upgrade_warns_of_what_rests():
+def an_upgrade_warns_of_held_and_suspended_ones():
     db.run("CREATE TABLE other (n int)")
     for number in range(1, 11):
         db.run(f"SELECT pgtrickle.create_stream_table('other{number:02}', 'SELECT n FROM other', '520w')")
@@ -197,7 +197,7 @@ def finish():
     db.drop()
 
 
-run_cases([prepare, a_lock_on_a_source_is_named_with_its_holder, health_tells_of_locks_that_make_something_old,
-           health_tells_of_old_transactions, health_tells_of_large_logs, health_tells_of_slots_that_keep_wal,
+run_cases([prepare, a_lock_on_a_source_is_named_with_its_holder, health_reports_locks_that_delay_refreshes,
+           health_reports_old_transactions, health_reports_large_logs, health_reports_slots_that_retain_wal,
            settings_of_the_database_reach_its_manager, a_failing_one_says_how_to_see_why,
-           a_suspended_one_says_how_to_see_why_and_to_resume, an_upgrade_warns_of_what_rests, finish])
+           a_suspended_one_says_how_to_see_why_and_to_resume, an_upgrade_warns_of_held_and_suspended_ones, finish])

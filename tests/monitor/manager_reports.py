@@ -54,7 +54,7 @@ def prepare():
     db.run("SELECT pgtrickle.create_stream_table('above', 'SELECT q FROM logged', '1s', 'DIFFERENTIAL')")
 
 
-def a_refresh_is_told_by_how_long_it_took():
+def a_refresh_is_logged_by_its_duration():
     db.run("INSERT INTO source VALUES (2, 1)")
     db.wait_for("SELECT count(*) FROM logged", 2)
     assert 'refresh of stream table "public.logged"' not in log.read_text()
@@ -65,7 +65,7 @@ def a_refresh_is_told_by_how_long_it_took():
     set_for_all("pg_trickle.log_min_duration", "-1")
 
 
-def decisions_are_told_on_demand():
+def decisions_are_logged_on_demand():
     assert "refreshes due stream tables: " not in log.read_text()
     set_for_all("log_min_messages", "debug2")
     db.run("INSERT INTO source VALUES (5, 1)")
@@ -121,17 +121,17 @@ def look_beside(change, those):
         holder.close()
 
 
-def whoever_looks_waits_for_nobody_who_alters_or_locks():
+def monitoring_does_not_wait_for_alterations_and_locks():
     look_beside("ALTER FOREIGN TABLE logged OPTIONS (SET schedule '2h')", EVERYTHING)
 
 
-def nor_for_anybody_who_redefines_or_drops():
+def nor_for_redefinitions_and_drops():
     for change in ("ALTER FOREIGN TABLE logged OPTIONS (SET query 'SELECT id, n + 1 AS q FROM source')",
                    "DROP FOREIGN TABLE logged CASCADE"):
         look_beside(change, [what for what in EVERYTHING if what not in LOCKING])
 
 
-def what_is_much_older_than_scheduled_is_stale():
+def a_stream_table_much_older_than_its_schedule_is_stale():
     """The manager refreshes nothing while the setting is off."""
     db.run("CREATE TABLE aging (id int PRIMARY KEY)")
     db.run("SELECT pgtrickle.create_stream_table('below', 'SELECT id FROM aging', 'calculated')")
@@ -169,7 +169,7 @@ def check(name):
     return db.run("SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = %s", name)[0]
 
 
-def what_makes_a_refresh_slow_is_reported():
+def the_cause_of_a_slow_refresh_is_reported():
     db.run("""CREATE FUNCTION slow(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
               $$ BEGIN PERFORM pg_sleep(1.2); RETURN i; END $$;
               CREATE TABLE slow_left (id int PRIMARY KEY, k int);
@@ -237,9 +237,9 @@ def the_picture_of_the_demo_fits_80_columns():
 
 prepare()
 try:
-    run_cases([a_refresh_is_told_by_how_long_it_took, decisions_are_told_on_demand, statistics_outlive_a_restart,
-               whoever_looks_waits_for_nobody_who_alters_or_locks, nor_for_anybody_who_redefines_or_drops, the_transaction_that_holds_a_log_back_is_named,
-               what_is_much_older_than_scheduled_is_stale, what_makes_a_refresh_slow_is_reported,
+    run_cases([a_refresh_is_logged_by_its_duration, decisions_are_logged_on_demand, statistics_outlive_a_restart,
+               monitoring_does_not_wait_for_alterations_and_locks, nor_for_redefinitions_and_drops, the_transaction_that_holds_a_log_back_is_named,
+               a_stream_table_much_older_than_its_schedule_is_stale, the_cause_of_a_slow_refresh_is_reported,
                a_catalog_that_cannot_be_used_is_reported, a_shared_memory_that_is_full_is_reported,
                the_picture_is_of_the_demo, the_picture_of_the_demo_fits_80_columns])
 finally:

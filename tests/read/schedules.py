@@ -56,7 +56,7 @@ def the_end_of_a_diamond():
     check_refused_when_old("joint_ends", "joint_west")
 
 
-def who_reads_a_calculated_member_of_a_diamond():
+def a_read_of_a_calculated_member_of_a_diamond():
     make_diamond("side", "calculated", "520w", "520w")
     db.run("SELECT pgtrickle.create_stream_table('side_reader', 'SELECT id FROM side_west', '1s')")
     check_refused_when_old("side_reader", "side_ends")
@@ -66,4 +66,4 @@ def the_database_can_be_dropped():
     db.drop()
 
 
-run_cases([the_end_of_a_diamond, who_reads_a_calculated_member_of_a_diamond, the_database_can_be_dropped])
+run_cases([the_end_of_a_diamond, a_read_of_a_calculated_member_of_a_diamond, the_database_can_be_dropped])

@@ -50,7 +50,7 @@ class Reader(threading.Thread):
         return self.answer
 
 
-def what_comes_due_meanwhile_is_no_answer():
+def a_refresh_that_becomes_due_meanwhile_is_no_answer():
     """`reading` reads `kept`, which has its own schedule of an hour, as it is. A reader of `reading` needs
     both refreshed, and so the diamond that `kept` belongs to, and `busy` below that, which is being
     refreshed: the reader has to wait, and `reading` becomes due meanwhile."""
@@ -78,7 +78,7 @@ def what_comes_due_meanwhile_is_no_answer():
     assert other.await_answer() == [(1,)], other.answer
 
 
-def who_waits_for_a_readers_refresh_is_not_the_victim():
+def a_session_that_waits_for_a_readers_refresh_is_not_the_victim():
     """A refresh for a reader holds `first` and waits for `second`; a session that holds `third` waits for
     `first`. When the refresh requests `third`, that is a deadlock, and the refresh must give way, although
     the session has waited longer."""
@@ -111,4 +111,4 @@ def who_waits_for_a_readers_refresh_is_not_the_victim():
     assert reader.await_answer() == [(0, 0, 1)], reader.answer
 
 
-run_cases([what_comes_due_meanwhile_is_no_answer, who_waits_for_a_readers_refresh_is_not_the_victim, db.drop])
+run_cases([a_refresh_that_becomes_due_meanwhile_is_no_answer, a_session_that_waits_for_a_readers_refresh_is_not_the_victim, db.drop])

@@ -114,7 +114,7 @@ def the_history_says_why_either_way():
         assert ("FULL", "given up") in reasons, reasons
 
 
-def what_is_rolled_back_is_not_learned():
+def refreshes_that_are_rolled_back_are_not_learned():
     before = measured("totals")
     db.run("BEGIN; UPDATE fact SET amount = amount + 1 WHERE id % 7 = 1; SELECT pgtrickle.refresh_stream_table('totals'); ROLLBACK")
     assert measured("totals") == before
@@ -181,14 +181,14 @@ def many_changes_are_only_counted_where_it_is_clear():
     assert len(counted) == 1 and counted[0][0] == "FULL" and 2 <= counted[0][1] <= 11, counted
 
 
-def what_is_counted_may_end_in_a_marker():
+def counted_changes_may_end_in_a_marker():
     db.run("BEGIN; UPDATE fact SET amount = amount + 1; CREATE TEMP TABLE kept AS TABLE fact; TRUNCATE fact; INSERT INTO fact TABLE kept; DROP TABLE kept; COMMIT")
     db.run("SELECT pgtrickle.refresh_stream_table('totals')")
     assert last_refresh("totals")[0] == "REINITIALIZE", last_refresh("totals")
     check("totals")
 
 
-def reading_goes_on_where_it_stopped_to_ask():
+def reading_continues_where_it_stopped_to_ask():
     """Over several chunks and transactions, one of which was running during the refresh before."""
     with closing(db.connect()) as other, closing(db.connect()) as session:
         session.autocommit = True
@@ -217,7 +217,7 @@ def many_changes_of_few_rows_are_read():
     assert last[0] == "DIFFERENTIAL", last
 
 
-def a_changed_query_starts_to_learn_anew():
+def a_changed_query_learns_again():
     db.run("SELECT pgtrickle.alter_stream_table('above_totals', schedule => '1d')")
     db.run("DROP FOREIGN TABLE above_totals")
     db.run("SELECT pgtrickle.alter_stream_table('totals', query => 'SELECT grp, max(amount) AS total, count(*) AS n FROM fact GROUP BY grp')")
@@ -239,6 +239,6 @@ def a_dropped_one_is_forgotten():
 
 
 run_cases([a_first_fill_is_learned, a_delta_given_up_anywhere_leaves_the_answer, both_are_measured_when_a_delta_is_given_up,
-               the_history_says_why_either_way, what_is_rolled_back_is_not_learned, few_rows_are_not_asked_about, two_processes_learn_at_once,
-               many_changes_are_only_counted_where_it_is_clear, what_is_counted_may_end_in_a_marker, reading_goes_on_where_it_stopped_to_ask,
-               many_changes_of_few_rows_are_read, a_changed_query_starts_to_learn_anew, a_dropped_one_is_forgotten])
+               the_history_says_why_either_way, refreshes_that_are_rolled_back_are_not_learned, few_rows_are_not_asked_about, two_processes_learn_at_once,
+               many_changes_are_only_counted_where_it_is_clear, counted_changes_may_end_in_a_marker, reading_continues_where_it_stopped_to_ask,
+               many_changes_of_few_rows_are_read, a_changed_query_learns_again, a_dropped_one_is_forgotten])

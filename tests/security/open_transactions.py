@@ -178,7 +178,7 @@ def open_transaction(name, level, is_prepared):
         setup.close()
 
 
-def own_changes_are_told():
+def own_changes_are_reported():
     """The privilege INSERT on a source does not include locking it: the session does not see its own rows in
     the stream table, and a message says so."""
     writer = session(WRITER, "SET client_min_messages = warning", "SET pg_trickle.max_staleness = 0")
@@ -215,7 +215,7 @@ def own_changes_are_told():
     writer.close()
 
 
-def own_changes_are_seen_by_who_may_lock():
+def own_changes_are_seen_with_the_privilege_to_lock():
     run(session(ALICE), f"GRANT UPDATE ON source TO {WRITER}")
     writer = session(WRITER, "SET client_min_messages = warning", "SET pg_trickle.max_staleness = 0")
     before = run(writer, "SELECT count(*) FROM alice.upstream")[0][0]
@@ -331,7 +331,7 @@ set_up()
 db.run("SET pg_trickle.enabled = off")  # read as it is
 CASES = [case(name, level) for name in ACTIONS for level in ("READ COMMITTED", "REPEATABLE READ")]
 CASES += [case(name, "READ COMMITTED", True) for name in ("create", "refresh", "refresh_and_read_all_fresh", "drop_and_create", "repair")]
-CASES += [own_changes_are_told, own_changes_are_seen_by_who_may_lock, unpopulated_upstream_is_filled_by_others_or_refused,
+CASES += [own_changes_are_reported, own_changes_are_seen_with_the_privilege_to_lock, unpopulated_upstream_is_filled_by_others_or_refused,
           superuser_and_member_refresh_all_together, statement_on_a_source_does_not_fail_by_stream_tables_of_others,
           without_a_process_it_is_refused]
 CASES = [one for one in CASES if one.__name__ != "repair_in_repeatable_read"]  # is refused with 40001

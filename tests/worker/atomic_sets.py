@@ -141,7 +141,7 @@ def a_diamond_is_whole_though_the_manager_cannot_read_its_definition():
     assert shown("hidden") == (5, 4, "(5,4)"), shown("hidden")
 
 
-def a_refresh_by_hand_that_waited_for_a_creation_takes_the_diamond_along():
+def a_refresh_by_hand_that_waited_for_a_creation_refreshes_the_diamond():
     make_sides("waited", "520w")
     maker = begin()
     create("waited_both", both_of("waited"), "520w", maker)
@@ -155,7 +155,7 @@ def a_refresh_by_hand_that_waited_for_a_creation_takes_the_diamond_along():
     assert shown("waited") == (1, 1, "(1,1)") and not errors, (shown("waited"), errors)
 
 
-def of_two_creations_the_second_takes_the_diamond_of_the_first_along():
+def the_second_of_two_creations_refreshes_the_diamond_of_the_first():
     make_sides("twice", "520w")
     create("twice_aside", "SELECT n FROM twice_left", "520w")
     maker = begin()
@@ -191,7 +191,7 @@ def a_prepared_creation_binds_when_it_is_committed():
     assert_went_together(since, "prepared_left", "prepared_right", "prepared_both")
 
 
-def what_is_dropped_while_a_refresh_by_hand_waits_for_it_fails_nobody():
+def a_drop_while_a_refresh_by_hand_waits_causes_no_error():
     make_sides("dropped", "520w")
     create("dropped_both", both_of("dropped"), "520w")
     dropper = begin()
@@ -206,7 +206,7 @@ def what_is_dropped_while_a_refresh_by_hand_waits_for_it_fails_nobody():
     assert db.value("SELECT n FROM dropped_left") == 1 and not errors, errors
 
 
-def a_creation_that_is_rolled_back_binds_nobody():
+def a_creation_that_is_rolled_back_adds_no_member():
     """The session has refreshed the diamond, which no longer exists."""
     make_sides("undone", "520w")
     maker = begin()
@@ -262,7 +262,7 @@ def a_group_waits_for_a_member_that_was_being_refreshed_when_it_was_made():
     assert db.value("SELECT n FROM of_second") == 2
 
 
-def what_is_bound_no_more_goes_alone():
+def a_former_member_is_refreshed_alone():
     db.run("DROP FOREIGN TABLE early_both; SELECT pgtrickle.drop_refresh_group('ones')")
     db.run("INSERT INTO early VALUES (3); INSERT INTO one VALUES (2); INSERT INTO other VALUES (2)")
     db.wait_for("SELECT (SELECT n FROM early_left) = 4 AND (SELECT n FROM of_one) = 3", True)
@@ -276,8 +276,8 @@ def finish():
 
 run_cases([a_job_from_before_a_diamond_was_made_takes_no_half_of_it,
            a_diamond_is_whole_though_the_manager_cannot_read_its_definition,
-           a_refresh_by_hand_that_waited_for_a_creation_takes_the_diamond_along,
-           of_two_creations_the_second_takes_the_diamond_of_the_first_along, a_prepared_creation_binds_when_it_is_committed,
-           what_is_dropped_while_a_refresh_by_hand_waits_for_it_fails_nobody, a_creation_that_is_rolled_back_binds_nobody,
+           a_refresh_by_hand_that_waited_for_a_creation_refreshes_the_diamond,
+           the_second_of_two_creations_refreshes_the_diamond_of_the_first, a_prepared_creation_binds_when_it_is_committed,
+           a_drop_while_a_refresh_by_hand_waits_causes_no_error, a_creation_that_is_rolled_back_adds_no_member,
            a_job_from_before_a_group_was_made_takes_no_half_of_it,
-           a_group_waits_for_a_member_that_was_being_refreshed_when_it_was_made, what_is_bound_no_more_goes_alone, finish])
+           a_group_waits_for_a_member_that_was_being_refreshed_when_it_was_made, a_former_member_is_refreshed_alone, finish])

@@ -56,13 +56,13 @@ def a_day_back_nothing_is_older_than_it_may_be():
     db.run("SET pg_trickle.enabled = off; RESET pg_trickle.max_staleness; RESET pg_trickle.scan_refresh_timeout")
 
 
-def a_day_back_all_goes_on():
+def a_day_back_all_work_continues():
     db.run("INSERT INTO source VALUES (4)")
     db.wait_for("SELECT n FROM by_second", 4, limit_s=90)
     db.wait_for("SELECT n FROM on_change", 4, limit_s=90)
 
 
-def who_waits_waits_no_longer():
+def a_wait_is_not_extended():
     holder = db.connect()
     holder.cursor().execute("BEGIN; SELECT pgtrickle.refresh_stream_table('by_hour')")
     db.run("INSERT INTO source VALUES (5)")
@@ -81,8 +81,8 @@ def who_waits_waits_no_longer():
 
 try:
     set_up()
-    run_cases([in_a_year_each_is_refreshed_once, a_day_back_nothing_is_older_than_it_may_be, a_day_back_all_goes_on,
-               who_waits_waits_no_longer])
+    run_cases([in_a_year_each_is_refreshed_once, a_day_back_nothing_is_older_than_it_may_be, a_day_back_all_work_continues,
+               a_wait_is_not_extended])
 finally:
     server.destroy()
     clock.unlink(missing_ok=True)

@@ -53,7 +53,7 @@ def is_as_defined(limit_s=30):
         time.sleep(0.1)
 
 
-def what_is_created_is_known():
+def a_created_stream_table_is_known():
     for k in range(6):
         db.run(f"CREATE TABLE s{k} (id int)")
     db.run("CREATE SCHEMA other")
@@ -62,7 +62,7 @@ def what_is_created_is_known():
     is_as_defined()
 
 
-def what_changes_in_any_way_is_known():
+def changes_of_every_kind_are_known():
     made = [f"t{k}" for k in range(12)]
     for number in range(80):
         name = chance.choice(made)
@@ -117,7 +117,7 @@ def a_shorter_schedule_is_in_force_at_once():
     db.wait_for("SELECT count(*) FROM later", 2)
 
 
-def a_source_that_is_kept_locked_holds_up_nobody_else():
+def a_locked_source_delays_no_other_stream_table():
     locking = db.connect()
     locking.cursor().execute("BEGIN; LOCK TABLE s4")
     create("beside", "SELECT id FROM s5", "1s")
@@ -145,7 +145,7 @@ def a_manager_that_begins_knows_the_diamond_of_a_member_that_is_locked():
     db.wait_for("SELECT (SELECT max(id) FROM west) + (SELECT max(id) FROM east) + (SELECT max(id) FROM ends)", 6)
 
 
-def a_view_that_is_kept_locked_holds_up_nobody_else():
+def a_locked_view_delays_no_other_stream_table():
     db.run("CREATE VIEW inner_view AS SELECT id FROM s1; CREATE VIEW outer_view AS SELECT id FROM inner_view")
     create("by_view", "SELECT id FROM outer_view")
     is_as_defined()
@@ -167,7 +167,7 @@ def the_database_can_be_dropped():
     db.drop()
 
 
-run_cases([what_is_created_is_known, what_changes_in_any_way_is_known, a_schema_is_renamed,
-           a_shorter_schedule_is_in_force_at_once, a_source_that_is_kept_locked_holds_up_nobody_else,
+run_cases([a_created_stream_table_is_known, changes_of_every_kind_are_known, a_schema_is_renamed,
+           a_shorter_schedule_is_in_force_at_once, a_locked_source_delays_no_other_stream_table,
            a_manager_that_begins_knows_the_diamond_of_a_member_that_is_locked,
-           a_view_that_is_kept_locked_holds_up_nobody_else, the_database_can_be_dropped])
+           a_locked_view_delays_no_other_stream_table, the_database_can_be_dropped])

@@ -191,7 +191,7 @@ def nor_what_they_read():
     occupy_their_share(1)
 
 
-def nor_what_they_bring_along():
+def nor_upstreams_refreshed_with_them():
     """Calculated upstreams of other owners are refreshed with their dependents, and so are all upstreams that
     a reader's request needs."""
     restart()
@@ -223,7 +223,7 @@ def nor_what_they_bring_along():
     asking.join()
 
 
-def what_is_filled_for_the_first_time_is_of_its_owner_too():
+def a_first_fill_is_its_owners_too():
     """A refresh also fills an upstream that was never filled, unless that belongs to another owner."""
     restart()
     db.run("SET ROLE fair_healthy; CREATE TABLE healthy_source (id int PRIMARY KEY); RESET ROLE")
@@ -239,7 +239,7 @@ def what_is_filled_for_the_first_time_is_of_its_owner_too():
     assert db.value("SELECT is_populated FROM pgtrickle.pgt_state WHERE relid = 'healthy'::regclass")
 
 
-def a_reader_gets_what_others_refresh_for_his():
+def a_reader_gets_the_upstreams_that_others_refresh():
     """The source is written to continuously."""
     restart()
     db.run("SET ROLE fair_healthy; CREATE TABLE busy (id int PRIMARY KEY); RESET ROLE")
@@ -338,7 +338,7 @@ def a_limit_may_be_set():
     assert len(refreshing()) == 2
 
 
-def who_takes_longer_than_any_refresh_may_fails():
+def a_refresh_longer_than_the_limit_fails():
     restart(**{"pg_trickle.max_refresh_time": "500ms"})
     create_healthy()
     create_endless(2, ("sleeping", "counting"))
@@ -350,7 +350,7 @@ def who_takes_longer_than_any_refresh_may_fails():
     keeps_up()
 
 
-def also_who_catches_what_cancels_it():
+def also_one_that_catches_the_cancellation():
     """The function catches the cancellation, so its process is terminated."""
     db.run("CREATE FUNCTION stubborn(id int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN LOOP BEGIN PERFORM pg_sleep(3600); "
            "EXCEPTION WHEN query_canceled THEN END; END LOOP; END $$")
@@ -374,7 +374,7 @@ def only_a_superuser_lifts_the_limit():
             db.run("RESET ROLE")
 
 
-def a_manager_without_workers_goes_on():
+def a_manager_without_workers_continues():
     # the launcher, the launcher of logical replication, one manager
     restart(max_worker_processes=3)
     create_healthy()
@@ -398,11 +398,11 @@ def nor_does_one_whose_only_worker_is_occupied():
 
 try:
     run_cases([case for case in [endless_ones_leave_a_worker_to_other_owners, however_many_they_are, and_in_whatever_database,
-               nor_do_they_take_it_when_readers_ask_for_them, nor_what_they_read, nor_what_they_bring_along,
-               what_is_filled_for_the_first_time_is_of_its_owner_too, a_reader_gets_what_others_refresh_for_his,
+               nor_do_they_take_it_when_readers_ask_for_them, nor_what_they_read, nor_upstreams_refreshed_with_them,
+               a_first_fill_is_its_owners_too, a_reader_gets_the_upstreams_that_others_refresh,
                a_chain_that_comes_back_to_an_owner_is_refreshed_in_order, a_superuser_is_an_owner_like_others, health_check_names_them, a_limit_may_be_set,
-               who_takes_longer_than_any_refresh_may_fails, also_who_catches_what_cancels_it,
-               only_a_superuser_lifts_the_limit, a_manager_without_workers_goes_on,
+               a_refresh_longer_than_the_limit_fails, also_one_that_catches_the_cancellation,
+               only_a_superuser_lifts_the_limit, a_manager_without_workers_continues,
                nor_does_one_whose_only_worker_is_occupied] if not sys.argv[1:] or case.__name__ in sys.argv[1:]])
 finally:
     server.destroy()

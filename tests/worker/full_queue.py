@@ -69,13 +69,13 @@ def failures_are_counted_and_suspend():
     assert db.value("SELECT v::int FROM sums") == 0, "the others go on"
 
 
-def who_is_suspended_can_be_resumed():
+def a_suspended_stream_table_can_be_resumed():
     db.run("UPDATE source SET v = 1")
     db.run("SELECT pgtrickle.resume_stream_table('shares')")
     db.wait_for("SELECT v FROM shares", 1)
 
 
-def what_starts_over_does():
+def a_stream_table_that_must_start_over_does():
     db.run("ALTER TABLE source DISABLE TRIGGER ALL")
     db.run("INSERT INTO source VALUES (3, 1)")
     db.run("ALTER TABLE source ENABLE TRIGGER ALL")
@@ -96,7 +96,7 @@ def stop_manager():
         assert time.monotonic() < deadline, "the manager does not wait"
 
 
-def what_is_still_late_is_told_when_there_is_room():
+def an_alert_that_still_applies_is_sent_when_there_is_room():
     db.run("SELECT pgtrickle.gate_source('source')")
     with open(server.folder / "server.log", errors="replace") as log:
         log.seek(0, os.SEEK_END)
@@ -126,8 +126,8 @@ def what_is_still_late_is_told_when_there_is_room():
 
 
 try:
-    run_cases([the_queue_is_full, failures_are_counted_and_suspend, who_is_suspended_can_be_resumed, what_starts_over_does,
-               what_is_still_late_is_told_when_there_is_room])
+    run_cases([the_queue_is_full, failures_are_counted_and_suspend, a_suspended_stream_table_can_be_resumed, a_stream_table_that_must_start_over_does,
+               an_alert_that_still_applies_is_sent_when_there_is_room])
 finally:
     server.destroy()
     library.unlink(missing_ok=True)

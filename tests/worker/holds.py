@@ -39,7 +39,7 @@ def wait_until_skipped(name, times=1):
                 times)
 
 
-def what_is_gated_is_skipped_once_and_refreshed_when_ungated():
+def a_gated_stream_table_is_skipped_once_and_refreshed_when_ungated():
     db.run("CREATE TABLE load (id int PRIMARY KEY)")
     create("loaded", "SELECT id FROM load")
     create("loaded_count", "SELECT count(*) AS n FROM loaded")
@@ -73,7 +73,7 @@ def one_made_behind_a_gate_is_filled_when_it_opens():
     assert count("made_later") == 22
 
 
-def a_reader_of_a_held_one_is_told_at_once():
+def a_reader_of_a_held_one_gets_an_error_at_once():
     reader = db.connect()
     cursor = reader.cursor()
     cursor.execute("SET pg_trickle.scan_refresh_timeout = '60s'; SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = 'error'")
@@ -93,7 +93,7 @@ def a_reader_of_a_held_one_is_told_at_once():
     reader.close()
 
 
-def who_reads_under_a_snapshot_older_than_the_end_of_a_gate_is_told_so():
+def a_read_under_a_snapshot_older_than_the_end_of_a_gate_reports_it():
     db.run("CREATE TABLE behind (id int PRIMARY KEY)")
     create("over_behind", "SELECT id FROM behind", "520w")
     db.run("SELECT pgtrickle.gate_source('behind')")
@@ -110,7 +110,7 @@ def who_reads_under_a_snapshot_older_than_the_end_of_a_gate_is_told_so():
     session.close()
 
 
-def who_reads_one_that_rests_is_not_refreshed_over_and_over():
+def a_dependent_of_a_held_one_is_not_refreshed_repeatedly():
     db.run("CREATE TABLE other (id int PRIMARY KEY)")
     create("joined", "SELECT l.id FROM loaded l JOIN other o ON o.id = l.id")
     for hold, lift in [("SELECT pgtrickle.pause_scheduler(ARRAY['loaded'])", "SELECT pgtrickle.resume_scheduler(ARRAY['loaded'])"),
@@ -182,7 +182,7 @@ def an_advance_during_a_refresh_is_one_more():
     db.run("SELECT pgtrickle.drop_watermark_group('hourly')")
 
 
-def a_frozen_one_rests_and_thaws():
+def a_frozen_one_is_not_refreshed_until_its_tier_changes():
     db.run("CREATE TABLE ice (id int PRIMARY KEY)")
     create("frozen", "SELECT id FROM ice")
     db.run("SELECT pgtrickle.alter_stream_table('frozen', tier => 'FROZEN')")
@@ -353,10 +353,10 @@ def finish():
     db.drop()
 
 
-run_cases([what_is_gated_is_skipped_once_and_refreshed_when_ungated, one_made_behind_a_gate_is_filled_when_it_opens,
-           a_reader_of_a_held_one_is_told_at_once, who_reads_under_a_snapshot_older_than_the_end_of_a_gate_is_told_so,
-           who_reads_one_that_rests_is_not_refreshed_over_and_over,
-           a_group_that_advances_is_one_refresh, an_advance_during_a_refresh_is_one_more, a_frozen_one_rests_and_thaws, a_drain_waits_for_what_runs,
+run_cases([a_gated_stream_table_is_skipped_once_and_refreshed_when_ungated, one_made_behind_a_gate_is_filled_when_it_opens,
+           a_reader_of_a_held_one_gets_an_error_at_once, a_read_under_a_snapshot_older_than_the_end_of_a_gate_reports_it,
+           a_dependent_of_a_held_one_is_not_refreshed_repeatedly,
+           a_group_that_advances_is_one_refresh, an_advance_during_a_refresh_is_one_more, a_frozen_one_is_not_refreshed_until_its_tier_changes, a_drain_waits_for_what_runs,
            nothing_begins_while_a_drain_is_not_committed, a_gate_that_comes_while_a_refresh_waits_holds_it,
            a_hold_that_comes_while_a_diamond_waits_holds_all_of_it, a_refresh_group_is_refreshed_by_the_manager_as_one,
            a_refresh_group_waits_for_a_locked_member, a_resumed_one_is_read_beside_a_definition_that_cannot_be, finish])

@@ -129,7 +129,7 @@ def more_at_once_than_can_be_counted_wait_their_turn():
     base.drop()
 
 
-def one_that_is_looked_into_in_vain_is_not_in_the_way():
+def a_database_that_cannot_be_examined_delays_no_other():
     server.call("start")
     base, empty = new_database(), new_database()
     keep(base)
@@ -206,7 +206,7 @@ def a_command_that_is_taken_back_keeps_no_manager_away():
 
 try:
     run_cases([databases_take_turns_under_another_launcher, one_whose_database_is_locked_is_not_in_the_way,
-               more_at_once_than_can_be_counted_wait_their_turn, one_that_is_looked_into_in_vain_is_not_in_the_way,
+               more_at_once_than_can_be_counted_wait_their_turn, a_database_that_cannot_be_examined_delays_no_other,
                a_second_command_finds_the_database_as_empty_as_the_first, a_command_that_is_taken_back_keeps_no_manager_away])
 finally:
     server.destroy()

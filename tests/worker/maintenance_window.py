@@ -47,7 +47,7 @@ def told_of_growth(listener, name, limit_s=60):
     return alerts
 
 
-def a_growing_log_is_told_of_once():
+def a_growing_log_is_reported_once():
     db.run("ALTER SYSTEM SET pg_trickle.max_log_size = '2MB'")
     db.run("SELECT pg_reload_conf()")
     listener = db.connect()
@@ -68,7 +68,7 @@ def a_growing_log_is_told_of_once():
     listener.close()
 
 
-def a_log_that_cannot_be_trimmed_is_told_of():
+def a_log_that_cannot_be_trimmed_is_reported():
     db.run("ALTER SYSTEM SET lock_timeout = '200ms'")
     db.run("SELECT pg_reload_conf()")
     db.run("SET lock_timeout = 0; CREATE TABLE other_source (id int PRIMARY KEY, filling text)")
@@ -90,7 +90,7 @@ def a_log_that_cannot_be_trimmed_is_told_of():
     db.run("SELECT pg_reload_conf()")
 
 
-def it_goes_on_when_resumed():
+def refreshes_continue_when_resumed():
     db.run("SELECT pgtrickle.resume_scheduler()")
     db.wait_for("SELECT n = (SELECT count(*) FROM source) FROM counted", True)
 
@@ -100,5 +100,5 @@ def finish():
     server.destroy()
 
 
-run_cases([a_drain_stays_over_a_restart, a_growing_log_is_told_of_once, it_goes_on_when_resumed,
-           a_log_that_cannot_be_trimmed_is_told_of, finish])
+run_cases([a_drain_stays_over_a_restart, a_growing_log_is_reported_once, refreshes_continue_when_resumed,
+           a_log_that_cannot_be_trimmed_is_reported, finish])

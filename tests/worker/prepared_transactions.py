@@ -73,7 +73,7 @@ def a_gate_is_opened():
     has("second", 4)
 
 
-def what_was_emptied_is_not_served():
+def an_emptied_stream_table_is_not_served():
     db.run("DROP ROLE IF EXISTS reads_no_more; CREATE ROLE reads_no_more; GRANT USAGE ON FOREIGN SERVER pgtrickle TO reads_no_more")
     db.run("GRANT ALL ON SCHEMA public TO reads_no_more; CREATE VIEW viewed AS SELECT id FROM source")
     db.run("GRANT SELECT ON viewed TO reads_no_more; SET ROLE reads_no_more")
@@ -89,7 +89,7 @@ def what_was_emptied_is_not_served():
         raise AssertionError(f"it has {len(rows)} rows")
 
 
-def while_it_is_prepared_nobody_fails():
+def while_it_is_prepared_no_refresh_fails():
     """Refreshes of stream tables whose state it has written wait, which is shown; stream tables that use a
     function that it replaced keep using the old one."""
     db.run("SET pg_trickle.enabled = off; CREATE TABLE measures (id int)")
@@ -116,7 +116,7 @@ def while_it_is_prepared_nobody_fails():
 set_up()
 try:
     run_cases([the_first_one_finds_a_manager, after_a_restart_as_well, a_schedule_is_kept, a_gate_is_opened,
-               what_was_emptied_is_not_served, while_it_is_prepared_nobody_fails])
+               an_emptied_stream_table_is_not_served, while_it_is_prepared_no_refresh_fails])
 finally:
     db.session.close()
     server.destroy()

@@ -93,7 +93,7 @@ def one_that_reads_the_clock_waits_for_its_time():
     db.run("SELECT pgtrickle.drop_stream_table('often')")
 
 
-def a_failing_one_is_suspended_and_stops_nobody():
+def a_failing_one_is_suspended_and_stops_no_other():
     db.run("SELECT pgtrickle.create_stream_table('shares', 'SELECT id, 100 / amount AS share FROM orders', '1s')")
     db.run("INSERT INTO orders VALUES (200, 5, 0)")
     db.wait_for("SELECT status FROM pgtrickle.pgt_state WHERE relid = 'shares'::regclass", "SUSPENDED")
@@ -173,7 +173,7 @@ run_cases([a_due_stream_table_is_refreshed, those_on_stream_tables_follow_at_one
            a_restored_one_is_captured_and_filled,
            a_calculated_one_follows_changes, without_changes_nothing_runs,
            one_that_reads_the_clock_is_refreshed_without_changes, one_that_reads_the_clock_waits_for_its_time,
-           a_failing_one_is_suspended_and_stops_nobody, a_resumed_one_heals, values_that_never_met_fail_nothing,
+           a_failing_one_is_suspended_and_stops_no_other, a_resumed_one_heals, values_that_never_met_fail_nothing,
            a_sibling_of_a_failing_one_waits_and_is_not_blamed, a_default_of_stricter_transactions_does_not_keep_it_busy,
            logs_are_trimmed_also_where_only_sessions_refresh,
            a_database_with_a_manager_can_be_dropped])

@@ -56,7 +56,7 @@ def looks_while_one_is_trimmed():
     return looks_at_captured_sources() - before
 
 
-def what_was_not_written_to_is_left_alone():
+def unwritten_logs_are_not_examined():
     set_up()
     # after the creation of stream tables all logs are examined, once
     looks = []
@@ -65,7 +65,7 @@ def what_was_not_written_to_is_left_alone():
         looks.append(looks_while_one_is_trimmed())
 
 
-def a_log_that_was_held_back_is_trimmed_along_with_others():
+def a_log_that_was_held_back_is_trimmed_with_others():
     write("wide")
     # when the other's log is trimmed, upkeep has seen that this one cannot be trimmed yet
     write("other")
@@ -78,7 +78,7 @@ def a_log_that_was_held_back_is_trimmed_along_with_others():
     wait_until_trimmed("wide")
 
 
-def what_was_prepared_is_trimmed():
+def prepared_changes_are_trimmed():
     writer = db.connect()
     cursor = writer.cursor()
     cursor.execute("BEGIN")
@@ -90,7 +90,7 @@ def what_was_prepared_is_trimmed():
     wait_until_trimmed("wide")
 
 
-def what_one_transaction_wrote_to_very_many_is_trimmed():
+def changes_of_one_transaction_to_very_many_sources_are_trimmed():
     """The mailbox counts it as a change of the whole database."""
     for k in range(MANY):
         db.run(f"CREATE TABLE many_{k} (id int)")
@@ -138,7 +138,7 @@ def the_database_can_be_dropped():
     db.drop()
 
 
-def nobody_waits_for_a_segment_who_has_another():
+def no_process_waits_for_a_segment_while_it_locks_another():
     """Dropping a source locks its segments one after the other; with upkeep, which begins with the current
     one, that was a deadlock."""
     first, *others = db.value("SELECT array_agg(s::regclass::text ORDER BY n) FROM pgtrickle.pgt_source, "
@@ -155,7 +155,7 @@ def nobody_waits_for_a_segment_who_has_another():
     other.close()
 
 
-run_cases([what_was_not_written_to_is_left_alone, a_log_that_was_held_back_is_trimmed_along_with_others,
-           what_was_prepared_is_trimmed, nobody_waits_for_a_segment_who_has_another,
-           what_one_transaction_wrote_to_very_many_is_trimmed, history_goes_while_there_is_always_a_log_to_trim,
+run_cases([unwritten_logs_are_not_examined, a_log_that_was_held_back_is_trimmed_with_others,
+           prepared_changes_are_trimmed, no_process_waits_for_a_segment_while_it_locks_another,
+           changes_of_one_transaction_to_very_many_sources_are_trimmed, history_goes_while_there_is_always_a_log_to_trim,
            the_log_of_one_that_was_dropped_goes, the_database_can_be_dropped])

@@ -90,7 +90,7 @@ def processes_of_server():
     return found
 
 
-def a_slow_refresh_keeps_nobody_waiting():
+def a_slow_refresh_delays_no_other():
     restart()
     create_quick("quick")
     keeps_up("quick")
@@ -159,7 +159,7 @@ def idle_workers_leave_but_one():
     assert len(workers()) == 1
 
 
-def locked_sources_keep_nobody_waiting():
+def locked_sources_delay_no_other():
     """Whatever the number of locked sources, each is waited for, but not by all workers."""
     names = [f"locked{k}" for k in range(32)]
     for name in names:
@@ -228,7 +228,7 @@ def logs_are_emptied_under_overload():
     wait_until(lambda: is_running("slow"), "nothing was due any more")
 
 
-def who_sleeps_takes_in_what_others_invalidate():
+def an_idle_process_accepts_invalidations():
     """Otherwise PostgreSQL would invalidate everything in the end, and all compiled programs would be
     discarded."""
     restart(log_min_messages="debug4")
@@ -319,7 +319,7 @@ def without_room_for_workers_the_manager_does_it():
     db.run("SET pg_trickle.enabled = off")
 
 
-def nobody_tries_for_ever_to_connect_where_that_is_not_allowed():
+def connections_that_are_not_allowed_are_not_attempted_forever():
     """A manager that runs already continues. Each failed connection is in the log, so there must be few."""
     restart()
     create_quick("quick")
@@ -453,13 +453,13 @@ def a_shutdown_takes_no_second():
 
 
 try:
-    run_cases([a_slow_refresh_keeps_nobody_waiting, a_reader_is_served_beside_a_slow_refresh,
+    run_cases([a_slow_refresh_delays_no_other, a_reader_is_served_beside_a_slow_refresh,
                a_terminated_worker_leaves_nothing_undone, a_cancelled_refresh_is_tried_again,
-               an_orphan_leaves_after_its_refresh, idle_workers_leave_but_one, locked_sources_keep_nobody_waiting,
+               an_orphan_leaves_after_its_refresh, idle_workers_leave_but_one, locked_sources_delay_no_other,
                no_more_at_once_than_the_setting_says, a_reader_jumps_the_queue, logs_are_emptied_under_overload,
-               who_sleeps_takes_in_what_others_invalidate, a_launcher_that_could_not_look_at_the_databases_looks_again,
+               an_idle_process_accepts_invalidations, a_launcher_that_could_not_look_at_the_databases_looks_again,
                a_manager_that_fails_as_it_begins_is_started_again,
-               without_room_for_workers_the_manager_does_it, nobody_tries_for_ever_to_connect_where_that_is_not_allowed,
+               without_room_for_workers_the_manager_does_it, connections_that_are_not_allowed_are_not_attempted_forever,
                where_processes_are_lacking_databases_take_turns, an_idle_worker_makes_room_for_another_database,
                a_database_can_be_copied_renamed_and_dropped_while_it_is_refreshed,
                the_extension_can_be_dropped_and_made_again, a_shutdown_takes_no_second])
