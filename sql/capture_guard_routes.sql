@@ -27,7 +27,8 @@ BEGIN
   COMMIT;
   FOREACH one IN ARRAY '{plain,root}'::text[] LOOP
     PERFORM pgtrickle.refresh_stream_table('guard_routes.of_' || one);
-    EXECUTE format('SELECT $1 || CASE WHEN EXISTS (SELECT id FROM guard_routes.%1$s EXCEPT SELECT id FROM guard_routes.of_%1$s) '
+    EXECUTE format('SELECT $1 || CASE WHEN EXISTS ((SELECT id FROM guard_routes.%1$s EXCEPT ALL SELECT id FROM guard_routes.of_%1$s) UNION ALL '
+                   '(SELECT id FROM guard_routes.of_%1$s EXCEPT ALL SELECT id FROM guard_routes.%1$s)) '
                    'THEN '', %1$s stale'' ELSE '''' END', one) INTO answer USING answer;
   END LOOP;
   answer = answer || (SELECT format(' (%s triggers: %s)', count(*), string_agg(DISTINCT tgenabled, '')) FROM pg_trigger

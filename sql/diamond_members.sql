@@ -18,7 +18,7 @@ TABLE shown;
 -- one_that_fails
 INSERT INTO base VALUES (3);
 SELECT test.wait_for('SELECT n::text FROM beside', '3');
-SELECT test.wait_for($$SELECT DISTINCT pgt_name FROM pgtrickle.pgt_refresh_history JOIN pgtrickle.pgt_stream_tables USING (pgt_id) WHERE pgt_refresh_history.status = 'FAILED'$$, 'l');
+SELECT test.wait_for($$SELECT DISTINCT pgt_name FROM pgtrickle.pgt_refresh_history JOIN pgtrickle.pgt_stream_tables USING (pgt_id) WHERE pgt_schema = 'diamond_members' AND pgt_refresh_history.status = 'FAILED'$$, 'l');
 TABLE shown;
 -- has_recovered
 DELETE FROM base WHERE id = 3;

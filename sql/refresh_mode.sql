@@ -23,7 +23,7 @@ BEGIN
   FOR st IN SELECT name FROM definition ORDER BY 1 LOOP
     SELECT configured_mode, effective_mode, regexp_replace(downgrade_reason, '\d+(\.\d+)?', 'N', 'g')
       INTO configured, effective, why FROM pgtrickle.explain_refresh_mode(st);
-    EXECUTE format('SELECT count(*) FROM (SELECT part, total FROM %I EXCEPT ALL SELECT part, sum(amount) FROM fact GROUP BY part) d', st) INTO differences;
+    EXECUTE format('SELECT count(*) FROM ((SELECT part, total FROM %1$I EXCEPT ALL SELECT part, sum(amount) FROM fact GROUP BY part) UNION ALL (SELECT part, sum(amount) FROM fact GROUP BY part EXCEPT ALL SELECT part, total FROM %1$I)) d', st) INTO differences;
     RETURN NEXT;
   END LOOP;
 END $$;

@@ -35,7 +35,7 @@ SELECT (SELECT count(*) FROM seldom) AS seldom, (SELECT count(*) FROM on_change)
 SET pg_trickle.max_staleness = '1h';
 CALL set_most(7);
 SELECT count(*) FROM seldom;
-DO $$ BEGIN WHILE pgtrickle.get_staleness('seldom') < 1.01 LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
+SELECT test.wait_for($$SELECT pgtrickle.get_staleness('seldom') >= 1.01$$, 'true') \g /dev/null
 SET pg_trickle.max_staleness = '1s';
 SELECT count(*) FROM seldom;
 RESET pg_trickle.max_staleness;

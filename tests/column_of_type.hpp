@@ -11,10 +11,11 @@
 
 inline pgtrickle::engine::Column column_of_type(const std::string &name, const std::string &type)
 {
-    using pgtrickle::engine::Kind;
-    static const std::map<std::string, Kind> kinds = {
-        {"int4", Kind::int4},       {"integer", Kind::int4},  {"int8", Kind::int8},   {"bigint", Kind::int8},
-        {"numeric", Kind::numeric}, {"float8", Kind::float8}, {"money", Kind::money}, {"interval", Kind::interval}};
+    using pgtrickle::engine::TypeKind;
+    static const std::map<std::string, TypeKind> kinds = {
+        {"int4", TypeKind::int4},   {"integer", TypeKind::int4},     {"int8", TypeKind::int8},
+        {"bigint", TypeKind::int8}, {"numeric", TypeKind::numeric},  {"float8", TypeKind::float8},
+        {"money", TypeKind::money}, {"interval", TypeKind::interval}};
     pgtrickle::engine::Column column;
     column.name = name;
     column.type = type;
@@ -25,7 +26,7 @@ inline pgtrickle::engine::Column column_of_type(const std::string &name, const s
     if (found != kinds.end())
         column.kind = found->second;
     column.has_modifier = open != std::string::npos;
-    if (column.kind == Kind::numeric && column.has_modifier)
+    if (column.kind == TypeKind::numeric && column.has_modifier)
         column.scale = comma == std::string::npos ? 0 : std::stoi(type.substr(comma + 1));
     return column;
 }

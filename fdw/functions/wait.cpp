@@ -46,7 +46,7 @@ void pause(long limit_ms)
 
 [[noreturn]] void raise_suspended(Oid relid)
 {
-    const refresh::Explanation explanation = refresh::explain_inactive(relid);
+    const refresh::HoldExplanation explanation = refresh::explain_inactive(relid);
     raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
            .message = std::string("stream table ") + call([=] { return definition::qualified_name(relid); }) +
                       " is suspended, or reads a suspended stream table",

@@ -72,7 +72,7 @@ SQL_FUNCTION(pgtrickle_server_state)
     using namespace pgtrickle;
     Rows rows(fcinfo);
     mailbox::MailboxStats stats = mailbox::stats();
-    catalog::Condition catalog = catalog::condition();
+    catalog::FileCondition catalog = catalog::condition();
     rows.boolean(guc::is_preloaded()).boolean(guc::enabled).boolean(call([] { return RecoveryInProgress(); }));
     stats.launcher_pid != 0 ? rows.integer(stats.launcher_pid) : rows.null();
     stats.manager_pid != 0 ? rows.integer(stats.manager_pid) : rows.null();

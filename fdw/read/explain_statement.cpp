@@ -39,7 +39,7 @@ TimestampTz pending_since(Oid relid, const state::VisibleRow &seen)
 const char *hold_of(Oid relid)
 {
     return enter([=]() -> const char * {
-        refresh::Explanation hold = refresh::explain_hold(relid);
+        refresh::HoldExplanation hold = refresh::explain_hold(relid);
         return hold.sentence.empty() ? nullptr : call([&] { return pstrdup(hold.sentence.c_str()); });
     });
 }

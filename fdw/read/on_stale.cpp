@@ -24,7 +24,7 @@ const char *explain_inactive(Oid relid, bool is_hint)
 {
     char *text = nullptr;
     enter([&] {
-        refresh::Explanation explanation = refresh::explain_hold(relid);
+        refresh::HoldExplanation explanation = refresh::explain_hold(relid);
         if (explanation.sentence.empty())
             explanation = refresh::explain_inactive(relid);
         const std::string &words = is_hint ? explanation.hint : explanation.sentence;

@@ -291,9 +291,9 @@ void note_database_name()
     local().database_name = name != nullptr ? name : "";
 }
 
-Condition condition()
+FileCondition condition()
 {
-    Condition found;
+    FileCondition found;
     found.path = mine().path();
     bool is_usable = mine().run([](Database &catalog) {
         Statement select = catalog.prepare("SELECT refresh_id FROM history ORDER BY refresh_id DESC LIMIT 1");

@@ -30,12 +30,12 @@ bool prune_history(int64_t before);
 bool forget_history(uint32_t database);
 
 /* The state of the file, determined without a WARNING. */
-struct Condition {
+struct FileCondition {
     std::string path;
     int64_t bytes = 0; /* including its write-ahead log */
     std::string fault; /* why the file cannot be used; empty if it can */
 };
-Condition condition();
+FileCondition condition();
 
 /* Remembers the current name of the database of this process, for this_cluster(). Needs a transaction. */
 void note_database_name();

@@ -62,7 +62,7 @@ void collect_inputs(const PlanPtr &plan, std::vector<DeltaInput> &inputs)
 bool is_same_type(const Column &left, const Column &right)
 {
     return left.type == right.type ||
-           (!left.has_modifier && !right.has_modifier && left.kind != Kind::other && left.kind == right.kind);
+           (!left.has_modifier && !right.has_modifier && left.kind != TypeKind::other && left.kind == right.kind);
 }
 
 /* Lays out the physical columns of one arrangement of groups. */

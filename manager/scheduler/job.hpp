@@ -20,7 +20,7 @@
 namespace pgtrickle::scheduler {
 
 /* Outcome of an attempt to refresh a stream table. */
-enum class Verdict : uint8_t {
+enum class MemberVerdict : uint8_t {
     refreshed,
     failed,
     behind, /* an upstream, or another member of its atomic set, has failed */
@@ -72,7 +72,7 @@ struct Job {
 /* Result for a member, or for another stream table that was refreshed with the members. */
 struct MemberResult {
     Id id = 0;
-    Verdict verdict = Verdict::locked;
+    MemberVerdict verdict = MemberVerdict::locked;
     bool is_suspended = false; /* from now on */
     bool is_program_written = false;
     bool has_changed = false; /* changes were applied */

@@ -189,7 +189,7 @@ std::optional<int> Pool::start(const mailbox::WorkerKey &key, TimestampTz now)
     worker.key = key;
     worker.since = now;
     bool is_started = false;
-    std::optional<Failure> failure = in_transaction([&] { is_started = launch(worker); });
+    std::optional<TransactionFailure> failure = in_transaction([&] { is_started = launch(worker); });
     worker.is_busy = !failure && is_started;
     if (worker.is_busy)
         return worker.number;

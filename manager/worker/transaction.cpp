@@ -10,7 +10,7 @@ extern "C" {
 
 namespace pgtrickle::worker {
 
-bool Failure::is_transient() const
+bool TransactionFailure::is_transient() const
 {
     if (has_timed_out)
         return false;
@@ -19,7 +19,7 @@ bool Failure::is_transient() const
            sqlstate == ERRCODE_ADMIN_SHUTDOWN;
 }
 
-bool Failure::is_lack_of_resources() const
+bool TransactionFailure::is_lack_of_resources() const
 {
     return ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_INSUFFICIENT_RESOURCES &&
            sqlstate != ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
@@ -46,9 +46,9 @@ void abort_transaction() noexcept
     AbortCurrentTransaction();
 }
 
-Failure failure_of(const PgError &error)
+TransactionFailure failure_of(const PgError &error)
 {
-    Failure failure;
+    TransactionFailure failure;
     failure.sqlstate = error.data->sqlerrcode;
     failure.message = error.data->message != nullptr ? error.data->message : "";
     failure.detail = error.data->detail != nullptr ? error.data->detail : "";

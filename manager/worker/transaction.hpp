@@ -15,7 +15,7 @@
 
 namespace pgtrickle::worker {
 
-struct Failure {
+struct TransactionFailure {
     int sqlstate = 0;
     std::string message;
     std::string detail;
@@ -34,11 +34,11 @@ struct Failure {
 void start_transaction();
 void commit_transaction();
 void abort_transaction() noexcept;
-Failure failure_of(const PgError &error);
+TransactionFailure failure_of(const PgError &error);
 
-template <class Work> std::optional<Failure> in_transaction(Work &&work)
+template <class Work> std::optional<TransactionFailure> in_transaction(Work &&work)
 {
-    std::optional<Failure> failure;
+    std::optional<TransactionFailure> failure;
     try {
         start_transaction();
         work();
@@ -47,9 +47,9 @@ template <class Work> std::optional<Failure> in_transaction(Work &&work)
     } catch (const PgError &error) {
         failure = failure_of(error);
     } catch (const std::bad_alloc &) {
-        failure = Failure{ERRCODE_OUT_OF_MEMORY, "out of memory", {}};
+        failure = TransactionFailure{ERRCODE_OUT_OF_MEMORY, "out of memory", {}};
     } catch (const std::exception &exception) {
-        failure = Failure{ERRCODE_INTERNAL_ERROR, exception.what(), {}};
+        failure = TransactionFailure{ERRCODE_INTERNAL_ERROR, exception.what(), {}};
     }
     abort_transaction();
     return failure;

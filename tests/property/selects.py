@@ -165,7 +165,7 @@ def windowed(query, depth, wanted):
 
 def ordered(query, depth, wanted):
     """Returns ORDER BY … LIMIT: by all columns, or WITH TIES by some of them. Other expressions beside them
-    may fail."""
+    may fail. A computed limit of what may fail is not 0, at which PostgreSQL evaluates nothing."""
     inner, names = select(query, depth - 1, wanted, plain=True)
     choices = query.choices
     alias, late = query.fresh("o"), []
@@ -178,7 +178,8 @@ def ordered(query, depth, wanted):
         return "%s ORDER BY %s FETCH FIRST %d ROWS WITH TIES" % (sql, order, 1 + choices.below(6)), shown
     limit = " LIMIT %d" % (1 + choices.below(8)) if choices.chance(85) else ""
     if limit and choices.chance(8):
-        limit = " LIMIT (SELECT count(*) %% 7 FROM %s)" % query.relation()[0]
+        least = int(query.may_fail or "(SELECT" in sql)
+        limit = " LIMIT (SELECT %d + count(*) %% 7 FROM %s)" % (least, query.relation()[0])
     skipped = " OFFSET %d" % (choices.below(5) or not limit) if choices.chance(35) or not limit else ""
     return "%s ORDER BY %s%s%s" % (sql, query.order(names), limit, skipped), shown
 

@@ -40,7 +40,7 @@ Job sample_job()
 JobResult sample_result()
 {
     JobResult result;
-    result.members.push_back({9, Verdict::behind, true, true, true, 3, 1234567890123, INT64_MAX});
+    result.members.push_back({9, MemberVerdict::behind, true, true, true, 3, 1234567890123, INT64_MAX});
     result.took_us = 77;
     result.untrimmed = {4, 5};
     result.held_back = {6};

@@ -83,7 +83,7 @@ std::string typed_null(const Column &column)
     return column.collation.empty() ? null : null + " COLLATE " + column.collation;
 }
 
-Column column_of(Kind kind)
+Column column_of(TypeKind kind)
 {
     auto named = [=](const char *type) {
         Column column;
@@ -92,15 +92,15 @@ Column column_of(Kind kind)
         return column;
     };
     switch (kind) {
-    case Kind::int2: return named("pg_catalog.int2");
-    case Kind::int4: return named("pg_catalog.int4");
-    case Kind::int8: return named("pg_catalog.int8");
-    case Kind::numeric: return named("pg_catalog.numeric");
-    case Kind::float4: return named("pg_catalog.float4");
-    case Kind::float8: return named("pg_catalog.float8");
-    case Kind::money: return named("pg_catalog.money");
-    case Kind::interval: return named("pg_catalog.interval");
-    case Kind::other: break;
+    case TypeKind::int2: return named("pg_catalog.int2");
+    case TypeKind::int4: return named("pg_catalog.int4");
+    case TypeKind::int8: return named("pg_catalog.int8");
+    case TypeKind::numeric: return named("pg_catalog.numeric");
+    case TypeKind::float4: return named("pg_catalog.float4");
+    case TypeKind::float8: return named("pg_catalog.float8");
+    case TypeKind::money: return named("pg_catalog.money");
+    case TypeKind::interval: return named("pg_catalog.interval");
+    case TypeKind::other: break;
     }
     throw std::invalid_argument("a kind that stands for many types");
 }

@@ -26,7 +26,7 @@ enum class Equality {
 };
 
 /* Types whose values the engine adds and subtracts. A domain over one of them is `other`. */
-enum class Kind { int2, int4, int8, numeric, float4, float8, money, interval, other };
+enum class TypeKind { int2, int4, int8, numeric, float4, float8, money, interval, other };
 
 /* A column of a plan's output. `type` and `collation` are printed, qualified SQL ("pg_catalog.int4",
  * "pg_catalog.numeric(10,2)"); `collation` is empty for the type's own. */
@@ -34,7 +34,7 @@ struct Column {
     std::string name;
     std::string type;
     std::string collation = {};
-    Kind kind = Kind::other;
+    TypeKind kind = TypeKind::other;
     std::optional<int> scale = {}; /* the scale that every finite value has: 2 for numeric(10,2) */
     bool has_modifier = false;     /* the type has a modifier: numeric(10,2), interval(3) */
     Equality equality = Equality::image;
@@ -70,7 +70,7 @@ struct Expression {
 std::string typed_null(const Column &column);
 
 /* Returns a column without a name of a kind that is not `other`. */
-Column column_of(Kind kind);
+Column column_of(TypeKind kind);
 
 /* Whether one key of this column may have equal values with different images. */
 bool is_loose(const Column &column);

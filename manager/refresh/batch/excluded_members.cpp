@@ -64,7 +64,7 @@ std::string words_of(const Stop &stop)
 }
 
 /* Explains why a stream table is skipped together with the culprit. */
-Explanation explain_by_atomic_set(const Stop &stop)
+HoldExplanation explain_by_atomic_set(const Stop &stop)
 {
     return {"Stream table " + name_of_stream_table(stop.culprit) +
                 ", a member of an atomic diamond that it belongs to or reads, " + words_of(stop) + ".",
@@ -73,7 +73,7 @@ Explanation explain_by_atomic_set(const Stop &stop)
                                              : resume_hint(stop.culprit)};
 }
 
-Explanation explain(Oid relid, const Stop &stop)
+HoldExplanation explain(Oid relid, const Stop &stop)
 {
     if (stop.culprit != relid)
         return explain_by_atomic_set(stop);
@@ -85,7 +85,7 @@ Explanation explain(Oid relid, const Stop &stop)
 
 [[noreturn]] void raise_stopped(Oid relid, const Stop &stop)
 {
-    Explanation explanation = explain(relid, stop);
+    HoldExplanation explanation = explain(relid, stop);
     raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
            .message = "stream table " + name_of_stream_table(relid) + " cannot be refreshed now",
            .detail = explanation.sentence,
@@ -212,7 +212,7 @@ void exclude_held(Batch &batch, const RefreshRequest &request)
             record_applied_watermarks(holds, graph, member.compiled->relid());
 }
 
-Explanation explain_inactive(Oid relid)
+HoldExplanation explain_inactive(Oid relid)
 {
     state::StateRow row;
     if (state::read(relid, &row) && is_suspended(row))

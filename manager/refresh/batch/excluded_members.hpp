@@ -26,6 +26,6 @@ void exclude_held(Batch &batch, const RefreshRequest &request);
 
 /* Returns why a stream table that is not held is not refreshed all the same: it is suspended, or it reads, or
  * is in an atomic set with, a stream table that is not refreshed. Empty if it is refreshed. */
-Explanation explain_inactive(Oid relid);
+HoldExplanation explain_inactive(Oid relid);
 
 } // namespace pgtrickle::refresh

@@ -247,7 +247,7 @@ std::string explain_hold_to_all(Oid relid)
     return hold ? sentence_of(*hold) : explain_hold(relid).sentence;
 }
 
-Explanation explain_hold(Oid relid)
+HoldExplanation explain_hold(Oid relid)
 {
     if (std::optional<Hold> hold = hold_on(relid))
         return {sentence_of(*hold), hint_of(*hold, relid)};

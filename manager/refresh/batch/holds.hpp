@@ -31,11 +31,11 @@ scheduler::Graph graph_of_upstreams(Oid relid);
 std::optional<scheduler::Hold> hold_on(Oid relid);
 
 /* Why a stream table is not fresh, in words: its own hold, or that of an upstream. Empty if there is none. */
-struct Explanation {
+struct HoldExplanation {
     std::string sentence;
     std::string hint;
 };
-Explanation explain_hold(Oid relid);
+HoldExplanation explain_hold(Oid relid);
 /* Returns the explanation as a sentence for every role: it contains no names but those of relations. */
 std::string explain_hold_to_all(Oid relid);
 

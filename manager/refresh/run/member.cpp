@@ -86,9 +86,9 @@ void warn_inconsistent(const Definition &definition)
 }
 
 /* Measures the time of a part of a run, without the preparation of statements. */
-class Stopwatch {
+class RunStopwatch {
   public:
-    explicit Stopwatch(const Run &run) : run_(run) { restart(); }
+    explicit RunStopwatch(const Run &run) : run_(run) { restart(); }
     void restart() { started_at_ = GetCurrentTimestamp() - run_.preparing_us(); }
     int64_t us() const { return GetCurrentTimestamp() - run_.preparing_us() - started_at_; }
 
@@ -109,7 +109,7 @@ void refresh_as_chosen(Member &member, Run &run, ModeChoice &mode_choice)
     if (!run.is_unread())
         mode_choice.consider(run.net_changes_by_source());
     member.outcome.action = mode_choice.wants_full() ? Action::full : Action::differential;
-    Stopwatch stopwatch(run);
+    RunStopwatch stopwatch(run);
     if (!mode_choice.wants_full()) {
         Applied applied = run.apply_deltas(mode_choice.time_limit_us());
         mode_choice.note(scheduler::RefreshKind::delta, stopwatch.us(), applied == Applied::gave_up);
@@ -168,7 +168,7 @@ std::string refresh_from_frontier(Member &member, Run &run)
  * of a full refresh until there is another. */
 void start_over(Member &member, Run &run, const std::string &reason)
 {
-    Stopwatch stopwatch(run);
+    RunStopwatch stopwatch(run);
     member.outcome.is_fill = !member.state.is_populated;
     member.outcome.reason = member.outcome.is_fill ? "" : reason;
     refresh_fully(member, run, member.outcome.is_fill ? Action::full : Action::reinitialize);

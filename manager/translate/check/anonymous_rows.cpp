@@ -1,13 +1,13 @@
 /* All functions of this file are PostgreSQL frames. */
 #include "translate/check/anonymous_rows.hpp"
 
+#include "pg/versions/parser.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "nodes/nodeFuncs.h"
-#include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -56,7 +56,7 @@ void add_whole_row(RowSearch *search, const Var *var)
         level = level->parent;
     if (level == nullptr)
         elog(ERROR, "the query of a column is missing");
-    expandRTE(rt_fetch(var->varno, level->query->rtable), var->varno, 0, -1, false, nullptr, &columns);
+    columns_of_entry(rt_fetch(var->varno, level->query->rtable), var->varno, false, nullptr, &columns);
     add_expressions(search, columns);
 }
 

@@ -46,7 +46,7 @@ struct Facts {
     UnusableName unusable;
     const char *type;
     const char *collation;
-    engine::Kind kind;
+    engine::TypeKind kind;
     engine::Equality equality;
     const char *equals;
     bool has_hash;
@@ -68,18 +68,18 @@ const char *collation_name(Oid collation)
     return name;
 }
 
-engine::Kind kind_of(Oid type)
+engine::TypeKind kind_of(Oid type)
 {
     switch (type) {
-    case INT2OID: return engine::Kind::int2;
-    case INT4OID: return engine::Kind::int4;
-    case INT8OID: return engine::Kind::int8;
-    case NUMERICOID: return engine::Kind::numeric;
-    case FLOAT4OID: return engine::Kind::float4;
-    case FLOAT8OID: return engine::Kind::float8;
-    case MONEYOID: return engine::Kind::money;
-    case INTERVALOID: return engine::Kind::interval;
-    default: return engine::Kind::other;
+    case INT2OID: return engine::TypeKind::int2;
+    case INT4OID: return engine::TypeKind::int4;
+    case INT8OID: return engine::TypeKind::int8;
+    case NUMERICOID: return engine::TypeKind::numeric;
+    case FLOAT4OID: return engine::TypeKind::float4;
+    case FLOAT8OID: return engine::TypeKind::float8;
+    case MONEYOID: return engine::TypeKind::money;
+    case INTERVALOID: return engine::TypeKind::interval;
+    default: return engine::TypeKind::other;
     }
 }
 
@@ -142,7 +142,7 @@ engine::Column column_of(const ValueType &value, std::string name)
     column.collation = facts.collation;
     column.kind = facts.kind;
     column.has_modifier = value.typmod >= 0;
-    if (facts.kind == engine::Kind::numeric && column.has_modifier)
+    if (facts.kind == engine::TypeKind::numeric && column.has_modifier)
         column.scale = scale_of_numeric(value.typmod);
     column.equality = facts.equality;
     column.equals = facts.equals;

@@ -29,8 +29,8 @@ bool is_inexact(const engine::AggregateCall &call)
 {
     if (!call.argument)
         return false;
-    const engine::Kind kind = call.argument->result.kind;
-    return kind == engine::Kind::float4 || kind == engine::Kind::float8;
+    const engine::TypeKind kind = call.argument->result.kind;
+    return kind == engine::TypeKind::float4 || kind == engine::TypeKind::float8;
 }
 
 bool is_kept_by_states(const Aggref *aggregate, const engine::AggregateCall &call)
@@ -123,8 +123,8 @@ KeptCall pairs_call(const Parts &parts)
 KeptCall variance_call(const Parts &parts, bool is_sample)
 {
     const engine::Expression &x = parts.arguments()[0];
-    const bool is_integer = x.result.kind != engine::Kind::numeric;
-    const ValueType sum_type = x.result.kind == engine::Kind::int8 || !is_integer ? numeric : bigint;
+    const bool is_integer = x.result.kind != engine::TypeKind::numeric;
+    const ValueType sum_type = x.result.kind == engine::TypeKind::int8 || !is_integer ? numeric : bigint;
     const std::string cast = "::pg_catalog.numeric";
     auto square = composed({std::string("("), 0, cast + " * ", 0, cast + ")" + (is_integer ? cast + "(1000,0)" : "")},
                            numeric, {x});
@@ -154,10 +154,10 @@ KeptCall variance_call(const Parts &parts, bool is_sample)
 bool is_exact_number(const engine::Expression &argument)
 {
     switch (argument.result.kind) {
-    case engine::Kind::int2:
-    case engine::Kind::int4:
-    case engine::Kind::int8:
-    case engine::Kind::numeric: return true;
+    case engine::TypeKind::int2:
+    case engine::TypeKind::int4:
+    case engine::TypeKind::int8:
+    case engine::TypeKind::numeric: return true;
     default: return false;
     }
 }

@@ -22,11 +22,11 @@ constexpr TimestampTz wait_for_others_us = 500'000;
 
 } // namespace
 
-Batch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
+PlannedBatch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
 {
     const RequestedBy requested_by = wanted.requested_by;
     const Party party = definitions_.party_of(id);
-    Batch batch;
+    PlannedBatch batch;
     std::map<Id, bool> known;
     auto is_wanted_itself = [&](Id other) {
         auto [place, is_new] = known.emplace(other, false);

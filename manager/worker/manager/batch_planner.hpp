@@ -36,7 +36,7 @@ struct Wanted {
     scheduler::Ids serves; /* as in RunningJob */
 };
 
-struct Batch {
+struct PlannedBatch {
     scheduler::Ids members;                      /* upstreams first */
     std::set<scheduler::Id> requested, optional; /* subsets of the members; the others are required */
 };
@@ -55,7 +55,7 @@ class BatchPlanner {
     BatchPlanner &operator=(const BatchPlanner &) = delete;
 
     /* The batch of `id`, which is wanted. Adds the members that were considered to `seen`. */
-    Batch plan(scheduler::Id id, const Wanted &wanted, std::set<scheduler::Id> *seen);
+    PlannedBatch plan(scheduler::Id id, const Wanted &wanted, std::set<scheduler::Id> *seen);
     Trouble trouble_of(scheduler::Id id, scheduler::RequestedBy requested_by);
     /* The stream tables of other owners that must be refreshed before the members. Sets `is_waiting` if the
      * members wait for them for a moment only, until wait_until(). */

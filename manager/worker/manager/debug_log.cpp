@@ -61,13 +61,13 @@ void log_put_off(const Known &known, const Known &upstream, int64_t until)
                       ", whose refresh has failed");
 }
 
-void log_retry(const Known &known, scheduler::Verdict verdict)
+void log_retry(const Known &known, scheduler::MemberVerdict verdict)
 {
     if (!is_logged(DEBUG1))
         return;
-    const char *why = verdict == scheduler::Verdict::failed   ? "its refresh has failed"
-                      : verdict == scheduler::Verdict::behind ? "a refresh in the same atomic set has failed"
-                                                              : "the stream table or one that it reads is locked";
+    const char *why = verdict == scheduler::MemberVerdict::failed   ? "its refresh has failed"
+                      : verdict == scheduler::MemberVerdict::behind ? "a refresh in the same atomic set has failed"
+                                                                    : "the stream table or one that it reads is locked";
     write(DEBUG1, name_of(known) + " will be retried: " + why);
 }
 

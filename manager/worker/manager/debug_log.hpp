@@ -15,6 +15,6 @@ void log_begin(const scheduler::Job &job, int pid);
 /* Logs that a due stream table waits for `upstream`, which has failed, until `until`. */
 void log_put_off(const Known &known, const Known &upstream, int64_t until);
 /* Logs that a stream table was not refreshed by a job and will be retried. */
-void log_retry(const Known &known, scheduler::Verdict verdict);
+void log_retry(const Known &known, scheduler::MemberVerdict verdict);
 
 } // namespace pgtrickle::worker

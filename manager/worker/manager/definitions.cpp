@@ -131,11 +131,11 @@ StoredState state_of(const state::StateSummary &glance)
  * tables and their sources: the lock table has no room for thousands. */
 constexpr size_t loaded_at_once = 10;
 
-std::optional<Failure> load_all(const std::vector<state::StateSummary> &glances, const std::map<Id, Known> &known,
-                                std::map<Id, LoadedDefinition> *loaded)
+std::optional<TransactionFailure> load_all(const std::vector<state::StateSummary> &glances,
+                                           const std::map<Id, Known> &known, std::map<Id, LoadedDefinition> *loaded)
 {
     for (size_t first = 0; first < glances.size(); first += loaded_at_once) {
-        std::optional<Failure> failure = in_transaction([&] {
+        std::optional<TransactionFailure> failure = in_transaction([&] {
             for (size_t i = first; i < std::min(glances.size(), first + loaded_at_once); i++)
                 loaded->emplace(glances[i].relid, load_one(glances[i], known.count(glances[i].relid) != 0));
         });
@@ -191,7 +191,7 @@ std::optional<TimestampTz> Definitions::next_at() const
 }
 
 /* Logs each fault once. */
-void Definitions::record_failed_read(const Failure &failure)
+void Definitions::record_failed_read(const TransactionFailure &failure)
 {
     read_again_later();
     if (std::exchange(load_fault_, failure.message) == failure.message)
@@ -223,7 +223,7 @@ std::optional<DefinitionChanges> Definitions::read(const std::function<void()> &
     std::map<Id, LoadedDefinition> loaded;
     Invalidated invalidated;
     bool is_anything_captured = false;
-    std::optional<Failure> failure = in_transaction([&] {
+    std::optional<TransactionFailure> failure = in_transaction([&] {
         invalidated = take_invalidated();
         catalog::note_database_name();
         changes.has_other_time_zone = read_time_zone();

@@ -113,7 +113,7 @@ class Definitions {
 
   private:
     void leave_if_settings_changed();
-    void record_failed_read(const Failure &failure);
+    void record_failed_read(const TransactionFailure &failure);
     void read_again_later();
     void apply(std::map<scheduler::Id, LoadedDefinition> &loaded, DefinitionChanges *changes);
     void put(scheduler::Id relid, LoadedDefinition &loaded, DefinitionChanges *changes);

@@ -169,7 +169,7 @@ bool Dispatcher::dispatch_batch(Id id, const Wanted &wanted, std::set<Id> *seen)
 {
     if (waits_for_share(id))
         return true;
-    const Batch batch = planner_.plan(id, wanted, seen);
+    const PlannedBatch batch = planner_.plan(id, wanted, seen);
     bool is_waiting = false;
     const Ids needed = planner_.needed_before(batch.members, wanted, &is_waiting);
     if (is_waiting) {
@@ -223,7 +223,7 @@ int Dispatcher::preferred_worker_of(const Ids &members) const
 }
 
 /* Returns false as dispatch_batch() does. */
-bool Dispatcher::begin(const Batch &batch, const Wanted &wanted)
+bool Dispatcher::begin(const PlannedBatch &batch, const Wanted &wanted)
 {
     const Ids &members = batch.members;
     RunningJob running;
@@ -253,7 +253,7 @@ bool Dispatcher::begin(const Batch &batch, const Wanted &wanted)
     return true;
 }
 
-Job Dispatcher::make_job(const Ids &involved, const Batch &batch, RequestedBy requested_by)
+Job Dispatcher::make_job(const Ids &involved, const PlannedBatch &batch, RequestedBy requested_by)
 {
     Job job;
     job.requested_by = requested_by;

@@ -52,9 +52,10 @@ class Dispatcher {
     bool dispatch_batch(scheduler::Id id, const Wanted &wanted, std::set<scheduler::Id> *seen);
     bool dispatch_before(const scheduler::Ids &needed, const scheduler::Ids &members, const Wanted &wanted,
                          std::set<scheduler::Id> *seen);
-    bool begin(const Batch &batch, const Wanted &wanted);
+    bool begin(const PlannedBatch &batch, const Wanted &wanted);
     void start(const Pool::Choice &choice, scheduler::Job job, RunningJob begun);
-    scheduler::Job make_job(const scheduler::Ids &involved, const Batch &batch, scheduler::RequestedBy requested_by);
+    scheduler::Job make_job(const scheduler::Ids &involved, const PlannedBatch &batch,
+                            scheduler::RequestedBy requested_by);
     scheduler::Involved involved_of(scheduler::Id id);
     void queue_dependents(TimestampTz now);
     bool is_ready(scheduler::Task &task, TimestampTz now);

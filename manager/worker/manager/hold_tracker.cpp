@@ -27,7 +27,7 @@ void HoldTracker::read_if_due()
     if (are_read_ || !definitions_.is_current())
         return;
     const scheduler::Holds before = holds_;
-    std::optional<Failure> failure = in_transaction([&] { read(); });
+    std::optional<TransactionFailure> failure = in_transaction([&] { read(); });
     if (failure)
         return;
     add_frozen();

@@ -9,8 +9,8 @@ namespace pgtrickle::worker {
 
 using scheduler::Id;
 using scheduler::MemberResult;
+using scheduler::MemberVerdict;
 using scheduler::Task;
-using scheduler::Verdict;
 
 /* If several stream tables were refreshed together, it is not known which of them took too long: the next job
  * refreshes each one alone. */
@@ -31,7 +31,7 @@ void JobResults::record_in_throttles(const RunningJob &job, const scheduler::Job
     TimestampTz now = GetCurrentTimestamp();
     for (const MemberResult &member : result.members) {
         Task *task = tasks_.find(member.id);
-        if (task == nullptr || member.verdict != Verdict::refreshed)
+        if (task == nullptr || member.verdict != MemberVerdict::refreshed)
             continue;
         if (member.has_changed || mailbox::is_clean(member.id))
             task->throttle.record_refresh(result.took_us, job.commits, now, spacing_us());
@@ -47,12 +47,12 @@ void JobResults::record(Task &task, const MemberResult &result)
     known.has_overrun = known.is_refreshed_alone = false;
     task.failures = result.failures;
     task.not_before = result.not_before;
-    if (result.verdict == Verdict::refreshed) {
+    if (result.verdict == MemberVerdict::refreshed) {
         task.refreshed_at = result.started_at;
         holds_.record_refresh(task.id);
     }
     /* Holds have changed since they were last read. */
-    if (result.verdict == Verdict::held)
+    if (result.verdict == MemberVerdict::held)
         holds_.read_again();
     if (result.is_suspended) {
         /* A user may have resumed it meanwhile; pgt_state is read again for that. */
@@ -63,19 +63,19 @@ void JobResults::record(Task &task, const MemberResult &result)
 }
 
 /* A task that becomes idle here is checked in this cycle. */
-void JobResults::put_back(Task &task, Verdict verdict)
+void JobResults::put_back(Task &task, MemberVerdict verdict)
 {
-    if (verdict == Verdict::refreshed)
+    if (verdict == MemberVerdict::refreshed)
         return tasks_.make_idle(task);
     log_retry(definitions_.at(task.id), verdict);
-    if (verdict == Verdict::failed)
+    if (verdict == MemberVerdict::failed)
         tasks_.queue(task, task.not_before);
     else
         tasks_.queue(task, std::max<TimestampTz>(task.not_before, GetCurrentTimestamp() + spacing_us()));
 }
 
 /* Moves a task to its place after a job. */
-void JobResults::settle(Id id, Verdict verdict, const MemberResult *result)
+void JobResults::settle(Id id, MemberVerdict verdict, const MemberResult *result)
 {
     Task *task = tasks_.find(id);
     if (task == nullptr)
@@ -83,7 +83,7 @@ void JobResults::settle(Id id, Verdict verdict, const MemberResult *result)
     if (result != nullptr)
         record(*task, *result);
     tasks_.record_trouble(*task);
-    tasks_.set_locked(id, verdict == Verdict::locked);
+    tasks_.set_locked(id, verdict == MemberVerdict::locked);
     if (!task->is_suspended)
         put_back(*task, verdict);
 }
@@ -93,7 +93,7 @@ void JobResults::end(const RunningJob &job, const std::optional<scheduler::JobRe
 {
     Verdicts verdicts;
     for (Id id : job.members)
-        verdicts[id] = Verdict::locked;
+        verdicts[id] = MemberVerdict::locked;
     if (result) {
         record_in_throttles(job, *result);
         for (const MemberResult &member : result->members) {
@@ -110,7 +110,7 @@ void JobResults::end(const RunningJob &job, const std::optional<scheduler::JobRe
     /* Members that the result does not mention, and those of a worker that died. */
     for (Id id : job.members)
         if (const Task *task = tasks_.find(id); task != nullptr && task->is_running)
-            settle(id, result ? Verdict::refreshed : Verdict::locked, nullptr);
+            settle(id, result ? MemberVerdict::refreshed : MemberVerdict::locked, nullptr);
     requests_.resolve_by(job, verdicts);
     if (job.kind == scheduler::Job::Kind::upkeep)
         upkeep_.end(result);

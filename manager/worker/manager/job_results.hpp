@@ -37,9 +37,9 @@ class JobResults {
 
   private:
     void record_in_throttles(const RunningJob &job, const scheduler::JobResult &result);
-    void settle(scheduler::Id id, scheduler::Verdict verdict, const scheduler::MemberResult *result);
+    void settle(scheduler::Id id, scheduler::MemberVerdict verdict, const scheduler::MemberResult *result);
     void record(scheduler::Task &task, const scheduler::MemberResult &result);
-    void put_back(scheduler::Task &task, scheduler::Verdict verdict);
+    void put_back(scheduler::Task &task, scheduler::MemberVerdict verdict);
 
     Definitions &definitions_;
     Tasks &tasks_;

@@ -6,17 +6,17 @@ namespace pgtrickle::worker {
 
 using scheduler::Id;
 using scheduler::Ids;
-using scheduler::Verdict;
+using scheduler::MemberVerdict;
 
 namespace {
 
 mailbox::Answer answer_of(const Verdicts &verdicts, Id id)
 {
     auto found = verdicts.find(id);
-    switch (found != verdicts.end() ? found->second : Verdict::locked) {
-    case Verdict::refreshed: return mailbox::Answer::done;
-    case Verdict::locked: return mailbox::Answer::locked;
-    case Verdict::held: return mailbox::Answer::held;
+    switch (found != verdicts.end() ? found->second : MemberVerdict::locked) {
+    case MemberVerdict::refreshed: return mailbox::Answer::done;
+    case MemberVerdict::locked: return mailbox::Answer::locked;
+    case MemberVerdict::held: return mailbox::Answer::held;
     default: return mailbox::Answer::failed;
     }
 }
@@ -86,7 +86,7 @@ bool ReaderRequests::lacks_anything(const RunningJob &job, const Verdicts &verdi
     const Ids upstreams = definitions_.graph().upstreams(id);
     return std::any_of(upstreams.begin(), upstreams.end(), [&](Id upstream) {
         auto verdict = verdicts.find(upstream);
-        bool is_refreshed = verdict != verdicts.end() && verdict->second == Verdict::refreshed;
+        bool is_refreshed = verdict != verdicts.end() && verdict->second == MemberVerdict::refreshed;
         auto pending = job.pending.find(upstream);
         return !is_refreshed && pending != job.pending.end() && pending->second <= before && !holds_.is_held(upstream);
     });

@@ -17,7 +17,7 @@
 
 namespace pgtrickle::worker {
 
-using Verdicts = std::map<scheduler::Id, scheduler::Verdict>;
+using Verdicts = std::map<scheduler::Id, scheduler::MemberVerdict>;
 
 struct RunningJob {
     uint64_t number = 0; /* ascending in the order in which jobs begin */

@@ -73,7 +73,7 @@ void StaleAlerts::send()
 bool StaleAlerts::send_all(const Stale &stale, TimestampTz now)
 {
     bool is_sent = true;
-    std::optional<Failure> failure = in_transaction([&] {
+    std::optional<TransactionFailure> failure = in_transaction([&] {
         for (auto next = stale.begin(); is_sent && next != stale.end(); ++next) {
             auto [id, since] = *next;
             const Known &known = definitions_.at(id);

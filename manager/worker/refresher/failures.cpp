@@ -58,7 +58,7 @@ void update_state(Oid relid, const char *status, int errors, const char *message
 
 /* Any role of the database may listen. The alert therefore does not contain the error's text, which may quote
  * data. */
-void alert(const char *event, const scheduler::Involved &member, const Failure &failure, int errors)
+void alert(const char *event, const scheduler::Involved &member, const TransactionFailure &failure, int errors)
 {
     std::string sqlstate = call([&] { return unpack_sql_state(failure.sqlstate); });
     (void)definition::send_alert(
@@ -72,12 +72,12 @@ void alert(const char *event, const scheduler::Involved &member, const Failure &
 } // namespace
 
 /* Counts the failure. Returns true if the stream table is suspended from now on. */
-bool Refresher::write_failure(const scheduler::Involved &member, const Failure &failure,
+bool Refresher::write_failure(const scheduler::Involved &member, const TransactionFailure &failure,
                               scheduler::MemberResult *result)
 {
     bool is_suspended = false;
     int errors = 0;
-    const std::optional<Failure> unwritten = in_transaction([&] {
+    const std::optional<TransactionFailure> unwritten = in_transaction([&] {
         if (!call([&] { return lock_state(member.id); }))
             return;
         state::StateRow row;
@@ -101,7 +101,8 @@ bool Refresher::write_failure(const scheduler::Involved &member, const Failure &
     return is_counted && is_suspended;
 }
 
-void Refresher::note_failure(const scheduler::Involved &member, const Failure &failure, TimestampTz started_at)
+void Refresher::note_failure(const scheduler::Involved &member, const TransactionFailure &failure,
+                             TimestampTz started_at)
 {
     call([&] {
         ereport(LOG, (errmsg("refresh of stream table \"%s.%s\" failed: %s", member.schema_name.c_str(),

@@ -58,7 +58,7 @@ void run(InstallerTask *task)
         SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
         pgstat_report_activity(STATE_RUNNING, "starting to capture sources of a stream table");
     });
-    const std::optional<Failure> failure = in_transaction([=] { call([=] { install(task); }); });
+    const std::optional<TransactionFailure> failure = in_transaction([=] { call([=] { install(task); }); });
     if (failure)
         call([&] {
             ereport(LOG,

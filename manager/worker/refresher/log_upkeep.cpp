@@ -94,7 +94,7 @@ void LogUpkeep::trim_logs()
         const Oid source = *next++;
         Trimmed trimmed = Trimmed::held_back;
         std::optional<int64_t> unreported_bytes;
-        std::optional<Failure> failure = in_transaction([&] {
+        std::optional<TransactionFailure> failure = in_transaction([&] {
             unreported_bytes = look_at_size(source);
             trimmed = capture::trim(source, max_log_bytes());
         });

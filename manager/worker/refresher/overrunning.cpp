@@ -14,7 +14,7 @@ namespace pgtrickle::worker {
 using scheduler::Id;
 using scheduler::Ids;
 using scheduler::Involved;
-using scheduler::Verdict;
+using scheduler::MemberVerdict;
 
 /* Records the refresh under way for health_check(), and for the manager in case this process is
  * terminated. */
@@ -42,7 +42,7 @@ void Refresher::exclude_overrun(Ids &members)
     for (const Involved &item : job_.involved) {
         if (!item.has_overrun || std::find(members.begin(), members.end(), item.id) == members.end())
             continue;
-        set_verdict(item.id, Verdict::failed);
+        set_verdict(item.id, MemberVerdict::failed);
         note_failure(item, time_limit({item.id}).failure_of_terminated(), GetCurrentTimestamp());
         exclude(item.id, members);
     }

@@ -24,8 +24,8 @@ namespace {
 using scheduler::Id;
 using scheduler::Ids;
 using scheduler::Involved;
+using scheduler::MemberVerdict;
 using scheduler::RequestedBy;
-using scheduler::Verdict;
 
 void add_to(Ids *ids, const Ids &more)
 {
@@ -108,7 +108,7 @@ scheduler::MemberResult &Refresher::result_of(Id id)
     return result;
 }
 
-std::optional<Failure> Refresher::attempt(const Ids &members)
+std::optional<TransactionFailure> Refresher::attempt(const Ids &members)
 {
     std::vector<refresh::Outcome> outcomes;
     Programs programs;
@@ -121,7 +121,7 @@ std::optional<Failure> Refresher::attempt(const Ids &members)
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
     publish_attempt(members.front(), members.size());
     skipped_ = {};
-    std::optional<Failure> failure = in_transaction([&] {
+    std::optional<TransactionFailure> failure = in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); })) {
             skipped_.held.assign(members.begin(), members.end());
             return;
@@ -166,7 +166,7 @@ void Refresher::note_successes(const std::vector<refresh::Outcome> &outcomes, co
     for (const refresh::Outcome &outcome : outcomes) {
         scheduler::MemberResult &result = result_of(outcome.relid);
         bool has_failed = result.failures > 0;
-        result.verdict = Verdict::refreshed;
+        result.verdict = MemberVerdict::refreshed;
         result.failures = 0;
         result.started_at = outcome.started_at;
         result.has_changed = outcome.action != refresh::Action::no_data;
@@ -235,7 +235,7 @@ void Refresher::exclude(Id failed, Ids &members)
 {
     Ids out = {failed};
     std::set<Id> known = {failed};
-    const bool is_locked = result_of(failed).verdict == Verdict::locked;
+    const bool is_locked = result_of(failed).verdict == MemberVerdict::locked;
     for (size_t i = 0; i < out.size(); i++) {
         Ids next = graph_.direct_downstreams(out[i]);
         add_to(&next, atomic_set_of(out[i]));
@@ -247,7 +247,7 @@ void Refresher::exclude(Id failed, Ids &members)
     }
     for (Id member : members)
         if (member != failed && known.count(member) != 0)
-            set_verdict(member, is_locked ? Verdict::locked : Verdict::behind);
+            set_verdict(member, is_locked ? MemberVerdict::locked : MemberVerdict::behind);
     std::erase_if(members, [&](Id member) { return known.count(member) != 0; });
 }
 
@@ -265,11 +265,11 @@ void Refresher::refresh_separately(Ids members)
                 together.push_back(member);
         if (together.size() == tried_together) {
             for (Id member : members)
-                set_verdict(member, Verdict::behind);
+                set_verdict(member, MemberVerdict::behind);
             return;
         }
         refresh_batch(together);
-        if (result_of(first).verdict == Verdict::refreshed)
+        if (result_of(first).verdict == MemberVerdict::refreshed)
             std::erase_if(members, [&](Id member) { return contains(together, member); });
         else
             exclude(first, members);
@@ -282,27 +282,27 @@ void Refresher::refresh_batch(Ids members)
     while (!members.empty()) {
         if (mailbox::is_asked_to_exit()) {
             for (Id member : members)
-                set_verdict(member, Verdict::locked);
+                set_verdict(member, MemberVerdict::locked);
             return;
         }
         TimestampTz started_at = GetCurrentTimestamp();
-        std::optional<Failure> failure = attempt(members);
+        std::optional<TransactionFailure> failure = attempt(members);
         const Oid locked = skipped_.locked;
         if (!failure && locked == InvalidOid) {
             for (Id member : members)
-                set_verdict(member, contains(skipped_.held, member) ? Verdict::held : Verdict::refreshed);
+                set_verdict(member, contains(skipped_.held, member) ? MemberVerdict::held : MemberVerdict::refreshed);
             return;
         }
         if (!failure) {
             /* Another session refreshes it, perhaps in a long transaction, or it is in a larger atomic set:
              * continue with the other members. */
             size_t before = members.size();
-            set_verdict(locked, Verdict::locked);
+            set_verdict(locked, MemberVerdict::locked);
             exclude(locked, members);
             if (members.size() < before)
                 continue;
             for (Id member : members)
-                set_verdict(member, Verdict::locked);
+                set_verdict(member, MemberVerdict::locked);
             return;
         }
         /* The members exceeded the time limit together: refreshing each one alone shows which of them takes
@@ -316,14 +316,14 @@ void Refresher::refresh_batch(Ids members)
             culprit = members.front();
         bool is_news = culprit != InvalidOid && !has_verdict(culprit);
         if (is_news) {
-            set_verdict(culprit, failure->is_transient() ? Verdict::locked : Verdict::failed);
+            set_verdict(culprit, failure->is_transient() ? MemberVerdict::locked : MemberVerdict::failed);
             if (const Involved *item = find(culprit))
                 note_failure(*item, *failure, started_at);
         }
         if (contains(members, culprit)) {
             exclude(culprit, members);
         } else if (members.size() == 1) {
-            set_verdict(members.front(), Verdict::behind);
+            set_verdict(members.front(), MemberVerdict::behind);
             return;
         } else {
             refresh_separately(std::move(members));
@@ -360,7 +360,7 @@ void Refresher::exclude_busy(Id id, const std::set<Id> &coming)
     for (Id needed : needed_by(id)) {
         const Involved *item = find(needed);
         if (item != nullptr && item->role != Involved::Role::upstream && coming.count(needed) == 0)
-            set_verdict(needed, Verdict::locked);
+            set_verdict(needed, MemberVerdict::locked);
     }
 }
 
@@ -384,7 +384,7 @@ Ids Refresher::without_busy()
             tried.push_back(item.id);
     }
     if (!tried.empty()) {
-        std::optional<Failure> failure = in_transaction([&] {
+        std::optional<TransactionFailure> failure = in_transaction([&] {
             for (Id id : tried) {
                 bool is_free = true;
                 for (Id needed : needed_by(id)) {

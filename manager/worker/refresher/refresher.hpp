@@ -48,7 +48,7 @@ class Refresher {
     void refresh_batch(scheduler::Ids members);
     void refresh_separately(scheduler::Ids members);
     void exclude(scheduler::Id failed, scheduler::Ids &members);
-    std::optional<Failure> attempt(const scheduler::Ids &members);
+    std::optional<TransactionFailure> attempt(const scheduler::Ids &members);
     TimeLimit time_limit(const scheduler::Ids &members) const;
     void publish_attempt(scheduler::Id first, size_t count) const;
     void exclude_overrun(scheduler::Ids &members);
@@ -59,7 +59,7 @@ class Refresher {
     const scheduler::Involved *find(scheduler::Id id) const;
     scheduler::MemberResult &result_of(scheduler::Id id);
     bool has_verdict(scheduler::Id id) const { return results_.count(id) != 0; }
-    void set_verdict(scheduler::Id id, scheduler::Verdict verdict) { result_of(id).verdict = verdict; }
+    void set_verdict(scheduler::Id id, scheduler::MemberVerdict verdict) { result_of(id).verdict = verdict; }
 
     catalog::InitiatedBy initiated_by() const
     {
@@ -68,8 +68,9 @@ class Refresher {
     }
 
     /* failures.cpp */
-    void note_failure(const scheduler::Involved &member, const Failure &failure, TimestampTz started_at);
-    bool write_failure(const scheduler::Involved &member, const Failure &failure, scheduler::MemberResult *result);
+    void note_failure(const scheduler::Involved &member, const TransactionFailure &failure, TimestampTz started_at);
+    bool write_failure(const scheduler::Involved &member, const TransactionFailure &failure,
+                       scheduler::MemberResult *result);
 
     const scheduler::Job &job_;
     const Process process_;

@@ -114,7 +114,7 @@ std::string TimeLimit::reason() const
            "leaves no room for one";
 }
 
-void TimeLimit::explain(Failure &failure) const
+void TimeLimit::explain(TransactionFailure &failure) const
 {
     if (fired == 0 || failure.sqlstate != ERRCODE_QUERY_CANCELED)
         return;
@@ -125,9 +125,9 @@ void TimeLimit::explain(Failure &failure) const
     failure.has_timed_out = true;
 }
 
-Failure TimeLimit::failure_of_terminated() const
+TransactionFailure TimeLimit::failure_of_terminated() const
 {
-    Failure failure;
+    TransactionFailure failure;
     failure.sqlstate = ERRCODE_QUERY_CANCELED;
     failure.message = "terminating refresh: " + reason() + ", and did not end when it was canceled";
     failure.has_timed_out = true;

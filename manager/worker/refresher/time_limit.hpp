@@ -29,9 +29,9 @@ class TimeLimit {
     void begin() const;
     void end() const;
     /* Sets the reason of a failure that the limit has caused. */
-    void explain(Failure &failure) const;
+    void explain(TransactionFailure &failure) const;
     /* The failure of a refresh whose process had to be terminated. */
-    Failure failure_of_terminated() const;
+    TransactionFailure failure_of_terminated() const;
 
   private:
     std::string reason() const;

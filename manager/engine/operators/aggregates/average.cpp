@@ -24,9 +24,9 @@ Expression keep(GroupBuilder &group, const AggregateCall &call)
     int count = group.count_of(group.argument(call));
     std::string s = "#" + std::to_string(sum), n = "#" + std::to_string(count);
     switch (call.argument->result.kind) {
-    case Kind::float4:
-    case Kind::float8:
-    case Kind::interval:
+    case TypeKind::float4:
+    case TypeKind::float8:
+    case TypeKind::interval:
         return group.output("CASE WHEN " + n + " > 0 THEN " + s + " / " + n + "::pg_catalog.float8 END", call.result);
     default:
         return group.output("CASE WHEN " + n + " > 0 THEN " + s + "::pg_catalog.numeric / " + n +
@@ -37,7 +37,7 @@ Expression keep(GroupBuilder &group, const AggregateCall &call)
 
 std::optional<Objection> objection(const AggregateCall &call)
 {
-    if (call.argument && call.argument->result.kind == Kind::money)
+    if (call.argument && call.argument->result.kind == TypeKind::money)
         return objection_to_sum(AggregateCall{call.family, std::nullopt, {}, {}}, "avg");
     return objection_to_sum(call, "avg");
 }

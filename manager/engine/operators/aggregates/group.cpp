@@ -17,7 +17,7 @@ const char *const int8 = "pg_catalog.int8";
 
 Column bigint_column(const std::string &name)
 {
-    Column column = column_of(Kind::int8);
+    Column column = column_of(TypeKind::int8);
     column.name = name;
     return column;
 }

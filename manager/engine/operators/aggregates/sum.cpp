@@ -22,19 +22,19 @@ int keep_numeric_sum(GroupBuilder &group, const std::string &argument, const Col
     std::string key = "sum numeric " + argument;
     if (group.known(key) >= 0)
         return group.known(key);
-    int sum = group.sum_of(key, argument, column_of(Kind::numeric),
+    int sum = group.sum_of(key, argument, column_of(TypeKind::numeric),
                            "pg_catalog.sum(i.pgt_weight * " + argument + ") FILTER (WHERE " + finite + ")",
                            "pg_catalog.sum(" + argument + ")");
-    Column column = column_of(Kind::int8);
+    Column column = column_of(TypeKind::int8);
     column.name = "pgt_special_" + std::to_string(sum + 1);
     int special = group.delta_state(column, "pg_catalog.count(*) FILTER (WHERE NOT (" + finite + "))");
     group.recompute_if("d.#" + std::to_string(special) + " > 0");
     if (!of.scale)
-        group.extremum_of("pg_catalog.scale(" + argument + ")", column_of(Kind::int4), true, true);
+        group.extremum_of("pg_catalog.scale(" + argument + ")", column_of(TypeKind::int4), true, true);
     return sum;
 }
 
-int keep_float_sum(GroupBuilder &group, const std::string &argument, Kind kind)
+int keep_float_sum(GroupBuilder &group, const std::string &argument, TypeKind kind)
 {
     const Column made = column_of(kind);
     std::string key = "sum " + made.type + " " + argument;
@@ -45,7 +45,7 @@ int keep_float_sum(GroupBuilder &group, const std::string &argument, Kind kind)
         group.sum_of(key, argument, made,
                      "pg_catalog.sum((i.pgt_weight * " + argument + ")" + cast + ") FILTER (WHERE i.pgt_weight > 0)",
                      "pg_catalog.sum(" + argument + cast + ")");
-    Column column = column_of(Kind::int8);
+    Column column = column_of(TypeKind::int8);
     column.name = "pgt_retracted_" + std::to_string(sum + 1);
     int retracted = group.delta_state(column, "pg_catalog.count(" + argument + ") FILTER (WHERE i.pgt_weight < 0)");
     group.recompute_if("d.#" + std::to_string(retracted) + " > 0");
@@ -53,7 +53,7 @@ int keep_float_sum(GroupBuilder &group, const std::string &argument, Kind kind)
     return sum;
 }
 
-int keep_exact_sum(GroupBuilder &group, const std::string &argument, Kind kind, const std::string &weighted)
+int keep_exact_sum(GroupBuilder &group, const std::string &argument, TypeKind kind, const std::string &weighted)
 {
     const Column made = column_of(kind);
     return group.sum_of("sum " + made.type + " " + argument, argument, made,
@@ -67,23 +67,23 @@ int keep_sum(GroupBuilder &group, const AggregateCall &call, bool as_float8)
     std::string argument = group.argument(call);
     std::string weighted = "i.pgt_weight * " + argument;
     switch (call.argument->result.kind) {
-    case Kind::int2:
-    case Kind::int4: return keep_exact_sum(group, argument, Kind::int8, weighted);
-    case Kind::int8: return keep_exact_sum(group, argument, Kind::numeric, weighted + "::pg_catalog.numeric");
-    case Kind::money: return keep_exact_sum(group, argument, Kind::money, weighted);
-    case Kind::interval:
-        return keep_exact_sum(group, argument, Kind::interval,
+    case TypeKind::int2:
+    case TypeKind::int4: return keep_exact_sum(group, argument, TypeKind::int8, weighted);
+    case TypeKind::int8: return keep_exact_sum(group, argument, TypeKind::numeric, weighted + "::pg_catalog.numeric");
+    case TypeKind::money: return keep_exact_sum(group, argument, TypeKind::money, weighted);
+    case TypeKind::interval:
+        return keep_exact_sum(group, argument, TypeKind::interval,
                               "CASE i.pgt_weight WHEN 1 THEN " + argument + " WHEN -1 THEN - " + argument +
                                   " ELSE i.pgt_weight::pg_catalog.float8 * " + argument + " END");
-    case Kind::float4: return keep_float_sum(group, argument, as_float8 ? Kind::float8 : Kind::float4);
-    case Kind::float8: return keep_float_sum(group, argument, Kind::float8);
+    case TypeKind::float4: return keep_float_sum(group, argument, as_float8 ? TypeKind::float8 : TypeKind::float4);
+    case TypeKind::float8: return keep_float_sum(group, argument, TypeKind::float8);
     default: return keep_numeric_sum(group, argument, call.argument->result);
     }
 }
 
 std::optional<Objection> objection_to_sum(const AggregateCall &call, const char *name)
 {
-    if (call.argument && call.argument->result.kind != Kind::other)
+    if (call.argument && call.argument->result.kind != TypeKind::other)
         return std::nullopt;
     return Objection{std::string(name) + "() of this type", "values cannot be removed from its state",
                      "Use refresh mode FULL, or sum a numeric expression."};

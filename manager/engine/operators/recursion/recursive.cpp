@@ -245,7 +245,7 @@ PlanPtr sample_recursive(Sampler &sampler)
     int width = 1 + sampler.below(2);
     auto bounded = [&](int of_width) {
         Expression value = wrapped(sampler.scalar(of_width), "(", ") % 2");
-        value.result = column_of(Kind::int4);
+        value.result = column_of(TypeKind::int4);
         return value;
     };
     PlanPtr input = sampler.plan();
