@@ -41,7 +41,7 @@ bool request_all(const Oid *relids, int count)
     Obstacle obstacle = Obstacle::none;
     for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested) {
         int rest = count - first;
-        obstacle = refresh_and_wait(relids + first, rest < mailbox::max_requested ? rest : mailbox::max_requested);
+        obstacle = request_and_wait(relids + first, rest < mailbox::max_requested ? rest : mailbox::max_requested);
     }
     for (int i = 0; i < count; i++) {
         if (obstacle == Obstacle::none) {

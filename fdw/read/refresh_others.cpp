@@ -53,7 +53,7 @@ Obstacle request_all(const Oid *relids, int count)
     Obstacle obstacle = Obstacle::none;
     for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested)
         obstacle =
-            refresh_and_wait(relids + first, std::min(count - first, mailbox::max_requested), OnDeadlock::give_up);
+            request_and_wait(relids + first, std::min(count - first, mailbox::max_requested), OnDeadlock::give_up);
     return obstacle;
 }
 

@@ -107,7 +107,7 @@ void sleep(long sleep_ms)
 
 } // namespace
 
-Obstacle refresh_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
+Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
 {
     const Stopwatch waited;
     const int64_t limit_ms = guc::scan_refresh_timeout_ms;

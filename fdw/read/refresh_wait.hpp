@@ -21,6 +21,6 @@ enum class OnDeadlock { raise, give_up };
 
 /* Requests a refresh and waits for it. Obstacle::none: each of `relids` is at least as fresh as at the time
  * of the call. */
-Obstacle refresh_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock = OnDeadlock::raise);
+Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock = OnDeadlock::raise);
 
 } // namespace pgtrickle
