@@ -29,7 +29,7 @@ DECLARE one kept; n bigint;
 BEGIN
   FOR one IN TABLE kept LOOP
     PERFORM pgtrickle.refresh_stream_table('target_sets_ordered.' || one.name);
-    EXECUTE format('SELECT count(*) FROM ((TABLE %I EXCEPT ALL (%s)) UNION ALL ((%2$s) EXCEPT ALL TABLE %1$I)) d', one.name, one.query) INTO n;
+    EXECUTE format('WITH q AS MATERIALIZED (%2$s) SELECT count(*) FROM ((TABLE %1$I EXCEPT ALL TABLE q) UNION ALL (TABLE q EXCEPT ALL TABLE %1$I)) d', one.name, one.query) INTO n;
     IF n > 0 THEN RETURN NEXT one.name; END IF;
   END LOOP;
 END $$;

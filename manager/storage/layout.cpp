@@ -18,11 +18,13 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/toasting.h"
 #include "commands/tablespace.h"
 #include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -174,6 +176,23 @@ void create_indexes(Oid heap, const engine::Step &step, const QueryParts &parts)
         PopActiveSnapshot();
 }
 
+/* Sets the names that differ; null: none. PostgreSQL frame. */
+void set_names(Relation attributes, Oid heap, const char *const *names, int count)
+{
+    for (int i = 0; i < count; i++) {
+        HeapTuple tuple = SearchSysCacheCopy2(ATTNUM, ObjectIdGetDatum(heap), Int16GetDatum(i + 1));
+        if (!HeapTupleIsValid(tuple))
+            elog(ERROR, "column %d of relation %u is missing", i + 1, heap);
+        NameData *name = &reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple))->attname;
+        if (names[i] != nullptr && strcmp(NameStr(*name), names[i]) != 0) {
+            namestrcpy(name, names[i]);
+            CatalogTupleUpdate(attributes, &tuple->t_self, tuple);
+        }
+        heap_freetuple(tuple);
+    }
+    CommandCounterIncrement();
+}
+
 } // namespace
 
 Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step, const QueryParts &parts,
@@ -240,6 +259,28 @@ void drop_arrangement(Oid relid, Oid heap)
         ObjectAddressSet(object, RelationRelationId, heap);
         performDeletion(&object, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
         CommandCounterIncrement();
+    });
+}
+
+/* Two columns may have exchanged their names, which are unique: each name that changes is first replaced by one
+ * that no column has. */
+void rename_columns(Oid heap, const engine::Step &step)
+{
+    std::vector<const char *> names;
+    for (const engine::ArrangementColumn &column : step.columns)
+        names.push_back(column.column.name.c_str());
+    const int count = static_cast<int>(names.size());
+    call([&] {
+        LockRelationOid(heap, AccessExclusiveLock);
+        Relation attributes = table_open(AttributeRelationId, RowExclusiveLock);
+        auto **passing = static_cast<const char **>(palloc0(sizeof(char *) * count));
+        for (int i = 0; i < count; i++) {
+            const char *present = get_attname(heap, static_cast<AttrNumber>(i + 1), false);
+            passing[i] = strcmp(present, names[i]) == 0 ? nullptr : psprintf("pgt_renamed_%d", i + 1);
+        }
+        set_names(attributes, heap, passing, count);
+        set_names(attributes, heap, names.data(), count);
+        table_close(attributes, RowExclusiveLock);
     });
 }
 

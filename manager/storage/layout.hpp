@@ -34,6 +34,10 @@ Oid chosen_tablespace(Oid relid);
 /* Returns the tablespace of a heap; InvalidOid for that of the database. */
 Oid tablespace_of(Oid heap);
 
+/* Gives the columns of an arrangement the names that `step` has for them. Locks the heap exclusively. C++ frame;
+ * throws PgError. */
+void rename_columns(Oid heap, const engine::Step &step);
+
 /* Drops a heap that create_arrangement() has created. */
 void drop_arrangement(Oid relid, Oid heap);
 

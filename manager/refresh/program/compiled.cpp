@@ -14,6 +14,7 @@
 #include "refresh/sets/refresh_sets.hpp"
 #include "setup/setup.hpp"
 #include "setup/steps.hpp"
+#include "storage/layout.hpp"
 #include "translate/check/dependence.hpp"
 #include "translate/expression/constants.hpp"
 
@@ -361,9 +362,14 @@ Compiled &compiled_of(Oid relid)
 
 void ensure_current_layout(Oid relid)
 {
-    if (has_current_layout(relid))
+    const Compiled &compiled = look_up(relid);
+    if (compiled.has_current_layout)
         return;
-    setup::rebuild_storage(relid);
+    if (compiled.is_only_renamed)
+        for (size_t k = 0; k + 1 < compiled.steps.size(); k++)
+            storage::rename_columns(compiled.steps[k].heap, compiled.steps[k].step);
+    else
+        setup::rebuild_storage(relid);
     if (auto found = compiled_cache().find(relid); found != compiled_cache().end())
         mark_stale(*found->second);
 }

@@ -65,6 +65,7 @@ struct Compiled : CacheEntry {
     Definition definition;
     bool is_stale = false;
     bool has_current_layout = true;             /* otherwise its heaps are those of another program, or are missing */
+    bool is_only_renamed = false;               /* … only columns of its arrangements have other names than there */
     bool captures_match_privileges = true;      /* otherwise sources must begin or cease to be captured for it */
     std::vector<Oid> captured;                  /* relations with the privileges that decide that */
     int capture_privilege = 0;                  /* guc::capture_privilege when this was built */

@@ -42,8 +42,8 @@ int column_count(Oid heap)
     });
 }
 
-/* Declared columns are renamed with their stream table; a hidden column keeps the name that its program gave
- * it. Beside the columns of the step there is pgt_hash. */
+/* Declared columns of the storage are renamed with the stream table; a hidden column keeps the name that its
+ * program gave it. Beside the columns of the step there is pgt_hash. */
 bool has_columns_of_its_step(const CompiledStep &compiled)
 {
     const std::vector<engine::ArrangementColumn> &columns = compiled.step.columns;
@@ -62,13 +62,26 @@ bool has_columns_of_its_step(const CompiledStep &compiled)
     });
 }
 
+/* Whether the columns of an arrangement have the names that the program uses. A column of a source that is
+ * renamed gives columns of the program other names. */
+bool has_names_of_its_step(const CompiledStep &compiled)
+{
+    return call([&] {
+        AttrNumber number = 0;
+        for (const engine::ArrangementColumn &column : compiled.step.columns)
+            if (!has_column(compiled.heap, ++number, "-", column.column.name.c_str()))
+                return false;
+        return true;
+    });
+}
+
 } // namespace
 
 bool find_heaps(Compiled &compiled)
 {
     const Definition &definition = compiled.definition;
     int last = static_cast<int>(compiled.steps.size()) - 1;
-    bool has_current_layout = true;
+    bool has_current_layout = true, has_names = true;
     for (int k = 0; k <= last; k++) {
         CompiledStep &step = compiled.steps[k];
         step.heap = k == last ? storage::storage_of(definition.relid) : storage::arrangement_of(definition.relid, k);
@@ -77,8 +90,10 @@ bool find_heaps(Compiled &compiled)
                    .message = "storage of stream table \"" + definition.name + "\" is missing",
                    .hint = "Run pgtrickle.repair_stream_table() on it."});
         has_current_layout = has_current_layout && has_columns_of_its_step(step);
+        has_names = has_names && (k == last || !has_current_layout || has_names_of_its_step(step));
     }
-    return has_current_layout;
+    compiled.is_only_renamed = has_current_layout && !has_names;
+    return has_current_layout && has_names;
 }
 
 void require_own_heaps(const Compiled &compiled)
