@@ -20,8 +20,7 @@ UPDATE total SET v = 1;
 DELETE FROM total;
 TRUNCATE total;
 COPY total FROM '/dev/null';
-COPY total FROM STDIN;
-\.
+\copy total FROM '/dev/null'
 INSERT INTO over_total VALUES (1, 1);
 WITH d AS (DELETE FROM total RETURNING *) SELECT * FROM d;
 EXPLAIN DELETE FROM total;
@@ -35,8 +34,7 @@ INSERT INTO total VALUES (1, 1);
 UPDATE total SET v = 1;
 DELETE FROM total;
 TRUNCATE total;
-COPY total FROM STDIN;
-\.
+\copy total FROM '/dev/null'
 RESET ROLE;
 -- sources_are_not_named_without_select
 SET ROLE dml_refusal_writer;
@@ -44,8 +42,7 @@ INSERT INTO total VALUES (1, 1);
 UPDATE total SET v = 1;
 DELETE FROM total;
 TRUNCATE total;
-COPY total FROM STDIN;
-\.
+\copy total FROM '/dev/null'
 DELETE FROM total WHERE id = 1;
 DELETE FROM total USING plain;
 RESET ROLE;
@@ -55,8 +52,7 @@ INSERT INTO total VALUES (1, 1);
 UPDATE total SET v = 1 WHERE id = 1;
 DELETE FROM total;
 TRUNCATE total;
-COPY total FROM STDIN;
-\.
+\copy total FROM '/dev/null'
 RESET ROLE;
 -- privileges_of_columns
 GRANT INSERT (id) ON total TO dml_refusal_reader;
@@ -66,10 +62,8 @@ INSERT INTO total (id) VALUES (1);
 INSERT INTO total (id, v) VALUES (1, 1);
 UPDATE total SET id = 1;
 UPDATE total SET v = 1;
-COPY total (id) FROM STDIN;
-\.
-COPY total (id, v) FROM STDIN;
-\.
+\copy total (id) FROM '/dev/null'
+\copy total (id, v) FROM '/dev/null'
 RESET ROLE;
 -- a_parent_is_what_is_written_to
 CREATE TABLE parent (id int, v int);
