@@ -165,17 +165,9 @@ void add_recommendation(Rows &rows, const Definition &definition, const std::vec
     rows.datum(signals_as_jsonb(signals), JSONBOID).add();
 }
 
-/* Six significant digits, as in JSON. */
-double rounded(double number)
-{
-    char digits[32];
-    snprintf(digits, sizeof(digits), "%.6g", number);
-    return std::stod(digits);
-}
-
 Rows &real_or_null(Rows &rows, double number)
 {
-    return number > 0 ? rows.real(rounded(number)) : rows.null();
+    return number > 0 ? rows.real(std::stod(six_digits(number))) : rows.null();
 }
 
 } // namespace

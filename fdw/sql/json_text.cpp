@@ -41,9 +41,7 @@ JsonObject &JsonObject::number(const char *name, int64_t value)
 
 JsonObject &JsonObject::real(const char *name, double value)
 {
-    char digits[32];
-    snprintf(digits, sizeof(digits), "%.6g", value);
-    return add(name, digits);
+    return add(name, six_digits(value));
 }
 
 JsonObject &JsonObject::object(const char *name, const JsonObject &value)
@@ -54,6 +52,13 @@ JsonObject &JsonObject::object(const char *name, const JsonObject &value)
 JsonObject &JsonObject::null(const char *name)
 {
     return add(name, "null");
+}
+
+std::string six_digits(double value)
+{
+    char digits[32];
+    snprintf(digits, sizeof(digits), "%.6g", value);
+    return digits;
 }
 
 Datum as_jsonb(const std::string &written)

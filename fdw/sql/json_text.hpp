@@ -15,7 +15,7 @@ class JsonObject {
   public:
     JsonObject &text(const char *name, const std::string &value);
     JsonObject &number(const char *name, int64_t value);
-    /* Six significant digits, which is enough for what is measured. */
+    /* As six_digits(). */
     JsonObject &real(const char *name, double value);
     JsonObject &object(const char *name, const JsonObject &value);
     JsonObject &null(const char *name);
@@ -26,6 +26,9 @@ class JsonObject {
     JsonObject &add(const char *name, const std::string &value);
     std::string members_;
 };
+
+/* Returns six significant digits, which is enough for what is measured. */
+std::string six_digits(double value);
 
 /* Returns a jsonb value. */
 Datum as_jsonb(const std::string &written);

@@ -32,28 +32,20 @@ int64_t whole(double number)
     return static_cast<int64_t>(number);
 }
 
-int64_t next_number(Database &catalog, uint32_t database, const Refresh &refresh)
-{
-    Statement select = catalog.prepare(
-        "SELECT coalesce(max(number), 0) + 1 FROM measured WHERE database = ? AND relid = ? AND generation = ?");
-    select.bind(database, refresh.relid, refresh.generation);
-    select.step();
-    return select.number(0);
-}
-
 } // namespace
 
 void add_measured(Database &catalog, uint32_t database, const Refresh &refresh)
 {
     for (const Measured &one : refresh.measured) {
         std::string way = name_of(one.way);
-        const int64_t number = next_number(catalog, database, refresh);
-        catalog
-            .prepare("INSERT INTO measured (database, relid, generation, number, way, took_us, base_rows, trial_us,"
-                     " is_given_up) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
-            .bind(database, refresh.relid, refresh.generation, number, way, whole(one.took_us),
-                  whole(one.work.base_rows), whole(one.trial_us), one.is_given_up)
-            .step();
+        Statement insert = catalog.prepare(
+            "INSERT INTO measured (database, relid, generation, number, way, took_us, base_rows,"
+            " trial_us, is_given_up) SELECT ?1, ?2, ?3, coalesce(max(number), 0) + 1, ?4, ?5, ?6, ?7, ?8"
+            " FROM measured WHERE database = ?1 AND relid = ?2 AND generation = ?3 RETURNING number");
+        insert.bind(database, refresh.relid, refresh.generation, way, whole(one.took_us), whole(one.work.base_rows),
+                    whole(one.trial_us), one.is_given_up);
+        insert.step();
+        const int64_t number = insert.number(0);
         for (const ChangedRows &change : one.work.changes)
             catalog
                 .prepare("INSERT INTO measured_change (database, relid, generation, number, source, rows)"
