@@ -32,6 +32,12 @@ SELECT schedule, original_query FROM pgtrickle.pgt_stream_tables WHERE pgt_name 
 SELECT pgtrickle.create_or_replace_stream_table('fn_new', 'SELECT n FROM fn_source');
 SELECT * FROM fn_new ORDER BY n;
 
+-- create_or_replace: an argument that is left out has its default
+SELECT pgtrickle.create_or_replace_stream_table('fn_new', 'SELECT n FROM fn_source', append_only => true);
+SELECT 'append_only=true' = ANY (ftoptions) AS is_append_only FROM pg_foreign_table WHERE ftrelid = 'fn_new'::regclass;
+SELECT pgtrickle.create_or_replace_stream_table('fn_new', 'SELECT n FROM fn_source');
+SELECT 'append_only=true' = ANY (ftoptions) AS is_append_only FROM pg_foreign_table WHERE ftrelid = 'fn_new'::regclass;
+
 -- alter_stream_table
 SELECT pgtrickle.alter_stream_table('fn_st', schedule => '5m', refresh_mode => 'FULL');
 SELECT schedule, refresh_mode FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'fn_st';
@@ -39,6 +45,7 @@ SELECT pgtrickle.alter_stream_table('fn_st', query => 'SELECT id, n * 2 AS n FRO
 SELECT * FROM fn_st ORDER BY id;
 SELECT pgtrickle.alter_stream_table('fn_st', status => 'SUSPENDED');
 SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'fn_st';
+SELECT pgtrickle.resume_stream_table('fn_st');
 SELECT pgtrickle.resume_stream_table('fn_st');
 SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'fn_st';
 SELECT pgtrickle.alter_stream_table('fn_st', status => 'TIRED');

@@ -17,12 +17,14 @@
 #include "fdw/ddl/fill.hpp"
 #include "fdw/ddl/publication.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/versions/rights.hpp"
 #include "setup/defining_query.hpp"
 #include "setup/maintenance.hpp"
 #include "setup/setup.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "utils/lsyscache.h"
@@ -90,6 +92,16 @@ bool has_nothing_to_do(CreateForeignTableStmt *statement)
     else
         ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE), errmsg("relation \"%s\" already exists", relation->relname)));
     return true;
+}
+
+/* PostgreSQL checks the same, but only after the defining query has been planned, and without the hint. */
+void require_usage_of_server(const char *name)
+{
+    const Oid server = get_foreign_server_oid(name, false);
+    if (object_aclcheck(ForeignServerRelationId, server, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for foreign server %s", name),
+                 errhint("An owner of the server can GRANT USAGE ON FOREIGN SERVER %s.", quote_identifier(name))));
 }
 
 definition::WantedColumn *wanted_columns(List *column_definitions, const char *text)
@@ -163,6 +175,7 @@ void create_stream_table(const UtilityCall &utility)
     call([=] { check_statement(statement); });
     std::vector<options::Option> given = options::from_list(statement->options);
     options::check(given);
+    call([=] { require_usage_of_server(statement->servername); });
     Definition definition;
     options::apply(given, &definition);
     bool is_restored = !definition.original_query.empty() || !definition.settings.empty();

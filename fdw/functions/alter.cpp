@@ -37,9 +37,11 @@ state::Before set_suspended(Oid relid, bool is_suspended)
 
 void activate(Oid relid)
 {
-    if (!set_suspended(relid, false).was_suspended)
-        return;
     Definition definition = definition::load(relid);
+    if (!set_suspended(relid, false).was_suspended) {
+        call([&] { ereport(NOTICE, (errmsg("stream table \"%s\" is not suspended", definition.name.c_str()))); });
+        return;
+    }
     (void)definition::send_alert(definition::alert_of("resumed", definition.schema_name, definition.name).end());
 }
 

@@ -30,19 +30,14 @@ void look_at_ignored(const NamedArguments &arguments)
         note_ignored("max_delta_fraction", "AUTO learns from past refreshes when a full refresh is cheaper");
 }
 
-/* Returns every option for which the function has an argument; a boolean only if it differs from its
- * default. */
+/* Returns every option that has an argument which is not NULL. */
 std::vector<options::Option> options_of(const NamedArguments &arguments)
 {
     (void)arguments.required_text("query");
-    const Definition plain;
     std::vector<options::Option> options;
-    for (const char *name : options::names_for_users()) {
-        const std::optional<std::string> value = arguments.option(name);
-        if (!value || (arguments.is_boolean(name) && *value == options::value_of(plain, name)))
-            continue;
-        options.push_back({name, *value});
-    }
+    for (const char *name : options::names_for_users())
+        if (const std::optional<std::string> value = arguments.option(name))
+            options.push_back({name, *value});
     return options;
 }
 
@@ -59,7 +54,12 @@ void create(const NamedArguments &arguments, bool if_not_exists)
     call([] { guc::require_stream_tables("create a stream table"); });
     std::string name = arguments.required_text("name");
     look_at_ignored(arguments);
-    run_create(name, options_of(arguments), if_not_exists);
+    std::vector<options::Option> options = options_of(arguments);
+    const Definition plain;
+    std::erase_if(options, [&](const options::Option &option) {
+        return arguments.is_boolean(option.name.c_str()) && option.value == options::value_of(plain, option.name);
+    });
+    run_create(name, options, if_not_exists);
 }
 
 void create_or_replace(const NamedArguments &arguments)

@@ -1,5 +1,5 @@
 /*
- * export_definition: the statements that create a stream table again in any session.
+ * export_definition: the statements that create a stream table again in any session. Each ends with a semicolon.
  */
 #include "definition/options.hpp"
 #include "definition/visibility.hpp"
@@ -54,7 +54,7 @@ std::string index_statements(Oid relid, const std::string &quoted)
         "ORDER BY relname",
         {storage, quoted});
     for (const auto &row : rows)
-        statements += ";\n" + *row[0];
+        statements += "\n" + *row[0] + ";";
     return statements;
 }
 
@@ -74,6 +74,6 @@ SQL_FUNCTION(pgtrickle_export_definition)
     });
     std::string columns = call([=] { return column_list(relid); });
     std::string quoted = call([=] { return quoted_relation_name(relid); });
-    std::string statement = create_statement(quoted, columns, options) + index_statements(relid, quoted);
+    std::string statement = create_statement(quoted, columns, options) + ";" + index_statements(relid, quoted);
     return call([&] { return PointerGetDatum(cstring_to_text(statement.c_str())); });
 }

@@ -295,7 +295,8 @@ RefreshMode parse_mode(const std::string &text)
     if (word == "incremental")
         return RefreshMode::differential;
     raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
-           .message = "unknown refresh mode: " + text + ". Must be 'AUTO', 'FULL', 'DIFFERENTIAL', or 'IMMEDIATE'"});
+           .message = "unknown refresh mode: " + text + ". Must be 'AUTO', 'FULL', 'DIFFERENTIAL', or 'IMMEDIATE'",
+           .hint = "IMMEDIATE is not supported."});
 }
 
 const char *name_of(RefreshMode mode)

@@ -23,6 +23,20 @@ catalog::Refresh history_row(const refresh::Outcome &outcome, catalog::Initiated
     return row;
 }
 
+catalog::Refresh failed_history_row(Oid relid, refresh::Action action, TimestampTz started_at,
+                                    catalog::InitiatedBy initiated_by, const char *message)
+{
+    catalog::Refresh row;
+    row.relid = relid;
+    row.started_at = started_at;
+    row.ended_at = GetCurrentTimestamp();
+    row.action = action;
+    row.status = catalog::RefreshStatus::failed;
+    row.initiated_by = initiated_by;
+    row.error_message = message != nullptr ? message : "";
+    return row;
+}
+
 void record_in_history(const refresh::Outcome &outcome, catalog::InitiatedBy initiated_by)
 {
     catalog::append_history_at_end(history_row(outcome, initiated_by));
@@ -32,15 +46,11 @@ void record_failure_in_history(Oid relid, TimestampTz started_at, catalog::Initi
                                const PgError &error)
 {
     const auto *of_member = dynamic_cast<const refresh::MemberError *>(&error);
-    catalog::Refresh row;
-    row.relid = of_member != nullptr ? of_member->relid : relid;
-    row.started_at = started_at;
-    row.ended_at = GetCurrentTimestamp();
-    row.action = of_member != nullptr ? of_member->action : refresh::Action::skip;
-    row.status = catalog::RefreshStatus::failed;
-    row.initiated_by = initiated_by;
-    row.error_message = (of_member != nullptr ? of_member->whole : error.data)->message;
-    catalog::append_history_at_end(row);
+    catalog::append_history_at_end(
+        of_member != nullptr
+            ? failed_history_row(of_member->relid, of_member->action, started_at, initiated_by,
+                                 of_member->whole->message)
+            : failed_history_row(relid, refresh::Action::skip, started_at, initiated_by, error.data->message));
 }
 
 } // namespace pgtrickle

@@ -11,6 +11,9 @@ namespace pgtrickle {
 
 /* All functions are C++ frames. */
 catalog::Refresh history_row(const refresh::Outcome &outcome, catalog::InitiatedBy initiated_by);
+/* The row of a refresh of `relid` that failed just now. */
+catalog::Refresh failed_history_row(Oid relid, refresh::Action action, TimestampTz started_at,
+                                    catalog::InitiatedBy initiated_by, const char *message);
 void record_in_history(const refresh::Outcome &outcome, catalog::InitiatedBy initiated_by);
 /* Records a failed refresh of `relid`, under the member that failed if that is another stream table. */
 void record_failure_in_history(Oid relid, TimestampTz started_at, catalog::InitiatedBy initiated_by,

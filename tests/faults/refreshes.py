@@ -301,8 +301,8 @@ def a_manager_that_is_terminated_without_shared_memory_ends_no_other_process():
 
 def no_refresh_is_lost_or_counted_twice():
     """Under cancellations and terminations the history has each row once."""
-    db.run("CREATE TABLE told (id serial, at int)")
-    create("telling", "SELECT id FROM told", "calculated")
+    db.run("CREATE TABLE watched (id serial, at int)")
+    create("telling", "SELECT id FROM watched", "calculated")
     is_over = threading.Event()
 
     def disturb():
@@ -317,11 +317,11 @@ def no_refresh_is_lost_or_counted_twice():
     thread = threading.Thread(target=disturb)
     thread.start()
     for _ in range(300):
-        db.run("INSERT INTO told (at) VALUES (1)")
+        db.run("INSERT INTO watched (at) VALUES (1)")
         time.sleep(0.01)
     is_over.set()
     thread.join()
-    wait_until_true("telling", "SELECT id FROM told")
+    wait_until_true("telling", "SELECT id FROM watched")
     # It is written after the commit.
     db.wait_for("SELECT sum(rows_inserted)::int FROM pgtrickle.get_refresh_history('telling', NULL) WHERE status = 'COMPLETED'", 300)
     db.run("DROP FOREIGN TABLE telling")

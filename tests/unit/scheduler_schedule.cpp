@@ -53,6 +53,10 @@ TEST(Durations, refuse_what_they_do_not_say)
     EXPECT_EQ(fault_of("11d99999999999999999999h"), "a duration is at most ten years");
     for (const char *text : {"abc", "", "5x", "5m30", "30m1h", "1m1m", "s", "5 m x"})
         fault_of(text);
+    for (const char *text : {"5 minutes", "1 h 30 m", "5x"})
+        EXPECT_EQ(fault_of(text), "a duration is a number of seconds, or numbers with the units w, d, h, m and s, from "
+                                  "the largest unit to the smallest");
+    EXPECT_EQ(parsed("0 0 1 1 mon").kind, Schedule::Kind::cron);
 }
 
 TEST(Durations, come_due_on_a_grid_shared_by_all)

@@ -10,6 +10,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_foreign_server.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_tablespace.h"
 #include "commands/tablecmds.h"
@@ -136,8 +137,9 @@ constexpr int rule_entries = PG_VERSION_NUM < 160000 ? 2 : 0;
      : (class_id) == ExtensionRelationId ? pg_extension_ownercheck(object, user)                                       \
                                          : pg_database_ownercheck(object, user))
 #define object_aclcheck(class_id, object, user, mode)                                                                  \
-    ((class_id) == NamespaceRelationId ? pg_namespace_aclcheck(object, user, mode)                                     \
-                                       : pg_tablespace_aclcheck(object, user, mode))
+    ((class_id) == NamespaceRelationId       ? pg_namespace_aclcheck(object, user, mode)                               \
+     : (class_id) == ForeignServerRelationId ? pg_foreign_server_aclcheck(object, user, mode)                          \
+                                             : pg_tablespace_aclcheck(object, user, mode))
 #endif
 
 /* Whether the current user owns the object. */

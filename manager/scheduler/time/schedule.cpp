@@ -15,12 +15,21 @@ struct Unit {
     int64_t seconds;
 };
 
+constexpr const char *form_of_duration =
+    "a duration is a number of seconds, or numbers with the units w, d, h, m and s, from the largest unit to the "
+    "smallest";
+
 constexpr Unit units[] = {{'w', 604800}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
 
 /* Units are accepted in any case, as in intervals. */
 char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
 bool is_digit(char c)
@@ -34,6 +43,15 @@ std::string_view trim(std::string_view text)
     if (first == std::string_view::npos)
         return {};
     return text.substr(first, text.find_last_not_of(" \t\n\r") - first + 1);
+}
+
+/* Whether `text` is meant as a cron expression. A text such as "5 minutes" is not: it has too few fields. */
+bool is_cron_expression(std::string_view text)
+{
+    int fields = 0;
+    for (size_t i = 0; i < text.size(); i++)
+        fields += is_blank(text[i]) && !is_blank(text[i - 1]);
+    return text.find_first_of("*@") != std::string_view::npos || fields + 1 >= 5;
 }
 
 /* Removes the number at the beginning of `text` and returns it; longest_s + 1 if it is greater than
@@ -69,15 +87,13 @@ std::optional<int64_t> parse_duration_seconds(std::string_view written, std::str
     const Unit *unit = std::begin(units);
     while (!text.empty()) {
         if (!is_digit(text.front()))
-            return refuse(fault, "a duration is a number with the unit s, m, h, d or w, or several from the largest "
-                                 "unit to the smallest");
+            return refuse(fault, form_of_duration);
         int64_t number = take_number(&text);
         bool is_plain = text.empty() && total == 0 && unit == std::begin(units);
         char letter = is_plain ? 's' : text.empty() ? ' ' : lower(text.front());
         unit = std::find_if(unit, std::end(units), [&](const Unit &u) { return u.letter == letter; });
         if (unit == std::end(units))
-            return refuse(fault, "a duration is a number with the unit s, m, h, d or w, or several from the largest "
-                                 "unit to the smallest");
+            return refuse(fault, form_of_duration);
         total += number * unit->seconds;
         if (total > longest_s)
             return refuse(fault, "a duration is at most ten years");
@@ -94,8 +110,7 @@ std::optional<Schedule> parse_schedule(std::string_view written, std::string *fa
     Schedule schedule;
     if (std::ranges::equal(text, std::string_view("calculated"), {}, lower))
         return schedule;
-    bool is_cron = text.find_first_of(" \t*@") != std::string_view::npos;
-    if (is_cron) {
+    if (is_cron_expression(text)) {
         std::optional<Cron> cron = parse_cron(text, fault);
         if (!cron)
             return std::nullopt;

@@ -13,6 +13,7 @@
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "mailbox/mailbox.hpp"
+#include "refresh/history.hpp"
 #include "scheduler/queue.hpp"
 #include "worker/refresher/refresher.hpp"
 
@@ -110,20 +111,12 @@ void Refresher::note_failure(const scheduler::Involved &member, const Transactio
     });
     scheduler::MemberResult &result = result_of(member.id);
     result.is_suspended = !failure.is_transient() && write_failure(member, failure, &result);
-    TimestampTz now = GetCurrentTimestamp();
     int counted = failure.is_transient() || !guc::auto_backoff ? 1 : result.failures;
     scheduler::Microseconds longest_us =
         failure.is_lack_of_resources() ? scheduler::longest_wait_for_room_us : scheduler::longest_back_off_us;
-    result.not_before = now + scheduler::back_off_us(member.id, counted, longest_us);
-    catalog::Refresh row;
-    row.relid = member.id;
-    row.started_at = started_at;
-    row.ended_at = now;
-    row.action = failure.tried;
-    row.status = catalog::RefreshStatus::failed;
-    row.initiated_by = initiated_by();
-    row.error_message = failure.message;
-    catalog::append_history({row});
+    result.not_before = GetCurrentTimestamp() + scheduler::back_off_us(member.id, counted, longest_us);
+    catalog::append_history(
+        {failed_history_row(member.id, failure.tried, started_at, initiated_by(), failure.message.c_str())});
     catalog::run([&](catalog::Database &catalog) {
         catalog::write_back_off(catalog, MyDatabaseId,
                                 {member.id, member.generation, result.failures, result.not_before});

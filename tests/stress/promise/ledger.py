@@ -30,24 +30,24 @@ class Promises:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.told = {}  # for each stream table: (since, seconds or none)
+        self.limits_by_table = {}  # for each stream table: (since, seconds or none)
 
     def tell(self, name, seconds):
         with self.lock:
-            self.told.setdefault(name, []).append((time.time(), seconds))
+            self.limits_by_table.setdefault(name, []).append((time.time(), seconds))
 
     def weaken(self, name, seconds):
         """Until the next tell() either the old or the new promise applies."""
         with self.lock:
-            told = self.told.setdefault(name, [(0.0, None)])
-            told.append((time.time(), weaker(told[-1][1], seconds)))
+            limits = self.limits_by_table.setdefault(name, [(0.0, None)])
+            limits.append((time.time(), weaker(limits[-1][1], seconds)))
 
     def within(self, name, begin, end):
         """Returns the weakest promise in force between the two moments."""
         with self.lock:
-            told = self.told.get(name, [(0.0, None)])
-            found = [seconds for since, seconds in told if begin <= since <= end]
-            before = [seconds for since, seconds in told if since < begin]
+            limits = self.limits_by_table.get(name, [(0.0, None)])
+            found = [seconds for since, seconds in limits if begin <= since <= end]
+            before = [seconds for since, seconds in limits if since < begin]
         weakest = before[-1] if before else None
         for seconds in found:
             weakest = weaker(weakest, seconds)

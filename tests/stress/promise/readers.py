@@ -239,8 +239,8 @@ class Reader(Session):
             "SELECT extract(epoch FROM statement_timestamp() - staleness) FROM pgtrickle.pgt_status() "
             f"WHERE name LIKE '%{table}'"))
         rows = self.run(query)
-        told = rows[0][0] if rows else None
-        if told is None:  # just renamed
+        reported = rows[0][0] if rows else None
+        if reported is None:  # just renamed
             return
         statement = self.text([table], False)
         begun = time.time()
@@ -248,10 +248,10 @@ class Reader(Session):
         self.check(statement, [table], rows, begun, 3600, False)
         self.world.count("ages")
         # Rounding of floats.
-        expected = self.world.ledger.before(float(told) - 0.00001)
+        expected = self.world.ledger.before(float(reported) - 0.00001)
         for seen in self.clocks_of(rows).values():
             if any(seen[writer] < number for writer, number in expected.items()):
-                self.fault(f"{table} is older than reported: {told}", query, expected, self.clocks_of(rows))
+                self.fault(f"{table} is older than reported: {reported}", query, expected, self.clocks_of(rows))
 
     def act(self):
         kinds = ((self.read, 10), (self.read_bank, 3), (self.read_repeatably, 2), (self.read_age, 3))
