@@ -213,7 +213,8 @@ PlannedStmt *planned(Query *query, const char *sql, Driver driver)
                 set_for_now(setting[0], setting[1]);
         ErrorContextCallback callback;
         StatementText text{sql, &callback};
-        PlannedStmt *statement = pg_plan_query(query, sql, 0, nullptr);
+        const int options = driver == Driver::whole_sources ? CURSOR_OPT_PARALLEL_OK : 0;
+        PlannedStmt *statement = pg_plan_query(query, sql, options, nullptr);
         text.end();
         return statement;
     });

@@ -6,8 +6,10 @@
 
 extern "C" {
 #include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/index.h"
 #include "storage/bufmgr.h"
 #include "utils/snapmgr.h"
@@ -17,17 +19,64 @@ namespace pgtrickle::storage {
 
 namespace {
 
+/* As many rows as COPY collects before it writes them. */
+constexpr int most_rows_in_batch = 1000;
+constexpr Size most_bytes_in_batch = 65536;
+
 struct FillReceiver {
     DestReceiver receiver; /* must be first */
     Arrangement *arrangement;
     Emitter *emitter;
     BulkInsertState bulk;
-    MemoryContext row_context;
+    int options;               /* of table_multi_insert() */
+    MemoryContext row_context; /* reset after each row */
+    MemoryContext batch_context;
+    TupleTableSlot *batch[most_rows_in_batch];
+    int batch_rows;
+    int slots; /* allocated entries of `batch` */
+    Size batch_bytes;
 };
+
+/* Whether the rows of the heap may be frozen as they are written, as by COPY FREEZE: a rollback to an earlier
+ * savepoint, which cannot remove frozen rows, removes the heap itself. */
+bool is_heap_of_subtransaction(Relation heap)
+{
+    return heap->rd_createSubid == GetCurrentSubTransactionId();
+}
 
 FillReceiver *fill_of(DestReceiver *receiver)
 {
     return reinterpret_cast<FillReceiver *>(receiver);
+}
+
+void write_batch(FillReceiver *fill)
+{
+    if (fill->batch_rows == 0)
+        return;
+    MemoryContext previous = MemoryContextSwitchTo(fill->batch_context);
+    table_multi_insert(fill->arrangement->heap, fill->batch, fill->batch_rows, GetCurrentCommandId(true), fill->options,
+                       fill->bulk);
+    MemoryContextSwitchTo(previous);
+    for (int i = 0; i < fill->batch_rows; i++)
+        ExecClearTuple(fill->batch[i]);
+    fill->batch_rows = 0;
+    fill->batch_bytes = 0;
+    MemoryContextReset(fill->batch_context);
+}
+
+void add_to_batch(FillReceiver *fill, const Datum *values, const bool *nulls)
+{
+    TupleDesc descriptor = fill->arrangement->descriptor;
+    if (fill->batch_rows == fill->slots)
+        fill->batch[fill->slots++] = MakeSingleTupleTableSlot(descriptor, &TTSOpsHeapTuple);
+    MemoryContext previous = MemoryContextSwitchTo(fill->batch_context);
+    HeapTuple tuple = heap_form_tuple(descriptor, const_cast<Datum *>(values), const_cast<bool *>(nulls));
+    MemoryContextSwitchTo(previous);
+    tuple->t_tableOid = RelationGetRelid(fill->arrangement->heap);
+    ExecStoreHeapTuple(tuple, fill->batch[fill->batch_rows++], false);
+    fill->batch_bytes += tuple->t_len;
+    if (fill->batch_rows == most_rows_in_batch || fill->batch_bytes >= most_bytes_in_batch)
+        write_batch(fill);
 }
 
 extern "C" bool receive_row(TupleTableSlot *slot, DestReceiver *receiver)
@@ -39,17 +88,15 @@ extern "C" bool receive_row(TupleTableSlot *slot, DestReceiver *receiver)
     gather_identity(arrangement, slot->tts_values, slot->tts_isnull);
     int count = arrangement->facts.column_count;
     TupleTableSlot *row = arrangement->write_slot;
-    ExecClearTuple(row);
     memcpy(row->tts_values, slot->tts_values, sizeof(Datum) * count);
     memcpy(row->tts_isnull, slot->tts_isnull, sizeof(bool) * count);
     row->tts_values[count] =
         Int64GetDatum(arrangement->identity.hash(arrangement->identity_values, arrangement->identity_nulls));
     row->tts_isnull[count] = false;
-    ExecStoreVirtualTuple(row);
-    table_tuple_insert(arrangement->heap, row, GetCurrentCommandId(true), 0, fill->bulk);
     emit(fill->emitter, slot->tts_values, slot->tts_isnull, 1);
     MemoryContextSwitchTo(previous);
     MemoryContextReset(fill->row_context);
+    add_to_batch(fill, row->tts_values, row->tts_isnull);
     return true;
 }
 
@@ -68,7 +115,14 @@ extern "C" void start_fill(DestReceiver *receiver, int, TupleDesc type)
 
 extern "C" void end_fill(DestReceiver *receiver)
 {
-    FreeBulkInsertState(fill_of(receiver)->bulk);
+    FillReceiver *fill = fill_of(receiver);
+    write_batch(fill);
+    table_finish_bulk_insert(fill->arrangement->heap, fill->options);
+    FreeBulkInsertState(fill->bulk);
+    for (int i = 0; i < fill->slots; i++)
+        ExecDropSingleTupleTableSlot(fill->batch[i]);
+    MemoryContextDelete(fill->batch_context);
+    MemoryContextDelete(fill->row_context);
 }
 
 extern "C" void destroy_fill(DestReceiver *) {}
@@ -148,7 +202,13 @@ DestReceiver *begin_fill(Arrangement *arrangement, Emitter *emitter)
     fill->arrangement = arrangement;
     fill->emitter = emitter;
     fill->bulk = GetBulkInsertState();
+    fill->options = TABLE_INSERT_SKIP_FSM;
+    if (is_heap_of_subtransaction(arrangement->heap))
+        fill->options |= TABLE_INSERT_FROZEN;
     fill->row_context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle fill row", ALLOCSET_DEFAULT_SIZES);
+    fill->batch_context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle fill batch", ALLOCSET_DEFAULT_SIZES);
+    /* A parallel plan cannot assign the number of the (sub)transaction that its leader writes with. */
+    (void)GetCurrentTransactionId();
     return &fill->receiver;
 }
 

@@ -1,8 +1,9 @@
 /*
  * Makes an arrangement contain exactly the rows that its full statement returns.
  *
- * A fill writes a heap that this transaction has created in the order of the statement, without index
- * maintenance; the indexes are built afterwards, as CREATE INDEX would. replace_content() applies to all
+ * A fill writes a heap that this transaction has created in the order of the statement, in batches, without index
+ * maintenance; the indexes are built afterwards, as CREATE INDEX would. Its rows are frozen and its pages
+ * all-visible, as after COPY FREEZE. replace_content() applies to all
  * other heaps: both sides are sorted by the identity's hash and merged. Only rows that differ are written,
  * and as row versions, so that readers keep their snapshots and are never blocked, and the true delta is
  * emitted. This also repairs an arrangement that is inconsistent with its query. PostgreSQL frames.
