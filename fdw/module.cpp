@@ -91,8 +91,8 @@ constexpr ObjectAccessHandler object_access[] = {
 };
 
 /* In this order, at each event. The mailbox comes last: at PRE_COMMIT and PRE_PREPARE it counts the changes,
- * and a marker of an open statement is one of them; at COMMIT and ABORT it wakes readers that wait for a
- * refresh, and the history must contain the refresh by then. */
+ * and a marker of an open statement is one of them; at COMMIT and ABORT it publishes the refresh and wakes the
+ * manager, and the history of a session's own refresh must be written by then. */
 constexpr TransactionHandler transaction[] = {
     capture::forget_at_end,  capture::settle_open_statements, catalog::at_transaction_event, end_running,
     announce_before_prepare, mailbox::clear_progress,         mailbox::at_transaction_event,

@@ -13,7 +13,7 @@ CREATE TABLE nfa.t (id int PRIMARY KEY, v text);
 INSERT INTO nfa.t VALUES (1, 'ok');
 SELECT pgtrickle.create_stream_table('nfa.casts', 'SELECT id, v::nfa_shared.mood AS m FROM nfa.t', '520w', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('nfa.calls', 'SELECT id, nfa_shared.f(id) AS w FROM nfa.t', '520w', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('nfa.groups', 'SELECT v::nfa_shared.mood AS m, nfa_shared.f(count(*)::int) AS n FROM nfa.t GROUP BY 1', '520w');
+SELECT pgtrickle.create_stream_table('nfa.groups', 'SELECT v::nfa_shared.mood AS m, nfa_shared.f(count(*)::int) AS n FROM nfa.t GROUP BY 1', '520w', 'DIFFERENTIAL');
 INSERT INTO nfa.t VALUES (2, 'ok');
 SELECT pgtrickle.refresh_stream_table(name) FROM unnest('{nfa.casts,nfa.calls,nfa.groups}'::text[]) name;
 -- another_role_creates_objects_that_match_better
@@ -31,6 +31,7 @@ INSERT INTO nfa.t VALUES (3, 'ok');
 SELECT pgtrickle.refresh_stream_table('nfa.casts');
 SELECT pgtrickle.refresh_stream_table('nfa.calls');
 SELECT pgtrickle.refresh_stream_table('nfa.groups');
+SELECT pgtrickle.alter_stream_table('nfa.groups', refresh_mode => 'AUTO');
 SELECT pgtrickle.refresh_stream_table('nfa.groups');
 SELECT * FROM nfa.groups;
 -- in_a_new_session_too

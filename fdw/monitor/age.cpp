@@ -19,8 +19,8 @@ Age age_of(Oid relid, const state::StateRow &row)
     TimestampTz since = known.is_known && known.stale_since() != DT_NOBEGIN ? known.stale_since() : row.data_timestamp;
     if (known.waits_for_others)
         return {known.is_clean, row.data_timestamp, since > now ? 0 : now - since, 0, since};
-    TimestampTz own =
-        known.is_known && known.own_stale_since() != DT_NOBEGIN ? known.own_stale_since() : row.data_timestamp;
+    TimestampTz own = known.is_known && known.scheduled_stale_since() != DT_NOBEGIN ? known.scheduled_stale_since()
+                                                                                    : row.data_timestamp;
     return {known.is_clean, row.data_timestamp, since > now ? 0 : now - since, own == 0 || own > now ? 0 : now - own,
             since};
 }

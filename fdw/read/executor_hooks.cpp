@@ -128,20 +128,21 @@ bool is_stream_table(const RangeTblEntry *entry)
            find_served_relation(entry->relid) != nullptr;
 }
 
-/* Limits of passes, each of which waits for one refresh by the manager. */
-constexpr int max_passes_writing = 5, max_passes_read_only = 30;
+/* Limits of passes, each of which waits for one refresh by the manager: if this transaction can refresh all of
+ * them itself after the last one, and otherwise. */
+constexpr int max_passes_refreshing = 5, max_passes_requesting = 30;
 
 /* Passes a statement that takes its snapshot after the barrier, and leaves the snapshot active. Another
  * process may refresh one of the stream tables alone between the refresh of all and the snapshot, or a commit
  * may come between the refreshes that this transaction has to do itself and the others. The statement passes
- * the barrier again then, and finally refreshes all stream tables in its own transaction, where no other
- * refresh can come between. */
+ * the barrier again then, and finally refreshes those that must be current in its own transaction, where no
+ * other refresh can come between. */
 void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
 {
     int current_count = 0;
     const Oid *current = tables_to_align(relids, count, &current_count);
     const bool can_refresh = can_refresh_all_here(current, current_count);
-    for (int left = (can_refresh ? max_passes_writing : max_passes_read_only) - 1;; left--) {
+    for (int left = (can_refresh ? max_passes_refreshing : max_passes_requesting) - 1;; left--) {
         const RequiredRights rights = asked_rights(query->plannedstmt);
         Passed passed = pass_barrier(relids, count, &rights);
         record_wait(passed);

@@ -75,8 +75,8 @@ Freshness judge(Oid relid, TimestampTz now)
             own_since = seen.data_timestamp;
         if (known.dirty_since == DT_NOBEGIN && !seen.needs_reinit)
             known.dirty_since = seen.data_timestamp;
-        if (known.own_dirty_since == DT_NOBEGIN && !seen.needs_reinit)
-            known.own_dirty_since = seen.data_timestamp;
+        if (known.scheduled_dirty_since == DT_NOBEGIN && !seen.needs_reinit)
+            known.scheduled_dirty_since = seen.data_timestamp;
     }
     if (!guc::enabled)
         return {Verdict::serve, Obstacle::none, is_populated};
@@ -101,7 +101,7 @@ Freshness judge(Oid relid, TimestampTz now)
     if (own.holds_it && !is_populated)
         return {Verdict::serve, Obstacle::none, false};
     const bool is_by_schedule = is_by_own_schedule(relid);
-    TimestampTz since = is_by_schedule ? known.own_stale_since() : known.stale_since();
+    TimestampTz since = is_by_schedule ? known.scheduled_stale_since() : known.stale_since();
     if (since != 0 && since < own_since)
         since = own_since;
     if (is_populated && (since == 0 || (is_by_schedule && known.waits_for_others) || !is_too_old(relid, since, now)))

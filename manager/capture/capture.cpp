@@ -173,7 +173,7 @@ const char *damage_of(Oid source)
     return is_sentinel_missing(source) ? "a crash may have emptied it" : nullptr;
 }
 
-void release_tree(Oid source)
+void unlock_inheritance_tree(Oid source)
 {
     if (is_table(source))
         unlock_tree(source, ShareLock);

@@ -52,6 +52,4 @@ void release(Oid source);
  * nullptr if nothing was lost. Costs some syscache look-ups. */
 const char *damage_of(Oid source);
 
-void release_tree(Oid source);
-
 } // namespace pgtrickle::capture

@@ -20,7 +20,8 @@ std::string path_in(const std::string &folder)
     return folder + "/catalog.late";
 }
 
-/* Visits every member, in the same order for reading and writing. */
+/* Visits every member, in the same order for reading and writing. A new member comes last: a file that an earlier
+ * build wrote may be read. */
 template <class Refresh, class Numbers, class Texts> void each_member(Refresh &row, Numbers number, Texts text)
 {
     number(row.relid);

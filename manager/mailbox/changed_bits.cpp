@@ -16,7 +16,7 @@
  *
  * If the writer finds the bit set, it looked before the manager cleared it. Its started++ was then before the
  * manager's look, which finds the stream table dirty. If the writer finds 0, it sets the latch, and the
- * manager's next wake-up finds the bit: the manager looks for bits if `has_news` is set, which the writer
+ * manager's next wake-up finds the bit: the manager looks for bits if `has_changed_bits` is set, which the writer
  * sets between the bit and the latch, and which the manager clears before it looks. The manager therefore
  * clears before it looks, looks at every stream table whose bits it cleared, and treats a stream table as
  * idle only if that look found it clean. A new manager clears all bits and looks at all stream tables: a

@@ -7,7 +7,7 @@
  * visible to the snapshot: nothing is missing. "Clean" is therefore one load and one comparison. Any
  * transaction that commits later, or whose source shares the slot by its hash, increments `started` first.
  *
- * Marks record *since when* the source is dirty: an observer asks for one, and the next increment stores its
+ * Change times record *since when* the source is dirty: an observer asks for one, and the next increment stores its
  * number and time. A refresh that has seen s needs the time of increment s + 1; if that change_time was overwritten
  * or lost in a race, the time of the observation is an earlier bound.
  */
@@ -28,7 +28,7 @@ uint32_t slot_of(Oid database, Oid source) noexcept
 
 namespace {
 
-void write_mark(SourceSlot &slot, uint64_t count, TimestampTz at) noexcept
+void write_change_time(SourceSlot &slot, uint64_t count, TimestampTz at) noexcept
 {
     ChangeTime &change_time = slot.change_times[slot.next_change_time.fetch_add(1) % change_times_per_slot];
     change_time.count.store(0);
@@ -46,7 +46,7 @@ uint64_t start(uint32_t slot_number, TimestampTz since) noexcept
     TimestampTz at = since != 0 ? since : GetCurrentTimestamp();
     uint64_t count = slot.started.fetch_add(1) + 1;
     if (slot.wants_change_time.exchange(0) != 0)
-        write_mark(slot, count, at);
+        write_change_time(slot, count, at);
     return count;
 }
 
@@ -55,7 +55,7 @@ void finish(uint32_t slot_number) noexcept
     source_slots[slot_number].finished.fetch_add(1);
 }
 
-TimestampTz marked_time(const SourceSlot &slot, uint64_t count) noexcept
+TimestampTz change_time_of(const SourceSlot &slot, uint64_t count) noexcept
 {
     for (const ChangeTime &change_time : slot.change_times) {
         if (change_time.count.load() != count)

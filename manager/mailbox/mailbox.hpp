@@ -105,15 +105,15 @@ struct MailboxStatus {
     TimestampTz time_dependent_since = 0;
     /* As dirty_since and time_dependent_since, without what is upstream of upstreams that have schedules of
      * their own: covers what a refresh of this stream table, when it is due, would apply. */
-    TimestampTz own_dirty_since = DT_NOBEGIN;
-    TimestampTz own_time_dependent_since = 0;
+    TimestampTz scheduled_dirty_since = DT_NOBEGIN;
+    TimestampTz scheduled_time_dependent_since = 0;
     bool waits_for_others = false; /* see set_effective_schedule() */
 
     /* True if no change can be missing. */
     bool is_current() const { return is_clean && time_dependent_since == 0; }
     /* Since when a change may be missing; 0 if the stream table is current. */
     TimestampTz stale_since() const { return older(dirty_since, time_dependent_since); }
-    TimestampTz own_stale_since() const { return older(own_dirty_since, own_time_dependent_since); }
+    TimestampTz scheduled_stale_since() const { return older(scheduled_dirty_since, scheduled_time_dependent_since); }
 
   private:
     static TimestampTz older(TimestampTz a, TimestampTz b) { return a == 0 ? b : b == 0 ? a : a < b ? a : b; }

@@ -73,7 +73,7 @@ struct Entry {
     TimestampTz as_of;
     TimestampTz refreshed_at;         /* not later than the snapshot of its last refresh */
     std::atomic<int64_t> dirty_since; /* as last computed; 0: not computed since the last refresh */
-    std::atomic<int64_t> own_dirty_since;
+    std::atomic<int64_t> scheduled_dirty_since;
 };
 
 struct ManagerSlot {
@@ -163,7 +163,7 @@ inline uint32_t database_slot() noexcept
 uint64_t start(uint32_t slot, TimestampTz since) noexcept;
 void finish(uint32_t slot) noexcept;
 /* The time marked for number `count` in `slot`; 0 if there is none. */
-TimestampTz marked_time(const SourceSlot &slot, uint64_t count) noexcept;
+TimestampTz change_time_of(const SourceSlot &slot, uint64_t count) noexcept;
 
 /* ---- stream_tables.cpp ---- */
 struct SettledReading {

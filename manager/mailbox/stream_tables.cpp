@@ -51,7 +51,7 @@ Entry *find_or_make(Oid relid) noexcept
         entry->as_of = DT_NOBEGIN;
         entry->refreshed_at = DT_NOBEGIN;
         entry->dirty_since.store(0);
-        entry->own_dirty_since.store(0);
+        entry->scheduled_dirty_since.store(0);
     }
     return entry;
 }
@@ -66,7 +66,7 @@ void free_readings(Entry *entry) noexcept
     }
     entry->has_readings = false;
     entry->dirty_since.store(0);
-    entry->own_dirty_since.store(0);
+    entry->scheduled_dirty_since.store(0);
 }
 
 void remove(Entry *entry) noexcept
@@ -90,7 +90,7 @@ template <class IsGone> void remove_where(IsGone is_gone) noexcept
 }
 
 /* Depth of a walk: to tables, or to what the stream table's own refresh would apply. */
-enum class Depth { base, own };
+enum class Depth { base, scheduled };
 
 /* Whether a refresh of `dependent` that is due does not refresh `upstream`. */
 bool is_not_refreshed_for(const Entry *upstream, const Entry *dependent) noexcept
@@ -108,7 +108,7 @@ TimestampTz pending_since(const ReadingCell &cell, const Entry *dependent, Depth
     if (!cell.is_settled)
         return cell.as_of;
     if (slot.started.load() != cell.seen) {
-        TimestampTz at = marked_time(slot, cell.seen + 1);
+        TimestampTz at = change_time_of(slot, cell.seen + 1);
         return at != 0 ? at : cell.as_of;
     }
     if (cell.stream_table == InvalidOid)
@@ -116,7 +116,7 @@ TimestampTz pending_since(const ReadingCell &cell, const Entry *dependent, Depth
     Entry *upstream = find(cell.stream_table);
     if (upstream == nullptr)
         return DT_NOBEGIN;
-    if (depth == Depth::own && is_not_refreshed_for(upstream, dependent))
+    if (depth == Depth::scheduled && is_not_refreshed_for(upstream, dependent))
         return 0;
     return pending_since(upstream, depth, steps);
 }
@@ -135,7 +135,7 @@ TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept
     }
     /* A change once known to be pending stays pending until the next refresh; a mark that proves it may be
      * overwritten meanwhile. */
-    std::atomic<int64_t> &remembered = depth == Depth::base ? entry->dirty_since : entry->own_dirty_since;
+    std::atomic<int64_t> &remembered = depth == Depth::base ? entry->dirty_since : entry->scheduled_dirty_since;
     TimestampTz known = remembered.load();
     if (oldest == 0) {
         if (known != 0)
@@ -167,7 +167,7 @@ TimestampTz pending_ignoring(const Entry *entry, const Ignored &ignored, int &st
             return DT_NOBEGIN;
         TimestampTz since = 0;
         if (!cell.is_settled || source_slots[cell.slot].started.load() != cell.seen) {
-            TimestampTz at = cell.is_settled ? marked_time(source_slots[cell.slot], cell.seen + 1) : 0;
+            TimestampTz at = cell.is_settled ? change_time_of(source_slots[cell.slot], cell.seen + 1) : 0;
             since = at != 0 ? at : cell.as_of;
         } else if (cell.stream_table != InvalidOid && !ignored.has(cell.stream_table)) {
             const Entry *upstream = find(cell.stream_table);
@@ -216,7 +216,7 @@ TimestampTz time_dependent_since(const Entry *entry, Depth depth, int &steps) no
         if (cells[cell].stream_table == InvalidOid)
             continue;
         const Entry *upstream = find(cells[cell].stream_table);
-        if (upstream != nullptr && depth == Depth::own && is_not_refreshed_for(upstream, entry))
+        if (upstream != nullptr && depth == Depth::scheduled && is_not_refreshed_for(upstream, entry))
             continue;
         TimestampTz since = upstream != nullptr ? time_dependent_since(upstream, depth, steps) : DT_NOBEGIN;
         if (since != 0)
@@ -355,9 +355,9 @@ MailboxStatus status_of(Oid relid) noexcept
         result.is_clean = result.dirty_since == 0;
         result.time_dependent_since = time_dependent_since(entry, Depth::base, steps[1]);
         /* If nothing is pending down to tables, nothing of its own is pending. */
-        result.own_dirty_since = result.is_clean ? 0 : pending_since(entry, Depth::own, steps[2]);
-        result.own_time_dependent_since =
-            result.time_dependent_since == 0 ? 0 : time_dependent_since(entry, Depth::own, steps[3]);
+        result.scheduled_dirty_since = result.is_clean ? 0 : pending_since(entry, Depth::scheduled, steps[2]);
+        result.scheduled_time_dependent_since =
+            result.time_dependent_since == 0 ? 0 : time_dependent_since(entry, Depth::scheduled, steps[3]);
     }
     LWLockRelease(shared->entry_lock);
     return result;

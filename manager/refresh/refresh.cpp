@@ -41,7 +41,7 @@ bool is_to_be_filled(const Member &member)
  * refresh does both: the named stream tables decide, which are all populated or all unpopulated, and members
  * that differ are skipped. Returns false if the refresh is no fill, and may use the transaction's
  * snapshot. */
-bool begin_fill_in_fixed_transaction(Batch &batch, const RefreshRequest &request)
+bool begin_fill_in_fixed_transaction(Batch &batch, const BatchRequest &request)
 {
     const bool is_fill = std::any_of(batch.members.begin(), batch.members.end(), [&](const Member &member) {
         return is_to_be_filled(member) && is_among(request.members, member.compiled->relid());
@@ -64,7 +64,7 @@ bool begin_fill_in_fixed_transaction(Batch &batch, const RefreshRequest &request
 }
 
 /* Pushes the snapshot of the refresh. Returns whether it is older than the observed counters. */
-bool push_snapshot(Batch &batch, const RefreshRequest &request)
+bool push_snapshot(Batch &batch, const BatchRequest &request)
 {
     if (!IsolationUsesXactSnapshot()) {
         call([] { PushCopiedSnapshot(GetTransactionSnapshot()); });
@@ -242,7 +242,7 @@ void write_states(Batch &batch, TimestampTz data_timestamp)
 
 namespace {
 
-std::vector<Outcome> refresh_batch_openly(const RefreshRequest &request, SkippedMembers *skipped)
+std::vector<Outcome> refresh_batch_openly(const BatchRequest &request, SkippedMembers *skipped)
 {
     call([] { require_none_running(); });
     discard_stale();
@@ -287,7 +287,7 @@ std::vector<Outcome> refresh_batch_openly(const RefreshRequest &request, Skipped
 
 } // namespace
 
-std::vector<Outcome> refresh_batch(const RefreshRequest &request, SkippedMembers *skipped)
+std::vector<Outcome> refresh_batch(const BatchRequest &request, SkippedMembers *skipped)
 {
     try {
         return refresh_batch_openly(request, skipped);

@@ -2,9 +2,9 @@
  * Refreshing: bringing stream tables to a new frontier, in the current transaction.
  *
  * Invariants:
- * - all locks (object locks of the members, then relation locks on every source, upstream storage and log, in
- *   topological order) are held before the one snapshot of the refresh is taken, and to the end of the
- *   transaction;
+ * - all locks of batch.hpp are held before the one snapshot of the refresh is taken. Storages are locked as
+ *   statements read and write them: to replace a storage takes a lock on the foreign table, which is among
+ *   these;
  * - everything is read under that snapshot (its command id advances with each write), so all members reach
  *   the same frontier together, or none does;
  * - after the refresh, the declared columns of each member's storage are the defining query's answer under
@@ -33,7 +33,7 @@ namespace pgtrickle::refresh {
  * request raises 55000; other requests report it in skipped->held. In a REPEATABLE READ transaction the named
  * stream tables must be all populated or all unpopulated; other members for which this differs are skipped,
  * too. */
-std::vector<Outcome> refresh_batch(const RefreshRequest &request, SkippedMembers *skipped = nullptr);
+std::vector<Outcome> refresh_batch(const BatchRequest &request, SkippedMembers *skipped = nullptr);
 
 /* Fills a stream table for the first time, under a snapshot taken after its sources were captured. */
 Outcome initialize(Oid relid);

@@ -274,7 +274,8 @@ Value arithmetic(char operation, int64_t left, int64_t right)
     case '-': return wrap(l - r);
     case '*': return wrap(l * r);
     case '/': return right == 0 ? throw std::runtime_error("division by zero") : left / right;
-    default: return right == 0 ? throw std::runtime_error("division by zero") : left % right;
+    case '%': return right == 0 ? throw std::runtime_error("division by zero") : left % right;
+    default: throw std::runtime_error(std::string("an operator that is not evaluated: ") + operation);
     }
 }
 

@@ -6,7 +6,8 @@
  * To change the schema, add a file with the next number, and nothing else: it is found by wildcard. A step
  * that has been released is never edited, since there are files that passed through it. Other code relies on
  * two rules: tables are STRICT, and rows of one PostgreSQL database have a column `database`, by which they
- * are removed with the database (forget_some()). Two steps with the same number do not compile.
+ * are removed with the database (forget_some()). Two steps with the same number do not compile. A
+ * release adds its own file to tests/unit/catalog_versions/.
  *
  * Pure C++.
  */

@@ -214,10 +214,10 @@ TimestampTz Batch::as_of(Oid relid) const
 void unlock_trees(const Batch &batch)
 {
     for (Oid source : batch.locked_trees)
-        call([=] { capture::release_tree(source); });
+        call([=] { capture::unlock_inheritance_tree(source); });
 }
 
-Batch lock_batch(const RefreshRequest &request)
+Batch lock_batch(const BatchRequest &request)
 {
     Batch batch = collect_members(request);
     if (batch.members.empty())

@@ -5,10 +5,12 @@
  * Locks are acquired in this order, so that two batches never deadlock: the foreign tables (RowExclusive:
  * definitions do not change, and a transaction that begins to read one of them waits until refreshes that
  * write its change log have ended, before it refreshes the stream table itself), the object locks (Exclusive:
- * one refresh of a stream table at a time) by level and OID, then sources and their logs (AccessShare) by
- * OID. A TRUNCATE or a trim between lock and snapshot would make the source look empty; so no snapshot is
- * taken before the last lock. Sources, and upstreams that are not members (upstreams_of_others.hpp), are
- * locked as a SELECT locks them, for the transaction may stay open. C++ frames; they throw PgError.
+ * one refresh of a stream table at a time) by level and OID, then sources, with the foreign tables of upstreams,
+ * and their logs (AccessShare) by OID, then the inheritance trees of the sources, which are unlocked at the end
+ * of the refresh. A refresh worker has taken its work lock before all of them. A TRUNCATE or a trim between lock and
+ * snapshot would make the source look empty; so no snapshot is taken before the last lock. Sources, and upstreams that
+ * are not members (upstreams_of_others.hpp), are locked as a SELECT locks them, for the transaction may stay open. C++
+ * frames; they throw PgError.
  */
 #pragma once
 
@@ -52,7 +54,7 @@ void find_excluded_upstreams(Batch &batch);
 /* Returns the requested stream tables and those within reach, without suspended ones (excluded_members.hpp),
  * locked, with state rows read and the mailbox observed. If there are no members, skipped.locked may say
  * why. */
-Batch lock_batch(const RefreshRequest &request);
+Batch lock_batch(const BatchRequest &request);
 /* To be called after the last statement under the snapshot, since the transaction may stay open. */
 void unlock_trees(const Batch &batch);
 

@@ -132,7 +132,7 @@ std::vector<Oid> in_order(const Collected &collected)
 
 /* Collects the named stream tables and all their upstreams, with the atomic sets and refresh groups of any of
  * these. A stream table that is dropped while its lock is waited for is in no set. */
-void collect_all_below(const RefreshRequest &request, Collected &collected)
+void collect_all_below(const BatchRequest &request, Collected &collected)
 {
     std::vector<Oid> open = request.members;
     auto open_unless_found = [&](const std::vector<Oid> &relids) {
@@ -160,7 +160,7 @@ void collect_all_below(const RefreshRequest &request, Collected &collected)
 
 /* Repeats until the sets that the stream tables belong to under their locks are locked, too. Returns the
  * stream table that could not be locked, or InvalidOid. */
-Oid collect_and_lock(const RefreshRequest &request, Collected &collected)
+Oid collect_and_lock(const BatchRequest &request, Collected &collected)
 try {
     std::vector<Oid> locked;
     for (;;) {
@@ -191,7 +191,7 @@ bool is_known(const std::vector<Oid> &found, const std::vector<std::vector<Oid>>
  * stream table that the request does not name, and that is refreshed to be filled, has shown no state to any
  * reader. A request that keeps more stream tables together than the catalogs do is correct, too: the manager
  * notices that a set has become smaller when it reads definitions next. */
-Oid first_in_larger_set(const RefreshRequest &request)
+Oid first_in_larger_set(const BatchRequest &request)
 {
     refresh_sets().process_invalidations();
     refresh_sets().read_sets_around(request.members);
@@ -212,7 +212,7 @@ scheduler::AtomicSets sets_among(const Collected &collected)
 
 } // namespace
 
-Batch collect_members(const RefreshRequest &request)
+Batch collect_members(const BatchRequest &request)
 {
     const bool is_read =
         request.requested_by == scheduler::RequestedBy::reader && request.reach == Reach::all_upstreams;

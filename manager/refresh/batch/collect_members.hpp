@@ -13,7 +13,7 @@
 namespace pgtrickle::refresh {
 
 /* Returns members and atomic sets; or no members, and the reason. */
-Batch collect_members(const RefreshRequest &request);
+Batch collect_members(const BatchRequest &request);
 
 /* Raises 40001 unless has_current_layout(): no lock prevents a role from being altered. */
 void require_current_layout(Oid relid);

@@ -28,7 +28,7 @@ struct Stop {
 
 using Stops = std::map<Oid, Stop>;
 
-bool is_named(const RefreshRequest &request, Oid relid)
+bool is_named(const BatchRequest &request, Oid relid)
 {
     return std::find(request.members.begin(), request.members.end(), relid) != request.members.end();
 }
@@ -108,7 +108,7 @@ std::optional<Stop> stop_of_set(const Batch &batch, const Member &member, const 
     return std::nullopt;
 }
 
-void remove_members(Batch &batch, const RefreshRequest &request, const Stops &stops)
+void remove_members(Batch &batch, const BatchRequest &request, const Stops &stops)
 {
     for (const auto &[relid, stop] : stops)
         if (is_named(request, relid)) {
@@ -125,7 +125,7 @@ void remove_members(Batch &batch, const RefreshRequest &request, const Stops &st
 }
 
 /* `own_stop` returns the reason for which a member itself is skipped, given those skipped already. */
-template <class OwnStop> void exclude(Batch &batch, const RefreshRequest &request, OwnStop own_stop)
+template <class OwnStop> void exclude(Batch &batch, const BatchRequest &request, OwnStop own_stop)
 {
     Stops stops;
     for (size_t before = 1; before != stops.size();) {
@@ -177,7 +177,7 @@ Oid unpopulated_source(const Batch &batch, const Member &member, const Stops &st
 
 } // namespace
 
-void exclude_suspended(Batch &batch, const RefreshRequest &request)
+void exclude_suspended(Batch &batch, const BatchRequest &request)
 {
     exclude(batch, request, [&](const Member &member, const Stops &) -> std::optional<Stop> {
         const Oid relid = member.compiled->relid();
@@ -188,7 +188,7 @@ void exclude_suspended(Batch &batch, const RefreshRequest &request)
     });
 }
 
-void exclude_held(Batch &batch, const RefreshRequest &request)
+void exclude_held(Batch &batch, const BatchRequest &request)
 {
     scheduler::Holds holds = read_holds(GetActiveSnapshot());
     for (const Member &member : batch.members)

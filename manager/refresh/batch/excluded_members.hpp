@@ -17,12 +17,12 @@ namespace pgtrickle::refresh {
 /* Removes suspended members and those that must be refreshed with them. If an owner's request names one of
  * the latter, raises 55000; a suspended stream table that it names is refreshed. Other requests find them in
  * batch.skipped.held. */
-void exclude_suspended(Batch &batch, const RefreshRequest &request);
+void exclude_suspended(Batch &batch, const BatchRequest &request);
 
 /* Removes held members in the same way, and those that would read a stream table without rows, which would
  * look empty. Uses the active snapshot: if it does not see a gate, it sees nothing that was written after the
  * gate was closed. */
-void exclude_held(Batch &batch, const RefreshRequest &request);
+void exclude_held(Batch &batch, const BatchRequest &request);
 
 /* Returns why a stream table that is not held is not refreshed all the same: it is suspended, or it reads, or
  * is in an atomic set with, a stream table that is not refreshed. Empty if it is refreshed. */

@@ -56,7 +56,7 @@ struct MemberError : PgError {
     std::string hidden_as;  /* the stream table's name, if the user may not see its texts; otherwise empty */
 };
 
-struct RefreshRequest {
+struct BatchRequest {
     std::vector<Oid> members;
     LockWait wait = LockWait::wait;
     scheduler::RequestedBy requested_by = scheduler::RequestedBy::owner;

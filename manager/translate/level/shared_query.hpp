@@ -32,7 +32,7 @@ class SharedQueries {
     /* The result is valid until the next pass. */
     SharedQuery &of(const Query *query) { return all_[query]; }
     void want_another_pass() { is_incomplete_ = true; }
-    bool needs_another_pass() const { return is_incomplete_ && passes_ < max_passes_writing; }
+    bool needs_another_pass() const { return is_incomplete_ && passes_ < max_passes_refreshing; }
     void start_pass()
     {
         for (auto &[query, shared] : all_)
@@ -42,7 +42,7 @@ class SharedQueries {
     }
 
   private:
-    static constexpr int max_passes_writing = 4;
+    static constexpr int max_passes_refreshing = 4;
     std::map<const Query *, SharedQuery> all_;
     bool is_incomplete_ = false;
     int passes_ = 0;

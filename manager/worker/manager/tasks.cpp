@@ -146,7 +146,7 @@ TimestampTz Tasks::pending_since(Id id) const
 
 TimestampTz Tasks::own_pending_since(Id id) const
 {
-    TimestampTz since = mailbox::status_of(id).own_dirty_since;
+    TimestampTz since = mailbox::status_of(id).scheduled_dirty_since;
     if (since == 0 || inactive_.empty())
         return since;
     return mailbox::dirty_since_ignoring(id, inactive_.data(), static_cast<int>(inactive_.size()), true);

@@ -56,7 +56,7 @@ void Refresher::refresh_all(Ids members)
     if (is_alone && members.size() > 1)
         refresh_separately(std::move(members));
     else
-        refresh_batch(std::move(members));
+        refresh_together(std::move(members));
 }
 
 } // namespace pgtrickle::worker

@@ -50,7 +50,7 @@ std::string description_of(const Ids &members, const std::map<Id, const Involved
  * stream tables; and if this process is part of a deadlock, it must be the one that gives way: it can retry,
  * whereas a user's statement would fail. It therefore checks for a deadlock as soon as it waits, and waits no
  * longer than other processes do before they check. A reader that waits for the refresh checks more often
- * than that for a deadlock that it is part of (request_refresh()). */
+ * than that for a deadlock that it is part of (request_and_wait()). */
 void limit_waiting()
 {
     const std::string limit = std::to_string(std::max(DeadlockTimeout / 2, 1));
@@ -268,7 +268,7 @@ void Refresher::refresh_separately(Ids members)
                 set_verdict(member, MemberVerdict::behind);
             return;
         }
-        refresh_batch(together);
+        refresh_together(together);
         if (result_of(first).verdict == MemberVerdict::refreshed)
             std::erase_if(members, [&](Id member) { return contains(together, member); });
         else
@@ -277,7 +277,7 @@ void Refresher::refresh_separately(Ids members)
 }
 
 /* Members are in order, upstreams first. */
-void Refresher::refresh_batch(Ids members)
+void Refresher::refresh_together(Ids members)
 {
     while (!members.empty()) {
         if (mailbox::is_asked_to_exit()) {

@@ -45,7 +45,7 @@ class Refresher {
     scheduler::Ids atomic_set_of(scheduler::Id id) const;
     scheduler::Ids group_members_of(scheduler::Id id) const;
     void refresh_all(scheduler::Ids members);
-    void refresh_batch(scheduler::Ids members);
+    void refresh_together(scheduler::Ids members);
     void refresh_separately(scheduler::Ids members);
     void exclude(scheduler::Id failed, scheduler::Ids &members);
     std::optional<TransactionFailure> attempt(const scheduler::Ids &members);

@@ -2,8 +2,8 @@
  * A family of aggregates: its meaning, the states that keep it, and its objections.
  *
  * families.cpp lists the families; the translator, the law test and the random queries of tests/property use
- * the list. A new family is a file here and a line there. An aggregate that is a function of other families'
- * states, such as variance(), is not a family: translate/query/aggregate_call.cpp composes its calls.
+ * the list. A new family is a file here and a line there. An aggregate that is an expression over a few
+ * calls of families, such as variance(), is not a family: translate/query/aggregate_call.cpp composes the calls.
  */
 #pragma once
 
