@@ -11,5 +11,6 @@ CREATE FUNCTION pgtrickle.first_one(anyelement, anyelement) RETURNS anyelement
   AS 'MODULE_PATHNAME', 'pgtrickle_first_one';
 COMMENT ON FUNCTION pgtrickle.first_one(anyelement, anyelement) IS 'internal: transition function of pgtrickle.any_one';
 
-CREATE AGGREGATE pgtrickle.any_one(anyelement) (sfunc = pgtrickle.first_one, stype = anyelement, parallel = safe);
+CREATE AGGREGATE pgtrickle.any_one(anyelement)
+  (sfunc = pgtrickle.first_one, stype = anyelement, combinefunc = pgtrickle.first_one, parallel = safe);
 COMMENT ON AGGREGATE pgtrickle.any_one(anyelement) IS 'internal: one of the non-null values';

@@ -48,7 +48,7 @@ CALLS = {
     "create_or_replace_stream_table": "('NAME', $q$QUERY$q$, '2s')", "drop_stream_table": "('NAME', true)",
     "bulk_create": "(jsonb_build_array(jsonb_build_object('name', 'own.PLACE_in_bulk', 'query', $q$QUERY$q$)))",
     "bulk_alter_stream_tables": "(ARRAY['NAME'], '{\"schedule\": \"3s\"}')", "bulk_drop_stream_tables": "(ARRAY['NAME'])",
-    "any_one": "(1)", "first_one": "(1, 2)", "image": "(1)", "image_hash": "(1)", "key_hash": "(1)", "row_image": "(1)",
+    "any_one": "(1)", "ties_of_min": "(1)", "ties_of_max": "(1)", "first_one": "(1, 2)", "image": "(1)", "image_hash": "(1)", "key_hash": "(1)", "row_image": "(1)",
     "name_list": "(ARRAY['a'])", "parse_duration_seconds": "('1h')", "pgt_only_row": "(1, 1)", "pgt_time_text": "('2020-01-01')",
     "pgtrickle_fdw_validator": "(ARRAY['query=SELECT 1'], 'pg_foreign_table'::regclass)", "explain_dag": "('dot')", "refresh_timeline": "(50)",
     "drain": "(0)", "max_log_bytes": "()", "prepare_upgrade": "()", "finish_upgrade": "()",

@@ -8,6 +8,7 @@
 #include "translate/check/usable_names.hpp"
 #include "translate/expression/constants.hpp"
 #include "translate/expression/own_operator.hpp"
+#include "translate/expression/scale.hpp"
 #include "translate/expression/slots.hpp"
 
 extern "C" {
@@ -250,6 +251,9 @@ engine::Expression printed_expression(Node *node, const Scope &scope, bool is_ca
     expression.pieces = with_constants(split_slots(printed.text), nodes);
     if (!IsA(node, TableFunc))
         expression.result = column_of(value_type(node));
+    if (expression.result.kind == engine::TypeKind::numeric && !expression.result.scale)
+        if (const int scale = call([=] { return common_scale(node); }); scale >= 0)
+            expression.result.scale = scale;
     expression.is_strict = printed.is_strict;
     expression.may_fail = printed.may_fail;
     expression.is_immutable = printed.is_immutable;

@@ -10,6 +10,7 @@
 
 #include "pg/equality.hpp"
 #include "translate/check/usable_names.hpp"
+#include "translate/expression/scale.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -83,14 +84,6 @@ engine::TypeKind kind_of(Oid type)
     }
 }
 
-/* Returns the scale, eleven signed bits of the modifier. A value of a negative scale is shown without
- * fractional digits. */
-int scale_of_numeric(int32 typmod)
-{
-    const int scale = (((typmod - VARHDRSZ) & 0x7ff) ^ 0x400) - 0x400;
-    return scale < 0 ? 0 : scale;
-}
-
 engine::Equality equality_of(const ValueType &value)
 {
     int32 typmod = value.typmod;
@@ -143,7 +136,7 @@ engine::Column column_of(const ValueType &value, std::string name)
     column.kind = facts.kind;
     column.has_modifier = value.typmod >= 0;
     if (facts.kind == engine::TypeKind::numeric && column.has_modifier)
-        column.scale = scale_of_numeric(value.typmod);
+        column.scale = declared_scale(value.typmod);
     column.equality = facts.equality;
     column.equals = facts.equals;
     column.has_hash = facts.has_hash;

@@ -187,7 +187,8 @@ int GroupBuilder::recomputed(const Column &column, const std::string &full)
  * was retracted again (cI = 0), where the runner-up is unknown. Where equal values may differ in image,
  * retracting an extremum always recomputes, because the image shown may be the one that was deleted.
  */
-Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is_maximum, bool is_image)
+Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is_maximum, bool is_image,
+                                bool is_window_in_full)
 {
     std::string key = std::string(is_maximum ? "max " : "min ") + value;
     if (extrema_.contains(key))
@@ -197,7 +198,8 @@ Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is
     column.name = "pgt_extremum_" + std::to_string(next_state());
     if (!has_windows())
         return {recomputed(column, aggregate + value + ")"), {}, {}};
-    std::string inserted = window(aggregate + value + ") FILTER (WHERE i.pgt_weight > 0)", aggregate + value + ")");
+    std::string inserted = window(aggregate + value + ") FILTER (WHERE i.pgt_weight > 0)",
+                                  is_window_in_full ? aggregate + value + ")" : "");
     std::string retracted = window(aggregate + value + ") FILTER (WHERE i.pgt_weight < 0)", "");
     int place = static_cast<int>(group_.states.size());
     int m = place, t = place + 1, r = place + 2, rt = place + 3;
@@ -215,7 +217,7 @@ Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is
     state(column, aggregate + inserted + ")", aggregate + value + ")",
           "CASE WHEN " + is_beaten + " THEN " + delta_value(m) + " ELSE " + old_value(m) + " END");
     state(bigint_column("pgt_ties_" + suffix), net(inserted),
-          "pg_catalog.count(*) FILTER (WHERE " + value + " = " + inserted + ")", ties);
+          std::string(is_maximum ? "pgtrickle.ties_of_max(" : "pgtrickle.ties_of_min(") + value + ")", ties);
     column.name = "pgt_retracted_" + suffix;
     delta_state(column, aggregate + retracted + ")");
     delta_state(bigint_column("pgt_retracted_ties_" + suffix), net(retracted));

@@ -55,7 +55,7 @@ std::vector<Expression> shown_keys(GroupBuilder &builder)
     const std::string argument = builder.add_argument(image);
     Extremum least{};
     if (builder.has_windows())
-        least = builder.extremum(argument, image.result, false, true);
+        least = builder.extremum(argument, image.result, false, true, true);
     builder.expect_recomputation();
     for (int key : loose) {
         Column column = group.key_columns[key];

@@ -1,0 +1,49 @@
+-- Aggregates that full statements call for the state of min and max: how many values are the extremum. They read
+-- nothing but their arguments.
+
+CREATE FUNCTION pgtrickle.min_ties_step(internal, anyelement) RETURNS internal
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_min_ties_step';
+COMMENT ON FUNCTION pgtrickle.min_ties_step(internal, anyelement) IS 'internal: transition function of pgtrickle.ties_of_min';
+
+CREATE FUNCTION pgtrickle.max_ties_step(internal, anyelement) RETURNS internal
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_max_ties_step';
+COMMENT ON FUNCTION pgtrickle.max_ties_step(internal, anyelement) IS 'internal: transition function of pgtrickle.ties_of_max';
+
+CREATE FUNCTION pgtrickle.min_ties_combine(internal, internal) RETURNS internal
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_min_ties_combine';
+COMMENT ON FUNCTION pgtrickle.min_ties_combine(internal, internal) IS 'internal: combine function of pgtrickle.ties_of_min';
+
+CREATE FUNCTION pgtrickle.max_ties_combine(internal, internal) RETURNS internal
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_max_ties_combine';
+COMMENT ON FUNCTION pgtrickle.max_ties_combine(internal, internal) IS 'internal: combine function of pgtrickle.ties_of_max';
+
+CREATE FUNCTION pgtrickle.ties_serialize(internal) RETURNS bytea
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_ties_serialize';
+COMMENT ON FUNCTION pgtrickle.ties_serialize(internal) IS 'internal: serialization function of pgtrickle.ties_of_min and ties_of_max';
+
+CREATE FUNCTION pgtrickle.ties_deserialize(bytea, internal) RETURNS internal
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_ties_deserialize';
+COMMENT ON FUNCTION pgtrickle.ties_deserialize(bytea, internal) IS 'internal: deserialization function of pgtrickle.ties_of_min and ties_of_max';
+
+CREATE FUNCTION pgtrickle.ties_final(internal) RETURNS int8
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_ties_final';
+COMMENT ON FUNCTION pgtrickle.ties_final(internal) IS 'internal: final function of pgtrickle.ties_of_min and ties_of_max';
+
+CREATE AGGREGATE pgtrickle.ties_of_min(anyelement)
+  (sfunc = pgtrickle.min_ties_step, stype = internal, finalfunc = pgtrickle.ties_final,
+   combinefunc = pgtrickle.min_ties_combine, serialfunc = pgtrickle.ties_serialize,
+   deserialfunc = pgtrickle.ties_deserialize, parallel = safe);
+COMMENT ON AGGREGATE pgtrickle.ties_of_min(anyelement) IS 'internal: how many values equal the least one';
+
+CREATE AGGREGATE pgtrickle.ties_of_max(anyelement)
+  (sfunc = pgtrickle.max_ties_step, stype = internal, finalfunc = pgtrickle.ties_final,
+   combinefunc = pgtrickle.max_ties_combine, serialfunc = pgtrickle.ties_serialize,
+   deserialfunc = pgtrickle.ties_deserialize, parallel = safe);
+COMMENT ON AGGREGATE pgtrickle.ties_of_max(anyelement) IS 'internal: how many values equal the greatest one';

@@ -1,0 +1,195 @@
+/*
+ * Aggregates of full statements: how many values of a group are its extremum.
+ *
+ *   pgtrickle.ties_of_min(x), pgtrickle.ties_of_max(x)
+ *
+ * They return count(*) FILTER (WHERE x = m) for m = min(x) or max(x), in one pass: a query would need a second one,
+ * over a window. Values are compared by the default btree operator class of their type, like min(x) and max(x) of
+ * the types of pg_catalog. Partial states of parallel workers are combined.
+ *
+ * PostgreSQL frames: nothing in this file has a destructor.
+ */
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "fmgr.h"
+#include "libpq/pqformat.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/typcache.h"
+
+PGDLLEXPORT Datum pgtrickle_min_ties_step(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_max_ties_step(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_min_ties_combine(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_max_ties_combine(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_ties_serialize(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_ties_deserialize(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_ties_final(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(pgtrickle_min_ties_step);
+PG_FUNCTION_INFO_V1(pgtrickle_max_ties_step);
+PG_FUNCTION_INFO_V1(pgtrickle_min_ties_combine);
+PG_FUNCTION_INFO_V1(pgtrickle_max_ties_combine);
+PG_FUNCTION_INFO_V1(pgtrickle_ties_serialize);
+PG_FUNCTION_INFO_V1(pgtrickle_ties_deserialize);
+PG_FUNCTION_INFO_V1(pgtrickle_ties_final);
+}
+
+namespace pgtrickle::storage {
+
+namespace {
+
+/* The transition state, in the memory context of the aggregate. A state without a value is a null pointer. */
+struct Ties {
+    TypeCacheEntry *type; /* lives as long as the process */
+    Datum extremum;       /* owned, if the type is passed by reference */
+    int64 count;
+};
+
+Ties *ties_of(FunctionCallInfo fcinfo, int argument)
+{
+    return PG_ARGISNULL(argument) ? nullptr : reinterpret_cast<Ties *>(PG_GETARG_POINTER(argument));
+}
+
+MemoryContext context_of(FunctionCallInfo fcinfo)
+{
+    MemoryContext context;
+    if (!AggCheckCallContext(fcinfo, &context))
+        elog(ERROR, "function %u is called outside of its aggregate", fcinfo->flinfo->fn_oid);
+    return context;
+}
+
+TypeCacheEntry *type_with_order(Oid type)
+{
+    TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_CMP_PROC_FINFO);
+    if (!OidIsValid(entry->cmp_proc_finfo.fn_oid))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+                        errmsg("could not identify a comparison function for type %s", format_type_be(type))));
+    return entry;
+}
+
+Datum copied(const TypeCacheEntry *type, Datum value, MemoryContext context)
+{
+    MemoryContext previous = MemoryContextSwitchTo(context);
+    Datum copy = type->typlen == -1 ? PointerGetDatum(PG_DETOAST_DATUM_COPY(value))
+                                    : datumCopy(value, type->typbyval, type->typlen);
+    MemoryContextSwitchTo(previous);
+    return copy;
+}
+
+Ties *new_ties(TypeCacheEntry *type, Datum value, int64 count, MemoryContext context)
+{
+    auto *ties = static_cast<Ties *>(MemoryContextAlloc(context, sizeof(Ties)));
+    *ties = {type, copied(type, value, context), count};
+    return ties;
+}
+
+/* Adds `count` values that are equal to `value`. `direction` is 1 for the maximum, -1 for the minimum. */
+void add(Ties *ties, Datum value, int64 count, int direction, FunctionCallInfo fcinfo, MemoryContext context)
+{
+    const int order =
+        DatumGetInt32(FunctionCall2Coll(&ties->type->cmp_proc_finfo, PG_GET_COLLATION(), value, ties->extremum));
+    if (order == 0) {
+        ties->count += count;
+    } else if ((order > 0) == (direction > 0)) {
+        if (!ties->type->typbyval)
+            pfree(DatumGetPointer(ties->extremum));
+        ties->extremum = copied(ties->type, value, context);
+        ties->count = count;
+    }
+}
+
+Datum step(FunctionCallInfo fcinfo, int direction)
+{
+    MemoryContext context = context_of(fcinfo);
+    Ties *ties = ties_of(fcinfo, 0);
+    if (!PG_ARGISNULL(1)) {
+        const Datum value = PG_GETARG_DATUM(1);
+        if (ties == nullptr)
+            ties = new_ties(type_with_order(get_fn_expr_argtype(fcinfo->flinfo, 1)), value, 1, context);
+        else
+            add(ties, value, 1, direction, fcinfo, context);
+    }
+    if (ties == nullptr)
+        PG_RETURN_NULL();
+    PG_RETURN_POINTER(ties);
+}
+
+Datum combine(FunctionCallInfo fcinfo, int direction)
+{
+    MemoryContext context = context_of(fcinfo);
+    Ties *ties = ties_of(fcinfo, 0);
+    const Ties *other = ties_of(fcinfo, 1);
+    if (other != nullptr && ties == nullptr)
+        ties = new_ties(other->type, other->extremum, other->count, context);
+    else if (other != nullptr)
+        add(ties, other->extremum, other->count, direction, fcinfo, context);
+    if (ties == nullptr)
+        PG_RETURN_NULL();
+    PG_RETURN_POINTER(ties);
+}
+
+} // namespace
+
+} // namespace pgtrickle::storage
+
+extern "C" Datum pgtrickle_min_ties_step(PG_FUNCTION_ARGS)
+{
+    return pgtrickle::storage::step(fcinfo, -1);
+}
+
+extern "C" Datum pgtrickle_max_ties_step(PG_FUNCTION_ARGS)
+{
+    return pgtrickle::storage::step(fcinfo, 1);
+}
+
+extern "C" Datum pgtrickle_min_ties_combine(PG_FUNCTION_ARGS)
+{
+    return pgtrickle::storage::combine(fcinfo, -1);
+}
+
+extern "C" Datum pgtrickle_max_ties_combine(PG_FUNCTION_ARGS)
+{
+    return pgtrickle::storage::combine(fcinfo, 1);
+}
+
+/* Between processes of one server: the type, the count, and the value as datumSerialize() writes it. */
+extern "C" Datum pgtrickle_ties_serialize(PG_FUNCTION_ARGS)
+{
+    using namespace pgtrickle::storage;
+    (void)context_of(fcinfo);
+    const Ties *ties = ties_of(fcinfo, 0);
+    const TypeCacheEntry *type = ties->type;
+    const Size length = datumEstimateSpace(ties->extremum, false, type->typbyval, type->typlen);
+    StringInfoData buffer;
+    pq_begintypsend(&buffer);
+    pq_sendint32(&buffer, type->type_id);
+    pq_sendint64(&buffer, static_cast<uint64>(ties->count));
+    enlargeStringInfo(&buffer, static_cast<int>(length));
+    char *end = buffer.data + buffer.len;
+    datumSerialize(ties->extremum, false, type->typbyval, type->typlen, &end);
+    buffer.len += static_cast<int>(length);
+    PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
+}
+
+extern "C" Datum pgtrickle_ties_deserialize(PG_FUNCTION_ARGS)
+{
+    using namespace pgtrickle::storage;
+    MemoryContext context = context_of(fcinfo);
+    bytea *bytes = PG_GETARG_BYTEA_PP(0);
+    StringInfoData buffer;
+    initStringInfo(&buffer);
+    appendBinaryStringInfo(&buffer, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+    TypeCacheEntry *type = type_with_order(pq_getmsgint(&buffer, 4));
+    const int64 count = pq_getmsgint64(&buffer);
+    char *rest = buffer.data + buffer.cursor;
+    bool is_null;
+    const Datum value = datumRestore(&rest, &is_null);
+    PG_RETURN_POINTER(new_ties(type, value, count, context));
+}
+
+extern "C" Datum pgtrickle_ties_final(PG_FUNCTION_ARGS)
+{
+    (void)pgtrickle::storage::context_of(fcinfo);
+    const auto *ties = pgtrickle::storage::ties_of(fcinfo, 0);
+    PG_RETURN_INT64(ties == nullptr ? 0 : ties->count);
+}
